@@ -1,0 +1,82 @@
+/** What the command line is handed by main: nothing here is opened before a command asks for it. */
+import type { Client } from "../client/client.js";
+import type { Deliverer } from "../delivery/deliverer.js";
+import type { RetentionPolicy } from "../domain/retention.js";
+import type { RetryPolicy } from "../domain/retry-policy.js";
+import type { Clock } from "../platform/clock.js";
+import type { Paths } from "../platform/paths.js";
+import type { Random } from "../platform/random.js";
+import type { Io } from "../platform/terminal.js";
+
+export interface CliDeps {
+  readonly io: Io;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly paths: Paths;
+  readonly version: string;
+  openClient(target: ServiceTarget): Promise<Client>;
+  openDeliverer(options: DelivererOptions): Promise<Deliverer>;
+  startService(options: ServeOptions): Promise<RunningService>;
+}
+
+/** The service that a command works against, every setting resolved. */
+export type ServiceTarget =
+  | {
+      readonly kind: "http";
+      readonly url: string;
+      readonly apiKey: string;
+      readonly username: string;
+      readonly password: string;
+      /** Requests a second at most; null: no limit. */
+      readonly rate: number | null;
+      /** IANA name of the zone that the service's dd/MM/yy dates are in. */
+      readonly timezone: string;
+      /** Called with each request and answer, secrets left out: --verbose. */
+      readonly onExchange?: (line: string) => void;
+    }
+  | { readonly kind: "file"; readonly path: string };
+
+export interface DelivererOptions {
+  readonly maxConnections: number;
+}
+
+export interface ServeOptions {
+  /** 0: any free one. */
+  readonly port: number;
+  readonly host: string;
+  /** A file's path, or ":memory:". */
+  readonly database: string;
+  readonly policy: RetryPolicy;
+  readonly retention: RetentionPolicy;
+  /** An smtp:// or smtps:// URL; null: .eml files. */
+  readonly smtp: string | null;
+  /** Where the .eml files go; null: mail/ beside the database. */
+  readonly mailDirectory: string | null;
+  readonly plan: "startup" | "business" | "enterprise" | null;
+  readonly endpointCheck: boolean;
+  readonly dispatch: boolean;
+  /** CIDRs that callbacks may be in although the public rules refuse them. */
+  readonly allowNetworks: readonly string[];
+  /** Answer with the X-Forwarded-* host and scheme in links. */
+  readonly trustProxy: boolean;
+  readonly credentials: Credentials;
+  /** 32 bytes that encrypt the callbacks' auth keys; null: a 0600 file beside the database, made at the first run. */
+  readonly secretKey: Uint8Array | null;
+  /** Log lines (JSON) go to stderr. */
+  readonly logLevel: "silent" | "error" | "warn" | "info";
+}
+
+export interface Credentials {
+  readonly username: string;
+  readonly password: string;
+  readonly apiKey: string;
+}
+
+export interface RunningService {
+  /** http://host:port as bound. */
+  readonly url: string;
+  /** Resolves when the service has ended by itself or by `stop`. */
+  readonly stopped: Promise<void>;
+  /** Takes no new work, lets what is in flight end (65 s at most), commits, closes. */
+  stop(): Promise<void>;
+}

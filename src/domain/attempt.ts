@@ -1,0 +1,46 @@
+/** One request to an endpoint and what came of it. */
+export interface Attempt {
+  /** 1 for the first. */
+  readonly number: number;
+  readonly startedAt: number;
+  readonly durationMs: number;
+  readonly cause: AttemptCause;
+  readonly result: DeliveryResult;
+}
+
+/** Why the attempt was made. A replay made by a client isn't an attempt of the service. */
+export type AttemptCause = "first" | "retry" | "probe" | "replay";
+
+/** An endpoint that is down is a value, not an exception. */
+export type DeliveryResult =
+  | {
+      readonly kind: "answered";
+      readonly statusCode: number;
+      readonly statusMessage: string;
+      /** The first 1 KiB of the answer's body, as text. */
+      readonly body: string;
+    }
+  | { readonly kind: "unreachable"; readonly reason: UnreachableReason; readonly detail: string };
+
+/** The kinds of error of dispatch.md, a call, 3. */
+export type UnreachableReason =
+  | "connect-timeout"
+  | "response-timeout"
+  | "refused"
+  | "dns"
+  | "tls"
+  | "reset"
+  | "redirect"
+  | "too-large"
+  | "address-refused"
+  | "protocol"; // bytes that are no HTTP answer
+
+/** Only an answer of exactly 200 is success. */
+export function isAccepted(result: DeliveryResult): boolean {
+  return result.kind === "answered" && result.statusCode === 200;
+}
+
+/** What a person reads of a result in one line: the status code's message, or what went wrong. */
+export function resultMessage(result: DeliveryResult): string {
+  return result.kind === "answered" ? result.statusMessage : `${result.reason}: ${result.detail}`;
+}

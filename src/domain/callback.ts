@@ -1,0 +1,44 @@
+/** A registered endpoint: where responses are delivered, how, and who is told when it fails. */
+export interface Callback extends CallbackSettings {
+  /** 16 upper-case hex digits. */
+  readonly id: string;
+  readonly createdAt: number;
+  /** When url, auth, content type or the wish for a replay last said "someone has just mended it" (epoch ms; 0: never). */
+  readonly mendedAt: number;
+}
+
+/** What a user sets. Field names and values are contract.md's. */
+export interface CallbackSettings {
+  readonly name: string;
+  readonly url: string;
+  readonly auth: CallbackAuth;
+  readonly contentType: BodyFormat;
+  readonly removeHtml: boolean;
+  readonly retriesEnabled: boolean;
+  readonly email: string;
+  readonly events: { readonly reply: boolean; readonly undeliverable: boolean };
+}
+
+export type AuthType = "queryparam" | "httpheader" | "basicauth" | "bearertoken";
+export type BodyFormat = "json" | "xml";
+
+export interface CallbackAuth {
+  readonly type: AuthType;
+  /** Up to 128 characters; a secret. */
+  readonly key: string;
+}
+
+/** Whether the change of settings is one after which a down endpoint deserves a try at once (dispatch.md, a call, 8). */
+export function isMended(before: CallbackSettings, after: CallbackSettings): boolean {
+  return (
+    before.url !== after.url ||
+    before.auth.type !== after.auth.type ||
+    before.auth.key !== after.auth.key ||
+    before.contentType !== after.contentType
+  );
+}
+
+/** The key as it may be shown: never more than its last four characters, and those only of a long one. */
+export function maskKey(key: string): string {
+  return key.length >= 12 ? `••••${key.slice(-4)}` : "••••";
+}

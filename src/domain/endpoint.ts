@@ -1,0 +1,104 @@
+/** An endpoint as the dispatcher sees it: up, down or recovering, and the moves between (dispatch.md, an endpoint). */
+import type { AttemptCause } from "./attempt.js";
+import { oneIntervalAfter, type RetryPolicy } from "./retry-policy.js";
+
+/** Failures in a row after which an endpoint is down, and the requests that a tick may cost. */
+export const FAILURES_TO_DOWN = 10;
+export const FIRST_PROBE_STEP_MS = 1_000;
+export const DEFAULT_MAX_IN_FLIGHT = 64;
+
+export type EndpointState = "up" | "down" | "recovering";
+
+export interface Endpoint {
+  readonly state: EndpointState;
+  /** Since the last success; while down, since the tick began. */
+  readonly failuresInRow: number;
+  /** While down. */
+  readonly downSince: number | null;
+  /** While down: when the next tick is due, and when the endpoint's clock last started (went down, or a tick began). */
+  readonly tickAt: number | null;
+  readonly tickBeganAt: number | null;
+  /** While down: when the next probe may go, and how long it waits after that one fails. */
+  readonly probeAt: number | null;
+  readonly probeStepMs: number;
+  /** How many may be in flight while recovering. */
+  readonly limit: number;
+  /** The number of recoveries so far; the running one's number while recovering. */
+  readonly recovery: number;
+  /** While recovering: the first success. What was inside its window then is sent. */
+  readonly recoveringSince: number | null;
+}
+
+export const NEW_ENDPOINT: Endpoint = {
+  state: "up",
+  failuresInRow: 0,
+  downSince: null,
+  tickAt: null,
+  tickBeganAt: null,
+  probeAt: null,
+  probeStepMs: FIRST_PROBE_STEP_MS,
+  limit: 1,
+  recovery: 0,
+  recoveringSince: null,
+};
+
+/** A success: the first one after a time down starts a recovery with room for one request, each further one adds one. */
+export function endpointAfterSuccess(endpoint: Endpoint, at: number, maxInFlight: number): Endpoint {
+  switch (endpoint.state) {
+    case "up":
+      return endpoint.failuresInRow === 0 ? endpoint : { ...endpoint, failuresInRow: 0 };
+    case "recovering":
+      return { ...endpoint, failuresInRow: 0, limit: Math.min(endpoint.limit + 1, maxInFlight) };
+    case "down":
+      return { ...NEW_ENDPOINT, state: "recovering", recovery: endpoint.recovery + 1, recoveringSince: at };
+  }
+}
+
+/** A failure: the tenth in a row puts it down; while recovering it halves the limit; a failed probe doubles the wait for the next. */
+export function endpointAfterFailure(
+  endpoint: Endpoint,
+  failure: { readonly at: number; readonly cause: AttemptCause },
+  policy: RetryPolicy,
+  unit: number,
+): Endpoint {
+  const failuresInRow = endpoint.failuresInRow + 1;
+  if (endpoint.state === "down") {
+    if (failure.cause !== "probe") return { ...endpoint, failuresInRow };
+    return {
+      ...endpoint,
+      failuresInRow,
+      probeAt: failure.at + endpoint.probeStepMs,
+      probeStepMs: Math.min(endpoint.probeStepMs * 2, policy.intervalMs),
+    };
+  }
+  if (failuresInRow < FAILURES_TO_DOWN) {
+    return { ...endpoint, failuresInRow, limit: Math.max(1, Math.floor(endpoint.limit / 2)) };
+  }
+  return {
+    ...NEW_ENDPOINT,
+    state: "down",
+    failuresInRow,
+    downSince: failure.at,
+    tickAt: oneIntervalAfter(failure.at, policy, unit),
+    tickBeganAt: failure.at,
+    probeAt: failure.at,
+    probeStepMs: Math.min(FIRST_PROBE_STEP_MS, policy.intervalMs),
+    recovery: endpoint.recovery,
+  };
+}
+
+/** A tick begins: its failures are counted from here, and the next is due one interval later. */
+export function endpointAtTick(endpoint: Endpoint, at: number, policy: RetryPolicy, unit: number): Endpoint {
+  return { ...endpoint, failuresInRow: 0, tickBeganAt: at, tickAt: oneIntervalAfter(at, policy, unit) };
+}
+
+/** When the next tick is due: at once where someone mended the callback since the endpoint's clock last started. */
+export function nextTickAt(endpoint: Endpoint, mendedAt: number): number | null {
+  if (endpoint.state !== "down" || endpoint.tickAt === null) return null;
+  return mendedAt > (endpoint.tickBeganAt ?? 0) ? Math.min(mendedAt, endpoint.tickAt) : endpoint.tickAt;
+}
+
+/** Nothing due was left untried: up again, with the failures in a row that it had. */
+export function endpointAfterDrain(endpoint: Endpoint): Endpoint {
+  return { ...NEW_ENDPOINT, failuresInRow: endpoint.failuresInRow, recovery: endpoint.recovery };
+}

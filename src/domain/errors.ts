@@ -1,0 +1,44 @@
+/** The closed set of ways in which whcb says no. One table maps it to exit codes (cli), one to HTTP statuses (server). */
+export type ErrorCode =
+  | "usage" // the words of a command are off
+  | "malformed" // a body, document or file that can't be read
+  | "invalid" // a field is missing or out of range
+  | "duplicate-name"
+  | "endpoint-check-failed" // the callback's URL did not answer the registration GET with 200
+  | "address-refused" // an address that the public rules don't allow
+  | "not-found"
+  | "unauthenticated" // user, password or token missing or wrong
+  | "forbidden" // API key missing or wrong
+  | "config" // settings missing, unreadable or contradictory
+  | "rate-limited"
+  | "quota-exceeded" // the day's limit of the plan
+  | "too-large"
+  | "unsupported-media-type"
+  | "method-not-allowed"
+  | "unavailable" // the service or its store can't do it now; trying again may help
+  | "network" // no answer from the service
+  | "items-failed" // finished, but some items failed or a check was exceeded
+  | "interrupted";
+
+export interface WhcbErrorOptions {
+  /** What to do about it, in one sentence. */
+  readonly hint?: string;
+  readonly cause?: unknown;
+}
+
+/** An expected failure, told to the user as it is. Anything else thrown is a bug. */
+export class WhcbError extends Error {
+  override readonly name = "WhcbError";
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+
+  constructor(code: ErrorCode, message: string, options: WhcbErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.hint = options.hint;
+  }
+}
+
+export function isWhcbError(error: unknown, code?: ErrorCode): error is WhcbError {
+  return error instanceof WhcbError && (code === undefined || error.code === code);
+}

@@ -1,0 +1,11 @@
+/** An e-mail owed to a callback's address. There is at most one per outage: its id is the outage's. */
+export interface Mail {
+  readonly outageId: string;
+  readonly callbackId: string;
+  readonly to: string;
+  readonly subject: string;
+  readonly text: string;
+  readonly createdAt: number;
+  /** Sendings that failed so far. */
+  readonly tries: number;
+}

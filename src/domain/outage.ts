@@ -1,0 +1,40 @@
+/** A period in which a callback's endpoint fails; it costs one e-mail (dispatch.md, an outage). */
+import type { EndpointState } from "./endpoint.js";
+import type { RetryPolicy } from "./retry-policy.js";
+
+export interface OpenOutage {
+  /** 32 upper-case hex digits. */
+  readonly id: string;
+  readonly startedAt: number;
+  /** Calls whose first failure fell into it. */
+  readonly failedCalls: number;
+  /** The first success since the last first failure; null if there was none. */
+  readonly quietSince: number | null;
+}
+
+/** An outage as it is kept and listed. */
+export interface Outage extends OpenOutage {
+  readonly callbackId: string;
+  readonly endedAt: number | null;
+  readonly notifiedAt: number | null;
+}
+
+/** A call failed for the first time (or was held): the outage goes on, or `newId` names the one that opens. */
+export function outageAfterFirstFailure(outage: OpenOutage | null, at: number, newId: () => string): OpenOutage {
+  if (outage === null) return { id: newId(), startedAt: at, failedCalls: 1, quietSince: null };
+  return { ...outage, failedCalls: outage.failedCalls + 1, quietSince: null };
+}
+
+export function outageAfterSuccess(outage: OpenOutage | null, at: number): OpenOutage | null {
+  return outage === null || outage.quietSince !== null ? outage : { ...outage, quietSince: at };
+}
+
+/**
+ * When the outage closes if nothing else happens: one interval after the success since which no first attempt has failed
+ * (only with the endpoint up: then no call is held), and in any case one window after it opened.
+ */
+export function outageClosesAt(outage: OpenOutage, state: EndpointState, policy: RetryPolicy): number {
+  const atTheLatest = outage.startedAt + policy.windowMs;
+  if (state !== "up" || outage.quietSince === null) return atTheLatest;
+  return Math.min(atTheLatest, outage.quietSince + policy.intervalMs);
+}

@@ -1,0 +1,37 @@
+/** The two numbers of a retry: about every 5 minutes, for 24 hours from a response's own first failure. */
+export interface RetryPolicy {
+  readonly intervalMs: number;
+  readonly windowMs: number;
+  /** Each interval is spread by up to ±10 %. */
+  readonly jitter: boolean;
+}
+
+export const DEFAULT_RETRY_POLICY: RetryPolicy = {
+  intervalMs: 5 * 60_000,
+  windowMs: 24 * 3_600_000,
+  jitter: true,
+};
+
+const JITTER_SPREAD = 0.1;
+
+/** One interval after `from` (epoch ms), spread by `unit` in [0,1): 0 is -10 %, 1 would be +10 %. */
+export function oneIntervalAfter(from: number, policy: RetryPolicy, unit: number): number {
+  const spread = policy.jitter ? (unit * 2 - 1) * JITTER_SPREAD : 0;
+  return from + Math.round(policy.intervalMs * (1 + spread));
+}
+
+/** The last instant (inclusive) at which a call that first failed at `firstFailedAt` may be retried. */
+export function retryUntil(firstFailedAt: number, policy: RetryPolicy): number {
+  return firstFailedAt + policy.windowMs;
+}
+
+/**
+ * When a failed call's own turn comes again: one interval after the failed attempt began. Jitter never carries it over the
+ * end of the window (dispatch.md, a call, 4). A value past the window means that its own turn won't come any more;
+ * until the window ends a tick or a drain may still take it along.
+ */
+export function nextDueAt(firstFailedAt: number, attemptBeganAt: number, policy: RetryPolicy, unit: number): number {
+  const end = retryUntil(firstFailedAt, policy);
+  const onTheDot = attemptBeganAt + policy.intervalMs;
+  return onTheDot > end ? onTheDot : Math.min(oneIntervalAfter(attemptBeganAt, policy, unit), end);
+}

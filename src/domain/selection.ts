@@ -1,0 +1,63 @@
+/** Which calls a filter means. The same rule on both sides of the wire: a service that ignores a filter must not widen a replay. */
+import type { CallStatus } from "./call.js";
+import { type Channel, type MessageResponse, senderAddress } from "./message-response.js";
+
+export interface CallFilter {
+  /** Left out: SUCCESS and FAILED. */
+  readonly status?: CallStatus;
+  /** Last attempt at or after this instant (epoch ms). */
+  readonly since?: number;
+  /** Last attempt before this instant (epoch ms, exclusive). */
+  readonly until?: number;
+  /** Any of these. */
+  readonly statusCodes?: readonly StatusCodePattern[];
+  readonly channel?: Channel;
+  readonly messageId?: string;
+  /** The sender's mobile, e-mail, voice number, MRI or name, whole. */
+  readonly from?: string;
+  /** Somewhere in the content, case ignored. */
+  readonly text?: string;
+}
+
+/** A code, a class of codes ("5xx" is { class: 5 }), or no answer at all. */
+export type StatusCodePattern = { readonly code: number } | { readonly class: number } | { readonly none: true };
+
+/** What of a call a filter looks at. */
+export interface FilteredCall {
+  readonly status: CallStatus;
+  readonly attemptedAt: number | null;
+  readonly statusCode: number | null;
+  readonly response: Pick<MessageResponse, "messageId" | "from" | "responseMessage">;
+}
+
+export function matchesFilter(call: FilteredCall, filter: CallFilter): boolean {
+  const { messageId, from, responseMessage } = call.response;
+  return (
+    (filter.status === undefined ? call.status !== "PENDING" : call.status === filter.status) &&
+    (filter.since === undefined || (call.attemptedAt !== null && call.attemptedAt >= filter.since)) &&
+    (filter.until === undefined || (call.attemptedAt !== null && call.attemptedAt < filter.until)) &&
+    (filter.statusCodes === undefined || filter.statusCodes.some((pattern) => matchesCode(call.statusCode, pattern))) &&
+    (filter.channel === undefined || responseMessage.channel === filter.channel) &&
+    (filter.messageId === undefined || messageId.toUpperCase() === filter.messageId.toUpperCase()) &&
+    (filter.from === undefined || isFrom(from, filter.from)) &&
+    (filter.text === undefined || responseMessage.content.toLowerCase().includes(filter.text.toLowerCase()))
+  );
+}
+
+/** Reads "500", "5xx" or "none"; null where it is none of them. */
+export function parseStatusCodePattern(text: string): StatusCodePattern | null {
+  if (text === "none") return { none: true };
+  if (/^[1-5]xx$/i.test(text)) return { class: Number(text[0]) };
+  if (/^[1-5]\d\d$/.test(text)) return { code: Number(text) };
+  return null;
+}
+
+function matchesCode(statusCode: number | null, pattern: StatusCodePattern): boolean {
+  if ("none" in pattern) return statusCode === null;
+  if (statusCode === null) return false;
+  return "code" in pattern ? statusCode === pattern.code : Math.floor(statusCode / 100) === pattern.class;
+}
+
+function isFrom(from: MessageResponse["from"], wanted: string): boolean {
+  return senderAddress(from) === wanted || Object.values(from).includes(wanted);
+}

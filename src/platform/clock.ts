@@ -1,0 +1,24 @@
+import { setTimeout as delay } from "node:timers/promises";
+
+/** Time, handed in, so that a day of retries takes milliseconds in a test. */
+export interface Clock {
+  /** Wall time, epoch milliseconds. It may jump. */
+  now(): number;
+  /** Milliseconds since some fixed instant. It never jumps: durations and leases are measured by it. */
+  monotonicMs(): number;
+  /** Resolves once `now()` has reached `at`, or at once when `signal` is aborted. Never rejects. */
+  sleepUntil(at: number, signal?: AbortSignal): Promise<void>;
+}
+
+/** The longest time that one timer holds; a later instant is slept towards in steps, which also notices a clock that jumped. */
+const LONGEST_SLEEP_MS = 60_000;
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  async sleepUntil(at, signal) {
+    for (let left = at - Date.now(); left > 0 && !signal?.aborted; left = at - Date.now()) {
+      await delay(Math.min(left, LONGEST_SLEEP_MS), undefined, signal ? { signal } : {}).catch(() => undefined);
+    }
+  },
+};

@@ -1,0 +1,30 @@
+/** Where whcb keeps its files: settings, data, run journals. */
+import { homedir } from "node:os";
+import { join } from "node:path";
+
+export interface Paths {
+  /** Settings and credentials; 0700. */
+  readonly config: string;
+  /** The default database, run journals. */
+  readonly data: string;
+}
+
+/** `WHCB_CONFIG_DIR` and `WHCB_DATA_DIR`, else the platform's usual places (XDG; Library on macOS; AppData on Windows). */
+export function pathsFrom(env: NodeJS.ProcessEnv, platform: NodeJS.Platform): Paths {
+  const home = env.HOME || homedir();
+  const config = env.WHCB_CONFIG_DIR || join(configHome(env, platform, home), "whcb");
+  const data = env.WHCB_DATA_DIR || join(dataHome(env, platform, home), "whcb");
+  return { config, data };
+}
+
+function configHome(env: NodeJS.ProcessEnv, platform: NodeJS.Platform, home: string): string {
+  if (platform === "win32") return env.APPDATA || join(home, "AppData", "Roaming");
+  if (platform === "darwin") return join(home, "Library", "Preferences");
+  return env.XDG_CONFIG_HOME || join(home, ".config");
+}
+
+function dataHome(env: NodeJS.ProcessEnv, platform: NodeJS.Platform, home: string): string {
+  if (platform === "win32") return env.LOCALAPPDATA || join(home, "AppData", "Local");
+  if (platform === "darwin") return join(home, "Library", "Application Support");
+  return env.XDG_DATA_HOME || join(home, ".local", "share");
+}
