@@ -24,7 +24,7 @@ export interface Call {
   readonly firstFailedAt: number | null;
   /** The sending that waits, if any. A PENDING call waits for its first attempt without one. */
   readonly due: Due | null;
-  /** The number of the endpoint's recovery in which it last failed: such calls go last. 0: none. */
+  /** The number of the endpoint's recovery in which it last failed: such calls go last in the next one. 0: none. */
   readonly deferred: number;
   readonly settledBy: "dispatcher" | "user" | null;
   readonly changedAt: number;
@@ -68,7 +68,7 @@ export function recordAttempt(call: Call, attempt: Attempt, rule: RetryRule, rec
     settledBy: null,
     firstFailedAt,
     due: dueAfterFailure(firstFailedAt, attempt.startedAt, rule),
-    deferred: recovery,
+    deferred: Math.max(call.deferred, recovery),
   };
 }
 

@@ -1,4 +1,4 @@
-import { setTimeout as delay } from "node:timers/promises";
+import { setImmediate as turn, setTimeout as delay } from "node:timers/promises";
 
 /** Time, handed in, so that a day of retries takes milliseconds in a test. */
 export interface Clock {
@@ -8,6 +8,8 @@ export interface Clock {
   monotonicMs(): number;
   /** Resolves once `now()` has reached `at`, or at once when `signal` is aborted. Never rejects. */
   sleepUntil(at: number, signal?: AbortSignal): Promise<void>;
+  /** One turn of the event loop: what is ready happens first. */
+  nextTurn(): Promise<void>;
 }
 
 /** The longest time that one timer holds; a later instant is slept towards in steps, which also notices a clock that jumped. */
@@ -16,6 +18,7 @@ const LONGEST_SLEEP_MS = 60_000;
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonicMs: () => performance.now(),
+  nextTurn: () => turn(),
   async sleepUntil(at, signal) {
     for (let left = at - Date.now(); left > 0 && !signal?.aborted; left = at - Date.now()) {
       await delay(Math.min(left, LONGEST_SLEEP_MS), undefined, signal ? { signal } : {}).catch(() => undefined);

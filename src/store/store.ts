@@ -129,7 +129,8 @@ export interface OutcomeGroup {
   readonly holdings: readonly Holding[];
   /** The endpoints and open outages as they are after all of these. */
   readonly endpoints: readonly EndpointChange[];
-  readonly closedOutages: readonly { readonly outageId: string; readonly endedAt: number }[];
+  /** Whole, since one may have opened and closed within the group; closed before the open ones are written. */
+  readonly closedOutages: readonly ClosedOutage[];
   /** One per outage that opened. A second one for the same outage is passed over. */
   readonly mails: readonly Omit<Mail, "tries">[];
   readonly policy: RetryPolicy;
@@ -158,6 +159,8 @@ export interface EndpointChange {
   readonly endpoint: Endpoint;
   readonly outage: OpenOutage | null;
 }
+
+export type ClosedOutage = Omit<Outage, "notifiedAt"> & { readonly endedAt: number };
 
 export interface MailStore {
   /** Mails not sent yet whose next try is due, oldest first. */

@@ -1,0 +1,134 @@
+/** Keeps one endpoint's state and outage in step with what happens to it, and has every change committed with what caused it. */
+import type { Attempt } from "../domain/attempt.js";
+import type { Callback } from "../domain/callback.js";
+import type { Call } from "../domain/call.js";
+import {
+  type Endpoint,
+  endpointAfterDrain,
+  endpointAfterFailure,
+  endpointAfterSuccess,
+  endpointAtTick,
+  nextTickAt,
+} from "../domain/endpoint.js";
+import { type OpenOutage, outageAfterFirstFailure, outageAfterSuccess, outageClosesAt } from "../domain/outage.js";
+import { type RetryPolicy, retryUntil } from "../domain/retry-policy.js";
+import { composeOutageMail } from "../notifier/outage-mail.js";
+import { timeOrderedId } from "../platform/ids.js";
+import type { Random } from "../platform/random.js";
+import type { EndpointRecord } from "../store/store.js";
+import type { OutcomeLog } from "./outcome-log.js";
+
+export interface TrackDeps {
+  readonly log: OutcomeLog;
+  readonly policy: RetryPolicy;
+  readonly random: Random;
+  readonly maxInFlight: number;
+}
+
+export class EndpointTrack {
+  readonly #deps: TrackDeps;
+  #callback: Callback;
+  #endpoint: Endpoint;
+  #outage: OpenOutage | null;
+
+  constructor(record: EndpointRecord, deps: TrackDeps) {
+    this.#deps = deps;
+    this.#callback = record.callback;
+    this.#endpoint = record.endpoint;
+    this.#outage = record.outage;
+  }
+
+  get callback(): Callback {
+    return this.#callback;
+  }
+
+  get endpoint(): Endpoint {
+    return this.#endpoint;
+  }
+
+  get hasOutage(): boolean {
+    return this.#outage !== null;
+  }
+
+  /** The settings as they are now; state and outage are this track's own. */
+  useSettings(callback: Callback): void {
+    this.#callback = callback;
+  }
+
+  succeeded(at: number): void {
+    this.closeOutageIfOver(at);
+    this.#change(endpointAfterSuccess(this.#endpoint, at, this.#deps.maxInFlight), outageAfterSuccess(this.#outage, at));
+  }
+
+  /** `call` is as it was when the attempt began. */
+  failed(call: Call, attempt: Attempt): void {
+    const { policy, random } = this.#deps;
+    const at = attempt.startedAt + attempt.durationMs;
+    this.closeOutageIfOver(at);
+    const outage = call.firstFailedAt === null ? this.#firstFailure(call, attempt.startedAt, attempt) : this.#outage;
+    this.#change(endpointAfterFailure(this.#endpoint, { at, cause: attempt.cause }, policy, random.unit()), outage);
+  }
+
+  /** A new response isn't sent, because the endpoint is down. */
+  hold(call: Call, at: number): void {
+    const { log, random } = this.#deps;
+    this.closeOutageIfOver(at);
+    const downSince = this.#endpoint.downSince ?? at;
+    log.addHolding({ callbackId: this.#callback.id, callSeq: call.seq, at, downSince, unit: random.unit() });
+    this.#change(this.#endpoint, this.#firstFailure(call, at, null));
+  }
+
+  beginTick(at: number): void {
+    this.#change(endpointAtTick(this.#endpoint, at, this.#deps.policy, this.#deps.random.unit()), this.#outage);
+  }
+
+  /** Nothing due was left untried in this recovery. */
+  drained(): void {
+    this.#change(endpointAfterDrain(this.#endpoint), this.#outage);
+  }
+
+  closeOutageIfOver(at: number): void {
+    const closesAt = this.outageClosesAt();
+    if (this.#outage === null || closesAt === null || at < closesAt) return;
+    this.#deps.log.closeOutage({ ...this.#outage, callbackId: this.#callback.id, endedAt: closesAt });
+    this.#change(this.#endpoint, null);
+  }
+
+  nextTickAt(): number | null {
+    return nextTickAt(this.#endpoint, this.#callback.mendedAt);
+  }
+
+  outageClosesAt(): number | null {
+    return this.#outage && outageClosesAt(this.#outage, this.#endpoint.state, this.#deps.policy);
+  }
+
+  #firstFailure(call: Call, at: number, attempt: Attempt | null): OpenOutage {
+    const outage = outageAfterFirstFailure(this.#outage, at, () => timeOrderedId(at, this.#deps.random));
+    if (outage.id !== this.#outage?.id) this.#oweMail(outage, call, attempt);
+    return outage;
+  }
+
+  #oweMail(outage: OpenOutage, call: Call, attempt: Attempt | null): void {
+    const { log, policy } = this.#deps;
+    const { id, email, retriesEnabled } = this.#callback;
+    const mail = composeOutageMail({
+      callback: this.#callback,
+      outageStartedAt: outage.startedAt,
+      attempt,
+      call,
+      retries: {
+        enabled: retriesEnabled,
+        until: retriesEnabled ? retryUntil(outage.startedAt, policy) : null,
+        intervalMs: policy.intervalMs,
+      },
+    });
+    log.oweMail({ outageId: outage.id, callbackId: id, to: email, ...mail, createdAt: outage.startedAt });
+  }
+
+  #change(endpoint: Endpoint, outage: OpenOutage | null): void {
+    if (endpoint === this.#endpoint && outage === this.#outage) return;
+    this.#endpoint = endpoint;
+    this.#outage = outage;
+    this.#deps.log.changeEndpoint({ callbackId: this.#callback.id, endpoint, outage });
+  }
+}

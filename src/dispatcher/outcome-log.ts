@@ -1,0 +1,82 @@
+import type { Mail } from "../domain/mail.js";
+import type { RetryPolicy } from "../domain/retry-policy.js";
+import type { AttemptOutcome, ClosedOutage, EndpointChange, Holding, OutcomeGroup } from "../store/store.js";
+
+/** Gathers what happened until it is committed as one group. What couldn't be committed is offered again, in order. */
+export class OutcomeLog {
+  readonly #policy: RetryPolicy;
+  #gathering = emptyGroup();
+  #committing: Gathered | null = null;
+
+  constructor(policy: RetryPolicy) {
+    this.#policy = policy;
+  }
+
+  /** Outcomes and holdings not committed yet. */
+  get size(): number {
+    return sizeOf(this.#gathering) + (this.#committing ? sizeOf(this.#committing) : 0);
+  }
+
+  get isEmpty(): boolean {
+    return this.#committing === null && !this.#gathering.isTouched;
+  }
+
+  addAttempt(outcome: AttemptOutcome): void {
+    this.#touched().attempts.push(outcome);
+  }
+
+  addHolding(holding: Holding): void {
+    this.#touched().holdings.push(holding);
+  }
+
+  /** The last one told of an endpoint counts. */
+  changeEndpoint(change: EndpointChange): void {
+    this.#touched().endpoints.set(change.callbackId, change);
+  }
+
+  closeOutage(outage: ClosedOutage): void {
+    this.#touched().closedOutages.push(outage);
+  }
+
+  oweMail(mail: Omit<Mail, "tries">): void {
+    this.#touched().mails.push(mail);
+  }
+
+  /** The group to commit next: the one that failed before, or all that has gathered; null where there is nothing. */
+  next(): OutcomeGroup | null {
+    if (this.#committing === null) {
+      if (!this.#gathering.isTouched) return null;
+      this.#committing = this.#gathering;
+      this.#gathering = emptyGroup();
+    }
+    const { attempts, holdings, endpoints, closedOutages, mails } = this.#committing;
+    return { attempts, holdings, endpoints: [...endpoints.values()], closedOutages, mails, policy: this.#policy };
+  }
+
+  /** The group that `next` gave is on disk. */
+  committed(): void {
+    this.#committing = null;
+  }
+
+  #touched(): Gathered {
+    this.#gathering.isTouched = true;
+    return this.#gathering;
+  }
+}
+
+interface Gathered {
+  isTouched: boolean;
+  readonly attempts: AttemptOutcome[];
+  readonly holdings: Holding[];
+  readonly endpoints: Map<string, EndpointChange>;
+  readonly closedOutages: ClosedOutage[];
+  readonly mails: Omit<Mail, "tries">[];
+}
+
+function emptyGroup(): Gathered {
+  return { isTouched: false, attempts: [], holdings: [], endpoints: new Map(), closedOutages: [], mails: [] };
+}
+
+function sizeOf(group: Gathered): number {
+  return group.attempts.length + group.holdings.length;
+}

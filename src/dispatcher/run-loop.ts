@@ -1,0 +1,70 @@
+/** The one loop of every worker here: do what is due, sleep until the next thing is, outlive any error. */
+import type { Clock } from "../platform/clock.js";
+
+/** Does all that is due and resolves with when the next thing is (epoch ms); null: nothing is. */
+export type Step = () => Promise<number | null>;
+
+export interface LoopOptions {
+  readonly clock: Clock;
+  /** The loop looks again at least this often. */
+  readonly pollMs: number;
+  readonly onError: (error: unknown) => void;
+}
+
+const FIRST_BACKOFF_MS = 100;
+const LONGEST_BACKOFF_MS = 5_000;
+
+export class RunLoop {
+  readonly #step: Step;
+  readonly #options: LoopOptions;
+  #alarm = new AbortController();
+  #stopping = false;
+  #ended: Promise<void> = Promise.resolve();
+
+  constructor(step: Step, options: LoopOptions) {
+    this.#step = step;
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#ended = this.#run();
+  }
+
+  /** Look again now. */
+  wake(): void {
+    this.#alarm.abort();
+  }
+
+  /** Resolves once the step under way has ended. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.wake();
+    await this.#ended;
+  }
+
+  async #run(): Promise<void> {
+    let backoffMs = FIRST_BACKOFF_MS;
+    const { clock, pollMs } = this.#options;
+    while (!this.#stopping) {
+      this.#alarm = new AbortController();
+      const next = await this.#tryStep();
+      if (next === "failed") {
+        await clock.sleepUntil(clock.now() + backoffMs);
+        backoffMs = Math.min(backoffMs * 2, LONGEST_BACKOFF_MS);
+      } else {
+        backoffMs = FIRST_BACKOFF_MS;
+        const latest = clock.now() + pollMs;
+        await clock.sleepUntil(next === null ? latest : Math.min(next, latest), this.#alarm.signal);
+      }
+    }
+  }
+
+  async #tryStep(): Promise<number | null | "failed"> {
+    try {
+      return await this.#step();
+    } catch (error) {
+      this.#options.onError(error);
+      return "failed";
+    }
+  }
+}
