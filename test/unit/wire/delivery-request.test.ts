@@ -1,0 +1,111 @@
+import { XMLParser } from "fast-xml-parser";
+import { describe, expect, it } from "vitest";
+import type { MessageResponse } from "../../../src/domain/message-response.js";
+import { buildDelivery, buildEndpointCheck, type DeliveryTarget } from "../../../src/wire/delivery-request.js";
+
+const response: MessageResponse = {
+  messageId: "ABC4857BCCF484575FCA",
+  messageLocation: "https://api.au.whispir.com/messages/ABC4857BCCF484575FCA",
+  from: { name: "Fred <Waters>", mri: "", mobile: "+61400000000", email: "me@example.com", voice: "" },
+  responseMessage: { channel: "SMS", kind: "reply", date: "09/01/16 13:22", content: 'Yes, "I" & <b>they</b>\r\naccept' },
+  customParameters: { orderId: "42", "a b": "<&>" },
+};
+const call = { id: "0193A5F2C0DE7000800000000000ABCD", response };
+const target: DeliveryTarget = {
+  url: "https://example.com/hook?x=1#part",
+  auth: { type: "httpheader", key: "s3cret/+ ü" },
+  contentType: "json",
+  removeHtml: false,
+};
+
+describe("buildDelivery", () => {
+  it("says a reply in JSON, with the call's id as webhook-id", () => {
+    const request = buildDelivery(target, call);
+    expect({ ...request, body: JSON.parse(request.body ?? "") }).toEqual({
+      method: "POST",
+      url: "https://example.com/hook?x=1#part",
+      headers: { "content-type": "application/json", "x-whispir-callback-key": "s3cret/+ ü", "webhook-id": call.id },
+      body: {
+        messageid: response.messageId,
+        messagelocation: response.messageLocation,
+        from: response.from,
+        responseMessage: { channel: "SMS", acknowledged: "09/01/16 13:22", content: response.responseMessage.content },
+        customParameters: { orderId: "42", "a b": "<&>" },
+      },
+    });
+  });
+
+  it("says an undeliverable message by that name", () => {
+    const undeliverable = { ...response, responseMessage: { ...response.responseMessage, kind: "undeliverable" as const } };
+    const body = JSON.parse(buildDelivery(target, { id: "1", response: undeliverable }).body ?? "");
+    expect(body.responseMessage).toEqual({
+      channel: "SMS",
+      undeliverable: "09/01/16 13:22",
+      content: response.responseMessage.content,
+    });
+  });
+
+  it("says it in XML", () => {
+    const request = buildDelivery({ ...target, contentType: "xml" }, call);
+    expect(request.headers["content-type"]).toBe("application/xml");
+    expect(request.body).toContain('<ns2:deliveryResponse xmlns:ns2="http://schemas.api.whispir.com"><messageid>');
+    const parser = new XMLParser({ parseTagValue: false, trimValues: false, htmlEntities: true, ignoreDeclaration: true });
+    expect(parser.parse(request.body ?? "")).toEqual({
+      "ns2:deliveryResponse": {
+        messageid: response.messageId,
+        messagelocation: response.messageLocation,
+        from: response.from,
+        responseMessage: { channel: "SMS", acknowledged: "09/01/16 13:22", content: response.responseMessage.content },
+        customParameters: {
+          entry: [
+            { key: "orderId", value: "42" },
+            { key: "a b", value: "<&>" },
+          ],
+        },
+      },
+    });
+  });
+
+  it("strips markup from the content where the callback asks for it, and from nothing else", () => {
+    const body = JSON.parse(buildDelivery({ ...target, removeHtml: true }, call).body ?? "");
+    expect(body.responseMessage.content).toBe('Yes, "I" & they\r\naccept');
+    expect(body.from.name).toBe("Fred <Waters>");
+  });
+
+  it.each([
+    ["queryparam", "https://example.com/hook?x=1&Auth=s3cret%2F%2B%20%C3%BC", {}],
+    ["httpheader", target.url, { "x-whispir-callback-key": "s3cret/+ ü" }],
+    ["basicauth", target.url, { authorization: "Basic s3cret/+ ü" }],
+    ["bearertoken", target.url, { authorization: "Bearer s3cret/+ ü" }],
+  ] as const)("authenticates by %s", (type, url, headers) => {
+    const request = buildDelivery({ ...target, auth: { ...target.auth, type } }, call);
+    expect([request.url, request.headers]).toEqual([
+      url,
+      { "content-type": "application/json", "webhook-id": call.id, ...headers },
+    ]);
+  });
+
+  it("names the query parameter as it is told, and starts a query where there is none", () => {
+    const older = { ...target, url: "http://h/p", auth: { type: "queryparam", key: "k" } } as const;
+    expect(buildDelivery(older, call, { authParameter: "auth" }).url).toBe("http://h/p?auth=k");
+    expect(buildDelivery(older, call).url).toBe("http://h/p?Auth=k");
+  });
+
+  it("leaves the key out for an address that isn't the callback's own, though it has just sent it", () => {
+    buildDelivery(target, call);
+    const request = buildDelivery(target, call, { withAuth: false });
+    expect(request.headers).toEqual({ "content-type": "application/json", "webhook-id": call.id });
+    expect(buildDelivery(target, call).headers["x-whispir-callback-key"]).toBe("s3cret/+ ü");
+  });
+});
+
+describe("buildEndpointCheck", () => {
+  it("is a GET with the callback's auth and content type, and no body", () => {
+    expect(buildEndpointCheck({ ...target, contentType: "xml" })).toEqual({
+      method: "GET",
+      url: target.url,
+      headers: { "content-type": "application/xml", "x-whispir-callback-key": "s3cret/+ ü" },
+      body: null,
+    });
+  });
+});
