@@ -1,0 +1,100 @@
+/** Dates of the wire: ISO 8601 with milliseconds is emitted; the platform's zoneless dd/MM/yy HH:mm is read as well. */
+
+export function toIsoDate(at: number): string {
+  return new Date(at).toISOString();
+}
+
+/** dd/MM/yy HH:mm as the platform writes it, in this IANA zone. */
+export function toPlatformDate(at: number, timezone = "UTC"): string {
+  const { year, month, day, hour, minute } = partsIn(at, timezone);
+  return `${two(day)}/${two(month)}/${two(year % 100)} ${two(hour)}:${two(minute)}`;
+}
+
+const PLATFORM_DATE = /^(\d{1,2})\/(\d{1,2})\/(\d{2}|\d{4})[ T]+(\d{1,2}):(\d{2})(?::(\d{2}))?$/;
+const ISO_DATE = /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?)?(?:\s*(Z|[+-]\d{2}:?\d{2}))?$/i;
+
+/**
+ * Epoch ms of an ISO date, of dd/MM/yy HH:mm, or of a number that is epoch ms already. A date without a zone is in `timezone`
+ * (IANA). null where it is no date.
+ */
+export function readDate(value: unknown, timezone = "UTC"): number | null {
+  if (typeof value === "number") return Number.isSafeInteger(value) && Math.abs(value) <= 8.64e15 ? value : null;
+  if (typeof value !== "string") return null;
+  const text = value.trim();
+  const platform = PLATFORM_DATE.exec(text);
+  if (platform) {
+    const [, day, month, year = "", hour, minute, second] = platform;
+    return instantOf([year.length === 2 ? `20${year}` : year, month, day, hour, minute, second], 0, timezone);
+  }
+  const iso = ISO_DATE.exec(text);
+  if (!iso) return null;
+  const [, year, month, day, hour, minute, second, fraction = "", zone] = iso;
+  const milliseconds = Number(`${fraction}000`.slice(0, 3));
+  return instantOf([year, month, day, hour, minute, second], milliseconds, zone ?? timezone);
+}
+
+/** null where a field is out of its range: 31/02 is no date, and neither is 25:00. */
+function instantOf(fields: readonly (string | undefined)[], milliseconds: number, zone: string): number | null {
+  const [year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0] = fields.map((field) => Number(field ?? 0));
+  const asUtc = Date.UTC(year, month - 1, day, hour, minute, second, milliseconds);
+  const back = new Date(asUtc);
+  if (back.getUTCMonth() !== month - 1 || back.getUTCDate() !== day || hour > 23 || minute > 59 || second > 59) return null;
+  return asUtc - zoneOffsetMs(asUtc, zone);
+}
+
+/** How far the zone is ahead of UTC at this local time. In the hour that a clock change skips or repeats, one of the two. */
+function zoneOffsetMs(localAsUtc: number, zone: string): number {
+  if (/^(?:Z|UTC)$/i.test(zone)) return 0;
+  const fixed = /^([+-])(\d{2}):?(\d{2})$/.exec(zone);
+  if (fixed) return (fixed[1] === "-" ? -1 : 1) * (Number(fixed[2]) * 60 + Number(fixed[3])) * 60_000;
+  const guess = offsetAt(localAsUtc, zone);
+  return offsetAt(localAsUtc - guess, zone);
+}
+
+function offsetAt(at: number, timezone: string): number {
+  const { year, month, day, hour, minute, second } = partsIn(at, timezone);
+  return Date.UTC(year, month - 1, day, hour, minute, second) - Math.floor(at / 1000) * 1000;
+}
+
+interface DateParts {
+  readonly year: number;
+  readonly month: number;
+  readonly day: number;
+  readonly hour: number;
+  readonly minute: number;
+  readonly second: number;
+}
+
+/** Making one costs more than a thousand uses of it. */
+const FORMATS = new Map<string, Intl.DateTimeFormat>();
+
+function partsIn(at: number, timezone: string): DateParts {
+  let format = FORMATS.get(timezone);
+  if (format === undefined) {
+    format = new Intl.DateTimeFormat("en-u-ca-iso8601-nu-latn", {
+      timeZone: timezone,
+      hourCycle: "h23",
+      year: "numeric",
+      month: "numeric",
+      day: "numeric",
+      hour: "numeric",
+      minute: "numeric",
+      second: "numeric",
+    });
+    FORMATS.set(timezone, format);
+  }
+  const parts = new Map(format.formatToParts(at).map(({ type, value }) => [type as string, Number(value)]));
+  const part = (name: string): number => parts.get(name) ?? 0;
+  return {
+    year: part("year"),
+    month: part("month"),
+    day: part("day"),
+    hour: part("hour"),
+    minute: part("minute"),
+    second: part("second"),
+  };
+}
+
+function two(value: number): string {
+  return String(value).padStart(2, "0");
+}

@@ -1,0 +1,128 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { resultMessage } from "../../src/domain/attempt.js";
+import { retryUntil } from "../../src/domain/retry-policy.js";
+import { attemptsToJson, readAttempts } from "../../src/wire/attempt-json.js";
+import { callToJson } from "../../src/wire/call-json.js";
+import { callbackToJson, readCallback } from "../../src/wire/callback-json.js";
+import { readDate, toIsoDate, toPlatformDate } from "../../src/wire/dates.js";
+import { listToJson } from "../../src/wire/list-json.js";
+import { outageToJson, readOutageList } from "../../src/wire/outage-json.js";
+import { readCall, readCallList } from "../../src/wire/read-call.js";
+import { readResponse } from "../../src/wire/response-json.js";
+import { submissionToJson } from "../../src/wire/submission-json.js";
+import { anyAttempt, anyCall, anyInstant, anyOutage, anyResponse, anySettings } from "../support/arbitrary-wire.js";
+
+const policy = { intervalMs: 300_000, windowMs: 86_400_000, jitter: false };
+const overTheWire = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
+
+describe("what the wire says in JSON is read back as it was", () => {
+  it("a callback", () => {
+    fc.assert(
+      fc.property(anySettings, (settings) => {
+        const callback = { id: "0123456789ABCDEF", ...settings };
+        expect(readCallback(overTheWire(callbackToJson(callback, [])))).toEqual(callback);
+      }),
+    );
+  });
+
+  it("a response that is handed in", () => {
+    fc.assert(
+      fc.property(anyResponse, (response) => {
+        expect(readResponse(overTheWire(submissionToJson({ response })))).toEqual(response);
+      }),
+    );
+  });
+
+  it("a call", () => {
+    fc.assert(
+      fc.property(anyCall, fc.boolean(), (call, retriesEnabled) => {
+        const callback = { id: call.callbackId, name: "demo", url: "https://example.com/", retriesEnabled };
+        const raw = overTheWire(callToJson(call, { callback, policy, link: [] }));
+        expect(readCall(raw, { callbackId: "" })).toEqual({
+          id: call.id,
+          callbackId: call.callbackId,
+          status: call.status,
+          response: call.response,
+          attemptedAt: call.attemptedAt,
+          statusCode: call.statusCode,
+          statusMessage: call.statusMessage,
+          attemptCount: call.attemptCount,
+          nextAttemptAt: call.due?.at ?? null,
+          retryUntil:
+            call.status === "FAILED" && retriesEnabled && call.firstFailedAt !== null
+              ? retryUntil(call.firstFailedAt, policy)
+              : null,
+          settledBy: call.settledBy,
+          raw,
+        });
+      }),
+    );
+  });
+
+  it("attempts", () => {
+    fc.assert(
+      fc.property(fc.array(anyAttempt, { maxLength: 5 }), (attempts) => {
+        expect(readAttempts(overTheWire(attemptsToJson(attempts)))).toEqual(
+          attempts.map(({ result, startedAt, ...attempt }) => ({
+            ...attempt,
+            attemptedAt: startedAt,
+            statusCode: result.kind === "answered" ? result.statusCode : null,
+            statusMessage: resultMessage(result),
+            error: result.kind === "unreachable" ? result.reason : null,
+            body: result.kind === "answered" ? result.body || null : null,
+          })),
+        );
+      }),
+    );
+  });
+
+  it("outages", () => {
+    fc.assert(
+      fc.property(fc.array(anyOutage, { maxLength: 5 }), (outages) => {
+        const document = listToJson("outages", outages.map(outageToJson), { offset: 0, total: outages.length, link: [] });
+        expect(readOutageList(overTheWire(document))).toEqual({
+          outages: outages.map(({ quietSince: _, ...outage }) => outage),
+          total: outages.length,
+          next: null,
+        });
+      }),
+    );
+  });
+
+  it("an instant, to the millisecond in ISO and to the minute as the platform writes it, in any zone", () => {
+    const zones = fc.constantFrom("UTC", "Australia/Sydney", "America/New_York", "Asia/Kolkata", "Pacific/Auckland");
+    fc.assert(
+      fc.property(anyInstant, zones, (at, zone) => {
+        expect(readDate(toIsoDate(at), zone)).toBe(at);
+        const toTheMinute = at - (at % 60_000);
+        const read = readDate(toPlatformDate(at, zone), zone) ?? Number.NaN;
+        // the hour that is repeated when clocks go back has two instants
+        expect([0, 3_600_000]).toContain(Math.abs(read - toTheMinute));
+        expect(toPlatformDate(read, zone)).toBe(toPlatformDate(at, zone));
+      }),
+    );
+  });
+
+  it("and nothing that a service may answer makes a reader throw anything but malformed", () => {
+    fc.assert(
+      fc.property(fc.jsonValue({ maxDepth: 4 }), (document) => {
+        for (const read of [
+          () => readCallback(document),
+          () => readCallList(document, { callbackId: "X" }),
+          () => readCall(document, { callbackId: "X" }),
+          () => readCallList({ calls: document }, { callbackId: "X" }),
+          () => readOutageList({ outages: document }),
+          () => readAttempts({ attempts: document }),
+          () => readResponse(document),
+        ]) {
+          try {
+            read();
+          } catch (error) {
+            expect(error).toMatchObject({ name: "WhcbError", code: "malformed" });
+          }
+        }
+      }),
+    );
+  });
+});

@@ -1,0 +1,33 @@
+import { describe, expect, it } from "vitest";
+import { readDate, toIsoDate, toPlatformDate } from "../../../src/wire/dates.js";
+
+describe("readDate", () => {
+  it.each([
+    ["2016-01-09T13:22:00.123Z", "UTC", "2016-01-09T13:22:00.123Z"],
+    ["2016-01-09T13:22:00+11:00", "UTC", "2016-01-09T02:22:00.000Z"],
+    ["2016-01-09T13:22:00+1100", "UTC", "2016-01-09T02:22:00.000Z"],
+    ["2016-01-09T13:22:00", "Australia/Sydney", "2016-01-09T02:22:00.000Z"],
+    ["2016-01-09", "UTC", "2016-01-09T00:00:00.000Z"],
+    ["09/01/16 13:22", "UTC", "2016-01-09T13:22:00.000Z"],
+    ["09/01/16 13:22", "Australia/Sydney", "2016-01-09T02:22:00.000Z"],
+    ["09/07/16 13:22", "Australia/Sydney", "2016-07-09T03:22:00.000Z"],
+    ["9/1/2016 13:22:05", "UTC", "2016-01-09T13:22:05.000Z"],
+    [1452345720000, "UTC", "2016-01-09T13:22:00.000Z"],
+  ])("reads %s in %s", (value, zone, iso) => {
+    expect(toIsoDate(readDate(value, zone) ?? 0)).toBe(iso);
+  });
+
+  it.each(["", "yesterday", "31/02/16 10:00", "10/10/16 25:00", "2016-13-01", "2016-01-09T13:60:00Z", null, {}, 1e300])(
+    "reads %j as no date",
+    (value) => {
+      expect(readDate(value)).toBeNull();
+    },
+  );
+});
+
+describe("toPlatformDate", () => {
+  it("writes dd/MM/yy HH:mm in the zone it is given", () => {
+    const at = Date.UTC(2016, 0, 9, 2, 22);
+    expect([toPlatformDate(at), toPlatformDate(at, "Australia/Sydney")]).toEqual(["09/01/16 02:22", "09/01/16 13:22"]);
+  });
+});
