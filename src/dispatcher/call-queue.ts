@@ -4,22 +4,31 @@ import type { Call } from "../domain/call.js";
 export class CallQueue {
   #calls: readonly Call[] = [];
   #next = 0;
+  #readAt = 0;
 
   get length(): number {
     return this.#calls.length - this.#next;
   }
 
-  /** Replaces what is left: a newer reading is the truer one. */
-  fill(calls: readonly Call[]): void {
+  /** Replaces what is left: a newer reading is the truer one. `readAt` is on the monotonic clock. */
+  fill(calls: readonly Call[], readAt: number): void {
     this.#calls = calls;
     this.#next = 0;
+    this.#readAt = readAt;
   }
 
   take(): Call | undefined {
-    return this.#calls[this.#next++];
+    const call = this.#calls[this.#next];
+    if (call) this.#next += 1;
+    return call;
   }
 
   clear(): void {
-    this.fill([]);
+    this.fill([], 0);
+  }
+
+  /** Whether it holds calls that were read before this instant. */
+  isOlderThan(instant: number): boolean {
+    return this.length > 0 && this.#readAt < instant;
   }
 }

@@ -1,7 +1,7 @@
 /** Keeps one endpoint's state and outage in step with what happens to it, and has every change committed with what caused it. */
 import type { Attempt } from "../domain/attempt.js";
-import type { Callback } from "../domain/callback.js";
 import type { Call } from "../domain/call.js";
+import type { Callback } from "../domain/callback.js";
 import {
   type Endpoint,
   endpointAfterDrain,

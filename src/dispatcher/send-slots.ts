@@ -11,7 +11,7 @@ export interface Sender {
 export class SendSlots {
   #free: number;
   readonly #total: number;
-  #waiting: Sender[] = [];
+  readonly #waiting: Sender[] = [];
   readonly #queued = new Set<Sender>();
 
   constructor(total: number) {
@@ -38,20 +38,14 @@ export class SendSlots {
 
   /** Hands out what is free. A sender that can't send leaves the queue until it is enqueued again. */
   pump(): void {
-    while (this.#free > 0 && this.#waiting.length > 0) {
-      const round = this.#waiting;
-      this.#waiting = [];
-      for (const [index, sender] of round.entries()) {
-        if (this.#free === 0) {
-          this.#waiting.push(...round.slice(index));
-          return;
-        }
-        if (sender.sendOne(this.#free)) {
-          this.#free -= 1;
-          this.#waiting.push(sender);
-        } else {
-          this.#queued.delete(sender);
-        }
+    while (this.#free > 0) {
+      const sender = this.#waiting.shift();
+      if (sender === undefined) return;
+      if (sender.sendOne(this.#free)) {
+        this.#free -= 1;
+        this.#waiting.push(sender);
+      } else {
+        this.#queued.delete(sender);
       }
     }
   }
