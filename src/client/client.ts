@@ -26,6 +26,8 @@ export interface Client {
   listCalls(callbackId: string, query: ListCallsQuery): AsyncIterable<CallPage>;
   /** Throws `not-found`. */
   getCall(callbackId: string, callId: string): Promise<ListedCall>;
+  /** Those of these calls that there are, in no set order: one by one, or by listing where that takes fewer requests. */
+  findCalls(callbackId: string, callIds: readonly string[]): Promise<readonly ListedCall[]>;
   /** null where the service keeps none that one can read (the platform). */
   listAttempts(callbackId: string, callId: string): Promise<readonly ListedAttempt[] | null>;
   /** Up to 100 ids, all or none. Throws `not-found` (the message names an id where the service does). */

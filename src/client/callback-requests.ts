@@ -1,0 +1,71 @@
+/** The settings of callbacks, asked for and changed. */
+import type { CallbackSettings } from "../domain/callback.js";
+import { WhcbError } from "../domain/errors.js";
+import { readCallback, readCallbackList, settingsToJson } from "../wire/callback-json.js";
+import { LARGEST_PAGE } from "./call-query.js";
+import type { Client, ListedCallback } from "./client.js";
+import { walkList } from "./list-walker.js";
+import type { ServiceApi } from "./service-api.js";
+
+type CallbackRequests = Pick<
+  Client,
+  "listCallbacks" | "getCallback" | "createCallback" | "updateCallback" | "deleteCallback" | "verify"
+>;
+
+export function callbackRequests(api: ServiceApi): CallbackRequests {
+  async function listCallbacks(): Promise<readonly ListedCallback[]> {
+    const all: ListedCallback[] = [];
+    const pages = walkList(
+      `${api.basePath}/callbacks?limit=${LARGEST_PAGE}`,
+      async (path) => {
+        const { callbacks, total, next } = readCallbackList(await api.getDocument(path, "callback"));
+        return { items: callbacks, total, next };
+      },
+      ({ id }: ListedCallback) => id,
+    );
+    for await (const { items } of pages) all.push(...items);
+    return all;
+  }
+
+  /** A service that knows ids only says 404 to a name, or 400 or 422 to what isn't shaped like an id. */
+  async function getCallback(idOrName: string): Promise<ListedCallback> {
+    const answer = await api.exchange({ method: "GET", path: pathOf(idOrName), noun: "callback" });
+    if (answer.status >= 200 && answer.status < 300) return readCallback(api.documentOf(answer));
+    if (![400, 404, 422].includes(answer.status)) throw api.errorOf(answer);
+    const callbacks = await listCallbacks();
+    const found = callbacks.find(({ id }) => id === idOrName) ?? callbacks.find(({ name }) => name === idOrName);
+    if (found === undefined) {
+      throw new WhcbError("not-found", `no callback ${idOrName} at ${api.name}`, { hint: "`whcb callbacks list` shows them." });
+    }
+    return found;
+  }
+
+  return {
+    listCallbacks,
+    getCallback,
+    async verify() {
+      await api.getDocument(`${api.basePath}/callbacks?limit=1`, "callback");
+    },
+    async createCallback(settings: CallbackSettings) {
+      const answer = await api.expectSuccess({
+        method: "POST",
+        path: "/callbacks",
+        noun: "callback",
+        body: settingsToJson(settings),
+      });
+      const created = readCallback(api.documentOf(answer));
+      // Some answers hold links only: what was sent is what it has.
+      return created.name === "" ? { ...settings, id: created.id } : created;
+    },
+    async updateCallback(id, settings) {
+      await api.expectSuccess({ method: "PUT", path: pathOf(id), noun: "callback", body: settingsToJson(settings) });
+    },
+    async deleteCallback(id) {
+      await api.expectSuccess({ method: "DELETE", path: pathOf(id), noun: "callback" });
+    },
+  };
+}
+
+export function pathOf(callbackId: string): string {
+  return `/callbacks/${encodeURIComponent(callbackId)}`;
+}

@@ -1,0 +1,62 @@
+import type { Clock } from "../platform/clock.js";
+import type { Random } from "../platform/random.js";
+import { readOutageList } from "../wire/outage-json.js";
+import { callRequests } from "./call-requests.js";
+import { callbackRequests } from "./callback-requests.js";
+import type { Client, ListedOutage } from "./client.js";
+import { walkList } from "./list-walker.js";
+import { createPacer } from "./pacer.js";
+import { createRequester } from "./requester.js";
+import { createServiceApi, type ServiceApi, type ServiceCredentials } from "./service-api.js";
+import { singleCalls } from "./single-calls.js";
+import type { Transport } from "./transport.js";
+
+export interface ClientOptions {
+  /** null in this process, where file permissions are the credentials. They go to the transport's service only. */
+  readonly credentials: ServiceCredentials | null;
+  /** Requests a second, at most, in any second; null: no limit. */
+  readonly rate: number | null;
+  /** IANA zone of the service's dates without one. */
+  readonly timezone: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Called with each request and its outcome, secrets left out. */
+  readonly onExchange?: (line: string) => void;
+}
+
+/** A callbacks service behind `transport`. Closing the client closes the transport. */
+export function createClient(transport: Transport, options: ClientOptions): Client {
+  const { clock, random, credentials, timezone, onExchange } = options;
+  const pacer = createPacer(options.rate, clock);
+  const requester = createRequester({ transport, pacer, clock, random, onExchange });
+  const api = createServiceApi({ requester, name: transport.name, basePath: transport.basePath, credentials });
+  const calls = callRequests(api, { clock, random, timezone });
+  return {
+    name: transport.name,
+    ...callbackRequests(api),
+    ...calls,
+    ...singleCalls(api, calls.listCalls, timezone),
+    listOutages: (callbackId) => listOutages(api, callbackId),
+    close: () => transport.close(),
+  };
+}
+
+async function listOutages(api: ServiceApi, callbackId: string | undefined): Promise<readonly ListedOutage[] | null> {
+  const path = `/outages?limit=500${callbackId === undefined ? "" : `&callbackId=${encodeURIComponent(callbackId)}`}`;
+  const first = await api.exchange({ method: "GET", path, noun: "callback" });
+  if ([400, 404, 405, 501].includes(first.status)) return null;
+  if (first.status < 200 || first.status >= 300) throw api.errorOf(first);
+  let answered: unknown = api.documentOf(first);
+  const outages: ListedOutage[] = [];
+  const pages = walkList(
+    api.basePath + path,
+    async (from) => {
+      const page = readOutageList(answered ?? (await api.getDocument(from, "callback")));
+      answered = undefined;
+      return { items: page.outages, total: page.total, next: page.next };
+    },
+    ({ id }: ListedOutage) => id,
+  );
+  for await (const { items } of pages) outages.push(...items);
+  return outages;
+}

@@ -1,0 +1,30 @@
+/** How a request reaches a service: over HTTP, or a function in this process. */
+
+export interface Transport {
+  /** The service as a person would name it: its URL, or the file's path. */
+  readonly name: string;
+  /** The path that comes before every route, without a slash at its end; "" at most services. */
+  readonly basePath: string;
+  /**
+   * One request, one answer, within one deadline. Throws `TransportFailure` when no whole answer came; rejects soon after
+   * `signal` is aborted.
+   */
+  send(request: TransportRequest): Promise<TransportResponse>;
+  close(): Promise<void>;
+}
+
+export interface TransportRequest {
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
+  /** Path and query, the base path included. */
+  readonly path: string;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | null;
+}
+
+export interface TransportResponse {
+  readonly status: number;
+  /** Lower-case names; of a name that came more than once, the last value. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
