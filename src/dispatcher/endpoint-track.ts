@@ -114,7 +114,7 @@ export class EndpointTrack {
     const mail = composeOutageMail({
       callback: this.#callback,
       outageStartedAt: outage.startedAt,
-      attempt,
+      failure: { startedAt: outage.startedAt, result: attempt?.result ?? null },
       call,
       retries: {
         enabled: retriesEnabled,

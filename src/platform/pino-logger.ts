@@ -1,0 +1,31 @@
+import { type DestinationStream, pino } from "pino";
+import type { Logger } from "./logger.js";
+
+export type LogLevel = "silent" | "error" | "warn" | "info";
+
+/** Names under which a secret could travel, wherever they stand in the fields. */
+const SECRETS = [
+  "authorization",
+  "x-api-key",
+  "apikey",
+  "password",
+  "apiKey",
+  "key",
+  "token",
+  "cookie",
+  "x-whispir-callback-key",
+];
+
+/** JSON lines, secrets redacted. */
+export function pinoLogger(level: LogLevel, destination: DestinationStream): Logger {
+  const paths = SECRETS.flatMap((name) => [`["${name}"]`, `*["${name}"]`, `*.*["${name}"]`]);
+  const logger = pino(
+    { level, base: undefined, timestamp: pino.stdTimeFunctions.isoTime, redact: { paths, censor: "[redacted]" } },
+    destination,
+  );
+  return {
+    info: (fields, message) => logger.info(fields, message),
+    warn: (fields, message) => logger.warn(fields, message),
+    error: (fields, message) => logger.error(fields, message),
+  };
+}

@@ -1,0 +1,181 @@
+/** A dispatcher on a real SQLite store, with nothing faked but the clock, chance and the wire. */
+import { setImmediate as turn } from "node:timers/promises";
+import { Dispatcher, type DispatchLimits } from "../../src/dispatcher/dispatcher.js";
+import type { DeliveryResult } from "../../src/domain/attempt.js";
+import type { Call } from "../../src/domain/call.js";
+import type { Callback, CallbackSettings } from "../../src/domain/callback.js";
+import type { RetryPolicy } from "../../src/domain/retry-policy.js";
+import { shortId, timeOrderedId } from "../../src/platform/ids.js";
+import { silentLogger } from "../../src/platform/logger.js";
+import type { Random } from "../../src/platform/random.js";
+import { openStore } from "../../src/store/open-store.js";
+import type { Store } from "../../src/store/store.js";
+import { ACCEPTED, aResponse, REFUSED_503, someSettings } from "./builders.js";
+import { seededRandom } from "./seeded-random.js";
+import { VirtualClock } from "./virtual-clock.js";
+
+/** What an endpoint does with a request, and after how long. */
+export interface Answer {
+  readonly result: DeliveryResult;
+  readonly afterMs?: number;
+}
+
+/** A request as the wire saw it. */
+export interface Sent {
+  readonly at: number;
+  readonly callbackId: string;
+  readonly callId: string;
+  readonly url: string;
+  /** Set when the answer came. */
+  endedAt: number | null;
+  accepted: boolean | null;
+}
+
+export type Endpoint = (request: { readonly callback: Callback; readonly call: Call; readonly at: number }) => Answer;
+
+export const down: Endpoint = () => ({ result: REFUSED_503 });
+export const up: Endpoint = () => ({ result: ACCEPTED });
+
+export const MINUTE = 60_000;
+export const HOUR = 60 * MINUTE;
+export const DAY = 24 * HOUR;
+export const NO_JITTER: RetryPolicy = { intervalMs: 5 * MINUTE, windowMs: DAY, jitter: false };
+
+export interface SimulationOptions {
+  readonly seed?: number;
+  readonly policy?: RetryPolicy;
+  readonly limits?: Partial<DispatchLimits>;
+  readonly url?: string;
+  /** Wraps the store that the dispatcher is given, to crash it. */
+  readonly dispatcherStore?: (store: Store) => Store;
+}
+
+export class Simulation {
+  readonly clock = new VirtualClock();
+  readonly sent: Sent[] = [];
+  readonly random: Random;
+  readonly policy: RetryPolicy;
+  readonly store: Store;
+  dispatcher: Dispatcher;
+  endpoint: Endpoint = up;
+  inFlight = new Map<string, number>();
+  mostInFlight = new Map<string, number>();
+  readonly #options: SimulationOptions;
+  #crashes = 0;
+
+  private constructor(store: Store, options: SimulationOptions) {
+    this.#options = options;
+    this.store = store;
+    this.policy = options.policy ?? NO_JITTER;
+    this.random = seededRandom(options.seed ?? 1);
+    this.dispatcher = this.#newDispatcher();
+  }
+
+  static async open(options: SimulationOptions = {}): Promise<Simulation> {
+    const store = await openStore({ url: options.url ?? ":memory:", secretKey: new Uint8Array(32) });
+    return new Simulation(store, options);
+  }
+
+  callback(over: Partial<CallbackSettings> = {}): Promise<Callback> {
+    const settings = someSettings({ retriesEnabled: true, ...over });
+    return this.store.createCallback(shortId(this.random), settings, this.clock.now());
+  }
+
+  /** Accepts `count` responses and tells the dispatcher; returns their ids, oldest first. */
+  async accept(callback: Callback, count = 1): Promise<string[]> {
+    const now = this.clock.now();
+    const calls = Array.from({ length: count }, () => ({ id: timeOrderedId(now, this.random), response: aResponse() }));
+    await this.store.acceptCalls(callback.id, calls, now);
+    this.dispatcher.accepted(callback.id);
+    return calls.map(({ id }) => id);
+  }
+
+  async update(callback: Callback, over: Partial<CallbackSettings>): Promise<Callback> {
+    const updated = await this.store.updateCallback(callback.id, { ...callback, ...over }, this.clock.now(), this.policy);
+    this.dispatcher.changed(callback.id);
+    return updated;
+  }
+
+  async mark(callback: Callback, ids: readonly string[], status: "SUCCESS" | "FAILED"): Promise<void> {
+    await this.store.markCalls(callback.id, ids, status, this.clock.now());
+    this.dispatcher.changed(callback.id);
+  }
+
+  /** Lets time run until `end` (epoch ms), or until nothing is left to happen; returns when that was. */
+  async runUntil(end: number): Promise<number> {
+    for (;;) {
+      const next = await this.dispatcher.tick();
+      const wake = this.clock.nextWakeAt;
+      const at = next === null || wake === null ? (next ?? wake) : Math.min(next, wake);
+      if (at === null) return this.clock.now();
+      if (at > end) break;
+      this.clock.set(at);
+      await turn();
+    }
+    this.clock.set(end);
+    return end;
+  }
+
+  runFor(ms: number): Promise<number> {
+    return this.runUntil(this.clock.now() + ms);
+  }
+
+  /** What is due now, and nothing later. */
+  settle(): Promise<number> {
+    return this.runUntil(this.clock.now());
+  }
+
+  /** The process dies: what was in flight is forgotten, a new dispatcher starts from what is on disk. */
+  crash(): void {
+    this.#crashes += 1;
+    this.inFlight = new Map();
+    this.dispatcher = this.#newDispatcher();
+  }
+
+  requestsFor(callId: string): readonly Sent[] {
+    return this.sent.filter((sent) => sent.callId === callId);
+  }
+
+  #newDispatcher(): Dispatcher {
+    const { store, clock, random, policy } = this;
+    return new Dispatcher({
+      store: this.#options.dispatcherStore?.(store) ?? store,
+      clock,
+      random,
+      policy,
+      logger: silentLogger,
+      limits: { gatherMs: 0, ...this.#options.limits },
+      send: (callback, call) => this.#send(callback, call),
+      onAttempt: () => undefined,
+      onMailOwed: () => undefined,
+    });
+  }
+
+  async #send(callback: Callback, call: Call): Promise<DeliveryResult> {
+    const crashes = this.#crashes;
+    const { clock } = this;
+    const sent: Sent = {
+      at: clock.now(),
+      callbackId: callback.id,
+      callId: call.id,
+      url: callback.url,
+      endedAt: null,
+      accepted: null,
+    };
+    this.sent.push(sent);
+    this.#count(callback.id, 1);
+    const answer = this.endpoint({ callback, call, at: clock.now() });
+    if (answer.afterMs) await clock.sleepUntil(clock.now() + answer.afterMs);
+    if (crashes !== this.#crashes) return new Promise(() => undefined);
+    this.#count(callback.id, -1);
+    sent.endedAt = clock.now();
+    sent.accepted = answer.result.kind === "answered" && answer.result.statusCode === 200;
+    return answer.result;
+  }
+
+  #count(callbackId: string, by: number): void {
+    const count = (this.inFlight.get(callbackId) ?? 0) + by;
+    this.inFlight.set(callbackId, count);
+    this.mostInFlight.set(callbackId, Math.max(count, this.mostInFlight.get(callbackId) ?? 0));
+  }
+}
