@@ -1,0 +1,106 @@
+import { describe, expect, it } from "vitest";
+import { askReplay, holdCall, isHeld, markCall, type RetryRule, recordAttempt } from "../../../src/domain/call.js";
+import { ACCEPTED, aCall, anAttempt, REFUSED_503 } from "../../support/builders.js";
+
+const RETRY: RetryRule = { retriesEnabled: true, policy: { intervalMs: 300, windowMs: 1_000, jitter: false }, unit: 0.5 };
+const NO_RETRY: RetryRule = { ...RETRY, retriesEnabled: false };
+
+describe("an attempt", () => {
+  it("answered with 200 makes the call SUCCESS, whatever came before", () => {
+    const failed = aCall({ status: "FAILED", attemptCount: 3, firstFailedAt: 10, due: { at: 50, cause: "retry" } });
+    const call = recordAttempt(failed, anAttempt({ number: 4, startedAt: 60, durationMs: 5, result: ACCEPTED }), RETRY);
+    expect(call).toEqual({
+      ...failed,
+      status: "SUCCESS",
+      settledBy: "dispatcher",
+      attemptCount: 4,
+      attemptedAt: 60,
+      statusCode: 200,
+      statusMessage: "OK",
+      due: null,
+      changedAt: 65,
+    });
+  });
+
+  it.each([201, 204, 301, 410, 500])("answered with %i leaves it FAILED", (statusCode) => {
+    const result = { kind: "answered", statusCode, statusMessage: "", body: "" } as const;
+    expect(recordAttempt(aCall(), anAttempt({ result }), RETRY).status).toBe("FAILED");
+  });
+
+  it("that got no answer keeps the kind of error", () => {
+    const result = { kind: "unreachable", reason: "refused", detail: "nobody listens" } as const;
+    const call = recordAttempt(aCall(), anAttempt({ result }), NO_RETRY);
+    expect(call).toMatchObject({ statusCode: null, statusMessage: "refused: nobody listens", error: "refused" });
+  });
+
+  it("that fails makes the call due one interval after it began, counted from its own first failure", () => {
+    const first = recordAttempt(aCall(), anAttempt({ startedAt: 100, durationMs: 40 }), RETRY);
+    expect(first).toMatchObject({ status: "FAILED", firstFailedAt: 100, due: { at: 400, cause: "retry" } });
+    const second = recordAttempt(first, anAttempt({ number: 2, startedAt: 400 }), RETRY);
+    expect(second).toMatchObject({ firstFailedAt: 100, due: { at: 700, cause: "retry" } });
+  });
+
+  it("that began at the window's last millisecond leaves nothing due, one before it does", () => {
+    const failed = aCall({ status: "FAILED", firstFailedAt: 100 });
+    expect(recordAttempt(failed, anAttempt({ startedAt: 1_100 }), RETRY).due).toBeNull();
+    expect(recordAttempt(failed, anAttempt({ startedAt: 1_099 }), RETRY).due).not.toBeNull();
+  });
+
+  it("leaves nothing due where retries are off", () => {
+    expect(recordAttempt(aCall(), anAttempt(), NO_RETRY).due).toBeNull();
+  });
+
+  it("under way while a user marked the call SUCCESS is recorded and can't turn it back", () => {
+    const marked = aCall({ status: "SUCCESS", settledBy: "user" });
+    const call = recordAttempt(marked, anAttempt({ result: REFUSED_503, startedAt: 7 }), RETRY);
+    expect(call).toMatchObject({ status: "SUCCESS", settledBy: "user", attemptCount: 1, statusCode: 503, due: null });
+  });
+
+  it("that failed in a recovery sends the call to the end of the next one, and a later tick doesn't bring it forward", () => {
+    const inRecovery = recordAttempt(aCall(), anAttempt(), RETRY, 2);
+    expect(inRecovery.deferred).toBe(2);
+    expect(recordAttempt(inRecovery, anAttempt({ number: 2 }), RETRY).deferred).toBe(2);
+  });
+});
+
+describe("a holding", () => {
+  it("fails the call without an attempt; its window starts then", () => {
+    const held = holdCall(aCall(), 500, 100, RETRY);
+    expect(held).toMatchObject({
+      status: "FAILED",
+      attemptCount: 0,
+      attemptedAt: 500,
+      firstFailedAt: 500,
+      statusMessage: "Held: endpoint down since 1970-01-01T00:00:00.100Z",
+      due: { at: 800, cause: "retry" },
+    });
+    expect(isHeld(held)).toBe(true);
+  });
+
+  it("touches none but a PENDING call", () => {
+    const settled = aCall({ status: "SUCCESS", settledBy: "user" });
+    expect(holdCall(settled, 500, 100, RETRY)).toBe(settled);
+  });
+});
+
+describe("a user's word", () => {
+  it("SUCCESS cancels what is due", () => {
+    const due = aCall({ status: "FAILED", due: { at: 9, cause: "retry" } });
+    expect(markCall(due, "SUCCESS", 5)).toEqual({ ...due, status: "SUCCESS", due: null, settledBy: "user", changedAt: 5 });
+  });
+
+  it("FAILED changes the status and makes nothing due; said of a FAILED call it changes nothing", () => {
+    expect(markCall(aCall({ status: "SUCCESS" }), "FAILED", 5)).toMatchObject({ status: "FAILED", due: null, settledBy: "user" });
+    const failed = aCall({ status: "FAILED", due: { at: 9, cause: "retry" } });
+    expect(markCall(failed, "FAILED", 5)).toBe(failed);
+  });
+
+  it("replay makes a FAILED call due now, and no other", () => {
+    expect(askReplay(aCall({ status: "FAILED", deferred: 3 }), 5)).toMatchObject({
+      due: { at: 5, cause: "replay" },
+      deferred: 0,
+    });
+    const success = aCall({ status: "SUCCESS" });
+    expect(askReplay(success, 5)).toBe(success);
+  });
+});

@@ -1,0 +1,73 @@
+import { describe, expect, it } from "vitest";
+import type { AttemptCause } from "../../../src/domain/attempt.js";
+import {
+  type Endpoint,
+  endpointAfterDrain,
+  endpointAfterFailure,
+  endpointAfterSuccess,
+  endpointAtTick,
+  NEW_ENDPOINT,
+  nextTickAt,
+} from "../../../src/domain/endpoint.js";
+import type { RetryPolicy } from "../../../src/domain/retry-policy.js";
+
+const POLICY: RetryPolicy = { intervalMs: 60_000, windowMs: 3_600_000, jitter: false };
+
+function fail(endpoint: Endpoint, times: number, at = 0, cause: AttemptCause = "first"): Endpoint {
+  return Array.from({ length: times }).reduce<Endpoint>(
+    (state) => endpointAfterFailure(state, { at, cause }, POLICY, 0.5),
+    endpoint,
+  );
+}
+
+const DOWN = fail(NEW_ENDPOINT, 10, 1_000);
+const RECOVERING = endpointAfterSuccess(DOWN, 5_000, 64);
+
+describe("an endpoint", () => {
+  it("is up after nine failures in a row and down after ten; a success between starts the count anew", () => {
+    expect(fail(NEW_ENDPOINT, 9).state).toBe("up");
+    expect(DOWN).toMatchObject({ state: "down", downSince: 1_000, tickAt: 61_000 });
+    expect(fail(endpointAfterSuccess(fail(NEW_ENDPOINT, 9), 0, 64), 9).state).toBe("up");
+  });
+
+  it("waits 1 s after a failed probe, then 2 s, 4 s … up to one interval; other failures don't count", () => {
+    let endpoint = DOWN;
+    const waits: number[] = [];
+    for (let step = 0; step < 9; step += 1) {
+      endpoint = fail(endpoint, 1, 10_000, "probe");
+      waits.push((endpoint.probeAt ?? 0) - 10_000);
+    }
+    expect(waits).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000, 60_000]);
+    expect(fail(DOWN, 1, 10_000, "retry")).toMatchObject({ probeAt: DOWN.probeAt, probeStepMs: DOWN.probeStepMs });
+  });
+
+  it("counts a tick's failures from its start, and ticks one interval after the tick began", () => {
+    expect(endpointAtTick(DOWN, 61_000, POLICY, 0.5)).toMatchObject({ failuresInRow: 0, tickBeganAt: 61_000, tickAt: 121_000 });
+  });
+
+  it("ticks at once where it was mended since its clock last started", () => {
+    expect(nextTickAt(DOWN, 0)).toBe(61_000);
+    expect(nextTickAt(DOWN, 1_000)).toBe(61_000);
+    expect(nextTickAt(DOWN, 2_000)).toBe(2_000);
+    expect(nextTickAt(NEW_ENDPOINT, 2_000)).toBeNull();
+  });
+
+  it("recovers from the first success on: room for one, one more a success, half of it after a failure", () => {
+    expect(RECOVERING).toMatchObject({ state: "recovering", limit: 1, recovery: 1, recoveringSince: 5_000, failuresInRow: 0 });
+    const grown = [1, 2, 3].reduce((state) => endpointAfterSuccess(state, 0, 64), RECOVERING);
+    expect(grown.limit).toBe(4);
+    expect(fail(grown, 1).limit).toBe(2);
+    expect(fail(grown, 3).limit).toBe(1);
+    expect(endpointAfterSuccess({ ...grown, limit: 64 }, 0, 64).limit).toBe(64);
+  });
+
+  it("falls down again after ten failures in a row; the next recovery has the next number", () => {
+    const again = fail(RECOVERING, 10, 9_000);
+    expect(again).toMatchObject({ state: "down", downSince: 9_000, recovery: 1, recoveringSince: null });
+    expect(endpointAfterSuccess(again, 10_000, 64).recovery).toBe(2);
+  });
+
+  it("is up when nothing due is left untried, and keeps its failures in a row", () => {
+    expect(endpointAfterDrain(fail(RECOVERING, 3))).toMatchObject({ state: "up", failuresInRow: 3, recovery: 1 });
+  });
+});

@@ -1,0 +1,28 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { nextDueAt, type RetryPolicy } from "../../../src/domain/retry-policy.js";
+
+const POLICY: RetryPolicy = { intervalMs: 300_000, windowMs: 86_400_000, jitter: true };
+
+describe("a call's own turn", () => {
+  it("comes one interval after the attempt began, give or take a tenth", () => {
+    expect(nextDueAt(0, 1_000, POLICY, 0)).toBe(1_000 + 270_000);
+    expect(nextDueAt(0, 1_000, POLICY, 0.5)).toBe(1_000 + 300_000);
+    expect(nextDueAt(0, 1_000, { ...POLICY, jitter: false }, 0)).toBe(1_000 + 300_000);
+  });
+
+  it("may be the window's last millisecond, and jitter doesn't carry it over", () => {
+    const last = POLICY.windowMs - POLICY.intervalMs;
+    expect(nextDueAt(0, last, POLICY, 0.999)).toBe(POLICY.windowMs);
+    expect(nextDueAt(0, last + 1, POLICY, 0)).toBeGreaterThan(POLICY.windowMs);
+  });
+
+  it("is never past the window while an interval still fits into it", () => {
+    fc.assert(
+      fc.property(fc.nat(POLICY.windowMs), fc.double({ min: 0, max: 0.999999, noNaN: true }), (beganAt, unit) => {
+        const fits = beganAt + POLICY.intervalMs <= POLICY.windowMs;
+        expect(nextDueAt(0, beganAt, POLICY, unit) <= POLICY.windowMs).toBe(fits);
+      }),
+    );
+  });
+});
