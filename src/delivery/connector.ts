@@ -15,8 +15,12 @@ export interface ConnectorOptions {
   readonly connectTimeoutMs: number;
   /** PEM; instead of the system's authorities. */
   readonly ca?: string;
-  /** Aborted when nothing more is to be connected. */
-  readonly closed: AbortSignal;
+  /** What is being connected, so that it can be cancelled. */
+  readonly dialing: Set<Cancellable>;
+}
+
+export interface Cancellable {
+  cancel(): void;
 }
 
 /** How long one of several addresses is tried before the next is, too. */
@@ -35,14 +39,13 @@ interface Sessions {
   last: Buffer | undefined;
 }
 
-class Dialing {
+class Dialing implements Cancellable {
   readonly #options: ConnectorOptions;
   readonly #answer: buildConnector.Callback;
   readonly #hostname: string;
   readonly #port: number;
   readonly #isTls: boolean;
   readonly #cancelTimer: () => void;
-  readonly #onClosed = () => this.#fail(new DeliveryFailure("reset", "the service is stopping"));
   #socket: Socket | null = null;
   #stage: "name" | "tcp" | "tls" = "name";
   #isDone = false;
@@ -54,7 +57,11 @@ class Dialing {
     this.#isTls = target.protocol === "https:";
     this.#port = Number(target.port) || (this.#isTls ? 443 : 80);
     this.#cancelTimer = options.timers.after(options.connectTimeoutMs, () => this.#fail(this.#timedOut()));
-    options.closed.addEventListener("abort", this.#onClosed, { once: true });
+    options.dialing.add(this);
+  }
+
+  cancel(): void {
+    this.#fail(new DeliveryFailure("reset", "the service is stopping"));
   }
 
   start(sessions: Sessions): void {
@@ -126,7 +133,7 @@ class Dialing {
   #end(): void {
     this.#isDone = true;
     this.#cancelTimer();
-    this.#options.closed.removeEventListener("abort", this.#onClosed);
+    this.#options.dialing.delete(this);
   }
 
   get #where(): string {

@@ -1,7 +1,7 @@
 /** All origins that have connections: bounded in number, and each forgotten when it has been idle. */
 import type { Clock } from "../platform/clock.js";
 import type { Timers } from "../platform/timers.js";
-import { type ConnectorOptions, createConnector } from "./connector.js";
+import { type Cancellable, type ConnectorOptions, createConnector } from "./connector.js";
 import { OriginLines } from "./origin-lines.js";
 
 export interface OriginsOptions {
@@ -10,7 +10,7 @@ export interface OriginsOptions {
   readonly keepAliveMs: number;
   readonly maxConnectionsPerOrigin: number;
   readonly maxHeaderBytes: number;
-  readonly connector: ConnectorOptions;
+  readonly connector: Omit<ConnectorOptions, "dialing">;
 }
 
 /** Idle ones beyond this many are ended before their time. */
@@ -19,6 +19,7 @@ const MAX_ORIGINS = 1_000;
 export class Origins {
   readonly #options: OriginsOptions;
   readonly #open = new Map<string, OriginLines>();
+  readonly #dialing = new Set<Cancellable>();
   #cancelSweep: (() => void) | null = null;
 
   constructor(options: OriginsOptions) {
@@ -34,7 +35,7 @@ export class Origins {
       maxConnections: this.#options.maxConnectionsPerOrigin,
       keepAliveMs: this.#options.keepAliveMs,
       maxHeaderBytes: this.#options.maxHeaderBytes,
-      connect: createConnector(this.#options.connector),
+      connect: createConnector({ ...this.#options.connector, dialing: this.#dialing }),
     });
     this.#open.set(origin, lines);
     this.#cancelSweep ??= this.#options.timers.after(this.#options.keepAliveMs, () => this.#sweep());
@@ -45,6 +46,7 @@ export class Origins {
     this.#cancelSweep?.();
     const open = [...this.#open.values()];
     this.#open.clear();
+    for (const dialing of [...this.#dialing]) dialing.cancel();
     await Promise.all(open.map((lines) => lines.close()));
   }
 

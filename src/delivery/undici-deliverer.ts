@@ -46,7 +46,7 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
     exchange.giveUp(new DeliveryFailure("reset", "cut off by the service")),
   );
   readonly #targets: Targets;
-  readonly #closing = new AbortController();
+  #isClosed = false;
 
   constructor(options: DelivererOptions) {
     const timers = options.timers ?? systemTimers;
@@ -66,7 +66,6 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
         addressRule,
         names: options.names ?? systemNames,
         connectTimeoutMs: options.connectTimeoutMs ?? 5_000,
-        closed: this.#closing.signal,
         ...(options.ca === undefined ? {} : { ca: options.ca }),
       },
     });
@@ -75,7 +74,7 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
 
   deliver(request: DeliveryRequest, signal?: AbortSignal): Promise<Delivery> {
     return new Promise((resolve) => {
-      if (this.#closing.signal.aborted || signal?.aborted === true) {
+      if (this.#isClosed || signal?.aborted === true) {
         resolve(unsent(new DeliveryFailure("reset", "cut off by the service")));
         return;
       }
@@ -100,8 +99,7 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
   }
 
   async close(): Promise<void> {
-    if (this.#closing.signal.aborted) return;
-    this.#closing.abort();
+    this.#isClosed = true;
     for (const exchange of this.#deadlines.items()) exchange.giveUp(new DeliveryFailure("reset", "the service is stopping"));
     await this.#targets.close();
   }

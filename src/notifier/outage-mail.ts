@@ -133,8 +133,10 @@ function statusLine(result: { readonly statusCode: number; readonly statusMessag
   return `${result.statusCode} ${toLine(mask(result.statusMessage), 80)}`.trim();
 }
 
+/** A long value gets a line of its own: past 76 characters a mail has to be encoded, and is hard to read as a file. */
 function field(label: string, value: string): string {
-  return `${`${label}:`.padEnd(11)}${value}`;
+  const line = `${`${label}:`.padEnd(11)}${value}`;
+  return line.length > 76 ? `${label}:\n  ${value}` : line;
 }
 
 const REASONS = {
