@@ -1,0 +1,61 @@
+/** Media types of the contract, and which form an answer takes. */
+import type { BodyFormat } from "../domain/callback.js";
+
+export type ResourceKind = "callback" | "call" | "auth";
+
+export const NDJSON = "application/x-ndjson";
+
+const VENDOR = /^application\/vnd\.whispir\.(?:api-callback|api-call|auth)-v1\+(json|xml)$/;
+
+export function vendorType(kind: ResourceKind, format: BodyFormat): string {
+  return kind === "auth" ? `application/vnd.whispir.auth-v1+${format}` : `application/vnd.whispir.api-${kind}-v1+${format}`;
+}
+
+/** What a body's Content-Type says it is; null for one that the service doesn't take. */
+export function bodyFormat(contentType: string): BodyFormat | "ndjson" | null {
+  const [type = "", ...parameters] = contentType.toLowerCase().split(";");
+  const charset = parameters.map((parameter) => /^\s*charset\s*=\s*"?([\w-]+)"?\s*$/.exec(parameter)?.[1]).find(Boolean);
+  if (charset !== undefined && !/^(?:utf-?8|us-ascii)$/.test(charset)) return null;
+  const name = type.trim();
+  if (name === NDJSON || name === "application/ndjson") return "ndjson";
+  return formatOf(name);
+}
+
+export interface Negotiated {
+  readonly format: BodyFormat;
+  /** The type that was asked for by name; null where a wildcard, or nothing, decided. */
+  readonly type: string | null;
+}
+
+/**
+ * The form that an Accept header asks for: the highest q wins, then the more specific range, then the earlier one. None, or
+ * only wildcards: XML, as on the platform. null: nothing that the service can say.
+ */
+export function negotiate(accept: string | undefined, byDefault: BodyFormat = "xml"): Negotiated | null {
+  if (accept === undefined || accept.trim() === "") return { format: byDefault, type: null };
+  let best: (Negotiated & { readonly q: number; readonly isSpecific: boolean }) | null = null;
+  for (const range of accept.split(",")) {
+    const { name, q } = parseRange(range);
+    const isWildcard = name === "*/*" || name === "application/*";
+    const format = isWildcard ? byDefault : formatOf(name);
+    if (format === null || q <= 0) continue;
+    if (best === null || q > best.q || (q === best.q && !isWildcard && !best.isSpecific)) {
+      best = { format, type: isWildcard ? null : name, q, isSpecific: !isWildcard };
+    }
+  }
+  return best && { format: best.format, type: best.type };
+}
+
+function parseRange(range: string): { readonly name: string; readonly q: number } {
+  const [type = "", ...parameters] = range.toLowerCase().split(";");
+  const weight = parameters.map((parameter) => /^\s*q\s*=\s*([\d.]+)\s*$/.exec(parameter)?.[1]).find((q) => q !== undefined);
+  const q = weight === undefined ? 1 : Number(weight);
+  return { name: type.trim(), q: Number.isFinite(q) ? Math.min(q, 1) : 0 };
+}
+
+function formatOf(name: string): BodyFormat | null {
+  if (name === "application/json") return "json";
+  if (name === "application/xml") return "xml";
+  const vendor = VENDOR.exec(name)?.[1];
+  return vendor === "json" || vendor === "xml" ? vendor : null;
+}

@@ -1,0 +1,134 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { callToJson } from "../../src/wire/call-json.js";
+import { callbackToJson } from "../../src/wire/callback-json.js";
+import { buildDelivery } from "../../src/wire/delivery-request.js";
+import { parseCallback } from "../../src/wire/parse-callback.js";
+import { readCall } from "../../src/wire/read-call.js";
+import { readResponse } from "../../src/wire/response-json.js";
+import { callsFromXml, readXml } from "../../src/wire/xml-read.js";
+import { toXml } from "../../src/wire/xml-write.js";
+import { anyCall, anyResponse, anySettings, anyText } from "../support/arbitrary-wire.js";
+
+const policy = { intervalMs: 300_000, windowMs: 86_400_000, jitter: false };
+
+/** What no XML document can hold comes back as U+FFFD. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters that are looked for
+const UNSAYABLE = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|\p{Surrogate}/gu;
+
+function sayable<T>(value: T): T {
+  return JSON.parse(JSON.stringify(value), (_, item) => {
+    if (typeof item === "string") return item.replace(UNSAYABLE, "\ufffd");
+    if (typeof item !== "object" || item === null || Array.isArray(item)) return item;
+    return Object.fromEntries(Object.entries(item).map(([key, inner]) => [key.replace(UNSAYABLE, "\ufffd"), inner]));
+  });
+}
+
+describe("what the wire says in XML is read back as it was", () => {
+  it("a callback, by the parser of a create", () => {
+    fc.assert(
+      fc.property(anySettings, (settings) => {
+        const trimmed = { ...settings, name: settings.name.trim() || "x" };
+        const xml = toXml("callback", callbackToJson({ id: "0123456789ABCDEF", ...trimmed }, []));
+        expect(parseCallback(readXml(xml).value, null)).toEqual(trimmed);
+      }),
+    );
+  });
+
+  it("calls, each with its links", () => {
+    fc.assert(
+      fc.property(fc.array(anyCall, { minLength: 1, maxLength: 3 }), (calls) => {
+        const callback = { id: "0123456789ABCDEF", name: "demo", url: "https://example.com/?a=1&b=2", retriesEnabled: true };
+        const link = [{ uri: "http://h/callbacks/x?a=1&b=<2>", rel: "self", method: "GET", host: "h", port: -1 }];
+        const document = {
+          status: "1 to 3 of 3",
+          calls: calls.map((call) => callToJson(call, { callback, policy, link })),
+          link,
+        };
+        const read = callsFromXml(readXml(toXml("calls", document))).calls;
+        expect(Array.isArray(read) && read.map((call) => ({ ...readCall(call, { callbackId: "" }), raw: null }))).toEqual(
+          calls.map((call) => ({
+            ...readCall(sayable(callToJson(call, { callback, policy, link })), { callbackId: "" }),
+            raw: null,
+          })),
+        );
+      }),
+    );
+  });
+
+  it("a delivery", () => {
+    const target = { url: "https://h/", auth: { type: "httpheader", key: "k" }, contentType: "xml", removeHtml: false } as const;
+    fc.assert(
+      fc.property(anyResponse, (response) => {
+        const { root, value } = readXml(buildDelivery(target, { id: "1", response }).body ?? "");
+        expect([root, readResponse(value)]).toEqual(["deliveryResponse", sayable(response)]);
+      }),
+    );
+  });
+
+  it("an error, whatever its detail says", () => {
+    fc.assert(
+      fc.property(anyText, (errorDetail) => {
+        const error = { errorSummary: "No", errorText: "Bad Request", errorDetail };
+        expect(readXml(toXml("error", error))).toEqual({ root: "error", value: sayable(error) });
+      }),
+    );
+  });
+});
+
+describe("readXml", () => {
+  it("answers anything at all with a document or with malformed", () => {
+    const pieces = fc.constantFrom(
+      "<a>",
+      "</a>",
+      "<b/>",
+      "<!DOCTYPE a [",
+      "<!ENTITY x 'y'>",
+      "]>",
+      "&x;",
+      "&#0;",
+      "<![CDATA[",
+      "]]>",
+      "<!--",
+      "-->",
+      "x='1'",
+      "<",
+      "é",
+    );
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.string(),
+          fc.array(pieces, { maxLength: 12 }).map((parts) => parts.join("")),
+        ),
+        (text) => {
+          try {
+            expect(readXml(text)).toMatchObject({ root: expect.any(String) });
+          } catch (error) {
+            expect(error).toMatchObject({ code: "malformed" });
+          }
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
+  it.each([
+    ["a DTD", '<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>'],
+    ["a DTD within the document", '<a><!DOCTYPE a [<!ENTITY x "y">]>&x;</a>'],
+    ["an entity declaration after a comment", '<!-- c --><!DOCTYPE a SYSTEM "file:///etc/passwd"><a/>'],
+    ["too deep a nest", "<a>".repeat(30) + "</a>".repeat(30)],
+    ["too many tags", `<a>${"<b/>".repeat(200_001)}</a>`],
+    ["two roots", "<a/><b/>"],
+    ["no root", "text"],
+    ["nothing", ""],
+  ])("refuses %s", (_, text) => {
+    expect(() => readXml(text)).toThrow(expect.objectContaining({ code: "malformed" }));
+  });
+
+  it("takes a DTD's text inside CDATA for what it is, and no entity but XML's own", () => {
+    expect(readXml("<a><content><![CDATA[<!DOCTYPE x> &amp;]]> &amp; &x; &#65;</content></a>").value).toEqual({
+      content: "<!DOCTYPE x> &amp; & &x; A",
+    });
+  });
+});
