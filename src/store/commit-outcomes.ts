@@ -1,0 +1,73 @@
+/** A group of outcomes, with everything that follows from them, in one transaction (dispatch.md, a call, 5). */
+import { sql } from "kysely";
+import { holdCall, recordAttempt } from "../domain/call.js";
+import { saveAttempts } from "./attempts.js";
+import { CountChanges } from "./call-counts.js";
+import { type CallState, readStatesBySeq, writeStates } from "./call-state.js";
+import { saveEndpoints } from "./endpoints.js";
+import { saveMails } from "./mails.js";
+import { closeOutages, saveOpenOutages } from "./outages.js";
+import type { Db } from "./schema.js";
+import { listOf } from "./sqlite/json-rows.js";
+import type { AttemptOutcome, OutcomeGroup } from "./store.js";
+
+/** The callbacks of a group that still are, with the settings that hold at this moment. */
+export type LiveCallbacks = ReadonlyMap<string, { readonly key: number; readonly retriesEnabled: boolean }>;
+
+export function commitOutcomes(db: Db, group: OutcomeGroup): Promise<void> {
+  return db.transaction().execute(async (trx) => {
+    const callbacks = await readLiveCallbacks(trx, group);
+    const changes = new CountChanges();
+    const states = await readStates(trx, group);
+    const recorded = applyOutcomes(states, group, callbacks);
+    await writeStates(trx, states.values(), changes);
+    await saveAttempts(trx, recorded);
+    await changes.save(trx);
+    await saveEndpoints(trx, group.endpoints, callbacks);
+    // An outage that ends makes room for the next one of its callback.
+    await closeOutages(trx, group.closedOutages, callbacks);
+    await saveOpenOutages(trx, group.endpoints, callbacks);
+    await saveMails(trx, group.mails, callbacks);
+  });
+}
+
+async function readLiveCallbacks(db: Db, group: OutcomeGroup): Promise<LiveCallbacks> {
+  const ids = new Set<string>();
+  for (const part of [group.attempts, group.holdings, group.endpoints, group.closedOutages, group.mails]) {
+    for (const { callbackId } of part) ids.add(callbackId);
+  }
+  if (ids.size === 0) return new Map();
+  const { rows } = await sql<{ id: string; key: number; retries_enabled: number }>`
+    SELECT id, key, retries_enabled FROM ${listOf([...ids])} CROSS JOIN callbacks ON id = batch.value WHERE deleted_at IS NULL`.execute(
+    db,
+  );
+  return new Map(rows.map(({ id, key, retries_enabled }) => [id, { key, retriesEnabled: retries_enabled === 1 }]));
+}
+
+async function readStates(db: Db, { attempts, holdings }: OutcomeGroup): Promise<Map<number, CallState>> {
+  const seqs = new Set<number>();
+  for (const { callSeq } of holdings) seqs.add(callSeq);
+  for (const { callSeq } of attempts) seqs.add(callSeq);
+  if (seqs.size === 0) return new Map();
+  return new Map((await readStatesBySeq(db, [...seqs])).map((state) => [state.before.seq, state]));
+}
+
+/** Moves the calls on, holdings first; returns the attempts of calls that are still there. */
+function applyOutcomes(states: ReadonlyMap<number, CallState>, group: OutcomeGroup, callbacks: LiveCallbacks): AttemptOutcome[] {
+  const { policy } = group;
+  for (const { callbackId, callSeq, at, downSince, unit } of group.holdings) {
+    const callback = callbacks.get(callbackId);
+    const state = states.get(callSeq);
+    if (callback === undefined || state?.callbackKey !== callback.key) continue;
+    // With retries switched off meanwhile it keeps its one attempt: it stays PENDING.
+    if (!callback.retriesEnabled) continue;
+    state.after = holdCall(state.after, at, downSince, { retriesEnabled: true, policy, unit });
+  }
+  return group.attempts.filter(({ callbackId, callSeq, attempt, unit, recovery }) => {
+    const callback = callbacks.get(callbackId);
+    const state = states.get(callSeq);
+    if (callback === undefined || state?.callbackKey !== callback.key) return false;
+    state.after = recordAttempt(state.after, attempt, { retriesEnabled: callback.retriesEnabled, policy, unit }, recovery);
+    return true;
+  });
+}

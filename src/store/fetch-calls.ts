@@ -1,0 +1,44 @@
+/** What waits, as the dispatcher asks for it. Each of these reads one partial index in the order that it has. */
+import { type RawBuilder, sql } from "kysely";
+import type { Call } from "../domain/call.js";
+import { CALL_COLUMNS, type CallRow, toCall } from "./call-row.js";
+import type { Db } from "./schema.js";
+
+export function fetchPending(db: Db, callbackId: string, limit: number): Promise<Call[]> {
+  return fetch(db, callbackId, sql`status = 'PENDING' ORDER BY seq LIMIT ${limit}`);
+}
+
+/** `dueBefore` is inclusive; Infinity takes all that have something due. */
+export function fetchDue(db: Db, callbackId: string, dueBefore: number, limit: number): Promise<Call[]> {
+  const until = Math.min(dueBefore, Number.MAX_SAFE_INTEGER);
+  return fetch(
+    db,
+    callbackId,
+    sql`status = 'FAILED' AND due_at IS NOT NULL AND due_at <= ${until} ORDER BY due_at, seq LIMIT ${limit}`,
+  );
+}
+
+/** `deferred` is the number of the recovery in which a call last failed, so those of this recovery have just that number. */
+export function fetchBacklog(db: Db, callbackId: string, recovery: number, limit: number): Promise<Call[]> {
+  return fetch(
+    db,
+    callbackId,
+    sql`status = 'FAILED' AND due_at IS NOT NULL AND deferred < ${recovery} ORDER BY deferred, seq LIMIT ${limit}`,
+  );
+}
+
+export async function fetchHeld(db: Db, callbackId: string): Promise<Call | null> {
+  const held = sql`status = 'FAILED' AND due_at IS NOT NULL AND attempt_count = 0 ORDER BY seq LIMIT 1`;
+  return (await fetch(db, callbackId, held))[0] ?? null;
+}
+
+export async function findCall(db: Db, callbackId: string, callId: string): Promise<Call | null> {
+  return (await fetch(db, callbackId, sql`id = ${callId}`))[0] ?? null;
+}
+
+async function fetch(db: Db, callbackId: string, which: RawBuilder<unknown>): Promise<Call[]> {
+  const { rows } = await sql<CallRow>`
+    SELECT ${CALL_COLUMNS} FROM calls
+    WHERE callback_key = (SELECT key FROM callbacks WHERE id = ${callbackId} AND deleted_at IS NULL) AND ${which}`.execute(db);
+  return rows.map((row) => toCall(row, callbackId));
+}

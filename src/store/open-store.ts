@@ -1,0 +1,102 @@
+/** A database's URL -> the store on it. */
+import { sql } from "kysely";
+import { WhcbError } from "../domain/errors.js";
+import { DEFAULT_RETENTION, type RetentionPolicy } from "../domain/retention.js";
+import { acceptCalls } from "./accept-calls.js";
+import { listAttempts } from "./attempts.js";
+import { readCounts } from "./call-counts.js";
+import { callbackStore } from "./callbacks.js";
+import { commitOutcomes } from "./commit-outcomes.js";
+import type { StoreContext } from "./context.js";
+import { credentialStore } from "./credentials.js";
+import { listEndpoints } from "./endpoints.js";
+import { expireRetries } from "./expire-retries.js";
+import { fetchBacklog, fetchDue, fetchHeld, fetchPending, findCall } from "./fetch-calls.js";
+import { keyCipher } from "./key-cipher.js";
+import { listCalls } from "./list-calls.js";
+import { mailStore } from "./mails.js";
+import { markCalls } from "./mark-calls.js";
+import { listOutages } from "./outages.js";
+import { purge } from "./purge.js";
+import { requestReplays } from "./request-replays.js";
+import { requireCallback } from "./require-callback.js";
+import { checkSecretKey, checkWritable } from "./settings.js";
+import { openSqlite } from "./sqlite/open-sqlite.js";
+import type { CallStore, DispatchStore, Store } from "./store.js";
+
+export interface OpenStoreOptions {
+  /** A SQLite file's path, or ":memory:". */
+  readonly url: string;
+  /** 32 bytes that encrypt the callbacks' auth keys. */
+  readonly secretKey: Uint8Array;
+  /** How long settled calls are kept; left out: DEFAULT_RETENTION. */
+  readonly retention?: RetentionPolicy;
+  /** Refuse to make a new database where there is none. */
+  readonly mustExist?: boolean;
+}
+
+/**
+ * Opens the database, makes it where there is none, and brings an older one forward. Throws `config` for a database that can't
+ * be used as it is (not one, newer, no folder, wrong secret key), `unavailable` for what may pass (busy, full disk).
+ */
+export async function openStore({
+  url,
+  secretKey,
+  retention = DEFAULT_RETENTION,
+  mustExist = false,
+}: OpenStoreOptions): Promise<Store> {
+  if (/^[a-z+]{2,}:\/\//i.test(url)) {
+    throw new WhcbError("config", "This version keeps its data in SQLite files only, not behind a database URL", {
+      hint: "Give a file's path, for example --db whcb.db",
+    });
+  }
+  const cipher = keyCipher(secretKey);
+  const context: StoreContext = { db: openSqlite({ path: url, mustExist }), cipher, retention };
+  const { db } = context;
+  try {
+    await checkSecretKey(db, cipher);
+  } catch (error) {
+    await db.destroy();
+    throw error;
+  }
+  return {
+    ...callbackStore(context),
+    ...callStore(context),
+    ...dispatchStore(context),
+    ...mailStore(db),
+    ...credentialStore(db),
+    checkWritable: () => checkWritable(db),
+    async changeCounter() {
+      const { rows } = await sql<{ data_version: number }>`PRAGMA data_version`.execute(db);
+      return rows[0]?.data_version ?? 0;
+    },
+    close: () => db.destroy(),
+  };
+}
+
+function callStore({ db }: StoreContext): CallStore {
+  return {
+    acceptCalls: (callbackId, calls, now) => acceptCalls(db, callbackId, calls, now),
+    listCalls: (callbackId, query) => listCalls(db, callbackId, query),
+    findCall: (callbackId, callId) => findCall(db, callbackId, callId),
+    listAttempts: (callbackId, callIds) => listAttempts(db, callbackId, callIds),
+    countCalls: async (callbackId) => readCounts(db, (await requireCallback(db, callbackId)).key),
+    markCalls: (callbackId, callIds, status, now) => markCalls(db, { callbackId, callIds, status }, now),
+    requestReplays: (callbackId, selection, now) => requestReplays(db, callbackId, selection, now),
+    listOutages: (query) => listOutages(db, query),
+  };
+}
+
+function dispatchStore(context: StoreContext): DispatchStore {
+  const { db } = context;
+  return {
+    listEndpoints: (callbackIds) => listEndpoints(context, callbackIds),
+    fetchPending: (callbackId, limit) => fetchPending(db, callbackId, limit),
+    fetchDue: (callbackId, dueBefore, limit) => fetchDue(db, callbackId, dueBefore, limit),
+    fetchBacklog: (callbackId, recovery, limit) => fetchBacklog(db, callbackId, recovery, limit),
+    fetchHeld: (callbackId) => fetchHeld(db, callbackId),
+    expireRetries: (callbackId, firstFailedBefore, limit) => expireRetries(db, callbackId, firstFailedBefore, limit),
+    commitOutcomes: (group) => commitOutcomes(db, group),
+    purge: (query) => purge(context, query),
+  };
+}

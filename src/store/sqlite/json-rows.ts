@@ -1,0 +1,22 @@
+/**
+ * A batch of rows as one JSON parameter: one statement a batch, and its text doesn't vary with the batch's size. These two
+ * pieces of SQL are SQLite's own.
+ */
+import { type RawBuilder, sql } from "kysely";
+
+export type Cell = string | number | null | readonly Cell[] | Readonly<Record<string, string>>;
+
+/** For FROM: a table named `batch` with a row for each of these, in their order. */
+export function batchOf(rows: readonly (readonly Cell[])[]): RawBuilder<unknown> {
+  return sql`json_each(${JSON.stringify(rows)}) AS batch`;
+}
+
+/** The n-th cell of the batch's row; JSON text where the cell is a list or an object. */
+export function cell(index: number): RawBuilder<unknown> {
+  return sql`batch.value ->> ${sql.lit(index)}`;
+}
+
+/** For FROM: a table named `batch` whose `value` is each of these, in their order. */
+export function listOf(values: readonly (string | number)[]): RawBuilder<unknown> {
+  return sql`json_each(${JSON.stringify(values)}) AS batch`;
+}

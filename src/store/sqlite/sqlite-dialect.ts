@@ -1,0 +1,43 @@
+/** Kysely on one better-sqlite3 connection, with transactions that fit a file shared by two processes. */
+import type { Database } from "better-sqlite3";
+import {
+  CompiledQuery,
+  type DatabaseConnection,
+  type Dialect,
+  SqliteAdapter,
+  SqliteDriver,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+} from "kysely";
+import { keepStatements } from "./kept-statements.js";
+
+export function sqliteDialect(database: Database): Dialect {
+  return {
+    createAdapter: () => new SqliteAdapter(),
+    createDriver: () => new WritingDriver(database),
+    createIntrospector: (db) => new SqliteIntrospector(db),
+    createQueryCompiler: () => new SqliteQueryCompiler(),
+  };
+}
+
+class WritingDriver extends SqliteDriver {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    super({ database: keepStatements(database) });
+    this.#database = database;
+  }
+
+  /**
+   * All transactions of the store write. One that began by reading could not wait for another process's write lock: its
+   * snapshot would be old by then, and SQLite refuses that at once, busy timeout or not.
+   */
+  override async beginTransaction(connection: DatabaseConnection): Promise<void> {
+    await connection.executeQuery(CompiledQuery.raw("BEGIN IMMEDIATE"));
+  }
+
+  /** A full disk or a failed write has ended the transaction already: another ROLLBACK would fail and hide the reason. */
+  override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    if (this.#database.inTransaction) await super.rollbackTransaction(connection);
+  }
+}
