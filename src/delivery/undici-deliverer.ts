@@ -7,7 +7,7 @@ import { DeadlineQueue } from "./deadline-queue.js";
 import type { Deliverer, Delivery } from "./deliverer.js";
 import { DeliveryFailure } from "./delivery-failure.js";
 import { Exchange, type ExchangeHost } from "./exchange.js";
-import { type NameResolver, systemNames } from "./name-resolver.js";
+import { createNameResolver, type NameResolver } from "./name-resolver.js";
 import { Origins } from "./origins.js";
 import { SignalWatch } from "./signal-watch.js";
 import { Targets } from "./targets.js";
@@ -64,7 +64,7 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
       connector: {
         timers,
         addressRule,
-        names: options.names ?? systemNames,
+        names: options.names ?? createNameResolver({ clock: options.clock }),
         connectTimeoutMs: options.connectTimeoutMs ?? 5_000,
         ...(options.ca === undefined ? {} : { ca: options.ca }),
       },
