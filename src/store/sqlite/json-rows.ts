@@ -8,7 +8,7 @@ export type Cell = string | number | null | readonly Cell[] | Readonly<Record<st
 
 /** For FROM: a table named `batch` with a row for each of these, in their order. */
 export function batchOf(rows: readonly (readonly Cell[])[]): RawBuilder<unknown> {
-  return sql`json_each(${JSON.stringify(rows)}) AS batch`;
+  return sql`(SELECT value FROM json_each(${JSON.stringify(rows)})) AS batch`;
 }
 
 /** The n-th cell of the batch's row; JSON text where the cell is a list or an object. */
@@ -18,5 +18,5 @@ export function cell(index: number): RawBuilder<unknown> {
 
 /** For FROM: a table named `batch` whose `value` is each of these, in their order. */
 export function listOf(values: readonly (string | number)[]): RawBuilder<unknown> {
-  return sql`json_each(${JSON.stringify(values)}) AS batch`;
+  return sql`(SELECT value FROM json_each(${JSON.stringify(values)})) AS batch`;
 }
