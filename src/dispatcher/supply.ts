@@ -110,6 +110,7 @@ async function holdAndProbe(worker: EndpointWorker, now: number, deps: SupplyDep
   const { generation } = worker;
   const { callback, endpoint } = worker.track;
   const isProbeDue = worker.mayProbe && endpoint.probeAt !== null && endpoint.probeAt <= now;
+  if (isProbeDue) await expireBefore(worker, now, deps);
   const held = isProbeDue && worker.mayHaveHeld ? await deps.store.fetchHeld(callback.id) : null;
   const pending = worker.mayHavePending ? await readPending(worker, deps) : [];
   if (worker.generation !== generation) return;

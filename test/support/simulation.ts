@@ -101,19 +101,20 @@ export class Simulation {
     this.dispatcher.changed(callback.id);
   }
 
-  /** Lets time run until `end` (epoch ms), or until nothing is left to happen; returns when that was. */
+  /** Lets time run until `end` (epoch ms); returns when the last thing happened. */
   async runUntil(end: number): Promise<number> {
+    let last = this.clock.now();
     for (;;) {
       const next = await this.dispatcher.tick();
       const wake = this.clock.nextWakeAt;
       const at = next === null || wake === null ? (next ?? wake) : Math.min(next, wake);
-      if (at === null) return this.clock.now();
-      if (at > end) break;
+      if (at === null || at > end) break;
       this.clock.set(at);
+      last = at;
       await turn();
     }
     this.clock.set(end);
-    return end;
+    return last;
   }
 
   runFor(ms: number): Promise<number> {
