@@ -1,0 +1,158 @@
+import { describe, expect, it } from "vitest";
+import { aResponse, someSettings } from "../support/builders.js";
+import {
+  aCallback,
+  accept,
+  attempt,
+  callOf,
+  countRows,
+  DAY,
+  hold,
+  idsOf,
+  MINUTE,
+  NOW,
+  type OpenStore,
+  POLICY,
+  query,
+} from "./store-support.js";
+
+export function describeCallbacks(open: OpenStore): void {
+  describe("callbacks", () => {
+    it("gives back what was stored, key and all", async () => {
+      const store = await open();
+      const settings = someSettings({
+        removeHtml: true,
+        retriesEnabled: true,
+        events: { reply: false, undeliverable: true },
+        contentType: "xml",
+      });
+      const made = await store.createCallback("00112233445566AA", settings, NOW);
+      expect(made).toEqual({ ...settings, id: "00112233445566AA", createdAt: NOW, mendedAt: 0 });
+      expect(await store.findCallback("00112233445566AA")).toEqual(made);
+      expect(await store.findCallback("demo")).toEqual(made);
+      expect(await store.findCallback("none")).toBeNull();
+    });
+
+    it("prefers the one whose id it is to the one whose name it is", async () => {
+      const store = await open();
+      const byId = await aCallback(store);
+      await aCallback(store, { name: byId.id });
+      expect(await store.findCallback(byId.id)).toEqual(byId);
+    });
+
+    it("refuses a name that is taken, and gives it free when its callback is deleted", async () => {
+      const store = await open();
+      const first = await aCallback(store, { name: "demo" });
+      const second = await aCallback(store, { name: "other" });
+      const taken = { code: "duplicate-name" };
+      await expect(aCallback(store, { name: "demo" })).rejects.toMatchObject(taken);
+      await expect(store.updateCallback(second.id, { ...second, name: "demo" }, NOW, POLICY)).rejects.toMatchObject(taken);
+      await store.deleteCallback(first.id, NOW);
+      expect((await aCallback(store, { name: "demo" })).name).toBe("demo");
+    });
+
+    it("finds nothing of a deleted one", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await accept(store, callback, ["A"]);
+      await store.deleteCallback(callback.id, NOW);
+      const gone = { code: "not-found" };
+      expect(await store.findCallback(callback.id)).toBeNull();
+      expect(await store.findCall(callback.id, "A")).toBeNull();
+      expect(await store.fetchPending(callback.id, 10)).toEqual([]);
+      expect(await store.listEndpoints()).toEqual([]);
+      await expect(store.listCalls(callback.id, query())).rejects.toMatchObject(gone);
+      await expect(accept(store, callback, ["B"])).rejects.toMatchObject(gone);
+      await expect(store.markCalls(callback.id, ["A"], "SUCCESS", NOW)).rejects.toMatchObject(gone);
+      await expect(store.updateCallback(callback.id, callback, NOW, POLICY)).rejects.toMatchObject(gone);
+      await expect(store.deleteCallback(callback.id, NOW)).rejects.toMatchObject(gone);
+    });
+
+    it("lists by name, by offset and by cursor, both ways", async () => {
+      const store = await open();
+      for (const name of ["c", "a", "d", "b"]) await aCallback(store, { name });
+      const all = await store.listCallbacks({ limit: 10, offset: 0, sort: [] });
+      expect({ ...all, items: all.items.map(({ name }) => name) }).toEqual({
+        items: ["a", "b", "c", "d"],
+        total: 4,
+        offset: 0,
+        nextCursor: null,
+      });
+      const sort = [{ field: "name", descending: true }] as const;
+      const first = await store.listCallbacks({ limit: 3, offset: 0, sort });
+      const next = await store.listCallbacks({ limit: 3, offset: 0, sort, cursor: first.nextCursor ?? "" });
+      expect({ ...next, items: next.items.map(({ name }) => name) }).toEqual({
+        items: ["a"],
+        total: 4,
+        offset: 3,
+        nextCursor: null,
+      });
+      expect((await store.listCallbacks({ limit: 3, offset: 3, sort })).items).toEqual(next.items);
+    });
+
+    it("is mended by a change of url, auth or content type, and by nothing else", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      const update = (over: object) => store.updateCallback(callback.id, { ...callback, ...over }, NOW, POLICY);
+      expect((await update({ email: "other@example.com", retriesEnabled: true })).mendedAt).toBe(0);
+      expect((await update({ url: "http://127.0.0.1:9001/" })).mendedAt).toBe(NOW);
+    });
+  });
+
+  describe("retries switched on and off", () => {
+    it("makes due what is still inside its window, its last instant included", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await accept(store, callback, ["inside", "outside", "marked", "replayed", "done"]);
+      await attempt(store, callback, ["inside"], { startedAt: NOW });
+      await attempt(store, callback, ["outside"], { startedAt: NOW - 1 });
+      await store.markCalls(callback.id, ["marked", "done"], "SUCCESS", NOW);
+      await store.markCalls(callback.id, ["marked"], "FAILED", NOW);
+      await attempt(store, callback, ["replayed"], { startedAt: NOW });
+      await store.requestReplays(callback.id, { callIds: ["replayed"] }, NOW + 5);
+      const later = NOW + POLICY.windowMs;
+      await store.updateCallback(callback.id, { ...callback, retriesEnabled: true }, later, POLICY);
+      const due = await store.fetchDue(callback.id, Number.POSITIVE_INFINITY, 10);
+      expect(due.map(({ id, due }) => [id, due])).toEqual([
+        ["replayed", { at: NOW + 5, cause: "replay" }],
+        ["inside", { at: later, cause: "retry" }],
+      ]);
+    });
+
+    it("cancels what is due, but gives a call that was never sent its one attempt", async () => {
+      const store = await open();
+      const callback = await aCallback(store, { retriesEnabled: true });
+      await accept(store, callback, ["failed", "held", "replayed"]);
+      const before = await callOf(store, callback, "held");
+      await attempt(store, callback, ["failed", "replayed"]);
+      await store.requestReplays(callback.id, { callIds: ["replayed"] }, NOW + 5);
+      await hold(store, callback, ["held"]);
+      await store.updateCallback(callback.id, { ...callback, retriesEnabled: false }, NOW + MINUTE, POLICY);
+      expect(await store.fetchPending(callback.id, 10)).toEqual([{ ...before, changedAt: NOW + MINUTE }]);
+      expect(idsOf(await store.fetchDue(callback.id, Number.POSITIVE_INFINITY, 10))).toEqual(["replayed"]);
+      expect(await store.fetchHeld(callback.id)).toBeNull();
+      expect(await store.countCalls(callback.id)).toEqual({ PENDING: 1, SUCCESS: 0, FAILED: 2 });
+      expect(await countRows(store, callback)).toEqual({ PENDING: 1, SUCCESS: 0, FAILED: 2 });
+    });
+
+    it("changes nothing that waits when the setting stays", async () => {
+      const store = await open();
+      const callback = await aCallback(store, { retriesEnabled: true });
+      await accept(store, callback, ["A"]);
+      await attempt(store, callback, ["A"]);
+      await store.updateCallback(callback.id, { ...callback, email: "new@example.com" }, NOW + DAY / 2, POLICY);
+      expect((await callOf(store, callback, "A")).due).toEqual({ at: NOW + POLICY.intervalMs, cause: "retry" });
+    });
+  });
+
+  it("takes custom parameters, quotes, emoji and control characters as they are", async () => {
+    const store = await open();
+    const callback = await aCallback(store);
+    const response = aResponse({
+      customParameters: { 'a"b': "ü\u0000\u2028 🎉", __proto__x: "", "": "empty" },
+      responseMessage: { channel: "VOICE", kind: "undeliverable", date: "", content: "line\n\t\u0007 'quoted' \\ \u0000 end" },
+    });
+    await store.acceptCalls(callback.id, [{ id: "A", response }], NOW);
+    expect((await callOf(store, callback, "A")).response).toEqual(response);
+  });
+}

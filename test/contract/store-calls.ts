@@ -1,0 +1,196 @@
+import { describe, expect, it } from "vitest";
+import type { Call } from "../../src/domain/call.js";
+import { ACCEPTED, anAttempt, aResponse, REFUSED_503 } from "../support/builders.js";
+import { aCallback, accept, attempt, callOf, countRows, hold, idsOf, NOW, type OpenStore, POLICY } from "./store-support.js";
+
+export function describeCalls(open: OpenStore): void {
+  describe("accepting", () => {
+    it("stores a response as a PENDING call that waits for its first attempt", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      expect(await store.acceptCalls(callback.id, [{ id: "A", response: aResponse() }], NOW)).toBe(1);
+      const expected: Omit<Call, "seq"> = {
+        id: "A",
+        callbackId: callback.id,
+        response: aResponse(),
+        acceptedAt: NOW,
+        status: "PENDING",
+        attemptCount: 0,
+        attemptedAt: null,
+        statusCode: null,
+        statusMessage: null,
+        error: null,
+        firstFailedAt: null,
+        due: null,
+        deferred: 0,
+        settledBy: null,
+        changedAt: NOW,
+      };
+      const call = await callOf(store, callback, "A");
+      expect(call).toEqual({ ...expected, seq: call.seq });
+      expect(await store.fetchPending(callback.id, 10)).toEqual([call]);
+    });
+
+    it("takes an id once: within a batch, across batches, and leaves the first row as it is", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await accept(store, callback, ["A", "B", "A"]);
+      const first = await callOf(store, callback, "A");
+      expect(
+        await store.acceptCalls(
+          callback.id,
+          ["B", "C", "A"].map((id) => ({ id, response: aResponse({ messageId: "other" }) })),
+          NOW + 1,
+        ),
+      ).toBe(1);
+      expect(await callOf(store, callback, "A")).toEqual(first);
+      expect(idsOf(await store.fetchPending(callback.id, 10))).toEqual(["A", "B", "C"]);
+      expect(await store.countCalls(callback.id)).toEqual({ PENDING: 3, SUCCESS: 0, FAILED: 0 });
+    });
+
+    it("refuses the whole batch for an id of another callback's call", async () => {
+      const store = await open();
+      const [one, other] = [await aCallback(store), await aCallback(store)];
+      await accept(store, one, ["A"]);
+      await expect(accept(store, other, ["B", "A"])).rejects.toMatchObject({
+        code: "invalid",
+        message: expect.stringContaining("A"),
+      });
+      expect(await store.fetchPending(other.id, 10)).toEqual([]);
+      expect(await store.countCalls(other.id)).toEqual({ PENDING: 0, SUCCESS: 0, FAILED: 0 });
+    });
+
+    it("takes thousands at once, in their order, and none", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      const ids = Array.from({ length: 5_000 }, (_, index) => `call ${index}`);
+      await accept(store, callback, ids);
+      await accept(store, callback, []);
+      expect(idsOf(await store.fetchPending(callback.id, 10_000))).toEqual(ids);
+    });
+  });
+
+  describe("marking", () => {
+    it("SUCCESS cancels a retry and a first sending, FAILED makes nothing due", async () => {
+      const store = await open();
+      const callback = await aCallback(store, { retriesEnabled: true });
+      await accept(store, callback, ["failed", "pending", "other"]);
+      await attempt(store, callback, ["failed"]);
+      await store.markCalls(callback.id, ["failed", "pending", "failed"], "SUCCESS", NOW + 9);
+      const marked = { status: "SUCCESS", settledBy: "user", due: null, changedAt: NOW + 9 };
+      expect(await callOf(store, callback, "failed")).toMatchObject(marked);
+      expect(await callOf(store, callback, "pending")).toMatchObject({ ...marked, attemptedAt: null });
+      expect(idsOf(await store.fetchPending(callback.id, 10))).toEqual(["other"]);
+      await store.markCalls(callback.id, ["failed"], "FAILED", NOW + 10);
+      expect(await callOf(store, callback, "failed")).toMatchObject({ status: "FAILED", settledBy: "user", due: null });
+      expect(await store.countCalls(callback.id)).toEqual(await countRows(store, callback));
+    });
+
+    it("changes nothing when one id isn't a call of this callback, and names it", async () => {
+      const store = await open();
+      const [callback, other] = [await aCallback(store), await aCallback(store)];
+      await accept(store, callback, ["A"]);
+      await accept(store, other, ["B"]);
+      for (const missing of ["B", "nope"]) {
+        await expect(store.markCalls(callback.id, ["A", missing, "later"], "SUCCESS", NOW)).rejects.toMatchObject({
+          code: "not-found",
+          message: expect.stringContaining(missing),
+        });
+      }
+      expect((await callOf(store, callback, "A")).status).toBe("PENDING");
+    });
+
+    it("refuses FAILED for a PENDING call, and changes nothing", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await accept(store, callback, ["A", "B"]);
+      await store.markCalls(callback.id, ["A"], "SUCCESS", NOW);
+      await expect(store.markCalls(callback.id, ["A", "B"], "FAILED", NOW)).rejects.toMatchObject({ code: "invalid" });
+      expect((await callOf(store, callback, "A")).status).toBe("SUCCESS");
+    });
+
+    it("stands against the attempt in flight, which is recorded", async () => {
+      const store = await open();
+      const callback = await aCallback(store, { retriesEnabled: true });
+      await accept(store, callback, ["A"]);
+      await store.markCalls(callback.id, ["A"], "SUCCESS", NOW);
+      await attempt(store, callback, ["A"], { result: REFUSED_503 });
+      expect(await callOf(store, callback, "A")).toMatchObject({
+        status: "SUCCESS",
+        settledBy: "user",
+        due: null,
+        attemptCount: 1,
+        statusCode: 503,
+      });
+      expect((await store.listAttempts(callback.id, ["A"])).get("A")).toHaveLength(1);
+    });
+  });
+
+  describe("asking for replays", () => {
+    it("makes FAILED calls due now, window or not, and wakes a down endpoint", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await accept(store, callback, ["A", "B", "waiting"]);
+      await attempt(store, callback, ["A"], { result: REFUSED_503 });
+      await attempt(store, callback, ["B"], { result: ACCEPTED });
+      expect(await store.requestReplays(callback.id, { callIds: ["A", "B", "waiting"] }, NOW + 7)).toBe(1);
+      expect((await store.fetchDue(callback.id, NOW + 7, 10)).map(({ id, due }) => [id, due])).toEqual([
+        ["A", { at: NOW + 7, cause: "replay" }],
+      ]);
+      expect((await store.findCallback(callback.id))?.mendedAt).toBe(NOW + 7);
+      await expect(store.requestReplays(callback.id, { callIds: ["nope"] }, NOW)).rejects.toMatchObject({ code: "not-found" });
+    });
+
+    it("takes a filter, and means the FAILED ones of it", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await accept(store, callback, ["A", "B", "C"]);
+      await attempt(store, callback, ["A", "B"], { result: REFUSED_503 });
+      await attempt(store, callback, ["C"], { result: { ...REFUSED_503, statusCode: 404 } });
+      expect(await store.requestReplays(callback.id, { filter: { status: "SUCCESS" } }, NOW + 7)).toBe(0);
+      expect((await store.findCallback(callback.id))?.mendedAt).toBe(0);
+      expect(await store.requestReplays(callback.id, { filter: { statusCodes: [{ class: 5 }] } }, NOW + 7)).toBe(2);
+      expect(idsOf(await store.fetchDue(callback.id, NOW + 7, 10))).toEqual(["A", "B"]);
+    });
+  });
+
+  it("keeps every attempt, in the order of their numbers", async () => {
+    const store = await open();
+    const callback = await aCallback(store, { retriesEnabled: true });
+    await accept(store, callback, ["A", "B"]);
+    const attempts = [
+      anAttempt({ number: 1, startedAt: NOW, durationMs: 12 }),
+      anAttempt({
+        number: 2,
+        startedAt: NOW + 1,
+        cause: "retry",
+        result: { kind: "unreachable", reason: "dns", detail: "no such host" },
+      }),
+      anAttempt({
+        number: 3,
+        startedAt: NOW + 2,
+        cause: "probe",
+        result: { kind: "answered", statusCode: 200, statusMessage: "OK", body: "thanks" },
+      }),
+    ];
+    for (const each of attempts) await attempt(store, callback, ["A"], each);
+    expect(await store.listAttempts(callback.id, ["A", "B", "nope"])).toEqual(new Map([["A", attempts]]));
+    expect(await store.listAttempts((await aCallback(store)).id, ["A"])).toEqual(new Map());
+  });
+
+  it("holds a call without an attempt, and lists it as FAILED", async () => {
+    const store = await open();
+    const callback = await aCallback(store, { retriesEnabled: true });
+    await accept(store, callback, ["A", "B"]);
+    await hold(store, callback, ["B", "A"], NOW + 3);
+    const held = await callOf(store, callback, "A");
+    expect(held).toMatchObject({
+      status: "FAILED",
+      attemptCount: 0,
+      attemptedAt: NOW + 3,
+      statusMessage: "Held: endpoint down since 2029-12-31T23:59:00.000Z",
+      due: { at: NOW + 3 + POLICY.intervalMs, cause: "retry" },
+    });
+    expect(await store.fetchHeld(callback.id)).toEqual(held);
+  });
+}

@@ -1,0 +1,192 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { Call } from "../../src/domain/call.js";
+import { type CallFilter, matchesFilter } from "../../src/domain/selection.js";
+import type { CallQuery } from "../../src/store/store.js";
+import { ACCEPTED, anAttempt, aResponse, REFUSED_503 } from "../support/builders.js";
+import { aCallback, accept, aGroup, attempt, everyCall, hold, idsOf, NOW, type OpenStore, query } from "./store-support.js";
+
+export function describeListing(open: OpenStore): void {
+  describe("listing calls", () => {
+    it("shows what was attempted last first, and nothing that is PENDING unless asked", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await accept(store, callback, ["A", "B", "C", "P1", "P2"]);
+      await attempt(store, callback, ["A"], { startedAt: NOW + 2, result: ACCEPTED });
+      await attempt(store, callback, ["B"], { startedAt: NOW + 1 });
+      await attempt(store, callback, ["C"], { startedAt: NOW + 3 });
+      const page = await store.listCalls(callback.id, query());
+      expect({ ...page, items: idsOf(page.items) }).toEqual({ items: ["C", "A", "B"], total: 3, offset: 0, nextCursor: null });
+      expect(page.items[0]).toEqual(await store.findCall(callback.id, "C"));
+      expect(idsOf(await everyCall(store, callback, { status: "FAILED" }))).toEqual(["C", "B"]);
+      expect(idsOf(await everyCall(store, callback, { status: "SUCCESS" }))).toEqual(["A"]);
+      expect(idsOf(await everyCall(store, callback, { status: "PENDING" }))).toEqual(["P2", "P1"]);
+    });
+
+    it("gives pages by offset and by cursor that are the same pages", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      const ids = Array.from({ length: 25 }, (_, index) => `C${index}`);
+      await accept(store, callback, [...ids, "P1", "P2", "P3"]);
+      for (const [index, id] of ids.entries()) {
+        await attempt(store, callback, [id], {
+          startedAt: NOW + Math.floor(index / 5),
+          result: index % 3 === 0 ? ACCEPTED : REFUSED_503,
+        });
+      }
+      const sorts: CallQuery["sort"][] = [[]];
+      for (const field of ["attemptedDate", "status", "messageId", "id"] as const) {
+        for (const descending of [true, false]) {
+          sorts.push(
+            [{ field, descending }],
+            [
+              { field: "status", descending: !descending },
+              { field, descending },
+            ],
+          );
+        }
+      }
+      for (const sort of sorts) {
+        for (const filter of [{}, { status: "FAILED" }, { status: "PENDING" }, { since: NOW + 1 }] as const) {
+          const all = await store.listCalls(callback.id, query({ sort, filter, limit: 100 }));
+          let cursor: string | null = null;
+          for (let offset = 0; offset < all.total; offset += 2) {
+            const asked = query({ sort, filter, limit: 2, ...(cursor === null ? {} : { cursor }) });
+            const page = await store.listCalls(callback.id, asked);
+            expect(page).toEqual({
+              ...(await store.listCalls(callback.id, query({ sort, filter, limit: 2, offset }))),
+              nextCursor: page.nextCursor,
+            });
+            expect(page).toMatchObject({ offset, total: all.total });
+            expect(idsOf(page.items)).toEqual(idsOf(all.items.slice(offset, offset + 2)));
+            cursor = page.nextCursor;
+          }
+          expect(cursor).toBeNull();
+        }
+      }
+    });
+
+    it("neither skips nor repeats when calls are marked between pages by cursor", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      const ids = Array.from({ length: 30 }, (_, index) => `C${String(index).padStart(2, "0")}`);
+      await accept(store, callback, ids);
+      await attempt(store, callback, ids, { startedAt: NOW });
+      for (const filter of [{ status: "FAILED" }, {}] as const) {
+        const seen: string[] = [];
+        for (let cursor: string | null | undefined; cursor !== null; ) {
+          const page = await store.listCalls(
+            callback.id,
+            query({ filter, limit: 7, ...(cursor === undefined ? {} : { cursor }) }),
+          );
+          seen.push(...idsOf(page.items));
+          await store.markCalls(callback.id, idsOf(page.items), "SUCCESS", NOW);
+          cursor = page.nextCursor;
+        }
+        expect(seen).toEqual(ids.toReversed());
+      }
+    });
+
+    it("refuses a cursor that it didn't give for this order", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await accept(store, callback, ["A", "B"]);
+      await attempt(store, callback, ["A", "B"]);
+      const { nextCursor } = await store.listCalls(callback.id, query({ limit: 1 }));
+      const garbage = [
+        "",
+        "%",
+        "bm9wZQ",
+        Buffer.from("null").toString("base64url"),
+        Buffer.from('["-attempted_at,-seq",[{}, 1],0,null]').toString("base64url"),
+      ];
+      for (const cursor of garbage) {
+        await expect(store.listCalls(callback.id, query({ cursor }))).rejects.toMatchObject({ code: "invalid" });
+      }
+      const otherOrder = query({ cursor: nextCursor ?? "", sort: [{ field: "id", descending: true }] });
+      await expect(store.listCalls(callback.id, otherOrder)).rejects.toMatchObject({ code: "invalid" });
+    });
+
+    it("means by a filter exactly what the domain means", async () => {
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(storedCall, { minLength: 1, maxLength: 12 }),
+          fc.array(someFilter, { minLength: 1, maxLength: 6 }),
+          async (specs, filters) => {
+            const store = await open();
+            const callback = await aCallback(store, { retriesEnabled: true });
+            await store.acceptCalls(
+              callback.id,
+              specs.map(({ response }, index) => ({ id: `C${index}`, response })),
+              NOW,
+            );
+            const pending = await store.fetchPending(callback.id, 100);
+            const of = (index: number) => ({ callbackId: callback.id, callSeq: pending[index]?.seq ?? 0, unit: 0 });
+            const tried = specs.flatMap(({ fate, at, statusCode }, index) => {
+              const result =
+                statusCode === null
+                  ? ({ kind: "unreachable", reason: "dns", detail: "" } as const)
+                  : { ...REFUSED_503, statusCode };
+              return fate === "attempted" ? [{ ...of(index), attempt: anAttempt({ startedAt: at, result }), recovery: 0 }] : [];
+            });
+            const held = specs.flatMap(({ fate, at }, index) => (fate === "held" ? [{ ...of(index), at, downSince: at }] : []));
+            await store.commitOutcomes(aGroup({ attempts: tried, holdings: held }));
+            const marked = specs.flatMap(({ fate }, index) => (fate === "marked" ? [`C${index}`] : []));
+            await store.markCalls(callback.id, marked, "SUCCESS", NOW);
+            const calls: Call[] = [];
+            for (const { id } of pending) calls.push((await store.findCall(callback.id, id)) ?? pending[0] ?? expect.fail());
+            for (const filter of filters) {
+              const page = await store.listCalls(
+                callback.id,
+                query({ filter, limit: 100, sort: [{ field: "id", descending: false }] }),
+              );
+              const meant = calls.filter((call) => matchesFilter(call, filter));
+              expect(new Set(idsOf(page.items))).toEqual(new Set(idsOf(meant)));
+              expect(page).toMatchObject({ total: meant.length, nextCursor: null });
+            }
+          },
+        ),
+        { numRuns: 150 },
+      );
+    });
+  });
+}
+
+/** Few values, so that filters hit. */
+const word = fc.constantFrom("", "Ada", "ada", "İ", "ß", "SS", "ǅ", "61400", "a%b_c", "x\u0000y", "'", '"\\', "🎉");
+const response = fc
+  .record({
+    messageId: word,
+    channel: fc.constantFrom("SMS" as const, "EMAIL" as const, "VOICE" as const),
+    who: fc.array(word, { minLength: 5, maxLength: 5 }),
+    content: fc.array(word),
+  })
+  .map(({ messageId, channel, who: [name = "", mri = "", mobile = "", email = "", voice = ""], content }) =>
+    aResponse({
+      messageId,
+      from: { name, mri, mobile, email, voice },
+      responseMessage: { channel, kind: "reply", date: "", content: content.join(" ") },
+    }),
+  );
+const instant = fc.constantFrom(0, 1, NOW - 1, NOW, NOW + 1);
+const storedCall = fc.record({
+  response,
+  fate: fc.constantFrom("pending", "attempted", "attempted", "attempted", "held", "marked"),
+  at: instant,
+  statusCode: fc.constantFrom(200, 199, 400, 404, 499, 500, 503, null),
+});
+const someFilter: fc.Arbitrary<CallFilter> = fc.record(
+  {
+    status: fc.constantFrom("PENDING" as const, "SUCCESS" as const, "FAILED" as const),
+    since: fc.oneof(instant, fc.constantFrom(-5, NOW + 0.5)),
+    until: fc.oneof(instant, fc.constantFrom(-5, NOW + 0.5)),
+    statusCodes: fc.array(fc.constantFrom({ code: 503 }, { code: 200 }, { class: 4 }, { class: 2 }, { none: true as const }), {
+      maxLength: 3,
+    }),
+    channel: fc.constantFrom("SMS" as const, "EMAIL" as const),
+    messageId: word,
+    from: word,
+    text: word,
+  },
+  { requiredKeys: [] },
+);

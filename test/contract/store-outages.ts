@@ -1,0 +1,135 @@
+import { describe, expect, it } from "vitest";
+import type { Callback } from "../../src/domain/callback.js";
+import type { OpenOutage } from "../../src/domain/outage.js";
+import { aCallback, aGroup, anEndpoint, MINUTE, NOW, type OpenStore } from "./store-support.js";
+
+const opening = (callback: Callback, outage: OpenOutage | null) => [{ callbackId: callback.id, endpoint: anEndpoint(), outage }];
+const anOutage = (over: Partial<OpenOutage> = {}): OpenOutage => ({
+  id: "O1",
+  startedAt: NOW,
+  failedCalls: 1,
+  quietSince: null,
+  ...over,
+});
+const aMail = (callback: Callback, outageId: string, createdAt = NOW) => ({
+  outageId,
+  callbackId: callback.id,
+  to: "ops@example.com",
+  subject: `Callback ${callback.name} fails`,
+  text: "It failed.\n",
+  createdAt,
+});
+
+export function describeOutages(open: OpenStore): void {
+  describe("outages", () => {
+    it("go on, end, and make room for the next, in one group too", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await store.commitOutcomes(aGroup({ endpoints: opening(callback, anOutage()) }));
+      await store.commitOutcomes(aGroup({ endpoints: opening(callback, anOutage({ failedCalls: 3, quietSince: NOW + 1 })) }));
+      const ended = { ...anOutage({ failedCalls: 4 }), callbackId: callback.id, endedAt: NOW + MINUTE };
+      const brief = { ...anOutage({ id: "O2", startedAt: NOW + MINUTE }), callbackId: callback.id, endedAt: NOW + MINUTE };
+      const next = anOutage({ id: "O3", startedAt: NOW + 2 * MINUTE });
+      await store.commitOutcomes(aGroup({ closedOutages: [ended, brief], endpoints: opening(callback, next) }));
+      const page = await store.listOutages({ limit: 9, offset: 0, callbackId: callback.id });
+      expect(page).toEqual({
+        items: [
+          { ...next, callbackId: callback.id, endedAt: null, notifiedAt: null },
+          { ...brief, notifiedAt: null },
+          { ...ended, notifiedAt: null },
+        ],
+        total: 3,
+        offset: 0,
+        nextCursor: null,
+      });
+    });
+
+    it("stay as they ended", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      const ended = { ...anOutage(), callbackId: callback.id, endedAt: NOW + 1 };
+      await store.commitOutcomes(aGroup({ closedOutages: [ended] }));
+      await store.commitOutcomes(aGroup({ closedOutages: [{ ...ended, failedCalls: 9, endedAt: NOW + 9 }] }));
+      expect((await store.listOutages({ limit: 9, offset: 0 })).items).toEqual([{ ...ended, notifiedAt: null }]);
+    });
+
+    it("are refused as a second open one of a callback", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await store.commitOutcomes(aGroup({ endpoints: opening(callback, anOutage()) }));
+      await expect(store.commitOutcomes(aGroup({ endpoints: opening(callback, anOutage({ id: "O2" })) }))).rejects.toThrow(
+        "UNIQUE",
+      );
+    });
+
+    it("are listed newest first, page by page, of one callback or of all that are", async () => {
+      const store = await open();
+      const [one, other, deleted] = [await aCallback(store), await aCallback(store), await aCallback(store)];
+      const closed = [one, other, deleted, one].map((callback, index) => ({
+        ...anOutage({ id: `O${index}`, startedAt: NOW + index }),
+        callbackId: callback.id,
+        endedAt: NOW + 9,
+      }));
+      await store.commitOutcomes(aGroup({ closedOutages: closed }));
+      await store.deleteCallback(deleted.id, NOW + 9);
+      const first = await store.listOutages({ limit: 2, offset: 0 });
+      expect({ ...first, items: first.items.map(({ id }) => id), nextCursor: null }).toEqual({
+        items: ["O3", "O1"],
+        total: 3,
+        offset: 0,
+        nextCursor: null,
+      });
+      const second = await store.listOutages({ limit: 2, offset: 0, cursor: first.nextCursor ?? "" });
+      expect({ ...second, items: second.items.map(({ id }) => id) }).toEqual({
+        items: ["O0"],
+        total: 3,
+        offset: 2,
+        nextCursor: null,
+      });
+      expect((await store.listOutages({ limit: 2, offset: 1, callbackId: one.id })).items.map(({ id }) => id)).toEqual(["O0"]);
+    });
+  });
+
+  describe("the mail outbox", () => {
+    it("owes one mail an outage, whoever asks again", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      const mail = aMail(callback, "O1");
+      await store.commitOutcomes(aGroup({ mails: [mail, { ...mail, subject: "again" }] }));
+      await store.commitOutcomes(aGroup({ mails: [{ ...mail, subject: "and again" }] }));
+      expect(await store.fetchOwedMails(NOW, 9)).toEqual([{ ...mail, tries: 0 }]);
+      expect(await store.fetchOwedMails(NOW - 1, 9)).toEqual([]);
+      expect(await store.nextMailAt()).toBe(NOW);
+    });
+
+    it("tries again when it was told to, oldest first, and is done when the mail is sent", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await store.commitOutcomes(
+        aGroup({ endpoints: opening(callback, anOutage()), mails: [aMail(callback, "O2", NOW + 1), aMail(callback, "O1")] }),
+      );
+      await store.recordMailFailed("O1", "connection refused", NOW + MINUTE);
+      expect((await store.fetchOwedMails(NOW + MINUTE - 1, 9)).map(({ outageId }) => outageId)).toEqual(["O2"]);
+      expect((await store.fetchOwedMails(NOW + MINUTE, 9)).map(({ outageId, tries }) => [outageId, tries])).toEqual([
+        ["O1", 1],
+        ["O2", 0],
+      ]);
+      await store.recordMailSent("O1", NOW + MINUTE);
+      await store.recordMailFailed("O1", "too late", NOW);
+      await store.recordMailSent("O2", NOW + MINUTE);
+      expect(await store.fetchOwedMails(NOW + MINUTE, 9)).toEqual([]);
+      expect(await store.nextMailAt()).toBeNull();
+      expect((await store.listOutages({ limit: 9, offset: 0 })).items[0]?.notifiedAt).toBe(NOW + MINUTE);
+    });
+  });
+
+  it("keeps credentials, one for each username", async () => {
+    const store = await open();
+    expect(await store.listCredentials()).toEqual([]);
+    const credential = { username: "whcb", passwordHash: "p1", apiKeyHash: "k1" };
+    await store.saveCredential({ ...credential, passwordHash: "old" }, NOW);
+    await store.saveCredential(credential, NOW + 1);
+    await store.saveCredential({ ...credential, username: "ada" }, NOW);
+    expect(await store.listCredentials()).toEqual([{ ...credential, username: "ada" }, credential]);
+  });
+}

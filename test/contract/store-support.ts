@@ -1,0 +1,101 @@
+/** What the cases of the store's contract stand on: one moment, one callback, calls with short names. */
+import type { Attempt } from "../../src/domain/attempt.js";
+import type { CallStatus } from "../../src/domain/call.js";
+import type { Callback, CallbackSettings } from "../../src/domain/callback.js";
+import { type Endpoint, NEW_ENDPOINT } from "../../src/domain/endpoint.js";
+import { DEFAULT_RETRY_POLICY } from "../../src/domain/retry-policy.js";
+import type { CallQuery, OutcomeGroup, Store } from "../../src/store/store.js";
+import { anAttempt, aResponse, someSettings } from "../support/builders.js";
+
+export const NOW = Date.UTC(2030, 0, 1);
+export const MINUTE = 60_000;
+export const DAY = 24 * 60 * MINUTE;
+export const POLICY = { ...DEFAULT_RETRY_POLICY, jitter: false };
+
+/** Opens a store of its own for each case and closes it afterwards. */
+export type OpenStore = () => Promise<Store>;
+
+let callbacksMade = 0;
+
+export function aCallback(store: Store, over: Partial<CallbackSettings> = {}, now = 0): Promise<Callback> {
+  callbacksMade += 1;
+  const id = callbacksMade.toString(16).toUpperCase().padStart(16, "0");
+  return store.createCallback(id, someSettings({ name: `callback ${callbacksMade}`, ...over }), now);
+}
+
+export async function accept(store: Store, callback: Callback, ids: readonly string[], now = NOW): Promise<void> {
+  await store.acceptCalls(
+    callback.id,
+    ids.map((id) => ({ id, response: aResponse() })),
+    now,
+  );
+}
+
+export function aGroup(over: Partial<OutcomeGroup> = {}): OutcomeGroup {
+  return { attempts: [], holdings: [], endpoints: [], closedOutages: [], mails: [], policy: POLICY, ...over };
+}
+
+export function anEndpoint(over: Partial<Endpoint> = {}): Endpoint {
+  return { ...NEW_ENDPOINT, ...over };
+}
+
+/** An attempt of each of these calls, its number counted as the dispatcher would. */
+export async function attempt(
+  store: Store,
+  callback: Callback,
+  ids: readonly string[],
+  over: Partial<Attempt> = {},
+  recovery = 0,
+): Promise<void> {
+  const attempts = [];
+  for (const id of ids) {
+    const call = await callOf(store, callback, id);
+    const number = call.attemptCount + 1;
+    attempts.push({
+      callbackId: callback.id,
+      callSeq: call.seq,
+      attempt: anAttempt({ number, startedAt: NOW, ...over }),
+      unit: 0.5,
+      recovery,
+    });
+  }
+  await store.commitOutcomes(aGroup({ attempts }));
+}
+
+export async function hold(store: Store, callback: Callback, ids: readonly string[], at = NOW): Promise<void> {
+  const holdings = [];
+  for (const id of ids) {
+    holdings.push({
+      callbackId: callback.id,
+      callSeq: (await callOf(store, callback, id)).seq,
+      at,
+      downSince: NOW - MINUTE,
+      unit: 0.5,
+    });
+  }
+  await store.commitOutcomes(aGroup({ holdings }));
+}
+
+export async function callOf(store: Store, callback: Callback, id: string) {
+  const call = await store.findCall(callback.id, id);
+  if (call === null) throw new Error(`There is no call ${id}`);
+  return call;
+}
+
+export const idsOf = (calls: readonly { readonly id: string }[]): string[] => calls.map(({ id }) => id);
+
+export function query(over: Partial<CallQuery> = {}): CallQuery {
+  return { filter: {}, sort: [], limit: 20, offset: 0, ...over };
+}
+
+export async function everyCall(store: Store, callback: Callback, filter: CallQuery["filter"]) {
+  return (await store.listCalls(callback.id, query({ filter, limit: 10_000 }))).items;
+}
+
+/** The counters must say what the rows say. */
+export async function countRows(store: Store, callback: Callback): Promise<Record<CallStatus, number>> {
+  const counts = { PENDING: 0, SUCCESS: 0, FAILED: 0 };
+  for (const status of ["PENDING", "SUCCESS", "FAILED"] as const)
+    counts[status] = (await everyCall(store, callback, { status })).length;
+  return counts;
+}

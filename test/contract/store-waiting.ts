@@ -1,0 +1,132 @@
+import { describe, expect, it } from "vitest";
+import { REFUSED_503 } from "../support/builders.js";
+import {
+  aCallback,
+  accept,
+  aGroup,
+  anEndpoint,
+  attempt,
+  callOf,
+  hold,
+  idsOf,
+  NOW,
+  type OpenStore,
+  POLICY,
+} from "./store-support.js";
+
+const EVER = Number.POSITIVE_INFINITY;
+
+export function describeWaiting(open: OpenStore): void {
+  describe("what waits", () => {
+    it("hands out PENDING calls oldest first, so many and no more, of this callback only", async () => {
+      const store = await open();
+      const [callback, other] = [await aCallback(store), await aCallback(store)];
+      await accept(store, callback, ["Z", "A"]);
+      await accept(store, other, ["X"]);
+      await accept(store, callback, ["M"]);
+      expect(idsOf(await store.fetchPending(callback.id, 2))).toEqual(["Z", "A"]);
+      expect(idsOf(await store.fetchPending(callback.id, 9))).toEqual(["Z", "A", "M"]);
+      expect(await store.fetchPending("nope", 9)).toEqual([]);
+    });
+
+    it("fetches a call due exactly now, and not one due a millisecond later", async () => {
+      const store = await open();
+      const callback = await aCallback(store, { retriesEnabled: true });
+      await accept(store, callback, ["later", "now"]);
+      await attempt(store, callback, ["later"], { startedAt: NOW + 1 });
+      await attempt(store, callback, ["now"], { startedAt: NOW });
+      const due = NOW + POLICY.intervalMs;
+      expect(idsOf(await store.fetchDue(callback.id, due, 10))).toEqual(["now"]);
+      expect(idsOf(await store.fetchDue(callback.id, due + 1, 10))).toEqual(["now", "later"]);
+      expect(idsOf(await store.fetchDue(callback.id, due - 1, 10))).toEqual([]);
+      expect(idsOf(await store.fetchDue(callback.id, EVER, 1))).toEqual(["now"]);
+    });
+
+    it("gives those due at the same instant oldest first", async () => {
+      const store = await open();
+      const callback = await aCallback(store, { retriesEnabled: true });
+      await accept(store, callback, ["B", "A", "C"]);
+      await attempt(store, callback, ["C", "A", "B"]);
+      expect(idsOf(await store.fetchDue(callback.id, EVER, 10))).toEqual(["B", "A", "C"]);
+    });
+
+    it("gives a backlog oldest first, those of earlier recoveries last, those of this one not", async () => {
+      const store = await open();
+      const callback = await aCallback(store, { retriesEnabled: true });
+      await accept(store, callback, ["this", "earlier", "older", "newer"]);
+      await attempt(store, callback, ["newer", "older"]);
+      await attempt(store, callback, ["earlier"], {}, 1);
+      await attempt(store, callback, ["this"], {}, 2);
+      expect(idsOf(await store.fetchBacklog(callback.id, 2, 10))).toEqual(["older", "newer", "earlier"]);
+      expect(idsOf(await store.fetchBacklog(callback.id, 2, 2))).toEqual(["older", "newer"]);
+      expect(idsOf(await store.fetchBacklog(callback.id, 1, 10))).toEqual(["older", "newer"]);
+    });
+
+    it("gives the oldest held call: never sent and still due", async () => {
+      const store = await open();
+      const callback = await aCallback(store, { retriesEnabled: true });
+      await accept(store, callback, ["failed", "marked", "held", "later"]);
+      await attempt(store, callback, ["failed"]);
+      await hold(store, callback, ["later", "held", "marked"]);
+      await store.markCalls(callback.id, ["marked"], "SUCCESS", NOW);
+      expect((await store.fetchHeld(callback.id))?.id).toBe("held");
+      await attempt(store, callback, ["held"], { cause: "probe", result: REFUSED_503 });
+      expect((await store.fetchHeld(callback.id))?.id).toBe("later");
+    });
+
+    it("takes the retry, not the replay, from calls that first failed before an instant", async () => {
+      const store = await open();
+      const callback = await aCallback(store, { retriesEnabled: true });
+      await accept(store, callback, ["before", "older", "at", "replay"]);
+      await attempt(store, callback, ["before", "replay"], { startedAt: NOW - 1 });
+      await attempt(store, callback, ["older"], { startedAt: NOW - 2 });
+      await attempt(store, callback, ["at"], { startedAt: NOW });
+      await store.requestReplays(callback.id, { callIds: ["replay"] }, NOW);
+      expect(await store.expireRetries(callback.id, NOW, 1)).toBe(1);
+      expect((await callOf(store, callback, "older")).due).toBeNull();
+      expect(await store.expireRetries(callback.id, NOW, 10)).toBe(1);
+      expect(await store.expireRetries(callback.id, NOW, 10)).toBe(0);
+      expect(idsOf(await store.fetchDue(callback.id, EVER, 10))).toEqual(["replay", "at"]);
+      expect(await callOf(store, callback, "before")).toMatchObject({ status: "FAILED", due: null, firstFailedAt: NOW - 1 });
+    });
+  });
+
+  describe("which endpoints need the dispatcher", () => {
+    it("those with calls waiting, calls due or an outage open, with what is stored of them", async () => {
+      const store = await open();
+      const on = { retriesEnabled: true };
+      const [idle, pending, failing] = [await aCallback(store), await aCallback(store), await aCallback(store, on)];
+      await accept(store, pending, ["A", "B"]);
+      await accept(store, failing, ["C", "D"]);
+      await attempt(store, failing, ["D"], { startedAt: NOW + 5 });
+      await attempt(store, failing, ["C"], { startedAt: NOW });
+      const endpoint = anEndpoint({
+        state: "down",
+        failuresInRow: 10,
+        downSince: NOW,
+        tickAt: NOW + 1,
+        tickBeganAt: NOW,
+        probeAt: NOW,
+        recovery: 3,
+      });
+      const outage = { id: "O1", startedAt: NOW, failedCalls: 2, quietSince: null };
+      await store.commitOutcomes(aGroup({ endpoints: [{ callbackId: failing.id, endpoint, outage }] }));
+      const ofPending = { callback: pending, endpoint: anEndpoint(), outage: null, pendingCalls: 2, nextDueAt: null };
+      const ofFailing = { callback: failing, endpoint, outage, pendingCalls: 0, nextDueAt: NOW + POLICY.intervalMs };
+      const ofIdle = { callback: idle, endpoint: anEndpoint(), outage: null, pendingCalls: 0, nextDueAt: null };
+      expect(await store.listEndpoints()).toEqual([ofPending, ofFailing]);
+      expect(await store.listEndpoints([failing.id, idle.id, "nope"])).toEqual([ofIdle, ofFailing]);
+      expect(await store.listEndpoints([])).toEqual([]);
+    });
+
+    it("one whose calls are all done needs none, until its outage has ended", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      const outage = { id: "O1", startedAt: NOW, failedCalls: 1, quietSince: NOW };
+      await store.commitOutcomes(aGroup({ endpoints: [{ callbackId: callback.id, endpoint: anEndpoint(), outage }] }));
+      expect(await store.listEndpoints()).toHaveLength(1);
+      await store.commitOutcomes(aGroup({ closedOutages: [{ ...outage, callbackId: callback.id, endedAt: NOW }] }));
+      expect(await store.listEndpoints()).toEqual([]);
+    });
+  });
+}

@@ -1,0 +1,22 @@
+/** One suite for every database that the store can stand on. */
+import { describe } from "vitest";
+import { describeCallbacks } from "./store-callbacks.js";
+import { describeCalls } from "./store-calls.js";
+import { describeListing } from "./store-listing.js";
+import { describeOutages } from "./store-outages.js";
+import { describeOutcomes } from "./store-outcomes.js";
+import { describePurge } from "./store-purge.js";
+import type { OpenStore } from "./store-support.js";
+import { describeWaiting } from "./store-waiting.js";
+
+export function describeStore(name: string, open: OpenStore): void {
+  describe(`the store on ${name}`, () => {
+    describeCallbacks(open);
+    describeCalls(open);
+    describeWaiting(open);
+    describeOutcomes(open);
+    describeOutages(open);
+    describeListing(open);
+    describePurge(open);
+  });
+}
