@@ -14,17 +14,19 @@ export class DeliveryFailure extends Error {
   }
 }
 
-/** A failure after the connection was up. `host`: for the detail. */
-export function exchangeFailure(error: unknown, host: string): DeliveryFailure {
+/** A failure after the connection was up. `host`: for the detail. `hasBegun`: whether an answer's headers had come in. */
+export function exchangeFailure(error: unknown, host: string, hasBegun: boolean): DeliveryFailure {
   if (error instanceof DeliveryFailure) return error;
   const code = codeOf(error);
   if (error instanceof errors.HeadersOverflowError)
     return new DeliveryFailure("too-large", "the answer's headers are over 16 KiB", error);
-  if (error instanceof errors.ResponseContentLengthMismatchError || code === "HPE_INVALID_EOF_STATE") {
+  if (code === "HPE_INVALID_EOF_STATE" || (error instanceof errors.ResponseContentLengthMismatchError && hasBegun)) {
     return new DeliveryFailure("reset", `${host} ended the connection before its answer was complete`, error);
   }
-  if (error instanceof errors.HTTPParserError)
+  // A mismatch before any body: undici's word for headers that contradict each other.
+  if (error instanceof errors.HTTPParserError || error instanceof errors.ResponseContentLengthMismatchError) {
     return new DeliveryFailure("protocol", `what ${host} sent is no HTTP answer`, error);
+  }
   if (error instanceof errors.SocketError) {
     return error.message.startsWith("bad ")
       ? new DeliveryFailure("protocol", `${host} sent an answer that nothing had asked for`, error)

@@ -110,7 +110,7 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, LineTaker, De
   }
 
   onResponseError(_controller: UndiciDispatcher.DispatchController, error: Error): void {
-    this.#fail(exchangeFailure(error, this.#options.where));
+    this.#fail(exchangeFailure(error, this.#options.where, this.#statusCode !== 0));
     if (this.#line !== null) this.#options.lines.discard(this.#line);
   }
 

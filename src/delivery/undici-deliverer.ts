@@ -31,6 +31,11 @@ export interface DelivererOptions {
   readonly ca?: string;
 }
 
+/**
+ * Shorter than the servers in use keep theirs (gunicorn 2 s; Node, Apache and uvicorn 5 s): a request that crosses with the
+ * endpoint's closing is a failed attempt, and could open an outage that is none.
+ */
+const DEFAULT_KEEP_ALIVE_MS = 1_500;
 const MAX_HEADER_BYTES = 16 * 1024;
 
 export function createDeliverer(options: DelivererOptions): Deliverer {
@@ -58,7 +63,7 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
     const origins = new Origins({
       clock: options.clock,
       timers,
-      keepAliveMs: options.keepAliveMs ?? 10_000,
+      keepAliveMs: options.keepAliveMs ?? DEFAULT_KEEP_ALIVE_MS,
       maxConnectionsPerOrigin: options.maxConnectionsPerOrigin ?? 512,
       maxHeaderBytes: MAX_HEADER_BYTES,
       connector: {

@@ -1,0 +1,264 @@
+/** What happens before a request can be sent: names, addresses, connections, TLS. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { connect, createServer as createTcpServer, type Server, type Socket } from "node:net";
+import { createServer as createTlsServer } from "node:tls";
+import { afterEach, describe, expect, test } from "vitest";
+import { publicAddressRule } from "../../src/delivery/address-rule.js";
+import type { Deliverer } from "../../src/delivery/deliverer.js";
+import { DeliveryFailure } from "../../src/delivery/delivery-failure.js";
+import { createDeliverer, type DelivererOptions } from "../../src/delivery/undici-deliverer.js";
+import { systemClock } from "../../src/platform/clock.js";
+import { selfSignedCertificate } from "../support/certificate.js";
+import { type RawServer, startRawServer } from "../support/raw-server.js";
+
+const OK = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+const DELIVERED = { kind: "answered", statusCode: 200, statusMessage: "OK", body: "ok" };
+
+const endings: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const end of endings.splice(0).reverse()) await end();
+});
+
+function aDeliverer(options: Partial<DelivererOptions> = {}): Deliverer {
+  const deliverer = createDeliverer({ clock: systemClock, connectTimeoutMs: 300, deadlineMs: 2_000, ...options });
+  endings.push(() => deliverer.close());
+  return deliverer;
+}
+
+async function anEndpoint(): Promise<RawServer> {
+  const server = await startRawServer((socket) => void socket.write(OK));
+  endings.push(() => server.close());
+  return server;
+}
+
+async function listening(server: Server): Promise<number> {
+  const open = new Set<Socket>();
+  server.on("connection", (socket: Socket) => open.add(socket.on("error", () => undefined)));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  endings.push(() => {
+    for (const socket of open) socket.destroy();
+    server.close();
+  });
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("The server has no port.");
+  return address.port;
+}
+
+/** A name server's answers, one after another; the last one again and again. */
+function namesSaying(...answers: (readonly string[])[]) {
+  return { resolve: async () => (answers.length > 1 ? answers.shift() : answers[0]) ?? [] };
+}
+
+async function resultOf(deliverer: Deliverer, url: string) {
+  const began = performance.now();
+  const { result } = await deliverer.deliver({ method: "POST", url, headers: {}, body: "{}" });
+  expect(performance.now() - began).toBeLessThan(1_500);
+  return result;
+}
+
+describe("a name", () => {
+  test("that doesn't resolve is a dns error", async () => {
+    const result = await resultOf(aDeliverer({ connectTimeoutMs: 1_000 }), "http://nowhere.invalid/hook?Auth=secret");
+    expect(result).toMatchObject({ kind: "unreachable", reason: "dns" });
+    expect(JSON.stringify(result)).not.toContain("secret");
+  });
+
+  test("that no name server says anything about is a dns error, in time", async () => {
+    const names = { resolve: () => new Promise<readonly string[]>(() => undefined) };
+    expect(await resultOf(aDeliverer({ names }), "http://slow.example/hook")).toEqual({
+      kind: "unreachable",
+      reason: "dns",
+      detail: "no name server gave an address of slow.example within 0.3 s",
+    });
+  });
+
+  test("of this machine is known", async () => {
+    const server = await anEndpoint();
+    expect(await resultOf(aDeliverer(), `http://localhost:${server.port}/`)).toEqual(DELIVERED);
+  });
+
+  test("with several addresses is tried at each", async () => {
+    const server = await anEndpoint();
+    const deliverer = aDeliverer({ names: namesSaying(["127.0.0.2", "::1", "127.0.0.1"]), connectTimeoutMs: 1_000 });
+    expect(await resultOf(deliverer, `http://orders.example:${server.port}/`)).toEqual(DELIVERED);
+  });
+
+  test("that fails fails each delivery, and not the process", async () => {
+    const names = { resolve: () => Promise.reject(new DeliveryFailure("dns", "there is no host named x")) };
+    const deliverer = aDeliverer({ names });
+    const results = await Promise.all(Array.from({ length: 20 }, () => resultOf(deliverer, "http://x.example/")));
+    expect(new Set(results.map((result) => JSON.stringify(result))).size).toBe(1);
+  });
+});
+
+describe("under the public rules", () => {
+  const REFUSED = { kind: "unreachable", reason: "address-refused" };
+
+  test("a name that points to an internal address is never connected to", async () => {
+    const server = await anEndpoint();
+    for (const address of ["127.0.0.1", "::1", "::ffff:127.0.0.1", "10.0.0.1", "169.254.169.254"]) {
+      const deliverer = aDeliverer({ addressRule: publicAddressRule(), names: namesSaying([address]) });
+      expect(await resultOf(deliverer, "http://rebound.example/")).toMatchObject(REFUSED);
+    }
+    expect(server.connections()).toBe(0);
+  });
+
+  test("each new connection is checked anew, so that a name can't be bent later", async () => {
+    const server = await startRawServer((socket) => void socket.end(OK.replace("\r\n", "\r\nconnection: close\r\n")));
+    endings.push(() => server.close());
+    const deliverer = aDeliverer({
+      addressRule: publicAddressRule(["127.0.0.1"]),
+      names: namesSaying(["127.0.0.1"], ["127.0.0.2"]),
+    });
+    const url = `http://rebound.example:${server.port}/`;
+    expect(await resultOf(deliverer, url)).toEqual(DELIVERED);
+    expect(await resultOf(deliverer, url)).toMatchObject(REFUSED);
+    expect(server.connections()).toBe(1);
+  });
+
+  test("of several addresses only those that are allowed are dialled", async () => {
+    const server = await anEndpoint();
+    const deliverer = aDeliverer({
+      addressRule: publicAddressRule(["127.0.0.1"]),
+      names: namesSaying(["10.0.0.1", "127.0.0.1", "::1"]),
+    });
+    expect(await resultOf(deliverer, `http://orders.example:${server.port}/`)).toEqual(DELIVERED);
+  });
+
+  test("an address in place of a name is refused before anything is sent", async () => {
+    const server = await anEndpoint();
+    expect(await resultOf(aDeliverer({ addressRule: publicAddressRule() }), `http://127.0.0.1:${server.port}/`)).toMatchObject(
+      REFUSED,
+    );
+    expect(await resultOf(aDeliverer({ addressRule: publicAddressRule() }), `http://2130706433:${server.port}/`)).toMatchObject(
+      REFUSED,
+    );
+    expect(server.connections()).toBe(0);
+  });
+});
+
+describe("a connection", () => {
+  test("that nobody listens for is refused", async () => {
+    const port = await listening(createTcpServer());
+    for (const end of endings.splice(0)) await end();
+    expect(await resultOf(aDeliverer(), `http://127.0.0.1:${port}/`)).toEqual({
+      kind: "unreachable",
+      reason: "refused",
+      detail: `127.0.0.1:${port} refused the connection`,
+    });
+  });
+
+  test("to a port whose queue is full is a connect-timeout, in time", async () => {
+    const port = await portWithFullQueue();
+    expect(await resultOf(aDeliverer(), `http://127.0.0.1:${port}/`)).toEqual({
+      kind: "unreachable",
+      reason: "connect-timeout",
+      detail: `127.0.0.1:${port} didn't take the connection within 0.3 s`,
+    });
+  });
+
+  test("to no http or https URL isn't tried", async () => {
+    for (const url of ["ftp://example.com/", "example.com", ""]) {
+      expect(await resultOf(aDeliverer(), url)).toMatchObject({ kind: "unreachable", reason: "address-refused" });
+    }
+  });
+});
+
+describe("TLS", () => {
+  const mine = selfSignedCertificate("DNS:localhost", "IP:127.0.0.1");
+  const another = selfSignedCertificate("DNS:another.example");
+
+  function tlsEndpoint(certificate: { key: string; cert: string }): Promise<number> {
+    const server = createTlsServer(certificate, (socket) => {
+      socket.on("error", () => undefined).on("data", () => socket.write(OK));
+    });
+    server.on("tlsClientError", () => undefined);
+    return listening(server);
+  }
+
+  test("with a certificate that is trusted carries requests, on one connection", async () => {
+    const port = await tlsEndpoint(mine);
+    const deliverer = aDeliverer({ ca: mine.cert });
+    expect(await resultOf(deliverer, `https://localhost:${port}/`)).toEqual(DELIVERED);
+    expect(await resultOf(deliverer, `https://localhost:${port}/`)).toEqual(DELIVERED);
+    expect(await resultOf(deliverer, `https://127.0.0.1:${port}/`)).toEqual(DELIVERED);
+  });
+
+  test("with a certificate signed by itself is a tls error, and nothing is sent", async () => {
+    let received = 0;
+    const server = createTlsServer(mine, (socket) => socket.on("error", () => undefined).on("data", () => received++));
+    server.on("tlsClientError", () => undefined);
+    const port = await listening(server);
+    expect(await resultOf(aDeliverer(), `https://localhost:${port}/`)).toEqual({
+      kind: "unreachable",
+      reason: "tls",
+      detail: `localhost:${port}: its certificate is signed by itself (DEPTH_ZERO_SELF_SIGNED_CERT)`,
+    });
+    expect(received).toBe(0);
+  });
+
+  test("with a certificate for another name is a tls error", async () => {
+    const port = await tlsEndpoint(another);
+    expect(await resultOf(aDeliverer({ ca: another.cert }), `https://localhost:${port}/`)).toEqual({
+      kind: "unreachable",
+      reason: "tls",
+      detail: `localhost:${port}: its certificate is for another name (ERR_TLS_CERT_ALTNAME_INVALID)`,
+    });
+  });
+
+  test("where plain HTTP is spoken is a tls error", async () => {
+    const port = await listening(
+      createTcpServer((socket) => socket.on("data", () => socket.end("HTTP/1.1 400 Bad Request\r\n\r\n"))),
+    );
+    expect(await resultOf(aDeliverer(), `https://localhost:${port}/`)).toMatchObject({ kind: "unreachable", reason: "tls" });
+  });
+
+  test("that is cut off in the handshake is a tls error", async () => {
+    const port = await listening(createTcpServer((socket) => socket.on("data", () => socket.resetAndDestroy())));
+    expect(await resultOf(aDeliverer(), `https://localhost:${port}/`)).toEqual({
+      kind: "unreachable",
+      reason: "tls",
+      detail: `localhost:${port}: it broke off the TLS handshake`,
+    });
+  });
+
+  test("whose handshake never ends is a connect-timeout", async () => {
+    const port = await listening(createTcpServer(() => undefined));
+    expect(await resultOf(aDeliverer(), `https://localhost:${port}/`)).toEqual({
+      kind: "unreachable",
+      reason: "connect-timeout",
+      detail: `localhost:${port} didn't finish the TLS handshake within 0.3 s`,
+    });
+  });
+
+  test("spoken by the endpoint where http was asked for is no HTTP answer, or a cut", async () => {
+    const port = await tlsEndpoint(mine);
+    const result = await resultOf(aDeliverer(), `http://localhost:${port}/`);
+    expect(result.kind === "unreachable" && ["protocol", "reset"].includes(result.reason)).toBe(true);
+  });
+});
+
+/** A process that listens and never accepts, and enough connections to fill its queue. */
+async function portWithFullQueue(): Promise<number> {
+  const script = `
+    const server = require("node:net").createServer().listen({ port: 0, host: "127.0.0.1", backlog: 1 }, () => {
+      process.stdout.write(server.address().port + "\\n", () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20000));
+    });`;
+  const child: ChildProcess = spawn(process.execPath, ["-e", script], { stdio: ["ignore", "pipe", "ignore"] });
+  endings.push(() => child.kill("SIGKILL"));
+  if (child.stdout === null) throw new Error("The process has no output.");
+  const [line] = await once(child.stdout, "data");
+  const port = Number(String(line));
+  for (let filled = 0; filled < 16; filled++) {
+    const socket = connect(port, "127.0.0.1").on("error", () => undefined);
+    endings.push(() => socket.destroy());
+    const isTaken = await Promise.race([
+      once(socket, "connect").then(() => true),
+      new Promise<boolean>((resolve) => setTimeout(resolve, 150, false)),
+    ]);
+    if (!isTaken) return port;
+  }
+  throw new Error("The queue never filled.");
+}

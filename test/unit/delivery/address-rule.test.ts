@@ -1,0 +1,249 @@
+import { describe, expect, test } from "vitest";
+import { ANY_ADDRESS, checkCallbackUrl, isAddressAllowed, publicAddressRule } from "../../../src/delivery/address-rule.js";
+import { isWhcbError } from "../../../src/domain/errors.js";
+
+const PUBLIC = publicAddressRule();
+
+const REFUSED_URLS: readonly string[] = [
+  // loopback, in every spelling that a URL takes
+  "http://127.0.0.1/",
+  "https://127.0.0.1/",
+  "http://127.1/",
+  "http://127.0.1/",
+  "http://2130706433/",
+  "http://0x7f000001/",
+  "http://0x7f.0.0.1/",
+  "http://0x7f.1/",
+  "http://0177.0.0.1/",
+  "http://0177.0.0.01/",
+  "http://017700000001/",
+  "http://127.0.0.1./",
+  "http://127.0.0.1.:80/",
+  "http://%31%32%37.0.0.1/",
+  "http://127。0。0。1/",
+  "http://①②⑦.0.0.1/",
+  "http://127.255.255.254/",
+  "http://0/",
+  "http://0.0.0.0/",
+  "http://[::1]/",
+  "http://[0:0:0:0:0:0:0:1]/",
+  "http://[::]/",
+  "http://[::ffff:127.0.0.1]/",
+  "http://[::ffff:7f00:1]/",
+  "http://[::127.0.0.1]/",
+  "http://user:password@127.0.0.1/",
+  // addresses of any kind: a domain name is asked for
+  "http://10.0.0.1/",
+  "http://172.16.0.1/",
+  "http://192.168.1.1/",
+  "http://169.254.169.254/latest/meta-data/",
+  "http://[fd00:ec2::254]/",
+  "http://100.100.100.200/",
+  "http://8.8.8.8/",
+  "https://[2606:4700:4700::1111]/",
+  // names of the house
+  "http://localhost/",
+  "http://LOCALHOST/",
+  "http://metadata/",
+  "http://intranet/",
+  "http://example.com./",
+  "http://localhost./",
+  "http://a..example.com/",
+  "http://example.123x-/",
+  // ports
+  "http://example.com:8080/",
+  "https://example.com:22/",
+  "http://example.com:0/",
+  "http://example.com:25/",
+  // other schemes and no URLs
+  "ftp://example.com/",
+  "file:///etc/passwd",
+  "gopher://example.com/",
+  "javascript:alert(1)",
+  "data:text/plain,x",
+  "//example.com/",
+  "example.com",
+  "http://",
+  "",
+  " ",
+  "http://exa mple.com/",
+];
+
+const ALLOWED_URLS: readonly string[] = [
+  "http://example.com/",
+  "https://example.com/",
+  "https://example.com:443/hook?a=b",
+  "http://example.com:80/",
+  "http://example.com:443/",
+  "https://example.com:80/",
+  "https://a-b.sub.example.co.uk/x",
+  "https://bücher.example/",
+  "https://_x.example.com/",
+  "https://127.0.0.1.example.com/",
+];
+
+/** [address, whether it may be connected to], at port 443. */
+const ADDRESSES: readonly (readonly [string, boolean])[] = [
+  ["0.0.0.0", false],
+  ["0.1.2.3", false],
+  ["10.0.0.1", false],
+  ["10.255.255.255", false],
+  ["100.63.255.255", true],
+  ["100.64.0.1", false],
+  ["100.127.255.255", false],
+  ["100.100.100.200", false],
+  ["127.0.0.1", false],
+  ["127.255.255.255", false],
+  ["169.254.0.1", false],
+  ["169.254.169.254", false],
+  ["169.254.170.2", false],
+  ["172.15.255.255", true],
+  ["172.16.0.1", false],
+  ["172.31.255.255", false],
+  ["172.32.0.1", true],
+  ["192.0.0.192", false],
+  ["192.0.2.1", false],
+  ["192.88.99.1", false],
+  ["192.168.0.1", false],
+  ["198.18.0.1", false],
+  ["198.19.255.255", false],
+  ["198.51.100.1", false],
+  ["203.0.113.1", false],
+  ["224.0.0.1", false],
+  ["239.255.255.255", false],
+  ["240.0.0.1", false],
+  ["255.255.255.255", false],
+  ["168.63.129.16", false],
+  ["168.63.129.17", true],
+  ["1.1.1.1", true],
+  ["8.8.8.8", true],
+  ["93.184.216.34", true],
+  ["::", false],
+  ["::1", false],
+  ["::2", false],
+  ["::7f00:1", false],
+  ["::ffff:127.0.0.1", false],
+  ["::ffff:10.0.0.1", false],
+  ["::ffff:8.8.8.8", false],
+  ["::ffff:0:127.0.0.1", false],
+  ["64:ff9b::7f00:1", false],
+  ["64:ff9b::8.8.8.8", false],
+  ["64:ff9b:1::1", false],
+  ["100::1", false],
+  ["2001::1", false],
+  ["2001:0:4138:e378:8000:63bf:3fff:fdd2", false],
+  ["2001:2::1", false],
+  ["2001:10::1", false],
+  ["2001:20::1", false],
+  ["2001:db8::1", false],
+  ["2002:7f00:1::1", false],
+  ["2002:0808:0808::1", false],
+  ["3fff::1", false],
+  ["3fff:fff:ffff::1", false],
+  ["3ffe::1", true],
+  ["4000::1", false],
+  ["5f00::1", false],
+  ["fc00::1", false],
+  ["fd00:ec2::254", false],
+  ["fdff:ffff::1", false],
+  ["fe80::1", false],
+  ["fe80::1%eth0", false],
+  ["fec0::1", false],
+  ["ff02::1", false],
+  ["2606:4700:4700::1111", true],
+  ["2a00:1450:4001:800::200e", true],
+  ["", false],
+  ["example.com", false],
+  ["2130706433", false],
+];
+
+describe("the public rules", () => {
+  test.each(REFUSED_URLS)("refuse the URL %j", (url) => {
+    expect(refusalOf(url)).toBe("address-refused");
+  });
+
+  test.each(ALLOWED_URLS)("allow the URL %j", (url) => {
+    expect(refusalOf(url)).toBeNull();
+  });
+
+  test.each(ADDRESSES)("for the address %j: %j", (address, isAllowed) => {
+    expect(isAddressAllowed(address, 443, PUBLIC)).toBe(isAllowed);
+  });
+
+  test("are tried with 138 URLs and addresses", () => {
+    expect(REFUSED_URLS.length + ALLOWED_URLS.length + ADDRESSES.length).toBe(138);
+  });
+
+  test("allow a public address at the ports 80 and 443 only", () => {
+    expect([80, 443, 8080, 22, 0].map((port) => isAddressAllowed("1.1.1.1", port, PUBLIC))).toEqual([
+      true,
+      true,
+      false,
+      false,
+      false,
+    ]);
+  });
+});
+
+describe("a network opened on purpose", () => {
+  const rule = publicAddressRule(["10.1.0.0/16", "fd12::/16", "192.168.7.7"]);
+
+  test("may be connected to at any port, and its neighbours may not", () => {
+    const allowed = [
+      "10.1.0.1",
+      "10.1.255.255",
+      "fd12::9",
+      "192.168.7.7",
+      "10.2.0.1",
+      "192.168.7.8",
+      "fd13::9",
+      "::ffff:10.1.0.1",
+    ];
+    expect(allowed.map((address) => isAddressAllowed(address, 8080, rule))).toEqual([
+      true,
+      true,
+      true,
+      true,
+      false,
+      false,
+      false,
+      false,
+    ]);
+  });
+
+  test("may be named by its address", () => {
+    expect(refusalOf("http://10.1.2.3:9000/hook", rule)).toBeNull();
+    expect(refusalOf("http://[fd12::9]:9000/hook", rule)).toBeNull();
+    expect(refusalOf("http://10.2.2.3:9000/hook", rule)).toBe("address-refused");
+  });
+
+  test("leaves names and ports to the check of the address that is connected to", () => {
+    expect(refusalOf("http://orders:9000/hook", rule)).toBeNull();
+    expect(isAddressAllowed("1.1.1.1", 9000, rule)).toBe(false);
+  });
+
+  test("must be a CIDR or an address", () => {
+    expect(() => publicAddressRule(["10.0.0.0/33"])).toThrow("10.0.0.0/33 is no network");
+    expect(() => publicAddressRule(["all"])).toThrow("all is no network");
+  });
+});
+
+describe("a service on loopback", () => {
+  test("lets its users call what they like over http and https", () => {
+    for (const url of ["http://127.0.0.1:9000/", "http://[::1]/", "http://localhost:1/", "https://10.0.0.1/"]) {
+      expect(refusalOf(url, ANY_ADDRESS)).toBeNull();
+    }
+    expect(refusalOf("ftp://example.com/", ANY_ADDRESS)).toBe("address-refused");
+    expect(isAddressAllowed("127.0.0.1", 9000, ANY_ADDRESS)).toBe(true);
+  });
+});
+
+function refusalOf(url: string, rule = PUBLIC): string | null {
+  try {
+    checkCallbackUrl(url, rule);
+    return null;
+  } catch (error) {
+    if (isWhcbError(error)) return error.code;
+    throw error;
+  }
+}
