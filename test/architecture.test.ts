@@ -18,6 +18,7 @@ const RANKS: Record<string, { rank: number; only?: readonly string[] }> = {
   reconcile: { rank: 3, only: ["domain", "wire", "platform", "client", "delivery"] },
   server: { rank: 4, only: ["domain", "wire", "platform", "store", "delivery"] },
   cli: { rank: 5, only: ["domain", "wire", "platform", "client", "delivery", "reconcile"] },
+  main: { rank: 6 },
 };
 
 const PACKAGE_HOMES: Record<string, readonly string[]> = {

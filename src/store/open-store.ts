@@ -12,6 +12,7 @@ import { credentialStore } from "./credentials.js";
 import { listEndpoints } from "./endpoints.js";
 import { expireRetries } from "./expire-retries.js";
 import { fetchBacklog, fetchDue, fetchHeld, fetchPending, findCall } from "./fetch-calls.js";
+import { readGauges } from "./gauges.js";
 import { keyCipher } from "./key-cipher.js";
 import { listCalls } from "./list-calls.js";
 import { mailStore } from "./mails.js";
@@ -66,6 +67,7 @@ export async function openStore({
     ...mailStore(db),
     ...credentialStore(db),
     checkWritable: () => checkWritable(db),
+    readGauges: () => readGauges(db),
     async changeCounter() {
       const { rows } = await sql<{ data_version: number }>`PRAGMA data_version`.execute(db);
       return rows[0]?.data_version ?? 0;

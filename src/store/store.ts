@@ -12,9 +12,20 @@ import type { CallFilter } from "../domain/selection.js";
 export interface Store extends CallbackStore, CallStore, DispatchStore, MailStore, CredentialStore {
   /** Throws `unavailable` with the reason while the store can't be written (full disk, lock, corruption). */
   checkWritable(): Promise<void>;
+  /** What waits, for metrics: read from counters and indexes. */
+  readGauges(): Promise<Gauges>;
   /** A number that changes when another process has written; for polling. */
   changeCounter(): Promise<number>;
   close(): Promise<void>;
+}
+
+export interface Gauges {
+  /** PENDING calls. */
+  readonly waiting: number;
+  /** FAILED calls with a sending due. */
+  readonly due: number;
+  readonly openOutages: number;
+  readonly owedMails: number;
 }
 
 /** From `offset`, or after the row that `cursor` names (the opaque text that the page before gave). */

@@ -1,0 +1,36 @@
+/** The composition root: with src/main/, the one place that builds real adapters and hands them to those who know interfaces only. */
+import packageJson from "../package.json" with { type: "json" };
+import type { CliDeps } from "./cli/deps.js";
+import { run } from "./cli/run.js";
+import { systemClock } from "./platform/clock.js";
+import { pathsFrom } from "./platform/paths.js";
+import { systemRandom } from "./platform/random.js";
+import { processIo } from "./platform/terminal.js";
+
+/** Runs `argv` (without "node whcb") with this process's streams. Resolves to the exit code. */
+export function main(argv: readonly string[]): Promise<number> {
+  return run(argv, realDeps(process));
+}
+
+function realDeps(from: NodeJS.Process): CliDeps {
+  const { version } = packageJson;
+  const { env, stderr } = from;
+  return {
+    io: processIo(from),
+    clock: systemClock,
+    random: systemRandom,
+    paths: pathsFrom(env, from.platform),
+    version,
+    async openClient(target) {
+      if (target.kind === "http") return (await import("./main/open-http-client.js")).openHttpClient(target, env);
+      return (await import("./main/open-file-client.js")).openFileClient(target.path, version);
+    },
+    async openDeliverer({ maxConnections }) {
+      const { createDeliverer } = await import("./delivery/undici-deliverer.js");
+      return createDeliverer({ clock: systemClock, maxConnectionsPerOrigin: maxConnections });
+    },
+    async startService(options) {
+      return (await import("./main/start-service.js")).startService(options, { version, log: stderr });
+    },
+  };
+}

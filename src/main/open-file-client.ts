@@ -1,0 +1,60 @@
+import type { Client } from "../client/client.js";
+import { createClient } from "../client/create-client.js";
+import type { Transport, TransportResponse } from "../client/transport.js";
+import { createDeliverer } from "../delivery/undici-deliverer.js";
+import { DEFAULT_RETRY_POLICY } from "../domain/retry-policy.js";
+import { systemClock } from "../platform/clock.js";
+import { silentLogger } from "../platform/logger.js";
+import { systemRandom } from "../platform/random.js";
+import { systemTimers } from "../platform/timers.js";
+import { createApp } from "../server/app.js";
+import { openStore } from "../store/open-store.js";
+import { loadOrCreateSecretKey } from "../store/secret-key.js";
+
+/**
+ * The service on a database file, in this process: no server, no dispatching, and no credentials but the file's permissions.
+ * Throws `config` where there is no such database.
+ */
+export async function openFileClient(path: string, version: string): Promise<Client> {
+  const clock = systemClock;
+  const random = systemRandom;
+  const store = await openStore({ url: path, secretKey: await loadOrCreateSecretKey(path), mustExist: true });
+  const deliverer = createDeliverer({ clock });
+  const app = await createApp({
+    store,
+    clock,
+    random,
+    timers: systemTimers,
+    logger: silentLogger,
+    policy: DEFAULT_RETRY_POLICY,
+    plan: null,
+    authentication: "none",
+    trustProxy: false,
+    version,
+    stats: { read: async () => ({ ...(await store.readGauges()), inFlight: 0 }), onAttempt: () => undefined },
+    checkEndpoint: async (request) => (await deliverer.deliver(request)).result,
+    checkCallbackUrl: () => undefined,
+    onWork: () => undefined,
+    isReady: () => true,
+  });
+  const transport: Transport = {
+    name: path,
+    basePath: "",
+    async send({ method, path: url, headers, body }) {
+      const answer = await app.inject({ method, url, headers: { ...headers }, ...(body === null ? {} : { payload: body }) });
+      return { status: answer.statusCode, headers: textHeaders(answer.headers), body: answer.body };
+    },
+    async close() {
+      await app.close();
+      await deliverer.close();
+      await store.close();
+    },
+  };
+  return createClient(transport, { credentials: null, rate: null, timezone: "UTC", clock, random });
+}
+
+function textHeaders(headers: Readonly<Record<string, unknown>>): TransportResponse["headers"] {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, String(Array.isArray(value) ? value.at(-1) : value)]),
+  );
+}

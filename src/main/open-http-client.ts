@@ -1,0 +1,19 @@
+import type { ServiceTarget } from "../cli/deps.js";
+import type { Client } from "../client/client.js";
+import { createClient } from "../client/create-client.js";
+import { createHttpTransport } from "../client/http-transport.js";
+import { systemClock } from "../platform/clock.js";
+import { systemRandom } from "../platform/random.js";
+
+/** A client of the service at a URL, through the proxy that the environment names. */
+export async function openHttpClient(target: ServiceTarget & { kind: "http" }, env: NodeJS.ProcessEnv): Promise<Client> {
+  const { url, rate, timezone, onExchange } = target;
+  const proxy = {
+    httpProxy: env.http_proxy ?? env.HTTP_PROXY ?? "",
+    httpsProxy: env.https_proxy ?? env.HTTPS_PROXY ?? "",
+    noProxy: env.no_proxy ?? env.NO_PROXY ?? "",
+  };
+  const transport = await createHttpTransport({ url, proxy });
+  const options = { credentials: target, rate, timezone, clock: systemClock, random: systemRandom };
+  return createClient(transport, onExchange ? { ...options, onExchange } : options);
+}

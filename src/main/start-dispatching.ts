@@ -1,0 +1,61 @@
+import type { ServeOptions } from "../cli/deps.js";
+import type { Deliverer } from "../delivery/deliverer.js";
+import { Dispatcher } from "../dispatcher/dispatcher.js";
+import { MailSender } from "../dispatcher/mail-sender.js";
+import { Purger } from "../dispatcher/purger.js";
+import { isAccepted } from "../domain/attempt.js";
+import type { Notifier } from "../notifier/notifier.js";
+import { systemClock } from "../platform/clock.js";
+import type { Logger } from "../platform/logger.js";
+import { systemRandom } from "../platform/random.js";
+import type { AttemptTiming, ServerDeps, ServiceStats } from "../server/deps.js";
+import type { Store } from "../store/store.js";
+import { buildDelivery } from "../wire/delivery-request.js";
+
+export interface Dispatching {
+  readonly onWork: ServerDeps["onWork"];
+  readonly stats: ServiceStats;
+  /** Takes no new work; resolves when what was in flight has ended and is committed. */
+  stop(): Promise<void>;
+}
+
+export interface DispatchingParts {
+  readonly options: ServeOptions;
+  readonly store: Store;
+  readonly deliverer: Deliverer;
+  readonly notifier: Notifier;
+  readonly logger: Logger;
+}
+
+/** Starts delivering, mailing and purging; with `--no-dispatch` nothing of it. */
+export function startDispatching({ options, store, deliverer, notifier, logger }: DispatchingParts): Dispatching {
+  const clock = systemClock;
+  const handlers: ((attempt: AttemptTiming) => void)[] = [];
+  const mailSender = new MailSender({ store, notifier, clock, logger });
+  const purger = new Purger({ store, clock, logger });
+  const dispatcher = new Dispatcher({
+    store,
+    clock,
+    logger,
+    random: systemRandom,
+    policy: options.policy,
+    send: async (callback, call) => (await deliverer.deliver(buildDelivery(callback, call))).result,
+    onAttempt(_callbackId, { result, durationMs }) {
+      const outcome = isAccepted(result) ? "success" : "failure";
+      for (const handler of handlers) handler({ outcome, durationMs });
+    },
+    onMailOwed: () => mailSender.wake(),
+  });
+  const workers = options.dispatch ? [dispatcher, mailSender, purger] : [];
+  for (const worker of workers) worker.start();
+  return {
+    onWork: (callbackId, kind) => (kind === "accepted" ? dispatcher.accepted(callbackId) : dispatcher.changed(callbackId)),
+    stats: {
+      read: async () => ({ ...(await store.readGauges()), inFlight: dispatcher.inFlight }),
+      onAttempt: (handler) => void handlers.push(handler),
+    },
+    async stop() {
+      for (const worker of workers) await worker.stop();
+    },
+  };
+}

@@ -1,0 +1,79 @@
+/** `whcb serve`: API, dispatcher and mail outbox on one database, wired and started. */
+import { dirname, join, resolve } from "node:path";
+import type { RunningService, ServeOptions } from "../cli/deps.js";
+import { type AddressRule, ANY_ADDRESS, checkCallbackUrl, publicAddressRule } from "../delivery/address-rule.js";
+import type { Deliverer } from "../delivery/deliverer.js";
+import { createDeliverer } from "../delivery/undici-deliverer.js";
+import { createEmlNotifier } from "../notifier/eml-notifier.js";
+import type { Notifier } from "../notifier/notifier.js";
+import { createSmtpNotifier } from "../notifier/smtp-notifier.js";
+import { systemClock } from "../platform/clock.js";
+import { pinoLogger } from "../platform/pino-logger.js";
+import { systemRandom } from "../platform/random.js";
+import { systemTimers } from "../platform/timers.js";
+import { createApp } from "../server/app.js";
+import { openServedStore } from "./open-served-store.js";
+import { startDispatching } from "./start-dispatching.js";
+import { Teardown } from "./teardown.js";
+
+export interface ServiceSurroundings {
+  readonly version: string;
+  /** Where the log's lines go. */
+  readonly log: NodeJS.WritableStream;
+}
+
+/** Resolves when the service answers. Rejects, with everything closed again, where it can't start. */
+export async function startService(options: ServeOptions, surroundings: ServiceSurroundings): Promise<RunningService> {
+  const teardown = new Teardown();
+  try {
+    const url = await start(options, surroundings, teardown);
+    return { url, stop: () => teardown.run(), stopped: teardown.done };
+  } catch (error) {
+    await teardown.run();
+    throw error;
+  }
+}
+
+async function start(options: ServeOptions, { version, log }: ServiceSurroundings, teardown: Teardown): Promise<string> {
+  const addressRule = isLoopback(options.host) ? ANY_ADDRESS : publicAddressRule(options.allowNetworks);
+  const logger = pinoLogger(options.logLevel, log);
+  const store = await openServedStore(options, teardown);
+  const deliverer = openDeliverer(addressRule, teardown);
+  const dispatching = startDispatching({ options, store, deliverer, logger, notifier: openNotifier(options, teardown) });
+  const app = await createApp({
+    store,
+    logger,
+    version,
+    clock: systemClock,
+    random: systemRandom,
+    timers: systemTimers,
+    policy: options.policy,
+    plan: options.plan,
+    authentication: "required",
+    trustProxy: options.trustProxy,
+    stats: dispatching.stats,
+    checkEndpoint: options.endpointCheck ? async (request) => (await deliverer.deliver(request)).result : null,
+    checkCallbackUrl: (url) => checkCallbackUrl(url, addressRule),
+    onWork: dispatching.onWork,
+    isReady: () => !teardown.hasBegun,
+  });
+  teardown.add(() => Promise.all([app.close(), dispatching.stop()]));
+  return app.listen({ host: options.host, port: options.port });
+}
+
+function openDeliverer(addressRule: AddressRule, teardown: Teardown): Deliverer {
+  const deliverer = createDeliverer({ clock: systemClock, addressRule });
+  teardown.add(() => deliverer.close());
+  return deliverer;
+}
+
+function openNotifier({ smtp, mailDirectory, database }: ServeOptions, teardown: Teardown): Notifier {
+  const directory = mailDirectory ?? join(dirname(resolve(database)), "mail");
+  const notifier = smtp === null ? createEmlNotifier({ directory }) : createSmtpNotifier({ url: smtp });
+  teardown.add(() => notifier.close());
+  return notifier;
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
+}
