@@ -61,7 +61,7 @@ export function parseHttpUrl(url: string): URL | null {
 }
 
 /** The host of a URL as a socket takes it: no brackets. */
-export function hostOf(url: URL): string {
+function hostOf(url: URL): string {
   return url.hostname.startsWith("[") ? url.hostname.slice(1, -1) : url.hostname;
 }
 

@@ -23,8 +23,8 @@ export interface Cancellable {
   cancel(): void;
 }
 
-/** How long one of several addresses is tried before the next is, too. */
-const NEXT_ADDRESS_AFTER_MS = 250;
+/** Of the time to connect: how long one of several addresses is tried (node then gives it up) before the next. */
+const SHARE_OF_AN_ADDRESS = 0.3;
 
 /** One for each origin: it remembers the origin's TLS session. */
 export function createConnector(options: ConnectorOptions): buildConnector.connector {
@@ -89,7 +89,7 @@ class Dialing implements Cancellable {
       port: this.#port,
       lookup: lookupAmong(allowed),
       autoSelectFamily: true,
-      autoSelectFamilyAttemptTimeout: NEXT_ADDRESS_AFTER_MS,
+      autoSelectFamilyAttemptTimeout: Math.ceil(this.#options.connectTimeoutMs * SHARE_OF_AN_ADDRESS),
       noDelay: true,
     };
     const socket = this.#isTls ? this.#startTls(place, sessions) : connectTcp(place);
@@ -137,7 +137,7 @@ class Dialing implements Cancellable {
   }
 
   get #where(): string {
-    return `${this.#hostname}:${this.#port}`;
+    return `${isIP(this.#hostname) === 6 ? `[${this.#hostname}]` : this.#hostname}:${this.#port}`;
   }
 
   #timedOut(): DeliveryFailure {

@@ -33,9 +33,9 @@ export class DeadlineQueue<T extends Deadlined> {
     this.#waiting.delete(item);
   }
 
-  /** A copy: what is under way now. */
-  items(): T[] {
-    return [...this.#waiting];
+  /** What is under way now. */
+  items(): Iterable<T> {
+    return this.#waiting;
   }
 
   #arm(oldest: T): void {

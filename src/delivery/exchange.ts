@@ -6,6 +6,7 @@ import type { DeliveryResult } from "../domain/attempt.js";
 import type { Deadlined } from "./deadline-queue.js";
 import type { Delivery } from "./deliverer.js";
 import { DeliveryFailure, exchangeFailure } from "./delivery-failure.js";
+import type { Flooding } from "./flood-guard.js";
 import type { Line, LineTaker, OriginLines } from "./origin-lines.js";
 import { parseRetryAfter } from "./retry-after.js";
 
@@ -36,7 +37,7 @@ const KEPT_MESSAGE_LENGTH = 200;
 const MAX_INFORMATIONAL = 100;
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
-export class Exchange implements UndiciDispatcher.DispatchHandler, LineTaker, Deadlined {
+export class Exchange implements UndiciDispatcher.DispatchHandler, LineTaker, Deadlined, Flooding {
   readonly deadlineAt: number;
   readonly signal: AbortSignal | undefined;
   readonly #options: ExchangeOptions;
@@ -54,6 +55,14 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, LineTaker, De
     this.#options = options;
     this.deadlineAt = options.deadlineAt;
     this.signal = options.signal;
+  }
+
+  get where(): string {
+    return this.#options.where;
+  }
+
+  get bytesRead(): number | null {
+    return this.#line?.socket?.bytesRead ?? null;
   }
 
   start(): void {

@@ -1,9 +1,12 @@
 /** The connections to one origin (scheme, host, port): used last, used first again; ended when they have been idle. */
+import type { Socket } from "node:net";
 import { type buildConnector, Client } from "undici";
 
 /** A connection, or the room for one: undici's client connects when it has something to send, and again after a cut. */
 export interface Line {
   readonly client: Client;
+  /** The connection's, once it was up. */
+  socket: Socket | null;
   /** On the monotonic clock. */
   idleSince: number;
 }
@@ -97,9 +100,13 @@ export class OriginLines {
 
   #open(): Line {
     const { origin, keepAliveMs, maxHeaderBytes, connect } = this.#options;
-    return {
+    const line: Line = {
       client: new Client(origin, {
-        connect,
+        connect: (target, answer) =>
+          connect(target, (...outcome) => {
+            line.socket = outcome[1];
+            answer(...outcome);
+          }),
         maxHeaderSize: maxHeaderBytes,
         keepAliveTimeout: keepAliveMs,
         keepAliveMaxTimeout: keepAliveMs,
@@ -110,8 +117,10 @@ export class OriginLines {
         pipelining: 1,
         allowH2: false,
       }),
+      socket: null,
       idleSince: 0,
     };
+    return line;
   }
 }
 

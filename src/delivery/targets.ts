@@ -1,6 +1,6 @@
 /** What a URL means for a delivery, parsed and checked once and kept while it is in use. */
 import { isWhcbError } from "../domain/errors.js";
-import { type AddressRule, checkCallbackUrl, hostOf, parseHttpUrl } from "./address-rule.js";
+import { type AddressRule, checkCallbackUrl, parseHttpUrl } from "./address-rule.js";
 import { DeliveryFailure } from "./delivery-failure.js";
 import type { OriginLines } from "./origin-lines.js";
 import type { Origins } from "./origins.js";
@@ -53,7 +53,7 @@ export class Targets {
     const { origin } = parsed;
     return {
       path: parsed.pathname + parsed.search,
-      where: `${hostOf(parsed)}:${parsed.port || (parsed.protocol === "https:" ? "443" : "80")}`,
+      where: `${parsed.hostname}:${parsed.port || (parsed.protocol === "https:" ? "443" : "80")}`,
       lines: () => this.#origins.of(origin),
     };
   }

@@ -7,6 +7,7 @@ import { DeadlineQueue } from "./deadline-queue.js";
 import type { Deliverer, Delivery } from "./deliverer.js";
 import { DeliveryFailure } from "./delivery-failure.js";
 import { Exchange, type ExchangeHost } from "./exchange.js";
+import { FloodGuard } from "./flood-guard.js";
 import { createNameResolver, type NameResolver } from "./name-resolver.js";
 import { Origins } from "./origins.js";
 import { SignalWatch } from "./signal-watch.js";
@@ -47,6 +48,7 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
   readonly deadlineMs: number;
   readonly #clock: Pick<Clock, "now" | "monotonicMs">;
   readonly #deadlines: DeadlineQueue<Exchange>;
+  readonly #floods: FloodGuard<Exchange>;
   readonly #signals = new SignalWatch<Exchange>((exchange) =>
     exchange.giveUp(new DeliveryFailure("reset", "cut off by the service")),
   );
@@ -60,6 +62,7 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
     this.deadlineMs = options.deadlineMs ?? 60_000;
     this.#clock = options.clock;
     this.#deadlines = new DeadlineQueue(options.clock, timers);
+    this.#floods = new FloodGuard(() => this.#deadlines.items(), timers);
     const origins = new Origins({
       clock: options.clock,
       timers,
@@ -98,6 +101,7 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
         resolve,
       });
       this.#deadlines.add(exchange);
+      this.#floods.wake();
       if (signal !== undefined) this.#signals.add(signal, exchange);
       exchange.start();
     });
@@ -105,7 +109,7 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    for (const exchange of this.#deadlines.items()) exchange.giveUp(new DeliveryFailure("reset", "the service is stopping"));
+    for (const exchange of [...this.#deadlines.items()]) exchange.giveUp(new DeliveryFailure("reset", "the service is stopping"));
     await this.#targets.close();
   }
 

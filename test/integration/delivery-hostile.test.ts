@@ -304,6 +304,26 @@ describe("the limits", () => {
   });
 });
 
+describe("an endpoint that floods", () => {
+  const FLOODS: readonly [name: string, start: string, more: string][] = [
+    ["a status line", "HTTP/1.1 200 ", "O"],
+    ["a chunk's extension", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1;x=", "y"],
+  ];
+
+  test.each(FLOODS)("with %s without an end is cut off long before the deadline", async (_name, start, more) => {
+    await endpoint(
+      (socket) => {
+        socket.write(start);
+        writeForEver(socket, Buffer.alloc(65_536, more));
+      },
+      { deadlineMs: 30_000 },
+    );
+    const { result } = await deliverer.deliver(post());
+    const detail = `127.0.0.1:${server.port} sent over 1 MiB and no end of an answer`;
+    expect(result).toEqual({ kind: "unreachable", reason: "too-large", detail });
+  });
+});
+
 describe("the service", () => {
   const CUT_OFF = { kind: "unreachable", reason: "reset", detail: "cut off by the service" };
 
