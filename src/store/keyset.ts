@@ -22,18 +22,20 @@ export function orderBy(keys: readonly SortKey[]): RawBuilder<unknown> {
   return sql.join(keys.map(({ column, descending }) => (descending ? sql`${sql.ref(column)} DESC` : sql.ref(column))));
 }
 
-/** Rows that come after these values. One comparison of rows where all keys run the same way: an index can seek to it. */
+/** Rows that come after these values. */
 export function isAfter(keys: readonly SortKey[], values: readonly (string | number)[]): RawBuilder<SqlBool> {
-  const columns = keys.map(({ column }) => sql.ref(column));
-  if (keys.every(({ descending }) => descending === keys[0]?.descending)) {
-    const comparison = keys[0]?.descending ? sql`<` : sql`>`;
-    return sql`(${sql.join(columns)}) ${comparison} (${sql.join(values)})`;
-  }
-  const alternatives = keys.map(({ column, descending }, index) => {
+  return sql`(${sql.join(rangesAfter(keys, values), sql` OR `)})`;
+}
+
+/**
+ * The same as ranges that don't overlap, each of which an index of these keys can seek to: those that are level with the row up
+ * to one key and further on in it.
+ */
+export function rangesAfter(keys: readonly SortKey[], values: readonly (string | number)[]): RawBuilder<SqlBool>[] {
+  return keys.map(({ column, descending }, index) => {
     const level = keys.slice(0, index).map((key, place) => sql`${sql.ref(key.column)} = ${values[place]}`);
-    return sql.join([...level, sql`${sql.ref(column)} ${descending ? sql`<` : sql`>`} ${values[index]}`], sql` AND `);
+    return sql`(${sql.join([...level, sql`${sql.ref(column)} ${descending ? sql`<` : sql`>`} ${values[index]}`], sql` AND `)})`;
   });
-  return sql`(${sql.join(alternatives, sql` OR `)})`;
 }
 
 /** Opaque to whoever follows it; bound to the order that it was made for. */

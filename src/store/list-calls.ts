@@ -1,11 +1,11 @@
 /** A page of a callback's calls, by any filter and order (contract.md, lists). */
-import { type RawBuilder, sql } from "kysely";
+import { type RawBuilder, type SqlBool, sql } from "kysely";
 import type { Call } from "../domain/call.js";
 import type { CallFilter } from "../domain/selection.js";
 import { type CallCounts, readCounts } from "./call-counts.js";
 import { conditionsOf } from "./call-filter-sql.js";
 import { CALL_COLUMNS, type CallRow, toCall } from "./call-row.js";
-import { isAfter, orderBy, readCursor, type SortKey, writeCursor } from "./keyset.js";
+import { isAfter, orderBy, type Place, rangesAfter, readCursor, type SortKey, writeCursor } from "./keyset.js";
 import { requireCallback } from "./require-callback.js";
 import type { Db } from "./schema.js";
 import { listOf } from "./sqlite/json-rows.js";
@@ -21,27 +21,26 @@ const NEWEST_FIRST: CallQuery["sort"] = [{ field: "attemptedDate", descending: t
 
 /**
  * In two steps: which calls (from the index alone, where the filter and the order allow it, so that even a deep offset reads no
- * rows), then the calls. By default and by attempted date, a page by cursor costs the same wherever it is; the other orders
- * sort what the filter means.
+ * rows), then the calls. By attempted date, a page by cursor costs the same wherever it is; the other orders sort what the
+ * filter means.
  */
 export async function listCalls(db: Db, callbackId: string, query: CallQuery): Promise<Page<Call>> {
   const { key } = await requireCallback(db, callbackId);
   const { filter, limit } = query;
   const keys = sortKeys(query);
   const place = query.cursor === undefined ? null : readCursor(keys, query.cursor);
-  const after = place === null ? sql`` : sql`AND ${isAfter(keys, place.values)}`;
   const { rows } = await sql<PlaceRow>`
-    ${selectEach(filter, sql.raw([...new Set(["seq", ...keys.map(({ column }) => column)])].join(", ")), key, after)}
+    ${selectEach(key, filter, { columns: placeColumns(keys), after: rangesOf(keys, place) })}
     ORDER BY ${orderBy(keys)} LIMIT ${limit + 1} OFFSET ${place === null ? query.offset : 0}`.execute(db);
   const shown = rows.slice(0, limit);
   const offset = place?.offset ?? query.offset;
-  const counters = await readCounts(db, key);
-  const counted = totalByCounters(filter, counters) ?? place?.total ?? (await countCalls(db, filter, key));
+  const byCounters = totalByCounters(filter, await readCounts(db, key));
+  const total = byCounters ?? place?.total ?? (await countCalls(db, key, filter));
   const last = rows.length > limit ? shown.at(-1) : undefined;
-  const end = { offset: offset + shown.length, total: totalByCounters(filter, counters) === null ? counted : null };
+  const end = { offset: offset + shown.length, total: byCounters === null ? total : null };
   return {
     items: await readCalls(db, callbackId, shown),
-    total: counted,
+    total,
     offset,
     nextCursor: last === undefined ? null : writeCursor(keys, { values: keys.map(({ column }) => last[column] ?? ""), ...end }),
   };
@@ -62,22 +61,38 @@ function sortKeys({ sort, filter }: CallQuery): SortKey[] {
   return [...asked.filter(({ column }, index) => asked.findIndex((other) => other.column === column) === index), seq];
 }
 
+function placeColumns(keys: readonly SortKey[]): RawBuilder<unknown> {
+  return sql.raw([...new Set(["seq", ...keys.map(({ column }) => column)])].join(", "));
+}
+
+/** What comes after the cursor's place. In the order of the index, its ranges are read one after the other and sought to. */
+function rangesOf(keys: readonly SortKey[], place: Place | null): readonly RawBuilder<SqlBool>[] {
+  if (place === null) return [sql<SqlBool>`true`];
+  return keys[0]?.column === "attempted_at" && keys[1]?.column === "seq"
+    ? rangesAfter(keys, place.values)
+    : [isAfter(keys, place.values)];
+}
+
+interface Selection {
+  readonly columns: RawBuilder<unknown>;
+  readonly after: readonly RawBuilder<SqlBool>[];
+}
+
 /**
  * Statuses are written out, and said twice, because a partial index is used only where its condition stands in the query. Both
- * settled ones are two ranges of one index that SQLite merges in their order.
+ * settled ones, and what lies beyond a place, are ranges of one index, which SQLite merges in their order.
  */
-function selectEach(
-  filter: CallFilter,
-  columns: RawBuilder<unknown>,
-  callbackKey: number,
-  more: RawBuilder<unknown>,
-): RawBuilder<unknown> {
-  const range = (status: RawBuilder<unknown>) =>
-    sql`SELECT ${columns} FROM calls WHERE callback_key = ${callbackKey} AND ${status} ${conditionsOf(filter)} ${more}`;
-  const settled = (status: string) => range(sql`status = ${sql.lit(status)} AND status <> 'PENDING'`);
-  if (filter.status === "PENDING") return range(sql`status = 'PENDING'`);
-  if (filter.status !== undefined) return settled(filter.status);
-  return sql`${settled("FAILED")} UNION ALL ${settled("SUCCESS")}`;
+function selectEach(callbackKey: number, filter: CallFilter, { columns, after }: Selection): RawBuilder<unknown> {
+  const statuses = filter.status === undefined ? (["FAILED", "SUCCESS"] as const) : [filter.status];
+  const selects = statuses.flatMap((status) =>
+    after.map((range) => {
+      const indexed = status === "PENDING" ? sql`` : sql`AND status <> 'PENDING'`;
+      return sql`
+        SELECT ${columns} FROM calls
+        WHERE callback_key = ${callbackKey} AND status = ${sql.lit(status)} ${indexed} ${conditionsOf(filter)} AND ${range}`;
+    }),
+  );
+  return sql.join(selects, sql` UNION ALL `);
 }
 
 /** Null where the filter says more than a status. */
@@ -87,9 +102,10 @@ function totalByCounters(filter: CallFilter, counts: CallCounts): number | null 
   return status === undefined ? counts.FAILED + counts.SUCCESS : counts[status];
 }
 
-async function countCalls(db: Db, filter: CallFilter, callbackKey: number): Promise<number> {
+async function countCalls(db: Db, callbackKey: number, filter: CallFilter): Promise<number> {
   const { rows } = await sql<{ total: number }>`
-    SELECT count(*) AS total FROM (${selectEach(filter, sql`1`, callbackKey, sql``)} LIMIT ${COUNTED_AT_MOST})`.execute(db);
+    SELECT count(*) AS total FROM (
+      ${selectEach(callbackKey, filter, { columns: sql`1`, after: [sql<SqlBool>`true`] })} LIMIT ${COUNTED_AT_MOST})`.execute(db);
   return rows[0]?.total ?? 0;
 }
 

@@ -146,7 +146,9 @@ export function describeCalls(open: OpenStore): void {
       const callback = await aCallback(store);
       await accept(store, callback, ["A", "B", "C"]);
       await attempt(store, callback, ["A", "B"], { result: REFUSED_503 });
-      await attempt(store, callback, ["C"], { result: { ...REFUSED_503, statusCode: 404 } });
+      await attempt(store, callback, ["C"], {
+        result: { kind: "answered", statusCode: 404, statusMessage: "Not Found", body: "" },
+      });
       expect(await store.requestReplays(callback.id, { filter: { status: "SUCCESS" } }, NOW + 7)).toBe(0);
       expect((await store.findCallback(callback.id))?.mendedAt).toBe(0);
       expect(await store.requestReplays(callback.id, { filter: { statusCodes: [{ class: 5 }] } }, NOW + 7)).toBe(2);

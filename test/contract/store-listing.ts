@@ -4,7 +4,7 @@ import type { Call } from "../../src/domain/call.js";
 import { type CallFilter, matchesFilter } from "../../src/domain/selection.js";
 import type { CallQuery } from "../../src/store/store.js";
 import { ACCEPTED, anAttempt, aResponse, REFUSED_503 } from "../support/builders.js";
-import { aCallback, accept, aGroup, attempt, everyCall, hold, idsOf, NOW, type OpenStore, query } from "./store-support.js";
+import { aCallback, accept, aGroup, attempt, everyCall, idsOf, NOW, type OpenStore, query } from "./store-support.js";
 
 export function describeListing(open: OpenStore): void {
   describe("listing calls", () => {
@@ -126,7 +126,7 @@ export function describeListing(open: OpenStore): void {
               const result =
                 statusCode === null
                   ? ({ kind: "unreachable", reason: "dns", detail: "" } as const)
-                  : { ...REFUSED_503, statusCode };
+                  : ({ kind: "answered", statusCode, statusMessage: "", body: "" } as const);
               return fate === "attempted" ? [{ ...of(index), attempt: anAttempt({ startedAt: at, result }), recovery: 0 }] : [];
             });
             const held = specs.flatMap(({ fate, at }, index) => (fate === "held" ? [{ ...of(index), at, downSince: at }] : []));

@@ -1,18 +1,14 @@
 /** A SQLite file as the store wants it: durable, shared by two processes, brought to the latest shape. */
 import { existsSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import Database from "better-sqlite3";
+import type { Database } from "better-sqlite3";
 import { Kysely } from "kysely";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
 import type { Db, Schema } from "../schema.js";
+import { connect } from "./connect.js";
 import { migrate } from "./migrate.js";
 import { sqliteDialect } from "./sqlite-dialect.js";
 import { sqliteCode, translateSqliteError } from "./sqlite-error.js";
-
-/** How long a statement waits for another process's transaction. */
-const BUSY_TIMEOUT_MS = 5_000;
-/** The write-ahead log is carried over into the file after this many pages (16 MB). */
-const CHECKPOINT_PAGES = 4_000;
 
 export interface SqliteOptions {
   /** A file's path, or ":memory:". */
@@ -24,27 +20,15 @@ export interface SqliteOptions {
 /** Throws `config` for a file that can't be used, `unavailable` for what may pass (busy, full). */
 export function openSqlite({ path, mustExist }: SqliteOptions): Db {
   if (path !== ":memory:") checkPlace(path, mustExist);
-  let database: Database.Database | undefined;
+  let database: Database | undefined;
   try {
-    database = new Database(path, { timeout: BUSY_TIMEOUT_MS });
-    prepareConnection(database);
+    database = connect(path);
     migrate(database, path);
     return new Kysely<Schema>({ dialect: sqliteDialect(database) });
   } catch (error) {
     database?.close();
     throw whyNotOpened(error, path);
   }
-}
-
-function prepareConnection(database: Database.Database): void {
-  database.pragma("journal_mode = WAL");
-  database.pragma("synchronous = FULL");
-  database.pragma("foreign_keys = ON");
-  database.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
-  database.pragma("cache_size = -65536");
-  // The product's idea of case is JavaScript's, not SQLite's (ASCII only): a filter means the same on both sides of the wire.
-  database.function("lower_case", { deterministic: true }, (text) => (typeof text === "string" ? text.toLowerCase() : null));
-  database.function("upper_case", { deterministic: true }, (text) => (typeof text === "string" ? text.toUpperCase() : null));
 }
 
 function checkPlace(path: string, mustExist: boolean): void {

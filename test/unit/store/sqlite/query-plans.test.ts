@@ -1,0 +1,128 @@
+/** Every query of the dispatcher and of the usual lists walks an index in the order that it wants, whatever the number of calls. */
+import type Database from "better-sqlite3";
+import { Kysely } from "kysely";
+import { beforeAll, describe, expect, it } from "vitest";
+import { DEFAULT_RETENTION } from "../../../../src/domain/retention.js";
+import type { CallFilter } from "../../../../src/domain/selection.js";
+import { acceptCalls } from "../../../../src/store/accept-calls.js";
+import { commitOutcomes } from "../../../../src/store/commit-outcomes.js";
+import { listEndpoints } from "../../../../src/store/endpoints.js";
+import { expireRetries } from "../../../../src/store/expire-retries.js";
+import { fetchBacklog, fetchDue, fetchHeld, fetchPending, findCall } from "../../../../src/store/fetch-calls.js";
+import { keyCipher } from "../../../../src/store/key-cipher.js";
+import { listCalls } from "../../../../src/store/list-calls.js";
+import { mailStore } from "../../../../src/store/mails.js";
+import { markCalls } from "../../../../src/store/mark-calls.js";
+import { purge } from "../../../../src/store/purge.js";
+import type { Db, Schema } from "../../../../src/store/schema.js";
+import { connect } from "../../../../src/store/sqlite/connect.js";
+import { migrate } from "../../../../src/store/sqlite/migrate.js";
+import { sqliteDialect } from "../../../../src/store/sqlite/sqlite-dialect.js";
+import { switchRetriesOff, switchRetriesOn } from "../../../../src/store/switch-retries.js";
+import { aGroup, NOW, POLICY, query } from "../../../contract/store-support.js";
+import { anAttempt, aResponse } from "../../../support/builders.js";
+
+let database: Database.Database;
+let db: Db;
+let ran: { sql: string; parameters: readonly unknown[] }[] = [];
+
+beforeAll(() => {
+  database = connect(":memory:");
+  migrate(database, ":memory:");
+  db = new Kysely<Schema>({ dialect: sqliteDialect(database), log: ({ query }) => void ran.push(query) });
+  database.exec(`INSERT INTO callbacks VALUES (1, 'CB', 'demo', '', 'httpheader', x'', 'json', 0, 1, '', 1, 1, 0, 0, NULL)`);
+});
+
+/** The plan's lines of everything that touches the tables of calls, attempts and mails. */
+async function plansOf(work: () => Promise<unknown>): Promise<string[]> {
+  ran = [];
+  await work();
+  const statements = ran.filter(({ sql }) => /\b(calls|attempts|mails)\b/.test(sql));
+  return statements.flatMap(({ sql, parameters }) =>
+    database
+      .prepare<unknown[], { detail: string }>(`EXPLAIN QUERY PLAN ${sql}`)
+      .all(...parameters)
+      .map(({ detail }) => detail),
+  );
+}
+
+/** A batch's JSON is walked as a table of its own; that is no scan of the database. */
+const isScan = (line: string) =>
+  /^SCAN (?!json_each|batch|\(subquery|\d+ CONSTANT ROW)/.test(line) || line.includes("TEMP B-TREE");
+
+const usual: readonly (readonly [string, string, () => Promise<unknown>])[] = [
+  ["fetchPending", "calls_pending", () => fetchPending(db, "CB", 512)],
+  ["fetchDue", "calls_due", () => fetchDue(db, "CB", NOW, 512)],
+  ["fetchDue of all", "calls_due", () => fetchDue(db, "CB", Number.POSITIVE_INFINITY, 512)],
+  ["fetchBacklog", "calls_backlog", () => fetchBacklog(db, "CB", 3, 512)],
+  ["fetchHeld", "calls_held", () => fetchHeld(db, "CB")],
+  ["findCall", "sqlite_autoindex_calls_1", () => findCall(db, "CB", "A")],
+  ["expireRetries", "calls_expiring", () => expireRetries(db, "CB", NOW, 100)],
+  ["markCalls", "sqlite_autoindex_calls_1", () => markCalls(db, { callbackId: "CB", callIds: [], status: "SUCCESS" }, NOW)],
+  ["switching retries on", "calls_listed", () => switchRetriesOn(db, 1, NOW, POLICY)],
+  ["switching retries off", "calls_due", () => switchRetriesOff(db, 1, NOW)],
+  ["nextMailAt", "mails_owed", () => mailStore(db).nextMailAt()],
+];
+
+const listings: readonly (readonly [string, CallFilter, string])[] = [
+  ["all", {}, "calls_listed"],
+  ["failed", { status: "FAILED" }, "calls_listed"],
+  ["pending", { status: "PENDING" }, "calls_pending"],
+  ["a period", { since: NOW, until: NOW + 1 }, "calls_listed"],
+  ["by code", { status: "FAILED", statusCodes: [{ class: 5 }] }, "calls_listed"],
+];
+
+describe("query plans", () => {
+  it.each(usual)("%s walks %s", async (_name, index, work) => {
+    const plans = await plansOf(work);
+    expect(plans.join("\n")).toContain(index);
+    expect(plans.filter(isScan)).toEqual([]);
+  });
+
+  it.each(listings)(
+    "listing %s walks its index, from the start, from an offset and from a cursor",
+    async (_name, filter, index) => {
+      const cursor = Buffer.from(
+        JSON.stringify([
+          filter.status === "PENDING" ? "-seq" : "-attempted_at,-seq",
+          filter.status === "PENDING" ? [9] : [9, 9],
+          0,
+          0,
+        ]),
+      ).toString("base64url");
+      for (const place of [{}, { offset: 1_000 }, { cursor }]) {
+        const plans = await plansOf(() => listCalls(db, "CB", query({ filter, ...place })));
+        expect(plans.join("\n")).toContain(index);
+        expect(plans.filter(isScan)).toEqual([]);
+      }
+    },
+  );
+
+  it("a page by cursor seeks to its place by both keys", async () => {
+    const cursor = Buffer.from(JSON.stringify(["-attempted_at,-seq", [9, 9], 0, null])).toString("base64url");
+    const plans = await plansOf(() => listCalls(db, "CB", query({ cursor })));
+    expect(plans.filter((line) => line.includes("attempted_at=? AND rowid<?"))).toHaveLength(2);
+    expect(plans.filter((line) => line.includes("attempted_at<?"))).toHaveLength(2);
+  });
+
+  it("accepting, committing outcomes and purging look for no row but by a key", async () => {
+    await acceptCalls(db, "CB", [{ id: "A", response: aResponse() }], NOW);
+    const outcome = { callbackId: "CB", callSeq: 1, attempt: anAttempt(), unit: 0, recovery: 0 };
+    const plans = [
+      ...(await plansOf(() => acceptCalls(db, "CB", [{ id: "B", response: aResponse() }], NOW))),
+      ...(await plansOf(() => commitOutcomes(db, aGroup({ attempts: [outcome] })))),
+      ...(await plansOf(() =>
+        purge({ db, cipher: keyCipher(new Uint8Array(32)), retention: DEFAULT_RETENTION }, { now: NOW, limit: 10 }),
+      )),
+    ];
+    // Callbacks are few; purge walks them to find each one's old calls by the index.
+    expect(plans.filter(isScan).filter((line) => !line.startsWith("SCAN callbacks"))).toEqual([]);
+  });
+
+  it("asking which endpoints need the dispatcher looks into each callback's counters and first due call", async () => {
+    database.exec("UPDATE callbacks SET deleted_at = 1");
+    const plans = await plansOf(() => listEndpoints({ db, cipher: keyCipher(new Uint8Array(32)), retention: DEFAULT_RETENTION }));
+    expect(plans.join("\n")).toContain("calls_due");
+    expect(plans.filter(isScan)).toEqual(["SCAN callbacks"]);
+  });
+});
