@@ -220,8 +220,8 @@ export class Dispatcher {
   }
 
   #changedInside(): void {
-    if (this.#log.size >= LARGEST_GROUP) this.#groupIsFull.abort();
-    if (this.#isStopping && this.inFlight === 0) this.#isDrained.abort();
+    if (this.#log.size >= LARGEST_GROUP) this.#groupIsFull.abort("awake");
+    if (this.#isStopping && this.inFlight === 0) this.#isDrained.abort("awake");
     this.#loop.wake();
   }
 }

@@ -32,7 +32,7 @@ export class RunLoop {
 
   /** Look again now. */
   wake(): void {
-    this.#alarm.abort();
+    this.#alarm.abort("awake");
   }
 
   /** Resolves once the step under way has ended. */
