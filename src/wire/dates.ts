@@ -69,6 +69,7 @@ interface DateParts {
 const FORMATS = new Map<string, Intl.DateTimeFormat>();
 
 function partsIn(at: number, timezone: string): DateParts {
+  if (timezone === "UTC") return utcParts(new Date(at));
   let format = FORMATS.get(timezone);
   if (format === undefined) {
     format = new Intl.DateTimeFormat("en-u-ca-iso8601-nu-latn", {
@@ -92,6 +93,17 @@ function partsIn(at: number, timezone: string): DateParts {
     hour: part("hour"),
     minute: part("minute"),
     second: part("second"),
+  };
+}
+
+function utcParts(date: Date): DateParts {
+  return {
+    year: date.getUTCFullYear(),
+    month: date.getUTCMonth() + 1,
+    day: date.getUTCDate(),
+    hour: date.getUTCHours(),
+    minute: date.getUTCMinutes(),
+    second: date.getUTCSeconds(),
   };
 }
 

@@ -1,0 +1,60 @@
+/** Request bodies: JSON and XML read whole (10 MiB at most), NDJSON handed on as a stream. */
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { WhcbError } from "../domain/errors.js";
+import { bodyFormat, NDJSON } from "../wire/media-types.js";
+import { callsFromXml, readXml } from "../wire/xml-read.js";
+
+export const BODY_LIMIT = 10_485_760;
+
+export function addBodyParsers(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser([NDJSON, "application/ndjson"], (request, payload, done) => {
+    // Only the route that takes NDJSON reads a stream; elsewhere it is one more type that isn't supported.
+    if (request.routeOptions.config.takesNdjson) done(null, payload);
+    else done(unsupported(), undefined);
+  });
+  app.addContentTypeParser("*", { parseAs: "buffer" }, (request, body, done) => {
+    try {
+      done(null, parseBody(request, Buffer.from(body)));
+    } catch (error) {
+      done(error instanceof Error ? error : new Error(String(error)), undefined);
+    }
+  });
+}
+
+declare module "fastify" {
+  interface FastifyContextConfig {
+    takesNdjson?: boolean;
+  }
+}
+
+/** A Content-Type without a body is fine; a body without one, or with another, isn't. */
+function parseBody(request: FastifyRequest, body: Buffer): unknown {
+  if (body.length === 0 || request.is404) return undefined;
+  const format = bodyFormat(request.headers["content-type"] ?? "");
+  if (format === null || format === "ndjson") throw unsupported();
+  const text = decode(body);
+  if (format === "xml") return callsFromXml(readXml(text));
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new WhcbError("malformed", "the body is no JSON", { cause: error });
+  }
+}
+
+export function unsupported(): WhcbError {
+  return new WhcbError(
+    "unsupported-media-type",
+    "Content-Type must be application/json, application/xml or one of the API's own types",
+  );
+}
+
+const UTF8 = new TextDecoder("utf-8", { fatal: true });
+
+function decode(body: Buffer): string {
+  try {
+    return UTF8.decode(body);
+  } catch (error) {
+    throw new WhcbError("malformed", "the body is no UTF-8", { cause: error });
+  }
+}

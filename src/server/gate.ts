@@ -1,0 +1,94 @@
+/** What every request passes before its route: form of the answer, credentials, the plan's rates. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { negotiate } from "../wire/media-types.js";
+import { sendError } from "./answer.js";
+import { Authenticator, type Verdict } from "./authenticator.js";
+import type { ServerDeps } from "./deps.js";
+import { CHALLENGE, type ErrorAnswer, errorAnswer, unsupportedMediaType } from "./error-answers.js";
+import { PLANS, RateCounter } from "./rate-plan.js";
+
+/** Paths that answer without credentials, whatever Accept says. /metrics has a rule of its own. */
+const OPEN_PATHS: ReadonlySet<string> = new Set(["/healthz", "/readyz", "/openapi.json"]);
+
+/** Adds the hooks to the app; returns the authenticator for the routes that issue tokens. */
+export function addGate(app: FastifyInstance, deps: ServerDeps): Authenticator {
+  const authenticator = new Authenticator(deps.store, deps.clock);
+  const rates = deps.plan === null ? null : new RateCounter(PLANS[deps.plan]);
+  app.decorateRequest("negotiated", null);
+  app.decorateRequest("apiKeyHash", "");
+  app.decorateRequest("username", "");
+
+  app.addHook("onRequest", (request, reply, done) => {
+    const path = request.url.split("?", 1)[0] ?? "";
+    const isToken = path === "/auth" || path === "/auth/verify";
+    request.negotiated = negotiate(request.headers.accept, isToken ? "json" : "xml");
+    const host = request.headers.host;
+    if (host !== undefined && !/^[\w.:[\]-]{1,255}$/.test(host)) {
+      return void refuse(request, reply, errorAnswer(400, "The request can't be read", "The Host header is no host"));
+    }
+    if (OPEN_PATHS.has(path) || (path === "/metrics" && isOnLoopback(request, deps.trustProxy))) return done();
+    if (deps.authentication === "none") return admit();
+    const verdict = authenticator.verify({
+      authorization: request.headers.authorization,
+      apiKey: apiKeyOf(request),
+      address: request.ip,
+    });
+    if (verdict instanceof Promise) verdict.then(judge, done);
+    else judge(verdict);
+
+    function judge(verdict: Verdict): void {
+      if (verdict.kind !== "granted") return void refuse(request, reply, refusalOf(verdict));
+      request.apiKeyHash = verdict.apiKey;
+      request.username = verdict.username;
+      const rate = rates?.take(verdict.apiKey, deps.clock.now());
+      if (rate?.over) return void refuse(request, reply, overPlan(rate.over, rate.retryAfterSeconds));
+      admit();
+    }
+
+    function admit(): void {
+      if (request.negotiated === null && path !== "/metrics") return void refuse(request, reply, unsupportedMediaType("Accept"));
+      done();
+    }
+  });
+  return authenticator;
+}
+
+function apiKeyOf(request: FastifyRequest): string | undefined {
+  const header = request.headers["x-api-key"];
+  if (typeof header === "string") return header;
+  const { apikey } = request.query as { readonly apikey?: unknown };
+  return typeof apikey === "string" ? apikey : undefined;
+}
+
+/** A body that is still coming is never read: the connection ends with the answer. */
+function refuse(request: FastifyRequest, reply: FastifyReply, answer: ErrorAnswer): void {
+  const hasBody = request.headers["transfer-encoding"] !== undefined || Number(request.headers["content-length"] ?? 0) > 0;
+  if (hasBody) reply.header("connection", "close");
+  sendError(request, reply, answer);
+}
+
+function refusalOf(verdict: Exclude<Verdict, { kind: "granted" }>): ErrorAnswer {
+  if (verdict.kind === "slowed") {
+    const seconds = String(Math.ceil(verdict.waitMs / 1000));
+    return errorAnswer(429, "Too many failed logins", `Try again in ${seconds} s`, { "retry-after": seconds });
+  }
+  return verdict.code === "unauthenticated"
+    ? errorAnswer(401, "The user could not be verified", verdict.reason, CHALLENGE)
+    : errorAnswer(403, "The API key could not be verified", verdict.reason, { "x-error-code": "ERR_403_DEVELOPER_INACTIVE" });
+}
+
+/** As the platform says it: 403, not 429, with the reason in headers. */
+function overPlan(over: "QPS" | "QPD", retryAfterSeconds: number): ErrorAnswer {
+  const detail = over === "QPS" ? "Account_Over_Queries_Per_Second_Limit" : "Account_Over_Queries_Per_Day_Limit";
+  return errorAnswer(403, "The plan's limit is reached", detail.replaceAll("_", " "), {
+    "x-error-code": `ERR_403_DEVELOPER_OVER_${over}`,
+    "x-error-detail": detail,
+    "retry-after": String(retryAfterSeconds),
+  });
+}
+
+/** A proxy on this machine makes everyone look local: with its header there, only a trusted one's word counts. */
+function isOnLoopback(request: FastifyRequest, trustProxy: boolean): boolean {
+  if (!trustProxy && request.headers["x-forwarded-for"] !== undefined) return false;
+  return /^(?:127\.|::1$|::ffff:127\.)/.test(request.ip);
+}

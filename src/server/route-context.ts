@@ -1,0 +1,22 @@
+/** What the routes share. */
+import type { AcceptQueue } from "./accept-queue.js";
+import type { Authenticator } from "./authenticator.js";
+import type { CallbackLookup } from "./callback-lookup.js";
+import type { ServerDeps } from "./deps.js";
+
+export interface RouteContext {
+  readonly deps: ServerDeps;
+  readonly lookup: CallbackLookup;
+  readonly queue: AcceptQueue;
+  readonly authenticator: Authenticator;
+  /** The largest page. */
+  readonly largestPage: number;
+}
+
+export interface CallbackPath {
+  readonly Params: { readonly id: string };
+}
+
+export interface CallPath {
+  readonly Params: { readonly id: string; readonly callId: string };
+}

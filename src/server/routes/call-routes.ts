@@ -1,0 +1,104 @@
+/** Calls: listed, looked at, marked (contract.md, Calls). */
+import type { FastifyInstance } from "fastify";
+import type { Attempt } from "../../domain/attempt.js";
+import type { Call } from "../../domain/call.js";
+import type { Callback } from "../../domain/callback.js";
+import { WhcbError } from "../../domain/errors.js";
+import { attemptsToJson } from "../../wire/attempt-json.js";
+import { callToJson } from "../../wire/call-json.js";
+import { listToJson } from "../../wire/list-json.js";
+import { parseMark } from "../../wire/parse-mark.js";
+import { send } from "../answer.js";
+import { callLinks, Linker } from "../linker.js";
+import { docs } from "../openapi-docs.js";
+import { pageLinks } from "../pages.js";
+import { one, type Query, readFilter, readIds, readPage, readSort } from "../query.js";
+import type { CallbackPath, CallPath, RouteContext } from "../route-context.js";
+
+/** Newest first, where it is by date. */
+const SORT_FIELDS = { attemptedDate: true, status: false, messageId: false, id: false } as const;
+
+export function addCallRoutes(app: FastifyInstance, { deps, lookup, largestPage }: RouteContext): void {
+  const { store, clock, policy } = deps;
+
+  app.get<CallbackPath & { Querystring: Query }>("/callbacks/:id/calls", { schema: docs.listCalls }, async (request, reply) => {
+    const { query } = request;
+    const asked = readPage(query, largestPage);
+    const sort = readSort(query, SORT_FIELDS, "attemptedDate");
+    const filter = readFilter(query);
+    const isExpanded = readExpand(query);
+    const callback = await lookup.find(request.params.id);
+    const page = await store.listCalls(callback.id, { ...asked, filter, sort });
+    const ids = page.items.map(({ id }) => id);
+    const attempts = isExpanded ? await store.listAttempts(callback.id, ids) : null;
+    const linker = new Linker(request);
+    const items = page.items.map((call) =>
+      write(call, { callback, linker, attempts: attempts && (attempts.get(call.id) ?? []) }),
+    );
+    const link = pageLinks(linker, page, { kind: "call", path: `/callbacks/${callback.id}/calls`, query, asked });
+    return send(request, reply, { kind: "call", shape: "calls", document: listToJson("calls", items, { ...page, link }) });
+  });
+
+  app.put<CallbackPath & { Querystring: Query }>("/callbacks/:id/calls", { schema: docs.markCalls }, async (request, reply) => {
+    const ids = readIds(request.query);
+    if (ids.length === 0) throw new WhcbError("invalid", "id is missing: say which calls are marked");
+    const status = parseMark(request.body);
+    const callback = await lookup.find(request.params.id);
+    await store.markCalls(callback.id, ids.map(checkedCallId), status, clock.now());
+    deps.onWork(callback.id, "changed");
+    return reply.code(204).send();
+  });
+
+  app.get<CallPath>("/callbacks/:id/calls/:callId", { schema: docs.getCall }, async (request, reply) => {
+    const callback = await lookup.find(request.params.id);
+    const call = await findCall(callback, request.params.callId);
+    const document = write(call, { callback, linker: new Linker(request), attempts: null });
+    return send(request, reply, { kind: "call", shape: "call", document });
+  });
+
+  app.put<CallPath>("/callbacks/:id/calls/:callId", { schema: docs.markCall }, async (request, reply) => {
+    const status = parseMark(request.body);
+    const callback = await lookup.find(request.params.id);
+    await store.markCalls(callback.id, [checkedCallId(request.params.callId)], status, clock.now());
+    deps.onWork(callback.id, "changed");
+    return reply.code(204).send();
+  });
+
+  app.get<CallPath>("/callbacks/:id/calls/:callId/attempts", { schema: docs.listAttempts }, async (request, reply) => {
+    const callback = await lookup.find(request.params.id);
+    const call = await findCall(callback, request.params.callId);
+    const attempts = await store.listAttempts(callback.id, [call.id]);
+    const document = attemptsToJson(attempts.get(call.id) ?? []);
+    return send(request, reply, { kind: "call", shape: "attempts", document });
+  });
+
+  async function findCall(callback: Callback, callId: string): Promise<Call> {
+    const call = await store.findCall(callback.id, checkedCallId(callId));
+    if (call === null) throw noCall(callId);
+    return call;
+  }
+
+  function write(
+    call: Call,
+    around: { readonly callback: Callback; readonly linker: Linker; readonly attempts: readonly Attempt[] | null },
+  ): Record<string, unknown> {
+    const { callback, linker, attempts } = around;
+    return callToJson(call, { callback, policy, link: callLinks(linker, callback.id, call.id), ...(attempts && { attempts }) });
+  }
+}
+
+function readExpand(query: Query): boolean {
+  const expand = one(query, "expand");
+  if (expand !== undefined && expand !== "attempts") throw new WhcbError("invalid", "expand may be attempts");
+  return expand !== undefined;
+}
+
+/** No call has a longer id or one with a control character; some databases choke on them. */
+export function checkedCallId(callId: string): string {
+  if (callId.length > 64 || /\p{Cc}/u.test(callId)) throw noCall(callId);
+  return callId;
+}
+
+function noCall(callId: string): WhcbError {
+  return new WhcbError("not-found", `No call ${callId.slice(0, 64).replace(/\p{Cc}/gu, "?")} of this callback`);
+}

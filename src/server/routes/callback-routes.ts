@@ -1,0 +1,83 @@
+/** Callbacks: registered, listed, changed, deleted (contract.md, Callbacks). */
+import type { FastifyInstance } from "fastify";
+import { isAccepted, resultMessage } from "../../domain/attempt.js";
+import type { CallbackSettings } from "../../domain/callback.js";
+import { WhcbError } from "../../domain/errors.js";
+import { shortId } from "../../platform/ids.js";
+import { callbackToJson } from "../../wire/callback-json.js";
+import { buildEndpointCheck } from "../../wire/delivery-request.js";
+import { listToJson } from "../../wire/list-json.js";
+import { parseCallback } from "../../wire/parse-callback.js";
+import { send } from "../answer.js";
+import type { ServerDeps } from "../deps.js";
+import { callbackLinks, Linker } from "../linker.js";
+import { docs } from "../openapi-docs.js";
+import { pageLinks } from "../pages.js";
+import { type Query, readPage, readSort } from "../query.js";
+import type { CallbackPath, RouteContext } from "../route-context.js";
+
+export function addCallbackRoutes(app: FastifyInstance, { deps, lookup, largestPage }: RouteContext): void {
+  const { store, clock } = deps;
+
+  app.post("/callbacks", { schema: docs.createCallback }, async (request, reply) => {
+    const settings = parseCallback(request.body, null);
+    deps.checkCallbackUrl(settings.url);
+    await refuseTakenName(deps, settings);
+    await checkEndpoint(deps, settings);
+    const callback = await store.createCallback(shortId(deps.random), settings, clock.now());
+    lookup.forget();
+    const linker = new Linker(request);
+    reply.header("location", linker.uri(`/callbacks/${callback.id}`));
+    const document = callbackToJson(callback, callbackLinks(linker, callback.id));
+    return send(request, reply, { kind: "callback", shape: "callback", document, status: 201 });
+  });
+
+  app.get<{ Querystring: Query }>("/callbacks", { schema: docs.listCallbacks }, async (request, reply) => {
+    const asked = readPage(request.query, largestPage);
+    const sort = readSort(request.query, { name: false, id: false }, "name");
+    const page = await store.listCallbacks({ ...asked, sort });
+    const linker = new Linker(request);
+    const items = page.items.map((callback) => callbackToJson(callback, callbackLinks(linker, callback.id)));
+    const link = pageLinks(linker, page, { kind: "callback", path: "/callbacks", query: request.query, asked });
+    const document = listToJson("callbacks", items, { ...page, link });
+    return send(request, reply, { kind: "callback", shape: "callbacks", document });
+  });
+
+  app.get<CallbackPath>("/callbacks/:id", { schema: docs.getCallback }, async (request, reply) => {
+    const callback = await lookup.find(request.params.id);
+    const document = callbackToJson(callback, callbackLinks(new Linker(request), callback.id));
+    return send(request, reply, { kind: "callback", shape: "callback", document });
+  });
+
+  app.put<CallbackPath>("/callbacks/:id", { schema: docs.updateCallback }, async (request, reply) => {
+    const before = await lookup.find(request.params.id);
+    const settings = parseCallback(request.body, before.auth.key);
+    if (settings.url !== before.url) deps.checkCallbackUrl(settings.url);
+    await store.updateCallback(before.id, settings, clock.now(), deps.policy);
+    lookup.forget();
+    deps.onWork(before.id, "changed");
+    return reply.code(204).send();
+  });
+
+  app.delete<CallbackPath>("/callbacks/:id", { schema: docs.deleteCallback }, async (request, reply) => {
+    const callback = await lookup.find(request.params.id);
+    await store.deleteCallback(callback.id, clock.now());
+    lookup.forget();
+    deps.onWork(callback.id, "changed");
+    return reply.code(204).send();
+  });
+}
+
+/** Before the check of the endpoint, which may take a minute; the store has the last word. */
+async function refuseTakenName({ store }: ServerDeps, { name }: CallbackSettings): Promise<void> {
+  const taken = await store.findCallback(name);
+  if (taken?.name === name) throw new WhcbError("duplicate-name", `There is a callback named ${name} already`);
+}
+
+/** Before it is stored the service GETs the URL once and wants exactly 200. */
+async function checkEndpoint(deps: ServerDeps, settings: CallbackSettings): Promise<void> {
+  const result = await deps.checkEndpoint?.(buildEndpointCheck(settings));
+  if (result === undefined || isAccepted(result)) return;
+  const cameBack = result.kind === "answered" ? `${result.statusCode} ${result.statusMessage}`.trim() : resultMessage(result);
+  throw new WhcbError("endpoint-check-failed", `url must answer a GET with exactly 200; what came back: ${cameBack}`);
+}

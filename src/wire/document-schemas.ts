@@ -1,0 +1,116 @@
+/** The documents that the service answers, as /openapi.json shows them. */
+import { type TSchema, Type } from "@sinclair/typebox";
+
+const Instant = Type.String({ format: "date-time", description: "ISO 8601 with milliseconds" });
+
+export const LinkDocument = Type.Object({
+  uri: Type.String({ description: "Absolute" }),
+  rel: Type.String(),
+  method: Type.String(),
+  type: Type.Optional(Type.String()),
+  host: Type.String(),
+  port: Type.Integer({ description: "-1: the scheme's own" }),
+});
+
+const Links = Type.Array(LinkDocument);
+
+const Switch = Type.Union([Type.Literal("enabled"), Type.Literal("disabled")]);
+
+export const CallbackDocument = Type.Object({
+  id: Type.String({ pattern: "^[0-9A-F]{16}$" }),
+  name: Type.String(),
+  url: Type.String(),
+  auth: Type.Object({
+    type: Type.Union([
+      Type.Literal("queryparam"),
+      Type.Literal("httpheader"),
+      Type.Literal("basicauth"),
+      Type.Literal("bearertoken"),
+    ]),
+    key: Type.String(),
+  }),
+  contentType: Type.Union([Type.Literal("json"), Type.Literal("xml")]),
+  removeHTML: Switch,
+  retriesEnabled: Type.Boolean(),
+  email: Type.String(),
+  callbacks: Type.Object({ reply: Switch, undeliverable: Switch }),
+  link: Links,
+});
+
+export const AttemptDocument = Type.Object({
+  number: Type.Integer(),
+  attemptedDate: Instant,
+  durationMs: Type.Integer(),
+  statusCode: Type.Optional(Type.Integer()),
+  statusMessage: Type.String(),
+  error: Type.Optional(Type.String()),
+  cause: Type.Union([Type.Literal("first"), Type.Literal("retry"), Type.Literal("probe"), Type.Literal("replay")]),
+  body: Type.Optional(Type.String({ description: "The first 1 KiB of the answer" })),
+});
+
+export const CallDocument = Type.Object({
+  id: Type.String(),
+  messageId: Type.String(),
+  messageLocation: Type.String(),
+  status: Type.Union([Type.Literal("FAILED"), Type.Literal("SUCCESS"), Type.Literal("PENDING")]),
+  from: Type.Object({
+    name: Type.String(),
+    mri: Type.String(),
+    mobile: Type.String(),
+    email: Type.String(),
+    voice: Type.String(),
+  }),
+  responseMessage: Type.Object({
+    channel: Type.Union([Type.Literal("SMS"), Type.Literal("EMAIL"), Type.Literal("VOICE")]),
+    acknowledged: Type.Optional(Type.String({ description: "dd/MM/yy HH:mm" })),
+    undeliverable: Type.Optional(Type.String({ description: "dd/MM/yy HH:mm" })),
+    content: Type.String(),
+  }),
+  customParameters: Type.Optional(Type.Record(Type.String(), Type.String())),
+  callback: Type.Object({
+    id: Type.String(),
+    name: Type.String(),
+    url: Type.String(),
+    attemptedDate: Type.Optional(Instant),
+    statusCode: Type.Optional(Type.Integer()),
+    statusMessage: Type.Optional(Type.String()),
+  }),
+  attemptCount: Type.Integer(),
+  nextAttemptDate: Type.Optional(Instant),
+  retryUntil: Type.Optional(Instant),
+  settledBy: Type.Optional(Type.Union([Type.Literal("dispatcher"), Type.Literal("user")])),
+  attempts: Type.Optional(Type.Array(AttemptDocument)),
+  link: Links,
+});
+
+export const OutageDocument = Type.Object({
+  id: Type.String(),
+  callbackId: Type.String(),
+  startedAt: Instant,
+  endedAt: Type.Optional(Instant),
+  state: Type.Union([Type.Literal("open"), Type.Literal("closed")]),
+  failedCalls: Type.Integer(),
+  notifiedAt: Type.Optional(Instant),
+});
+
+/** Without items it holds the status alone: "No records found". */
+export function listDocument(name: string, item: TSchema): TSchema {
+  return Type.Object({
+    status: Type.String({ description: '"1 to 20 of 347"' }),
+    [name]: Type.Optional(Type.Array(item)),
+    link: Type.Optional(Links),
+  });
+}
+
+export const SubmittedDocument = Type.Object({
+  calls: Type.Optional(Type.Array(Type.Object({ id: Type.String() }))),
+  accepted: Type.Optional(Type.Integer({ description: "Of NDJSON" })),
+  rejected: Type.Optional(Type.Array(Type.Object({ line: Type.Integer(), errorDetail: Type.String() }))),
+  rejectedCount: Type.Optional(Type.Integer({ description: "Where more were refused than are shown" })),
+});
+
+export const AcceptedDocument = Type.Object({ accepted: Type.Integer() });
+
+export const TokenDocument = Type.Object({ token: Type.String(), link: Links });
+
+export const VerifiedDocument = Type.Object({ status: Type.String(), link: Links });
