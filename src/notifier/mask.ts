@@ -9,9 +9,11 @@ const SHORTEST_SECRET = 4;
 
 export function keyMaskOf(key: string): KeyMask {
   if (key.length < SHORTEST_SECRET) return (text) => text;
-  const spellings = new Set([key, encodeURIComponent(key), encodeURI(key), new URLSearchParams([["", key]]).toString().slice(1)]);
-  const shown = showKey(key);
-  return (text) => [...spellings].reduce((masked, spelling) => masked.replaceAll(spelling, shown), text);
+  // Half a surrogate pair has no percent-encoding.
+  const wellFormed = Buffer.from(key).toString();
+  const inForm = new URLSearchParams([["", key]]).toString().slice(1);
+  const spellings = new Set([key, encodeURIComponent(wellFormed), encodeURI(wellFormed), inForm]);
+  return (text) => [...spellings].reduce((masked, spelling) => masked.replaceAll(spelling, "****"), text);
 }
 
 /** The key as a mail may show it, in ASCII, so that a mail without other characters needs no encoding. */

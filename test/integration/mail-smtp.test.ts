@@ -1,0 +1,292 @@
+/** Mails over real SMTP, to a server that takes, refuses, asks for a login, or is silent. */
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { SMTPServer, type SMTPServerOptions } from "smtp-server";
+import { afterEach, describe, expect, test } from "vitest";
+import { isWhcbError } from "../../src/domain/errors.js";
+import type { Mail } from "../../src/domain/mail.js";
+import { createEmlNotifier } from "../../src/notifier/eml-notifier.js";
+import type { Notifier } from "../../src/notifier/notifier.js";
+import { createSmtpNotifier, type SmtpNotifierOptions } from "../../src/notifier/smtp-notifier.js";
+import { selfSignedCertificate } from "../support/certificate.js";
+
+const endings: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const end of endings.splice(0).reverse()) await end();
+});
+
+interface Received {
+  readonly from: string;
+  readonly to: readonly string[];
+  readonly user: string;
+  readonly isSecure: boolean;
+  readonly raw: string;
+}
+
+async function mailServer(options: SMTPServerOptions = {}): Promise<{ port: number; mails: Received[] }> {
+  const mails: Received[] = [];
+  const server = new SMTPServer({
+    authOptional: true,
+    disabledCommands: ["STARTTLS"],
+    onData(stream, session, done) {
+      let raw = "";
+      stream.on("data", (chunk) => {
+        raw += chunk;
+      });
+      stream.on("end", () => {
+        const { mailFrom, rcptTo } = session.envelope;
+        const from = mailFrom === false ? "" : mailFrom.address;
+        mails.push({ from, to: rcptTo.map(({ address }) => address), user: session.user ?? "", isSecure: session.secure, raw });
+        done();
+      });
+    },
+    ...options,
+  });
+  server.on("error", () => undefined);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  endings.push(() => new Promise<void>((resolve) => server.close(resolve)));
+  const address = server.server.address();
+  if (address === null || typeof address === "string") throw new Error("The server has no port.");
+  return { port: address.port, mails };
+}
+
+function notifier(options: SmtpNotifierOptions): Notifier {
+  const created = createSmtpNotifier({ timeoutMs: 2_000, ...options });
+  endings.push(() => created.close());
+  return created;
+}
+
+function aMail(over: Partial<Mail> = {}): Mail {
+  return {
+    outageId: "0193A1B2C3D47E5F8091A2B3C4D5E6F7",
+    callbackId: "00112233445566AA",
+    to: "ops@example.com",
+    subject: "[whcb] orders is failing: HTTP 503",
+    text: 'Callback "orders" is failing.\n\n  whcb replay orders --failed\n',
+    createdAt: Date.UTC(2026, 10, 24, 3, 12, 5),
+    tries: 0,
+    ...over,
+  };
+}
+
+async function failureOf(sending: Promise<void>): Promise<string> {
+  const began = performance.now();
+  try {
+    await sending;
+    return "none";
+  } catch (error) {
+    expect(performance.now() - began).toBeLessThan(3_000);
+    expect(isWhcbError(error, "unavailable")).toBe(true);
+    return error instanceof Error ? error.message : "";
+  }
+}
+
+const AS_RECEIVED = [
+  "Auto-Submitted: auto-generated",
+  "X-Auto-Response-Suppress: All",
+  "From: whcb <whcb@example.com>",
+  "To: ops@example.com",
+  "Subject: [whcb] orders is failing: HTTP 503",
+  "Message-ID: <outage.0193A1B2C3D47E5F8091A2B3C4D5E6F7@example.com>",
+  "Date: Tue, 24 Nov 2026 03:12:05 +0000",
+  "Content-Transfer-Encoding: 7bit",
+  "MIME-Version: 1.0",
+  "Content-Type: text/plain; charset=utf-8",
+  "",
+  'Callback "orders" is failing.',
+  "",
+  "  whcb replay orders --failed",
+  "",
+].join("\r\n");
+
+describe("a mail server", () => {
+  test("takes the mail as it was written", async () => {
+    const { port, mails } = await mailServer();
+    await notifier({ url: `smtp://127.0.0.1:${port}?from=whcb@example.com` }).send(aMail());
+    expect(mails).toEqual([{ from: "whcb@example.com", to: ["ops@example.com"], user: "", isSecure: false, raw: AS_RECEIVED }]);
+  });
+
+  test("is spoken to over STARTTLS where it offers it, and over TLS with smtps", async () => {
+    const certificate = selfSignedCertificate("DNS:localhost", "IP:127.0.0.1");
+    const offering = await mailServer({ ...certificate, disabledCommands: [] });
+    await notifier({ url: `smtp://localhost:${offering.port}`, ca: certificate.cert }).send(aMail());
+    const secure = await mailServer({ ...certificate, secure: true });
+    await notifier({ url: `smtps://localhost:${secure.port}`, ca: certificate.cert }).send(aMail());
+    expect([...offering.mails, ...secure.mails].map(({ isSecure }) => isSecure)).toEqual([true, true]);
+  });
+
+  test("whose certificate isn't trusted gets nothing", async () => {
+    const certificate = selfSignedCertificate("DNS:localhost");
+    const { port, mails } = await mailServer({ ...certificate, secure: true });
+    const stranger = selfSignedCertificate("DNS:localhost");
+    expect(await failureOf(notifier({ url: `smtps://localhost:${port}`, ca: stranger.cert }).send(aMail()))).toMatch(
+      new RegExp(`^The mail server localhost:${port} can't be (reached|spoken to over TLS)`),
+    );
+    expect(mails).toEqual([]);
+  });
+
+  test("on this machine needs no certificate that anybody trusts", async () => {
+    const { port, mails } = await mailServer({ ...selfSignedCertificate("DNS:elsewhere.example"), disabledCommands: [] });
+    await notifier({ url: `smtp://localhost:${port}` }).send(aMail());
+    expect(mails.map(({ isSecure }) => isSecure)).toEqual([true]);
+  });
+
+  test("that asks for a login gets it", async () => {
+    const { port, mails } = await mailServer({
+      authOptional: false,
+      allowInsecureAuth: true,
+      onAuth: ({ username, password }, _session, done) =>
+        done(password === "p@ss:word" ? null : new Error("Wrong"), { user: username }),
+    });
+    await notifier({ url: `smtp://ops%40example.com:p%40ss%3Aword@127.0.0.1:${port}` }).send(aMail());
+    expect(mails.map(({ from, user }) => [from, user])).toEqual([["ops@example.com", "ops@example.com"]]);
+  });
+
+  test("that refuses the login makes an error without the password, though the server repeats it", async () => {
+    const { port, mails } = await mailServer({
+      allowInsecureAuth: true,
+      onAuth: ({ password }, _session, done) => done(new Error(`no such password: ${password}`)),
+    });
+    const message = await failureOf(notifier({ url: `smtp://ops:hunter2@127.0.0.1:${port}` }).send(aMail()));
+    expect(message).toBe(`The mail server 127.0.0.1:${port} refused the login (535).`);
+    expect(mails).toEqual([]);
+  });
+
+  test("that asks for a login nobody gave refuses the mail", async () => {
+    const { port } = await mailServer({ authOptional: false });
+    expect(await failureOf(notifier({ url: `smtp://127.0.0.1:${port}` }).send(aMail()))).toMatch(
+      /refused the mail \(530 .*\)\.$/,
+    );
+  });
+
+  test("that is down is told as unreachable, and takes the mail when it is back", async () => {
+    const { port } = await mailServer();
+    for (const end of endings.splice(0)) await end();
+    const down = notifier({ url: `smtp://127.0.0.1:${port}` });
+    expect(await failureOf(down.send(aMail()))).toMatch(
+      /^The mail server 127\.0\.0\.1:\d+ can't be reached \(.*ECONNREFUSED.*\)\.$/,
+    );
+    const { port: back, mails } = await mailServer();
+    await notifier({ url: `smtp://127.0.0.1:${back}` }).send(aMail());
+    expect(mails).toHaveLength(1);
+  });
+
+  test("that refuses the recipient or the mail is quoted", async () => {
+    const refusing = await mailServer({ onRcptTo: (_address, _session, done) => done(new Error("No such user here\u001b[31m")) });
+    const failure = await failureOf(notifier({ url: `smtp://127.0.0.1:${refusing.port}` }).send(aMail()));
+    expect(failure).toContain("refused the mail (550 No such user here");
+    expect(failure).not.toContain("\u001b");
+    const full = await mailServer({
+      onData: (stream, _session, done) =>
+        void stream.resume().on("end", () => done(Object.assign(new Error("Mailbox full"), { responseCode: 452 }))),
+    });
+    expect(await failureOf(notifier({ url: `smtp://127.0.0.1:${full.port}` }).send(aMail()))).toContain(
+      "refused the mail (452 Mailbox full)",
+    );
+  });
+
+  test("that never says a word, or never its last one, is given up in time", async () => {
+    const silent = createServer((socket) => socket.on("error", () => undefined)).listen(0, "127.0.0.1");
+    await new Promise((resolve) => silent.once("listening", resolve));
+    endings.push(() => silent.close());
+    const address = silent.address();
+    const port = typeof address === "object" ? address?.port : 0;
+    expect(await failureOf(notifier({ url: `smtp://127.0.0.1:${port}`, timeoutMs: 300 }).send(aMail()))).toMatch(
+      /didn't take the mail within 0\.3 s|can't be reached/,
+    );
+    const stuck = await mailServer({ onData: (stream) => void stream.resume() });
+    expect(await failureOf(notifier({ url: `smtp://127.0.0.1:${stuck.port}`, timeoutMs: 300 }).send(aMail()))).toMatch(
+      /didn't take the mail within 0\.3 s|can't be reached/,
+    );
+  });
+
+  test("that talks without end is given up in time", async () => {
+    const endless = createServer((socket) => {
+      const timer = setInterval(() => socket.write("220-hello\r\n"), 10);
+      socket.on("error", () => undefined).on("close", () => clearInterval(timer));
+    }).listen(0, "127.0.0.1");
+    await new Promise((resolve) => endless.once("listening", resolve));
+    endings.push(() => endless.close());
+    const address = endless.address();
+    const port = typeof address === "object" ? address?.port : 0;
+    const failure = await failureOf(notifier({ url: `smtp://127.0.0.1:${port}`, timeoutMs: 300 }).send(aMail()));
+    expect(failure).toMatch(/didn't take the mail within 0\.3 s|can't be reached/);
+  });
+
+  test("ten mails at once arrive as ten", async () => {
+    const { port, mails } = await mailServer();
+    const sender = notifier({ url: `smtp://127.0.0.1:${port}` });
+    await Promise.all(Array.from({ length: 10 }, (_, number) => sender.send(aMail({ outageId: `0193A${number}` }))));
+    expect(new Set(mails.map(({ raw }) => /^Message-ID: (.*)$/m.exec(raw)?.[1])).size).toBe(10);
+  });
+});
+
+describe("a hostile mail", () => {
+  const EVIL = "x\r\nBcc: all@example.com\r\n\r\nhello\u0000\u001b[2J";
+
+  test("gets no header, recipient or end of its own, whatever stands in its subject and text", async () => {
+    const { port, mails } = await mailServer();
+    await notifier({ url: `smtp://127.0.0.1:${port}` }).send(
+      aMail({ subject: EVIL, text: `${EVIL}\r\n.\r\nMAIL FROM:<a@b>\r\nfrom` }),
+    );
+    const [mail] = mails;
+    expect(mails).toHaveLength(1);
+    expect(mail?.to).toEqual(["ops@example.com"]);
+    const head = (mail?.raw.split("\r\n\r\n")[0] ?? "").replaceAll("\r\n ", " ");
+    expect(head.split("\r\n").map((line) => line.split(":")[0])).toEqual(
+      AS_RECEIVED.split("\r\n\r\n")[0]
+        ?.split("\r\n")
+        .map((line) => line.split(":")[0]),
+    );
+  });
+
+  test("to several addresses, or with an id that is a path, isn't sent", async () => {
+    const { port, mails } = await mailServer();
+    const sender = notifier({ url: `smtp://127.0.0.1:${port}` });
+    expect(await failureOf(sender.send(aMail({ to: "a@example.com, b@example.com" })))).toContain("no single e-mail address");
+    expect(await failureOf(sender.send(aMail({ to: "a@example.com\r\nRCPT TO:<b@example.com>" })))).toContain(
+      "no single e-mail address",
+    );
+    expect(await failureOf(sender.send(aMail({ outageId: "../x" })))).toContain("can't stand in a mail");
+    expect(mails).toEqual([]);
+  });
+});
+
+describe("mails as files", () => {
+  async function aDirectory(): Promise<string> {
+    const directory = await mkdtemp(join(tmpdir(), "whcb-mail-"));
+    endings.push(() => rm(directory, { recursive: true }));
+    return join(directory, "mail");
+  }
+
+  test("are whole, one for each outage, and for the owner's eyes only", async () => {
+    const directory = await aDirectory();
+    const keeper = createEmlNotifier({ directory, from: "whcb@example.com" });
+    await keeper.send(aMail({ subject: "the first try" }));
+    await keeper.send(aMail());
+    await keeper.send(aMail({ outageId: "0193B" }));
+    expect((await readdir(directory)).sort()).toEqual(["outage-0193A1B2C3D47E5F8091A2B3C4D5E6F7.eml", "outage-0193B.eml"]);
+    const file = join(directory, "outage-0193A1B2C3D47E5F8091A2B3C4D5E6F7.eml");
+    expect(await readFile(file, "utf8")).toBe(AS_RECEIVED);
+    expect([(await stat(directory)).mode & 0o777, (await stat(file)).mode & 0o777]).toEqual([0o700, 0o600]);
+  });
+
+  test("are written past the draft that a crash left behind", async () => {
+    const directory = await aDirectory();
+    const keeper = createEmlNotifier({ directory });
+    await keeper.send(aMail({ outageId: "0193C" }));
+    await writeFile(join(directory, ".outage-0193D.eml.draft"), "half");
+    await keeper.send(aMail({ outageId: "0193D" }));
+    expect((await readdir(directory)).sort()).toEqual(["outage-0193C.eml", "outage-0193D.eml"]);
+  });
+
+  test("that can't be written are told with the place and the reason", async () => {
+    const directory = await aDirectory();
+    await writeFile(directory, "a file where the folder should be");
+    expect(await failureOf(createEmlNotifier({ directory }).send(aMail()))).toBe(
+      `The mail can't be written to ${directory}: EEXIST.`,
+    );
+  });
+});

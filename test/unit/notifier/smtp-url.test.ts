@@ -1,0 +1,43 @@
+import { describe, expect, test } from "vitest";
+import { parseSmtpUrl } from "../../../src/notifier/smtp-url.js";
+
+describe("an SMTP URL", () => {
+  test("names a server, its port, TLS, a login and a sender", () => {
+    expect(parseSmtpUrl("smtps://ops%40example.com:p%3Ass@mail.example.com?from=whcb@example.com")).toEqual({
+      host: "mail.example.com",
+      port: 465,
+      isTls: true,
+      login: { user: "ops@example.com", pass: "p:ss" },
+      from: "whcb@example.com",
+      isLoopback: false,
+    });
+    expect(parseSmtpUrl("smtp://[::1]:2525")).toEqual({
+      host: "::1",
+      port: 2525,
+      isTls: false,
+      login: null,
+      from: null,
+      isLoopback: true,
+    });
+    expect(parseSmtpUrl("smtp://mail.example.com").port).toBe(587);
+  });
+
+  test.each([
+    "mail.example.com:25",
+    "http://mail.example.com",
+    "smtp://",
+    "",
+    "smtp://a:p%zzsecret@b",
+    "smtp://b?from=x%0ay@z",
+    "smtp://b?from=no",
+  ])("%j is refused, and not repeated", (url) => {
+    let message = "";
+    try {
+      parseSmtpUrl(url);
+    } catch (error) {
+      message = error instanceof Error ? error.message : "";
+    }
+    expect(message).toMatch(/^The SMTP URL/);
+    expect(message).not.toContain("secret");
+  });
+});
