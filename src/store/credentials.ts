@@ -12,13 +12,14 @@ export function credentialStore(db: Db): CredentialStore {
       }));
     },
 
-    async saveCredential({ username, passwordHash, apiKeyHash }, now) {
-      const columns = { password_hash: passwordHash, api_key_hash: apiKeyHash, saved_at: now };
-      await db
-        .insertInto("credentials")
-        .values({ username, ...columns })
-        .onConflict((conflict) => conflict.column("username").doUpdateSet(columns))
-        .execute();
-    },
+    saveCredential: ({ username, passwordHash, apiKeyHash }, now) =>
+      db.transaction().execute(async (trx) => {
+        const columns = { password_hash: passwordHash, api_key_hash: apiKeyHash, saved_at: now };
+        await trx
+          .insertInto("credentials")
+          .values({ username, ...columns })
+          .onConflict((conflict) => conflict.column("username").doUpdateSet(columns))
+          .execute();
+      }),
   };
 }

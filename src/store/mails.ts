@@ -32,14 +32,15 @@ export function mailStore(db: Db): MailStore {
         await trx.updateTable("outages").set({ notified_at: at }).where("id", "=", outageId).execute();
       }),
 
-    async recordMailFailed(outageId, error, nextTryAt) {
-      await db
-        .updateTable("mails")
-        .set((eb) => ({ tries: eb("tries", "+", 1), last_error: error, next_try_at: nextTryAt }))
-        .where("outage_id", "=", outageId)
-        .where("sent_at", "is", null)
-        .execute();
-    },
+    recordMailFailed: (outageId, error, nextTryAt) =>
+      db.transaction().execute(async (trx) => {
+        await trx
+          .updateTable("mails")
+          .set((eb) => ({ tries: eb("tries", "+", 1), last_error: error, next_try_at: nextTryAt }))
+          .where("outage_id", "=", outageId)
+          .where("sent_at", "is", null)
+          .execute();
+      }),
   };
 }
 

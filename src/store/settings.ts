@@ -11,12 +11,14 @@ const KEY_CHECK = "key-check";
  */
 export async function checkSecretKey(db: Db, cipher: KeyCipher): Promise<void> {
   if (await isFitting(db, cipher)) return;
-  await db
-    .insertInto("settings")
-    .values({ name: KEY_CHECK, value: cipher.encrypt(KEY_CHECK, KEY_CHECK) })
-    .onConflict((conflict) => conflict.doNothing())
-    .execute();
-  await isFitting(db, cipher);
+  await db.transaction().execute(async (trx) => {
+    // Asked again under the write lock: another process may have left its mark meanwhile.
+    if (await isFitting(trx, cipher)) return;
+    await trx
+      .insertInto("settings")
+      .values({ name: KEY_CHECK, value: cipher.encrypt(KEY_CHECK, KEY_CHECK) })
+      .execute();
+  });
 }
 
 async function isFitting(db: Db, cipher: KeyCipher): Promise<boolean> {

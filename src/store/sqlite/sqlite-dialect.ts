@@ -1,4 +1,5 @@
 /** Kysely on one better-sqlite3 connection, with transactions that fit a file shared by two processes. */
+import { resolve } from "node:path";
 import type { Database } from "better-sqlite3";
 import {
   CompiledQuery,
@@ -10,6 +11,7 @@ import {
   SqliteQueryCompiler,
 } from "kysely";
 import { keepStatements } from "./kept-statements.js";
+import { takeTurn } from "./write-turns.js";
 
 export function sqliteDialect(database: Database): Dialect {
   return {
@@ -22,10 +24,14 @@ export function sqliteDialect(database: Database): Dialect {
 
 class WritingDriver extends SqliteDriver {
   readonly #database: Database;
+  /** Null for a database in memory, which nobody else can see. */
+  readonly #file: string | null;
+  #endTurn: () => void = () => {};
 
   constructor(database: Database) {
     super({ database: keepStatements(database) });
     this.#database = database;
+    this.#file = database.memory ? null : resolve(database.name);
   }
 
   /**
@@ -33,11 +39,27 @@ class WritingDriver extends SqliteDriver {
    * snapshot would be old by then, and SQLite refuses that at once, busy timeout or not.
    */
   override async beginTransaction(connection: DatabaseConnection): Promise<void> {
-    await connection.executeQuery(CompiledQuery.raw("BEGIN IMMEDIATE"));
+    const endTurn = this.#file === null ? () => {} : await takeTurn(this.#file);
+    try {
+      await connection.executeQuery(CompiledQuery.raw("BEGIN IMMEDIATE"));
+      this.#endTurn = endTurn;
+    } catch (error) {
+      endTurn();
+      throw error;
+    }
+  }
+
+  override async commitTransaction(connection: DatabaseConnection): Promise<void> {
+    await connection.executeQuery(CompiledQuery.raw("COMMIT"));
+    this.#endTurn();
   }
 
   /** A full disk or a failed write has ended the transaction already: another ROLLBACK would fail and hide the reason. */
   override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
-    if (this.#database.inTransaction) await super.rollbackTransaction(connection);
+    try {
+      if (this.#database.inTransaction) await connection.executeQuery(CompiledQuery.raw("ROLLBACK"));
+    } finally {
+      this.#endTurn();
+    }
   }
 }

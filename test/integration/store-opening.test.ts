@@ -1,0 +1,91 @@
+/** Files that can be opened, and what is said of those that can't. */
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { describe, expect, it } from "vitest";
+import { openStore } from "../../src/store/open-store.js";
+import { someSettings } from "../support/builders.js";
+import { storeFiles } from "../support/store-files.js";
+
+const { path, open } = storeFiles();
+const secretKey = new Uint8Array(32);
+
+describe("opening a database", () => {
+  it("makes a new file, unless it must exist", async () => {
+    const file = path();
+    await expect(open(file, { mustExist: true })).rejects.toMatchObject({
+      code: "config",
+      message: `There is no database ${file}`,
+    });
+    await open(file);
+    await open(file, { mustExist: true });
+  });
+
+  it("keeps what was stored, and never writes an auth key in clear", async () => {
+    const file = path();
+    const key = "plain-text-callback-key";
+    const first = await openStore({ url: file, secretKey });
+    const callback = await first.createCallback("CB", someSettings({ auth: { type: "basicauth", key } }), 1);
+    expect(readFileSync(`${file}-wal`).includes(key)).toBe(false);
+    await first.close();
+    expect(readFileSync(file).includes(key)).toBe(false);
+    expect(await (await open(file)).findCallback("CB")).toEqual(callback);
+  });
+
+  it("refuses another secret key at once", async () => {
+    const file = path();
+    await open(file);
+    await expect(open(file, { secretKey: new Uint8Array(32).fill(1) })).rejects.toMatchObject({
+      code: "config",
+      message: expect.stringContaining("secret key"),
+    });
+    await expect(open(file, { secretKey: new Uint8Array(31) })).rejects.toMatchObject({
+      code: "config",
+      message: expect.stringContaining("31 bytes"),
+    });
+  });
+
+  it("refuses a database URL: this version serves SQLite files", async () => {
+    await expect(openStore({ url: "postgres://127.0.0.1/whcb", secretKey })).rejects.toMatchObject({ code: "config" });
+  });
+
+  it("says which folder is missing, and when the file is a folder", async () => {
+    const file = path();
+    await expect(open(join(file, "no", "x.db"))).rejects.toMatchObject({
+      code: "config",
+      message: `The folder ${join(file, "no")} doesn't exist`,
+    });
+    mkdirSync(file);
+    await expect(open(file)).rejects.toMatchObject({ code: "config", message: `${file} is a folder, not a database file` });
+  });
+
+  it("says when a file is no database, and leaves it as it is", async () => {
+    const file = path();
+    writeFileSync(file, "Dear diary,\n".repeat(1_000));
+    await expect(open(file)).rejects.toMatchObject({
+      code: "config",
+      message: `${file}: The file is not a database`,
+      cause: { code: "SQLITE_NOTADB" },
+    });
+    expect(readFileSync(file, "utf8")).toBe("Dear diary,\n".repeat(1_000));
+  });
+
+  it("says when a database is another program's, and leaves it as it is", async () => {
+    const file = path();
+    const foreign = new Database(file);
+    foreign.exec("CREATE TABLE songs (title TEXT)");
+    foreign.close();
+    await expect(open(file)).rejects.toMatchObject({ code: "config", message: `${file} is the database of another program` });
+    const tables = new Database(file).prepare("SELECT name FROM sqlite_schema").all();
+    expect(tables).toEqual([{ name: "songs" }]);
+  });
+
+  it("says when a database is newer than this version knows", async () => {
+    const file = path();
+    await (await openStore({ url: file, secretKey })).close();
+    const newer = new Database(file);
+    newer.exec("INSERT INTO migrations VALUES (999, 'from the future')");
+    newer.close();
+    await expect(open(file)).rejects.toMatchObject({ code: "config", message: expect.stringContaining("version 999") });
+  });
+});

@@ -1,0 +1,107 @@
+/** A full disk, a read-only file, a locked or corrupt one: said as `unavailable`, and over when the cause is. */
+import Database from "better-sqlite3";
+import { Kysely } from "kysely";
+import { describe, expect, it } from "vitest";
+import { acceptCalls } from "../../src/store/accept-calls.js";
+import { readCounts } from "../../src/store/call-counts.js";
+import { callbackStore } from "../../src/store/callbacks.js";
+import { keyCipher } from "../../src/store/key-cipher.js";
+import type { Schema } from "../../src/store/schema.js";
+import { checkWritable } from "../../src/store/settings.js";
+import { connect } from "../../src/store/sqlite/connect.js";
+import { migrate } from "../../src/store/sqlite/migrate.js";
+import { sqliteDialect } from "../../src/store/sqlite/sqlite-dialect.js";
+import { aResponse, someSettings } from "../support/builders.js";
+import { storeFiles } from "../support/store-files.js";
+
+const { path } = storeFiles();
+
+/** The store's parts on a connection that the test can put limits on. */
+async function openWithin(file: string) {
+  const database = connect(file);
+  migrate(database, file);
+  const db = new Kysely<Schema>({ dialect: sqliteDialect(database) });
+  const { createCallback } = callbackStore({
+    db,
+    cipher: keyCipher(new Uint8Array(32)),
+    retention: { withRetriesMs: 1, withoutRetriesMs: 1 },
+  });
+  await createCallback("CB", someSettings(), 0);
+  let made = 0;
+  const nextCall = () => {
+    made += 1;
+    return { id: `C${made}`, response: aResponse() };
+  };
+  const accept = (count: number) => acceptCalls(db, "CB", Array.from({ length: count }, nextCall), 0);
+  return { database, db, accept };
+}
+
+describe("a database in trouble", () => {
+  it("says that the disk is full, keeps nothing of the batch, and goes on when there is room", async () => {
+    const { database, db, accept } = await openWithin(path());
+    await accept(10);
+    const pages = Number(database.pragma("page_count", { simple: true }));
+    database.pragma(`max_page_count = ${pages + 2}`);
+    await expect(accept(1_000)).rejects.toMatchObject({
+      code: "unavailable",
+      message: "The disk of the database is full",
+      cause: { code: "SQLITE_FULL" },
+    });
+    expect(database.inTransaction).toBe(false);
+    expect(await readCounts(db, 1)).toEqual({ PENDING: 10, SUCCESS: 0, FAILED: 0 });
+    database.pragma(`max_page_count = ${pages}`);
+    await expect(checkWritable(db)).rejects.toMatchObject({ code: "unavailable" });
+    database.pragma("max_page_count = 1000000");
+    await checkWritable(db);
+    expect(await accept(1_000)).toBe(1_000);
+    expect(await readCounts(db, 1)).toEqual({ PENDING: 1_010, SUCCESS: 0, FAILED: 0 });
+    await db.destroy();
+  });
+
+  it("says that the database is read-only", async () => {
+    const { database, db, accept } = await openWithin(path());
+    database.pragma("query_only = ON");
+    const readOnly = {
+      code: "unavailable",
+      message: "The database can't be written: it is read-only",
+      hint: expect.stringContaining("writable"),
+    };
+    await expect(accept(1)).rejects.toMatchObject(readOnly);
+    await expect(checkWritable(db)).rejects.toMatchObject(readOnly);
+    database.pragma("query_only = OFF");
+    expect(await accept(1)).toBe(1);
+    await db.destroy();
+  });
+
+  it("says that another process keeps it locked, reads all the same, and goes on afterwards", async () => {
+    const file = path();
+    const { database, db, accept } = await openWithin(file);
+    database.pragma("busy_timeout = 0");
+    const other = new Database(file);
+    other.exec("BEGIN IMMEDIATE");
+    await expect(accept(1)).rejects.toMatchObject({ code: "unavailable", message: "The database is busy with another process" });
+    expect(await readCounts(db, 1)).toEqual({ PENDING: 0, SUCCESS: 0, FAILED: 0 });
+    other.exec("ROLLBACK");
+    other.close();
+    expect(await accept(1)).toBe(1);
+    await db.destroy();
+  });
+
+  it("says that the file is corrupt", async () => {
+    const { database, db, accept } = await openWithin(path());
+    await accept(1);
+    database.unsafeMode(true);
+    database.pragma("writable_schema = ON");
+    database.exec("UPDATE sqlite_schema SET rootpage = 2 WHERE name = 'calls_pending'; PRAGMA schema_version = 99");
+    await expect(accept(1)).rejects.toMatchObject({ code: "unavailable", message: "The database is corrupt" });
+    await db.destroy();
+  });
+
+  it("lets a mistake of our own through as it is", async () => {
+    const { db } = await openWithin(path());
+    const twice = db.insertInto("settings").values({ name: "one", value: new Uint8Array() });
+    await twice.execute();
+    await expect(twice.execute()).rejects.toMatchObject({ code: "SQLITE_CONSTRAINT_PRIMARYKEY" });
+    await db.destroy();
+  });
+});

@@ -1,0 +1,106 @@
+/** A server and the in-process client on one file, and what is left after a crash. */
+import { spawnSync } from "node:child_process";
+import { copyFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { lockDatabase } from "../../src/store/lock-database.js";
+import { openStore } from "../../src/store/open-store.js";
+import { aCallback, accept, attempt, countRows, idsOf } from "../contract/store-support.js";
+import { storeFiles } from "../support/store-files.js";
+
+const { path, open } = storeFiles();
+
+describe("two connections on one file", () => {
+  it("see each other's commits, and notice that there were some", async () => {
+    const file = path();
+    const [server, client] = [await open(file), await open(file)];
+    const before = await server.changeCounter();
+    expect(await server.changeCounter()).toBe(before);
+    const callback = await aCallback(client);
+    await accept(client, callback, ["A"]);
+    expect(await server.changeCounter()).not.toBe(before);
+    expect(idsOf(await server.fetchPending(callback.id, 9))).toEqual(["A"]);
+  });
+
+  it("write by turns without losing or refusing anything", async () => {
+    const file = path();
+    const stores = [await open(file), await open(file)];
+    const callback = await aCallback(await open(file));
+    const writes = Array.from({ length: 100 }, (_, index) => {
+      const store = stores[index % 2];
+      return store === undefined ? Promise.resolve() : accept(store, callback, [`A${index}`, `B${index}`]);
+    });
+    await Promise.all(writes);
+    for (const store of stores) expect(await countRows(store, callback)).toEqual({ PENDING: 200, SUCCESS: 0, FAILED: 0 });
+    expect(await stores[0]?.countCalls(callback.id)).toEqual({ PENDING: 200, SUCCESS: 0, FAILED: 0 });
+  });
+
+  it("are opened at once on a file that isn't there yet", async () => {
+    const file = path();
+    const stores = await Promise.all([open(file), open(file), open(file)]);
+    for (const store of stores) await store.checkWritable();
+  });
+});
+
+describe("after a crash", () => {
+  it("everything that was committed is there: the files as the process left them", async () => {
+    const [file, copy] = [path(), path()];
+    const store = await open(file);
+    const callback = await aCallback(store, { retriesEnabled: true });
+    await accept(store, callback, ["A", "B", "C"]);
+    await attempt(store, callback, ["A"]);
+    // The store is not closed: what a kill -9 at this moment leaves is the file and its log, not the shared memory.
+    copyFileSync(file, copy);
+    copyFileSync(`${file}-wal`, `${copy}-wal`);
+    const again = await open(copy);
+    expect(await again.listEndpoints()).toEqual(await store.listEndpoints());
+    expect(await again.findCall(callback.id, "A")).toEqual(await store.findCall(callback.id, "A"));
+    expect(await again.countCalls(callback.id)).toEqual({ PENDING: 2, SUCCESS: 0, FAILED: 1 });
+  });
+});
+
+describe("the lock of serving", () => {
+  it("is refused to a second one, and free again when it is released", async () => {
+    const file = path();
+    const lock = await lockDatabase(file);
+    await expect(lockDatabase(file)).rejects.toMatchObject({
+      code: "config",
+      message: `${file} is already served by another process`,
+    });
+    await lock.release();
+    await (await lockDatabase(file)).release();
+  });
+
+  it("is the same by another name of the file, needs no database, and holds up no one who works on it", async () => {
+    const file = path();
+    const lock = await lockDatabase(file);
+    await expect(lockDatabase(file.replace(/whcb\.db$/, "./x/../whcb.db"))).rejects.toMatchObject({ code: "config" });
+    const store = await openStore({ url: file, secretKey: new Uint8Array(32) });
+    await store.checkWritable();
+    await store.close();
+    await lock.release();
+  });
+
+  it("is refused to another process, and dies with its own", async () => {
+    const file = path();
+    const attempted = (path: string) =>
+      spawnSync(process.execPath, [
+        "-e",
+        `const D = require("better-sqlite3"); new D(process.argv[1], { timeout: 0 }).exec("BEGIN EXCLUSIVE"); process.kill(process.pid, "SIGKILL")`,
+        path,
+      ]);
+    const lock = await lockDatabase(file);
+    expect(attempted(`${file}-serve.lock`).stderr.toString()).toContain("SQLITE_BUSY");
+    await lock.release();
+    expect(attempted(`${file}-serve.lock`).signal).toBe("SIGKILL");
+    await (await lockDatabase(file)).release();
+  });
+
+  it("is needed by no one in memory, and told where it can't be made", async () => {
+    await lockDatabase(":memory:");
+    await lockDatabase(":memory:");
+    await expect(lockDatabase(`${path()}/missing/x.db`)).rejects.toMatchObject({
+      code: "config",
+      message: expect.stringContaining("can't be locked"),
+    });
+  });
+});

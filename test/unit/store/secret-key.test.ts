@@ -1,0 +1,38 @@
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { describe, expect, it } from "vitest";
+import { loadOrCreateSecretKey, secretKeyPath } from "../../../src/store/secret-key.js";
+import { storeFiles } from "../../support/store-files.js";
+
+const { path } = storeFiles();
+
+describe("the key file", () => {
+  it("is made once, for its owner only, and read afterwards", async () => {
+    const file = path();
+    const key = await loadOrCreateSecretKey(file);
+    expect(key).toHaveLength(32);
+    expect(await loadOrCreateSecretKey(file)).toEqual(key);
+    expect(statSync(secretKeyPath(file)).mode & 0o777).toBe(0o600);
+    expect(readFileSync(secretKeyPath(file), "utf8")).toBe(`${Buffer.from(key).toString("base64")}\n`);
+  });
+
+  it("is the same for all who ask for it at once, and leaves no draft behind", async () => {
+    const file = path();
+    const keys = await Promise.all(Array.from({ length: 8 }, () => loadOrCreateSecretKey(file)));
+    expect(new Set(keys.map((key) => Buffer.from(key).toString("hex"))).size).toBe(1);
+    expect(readdirSync(dirname(file))).toEqual(["whcb.db.key"]);
+  });
+
+  it("is refused when it holds something else, without showing what", async () => {
+    const file = path();
+    writeFileSync(secretKeyPath(file), "c2hvcnQ=\n");
+    await expect(loadOrCreateSecretKey(file)).rejects.toMatchObject({
+      code: "config",
+      message: expect.not.stringContaining("c2hvcnQ"),
+    });
+    await expect(loadOrCreateSecretKey(`${file}/no/x.db`)).rejects.toMatchObject({
+      code: "config",
+      message: expect.stringContaining("can't be used"),
+    });
+  });
+});

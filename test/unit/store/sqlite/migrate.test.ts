@@ -1,0 +1,49 @@
+import Database from "better-sqlite3";
+import { describe, expect, it } from "vitest";
+import { migrate } from "../../../../src/store/sqlite/migrate.js";
+import { MIGRATIONS } from "../../../../src/store/sqlite/migrations.js";
+
+const steps = [
+  { version: 1, name: "one", sql: "CREATE TABLE one (x)" },
+  { version: 2, name: "two", sql: "CREATE TABLE two (x); INSERT INTO two VALUES (1)" },
+];
+const tablesOf = (database: Database.Database) =>
+  database
+    .prepare<[], { name: string }>("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
+    .all()
+    .map(({ name }) => name);
+const versionsOf = (database: Database.Database) =>
+  database.prepare("SELECT version, name FROM migrations ORDER BY version").raw().all();
+
+describe("migrations", () => {
+  it("are numbered without a gap", () => {
+    expect(MIGRATIONS.map(({ version }) => version)).toEqual(MIGRATIONS.map((_, index) => index + 1));
+  });
+
+  it("bring a database forward from nothing and from any older one, each step once", () => {
+    const database = new Database(":memory:");
+    migrate(database, "x.db", steps.slice(0, 1));
+    migrate(database, "x.db", steps);
+    migrate(database, "x.db", steps);
+    expect(tablesOf(database)).toEqual(["migrations", "one", "two"]);
+    expect(versionsOf(database)).toEqual([
+      [1, "one"],
+      [2, "two"],
+    ]);
+  });
+
+  it("are all or nothing", () => {
+    const database = new Database(":memory:");
+    const broken = [...steps, { version: 3, name: "three", sql: "CREATE TABLE three (x); CREATE TABLE one (x)" }];
+    expect(() => migrate(database, "x.db", broken)).toThrow("already exists");
+    expect(tablesOf(database)).toEqual([]);
+  });
+
+  it("are refused by a database that is newer", () => {
+    const database = new Database(":memory:");
+    migrate(database, "x.db", steps);
+    expect(() => migrate(database, "x.db", steps.slice(0, 1))).toThrow(
+      "x.db has version 2, and this whcb knows versions up to 1",
+    );
+  });
+});
