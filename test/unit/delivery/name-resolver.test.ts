@@ -1,0 +1,95 @@
+import { describe, expect, test } from "vitest";
+import { parseHosts } from "../../../src/delivery/hosts-file.js";
+import { createNameResolver } from "../../../src/delivery/name-resolver.js";
+import type { FoundAddresses } from "../../../src/delivery/name-source.js";
+import { ManualTimers } from "../../support/manual-timers.js";
+
+function aResolver(answer: (name: string, count: number) => Promise<FoundAddresses>) {
+  const time = new ManualTimers();
+  const asked: string[] = [];
+  const names = createNameResolver({
+    clock: time,
+    source: (name) => {
+      asked.push(name);
+      return answer(name, asked.length);
+    },
+  });
+  return { time, asked, names };
+}
+
+function noSuchName(): Promise<never> {
+  return Promise.reject(Object.assign(new Error("queryA ENOTFOUND"), { code: "ENOTFOUND" }));
+}
+
+describe("a name", () => {
+  test("that many wait for is asked for once, and kept for as long as its answer holds", async () => {
+    const { time, asked, names } = aResolver(async (_name, count) => ({ addresses: [`10.0.0.${count}`], ttlMs: 5_000 }));
+    expect(await Promise.all([names.resolve("a.example"), names.resolve("a.example")])).toEqual([["10.0.0.1"], ["10.0.0.1"]]);
+    time.advance(4_999);
+    expect(await names.resolve("a.example")).toEqual(["10.0.0.1"]);
+    time.advance(1);
+    expect(await names.resolve("a.example")).toEqual(["10.0.0.2"]);
+    expect(asked).toEqual(["a.example", "a.example"]);
+  });
+
+  test("is kept for a second at least and a minute at most", async () => {
+    const { time, asked, names } = aResolver(async (name) => ({
+      addresses: ["10.0.0.1"],
+      ttlMs: name === "short" ? 0 : 86_400_000,
+    }));
+    await Promise.all([names.resolve("short"), names.resolve("long")]);
+    time.advance(999);
+    await Promise.all([names.resolve("short"), names.resolve("long")]);
+    expect(asked).toEqual(["short", "long"]);
+    time.advance(59_001);
+    await Promise.all([names.resolve("short"), names.resolve("long")]);
+    expect(asked).toEqual(["short", "long", "short", "long"]);
+  });
+
+  test("that isn't there is asked for again after two seconds", async () => {
+    const { time, asked, names } = aResolver(noSuchName);
+    await expect(names.resolve("gone.example")).rejects.toMatchObject({
+      reason: "dns",
+      message: "there is no host named gone.example",
+    });
+    time.advance(1_999);
+    await expect(names.resolve("gone.example")).rejects.toMatchObject({ reason: "dns" });
+    expect(asked).toHaveLength(1);
+    time.advance(1);
+    await expect(names.resolve("gone.example")).rejects.toMatchObject({ reason: "dns" });
+    expect(asked).toHaveLength(2);
+  });
+
+  test("with no address is a dns error", async () => {
+    const { names } = aResolver(async () => ({ addresses: [], ttlMs: 0 }));
+    await expect(names.resolve("empty.example")).rejects.toMatchObject({
+      reason: "dns",
+      message: "empty.example has no address",
+    });
+  });
+
+  test("that is slow holds up no other", async () => {
+    const { names } = aResolver((name) =>
+      name === "slow.example" ? new Promise(() => undefined) : Promise.resolve({ addresses: ["10.0.0.1"], ttlMs: 0 }),
+    );
+    for (let waiting = 0; waiting < 100; waiting++) void names.resolve("slow.example");
+    expect(await names.resolve("quick.example")).toEqual(["10.0.0.1"]);
+  });
+
+  test("is one of two thousand that are kept, the oldest is forgotten", async () => {
+    const { asked, names } = aResolver(async () => ({ addresses: ["10.0.0.1"], ttlMs: 60_000 }));
+    for (let number = 0; number < 2_001; number++) await names.resolve(`n${number}`);
+    await names.resolve("n1");
+    await names.resolve("n0");
+    expect(asked.slice(2_001)).toEqual(["n0"]);
+  });
+});
+
+test("a hosts file is read as hosts(5) says", () => {
+  const text =
+    "# comment\n127.0.0.1\tlocalhost Orders.Example # mine\n::1 localhost\r\n\nno-address x\n127.0.0.1 localhost\n10.0.0.1\n";
+  expect([...parseHosts(text)]).toEqual([
+    ["localhost", ["127.0.0.1", "::1"]],
+    ["orders.example", ["127.0.0.1"]],
+  ]);
+});
