@@ -2,6 +2,7 @@ import type { Client } from "../client/client.js";
 import type { Deliverer } from "../delivery/deliverer.js";
 import type { Clock } from "../platform/clock.js";
 import type { Random } from "../platform/random.js";
+import type { OpenJournalFile } from "./journal-file.js";
 
 /** What the use-cases work with. */
 export interface ReconcileDeps {
@@ -15,4 +16,6 @@ export interface ReconcileDeps {
   readonly profile: string;
   /** Who does it, for the record. Left out: user@host of this process. */
   readonly who?: string;
+  /** How journals are written; left out: to files. */
+  readonly openJournalFile?: OpenJournalFile;
 }

@@ -1,7 +1,9 @@
 /** The FAILED calls of a callback, told apart by what the receiver says it has. */
+import type { ListedCallback } from "../client/client.js";
 import type { ReplayPlan } from "./replay-plan.js";
 
 export interface ReconcilePlan {
+  readonly callback: ListedCallback;
   /** To be marked and not sent. */
   readonly seen: readonly string[];
   /** The rest, to be replayed. */

@@ -19,6 +19,8 @@ export interface ReplayPlan {
   readonly skippedRetrying: number;
   /** The calls of a group in sending order, read from the snapshot on disk. */
   read(group: ReplayGroup): AsyncIterable<PlannedCall>;
+  /** Their ids, in sending order. */
+  callIds(group: ReplayGroup): Iterable<string>;
   /** Removes the snapshot from disk. Running the plan does it too. */
   discard(): Promise<void>;
 }

@@ -46,10 +46,19 @@ export interface RunCall {
 }
 
 /**
- * left: never sent (or never marked, in a run of marks). unknown: sent, and no outcome written down. seen: the receiver has
- * it already, so it is marked and not sent. requested: the service was asked to attempt it. unmarkable: the service knows no such call.
+ * left: never sent (or not marked yet, in a run of marks). marked: in a run of marks. unknown: sent, and no outcome written down. seen: the
+ * receiver has it already, so it is marked and not sent. requested: the service was asked to attempt it. unmarkable: the service knows no such call.
  */
-export type RunCallState = "left" | "unknown" | "accepted" | "refused" | "seen" | "requested" | "skipped" | "unmarkable";
+export type RunCallState =
+  | "left"
+  | "marked"
+  | "unknown"
+  | "accepted"
+  | "refused"
+  | "seen"
+  | "requested"
+  | "skipped"
+  | "unmarkable";
 
 export interface RunCounts {
   readonly planned: number;
@@ -61,6 +70,7 @@ export interface RunCounts {
   readonly unknown: number;
   readonly left: number;
   readonly unmarkable: number;
+  /** Whatever their state: what the service took the mark of. */
   readonly marked: number;
   /** Accepted, seen or to be marked, and not marked yet. */
   readonly toMark: number;

@@ -1,0 +1,90 @@
+/** Tells the service what is settled, in chunks, while sending goes on. */
+import { isWhcbError, type WhcbError } from "../domain/errors.js";
+import { applyToChunk, CHUNK_SIZE } from "./apply-to-chunk.js";
+import type { RunSession } from "./run-session.js";
+
+export interface MarkJob {
+  readonly callbackId: string;
+  readonly status: "SUCCESS" | "FAILED";
+  /** What the calls count as in the run. */
+  readonly from: "left" | "accepted" | "seen";
+}
+
+/** A call waits no longer than this for its chunk to fill. */
+const LONGEST_WAIT_MS = 1_000;
+
+export class Marker {
+  readonly #job: MarkJob;
+  readonly #session: RunSession;
+  readonly #waiting: string[] = [];
+  #isEnding = false;
+  #hasFailed = false;
+  #wake: () => void = () => {};
+  readonly #work: Promise<void>;
+
+  constructor(job: MarkJob, session: RunSession) {
+    this.#job = job;
+    this.#session = session;
+    this.#work = this.#run();
+    // Told by finish().
+    this.#work.catch(() => undefined);
+  }
+
+  add(callId: string): void {
+    this.#waiting.push(callId);
+    if (this.#waiting.length === 1 || this.#waiting.length === CHUNK_SIZE) this.#wake();
+  }
+
+  /** Resolves when all that was added is marked, or the service has failed (then the session is stopped). */
+  async finish(): Promise<void> {
+    this.#isEnding = true;
+    this.#wake();
+    await this.#work;
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#hasFailed) {
+      if (this.#waiting.length === 0) {
+        if (this.#isEnding) return;
+        await new Promise<void>((resolve) => (this.#wake = resolve));
+        continue;
+      }
+      if (this.#waiting.length < CHUNK_SIZE && !this.#isEnding) await this.#waitForMore();
+      await this.#markChunk(this.#waiting.splice(0, CHUNK_SIZE));
+    }
+  }
+
+  async #waitForMore(): Promise<void> {
+    const { clock } = this.#session.deps;
+    const enough = new AbortController();
+    this.#wake = () => enough.abort();
+    await clock.sleepUntil(clock.now() + LONGEST_WAIT_MS, enough.signal);
+  }
+
+  async #markChunk(callIds: readonly string[]): Promise<void> {
+    const { journal, deps } = this.#session;
+    const { callbackId, status } = this.#job;
+    // The acceptance is on disk before it is told. A journal that can't be written is no reason to leave it untold.
+    await journal.flushed().catch(() => undefined);
+    try {
+      const outcomes = applyToChunk(
+        callIds,
+        (ids) => deps.client.markCalls(callbackId, ids, status),
+        () => deps.client.getCallback(callbackId),
+      );
+      for await (const outcome of outcomes) {
+        if (outcome.kind === "done") this.#session.marked(this.#job, outcome.callIds);
+        else this.#session.unmarkable(this.#job, outcome.callId, outcome.reason);
+      }
+    } catch (error) {
+      this.#hasFailed = true;
+      this.#session.stop.stop("service", asWhcbError(error));
+    }
+  }
+}
+
+/** Anything else is a bug of ours, and is told as one, once the journal is closed. */
+export function asWhcbError(error: unknown): WhcbError {
+  if (isWhcbError(error)) return error;
+  throw error;
+}
