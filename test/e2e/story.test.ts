@@ -1,0 +1,149 @@
+/** The main job, told with separate processes: serve, an outage, what failed, the replay, the marks. */
+import { readdirSync } from "node:fs";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { eventually, Home } from "../support/whcb-process.js";
+
+let home: Home;
+
+beforeEach(() => {
+  home = new Home();
+});
+
+afterEach(() => home.leave());
+
+async function failedIds(callback: string, env: Record<string, string> = {}): Promise<string[]> {
+  const { stdout, code, stderr } = await home.whcb(["calls", "list", callback, "--failed", "--all", "-o", "json"], { env });
+  expect([code, stderr]).toEqual([0, ""]);
+  return JSON.parse(stdout).map(({ id }: { id: string }) => id);
+}
+
+async function create(name: string, url: string): Promise<void> {
+  const created = await home.whcb(["callbacks", "create", "--name", name, "--url", `${url}/hook`, "--email", "ops@example.com"]);
+  expect(created.code, created.stderr).toBe(0);
+}
+
+async function trigger(name: string, count: number): Promise<void> {
+  const triggered = await home.whcb(["trigger", name, "-n", String(count)]);
+  expect(triggered.code, triggered.stderr).toBe(0);
+}
+
+describe("an outage", () => {
+  it("is seen, replayed and settled, with one e-mail", async () => {
+    await home.serve();
+    const broken = await home.listen(["--status", "503"]);
+    await create("demo", broken.url);
+    await trigger("demo", 200);
+    await eventually(
+      () => failedIds("demo"),
+      (ids) => ids.length === 200,
+    );
+    await eventually(
+      async () => readdirSync(home.path("mail")),
+      (files) => files.length === 1,
+    );
+    await broken.stop();
+    const mended = await home.listen(["--port", new URL(broken.url).port, "--status", "200"]);
+    const replay = await home.whcb(["replay", "demo", "--failed", "--yes"]);
+    expect(replay.code, replay.stderr).toBe(0);
+    expect(await failedIds("demo")).toEqual([]);
+    expect(mended.stdout.match(/POST/g)?.length ?? 0).toBe(200);
+    expect(readdirSync(home.path("mail")).filter((file) => file.endsWith(".eml"))).toHaveLength(1);
+  });
+
+  it("of two callbacks is replayed with no callback named", async () => {
+    await home.serve();
+    const broken = await home.listen(["--status", "500"]);
+    for (const name of ["one", "two"]) {
+      await create(name, broken.url);
+      await trigger(name, 5);
+      await eventually(
+        () => failedIds(name),
+        (ids) => ids.length === 5,
+      );
+    }
+    await broken.stop();
+    await home.listen(["--port", new URL(broken.url).port]);
+    const replay = await home.whcb(["replay", "--failed", "--yes"]);
+    expect(replay.code, replay.stderr).toBe(0);
+    expect([await failedIds("one"), await failedIds("two")]).toEqual([[], []]);
+  });
+
+  it("is retried once retries are switched on in the middle of it", async () => {
+    await home.serve();
+    const broken = await home.listen(["--status", "503"]);
+    await create("demo", broken.url);
+    await trigger("demo", 3);
+    await eventually(
+      () => failedIds("demo"),
+      (ids) => ids.length === 3,
+    );
+    const created = JSON.parse((await home.whcb(["callbacks", "get", "demo", "-o", "json"])).stdout);
+    expect(created.retriesEnabled).toBe(false);
+    await broken.stop();
+    await home.listen(["--port", new URL(broken.url).port]);
+    expect((await home.whcb(["callbacks", "update", "demo", "--retries", "on"])).code).toBe(0);
+    await eventually(
+      () => failedIds("demo"),
+      (ids) => ids.length === 0,
+    );
+  });
+});
+
+describe("calls fixed by hand", () => {
+  it("are marked by ids, from stdin, by a filter, and on the file with no server running", async () => {
+    const server = await home.serve();
+    const broken = await home.listen(["--status", "503"]);
+    await create("demo", broken.url);
+    await trigger("demo", 9);
+    const ids = await eventually(
+      () => failedIds("demo"),
+      (failed) => failed.length === 9,
+    );
+    const [first = "", second = "", third = "", fourth = ""] = ids;
+    expect((await home.whcb(["mark-success", "demo", first, second, "--yes"])).code).toBe(0);
+    expect((await home.whcb(["mark-success", "demo", "-", "--yes"], { input: `${third}\n` })).code).toBe(0);
+    expect(await failedIds("demo")).toHaveLength(6);
+    expect((await server.stop()).code).toBe(0);
+    const env = { WHCB_URL: home.path("x.db") };
+    expect(await failedIds("demo", env)).toHaveLength(6);
+    await broken.stop();
+    await home.listen(["--port", new URL(broken.url).port]);
+    expect((await home.whcb(["replay", "demo", fourth, "--yes"], { env })).code).toBe(0);
+    expect(await failedIds("demo", env)).toHaveLength(5);
+    expect((await home.whcb(["mark-success", "demo", "--failed", "--yes"], { env })).code).toBe(0);
+    expect(await failedIds("demo", env)).toEqual([]);
+  });
+});
+
+describe("bad input", () => {
+  it("ends with the exit code that says what it was, and a sentence that says what to do", async () => {
+    const noServer = await home.whcb(["calls", "list", "demo"], {
+      env: { WHCB_URL: "http://127.0.0.1:9", WHCB_USERNAME: "u", WHCB_PASSWORD: "p", WHCB_API_KEY: "k" },
+    });
+    expect(noServer.code).toBe(5);
+    expect(noServer.stderr).toContain("whcb serve");
+    const server = await home.serve();
+    const listen = await home.listen();
+    expect(await home.whcb(["calls", "list", "nobody"])).toMatchObject({ code: 3, stdout: "" });
+    const wrongKey = await home.whcb(["calls", "list", "demo"], { env: { WHCB_API_KEY: "wrong" } });
+    expect(wrongKey).toMatchObject({ code: 4, stdout: "" });
+    const taken = await home.whcb(["serve", "--port", new URL(server.url).port, "--db", home.path("other.db")]);
+    expect([taken.code, taken.stderr]).toEqual([4, expect.stringContaining(new URL(server.url).port)]);
+    const second = await home.whcb(["serve", "--port", "0", "--db", home.path("x.db")]);
+    expect([second.code, second.stderr]).toEqual([4, expect.stringContaining("already served")]);
+    const notFound = await home.whcb([
+      "callbacks",
+      "create",
+      "--name",
+      "x",
+      "--url",
+      `${server.url}/nowhere`,
+      "--email",
+      "a@example.com",
+    ]);
+    expect(notFound.code).not.toBe(0);
+    expect(notFound.stderr).toContain("404");
+    expect((await home.whcb(["nonsense"])).code).toBe(2);
+    expect(listen.stderr).not.toContain("Error");
+  });
+});
