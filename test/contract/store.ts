@@ -2,6 +2,7 @@
 import { describe } from "vitest";
 import { describeCallbacks } from "./store-callbacks.js";
 import { describeCalls } from "./store-calls.js";
+import { describeCounters } from "./store-counters.js";
 import { describeListing } from "./store-listing.js";
 import { describeOutages } from "./store-outages.js";
 import { describeOutcomes } from "./store-outcomes.js";
@@ -18,5 +19,6 @@ export function describeStore(name: string, open: OpenStore): void {
     describeOutages(open);
     describeListing(open);
     describePurge(open);
+    describeCounters(open);
   });
 }

@@ -1,0 +1,122 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { Callback } from "../../src/domain/callback.js";
+import type { Store } from "../../src/store/store.js";
+import { ACCEPTED, anAttempt, aResponse, REFUSED_503 } from "../support/builders.js";
+import { aCallback, aGroup, countRows, DAY, everyCall, MINUTE, NOW, type OpenStore, POLICY } from "./store-support.js";
+
+export function describeCounters(open: OpenStore): void {
+  describe("counters", () => {
+    it("say what the rows say after any sequence of operations, and what waits can be fetched", async () => {
+      await fc.assert(
+        fc.asyncProperty(fc.array(anOperation, { minLength: 5, maxLength: 40 }), async (operations) => {
+          const store = await open();
+          const callbacks = [await aCallback(store, { retriesEnabled: true }), await aCallback(store)];
+          let now = NOW;
+          for (const [index, operation] of operations.entries()) {
+            now += operation.step;
+            const callback = callbacks[operation.callback];
+            if (callback !== undefined) await apply(store, callback, operation, { now, index });
+          }
+          for (const callback of callbacks) await expectTrueCounts(store, callback);
+        }),
+        { numRuns: 60 },
+      );
+    });
+  });
+}
+
+const anOperation = fc.record({
+  kind: fc.constantFrom("accept", "attempt", "attempt", "hold", "mark", "replay", "replayAll", "toggle", "expire", "purge"),
+  callback: fc.constantFrom(0, 1),
+  /** Which of the calls there are. */
+  pick: fc.array(fc.nat(20), { minLength: 1, maxLength: 6 }),
+  isGood: fc.boolean(),
+  step: fc.constantFrom(0, 1, MINUTE, DAY, 40 * DAY),
+});
+type Operation = typeof anOperation extends fc.Arbitrary<infer Value> ? Value : never;
+
+async function apply(
+  store: Store,
+  callback: Callback,
+  { kind, pick, isGood }: Operation,
+  { now, index }: { now: number; index: number },
+): Promise<void> {
+  const pending = await everyCall(store, callback, { status: "PENDING" });
+  const all = [...pending, ...(await everyCall(store, callback, {}))];
+  const picked = (from: typeof all) => pick.flatMap((place) => from[place % Math.max(1, from.length)] ?? []);
+  const of = { callbackId: callback.id, unit: 0.5 };
+  switch (kind) {
+    case "accept":
+      await store.acceptCalls(
+        callback.id,
+        pick.map((place) => ({ id: `${callback.id}-${index}-${place}`, response: aResponse() })),
+        now,
+      );
+      break;
+    case "attempt": {
+      const result = isGood ? ACCEPTED : REFUSED_503;
+      const attempts = picked(all).map(({ seq, attemptCount }, place) => {
+        return {
+          ...of,
+          callSeq: seq,
+          attempt: anAttempt({ number: attemptCount + 1 + place, startedAt: now, result }),
+          recovery: place % 2,
+        };
+      });
+      await store.commitOutcomes(aGroup({ attempts }));
+      break;
+    }
+    case "hold":
+      await store.commitOutcomes(
+        aGroup({ holdings: picked(all).map(({ seq }) => ({ ...of, callSeq: seq, at: now, downSince: now })) }),
+      );
+      break;
+    case "mark": {
+      const settled = picked(all).filter(({ status }) => isGood || status !== "PENDING");
+      await store.markCalls(
+        callback.id,
+        settled.map(({ id }) => id),
+        isGood ? "SUCCESS" : "FAILED",
+        now,
+      );
+      break;
+    }
+    case "replay":
+      await store.requestReplays(callback.id, { callIds: picked(all).map(({ id }) => id) }, now);
+      break;
+    case "replayAll":
+      await store.requestReplays(callback.id, { filter: { since: now - DAY } }, now);
+      break;
+    case "toggle": {
+      const current = await store.findCallback(callback.id);
+      if (current !== null) await store.updateCallback(callback.id, { ...current, retriesEnabled: isGood }, now, POLICY);
+      break;
+    }
+    case "expire":
+      await store.expireRetries(callback.id, now - POLICY.windowMs, 3);
+      break;
+    case "purge":
+      await store.purge({ now, limit: 5 });
+      break;
+  }
+}
+
+async function expectTrueCounts(store: Store, callback: Callback): Promise<void> {
+  const counts = await countRows(store, callback);
+  expect(await store.countCalls(callback.id)).toEqual(counts);
+  expect(await store.fetchPending(callback.id, 10_000)).toHaveLength(counts.PENDING);
+  const failed = await everyCall(store, callback, { status: "FAILED" });
+  const due = failed
+    .filter((call) => call.due !== null)
+    .sort((one, other) => (one.due?.at ?? 0) - (other.due?.at ?? 0) || one.seq - other.seq);
+  expect(await store.fetchDue(callback.id, Number.POSITIVE_INFINITY, 10_000)).toEqual(due);
+  const held = due.filter(({ attemptCount }) => attemptCount === 0).sort((one, other) => one.seq - other.seq);
+  expect(await store.fetchHeld(callback.id)).toEqual(held[0] ?? null);
+  for (const call of await everyCall(store, callback, { status: "SUCCESS" })) expect(call.due).toBeNull();
+  const attempts = await store.listAttempts(
+    callback.id,
+    failed.map(({ id }) => id),
+  );
+  for (const { id, attemptCount } of failed) expect(attempts.get(id) ?? []).toHaveLength(attemptCount);
+}
