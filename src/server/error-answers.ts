@@ -40,6 +40,7 @@ const SUMMARY_OF: Readonly<Partial<Record<ErrorCode, string>>> = {
   "not-found": "There is no such thing",
   unauthenticated: "The user could not be verified",
   forbidden: "The API key could not be verified",
+  "unsupported-media-type": "The Content-Type isn't supported",
   unavailable: "The service can't do this just now",
 };
 

@@ -22,11 +22,12 @@ export class Linker {
   readonly #apiKey: Parameters;
 
   constructor(request: FastifyRequest) {
-    const host = request.host || "localhost";
-    const port = /:(\d{1,5})$/.exec(host)?.[1];
-    this.#origin = `${request.protocol}://${host}`;
-    this.#host = port === undefined ? host : host.slice(0, -port.length - 1);
-    this.#port = port === undefined ? -1 : Number(port);
+    const [, host = "localhost", port] = /^(.*?)(?::(\d{1,5}))?$/.exec(request.host || "localhost") ?? [];
+    const { protocol } = request;
+    const isOwn = port === undefined || port === (protocol === "https" ? "443" : "80");
+    this.#origin = `${protocol}://${host}${isOwn ? "" : `:${port}`}`;
+    this.#host = host;
+    this.#port = isOwn ? -1 : Number(port);
     this.#format = request.negotiated?.format ?? "json";
     const { apikey } = request.query as { readonly apikey?: unknown };
     this.#apiKey = typeof apikey === "string" && request.headers["x-api-key"] === undefined ? [["apikey", apikey]] : [];

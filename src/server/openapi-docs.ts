@@ -12,7 +12,7 @@ import {
   TokenDocument,
   VerifiedDocument,
 } from "../wire/document-schemas.js";
-import { CallbackSchema, ErrorSchema, MarkSchema, SubmissionListSchema, SubmissionSchema } from "../wire/schemas.js";
+import { CallbackSchema, MarkSchema, SubmissionListSchema, SubmissionSchema } from "../wire/schemas.js";
 
 const CallbackParams = { id: Type.String({ description: "A callback's id or its name" }) };
 const CallParams = { ...CallbackParams, callId: Type.String() };
@@ -52,6 +52,9 @@ const ERRORS: Readonly<Record<number, string>> = {
   503: "Not just now",
 };
 
+/** Each also as application/vnd.whispir.api-callback-v1 and api-call-v1, +json and +xml. */
+const FORMS = ["application/json", "application/xml"];
+
 interface RouteDoc {
   readonly summary: string;
   readonly tag: string;
@@ -66,20 +69,16 @@ interface RouteDoc {
 function route({ summary, tag, params, query, body, success, errors = [], isNdjson = false }: RouteDoc): FastifySchema {
   const [status, document] = success;
   const failures = [...new Set([401, 403, 415, 429, 503, ...errors, ...(params ? [404] : []), ...(body ? [400, 413, 422] : [])])];
-  const forms = ["callback", "call"].flatMap((kind) =>
-    ["json", "xml"].map((format) => `application/vnd.whispir.api-${kind}-v1+${format}`),
-  );
-  const types = ["application/json", "application/xml", ...forms];
   return {
     summary,
     tags: [tag],
     ...(params && { params: Type.Object(params) }),
     ...(query && { querystring: Type.Object(query) }),
-    ...(body && { body, consumes: isNdjson ? [...types, "application/x-ndjson"] : types }),
-    produces: types,
+    ...(body && { body, consumes: isNdjson ? [...FORMS, "application/x-ndjson"] : FORMS }),
+    produces: FORMS,
     response: {
       [status]: document === null ? Type.Null({ description: "Done" }) : { description: "Done", ...document },
-      ...Object.fromEntries(failures.map((failure) => [failure, { ...ErrorSchema, description: ERRORS[failure] ?? "Error" }])),
+      ...Object.fromEntries(failures.map((failure) => [failure, { $ref: "Error#", description: ERRORS[failure] ?? "Error" }])),
     },
   };
 }

@@ -1,5 +1,6 @@
 /** /openapi.json, made from the routes' own schemas when it is first asked for. */
 import type { FastifyInstance } from "fastify";
+import { ErrorSchema } from "../wire/schemas.js";
 
 const SECURITY = {
   apiKey: { type: "apiKey", in: "header", name: "x-api-key" },
@@ -11,9 +12,13 @@ const SECURITY = {
 export async function openApiDocument(version: string, addRoutes: (app: FastifyInstance) => void): Promise<string> {
   const [{ default: Fastify }, { default: swagger }] = await Promise.all([import("fastify"), import("@fastify/swagger")]);
   const app = Fastify({ logger: false, exposeHeadRoutes: false });
+  app.addSchema(ErrorSchema);
   app.setValidatorCompiler(() => () => true);
   app.setSerializerCompiler(() => JSON.stringify);
   await app.register(swagger, {
+    refResolver: {
+      buildLocalReference: (schema, _, __, index) => (typeof schema.$id === "string" ? schema.$id : `Schema${index}`),
+    },
     openapi: {
       openapi: "3.1.0",
       info: {

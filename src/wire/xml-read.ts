@@ -14,7 +14,7 @@ export interface XmlDocument {
 }
 
 /** Elements that hold others: empty, they read as an empty object. */
-const CONTAINERS = new Set(["auth", "callbacks", "from", "responseMessage", "customParameters", "callback"]);
+const CONTAINERS = new Set(["auth", "callbacks", "from", "responseMessage", "customParameters", "callback", "call"]);
 /** Elements whose text is a word of the contract: white space around it is layout (but a sender's name is kept as it is). */
 const WORDS = new Set(
   "id name url type contentType removeHTML retriesEnabled email reply undeliverable acknowledged channel status messageId messageid".split(

@@ -1,0 +1,470 @@
+/** The contract, case by case: over a socket and in process, in JSON and in XML alike. */
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { BodyFormat } from "../../src/domain/callback.js";
+import { objectOf, textOf } from "../../src/wire/json-value.js";
+import { BUSY, OK, pendingCalls, REFUSED, recordAttempts } from "../support/recorded-calls.js";
+import { CALLBACK_BODY, closeService, openService, type Service } from "../support/server-fixture.js";
+import { Caller, inProcess, overHttp, type Transport } from "../support/service-callers.js";
+
+const MADE_UP = /^[0-9A-F]{32}$/;
+const FIRST_AT = Date.UTC(2026, 0, 9, 2, 22);
+
+describe.each(["over HTTP", "in process"] as const)("a callbacks service %s", (way) => {
+  describe.each(["json", "xml"] as const)("in %s", (format) => {
+    describeService(way, format);
+  });
+});
+
+function describeService(way: "over HTTP" | "in process", format: BodyFormat): void {
+  let service: Service;
+  let caller: Caller;
+
+  beforeAll(async () => {
+    service = await openService();
+    let transport: Transport = inProcess(service.app);
+    if (way === "over HTTP") transport = overHttp(await service.app.listen({ port: 0, host: "127.0.0.1" }));
+    caller = new Caller(transport, format);
+  });
+  afterAll(() => closeService(service));
+  beforeEach(async () => {
+    for (const { id } of (await service.store.listCallbacks({ limit: 500, offset: 0, sort: [] })).items) {
+      await service.store.deleteCallback(id, Date.now());
+    }
+    while ((await service.store.purge({ now: Date.now(), limit: 5000 })) > 0);
+    service.work.length = 0;
+  });
+
+  async function createDemo(change: Readonly<Record<string, unknown>> = {}): Promise<string> {
+    const answer = await caller.send("POST", "/callbacks", "callback", { ...CALLBACK_BODY, ...change });
+    expect(answer.status).toBe(201);
+    return textOf(answer.document.id);
+  }
+
+  const submit = (path: string, ...calls: readonly Record<string, unknown>[]) =>
+    caller.send("POST", path, "calls", calls.length === 1 ? { calls: [calls[0]] } : { calls });
+
+  describe("callbacks", () => {
+    it("creates one, shows it by id and by name, lists it", async () => {
+      const created = await caller.send("POST", "/callbacks", "callback", CALLBACK_BODY);
+      const id = textOf(created.document.id);
+      expect(created.status).toBe(201);
+      expect(id).toMatch(/^[0-9A-F]{16}$/);
+      expect(created.headers.location).toMatch(new RegExp(`^http://[^/]+/callbacks/${id}$`));
+      const { link: _, ...document } = created.document;
+      expect(document).toEqual({ id, ...CALLBACK_BODY, retriesEnabled: caller.said(true) });
+      const byId = await caller.get(`/callbacks/${id}`);
+      const byName = await caller.get("/callbacks/demo");
+      expect([byId.status, byId.document, byName.document]).toEqual([200, created.document, created.document]);
+      const list = await caller.get("/callbacks");
+      expect([list.status, list.document.status, caller.items(list.document, "callbacks")]).toEqual([
+        200,
+        "1 to 1 of 1",
+        [created.document],
+      ]);
+    });
+
+    it("says that there are none", async () => {
+      const list = await caller.get("/callbacks");
+      expect([list.status, list.document]).toEqual([200, { status: "No records found" }]);
+    });
+
+    it("takes the older spelling of queryparam and answers the newer", async () => {
+      const id = await createDemo({ auth: { type: "querystring", key: "k" } });
+      expect((await caller.get(`/callbacks/${id}`)).document.auth).toEqual({ type: "queryparam", key: "k" });
+    });
+
+    it("has retries off where nothing is said, and takes a boolean written as text", async () => {
+      const { retriesEnabled: _, ...unsaid } = CALLBACK_BODY;
+      const first = await caller.send("POST", "/callbacks", "callback", unsaid);
+      const second = await caller.send("POST", "/callbacks", "callback", { ...unsaid, name: "two", retriesEnabled: "true" });
+      expect([first.document.retriesEnabled, second.document.retriesEnabled]).toEqual([caller.said(false), caller.said(true)]);
+    });
+
+    it("refuses a name that is taken with 400, also where another takes it over", async () => {
+      await createDemo();
+      const other = await createDemo({ name: "other" });
+      const again = await caller.send("POST", "/callbacks", "callback", CALLBACK_BODY);
+      const renamed = await caller.send("PUT", `/callbacks/${other}`, "callback", CALLBACK_BODY);
+      expect([again.status, again.document, renamed.status]).toEqual([
+        400,
+        {
+          errorSummary: "The name is taken",
+          errorText: "Bad Request",
+          errorDetail: "There is a callback named demo already",
+        },
+        400,
+      ]);
+    });
+
+    it("names each field that is missing in a 422", async () => {
+      const answer = await caller.send("POST", "/callbacks", "callback", { name: "x", callbacks: { reply: "enabled" } });
+      expect([answer.status, answer.document.errorText, answer.document.errorDetail]).toEqual([
+        422,
+        "Unprocessable Entity",
+        "url is missing; auth is missing; contentType is missing; removeHTML is missing; email is missing; callbacks.undeliverable is missing",
+      ]);
+    });
+
+    it("answers what can't be read with 400", async () => {
+      const answer = await caller.sendText("POST", "/callbacks", format === "json" ? '{"name":' : "<a><b></a>");
+      expect([answer.status, answer.document.errorText]).toEqual([400, "Bad Request"]);
+    });
+
+    it("changes one whole, keeps the key where none is given, and tells the dispatcher", async () => {
+      const id = await createDemo();
+      const change = { ...CALLBACK_BODY, name: "renamed", auth: { type: "bearertoken" }, retriesEnabled: false };
+      const answer = await caller.send("PUT", "/callbacks/demo", "callback", change);
+      expect([answer.status, answer.text]).toEqual([204, ""]);
+      const { link: _, ...document } = (await caller.get(`/callbacks/${id}`)).document;
+      expect(document).toEqual({
+        id,
+        ...change,
+        auth: { type: "bearertoken", key: CALLBACK_BODY.auth.key },
+        retriesEnabled: caller.said(false),
+      });
+      expect(service.work).toEqual([{ callbackId: id, kind: "changed" }]);
+    });
+
+    it("deletes one; then it is nowhere and its name is free", async () => {
+      const id = await createDemo();
+      expect((await caller.delete("/callbacks/demo")).status).toBe(204);
+      expect((await caller.get(`/callbacks/${id}`)).status).toBe(404);
+      expect((await caller.get(`/callbacks/${id}/calls`)).status).toBe(404);
+      expect((await caller.delete(`/callbacks/${id}`)).status).toBe(404);
+      await createDemo();
+    });
+
+    it("is found by a name that a URL has to escape", async () => {
+      await createDemo({ name: "a/b ü?#%" });
+      expect((await caller.get(`/callbacks/${encodeURIComponent("a/b ü?#%")}`)).document.name).toBe("a/b ü?#%");
+    });
+
+    it("lists them by name, and by id descending where that is asked", async () => {
+      const ids = [await createDemo({ name: "b" }), await createDemo({ name: "a" }), await createDemo({ name: "c" })];
+      const names = caller.items((await caller.get("/callbacks")).document, "callbacks").map(({ name }) => name);
+      const byId = await caller.get("/callbacks?sortFields=id&sortOrder=desc");
+      expect([names, caller.items(byId.document, "callbacks").map(({ id }) => id)]).toEqual([
+        ["a", "b", "c"],
+        ids.sort().reverse(),
+      ]);
+    });
+  });
+
+  describe("handing in responses", () => {
+    it("takes one call object as it is, makes up what is missing, and tells the dispatcher", async () => {
+      const id = await createDemo();
+      const answer = await caller.send("POST", "/callbacks/demo/calls", "call", { responseMessage: { content: "Yes" } });
+      const [call] = await pendingCalls(service.store, id);
+      expect([answer.status, caller.items(answer.document, "calls")]).toEqual([202, [{ id: call?.id }]]);
+      expect(call?.id).toMatch(MADE_UP);
+      expect(call?.response).toEqual({
+        messageId: expect.stringMatching(MADE_UP),
+        messageLocation: "",
+        from: { name: "", mri: "", mobile: "", email: "", voice: "" },
+        responseMessage: {
+          channel: "SMS",
+          kind: "reply",
+          date: expect.stringMatching(/^\d\d\/\d\d\/\d\d \d\d:\d\d$/),
+          content: "Yes",
+        },
+        customParameters: {},
+      });
+      expect(service.work).toEqual([{ callbackId: id, kind: "accepted" }]);
+    });
+
+    it("takes every field, parameters as strings, and what undeliverable means", async () => {
+      const id = await createDemo();
+      const from = { name: " Fred & <Co> ", mri: "Fred.1", mobile: "+61400000000", email: "f@example.com", voice: "1" };
+      const message = { channel: "email", undeliverable: "09/01/26 13:22", content: "line 1\nline 2 😀" };
+      const answer = await submit("/callbacks/demo/calls", {
+        id: "mine-1",
+        messageId: "ABC4857BCCF484575FCA",
+        messageLocation: "https://api.au.whispir.com/messages/ABC4857BCCF484575FCA",
+        from,
+        responseMessage: message,
+        customParameters: { order: 42, "a b": true, text: "<&>" },
+      });
+      const [call] = await pendingCalls(service.store, id);
+      expect([answer.status, call?.id, call?.response]).toEqual([
+        202,
+        "mine-1",
+        {
+          messageId: "ABC4857BCCF484575FCA",
+          messageLocation: "https://api.au.whispir.com/messages/ABC4857BCCF484575FCA",
+          from,
+          responseMessage: { channel: "EMAIL", kind: "undeliverable", date: message.undeliverable, content: message.content },
+          customParameters: { order: "42", "a b": "true", text: "<&>" },
+        },
+      ]);
+    });
+
+    it("answers the ids in the order given, and takes an id that comes twice once", async () => {
+      const id = await createDemo();
+      const first = await submit("/callbacks/demo/calls", { id: "C" }, { id: "A" }, { id: "B" });
+      const again = await submit("/callbacks/demo/calls", { id: "B" }, { id: "D" });
+      expect(caller.items(first.document, "calls")).toEqual([{ id: "C" }, { id: "A" }, { id: "B" }]);
+      expect([again.status, (await pendingCalls(service.store, id)).map((call) => call.id)]).toEqual([202, ["C", "A", "B", "D"]]);
+    });
+
+    it("takes all or none: one that is off refuses its neighbours", async () => {
+      const id = await createDemo();
+      const answer = await submit("/callbacks/demo/calls", { id: "A" }, { responseMessage: { channel: "FAX" } });
+      expect([answer.status, answer.document.errorDetail, await pendingCalls(service.store, id)]).toEqual([
+        422,
+        "calls.1.responseMessage.channel must be SMS, EMAIL or VOICE",
+        [],
+      ]);
+    });
+
+    it("refuses a kind that the callback has disabled with 422, and an id of another callback's call", async () => {
+      const id = await createDemo({ callbacks: { reply: "disabled", undeliverable: "enabled" } });
+      await createDemo({ name: "other" });
+      const disabled = await submit("/callbacks/demo/calls", { responseMessage: { acknowledged: "09/01/26 13:22" } });
+      expect(disabled.status).toBe(422);
+      const undeliverable = { responseMessage: { undeliverable: "09/01/26 13:22" } };
+      expect((await submit("/callbacks/demo/calls", { id: "A", ...undeliverable })).status).toBe(202);
+      expect((await submit("/callbacks/other/calls", { id: "B" }, { id: "A" })).status).toBe(422);
+      expect((await pendingCalls(service.store, id)).map((call) => call.id)).toEqual(["A"]);
+    });
+
+    it("takes 1 000 and not one more", async () => {
+      const id = await createDemo();
+      const many = (count: number) => Array.from({ length: count }, () => ({ messageId: "M" }));
+      expect((await submit("/callbacks/demo/calls", ...many(1001))).status).toBe(422);
+      expect((await submit("/callbacks/demo/calls", ...many(1000))).status).toBe(202);
+      expect(await service.store.countCalls(id)).toEqual({ PENDING: 1000, SUCCESS: 0, FAILED: 0 });
+    });
+  });
+
+  describe("calls", () => {
+    /** A failed one, an undeliverable one that got no answer, a delivered one, in the order of their attempts. */
+    async function createHistory(): Promise<string> {
+      const id = await createDemo();
+      await submit(
+        "/callbacks/demo/calls",
+        { id: "A", messageId: "M1", from: { mobile: "+614" }, responseMessage: { content: "Yes, please" } },
+        { id: "B", messageId: "M2", responseMessage: { channel: "VOICE", undeliverable: "09/01/26 13:22" } },
+        { id: "C", messageId: "M1", responseMessage: { channel: "EMAIL", content: "No" }, customParameters: { order: "7" } },
+      );
+      const results = [BUSY, REFUSED, OK];
+      const outage = { id: "0".repeat(32), startedAt: FIRST_AT, failedCalls: 2, quietSince: null };
+      await recordAttempts(
+        service.store,
+        await pendingCalls(service.store, id),
+        (_, index) => ({ result: results[index] ?? OK, startedAt: FIRST_AT + index * 60_000 }),
+        outage,
+      );
+      service.work.length = 0;
+      return id;
+    }
+
+    const idsOf = async (query: string): Promise<unknown[]> =>
+      caller.items((await caller.get(`/callbacks/demo/calls${query}`)).document, "calls").map(({ id }) => id);
+
+    it("lists them newest first, each with what is known of it", async () => {
+      const id = await createHistory();
+      const list = await caller.get("/callbacks/demo/calls");
+      const calls = caller.items(list.document, "calls");
+      expect([list.document.status, calls.map((call) => call.id)]).toEqual(["1 to 3 of 3", ["C", "B", "A"]]);
+      const { link, ...failed } = objectOf(calls[2]);
+      expect(failed).toEqual({
+        id: "A",
+        messageId: "M1",
+        messageLocation: "",
+        status: "FAILED",
+        from: { name: "", mri: "", mobile: "+614", email: "", voice: "" },
+        responseMessage: { channel: "SMS", acknowledged: expect.any(String), content: "Yes, please" },
+        callback: {
+          id,
+          name: "demo",
+          url: CALLBACK_BODY.url,
+          attemptedDate: "2026-01-09T02:22:00.000Z",
+          statusCode: caller.said(503),
+          statusMessage: "Service Unavailable",
+        },
+        attemptCount: caller.said(1),
+        nextAttemptDate: "2026-01-09T02:27:00.000Z",
+        retryUntil: "2026-01-10T02:22:00.000Z",
+      });
+      expect(Array.isArray(link) && link.map((item) => [item.rel, item.method, item.uri.replace(/^http:\/\/[^/]+/, "")])).toEqual(
+        [
+          ["updateCallbackHistory", "PUT", `/callbacks/${id}/calls?id=A`],
+          ["self", "GET", `/callbacks/${id}/calls/A`],
+        ],
+      );
+      const unanswered = objectOf(objectOf(calls[1]).callback);
+      expect([unanswered.statusCode, unanswered.statusMessage]).toEqual([undefined, "refused: ECONNREFUSED"]);
+      expect(objectOf(calls[0])).toMatchObject({
+        status: "SUCCESS",
+        settledBy: "dispatcher",
+        customParameters: expect.anything(),
+      });
+    });
+
+    it("shows one by its id, the same as in the list", async () => {
+      await createHistory();
+      const [, , listed] = caller.items((await caller.get("/callbacks/demo/calls")).document, "calls");
+      const one = await caller.get("/callbacks/demo/calls/A");
+      expect([one.status, one.document]).toEqual([200, listed]);
+      expect((await caller.get("/callbacks/demo/calls/nope")).status).toBe(404);
+    });
+
+    it.each([
+      ["?status=FAILED", ["B", "A"]],
+      ["?status=success", ["C"]],
+      ["?status=PENDING", []],
+      ["?statusCode=503", ["A"]],
+      ["?statusCode=5xx,none", ["B", "A"]],
+      ["?channel=voice", ["B"]],
+      ["?messageId=m1", ["C", "A"]],
+      ["?from=%2B614", ["A"]],
+      ["?q=YES", ["A"]],
+      ["?since=2026-01-09T02:23:00Z", ["C", "B"]],
+      ["?until=09/01/26%2002:23", ["A"]],
+      ["?sortFields=id", ["A", "B", "C"]],
+      ["?sortFields=status,id&sortOrder=desc", ["C", "B", "A"]],
+      ["?sortFields=attemptedDate&sortOrder=asc", ["A", "B", "C"]],
+      ["?offset=1&limit=1", ["B"]],
+      ["?unknown=1", ["C", "B", "A"]],
+    ])("filters and sorts: %s", async (query, ids) => {
+      await createHistory();
+      expect(await idsOf(query)).toEqual(ids);
+    });
+
+    it.each([
+      "?limit=0",
+      "?limit=x",
+      "?limit=-1",
+      "?limit=1&limit=2",
+      "?offset=-1",
+      "?offset=1e3",
+      "?sortFields=content",
+      "?sortOrder=up",
+      "?status=LOST",
+      "?since=yesterday",
+      "?channel=fax",
+      "?statusCode=600",
+      "?cursor=nonsense",
+      "?expand=links",
+    ])("answers %s with 422", async (query) => {
+      await createDemo();
+      expect((await caller.get(`/callbacks/demo/calls${query}`)).status).toBe(422);
+    });
+
+    it("pages by rel=next so that each comes once, though calls are marked meanwhile; and by offset", async () => {
+      const id = await createDemo();
+      await submit("/callbacks/demo/calls", ...Array.from({ length: 45 }, (_, index) => ({ id: `N${index}` })));
+      await recordAttempts(service.store, await pendingCalls(service.store, id), () => ({ result: BUSY, startedAt: FIRST_AT }));
+      const seen: unknown[] = [];
+      const statuses: unknown[] = [];
+      for (let path: string | null = "/callbacks/demo/calls?status=FAILED"; path !== null; ) {
+        const page = await caller.get(path);
+        const ids = caller.items(page.document, "calls").map((call) => textOf(call.id));
+        seen.push(...ids);
+        statuses.push(page.document.status);
+        path = caller.next(page);
+        await service.store.markCalls(id, ids.slice(0, 5), "SUCCESS", Date.now());
+      }
+      expect(new Set(seen).size).toBe(45);
+      expect(seen.length).toBe(45);
+      expect(statuses[0]).toBe("1 to 20 of 45");
+      const byOffset = await Promise.all([0, 20, 40].map((offset) => idsOf(`?offset=${offset}`)));
+      expect(new Set(byOffset.flat()).size).toBe(45);
+      expect((await caller.get("/callbacks/demo/calls?offset=40")).document.status).toBe("41 to 45 of 45");
+    });
+
+    it("takes a limit above the largest page as the largest", async () => {
+      await createDemo();
+      await submit("/callbacks/demo/calls", ...Array.from({ length: 501 }, () => ({})));
+      expect((await caller.get("/callbacks/demo/calls?status=PENDING&limit=100000")).document.status).toBe("1 to 500 of 501");
+    });
+
+    it("tells every attempt, alone and within the list", async () => {
+      await createHistory();
+      const attempts = await caller.get("/callbacks/demo/calls/A/attempts");
+      const expected = {
+        number: caller.said(1),
+        attemptedDate: "2026-01-09T02:22:00.000Z",
+        durationMs: caller.said(12),
+        statusCode: caller.said(503),
+        statusMessage: "Service Unavailable",
+        cause: "first",
+        body: "busy",
+      };
+      expect([attempts.document.status, caller.items(attempts.document, "attempts")]).toEqual(["1 to 1 of 1", [expected]]);
+      const list = await caller.get("/callbacks/demo/calls?expand=attempts&q=yes");
+      const [call] = caller.items(list.document, "calls");
+      expect(caller.items(objectOf(call), "attempts")).toEqual([expected]);
+    });
+
+    it("marks several, by id and by id[], and tells the dispatcher", async () => {
+      const id = await createHistory();
+      const answer = await caller.send("PUT", "/callbacks/demo/calls?id=A&id[]=B", "call", { status: "SUCCESS" });
+      expect([answer.status, answer.text, await idsOf("?status=SUCCESS")]).toEqual([204, "", ["C", "B", "A"]]);
+      expect(service.work).toEqual([{ callbackId: id, kind: "changed" }]);
+      expect((await caller.send("PUT", "/callbacks/demo/calls/C", "call", { status: "FAILED" })).status).toBe(204);
+      expect(await idsOf("?status=FAILED")).toEqual(["C"]);
+    });
+
+    it("marks all or none: an id that is none of this callback's is named in a 404", async () => {
+      await createHistory();
+      await createDemo({ name: "other" });
+      await submit("/callbacks/other/calls", { id: "X" });
+      for (const strange of ["nope", "X"]) {
+        const answer = await caller.send("PUT", `/callbacks/demo/calls?id=A&id=${strange}`, "call", { status: "SUCCESS" });
+        expect([answer.status, answer.document.errorDetail]).toEqual([404, expect.stringContaining(strange)]);
+      }
+      expect(await idsOf("?status=SUCCESS")).toEqual(["C"]);
+    });
+
+    it("refuses marks that say nothing, too much, or what can't be", async () => {
+      await createHistory();
+      await submit("/callbacks/demo/calls", { id: "P" });
+      const mark = async (query: string, document: Record<string, unknown>) =>
+        (await caller.send("PUT", `/callbacks/demo/calls${query}`, "call", document)).status;
+      const ids = (count: number) => `?${Array.from({ length: count }, (_, index) => `id=${index}`).join("&")}`;
+      expect([
+        await mark("", { status: "SUCCESS" }),
+        await mark("?id=A", { status: "PENDING" }),
+        await mark("?id=A", { state: "SUCCESS" }),
+        await mark("?id=P", { status: "FAILED" }),
+        await mark(ids(101), { status: "SUCCESS" }),
+        await mark(ids(100), { status: "SUCCESS" }),
+      ]).toEqual([422, 422, 422, 422, 422, 404]);
+    });
+
+    it("asks for replays by id and by filter, and never for all by saying nothing", async () => {
+      const id = await createHistory();
+      const replay = async (query: string) => caller.send("POST", `/callbacks/demo/replays${query}`, "call", {});
+      const byId = await replay("?id=A&id=C");
+      expect([byId.status, byId.document]).toEqual([202, { accepted: caller.said(1) }]);
+      expect((await replay("?statusCode=none")).document).toEqual({ accepted: caller.said(1) });
+      expect(service.work).toEqual([
+        { callbackId: id, kind: "changed" },
+        { callbackId: id, kind: "changed" },
+      ]);
+      expect([(await replay("")).status, (await replay("?status=SUCCESS")).status, (await replay("?id=nope")).status]).toEqual([
+        422, 422, 404,
+      ]);
+      const due = await service.store.findCall(id, "A");
+      expect(due?.due?.cause).toBe("replay");
+    });
+
+    it("lists outages, of one callback too", async () => {
+      const id = await createHistory();
+      const expected = {
+        id: "0".repeat(32),
+        callbackId: id,
+        startedAt: "2026-01-09T02:22:00.000Z",
+        state: "open",
+        failedCalls: caller.said(2),
+      };
+      for (const path of ["/outages", "/outages?callbackId=demo"]) {
+        const list = await caller.get(path);
+        expect(caller.items(list.document, "outages").find((outage) => outage.callbackId === id)).toEqual(expected);
+      }
+      expect((await caller.get("/outages?callbackId=nope")).status).toBe(404);
+      await service.store.deleteCallback(id, Date.now());
+    });
+  });
+}
