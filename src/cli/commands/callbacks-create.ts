@@ -1,0 +1,47 @@
+import type { CallbackSettings } from "../../domain/callback.js";
+import { WhcbError } from "../../domain/errors.js";
+import { chooseCallbackKey } from "../callback-key.js";
+import type { Invocation } from "../invocation.js";
+import { callbackJson, renderCallback } from "../render/callback-columns.js";
+import { safeJson } from "../render/neutralise.js";
+import { withSession } from "../session.js";
+import type { Words } from "../spec/words.js";
+import { readSettingFlags } from "./callback-settings.js";
+import { EMAIL, NAME, URL_FLAG } from "./callbacks.js";
+
+export function run(invocation: Invocation): Promise<number> {
+  const required = readRequired(invocation.words);
+  return withSession(invocation, async ({ client }) => {
+    const { screen, words } = invocation;
+    const { key, isNew } = await chooseCallbackKey(invocation);
+    const { authType, ...changes } = readSettingFlags(words);
+    const settings: CallbackSettings = { ...DEFAULTS, ...changes, ...required, auth: { type: authType ?? "httpheader", key } };
+    const callback = await client.createCallback(settings);
+    if (screen.format === "json") {
+      await screen.out(`${safeJson(callbackJson({ ...callback, auth: { ...callback.auth, key } }, isNew), 2)}\n`);
+    } else {
+      await screen.out(renderCallback({ ...callback, auth: { ...callback.auth, key } }, screen.look, isNew));
+      if (isNew)
+        screen.tell("the key was made up for this callback: give it to the endpoint; it isn't shown again without --show-key");
+    }
+    return 0;
+  });
+}
+
+const DEFAULTS = {
+  contentType: "json",
+  removeHtml: false,
+  retriesEnabled: false,
+  events: { reply: true, undeliverable: true },
+} as const satisfies Partial<CallbackSettings>;
+
+function readRequired(words: Words): Pick<CallbackSettings, "name" | "url" | "email"> {
+  const [name, url, email] = [words.get(NAME), words.get(URL_FLAG), words.get(EMAIL)];
+  const missing = [name === undefined ? "--name" : "", url === undefined ? "--url" : "", email === undefined ? "--email" : ""];
+  if (name === undefined || url === undefined || email === undefined) {
+    throw new WhcbError("usage", `a callback needs ${missing.filter((flag) => flag !== "").join(", ")}`, {
+      hint: "whcb callbacks create --name demo --url http://127.0.0.1:9000/hook --email ops@example.com",
+    });
+  }
+  return { name, url, email };
+}

@@ -1,0 +1,31 @@
+import { COLUMNS } from "../flags/output.js";
+import type { Invocation } from "../invocation.js";
+import { openListing } from "../listing.js";
+import { CALLBACK_LISTING, callbackJson, renderCallback } from "../render/callback-columns.js";
+import { safeJson } from "../render/neutralise.js";
+import { findCallback, withSession } from "../session.js";
+import { SHOW_KEY } from "./callbacks.js";
+
+export function listCallbacks(invocation: Invocation): Promise<number> {
+  const { words, screen } = invocation;
+  return withSession(invocation, async ({ client }) => {
+    const listing = openListing(CALLBACK_LISTING, screen, words.get(COLUMNS));
+    await listing.add(await client.listCallbacks());
+    if ((await listing.end()) === 0) screen.tell("no callbacks yet; `whcb callbacks create` makes one");
+    return 0;
+  });
+}
+
+export function getCallback(invocation: Invocation): Promise<number> {
+  const { words, screen } = invocation;
+  return withSession(invocation, async ({ client }) => {
+    const callback = await findCallback(client, words.operand(0));
+    const showKey = words.get(SHOW_KEY);
+    await screen.out(
+      screen.format === "json"
+        ? `${safeJson(callbackJson(callback, showKey), 2)}\n`
+        : renderCallback(callback, screen.look, showKey),
+    );
+    return 0;
+  });
+}

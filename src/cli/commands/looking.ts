@@ -1,0 +1,42 @@
+import { OUTPUT_TEXT_JSON } from "../flags/output.js";
+import { parsePositiveDuration } from "../parse/duration.js";
+import { integer } from "../parse/numbers.js";
+import type { CommandSpec } from "../spec/command-spec.js";
+import { value } from "../spec/flag.js";
+
+export const MAX_FAILED = value(
+  "--max-failed <n>",
+  "more FAILED calls than this are too many (default: 0, unless --max-age is given)",
+  integer(0),
+);
+export const MAX_AGE = value(
+  "--max-age <duration>",
+  "no FAILED call may be older than this, by its last attempt",
+  parsePositiveDuration,
+);
+
+export const STATUS: CommandSpec = {
+  name: "status",
+  operands: [["[callback]", "id or name; left out: all callbacks"]],
+  summary: "what is failing, since when, what is still retried, and what to type next",
+  flags: [OUTPUT_TEXT_JSON],
+  examples: [
+    ["whcb status", "all callbacks"],
+    ["whcb status demo", "one of them, with its failures by hour"],
+    ["whcb status -o json", "for a script"],
+  ],
+  load: () => import("./status.js"),
+};
+
+export const CHECK: CommandSpec = {
+  name: "check",
+  operands: [["[callback]", "id or name; left out: all callbacks"]],
+  summary: "for cron and CI: exit 8 when too much has failed",
+  flags: [MAX_FAILED, MAX_AGE, OUTPUT_TEXT_JSON],
+  examples: [
+    ["whcb check", "exit 8 if anything is FAILED"],
+    ["whcb check demo --max-failed 100 --max-age 1h", "a little is normal, for a while"],
+    ["whcb check -o json", "the figures for a monitor"],
+  ],
+  load: () => import("./check.js"),
+};

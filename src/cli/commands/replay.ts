@@ -1,0 +1,72 @@
+import { FILE } from "../call-operands.js";
+import { YES } from "../confirm.js";
+import { FAILED, NARROWING_FLAGS } from "../flags/filter.js";
+import { OUTPUT_LINES } from "../flags/output.js";
+import { DRY_RUN, MARK, PRINT_CURL, SENDING_FLAGS, SKIP_RETRYING, TO, VIA, WITH_AUTH } from "../flags/sending.js";
+import type { CommandSpec } from "../spec/command-spec.js";
+import { choiceOr, type Flag, flag, value } from "../spec/flag.js";
+
+/** With or without a run's id: "" is without. */
+export const RESUME: Flag<string | undefined> = {
+  words: "--resume [run]",
+  summary: "finish a run that was cut (the latest one, or this one)",
+  read: (raw) => (raw === true ? "" : typeof raw === "string" ? raw : undefined),
+};
+export const RESEND_UNKNOWN = flag("--resend-unknown", "with --resume: send again what may have arrived already");
+export const SEEN = value("--seen <file>", "ids that your system has, one a line; - for stdin", String);
+export const BY = choiceOr("--by <what>", "what the ids are: message or call", "message", ["message", "call"]);
+
+export const REPLAY: CommandSpec = {
+  name: "replay",
+  operands: [
+    ["[callback]", "id or name; left out: the profile's default callback, else all callbacks"],
+    ["[call...]", "ids of calls; - reads them from stdin"],
+  ],
+  summary: "send failed calls to their endpoint again, and mark what was accepted",
+  details: `All matching calls are listed before one is sent, oldest go first, and one canary goes alone: if it fails, nothing else
+is sent. Each step is written to a journal before the next, so that Ctrl-C, kill -9 or a power cut loses nothing:
+\`whcb replay --resume\` goes on where it was. The platform's rate limits are kept without being asked.
+On a terminal it asks first; a script gives --yes.`,
+  flags: [
+    FAILED,
+    ...NARROWING_FLAGS,
+    FILE,
+    YES,
+    DRY_RUN,
+    PRINT_CURL,
+    SKIP_RETRYING,
+    ...SENDING_FLAGS,
+    TO,
+    WITH_AUTH,
+    MARK,
+    VIA,
+    RESUME,
+    RESEND_UNKNOWN,
+    OUTPUT_LINES,
+  ],
+  examples: [
+    ["whcb replay demo --failed --dry-run", "what would be sent, and nothing sent"],
+    ["whcb replay demo --failed", "ask, send, mark"],
+    ["whcb replay demo --failed --since 2h --status-code 5xx,none --rate 20/s --yes", "in a script, gently"],
+    ["whcb replay --failed", "every callback's"],
+    ["whcb calls list demo --failed -o ids | whcb replay demo - --yes", "calls picked by another program"],
+    ["whcb replay demo --failed --to http://127.0.0.1:9000/ --dry-run --print-curl", "look at the requests"],
+    ["whcb replay --resume", "finish what was cut"],
+  ],
+  load: () => import("./replay-run.js"),
+};
+
+export const RECONCILE: CommandSpec = {
+  name: "reconcile",
+  operands: [["<callback>", "id or name"]],
+  summary: "mark what your system already has, replay the rest, and prove that the books balance",
+  details: `--seen lists what your system has: message ids, or call ids with --by call. FAILED calls that are in it are marked SUCCESS
+and not sent; the rest is replayed. The balance is printed: failed = seen + accepted + still failing.`,
+  flags: [SEEN, BY, YES, DRY_RUN, SKIP_RETRYING, ...SENDING_FLAGS, OUTPUT_LINES],
+  examples: [
+    ["whcb reconcile demo --seen received.txt --dry-run", "how much is missing"],
+    ["whcb reconcile demo --seen received.txt", "mark what is there, send what isn't"],
+    ["psql -Atc 'select message_id from inbox' | whcb reconcile demo --seen - --yes", "straight from your database"],
+  ],
+  load: () => import("./reconcile-run.js"),
+};

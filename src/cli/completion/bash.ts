@@ -1,0 +1,49 @@
+import type { WordNode } from "./word-tree.js";
+
+/** A bash script; it needs nothing but bash 3.2. */
+export function bashScript(nodes: readonly WordNode[]): string {
+  const cases = nodes.map(({ path, words, flags }) => {
+    const all = [...words.map(([word]) => word), ...flags.map(({ name }) => name)].join(" ");
+    return `    ${JSON.stringify(path)}) words=${JSON.stringify(all)} ;;`;
+  });
+  return `# whcb completion for bash: eval "$(whcb completion bash)"
+_whcb() {
+  local current="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD-1]}" path="" words="" word i
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    word="\${COMP_WORDS[i]}"
+    case "\${path:+$path }$word" in
+      ${commandPattern(nodes)}) path="\${path:+$path }$word" ;;
+    esac
+  done
+  case "$previous" in
+${choiceCases(nodes)}
+  esac
+  case "$path" in
+${cases.join("\n")}
+  esac
+  COMPREPLY=($(compgen -W "$words" -- "$current"))
+}
+complete -o default -F _whcb whcb
+`;
+}
+
+function commandPattern(nodes: readonly WordNode[]): string {
+  return nodes
+    .filter(({ path }) => path !== "")
+    .map(({ path }) => JSON.stringify(path))
+    .join("|");
+}
+
+/** After a flag that takes one of some words, those words; after another that takes a value, files. */
+function choiceCases(nodes: readonly WordNode[]): string {
+  const flags = new Map(
+    nodes.flatMap((node) => node.flags.filter(({ takesValue }) => takesValue).map((flag) => [flag.name, flag] as const)),
+  );
+  return [...flags.values()]
+    .map(({ name, choices }) =>
+      choices.length === 0
+        ? `    ${name}) COMPREPLY=($(compgen -f -- "$current")); return ;;`
+        : `    ${name}) COMPREPLY=($(compgen -W ${JSON.stringify(choices.join(" "))} -- "$current")); return ;;`,
+    )
+    .join("\n");
+}

@@ -1,0 +1,42 @@
+/** Exit codes (cli.md, conventions). A new error code doesn't compile until this table knows it. */
+import type { ErrorCode } from "../domain/errors.js";
+
+export const EXIT_DONE = 0;
+export const EXIT_BUG = 1;
+export const EXIT_ITEMS_FAILED = 8;
+export const EXIT_INTERRUPTED = 130;
+
+export const EXIT_CODES = {
+  usage: 2,
+  malformed: 2,
+  invalid: 2,
+  "duplicate-name": 2,
+  "endpoint-check-failed": 2,
+  "address-refused": 2,
+  "too-large": 2,
+  "not-found": 3,
+  unauthenticated: 4,
+  forbidden: 4,
+  config: 4,
+  "rate-limited": 5,
+  "quota-exceeded": 5,
+  "unsupported-media-type": 5,
+  "method-not-allowed": 5,
+  unavailable: 5,
+  network: 5,
+  "items-failed": EXIT_ITEMS_FAILED,
+  interrupted: EXIT_INTERRUPTED,
+} as const satisfies Record<ErrorCode, number>;
+
+/** What `whcb help exit-codes` prints. */
+export const EXIT_CODES_HELP = `Exit codes
+
+  0    done
+  1    unexpected: a fault of whcb itself, with its stack on stderr
+  2    usage: the words, a file or a value given are off; nothing was done
+  3    not found: no such callback, call, run or profile
+  4    credentials or settings: missing, wrong or unreadable
+  5    service or network: no answer, refused, over its limits; trying again may help
+  8    finished, but some items failed, or a check was exceeded
+  130  interrupted (Ctrl-C); a replay prints the command that resumes it
+`;

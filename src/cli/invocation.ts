@@ -1,0 +1,14 @@
+import type { CliDeps } from "./deps.js";
+import type { Screen } from "./screen.js";
+import type { Words } from "./spec/words.js";
+
+/** One command as it was typed, with all that its handler may use. */
+export interface Invocation {
+  readonly deps: CliDeps;
+  readonly words: Words;
+  readonly screen: Screen;
+  /** "whcb replay", as typed to get here: for messages that name a command to type. */
+  readonly path: string;
+  /** All of the command line, for "type this again with --yes". */
+  readonly argv: readonly string[];
+}

@@ -1,0 +1,31 @@
+import { isWhcbError, WhcbError } from "../../domain/errors.js";
+import { EXIT_BUG, EXIT_CODES } from "../exit-codes.js";
+import { neutraliseLines, safeJson } from "./neutralise.js";
+import type { Palette } from "./palette.js";
+
+export function exitCodeOf(error: unknown): number {
+  return isWhcbError(error) ? EXIT_CODES[error.code] : EXIT_BUG;
+}
+
+/** "error: …" and "hint: …", or in JSON modes {"error":{"code","message","hint"}}. A fault of whcb itself shows its stack. */
+export function renderError(error: unknown, options: { readonly json: boolean; readonly palette: Palette }): string {
+  const known = isWhcbError(error);
+  const message = known ? error.message : unexpectedMessage(error);
+  const hint = known ? error.hint : "this is a fault of whcb: please report it with the lines above";
+  if (options.json) {
+    return `${safeJson({ error: { code: known ? error.code : "unexpected", message, ...(hint === undefined ? {} : { hint }) } })}\n`;
+  }
+  const lines = [`${options.palette.bad("error:")} ${neutraliseLines(message)}`];
+  if (!known && error instanceof Error && error.stack !== undefined) lines.push(neutraliseLines(error.stack));
+  if (hint !== undefined) lines.push(`${options.palette.warn("hint:")} ${neutraliseLines(hint)}`);
+  return `${lines.join("\n")}\n`;
+}
+
+/** The same error with this hint, unless it has one. */
+export function withHint(error: WhcbError, hint: string): WhcbError {
+  return error.hint === undefined ? new WhcbError(error.code, error.message, { hint, cause: error }) : error;
+}
+
+function unexpectedMessage(error: unknown): string {
+  return `unexpected: ${error instanceof Error ? error.message : String(error)}`;
+}

@@ -1,0 +1,59 @@
+/** parse -> handler -> exit code, and the one place where an error becomes words. */
+import type { Output } from "../platform/terminal.js";
+import { SECTIONS } from "./commands/all.js";
+import type { CliDeps } from "./deps.js";
+import { EXIT_CODES, EXIT_DONE } from "./exit-codes.js";
+import { NO_COLOR, UTC } from "./flags/global.js";
+import { OUTPUT } from "./flags/output.js";
+import { exitCodeOf, renderError } from "./render/error.js";
+import { loadPalette, wantsColor } from "./render/palette.js";
+import { OutputClosed, openScreen } from "./screen.js";
+import { parseArgv } from "./spec/parse-argv.js";
+import { Words } from "./spec/words.js";
+
+export async function runCommand(argv: readonly string[], deps: CliDeps): Promise<number> {
+  const { io } = deps;
+  ignoreClosedPipe(io.stdout);
+  ignoreClosedPipe(io.stderr);
+  try {
+    return await parseAndRun(argv, deps);
+  } catch (error) {
+    if (error instanceof OutputClosed) return EXIT_DONE;
+    const palette = await loadPalette(wantsColor(io.stderr, io.env, argv.includes("--no-color")));
+    io.stderr.write(renderError(error, { json: wantsJson(argv), palette }));
+    return exitCodeOf(error);
+  }
+}
+
+async function parseAndRun(argv: readonly string[], deps: CliDeps): Promise<number> {
+  const { io } = deps;
+  const parsed = parseArgv(argv, SECTIONS, io.stdout.isTTY === true ? (io.stdout.columns ?? 80) : 100);
+  if (parsed.kind === "help") {
+    io.stdout.write(parsed.text);
+    return EXIT_DONE;
+  }
+  if (parsed.kind === "incomplete") {
+    io.stderr.write(parsed.text);
+    return EXIT_CODES.usage;
+  }
+  const now = deps.clock.now();
+  const utc = parsed.raw.utc === true;
+  const words = new Words(parsed.operands, parsed.raw, { now, utc });
+  // Every value is read before anything is done, so that a slip of the pen costs nothing.
+  for (const flag of parsed.spec.flags) words.get(flag);
+  const screen = await openScreen(io, { format: words.get(OUTPUT), noColor: words.get(NO_COLOR), utc: words.get(UTC), now });
+  const { run } = await parsed.spec.load();
+  return run({ deps, words, screen, path: parsed.path, argv });
+}
+
+/** Errors are JSON where the output was asked to be, even if the rest of the line can't be read. */
+function wantsJson(argv: readonly string[]): boolean {
+  return argv.some(
+    (word, index) =>
+      /^(-o|--output)=?(nd)?json$/.test(word) || (/^(-o|--output)$/.test(word) && /^(nd)?json$/.test(argv[index + 1] ?? "")),
+  );
+}
+
+function ignoreClosedPipe(stream: Output): void {
+  stream.on("error", () => {});
+}

@@ -1,0 +1,78 @@
+/** What came of a run. */
+import type { RunCall, RunCounts, RunKind } from "../../reconcile/run-record.js";
+import type { RunSummary } from "../../reconcile/run-summary.js";
+import { formatDuration } from "../parse/duration.js";
+import { renderFields } from "../render/fields.js";
+import type { Look } from "../render/look.js";
+import { neutralise } from "../render/neutralise.js";
+import { count } from "./plan-text.js";
+
+const DONE: Readonly<Record<RunKind, string>> = {
+  replay: "replayed",
+  reconcile: "reconciled",
+  "mark-success": "marked SUCCESS",
+  "mark-failed": "marked FAILED",
+};
+
+/** Lines for people, ending in a line feed; the run's id and the command that goes on are among them. */
+export function renderSummary(summary: RunSummary, look: Look): string {
+  const { header, counts } = summary;
+  const { palette } = look;
+  const head = `${palette.strong(`${count(counts.planned, "call")} ${summary.error === null ? DONE[header.kind] : "planned"}`)} in ${formatDuration(summary.durationMs)} ${palette.dim(`(run ${header.runId})`)}\n`;
+  const troubled = summary.troubled.map((call) => `  ${palette.bad(call.state)} ${neutralise(describeCall(call))}\n`).join("");
+  const next = nextCommand(summary);
+  return `${head}${renderCounts(counts, look)}${troubled}${next === null ? "" : `\nnext: ${next}\n`}`;
+}
+
+/** The command that finishes what is left; null where nothing is. */
+export function nextCommand({ header, counts, isResumable }: RunSummary): string | null {
+  if (!isResumable) return null;
+  const onlyUnknown = counts.left === 0 && counts.toMark === 0 && counts.unknown > 0;
+  return `whcb replay --resume ${header.runId}${onlyUnknown ? " --resend-unknown" : ""}`;
+}
+
+/** The JSON contract of a run's end. */
+export function summaryJson(summary: RunSummary): Readonly<Record<string, unknown>> {
+  const { header, counts, error } = summary;
+  return {
+    runId: header.runId,
+    kind: header.kind,
+    service: header.service,
+    counts,
+    callbacks: summary.callbacks.map((callback) => {
+      const known = header.callbacks.find(({ id }) => id === callback.callbackId);
+      return { id: callback.callbackId, name: known?.name ?? null, counts: callback.counts, stopped: callback.stopped };
+    }),
+    resumable: summary.isResumable,
+    next: nextCommand(summary),
+    durationMs: Math.round(summary.durationMs),
+    error: error === null ? null : { code: error.code, message: error.message },
+  };
+}
+
+export function renderCounts(counts: RunCounts, look: Look): string {
+  const { palette } = look;
+  const some = (number: number) => (number === 0 ? null : number);
+  const fields = renderFields(
+    [
+      ["accepted", some(counts.accepted), palette.good],
+      ["seen", some(counts.seen), palette.good],
+      ["requested", some(counts.requested)],
+      ["marked", some(counts.marked), palette.good],
+      ["refused", some(counts.refused), palette.bad],
+      ["unknown", some(counts.unknown), palette.bad],
+      ["settled meanwhile", some(counts.skipped.settled)],
+      ["kept back for order", some(counts.skipped.order), palette.warn],
+      ["no such call", some(counts.unmarkable), palette.bad],
+      ["not marked yet", some(counts.toMark), palette.warn],
+      ["left", some(counts.left), palette.warn],
+    ],
+    palette,
+  );
+  return fields.replace(/^(?=.)/gm, "  ");
+}
+
+function describeCall(call: RunCall): string {
+  const code = call.statusCode === null ? "" : ` ${call.statusCode}`;
+  return `${call.id}${code}${call.message === null ? "" : ` ${call.message}`}`;
+}

@@ -1,0 +1,104 @@
+/** A command's connection to its service: settings resolved, client opened, closed at the end whatever happens. */
+import { access } from "node:fs/promises";
+import type { Client, ListedCallback } from "../client/client.js";
+import { isWhcbError, WhcbError } from "../domain/errors.js";
+import type { ServiceTarget } from "./deps.js";
+import { PROFILE, SERVICE, VERBOSE } from "./flags/global.js";
+import type { Invocation } from "./invocation.js";
+import { nearest } from "./parse/nearest.js";
+import { withHint } from "./render/error.js";
+import { isExposed, readSettings, settingsPath } from "./settings/read-settings.js";
+import { type ResolvedSettings, resolveSettings } from "./settings/resolve-settings.js";
+import { toServiceTarget } from "./settings/service-target.js";
+
+export interface Session {
+  readonly client: Client;
+  readonly target: ServiceTarget;
+  readonly settings: ResolvedSettings;
+}
+
+/** Runs `use` with the service that flags, environment and profile name. Throws what it throws, with a hint where one helps. */
+export async function withSession<Result>(invocation: Invocation, use: (session: Session) => Promise<Result>): Promise<Result> {
+  const settings = await resolveInvocation(invocation);
+  const { screen, words, deps } = invocation;
+  const onExchange = words.get(VERBOSE) ? (line: string) => screen.tell(line, screen.errPalette.dim) : undefined;
+  const target = toServiceTarget(settings, onExchange);
+  if (target.kind === "file") await requireFile(target.path);
+  try {
+    const client = await deps.openClient(target);
+    try {
+      return await use({ client, target, settings });
+    } finally {
+      await client.close();
+    }
+  } catch (error) {
+    throw isWhcbError(error) ? explain(error, target, settings) : error;
+  }
+}
+
+export async function resolveInvocation({ deps, words, screen }: Invocation): Promise<ResolvedSettings> {
+  const settings = await readSettings(deps.paths.config);
+  if (await isExposed(deps.paths.config)) {
+    screen.tell(`warning: others may read ${settingsPath(deps.paths.config)}; run chmod 600 on it`);
+  }
+  return resolveSettings({
+    flags: { profile: words.get(PROFILE), service: words.get(SERVICE) },
+    env: deps.io.env,
+    settings,
+  });
+}
+
+/** The callback of this id or name; where there is none, the error says which was probably meant. */
+export async function findCallback(client: Client, idOrName: string): Promise<ListedCallback> {
+  try {
+    return await client.getCallback(idOrName);
+  } catch (error) {
+    if (!isWhcbError(error, "not-found") || error.hint !== undefined) throw error;
+    const names = (await client.listCallbacks()).map(({ name }) => name);
+    const meant = nearest(idOrName, names);
+    const hint =
+      meant !== null
+        ? `did you mean ${meant}?`
+        : names.length === 0
+          ? "there are none yet: `whcb callbacks create` makes one"
+          : names.length <= 8
+            ? `there are: ${names.join(", ")}`
+            : "`whcb callbacks list` shows them";
+    throw new WhcbError("not-found", `no callback ${JSON.stringify(idOrName)}`, { hint, cause: error });
+  }
+}
+
+async function requireFile(path: string): Promise<void> {
+  try {
+    await access(path);
+  } catch (error) {
+    const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";
+    throw new WhcbError("config", isMissing ? `no database at ${path}` : `the database ${path} can't be read`, {
+      hint: isMissing ? `\`whcb serve --db ${path}\` makes one` : "look at its owner and mode",
+      cause: error,
+    });
+  }
+}
+
+function explain(error: WhcbError, target: ServiceTarget, settings: ResolvedSettings): WhcbError {
+  if (target.kind !== "http") return error;
+  const origin = new URL(target.url).origin;
+  if (error.code === "network") {
+    const isHere = /^https?:\/\/(127\.|localhost|\[::1\])/.test(origin);
+    return withHint(
+      error,
+      isHere
+        ? "is it running? start it with `whcb serve`"
+        : `is ${origin} right (from ${settings.address.from}), and can it be reached?`,
+    );
+  }
+  if (error.code === "unauthenticated") {
+    return withHint(
+      error,
+      `look at user and password (from ${settings.username.from}, ${settings.password.from}), or \`whcb login\` again`,
+    );
+  }
+  if (error.code === "forbidden")
+    return withHint(error, `look at the API key (from ${settings.apiKey.from}), or \`whcb login\` again`);
+  return error;
+}

@@ -1,0 +1,52 @@
+/** What WHCB_URL, --service or a profile's url names: a service on the network, or a database file. */
+import { homedir } from "node:os";
+import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { WhcbError } from "../../domain/errors.js";
+
+export type ServiceAddress =
+  | { readonly kind: "http"; readonly url: string; readonly origin: string }
+  | { readonly kind: "file"; readonly path: string };
+
+/**
+ * http:// and https:// are services. A file is what ends in .db, .sqlite or .sqlite3, has a path separator, or starts with
+ * "file:" or "~". Anything else is refused, and so is a URL with a password in it. `source` names where the text stands.
+ */
+export function readServiceAddress(text: string, source: string): ServiceAddress {
+  const trimmed = text.trim();
+  if (/^https?:\/\//i.test(trimmed)) return readUrl(trimmed, source);
+  if (/^file:/i.test(trimmed)) return { kind: "file", path: readFileUrl(trimmed, source) };
+  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(trimmed)) {
+    throw new WhcbError("config", `${source} is neither an http URL nor a database file`, {
+      hint: "for a shared database, start `whcb serve --db …` and give that service's URL",
+    });
+  }
+  if (/\.(db|sqlite3?)$/i.test(trimmed) || /[/\\]/.test(trimmed) || trimmed.startsWith("~")) {
+    return { kind: "file", path: resolve(trimmed.replace(/^~(?=$|[/\\])/, homedir())) };
+  }
+  throw new WhcbError("config", `${source}: ${JSON.stringify(trimmed)} is neither a URL nor a database file`, {
+    hint: `write https://${trimmed}, or ./${trimmed} for a file`,
+  });
+}
+
+function readUrl(text: string, source: string): ServiceAddress {
+  if (!URL.canParse(text)) throw new WhcbError("config", `${source} is no URL`, { hint: "write it like http://127.0.0.1:8787" });
+  const url = new URL(text);
+  if (url.username !== "" || url.password !== "" || url.searchParams.has("apikey")) {
+    throw new WhcbError("config", `${source} has credentials in it, where others could read them`, {
+      hint: "keep them in WHCB_USERNAME, WHCB_PASSWORD and WHCB_API_KEY, or use `whcb login`",
+    });
+  }
+  url.hash = "";
+  url.search = "";
+  return { kind: "http", url: url.href.replace(/\/+$/, ""), origin: url.origin };
+}
+
+function readFileUrl(text: string, source: string): string {
+  if (!/^file:\/\//i.test(text)) return resolve(text.slice("file:".length));
+  try {
+    return fileURLToPath(text);
+  } catch (error) {
+    throw new WhcbError("config", `${source} is no file URL of this machine`, { cause: error });
+  }
+}

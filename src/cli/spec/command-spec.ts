@@ -1,0 +1,41 @@
+/** A command as data: the program, its help and the completion scripts are made from it; its handler is loaded when it runs. */
+import type { Invocation } from "../invocation.js";
+import type { Flag } from "./flag.js";
+
+export interface CommandSpec {
+  readonly name: string;
+  /** Operands as help writes them: "<callback>", "[call...]". */
+  readonly operands?: readonly Operand[];
+  readonly summary: string;
+  /** Paragraphs for the command's own help. */
+  readonly details?: string;
+  readonly flags: readonly Flag<unknown>[];
+  /** Every help ends with examples. */
+  readonly examples: readonly Example[];
+  /** Resolves to the handler, which returns the exit code. */
+  readonly load: () => Promise<CommandModule>;
+}
+
+export interface GroupSpec {
+  readonly name: string;
+  readonly summary: string;
+  readonly commands: readonly CommandSpec[];
+  readonly examples: readonly Example[];
+}
+
+export interface CommandModule {
+  readonly run: (invocation: Invocation) => Promise<number>;
+}
+
+export type Operand = readonly [words: string, summary: string];
+export type Example = readonly [command: string, what: string];
+
+/** A heading of the first help page and what stands under it. */
+export interface Section {
+  readonly heading: string;
+  readonly entries: readonly (CommandSpec | GroupSpec)[];
+}
+
+export function isGroup(entry: CommandSpec | GroupSpec): entry is GroupSpec {
+  return "commands" in entry;
+}

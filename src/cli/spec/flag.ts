@@ -1,0 +1,114 @@
+/** A flag as data: how it is written and how its text becomes a value. Declarations list flags, handlers read them. */
+import { WhcbError } from "../../domain/errors.js";
+
+export interface Flag<Value> {
+  /** As commander writes it: "-n, --count <n>". */
+  readonly words: string;
+  readonly summary: string;
+  readonly choices?: readonly string[];
+  /** What help shows as the default. */
+  readonly standard?: string;
+  /** May be given more than once. */
+  readonly repeats?: boolean;
+  /** `raw` is what commander read: undefined, a boolean, a text or a list of texts. Throws `usage`. */
+  readonly read: (raw: unknown, context: ReadContext) => Value;
+}
+
+/** What turning text into a value may depend on. */
+export interface ReadContext {
+  readonly now: number;
+  readonly utc: boolean;
+}
+
+/** Turns the text after a flag into a value; throws a plain Error whose message says what is wanted. */
+export type ReadText<Value> = (text: string, context: ReadContext) => Value;
+
+/** Given or not. A negative ("--no-jitter") reads true when given. */
+export function flag(words: string, summary: string): Flag<boolean> {
+  const negative = longName(words).startsWith("no-");
+  return { words, summary, read: (raw) => raw === !negative };
+}
+
+/** A flag with a value, undefined where it isn't given. */
+export function value<Value>(words: string, summary: string, readText: ReadText<Value>): Flag<Value | undefined> {
+  return {
+    words,
+    summary,
+    read: (raw, context) => (typeof raw === "string" ? readValue(words, raw, readText, context) : undefined),
+  };
+}
+
+/** A flag with a value and a default, which is read as if it had been typed. */
+export function valueOr<Value>(words: string, summary: string, standard: string, readText: ReadText<Value>): Flag<Value> {
+  return {
+    words,
+    summary,
+    standard,
+    read: (raw, context) => readValue(words, typeof raw === "string" ? raw : standard, readText, context),
+  };
+}
+
+export function choice<Choice extends string>(
+  words: string,
+  summary: string,
+  choices: readonly Choice[],
+): Flag<Choice | undefined> {
+  return { ...value(words, summary, oneOf(choices)), choices };
+}
+
+export function choiceOr<Choice extends string>(
+  words: string,
+  summary: string,
+  standard: Choice,
+  choices: readonly Choice[],
+): Flag<Choice> {
+  return { ...valueOr(words, summary, standard, oneOf(choices)), choices };
+}
+
+/** A flag that may be given several times; each text may also be a comma-separated list. */
+export function values<Value>(words: string, summary: string, readText: ReadText<Value>): Flag<readonly Value[] | undefined> {
+  return {
+    words,
+    summary,
+    repeats: true,
+    read: (raw, context) => {
+      if (!Array.isArray(raw)) return undefined;
+      const texts = raw.flatMap((text) => String(text).split(",")).filter((text) => text.trim() !== "");
+      return texts.map((text) => readValue(words, text.trim(), readText, context));
+    },
+  };
+}
+
+/** "--status-code" of "-s, --status-code <codes>". */
+export function flagName(words: string): string {
+  return `--${longName(words)}`;
+}
+
+/** The key under which commander keeps the flag's value. */
+export function attributeName(words: string): string {
+  return longName(words)
+    .replace(/^no-/, "")
+    .replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+}
+
+function longName(words: string): string {
+  return /--([a-z][a-z-]*)/.exec(words)?.[1] ?? "";
+}
+
+function readValue<Value>(words: string, text: string, readText: ReadText<Value>, context: ReadContext): Value {
+  try {
+    return readText(text, context);
+  } catch (error) {
+    if (error instanceof WhcbError) throw error;
+    const wanted = error instanceof Error ? error.message : String(error);
+    throw new WhcbError("usage", `${flagName(words)}: ${JSON.stringify(text)} ${wanted}`);
+  }
+}
+
+function oneOf<Choice extends string>(choices: readonly Choice[]): ReadText<Choice> {
+  return (text) => {
+    const found = choices.find((choice) => choice === text.toLowerCase());
+    if (found === undefined) throw new Error(`is none of ${choices.join(", ")}`);
+    return found;
+  };
+}
