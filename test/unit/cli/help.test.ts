@@ -1,0 +1,82 @@
+import { describe, expect, test } from "vitest";
+import { SECTIONS } from "../../../src/cli/commands/all.js";
+import { GLOBAL_FLAGS } from "../../../src/cli/flags/global.js";
+import { isGroup } from "../../../src/cli/spec/command-spec.js";
+import { attributeName } from "../../../src/cli/spec/flag.js";
+import { newCliWorld, runCli } from "../../support/run-cli.js";
+
+const entries = SECTIONS.flatMap((section) => section.entries);
+const commands = entries.flatMap((entry) =>
+  isGroup(entry)
+    ? entry.commands.map((spec) => ({ path: [entry.name, spec.name], spec }))
+    : [{ path: [entry.name], spec: entry }],
+);
+const paths = [...commands.map(({ path }) => path), ...entries.filter(isGroup).map(({ name }) => [name])];
+
+describe("help", () => {
+  test.each(paths.map((path) => [path.join(" "), path] as const))(
+    "of %s ends with examples that begin with whcb",
+    async (_, path) => {
+      const { code, stdout, stderr } = await runCli(newCliWorld(), [...path, "--help"]);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+      const examples = stdout
+        .slice(stdout.indexOf("\nExamples:\n") + "\nExamples:\n".length)
+        .trimEnd()
+        .split("\n");
+      expect(examples.length).toBeGreaterThan(0);
+      for (const example of examples) expect(example).toMatch(/whcb/);
+    },
+  );
+
+  test("examples name only flags and commands that there are", async () => {
+    const examples = [
+      ...commands.flatMap(({ spec }) => spec.examples),
+      ...entries.filter(isGroup).flatMap((group) => group.examples),
+    ];
+    for (const [line] of examples) {
+      const words = line.split(" | ").flatMap((part) => (part.includes("whcb ") ? [part.slice(part.indexOf("whcb ") + 5)] : []));
+      for (const typed of words) {
+        const [first = "", second = ""] = typed.replace(/["')]/g, "").split(" ");
+        const found = commands.find(({ path }) => path.join(" ") === first || path.join(" ") === `${first} ${second}`);
+        expect([line, found === undefined && first !== "help"]).toEqual([line, false]);
+        for (const flag of typed.match(/ --[a-z-]+/g) ?? []) {
+          const known = [...(found?.spec.flags ?? []), ...GLOBAL_FLAGS].some(({ words }) => words.includes(flag.trim()));
+          expect([line, flag, known]).toEqual([line, flag, true]);
+        }
+      }
+    }
+  });
+
+  test("no command has two flags of one name", () => {
+    for (const { path, spec } of commands) {
+      const names = [...spec.flags, ...GLOBAL_FLAGS].map(({ words }) => attributeName(words));
+      expect([path, names.length]).toEqual([path, new Set(names).size]);
+    }
+  });
+
+  test("without any word it is the same as --help", async () => {
+    const world = newCliWorld();
+    expect(await runCli(world, [])).toEqual(await runCli(world, ["--help"]));
+  });
+
+  test("of a command is also reached by `help`", async () => {
+    const world = newCliWorld();
+    expect(await runCli(world, ["help", "calls", "list"])).toEqual(await runCli(world, ["calls", "list", "--help"]));
+  });
+
+  test("exit-codes is a page of its own", async () => {
+    const { code, stdout } = await runCli(newCliWorld(), ["help", "exit-codes"]);
+    expect(code).toBe(0);
+    for (const exit of ["0 ", "1 ", "2 ", "3 ", "4 ", "5 ", "8 ", "130"]) expect(stdout).toContain(`\n  ${exit}`);
+  });
+
+  test("a group without its verb shows its help on stderr and exits 2", async () => {
+    const { code, stdout, stderr } = await runCli(newCliWorld(), ["calls"]);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toContain("whcb calls");
+  });
+
+  test("--version prints the version and nothing else", async () => {
+    expect(await runCli(newCliWorld(), ["--version"])).toEqual({ code: 0, stdout: "1.2.3\n", stderr: "" });
+  });
+});

@@ -1,0 +1,70 @@
+import { describe, expect, test } from "vitest";
+import { newCliWorld, runCli } from "../../support/run-cli.js";
+
+const world = newCliWorld();
+
+describe("a command line that is off", () => {
+  test.each([
+    [["cals", "list"], "error: unknown command 'cals'\nhint: did you mean calls?\n"],
+    [["calls", "lst"], "error: unknown command 'lst'\nhint: did you mean list?\n"],
+    [["calls", "list", "demo", "--faild"], "error: unknown option '--faild'\nhint: did you mean --failed?\n"],
+    [["calls", "get", "demo"], "error: missing required argument 'call'\n"],
+    [
+      ["calls", "list", "demo", "--since", "yesterday"],
+      'error: --since: "yesterday" is no date (write "2026-11-24T13:00", "2026-11-24" or "2h" for two hours ago)\n',
+    ],
+    [
+      ["calls", "list", "demo", "--status-code", "5x"],
+      'error: --status-code: "5x" is no status code (write "500", "5xx", or "none" for no answer)\n',
+    ],
+    [["calls", "list", "demo", "--limit", "0"], 'error: --limit: "0" is no whole number from 1 up\n'],
+    [["calls", "list", "demo", "-o", "yaml"], 'error: --output: "yaml" is none of table, json, ndjson, csv, ids\n'],
+    [["status", "-o", "csv"], 'error: --output: "csv" is none of table, json\n'],
+    [["serve", "--retry-window", "0s"], 'error: --retry-window: "0s" must be longer than zero\n'],
+    [["replay", "demo", "--failed", "--rate", "fast"], 'error: --rate: "fast" is no rate (write "20/s" or "600/m")\n'],
+    [["listen", "--flaky", "2"], 'error: --flaky: "2" is no number from 0 to 1\n'],
+  ])("%j exits 2 and says what is wrong", async (argv, stderr) => {
+    expect(await runCli(world, argv)).toEqual({ code: 2, stdout: "", stderr });
+  });
+
+  test("is told in JSON where JSON was asked for", async () => {
+    const { code, stderr } = await runCli(world, ["calls", "list", "demo", "-o", "json", "--faild"]);
+    expect([code, JSON.parse(stderr)]).toEqual([
+      2,
+      { error: { code: "usage", message: "unknown option '--faild'", hint: "did you mean --failed?" } },
+    ]);
+  });
+
+  test.each([
+    ["--password=hunter2-secret"],
+    ["--api-key=hunter2-secret"],
+    ["--token=hunter2-secret"],
+    ["--paswrd=hunter2-secret"],
+  ])("never repeats what may be a secret: %s", async (flag) => {
+    const { code, stdout, stderr } = await runCli(world, ["calls", "list", "demo", flag]);
+    expect(code).toBe(2);
+    expect(stdout + stderr).not.toContain("hunter2");
+  });
+
+  test.each([
+    [["serve", "--db", "postgres://whcb:hunter2@db/whcb"], "WHCB_DB"],
+    [["serve", "--smtp", "smtp://whcb:hunter2@mail:587"], "WHCB_SMTP"],
+  ])("a password in a URL flag is refused: %j", async (argv, variable) => {
+    const { code, stderr } = await runCli(newCliWorld(), argv);
+    expect(code).toBe(2);
+    expect(stderr).toContain(`give the URL as ${variable} instead`);
+    expect(stderr).not.toContain("hunter2");
+  });
+
+  test.each([
+    [["replay", "demo"], "no calls were named"],
+    [["replay", "demo", "--since", "2h"], "a filter needs --failed beside it"],
+    [["mark-success", "demo"], "no calls were named"],
+    [["mark-success"], "no calls were named"],
+    [["mark-success", "demo", "A".repeat(32), "--failed"], "calls are named one by one and by a filter: give one or the other"],
+    [["replay", "demo", "--failed", "--mark"], "--with-auth and --mark only mean something with --to"],
+  ])("a bulk write never means all by default: %j", async (argv, message) => {
+    const { code, stdout, stderr } = await runCli(newCliWorld(), argv);
+    expect({ code, stdout, first: stderr.split("\n")[0] }).toEqual({ code: 2, stdout: "", first: `error: ${message}` });
+  });
+});
