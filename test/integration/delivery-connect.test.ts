@@ -164,6 +164,26 @@ describe("a connection", () => {
       expect(await resultOf(aDeliverer(), url)).toMatchObject({ kind: "unreachable", reason: "address-refused" });
     }
   });
+
+  test("that comes up after the delivery was cut off carries nothing of it", async () => {
+    const server = await anEndpoint();
+    let answer: (addresses: readonly string[]) => void = () => undefined;
+    const first = new Promise<readonly string[]>((resolve) => {
+      answer = resolve;
+    });
+    const deliverer = aDeliverer({ names: { resolve: () => first } });
+    const cut = new AbortController();
+    const url = `http://orders.example:${server.port}/`;
+    const given = deliverer.deliver({ method: "POST", url, headers: { "webhook-id": "cut off" }, body: "{}" }, cut.signal);
+    cut.abort();
+    expect((await given).result).toEqual({ kind: "unreachable", reason: "reset", detail: "cut off by the service" });
+    answer(["127.0.0.1"]);
+    for (let tries = 0; server.connections() === 0 && tries < 1_000; tries++)
+      await new Promise((resolve) => setImmediate(resolve));
+    expect(await resultOf(deliverer, url)).toEqual(DELIVERED);
+    expect(server.requests()).toBe(1);
+    expect(server.lastRequest()).not.toContain("cut off");
+  });
 });
 
 describe("TLS", () => {
