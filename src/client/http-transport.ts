@@ -5,7 +5,7 @@
 import type { ClientRequest, Agent as HttpAgent, IncomingMessage } from "node:http";
 import { WhcbError } from "../domain/errors.js";
 import type { ProxySettings } from "./proxy-transport.js";
-import type { Transport, TransportRequest, TransportResponse } from "./transport.js";
+import { MAX_ANSWER_BYTES, type Transport, type TransportRequest, type TransportResponse } from "./transport.js";
 import { TransportFailure, transportFailureOf } from "./transport-failure.js";
 
 export interface HttpTarget {
@@ -17,8 +17,6 @@ export interface HttpTarget {
   readonly timeoutMs?: number;
 }
 
-/** A page of 500 calls with long contents is some hundred KiB. */
-export const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 const DEFAULT_TIMEOUT_MS = 60_000;
 const MAX_SOCKETS = 8;
 

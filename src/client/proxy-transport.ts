@@ -1,6 +1,5 @@
 /** Requests through a proxy, as HTTPS_PROXY, HTTP_PROXY and NO_PROXY say. */
-import { MAX_ANSWER_BYTES } from "./http-transport.js";
-import type { Transport } from "./transport.js";
+import { MAX_ANSWER_BYTES, type Transport } from "./transport.js";
 import { TransportFailure, transportFailureOf } from "./transport-failure.js";
 
 /** The values of the environment's variables of these names. */

@@ -1,5 +1,8 @@
 /** How a request reaches a service: over HTTP, or a function in this process. */
 
+/** No transport takes a longer answer in. A page of 500 calls with long contents is some hundred KiB. */
+export const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+
 export interface Transport {
   /** The service as a person would name it: its URL, or the file's path. */
   readonly name: string;

@@ -17,6 +17,7 @@ export class Journal {
   #written = 0;
   #onDisk = 0;
   #isFlushing = false;
+  #lastFlush: Promise<void> = Promise.resolve();
   #waiting: { readonly upTo: number; readonly resolve: () => void; readonly reject: (error: WhcbError) => void }[] = [];
   /** The rest of lines that were taken in part. */
   #rest: Uint8Array = new Uint8Array();
@@ -59,16 +60,21 @@ export class Journal {
   /** Flushes and closes. Never throws: `failure` tells. */
   async close(): Promise<void> {
     await this.flushed().catch(() => undefined);
-    while (this.#isFlushing) await new Promise((resolve) => setImmediate(resolve));
+    await this.#lastFlush;
     this.#file.close();
   }
 
   #flush(): void {
     if (this.#isFlushing) return;
     this.#isFlushing = true;
+    this.#lastFlush = new Promise((resolve) => this.#sync(resolve));
+  }
+
+  #sync(ended: () => void): void {
     const upTo = this.#written;
     this.#file.sync((error) => {
       this.#isFlushing = false;
+      ended();
       if (error !== null) {
         this.#fail(error);
         return;

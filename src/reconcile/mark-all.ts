@@ -1,4 +1,5 @@
-import { Marker, type MarkJob } from "./marker.js";
+import type { MarkJob } from "./mark-job.js";
+import { Marker } from "./marker.js";
 import type { RunSession } from "./run-session.js";
 
 /** Marks all of these, in chunks; stops where the session is stopped. */

@@ -1,14 +1,8 @@
 /** Tells the service what is settled, in chunks, while sending goes on. */
-import { isWhcbError, type WhcbError } from "../domain/errors.js";
 import { applyToChunk, CHUNK_SIZE } from "./apply-to-chunk.js";
+import { asWhcbError } from "./expected-error.js";
+import type { MarkJob } from "./mark-job.js";
 import type { RunSession } from "./run-session.js";
-
-export interface MarkJob {
-  readonly callbackId: string;
-  readonly status: "SUCCESS" | "FAILED";
-  /** What the calls count as in the run. */
-  readonly from: "left" | "accepted" | "seen";
-}
 
 /** A call waits no longer than this for its chunk to fill. */
 const LONGEST_WAIT_MS = 1_000;
@@ -81,10 +75,4 @@ export class Marker {
       this.#session.stop.stop("service", asWhcbError(error));
     }
   }
-}
-
-/** Anything else is a bug of ours, and is told as one, once the journal is closed. */
-export function asWhcbError(error: unknown): WhcbError {
-  if (isWhcbError(error)) return error;
-  throw error;
 }

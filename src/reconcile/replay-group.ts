@@ -3,7 +3,8 @@ import type { ListedCallback } from "../client/client.js";
 import { WhcbError } from "../domain/errors.js";
 import { buildDelivery, type DeliveryRequest } from "../wire/delivery-request.js";
 import { applyToChunk, inChunks } from "./apply-to-chunk.js";
-import { asWhcbError, Marker } from "./marker.js";
+import { asWhcbError } from "./expected-error.js";
+import { Marker } from "./marker.js";
 import type { PlannedCall } from "./replay-plan.js";
 import type { ReplayOptions, RunControl } from "./run-options.js";
 import type { RunSession } from "./run-session.js";
@@ -84,15 +85,7 @@ export function targetOf(callback: ListedCallback, options: ReplayOptions & Pick
   return { build: (call) => buildDelivery(target, call, delivery), secret: withAuth ? key : "" };
 }
 
-/** Callbacks that can't be sent to before a person gives their key (`keys`). */
-export function keysMissing(
-  callbacks: readonly ListedCallback[],
-  options: ReplayOptions & Pick<RunControl, "keys">,
-): readonly ListedCallback[] {
-  if (options.viaService || (options.to !== null && !options.withAuth)) return [];
-  return callbacks.filter((callback) => keyOf(callback, options) === "");
-}
-
-function keyOf(callback: ListedCallback, { keys }: Pick<RunControl, "keys">): string {
+/** What the service returns, or else what a person gave; "" where neither is. */
+export function keyOf(callback: ListedCallback, { keys }: Pick<RunControl, "keys">): string {
   return callback.auth.key || keys?.get(callback.id) || "";
 }

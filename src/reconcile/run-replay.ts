@@ -1,8 +1,9 @@
+import type { ListedCallback } from "../client/client.js";
 import { CHUNK_SIZE } from "./apply-to-chunk.js";
 import { beginRun } from "./begin-run.js";
 import { workAndEnd } from "./end-run.js";
 import type { ReconcileDeps } from "./reconcile-deps.js";
-import { replayByService, replayHere, targetOf } from "./replay-group.js";
+import { keyOf, replayByService, replayHere, targetOf } from "./replay-group.js";
 import type { ReplayPlan } from "./replay-plan.js";
 import type { RunListener } from "./run-event.js";
 import type { ReplayOptions, RunControl } from "./run-options.js";
@@ -53,6 +54,16 @@ export async function replayPlan(plan: ReplayPlan, options: ReplayOptions & RunC
     if (options.viaService) await replayByService(group.callback.id, plan.callIds(group), session);
     else await replayHere({ callback: group.callback, calls: plan.read(group) }, options, session);
   }
+}
+
+/** The callbacks whose key the service doesn't return and nobody gave, where the run would need it: nothing is sent without. */
+export function keysMissing(
+  { groups }: Pick<ReplayPlan, "groups">,
+  options: ReplayOptions,
+  control: Pick<RunControl, "keys"> = {},
+): readonly ListedCallback[] {
+  if (options.viaService || (options.to !== null && !options.withAuth)) return [];
+  return groups.map(({ callback }) => callback).filter((callback) => keyOf(callback, control) === "");
 }
 
 /** What of a callback is written down: a password in its URL isn't. */

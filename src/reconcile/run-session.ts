@@ -2,7 +2,7 @@
 import { type DeliveryResult, resultMessage } from "../domain/attempt.js";
 import type { Journal } from "./journal.js";
 import type { JournalLine } from "./journal-line.js";
-import type { MarkJob } from "./marker.js";
+import type { MarkJob } from "./mark-job.js";
 import type { ReconcileDeps } from "./reconcile-deps.js";
 import type { RunListener, SkipReason, StopReason } from "./run-event.js";
 import type { RunCall, RunHeader } from "./run-record.js";

@@ -5,7 +5,7 @@ import { isAccepted } from "../domain/attempt.js";
 import type { DeliveryRequest } from "../wire/delivery-request.js";
 import { AnnouncedCalls } from "./announced-calls.js";
 import { CallChooser } from "./call-chooser.js";
-import { asWhcbError } from "./marker.js";
+import { asWhcbError } from "./expected-error.js";
 import type { PlannedCall } from "./replay-plan.js";
 import type { ReplayOptions } from "./run-options.js";
 import type { RunSession } from "./run-session.js";
