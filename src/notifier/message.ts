@@ -38,7 +38,8 @@ export function checkedId(outageId: string): string {
 
 /** One plain address: no name, list, comment, quote, space or control character. */
 export function checkedAddress(address: string): string {
-  if (!/^[^\s@,;:<>()[\]\\"]+@[^\s@,;:<>()[\]\\"]+$/.test(address) || /[^\u0021-\u{10ffff}]|\u007f/u.test(address)) {
+  // As strict as the registration is (wire), and here all the same: what stands in a database may have come another way.
+  if (!/^[^\s@<>(),;:"\\\p{Cc}]+@[^\s@<>(),;:"\\\p{Cc}]+$/u.test(address)) {
     throw new WhcbError("unavailable", "The callback's email is no single e-mail address, so its mail can't be sent.");
   }
   return address;

@@ -215,6 +215,13 @@ describe("a mail server", () => {
     expect(failure).toMatch(/didn't take the mail within 0\.3 s|can't be reached/);
   });
 
+  test("is given addresses of unusual kinds as they are", async () => {
+    const { port, mails } = await mailServer();
+    const sender = notifier({ url: `smtp://127.0.0.1:${port}` });
+    for (const to of ["o'neil+x@example.com", "josé@example.com"]) await sender.send(aMail({ to }));
+    expect(mails.map(({ to }) => to)).toEqual([["o'neil+x@example.com"], ["josé@example.com"]]);
+  });
+
   test("ten mails at once arrive as ten", async () => {
     const { port, mails } = await mailServer();
     const sender = notifier({ url: `smtp://127.0.0.1:${port}` });
