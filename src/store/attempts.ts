@@ -1,21 +1,25 @@
 /** The requests that the service made, as rows. */
 import { type Selectable, sql } from "kysely";
-import type { Attempt } from "../domain/attempt.js";
+import type { Attempt, AttemptCause, UnreachableReason } from "../domain/attempt.js";
 import type { AttemptTable, Db } from "./schema.js";
-import { batchOf, cell, listOf } from "./sqlite/json-rows.js";
-import type { AttemptOutcome } from "./store.js";
+import { batchOf, cell, jsonCell, listOf } from "./sqlite/json-rows.js";
 
-export async function saveAttempts(db: Db, outcomes: readonly AttemptOutcome[]): Promise<void> {
-  if (outcomes.length === 0) return;
-  const rows = outcomes.map(({ callSeq, attempt: { number, startedAt, durationMs, cause, result } }) =>
-    result.kind === "answered"
-      ? [callSeq, number, startedAt, durationMs, cause, result.statusCode, null, result.statusMessage, result.body]
-      : [callSeq, number, startedAt, durationMs, cause, null, result.reason, result.detail, null],
-  );
+/** What is kept of an attempt besides its number: a column for each would double the cost of the most frequent row. */
+type StoredOutcome = readonly [startedAt: number, durationMs: number, cause: AttemptCause, ...result: Answered | Unreachable];
+type Answered = readonly [statusCode: number, statusMessage: string, body: string];
+type Unreachable = readonly [reason: UnreachableReason, detail: string];
+
+export interface RecordedAttempt {
+  readonly callSeq: number;
+  readonly number: number;
+  readonly attempt: Attempt;
+}
+
+export async function saveAttempts(db: Db, recorded: readonly RecordedAttempt[]): Promise<void> {
+  if (recorded.length === 0) return;
+  const rows = recorded.map(({ callSeq, number, attempt }) => [callSeq, number, encode(attempt)]);
   await sql`
-    INSERT INTO attempts (call_seq, number, started_at, duration_ms, cause, status_code, error, message, body)
-    SELECT ${cell(0)}, ${cell(1)}, ${cell(2)}, ${cell(3)}, ${cell(4)}, ${cell(5)}, ${cell(6)}, ${cell(7)}, ${cell(8)}
-    FROM ${batchOf(rows)} WHERE true
+    INSERT INTO attempts (call_seq, number, outcome) SELECT ${cell(0)}, ${cell(1)}, ${jsonCell(2)} FROM ${batchOf(rows)} WHERE true
     ON CONFLICT (call_seq, number) DO NOTHING`.execute(db);
 }
 
@@ -32,31 +36,24 @@ export async function listAttempts(
   const byCall = new Map<string, Attempt[]>();
   for (const row of rows) {
     const attempts = byCall.get(row.id) ?? [];
-    attempts.push(toAttempt(row));
+    attempts.push(decode(row.number, row.outcome));
     byCall.set(row.id, attempts);
   }
   for (const attempts of byCall.values()) attempts.sort((one, other) => one.number - other.number);
   return byCall;
 }
 
-function toAttempt({
-  number,
-  started_at,
-  duration_ms,
-  cause,
-  status_code,
-  error,
-  message,
-  body,
-}: Selectable<AttemptTable>): Attempt {
-  return {
-    number,
-    startedAt: started_at,
-    durationMs: duration_ms,
-    cause,
-    result:
-      error === null
-        ? { kind: "answered", statusCode: status_code ?? 0, statusMessage: message, body: body ?? "" }
-        : { kind: "unreachable", reason: error, detail: message },
-  };
+function encode({ startedAt, durationMs, cause, result }: Attempt): StoredOutcome {
+  return result.kind === "answered"
+    ? [startedAt, durationMs, cause, result.statusCode, result.statusMessage, result.body]
+    : [startedAt, durationMs, cause, result.reason, result.detail];
+}
+
+function decode(number: number, text: string): Attempt {
+  const stored: StoredOutcome = JSON.parse(text);
+  const [startedAt, durationMs, cause] = stored;
+  const attempt = { number, startedAt, durationMs, cause };
+  return stored.length === 6
+    ? { ...attempt, result: { kind: "answered", statusCode: stored[3], statusMessage: stored[4], body: stored[5] } }
+    : { ...attempt, result: { kind: "unreachable", reason: stored[3], detail: stored[4] } };
 }

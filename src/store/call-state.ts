@@ -1,7 +1,6 @@
 /** What of a call a transition reads and writes: read and written back for a whole batch at once, without the response. */
-import { type RawBuilder, type Selectable, sql } from "kysely";
+import { type Selectable, sql } from "kysely";
 import type { Call } from "../domain/call.js";
-import type { MessageResponse } from "../domain/message-response.js";
 import type { CountChanges } from "./call-counts.js";
 import { type CallTable, type Db, NEVER } from "./schema.js";
 import { batchOf, cell, listOf } from "./sqlite/json-rows.js";
@@ -15,12 +14,30 @@ export interface CallState {
   after: Call;
 }
 
-const NO_RESPONSE: MessageResponse = {
-  messageId: "",
-  messageLocation: "",
-  from: { name: "", mri: "", mobile: "", email: "", voice: "" },
-  responseMessage: { channel: "SMS", kind: "reply", date: "", content: "" },
-  customParameters: {},
+/** Stands in for what isn't read. */
+export const UNREAD_CALL: Call = {
+  seq: 0,
+  id: "",
+  callbackId: "",
+  response: {
+    messageId: "",
+    messageLocation: "",
+    from: { name: "", mri: "", mobile: "", email: "", voice: "" },
+    responseMessage: { channel: "SMS", kind: "reply", date: "", content: "" },
+    customParameters: {},
+  },
+  acceptedAt: 0,
+  status: "PENDING",
+  attemptCount: 0,
+  attemptedAt: null,
+  statusCode: null,
+  statusMessage: null,
+  error: null,
+  firstFailedAt: null,
+  due: null,
+  deferred: 0,
+  settledBy: null,
+  changedAt: 0,
 };
 
 const STATE_COLUMNS = sql.raw(
@@ -30,17 +47,11 @@ const STATE_COLUMNS = sql.raw(
   ].join(", "),
 );
 
-export function readStatesBySeq(db: Db, seqs: readonly number[]): Promise<CallState[]> {
-  return readStates(db, sql`${listOf(seqs)} CROSS JOIN calls ON calls.seq = batch.value`);
-}
-
 /** Only those that are calls of this callback. */
-export function readStatesById(db: Db, callbackKey: number, ids: readonly string[]): Promise<CallState[]> {
-  return readStates(db, sql`${listOf(ids)} CROSS JOIN calls ON calls.id = batch.value AND calls.callback_key = ${callbackKey}`);
-}
-
-async function readStates(db: Db, from: RawBuilder<unknown>): Promise<CallState[]> {
-  const { rows } = await sql<StateRow>`SELECT ${STATE_COLUMNS} FROM ${from}`.execute(db);
+export async function readStates(db: Db, callbackKey: number, ids: readonly string[]): Promise<CallState[]> {
+  const { rows } = await sql<StateRow>`
+    SELECT ${STATE_COLUMNS} FROM ${listOf(ids)} CROSS JOIN calls ON calls.id = batch.value
+    WHERE calls.callback_key = ${callbackKey}`.execute(db);
   return rows.map((row) => {
     const call = callOf(row);
     return { callbackKey: row.callback_key, before: call, after: call };
@@ -84,11 +95,9 @@ function cellsOf(call: Call) {
 
 function callOf(row: StateRow): Call {
   return {
+    ...UNREAD_CALL,
     seq: row.seq,
     id: row.id,
-    callbackId: "",
-    response: NO_RESPONSE,
-    acceptedAt: 0,
     status: row.status,
     attemptCount: row.attempt_count,
     attemptedAt: row.attempted_at === NEVER ? null : row.attempted_at,

@@ -1,15 +1,16 @@
 /** A group of outcomes, with everything that follows from them, in one transaction (dispatch.md, a call, 5). */
 import { sql } from "kysely";
 import { holdCall, recordAttempt } from "../domain/call.js";
-import { saveAttempts } from "./attempts.js";
+import { type RecordedAttempt, saveAttempts } from "./attempts.js";
 import { CountChanges } from "./call-counts.js";
-import { type CallState, readStatesBySeq, writeStates } from "./call-state.js";
+import type { CallState } from "./call-state.js";
 import { saveEndpoints } from "./endpoints.js";
 import { saveMails } from "./mails.js";
 import { closeOutages, saveOpenOutages } from "./outages.js";
+import { readOutcomeStates, writeOutcomeStates } from "./outcome-states.js";
 import type { Db } from "./schema.js";
 import { listOf } from "./sqlite/json-rows.js";
-import type { AttemptOutcome, OutcomeGroup } from "./store.js";
+import type { OutcomeGroup } from "./store.js";
 
 /** The callbacks of a group that still are, with the settings that hold at this moment. */
 export type LiveCallbacks = ReadonlyMap<string, { readonly key: number; readonly retriesEnabled: boolean }>;
@@ -18,9 +19,9 @@ export function commitOutcomes(db: Db, group: OutcomeGroup): Promise<void> {
   return db.transaction().execute(async (trx) => {
     const callbacks = await readLiveCallbacks(trx, group);
     const changes = new CountChanges();
-    const states = await readStates(trx, group);
+    const states = await readOutcomeStates(trx, seqsOf(group));
     const recorded = applyOutcomes(states, group, callbacks);
-    await writeStates(trx, states.values(), changes);
+    await writeOutcomeStates(trx, states.values(), changes);
     await saveAttempts(trx, recorded);
     await changes.save(trx);
     await saveEndpoints(trx, group.endpoints, callbacks);
@@ -44,30 +45,31 @@ async function readLiveCallbacks(db: Db, group: OutcomeGroup): Promise<LiveCallb
   return new Map(rows.map(({ id, key, retries_enabled }) => [id, { key, retriesEnabled: retries_enabled === 1 }]));
 }
 
-async function readStates(db: Db, { attempts, holdings }: OutcomeGroup): Promise<Map<number, CallState>> {
+function seqsOf({ attempts, holdings }: OutcomeGroup): number[] {
   const seqs = new Set<number>();
   for (const { callSeq } of holdings) seqs.add(callSeq);
   for (const { callSeq } of attempts) seqs.add(callSeq);
-  if (seqs.size === 0) return new Map();
-  return new Map((await readStatesBySeq(db, [...seqs])).map((state) => [state.before.seq, state]));
+  return [...seqs];
 }
 
 /** Moves the calls on, holdings first; returns the attempts of calls that are still there. */
-function applyOutcomes(states: ReadonlyMap<number, CallState>, group: OutcomeGroup, callbacks: LiveCallbacks): AttemptOutcome[] {
+function applyOutcomes(states: ReadonlyMap<number, CallState>, group: OutcomeGroup, callbacks: LiveCallbacks): RecordedAttempt[] {
   const { policy } = group;
   for (const { callbackId, callSeq, at, downSince, unit } of group.holdings) {
     const callback = callbacks.get(callbackId);
     const state = states.get(callSeq);
     if (callback === undefined || state?.callbackKey !== callback.key) continue;
     // With retries switched off meanwhile it keeps its one attempt: it stays PENDING.
-    if (!callback.retriesEnabled) continue;
-    state.after = holdCall(state.after, at, downSince, { retriesEnabled: true, policy, unit });
+    if (callback.retriesEnabled) state.after = holdCall(state.after, at, downSince, { retriesEnabled: true, policy, unit });
   }
-  return group.attempts.filter(({ callbackId, callSeq, attempt, unit, recovery }) => {
+  const recorded: RecordedAttempt[] = [];
+  for (const { callbackId, callSeq, attempt, unit, recovery } of group.attempts) {
     const callback = callbacks.get(callbackId);
     const state = states.get(callSeq);
-    if (callback === undefined || state?.callbackKey !== callback.key) return false;
+    if (callback === undefined || state?.callbackKey !== callback.key) continue;
     state.after = recordAttempt(state.after, attempt, { retriesEnabled: callback.retriesEnabled, policy, unit }, recovery);
-    return true;
-  });
+    // The attempt's own number, unless its sender knew an older state of the call: a request that was made is never lost.
+    recorded.push({ callSeq, number: state.after.attemptCount, attempt });
+  }
+  return recorded;
 }

@@ -1,7 +1,7 @@
 import { markCall } from "../domain/call.js";
 import { WhcbError } from "../domain/errors.js";
 import { CountChanges } from "./call-counts.js";
-import { type CallState, readStatesById, writeStates } from "./call-state.js";
+import { type CallState, readStates, writeStates } from "./call-state.js";
 import { requireCallback } from "./require-callback.js";
 import type { Db } from "./schema.js";
 
@@ -35,7 +35,7 @@ export async function requireStates(
   callIds: readonly string[],
 ): Promise<CallState[]> {
   const ids = [...new Set(callIds)];
-  const found = new Map((await readStatesById(db, callback.key, ids)).map((state) => [state.before.id, state]));
+  const found = new Map((await readStates(db, callback.key, ids)).map((state) => [state.before.id, state]));
   return ids.map((id) => {
     const state = found.get(id);
     if (state === undefined) throw new WhcbError("not-found", `No call ${id} of callback ${callback.id}`);

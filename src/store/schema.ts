@@ -1,6 +1,6 @@
 /** The tables as Kysely sees them. Instants are epoch ms; booleans are 0 or 1. */
 import type { Generated, Kysely } from "kysely";
-import type { AttemptCause, UnreachableReason } from "../domain/attempt.js";
+import type { UnreachableReason } from "../domain/attempt.js";
 import type { CallStatus } from "../domain/call.js";
 import type { AuthType, BodyFormat } from "../domain/callback.js";
 import type { EndpointState } from "../domain/endpoint.js";
@@ -82,18 +82,12 @@ export interface CallTable {
 /** `attempted_at` of a call that nothing has happened to. */
 export const NEVER = -1;
 
+/** Attempts are only ever read whole, a call's at a time. */
 export interface AttemptTable {
   call_seq: number;
   number: number;
-  started_at: number;
-  duration_ms: number;
-  cause: AttemptCause;
-  /** Null where no answer came; then `error` says why. */
-  status_code: number | null;
-  error: UnreachableReason | null;
-  /** The answer's status message, or the error's detail. */
-  message: string;
-  body: string | null;
+  /** A StoredOutcome of attempts.ts, as JSON. */
+  outcome: string;
 }
 
 export interface OutageTable {

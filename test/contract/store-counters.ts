@@ -60,7 +60,7 @@ async function apply(
         return {
           ...of,
           callSeq: seq,
-          attempt: anAttempt({ number: attemptCount + 1 + place, startedAt: now, result }),
+          attempt: anAttempt({ number: attemptCount + 1, startedAt: now, result }),
           recovery: place % 2,
         };
       });

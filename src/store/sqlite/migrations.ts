@@ -79,13 +79,7 @@ CREATE INDEX calls_expiring ON calls (callback_key, first_failed_at) WHERE due_c
 CREATE TABLE attempts (
   call_seq INTEGER NOT NULL,
   number INTEGER NOT NULL,
-  started_at INTEGER NOT NULL,
-  duration_ms INTEGER NOT NULL,
-  cause TEXT NOT NULL,
-  status_code INTEGER,
-  error TEXT,
-  message TEXT NOT NULL,
-  body TEXT,
+  outcome TEXT NOT NULL,
   PRIMARY KEY (call_seq, number)
 ) WITHOUT ROWID;
 
