@@ -360,6 +360,26 @@ describe("the service", () => {
     ]);
   });
 
+  test("asks with a GET, without a body, at a registration", async () => {
+    await endpoint(says(OK));
+    const { result } = await deliverer.deliver({
+      method: "GET",
+      url: server.url,
+      headers: { authorization: "Bearer k" },
+      body: null,
+    });
+    expect(result).toEqual({ kind: "answered", statusCode: 200, statusMessage: "OK", body: "ok" });
+    expect(server.lastRequest().split("\r\n")).toEqual([
+      "GET /hook HTTP/1.1",
+      `host: 127.0.0.1:${server.port}`,
+      "connection: keep-alive",
+      "accept-encoding: identity",
+      "authorization: Bearer k",
+      "",
+      "",
+    ]);
+  });
+
   test("says of a header that can't be sent that it can't, and not what is in it", async () => {
     await endpoint(says(OK));
     const { result } = await deliverer.deliver(post({ headers: { "x-whispir-callback-key": "secret\r\nx: y" } }));
