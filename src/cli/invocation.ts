@@ -1,3 +1,4 @@
+import type { WordNode } from "./completion/word-node.js";
 import type { CliDeps } from "./deps.js";
 import type { Screen } from "./screen.js";
 import type { Words } from "./spec/words.js";
@@ -11,4 +12,6 @@ export interface Invocation {
   readonly path: string;
   /** All of the command line, for "type this again with --yes". */
   readonly argv: readonly string[];
+  /** What can be typed after what, made from the declarations of all commands. */
+  readonly completionWords: () => Promise<readonly WordNode[]>;
 }

@@ -1,6 +1,7 @@
 /** parse -> handler -> exit code, and the one place where an error becomes words. */
 import type { Output } from "../platform/terminal.js";
 import { SECTIONS } from "./commands/all.js";
+import type { WordNode } from "./completion/word-node.js";
 import type { CliDeps } from "./deps.js";
 import { EXIT_CODES, EXIT_DONE } from "./exit-codes.js";
 import { NO_COLOR, UTC } from "./flags/global.js";
@@ -43,7 +44,7 @@ async function parseAndRun(argv: readonly string[], deps: CliDeps): Promise<numb
   for (const flag of parsed.spec.flags) words.get(flag);
   const screen = await openScreen(io, { format: words.get(OUTPUT), noColor: words.get(NO_COLOR), utc: words.get(UTC), now });
   const { run } = await parsed.spec.load();
-  return run({ deps, words, screen, path: parsed.path, argv });
+  return run({ deps, words, screen, path: parsed.path, argv, completionWords });
 }
 
 /** Errors are JSON where the output was asked to be, even if the rest of the line can't be read. */
@@ -56,4 +57,8 @@ function wantsJson(argv: readonly string[]): boolean {
 
 function ignoreClosedPipe(stream: Output): void {
   stream.on("error", () => {});
+}
+
+async function completionWords(): Promise<readonly WordNode[]> {
+  return (await import("./completion/word-tree.js")).wordTree(SECTIONS);
 }

@@ -1,6 +1,6 @@
 import type { AuthType, CallbackSettings } from "../../domain/callback.js";
+import { AUTH, CONTENT_TYPE, EMAIL, NAME, REMOVE_HTML, REPLIES, RETRIES, UNDELIVERABLE, URL_FLAG } from "../flags/callback.js";
 import type { Words } from "../spec/words.js";
-import { AUTH, CONTENT_TYPE, EMAIL, NAME, REMOVE_HTML, REPLIES, RETRIES, UNDELIVERABLE, URL_FLAG } from "./callbacks.js";
 
 export type SettingChanges = Partial<Omit<CallbackSettings, "auth" | "events">> & {
   readonly authType?: AuthType;

@@ -1,13 +1,13 @@
 import type { CallbackSettings } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import { chooseCallbackKey } from "../callback-key.js";
+import { EMAIL, NAME, URL_FLAG } from "../flags/callback.js";
 import type { Invocation } from "../invocation.js";
 import { callbackJson, renderCallback } from "../render/callback-columns.js";
 import { safeJson } from "../render/neutralise.js";
 import { withSession } from "../session.js";
 import type { Words } from "../spec/words.js";
 import { readSettingFlags } from "./callback-settings.js";
-import { EMAIL, NAME, URL_FLAG } from "./callbacks.js";
 
 export function run(invocation: Invocation): Promise<number> {
   const required = readRequired(invocation.words);

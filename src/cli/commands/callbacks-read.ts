@@ -1,10 +1,10 @@
+import { SHOW_KEY } from "../flags/callback.js";
 import { COLUMNS } from "../flags/output.js";
 import type { Invocation } from "../invocation.js";
 import { openListing } from "../listing.js";
 import { CALLBACK_LISTING, callbackJson, renderCallback } from "../render/callback-columns.js";
 import { safeJson } from "../render/neutralise.js";
 import { findCallback, withSession } from "../session.js";
-import { SHOW_KEY } from "./callbacks.js";
 
 export function listCallbacks(invocation: Invocation): Promise<number> {
   const { words, screen } = invocation;

@@ -2,12 +2,12 @@ import type { ListedCallback } from "../../client/client.js";
 import type { CallbackSettings } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import { chooseCallbackKey } from "../callback-key.js";
+import { NEW_KEY } from "../flags/callback.js";
 import type { Invocation } from "../invocation.js";
 import { callbackJson, renderCallback } from "../render/callback-columns.js";
 import { safeJson } from "../render/neutralise.js";
 import { findCallback, withSession } from "../session.js";
 import { readSettingFlags } from "./callback-settings.js";
-import { NEW_KEY } from "./callbacks.js";
 
 export function run(invocation: Invocation): Promise<number> {
   const { words, screen } = invocation;

@@ -1,11 +1,11 @@
 import type { ListedCallback } from "../../client/client.js";
 import { readFilter } from "../flags/filter.js";
+import { ALL, LIMIT, OLDEST_FIRST } from "../flags/listing.js";
 import { COLUMNS } from "../flags/output.js";
 import type { Invocation } from "../invocation.js";
 import { openListing } from "../listing.js";
 import { CALL_LISTING } from "../render/call-columns.js";
 import { findCallback, type Session, withSession } from "../session.js";
-import { ALL, LIMIT, OLDEST_FIRST } from "./calls.js";
 
 export function run(invocation: Invocation): Promise<number> {
   return withSession(invocation, (session) => listCalls(invocation, session));

@@ -1,12 +1,7 @@
 import { FILTER_FLAGS } from "../flags/filter.js";
+import { ALL, LIMIT, OLDEST_FIRST } from "../flags/listing.js";
 import { COLUMNS, OUTPUT, OUTPUT_TEXT_JSON } from "../flags/output.js";
-import { integer } from "../parse/numbers.js";
 import type { GroupSpec } from "../spec/command-spec.js";
-import { flag, valueOr } from "../spec/flag.js";
-
-export const LIMIT = valueOr("--limit <n>", "show at most this many", "20", integer(1));
-export const ALL = flag("--all", "show all, however many");
-export const OLDEST_FIRST = flag("--oldest-first", "the other way round");
 
 export const CALLS: GroupSpec = {
   name: "calls",

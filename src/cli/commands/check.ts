@@ -1,12 +1,12 @@
 import type { Client, ListedCallback } from "../../client/client.js";
 import { EXIT_DONE, EXIT_ITEMS_FAILED } from "../exit-codes.js";
+import { MAX_AGE, MAX_FAILED } from "../flags/checking.js";
 import type { Invocation } from "../invocation.js";
 import { dateOrNull } from "../render/call-columns.js";
 import { safeJson } from "../render/neutralise.js";
 import { formatInstant } from "../render/times.js";
 import { count } from "../running/plan-text.js";
 import { findCallback, withSession } from "../session.js";
-import { MAX_AGE, MAX_FAILED } from "./looking.js";
 
 export function run(invocation: Invocation): Promise<number> {
   const { words, screen } = invocation;

@@ -2,14 +2,12 @@ import { WhcbError } from "../../domain/errors.js";
 import { bashScript } from "../completion/bash.js";
 import { fishScript } from "../completion/fish.js";
 import { powershellScript } from "../completion/powershell.js";
-import { wordTree } from "../completion/word-tree.js";
+import { SHELLS } from "../completion/shells.js";
 import { zshScript } from "../completion/zsh.js";
 import type { Invocation } from "../invocation.js";
 import { nearest } from "../parse/nearest.js";
-import { SECTIONS } from "./all.js";
-import { SHELLS } from "./settings.js";
 
-export async function run({ words, screen }: Invocation): Promise<number> {
+export async function run({ words, screen, completionWords }: Invocation): Promise<number> {
   const given = words.operand(0).toLowerCase();
   const shell = SHELLS.find((known) => known === given);
   if (shell === undefined) {
@@ -18,7 +16,7 @@ export async function run({ words, screen }: Invocation): Promise<number> {
       hint: `${meant === null ? "" : `did you mean ${meant}? `}there are: ${SHELLS.join(", ")}`,
     });
   }
-  await screen.out(SCRIPTS[shell](wordTree(SECTIONS)));
+  await screen.out(SCRIPTS[shell](await completionWords()));
   return 0;
 }
 

@@ -1,12 +1,12 @@
 import { once } from "node:events";
 import { EXIT_INTERRUPTED } from "../exit-codes.js";
+import { DELAY, FAIL_FIRST, FAIL_FOR, FLAKY, HANG, LISTEN_PORT, SEED, STATUS_FLAG } from "../flags/listen.js";
 import type { Invocation } from "../invocation.js";
 import type { Behaviour } from "../listen/behaviour.js";
 import { openEndpoint, type Received } from "../listen/endpoint.js";
 import { receivedJson, renderReceived } from "../listen/received-text.js";
 import { safeJson } from "../render/neutralise.js";
 import type { Words } from "../spec/words.js";
-import { DELAY, FAIL_FIRST, FAIL_FOR, FLAKY, HANG, LISTEN_PORT, SEED, STATUS_FLAG } from "./serving.js";
 
 /** Prints what it receives until Ctrl-C, or until nobody reads its output any more. */
 export async function run({ deps, words, screen }: Invocation): Promise<number> {

@@ -4,11 +4,11 @@ import { WhcbError } from "../../domain/errors.js";
 import { askSecret, askText } from "../ask.js";
 import type { Credentials, ServiceTarget } from "../deps.js";
 import { PROFILE, SERVICE, VERBOSE } from "../flags/global.js";
+import { KEEP_CURRENT, LOGIN_NAME, USERNAME } from "../flags/login.js";
 import type { Invocation } from "../invocation.js";
 import { readSettings } from "../settings/read-settings.js";
 import { readServiceAddress, type ServiceAddress } from "../settings/service-address.js";
 import { changeSettings } from "../settings/write-settings.js";
-import { KEEP_CURRENT, LOGIN_NAME, USERNAME } from "./settings.js";
 
 export async function run(invocation: Invocation): Promise<number> {
   const { words, deps, screen } = invocation;

@@ -7,6 +7,7 @@ import { DEFAULT_REPLAY_OPTIONS } from "../../reconcile/run-options.js";
 import type { RunSummary } from "../../reconcile/run-summary.js";
 import { readSeenList } from "../../reconcile/seen-list.js";
 import { confirm, needsYes, YES } from "../confirm.js";
+import { BY, SEEN } from "../flags/resuming.js";
 import { CONCURRENCY, DRY_RUN, MAX_FAILURES, NO_CANARY, RATE, SERIAL_BY } from "../flags/sending.js";
 import type { Invocation } from "../invocation.js";
 import { safeJson } from "../render/neutralise.js";
@@ -18,7 +19,6 @@ import { count, describePlan, planJson } from "../running/plan-text.js";
 import { openProgress } from "../running/progress-line.js";
 import { withReconcileDeps } from "../running/reconcile-deps.js";
 import { findCallback, withSession } from "../session.js";
-import { BY, SEEN } from "./replay.js";
 
 export async function run(invocation: Invocation): Promise<number> {
   const { words, screen, deps } = invocation;

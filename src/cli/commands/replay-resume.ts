@@ -3,6 +3,7 @@ import { resumeRun } from "../../reconcile/resume-run.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../reconcile/run-options.js";
 import type { RunOverview } from "../../reconcile/run-record.js";
 import { listRuns, readRun } from "../../reconcile/runs.js";
+import { RESEND_UNKNOWN } from "../flags/resuming.js";
 import type { Invocation } from "../invocation.js";
 import { finishRun } from "../running/finish-run.js";
 import { followRun } from "../running/follow-run.js";
@@ -11,7 +12,6 @@ import { environmentKeys } from "../running/keys.js";
 import { openProgress } from "../running/progress-line.js";
 import { withReconcileDeps } from "../running/reconcile-deps.js";
 import { withSession } from "../session.js";
-import { RESEND_UNKNOWN } from "./replay.js";
 
 /** Finishes the run of this id, or the latest unfinished one of the profile. It was agreed to when it began: nothing is asked. */
 export function resumeReplay(invocation: Invocation, runId: string | null): Promise<number> {

@@ -7,6 +7,7 @@ import { runReplay } from "../../reconcile/run-replay.js";
 import { readCallOperands, toCallScope } from "../call-operands.js";
 import { confirm, needsYes, YES } from "../confirm.js";
 import { FAILED } from "../flags/filter.js";
+import { RESUME } from "../flags/resuming.js";
 import { DRY_RUN, PRINT_CURL, readReplayOptions, SKIP_RETRYING } from "../flags/sending.js";
 import type { Invocation } from "../invocation.js";
 import { finishRun } from "../running/finish-run.js";
@@ -19,7 +20,6 @@ import { withReconcileDeps } from "../running/reconcile-deps.js";
 import { showPlan } from "../running/show-plan.js";
 import { mentionUnfinishedRun } from "../running/unfinished-run.js";
 import { type Session, withSession } from "../session.js";
-import { RESUME } from "./replay.js";
 import { resumeReplay } from "./replay-resume.js";
 
 export async function run(invocation: Invocation): Promise<number> {

@@ -2,19 +2,9 @@ import { FILE } from "../call-operands.js";
 import { YES } from "../confirm.js";
 import { FAILED, NARROWING_FLAGS } from "../flags/filter.js";
 import { OUTPUT_LINES } from "../flags/output.js";
+import { BY, RESEND_UNKNOWN, RESUME, SEEN } from "../flags/resuming.js";
 import { DRY_RUN, MARK, PRINT_CURL, SENDING_FLAGS, SKIP_RETRYING, TO, VIA, WITH_AUTH } from "../flags/sending.js";
 import type { CommandSpec } from "../spec/command-spec.js";
-import { choiceOr, type Flag, flag, value } from "../spec/flag.js";
-
-/** With or without a run's id: "" is without. */
-export const RESUME: Flag<string | undefined> = {
-  words: "--resume [run]",
-  summary: "finish a run that was cut (the latest one, or this one)",
-  read: (raw) => (raw === true ? "" : typeof raw === "string" ? raw : undefined),
-};
-export const RESEND_UNKNOWN = flag("--resend-unknown", "with --resume: send again what may have arrived already");
-export const SEEN = value("--seen <file>", "ids that your system has, one a line; - for stdin", String);
-export const BY = choiceOr("--by <what>", "what the ids are: message or call", "message", ["message", "call"]);
 
 export const REPLAY: CommandSpec = {
   name: "replay",

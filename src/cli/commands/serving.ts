@@ -1,37 +1,24 @@
+import { DELAY, FAIL_FIRST, FAIL_FOR, FLAKY, HANG, LISTEN_PORT, SEED, STATUS_FLAG } from "../flags/listen.js";
 import { OUTPUT_LINES } from "../flags/output.js";
-import { parseDuration, parsePositiveDuration } from "../parse/duration.js";
-import { integer, parseRate, parseShare } from "../parse/numbers.js";
+import {
+  ALLOW_NETWORK,
+  DB,
+  HOST,
+  LOG_LEVEL,
+  MAIL_DIR,
+  NO_DISPATCH,
+  NO_ENDPOINT_CHECK,
+  NO_JITTER,
+  PLAN,
+  PORT,
+  RETAIN,
+  RETRY_INTERVAL,
+  RETRY_WINDOW,
+  SMTP,
+  TRUST_PROXY,
+} from "../flags/serving.js";
+import { CONTENT, COUNT, KIND, RESPONSES_FILE, TRIGGER_CHANNEL, TRIGGER_RATE } from "../flags/trigger.js";
 import type { CommandSpec } from "../spec/command-spec.js";
-import { choice, choiceOr, flag, value, valueOr, values } from "../spec/flag.js";
-
-export const PORT = valueOr("--port <n>", "0: any free one", "8787", integer(0, 65_535));
-export const HOST = valueOr("--host <address>", "an address that isn't loopback turns the public rules on", "127.0.0.1", String);
-export const DB = value("--db <file|url>", "the database (else WHCB_DB; default: whcb.db in the data folder)", String);
-export const RETRY_INTERVAL = valueOr("--retry-interval <duration>", "between retries of a call", "5m", parsePositiveDuration);
-export const RETRY_WINDOW = valueOr("--retry-window <duration>", "how long a call is retried", "24h", parsePositiveDuration);
-export const NO_JITTER = flag("--no-jitter", "retry on the dot instead of ±10 %");
-export const RETAIN = value(
-  "--retain <duration>",
-  "keep settled calls so long (default: 30d with retries, 365d without)",
-  parsePositiveDuration,
-);
-export const SMTP = value("--smtp <url>", "send outage mails by this server (else WHCB_SMTP; default: .eml files)", String);
-export const MAIL_DIR = value("--mail-dir <dir>", "where the .eml files go (default: mail/ beside the database)", String);
-export const PLAN = choice("--plan <plan>", "imitate the platform's rate and page limits: startup, business or enterprise", [
-  "startup",
-  "business",
-  "enterprise",
-]);
-export const NO_ENDPOINT_CHECK = flag("--no-endpoint-check", "don't GET a callback's URL when it is registered");
-export const NO_DISPATCH = flag("--no-dispatch", "take responses in and send none");
-export const ALLOW_NETWORK = values("--allow-network <cidr>", "with the public rules: allow callbacks in this network", String);
-export const TRUST_PROXY = flag("--trust-proxy", "believe X-Forwarded-Host and -Proto, for links");
-export const LOG_LEVEL = choiceOr("--log-level <level>", "what is logged, as JSON on stderr", "warn", [
-  "silent",
-  "error",
-  "warn",
-  "info",
-]);
 
 export const SERVE: CommandSpec = {
   name: "serve",
@@ -67,13 +54,6 @@ is the key that encrypts the callbacks' auth keys.`,
   load: () => import("./serve.js"),
 };
 
-export const COUNT = valueOr("-n, --count <n>", "how many responses", "1", integer(1, 10_000_000));
-export const KIND = choiceOr("--kind <kind>", "reply or undeliverable", "reply", ["reply", "undeliverable"]);
-export const TRIGGER_CHANNEL = choiceOr("--channel <channel>", "sms, email or voice", "sms", ["sms", "email", "voice"]);
-export const CONTENT = value("--content <text>", "what the reply says; {n} is its number", String);
-export const RESPONSES_FILE = value("--file <file>", "responses as NDJSON, one call object a line; - for stdin", String);
-export const TRIGGER_RATE = value("--rate <n/s>", "hand them over this fast, such as 50/s", parseRate);
-
 export const TRIGGER: CommandSpec = {
   name: "trigger",
   operands: [["<callback>", "id or name"]],
@@ -89,19 +69,6 @@ export const TRIGGER: CommandSpec = {
   ],
   load: () => import("./trigger.js"),
 };
-
-export const LISTEN_PORT = valueOr("--port <n>", "0: any free one", "9000", integer(0, 65_535));
-export const STATUS_FLAG = value(
-  "--status <code>",
-  "answer every POST with this (default: 200; failures: 503)",
-  integer(100, 599),
-);
-export const FAIL_FIRST = value("--fail-first <n>", "fail the first N, then recover", integer(1));
-export const FAIL_FOR = value("--for <duration>", "fail so long, then recover", parsePositiveDuration);
-export const FLAKY = value("--flaky <share>", "fail this share of all, such as 0.2", parseShare);
-export const SEED = valueOr("--seed <n>", "the same seed fails the same ones", "1", integer(0, 0xffff_ffff));
-export const DELAY = value("--delay <duration>", "answer so late", parseDuration);
-export const HANG = flag("--hang", "never answer");
 
 export const LISTEN: CommandSpec = {
   name: "listen",

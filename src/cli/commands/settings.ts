@@ -1,12 +1,7 @@
+import { SHELLS } from "../completion/shells.js";
+import { KEEP_CURRENT, LOGIN_NAME, USERNAME } from "../flags/login.js";
 import { COLUMNS, OUTPUT, OUTPUT_TEXT_JSON } from "../flags/output.js";
 import type { CommandSpec, GroupSpec } from "../spec/command-spec.js";
-import { flag, value } from "../spec/flag.js";
-
-export const LOGIN_NAME = value("--name <profile>", "the profile's name (default: made from the host or file)", String);
-export const USERNAME = value("--username <name>", "else WHCB_USERNAME, or a prompt", String);
-export const KEEP_CURRENT = flag("--keep-current", "don't make it the current profile");
-
-export const SHELLS = ["bash", "zsh", "fish", "powershell"] as const;
 
 export const LOGIN: CommandSpec = {
   name: "login",

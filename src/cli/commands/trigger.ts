@@ -6,11 +6,11 @@ import type { MessageResponse } from "../../domain/message-response.js";
 import { randomId } from "../../platform/ids.js";
 import { toPlatformDate } from "../../wire/dates.js";
 import type { CliDeps } from "../deps.js";
+import { CONTENT, COUNT, KIND, RESPONSES_FILE, TRIGGER_CHANNEL, TRIGGER_RATE } from "../flags/trigger.js";
 import type { Invocation } from "../invocation.js";
 import { safeJson } from "../render/neutralise.js";
 import { count } from "../running/plan-text.js";
 import { findCallback, withSession } from "../session.js";
-import { CONTENT, COUNT, KIND, RESPONSES_FILE, TRIGGER_CHANNEL, TRIGGER_RATE } from "./serving.js";
 
 /** What the service takes in one request. */
 const BATCH = 1_000;

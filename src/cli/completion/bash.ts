@@ -1,4 +1,4 @@
-import type { WordNode } from "./word-tree.js";
+import type { WordNode } from "./word-node.js";
 
 /** A bash script; it needs nothing but bash 3.2. */
 export function bashScript(nodes: readonly WordNode[]): string {

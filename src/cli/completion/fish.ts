@@ -1,4 +1,4 @@
-import type { WordNode } from "./word-tree.js";
+import type { WordNode } from "./word-node.js";
 
 export function fishScript(nodes: readonly WordNode[]): string {
   const lines = nodes.flatMap(({ path, words, flags }) => {

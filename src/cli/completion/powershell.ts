@@ -1,4 +1,4 @@
-import type { WordNode } from "./word-tree.js";
+import type { WordNode } from "./word-node.js";
 
 export function powershellScript(nodes: readonly WordNode[]): string {
   const table = nodes

@@ -2,21 +2,8 @@
 import { GLOBAL_FLAGS } from "../flags/global.js";
 import { type CommandSpec, isGroup, type Section } from "../spec/command-spec.js";
 import { type Flag, flagName } from "../spec/flag.js";
-
-/** A place in a command line. */
-export interface WordNode {
-  /** "" is whcb itself, then "calls", "calls list". */
-  readonly path: string;
-  readonly words: readonly (readonly [word: string, summary: string])[];
-  readonly flags: readonly CompletedFlag[];
-}
-
-export interface CompletedFlag {
-  readonly name: string;
-  readonly summary: string;
-  readonly takesValue: boolean;
-  readonly choices: readonly string[];
-}
+import { SHELLS } from "./shells.js";
+import type { CompletedFlag, WordNode } from "./word-node.js";
 
 const HELP: CompletedFlag = { name: "--help", summary: "show help", takesValue: false, choices: [] };
 
@@ -45,7 +32,7 @@ export function wordTree(sections: readonly Section[]): readonly WordNode[] {
 }
 
 function commandNode(spec: CommandSpec, path: string, globals: readonly CompletedFlag[]): WordNode {
-  const words = spec.name === "completion" ? ["bash", "zsh", "fish", "powershell"].map((shell) => [shell, ""] as const) : [];
+  const words = spec.name === "completion" ? SHELLS.map((shell) => [shell, ""] as const) : [];
   return { path, words, flags: [...spec.flags.map(toCompleted), ...globals] };
 }
 

@@ -1,4 +1,4 @@
-import type { WordNode } from "./word-tree.js";
+import type { WordNode } from "./word-node.js";
 
 /** A zsh script for eval or for a file _whcb in fpath. */
 export function zshScript(nodes: readonly WordNode[]): string {

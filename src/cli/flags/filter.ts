@@ -1,4 +1,5 @@
 /** Which calls: the same flags on every command that lists or changes several. */
+
 import { WhcbError } from "../../domain/errors.js";
 import type { CallFilter } from "../../domain/selection.js";
 import { parseInstant } from "../parse/instant.js";

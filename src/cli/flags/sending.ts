@@ -1,4 +1,5 @@
 /** How a replay sends. */
+
 import { WhcbError } from "../../domain/errors.js";
 import { DEFAULT_REPLAY_OPTIONS, type ReplayOptions } from "../../reconcile/run-options.js";
 import { integer, parseRate } from "../parse/numbers.js";

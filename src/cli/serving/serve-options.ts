@@ -1,7 +1,9 @@
 /** Every setting of `whcb serve`, from its flags and the environment. */
+
 import { join, resolve } from "node:path";
 import { WhcbError } from "../../domain/errors.js";
 import { DEFAULT_RETENTION } from "../../domain/retention.js";
+import type { Credentials, ServeOptions } from "../deps.js";
 import {
   ALLOW_NETWORK,
   DB,
@@ -18,8 +20,7 @@ import {
   RETRY_WINDOW,
   SMTP,
   TRUST_PROXY,
-} from "../commands/serving.js";
-import type { Credentials, ServeOptions } from "../deps.js";
+} from "../flags/serving.js";
 import type { Invocation } from "../invocation.js";
 
 /** Throws `usage` for a URL flag with a password in it, `config` for a secret key that is none. */
