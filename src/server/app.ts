@@ -34,6 +34,7 @@ const MOST_HEADER_BYTES = 16_384;
 export function createApp(deps: ServerDeps): FastifyInstance {
   const app = Fastify({
     logger: false,
+    return503OnClosing: false, // what is under way when a stop begins is finished
     trustProxy: deps.trustProxy,
     bodyLimit: BODY_LIMIT,
     connectionTimeout: IDLE_TIMEOUT_MS,
@@ -43,8 +44,12 @@ export function createApp(deps: ServerDeps): FastifyInstance {
     genReqId: ({ headers }) => requestId(headers["x-request-id"], deps),
     routerOptions: { maxParamLength: 1000, ignoreTrailingSlash: true },
     clientErrorHandler: answerClientError,
-    frameworkErrors: (_, request, reply) => {
-      sendError(request, reply, errorAnswer(400, "The request can't be read", "The path is badly encoded"));
+    frameworkErrors: ({ code }, request, reply) => {
+      const answer =
+        code === "FST_ERR_MAX_PARAM_LENGTH" // longer than any id or name
+          ? errorAnswer(404, "There is no such thing", "The service has no such path")
+          : errorAnswer(400, "The request can't be read", "The path is badly encoded");
+      sendError(request, reply.headers(SAFE_HEADERS), answer);
     },
   });
   app.setValidatorCompiler(() => () => true);

@@ -1,0 +1,207 @@
+import { randomBytes } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Clock } from "../../src/platform/clock.js";
+import { systemClock } from "../../src/platform/clock.js";
+import { systemRandom } from "../../src/platform/random.js";
+import { makeCredential } from "../../src/server/credentials.js";
+import { openStore } from "../../src/store/open-store.js";
+import {
+  BASIC,
+  CALLBACK_SETTINGS,
+  CREDENTIALS,
+  closeService,
+  openService,
+  type Service,
+  USER,
+} from "../support/server-fixture.js";
+
+const ROUTES = [
+  "GET /callbacks",
+  "POST /callbacks",
+  "GET /callbacks/demo",
+  "PUT /callbacks/demo",
+  "DELETE /callbacks/demo",
+  "GET /callbacks/demo/calls",
+  "POST /callbacks/demo/calls",
+  "PUT /callbacks/demo/calls?id=A",
+  "GET /callbacks/demo/calls/A",
+  "PUT /callbacks/demo/calls/A",
+  "GET /callbacks/demo/calls/A/attempts",
+  "POST /callbacks/demo/replays?status=FAILED",
+  "GET /outages",
+  "POST /auth",
+  "GET /auth/verify",
+  "GET /nowhere",
+  "PATCH /callbacks",
+  "HEAD /callbacks",
+] as const;
+
+const basic = (pair: string): string => `Basic ${Buffer.from(pair).toString("base64")}`;
+
+const PRESENTED: readonly (readonly [what: string, headers: Record<string, string>, status: number])[] = [
+  ["nothing", {}, 401],
+  ["a key alone", { "x-api-key": USER.apiKey }, 401],
+  ["an unknown scheme", { "x-api-key": USER.apiKey, authorization: "Digest abc" }, 401],
+  ["a password alone", { authorization: BASIC }, 403],
+  ["an empty key", { authorization: BASIC, "x-api-key": "" }, 403],
+  ["a wrong key", { authorization: BASIC, "x-api-key": `${USER.apiKey}x` }, 403],
+  ["a wrong password", { authorization: basic("demo:wrong"), "x-api-key": USER.apiKey }, 401],
+  ["another user", { authorization: basic("nobody:correct horse"), "x-api-key": USER.apiKey }, 401],
+  ["no base64", { authorization: "Basic ???", "x-api-key": USER.apiKey }, 401],
+  ["a token that is none", { authorization: "Bearer abc.def", "x-api-key": USER.apiKey }, 401],
+];
+
+describe("without valid credentials", () => {
+  let service: Service;
+  // The clock goes on a day a request, so that failed logins don't slow the matrix down.
+  let now = Date.UTC(2026, 0, 1);
+  const clock: Clock = { ...systemClock, now: () => (now += 86_400_000) };
+
+  beforeAll(async () => {
+    service = await openService({ clock });
+    await service.store.createCallback("0123456789ABCDEF", CALLBACK_SETTINGS, 0);
+  });
+  afterAll(() => closeService(service));
+
+  it.each(PRESENTED)("every route refuses %s", async (_, headers, status) => {
+    const answers = [];
+    for (const route of ROUTES) {
+      const [method, url] = route.split(" ");
+      const payload = method === "GET" || method === "HEAD" ? undefined : "{}";
+      const answer = await service.app.inject({
+        method: method as "GET",
+        url: url ?? "",
+        headers: { accept: "application/json", "content-type": "application/json", ...headers },
+        ...(payload !== undefined && { payload }),
+      });
+      const challenge = answer.headers["www-authenticate"] !== undefined;
+      const text = method === "HEAD" ? "none" : answer.json().errorText;
+      answers.push([route, answer.statusCode, challenge, text]);
+    }
+    const text = status === 401 ? "Unauthorized" : "Forbidden";
+    expect(answers).toEqual(ROUTES.map((route) => [route, status, status === 401, route.startsWith("HEAD") ? "none" : text]));
+    expect(await service.store.findCallback("demo")).toMatchObject({ ...CALLBACK_SETTINGS });
+    expect(service.work).toEqual([]);
+  });
+});
+
+describe("with valid credentials", () => {
+  let service: Service;
+  beforeAll(async () => {
+    service = await openService();
+  });
+  afterAll(() => closeService(service));
+  const get = (url: string, headers: Record<string, string>) => service.app.inject({ url, headers });
+
+  it("takes header names in any case, the scheme too, and a password with colons", async () => {
+    const odd = { username: "o:dd".slice(0, 1), password: "a:b:c", apiKey: "key-of-o" };
+    await service.store.saveCredential(await makeCredential(odd, systemRandom), 0);
+    const fresh = await openService({ store: service.store });
+    expect(
+      (
+        await fresh.app.inject({
+          url: "/callbacks",
+          headers: { Authorization: BASIC.replace("Basic", "BASIC"), "X-API-Key": USER.apiKey },
+        })
+      ).statusCode,
+    ).toBe(200);
+    expect(
+      (await fresh.app.inject({ url: "/callbacks", headers: { authorization: basic("o:a:b:c"), "x-api-key": odd.apiKey } }))
+        .statusCode,
+    ).toBe(200);
+    await fresh.app.close();
+  });
+
+  it("takes the key from the query, as was once the way, and puts it into the links then", async () => {
+    const answer = await get(`/callbacks?apikey=${USER.apiKey}&limit=1`, { authorization: BASIC });
+    expect(answer.statusCode).toBe(200);
+    await service.store.createCallback("0123456789ABCDEF", CALLBACK_SETTINGS, 0);
+    const listed = await get(`/callbacks/demo?apikey=${USER.apiKey}`, { authorization: BASIC, accept: "application/json" });
+    expect(listed.json().link[0].uri).toBe(`http://localhost/callbacks/0123456789ABCDEF?apikey=${USER.apiKey}`);
+    const byHeader = await get("/callbacks/demo", { ...CREDENTIALS, accept: "application/json" });
+    expect(byHeader.body).not.toContain(USER.apiKey);
+  });
+
+  it("gives a token for a password, which is good for an hour and for nobody else", async () => {
+    let now = Date.UTC(2026, 0, 1);
+    const clock: Clock = { ...systemClock, now: () => now };
+    const { app } = await openService({ store: service.store, clock });
+    const issued = await app.inject({ method: "POST", url: "/auth", headers: CREDENTIALS });
+    expect([issued.statusCode, issued.headers["content-type"], Object.keys(issued.json())]).toEqual([
+      200,
+      "application/vnd.whispir.auth-v1+json; charset=utf-8",
+      ["token", "link"],
+    ]);
+    const { token } = issued.json();
+    const bearer = { authorization: `Bearer ${token}`, "x-api-key": USER.apiKey };
+    const verify = async (headers: Record<string, string>) => (await app.inject({ url: "/auth/verify", headers })).statusCode;
+    const forged = `${token.slice(0, -2)}${token.endsWith("AA") ? "BB" : "AA"}`;
+    expect([
+      await verify(bearer),
+      (await app.inject({ url: "/callbacks", headers: bearer })).statusCode,
+      await verify({ ...bearer, "x-api-key": "other" }),
+      await verify({ ...bearer, authorization: `Bearer ${forged}` }),
+      (await app.inject({ method: "POST", url: "/auth", headers: bearer })).statusCode,
+    ]).toEqual([200, 200, 403, 401, 401]);
+    now += 3_599_999;
+    expect(await verify(bearer)).toBe(200);
+    now += 1;
+    expect(await verify(bearer)).toBe(401);
+    await app.close();
+  });
+
+  it("takes a token on another node of the same store, and none after the password has changed", async () => {
+    const { token } = (await service.app.inject({ method: "POST", url: "/auth", headers: CREDENTIALS })).json();
+    const bearer = { authorization: `Bearer ${token}`, "x-api-key": USER.apiKey };
+    const node = await openService({ store: service.store });
+    expect((await node.app.inject({ url: "/auth/verify", headers: bearer })).statusCode).toBe(200);
+    await node.app.close();
+    const later = await openService({ store: service.store });
+    await service.store.saveCredential(await makeCredential({ ...USER, password: "new" }, systemRandom), 1);
+    expect((await later.app.inject({ url: "/auth/verify", headers: bearer })).statusCode).toBe(401);
+    await later.app.close();
+  });
+});
+
+describe("failed logins", () => {
+  it("are slowed after five, for that user from that address only, and no more once it has waited", async () => {
+    let now = Date.UTC(2026, 0, 1);
+    const clock: Clock = { ...systemClock, now: () => now };
+    const service = await openService({ clock });
+    const login = async (password: string) => {
+      const answer = await service.app.inject({
+        url: "/callbacks",
+        headers: { authorization: basic(`demo:${password}`), "x-api-key": USER.apiKey },
+      });
+      return [answer.statusCode, answer.headers["retry-after"]];
+    };
+    for (let failure = 1; failure <= 5; failure++) expect(await login(`wrong${failure}`)).toEqual([401, undefined]);
+    expect(await login("wrong6")).toEqual([429, "1"]);
+    expect(await login(USER.password)).toEqual([429, "1"]);
+    now += 1000;
+    expect(await login("wrong7")).toEqual([401, undefined]);
+    expect(await login("wrong8")).toEqual([429, "2"]);
+    now += 2000;
+    expect(await login(USER.password)).toEqual([200, undefined]);
+    expect(await login("wrong9")).toEqual([401, undefined]);
+    await closeService(service);
+  });
+
+  it("cost no hashing without a key, and a verified pair costs none a second time", async () => {
+    const store = await openStore({ url: ":memory:", secretKey: randomBytes(32) });
+    const service = await openService({ store });
+    const time = async (headers: Record<string, string>) => {
+      const began = performance.now();
+      for (let index = 0; index < 20; index++) await service.app.inject({ url: "/auth/verify", headers });
+      return (performance.now() - began) / 20;
+    };
+    await service.app.inject({ url: "/auth/verify", headers: CREDENTIALS });
+    const verified = await time(CREDENTIALS);
+    const keyless = await time({ authorization: basic("demo:guess"), "x-api-key": "guess" });
+    const began = performance.now();
+    await service.app.inject({ url: "/auth/verify", headers: { ...CREDENTIALS, authorization: basic("demo:guess") } });
+    const hashed = performance.now() - began;
+    expect(Math.max(verified, keyless)).toBeLessThan(hashed / 2);
+    await closeService(service);
+  });
+});

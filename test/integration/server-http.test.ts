@@ -1,0 +1,465 @@
+/** What only HTTP has: headers, limits, streams, connections. */
+import { connect } from "node:net";
+import { Readable } from "node:stream";
+import { afterEach, describe, expect, it } from "vitest";
+import { systemClock } from "../../src/platform/clock.js";
+import type { Logger } from "../../src/platform/logger.js";
+import type { ServerDeps } from "../../src/server/deps.js";
+import { BUSY, OK } from "../support/recorded-calls.js";
+import {
+  CALLBACK_BODY,
+  CALLBACK_SETTINGS,
+  CREDENTIALS,
+  closeService,
+  openService,
+  type Service,
+  USER,
+} from "../support/server-fixture.js";
+
+const ID = "0123456789ABCDEF";
+const JSON_HEADERS = { ...CREDENTIALS, accept: "application/json" };
+
+let service: Service;
+
+async function open(overrides: Partial<ServerDeps> = {}): Promise<Service> {
+  service = await openService(overrides);
+  await service.store.createCallback(ID, CALLBACK_SETTINGS, 0);
+  return service;
+}
+
+afterEach(() => closeService(service));
+
+describe("forms", () => {
+  it.each([
+    [undefined, 200, "application/vnd.whispir.api-callback-v1+xml"],
+    ["*/*", 200, "application/vnd.whispir.api-callback-v1+xml"],
+    ["application/json, text/plain, */*", 200, "application/json; charset=utf-8"],
+    ["application/vnd.whispir.api-callback-v1+json", 200, "application/vnd.whispir.api-callback-v1+json; charset=utf-8"],
+    ["application/xml;q=0.2, application/json;q=0.1", 200, "application/xml"],
+    ["text/html", 415, "application/json; charset=utf-8"],
+  ])("answers Accept: %s with %s %s", async (accept, status, type) => {
+    await open();
+    const answer = await service.app.inject({ url: "/callbacks/demo", headers: { ...CREDENTIALS, ...(accept && { accept }) } });
+    expect([answer.statusCode, answer.headers["content-type"]]).toEqual([status, type]);
+  });
+
+  it.each([
+    ["text/plain", 415],
+    ["application/x-www-form-urlencoded", 415],
+    ["application/json; charset=utf-16", 415],
+    ["application/x-ndjson", 415],
+    ["garbage", 415],
+    ["application/vnd.whispir.api-callback-v1+json; charset=utf-8", 201],
+  ])("takes a body of Content-Type %s with %s", async (type, status) => {
+    await open();
+    const payload = JSON.stringify({ ...CALLBACK_BODY, name: "other" });
+    const answer = await service.app.inject({
+      method: "POST",
+      url: "/callbacks",
+      headers: { ...JSON_HEADERS, "content-type": type },
+      payload,
+    });
+    expect(answer.statusCode).toBe(status);
+  });
+
+  it("has nothing against a Content-Type without a body", async () => {
+    await open();
+    const headers = { ...JSON_HEADERS, "content-type": "text/plain" };
+    const get = await service.app.inject({ url: "/callbacks/demo", headers });
+    const post = await service.app.inject({ method: "POST", url: "/callbacks/demo/replays?status=FAILED", headers });
+    expect([get.statusCode, post.statusCode]).toEqual([200, 202]);
+  });
+
+  it.each([
+    ["bytes that are no UTF-8", Buffer.from([0x7b, 0xff, 0x7d])],
+    ["a list", "[]"],
+    ["null", "null"],
+    ["half a document", '{"name'],
+  ])("answers %s with 400", async (_, payload) => {
+    await open();
+    const headers = { ...JSON_HEADERS, "content-type": "application/json" };
+    const answer = await service.app.inject({ method: "POST", url: "/callbacks", headers, payload });
+    expect([answer.statusCode, answer.json().errorText]).toEqual([400, "Bad Request"]);
+  });
+});
+
+describe("paths and methods", () => {
+  it.each([
+    ["PATCH", "/callbacks/demo", 405, "GET, HEAD, PUT, DELETE"],
+    ["DELETE", "/callbacks", 405, "POST, GET, HEAD"],
+    ["OPTIONS", "/callbacks/demo/calls", 405, "GET, HEAD, PUT, POST"],
+    ["GET", "/callbacks/demo/replays", 405, "POST"],
+    ["GET", "/callbacks/demo/nothing", 404, undefined],
+    ["GET", "/callbacks/%zz", 400, undefined],
+    ["GET", `/callbacks/${"x".repeat(90)}`, 404, undefined],
+    ["GET", "/callbacks/demo/", 200, undefined],
+  ])("answers %s %s with %s, Allow: %s", async (method, url, status, allow) => {
+    await open();
+    const answer = await service.app.inject({ method: method as "GET", url, headers: JSON_HEADERS });
+    expect([answer.statusCode, answer.headers.allow]).toEqual([status, allow]);
+  });
+
+  it("has no callback by a name longer than any", async () => {
+    await open();
+    const answer = await service.app.inject({ url: `/callbacks/${"x".repeat(3000)}`, headers: JSON_HEADERS });
+    expect([answer.statusCode, answer.json().errorText]).toEqual([404, "Not Found"]);
+  });
+
+  it("sends headers that keep a browser from guessing, and the request's id", async () => {
+    await open();
+    const given = await service.app.inject({ url: "/callbacks", headers: { ...JSON_HEADERS, "x-request-id": "mine-1" } });
+    const made = await service.app.inject({ url: "/callbacks", headers: { ...JSON_HEADERS, "x-request-id": "not one" } });
+    expect(given.headers).toMatchObject({
+      "x-content-type-options": "nosniff",
+      "x-frame-options": "DENY",
+      "cache-control": "no-store",
+      "x-request-id": "mine-1",
+    });
+    expect(made.headers["x-request-id"]).toMatch(/^[0-9A-F]{16}$/);
+  });
+});
+
+describe("links", () => {
+  const selfOf = async (headers: Record<string, string>) => {
+    const answer = await service.app.inject({ url: "/callbacks/demo", headers: { ...JSON_HEADERS, ...headers } });
+    const { uri, host, port } = answer.json().link[0];
+    return [uri, host, port];
+  };
+
+  it("say the host that the caller used, and -1 for a port that is the scheme's own", async () => {
+    await open();
+    expect(await selfOf({ host: "whcb.example.com" })).toEqual([
+      `http://whcb.example.com/callbacks/${ID}`,
+      "whcb.example.com",
+      -1,
+    ]);
+    expect(await selfOf({ host: "whcb.example.com:80" })).toEqual([
+      `http://whcb.example.com/callbacks/${ID}`,
+      "whcb.example.com",
+      -1,
+    ]);
+    expect(await selfOf({ host: "127.0.0.1:8787" })).toEqual([`http://127.0.0.1:8787/callbacks/${ID}`, "127.0.0.1", 8787]);
+    expect(await selfOf({ host: "[::1]:8787" })).toEqual([`http://[::1]:8787/callbacks/${ID}`, "[::1]", 8787]);
+  });
+
+  const forwarded = { host: "10.0.0.1:8787", "x-forwarded-host": "api.example.com", "x-forwarded-proto": "https" };
+
+  it("heed X-Forwarded-* when a proxy is trusted", async () => {
+    await open({ trustProxy: true });
+    expect(await selfOf(forwarded)).toEqual([`https://api.example.com/callbacks/${ID}`, "api.example.com", -1]);
+  });
+
+  it("heed it not otherwise", async () => {
+    await open();
+    expect(await selfOf(forwarded)).toEqual([`http://10.0.0.1:8787/callbacks/${ID}`, "10.0.0.1", 8787]);
+  });
+
+  it("refuse a Host that is none", async () => {
+    await open();
+    const answer = await service.app.inject({ url: "/callbacks", headers: { ...JSON_HEADERS, host: 'x"><script>' } });
+    expect(answer.statusCode).toBe(400);
+  });
+});
+
+describe("the check of an endpoint", () => {
+  const create = (change = {}) =>
+    service.app.inject({
+      method: "POST",
+      url: "/callbacks",
+      headers: JSON_HEADERS,
+      payload: { ...CALLBACK_BODY, name: "new", ...change },
+    });
+
+  it("GETs the URL with the callback's auth before anything is stored", async () => {
+    const asked: unknown[] = [];
+    await open({
+      async checkEndpoint(request) {
+        asked.push(request, await service.store.findCallback("new"));
+        return OK;
+      },
+    });
+    expect((await create()).statusCode).toBe(201);
+    const headers = { "content-type": "application/json", "x-whispir-callback-key": CALLBACK_BODY.auth.key };
+    expect(asked).toEqual([{ method: "GET", url: CALLBACK_BODY.url, headers, body: null }, null]);
+  });
+
+  it.each([
+    [BUSY, "503 Service Unavailable"],
+    [{ ...OK, statusCode: 204, statusMessage: "No Content" }, "204 No Content"],
+    [{ kind: "unreachable", reason: "dns", detail: "ENOTFOUND" }, "dns: ENOTFOUND"],
+  ] as const)("refuses whatever isn't 200, saying what came back: %j", async (result, cameBack) => {
+    await open({ checkEndpoint: async () => result });
+    const answer = await create();
+    expect([answer.statusCode, answer.json().errorDetail, await service.store.findCallback("new")]).toEqual([
+      400,
+      `url must answer a GET with exactly 200; what came back: ${cameBack}`,
+      null,
+    ]);
+  });
+
+  it("isn't made for a name that is taken, nor at an update", async () => {
+    let checks = 0;
+    await open({
+      async checkEndpoint() {
+        checks += 1;
+        return BUSY;
+      },
+    });
+    const update = await service.app.inject({
+      method: "PUT",
+      url: "/callbacks/demo",
+      headers: JSON_HEADERS,
+      payload: { ...CALLBACK_BODY, url: "http://127.0.0.1:1/" },
+    });
+    expect([(await create({ name: "demo" })).statusCode, update.statusCode, checks]).toEqual([400, 204, 0]);
+  });
+});
+
+describe("NDJSON", () => {
+  const headers = { ...JSON_HEADERS, "content-type": "application/x-ndjson" };
+  const hand = (payload: string | Readable) =>
+    service.app.inject({ method: "POST", url: "/callbacks/demo/calls", headers, payload });
+
+  it("keeps the good lines and reports the others by number", async () => {
+    await open();
+    await service.store.createCallback(
+      "FEDCBA9876543210",
+      { ...CALLBACK_SETTINGS, name: "other", events: { reply: true, undeliverable: false } },
+      0,
+    );
+    await service.app.inject({ method: "POST", url: "/callbacks/other/calls", headers: JSON_HEADERS, payload: { id: "X" } });
+    const answer = await hand(
+      '{"id":"A"}\r\n\n{"id":\n{"id":"X"}\n{"id":"B"}\n[1]\n{"id":"A"}\n{"responseMessage":{"channel":"FAX"}}\n{"id":"C"}',
+    );
+    expect([answer.statusCode, answer.json()]).toEqual([
+      202,
+      {
+        accepted: 4,
+        rejected: [
+          { line: 3, errorDetail: "the line is no JSON" },
+          { line: 4, errorDetail: "The id X belongs to a call of another callback" },
+          { line: 6, errorDetail: "the body must be an object" },
+          { line: 8, errorDetail: "responseMessage.channel must be SMS, EMAIL or VOICE" },
+        ],
+      },
+    ]);
+    expect((await service.store.fetchPending(ID, 10)).map((call) => call.id)).toEqual(["A", "B", "C"]);
+  });
+
+  it("has no end but the sender's, and reads no faster than it stores", async () => {
+    await open();
+    const lines = 25_000;
+    let sent = 0;
+    let mostAhead = 0;
+    const stream = Readable.from(
+      (async function* () {
+        const content = "x".repeat(500);
+        for (; sent < lines; sent += 100) {
+          yield Array.from(
+            { length: 100 },
+            (_, index) => `${JSON.stringify({ id: `L${sent + index}`, responseMessage: { content } })}\n`,
+          ).join("");
+          const { PENDING } = await service.store.countCalls(ID);
+          mostAhead = Math.max(mostAhead, sent - PENDING);
+        }
+      })(),
+    );
+    const origin = await service.app.listen({ port: 0, host: "127.0.0.1" });
+    const answer = await fetch(`${origin}/callbacks/demo/calls`, {
+      method: "POST",
+      headers,
+      body: Readable.toWeb(stream),
+      duplex: "half",
+    } as RequestInit);
+    expect([answer.status, await answer.json()]).toEqual([202, { accepted: lines, rejected: [] }]);
+    expect(await service.store.countCalls(ID)).toEqual({ PENDING: lines, SUCCESS: 0, FAILED: 0 });
+    expect(mostAhead).toBeLessThan(lines / 2);
+  });
+
+  it("shows a thousand refusals and counts the rest", async () => {
+    await open();
+    const answer = await hand("nope\n".repeat(1500));
+    expect([answer.json().accepted, answer.json().rejected.length, answer.json().rejectedCount]).toEqual([0, 1000, 1500]);
+  });
+
+  it("that breaks off keeps what was stored and no half line", async () => {
+    await open();
+    const origin = await service.app.listen({ port: 0, host: "127.0.0.1" });
+    const abort = new AbortController();
+    const body = Readable.from(
+      (async function* () {
+        yield Array.from({ length: 1000 }, (_, index) => `{"id":"L${index}"}\n`).join("");
+        while ((await service.store.countCalls(ID)).PENDING < 1000) await systemClock.nextTurn();
+        yield '{"id":"half';
+        abort.abort();
+      })(),
+    );
+    const request = { method: "POST", headers, body: Readable.toWeb(body), duplex: "half", signal: abort.signal };
+    await expect(fetch(`${origin}/callbacks/demo/calls`, request as RequestInit)).rejects.toThrow();
+    expect(await service.store.countCalls(ID)).toEqual({ PENDING: 1000, SUCCESS: 0, FAILED: 0 });
+  });
+});
+
+describe("limits", () => {
+  it("takes 10 485 760 bytes of body and answers one more with 413", async () => {
+    await open();
+    const bodyOf = (bytes: number): string => {
+      const [start, end] = ['{"responseMessage":{"content":"', '"}}'];
+      return start + "x".repeat(bytes - start.length - end.length) + end;
+    };
+    const send = (payload: string) =>
+      service.app.inject({
+        method: "POST",
+        url: "/callbacks/demo/calls",
+        headers: { ...JSON_HEADERS, "content-type": "application/json" },
+        payload,
+      });
+    const over = await send(bodyOf(10_485_761));
+    expect([over.statusCode, over.json().errorText, (await send(bodyOf(10_485_760))).statusCode]).toEqual([
+      413,
+      "Payload Too Large",
+      202,
+    ]);
+  });
+
+  const exchange = async (text: string): Promise<string> => {
+    const origin = new URL(await service.app.listen({ port: 0, host: "127.0.0.1" }));
+    const socket = connect(Number(origin.port), "127.0.0.1");
+    socket.write(text);
+    let answer = "";
+    for await (const chunk of socket) answer += chunk;
+    return answer;
+  };
+
+  it.each([
+    ["no HTTP", "HELLO\r\n\r\n", "400 Bad Request"],
+    [
+      "headers over 16 KiB",
+      `GET / HTTP/1.1\r\nhost: x\r\nx: ${"y".repeat(20_000)}\r\n\r\n`,
+      "431 Request Header Fields Too Large",
+    ],
+    [
+      "two lengths",
+      "POST /callbacks HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+      "400 Bad Request",
+    ],
+  ])("answers %s with the error object and ends the connection", async (_, text, status) => {
+    await open();
+    const answer = await exchange(text);
+    expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status}\r\n`));
+    expect(JSON.parse(answer.slice(answer.indexOf("\r\n\r\n") + 4))).toMatchObject({
+      errorText: status.slice(4),
+      errorDetail: expect.any(String),
+    });
+  });
+
+  it("doesn't read the body of a caller it refuses: the connection ends with the answer", async () => {
+    await open();
+    const answer = await exchange("POST /callbacks HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\nhalf");
+    expect(answer).toMatch(/^HTTP\/1.1 401 Unauthorized\r\n.*connection: close/is);
+  });
+
+  it("ends a request whose body dribbles in after a minute", async () => {
+    const due: { delayMs: number; handler: () => void }[] = [];
+    let elapsed = 0;
+    await open({
+      clock: { ...systemClock, monotonicMs: () => elapsed },
+      timers: {
+        after(delayMs, handler) {
+          due.push({ delayMs, handler });
+          return () => {};
+        },
+      },
+    });
+    const headers = `host: x\r\nauthorization: ${CREDENTIALS.authorization}\r\nx-api-key: ${USER.apiKey}\r\n`;
+    const ended = exchange(
+      `POST /callbacks HTTP/1.1\r\n${headers}content-length: 1000\r\ncontent-type: application/json\r\n\r\n{`,
+    );
+    while (due.length === 0) await systemClock.nextTurn();
+    for (elapsed = 5000; elapsed < 60_000; elapsed += 5000) due.shift()?.handler();
+    expect(due.length).toBe(1);
+    elapsed = 60_000;
+    due.shift()?.handler();
+    expect(await ended).toBe("");
+    expect(due).toEqual([]);
+  });
+});
+
+describe("operations", () => {
+  const get = (url: string, headers: Record<string, string> = {}) => service.app.inject({ url, headers });
+
+  it("is alive without credentials, and ready while its store can be written", async () => {
+    let isReady = false;
+    await open({ isReady: () => isReady });
+    expect([(await get("/healthz")).statusCode, (await get("/readyz")).statusCode]).toEqual([200, 503]);
+    isReady = true;
+    expect([(await get("/readyz")).statusCode, (await get("/readyz")).json()]).toEqual([200, { status: "ready" }]);
+  });
+
+  it("tells Prometheus what it does", async () => {
+    const handlers: ((attempt: { outcome: "success" | "failure"; durationMs: number }) => void)[] = [];
+    await open({
+      stats: {
+        read: async () => ({ waiting: 3, due: 4, inFlight: 5, openOutages: 1, owedMails: 2 }),
+        onAttempt: (handler) => void handlers.push(handler),
+      },
+    });
+    handlers[0]?.({ outcome: "failure", durationMs: 30 });
+    await service.app.inject({ method: "POST", url: "/callbacks/demo/calls", headers: JSON_HEADERS, payload: {} });
+    const { body } = await get("/metrics");
+    for (const line of [
+      "whcb_accepted_total 1",
+      "whcb_calls_waiting 3",
+      "whcb_calls_due 4",
+      "whcb_in_flight 5",
+      "whcb_outages_open 1",
+      "whcb_mails_owed 2",
+      'whcb_attempt_seconds_bucket{le="0.05",outcome="failure"} 1',
+      'whcb_http_request_seconds_count{method="POST",route="/callbacks/:id/calls",status="202"} 1',
+    ]) {
+      expect(body).toContain(`\n${line}\n`);
+    }
+  });
+
+  it("tells it without credentials on loopback only, and not through a proxy", async () => {
+    await open();
+    const far = await service.app.inject({ url: "/metrics", remoteAddress: "203.0.113.5" });
+    const proxied = await get("/metrics", { "x-forwarded-for": "203.0.113.5" });
+    const known = await service.app.inject({ url: "/metrics", remoteAddress: "203.0.113.5", headers: CREDENTIALS });
+    expect([far.statusCode, proxied.statusCode, known.statusCode, (await get("/metrics")).statusCode]).toEqual([
+      401, 401, 200, 200,
+    ]);
+  });
+});
+
+describe("failures of the service itself", () => {
+  const logged: unknown[] = [];
+  const note = (fields: object, message: string) => void logged.push({ ...fields, message });
+  const logger: Logger = { info: note, warn: note, error: note };
+
+  it("are a plain 500 to the caller, and whole in the log under the request's id", async () => {
+    await open({ logger });
+    const secret = new Error("SELECT * FROM callbacks -- /home/user/whcb.db");
+    service.store.listCallbacks = async () => {
+      throw secret;
+    };
+    const answer = await service.app.inject({ url: "/callbacks", headers: { ...JSON_HEADERS, "x-request-id": "r1" } });
+    expect([answer.statusCode, answer.json()]).toEqual([
+      500,
+      {
+        errorSummary: "The service failed",
+        errorText: "Internal Server Error",
+        errorDetail: "The failure is in the service's log, under the request's id",
+      },
+    ]);
+    expect(logged).toContainEqual({ requestId: "r1", err: secret, message: "request failed" });
+  });
+
+  it("never put a query into the log: a key may be in it", async () => {
+    logged.length = 0;
+    await open({ logger });
+    await service.app.inject({ url: `/callbacks?apikey=${USER.apiKey}`, headers: { authorization: CREDENTIALS.authorization } });
+    expect(logged).toMatchObject([{ path: "/callbacks", status: 200 }]);
+    expect(JSON.stringify(logged)).not.toContain(USER.apiKey);
+  });
+});

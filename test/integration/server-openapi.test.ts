@@ -1,0 +1,32 @@
+import { Validator } from "@seriousme/openapi-schema-validator";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { objectOf } from "../../src/wire/json-value.js";
+import { closeService, openService, type Service } from "../support/server-fixture.js";
+
+let service: Service;
+beforeAll(async () => {
+  service = await openService();
+});
+afterAll(() => closeService(service));
+
+it("describes every route in a valid OpenAPI 3.1 document, without credentials", async () => {
+  const answer = await service.app.inject({ url: "/openapi.json" });
+  const document = objectOf(answer.json());
+  const { valid, errors } = await new Validator().validate({ ...document });
+  expect({ valid, errors, version: document.openapi }).toEqual({ valid: true, errors: undefined, version: "3.1.0" });
+  expect(answer.body.length).toBeLessThan(100_000);
+  const routes = Object.entries(objectOf(document.paths)).map(
+    ([path, methods]) => `${path} ${Object.keys(objectOf(methods)).sort()}`,
+  );
+  expect(routes.sort()).toEqual([
+    "/auth post",
+    "/auth/verify get",
+    "/callbacks get,post",
+    "/callbacks/{id} delete,get,put",
+    "/callbacks/{id}/calls get,post,put",
+    "/callbacks/{id}/calls/{callId} get,put",
+    "/callbacks/{id}/calls/{callId}/attempts get",
+    "/callbacks/{id}/replays post",
+    "/outages get",
+  ]);
+});
