@@ -1,36 +1,64 @@
-/** A call as a row and back. */
-import { type RawBuilder, type Selectable, sql } from "kysely";
-import type { Call } from "../domain/call.js";
-import { decodeResponse } from "./response-codec.js";
-import { type CallTable, NEVER } from "./schema.js";
+/** Calls as rows. */
+import type { RawBuilder } from "kysely";
+import type { UnreachableReason } from "../domain/attempt.js";
+import type { Call, CallStatus } from "../domain/call.js";
+import type { Channel } from "../domain/message-response.js";
+import { decodeResponse, type StoredResponse } from "./response-codec.js";
+import { type Db, NEVER } from "./schema.js";
+import { readRows } from "./sqlite/json-rows.js";
 
-export type CallRow = Omit<Selectable<CallTable>, "callback_key">;
+type CallRow = readonly [
+  seq: number,
+  id: string,
+  acceptedAt: number,
+  status: CallStatus,
+  attemptCount: number,
+  attemptedAt: number,
+  statusCode: number | null,
+  statusMessage: string | null,
+  error: UnreachableReason | null,
+  firstFailedAt: number | null,
+  dueAt: number | null,
+  dueCause: "retry" | "replay" | null,
+  deferred: number,
+  settledBy: "dispatcher" | "user" | null,
+  changedAt: number,
+  messageId: string,
+  channel: Channel,
+  response: StoredResponse,
+];
 
-/** For SELECT, from `calls`. */
-export const CALL_COLUMNS: RawBuilder<unknown> = sql.raw(
-  [
-    "seq, id, accepted_at, status, attempt_count, attempted_at, status_code, status_message, error, first_failed_at",
-    "due_at, due_cause, deferred, settled_by, changed_at, message_id, channel, response",
-  ].join(", "),
-);
+/** In the order of CallRow. */
+const COLUMNS = [
+  ...["seq", "id", "accepted_at", "status", "attempt_count", "attempted_at", "status_code", "status_message", "error"],
+  ...["first_failed_at", "due_at", "due_cause", "deferred", "settled_by", "changed_at", "message_id", "channel"],
+];
 
-export function toCall(row: CallRow, callbackId: string): Call {
+/** The calls of `from`: FROM and all that follows it, in its order. All are this callback's. */
+export async function readCalls(db: Db, callbackId: string, from: RawBuilder<unknown>): Promise<Call[]> {
+  const rows = await readRows<CallRow>(db, { columns: COLUMNS, json: ["response"] }, from);
+  return rows.map((row) => toCall(row, callbackId));
+}
+
+function toCall(row: CallRow, callbackId: string): Call {
+  const [seq, id, acceptedAt, status, attemptCount, attemptedAt, statusCode, statusMessage, error, ...more] = row;
+  const [firstFailedAt, dueAt, dueCause, deferred, settledBy, changedAt, messageId, channel, response] = more;
   return {
-    seq: row.seq,
-    id: row.id,
+    seq,
+    id,
     callbackId,
-    response: decodeResponse(row.message_id, row.channel, row.response),
-    acceptedAt: row.accepted_at,
-    status: row.status,
-    attemptCount: row.attempt_count,
-    attemptedAt: row.attempted_at === NEVER ? null : row.attempted_at,
-    statusCode: row.status_code,
-    statusMessage: row.status_message,
-    error: row.error,
-    firstFailedAt: row.first_failed_at,
-    due: row.due_at === null || row.due_cause === null ? null : { at: row.due_at, cause: row.due_cause },
-    deferred: row.deferred,
-    settledBy: row.settled_by,
-    changedAt: row.changed_at,
+    response: decodeResponse(messageId, channel, response),
+    acceptedAt,
+    status,
+    attemptCount,
+    attemptedAt: attemptedAt === NEVER ? null : attemptedAt,
+    statusCode,
+    statusMessage,
+    error,
+    firstFailedAt,
+    due: dueAt === null || dueCause === null ? null : { at: dueAt, cause: dueCause },
+    deferred,
+    settledBy,
+    changedAt,
   };
 }

@@ -1,7 +1,7 @@
 /** What waits, as the dispatcher asks for it. Each of these reads one partial index in the order that it has. */
 import { type RawBuilder, sql } from "kysely";
 import type { Call } from "../domain/call.js";
-import { CALL_COLUMNS, type CallRow, toCall } from "./call-row.js";
+import { readCalls } from "./call-row.js";
 import type { Db } from "./schema.js";
 
 export function fetchPending(db: Db, callbackId: string, limit: number): Promise<Call[]> {
@@ -36,9 +36,7 @@ export async function findCall(db: Db, callbackId: string, callId: string): Prom
   return (await fetch(db, callbackId, sql`id = ${callId}`))[0] ?? null;
 }
 
-async function fetch(db: Db, callbackId: string, which: RawBuilder<unknown>): Promise<Call[]> {
-  const { rows } = await sql<CallRow>`
-    SELECT ${CALL_COLUMNS} FROM calls
-    WHERE callback_key = (SELECT key FROM callbacks WHERE id = ${callbackId} AND deleted_at IS NULL) AND ${which}`.execute(db);
-  return rows.map((row) => toCall(row, callbackId));
+function fetch(db: Db, callbackId: string, which: RawBuilder<unknown>): Promise<Call[]> {
+  const key = sql`(SELECT key FROM callbacks WHERE id = ${callbackId} AND deleted_at IS NULL)`;
+  return readCalls(db, callbackId, sql`FROM calls WHERE callback_key = ${key} AND ${which}`);
 }

@@ -4,7 +4,7 @@ import type { Call } from "../domain/call.js";
 import type { CallFilter } from "../domain/selection.js";
 import { type CallCounts, readCounts } from "./call-counts.js";
 import { conditionsOf } from "./call-filter-sql.js";
-import { CALL_COLUMNS, type CallRow, toCall } from "./call-row.js";
+import { readCalls } from "./call-row.js";
 import { isAfter, orderBy, type Place, rangesAfter, readCursor, type SortKey, writeCursor } from "./keyset.js";
 import { requireCallback } from "./require-callback.js";
 import type { Db } from "./schema.js";
@@ -35,11 +35,12 @@ export async function listCalls(db: Db, callbackId: string, query: CallQuery): P
   const shown = rows.slice(0, limit);
   const offset = place?.offset ?? query.offset;
   const byCounters = totalByCounters(filter, await readCounts(db, key));
-  const total = byCounters ?? place?.total ?? (await countCalls(db, key, filter));
-  const last = rows.length > limit ? shown.at(-1) : undefined;
+  const isLast = rows.length <= limit && (shown.length > 0 || offset === 0);
+  const total = byCounters ?? place?.total ?? (isLast ? offset + shown.length : await countCalls(db, key, filter));
+  const last = isLast ? undefined : shown.at(-1);
   const end = { offset: offset + shown.length, total: byCounters === null ? total : null };
   return {
-    items: await readCalls(db, callbackId, shown),
+    items: await readPlaces(db, callbackId, shown),
     total,
     offset,
     nextCursor: last === undefined ? null : writeCursor(keys, { values: keys.map(({ column }) => last[column] ?? ""), ...end }),
@@ -109,12 +110,8 @@ async function countCalls(db: Db, callbackKey: number, filter: CallFilter): Prom
   return rows[0]?.total ?? 0;
 }
 
-async function readCalls(db: Db, callbackId: string, places: readonly PlaceRow[]): Promise<Call[]> {
-  const { rows } = await sql<CallRow>`
-    SELECT ${CALL_COLUMNS} FROM ${listOf(places.map(({ seq }) => seq))} CROSS JOIN calls ON calls.seq = batch.value`.execute(db);
-  const bySeq = new Map(rows.map((row) => [row.seq, row]));
-  return places.flatMap(({ seq }) => {
-    const row = bySeq.get(seq);
-    return row === undefined ? [] : [toCall(row, callbackId)];
-  });
+async function readPlaces(db: Db, callbackId: string, places: readonly PlaceRow[]): Promise<Call[]> {
+  const from = sql`FROM ${listOf(places.map(({ seq }) => seq))} CROSS JOIN calls ON calls.seq = batch.value`;
+  const bySeq = new Map((await readCalls(db, callbackId, from)).map((call) => [call.seq, call]));
+  return places.flatMap(({ seq }) => bySeq.get(seq) ?? []);
 }

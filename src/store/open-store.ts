@@ -4,6 +4,7 @@ import { WhcbError } from "../domain/errors.js";
 import { DEFAULT_RETENTION, type RetentionPolicy } from "../domain/retention.js";
 import { acceptCalls } from "./accept-calls.js";
 import { listAttempts } from "./attempts.js";
+import { bringForward } from "./bring-forward.js";
 import { readCounts } from "./call-counts.js";
 import { callbackStore } from "./callbacks.js";
 import { commitOutcomes } from "./commit-outcomes.js";
@@ -98,6 +99,7 @@ function dispatchStore(context: StoreContext): DispatchStore {
     fetchBacklog: (callbackId, recovery, limit) => fetchBacklog(db, callbackId, recovery, limit),
     fetchHeld: (callbackId) => fetchHeld(db, callbackId),
     expireRetries: (callbackId, firstFailedBefore, limit) => expireRetries(db, callbackId, firstFailedBefore, limit),
+    bringForward: (callbackId, latest) => bringForward(db, callbackId, latest),
     commitOutcomes: (group) => commitOutcomes(db, group),
     purge: (query) => purge(context, query),
   };

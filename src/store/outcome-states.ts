@@ -4,7 +4,7 @@ import type { Call, CallStatus } from "../domain/call.js";
 import type { CountChanges } from "./call-counts.js";
 import { type CallState, UNREAD_CALL, writeStates } from "./call-state.js";
 import type { Db } from "./schema.js";
-import { batchOf, cell, listOf, rowsAsJson } from "./sqlite/json-rows.js";
+import { batchOf, cell, listOf, readRows } from "./sqlite/json-rows.js";
 
 type OutcomeRow = readonly [
   seq: number,
@@ -17,7 +17,18 @@ type OutcomeRow = readonly [
   deferred: number,
   settledBy: "dispatcher" | "user" | null,
 ];
-const COLUMNS = "seq callback_key status attempt_count first_failed_at due_at due_cause deferred settled_by".split(" ");
+/** In the order of OutcomeRow. */
+const COLUMNS = [
+  "seq",
+  "callback_key",
+  "status",
+  "attempt_count",
+  "first_failed_at",
+  "due_at",
+  "due_cause",
+  "deferred",
+  "settled_by",
+];
 
 /**
  * By seq. What an attempt overwrites in any case isn't read (when and how the last one went, the last change), nor what no
@@ -25,10 +36,9 @@ const COLUMNS = "seq callback_key status attempt_count first_failed_at due_at du
  */
 export async function readOutcomeStates(db: Db, seqs: readonly number[]): Promise<Map<number, CallState>> {
   if (seqs.length === 0) return new Map();
-  const { rows } = await sql<{ rows: string }>`
-    SELECT ${rowsAsJson(COLUMNS)} FROM ${listOf(seqs)} CROSS JOIN calls ON calls.seq = batch.value`.execute(db);
-  const read: readonly OutcomeRow[] = JSON.parse(rows[0]?.rows ?? "[]");
-  return new Map(read.map((row) => [row[0], stateOf(row)]));
+  const from = sql`FROM ${listOf(seqs)} CROSS JOIN calls ON calls.seq = batch.value`;
+  const rows = await readRows<OutcomeRow>(db, { columns: COLUMNS }, from);
+  return new Map(rows.map((row) => [row[0], stateOf(row)]));
 }
 
 /** As `writeStates`; calls that simply succeeded, which is what most do, in a statement with a third of the cells. */

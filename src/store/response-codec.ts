@@ -25,8 +25,7 @@ export function encodeResponse({ messageLocation, from, responseMessage, customP
   return [messageLocation, name, mri, mobile, email, voice, kind, date, content, customParameters];
 }
 
-export function decodeResponse(messageId: string, channel: Channel, text: string): MessageResponse {
-  const stored: StoredResponse = JSON.parse(text);
+export function decodeResponse(messageId: string, channel: Channel, stored: StoredResponse): MessageResponse {
   const [messageLocation, name, mri, mobile, email, voice, kind, date, content, customParameters] = stored;
   return {
     messageId,

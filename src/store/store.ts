@@ -129,6 +129,8 @@ export interface DispatchStore {
   fetchHeld(callbackId: string): Promise<Call | null>;
   /** Takes the retry from up to `limit` calls that first failed before this instant (exclusive). Returns how many. */
   expireRetries(callbackId: string, firstFailedBefore: number, limit: number): Promise<number>;
+  /** Has the calls that are due after `latest` due at `latest`: they were planned by a clock set back since, or a longer interval. */
+  bringForward(callbackId: string, latest: number): Promise<void>;
   /** Everything that a group of outcomes changes, in one transaction. Calls that are gone by now are passed over. */
   commitOutcomes(group: OutcomeGroup): Promise<void>;
   /** Removes up to `limit` calls (with their attempts) of deleted callbacks or past retention. Returns how many. */

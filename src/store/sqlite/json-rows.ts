@@ -3,6 +3,7 @@
  * pieces of SQL are SQLite's own.
  */
 import { type RawBuilder, sql } from "kysely";
+import type { Db } from "../schema.js";
 
 export type Cell = string | number | null | readonly Cell[] | Readonly<Record<string, string>>;
 
@@ -21,15 +22,29 @@ export function jsonCell(index: number): RawBuilder<unknown> {
   return sql`batch.value -> ${sql.lit(index)}`;
 }
 
-/**
- * For SELECT: all rows as one JSON list of lists, named `rows`. A batch comes over in a third of the time that it takes row by
- * row. Their order is the caller's affair.
- */
-export function rowsAsJson(columns: readonly string[]): RawBuilder<unknown> {
-  return sql`json_group_array(json_array(${sql.join(columns.map((column) => sql.ref(column)))})) AS rows`;
-}
-
 /** For FROM: a table named `batch` whose `value` is each of these, in their order. */
 export function listOf(values: readonly (string | number)[]): RawBuilder<unknown> {
   return sql`(SELECT value FROM json_each(${JSON.stringify(values)})) AS batch`;
+}
+
+export interface JsonColumns {
+  readonly columns: readonly string[];
+  /** Columns that hold JSON; they come last, parsed. */
+  readonly json?: readonly string[];
+}
+
+/**
+ * The rows of `from` (FROM and all that follows it, ORDER BY and LIMIT included), in its order, each as the list of its cells.
+ * They come over as one JSON text, which takes half the time that row objects take. `Row` must be the columns' types.
+ */
+export async function readRows<Row>(
+  db: Db,
+  { columns, json = [] }: JsonColumns,
+  from: RawBuilder<unknown>,
+): Promise<readonly Row[]> {
+  const cells = [...columns, ...json.map((column) => `json(${column})`)];
+  const { rows } = await sql<{ rows: string }>`
+    SELECT json_group_array(json_array(${sql.raw(cells.join(", "))})) AS rows
+    FROM (SELECT ${sql.raw([...columns, ...json].join(", "))} ${from})`.execute(db);
+  return JSON.parse(rows[0]?.rows ?? "[]");
 }
