@@ -4,15 +4,16 @@ import type { RetryPolicy } from "../domain/retry-policy.js";
 import type { Clock } from "../platform/clock.js";
 import type { Logger } from "../platform/logger.js";
 import type { Random } from "../platform/random.js";
-import type { DispatchStore, EndpointRecord, OutcomeGroup, Store } from "../store/store.js";
-import { EndpointWorker, type WorkerDeps } from "./endpoint-worker.js";
+import type { DispatchStore, OutcomeGroup } from "../store/store.js";
+import type { WorkerDeps } from "./endpoint-worker.js";
 import { OutcomeLog } from "./outcome-log.js";
 import { RunLoop } from "./run-loop.js";
 import { SendSlots } from "./send-slots.js";
-import { earlier, needsSupply, nextSupplyAt, supply } from "./supply.js";
+import { needsSupply, type SupplyDeps, supply } from "./supply.js";
+import { type PoolStore, WorkerPool } from "./worker-pool.js";
 
 export interface DispatcherDeps extends Pick<WorkerDeps, "send" | "onAttempt"> {
-  readonly store: DispatchStore & Pick<Store, "changeCounter">;
+  readonly store: DispatchStore & PoolStore;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -41,28 +42,45 @@ const DEFAULT_LIMITS: DispatchLimits = {
 const LARGEST_GROUP = 512;
 const POLL_MS = 500;
 const DRAIN_MS = 65_000;
+/** A wall clock that fell back by more than this, as the monotonic one sees it, was set back. */
+const SET_BACK_MS = 1_000;
 
 export class Dispatcher {
   readonly #deps: DispatcherDeps;
-  readonly #limits: DispatchLimits;
+  readonly #supplyDeps: SupplyDeps;
+  readonly #gatherMs: number;
   readonly #log: OutcomeLog;
   readonly #slots: SendSlots;
-  readonly #workers = new Map<string, EndpointWorker>();
-  readonly #woken = new Set<string>();
+  readonly #pool: WorkerPool;
   readonly #loop: RunLoop;
-  #changeCounter: number | null = null;
   #groupIsFull = new AbortController();
   #isDrained = new AbortController();
   #isStopping = false;
   #storeFails = false;
+  #wallAhead = Number.NEGATIVE_INFINITY;
 
   constructor(deps: DispatcherDeps) {
+    const { clock, random, policy, store, send, onAttempt } = deps;
+    const { inFlightInAll, inFlightPerEndpoint, batch, gatherMs } = { ...DEFAULT_LIMITS, ...deps.limits };
     this.#deps = deps;
-    this.#limits = { ...DEFAULT_LIMITS, ...deps.limits };
-    this.#log = new OutcomeLog(deps.policy);
-    this.#slots = new SendSlots(this.#limits.inFlightInAll);
+    this.#supplyDeps = { store, policy, batch };
+    this.#gatherMs = gatherMs;
+    this.#log = new OutcomeLog(policy);
+    this.#slots = new SendSlots(inFlightInAll);
+    this.#pool = new WorkerPool(store, {
+      clock,
+      random,
+      policy,
+      send,
+      onAttempt,
+      log: this.#log,
+      slots: this.#slots,
+      maxInFlight: inFlightPerEndpoint,
+      maySend: () => this.#maySend(),
+      onChange: () => this.#changedInside(),
+    });
     this.#loop = new RunLoop(() => this.tick(), {
-      clock: deps.clock,
+      clock,
       pollMs: POLL_MS,
       onError: (error) => deps.logger.error({ err: error }, "The store failed; dispatching pauses and tries again"),
     });
@@ -72,22 +90,24 @@ export class Dispatcher {
     return this.#slots.inUse;
   }
 
+  /** Endpoints that it keeps in memory: those with something to do. */
+  get endpoints(): number {
+    return this.#pool.size;
+  }
+
   start(): void {
     this.#loop.start();
   }
 
   /** New responses were accepted for this callback. */
   accepted(callbackId: string): void {
-    const worker = this.#workers.get(callbackId);
-    if (worker) worker.mayHavePending = true;
-    else this.#woken.add(callbackId);
+    this.#pool.accepted(callbackId);
     this.#loop.wake();
   }
 
   /** Its settings or its calls were changed otherwise: nothing that was read before is sent any more. */
   changed(callbackId: string): void {
-    this.#workers.get(callbackId)?.discardReading();
-    this.#woken.add(callbackId);
+    this.#pool.changed(callbackId);
     this.#loop.wake();
   }
 
@@ -109,16 +129,11 @@ export class Dispatcher {
       for (;;) {
         await this.#gather();
         await this.#commit();
-        await this.#heed();
-        const now = this.#deps.clock.now();
-        for (const worker of this.#workers.values()) {
-          worker.track.closeOutageIfOver(now);
-          this.#slots.enqueue(worker);
-          if (this.#maySend() && needsSupply(worker, now)) await this.#supply(worker, now);
-        }
+        await this.#pool.heed();
+        await this.#supplyAll();
         this.#slots.pump();
         await this.#deps.clock.nextTurn();
-        if (this.#log.isEmpty && !this.#hasWork()) return this.#retire();
+        if (this.#log.isEmpty && !this.#hasWork()) return this.#maySend() ? this.#pool.retire() : null;
       }
     } catch (error) {
       this.#storeFails = true;
@@ -129,99 +144,63 @@ export class Dispatcher {
   /** Lets outcomes gather for a moment, so that they share a commit. */
   async #gather(): Promise<void> {
     const { clock } = this.#deps;
-    if (this.#limits.gatherMs === 0 || this.#log.size === 0 || this.#log.size >= LARGEST_GROUP) return;
+    if (this.#gatherMs === 0 || this.#log.size === 0 || this.#log.size >= LARGEST_GROUP) return;
     this.#groupIsFull = new AbortController();
-    await clock.sleepUntil(clock.now() + this.#limits.gatherMs, this.#groupIsFull.signal);
+    await clock.sleepUntil(clock.now() + this.#gatherMs, this.#groupIsFull.signal);
   }
 
   async #commit(): Promise<void> {
     for (let group = this.#log.next(); group; group = this.#log.next()) {
       await this.#deps.store.commitOutcomes(group);
       this.#log.committed();
-      this.#storeFails = false;
       this.#release(group);
     }
     this.#storeFails = false;
   }
 
   #release(group: OutcomeGroup): void {
-    for (const { callbackId, callSeq } of group.holdings) this.#workers.get(callbackId)?.outcomeCommitted(callSeq);
-    for (const { callbackId, callSeq } of group.attempts) this.#workers.get(callbackId)?.outcomeCommitted(callSeq);
+    for (const { callbackId, callSeq } of group.holdings) this.#pool.get(callbackId)?.underWay.committed(callSeq);
+    for (const { callbackId, callSeq } of group.attempts) this.#pool.get(callbackId)?.underWay.committed(callSeq);
     if (group.mails.length > 0) this.#deps.onMailOwed();
   }
 
-  /** Takes note of what others changed: all of it at the start and when another process wrote, else what was told. */
-  async #heed(): Promise<void> {
-    const { store } = this.#deps;
-    const counter = await store.changeCounter();
-    if (counter !== this.#changeCounter) {
-      const records = await store.listEndpoints();
-      this.#changeCounter = counter;
-      for (const id of this.#workers.keys()) this.#woken.add(id);
-      for (const record of records) this.#woken.add(record.callback.id);
+  async #supplyAll(): Promise<void> {
+    const now = this.#deps.clock.now();
+    this.#heedClock(now);
+    for (const worker of this.#pool.all()) {
+      worker.track.heedClock(now);
+      worker.track.closeOutageIfOver(now);
+      this.#slots.enqueue(worker);
+      if (this.#maySupply(worker) && needsSupply(worker, now, this.#supplyDeps)) await supply(worker, now, this.#supplyDeps);
     }
-    if (this.#woken.size === 0) return;
-    const ids = [...this.#woken];
-    this.#woken.clear();
-    const records = new Map((await store.listEndpoints(ids)).map((record) => [record.callback.id, record]));
-    for (const id of ids) this.#refresh(id, records.get(id));
   }
 
-  #refresh(callbackId: string, record: EndpointRecord | undefined): void {
-    const worker = this.#workers.get(callbackId);
-    if (worker && record) worker.refresh(record.callback);
-    else if (worker) this.#workers.delete(callbackId);
-    else if (record) this.#workers.set(callbackId, new EndpointWorker(record, this.#workerDeps()));
-  }
-
-  #supply(worker: EndpointWorker, now: number): Promise<void> {
-    const { store, policy } = this.#deps;
-    return supply(worker, now, { store, policy, batch: this.#limits.batch });
+  /** After the wall clock was set back, what waits for a time is planned anew. */
+  #heedClock(now: number): void {
+    const wallAhead = now - this.#deps.clock.monotonicMs();
+    if (wallAhead < this.#wallAhead - SET_BACK_MS) for (const worker of this.#pool.all()) worker.discardReading();
+    this.#wallAhead = wallAhead;
   }
 
   #hasWork(): boolean {
     const now = this.#deps.clock.now();
     if (!this.#maySend()) return false;
-    if (this.#woken.size > 0) return true;
-    for (const worker of this.#workers.values()) if (needsSupply(worker, now)) return true;
+    if (this.#pool.hasNews) return true;
+    for (const worker of this.#pool.all()) if (needsSupply(worker, now, this.#supplyDeps)) return true;
     return false;
   }
 
-  /** Lets go of the workers that have nothing to do (their state is on disk), and says when the others have. */
-  #retire(): number | null {
-    if (!this.#maySend()) return null;
-    let next: number | null = null;
-    for (const [id, worker] of this.#workers) {
-      const at = earlier(nextSupplyAt(worker), worker.track.outageClosesAt());
-      if (at === null && worker.isIdle) this.#workers.delete(id);
-      next = earlier(next, at);
-    }
-    return next;
+  #maySupply(worker: Parameters<WorkerPool["isCurrent"]>[0]): boolean {
+    return this.#maySend() && this.#pool.isCurrent(worker);
   }
 
   #maySend(): boolean {
     return !this.#isStopping && !this.#storeFails && this.#log.size < LARGEST_GROUP;
   }
 
-  #workerDeps(): WorkerDeps {
-    const { clock, random, policy, send, onAttempt } = this.#deps;
-    return {
-      clock,
-      random,
-      policy,
-      send,
-      onAttempt,
-      log: this.#log,
-      slots: this.#slots,
-      maxInFlight: this.#limits.inFlightPerEndpoint,
-      maySend: () => this.#maySend(),
-      onChange: () => this.#changedInside(),
-    };
-  }
-
   #changedInside(): void {
-    if (this.#log.size >= LARGEST_GROUP) this.#groupIsFull.abort("awake");
-    if (this.#isStopping && this.inFlight === 0) this.#isDrained.abort("awake");
+    if (this.#log.size >= LARGEST_GROUP) this.#groupIsFull.abort();
+    if (this.#isStopping && this.inFlight === 0) this.#isDrained.abort();
     this.#loop.wake();
   }
 }

@@ -6,11 +6,12 @@ import {
   type Endpoint,
   endpointAfterDrain,
   endpointAfterFailure,
+  endpointAfterMend,
   endpointAfterSuccess,
   endpointAtTick,
-  nextTickAt,
+  endpointByClock,
 } from "../domain/endpoint.js";
-import { type OpenOutage, outageAfterFirstFailure, outageAfterSuccess, outageClosesAt } from "../domain/outage.js";
+import { type OpenOutage, outageAfterFirstFailure, outageAfterSuccess, outageByClock, outageClosesAt } from "../domain/outage.js";
 import { type RetryPolicy, retryUntil } from "../domain/retry-policy.js";
 import { composeOutageMail } from "../notifier/outage-mail.js";
 import { timeOrderedId } from "../platform/ids.js";
@@ -36,6 +37,8 @@ export class EndpointTrack {
     this.#callback = record.callback;
     this.#endpoint = record.endpoint;
     this.#outage = record.outage;
+    const { mendedAt } = record.callback;
+    if (mendedAt > (record.endpoint.tickBeganAt ?? 0)) this.#change(endpointAfterMend(record.endpoint, mendedAt), record.outage);
   }
 
   get callback(): Callback {
@@ -46,13 +49,11 @@ export class EndpointTrack {
     return this.#endpoint;
   }
 
-  get hasOutage(): boolean {
-    return this.#outage !== null;
-  }
-
   /** The settings as they are now; state and outage are this track's own. */
   useSettings(callback: Callback): void {
+    const isMended = callback.mendedAt !== this.#callback.mendedAt;
     this.#callback = callback;
+    if (isMended) this.#change(endpointAfterMend(this.#endpoint, callback.mendedAt), this.#outage);
   }
 
   succeeded(at: number): void {
@@ -83,23 +84,31 @@ export class EndpointTrack {
   }
 
   /** Nothing due was left untried in this recovery. */
-  drained(): void {
+  drained(at: number): void {
     this.#change(endpointAfterDrain(this.#endpoint), this.#outage);
+    // Until now calls were held: an outage that was quiet for long enough meanwhile closes now and not earlier.
+    const closesAt = this.outageClosesAt();
+    if (closesAt !== null && closesAt <= at) this.#closeOutage(at);
+  }
+
+  /** What lies too far ahead was planned by a clock that has been set back. */
+  heedClock(now: number): void {
+    this.#change(endpointByClock(this.#endpoint, now, this.#deps.policy), outageByClock(this.#outage, now));
   }
 
   closeOutageIfOver(at: number): void {
     const closesAt = this.outageClosesAt();
-    if (this.#outage === null || closesAt === null || at < closesAt) return;
-    this.#deps.log.closeOutage({ ...this.#outage, callbackId: this.#callback.id, endedAt: closesAt });
-    this.#change(this.#endpoint, null);
-  }
-
-  nextTickAt(): number | null {
-    return nextTickAt(this.#endpoint, this.#callback.mendedAt);
+    if (closesAt !== null && closesAt <= at) this.#closeOutage(closesAt);
   }
 
   outageClosesAt(): number | null {
     return this.#outage && outageClosesAt(this.#outage, this.#endpoint.state, this.#deps.policy);
+  }
+
+  #closeOutage(endedAt: number): void {
+    if (this.#outage === null) return;
+    this.#deps.log.closeOutage({ ...this.#outage, callbackId: this.#callback.id, endedAt });
+    this.#change(this.#endpoint, null);
   }
 
   #firstFailure(call: Call, at: number, attempt: Attempt | null): OpenOutage {

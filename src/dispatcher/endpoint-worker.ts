@@ -7,9 +7,11 @@ import type { Clock } from "../platform/clock.js";
 import type { Random } from "../platform/random.js";
 import type { EndpointRecord } from "../store/store.js";
 import { CallQueue } from "./call-queue.js";
+import { CallsUnderWay } from "./calls-under-way.js";
 import { EndpointTrack } from "./endpoint-track.js";
 import type { OutcomeLog } from "./outcome-log.js";
 import type { Sender, SendSlots } from "./send-slots.js";
+import { StoreHints } from "./store-hints.js";
 
 export interface WorkerDeps {
   readonly clock: Clock;
@@ -18,7 +20,7 @@ export interface WorkerDeps {
   readonly log: OutcomeLog;
   readonly slots: SendSlots;
   readonly maxInFlight: number;
-  /** Makes the request; never rejects. */
+  /** Makes the request. */
   send(callback: EndpointTrack["callback"], call: Call): Promise<DeliveryResult>;
   /** False while outcomes can't be committed or the service is stopping. */
   maySend(): boolean;
@@ -29,69 +31,64 @@ export interface WorkerDeps {
 
 /** A batch read longer ago than this is read again before anything of it is sent: a mark may have come in between. */
 const STALE_AFTER_MS = 1_000;
-/** While an endpoint recovers, one request in this many is for new responses. */
+/** While there is a backlog, one request in this many is for new responses. */
 const FRESH_EVERY = 4;
 
 export class EndpointWorker implements Sender {
   readonly track: EndpointTrack;
+  readonly hints: StoreHints;
+  readonly underWay: CallsUnderWay;
   /** New responses, and failed calls whose turn has come; read from the store, not sent yet. */
   readonly fresh = new CallQueue();
   readonly backlog = new CallQueue();
-  /** What the store may hold beyond what was read: cleared only by a reading that found none. */
-  mayHavePending: boolean;
-  mayHaveDue: boolean;
-  mayHaveHeld: boolean;
-  /** When the first failed call's own turn comes, or earlier; null: none waits. */
-  dueAt: number | null;
-  /** A reading is wanted whatever the hints say. */
-  isDirty = true;
-  /** Grows when a reading that is under way has become useless. */
-  generation = 0;
   readonly #deps: WorkerDeps;
-  /** Calls (by seq) in flight, or with an outcome not committed yet, and when that outcome makes them due again. */
-  readonly #busy = new Map<number, number | null>();
   readonly #probe = new CallQueue();
   #isProbing = false;
-  #ticking = 0;
+  #tickInFlight = 0;
+  #tickLeft = 0;
   #inFlight = 0;
   #sent = 0;
 
   constructor(record: EndpointRecord, deps: WorkerDeps) {
     this.#deps = deps;
     this.track = new EndpointTrack(record, deps);
-    this.dueAt = record.nextDueAt;
-    this.mayHavePending = record.pendingCalls > 0;
-    this.mayHaveDue = record.nextDueAt !== null;
-    this.mayHaveHeld = this.mayHaveDue;
+    this.hints = new StoreHints(record);
+    this.underWay = new CallsUnderWay(this.hints);
   }
 
   get inFlight(): number {
     return this.#inFlight;
   }
 
-  /** How many requests may be in flight now, besides what the others leave free. */
+  /** How many requests the endpoint's state allows in flight. */
   get limit(): number {
     const { state, limit } = this.track.endpoint;
-    if (state === "down") return FAILURES_TO_DOWN;
+    if (state === "down") return Math.min(FAILURES_TO_DOWN, this.#deps.maxInFlight);
     return state === "recovering" ? limit : this.#deps.maxInFlight;
   }
 
-  /** How many more requests the endpoint's state allows, a waiting probe counted. */
+  /** How many more of them, a waiting probe counted. */
   get room(): number {
     return Math.max(0, this.limit - this.#inFlight - this.#probe.length);
   }
 
-  get busyCount(): number {
-    return this.#busy.size;
+  get hasFullLimit(): boolean {
+    return this.limit >= this.#deps.maxInFlight;
   }
 
   /** Nothing is under way, waits in memory or was left unread. */
   get isIdle(): boolean {
-    return this.#busy.size === 0 && this.fresh.length === 0 && this.backlog.length === 0 && !this.mayHavePending && !this.isDirty;
+    const { mayHavePending, isDirty } = this.hints;
+    return this.underWay.size === 0 && this.fresh.length === 0 && this.backlog.length === 0 && !mayHavePending && !isDirty;
   }
 
   get isTicking(): boolean {
-    return this.#ticking > 0 || this.backlog.length > 0;
+    return this.#tickInFlight > 0 || this.backlog.length > 0;
+  }
+
+  /** Calls that a tick was to send and hasn't, because their reading was discarded. */
+  get owedToTick(): number {
+    return this.backlog.length === 0 ? this.#tickLeft : 0;
   }
 
   get mayProbe(): boolean {
@@ -110,38 +107,29 @@ export class EndpointWorker implements Sender {
     this.backlog.clear();
     if (this.#probe.length > 0) this.#isProbing = false;
     this.#probe.clear();
-    this.mayHavePending = true;
-    this.mayHaveDue = true;
-    this.mayHaveHeld = true;
-    this.dueAt = 0;
-    this.generation += 1;
-    this.isDirty = true;
+    this.hints.generation += 1;
+    this.hints.suspectAll();
   }
 
   /** Of a reading, the calls that aren't under way. */
   withoutBusy(calls: readonly Call[]): Call[] {
-    return calls.filter((call) => !this.#busy.has(call.seq));
+    return calls.filter((call) => !this.underWay.has(call.seq));
   }
 
   hold(call: Call, at: number): void {
-    this.#busy.set(call.seq, at);
+    this.underWay.add(call.seq, at);
     this.track.hold(call, at);
-  }
-
-  /** The outcome of this call is on disk: from here on a reading of the store has it right. */
-  outcomeCommitted(callSeq: number): void {
-    const dueAt = this.#busy.get(callSeq) ?? null;
-    this.#busy.delete(callSeq);
-    if (dueAt === null) return;
-    this.mayHaveDue = true;
-    this.mayHaveHeld = true;
-    this.dueAt = Math.min(this.dueAt ?? dueAt, dueAt);
   }
 
   /** Calls that were just read may be sent. */
   offer(queue: CallQueue, calls: readonly Call[]): void {
     queue.fill(calls, this.#deps.clock.monotonicMs());
     this.#deps.slots.enqueue(this);
+  }
+
+  offerTick(calls: readonly Call[]): void {
+    this.#tickLeft = calls.length;
+    this.offer(this.backlog, calls);
   }
 
   offerProbe(call: Call): void {
@@ -156,11 +144,9 @@ export class EndpointWorker implements Sender {
       this.#deps.onChange();
       return false;
     }
-    const probe = this.#probe.take();
-    const call = probe ?? this.#nextCall();
-    if (call === undefined) return false;
-    this.#send(call, probe ? "probe" : causeOf(call));
-    return true;
+    const next = this.#next();
+    if (next !== undefined) this.#send(next.call, next.cause, next.isOfTick);
+    return next !== undefined;
   }
 
   #isStale(): boolean {
@@ -168,13 +154,22 @@ export class EndpointWorker implements Sender {
     return this.fresh.isOlderThan(oldest) || this.backlog.isOlderThan(oldest) || this.#probe.isOlderThan(oldest);
   }
 
-  #nextCall(): Call | undefined {
-    const wantsFresh = this.fresh.length > 0 && (this.backlog.length === 0 || this.#sent % FRESH_EVERY === FRESH_EVERY - 1);
-    if (wantsFresh) return this.fresh.take();
+  #next(): { readonly call: Call; readonly cause: AttemptCause; readonly isOfTick: boolean } | undefined {
+    const probe = this.#probe.take();
+    if (probe) return { call: probe, cause: "probe", isOfTick: false };
+    const isFreshsTurn = this.fresh.length > 0 && this.#sent % FRESH_EVERY === FRESH_EVERY - 1;
+    const waiting = isFreshsTurn ? undefined : this.#nextOfBacklog();
+    const call = waiting ?? this.fresh.take();
+    return call && { call, cause: causeOf(call), isOfTick: waiting !== undefined && this.track.endpoint.state === "down" };
+  }
+
+  #nextOfBacklog(): Call | undefined {
     for (let call = this.backlog.take(); call; call = this.backlog.take()) {
       if (this.#isInsideWindow(call)) return call;
+      // Its window ended while it waited here; the next reading takes its retry away.
+      this.hints.suspectDue(call.due?.at ?? 0);
     }
-    return this.fresh.take();
+    return undefined;
   }
 
   /** A drain takes along what was inside its window when the recovery began. */
@@ -183,27 +178,38 @@ export class EndpointWorker implements Sender {
     return (this.track.endpoint.recoveringSince ?? this.#deps.clock.now()) <= retryUntil(call.firstFailedAt, this.#deps.policy);
   }
 
-  #send(call: Call, cause: AttemptCause): void {
+  #send(call: Call, cause: AttemptCause, isOfTick: boolean): void {
     const { clock } = this.#deps;
     const { state, recovery } = this.track.endpoint;
-    const isTick = state === "down" && (cause === "retry" || cause === "replay");
-    if (isTick) this.#ticking += 1;
+    if (isOfTick) {
+      this.#tickInFlight += 1;
+      this.#tickLeft = Math.max(0, this.#tickLeft - 1);
+    }
     this.#inFlight += 1;
     this.#sent += 1;
-    this.#busy.set(call.seq, null);
+    this.underWay.add(call.seq);
     const startedAt = clock.now();
     const began = clock.monotonicMs();
-    const sending = this.#deps.send(this.track.callback, call).catch(
-      // A request that can't even be built costs its call an attempt, not the endpoint its worker.
-      (error: unknown): DeliveryResult => ({ kind: "unreachable", reason: "protocol", detail: String(error) }),
-    );
-    sending.then((result) => {
-      if (isTick) this.#ticking -= 1;
+    this.#deliver(call).then((result) => {
+      if (isOfTick) this.#tickInFlight -= 1;
       if (cause === "probe") this.#isProbing = false;
       const durationMs = Math.round(clock.monotonicMs() - began);
-      const attempt = { number: call.attemptCount + 1, startedAt, durationMs, cause, result };
-      this.#settle(call, attempt, state === "recovering" ? recovery : 0);
+      const number = call.attemptCount + 1;
+      this.#settle(
+        call,
+        { number, startedAt: notAhead(startedAt, clock.now(), durationMs), durationMs, cause, result },
+        state === "recovering" ? recovery : 0,
+      );
     });
+  }
+
+  async #deliver(call: Call): Promise<DeliveryResult> {
+    try {
+      return await this.#deps.send(this.track.callback, call);
+    } catch (error) {
+      // A request that can't even be built costs its call an attempt, not the endpoint its worker.
+      return { kind: "unreachable", reason: "protocol", detail: String(error) };
+    }
   }
 
   #settle(call: Call, attempt: Attempt, recovery: number): void {
@@ -214,7 +220,10 @@ export class EndpointWorker implements Sender {
     if (isAccepted(attempt.result)) this.track.succeeded(attempt.startedAt + attempt.durationMs);
     else this.#failed(call, attempt, unit);
     log.addAttempt({ callbackId: call.callbackId, callSeq: call.seq, attempt, unit, recovery });
-    if (this.track.endpoint.state !== stateBefore) this.discardReading();
+    if (this.track.endpoint.state !== stateBefore) {
+      this.#tickLeft = 0;
+      this.discardReading();
+    }
     this.#deps.onAttempt(call.callbackId, attempt);
     slots.release(this);
     slots.pump();
@@ -222,10 +231,16 @@ export class EndpointWorker implements Sender {
   }
 
   #failed(call: Call, attempt: Attempt, unit: number): void {
+    const { policy } = this.#deps;
     this.track.failed(call, attempt);
     if (!this.track.callback.retriesEnabled) return;
-    this.#busy.set(call.seq, nextDueAt(call.firstFailedAt ?? attempt.startedAt, attempt.startedAt, this.#deps.policy, unit));
+    this.underWay.expectDue(call.seq, nextDueAt(call.firstFailedAt ?? attempt.startedAt, attempt.startedAt, policy, unit));
   }
+}
+
+/** When an attempt began, also by a clock that was set back since: never later than its end by today's reckoning. */
+function notAhead(startedAt: number, endedAt: number, durationMs: number): number {
+  return startedAt <= endedAt ? startedAt : endedAt - durationMs;
 }
 
 function causeOf(call: Call): AttemptCause {

@@ -1,43 +1,43 @@
 /** Reads from the store what an endpoint may send next; which calls those are depends on its state (dispatch.md, an endpoint). */
 import type { Call } from "../domain/call.js";
 import { FAILURES_TO_DOWN } from "../domain/endpoint.js";
-import type { RetryPolicy } from "../domain/retry-policy.js";
+import { latestOwnTurn, type RetryPolicy } from "../domain/retry-policy.js";
 import type { DispatchStore } from "../store/store.js";
 import type { EndpointWorker } from "./endpoint-worker.js";
 
 export interface SupplyDeps {
   readonly store: DispatchStore;
   readonly policy: RetryPolicy;
+  /** Calls read at once. */
   readonly batch: number;
 }
 
-/** With fewer calls than this left in memory, more are read. */
+/** With fewer calls than this left in memory (or half a batch), more are read. */
 const LOW_WATER = 64;
 const EXPIRY_CHUNK = 5_000;
 
 /** Whether a reading would bring something now. */
-export function needsSupply(worker: EndpointWorker, now: number): boolean {
-  if (worker.isDirty) return true;
+export function needsSupply(worker: EndpointWorker, now: number, { policy, batch }: Omit<SupplyDeps, "store">): boolean {
+  const { isDirty, mayHavePending, mayHaveDue } = worker.hints;
+  if (isDirty) return true;
+  const lowWater = Math.min(LOW_WATER, Math.ceil(batch / 2));
+  if (mayHavePending && worker.fresh.length < lowWater) return true;
+  if (worker.backlog.length >= lowWater) return false;
+  if (worker.track.endpoint.state === "recovering") return mayHaveDue || isDrained(worker);
   const at = nextSupplyAt(worker);
-  if (at !== null && at <= now) return true;
-  if (worker.mayHavePending && worker.fresh.length < LOW_WATER) return true;
-  if (worker.track.endpoint.state !== "recovering" || worker.backlog.length >= LOW_WATER) return false;
-  return worker.mayHaveDue || (worker.inFlight === 0 && worker.backlog.length === 0 && worker.fresh.length === 0);
+  return at !== null && (at <= now || at > latestOwnTurn(now, policy));
 }
 
 /** When the endpoint's clock, or the first of its calls' own, makes a reading due; null: nothing waits for a time. */
 export function nextSupplyAt(worker: EndpointWorker): number | null {
-  const { endpoint, callback } = worker.track;
-  switch (endpoint.state) {
+  const { hints, track } = worker;
+  switch (track.endpoint.state) {
     case "up":
-      return worker.backlog.length < LOW_WATER ? worker.dueAt : null;
+      return hints.dueAt;
     case "recovering":
       return null;
-    case "down": {
-      const tickAt = worker.mayHaveDue && !worker.isTicking ? worker.track.nextTickAt() : null;
-      const probeAt = worker.mayHaveHeld && worker.mayProbe && callback.retriesEnabled ? endpoint.probeAt : null;
-      return earlier(tickAt, probeAt);
-    }
+    case "down":
+      return earlier(nextTickAt(worker), hints.mayHaveHeld ? nextProbeAt(worker) : null);
   }
 }
 
@@ -46,77 +46,111 @@ export function earlier(one: number | null, other: number | null): number | null
 }
 
 /** Reads anew what may be sent, and offers it. What changes while it is read leaves the worker dirty: it is read again. */
-export function supply(worker: EndpointWorker, now: number, deps: SupplyDeps): Promise<void> {
-  worker.isDirty = false;
-  switch (worker.track.endpoint.state) {
-    case "up":
-      return supplyUp(worker, now, deps);
-    case "recovering":
-      return supplyRecovering(worker, deps);
-    case "down":
-      return supplyDown(worker, now, deps);
+export async function supply(worker: EndpointWorker, now: number, deps: SupplyDeps): Promise<void> {
+  worker.hints.isDirty = false;
+  try {
+    switch (worker.track.endpoint.state) {
+      case "up":
+        return await supplyUp(worker, now, deps);
+      case "recovering":
+        return await supplyRecovering(worker, now, deps);
+      case "down":
+        return await supplyDown(worker, now, deps);
+    }
+  } catch (error) {
+    // What was read by then may be lost on the way: all of it is read again.
+    worker.discardReading();
+    throw error;
   }
 }
 
 /** Up: new responses as they come, failed calls when their own turn comes. */
 async function supplyUp(worker: EndpointWorker, now: number, deps: SupplyDeps): Promise<void> {
   await readFresh(worker, deps);
-  if (worker.dueAt === null || worker.dueAt > now) return;
-  const { generation } = worker;
+  const { hints } = worker;
+  const latest = latestOwnTurn(now, deps.policy);
+  if (hints.dueAt === null || (hints.dueAt > now && hints.dueAt <= latest)) return;
+  const { generation } = hints;
   await expireBefore(worker, now, deps);
-  const limit = deps.batch + worker.busyCount;
+  await deps.store.bringForward(worker.track.callback.id, latest);
+  const limit = deps.batch + worker.underWay.size;
   const rows = await deps.store.fetchDue(worker.track.callback.id, now, limit);
   const waiting = rows.length < limit ? await readWaiting(worker, rows.length, deps) : rows;
-  if (worker.generation !== generation) return;
+  if (hints.generation !== generation) return;
   worker.offer(worker.backlog, worker.withoutBusy(rows));
-  expectNext(worker, rows.length < limit ? waiting.find((call) => (call.due?.at ?? 0) > now) : waiting[0]);
+  const first = rows.length < limit ? waiting.find((call) => (call.due?.at ?? 0) > now) : waiting[0];
+  hints.expectFirst(first?.due?.at ?? null);
 }
 
 /** Recovering: everything that was inside its window when the recovery began; when none of it is left untried, up. */
-async function supplyRecovering(worker: EndpointWorker, deps: SupplyDeps): Promise<void> {
+async function supplyRecovering(worker: EndpointWorker, now: number, deps: SupplyDeps): Promise<void> {
   await readFresh(worker, deps);
-  const { generation } = worker;
-  const { endpoint, callback } = worker.track;
-  await expireBefore(worker, endpoint.recoveringSince ?? 0, deps);
-  const limit = deps.batch + worker.busyCount;
-  const rows = await deps.store.fetchBacklog(callback.id, endpoint.recovery, limit);
+  const { hints, track } = worker;
+  const { generation } = hints;
+  await expireBefore(worker, track.endpoint.recoveringSince ?? 0, deps);
+  const limit = deps.batch + worker.underWay.size;
+  const rows = await deps.store.fetchBacklog(track.callback.id, track.endpoint.recovery, limit);
   const isMore = rows.length === limit;
   const [waiting] = isMore ? rows : await readWaiting(worker, 0, deps);
-  if (worker.generation !== generation) return;
+  if (hints.generation !== generation) return;
   worker.offer(worker.backlog, worker.withoutBusy(rows));
-  worker.mayHaveDue = isMore;
-  const isFreshDone = worker.fresh.length === 0 || worker.limit >= LOW_WATER;
-  if (isMore || worker.backlog.length > 0 || !isFreshDone) return;
-  worker.track.drained();
-  expectNext(worker, waiting);
+  hints.mayHaveDue = isMore;
+  if (isMore || !isDrained(worker)) return;
+  track.drained(now);
+  hints.expectFirst(waiting?.due?.at ?? null);
+}
+
+/** Of what was read nothing waits to be tried. New responses don't count once they may go as fast as they ever do. */
+function isDrained(worker: EndpointWorker): boolean {
+  return worker.backlog.length === 0 && (worker.fresh.length === 0 || worker.hasFullLimit);
 }
 
 /** Down: new responses are held (or sent, where no retry would take care of them), a probe or a tick goes when its time has come. */
 async function supplyDown(worker: EndpointWorker, now: number, deps: SupplyDeps): Promise<void> {
   if (worker.track.callback.retriesEnabled) await holdAndProbe(worker, now, deps);
   else await readFresh(worker, deps);
-  const tickAt = worker.mayHaveDue && !worker.isTicking ? worker.track.nextTickAt() : null;
+  const tickAt = nextTickAt(worker);
   if (tickAt === null || tickAt > now) return;
-  const { generation } = worker;
+  const { hints, track } = worker;
+  const { generation } = hints;
   await expireBefore(worker, now, deps);
   const calls = await readWaiting(worker, FAILURES_TO_DOWN, deps);
-  if (worker.generation !== generation) return;
-  worker.mayHaveDue = calls.length > 0;
-  worker.track.beginTick(now);
-  worker.offer(worker.backlog, calls.slice(0, worker.room));
+  if (hints.generation !== generation) return;
+  hints.mayHaveDue = calls.length > 0;
+  if (worker.owedToTick > 0) {
+    const began = track.endpoint.tickBeganAt ?? 0;
+    const untried = calls.filter(({ attemptedAt }) => attemptedAt === null || attemptedAt < began);
+    worker.offerTick(untried.slice(0, Math.min(worker.owedToTick, worker.room)));
+    return;
+  }
+  track.beginTick(now);
+  worker.offerTick(calls.slice(0, worker.room));
+}
+
+/** When a tick begins, or goes on with what it couldn't send at once. */
+function nextTickAt(worker: EndpointWorker): number | null {
+  const { hints, track, isTicking, owedToTick } = worker;
+  if (!hints.mayHaveDue) return null;
+  if (owedToTick > 0) return 0;
+  return isTicking ? null : track.endpoint.tickAt;
+}
+
+function nextProbeAt({ track, mayProbe }: EndpointWorker): number | null {
+  return mayProbe && track.callback.retriesEnabled ? track.endpoint.probeAt : null;
 }
 
 async function holdAndProbe(worker: EndpointWorker, now: number, deps: SupplyDeps): Promise<void> {
-  const { generation } = worker;
-  const { callback, endpoint } = worker.track;
-  const isProbeDue = worker.mayProbe && endpoint.probeAt !== null && endpoint.probeAt <= now;
+  const { hints, track } = worker;
+  const { generation } = hints;
+  const probeAt = nextProbeAt(worker);
+  const isProbeDue = probeAt !== null && probeAt <= now;
   if (isProbeDue) await expireBefore(worker, now, deps);
-  const held = isProbeDue && worker.mayHaveHeld ? await deps.store.fetchHeld(callback.id) : null;
-  const pending = worker.mayHavePending ? await readPending(worker, deps) : [];
-  if (worker.generation !== generation) return;
+  const held = isProbeDue && hints.mayHaveHeld ? await deps.store.fetchHeld(track.callback.id) : null;
+  const pending = hints.mayHavePending ? await readPending(worker, deps) : [];
+  if (hints.generation !== generation) return;
   if (isProbeDue) {
     const [free] = held ? worker.withoutBusy([held]) : [];
-    worker.mayHaveHeld = free !== undefined;
+    hints.mayHaveHeld = free !== undefined;
     const probe = free ?? pending.shift();
     if (probe) worker.offerProbe(probe);
   }
@@ -124,24 +158,23 @@ async function holdAndProbe(worker: EndpointWorker, now: number, deps: SupplyDep
 }
 
 async function readFresh(worker: EndpointWorker, deps: SupplyDeps): Promise<void> {
-  if (!worker.mayHavePending) return;
-  const { generation } = worker;
+  if (!worker.hints.mayHavePending) return;
+  const { generation } = worker.hints;
   const pending = await readPending(worker, deps);
-  if (worker.generation === generation) worker.offer(worker.fresh, pending);
+  if (worker.hints.generation === generation) worker.offer(worker.fresh, pending);
 }
 
 async function readPending(worker: EndpointWorker, deps: SupplyDeps): Promise<Call[]> {
-  const { generation } = worker;
-  const limit = deps.batch + worker.busyCount;
-  worker.mayHavePending = false;
+  const limit = deps.batch + worker.underWay.size;
+  worker.hints.mayHavePending = false;
   const rows = await deps.store.fetchPending(worker.track.callback.id, limit);
-  if (rows.length === limit || worker.generation !== generation) worker.mayHavePending = true;
+  if (rows.length === limit) worker.hints.mayHavePending = true;
   return worker.withoutBusy(rows);
 }
 
 /** The first calls with something due, whenever that is: `count` of them and one more, those under way left out. */
 async function readWaiting(worker: EndpointWorker, count: number, deps: SupplyDeps): Promise<Call[]> {
-  const limit = count + worker.busyCount + 1;
+  const limit = count + worker.underWay.size + 1;
   return worker.withoutBusy(await deps.store.fetchDue(worker.track.callback.id, Number.POSITIVE_INFINITY, limit));
 }
 
@@ -150,9 +183,4 @@ async function expireBefore(worker: EndpointWorker, now: number, deps: SupplyDep
   const { id } = worker.track.callback;
   const firstFailedBefore = now - deps.policy.windowMs;
   while ((await deps.store.expireRetries(id, firstFailedBefore, EXPIRY_CHUNK)) === EXPIRY_CHUNK);
-}
-
-function expectNext(worker: EndpointWorker, call: Call | undefined): void {
-  worker.mayHaveDue = call !== undefined;
-  worker.dueAt = call?.due?.at ?? null;
 }

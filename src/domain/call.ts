@@ -62,12 +62,14 @@ export function recordAttempt(call: Call, attempt: Attempt, rule: RetryRule, rec
   if (call.status === "SUCCESS") return attempted;
   if (isAccepted(result)) return { ...attempted, status: "SUCCESS", settledBy: "dispatcher", due: null };
   const firstFailedAt = call.firstFailedAt ?? attempt.startedAt;
+  // A replay asked for while another attempt was under way is still owed.
+  const isReplayOwed = call.due?.cause === "replay" && attempt.cause !== "replay";
   return {
     ...attempted,
     status: "FAILED",
     settledBy: null,
     firstFailedAt,
-    due: dueAfterFailure(firstFailedAt, attempt.startedAt, rule),
+    due: isReplayOwed ? call.due : dueAfterFailure(firstFailedAt, attempt.startedAt, rule),
     deferred: Math.max(call.deferred, recovery),
   };
 }

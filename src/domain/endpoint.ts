@@ -1,6 +1,6 @@
 /** An endpoint as the dispatcher sees it: up, down or recovering, and the moves between (dispatch.md, an endpoint). */
 import type { AttemptCause } from "./attempt.js";
-import { oneIntervalAfter, type RetryPolicy } from "./retry-policy.js";
+import { latestOwnTurn, oneIntervalAfter, type RetryPolicy } from "./retry-policy.js";
 
 /** Failures in a row after which an endpoint is down, and the requests that a tick may cost. */
 export const FAILURES_TO_DOWN = 10;
@@ -92,10 +92,28 @@ export function endpointAtTick(endpoint: Endpoint, at: number, policy: RetryPoli
   return { ...endpoint, failuresInRow: 0, tickBeganAt: at, tickAt: oneIntervalAfter(at, policy, unit) };
 }
 
-/** When the next tick is due: at once where someone mended the callback since the endpoint's clock last started. */
-export function nextTickAt(endpoint: Endpoint, mendedAt: number): number | null {
-  if (endpoint.state !== "down" || endpoint.tickAt === null) return null;
-  return mendedAt > (endpoint.tickBeganAt ?? 0) ? Math.min(mendedAt, endpoint.tickAt) : endpoint.tickAt;
+/** Someone has just mended it (dispatch.md, a call, 8): while it is down, a tick is due now. */
+export function endpointAfterMend(endpoint: Endpoint, at: number): Endpoint {
+  if (endpoint.state !== "down" || endpoint.tickAt === null) return endpoint;
+  return { ...endpoint, tickAt: Math.min(endpoint.tickAt, at) };
+}
+
+/**
+ * The endpoint by a wall clock that may have been set back, or with an interval that became shorter: its next tick and probe
+ * are never further off than they could be had they been planned now.
+ */
+export function endpointByClock(endpoint: Endpoint, now: number, policy: RetryPolicy): Endpoint {
+  const { tickAt, tickBeganAt, probeAt, probeStepMs } = endpoint;
+  if (tickAt === null || tickBeganAt === null || probeAt === null) return endpoint;
+  const latestTickAt = latestOwnTurn(now, policy);
+  const latestProbeAt = now + Math.min(probeStepMs, policy.intervalMs);
+  if (tickAt <= latestTickAt && tickBeganAt <= now && probeAt <= latestProbeAt) return endpoint;
+  return {
+    ...endpoint,
+    tickAt: Math.min(tickAt, latestTickAt),
+    tickBeganAt: Math.min(tickBeganAt, now),
+    probeAt: Math.min(probeAt, latestProbeAt),
+  };
 }
 
 /** Nothing due was left untried: up again, with the failures in a row that it had. */

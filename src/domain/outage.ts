@@ -38,3 +38,8 @@ export function outageClosesAt(outage: OpenOutage, state: EndpointState, policy:
   if (state !== "up" || outage.quietSince === null) return atTheLatest;
   return Math.min(atTheLatest, outage.quietSince + policy.intervalMs);
 }
+
+/** The outage by a wall clock that may have been set back: it wasn't quiet before now. */
+export function outageByClock(outage: OpenOutage | null, now: number): OpenOutage | null {
+  return outage?.quietSince == null || outage.quietSince <= now ? outage : { ...outage, quietSince: now };
+}

@@ -20,6 +20,11 @@ export function oneIntervalAfter(from: number, policy: RetryPolicy, unit: number
   return from + Math.round(policy.intervalMs * (1 + spread));
 }
 
+/** No turn planned at `now` or before lies further off. One that does was planned by another clock, or with a longer interval. */
+export function latestOwnTurn(now: number, policy: RetryPolicy): number {
+  return oneIntervalAfter(now, policy, 1);
+}
+
 /** The last instant (inclusive) at which a call that first failed at `firstFailedAt` may be retried. */
 export function retryUntil(firstFailedAt: number, policy: RetryPolicy): number {
   return firstFailedAt + policy.windowMs;

@@ -6,7 +6,10 @@ export interface Clock {
   now(): number;
   /** Milliseconds since some fixed instant. It never jumps: durations and leases are measured by it. */
   monotonicMs(): number;
-  /** Resolves once `now()` has reached `at`, or at once when `signal` is aborted. Never rejects. */
+  /**
+   * Resolves once `now()` has reached `at`, or once as much time has passed as was left until then (a clock that is set back keeps
+   * nobody waiting), or at once when `signal` is aborted. Never rejects.
+   */
   sleepUntil(at: number, signal?: AbortSignal): Promise<void>;
   /** One turn of the event loop: what is ready happens first. */
   nextTurn(): Promise<void>;
@@ -20,8 +23,10 @@ export const systemClock: Clock = {
   monotonicMs: () => performance.now(),
   nextTurn: () => turn(),
   async sleepUntil(at, signal) {
-    for (let left = at - Date.now(); left > 0 && !signal?.aborted; left = at - Date.now()) {
-      await delay(Math.min(left, LONGEST_SLEEP_MS), undefined, signal ? { signal } : {}).catch(() => undefined);
+    const end = performance.now() + (at - Date.now());
+    const left = () => Math.min(at - Date.now(), end - performance.now());
+    for (let ms = left(); ms > 0 && !signal?.aborted; ms = left()) {
+      await delay(Math.min(ms, LONGEST_SLEEP_MS), undefined, signal ? { signal } : {}).catch(() => undefined);
     }
   },
 };

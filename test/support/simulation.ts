@@ -166,7 +166,7 @@ export class Simulation {
     this.sent.push(sent);
     this.#count(callback.id, 1);
     const answer = this.endpoint({ callback, call, at: clock.now() });
-    if (answer.afterMs) await clock.sleepUntil(clock.now() + answer.afterMs);
+    if (answer.afterMs) await clock.sleepFor(answer.afterMs);
     if (crashes !== this.#crashes) return new Promise(() => undefined);
     this.#count(callback.id, -1);
     sent.endedAt = clock.now();

@@ -4,6 +4,8 @@ import type { Clock } from "../../src/platform/clock.js";
 
 interface Sleeper {
   readonly at: number;
+  /** The same by the monotonic clock, which a jump doesn't move. */
+  readonly monotonicAt: number;
   readonly wake: () => void;
 }
 
@@ -29,22 +31,21 @@ export class VirtualClock implements Clock {
   }
 
   sleepUntil(at: number, signal?: AbortSignal): Promise<void> {
-    if (at <= this.#now || signal?.aborted) return Promise.resolve();
-    return new Promise((resolve) => {
-      const wake = () => {
-        this.#sleepers.delete(sleeper);
-        signal?.removeEventListener("abort", wake);
-        resolve();
-      };
-      const sleeper = { at, wake };
-      this.#sleepers.add(sleeper);
-      signal?.addEventListener("abort", wake, { once: true });
-    });
+    return this.#sleep(at, this.#monotonic + (at - this.#now), signal);
+  }
+
+  /** However the wall clock is set meanwhile. */
+  sleepFor(ms: number): Promise<void> {
+    return this.#sleep(Number.POSITIVE_INFINITY, this.#monotonic + ms);
   }
 
   /** The earliest instant that somebody sleeps until; null: nobody sleeps. */
   get nextWakeAt(): number | null {
-    return this.#sleepers.size === 0 ? null : Math.min(...[...this.#sleepers].map(({ at }) => at));
+    let next: number | null = null;
+    for (const { at, monotonicAt } of this.#sleepers) {
+      next = Math.min(next ?? at, at, this.#now + monotonicAt - this.#monotonic);
+    }
+    return next;
   }
 
   /** Moves time forward to `at` and wakes whoever sleeps until then. */
@@ -64,9 +65,22 @@ export class VirtualClock implements Clock {
     this.#wakeDue();
   }
 
+  #sleep(at: number, monotonicAt: number, signal?: AbortSignal): Promise<void> {
+    if (at <= this.#now || monotonicAt <= this.#monotonic || signal?.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const wake = () => {
+        this.#sleepers.delete(sleeper);
+        signal?.removeEventListener("abort", wake);
+        resolve();
+      };
+      const sleeper = { at, monotonicAt, wake };
+      this.#sleepers.add(sleeper);
+      signal?.addEventListener("abort", wake, { once: true });
+    });
+  }
+
   #wakeDue(): void {
-    for (const sleeper of [...this.#sleepers].sort((one, other) => one.at - other.at)) {
-      if (sleeper.at <= this.#now) sleeper.wake();
-    }
+    const due = [...this.#sleepers].filter(({ at, monotonicAt }) => at <= this.#now || monotonicAt <= this.#monotonic);
+    for (const sleeper of due.sort((one, other) => one.monotonicAt - other.monotonicAt)) sleeper.wake();
   }
 }

@@ -4,10 +4,11 @@ import {
   type Endpoint,
   endpointAfterDrain,
   endpointAfterFailure,
+  endpointAfterMend,
   endpointAfterSuccess,
   endpointAtTick,
+  endpointByClock,
   NEW_ENDPOINT,
-  nextTickAt,
 } from "../../../src/domain/endpoint.js";
 import type { RetryPolicy } from "../../../src/domain/retry-policy.js";
 
@@ -45,11 +46,21 @@ describe("an endpoint", () => {
     expect(endpointAtTick(DOWN, 61_000, POLICY, 0.5)).toMatchObject({ failuresInRow: 0, tickBeganAt: 61_000, tickAt: 121_000 });
   });
 
-  it("ticks at once where it was mended since its clock last started", () => {
-    expect(nextTickAt(DOWN, 0)).toBe(61_000);
-    expect(nextTickAt(DOWN, 1_000)).toBe(61_000);
-    expect(nextTickAt(DOWN, 2_000)).toBe(2_000);
-    expect(nextTickAt(NEW_ENDPOINT, 2_000)).toBeNull();
+  it("ticks at once where it is mended while down", () => {
+    expect(endpointAfterMend(DOWN, 2_000)).toEqual({ ...DOWN, tickAt: 2_000 });
+    expect(endpointAfterMend(DOWN, 62_000)).toEqual(DOWN);
+    expect(endpointAfterMend(NEW_ENDPOINT, 2_000)).toEqual(NEW_ENDPOINT);
+  });
+
+  it("by a clock set back: no tick is further off than one interval, no probe than its step", () => {
+    const failed = fail(DOWN, 3, 10_000, "probe");
+    expect(endpointByClock(failed, 10_000, POLICY)).toBe(failed);
+    expect(endpointByClock(failed, -500_000, POLICY)).toEqual({
+      ...failed,
+      tickAt: -440_000,
+      tickBeganAt: -500_000,
+      probeAt: -492_000,
+    });
   });
 
   it("recovers from the first success on: room for one, one more a success, half of it after a failure", () => {
