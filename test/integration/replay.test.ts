@@ -1,0 +1,202 @@
+/** Replays against the scripted platform, with a real endpoint and real journals. */
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, describe, expect, it } from "vitest";
+import { systemClock } from "../../src/platform/clock.js";
+import { planReplay } from "../../src/reconcile/plan-replay.js";
+import { DEFAULT_REPLAY_OPTIONS, type ReplayOptions, type RunControl } from "../../src/reconcile/run-options.js";
+import { runReplay } from "../../src/reconcile/run-replay.js";
+import { readRun } from "../../src/reconcile/runs.js";
+import { type CountingEndpoint, countingEndpoint, type Desk, type EndpointAnswer, openDesk } from "../support/replay-desk.js";
+import { type PlatformCall, platformCalls, scriptedPlatform } from "../support/scripted-platform.js";
+
+const KEY = "an-endpoint-s-secret-key";
+const closing: (() => Promise<void>)[] = [];
+
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+
+interface Scene {
+  readonly desk: Desk;
+  readonly endpoint: CountingEndpoint;
+  readonly calls: PlatformCall[];
+}
+
+async function scene(
+  calls: PlatformCall[],
+  answer?: (callId: string, number: number) => EndpointAnswer,
+  key: string | null = KEY,
+): Promise<Scene> {
+  const endpoint = await countingEndpoint(answer);
+  const callback = { id: "00112233445566AA", name: "demo", url: endpoint.url, key, calls };
+  const platform = scriptedPlatform({ clock: systemClock, callbacks: [callback] });
+  const desk = openDesk({ transport: platform.transport() });
+  closing.push(endpoint.close, desk.leave);
+  return { desk, endpoint, calls };
+}
+
+async function replay({ desk }: Scene, over: Partial<ReplayOptions & RunControl> = {}) {
+  const plan = await planReplay({ callbacks: ["demo"], calls: { filter: {} }, skipRetrying: false }, desk.deps, desk.listener);
+  return runReplay(plan, { ...DEFAULT_REPLAY_OPTIONS, ...over }, desk.deps, desk.listener);
+}
+
+/** What the summary counts is what the journal tells, whatever happened. */
+async function expectSameBooks({ desk }: Scene, { header, counts }: Awaited<ReturnType<typeof replay>>): Promise<void> {
+  expect((await readRun(desk.deps.runsDirectory, header.runId)).counts).toEqual(counts);
+}
+
+const statuses = (calls: readonly PlatformCall[]): string[] => [...new Set(calls.map(({ status }) => status))];
+
+describe("a replay", () => {
+  it("sends each failed call once, marks what was accepted, and leaves a record", async () => {
+    const at = await scene(platformCalls(250));
+    const summary = await replay(at);
+    expect(summary.error).toBeNull();
+    expect(summary.isResumable).toBe(false);
+    expect(summary.counts).toMatchObject({ planned: 250, accepted: 250, marked: 250, left: 0, toMark: 0, unknown: 0 });
+    expect([...at.endpoint.received].sort()).toEqual(at.calls.map(({ id }) => id).sort());
+    expect(statuses(at.calls)).toEqual(["SUCCESS"]);
+    await expectSameBooks(at, summary);
+    const record = await readRun(at.desk.deps.runsDirectory, summary.header.runId);
+    expect(record).toMatchObject({ state: "finished", kind: "replay", who: "ada@desk", profile: "test" });
+  });
+
+  it("sends the body that the service itself would send, with the callback's auth", async () => {
+    const at = await scene(platformCalls(1));
+    await replay(at);
+    expect(at.endpoint.headers[0]).toMatchObject({ "x-whispir-callback-key": KEY, "content-type": "application/json" });
+    expect(JSON.parse(at.endpoint.bodies[0] ?? "")).toMatchObject({
+      messageid: at.calls[0]?.fields.messageId,
+      responseMessage: { channel: "SMS", acknowledged: "24/11/26 09:30", content: "Reply 0" },
+    });
+  });
+
+  it("keeps the callback's key and the calls' contents out of the journal, which is the person's own", async () => {
+    const at = await scene(platformCalls(3), () => ({ status: 500 }));
+    const { header } = await replay(at);
+    const folder = at.desk.deps.runsDirectory;
+    expect(readdirSync(folder)).toEqual([`${header.runId}.ndjson`]);
+    const text = readFileSync(join(folder, `${header.runId}.ndjson`), "utf8");
+    expect(text).not.toContain(KEY);
+    expect(text).not.toContain("Reply");
+    expect(statSync(join(folder, `${header.runId}.ndjson`)).mode & 0o777).toBe(0o600);
+  });
+
+  it("sends nothing more when its canary is refused", async () => {
+    const at = await scene(platformCalls(50), () => ({ status: 503 }));
+    const summary = await replay(at);
+    expect(at.endpoint.received.length).toBe(1);
+    expect(summary.error).toMatchObject({ code: "items-failed" });
+    expect(summary.counts).toMatchObject({ planned: 50, refused: 1, left: 49, unknown: 0 });
+    expect(summary.isResumable).toBe(true);
+    expect(summary.callbacks[0]?.stopped).toBe("canary");
+    await expectSameBooks(at, summary);
+  });
+
+  it("stops after ten failures in a row, and not before", async () => {
+    const at = await scene(platformCalls(100), (_, number) => ({ status: number > 20 ? 500 : 200 }));
+    const summary = await replay(at, { concurrency: 1 });
+    expect(at.endpoint.received.length).toBe(30);
+    expect(summary.counts).toMatchObject({ accepted: 20, refused: 10, left: 70, marked: 20 });
+    expect(summary.callbacks[0]?.stopped).toBe("max-failures");
+    const other = await scene(platformCalls(100), (_, number) => ({ status: number % 10 === 1 ? 200 : 500 }));
+    expect((await replay(other, { concurrency: 1 })).counts).toMatchObject({ accepted: 10, refused: 90, left: 0 });
+  });
+
+  it("tells each refusal with its status and goes on with the others", async () => {
+    const bad = platformCalls(40)[11]?.id;
+    const at = await scene(platformCalls(40), (id) => ({ status: id === bad ? 422 : 200 }));
+    const summary = await replay(at);
+    expect(summary.counts).toMatchObject({ accepted: 39, refused: 1 });
+    expect(summary.troubled).toMatchObject([{ id: bad, state: "refused", statusCode: 422, message: "Unprocessable Entity" }]);
+    expect(at.calls.filter(({ status }) => status === "FAILED").map(({ id }) => id)).toEqual([bad]);
+  });
+
+  it("begins with one request at once and never has more under way than its concurrency", async () => {
+    const at = await scene(platformCalls(120), () => ({ status: 200, delayMs: 2 }));
+    await replay(at, { concurrency: 4 });
+    expect(at.endpoint.mostAtOnce()).toBe(4);
+  });
+
+  it("waits as long as the endpoint asks, and sends what was put off again", async () => {
+    let isBusy = true;
+    const at = await scene(platformCalls(30), (_, number) => {
+      if (number !== 10 || !isBusy) return { status: 200 };
+      isBusy = false;
+      return { status: 429, headers: { "retry-after": "1" } };
+    });
+    const summary = await replay(at, { concurrency: 1 });
+    expect(summary.counts).toMatchObject({ accepted: 30, refused: 0 });
+    expect(at.endpoint.received.length).toBe(31);
+    expect(summary.durationMs).toBeGreaterThanOrEqual(1_000);
+    expect(at.desk.events.filter(({ type }) => type === "paused").length).toBe(1);
+    await expectSameBooks(at, summary);
+  });
+
+  it("ends when the endpoint asks for a pause longer than anybody waits", async () => {
+    const at = await scene(platformCalls(30), (_, number) =>
+      number > 5 ? { status: 503, headers: { "retry-after": "7200" } } : { status: 200 },
+    );
+    const summary = await replay(at, { concurrency: 1 });
+    expect(summary.counts).toMatchObject({ accepted: 5, refused: 1, left: 24 });
+    expect(summary.callbacks[0]?.stopped).toBe("retry-after");
+  });
+
+  it("keeps one sender's order, and sends nothing of a sender after one of his was refused", async () => {
+    const calls = platformCalls(70);
+    const at = await scene(calls, (id) => ({ status: id === calls[69 - 7]?.id ? 500 : 200, delayMs: Math.random() * 3 }));
+    const summary = await replay(at, { serialBy: "from" });
+    const senderOf = new Map(calls.map(({ id }, index) => [id, index % 7]));
+    // Oldest first: the list has the newest first.
+    for (let sender = 0; sender < 7; sender++) {
+      const sent = at.endpoint.received.filter((id) => senderOf.get(id) === sender);
+      const inOrder = calls
+        .map(({ id }) => id)
+        .filter((id) => senderOf.get(id) === sender)
+        .reverse();
+      expect(sent).toEqual(inOrder.slice(0, sent.length));
+    }
+    expect(summary.counts).toMatchObject({ refused: 1, skipped: { order: 8, settled: 0 }, accepted: 61 });
+    await expectSameBooks(at, summary);
+  });
+
+  it("to another address carries no auth and marks nothing, unless asked", async () => {
+    const other = await countingEndpoint();
+    closing.push(other.close);
+    const at = await scene(platformCalls(5));
+    const summary = await replay(at, { to: other.url, mark: false });
+    expect([at.endpoint.received.length, other.received.length]).toEqual([0, 5]);
+    expect(JSON.stringify(other.headers)).not.toContain(KEY);
+    expect(statuses(at.calls)).toEqual(["FAILED"]);
+    expect(summary.counts).toMatchObject({ accepted: 5, marked: 0, toMark: 0 });
+    await replay(at, { to: other.url, mark: true, withAuth: true });
+    expect(other.headers.at(-1)).toMatchObject({ "x-whispir-callback-key": KEY });
+    expect(statuses(at.calls)).toEqual(["SUCCESS"]);
+  });
+
+  it("sends nothing to a callback whose key nobody knows, and uses the one that is given", async () => {
+    const at = await scene(platformCalls(3), undefined, null);
+    await expect(replay(at)).rejects.toMatchObject({ code: "config" });
+    expect(at.endpoint.received).toEqual([]);
+    expect(readdirSync(at.desk.deps.runsDirectory)).toEqual([]);
+    const summary = await replay(at, { keys: new Map([["00112233445566AA", KEY]]) });
+    expect(summary.counts.accepted).toBe(3);
+    expect(at.endpoint.headers[0]).toMatchObject({ "x-whispir-callback-key": KEY });
+  });
+
+  it("interrupted, lets what is under way end, marks it, and can go on", async () => {
+    const stop = new AbortController();
+    const at = await scene(platformCalls(300), (_, number) => {
+      if (number === 100) stop.abort();
+      return { status: 200, delayMs: 1 };
+    });
+    const summary = await replay(at, { signal: stop.signal });
+    expect(summary.error).toMatchObject({ code: "interrupted" });
+    expect(summary.counts.accepted).toBe(at.endpoint.received.length);
+    expect(summary.counts.accepted).toBeLessThan(110);
+    expect(summary.counts).toMatchObject({ unknown: 0, toMark: 0, marked: summary.counts.accepted });
+    expect(summary.isResumable).toBe(true);
+    await expectSameBooks(at, summary);
+  });
+});

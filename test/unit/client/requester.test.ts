@@ -1,0 +1,140 @@
+import { describe, expect, it } from "vitest";
+import { createPacer } from "../../../src/client/pacer.js";
+import { createRequester } from "../../../src/client/requester.js";
+import type { TransportRequest, TransportResponse } from "../../../src/client/transport.js";
+import { TransportFailure } from "../../../src/client/transport-failure.js";
+import { passTime } from "../../support/pass-time.js";
+import { seededRandom } from "../../support/seeded-random.js";
+import { VirtualClock } from "../../support/virtual-clock.js";
+
+type Answer = TransportResponse | TransportFailure;
+
+const OK: TransportResponse = { status: 200, headers: {}, body: "{}" };
+const CUT = new TransportFailure("cut", "the connection was cut (ECONNRESET)");
+const REFUSED = new TransportFailure("refused", "connection refused");
+const GET: TransportRequest = { method: "GET", path: "/callbacks", headers: {}, body: null };
+
+function answered(status: number, headers: Record<string, string> = {}): TransportResponse {
+  return { status, headers, body: "{}" };
+}
+
+/** A service that gives these answers one after the other, the last of them for ever. */
+function requesterAt(answers: readonly Answer[], name = "http://127.0.0.1:8787") {
+  const clock = new VirtualClock();
+  const sentAt: number[] = [];
+  const lines: string[] = [];
+  const requester = createRequester({
+    clock,
+    random: seededRandom(1),
+    pacer: createPacer(null, clock),
+    onExchange: (line) => lines.push(line),
+    transport: {
+      name,
+      basePath: "",
+      async send() {
+        const answer = answers[Math.min(sentAt.push(clock.monotonicMs()), answers.length) - 1] ?? OK;
+        if (answer instanceof TransportFailure) throw answer;
+        return answer;
+      },
+      close: async () => undefined,
+    },
+  });
+  const send = (request: TransportRequest, isRepeatable: boolean) => passTime(clock, requester.send(request, isRepeatable));
+  return { send, sentAt, lines, clock };
+}
+
+describe("a request", () => {
+  it("is tried again after a cut, a 500, a 429 and a 403 that means too many a second, with growing waits", async () => {
+    const service = requesterAt([
+      CUT,
+      answered(500),
+      answered(429),
+      answered(403, { "x-error-code": "ERR_403_DEVELOPER_OVER_QPS" }),
+      OK,
+    ]);
+    expect(await service.send(GET, true)).toEqual(OK);
+    const waits = service.sentAt.slice(1).map((at, index) => at - (service.sentAt[index] ?? 0));
+    const bounds = [
+      [125, 250],
+      [250, 500],
+      [4_000, 6_000],
+      [8_000, 12_000],
+    ];
+    expect(waits.length).toBe(bounds.length);
+    for (const [index, [least = 0, most = 0] = []] of bounds.entries()) {
+      expect(waits[index]).toBeGreaterThanOrEqual(least);
+      expect(waits[index]).toBeLessThanOrEqual(most);
+    }
+  });
+
+  it("waits at least as long as Retry-After asks for", async () => {
+    const service = requesterAt([answered(503, { "retry-after": "7" }), OK]);
+    await service.send(GET, true);
+    expect(service.sentAt).toEqual([0, 7_000]);
+  });
+
+  it("that must not be carried out twice isn't repeated after a cut or a 500, but is after a 429", async () => {
+    const post: TransportRequest = { ...GET, method: "POST" };
+    const cut = requesterAt([CUT, OK]);
+    await expect(cut.send(post, false)).rejects.toMatchObject({
+      code: "network",
+      hint: expect.stringContaining("may have been"),
+    });
+    const broken = requesterAt([answered(500), OK]);
+    await expect(broken.send(post, false)).rejects.toMatchObject({ code: "unavailable" });
+    const busy = requesterAt([answered(429), OK]);
+    expect(await busy.send(post, false)).toEqual(OK);
+    expect([cut.sentAt.length, broken.sentAt.length, busy.sentAt.length]).toEqual([1, 1, 2]);
+  });
+
+  it("gives up in bounded time and says why", async () => {
+    const service = requesterAt([answered(500)]);
+    await expect(service.send(GET, true)).rejects.toMatchObject({ code: "unavailable" });
+    const busy = requesterAt([answered(429)]);
+    await expect(busy.send(GET, true)).rejects.toMatchObject({ code: "rate-limited" });
+    expect(service.clock.monotonicMs()).toBeLessThanOrEqual(120_000);
+    expect(busy.clock.monotonicMs()).toBeLessThanOrEqual(120_000);
+    expect(service.sentAt.length).toBeLessThanOrEqual(10);
+  });
+
+  it("isn't repeated against a day's limit, and neither is the next one asked", async () => {
+    const service = requesterAt([answered(403, { "x-error-code": "ERR_403_DEVELOPER_OVER_QPD" }), OK]);
+    await expect(service.send(GET, true)).rejects.toMatchObject({ code: "quota-exceeded" });
+    await expect(service.send(GET, true)).rejects.toMatchObject({ code: "quota-exceeded" });
+    expect(service.sentAt).toEqual([0]);
+    service.clock.advance(60_001);
+    expect(await service.send(GET, true)).toEqual(OK);
+  });
+
+  it("to a service that never answered says at once that nothing runs there, and how to start it", async () => {
+    const here = requesterAt([REFUSED]);
+    await expect(here.send(GET, true)).rejects.toMatchObject({ code: "network", hint: expect.stringContaining("whcb serve") });
+    const elsewhere = requesterAt([REFUSED], "https://api.au.whispir.com");
+    await expect(elsewhere.send(GET, true)).rejects.toMatchObject({
+      code: "network",
+      hint: expect.not.stringContaining("serve"),
+    });
+    expect(here.sentAt).toEqual([0]);
+  });
+
+  it("waits for a service that was there a moment ago", async () => {
+    const service = requesterAt([OK, REFUSED, REFUSED, OK]);
+    await service.send(GET, true);
+    expect(await service.send(GET, true)).toEqual(OK);
+    expect(service.sentAt.length).toBe(4);
+  });
+
+  it("doesn't try a broken certificate again", async () => {
+    const service = requesterAt([new TransportFailure("tls", "its certificate has expired"), OK]);
+    await expect(service.send(GET, true)).rejects.toMatchObject({
+      message: "http://127.0.0.1:8787: its certificate has expired",
+    });
+    expect(service.sentAt.length).toBe(1);
+  });
+
+  it("is told to whoever listens, without the key that a legacy link may hold", async () => {
+    const service = requesterAt([OK]);
+    await service.send({ ...GET, path: "/callbacks?apikey=s3cret&limit=1" }, true);
+    expect(service.lines).toEqual(["GET /callbacks?apikey=••••&limit=1 -> 200, 2 characters (0 ms)"]);
+  });
+});
