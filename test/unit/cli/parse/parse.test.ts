@@ -1,0 +1,64 @@
+import { describe, expect, test } from "vitest";
+import { formatDuration, parseDuration } from "../../../../src/cli/parse/duration.js";
+import { parseInstant } from "../../../../src/cli/parse/instant.js";
+import { nearest } from "../../../../src/cli/parse/nearest.js";
+import { parseRate } from "../../../../src/cli/parse/numbers.js";
+
+const NOW = Date.UTC(2026, 10, 24, 12);
+
+describe("durations", () => {
+  test.each([
+    ["500ms", 500],
+    ["30s", 30_000],
+    ["1.5h", 5_400_000],
+    ["1h30m", 5_400_000],
+    ["7d", 604_800_000],
+  ])("%s is %i ms", (text, ms) => expect(parseDuration(text)).toBe(ms));
+
+  test.each(["", "5", "h", "5 m", "-5m", "5m!", "5x"])("%j is none", (text) =>
+    expect(() => parseDuration(text)).toThrow("is no duration"),
+  );
+
+  test.each([
+    [0, "0ms"],
+    [999, "999ms"],
+    [61_000, "1m 1s"],
+    [86_400_000, "1d"],
+    [93_600_000, "1d 2h"],
+  ])("%i ms is shown as %s", (ms, text) => expect(formatDuration(ms)).toBe(text));
+});
+
+describe("instants", () => {
+  test.each([
+    ["2h", "2026-11-24T10:00:00.000Z"],
+    ["7d", "2026-11-17T12:00:00.000Z"],
+    ["2026-11-24", "2026-11-24T00:00:00.000Z"],
+    ["2026-11-24 13:05", "2026-11-24T13:05:00.000Z"],
+    ["2026-11-24T13:05:06.789+11:00", "2026-11-24T02:05:06.789Z"],
+  ])("%s, in UTC, is %s", (text, iso) => expect(new Date(parseInstant(text, { now: NOW, utc: true })).toISOString()).toBe(iso));
+
+  test.each(["yesterday", "24/11/26", "2026-13-01", "2026", ""])("%j is none", (text) => {
+    expect(() => parseInstant(text, { now: NOW, utc: true })).toThrow("is no date");
+  });
+});
+
+describe("rates", () => {
+  test.each([
+    ["20/s", 20],
+    ["600/m", 10],
+    ["7200/h", 2],
+    ["5", 5],
+  ])("%s is %d a second", (text, rate) => expect(parseRate(text)).toBe(rate));
+  test.each(["0", "fast", "-1/s", "5/d"])("%j is none", (text) => expect(() => parseRate(text)).toThrow("is no rate"));
+});
+
+describe("did you mean", () => {
+  test.each([
+    ["demmo", "demo"],
+    ["dmeo", "demo"],
+    ["DEMO", "demo"],
+    ["crn", "crm"],
+    ["something else", null],
+    ["x", null],
+  ])("%s: %s", (word, meant) => expect(nearest(word, ["demo", "crm", "billing"])).toBe(meant));
+});

@@ -1,0 +1,123 @@
+import { describe, expect, test } from "vitest";
+import type { Profile, Settings } from "../../../../src/cli/settings/profile.js";
+import { resolveSettings } from "../../../../src/cli/settings/resolve-settings.js";
+import { toServiceTarget } from "../../../../src/cli/settings/service-target.js";
+
+const LOCAL: Profile = { url: "http://127.0.0.1:8787", username: "local", password: "local-pass", apiKey: "local-key" };
+const PROD: Profile = {
+  url: "https://api.au.whispir.com",
+  username: "ops",
+  password: "prod-pass",
+  apiKey: "prod-key",
+  callback: "crm",
+  timezone: "Australia/Sydney",
+  rate: 10,
+};
+const SETTINGS: Settings = {
+  current: "prod",
+  profiles: new Map([
+    ["local", LOCAL],
+    ["prod", PROD],
+  ]),
+  serve: null,
+};
+
+function resolve(input: {
+  readonly profile?: string;
+  readonly service?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly settings?: Settings;
+}) {
+  const { profile, service, env = {}, settings = SETTINGS } = input;
+  return resolveSettings({ flags: { profile, service }, env, settings });
+}
+
+describe("the settings that count", () => {
+  test("are the current profile's where nothing else is said", () => {
+    expect(resolve({})).toEqual({
+      profile: { value: "prod", from: "current profile" },
+      address: { value: { kind: "http", url: PROD.url, origin: PROD.url }, from: "profile prod" },
+      username: { value: "ops", from: "profile prod" },
+      password: { value: "prod-pass", from: "profile prod" },
+      apiKey: { value: "prod-key", from: "profile prod" },
+      callback: { value: "crm", from: "profile prod" },
+      timezone: { value: "Australia/Sydney", from: "profile prod" },
+      rate: { value: 10, from: "profile prod" },
+      foreignOrigin: false,
+    });
+  });
+
+  test("the flag beats the environment, which beats the current profile", () => {
+    const env = { WHCB_PROFILE: "local" };
+    expect(resolve({ env }).profile).toEqual({ value: "local", from: "WHCB_PROFILE" });
+    expect(resolve({ env, profile: "prod" }).profile).toEqual({ value: "prod", from: "--profile" });
+    expect(resolve({ env: { WHCB_URL: "http://127.0.0.1:1" }, service: "http://127.0.0.1:2" }).address.from).toBe("--service");
+  });
+
+  test("credentials of the environment beat the profile's, each by itself", () => {
+    const { username, apiKey } = resolve({ env: { WHCB_API_KEY: "other" } });
+    expect([username, apiKey]).toEqual([
+      { value: "ops", from: "profile prod" },
+      { value: "other", from: "WHCB_API_KEY" },
+    ]);
+  });
+
+  test("a profile's credentials never go to another origin", () => {
+    const settings = resolve({ env: { WHCB_URL: "https://evil.example.com" } });
+    expect([settings.username.value, settings.password.value, settings.apiKey.value, settings.callback.value]).toEqual([
+      null,
+      null,
+      null,
+      null,
+    ]);
+    expect(() => toServiceTarget(settings)).toThrow(
+      expect.objectContaining({
+        code: "config",
+        message: expect.stringContaining("those of profile prod are for its own service only"),
+      }),
+    );
+  });
+
+  test.each(["http://api.au.whispir.com", "https://api.au.whispir.com:8443", "https://api.au.whispir.com.evil.example"])(
+    "%s is another origin than https://api.au.whispir.com",
+    (url) => {
+      expect(resolve({ service: url }).apiKey.value).toBeNull();
+    },
+  );
+
+  test("the credentials of another profile of the same origin are used", () => {
+    expect(resolve({ env: { WHCB_URL: "http://127.0.0.1:8787/" } }).apiKey).toEqual({
+      value: "local-key",
+      from: "profile local",
+    });
+  });
+
+  test("the platform is asked five times a second unless the profile says more, loopback as fast as it goes", () => {
+    const { rate: _rate, ...slow } = PROD;
+    const settings = {
+      ...SETTINGS,
+      profiles: new Map([
+        ["prod", slow],
+        ["local", LOCAL],
+      ]),
+    };
+    expect(resolve({ settings }).rate).toEqual({ value: 5, from: "default" });
+    expect(resolve({ settings, profile: "local" }).rate).toEqual({ value: null, from: "default" });
+    expect(resolve({ settings, profile: "local", env: { WHCB_RATE: "60/m" } }).rate).toEqual({ value: 1, from: "WHCB_RATE" });
+  });
+
+  test("an unknown profile is told with the nearest one", () => {
+    expect(() => resolve({ profile: "prd" })).toThrow(expect.objectContaining({ code: "not-found", hint: "did you mean prod?" }));
+  });
+
+  test("nothing set at all says how to begin", () => {
+    const settings = resolve({ settings: { current: null, profiles: new Map(), serve: null } });
+    expect(() => toServiceTarget(settings)).toThrow(
+      expect.objectContaining({ code: "config", message: "no service is set", hint: expect.stringContaining("whcb serve") }),
+    );
+  });
+
+  test("a database file needs no credentials", () => {
+    expect(toServiceTarget(resolve({ env: { WHCB_URL: "/data/x.db" } }))).toEqual({ kind: "file", path: "/data/x.db" });
+  });
+});

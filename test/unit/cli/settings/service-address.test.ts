@@ -1,0 +1,47 @@
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+import { describe, expect, test } from "vitest";
+import { readServiceAddress } from "../../../../src/cli/settings/service-address.js";
+
+describe("what WHCB_URL names", () => {
+  test.each([
+    ["x.db", resolve("x.db")],
+    ["./x", resolve("x")],
+    ["data/calls", resolve("data/calls")],
+    ["/var/lib/whcb.sqlite3", "/var/lib/whcb.sqlite3"],
+    ["~/x.db", join(homedir(), "x.db")],
+    ["file:x.db", resolve("x.db")],
+    ["file:///tmp/x.db", "/tmp/x.db"],
+  ])("%s is a database file", (text, path) => {
+    expect(readServiceAddress(text, "WHCB_URL")).toEqual({ kind: "file", path });
+  });
+
+  test.each([
+    ["http://127.0.0.1:8787", "http://127.0.0.1:8787", "http://127.0.0.1:8787"],
+    ["HTTPS://API.au.whispir.com/", "https://api.au.whispir.com", "https://api.au.whispir.com"],
+    ["https://proxy.example.com/whispir/", "https://proxy.example.com/whispir", "https://proxy.example.com"],
+  ])("%s is a service", (text, url, origin) => {
+    expect(readServiceAddress(text, "WHCB_URL")).toEqual({ kind: "http", url, origin });
+  });
+
+  test("a bare host is asked to be written in full", () => {
+    expect(() => readServiceAddress("api.au.whispir.com", "WHCB_URL")).toThrow(
+      expect.objectContaining({ code: "config", hint: "write https://api.au.whispir.com, or ./api.au.whispir.com for a file" }),
+    );
+  });
+
+  test.each([
+    "https://ops:hunter2@api.au.whispir.com",
+    "https://api.au.whispir.com/?apikey=hunter2",
+    "postgres://ops:hunter2@db/whcb",
+  ])("credentials in a URL are refused without being repeated", (text) => {
+    let message = "";
+    try {
+      readServiceAddress(text, "WHCB_URL");
+    } catch (error) {
+      message = JSON.stringify(error, Object.getOwnPropertyNames(error));
+    }
+    expect(message).toContain("config");
+    expect(message).not.toContain("hunter2");
+  });
+});

@@ -1,0 +1,148 @@
+import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { readSettings } from "../../../../src/cli/settings/read-settings.js";
+import { changeSettings } from "../../../../src/cli/settings/write-settings.js";
+import { newCliWorld, runCli } from "../../../support/run-cli.js";
+
+const SECRET = { username: "u", password: "p-secret", apiKey: "k-secret" };
+
+function settingsOf(text: string): { readonly config: string; readonly file: string } {
+  const { config } = newCliWorld().paths;
+  mkdirSync(config, { recursive: true });
+  const file = join(config, "config.json");
+  writeFileSync(file, text);
+  return { config, file };
+}
+
+describe("the settings file", () => {
+  test("is no settings where there is none", async () => {
+    expect(await readSettings(newCliWorld().paths.config)).toEqual({ current: null, profiles: new Map(), serve: null });
+  });
+
+  test("comes back as it was written, with names that have dots", async () => {
+    const { config } = newCliWorld().paths;
+    const settings = {
+      current: "eu.prod",
+      profiles: new Map([["eu.prod", { url: "https://x.example.com", ...SECRET }]]),
+      serve: SECRET,
+    };
+    await changeSettings(config, () => settings);
+    expect(await readSettings(config)).toEqual(settings);
+  });
+
+  test("is its owner's alone, its folder too, also where the file was open to others", async () => {
+    const { config } = newCliWorld().paths;
+    await changeSettings(config, (settings) => settings);
+    expect(statSync(config).mode & 0o777).toBe(0o700);
+    const file = join(config, "config.json");
+    writeFileSync(file, "{}", { mode: 0o644 });
+    await changeSettings(config, (settings) => ({ ...settings, serve: SECRET }));
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+  });
+
+  test.each([
+    ["{ broken", "it is no JSON"],
+    ["[]", "it holds no object"],
+    ['{"profiles": {"prod": {}}}', 'profile "prod" has no "url"'],
+    ['{"profiles": {"prod": {"url": 5}}}', '"url" is no text'],
+    ['{"profiles": {"prod": {"url": "x", "rate": "fast"}}}', '"rate" of profile "prod" is no number above 0'],
+    ['{"serve": {"username": "u"}}', '"serve" lacks username, password or apiKey'],
+  ])("that can't be used is explained and stays as it is: %s", async (text, reason) => {
+    const { config, file } = settingsOf(text);
+    await expect(changeSettings(config, (settings) => settings)).rejects.toMatchObject({
+      code: "config",
+      message: `the settings file ${file} can't be used: ${reason}`,
+    });
+    expect(readFileSync(file, "utf8")).toBe(text);
+  });
+
+  test("that is broken ends a command with 4 and is left as it is", async () => {
+    const world = newCliWorld();
+    mkdirSync(world.paths.config, { recursive: true });
+    const file = join(world.paths.config, "config.json");
+    writeFileSync(file, "{ broken", { mode: 0o600 });
+    for (const argv of [
+      ["calls", "list", "demo"],
+      ["profiles", "use", "x"],
+      ["serve", "--port", "0"],
+      ["login", "http://127.0.0.1:1"],
+    ]) {
+      const { code, stdout, stderr } = await runCli(world, argv, { env: {} });
+      expect({ argv, code, stdout }).toEqual({ argv, code: 4, stdout: "" });
+      expect(stderr).toContain(`the settings file ${file} can't be used: it is no JSON`);
+    }
+    expect(readFileSync(file, "utf8")).toBe("{ broken");
+  });
+});
+
+describe("config and profiles", () => {
+  async function aWorld() {
+    const world = newCliWorld();
+    await changeSettings(world.paths.config, () => ({
+      current: "local",
+      profiles: new Map([["local", { url: "http://127.0.0.1:8787", ...SECRET, password: "a-long-password" }]]),
+      serve: null,
+    }));
+    return world;
+  }
+
+  test("config get says where each value came from and masks secrets", async () => {
+    expect(await runCli(await aWorld(), ["config", "get"], { env: { WHCB_API_KEY: "k" } })).toEqual({
+      code: 0,
+      stdout: [
+        "profile\tlocal\tcurrent profile",
+        "url\thttp://127.0.0.1:8787\tprofile local",
+        "username\tu\tprofile local",
+        "password\t••••word\tprofile local",
+        "apiKey\t••••\tWHCB_API_KEY",
+        "callback\t\tnot set",
+        "timezone\tUTC\tdefault",
+        "rate\t\tdefault",
+        "",
+      ].join("\n"),
+      stderr: "",
+    });
+  });
+
+  test("config set changes one value of the profile", async () => {
+    const world = await aWorld();
+    expect(await runCli(world, ["config", "set", "rate", "600/m"])).toMatchObject({
+      code: 0,
+      stderr: "rate of profile local is set\n",
+    });
+    expect((await readSettings(world.paths.config)).profiles.get("local")?.rate).toBe(10);
+    expect((await runCli(world, ["config", "set", "timezone", "Mars/Olympus"])).code).toBe(2);
+  });
+
+  test("config set takes a secret from stdin only", async () => {
+    const world = await aWorld();
+    const refused = await runCli(world, ["config", "set", "password", "hunter2"]);
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).not.toContain("hunter2");
+    expect((await runCli(world, ["config", "set", "password", "-"], { stdin: "hunter2\n" })).code).toBe(0);
+    expect((await readSettings(world.paths.config)).profiles.get("local")?.password).toBe("hunter2");
+  });
+
+  test("config set url to another origin takes the credentials away", async () => {
+    const world = await aWorld();
+    await runCli(world, ["config", "set", "url", "https://elsewhere.example.com"]);
+    expect((await readSettings(world.paths.config)).profiles.get("local")).toEqual({ url: "https://elsewhere.example.com" });
+  });
+
+  test("profiles are listed without their secrets, used and removed", async () => {
+    const world = await aWorld();
+    expect(await runCli(world, ["profiles", "list"])).toEqual({
+      code: 0,
+      stdout: "*\tlocal\thttp://127.0.0.1:8787\tu\t\n",
+      stderr: "",
+    });
+    expect((await runCli(world, ["profiles", "list", "-o", "json"])).stdout).not.toMatch(/secret|password/);
+    expect(await runCli(world, ["profiles", "use", "lcal"])).toMatchObject({
+      code: 3,
+      stderr: 'error: no profile "lcal"\nhint: did you mean local?\n',
+    });
+    expect((await runCli(world, ["profiles", "remove", "local"])).code).toBe(0);
+    expect(await runCli(world, ["profiles", "list", "-o", "json"])).toMatchObject({ code: 0, stdout: "[]\n" });
+  });
+});
