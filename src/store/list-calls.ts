@@ -51,15 +51,13 @@ type PlaceRow = { readonly seq: number } & Readonly<Record<string, string | numb
 
 /** The order asked for, made total by seq, which runs the way the first key does. */
 function sortKeys({ sort, filter }: CallQuery): SortKey[] {
-  const asked = (sort.length === 0 ? NEWEST_FIRST : sort).map(({ field, descending }) => ({
-    column: COLUMN_OF[field],
-    descending,
-  }));
-  const first = asked[0];
-  const seq = { column: "seq", descending: first?.descending ?? true };
-  // Nothing has happened to a PENDING call: by attempted date they are all level, and their own index has them by seq.
-  if (filter.status === "PENDING" && first?.column === "attempted_at") return [seq];
-  return [...asked.filter(({ column }, index) => asked.findIndex((other) => other.column === column) === index), seq];
+  const asked = sort.length === 0 ? NEWEST_FIRST : sort;
+  const keys = asked
+    .filter(({ field }, index) => asked.findIndex((other) => other.field === field) === index)
+    // Nothing has happened to a PENDING call: by attempted date they are all level, and their own index has them by seq.
+    .filter(({ field }) => filter.status !== "PENDING" || field !== "attemptedDate")
+    .map(({ field, descending }) => ({ column: COLUMN_OF[field], descending }));
+  return [...keys, { column: "seq", descending: asked[0]?.descending ?? true }];
 }
 
 function placeColumns(keys: readonly SortKey[]): RawBuilder<unknown> {

@@ -87,6 +87,22 @@ export function describeListing(open: OpenStore): void {
       }
     });
 
+    it("goes by the first mention of a field, and by the next where calls are level", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await accept(store, callback, ["B", "A", "C", "D"]);
+      await attempt(store, callback, ["D"]);
+      const byDateThenId = [
+        { field: "attemptedDate", descending: true },
+        { field: "id", descending: false },
+        { field: "attemptedDate", descending: false },
+      ] as const;
+      const pending = query({ sort: byDateThenId, filter: { status: "PENDING" } });
+      expect(idsOf((await store.listCalls(callback.id, pending)).items)).toEqual(["A", "B", "C"]);
+      await attempt(store, callback, ["A", "B", "C"]);
+      expect(idsOf((await store.listCalls(callback.id, query({ sort: byDateThenId }))).items)).toEqual(["A", "B", "C", "D"]);
+    });
+
     it("refuses a cursor that it didn't give for this order", async () => {
       const store = await open();
       const callback = await aCallback(store);

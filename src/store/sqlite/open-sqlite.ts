@@ -1,5 +1,5 @@
 /** A SQLite file as the store wants it: durable, shared by two processes, brought to the latest shape. */
-import { existsSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { Database } from "better-sqlite3";
 import { Kysely } from "kysely";
@@ -31,19 +31,37 @@ export function openSqlite({ path, mustExist }: SqliteOptions): Db {
   }
 }
 
+/** Says what SQLite would only call "unable to open", or not notice before the first write. */
 function checkPlace(path: string, mustExist: boolean): void {
+  if (path === "") throw refusal("The database's path is empty", "Name a file.");
   const folder = dirname(resolve(path));
-  if (!existsSync(folder)) {
-    throw new WhcbError("config", `The folder ${folder} doesn't exist`, { hint: "Create it, or name another database file." });
-  }
+  if (!existsSync(folder)) throw refusal(`The folder ${folder} doesn't exist`, "Create it, or name another database file.");
   if (!existsSync(path)) {
-    if (mustExist)
-      throw new WhcbError("config", `There is no database ${path}`, {
-        hint: "Check the path, or start `whcb serve` on it once.",
-      });
-  } else if (statSync(path).isDirectory()) {
-    throw new WhcbError("config", `${path} is a folder, not a database file`, { hint: "Name a file in it." });
+    if (mustExist) throw refusal(`There is no database ${path}`, "Check the path, or start `whcb serve` on it once.");
+    if (!mayWrite(folder))
+      throw refusal(`The folder ${folder} can't be written`, "Make it writable, or name another database file.");
+    return;
   }
+  if (statSync(path).isDirectory()) throw refusal(`${path} is a folder, not a database file`, "Name a file in it.");
+  // The write-ahead log is a file beside the database.
+  if (mayWrite(path) && mayWrite(folder)) return;
+  throw refusal(
+    `${path} can't be read and written`,
+    "Make the file and its folder writable for this user, or name another file.",
+  );
+}
+
+function mayWrite(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK | constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function refusal(message: string, hint: string): WhcbError {
+  return new WhcbError("config", message, { hint });
 }
 
 /** What passes by itself stays `unavailable`; a file that can't be used is for its owner to settle. */
