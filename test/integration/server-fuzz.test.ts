@@ -1,0 +1,92 @@
+/**
+ * Every route under requests of every kind, alone and at once, in process and over a socket: never a 5xx, never a hang, never a
+ * changed row on a 4xx. Short here; WHCB_FUZZ_RUNS and WHCB_FUZZ_SEED make it long, or another.
+ */
+import fc from "fast-check";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { anyRequest } from "../support/arbitrary-requests.js";
+import { BUSY, pendingCalls, recordAttempts } from "../support/recorded-calls.js";
+import type { Service } from "../support/server-fixture.js";
+import { CALLBACK_SETTINGS, CREDENTIALS, closeService, openService } from "../support/server-fixture.js";
+import { inProcess, overHttp, type RawRequest, type Transport } from "../support/service-callers.js";
+
+const RUNS = Number(process.env.WHCB_FUZZ_RUNS ?? 200);
+const SEED = Number(process.env.WHCB_FUZZ_SEED ?? 20_260_109);
+/** Rows after which the store begins again, so that a look at all of them stays cheap. */
+const MOST_ROWS = 150;
+const LONGEST_ANSWER_MS = 10_000;
+
+let service: Service;
+let transports: readonly Transport[];
+
+async function open(): Promise<void> {
+  service = await openService();
+  const { store } = service;
+  await store.createCallback("0123456789ABCDEF", CALLBACK_SETTINGS, 0);
+  await store.createCallback("FEDCBA9876543210", { ...CALLBACK_SETTINGS, name: "other" }, 0);
+  const origin = await service.app.listen({ port: 0, host: "127.0.0.1" });
+  await service.app.inject({
+    method: "POST",
+    url: "/callbacks/demo/calls",
+    headers: HEADERS,
+    payload: '{"calls":[{"id":"A"},{"id":"B"}]}',
+  });
+  await recordAttempts(store, await pendingCalls(store, "0123456789ABCDEF"), () => ({ result: BUSY, startedAt: 1000 }));
+  transports = [inProcess(service.app), overHttp(origin)];
+}
+
+const HEADERS = { ...CREDENTIALS, "content-type": "application/json" };
+
+beforeAll(open);
+afterAll(() => closeService(service));
+
+/** Everything that a request could change. */
+async function rows(): Promise<{ readonly text: string; readonly count: number }> {
+  const page = { limit: 10_000, offset: 0 };
+  const { items: callbacks } = await service.store.listCallbacks({ ...page, sort: [] });
+  const calls = [];
+  for (const { id } of callbacks) {
+    calls.push(...(await service.store.listCalls(id, { ...page, filter: {}, sort: [] })).items);
+    calls.push(...(await service.store.fetchPending(id, 10_000)));
+  }
+  return { text: JSON.stringify([callbacks, calls]), count: callbacks.length + calls.length };
+}
+
+async function answered(transport: Transport, request: RawRequest): Promise<number> {
+  const began = performance.now();
+  const { status, text, headers } = await transport(request);
+  expect(performance.now() - began).toBeLessThan(LONGEST_ANSWER_MS);
+  if (status >= 400 && request.method !== "HEAD") {
+    expect(text).toMatch(/errorSummary.*errorText.*errorDetail/s);
+    expect(text).not.toMatch(/at .*\.[jt]s:\d+|SQLITE|SELECT |\/src\/|node_modules/);
+  }
+  expect(headers["x-content-type-options"]).toBe("nosniff");
+  return status;
+}
+
+it(
+  "answers whatever it is sent, and a refusal changes nothing",
+  async () => {
+    const counts: Record<number, number> = {};
+    await fc.assert(
+      fc.asyncProperty(fc.array(anyRequest, { minLength: 1, maxLength: 6 }), fc.constantFrom(0, 1), async (requests, way) => {
+        const transport = transports[way] ?? inProcess(service.app);
+        const before = await rows();
+        const statuses = await Promise.all(requests.map((request) => answered(transport, request)));
+        for (const status of statuses) counts[status] = (counts[status] ?? 0) + 1;
+        expect(statuses.filter((status) => status >= 500)).toEqual([]);
+        const after = await rows();
+        if (statuses.every((status) => status >= 400)) expect(after.text).toBe(before.text);
+        if (after.count > MOST_ROWS || !(await service.store.findCallback("demo"))) {
+          await closeService(service);
+          await open();
+        }
+      }),
+      { numRuns: RUNS, seed: SEED, endOnFailure: true },
+    );
+    if (process.env.WHCB_FUZZ_RUNS) process.stdout.write(`requests by status: ${JSON.stringify(counts)}\n`);
+    // It gets past the door, and is refused for reasons of every kind.
+    for (const status of [200, 202, 204, 400, 401, 403, 404, 405, 415, 422]) expect(counts[status]).toBeGreaterThan(0);
+  },
+  10_000 + RUNS * 100,
+);
