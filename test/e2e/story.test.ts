@@ -1,5 +1,7 @@
 /** The main job, told with separate processes: serve, an outage, what failed, the replay, the marks. */
+import { once } from "node:events";
 import { readdirSync } from "node:fs";
+import { createServer } from "node:http";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { eventually, Home } from "../support/whcb-process.js";
 
@@ -12,8 +14,8 @@ beforeEach(() => {
 afterEach(() => home.leave());
 
 async function failedIds(callback: string, env: Record<string, string> = {}): Promise<string[]> {
-  const { stdout, code, stderr } = await home.whcb(["calls", "list", callback, "--failed", "--all", "-o", "json"], { env });
-  expect([code, stderr]).toEqual([0, ""]);
+  const { stdout, code } = await home.whcb(["calls", "list", callback, "--failed", "--all", "-o", "json"], { env });
+  expect(code).toBe(0);
   return JSON.parse(stdout).map(({ id }: { id: string }) => id);
 }
 
@@ -128,21 +130,26 @@ describe("bad input", () => {
     const wrongKey = await home.whcb(["calls", "list", "demo"], { env: { WHCB_API_KEY: "wrong" } });
     expect(wrongKey).toMatchObject({ code: 4, stdout: "" });
     const taken = await home.whcb(["serve", "--port", new URL(server.url).port, "--db", home.path("other.db")]);
-    expect([taken.code, taken.stderr]).toEqual([4, expect.stringContaining(new URL(server.url).port)]);
+    expect([taken.code, taken.stderr]).toEqual([5, expect.stringContaining(new URL(server.url).port)]);
     const second = await home.whcb(["serve", "--port", "0", "--db", home.path("x.db")]);
     expect([second.code, second.stderr]).toEqual([4, expect.stringContaining("already served")]);
+    const elsewhere = createServer((_request, response) => response.writeHead(404).end()).listen(0, "127.0.0.1");
+    await once(elsewhere, "listening");
+    const address = elsewhere.address();
+    const port = typeof address === "object" ? address?.port : null;
     const notFound = await home.whcb([
       "callbacks",
       "create",
       "--name",
       "x",
       "--url",
-      `${server.url}/nowhere`,
+      `http://127.0.0.1:${port}/nowhere`,
       "--email",
       "a@example.com",
     ]);
     expect(notFound.code).not.toBe(0);
     expect(notFound.stderr).toContain("404");
+    elsewhere.close();
     expect((await home.whcb(["nonsense"])).code).toBe(2);
     expect(listen.stderr).not.toContain("Error");
   });
