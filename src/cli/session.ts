@@ -53,7 +53,7 @@ export async function findCallback(client: Client, idOrName: string): Promise<Li
   try {
     return await client.getCallback(idOrName);
   } catch (error) {
-    if (!isWhcbError(error, "not-found") || error.hint !== undefined) throw error;
+    if (!isWhcbError(error, "not-found")) throw error;
     const names = (await client.listCallbacks()).map(({ name }) => name);
     const meant = nearest(idOrName, names);
     const hint =

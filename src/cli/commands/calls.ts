@@ -2,6 +2,7 @@ import { FILTER_FLAGS } from "../flags/filter.js";
 import { ALL, LIMIT, OLDEST_FIRST } from "../flags/listing.js";
 import { COLUMNS, OUTPUT, OUTPUT_TEXT_JSON } from "../flags/output.js";
 import type { GroupSpec } from "../spec/command-spec.js";
+import { under } from "../spec/flag.js";
 
 export const CALLS: GroupSpec = {
   name: "calls",
@@ -13,7 +14,7 @@ export const CALLS: GroupSpec = {
       summary: "list calls, newest first",
       details:
         "Without --failed, --success or --pending, both SUCCESS and FAILED calls are listed. Every filter is applied here as well,\nso that a service that doesn't know one can't widen the list.",
-      flags: [...FILTER_FLAGS, LIMIT, ALL, OLDEST_FIRST, OUTPUT, COLUMNS],
+      flags: [...under("Which calls", FILTER_FLAGS), LIMIT, ALL, OLDEST_FIRST, OUTPUT, COLUMNS],
       examples: [
         ["whcb calls list demo --failed", "what failed, newest first"],
         ["whcb calls list demo --failed --since 2h --status-code 5xx,none", "in the last two hours, by the endpoint's own fault"],

@@ -4,6 +4,7 @@ import { FAILED, NARROWING_FLAGS, SUCCESS } from "../flags/filter.js";
 import { OUTPUT_LINES } from "../flags/output.js";
 import { DRY_RUN } from "../flags/sending.js";
 import type { CommandSpec, Operand } from "../spec/command-spec.js";
+import { under } from "../spec/flag.js";
 
 const OPERANDS: readonly Operand[] = [
   ["[callback]", "id or name; left out: the profile's default callback, else all callbacks"],
@@ -18,7 +19,7 @@ export const MARK_SUCCESS: CommandSpec = {
   operands: OPERANDS,
   summary: "mark calls SUCCESS without sending them; their retries end",
   details: DETAILS,
-  flags: [FAILED, ...NARROWING_FLAGS, FILE, YES, DRY_RUN, OUTPUT_LINES],
+  flags: [...under("Which calls", [FAILED, ...NARROWING_FLAGS, FILE]), YES, DRY_RUN, OUTPUT_LINES],
   examples: [
     ["whcb mark-success demo 0193F0C2A5B87C119D2E4F6A8B0C1D2E", "one call"],
     ["whcb mark-success demo --failed --until 2026-11-01", "what is too old to matter"],
@@ -33,7 +34,7 @@ export const MARK_FAILED: CommandSpec = {
   operands: OPERANDS,
   summary: "mark calls FAILED again, so that they can be replayed",
   details: `${DETAILS}\nNothing is sent and nothing becomes due.`,
-  flags: [SUCCESS, ...NARROWING_FLAGS, FILE, YES, DRY_RUN, OUTPUT_LINES],
+  flags: [...under("Which calls", [SUCCESS, ...NARROWING_FLAGS, FILE]), YES, DRY_RUN, OUTPUT_LINES],
   examples: [
     ["whcb mark-failed demo 0193F0C2A5B87C119D2E4F6A8B0C1D2E", "one call"],
     ["whcb mark-failed demo --success --since 2h", "what the endpoint took and lost"],

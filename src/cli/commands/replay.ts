@@ -5,6 +5,7 @@ import { OUTPUT_LINES } from "../flags/output.js";
 import { BY, RESEND_UNKNOWN, RESUME, SEEN } from "../flags/resuming.js";
 import { DRY_RUN, MARK, PRINT_CURL, SENDING_FLAGS, SKIP_RETRYING, TO, VIA, WITH_AUTH } from "../flags/sending.js";
 import type { CommandSpec } from "../spec/command-spec.js";
+import { under } from "../spec/flag.js";
 
 export const REPLAY: CommandSpec = {
   name: "replay",
@@ -18,20 +19,12 @@ is sent. Each step is written to a journal before the next, so that Ctrl-C, kill
 \`whcb replay --resume\` goes on where it was. The platform's rate limits are kept without being asked.
 On a terminal it asks first; a script gives --yes.`,
   flags: [
-    FAILED,
-    ...NARROWING_FLAGS,
-    FILE,
+    ...under("Which calls", [FAILED, ...NARROWING_FLAGS, FILE, SKIP_RETRYING]),
+    ...under("How to send", [...SENDING_FLAGS, TO, WITH_AUTH, MARK, VIA]),
+    ...under("Going on with a run", [RESUME, RESEND_UNKNOWN]),
     YES,
     DRY_RUN,
     PRINT_CURL,
-    SKIP_RETRYING,
-    ...SENDING_FLAGS,
-    TO,
-    WITH_AUTH,
-    MARK,
-    VIA,
-    RESUME,
-    RESEND_UNKNOWN,
     OUTPUT_LINES,
   ],
   examples: [
@@ -52,7 +45,7 @@ export const RECONCILE: CommandSpec = {
   summary: "mark what your system already has, replay the rest, and prove that the books balance",
   details: `--seen lists what your system has: message ids, or call ids with --by call. FAILED calls that are in it are marked SUCCESS
 and not sent; the rest is replayed. The balance is printed: failed = seen + accepted + still failing.`,
-  flags: [SEEN, BY, YES, DRY_RUN, SKIP_RETRYING, ...SENDING_FLAGS, OUTPUT_LINES],
+  flags: [SEEN, BY, ...under("How to send", SENDING_FLAGS), YES, DRY_RUN, OUTPUT_LINES],
   examples: [
     ["whcb reconcile demo --seen received.txt --dry-run", "how much is missing"],
     ["whcb reconcile demo --seen received.txt", "mark what is there, send what isn't"],

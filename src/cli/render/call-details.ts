@@ -53,5 +53,5 @@ export const ATTEMPT_COLUMNS: readonly Column<ListedAttempt>[] = [
     paint: ({ statusCode }, palette) => (statusCode === 200 ? palette.good : palette.bad),
   },
   { key: "reason", title: "REASON", value: ({ statusMessage, error }) => statusMessage || error, least: 8 },
-  { key: "answer", title: "ANSWER", value: ({ body }) => body, least: 8, dropRank: 4 },
+  { key: "answer", title: "ANSWER", value: ({ body }) => body?.trim() ?? null, least: 8, dropRank: 4 },
 ];

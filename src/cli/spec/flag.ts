@@ -8,6 +8,8 @@ export interface Flag<Value> {
   readonly choices?: readonly string[];
   /** What help shows as the default. */
   readonly standard?: string;
+  /** Under which heading help lists it; left out: "Flags". */
+  readonly heading?: string;
   /** May be given more than once. */
   readonly repeats?: boolean;
   /** `raw` is what commander read: undefined, a boolean, a text or a list of texts. Throws `usage`. */
@@ -77,6 +79,11 @@ export function values<Value>(words: string, summary: string, readText: ReadText
       return texts.map((text) => readValue(words, text.trim(), readText, context));
     },
   };
+}
+
+/** The flags under a heading of their own in help. */
+export function under(heading: string, flags: readonly Flag<unknown>[]): readonly Flag<unknown>[] {
+  return flags.map((flag) => ({ ...flag, heading }));
 }
 
 /** "--status-code" of "-s, --status-code <codes>". */

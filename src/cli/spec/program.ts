@@ -3,6 +3,7 @@ import { Command, type CommanderError, Option } from "commander";
 import { GLOBAL_FLAGS } from "../flags/global.js";
 import { type CommandSpec, type Example, type GroupSpec, isGroup, type Section } from "./command-spec.js";
 import type { Flag } from "./flag.js";
+import { exampleText, helpConfiguration, paragraphs, sentence } from "./help-text.js";
 
 export interface ProgramOptions {
   /** Display columns for help. */
@@ -30,16 +31,14 @@ const ROOT_EXAMPLES: readonly Example[] = [
 export function buildProgram(sections: readonly Section[], options: ProgramOptions): Command {
   const program = prepare(new Command("whcb"), options).description(INTRO).usage("<command> [flags]");
   for (const flag of GLOBAL_FLAGS) program.addOption(toOption(flag));
-  program
-    .version("0", "-V, --version", "print the version")
-    .helpCommand("help [command...]", "help for a command, or for exit-codes");
+  program.version("0", "-V, --version", "print the version");
   for (const section of sections) {
     program.commandsGroup(`${section.heading}:`);
     for (const entry of section.entries)
       program.addCommand(isGroup(entry) ? toGroup(entry, options) : toCommand(entry, options, "whcb"));
   }
-  program.commandsGroup("More:");
-  return program.addHelpText("after", exampleText(ROOT_EXAMPLES));
+  program.commandsGroup("More:").helpCommand("help [command...]", "help for a command, or for exit-codes");
+  return program.addHelpText("after", exampleText(ROOT_EXAMPLES, options.width));
 }
 
 export function isCommanderError(error: unknown): error is CommanderError {
@@ -48,20 +47,23 @@ export function isCommanderError(error: unknown): error is CommanderError {
 
 function toGroup(group: GroupSpec, options: ProgramOptions): Command {
   const command = prepare(new Command(group.name), options)
-    .description(group.summary)
+    .description(`${sentence(group.summary)}.`)
+    .summary(group.summary)
     .usage("<command> [flags]")
     .helpCommand(false);
   for (const spec of group.commands) command.addCommand(toCommand(spec, options, `whcb ${group.name}`));
-  return command.addHelpText("after", exampleText(group.examples));
+  return command.addHelpText("after", exampleText(group.examples, options.width));
 }
 
 function toCommand(spec: CommandSpec, options: ProgramOptions, parent: string): Command {
   const command = prepare(new Command(spec.name), options)
     .summary(spec.summary)
-    .description(spec.details === undefined ? `${sentence(spec.summary)}.` : `${sentence(spec.summary)}.\n\n${spec.details}`);
+    .description(
+      spec.details === undefined ? `${sentence(spec.summary)}.` : `${sentence(spec.summary)}.\n\n${paragraphs(spec.details)}`,
+    );
   for (const [words, summary] of spec.operands ?? []) command.argument(words, summary);
   for (const flag of spec.flags) command.addOption(toOption(flag));
-  command.addHelpText("after", exampleText(spec.examples));
+  command.addHelpText("after", exampleText(spec.examples, options.width));
   return command.action(() => {
     options.onCommand(spec, command.args, command.optsWithGlobals<Record<string, unknown>>(), `${parent} ${spec.name}`);
   });
@@ -71,22 +73,15 @@ function prepare(command: Command, options: ProgramOptions): Command {
   return command
     .exitOverride()
     .showSuggestionAfterError(true)
-    .configureHelp({ showGlobalOptions: true, helpWidth: options.width, sortSubcommands: false })
+    .configureHelp(helpConfiguration(options.width))
+    .helpOption("-h, --help", "show this help")
     .configureOutput({ writeOut: options.write, writeErr: options.writeError, outputError: () => {} });
 }
 
 function toOption(flag: Flag<unknown>): Option {
   const summary = flag.standard === undefined ? flag.summary : `${flag.summary} (default: ${flag.standard})`;
   const option = new Option(flag.words, summary);
+  if (flag.heading !== undefined) option.helpGroup(`${flag.heading}:`);
   if (flag.repeats === true) option.argParser((text: string, before: readonly string[] | undefined) => [...(before ?? []), text]);
   return option;
-}
-
-function exampleText(examples: readonly Example[]): string {
-  const width = Math.max(...examples.map(([command]) => command.length));
-  return `\nExamples:\n${examples.map(([command, what]) => `  ${command.padEnd(width)}  ${what}`).join("\n")}`;
-}
-
-function sentence(summary: string): string {
-  return summary.charAt(0).toUpperCase() + summary.slice(1);
 }
