@@ -66,8 +66,6 @@ function hostOf(url: URL): string {
 }
 
 const GLOBAL_UNICAST: Network = [ipaddr.parse("2000::"), 3];
-/** Documentation (RFC 9637), which ipaddr.js takes for public. */
-const DOCUMENTATION: Network = [ipaddr.parse("3fff::"), 20];
 /** The one metadata service that lives at a public address (Azure's). */
 const AZURE_WIRE_SERVER = "168.63.129.16";
 
@@ -76,7 +74,7 @@ function isPublicAddress(address: string): boolean {
   const parsed = ipaddr.parse(address);
   // "unicast" is what is left when every special range is taken away: private, shared, mapped, translated, tunnelled, reserved …
   if (parsed.range() !== "unicast") return false;
-  return parsed.kind() === "ipv4" || (parsed.match(GLOBAL_UNICAST) && !parsed.match(DOCUMENTATION));
+  return parsed.kind() === "ipv4" || parsed.match(GLOBAL_UNICAST);
 }
 
 function isAllowedNetwork(address: string, rule: PublicRule): boolean {

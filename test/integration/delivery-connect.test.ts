@@ -120,21 +120,27 @@ describe("under the public rules", () => {
 
   test("of several addresses only those that are allowed are dialled", async () => {
     const server = await anEndpoint();
+    let isForbiddenDialled = false;
+    const forbidden = createTcpServer(() => {
+      isForbiddenDialled = true;
+    }).listen(server.port, "::1");
+    await once(forbidden, "listening");
+    endings.push(() => forbidden.close());
     const deliverer = aDeliverer({
-      addressRule: publicAddressRule(["127.0.0.1"]),
-      names: namesSaying(["10.0.0.1", "127.0.0.1", "::1"]),
+      addressRule: publicAddressRule(["127.0.0.0/8"]),
+      names: namesSaying(["::1", "10.0.0.1", "127.0.0.1", "127.0.0.2"]),
     });
     expect(await resultOf(deliverer, `http://orders.example:${server.port}/`)).toEqual(DELIVERED);
+    expect(isForbiddenDialled).toBe(false);
   });
 
   test("an address in place of a name is refused before anything is sent", async () => {
     const server = await anEndpoint();
-    expect(await resultOf(aDeliverer({ addressRule: publicAddressRule() }), `http://127.0.0.1:${server.port}/`)).toMatchObject(
-      REFUSED,
-    );
-    expect(await resultOf(aDeliverer({ addressRule: publicAddressRule() }), `http://2130706433:${server.port}/`)).toMatchObject(
-      REFUSED,
-    );
+    const detail = "A callback's url must hold a domain name, not an address (127.0.0.1).";
+    for (const host of ["127.0.0.1", "2130706433"]) {
+      const result = await resultOf(aDeliverer({ addressRule: publicAddressRule() }), `http://${host}:${server.port}/`);
+      expect(result).toEqual({ ...REFUSED, detail });
+    }
     expect(server.connections()).toBe(0);
   });
 });

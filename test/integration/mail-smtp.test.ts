@@ -204,7 +204,8 @@ describe("a mail server", () => {
 
   test("that talks without end is given up in time", async () => {
     const endless = createServer((socket) => {
-      const timer = setInterval(() => socket.write("220-hello\r\n"), 10);
+      socket.write("220 here\r\n");
+      const timer = setInterval(() => socket.write("250-more\r\n"), 10);
       socket.on("error", () => undefined).on("close", () => clearInterval(timer));
     }).listen(0, "127.0.0.1");
     await new Promise((resolve) => endless.once("listening", resolve));
@@ -212,7 +213,7 @@ describe("a mail server", () => {
     const address = endless.address();
     const port = typeof address === "object" ? address?.port : 0;
     const failure = await failureOf(notifier({ url: `smtp://127.0.0.1:${port}`, timeoutMs: 300 }).send(aMail()));
-    expect(failure).toMatch(/didn't take the mail within 0\.3 s|can't be reached/);
+    expect(failure).toBe(`The mail server 127.0.0.1:${port} didn't take the mail within 0.3 s.`);
   });
 
   test("is given addresses of unusual kinds as they are", async () => {
