@@ -24,7 +24,7 @@ describe("help", () => {
         .trimEnd()
         .split("\n");
       expect(examples.length).toBeGreaterThan(0);
-      for (const example of examples) expect(example).toMatch(/whcb/);
+      for (const example of examples) expect(example).toMatch(/whcb |^ {2}# /);
     },
   );
 
