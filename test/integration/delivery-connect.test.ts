@@ -54,7 +54,7 @@ function namesSaying(...answers: (readonly string[])[]) {
 async function resultOf(deliverer: Deliverer, url: string) {
   const began = performance.now();
   const { result } = await deliverer.deliver({ method: "POST", url, headers: {}, body: "{}" });
-  expect(performance.now() - began).toBeLessThan(1_500);
+  expect(performance.now() - began).toBeLessThan(3_500);
   return result;
 }
 

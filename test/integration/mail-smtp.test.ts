@@ -1,16 +1,11 @@
 /** Mails over real SMTP, to a server that takes, refuses, asks for a login, or is silent. */
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { SMTPServer, type SMTPServerOptions } from "smtp-server";
 import { afterEach, describe, expect, test } from "vitest";
-import { isWhcbError } from "../../src/domain/errors.js";
-import type { Mail } from "../../src/domain/mail.js";
-import { createEmlNotifier } from "../../src/notifier/eml-notifier.js";
 import type { Notifier } from "../../src/notifier/notifier.js";
 import { createSmtpNotifier, type SmtpNotifierOptions } from "../../src/notifier/smtp-notifier.js";
 import { selfSignedCertificate } from "../support/certificate.js";
+import { AS_RECEIVED, aMail, failureOf } from "../support/mails.js";
 
 const endings: (() => unknown)[] = [];
 afterEach(async () => {
@@ -57,49 +52,6 @@ function notifier(options: SmtpNotifierOptions): Notifier {
   endings.push(() => created.close());
   return created;
 }
-
-function aMail(over: Partial<Mail> = {}): Mail {
-  return {
-    outageId: "0193A1B2C3D47E5F8091A2B3C4D5E6F7",
-    callbackId: "00112233445566AA",
-    to: "ops@example.com",
-    subject: "[whcb] orders is failing: HTTP 503",
-    text: 'Callback "orders" is failing.\n\n  whcb replay orders --failed\n',
-    createdAt: Date.UTC(2026, 10, 24, 3, 12, 5),
-    tries: 0,
-    ...over,
-  };
-}
-
-async function failureOf(sending: Promise<void>): Promise<string> {
-  const began = performance.now();
-  try {
-    await sending;
-    return "none";
-  } catch (error) {
-    expect(performance.now() - began).toBeLessThan(3_000);
-    expect(isWhcbError(error, "unavailable")).toBe(true);
-    return error instanceof Error ? error.message : "";
-  }
-}
-
-const AS_RECEIVED = [
-  "Auto-Submitted: auto-generated",
-  "X-Auto-Response-Suppress: All",
-  "From: whcb <whcb@example.com>",
-  "To: ops@example.com",
-  "Subject: [whcb] orders is failing: HTTP 503",
-  "Message-ID: <outage.0193A1B2C3D47E5F8091A2B3C4D5E6F7@example.com>",
-  "Date: Tue, 24 Nov 2026 03:12:05 +0000",
-  "Content-Transfer-Encoding: 7bit",
-  "MIME-Version: 1.0",
-  "Content-Type: text/plain; charset=utf-8",
-  "",
-  'Callback "orders" is failing.',
-  "",
-  "  whcb replay orders --failed",
-  "",
-].join("\r\n");
 
 describe("a mail server", () => {
   test("takes the mail as it was written", async () => {
@@ -259,42 +211,5 @@ describe("a hostile mail", () => {
     );
     expect(await failureOf(sender.send(aMail({ outageId: "../x" })))).toContain("can't stand in a mail");
     expect(mails).toEqual([]);
-  });
-});
-
-describe("mails as files", () => {
-  async function aDirectory(): Promise<string> {
-    const directory = await mkdtemp(join(tmpdir(), "whcb-mail-"));
-    endings.push(() => rm(directory, { recursive: true }));
-    return join(directory, "mail");
-  }
-
-  test("are whole, one for each outage, and for the owner's eyes only", async () => {
-    const directory = await aDirectory();
-    const keeper = createEmlNotifier({ directory, from: "whcb@example.com" });
-    await keeper.send(aMail({ subject: "the first try" }));
-    await keeper.send(aMail());
-    await keeper.send(aMail({ outageId: "0193B" }));
-    expect((await readdir(directory)).sort()).toEqual(["outage-0193A1B2C3D47E5F8091A2B3C4D5E6F7.eml", "outage-0193B.eml"]);
-    const file = join(directory, "outage-0193A1B2C3D47E5F8091A2B3C4D5E6F7.eml");
-    expect(await readFile(file, "utf8")).toBe(AS_RECEIVED);
-    expect([(await stat(directory)).mode & 0o777, (await stat(file)).mode & 0o777]).toEqual([0o700, 0o600]);
-  });
-
-  test("are written past the draft that a crash left behind", async () => {
-    const directory = await aDirectory();
-    const keeper = createEmlNotifier({ directory });
-    await keeper.send(aMail({ outageId: "0193C" }));
-    await writeFile(join(directory, ".outage-0193D.eml.draft"), "half");
-    await keeper.send(aMail({ outageId: "0193D" }));
-    expect((await readdir(directory)).sort()).toEqual(["outage-0193C.eml", "outage-0193D.eml"]);
-  });
-
-  test("that can't be written are told with the place and the reason", async () => {
-    const directory = await aDirectory();
-    await writeFile(directory, "a file where the folder should be");
-    expect(await failureOf(createEmlNotifier({ directory }).send(aMail()))).toBe(
-      `The mail can't be written to ${directory}: EEXIST.`,
-    );
   });
 });
