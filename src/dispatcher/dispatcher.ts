@@ -4,7 +4,7 @@ import type { RetryPolicy } from "../domain/retry-policy.js";
 import type { Clock } from "../platform/clock.js";
 import type { Logger } from "../platform/logger.js";
 import type { Random } from "../platform/random.js";
-import type { DispatchStore, OutcomeGroup } from "../store/store.js";
+import type { DispatchStore, OutcomeGroup, Store } from "../store/store.js";
 import type { WorkerDeps } from "./endpoint-worker.js";
 import { OutcomeLog } from "./outcome-log.js";
 import { RunLoop } from "./run-loop.js";
@@ -13,7 +13,7 @@ import { needsSupply, type SupplyDeps, supply } from "./supply.js";
 import { type PoolStore, WorkerPool } from "./worker-pool.js";
 
 export interface DispatcherDeps extends Pick<WorkerDeps, "send" | "onAttempt"> {
-  readonly store: DispatchStore & PoolStore;
+  readonly store: DispatchStore & PoolStore & Pick<Store, "checkWritable">;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -56,7 +56,9 @@ export class Dispatcher {
   #groupIsFull = new AbortController();
   #isDrained = new AbortController();
   #isStopping = false;
-  #storeFails = false;
+  /** Until a write has shown the contrary: what is sent must be recorded. */
+  #storeFails = true;
+  #isPaused = false;
   #wallAhead = Number.NEGATIVE_INFINITY;
 
   constructor(deps: DispatcherDeps) {
@@ -111,13 +113,34 @@ export class Dispatcher {
     this.#loop.wake();
   }
 
-  /** Nothing new is sent; resolves when what was in flight (65 s at most) has ended and is committed. */
+  /**
+   * Nothing new is sent; resolves when what was in flight has ended and is committed, 65 s at most. Rejects with what the store
+   * says where it still can't be written by then: the calls that had no outcome on disk are sent again after the next start.
+   */
   async stop(): Promise<void> {
     const { clock } = this.#deps;
+    const end = clock.monotonicMs() + DRAIN_MS;
     this.#isStopping = true;
     if (this.inFlight > 0) await clock.sleepUntil(clock.now() + DRAIN_MS, this.#isDrained.signal);
     await this.#loop.stop();
-    await this.#commit();
+    await this.#commitBefore(end);
+  }
+
+  /** Tries until this instant of the monotonic clock. */
+  async #commitBefore(end: number): Promise<void> {
+    const { clock, logger } = this.#deps;
+    for (;;) {
+      try {
+        return await this.#commit();
+      } catch (error) {
+        logger.error(
+          { err: error, outcomes: this.#log.size },
+          "The store fails at the stop; the last outcomes aren't on disk yet",
+        );
+        if (clock.monotonicMs() >= end) throw error;
+        await clock.sleepUntil(clock.now() + POLL_MS);
+      }
+    }
   }
 
   /**
@@ -129,6 +152,7 @@ export class Dispatcher {
       for (;;) {
         await this.#gather();
         await this.#commit();
+        await this.#proveStore();
         await this.#pool.heed();
         await this.#supplyAll();
         this.#slots.pump();
@@ -137,6 +161,7 @@ export class Dispatcher {
       }
     } catch (error) {
       this.#storeFails = true;
+      this.#isPaused = true;
       throw error;
     }
   }
@@ -152,10 +177,23 @@ export class Dispatcher {
   async #commit(): Promise<void> {
     for (let group = this.#log.next(); group; group = this.#log.next()) {
       await this.#deps.store.commitOutcomes(group);
+      this.#storeWorks();
       this.#log.committed();
       this.#release(group);
     }
+  }
+
+  /** With nothing to commit, only a trial shows whether the outcome of what would be sent now could be. */
+  async #proveStore(): Promise<void> {
+    if (!this.#storeFails) return;
+    await this.#deps.store.checkWritable();
+    this.#storeWorks();
+  }
+
+  #storeWorks(): void {
+    if (this.#isPaused) this.#deps.logger.warn({}, "The store can be written again; dispatching goes on");
     this.#storeFails = false;
+    this.#isPaused = false;
   }
 
   #release(group: OutcomeGroup): void {

@@ -21,6 +21,9 @@ const POLL_MS = 5_000;
 export class MailSender {
   readonly #deps: MailSenderDeps;
   readonly #loop: RunLoop;
+  /** By outage: mails that are out, and which the store couldn't record yet. They aren't sent again. */
+  readonly #sentAt = new Map<string, number>();
+  #isStopping = false;
 
   constructor(deps: MailSenderDeps) {
     this.#deps = deps;
@@ -40,7 +43,9 @@ export class MailSender {
     this.#loop.wake();
   }
 
+  /** Resolves when the mails under way are out; others stay owed until the next start. */
   stop(): Promise<void> {
+    this.#isStopping = true;
     return this.#loop.stop();
   }
 
@@ -48,7 +53,10 @@ export class MailSender {
   async tick(): Promise<number | null> {
     const { store, clock } = this.#deps;
     for (let mails = await store.fetchOwedMails(clock.now(), BATCH); mails.length > 0; ) {
-      await Promise.all(mails.map((mail) => this.#send(mail)));
+      // All of them to their end, whatever fails: the next step must not send a mail that this one is still sending.
+      const results = await Promise.allSettled(mails.map((mail) => this.#send(mail)));
+      for (const result of results) if (result.status === "rejected") throw result.reason;
+      if (this.#isStopping) return null;
       mails = await store.fetchOwedMails(clock.now(), BATCH);
     }
     return store.nextMailAt();
@@ -58,7 +66,10 @@ export class MailSender {
     const { store, notifier, clock, logger } = this.#deps;
     const { outageId } = mail;
     try {
-      await notifier.send(mail);
+      if (!this.#sentAt.has(outageId)) {
+        await notifier.send(mail);
+        this.#sentAt.set(outageId, clock.now());
+      }
     } catch (error) {
       const nextTryAt = clock.now() + Math.min(FIRST_WAIT_MS * 2 ** mail.tries, LONGEST_WAIT_MS);
       const reason = error instanceof Error ? error.message : String(error);
@@ -66,7 +77,8 @@ export class MailSender {
       await store.recordMailFailed(outageId, reason, nextTryAt);
       return;
     }
-    await store.recordMailSent(outageId, clock.now());
+    await store.recordMailSent(outageId, this.#sentAt.get(outageId) ?? clock.now());
+    this.#sentAt.delete(outageId);
     logger.info({ outageId, callbackId: mail.callbackId }, "The mail of an outage was sent");
   }
 }

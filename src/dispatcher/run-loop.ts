@@ -18,7 +18,7 @@ export class RunLoop {
   readonly #step: Step;
   readonly #options: LoopOptions;
   #alarm = new AbortController();
-  #stopping = false;
+  readonly #stopping = new AbortController();
   #ended: Promise<void> = Promise.resolve();
 
   constructor(step: Step, options: LoopOptions) {
@@ -37,7 +37,7 @@ export class RunLoop {
 
   /** Resolves once the step under way has ended. */
   async stop(): Promise<void> {
-    this.#stopping = true;
+    this.#stopping.abort();
     this.wake();
     await this.#ended;
   }
@@ -45,11 +45,12 @@ export class RunLoop {
   async #run(): Promise<void> {
     let backoffMs = FIRST_BACKOFF_MS;
     const { clock, pollMs } = this.#options;
-    while (!this.#stopping) {
+    while (!this.#stopping.signal.aborted) {
       this.#alarm = new AbortController();
       const next = await this.#tryStep();
       if (next === "failed") {
-        await clock.sleepUntil(clock.now() + backoffMs);
+        // Whatever wakes the loop meanwhile, only a stop cuts this short.
+        await clock.sleepUntil(clock.now() + backoffMs, this.#stopping.signal);
         backoffMs = Math.min(backoffMs * 2, LONGEST_BACKOFF_MS);
       } else {
         backoffMs = FIRST_BACKOFF_MS;

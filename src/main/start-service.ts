@@ -12,9 +12,13 @@ import { pinoLogger } from "../platform/pino-logger.js";
 import { systemRandom } from "../platform/random.js";
 import { systemTimers } from "../platform/timers.js";
 import { createApp } from "../server/app.js";
+import { closeGently } from "../server/close-gently.js";
+import { createDispatching } from "./create-dispatching.js";
 import { openServedStore } from "./open-served-store.js";
-import { startDispatching } from "./start-dispatching.js";
-import { Teardown } from "./teardown.js";
+import { Teardown, together } from "./teardown.js";
+
+/** What is under way when a stop begins is waited for so long: an attempt may take 60 s, and 5 to connect. */
+const LONGEST_STOP_MS = 65_000;
 
 export interface ServiceSurroundings {
   readonly version: string;
@@ -29,7 +33,8 @@ export async function startService(options: ServeOptions, surroundings: ServiceS
     const url = await start(options, surroundings, teardown);
     return { url, stop: () => teardown.run(), stopped: teardown.done };
   } catch (error) {
-    await teardown.run();
+    // Why it didn't start is what counts, not what a failed start couldn't close.
+    await teardown.run().catch(() => undefined);
     throw error;
   }
 }
@@ -39,7 +44,7 @@ async function start(options: ServeOptions, { version, log }: ServiceSurrounding
   const logger = pinoLogger(options.logLevel, log);
   const store = await openServedStore(options, teardown);
   const deliverer = openDeliverer(addressRule, teardown);
-  const dispatching = startDispatching({ options, store, deliverer, logger, notifier: openNotifier(options, teardown) });
+  const dispatching = createDispatching({ options, store, deliverer, logger, notifier: openNotifier(options, teardown) });
   const app = await createApp({
     store,
     logger,
@@ -57,8 +62,12 @@ async function start(options: ServeOptions, { version, log }: ServiceSurrounding
     onWork: dispatching.onWork,
     isReady: () => !teardown.hasBegun,
   });
-  teardown.add(() => Promise.all([app.close(), dispatching.stop()]));
-  return app.listen({ host: options.host, port: options.port });
+  const closeApp = closeGently(app, { timers: systemTimers, nowMs: systemClock.monotonicMs, limitMs: LONGEST_STOP_MS });
+  teardown.add(() => together(closeApp(), dispatching.stop()));
+  const url = await app.listen({ host: options.host, port: options.port });
+  // Not before: a service whose port is taken sends nothing.
+  dispatching.start();
+  return url;
 }
 
 function openDeliverer(addressRule: AddressRule, teardown: Teardown): Deliverer {

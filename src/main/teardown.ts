@@ -29,3 +29,9 @@ export class Teardown {
     if (failures.length > 0) throw failures[0];
   }
 }
+
+/** Waits for all of them, also when one fails, and rejects with the first failure. */
+export async function together(...work: readonly Promise<unknown>[]): Promise<void> {
+  const results = await Promise.allSettled(work);
+  for (const result of results) if (result.status === "rejected") throw result.reason;
+}

@@ -47,7 +47,7 @@ const SUMMARY_OF: Readonly<Partial<Record<ErrorCode, string>>> = {
 /** Codes whose messages tell of the service's inside and are no answer to a stranger. */
 const INTERNAL: ReadonlySet<ErrorCode> = new Set(["config", "network", "items-failed", "unavailable", "interrupted"]);
 
-const RETRY_AFTER_SECONDS = "5";
+export const RETRY_AFTER_SECONDS = "5";
 
 export function errorAnswer(status: number, summary: string, detail: string, headers: Record<string, string> = {}): ErrorAnswer {
   const errorText = STATUS_CODES[status] ?? "Error";

@@ -1,10 +1,11 @@
 /** What every request passes before its route: form of the answer, credentials, the plan's rates. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { WhcbError } from "../domain/errors.js";
 import { negotiate } from "../wire/media-types.js";
 import { sendError } from "./answer.js";
 import { Authenticator, type Verdict } from "./authenticator.js";
 import type { ServerDeps } from "./deps.js";
-import { CHALLENGE, type ErrorAnswer, errorAnswer, unsupportedMediaType } from "./error-answers.js";
+import { answerTo, CHALLENGE, type ErrorAnswer, errorAnswer, unsupportedMediaType } from "./error-answers.js";
 import { PLANS, RateCounter } from "./rate-plan.js";
 
 /** Paths that answer without credentials, whatever Accept says. /metrics has a rule of its own. */
@@ -46,12 +47,19 @@ export function addGate(app: FastifyInstance, deps: ServerDeps): Authenticator {
     }
 
     function admit(): void {
+      if (isStopping(request)) return void refuse(request, reply, STOPPING);
       if (request.negotiated === null && path !== "/metrics") return void refuse(request, reply, unsupportedMediaType("Accept"));
       done();
     }
   });
+  /** What was begun before a stop is finished; from then on nothing is taken in that the dispatcher would have to carry out. */
+  function isStopping({ method }: FastifyRequest): boolean {
+    return method !== "GET" && method !== "HEAD" && !deps.isReady();
+  }
   return authenticator;
 }
+
+const STOPPING = answerTo(new WhcbError("unavailable", "The service is stopping"));
 
 function apiKeyOf(request: FastifyRequest): string | undefined {
   const header = request.headers["x-api-key"];

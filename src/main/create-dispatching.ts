@@ -11,10 +11,13 @@ import { systemRandom } from "../platform/random.js";
 import type { AttemptTiming, ServerDeps, ServiceStats } from "../server/deps.js";
 import type { Store } from "../store/store.js";
 import { buildDelivery } from "../wire/delivery-request.js";
+import { together } from "./teardown.js";
 
 export interface Dispatching {
   readonly onWork: ServerDeps["onWork"];
   readonly stats: ServiceStats;
+  /** Begins to deliver, mail and purge; with `--no-dispatch` nothing of it. */
+  start(): void;
   /** Takes no new work; resolves when what was in flight has ended and is committed. */
   stop(): Promise<void>;
 }
@@ -27,8 +30,7 @@ export interface DispatchingParts {
   readonly logger: Logger;
 }
 
-/** Starts delivering, mailing and purging; with `--no-dispatch` nothing of it. */
-export function startDispatching({ options, store, deliverer, notifier, logger }: DispatchingParts): Dispatching {
+export function createDispatching({ options, store, deliverer, notifier, logger }: DispatchingParts): Dispatching {
   const clock = systemClock;
   const handlers: ((attempt: AttemptTiming) => void)[] = [];
   const mailSender = new MailSender({ store, notifier, clock, logger });
@@ -47,15 +49,15 @@ export function startDispatching({ options, store, deliverer, notifier, logger }
     onMailOwed: () => mailSender.wake(),
   });
   const workers = options.dispatch ? [dispatcher, mailSender, purger] : [];
-  for (const worker of workers) worker.start();
   return {
     onWork: (callbackId, kind) => (kind === "accepted" ? dispatcher.accepted(callbackId) : dispatcher.changed(callbackId)),
     stats: {
       read: async () => ({ ...(await store.readGauges()), inFlight: dispatcher.inFlight }),
       onAttempt: (handler) => void handlers.push(handler),
     },
-    async stop() {
-      for (const worker of workers) await worker.stop();
+    start() {
+      for (const worker of workers) worker.start();
     },
+    stop: () => together(...workers.map((worker) => worker.stop())),
   };
 }
