@@ -21,7 +21,7 @@ afterEach(async () => {
 });
 
 function aDeliverer(options: Partial<DelivererOptions> = {}): Deliverer {
-  const deliverer = createDeliverer({ clock: systemClock, connectTimeoutMs: 300, deadlineMs: 2_000, ...options });
+  const deliverer = createDeliverer({ clock: systemClock, connectTimeoutMs: 3_000, deadlineMs: 10_000, ...options });
   endings.push(() => deliverer.close());
   return deliverer;
 }
@@ -54,20 +54,20 @@ function namesSaying(...answers: (readonly string[])[]) {
 async function resultOf(deliverer: Deliverer, url: string) {
   const began = performance.now();
   const { result } = await deliverer.deliver({ method: "POST", url, headers: {}, body: "{}" });
-  expect(performance.now() - began).toBeLessThan(3_500);
+  expect(performance.now() - began).toBeLessThan(8_000);
   return result;
 }
 
 describe("a name", () => {
   test("that doesn't resolve is a dns error", async () => {
-    const result = await resultOf(aDeliverer({ connectTimeoutMs: 1_000 }), "http://nowhere.invalid/hook?Auth=secret");
+    const result = await resultOf(aDeliverer(), "http://nowhere.invalid/hook?Auth=secret");
     expect(result).toMatchObject({ kind: "unreachable", reason: "dns" });
     expect(JSON.stringify(result)).not.toContain("secret");
   });
 
   test("that no name server says anything about is a dns error, in time", async () => {
     const names = { resolve: () => new Promise<readonly string[]>(() => undefined) };
-    expect(await resultOf(aDeliverer({ names }), "http://slow.example/hook")).toEqual({
+    expect(await resultOf(aDeliverer({ names, connectTimeoutMs: 300 }), "http://slow.example/hook")).toEqual({
       kind: "unreachable",
       reason: "dns",
       detail: "no name server gave an address of slow.example within 0.3 s",
@@ -81,7 +81,7 @@ describe("a name", () => {
 
   test("with several addresses is tried at each", async () => {
     const server = await anEndpoint();
-    const deliverer = aDeliverer({ names: namesSaying(["127.0.0.2", "::1", "127.0.0.1"]), connectTimeoutMs: 1_000 });
+    const deliverer = aDeliverer({ names: namesSaying(["127.0.0.2", "::1", "127.0.0.1"]) });
     expect(await resultOf(deliverer, `http://orders.example:${server.port}/`)).toEqual(DELIVERED);
   });
 
@@ -158,7 +158,7 @@ describe("a connection", () => {
 
   test("to a port whose queue is full is a connect-timeout, in time", async () => {
     const port = await portWithFullQueue();
-    expect(await resultOf(aDeliverer(), `http://127.0.0.1:${port}/`)).toEqual({
+    expect(await resultOf(aDeliverer({ connectTimeoutMs: 300 }), `http://127.0.0.1:${port}/`)).toEqual({
       kind: "unreachable",
       reason: "connect-timeout",
       detail: `127.0.0.1:${port} didn't take the connection within 0.3 s`,
@@ -252,7 +252,7 @@ describe("TLS", () => {
 
   test("whose handshake never ends is a connect-timeout", async () => {
     const port = await listening(createTcpServer(() => undefined));
-    expect(await resultOf(aDeliverer(), `https://localhost:${port}/`)).toEqual({
+    expect(await resultOf(aDeliverer({ connectTimeoutMs: 300 }), `https://localhost:${port}/`)).toEqual({
       kind: "unreachable",
       reason: "connect-timeout",
       detail: `localhost:${port} didn't finish the TLS handshake within 0.3 s`,

@@ -15,7 +15,7 @@ export class DeliverySetup {
 
   async start(onRequest: (socket: Socket, number: number) => void, options: Partial<DelivererOptions> = {}): Promise<void> {
     this.#server = await startRawServer(onRequest);
-    this.#deliverer = createDeliverer({ clock: systemClock, deadlineMs: DEADLINE_MS, connectTimeoutMs: 300, ...options });
+    this.#deliverer = createDeliverer({ clock: systemClock, deadlineMs: DEADLINE_MS, connectTimeoutMs: 10_000, ...options });
   }
 
   get deliverer(): Deliverer {
