@@ -22,20 +22,23 @@ import { listOutages } from "./outages.js";
 import { purge } from "./purge.js";
 import { requestReplays } from "./request-replays.js";
 import { requireCallback } from "./require-callback.js";
-import { checkSecretKey, checkWritable } from "./settings.js";
+import { checkSecretKey, checkWritable, hasKeyCheck } from "./settings.js";
 import { openSqlite } from "./sqlite/open-sqlite.js";
 import type { CallStore, DispatchStore, Store } from "./store.js";
 
 export interface OpenStoreOptions {
   /** A SQLite file's path, or ":memory:". */
   readonly url: string;
-  /** 32 bytes that encrypt the callbacks' auth keys. */
-  readonly secretKey: Uint8Array;
+  /** 32 bytes that encrypt the callbacks' auth keys, or where they come from: asked once the database is known to be one. */
+  readonly secretKey: Uint8Array | SecretKeySource;
   /** How long settled calls are kept; left out: DEFAULT_RETENTION. */
   readonly retention?: RetentionPolicy;
   /** Refuse to make a new database where there is none. */
   readonly mustExist?: boolean;
 }
+
+/** `mayCreate`: nothing in the database is encrypted yet, so that a new key does no harm. */
+export type SecretKeySource = (options: { readonly mayCreate: boolean }) => Promise<Uint8Array>;
 
 /**
  * Opens the database, makes it where there is none, and brings an older one forward. Throws `config` for a database that can't
@@ -52,15 +55,20 @@ export async function openStore({
       hint: "Give a file's path, for example --db whcb.db",
     });
   }
-  const cipher = keyCipher(secretKey);
-  const context: StoreContext = { db: openSqlite({ path: url, mustExist }), cipher, retention };
-  const { db } = context;
+  const db = openSqlite({ path: url, mustExist });
   try {
+    const key = typeof secretKey === "function" ? await secretKey({ mayCreate: !(await hasKeyCheck(db)) }) : secretKey;
+    const cipher = keyCipher(key);
     await checkSecretKey(db, cipher);
+    return storeOn({ db, cipher, retention });
   } catch (error) {
     await db.destroy();
     throw error;
   }
+}
+
+function storeOn(context: StoreContext): Store {
+  const { db } = context;
   return {
     ...callbackStore(context),
     ...callStore(context),

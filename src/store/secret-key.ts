@@ -9,11 +9,19 @@ export function secretKeyPath(dbPath: string): string {
   return `${dbPath}.key`;
 }
 
-/** Reads the key, or makes one. Two processes that start at once get the same. Throws `config` where it can't be read or written. */
-export async function loadOrCreateSecretKey(dbPath: string): Promise<Uint8Array> {
+/**
+ * Reads the key, or makes one where that may be. Two processes that start at once get the same. Throws `config` where it is
+ * missing, or can't be read or written.
+ */
+export async function loadOrCreateSecretKey(dbPath: string, { mayCreate = true } = {}): Promise<Uint8Array> {
   const path = secretKeyPath(dbPath);
   try {
-    return (await readKey(path)) ?? (await createKey(path));
+    const key = await readKey(path);
+    if (key !== null) return key;
+    if (mayCreate) return await createKey(path);
+    throw new WhcbError("config", `The key file ${path} is missing, and what the database keeps was encrypted with it`, {
+      hint: "Restore it from a backup, or give the key as WHCB_SECRET_KEY to `whcb serve`.",
+    });
   } catch (error) {
     if (error instanceof WhcbError) throw error;
     throw new WhcbError("config", `The key file ${path} can't be used`, {

@@ -21,6 +21,11 @@ export async function checkSecretKey(db: Db, cipher: KeyCipher): Promise<void> {
   });
 }
 
+/** Whether something in the database was encrypted with a key. */
+export async function hasKeyCheck(db: Db): Promise<boolean> {
+  return (await db.selectFrom("settings").select("name").where("name", "=", KEY_CHECK).executeTakeFirst()) !== undefined;
+}
+
 async function isFitting(db: Db, cipher: KeyCipher): Promise<boolean> {
   const row = await db.selectFrom("settings").select("value").where("name", "=", KEY_CHECK).executeTakeFirst();
   if (row === undefined) return false;

@@ -27,6 +27,13 @@ export function describeOutages(open: OpenStore): void {
       const callback = await aCallback(store);
       await store.commitOutcomes(aGroup({ endpoints: opening(callback, anOutage()) }));
       await store.commitOutcomes(aGroup({ endpoints: opening(callback, anOutage({ failedCalls: 3, quietSince: NOW + 1 })) }));
+      const [ongoing] = (await store.listOutages({ limit: 9, offset: 0 })).items;
+      expect(ongoing).toEqual({
+        ...anOutage({ failedCalls: 3, quietSince: NOW + 1 }),
+        callbackId: callback.id,
+        endedAt: null,
+        notifiedAt: null,
+      });
       const ended = { ...anOutage({ failedCalls: 4 }), callbackId: callback.id, endedAt: NOW + MINUTE };
       const brief = { ...anOutage({ id: "O2", startedAt: NOW + MINUTE }), callbackId: callback.id, endedAt: NOW + MINUTE };
       const next = anOutage({ id: "O3", startedAt: NOW + 2 * MINUTE });
@@ -114,6 +121,7 @@ export function describeOutages(open: OpenStore): void {
         ["O1", 1],
         ["O2", 0],
       ]);
+      expect((await store.fetchOwedMails(NOW + MINUTE, 1)).map(({ outageId }) => outageId)).toEqual(["O1"]);
       await store.recordMailSent("O1", NOW + MINUTE);
       await store.recordMailFailed("O1", "too late", NOW);
       await store.recordMailSent("O2", NOW + MINUTE);

@@ -6,6 +6,7 @@ import {
   accept,
   aGroup,
   anEndpoint,
+  attempt,
   callOf,
   countRows,
   idsOf,
@@ -83,6 +84,27 @@ export function describeOutcomes(open: OpenStore): void {
       expect(await callOf(store, callback, "A")).toEqual(expected);
       expect(expected.firstFailedAt).toBe(NOW);
       expect((await store.listAttempts(callback.id, ["A"])).get("A")).toEqual([failed, done]);
+    });
+
+    it("keeps in which recovery a call failed last, even if it succeeds in the same group", async () => {
+      const store = await open();
+      const callback = await aCallback(store, { retriesEnabled: true });
+      await accept(store, callback, ["A"]);
+      await attempt(store, callback, ["A"]);
+      const call = await callOf(store, callback, "A");
+      const of = { callbackId: callback.id, callSeq: call.seq, unit: 0.5 };
+      const failed = anAttempt({ number: 2, startedAt: NOW + 1, cause: "retry" });
+      const done = anAttempt({ number: 3, startedAt: NOW + 2, cause: "retry", result: ACCEPTED });
+      await store.commitOutcomes(
+        aGroup({
+          attempts: [
+            { ...of, attempt: failed, recovery: 4 },
+            { ...of, attempt: done, recovery: 4 },
+          ],
+        }),
+      );
+      const rule = { retriesEnabled: true, policy: POLICY, unit: 0.5 };
+      expect(await callOf(store, callback, "A")).toEqual(recordAttempt(recordAttempt(call, failed, rule, 4), done, rule, 4));
     });
 
     it("passes over calls that are gone, and another callback's", async () => {

@@ -32,6 +32,16 @@ describe("opening a database", () => {
     expect(await (await open(file)).findCallback("CB")).toEqual(callback);
   });
 
+  it("forgets the auth key of a deleted callback", async () => {
+    const file = path();
+    const store = await open(file);
+    await store.createCallback("CB", someSettings(), 1);
+    await store.deleteCallback("CB", 2);
+    const reader = new Database(file, { readonly: true });
+    expect(reader.prepare("SELECT length(auth_key) AS bytes FROM callbacks").all()).toEqual([{ bytes: 0 }]);
+    reader.close();
+  });
+
   it("refuses another secret key at once", async () => {
     const file = path();
     await open(file);

@@ -17,10 +17,10 @@ import { storeFiles } from "../support/store-files.js";
 const { path } = storeFiles();
 
 /** The store's parts on a connection that the test can put limits on. */
-async function openWithin(file: string) {
+async function openWithin(file: string, { lockWaitMs = 5_000 } = {}) {
   const database = connect(file);
   migrate(database, file);
-  const db = new Kysely<Schema>({ dialect: sqliteDialect(database) });
+  const db = new Kysely<Schema>({ dialect: sqliteDialect(database, { lockWaitMs }) });
   const { createCallback } = callbackStore({
     db,
     cipher: keyCipher(new Uint8Array(32)),
@@ -75,8 +75,7 @@ describe("a database in trouble", () => {
 
   it("says that another process keeps it locked, reads all the same, and goes on afterwards", async () => {
     const file = path();
-    const { database, db, accept } = await openWithin(file);
-    database.pragma("busy_timeout = 0");
+    const { database, db, accept } = await openWithin(file, { lockWaitMs: 0 });
     const other = new Database(file);
     other.exec("BEGIN IMMEDIATE");
     await expect(accept(1)).rejects.toMatchObject({ code: "unavailable", message: "The database is busy with another process" });

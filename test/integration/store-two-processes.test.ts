@@ -1,5 +1,6 @@
 /** A server and the in-process client on one file, and what is left after a crash. */
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { copyFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { lockDatabase } from "../../src/store/lock-database.js";
@@ -8,6 +9,14 @@ import { aCallback, accept, attempt, countRows, idsOf } from "../contract/store-
 import { storeFiles } from "../support/store-files.js";
 
 const { path, open } = storeFiles();
+
+/** Says that it is there, then commits as often as it can for a moment. */
+const BUSY_WRITER = `
+  const database = new (require("better-sqlite3"))(process.argv[1], { timeout: 5000 });
+  const write = database.prepare("INSERT INTO settings VALUES (hex(randomblob(8)), x'00')");
+  process.stdout.write("writing");
+  for (let count = 0; count < 400; count += 1) write.run();
+`;
 
 describe("two connections on one file", () => {
   it("see each other's commits, and notice that there were some", async () => {
@@ -32,6 +41,18 @@ describe("two connections on one file", () => {
     await Promise.all(writes);
     for (const store of stores) expect(await countRows(store, callback)).toEqual({ PENDING: 200, SUCCESS: 0, FAILED: 0 });
     expect(await stores[0]?.countCalls(callback.id)).toEqual({ PENDING: 200, SUCCESS: 0, FAILED: 0 });
+  });
+
+  it("wait for another process that writes all the time, and it for them", async () => {
+    const file = path();
+    const store = await open(file);
+    const callback = await aCallback(store);
+    const other = spawn(process.execPath, ["-e", BUSY_WRITER, file], { stdio: ["ignore", "pipe", "inherit"] });
+    const ended = once(other, "exit");
+    await once(other.stdout, "data");
+    for (let index = 0; index < 200; index += 1) await accept(store, callback, [`A${index}`]);
+    expect(await ended).toEqual([0, null]);
+    expect(await store.countCalls(callback.id)).toEqual({ PENDING: 200, SUCCESS: 0, FAILED: 0 });
   });
 
   it("are opened at once on a file that isn't there yet", async () => {

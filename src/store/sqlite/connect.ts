@@ -1,7 +1,7 @@
 /** A connection to a SQLite file as the store wants it: durable, beside another process, with the product's idea of case. */
 import Database from "better-sqlite3";
 
-/** How long a statement waits for another process's transaction. */
+/** How long the opening waits for another process's transaction; see sqlite-dialect.ts for later ones. */
 const BUSY_TIMEOUT_MS = 5_000;
 /** Pages (4 KiB) of the write-ahead log after which it is carried over into the file. */
 const CHECKPOINT_PAGES = 4_000;

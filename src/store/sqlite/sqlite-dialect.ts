@@ -11,12 +11,19 @@ import {
   SqliteQueryCompiler,
 } from "kysely";
 import { keepStatements } from "./kept-statements.js";
+import { LockPatience } from "./lock-patience.js";
 import { takeTurn } from "./write-turns.js";
 
-export function sqliteDialect(database: Database): Dialect {
+/** How long a transaction waits for another process's, unless said otherwise. */
+const LOCK_WAIT_MS = 5_000;
+/** A statement alone hardly meets a lock; while SQLite itself waits for one, the whole process does. */
+const BLOCKING_WAIT_MS = 20;
+
+export function sqliteDialect(database: Database, { lockWaitMs = LOCK_WAIT_MS } = {}): Dialect {
+  database.pragma(`busy_timeout = ${BLOCKING_WAIT_MS}`);
   return {
     createAdapter: () => new SqliteAdapter(),
-    createDriver: () => new WritingDriver(database),
+    createDriver: () => new WritingDriver(database, lockWaitMs),
     createIntrospector: (db) => new SqliteIntrospector(db),
     createQueryCompiler: () => new SqliteQueryCompiler(),
   };
@@ -24,12 +31,14 @@ export function sqliteDialect(database: Database): Dialect {
 
 class WritingDriver extends SqliteDriver {
   readonly #database: Database;
+  readonly #patience: LockPatience;
   /** Null for a database in memory, which nobody else can see. */
   readonly #file: string | null;
   #endTurn: () => void = () => {};
 
-  constructor(database: Database) {
+  constructor(database: Database, lockWaitMs: number) {
     super({ database: keepStatements(database) });
+    this.#patience = new LockPatience(lockWaitMs);
     this.#database = database;
     this.#file = database.memory ? null : resolve(database.name);
   }
@@ -41,7 +50,7 @@ class WritingDriver extends SqliteDriver {
   override async beginTransaction(connection: DatabaseConnection): Promise<void> {
     const endTurn = this.#file === null ? () => {} : await takeTurn(this.#file);
     try {
-      await connection.executeQuery(CompiledQuery.raw("BEGIN IMMEDIATE"));
+      await this.#patience.through(() => connection.executeQuery(CompiledQuery.raw("BEGIN IMMEDIATE")));
       this.#endTurn = endTurn;
     } catch (error) {
       endTurn();
