@@ -6,6 +6,9 @@ import type { CallStore, NewCall } from "../store/store.js";
 /** Calls in one transaction, at most (a single request's are never split). */
 const LARGEST_GROUP = 2000;
 
+/** Turns of the event loop for which a group may still grow; it ends at the first that brings nothing. */
+const MOST_TURNS = 16;
+
 interface Waiting {
   readonly calls: readonly NewCall[];
   readonly resolve: (accepted: number) => void;
@@ -43,10 +46,18 @@ export class AcceptQueue {
 
   async #work(callbackId: string, line: Waiting[]): Promise<void> {
     while (line.length > 0) {
-      await this.#deps.clock.nextTurn();
+      await this.#gather(line);
       await this.#commit(callbackId, takeGroup(line));
     }
     this.#lines.delete(callbackId);
+  }
+
+  /** Whoever waits for one answer before the next request sends all at once after a commit: they come in over some turns. */
+  async #gather(line: readonly Waiting[]): Promise<void> {
+    for (let turn = 0, before = 0; turn < MOST_TURNS && line.length > before; turn++) {
+      before = line.length;
+      await this.#deps.clock.nextTurn();
+    }
   }
 
   async #commit(callbackId: string, group: readonly Waiting[]): Promise<void> {

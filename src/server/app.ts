@@ -12,6 +12,7 @@ import { answerTo, errorAnswer, methodNotAllowed } from "./error-answers.js";
 import { addGate } from "./gate.js";
 import { createMetrics, type Metrics } from "./metrics.js";
 import { openApiDocument } from "./openapi.js";
+import { pooledRandom } from "./pooled-random.js";
 import type { RouteContext } from "./route-context.js";
 import { addAuthRoutes } from "./routes/auth-routes.js";
 import { addCallRoutes } from "./routes/call-routes.js";
@@ -31,7 +32,8 @@ const IDLE_TIMEOUT_MS = 75_000;
 const KEEP_ALIVE_MS = 30_000;
 const MOST_HEADER_BYTES = 16_384;
 
-export function createApp(deps: ServerDeps): FastifyInstance {
+export function createApp(given: ServerDeps): FastifyInstance {
+  const deps: ServerDeps = { ...given, random: pooledRandom(given.random) };
   const app = Fastify({
     logger: false,
     return503OnClosing: false, // what is under way when a stop begins is finished
