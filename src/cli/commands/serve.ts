@@ -3,7 +3,7 @@ import { isWhcbError, WhcbError } from "../../domain/errors.js";
 import type { RunningService, ServeOptions } from "../deps.js";
 import { EXIT_INTERRUPTED } from "../exit-codes.js";
 import type { Invocation } from "../invocation.js";
-import { chooseCredentials, keepLocalProfile, type ServeCredentials } from "../serving/serve-credentials.js";
+import { chooseCredentials, keepCredentials, keepLocalProfile, type ServeCredentials } from "../serving/serve-credentials.js";
 import { readServeOptions } from "../serving/serve-options.js";
 import { settingsPath } from "../settings/read-settings.js";
 
@@ -20,17 +20,30 @@ export async function run(invocation: Invocation): Promise<number> {
     if (interrupts > 1) return deps.io.exitNow(EXIT_INTERRUPTED);
     if (service === null) return;
     screen.tell("stopping: what is under way ends first; Ctrl-C again stops at once");
-    void service.stop();
+    stop(service);
   });
   try {
     service = await startService(invocation, options);
-    await announce(invocation, service, chosen);
-    if (interrupts > 0) void service.stop();
+    try {
+      await keepCredentials(invocation, chosen);
+      await announce(invocation, service, chosen);
+    } catch (error) {
+      await service.stop().catch(() => undefined);
+      throw error;
+    }
+    if (interrupts > 0) stop(service);
     await service.stopped;
+    // What a stop couldn't do, such as to record the last outcomes, is told with its own exit code.
+    await service.stop();
     return 0;
   } finally {
     stopListening();
   }
+}
+
+/** Its end, good or bad, is waited for elsewhere. */
+function stop(service: RunningService): void {
+  service.stop().catch(() => undefined);
 }
 
 async function startService({ deps }: Invocation, options: ServeOptions): Promise<RunningService> {

@@ -4,22 +4,28 @@ import type { Column } from "./column.js";
 
 const GAP = 2;
 
-/** The widths of the columns that are shown, by their place in `columns`; those left out have none. */
+/**
+ * The widths of the columns that are shown, by their place in `columns`; those left out have none. Columns of rank 0 are always
+ * shown; the others come in the order of their ranks, each if there is room for the least of it.
+ */
 export function fitColumns<Row>(
   columns: readonly Column<Row>[],
   natural: readonly number[],
   width: number,
 ): ReadonlyMap<number, number> {
-  const shown = new Map(natural.map((size, index) => [index, size]));
-  const total = () => [...shown.values()].reduce((sum, size) => sum + size, 0) + GAP * (shown.size - 1);
-  for (;;) {
-    shrink(columns, shown, total() - width);
-    if (total() <= width || shown.size === 1) return shown;
-    const last = [...shown.keys()].sort((a, b) => rank(columns[b]) - rank(columns[a]) || b - a)[0];
-    if (last === undefined || rank(columns[last]) === 0) return shown;
-    shown.delete(last);
-    for (const index of shown.keys()) shown.set(index, natural[index] ?? 0);
+  const leastOf = (index: number) => Math.min(columns[index]?.least ?? Number.POSITIVE_INFINITY, natural[index] ?? 0);
+  const byRank = [...columns.keys()].sort((a, b) => rank(columns[a]) - rank(columns[b]) || a - b);
+  const chosen: number[] = [];
+  let used = -GAP;
+  for (const index of byRank) {
+    if (rank(columns[index]) > 0 && used + GAP + leastOf(index) > width) continue;
+    chosen.push(index);
+    used += GAP + leastOf(index);
   }
+  const shown = new Map(chosen.sort((a, b) => a - b).map((index) => [index, natural[index] ?? 0]));
+  const total = [...shown.values()].reduce((sum, size) => sum + size, 0) + GAP * (shown.size - 1);
+  shrink(columns, shown, Math.min(total - width, total));
+  return shown;
 }
 
 /** The text cut to this many display columns, with an ellipsis where something is gone. */

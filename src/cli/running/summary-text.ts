@@ -18,7 +18,11 @@ const DONE: Readonly<Record<RunKind, string>> = {
 export function renderSummary(summary: RunSummary, look: Look): string {
   const { header, counts } = summary;
   const { palette } = look;
-  const head = `${palette.strong(`${count(counts.planned, "call")} ${summary.error === null ? DONE[header.kind] : "planned"}`)} in ${formatDuration(summary.durationMs)} ${palette.dim(`(run ${header.runId})`)}\n`;
+  const done = doneCalls(header.kind, counts);
+  const planned = count(counts.planned, "call");
+  const figure = done === counts.planned ? planned : `${done} of ${planned}`;
+  const title = palette.strong(`${figure} ${DONE[header.kind]}`);
+  const head = `${title} in ${formatDuration(summary.durationMs)} ${palette.dim(`(run ${header.runId})`)}\n`;
   const troubled = summary.troubled.map((call) => `  ${palette.bad(call.state)} ${neutralise(describeCall(call))}\n`).join("");
   const next = nextCommand(summary);
   return `${head}${renderCounts(counts, look)}${troubled}${next === null ? "" : `\nnext: ${next}\n`}`;
@@ -29,6 +33,17 @@ export function nextCommand({ header, counts, isResumable }: RunSummary): string
   if (!isResumable) return null;
   const onlyUnknown = counts.left === 0 && counts.toMark === 0 && counts.unknown > 0;
   return `whcb replay --resume ${header.runId}${onlyUnknown ? " --resend-unknown" : ""}`;
+}
+
+function doneCalls(kind: RunKind, counts: RunCounts): number {
+  switch (kind) {
+    case "replay":
+      return counts.accepted + counts.requested;
+    case "reconcile":
+      return counts.seen + counts.accepted;
+    default:
+      return counts.marked;
+  }
 }
 
 /** The JSON contract of a run's end. */

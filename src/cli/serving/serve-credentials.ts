@@ -10,6 +10,8 @@ export interface ServeCredentials {
   readonly isNew: boolean;
   /** All of them came from the environment: they are kept nowhere. */
   readonly isGiven: boolean;
+  /** What is to be kept for later runs; null: nothing new. */
+  readonly made: Credentials | null;
 }
 
 export async function chooseCredentials({ deps }: Invocation): Promise<ServeCredentials> {
@@ -20,19 +22,26 @@ export async function chooseCredentials({ deps }: Invocation): Promise<ServeCred
       credentials: { username: given.username, password: given.password, apiKey: given.apiKey },
       isNew: false,
       isGiven: true,
+      made: null,
     };
   }
   const kept = (await readSettings(deps.paths.config)).serve;
   const secret = () => Buffer.from(deps.random.bytes(24)).toString("base64url");
   const base = kept ?? { username: "local", password: secret(), apiKey: secret() };
-  // Kept before the service starts: a service whose key nobody knows helps no one.
-  if (kept === null) await changeSettings(deps.paths.config, (settings) => ({ ...settings, serve: settings.serve ?? base }));
   const credentials = {
     username: given.username ?? base.username,
     password: given.password ?? base.password,
     apiKey: given.apiKey ?? base.apiKey,
   };
-  return { credentials, isNew: kept === null, isGiven: false };
+  return { credentials, isNew: kept === null, isGiven: false, made: kept === null ? base : null };
+}
+
+/**
+ * Once the service is up and before anyone is told: a start that failed leaves no settings behind, and a service whose key nobody
+ * knows helps no one. Throws `config` where they can't be written.
+ */
+export async function keepCredentials({ deps }: Invocation, { made }: ServeCredentials): Promise<void> {
+  if (made !== null) await changeSettings(deps.paths.config, (settings) => ({ ...settings, serve: made }));
 }
 
 /** Writes the profile `local` for the running service. It becomes the current one only where there is none. */
