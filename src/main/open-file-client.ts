@@ -18,7 +18,7 @@ import { loadOrCreateSecretKey } from "../store/secret-key.js";
 export async function openFileClient(path: string, version: string): Promise<Client> {
   const clock = systemClock;
   const random = systemRandom;
-  const store = await openStore({ url: path, secretKey: await loadOrCreateSecretKey(path), mustExist: true });
+  const store = await openStore({ url: path, secretKey: (rule) => loadOrCreateSecretKey(path, rule), mustExist: true });
   const deliverer = createDeliverer({ clock });
   const app = await createApp({
     store,

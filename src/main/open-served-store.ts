@@ -3,7 +3,7 @@ import { systemClock } from "../platform/clock.js";
 import { systemRandom } from "../platform/random.js";
 import { hashApiKey, makeCredential, matchesApiKey, verifyPassword } from "../server/credentials.js";
 import { lockDatabase } from "../store/lock-database.js";
-import { openStore } from "../store/open-store.js";
+import { openStore, type SecretKeySource } from "../store/open-store.js";
 import { loadOrCreateSecretKey } from "../store/secret-key.js";
 import type { Store } from "../store/store.js";
 import type { Teardown } from "./teardown.js";
@@ -12,15 +12,17 @@ const IN_MEMORY = ":memory:";
 
 /** The database, this process its only server, with the user of `options` let in. Throws what lockDatabase and openStore throw. */
 export async function openServedStore(options: ServeOptions, teardown: Teardown): Promise<Store> {
-  const { database, retention, credentials } = options;
+  const { database, retention, credentials, secretKey } = options;
   const lock = await lockDatabase(database);
   teardown.add(() => lock.release());
-  const secretKey =
-    options.secretKey ?? (database === IN_MEMORY ? systemRandom.bytes(32) : await loadOrCreateSecretKey(database));
-  const store = await openStore({ url: database, secretKey, retention });
+  const store = await openStore({ url: database, secretKey: secretKey ?? keyOf(database), retention });
   teardown.add(() => store.close());
   await letIn(credentials, store);
   return store;
+}
+
+function keyOf(database: string): SecretKeySource {
+  return async (rule) => (database === IN_MEMORY ? systemRandom.bytes(32) : loadOrCreateSecretKey(database, rule));
 }
 
 /** Stores the user's hashes, unless they are there: making them anew at each start would end the tokens that are out. */

@@ -1,4 +1,5 @@
 /** A full disk, a read-only file, a locked or corrupt one: said as `unavailable`, and over when the cause is. */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import Database from "better-sqlite3";
 import { Kysely } from "kysely";
 import { describe, expect, it } from "vitest";
@@ -75,7 +76,7 @@ describe("a database in trouble", () => {
 
   it("says that another process keeps it locked, reads all the same, and goes on afterwards", async () => {
     const file = path();
-    const { database, db, accept } = await openWithin(file, { lockWaitMs: 0 });
+    const { db, accept } = await openWithin(file, { lockWaitMs: 0 });
     const other = new Database(file);
     other.exec("BEGIN IMMEDIATE");
     await expect(accept(1)).rejects.toMatchObject({ code: "unavailable", message: "The database is busy with another process" });
@@ -83,6 +84,36 @@ describe("a database in trouble", () => {
     other.exec("ROLLBACK");
     other.close();
     expect(await accept(1)).toBe(1);
+    await db.destroy();
+  });
+
+  it("waits for another process without keeping this one from its other work", async () => {
+    const file = path();
+    const { db, accept } = await openWithin(file);
+    const other = new Database(file);
+    other.exec("BEGIN EXCLUSIVE");
+    let isAccepted = false;
+    const accepting = accept(1).then(() => {
+      isAccepted = true;
+    });
+    for (let turns = 0; turns < 100; turns += 1) await nextTurn();
+    expect(isAccepted).toBe(false);
+    other.exec("ROLLBACK");
+    other.close();
+    await accepting;
+    await db.destroy();
+  });
+
+  it("tells everyone in the line that it stays locked as soon as it tells the first", async () => {
+    const file = path();
+    const { db, accept } = await openWithin(file, { lockWaitMs: 200 });
+    const other = new Database(file);
+    other.exec("BEGIN EXCLUSIVE");
+    const began = performance.now();
+    const results = await Promise.allSettled(Array.from({ length: 50 }, () => accept(1)));
+    expect(results.map(({ status }) => status)).toEqual(Array(50).fill("rejected"));
+    expect(performance.now() - began).toBeLessThan(50 * 200);
+    other.close();
     await db.destroy();
   });
 

@@ -17,7 +17,7 @@ import { takeTurn } from "./write-turns.js";
 /** How long a transaction waits for another process's, unless said otherwise. */
 const LOCK_WAIT_MS = 5_000;
 /** A statement alone hardly meets a lock; while SQLite itself waits for one, the whole process does. */
-const BLOCKING_WAIT_MS = 20;
+const BLOCKING_WAIT_MS = 10;
 
 export function sqliteDialect(database: Database, { lockWaitMs = LOCK_WAIT_MS } = {}): Dialect {
   database.pragma(`busy_timeout = ${BLOCKING_WAIT_MS}`);
