@@ -10,8 +10,8 @@ export class AnnouncedCalls {
   readonly #journal: Journal;
   readonly #clock: Clock;
   readonly #most: number;
-  /** How many are announced at a time: few at first, so that a failing canary leaves few lines behind. */
-  #groupSize = 1;
+  /** How many are announced ahead: few at first, and twice as many each time that a send had to wait for the disk. */
+  #ahead = 1;
   #ready: PlannedCall[] = [];
   #taken = 0;
   #underWay = 0;
@@ -21,7 +21,7 @@ export class AnnouncedCalls {
   #isDry = false;
   #onChange: () => void = () => {};
 
-  /** `most`: calls announced ahead. More of them hide the disk's latency, and count as unknown after a power cut. */
+  /** `most`: calls announced ahead. They hide the disk's latency, and count as unknown after a power cut: so no more than it takes. */
   constructor(chooser: CallChooser, journal: Journal, clock: Clock, most: number) {
     this.#chooser = chooser;
     this.#journal = journal;
@@ -34,13 +34,14 @@ export class AnnouncedCalls {
     for (;;) {
       if (this.#refillError !== null) throw this.#refillError;
       const call = this.#ready[this.#taken];
-      if (this.#ready.length - this.#taken <= this.#most / 2) this.#startRefill();
+      if (this.#ready.length - this.#taken <= this.#ahead / 2) this.#startRefill();
       if (call !== undefined) {
         this.#taken++;
         this.#underWay++;
         return call;
       }
       if (this.#refill === null && this.#underWay === 0 && this.#chooser.isDone) return null;
+      if (this.#refill !== null && this.#underWay > 0) this.#ahead = Math.min(this.#ahead * 2, this.#most);
       await (this.#refill ?? new Promise<void>((resolve) => (this.#onChange = resolve)));
     }
   }
@@ -74,10 +75,9 @@ export class AnnouncedCalls {
   }
 
   async #announce(): Promise<void> {
-    const chosen = await this.#chooser.choose(this.#groupSize);
+    const chosen = await this.#chooser.choose(Math.max(1, this.#ahead - (this.#ready.length - this.#taken)));
     this.#isDry = chosen.length === 0;
     if (this.#isDry) return;
-    this.#groupSize = Math.min(this.#groupSize * 2, Math.max(1, Math.ceil(this.#most / 2)));
     const at = this.#clock.now();
     this.#journal.appendText(chosen.map(({ id }) => journalText({ step: "sent", call: id, at })).join(""));
     await this.#journal.flushed();

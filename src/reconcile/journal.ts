@@ -4,7 +4,7 @@ import type { JournalFile } from "./journal-file.js";
 import { type JournalLine, journalText } from "./journal-line.js";
 
 /** So many bytes are flushed without being asked for; what waits for its flush asks earlier. */
-const FLUSH_EVERY_BYTES = 16 * 1024;
+const FLUSH_EVERY_BYTES = 256 * 1024;
 
 /**
  * Lines are handed to the operating system as they come, so that killing this process loses none; `flushed()` waits until they are

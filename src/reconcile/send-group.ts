@@ -23,8 +23,8 @@ export interface SendJob {
   readonly onAccepted: (callId: string) => void;
 }
 
-/** Announced ahead of each slot: enough to hide a flush of some milliseconds. */
-const ANNOUNCED_PER_SLOT = 16;
+/** Announced ahead of each slot at most: enough to hide a slow disk from a fast endpoint. */
+const ANNOUNCED_PER_SLOT = 128;
 /** After so many pauses that the endpoint asked for, a call is refused. */
 const MAX_DEFERRALS = 5;
 /** What asks for a longer pause ends the sending. */
