@@ -10,7 +10,7 @@ import { answerClientError } from "./client-error.js";
 import type { ServerDeps } from "./deps.js";
 import { answerTo, errorAnswer, methodNotAllowed } from "./error-answers.js";
 import { addGate } from "./gate.js";
-import { createMetrics, type Metrics } from "./metrics.js";
+import { loadMetrics, type Metrics } from "./load-metrics.js";
 import { openApiDocument } from "./openapi.js";
 import { pooledRandom } from "./pooled-random.js";
 import type { RouteContext } from "./route-context.js";
@@ -32,7 +32,7 @@ const IDLE_TIMEOUT_MS = 75_000;
 const KEEP_ALIVE_MS = 30_000;
 const MOST_HEADER_BYTES = 16_384;
 
-export function createApp(given: ServerDeps): FastifyInstance {
+export async function createApp(given: ServerDeps): Promise<FastifyInstance> {
   const deps: ServerDeps = { ...given, random: pooledRandom(given.random) };
   const app = Fastify({
     logger: false,
@@ -54,10 +54,8 @@ export function createApp(given: ServerDeps): FastifyInstance {
       sendError(request, reply.headers(SAFE_HEADERS), answer);
     },
   });
-  app.setValidatorCompiler(() => () => true);
-  app.setSerializerCompiler(() => JSON.stringify);
   const allowedMethods = trackAllowedMethods(app);
-  const metrics = createMetrics(deps.stats);
+  const metrics = await loadMetrics(deps);
   addResponseHooks(app, deps, metrics);
   const authenticator = addGate(app, deps);
   endSlowBodies(app, { timers: deps.timers, nowMs: () => deps.clock.monotonicMs() });
@@ -65,6 +63,7 @@ export function createApp(given: ServerDeps): FastifyInstance {
   addErrorHandlers(app, deps, allowedMethods);
   const context: RouteContext = {
     deps,
+    docs: () => ({}),
     authenticator,
     lookup: new CallbackLookup(deps.store, deps.clock),
     queue: new AcceptQueue({
@@ -78,7 +77,8 @@ export function createApp(given: ServerDeps): FastifyInstance {
     largestPage: deps.plan === null ? LARGEST_PAGE : LARGEST_PAGE_OF_PLAN,
   };
   addApiRoutes(app, context);
-  const openApi = (): Promise<string> => openApiDocument(deps.version, (documented) => addApiRoutes(documented, context));
+  const openApi = (): Promise<string> =>
+    openApiDocument(deps.version, (documented, docs) => addApiRoutes(documented, { ...context, docs }));
   addOperationRoutes(app, { deps, metrics, openApi });
   return app;
 }

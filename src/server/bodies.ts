@@ -2,7 +2,6 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { WhcbError } from "../domain/errors.js";
 import { bodyFormat, NDJSON } from "../wire/media-types.js";
-import { callsFromXml, readXml } from "../wire/xml-read.js";
 
 export const BODY_LIMIT = 10_485_760;
 
@@ -14,8 +13,13 @@ export function addBodyParsers(app: FastifyInstance): void {
     else done(unsupported(), undefined);
   });
   app.addContentTypeParser("*", { parseAs: "buffer" }, (request, body, done) => {
+    const isXml = bodyFormat(request.headers["content-type"] ?? "") === "xml";
+    if (isXml && body.length > 0 && !request.is404) {
+      parseXml(Buffer.from(body)).then((document) => done(null, document), done);
+      return;
+    }
     try {
-      done(null, parseBody(request, Buffer.from(body)));
+      done(null, parseJson(request, Buffer.from(body)));
     } catch (error) {
       done(error instanceof Error ? error : new Error(String(error)), undefined);
     }
@@ -29,17 +33,21 @@ declare module "fastify" {
 }
 
 /** A Content-Type without a body is fine; a body without one, or with another, isn't. */
-function parseBody(request: FastifyRequest, body: Buffer): unknown {
+function parseJson(request: FastifyRequest, body: Buffer): unknown {
   if (body.length === 0 || request.is404) return undefined;
-  const format = bodyFormat(request.headers["content-type"] ?? "");
-  if (format === null || format === "ndjson") throw unsupported();
+  if (bodyFormat(request.headers["content-type"] ?? "") !== "json") throw unsupported();
   const text = decode(body);
-  if (format === "xml") return callsFromXml(readXml(text));
   try {
     return JSON.parse(text);
   } catch (error) {
     throw new WhcbError("malformed", "the body is no JSON", { cause: error });
   }
+}
+
+/** The reader is loaded with the first document: most callers speak JSON. */
+async function parseXml(body: Buffer): Promise<unknown> {
+  const { callsFromXml, readXml } = await import("../wire/xml-read.js");
+  return callsFromXml(readXml(decode(body)));
 }
 
 export function unsupported(): WhcbError {

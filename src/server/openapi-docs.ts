@@ -161,3 +161,5 @@ export const docs = {
   issueToken: route({ summary: "A token for a user and a password", tag: "auth", success: [200, TokenDocument] }),
   verifyToken: route({ summary: "Whether the credentials are valid", tag: "auth", success: [200, VerifiedDocument] }),
 } as const;
+
+export type RouteName = keyof typeof docs;

@@ -1,6 +1,6 @@
 /** /openapi.json, made from the routes' own schemas when it is first asked for. */
 import type { FastifyInstance } from "fastify";
-import { ErrorSchema } from "../wire/schemas.js";
+import type { RouteContext } from "./route-context.js";
 
 const SECURITY = {
   apiKey: { type: "apiKey", in: "header", name: "x-api-key" },
@@ -8,9 +8,17 @@ const SECURITY = {
   bearer: { type: "http", scheme: "bearer" },
 } as const;
 
-/** `addRoutes` is run on an app of its own that never listens: the serving one doesn't pay for the document. */
-export async function openApiDocument(version: string, addRoutes: (app: FastifyInstance) => void): Promise<string> {
-  const [{ default: Fastify }, { default: swagger }] = await Promise.all([import("fastify"), import("@fastify/swagger")]);
+/** `addRoutes` is run on an app of its own that never listens: the serving one doesn't pay for the document, nor for its schemas. */
+export async function openApiDocument(
+  version: string,
+  addRoutes: (app: FastifyInstance, docs: RouteContext["docs"]) => void,
+): Promise<string> {
+  const [{ default: Fastify }, { default: swagger }, { docs }, { ErrorSchema }] = await Promise.all([
+    import("fastify"),
+    import("@fastify/swagger"),
+    import("./openapi-docs.js"),
+    import("../wire/schemas.js"),
+  ]);
   const app = Fastify({ logger: false, exposeHeadRoutes: false });
   app.addSchema(ErrorSchema);
   app.setValidatorCompiler(() => () => true);
@@ -36,7 +44,7 @@ export async function openApiDocument(version: string, addRoutes: (app: FastifyI
   app.decorateRequest("negotiated", null);
   app.decorateRequest("apiKeyHash", "");
   app.decorateRequest("username", "");
-  addRoutes(app);
+  addRoutes(app, (route) => ({ schema: docs[route] }));
   await app.ready();
   const document = JSON.stringify(app.swagger());
   await app.close();

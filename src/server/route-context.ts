@@ -1,14 +1,18 @@
 /** What the routes share. */
+import type { FastifySchema } from "fastify";
 import type { AcceptQueue } from "./accept-queue.js";
 import type { Authenticator } from "./authenticator.js";
 import type { CallbackLookup } from "./callback-lookup.js";
 import type { ServerDeps } from "./deps.js";
+import type { RouteName } from "./openapi-docs.js";
 
 export interface RouteContext {
   readonly deps: ServerDeps;
   readonly lookup: CallbackLookup;
   readonly queue: AcceptQueue;
   readonly authenticator: Authenticator;
+  /** What /openapi.json says of a route: only the app that it is made from is given it. */
+  docs(route: RouteName): { readonly schema?: FastifySchema };
   /** The largest page. */
   readonly largestPage: number;
 }

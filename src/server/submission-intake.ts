@@ -6,7 +6,7 @@ import { randomId, timeOrderedId } from "../platform/ids.js";
 import type { Random } from "../platform/random.js";
 import type { NewCall } from "../store/store.js";
 import { toPlatformDate } from "../wire/dates.js";
-import { parseSubmission, parseSubmissions, type Submission, type SubmissionDefaults } from "../wire/parse-submission.js";
+import type { Submission, SubmissionDefaults } from "../wire/parse-submission.js";
 import type { AcceptQueue } from "./accept-queue.js";
 import { type Line, readLines } from "./ndjson.js";
 
@@ -27,8 +27,17 @@ export interface StreamOutcome {
 const BATCH = 1000;
 const MOST_REJECTED_SHOWN = 1000;
 
+/** The schemas are loaded with the first response, and kept here: a dynamic import costs more than a response does. */
+let parsers: typeof import("../wire/parse-submission.js") | null = null;
+
+async function loadParsers(): Promise<typeof import("../wire/parse-submission.js")> {
+  parsers = await import("../wire/parse-submission.js");
+  return parsers;
+}
+
 /** All or none: the ids in the order given. Throws `invalid` where one is off or its kind is disabled. */
 export async function takeSubmissions(deps: IntakeDeps, callback: Callback, body: unknown): Promise<readonly string[]> {
+  const { parseSubmissions } = parsers ?? (await loadParsers());
   const calls = parseSubmissions(body, defaultsOf(deps)).map((submission) => newCall(deps, callback, submission));
   await deps.queue.accept(callback.id, calls);
   return calls.map(({ id }) => id);
@@ -40,6 +49,7 @@ export async function takeStream(
   callback: Callback,
   stream: AsyncIterable<Buffer | string>,
 ): Promise<StreamOutcome> {
+  const { parseSubmission } = parsers ?? (await loadParsers());
   const rejected: { line: number; errorDetail: string }[] = [];
   let accepted = 0;
   let rejectedCount = 0;

@@ -31,7 +31,7 @@ export async function openService(overrides: Partial<ServerDeps> = {}): Promise<
   const store = overrides.store ?? (await openStore({ url: ":memory:", secretKey: randomBytes(32) }));
   await store.saveCredential(await credential, Date.now());
   const work: Service["work"] = [];
-  const app = createApp({
+  const app = await createApp({
     store,
     clock: systemClock,
     timers: systemTimers,

@@ -1,12 +1,11 @@
 import type { FastifyInstance } from "fastify";
 import { WhcbError } from "../../domain/errors.js";
 import { send } from "../answer.js";
-import { docs } from "../openapi-docs.js";
 import type { RouteContext } from "../route-context.js";
 
 /** Tokens: got with user, password and key; good for an hour. */
-export function addAuthRoutes(app: FastifyInstance, { deps, authenticator }: RouteContext): void {
-  app.post("/auth", { schema: docs.issueToken }, async (request, reply) => {
+export function addAuthRoutes(app: FastifyInstance, { docs, deps, authenticator }: RouteContext): void {
+  app.post("/auth", docs("issueToken"), async (request, reply) => {
     const isPassword = /^\s*basic\s/i.test(request.headers.authorization ?? "");
     if (!isPassword && deps.authentication === "required") {
       throw new WhcbError("unauthenticated", "A token is given for a user and a password");
@@ -17,7 +16,7 @@ export function addAuthRoutes(app: FastifyInstance, { deps, authenticator }: Rou
     return send(request, reply, { kind: "auth", shape: "token", document: { token, link: [] } });
   });
 
-  app.get("/auth/verify", { schema: docs.verifyToken }, async (request, reply) =>
+  app.get("/auth/verify", docs("verifyToken"), async (request, reply) =>
     send(request, reply, { kind: "auth", shape: "token", document: { status: "valid", link: [] } }),
   );
 }

@@ -7,10 +7,8 @@ import { WhcbError } from "../../domain/errors.js";
 import { attemptsToJson } from "../../wire/attempt-json.js";
 import { callToJson } from "../../wire/call-json.js";
 import { listToJson } from "../../wire/list-json.js";
-import { parseMark } from "../../wire/parse-mark.js";
 import { send } from "../answer.js";
 import { callLinks, Linker } from "../linker.js";
-import { docs } from "../openapi-docs.js";
 import { pageLinks } from "../pages.js";
 import { one, type Query, readFilter, readIds, readPage, readSort } from "../query.js";
 import type { CallbackPath, CallPath, RouteContext } from "../route-context.js";
@@ -18,10 +16,10 @@ import type { CallbackPath, CallPath, RouteContext } from "../route-context.js";
 /** Newest first, where it is by date. */
 const SORT_FIELDS = { attemptedDate: true, status: false, messageId: false, id: false } as const;
 
-export function addCallRoutes(app: FastifyInstance, { deps, lookup, largestPage }: RouteContext): void {
+export function addCallRoutes(app: FastifyInstance, { docs, deps, lookup, largestPage }: RouteContext): void {
   const { store, clock, policy } = deps;
 
-  app.get<CallbackPath & { Querystring: Query }>("/callbacks/:id/calls", { schema: docs.listCalls }, async (request, reply) => {
+  app.get<CallbackPath & { Querystring: Query }>("/callbacks/:id/calls", docs("listCalls"), async (request, reply) => {
     const { query } = request;
     const asked = readPage(query, largestPage);
     const sort = readSort(query, SORT_FIELDS, "attemptedDate");
@@ -39,32 +37,32 @@ export function addCallRoutes(app: FastifyInstance, { deps, lookup, largestPage 
     return send(request, reply, { kind: "call", shape: "calls", document: listToJson("calls", items, { ...page, link }) });
   });
 
-  app.put<CallbackPath & { Querystring: Query }>("/callbacks/:id/calls", { schema: docs.markCalls }, async (request, reply) => {
+  app.put<CallbackPath & { Querystring: Query }>("/callbacks/:id/calls", docs("markCalls"), async (request, reply) => {
     const ids = readIds(request.query);
     if (ids.length === 0) throw new WhcbError("invalid", "id is missing: say which calls are marked");
-    const status = parseMark(request.body);
+    const status = await readMark(request.body);
     const callback = await lookup.find(request.params.id);
     await store.markCalls(callback.id, ids.map(checkedCallId), status, clock.now());
     deps.onWork(callback.id, "changed");
     return reply.code(204).send();
   });
 
-  app.get<CallPath>("/callbacks/:id/calls/:callId", { schema: docs.getCall }, async (request, reply) => {
+  app.get<CallPath>("/callbacks/:id/calls/:callId", docs("getCall"), async (request, reply) => {
     const callback = await lookup.find(request.params.id);
     const call = await findCall(callback, request.params.callId);
     const document = write(call, { callback, linker: new Linker(request), attempts: null });
     return send(request, reply, { kind: "call", shape: "call", document });
   });
 
-  app.put<CallPath>("/callbacks/:id/calls/:callId", { schema: docs.markCall }, async (request, reply) => {
-    const status = parseMark(request.body);
+  app.put<CallPath>("/callbacks/:id/calls/:callId", docs("markCall"), async (request, reply) => {
+    const status = await readMark(request.body);
     const callback = await lookup.find(request.params.id);
     await store.markCalls(callback.id, [checkedCallId(request.params.callId)], status, clock.now());
     deps.onWork(callback.id, "changed");
     return reply.code(204).send();
   });
 
-  app.get<CallPath>("/callbacks/:id/calls/:callId/attempts", { schema: docs.listAttempts }, async (request, reply) => {
+  app.get<CallPath>("/callbacks/:id/calls/:callId/attempts", docs("listAttempts"), async (request, reply) => {
     const callback = await lookup.find(request.params.id);
     const call = await findCall(callback, request.params.callId);
     const attempts = await store.listAttempts(callback.id, [call.id]);
@@ -85,6 +83,12 @@ export function addCallRoutes(app: FastifyInstance, { deps, lookup, largestPage 
     const { callback, linker, attempts } = around;
     return callToJson(call, { callback, policy, link: callLinks(linker, callback.id, call.id), ...(attempts && { attempts }) });
   }
+}
+
+/** The schemas are loaded with the first mark. */
+async function readMark(body: unknown): Promise<"SUCCESS" | "FAILED"> {
+  const { parseMark } = await import("../../wire/parse-mark.js");
+  return parseMark(body);
 }
 
 function readExpand(query: Query): boolean {

@@ -7,19 +7,18 @@ import { shortId } from "../../platform/ids.js";
 import { callbackToJson } from "../../wire/callback-json.js";
 import { buildEndpointCheck } from "../../wire/delivery-request.js";
 import { listToJson } from "../../wire/list-json.js";
-import { parseCallback } from "../../wire/parse-callback.js";
 import { send } from "../answer.js";
 import type { ServerDeps } from "../deps.js";
 import { callbackLinks, Linker } from "../linker.js";
-import { docs } from "../openapi-docs.js";
 import { pageLinks } from "../pages.js";
 import { type Query, readPage, readSort } from "../query.js";
 import type { CallbackPath, RouteContext } from "../route-context.js";
 
-export function addCallbackRoutes(app: FastifyInstance, { deps, lookup, largestPage }: RouteContext): void {
+export function addCallbackRoutes(app: FastifyInstance, { docs, deps, lookup, largestPage }: RouteContext): void {
   const { store, clock } = deps;
 
-  app.post("/callbacks", { schema: docs.createCallback }, async (request, reply) => {
+  app.post("/callbacks", docs("createCallback"), async (request, reply) => {
+    const { parseCallback } = await loadParser();
     const settings = parseCallback(request.body, null);
     deps.checkCallbackUrl(settings.url);
     await refuseTakenName(deps, settings);
@@ -32,7 +31,7 @@ export function addCallbackRoutes(app: FastifyInstance, { deps, lookup, largestP
     return send(request, reply, { kind: "callback", shape: "callback", document, status: 201 });
   });
 
-  app.get<{ Querystring: Query }>("/callbacks", { schema: docs.listCallbacks }, async (request, reply) => {
+  app.get<{ Querystring: Query }>("/callbacks", docs("listCallbacks"), async (request, reply) => {
     const asked = readPage(request.query, largestPage);
     const sort = readSort(request.query, { name: false, id: false }, "name");
     const page = await store.listCallbacks({ ...asked, sort });
@@ -43,14 +42,15 @@ export function addCallbackRoutes(app: FastifyInstance, { deps, lookup, largestP
     return send(request, reply, { kind: "callback", shape: "callbacks", document });
   });
 
-  app.get<CallbackPath>("/callbacks/:id", { schema: docs.getCallback }, async (request, reply) => {
+  app.get<CallbackPath>("/callbacks/:id", docs("getCallback"), async (request, reply) => {
     const callback = await lookup.find(request.params.id);
     const document = callbackToJson(callback, callbackLinks(new Linker(request), callback.id));
     return send(request, reply, { kind: "callback", shape: "callback", document });
   });
 
-  app.put<CallbackPath>("/callbacks/:id", { schema: docs.updateCallback }, async (request, reply) => {
+  app.put<CallbackPath>("/callbacks/:id", docs("updateCallback"), async (request, reply) => {
     const before = await lookup.find(request.params.id);
+    const { parseCallback } = await loadParser();
     const settings = parseCallback(request.body, before.auth.key);
     if (settings.url !== before.url) deps.checkCallbackUrl(settings.url);
     await store.updateCallback(before.id, settings, clock.now(), deps.policy);
@@ -59,7 +59,7 @@ export function addCallbackRoutes(app: FastifyInstance, { deps, lookup, largestP
     return reply.code(204).send();
   });
 
-  app.delete<CallbackPath>("/callbacks/:id", { schema: docs.deleteCallback }, async (request, reply) => {
+  app.delete<CallbackPath>("/callbacks/:id", docs("deleteCallback"), async (request, reply) => {
     const callback = await lookup.find(request.params.id);
     await store.deleteCallback(callback.id, clock.now());
     lookup.forget();
@@ -67,6 +67,9 @@ export function addCallbackRoutes(app: FastifyInstance, { deps, lookup, largestP
     return reply.code(204).send();
   });
 }
+
+/** The schemas are loaded with the first write: a command that only reads, on a file in its own process, starts without them. */
+const loadParser = () => import("../../wire/parse-callback.js");
 
 /** Before the check of the endpoint, which may take a minute; the store has the last word. */
 async function refuseTakenName({ store }: ServerDeps, { name }: CallbackSettings): Promise<void> {

@@ -3,18 +3,17 @@ import { Readable } from "node:stream";
 import type { FastifyInstance } from "fastify";
 import { WhcbError } from "../../domain/errors.js";
 import { send } from "../answer.js";
-import { docs } from "../openapi-docs.js";
 import { type Query, readFilter, readIds } from "../query.js";
 import type { CallbackPath, RouteContext } from "../route-context.js";
 import { type IntakeDeps, takeStream, takeSubmissions } from "../submission-intake.js";
 import { checkedCallId } from "./call-routes.js";
 
-export function addIntakeRoutes(app: FastifyInstance, { deps, lookup, queue }: RouteContext): void {
+export function addIntakeRoutes(app: FastifyInstance, { docs, deps, lookup, queue }: RouteContext): void {
   const intake: IntakeDeps = { queue, clock: deps.clock, random: deps.random };
 
   app.post<CallbackPath>(
     "/callbacks/:id/calls",
-    { schema: docs.submitCalls, config: { takesNdjson: true } },
+    { ...docs("submitCalls"), config: { takesNdjson: true } },
     async (request, reply) => {
       const callback = await lookup.findRecent(request.params.id);
       if (request.body instanceof Readable) {
@@ -27,24 +26,19 @@ export function addIntakeRoutes(app: FastifyInstance, { deps, lookup, queue }: R
     },
   );
 
-  app.post<CallbackPath & { Querystring: Query }>(
-    "/callbacks/:id/replays",
-    { schema: docs.requestReplays },
-    async (request, reply) => {
-      const ids = readIds(request.query);
-      const filter = readFilter(request.query);
-      if (ids.length === 0 && Object.keys(filter).length === 0) {
-        throw new WhcbError("invalid", "id is missing: say which calls are meant, or status=FAILED for all that failed");
-      }
-      if (filter.status !== undefined && filter.status !== "FAILED") {
-        throw new WhcbError("invalid", "status must be FAILED: no other call is attempted again");
-      }
-      const callback = await lookup.find(request.params.id);
-      const selection =
-        ids.length > 0 ? { callIds: ids.map(checkedCallId) } : { filter: { ...filter, status: "FAILED" as const } };
-      const accepted = await deps.store.requestReplays(callback.id, selection, deps.clock.now());
-      if (accepted > 0) deps.onWork(callback.id, "changed");
-      return send(request, reply, { kind: "call", shape: "accepted", document: { accepted }, status: 202 });
-    },
-  );
+  app.post<CallbackPath & { Querystring: Query }>("/callbacks/:id/replays", docs("requestReplays"), async (request, reply) => {
+    const ids = readIds(request.query);
+    const filter = readFilter(request.query);
+    if (ids.length === 0 && Object.keys(filter).length === 0) {
+      throw new WhcbError("invalid", "id is missing: say which calls are meant, or status=FAILED for all that failed");
+    }
+    if (filter.status !== undefined && filter.status !== "FAILED") {
+      throw new WhcbError("invalid", "status must be FAILED: no other call is attempted again");
+    }
+    const callback = await lookup.find(request.params.id);
+    const selection = ids.length > 0 ? { callIds: ids.map(checkedCallId) } : { filter: { ...filter, status: "FAILED" as const } };
+    const accepted = await deps.store.requestReplays(callback.id, selection, deps.clock.now());
+    if (accepted > 0) deps.onWork(callback.id, "changed");
+    return send(request, reply, { kind: "call", shape: "accepted", document: { accepted }, status: 202 });
+  });
 }

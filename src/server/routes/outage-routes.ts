@@ -3,14 +3,13 @@ import { listToJson } from "../../wire/list-json.js";
 import { outageToJson } from "../../wire/outage-json.js";
 import { send } from "../answer.js";
 import { Linker } from "../linker.js";
-import { docs } from "../openapi-docs.js";
 import { pageLinks } from "../pages.js";
 import { one, type Query, readPage } from "../query.js";
 import type { RouteContext } from "../route-context.js";
 
 /** Outages, newest first. */
-export function addOutageRoutes(app: FastifyInstance, { deps, lookup, largestPage }: RouteContext): void {
-  app.get<{ Querystring: Query }>("/outages", { schema: docs.listOutages }, async (request, reply) => {
+export function addOutageRoutes(app: FastifyInstance, { docs, deps, lookup, largestPage }: RouteContext): void {
+  app.get<{ Querystring: Query }>("/outages", docs("listOutages"), async (request, reply) => {
     const { query } = request;
     const asked = readPage(query, largestPage);
     const named = one(query, "callbackId");
