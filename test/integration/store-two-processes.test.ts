@@ -10,11 +10,14 @@ import { storeFiles } from "../support/store-files.js";
 
 const { path, open } = storeFiles();
 
-/** Says that it is there, then commits as often as it can for a moment. */
+/** Holds the write lock for a moment once it has said so, then commits as often as it can. */
 const BUSY_WRITER = `
   const database = new (require("better-sqlite3"))(process.argv[1], { timeout: 5000 });
   const write = database.prepare("INSERT INTO settings VALUES (hex(randomblob(8)), x'00')");
-  process.stdout.write("writing");
+  database.exec("BEGIN IMMEDIATE");
+  require("fs").writeSync(1, "holding");
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
+  database.exec("COMMIT");
   for (let count = 0; count < 400; count += 1) write.run();
 `;
 
