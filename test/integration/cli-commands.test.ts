@@ -1,0 +1,262 @@
+/** Commands against a real service, in one process. */
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { readSettings } from "../../src/cli/settings/read-settings.js";
+import { CliMachine } from "../support/cli-service.js";
+
+let machine: CliMachine;
+let endpoint: Awaited<ReturnType<CliMachine["listen"]>>;
+
+beforeAll(async () => {
+  machine = new CliMachine();
+  await machine.serve();
+  endpoint = await machine.listen(["--status", "503"]);
+  await machine.rehearse("demo", endpoint.url, 12);
+});
+
+afterAll(() => machine.leave());
+
+describe("calls list", () => {
+  test("is tab-separated without a header when piped", async () => {
+    const { code, stdout, stderr } = await machine.whcb(["calls", "list", "demo", "--failed", "--limit", "2", "--utc"]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "2 of 12 calls of demo; --all shows all\n" });
+    expect(
+      stdout
+        .trimEnd()
+        .split("\n")
+        .map((line) => line.split("\t").slice(1, 4)),
+    ).toEqual([
+      ["FAILED", "503", "Service Unavailable"],
+      ["FAILED", "503", "Service Unavailable"],
+    ]);
+  });
+
+  test("is a table on a terminal", async () => {
+    const { stdout } = await machine.whcb(["calls", "list", "demo", "--limit", "1"], { columns: 120 });
+    expect(stdout.split("\n")).toHaveLength(3);
+  });
+
+  test("says the same in every format", async () => {
+    const list = (format: string) => machine.works(["calls", "list", "demo", "--failed", "--all", "-o", format]);
+    const ids = (await list("ids")).trimEnd().split("\n");
+    expect(ids).toHaveLength(12);
+    expect(JSON.parse(await list("json")).map(({ id }: { id: string }) => id)).toEqual(ids);
+    const lines = (await list("ndjson")).trimEnd().split("\n");
+    expect(lines.map((line) => JSON.parse(line).id)).toEqual(ids);
+    const csv = (await list("csv")).trimEnd().split("\n");
+    expect(csv[0]).toBe(
+      "attempted,status,code,reason,from,content,id,callback,message,channel,kind,attempts,next,until,settled-by",
+    );
+    expect(csv).toHaveLength(13);
+  });
+
+  test("has a JSON shape that scripts can rely on", async () => {
+    const [call] = JSON.parse(await machine.works(["calls", "list", "demo", "--limit", "1", "-o", "json"]));
+    expect(Object.keys(call)).toEqual([
+      "id",
+      "callbackId",
+      "callback",
+      "status",
+      "attemptedDate",
+      "statusCode",
+      "statusMessage",
+      "messageId",
+      "messageLocation",
+      "from",
+      "channel",
+      "kind",
+      "date",
+      "content",
+      "customParameters",
+      "attemptCount",
+      "nextAttemptDate",
+      "retryUntil",
+      "settledBy",
+    ]);
+  });
+
+  test("of nothing is [] in JSON, a header in csv, and says so", async () => {
+    const list = (format: string) => machine.whcb(["calls", "list", "demo", "--failed", "--grep", "nowhere", "-o", format]);
+    const stderr = "no calls of demo match\n";
+    expect(await list("json")).toEqual({ code: 0, stdout: "[]\n", stderr });
+    expect(await list("ndjson")).toEqual({ code: 0, stdout: "", stderr });
+    expect((await list("csv")).stdout).toMatch(/^attempted,.*\n$/);
+  });
+
+  test("filters by everything there is", async () => {
+    const count = async (...flags: readonly string[]) => (await machine.ids("demo", ...flags)).length;
+    expect(await count("--grep", "REPLY 12)")).toBe(1);
+    expect(await count("--from", "61491570105")).toBe(1);
+    expect(await count("--status-code", "5xx,none")).toBe(12);
+    expect(await count("--status-code", "404")).toBe(0);
+    expect(await count("--channel", "email")).toBe(0);
+    expect(await count("--since", "1h")).toBe(12);
+    expect(await count("--until", "1h")).toBe(0);
+    expect(await count("--success")).toBe(0);
+  });
+
+  test("shows the columns that were named, and knows which there are", async () => {
+    const id = (await machine.ids("demo"))[0];
+    expect((await machine.works(["calls", "list", "demo", "--limit", "1", "--columns", "id,CODE"])).trim()).toBe(`${id}\t503`);
+    const { code, stderr } = await machine.whcb(["calls", "list", "demo", "--columns", "statsu"]);
+    expect([code, stderr.split("\n")[1]?.startsWith("hint: did you mean status? there are: attempted,")]).toEqual([2, true]);
+  });
+
+  test("works by id as by name, and across callbacks where none is named", async () => {
+    const [callback] = JSON.parse(await machine.works(["callbacks", "list", "-o", "json"]));
+    expect(await machine.ids(callback.id)).toEqual(await machine.ids("demo"));
+    const all = JSON.parse(await machine.works(["calls", "list", "--all", "-o", "json"]));
+    expect(all.map(({ callback }: { callback: string }) => callback)).toContain("demo");
+  });
+});
+
+describe("an unknown name", () => {
+  test("of a callback exits 3 and says which was meant", async () => {
+    expect(await machine.whcb(["calls", "list", "dmeo"])).toEqual({
+      code: 3,
+      stdout: "",
+      stderr: 'error: no callback "dmeo"\nhint: did you mean demo?\n',
+    });
+  });
+
+  test("of a call exits 3", async () => {
+    expect(await machine.whcb(["calls", "get", "demo", "nope"])).toMatchObject({
+      code: 3,
+      stdout: "",
+      stderr: expect.stringMatching(/^error: no call nope in demo\n/),
+    });
+  });
+});
+
+describe("calls get", () => {
+  test("shows the attempts and why nothing more comes", async () => {
+    const id = (await machine.ids("demo"))[0] ?? "";
+    const details = JSON.parse(await machine.works(["calls", "get", "demo", id, "-o", "json"]));
+    expect(details).toMatchObject({
+      id,
+      status: "FAILED",
+      attempts: [{ number: 1, cause: "first", statusCode: 503, body: "rehearsed failure\n" }],
+      outage: { failedCalls: 12 },
+    });
+    expect(details.why[0]).toBe("Retries are off for this callback: the service won't send it again by itself.");
+    expect(await machine.works(["calls", "get", "demo", id])).toContain(`Call          ${id}\n`);
+  });
+});
+
+describe("status and check", () => {
+  test("status counts what failed and says what to type", async () => {
+    expect(await machine.works(["status", "demo"])).toMatch(/12 failed calls \(503: 12\)\n[\s\S]*whcb replay demo --failed\n$/);
+    const { callbacks } = JSON.parse(await machine.works(["status", "demo", "-o", "json"]));
+    expect(callbacks[0]).toMatchObject({ callback: "demo", failed: 12, byStatusCode: [{ statusCode: 503, calls: 12 }] });
+    expect(callbacks[0].byHour).toHaveLength(24);
+  });
+
+  test.each([
+    [["check", "demo"], 8, "exceeded: 12 failed calls, 0 allowed\n"],
+    [["check", "demo", "--max-failed", "12"], 0, "ok: 12 failed calls\n"],
+    [["check", "demo", "--max-failed", "11"], 8, "exceeded: 12 failed calls, 11 allowed\n"],
+    [["check", "demo", "--max-age", "1h"], 0, "ok: 12 failed calls\n"],
+  ])("%j exits %i", async (argv, code, stdout) => {
+    expect(await machine.whcb(argv)).toEqual({ code, stdout, stderr: "" });
+  });
+
+  test("check by age exits 8 once the oldest is too old", async () => {
+    expect((await machine.whcb(["check", "demo", "--max-age", "1ms"])).code).toBe(8);
+  });
+});
+
+describe("callbacks", () => {
+  test("update changes what was named and nothing else", async () => {
+    const before = JSON.parse(await machine.works(["callbacks", "get", "demo", "-o", "json", "--show-key"]));
+    await machine.works(["callbacks", "update", "demo", "--email", "new@example.com", "--undeliverable", "off"]);
+    const after = JSON.parse(await machine.works(["callbacks", "get", "demo", "-o", "json", "--show-key"]));
+    expect(after).toEqual({ ...before, email: "new@example.com", callbacks: { reply: true, undeliverable: false } });
+    expect((await machine.whcb(["callbacks", "update", "demo"])).code).toBe(2);
+  });
+
+  test("create makes a key up, shows it once, and masks it ever after", async () => {
+    const argv = [
+      "callbacks",
+      "create",
+      "--name",
+      "fresh",
+      "--url",
+      `${endpoint.url}/x`,
+      "--email",
+      "a@example.com",
+      "-o",
+      "json",
+    ];
+    const { key } = JSON.parse(await machine.works(argv)).auth;
+    expect(key).toMatch(/^[\w-]{32}$/);
+    expect(await machine.works(["callbacks", "get", "fresh"])).not.toContain(key);
+    expect(await machine.works(["callbacks", "get", "fresh", "--show-key"])).toContain(key);
+  });
+
+  test("create is told what it lacks, and that a name is taken", async () => {
+    expect(await machine.whcb(["callbacks", "create", "--name", "x"])).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^error: a callback needs --url, --email\n/),
+    });
+    const again = ["callbacks", "create", "--name", "demo", "--url", endpoint.url, "--email", "a@example.com"];
+    expect(await machine.whcb(again)).toMatchObject({ code: 2, stdout: "" });
+  });
+
+  test("delete asks, and needs --yes where nobody can be asked", async () => {
+    await machine.works(["callbacks", "create", "--name", "gone", "--url", endpoint.url, "--email", "a@example.com"]);
+    expect(await machine.whcb(["callbacks", "delete", "gone"])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("to go on, type: whcb callbacks delete gone --yes\n"),
+    });
+    expect(await machine.whcb(["callbacks", "delete", "gone"], { canAsk: true, stdin: "n\n" })).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining("nothing was done"),
+    });
+    expect((await machine.whcb(["callbacks", "delete", "gone"], { canAsk: true, stdin: "y\n" })).code).toBe(0);
+    expect((await machine.whcb(["callbacks", "get", "gone"])).code).toBe(3);
+  });
+});
+
+describe("credentials", () => {
+  test.each(["WHCB_API_KEY", "WHCB_PASSWORD", "WHCB_USERNAME"])("a wrong %s exits 4", async (name) => {
+    const { code, stdout, stderr } = await machine.whcb(["calls", "list", "demo"], { env: { [name]: "PLANTED-WRONG" } });
+    expect({ code, stdout }).toEqual({ code: 4, stdout: "" });
+    expect(stderr).not.toContain("PLANTED");
+  });
+
+  test("login keeps what works, and nothing that doesn't", async () => {
+    const { serve } = await readSettings(machine.world.paths.config);
+    const url = (await readSettings(machine.world.paths.config)).profiles.get("local")?.url ?? "";
+    const env = { WHCB_USERNAME: serve?.username ?? "", WHCB_PASSWORD: "PLANTED-WRONG", WHCB_API_KEY: serve?.apiKey ?? "" };
+    expect((await machine.whcb(["login", "--name", "here", "--keep-current", url], { env })).code).toBe(4);
+    expect((await readSettings(machine.world.paths.config)).profiles.has("here")).toBe(false);
+    await machine.works(["login", "--name", "here", "--keep-current", url], {
+      env: { ...env, WHCB_PASSWORD: serve?.password ?? "" },
+    });
+    const after = await readSettings(machine.world.paths.config);
+    expect([after.current, after.profiles.get("here")]).toEqual(["local", { url, ...serve }]);
+    expect(await machine.works(["callbacks", "list", "--profile", "here", "-o", "ids"])).not.toBe("");
+    expect(statSync(join(machine.world.paths.config, "config.json")).mode & 0o777).toBe(0o600);
+  });
+
+  test("login without a terminal says which variables it needs", async () => {
+    expect(await machine.whcb(["login", "http://127.0.0.1:1"])).toMatchObject({
+      code: 4,
+      stderr: expect.stringMatching(/^error: credentials are missing: WHCB_USERNAME, WHCB_PASSWORD, WHCB_API_KEY\n/),
+    });
+  });
+
+  test("login asks on a terminal, and shows nothing of what is typed", async () => {
+    const { serve, profiles } = await readSettings(machine.world.paths.config);
+    const url = profiles.get("local")?.url ?? "";
+    const stdin = `${serve?.username}\n${serve?.password}\n${serve?.apiKey}\n`;
+    const { code, stdout, stderr } = await machine.whcb(["login", "--name", "typed", "--keep-current", url], {
+      canAsk: true,
+      stdin,
+    });
+    expect({ code, stdout }).toEqual({ code: 0, stdout: "" });
+    expect(stderr).not.toContain(serve?.password);
+    expect(stderr).not.toContain(serve?.apiKey);
+  });
+});
