@@ -23,6 +23,10 @@ export class CallQueue {
     return call;
   }
 
+  has(callSeq: number): boolean {
+    return this.length > 0 && this.#calls.some(({ seq }, index) => index >= this.#next && seq === callSeq);
+  }
+
   clear(): void {
     this.fill([], 0);
   }

@@ -111,9 +111,9 @@ export class EndpointWorker implements Sender {
     this.hints.suspectAll();
   }
 
-  /** Of a reading, the calls that aren't under way. */
+  /** Of a reading, the calls that aren't under way, nor about to go as a probe. */
   withoutBusy(calls: readonly Call[]): Call[] {
-    return calls.filter((call) => !this.underWay.has(call.seq));
+    return calls.filter(({ seq }) => !this.underWay.has(seq) && !this.#probe.has(seq));
   }
 
   hold(call: Call, at: number): void {

@@ -172,9 +172,9 @@ async function readPending(worker: EndpointWorker, deps: SupplyDeps): Promise<Ca
   return worker.withoutBusy(rows);
 }
 
-/** The first calls with something due, whenever that is: `count` of them and one more, those under way left out. */
+/** The first calls with something due, whenever that is: `count` of them and one more; those under way, and a probe, left out. */
 async function readWaiting(worker: EndpointWorker, count: number, deps: SupplyDeps): Promise<Call[]> {
-  const limit = count + worker.underWay.size + 1;
+  const limit = count + worker.underWay.size + 2;
   return worker.withoutBusy(await deps.store.fetchDue(worker.track.callback.id, Number.POSITIVE_INFINITY, limit));
 }
 

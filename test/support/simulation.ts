@@ -1,7 +1,7 @@
 /** A dispatcher on a real SQLite store, with nothing faked but the clock, chance and the wire. */
 import { setImmediate as turn } from "node:timers/promises";
 import { Dispatcher, type DispatchLimits } from "../../src/dispatcher/dispatcher.js";
-import type { DeliveryResult } from "../../src/domain/attempt.js";
+import type { Attempt, DeliveryResult } from "../../src/domain/attempt.js";
 import type { Call } from "../../src/domain/call.js";
 import type { Callback, CallbackSettings } from "../../src/domain/callback.js";
 import type { RetryPolicy } from "../../src/domain/retry-policy.js";
@@ -9,7 +9,7 @@ import { shortId, timeOrderedId } from "../../src/platform/ids.js";
 import { silentLogger } from "../../src/platform/logger.js";
 import type { Random } from "../../src/platform/random.js";
 import { openStore } from "../../src/store/open-store.js";
-import type { Store } from "../../src/store/store.js";
+import type { ReplaySelection, Store } from "../../src/store/store.js";
 import { ACCEPTED, aResponse, REFUSED_503, someSettings } from "./builders.js";
 import { seededRandom } from "./seeded-random.js";
 import { VirtualClock } from "./virtual-clock.js";
@@ -26,10 +26,19 @@ export interface Sent {
   readonly callbackId: string;
   readonly callId: string;
   readonly url: string;
-  /** Set when the answer came. */
+  /** Set when the answer came; never, where the process died first. */
   endedAt: number | null;
   accepted: boolean | null;
 }
+
+/** Sees each request as it leaves, and each attempt in the moment in which the dispatcher takes note of its outcome. */
+export interface Watcher {
+  sending(sent: Sent, call: Call, callback: Callback): void;
+  settled(sent: Sent, attempt: Attempt): void;
+}
+
+/** What a store that fails throws here: the dispatcher's loop would wait and go on. */
+export class StoreFailure extends Error {}
 
 export type Endpoint = (request: { readonly callback: Callback; readonly call: Call; readonly at: number }) => Answer;
 
@@ -58,9 +67,11 @@ export class Simulation {
   readonly store: Store;
   dispatcher: Dispatcher;
   endpoint: Endpoint = up;
+  watcher: Watcher | undefined;
   inFlight = new Map<string, number>();
   mostInFlight = new Map<string, number>();
   readonly #options: SimulationOptions;
+  readonly #sentByResult = new Map<DeliveryResult, Sent>();
   #crashes = 0;
 
   private constructor(store: Store, options: SimulationOptions) {
@@ -101,11 +112,21 @@ export class Simulation {
     this.dispatcher.changed(callback.id);
   }
 
+  async replay(callback: Callback, selection: ReplaySelection): Promise<void> {
+    await this.store.requestReplays(callback.id, selection, this.clock.now());
+    this.dispatcher.changed(callback.id);
+  }
+
+  async remove(callback: Callback): Promise<void> {
+    await this.store.deleteCallback(callback.id, this.clock.now());
+    this.dispatcher.changed(callback.id);
+  }
+
   /** Lets time run until `end` (epoch ms); returns when the last thing happened. */
   async runUntil(end: number): Promise<number> {
     let last = this.clock.now();
     for (;;) {
-      const next = await this.dispatcher.tick();
+      const next = await this.#tick();
       const wake = this.clock.nextWakeAt;
       const at = next === null || wake === null ? (next ?? wake) : Math.min(next, wake);
       if (at === null || at > end) break;
@@ -133,6 +154,20 @@ export class Simulation {
     this.dispatcher = this.#newDispatcher();
   }
 
+  /** The process is stopped, what is in flight ends, and another one starts. */
+  async restart(): Promise<void> {
+    let isStopped = false;
+    const stopping = this.dispatcher.stop().finally(() => {
+      isStopped = true;
+    });
+    for (await turn(); !isStopped; await turn()) {
+      const wake = this.clock.nextWakeAt;
+      if (wake !== null) this.clock.set(wake);
+    }
+    await stopping;
+    this.dispatcher = this.#newDispatcher();
+  }
+
   requestsFor(callId: string): readonly Sent[] {
     return this.sent.filter((sent) => sent.callId === callId);
   }
@@ -147,7 +182,7 @@ export class Simulation {
       logger: silentLogger,
       limits: { gatherMs: 0, ...this.#options.limits },
       send: (callback, call) => this.#send(callback, call),
-      onAttempt: () => undefined,
+      onAttempt: (_, attempt) => this.#settled(attempt),
       onMailOwed: () => undefined,
     });
   }
@@ -164,6 +199,7 @@ export class Simulation {
       accepted: null,
     };
     this.sent.push(sent);
+    this.watcher?.sending(sent, call, callback);
     this.#count(callback.id, 1);
     const answer = this.endpoint({ callback, call, at: clock.now() });
     if (answer.afterMs) await clock.sleepFor(answer.afterMs);
@@ -171,7 +207,25 @@ export class Simulation {
     this.#count(callback.id, -1);
     sent.endedAt = clock.now();
     sent.accepted = answer.result.kind === "answered" && answer.result.statusCode === 200;
-    return answer.result;
+    const result = { ...answer.result };
+    this.#sentByResult.set(result, sent);
+    return result;
+  }
+
+  #settled(attempt: Attempt): void {
+    const sent = this.#sentByResult.get(attempt.result);
+    this.#sentByResult.delete(attempt.result);
+    if (sent) this.watcher?.settled(sent, attempt);
+  }
+
+  /** Where the store fails, the loop would back off and try again. */
+  async #tick(): Promise<number | null> {
+    try {
+      return await this.dispatcher.tick();
+    } catch (error) {
+      if (!(error instanceof StoreFailure)) throw error;
+      return this.clock.now() + 100;
+    }
   }
 
   #count(callbackId: string, by: number): void {
