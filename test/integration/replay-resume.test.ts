@@ -1,0 +1,245 @@
+/** Runs that were cut, and go on. */
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, truncateSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, describe, expect, it } from "vitest";
+import { systemClock } from "../../src/platform/clock.js";
+import { openJournalFile } from "../../src/reconcile/journal-file.js";
+import { planReplay } from "../../src/reconcile/plan-replay.js";
+import { type ResumeOptions, resumeRun } from "../../src/reconcile/resume-run.js";
+import { DEFAULT_REPLAY_OPTIONS, type ReplayOptions, type RunControl } from "../../src/reconcile/run-options.js";
+import { runReplay } from "../../src/reconcile/run-replay.js";
+import { listRuns, readRun } from "../../src/reconcile/runs.js";
+import { type CountingEndpoint, countingEndpoint, type Desk, type DeskOptions, openDesk } from "../support/replay-desk.js";
+import { type PlatformCall, platformCalls, scriptedPlatform } from "../support/scripted-platform.js";
+
+const closing: (() => Promise<void>)[] = [];
+
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+
+async function endpointOf(...parameters: Parameters<typeof countingEndpoint>): Promise<CountingEndpoint> {
+  const endpoint = await countingEndpoint(...parameters);
+  closing.push(endpoint.close);
+  return endpoint;
+}
+
+/** A desk in front of a platform with these calls, which are sent to `url`. */
+function deskFor(calls: PlatformCall[], url: string, over: DeskOptions["over"] = {}): Desk {
+  const callback = { id: "00112233445566AA", name: "demo", url, key: "an-endpoint-s-key", calls };
+  const platform = scriptedPlatform({ clock: systemClock, callbacks: [callback] });
+  const desk = openDesk({ transport: platform.transport(), over });
+  closing.push(desk.leave);
+  return desk;
+}
+
+async function replay(desk: Desk, over: Partial<ReplayOptions & RunControl> = {}) {
+  const plan = await planReplay({ callbacks: ["demo"], calls: { filter: {} }, skipRetrying: false }, desk.deps, desk.listener);
+  return runReplay(plan, { ...DEFAULT_REPLAY_OPTIONS, ...over }, desk.deps, desk.listener);
+}
+
+function resume(desk: Desk, options: Partial<ResumeOptions> = {}, runId: string | null = null) {
+  return resumeRun(runId, { resendUnknown: false, ...options }, desk.deps, desk.listener);
+}
+
+function journalOf(desk: Desk): string {
+  const [name = ""] = readdirSync(desk.deps.runsDirectory).filter((file) => file.endsWith(".ndjson"));
+  return join(desk.deps.runsDirectory, name);
+}
+
+const clone = (calls: readonly PlatformCall[]): PlatformCall[] => calls.map((call) => ({ ...call }));
+const failed = (calls: readonly PlatformCall[]): string[] =>
+  calls.filter(({ status }) => status === "FAILED").map(({ id }) => id);
+
+/** A replay of 400 calls as a kill would have left it when the endpoint had so many requests. */
+async function killedAt(requests: number, concurrency = 8) {
+  const calls = platformCalls(400);
+  let left: { journal: string; received: string[]; calls: PlatformCall[]; endpointUrl: string } | null = null;
+  const killed = deskFor([], "http://127.0.0.1:9/");
+  const endpoint: CountingEndpoint = await endpointOf((_, number) => {
+    if (number === requests && left === null) {
+      mkdirSync(killed.deps.runsDirectory, { recursive: true });
+      const journal = journalOf(desk);
+      copyFileSync(journal, join(killed.deps.runsDirectory, journal.split("/").at(-1) ?? ""));
+      left = { journal, received: [...endpoint.received], calls: clone(calls), endpointUrl: endpoint.url };
+    }
+    return { status: 200, delayMs: number % 3 };
+  });
+  const desk = deskFor(calls, endpoint.url);
+  await replay(desk, { concurrency });
+  if (left === null) throw new Error("The run ended before it was killed.");
+  const { received, calls: callsThen }: { received: string[]; calls: PlatformCall[] } = left;
+  const again = await endpointOf();
+  const platformThen = deskFor(callsThen, again.url, { runsDirectory: killed.deps.runsDirectory });
+  return { received, calls: callsThen, again, desk: platformThen };
+}
+
+describe("a run whose process was killed", () => {
+  it("goes on without sending again what may have arrived; at most its concurrency is unknown, and is told", async () => {
+    for (const requests of [1, 2, 9, 50, 137, 260, 399]) {
+      const { received, calls, again, desk } = await killedAt(requests);
+      const summary = await resume(desk);
+      const unknown = (await readRun(desk.deps.runsDirectory, summary?.header.runId ?? "")).calls
+        .filter(({ state }) => state === "unknown")
+        .map(({ id }) => id);
+      expect(unknown.length).toBeLessThanOrEqual(8);
+      expect(summary?.counts.unknown).toBe(unknown.length);
+      expect(again.received.filter((id) => received.includes(id))).toEqual([]);
+      expect(new Set(again.received).size).toBe(again.received.length);
+      // What is left FAILED is what is unknown, and nothing else.
+      expect(failed(calls).sort()).toEqual(unknown.sort());
+      expect(summary?.error).toMatchObject({ code: "items-failed" });
+    }
+  });
+
+  it("sends what is unknown again when it is told to, and is finished then", async () => {
+    const { calls, again, desk } = await killedAt(100);
+    const first = await resume(desk);
+    const unknown = failed(calls);
+    expect(unknown.length).toBe(first?.counts.unknown);
+    const before = again.received.length;
+    const second = await resume(desk, { resendUnknown: true });
+    expect(again.received.slice(before).sort()).toEqual(unknown.sort());
+    expect(second?.counts).toMatchObject({ planned: 400, accepted: 400, marked: 400, unknown: 0, left: 0 });
+    expect(second?.error).toBeNull();
+    expect(await resume(desk)).toBeNull();
+  });
+
+  it("marks first what was accepted and not marked yet, and doesn't send it", async () => {
+    const { received, calls, again, desk } = await killedAt(60);
+    const run = (await listRuns(desk.deps.runsDirectory))[0];
+    const accepted = (await readRun(desk.deps.runsDirectory, run?.runId ?? "")).calls.filter(({ state }) => state === "accepted");
+    expect(run).toMatchObject({ state: "unfinished", counts: { accepted: accepted.length, toMark: accepted.length } });
+    expect(failed(calls)).toEqual(expect.arrayContaining(accepted.map(({ id }) => id)));
+    await resume(desk);
+    expect(desk.events.find(({ type }) => type === "marked" || type === "accepted")?.type).toBe("marked");
+    expect(again.received.filter((id) => received.includes(id))).toEqual([]);
+    expect(failed(calls).filter((id) => accepted.some((call) => call.id === id))).toEqual([]);
+  });
+
+  it("leaves alone what was settled in the meantime", async () => {
+    const { calls, again, desk } = await killedAt(50);
+    for (const call of calls) call.status = "SUCCESS";
+    const summary = await resume(desk);
+    expect(again.received).toEqual([]);
+    expect(summary?.error).toBeNull();
+    expect(summary?.counts.skipped.settled).toBeGreaterThan(300);
+    expect(summary?.counts).toMatchObject({ left: 0, unknown: 0 });
+  });
+
+  it("goes on from a journal whose last line is torn anywhere", async () => {
+    const { calls, again, desk } = await killedAt(30, 2);
+    const journal = journalOf(desk);
+    const whole = readFileSync(journal);
+    const lastStart = whole.lastIndexOf("\n", -2) + 1;
+    truncateSync(journal, lastStart + Math.floor((whole.length - lastStart) / 2));
+    const summary = await resume(desk);
+    expect(summary?.counts.unknown).toBeLessThanOrEqual(2);
+    expect(failed(calls).length).toBe(summary?.counts.unknown);
+    expect(new Set(again.received).size).toBe(again.received.length);
+    expect((await readRun(desk.deps.runsDirectory, summary?.header.runId ?? "")).counts).toEqual(summary?.counts);
+  });
+});
+
+describe("an interrupted run", () => {
+  it("goes on where it was, in the order that it had, and its record tells both sessions", async () => {
+    const calls = platformCalls(200);
+    const stop = new AbortController();
+    const endpoint = await endpointOf((_, number) => {
+      if (number === 80) stop.abort();
+      return { status: 200 };
+    });
+    const desk = deskFor(calls, endpoint.url);
+    const first = await replay(desk, { signal: stop.signal, concurrency: 1 });
+    expect(first.counts).toMatchObject({ accepted: 80, left: 120, unknown: 0 });
+    const second = await resume(desk);
+    expect(second?.counts).toMatchObject({ planned: 200, accepted: 200, marked: 200, left: 0 });
+    expect(endpoint.received).toEqual(calls.map(({ id }) => id).reverse());
+    expect(await listRuns(desk.deps.runsDirectory)).toMatchObject([{ state: "finished", counts: second?.counts }]);
+  });
+
+  it("isn't taken up by another profile's resume, nor against another service by name", async () => {
+    const stop = new AbortController();
+    const endpoint = await endpointOf((_, number) => {
+      if (number === 5) stop.abort();
+      return { status: 200 };
+    });
+    const desk = deskFor(platformCalls(20), endpoint.url);
+    const { header } = await replay(desk, { signal: stop.signal, concurrency: 1 });
+    const other = { ...desk.deps, profile: "other", client: { ...desk.deps.client, name: "https://elsewhere.invalid" } };
+    expect(await resumeRun(null, { resendUnknown: false }, other)).toBeNull();
+    await expect(resumeRun(header.runId, { resendUnknown: false }, other)).rejects.toMatchObject({ code: "config" });
+    await expect(resume(desk, {}, "20200101-000000-AAAA")).rejects.toMatchObject({ code: "not-found" });
+    expect((await resume(desk, {}, header.runId.slice(-4)))?.counts.accepted).toBe(20);
+  });
+});
+
+describe("a run that is under way", () => {
+  it("can't be resumed beside itself", async () => {
+    let refused: unknown = null;
+    const endpoint = await endpointOf(() => ({ status: 200, delayMs: 5 }));
+    const desk = deskFor(platformCalls(30), endpoint.url);
+    const running = replay(desk, { concurrency: 1 });
+    while (endpoint.received.length < 3) await new Promise((resolve) => setImmediate(resolve));
+    const [run] = await listRuns(desk.deps.runsDirectory);
+    expect(run?.state).toBe("running");
+    await resume(desk, {}, run?.runId ?? "").catch((error: unknown) => {
+      refused = error;
+    });
+    expect(refused).toMatchObject({ code: "unavailable" });
+    expect(await resume(desk)).toBeNull();
+    expect((await running).counts.accepted).toBe(30);
+    expect(endpoint.received.length).toBe(30);
+  });
+});
+
+describe("a disk that fills up under the journal", () => {
+  it("stops the sending, loses no mark, and the run can go on when there is room", async () => {
+    const calls = platformCalls(300);
+    const endpoint = await endpointOf();
+    let room = 45_000;
+    const desk = deskFor(calls, endpoint.url, {
+      openJournalFile(path, at) {
+        const file = openJournalFile(path, at);
+        return {
+          ...file,
+          write(bytes) {
+            const taken = Math.min(bytes.length, room);
+            if (taken === 0) throw Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
+            room -= taken;
+            return file.write(bytes.subarray(0, taken));
+          },
+        };
+      },
+    });
+    const summary = await replay(desk);
+    expect(summary.error).toMatchObject({ code: "unavailable", message: expect.stringContaining("ENOSPC") });
+    const before = endpoint.received.length;
+    expect(before).toBeGreaterThan(0);
+    expect(before).toBeLessThan(300);
+    expect(summary.counts).toMatchObject({ accepted: before, marked: before });
+    expect(failed(calls).length).toBe(300 - before);
+    room = Number.POSITIVE_INFINITY;
+    const resumed = await resume(desk);
+    expect(resumed?.counts).toMatchObject({ unknown: 0, left: 0 });
+    expect(new Set(endpoint.received).size).toBe(endpoint.received.length);
+    expect(failed(calls)).toEqual([]);
+  });
+
+  it("before a run can begin sends nothing", async () => {
+    const endpoint = await endpointOf();
+    const desk = deskFor(platformCalls(3), endpoint.url, {
+      openJournalFile(path, at) {
+        return {
+          ...openJournalFile(path, at),
+          write: () => {
+            throw new Error("ENOSPC");
+          },
+        };
+      },
+    });
+    await expect(replay(desk)).rejects.toMatchObject({ code: "unavailable" });
+    expect(endpoint.received).toEqual([]);
+    expect(readdirSync(desk.deps.runsDirectory)).toEqual([]);
+  });
+});
