@@ -42,9 +42,6 @@ const DEFAULT_LIMITS: DispatchLimits = {
 const LARGEST_GROUP = 512;
 const POLL_MS = 500;
 const DRAIN_MS = 65_000;
-/** How often the last commit is tried, and the pause between. */
-const LAST_TRIES = 10;
-const LAST_PAUSE_MS = 200;
 /** A wall clock that fell back by more than this, as the monotonic one sees it, was set back. */
 const SET_BACK_MS = 1_000;
 
@@ -197,19 +194,6 @@ export class Dispatcher {
     if (this.#isPaused) this.#deps.logger.warn({}, "The store can be written again; dispatching goes on");
     this.#storeFails = false;
     this.#isPaused = false;
-  }
-
-  /** What isn't recorded now would be sent again after the next start. Throws what the store throws to the end. */
-  async #commitLast(): Promise<void> {
-    const { clock } = this.#deps;
-    for (let tries = 1; ; tries += 1) {
-      try {
-        return await this.#commit();
-      } catch (error) {
-        if (tries === LAST_TRIES) throw error;
-        await clock.sleepUntil(clock.now() + LAST_PAUSE_MS);
-      }
-    }
   }
 
   #release(group: OutcomeGroup): void {
