@@ -1,19 +1,15 @@
 /** A group of outcomes, with everything that follows from them, in one transaction (dispatch.md, a call, 5). */
-import { sql } from "kysely";
 import { holdCall, recordAttempt } from "../domain/call.js";
 import { type RecordedAttempt, saveAttempts } from "./attempts.js";
 import { CountChanges } from "./call-counts.js";
 import type { CallState } from "./call-state.js";
 import { saveEndpoints } from "./endpoints.js";
+import { type LiveCallbacks, readLiveCallbacks } from "./live-callbacks.js";
 import { saveMails } from "./mails.js";
 import { closeOutages, saveOpenOutages } from "./outages.js";
 import { readOutcomeStates, writeOutcomeStates } from "./outcome-states.js";
 import type { Db } from "./schema.js";
-import { listOf } from "./sqlite/json-rows.js";
 import type { OutcomeGroup } from "./store.js";
-
-/** The callbacks of a group that still are, with the settings that hold at this moment. */
-export type LiveCallbacks = ReadonlyMap<string, { readonly key: number; readonly retriesEnabled: boolean }>;
 
 export function commitOutcomes(db: Db, group: OutcomeGroup): Promise<void> {
   return db.transaction().execute(async (trx) => {
@@ -30,19 +26,6 @@ export function commitOutcomes(db: Db, group: OutcomeGroup): Promise<void> {
     await saveOpenOutages(trx, group.endpoints, callbacks);
     await saveMails(trx, group.mails, callbacks);
   });
-}
-
-async function readLiveCallbacks(db: Db, group: OutcomeGroup): Promise<LiveCallbacks> {
-  const ids = new Set<string>();
-  for (const part of [group.attempts, group.holdings, group.endpoints, group.closedOutages, group.mails]) {
-    for (const { callbackId } of part) ids.add(callbackId);
-  }
-  if (ids.size === 0) return new Map();
-  const { rows } = await sql<{ id: string; key: number; retries_enabled: number }>`
-    SELECT id, key, retries_enabled FROM ${listOf([...ids])} CROSS JOIN callbacks ON id = batch.value WHERE deleted_at IS NULL`.execute(
-    db,
-  );
-  return new Map(rows.map(({ id, key, retries_enabled }) => [id, { key, retriesEnabled: retries_enabled === 1 }]));
 }
 
 function seqsOf({ attempts, holdings }: OutcomeGroup): number[] {

@@ -2,8 +2,8 @@
 import { type Selectable, sql } from "kysely";
 import { type Endpoint, NEW_ENDPOINT } from "../domain/endpoint.js";
 import { type CallbackRow, toCallback } from "./callback-row.js";
-import type { LiveCallbacks } from "./commit-outcomes.js";
 import type { StoreContext } from "./context.js";
+import type { LiveCallbacks } from "./live-callbacks.js";
 import type { Db, EndpointTable } from "./schema.js";
 import { batchOf, cell, listOf } from "./sqlite/json-rows.js";
 import type { EndpointChange, EndpointRecord } from "./store.js";

@@ -1,8 +1,8 @@
 /** Outages: the open ones as the dispatcher left them, and all of them listed. */
 import { type Selectable, sql } from "kysely";
 import type { Outage } from "../domain/outage.js";
-import type { LiveCallbacks } from "./commit-outcomes.js";
 import { isAfter, orderBy, readCursor, writeCursor } from "./keyset.js";
+import type { LiveCallbacks } from "./live-callbacks.js";
 import type { Db, OutageTable } from "./schema.js";
 import { batchOf, cell } from "./sqlite/json-rows.js";
 import type { ClosedOutage, EndpointChange, Page, PageQuery } from "./store.js";
