@@ -42,7 +42,7 @@ export async function openScreen(
     errPalette: await loadPalette(wantsColor(stderr, env, choices.noColor)),
     format: format === "table" && !isTerminal ? "tsv" : format,
     canAsk: io.stdin.isTTY === true && stderrIsTerminal,
-    canAnimate: stderrIsTerminal && env.TERM !== "dumb",
+    canAnimate: stderrIsTerminal && env.TERM !== "dumb" && "cursorTo" in stderr,
     out: (text) => write(stdout, text),
     tell: (text, paint = (plain) => plain) => void stderr.write(`${paint(neutraliseLines(text))}\n`),
   };

@@ -1,6 +1,7 @@
 /** What came of a run. */
 import type { RunCall, RunCounts, RunKind } from "../../reconcile/run-record.js";
 import type { RunSummary } from "../../reconcile/run-summary.js";
+import { commandLine } from "../confirm.js";
 import { formatDuration } from "../parse/duration.js";
 import { renderFields } from "../render/fields.js";
 import type { Look } from "../render/look.js";
@@ -25,14 +26,23 @@ export function renderSummary(summary: RunSummary, look: Look): string {
   const head = `${title} in ${formatDuration(summary.durationMs)} ${palette.dim(`(run ${header.runId})`)}\n`;
   const troubled = summary.troubled.map((call) => `  ${palette.bad(call.state)} ${neutralise(describeCall(call))}\n`).join("");
   const next = nextCommand(summary);
-  return `${head}${renderCounts(counts, look)}${troubled}${next === null ? "" : `\nnext: ${next}\n`}`;
+  return `${head}${renderCounts(counts, look)}${troubled}${next === null ? "" : `\nnext: ${neutralise(next)}\n`}`;
 }
 
-/** The command that finishes what is left; null where nothing is. */
+/** The command that finishes what is left, or shows what was refused; null where all is done. */
 export function nextCommand({ header, counts, isResumable }: RunSummary): string | null {
-  if (!isResumable) return null;
-  const onlyUnknown = counts.left === 0 && counts.toMark === 0 && counts.unknown > 0;
-  return `whcb replay --resume ${header.runId}${onlyUnknown ? " --resend-unknown" : ""}`;
+  if (isResumable) {
+    const onlyUnknown = counts.left === 0 && counts.toMark === 0 && counts.unknown > 0;
+    return `whcb replay --resume ${header.runId}${onlyUnknown ? " --resend-unknown" : ""}`;
+  }
+  if (counts.refused === 0) return null;
+  const [first, ...others] = header.callbacks;
+  return commandLine([
+    "calls",
+    "list",
+    ...(first === undefined || others.length > 0 ? [] : [first.name || first.id]),
+    "--failed",
+  ]);
 }
 
 function doneCalls(kind: RunKind, counts: RunCounts): number {
