@@ -1,0 +1,266 @@
+/** Replays, marks and reconciliation as commands, against a real service and a real endpoint. */
+import { writeFileSync } from "node:fs";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { run } from "../../src/cli/run.js";
+import { systemClock } from "../../src/platform/clock.js";
+import { CliMachine } from "../support/cli-service.js";
+import { captureIo } from "../support/cli-streams.js";
+import { cliDeps } from "../support/run-cli.js";
+
+let machine: CliMachine;
+
+beforeEach(() => {
+  machine = new CliMachine();
+});
+
+afterEach(() => machine.leave());
+
+/** Calls that failed at an endpoint that is mended by now. */
+async function anOutage(
+  calls: number,
+  mended: readonly string[] = [],
+): Promise<{ readonly url: string; readonly received: () => number }> {
+  await machine.serve();
+  const broken = await machine.listen(["--status", "503"]);
+  await machine.rehearse("demo", broken.url, calls);
+  await broken.stop();
+  const endpoint = await machine.listen(["--port", new URL(broken.url).port, ...mended]);
+  return { url: broken.url, received: () => endpoint.io.out().match(/ POST /g)?.length ?? 0 };
+}
+
+describe("replay", () => {
+  test("sends nothing on a dry run", async () => {
+    const { received, url } = await anOutage(3);
+    const dry = await machine.whcb(["replay", "demo", "--failed", "--dry-run", "--utc"]);
+    expect(dry).toMatchObject({ code: 0, stderr: "a dry run: nothing was sent\n" });
+    expect(dry.stdout).toMatch(new RegExp(`^3 failed calls of demo -> ${url}/hook, last attempts from .*Z \\(503: 3\\)\n$`));
+    const plan = JSON.parse(await machine.works(["replay", "demo", "--failed", "--dry-run", "-o", "json"]));
+    expect(plan).toMatchObject({
+      dryRun: true,
+      calls: 3,
+      callbacks: [{ name: "demo", calls: 3, statusCodes: [{ statusCode: 503, calls: 3 }] }],
+    });
+    const curl = await machine.works(["replay", "demo", "--failed", "--dry-run", "--print-curl"]);
+    expect(
+      curl
+        .trimEnd()
+        .split("\n")
+        .filter((line) => line.startsWith("curl ")).length,
+    ).toBe(3);
+    expect(curl).not.toContain("PLANTED");
+    expect(received()).toBe(0);
+  });
+
+  test("asks on a terminal, and does nothing on anything but yes", async () => {
+    const { received } = await anOutage(3);
+    const no = await machine.whcb(["replay", "demo", "--failed"], { canAsk: true, stdin: "\n" });
+    expect(no).toMatchObject({
+      code: 0,
+      stdout: "",
+      stderr: expect.stringMatching(/Send 3 calls again\? \[y\/N\][\s\S]*nothing was done\n$/),
+    });
+    expect(received()).toBe(0);
+    const yes = await machine.whcb(["replay", "demo", "--failed"], { canAsk: true, stdin: "yes\n" });
+    expect(yes).toMatchObject({ code: 0, stdout: expect.stringMatching(/^3 calls replayed in /) });
+    expect(received()).toBe(3);
+    expect(await machine.ids("demo", "--failed")).toEqual([]);
+  });
+
+  test("without a terminal prints the exact command, and exits 2", async () => {
+    await anOutage(1);
+    const { code, stderr } = await machine.whcb(["replay", "demo", "--failed", "--grep", "I can't"]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "nothing to replay: no failed call matches\n" });
+    const asked = await machine.whcb(["replay", "demo", "--failed", "--grep", "I can"]);
+    expect(asked).toMatchObject({
+      code: 2,
+      stdout: "",
+      stderr: expect.stringContaining("hint: to go on, type: whcb replay demo --failed --grep 'I can' --yes\n"),
+    });
+  });
+
+  test("tells every step as ndjson, and the end as one object as json", async () => {
+    await anOutage(3);
+    const lines = (await machine.works(["replay", "demo", "--failed", "--yes", "-o", "ndjson"]))
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(lines.filter(({ event }) => event === "accepted")).toHaveLength(3);
+    expect(lines.filter(({ event, status }) => event === "marked" && status === "SUCCESS")).toHaveLength(3);
+    const ids = await machine.ids("demo", "--success");
+    await machine.works(["mark-failed", "demo", ...ids, "--yes"]);
+    const end = JSON.parse(await machine.works(["replay", "demo", "--failed", "--yes", "-o", "json"]));
+    expect(end).toMatchObject({
+      kind: "replay",
+      counts: { planned: 3, accepted: 3, marked: 3 },
+      resumable: false,
+      next: null,
+      error: null,
+    });
+  });
+
+  test("stops after a canary that fails, exits 8, and says how to go on", async () => {
+    const { received } = await anOutage(5, ["--status", "500"]);
+    const { code, stdout, stderr } = await machine.whcb(["replay", "demo", "--failed", "--yes"]);
+    expect(code).toBe(8);
+    expect(received()).toBe(1);
+    expect(stdout).toMatch(/^0 of 5 calls replayed in .*\n\nnext: whcb replay --resume \S+\n$/s);
+    expect(stderr).toMatch(/error: .*nothing else was sent/);
+    expect(await machine.ids("demo", "--failed")).toHaveLength(5);
+  });
+
+  test("is mentioned when it was cut, and finished by --resume", async () => {
+    await anOutage(5, ["--status", "500"]);
+    await machine.whcb(["replay", "demo", "--failed", "--yes"]);
+    expect(await machine.works(["replay", "demo", "--failed", "--dry-run"])).not.toBe("");
+    const note = (await machine.whcb(["replay", "demo", "--failed", "--dry-run"])).stderr;
+    expect(note).toMatch(/^note: the run of .* wasn't finished; whcb replay --resume \S+ finishes it\n/);
+    await machine.works(["callbacks", "update", "demo", "--url", `${(await machine.listen()).url}/hook`]);
+    // What was refused stays so; what was never sent is sent.
+    const resumed = await machine.whcb(["replay", "--resume"]);
+    expect(resumed).toMatchObject({
+      code: 8,
+      stdout: expect.stringMatching(/^4 of 5 calls replayed in [\s\S]*next: whcb calls list demo --failed\n$/),
+    });
+    expect(await machine.ids("demo", "--failed")).toHaveLength(1);
+    expect(await machine.whcb(["runs", "list", "-o", "ids"])).toMatchObject({ code: 0 });
+  });
+
+  test("--resume with nothing unfinished says so", async () => {
+    await anOutage(1);
+    expect(await machine.whcb(["replay", "--resume"])).toEqual({ code: 0, stdout: "", stderr: "no unfinished run\n" });
+    expect((await machine.whcb(["replay", "--resume", "nope"])).code).toBe(3);
+  });
+
+  test("of two callbacks needs none named", async () => {
+    const { url } = await anOutage(2);
+    const broken = await machine.listen(["--status", "500"]);
+    await machine.rehearse("crm", broken.url, 3);
+    await machine.works(["callbacks", "update", "crm", "--url", `${url}/crm`]);
+    expect(await machine.works(["replay", "--failed", "--yes"])).toMatch(/^5 calls replayed in /);
+    expect([await machine.ids("demo", "--failed"), await machine.ids("crm", "--failed")]).toEqual([[], []]);
+  });
+
+  test("to another URL marks nothing", async () => {
+    const { received } = await anOutage(2);
+    const elsewhere = await machine.listen();
+    await machine.works(["replay", "demo", "--failed", "--yes", "--to", `${elsewhere.url}/try`]);
+    expect([received(), elsewhere.io.out().match(/ POST /g)?.length]).toEqual([0, 2]);
+    expect(await machine.ids("demo", "--failed")).toHaveLength(2);
+  });
+
+  test("stops at Ctrl-C, exits 130 with the command that goes on; a second one ends at once", async () => {
+    await anOutage(6, ["--delay", "300ms"]);
+    const io = captureIo();
+    const ended = run(["replay", "demo", "--failed", "--yes", "--concurrency", "1"], cliDeps(machine.world, io));
+    await systemClock.sleepUntil(systemClock.now() + 450);
+    io.interrupt();
+    expect(io.exitedWith()).toBeNull();
+    io.interrupt();
+    expect(io.exitedWith()).toBe(130);
+    expect(await ended).toBe(130);
+    expect(io.err()).toContain("stopping: what is under way ends and is marked; Ctrl-C again stops at once\n");
+    expect(io.out()).toMatch(/next: whcb replay --resume \S+\n$/);
+    expect(await machine.whcb(["replay", "--resume"])).toMatchObject({ code: 0 });
+    expect(await machine.ids("demo", "--failed")).toEqual([]);
+  });
+});
+
+describe("marks", () => {
+  test("take ids as words, from stdin and from a file, with and without a callback named", async () => {
+    await anOutage(5);
+    const [a = "", b = "", c = "", d = "", e = ""] = await machine.ids("demo", "--failed");
+    await machine.works(["mark-success", "demo", a, "--yes"]);
+    await machine.works(["mark-success", b, "--yes"]);
+    await machine.works(["mark-success", "demo", "-", "--yes"], { stdin: `${c}\n\n# a comment\n` });
+    writeFileSync(machine.path("ids.txt"), `${d}\r\n`);
+    await machine.works(["mark-success", "--file", machine.path("ids.txt"), "--yes"]);
+    expect(await machine.ids("demo", "--failed")).toEqual([e]);
+    expect(await machine.works(["mark-success", "demo", "--failed", "--yes"])).toMatch(/^1 call marked SUCCESS in /);
+    await machine.works(["mark-failed", "demo", "--success", "--yes"]);
+    expect(await machine.ids("demo", "--failed")).toHaveLength(5);
+  });
+
+  test("of ids that aren't there exit 3 alone, and 8 among others", async () => {
+    await anOutage(1);
+    const [id = ""] = await machine.ids("demo", "--failed");
+    const missing = "F".repeat(32);
+    const alone = await machine.whcb(["mark-success", "demo", missing, "--yes"]);
+    expect([3, 8]).toContain(alone.code);
+    expect(alone.stderr + alone.stdout).toContain(missing);
+    const among = await machine.whcb(["mark-success", "demo", id, missing, "--yes"]);
+    expect(among.code).toBe(8);
+    expect(await machine.ids("demo", "--failed")).toEqual([]);
+  });
+
+  test("of nothing do nothing", async () => {
+    await anOutage(1);
+    expect(await machine.whcb(["mark-success", "demo", "-", "--yes"], { stdin: "" })).toMatchObject({
+      code: 0,
+      stderr: "nothing to mark: no call matches\n",
+    });
+    expect(await machine.whcb(["mark-success", "demo", "-", "--yes"], { stdin: "not an id\n" })).toMatchObject({ code: 2 });
+    expect(await machine.ids("demo", "--failed")).toHaveLength(1);
+  });
+});
+
+describe("reconcile", () => {
+  test("marks what was seen, sends the rest, and balances", async () => {
+    const { received } = await anOutage(4);
+    const failed = JSON.parse(await machine.works(["calls", "list", "demo", "--failed", "--all", "-o", "json"]));
+    const seen = `${failed[0].messageId}\n"${failed[1].messageId.toLowerCase()}"\nDEADBEEF\n`;
+    const dry = JSON.parse(await machine.works(["reconcile", "demo", "--seen", "-", "--dry-run", "-o", "json"], { stdin: seen }));
+    expect(dry).toMatchObject({ failed: 4, seen: 2, unmatched: 1, replay: { calls: 2 } });
+    expect(received()).toBe(0);
+    const { code, stderr } = await machine.whcb(["reconcile", "demo", "--seen", "-", "--yes"], { stdin: seen });
+    expect([code, received()]).toEqual([0, 2]);
+    expect(stderr).toContain("balance: 4 failed = 2 seen + 2 accepted + 0 still failing\n");
+    expect(await machine.ids("demo", "--failed")).toEqual([]);
+  });
+
+  test("without a file it can read exits 2", async () => {
+    await anOutage(1);
+    expect((await machine.whcb(["reconcile", "demo"])).code).toBe(2);
+    expect(await machine.whcb(["reconcile", "demo", "--seen", "/nowhere/x", "--yes"])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("/nowhere/x can't be read"),
+    });
+  });
+});
+
+describe("runs", () => {
+  test("are listed and shown by the beginning of their id", async () => {
+    await anOutage(2);
+    await machine.works(["replay", "demo", "--failed", "--yes"]);
+    const [recorded] = JSON.parse(await machine.works(["runs", "list", "-o", "json"]));
+    expect(recorded).toMatchObject({
+      kind: "replay",
+      state: "finished",
+      profile: "local",
+      counts: { planned: 2, accepted: 2, marked: 2 },
+    });
+    const shown = JSON.parse(await machine.works(["runs", "show", recorded.runId.slice(0, -1), "-o", "json"]));
+    expect(shown.calls.map(({ state, marked }: { state: string; marked: boolean }) => [state, marked])).toEqual([
+      ["accepted", true],
+      ["accepted", true],
+    ]);
+    expect((await machine.whcb(["runs", "show", "nope"])).code).toBe(3);
+  });
+});
+
+describe("a database file", () => {
+  test("is listed, replayed and marked with no server running", async () => {
+    await machine.leave();
+    machine = new CliMachine();
+    const served = await machine.serve(["--db", machine.path("x.db")]);
+    const broken = await machine.listen(["--status", "503"]);
+    await machine.rehearse("demo", broken.url, 3);
+    await broken.stop();
+    await served.stop();
+    await machine.listen(["--port", new URL(broken.url).port]);
+    const env = { WHCB_URL: machine.path("x.db") };
+    const ids = (await machine.works(["calls", "list", "demo", "--failed", "-o", "ids"], { env })).trimEnd().split("\n");
+    await machine.works(["mark-success", "demo", ids[0] ?? "", "--yes"], { env });
+    expect(await machine.works(["replay", "demo", "--failed", "--yes"], { env })).toMatch(/^2 calls replayed in /);
+    expect(await machine.works(["calls", "list", "demo", "--failed", "-o", "json"], { env })).toBe("[]\n");
+  });
+});
