@@ -1,0 +1,239 @@
+/** What a bulk job takes and what it leaves: selections, marks, and the balance of a reconcile. */
+import { readdirSync } from "node:fs";
+import { afterEach, describe, expect, it } from "vitest";
+import { systemClock } from "../../src/platform/clock.js";
+import { planMarks } from "../../src/reconcile/plan-marks.js";
+import { planReplay, type ReplayScope } from "../../src/reconcile/plan-replay.js";
+import { previewReplay } from "../../src/reconcile/preview-replay.js";
+import { balanceOf, planReconcile, runReconcile } from "../../src/reconcile/reconcile-seen.js";
+import { runMarks } from "../../src/reconcile/run-marks.js";
+import { DEFAULT_REPLAY_OPTIONS } from "../../src/reconcile/run-options.js";
+import { runReplay } from "../../src/reconcile/run-replay.js";
+import { readRun } from "../../src/reconcile/runs.js";
+import { readSeenList } from "../../src/reconcile/seen-list.js";
+import { toCurl } from "../../src/reconcile/to-curl.js";
+import { passTime } from "../support/pass-time.js";
+import { type CountingEndpoint, countingEndpoint, type Desk, type EndpointAnswer, openDesk } from "../support/replay-desk.js";
+import {
+  type PlatformCall,
+  type PlatformOptions,
+  platformCalls,
+  type ScriptedPlatform,
+  scriptedPlatform,
+} from "../support/scripted-platform.js";
+import { VirtualClock } from "../support/virtual-clock.js";
+
+const KEY = "it's a key/with odd+letters";
+const closing: (() => Promise<void>)[] = [];
+
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+
+interface Scene {
+  readonly desk: Desk;
+  readonly platform: ScriptedPlatform;
+  readonly endpoint: CountingEndpoint;
+  readonly calls: PlatformCall[];
+}
+
+async function scene(
+  calls: PlatformCall[],
+  over: Partial<PlatformOptions> = {},
+  answer?: (id: string, number: number) => EndpointAnswer,
+): Promise<Scene> {
+  const endpoint = await countingEndpoint(answer);
+  const callbacks = [{ id: "00112233445566AA", name: "demo", url: endpoint.url, key: KEY, calls }];
+  const platform = scriptedPlatform({ clock: systemClock, callbacks, ...over });
+  const desk = openDesk({ transport: platform.transport() });
+  closing.push(endpoint.close, desk.leave);
+  return { desk, platform, endpoint, calls };
+}
+
+async function planned({ desk }: Scene, over: Partial<ReplayScope>): Promise<string[]> {
+  const plan = await planReplay({ callbacks: ["demo"], calls: { filter: {} }, skipRetrying: false, ...over }, desk.deps);
+  await plan.discard();
+  return plan.groups.flatMap((group) => [...plan.callIds(group)]);
+}
+
+const idsWhere = (calls: readonly PlatformCall[], test: (index: number) => boolean): string[] =>
+  calls.filter((_, index) => test(index)).map(({ id }) => id);
+const failed = (calls: readonly PlatformCall[]): string[] =>
+  calls.filter(({ status }) => status === "FAILED").map(({ id }) => id);
+
+const MIXED = (index: number) => ({
+  callback: { attemptedDate: `24/11/26 09:${String(index % 60).padStart(2, "0")}`, statusCode: index % 2 === 0 ? "503" : "404" },
+});
+
+describe("a selection", () => {
+  it("is not widened by a service that ignores the filter, and what is left out is counted", async () => {
+    const at = await scene(platformCalls(90, MIXED));
+    const plan = await planReplay(
+      { callbacks: ["demo"], calls: { filter: { statusCodes: [{ class: 5 }] } }, skipRetrying: false },
+      at.desk.deps,
+    );
+    expect(plan).toMatchObject({ calls: 45, leftOut: 45 });
+    const [group] = plan.groups;
+    expect(group?.statusCodes).toEqual([{ statusCode: 503, calls: 45 }]);
+    expect([...(group ? plan.callIds(group) : [])].sort()).toEqual(idsWhere(at.calls, (index) => index % 2 === 0).sort());
+    await plan.discard();
+  });
+
+  it("takes FAILED calls only, whatever ids are named", async () => {
+    const at = await scene(platformCalls(10));
+    const [first, second] = at.calls;
+    if (first) first.status = "SUCCESS";
+    const ids = [first?.id ?? "", second?.id ?? "", "F".repeat(32)];
+    const plan = await planReplay({ callbacks: ["demo"], calls: { callIds: ids }, skipRetrying: false }, at.desk.deps);
+    await plan.discard();
+    expect(plan).toMatchObject({ calls: 1, notFailed: 1, missing: ["F".repeat(32)] });
+  });
+
+  it("of many ids is found among the failed ones, in any case of letters", async () => {
+    const at = await scene(platformCalls(200));
+    const wanted = idsWhere(at.calls, (index) => index < 80);
+    expect((await planned(at, { calls: { callIds: wanted.map((id) => id.toLowerCase()) } })).sort()).toEqual(wanted.sort());
+  });
+
+  it("of no ids, or of a filter that nothing fits, is empty", async () => {
+    const at = await scene(platformCalls(5));
+    expect(await planned(at, { calls: { callIds: [] } })).toEqual([]);
+    expect(await planned(at, { calls: { filter: { channel: "VOICE" } } })).toEqual([]);
+  });
+
+  it("goes oldest first: by the response's date, then by the last attempt, then by the list", async () => {
+    const dates = ["24/11/26 09:32", "24/11/26 09:30", "24/11/26 09:30", "23/11/26 23:59"];
+    const attempts = ["24/11/26 10:00", "24/11/26 10:05", "24/11/26 10:01", "24/11/26 10:09"];
+    const calls = platformCalls(4, (index) => ({
+      responseMessage: { channel: "SMS", acknowledged: dates[index], content: "x" },
+      callback: { attemptedDate: attempts[index], statusCode: 503 },
+    }));
+    const at = await scene(calls);
+    expect(await planned(at, {})).toEqual([3, 2, 1, 0].map((index) => calls[index]?.id));
+  });
+
+  it("can leave what the service is still retrying", async () => {
+    const minutesAgo = (minutes: number): string => new Date(Date.now() - minutes * 60_000).toISOString();
+    const calls = platformCalls(4, (index) => ({ callback: { attemptedDate: minutesAgo(index * 6), statusCode: 503 } }));
+    const at = await scene(calls, { retriesEnabled: true });
+    const plan = await planReplay({ callbacks: ["demo"], calls: { filter: {} }, skipRetrying: true }, at.desk.deps);
+    expect(plan).toMatchObject({ calls: 2, skippedRetrying: 2 });
+    await plan.discard();
+    const whole = await planReplay({ callbacks: ["demo"], calls: { filter: {} }, skipRetrying: false }, at.desk.deps);
+    expect(whole.groups).toMatchObject([{ calls: 4, retrying: 2 }]);
+    await whole.discard();
+  });
+
+  it("leaves nothing on disk, run or not", async () => {
+    const at = await scene(platformCalls(5));
+    await planned(at, {});
+    expect(readdirSync(at.desk.deps.runsDirectory)).toEqual([]);
+  });
+});
+
+describe("the platform's limits", () => {
+  it("are kept in every second while listing and marking; the day's ends the run so that it can be resumed", async () => {
+    const clock = new VirtualClock();
+    const calls = platformCalls(300);
+    const endpoint = await countingEndpoint();
+    const callbacks = [{ id: "00112233445566AA", name: "demo", url: endpoint.url, key: KEY, calls }];
+    const platform = scriptedPlatform({ clock, callbacks, perSecond: 5, perDay: 19 });
+    const desk = openDesk({ transport: platform.transport(), clock, rate: 5 });
+    closing.push(endpoint.close, desk.leave);
+    const scope = { callbacks: ["demo"], calls: { filter: {} }, skipRetrying: false };
+    const plan = await passTime(clock, planReplay(scope, desk.deps));
+    const summary = await passTime(clock, runReplay(plan, DEFAULT_REPLAY_OPTIONS, desk.deps));
+    const starts = platform.requests.map(({ atMs }) => atMs);
+    for (const start of starts) expect(starts.filter((at) => at >= start && at < start + 1_000).length).toBeLessThanOrEqual(5);
+    expect(plan.calls).toBe(300);
+    expect(summary.error).toMatchObject({ code: "quota-exceeded" });
+    expect(summary.isResumable).toBe(true);
+    expect(summary.counts.toMark).toBeGreaterThan(0);
+    // The one that was refused was the last that was asked.
+    expect(platform.requests.length).toBe(20);
+    expect((await readRun(desk.deps.runsDirectory, summary.header.runId, clock)).state).toBe("unfinished");
+  });
+});
+
+describe("marks", () => {
+  it("go out by a hundred, and a call that the service doesn't know is told while the others are marked", async () => {
+    const at = await scene(platformCalls(250));
+    const unknown = "F".repeat(32);
+    const callIds = [...at.calls.map(({ id }) => id), unknown];
+    const plan = await planMarks({ callbacks: ["demo"], calls: { callIds } }, "SUCCESS", at.desk.deps);
+    const summary = await runMarks(plan, {}, at.desk.deps);
+    expect(failed(at.calls)).toEqual([]);
+    expect(summary.counts).toMatchObject({ planned: 251, marked: 250, unmarkable: 1, left: 0, toMark: 0 });
+    expect(summary.troubled).toMatchObject([{ id: unknown, state: "unmarkable" }]);
+    expect(summary.error).toMatchObject({ code: "items-failed" });
+    const sizes = at.platform.requests.filter(({ method }) => method === "PUT").map(({ path }) => path.split("id=").length - 1);
+    expect(Math.max(...sizes)).toBe(100);
+    const record = await readRun(at.desk.deps.runsDirectory, summary.header.runId);
+    expect(record).toMatchObject({ kind: "mark-success", state: "finished", counts: summary.counts });
+    expect(record.calls.filter(({ state }) => state === "marked").length).toBe(250);
+  });
+
+  it("by a filter change only what the filter means", async () => {
+    const at = await scene(platformCalls(60, MIXED));
+    const scope = { callbacks: ["demo"], calls: { filter: { statusCodes: [{ code: 404 }] } } };
+    await runMarks(await planMarks(scope, "SUCCESS", at.desk.deps), {}, at.desk.deps);
+    expect(failed(at.calls)).toEqual(idsWhere(at.calls, (index) => index % 2 === 0));
+    const back = await planMarks({ callbacks: null, calls: { filter: {} } }, "FAILED", at.desk.deps);
+    expect(back.calls).toBe(30);
+    expect((await runMarks(back, {}, at.desk.deps)).error).toBeNull();
+    expect(failed(at.calls).length).toBe(60);
+  });
+
+  it("of a callback that is gone end at once, and not call by call", async () => {
+    const at = await scene(platformCalls(100));
+    const plan = await planMarks({ callbacks: ["demo"], calls: { filter: {} } }, "SUCCESS", at.desk.deps);
+    const client = {
+      ...at.desk.deps.client,
+      markCalls: (_: string, ids: readonly string[], status: "SUCCESS" | "FAILED") =>
+        at.desk.deps.client.markCalls("AA", ids, status),
+      getCallback: () => at.desk.deps.client.getCallback("AA"),
+    };
+    const before = at.platform.requests.length;
+    const summary = await runMarks(plan, {}, { ...at.desk.deps, client });
+    expect(summary.error).toMatchObject({ code: "not-found" });
+    expect(at.platform.requests.length - before).toBeLessThan(5);
+  });
+});
+
+describe("a reconcile", () => {
+  it("marks what the receiver has, replays the rest, and balances", async () => {
+    const at = await scene(platformCalls(100), {}, (id) => ({ status: id === at.calls[90]?.id ? 500 : 200 }));
+    const seen = await readSeenList("call", [...idsWhere(at.calls, (index) => index < 40), "", "# a note", '"E",x']);
+    const plan = await planReconcile("demo", seen, at.desk.deps);
+    expect(plan).toMatchObject({ failed: 100, unmatched: 1 });
+    expect(plan.seen.length).toBe(40);
+    const summary = await runReconcile(plan, DEFAULT_REPLAY_OPTIONS, at.desk.deps);
+    expect(at.endpoint.received.filter((id) => plan.seen.includes(id))).toEqual([]);
+    expect(balanceOf(summary)).toEqual({ failed: 100, seen: 40, accepted: 59, stillFailing: 1 });
+    expect(failed(at.calls)).toEqual([at.calls[90]?.id]);
+    expect((await readRun(at.desk.deps.runsDirectory, summary.header.runId)).counts).toEqual(summary.counts);
+  });
+
+  it("by message takes every failed call of a seen message for seen, and says that there were several", async () => {
+    const at = await scene(platformCalls(10, (index) => ({ messageId: index < 3 ? "AB".repeat(16) : "CD".repeat(16) })));
+    const plan = await planReconcile("demo", await readSeenList("message", ["ab".repeat(16)]), at.desk.deps);
+    await plan.replay.discard();
+    expect(plan).toMatchObject({ failed: 10, sharedMessages: 1, unmatched: 0 });
+    expect(plan.seen).toEqual(idsWhere(at.calls, (index) => index < 3));
+  });
+});
+
+describe("a preview", () => {
+  it("shows each request as a shell line, without the key", async () => {
+    const at = await scene(platformCalls(2));
+    const plan = await planReplay({ callbacks: ["demo"], calls: { filter: {} }, skipRetrying: false }, at.desk.deps);
+    const lines: string[] = [];
+    for await (const { request, secret } of previewReplay(plan, DEFAULT_REPLAY_OPTIONS)) lines.push(toCurl(request, secret));
+    await plan.discard();
+    expect(lines.length).toBe(2);
+    expect(lines[0]).toContain(`--header 'x-whispir-callback-key: '"$WHCB_CALLBACK_KEY"`);
+    expect(lines.join()).not.toContain(KEY);
+    expect(lines.join()).not.toContain("odd");
+    expect(at.endpoint.received).toEqual([]);
+  });
+});
