@@ -1,0 +1,92 @@
+/** No secret in any output of any command, and nothing that breaks when nobody reads it. */
+import { Writable } from "node:stream";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { run } from "../../src/cli/run.js";
+import { readSettings } from "../../src/cli/settings/read-settings.js";
+import { CliMachine } from "../support/cli-service.js";
+import { captureIo } from "../support/cli-streams.js";
+import { cliDeps } from "../support/run-cli.js";
+
+let machine: CliMachine;
+let secrets: readonly string[];
+let ids: readonly string[];
+
+const ENV = { WHCB_CALLBACK_KEY: "PLANTED-CALLBACK-KEY" };
+
+beforeAll(async () => {
+  machine = new CliMachine();
+  await machine.serve();
+  const endpoint = await machine.listen(["--status", "503"]);
+  for (const [name, auth] of [
+    ["demo", "queryparam"],
+    ["crm", "bearertoken"],
+  ] as const) {
+    await machine.rehearse(name, endpoint.url, 4, ["--auth", auth]);
+  }
+  const { serve } = await readSettings(machine.world.paths.config);
+  const basic = Buffer.from(`${serve?.username}:${serve?.password}`).toString("base64");
+  secrets = ["PLANTED-CALLBACK-KEY", serve?.password ?? "", serve?.apiKey ?? "", basic];
+  ids = await machine.ids("demo", "--failed");
+});
+
+afterAll(() => machine.leave());
+
+describe("no secret is shown", () => {
+  const commands: readonly (readonly string[])[] = [
+    ["status"],
+    ["status", "-o", "json"],
+    ["check"],
+    ["callbacks", "list"],
+    ["callbacks", "list", "-o", "json"],
+    ["callbacks", "list", "-o", "csv"],
+    ["callbacks", "get", "demo"],
+    ["callbacks", "get", "demo", "-o", "json"],
+    ["callbacks", "update", "demo", "--email", "b@example.com"],
+    ["callbacks", "update", "demo", "--email", "c@example.com", "--new-key"],
+    ["callbacks", "create", "--name", "third", "--url", "http://127.0.0.1:1/", "--email", "a@example.com"],
+    ["calls", "list"],
+    ["calls", "list", "demo", "-o", "json"],
+    ["calls", "list", "demo", "-o", "csv"],
+    ["replay", "--failed", "--dry-run"],
+    ["replay", "--failed", "--dry-run", "--print-curl"],
+    ["replay", "--failed", "--yes"],
+    ["replay", "demo", "--failed", "--yes", "-o", "ndjson", "--no-canary"],
+    ["replay", "--resume"],
+    ["reconcile", "demo", "--seen", "/dev/null", "--yes"],
+    ["runs", "list", "-o", "json"],
+    ["mark-success", "demo", "--failed", "--yes"],
+    ["profiles", "list", "-o", "json"],
+    ["config", "get"],
+    ["config", "get", "-o", "json"],
+    ["login", "--keep-current", "http://127.0.0.1:1"],
+  ];
+
+  test.each(commands.map((argv) => [argv.join(" "), argv] as const))("by whcb %s, not even with --verbose", async (_, argv) => {
+    const { stdout, stderr } = await machine.whcb([...argv, "--verbose"], { env: ENV });
+    for (const secret of secrets) expect([secret, (stdout + stderr).includes(secret)]).toEqual([secret, false]);
+  });
+
+  test("by calls get, which lists attempts", async () => {
+    const { stdout, stderr } = await machine.whcb(["calls", "get", "demo", ids[0] ?? "", "--verbose"], { env: ENV });
+    expect(stdout).toContain(ids[0]);
+    for (const secret of secrets) expect(stdout + stderr).not.toContain(secret);
+  });
+});
+
+describe("a reader that has gone", () => {
+  test.each([
+    [["calls", "list", "demo", "--all"]],
+    [["calls", "list", "demo", "--all", "-o", "json"]],
+    [["callbacks", "list", "-o", "csv"]],
+    [["status"]],
+  ])("ends %j quietly", async (argv) => {
+    const io = captureIo();
+    const closed = new Writable({
+      write(_chunk, _encoding, done) {
+        done(Object.assign(new Error("write EPIPE"), { code: "EPIPE" }));
+      },
+    });
+    expect(await run(argv, cliDeps(machine.world, { ...io, stdout: closed }))).toBe(0);
+    expect(io.err()).not.toMatch(/error|EPIPE/);
+  });
+});

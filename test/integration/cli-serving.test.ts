@@ -1,0 +1,231 @@
+/** `serve`, `listen` and `demo`: what they print, keep and end with. */
+import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { readSettings } from "../../src/cli/settings/read-settings.js";
+import { changeSettings } from "../../src/cli/settings/write-settings.js";
+import { CliMachine } from "../support/cli-service.js";
+
+let machine: CliMachine;
+
+beforeEach(() => {
+  machine = new CliMachine();
+});
+
+afterEach(() => machine.leave());
+
+describe("serve", () => {
+  test("prints one line on stdout, keeps what it made to its owner, and the next command just works", async () => {
+    const served = await machine.serve();
+    const settings = await readSettings(machine.world.paths.config);
+    expect(settings).toEqual({
+      current: "local",
+      profiles: new Map([["local", { url: served.url, ...settings.serve }]]),
+      serve: { username: "local", password: expect.stringMatching(/^[\w-]{32}$/), apiKey: expect.stringMatching(/^[\w-]{32}$/) },
+    });
+    expect(statSync(join(machine.world.paths.config, "config.json")).mode & 0o777).toBe(0o600);
+    expect(await machine.works(["callbacks", "list", "-o", "json"])).toBe("[]\n");
+    const { code, stdout, stderr } = await served.stop();
+    expect({ code, stdout }).toEqual({ code: 0, stdout: `Listening on ${served.url}\n` });
+    for (const secret of [settings.serve?.password, settings.serve?.apiKey]) expect(stderr).not.toContain(secret);
+  });
+
+  test("refreshes the port of `local` at a later run, and keeps its credentials and default callback", async () => {
+    await (await machine.serve()).stop();
+    await machine.works(["config", "set", "callback", "demo"]);
+    const before = await readSettings(machine.world.paths.config);
+    const { url } = await machine.serve();
+    const after = await readSettings(machine.world.paths.config);
+    expect(after.profiles.get("local")).toEqual({ ...before.profiles.get("local"), url });
+    expect(after.serve).toEqual(before.serve);
+  });
+
+  test("doesn't replace somebody's current profile", async () => {
+    const prod = { url: "https://api.au.whispir.com", username: "u", password: "p", apiKey: "k" };
+    await changeSettings(machine.world.paths.config, () => ({
+      current: "prod",
+      profiles: new Map([["prod", prod]]),
+      serve: null,
+    }));
+    await machine.serve();
+    const { current, profiles } = await readSettings(machine.world.paths.config);
+    expect([current, profiles.get("prod"), [...profiles.keys()]]).toEqual(["prod", prod, ["prod", "local"]]);
+  });
+
+  test("takes credentials from the environment and keeps none of them", async () => {
+    const env = { WHCB_USERNAME: "ops", WHCB_PASSWORD: "PLANTED-PASSWORD", WHCB_API_KEY: "PLANTED-API-KEY" };
+    const { url } = await machine.serve([], { env });
+    expect(await machine.works(["callbacks", "list", "-o", "json"], { env: { ...env, WHCB_URL: url } })).toBe("[]\n");
+    expect(readFileSync(join(machine.world.paths.config, "config.json"), "utf8")).not.toContain("PLANTED");
+  });
+
+  test("says that a port is taken, exit 5, with no line on stdout", async () => {
+    const other = createServer().listen(0, "127.0.0.1");
+    await new Promise((resolve) => other.once("listening", resolve));
+    const address = other.address();
+    const port = typeof address === "object" && address !== null ? address.port : 0;
+    const { code, stdout, stderr } = await machine.whcb(["serve", "--port", String(port)]);
+    other.close();
+    expect({ code, stdout }).toEqual({ code: 5, stdout: "" });
+    expect(stderr).toMatch(new RegExp(`error: .*${port}.*\\nhint: `));
+  });
+
+  test("refuses a database that another serve has, and one that is no database", async () => {
+    await machine.serve(["--db", machine.path("x.db")]);
+    const second = await machine.whcb(["serve", "--port", "0", "--db", machine.path("x.db")]);
+    expect({ stdout: second.stdout, isRefused: second.code !== 0, hint: /\nhint: /.test(second.stderr) }).toEqual({
+      stdout: "",
+      isRefused: true,
+      hint: true,
+    });
+    writeFileSync(machine.path("y.db"), "this is no database".repeat(100));
+    const third = await machine.whcb(["serve", "--port", "0", "--db", machine.path("y.db")]);
+    expect([4, 5]).toContain(third.code);
+    expect(third.stdout).toBe("");
+  });
+
+  test.each([
+    [{ WHCB_SECRET_KEY: "short" }, 4, "WHCB_SECRET_KEY isn't 32 bytes in base64"],
+    [{ WHCB_SMTP: "mail.example.com" }, 2, "the mail server is no smtp:// or smtps:// URL"],
+  ])("explains an environment that is off: %j", async (env, code, message) => {
+    expect(await machine.whcb(["serve", "--port", "0"], { env })).toMatchObject({
+      code,
+      stdout: "",
+      stderr: expect.stringContaining(`error: ${message}\n`),
+    });
+  });
+
+  test("a second Ctrl-C ends at once", async () => {
+    const served = await machine.serve();
+    served.io.interrupt();
+    served.io.interrupt();
+    expect(served.io.exitedWith()).toBe(130);
+  });
+});
+
+describe("no server", () => {
+  test("exits 5 and says how to start one", async () => {
+    await (await machine.serve()).stop();
+    const { code, stdout, stderr } = await machine.whcb(["calls", "list", "demo"]);
+    expect({ code, stdout }).toEqual({ code: 5, stdout: "" });
+    expect(stderr).toContain("whcb serve");
+  });
+
+  test("and no profile exits 4 and says how to begin", async () => {
+    expect(await machine.whcb(["calls", "list", "demo"])).toMatchObject({
+      code: 4,
+      stderr: expect.stringMatching(/^error: no service is set\nhint: .*whcb serve/),
+    });
+  });
+});
+
+describe("listen", () => {
+  test("answers a GET with 200 whatever it does to POSTs, and shows no key", async () => {
+    const endpoint = await machine.listen(["--status", "503", "-o", "ndjson"]);
+    const headers = { authorization: "Basic PLANTED", "x-whispir-callback-key": "PLANTED", "webhook-id": "ABC" };
+    const body = JSON.stringify({
+      from: { mobile: "61400000001" },
+      responseMessage: { channel: "SMS", acknowledged: "x", content: "hi" },
+    });
+    const post = () => fetch(`${endpoint.url}/hook?Auth=PLANTED&x=1`, { method: "POST", headers, body });
+    const statuses = [(await fetch(endpoint.url)).status, (await post()).status, (await post()).status];
+    const { code, stdout, stderr } = await endpoint.stop();
+    expect({ code, statuses }).toEqual({ code: 0, statuses: [200, 503, 503] });
+    expect(stdout + stderr).not.toContain("PLANTED");
+    const lines = stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(lines.map(({ method, url, status, repeat }) => [method, url, status, repeat])).toEqual([
+      ["GET", "/", 200, false],
+      ["POST", "/hook?Auth=••••&x=••••", 503, false],
+      ["POST", "/hook?Auth=••••&x=••••", 503, true],
+    ]);
+    expect(lines[1].body).toEqual(JSON.parse(body));
+  });
+
+  test("fails the first ones and recovers", async () => {
+    const { url } = await machine.listen(["--fail-first", "2"]);
+    const statuses = [];
+    for (let times = 0; times < 3; times++) statuses.push((await fetch(url, { method: "POST" })).status);
+    expect(statuses).toEqual([503, 503, 200]);
+  });
+
+  test("hangs until it is stopped", async () => {
+    const endpoint = await machine.listen(["--hang"]);
+    const answer = fetch(endpoint.url, { method: "POST" }).then(
+      () => "answered",
+      () => "cut",
+    );
+    expect((await fetch(endpoint.url)).status).toBe(200);
+    await endpoint.stop();
+    expect(await answer).toBe("cut");
+  });
+
+  test("says that its port is taken", async () => {
+    const { url } = await machine.listen();
+    expect(await machine.whcb(["listen", "--port", new URL(url).port])).toMatchObject({
+      code: 5,
+      stdout: "",
+      stderr: `error: port ${new URL(url).port} is taken\nhint: --port 0 takes any free port\n`,
+    });
+  });
+});
+
+describe("trigger", () => {
+  test("hands over what a file says, once for each id", async () => {
+    await machine.serve(["--no-dispatch"]);
+    const endpoint = await machine.listen();
+    await machine.works(["callbacks", "create", "--name", "demo", "--url", endpoint.url, "--email", "a@example.com"]);
+    const file = machine.path("responses.ndjson");
+    const line = (id: string) =>
+      JSON.stringify({
+        id,
+        messageId: "AB".repeat(16),
+        responseMessage: { channel: "SMS", acknowledged: "24/11/26 10:00", content: id },
+      });
+    writeFileSync(file, `${line("A".repeat(32))}\n\n${line("B".repeat(32))}\n`);
+    expect(await machine.works(["trigger", "demo", "--file", file])).toBe("accepted 2 responses for demo\n");
+    await machine.works(["trigger", "demo", "--file", file]);
+    expect(await machine.ids("demo", "--pending")).toHaveLength(2);
+    writeFileSync(file, `${line("C".repeat(32))}\n{"responseMessage": 5}\n`);
+    expect(await machine.whcb(["trigger", "demo", "--file", file])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(`${file}, line 2: `),
+    });
+    expect(await machine.whcb(["trigger", "demo", "--file", "/nowhere"])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("/nowhere can't be read"),
+    });
+  });
+
+  test("says the ids of what was accepted", async () => {
+    await machine.serve(["--no-dispatch"]);
+    const endpoint = await machine.listen();
+    await machine.works(["callbacks", "create", "--name", "demo", "--url", endpoint.url, "--email", "a@example.com"]);
+    const accepted = JSON.parse(
+      await machine.works(["trigger", "demo", "-n", "3", "--kind", "undeliverable", "--channel", "email", "-o", "json"]),
+    );
+    expect(accepted).toMatchObject({ accepted: 3 });
+    expect([...accepted.ids].sort()).toEqual([...(await machine.ids("demo", "--pending", "--channel", "email"))].sort());
+  });
+});
+
+describe("demo", () => {
+  test("tells the whole story with counts that it checked", async () => {
+    const { code, stdout, stderr } = await machine.whcb(["demo"]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "every count is as it must be\n" });
+    expect(stdout.match(/^ok .*$/gm)?.map((line) => line.replace(/ {2,}/g, " "))).toEqual([
+      "ok accepted by the service 250",
+      "ok failed while it was down 200",
+      "ok e-mails about the outage 1",
+      "ok replayed and accepted 200",
+      "ok marked 200",
+      "ok received by the endpoint 250",
+      "ok received twice 0",
+      "ok SUCCESS in the list 250",
+      "ok left FAILED 0",
+    ]);
+  });
+});
