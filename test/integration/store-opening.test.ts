@@ -1,5 +1,5 @@
 /** Files that can be opened, and what is said of those that can't. */
-import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
@@ -68,24 +68,6 @@ describe("opening a database", () => {
     await expect(open("")).rejects.toMatchObject({ code: "config", message: "The database's path is empty" });
     mkdirSync(file);
     await expect(open(file)).rejects.toMatchObject({ code: "config", message: `${file} is a folder, not a database file` });
-  });
-
-  // Permissions don't bind root.
-  it.skipIf(process.getuid?.() === 0)("says when the file or its folder can't be written, and leaves no trace", async () => {
-    const file = path();
-    await (await openStore({ url: file, secretKey })).close();
-    chmodSync(file, 0o444);
-    const refused = { code: "config", message: `${file} can't be read and written`, hint: expect.stringContaining("writable") };
-    await expect(open(file)).rejects.toMatchObject(refused);
-    chmodSync(file, 0o644);
-    chmodSync(dirname(file), 0o555);
-    await expect(open(file)).rejects.toMatchObject(refused);
-    await expect(open(`${file}.new`)).rejects.toMatchObject({
-      code: "config",
-      message: `The folder ${dirname(file)} can't be written`,
-    });
-    chmodSync(dirname(file), 0o755);
-    expect(readdirSync(dirname(file))).toEqual(["whcb.db"]);
   });
 
   it("says when a file is no database, and leaves it as it is", async () => {

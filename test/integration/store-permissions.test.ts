@@ -1,0 +1,36 @@
+/** A file of its own: permissions don't bind root, so as root this whole process goes on as nobody. */
+import { chmodSync, chownSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { openStore } from "../../src/store/open-store.js";
+
+const NOBODY = 65_534;
+const secretKey = new Uint8Array(32);
+const folder = mkdtempSync(join(tmpdir(), "whcb-permissions-"));
+const file = join(folder, "whcb.db");
+
+beforeAll(() => {
+  if (process.getuid?.() !== 0) return;
+  chownSync(folder, NOBODY, NOBODY);
+  process.setgid?.(NOBODY);
+  process.setuid?.(NOBODY);
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+it("says when the file or its folder can't be written, and leaves no trace", async () => {
+  await (await openStore({ url: file, secretKey })).close();
+  chmodSync(file, 0o444);
+  const refused = { code: "config", message: `${file} can't be read and written`, hint: expect.stringContaining("writable") };
+  await expect(openStore({ url: file, secretKey })).rejects.toMatchObject(refused);
+  chmodSync(file, 0o644);
+  chmodSync(folder, 0o555);
+  await expect(openStore({ url: file, secretKey })).rejects.toMatchObject(refused);
+  await expect(openStore({ url: `${file}.new`, secretKey })).rejects.toMatchObject({
+    code: "config",
+    message: `The folder ${folder} can't be written`,
+  });
+  chmodSync(folder, 0o755);
+  expect(readdirSync(folder)).toEqual(["whcb.db"]);
+});
