@@ -1,0 +1,122 @@
+/** The client against every service that it has to work with, and a whole replay over each. */
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { ListedCall } from "../../src/client/client.js";
+import type { CallFilter } from "../../src/domain/selection.js";
+import { planReplay } from "../../src/reconcile/plan-replay.js";
+import { DEFAULT_REPLAY_OPTIONS } from "../../src/reconcile/run-options.js";
+import { runReplay } from "../../src/reconcile/run-replay.js";
+import { CLIENT_SERVICES, type OpenedClient } from "../support/client-services.js";
+import { countingEndpoint, openDesk } from "../support/replay-desk.js";
+
+const CALLS = 45;
+const NO_CALL = "F".repeat(32);
+
+for (const service of CLIENT_SERVICES) {
+  describe(`the client of ${service.name}`, () => {
+    let opened: OpenedClient;
+    let callbackId: string;
+
+    beforeEach(async () => {
+      opened = await service.open(CALLS);
+      callbackId = (await opened.client.getCallback("demo")).id;
+    });
+
+    afterEach(() => opened.close());
+
+    async function listed(filter: CallFilter, limit?: number): Promise<{ calls: ListedCall[]; leftOut: number }> {
+      const calls: ListedCall[] = [];
+      let leftOut = 0;
+      for await (const page of opened.client.listCalls(callbackId, { filter, ...(limit === undefined ? {} : { limit }) })) {
+        calls.push(...page.calls);
+        leftOut += page.leftOut;
+      }
+      return { calls, leftOut };
+    }
+
+    it("finds a callback by id and by name, and says when there is none", async () => {
+      const { client } = opened;
+      await client.verify();
+      expect(await client.getCallback(callbackId)).toEqual(await client.getCallback("demo"));
+      expect((await client.listCallbacks()).map(({ name }) => name)).toEqual(["demo"]);
+      await expect(client.getCallback("nope")).rejects.toMatchObject({
+        code: "not-found",
+        message: expect.stringContaining("nope"),
+      });
+    });
+
+    it("lists every call once, newest first, over all pages", async () => {
+      const { calls, leftOut } = await listed({ status: "FAILED" });
+      expect(calls.map(({ id }) => id)).toEqual([...opened.callIds].reverse());
+      expect(leftOut).toBe(0);
+      expect(calls[0]).toMatchObject({ callbackId, status: "FAILED", statusCode: 503, statusMessage: "Service Unavailable" });
+      expect(calls[0]?.response.responseMessage).toMatchObject({ channel: "SMS", kind: "reply" });
+    });
+
+    it("lists no more than it is asked for", async () => {
+      expect((await listed({}, 7)).calls.map(({ id }) => id)).toEqual([...opened.callIds].reverse().slice(0, 7));
+      expect((await listed({}, 0)).calls).toEqual([]);
+    });
+
+    it("gives only what the filter means, whether or not the service knows it", async () => {
+      const { calls, leftOut } = await listed({ status: "FAILED", text: "reply 1" });
+      // 1, 10 to 19
+      expect(calls.length).toBe(11);
+      expect(leftOut).toBe(service.isOurs ? 0 : CALLS - 11);
+    });
+
+    it("finds single calls, and says which there aren't", async () => {
+      const { client, callIds } = opened;
+      const [first = ""] = callIds;
+      expect((await client.getCall(callbackId, first)).id).toBe(first);
+      await expect(client.getCall(callbackId, NO_CALL)).rejects.toMatchObject({ code: "not-found" });
+      const found = await client.findCalls(callbackId, [NO_CALL, ...callIds.slice(0, 3)]);
+      expect(found.map(({ id }) => id).sort()).toEqual(callIds.slice(0, 3).sort());
+    });
+
+    it("marks calls, all or none", async () => {
+      const { client, callIds } = opened;
+      await client.markCalls(callbackId, callIds.slice(0, 3), "SUCCESS");
+      expect((await listed({ status: "SUCCESS" })).calls.length).toBe(3);
+      await expect(client.markCalls(callbackId, [...callIds, NO_CALL], "SUCCESS")).rejects.toMatchObject({ code: "not-found" });
+      expect((await listed({ status: "FAILED" })).calls.length).toBe(CALLS - 3);
+      await client.markCalls(callbackId, callIds.slice(0, 3), "FAILED");
+      expect((await listed({ status: "FAILED" })).calls.length).toBe(CALLS);
+    });
+
+    it("tells attempts, outages and replays by the service where it can, and says so where it can't", async () => {
+      const { client, callIds } = opened;
+      const [first = ""] = callIds;
+      const attempts = await client.listAttempts(callbackId, first);
+      const outages = await client.listOutages(callbackId);
+      if (service.isOurs) {
+        expect(attempts).toMatchObject([{ number: 1, statusCode: 503, cause: "first", body: "busy" }]);
+        expect(outages).toEqual([]);
+        expect(await client.requestReplays(callbackId, callIds)).toBe(CALLS);
+        await expect(client.requestReplays(callbackId, [NO_CALL])).rejects.toMatchObject({ code: "not-found" });
+      } else {
+        expect([attempts, outages]).toEqual([null, null]);
+        await expect(client.requestReplays(callbackId, callIds)).rejects.toMatchObject({ code: "usage" });
+      }
+    });
+  });
+
+  describe(`a replay over ${service.name}`, () => {
+    it("sends every failed call once, oldest first, and marks it", async () => {
+      const endpoint = await countingEndpoint();
+      const opened = await service.open(130, endpoint.url);
+      const desk = openDesk({ client: opened.client });
+      try {
+        const plan = await planReplay({ callbacks: ["demo"], calls: { filter: {} }, skipRetrying: false }, desk.deps);
+        const summary = await runReplay(plan, { ...DEFAULT_REPLAY_OPTIONS, concurrency: 1 }, desk.deps);
+        expect(summary.error).toBeNull();
+        expect(endpoint.received).toEqual(opened.callIds);
+        const { id } = await opened.client.getCallback("demo");
+        for await (const { calls } of opened.client.listCalls(id, { filter: { status: "FAILED" } })) expect(calls).toEqual([]);
+      } finally {
+        await desk.leave();
+        await opened.close();
+        await endpoint.close();
+      }
+    });
+  });
+}
