@@ -78,6 +78,7 @@ export class Dispatcher {
       log: this.#log,
       slots: this.#slots,
       maxInFlight: inFlightPerEndpoint,
+      batch,
       maySend: () => this.#maySend(),
       onChange: () => this.#changedInside(),
     });
@@ -209,7 +210,7 @@ export class Dispatcher {
       worker.track.heedClock(now);
       worker.track.closeOutageIfOver(now);
       this.#slots.enqueue(worker);
-      if (this.#maySupply(worker) && needsSupply(worker, now, this.#supplyDeps)) await supply(worker, now, this.#supplyDeps);
+      if (this.#maySupply(worker) && needsSupply(worker, now, this.#deps.policy)) await supply(worker, now, this.#supplyDeps);
     }
   }
 
@@ -224,7 +225,7 @@ export class Dispatcher {
     const now = this.#deps.clock.now();
     if (!this.#maySend()) return false;
     if (this.#pool.hasNews) return true;
-    for (const worker of this.#pool.all()) if (needsSupply(worker, now, this.#supplyDeps)) return true;
+    for (const worker of this.#pool.all()) if (needsSupply(worker, now, this.#deps.policy)) return true;
     return false;
   }
 

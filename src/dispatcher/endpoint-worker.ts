@@ -20,6 +20,8 @@ export interface WorkerDeps {
   readonly log: OutcomeLog;
   readonly slots: SendSlots;
   readonly maxInFlight: number;
+  /** Calls that the store is asked for at once. */
+  readonly batch: number;
   /** Makes the request. */
   send(callback: EndpointTrack["callback"], call: Call): Promise<DeliveryResult>;
   /** False while outcomes can't be committed or the service is stopping. */
@@ -31,6 +33,9 @@ export interface WorkerDeps {
 
 /** A batch read longer ago than this is read again before anything of it is sent: a mark may have come in between. */
 const STALE_AFTER_MS = 1_000;
+/** The wall clock and the monotonic one may differ by as much over one request without either having been set. */
+const CLOCKS_APART_MS = 1_000;
+const LOW_WATER = 64;
 /** While there is a backlog, one request in this many is for new responses. */
 const FRESH_EVERY = 4;
 
@@ -74,6 +79,11 @@ export class EndpointWorker implements Sender {
 
   get hasFullLimit(): boolean {
     return this.limit >= this.#deps.maxInFlight;
+  }
+
+  /** With fewer calls than this left in a queue, more are read. */
+  get lowWater(): number {
+    return Math.min(LOW_WATER, Math.ceil(this.#deps.batch / 2));
   }
 
   /** Nothing is under way, waits in memory or was left unread. */
@@ -238,9 +248,9 @@ export class EndpointWorker implements Sender {
   }
 }
 
-/** When an attempt began, also by a clock that was set back since: never later than its end by today's reckoning. */
+/** When an attempt began; by a clock that was set back since, so that it doesn't end later than now. */
 function notAhead(startedAt: number, endedAt: number, durationMs: number): number {
-  return startedAt <= endedAt ? startedAt : endedAt - durationMs;
+  return startedAt + durationMs <= endedAt + CLOCKS_APART_MS ? startedAt : endedAt - durationMs;
 }
 
 function causeOf(call: Call): AttemptCause {

@@ -12,17 +12,14 @@ export interface SupplyDeps {
   readonly batch: number;
 }
 
-/** With fewer calls than this left in memory (or half a batch), more are read. */
-const LOW_WATER = 64;
 const EXPIRY_CHUNK = 5_000;
 
 /** Whether a reading would bring something now. */
-export function needsSupply(worker: EndpointWorker, now: number, { policy, batch }: Omit<SupplyDeps, "store">): boolean {
+export function needsSupply(worker: EndpointWorker, now: number, policy: RetryPolicy): boolean {
   const { isDirty, mayHavePending, mayHaveDue } = worker.hints;
   if (isDirty) return true;
-  const lowWater = Math.min(LOW_WATER, Math.ceil(batch / 2));
-  if (mayHavePending && worker.fresh.length < lowWater) return true;
-  if (worker.backlog.length >= lowWater) return false;
+  if (mayHavePending && worker.fresh.length < worker.lowWater) return true;
+  if (worker.backlog.length >= worker.lowWater) return false;
   if (worker.track.endpoint.state === "recovering") return mayHaveDue || isDrained(worker);
   const at = nextSupplyAt(worker);
   return at !== null && (at <= now || at > latestOwnTurn(now, policy));
@@ -31,6 +28,8 @@ export function needsSupply(worker: EndpointWorker, now: number, { policy, batch
 /** When the endpoint's clock, or the first of its calls' own, makes a reading due; null: nothing waits for a time. */
 export function nextSupplyAt(worker: EndpointWorker): number | null {
   const { hints, track } = worker;
+  // What waits in memory goes first, and for a slot; when it is sent, more is read.
+  if (worker.backlog.length >= worker.lowWater) return null;
   switch (track.endpoint.state) {
     case "up":
       return hints.dueAt;

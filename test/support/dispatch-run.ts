@@ -1,11 +1,11 @@
 /** Plays commands to a dispatcher and its model, and checks both against each other after each of them. */
 import type { DeliveryResult } from "../../src/domain/attempt.js";
 import type { RetryPolicy } from "../../src/domain/retry-policy.js";
-import type { OutcomeGroup, Store } from "../../src/store/store.js";
+import type { OutcomeGroup } from "../../src/store/store.js";
 import { ACCEPTED, REFUSED_503 } from "./builders.js";
 import { checkSettled } from "./dispatch-checks.js";
 import { DispatchModel, type ModelCallback } from "./dispatch-model.js";
-import { type Answer, MINUTE, Simulation, StoreFailure } from "./simulation.js";
+import { type Answer, MINUTE, Simulation, StoreFailure, watchStore } from "./simulation.js";
 
 export type Behaviour = "up" | "down" | "hanging" | "slow" | "flapping" | "choosy";
 
@@ -69,7 +69,8 @@ export class DispatchRun {
       policy,
       seed,
       limits: { batch, inFlightPerEndpoint: MAX_IN_FLIGHT },
-      dispatcherStore: (store) => watched(store, (method, args, work) => run.current?.onStoreCall(method, args, work) ?? work()),
+      dispatcherStore: (store) =>
+        watchStore(store, (method, args, work) => run.current?.onStoreCall(method, args, work) ?? work()),
     });
     run.current = new DispatchRun(sim, policy);
     for (let index = 0; index < callbacks; index += 1) {
@@ -219,18 +220,4 @@ export class DispatchRun {
         return { result: seq % 3 === 0 ? REFUSED_503 : ACCEPTED, afterMs: 40 };
     }
   }
-}
-
-/** The store, with every call of the dispatcher's going through `around`. */
-function watched(
-  store: Store,
-  around: (method: string, args: readonly unknown[], work: () => Promise<unknown>) => Promise<unknown>,
-): Store {
-  return new Proxy(store, {
-    get(target, method, receiver) {
-      const member: unknown = Reflect.get(target, method, receiver);
-      if (typeof member !== "function") return member;
-      return (...args: unknown[]) => around(String(method), args, async () => Reflect.apply(member, target, args));
-    },
-  });
 }

@@ -31,6 +31,20 @@ export interface Sent {
   accepted: boolean | null;
 }
 
+/** The store, with every call of the dispatcher's going through `around`. */
+export function watchStore(
+  store: Store,
+  around: (method: string, args: readonly unknown[], work: () => Promise<unknown>) => Promise<unknown>,
+): Store {
+  return new Proxy(store, {
+    get(target, method, receiver) {
+      const member: unknown = Reflect.get(target, method, receiver);
+      if (typeof member !== "function") return member;
+      return (...args: unknown[]) => around(String(method), args, async () => Reflect.apply(member, target, args));
+    },
+  });
+}
+
 /** Sees each request as it leaves, and each attempt in the moment in which the dispatcher takes note of its outcome. */
 export interface Watcher {
   sending(sent: Sent, call: Call, callback: Callback): void;
@@ -39,6 +53,9 @@ export interface Watcher {
 
 /** What a store that fails throws here: the dispatcher's loop would wait and go on. */
 export class StoreFailure extends Error {}
+
+/** Thrown by a store in whose hands the process dies. */
+export class ProcessDied extends Error {}
 
 export type Endpoint = (request: { readonly callback: Callback; readonly call: Call; readonly at: number }) => Answer;
 
@@ -223,6 +240,10 @@ export class Simulation {
     try {
       return await this.dispatcher.tick();
     } catch (error) {
+      if (error instanceof ProcessDied) {
+        this.crash();
+        return this.clock.now();
+      }
       if (!(error instanceof StoreFailure)) throw error;
       return this.clock.now() + 100;
     }
