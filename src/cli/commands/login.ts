@@ -16,9 +16,13 @@ export async function run(invocation: Invocation): Promise<number> {
   await readSettings(deps.paths.config);
   const address = readServiceAddress(await serviceText(invocation), "the service");
   const credentials = address.kind === "http" ? await readCredentials(invocation) : null;
-  await tryOut(invocation, address, credentials);
+  const target =
+    address.kind === "http" && credentials !== null
+      ? httpTarget(invocation, address.url, credentials)
+      : await fileTarget(addressText(address));
+  await tryOut(invocation, target);
   const name = words.get(LOGIN_NAME) ?? words.get(PROFILE) ?? nameFor(address);
-  const url = address.kind === "http" ? address.url : address.path;
+  const url = addressText(address);
   const settings = await changeSettings(deps.paths.config, (before) => {
     const { username: _u, password: _p, apiKey: _k, ...kept } = before.profiles.get(name) ?? { url };
     const profiles = new Map(before.profiles).set(name, { ...kept, url, ...(credentials ?? {}) });
@@ -60,31 +64,7 @@ async function readCredentials({ words, deps, screen }: Invocation): Promise<Cre
 }
 
 /** Throws what the service says: nothing that doesn't work is kept. */
-async function tryOut(
-  { deps, words, screen }: Invocation,
-  address: ServiceAddress,
-  credentials: Credentials | null,
-): Promise<void> {
-  if (address.kind === "file") {
-    await access(address.path).catch((error: unknown) => {
-      throw new WhcbError("config", `no database at ${address.path}`, {
-        hint: `\`whcb serve --db ${address.path}\` makes one`,
-        cause: error,
-      });
-    });
-  }
-  const onExchange = words.get(VERBOSE) ? (line: string) => screen.tell(line, screen.errPalette.dim) : undefined;
-  const target: ServiceTarget =
-    address.kind === "file" || credentials === null
-      ? { kind: "file", path: address.kind === "file" ? address.path : "" }
-      : {
-          kind: "http",
-          url: address.url,
-          ...credentials,
-          rate: null,
-          timezone: "UTC",
-          ...(onExchange === undefined ? {} : { onExchange }),
-        };
+async function tryOut({ deps }: Invocation, target: ServiceTarget): Promise<void> {
   const client = await deps.openClient(target);
   try {
     await client.verify();
@@ -93,9 +73,25 @@ async function tryOut(
   }
 }
 
+async function fileTarget(path: string): Promise<ServiceTarget> {
+  await access(path).catch((error: unknown) => {
+    throw new WhcbError("config", `no database at ${path}`, { hint: `\`whcb serve --db ${path}\` makes one`, cause: error });
+  });
+  return { kind: "file", path };
+}
+
+function httpTarget({ words, screen }: Invocation, url: string, credentials: Credentials): ServiceTarget {
+  const onExchange = words.get(VERBOSE) ? (line: string) => screen.tell(line, screen.errPalette.dim) : undefined;
+  return { kind: "http", url, ...credentials, rate: null, timezone: "UTC", ...(onExchange === undefined ? {} : { onExchange }) };
+}
+
 function nameFor(address: ServiceAddress): string {
   if (address.kind === "file") return basename(address.path).replace(/\.[^.]+$/, "");
   const { hostname } = new URL(address.url);
   const region = /^api\.([a-z0-9]+)\.whispir\.com$/.exec(hostname)?.[1];
   return region ?? (/^(127\.|localhost$|\[::1\]$)/.test(hostname) ? "local" : hostname);
+}
+
+function addressText(address: ServiceAddress): string {
+  return address.kind === "http" ? address.url : address.path;
 }

@@ -15,7 +15,7 @@ _whcb() {
       ${commandPattern(nodes)}) path="\${path:+$path }$word" ;;
     esac
   done
-  case "$previous" in
+  case "$path $previous" in
 ${choiceCases(nodes)}
   esac
   case "$path" in
@@ -34,16 +34,15 @@ function commandPattern(nodes: readonly WordNode[]): string {
     .join("|");
 }
 
-/** After a flag that takes one of some words, those words; after another that takes a value, files. */
+/** After a flag that takes one of some words, those words (a flag's may differ from command to command); after another that takes a value, files. */
 function choiceCases(nodes: readonly WordNode[]): string {
-  const flags = new Map(
-    nodes.flatMap((node) => node.flags.filter(({ takesValue }) => takesValue).map((flag) => [flag.name, flag] as const)),
-  );
-  return [...flags.values()]
-    .map(({ name, choices }) =>
-      choices.length === 0
-        ? `    ${name}) COMPREPLY=($(compgen -f -- "$current")); return ;;`
-        : `    ${name}) COMPREPLY=($(compgen -W ${JSON.stringify(choices.join(" "))} -- "$current")); return ;;`,
+  return nodes
+    .flatMap(({ path, flags }) =>
+      flags.filter(({ takesValue }) => takesValue).map((flag) => [`${path} ${flag.name}`, flag.choices] as const),
     )
+    .map(([place, choices]) => {
+      const offered = choices.length === 0 ? "-f" : `-W ${JSON.stringify(choices.join(" "))}`;
+      return `    ${JSON.stringify(place)}) COMPREPLY=($(compgen ${offered} -- "$current")); return ;;`;
+    })
     .join("\n");
 }

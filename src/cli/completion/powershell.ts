@@ -7,12 +7,12 @@ export function powershellScript(nodes: readonly WordNode[]): string {
         `  ${quote(path)} = @(${[...words.map(([word]) => word), ...flags.map(({ name }) => name)].map(quote).join(", ")})`,
     )
     .join("\n");
-  const choices = new Map(
-    nodes.flatMap((node) =>
-      node.flags.filter((flag) => flag.choices.length > 0).map((flag) => [flag.name, flag.choices] as const),
-    ),
-  );
-  const choiceTable = [...choices].map(([name, words]) => `  ${quote(name)} = @(${words.map(quote).join(", ")})`).join("\n");
+  const choiceTable = nodes
+    .flatMap(({ path, flags }) =>
+      flags.filter(({ choices }) => choices.length > 0).map((flag) => [`${path} ${flag.name}`, flag.choices] as const),
+    )
+    .map(([place, words]) => `  ${quote(place)} = @(${words.map(quote).join(", ")})`)
+    .join("\n");
   return `# whcb completion for PowerShell: whcb completion powershell | Out-String | Invoke-Expression
 $script:whcbWords = @{
 ${table}
@@ -30,7 +30,7 @@ Register-ArgumentCompleter -Native -CommandName whcb -ScriptBlock {
     if ($script:whcbWords.ContainsKey($longer)) { $path = $longer }
   }
   $last = if ($typed.Count -gt 0) { $typed[-1] } else { '' }
-  $words = if ($script:whcbChoices.ContainsKey($last)) { $script:whcbChoices[$last] } else { $script:whcbWords[$path] }
+  $words = if ($script:whcbChoices.ContainsKey("$path $last")) { $script:whcbChoices["$path $last"] } else { $script:whcbWords[$path] }
   $words | Where-Object { $_ -like "$wordToComplete*" } | ForEach-Object {
     [System.Management.Automation.CompletionResult]::new($_, $_, 'ParameterValue', $_)
   }

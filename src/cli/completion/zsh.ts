@@ -23,7 +23,7 @@ _whcb() {
         .join("|")}) path_here="\${path_here:+$path_here }$word" ;;
     esac
   done
-  case "$previous" in
+  case "$path_here $previous" in
 ${valueCases(nodes)}
   esac
   case "$path_here" in
@@ -36,11 +36,13 @@ compdef _whcb whcb
 }
 
 function valueCases(nodes: readonly WordNode[]): string {
-  const flags = new Map(
-    nodes.flatMap((node) => node.flags.filter(({ takesValue }) => takesValue).map((flag) => [flag.name, flag] as const)),
-  );
-  return [...flags.values()]
-    .map(({ name, choices }) => `    ${name}) ${choices.length === 0 ? "_files" : `compadd ${choices.join(" ")}`}; return ;;`)
+  return nodes
+    .flatMap(({ path, flags }) =>
+      flags.filter(({ takesValue }) => takesValue).map((flag) => [`${path} ${flag.name}`, flag.choices] as const),
+    )
+    .map(
+      ([place, choices]) => `    ${quote(place)}) ${choices.length === 0 ? "_files" : `compadd ${choices.join(" ")}`}; return ;;`,
+    )
     .join("\n");
 }
 

@@ -23,6 +23,7 @@ export function parseArgv(argv: readonly string[], sections: readonly Section[],
   let printed = "";
   let parsed: Parsed | null = null;
   const program = buildProgram(sections, {
+    argv: words,
     width,
     write: (text) => {
       printed += text;

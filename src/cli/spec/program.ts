@@ -6,6 +6,8 @@ import type { Flag } from "./flag.js";
 import { exampleText, helpConfiguration, paragraphs, sentence } from "./help-text.js";
 
 export interface ProgramOptions {
+  /** The command line. Commands that it doesn't name get no more than their names and summaries: enough for help and did-you-mean. */
+  readonly argv: readonly string[];
   /** Display columns for help. */
   readonly width: number;
   readonly write: (text: string) => void;
@@ -51,6 +53,7 @@ function toGroup(group: GroupSpec, options: ProgramOptions): Command {
     .summary(group.summary)
     .usage("<command> [flags]")
     .helpCommand(false);
+  if (!options.argv.includes(group.name)) return command;
   for (const spec of group.commands) command.addCommand(toCommand(spec, options, `whcb ${group.name}`));
   return command.addHelpText("after", exampleText(group.examples, options.width));
 }
@@ -61,6 +64,7 @@ function toCommand(spec: CommandSpec, options: ProgramOptions, parent: string): 
     .description(
       spec.details === undefined ? `${sentence(spec.summary)}.` : `${sentence(spec.summary)}.\n\n${paragraphs(spec.details)}`,
     );
+  if (!options.argv.includes(spec.name)) return command;
   for (const [words, summary] of spec.operands ?? []) command.argument(words, summary);
   for (const flag of spec.flags) command.addOption(toOption(flag));
   command.addHelpText("after", exampleText(spec.examples, options.width));
