@@ -1,0 +1,167 @@
+/** The client's HTTP against servers and proxies that misbehave, on real sockets. */
+import { once } from "node:events";
+import { createServer as createHttpServer, type Server } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import { connect, type Socket } from "node:net";
+import { afterEach, describe, expect, it } from "vitest";
+import { createHttpTransport, type HttpTarget } from "../../src/client/http-transport.js";
+import type { TransportRequest } from "../../src/client/transport.js";
+import { selfSignedCertificate } from "../support/certificate.js";
+
+const GET: TransportRequest = { method: "GET", path: "/callbacks", headers: { accept: "application/json" }, body: null };
+const closing: (() => Promise<void> | void)[] = [];
+
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+
+async function listen(server: Server): Promise<number> {
+  const open = new Set<Socket>();
+  server.on("connection", (socket) => {
+    open.add(socket);
+    socket.on("close", () => open.delete(socket)).on("error", () => undefined);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  closing.push(async () => {
+    for (const socket of open) socket.destroy();
+    server.close();
+    await once(server, "close");
+  });
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("The server has no port.");
+  return address.port;
+}
+
+async function send(target: HttpTarget, request: TransportRequest = GET) {
+  const transport = await createHttpTransport(target);
+  closing.push(() => transport.close());
+  return transport.send({ ...request, path: transport.basePath + request.path });
+}
+
+describe("a request over HTTP", () => {
+  it("carries method, path beneath the base path, headers and body, and brings back the same", async () => {
+    const seen: unknown[] = [];
+    const port = await listen(
+      createHttpServer(async (request, response) => {
+        const chunks: Buffer[] = [];
+        for await (const chunk of request) chunks.push(chunk);
+        seen.push([request.method, request.url, request.headers["x-api-key"], Buffer.concat(chunks).toString("utf8")]);
+        response.writeHead(204, { "X-Error-Code": "none" }).end();
+      }),
+    );
+    const target = { url: `http://127.0.0.1:${port}/api/v1/` };
+    const answer = await send(target, {
+      method: "PUT",
+      path: "/callbacks/X?id=1",
+      headers: { "x-api-key": "k" },
+      body: "größer",
+    });
+    expect(seen).toEqual([["PUT", "/api/v1/callbacks/X?id=1", "k", "größer"]]);
+    expect(answer).toMatchObject({ status: 204, headers: { "x-error-code": "none" }, body: "" });
+  });
+
+  it("doesn't follow a redirect", async () => {
+    let requests = 0;
+    const port = await listen(
+      createHttpServer((_, response) => {
+        requests++;
+        response.writeHead(302, { location: "/elsewhere" }).end();
+      }),
+    );
+    expect((await send({ url: `http://127.0.0.1:${port}` })).status).toBe(302);
+    expect(requests).toBe(1);
+  });
+
+  it("has one deadline for the whole answer, however busily it drips", async () => {
+    const port = await listen(
+      createHttpServer((_, response) => {
+        response.writeHead(200);
+        const drip = setInterval(() => response.write("x"), 10);
+        response.on("close", () => clearInterval(drip));
+      }),
+    );
+    await expect(send({ url: `http://127.0.0.1:${port}`, timeoutMs: 150 })).rejects.toMatchObject({ reason: "timeout" });
+  });
+
+  it("tells a cut before the answer, one within it, and a closed port apart", async () => {
+    const before = await listen(createHttpServer((request) => request.socket.destroy()));
+    await expect(send({ url: `http://127.0.0.1:${before}` })).rejects.toMatchObject({ reason: "cut" });
+    const within = await listen(
+      createHttpServer((request, response) => {
+        response.writeHead(200, { "content-length": 100 }).write("half");
+        setImmediate(() => request.socket.destroy());
+      }),
+    );
+    await expect(send({ url: `http://127.0.0.1:${within}` })).rejects.toMatchObject({ reason: "cut" });
+    const server = createHttpServer();
+    const port = await listen(server);
+    await closing.pop()?.();
+    await expect(send({ url: `http://127.0.0.1:${port}` })).rejects.toMatchObject({ reason: "refused" });
+  });
+
+  it("takes in no answer without an end", async () => {
+    const chunk = Buffer.alloc(1024 * 1024);
+    const port = await listen(
+      createHttpServer((_, response) => {
+        const write = (): void => {
+          while (!response.destroyed && response.write(chunk));
+        };
+        response.writeHead(200).on("drain", write);
+        write();
+      }),
+    );
+    await expect(send({ url: `http://127.0.0.1:${port}` })).rejects.toMatchObject({ reason: "too-large" });
+  });
+
+  it("explains a certificate that nobody vouches for, and a port that speaks no TLS", async () => {
+    const certificate = selfSignedCertificate("IP:127.0.0.1");
+    const tls = await listen(createTlsServer(certificate, (_, response) => void response.end("{}")));
+    await expect(send({ url: `https://127.0.0.1:${tls}` })).rejects.toMatchObject({
+      reason: "tls",
+      message: expect.stringContaining("self-signed"),
+    });
+    const plain = await listen(createHttpServer((_, response) => void response.end("{}")));
+    await expect(send({ url: `https://127.0.0.1:${plain}` })).rejects.toMatchObject({
+      reason: "tls",
+      message: expect.stringContaining("http://"),
+    });
+  });
+
+  it("is refused for what is no http or https URL, without telling a password in it", async () => {
+    await expect(send({ url: "ftp://user:s3cret@host/" })).rejects.toMatchObject({
+      code: "config",
+      message: expect.not.stringContaining("s3cret"),
+    });
+  });
+});
+
+describe("a proxy", () => {
+  async function startProxy(): Promise<{ url: string; seen: string[] }> {
+    const seen: string[] = [];
+    const server = createHttpServer();
+    server.on("connect", (request, socket) => {
+      seen.push(String(request.url));
+      const [host = "", port = ""] = String(request.url).split(":");
+      const through = connect(Number(port), host, () => {
+        socket.write("HTTP/1.1 200 Connection established\r\n\r\n");
+        through.pipe(socket).pipe(through);
+      });
+      through.on("error", () => socket.destroy());
+      socket.on("error", () => through.destroy());
+    });
+    const port = await listen(server);
+    return { url: `http://127.0.0.1:${port}`, seen };
+  }
+
+  it("is used where one is named, and not for hosts that NO_PROXY names", async () => {
+    const port = await listen(createHttpServer((request, response) => void response.end(JSON.stringify({ path: request.url }))));
+    const proxy = await startProxy();
+    const url = `http://127.0.0.1:${port}`;
+    expect(await send({ url, proxy: { httpProxy: proxy.url } })).toMatchObject({ status: 200, body: '{"path":"/callbacks"}' });
+    expect(proxy.seen).toEqual([`127.0.0.1:${port}`]);
+    expect((await send({ url, proxy: { httpProxy: proxy.url, noProxy: "127.0.0.1" } })).status).toBe(200);
+    expect((await send({ url, proxy: { httpsProxy: proxy.url } })).status).toBe(200);
+    expect(proxy.seen.length).toBe(1);
+  });
+});
