@@ -51,15 +51,22 @@ export class MailSender {
 
   /** Tries every mail whose turn has come, once. Resolves with when the next turn comes; null: no mail is owed. */
   async tick(): Promise<number | null> {
-    const { store, clock } = this.#deps;
-    for (let mails = await store.fetchOwedMails(clock.now(), BATCH); mails.length > 0; ) {
+    const { store } = this.#deps;
+    for (let mails = await store.fetchOwedMails(await this.#dueBefore(), BATCH); mails.length > 0; ) {
       // All of them to their end, whatever fails: the next step must not send a mail that this one is still sending.
       const results = await Promise.allSettled(mails.map((mail) => this.#send(mail)));
       for (const result of results) if (result.status === "rejected") throw result.reason;
       if (this.#isStopping) return null;
-      mails = await store.fetchOwedMails(clock.now(), BATCH);
+      mails = await store.fetchOwedMails(await this.#dueBefore(), BATCH);
     }
     return store.nextMailAt();
+  }
+
+  /** Now. A mail that is put off for longer than any try is was put off by a clock that has been set back: its turn has come. */
+  async #dueBefore(): Promise<number> {
+    const now = this.#deps.clock.now();
+    const next = await this.#deps.store.nextMailAt();
+    return next !== null && next > now + LONGEST_WAIT_MS ? next : now;
   }
 
   async #send(mail: Mail): Promise<void> {

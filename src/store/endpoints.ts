@@ -38,7 +38,7 @@ export async function listEndpoints({ db, cipher }: StoreContext, callbackIds?: 
       LEFT JOIN call_counts ON call_counts.callback_key = callbacks.key AND call_counts.status = 'PENDING'
       WHERE deleted_at IS NULL ${which}
     ) AS records
-    WHERE ${sql.lit(callbackIds === undefined ? 0 : 1)} OR pending > 0 OR next_due_at IS NOT NULL OR outage_id IS NOT NULL
+    WHERE ${sql.lit(callbackIds === undefined ? 0 : 1)} OR pending > 0 OR next_due_at IS NOT NULL OR outage_id IS NOT NULL OR state = 'recovering'
     ORDER BY key`.execute(db);
   return rows.map((row) => ({
     callback: toCallback(row, cipher),

@@ -117,7 +117,7 @@ export interface EndpointRecord {
 }
 
 export interface DispatchStore {
-  /** Callbacks that may need the dispatcher: calls waiting or due, or an outage open; with `callbackIds`, those of them that exist. */
+  /** Callbacks that may need the dispatcher: calls waiting or due, an outage open, a recovery to end; with `callbackIds`, those of them that exist. */
   listEndpoints(callbackIds?: readonly string[]): Promise<readonly EndpointRecord[]>;
   /** PENDING calls, oldest first. */
   fetchPending(callbackId: string, limit: number): Promise<readonly Call[]>;

@@ -52,11 +52,9 @@ const jumpyCommand = fc.oneof(
   { weight: 12, arbitrary: command },
   { weight: 1, arbitrary: fc.record({ act: fc.constant("jump"), ms: jump }) as fc.Arbitrary<Command> },
 );
-const policy: fc.Arbitrary<RetryPolicy> = fc.record({
-  intervalMs: fc.constantFrom(5 * MINUTE, MINUTE),
-  windowMs: fc.constantFrom(60 * MINUTE, 21 * MINUTE),
-  jitter: fc.boolean(),
-});
+const policy: fc.Arbitrary<RetryPolicy> = fc
+  .tuple(fc.constantFrom([5 * MINUTE, 22 * MINUTE], [MINUTE, 9 * MINUTE], [5 * MINUTE, 60 * MINUTE]), fc.boolean())
+  .map(([[intervalMs = 0, windowMs = 0], jitter]) => ({ intervalMs, windowMs, jitter }));
 const options: fc.Arbitrary<RunOptions> = fc.record({
   policy,
   callbacks: fc.integer({ min: 1, max: 3 }),

@@ -112,7 +112,7 @@ export class DispatchRun {
     this.#intrusions.length = 0;
     this.#failures.length = 0;
     await sim.runFor(windowMs + 2 * intervalMs + 2 * MINUTE);
-    const broken = await checkSettled(sim.store, model, sim.clock.now());
+    const broken = await checkSettled(sim.store, model, sim.clock.now(), true);
     for (const { settings, calls, isDeleted } of this.#callbacks) {
       if (isDeleted || model.isJumpy) continue;
       for (const call of calls.values()) if (call.owes !== null) broken.push(`${call.id} still owes a ${call.owes} at the end`);
@@ -120,7 +120,7 @@ export class DispatchRun {
       await this.#act({ act: "accept", callback: this.#callbacks.findIndex((one) => one.settings === settings), count: 3 });
     }
     await sim.runFor(2 * intervalMs);
-    broken.push(...(await checkSettled(sim.store, model, sim.clock.now())));
+    broken.push(...(await checkSettled(sim.store, model, sim.clock.now(), true)));
     for (const { calls, isDeleted } of this.#callbacks) {
       if (isDeleted || model.isJumpy) continue;
       for (const { id, status } of [...calls.values()].slice(-3))

@@ -77,7 +77,7 @@ export interface SimulationOptions {
 }
 
 export class Simulation {
-  readonly clock = new VirtualClock();
+  readonly clock: VirtualClock;
   readonly sent: Sent[] = [];
   readonly random: Random;
   readonly policy: RetryPolicy;
@@ -91,7 +91,8 @@ export class Simulation {
   readonly #sentByResult = new Map<DeliveryResult, Sent>();
   #crashes = 0;
 
-  private constructor(store: Store, options: SimulationOptions) {
+  private constructor(store: Store, options: SimulationOptions, clock = new VirtualClock()) {
+    this.clock = clock;
     this.#options = options;
     this.store = store;
     this.policy = options.policy ?? NO_JITTER;
@@ -102,6 +103,11 @@ export class Simulation {
   static async open(options: SimulationOptions = {}): Promise<Simulation> {
     const store = await openStore({ url: options.url ?? ":memory:", secretKey: new Uint8Array(32) });
     return new Simulation(store, options);
+  }
+
+  /** Another process on the store of one that is gone. */
+  static over({ store, clock }: Simulation, options: SimulationOptions = {}): Simulation {
+    return new Simulation(store, options, clock);
   }
 
   callback(over: Partial<CallbackSettings> = {}): Promise<Callback> {

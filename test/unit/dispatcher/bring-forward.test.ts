@@ -1,0 +1,81 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { down, HOUR, MINUTE, Simulation } from "../../support/simulation.js";
+
+let sim: Simulation;
+
+beforeEach(async () => {
+  sim = await Simulation.open();
+  sim.endpoint = down;
+});
+
+afterEach(() => sim.store.close());
+
+const dueOf = async (callbackId: string) =>
+  (await sim.store.fetchDue(callbackId, Number.POSITIVE_INFINITY, 100)).map(({ due }) => (due?.at ?? 0) - sim.clock.now());
+
+describe("bringing calls forward in the store", () => {
+  it("moves those due later than the bound to it, and no others", async () => {
+    const callback = await sim.callback();
+    const other = await sim.callback({ name: "other" });
+    await sim.accept(other);
+    await sim.accept(callback);
+    await sim.runFor(MINUTE);
+    await sim.accept(callback);
+    await sim.settle();
+    await sim.store.bringForward(callback.id, sim.clock.now() + 4 * MINUTE);
+    expect(await dueOf(callback.id)).toEqual([4 * MINUTE, 4 * MINUTE]);
+    await sim.store.bringForward(callback.id, sim.clock.now() + MINUTE);
+    expect(await dueOf(callback.id)).toEqual([MINUTE, MINUTE]);
+    expect(await dueOf(other.id)).toEqual([4 * MINUTE]);
+  });
+});
+
+describe("a clock that is set", () => {
+  it("back by an hour puts no retry off: it comes one interval later at most", async () => {
+    const callback = await sim.callback();
+    await sim.accept(callback, 3);
+    await sim.runFor(MINUTE);
+    const before = sim.sent.length;
+    sim.clock.jump(-HOUR);
+    await sim.runFor(5 * MINUTE);
+    expect(sim.sent.length - before).toBe(3);
+  });
+
+  it("back by an hour puts no tick and no probe off", async () => {
+    const callback = await sim.callback();
+    await sim.accept(callback, 30);
+    await sim.settle();
+    await sim.accept(callback, 70);
+    await sim.runFor(6 * MINUTE);
+    sim.clock.jump(-HOUR);
+    const before = sim.sent.length;
+    await sim.runFor(5 * MINUTE);
+    const sent = sim.sent.slice(before);
+    expect(sent.length).toBeGreaterThanOrEqual(10 + 1);
+    expect(sent.length).toBeLessThanOrEqual(10 + 2);
+    expect(sent.filter(({ at }) => at === sent.at(-1)?.at).length).toBeGreaterThanOrEqual(10);
+  });
+
+  it("forwards by an hour loses nothing, and repeats no call", async () => {
+    const callback = await sim.callback();
+    await sim.accept(callback, 30);
+    await sim.runFor(MINUTE);
+    sim.endpoint = () => ({ result: { kind: "answered", statusCode: 200, statusMessage: "OK", body: "" }, afterMs: 200 });
+    const before = sim.sent.length;
+    sim.clock.jump(HOUR);
+    await sim.runFor(MINUTE);
+    const delivered = sim.sent.slice(before).map(({ callId }) => callId);
+    expect([delivered.length, new Set(delivered).size]).toEqual([30, 30]);
+    expect(await sim.store.countCalls(callback.id)).toEqual({ PENDING: 0, SUCCESS: 30, FAILED: 0 });
+  });
+
+  it("and an interval that became shorter: what was planned with the longer one is due within the new one", async () => {
+    const callback = await sim.callback();
+    await sim.accept(callback, 2);
+    await sim.settle();
+    const short = Simulation.over(sim, { policy: { intervalMs: MINUTE, windowMs: HOUR, jitter: false } });
+    short.endpoint = down;
+    await short.runFor(MINUTE);
+    expect(short.sent).toHaveLength(2);
+  });
+});

@@ -1,0 +1,85 @@
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { MailSender } from "../../../src/dispatcher/mail-sender.js";
+import { createEmlNotifier } from "../../../src/notifier/eml-notifier.js";
+import type { Notifier } from "../../../src/notifier/notifier.js";
+import { silentLogger } from "../../../src/platform/logger.js";
+import { down, HOUR, MINUTE, Simulation } from "../../support/simulation.js";
+
+let sim: Simulation;
+let directory: string;
+
+beforeEach(async () => {
+  sim = await Simulation.open();
+  directory = await mkdtemp(join(tmpdir(), "whcb-mail-"));
+});
+
+afterEach(async () => {
+  await sim.store.close();
+  await rm(directory, { recursive: true });
+});
+
+function senderOf(notifier: Notifier): MailSender {
+  return new MailSender({ store: sim.store, notifier, clock: sim.clock, logger: silentLogger });
+}
+
+/** A notifier that notes when it was asked, and fails the first `failures` times. */
+function failing(failures: number): Notifier & { readonly askedAt: number[] } {
+  const askedAt: number[] = [];
+  return {
+    askedAt,
+    async send() {
+      askedAt.push(sim.clock.now());
+      if (askedAt.length <= failures) throw new Error("no route to the mail server");
+    },
+    async close() {},
+  };
+}
+
+async function anOutage(): Promise<void> {
+  sim.endpoint = down;
+  await sim.accept(await sim.callback({ email: "night@example.com", retriesEnabled: false }));
+  await sim.settle();
+}
+
+async function runFor(sender: MailSender, ms: number): Promise<void> {
+  const end = sim.clock.now() + ms;
+  for (let next = await sender.tick(); next !== null && next <= end; next = await sender.tick()) sim.clock.set(next);
+}
+
+describe("a mail sender", () => {
+  it("writes the mail of an outage once, and tells the outage when", async () => {
+    await anOutage();
+    const sender = senderOf(createEmlNotifier({ directory }));
+    await sender.tick();
+    await sender.tick();
+    const files = await readdir(directory);
+    expect(files).toHaveLength(1);
+    expect(await readFile(join(directory, files[0] ?? ""), "utf8")).toContain("To: night@example.com");
+    const { items } = await sim.store.listOutages({ limit: 10, offset: 0 });
+    expect(items.map(({ notifiedAt }) => notifiedAt)).toEqual([sim.clock.now()]);
+  });
+
+  it("tries again after 10 s, 20 s, 40 s … at most 5 minutes later, until the mail server takes it", async () => {
+    await anOutage();
+    const notifier = failing(8);
+    await runFor(senderOf(notifier), HOUR);
+    const waits = notifier.askedAt.slice(1).map((at, index) => (at - (notifier.askedAt[index] ?? 0)) / 1_000);
+    expect(waits).toEqual([10, 20, 40, 80, 160, 300, 300, 300]);
+    expect(await sim.store.nextMailAt()).toBeNull();
+  });
+
+  it("isn't kept waiting by a clock that was set back", async () => {
+    await anOutage();
+    sim.clock.jump(-HOUR);
+    const notifier = failing(1);
+    const sender = senderOf(notifier);
+    await runFor(sender, MINUTE);
+    sim.clock.jump(-HOUR);
+    await runFor(sender, MINUTE);
+    expect(notifier.askedAt).toHaveLength(2);
+    expect(await sim.store.nextMailAt()).toBeNull();
+  });
+});
