@@ -1,7 +1,7 @@
 /** The contract, case by case: over a socket and in process, in JSON and in XML alike. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { BodyFormat } from "../../src/domain/callback.js";
-import { objectOf, textOf } from "../../src/wire/json-value.js";
+import { listOf, objectOf, textOf } from "../../src/wire/json-value.js";
 import { BUSY, OK, pendingCalls, REFUSED, recordAttempts } from "../support/recorded-calls.js";
 import { CALLBACK_BODY, closeService, openService, type Service } from "../support/server-fixture.js";
 import { Caller, inProcess, overHttp, type Transport } from "../support/service-callers.js";
@@ -371,6 +371,21 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
       const byOffset = await Promise.all([0, 20, 40].map((offset) => idsOf(`?offset=${offset}`)));
       expect(new Set(byOffset.flat()).size).toBe(45);
       expect((await caller.get("/callbacks/demo/calls?offset=40")).document.status).toBe("41 to 45 of 45");
+    });
+
+    it("goes back by rel=prev, and links neither way where there is no page", async () => {
+      await createHistory();
+      const linksOf = async (query: string) => {
+        const { document, text } = await caller.get(`/callbacks/demo/calls${query}`);
+        if (format === "json") return listOf(document.link).map((link) => objectOf(link).rel);
+        return [...text.matchAll(/<ns2:link [^>]*rel="(\w+)"/g)].map(([, rel]) => rel);
+      };
+      expect([
+        await linksOf("?limit=1"),
+        await linksOf("?limit=1&offset=1"),
+        await linksOf("?limit=1&offset=2"),
+        await linksOf(""),
+      ]).toEqual([["next"], ["next", "prev"], ["prev"], []]);
     });
 
     it("takes a limit above the largest page as the largest", async () => {

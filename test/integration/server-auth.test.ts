@@ -120,6 +120,8 @@ describe("with valid credentials", () => {
     expect(listed.json().link[0].uri).toBe(`http://localhost/callbacks/0123456789ABCDEF?apikey=${USER.apiKey}`);
     const byHeader = await get("/callbacks/demo", { ...CREDENTIALS, accept: "application/json" });
     expect(byHeader.body).not.toContain(USER.apiKey);
+    const both = await get(`/callbacks/demo?apikey=${USER.apiKey}`, { ...CREDENTIALS, accept: "application/json" });
+    expect(both.body).not.toContain(USER.apiKey);
   });
 
   it("gives a token for a password, which is good for an hour and for nobody else", async () => {
@@ -184,6 +186,7 @@ describe("failed logins", () => {
     now += 2000;
     expect(await login(USER.password)).toEqual([200, undefined]);
     expect(await login("wrong9")).toEqual([401, undefined]);
+    expect(await login("wrong10")).toEqual([401, undefined]);
     await closeService(service);
   });
 

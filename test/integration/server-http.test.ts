@@ -2,6 +2,7 @@
 import { connect } from "node:net";
 import { Readable } from "node:stream";
 import { afterEach, describe, expect, it } from "vitest";
+import { WhcbError } from "../../src/domain/errors.js";
 import { systemClock } from "../../src/platform/clock.js";
 import type { Logger } from "../../src/platform/logger.js";
 import type { ServerDeps } from "../../src/server/deps.js";
@@ -197,6 +198,30 @@ describe("the check of an endpoint", () => {
     ]);
   });
 
+  it("comes after the public rules' word on the URL, which an update to another URL is held to as well", async () => {
+    let checks = 0;
+    await open({
+      checkCallbackUrl(url) {
+        if (url.includes("10.0.0.1")) throw new WhcbError("address-refused", "url must hold a domain name");
+      },
+      async checkEndpoint() {
+        checks += 1;
+        return OK;
+      },
+    });
+    const url = "http://10.0.0.1/";
+    const created = await create({ url });
+    const put = { method: "PUT", url: "/callbacks/demo", headers: JSON_HEADERS, payload: { ...CALLBACK_BODY, url } } as const;
+    const updated = await service.app.inject(put);
+    expect([created.statusCode, created.json().errorDetail, updated.statusCode, checks]).toEqual([
+      422,
+      "url must hold a domain name",
+      422,
+      0,
+    ]);
+    expect(await service.store.findCallback("demo")).toMatchObject(CALLBACK_SETTINGS);
+  });
+
   it("isn't made for a name that is taken, nor at an update", async () => {
     let checks = 0;
     await open({
@@ -244,6 +269,14 @@ describe("NDJSON", () => {
       },
     ]);
     expect((await service.store.fetchPending(ID, 10)).map((call) => call.id)).toEqual(["A", "B", "C"]);
+  });
+
+  it("goes by the callback's settings of this moment, though it has just been asked", async () => {
+    await open();
+    expect((await hand("{}")).json()).toEqual({ accepted: 1, rejected: [] });
+    const payload = { ...CALLBACK_BODY, callbacks: { reply: "disabled", undeliverable: "enabled" } };
+    await service.app.inject({ method: "PUT", url: "/callbacks/demo", headers: JSON_HEADERS, payload });
+    expect((await hand("{}")).json()).toMatchObject({ accepted: 0, rejected: [{ line: 1 }] });
   });
 
   it("has no end but the sender's, and reads no faster than it stores", async () => {
@@ -453,6 +486,15 @@ describe("failures of the service itself", () => {
       },
     ]);
     expect(logged).toContainEqual({ requestId: "r1", err: secret, message: "request failed" });
+  });
+
+  it("that may pass are a 503 with Retry-After, and say nothing of the inside", async () => {
+    await open();
+    service.store.listCallbacks = async () => {
+      throw new WhcbError("unavailable", "disk full: /var/lib/whcb.db");
+    };
+    const answer = await service.app.inject({ url: "/callbacks", headers: JSON_HEADERS });
+    expect([answer.statusCode, answer.headers["retry-after"], answer.json().errorDetail]).toEqual([503, "5", "Try again later"]);
   });
 
   it("never put a query into the log: a key may be in it", async () => {

@@ -1,0 +1,65 @@
+/** The answers are what /openapi.json says they are. */
+
+import type { TSchema } from "@sinclair/typebox";
+import { FormatRegistry } from "@sinclair/typebox";
+import { Value } from "@sinclair/typebox/value";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import {
+  AcceptedDocument,
+  AttemptDocument,
+  CallbackDocument,
+  CallDocument,
+  listDocument,
+  OutageDocument,
+  SubmittedDocument,
+  TokenDocument,
+  VerifiedDocument,
+} from "../../src/wire/document-schemas.js";
+import { ErrorSchema } from "../../src/wire/schemas.js";
+import { BUSY, pendingCalls, REFUSED, recordAttempts } from "../support/recorded-calls.js";
+import { CALLBACK_BODY, CREDENTIALS, closeService, openService, type Service } from "../support/server-fixture.js";
+
+FormatRegistry.Set("date-time", (text) => /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(text));
+
+let service: Service;
+beforeAll(async () => {
+  service = await openService();
+  await ask("POST", "/callbacks", CALLBACK_BODY);
+  await ask("POST", "/callbacks/demo/calls", { calls: [{ id: "A", customParameters: { n: 1 } }, { id: "B" }] });
+  const callback = await service.store.findCallback("demo");
+  const calls = await pendingCalls(service.store, callback?.id ?? "");
+  const outage = { id: "0".repeat(32), startedAt: 1, failedCalls: 2, quietSince: null };
+  await recordAttempts(service.store, calls, (_, index) => ({ result: index === 0 ? BUSY : REFUSED, startedAt: 1 }), outage);
+});
+afterAll(() => closeService(service));
+
+async function ask(method: "GET" | "POST", url: string, payload?: object): Promise<unknown> {
+  const answer = await service.app.inject({
+    method,
+    url,
+    headers: { ...CREDENTIALS, accept: "application/json" },
+    ...(payload && { payload }),
+  });
+  return answer.json();
+}
+
+it.each<[string, "GET" | "POST", string, object | undefined, TSchema]>([
+  ["a callback", "GET", "/callbacks/demo", undefined, CallbackDocument],
+  ["callbacks", "GET", "/callbacks", undefined, listDocument("callbacks", CallbackDocument)],
+  ["a created callback", "POST", "/callbacks", { ...CALLBACK_BODY, name: "two" }, CallbackDocument],
+  ["a call", "GET", "/callbacks/demo/calls/A", undefined, CallDocument],
+  ["calls", "GET", "/callbacks/demo/calls?expand=attempts&limit=1", undefined, listDocument("calls", CallDocument)],
+  ["no calls", "GET", "/callbacks/demo/calls?status=SUCCESS", undefined, listDocument("calls", CallDocument)],
+  ["attempts", "GET", "/callbacks/demo/calls/B/attempts", undefined, listDocument("attempts", AttemptDocument)],
+  ["outages", "GET", "/outages", undefined, listDocument("outages", OutageDocument)],
+  ["what was handed in", "POST", "/callbacks/demo/calls", { id: "C" }, SubmittedDocument],
+  ["what is replayed", "POST", "/callbacks/demo/replays?status=FAILED", undefined, AcceptedDocument],
+  ["a token", "POST", "/auth", undefined, TokenDocument],
+  ["its verification", "GET", "/auth/verify", undefined, VerifiedDocument],
+  ["an error", "GET", "/callbacks/nope", undefined, ErrorSchema],
+])("%s", async (_, method, url, payload, schema) => {
+  const document = await ask(method, url, payload);
+  expect([...Value.Errors(schema, document)].map(({ path, message }) => `${path}: ${message}`)).toEqual([]);
+  // Nothing is said that isn't described, either.
+  expect(Value.Clean(schema, structuredClone(document))).toEqual(document);
+});
