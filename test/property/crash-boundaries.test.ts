@@ -21,13 +21,13 @@ interface Life {
 const WRITES = new Set(["commitOutcomes", "expireRetries", "bringForward"]);
 const ALL = { limit: 10_000, offset: 0 };
 
-/** Two hours with outages, marks, a recovery that stumbles, a replay, retries switched, windows that end. */
+/** Some hours with outages, marks, a recovery that stumbles, a replay, retries switched, windows that end. */
 async function live({ write, when }: Death): Promise<Life> {
   let writes = 0;
   let unrecorded: readonly Sent[] = [];
   const sim = await Simulation.open({
-    policy: { intervalMs: 5 * MINUTE, windowMs: HOUR, jitter: true },
-    limits: { batch: 16, inFlightPerEndpoint: 12 },
+    policy: { intervalMs: 5 * MINUTE, windowMs: 30 * MINUTE, jitter: true },
+    limits: { batch: 32, inFlightPerEndpoint: 12 },
     dispatcherStore: (store) =>
       watchStore(store, async (method, _, work) => {
         if (!WRITES.has(method)) return work();
@@ -63,12 +63,12 @@ async function live({ write, when }: Death): Promise<Life> {
   await sim.update(once, { retriesEnabled: true });
   sim.endpoint = () => ({ result: REFUSED_503, afterMs: 10 });
   await sim.accept(retried, 20);
-  await sim.runFor(70 * MINUTE);
+  await sim.runFor(40 * MINUTE);
   await sim.replay(retried, { callIds: ids });
   await sim.replay(once, { filter: { status: "FAILED" } });
   sim.endpoint = () => ({ result: ACCEPTED, afterMs: 10 });
   await sim.accept(retried, 2);
-  await sim.runFor(3 * HOUR);
+  await sim.runFor(HOUR);
   return { sim, callbacks, writes, unrecorded };
 }
 
