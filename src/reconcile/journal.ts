@@ -7,13 +7,14 @@ import { type JournalLine, journalText } from "./journal-line.js";
 const FLUSH_EVERY_BYTES = 256 * 1024;
 
 /**
- * Lines are handed to the operating system as they come, so that killing this process loses none; `flushed()` waits until they are
- * on disk. While one flush is under way the next group gathers.
+ * Lines are handed to the operating system as they come, or by turns of the event loop, so that killing this process loses none on which something was
+ * built; `flushed()` waits until they are on disk. While one flush is under way the next group gathers.
  */
 export class Journal {
   /** Set once it can't be written any more: then nothing may be sent. */
   failure: WhcbError | null = null;
   readonly #file: JournalFile;
+  #gathered = "";
   #written = 0;
   #onDisk = 0;
   #isFlushing = false;
@@ -31,9 +32,22 @@ export class Journal {
     this.appendText(lines.map(journalText).join(""));
   }
 
-  /** Whole lines, each with its end. */
+  /** A line that may wait for the others of this turn of the event loop; whoever calls it sees to `write` then. */
+  gather(line: JournalLine): void {
+    this.#gathered += journalText(line);
+  }
+
+  /** Whole lines, each with its end; what was gathered goes before them. */
   appendText(text: string): void {
-    const bytes = Buffer.from(text, "utf8");
+    this.#gathered += text;
+    this.write();
+  }
+
+  /** Hands over what was gathered. Throws as `append`. */
+  write(): void {
+    if (this.#gathered === "") return;
+    const bytes = Buffer.from(this.#gathered, "utf8");
+    this.#gathered = "";
     this.#rest = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes]);
     try {
       while (this.#rest.length > 0) {
@@ -50,6 +64,11 @@ export class Journal {
   /** Resolves when all that was appended so far is on disk. Rejects with `unavailable`. */
   flushed(): Promise<void> {
     if (this.failure !== null) return Promise.reject(this.failure);
+    try {
+      this.write();
+    } catch (error) {
+      return Promise.reject(error);
+    }
     if (this.#onDisk === this.#written) return Promise.resolve();
     return new Promise((resolve, reject) => {
       this.#waiting.push({ upTo: this.#written, resolve, reject });

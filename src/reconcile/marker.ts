@@ -1,5 +1,5 @@
 /** Tells the service what is settled, in chunks, while sending goes on. */
-import { applyToChunk, CHUNK_SIZE } from "./apply-to-chunk.js";
+import { applyToChunk, CHUNK_SIZE, inChunks } from "./apply-to-chunk.js";
 import { asWhcbError } from "./expected-error.js";
 import type { MarkJob } from "./mark-job.js";
 import type { RunSession } from "./run-session.js";
@@ -44,7 +44,7 @@ export class Marker {
         continue;
       }
       if (this.#waiting.length < CHUNK_SIZE && !this.#isEnding) await this.#waitForMore();
-      await this.#markChunk(this.#waiting.splice(0, CHUNK_SIZE));
+      await this.#markAll(this.#waiting.splice(0));
     }
   }
 
@@ -55,11 +55,17 @@ export class Marker {
     await clock.sleepUntil(clock.now() + LONGEST_WAIT_MS, enough.signal);
   }
 
-  async #markChunk(callIds: readonly string[]): Promise<void> {
-    const { journal, deps } = this.#session;
-    const { callbackId, status } = this.#job;
+  async #markAll(callIds: readonly string[]): Promise<void> {
     // The acceptance is on disk before it is told. A journal that can't be written is no reason to leave it untold.
-    await journal.flushed().catch(() => undefined);
+    await this.#session.journal.flushed().catch(() => undefined);
+    for (const chunk of inChunks(callIds)) {
+      if (!this.#hasFailed) await this.#markChunk(chunk);
+    }
+  }
+
+  async #markChunk(callIds: readonly string[]): Promise<void> {
+    const { deps } = this.#session;
+    const { callbackId, status } = this.#job;
     try {
       const outcomes = applyToChunk(
         callIds,

@@ -67,9 +67,14 @@ export class RunSession {
   }
 
   accepted({ callbackId, callId, durationMs }: Outcome): void {
-    this.#write({ step: "accepted", call: callId, at: this.#now(), ms: durationMs });
+    this.journal.gather({ step: "accepted", call: callId, at: this.#now(), ms: durationMs });
     this.tally.accepted(callbackId, this.header.options?.mark === true);
     this.onEvent({ type: "accepted", callbackId, callId, durationMs });
+  }
+
+  /** Writes down the outcomes of this turn: before the next send, and at the end of the turn. */
+  writeOutcomes(): void {
+    this.#guard(() => this.journal.write());
   }
 
   /** `secret`: what must not be told again, whatever the endpoint answered. */
@@ -77,7 +82,7 @@ export class RunSession {
     const at = this.#now();
     const statusCode = statusOf(result);
     const message = withoutSecret(resultMessage(result), secret);
-    this.#write({ step: "refused", call: callId, at, ms: durationMs, status: statusCode, message });
+    this.journal.gather({ step: "refused", call: callId, at, ms: durationMs, status: statusCode, message });
     this.tally.refused(callbackId);
     this.#trouble({ id: callId, callbackId, state: "refused", isMarked: false, statusCode, message, at });
     this.onEvent({ type: "refused", callbackId, callId, durationMs, result });
@@ -85,7 +90,7 @@ export class RunSession {
 
   deferred({ callbackId, callId, durationMs }: Outcome, result: DeliveryResult, until: number): void {
     const message = resultMessage(result);
-    this.#write({ step: "deferred", call: callId, at: this.#now(), ms: durationMs, status: statusOf(result), message });
+    this.journal.gather({ step: "deferred", call: callId, at: this.#now(), ms: durationMs, status: statusOf(result), message });
     this.onEvent({ type: "paused", callbackId, until });
   }
 
@@ -116,8 +121,13 @@ export class RunSession {
   }
 
   #write(line: JournalLine): void {
+    this.#guard(() => this.journal.append(line));
+  }
+
+  /** A journal that can't be written stops the run. */
+  #guard(write: () => void): void {
     try {
-      this.journal.append(line);
+      write();
     } catch (error) {
       if (this.journal.failure === null) throw error;
       this.stop.stop("journal", this.journal.failure);

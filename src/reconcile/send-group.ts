@@ -46,6 +46,7 @@ class GroupSender {
   readonly #deferrals = new Map<string, number>();
   #pace: SendPace;
   #inFlight = 0;
+  #willWrite = false;
   #pausedUntil = 0;
   #onSettled: () => void = () => {};
 
@@ -91,18 +92,32 @@ class GroupSender {
     return false;
   }
 
-  #nextSettled(): Promise<void> {
-    return new Promise((resolve) => {
+  /** The end of the turn in which one is settled: the outcomes of one turn are written down together. */
+  async #nextSettled(): Promise<void> {
+    await new Promise<void>((resolve) => {
       this.#onSettled = resolve;
     });
+    await this.#session.deps.clock.nextTurn();
+  }
+
+  async #writeAfterTurn(): Promise<void> {
+    if (this.#willWrite) return;
+    this.#willWrite = true;
+    await this.#session.deps.clock.nextTurn();
+    this.#willWrite = false;
+    this.#session.writeOutcomes();
   }
 
   #send(call: PlannedCall): void {
     const { clock, deliverer } = this.#session.deps;
     const startedAt = clock.monotonicMs();
+    // Its slot may be that of a call whose outcome isn't written down yet.
+    this.#session.writeOutcomes();
+    if (this.#stop.reason !== null) return;
     this.#inFlight++;
     void deliverer.deliver(this.#job.build(call)).then((delivery) => {
       this.#settle(call, delivery, Math.round(clock.monotonicMs() - startedAt));
+      void this.#writeAfterTurn();
       this.#inFlight--;
       this.#onSettled();
     });

@@ -221,7 +221,10 @@ describe("a disk that fills up under the journal", () => {
     expect(failed(calls).length).toBe(300 - before);
     room = Number.POSITIVE_INFINITY;
     const resumed = await resume(desk);
-    expect(resumed?.counts).toMatchObject({ unknown: 0, left: 0 });
+    // Without a last line nobody can tell what was announced from what was sent: it is told, not guessed.
+    expect(resumed?.counts.unknown).toBeLessThanOrEqual(8);
+    expect(failed(calls).length).toBe(resumed?.counts.unknown);
+    expect((await resume(desk, { resendUnknown: true }, summary.header.runId))?.counts).toMatchObject({ unknown: 0, left: 0 });
     expect(new Set(endpoint.received).size).toBe(endpoint.received.length);
     expect(failed(calls)).toEqual([]);
   });
