@@ -5,10 +5,12 @@
 import { type FileHandle, mkdir, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { WhcbError } from "../domain/errors.js";
+import type { MessageResponse } from "../domain/message-response.js";
 import type { PlannedCall } from "./replay-plan.js";
 
-/** Where a call lies in the file. */
+/** Where what a call carries lies in the file. */
 export interface SpoolPlace {
+  readonly id: string;
   readonly offset: number;
   readonly length: number;
 }
@@ -36,9 +38,9 @@ export class CallSpool {
   }
 
   async add(calls: readonly PlannedCall[]): Promise<readonly SpoolPlace[]> {
-    const texts = calls.map(({ id, response }) => Buffer.from(JSON.stringify({ id, response }), "utf8"));
-    const places = texts.map(({ length }) => {
-      const place = { offset: this.#end, length };
+    const texts = calls.map(({ response }) => Buffer.from(JSON.stringify(response), "utf8"));
+    const places = texts.map(({ length }, index) => {
+      const place = { id: calls[index]?.id ?? "", offset: this.#end, length };
       this.#end += length;
       return place;
     });
@@ -54,10 +56,10 @@ export class CallSpool {
     const to = Math.max(...places.map(({ offset, length }) => offset + length));
     const wanted = places.reduce((sum, { length }) => sum + length, 0);
     if (to - from > 4 * wanted) {
-      return Promise.all(places.map(async (place) => readPlaced(await readWhole(this.#file, place), place, place.offset)));
+      return Promise.all(places.map(async (place) => new SpooledCall(place, await readWhole(this.#file, place), place.offset)));
     }
     const bytes = await readWhole(this.#file, { offset: from, length: to - from });
-    return places.map((place) => readPlaced(bytes, place, from));
+    return places.map((place) => new SpooledCall(place, bytes, from));
   }
 
   async close(): Promise<void> {
@@ -67,13 +69,28 @@ export class CallSpool {
   }
 }
 
-/** Our own text of a moment ago: it is what `add` was given. */
-function readPlaced(bytes: Buffer, { offset, length }: SpoolPlace, from: number): PlannedCall {
-  const call: PlannedCall = JSON.parse(bytes.toString("utf8", offset - from, offset - from + length));
-  return call;
+/** Read when it is asked for, once, right before it is sent: until then a waiting call is a few words of memory. */
+class SpooledCall implements PlannedCall {
+  readonly id: string;
+  readonly #bytes: Buffer;
+  readonly #start: number;
+  readonly #length: number;
+
+  constructor({ id, offset, length }: SpoolPlace, bytes: Buffer, from: number) {
+    this.id = id;
+    this.#bytes = bytes;
+    this.#start = offset - from;
+    this.#length = length;
+  }
+
+  /** Our own text of a moment ago: it is what `add` was given. */
+  get response(): MessageResponse {
+    const response: MessageResponse = JSON.parse(this.#bytes.toString("utf8", this.#start, this.#start + this.#length));
+    return response;
+  }
 }
 
-async function readWhole(file: FileHandle, { offset, length }: SpoolPlace): Promise<Buffer> {
+async function readWhole(file: FileHandle, { offset, length }: Pick<SpoolPlace, "offset" | "length">): Promise<Buffer> {
   const bytes = Buffer.allocUnsafe(length);
   for (let done = 0; done < length; ) {
     const { bytesRead } = await file.read(bytes, done, length - done, offset + done);

@@ -58,7 +58,7 @@ export class GroupDraft {
   }
 
   placeOf(index: number): SpoolPlace {
-    return { offset: this.#offsets[index] ?? 0, length: this.#lengths[index] ?? 0 };
+    return { id: this.ids[index] ?? "", offset: this.#offsets[index] ?? 0, length: this.#lengths[index] ?? 0 };
   }
 
   group(): ReplayGroup {
