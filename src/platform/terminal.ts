@@ -15,6 +15,9 @@ export interface Output extends NodeJS.WritableStream {
   readonly columns?: number;
 }
 
+/** A terminal's Ctrl-C reaches npx and us both, and npx hands it on to us: what comes this soon is the same one. */
+const ECHO_MS = 200;
+
 export function processIo(process: NodeJS.Process): Io {
   return {
     stdin: process.stdin,
@@ -22,8 +25,15 @@ export function processIo(process: NodeJS.Process): Io {
     stderr: process.stderr,
     env: process.env,
     onInterrupt(handler) {
-      process.on("SIGINT", handler).on("SIGTERM", handler);
-      return () => void process.off("SIGINT", handler).off("SIGTERM", handler);
+      let heardAt = Number.NEGATIVE_INFINITY;
+      const hear = (): void => {
+        const now = performance.now();
+        const isEcho = now - heardAt < ECHO_MS;
+        heardAt = now;
+        if (!isEcho) handler();
+      };
+      process.on("SIGINT", hear).on("SIGTERM", hear);
+      return () => void process.off("SIGINT", hear).off("SIGTERM", hear);
     },
     exitNow: (code) => process.exit(code),
   };

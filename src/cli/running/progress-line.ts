@@ -1,5 +1,6 @@
 /** What a run is doing, on stderr: a spinner on a terminal, nothing elsewhere. */
 import type { Ora } from "ora";
+import { withoutSignalListeners } from "../../platform/without-signal-listeners.js";
 import type { Invocation } from "../invocation.js";
 import { neutralise } from "../render/neutralise.js";
 
@@ -13,7 +14,7 @@ const SILENT: ProgressLine = { show() {}, clear() {} };
 
 export async function openProgress({ screen, deps }: Pick<Invocation, "screen" | "deps">, first: string): Promise<ProgressLine> {
   if (!screen.canAnimate) return SILENT;
-  const { default: ora } = await import("ora");
+  const { default: ora } = await withoutSignalListeners(() => import("ora"));
   const spinner: Ora = ora({ stream: deps.io.stderr, text: first, isEnabled: true, discardStdin: false, color: false });
   spinner.start();
   return {

@@ -1,5 +1,6 @@
 import { chmod, mkdir } from "node:fs/promises";
 import { WhcbError } from "../../domain/errors.js";
+import { withoutSignalListeners } from "../../platform/without-signal-listeners.js";
 import type { Settings } from "./profile.js";
 import { CONFIG_NAME, readSettings, settingsPath } from "./read-settings.js";
 
@@ -11,7 +12,7 @@ export async function changeSettings(configDirectory: string, change: (settings:
   const changed = change(await readSettings(configDirectory));
   try {
     await mkdir(configDirectory, { recursive: true, mode: 0o700 });
-    const { default: Conf } = await import("conf");
+    const { default: Conf } = await withoutSignalListeners(() => import("conf"));
     const conf = new Conf<Record<string, unknown>>({
       cwd: configDirectory,
       configName: CONFIG_NAME,

@@ -1,0 +1,21 @@
+/** kill -9 under load; test/soak has the long run. */
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { expectKillRules } from "../support/expect-kill-rules.js";
+import { killRun } from "../support/kill-run.js";
+import { seededRandom } from "../support/seeded-random.js";
+import { Home } from "../support/whcb-process.js";
+
+let home: Home;
+
+beforeEach(() => {
+  home = new Home();
+});
+
+afterEach(() => home.leave());
+
+it("loses nothing, repeats little and owes one mail an outage when it is killed again and again", async () => {
+  const random = seededRandom(4);
+  const figures = await killRun(home, { kills: 5, endpoints: ["ok", "flaky", "down"], batch: 10, unit: () => random.unit() });
+  expectKillRules(figures);
+  expect(figures.kills).toBe(5);
+}, 90_000);

@@ -1,0 +1,146 @@
+/** `whcb serve` told to stop: by a signal, by a second one, with work under way. */
+import { once } from "node:events";
+import { connect } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { callIdOf, ServedApi, USER_ENV } from "../support/served-api.js";
+import { eventually, Home } from "../support/whcb-process.js";
+
+let home: Home;
+
+beforeEach(() => {
+  home = new Home();
+});
+
+afterEach(() => home.leave());
+
+async function serve() {
+  const server = await home.serve([], { env: USER_ENV });
+  return { server, api: new ServedApi(server.url) };
+}
+
+const idsOf = (count: number, from = 0) => Array.from({ length: count }, (_, index) => callIdOf(from + index));
+const sorted = (calls: readonly { readonly id: string }[]) => calls.map(({ id }) => id).sort();
+const posts = (endpoint: { readonly stdout: string }) => endpoint.stdout.match(/POST/g)?.length ?? 0;
+
+describe("a first signal", () => {
+  it.each(["SIGTERM", "SIGINT"] as const)(
+    "%s lets attempts and requests under way end, takes nothing new in, and loses nothing",
+    async (signal) => {
+      const { server, api } = await serve();
+      const slow = await home.listen(["--delay", "1500ms"]);
+      const id = await api.create({ name: "slow", url: slow.url });
+      expect((await api.hand(id, idsOf(3))).status).toBe(202);
+      await slow.says(/(POST[\s\S]*){3}/);
+
+      // A stream whose end comes after the signal.
+      const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+      const lines = writable.getWriter();
+      const streaming = api.fetch(`/callbacks/${id}/calls`, {
+        method: "POST",
+        headers: { "content-type": "application/x-ndjson" },
+        body: readable,
+        duplex: "half",
+      });
+      await lines.write(Buffer.from(`${JSON.stringify({ id: callIdOf(3) })}\n`));
+      await delay(200);
+      server.child.kill(signal);
+      await server.says(/stopping/);
+      const refused = await api.hand(id, idsOf(1, 4)).then(
+        ({ status, headers }) => `${status} ${headers.get("retry-after")}`,
+        (error: Error) => String((error.cause as { code?: string }).code),
+      );
+      expect(["503 5", "ECONNREFUSED", "ECONNRESET", "UND_ERR_SOCKET"]).toContain(refused);
+      await lines.write(Buffer.from(`${JSON.stringify({ id: callIdOf(5) })}\n`));
+      await lines.close();
+      const streamed = await streaming;
+      expect([streamed.status, await streamed.json()]).toEqual([202, { accepted: 2, rejected: [] }]);
+
+      const { code, stderr } = await server.ended;
+      expect(code, stderr).toBe(0);
+      expect(posts(slow)).toBe(3);
+      await slow.stop();
+      const quick = await home.listen(["--port", new URL(slow.url).port]);
+      const again = await serve();
+      const delivered = await eventually(
+        () => again.api.list(id, "SUCCESS"),
+        (calls) => calls.length === 5,
+      );
+      expect(sorted(delivered)).toEqual([...idsOf(4), callIdOf(5)]);
+      expect(delivered.map(({ attemptCount }) => attemptCount)).toEqual([1, 1, 1, 1, 1]);
+      expect(posts(quick)).toBe(2);
+    },
+  );
+
+  it("isn't held up by connections on which nothing is asked", async () => {
+    const { server, api } = await serve();
+    expect((await api.readiness()).status).toBe(200);
+    const silent = connect(Number(new URL(server.url).port), "127.0.0.1");
+    const half = connect(Number(new URL(server.url).port), "127.0.0.1");
+    await Promise.all([once(silent, "connect"), once(half, "connect")]);
+    half.write("POST /callbacks HTTP/1.1\r\nHost: x\r\n");
+    for (const socket of [silent, half]) socket.on("error", () => undefined);
+    await delay(100);
+    const closed = Promise.all([once(silent, "close"), once(half, "close")]);
+    const began = performance.now();
+    expect((await server.stop()).code).toBe(0);
+    expect(performance.now() - began).toBeLessThan(10_000);
+    await closed;
+  });
+
+  it("counts once when it comes twice in a moment, as it does by way of npx", async () => {
+    const { server, api } = await serve();
+    const slow = await home.listen(["--delay", "1s"]);
+    await api.hand(await api.create({ name: "slow", url: slow.url }), idsOf(1));
+    await slow.says(/POST/);
+    server.child.kill("SIGINT");
+    expect((await server.stop("SIGINT")).code).toBe(0);
+  });
+
+  it("that comes while the service starts ends it as well, and harms nothing", async () => {
+    for (const afterMs of [50, 200, 350, 500]) {
+      const server = home.start(["serve", "--port", "0", "--db", home.path("x.db")], { env: USER_ENV });
+      await delay(afterMs);
+      const { stderr } = await server.stop();
+      expect(stderr).not.toContain("    at ");
+    }
+    const { api } = await serve();
+    expect(await api.readiness()).toEqual({ status: 200, body: { status: "ready" } });
+  });
+});
+
+describe("a second signal", () => {
+  it("stops at once, and nothing that was committed is lost or sent again", async () => {
+    const { server, api } = await serve();
+    const good = await home.listen();
+    const hanging = await home.listen(["--hang"]);
+    const goodId = await api.create({ name: "good", url: good.url });
+    const hangingId = await api.create({ name: "hanging", url: hanging.url });
+    await api.hand(hangingId, idsOf(2, 100));
+    await api.hand(goodId, idsOf(50));
+    await eventually(
+      () => api.list(goodId, "SUCCESS"),
+      (calls) => calls.length === 50,
+    );
+    await hanging.says(/(POST[\s\S]*){2}/);
+    server.child.kill("SIGTERM");
+    await server.says(/stopping/);
+    // Sooner than this it would be taken for an echo of the first.
+    await delay(300);
+    const began = performance.now();
+    const { code, stderr } = await server.stop("SIGTERM");
+    expect([code, stderr.includes("    at ")]).toEqual([130, false]);
+    expect(performance.now() - began).toBeLessThan(10_000);
+
+    await hanging.stop();
+    const mended = await home.listen(["--port", new URL(hanging.url).port]);
+    const again = await serve();
+    const delivered = await eventually(
+      () => again.api.list(hangingId, "SUCCESS"),
+      (calls) => calls.length === 2,
+    );
+    expect(sorted(delivered)).toEqual(idsOf(2, 100));
+    expect(sorted(await again.api.list(goodId, "SUCCESS"))).toEqual(idsOf(50));
+    expect([posts(good), posts(mended)]).toEqual([50, 2]);
+  });
+});

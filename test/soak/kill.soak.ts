@@ -1,0 +1,36 @@
+/** The long run of test/e2e/kill.test.ts, by hand: `npm run soak:kill`. SOAK_KILLS and SOAK_SEED change it; the figures are printed. */
+import { expect, it } from "vitest";
+import { expectKillRules } from "../support/expect-kill-rules.js";
+import { killRun } from "../support/kill-run.js";
+import { seededRandom } from "../support/seeded-random.js";
+import { Home } from "../support/whcb-process.js";
+
+const kills = Number(process.env.SOAK_KILLS ?? 40);
+const seed = Number(process.env.SOAK_SEED ?? 1);
+
+it(`survives ${kills} kills`, async () => {
+  const home = new Home();
+  try {
+    const random = seededRandom(seed);
+    const figures = await killRun(home, {
+      kills,
+      endpoints: ["ok", "ok", "slow", "flaky", "flaky", "down"],
+      batch: 20,
+      unit: () => random.unit(),
+    });
+    const { endpoints, outageIds, mails, slowestRestartMs, sentAfterSuccess } = figures;
+    const shown = {
+      kills,
+      seed,
+      slowestRestartMs,
+      outages: outageIds.length,
+      mails: mails.length,
+      sentAfterSuccess: sentAfterSuccess.length,
+    };
+    process.stdout.write(`${JSON.stringify({ ...shown, endpoints }, null, 2)}\n`);
+    expectKillRules(figures);
+    expect(figures.kills).toBe(kills);
+  } finally {
+    await home.leave();
+  }
+});

@@ -1,0 +1,102 @@
+/** The API of a `whcb serve` that runs as a process, called with plain fetch. */
+
+export const USER_ENV = { WHCB_USERNAME: "u", WHCB_PASSWORD: "correct horse", WHCB_API_KEY: "an-api-key-of-the-tests" };
+const HEADERS = {
+  authorization: `Basic ${Buffer.from(`${USER_ENV.WHCB_USERNAME}:${USER_ENV.WHCB_PASSWORD}`).toString("base64")}`,
+  "x-api-key": USER_ENV.WHCB_API_KEY,
+  accept: "application/json",
+};
+
+export interface ListedCall {
+  readonly id: string;
+  readonly status: string;
+  readonly attemptCount: number;
+  readonly settledBy?: string;
+}
+
+export interface CallbackChoices {
+  readonly name: string;
+  readonly url: string;
+  readonly retriesEnabled?: boolean;
+}
+
+export class ServedApi {
+  readonly url: string;
+
+  constructor(url: string) {
+    this.url = url;
+  }
+
+  fetch(path: string, init: RequestInit & { duplex?: "half" } = {}): Promise<Response> {
+    return fetch(`${this.url}${path}`, { ...init, headers: { ...HEADERS, ...init.headers } });
+  }
+
+  async create({ name, url, retriesEnabled = true }: CallbackChoices): Promise<string> {
+    const response = await this.fetch("/callbacks", {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({
+        name,
+        url,
+        retriesEnabled,
+        auth: { type: "httpheader", key: "key-of-the-callback" },
+        contentType: "json",
+        removeHTML: "disabled",
+        email: "ops@example.com",
+        callbacks: { reply: "enabled", undeliverable: "enabled" },
+      }),
+    });
+    const body = await response.text();
+    if (response.status !== 201) throw new Error(`${response.status}: ${body}`);
+    return JSON.parse(body).id;
+  }
+
+  /** Hands in responses under these ids; the answer as it is. */
+  hand(callback: string, ids: readonly string[], signal?: AbortSignal): Promise<Response> {
+    return this.fetch(`/callbacks/${callback}/calls`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ calls: ids.map((id) => ({ id })) }),
+      ...(signal && { signal }),
+    });
+  }
+
+  /** The calls of one status, all pages. */
+  async list(callback: string, status: "PENDING" | "SUCCESS" | "FAILED"): Promise<ListedCall[]> {
+    const calls: ListedCall[] = [];
+    for (let path: string | null = `/callbacks/${callback}/calls?status=${status}&limit=500`; path !== null; ) {
+      const response = await this.fetch(path);
+      if (response.status !== 200) throw new Error(`${response.status}: ${await response.text()}`);
+      const page: { calls?: ListedCall[]; link?: { rel: string; uri: string }[] } = JSON.parse(await response.text());
+      calls.push(...(page.calls ?? []));
+      const next = page.link?.find(({ rel }) => rel === "next");
+      path = next ? next.uri.replace(/^https?:\/\/[^/]+/, "") : null;
+    }
+    return calls;
+  }
+
+  /** How many calls there are, as the list's own line says it: from the counters. */
+  async count(callback: string, status: "PENDING" | "SUCCESS" | "FAILED"): Promise<number> {
+    const response = await this.fetch(`/callbacks/${callback}/calls?status=${status}&limit=1`);
+    const page: { status: string } = JSON.parse(await response.text());
+    return Number(/of (\d+)$/.exec(page.status)?.[1] ?? 0);
+  }
+
+  async outages(callback: string): Promise<{ readonly id: string; readonly notifiedAt?: string }[]> {
+    const response = await this.fetch(`/outages?callbackId=${callback}&limit=500`);
+    return JSON.parse(await response.text()).outages ?? [];
+  }
+
+  async readiness(): Promise<{ readonly status: number; readonly body: unknown }> {
+    const response = await this.fetch("/readyz");
+    return { status: response.status, body: await response.json() };
+  }
+}
+
+/** A call's id: 32 hex digits, `number` counted from 0. */
+export function callIdOf(number: number, prefix = "c"): string {
+  return (
+    Buffer.from(prefix).toString("hex").toUpperCase().padEnd(16, "0").slice(0, 16) +
+    number.toString(16).toUpperCase().padStart(16, "0")
+  );
+}
