@@ -128,6 +128,7 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
     it("deletes one; then it is nowhere and its name is free", async () => {
       const id = await createDemo();
       expect((await caller.delete("/callbacks/demo")).status).toBe(204);
+      expect(service.work).toEqual([{ callbackId: id, kind: "changed" }]);
       expect((await caller.get(`/callbacks/${id}`)).status).toBe(404);
       expect((await caller.get(`/callbacks/${id}/calls`)).status).toBe(404);
       expect((await caller.delete(`/callbacks/${id}`)).status).toBe(404);

@@ -418,6 +418,29 @@ describe("limits", () => {
   });
 });
 
+it("leaves a request alone that takes long after its body has come", async () => {
+  const due: (() => void)[] = [];
+  let elapsed = 0;
+  await open({
+    clock: { ...systemClock, monotonicMs: () => elapsed },
+    timers: {
+      after(_, handler) {
+        due.push(handler);
+        return () => {};
+      },
+    },
+    async checkEndpoint() {
+      elapsed = 120_000;
+      for (let handler = due.shift(); handler !== undefined; handler = due.shift()) handler();
+      return OK;
+    },
+  });
+  const origin = await service.app.listen({ port: 0, host: "127.0.0.1" });
+  const body = JSON.stringify({ ...CALLBACK_BODY, name: "new" });
+  const headers = { ...JSON_HEADERS, "content-type": "application/json" };
+  expect((await fetch(`${origin}/callbacks`, { method: "POST", headers, body })).status).toBe(201);
+});
+
 describe("operations", () => {
   const get = (url: string, headers: Record<string, string> = {}) => service.app.inject({ url, headers });
 
