@@ -53,6 +53,7 @@ export class Marker {
     const enough = new AbortController();
     this.#wake = () => enough.abort();
     await clock.sleepUntil(clock.now() + LONGEST_WAIT_MS, enough.signal);
+    this.#wake = () => {};
   }
 
   async #markAll(callIds: readonly string[]): Promise<void> {
