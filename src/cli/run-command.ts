@@ -28,7 +28,7 @@ export async function runCommand(argv: readonly string[], deps: CliDeps): Promis
 
 async function parseAndRun(argv: readonly string[], deps: CliDeps): Promise<number> {
   const { io } = deps;
-  const parsed = parseArgv(argv, SECTIONS, io.stdout.isTTY === true ? (io.stdout.columns ?? 80) : 100);
+  const parsed = parseArgv(argv, SECTIONS, io.stdout.isTTY === true ? io.stdout.columns || 80 : 100);
   if (parsed.kind === "help") {
     io.stdout.write(parsed.text);
     return EXIT_DONE;

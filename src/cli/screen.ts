@@ -35,14 +35,15 @@ export async function openScreen(
   return {
     look: {
       palette: await loadPalette(wantsColor(stdout, env, choices.noColor)),
-      width: isTerminal ? (stdout.columns ?? 80) : null,
+      width: isTerminal ? stdout.columns || 80 : null,
       utc: choices.utc,
       now: choices.now,
     },
     errPalette: await loadPalette(wantsColor(stderr, env, choices.noColor)),
     format: format === "table" && !isTerminal ? "tsv" : format,
     canAsk: io.stdin.isTTY === true && stderrIsTerminal,
-    canAnimate: stderrIsTerminal && env.TERM !== "dumb" && "cursorTo" in stderr,
+    // A terminal that doesn't tell its width (0) would make a spinner rub out lines without end.
+    canAnimate: stderrIsTerminal && env.TERM !== "dumb" && "cursorTo" in stderr && (stderr.columns ?? 0) > 0,
     out: (text) => write(stdout, text),
     tell: (text, paint = (plain) => plain) => void stderr.write(`${paint(neutraliseLines(text))}\n`),
   };

@@ -24,5 +24,3 @@ export interface Profile {
 }
 
 export const NO_SETTINGS: Settings = { current: null, profiles: new Map(), serve: null };
-
-export const SECRET_KEYS = ["password", "apiKey"] as const;
