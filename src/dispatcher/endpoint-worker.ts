@@ -6,12 +6,13 @@ import { nextDueAt, type RetryPolicy, retryUntil } from "../domain/retry-policy.
 import type { Clock } from "../platform/clock.js";
 import type { Random } from "../platform/random.js";
 import type { EndpointRecord } from "../store/store.js";
-import { CallQueue } from "./call-queue.js";
+import type { CallQueue } from "./call-queue.js";
 import { CallsUnderWay } from "./calls-under-way.js";
 import { EndpointTrack } from "./endpoint-track.js";
 import type { OutcomeLog } from "./outcome-log.js";
 import type { Sender, SendSlots } from "./send-slots.js";
 import { StoreHints } from "./store-hints.js";
+import { type NextCall, WaitingCalls } from "./waiting-calls.js";
 
 export interface WorkerDeps {
   readonly clock: Clock;
@@ -36,23 +37,17 @@ const STALE_AFTER_MS = 1_000;
 /** The wall clock and the monotonic one may differ by as much over one request without either having been set. */
 const CLOCKS_APART_MS = 1_000;
 const LOW_WATER = 64;
-/** While there is a backlog, one request in this many is for new responses. */
-const FRESH_EVERY = 4;
 
 export class EndpointWorker implements Sender {
   readonly track: EndpointTrack;
   readonly hints: StoreHints;
   readonly underWay: CallsUnderWay;
-  /** New responses, and failed calls whose turn has come; read from the store, not sent yet. */
-  readonly fresh = new CallQueue();
-  readonly backlog = new CallQueue();
+  readonly waiting = new WaitingCalls();
   readonly #deps: WorkerDeps;
-  readonly #probe = new CallQueue();
   #isProbing = false;
   #tickInFlight = 0;
   #tickLeft = 0;
   #inFlight = 0;
-  #sent = 0;
 
   constructor(record: EndpointRecord, deps: WorkerDeps) {
     this.#deps = deps;
@@ -74,7 +69,7 @@ export class EndpointWorker implements Sender {
 
   /** How many more of them, a waiting probe counted. */
   get room(): number {
-    return Math.max(0, this.limit - this.#inFlight - this.#probe.length);
+    return Math.max(0, this.limit - this.#inFlight - this.waiting.probe.length);
   }
 
   get hasFullLimit(): boolean {
@@ -89,16 +84,16 @@ export class EndpointWorker implements Sender {
   /** Nothing is under way, waits in memory or was left unread. */
   get isIdle(): boolean {
     const { mayHavePending, isDirty } = this.hints;
-    return this.underWay.size === 0 && this.fresh.length === 0 && this.backlog.length === 0 && !mayHavePending && !isDirty;
+    return this.underWay.size === 0 && this.waiting.isEmpty && !mayHavePending && !isDirty;
   }
 
   get isTicking(): boolean {
-    return this.#tickInFlight > 0 || this.backlog.length > 0;
+    return this.#tickInFlight > 0 || this.waiting.backlog.length > 0;
   }
 
   /** Calls that a tick was to send and hasn't, because their reading was discarded. */
   get owedToTick(): number {
-    return this.backlog.length === 0 ? this.#tickLeft : 0;
+    return this.waiting.backlog.length === 0 ? this.#tickLeft : 0;
   }
 
   get mayProbe(): boolean {
@@ -113,17 +108,15 @@ export class EndpointWorker implements Sender {
 
   /** What was read is no longer to be relied on: the store is asked again for everything. */
   discardReading(): void {
-    this.fresh.clear();
-    this.backlog.clear();
-    if (this.#probe.length > 0) this.#isProbing = false;
-    this.#probe.clear();
+    if (this.waiting.probe.length > 0) this.#isProbing = false;
+    this.waiting.clear();
     this.hints.generation += 1;
     this.hints.suspectAll();
   }
 
   /** Of a reading, the calls that aren't under way, nor about to go as a probe. */
   withoutBusy(calls: readonly Call[]): Call[] {
-    return calls.filter(({ seq }) => !this.underWay.has(seq) && !this.#probe.has(seq));
+    return calls.filter(({ seq }) => !this.underWay.has(seq) && !this.waiting.probe.has(seq));
   }
 
   hold(call: Call, at: number): void {
@@ -131,72 +124,64 @@ export class EndpointWorker implements Sender {
     this.track.hold(call, at);
   }
 
-  /** Calls that were just read may be sent. */
-  offer(queue: CallQueue, calls: readonly Call[]): void {
-    queue.fill(calls, this.#deps.clock.monotonicMs());
-    this.#deps.slots.enqueue(this);
+  /** New responses that were just read may be sent. */
+  offerFresh(calls: readonly Call[]): void {
+    this.#offer(this.waiting.fresh, calls);
+  }
+
+  /** So may failed calls whose turn has come. */
+  offerBacklog(calls: readonly Call[]): void {
+    this.#offer(this.waiting.backlog, calls);
   }
 
   offerTick(calls: readonly Call[]): void {
     this.#tickLeft = calls.length;
-    this.offer(this.backlog, calls);
+    this.#offer(this.waiting.backlog, calls);
   }
 
   offerProbe(call: Call): void {
-    this.offer(this.#probe, [call]);
     this.#isProbing = true;
+    this.#offer(this.waiting.probe, [call]);
   }
 
   sendOne(freeSlots: number): boolean {
-    if (this.#inFlight >= Math.min(this.limit, freeSlots) || !this.#deps.maySend()) return false;
-    if (this.#isStale()) {
+    const { clock, maySend, onChange } = this.#deps;
+    if (this.#inFlight >= Math.min(this.limit, freeSlots) || !maySend()) return false;
+    if (this.waiting.isOlderThan(clock.monotonicMs() - STALE_AFTER_MS)) {
       this.discardReading();
-      this.#deps.onChange();
+      onChange();
       return false;
     }
-    const next = this.#next();
-    if (next !== undefined) this.#send(next.call, next.cause, next.isOfTick);
+    const next = this.waiting.take((call) => this.#mayGo(call));
+    if (next) this.#send(next);
     return next !== undefined;
   }
 
-  #isStale(): boolean {
-    const oldest = this.#deps.clock.monotonicMs() - STALE_AFTER_MS;
-    return this.fresh.isOlderThan(oldest) || this.backlog.isOlderThan(oldest) || this.#probe.isOlderThan(oldest);
+  #offer(queue: CallQueue, calls: readonly Call[]): void {
+    queue.fill(calls, this.#deps.clock.monotonicMs());
+    this.#deps.slots.enqueue(this);
   }
 
-  #next(): { readonly call: Call; readonly cause: AttemptCause; readonly isOfTick: boolean } | undefined {
-    const probe = this.#probe.take();
-    if (probe) return { call: probe, cause: "probe", isOfTick: false };
-    const isFreshsTurn = this.fresh.length > 0 && this.#sent % FRESH_EVERY === FRESH_EVERY - 1;
-    const waiting = isFreshsTurn ? undefined : this.#nextOfBacklog();
-    const call = waiting ?? this.fresh.take();
-    return call && { call, cause: causeOf(call), isOfTick: waiting !== undefined && this.track.endpoint.state === "down" };
-  }
-
-  #nextOfBacklog(): Call | undefined {
-    for (let call = this.backlog.take(); call; call = this.backlog.take()) {
-      if (this.#isInsideWindow(call)) return call;
-      // Its window ended while it waited here; the next reading takes its retry away.
-      this.hints.suspectDue(call.due?.at ?? 0);
-    }
-    return undefined;
-  }
-
-  /** A drain takes along what was inside its window when the recovery began. */
-  #isInsideWindow(call: Call): boolean {
+  /** Inside its window; a drain takes along what was when the recovery began. */
+  #mayGo(call: Call): boolean {
     if (call.due?.cause !== "retry" || call.firstFailedAt === null) return true;
-    return (this.track.endpoint.recoveringSince ?? this.#deps.clock.now()) <= retryUntil(call.firstFailedAt, this.#deps.policy);
+    const at = this.track.endpoint.recoveringSince ?? this.#deps.clock.now();
+    if (at <= retryUntil(call.firstFailedAt, this.#deps.policy)) return true;
+    // Its window ended while it waited here; the next reading takes its retry away.
+    this.hints.suspectDue(call.due.at);
+    return false;
   }
 
-  #send(call: Call, cause: AttemptCause, isOfTick: boolean): void {
+  #send({ call, from }: NextCall): void {
     const { clock } = this.#deps;
     const { state, recovery } = this.track.endpoint;
+    const cause = from === "probe" ? "probe" : causeOf(call);
+    const isOfTick = state === "down" && from === "backlog";
     if (isOfTick) {
       this.#tickInFlight += 1;
       this.#tickLeft = Math.max(0, this.#tickLeft - 1);
     }
     this.#inFlight += 1;
-    this.#sent += 1;
     this.underWay.add(call.seq);
     const startedAt = clock.now();
     const began = clock.monotonicMs();

@@ -18,8 +18,8 @@ const EXPIRY_CHUNK = 5_000;
 export function needsSupply(worker: EndpointWorker, now: number, policy: RetryPolicy): boolean {
   const { isDirty, mayHavePending, mayHaveDue } = worker.hints;
   if (isDirty) return true;
-  if (mayHavePending && worker.fresh.length < worker.lowWater) return true;
-  if (worker.backlog.length >= worker.lowWater) return false;
+  if (mayHavePending && worker.waiting.fresh.length < worker.lowWater) return true;
+  if (worker.waiting.backlog.length >= worker.lowWater) return false;
   if (worker.track.endpoint.state === "recovering") return mayHaveDue || isDrained(worker);
   const at = nextSupplyAt(worker);
   return at !== null && (at <= now || at > latestOwnTurn(now, policy));
@@ -29,7 +29,7 @@ export function needsSupply(worker: EndpointWorker, now: number, policy: RetryPo
 export function nextSupplyAt(worker: EndpointWorker): number | null {
   const { hints, track } = worker;
   // What waits in memory goes first, and for a slot; when it is sent, more is read.
-  if (worker.backlog.length >= worker.lowWater) return null;
+  if (worker.waiting.backlog.length >= worker.lowWater) return null;
   switch (track.endpoint.state) {
     case "up":
       return hints.dueAt;
@@ -46,15 +46,18 @@ export function earlier(one: number | null, other: number | null): number | null
 
 /** Reads anew what may be sent, and offers it. What changes while it is read leaves the worker dirty: it is read again. */
 export async function supply(worker: EndpointWorker, now: number, deps: SupplyDeps): Promise<void> {
-  worker.hints.isDirty = false;
+  const { hints, track } = worker;
+  const { generation } = hints;
+  const reading: Reading = { ...deps, worker, now, isCurrent: () => hints.generation === generation };
+  hints.isDirty = false;
   try {
-    switch (worker.track.endpoint.state) {
+    switch (track.endpoint.state) {
       case "up":
-        return await supplyUp(worker, now, deps);
+        return await supplyUp(reading);
       case "recovering":
-        return await supplyRecovering(worker, now, deps);
+        return await supplyRecovering(reading);
       case "down":
-        return await supplyDown(worker, now, deps);
+        return await supplyDown(reading);
     }
   } catch (error) {
     // What was read by then may be lost on the way: all of it is read again.
@@ -63,36 +66,44 @@ export async function supply(worker: EndpointWorker, now: number, deps: SupplyDe
   }
 }
 
+interface Reading extends SupplyDeps {
+  readonly worker: EndpointWorker;
+  readonly now: number;
+  /** False once settings, calls or the endpoint's state changed under it: from then on nothing of it may be used. */
+  isCurrent(): boolean;
+}
+
 /** Up: new responses as they come, failed calls when their own turn comes. */
-async function supplyUp(worker: EndpointWorker, now: number, deps: SupplyDeps): Promise<void> {
-  await readFresh(worker, deps);
-  const { hints } = worker;
-  const latest = latestOwnTurn(now, deps.policy);
+async function supplyUp(reading: Reading): Promise<void> {
+  await readFresh(reading);
+  const { worker, now, policy, store, batch } = reading;
+  const { hints, track } = worker;
+  const latest = latestOwnTurn(now, policy);
   if (hints.dueAt === null || (hints.dueAt > now && hints.dueAt <= latest)) return;
-  const { generation } = hints;
-  await expireBefore(worker, now, deps);
-  await deps.store.bringForward(worker.track.callback.id, latest);
-  const limit = deps.batch + worker.underWay.size;
-  const rows = await deps.store.fetchDue(worker.track.callback.id, now, limit);
-  const waiting = rows.length < limit ? await readWaiting(worker, rows.length, deps) : rows;
-  if (hints.generation !== generation) return;
-  worker.offer(worker.backlog, worker.withoutBusy(rows));
+  await expireBefore(now, reading);
+  await store.bringForward(track.callback.id, latest);
+  const limit = batch + worker.underWay.size;
+  const rows = await store.fetchDue(track.callback.id, now, limit);
+  const waiting = rows.length < limit ? await readWaiting(rows.length, reading) : rows;
+  if (!reading.isCurrent()) return;
+  worker.offerBacklog(worker.withoutBusy(rows));
   const first = rows.length < limit ? waiting.find((call) => (call.due?.at ?? 0) > now) : waiting[0];
   hints.expectFirst(first?.due?.at ?? null);
 }
 
 /** Recovering: everything that was inside its window when the recovery began; when none of it is left untried, up. */
-async function supplyRecovering(worker: EndpointWorker, now: number, deps: SupplyDeps): Promise<void> {
-  await readFresh(worker, deps);
+async function supplyRecovering(reading: Reading): Promise<void> {
+  await readFresh(reading);
+  const { worker, now, store, batch } = reading;
   const { hints, track } = worker;
-  const { generation } = hints;
-  await expireBefore(worker, track.endpoint.recoveringSince ?? 0, deps);
-  const limit = deps.batch + worker.underWay.size;
-  const rows = await deps.store.fetchBacklog(track.callback.id, track.endpoint.recovery, limit);
+  const { recovery, recoveringSince } = track.endpoint;
+  await expireBefore(recoveringSince ?? 0, reading);
+  const limit = batch + worker.underWay.size;
+  const rows = await store.fetchBacklog(track.callback.id, recovery, limit);
   const isMore = rows.length === limit;
-  const [waiting] = isMore ? rows : await readWaiting(worker, 0, deps);
-  if (hints.generation !== generation) return;
-  worker.offer(worker.backlog, worker.withoutBusy(rows));
+  const [waiting] = isMore ? rows : await readWaiting(0, reading);
+  if (!reading.isCurrent()) return;
+  worker.offerBacklog(worker.withoutBusy(rows));
   hints.mayHaveDue = isMore;
   if (isMore || !isDrained(worker)) return;
   track.drained(now);
@@ -101,20 +112,20 @@ async function supplyRecovering(worker: EndpointWorker, now: number, deps: Suppl
 
 /** Of what was read nothing waits to be tried. New responses don't count once they may go as fast as they ever do. */
 function isDrained(worker: EndpointWorker): boolean {
-  return worker.backlog.length === 0 && (worker.fresh.length === 0 || worker.hasFullLimit);
+  return worker.waiting.backlog.length === 0 && (worker.waiting.fresh.length === 0 || worker.hasFullLimit);
 }
 
 /** Down: new responses are held (or sent, where no retry would take care of them), a probe or a tick goes when its time has come. */
-async function supplyDown(worker: EndpointWorker, now: number, deps: SupplyDeps): Promise<void> {
-  if (worker.track.callback.retriesEnabled) await holdAndProbe(worker, now, deps);
-  else await readFresh(worker, deps);
+async function supplyDown(reading: Reading): Promise<void> {
+  const { worker, now } = reading;
+  const { hints, track } = worker;
+  if (track.callback.retriesEnabled) await holdAndProbe(reading);
+  else await readFresh(reading);
   const tickAt = nextTickAt(worker);
   if (tickAt === null || tickAt > now) return;
-  const { hints, track } = worker;
-  const { generation } = hints;
-  await expireBefore(worker, now, deps);
-  const calls = await readWaiting(worker, FAILURES_TO_DOWN, deps);
-  if (hints.generation !== generation) return;
+  await expireBefore(now, reading);
+  const calls = await readWaiting(FAILURES_TO_DOWN, reading);
+  if (!reading.isCurrent()) return;
   hints.mayHaveDue = calls.length > 0;
   if (worker.owedToTick > 0) {
     const began = track.endpoint.tickBeganAt ?? 0;
@@ -138,15 +149,15 @@ function nextProbeAt({ track, mayProbe }: EndpointWorker): number | null {
   return mayProbe && track.callback.retriesEnabled ? track.endpoint.probeAt : null;
 }
 
-async function holdAndProbe(worker: EndpointWorker, now: number, deps: SupplyDeps): Promise<void> {
+async function holdAndProbe(reading: Reading): Promise<void> {
+  const { worker, now, store } = reading;
   const { hints, track } = worker;
-  const { generation } = hints;
   const probeAt = nextProbeAt(worker);
   const isProbeDue = probeAt !== null && probeAt <= now;
-  if (isProbeDue) await expireBefore(worker, now, deps);
-  const held = isProbeDue && hints.mayHaveHeld ? await deps.store.fetchHeld(track.callback.id) : null;
-  const pending = hints.mayHavePending ? await readPending(worker, deps) : [];
-  if (hints.generation !== generation) return;
+  if (isProbeDue) await expireBefore(now, reading);
+  const held = isProbeDue && hints.mayHaveHeld ? await store.fetchHeld(track.callback.id) : null;
+  const pending = hints.mayHavePending ? await readPending(reading) : [];
+  if (!reading.isCurrent()) return;
   if (isProbeDue) {
     const [free] = held ? worker.withoutBusy([held]) : [];
     hints.mayHaveHeld = free !== undefined;
@@ -156,30 +167,30 @@ async function holdAndProbe(worker: EndpointWorker, now: number, deps: SupplyDep
   for (const call of pending) worker.hold(call, now);
 }
 
-async function readFresh(worker: EndpointWorker, deps: SupplyDeps): Promise<void> {
+async function readFresh(reading: Reading): Promise<void> {
+  const { worker } = reading;
   if (!worker.hints.mayHavePending) return;
-  const { generation } = worker.hints;
-  const pending = await readPending(worker, deps);
-  if (worker.hints.generation === generation) worker.offer(worker.fresh, pending);
+  const pending = await readPending(reading);
+  if (reading.isCurrent()) worker.offerFresh(pending);
 }
 
-async function readPending(worker: EndpointWorker, deps: SupplyDeps): Promise<Call[]> {
-  const limit = deps.batch + worker.underWay.size;
+async function readPending({ worker, store, batch, isCurrent }: Reading): Promise<Call[]> {
+  const limit = batch + worker.underWay.size;
   worker.hints.mayHavePending = false;
-  const rows = await deps.store.fetchPending(worker.track.callback.id, limit);
-  if (rows.length === limit) worker.hints.mayHavePending = true;
+  const rows = await store.fetchPending(worker.track.callback.id, limit);
+  if (rows.length === limit || !isCurrent()) worker.hints.mayHavePending = true;
   return worker.withoutBusy(rows);
 }
 
 /** The first calls with something due, whenever that is: `count` of them and one more; those under way, and a probe, left out. */
-async function readWaiting(worker: EndpointWorker, count: number, deps: SupplyDeps): Promise<Call[]> {
+async function readWaiting(count: number, { worker, store }: Reading): Promise<Call[]> {
   const limit = count + worker.underWay.size + 2;
-  return worker.withoutBusy(await deps.store.fetchDue(worker.track.callback.id, Number.POSITIVE_INFINITY, limit));
+  return worker.withoutBusy(await store.fetchDue(worker.track.callback.id, Number.POSITIVE_INFINITY, limit));
 }
 
-/** Takes the retry from the calls whose window was over at `now`. */
-async function expireBefore(worker: EndpointWorker, now: number, deps: SupplyDeps): Promise<void> {
+/** Takes the retry from the calls whose window was over at `at`. */
+async function expireBefore(at: number, { worker, store, policy }: Reading): Promise<void> {
   const { id } = worker.track.callback;
-  const firstFailedBefore = now - deps.policy.windowMs;
-  while ((await deps.store.expireRetries(id, firstFailedBefore, EXPIRY_CHUNK)) === EXPIRY_CHUNK);
+  const firstFailedBefore = at - policy.windowMs;
+  while ((await store.expireRetries(id, firstFailedBefore, EXPIRY_CHUNK)) === EXPIRY_CHUNK);
 }

@@ -87,6 +87,7 @@ export class ModelEndpoint {
   #forgiveClock(): void {
     this.#tickMayBeginAt = Number.NEGATIVE_INFINITY;
     this.#tickAt = null;
+    this.#sentAt.clear();
     this.#probeMayGoAt = Number.NEGATIVE_INFINITY;
     this.#downSince = Number.NEGATIVE_INFINITY;
     this.#leftDownAt = Number.POSITIVE_INFINITY;

@@ -1,0 +1,196 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { Dispatcher } from "../../../src/dispatcher/dispatcher.js";
+import { silentLogger } from "../../../src/platform/logger.js";
+import { ACCEPTED, REFUSED_503 } from "../../support/builders.js";
+import { DAY, down, HOUR, MINUTE, NO_JITTER, Simulation, up, watchStore } from "../../support/simulation.js";
+
+let sim: Simulation;
+
+beforeEach(async () => {
+  sim = await Simulation.open();
+});
+
+afterEach(() => sim.store.close());
+
+const slowly = (afterMs: number) => () => ({ result: ACCEPTED, afterMs });
+
+describe("a dispatcher", () => {
+  it("records an attempt for a request that can't even be built, and goes on", async () => {
+    const callback = await sim.callback({ retriesEnabled: false });
+    const dispatcher = new Dispatcher({
+      store: sim.store,
+      clock: sim.clock,
+      random: sim.random,
+      logger: silentLogger,
+      policy: NO_JITTER,
+      limits: { gatherMs: 0 },
+      send: () => {
+        throw new Error("no such header");
+      },
+      onAttempt: () => undefined,
+      onMailOwed: () => undefined,
+    });
+    const [id = ""] = await sim.accept(callback, 3);
+    dispatcher.accepted(callback.id);
+    await dispatcher.tick();
+    expect([dispatcher.inFlight, await sim.store.countCalls(callback.id)]).toEqual([0, { PENDING: 0, SUCCESS: 0, FAILED: 3 }]);
+    expect(await sim.store.findCall(callback.id, id)).toMatchObject({ error: "protocol", attemptCount: 1 });
+  });
+
+  it("keeps nothing in memory of endpoints that have nothing to do", async () => {
+    for (let index = 0; index < 5; index += 1) await sim.accept(await sim.callback({ name: `callback ${index}` }));
+    await sim.settle();
+    expect(sim.dispatcher.endpoints).toBe(0);
+  });
+
+  it("sleeps while what is due waits for slots", async () => {
+    sim.endpoint = down;
+    const callback = await sim.callback({ retriesEnabled: false });
+    await sim.accept(callback, 9);
+    await sim.settle();
+    sim.endpoint = up;
+    for (let index = 0; index < 200; index += 1) await sim.accept(callback, 9);
+    await sim.settle();
+    sim.endpoint = slowly(MINUTE);
+    await sim.replay(callback, { filter: {} });
+    await sim.accept(callback, 1_000);
+    const next = await sim.dispatcher.tick();
+    expect([sim.dispatcher.inFlight, next === null || next > sim.clock.now()]).toEqual([64, true]);
+  });
+
+  it("sends nothing more for a deleted callback, and lets what is in flight end", async () => {
+    sim.endpoint = slowly(MINUTE);
+    const callback = await sim.callback();
+    await sim.accept(callback, 100);
+    await sim.settle();
+    await sim.remove(callback);
+    await sim.runFor(DAY);
+    expect([sim.sent.length, sim.dispatcher.inFlight, sim.dispatcher.endpoints]).toEqual([64, 0, 0]);
+  });
+
+  it("sends nothing of a batch read more than a second ago: another process may have marked it", async () => {
+    sim.endpoint = slowly(5_000);
+    const callback = await sim.callback();
+    const ids = await sim.accept(callback, 70);
+    await sim.settle();
+    await sim.store.markCalls(callback.id, ids.slice(64), "SUCCESS", sim.clock.now());
+    await sim.runFor(MINUTE);
+    expect(sim.sent).toHaveLength(64);
+  });
+});
+
+describe("a recovering endpoint", () => {
+  it("gives one slot in four to new responses", async () => {
+    sim.endpoint = down;
+    const callback = await sim.callback();
+    await sim.accept(callback, 64);
+    await sim.settle();
+    await sim.accept(callback, 200);
+    await sim.settle();
+    sim.endpoint = slowly(100);
+    await sim.runFor(1_300);
+    const fresh = new Set(await sim.accept(callback, 40));
+    const before = sim.sent.length;
+    await sim.runFor(2_000);
+    const order = sim.sent.slice(before, before + 100).map(({ callId }) => fresh.has(callId));
+    expect(order.filter(Boolean).length).toBe(25);
+  });
+
+  it("tries last what failed in an earlier recovery of the outage", async () => {
+    sim.endpoint = down;
+    const callback = await sim.callback();
+    await sim.accept(callback, 64);
+    await sim.settle();
+    const ids = await sim.accept(callback, 60);
+    await sim.settle();
+    // The probe is accepted, then ten failures put the endpoint down again.
+    let requests = 0;
+    sim.endpoint = () => {
+      requests += 1;
+      return { result: requests === 1 ? ACCEPTED : REFUSED_503, afterMs: 10 };
+    };
+    await sim.runFor(1_500);
+    const failedInRecovery = new Set(sim.sent.slice(-11, -1).map(({ callId }) => callId));
+    expect(requests).toBe(1 + 10 + 1); // and the probe that may go at once
+    sim.endpoint = slowly(10);
+    const before = sim.sent.length;
+    await sim.runFor(HOUR);
+    const drained = sim.sent.slice(before).map(({ callId }) => callId);
+    expect(new Set(drained.slice(-10))).toEqual(failedInRecovery);
+    expect(drained).toHaveLength(123);
+    expect(ids.every((id) => drained.includes(id) || sim.requestsFor(id).some(({ accepted }) => accepted))).toBe(true);
+  });
+
+  it("ends its outage when nothing is held any more, not before", async () => {
+    sim.endpoint = down;
+    const callback = await sim.callback();
+    await sim.accept(callback, 64);
+    await sim.settle();
+    await sim.accept(callback, 200);
+    await sim.settle();
+    sim.endpoint = slowly(50_000);
+    await sim.runFor(HOUR);
+    const { items } = await sim.store.listOutages({ limit: 10, offset: 0 });
+    const lastSentAt = Math.max(...sim.sent.map(({ at }) => at));
+    expect(items).toHaveLength(1);
+    expect(items[0]?.endedAt).toBeGreaterThanOrEqual(lastSentAt);
+  });
+
+  it("is up as soon as nothing is left untried, with new responses under way all the time", async () => {
+    await sim.store.close();
+    sim = await Simulation.open({ policy: { intervalMs: 30_000, windowMs: HOUR, jitter: false } });
+    sim.endpoint = ({ call }) => ({ result: call.seq <= 20 ? REFUSED_503 : ACCEPTED, afterMs: 900 });
+    const callback = await sim.callback();
+    const undigestible = await sim.accept(callback, 20);
+    await sim.runFor(2_000);
+    for (let second = 0; second < 100; second += 1) {
+      await sim.accept(callback);
+      await sim.runFor(1_000);
+    }
+    const attempts = await sim.store.listAttempts(callback.id, undigestible);
+    for (const id of undigestible) expect(attempts.get(id)?.length).toBeGreaterThanOrEqual(3);
+  });
+});
+
+describe("a tick", () => {
+  it("still sends its calls when a change of settings discards what it read", async () => {
+    let isReading = false;
+    await sim.store.close();
+    sim = await Simulation.open({
+      dispatcherStore: (store) =>
+        watchStore(store, async (method, args, work) => {
+          const result = await work();
+          // The second callback's reading comes after the first one's tick was offered and before anything is sent.
+          if (isReading && method === "fetchDue" && args[0] === second.id) {
+            isReading = false;
+            await sim.mark(first, [], "SUCCESS");
+          }
+          return result;
+        }),
+    });
+    const first = await sim.callback({ name: "first" });
+    const second = await sim.callback({ name: "second" });
+    sim.endpoint = down;
+    await sim.accept(first, 12);
+    await sim.accept(second, 12);
+    await sim.settle();
+    const before = sim.sent.length;
+    isReading = true;
+    await sim.runFor(5 * MINUTE);
+    expect([isReading, sim.sent.length - before]).toEqual([false, 20]);
+  });
+
+  it("isn't begun while requests of the one before are under way", async () => {
+    await sim.store.close();
+    sim = await Simulation.open({ policy: { intervalMs: 10_000, windowMs: HOUR, jitter: false } });
+    sim.endpoint = down;
+    const callback = await sim.callback();
+    await sim.accept(callback, 12);
+    await sim.settle();
+    sim.endpoint = ({ call }) => ({ result: REFUSED_503, afterMs: call.seq === 1 ? 60_000 : 0 });
+    const before = sim.sent.length;
+    await sim.runFor(2 * MINUTE);
+    const ticks = new Set(sim.sent.slice(before).map(({ at }) => at));
+    expect(ticks.size).toBe(2);
+  });
+});
