@@ -79,6 +79,24 @@ describe("a dispatcher", () => {
   });
 });
 
+describe("a call whose window ends while it waits for a slot", () => {
+  it("is not sent any more, and has nothing due", async () => {
+    await sim.store.close();
+    sim = await Simulation.open({
+      policy: { intervalMs: 10_000, windowMs: 10_000, jitter: false },
+      limits: { inFlightPerEndpoint: 1 },
+    });
+    sim.endpoint = down;
+    const callback = await sim.callback();
+    await sim.accept(callback, 2);
+    await sim.settle();
+    sim.endpoint = () => ({ result: REFUSED_503, afterMs: 500 });
+    await sim.runFor(HOUR);
+    expect(sim.sent).toHaveLength(2 + 1);
+    expect(await sim.store.fetchDue(callback.id, Number.POSITIVE_INFINITY, 10)).toEqual([]);
+  });
+});
+
 describe("a recovering endpoint", () => {
   it("gives one slot in four to new responses", async () => {
     sim.endpoint = down;
