@@ -1,0 +1,78 @@
+/** Makes a database: a callback "demo" with calls that wait, or that were attempted (one in `failedEach` failed). */
+import type { Attempt } from "../../../src/domain/attempt.js";
+import { DEFAULT_RETRY_POLICY } from "../../../src/domain/retry-policy.js";
+import type { Store } from "../../../src/store/store.js";
+import { contender } from "../run/contender.js";
+import { fill, openBenchStore } from "../run/product.js";
+import { median } from "../run/rounds.js";
+import { settingsFor } from "../run/sample.js";
+
+interface Options {
+  readonly database: string;
+  readonly url: string;
+  readonly count: number;
+  /** 0: nothing was attempted, all wait. */
+  readonly failedEach: number;
+}
+
+const CHUNK = 1_000;
+
+await contender<Options>(async ({ database, url, count, failedEach }) => {
+  const store = await openBenchStore(database);
+  const callback = await store.createCallback(
+    "00112233445566AA",
+    settingsFor(url, { retriesEnabled: failedEach === 0 }),
+    Date.now(),
+  );
+  let countSmallUs = Number.NaN;
+  for (let done = 0; done < count; done += CHUNK) {
+    const size = Math.min(CHUNK, count - done);
+    await fill(store, callback.id, size);
+    if (failedEach > 0) await attemptAll(store, callback.id, size, failedEach);
+    if (done === 0) countSmallUs = await countUs(store, callback.id);
+  }
+  const countLargeUs = await countUs(store, callback.id);
+  await store.close();
+  return { countSmallUs, countLargeUs };
+});
+
+async function attemptAll(store: Store, callbackId: string, size: number, failedEach: number): Promise<void> {
+  const calls = await store.fetchPending(callbackId, size);
+  const attempts = calls.map(({ seq }, index) => ({
+    callbackId,
+    callSeq: seq,
+    attempt: attemptWith(index % failedEach === 0 ? 503 : 200),
+    unit: 0.5,
+    recovery: 0,
+  }));
+  await store.commitOutcomes({
+    attempts,
+    holdings: [],
+    endpoints: [],
+    closedOutages: [],
+    mails: [],
+    policy: DEFAULT_RETRY_POLICY,
+  });
+}
+
+function attemptWith(statusCode: number): Attempt {
+  const statusMessage = statusCode === 200 ? "OK" : "Service Unavailable";
+  return {
+    number: 1,
+    startedAt: Date.now(),
+    durationMs: 12,
+    cause: "first",
+    result: { kind: "answered", statusCode, statusMessage, body: "" },
+  };
+}
+
+/** µs that the counts by status take. */
+async function countUs(store: Store, callbackId: string): Promise<number> {
+  const times: number[] = [];
+  for (let tries = 0; tries < 2_000; tries += 1) {
+    const began = performance.now();
+    await store.countCalls(callbackId);
+    times.push((performance.now() - began) * 1_000);
+  }
+  return median(times.slice(1_000));
+}

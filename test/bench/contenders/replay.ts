@@ -1,0 +1,41 @@
+/** `whcb replay --failed`'s engine against a running service: the sending phase, journal on disk. */
+import { userInfo } from "node:os";
+import { createDeliverer } from "../../../src/delivery/undici-deliverer.js";
+import { openHttpClient } from "../../../src/main/open-http-client.js";
+import { systemClock } from "../../../src/platform/clock.js";
+import { systemRandom } from "../../../src/platform/random.js";
+import { planReplay } from "../../../src/reconcile/plan-replay.js";
+import { DEFAULT_REPLAY_OPTIONS } from "../../../src/reconcile/run-options.js";
+import { runReplay } from "../../../src/reconcile/run-replay.js";
+import { contender } from "../run/contender.js";
+import { CREDENTIALS } from "../run/service.js";
+
+interface Options {
+  readonly url: string;
+  readonly runsDirectory: string;
+  readonly count: number;
+  readonly concurrency: number;
+}
+
+await contender<Options>(async ({ url, runsDirectory, count, concurrency }) => {
+  const target = { kind: "http" as const, url, ...CREDENTIALS, rate: null, timezone: "UTC" };
+  const deps = {
+    client: await openHttpClient(target, {}),
+    deliverer: createDeliverer({ clock: systemClock, maxConnectionsPerOrigin: concurrency }),
+    clock: systemClock,
+    random: systemRandom,
+    runsDirectory,
+    profile: "bench",
+    who: userInfo().username,
+  };
+  const plan = await planReplay({ callbacks: ["demo"], calls: { filter: {} }, skipRetrying: false }, deps);
+  let began = 0;
+  let ended = 0;
+  const { counts } = await runReplay(plan, { ...DEFAULT_REPLAY_OPTIONS, concurrency }, deps, ({ type }) => {
+    if (type === "started") began = performance.now();
+    if (type === "accepted") ended = performance.now();
+  });
+  const whole = performance.now() - began;
+  if (counts.accepted !== count) throw new Error(`${counts.accepted} of ${count} accepted`);
+  return { rate: (count / (ended - began)) * 1_000, wholeMs: whole };
+});

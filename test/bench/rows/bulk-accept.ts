@@ -1,0 +1,22 @@
+import { compare } from "../run/measures.js";
+import { medians } from "../run/rounds.js";
+import type { Bench } from "../run/scope.js";
+import { startBenchService } from "../run/service.js";
+
+/** Responses as NDJSON over HTTP: read, checked, stored. */
+export const bulkAccept: Bench = async (scope) => {
+  const count = scope.scaled(100_000);
+  const { ours, floor } = await medians(scope.settings.rounds, {
+    floor: () => scope.measure("bulk-floor", { database: scope.freshFile(".db"), count }),
+    ours: async () => {
+      const database = scope.freshFile(".db");
+      await scope.measure("fill", { database, url: "http://127.0.0.1:9/hook", count: 1, failedEach: 0 });
+      const { url, child } = await startBenchService(scope, { database, dispatch: false });
+      const figures = await scope.measure("bulk-load", { url, count });
+      await scope.end(child);
+      return figures;
+    },
+  });
+  const measure = "accepted as NDJSON, against multi-row inserts";
+  return [compare({ measure, ours: ours?.rate, against: floor?.rate, unit: "/s", atLeast: 0.6 })];
+};

@@ -1,0 +1,34 @@
+import { join } from "node:path";
+import { DEFAULT_REPLAY_OPTIONS } from "../../../src/reconcile/run-options.js";
+import { compare } from "../run/measures.js";
+import { medians } from "../run/rounds.js";
+import type { Bench, Measure, Scope } from "../run/scope.js";
+import { startBenchService } from "../run/service.js";
+
+/** At the concurrency that a replay has unless it is told another, and at the dispatcher's. */
+const CONCURRENCIES = [DEFAULT_REPLAY_OPTIONS.concurrency, 64];
+
+export const replay: Bench = async (scope) => {
+  const url = `http://127.0.0.1:${(await scope.start("receiver")).line}/hook`;
+  const count = scope.scaled(10_000);
+  const measures: Measure[] = [];
+  for (const concurrency of CONCURRENCIES) {
+    const { ours, raw } = await medians(scope.settings.rounds, {
+      raw: () => scope.measure("raw-drain", { url, count, concurrency }),
+      ours: () => replayed(scope, { url, count, concurrency }),
+    });
+    const measure = `sent, ${concurrency} at once, against raw undici`;
+    measures.push(compare({ measure, ours: ours?.rate, against: raw?.rate, unit: "/s", atLeast: 0.5 }));
+  }
+  return measures;
+};
+
+async function replayed(scope: Scope, { url, count, concurrency }: { url: string; count: number; concurrency: number }) {
+  const database = scope.freshFile(".db");
+  await scope.measure("fill", { database, url, count, failedEach: 1 });
+  const service = await startBenchService(scope, { database, dispatch: false });
+  const runsDirectory = join(scope.folder, "runs");
+  const figures = await scope.measure("replay", { url: service.url, runsDirectory, count, concurrency });
+  await scope.end(service.child);
+  return figures;
+}

@@ -1,0 +1,46 @@
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { compare } from "../run/measures.js";
+import { median } from "../run/rounds.js";
+import type { Bench } from "../run/scope.js";
+import { CREDENTIALS, startBenchService } from "../run/service.js";
+
+const RUNS = 15;
+
+/** Whole processes, from spawn to exit. */
+export const start: Bench = async (scope) => {
+  const database = scope.freshFile(".db");
+  await scope.measure("fill", { database, url: "http://127.0.0.1:9/hook", count: 20, failedEach: 1 });
+  const { url } = await startBenchService(scope, { database, dispatch: false });
+  const env = {
+    PATH: process.env.PATH ?? "",
+    HOME: scope.folder,
+    WHCB_CONFIG_DIR: join(scope.folder, "config"),
+    WHCB_DATA_DIR: join(scope.folder, "data"),
+    WHCB_URL: url,
+    WHCB_API_KEY: CREDENTIALS.apiKey,
+    WHCB_USERNAME: CREDENTIALS.username,
+    WHCB_PASSWORD: CREDENTIALS.password,
+  };
+  const whcb = join(scope.repository, "bin", "whcb.js");
+  const commands: Record<string, readonly string[]> = {
+    node: ["-e", "0"],
+    version: [whcb, "--version"],
+    list: [whcb, "calls", "list", "demo", "--limit", "20"],
+  };
+  const times = new Map<string, number[]>(Object.keys(commands).map((name) => [name, []]));
+  for (let run = -1; run < RUNS; run += 1) {
+    for (const [name, args] of Object.entries(commands)) {
+      const began = performance.now();
+      const { status, stderr } = spawnSync(process.execPath, args, { env, encoding: "utf8" });
+      if (status !== 0) throw new Error(`${args.join(" ")} ended with ${status}: ${stderr}`);
+      if (run >= 0) times.get(name)?.push(performance.now() - began);
+    }
+  }
+  const ms = (name: string) => median(times.get(name) ?? []);
+  const against = { against: ms("node"), unit: "ms" as const };
+  return [
+    compare({ measure: "whcb --version, against node -e 0", ours: ms("version"), ...against, atMost: 1.3 }),
+    compare({ measure: "whcb calls list (20 rows), against node -e 0", ours: ms("list"), ...against, atMost: 3 }),
+  ];
+};

@@ -1,0 +1,26 @@
+/** Bundles the benchmark with the product's sources (packages stay outside) and runs it: see README.md. */
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { build } from "esbuild";
+
+const here = import.meta.dirname;
+// Below the product's node_modules, so that the bundle finds the very packages that the product uses.
+const outdir = join(here, "..", "..", "node_modules", ".cache", "whcb-bench");
+const contenders = readdirSync(join(here, "contenders")).map((name) => join(here, "contenders", name));
+
+await build({
+  entryPoints: [join(here, "main.ts"), ...contenders],
+  outdir,
+  outbase: here,
+  outExtension: { ".js": ".mjs" },
+  bundle: true,
+  splitting: true,
+  format: "esm",
+  platform: "node",
+  target: "node20.19",
+  packages: "external",
+  logLevel: "warning",
+});
+const { main } = await import(pathToFileURL(join(outdir, "main.mjs")).href);
+process.exitCode = await main(process.argv.slice(2), { home: here, contenders: join(outdir, "contenders") });

@@ -1,0 +1,58 @@
+/** The product's parts, put together as `whcb serve` does it. */
+import { createDeliverer } from "../../../src/delivery/undici-deliverer.js";
+import { Dispatcher, type DispatcherDeps } from "../../../src/dispatcher/dispatcher.js";
+import { DEFAULT_RETRY_POLICY } from "../../../src/domain/retry-policy.js";
+import { systemClock } from "../../../src/platform/clock.js";
+import { silentLogger } from "../../../src/platform/logger.js";
+import { systemRandom } from "../../../src/platform/random.js";
+import { openStore } from "../../../src/store/open-store.js";
+import type { Store } from "../../../src/store/store.js";
+import { buildDelivery } from "../../../src/wire/delivery-request.js";
+import { newCalls } from "./sample.js";
+
+/** In calls of one transaction. */
+const CHUNK = 1_000;
+
+export function openBenchStore(path: string): Promise<Store> {
+  return openStore({ url: path, secretKey: new Uint8Array(32) });
+}
+
+export async function fill(store: Store, callbackId: string, count: number): Promise<void> {
+  for (let done = 0; done < count; done += CHUNK) {
+    const now = systemClock.now();
+    await store.acceptCalls(callbackId, newCalls(Math.min(CHUNK, count - done), now), now);
+  }
+}
+
+export interface Delivering {
+  readonly dispatcher: Dispatcher;
+  stop(): Promise<void>;
+}
+
+export function startDelivering(store: Store, over: Partial<DispatcherDeps> = {}): Delivering {
+  const deliverer = createDeliverer({ clock: systemClock });
+  const dispatcher = new Dispatcher({
+    store,
+    clock: systemClock,
+    random: systemRandom,
+    logger: silentLogger,
+    policy: DEFAULT_RETRY_POLICY,
+    send: async (callback, call) => (await deliverer.deliver(buildDelivery(callback, call))).result,
+    onAttempt: () => undefined,
+    onMailOwed: () => undefined,
+    ...over,
+  });
+  dispatcher.start();
+  return {
+    dispatcher,
+    async stop() {
+      await deliverer.close();
+      await dispatcher.stop();
+    },
+  };
+}
+
+/** Until none of the callback's calls is PENDING. */
+export async function untilSent(store: Store, callbackId: string): Promise<void> {
+  while ((await store.countCalls(callbackId)).PENDING > 0) await systemClock.sleepUntil(systemClock.now() + 10);
+}

@@ -1,0 +1,46 @@
+/** What everybody delivers: the same callback, the same response, the same request. */
+import type { CallbackSettings } from "../../../src/domain/callback.js";
+import type { MessageResponse } from "../../../src/domain/message-response.js";
+import { timeOrderedId } from "../../../src/platform/ids.js";
+import { systemRandom } from "../../../src/platform/random.js";
+import type { NewCall } from "../../../src/store/store.js";
+import { buildDelivery, type DeliveryRequest } from "../../../src/wire/delivery-request.js";
+
+export const RESPONSE: MessageResponse = {
+  messageId: "0A1B2C3D4E5F60718293A4B5C6D7E8F9",
+  messageLocation: "https://api.au.whispir.com/messages/0A1B2C3D4E5F60718293A4B5C6D7E8F9",
+  from: { name: "Ada", mri: "", mobile: "61400000001", email: "", voice: "" },
+  responseMessage: { channel: "SMS", kind: "reply", date: "24/11/26 09:30", content: "Yes, I will come" },
+  customParameters: {},
+};
+
+/** The same as a caller hands it in. */
+export const SUBMISSION = JSON.stringify({
+  messageId: RESPONSE.messageId,
+  messageLocation: RESPONSE.messageLocation,
+  from: RESPONSE.from,
+  responseMessage: { channel: "SMS", acknowledged: "24/11/26 09:30", content: "Yes, I will come" },
+  customParameters: {},
+});
+
+export function settingsFor(url: string, over: Partial<CallbackSettings> = {}): CallbackSettings {
+  return {
+    name: "demo",
+    url,
+    auth: { type: "httpheader", key: "a-secret-callback-key" },
+    contentType: "json",
+    removeHtml: false,
+    retriesEnabled: true,
+    email: "ops@example.com",
+    events: { reply: true, undeliverable: true },
+    ...over,
+  };
+}
+
+export function sampleDelivery(url: string): DeliveryRequest {
+  return buildDelivery(settingsFor(url), { id: timeOrderedId(0, systemRandom), response: RESPONSE });
+}
+
+export function newCalls(count: number, now: number): NewCall[] {
+  return Array.from({ length: count }, () => ({ id: timeOrderedId(now, systemRandom), response: RESPONSE }));
+}
