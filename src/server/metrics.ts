@@ -1,7 +1,7 @@
 /** What Prometheus is told. */
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { ServiceStats } from "./deps.js";
-import type { Metrics } from "./load-metrics.js";
+import type { Metrics } from "./metrics-recorder.js";
 
 const ATTEMPT_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 const REQUEST_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60];

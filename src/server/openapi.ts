@@ -16,7 +16,7 @@ export async function openApiDocument(
   const [{ default: Fastify }, { default: swagger }, { docs }, { ErrorSchema }] = await Promise.all([
     import("fastify"),
     import("@fastify/swagger"),
-    import("./openapi-docs.js"),
+    import("../wire/route-docs.js"),
     import("../wire/schemas.js"),
   ]);
   const app = Fastify({ logger: false, exposeHeadRoutes: false });

@@ -1,10 +1,10 @@
 /** What the routes share. */
 import type { FastifySchema } from "fastify";
+import type { RouteName } from "../wire/route-docs.js";
 import type { AcceptQueue } from "./accept-queue.js";
 import type { Authenticator } from "./authenticator.js";
 import type { CallbackLookup } from "./callback-lookup.js";
 import type { ServerDeps } from "./deps.js";
-import type { RouteName } from "./openapi-docs.js";
 
 export interface RouteContext {
   readonly deps: ServerDeps;

@@ -3,7 +3,7 @@ import type { FastifyInstance } from "fastify";
 import { isWhcbError } from "../../domain/errors.js";
 import type { ServerDeps } from "../deps.js";
 import { RETRY_AFTER_SECONDS } from "../error-answers.js";
-import type { Metrics } from "../load-metrics.js";
+import type { Metrics } from "../metrics-recorder.js";
 
 export interface OperationRoutes {
   readonly deps: ServerDeps;

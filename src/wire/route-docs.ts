@@ -1,6 +1,5 @@
 /** What /openapi.json says of each route. The routes check their input themselves, by the same schemas (wire/parse-*). */
 import { type TSchema, Type } from "@sinclair/typebox";
-import type { FastifySchema } from "fastify";
 import {
   AcceptedDocument,
   AttemptDocument,
@@ -11,8 +10,8 @@ import {
   SubmittedDocument,
   TokenDocument,
   VerifiedDocument,
-} from "../wire/document-schemas.js";
-import { CallbackSchema, MarkSchema, SubmissionListSchema, SubmissionSchema } from "../wire/schemas.js";
+} from "./document-schemas.js";
+import { CallbackSchema, MarkSchema, SubmissionListSchema, SubmissionSchema } from "./schemas.js";
 
 const CallbackParams = { id: Type.String({ description: "A callback's id or its name" }) };
 const CallParams = { ...CallbackParams, callId: Type.String() };
@@ -66,7 +65,19 @@ interface RouteDoc {
   readonly isNdjson?: boolean;
 }
 
-function route({ summary, tag, params, query, body, success, errors = [], isNdjson = false }: RouteDoc): FastifySchema {
+/** What a server's route says of itself; of the shape that Fastify and its OpenAPI plug-in read. */
+interface RouteSchema {
+  readonly summary: string;
+  readonly tags: readonly string[];
+  readonly params?: TSchema;
+  readonly querystring?: TSchema;
+  readonly body?: TSchema;
+  readonly consumes?: readonly string[];
+  readonly produces: readonly string[];
+  readonly response: Readonly<Record<number, unknown>>;
+}
+
+function route({ summary, tag, params, query, body, success, errors = [], isNdjson = false }: RouteDoc): RouteSchema {
   const [status, document] = success;
   const failures = [...new Set([401, 403, 415, 429, 503, ...errors, ...(params ? [404] : []), ...(body ? [400, 413, 422] : [])])];
   return {
