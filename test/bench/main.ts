@@ -37,6 +37,7 @@ export async function main(argv: readonly string[], places: Places): Promise<num
       scale: { type: "string", default: "1" },
       rounds: { type: "string", default: "3" },
       json: { type: "string" },
+      profile: { type: "string" },
       "no-peers": { type: "boolean", default: false },
     },
   });
@@ -46,7 +47,7 @@ export async function main(argv: readonly string[], places: Places): Promise<num
   const unknown = names.find((name) => !(name in BENCHES));
   if (unknown !== undefined || !(scale > 0) || !(rounds >= 1)) {
     process.stderr.write(
-      `usage: npm run bench -- [--only ${Object.keys(BENCHES).join("|")}] [--scale 0.1] [--rounds 3] [--no-peers] [--json FILE]\n`,
+      `usage: npm run bench -- [--only ${Object.keys(BENCHES).join("|")}] [--scale 0.1] [--rounds 3] [--no-peers] [--profile DIR] [--json FILE]\n`,
     );
     return 2;
   }
@@ -54,7 +55,7 @@ export async function main(argv: readonly string[], places: Places): Promise<num
   const failed: string[] = [];
   const loadBefore = loadavg();
   for (const name of names) {
-    const scope = new Scope(places, { scale, rounds, peers: !values["no-peers"] });
+    const scope = new Scope(places, { scale, rounds, peers: !values["no-peers"], profiles: values.profile ?? null });
     try {
       process.stderr.write(`${name} …\n`);
       const found = await BENCHES[name]?.(scope);

@@ -37,6 +37,8 @@ export interface Settings {
   readonly scale: number;
   readonly rounds: number;
   readonly peers: boolean;
+  /** Where each contender leaves a CPU profile; null: none is taken. */
+  readonly profiles: string | null;
 }
 
 export class Scope {
@@ -111,7 +113,9 @@ export class Scope {
   }
 
   #spawn(args: readonly string[]): ChildProcess {
-    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+    const { profiles } = this.settings;
+    const profiling = profiles === null ? [] : ["--cpu-prof", `--cpu-prof-dir=${profiles}`, "--cpu-prof-interval=500"];
+    const child = spawn(process.execPath, [...profiling, ...args], { stdio: ["ignore", "pipe", "inherit"] });
     this.#children.add(child);
     child.once("close", () => this.#children.delete(child));
     return child;
