@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
+import { setTimeout as delay } from "node:timers/promises";
 
 const BIN = join(import.meta.dirname, "..", "..", "bin", "whcb.js");
 
@@ -127,5 +128,7 @@ export async function eventually<T>(ask: () => Promise<T>, isWanted: (answer: T)
     const answer = await ask();
     if (isWanted(answer)) return answer;
     if (performance.now() > end) throw new Error(`still ${JSON.stringify(answer)}`);
+    // What is asked may have no wait of its own, and what it waits for comes by the event loop.
+    await delay(10);
   }
 }

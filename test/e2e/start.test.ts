@@ -1,0 +1,122 @@
+/** Starts of `whcb serve` that are refused: the code, the sentence, and what is left behind. */
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import Database from "better-sqlite3";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { callIdOf, ServedApi, USER_ENV } from "../support/served-api.js";
+import { makeImmutable, makeMutable, mayTroubleDisks } from "../support/troubled-disk.js";
+import { eventually, Home } from "../support/whcb-process.js";
+
+let home: Home;
+
+beforeEach(() => {
+  home = new Home();
+});
+
+afterEach(() => home.leave());
+
+async function refused(args: readonly string[]): Promise<{ code: number | null; sentence: string }> {
+  const { code, stdout, stderr } = await home.whcb(["serve", "--port", "0", ...args]);
+  expect(stdout).toBe("");
+  expect(stderr).not.toContain("    at ");
+  const [sentence = "", ...hints] = stderr.trimEnd().split("\n");
+  expect(hints.map((line) => line.slice(0, 6))).toEqual(["hint: "]);
+  return { code, sentence };
+}
+
+/** All files of this home, by their paths in it; a lock that is left says nothing, since only who holds it counts. */
+const leftBehind = () =>
+  readdirSync(home.folder, { recursive: true, encoding: "utf8", withFileTypes: true })
+    .filter((entry) => entry.isFile() && !entry.name.endsWith("-serve.lock"))
+    .map(({ name }) => name)
+    .sort();
+
+describe("a start that is refused", () => {
+  it("says that a live process has the database, which the same start gets after kill -9, and sends at once", async () => {
+    const server = await home.serve([], { env: USER_ENV });
+    const hanging = await home.listen(["--hang"]);
+    const api = new ServedApi(server.url);
+    const id = await api.create({ name: "demo", url: hanging.url });
+    await api.hand(id, [callIdOf(1)]);
+    await hanging.says(/POST/);
+    expect(await refused(["--db", home.path("x.db")])).toEqual({
+      code: 4,
+      sentence: `error: ${home.path("x.db")} is already served by another process`,
+    });
+    await server.stop("SIGKILL");
+    await hanging.stop();
+    const mended = await home.listen(["--port", new URL(hanging.url).port]);
+    const again = await home.serve([], { env: USER_ENV });
+    const delivered = await eventually(
+      () => new ServedApi(again.url).list(id, "SUCCESS"),
+      (calls) => calls.length === 1,
+      // A lock or a lease that outlives its process would be waited for.
+      10_000,
+    );
+    expect(delivered).toMatchObject([{ id: callIdOf(1), attemptCount: 1 }]);
+    expect(mended.stdout.match(/POST/g)).toHaveLength(1);
+  });
+
+  it("for a port that is taken sends nothing and keeps no settings", async () => {
+    const first = await home.serve([], { env: USER_ENV });
+    const endpoint = await home.listen();
+    const api = new ServedApi(first.url);
+    const waiting = await home.serve(["--no-dispatch", "--db", home.path("y.db")], { env: USER_ENV });
+    const id = await new ServedApi(waiting.url).create({ name: "demo", url: endpoint.url });
+    await new ServedApi(waiting.url).hand(id, [callIdOf(1)]);
+    await waiting.stop();
+    const { port } = new URL(first.url);
+    const refusal = await home.whcb(["serve", "--port", port, "--db", home.path("y.db")], {
+      env: { WHCB_CONFIG_DIR: home.path("other") },
+    });
+    expect(refusal).toMatchObject({ code: 5, stdout: "", stderr: expect.stringContaining(`port ${port} of 127.0.0.1 is taken`) });
+    expect(existsSync(home.path("other"))).toBe(false);
+    expect(endpoint.stdout).not.toContain("POST");
+    expect((await api.readiness()).status).toBe(200);
+  });
+
+  it("for a file that is no database leaves it as it is, with nothing beside it", async () => {
+    writeFileSync(home.path("x.db"), "not a database, but long enough to be read as one ".repeat(100));
+    expect(await refused(["--db", home.path("x.db")])).toEqual({
+      code: 4,
+      sentence: `error: ${home.path("x.db")}: The file is not a database`,
+    });
+    expect(leftBehind()).toEqual(["x.db"]);
+  });
+
+  it("for a database of a newer version says both versions", async () => {
+    await (await home.serve([], { env: USER_ENV })).stop();
+    const before = leftBehind();
+    const database = new Database(home.path("x.db"));
+    database.exec("INSERT INTO migrations (version, name) VALUES (999, 'of tomorrow')");
+    database.close();
+    const { code, sentence } = await refused(["--db", home.path("x.db")]);
+    expect([code, sentence]).toEqual([4, expect.stringContaining("x.db has version 999, and this whcb knows versions up to ")]);
+    expect(leftBehind()).toEqual(before);
+  });
+
+  it("for a key file that was lost makes no new one", async () => {
+    await (await home.serve([], { env: USER_ENV })).stop();
+    rmSync(home.path("x.db.key"));
+    const { code, sentence } = await refused(["--db", home.path("x.db")]);
+    expect([code, sentence]).toEqual([4, expect.stringContaining("x.db.key is missing")]);
+    expect(existsSync(home.path("x.db.key"))).toBe(false);
+  });
+
+  it("for a folder that isn't there makes none", async () => {
+    const { code, sentence } = await refused(["--db", home.path("nowhere", "x.db")]);
+    expect([code, sentence]).toEqual([4, expect.stringContaining(home.path("nowhere"))]);
+    expect([existsSync(home.path("nowhere")), leftBehind()]).toEqual([false, []]);
+  });
+
+  it.runIf(mayTroubleDisks)("for a folder that can't be written says so", async () => {
+    mkdirSync(home.path("sealed"));
+    makeImmutable(home.path("sealed"));
+    try {
+      const { code, sentence } = await refused(["--db", home.path("sealed", "x.db")]);
+      expect([code, sentence]).toEqual([4, expect.stringContaining(home.path("sealed"))]);
+      expect(leftBehind()).toEqual([]);
+    } finally {
+      makeMutable(home.path("sealed"));
+    }
+  });
+});

@@ -1,0 +1,201 @@
+/**
+ * A real service whose database can't be written for a while, or not be read: nothing is taken or sent that couldn't be recorded,
+ * the reason is told, and all goes on by itself. Where this user may not mount or chattr, test/integration/store-trouble.test.ts
+ * has the same faults by SQLite's own limits.
+ */
+import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
+import Database from "better-sqlite3";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { callIdOf, ServedApi, USER_ENV } from "../support/served-api.js";
+import { makeImmutable, makeMutable, mayTroubleDisks, SmallDisk } from "../support/troubled-disk.js";
+import { eventually, Home } from "../support/whcb-process.js";
+
+let home: Home;
+let cleanUp: () => void;
+
+beforeEach(() => {
+  home = new Home();
+  cleanUp = () => undefined;
+});
+
+afterEach(async () => {
+  cleanUp();
+  await home.leave();
+});
+
+interface Trouble {
+  /** Where the database is to be. */
+  prepare(): string;
+  begin(database: string): void;
+  end(database: string): void;
+  readonly reason: string;
+}
+
+let disk: SmallDisk | null;
+let other: Database.Database;
+let bytes: Buffer;
+
+const FULL: Trouble = {
+  reason: "The disk of the database is full",
+  prepare() {
+    disk = SmallDisk.mount(home.path("disk"), 6);
+    cleanUp = () => disk?.unmount();
+    return home.path("disk", "x.db");
+  },
+  begin: () => disk?.fill(),
+  end: () => disk?.free(),
+};
+
+const filesOf = (database: string) => ["", "-wal", "-shm"].map((ending) => database + ending);
+const IMMUTABLE: Trouble = {
+  reason: "The disk of the database fails to read or write",
+  prepare: () => home.path("x.db"),
+  begin(database) {
+    cleanUp = () => makeMutable(...filesOf(database));
+    makeImmutable(...filesOf(database));
+  },
+  end(database) {
+    makeMutable(...filesOf(database));
+    cleanUp = () => undefined;
+  },
+};
+
+const LOCKED: Trouble = {
+  reason: "The database is busy with another process",
+  prepare: () => home.path("x.db"),
+  begin(database) {
+    other = new Database(database);
+    other.exec("BEGIN EXCLUSIVE");
+  },
+  end: () => void other.close(),
+};
+
+const CORRUPT: Trouble = {
+  reason: "The database is corrupt",
+  prepare: () => home.path("x.db"),
+  begin(database) {
+    other = new Database(database);
+    other.pragma("wal_checkpoint(TRUNCATE)");
+    bytes = readFileSync(database);
+    overwrite(database, Buffer.alloc(bytes.length - 4_096, 0xa5));
+    // Whoever has the old pages in memory reads them again.
+    other.pragma("user_version = 1");
+  },
+  end(database) {
+    overwrite(database, bytes.subarray(4_096));
+    other.pragma("user_version = 2");
+    other.close();
+  },
+};
+
+/** All but the first page, in place. */
+function overwrite(file: string, pages: Uint8Array): void {
+  const opened = openSync(file, "r+");
+  writeSync(opened, pages, 0, pages.length, 4_096);
+  closeSync(opened);
+}
+
+const posts = (endpoint: { readonly stdout: string }) => endpoint.stdout.match(/POST/g)?.length ?? 0;
+const SECRETS = /correct horse|an-api-key-of-the-tests|key-of-the-callback/;
+
+describe("a database that can't be written", () => {
+  it.runIf(mayTroubleDisks).each([
+    ["its disk is full", FULL],
+    ["its files may not be changed", IMMUTABLE],
+  ])("because %s: taking and sending pause, and go on by themselves", (_, trouble) => holdsThrough(trouble), 60_000);
+
+  it.each([
+    ["another process keeps it locked", LOCKED],
+    ["its pages are garbage", CORRUPT],
+  ])("because %s: taking and sending pause, and go on by themselves", (_, trouble) => holdsThrough(trouble), 60_000);
+
+  it.runIf(mayTroubleDisks)(
+    "when the service starts, after it was killed: nothing is sent before an outcome could be recorded",
+    async () => {
+      const database = FULL.prepare();
+      const args = ["--db", database, "--retry-interval", "1s"];
+      const server = await home.serve(args, { env: USER_ENV });
+      const api = new ServedApi(server.url);
+      const bad = await home.listen(["--status", "503"]);
+      await api.hand(await api.create({ name: "bad", url: bad.url }), [callIdOf(1)]);
+      await bad.says(/POST/);
+      FULL.begin(database);
+      await server.says(/dispatching pauses/);
+      await server.stop("SIGKILL");
+      const before = posts(bad);
+      const again = await home.serve(args, { env: USER_ENV });
+      await again.says(/dispatching pauses/);
+      await delay(1_500);
+      expect(posts(bad)).toBe(before);
+      FULL.end(database);
+      await eventually(
+        async () => posts(bad),
+        (count) => count > before,
+      );
+    },
+  );
+});
+
+async function holdsThrough(trouble: Trouble): Promise<void> {
+  const database = trouble.prepare();
+  const server = await home.serve(["--db", database, "--retry-interval", "1s"], { env: USER_ENV });
+  const api = new ServedApi(server.url);
+  const [bad, good] = [await home.listen(["--status", "503"]), await home.listen()];
+  const badId = await api.create({ name: "bad", url: bad.url });
+  const goodId = await api.create({ name: "good", url: good.url });
+  const accepted = [callIdOf(0), callIdOf(1)];
+  await api.hand(badId, [callIdOf(0, "bad")]);
+  await api.hand(goodId, accepted);
+  await Promise.all([bad.says(/POST/), good.says(/(POST[\s\S]*){2}/)]);
+  await eventually(
+    () => api.count(goodId, "SUCCESS"),
+    (count) => count === 2,
+  );
+
+  trouble.begin(database);
+  const refusal = await eventually(
+    async () => {
+      const id = callIdOf(accepted.length);
+      const { status, headers } = await api.hand(goodId, [id]);
+      if (status === 202) accepted.push(id);
+      return { status, retryAfter: headers.get("retry-after") };
+    },
+    ({ status }) => status !== 202,
+  );
+  expect(refusal).toEqual({ status: 503, retryAfter: "5" });
+  await eventually(
+    () => api.readiness(),
+    ({ status, body }) =>
+      status === 503 && JSON.stringify(body) === JSON.stringify({ status: "not ready", reason: trouble.reason }),
+  );
+  expect((await api.fetch("/healthz")).status).toBe(200);
+  await server.says(/dispatching pauses/);
+  expect(server.stderr).toContain(trouble.reason);
+  const sent = posts(bad) + posts(good);
+  // Longer than the retry interval: a retry is due by now.
+  await delay(1_500);
+  expect(posts(bad) + posts(good)).toBe(sent);
+
+  trouble.end(database);
+  await eventually(
+    () => api.readiness(),
+    ({ status }) => status === 200,
+  );
+  const last = callIdOf(accepted.length);
+  expect((await api.hand(goodId, [last])).status).toBe(202);
+  accepted.push(last);
+  await eventually(
+    () => api.count(goodId, "SUCCESS"),
+    (count) => count === accepted.length,
+  );
+  const retries = posts(bad);
+  await eventually(
+    async () => posts(bad),
+    (count) => count > retries,
+  );
+  const { code, stderr } = await server.stop();
+  expect(code, stderr).toBe(0);
+  expect(posts(good)).toBe(accepted.length);
+  expect(stderr).not.toMatch(SECRETS);
+}

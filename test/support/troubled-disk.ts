@@ -1,0 +1,71 @@
+/** Disks that are full or can't be written, for real: a small tmpfs, and files that even root may not change. */
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/** A file system of its own, of `megabytes`. */
+export class SmallDisk {
+  readonly folder: string;
+
+  private constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  static mount(folder: string, megabytes: number): SmallDisk {
+    mkdirSync(folder, { recursive: true });
+    execFileSync("mount", ["-t", "tmpfs", "-o", `size=${megabytes}m`, "tmpfs", folder]);
+    return new SmallDisk(folder);
+  }
+
+  /** Takes what is free, to the last block, also beside a process that takes some of it. */
+  fill(): void {
+    for (;;) {
+      const { bavail, bsize } = statfsSync(this.folder);
+      if (bavail === 0) return;
+      try {
+        writeFileSync(join(this.folder, `filler-${bavail}`), Buffer.alloc(bavail * bsize, 1));
+      } catch (error) {
+        if (!(error instanceof Error && "code" in error && error.code === "ENOSPC")) throw error;
+      }
+    }
+  }
+
+  /** Gives back what `fill` took. */
+  free(): void {
+    execFileSync("find", [this.folder, "-name", "filler-*", "-delete"]);
+  }
+
+  unmount(): void {
+    execFileSync("umount", ["--lazy", this.folder]);
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** The files refuse every write from now on, also of those who have them open. */
+export function makeImmutable(...files: readonly string[]): void {
+  execFileSync("chattr", ["+i", ...files], { stdio: "ignore" });
+}
+
+export function makeMutable(...files: readonly string[]): void {
+  execFileSync("chattr", ["-i", ...files], { stdio: "ignore" });
+}
+
+/** Whether this user may mount file systems and make files immutable, tried out: root in a container may not. */
+export const mayTroubleDisks = tryOut();
+
+function tryOut(): boolean {
+  const folder = mkdtempSync(join(tmpdir(), "whcb-disk-"));
+  const file = join(folder, "file");
+  writeFileSync(file, "");
+  try {
+    makeImmutable(file);
+    makeMutable(file);
+    SmallDisk.mount(join(folder, "disk"), 1).unmount();
+    return true;
+  } catch {
+    return false;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
