@@ -68,6 +68,23 @@ describe("a dispatcher", () => {
     expect([sim.sent.length, sim.dispatcher.inFlight, sim.dispatcher.endpoints]).toEqual([64, 0, 0]);
   });
 
+  it("sends nothing more for a callback that another process deleted, as soon as it sees that something was written", async () => {
+    let counter = 0;
+    await sim.store.close();
+    sim = await Simulation.open({
+      limits: { inFlightPerEndpoint: 1 },
+      dispatcherStore: (store) => watchStore(store, async (method, _, work) => (method === "changeCounter" ? counter : work())),
+    });
+    sim.endpoint = slowly(500);
+    const callback = await sim.callback();
+    await sim.accept(callback, 3);
+    await sim.settle();
+    await sim.store.deleteCallback(callback.id, sim.clock.now());
+    counter += 1;
+    await sim.runFor(HOUR);
+    expect(sim.sent).toHaveLength(1);
+  });
+
   it("sends nothing of a batch read more than a second ago: another process may have marked it", async () => {
     sim.endpoint = slowly(5_000);
     const callback = await sim.callback();
@@ -167,6 +184,34 @@ describe("a recovering endpoint", () => {
     }
     const attempts = await sim.store.listAttempts(callback.id, undigestible);
     for (const id of undigestible) expect(attempts.get(id)?.length).toBeGreaterThanOrEqual(3);
+  });
+});
+
+describe("a probe", () => {
+  it("doesn't go out with a call that is marked while it is read", async () => {
+    let marked = "";
+    const held: string[] = [];
+    await sim.store.close();
+    sim = await Simulation.open({
+      dispatcherStore: (store) =>
+        watchStore(store, async (method, _, work) => {
+          const result = await work();
+          if (method === "fetchHeld" && marked === "" && held.length > 0) {
+            marked = held[0] ?? "";
+            await sim.mark(callback, [marked], "SUCCESS");
+          }
+          return result;
+        }),
+    });
+    sim.endpoint = down;
+    const callback = await sim.callback();
+    await sim.accept(callback, 64);
+    await sim.settle();
+    const [probe = "", next = ""] = await sim.accept(callback, 3);
+    await sim.settle();
+    held.push(next);
+    await sim.runFor(1_000);
+    expect([marked, sim.requestsFor(probe).length, sim.requestsFor(next).length]).toEqual([next, 1, 0]);
   });
 });
 
