@@ -24,7 +24,8 @@ describe("a dispatcher", () => {
       logger: silentLogger,
       policy: NO_JITTER,
       limits: { gatherMs: 0 },
-      send: () => {
+      send: (_, { seq }) => {
+        if (seq === 1) return Promise.reject(new Error("no such header"));
         throw new Error("no such header");
       },
       onAttempt: () => undefined,
