@@ -1,14 +1,18 @@
 /** A replay through a network that does everything wrong. WHCB_FAULT_CALLS=5000 makes it as long as a bad day. */
 import { afterEach, describe, expect, it } from "vitest";
+import { createClient } from "../../src/client/create-client.js";
 import { createHttpTransport } from "../../src/client/http-transport.js";
-import type { Clock } from "../../src/platform/clock.js";
-import { systemClock } from "../../src/platform/clock.js";
+import { type Clock, systemClock } from "../../src/platform/clock.js";
+import { systemRandom } from "../../src/platform/random.js";
 import { planReplay } from "../../src/reconcile/plan-replay.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../src/reconcile/run-options.js";
 import { runReplay } from "../../src/reconcile/run-replay.js";
+import { aResponse } from "../support/builders.js";
 import { startFaultProxy } from "../support/fault-proxy.js";
+import { BUSY, pendingCalls, recordAttempts } from "../support/recorded-calls.js";
 import { countingEndpoint, openDesk } from "../support/replay-desk.js";
 import { platformCalls, scriptedPlatform } from "../support/scripted-platform.js";
+import { CALLBACK_SETTINGS, closeService, openService, USER } from "../support/server-fixture.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 
 const CALLS = Number(process.env.WHCB_FAULT_CALLS ?? 500);
@@ -24,15 +28,66 @@ const hastyClock: Clock = {
   sleepUntil: (at, signal) => systemClock.sleepUntil(systemClock.now() + Math.max(0, at - systemClock.now()) / 20, signal),
 };
 
-describe("a replay through 429, 403, 500, cuts, delays, and pages that come twice or shifted", () => {
+interface ServiceBehind {
+  readonly url: string;
+  /** How many calls have which status. */
+  statuses(): Promise<Readonly<Record<string, number>>>;
+}
+
+const counted = (statuses: readonly string[]): Record<string, number> => {
+  const counts: Record<string, number> = {};
+  for (const status of statuses) counts[status] = (counts[status] ?? 0) + 1;
+  return counts;
+};
+
+/** What `whcb serve` listens with: its app on a real store, on a socket. */
+async function whcbServe(endpointUrl: string): Promise<ServiceBehind> {
+  const service = await openService();
+  closing.push(() => closeService(service));
+  const url = await service.app.listen({ host: "127.0.0.1", port: 0 });
+  const client = await clientOf(url);
+  const { id } = await client.createCallback({ ...CALLBACK_SETTINGS, url: endpointUrl });
+  await client.submitCalls(
+    id,
+    Array.from({ length: CALLS }, () => ({ response: aResponse() })),
+  );
+  const startedAt = systemClock.now() - 60_000;
+  const attemptOf = (_: unknown, index: number) => ({ result: BUSY, startedAt: startedAt + index });
+  await recordAttempts(service.store, await pendingCalls(service.store, id), attemptOf);
+  return {
+    url,
+    async statuses() {
+      const listed: string[] = [];
+      for await (const { calls } of client.listCalls(id, { filter: {} })) listed.push(...calls.map(({ status }) => status));
+      return counted(listed);
+    },
+  };
+}
+
+async function platform(endpointUrl: string): Promise<ServiceBehind> {
+  const calls = platformCalls(CALLS);
+  const callback = { id: "00112233445566AA", name: "demo", url: endpointUrl, key: "an-endpoint-s-key", calls };
+  const listening = await scriptedPlatform({ clock: new VirtualClock(), callbacks: [callback] }).listen();
+  closing.push(listening.close);
+  return { url: listening.url, statuses: async () => counted(calls.map(({ status }) => status)) };
+}
+
+async function clientOf(url: string, clock = systemClock) {
+  const transport = await createHttpTransport({ url });
+  return createClient(transport, { credentials: USER, rate: null, timezone: "UTC", clock, random: systemRandom });
+}
+
+describe.each([
+  ["whcb serve", whcbServe],
+  ["the platform", platform],
+])("a replay against %s through 429, 403, 500, cuts, delays, and pages that come twice or shifted", (_, open) => {
   it(`ends with each of ${CALLS} calls SUCCESS, and none sent twice`, { timeout: 300_000 }, async () => {
-    const calls = platformCalls(CALLS);
     const endpoint = await countingEndpoint();
-    const callback = { id: "00112233445566AA", name: "demo", url: endpoint.url, key: "an-endpoint-s-key", calls };
-    const platform = await scriptedPlatform({ clock: new VirtualClock(), callbacks: [callback] }).listen();
-    const proxy = await startFaultProxy({ target: platform.url, seed: 11, share: 0.5 });
-    const desk = openDesk({ transport: await createHttpTransport({ url: proxy.url }), clock: hastyClock });
-    closing.push(endpoint.close, platform.close, proxy.close, desk.leave);
+    closing.push(endpoint.close);
+    const service = await open(endpoint.url);
+    const proxy = await startFaultProxy({ target: service.url, seed: 11, share: 0.5, pageSize: 20 });
+    const desk = openDesk({ client: await clientOf(proxy.url, hastyClock), clock: hastyClock });
+    closing.push(proxy.close, desk.leave);
 
     const plan = await planReplay({ callbacks: ["demo"], calls: { filter: {} }, skipRetrying: false }, desk.deps, desk.listener);
     expect(plan.calls).toBe(CALLS);
@@ -40,10 +95,11 @@ describe("a replay through 429, 403, 500, cuts, delays, and pages that come twic
 
     expect(summary.error).toBeNull();
     expect(summary.counts).toMatchObject({ planned: CALLS, accepted: CALLS, marked: CALLS, unmarkable: 0, unknown: 0 });
-    expect(calls.filter(({ status }) => status !== "SUCCESS")).toEqual([]);
+    expect(await service.statuses()).toEqual({ SUCCESS: CALLS });
     expect(endpoint.received.length).toBe(CALLS);
     expect(new Set(endpoint.received).size).toBe(CALLS);
     // Each fault took its turn.
     expect(Object.values(proxy.counts).filter((count) => count === 0)).toEqual([]);
+    if (CALLS > 500) process.stdout.write(`${JSON.stringify({ CALLS, ...proxy.counts, durationMs: summary.durationMs })}\n`);
   });
 });

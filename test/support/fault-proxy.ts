@@ -20,13 +20,15 @@ export interface FaultOptions {
   readonly seed: number;
   /** The share of requests that meet a fault, in [0,1]. */
   readonly share: number;
+  /** Asks for no longer pages than this, so that a short list takes many requests too. */
+  readonly pageSize?: number;
 }
 
 const FAULTS: readonly Fault[] = ["429", "403-qps", "500", "cut-before", "cut-after", "slow", "page-again", "page-shifted"];
 const SLOW_MS = 120;
 const SHIFTED_BY = 3;
 
-export async function startFaultProxy({ target, seed, share }: FaultOptions): Promise<FaultProxy> {
+export async function startFaultProxy({ target, seed, share, pageSize }: FaultOptions): Promise<FaultProxy> {
   const random = seededRandom(seed);
   const counts = Object.fromEntries(FAULTS.map((fault) => [fault, 0])) as Record<Fault, number>;
   /** Items of the list page before, by list. */
@@ -50,7 +52,9 @@ export async function startFaultProxy({ target, seed, share }: FaultOptions): Pr
       counts[fate]++;
       return outgoing.destroy();
     }
-    const answer = await passOn(target, incoming, body);
+    const path = incoming.url ?? "/";
+    const url = target + (pageSize === undefined ? path : path.replace(/\blimit=\d+/, `limit=${pageSize}`));
+    const answer = await passOn(url, incoming, body);
     if (fate === "cut-after") {
       counts[fate]++;
       return outgoing.destroy();
@@ -59,7 +63,7 @@ export async function startFaultProxy({ target, seed, share }: FaultOptions): Pr
       counts[fate]++;
       await new Promise((resolve) => setTimeout(resolve, SLOW_MS));
     }
-    const list = incoming.method === "GET" && /\/calls\?/.test(incoming.url ?? "") ? "calls" : null;
+    const list = incoming.method === "GET" && /\/calls\?/.test(path) ? "calls" : null;
     outgoing.writeHead(answer.status, answer.headers).end(list === null ? answer.body : spoil(answer.body, fate));
   });
 
@@ -116,8 +120,8 @@ interface PassedOn {
   readonly body: Buffer;
 }
 
-async function passOn(target: string, incoming: IncomingMessage, body: Buffer): Promise<PassedOn> {
-  const outgoing = forward(target + incoming.url, { method: incoming.method ?? "GET", headers: incoming.headers });
+async function passOn(url: string, incoming: IncomingMessage, body: Buffer): Promise<PassedOn> {
+  const outgoing = forward(url, { method: incoming.method ?? "GET", headers: incoming.headers });
   outgoing.end(body);
   const [answer]: IncomingMessage[] = await once(outgoing, "response");
   if (answer === undefined) throw new Error("No answer came.");

@@ -1,0 +1,26 @@
+/** kill -9 in the middle of a replay; test/soak has the long run. WHCB_KILL_SEED repeats a run that failed. */
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { expectReplayKillRules } from "../support/expect-replay-kill-rules.js";
+import { replayKills } from "../support/replay-kills.js";
+import { seededRandom } from "../support/seeded-random.js";
+import { Home } from "../support/whcb-process.js";
+
+const SEED = Number(process.env.WHCB_KILL_SEED ?? Date.now() % 1_000_000);
+const CONCURRENCY = 8;
+
+let home: Home;
+
+beforeEach(() => {
+  home = new Home();
+});
+
+afterEach(() => home.leave());
+
+it(`kills a replay again and again (seed ${SEED}): nothing accepted is lost or sent again, and what is unknown is told`, {
+  timeout: 90_000,
+}, async () => {
+  const random = seededRandom(SEED);
+  const figures = await replayKills(home, { kills: 5, calls: 1_000, concurrency: CONCURRENCY, unit: () => random.unit() });
+  expectReplayKillRules(figures, CONCURRENCY);
+  expect(figures.kills).toHaveLength(5);
+});
