@@ -144,9 +144,9 @@ export class EndpointWorker implements Sender {
     this.#offer(this.waiting.probe, [call]);
   }
 
-  sendOne(freeSlots: number): boolean {
+  sendOne(share: number): boolean {
     const { clock, maySend, onChange } = this.#deps;
-    if (this.#inFlight >= Math.min(this.limit, freeSlots) || !maySend()) return false;
+    if (this.#inFlight >= Math.min(this.limit, share) || !maySend()) return false;
     if (this.waiting.isOlderThan(clock.monotonicMs() - STALE_AFTER_MS)) {
       this.discardReading();
       onChange();

@@ -1,12 +1,16 @@
 /** The requests that may be in flight in all, shared fairly among the endpoints that have something to send. */
 export interface Sender {
-  /** Sends one call if it may with this many slots free, and says whether it did. */
-  sendOne(freeSlots: number): boolean;
+  /** Sends one call if it has fewer than `share` in flight and may otherwise, and says whether it did. */
+  sendOne(share: number): boolean;
 }
 
+/** Of the slots that are free once half of them are taken, one sender may hold one in this many. */
+const SCARCITY = 16;
+
 /**
- * Free slots go round the senders that wait, one each. A sender also gets no more slots than are still free (it is
- * handed their number), so that endpoints that hang, however many, leave room for the ones that answer.
+ * Free slots go round the senders that wait, one each. While half of all are free, a sender may hold what its own limit allows.
+ * The rest is rationed: endpoints that hang keep theirs for a minute, and even dozens that come one after another, each with more
+ * calls than it may send, leave room for the ones that answer.
  */
 export class SendSlots {
   #free: number;
@@ -21,6 +25,10 @@ export class SendSlots {
 
   get inUse(): number {
     return this.#total - this.#free;
+  }
+
+  get #share(): number {
+    return this.#free * 2 > this.#total ? this.#free : Math.max(1, Math.floor(this.#free / SCARCITY));
   }
 
   /** The sender may have something to send. */
@@ -41,7 +49,7 @@ export class SendSlots {
     while (this.#free > 0) {
       const sender = this.#waiting.shift();
       if (sender === undefined) return;
-      if (sender.sendOne(this.#free)) {
+      if (sender.sendOne(this.#share)) {
         this.#free -= 1;
         this.#waiting.push(sender);
       } else {

@@ -12,8 +12,8 @@ class Endpoint implements Sender {
     this.#limit = limit;
   }
 
-  sendOne(freeSlots: number): boolean {
-    if (this.left === 0 || this.inFlight >= Math.min(this.#limit, freeSlots)) return false;
+  sendOne(share: number): boolean {
+    if (this.left === 0 || this.inFlight >= Math.min(this.#limit, share)) return false;
     this.left -= 1;
     this.inFlight += 1;
     return true;
@@ -60,6 +60,25 @@ describe("send slots", () => {
     expect(Math.min(...healthy.map((it) => it.inFlight))).toBeGreaterThanOrEqual(3);
     for (let turn = 0; turn < 100; turn += 1) for (const it of healthy) if (it.inFlight > 0) it.end(slots);
     expect(healthy.map((it) => it.left)).toEqual(Array(10).fill(0));
+  });
+
+  it("leave room for others when forty endpoints hang, one after another", () => {
+    const slots = new SendSlots(512);
+    for (let endpoint = 0; endpoint < 40; endpoint += 1) offer(slots, [new Endpoint(100_000)]);
+    const healthy = Array.from({ length: 24 }, () => new Endpoint(100));
+    offer(slots, healthy);
+    expect(Math.min(...healthy.map((it) => it.inFlight))).toBeGreaterThanOrEqual(1);
+  });
+
+  it("use at least half of them, whoever is busy", () => {
+    for (const busy of [4, 8, 20, 64]) {
+      const slots = new SendSlots(512);
+      offer(
+        slots,
+        Array.from({ length: busy }, () => new Endpoint(100_000)),
+      );
+      expect(slots.inUse).toBeGreaterThanOrEqual(256);
+    }
   });
 
   it("forget no one who waits while all slots are taken", () => {
