@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { MailSender } from "../../../src/dispatcher/mail-sender.js";
+import { WhcbError } from "../../../src/domain/errors.js";
 import { createEmlNotifier } from "../../../src/notifier/eml-notifier.js";
 import type { Notifier } from "../../../src/notifier/notifier.js";
 import { silentLogger } from "../../../src/platform/logger.js";
@@ -60,6 +61,28 @@ describe("a mail sender", () => {
     expect(await readFile(join(directory, files[0] ?? ""), "utf8")).toContain("To: night@example.com");
     const { items } = await sim.store.listOutages({ limit: 10, offset: 0 });
     expect(items.map(({ notifiedAt }) => notifiedAt)).toEqual([sim.clock.now()]);
+  });
+
+  it("sends no mail again that is out, because the store couldn't note it", async () => {
+    await anOutage();
+    const notifier = failing(0);
+    let isFull = true;
+    const store = {
+      ...sim.store,
+      async recordMailSent(outageId: string, at: number) {
+        if (isFull) throw new WhcbError("unavailable", "The disk of the database is full");
+        await sim.store.recordMailSent(outageId, at);
+      },
+    };
+    const sender = new MailSender({ store, notifier, clock: sim.clock, logger: silentLogger });
+    const sentAt = sim.clock.now();
+    await expect(sender.tick()).rejects.toMatchObject({ code: "unavailable" });
+    sim.clock.set(sentAt + MINUTE);
+    isFull = false;
+    await sender.tick();
+    expect(notifier.askedAt).toEqual([sentAt]);
+    const { items } = await sim.store.listOutages({ limit: 1, offset: 0 });
+    expect(items).toMatchObject([{ notifiedAt: sentAt }]);
   });
 
   it("tries again after 10 s, 20 s, 40 s … at most 5 minutes later, until the mail server takes it", async () => {
