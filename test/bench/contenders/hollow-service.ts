@@ -1,0 +1,34 @@
+/** The service's own HTTP server with nothing behind it: every check of a request, and a store that stores nothing. Prints its URL. */
+import { DEFAULT_RETRY_POLICY } from "../../../src/domain/retry-policy.js";
+import { systemClock } from "../../../src/platform/clock.js";
+import { silentLogger } from "../../../src/platform/logger.js";
+import { systemRandom } from "../../../src/platform/random.js";
+import { systemTimers } from "../../../src/platform/timers.js";
+import { createApp } from "../../../src/server/app.js";
+import { makeCredential } from "../../../src/server/credentials.js";
+import { NO_STATS } from "../../../src/server/deps.js";
+import { openBenchStore } from "../run/product.js";
+import { settingsFor } from "../run/sample.js";
+import { CREDENTIALS } from "../run/service.js";
+
+const store = await openBenchStore(":memory:");
+await store.createCallback("00112233445566AA", settingsFor("http://127.0.0.1:9/hook"), 0);
+await store.saveCredential(await makeCredential(CREDENTIALS, systemRandom), 0);
+const app = await createApp({
+  store: { ...store, acceptCalls: async (_callbackId, calls) => calls.length },
+  clock: systemClock,
+  timers: systemTimers,
+  random: systemRandom,
+  logger: silentLogger,
+  policy: DEFAULT_RETRY_POLICY,
+  plan: null,
+  authentication: "required",
+  trustProxy: false,
+  version: "0.0.0",
+  stats: NO_STATS,
+  checkEndpoint: null,
+  checkCallbackUrl: () => undefined,
+  onWork: () => undefined,
+  isReady: () => true,
+});
+process.stdout.write(`${await app.listen({ host: "127.0.0.1", port: 0 })}\n`);
