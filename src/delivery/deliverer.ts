@@ -7,7 +7,7 @@ export interface Deliverer {
    * Never rejects: whatever goes wrong is a result. Resolves within the deadline (60 s), or soon after `signal` is aborted
    * (then as unreachable, reset).
    */
-  deliver(request: DeliveryRequest, signal?: AbortSignal): Promise<Delivery>;
+  deliver(request: DeliveryRequest<string | Uint8Array | null>, signal?: AbortSignal): Promise<Delivery>;
   /** Ends idle and busy connections. */
   close(): Promise<void>;
 }

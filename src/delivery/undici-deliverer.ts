@@ -80,7 +80,7 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
     this.#targets = new Targets(origins, addressRule);
   }
 
-  deliver(request: DeliveryRequest, signal?: AbortSignal): Promise<Delivery> {
+  deliver(request: DeliveryRequest<string | Uint8Array | null>, signal?: AbortSignal): Promise<Delivery> {
     return new Promise((resolve) => {
       if (this.#isClosed || signal?.aborted === true) {
         resolve(unsent(new DeliveryFailure("reset", "cut off by the service")));
@@ -132,7 +132,7 @@ function unsent(failure: DeliveryFailure): Delivery {
 }
 
 /** Flat pairs, undici's cheapest form. What comes back compressed could be a bomb, so nothing compressed is asked for. */
-function headersOf(request: DeliveryRequest): string[] {
+function headersOf(request: Pick<DeliveryRequest, "headers">): string[] {
   const pairs = ["accept-encoding", "identity"];
   for (const name in request.headers) pairs.push(name, request.headers[name] ?? "");
   return pairs;

@@ -1,5 +1,4 @@
 /** Which call may be sent next: in order, and with `serialBy` never two of one key at once. */
-import { senderAddress } from "../domain/message-response.js";
 import type { PlannedCall } from "./replay-plan.js";
 import type { ReplayOptions } from "./run-options.js";
 
@@ -82,8 +81,7 @@ export class CallChooser {
     return false;
   }
 
-  #keyOf({ response }: PlannedCall): string | null {
-    if (this.#serialBy === null) return null;
-    return this.#serialBy === "message" ? response.messageId : senderAddress(response.from);
+  #keyOf(call: PlannedCall): string | null {
+    return this.#serialBy === null ? null : call[this.#serialBy];
   }
 }

@@ -5,8 +5,14 @@
 import { type FileHandle, mkdir, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { WhcbError } from "../domain/errors.js";
-import type { MessageResponse } from "../domain/message-response.js";
+import { type MessageResponse, senderAddress } from "../domain/message-response.js";
+import { type DeliveryTarget, deliveryBody } from "../wire/delivery-request.js";
 import type { PlannedCall } from "./replay-plan.js";
+
+export interface CallToKeep {
+  readonly id: string;
+  readonly response: MessageResponse;
+}
 
 /** Where what a call carries lies in the file. */
 export interface SpoolPlace {
@@ -37,8 +43,12 @@ export class CallSpool {
     }
   }
 
-  async add(calls: readonly PlannedCall[]): Promise<readonly SpoolPlace[]> {
-    const texts = calls.map(({ response }) => Buffer.from(JSON.stringify(response), "utf8"));
+  /** `target` says how their bodies are written. */
+  async add(calls: readonly CallToKeep[], target: BodyStyle): Promise<readonly SpoolPlace[]> {
+    const texts = calls.map(({ response }) => {
+      const keys = JSON.stringify([senderAddress(response.from), response.messageId]);
+      return Buffer.from(`${keys}\n${deliveryBody(target, response)}`, "utf8");
+    });
     const places = texts.map(({ length }, index) => {
       const place = { id: calls[index]?.id ?? "", offset: this.#end, length };
       this.#end += length;
@@ -69,24 +79,34 @@ export class CallSpool {
   }
 }
 
-/** Read when it is asked for, once, right before it is sent: until then a waiting call is a few words of memory. */
+type BodyStyle = Pick<DeliveryTarget, "contentType" | "removeHtml">;
+
+/** Its keys on the first line, then its body: bytes of what was read for many, handed on as they are. */
 class SpooledCall implements PlannedCall {
   readonly id: string;
   readonly #bytes: Buffer;
-  readonly #start: number;
-  readonly #length: number;
 
   constructor({ id, offset, length }: SpoolPlace, bytes: Buffer, from: number) {
     this.id = id;
-    this.#bytes = bytes;
-    this.#start = offset - from;
-    this.#length = length;
+    this.#bytes = bytes.subarray(offset - from, offset - from + length);
   }
 
-  /** Our own text of a moment ago: it is what `add` was given. */
-  get response(): MessageResponse {
-    const response: MessageResponse = JSON.parse(this.#bytes.toString("utf8", this.#start, this.#start + this.#length));
-    return response;
+  get body(): Uint8Array {
+    return this.#bytes.subarray(this.#bytes.indexOf("\n") + 1);
+  }
+
+  get from(): string {
+    return this.#keys[0] ?? "";
+  }
+
+  get message(): string {
+    return this.#keys[1] ?? "";
+  }
+
+  /** Our own text of a moment ago: it is what `add` wrote. */
+  get #keys(): readonly string[] {
+    const keys: readonly string[] = JSON.parse(this.#bytes.toString("utf8", 0, this.#bytes.indexOf("\n")));
+    return keys;
   }
 }
 

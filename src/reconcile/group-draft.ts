@@ -35,7 +35,7 @@ export class GroupDraft {
   }
 
   async add(calls: readonly ListedCall[]): Promise<void> {
-    const places = await this.#spool.add(calls);
+    const places = await this.#spool.add(calls, this.callback);
     for (const { offset, length } of places) {
       this.#offsets.push(offset);
       this.#lengths.push(length);

@@ -44,7 +44,10 @@ export class Marker {
         continue;
       }
       if (this.#waiting.length < CHUNK_SIZE && !this.#isEnding) await this.#waitForMore();
-      await this.#markAll(this.#waiting.splice(0));
+      // What doesn't fill a chunk waits for the next, so that no request is made for a few.
+      const { length } = this.#waiting;
+      const partial = this.#isEnding || length < CHUNK_SIZE ? 0 : length % CHUNK_SIZE;
+      await this.#markAll(this.#waiting.splice(0, length - partial));
     }
   }
 

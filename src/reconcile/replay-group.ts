@@ -1,7 +1,7 @@
 /** Replays one callback's calls: by sending them here, or by asking the service to. */
 import type { ListedCallback } from "../client/client.js";
 import { WhcbError } from "../domain/errors.js";
-import { buildDelivery, type DeliveryRequest } from "../wire/delivery-request.js";
+import { addressDelivery, type DeliveryRequest } from "../wire/delivery-request.js";
 import { applyToChunk, inChunks } from "./apply-to-chunk.js";
 import { asWhcbError } from "./expected-error.js";
 import { Marker } from "./marker.js";
@@ -65,7 +65,7 @@ export async function replayByService(callbackId: string, callIds: Iterable<stri
 }
 
 export interface SendTarget {
-  readonly build: (call: PlannedCall) => DeliveryRequest;
+  readonly build: <Body>(call: { readonly id: string; readonly body: Body }) => DeliveryRequest<Body>;
   /** The key that the requests carry; "" for none. */
   readonly secret: string;
 }
@@ -82,7 +82,7 @@ export function targetOf(callback: ListedCallback, options: ReplayOptions & Pick
   const target = { ...callback, url: options.to ?? callback.url, auth: { ...callback.auth, key } };
   const { authParameter } = options;
   const delivery = { withAuth, ...(authParameter === undefined ? {} : { authParameter }) };
-  return { build: (call) => buildDelivery(target, call, delivery), secret: withAuth ? key : "" };
+  return { build: (call) => addressDelivery(target, call, delivery), secret: withAuth ? key : "" };
 }
 
 /** What the service returns, or else what a person gave; "" where neither is. */

@@ -1,6 +1,5 @@
 /** The snapshot that a replay works through: every matching call, each id once, oldest first, taken before one is sent. */
 import type { ListedCallback } from "../client/client.js";
-import type { MessageResponse } from "../domain/message-response.js";
 
 export interface ReplayPlan {
   /** The id that the run will have. */
@@ -40,5 +39,9 @@ export interface ReplayGroup {
 
 export interface PlannedCall {
   readonly id: string;
-  readonly response: MessageResponse;
+  /** As the endpoint receives it, in UTF-8. */
+  readonly body: Uint8Array;
+  /** Whose order may be kept (`serialBy`). */
+  readonly from: string;
+  readonly message: string;
 }

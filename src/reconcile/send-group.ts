@@ -16,7 +16,7 @@ export interface SendJob {
   readonly callbackId: string;
   /** In sending order. */
   readonly calls: AsyncIterable<PlannedCall>;
-  readonly build: (call: PlannedCall) => DeliveryRequest;
+  readonly build: (call: PlannedCall) => DeliveryRequest<Uint8Array>;
   /** The callback's key: never told. */
   readonly secret: string;
   readonly options: ReplayOptions;

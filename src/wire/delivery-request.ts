@@ -4,12 +4,12 @@ import type { MessageResponse } from "../domain/message-response.js";
 import { jsonDeliveryBody, xmlDeliveryBody } from "./delivery-body.js";
 import { removeHtml } from "./remove-html.js";
 
-export interface DeliveryRequest {
+export interface DeliveryRequest<Body = string | null> {
   readonly method: "GET" | "POST";
   readonly url: string;
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string | null;
+  readonly body: Body;
 }
 
 export type DeliveryTarget = Pick<CallbackSettings, "url" | "auth" | "contentType" | "removeHtml">;
@@ -29,17 +29,32 @@ interface Address {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** The POST of one call. Every attempt and every replay of a call carries the same `webhook-id`, so that a receiver can drop a repeat. */
+/** The POST of one call. */
 export function buildDelivery(
   target: DeliveryTarget,
-  call: { readonly id: string; readonly response: MessageResponse },
+  { id, response }: { readonly id: string; readonly response: MessageResponse },
   options: DeliveryOptions = {},
 ): DeliveryRequest {
-  const { url, headers } = addressOf(target, options);
-  const { response } = call;
+  return addressDelivery(target, { id, body: deliveryBody(target, response) }, options);
+}
+
+/** What the POST of a call carries: the same for every attempt, as long as these settings are. */
+export function deliveryBody(target: Pick<DeliveryTarget, "contentType" | "removeHtml">, response: MessageResponse): string {
   const content = target.removeHtml ? removeHtml(response.responseMessage.content) : response.responseMessage.content;
-  const body = target.contentType === "xml" ? xmlDeliveryBody(response, content) : jsonDeliveryBody(response, content);
-  return { method: "POST", url, headers: { ...headers, "webhook-id": call.id }, body };
+  return target.contentType === "xml" ? xmlDeliveryBody(response, content) : jsonDeliveryBody(response, content);
+}
+
+/**
+ * The POST of one call whose body was made before. Every attempt and every replay of a call carries the same `webhook-id`, so that a
+ * receiver can drop a repeat.
+ */
+export function addressDelivery<Body>(
+  target: DeliveryTarget,
+  { id, body }: { readonly id: string; readonly body: Body },
+  options: DeliveryOptions = {},
+): DeliveryRequest<Body> {
+  const { url, headers } = addressOf(target, options);
+  return { method: "POST", url, headers: { ...headers, "webhook-id": id }, body };
 }
 
 /** The GET that a registration makes before the callback is stored, with the callback's auth: it must be answered with exactly 200. */

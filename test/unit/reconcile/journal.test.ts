@@ -9,7 +9,7 @@ import { planReplay } from "../../../src/reconcile/plan-replay.js";
 import type { PlannedCall } from "../../../src/reconcile/replay-plan.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../../src/reconcile/run-options.js";
 import { runReplay } from "../../../src/reconcile/run-replay.js";
-import { ACCEPTED, aResponse } from "../../support/builders.js";
+import { ACCEPTED } from "../../support/builders.js";
 import { openDesk } from "../../support/replay-desk.js";
 import { platformCalls, scriptedPlatform } from "../../support/scripted-platform.js";
 import { VirtualClock } from "../../support/virtual-clock.js";
@@ -30,7 +30,7 @@ const line = (call: string): JournalLine => ({ step: "sent", call, at: 1 });
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 async function* calls(count: number): AsyncGenerator<PlannedCall> {
-  for (let index = 0; index < count; index++) yield { id: `CALL-${index}`, response: aResponse() };
+  for (let index = 0; index < count; index++) yield { id: `CALL-${index}`, body: new Uint8Array(), from: "", message: "" };
 }
 
 describe("the journal", () => {
