@@ -11,6 +11,7 @@ import { pathOf } from "./callback-requests.js";
 import type { CallPage, Client, ListCallsQuery, ListedCall, SubmittedCall } from "./client.js";
 import { walkList } from "./list-walker.js";
 import type { ServiceApi } from "./service-api.js";
+import { namesCall } from "./service-error.js";
 
 type CallRequests = Pick<Client, "listCalls" | "markCalls" | "submitCalls" | "requestReplays">;
 
@@ -93,7 +94,7 @@ export function callRequests(api: ServiceApi, { clock, random, timezone }: CallR
       const error = api.errorOf(answer);
       // `whcb serve` names the id that it doesn't know; a service without this route knows none of them.
       const isUnknownRoute = answer.status === 405 || answer.status === 501 || answer.status === 404;
-      if (!isUnknownRoute || callIds.some((id) => error.message.includes(id))) throw error;
+      if (!isUnknownRoute || callIds.some((id) => namesCall(error, id))) throw error;
       throw new WhcbError("usage", `${api.name} can't replay by itself`, { hint: "Leave out `--via service`." });
     },
   };

@@ -72,6 +72,11 @@ function toldIn({ body }: TransportResponse): string {
   return (told || errorSummary).replace(/\s+/g, " ").slice(0, 500);
 }
 
+/** Whether the service refused it for the sake of this call; hex digits may come back in the other case. */
+export function namesCall({ message }: Error, callId: string): boolean {
+  return message.toUpperCase().includes(callId.toUpperCase());
+}
+
 /** undefined where it is no JSON. */
 export function parseJson(text: string): unknown {
   try {

@@ -44,10 +44,10 @@ export function singleCalls(api: ServiceApi, listCalls: Client["listCalls"], tim
   }
 
   async function findByListing(callbackId: string, callIds: readonly string[]): Promise<readonly ListedCall[]> {
-    const wanted = new Set(callIds);
+    const wanted = new Set(callIds.map((id) => id.toUpperCase()));
     const found: ListedCall[] = [];
     for await (const { calls } of listCalls(callbackId, { filter: {} })) {
-      for (const call of calls) if (wanted.delete(call.id)) found.push(call);
+      for (const call of calls) if (wanted.delete(call.id.toUpperCase())) found.push(call);
       if (wanted.size === 0) break;
     }
     return found;

@@ -30,6 +30,11 @@ export interface Call {
   readonly changedAt: number;
 }
 
+/** An id as it is kept: hex digits are the same in either case, and a person may have typed them. Any other id is left as it is. */
+export function callIdFrom(text: string): string {
+  return /^[\da-f]{32}$/i.test(text) ? text.toUpperCase() : text;
+}
+
 export interface Due {
   readonly at: number;
   readonly cause: "retry" | "replay";

@@ -1,4 +1,5 @@
 /** An all-or-nothing request for up to 100 calls, so that one unknown call doesn't hold up the others. */
+import { namesCall } from "../client/service-error.js";
 import { isWhcbError } from "../domain/errors.js";
 
 export type ChunkOutcome =
@@ -34,7 +35,7 @@ export async function* applyToChunk(
         yield { kind: "rejected", callId: first, reason: error.message };
         continue;
       }
-      const named = ids.find((id) => error.message.includes(id));
+      const named = ids.find((id) => namesCall(error, id));
       if (named !== undefined) {
         yield { kind: "rejected", callId: named, reason: error.message };
         waiting.push(ids.filter((id) => id !== named));

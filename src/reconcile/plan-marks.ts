@@ -57,15 +57,16 @@ async function byFilter(
 
 async function byIds(callbacks: readonly ListedCallback[], callIds: readonly string[], deps: ReconcileDeps): Promise<Found> {
   const [only, ...others] = callbacks;
-  const wanted = new Set(callIds);
+  // Told apart without regard to case, and asked for as they were given: a service may be strict about it.
+  const wanted = new Map(callIds.map((id) => [id.toUpperCase(), id]));
   if (only !== undefined && others.length === 0) {
-    return { groups: [{ callback: only, callIds: [...wanted] }], leftOut: 0, missing: [] };
+    return { groups: [{ callback: only, callIds: [...wanted.values()] }], leftOut: 0, missing: [] };
   }
   const groups: MarkGroup[] = [];
   for (const callback of callbacks) {
     if (wanted.size === 0) break;
-    const found = await deps.client.findCalls(callback.id, [...wanted]);
-    groups.push({ callback, callIds: found.map(({ id }) => id).filter((id) => wanted.delete(id)) });
+    const found = await deps.client.findCalls(callback.id, [...wanted.values()]);
+    groups.push({ callback, callIds: found.map(({ id }) => id).filter((id) => wanted.delete(id.toUpperCase())) });
   }
-  return { groups, leftOut: 0, missing: [...wanted] };
+  return { groups, leftOut: 0, missing: [...wanted.values()] };
 }

@@ -1,4 +1,5 @@
 /** From what a caller handed in to calls on disk: ids made, disabled kinds refused, batches committed. */
+import { callIdFrom } from "../domain/call.js";
 import type { Callback } from "../domain/callback.js";
 import { isWhcbError, WhcbError } from "../domain/errors.js";
 import type { Clock } from "../platform/clock.js";
@@ -109,7 +110,7 @@ function newCall({ clock, random }: IntakeDeps, callback: Callback, { id, respon
   if (!callback.events[kind]) {
     throw new WhcbError("invalid", `callbacks.${kind} is disabled: callback ${callback.name} takes no response of this kind`);
   }
-  return { id: id ?? timeOrderedId(clock.now(), random), response };
+  return { id: id === null ? timeOrderedId(clock.now(), random) : callIdFrom(id), response };
 }
 
 function defaultsOf({ clock, random }: IntakeDeps): SubmissionDefaults {

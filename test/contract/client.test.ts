@@ -73,6 +73,21 @@ for (const service of CLIENT_SERVICES) {
       expect(found.map(({ id }) => id).sort()).toEqual(callIds.slice(0, 3).sort());
     });
 
+    it("takes an id that somebody typed in lower case for the call that it is", async () => {
+      const { client, callIds } = opened;
+      const typed = callIds.slice(0, 3).map((id) => id.toLowerCase());
+      const found = await client.findCalls(callbackId, typed);
+      expect(found.map(({ id }) => id).sort()).toEqual(callIds.slice(0, 3).sort());
+      // Of the platform's ids nothing is known: they are sent as they were given.
+      if (!service.isOurs) return;
+      await client.markCalls(callbackId, typed, "SUCCESS");
+      expect((await listed({ status: "SUCCESS" })).calls.map(({ id }) => id).sort()).toEqual(callIds.slice(0, 3).sort());
+      expect((await client.listAttempts(callbackId, typed[0] ?? ""))?.length).toBe(1);
+      const [response] = found.map((call) => call.response);
+      if (response === undefined) throw new Error("No call was found.");
+      expect(await client.submitCalls(callbackId, [{ id: "0a".repeat(16), response }])).toEqual(["0A".repeat(16)]);
+    });
+
     it("marks calls, all or none", async () => {
       const { client, callIds } = opened;
       await client.markCalls(callbackId, callIds.slice(0, 3), "SUCCESS");

@@ -1,7 +1,7 @@
 /** Calls: listed, looked at, marked (contract.md, Calls). */
 import type { FastifyInstance } from "fastify";
 import type { Attempt } from "../../domain/attempt.js";
-import type { Call } from "../../domain/call.js";
+import { type Call, callIdFrom } from "../../domain/call.js";
 import type { Callback } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import { attemptsToJson } from "../../wire/attempt-json.js";
@@ -97,10 +97,10 @@ function readExpand(query: Query): boolean {
   return expand !== undefined;
 }
 
-/** No call has a longer id or one with a control character; some databases choke on them. */
+/** The id as it is kept. No call has a longer one or one with a control character; some databases choke on them. */
 export function checkedCallId(callId: string): string {
   if (callId.length > 64 || /\p{Cc}/u.test(callId)) throw noCall(callId);
-  return callId;
+  return callIdFrom(callId);
 }
 
 function noCall(callId: string): WhcbError {

@@ -1,0 +1,115 @@
+/** `--via service`: the service is asked to attempt the calls itself, and the run keeps the books. */
+import { afterEach, describe, expect, it } from "vitest";
+import type { Client } from "../../src/client/client.js";
+import { WhcbError } from "../../src/domain/errors.js";
+import { planReplay } from "../../src/reconcile/plan-replay.js";
+import { resumeRun } from "../../src/reconcile/resume-run.js";
+import { DEFAULT_REPLAY_OPTIONS, type RunControl } from "../../src/reconcile/run-options.js";
+import { runReplay } from "../../src/reconcile/run-replay.js";
+import { readRun } from "../../src/reconcile/runs.js";
+import { CLIENT_SERVICES, type OpenedClient } from "../support/client-services.js";
+import { type Desk, openDesk } from "../support/replay-desk.js";
+
+const CALLS = 230;
+const closing: (() => Promise<void>)[] = [];
+
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+
+const [ours, , platform] = CLIENT_SERVICES;
+
+interface Scene {
+  readonly desk: Desk;
+  readonly opened: OpenedClient;
+  /** The ids of each request for replays that reached the service. */
+  readonly asked: (readonly string[])[];
+}
+
+/** `before` sees the ids of each request for replays, and may throw instead of letting it through. */
+async function scene(service: typeof ours, before: (ids: readonly string[]) => void = () => {}): Promise<Scene> {
+  if (service === undefined) throw new Error("There is no such service.");
+  const opened = await service.open(CALLS);
+  const asked: (readonly string[])[] = [];
+  const client: Client = {
+    ...opened.client,
+    async requestReplays(callbackId, ids) {
+      before(ids);
+      const accepted = await opened.client.requestReplays(callbackId, ids);
+      asked.push(ids);
+      return accepted;
+    },
+  };
+  const desk = openDesk({ client });
+  closing.push(opened.close, desk.leave);
+  return { desk, opened, asked };
+}
+
+async function replay({ desk }: Scene, control: RunControl = {}, callIds: readonly string[] | null = null) {
+  const calls = callIds === null ? { filter: {} } : { callIds };
+  const plan = await planReplay({ callbacks: ["demo"], calls, skipRetrying: false }, desk.deps);
+  return runReplay(plan, { ...DEFAULT_REPLAY_OPTIONS, viaService: true, ...control }, desk.deps, desk.listener);
+}
+
+async function booksOf({ desk }: Scene, runId: string) {
+  const { state, counts } = await readRun(desk.deps.runsDirectory, runId);
+  return { state, counts };
+}
+
+describe("a replay by the service", () => {
+  it("asks for every call once, oldest first, 100 at a time, and sends nothing itself", async () => {
+    const at = await scene(ours);
+    const summary = await replay(at);
+    expect(summary.error).toBeNull();
+    expect(summary.counts).toMatchObject({ planned: CALLS, requested: CALLS, left: 0, accepted: 0, toMark: 0, unknown: 0 });
+    expect(at.asked.map(({ length }) => length)).toEqual([100, 100, 30]);
+    expect(at.asked.flat()).toEqual(at.opened.callIds);
+    const listed = await at.opened.client.findCalls("demo", at.opened.callIds.slice(0, 3));
+    expect(listed.map(({ nextAttemptAt }) => nextAttemptAt === null)).toEqual([false, false, false]);
+    expect(await booksOf(at, summary.header.runId)).toEqual({ state: "finished", counts: summary.counts });
+  });
+
+  it("leaves out a call that is gone by then, and asks for the others", async () => {
+    const gone = new Set<string>();
+    const at = await scene(ours, (ids) => {
+      const missing = ids.find((id) => gone.has(id));
+      if (missing !== undefined) throw new WhcbError("not-found", `No call ${missing} of this callback`);
+    });
+    gone.add(at.opened.callIds[7] ?? "").add(at.opened.callIds[150] ?? "");
+    const summary = await replay(at);
+    expect(summary.counts).toMatchObject({ requested: CALLS - 2, skipped: { settled: 2, order: 0 }, left: 0 });
+    expect(at.asked.flat().length).toBe(CALLS - 2);
+    expect(await booksOf(at, summary.header.runId)).toEqual({ state: "finished", counts: summary.counts });
+  });
+
+  it("whose request is cut asks again for what the service still lists as FAILED", async () => {
+    let requests = 0;
+    const at = await scene(ours, () => {
+      requests += 1;
+      if (requests === 2) throw new WhcbError("network", "the connection was cut");
+    });
+    const cut = await replay(at);
+    expect(cut.error).toMatchObject({ code: "network" });
+    expect(cut.isResumable).toBe(true);
+    expect(cut.callbacks.map(({ counts }) => counts.requested)).toEqual([100]);
+    const resumed = await resumeRun(cut.header.runId, { resendUnknown: false }, at.desk.deps);
+    expect(resumed?.counts).toMatchObject({ requested: CALLS, left: 0, unknown: 0 });
+    expect(at.asked.flat().sort()).toEqual([...at.opened.callIds].sort());
+  });
+
+  it("stops between two requests when it is interrupted", async () => {
+    const stop = new AbortController();
+    const at = await scene(ours, () => stop.abort());
+    const summary = await replay(at, { signal: stop.signal });
+    expect(summary.error).toMatchObject({ code: "interrupted" });
+    expect(summary.counts).toMatchObject({ requested: 100, left: CALLS - 100, unknown: 0 });
+  });
+
+  it("says that a service can't do it, and keeps every call for another way", async () => {
+    const at = await scene(platform);
+    const summary = await replay(at);
+    expect(summary.error).toMatchObject({ code: "usage", message: expect.stringContaining("can't replay by itself") });
+    expect(summary.counts).toMatchObject({ planned: CALLS, requested: 0 });
+    expect(at.asked).toEqual([]);
+  });
+});
