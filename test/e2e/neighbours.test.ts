@@ -14,8 +14,8 @@ const ROUNDS = 24;
 const WARM_UP = 6;
 /** Of one round to the next; the same load in both runs. */
 const ROUND_MS = 120;
-/** What scheduling on a busy machine may cost, beside the ratio. */
-const ALLOWANCE_MS = 150;
+/** What a busy machine may cost in one run and not in the other; whoever is left without a slot waits a minute. */
+const ALLOWANCE_MS = 2_000;
 
 let home: Home;
 
@@ -88,10 +88,9 @@ async function run(name: string, hanging: number): Promise<Run> {
 const idsOf = (count: number, prefix: string) => Array.from({ length: count }, (_, index) => callIdOf(index, prefix));
 const percentile = ({ latencies }: Run, share: number) => latencies[Math.ceil(latencies.length * share) - 1] ?? Number.NaN;
 
-// Once more where it fails: other work of this machine may have come over one of the two runs only.
-const ONCE_MORE = { retry: 1, timeout: 90_000 };
-
-it("keeps the latency of the healthy while a third of 64 endpoints hang, and its bounds in flight", ONCE_MORE, async () => {
+it("keeps the latency of the healthy while a third of 64 endpoints hang, and its bounds in flight", {
+  timeout: 90_000,
+}, async () => {
   const alone = await run("alone", 0);
   const beside = await run("beside", HANGING);
   const sent = (ENDPOINTS - HANGING) * (ROUNDS - WARM_UP);
