@@ -6,10 +6,12 @@ import { trackAllowedMethods } from "./allowed-methods.js";
 import { sendError } from "./answer.js";
 import { addBodyParsers, BODY_LIMIT } from "./bodies.js";
 import { CallbackLookup } from "./callback-lookup.js";
+import { isProxyInFront } from "./caller.js";
 import { answerClientError } from "./client-error.js";
 import type { ServerDeps } from "./deps.js";
 import { answerTo, errorAnswer, methodNotAllowed } from "./error-answers.js";
 import { addGate } from "./gate.js";
+import { lingerAfterAnswer } from "./linger.js";
 import { loadMetrics } from "./load-metrics.js";
 import type { Metrics } from "./metrics-recorder.js";
 import { openApiDocument } from "./openapi.js";
@@ -38,7 +40,7 @@ export async function createApp(given: ServerDeps): Promise<FastifyInstance> {
   const app = Fastify({
     logger: false,
     return503OnClosing: false, // what is under way when a stop begins is finished
-    trustProxy: deps.trustProxy,
+    trustProxy: deps.trustProxy && isProxyInFront,
     bodyLimit: BODY_LIMIT,
     connectionTimeout: IDLE_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
@@ -126,12 +128,14 @@ function addResponseHooks(app: FastifyInstance, { logger }: ServerDeps, metrics:
 
 function addErrorHandlers(
   app: FastifyInstance,
-  { logger }: ServerDeps,
+  { logger, timers }: ServerDeps,
   allowedMethods: (path: string) => readonly string[],
 ): void {
   app.setErrorHandler((error, request, reply) => {
     const answer = answerTo(error);
     if (answer.status >= 500) logger.error({ requestId: request.id, err: error }, "request failed");
+    // Fastify ends the connection after a body that is too large.
+    if (answer.status === 413) lingerAfterAnswer(request, timers);
     sendError(request, reply, answer);
   });
   app.setNotFoundHandler((request: FastifyRequest, reply: FastifyReply) => {

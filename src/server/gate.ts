@@ -4,8 +4,10 @@ import { WhcbError } from "../domain/errors.js";
 import { negotiate } from "../wire/media-types.js";
 import { sendError } from "./answer.js";
 import { Authenticator, type Verdict } from "./authenticator.js";
+import { hasSoundHost, isDirectlyFromHere } from "./caller.js";
 import type { ServerDeps } from "./deps.js";
 import { answerTo, CHALLENGE, type ErrorAnswer, errorAnswer, unsupportedMediaType } from "./error-answers.js";
+import { lingerAfterAnswer } from "./linger.js";
 import { PLANS, RateCounter } from "./rate-plan.js";
 
 /** Paths that answer without credentials, whatever Accept says. /metrics has a rule of its own. */
@@ -23,11 +25,10 @@ export function addGate(app: FastifyInstance, deps: ServerDeps): Authenticator {
     const path = request.url.split("?", 1)[0] ?? "";
     const isToken = path === "/auth" || path === "/auth/verify";
     request.negotiated = negotiate(request.headers.accept, isToken ? "json" : "xml");
-    const host = request.headers.host;
-    if (host !== undefined && !/^[\w.:[\]-]{1,255}$/.test(host)) {
+    if (!hasSoundHost(request)) {
       return void refuse(request, reply, errorAnswer(400, "The request can't be read", "The Host header is no host"));
     }
-    if (OPEN_PATHS.has(path) || (path === "/metrics" && isOnLoopback(request, deps.trustProxy))) return done();
+    if (OPEN_PATHS.has(path) || (path === "/metrics" && isDirectlyFromHere(request))) return done();
     if (deps.authentication === "none") return admit();
     const verdict = authenticator.verify({
       authorization: request.headers.authorization,
@@ -52,6 +53,16 @@ export function addGate(app: FastifyInstance, deps: ServerDeps): Authenticator {
       done();
     }
   });
+  /** A body that is still coming is never looked at: the connection ends with the answer. */
+  function refuse(request: FastifyRequest, reply: FastifyReply, answer: ErrorAnswer): void {
+    const hasBody = request.headers["transfer-encoding"] !== undefined || Number(request.headers["content-length"] ?? 0) > 0;
+    if (hasBody) {
+      reply.header("connection", "close");
+      lingerAfterAnswer(request, deps.timers);
+    }
+    sendError(request, reply, answer);
+  }
+
   /** What was begun before a stop is finished; from then on nothing is taken in that the dispatcher would have to carry out. */
   function isStopping({ method }: FastifyRequest): boolean {
     return method !== "GET" && method !== "HEAD" && !deps.isReady();
@@ -66,13 +77,6 @@ function apiKeyOf(request: FastifyRequest): string | undefined {
   if (typeof header === "string") return header;
   const { apikey } = request.query as { readonly apikey?: unknown };
   return typeof apikey === "string" ? apikey : undefined;
-}
-
-/** A body that is still coming is never read: the connection ends with the answer. */
-function refuse(request: FastifyRequest, reply: FastifyReply, answer: ErrorAnswer): void {
-  const hasBody = request.headers["transfer-encoding"] !== undefined || Number(request.headers["content-length"] ?? 0) > 0;
-  if (hasBody) reply.header("connection", "close");
-  sendError(request, reply, answer);
 }
 
 function refusalOf(verdict: Exclude<Verdict, { kind: "granted" }>): ErrorAnswer {
@@ -93,10 +97,4 @@ function overPlan(over: "QPS" | "QPD", retryAfterSeconds: number): ErrorAnswer {
     "x-error-detail": detail,
     "retry-after": String(retryAfterSeconds),
   });
-}
-
-/** A proxy on this machine makes everyone look local: with its header there, only a trusted one's word counts. */
-function isOnLoopback(request: FastifyRequest, trustProxy: boolean): boolean {
-  if (!trustProxy && request.headers["x-forwarded-for"] !== undefined) return false;
-  return /^(?:127\.|::1$|::ffff:127\.)/.test(request.ip);
 }

@@ -2,6 +2,7 @@
 import type { FastifyRequest } from "fastify";
 import type { Link } from "../wire/links.js";
 import { type ResourceKind, vendorType } from "../wire/media-types.js";
+import { schemeOf } from "./caller.js";
 
 export type Parameters = readonly (readonly [name: string, value: string])[];
 
@@ -23,7 +24,7 @@ export class Linker {
 
   constructor(request: FastifyRequest) {
     const [, host = "localhost", port] = /^(.*?)(?::(\d{1,5}))?$/.exec(request.host || "localhost") ?? [];
-    const { protocol } = request;
+    const protocol = schemeOf(request);
     const isOwn = port === undefined || port === (protocol === "https" ? "443" : "80");
     this.#origin = `${protocol}://${host}${isOwn ? "" : `:${port}`}`;
     this.#host = host;

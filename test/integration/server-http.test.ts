@@ -150,6 +150,23 @@ describe("links", () => {
     expect(await selfOf(forwarded)).toEqual([`https://api.example.com/callbacks/${ID}`, "api.example.com", -1]);
   });
 
+  it.each([
+    ["x-forwarded-host", 'evil.example/"><script>'],
+    ["x-forwarded-host", "evil.example:99999"],
+    ["host", "evil.example:80:80"],
+    ["host", "."],
+    ["host", ":80"],
+  ])("are made of no %s %s", async (name, value) => {
+    await open({ trustProxy: true });
+    const answer = await service.app.inject({ url: "/callbacks", headers: { ...JSON_HEADERS, [name]: value } });
+    expect([answer.statusCode, answer.body.includes("evil")]).toEqual([400, false]);
+  });
+
+  it("take no scheme but http and https from a proxy", async () => {
+    await open({ trustProxy: true });
+    expect((await selfOf({ ...forwarded, "x-forwarded-proto": "javascript" }))[0]).toBe(`http://api.example.com/callbacks/${ID}`);
+  });
+
   it("heed it not otherwise", async () => {
     await open();
     expect(await selfOf(forwarded)).toEqual([`http://10.0.0.1:8787/callbacks/${ID}`, "10.0.0.1", 8787]);
@@ -485,6 +502,23 @@ describe("operations", () => {
     expect([far.statusCode, proxied.statusCode, known.statusCode, (await get("/metrics")).statusCode]).toEqual([
       401, 401, 200, 200,
     ]);
+  });
+
+  it.each([
+    { "x-forwarded-for": "127.0.0.1" },
+    { "x-forwarded-for": "127.0.0.1, 203.0.113.5" },
+    { "x-forwarded-for": "203.0.113.5, 127.0.0.1" },
+    { "x-real-ip": "127.0.0.1" },
+    { forwarded: "for=127.0.0.1" },
+    { via: "1.1 proxy" },
+    { host: "rebound.example" },
+  ])("tells it to nobody who only says to be here: %j", async (headers) => {
+    await open({ trustProxy: true });
+    const answers = [
+      await get("/metrics", headers),
+      await service.app.inject({ url: "/metrics", headers, remoteAddress: "203.0.113.5" }),
+    ];
+    expect(answers.map(({ statusCode }) => statusCode)).toEqual([401, 401]);
   });
 });
 

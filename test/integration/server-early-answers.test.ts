@@ -1,0 +1,50 @@
+/** An answer that goes out before the body is in must arrive, whoever sends the rest without looking. */
+import { once } from "node:events";
+import { connect } from "node:net";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { CREDENTIALS, closeService, openService, type Service } from "../support/server-fixture.js";
+
+const MIB = 1024 * 1024;
+let service: Service;
+let port: number;
+
+beforeAll(async () => {
+  service = await openService();
+  await service.app.listen({ host: "127.0.0.1", port: 0 });
+  const address = service.app.server.address();
+  port = typeof address === "object" && address !== null ? address.port : 0;
+});
+afterAll(() => closeService(service));
+
+const ACCEPTED = { ...CREDENTIALS, accept: "application/json", "content-type": "application/json" };
+const REFUSED: readonly (readonly [what: string, status: number, headers: Record<string, string>, size: number])[] = [
+  ["a body that is too large", 413, ACCEPTED, 10 * MIB + 1],
+  ["a body that is much too large", 413, ACCEPTED, 40 * MIB],
+  ["a wrong key", 403, { ...ACCEPTED, "x-api-key": "wrong" }, 5 * MIB],
+  ["no user", 401, { "x-api-key": "wrong" }, 5 * MIB],
+  ["an Accept that there isn't", 415, { ...ACCEPTED, accept: "text/plain" }, 5 * MIB],
+];
+
+describe("an early answer", () => {
+  it.each(REFUSED)("to %s arrives as %i, each time", async (_, status, headers, size) => {
+    const body = Buffer.alloc(size, " ");
+    const statuses: number[] = [];
+    for (let time = 0; time < 5; time++) {
+      const answer = await fetch(`http://127.0.0.1:${port}/callbacks/demo/calls`, { method: "POST", headers, body });
+      await answer.arrayBuffer();
+      statuses.push(answer.status);
+    }
+    expect(statuses).toEqual([status, status, status, status, status]);
+  });
+
+  it("is the end all the same where the rest never comes", async () => {
+    const socket = connect(port, "127.0.0.1");
+    socket.write("POST /callbacks HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nabc");
+    let text = "";
+    socket.on("data", (chunk) => {
+      text += chunk.toString();
+    });
+    await once(socket, "close");
+    expect(text).toMatch(/^HTTP\/1\.1 401 [\s\S]*connection: close/i);
+  });
+});
