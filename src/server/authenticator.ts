@@ -27,7 +27,7 @@ export class Authenticator {
   readonly #store: CredentialStore;
   readonly #clock: Clock;
   readonly #throttle = new LoginThrottle();
-  /** By a digest of what was presented: no secret lies in memory in clear. */
+  /** By a digest of what was presented: no secret lies in memory in clear. What is over stays until there are too many. */
   readonly #remembered = new Map<string, { readonly verdict: Verdict; readonly until: number }>();
   readonly #underWay = new Map<string, Promise<Verdict>>();
   #credentials: readonly StoredCredential[] = [];
@@ -97,13 +97,18 @@ export class Authenticator {
     const colon = pair.indexOf(":");
     const username = colon === -1 ? pair : pair.slice(0, colon);
     const password = colon === -1 ? "" : pair.slice(colon + 1);
-    const who = `${context.address} ${username.slice(0, 256)}`;
-    const waitMs = this.#throttle.waitMs(who, this.#clock.now());
+    const login = { username, address: context.address };
+    // What was right before is looked at again at once: whoever guesses from the same address can't lock the user out.
+    const waitMs = this.#remembered.has(context.digest) ? 0 : this.#throttle.waitMs(login, this.#clock.now());
     if (waitMs > 0) return { kind: "slowed", waitMs };
     const credential = context.credentials.find((one) => one.username === username) ?? null;
-    const check = (): Promise<boolean> => verifyPassword(password, credential);
-    const isRight = await this.#throttle.attempt(who, () => this.#clock.now(), check);
-    if (!isRight) return refused("unauthenticated", "The user or the password is wrong");
+    // scrypt pads a password with NULs, so one with some at its end would pass for another.
+    const check = async (): Promise<boolean> => (await verifyPassword(password, credential)) && !password.includes("\0");
+    const isRight = await this.#throttle.attempt(login, () => this.#clock.now(), check);
+    if (!isRight) {
+      this.#remembered.delete(context.digest);
+      return refused("unauthenticated", "The user or the password is wrong");
+    }
     return this.#remember(context.digest, { kind: "granted", username, apiKey: context.apiKey }, Number.POSITIVE_INFINITY);
   }
 

@@ -7,6 +7,13 @@ const LONGEST_WAIT_MS = 60_000;
 const MOST_ENTRIES = 10_000;
 /** Hashings under way at once; each takes 32 MiB and a thread. More than this many at a time are refused for a second. */
 const MOST_TRIES_AT_ONCE = 8;
+/** Of them for one address, so that nobody takes them all. */
+const MOST_TRIES_OF_ADDRESS = 4;
+
+export interface Login {
+  readonly username: string;
+  readonly address: string;
+}
 
 interface Failures {
   count: number;
@@ -14,26 +21,30 @@ interface Failures {
 }
 
 export class LoginThrottle {
+  /** By user and address. */
   readonly #failures = new Map<string, Failures>();
-  #tries = 0;
+  /** Under way, the address of each. */
+  readonly #tries: string[] = [];
 
-  /** How long `who` (user and address) has to wait before a try, in ms; 0: not at all. */
-  waitMs(who: string, now: number): number {
-    const blockedUntil = this.#failures.get(who)?.blockedUntil ?? 0;
+  /** How long this login has to wait before a try, in ms; 0: not at all. */
+  waitMs(login: Login, now: number): number {
+    const blockedUntil = this.#failures.get(keyOf(login))?.blockedUntil ?? 0;
     if (blockedUntil > now) return blockedUntil - now;
-    return this.#tries >= MOST_TRIES_AT_ONCE ? FIRST_WAIT_MS : 0;
+    const ofAddress = this.#tries.filter((address) => address === login.address).length;
+    return this.#tries.length >= MOST_TRIES_AT_ONCE || ofAddress >= MOST_TRIES_OF_ADDRESS ? FIRST_WAIT_MS : 0;
   }
 
   /** Runs one check of a password and counts how it went. */
-  async attempt(who: string, now: () => number, check: () => Promise<boolean>): Promise<boolean> {
-    this.#tries += 1;
+  async attempt(login: Login, now: () => number, check: () => Promise<boolean>): Promise<boolean> {
+    const who = keyOf(login);
+    this.#tries.push(login.address);
     try {
       const isRight = await check();
       if (isRight) this.#failures.delete(who);
       else this.#recordFailure(who, now());
       return isRight;
     } finally {
-      this.#tries -= 1;
+      this.#tries.splice(this.#tries.indexOf(login.address), 1);
     }
   }
 
@@ -47,4 +58,8 @@ export class LoginThrottle {
       if (oldest !== undefined) this.#failures.delete(oldest);
     }
   }
+}
+
+function keyOf({ username, address }: Login): string {
+  return `${address} ${username.slice(0, 256)}`;
 }

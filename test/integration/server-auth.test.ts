@@ -45,6 +45,11 @@ const PRESENTED: readonly (readonly [what: string, headers: Record<string, strin
   ["a password alone", { authorization: BASIC }, 403],
   ["an empty key", { authorization: BASIC, "x-api-key": "" }, 403],
   ["a wrong key", { authorization: BASIC, "x-api-key": `${USER.apiKey}x` }, 403],
+  [
+    "the password and a NUL behind it",
+    { authorization: basic(`${USER.username}:${USER.password}\0`), "x-api-key": USER.apiKey },
+    401,
+  ],
   ["a wrong password", { authorization: basic("demo:wrong"), "x-api-key": USER.apiKey }, 401],
   ["another user", { authorization: basic("nobody:correct horse"), "x-api-key": USER.apiKey }, 401],
   ["no base64", { authorization: "Basic ???", "x-api-key": USER.apiKey }, 401],
@@ -187,6 +192,33 @@ describe("failed logins", () => {
     expect(await login(USER.password)).toEqual([200, undefined]);
     expect(await login("wrong9")).toEqual([401, undefined]);
     expect(await login("wrong10")).toEqual([401, undefined]);
+    await closeService(service);
+  });
+
+  it("don't lock out a user who was let in before, as long as the password is the same", async () => {
+    let now = Date.UTC(2026, 0, 1);
+    const service = await openService({ clock: { ...systemClock, now: () => now } });
+    const login = async (password: string) => {
+      const headers = { authorization: basic(`demo:${password}`), "x-api-key": USER.apiKey };
+      return (await service.app.inject({ url: "/auth/verify", headers })).statusCode;
+    };
+    expect(await login(USER.password)).toBe(200);
+    now += 3_600_000; // long forgotten
+    for (let guess = 1; guess <= 5; guess++) expect(await login(`guess${guess}`)).toBe(401);
+    expect([await login("guess6"), await login(USER.password)]).toEqual([429, 200]);
+    await closeService(service);
+  });
+
+  it("from one address leave room for those from another, however many come at once", async () => {
+    const service = await openService();
+    const login = async (pair: string, remoteAddress: string) => {
+      const headers = { authorization: basic(pair), "x-api-key": USER.apiKey };
+      return (await service.app.inject({ url: "/auth/verify", headers, remoteAddress })).statusCode;
+    };
+    const guesses = Array.from({ length: 20 }, (_, index) => login(`nobody${index}:guess`, "203.0.113.5"));
+    expect(await login(`demo:${USER.password}`, "203.0.113.6")).toBe(200);
+    const refused = (await Promise.all(guesses)).toSorted();
+    expect(refused).toEqual([...Array(4).fill(401), ...Array(16).fill(429)]);
     await closeService(service);
   });
 
