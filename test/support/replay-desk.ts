@@ -45,7 +45,7 @@ export async function countingEndpoint(
     bodies.push(Buffer.concat(chunks).toString("utf8"));
     headers.push(request.headers);
     const { status, headers: told = {}, delayMs = 0 } = answer(callId, number);
-    if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
+    if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs).unref());
     atOnce--;
     response.writeHead(status, told).end("ok");
   });

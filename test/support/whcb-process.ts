@@ -18,6 +18,8 @@ export interface Outcome {
 export interface RunOptions {
   readonly input?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** No file that it writes may become longer than so many KiB. */
+  readonly longestFileKiB?: number;
 }
 
 /** A person's machine: settings, data and a working folder, and the processes started there. */
@@ -37,8 +39,11 @@ export class Home {
   }
 
   /** Starts a command that stays. */
-  start(args: readonly string[], { env = {} }: RunOptions = {}): Running {
-    const child = spawn(process.execPath, [BIN, ...args], {
+  start(args: readonly string[], { env = {}, longestFileKiB }: RunOptions = {}): Running {
+    const line = [process.execPath, BIN, ...args];
+    const limited = ["bash", "-c", 'ulimit -f "$0"; exec "$@"', String(longestFileKiB), ...line];
+    const [command = "", ...rest] = longestFileKiB === undefined ? line : limited;
+    const child = spawn(command, rest, {
       cwd: this.folder,
       env: {
         PATH: process.env.PATH ?? "",

@@ -1,0 +1,90 @@
+/** The disk under a replay's journal is full. */
+import { statSync } from "node:fs";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { newestJournal, type ReplayOutage, replayOutage } from "../support/replay-outage.js";
+import { mayTroubleDisks, SmallDisk } from "../support/troubled-disk.js";
+import { Home, type Outcome } from "../support/whcb-process.js";
+
+const CONCURRENCY = 8;
+
+let home: Home;
+let outage: ReplayOutage;
+const closing: (() => void)[] = [];
+
+beforeEach(() => {
+  home = new Home();
+});
+
+afterEach(async () => {
+  await outage.close();
+  for (const close of closing.splice(0)) close();
+  await home.leave();
+});
+
+/** It stopped in order: nothing is sent without its line, and what was accepted is told to the service, written down or not. */
+async function expectStop({ code, stdout, stderr }: Outcome, reason: RegExp): Promise<void> {
+  expect(stderr).toMatch(/error: the run's journal can't be written: /);
+  expect(stderr).toMatch(reason);
+  expect(stderr).toMatch(/Make room, then go on with `--resume`/);
+  expect(code).toBe(5);
+  expect(stdout).toMatch(/next: whcb replay --resume \S+\n$/);
+  const sent = outage.received();
+  expect(sent.length).toBeLessThan(outage.callIds.length);
+  const failed = await outage.failedIds();
+  expect(failed.filter((id) => sent.includes(id))).toEqual([]);
+  expect(sent.filter((id) => !newestJournal(home)?.accepted.has(id)).length).toBeLessThanOrEqual(CONCURRENCY);
+}
+
+/**
+ * Whose answer wasn't written down is SUCCESS by now, and isn't sent again. What stood in line behind it may have left as far as the
+ * journal can tell, and is sent when that is asked for.
+ */
+async function expectEnd(): Promise<void> {
+  await home.whcb(["replay", "--resume"]);
+  const { code, stderr } = await home.whcb(["replay", "--resume", "--resend-unknown"]);
+  expect(code, stderr).toBe(0);
+  expect([...outage.received()].sort()).toEqual([...outage.callIds].sort());
+  expect(await outage.failedIds()).toEqual([]);
+}
+
+const REPLAY = ["replay", "demo", "--failed", "--yes", "--concurrency", String(CONCURRENCY)];
+
+describe.skipIf(!mayTroubleDisks)("a disk that fills up", () => {
+  it("stops the sending, is told, and doesn't matter any more once there is room", async () => {
+    const disk = SmallDisk.mount(home.path("data", "runs"), 4);
+    closing.push(() => disk.unmount());
+    outage = await replayOutage(home, 1_500, () => ({ status: 200, delayMs: 4 }));
+    const replaying = home.start(REPLAY);
+    await outage.hasReceived(300);
+    disk.fill();
+    await expectStop(await replaying.ended, /ENOSPC/);
+    disk.free();
+    await expectEnd();
+  });
+
+  it("lets nothing begin", async () => {
+    const disk = SmallDisk.mount(home.path("data", "runs"), 1);
+    closing.push(() => disk.unmount());
+    outage = await replayOutage(home, 20);
+    disk.fill();
+    expect(await home.whcb(REPLAY)).toMatchObject({ code: 5, stdout: "", stderr: expect.stringContaining("ENOSPC") });
+    expect(outage.received()).toEqual([]);
+    disk.free();
+    expect((await home.whcb(REPLAY)).code).toBe(0);
+    await expectEnd();
+  });
+});
+
+describe("a journal that may not grow", () => {
+  it("stops the sending, is told, and can be gone on with", async () => {
+    outage = await replayOutage(home, 600, () => ({ status: 200, delayMs: 4 }));
+    const replaying = home.start(REPLAY);
+    await outage.hasReceived(450);
+    replaying.child.kill("SIGINT");
+    expect((await replaying.ended).code).toBe(130);
+    const { size } = statSync(home.path("data", "runs", `${newestJournal(home)?.runId}.ndjson`));
+    const limited = await home.whcb(["replay", "--resume"], { longestFileKiB: Math.ceil(size / 1_024) + 8 });
+    await expectStop(limited, /EFBIG/);
+    await expectEnd();
+  });
+});

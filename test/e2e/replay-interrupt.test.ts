@@ -1,0 +1,75 @@
+/** Ctrl-C in the middle of a replay: once, and twice. */
+import { setTimeout as delay } from "node:timers/promises";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { idsOf, newestJournal, type ReplayOutage, replayOutage, works } from "../support/replay-outage.js";
+import { Home } from "../support/whcb-process.js";
+
+const CALLS = 200;
+
+let home: Home;
+let outage: ReplayOutage;
+let delayMs: number;
+
+beforeEach(async () => {
+  home = new Home();
+  delayMs = 25;
+  outage = await replayOutage(home, CALLS, () => ({ status: 200, delayMs }));
+});
+
+afterEach(async () => {
+  await outage.close();
+  await home.leave();
+});
+
+const sorted = (ids: Iterable<string>): string[] => [...ids].sort();
+
+it("Ctrl-C lets what is under way end, marks it, exits 130 and says how to go on", async () => {
+  const replaying = home.start(["replay", "demo", "--failed", "--yes", "--concurrency", "4"]);
+  await outage.hasReceived(30);
+  replaying.child.kill("SIGINT");
+  const { code, stdout, stderr } = await replaying.ended;
+  expect(code, stderr).toBe(130);
+  expect(stderr).toContain("stopping: what is under way ends and is marked; Ctrl-C again stops at once\n");
+  const sent = outage.received();
+  expect(sent.length).toBeGreaterThanOrEqual(30);
+  expect(sent.length).toBeLessThan(CALLS);
+  // Each call that arrived is accepted, journaled and marked; the others are as they were.
+  const journal = newestJournal(home);
+  expect([sorted(journal?.accepted ?? []), sorted(journal?.marked ?? [])]).toEqual([sorted(sent), sorted(sent)]);
+  expect(sorted(await outage.failedIds())).toEqual(sorted(outage.callIds.filter((id) => !sent.includes(id))));
+  const resume = /next: whcb (replay --resume \S+)\n$/.exec(stdout)?.[1] ?? "";
+  expect(resume).toBe(`replay --resume ${journal?.runId}`);
+
+  delayMs = 0;
+  expect(await home.whcb(resume.split(" "))).toMatchObject({ code: 0 });
+  expect(sorted(outage.received())).toEqual(sorted(outage.callIds));
+  expect(await outage.failedIds()).toEqual([]);
+});
+
+it("a second Ctrl-C ends it at once; what was under way is unknown, and sent again only when asked for", async () => {
+  const replaying = home.start(["replay", "demo", "--failed", "--yes", "--concurrency", "4"]);
+  await outage.hasReceived(30);
+  // No answer comes any more while this test lasts.
+  delayMs = 600_000;
+  const before = outage.received().length;
+  await outage.hasReceived(before + 4);
+  replaying.child.kill("SIGINT");
+  await replaying.says(/stopping/);
+  // Sooner it is taken for the first one's echo through npx.
+  await delay(250);
+  replaying.child.kill("SIGINT");
+  expect((await replaying.ended).code).toBe(130);
+
+  delayMs = 0;
+  const sent = outage.received();
+  const { stdout, code } = await home.whcb(["replay", "--resume"]);
+  expect(code).toBe(8);
+  const unknown = sent.filter((id) => !newestJournal(home)?.accepted.has(id));
+  expect(unknown.length).toBe(4);
+  for (const id of unknown) expect(stdout).toContain(id);
+  expect(sorted(outage.received())).toEqual(sorted(outage.callIds));
+  expect(sorted(await idsOf(home, ["calls", "list", "demo", "--failed"]))).toEqual(sorted(unknown));
+  await works(home, ["replay", "--resume", "--resend-unknown"]);
+  expect(sorted(outage.received())).toEqual(sorted([...outage.callIds, ...unknown]));
+  expect(await outage.failedIds()).toEqual([]);
+});
