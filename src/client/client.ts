@@ -1,9 +1,13 @@
 /** A callbacks service as a caller sees it: the platform, `whcb serve`, or a database file in this process. */
-import type { AttemptCause } from "../domain/attempt.js";
-import type { CallStatus } from "../domain/call.js";
-import type { Callback, CallbackSettings } from "../domain/callback.js";
+import type { CallbackSettings } from "../domain/callback.js";
 import type { MessageResponse } from "../domain/message-response.js";
 import type { CallFilter } from "../domain/selection.js";
+import type { ListedAttempt } from "../wire/attempt-json.js";
+import type { ListedCallback } from "../wire/callback-json.js";
+import type { ListedOutage } from "../wire/outage-json.js";
+import type { ListedCall } from "../wire/read-call.js";
+
+export type { ListedAttempt, ListedCall, ListedCallback, ListedOutage };
 
 export interface Client {
   /** Of the service, as a person would name it: its origin, or the file's path. */
@@ -41,9 +45,6 @@ export interface Client {
   close(): Promise<void>;
 }
 
-/** `auth.key` is "" where the service doesn't return it. */
-export type ListedCallback = Omit<Callback, "createdAt" | "mendedAt">;
-
 export interface ListCallsQuery {
   readonly filter: CallFilter;
   /** At most this many calls; left out: all. */
@@ -60,46 +61,8 @@ export interface CallPage {
   readonly total: number | null;
 }
 
-/** A call as a service lists it. What only `whcb serve` tells is null elsewhere. */
-export interface ListedCall {
-  readonly id: string;
-  readonly callbackId: string;
-  readonly status: CallStatus;
-  readonly response: MessageResponse;
-  readonly attemptedAt: number | null;
-  readonly statusCode: number | null;
-  readonly statusMessage: string | null;
-  readonly attemptCount: number | null;
-  /** While the service still retries it. */
-  readonly nextAttemptAt: number | null;
-  readonly retryUntil: number | null;
-  readonly settledBy: "dispatcher" | "user" | null;
-  /** The JSON object as it came, unknown fields and all. */
-  readonly raw: Readonly<Record<string, unknown>>;
-}
-
-export interface ListedAttempt {
-  readonly number: number;
-  readonly attemptedAt: number;
-  readonly durationMs: number;
-  readonly statusCode: number | null;
-  readonly statusMessage: string;
-  readonly error: string | null;
-  readonly cause: AttemptCause;
-  readonly body: string | null;
-}
-
 export interface SubmittedCall {
   /** Left out: the service makes one. */
   readonly id?: string;
   readonly response: MessageResponse;
-}
-
-export interface ListedOutage {
-  readonly id: string;
-  readonly callbackId: string;
-  readonly startedAt: number;
-  readonly endedAt: number | null;
-  readonly failedCalls: number;
-  readonly notifiedAt: number | null;
 }

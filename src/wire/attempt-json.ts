@@ -25,8 +25,7 @@ export function attemptsToJson(attempts: readonly Attempt[]): Record<string, unk
   return { status, attempts: attempts.map(attemptToJson) };
 }
 
-/** Fits client's ListedAttempt. */
-export interface ReadAttempt {
+export interface ListedAttempt {
   readonly number: number;
   readonly attemptedAt: number;
   readonly durationMs: number;
@@ -37,7 +36,7 @@ export interface ReadAttempt {
   readonly body: string | null;
 }
 
-export function readAttempts(document: unknown, timezone = "UTC"): readonly ReadAttempt[] {
+export function readAttempts(document: unknown, timezone = "UTC"): readonly ListedAttempt[] {
   return readList("attempts", document).items.map((item, index) => {
     const attempt = objectOf(item);
     return {

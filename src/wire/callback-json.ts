@@ -31,11 +31,11 @@ export function callbackToJson(
   return { id: callback.id, ...settingsToJson(callback), link };
 }
 
-/** Fits client's ListedCallback. `auth.key` is "" where the service doesn't return it. */
-export type ReadCallback = Omit<Callback, "createdAt" | "mendedAt">;
+/** `auth.key` is "" where the service doesn't return it. */
+export type ListedCallback = Omit<Callback, "createdAt" | "mendedAt">;
 
 /** Reads a callback that a service answered; `malformed` where it has no id or no name. */
-export function readCallback(value: unknown): ReadCallback {
+export function readCallback(value: unknown): ListedCallback {
   const callback = objectOf(value);
   const id = textOf(callback.id);
   const name = textOf(callback.name);
@@ -57,7 +57,7 @@ export function readCallback(value: unknown): ReadCallback {
 }
 
 export interface ReadCallbackList {
-  readonly callbacks: readonly ReadCallback[];
+  readonly callbacks: readonly ListedCallback[];
   readonly total: number | null;
   /** Of the next page; null on the last. */
   readonly next: string | null;

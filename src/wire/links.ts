@@ -15,8 +15,8 @@ export interface Link {
 /** Reads `link` in the shapes that are seen: a list, a single object, a list within an object, a bare URI (taken as self). */
 export function readLinks(value: unknown): readonly Link[] {
   if (typeof value === "string") return value === "" ? [] : [{ uri: value, rel: "self", method: "GET" }];
-  if (isObject(value) && value.link !== undefined) return readLinks(value.link);
-  return listOf(value).flatMap((item) => {
+  const links = isObject(value) && value.link !== undefined ? value.link : value;
+  return listOf(links).flatMap((item) => {
     if (!isObject(item)) return [];
     const uri = firstText(item, "uri", "href", "url");
     const type = firstText(item, "type");

@@ -16,8 +16,7 @@ export function outageToJson(outage: Outage): Record<string, unknown> {
   };
 }
 
-/** Fits client's ListedOutage. */
-export interface ReadOutage {
+export interface ListedOutage {
   readonly id: string;
   readonly callbackId: string;
   readonly startedAt: number;
@@ -27,7 +26,7 @@ export interface ReadOutage {
 }
 
 export function readOutageList(document: unknown): {
-  readonly outages: readonly ReadOutage[];
+  readonly outages: readonly ListedOutage[];
   readonly total: number | null;
   readonly next: string | null;
 } {
@@ -35,7 +34,7 @@ export function readOutageList(document: unknown): {
   return { outages: items.map(readOutage), total, next };
 }
 
-function readOutage(value: unknown): ReadOutage {
+function readOutage(value: unknown): ListedOutage {
   const outage = objectOf(value);
   return {
     id: textOf(outage.id),

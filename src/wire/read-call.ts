@@ -7,8 +7,8 @@ import { countOf, firstText, isObject, type JsonObject, objectOf, textOf } from 
 import { readList } from "./list-json.js";
 import { readResponse } from "./response-json.js";
 
-/** Fits client's ListedCall. What only `whcb serve` tells is null elsewhere. */
-export interface ReadCall {
+/** What only `whcb serve` tells is null elsewhere. */
+export interface ListedCall {
   readonly id: string;
   readonly callbackId: string;
   readonly status: CallStatus;
@@ -17,6 +17,7 @@ export interface ReadCall {
   readonly statusCode: number | null;
   readonly statusMessage: string | null;
   readonly attemptCount: number | null;
+  /** While the service still retries it. */
   readonly nextAttemptAt: number | null;
   readonly retryUntil: number | null;
   readonly settledBy: "dispatcher" | "user" | null;
@@ -32,7 +33,7 @@ export interface ReadCallOptions {
 }
 
 /** Throws `malformed` where it is no object, has no id, or its status is none of the three. */
-export function readCall(value: unknown, { callbackId, timezone = "UTC" }: ReadCallOptions): ReadCall {
+export function readCall(value: unknown, { callbackId, timezone = "UTC" }: ReadCallOptions): ListedCall {
   if (!isObject(value)) throw new WhcbError("malformed", "the service answered a call that is no object");
   const id = textOf(value.id);
   if (id === "") throw new WhcbError("malformed", "the service answered a call without an id");
@@ -54,7 +55,7 @@ export function readCall(value: unknown, { callbackId, timezone = "UTC" }: ReadC
 }
 
 export interface ReadCallList {
-  readonly calls: readonly ReadCall[];
+  readonly calls: readonly ListedCall[];
   readonly total: number | null;
   /** Of the next page; null on the last. */
   readonly next: string | null;

@@ -1,5 +1,6 @@
 /** A response to a message as JSON: within a call, and as it is handed in. */
 import type { Channel, MessageResponse, ResponseKind, Sender } from "../domain/message-response.js";
+import { WhcbError } from "../domain/errors.js";
 import { firstText, isObject, listOf, objectOf, textOf } from "./json-value.js";
 
 /** The fields that a call has of its response. Custom parameters only where there are some. */
@@ -18,7 +19,7 @@ export function responseToJson(response: MessageResponse): Record<string, unknow
 
 /**
  * Reads a response from a call, from what a caller hands in, and from the body that a callback receives (lower-case names).
- * Never throws: what is missing is "". A channel that isn't known reads as SMS.
+ * What is missing is "". A channel that isn't known reads as SMS. Throws `malformed` only for a custom parameter that is nested too deep.
  */
 export function readResponse(value: unknown): MessageResponse {
   const document = objectOf(value);
@@ -66,7 +67,13 @@ export function readCustomParameters(value: unknown): Record<string, string> {
 
 /** A parameter that is no plain value is kept as its JSON text: nothing that a message carried is lost. */
 function parameterText(value: unknown): string {
-  return typeof value === "object" && value !== null ? JSON.stringify(value) : textOf(value);
+  if (typeof value !== "object" || value === null) return textOf(value);
+  try {
+    return JSON.stringify(value);
+  } catch (error) {
+    // What JSON.parse reads at any depth, JSON.stringify writes to some thousands only.
+    throw new WhcbError("malformed", "customParameters holds a value that is nested too deep", { cause: error });
+  }
 }
 
 function isSaid(value: unknown): boolean {
