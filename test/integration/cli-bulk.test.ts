@@ -2,18 +2,22 @@
 import { writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { run } from "../../src/cli/run.js";
-import { systemClock } from "../../src/platform/clock.js";
 import { CliMachine } from "../support/cli-service.js";
 import { captureIo } from "../support/cli-streams.js";
+import { countingEndpoint } from "../support/replay-desk.js";
 import { cliDeps } from "../support/run-cli.js";
 
 let machine: CliMachine;
+const closing: (() => Promise<void>)[] = [];
 
 beforeEach(() => {
   machine = new CliMachine();
 });
 
-afterEach(() => machine.leave());
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close();
+  await machine.leave();
+});
 
 /** Calls that failed at an endpoint that is mended by now. */
 async function anOutage(
@@ -149,18 +153,25 @@ describe("replay", () => {
   });
 
   test("stops at Ctrl-C, exits 130 with the command that goes on; a second one ends at once", async () => {
-    await anOutage(6, ["--delay", "300ms"]);
+    await anOutage(6);
     const io = captureIo();
-    const ended = run(["replay", "demo", "--failed", "--yes", "--concurrency", "1"], cliDeps(machine.world, io));
-    await systemClock.sleepUntil(systemClock.now() + 450);
-    io.interrupt();
-    expect(io.exitedWith()).toBeNull();
-    io.interrupt();
-    expect(io.exitedWith()).toBe(130);
-    expect(await ended).toBe(130);
+    const exits: (number | null)[] = [];
+    const endpoint = await countingEndpoint((_, number) => {
+      for (let presses = 0; number === 2 && presses < 2; presses++) {
+        io.interrupt();
+        exits.push(io.exitedWith());
+      }
+      return { status: 200 };
+    });
+    closing.push(endpoint.close);
+    await machine.works(["callbacks", "update", "demo", "--url", endpoint.url]);
+    const argv = ["replay", "demo", "--failed", "--yes", "--concurrency", "1"];
+    expect(await run(argv, cliDeps(machine.world, io))).toBe(130);
+    expect([exits, endpoint.received.length]).toEqual([[null, 130], 2]);
     expect(io.err()).toContain("stopping: what is under way ends and is marked; Ctrl-C again stops at once\n");
     expect(io.out()).toMatch(/next: whcb replay --resume \S+\n$/);
     expect(await machine.whcb(["replay", "--resume"])).toMatchObject({ code: 0 });
+    expect(endpoint.received.length).toBe(6);
     expect(await machine.ids("demo", "--failed")).toEqual([]);
   });
 });
