@@ -17,7 +17,17 @@ function quoted(text: string, secret: string): string {
   return parts.map((part) => (part === "" ? "" : single(part))).join('"$WHCB_CALLBACK_KEY"') || "''";
 }
 
-/** Within single quotes a shell changes nothing; a single quote is put in from outside. */
+/** What a terminal would obey, or not show: controls, and marks that turn the order of what follows or can't be seen. */
+const UNSHOWABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+/** Within single quotes a shell changes nothing; a single quote is put in from outside. What can't be shown is said by number ($'…'). */
 function single(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`)}'`;
+  if (text.search(UNSHOWABLE) === -1) return `'${text.replaceAll("'", `'\\''`)}'`;
+  return `$'${text.replace(/[\\']/g, "\\$&").replace(UNSHOWABLE, byNumber)}'`;
+}
+
+/** Octal for a byte and \U for the rest, at their full length: the digits that follow are none of theirs. */
+function byNumber(character: string): string {
+  const code = character.codePointAt(0) ?? 0;
+  return code < 0x80 ? `\\${code.toString(8).padStart(3, "0")}` : `\\U${code.toString(16).padStart(8, "0")}`;
 }

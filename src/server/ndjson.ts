@@ -24,9 +24,11 @@ export async function* readLines(stream: AsyncIterable<Buffer | string>): AsyncG
     return line;
   };
   for await (const chunk of stream) {
-    const lines = (rest + (typeof chunk === "string" ? chunk : decoder.write(chunk))).split("\n");
-    rest = lines.pop() ?? "";
-    for (const line of lines) yield lineOf(line);
+    const text = typeof chunk === "string" ? chunk : decoder.write(chunk);
+    const end = text.lastIndexOf("\n");
+    // A piece of a line is only put behind the rest: to look through that at each piece would make a long line in crumbs cost its square.
+    if (end !== -1) for (const line of (rest + text.slice(0, end)).split("\n")) yield lineOf(line);
+    rest = end === -1 ? rest + text : text.slice(end + 1);
     if (rest.length > LONGEST_LINE) {
       isTooLong = true;
       rest = "";

@@ -13,6 +13,8 @@ export type Query = Readonly<Record<string, string | readonly string[] | undefin
 const DEFAULT_LIMIT = 20;
 /** At most this many calls in one PUT or one request for replays. */
 export const MOST_IDS = 100;
+/** More than there are codes in use; a database has a limit to how many conditions it takes. */
+const MOST_STATUS_CODES = 100;
 
 export function readPage(query: Query, largest: number): PageQuery {
   const limit = readNumber(query, "limit") ?? DEFAULT_LIMIT;
@@ -46,7 +48,7 @@ export function readFilter(query: Query): CallFilter {
   const status = readStatus(query);
   const since = readInstant(query, "since");
   const until = readInstant(query, "until");
-  const statusCodes = one(query, "statusCode")?.split(",").map(readPattern);
+  const statusCodes = readStatusCodes(query);
   const channel = readChannelFilter(query);
   const messageId = one(query, "messageId");
   const from = one(query, "from");
@@ -110,8 +112,20 @@ function readChannelFilter(query: Query): CallFilter["channel"] {
   return channel ?? undefined;
 }
 
+function readStatusCodes(query: Query): CallFilter["statusCodes"] {
+  const texts = one(query, "statusCode")
+    ?.split(",")
+    .map((text) => text.trim());
+  if (texts === undefined) return undefined;
+  const patterns = [...new Set(texts)];
+  if (patterns.length > MOST_STATUS_CODES) {
+    throw new WhcbError("invalid", `statusCode may be at most ${MOST_STATUS_CODES} codes, not ${patterns.length}`);
+  }
+  return patterns.map(readPattern);
+}
+
 function readPattern(text: string): NonNullable<ReturnType<typeof parseStatusCodePattern>> {
-  const pattern = parseStatusCodePattern(text.trim());
+  const pattern = parseStatusCodePattern(text);
   if (pattern === null) throw new WhcbError("invalid", "statusCode must be codes such as 500, classes such as 5xx, or none");
   return pattern;
 }

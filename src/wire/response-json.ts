@@ -1,6 +1,6 @@
 /** A response to a message as JSON: within a call, and as it is handed in. */
-import type { Channel, MessageResponse, ResponseKind, Sender } from "../domain/message-response.js";
 import { WhcbError } from "../domain/errors.js";
+import type { Channel, MessageResponse, ResponseKind, Sender } from "../domain/message-response.js";
 import { firstText, isObject, listOf, objectOf, textOf } from "./json-value.js";
 
 /** The fields that a call has of its response. Custom parameters only where there are some. */

@@ -522,6 +522,18 @@ describe("operations", () => {
   });
 });
 
+describe("a filter by status codes", () => {
+  it("takes a hundred, each said as often as one likes, and refuses more: no database takes any number of conditions", async () => {
+    await open();
+    const codes = Array.from({ length: 101 }, (_, index) => String(100 + index));
+    const asked = [codes.slice(1), Array(3000).fill("500"), codes].map((list) =>
+      service.app.inject({ url: `/callbacks/demo/calls?statusCode=${list}`, headers: JSON_HEADERS }),
+    );
+    const answers = await Promise.all(asked);
+    expect(answers.map(({ statusCode }) => statusCode)).toEqual([200, 200, 422]);
+  });
+});
+
 describe("failures of the service itself", () => {
   const logged: unknown[] = [];
   const note = (fields: object, message: string) => void logged.push({ ...fields, message });

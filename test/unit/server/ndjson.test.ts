@@ -26,6 +26,18 @@ describe("readLines", () => {
     expect(await linesOf(...[...text].map((byte) => Buffer.of(byte)))).toEqual(expected);
   });
 
+  it("reads a line that comes in crumbs in time that grows with its length, not with its square", async () => {
+    const crumbs = (async function* () {
+      for (let count = 0; count < LONGEST_LINE; count++) yield "x";
+    })();
+    const began = performance.now();
+    const lines: Line[] = [];
+    for await (const line of readLines(crumbs)) lines.push(line);
+    expect(lines.map(({ text }) => text?.length)).toEqual([LONGEST_LINE]);
+    // A look through a mebibyte for each of a million crumbs takes minutes.
+    expect(performance.now() - began).toBeLessThan(10_000);
+  });
+
   it("has no line after a last newline, and none in nothing", async () => {
     expect([await linesOf("a\n"), await linesOf()]).toEqual([[{ number: 1, text: "a" }], []]);
   });

@@ -32,6 +32,11 @@ describe("parseSubmission", () => {
     });
   });
 
+  it("refuses a parameter that is nested deeper than can be written again", () => {
+    const deep = JSON.parse(`{"customParameters":{"a":${"[".repeat(200_000)}${"]".repeat(200_000)}}}`);
+    expect(() => parseSubmission(deep, defaults)).toThrow(expect.objectContaining({ code: "malformed" }));
+  });
+
   it("keeps a parameter named __proto__", () => {
     const { response } = parseSubmission(JSON.parse('{"customParameters":{"__proto__":"x","n":1.5,"o":{"a":1}}}'), defaults);
     expect(Object.entries(response.customParameters)).toEqual([

@@ -80,6 +80,11 @@ describe("readCallList", () => {
   it("reads no records as an empty list", () => {
     expect(readCallList({ status: "No records found" }, { callbackId: "CB" })).toEqual({ calls: [], total: 0, next: null });
   });
+
+  it("reads links within links within links as none, however deep", () => {
+    const document = JSON.parse(`{"calls":[],"link":${'{"link":'.repeat(200_000)}1${"}".repeat(200_000)}}`);
+    expect(readCallList(document, { callbackId: "X" })).toEqual({ calls: [], total: null, next: null });
+  });
 });
 
 describe("readCallback", () => {
