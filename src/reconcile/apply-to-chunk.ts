@@ -47,9 +47,9 @@ export async function* applyToChunk(
   }
 }
 
-export function* inChunks(callIds: Iterable<string>): Generator<readonly string[]> {
+export async function* inChunks(callIds: Iterable<string> | AsyncIterable<string>): AsyncGenerator<readonly string[]> {
   let chunk: string[] = [];
-  for (const id of callIds) {
+  for await (const id of callIds) {
     if (chunk.push(id) < CHUNK_SIZE) continue;
     yield chunk;
     chunk = [];

@@ -26,7 +26,7 @@ export interface NewRun {
 export interface PlannedCalls {
   readonly callbackId: string;
   readonly do: PlannedStep;
-  readonly callIds: Iterable<string>;
+  readonly callIds: Iterable<string> | AsyncIterable<string>;
 }
 
 export interface HeldRun {
@@ -53,7 +53,7 @@ export async function beginRun(run: NewRun, deps: ReconcileDeps, onEvent: RunLis
   try {
     journal = new Journal(openJournal(draft, deps));
     journal.append({ step: "run", version: 1, header });
-    const counts = writePlan(journal, run.planned, header.kind === "reconcile");
+    const counts = await writePlan(journal, run.planned, header.kind === "reconcile");
     await beginSession(journal, run.concurrency, deps);
     await journal.flushed();
     await rename(draft, path);
@@ -92,14 +92,18 @@ interface PlanCounts {
 }
 
 /** Counts by callback. */
-function writePlan(journal: Journal, planned: readonly PlannedCalls[], isReconcile: boolean): ReadonlyMap<string, PlanCounts> {
+async function writePlan(
+  journal: Journal,
+  planned: readonly PlannedCalls[],
+  isReconcile: boolean,
+): Promise<ReadonlyMap<string, PlanCounts>> {
   const counts = new Map<string, PlanCounts>();
   let text = "";
   let lines = 0;
   for (const { callbackId, do: step, callIds } of planned) {
     const count = counts.get(callbackId) ?? { planned: 0, left: 0, seen: 0, toMark: 0 };
     counts.set(callbackId, count);
-    for (const call of callIds) {
+    for await (const call of callIds) {
       text += journalText({ step: "planned", callback: callbackId, call, do: step });
       count.planned++;
       if (step === "mark") count.toMark++;

@@ -16,7 +16,6 @@ export interface CallToKeep {
 
 /** Where what a call carries lies in the file. */
 export interface SpoolPlace {
-  readonly id: string;
   readonly offset: number;
   readonly length: number;
 }
@@ -45,12 +44,12 @@ export class CallSpool {
 
   /** `target` says how their bodies are written. */
   async add(calls: readonly CallToKeep[], target: BodyStyle): Promise<readonly SpoolPlace[]> {
-    const texts = calls.map(({ response }) => {
-      const keys = JSON.stringify([senderAddress(response.from), response.messageId]);
+    const texts = calls.map(({ id, response }) => {
+      const keys = JSON.stringify([id, senderAddress(response.from), response.messageId]);
       return Buffer.from(`${keys}\n${deliveryBody(target, response)}`, "utf8");
     });
-    const places = texts.map(({ length }, index) => {
-      const place = { id: calls[index]?.id ?? "", offset: this.#end, length };
+    const places = texts.map(({ length }) => {
+      const place = { offset: this.#end, length };
       this.#end += length;
       return place;
     });
@@ -66,10 +65,10 @@ export class CallSpool {
     const to = Math.max(...places.map(({ offset, length }) => offset + length));
     const wanted = places.reduce((sum, { length }) => sum + length, 0);
     if (to - from > 4 * wanted) {
-      return Promise.all(places.map(async (place) => new SpooledCall(place, await readWhole(this.#file, place), place.offset)));
+      return Promise.all(places.map(async (place) => callIn(await readWhole(this.#file, place))));
     }
     const bytes = await readWhole(this.#file, { offset: from, length: to - from });
-    return places.map((place) => new SpooledCall(place, bytes, from));
+    return places.map(({ offset, length }) => callIn(bytes.subarray(offset - from, offset - from + length)));
   }
 
   async close(): Promise<void> {
@@ -81,36 +80,15 @@ export class CallSpool {
 
 type BodyStyle = Pick<DeliveryTarget, "contentType" | "removeHtml">;
 
-/** Its keys on the first line, then its body: bytes of what was read for many, handed on as they are. */
-class SpooledCall implements PlannedCall {
-  readonly id: string;
-  readonly #bytes: Buffer;
-
-  constructor({ id, offset, length }: SpoolPlace, bytes: Buffer, from: number) {
-    this.id = id;
-    this.#bytes = bytes.subarray(offset - from, offset - from + length);
-  }
-
-  get body(): Uint8Array {
-    return this.#bytes.subarray(this.#bytes.indexOf("\n") + 1);
-  }
-
-  get from(): string {
-    return this.#keys[0] ?? "";
-  }
-
-  get message(): string {
-    return this.#keys[1] ?? "";
-  }
-
-  /** Our own text of a moment ago: it is what `add` wrote. */
-  get #keys(): readonly string[] {
-    const keys: readonly string[] = JSON.parse(this.#bytes.toString("utf8", 0, this.#bytes.indexOf("\n")));
-    return keys;
-  }
+/** The call's keys stand on the first line, then its body: bytes of what was read for many, handed on as they are. */
+function callIn(bytes: Buffer): PlannedCall {
+  const end = bytes.indexOf("\n");
+  // Our own text of a moment ago: it is what `add` wrote.
+  const [id = "", from = "", message = ""]: readonly string[] = JSON.parse(bytes.toString("utf8", 0, end));
+  return { id, from, message, body: bytes.subarray(end + 1) };
 }
 
-async function readWhole(file: FileHandle, { offset, length }: Pick<SpoolPlace, "offset" | "length">): Promise<Buffer> {
+async function readWhole(file: FileHandle, { offset, length }: SpoolPlace): Promise<Buffer> {
   const bytes = Buffer.allocUnsafe(length);
   for (let done = 0; done < length; ) {
     const { bytesRead } = await file.read(bytes, done, length - done, offset + done);

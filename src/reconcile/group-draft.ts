@@ -1,16 +1,21 @@
 /** One callback's part of a snapshot while it is being taken. */
 import type { ListedCall, ListedCallback } from "../client/client.js";
 import type { Clock } from "../platform/clock.js";
-import type { CallSpool, SpoolPlace } from "./call-spool.js";
+import type { CallSpool } from "./call-spool.js";
 import type { ReplayGroup } from "./replay-plan.js";
 import { SendOrder } from "./send-order.js";
 
 /** The platform doesn't say what it retries; a call whose last attempt is no older than two intervals may well be. */
 const PROBABLY_RETRYING_MS = 2 * 5 * 60_000;
 
+/** Where the calls of a group lie in the spool, in sending order: some bytes a call, outside of the heap. */
+export interface GroupPlaces {
+  readonly offsets: Float64Array;
+  readonly lengths: Uint32Array;
+}
+
 export class GroupDraft {
   readonly callback: ListedCallback;
-  readonly ids: string[] = [];
   readonly #offsets: number[] = [];
   readonly #lengths: number[] = [];
   readonly #order = new SendOrder();
@@ -41,7 +46,6 @@ export class GroupDraft {
       this.#lengths.push(length);
     }
     for (const call of calls) {
-      this.ids.push(call.id);
       this.#order.add(call, this.#clock.now());
       this.#statusCodes.set(call.statusCode, (this.#statusCodes.get(call.statusCode) ?? 0) + 1);
       if (this.isRetrying(call)) this.#retrying++;
@@ -52,20 +56,19 @@ export class GroupDraft {
     }
   }
 
-  /** Places in `ids`, oldest call first. */
-  sendingOrder(): Uint32Array {
-    return this.#order.places();
-  }
-
-  placeOf(index: number): SpoolPlace {
-    return { id: this.ids[index] ?? "", offset: this.#offsets[index] ?? 0, length: this.#lengths[index] ?? 0 };
+  places(): GroupPlaces {
+    const order = this.#order.places();
+    return {
+      offsets: Float64Array.from(order, (index) => this.#offsets[index] ?? 0),
+      lengths: order.map((index) => this.#lengths[index] ?? 0),
+    };
   }
 
   group(): ReplayGroup {
     const statusCodes = [...this.#statusCodes].map(([statusCode, calls]) => ({ statusCode, calls }));
     return {
       callback: this.callback,
-      calls: this.ids.length,
+      calls: this.#offsets.length,
       retrying: this.#retrying,
       firstAttemptedAt: this.#firstAttemptedAt,
       lastAttemptedAt: this.#lastAttemptedAt,

@@ -62,7 +62,7 @@ export class Marker {
   async #markAll(callIds: readonly string[]): Promise<void> {
     // The acceptance is on disk before it is told. A journal that can't be written is no reason to leave it untold.
     await this.#session.journal.flushed().catch(() => undefined);
-    for (const chunk of inChunks(callIds)) {
+    for await (const chunk of inChunks(callIds)) {
       if (!this.#hasFailed) await this.#markChunk(chunk);
     }
   }

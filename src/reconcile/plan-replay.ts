@@ -8,7 +8,7 @@ import type { ReconcileDeps } from "./reconcile-deps.js";
 import type { ReplayPlan } from "./replay-plan.js";
 import type { RunListener } from "./run-event.js";
 import { newRunId } from "./run-id.js";
-import { SnapshotPlan } from "./snapshot-plan.js";
+import { snapshotPlan } from "./snapshot-plan.js";
 import { takeSnapshot } from "./take-snapshot.js";
 
 export interface ReplayScope extends CallScope {
@@ -56,7 +56,7 @@ export async function planReplay(scope: ReplayScope, deps: ReconcileDeps, onEven
     await spool.close();
     throw error;
   }
-  return new SnapshotPlan({ runId, drafts, spool, missing: wanted === null ? [] : [...wanted], ...told });
+  return snapshotPlan({ runId, drafts, spool, leftOut: { ...told, missing: wanted === null ? [] : [...wanted] } });
 }
 
 /** The ids as they were given: a service may be strict about their case. */

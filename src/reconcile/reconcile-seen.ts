@@ -13,7 +13,7 @@ import { newRunId } from "./run-id.js";
 import type { ReplayOptions, RunControl } from "./run-options.js";
 import { namedCallback, replayPlan, storedOptions } from "./run-replay.js";
 import type { RunSummary } from "./run-summary.js";
-import { SnapshotPlan } from "./snapshot-plan.js";
+import { snapshotPlan } from "./snapshot-plan.js";
 import { takeSnapshot } from "./take-snapshot.js";
 
 /** Lists every FAILED call and tells them apart; sends and marks nothing. Throws `not-found`, and what the client throws. */
@@ -49,8 +49,7 @@ export async function planReconcile(
     await spool.close();
     throw error;
   }
-  const none = { leftOut: 0, notFailed: 0, missing: [], skippedRetrying: 0 };
-  const replay = new SnapshotPlan({ runId, drafts: [rest], spool, ...none });
+  const replay = snapshotPlan({ runId, drafts: [rest], spool });
   return {
     callback,
     seen: seenIds,

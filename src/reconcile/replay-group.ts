@@ -41,9 +41,9 @@ export async function replayHere(
 }
 
 /** Asks the service for one attempt of each call. What came of it is for `whcb calls list` to say. */
-export async function replayByService(callbackId: string, callIds: Iterable<string>, session: RunSession): Promise<void> {
+export async function replayByService(callbackId: string, callIds: AsyncIterable<string>, session: RunSession): Promise<void> {
   const { journal, deps, stop } = session;
-  for (const chunk of inChunks(callIds)) {
+  for await (const chunk of inChunks(callIds)) {
     if (stop.reason !== null) return;
     try {
       const at = deps.clock.now();

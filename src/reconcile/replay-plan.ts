@@ -1,13 +1,8 @@
 /** The snapshot that a replay works through: every matching call, each id once, oldest first, taken before one is sent. */
 import type { ListedCallback } from "../client/client.js";
 
-export interface ReplayPlan {
-  /** The id that the run will have. */
-  readonly runId: string;
-  /** One per callback that has calls to send, in the order of the callbacks. */
-  readonly groups: readonly ReplayGroup[];
-  /** Calls to send, over all groups. */
-  readonly calls: number;
+/** What the plan's scope seemed to mean, and the plan doesn't hold. */
+export interface LeftOutCalls {
   /** Listed by the service although the filter doesn't mean them. */
   readonly leftOut: number;
   /** Named by id, but not FAILED. */
@@ -16,10 +11,19 @@ export interface ReplayPlan {
   readonly missing: readonly string[];
   /** Left because the service is still retrying them (`skipRetrying`). */
   readonly skippedRetrying: number;
+}
+
+export interface ReplayPlan extends LeftOutCalls {
+  /** The id that the run will have. */
+  readonly runId: string;
+  /** One per callback that has calls to send, in the order of the callbacks. */
+  readonly groups: readonly ReplayGroup[];
+  /** Calls to send, over all groups. */
+  readonly calls: number;
   /** The calls of a group in sending order, read from the snapshot on disk. */
   read(group: ReplayGroup): AsyncIterable<PlannedCall>;
   /** Their ids, in sending order. */
-  callIds(group: ReplayGroup): Iterable<string>;
+  callIds(group: ReplayGroup): AsyncIterable<string>;
   /** Removes the snapshot from disk. Running the plan does it too. */
   discard(): Promise<void>;
 }

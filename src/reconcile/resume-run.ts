@@ -22,7 +22,7 @@ import type { RunSummary } from "./run-summary.js";
 import { RunTally } from "./run-tally.js";
 import { findRunId, latestUnfinishedRun, readLedger } from "./runs.js";
 import { journalPath } from "./runs-directory.js";
-import { SnapshotPlan } from "./snapshot-plan.js";
+import { snapshotPlan } from "./snapshot-plan.js";
 import { takeSnapshot } from "./take-snapshot.js";
 
 export interface ResumeOptions extends RunControl {
@@ -91,15 +91,7 @@ async function finishRun(ledger: RunLedger, options: ResumeOptions, session: Run
       const draft = await draftOf(id, ledger, options.resendUnknown, spool, session);
       if (draft !== null) drafts.push(draft);
     }
-    const plan = new SnapshotPlan({
-      runId: session.header.runId,
-      drafts,
-      spool,
-      leftOut: 0,
-      notFailed: 0,
-      missing: [],
-      skippedRetrying: 0,
-    });
+    const plan = snapshotPlan({ runId: session.header.runId, drafts, spool });
     await replayPlan(plan, { ...replayOptions, ...options }, session);
   } catch (error) {
     session.stop.stop("service", asWhcbError(error));

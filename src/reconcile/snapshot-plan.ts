@@ -1,61 +1,46 @@
 /** A replay plan that reads its calls from the snapshot on disk. */
 import type { CallSpool } from "./call-spool.js";
-import type { GroupDraft } from "./group-draft.js";
-import type { PlannedCall, ReplayGroup, ReplayPlan } from "./replay-plan.js";
+import type { GroupDraft, GroupPlaces } from "./group-draft.js";
+import type { LeftOutCalls, PlannedCall, ReplayGroup, ReplayPlan } from "./replay-plan.js";
 
 export interface SnapshotParts {
   readonly runId: string;
   readonly drafts: readonly GroupDraft[];
   readonly spool: CallSpool;
-  readonly leftOut: number;
-  readonly notFailed: number;
-  readonly missing: readonly string[];
-  readonly skippedRetrying: number;
+  readonly leftOut?: LeftOutCalls;
 }
 
 const READ_AHEAD = 128;
+const NOTHING: LeftOutCalls = { leftOut: 0, notFailed: 0, missing: [], skippedRetrying: 0 };
 
-export class SnapshotPlan implements ReplayPlan {
-  readonly runId: string;
-  readonly groups: readonly ReplayGroup[];
-  readonly calls: number;
-  readonly leftOut: number;
-  readonly notFailed: number;
-  readonly missing: readonly string[];
-  readonly skippedRetrying: number;
-  readonly #spool: CallSpool;
-  readonly #drafts = new Map<ReplayGroup, { readonly draft: GroupDraft; readonly order: Uint32Array }>();
-
-  constructor(parts: SnapshotParts) {
-    const drafts = parts.drafts.filter(({ ids }) => ids.length > 0);
-    for (const draft of drafts) this.#drafts.set(draft.group(), { draft, order: draft.sendingOrder() });
-    this.runId = parts.runId;
-    this.groups = [...this.#drafts.keys()];
-    this.calls = this.groups.reduce((sum, { calls }) => sum + calls, 0);
-    this.leftOut = parts.leftOut;
-    this.notFailed = parts.notFailed;
-    this.missing = parts.missing;
-    this.skippedRetrying = parts.skippedRetrying;
-    this.#spool = parts.spool;
+/** Keeps nothing of the drafts but where their calls are. */
+export function snapshotPlan({ runId, drafts, spool, leftOut = NOTHING }: SnapshotParts): ReplayPlan {
+  const places = new Map<ReplayGroup, GroupPlaces>();
+  for (const draft of drafts) {
+    const group = draft.group();
+    if (group.calls > 0) places.set(group, draft.places());
   }
+  const groups = [...places.keys()];
 
-  async *read(group: ReplayGroup): AsyncGenerator<PlannedCall> {
-    const found = this.#drafts.get(group);
-    if (found === undefined) return;
-    const { draft, order } = found;
-    for (let start = 0; start < order.length; start += READ_AHEAD) {
-      const places = Array.from(order.subarray(start, start + READ_AHEAD), (index) => draft.placeOf(index));
-      yield* await this.#spool.read(places);
+  async function* read(group: ReplayGroup): AsyncGenerator<PlannedCall> {
+    const { offsets, lengths } = places.get(group) ?? { offsets: [], lengths: [] };
+    for (let start = 0; start < offsets.length; start += READ_AHEAD) {
+      const ahead = Array.from(offsets.slice(start, start + READ_AHEAD), (offset, index) => {
+        return { offset, length: lengths[start + index] ?? 0 };
+      });
+      yield* await spool.read(ahead);
     }
   }
 
-  *callIds(group: ReplayGroup): Generator<string> {
-    const found = this.#drafts.get(group);
-    if (found === undefined) return;
-    for (const index of found.order) yield found.draft.ids[index] ?? "";
-  }
-
-  discard(): Promise<void> {
-    return this.#spool.close();
-  }
+  return {
+    ...leftOut,
+    runId,
+    groups,
+    calls: groups.reduce((sum, { calls }) => sum + calls, 0),
+    read,
+    async *callIds(group) {
+      for await (const { id } of read(group)) yield id;
+    },
+    discard: () => spool.close(),
+  };
 }

@@ -36,11 +36,13 @@ export async function replayOutage(
   await works(home, ["callbacks", "create", "--name", "demo", "--url", endpoint.url, "--email", "ops@example.com"]);
   await works(home, ["trigger", "demo", "-n", String(calls)]);
   const listed = (...flags: string[]) => idsOf(home, ["calls", "list", "demo", ...flags, "--all"]);
-  const callIds = await eventually(
-    () => listed("--failed"),
-    (ids) => ids.length === calls,
-    60_000,
+  await eventually(
+    () => idsOf(home, ["calls", "list", "demo", "--pending", "--limit", "1"]),
+    (pending) => pending.length === 0,
+    60_000 + 2 * calls,
   );
+  const callIds = await listed("--failed");
+  if (callIds.length !== calls) throw new Error(`${callIds.length} calls failed, not ${calls}`);
   isMended = true;
   const received = () => endpoint.received.slice(failures);
   return {
