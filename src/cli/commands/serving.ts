@@ -26,8 +26,8 @@ export const SERVE: CommandSpec = {
   details: `When it is ready it prints one line on stdout: Listening on http://127.0.0.1:8787. The first run makes a user and an API key and
 keeps them in the settings (0600) with a profile named local, so that the next command just works; WHCB_USERNAME, WHCB_PASSWORD
 and WHCB_API_KEY set them instead. Ctrl-C lets what is under way end (65 s at most); a second one stops at once.
-A database or mail server whose URL has a password is given as WHCB_DB or WHCB_SMTP. WHCB_SECRET_KEY (32 bytes, base64)
-is the key that encrypts the callbacks' auth keys.`,
+A mail server whose URL has a password is given as WHCB_SMTP. WHCB_SECRET_KEY (32 bytes, base64) is the key that encrypts the
+callbacks' auth keys; without it one is made, beside the database.`,
   flags: [
     PORT,
     HOST,

@@ -4,7 +4,7 @@ import { integer } from "../parse/numbers.js";
 import { choice, choiceOr, flag, value, valueOr, values } from "../spec/flag.js";
 export const PORT = valueOr("--port <n>", "0: any free one", "8787", integer(0, 65_535));
 export const HOST = valueOr("--host <address>", "an address that isn't loopback turns the public rules on", "127.0.0.1", String);
-export const DB = value("--db <file|url>", "the database (else WHCB_DB; default: whcb.db in the data folder)", String);
+export const DB = value("--db <file>", "the database (else WHCB_DB; default: whcb.db in the data folder)", String);
 export const RETRY_INTERVAL = valueOr("--retry-interval <duration>", "between retries of a call", "5m", parsePositiveDuration);
 export const RETRY_WINDOW = valueOr("--retry-window <duration>", "how long a call is retried", "24h", parsePositiveDuration);
 export const NO_JITTER = flag("--no-jitter", "retry on the dot instead of ±10 %");

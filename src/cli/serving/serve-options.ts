@@ -33,7 +33,7 @@ export function readServeOptions({ words, deps }: Invocation, credentials: Crede
   return {
     port: words.get(PORT),
     host: words.get(HOST),
-    database: toDatabase(withoutPassword(words.get(DB), "--db", "WHCB_DB") ?? (env.WHCB_DB || join(deps.paths.data, "whcb.db"))),
+    database: readDatabase(words.get(DB), env.WHCB_DB) ?? join(deps.paths.data, "whcb.db"),
     policy: { intervalMs, windowMs, jitter: !words.get(NO_JITTER) },
     retention: retain === undefined ? DEFAULT_RETENTION : { withRetriesMs: retain, withoutRetriesMs: retain },
     smtp: toSmtp(withoutPassword(words.get(SMTP), "--smtp", "WHCB_SMTP") ?? env.WHCB_SMTP),
@@ -61,8 +61,17 @@ function withoutPassword(text: string | undefined, flag: string, variable: strin
   return text;
 }
 
-function toDatabase(text: string): string {
-  return text === ":memory:" || /^[a-z]+:\/\//i.test(text) ? text : resolve(text.replace(/^file:/i, ""));
+/** A URL of a database server is refused before anything opens, locks or prints it: a password may be in it. */
+function readDatabase(given: string | undefined, inEnvironment: string | undefined): string | undefined {
+  const text = withoutPassword(given, "--db", "WHCB_DB") ?? (inEnvironment || undefined);
+  if (text === undefined || text === ":memory:") return text;
+  const path = text.replace(/^file:(\/\/)?/i, "");
+  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(path)) {
+    throw new WhcbError("usage", `${given === undefined ? "WHCB_DB" : "--db"} is a URL: whcb keeps its data in a SQLite file`, {
+      hint: "give a file's path, such as --db whcb.db",
+    });
+  }
+  return resolve(path);
 }
 
 function toSmtp(text: string | undefined): string | null {

@@ -6,9 +6,12 @@ const world = newCliWorld();
 describe("a command line that is off", () => {
   test.each([
     [["cals", "list"], "error: unknown command 'cals'\nhint: did you mean calls?\n"],
+    [["help", "cals"], "error: unknown command 'cals'\nhint: did you mean calls?\n"],
+    [["help", "calls", "lst"], "error: unknown command 'lst'\nhint: did you mean list?\n"],
+    [["frobnicate", "--help"], "error: unknown command 'frobnicate'\nhint: `whcb --help` shows what there is\n"],
     [["calls", "lst"], "error: unknown command 'lst'\nhint: did you mean list?\n"],
     [["calls", "list", "demo", "--faild"], "error: unknown option '--faild'\nhint: did you mean --failed?\n"],
-    [["calls", "get", "demo"], "error: missing required argument 'call'\n"],
+    [["calls", "get", "demo"], "error: missing required argument 'call'\nhint: `whcb calls get --help` shows what there is\n"],
     [
       ["calls", "list", "demo", "--since", "yesterday"],
       'error: --since: "yesterday" is no date (write "2026-11-24T13:00", "2026-11-24" or "2h" for two hours ago)\n',
@@ -54,6 +57,18 @@ describe("a command line that is off", () => {
     expect(code).toBe(2);
     expect(stderr).toContain(`give the URL as ${variable} instead`);
     expect(stderr).not.toContain("hunter2");
+  });
+
+  test.each([
+    [["serve", "--db", "postgres://db/whcb"], {}, "--db"],
+    [["serve"], { WHCB_DB: "postgres://whcb:hunter2@db/whcb" }, "WHCB_DB"],
+    [["serve"], { WHCB_DB: "file:postgres://whcb:hunter2@db/whcb" }, "WHCB_DB"],
+  ])("a database server's URL is refused and never repeated: %j %j", async (argv, env, source) => {
+    expect(await runCli(newCliWorld(), argv, { env })).toEqual({
+      code: 2,
+      stdout: "",
+      stderr: `error: ${source} is a URL: whcb keeps its data in a SQLite file\nhint: give a file's path, such as --db whcb.db\n`,
+    });
   });
 
   test.each([
