@@ -8,6 +8,7 @@ import { isNarrowed, readNarrowing } from "./flags/filter.js";
 import type { Invocation } from "./invocation.js";
 import { findCallback, type Session } from "./session.js";
 import { value } from "./spec/flag.js";
+import { unreadableFile } from "./unreadable-file.js";
 
 export const FILE = value("--file <file>", "read call ids from this file, one a line", String);
 
@@ -82,6 +83,6 @@ async function readIdFile(file: string): Promise<string> {
   try {
     return await readFile(file, "utf8");
   } catch (error) {
-    throw new WhcbError("usage", `${file} can't be read: ${error instanceof Error ? error.message : error}`, { cause: error });
+    throw unreadableFile(file, error);
   }
 }

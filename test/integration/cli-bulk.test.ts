@@ -108,7 +108,7 @@ describe("replay", () => {
     expect(code).toBe(8);
     expect(received()).toBe(1);
     expect(stdout).toMatch(/^0 of 5 calls replayed in .*\n\nnext: whcb replay --resume \S+\n$/s);
-    expect(stderr).toMatch(/error: .*nothing else was sent/);
+    expect(stderr).toMatch(/error: .*nothing else was sent.*\nhint: mend the endpoint, then go on with the command above/);
     expect(await machine.ids("demo", "--failed")).toHaveLength(5);
   });
 
@@ -222,9 +222,9 @@ describe("reconcile", () => {
     const dry = JSON.parse(await machine.works(["reconcile", "demo", "--seen", "-", "--dry-run", "-o", "json"], { stdin: seen }));
     expect(dry).toMatchObject({ failed: 4, seen: 2, unmatched: 1, replay: { calls: 2 } });
     expect(received()).toBe(0);
-    const { code, stderr } = await machine.whcb(["reconcile", "demo", "--seen", "-", "--yes"], { stdin: seen });
+    const { code, stdout } = await machine.whcb(["reconcile", "demo", "--seen", "-", "--yes"], { stdin: seen });
     expect([code, received()]).toEqual([0, 2]);
-    expect(stderr).toContain("balance: 4 failed = 2 seen + 2 accepted + 0 still failing\n");
+    expect(stdout).toContain("balance: 4 failed = 2 seen + 2 accepted + 0 still failing\n");
     expect(await machine.ids("demo", "--failed")).toEqual([]);
   });
 

@@ -4,13 +4,13 @@ import { WhcbError } from "../../domain/errors.js";
 import type { ReconcilePlan } from "../../reconcile/reconcile-plan.js";
 import { planReconcile, runReconcile } from "../../reconcile/reconcile-seen.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../reconcile/run-options.js";
-import type { RunSummary } from "../../reconcile/run-summary.js";
 import { readSeenList } from "../../reconcile/seen-list.js";
 import { confirm, needsYes, YES } from "../confirm.js";
 import { BY, SEEN } from "../flags/resuming.js";
 import { CONCURRENCY, DRY_RUN, MAX_FAILURES, NO_CANARY, RATE, SERIAL_BY } from "../flags/sending.js";
 import type { Invocation } from "../invocation.js";
 import { safeJson } from "../render/neutralise.js";
+import { balanceOf } from "../running/balance.js";
 import { finishRun } from "../running/finish-run.js";
 import { followRun } from "../running/follow-run.js";
 import { STOPPING, withInterrupt } from "../running/interrupt.js";
@@ -19,6 +19,7 @@ import { count, describePlan, planJson } from "../running/plan-text.js";
 import { openProgress } from "../running/progress-line.js";
 import { withReconcileDeps } from "../running/reconcile-deps.js";
 import { findCallback, withSession } from "../session.js";
+import { unreadableFile } from "../unreadable-file.js";
 
 export async function run(invocation: Invocation): Promise<number> {
   const { words, screen, deps } = invocation;
@@ -59,22 +60,12 @@ export async function run(invocation: Invocation): Promise<number> {
             await follower.flush();
           }
         });
-        screen.tell(balance(plan, summary));
-        return await finishRun(invocation, summary);
+        return await finishRun(invocation, summary, balanceOf(plan.failed, summary.counts));
       } finally {
         await plan.replay.discard();
       }
     });
   });
-}
-
-/** failed = seen + accepted + still failing: if the sum is off, a call was lost from sight. */
-export function balance(
-  { failed, seen }: Pick<ReconcilePlan, "failed" | "seen">,
-  { counts }: Pick<RunSummary, "counts">,
-): string {
-  const stillFailing = failed - seen.length - counts.accepted;
-  return `balance: ${failed} failed = ${seen.length} seen + ${counts.accepted} accepted + ${stillFailing} still failing`;
 }
 
 function describeReconcile(plan: ReconcilePlan, name: string, replay: readonly string[]): readonly string[] {
@@ -107,6 +98,6 @@ async function* readLines({ deps }: Invocation, source: string): AsyncIterable<s
   try {
     yield* createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
   } catch (error) {
-    throw new WhcbError("usage", `${source} can't be read: ${error instanceof Error ? error.message : error}`, { cause: error });
+    throw unreadableFile(source, error);
   }
 }

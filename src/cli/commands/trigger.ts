@@ -11,6 +11,7 @@ import type { Invocation } from "../invocation.js";
 import { safeJson } from "../render/neutralise.js";
 import { count } from "../running/plan-text.js";
 import { findCallback, withSession } from "../session.js";
+import { unreadableFile } from "../unreadable-file.js";
 
 /** What the service takes in one request. */
 const BATCH = 1_000;
@@ -115,6 +116,6 @@ async function* readLines({ io }: CliDeps, file: string): AsyncIterable<string> 
   try {
     yield* createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
   } catch (error) {
-    throw new WhcbError("usage", `${file} can't be read: ${error instanceof Error ? error.message : error}`, { cause: error });
+    throw unreadableFile(file, error);
   }
 }

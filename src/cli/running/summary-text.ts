@@ -6,6 +6,7 @@ import { formatDuration } from "../parse/duration.js";
 import { renderFields } from "../render/fields.js";
 import type { Look } from "../render/look.js";
 import { neutralise } from "../render/neutralise.js";
+import { type Balance, balanceText } from "./balance.js";
 import { count } from "./plan-text.js";
 
 const DONE: Readonly<Record<RunKind, string>> = {
@@ -16,7 +17,7 @@ const DONE: Readonly<Record<RunKind, string>> = {
 };
 
 /** Lines for people, ending in a line feed; the run's id and the command that goes on are among them. */
-export function renderSummary(summary: RunSummary, look: Look): string {
+export function renderSummary(summary: RunSummary, look: Look, balance: Balance | null = null): string {
   const { header, counts } = summary;
   const { palette } = look;
   const done = doneCalls(header.kind, counts);
@@ -24,9 +25,12 @@ export function renderSummary(summary: RunSummary, look: Look): string {
   const figure = done === counts.planned ? planned : `${done} of ${planned}`;
   const title = palette.strong(`${figure} ${DONE[header.kind]}`);
   const head = `${title} in ${formatDuration(summary.durationMs)} ${palette.dim(`(run ${header.runId})`)}\n`;
-  const troubled = summary.troubled.map((call) => `  ${palette.bad(call.state)} ${neutralise(describeCall(call))}\n`).join("");
+  const troubled = summary.troubled
+    .map((call) => `  ${palette.bad(OUTCOMES[call.state] ?? call.state)} ${neutralise(describeCall(call))}\n`)
+    .join("");
   const next = nextCommand(summary);
-  return `${head}${renderCounts(counts, look)}${troubled}${next === null ? "" : `\nnext: ${neutralise(next)}\n`}`;
+  const books = balance === null ? "" : `${balanceText(balance)}\n`;
+  return `${head}${renderCounts(counts, look)}${troubled}${books}${next === null ? "" : `\nnext: ${neutralise(next)}\n`}`;
 }
 
 /** The command that finishes what is left, or shows what was refused; null where all is done. */
@@ -97,7 +101,11 @@ export function renderCounts(counts: RunCounts, look: Look): string {
   return fields.replace(/^(?=.)/gm, "  ");
 }
 
+/** The outcomes whose name in the journal isn't how the counts above call them. */
+const OUTCOMES: Readonly<Partial<Record<RunCall["state"], string>>> = { unmarkable: "no such call" };
+
 function describeCall(call: RunCall): string {
+  if (call.state === "unmarkable") return call.id;
   const code = call.statusCode === null ? "" : ` ${call.statusCode}`;
   return `${call.id}${code}${call.message === null ? "" : ` ${call.message}`}`;
 }
