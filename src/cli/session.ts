@@ -92,13 +92,23 @@ function explain(error: WhcbError, target: ServiceTarget, settings: ResolvedSett
         : `is ${origin} right (from ${settings.address.from}), and can it be reached?`,
     );
   }
+  const { username, password, apiKey } = settings;
   if (error.code === "unauthenticated") {
-    return withHint(
-      error,
-      `look at user and password (from ${settings.username.from}, ${settings.password.from}), or \`whcb login\` again`,
-    );
+    const from = username.from === password.from ? username.from : `${username.from} and ${password.from}`;
+    return withOwnHint(error, `user and password came from ${from}: ${mendCredentials(origin, username.from, password.from)}`);
   }
   if (error.code === "forbidden")
-    return withHint(error, `look at the API key (from ${settings.apiKey.from}), or \`whcb login\` again`);
+    return withOwnHint(error, `the API key came from ${apiKey.from}: ${mendCredentials(origin, apiKey.from)}`);
   return error;
+}
+
+/** Where the credentials came from is known only here, so this hint is better than the client's. */
+function withOwnHint(error: WhcbError, hint: string): WhcbError {
+  return new WhcbError(error.code, error.message, { hint, cause: error });
+}
+
+/** A login changes nothing while the environment says otherwise. */
+function mendCredentials(origin: string, ...sources: readonly string[]): string {
+  const variables = sources.filter((source) => source.startsWith("WHCB_"));
+  return variables.length > 0 ? `mend or unset ${variables.join(" and ")}` : `\`whcb login ${origin}\` keeps new ones`;
 }

@@ -200,7 +200,19 @@ describe("callbacks", () => {
       stderr: expect.stringMatching(/^error: a callback needs --url, --email\n/),
     });
     const again = ["callbacks", "create", "--name", "demo", "--url", endpoint.url, "--email", "a@example.com"];
-    expect(await machine.whcb(again)).toMatchObject({ code: 2, stdout: "" });
+    expect(await machine.whcb(again)).toMatchObject({
+      code: 2,
+      stdout: "",
+      stderr: expect.stringMatching(/\nhint: `whcb callbacks update demo` changes that one\n$/),
+    });
+  });
+
+  test("create says how to start an endpoint that isn't there", async () => {
+    const absent = ["callbacks", "create", "--name", "x", "--url", "http://127.0.0.1:1/hook", "--email", "a@example.com"];
+    expect(await machine.whcb(absent)).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/\nhint: start the endpoint first; `whcb listen --port 1` stands in for one\n$/),
+    });
   });
 
   test("delete asks, and needs --yes where nobody can be asked", async () => {
@@ -219,11 +231,26 @@ describe("callbacks", () => {
 });
 
 describe("credentials", () => {
-  test.each(["WHCB_API_KEY", "WHCB_PASSWORD", "WHCB_USERNAME"])("a wrong %s exits 4", async (name) => {
-    const { code, stdout, stderr } = await machine.whcb(["calls", "list", "demo"], { env: { [name]: "PLANTED-WRONG" } });
-    expect({ code, stdout }).toEqual({ code: 4, stdout: "" });
-    expect(stderr).not.toContain("PLANTED");
+  test("that are wrong in the profile are given again by a login there", async () => {
+    await machine.works(["config", "set", "password", "-"], { stdin: "wrong-wrong-wrong" });
+    const { code, stderr } = await machine.whcb(["calls", "list", "demo"]);
+    const { serve } = await readSettings(machine.world.paths.config);
+    await machine.works(["config", "set", "password", "-"], { stdin: serve?.password ?? "" });
+    expect(code).toBe(4);
+    expect(stderr).toMatch(
+      /\nhint: user and password came from profile local: `whcb login http:\/\/127\.0\.0\.1:\d+` keeps new ones\n$/,
+    );
   });
+
+  test.each(["WHCB_API_KEY", "WHCB_PASSWORD", "WHCB_USERNAME"])(
+    "a wrong %s exits 4, and says that it came from there",
+    async (name) => {
+      const { code, stdout, stderr } = await machine.whcb(["calls", "list", "demo"], { env: { [name]: "PLANTED-WRONG" } });
+      expect({ code, stdout }).toEqual({ code: 4, stdout: "" });
+      expect(stderr).toMatch(new RegExp(`\nhint: .* came from .*${name}.*: mend or unset ${name}\n$`));
+      expect(stderr).not.toContain("PLANTED");
+    },
+  );
 
   test("login keeps what works, and nothing that doesn't", async () => {
     const { serve } = await readSettings(machine.world.paths.config);

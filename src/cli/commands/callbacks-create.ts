@@ -1,9 +1,12 @@
+import type { Client } from "../../client/client.js";
 import type { CallbackSettings } from "../../domain/callback.js";
-import { WhcbError } from "../../domain/errors.js";
+import { isWhcbError, WhcbError } from "../../domain/errors.js";
 import { chooseCallbackKey } from "../callback-key.js";
+import { commandLine } from "../confirm.js";
 import { EMAIL, NAME, URL_FLAG } from "../flags/callback.js";
 import type { Invocation } from "../invocation.js";
 import { callbackJson, renderCallback } from "../render/callback-columns.js";
+import { withHint } from "../render/error.js";
 import { safeJson } from "../render/neutralise.js";
 import { withSession } from "../session.js";
 import type { Words } from "../spec/words.js";
@@ -16,7 +19,9 @@ export function run(invocation: Invocation): Promise<number> {
     const { key, isNew } = await chooseCallbackKey(invocation);
     const { authType, ...changes } = readSettingFlags(words);
     const settings: CallbackSettings = { ...DEFAULTS, ...changes, ...required, auth: { type: authType ?? "httpheader", key } };
-    const callback = await client.createCallback(settings);
+    const callback = await client.createCallback(settings).catch(async (error: unknown) => {
+      throw isWhcbError(error) ? await explain(client, error, required) : error;
+    });
     if (screen.format === "json") {
       await screen.out(`${safeJson(callbackJson({ ...callback, auth: { ...callback.auth, key } }, isNew), 2)}\n`);
     } else {
@@ -44,4 +49,24 @@ function readRequired(words: Words): Pick<CallbackSettings, "name" | "url" | "em
     });
   }
   return { name, url, email };
+}
+
+/** Over HTTP both troubles are a plain 400, so the service is asked which of the two it was. */
+async function explain(
+  client: Client,
+  error: WhcbError,
+  { name, url }: Pick<CallbackSettings, "name" | "url">,
+): Promise<WhcbError> {
+  if (error.code !== "malformed" && error.code !== "duplicate-name" && error.code !== "endpoint-check-failed") return error;
+  const others = await client.listCallbacks().catch(() => []);
+  if (others.some((other) => other.name === name)) {
+    return withHint(error, `\`${commandLine(["callbacks", "update", name])}\` changes that one`);
+  }
+  const port = /^http:\/\/(?:127\.0\.0\.1|localhost):(\d+)/.exec(url)?.[1];
+  return withHint(
+    error,
+    port === undefined
+      ? "the URL must answer a GET with 200; make it do so, then try again"
+      : `start the endpoint first; \`whcb listen --port ${port}\` stands in for one`,
+  );
 }

@@ -66,7 +66,7 @@ async function mark(invocation: Invocation, marking: Marking): Promise<number> {
 }
 
 function nothingToMark(plan: MarkPlan, screen: Invocation["screen"]): number {
-  screen.tell(["nothing to mark: no call matches", ...describeLeftOut({ ...NOTHING_ELSE, ...plan })].join("\n"));
+  screen.tell(["nothing to mark: no call matches", ...describeLeftOut({ ...NOTHING_ELSE, ...plan, missing: [] })].join("\n"));
   if (plan.missing.length > 0) throw new WhcbError("not-found", `no such call: ${plan.missing.slice(0, 5).join(", ")}`);
   return 0;
 }

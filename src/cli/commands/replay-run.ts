@@ -51,7 +51,7 @@ export async function run(invocation: Invocation): Promise<number> {
 }
 
 function nothingToDo(plan: ReplayPlan, screen: Invocation["screen"]): number {
-  screen.tell(["nothing to replay: no failed call matches", ...describeLeftOut(plan)].join("\n"));
+  screen.tell(["nothing to replay: no failed call matches", ...describeLeftOut({ ...plan, missing: [] })].join("\n"));
   if (plan.missing.length > 0)
     throw new WhcbError(
       "not-found",

@@ -21,8 +21,8 @@ export const RUNS: GroupSpec = {
       summary: "show a run and what came of each call",
       flags: [OUTPUT_LINES],
       examples: [
-        ["whcb runs show 0193F0C2", "by the beginning of its id"],
-        ["whcb runs show 0193F0C2 -o ndjson", "one line per call"],
+        ["whcb runs show 20261125-0103", "by the beginning of its id"],
+        ["whcb runs show 20261125-0103 -o ndjson", "one line per call"],
       ],
       load: async () => ({ run: (await import("./runs-read.js")).showRun }),
     },

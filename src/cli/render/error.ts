@@ -11,7 +11,7 @@ export function exitCodeOf(error: unknown): number {
 export function renderError(error: unknown, options: { readonly json: boolean; readonly palette: Palette }): string {
   const known = isWhcbError(error);
   const message = known ? error.message : unexpectedMessage(error);
-  const hint = known ? error.hint : "this is a fault of whcb: please report it with the lines above";
+  const hint = known ? oneVoice(error.hint) : "this is a fault of whcb: please report it with the lines above";
   if (options.json) {
     return `${safeJson({ error: { code: known ? error.code : "unexpected", message, ...(hint === undefined ? {} : { hint }) } })}\n`;
   }
@@ -24,6 +24,13 @@ export function renderError(error: unknown, options: { readonly json: boolean; r
 /** The same error with this hint, unless it has one. */
 export function withHint(error: WhcbError, hint: string): WhcbError {
   return error.hint === undefined ? new WhcbError(error.code, error.message, { hint, cause: error }) : error;
+}
+
+/** Hints come from every part of whcb; on the screen they read alike: no capital, and no full stop after a single sentence. */
+function oneVoice(hint: string | undefined): string | undefined {
+  if (hint === undefined) return undefined;
+  const begun = hint.replace(/^[A-Z](?=[a-z ])/, (letter) => letter.toLowerCase());
+  return /[.?!] /.test(begun) ? begun : begun.replace(/\.$/, "");
 }
 
 function unexpectedMessage(error: unknown): string {
