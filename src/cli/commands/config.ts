@@ -104,17 +104,18 @@ function describeSettings(settings: ResolvedSettings): readonly ShownSetting[] {
   const { address } = settings;
   const url = address.value === null ? null : address.value.kind === "http" ? address.value.url : address.value.path;
   const plain = (name: string, setting: Sourced<string | null>): ShownSetting => ({ name, ...setting });
-  const secret = (name: string, { value, from }: Sourced<string | null>): ShownSetting => ({
+  const secret = (name: string, { value, from }: Sourced<string | null>, mask: (secret: string) => string): ShownSetting => ({
     name,
-    value: value === null ? null : maskKey(value),
+    value: value === null ? null : mask(value),
     from,
   });
   return [
     plain("profile", settings.profile),
     { name: "url", value: url, from: address.from },
     plain("username", settings.username),
-    secret("password", settings.password),
-    secret("apiKey", settings.apiKey),
+    // The end of a long key tells keys apart; of a password, which a person may have chosen, nothing is shown.
+    secret("password", settings.password, () => "••••"),
+    secret("apiKey", settings.apiKey, maskKey),
     plain("callback", settings.callback),
     plain("timezone", settings.timezone),
     { name: "rate", value: settings.rate.value === null ? null : `${settings.rate.value}/s`, from: settings.rate.from },

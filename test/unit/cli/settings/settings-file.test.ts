@@ -94,7 +94,7 @@ describe("config and profiles", () => {
         "profile\tlocal\tcurrent profile",
         "url\thttp://127.0.0.1:8787\tprofile local",
         "username\tu\tprofile local",
-        "password\t••••word\tprofile local",
+        "password\t••••\tprofile local",
         "apiKey\t••••\tWHCB_API_KEY",
         "callback\t\tnot set",
         "timezone\tUTC\tdefault",
