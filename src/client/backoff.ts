@@ -25,13 +25,3 @@ export function backoffMs({ tries, isOverRate, retryAfterMs, unit }: FailedTry):
   const spread = isOverRate ? step * (1 + unit / 2) : step * (0.5 + unit / 2);
   return Math.round(Math.max(spread, retryAfterMs ?? 0));
 }
-
-/** Retry-After in seconds or as an HTTP date; null where it is neither. */
-export function parseRetryAfter(value: string | undefined, now: number): number | null {
-  if (value === undefined) return null;
-  const text = value.trim();
-  if (/^\d{1,9}$/.test(text)) return Number(text) * 1_000;
-  // An HTTP date begins with the day's name; Date.parse alone would take "-1" for a year.
-  const at = /^[A-Za-z]{3,9},? /.test(text) ? Date.parse(text) : Number.NaN;
-  return Number.isNaN(at) ? null : Math.max(0, at - now);
-}

@@ -12,6 +12,7 @@ import type { CallPage, Client, ListCallsQuery, ListedCall, SubmittedCall } from
 import { walkList } from "./list-walker.js";
 import type { ServiceApi } from "./service-api.js";
 import { namesCall } from "./service-error.js";
+import { isSuccess } from "./transport.js";
 
 type CallRequests = Pick<Client, "listCalls" | "markCalls" | "submitCalls" | "requestReplays">;
 
@@ -81,7 +82,7 @@ export function callRequests(api: ServiceApi, { clock, random, timezone }: CallR
         if (answer.status === 405 || answer.status === 501) {
           throw new WhcbError("usage", `${api.name} takes no responses to deliver`, { hint: "Only `whcb serve` does." });
         }
-        if (answer.status < 200 || answer.status >= 300) throw api.errorOf(answer);
+        if (!isSuccess(answer)) throw api.errorOf(answer);
         ids.push(...readSubmittedIds(api.documentOf(answer)));
       }
       return ids;
@@ -90,7 +91,7 @@ export function callRequests(api: ServiceApi, { clock, random, timezone }: CallR
       if (callIds.length === 0) return 0;
       const path = `${pathOf(callbackId)}/replays?${idQuery(callIds)}`;
       const answer = await api.exchange({ method: "POST", path, noun: "call" });
-      if (answer.status >= 200 && answer.status < 300) return readAccepted(api.documentOf(answer));
+      if (isSuccess(answer)) return readAccepted(api.documentOf(answer));
       const error = api.errorOf(answer);
       // `whcb serve` names the id that it doesn't know; a service without this route knows none of them.
       const isUnknownRoute = answer.status === 405 || answer.status === 501 || answer.status === 404;

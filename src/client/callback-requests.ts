@@ -6,6 +6,7 @@ import { LARGEST_PAGE } from "./call-query.js";
 import type { Client, ListedCallback } from "./client.js";
 import { walkList } from "./list-walker.js";
 import type { ServiceApi } from "./service-api.js";
+import { isSuccess } from "./transport.js";
 
 type CallbackRequests = Pick<
   Client,
@@ -30,7 +31,7 @@ export function callbackRequests(api: ServiceApi): CallbackRequests {
   /** A service that knows ids only says 404 to a name, or 400 or 422 to what isn't shaped like an id. */
   async function getCallback(idOrName: string): Promise<ListedCallback> {
     const answer = await api.exchange({ method: "GET", path: pathOf(idOrName), noun: "callback" });
-    if (answer.status >= 200 && answer.status < 300) return readCallback(api.documentOf(answer));
+    if (isSuccess(answer)) return readCallback(api.documentOf(answer));
     if (![400, 404, 422].includes(answer.status)) throw api.errorOf(answer);
     const callbacks = await listCallbacks();
     const found = callbacks.find(({ id }) => id === idOrName) ?? callbacks.find(({ name }) => name === idOrName);

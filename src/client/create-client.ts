@@ -9,7 +9,7 @@ import { createPacer } from "./pacer.js";
 import { createRequester } from "./requester.js";
 import { createServiceApi, type ServiceApi, type ServiceCredentials } from "./service-api.js";
 import { singleCalls } from "./single-calls.js";
-import type { Transport } from "./transport.js";
+import { isSuccess, type Transport } from "./transport.js";
 
 export interface ClientOptions {
   /** null in this process, where file permissions are the credentials. They go to the transport's service only. */
@@ -45,7 +45,7 @@ async function listOutages(api: ServiceApi, callbackId: string | undefined): Pro
   const path = `/outages?limit=500${callbackId === undefined ? "" : `&callbackId=${encodeURIComponent(callbackId)}`}`;
   const first = await api.exchange({ method: "GET", path, noun: "callback" });
   if ([400, 404, 405, 501].includes(first.status)) return null;
-  if (first.status < 200 || first.status >= 300) throw api.errorOf(first);
+  if (!isSuccess(first)) throw api.errorOf(first);
   let answered: unknown = api.documentOf(first);
   const outages: ListedOutage[] = [];
   const pages = walkList(

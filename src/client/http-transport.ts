@@ -5,7 +5,7 @@
 import type { ClientRequest, Agent as HttpAgent, IncomingMessage } from "node:http";
 import { WhcbError } from "../domain/errors.js";
 import type { ProxySettings } from "./proxy-transport.js";
-import { MAX_ANSWER_BYTES, type Transport, type TransportRequest, type TransportResponse } from "./transport.js";
+import { lastValues, MAX_ANSWER_BYTES, type Transport, type TransportRequest, type TransportResponse } from "./transport.js";
 import { TransportFailure, transportFailureOf } from "./transport-failure.js";
 
 export interface HttpTarget {
@@ -83,10 +83,5 @@ async function collect(answer: IncomingMessage): Promise<TransportResponse> {
     }
     chunks.push(chunk);
   }
-  const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(answer.headers)) {
-    const last = Array.isArray(value) ? value.at(-1) : value;
-    if (last !== undefined) headers[name] = last;
-  }
-  return { status: answer.statusCode ?? 0, headers, body: Buffer.concat(chunks).toString("utf8") };
+  return { status: answer.statusCode ?? 0, headers: lastValues(answer.headers), body: Buffer.concat(chunks).toString("utf8") };
 }

@@ -1,5 +1,5 @@
 /** Requests through a proxy, as HTTPS_PROXY, HTTP_PROXY and NO_PROXY say. */
-import { MAX_ANSWER_BYTES, type Transport } from "./transport.js";
+import { lastValues, MAX_ANSWER_BYTES, type Transport } from "./transport.js";
 import { TransportFailure, transportFailureOf } from "./transport-failure.js";
 
 /** The values of the environment's variables of these names. */
@@ -42,15 +42,6 @@ export async function createProxyTransport({ origin, basePath, proxy, timeoutMs 
     },
     close: () => agent.close(),
   };
-}
-
-function lastValues(headers: Readonly<Record<string, string | string[] | undefined>>): Record<string, string> {
-  const values: Record<string, string> = {};
-  for (const [name, value] of Object.entries(headers)) {
-    const last = Array.isArray(value) ? value.at(-1) : value;
-    if (last !== undefined) values[name.toLowerCase()] = last;
-  }
-  return values;
 }
 
 function isTooLarge(error: unknown): boolean {

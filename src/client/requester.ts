@@ -2,7 +2,8 @@
 import { WhcbError } from "../domain/errors.js";
 import type { Clock } from "../platform/clock.js";
 import type { Random } from "../platform/random.js";
-import { backoffMs, GIVE_UP_AFTER_MS, MAX_TRIES, parseRetryAfter } from "./backoff.js";
+import { parseRetryAfter } from "../wire/retry-after.js";
+import { backoffMs, GIVE_UP_AFTER_MS, MAX_TRIES } from "./backoff.js";
 import type { Pacer } from "./pacer.js";
 import { isOverDay, isOverRate, serviceError } from "./service-error.js";
 import type { Transport, TransportRequest, TransportResponse } from "./transport.js";
@@ -90,7 +91,7 @@ export function createRequester(deps: RequesterDeps): Requester {
     return backoffMs({
       tries,
       isOverRate: isAnswer && isOverRate(outcome),
-      retryAfterMs: isAnswer ? parseRetryAfter(outcome.headers["retry-after"], clock.now()) : null,
+      retryAfterMs: isAnswer ? parseRetryAfter(outcome.headers["retry-after"] ?? "", clock.now()) : null,
       unit: random.unit(),
     });
   }

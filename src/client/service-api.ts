@@ -2,7 +2,7 @@
 import { WhcbError } from "../domain/errors.js";
 import type { Requester } from "./requester.js";
 import { parseJson, serviceError } from "./service-error.js";
-import type { TransportRequest, TransportResponse } from "./transport.js";
+import { isSuccess, type TransportRequest, type TransportResponse } from "./transport.js";
 
 export interface ServiceCredentials {
   readonly apiKey: string;
@@ -59,8 +59,6 @@ export function createServiceApi({ requester, name, basePath, credentials }: Ser
       isRepeatable ?? (method === "GET" || method === "PUT"),
     );
   }
-
-  const isSuccess = ({ status }: TransportResponse): boolean => status >= 200 && status < 300;
 
   function documentOf(answer: TransportResponse): unknown {
     const document = parseJson(answer.body);

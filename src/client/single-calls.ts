@@ -5,7 +5,7 @@ import { readCall } from "../wire/read-call.js";
 import { pathOf } from "./callback-requests.js";
 import type { Client, ListedCall } from "./client.js";
 import type { ServiceApi } from "./service-api.js";
-import type { TransportResponse } from "./transport.js";
+import { isSuccess, type TransportResponse } from "./transport.js";
 
 type SingleCalls = Pick<Client, "getCall" | "findCalls" | "listAttempts">;
 
@@ -25,7 +25,7 @@ export function singleCalls(api: ServiceApi, listCalls: Client["listCalls"], tim
     for await (const { calls } of listCalls(callbackId, { filter: {}, limit: 1 })) {
       const [call] = calls;
       if (call !== undefined) {
-        hasPaths = isFound(await ask(callbackId, call.id));
+        hasPaths = isSuccess(await ask(callbackId, call.id));
         return hasPaths;
       }
     }
@@ -35,7 +35,7 @@ export function singleCalls(api: ServiceApi, listCalls: Client["listCalls"], tim
 
   async function getByPath(callbackId: string, callId: string): Promise<ListedCall | null> {
     const answer = await ask(callbackId, callId);
-    if (isFound(answer)) {
+    if (isSuccess(answer)) {
       hasPaths = true;
       return readCall(api.documentOf(answer), { callbackId, timezone });
     }
@@ -75,15 +75,11 @@ export function singleCalls(api: ServiceApi, listCalls: Client["listCalls"], tim
     },
     async listAttempts(callbackId, callId) {
       const answer = await ask(callbackId, callId, "/attempts");
-      if (isFound(answer)) return readAttempts(api.documentOf(answer), timezone);
+      if (isSuccess(answer)) return readAttempts(api.documentOf(answer), timezone);
       if (isUnknown(answer)) return null;
       throw api.errorOf(answer);
     },
   };
-}
-
-function isFound({ status }: TransportResponse): boolean {
-  return status >= 200 && status < 300;
 }
 
 /** No such call, or no such path: the answers are the same. */

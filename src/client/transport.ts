@@ -31,3 +31,17 @@ export interface TransportResponse {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
 }
+
+export function isSuccess({ status }: Pick<TransportResponse, "status">): boolean {
+  return status >= 200 && status < 300;
+}
+
+/** Headers as node:http and undici give them: of a name that came more than once, the last value. */
+export function lastValues(headers: Readonly<Record<string, string | readonly string[] | undefined>>): Record<string, string> {
+  const values: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    const last = typeof value === "object" ? value.at(-1) : value;
+    if (last !== undefined) values[name.toLowerCase()] = last;
+  }
+  return values;
+}

@@ -2,7 +2,7 @@
 import { STATUS_CODES } from "node:http";
 import { StringDecoder } from "node:string_decoder";
 import type { DeliveryResult } from "../domain/attempt.js";
-import { parseRetryAfter } from "./retry-after.js";
+import { parseRetryAfter } from "../wire/retry-after.js";
 
 export interface RawAnswer {
   readonly statusCode: number;

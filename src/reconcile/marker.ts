@@ -86,3 +86,10 @@ export class Marker {
     }
   }
 }
+
+/** Marks all of these, in chunks; stops where the session is stopped. */
+export async function markAll(job: MarkJob, callIds: Iterable<string>, session: RunSession): Promise<void> {
+  const marker = new Marker(job, session);
+  for (const id of callIds) marker.add(id);
+  await marker.finish();
+}

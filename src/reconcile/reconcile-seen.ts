@@ -4,7 +4,7 @@ import { beginRun } from "./begin-run.js";
 import { CallSpool } from "./call-spool.js";
 import { workAndEnd } from "./end-run.js";
 import { GroupDraft } from "./group-draft.js";
-import { markAll } from "./mark-all.js";
+import { markAll } from "./marker.js";
 import type { ReconcileDeps } from "./reconcile-deps.js";
 import type { ReconcilePlan, SeenList } from "./reconcile-plan.js";
 import { targetOf } from "./replay-group.js";

@@ -9,7 +9,7 @@ import { workAndEnd } from "./end-run.js";
 import { asWhcbError } from "./expected-error.js";
 import { GroupDraft } from "./group-draft.js";
 import { Journal } from "./journal.js";
-import { markAll } from "./mark-all.js";
+import { markAll } from "./marker.js";
 import type { ReconcileDeps } from "./reconcile-deps.js";
 import type { RunListener } from "./run-event.js";
 import type { LedgerEntry, RunLedger } from "./run-ledger.js";

@@ -1,8 +1,8 @@
 import { CHUNK_SIZE } from "./apply-to-chunk.js";
 import { beginRun } from "./begin-run.js";
 import { workAndEnd } from "./end-run.js";
-import { markAll } from "./mark-all.js";
 import type { MarkPlan } from "./mark-plan.js";
+import { markAll } from "./marker.js";
 import type { ReconcileDeps } from "./reconcile-deps.js";
 import type { RunListener } from "./run-event.js";
 import type { RunControl } from "./run-options.js";

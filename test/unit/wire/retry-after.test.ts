@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseRetryAfter } from "../../../src/delivery/retry-after.js";
+import { parseRetryAfter } from "../../../src/wire/retry-after.js";
 
 const NOW = Date.UTC(2026, 10, 24, 12, 0, 0);
 
