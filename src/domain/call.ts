@@ -12,6 +12,8 @@ export interface Call {
   readonly id: string;
   readonly callbackId: string;
   readonly response: MessageResponse;
+  /** The response was too large to wait in memory, and is left out: read the call again to have it. */
+  readonly isAbridged?: true;
   readonly acceptedAt: number;
   readonly status: CallStatus;
   readonly attemptCount: number;

@@ -41,7 +41,11 @@ export function createDispatching({ options, store, deliverer, notifier, logger 
     logger,
     random: systemRandom,
     policy: options.policy,
-    send: async (callback, call) => (await deliverer.deliver(buildDelivery(callback, call))).result,
+    async send(callback, call) {
+      const whole = call.isAbridged ? await store.findCall(callback.id, call.id) : call;
+      if (whole === null) return { kind: "unreachable", reason: "reset", detail: "the call was deleted before it was sent" };
+      return (await deliverer.deliver(buildDelivery(callback, whole))).result;
+    },
     onAttempt(_callbackId, { result, durationMs }) {
       const outcome = isAccepted(result) ? "success" : "failure";
       for (const handler of handlers) handler({ outcome, durationMs });

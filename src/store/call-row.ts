@@ -25,8 +25,11 @@ type CallRow = readonly [
   changedAt: number,
   messageId: string,
   channel: Channel,
-  response: StoredResponse,
+  response: StoredResponse | null,
 ];
+
+/** What an e-mail shows of such a call. */
+const LEFT_OUT: StoredResponse = ["", "", "", "", "", "", "reply", "", "(too large to be shown here)", {}];
 
 /** In the order of CallRow. */
 const COLUMNS = [
@@ -34,9 +37,13 @@ const COLUMNS = [
   ...["first_failed_at", "due_at", "due_cause", "deferred", "settled_by", "changed_at", "message_id", "channel"],
 ];
 
-/** The calls of `from`: FROM and all that follows it, in its order. All are this callback's. */
-export async function readCalls(db: Db, callbackId: string, from: RawBuilder<unknown>): Promise<Call[]> {
-  const rows = await readRows<CallRow>(db, { columns: COLUMNS, json: ["response"] }, from);
+/**
+ * The calls of `from`: FROM and all that follows it, in its order. All are this callback's. `mostBytes`: a response that takes more
+ * is left out of its call, which then `isAbridged`.
+ */
+export async function readCalls(db: Db, callbackId: string, from: RawBuilder<unknown>, mostBytes?: number): Promise<Call[]> {
+  const bounds = mostBytes === undefined ? {} : { mostJsonBytes: mostBytes };
+  const rows = await readRows<CallRow>(db, { columns: COLUMNS, json: ["response"], ...bounds }, from);
   return rows.map((row) => toCall(row, callbackId));
 }
 
@@ -47,7 +54,8 @@ function toCall(row: CallRow, callbackId: string): Call {
     seq,
     id,
     callbackId,
-    response: decodeResponse(messageId, channel, response),
+    response: decodeResponse(messageId, channel, response ?? LEFT_OUT),
+    ...(response === null && { isAbridged: true as const }),
     acceptedAt,
     status,
     attemptCount,

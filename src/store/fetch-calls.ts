@@ -4,6 +4,12 @@ import type { Call } from "../domain/call.js";
 import { readCalls } from "./call-row.js";
 import type { Db } from "./schema.js";
 
+/**
+ * Some hundred calls wait in memory at a time, and a response may have 10 MiB: what is larger than this is read when its turn has come
+ * (`findCall`). The rare large one costs one more reading; a thousand of them would be no text that SQLite or JavaScript can hold.
+ */
+export const MOST_WAITING_BYTES = 256 * 1024;
+
 export function fetchPending(db: Db, callbackId: string, limit: number): Promise<Call[]> {
   return fetch(db, callbackId, sql`status = 'PENDING' ORDER BY seq LIMIT ${limit}`);
 }
@@ -33,10 +39,14 @@ export async function fetchHeld(db: Db, callbackId: string): Promise<Call | null
 }
 
 export async function findCall(db: Db, callbackId: string, callId: string): Promise<Call | null> {
-  return (await fetch(db, callbackId, sql`id = ${callId}`))[0] ?? null;
+  return (await readCalls(db, callbackId, fromCalls(callbackId, sql`id = ${callId}`)))[0] ?? null;
 }
 
 function fetch(db: Db, callbackId: string, which: RawBuilder<unknown>): Promise<Call[]> {
+  return readCalls(db, callbackId, fromCalls(callbackId, which), MOST_WAITING_BYTES);
+}
+
+function fromCalls(callbackId: string, which: RawBuilder<unknown>): RawBuilder<unknown> {
   const key = sql`(SELECT key FROM callbacks WHERE id = ${callbackId} AND deleted_at IS NULL)`;
-  return readCalls(db, callbackId, sql`FROM calls WHERE callback_key = ${key} AND ${which}`);
+  return sql`FROM calls WHERE callback_key = ${key} AND ${which}`;
 }

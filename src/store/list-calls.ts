@@ -16,6 +16,9 @@ import type { CallQuery, Page } from "./store.js";
  */
 export const COUNTED_AT_MOST = 100_000;
 
+/** Of what the calls of a page carry. A page of the largest responses is shorter than was asked for; rel=next goes on behind it. */
+export const PAGE_BYTES = 16 * 1024 * 1024;
+
 const COLUMN_OF = { attemptedDate: "attempted_at", status: "status", messageId: "message_id", id: "id" } as const;
 const NEWEST_FIRST: CallQuery["sort"] = [{ field: "attemptedDate", descending: true }];
 
@@ -32,10 +35,10 @@ export async function listCalls(db: Db, callbackId: string, query: CallQuery): P
   const { rows } = await sql<PlaceRow>`
     ${selectEach(key, filter, { columns: placeColumns(keys), after: rangesOf(keys, place) })}
     ORDER BY ${orderBy(keys)} LIMIT ${limit + 1} OFFSET ${place === null ? query.offset : 0}`.execute(db);
-  const shown = rows.slice(0, limit);
+  const shown = rows.slice(0, await countFitting(db, rows.slice(0, limit)));
   const offset = place?.offset ?? query.offset;
   const byCounters = totalByCounters(filter, await readCounts(db, key));
-  const isLast = rows.length <= limit && (shown.length > 0 || offset === 0);
+  const isLast = shown.length === rows.length && (shown.length > 0 || offset === 0);
   const total = byCounters ?? place?.total ?? (isLast ? offset + shown.length : await countCalls(db, key, filter));
   const last = isLast ? undefined : shown.at(-1);
   const end = { offset: offset + shown.length, total: byCounters === null ? total : null };
@@ -45,6 +48,20 @@ export async function listCalls(db: Db, callbackId: string, query: CallQuery): P
     offset,
     nextCursor: last === undefined ? null : writeCursor(keys, { values: keys.map(({ column }) => last[column] ?? ""), ...end }),
   };
+}
+
+/** How many of these, from the first on, make a page that can be held and sent: at least one. Their sizes are read, not their texts. */
+async function countFitting(db: Db, places: readonly PlaceRow[]): Promise<number> {
+  if (places.length <= 1) return places.length;
+  const { rows } = await sql<{ bytes: number }>`
+    SELECT octet_length(calls.response) AS bytes
+    FROM ${listOf(places.map(({ seq }) => seq))} CROSS JOIN calls ON calls.seq = batch.value`.execute(db);
+  let room = PAGE_BYTES;
+  const tooMany = rows.findIndex(({ bytes }, index) => {
+    room -= bytes;
+    return room < 0 && index > 0;
+  });
+  return tooMany === -1 ? places.length : tooMany;
 }
 
 type PlaceRow = { readonly seq: number } & Readonly<Record<string, string | number>>;

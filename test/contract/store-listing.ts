@@ -23,6 +23,26 @@ export function describeListing(open: OpenStore): void {
       expect(idsOf(await everyCall(store, callback, { status: "PENDING" }))).toEqual(["P2", "P1"]);
     });
 
+    it("ends a page early where its calls carry much, and leads to the rest by the cursor", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      const content = "x".repeat(7 * 1024 * 1024);
+      const response = aResponse({ responseMessage: { ...aResponse().responseMessage, content } });
+      for (const id of ["A", "B", "C", "D", "E"]) await store.acceptCalls(callback.id, [{ id, response }], NOW);
+      const pages: unknown[] = [];
+      let cursor: string | undefined;
+      do {
+        const page = await store.listCalls(callback.id, query({ filter: { status: "PENDING" }, ...(cursor && { cursor }) }));
+        pages.push([idsOf(page.items), page.offset, page.total]);
+        cursor = page.nextCursor ?? undefined;
+      } while (cursor !== undefined);
+      expect(pages).toEqual([
+        [["E", "D"], 0, 5],
+        [["C", "B"], 2, 5],
+        [["A"], 4, 5],
+      ]);
+    });
+
     it("gives pages by offset and by cursor that are the same pages", async () => {
       const store = await open();
       const callback = await aCallback(store);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { REFUSED_503 } from "../support/builders.js";
+import { aResponse, REFUSED_503 } from "../support/builders.js";
 import {
   aCallback,
   accept,
@@ -27,6 +27,26 @@ export function describeWaiting(open: OpenStore): void {
       expect(idsOf(await store.fetchPending(callback.id, 2))).toEqual(["Z", "A"]);
       expect(idsOf(await store.fetchPending(callback.id, 9))).toEqual(["Z", "A", "M"]);
       expect(await store.fetchPending("nope", 9)).toEqual([]);
+    });
+
+    it("hands out any number of large responses without their text, which is read with the one call", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      const content = "x".repeat(300_000);
+      const large = aResponse({ responseMessage: { ...aResponse().responseMessage, content } });
+      await store.acceptCalls(
+        callback.id,
+        [
+          { id: "L", response: large },
+          { id: "S", response: aResponse() },
+        ],
+        NOW,
+      );
+      const [first, second] = await store.fetchPending(callback.id, 9);
+      expect([first?.id, first?.isAbridged, second?.id, second?.isAbridged]).toEqual(["L", true, "S", undefined]);
+      expect(JSON.stringify(first).length).toBeLessThan(1000);
+      const whole = await store.findCall(callback.id, "L");
+      expect([whole?.response, whole?.isAbridged, second?.response]).toEqual([large, undefined, aResponse()]);
     });
 
     it("fetches a call due exactly now, and not one due a millisecond later", async () => {

@@ -31,6 +31,8 @@ export interface JsonColumns {
   readonly columns: readonly string[];
   /** Columns that hold JSON; they come last, parsed. */
   readonly json?: readonly string[];
+  /** A JSON column longer than this isn't read: its cell is null. */
+  readonly mostJsonBytes?: number;
 }
 
 /**
@@ -39,12 +41,16 @@ export interface JsonColumns {
  */
 export async function readRows<Row>(
   db: Db,
-  { columns, json = [] }: JsonColumns,
+  { columns, json = [], mostJsonBytes }: JsonColumns,
   from: RawBuilder<unknown>,
 ): Promise<readonly Row[]> {
   const cells = [...columns, ...json.map((column) => `json(${column})`)];
+  const inBounds = (column: string): string =>
+    mostJsonBytes === undefined
+      ? column
+      : `CASE WHEN octet_length(${column}) <= ${mostJsonBytes} THEN ${column} END AS ${column}`;
   const { rows } = await sql<{ rows: string }>`
     SELECT json_group_array(json_array(${sql.raw(cells.join(", "))})) AS rows
-    FROM (SELECT ${sql.raw([...columns, ...json].join(", "))} ${from})`.execute(db);
+    FROM (SELECT ${sql.raw([...columns, ...json.map(inBounds)].join(", "))} ${from})`.execute(db);
   return JSON.parse(rows[0]?.rows ?? "[]");
 }
