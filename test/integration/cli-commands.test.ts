@@ -108,6 +108,10 @@ describe("calls list", () => {
     expect(await machine.ids(callback.id)).toEqual(await machine.ids("demo"));
     const all = JSON.parse(await machine.works(["calls", "list", "--all", "-o", "json"]));
     expect(all.map(({ callback }: { callback: string }) => callback)).toContain("demo");
+    await machine.works(["callbacks", "create", "--name", "zebra", "--url", endpoint.url, "--email", "a@example.com"]);
+    const { stderr } = await machine.whcb(["calls", "list", "--limit", "1"]);
+    await machine.works(["callbacks", "delete", "zebra", "--yes"]);
+    expect(stderr).toBe("1 call, and more callbacks that were not read; --all shows all\n");
   });
 });
 

@@ -5,6 +5,7 @@ import { COLUMNS } from "../flags/output.js";
 import type { Invocation } from "../invocation.js";
 import { openListing } from "../listing.js";
 import { CALL_LISTING } from "../render/call-columns.js";
+import { count } from "../running/plan-text.js";
 import { findCallback, type Session, withSession } from "../session.js";
 
 export function run(invocation: Invocation): Promise<number> {
@@ -21,10 +22,14 @@ async function listCalls({ words, screen }: Invocation, session: Session): Promi
     screen,
     words.get(COLUMNS) ?? (name === null ? ACROSS_CALLBACKS[screen.format] : undefined),
   );
-  const total = { listed: 0, known: 0, leftOut: 0 };
+  const total = { listed: 0, known: 0, leftOut: 0, isOpen: false };
   for (const callback of callbacks) {
     const left = limit - total.listed;
-    if (left <= 0) break;
+    if (left <= 0) {
+      // What the rest has isn't asked for: a request each, only to be counted.
+      total.isOpen = true;
+      break;
+    }
     const query = { filter, ...(Number.isFinite(left) ? { limit: left } : {}), oldestFirst: words.get(OLDEST_FIRST) };
     let known: number | null = null;
     for await (const page of session.client.listCalls(callback.id, query)) {
@@ -36,7 +41,7 @@ async function listCalls({ words, screen }: Invocation, session: Session): Promi
     total.known += known ?? 0;
   }
   await listing.end();
-  const isCut = !words.get(ALL) && total.known > total.listed;
+  const isCut = !words.get(ALL) && (total.isOpen || total.known > total.listed);
   if (screen.format === "table" || total.listed === 0 || isCut) screen.tell(closingLine(total, callbacks, isCut));
   return 0;
 }
@@ -48,13 +53,14 @@ const ACROSS_CALLBACKS: Readonly<Record<string, readonly string[]>> = {
 };
 
 function closingLine(
-  total: { readonly listed: number; readonly known: number; readonly leftOut: number },
+  total: { readonly listed: number; readonly known: number; readonly leftOut: number; readonly isOpen: boolean },
   callbacks: readonly ListedCallback[],
   isCut: boolean,
 ): string {
   const where = callbacks.length === 1 ? ` of ${callbacks[0]?.name}` : "";
   const leftOut = total.leftOut > 0 ? ` (${total.leftOut} left out: the service listed them, the filter doesn't mean them)` : "";
   if (total.listed === 0) return `no calls${where} match${leftOut}`;
+  if (total.isOpen) return `${count(total.listed, "call")}${leftOut}, and more callbacks that were not read; --all shows all`;
   if (isCut) return `${total.listed} of ${total.known} calls${where}${leftOut}; --all shows all`;
-  return `${total.listed} ${total.listed === 1 ? "call" : "calls"}${where}${leftOut}`;
+  return `${count(total.listed, "call")}${where}${leftOut}`;
 }

@@ -10,7 +10,7 @@ export const CALLS: GroupSpec = {
   commands: [
     {
       name: "list",
-      operands: [["[callback]", "id or name; left out: the profile's default callback, else all callbacks"]],
+      operands: [["[callback]", "id or name; left out: the profile's default callback, else all callbacks, one after the other"]],
       summary: "list calls, newest first",
       details:
         "Without --failed, --success or --pending, both SUCCESS and FAILED calls are listed. Every filter is applied here as well,\nso that a service that doesn't know one can't widen the list.",

@@ -46,13 +46,11 @@ function renderCallbackState(state: CallbackState, look: Look): string {
   const health = outage !== undefined ? palette.bad("outage") : failed > 0 ? palette.warn("failed calls") : palette.good("fine");
   const lines = [`${palette.strong(neutralise(callback.name))}  ${health}  ${palette.dim(neutralise(callback.url))}`];
   if (outage !== undefined) {
-    const told =
-      outage.notifiedAt === null
-        ? ""
-        : `; ${neutralise(callback.email)} was told at ${formatInstant(outage.notifiedAt, look.utc)}`;
     lines.push(
-      `  outage since ${formatInstant(outage.startedAt, look.utc)} (${formatRelative(outage.startedAt, look.now)}), ${count(outage.failedCalls, "call")} failed${told}`,
+      `  outage since ${formatInstant(outage.startedAt, look.utc)} (${formatRelative(outage.startedAt, look.now)}), ${count(outage.failedCalls, "call")} failed`,
     );
+    if (outage.notifiedAt !== null)
+      lines.push(`  ${neutralise(callback.email)} was told at ${formatInstant(outage.notifiedAt, look.utc)}`);
   }
   if (failed === 0) return `${[...lines, "  no failed calls"].join("\n")}\n`;
   const codes = state.byStatusCode.map(({ statusCode, calls }) => `${statusCode ?? "no answer"}: ${calls}`).join(", ");
