@@ -72,6 +72,20 @@ describe("a command line that is off", () => {
   });
 
   test.each([
+    [["replay", "demo", "-"]],
+    [["mark-success", "-"]],
+    [["mark-failed", "demo", "-"]],
+    [["reconcile", "demo", "--seen", "-"]],
+  ])("ids on stdin leave no place for an answer, on a terminal too: %j", async (argv) => {
+    const { code, stderr } = await runCli(newCliWorld(), argv, {
+      canAsk: true,
+      env: { NO_COLOR: "1" },
+      stdin: `${"A".repeat(32)}\ny\n`,
+    });
+    expect([code, stderr.split("\n")[1]]).toEqual([2, `hint: to go on, type: whcb ${argv.join(" ")} --yes`]);
+  });
+
+  test.each([
     [["replay", "demo"], "no calls were named"],
     [["replay", "demo", "--since", "2h"], "a filter needs --failed beside it"],
     [["mark-success", "demo"], "no calls were named"],

@@ -1,0 +1,34 @@
+/** What a service or a person wrote is harmless wherever it is shown, not only in tables. */
+import { expect, test } from "vitest";
+import { cellData } from "../../../../src/cli/render/cell.js";
+import type { Column } from "../../../../src/cli/render/column.js";
+import { renderFields } from "../../../../src/cli/render/fields.js";
+import { PLAIN } from "../../../../src/cli/render/palette.js";
+import { openScreen } from "../../../../src/cli/screen.js";
+import { captureIo } from "../../../support/cli-streams.js";
+
+const HOSTILE = "\u001b]0;owned\u0007\u202e";
+
+test("beside the name of a field", () => {
+  expect(renderFields([["Name", `a\n${HOSTILE}`]], PLAIN)).toBe("Name  a␊␛]0;owned␇<U+202E>\n");
+});
+
+test("in a line for the person, whose own lines stay lines", async () => {
+  const io = captureIo();
+  const screen = await openScreen(io, { format: undefined, noColor: false, utc: false, now: 0 });
+  screen.tell(`one\ntwo ${HOSTILE}`);
+  expect(io.err()).toBe("one\ntwo ␛]0;owned␇<U+202E>\n");
+});
+
+test.each([
+  ["=HYPERLINK(1)", "'=HYPERLINK(1)"],
+  ["@SUM(1)", "'@SUM(1)"],
+  ["+cmd|' /C calc'!A0", "'+cmd|' /C calc'!A0"],
+  ["-2+3", "'-2+3"],
+  ["+61491570156", "+61491570156"],
+  ["-5", "-5"],
+  [`two\nlines ${HOSTILE}`, "two\nlines ␛]0;owned␇<U+202E>"],
+])("in csv, where a spreadsheet would run %j", (text, cell) => {
+  const column: Column<string> = { key: "content", title: "CONTENT", value: (row) => row };
+  expect(cellData(column, text)).toBe(cell);
+});
