@@ -4,6 +4,7 @@ import { Dispatcher } from "../dispatcher/dispatcher.js";
 import { MailSender } from "../dispatcher/mail-sender.js";
 import { Purger } from "../dispatcher/purger.js";
 import { isAccepted } from "../domain/attempt.js";
+import type { Call } from "../domain/call.js";
 import type { Notifier } from "../notifier/notifier.js";
 import { systemClock } from "../platform/clock.js";
 import type { Logger } from "../platform/logger.js";
@@ -42,7 +43,7 @@ export function createDispatching({ options, store, deliverer, notifier, logger 
     random: systemRandom,
     policy: options.policy,
     async send(callback, call) {
-      const whole = call.isAbridged ? await store.findCall(callback.id, call.id) : call;
+      const whole = call.isAbridged ? await readLarge(callback.id, call.id) : call;
       if (whole === null) return { kind: "unreachable", reason: "reset", detail: "the call was deleted before it was sent" };
       return (await deliverer.deliver(buildDelivery(callback, whole))).result;
     },
@@ -52,6 +53,13 @@ export function createDispatching({ options, store, deliverer, notifier, logger 
     },
     onMailOwed: () => mailSender.wake(),
   });
+  let lastReading: Promise<unknown> = Promise.resolve();
+  /** One at a time, with the connections' turn in between: many at once would take so long that connecting takes too long as well. */
+  function readLarge(callbackId: string, callId: string): Promise<Call | null> {
+    const reading = lastReading.then(() => clock.nextTurn()).then(() => store.findCall(callbackId, callId));
+    lastReading = reading.catch(() => undefined);
+    return reading;
+  }
   const workers = options.dispatch ? [dispatcher, mailSender, purger] : [];
   return {
     onWork: (callbackId, kind) => (kind === "accepted" ? dispatcher.accepted(callbackId) : dispatcher.changed(callbackId)),
