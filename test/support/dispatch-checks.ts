@@ -1,5 +1,6 @@
 /** Compares what is on disk with the model when nothing is left to do at this instant. */
 import type { Call } from "../../src/domain/call.js";
+import type { Mail } from "../../src/domain/mail.js";
 import type { Store } from "../../src/store/store.js";
 import type { DispatchModel, ModelCall, ModelCallback } from "./dispatch-model.js";
 
@@ -10,25 +11,29 @@ const ALL = { limit: 10_000, offset: 0 };
 /** `isThorough`: the attempts, too, which only ever become more. */
 export async function checkSettled(store: Store, model: DispatchModel, now: number, isThorough = false): Promise<string[]> {
   const broken = model.violations.splice(0);
+  const mails = await store.fetchOwedMails(Number.MAX_SAFE_INTEGER, 10_000);
   for (const callback of model.callbacks.values()) {
     if (callback.isDeleted) continue;
+    const { id } = callback.settings;
     const stored = new Map<string, Call>();
-    for (const filter of [{}, { status: "PENDING" }] as const) {
-      const { items } = await store.listCalls(callback.settings.id, { ...ALL, filter, sort: [] });
-      for (const call of items) stored.set(call.id, call);
-    }
-    const attempts = isThorough ? await store.listAttempts(callback.settings.id, [...stored.keys()]) : null;
+    for (const call of (await store.listCalls(id, { ...ALL, filter: {}, sort: [] })).items) stored.set(call.id, call);
+    for (const call of await store.fetchPending(id, ALL.limit)) stored.set(call.id, call);
+    const attempts = isThorough ? await store.listAttempts(id, [...stored.keys()]) : null;
     for (const call of callback.calls.values()) {
       const listed = attempts && (attempts.get(call.id) ?? []).map(({ startedAt }) => startedAt);
       broken.push(...differences(call, stored.get(call.id), listed, callback, { now, model }));
     }
-    const counts = await store.countCalls(callback.settings.id);
-    const rows = { PENDING: 0, SUCCESS: 0, FAILED: 0 };
-    for (const { status } of stored.values()) rows[status] += 1;
-    if (JSON.stringify(counts) !== JSON.stringify(rows)) broken.push(`I9 counts ${JSON.stringify({ counts, rows })}`);
-    broken.push(...(await checkOutages(store, callback, now, model)), ...(await checkProgress(store, callback, now, model)));
+    broken.push(...(await checkProgress(store, callback, now, model)));
+    broken.push(...(await checkCounts(store, id, stored)), ...(await checkOutages(store, callback, mails, now, model)));
   }
   return broken;
+}
+
+async function checkCounts(store: Store, callbackId: string, stored: ReadonlyMap<string, Call>): Promise<string[]> {
+  const counts = await store.countCalls(callbackId);
+  const rows = { PENDING: 0, SUCCESS: 0, FAILED: 0 };
+  for (const { status } of stored.values()) rows[status] += 1;
+  return JSON.stringify(counts) === JSON.stringify(rows) ? [] : [`I9 counts ${JSON.stringify({ counts, rows })}`];
 }
 
 /** I1, I6 and rules 2 to 7. */
@@ -54,19 +59,18 @@ function differences(
 }
 
 /** I4: one e-mail an outage, one open at most, none longer than a window, every first failure in one of them. */
-async function checkOutages(store: Store, { settings, calls }: ModelCallback, now: number, { policy, isJumpy }: DispatchModel) {
+async function checkOutages(
+  store: Store,
+  { settings, calls }: ModelCallback,
+  mails: readonly Mail[],
+  now: number,
+  { policy, isJumpy }: DispatchModel,
+): Promise<string[]> {
   const { items } = await store.listOutages({ ...ALL, callbackId: settings.id });
-  const mails = await store.fetchOwedMails(Number.MAX_SAFE_INTEGER, 10_000);
   const owed = mails.filter(({ callbackId }) => callbackId === settings.id).map(({ outageId }) => outageId);
+  const ids = items.map(({ id }) => id);
   const broken: string[] = [];
-  if (
-    owed.sort().join() !==
-    items
-      .map(({ id }) => id)
-      .sort()
-      .join()
-  )
-    broken.push(`I4 ${owed.length} mails, ${items.length} outages`);
+  if (owed.sort().join() !== ids.sort().join()) broken.push(`I4 ${owed.length} mails, ${ids.length} outages`);
   if (items.filter(({ endedAt }) => endedAt === null).length > 1) broken.push("I4 two outages open");
   if (isJumpy) return broken;
   for (const { startedAt, endedAt } of items) {
