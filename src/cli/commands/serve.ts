@@ -6,11 +6,13 @@ import type { Invocation } from "../invocation.js";
 import { chooseCredentials, keepCredentials, keepLocalProfile, type ServeCredentials } from "../serving/serve-credentials.js";
 import { readServeOptions } from "../serving/serve-options.js";
 import { settingsPath } from "../settings/read-settings.js";
+import { requireSound } from "../settings/sound-credentials.js";
 
 export async function run(invocation: Invocation): Promise<number> {
   const { deps, screen } = invocation;
   readServeOptions(invocation, { username: "", password: "", apiKey: "" });
   const chosen = await chooseCredentials(invocation);
+  requireSound(chosen.credentials);
   const options = readServeOptions(invocation, chosen.credentials);
   await mkdir(deps.paths.data, { recursive: true, mode: 0o700 }).catch(() => undefined);
   let interrupts = 0;

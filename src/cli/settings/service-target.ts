@@ -1,6 +1,7 @@
 import { WhcbError } from "../../domain/errors.js";
 import type { ServiceTarget } from "../deps.js";
 import type { ResolvedSettings } from "./resolve-settings.js";
+import { requireSound } from "./sound-credentials.js";
 
 /** What openClient needs, or a `config` error that says which value is missing and how to give it. */
 export function toServiceTarget(settings: ResolvedSettings, onExchange?: (line: string) => void): ServiceTarget {
@@ -13,12 +14,12 @@ export function toServiceTarget(settings: ResolvedSettings, onExchange?: (line: 
   if (address.kind === "file") return { kind: "file", path: address.path };
   const { username, password, apiKey } = settings;
   if (username.value === null || password.value === null || apiKey.value === null) throw missing(settings, address.origin);
+  const credentials = { username: username.value, password: password.value, apiKey: apiKey.value };
+  requireSound(credentials);
   return {
     kind: "http",
     url: address.url,
-    username: username.value,
-    password: password.value,
-    apiKey: apiKey.value,
+    ...credentials,
     rate: settings.rate.value,
     timezone: settings.timezone.value,
     ...(onExchange === undefined ? {} : { onExchange }),
