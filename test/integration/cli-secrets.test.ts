@@ -81,12 +81,25 @@ describe("a reader that has gone", () => {
     [["status"]],
   ])("ends %j quietly", async (argv) => {
     const io = captureIo();
-    const closed = new Writable({
+    expect(await run(argv, cliDeps(machine.world, { ...io, stdout: closedPipe() }))).toBe(0);
+    expect(io.err()).not.toMatch(/error|EPIPE/);
+  });
+
+  test("doesn't stop a replay that is under way", async () => {
+    const endpoint = await machine.listen(["--status", "503"]);
+    await machine.rehearse("piped", endpoint.url, 20);
+    const io = captureIo();
+    const argv = ["replay", "piped", "--failed", "--yes", "--no-canary", "--max-failures", "100", "-o", "ndjson"];
+    expect(await run(argv, cliDeps(machine.world, { ...io, stdout: closedPipe() }))).toBe(8);
+    expect(io.err()).toMatch(/\n {2}refused +20\n/);
+    expect(io.err()).not.toMatch(/EPIPE|unexpected/);
+  });
+
+  function closedPipe(): Writable {
+    return new Writable({
       write(_chunk, _encoding, done) {
         done(Object.assign(new Error("write EPIPE"), { code: "EPIPE" }));
       },
     });
-    expect(await run(argv, cliDeps(machine.world, { ...io, stdout: closed }))).toBe(0);
-    expect(io.err()).not.toMatch(/error|EPIPE/);
-  });
+  }
 });

@@ -30,12 +30,21 @@ describe("a command line that is off", () => {
     expect(await runCli(world, argv)).toEqual({ code: 2, stdout: "", stderr });
   });
 
-  test("is told in JSON where JSON was asked for", async () => {
-    const { code, stderr } = await runCli(world, ["calls", "list", "demo", "-o", "json", "--faild"]);
-    expect([code, JSON.parse(stderr)]).toEqual([
-      2,
-      { error: { code: "usage", message: "unknown option '--faild'", hint: "did you mean --failed?" } },
-    ]);
+  test.each([[["-o", "json"]], [["-ojson"]], [["--output=ndjson"]], [["--output", "json"]]])(
+    "is told in JSON where JSON was asked for: %j",
+    async (words) => {
+      const { code, stderr } = await runCli(world, ["calls", "list", "demo", ...words, "--faild"]);
+      expect([code, JSON.parse(stderr)]).toEqual([
+        2,
+        { error: { code: "usage", message: "unknown option '--faild'", hint: "did you mean --failed?" } },
+      ]);
+    },
+  );
+
+  test.each(["json", "ndjson", "ids"])("--columns would say nothing with -o %s, and is refused", async (format) => {
+    const { code, stderr } = await runCli(newCliWorld(), ["runs", "list", "--columns", "id", "-o", format]);
+    expect(code).toBe(2);
+    expect(stderr).toContain(`--columns says nothing with -o ${format}`);
   });
 
   test.each([

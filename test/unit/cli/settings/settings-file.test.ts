@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { readSettings } from "../../../../src/cli/settings/read-settings.js";
@@ -36,9 +36,19 @@ describe("the settings file", () => {
     await changeSettings(config, (settings) => settings);
     expect(statSync(config).mode & 0o777).toBe(0o700);
     const file = join(config, "config.json");
-    writeFileSync(file, "{}", { mode: 0o644 });
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    chmodSync(file, 0o644);
     await changeSettings(config, (settings) => ({ ...settings, serve: SECRET }));
     expect(statSync(file).mode & 0o777).toBe(0o600);
+  });
+
+  test("that others may read is warned about by every command that uses it", async () => {
+    const world = newCliWorld();
+    await changeSettings(world.paths.config, (settings) => ({ ...settings, serve: SECRET }));
+    const file = join(world.paths.config, "config.json");
+    expect((await runCli(world, ["config", "get"])).stderr).toBe("");
+    chmodSync(file, 0o640);
+    expect((await runCli(world, ["config", "get"])).stderr).toBe(`warning: others may read ${file}; run chmod 600 on it\n`);
   });
 
   test.each([
