@@ -1,8 +1,9 @@
 /** Commands against a real service, in one process. */
 import { statSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { readSettings } from "../../src/cli/settings/read-settings.js";
+import { systemClock } from "../../src/platform/clock.js";
 import { CliMachine } from "../support/cli-service.js";
 
 let machine: CliMachine;
@@ -94,6 +95,18 @@ describe("calls list", () => {
     expect(await count("--since", "1h")).toBe(12);
     expect(await count("--until", "1h")).toBe(0);
     expect(await count("--success")).toBe(0);
+  });
+
+  test("takes and shows dates in local time, and in UTC with --utc", async () => {
+    vi.stubEnv("TZ", "Pacific/Auckland");
+    try {
+      const wall = new Date(systemClock.now() + 60_000).toISOString().slice(0, 16);
+      const list = (...flags: string[]) => machine.works(["calls", "list", "demo", "--all", "--until", wall, ...flags]);
+      expect(await list()).toBe("");
+      expect(await list("--utc")).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ\t/);
+    } finally {
+      vi.unstubAllEnvs();
+    }
   });
 
   test("shows the columns that were named, and knows which there are", async () => {
