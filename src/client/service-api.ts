@@ -27,7 +27,7 @@ export interface ServiceApi {
   exchange(request: ApiRequest): Promise<TransportResponse>;
   /** The answer, or the exception for its status. */
   expectSuccess(request: ApiRequest): Promise<TransportResponse>;
-  /** The JSON document of a GET by its full path. Throws `malformed` where it is none. */
+  /** The JSON document of a GET by its full path. Throws `unavailable` where it is none. */
   getDocument(fullPath: string, noun: ApiRequest["noun"]): Promise<unknown>;
   documentOf(answer: TransportResponse): unknown;
   errorOf(answer: TransportResponse): WhcbError;
@@ -63,7 +63,7 @@ export function createServiceApi({ requester, name, basePath, credentials }: Ser
   function documentOf(answer: TransportResponse): unknown {
     const document = parseJson(answer.body);
     if (document === undefined) {
-      throw new WhcbError("malformed", `${name}: answered something that is no JSON`, {
+      throw new WhcbError("unavailable", `${name}: answered something that is no JSON`, {
         hint: "Is the profile's URL the address of a callbacks service?",
       });
     }

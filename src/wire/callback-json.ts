@@ -39,7 +39,7 @@ export function readCallback(value: unknown): ListedCallback {
   const callback = objectOf(value);
   const id = textOf(callback.id);
   const name = textOf(callback.name);
-  if (id === "" && name === "") throw new WhcbError("malformed", "the service answered a callback without an id");
+  if (id === "" && name === "") throw new WhcbError("unavailable", "the service answered a callback without an id");
   return {
     id: id || readIdFromLink(callback) || name,
     name,

@@ -34,9 +34,9 @@ export interface ReadCallOptions {
 
 /** Throws `malformed` where it is no object, has no id, or its status is none of the three. */
 export function readCall(value: unknown, { callbackId, timezone = "UTC" }: ReadCallOptions): ListedCall {
-  if (!isObject(value)) throw new WhcbError("malformed", "the service answered a call that is no object");
+  if (!isObject(value)) throw new WhcbError("unavailable", "the service answered a call that is no object");
   const id = textOf(value.id);
-  if (id === "") throw new WhcbError("malformed", "the service answered a call without an id");
+  if (id === "") throw new WhcbError("unavailable", "the service answered a call without an id");
   const callback = objectOf(value.callback);
   return {
     id,
@@ -75,5 +75,5 @@ export function readStatusCode(value: unknown): number | null {
 function readCallStatus(value: unknown, id: string): CallStatus {
   const status = textOf(value).trim().toUpperCase();
   if (status === "FAILED" || status === "SUCCESS" || status === "PENDING") return status;
-  throw new WhcbError("malformed", `the service answered call ${id} with a status that isn't known: "${status.slice(0, 40)}"`);
+  throw new WhcbError("unavailable", `the service answered call ${id} with a status that isn't known: "${status.slice(0, 40)}"`);
 }

@@ -1,5 +1,5 @@
 /** Files that can be opened, and what is said of those that can't. */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
@@ -68,6 +68,12 @@ describe("opening a database", () => {
     await expect(open("")).rejects.toMatchObject({ code: "config", message: "The database's path is empty" });
     mkdirSync(file);
     await expect(open(file)).rejects.toMatchObject({ code: "config", message: `${file} is a folder, not a database file` });
+  });
+
+  it("makes a database that only its owner can read, and the files beside it alike", async () => {
+    const file = path();
+    await open(file);
+    expect([file, `${file}-wal`].map((name) => statSync(name).mode & 0o777)).toEqual([0o600, 0o600]);
   });
 
   it("says when a file is no database, and leaves it as it is", async () => {

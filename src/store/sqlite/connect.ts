@@ -1,4 +1,5 @@
 /** A connection to a SQLite file as the store wants it: durable, beside another process, with the product's idea of case. */
+import { closeSync, openSync } from "node:fs";
 import Database from "better-sqlite3";
 
 /** How long the opening waits for another process's transaction; see sqlite-dialect.ts for later ones. */
@@ -10,6 +11,7 @@ const CACHE_SIZE = -16_384;
 
 /** Throws SQLite's own errors. */
 export function connect(path: string): Database.Database {
+  if (path !== ":memory:") makePrivate(path);
   const database = new Database(path, { timeout: BUSY_TIMEOUT_MS });
   try {
     database.pragma("journal_mode = WAL");
@@ -24,5 +26,14 @@ export function connect(path: string): Database.Database {
   } catch (error) {
     database.close();
     throw error;
+  }
+}
+
+/** A new database is its owner's alone: it holds people's messages. SQLite gives the files beside it the same mode. */
+function makePrivate(path: string): void {
+  try {
+    closeSync(openSync(path, "wx", 0o600));
+  } catch {
+    // It is there already, or SQLite will say why it can't be made.
   }
 }

@@ -64,7 +64,7 @@ describe("readCall", () => {
   });
 
   it.each([null, "FAILED", [], {}, { id: "" }, { id: "1", status: "LOST" }, { id: "1" }])("refuses %j as malformed", (value) => {
-    expect(() => readCall(value, { callbackId: "X" })).toThrow(expect.objectContaining({ code: "malformed" }));
+    expect(() => readCall(value, { callbackId: "X" })).toThrow(expect.objectContaining({ code: "unavailable" }));
   });
 });
 
