@@ -42,8 +42,6 @@ const DEFAULT_LIMITS: DispatchLimits = {
 const LARGEST_GROUP = 512;
 const POLL_MS = 500;
 const DRAIN_MS = 65_000;
-/** A wall clock that fell back by more than this, as the monotonic one sees it, was set back. */
-const SET_BACK_MS = 1_000;
 
 export class Dispatcher {
   readonly #deps: DispatcherDeps;
@@ -59,7 +57,6 @@ export class Dispatcher {
   /** Until a write has shown the contrary: what is sent must be recorded. */
   #storeFails = true;
   #isPaused = false;
-  #wallAhead = Number.NEGATIVE_INFINITY;
 
   constructor(deps: DispatcherDeps) {
     const { clock, random, policy, store, send, onAttempt } = deps;
@@ -205,20 +202,12 @@ export class Dispatcher {
 
   async #supplyAll(): Promise<void> {
     const now = this.#deps.clock.now();
-    this.#heedClock(now);
     for (const worker of this.#pool.all()) {
       worker.track.heedClock(now);
       worker.track.closeOutageIfOver(now);
       this.#slots.enqueue(worker);
       if (this.#maySupply(worker) && needsSupply(worker, now, this.#deps.policy)) await supply(worker, now, this.#supplyDeps);
     }
-  }
-
-  /** After the wall clock was set back, what waits for a time is planned anew. */
-  #heedClock(now: number): void {
-    const wallAhead = now - this.#deps.clock.monotonicMs();
-    if (wallAhead < this.#wallAhead - SET_BACK_MS) for (const worker of this.#pool.all()) worker.discardReading();
-    this.#wallAhead = wallAhead;
   }
 
   #hasWork(): boolean {

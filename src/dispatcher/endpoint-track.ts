@@ -10,10 +10,12 @@ import {
   endpointAfterSuccess,
   endpointAtTick,
   endpointByClock,
+  endpointTakenOver,
 } from "../domain/endpoint.js";
 import { type OpenOutage, outageAfterFirstFailure, outageAfterSuccess, outageByClock, outageClosesAt } from "../domain/outage.js";
 import { type RetryPolicy, retryUntil } from "../domain/retry-policy.js";
 import { composeOutageMail } from "../notifier/outage-mail.js";
+import type { Clock } from "../platform/clock.js";
 import { timeOrderedId } from "../platform/ids.js";
 import type { Random } from "../platform/random.js";
 import type { EndpointRecord } from "../store/store.js";
@@ -22,6 +24,7 @@ import type { OutcomeLog } from "./outcome-log.js";
 export interface TrackDeps {
   readonly log: OutcomeLog;
   readonly policy: RetryPolicy;
+  readonly clock: Clock;
   readonly random: Random;
   readonly maxInFlight: number;
 }
@@ -35,10 +38,10 @@ export class EndpointTrack {
   constructor(record: EndpointRecord, deps: TrackDeps) {
     this.#deps = deps;
     this.#callback = record.callback;
-    this.#endpoint = record.endpoint;
+    this.#endpoint = endpointTakenOver(record.endpoint, deps.clock.now(), deps.policy);
     this.#outage = record.outage;
     const { mendedAt } = record.callback;
-    if (mendedAt > (record.endpoint.tickBeganAt ?? 0)) this.#change(endpointAfterMend(record.endpoint, mendedAt), record.outage);
+    if (mendedAt > (record.endpoint.tickBeganAt ?? 0)) this.#change(endpointAfterMend(this.#endpoint, mendedAt), this.#outage);
   }
 
   get callback(): Callback {

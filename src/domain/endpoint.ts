@@ -116,6 +116,15 @@ export function endpointByClock(endpoint: Endpoint, now: number, policy: RetryPo
   };
 }
 
+/**
+ * Another process goes on with a recovery: with room for one request again, and as if the drain had run for one interval at
+ * most. While no service ran nothing was drained, so a window that ended in that time is over.
+ */
+export function endpointTakenOver(endpoint: Endpoint, now: number, policy: RetryPolicy): Endpoint {
+  if (endpoint.recoveringSince === null) return endpoint;
+  return { ...endpoint, limit: 1, recoveringSince: Math.max(endpoint.recoveringSince, now - policy.intervalMs) };
+}
+
 /** Nothing due was left untried: up again, with the failures in a row that it had. */
 export function endpointAfterDrain(endpoint: Endpoint): Endpoint {
   return { ...NEW_ENDPOINT, failuresInRow: endpoint.failuresInRow, recovery: endpoint.recovery };

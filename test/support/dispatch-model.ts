@@ -117,6 +117,10 @@ export class DispatchModel implements Watcher {
     Object.assign(call, { status: "FAILED", owes: "retry", firstFailedAt: at, lastFailedAt: at, isHeld: true });
   }
 
+  takenOver(at: number): void {
+    for (const { endpoint } of this.callbacks.values()) endpoint.takenOver(at);
+  }
+
   crashed(): void {
     for (const { calls, endpoint } of this.callbacks.values()) {
       endpoint.crashed();

@@ -97,8 +97,11 @@ export class DispatchRun {
     } else if (command.act === "crash") {
       model.crashed();
       sim.crash();
-    } else if (command.act === "restart") await sim.restart();
-    else if (command.act === "intrude") this.#intrusions.push({ after: command.after, by: command.by });
+      model.takenOver(sim.clock.now());
+    } else if (command.act === "restart") {
+      await sim.restart();
+      model.takenOver(sim.clock.now());
+    } else if (command.act === "intrude") this.#intrusions.push({ after: command.after, by: command.by });
     else if (command.act === "storeFails") {
       model.storeFailed();
       this.#failures.push({ after: command.after, times: command.times });

@@ -75,6 +75,11 @@ export class ModelEndpoint {
     if (this.#slackMs > 0) this.#tickAt = null;
   }
 
+  /** Another process goes on: of the time in which none ran, a drain excuses one interval at most. */
+  takenOver(at: number): void {
+    if (this.state === "recovering") this.graceSince = Math.max(this.graceSince, at - this.#policy.intervalMs);
+  }
+
   crashed(): void {
     this.inFlight = 0;
     this.#forgiveClock();

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Dispatcher } from "../../../src/dispatcher/dispatcher.js";
 import { silentLogger } from "../../../src/platform/logger.js";
 import { ACCEPTED, REFUSED_503 } from "../../support/builders.js";
-import { DAY, down, HOUR, MINUTE, NO_JITTER, Simulation, up, watchStore } from "../../support/simulation.js";
+import { DAY, down, HOUR, MINUTE, NO_JITTER, Simulation, watchStore } from "../../support/simulation.js";
 
 let sim: Simulation;
 
@@ -44,17 +44,19 @@ describe("a dispatcher", () => {
     expect(sim.dispatcher.endpoints).toBe(0);
   });
 
-  it("sleeps while what is due waits for slots", async () => {
-    sim.endpoint = down;
+  it.each([
+    ["replays", 400, 0],
+    ["new responses", 0, 400],
+  ])("sleeps while %s wait for slots", async (_, replays, fresh) => {
+    // One in five is accepted, so that the endpoint is never down.
+    sim.endpoint = ({ call }) => ({ result: call.seq % 5 === 0 ? ACCEPTED : REFUSED_503 });
     const callback = await sim.callback({ retriesEnabled: false });
-    await sim.accept(callback, 9);
-    await sim.settle();
-    sim.endpoint = up;
-    for (let index = 0; index < 200; index += 1) await sim.accept(callback, 9);
+    await sim.accept(callback, (replays * 5) / 4 + 5);
     await sim.settle();
     sim.endpoint = slowly(MINUTE);
-    await sim.replay(callback, { filter: {} });
-    await sim.accept(callback, 1_000);
+    if (replays > 0) await sim.replay(callback, { filter: {} });
+    if (fresh > 0) await sim.accept(callback, fresh);
+    await sim.dispatcher.tick();
     const next = await sim.dispatcher.tick();
     expect([sim.dispatcher.inFlight, next === null || next > sim.clock.now()]).toEqual([64, true]);
   });

@@ -56,6 +56,12 @@ describe("an attempt", () => {
     expect(call).toMatchObject({ status: "SUCCESS", settledBy: "user", attemptCount: 1, statusCode: 503, due: null });
   });
 
+  it("leaves a replay due that was asked for while it was under way; the replay's own attempt doesn't", () => {
+    const asked = aCall({ status: "FAILED", attemptCount: 1, firstFailedAt: 0, due: { at: 350, cause: "replay" } });
+    expect(recordAttempt(asked, anAttempt({ number: 2, startedAt: 300, cause: "retry" }), NO_RETRY).due).toEqual(asked.due);
+    expect(recordAttempt(asked, anAttempt({ number: 2, startedAt: 360, cause: "replay" }), NO_RETRY).due).toBeNull();
+  });
+
   it("that failed in a recovery sends the call to the end of the next one, and a later tick doesn't bring it forward", () => {
     const inRecovery = recordAttempt(aCall(), anAttempt(), RETRY, 2);
     expect(inRecovery.deferred).toBe(2);

@@ -1,0 +1,104 @@
+/** What the dispatcher keeps in mind of the store, where it would be forgotten: no call is left lying. */
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { ACCEPTED, REFUSED_503 } from "../../support/builders.js";
+import { down, HOUR, MINUTE, Simulation, StoreFailure, up, watchStore } from "../../support/simulation.js";
+
+let sim: Simulation;
+
+beforeEach(async () => {
+  sim = await Simulation.open();
+});
+
+afterEach(() => sim.store.close());
+
+describe("a dispatcher", () => {
+  it("sends a replay at once that was asked for while a retry was under way and failed", async () => {
+    sim.endpoint = down;
+    const callback = await sim.callback();
+    const [id = ""] = await sim.accept(callback);
+    await sim.runFor(5 * MINUTE - 1);
+    sim.endpoint = () => ({ result: REFUSED_503, afterMs: 10_000 });
+    await sim.runFor(5_000);
+    await sim.replay(callback, { callIds: [id] });
+    await sim.runFor(5_001);
+    expect(sim.sent.map(({ at }) => sim.clock.now() - at)).toEqual([5 * MINUTE + 10_000, 10_000, 0]);
+  });
+
+  it.each(["fetchPending", "fetchDue", "bringForward"])(
+    "reads again what an error of the store (%s) kept from it",
+    async (failing) => {
+      let failures = 0;
+      await sim.store.close();
+      sim = await Simulation.open({
+        dispatcherStore: (store) =>
+          watchStore(store, (method, _, work) => {
+            if (method !== failing || failures > 0) return work();
+            failures += 1;
+            throw new StoreFailure();
+          }),
+      });
+      sim.endpoint = down;
+      const callback = await sim.callback();
+      await sim.accept(callback, 3);
+      await sim.settle();
+      sim.endpoint = up;
+      await sim.runFor(6 * MINUTE);
+      expect([failures, await sim.store.countCalls(callback.id)]).toEqual([1, { PENDING: 0, SUCCESS: 3, FAILED: 0 }]);
+    },
+  );
+
+  it("ends an outage with nothing else to do", async () => {
+    const callback = await sim.callback({ retriesEnabled: false });
+    sim.endpoint = down;
+    await sim.accept(callback);
+    await sim.runFor(MINUTE);
+    sim.endpoint = up;
+    await sim.accept(callback);
+    const quietSince = sim.clock.now();
+    await sim.runFor(HOUR);
+    const { items } = await sim.store.listOutages({ limit: 10, offset: 0 });
+    expect([items.map(({ endedAt }) => endedAt), sim.dispatcher.endpoints]).toEqual([[quietSince + 5 * MINUTE], 0]);
+  });
+
+  it("commits at its stop what was in flight, and sends it to nobody again", async () => {
+    sim.endpoint = () => ({ result: ACCEPTED, afterMs: 2_000 });
+    const callback = await sim.callback();
+    await sim.accept(callback, 3);
+    await sim.settle();
+    await sim.restart();
+    expect(await sim.store.countCalls(callback.id)).toEqual({ PENDING: 0, SUCCESS: 3, FAILED: 0 });
+    await sim.runFor(MINUTE);
+    expect(sim.sent).toHaveLength(3);
+  });
+
+  it("goes on with a recovery that a crash interrupted with nothing left to send: the endpoint is up", async () => {
+    const callback = await sim.callback();
+    sim.endpoint = down;
+    const ids = await sim.accept(callback, 20);
+    await sim.runFor(MINUTE);
+    sim.endpoint = () => ({ result: ACCEPTED, afterMs: 500 });
+    await sim.runFor(4 * MINUTE + 600);
+    await sim.store.markCalls(callback.id, ids, "SUCCESS", sim.clock.now());
+    sim.crash();
+    await sim.settle();
+    expect(await sim.store.listEndpoints([callback.id])).toMatchObject([{ endpoint: { state: "up" } }]);
+  });
+});
+
+describe("what was over before a recovery began", () => {
+  it("is sent no more, and the endpoint is up without it", async () => {
+    await sim.store.close();
+    sim = await Simulation.open({ policy: { intervalMs: 5 * MINUTE, windowMs: 7 * MINUTE, jitter: false } });
+    const callback = await sim.callback();
+    sim.endpoint = down;
+    await sim.accept(callback, 12);
+    await sim.runFor(6 * MINUTE);
+    await sim.accept(callback, 10);
+    await sim.runFor(MINUTE + 30_000);
+    sim.endpoint = up;
+    const before = sim.sent.length;
+    await sim.runFor(2 * MINUTE);
+    expect([sim.sent.length - before, (await sim.store.countCalls(callback.id)).SUCCESS]).toEqual([10, 10]);
+    expect(await sim.store.listEndpoints([callback.id])).toMatchObject([{ endpoint: { state: "up" }, nextDueAt: null }]);
+  });
+});

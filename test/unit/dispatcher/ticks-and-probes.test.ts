@@ -1,0 +1,96 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { ACCEPTED, REFUSED_503 } from "../../support/builders.js";
+import { down, HOUR, MINUTE, Simulation, type SimulationOptions } from "../../support/simulation.js";
+
+let sim: Simulation;
+
+async function open(options: SimulationOptions = {}): Promise<void> {
+  sim = await Simulation.open(options);
+  sim.endpoint = down;
+}
+
+afterEach(() => sim.store.close());
+
+const failing = (afterMs: number) => () => ({ result: REFUSED_503, afterMs });
+
+describe("a tick", () => {
+  it("that waits for slots tries nothing twice when what it was to send is marked", async () => {
+    await open({ limits: { inFlightInAll: 4 } });
+    const callback = await sim.callback();
+    const ids = await sim.accept(callback, 12);
+    await sim.settle();
+    sim.endpoint = failing(500);
+    const before = sim.sent.length;
+    await sim.runFor(5 * MINUTE + 250);
+    const underWay = sim.sent.slice(before).map(({ callId }) => callId);
+    await sim.mark(
+      callback,
+      ids.filter((id) => !underWay.includes(id)),
+      "SUCCESS",
+    );
+    await sim.runFor(MINUTE);
+    expect([underWay.length, sim.sent.length - before]).toEqual([2, 2]);
+  });
+
+  it("cut short by a recovery doesn't go on when the endpoint is down again", async () => {
+    await open({ limits: { inFlightInAll: 4 } });
+    const callback = await sim.callback();
+    const ids = await sim.accept(callback, 30);
+    await sim.settle();
+    const tickAt = sim.clock.now() + 5 * MINUTE;
+    sim.endpoint = ({ at }) => ({ result: at === tickAt ? ACCEPTED : REFUSED_503, afterMs: 500 });
+    await sim.runFor(6 * MINUTE);
+    const [{ endpoint } = { endpoint: null }] = await sim.store.listEndpoints([callback.id]);
+    expect(endpoint).toMatchObject({ state: "down", recovery: 1 });
+    const attempts = [...(await sim.store.listAttempts(callback.id, ids)).values()].flat();
+    const later = attempts.filter(({ startedAt }) => startedAt >= (endpoint?.downSince ?? 0));
+    expect(new Set(later.map(({ cause }) => cause))).toEqual(new Set(["probe"]));
+  });
+
+  it("and a probe due at the same time don't send the same call at once", async () => {
+    // Probes go at 0, 1, 3 and 7 s, and so does the first tick.
+    await open({ policy: { intervalMs: 7_000, windowMs: HOUR, jitter: false } });
+    const callback = await sim.callback();
+    const ids = await sim.accept(callback, 10);
+    await sim.settle();
+    await sim.accept(callback, 6);
+    await sim.runFor(5_000);
+    await sim.mark(callback, ids.slice(0, 8), "SUCCESS");
+    sim.endpoint = failing(1_000);
+    const before = sim.sent.length;
+    await sim.runFor(2_500);
+    const sent = sim.sent.slice(before).map(({ callId }) => callId);
+    expect([sent.length, new Set(sent).size]).toEqual([8, 8]);
+  });
+
+  it("is due at once where the endpoint was mended while no service ran", async () => {
+    await open();
+    const callback = await sim.callback();
+    await sim.accept(callback, 12);
+    await sim.runFor(MINUTE);
+    const before = sim.sent.length;
+    await sim.store.updateCallback(callback.id, { ...callback, url: "http://127.0.0.1:9000/right" }, sim.clock.now(), sim.policy);
+    sim.crash();
+    await sim.settle();
+    expect(sim.sent.slice(before).map(({ url }) => url)).toEqual(Array(10).fill("http://127.0.0.1:9000/right"));
+  });
+});
+
+describe("a probe", () => {
+  it("that waited for a slot in vain comes later", async () => {
+    await open({ limits: { inFlightInAll: 1 } });
+    const dead = await sim.callback({ name: "dead" });
+    const hanging = await sim.callback({ name: "hanging", retriesEnabled: false });
+    await sim.accept(dead, 10);
+    await sim.settle();
+    await sim.accept(dead, 3);
+    await sim.settle();
+    sim.endpoint = ({ callback }) => ({ result: REFUSED_503, afterMs: callback.id === hanging.id ? 10_000 : 0 });
+    await sim.accept(hanging);
+    await sim.runFor(5_000);
+    await sim.mark(dead, [], "SUCCESS");
+    const before = sim.sent.length;
+    await sim.runFor(6_000);
+    expect(sim.sent.slice(before).map(({ callbackId }) => callbackId)).toContain(dead.id);
+  });
+});
