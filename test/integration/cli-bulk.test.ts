@@ -2,6 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { run } from "../../src/cli/run.js";
+import { changeSettings } from "../../src/cli/settings/write-settings.js";
 import { CliMachine } from "../support/cli-service.js";
 import { captureIo } from "../support/cli-streams.js";
 import { countingEndpoint } from "../support/replay-desk.js";
@@ -129,10 +130,42 @@ describe("replay", () => {
     expect(await machine.whcb(["runs", "list", "-o", "ids"])).toMatchObject({ code: 0 });
   });
 
+  test("belongs to its profile: another one neither mentions nor resumes it", async () => {
+    await anOutage(2, ["--status", "500"]);
+    await machine.whcb(["replay", "demo", "--failed", "--yes"]);
+    await changeSettings(machine.world.paths.config, (before) => {
+      const profiles = new Map(
+        [...before.profiles].flatMap(([name, profile]) => [[name, profile] as const, ["other", profile] as const]),
+      );
+      return { ...before, profiles };
+    });
+    expect(await machine.whcb(["replay", "--resume", "--profile", "other"])).toEqual({
+      code: 0,
+      stdout: "",
+      stderr: "no unfinished run\n",
+    });
+    const { stderr } = await machine.whcb(["replay", "demo", "--failed", "--dry-run", "--profile", "other"]);
+    expect(stderr).toBe("a dry run: nothing was sent\n");
+  });
+
   test("--resume with nothing unfinished says so", async () => {
     await anOutage(1);
     expect(await machine.whcb(["replay", "--resume"])).toEqual({ code: 0, stdout: "", stderr: "no unfinished run\n" });
     expect((await machine.whcb(["replay", "--resume", "nope"])).code).toBe(3);
+  });
+
+  test("sends the calls that are there, and exits 8 for a name that isn't", async () => {
+    const { received } = await anOutage(2);
+    const [id = ""] = await machine.ids("demo", "--failed");
+    const absent = "0".repeat(32);
+    const { code, stdout, stderr } = await machine.whcb(["replay", "demo", id, absent, "--yes"]);
+    expect([code, received()]).toEqual([8, 1]);
+    expect(stdout).toMatch(/^1 call replayed in /);
+    expect(stderr).toContain(`error: not found: ${absent}\n`);
+    expect(await machine.whcb(["replay", "demo", absent, "--yes"])).toMatchObject({
+      code: 3,
+      stderr: `nothing to replay: no failed call matches\nerror: no such call: ${absent}\n`,
+    });
   });
 
   test("of two callbacks needs none named", async () => {

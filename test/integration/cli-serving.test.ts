@@ -1,5 +1,5 @@
 /** `serve`, `listen` and `demo`: what they print, keep and end with. */
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -110,6 +110,16 @@ describe("no server", () => {
     const { code, stdout, stderr } = await machine.whcb(["calls", "list", "demo"]);
     expect({ code, stdout }).toEqual({ code: 5, stdout: "" });
     expect(stderr).toContain("whcb serve");
+  });
+
+  test("and no such database file exits 4, makes none, and says what would", async () => {
+    const file = machine.path("absent.db");
+    expect(await machine.whcb(["calls", "list", "demo"], { env: { WHCB_URL: file } })).toEqual({
+      code: 4,
+      stdout: "",
+      stderr: `error: no database at ${file}\nhint: \`whcb serve --db ${file}\` makes one\n`,
+    });
+    expect(existsSync(file)).toBe(false);
   });
 
   test("and no profile exits 4 and says how to begin", async () => {

@@ -21,3 +21,14 @@ test("a dumb terminal isn't animated, one that tells its width is", async () => 
     expect((await openScreen({ ...io, stderr }, CHOICES)).canAnimate).toBe(wanted);
   }
 });
+
+test("a person is asked only where both stdin and stderr are terminals", async () => {
+  const io = captureIo({ canAsk: true });
+  const piped = captureIo();
+  const asks = async (streams: Partial<typeof io>) => (await openScreen({ ...io, ...streams }, CHOICES)).canAsk;
+  expect([await asks({}), await asks({ stdin: piped.stdin }), await asks({ stderr: piped.stderr })]).toEqual([
+    true,
+    false,
+    false,
+  ]);
+});

@@ -58,6 +58,16 @@ describe("a command line that is off", () => {
     expect(stdout + stderr).not.toContain("hunter2");
   });
 
+  test.each(["--password", "--api-key", "--token"])("%s is no flag, and it says where secrets come from", async (flag) => {
+    expect(await runCli(world, ["calls", "list", "demo", flag, "x"])).toEqual({
+      code: 2,
+      stdout: "",
+      stderr: `error: ${flag} is no flag: secrets are not taken as flags, where other users could read them
+hint: use \`whcb login\`, or the environment: WHCB_USERNAME, WHCB_PASSWORD, WHCB_API_KEY, WHCB_CALLBACK_KEY
+`,
+    });
+  });
+
   test.each([
     [["serve", "--db", "postgres://whcb:hunter2@db/whcb"], "WHCB_DB"],
     [["serve", "--smtp", "smtp://whcb:hunter2@mail:587"], "WHCB_SMTP"],

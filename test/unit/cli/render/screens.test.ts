@@ -166,3 +166,14 @@ describe("an error", () => {
     );
   });
 });
+
+test.each([
+  ["Stop that `whcb serve`.", "stop that `whcb serve`"],
+  ["An operator can open it.", "an operator can open it"],
+  ["WHCB_SECRET_KEY takes 32 bytes", "WHCB_SECRET_KEY takes 32 bytes"],
+  ["Is it there? `whcb serve` starts one.", "is it there? `whcb serve` starts one."],
+  ["did you mean demo?", "did you mean demo?"],
+])("hints of every part read alike: %s", (hint, shown) => {
+  const error = new WhcbError("config", "it is off", { hint });
+  expect(renderError(error, { json: false, palette: PLAIN })).toBe(`error: it is off\nhint: ${shown}\n`);
+});

@@ -32,6 +32,8 @@ describe("what WHCB_URL names", () => {
 
   test.each([
     "https://ops:hunter2@api.au.whispir.com",
+    "https://hunter2@api.au.whispir.com",
+    "https://:hunter2@api.au.whispir.com",
     "https://api.au.whispir.com/?apikey=hunter2",
     "postgres://ops:hunter2@db/whcb",
   ])("credentials in a URL are refused without being repeated", (text) => {
