@@ -45,7 +45,7 @@ describe("a dispatcher", () => {
   });
 
   it.each([
-    ["replays", 400, 0],
+    ["replays", 800, 0],
     ["new responses", 0, 400],
   ])("sleeps while %s wait for slots", async (_, replays, fresh) => {
     // One in five is accepted, so that the endpoint is never down.

@@ -88,17 +88,37 @@ describe("a dispatcher", () => {
 describe("what was over before a recovery began", () => {
   it("is sent no more, and the endpoint is up without it", async () => {
     await sim.store.close();
-    sim = await Simulation.open({ policy: { intervalMs: 5 * MINUTE, windowMs: 7 * MINUTE, jitter: false } });
+    sim = await Simulation.open({ policy: { intervalMs: 5 * MINUTE, windowMs: 7 * MINUTE + 10_000, jitter: false } });
     const callback = await sim.callback();
     sim.endpoint = down;
     await sim.accept(callback, 12);
     await sim.runFor(6 * MINUTE);
     await sim.accept(callback, 10);
-    await sim.runFor(MINUTE + 30_000);
-    sim.endpoint = up;
+    // The probe that goes after 7 min 3 s brings the recovery after 7 min 23 s: in between the first windows end.
+    await sim.runFor(MINUTE);
+    sim.endpoint = () => ({ result: ACCEPTED, afterMs: 20_000 });
     const before = sim.sent.length;
-    await sim.runFor(2 * MINUTE);
+    await sim.runFor(5 * MINUTE);
     expect([sim.sent.length - before, (await sim.store.countCalls(callback.id)).SUCCESS]).toEqual([10, 10]);
     expect(await sim.store.listEndpoints([callback.id])).toMatchObject([{ endpoint: { state: "up" }, nextDueAt: null }]);
+  });
+});
+
+describe("new responses without retries", () => {
+  it("go ten at once while the endpoint is down, and as many as its limit allows while it recovers", async () => {
+    const callback = await sim.callback({ retriesEnabled: false });
+    sim.endpoint = down;
+    await sim.accept(callback, 10);
+    await sim.settle();
+    sim.mostInFlight.clear();
+    sim.endpoint = () => ({ result: REFUSED_503, afterMs: 1_000 });
+    await sim.accept(callback, 200);
+    await sim.runFor(4_500);
+    expect([sim.sent.length, sim.mostInFlight.get(callback.id)]).toEqual([60, 10]);
+    sim.endpoint = () => ({ result: ACCEPTED, afterMs: 1_000 });
+    await sim.runFor(6_000);
+    const starts = new Map<number, number>();
+    for (const { at } of sim.sent.slice(70)) starts.set(at, (starts.get(at) ?? 0) + 1);
+    expect([...starts.values()].slice(0, 3)).toEqual([10, 20, 40]);
   });
 });

@@ -67,6 +67,17 @@ describe("a clock that is set", () => {
     expect(await sim.store.countCalls(callback.id)).toEqual({ PENDING: 0, SUCCESS: 30, FAILED: 0 });
   });
 
+  it("back while a request is under way: the attempt ends now, not later than now", async () => {
+    const callback = await sim.callback();
+    sim.endpoint = () => ({ result: { kind: "unreachable", reason: "reset", detail: "" }, afterMs: 10_000 });
+    const ids = await sim.accept(callback);
+    await sim.runFor(5_000);
+    sim.clock.jump(-HOUR);
+    await sim.runFor(5_000);
+    const attempts = [...(await sim.store.listAttempts(callback.id, ids)).values()].flat();
+    expect(attempts.map(({ startedAt, durationMs }) => [sim.clock.now() - startedAt, durationMs])).toEqual([[10_000, 10_000]]);
+  });
+
   it("and an interval that became shorter: what was planned with the longer one is due within the new one", async () => {
     const callback = await sim.callback();
     await sim.accept(callback, 2);
