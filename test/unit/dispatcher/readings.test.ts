@@ -71,14 +71,20 @@ describe("a dispatcher", () => {
     expect(sim.sent).toHaveLength(3);
   });
 
-  it("goes on with a recovery that a crash interrupted with nothing left to send: the endpoint is up", async () => {
+  it("goes on with a recovery that a crash interrupted with nothing left to send and no outage open: the endpoint is up", async () => {
+    await sim.store.close();
+    sim = await Simulation.open({ policy: { intervalMs: 5 * MINUTE, windowMs: 30 * MINUTE, jitter: false } });
     const callback = await sim.callback();
     sim.endpoint = down;
-    const ids = await sim.accept(callback, 20);
-    await sim.runFor(MINUTE);
+    const early = await sim.accept(callback, 12);
+    await sim.runFor(20 * MINUTE);
+    const late = await sim.accept(callback, 40);
+    await sim.runFor(20 * MINUTE - 1);
     sim.endpoint = () => ({ result: ACCEPTED, afterMs: 500 });
-    await sim.runFor(4 * MINUTE + 600);
-    await sim.store.markCalls(callback.id, ids, "SUCCESS", sim.clock.now());
+    await sim.runFor(600);
+    await sim.store.markCalls(callback.id, [...early, ...late], "SUCCESS", sim.clock.now());
+    const [record] = await sim.store.listEndpoints([callback.id]);
+    expect(record).toMatchObject({ endpoint: { state: "recovering" }, outage: null });
     sim.crash();
     await sim.settle();
     expect(await sim.store.listEndpoints([callback.id])).toMatchObject([{ endpoint: { state: "up" } }]);
