@@ -54,9 +54,8 @@ export class Dispatcher {
   #groupIsFull = new AbortController();
   #isDrained = new AbortController();
   #isStopping = false;
-  /** Until a write has shown the contrary: what is sent must be recorded. */
-  #storeFails = true;
-  #isPaused = false;
+  /** Nothing is sent before a write has shown that what came of it could be recorded. */
+  #storeState: "unproved" | "works" | "failed" = "unproved";
 
   constructor(deps: DispatcherDeps) {
     const { clock, random, policy, store, send, onAttempt } = deps;
@@ -158,8 +157,7 @@ export class Dispatcher {
         if (this.#log.isEmpty && !this.#hasWork()) return this.#maySend() ? this.#pool.retire() : null;
       }
     } catch (error) {
-      this.#storeFails = true;
-      this.#isPaused = true;
+      this.#storeState = "failed";
       throw error;
     }
   }
@@ -183,15 +181,14 @@ export class Dispatcher {
 
   /** With nothing to commit, only a trial shows whether the outcome of what would be sent now could be. */
   async #proveStore(): Promise<void> {
-    if (!this.#storeFails) return;
+    if (this.#storeState === "works") return;
     await this.#deps.store.checkWritable();
     this.#storeWorks();
   }
 
   #storeWorks(): void {
-    if (this.#isPaused) this.#deps.logger.warn({}, "The store can be written again; dispatching goes on");
-    this.#storeFails = false;
-    this.#isPaused = false;
+    if (this.#storeState === "failed") this.#deps.logger.warn({}, "The store can be written again; dispatching goes on");
+    this.#storeState = "works";
   }
 
   #release(group: OutcomeGroup): void {
@@ -201,29 +198,28 @@ export class Dispatcher {
   }
 
   async #supplyAll(): Promise<void> {
-    const now = this.#deps.clock.now();
+    const { clock, policy } = this.#deps;
+    const now = clock.now();
     for (const worker of this.#pool.all()) {
       worker.track.heedClock(now);
       worker.track.closeOutageIfOver(now);
       this.#slots.enqueue(worker);
-      if (this.#maySupply(worker) && needsSupply(worker, now, this.#deps.policy)) await supply(worker, now, this.#supplyDeps);
+      const maySupply = this.#maySend() && this.#pool.isCurrent(worker);
+      if (maySupply && needsSupply(worker, now, policy)) await supply(worker, now, this.#supplyDeps);
     }
   }
 
   #hasWork(): boolean {
-    const now = this.#deps.clock.now();
     if (!this.#maySend()) return false;
     if (this.#pool.hasNews) return true;
-    for (const worker of this.#pool.all()) if (needsSupply(worker, now, this.#deps.policy)) return true;
+    const { clock, policy } = this.#deps;
+    const now = clock.now();
+    for (const worker of this.#pool.all()) if (needsSupply(worker, now, policy)) return true;
     return false;
   }
 
-  #maySupply(worker: Parameters<WorkerPool["isCurrent"]>[0]): boolean {
-    return this.#maySend() && this.#pool.isCurrent(worker);
-  }
-
   #maySend(): boolean {
-    return !this.#isStopping && !this.#storeFails && this.#log.size < LARGEST_GROUP;
+    return !this.#isStopping && this.#storeState === "works" && this.#log.size < LARGEST_GROUP;
   }
 
   #changedInside(): void {

@@ -1,21 +1,20 @@
 /** Sends one endpoint's calls: what waits in memory, how much may be in flight, and what came of each. Nothing here awaits. */
-import { type Attempt, type AttemptCause, type DeliveryResult, isAccepted } from "../domain/attempt.js";
+import { type Attempt, type AttemptCause, isAccepted } from "../domain/attempt.js";
 import type { Call } from "../domain/call.js";
 import { FAILURES_TO_DOWN } from "../domain/endpoint.js";
 import { nextDueAt, type RetryPolicy, retryUntil } from "../domain/retry-policy.js";
-import type { Clock } from "../platform/clock.js";
 import type { Random } from "../platform/random.js";
 import type { EndpointRecord } from "../store/store.js";
 import type { CallQueue } from "./call-queue.js";
 import { CallsUnderWay } from "./calls-under-way.js";
 import { EndpointTrack } from "./endpoint-track.js";
+import { type AttemptDeps, makeAttempt } from "./make-attempt.js";
 import type { OutcomeLog } from "./outcome-log.js";
 import type { Sender, SendSlots } from "./send-slots.js";
 import { StoreHints } from "./store-hints.js";
 import { type NextCall, WaitingCalls } from "./waiting-calls.js";
 
-export interface WorkerDeps {
-  readonly clock: Clock;
+export interface WorkerDeps extends AttemptDeps {
   readonly random: Random;
   readonly policy: RetryPolicy;
   readonly log: OutcomeLog;
@@ -23,8 +22,6 @@ export interface WorkerDeps {
   readonly maxInFlight: number;
   /** Calls that the store is asked for at once. */
   readonly batch: number;
-  /** Makes the request. */
-  send(callback: EndpointTrack["callback"], call: Call): Promise<DeliveryResult>;
   /** False while outcomes can't be committed or the service is stopping. */
   maySend(): boolean;
   onAttempt(callbackId: string, attempt: Attempt): void;
@@ -34,8 +31,6 @@ export interface WorkerDeps {
 
 /** A batch read longer ago than this is read again before anything of it is sent: a mark may have come in between. */
 const STALE_AFTER_MS = 1_000;
-/** The wall clock and the monotonic one may differ by as much over one request without either having been set. */
-const CLOCKS_APART_MS = 1_000;
 const LOW_WATER = 64;
 
 export class EndpointWorker implements Sender {
@@ -173,7 +168,6 @@ export class EndpointWorker implements Sender {
   }
 
   #send({ call, from }: NextCall): void {
-    const { clock } = this.#deps;
     const { state, recovery } = this.track.endpoint;
     const cause = from === "probe" ? "probe" : causeOf(call);
     const isOfTick = state === "down" && from === "backlog";
@@ -183,28 +177,11 @@ export class EndpointWorker implements Sender {
     }
     this.#inFlight += 1;
     this.underWay.add(call.seq);
-    const startedAt = clock.now();
-    const began = clock.monotonicMs();
-    this.#deliver(call).then((result) => {
+    makeAttempt(this.track.callback, call, cause, this.#deps).then((attempt) => {
       if (isOfTick) this.#tickInFlight -= 1;
-      if (cause === "probe") this.#isProbing = false;
-      const durationMs = Math.round(clock.monotonicMs() - began);
-      const number = call.attemptCount + 1;
-      this.#settle(
-        call,
-        { number, startedAt: notAhead(startedAt, clock.now(), durationMs), durationMs, cause, result },
-        state === "recovering" ? recovery : 0,
-      );
+      if (from === "probe") this.#isProbing = false;
+      this.#settle(call, attempt, state === "recovering" ? recovery : 0);
     });
-  }
-
-  async #deliver(call: Call): Promise<DeliveryResult> {
-    try {
-      return await this.#deps.send(this.track.callback, call);
-    } catch (error) {
-      // A request that can't even be built costs its call an attempt, not the endpoint its worker.
-      return { kind: "unreachable", reason: "protocol", detail: String(error) };
-    }
   }
 
   #settle(call: Call, attempt: Attempt, recovery: number): void {
@@ -231,11 +208,6 @@ export class EndpointWorker implements Sender {
     if (!this.track.callback.retriesEnabled) return;
     this.underWay.expectDue(call.seq, nextDueAt(call.firstFailedAt ?? attempt.startedAt, attempt.startedAt, policy, unit));
   }
-}
-
-/** When an attempt began; by a clock that was set back since, so that it doesn't end later than now. */
-function notAhead(startedAt: number, endedAt: number, durationMs: number): number {
-  return startedAt + durationMs <= endedAt + CLOCKS_APART_MS ? startedAt : endedAt - durationMs;
 }
 
 function causeOf(call: Call): AttemptCause {

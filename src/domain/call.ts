@@ -26,7 +26,10 @@ export interface Call {
   readonly firstFailedAt: number | null;
   /** The sending that waits, if any. A PENDING call waits for its first attempt without one. */
   readonly due: Due | null;
-  /** The number of the endpoint's recovery in which it last failed: such calls go last in the next one. 0: none. */
+  /**
+   * The number of the endpoint's recovery in which it last failed: such calls go last in the next ones, those of later outages
+   * too, since it failed while others were accepted. 0: none.
+   */
   readonly deferred: number;
   readonly settledBy: "dispatcher" | "user" | null;
   readonly changedAt: number;
@@ -69,7 +72,7 @@ export function recordAttempt(call: Call, attempt: Attempt, rule: RetryRule, rec
   if (call.status === "SUCCESS") return attempted;
   if (isAccepted(result)) return { ...attempted, status: "SUCCESS", settledBy: "dispatcher", due: null };
   const firstFailedAt = call.firstFailedAt ?? attempt.startedAt;
-  // A replay asked for while another attempt was under way is still owed.
+  // A replay asked for while another attempt was under way is still owed; so it is after a probe, which may have gone before it.
   const isReplayOwed = call.due?.cause === "replay" && attempt.cause !== "replay";
   return {
     ...attempted,
