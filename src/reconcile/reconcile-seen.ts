@@ -60,7 +60,7 @@ export async function planReconcile(
   };
 }
 
-/** Marks what was seen, then replays the rest: afterwards failed = seen + accepted + still failing (`balanceOf`). Throws as `runReplay`. */
+/** Marks what was seen, then replays the rest: afterwards the balance holds (balance.ts). Throws as `runReplay`. */
 export async function runReconcile(
   plan: ReconcilePlan,
   options: ReplayOptions & RunControl,
@@ -97,17 +97,4 @@ export async function runReconcile(
   } finally {
     await replay.discard();
   }
-}
-
-export interface Balance {
-  readonly failed: number;
-  readonly seen: number;
-  readonly accepted: number;
-  /** Refused, unknown, skipped or left; and what the service was only asked to attempt. */
-  readonly stillFailing: number;
-}
-
-export function balanceOf({ counts }: Pick<RunSummary, "counts">): Balance {
-  const { planned, seen, accepted } = counts;
-  return { failed: planned, seen, accepted, stillFailing: planned - seen - accepted };
 }

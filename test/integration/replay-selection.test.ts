@@ -2,10 +2,11 @@
 import { readdirSync } from "node:fs";
 import { afterEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
+import { balanceOf } from "../../src/reconcile/balance.js";
 import { planMarks } from "../../src/reconcile/plan-marks.js";
 import { planReplay, type ReplayScope } from "../../src/reconcile/plan-replay.js";
 import { previewReplay } from "../../src/reconcile/preview-replay.js";
-import { balanceOf, planReconcile, runReconcile } from "../../src/reconcile/reconcile-seen.js";
+import { planReconcile, runReconcile } from "../../src/reconcile/reconcile-seen.js";
 import type { ReplayPlan } from "../../src/reconcile/replay-plan.js";
 import { runMarks } from "../../src/reconcile/run-marks.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../src/reconcile/run-options.js";
@@ -218,7 +219,14 @@ describe("a reconcile", () => {
     expect(plan.seen.length).toBe(40);
     const summary = await runReconcile(plan, DEFAULT_REPLAY_OPTIONS, at.desk.deps);
     expect(at.endpoint.received.filter((id) => plan.seen.includes(id))).toEqual([]);
-    expect(balanceOf(summary)).toEqual({ failed: 100, seen: 40, accepted: 59, stillFailing: 1 });
+    expect(balanceOf(plan.failed, summary.counts)).toEqual({
+      failed: 100,
+      seen: 40,
+      accepted: 59,
+      settledMeanwhile: 0,
+      stillFailing: 1,
+      missing: 0,
+    });
     expect(failed(at.calls)).toEqual([at.calls[90]?.id]);
     expect((await readRun(at.desk.deps.runsDirectory, summary.header.runId)).counts).toEqual(summary.counts);
   });

@@ -1,6 +1,7 @@
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { WhcbError } from "../../domain/errors.js";
+import { balanceOf } from "../../reconcile/balance.js";
 import type { ReconcilePlan } from "../../reconcile/reconcile-plan.js";
 import { planReconcile, runReconcile } from "../../reconcile/reconcile-seen.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../reconcile/run-options.js";
@@ -10,7 +11,6 @@ import { BY, SEEN } from "../flags/resuming.js";
 import { CONCURRENCY, DRY_RUN, MAX_FAILURES, NO_CANARY, RATE, SERIAL_BY } from "../flags/sending.js";
 import type { Invocation } from "../invocation.js";
 import { safeJson } from "../render/neutralise.js";
-import { balanceOf } from "../running/balance.js";
 import { finishRun } from "../running/finish-run.js";
 import { followRun } from "../running/follow-run.js";
 import { STOPPING, withInterrupt } from "../running/interrupt.js";

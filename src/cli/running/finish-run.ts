@@ -1,11 +1,11 @@
 import { WhcbError } from "../../domain/errors.js";
+import type { Balance } from "../../reconcile/balance.js";
 import type { RunSummary } from "../../reconcile/run-summary.js";
 import { EXIT_DONE } from "../exit-codes.js";
 import type { Invocation } from "../invocation.js";
 import { withHint } from "../render/error.js";
 import { safeJson } from "../render/neutralise.js";
 import { PLAIN } from "../render/palette.js";
-import type { Balance } from "./balance.js";
 import { renderSummary, summaryJson } from "./summary-text.js";
 
 /**

@@ -1,4 +1,6 @@
 /** What came of a run. */
+
+import type { Balance } from "../../reconcile/balance.js";
 import type { RunCall, RunCounts, RunKind } from "../../reconcile/run-record.js";
 import type { RunSummary } from "../../reconcile/run-summary.js";
 import { commandLine } from "../confirm.js";
@@ -6,7 +8,7 @@ import { formatDuration } from "../parse/duration.js";
 import { renderFields } from "../render/fields.js";
 import type { Look } from "../render/look.js";
 import { neutralise } from "../render/neutralise.js";
-import { type Balance, balanceText } from "./balance.js";
+import { balanceText } from "./balance.js";
 import { count } from "./plan-text.js";
 
 const DONE: Readonly<Record<RunKind, string>> = {
