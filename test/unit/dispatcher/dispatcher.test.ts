@@ -100,21 +100,24 @@ describe("a dispatcher", () => {
 });
 
 describe("a call whose window ends while it waits for a slot", () => {
-  it("is not sent any more, and has nothing due", async () => {
-    await sim.store.close();
-    sim = await Simulation.open({
-      policy: { intervalMs: 10_000, windowMs: 10_000, jitter: false },
-      limits: { inFlightPerEndpoint: 1 },
-    });
-    sim.endpoint = down;
-    const callback = await sim.callback();
-    await sim.accept(callback, 2);
-    await sim.settle();
-    sim.endpoint = () => ({ result: REFUSED_503, afterMs: 500 });
-    await sim.runFor(HOUR);
-    expect(sim.sent).toHaveLength(2 + 1);
-    expect(await sim.store.fetchDue(callback.id, Number.POSITIVE_INFINITY, 10)).toEqual([]);
-  });
+  it.each([REFUSED_503, ACCEPTED])(
+    "is not sent any more, and has nothing due (the one before it: $statusCode)",
+    async (result) => {
+      await sim.store.close();
+      sim = await Simulation.open({
+        policy: { intervalMs: 10_000, windowMs: 10_000, jitter: false },
+        limits: { inFlightPerEndpoint: 1 },
+      });
+      sim.endpoint = down;
+      const callback = await sim.callback();
+      await sim.accept(callback, 2);
+      await sim.settle();
+      sim.endpoint = () => ({ result, afterMs: 500 });
+      await sim.runFor(HOUR);
+      expect(sim.sent).toHaveLength(2 + 1);
+      expect(await sim.store.fetchDue(callback.id, Number.POSITIVE_INFINITY, 10)).toEqual([]);
+    },
+  );
 });
 
 describe("a recovering endpoint", () => {
@@ -187,6 +190,24 @@ describe("a recovering endpoint", () => {
     }
     const attempts = await sim.store.listAttempts(callback.id, undigestible);
     for (const id of undigestible) expect(attempts.get(id)?.length).toBeGreaterThanOrEqual(3);
+  });
+});
+
+describe("an endpoint that has recovered", () => {
+  it("is up though new responses wait, so many that they never run out: failed calls are retried when their turn comes", async () => {
+    await sim.store.close();
+    sim = await Simulation.open({ policy: { intervalMs: 30_000, windowMs: HOUR, jitter: false } });
+    sim.endpoint = ({ call }) => ({ result: call.seq <= 10 ? REFUSED_503 : ACCEPTED, afterMs: 900 });
+    const callback = await sim.callback();
+    const undigestible = await sim.accept(callback, 10);
+    await sim.runFor(1_000);
+    await sim.accept(callback);
+    await sim.runFor(950);
+    await sim.accept(callback, 8_000);
+    await sim.runFor(100_000);
+    expect((await sim.store.countCalls(callback.id)).PENDING).toBeGreaterThan(0);
+    const attempts = await sim.store.listAttempts(callback.id, undigestible);
+    for (const id of undigestible) expect(attempts.get(id)?.length).toBeGreaterThanOrEqual(4);
   });
 });
 

@@ -60,17 +60,6 @@ describe("a dispatcher", () => {
     expect([items.map(({ endedAt }) => endedAt), sim.dispatcher.endpoints]).toEqual([[quietSince + 5 * MINUTE], 0]);
   });
 
-  it("commits at its stop what was in flight, and sends it to nobody again", async () => {
-    sim.endpoint = () => ({ result: ACCEPTED, afterMs: 2_000 });
-    const callback = await sim.callback();
-    await sim.accept(callback, 3);
-    await sim.settle();
-    await sim.restart();
-    expect(await sim.store.countCalls(callback.id)).toEqual({ PENDING: 0, SUCCESS: 3, FAILED: 0 });
-    await sim.runFor(MINUTE);
-    expect(sim.sent).toHaveLength(3);
-  });
-
   it("goes on with a recovery that a crash interrupted with nothing left to send and no outage open: the endpoint is up", async () => {
     await sim.store.close();
     sim = await Simulation.open({ policy: { intervalMs: 5 * MINUTE, windowMs: 30 * MINUTE, jitter: false } });
