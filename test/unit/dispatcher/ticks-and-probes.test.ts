@@ -76,6 +76,17 @@ describe("a tick", () => {
 });
 
 describe("a probe", () => {
+  it("is one at a time, whatever a tick brings meanwhile", async () => {
+    await open({ policy: { intervalMs: 30_000, windowMs: HOUR, jitter: false } });
+    const callback = await sim.callback();
+    await sim.accept(callback, 10);
+    await sim.settle();
+    sim.endpoint = ({ call }) => ({ result: REFUSED_503, afterMs: call.seq === 12 ? MINUTE : 0 });
+    const [, second = "", third = ""] = await sim.accept(callback, 3);
+    await sim.runFor(50_000);
+    expect([sim.sent.length, sim.requestsFor(second).length, sim.requestsFor(third).length]).toEqual([10 + 2 + 9, 1, 0]);
+  });
+
   it("that waited for a slot in vain comes later", async () => {
     await open({ limits: { inFlightInAll: 1 } });
     const dead = await sim.callback({ name: "dead" });

@@ -20,7 +20,7 @@ describe("a dispatcher", () => {
           return work();
         }),
     });
-    sim.endpoint = slowly(1_000);
+    sim.endpoint = slowly(200);
     const callback = await sim.callback();
     await sim.accept(callback, 5);
     await sim.settle();
@@ -68,7 +68,7 @@ describe("a dispatcher", () => {
 
   it("commits at its stop what was in flight, and sends nothing more", async () => {
     sim = await Simulation.open({ limits: { inFlightPerEndpoint: 1 } });
-    sim.endpoint = slowly(2_000);
+    sim.endpoint = slowly(200);
     const callback = await sim.callback();
     await sim.accept(callback, 3);
     await sim.settle();
