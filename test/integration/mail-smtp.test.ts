@@ -1,10 +1,11 @@
 /** Mails over real SMTP, to a server that takes, refuses, asks for a login, or is silent. */
 import { createServer } from "node:net";
-import { SMTPServer, type SMTPServerOptions } from "smtp-server";
+import type { SMTPServerOptions } from "smtp-server";
 import { afterEach, describe, expect, test } from "vitest";
 import type { Notifier } from "../../src/notifier/notifier.js";
 import { createSmtpNotifier, type SmtpNotifierOptions } from "../../src/notifier/smtp-notifier.js";
 import { selfSignedCertificate } from "../support/certificate.js";
+import { type MailServer, startMailServer } from "../support/mail-server.js";
 import { AS_RECEIVED, aMail, failureOf } from "../support/mails.js";
 
 const endings: (() => unknown)[] = [];
@@ -12,39 +13,10 @@ afterEach(async () => {
   for (const end of endings.splice(0).reverse()) await end();
 });
 
-interface Received {
-  readonly from: string;
-  readonly to: readonly string[];
-  readonly user: string;
-  readonly isSecure: boolean;
-  readonly raw: string;
-}
-
-async function mailServer(options: SMTPServerOptions = {}): Promise<{ port: number; mails: Received[] }> {
-  const mails: Received[] = [];
-  const server = new SMTPServer({
-    authOptional: true,
-    disabledCommands: ["STARTTLS"],
-    onData(stream, session, done) {
-      let raw = "";
-      stream.on("data", (chunk) => {
-        raw += chunk;
-      });
-      stream.on("end", () => {
-        const { mailFrom, rcptTo } = session.envelope;
-        const from = mailFrom === false ? "" : mailFrom.address;
-        mails.push({ from, to: rcptTo.map(({ address }) => address), user: session.user ?? "", isSecure: session.secure, raw });
-        done();
-      });
-    },
-    ...options,
-  });
-  server.on("error", () => undefined);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  endings.push(() => new Promise<void>((resolve) => server.close(resolve)));
-  const address = server.server.address();
-  if (address === null || typeof address === "string") throw new Error("The server has no port.");
-  return { port: address.port, mails };
+async function mailServer(options: SMTPServerOptions = {}): Promise<MailServer> {
+  const server = await startMailServer(options);
+  endings.push(() => server.close());
+  return server;
 }
 
 function notifier(options: SmtpNotifierOptions): Notifier {

@@ -1,0 +1,66 @@
+/** From the failing endpoint to the mail as received: a real store, a real mail server, virtual time. */
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { MailSender } from "../../src/dispatcher/mail-sender.js";
+import type { Notifier } from "../../src/notifier/notifier.js";
+import { createSmtpNotifier } from "../../src/notifier/smtp-notifier.js";
+import { silentLogger } from "../../src/platform/logger.js";
+import { type MailServer, startMailServer } from "../support/mail-server.js";
+import { DAY, down, HOUR, Simulation } from "../support/simulation.js";
+
+let sim: Simulation;
+let server: MailServer;
+let notifier: Notifier;
+let sender: MailSender;
+
+beforeEach(async () => {
+  sim = await Simulation.open();
+  server = await startMailServer();
+  notifier = createSmtpNotifier({ url: `smtp://127.0.0.1:${server.port}`, timeoutMs: 5_000 });
+  sender = new MailSender({ store: sim.store, notifier, clock: sim.clock, logger: silentLogger });
+  sim.endpoint = down;
+});
+
+afterEach(async () => {
+  await notifier.close();
+  await server.close();
+  await sim.store.close();
+});
+
+const subjects = () => server.mails.map(({ raw }) => /^Subject: (.*)$/m.exec(raw)?.[1]?.trim());
+
+it("brings one mail for an outage, however many calls fail and however long it lasts", async () => {
+  const callback = await sim.callback();
+  for (let hour = 0; hour < 23; hour += 1) {
+    await sim.accept(callback, 20);
+    await sim.runFor(HOUR);
+    await sender.tick();
+  }
+  expect(subjects()).toEqual(["[whcb] demo is failing: HTTP 503 Service Unavailable"]);
+});
+
+it("brings ten mails when ten callbacks fail at once", async () => {
+  for (let index = 0; index < 10; index += 1) await sim.accept(await sim.callback({ name: `c${index}` }), 30);
+  await sim.runFor(HOUR);
+  await sender.tick();
+  expect(subjects().sort()).toEqual(
+    Array.from({ length: 10 }, (_, index) => `[whcb] c${index} is failing: HTTP 503 Service Unavailable`),
+  );
+});
+
+it("waits while the mail server is down, and arrives once when it is back", async () => {
+  const { port } = server;
+  await server.close();
+  const callback = await sim.callback();
+  await sim.accept(callback);
+  await sim.runFor(HOUR);
+  const start = sim.clock.now();
+  for (let next = await sender.tick(); next !== null && next < start + HOUR; next = await sender.tick()) sim.clock.set(next);
+  expect((await sim.store.listOutages({ limit: 1, offset: 0 })).items[0]?.notifiedAt).toBeNull();
+  server = await startMailServer({}, port);
+  sim.clock.set(start + 2 * HOUR);
+  expect(await sender.tick()).toBeNull();
+  sim.clock.set(start + DAY);
+  await sender.tick();
+  expect(server.mails).toHaveLength(1);
+  expect((await sim.store.listOutages({ limit: 1, offset: 0 })).items[0]?.notifiedAt).toBe(start + 2 * HOUR);
+});
