@@ -42,6 +42,8 @@ const DEFAULT_LIMITS: DispatchLimits = {
 const LARGEST_GROUP = 512;
 const POLL_MS = 500;
 const DRAIN_MS = 65_000;
+/** A wall clock that fell back by more than this, as the monotonic one sees it, was set back. */
+const SET_BACK_MS = 1_000;
 
 export class Dispatcher {
   readonly #deps: DispatcherDeps;
@@ -56,6 +58,7 @@ export class Dispatcher {
   #isStopping = false;
   /** Nothing is sent before a write has shown that what came of it could be recorded. */
   #storeState: "unproved" | "works" | "failed" = "unproved";
+  #wallAhead = Number.NEGATIVE_INFINITY;
 
   constructor(deps: DispatcherDeps) {
     const { clock, random, policy, store, send, onAttempt } = deps;
@@ -200,6 +203,7 @@ export class Dispatcher {
   async #supplyAll(): Promise<void> {
     const { clock, policy } = this.#deps;
     const now = clock.now();
+    this.#heedClock(now);
     for (const worker of this.#pool.all()) {
       worker.track.heedClock(now);
       worker.track.closeOutageIfOver(now);
@@ -207,6 +211,13 @@ export class Dispatcher {
       const maySupply = this.#maySend() && this.#pool.isCurrent(worker);
       if (maySupply && needsSupply(worker, now, policy)) await supply(worker, now, this.#supplyDeps);
     }
+  }
+
+  /** After the wall clock was set back, what waits for a time is planned anew: the first of an endpoint's calls, and those behind it. */
+  #heedClock(now: number): void {
+    const wallAhead = now - this.#deps.clock.monotonicMs();
+    if (wallAhead < this.#wallAhead - SET_BACK_MS) for (const worker of this.#pool.all()) worker.discardReading();
+    this.#wallAhead = wallAhead;
   }
 
   #hasWork(): boolean {

@@ -41,6 +41,18 @@ describe("a clock that is set", () => {
     expect(sim.sent.length - before).toBe(3);
   });
 
+  it("back by three minutes puts off none of the calls behind the first: each comes one interval later at most", async () => {
+    const callback = await sim.callback();
+    await sim.accept(callback);
+    await sim.runFor(4 * MINUTE);
+    await sim.accept(callback);
+    await sim.settle();
+    const before = sim.sent.length;
+    sim.clock.jump(-3 * MINUTE);
+    await sim.runFor(5 * MINUTE + 30_000);
+    expect(new Set(sim.sent.slice(before).map(({ callId }) => callId)).size).toBe(2);
+  });
+
   it("back by an hour puts no tick and no probe off: together they make ten requests one interval later", async () => {
     const callback = await sim.callback();
     await sim.accept(callback, 30);
