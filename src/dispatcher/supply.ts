@@ -174,11 +174,12 @@ async function readFresh(reading: Reading): Promise<void> {
   if (reading.isCurrent()) worker.offerFresh(pending);
 }
 
-async function readPending({ worker, store, batch, isCurrent }: Reading): Promise<Call[]> {
+async function readPending({ worker, store, batch }: Reading): Promise<Call[]> {
   const limit = batch + worker.underWay.size;
+  // Before the reading, so that what is accepted under it is heard.
   worker.hints.mayHavePending = false;
   const rows = await store.fetchPending(worker.track.callback.id, limit);
-  if (rows.length === limit || !isCurrent()) worker.hints.mayHavePending = true;
+  if (rows.length === limit) worker.hints.mayHavePending = true;
   return worker.withoutBusy(rows);
 }
 
