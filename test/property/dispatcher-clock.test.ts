@@ -3,5 +3,5 @@ import { describe, it } from "vitest";
 import { jumpyCommand, keepsItsRules } from "../support/dispatch-commands.js";
 
 describe("a dispatcher whose clock is set", () => {
-  it("keeps its rules", { timeout: 600_000 }, () => keepsItsRules(jumpyCommand, 1 / 4));
+  it("keeps its rules", { timeout: 600_000 }, () => keepsItsRules(jumpyCommand, 1 / 2));
 });

@@ -8,7 +8,7 @@ import type { RetryPolicy } from "../../src/domain/retry-policy.js";
 import { type Command, DispatchRun, type RunOptions, type UserAct } from "./dispatch-run.js";
 import { MINUTE } from "./simulation.js";
 
-const RUNS = Number(process.env.WHCB_PROPERTY_RUNS ?? 1_200);
+const RUNS = Number(process.env.WHCB_PROPERTY_RUNS ?? 1_600);
 const SEED = process.env.WHCB_PROPERTY_SEED === undefined ? {} : { seed: Number(process.env.WHCB_PROPERTY_SEED) };
 
 const callback = fc.nat(2);
