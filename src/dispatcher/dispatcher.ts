@@ -58,12 +58,13 @@ export class Dispatcher {
   #isStopping = false;
   /** Nothing is sent before a write has shown that what came of it could be recorded. */
   #storeState: "unproved" | "works" | "failed" = "unproved";
-  #wallAhead = Number.NEGATIVE_INFINITY;
+  #wallAhead: number;
 
   constructor(deps: DispatcherDeps) {
     const { clock, random, policy, store, send, onAttempt } = deps;
     const { inFlightInAll, inFlightPerEndpoint, batch, gatherMs } = { ...DEFAULT_LIMITS, ...deps.limits };
     this.#deps = deps;
+    this.#wallAhead = deps.clock.now() - deps.clock.monotonicMs();
     this.#supplyDeps = { store, policy, batch };
     this.#gatherMs = gatherMs;
     this.#log = new OutcomeLog(policy);

@@ -19,7 +19,8 @@ export class StoreHints {
     this.mayHavePending = pendingCalls > 0;
     this.mayHaveDue = nextDueAt !== null;
     this.mayHaveHeld = this.mayHaveDue;
-    this.dueAt = nextDueAt;
+    // Read once at the start, whenever the first is due: the clock may have been set while nobody watched those behind it.
+    this.dueAt = nextDueAt === null ? null : 0;
   }
 
   /** Anything may be there. */

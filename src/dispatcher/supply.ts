@@ -107,7 +107,8 @@ async function supplyRecovering(reading: Reading): Promise<void> {
   hints.mayHaveDue = isMore;
   if (isMore || !isDrained(worker)) return;
   track.drained(now);
-  hints.expectFirst(waiting?.due?.at ?? null);
+  // Up again, it is read once in any case: own turns didn't count until now, and the clock may have been set meanwhile.
+  hints.expectFirst(waiting === undefined ? null : 0);
 }
 
 /** Of what was read nothing waits to be tried. New responses don't count once they may go as fast as they ever do. */
