@@ -117,6 +117,15 @@ export class DispatchModel implements Watcher {
     Object.assign(call, { status: "FAILED", owes: "retry", firstFailedAt: at, lastFailedAt: at, isHeld: true });
   }
 
+  /** Calls that wait for a retry though their window is over. */
+  overdue(callbackId: string, now: number): ModelCall[] {
+    const calls = [...(this.callbacks.get(callbackId)?.calls.values() ?? [])];
+    return calls.filter(
+      ({ owes, inFlight, firstFailedAt }) =>
+        owes === "retry" && inFlight === null && firstFailedAt !== null && now > firstFailedAt + this.policy.windowMs,
+    );
+  }
+
   takenOver(at: number): void {
     for (const { endpoint } of this.callbacks.values()) endpoint.takenOver(at);
   }

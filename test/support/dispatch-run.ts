@@ -162,6 +162,7 @@ export class DispatchRun {
       throw new StoreFailure("the store failed");
     }
     const result = await work();
+    if (method === "expireRetries" && result !== 0) await this.#expired(String(args[0]));
     if (method === "commitOutcomes") await this.#committed(args[0] as OutcomeGroup);
     const intrusion = this.#intrusions[0];
     if (intrusion && intrusion.after > 0) intrusion.after -= 1;
@@ -170,6 +171,15 @@ export class DispatchRun {
       await this.#act(intrusion.by);
     }
     return result;
+  }
+
+  /** Whose window is over can't be told later, by a clock that was set back: the model hears of it when it happens. */
+  async #expired(callbackId: string): Promise<void> {
+    const { sim, model } = this;
+    for (const call of model.overdue(callbackId, sim.clock.now())) {
+      const stored = await sim.store.findCall(callbackId, call.id);
+      if (stored?.due === null && stored.attemptCount === call.attempts.length) call.owes = null;
+    }
   }
 
   async #committed(group: OutcomeGroup): Promise<void> {
