@@ -8,7 +8,7 @@ import type { RetryPolicy } from "../../src/domain/retry-policy.js";
 import { type Command, DispatchRun, type RunOptions, type UserAct } from "./dispatch-run.js";
 import { MINUTE } from "./simulation.js";
 
-const RUNS = Number(process.env.WHCB_PROPERTY_RUNS ?? 1_600);
+const RUNS = Number(process.env.WHCB_PROPERTY_RUNS ?? 1_400);
 /** One seed for everybody, so that a change is judged by the same runs; others by hand. */
 const SEED = { seed: Number(process.env.WHCB_PROPERTY_SEED ?? 20_300_101) };
 
