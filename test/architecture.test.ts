@@ -15,9 +15,9 @@ const RANKS: Record<string, { rank: number; only?: readonly string[] }> = {
   notifier: { rank: 2 },
   client: { rank: 2 },
   dispatcher: { rank: 3, only: ["domain", "wire", "platform", "store", "delivery", "notifier"] },
-  reconcile: { rank: 3, only: ["domain", "wire", "platform", "client", "delivery"] },
+  runs: { rank: 3, only: ["domain", "wire", "platform", "client", "delivery"] },
   server: { rank: 4, only: ["domain", "wire", "platform", "store", "delivery"] },
-  cli: { rank: 5, only: ["domain", "wire", "platform", "client", "delivery", "reconcile"] },
+  cli: { rank: 5, only: ["domain", "wire", "platform", "client", "delivery", "runs"] },
   main: { rank: 6 },
 };
 

@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { WhcbError } from "../domain/errors.js";
 import type { CallFilter } from "../domain/selection.js";
-import type { CallScope } from "../reconcile/call-scope.js";
+import type { CallScope } from "../runs/plan/call-scope.js";
 import { readAll } from "./ask.js";
 import { isNarrowed, readNarrowing } from "./flags/filter.js";
 import type { Invocation } from "./invocation.js";

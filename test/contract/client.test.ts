@@ -2,9 +2,9 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { ListedCall } from "../../src/client/client.js";
 import type { CallFilter } from "../../src/domain/selection.js";
-import { planReplay } from "../../src/reconcile/plan-replay.js";
-import { DEFAULT_REPLAY_OPTIONS } from "../../src/reconcile/run-options.js";
-import { runReplay } from "../../src/reconcile/run-replay.js";
+import { planReplay } from "../../src/runs/plan/plan-replay.js";
+import { DEFAULT_REPLAY_OPTIONS } from "../../src/runs/run-options.js";
+import { runReplay } from "../../src/runs/run-replay.js";
 import { CLIENT_SERVICES, type OpenedClient } from "../support/client-services.js";
 import { countingEndpoint, openDesk } from "../support/replay-desk.js";
 

@@ -1,7 +1,7 @@
 import { WhcbError } from "../../domain/errors.js";
-import type { MarkPlan } from "../../reconcile/mark-plan.js";
-import { planMarks } from "../../reconcile/plan-marks.js";
-import { runMarks } from "../../reconcile/run-marks.js";
+import type { MarkPlan } from "../../runs/plan/mark-plan.js";
+import { planMarks } from "../../runs/plan/plan-marks.js";
+import { runMarks } from "../../runs/run-marks.js";
 import { readCallOperands, toCallScope } from "../call-operands.js";
 import { confirm, needsYes, YES } from "../confirm.js";
 import { FAILED, SUCCESS } from "../flags/filter.js";

@@ -1,11 +1,11 @@
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { WhcbError } from "../../domain/errors.js";
-import { balanceOf } from "../../reconcile/balance.js";
-import type { ReconcilePlan } from "../../reconcile/reconcile-plan.js";
-import { planReconcile, runReconcile } from "../../reconcile/reconcile-seen.js";
-import { DEFAULT_REPLAY_OPTIONS } from "../../reconcile/run-options.js";
-import { readSeenList } from "../../reconcile/seen-list.js";
+import { balanceOf } from "../../runs/balance.js";
+import type { ReconcilePlan } from "../../runs/plan/reconcile-plan.js";
+import { planReconcile, runReconcile } from "../../runs/reconcile-seen.js";
+import { DEFAULT_REPLAY_OPTIONS } from "../../runs/run-options.js";
+import { readSeenList } from "../../runs/plan/seen-list.js";
 import { confirm, needsYes, YES } from "../confirm.js";
 import { BY, SEEN } from "../flags/resuming.js";
 import { CONCURRENCY, DRY_RUN, MAX_FAILURES, NO_CANARY, RATE, SERIAL_BY } from "../flags/sending.js";

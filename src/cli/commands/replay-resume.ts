@@ -1,8 +1,8 @@
 import { WhcbError } from "../../domain/errors.js";
-import { resumeRun } from "../../reconcile/resume-run.js";
-import { DEFAULT_REPLAY_OPTIONS } from "../../reconcile/run-options.js";
-import type { RunOverview } from "../../reconcile/run-record.js";
-import { listRuns, readRun } from "../../reconcile/runs.js";
+import { resumeRun } from "../../runs/resume-run.js";
+import { DEFAULT_REPLAY_OPTIONS } from "../../runs/run-options.js";
+import type { RunOverview } from "../../runs/journal/run-record.js";
+import { listRuns, readRun } from "../../runs/journal/stored-runs.js";
 import { RESEND_UNKNOWN } from "../flags/resuming.js";
 import type { Invocation } from "../invocation.js";
 import { finishRun } from "../running/finish-run.js";

@@ -1,9 +1,9 @@
 import { WhcbError } from "../../domain/errors.js";
-import { planReplay } from "../../reconcile/plan-replay.js";
-import type { ReconcileDeps } from "../../reconcile/reconcile-deps.js";
-import type { ReplayPlan } from "../../reconcile/replay-plan.js";
-import type { ReplayOptions } from "../../reconcile/run-options.js";
-import { runReplay } from "../../reconcile/run-replay.js";
+import { planReplay } from "../../runs/plan/plan-replay.js";
+import type { ReconcileDeps } from "../../runs/run-deps.js";
+import type { ReplayPlan } from "../../runs/plan/replay-plan.js";
+import type { ReplayOptions } from "../../runs/run-options.js";
+import { runReplay } from "../../runs/run-replay.js";
 import { readCallOperands, toCallScope } from "../call-operands.js";
 import { confirm, needsYes, YES } from "../confirm.js";
 import { FAILED } from "../flags/filter.js";

@@ -1,5 +1,5 @@
-import type { RunCall, RunOverview, RunRecord } from "../../reconcile/run-record.js";
-import { listRuns, readRun } from "../../reconcile/runs.js";
+import type { RunCall, RunOverview, RunRecord } from "../../runs/journal/run-record.js";
+import { listRuns, readRun } from "../../runs/journal/stored-runs.js";
 import { COLUMNS } from "../flags/output.js";
 import type { Invocation } from "../invocation.js";
 import { type ListingStyle, openListing } from "../listing.js";

@@ -1,7 +1,7 @@
 /** How a replay sends. */
 
 import { WhcbError } from "../../domain/errors.js";
-import { DEFAULT_REPLAY_OPTIONS, type ReplayOptions } from "../../reconcile/run-options.js";
+import { DEFAULT_REPLAY_OPTIONS, type ReplayOptions } from "../../runs/run-options.js";
 import { integer, parseRate } from "../parse/numbers.js";
 import { choice, choiceOr, flag, value, valueOr } from "../spec/flag.js";
 import type { Words } from "../spec/words.js";

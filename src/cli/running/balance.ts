@@ -1,4 +1,4 @@
-import type { Balance } from "../../reconcile/balance.js";
+import type { Balance } from "../../runs/balance.js";
 
 /** "balance: 10 failed = 4 seen + 5 accepted + 1 still failing". */
 export function balanceText(balance: Balance): string {

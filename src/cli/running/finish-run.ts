@@ -1,6 +1,6 @@
 import { WhcbError } from "../../domain/errors.js";
-import type { Balance } from "../../reconcile/balance.js";
-import type { RunSummary } from "../../reconcile/run-summary.js";
+import type { Balance } from "../../runs/balance.js";
+import type { RunSummary } from "../../runs/run-summary.js";
 import { EXIT_DONE } from "../exit-codes.js";
 import type { Invocation } from "../invocation.js";
 import { withHint } from "../render/error.js";

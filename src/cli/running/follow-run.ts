@@ -1,7 +1,7 @@
 /** Follows a run's events: a progress line for people, one line per call for -o ndjson. */
 import { resultMessage } from "../../domain/attempt.js";
-import { RunProgress } from "../../reconcile/progress.js";
-import type { RunEvent, RunListener } from "../../reconcile/run-event.js";
+import { RunProgress } from "../../runs/run-progress.js";
+import type { RunEvent, RunListener } from "../../runs/journal/run-event.js";
 import type { Invocation } from "../invocation.js";
 import { formatDuration } from "../parse/duration.js";
 import { safeJson } from "../render/neutralise.js";

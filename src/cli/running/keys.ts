@@ -1,8 +1,8 @@
 /** Auth keys of callbacks whose key the service doesn't return. Nothing is sent without them. */
 import { WhcbError } from "../../domain/errors.js";
-import type { ReplayPlan } from "../../reconcile/replay-plan.js";
-import type { ReplayOptions } from "../../reconcile/run-options.js";
-import { keysMissing } from "../../reconcile/run-replay.js";
+import type { ReplayPlan } from "../../runs/plan/replay-plan.js";
+import type { ReplayOptions } from "../../runs/run-options.js";
+import { keysMissing } from "../../runs/run-replay.js";
 import { askSecret } from "../ask.js";
 import type { Invocation } from "../invocation.js";
 

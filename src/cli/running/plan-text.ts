@@ -1,6 +1,6 @@
 /** What a replay is about, before it is begun: the question on a terminal, the answer of --dry-run. */
-import type { ReplayGroup, ReplayPlan } from "../../reconcile/replay-plan.js";
-import type { ReplayOptions } from "../../reconcile/run-options.js";
+import type { ReplayGroup, ReplayPlan } from "../../runs/plan/replay-plan.js";
+import type { ReplayOptions } from "../../runs/run-options.js";
 import type { Look } from "../render/look.js";
 import { formatInstant } from "../render/times.js";
 

@@ -1,7 +1,7 @@
 /** What the engine behind replay, marks and reconcile works with, from a command's session. */
 import { join } from "node:path";
 import type { Deliverer } from "../../delivery/deliverer.js";
-import type { ReconcileDeps } from "../../reconcile/reconcile-deps.js";
+import type { ReconcileDeps } from "../../runs/run-deps.js";
 import type { CliDeps } from "../deps.js";
 import type { Session } from "../session.js";
 

@@ -1,7 +1,7 @@
-import { previewReplay } from "../../reconcile/preview-replay.js";
-import type { ReplayPlan } from "../../reconcile/replay-plan.js";
-import type { ReplayOptions } from "../../reconcile/run-options.js";
-import { toCurl } from "../../reconcile/to-curl.js";
+import { previewReplay } from "../../runs/plan/preview-replay.js";
+import type { ReplayPlan } from "../../runs/plan/replay-plan.js";
+import type { ReplayOptions } from "../../runs/run-options.js";
+import { toCurl } from "../../runs/plan/to-curl.js";
 import type { Invocation } from "../invocation.js";
 import { safeJson } from "../render/neutralise.js";
 import { describePlan, planJson } from "./plan-text.js";

@@ -1,8 +1,8 @@
 /** What came of a run. */
 
-import type { Balance } from "../../reconcile/balance.js";
-import type { RunCall, RunCounts, RunKind } from "../../reconcile/run-record.js";
-import type { RunSummary } from "../../reconcile/run-summary.js";
+import type { Balance } from "../../runs/balance.js";
+import type { RunCall, RunCounts, RunKind } from "../../runs/journal/run-record.js";
+import type { RunSummary } from "../../runs/run-summary.js";
 import { commandLine } from "../confirm.js";
 import { formatDuration } from "../parse/duration.js";
 import { renderFields } from "../render/fields.js";

@@ -1,5 +1,5 @@
-import type { ReconcileDeps } from "../../reconcile/reconcile-deps.js";
-import { listRuns } from "../../reconcile/runs.js";
+import type { ReconcileDeps } from "../../runs/run-deps.js";
+import { listRuns } from "../../runs/journal/stored-runs.js";
 import type { Invocation } from "../invocation.js";
 import { formatInstant } from "../render/times.js";
 

@@ -4,9 +4,9 @@ import { createDeliverer } from "../../../src/delivery/undici-deliverer.js";
 import { openHttpClient } from "../../../src/main/open-http-client.js";
 import { systemClock } from "../../../src/platform/clock.js";
 import { systemRandom } from "../../../src/platform/random.js";
-import { planReplay } from "../../../src/reconcile/plan-replay.js";
-import { DEFAULT_REPLAY_OPTIONS } from "../../../src/reconcile/run-options.js";
-import { runReplay } from "../../../src/reconcile/run-replay.js";
+import { planReplay } from "../../../src/runs/plan/plan-replay.js";
+import { DEFAULT_REPLAY_OPTIONS } from "../../../src/runs/run-options.js";
+import { runReplay } from "../../../src/runs/run-replay.js";
 import { contender } from "../run/contender.js";
 import { CREDENTIALS } from "../run/service.js";
 

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { DEFAULT_REPLAY_OPTIONS } from "../../../src/reconcile/run-options.js";
+import { DEFAULT_REPLAY_OPTIONS } from "../../../src/runs/run-options.js";
 import { compare } from "../run/measures.js";
 import { medians } from "../run/rounds.js";
 import type { Bench, Measure, Scope } from "../run/scope.js";

@@ -2,10 +2,10 @@ import { describe, expect, test } from "vitest";
 import { balanceText } from "../../../../src/cli/running/balance.js";
 import { finishRun } from "../../../../src/cli/running/finish-run.js";
 import { openScreen } from "../../../../src/cli/screen.js";
-import { balanceOf } from "../../../../src/reconcile/balance.js";
-import { NO_COUNTS } from "../../../../src/reconcile/run-counts.js";
-import type { RunCounts } from "../../../../src/reconcile/run-record.js";
-import type { RunSummary } from "../../../../src/reconcile/run-summary.js";
+import { balanceOf } from "../../../../src/runs/balance.js";
+import { NO_COUNTS } from "../../../../src/runs/journal/run-counts.js";
+import type { RunCounts } from "../../../../src/runs/journal/run-record.js";
+import type { RunSummary } from "../../../../src/runs/run-summary.js";
 import { captureIo } from "../../../support/cli-streams.js";
 
 const MIXED: RunCounts = {

@@ -1,0 +1,26 @@
+/**
+ * Which start of this machine it is. What a killed process had written is all there as long as the machine went on; after a
+ * power cut the last unflushed lines may be missing, and more sends have to count as unknown.
+ */
+import { readFile } from "node:fs/promises";
+import { uptime } from "node:os";
+import type { Clock } from "../../platform/clock.js";
+
+const LINUX_BOOT_ID = "/proc/sys/kernel/random/boot_id";
+/** The wall clock may be set a little in between. */
+const TOLERANCE_S = 120;
+
+export async function readBootId(clock: Clock): Promise<string> {
+  const id = await readFile(LINUX_BOOT_ID, "utf8").catch(() => "");
+  return id.trim() || `since ${Math.round(clock.now() / 1_000 - uptime())}`;
+}
+
+export function isSameBoot(one: string, other: string): boolean {
+  const [first, second] = [secondsOf(one), secondsOf(other)];
+  return one === other || (first !== null && second !== null && Math.abs(first - second) <= TOLERANCE_S);
+}
+
+function secondsOf(bootId: string): number | null {
+  const seconds = /^since (\d+)$/.exec(bootId)?.[1];
+  return seconds === undefined ? null : Number(seconds);
+}

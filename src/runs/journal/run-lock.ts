@@ -1,0 +1,106 @@
+/**
+ * One process at a time works on a run. The lock is a numbered file that names its process: who finds that process gone takes
+ * the next number, which only one can make. So a killed process locks nobody out, and two can't follow it at once.
+ */
+import { link, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { kill, pid as ownPid } from "node:process";
+import { WhcbError } from "../../domain/errors.js";
+
+export interface RunLock {
+  release(): Promise<void>;
+}
+
+interface Holder {
+  readonly pid: number;
+  readonly host: string;
+  /** Tells a process from a later one of the same number; "" where the system doesn't say. */
+  readonly started: string;
+}
+
+/** Throws `unavailable` while the process that works on the run lives. */
+export async function lockRun(runsDirectory: string, runId: string): Promise<RunLock> {
+  await mkdir(runsDirectory, { recursive: true, mode: 0o700 });
+  const last = await lastLock(runsDirectory, runId);
+  if (last !== null && (await isAlive(last.holder))) throw lockedBy(runId, last.holder.pid);
+  const number = (last?.number ?? 0) + 1;
+  const path = lockPath(runsDirectory, runId, number);
+  const draft = `${path}.${ownPid}`;
+  await writeFile(draft, JSON.stringify(await ownHolder()), { mode: 0o600 });
+  try {
+    // Made whole elsewhere and linked: nobody reads half of it, and the second to link fails.
+    await link(draft, path);
+  } catch (error) {
+    const winner = await lastLock(runsDirectory, runId);
+    if (winner === null) throw error;
+    throw lockedBy(runId, winner.holder.pid);
+  } finally {
+    await rm(draft, { force: true });
+  }
+  if (last !== null) await rm(lockPath(runsDirectory, runId, last.number), { force: true });
+  let isHeld = true;
+  return {
+    async release() {
+      // Once only: a later lock of the same number is someone else's.
+      if (isHeld) await rm(path, { force: true });
+      isHeld = false;
+    },
+  };
+}
+
+export async function isRunLocked(runsDirectory: string, runId: string): Promise<boolean> {
+  const last = await lastLock(runsDirectory, runId);
+  return last !== null && (await isAlive(last.holder));
+}
+
+function lockedBy(runId: string, pid: number): WhcbError {
+  return new WhcbError("unavailable", `run ${runId} is under way in process ${pid}`, {
+    hint: "Wait for it to end, or interrupt it (Ctrl-C there).",
+  });
+}
+
+async function lastLock(
+  runsDirectory: string,
+  runId: string,
+): Promise<{ readonly number: number; readonly holder: Holder } | null> {
+  const prefix = `${runId}.lock.`;
+  const numbers = (await readdir(runsDirectory).catch(() => []))
+    .filter((name) => name.startsWith(prefix) && /^\d+$/.test(name.slice(prefix.length)))
+    .map((name) => Number(name.slice(prefix.length)));
+  if (numbers.length === 0) return null;
+  const number = Math.max(...numbers);
+  return { number, holder: await readHolder(lockPath(runsDirectory, runId, number)) };
+}
+
+async function readHolder(path: string): Promise<Holder> {
+  const text = await readFile(path, "utf8").catch(() => "");
+  const [, pid = "0", host = "", started = ""] = /^\{"pid":(\d+),"host":"([^"]*)","started":"([^"]*)"\}$/.exec(text) ?? [];
+  return { pid: Number(pid), host, started };
+}
+
+async function ownHolder(): Promise<Holder> {
+  return { pid: ownPid, host: hostname(), started: await startOf(ownPid) };
+}
+
+/** A process on another host can't be asked: its lock holds until it is taken away by hand. */
+async function isAlive({ pid, host, started }: Holder): Promise<boolean> {
+  if (pid === 0) return false;
+  if (host !== hostname()) return true;
+  try {
+    kill(pid, 0);
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "EPERM")) return false;
+  }
+  return started === "" || (await startOf(pid)) === started;
+}
+
+/** When the process started, in the kernel's ticks; "" where that isn't told. The name before it may hold spaces. */
+async function startOf(pid: number): Promise<string> {
+  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
+  return stat.slice(stat.lastIndexOf(")") + 1).split(" ")[20] ?? "";
+}
+
+function lockPath(runsDirectory: string, runId: string, number: number): string {
+  return join(runsDirectory, `${runId}.lock.${number}`);
+}

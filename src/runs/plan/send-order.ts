@@ -1,0 +1,44 @@
+/** Oldest first: which of the snapshot's calls was there before which. */
+import type { ListedCall } from "../../client/client.js";
+import { readDate } from "../../wire/dates.js";
+
+/** What the order of a group is made of, by columns: a hundred thousand calls are a few MiB. */
+export class SendOrder {
+  readonly #madeAt: number[] = [];
+  readonly #respondedAt: number[] = [];
+  readonly #attemptedAt: number[] = [];
+  #areTimeOrdered = true;
+
+  add(call: ListedCall, now: number): void {
+    const madeAt = timeInId(call.id, now);
+    if (madeAt === null) this.#areTimeOrdered = false;
+    const attemptedAt = call.attemptedAt ?? 0;
+    this.#madeAt.push(madeAt ?? 0);
+    this.#respondedAt.push(readDate(call.response.responseMessage.date) ?? attemptedAt);
+    this.#attemptedAt.push(attemptedAt);
+  }
+
+  /**
+   * The places of the calls as they were added, in sending order. Ids that hold their time (`whcb serve`) say when a call was
+   * accepted; the platform's don't, and there the response's own date (to the minute) decides, then the last attempt. What is still alike
+   * goes by the list, which has the newest first.
+   */
+  places(): Uint32Array {
+    const first = this.#areTimeOrdered ? this.#madeAt : this.#respondedAt;
+    const second = this.#attemptedAt;
+    return Uint32Array.from(first.keys()).sort(
+      (one, other) => (first[one] ?? 0) - (first[other] ?? 0) || (second[one] ?? 0) - (second[other] ?? 0) || other - one,
+    );
+  }
+}
+
+const VERSION_7 = /^[0-9A-F]{12}7[0-9A-F]{3}[89AB][0-9A-F]{15}$/i;
+const EARLIEST = Date.UTC(2020, 0);
+const DAY_MS = 86_400_000;
+
+/** Epoch ms in a UUIDv7 without dashes; null where the id is none, or one by chance alone. */
+function timeInId(id: string, now: number): number | null {
+  if (!VERSION_7.test(id)) return null;
+  const at = Number.parseInt(id.slice(0, 12), 16);
+  return at >= EARLIEST && at <= now + DAY_MS ? at : null;
+}

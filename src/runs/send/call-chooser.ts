@@ -1,0 +1,87 @@
+/** Which call may be sent next: in order, and with `serialBy` never two of one key at once. */
+import type { PlannedCall } from "../plan/replay-plan.js";
+import type { ReplayOptions } from "../run-options.js";
+
+/** So many calls are passed over while earlier ones of their key are under way. */
+const MAX_PASSED_OVER = 1_000;
+
+export class CallChooser {
+  readonly #source: AsyncIterator<PlannedCall>;
+  readonly #serialBy: ReplayOptions["serialBy"];
+  readonly #onSkip: (call: PlannedCall) => void;
+  /** To be sent before anything new. */
+  readonly #free: PlannedCall[] = [];
+  readonly #passedOver = new Map<string, PlannedCall[]>();
+  #passedOverCount = 0;
+  readonly #busyKeys = new Set<string>();
+  /** Keys of which one was refused: what comes after it would come before it. */
+  readonly #brokenKeys = new Set<string>();
+  #isSourceDone = false;
+
+  constructor(source: AsyncIterable<PlannedCall>, serialBy: ReplayOptions["serialBy"], onSkip: (call: PlannedCall) => void) {
+    this.#source = source[Symbol.asyncIterator]();
+    this.#serialBy = serialBy;
+    this.#onSkip = onSkip;
+  }
+
+  /** Nothing is left to choose, unless a chosen call is put back. */
+  get isDone(): boolean {
+    return this.#isSourceDone && this.#free.length === 0 && this.#passedOverCount === 0;
+  }
+
+  /** Up to `most` calls; fewer where the rest is over or has to wait for its key. */
+  async choose(most: number): Promise<PlannedCall[]> {
+    const chosen = this.#free.splice(0, most);
+    while (chosen.length < most && !this.#isSourceDone && this.#passedOverCount < MAX_PASSED_OVER) {
+      const { value, done } = await this.#source.next();
+      if (done) this.#isSourceDone = true;
+      else if (this.#mayGo(value)) chosen.push(value);
+    }
+    return chosen;
+  }
+
+  putBack(call: PlannedCall): void {
+    this.#free.unshift(call);
+  }
+
+  settled(call: PlannedCall, isAccepted: boolean): void {
+    const key = this.#keyOf(call);
+    if (key === null) return;
+    const waiting = this.#passedOver.get(key) ?? [];
+    if (!isAccepted) {
+      this.#brokenKeys.add(key);
+      this.#passedOverCount -= waiting.length;
+      for (const later of waiting.splice(0)) this.#onSkip(later);
+    }
+    const next = waiting.shift();
+    if (next === undefined) {
+      this.#busyKeys.delete(key);
+      this.#passedOver.delete(key);
+      return;
+    }
+    this.#passedOverCount--;
+    this.#free.push(next);
+  }
+
+  #mayGo(call: PlannedCall): boolean {
+    const key = this.#keyOf(call);
+    if (key === null) return true;
+    if (this.#brokenKeys.has(key)) {
+      this.#onSkip(call);
+      return false;
+    }
+    if (!this.#busyKeys.has(key)) {
+      this.#busyKeys.add(key);
+      return true;
+    }
+    const waiting = this.#passedOver.get(key);
+    if (waiting === undefined) this.#passedOver.set(key, [call]);
+    else waiting.push(call);
+    this.#passedOverCount++;
+    return false;
+  }
+
+  #keyOf(call: PlannedCall): string | null {
+    return this.#serialBy === null ? null : call[this.#serialBy];
+  }
+}

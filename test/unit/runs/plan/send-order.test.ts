@@ -1,0 +1,63 @@
+import { describe, expect, it } from "vitest";
+import type { ListedCall } from "../../../../src/client/client.js";
+import { timeOrderedId } from "../../../../src/platform/ids.js";
+import { SendOrder } from "../../../../src/runs/plan/send-order.js";
+import { aListedCall } from "../../../support/listed.js";
+import { seededRandom } from "../../../support/seeded-random.js";
+
+const NOW = Date.UTC(2026, 10, 24, 9, 30);
+const random = seededRandom(3);
+
+/** Attempted last at that instant; the response says its own date. */
+function aCall(id: string, attemptedAt: number | null, date = "24/11/26 09:00"): ListedCall {
+  const { response, ...call } = aListedCall({ id, attemptedAt });
+  return { ...call, response: { ...response, responseMessage: { ...response.responseMessage, date } } };
+}
+
+/** The places of these calls, as a list gave them, in sending order. */
+function placesOf(calls: readonly ListedCall[]): number[] {
+  const order = new SendOrder();
+  for (const call of calls) order.add(call, NOW);
+  return [...order.places()];
+}
+
+const made = (at: number): string => timeOrderedId(at, random);
+const opaque = (digit: string): string => digit.repeat(32);
+
+describe("the sending order", () => {
+  it("of ids that hold their time is that in which they were made, whatever was attempted last", () => {
+    const calls = [aCall(made(NOW - 1_000), NOW - 9_000), aCall(made(NOW - 3_000), NOW), aCall(made(NOW - 2_000), 0)];
+    expect(placesOf(calls)).toEqual([1, 2, 0]);
+  });
+
+  it("of ids that don't is that of the responses, then of the last attempts", () => {
+    const calls = [
+      aCall(opaque("A"), NOW - 1_000, "24/11/26 09:10"),
+      aCall(opaque("B"), NOW - 2_000, "24/11/26 09:10"),
+      aCall(opaque("C"), NOW, "24/11/26 08:59"),
+    ];
+    expect(placesOf(calls)).toEqual([2, 1, 0]);
+  });
+
+  it("takes the last attempt for a response that has no date", () => {
+    const [early, late] = [Date.UTC(2026, 10, 24, 8), Date.UTC(2026, 10, 24, 9, 5)];
+    const calls = [aCall(opaque("A"), late, ""), aCall(opaque("B"), NOW), aCall(opaque("C"), early, "")];
+    expect(placesOf(calls)).toEqual([2, 1, 0]);
+  });
+
+  it("of calls that are alike turns the list round, which has the newest first", () => {
+    expect(placesOf(["A", "B", "C"].map((digit) => aCall(opaque(digit), NOW)))).toEqual([2, 1, 0]);
+  });
+
+  it("believes no id's time when one of the calls has none", () => {
+    const calls = [aCall(made(NOW - 9_000), NOW, "24/11/26 09:20"), aCall(opaque("A"), NOW, "24/11/26 09:10")];
+    expect(placesOf(calls)).toEqual([1, 0]);
+  });
+
+  it("believes no id that is shaped so by chance: its time is before there were any, or to come", () => {
+    for (const at of [Date.UTC(2019, 11, 31), NOW + 86_400_001]) {
+      const calls = [aCall(made(NOW - 1_000), NOW, "24/11/26 08:00"), aCall(made(at), NOW, "24/11/26 09:00")];
+      expect(placesOf(calls)).toEqual([0, 1]);
+    }
+  });
+});

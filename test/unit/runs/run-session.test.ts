@@ -1,0 +1,77 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import type { DeliveryResult } from "../../../src/domain/attempt.js";
+import { openJournalFile } from "../../../src/runs/journal/journal-file.js";
+import { planReplay } from "../../../src/runs/plan/plan-replay.js";
+import type { ReconcileDeps } from "../../../src/runs/run-deps.js";
+import { DEFAULT_REPLAY_OPTIONS } from "../../../src/runs/run-options.js";
+import { runReplay } from "../../../src/runs/run-replay.js";
+import { ACCEPTED } from "../../support/builders.js";
+import { type Desk, openDesk } from "../../support/replay-desk.js";
+import { platformCalls, scriptedPlatform } from "../../support/scripted-platform.js";
+import { VirtualClock } from "../../support/virtual-clock.js";
+
+const KEY = "an-endpoint-s-secret-key";
+
+function deskWhere(result: DeliveryResult, count: number, over: Partial<ReconcileDeps> = {}): Desk {
+  const callback = { id: "00112233445566AA", name: "demo", url: "http://127.0.0.1:9/", key: KEY, calls: platformCalls(count) };
+  const platform = scriptedPlatform({ clock: new VirtualClock(), callbacks: [callback] });
+  const deliverer = { deliver: async () => ({ result, retryAfterMs: null }), close: async () => undefined };
+  return openDesk({ transport: platform.transport(), over: { deliverer, ...over } });
+}
+
+async function replay(deps: ReconcileDeps) {
+  const plan = await planReplay({ callbacks: ["demo"], calls: { filter: {} }, skipRetrying: false }, deps);
+  return runReplay(plan, DEFAULT_REPLAY_OPTIONS, deps);
+}
+
+describe("a run", () => {
+  it("doesn't tell the key, even where the endpoint says it back", async () => {
+    const desk = deskWhere({ kind: "answered", statusCode: 401, statusMessage: `not the key: ${KEY}`, body: "" }, 1);
+    const { header, troubled } = await replay(desk.deps);
+    const folder = desk.deps.runsDirectory;
+    const texts = readdirSync(folder).map((name) => readFileSync(join(folder, name), "utf8"));
+    await desk.leave();
+    expect(troubled).toMatchObject([{ message: "not the key: ••••" }]);
+    expect([texts.length, header.kind]).toEqual([1, "replay"]);
+    expect(texts.join("")).not.toContain(KEY);
+  });
+
+  it("marks only what is on disk as accepted", async () => {
+    let written = "";
+    let onDisk = "";
+    const early: string[] = [];
+    const desk = deskWhere(ACCEPTED, 230, {
+      openJournalFile(path, at) {
+        const file = openJournalFile(path, at);
+        return {
+          ...file,
+          write(bytes) {
+            written += Buffer.from(bytes).toString("utf8");
+            return file.write(bytes);
+          },
+          sync(done) {
+            const upTo = written;
+            file.sync((error) => {
+              onDisk = upTo;
+              done(error);
+            });
+          },
+        };
+      },
+    });
+    const { client } = desk.deps;
+    const watched: ReconcileDeps["client"] = {
+      ...client,
+      markCalls(callbackId, ids, status) {
+        early.push(...ids.filter((id) => !onDisk.includes(`{"step":"accepted","call":"${id}"`)));
+        return client.markCalls(callbackId, ids, status);
+      },
+    };
+    const summary = await replay({ ...desk.deps, client: watched });
+    await desk.leave();
+    expect(summary.counts.marked).toBe(230);
+    expect(early).toEqual([]);
+  });
+});
