@@ -1,6 +1,6 @@
 /** The composition root: with src/main/, the one place that builds real adapters and hands them to those who know interfaces only. */
 import packageJson from "../package.json" with { type: "json" };
-import type { CliDeps } from "./cli/deps.js";
+import type { CliDeps } from "./cli/cli-deps.js";
 import { run } from "./cli/run.js";
 import { systemClock } from "./platform/clock.js";
 import { pathsFrom } from "./platform/paths.js";

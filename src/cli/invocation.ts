@@ -1,7 +1,7 @@
-import type { WordNode } from "./completion/word-node.js";
-import type { CliDeps } from "./deps.js";
-import type { Screen } from "./screen.js";
-import type { Words } from "./spec/words.js";
+import type { WordNode } from "./commands/completion/word-node.js";
+import type { CliDeps } from "./cli-deps.js";
+import type { Screen } from "./output/screen.js";
+import type { Words } from "./args/parsed-args.js";
 
 /** One command as it was typed, with all that its handler may use. */
 export interface Invocation {

@@ -1,16 +1,16 @@
 /** parse -> handler -> exit code, and the one place where an error becomes words. */
 import type { Output } from "../platform/terminal.js";
 import { SECTIONS } from "./commands/all.js";
-import type { WordNode } from "./completion/word-node.js";
-import type { CliDeps } from "./deps.js";
+import type { WordNode } from "./commands/completion/word-node.js";
+import type { CliDeps } from "./cli-deps.js";
 import { EXIT_CODES, EXIT_DONE } from "./exit-codes.js";
-import { NO_COLOR, UTC } from "./flags/global.js";
-import { OUTPUT } from "./flags/output.js";
-import { exitCodeOf, renderError } from "./render/error.js";
-import { loadPalette, wantsColor } from "./render/palette.js";
-import { OutputClosed, openScreen } from "./screen.js";
-import { parseArgv } from "./spec/parse-argv.js";
-import { Words } from "./spec/words.js";
+import { NO_COLOR, UTC } from "./args/global-flags.js";
+import { OUTPUT } from "./args/output-flags.js";
+import { exitCodeOf, renderError } from "./output/render-error.js";
+import { loadPalette, wantsColor } from "./output/palette.js";
+import { OutputClosed, openScreen } from "./output/screen.js";
+import { parseArgv } from "./args/parse-argv.js";
+import { Words } from "./args/parsed-args.js";
 
 export async function runCommand(argv: readonly string[], deps: CliDeps): Promise<number> {
   const { io } = deps;
@@ -60,5 +60,5 @@ function ignoreClosedPipe(stream: Output): void {
 }
 
 async function completionWords(): Promise<readonly WordNode[]> {
-  return (await import("./completion/word-tree.js")).wordTree(SECTIONS);
+  return (await import("./commands/completion/word-tree.js")).wordTree(SECTIONS);
 }

@@ -1,4 +1,4 @@
-import type { CliDeps } from "./deps.js";
+import type { CliDeps } from "./cli-deps.js";
 
 /** Runs one command line (without "node whcb") and resolves to its exit code. Never rejects, never ends the process. */
 export async function run(argv: readonly string[], deps: CliDeps): Promise<number> {

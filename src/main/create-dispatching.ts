@@ -1,4 +1,4 @@
-import type { ServeOptions } from "../cli/deps.js";
+import type { ServeOptions } from "../cli/cli-deps.js";
 import type { Deliverer } from "../delivery/deliverer.js";
 import { Dispatcher } from "../dispatcher/dispatcher.js";
 import { MailSender } from "../dispatcher/mail-sender.js";

@@ -1,4 +1,4 @@
-import type { ServiceTarget } from "../cli/deps.js";
+import type { ServiceTarget } from "../cli/cli-deps.js";
 import type { Client } from "../client/client.js";
 import { createClient } from "../client/create-client.js";
 import { createHttpTransport } from "../client/http-transport.js";

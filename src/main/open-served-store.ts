@@ -1,4 +1,4 @@
-import type { ServeOptions } from "../cli/deps.js";
+import type { ServeOptions } from "../cli/cli-deps.js";
 import { systemClock } from "../platform/clock.js";
 import { systemRandom } from "../platform/random.js";
 import { hashApiKey, makeCredential, matchesApiKey, verifyPassword } from "../server/credentials.js";

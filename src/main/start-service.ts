@@ -1,6 +1,6 @@
 /** `whcb serve`: API, dispatcher and mail outbox on one database, wired and started. */
 import { dirname, join, resolve } from "node:path";
-import type { RunningService, ServeOptions } from "../cli/deps.js";
+import type { RunningService, ServeOptions } from "../cli/cli-deps.js";
 import { type AddressRule, ANY_ADDRESS, checkCallbackUrl, publicAddressRule } from "../delivery/address-rule.js";
 import type { Deliverer } from "../delivery/deliverer.js";
 import { createDeliverer } from "../delivery/undici-deliverer.js";

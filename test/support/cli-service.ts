@@ -2,7 +2,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
-import type { CliDeps } from "../../src/cli/deps.js";
+import type { CliDeps } from "../../src/cli/cli-deps.js";
 import { run } from "../../src/cli/run.js";
 import { createDeliverer } from "../../src/delivery/undici-deliverer.js";
 import { openFileClient } from "../../src/main/open-file-client.js";

@@ -2,7 +2,7 @@
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { CliDeps } from "../../src/cli/deps.js";
+import type { CliDeps } from "../../src/cli/cli-deps.js";
 import { run } from "../../src/cli/run.js";
 import { systemClock } from "../../src/platform/clock.js";
 import { systemRandom } from "../../src/platform/random.js";

@@ -1,13 +1,13 @@
 /** Every command, in the order of the first help page. Only declarations: a handler is loaded when its command runs. */
-import type { Section } from "../spec/command-spec.js";
-import { CALLBACKS } from "./callbacks.js";
-import { CALLS } from "./calls.js";
-import { CHECK, STATUS } from "./looking.js";
-import { MARK_FAILED, MARK_SUCCESS } from "./mark.js";
-import { RECONCILE, REPLAY } from "./replay.js";
-import { RUNS } from "./runs.js";
-import { DEMO, LISTEN, SERVE, TRIGGER } from "./serving.js";
-import { COMPLETION, CONFIG, LOGIN, PROFILES } from "./settings.js";
+import type { Section } from "../args/command-spec.js";
+import { CALLBACKS } from "./callbacks/command.js";
+import { CALLS } from "./calls/command.js";
+import { CHECK, STATUS } from "./status/command.js";
+import { MARK_FAILED, MARK_SUCCESS } from "./mark/command.js";
+import { RECONCILE, REPLAY } from "./replay/command.js";
+import { RUNS } from "./runs/command.js";
+import { DEMO, LISTEN, SERVE, TRIGGER } from "./serve/command.js";
+import { COMPLETION, CONFIG, LOGIN, PROFILES } from "./config/command.js";
 
 export const SECTIONS: readonly Section[] = [
   { heading: "See what failed", entries: [STATUS, CALLS, CHECK] },

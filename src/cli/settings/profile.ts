@@ -1,4 +1,4 @@
-import type { Credentials } from "../deps.js";
+import type { Credentials } from "../cli-deps.js";
 
 /** What the settings file holds. */
 export interface Settings {

@@ -2,7 +2,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { WhcbError } from "../../domain/errors.js";
-import type { Credentials } from "../deps.js";
+import type { Credentials } from "../cli-deps.js";
 import { NO_SETTINGS, type Profile, type Settings } from "./profile.js";
 
 export const CONFIG_NAME = "config";

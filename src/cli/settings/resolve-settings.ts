@@ -1,7 +1,7 @@
 /** Which value counts, and where it came from: flags beat environment beat profile beat defaults. */
 import { WhcbError } from "../../domain/errors.js";
-import { nearest } from "../parse/nearest.js";
-import { parseRate } from "../parse/numbers.js";
+import { nearest } from "../args/nearest.js";
+import { parseRate } from "../args/numbers.js";
 import type { Profile, Settings } from "./profile.js";
 import { readServiceAddress, type ServiceAddress } from "./service-address.js";
 

@@ -1,7 +1,7 @@
 import { WhcbError } from "../../domain/errors.js";
-import type { ServiceTarget } from "../deps.js";
+import type { ServiceTarget } from "../cli-deps.js";
 import type { ResolvedSettings } from "./resolve-settings.js";
-import { requireSound } from "./sound-credentials.js";
+import { requireSound } from "./valid-credentials.js";
 
 /** What openClient needs, or a `config` error that says which value is missing and how to give it. */
 export function toServiceTarget(settings: ResolvedSettings, onExchange?: (line: string) => void): ServiceTarget {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { wantsColor } from "../../../src/cli/render/palette.js";
+import { wantsColor } from "../../../src/cli/output/palette.js";
 import { newCliWorld, runCli } from "../../support/run-cli.js";
 
 const TERMINAL = { isTTY: true };

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { EXIT_CODES, EXIT_INTERRUPTED, EXIT_ITEMS_FAILED } from "../../../src/cli/exit-codes.js";
-import { exitCodeOf } from "../../../src/cli/render/error.js";
+import { exitCodeOf } from "../../../src/cli/output/render-error.js";
 import { WhcbError } from "../../../src/domain/errors.js";
 
 test("exit codes are a contract with scripts", () => {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { formatDuration, parseDuration } from "../../../../src/cli/parse/duration.js";
-import { parseInstant } from "../../../../src/cli/parse/instant.js";
-import { nearest } from "../../../../src/cli/parse/nearest.js";
-import { parseRate } from "../../../../src/cli/parse/numbers.js";
+import { formatDuration, parseDuration } from "../../../../src/cli/args/duration.js";
+import { parseInstant } from "../../../../src/cli/args/instant.js";
+import { nearest } from "../../../../src/cli/args/nearest.js";
+import { parseRate } from "../../../../src/cli/args/numbers.js";
 
 const NOW = Date.UTC(2026, 10, 24, 12);
 

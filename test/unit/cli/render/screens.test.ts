@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
-import type { CallbackState } from "../../../../src/cli/looking/callback-state.js";
-import { sparkline } from "../../../../src/cli/looking/sparkline.js";
-import { renderStatus } from "../../../../src/cli/looking/status-text.js";
-import { renderCallHead } from "../../../../src/cli/render/call-details.js";
-import { renderCallback } from "../../../../src/cli/render/callback-columns.js";
-import { renderError } from "../../../../src/cli/render/error.js";
-import { explainCall } from "../../../../src/cli/render/explain-call.js";
-import type { Look } from "../../../../src/cli/render/look.js";
-import { PLAIN } from "../../../../src/cli/render/palette.js";
+import type { CallbackState } from "../../../../src/cli/commands/status/callback-state.js";
+import { sparkline } from "../../../../src/cli/commands/status/sparkline.js";
+import { renderStatus } from "../../../../src/cli/commands/status/status-text.js";
+import { renderCallHead } from "../../../../src/cli/commands/calls/call-details.js";
+import { renderCallback } from "../../../../src/cli/commands/callbacks/callback-columns.js";
+import { renderError } from "../../../../src/cli/output/render-error.js";
+import { explainCall } from "../../../../src/cli/commands/calls/explain-call.js";
+import type { Look } from "../../../../src/cli/output/render-options.js";
+import { PLAIN } from "../../../../src/cli/output/palette.js";
 import { WhcbError } from "../../../../src/domain/errors.js";
 import { aListedCall, aListedCallback, aListedOutage } from "../../../support/listed.js";
 

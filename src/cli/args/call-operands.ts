@@ -1,0 +1,88 @@
+/** `[callback] [call...]` and the flags beside them -> which calls a bulk write is about. */
+import { readFile } from "node:fs/promises";
+import { WhcbError } from "../../domain/errors.js";
+import type { CallFilter } from "../../domain/selection.js";
+import type { CallScope } from "../../runs/plan/call-scope.js";
+import { readAll } from "../output/ask.js";
+import { isNarrowed, readNarrowing } from "./filter-flags.js";
+import type { Invocation } from "../invocation.js";
+import { findCallback, type Session } from "../settings/session.js";
+import { value } from "./flag.js";
+import { unreadableFile } from "./unreadable-file.js";
+
+export const FILE = value("--file <file>", "read call ids from this file, one a line", String);
+
+const CALL_ID = /^[0-9a-f]{32}$/i;
+
+/** The words, read: which callback (null: none named) and which calls. */
+export interface CallOperands {
+  readonly callback: string | null;
+  readonly callIds: readonly string[] | null;
+}
+
+/**
+ * A first word of 32 hex digits, or "-", is a call of the default callback; else it is a callback. Ids come from the words, from
+ * stdin ("-") and from --file. Throws `usage` where nothing selects, or ids and filters are mixed: no selector never means "all".
+ */
+export async function readCallOperands(
+  invocation: Invocation,
+  selectors: { readonly isFiltered: boolean; readonly flag: string },
+): Promise<CallOperands> {
+  const { words, deps } = invocation;
+  const [first, ...rest] = words.operands;
+  const startsWithCall = first === undefined || first === "-" || CALL_ID.test(first);
+  const named = startsWithCall ? words.operands : rest;
+  const callback = startsWithCall ? null : first;
+  const file = words.get(FILE);
+  const givesIds = named.length > 0 || file !== undefined;
+  if (givesIds && (selectors.isFiltered || isNarrowed(words))) {
+    throw new WhcbError("usage", "calls are named one by one and by a filter: give one or the other");
+  }
+  if (!givesIds && !selectors.isFiltered) {
+    throw new WhcbError("usage", isNarrowed(words) ? `a filter needs ${selectors.flag} beside it` : "no calls were named", {
+      hint: `name calls by id (or - for stdin, --file), or ${selectors.flag}; nothing named never means all`,
+    });
+  }
+  if (!givesIds) return { callback, callIds: null };
+  const listed = await Promise.all([
+    ...named.map(async (word) => (word === "-" ? splitIds(await readAll(deps.io.stdin), "stdin") : [word])),
+    file === undefined ? [] : splitIds(await readIdFile(file), file),
+  ]);
+  return { callback, callIds: listed.flat() };
+}
+
+/** The scope, with the profile's default callback where none was named; unknown callbacks are told with the nearest name. */
+export async function toCallScope(
+  operands: CallOperands,
+  session: Session,
+  status: CallFilter["status"],
+  invocation: Invocation,
+): Promise<CallScope> {
+  const name = operands.callback ?? session.settings.callback.value;
+  const callbacks = name === null ? null : [(await findCallback(session.client, name)).id];
+  if (operands.callIds !== null) return { callbacks, calls: { callIds: operands.callIds } };
+  const filter = { ...(status === undefined ? {} : { status }), ...readNarrowing(invocation.words) };
+  return { callbacks, calls: { filter } };
+}
+
+function splitIds(text: string, source: string): readonly string[] {
+  const ids = text
+    .replace(/^\uFEFF/, "")
+    .split(/\r?\n/)
+    .map((line) => line.trim())
+    .filter((line) => line !== "" && !line.startsWith("#"));
+  const odd = ids.findIndex((id) => /\s/.test(id) || id.length > 128);
+  if (odd >= 0)
+    throw new WhcbError("malformed", `${source}: line ${odd + 1} is no call id`, {
+      hint: "one id a line; `whcb calls list … -o ids` writes them so",
+    });
+  return ids;
+}
+
+async function readIdFile(file: string): Promise<string> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (error) {
+    throw unreadableFile(file, error);
+  }
+}

@@ -1,0 +1,31 @@
+import { SHOW_KEY } from "./callback-flags.js";
+import { COLUMNS } from "../../args/output-flags.js";
+import type { Invocation } from "../../invocation.js";
+import { openListing } from "../../output/listing.js";
+import { CALLBACK_LISTING, callbackJson, renderCallback } from "./callback-columns.js";
+import { safeJson } from "../../output/escape.js";
+import { findCallback, withSession } from "../../settings/session.js";
+
+export function listCallbacks(invocation: Invocation): Promise<number> {
+  const { words, screen } = invocation;
+  return withSession(invocation, async ({ client }) => {
+    const listing = openListing(CALLBACK_LISTING, screen, words.get(COLUMNS));
+    await listing.add(await client.listCallbacks());
+    if ((await listing.end()) === 0) screen.tell("no callbacks yet; `whcb callbacks create` makes one");
+    return 0;
+  });
+}
+
+export function getCallback(invocation: Invocation): Promise<number> {
+  const { words, screen } = invocation;
+  return withSession(invocation, async ({ client }) => {
+    const callback = await findCallback(client, words.operand(0));
+    const showKey = words.get(SHOW_KEY);
+    await screen.out(
+      screen.format === "json"
+        ? `${safeJson(callbackJson(callback, showKey), 2)}\n`
+        : renderCallback(callback, screen.look, showKey),
+    );
+    return 0;
+  });
+}

@@ -1,0 +1,71 @@
+import type { Client, ListedAttempt } from "../../../client/client.js";
+import { isWhcbError, WhcbError } from "../../../domain/errors.js";
+import type { Invocation } from "../../invocation.js";
+import { callJson, dateOrNull } from "../../output/call-columns.js";
+import { ATTEMPT_COLUMNS, renderCallHead } from "./call-details.js";
+import { type CallFacts, explainCall } from "./explain-call.js";
+import { safeJson } from "../../output/escape.js";
+import { renderTable } from "../../output/table.js";
+import { isoInstant } from "../../output/times.js";
+import { findCallback, type Session, withSession } from "../../settings/session.js";
+
+export function run(invocation: Invocation): Promise<number> {
+  return withSession(invocation, (session) => getCall(invocation, session));
+}
+
+async function getCall({ words, screen }: Invocation, { client }: Session): Promise<number> {
+  const { facts, attempts } = await readCall(client, words.operand(0), words.operand(1));
+  if (screen.format === "json") {
+    await screen.out(`${safeJson(detailsJson(facts, attempts, explainCall(facts, { utc: true, now: screen.look.now })), 2)}\n`);
+    return 0;
+  }
+  const table = attempts === null || attempts.length === 0 ? "" : `\n${renderTable(attempts, ATTEMPT_COLUMNS, screen.look)}`;
+  const untold = attempts === null ? "\nThis service doesn't tell the attempts one by one.\n" : "";
+  await screen.out(`${renderCallHead(facts, screen.look)}${table}${untold}`);
+  return 0;
+}
+
+async function readCall(client: Client, callbackName: string, callId: string) {
+  const callback = await findCallback(client, callbackName);
+  try {
+    const call = await client.getCall(callback.id, callId);
+    const [attempts, outages] = await Promise.all([client.listAttempts(callback.id, callId), client.listOutages(callback.id)]);
+    const outage = outages?.find(({ endedAt }) => endedAt === null) ?? null;
+    return { facts: { call, callback, outage } satisfies CallFacts, attempts };
+  } catch (error) {
+    if (!isWhcbError(error, "not-found")) throw error;
+    throw new WhcbError("not-found", `no call ${callId} in ${callback.name}`, {
+      hint: `\`whcb calls list ${callback.name} --all\` shows them`,
+      cause: error,
+    });
+  }
+}
+
+/** The JSON contract of `calls get`: a call as `calls list` has it, and `why`, `outage`, `attempts` (null where the service doesn't tell). */
+function detailsJson(facts: CallFacts, attempts: readonly ListedAttempt[] | null, why: readonly string[]): unknown {
+  const { outage } = facts;
+  return {
+    ...callJson({ call: facts.call, callbackName: facts.callback.name }),
+    why,
+    outage:
+      outage === null
+        ? null
+        : {
+            id: outage.id,
+            startedAt: isoInstant(outage.startedAt),
+            failedCalls: outage.failedCalls,
+            notifiedAt: dateOrNull(outage.notifiedAt),
+          },
+    attempts:
+      attempts?.map((attempt) => ({
+        number: attempt.number,
+        attemptedDate: isoInstant(attempt.attemptedAt),
+        durationMs: attempt.durationMs,
+        cause: attempt.cause,
+        statusCode: attempt.statusCode,
+        statusMessage: attempt.statusMessage,
+        error: attempt.error,
+        body: attempt.body,
+      })) ?? null,
+  };
+}

@@ -1,0 +1,66 @@
+import type { ListedCallback } from "../../../client/client.js";
+import { readFilter } from "../../args/filter-flags.js";
+import { ALL, LIMIT, OLDEST_FIRST } from "./calls-flags.js";
+import { COLUMNS } from "../../args/output-flags.js";
+import type { Invocation } from "../../invocation.js";
+import { openListing } from "../../output/listing.js";
+import { CALL_LISTING } from "../../output/call-columns.js";
+import { count } from "../../output/run/plan-text.js";
+import { findCallback, type Session, withSession } from "../../settings/session.js";
+
+export function run(invocation: Invocation): Promise<number> {
+  return withSession(invocation, (session) => listCalls(invocation, session));
+}
+
+async function listCalls({ words, screen }: Invocation, session: Session): Promise<number> {
+  const filter = readFilter(words);
+  const limit = words.get(ALL) ? Number.POSITIVE_INFINITY : words.get(LIMIT);
+  const name = words.operands[0] ?? session.settings.callback.value;
+  const callbacks = name === null ? await session.client.listCallbacks() : [await findCallback(session.client, name)];
+  const listing = openListing(
+    CALL_LISTING,
+    screen,
+    words.get(COLUMNS) ?? (name === null ? ACROSS_CALLBACKS[screen.format] : undefined),
+  );
+  const total = { listed: 0, known: 0, leftOut: 0, isOpen: false };
+  for (const callback of callbacks) {
+    const left = limit - total.listed;
+    if (left <= 0) {
+      // What the rest has isn't asked for: a request each, only to be counted.
+      total.isOpen = true;
+      break;
+    }
+    const query = { filter, ...(Number.isFinite(left) ? { limit: left } : {}), oldestFirst: words.get(OLDEST_FIRST) };
+    let known: number | null = null;
+    for await (const page of session.client.listCalls(callback.id, query)) {
+      known ??= page.total;
+      total.leftOut += page.leftOut;
+      total.listed += page.calls.length;
+      await listing.add(page.calls.map((call) => ({ call, callbackName: callback.name })));
+    }
+    total.known += known ?? 0;
+  }
+  await listing.end();
+  const isCut = !words.get(ALL) && (total.isOpen || total.known > total.listed);
+  if (screen.format === "table" || total.listed === 0 || isCut) screen.tell(closingLine(total, callbacks, isCut));
+  return 0;
+}
+
+/** Where several callbacks are listed at once, a table says which. */
+const ACROSS_CALLBACKS: Readonly<Record<string, readonly string[]>> = {
+  table: ["attempted", "callback", "status", "code", "reason", "content", "id"],
+  tsv: ["attempted", "callback", "status", "code", "reason", "content", "id"],
+};
+
+function closingLine(
+  total: { readonly listed: number; readonly known: number; readonly leftOut: number; readonly isOpen: boolean },
+  callbacks: readonly ListedCallback[],
+  isCut: boolean,
+): string {
+  const where = callbacks.length === 1 ? ` of ${callbacks[0]?.name}` : "";
+  const leftOut = total.leftOut > 0 ? ` (${total.leftOut} left out: the service listed them, the filter doesn't mean them)` : "";
+  if (total.listed === 0) return `no calls${where} match${leftOut}`;
+  if (total.isOpen) return `${count(total.listed, "call")}${leftOut}, and more callbacks that were not read; --all shows all`;
+  if (isCut) return `${total.listed} of ${total.known} calls${where}${leftOut}; --all shows all`;
+  return `${count(total.listed, "call")}${where}${leftOut}`;
+}

@@ -1,0 +1,79 @@
+import type { Client, ListedCallback } from "../../../client/client.js";
+import { EXIT_DONE, EXIT_ITEMS_FAILED } from "../../exit-codes.js";
+import { MAX_AGE, MAX_FAILED } from "./check-flags.js";
+import type { Invocation } from "../../invocation.js";
+import { dateOrNull } from "../../output/call-columns.js";
+import { safeJson } from "../../output/escape.js";
+import { formatInstant } from "../../output/times.js";
+import { count } from "../../output/run/plan-text.js";
+import { findCallback, withSession } from "../../settings/session.js";
+
+export function run(invocation: Invocation): Promise<number> {
+  const { words, screen } = invocation;
+  return withSession(invocation, async ({ client, settings }) => {
+    const maxAgeMs = words.get(MAX_AGE) ?? null;
+    const maxFailed = words.get(MAX_FAILED) ?? (maxAgeMs === null ? 0 : null);
+    const name = words.operands[0] ?? settings.callback.value;
+    const callbacks = name === null ? await client.listCallbacks() : [await findCallback(client, name)];
+    const facts = await readFacts(client, callbacks);
+    const problems = findProblems(facts, { maxFailed, maxAgeMs, now: screen.look.now, utc: screen.look.utc });
+    const isExceeded = problems.length > 0;
+    if (screen.format === "json") {
+      const document = {
+        ok: !isExceeded,
+        failed: facts.failed,
+        oldestAttempt: dateOrNull(facts.oldestAt),
+        maxFailed,
+        maxAgeMs,
+        problems,
+      };
+      await screen.out(`${safeJson(document, 2)}\n`);
+    } else {
+      const { palette } = screen.look;
+      const head = isExceeded
+        ? `${palette.bad("exceeded")}: ${problems.join("; ")}`
+        : `${palette.good("ok")}: ${count(facts.failed, "failed call")}`;
+      await screen.out(`${head}\n`);
+    }
+    return isExceeded ? EXIT_ITEMS_FAILED : EXIT_DONE;
+  });
+}
+
+export interface CheckFacts {
+  readonly failed: number;
+  /** The oldest last attempt among the FAILED calls. */
+  readonly oldestAt: number | null;
+}
+
+/** Two requests a callback: how many there are comes with the first page of the oldest. */
+async function readFacts(client: Client, callbacks: readonly ListedCallback[]): Promise<CheckFacts> {
+  let failed = 0;
+  let oldestAt: number | null = null;
+  for (const callback of callbacks) {
+    let seen = 0;
+    let total: number | null = null;
+    for await (const page of client.listCalls(callback.id, { filter: { status: "FAILED" }, oldestFirst: true })) {
+      total ??= page.total;
+      seen += page.calls.length;
+      for (const { attemptedAt } of page.calls)
+        if (attemptedAt !== null) oldestAt = Math.min(oldestAt ?? attemptedAt, attemptedAt);
+      if (total !== null && page.leftOut === 0) break;
+    }
+    failed += Math.max(seen, total ?? 0);
+  }
+  return { failed, oldestAt };
+}
+
+export function findProblems(
+  facts: CheckFacts,
+  limits: { readonly maxFailed: number | null; readonly maxAgeMs: number | null; readonly now: number; readonly utc: boolean },
+): readonly string[] {
+  const problems: string[] = [];
+  if (limits.maxFailed !== null && facts.failed > limits.maxFailed) {
+    problems.push(`${count(facts.failed, "failed call")}, ${limits.maxFailed} allowed`);
+  }
+  if (limits.maxAgeMs !== null && facts.oldestAt !== null && limits.now - facts.oldestAt > limits.maxAgeMs) {
+    problems.push(`the oldest failed at ${formatInstant(facts.oldestAt, limits.utc)}, which is too long ago`);
+  }
+  return problems;
+}

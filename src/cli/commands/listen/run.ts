@@ -1,0 +1,68 @@
+import { once } from "node:events";
+import { EXIT_INTERRUPTED } from "../../exit-codes.js";
+import { DELAY, FAIL_FIRST, FAIL_FOR, FLAKY, HANG, LISTEN_PORT, SEED, STATUS_FLAG } from "./listen-flags.js";
+import type { Invocation } from "../../invocation.js";
+import type { Behaviour } from "./behaviour.js";
+import { openEndpoint, type Received } from "./listening-endpoint.js";
+import { receivedJson, renderReceived } from "./received-text.js";
+import { safeJson } from "../../output/escape.js";
+import type { Words } from "../../args/parsed-args.js";
+
+/** Prints what it receives until Ctrl-C, or until nobody reads its output any more. */
+export async function run({ deps, words, screen }: Invocation): Promise<number> {
+  const ending = new AbortController();
+  const isJson = screen.format === "json" || screen.format === "ndjson";
+  const isRepeat = rememberIds();
+  const print = (received: Received): void => {
+    const repeat = isRepeat(received);
+    const line = isJson ? `${safeJson(receivedJson(received, repeat))}\n` : renderReceived(received, repeat, screen.look);
+    screen.out(line).catch((error: unknown) => ending.abort(error));
+  };
+  const endpoint = await openEndpoint(
+    { port: words.get(LISTEN_PORT), behaviour: readBehaviour(words), clock: deps.clock },
+    print,
+  );
+  let interrupted = false;
+  const stopListening = deps.io.onInterrupt(() => {
+    if (interrupted) return deps.io.exitNow(EXIT_INTERRUPTED);
+    interrupted = true;
+    ending.abort();
+  });
+  try {
+    // The line is data only where the output is for people; scripts read the address from stderr.
+    if (isJson) screen.tell(`Listening on ${endpoint.url}`);
+    else await screen.out(`Listening on ${endpoint.url}\n`);
+    if (!ending.signal.aborted) await once(ending.signal, "abort");
+    return 0;
+  } finally {
+    stopListening();
+    await endpoint.close();
+  }
+}
+
+function readBehaviour(words: Words): Behaviour {
+  return {
+    status: words.get(STATUS_FLAG) ?? null,
+    failFirst: words.get(FAIL_FIRST) ?? null,
+    failForMs: words.get(FAIL_FOR) ?? null,
+    flaky: words.get(FLAKY) ?? null,
+    seed: words.get(SEED),
+    delayMs: words.get(DELAY) ?? 0,
+    hang: words.get(HANG),
+  };
+}
+
+/** Remembers this many webhook-ids at most; what is older counts as new. */
+const REMEMBERED = 100_000;
+
+function rememberIds(): (received: Received) => boolean {
+  const seen = new Set<string>();
+  return ({ headers }) => {
+    const id = headers["webhook-id"];
+    if (typeof id !== "string") return false;
+    if (seen.has(id)) return true;
+    if (seen.size >= REMEMBERED) seen.clear();
+    seen.add(id);
+    return false;
+  };
+}

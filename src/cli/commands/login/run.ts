@@ -1,0 +1,97 @@
+import { access } from "node:fs/promises";
+import { basename } from "node:path";
+import { WhcbError } from "../../../domain/errors.js";
+import { askSecret, askText } from "../../output/ask.js";
+import type { Credentials, ServiceTarget } from "../../cli-deps.js";
+import { PROFILE, SERVICE, VERBOSE } from "../../args/global-flags.js";
+import { KEEP_CURRENT, LOGIN_NAME, USERNAME } from "./login-flags.js";
+import type { Invocation } from "../../invocation.js";
+import { readSettings } from "../../settings/read-settings.js";
+import { readServiceAddress, type ServiceAddress } from "../../settings/service-address.js";
+import { changeSettings } from "../../settings/write-settings.js";
+
+export async function run(invocation: Invocation): Promise<number> {
+  const { words, deps, screen } = invocation;
+  // A broken file is told before anyone types a password.
+  await readSettings(deps.paths.config);
+  const address = readServiceAddress(await serviceText(invocation), "the service");
+  const credentials = address.kind === "http" ? await readCredentials(invocation) : null;
+  const target =
+    address.kind === "http" && credentials !== null
+      ? httpTarget(invocation, address.url, credentials)
+      : await fileTarget(addressText(address));
+  await tryOut(invocation, target);
+  const name = words.get(LOGIN_NAME) ?? words.get(PROFILE) ?? nameFor(address);
+  const url = addressText(address);
+  const settings = await changeSettings(deps.paths.config, (before) => {
+    const { username: _u, password: _p, apiKey: _k, ...kept } = before.profiles.get(name) ?? { url };
+    const profiles = new Map(before.profiles).set(name, { ...kept, url, ...(credentials ?? {}) });
+    return { ...before, profiles, current: words.get(KEEP_CURRENT) ? before.current : name };
+  });
+  screen.tell(`profile ${name} works with ${url}${settings.current === name ? ", and is the current one" : ""}`);
+  return 0;
+}
+
+async function serviceText({ words, deps, screen }: Invocation): Promise<string> {
+  const given = words.operands[0] ?? words.get(SERVICE) ?? deps.io.env.WHCB_URL;
+  if (given !== undefined && given !== "") return given;
+  if (screen.canAsk) return askText(deps.io, "Service (such as https://api.au.whispir.com):");
+  throw new WhcbError("usage", "which service? Name its URL or a database file", {
+    hint: "whcb login https://api.au.whispir.com",
+  });
+}
+
+async function readCredentials({ words, deps, screen }: Invocation): Promise<Credentials> {
+  const { env } = deps.io;
+  const missing: string[] = [];
+  const read = async (value: string | undefined, variable: string, ask: () => Promise<string>) => {
+    if (value !== undefined && value !== "") return value;
+    const typed = screen.canAsk ? (await ask()).trim() : "";
+    if (typed === "") missing.push(variable);
+    return typed;
+  };
+  const username = await read(words.get(USERNAME) ?? env.WHCB_USERNAME, "WHCB_USERNAME", () => askText(deps.io, "User:"));
+  const password = await read(env.WHCB_PASSWORD, "WHCB_PASSWORD", () => askSecret(deps.io, "Password:"));
+  const apiKey = await read(env.WHCB_API_KEY, "WHCB_API_KEY", () => askSecret(deps.io, "API key:"));
+  if (missing.length > 0) {
+    throw new WhcbError("config", `credentials are missing: ${missing.join(", ")}`, {
+      hint: screen.canAsk
+        ? "type them, or set them in the environment"
+        : "there is no terminal to ask on: set them in the environment",
+    });
+  }
+  return { username, password, apiKey };
+}
+
+/** Throws what the service says: nothing that doesn't work is kept. */
+async function tryOut({ deps }: Invocation, target: ServiceTarget): Promise<void> {
+  const client = await deps.openClient(target);
+  try {
+    await client.verify();
+  } finally {
+    await client.close();
+  }
+}
+
+async function fileTarget(path: string): Promise<ServiceTarget> {
+  await access(path).catch((error: unknown) => {
+    throw new WhcbError("config", `no database at ${path}`, { hint: `\`whcb serve --db ${path}\` makes one`, cause: error });
+  });
+  return { kind: "file", path };
+}
+
+function httpTarget({ words, screen }: Invocation, url: string, credentials: Credentials): ServiceTarget {
+  const onExchange = words.get(VERBOSE) ? (line: string) => screen.tell(line, screen.errPalette.dim) : undefined;
+  return { kind: "http", url, ...credentials, rate: null, timezone: "UTC", ...(onExchange === undefined ? {} : { onExchange }) };
+}
+
+function nameFor(address: ServiceAddress): string {
+  if (address.kind === "file") return basename(address.path).replace(/\.[^.]+$/, "");
+  const { hostname } = new URL(address.url);
+  const region = /^api\.([a-z0-9]+)\.whispir\.com$/.exec(hostname)?.[1];
+  return region ?? (/^(127\.|localhost$|\[::1\]$)/.test(hostname) ? "local" : hostname);
+}
+
+function addressText(address: ServiceAddress): string {
+  return address.kind === "http" ? address.url : address.path;
+}

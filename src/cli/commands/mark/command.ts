@@ -1,0 +1,44 @@
+import { FILE } from "../../args/call-operands.js";
+import { YES } from "../../output/confirm.js";
+import { FAILED, NARROWING_FLAGS, SUCCESS } from "../../args/filter-flags.js";
+import { OUTPUT_LINES } from "../../args/output-flags.js";
+import { DRY_RUN } from "../../args/sending-flags.js";
+import type { CommandSpec, Operand } from "../../args/command-spec.js";
+import { under } from "../../args/flag.js";
+
+const OPERANDS: readonly Operand[] = [
+  ["[callback]", "id or name; left out: the profile's default callback, else all callbacks"],
+  ["[call...]", "ids of calls; - reads them from stdin"],
+];
+
+const DETAILS =
+  "A first word of 32 hex digits, or -, is a call and not a callback. Marks go to the service in groups of at most 100.\nOn a terminal it asks first; a script gives --yes.";
+
+export const MARK_SUCCESS: CommandSpec = {
+  name: "mark-success",
+  operands: OPERANDS,
+  summary: "mark calls SUCCESS without sending them; their retries end",
+  details: DETAILS,
+  flags: [...under("Which calls", [FAILED, ...NARROWING_FLAGS, FILE]), YES, DRY_RUN, OUTPUT_LINES],
+  examples: [
+    ["whcb mark-success demo 0193F0C2A5B87C119D2E4F6A8B0C1D2E", "one call"],
+    ["whcb mark-success demo --failed --until 2026-11-01", "what is too old to matter"],
+    ["whcb calls list demo --failed -o ids | whcb mark-success demo - --yes", "ids from another program"],
+    ["whcb mark-success demo --file handled.txt", "ids from a file"],
+  ],
+  load: async () => ({ run: (await import("./run.js")).markSuccess }),
+};
+
+export const MARK_FAILED: CommandSpec = {
+  name: "mark-failed",
+  operands: OPERANDS,
+  summary: "mark calls FAILED again, so that they can be replayed",
+  details: `${DETAILS}\nNothing is sent and nothing becomes due.`,
+  flags: [...under("Which calls", [SUCCESS, ...NARROWING_FLAGS, FILE]), YES, DRY_RUN, OUTPUT_LINES],
+  examples: [
+    ["whcb mark-failed demo 0193F0C2A5B87C119D2E4F6A8B0C1D2E", "one call"],
+    ["whcb mark-failed demo --success --since 2h", "what the endpoint took and lost"],
+    ["whcb mark-failed demo --file lost.txt --yes", "ids from a file"],
+  ],
+  load: async () => ({ run: (await import("./run.js")).markFailed }),
+};

@@ -1,0 +1,104 @@
+import { WhcbError } from "../../../domain/errors.js";
+import type { MarkPlan } from "../../../runs/plan/mark-plan.js";
+import { planMarks } from "../../../runs/plan/plan-marks.js";
+import { runMarks } from "../../../runs/run-marks.js";
+import { readCallOperands, toCallScope } from "../../args/call-operands.js";
+import { confirm, needsYes, YES } from "../../output/confirm.js";
+import { FAILED, SUCCESS } from "../../args/filter-flags.js";
+import { DRY_RUN } from "../../args/sending-flags.js";
+import type { Invocation } from "../../invocation.js";
+import { safeJson } from "../../output/escape.js";
+import { finishRun } from "../../output/run/finish-run.js";
+import { followRun } from "../../output/run/follow-run.js";
+import { STOPPING, withInterrupt } from "../../output/run/interrupt.js";
+import { count, describeLeftOut } from "../../output/run/plan-text.js";
+import { openProgress } from "../../output/progress-line.js";
+import { withReconcileDeps } from "../../settings/with-run-deps.js";
+import { withSession } from "../../settings/session.js";
+
+export function markSuccess(invocation: Invocation): Promise<number> {
+  return mark(invocation, { status: "SUCCESS", from: "FAILED", isFiltered: invocation.words.get(FAILED), flag: "--failed" });
+}
+
+export function markFailed(invocation: Invocation): Promise<number> {
+  return mark(invocation, { status: "FAILED", from: "SUCCESS", isFiltered: invocation.words.get(SUCCESS), flag: "--success" });
+}
+
+interface Marking {
+  readonly status: "SUCCESS" | "FAILED";
+  /** The status that the filter looks for. */
+  readonly from: "SUCCESS" | "FAILED";
+  readonly isFiltered: boolean;
+  readonly flag: string;
+}
+
+/** Marks cost nothing to send, and the service takes up to 100 at once. */
+const CONNECTIONS = 4;
+
+async function mark(invocation: Invocation, marking: Marking): Promise<number> {
+  const { words, deps, screen } = invocation;
+  const operands = await readCallOperands(invocation, marking);
+  if (words.operands.includes("-") && !words.get(YES) && !words.get(DRY_RUN)) throw needsYes(invocation);
+  return withSession(invocation, (session) =>
+    withReconcileDeps(deps, session, CONNECTIONS, async (engine) => {
+      const scope = await toCallScope(operands, session, marking.from, invocation);
+      const progress = await openProgress(invocation, "listing calls");
+      const plan = await planMarks(scope, marking.status, engine).finally(() => progress.clear());
+      if (plan.calls === 0) return nothingToMark(plan, screen);
+      const description = describeMarks(plan);
+      if (words.get(DRY_RUN)) return showMarks(plan, description, screen);
+      if (!(await confirm(invocation, `${description.join("\n")}\nMark ${count(plan.calls, "call")} ${plan.status}?`))) return 0;
+      const summary = await withInterrupt(invocation, STOPPING, async (signal) => {
+        const line = await openProgress(invocation, `0 of ${plan.calls}`);
+        const follower = followRun(invocation, plan.calls, line);
+        try {
+          return await runMarks(plan, { signal }, engine, follower.listener);
+        } finally {
+          line.clear();
+          await follower.flush();
+        }
+      });
+      const code = await finishRun(invocation, summary);
+      if (plan.missing.length > 0) throw new WhcbError("items-failed", `not found: ${plan.missing.slice(0, 5).join(", ")}`);
+      return code;
+    }),
+  );
+}
+
+function nothingToMark(plan: MarkPlan, screen: Invocation["screen"]): number {
+  screen.tell(["nothing to mark: no call matches", ...describeLeftOut({ ...NOTHING_ELSE, ...plan, missing: [] })].join("\n"));
+  if (plan.missing.length > 0) throw new WhcbError("not-found", `no such call: ${plan.missing.slice(0, 5).join(", ")}`);
+  return 0;
+}
+
+function describeMarks(plan: MarkPlan): readonly string[] {
+  const groups = plan.groups.map(
+    ({ callback, callIds }) => `${count(callIds.length, "call")} of ${callback.name} -> ${plan.status}`,
+  );
+  return [...groups, ...describeLeftOut({ ...NOTHING_ELSE, ...plan })];
+}
+
+async function showMarks(plan: MarkPlan, description: readonly string[], screen: Invocation["screen"]): Promise<number> {
+  if (screen.format === "json" || screen.format === "ndjson") {
+    const callbacks = plan.groups.map(({ callback, callIds }) => ({
+      id: callback.id,
+      name: callback.name,
+      calls: callIds.length,
+    }));
+    const document = {
+      dryRun: true,
+      status: plan.status,
+      calls: plan.calls,
+      leftOut: plan.leftOut,
+      missing: plan.missing,
+      callbacks,
+    };
+    await screen.out(`${safeJson(document, screen.format === "json" ? 2 : undefined)}\n`);
+    return 0;
+  }
+  await screen.out(`${description.map((line) => `${line}\n`).join("")}`);
+  screen.tell("a dry run: nothing was marked");
+  return 0;
+}
+
+const NOTHING_ELSE = { notFailed: 0, skippedRetrying: 0 };

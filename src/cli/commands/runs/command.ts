@@ -1,0 +1,31 @@
+import { COLUMNS, OUTPUT, OUTPUT_LINES } from "../../args/output-flags.js";
+import type { GroupSpec } from "../../args/command-spec.js";
+
+export const RUNS: GroupSpec = {
+  name: "runs",
+  summary: "the journal of replays and marks: who, when, which, what came of each",
+  commands: [
+    {
+      name: "list",
+      summary: "list the runs, newest first",
+      flags: [OUTPUT, COLUMNS],
+      examples: [
+        ["whcb runs list", "what was replayed and marked from here"],
+        ["whcb runs list -o json", "for a script"],
+      ],
+      load: async () => ({ run: (await import("./run.js")).listRunsCommand }),
+    },
+    {
+      name: "show",
+      operands: [["<run>", "a run's id, or the beginning of one"]],
+      summary: "show a run and what came of each call",
+      flags: [OUTPUT_LINES],
+      examples: [
+        ["whcb runs show 20261125-0103", "by the beginning of its id"],
+        ["whcb runs show 20261125-0103 -o ndjson", "one line per call"],
+      ],
+      load: async () => ({ run: (await import("./run.js")).showRun }),
+    },
+  ],
+  examples: [["whcb runs list", "what was replayed and marked from here"]],
+};

@@ -1,0 +1,106 @@
+import type { RunCall, RunOverview, RunRecord } from "../../../runs/journal/run-record.js";
+import { listRuns, readRun } from "../../../runs/journal/stored-runs.js";
+import { COLUMNS } from "../../args/output-flags.js";
+import type { Invocation } from "../../invocation.js";
+import { type ListingStyle, openListing } from "../../output/listing.js";
+import type { Column } from "../../output/column.js";
+import { renderFields } from "../../output/fields.js";
+import type { Look } from "../../output/render-options.js";
+import { safeJson } from "../../output/escape.js";
+import { renderTable } from "../../output/table.js";
+import { formatInstant, isoInstant } from "../../output/times.js";
+import { runsDirectory } from "../../settings/with-run-deps.js";
+import { renderCounts } from "../../output/run/summary-text.js";
+
+export async function listRunsCommand({ words, screen, deps }: Invocation): Promise<number> {
+  const listing = openListing(RUN_LISTING, screen, words.get(COLUMNS));
+  await listing.add(await listRuns(runsDirectory(deps)));
+  if ((await listing.end()) === 0) screen.tell("no runs yet: replays and marks made from here are listed");
+  return 0;
+}
+
+export async function showRun({ words, screen, deps }: Invocation): Promise<number> {
+  const record = await readRun(runsDirectory(deps), words.operand(0));
+  if (screen.format === "ndjson") await screen.out(record.calls.map((call) => `${safeJson(runCallJson(call))}\n`).join(""));
+  else if (screen.format === "json")
+    await screen.out(`${safeJson({ ...overviewJson(record), calls: record.calls.map(runCallJson) }, 2)}\n`);
+  else await screen.out(`${renderRunHead(record, screen.look)}\n${renderTable(record.calls, CALL_COLUMNS, screen.look)}`);
+  return 0;
+}
+
+const COLUMNS_OF_RUN: readonly Column<RunOverview>[] = [
+  { key: "started", title: "STARTED", value: ({ startedAt }) => startedAt, kind: "instant", dropRank: 2 },
+  { key: "kind", title: "KIND", value: ({ kind }) => kind },
+  {
+    key: "state",
+    title: "STATE",
+    value: ({ state }) => state,
+    paint: ({ state }, palette) => (state === "finished" ? palette.good : palette.warn),
+  },
+  {
+    key: "callbacks",
+    title: "CALLBACKS",
+    value: ({ callbacks }) => callbacks.map(({ name }) => name).join(" "),
+    least: 8,
+    dropRank: 3,
+  },
+  { key: "planned", title: "CALLS", value: ({ counts }) => counts.planned, kind: "number" },
+  { key: "accepted", title: "ACCEPTED", value: ({ counts }) => counts.accepted, kind: "number", dropRank: 4 },
+  { key: "refused", title: "REFUSED", value: ({ counts }) => counts.refused, kind: "number", dropRank: 5 },
+  { key: "marked", title: "MARKED", value: ({ counts }) => counts.marked, kind: "number", dropRank: 6 },
+  { key: "id", title: "RUN", value: ({ runId }) => runId },
+  { key: "who", title: "WHO", value: ({ who }) => who, onDemand: true },
+  { key: "profile", title: "PROFILE", value: ({ profile }) => profile, onDemand: true },
+  { key: "service", title: "SERVICE", value: ({ service }) => service, onDemand: true },
+];
+
+const RUN_LISTING: ListingStyle<RunOverview> = { columns: COLUMNS_OF_RUN, toJson: overviewJson, toId: ({ runId }) => runId };
+
+const CALL_COLUMNS: readonly Column<RunCall>[] = [
+  { key: "at", title: "AT", value: ({ at }) => at, kind: "instant", dropRank: 2 },
+  { key: "state", title: "OUTCOME", value: ({ state }) => state },
+  { key: "marked", title: "MARKED", value: ({ isMarked }) => (isMarked ? "yes" : "no"), dropRank: 3 },
+  { key: "code", title: "CODE", value: ({ statusCode }) => statusCode, kind: "number", dropRank: 1 },
+  { key: "reason", title: "REASON", value: ({ message }) => message, least: 8, dropRank: 4 },
+  { key: "id", title: "CALL", value: ({ id }) => id },
+];
+
+/** The JSON contract of a run. */
+function overviewJson(run: RunOverview): Readonly<Record<string, unknown>> {
+  return {
+    runId: run.runId,
+    kind: run.kind,
+    state: run.state,
+    who: run.who,
+    profile: run.profile,
+    service: run.service,
+    startedAt: isoInstant(run.startedAt),
+    lastAt: isoInstant(run.lastAt),
+    callbacks: run.callbacks,
+    counts: run.counts,
+  };
+}
+
+function runCallJson(call: RunCall): Readonly<Record<string, unknown>> {
+  const { at, isMarked, message, ...rest } = call;
+  return { ...rest, marked: isMarked, reason: message, at: isoInstant(at) };
+}
+
+function renderRunHead(run: RunRecord, look: Look): string {
+  const fields = renderFields(
+    [
+      ["Run", run.runId],
+      ["Kind", run.kind],
+      ["State", run.state, run.state === "finished" ? look.palette.good : look.palette.warn],
+      ["Who", run.who],
+      ["Service", run.service],
+      ["Profile", run.profile],
+      ["Started", formatInstant(run.startedAt, look.utc)],
+      ["Last step", formatInstant(run.lastAt, look.utc)],
+      ["Callbacks", run.callbacks.map(({ name, url }) => `${name} (${url})`).join(", ")],
+      ["Calls", run.counts.planned],
+    ],
+    look.palette,
+  );
+  return `${fields}${renderCounts(run.counts, look)}`;
+}

@@ -1,0 +1,26 @@
+import type { Invocation } from "../../invocation.js";
+import { readCallbackState } from "./callback-state.js";
+import { renderStatus, statusJson } from "./status-text.js";
+import { safeJson } from "../../output/escape.js";
+import { openProgress } from "../../output/progress-line.js";
+import { findCallback, withSession } from "../../settings/session.js";
+
+export function run(invocation: Invocation): Promise<number> {
+  const { words, screen } = invocation;
+  return withSession(invocation, async ({ client, settings }) => {
+    const name = words.operands[0] ?? settings.callback.value;
+    const progress = await openProgress(invocation, "looking");
+    const states = [];
+    try {
+      const callbacks = name === null ? await client.listCallbacks() : [await findCallback(client, name)];
+      for (const callback of callbacks) states.push(await readCallbackState(client, callback, screen.look.now));
+    } finally {
+      progress.clear();
+    }
+    if (screen.format === "json")
+      await screen.out(`${safeJson({ service: client.name, callbacks: states.map(statusJson) }, 2)}\n`);
+    else if (states.length === 0) screen.tell("no callbacks yet; `whcb callbacks create` makes one");
+    else await screen.out(renderStatus(states, screen.look));
+    return 0;
+  });
+}

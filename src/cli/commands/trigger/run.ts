@@ -1,0 +1,121 @@
+import { createReadStream } from "node:fs";
+import { createInterface } from "node:readline";
+import type { SubmittedCall } from "../../../client/client.js";
+import { WhcbError } from "../../../domain/errors.js";
+import type { MessageResponse } from "../../../domain/message-response.js";
+import { randomId } from "../../../platform/ids.js";
+import { toPlatformDate } from "../../../wire/dates.js";
+import type { CliDeps } from "../../cli-deps.js";
+import { CONTENT, COUNT, KIND, RESPONSES_FILE, TRIGGER_CHANNEL, TRIGGER_RATE } from "./trigger-flags.js";
+import type { Invocation } from "../../invocation.js";
+import { safeJson } from "../../output/escape.js";
+import { count } from "../../output/run/plan-text.js";
+import { findCallback, withSession } from "../../settings/session.js";
+import { unreadableFile } from "../../args/unreadable-file.js";
+
+/** What the service takes in one request. */
+const BATCH = 1_000;
+
+export function run(invocation: Invocation): Promise<number> {
+  const { words, screen, deps } = invocation;
+  const rate = words.get(TRIGGER_RATE) ?? null;
+  const file = words.get(RESPONSES_FILE);
+  return withSession(invocation, async ({ client }) => {
+    const callback = await findCallback(client, words.operand(0));
+    const calls = file === undefined ? madeUp(invocation) : fromFile(deps, file);
+    const ids: string[] = [];
+    let accepted = 0;
+    for await (const batch of paced(calls, rate, deps)) {
+      const taken = await client.submitCalls(callback.id, batch);
+      accepted += taken.length;
+      if (screen.format === "ndjson") await screen.out(taken.map((id) => `${safeJson({ id })}\n`).join(""));
+      if (screen.format === "json") ids.push(...taken);
+    }
+    if (screen.format === "json") await screen.out(`${safeJson({ callbackId: callback.id, accepted, ids }, 2)}\n`);
+    else if (screen.format !== "ndjson") await screen.out(`accepted ${count(accepted, "response")} for ${callback.name}\n`);
+    return 0;
+  });
+}
+
+/** Batches of what comes; with a rate, each at its time: ten a second at most, so that the stream is steady. */
+async function* paced(
+  calls: AsyncIterable<SubmittedCall> | Iterable<SubmittedCall>,
+  rate: number | null,
+  { clock }: CliDeps,
+): AsyncIterable<readonly SubmittedCall[]> {
+  const size = rate === null ? BATCH : Math.max(1, Math.min(BATCH, Math.round(rate / 10)));
+  const startedAt = clock.now();
+  let sent = 0;
+  let batch: SubmittedCall[] = [];
+  for await (const call of calls) {
+    batch.push(call);
+    if (batch.length < size) continue;
+    if (rate !== null) await clock.sleepUntil(startedAt + (sent / rate) * 1_000);
+    sent += batch.length;
+    yield batch;
+    batch = [];
+  }
+  if (batch.length === 0) return;
+  if (rate !== null) await clock.sleepUntil(startedAt + (sent / rate) * 1_000);
+  yield batch;
+}
+
+function* madeUp({ words, deps }: Invocation): Iterable<SubmittedCall> {
+  const total = words.get(COUNT);
+  const kind = words.get(KIND);
+  const channel = CHANNELS[words.get(TRIGGER_CHANNEL)];
+  const content = words.get(CONTENT) ?? (kind === "reply" ? "Yes, I can come (reply {n})" : "");
+  for (let number = 1; number <= total; number++) {
+    const response: MessageResponse = {
+      messageId: randomId(deps.random),
+      messageLocation: "",
+      from: sender(number, channel),
+      responseMessage: {
+        channel,
+        kind,
+        date: toPlatformDate(deps.clock.now()),
+        content: content.replaceAll("{n}", String(number)),
+      },
+      customParameters: {},
+    };
+    yield { response };
+  }
+}
+
+const CHANNELS = { sms: "SMS", email: "EMAIL", voice: "VOICE" } as const;
+
+/** Numbers that Australia keeps free for fiction, and a domain that nobody has. */
+function sender(number: number, channel: "SMS" | "EMAIL" | "VOICE"): MessageResponse["from"] {
+  const phone = `614915701${String(number % 100).padStart(2, "0")}`;
+  const empty = { name: `Person ${number}`, mri: "", mobile: "", email: "", voice: "" };
+  if (channel === "SMS") return { ...empty, mobile: phone };
+  return channel === "EMAIL" ? { ...empty, email: `person${number}@example.com` } : { ...empty, voice: phone };
+}
+
+async function* fromFile(deps: CliDeps, file: string): AsyncIterable<SubmittedCall> {
+  const { parseSubmission } = await import("../../../wire/parse-submission.js");
+  const defaults = { newMessageId: () => randomId(deps.random), date: toPlatformDate(deps.clock.now()) };
+  let number = 0;
+  for await (const line of readLines(deps, file)) {
+    number += 1;
+    if (line.trim() === "") continue;
+    try {
+      const { id, response } = parseSubmission(JSON.parse(line), defaults);
+      yield id === null ? { response } : { id, response };
+    } catch (error) {
+      throw new WhcbError("malformed", `${file}, line ${number}: ${error instanceof Error ? error.message : error}`, {
+        hint: "what stands before it was handed over already; with ids it can be sent again without harm",
+        cause: error,
+      });
+    }
+  }
+}
+
+async function* readLines({ io }: CliDeps, file: string): AsyncIterable<string> {
+  const input = file === "-" ? io.stdin : createReadStream(file, "utf8");
+  try {
+    yield* createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
+  } catch (error) {
+    throw unreadableFile(file, error);
+  }
+}

@@ -1,0 +1,137 @@
+/** Writes rows in the format asked for, as they come; only a table and its widths need them all. */
+import type { Stringifier } from "csv-stringify";
+import { WhcbError } from "../../domain/errors.js";
+import { nearest } from "../args/nearest.js";
+import { cellData, cellText } from "./cell.js";
+import type { Column } from "./column.js";
+import { neutralise, safeJson } from "./escape.js";
+import type { Screen } from "./screen.js";
+
+export interface ListingStyle<Row> {
+  readonly columns: readonly Column<Row>[];
+  /** The row as a JSON object: a documented contract. */
+  readonly toJson: (row: Row) => unknown;
+  readonly toId: (row: Row) => string;
+}
+
+export interface Listing<Row> {
+  add(rows: readonly Row[]): Promise<void>;
+  /** Resolves to the number of rows written. */
+  end(): Promise<number>;
+}
+
+/** Throws `usage` for a column that there isn't, or columns for JSON. */
+export function openListing<Row>(
+  style: ListingStyle<Row>,
+  screen: Screen,
+  columnNames: readonly string[] | undefined,
+): Listing<Row> {
+  const columns = pickColumns(style.columns, columnNames, screen.format);
+  switch (screen.format) {
+    case "ids":
+      return lineListing(screen, (row: Row) => neutralise(style.toId(row)));
+    case "ndjson":
+      return lineListing(screen, (row: Row) => safeJson(style.toJson(row)));
+    case "tsv":
+      return lineListing(screen, (row: Row) => columns.map((column) => cellText(column, row, screen.look)).join("\t"));
+    case "json":
+      return jsonListing(screen, style.toJson);
+    case "csv":
+      return csvListing(screen, columns);
+    case "table":
+      return tableListing(screen, columns);
+  }
+}
+
+function pickColumns<Row>(
+  columns: readonly Column<Row>[],
+  names: readonly string[] | undefined,
+  format: Screen["format"],
+): readonly Column<Row>[] {
+  if (names === undefined) return format === "csv" ? columns : columns.filter(({ onDemand }) => onDemand !== true);
+  if (format === "json" || format === "ndjson" || format === "ids") {
+    throw new WhcbError("usage", `--columns says nothing with -o ${format}`, { hint: "it is for tables and csv" });
+  }
+  return names.map((name) => {
+    const column = columns.find(({ key }) => key.toLowerCase() === name.toLowerCase());
+    if (column !== undefined) return column;
+    const keys = columns.map(({ key }) => key);
+    const meant = nearest(name, keys);
+    throw new WhcbError("usage", `--columns: no column ${JSON.stringify(name)}`, {
+      hint: `${meant === null ? "" : `did you mean ${meant}? `}there are: ${keys.join(", ")}`,
+    });
+  });
+}
+
+function lineListing<Row>(screen: Screen, toLine: (row: Row) => string): Listing<Row> {
+  let count = 0;
+  return {
+    async add(rows) {
+      count += rows.length;
+      await screen.out(rows.map((row) => `${toLine(row)}\n`).join(""));
+    },
+    end: async () => count,
+  };
+}
+
+function jsonListing<Row>(screen: Screen, toJson: (row: Row) => unknown): Listing<Row> {
+  let count = 0;
+  return {
+    async add(rows) {
+      const texts = rows.map((row, index) => `${count + index === 0 ? "[\n" : ",\n"}${indent(safeJson(toJson(row), 2))}`);
+      count += rows.length;
+      await screen.out(texts.join(""));
+    },
+    async end() {
+      await screen.out(count === 0 ? "[]\n" : "\n]\n");
+      return count;
+    },
+  };
+}
+
+function csvListing<Row>(screen: Screen, columns: readonly Column<Row>[]): Listing<Row> {
+  let csv: Stringifier | null = null;
+  let count = 0;
+  const open = async () => {
+    if (csv !== null) return csv;
+    const { stringify } = await import("csv-stringify");
+    csv = stringify();
+    csv.write(columns.map(({ key }) => key));
+    return csv;
+  };
+  const flush = async (stream: Stringifier) => {
+    for (let chunk: unknown = stream.read(); chunk !== null; chunk = stream.read()) await screen.out(String(chunk));
+  };
+  return {
+    async add(rows) {
+      const stream = await open();
+      for (const row of rows) stream.write(columns.map((column) => cellData(column, row)));
+      count += rows.length;
+      await flush(stream);
+    },
+    async end() {
+      await flush(await open());
+      return count;
+    },
+  };
+}
+
+function tableListing<Row>(screen: Screen, columns: readonly Column<Row>[]): Listing<Row> {
+  const all: Row[] = [];
+  return {
+    async add(rows) {
+      all.push(...rows);
+    },
+    async end() {
+      if (all.length > 0) {
+        const { renderTable } = await import("./table.js");
+        await screen.out(renderTable(all, columns, screen.look));
+      }
+      return all.length;
+    },
+  };
+}
+
+function indent(text: string): string {
+  return text.replace(/^/gm, "  ");
+}

@@ -1,0 +1,27 @@
+/** What a run is doing, on stderr: a spinner on a terminal, nothing elsewhere. */
+import type { Ora } from "ora";
+import { withoutSignalListeners } from "../../platform/without-signal-listeners.js";
+import type { Invocation } from "../invocation.js";
+import { neutralise } from "./escape.js";
+
+export interface ProgressLine {
+  show(text: string): void;
+  /** Takes the line away, so that an answer or a question can stand there. */
+  clear(): void;
+}
+
+const SILENT: ProgressLine = { show() {}, clear() {} };
+
+export async function openProgress({ screen, deps }: Pick<Invocation, "screen" | "deps">, first: string): Promise<ProgressLine> {
+  if (!screen.canAnimate) return SILENT;
+  const { default: ora } = await withoutSignalListeners(() => import("ora"));
+  const spinner: Ora = ora({ stream: deps.io.stderr, text: first, isEnabled: true, discardStdin: false, color: false });
+  spinner.start();
+  return {
+    show(text) {
+      spinner.text = neutralise(text);
+      if (!spinner.isSpinning) spinner.start();
+    },
+    clear: () => void spinner.stop(),
+  };
+}

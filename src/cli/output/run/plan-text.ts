@@ -1,0 +1,69 @@
+/** What a replay is about, before it is begun: the question on a terminal, the answer of --dry-run. */
+import type { ReplayGroup, ReplayPlan } from "../../../runs/plan/replay-plan.js";
+import type { ReplayOptions } from "../../../runs/run-options.js";
+import type { Look } from "../render-options.js";
+import { formatInstant } from "../times.js";
+
+/** Lines: one for each callback, then what was left out. */
+export function describePlan(
+  plan: ReplayPlan,
+  options: Pick<ReplayOptions, "to" | "viaService">,
+  look: Pick<Look, "utc">,
+): readonly string[] {
+  return [...plan.groups.flatMap((group) => describeGroup(group, options, look)), ...describeLeftOut(plan)];
+}
+
+/** Everything of the plan that isn't sent, and why. */
+export function describeLeftOut(
+  plan: Pick<ReplayPlan, "leftOut" | "notFailed" | "missing" | "skippedRetrying">,
+): readonly string[] {
+  return [
+    plan.leftOut > 0 ? `${count(plan.leftOut, "call")} left out: the service listed them, the filter doesn't mean them` : "",
+    plan.notFailed > 0 ? `${count(plan.notFailed, "call")} left out: not FAILED` : "",
+    plan.skippedRetrying > 0 ? `${count(plan.skippedRetrying, "call")} left to the service, which is still retrying them` : "",
+    plan.missing.length > 0 ? `not found: ${listSome(plan.missing)}` : "",
+  ].filter((line) => line !== "");
+}
+
+export function planJson(plan: ReplayPlan): Readonly<Record<string, unknown>> {
+  return {
+    calls: plan.calls,
+    leftOut: plan.leftOut,
+    notFailed: plan.notFailed,
+    skippedRetrying: plan.skippedRetrying,
+    missing: plan.missing,
+    callbacks: plan.groups.map((group) => ({
+      id: group.callback.id,
+      name: group.callback.name,
+      url: group.callback.url,
+      calls: group.calls,
+      retrying: group.retrying,
+      statusCodes: group.statusCodes,
+    })),
+  };
+}
+
+export function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? "" : "s"}`;
+}
+
+function describeGroup(
+  group: ReplayGroup,
+  options: Pick<ReplayOptions, "to" | "viaService">,
+  look: Pick<Look, "utc">,
+): readonly string[] {
+  const where = options.viaService ? `${group.callback.url}, by the service` : (options.to ?? group.callback.url);
+  const codes = group.statusCodes.map(({ statusCode, calls }) => `${statusCode ?? "no answer"}: ${calls}`).join(", ");
+  const since = group.firstAttemptedAt === null ? "" : `, last attempts from ${formatInstant(group.firstAttemptedAt, look.utc)}`;
+  const retrying =
+    group.retrying > 0
+      ? [
+          `  ${group.retrying} of them the service is still retrying: the receiver may see them twice, with the same webhook-id (--skip-retrying leaves them)`,
+        ]
+      : [];
+  return [`${count(group.calls, "failed call")} of ${group.callback.name} -> ${where}${since} (${codes})`, ...retrying];
+}
+
+function listSome(ids: readonly string[]): string {
+  return ids.length <= 5 ? ids.join(", ") : `${ids.slice(0, 5).join(", ")} and ${ids.length - 5} more`;
+}

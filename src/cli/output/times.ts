@@ -1,0 +1,24 @@
+import { formatDuration } from "../args/duration.js";
+
+/** "2026-11-24 23:28:01" in local time, or "2026-11-24 23:28:01Z" with --utc. */
+export function formatInstant(at: number, utc: boolean): string {
+  const date = new Date(at);
+  if (utc) return `${date.toISOString().slice(0, 19).replace("T", " ")}Z`;
+  const day = [date.getFullYear(), date.getMonth() + 1, date.getDate()].map(twoDigits).join("-");
+  return `${day} ${[date.getHours(), date.getMinutes(), date.getSeconds()].map(twoDigits).join(":")}`;
+}
+
+/** ISO 8601 in UTC with milliseconds, as every JSON output has it. */
+export function isoInstant(at: number): string {
+  return new Date(at).toISOString();
+}
+
+/** "5m ago", "in 2h 3m", "now". */
+export function formatRelative(at: number, now: number): string {
+  if (Math.abs(at - now) < 1_000) return "now";
+  return at < now ? `${formatDuration(now - at)} ago` : `in ${formatDuration(at - now)}`;
+}
+
+function twoDigits(number: number): string {
+  return String(number).padStart(2, "0");
+}

@@ -1,0 +1,40 @@
+/** Auth keys of callbacks whose key the service doesn't return. Nothing is sent without them. */
+import { WhcbError } from "../../domain/errors.js";
+import type { ReplayPlan } from "../../runs/plan/replay-plan.js";
+import type { ReplayOptions } from "../../runs/run-options.js";
+import { keysMissing } from "../../runs/run-replay.js";
+import { askSecret } from "../output/ask.js";
+import type { Invocation } from "../invocation.js";
+
+/** From WHCB_CALLBACK_KEY (one callback), else a prompt for each. Throws `config` where neither is there. */
+export async function collectKeys(
+  invocation: Invocation,
+  plan: ReplayPlan,
+  options: ReplayOptions,
+): Promise<ReadonlyMap<string, string>> {
+  const missing = keysMissing(plan, options, {});
+  const given = invocation.deps.io.env.WHCB_CALLBACK_KEY;
+  const keys = new Map<string, string>();
+  for (const callback of missing) {
+    if (given !== undefined && given !== "" && missing.length === 1) keys.set(callback.id, given);
+    else if (invocation.screen.canAsk)
+      keys.set(callback.id, (await askSecret(invocation.deps.io, `Auth key of ${callback.name}:`)).trim());
+    if ((keys.get(callback.id) ?? "") === "") throw noKey(callback.name, missing.length);
+  }
+  return keys;
+}
+
+/** For a run that goes on: its callbacks are known, and the key is used where the service returns none. */
+export function environmentKeys(
+  { deps }: Invocation,
+  callbacks: readonly { readonly id: string }[],
+): ReadonlyMap<string, string> {
+  const given = deps.io.env.WHCB_CALLBACK_KEY;
+  return new Map(given === undefined || given === "" ? [] : callbacks.map(({ id }) => [id, given]));
+}
+
+function noKey(name: string, missing: number): WhcbError {
+  return new WhcbError("config", `the service doesn't return the auth key of ${name}, and nothing is sent without it`, {
+    hint: missing === 1 ? "give it as WHCB_CALLBACK_KEY" : "replay one callback at a time, with its key as WHCB_CALLBACK_KEY",
+  });
+}

@@ -1,0 +1,45 @@
+/** What the engine behind replay, marks and reconcile works with, from a command's session. */
+import { join } from "node:path";
+import type { Deliverer } from "../../delivery/deliverer.js";
+import type { ReconcileDeps } from "../../runs/run-deps.js";
+import type { CliDeps } from "../cli-deps.js";
+import type { Session } from "./session.js";
+
+export function runsDirectory(deps: CliDeps): string {
+  return join(deps.paths.data, "runs");
+}
+
+/** Runs `use` with the engine's dependencies; connections are opened when the first call is sent, and closed at the end. */
+export async function withReconcileDeps<Result>(
+  deps: CliDeps,
+  session: Session,
+  maxConnections: number,
+  use: (engine: ReconcileDeps) => Promise<Result>,
+): Promise<Result> {
+  const deliverer = lazyDeliverer(() => deps.openDeliverer({ maxConnections }));
+  try {
+    return await use({
+      client: session.client,
+      deliverer,
+      clock: deps.clock,
+      random: deps.random,
+      runsDirectory: runsDirectory(deps),
+      profile: session.settings.profile.value ?? session.client.name,
+    });
+  } finally {
+    await deliverer.close();
+  }
+}
+
+function lazyDeliverer(open: () => Promise<Deliverer>): Deliverer {
+  let opened: Promise<Deliverer> | null = null;
+  return {
+    async deliver(request, signal) {
+      opened ??= open();
+      return (await opened).deliver(request, signal);
+    },
+    async close() {
+      await (await opened)?.close();
+    },
+  };
+}

@@ -1,0 +1,34 @@
+import { describe, expect, test } from "vitest";
+import { neutralise, safeJson } from "../../../../src/cli/output/escape.js";
+
+describe("text from a service", () => {
+  test.each([
+    ["\u001b[2J\u001b]0;owned\u0007", "␛[2J␛]0;owned␇"],
+    ["one\r\ntwo\tthree", "one␍␊two␉three"],
+    ["\u009b31mred", "<U+009B>31mred"],
+    ["abc\u202egnp.exe", "abc<U+202E>gnp.exe"],
+    ["a\u2066b\u2069c\u200fd\u061ce", "a<U+2066>b<U+2069>c<U+200F>d<U+061C>e"],
+    ["zero\u200bwidth\ufeff", "zero<U+200B>width<U+FEFF>"],
+    ["line\u2028break", "line<U+2028>break"],
+    ["half \ud83d pair", "half <U+D83D> pair"],
+    ["tag\u{e0041}", "tag<U+E0041>"],
+    ["a\u0301\u0301\u0301\u0301\u0301\u0301\u0301", "a\u0301\u0301\u0301\u0301"],
+  ])("%j becomes one harmless line", (hostile, harmless) => {
+    expect(neutralise(hostile)).toBe(harmless);
+  });
+
+  test.each(["日本語 テスト", "Zoë Müller", "👨‍👩‍👧 family", "❤️ heart", "مرحبا", "नमस्ते", "ไม้"])("%s stays as it is", (text) => {
+    expect(neutralise(text)).toBe(text);
+  });
+
+  test("of a megabyte is cut before anything else looks at it", () => {
+    expect(neutralise("x".repeat(1_000_000))).toBe(`${"x".repeat(2_000)}…`);
+  });
+
+  test("in JSON means the same and can't reach the terminal", () => {
+    const value = { text: "\u009b31m \u202e \u{e0041} \ud83d \u2028 \u001b" };
+    const json = safeJson(value);
+    expect(JSON.parse(json)).toEqual(value);
+    expect(json).toMatch(/^[\x20-\x7e]*$/);
+  });
+});

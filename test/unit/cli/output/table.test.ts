@@ -1,0 +1,103 @@
+import stringWidth from "string-width";
+import { describe, expect, test } from "vitest";
+import { CALL_LISTING, type CallRow } from "../../../../src/cli/output/call-columns.js";
+import { CALLBACK_LISTING } from "../../../../src/cli/commands/callbacks/callback-columns.js";
+import type { Look } from "../../../../src/cli/output/render-options.js";
+import { loadPalette } from "../../../../src/cli/output/palette.js";
+import { renderTable } from "../../../../src/cli/output/table.js";
+import { aListedCall, aListedCallback } from "../../../support/listed.js";
+
+const ANSI = new RegExp(`${String.fromCharCode(27)}\\[\\d+m`, "g");
+const NOW = Date.UTC(2026, 10, 24, 12);
+const SHOWN = CALL_LISTING.columns.filter(({ onDemand }) => onDemand !== true);
+const ROWS: readonly CallRow[] = [
+  { callbackName: "demo", call: aListedCall({}) },
+  {
+    callbackName: "demo",
+    call: aListedCall({
+      id: "01A21005625A7352BE765AE6BFECE323",
+      status: "SUCCESS",
+      statusCode: 200,
+      statusMessage: "OK",
+      content: "日本語のとても長い返事です",
+    }),
+  },
+  {
+    callbackName: "demo",
+    call: aListedCall({
+      id: "01A21005625A7F7A819F59AD5971723E",
+      statusCode: null,
+      statusMessage: "refused: connect ECONNREFUSED 127.0.0.1:9000",
+    }),
+  },
+];
+
+async function look(width: number | null, color = false): Promise<Look> {
+  return { palette: await loadPalette(color), width, utc: true, now: NOW };
+}
+
+describe("a table of calls", () => {
+  test("at 120 columns cuts texts and shows everything", async () => {
+    expect(`\n${renderTable(ROWS, SHOWN, await look(120))}`).toMatchInlineSnapshot(`
+      "
+      LAST ATTEMPT          STATUS   CODE  REASON             FROM         CONTENT            CALL
+      2026-11-24 11:59:30Z  FAILED    503  Service Unavaila…  61491570140  Yes, I can come    01A21005625A7A0880E72DC908BEA1E7
+      2026-11-24 11:59:30Z  SUCCESS   200  OK                 61491570140  日本語のとても長…  01A21005625A7352BE765AE6BFECE323
+      2026-11-24 11:59:30Z  FAILED         refused: connect…  61491570140  Yes, I can come    01A21005625A7F7A819F59AD5971723E
+      "
+    `);
+  });
+
+  test("at 60 columns leaves columns out, and never cuts an id", async () => {
+    expect(`\n${renderTable(ROWS, SHOWN, await look(60))}`).toMatchInlineSnapshot(`
+      "
+      STATUS   CODE  REASON       CALL
+      FAILED    503  Service Un…  01A21005625A7A0880E72DC908BEA1E7
+      SUCCESS   200  OK           01A21005625A7352BE765AE6BFECE323
+      FAILED         refused: c…  01A21005625A7F7A819F59AD5971723E
+      "
+    `);
+  });
+
+  test.each([60, 120])("at %i columns is the same with colour, but for the colour", async (width) => {
+    const colored = renderTable(ROWS, SHOWN, await look(width, true));
+    const plain = colored.replace(ANSI, "");
+    expect(plain).toBe(renderTable(ROWS, SHOWN, await look(width)));
+    expect(colored).toContain("\u001b[31mFAILED\u001b[39m");
+    expect(colored).toContain("\u001b[32mSUCCESS\u001b[39m");
+  });
+
+  test.each([30, 47, 60, 79, 80, 100, 120, 200])("is never wider than %i columns, unless ids are", async (width) => {
+    const lines = renderTable(ROWS, SHOWN, await look(width)).split("\n");
+    const narrowest = "FAILED".length + 1 + 2 + 32;
+    for (const line of lines) expect(stringWidth(line)).toBeLessThanOrEqual(Math.max(width, narrowest));
+  });
+
+  test("stays one line a row, whatever a service sends", async () => {
+    const hostile = "\u001b[2J\r\nFAKE ROW\u202eevil\u009b0m".repeat(3);
+    const rows = [
+      {
+        callbackName: hostile,
+        call: aListedCall({
+          content: hostile,
+          statusMessage: hostile,
+          from: { mobile: hostile, name: hostile },
+          id: `${hostile}X`,
+        }),
+      },
+      { callbackName: "x", call: aListedCall({ content: "x".repeat(1_000_000), statusMessage: "長".repeat(1_000_000) }) },
+    ];
+    const text = renderTable(rows, CALL_LISTING.columns, await look(120));
+    expect(text.split("\n")).toHaveLength(4);
+    expect(text).not.toMatch(/[^\P{C}\n]/u);
+  });
+});
+
+describe("a table of callbacks", () => {
+  test("never shows a key", async () => {
+    const rows = [aListedCallback({ auth: { type: "queryparam", key: "PLANTED-SECRET-KEY" } })];
+    const text = renderTable(rows, CALLBACK_LISTING.columns, await look(null));
+    expect(text).toContain("queryparam");
+    expect(text).not.toContain("PLANTED");
+  });
+});
