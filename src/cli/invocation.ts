@@ -1,7 +1,7 @@
-import type { WordNode } from "./commands/completion/word-node.js";
-import type { CliDeps } from "./cli-deps.js";
-import type { Screen } from "./output/screen.js";
 import type { Words } from "./args/parsed-args.js";
+import type { CliDeps } from "./cli-deps.js";
+import type { WordNode } from "./commands/completion/word-node.js";
+import type { Screen } from "./output/screen.js";
 
 /** One command as it was typed, with all that its handler may use. */
 export interface Invocation {

@@ -1,16 +1,16 @@
 /** parse -> handler -> exit code, and the one place where an error becomes words. */
 import type { Output } from "../platform/terminal.js";
-import { SECTIONS } from "./commands/all.js";
-import type { WordNode } from "./commands/completion/word-node.js";
-import type { CliDeps } from "./cli-deps.js";
-import { EXIT_CODES, EXIT_DONE } from "./exit-codes.js";
 import { NO_COLOR, UTC } from "./args/global-flags.js";
 import { OUTPUT } from "./args/output-flags.js";
-import { exitCodeOf, renderError } from "./output/render-error.js";
-import { loadPalette, wantsColor } from "./output/palette.js";
-import { OutputClosed, openScreen } from "./output/screen.js";
 import { parseArgv } from "./args/parse-argv.js";
 import { Words } from "./args/parsed-args.js";
+import type { CliDeps } from "./cli-deps.js";
+import { SECTIONS } from "./commands/all.js";
+import type { WordNode } from "./commands/completion/word-node.js";
+import { EXIT_CODES, EXIT_DONE } from "./exit-codes.js";
+import { loadPalette, wantsColor } from "./output/palette.js";
+import { exitCodeOf, renderError } from "./output/render-error.js";
+import { OutputClosed, openScreen } from "./output/screen.js";
 
 export async function runCommand(argv: readonly string[], deps: CliDeps): Promise<number> {
   const { io } = deps;

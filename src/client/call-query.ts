@@ -1,5 +1,5 @@
 /** A filter as the query of the calls list. */
-import type { CallFilter, StatusCodePattern } from "../domain/selection.js";
+import type { CallFilter, StatusCodePattern } from "../domain/call-filter.js";
 import type { ListCallsQuery } from "./client.js";
 
 /** Above a service's largest it is taken as the largest. */

@@ -1,11 +1,12 @@
 /** Calls: listed, found, marked, submitted, replayed by the service. */
+
+import { matchesFilter } from "../domain/call-filter.js";
 import { isWhcbError, WhcbError } from "../domain/errors.js";
-import { matchesFilter } from "../domain/selection.js";
 import type { Clock } from "../platform/clock.js";
 import { timeOrderedId } from "../platform/ids.js";
 import type { Random } from "../platform/random.js";
-import { readCallList } from "../wire/read-call.js";
-import { readAccepted, readSubmittedIds, submissionToJson } from "../wire/submission-json.js";
+import { readCallList } from "../wire/json/read-call.js";
+import { readAccepted, readSubmittedIds, submissionToJson } from "../wire/json/submission-json.js";
 import { callQueryParameters, plainCallQueryParameters } from "./call-query.js";
 import { pathOf } from "./callback-requests.js";
 import type { CallPage, Client, ListCallsQuery, ListedCall, SubmittedCall } from "./client.js";

@@ -1,7 +1,7 @@
 /** The settings of callbacks, asked for and changed. */
 import type { CallbackSettings } from "../domain/callback.js";
 import { WhcbError } from "../domain/errors.js";
-import { readCallback, readCallbackList, settingsToJson } from "../wire/callback-json.js";
+import { readCallback, readCallbackList, settingsToJson } from "../wire/json/callback-json.js";
 import { LARGEST_PAGE } from "./call-query.js";
 import type { Client, ListedCallback } from "./client.js";
 import { walkList } from "./list-walker.js";

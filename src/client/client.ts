@@ -1,11 +1,12 @@
 /** A callbacks service as a caller sees it: the platform, `whcb serve`, or a database file in this process. */
+
+import type { CallFilter } from "../domain/call-filter.js";
 import type { CallbackSettings } from "../domain/callback.js";
 import type { MessageResponse } from "../domain/message-response.js";
-import type { CallFilter } from "../domain/selection.js";
-import type { ListedAttempt } from "../wire/attempt-json.js";
-import type { ListedCallback } from "../wire/callback-json.js";
-import type { ListedOutage } from "../wire/outage-json.js";
-import type { ListedCall } from "../wire/read-call.js";
+import type { ListedAttempt } from "../wire/json/attempt-json.js";
+import type { ListedCallback } from "../wire/json/callback-json.js";
+import type { ListedOutage } from "../wire/json/outage-json.js";
+import type { ListedCall } from "../wire/json/read-call.js";
 
 export type { ListedAttempt, ListedCall, ListedCallback, ListedOutage };
 

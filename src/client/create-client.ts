@@ -1,6 +1,6 @@
 import type { Clock } from "../platform/clock.js";
 import type { Random } from "../platform/random.js";
-import { readOutageList } from "../wire/outage-json.js";
+import { readOutageList } from "../wire/json/outage-json.js";
 import { callRequests } from "./call-requests.js";
 import { callbackRequests } from "./callback-requests.js";
 import type { Client, ListedOutage } from "./client.js";

@@ -1,6 +1,6 @@
 /** What a service's answer means where it isn't a success. */
 import { type ErrorCode, WhcbError } from "../domain/errors.js";
-import { readError } from "../wire/error-json.js";
+import { readError } from "../wire/json/error-json.js";
 import type { TransportResponse } from "./transport.js";
 
 const OVER_RATE = "ERR_403_DEVELOPER_OVER_QPS";

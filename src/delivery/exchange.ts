@@ -1,12 +1,12 @@
 /** One request and its answer, as undici tells it piece by piece. */
 import type { Dispatcher as UndiciDispatcher } from "undici";
 import type { DeliveryResult } from "../domain/attempt.js";
-import { KEPT_BODY_BYTES, type RawAnswer, resultOf, retryAfterOf } from "./answer.js";
 import type { Deadlined } from "./deadline-queue.js";
 import type { Delivery } from "./deliverer.js";
 import { DeliveryFailure, exchangeFailure } from "./delivery-failure.js";
-import type { Flooding } from "./flood-guard.js";
-import type { Line, LineTaker, OriginLines } from "./origin-lines.js";
+import type { Line, LineTaker, OriginLines } from "./origin-connections.js";
+import { KEPT_BODY_BYTES, type RawAnswer, resultOf, retryAfterOf } from "./read-answer.js";
+import type { Flooding } from "./response-size-guard.js";
 
 /** What an exchange tells to and asks of its deliverer. */
 export interface ExchangeHost {

@@ -2,7 +2,7 @@
 import type { Clock } from "../platform/clock.js";
 import type { Timers } from "../platform/timers.js";
 import { type Cancellable, type ConnectorOptions, createConnector } from "./connector.js";
-import { OriginLines } from "./origin-lines.js";
+import { OriginLines } from "./origin-connections.js";
 
 export interface OriginsOptions {
   readonly clock: Pick<Clock, "monotonicMs">;

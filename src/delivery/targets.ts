@@ -2,7 +2,7 @@
 import { isWhcbError } from "../domain/errors.js";
 import { type AddressRule, checkCallbackUrl, parseHttpUrl } from "./address-rule.js";
 import { DeliveryFailure } from "./delivery-failure.js";
-import type { OriginLines } from "./origin-lines.js";
+import type { OriginLines } from "./origin-connections.js";
 import type { Origins } from "./origins.js";
 
 export interface Target {

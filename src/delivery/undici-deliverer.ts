@@ -7,9 +7,9 @@ import { DeadlineQueue } from "./deadline-queue.js";
 import type { Deliverer, Delivery } from "./deliverer.js";
 import { DeliveryFailure } from "./delivery-failure.js";
 import { Exchange, type ExchangeHost } from "./exchange.js";
-import { FloodGuard } from "./flood-guard.js";
 import { createNameResolver, type NameResolver } from "./name-resolver.js";
 import { Origins } from "./origins.js";
+import { FloodGuard } from "./response-size-guard.js";
 import { SignalWatch } from "./signal-watch.js";
 import { Targets } from "./targets.js";
 

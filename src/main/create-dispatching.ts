@@ -9,7 +9,7 @@ import type { Notifier } from "../notifier/notifier.js";
 import { systemClock } from "../platform/clock.js";
 import type { Logger } from "../platform/logger.js";
 import { systemRandom } from "../platform/random.js";
-import type { AttemptTiming, ServerDeps, ServiceStats } from "../server/deps.js";
+import type { AttemptTiming, ServerDeps, ServiceStats } from "../server/server-deps.js";
 import type { Store } from "../store/store.js";
 import { buildDelivery } from "../wire/delivery-request.js";
 import { together } from "./teardown.js";

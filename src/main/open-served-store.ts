@@ -1,7 +1,7 @@
 import type { ServeOptions } from "../cli/cli-deps.js";
 import { systemClock } from "../platform/clock.js";
 import { systemRandom } from "../platform/random.js";
-import { hashApiKey, makeCredential, matchesApiKey, verifyPassword } from "../server/credentials.js";
+import { hashApiKey, makeCredential, matchesApiKey, verifyPassword } from "../server/auth/credential-hashes.js";
 import { lockDatabase } from "../store/lock-database.js";
 import { openStore, type SecretKeySource } from "../store/open-store.js";
 import { loadOrCreateSecretKey } from "../store/secret-key.js";

@@ -6,14 +6,14 @@ import { readBootId } from "./journal/boot-id.js";
 import { Journal } from "./journal/journal.js";
 import { openJournalFile } from "./journal/journal-file.js";
 import { journalText, type PlannedStep } from "./journal/journal-line.js";
-import type { ReconcileDeps } from "./run-deps.js";
 import { NO_COUNTS } from "./journal/run-counts.js";
 import type { RunListener } from "./journal/run-event.js";
 import { lockRun, type RunLock } from "./journal/run-lock.js";
 import type { RunHeader } from "./journal/run-record.js";
-import { RunSession } from "./run-session.js";
 import { RunTally } from "./journal/run-tally.js";
 import { journalPath } from "./journal/runs-directory.js";
+import type { ReconcileDeps } from "./run-deps.js";
+import { RunSession } from "./run-session.js";
 
 export interface NewRun {
   readonly header: Omit<RunHeader, "profile" | "service" | "who" | "startedAt">;

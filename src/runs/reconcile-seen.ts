@@ -1,20 +1,20 @@
 /** Settles the FAILED calls of a callback by what its receiver already has: that is marked, the rest is replayed. */
 import type { ListedCall } from "../client/client.js";
 import { beginRun } from "./begin-run.js";
-import { CallSpool } from "./plan/snapshot-file.js";
 import { workAndEnd } from "./end-run.js";
-import { GroupDraft } from "./plan/group-draft.js";
-import { markAll } from "./send/marker.js";
-import type { ReconcileDeps } from "./run-deps.js";
-import type { ReconcilePlan, SeenList } from "./plan/reconcile-plan.js";
-import { targetOf } from "./send/replay-group.js";
 import type { RunListener } from "./journal/run-event.js";
 import { newRunId } from "./journal/run-id.js";
+import { GroupDraft } from "./plan/group-draft.js";
+import type { ReconcilePlan, SeenList } from "./plan/reconcile-plan.js";
+import { CallSpool } from "./plan/snapshot-file.js";
+import { snapshotPlan } from "./plan/snapshot-plan.js";
+import { takeSnapshot } from "./plan/take-snapshot.js";
+import type { ReconcileDeps } from "./run-deps.js";
 import type { ReplayOptions, RunControl } from "./run-options.js";
 import { namedCallback, replayPlan, storedOptions } from "./run-replay.js";
 import type { RunSummary } from "./run-summary.js";
-import { snapshotPlan } from "./plan/snapshot-plan.js";
-import { takeSnapshot } from "./plan/take-snapshot.js";
+import { markAll } from "./send/marker.js";
+import { targetOf } from "./send/replay-group.js";
 
 /** Lists every FAILED call and tells them apart; sends and marks nothing. Throws `not-found`, and what the client throws. */
 export async function planReconcile(

@@ -1,29 +1,29 @@
 /** Finishes a run that was cut: marks what was accepted, then sends what was never sent. */
 import type { Client, ListedCall } from "../client/client.js";
 import { WhcbError } from "../domain/errors.js";
-import { CHUNK_SIZE } from "./send/apply-to-chunk.js";
 import { beginSession, openJournal } from "./begin-run.js";
-import { readBootId } from "./journal/boot-id.js";
-import { CallSpool } from "./plan/snapshot-file.js";
 import { workAndEnd } from "./end-run.js";
 import { asWhcbError } from "./expected-error.js";
-import { GroupDraft } from "./plan/group-draft.js";
+import { readBootId } from "./journal/boot-id.js";
 import { Journal } from "./journal/journal.js";
-import { markAll } from "./send/marker.js";
-import type { ReconcileDeps } from "./run-deps.js";
 import type { RunListener } from "./journal/run-event.js";
-import type { LedgerEntry, RunLedger } from "./journal/run-state.js";
 import { lockRun } from "./journal/run-lock.js";
-import type { RunControl } from "./run-options.js";
 import type { RunHeader } from "./journal/run-record.js";
+import type { LedgerEntry, RunLedger } from "./journal/run-state.js";
+import { RunTally } from "./journal/run-tally.js";
+import { journalPath } from "./journal/runs-directory.js";
+import { findRunId, latestUnfinishedRun, readLedger } from "./journal/stored-runs.js";
+import { GroupDraft } from "./plan/group-draft.js";
+import { CallSpool } from "./plan/snapshot-file.js";
+import { snapshotPlan } from "./plan/snapshot-plan.js";
+import { takeSnapshot } from "./plan/take-snapshot.js";
+import type { ReconcileDeps } from "./run-deps.js";
+import type { RunControl } from "./run-options.js";
 import { replayPlan } from "./run-replay.js";
 import { RunSession } from "./run-session.js";
 import type { RunSummary } from "./run-summary.js";
-import { RunTally } from "./journal/run-tally.js";
-import { findRunId, latestUnfinishedRun, readLedger } from "./journal/stored-runs.js";
-import { journalPath } from "./journal/runs-directory.js";
-import { snapshotPlan } from "./plan/snapshot-plan.js";
-import { takeSnapshot } from "./plan/take-snapshot.js";
+import { CHUNK_SIZE } from "./send/apply-to-chunk.js";
+import { markAll } from "./send/marker.js";
 
 export interface ResumeOptions extends RunControl {
   /** Send again what was sent with an unknown outcome: the receiver may see it twice. */

@@ -1,13 +1,13 @@
-import { CHUNK_SIZE } from "./send/apply-to-chunk.js";
 import { beginRun } from "./begin-run.js";
 import { workAndEnd } from "./end-run.js";
-import type { MarkPlan } from "./plan/mark-plan.js";
-import { markAll } from "./send/marker.js";
-import type { ReconcileDeps } from "./run-deps.js";
 import type { RunListener } from "./journal/run-event.js";
+import type { MarkPlan } from "./plan/mark-plan.js";
+import type { ReconcileDeps } from "./run-deps.js";
 import type { RunControl } from "./run-options.js";
 import { namedCallback } from "./run-replay.js";
 import type { RunSummary } from "./run-summary.js";
+import { CHUNK_SIZE } from "./send/apply-to-chunk.js";
+import { markAll } from "./send/marker.js";
 
 /** Marks the plan's calls, in chunks; a call that the service doesn't know is told and the others go on. Throws `unavailable` where the journal can't be begun. */
 export async function runMarks(

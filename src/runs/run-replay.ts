@@ -1,15 +1,15 @@
 import type { ListedCallback } from "../client/client.js";
-import { CHUNK_SIZE } from "./send/apply-to-chunk.js";
 import { beginRun } from "./begin-run.js";
 import { workAndEnd } from "./end-run.js";
-import type { ReconcileDeps } from "./run-deps.js";
-import { keyOf, replayByService, replayHere, targetOf } from "./send/replay-group.js";
-import type { ReplayPlan } from "./plan/replay-plan.js";
 import type { RunListener } from "./journal/run-event.js";
-import type { ReplayOptions, RunControl } from "./run-options.js";
 import type { RunHeader } from "./journal/run-record.js";
+import type { ReplayPlan } from "./plan/replay-plan.js";
+import type { ReconcileDeps } from "./run-deps.js";
+import type { ReplayOptions, RunControl } from "./run-options.js";
 import type { RunSession } from "./run-session.js";
 import type { RunSummary } from "./run-summary.js";
+import { CHUNK_SIZE } from "./send/apply-to-chunk.js";
+import { keyOf, replayByService, replayHere, targetOf } from "./send/replay-group.js";
 
 /**
  * Works through the plan: one callback after the other, each with a canary of its own, so that one dead endpoint doesn't keep the others waiting.

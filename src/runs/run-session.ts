@@ -2,11 +2,11 @@
 import { type DeliveryResult, resultMessage } from "../domain/attempt.js";
 import type { Journal } from "./journal/journal.js";
 import type { JournalLine } from "./journal/journal-line.js";
-import type { MarkJob } from "./send/mark-job.js";
-import type { ReconcileDeps } from "./run-deps.js";
 import type { RunListener, SkipReason, StopReason } from "./journal/run-event.js";
 import type { RunCall, RunHeader } from "./journal/run-record.js";
 import type { RunTally } from "./journal/run-tally.js";
+import type { ReconcileDeps } from "./run-deps.js";
+import type { MarkJob } from "./send/mark-job.js";
 import { StopSwitch } from "./send/stop-signal.js";
 
 /** Troubled calls that are told at the end; all of them are in the journal. */

@@ -1,29 +1,29 @@
 /** The callbacks service as a Fastify app. Who listens with it, or injects into it, is main's business. */
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { shortId } from "../platform/ids.js";
-import { AcceptQueue } from "./accept-queue.js";
-import { trackAllowedMethods } from "./allowed-methods.js";
-import { sendError } from "./answer.js";
-import { addBodyParsers, BODY_LIMIT } from "./bodies.js";
-import { CallbackLookup } from "./callback-lookup.js";
-import { isProxyInFront } from "./caller.js";
-import { answerClientError } from "./client-error.js";
-import type { ServerDeps } from "./deps.js";
-import { answerTo, errorAnswer, methodNotAllowed } from "./error-answers.js";
-import { addGate } from "./gate.js";
-import { lingerAfterAnswer } from "./linger.js";
-import { loadMetrics } from "./load-metrics.js";
-import type { Metrics } from "./metrics-recorder.js";
-import { openApiDocument } from "./openapi.js";
+import { addGate } from "./auth/auth-hook.js";
+import { isProxyInFront } from "./auth/client-address.js";
+import { AcceptQueue } from "./ingest/accept-queue.js";
+import { addIntakeRoutes } from "./ingest/ingest-routes.js";
+import { endSlowBodies } from "./limits/slow-bodies.js";
+import { loadMetrics } from "./operations/load-metrics.js";
+import type { Metrics } from "./operations/metrics-recorder.js";
+import { openApiDocument } from "./operations/openapi.js";
+import { addOperationRoutes } from "./operations/operation-routes.js";
 import { pooledRandom } from "./pooled-random.js";
-import type { RouteContext } from "./route-context.js";
+import { trackAllowedMethods } from "./requests/allowed-methods.js";
+import { addBodyParsers, BODY_LIMIT } from "./requests/bodies.js";
+import { answerClientError } from "./requests/client-error.js";
+import { answerTo, errorAnswer, methodNotAllowed } from "./requests/error-answers.js";
+import { lingerAfterAnswer } from "./requests/linger.js";
+import { sendError } from "./requests/send-document.js";
 import { addAuthRoutes } from "./routes/auth-routes.js";
 import { addCallRoutes } from "./routes/call-routes.js";
+import { CallbackLookup } from "./routes/callback-lookup.js";
 import { addCallbackRoutes } from "./routes/callback-routes.js";
-import { addIntakeRoutes } from "./routes/intake-routes.js";
-import { addOperationRoutes } from "./routes/operation-routes.js";
 import { addOutageRoutes } from "./routes/outage-routes.js";
-import { endSlowBodies } from "./slow-bodies.js";
+import type { RouteContext } from "./routes/route-context.js";
+import type { ServerDeps } from "./server-deps.js";
 
 const LARGEST_PAGE = 500;
 /** The platform's, imitated under a plan. */

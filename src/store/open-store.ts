@@ -2,29 +2,29 @@
 import { sql } from "kysely";
 import { WhcbError } from "../domain/errors.js";
 import { DEFAULT_RETENTION, type RetentionPolicy } from "../domain/retention.js";
-import { acceptCalls } from "./accept-calls.js";
-import { listAttempts } from "./attempts.js";
-import { bringForward } from "./bring-forward.js";
-import { readCounts } from "./call-counts.js";
-import { callbackStore } from "./callbacks.js";
-import { commitOutcomes } from "./commit-outcomes.js";
+import { callbackStore } from "./callbacks/callbacks.js";
+import { requireCallback } from "./callbacks/require-callback.js";
+import { acceptCalls } from "./calls/accept-calls.js";
+import { listAttempts } from "./calls/attempts.js";
+import { bringForward } from "./calls/bring-forward.js";
+import { readCounts } from "./calls/call-counts.js";
+import { expireRetries } from "./calls/expire-retries.js";
+import { fetchBacklog, fetchDue, fetchHeld, fetchPending, findCall } from "./calls/fetch-calls.js";
+import { listCalls } from "./calls/list-calls.js";
+import { markCalls } from "./calls/mark-calls.js";
+import { requestReplays } from "./calls/request-replays.js";
 import type { StoreContext } from "./context.js";
-import { credentialStore } from "./credentials.js";
-import { listEndpoints } from "./endpoints.js";
-import { expireRetries } from "./expire-retries.js";
-import { fetchBacklog, fetchDue, fetchHeld, fetchPending, findCall } from "./fetch-calls.js";
 import { readGauges } from "./gauges.js";
+import { checkSecretKey, checkWritable, hasKeyCheck } from "./key-check.js";
 import { keyCipher } from "./key-cipher.js";
-import { listCalls } from "./list-calls.js";
-import { mailStore } from "./mails.js";
-import { markCalls } from "./mark-calls.js";
-import { listOutages } from "./outages.js";
+import { commitOutcomes } from "./outcomes/commit-outcomes.js";
+import { listEndpoints } from "./outcomes/endpoints.js";
+import { mailStore } from "./outcomes/mails.js";
+import { listOutages } from "./outcomes/outages.js";
 import { purge } from "./purge.js";
-import { requestReplays } from "./request-replays.js";
-import { requireCallback } from "./require-callback.js";
-import { checkSecretKey, checkWritable, hasKeyCheck } from "./settings.js";
 import { openSqlite } from "./sqlite/open-sqlite.js";
 import type { CallStore, DispatchStore, Store } from "./store.js";
+import { credentialStore } from "./stored-credentials.js";
 
 export interface OpenStoreOptions {
   /** A SQLite file's path, or ":memory:". */

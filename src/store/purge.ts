@@ -2,7 +2,7 @@
 import { type RawBuilder, sql } from "kysely";
 import type { CallStatus } from "../domain/call.js";
 import { keptSince } from "../domain/retention.js";
-import { CountChanges } from "./call-counts.js";
+import { CountChanges } from "./calls/call-counts.js";
 import type { StoreContext } from "./context.js";
 import type { Db } from "./schema.js";
 import { listOf } from "./sqlite/json-rows.js";

@@ -1,13 +1,13 @@
 /** The store, by what the product needs. Every method that writes is one transaction: all of it or nothing. */
 import type { Attempt } from "../domain/attempt.js";
 import type { Call, CallStatus } from "../domain/call.js";
+import type { CallFilter } from "../domain/call-filter.js";
 import type { Callback, CallbackSettings } from "../domain/callback.js";
 import type { Endpoint } from "../domain/endpoint.js";
 import type { Mail } from "../domain/mail.js";
 import type { MessageResponse } from "../domain/message-response.js";
 import type { OpenOutage, Outage } from "../domain/outage.js";
 import type { RetryPolicy } from "../domain/retry-policy.js";
-import type { CallFilter } from "../domain/selection.js";
 
 export interface Store extends CallbackStore, CallStore, DispatchStore, MailStore, CredentialStore {
   /** Throws `unavailable` with the reason while the store can't be written (full disk, lock, corruption). */

@@ -1,6 +1,6 @@
 /** The body of the POST that a callback receives. Note the lower-case names of its first two fields. */
 import type { MessageResponse } from "../domain/message-response.js";
-import { element, escapeXml, textElement, XML_DECLARATION } from "./xml-text.js";
+import { element, escapeXml, textElement, XML_DECLARATION } from "./xml/xml-text.js";
 
 /** contract.md, "The POST that a callback receives". `content` is the response's, its markup removed where that is asked for. */
 export function jsonDeliveryBody(response: MessageResponse, content: string): string {

@@ -1,5 +1,5 @@
 /** Links, as every object of the contract carries them. */
-import { firstText, isObject, listOf } from "./json-value.js";
+import { firstText, isObject, listOf } from "./json/json-value.js";
 
 export interface Link {
   /** Absolute; on an older platform a path only. */

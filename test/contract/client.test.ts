@@ -1,7 +1,7 @@
 /** The client against every service that it has to work with, and a whole replay over each. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { ListedCall } from "../../src/client/client.js";
-import type { CallFilter } from "../../src/domain/selection.js";
+import type { CallFilter } from "../../src/domain/call-filter.js";
 import { planReplay } from "../../src/runs/plan/plan-replay.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../src/runs/run-options.js";
 import { runReplay } from "../../src/runs/run-replay.js";

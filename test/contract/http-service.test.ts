@@ -1,7 +1,7 @@
 /** The contract, case by case: over a socket and in process, in JSON and in XML alike. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { BodyFormat } from "../../src/domain/callback.js";
-import { listOf, objectOf, textOf } from "../../src/wire/json-value.js";
+import { listOf, objectOf, textOf } from "../../src/wire/json/json-value.js";
 import { BUSY, OK, pendingCalls, REFUSED, recordAttempts } from "../support/recorded-calls.js";
 import { CALLBACK_BODY, closeService, openService, type Service } from "../support/server-fixture.js";
 import { Caller, inProcess, overHttp, type Transport } from "../support/service-callers.js";

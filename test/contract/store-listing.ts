@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Call } from "../../src/domain/call.js";
-import { type CallFilter, matchesFilter } from "../../src/domain/selection.js";
+import { type CallFilter, matchesFilter } from "../../src/domain/call-filter.js";
 import type { CallQuery } from "../../src/store/store.js";
 import { ACCEPTED, anAttempt, aResponse, REFUSED_503 } from "../support/builders.js";
 import { aCallback, accept, aGroup, attempt, everyCall, idsOf, NOW, type OpenStore, query } from "./store-support.js";

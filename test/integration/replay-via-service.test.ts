@@ -2,11 +2,11 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { Client } from "../../src/client/client.js";
 import { WhcbError } from "../../src/domain/errors.js";
+import { readRun } from "../../src/runs/journal/stored-runs.js";
 import { planReplay } from "../../src/runs/plan/plan-replay.js";
 import { resumeRun } from "../../src/runs/resume-run.js";
 import { DEFAULT_REPLAY_OPTIONS, type RunControl } from "../../src/runs/run-options.js";
 import { runReplay } from "../../src/runs/run-replay.js";
-import { readRun } from "../../src/runs/journal/stored-runs.js";
 import { CLIENT_SERVICES, type OpenedClient } from "../support/client-services.js";
 import { type Desk, openDesk } from "../support/replay-desk.js";
 

@@ -3,10 +3,10 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
+import { readRun } from "../../src/runs/journal/stored-runs.js";
 import { planReplay } from "../../src/runs/plan/plan-replay.js";
 import { DEFAULT_REPLAY_OPTIONS, type ReplayOptions, type RunControl } from "../../src/runs/run-options.js";
 import { runReplay } from "../../src/runs/run-replay.js";
-import { readRun } from "../../src/runs/journal/stored-runs.js";
 import { type CountingEndpoint, countingEndpoint, type Desk, type EndpointAnswer, openDesk } from "../support/replay-desk.js";
 import { type PlatformCall, platformCalls, scriptedPlatform } from "../support/scripted-platform.js";
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Clock } from "../../src/platform/clock.js";
 import { systemClock } from "../../src/platform/clock.js";
 import { systemRandom } from "../../src/platform/random.js";
-import { makeCredential } from "../../src/server/credentials.js";
+import { makeCredential } from "../../src/server/auth/credential-hashes.js";
 import { openStore } from "../../src/store/open-store.js";
 import {
   BASIC,

@@ -4,6 +4,7 @@ import type { TSchema } from "@sinclair/typebox";
 import { FormatRegistry } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { ErrorSchema } from "../../src/wire/json/schemas.js";
 import {
   AcceptedDocument,
   AttemptDocument,
@@ -14,8 +15,7 @@ import {
   SubmittedDocument,
   TokenDocument,
   VerifiedDocument,
-} from "../../src/wire/document-schemas.js";
-import { ErrorSchema } from "../../src/wire/schemas.js";
+} from "../../src/wire/openapi/document-schemas.js";
 import { BUSY, pendingCalls, REFUSED, recordAttempts } from "../support/recorded-calls.js";
 import { CALLBACK_BODY, CREDENTIALS, closeService, openService, type Service } from "../support/server-fixture.js";
 

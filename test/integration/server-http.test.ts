@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { WhcbError } from "../../src/domain/errors.js";
 import { systemClock } from "../../src/platform/clock.js";
 import type { Logger } from "../../src/platform/logger.js";
-import type { ServerDeps } from "../../src/server/deps.js";
+import type { ServerDeps } from "../../src/server/server-deps.js";
 import { BUSY, OK } from "../support/recorded-calls.js";
 import {
   CALLBACK_BODY,

@@ -1,6 +1,6 @@
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { objectOf } from "../../src/wire/json-value.js";
+import { objectOf } from "../../src/wire/json/json-value.js";
 import { closeService, openService, type Service } from "../support/server-fixture.js";
 
 let service: Service;

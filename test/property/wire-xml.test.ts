@@ -1,13 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { callToJson } from "../../src/wire/call-json.js";
-import { callbackToJson } from "../../src/wire/callback-json.js";
 import { buildDelivery } from "../../src/wire/delivery-request.js";
-import { parseCallback } from "../../src/wire/parse-callback.js";
-import { readCall } from "../../src/wire/read-call.js";
-import { readResponse } from "../../src/wire/response-json.js";
-import { callsFromXml, readXml } from "../../src/wire/xml-read.js";
-import { toXml } from "../../src/wire/xml-write.js";
+import { callToJson } from "../../src/wire/json/call-json.js";
+import { callbackToJson } from "../../src/wire/json/callback-json.js";
+import { parseCallback } from "../../src/wire/json/parse-callback.js";
+import { readCall } from "../../src/wire/json/read-call.js";
+import { readResponse } from "../../src/wire/json/response-json.js";
+import { callsFromXml, readXml } from "../../src/wire/xml/xml-read.js";
+import { toXml } from "../../src/wire/xml/xml-write.js";
 import { anyCall, anyResponse, anySettings, anyText } from "../support/arbitrary-wire.js";
 
 const policy = { intervalMs: 300_000, windowMs: 86_400_000, jitter: false };

@@ -1,6 +1,6 @@
 /** Requests of every kind that a stranger may send: right ones, nearly right ones, and noise. */
 import fc from "fast-check";
-import { toXml } from "../../src/wire/xml-write.js";
+import { toXml } from "../../src/wire/xml/xml-write.js";
 import { anyText } from "./arbitrary-wire.js";
 import { CALLBACK_BODY, CREDENTIALS } from "./server-fixture.js";
 import type { RawRequest } from "./service-callers.js";

@@ -9,8 +9,8 @@ import { createClient } from "../../src/client/create-client.js";
 import type { Transport } from "../../src/client/transport.js";
 import { createDeliverer } from "../../src/delivery/undici-deliverer.js";
 import { type Clock, systemClock } from "../../src/platform/clock.js";
-import type { ReconcileDeps } from "../../src/runs/run-deps.js";
 import type { RunEvent } from "../../src/runs/journal/run-event.js";
+import type { ReconcileDeps } from "../../src/runs/run-deps.js";
 import { seededRandom } from "./seeded-random.js";
 
 export interface CountingEndpoint {

@@ -8,8 +8,8 @@ import { silentLogger } from "../../src/platform/logger.js";
 import { systemRandom } from "../../src/platform/random.js";
 import { systemTimers } from "../../src/platform/timers.js";
 import { createApp } from "../../src/server/app.js";
-import { makeCredential } from "../../src/server/credentials.js";
-import { NO_STATS, type ServerDeps, type WorkKind } from "../../src/server/deps.js";
+import { makeCredential } from "../../src/server/auth/credential-hashes.js";
+import { NO_STATS, type ServerDeps, type WorkKind } from "../../src/server/server-deps.js";
 import { openStore } from "../../src/store/open-store.js";
 import type { Store } from "../../src/store/store.js";
 

@@ -2,9 +2,9 @@
 import type { FastifyInstance } from "fastify";
 import { request as undiciRequest } from "undici";
 import type { BodyFormat } from "../../src/domain/callback.js";
-import { type JsonObject, listOf, objectOf, textOf } from "../../src/wire/json-value.js";
-import { readXml } from "../../src/wire/xml-read.js";
-import { toXml, type XmlShape } from "../../src/wire/xml-write.js";
+import { type JsonObject, listOf, objectOf, textOf } from "../../src/wire/json/json-value.js";
+import { readXml } from "../../src/wire/xml/xml-read.js";
+import { toXml, type XmlShape } from "../../src/wire/xml/xml-write.js";
 import { CREDENTIALS } from "./server-fixture.js";
 
 export interface RawRequest {

@@ -1,12 +1,12 @@
 /** `[callback] [call...]` and the flags beside them -> which calls a bulk write is about. */
 import { readFile } from "node:fs/promises";
+import type { CallFilter } from "../../domain/call-filter.js";
 import { WhcbError } from "../../domain/errors.js";
-import type { CallFilter } from "../../domain/selection.js";
 import type { CallScope } from "../../runs/plan/call-scope.js";
-import { readAll } from "../output/ask.js";
-import { isNarrowed, readNarrowing } from "./filter-flags.js";
 import type { Invocation } from "../invocation.js";
+import { readAll } from "../output/ask.js";
 import { findCallback, type Session } from "../settings/session.js";
+import { isNarrowed, readNarrowing } from "./filter-flags.js";
 import { value } from "./flag.js";
 import { unreadableFile } from "./unreadable-file.js";
 

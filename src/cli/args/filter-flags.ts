@@ -1,11 +1,11 @@
 /** Which calls: the same flags on every command that lists or changes several. */
 
+import type { CallFilter } from "../../domain/call-filter.js";
 import { WhcbError } from "../../domain/errors.js";
-import type { CallFilter } from "../../domain/selection.js";
-import { parseInstant } from "./instant.js";
-import { readStatusCode } from "./status-codes.js";
 import { choice, type Flag, flag, value, values } from "./flag.js";
+import { parseInstant } from "./instant.js";
 import type { Words } from "./parsed-args.js";
+import { readStatusCode } from "./status-codes.js";
 
 export const FAILED = flag("--failed", "calls that failed");
 export const SUCCESS = flag("--success", "calls that were delivered or marked so");

@@ -1,5 +1,5 @@
-import type { ReadContext } from "./flag.js";
 import { parseDuration } from "./duration.js";
+import type { ReadContext } from "./flag.js";
 
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
 const DATE_TIME = /^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?$/i;

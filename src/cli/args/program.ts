@@ -1,8 +1,8 @@
 /** The commander program, built from the declarations. */
 import { Command, type CommanderError, Option } from "commander";
-import { GLOBAL_FLAGS } from "./global-flags.js";
 import { type CommandSpec, type Example, type GroupSpec, isGroup, type Section } from "./command-spec.js";
 import type { Flag } from "./flag.js";
+import { GLOBAL_FLAGS } from "./global-flags.js";
 import { exampleText, helpConfiguration, paragraphs, sentence } from "./help-text.js";
 
 export interface ProgramOptions {

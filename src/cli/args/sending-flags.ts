@@ -2,8 +2,8 @@
 
 import { WhcbError } from "../../domain/errors.js";
 import { DEFAULT_REPLAY_OPTIONS, type ReplayOptions } from "../../runs/run-options.js";
-import { integer, parseRate } from "./numbers.js";
 import { choice, choiceOr, flag, value, valueOr } from "./flag.js";
+import { integer, parseRate } from "./numbers.js";
 import type { Words } from "./parsed-args.js";
 
 export const CONCURRENCY = valueOr(

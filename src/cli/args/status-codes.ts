@@ -1,4 +1,4 @@
-import { parseStatusCodePattern, type StatusCodePattern } from "../../domain/selection.js";
+import { parseStatusCodePattern, type StatusCodePattern } from "../../domain/call-filter.js";
 
 /** Reads "500", "5xx" or "none". */
 export function readStatusCode(text: string): StatusCodePattern {

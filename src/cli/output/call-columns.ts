@@ -1,8 +1,8 @@
 /** A call in listings. */
 import type { ListedCall } from "../../client/client.js";
 import { senderAddress } from "../../domain/message-response.js";
-import type { ListingStyle } from "./listing.js";
 import type { Column } from "./column.js";
+import type { ListingStyle } from "./listing.js";
 import type { Palette } from "./palette.js";
 import { isoInstant } from "./times.js";
 

@@ -1,5 +1,5 @@
-import type { Look } from "./render-options.js";
 import type { Palette } from "./palette.js";
+import type { Look } from "./render-options.js";
 
 /** A column of a listing: the same in a table, in tab-separated lines and in csv. */
 export interface Column<Row> {

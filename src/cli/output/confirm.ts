@@ -1,8 +1,8 @@
 /** Every bulk write asks first; where nobody can be asked it needs --yes, and the error prints the exact command. */
 import { WhcbError } from "../../domain/errors.js";
-import { askYesNo } from "./ask.js";
-import type { Invocation } from "../invocation.js";
 import { flag } from "../args/flag.js";
+import type { Invocation } from "../invocation.js";
+import { askYesNo } from "./ask.js";
 
 export const YES = flag("-y, --yes", "don't ask");
 

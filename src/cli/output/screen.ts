@@ -1,9 +1,9 @@
 /** Where a command's answer goes: data on stdout, everything else on stderr. */
 import type { Io, Output } from "../../platform/terminal.js";
 import type { OutputFormat } from "../args/output-flags.js";
-import type { Look } from "./render-options.js";
 import { neutraliseLines } from "./escape.js";
 import { loadPalette, type Palette, wantsColor } from "./palette.js";
+import type { Look } from "./render-options.js";
 
 export interface Screen {
   readonly look: Look;

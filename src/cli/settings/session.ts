@@ -2,10 +2,10 @@
 import { access } from "node:fs/promises";
 import type { Client, ListedCallback } from "../../client/client.js";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
-import type { ServiceTarget } from "../cli-deps.js";
 import { PROFILE, SERVICE, VERBOSE } from "../args/global-flags.js";
-import type { Invocation } from "../invocation.js";
 import { nearest } from "../args/nearest.js";
+import type { ServiceTarget } from "../cli-deps.js";
+import type { Invocation } from "../invocation.js";
 import { withHint } from "../output/render-error.js";
 import { isExposed, readSettings, settingsPath } from "./read-settings.js";
 import { type ResolvedSettings, resolveSettings } from "./resolve-settings.js";

@@ -1,7 +1,7 @@
 /** A run as its journal tells it. */
 
-import type { SkipReason } from "./run-event.js";
 import type { ReplayOptions } from "../run-options.js";
+import type { SkipReason } from "./run-event.js";
 
 export type RunKind = "replay" | "mark-success" | "mark-failed" | "reconcile";
 

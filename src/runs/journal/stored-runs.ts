@@ -7,9 +7,9 @@ import { readBootId } from "./boot-id.js";
 import { parseJournalLine } from "./journal-line.js";
 import { type JournalEnd, readJournal } from "./journal-reader.js";
 import { isUnfinished } from "./run-counts.js";
-import { RunLedger } from "./run-state.js";
 import { isRunLocked } from "./run-lock.js";
 import type { RunCounts, RunHeader, RunOverview, RunRecord, RunState } from "./run-record.js";
+import { RunLedger } from "./run-state.js";
 import { journalPath, runIdOfFile } from "./runs-directory.js";
 
 /** Newest first. A file that can't be read as a journal is passed over. */

@@ -1,5 +1,5 @@
 /** Which calls a bulk job is about, before anything was asked of the service. */
-import type { CallFilter } from "../../domain/selection.js";
+import type { CallFilter } from "../../domain/call-filter.js";
 
 export interface CallScope {
   /** Ids or names; null: all callbacks of the service. */

@@ -1,9 +1,9 @@
 /** One callback's part of a snapshot while it is being taken. */
 import type { ListedCall, ListedCallback } from "../../client/client.js";
 import type { Clock } from "../../platform/clock.js";
-import type { CallSpool } from "./snapshot-file.js";
 import type { ReplayGroup } from "./replay-plan.js";
 import { SendOrder } from "./send-order.js";
+import type { CallSpool } from "./snapshot-file.js";
 
 /** The platform doesn't say what it retries; a call whose last attempt is no older than two intervals may well be. */
 const PROBABLY_RETRYING_MS = 2 * 5 * 60_000;

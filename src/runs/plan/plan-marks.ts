@@ -1,11 +1,11 @@
 /** Which calls are to be marked. */
 import type { ListedCallback } from "../../client/client.js";
+import type { RunListener } from "../journal/run-event.js";
+import { newRunId } from "../journal/run-id.js";
+import type { ReconcileDeps } from "../run-deps.js";
 import type { CallScope } from "./call-scope.js";
 import { callbacksOf } from "./callbacks-of-scope.js";
 import type { MarkGroup, MarkPlan } from "./mark-plan.js";
-import type { ReconcileDeps } from "../run-deps.js";
-import type { RunListener } from "../journal/run-event.js";
-import { newRunId } from "../journal/run-id.js";
 import { takeSnapshot } from "./take-snapshot.js";
 
 /**

@@ -1,13 +1,13 @@
 /** The snapshot before a replay: nothing is sent here. */
 import type { ListedCall } from "../../client/client.js";
-import type { CallScope } from "./call-scope.js";
-import { CallSpool } from "./snapshot-file.js";
-import { callbacksOf } from "./callbacks-of-scope.js";
-import { GroupDraft } from "./group-draft.js";
-import type { ReconcileDeps } from "../run-deps.js";
-import type { ReplayPlan } from "./replay-plan.js";
 import type { RunListener } from "../journal/run-event.js";
 import { newRunId } from "../journal/run-id.js";
+import type { ReconcileDeps } from "../run-deps.js";
+import type { CallScope } from "./call-scope.js";
+import { callbacksOf } from "./callbacks-of-scope.js";
+import { GroupDraft } from "./group-draft.js";
+import type { ReplayPlan } from "./replay-plan.js";
+import { CallSpool } from "./snapshot-file.js";
 import { snapshotPlan } from "./snapshot-plan.js";
 import { takeSnapshot } from "./take-snapshot.js";
 

@@ -1,8 +1,8 @@
 /** The requests that a replay would make, for `--print-curl`. */
 import type { DeliveryRequest } from "../../wire/delivery-request.js";
+import type { ReplayOptions, RunControl } from "../run-options.js";
 import { targetOf } from "../send/replay-group.js";
 import type { ReplayPlan } from "./replay-plan.js";
-import type { ReplayOptions, RunControl } from "../run-options.js";
 
 export interface PreviewedRequest {
   readonly callbackId: string;

@@ -1,7 +1,8 @@
 /** A replay plan that reads its calls from the snapshot on disk. */
-import type { CallSpool } from "./snapshot-file.js";
+
 import type { GroupDraft, GroupPlaces } from "./group-draft.js";
 import type { LeftOutCalls, PlannedCall, ReplayGroup, ReplayPlan } from "./replay-plan.js";
+import type { CallSpool } from "./snapshot-file.js";
 
 export interface SnapshotParts {
   readonly runId: string;

@@ -1,6 +1,6 @@
 /** All calls that a filter means, each once, before anything is done with one. */
 import type { Client, ListedCall } from "../../client/client.js";
-import type { CallFilter } from "../../domain/selection.js";
+import type { CallFilter } from "../../domain/call-filter.js";
 import type { RunListener } from "../journal/run-event.js";
 
 /** While one pages by offset, calls that are settled move the rest up: rows are skipped. So it is listed again, so many times at most. */

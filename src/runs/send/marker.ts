@@ -1,8 +1,9 @@
 /** Tells the service what is settled, in chunks, while sending goes on. */
-import { applyToChunk, CHUNK_SIZE, inChunks } from "./apply-to-chunk.js";
+
 import { asWhcbError } from "../expected-error.js";
-import type { MarkJob } from "./mark-job.js";
 import type { RunSession } from "../run-session.js";
+import { applyToChunk, CHUNK_SIZE, inChunks } from "./apply-to-chunk.js";
+import type { MarkJob } from "./mark-job.js";
 
 /** A call waits no longer than this for its chunk to fill. */
 const LONGEST_WAIT_MS = 1_000;

@@ -2,12 +2,12 @@
 import type { ListedCallback } from "../../client/client.js";
 import { WhcbError } from "../../domain/errors.js";
 import { addressDelivery, type DeliveryRequest } from "../../wire/delivery-request.js";
-import { applyToChunk, inChunks } from "./apply-to-chunk.js";
 import { asWhcbError } from "../expected-error.js";
-import { Marker } from "./marker.js";
 import type { PlannedCall } from "../plan/replay-plan.js";
 import type { ReplayOptions, RunControl } from "../run-options.js";
 import type { RunSession } from "../run-session.js";
+import { applyToChunk, inChunks } from "./apply-to-chunk.js";
+import { Marker } from "./marker.js";
 import { sendGroup } from "./send-group.js";
 
 export interface GroupToSend {

@@ -3,14 +3,14 @@ import { createPacer, type Pacer } from "../../client/pacer.js";
 import type { Delivery } from "../../delivery/deliverer.js";
 import { isAccepted } from "../../domain/attempt.js";
 import type { DeliveryRequest } from "../../wire/delivery-request.js";
-import { AnnouncedCalls } from "./written-ahead-calls.js";
-import { CallChooser } from "./call-chooser.js";
 import { asWhcbError } from "../expected-error.js";
 import type { PlannedCall } from "../plan/replay-plan.js";
 import type { ReplayOptions } from "../run-options.js";
 import type { RunSession } from "../run-session.js";
+import { CallChooser } from "./call-chooser.js";
 import { firstPace, paceAfterFailure, paceAfterSuccess, type SendPace } from "./send-pace.js";
 import type { StopSwitch } from "./stop-signal.js";
+import { AnnouncedCalls } from "./written-ahead-calls.js";
 
 export interface SendJob {
   readonly callbackId: string;

@@ -1,9 +1,9 @@
 /** Calls whose "sent" line is on disk: only these may be sent, and in this order. */
 import type { Clock } from "../../platform/clock.js";
-import type { CallChooser } from "./call-chooser.js";
 import type { Journal } from "../journal/journal.js";
 import { journalText } from "../journal/journal-line.js";
 import type { PlannedCall } from "../plan/replay-plan.js";
+import type { CallChooser } from "./call-chooser.js";
 
 export class AnnouncedCalls {
   readonly #chooser: CallChooser;

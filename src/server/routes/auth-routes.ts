@@ -1,7 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { WhcbError } from "../../domain/errors.js";
-import { send } from "../answer.js";
-import type { RouteContext } from "../route-context.js";
+import { send } from "../requests/send-document.js";
+import type { RouteContext } from "./route-context.js";
 
 /** Tokens: got with user, password and key; good for an hour. */
 export function addAuthRoutes(app: FastifyInstance, { docs, deps, authenticator }: RouteContext): void {

@@ -4,14 +4,14 @@ import type { Attempt } from "../../domain/attempt.js";
 import { type Call, callIdFrom } from "../../domain/call.js";
 import type { Callback } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
-import { attemptsToJson } from "../../wire/attempt-json.js";
-import { callToJson } from "../../wire/call-json.js";
-import { listToJson } from "../../wire/list-json.js";
-import { send } from "../answer.js";
-import { callLinks, Linker } from "../linker.js";
-import { pageLinks } from "../pages.js";
-import { one, type Query, readFilter, readIds, readPage, readSort } from "../query.js";
-import type { CallbackPath, CallPath, RouteContext } from "../route-context.js";
+import { attemptsToJson } from "../../wire/json/attempt-json.js";
+import { callToJson } from "../../wire/json/call-json.js";
+import { listToJson } from "../../wire/json/list-json.js";
+import { send } from "../requests/send-document.js";
+import { callLinks, Linker } from "./linker.js";
+import { pageLinks } from "./pages.js";
+import { one, type Query, readFilter, readIds, readPage, readSort } from "./query.js";
+import type { CallbackPath, CallPath, RouteContext } from "./route-context.js";
 
 /** Newest first, where it is by date. */
 const SORT_FIELDS = { attemptedDate: true, status: false, messageId: false, id: false } as const;
@@ -87,7 +87,7 @@ export function addCallRoutes(app: FastifyInstance, { docs, deps, lookup, larges
 
 /** The schemas are loaded with the first mark. */
 async function readMark(body: unknown): Promise<"SUCCESS" | "FAILED"> {
-  const { parseMark } = await import("../../wire/parse-mark.js");
+  const { parseMark } = await import("../../wire/json/parse-mark.js");
   return parseMark(body);
 }
 

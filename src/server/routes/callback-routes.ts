@@ -4,15 +4,15 @@ import { isAccepted, resultMessage } from "../../domain/attempt.js";
 import type { CallbackSettings } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import { shortId } from "../../platform/ids.js";
-import { callbackToJson } from "../../wire/callback-json.js";
 import { buildEndpointCheck } from "../../wire/delivery-request.js";
-import { listToJson } from "../../wire/list-json.js";
-import { send } from "../answer.js";
-import type { ServerDeps } from "../deps.js";
-import { callbackLinks, Linker } from "../linker.js";
-import { pageLinks } from "../pages.js";
-import { type Query, readPage, readSort } from "../query.js";
-import type { CallbackPath, RouteContext } from "../route-context.js";
+import { callbackToJson } from "../../wire/json/callback-json.js";
+import { listToJson } from "../../wire/json/list-json.js";
+import { send } from "../requests/send-document.js";
+import type { ServerDeps } from "../server-deps.js";
+import { callbackLinks, Linker } from "./linker.js";
+import { pageLinks } from "./pages.js";
+import { type Query, readPage, readSort } from "./query.js";
+import type { CallbackPath, RouteContext } from "./route-context.js";
 
 export function addCallbackRoutes(app: FastifyInstance, { docs, deps, lookup, largestPage }: RouteContext): void {
   const { store, clock } = deps;
@@ -69,7 +69,7 @@ export function addCallbackRoutes(app: FastifyInstance, { docs, deps, lookup, la
 }
 
 /** The schemas are loaded with the first write: a command that only reads, on a file in its own process, starts without them. */
-const loadParser = () => import("../../wire/parse-callback.js");
+const loadParser = () => import("../../wire/json/parse-callback.js");
 
 /** Before the check of the endpoint, which may take a minute; the store has the last word. */
 async function refuseTakenName({ store }: ServerDeps, { name }: CallbackSettings): Promise<void> {

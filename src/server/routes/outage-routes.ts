@@ -1,11 +1,11 @@
 import type { FastifyInstance } from "fastify";
-import { listToJson } from "../../wire/list-json.js";
-import { outageToJson } from "../../wire/outage-json.js";
-import { send } from "../answer.js";
-import { Linker } from "../linker.js";
-import { pageLinks } from "../pages.js";
-import { one, type Query, readPage } from "../query.js";
-import type { RouteContext } from "../route-context.js";
+import { listToJson } from "../../wire/json/list-json.js";
+import { outageToJson } from "../../wire/json/outage-json.js";
+import { send } from "../requests/send-document.js";
+import { Linker } from "./linker.js";
+import { pageLinks } from "./pages.js";
+import { one, type Query, readPage } from "./query.js";
+import type { RouteContext } from "./route-context.js";
 
 /** Outages, newest first. */
 export function addOutageRoutes(app: FastifyInstance, { docs, deps, lookup, largestPage }: RouteContext): void {

@@ -1,6 +1,6 @@
 /** The floor of bulk accepting: multi-row INSERTs of finished rows into the same table, by the same connection settings. */
 import type Database from "better-sqlite3";
-import { encodeResponse } from "../../../src/store/response-codec.js";
+import { encodeResponse } from "../../../src/store/calls/response-codec.js";
 import { NEVER } from "../../../src/store/schema.js";
 import { connect } from "../../../src/store/sqlite/connect.js";
 import { migrate } from "../../../src/store/sqlite/migrate.js";

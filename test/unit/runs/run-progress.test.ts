@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { RunProgress } from "../../../src/runs/run-progress.js";
 import type { RunEvent } from "../../../src/runs/journal/run-event.js";
+import { RunProgress } from "../../../src/runs/run-progress.js";
 import { VirtualClock } from "../../support/virtual-clock.js";
 
 const callbackId = "00112233445566AA";

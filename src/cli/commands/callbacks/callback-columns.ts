@@ -1,9 +1,9 @@
 /** A callback in listings and on its own. Its key is masked unless it was asked for. */
 import type { ListedCallback } from "../../../client/client.js";
 import { maskKey } from "../../../domain/callback.js";
-import type { ListingStyle } from "../../output/listing.js";
 import type { Column } from "../../output/column.js";
 import { renderFields } from "../../output/fields.js";
+import type { ListingStyle } from "../../output/listing.js";
 import type { Look } from "../../output/render-options.js";
 
 const COLUMNS: readonly Column<ListedCallback>[] = [

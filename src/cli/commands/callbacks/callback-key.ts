@@ -1,6 +1,7 @@
 /** A callback's auth key: from the environment, from a prompt, or made up. Never from a flag. */
-import { askSecret } from "../../output/ask.js";
+
 import type { Invocation } from "../../invocation.js";
+import { askSecret } from "../../output/ask.js";
 
 export interface CallbackKey {
   readonly key: string;

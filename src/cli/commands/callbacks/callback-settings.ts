@@ -1,6 +1,6 @@
 import type { AuthType, CallbackSettings } from "../../../domain/callback.js";
-import { AUTH, CONTENT_TYPE, EMAIL, NAME, REMOVE_HTML, REPLIES, RETRIES, UNDELIVERABLE, URL_FLAG } from "./callback-flags.js";
 import type { Words } from "../../args/parsed-args.js";
+import { AUTH, CONTENT_TYPE, EMAIL, NAME, REMOVE_HTML, REPLIES, RETRIES, UNDELIVERABLE, URL_FLAG } from "./callback-flags.js";
 
 export type SettingChanges = Partial<Omit<CallbackSettings, "auth" | "events">> & {
   readonly authType?: AuthType;

@@ -1,15 +1,15 @@
 import type { Client } from "../../../client/client.js";
 import type { CallbackSettings } from "../../../domain/callback.js";
 import { isWhcbError, WhcbError } from "../../../domain/errors.js";
-import { chooseCallbackKey } from "./callback-key.js";
-import { commandLine } from "../../output/confirm.js";
-import { EMAIL, NAME, URL_FLAG } from "./callback-flags.js";
-import type { Invocation } from "../../invocation.js";
-import { callbackJson, renderCallback } from "./callback-columns.js";
-import { withHint } from "../../output/render-error.js";
-import { safeJson } from "../../output/escape.js";
-import { withSession } from "../../settings/session.js";
 import type { Words } from "../../args/parsed-args.js";
+import type { Invocation } from "../../invocation.js";
+import { commandLine } from "../../output/confirm.js";
+import { safeJson } from "../../output/escape.js";
+import { withHint } from "../../output/render-error.js";
+import { withSession } from "../../settings/session.js";
+import { callbackJson, renderCallback } from "./callback-columns.js";
+import { EMAIL, NAME, URL_FLAG } from "./callback-flags.js";
+import { chooseCallbackKey } from "./callback-key.js";
 import { readSettingFlags } from "./callback-settings.js";
 
 export function run(invocation: Invocation): Promise<number> {

@@ -1,5 +1,5 @@
-import { confirm, needsYes, YES } from "../../output/confirm.js";
 import type { Invocation } from "../../invocation.js";
+import { confirm, needsYes, YES } from "../../output/confirm.js";
 import { findCallback, withSession } from "../../settings/session.js";
 
 export function run(invocation: Invocation): Promise<number> {

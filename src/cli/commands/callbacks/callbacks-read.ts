@@ -1,10 +1,10 @@
-import { SHOW_KEY } from "./callback-flags.js";
 import { COLUMNS } from "../../args/output-flags.js";
 import type { Invocation } from "../../invocation.js";
-import { openListing } from "../../output/listing.js";
-import { CALLBACK_LISTING, callbackJson, renderCallback } from "./callback-columns.js";
 import { safeJson } from "../../output/escape.js";
+import { openListing } from "../../output/listing.js";
 import { findCallback, withSession } from "../../settings/session.js";
+import { CALLBACK_LISTING, callbackJson, renderCallback } from "./callback-columns.js";
+import { SHOW_KEY } from "./callback-flags.js";
 
 export function listCallbacks(invocation: Invocation): Promise<number> {
   const { words, screen } = invocation;

@@ -1,12 +1,12 @@
 import type { ListedCallback } from "../../../client/client.js";
 import type { CallbackSettings } from "../../../domain/callback.js";
 import { WhcbError } from "../../../domain/errors.js";
-import { chooseCallbackKey } from "./callback-key.js";
-import { NEW_KEY } from "./callback-flags.js";
 import type { Invocation } from "../../invocation.js";
-import { callbackJson, renderCallback } from "./callback-columns.js";
 import { safeJson } from "../../output/escape.js";
 import { findCallback, withSession } from "../../settings/session.js";
+import { callbackJson, renderCallback } from "./callback-columns.js";
+import { NEW_KEY } from "./callback-flags.js";
+import { chooseCallbackKey } from "./callback-key.js";
 import { readSettingFlags } from "./callback-settings.js";
 
 export function run(invocation: Invocation): Promise<number> {

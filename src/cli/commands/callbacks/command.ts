@@ -1,3 +1,5 @@
+import type { GroupSpec } from "../../args/command-spec.js";
+import { COLUMNS, OUTPUT, OUTPUT_TEXT_JSON } from "../../args/output-flags.js";
 import { YES } from "../../output/confirm.js";
 import {
   AUTH,
@@ -12,8 +14,6 @@ import {
   UNDELIVERABLE,
   URL_FLAG,
 } from "./callback-flags.js";
-import { COLUMNS, OUTPUT, OUTPUT_TEXT_JSON } from "../../args/output-flags.js";
-import type { GroupSpec } from "../../args/command-spec.js";
 
 const SETTINGS_FLAGS = [NAME, URL_FLAG, EMAIL, RETRIES, CONTENT_TYPE, REMOVE_HTML, AUTH, REPLIES, UNDELIVERABLE] as const;
 

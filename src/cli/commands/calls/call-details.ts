@@ -3,11 +3,11 @@ import { senderAddress } from "../../../domain/message-response.js";
 import { formatDuration } from "../../args/duration.js";
 import { statusPaint } from "../../output/call-columns.js";
 import type { Column } from "../../output/column.js";
-import { type CallFacts, explainCall } from "./explain-call.js";
+import { neutralise } from "../../output/escape.js";
 import { renderFields } from "../../output/fields.js";
 import type { Look } from "../../output/render-options.js";
-import { neutralise } from "../../output/escape.js";
 import { formatInstant } from "../../output/times.js";
+import { type CallFacts, explainCall } from "./explain-call.js";
 
 /** The head of `calls get`: what the call is, then why it is where it is. */
 export function renderCallHead(facts: CallFacts, look: Look): string {

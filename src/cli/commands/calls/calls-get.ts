@@ -2,12 +2,12 @@ import type { Client, ListedAttempt } from "../../../client/client.js";
 import { isWhcbError, WhcbError } from "../../../domain/errors.js";
 import type { Invocation } from "../../invocation.js";
 import { callJson, dateOrNull } from "../../output/call-columns.js";
-import { ATTEMPT_COLUMNS, renderCallHead } from "./call-details.js";
-import { type CallFacts, explainCall } from "./explain-call.js";
 import { safeJson } from "../../output/escape.js";
 import { renderTable } from "../../output/table.js";
 import { isoInstant } from "../../output/times.js";
 import { findCallback, type Session, withSession } from "../../settings/session.js";
+import { ATTEMPT_COLUMNS, renderCallHead } from "./call-details.js";
+import { type CallFacts, explainCall } from "./explain-call.js";
 
 export function run(invocation: Invocation): Promise<number> {
   return withSession(invocation, (session) => getCall(invocation, session));

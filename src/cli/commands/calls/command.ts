@@ -1,8 +1,8 @@
-import { FILTER_FLAGS } from "../../args/filter-flags.js";
-import { ALL, LIMIT, OLDEST_FIRST } from "./calls-flags.js";
-import { COLUMNS, OUTPUT, OUTPUT_TEXT_JSON } from "../../args/output-flags.js";
 import type { GroupSpec } from "../../args/command-spec.js";
+import { FILTER_FLAGS } from "../../args/filter-flags.js";
 import { under } from "../../args/flag.js";
+import { COLUMNS, OUTPUT, OUTPUT_TEXT_JSON } from "../../args/output-flags.js";
+import { ALL, LIMIT, OLDEST_FIRST } from "./calls-flags.js";
 
 export const CALLS: GroupSpec = {
   name: "calls",

@@ -1,7 +1,7 @@
 /** What `check` allows. */
 import { parsePositiveDuration } from "../../args/duration.js";
-import { integer } from "../../args/numbers.js";
 import { value } from "../../args/flag.js";
+import { integer } from "../../args/numbers.js";
 export const MAX_FAILED = value(
   "--max-failed <n>",
   "more FAILED calls than this are too many (default: 0, unless --max-age is given)",

@@ -1,12 +1,12 @@
 import type { Client, ListedCallback } from "../../../client/client.js";
 import { EXIT_DONE, EXIT_ITEMS_FAILED } from "../../exit-codes.js";
-import { MAX_AGE, MAX_FAILED } from "./check-flags.js";
 import type { Invocation } from "../../invocation.js";
 import { dateOrNull } from "../../output/call-columns.js";
 import { safeJson } from "../../output/escape.js";
-import { formatInstant } from "../../output/times.js";
 import { count } from "../../output/run/plan-text.js";
+import { formatInstant } from "../../output/times.js";
 import { findCallback, withSession } from "../../settings/session.js";
+import { MAX_AGE, MAX_FAILED } from "./check-flags.js";
 
 export function run(invocation: Invocation): Promise<number> {
   const { words, screen } = invocation;

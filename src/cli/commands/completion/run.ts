@@ -1,11 +1,11 @@
 import { WhcbError } from "../../../domain/errors.js";
+import { nearest } from "../../args/nearest.js";
+import type { Invocation } from "../../invocation.js";
 import { bashScript } from "./bash.js";
 import { fishScript } from "./fish.js";
 import { powershellScript } from "./powershell.js";
 import { SHELLS } from "./shells.js";
 import { zshScript } from "./zsh.js";
-import type { Invocation } from "../../invocation.js";
-import { nearest } from "../../args/nearest.js";
 
 export async function run({ words, screen, completionWords }: Invocation): Promise<number> {
   const given = words.operand(0).toLowerCase();

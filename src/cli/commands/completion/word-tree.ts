@@ -1,7 +1,8 @@
 /** What can be typed after what, from the same declarations as the program. */
-import { GLOBAL_FLAGS } from "../../args/global-flags.js";
+
 import { type CommandSpec, isGroup, type Section } from "../../args/command-spec.js";
 import { type Flag, flagName } from "../../args/flag.js";
+import { GLOBAL_FLAGS } from "../../args/global-flags.js";
 import { SHELLS } from "./shells.js";
 import type { CompletedFlag, WordNode } from "./word-node.js";
 

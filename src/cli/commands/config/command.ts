@@ -1,7 +1,7 @@
+import type { CommandSpec, GroupSpec } from "../../args/command-spec.js";
+import { COLUMNS, OUTPUT, OUTPUT_TEXT_JSON } from "../../args/output-flags.js";
 import { SHELLS } from "../completion/shells.js";
 import { KEEP_CURRENT, LOGIN_NAME, USERNAME } from "../login/login-flags.js";
-import { COLUMNS, OUTPUT, OUTPUT_TEXT_JSON } from "../../args/output-flags.js";
-import type { CommandSpec, GroupSpec } from "../../args/command-spec.js";
 
 export const LOGIN: CommandSpec = {
   name: "login",

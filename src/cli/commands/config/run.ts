@@ -1,15 +1,15 @@
 import { maskKey } from "../../../domain/callback.js";
 import { WhcbError } from "../../../domain/errors.js";
-import { askSecret, readAll } from "../../output/ask.js";
-import type { Invocation } from "../../invocation.js";
 import { nearest } from "../../args/nearest.js";
 import { parseRate } from "../../args/numbers.js";
+import type { Invocation } from "../../invocation.js";
+import { askSecret, readAll } from "../../output/ask.js";
 import { neutralise, safeJson } from "../../output/escape.js";
-import { resolveInvocation } from "../../settings/session.js";
 import type { Profile } from "../../settings/profile.js";
 import { settingsPath } from "../../settings/read-settings.js";
 import type { ResolvedSettings, Sourced } from "../../settings/resolve-settings.js";
 import { readServiceAddress } from "../../settings/service-address.js";
+import { resolveInvocation } from "../../settings/session.js";
 import { changeSettings } from "../../settings/write-settings.js";
 
 export async function getConfig(invocation: Invocation): Promise<number> {

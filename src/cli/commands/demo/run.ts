@@ -1,9 +1,9 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { playDemo } from "./play-demo.js";
 import { EXIT_BUG, EXIT_DONE } from "../../exit-codes.js";
 import type { Invocation } from "../../invocation.js";
+import { playDemo } from "./play-demo.js";
 
 /** The story in a folder of its own, which is removed whatever happens. */
 export async function run({ deps, screen }: Invocation): Promise<number> {

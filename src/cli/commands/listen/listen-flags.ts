@@ -1,7 +1,7 @@
 /** How a rehearsed endpoint behaves. */
 import { parseDuration, parsePositiveDuration } from "../../args/duration.js";
-import { integer, parseShare } from "../../args/numbers.js";
 import { flag, value, valueOr } from "../../args/flag.js";
+import { integer, parseShare } from "../../args/numbers.js";
 export const LISTEN_PORT = valueOr("--port <n>", "0: any free one", "9000", integer(0, 65_535));
 export const STATUS_FLAG = value(
   "--status <code>",

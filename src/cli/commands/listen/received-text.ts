@@ -1,7 +1,7 @@
 /** What an endpoint received, for people and for scripts. Keys are never shown. */
 
-import type { Look } from "../../output/render-options.js";
 import { neutralise } from "../../output/escape.js";
+import type { Look } from "../../output/render-options.js";
 import { formatInstant } from "../../output/times.js";
 import type { Received } from "./listening-endpoint.js";
 

@@ -1,12 +1,12 @@
 import { once } from "node:events";
+import type { Words } from "../../args/parsed-args.js";
 import { EXIT_INTERRUPTED } from "../../exit-codes.js";
-import { DELAY, FAIL_FIRST, FAIL_FOR, FLAKY, HANG, LISTEN_PORT, SEED, STATUS_FLAG } from "./listen-flags.js";
 import type { Invocation } from "../../invocation.js";
+import { safeJson } from "../../output/escape.js";
 import type { Behaviour } from "./behaviour.js";
+import { DELAY, FAIL_FIRST, FAIL_FOR, FLAKY, HANG, LISTEN_PORT, SEED, STATUS_FLAG } from "./listen-flags.js";
 import { openEndpoint, type Received } from "./listening-endpoint.js";
 import { receivedJson, renderReceived } from "./received-text.js";
-import { safeJson } from "../../output/escape.js";
-import type { Words } from "../../args/parsed-args.js";
 
 /** Prints what it receives until Ctrl-C, or until nobody reads its output any more. */
 export async function run({ deps, words, screen }: Invocation): Promise<number> {

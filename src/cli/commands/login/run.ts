@@ -1,14 +1,14 @@
 import { access } from "node:fs/promises";
 import { basename } from "node:path";
 import { WhcbError } from "../../../domain/errors.js";
-import { askSecret, askText } from "../../output/ask.js";
-import type { Credentials, ServiceTarget } from "../../cli-deps.js";
 import { PROFILE, SERVICE, VERBOSE } from "../../args/global-flags.js";
-import { KEEP_CURRENT, LOGIN_NAME, USERNAME } from "./login-flags.js";
+import type { Credentials, ServiceTarget } from "../../cli-deps.js";
 import type { Invocation } from "../../invocation.js";
+import { askSecret, askText } from "../../output/ask.js";
 import { readSettings } from "../../settings/read-settings.js";
 import { readServiceAddress, type ServiceAddress } from "../../settings/service-address.js";
 import { changeSettings } from "../../settings/write-settings.js";
+import { KEEP_CURRENT, LOGIN_NAME, USERNAME } from "./login-flags.js";
 
 export async function run(invocation: Invocation): Promise<number> {
   const { words, deps, screen } = invocation;

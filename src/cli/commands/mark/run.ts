@@ -3,18 +3,18 @@ import type { MarkPlan } from "../../../runs/plan/mark-plan.js";
 import { planMarks } from "../../../runs/plan/plan-marks.js";
 import { runMarks } from "../../../runs/run-marks.js";
 import { readCallOperands, toCallScope } from "../../args/call-operands.js";
-import { confirm, needsYes, YES } from "../../output/confirm.js";
 import { FAILED, SUCCESS } from "../../args/filter-flags.js";
 import { DRY_RUN } from "../../args/sending-flags.js";
 import type { Invocation } from "../../invocation.js";
+import { confirm, needsYes, YES } from "../../output/confirm.js";
 import { safeJson } from "../../output/escape.js";
+import { openProgress } from "../../output/progress-line.js";
 import { finishRun } from "../../output/run/finish-run.js";
 import { followRun } from "../../output/run/follow-run.js";
 import { STOPPING, withInterrupt } from "../../output/run/interrupt.js";
 import { count, describeLeftOut } from "../../output/run/plan-text.js";
-import { openProgress } from "../../output/progress-line.js";
-import { withReconcileDeps } from "../../settings/with-run-deps.js";
 import { withSession } from "../../settings/session.js";
+import { withReconcileDeps } from "../../settings/with-run-deps.js";
 
 export function markSuccess(invocation: Invocation): Promise<number> {
   return mark(invocation, { status: "SUCCESS", from: "FAILED", isFiltered: invocation.words.get(FAILED), flag: "--failed" });

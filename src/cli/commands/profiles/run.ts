@@ -1,8 +1,8 @@
 import { WhcbError } from "../../../domain/errors.js";
+import { nearest } from "../../args/nearest.js";
 import { COLUMNS } from "../../args/output-flags.js";
 import type { Invocation } from "../../invocation.js";
 import { type ListingStyle, openListing } from "../../output/listing.js";
-import { nearest } from "../../args/nearest.js";
 import type { Profile, Settings } from "../../settings/profile.js";
 import { readSettings } from "../../settings/read-settings.js";
 import { changeSettings } from "../../settings/write-settings.js";

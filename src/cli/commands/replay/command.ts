@@ -1,11 +1,11 @@
 import { FILE } from "../../args/call-operands.js";
-import { YES } from "../../output/confirm.js";
-import { FAILED, NARROWING_FLAGS } from "../../args/filter-flags.js";
-import { OUTPUT_LINES } from "../../args/output-flags.js";
-import { BY, RESEND_UNKNOWN, RESUME, SEEN } from "./resume-flags.js";
-import { DRY_RUN, MARK, PRINT_CURL, SENDING_FLAGS, SKIP_RETRYING, TO, VIA, WITH_AUTH } from "../../args/sending-flags.js";
 import type { CommandSpec } from "../../args/command-spec.js";
+import { FAILED, NARROWING_FLAGS } from "../../args/filter-flags.js";
 import { under } from "../../args/flag.js";
+import { OUTPUT_LINES } from "../../args/output-flags.js";
+import { DRY_RUN, MARK, PRINT_CURL, SENDING_FLAGS, SKIP_RETRYING, TO, VIA, WITH_AUTH } from "../../args/sending-flags.js";
+import { YES } from "../../output/confirm.js";
+import { BY, RESEND_UNKNOWN, RESUME, SEEN } from "./resume-flags.js";
 
 export const REPLAY: CommandSpec = {
   name: "replay",

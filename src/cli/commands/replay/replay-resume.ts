@@ -1,17 +1,17 @@
 import { WhcbError } from "../../../domain/errors.js";
-import { resumeRun } from "../../../runs/resume-run.js";
-import { DEFAULT_REPLAY_OPTIONS } from "../../../runs/run-options.js";
 import type { RunOverview } from "../../../runs/journal/run-record.js";
 import { listRuns, readRun } from "../../../runs/journal/stored-runs.js";
-import { RESEND_UNKNOWN } from "./resume-flags.js";
+import { resumeRun } from "../../../runs/resume-run.js";
+import { DEFAULT_REPLAY_OPTIONS } from "../../../runs/run-options.js";
 import type { Invocation } from "../../invocation.js";
+import { openProgress } from "../../output/progress-line.js";
 import { finishRun } from "../../output/run/finish-run.js";
 import { followRun } from "../../output/run/follow-run.js";
 import { STOPPING, withInterrupt } from "../../output/run/interrupt.js";
 import { environmentKeys } from "../../settings/callback-keys.js";
-import { openProgress } from "../../output/progress-line.js";
-import { withReconcileDeps } from "../../settings/with-run-deps.js";
 import { withSession } from "../../settings/session.js";
+import { withReconcileDeps } from "../../settings/with-run-deps.js";
+import { RESEND_UNKNOWN } from "./resume-flags.js";
 
 /** Finishes the run of this id, or the latest unfinished one of the profile. It was agreed to when it began: nothing is asked. */
 export function resumeReplay(invocation: Invocation, runId: string | null): Promise<number> {

@@ -1,26 +1,26 @@
 import { WhcbError } from "../../../domain/errors.js";
 import { planReplay } from "../../../runs/plan/plan-replay.js";
-import type { ReconcileDeps } from "../../../runs/run-deps.js";
 import type { ReplayPlan } from "../../../runs/plan/replay-plan.js";
+import type { ReconcileDeps } from "../../../runs/run-deps.js";
 import type { ReplayOptions } from "../../../runs/run-options.js";
 import { runReplay } from "../../../runs/run-replay.js";
 import { readCallOperands, toCallScope } from "../../args/call-operands.js";
-import { confirm, needsYes, YES } from "../../output/confirm.js";
 import { FAILED } from "../../args/filter-flags.js";
-import { RESUME } from "./resume-flags.js";
 import { DRY_RUN, PRINT_CURL, readReplayOptions, SKIP_RETRYING } from "../../args/sending-flags.js";
 import type { Invocation } from "../../invocation.js";
+import { confirm, needsYes, YES } from "../../output/confirm.js";
+import { openProgress } from "../../output/progress-line.js";
 import { finishRun } from "../../output/run/finish-run.js";
 import { followRun } from "../../output/run/follow-run.js";
 import { STOPPING, withInterrupt } from "../../output/run/interrupt.js";
-import { collectKeys } from "../../settings/callback-keys.js";
 import { count, describeLeftOut, describePlan } from "../../output/run/plan-text.js";
-import { openProgress } from "../../output/progress-line.js";
+import { collectKeys } from "../../settings/callback-keys.js";
+import { type Session, withSession } from "../../settings/session.js";
 import { withReconcileDeps } from "../../settings/with-run-deps.js";
+import { resumeReplay } from "./replay-resume.js";
+import { RESUME } from "./resume-flags.js";
 import { showPlan } from "./show-plan.js";
 import { mentionUnfinishedRun } from "./unfinished-run.js";
-import { type Session, withSession } from "../../settings/session.js";
-import { resumeReplay } from "./replay-resume.js";
 
 export async function run(invocation: Invocation): Promise<number> {
   const { words, screen } = invocation;

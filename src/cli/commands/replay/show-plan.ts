@@ -1,7 +1,7 @@
 import { previewReplay } from "../../../runs/plan/preview-replay.js";
 import type { ReplayPlan } from "../../../runs/plan/replay-plan.js";
-import type { ReplayOptions } from "../../../runs/run-options.js";
 import { toCurl } from "../../../runs/plan/to-curl.js";
+import type { ReplayOptions } from "../../../runs/run-options.js";
 import type { Invocation } from "../../invocation.js";
 import { safeJson } from "../../output/escape.js";
 import { describePlan, planJson } from "../../output/run/plan-text.js";

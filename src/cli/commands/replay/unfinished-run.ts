@@ -1,5 +1,5 @@
-import type { ReconcileDeps } from "../../../runs/run-deps.js";
 import { listRuns } from "../../../runs/journal/stored-runs.js";
+import type { ReconcileDeps } from "../../../runs/run-deps.js";
 import type { Invocation } from "../../invocation.js";
 import { formatInstant } from "../../output/times.js";
 

@@ -2,15 +2,15 @@ import type { RunCall, RunOverview, RunRecord } from "../../../runs/journal/run-
 import { listRuns, readRun } from "../../../runs/journal/stored-runs.js";
 import { COLUMNS } from "../../args/output-flags.js";
 import type { Invocation } from "../../invocation.js";
-import { type ListingStyle, openListing } from "../../output/listing.js";
 import type { Column } from "../../output/column.js";
-import { renderFields } from "../../output/fields.js";
-import type { Look } from "../../output/render-options.js";
 import { safeJson } from "../../output/escape.js";
+import { renderFields } from "../../output/fields.js";
+import { type ListingStyle, openListing } from "../../output/listing.js";
+import type { Look } from "../../output/render-options.js";
+import { renderCounts } from "../../output/run/summary-text.js";
 import { renderTable } from "../../output/table.js";
 import { formatInstant, isoInstant } from "../../output/times.js";
 import { runsDirectory } from "../../settings/with-run-deps.js";
-import { renderCounts } from "../../output/run/summary-text.js";
 
 export async function listRunsCommand({ words, screen, deps }: Invocation): Promise<number> {
   const listing = openListing(RUN_LISTING, screen, words.get(COLUMNS));

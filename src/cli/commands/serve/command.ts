@@ -1,5 +1,7 @@
-import { DELAY, FAIL_FIRST, FAIL_FOR, FLAKY, HANG, LISTEN_PORT, SEED, STATUS_FLAG } from "../listen/listen-flags.js";
+import type { CommandSpec } from "../../args/command-spec.js";
 import { OUTPUT_LINES } from "../../args/output-flags.js";
+import { DELAY, FAIL_FIRST, FAIL_FOR, FLAKY, HANG, LISTEN_PORT, SEED, STATUS_FLAG } from "../listen/listen-flags.js";
+import { CONTENT, COUNT, KIND, RESPONSES_FILE, TRIGGER_CHANNEL, TRIGGER_RATE } from "../trigger/trigger-flags.js";
 import {
   ALLOW_NETWORK,
   DB,
@@ -17,8 +19,6 @@ import {
   SMTP,
   TRUST_PROXY,
 } from "./serve-flags.js";
-import { CONTENT, COUNT, KIND, RESPONSES_FILE, TRIGGER_CHANNEL, TRIGGER_RATE } from "../trigger/trigger-flags.js";
-import type { CommandSpec } from "../../args/command-spec.js";
 
 export const SERVE: CommandSpec = {
   name: "serve",

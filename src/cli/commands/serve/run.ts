@@ -3,10 +3,10 @@ import { isWhcbError, WhcbError } from "../../../domain/errors.js";
 import type { RunningService, ServeOptions } from "../../cli-deps.js";
 import { EXIT_INTERRUPTED } from "../../exit-codes.js";
 import type { Invocation } from "../../invocation.js";
-import { chooseCredentials, keepCredentials, keepLocalProfile, type ServeCredentials } from "./serve-credentials.js";
-import { readServeOptions } from "./serve-options.js";
 import { settingsPath } from "../../settings/read-settings.js";
 import { requireSound } from "../../settings/valid-credentials.js";
+import { chooseCredentials, keepCredentials, keepLocalProfile, type ServeCredentials } from "./serve-credentials.js";
+import { readServeOptions } from "./serve-options.js";
 
 export async function run(invocation: Invocation): Promise<number> {
   const { deps, screen } = invocation;

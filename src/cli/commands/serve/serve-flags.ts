@@ -1,7 +1,7 @@
 /** How `serve` serves. */
 import { parsePositiveDuration } from "../../args/duration.js";
-import { integer } from "../../args/numbers.js";
 import { choice, choiceOr, flag, value, valueOr, values } from "../../args/flag.js";
+import { integer } from "../../args/numbers.js";
 export const PORT = valueOr("--port <n>", "0: any free one", "8787", integer(0, 65_535));
 export const HOST = valueOr("--host <address>", "an address that isn't loopback turns the public rules on", "127.0.0.1", String);
 export const DB = value("--db <file>", "the database (else WHCB_DB; default: whcb.db in the data folder)", String);

@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import { WhcbError } from "../../../domain/errors.js";
 import { DEFAULT_RETENTION } from "../../../domain/retention.js";
 import type { Credentials, ServeOptions } from "../../cli-deps.js";
+import type { Invocation } from "../../invocation.js";
 import {
   ALLOW_NETWORK,
   DB,
@@ -21,7 +22,6 @@ import {
   SMTP,
   TRUST_PROXY,
 } from "./serve-flags.js";
-import type { Invocation } from "../../invocation.js";
 
 /** Throws `usage` for a URL flag with a password in it, `config` for a secret key that is none. */
 export function readServeOptions({ words, deps }: Invocation, credentials: Credentials): ServeOptions {

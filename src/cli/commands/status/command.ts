@@ -1,6 +1,6 @@
-import { MAX_AGE, MAX_FAILED } from "../check/check-flags.js";
-import { OUTPUT_TEXT_JSON } from "../../args/output-flags.js";
 import type { CommandSpec } from "../../args/command-spec.js";
+import { OUTPUT_TEXT_JSON } from "../../args/output-flags.js";
+import { MAX_AGE, MAX_FAILED } from "../check/check-flags.js";
 
 export const STATUS: CommandSpec = {
   name: "status",

@@ -1,9 +1,9 @@
 import type { Invocation } from "../../invocation.js";
-import { readCallbackState } from "./callback-state.js";
-import { renderStatus, statusJson } from "./status-text.js";
 import { safeJson } from "../../output/escape.js";
 import { openProgress } from "../../output/progress-line.js";
 import { findCallback, withSession } from "../../settings/session.js";
+import { readCallbackState } from "./callback-state.js";
+import { renderStatus, statusJson } from "./status-text.js";
 
 export function run(invocation: Invocation): Promise<number> {
   const { words, screen } = invocation;

@@ -1,8 +1,8 @@
 import { dateOrNull } from "../../output/call-columns.js";
-import type { Look } from "../../output/render-options.js";
 import { neutralise } from "../../output/escape.js";
-import { formatInstant, formatRelative } from "../../output/times.js";
+import type { Look } from "../../output/render-options.js";
 import { count } from "../../output/run/plan-text.js";
+import { formatInstant, formatRelative } from "../../output/times.js";
 import type { CallbackState } from "./callback-state.js";
 import { sparkline } from "./sparkline.js";
 

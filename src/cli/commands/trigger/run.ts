@@ -5,13 +5,13 @@ import { WhcbError } from "../../../domain/errors.js";
 import type { MessageResponse } from "../../../domain/message-response.js";
 import { randomId } from "../../../platform/ids.js";
 import { toPlatformDate } from "../../../wire/dates.js";
+import { unreadableFile } from "../../args/unreadable-file.js";
 import type { CliDeps } from "../../cli-deps.js";
-import { CONTENT, COUNT, KIND, RESPONSES_FILE, TRIGGER_CHANNEL, TRIGGER_RATE } from "./trigger-flags.js";
 import type { Invocation } from "../../invocation.js";
 import { safeJson } from "../../output/escape.js";
 import { count } from "../../output/run/plan-text.js";
 import { findCallback, withSession } from "../../settings/session.js";
-import { unreadableFile } from "../../args/unreadable-file.js";
+import { CONTENT, COUNT, KIND, RESPONSES_FILE, TRIGGER_CHANNEL, TRIGGER_RATE } from "./trigger-flags.js";
 
 /** What the service takes in one request. */
 const BATCH = 1_000;
@@ -93,7 +93,7 @@ function sender(number: number, channel: "SMS" | "EMAIL" | "VOICE"): MessageResp
 }
 
 async function* fromFile(deps: CliDeps, file: string): AsyncIterable<SubmittedCall> {
-  const { parseSubmission } = await import("../../../wire/parse-submission.js");
+  const { parseSubmission } = await import("../../../wire/json/parse-submission.js");
   const defaults = { newMessageId: () => randomId(deps.random), date: toPlatformDate(deps.clock.now()) };
   let number = 0;
   for await (const line of readLines(deps, file)) {

@@ -1,6 +1,7 @@
 /** What `trigger` hands over. */
-import { integer, parseRate } from "../../args/numbers.js";
+
 import { choiceOr, value, valueOr } from "../../args/flag.js";
+import { integer, parseRate } from "../../args/numbers.js";
 export const COUNT = valueOr("-n, --count <n>", "how many responses", "1", integer(1, 10_000_000));
 export const KIND = choiceOr("--kind <kind>", "reply or undeliverable", "reply", ["reply", "undeliverable"]);
 export const TRIGGER_CHANNEL = choiceOr("--channel <channel>", "sms, email or voice", "sms", ["sms", "email", "voice"]);

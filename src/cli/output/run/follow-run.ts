@@ -1,12 +1,12 @@
 /** Follows a run's events: a progress line for people, one line per call for -o ndjson. */
 import { resultMessage } from "../../../domain/attempt.js";
-import { RunProgress } from "../../../runs/run-progress.js";
 import type { RunEvent, RunListener } from "../../../runs/journal/run-event.js";
-import type { Invocation } from "../../invocation.js";
+import { RunProgress } from "../../../runs/run-progress.js";
 import { formatDuration } from "../../args/duration.js";
+import type { Invocation } from "../../invocation.js";
 import { safeJson } from "../escape.js";
-import { OutputClosed } from "../screen.js";
 import type { ProgressLine } from "../progress-line.js";
+import { OutputClosed } from "../screen.js";
 
 export interface RunFollower {
   readonly listener: RunListener;

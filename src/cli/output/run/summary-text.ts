@@ -3,12 +3,12 @@
 import type { Balance } from "../../../runs/balance.js";
 import type { RunCall, RunCounts, RunKind } from "../../../runs/journal/run-record.js";
 import type { RunSummary } from "../../../runs/run-summary.js";
-import { commandLine } from "../confirm.js";
 import { formatDuration } from "../../args/duration.js";
+import { balanceText } from "../../commands/reconcile/balance-text.js";
+import { commandLine } from "../confirm.js";
+import { neutralise } from "../escape.js";
 import { renderFields } from "../fields.js";
 import type { Look } from "../render-options.js";
-import { neutralise } from "../escape.js";
-import { balanceText } from "../../commands/reconcile/balance-text.js";
 import { count } from "./plan-text.js";
 
 const DONE: Readonly<Record<RunKind, string>> = {

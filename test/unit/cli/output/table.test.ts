@@ -1,9 +1,9 @@
 import stringWidth from "string-width";
 import { describe, expect, test } from "vitest";
-import { CALL_LISTING, type CallRow } from "../../../../src/cli/output/call-columns.js";
 import { CALLBACK_LISTING } from "../../../../src/cli/commands/callbacks/callback-columns.js";
-import type { Look } from "../../../../src/cli/output/render-options.js";
+import { CALL_LISTING, type CallRow } from "../../../../src/cli/output/call-columns.js";
 import { loadPalette } from "../../../../src/cli/output/palette.js";
+import type { Look } from "../../../../src/cli/output/render-options.js";
 import { renderTable } from "../../../../src/cli/output/table.js";
 import { aListedCall, aListedCallback } from "../../../support/listed.js";
 

@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
+import { renderCallback } from "../../../../src/cli/commands/callbacks/callback-columns.js";
+import { renderCallHead } from "../../../../src/cli/commands/calls/call-details.js";
+import { explainCall } from "../../../../src/cli/commands/calls/explain-call.js";
 import type { CallbackState } from "../../../../src/cli/commands/status/callback-state.js";
 import { sparkline } from "../../../../src/cli/commands/status/sparkline.js";
 import { renderStatus } from "../../../../src/cli/commands/status/status-text.js";
-import { renderCallHead } from "../../../../src/cli/commands/calls/call-details.js";
-import { renderCallback } from "../../../../src/cli/commands/callbacks/callback-columns.js";
-import { renderError } from "../../../../src/cli/output/render-error.js";
-import { explainCall } from "../../../../src/cli/commands/calls/explain-call.js";
-import type { Look } from "../../../../src/cli/output/render-options.js";
 import { PLAIN } from "../../../../src/cli/output/palette.js";
+import { renderError } from "../../../../src/cli/output/render-error.js";
+import type { Look } from "../../../../src/cli/output/render-options.js";
 import { WhcbError } from "../../../../src/domain/errors.js";
 import { aListedCall, aListedCallback, aListedOutage } from "../../../support/listed.js";
 

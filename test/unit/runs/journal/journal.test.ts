@@ -1,7 +1,5 @@
 import { describe, expect, it } from "vitest";
 import type { Delivery } from "../../../../src/delivery/deliverer.js";
-import { AnnouncedCalls } from "../../../../src/runs/send/written-ahead-calls.js";
-import { CallChooser } from "../../../../src/runs/send/call-chooser.js";
 import { Journal } from "../../../../src/runs/journal/journal.js";
 import { type JournalFile, openJournalFile } from "../../../../src/runs/journal/journal-file.js";
 import type { JournalLine } from "../../../../src/runs/journal/journal-line.js";
@@ -9,6 +7,8 @@ import { planReplay } from "../../../../src/runs/plan/plan-replay.js";
 import type { PlannedCall } from "../../../../src/runs/plan/replay-plan.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../../../src/runs/run-options.js";
 import { runReplay } from "../../../../src/runs/run-replay.js";
+import { CallChooser } from "../../../../src/runs/send/call-chooser.js";
+import { AnnouncedCalls } from "../../../../src/runs/send/written-ahead-calls.js";
 import { ACCEPTED } from "../../../support/builders.js";
 import { openDesk } from "../../../support/replay-desk.js";
 import { platformCalls, scriptedPlatform } from "../../../support/scripted-platform.js";

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { JournalLine } from "../../../../src/runs/journal/journal-line.js";
+import type { RunHeader } from "../../../../src/runs/journal/run-record.js";
 import { RunLedger } from "../../../../src/runs/journal/run-state.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../../../src/runs/run-options.js";
-import type { RunHeader } from "../../../../src/runs/journal/run-record.js";
 
 const HEADER: RunHeader = {
   runId: "20261124-233015-7F3A",

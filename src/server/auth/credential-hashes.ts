@@ -1,0 +1,84 @@
+/** Users of the API as hashes: scrypt for passwords, SHA-256 for API keys (those are long and random: no dictionary helps). */
+import { createHash, createHmac, scrypt, timingSafeEqual } from "node:crypto";
+import type { Random } from "../../platform/random.js";
+import type { StoredCredential } from "../../store/store.js";
+
+/** 32 MiB and some 60 ms a try. */
+const COST = { N: 32_768, r: 8, p: 1, maxmem: 64 * 1024 * 1024 } as const;
+const HASH_BYTES = 32;
+const SALT_BYTES = 16;
+const TOKEN_LIFE_MS = 3_600_000;
+
+export async function makeCredential(
+  { username, password, apiKey }: { readonly username: string; readonly password: string; readonly apiKey: string },
+  random: Random,
+): Promise<StoredCredential> {
+  const salt = Buffer.from(random.bytes(SALT_BYTES));
+  const hash = await derive(password, salt);
+  return {
+    username,
+    passwordHash: `scrypt:${salt.toString("base64")}:${hash.toString("base64")}`,
+    apiKeyHash: hashApiKey(apiKey),
+  };
+}
+
+/** Takes the same time whether the user exists or not: give null for one that doesn't. */
+export async function verifyPassword(password: string, credential: StoredCredential | null): Promise<boolean> {
+  const [, salt = "", expected = ""] = (credential?.passwordHash ?? "scrypt:AAAAAAAAAAAAAAAAAAAAAA==:").split(":");
+  const hash = await derive(password, Buffer.from(salt, "base64"));
+  return isSame(hash, Buffer.from(expected, "base64"));
+}
+
+export function hashApiKey(apiKey: string): string {
+  return createHash("sha256").update(apiKey).digest("hex");
+}
+
+export function matchesApiKey(apiKeyHash: string, credential: StoredCredential): boolean {
+  return isSame(Buffer.from(apiKeyHash, "hex"), Buffer.from(credential.apiKeyHash, "hex"));
+}
+
+/**
+ * A token that is good for an hour. It is signed with what only the store holds of its user, so every node of a database takes
+ * it, a restart doesn't end it, and a new password does.
+ */
+export function issueToken(credential: StoredCredential, now: number): string {
+  const claim = Buffer.from(JSON.stringify([credential.username, now + TOKEN_LIFE_MS])).toString("base64url");
+  return `${claim}.${sign(claim, credential).toString("base64url")}`;
+}
+
+/** Whose token it is and until when (epoch ms); null where it is none, is over, or its user isn't there. */
+export function readToken(
+  token: string,
+  credentials: readonly StoredCredential[],
+  now: number,
+): { readonly username: string; readonly expiresAt: number } | null {
+  const [claim = "", signature = "", ...rest] = token.split(".");
+  const [username, expiresAt] = parseClaim(claim);
+  const credential = credentials.find((one) => one.username === username);
+  if (rest.length > 0 || credential === undefined || typeof expiresAt !== "number") return null;
+  if (!isSame(sign(claim, credential), Buffer.from(signature, "base64url")) || expiresAt <= now) return null;
+  return { username: credential.username, expiresAt };
+}
+
+function sign(claim: string, credential: StoredCredential): Buffer {
+  return createHmac("sha256", credential.passwordHash).update(`token:${claim}`).digest();
+}
+
+function parseClaim(claim: string): readonly unknown[] {
+  try {
+    const parsed: unknown = JSON.parse(Buffer.from(claim, "base64url").toString());
+    return Array.isArray(parsed) ? parsed : [];
+  } catch {
+    return [];
+  }
+}
+
+function isSame(a: Buffer, b: Buffer): boolean {
+  return a.length === b.length && timingSafeEqual(a, b);
+}
+
+function derive(password: string, salt: Buffer): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    scrypt(password, salt, HASH_BYTES, COST, (error, hash) => (error ? reject(error) : resolve(hash)));
+  });
+}

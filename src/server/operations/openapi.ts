@@ -1,0 +1,52 @@
+/** /openapi.json, made from the routes' own schemas when it is first asked for. */
+import type { FastifyInstance } from "fastify";
+import type { RouteContext } from "../routes/route-context.js";
+
+const SECURITY = {
+  apiKey: { type: "apiKey", in: "header", name: "x-api-key" },
+  basic: { type: "http", scheme: "basic" },
+  bearer: { type: "http", scheme: "bearer" },
+} as const;
+
+/** `addRoutes` is run on an app of its own that never listens: the serving one doesn't pay for the document, nor for its schemas. */
+export async function openApiDocument(
+  version: string,
+  addRoutes: (app: FastifyInstance, docs: RouteContext["docs"]) => void,
+): Promise<string> {
+  const [{ default: Fastify }, { default: swagger }, { docs }, { ErrorSchema }] = await Promise.all([
+    import("fastify"),
+    import("@fastify/swagger"),
+    import("../../wire/openapi/route-docs.js"),
+    import("../../wire/json/schemas.js"),
+  ]);
+  const app = Fastify({ logger: false, exposeHeadRoutes: false });
+  app.addSchema(ErrorSchema);
+  app.setValidatorCompiler(() => () => true);
+  app.setSerializerCompiler(() => JSON.stringify);
+  await app.register(swagger, {
+    refResolver: {
+      buildLocalReference: (schema, _, __, index) => (typeof schema.$id === "string" ? schema.$id : `Schema${index}`),
+    },
+    openapi: {
+      openapi: "3.1.0",
+      info: {
+        title: "whcb callbacks service",
+        version,
+        description: "Callbacks, the calls made to them, and what became of each.",
+      },
+      components: { securitySchemes: SECURITY },
+      security: [
+        { apiKey: [], basic: [] },
+        { apiKey: [], bearer: [] },
+      ],
+    },
+  });
+  app.decorateRequest("negotiated", null);
+  app.decorateRequest("apiKeyHash", "");
+  app.decorateRequest("username", "");
+  addRoutes(app, (route) => ({ schema: docs[route] }));
+  await app.ready();
+  const document = JSON.stringify(app.swagger());
+  await app.close();
+  return document;
+}

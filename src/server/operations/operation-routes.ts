@@ -1,0 +1,68 @@
+/** For those who run the service: is it there, can it work, what does it do. */
+import type { FastifyInstance } from "fastify";
+import { isWhcbError } from "../../domain/errors.js";
+import { RETRY_AFTER_SECONDS } from "../requests/error-answers.js";
+import type { ServerDeps } from "../server-deps.js";
+import type { Metrics } from "./metrics-recorder.js";
+
+export interface OperationRoutes {
+  readonly deps: ServerDeps;
+  readonly metrics: Metrics;
+  openApi(): Promise<string>;
+}
+
+/** A check of the store is good for so long. */
+const RECHECK_MS = 1_000;
+
+export function addOperationRoutes(app: FastifyInstance, { deps, metrics, openApi }: OperationRoutes): void {
+  const storeCheck = checkedStore(deps);
+  let document: Promise<string> | null = null;
+
+  app.get("/healthz", { schema: { hide: true } }, async (_, reply) => reply.type("application/json").send('{"status":"ok"}'));
+
+  /** Not ready while it stops, or while the store can't be written; `reason` says which. */
+  app.get("/readyz", { schema: { hide: true } }, async (_, reply) => {
+    const reason = deps.isReady() ? await storeCheck() : "The service is stopping";
+    const body = reason === null ? { status: "ready" } : { status: "not ready", reason };
+    return reply
+      .code(reason === null ? 200 : 503)
+      .headers(reason === null ? {} : { "retry-after": RETRY_AFTER_SECONDS })
+      .type("application/json")
+      .send(JSON.stringify(body));
+  });
+
+  app.get("/metrics", { schema: { hide: true } }, async (_, reply) => {
+    const { contentType, text } = await metrics.render();
+    return reply.type(contentType).send(text);
+  });
+
+  app.get("/openapi.json", { schema: { hide: true } }, async (_, reply) => {
+    document ??= openApi();
+    return reply.type("application/json").send(await document);
+  });
+}
+
+/** Why the store can't be written; null: it can. Whoever may ask costs one write at a time and one a second, however many they are. */
+function checkedStore({ store, clock, logger }: ServerDeps): () => Promise<string | null> {
+  let reason: Promise<string | null> = Promise.resolve(null);
+  let goodUntil = Number.NEGATIVE_INFINITY;
+  return () => {
+    if (clock.monotonicMs() >= goodUntil) {
+      goodUntil = Number.POSITIVE_INFINITY;
+      reason = check();
+    }
+    return reason;
+  };
+
+  async function check(): Promise<string | null> {
+    try {
+      await store.checkWritable();
+      return null;
+    } catch (error) {
+      logger.warn({ err: error }, "The store can't be written");
+      return isWhcbError(error, "unavailable") ? error.message : "The store fails";
+    } finally {
+      goodUntil = clock.monotonicMs() + RECHECK_MS;
+    }
+  }
+}

@@ -1,0 +1,72 @@
+/** Absolute links, as the caller reached the service. */
+import type { FastifyRequest } from "fastify";
+import type { Link } from "../../wire/links.js";
+import { type ResourceKind, vendorType } from "../../wire/media-types.js";
+import { schemeOf } from "../auth/client-address.js";
+
+export type Parameters = readonly (readonly [name: string, value: string])[];
+
+export interface LinkTarget {
+  readonly rel: string;
+  readonly method: string;
+  readonly kind: ResourceKind;
+  readonly path: string;
+  readonly parameters?: Parameters;
+}
+
+export class Linker {
+  readonly #origin: string;
+  readonly #host: string;
+  readonly #port: number;
+  readonly #format: "json" | "xml";
+  /** A caller who sends its key in the query, as was once the way, finds it in the links too, as it was then. */
+  readonly #apiKey: Parameters;
+
+  constructor(request: FastifyRequest) {
+    const [, host = "localhost", port] = /^(.*?)(?::(\d{1,5}))?$/.exec(request.host || "localhost") ?? [];
+    const protocol = schemeOf(request);
+    const isOwn = port === undefined || port === (protocol === "https" ? "443" : "80");
+    this.#origin = `${protocol}://${host}${isOwn ? "" : `:${port}`}`;
+    this.#host = host;
+    this.#port = isOwn ? -1 : Number(port);
+    this.#format = request.negotiated?.format ?? "json";
+    const { apikey } = request.query as { readonly apikey?: unknown };
+    this.#apiKey = typeof apikey === "string" && request.headers["x-api-key"] === undefined ? [["apikey", apikey]] : [];
+  }
+
+  uri(path: string, parameters: Parameters = []): string {
+    const all = [...parameters, ...this.#apiKey];
+    const query = all.map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`).join("&");
+    return this.#origin + path + (query && `?${query}`);
+  }
+
+  link({ rel, method, kind, path, parameters = [] }: LinkTarget): Link {
+    return {
+      uri: this.uri(path, parameters),
+      rel,
+      method,
+      type: vendorType(kind, this.#format),
+      host: this.#host,
+      port: this.#port,
+    };
+  }
+}
+
+/** Of a created or listed callback, in the order of contract.md. */
+export function callbackLinks(linker: Linker, id: string): Link[] {
+  const path = `/callbacks/${id}`;
+  return [
+    linker.link({ rel: "self", method: "GET", kind: "callback", path }),
+    linker.link({ rel: "updateCallback", method: "PUT", kind: "callback", path }),
+    linker.link({ rel: "deleteCallback", method: "DELETE", kind: "callback", path }),
+    linker.link({ rel: "retrieveCallbackHistory", method: "GET", kind: "call", path: `${path}/calls` }),
+  ];
+}
+
+export function callLinks(linker: Linker, callbackId: string, callId: string): Link[] {
+  const path = `/callbacks/${callbackId}/calls`;
+  return [
+    linker.link({ rel: "updateCallbackHistory", method: "PUT", kind: "call", path, parameters: [["id", callId]] }),
+    linker.link({ rel: "self", method: "GET", kind: "call", path: `${path}/${callId}` }),
+  ];
+}

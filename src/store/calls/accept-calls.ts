@@ -1,0 +1,40 @@
+import { sql } from "kysely";
+import { WhcbError } from "../../domain/errors.js";
+import { requireCallback } from "../callbacks/require-callback.js";
+import { type Db, NEVER } from "../schema.js";
+import { batchOf, cell, listOf } from "../sqlite/json-rows.js";
+import type { NewCall } from "../store.js";
+import { CountChanges } from "./call-counts.js";
+import { encodeResponse } from "./response-codec.js";
+
+/** One INSERT for the batch, in the order given. Ids that are there already, or twice in the batch, are taken once. */
+export function acceptCalls(db: Db, callbackId: string, calls: readonly NewCall[], now: number): Promise<number> {
+  return db.transaction().execute(async (trx) => {
+    const { key } = await requireCallback(trx, callbackId);
+    const rows = calls.map(({ id, response }) => [
+      id,
+      response.messageId,
+      response.responseMessage.channel,
+      JSON.stringify(encodeResponse(response)),
+    ]);
+    const { numAffectedRows } = await sql`
+      INSERT INTO calls (callback_key, accepted_at, status, attempt_count, attempted_at, deferred, changed_at, id, message_id, channel, response)
+      SELECT ${key}, ${now}, 'PENDING', 0, ${sql.lit(NEVER)}, 0, ${now}, ${cell(0)}, ${cell(1)}, ${cell(2)}, ${cell(3)}
+      FROM ${batchOf(rows)} WHERE true
+      ON CONFLICT (id) DO NOTHING`.execute(trx);
+    const accepted = Number(numAffectedRows ?? 0n);
+    if (accepted < calls.length) await refuseForeignIds(trx, key, calls);
+    const changes = new CountChanges();
+    changes.add(key, "PENDING", accepted);
+    await changes.save(trx);
+    return accepted;
+  });
+}
+
+async function refuseForeignIds(db: Db, callbackKey: number, calls: readonly NewCall[]): Promise<void> {
+  const { rows } = await sql<{ id: string }>`
+    SELECT calls.id FROM ${listOf(calls.map(({ id }) => id))} CROSS JOIN calls ON calls.id = batch.value
+    WHERE calls.callback_key <> ${callbackKey} LIMIT 1`.execute(db);
+  const foreign = rows[0];
+  if (foreign !== undefined) throw new WhcbError("invalid", `The id ${foreign.id} belongs to a call of another callback`);
+}

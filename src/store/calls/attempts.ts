@@ -1,0 +1,59 @@
+/** The requests that the service made, as rows. */
+import { type Selectable, sql } from "kysely";
+import type { Attempt, AttemptCause, UnreachableReason } from "../../domain/attempt.js";
+import type { AttemptTable, Db } from "../schema.js";
+import { batchOf, cell, jsonCell, listOf } from "../sqlite/json-rows.js";
+
+/** What is kept of an attempt besides its number: a column for each would double the cost of the most frequent row. */
+type StoredOutcome = readonly [startedAt: number, durationMs: number, cause: AttemptCause, ...result: Answered | Unreachable];
+type Answered = readonly [statusCode: number, statusMessage: string, body: string];
+type Unreachable = readonly [reason: UnreachableReason, detail: string];
+
+export interface RecordedAttempt {
+  readonly callSeq: number;
+  readonly number: number;
+  readonly attempt: Attempt;
+}
+
+export async function saveAttempts(db: Db, recorded: readonly RecordedAttempt[]): Promise<void> {
+  if (recorded.length === 0) return;
+  const rows = recorded.map(({ callSeq, number, attempt }) => [callSeq, number, encode(attempt)]);
+  await sql`
+    INSERT INTO attempts (call_seq, number, outcome) SELECT ${cell(0)}, ${cell(1)}, ${jsonCell(2)} FROM ${batchOf(rows)} WHERE true
+    ON CONFLICT (call_seq, number) DO NOTHING`.execute(db);
+}
+
+export async function listAttempts(
+  db: Db,
+  callbackId: string,
+  callIds: readonly string[],
+): Promise<ReadonlyMap<string, readonly Attempt[]>> {
+  const { rows } = await sql<Selectable<AttemptTable> & { id: string }>`
+    SELECT calls.id, attempts.* FROM ${listOf([...new Set(callIds)])}
+    CROSS JOIN calls ON calls.id = batch.value
+    CROSS JOIN attempts ON attempts.call_seq = calls.seq
+    WHERE calls.callback_key = (SELECT key FROM callbacks WHERE callbacks.id = ${callbackId} AND deleted_at IS NULL)`.execute(db);
+  const byCall = new Map<string, Attempt[]>();
+  for (const row of rows) {
+    const attempts = byCall.get(row.id) ?? [];
+    attempts.push(decode(row.number, row.outcome));
+    byCall.set(row.id, attempts);
+  }
+  for (const attempts of byCall.values()) attempts.sort((one, other) => one.number - other.number);
+  return byCall;
+}
+
+function encode({ startedAt, durationMs, cause, result }: Attempt): StoredOutcome {
+  return result.kind === "answered"
+    ? [startedAt, durationMs, cause, result.statusCode, result.statusMessage, result.body]
+    : [startedAt, durationMs, cause, result.reason, result.detail];
+}
+
+function decode(number: number, text: string): Attempt {
+  const stored: StoredOutcome = JSON.parse(text);
+  const [startedAt, durationMs, cause] = stored;
+  const attempt = { number, startedAt, durationMs, cause };
+  return stored.length === 6
+    ? { ...attempt, result: { kind: "answered", statusCode: stored[3], statusMessage: stored[4], body: stored[5] } }
+    : { ...attempt, result: { kind: "unreachable", reason: stored[3], detail: stored[4] } };
+}

@@ -1,0 +1,110 @@
+/** Endpoints as the dispatcher left them, and which of them need it. */
+import { type Selectable, sql } from "kysely";
+import { type Endpoint, NEW_ENDPOINT } from "../../domain/endpoint.js";
+import { type CallbackRow, toCallback } from "../callbacks/callback-row.js";
+import type { LiveCallbacks } from "../callbacks/live-callbacks.js";
+import type { StoreContext } from "../context.js";
+import type { Db, EndpointTable } from "../schema.js";
+import { batchOf, cell, listOf } from "../sqlite/json-rows.js";
+import type { EndpointChange, EndpointRecord } from "../store.js";
+
+type Nullable<Row> = { [Column in keyof Row]: Row[Column] | null };
+
+interface OutageColumns {
+  readonly outage_id: string;
+  readonly outage_started_at: number;
+  readonly outage_failed_calls: number;
+  readonly outage_quiet_since: number | null;
+}
+
+type RecordRow = CallbackRow &
+  Nullable<Selectable<EndpointTable>> &
+  Nullable<OutageColumns> & { pending: number; next_due_at: number | null };
+
+/** A counter and one look into an index for each callback, however many calls there are. */
+export async function listEndpoints({ db, cipher }: StoreContext, callbackIds?: readonly string[]): Promise<EndpointRecord[]> {
+  const which = callbackIds === undefined ? sql`` : sql`AND callbacks.id IN (SELECT batch.value FROM ${listOf(callbackIds)})`;
+  const { rows } = await sql<RecordRow>`
+    SELECT * FROM (
+      SELECT callbacks.*, endpoints.*,
+        outages.id AS outage_id, outages.started_at AS outage_started_at,
+        outages.failed_calls AS outage_failed_calls, outages.quiet_since AS outage_quiet_since,
+        coalesce(call_counts.count, 0) AS pending,
+        (SELECT due_at FROM calls WHERE callback_key = callbacks.key AND status = 'FAILED' AND due_at IS NOT NULL
+         ORDER BY due_at LIMIT 1) AS next_due_at
+      FROM callbacks
+      LEFT JOIN endpoints ON endpoints.callback_key = callbacks.key
+      LEFT JOIN outages ON outages.callback_key = callbacks.key AND outages.ended_at IS NULL
+      LEFT JOIN call_counts ON call_counts.callback_key = callbacks.key AND call_counts.status = 'PENDING'
+      WHERE deleted_at IS NULL ${which}
+    ) AS records
+    WHERE ${sql.lit(callbackIds === undefined ? 0 : 1)} OR pending > 0 OR next_due_at IS NOT NULL OR outage_id IS NOT NULL OR state = 'recovering'
+    ORDER BY key`.execute(db);
+  return rows.map((row) => ({
+    callback: toCallback(row, cipher),
+    endpoint: endpointOf(row),
+    outage: outageOf(row),
+    pendingCalls: row.pending,
+    nextDueAt: row.next_due_at,
+  }));
+}
+
+export async function saveEndpoints(db: Db, changes: readonly EndpointChange[], callbacks: LiveCallbacks): Promise<void> {
+  const rows = changes.flatMap(({ callbackId, endpoint }) => {
+    const callback = callbacks.get(callbackId);
+    return callback === undefined ? [] : [cellsOf(callback.key, endpoint)];
+  });
+  if (rows.length === 0) return;
+  await sql`
+    INSERT INTO endpoints (callback_key, state, failures_in_row, down_since, tick_at, tick_began_at, probe_at, probe_step_ms,
+      in_flight_limit, recovery, recovering_since)
+    SELECT ${sql.join(Array.from({ length: 11 }, (_, index) => cell(index)))} FROM ${batchOf(rows)} WHERE true
+    ON CONFLICT (callback_key) DO UPDATE SET
+      state = excluded.state, failures_in_row = excluded.failures_in_row, down_since = excluded.down_since, tick_at = excluded.tick_at,
+      tick_began_at = excluded.tick_began_at, probe_at = excluded.probe_at, probe_step_ms = excluded.probe_step_ms,
+      in_flight_limit = excluded.in_flight_limit, recovery = excluded.recovery, recovering_since = excluded.recovering_since`.execute(
+    db,
+  );
+}
+
+function cellsOf(callbackKey: number, endpoint: Endpoint) {
+  return [
+    callbackKey,
+    endpoint.state,
+    endpoint.failuresInRow,
+    endpoint.downSince,
+    endpoint.tickAt,
+    endpoint.tickBeganAt,
+    endpoint.probeAt,
+    endpoint.probeStepMs,
+    endpoint.limit,
+    endpoint.recovery,
+    endpoint.recoveringSince,
+  ];
+}
+
+function endpointOf(row: RecordRow): Endpoint {
+  if (row.state === null) return NEW_ENDPOINT;
+  return {
+    state: row.state,
+    failuresInRow: row.failures_in_row ?? NEW_ENDPOINT.failuresInRow,
+    downSince: row.down_since,
+    tickAt: row.tick_at,
+    tickBeganAt: row.tick_began_at,
+    probeAt: row.probe_at,
+    probeStepMs: row.probe_step_ms ?? NEW_ENDPOINT.probeStepMs,
+    limit: row.in_flight_limit ?? NEW_ENDPOINT.limit,
+    recovery: row.recovery ?? NEW_ENDPOINT.recovery,
+    recoveringSince: row.recovering_since,
+  };
+}
+
+function outageOf({
+  outage_id,
+  outage_started_at,
+  outage_failed_calls,
+  outage_quiet_since,
+}: RecordRow): EndpointRecord["outage"] {
+  if (outage_id === null || outage_started_at === null || outage_failed_calls === null) return null;
+  return { id: outage_id, startedAt: outage_started_at, failedCalls: outage_failed_calls, quietSince: outage_quiet_since };
+}

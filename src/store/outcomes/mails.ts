@@ -1,0 +1,69 @@
+/** The outbox: one e-mail an outage at most, owed in the transaction that opens the outage. */
+import { type Selectable, sql } from "kysely";
+import type { Mail } from "../../domain/mail.js";
+import type { LiveCallbacks } from "../callbacks/live-callbacks.js";
+import type { Db, MailTable } from "../schema.js";
+import { batchOf, cell } from "../sqlite/json-rows.js";
+import type { MailStore, OutcomeGroup } from "../store.js";
+
+type MailRow = Pick<Selectable<MailTable>, "outage_id" | "recipient" | "subject" | "text" | "created_at" | "tries"> & {
+  callback_id: string;
+};
+
+export function mailStore(db: Db): MailStore {
+  return {
+    async fetchOwedMails(now, limit) {
+      const { rows } = await sql<MailRow>`
+        SELECT outage_id, recipient, subject, text, mails.created_at, tries, callbacks.id AS callback_id
+        FROM mails CROSS JOIN callbacks ON callbacks.key = mails.callback_key
+        WHERE next_try_at IS NOT NULL AND next_try_at <= ${now} ORDER BY mails.created_at, outage_id LIMIT ${limit}`.execute(db);
+      return rows.map(toMail);
+    },
+
+    async nextMailAt() {
+      const { rows } = await sql<{ at: number }>`
+        SELECT next_try_at AS at FROM mails WHERE next_try_at IS NOT NULL ORDER BY next_try_at LIMIT 1`.execute(db);
+      return rows[0]?.at ?? null;
+    },
+
+    recordMailSent: (outageId, at) =>
+      db.transaction().execute(async (trx) => {
+        await trx.updateTable("mails").set({ sent_at: at, next_try_at: null }).where("outage_id", "=", outageId).execute();
+        await trx.updateTable("outages").set({ notified_at: at }).where("id", "=", outageId).execute();
+      }),
+
+    recordMailFailed: (outageId, error, nextTryAt) =>
+      db.transaction().execute(async (trx) => {
+        await trx
+          .updateTable("mails")
+          .set((eb) => ({ tries: eb("tries", "+", 1), last_error: error, next_try_at: nextTryAt }))
+          .where("outage_id", "=", outageId)
+          .where("sent_at", "is", null)
+          .execute();
+      }),
+  };
+}
+
+export async function saveMails(db: Db, mails: OutcomeGroup["mails"], callbacks: LiveCallbacks): Promise<void> {
+  const rows = mails.flatMap(({ outageId, callbackId, to, subject, text, createdAt }) => {
+    const callback = callbacks.get(callbackId);
+    return callback === undefined ? [] : [[outageId, callback.key, to, subject, text, createdAt]];
+  });
+  if (rows.length === 0) return;
+  await sql`
+    INSERT INTO mails (outage_id, callback_key, recipient, subject, text, created_at, tries, next_try_at)
+    SELECT ${cell(0)}, ${cell(1)}, ${cell(2)}, ${cell(3)}, ${cell(4)}, ${cell(5)}, 0, ${cell(5)} FROM ${batchOf(rows)} WHERE true
+    ON CONFLICT (outage_id) DO NOTHING`.execute(db);
+}
+
+function toMail(row: MailRow): Mail {
+  return {
+    outageId: row.outage_id,
+    callbackId: row.callback_id,
+    to: row.recipient,
+    subject: row.subject,
+    text: row.text,
+    createdAt: row.created_at,
+    tries: row.tries,
+  };
+}

@@ -1,0 +1,80 @@
+/** Outages: the open ones as the dispatcher left them, and all of them listed. */
+import { type Selectable, sql } from "kysely";
+import type { Outage } from "../../domain/outage.js";
+import type { LiveCallbacks } from "../callbacks/live-callbacks.js";
+import { isAfter, orderBy, readCursor, writeCursor } from "../keyset.js";
+import type { Db, OutageTable } from "../schema.js";
+import { batchOf, cell } from "../sqlite/json-rows.js";
+import type { ClosedOutage, EndpointChange, Page, PageQuery } from "../store.js";
+
+export async function saveOpenOutages(db: Db, changes: readonly EndpointChange[], callbacks: LiveCallbacks): Promise<void> {
+  const rows = changes.flatMap(({ callbackId, outage }) => {
+    const callback = callbacks.get(callbackId);
+    return callback === undefined || outage === null
+      ? []
+      : [[outage.id, callback.key, outage.startedAt, outage.failedCalls, outage.quietSince]];
+  });
+  if (rows.length === 0) return;
+  await sql`
+    INSERT INTO outages (id, callback_key, started_at, failed_calls, quiet_since)
+    SELECT ${cell(0)}, ${cell(1)}, ${cell(2)}, ${cell(3)}, ${cell(4)} FROM ${batchOf(rows)} WHERE true
+    ON CONFLICT (id) DO UPDATE SET failed_calls = excluded.failed_calls, quiet_since = excluded.quiet_since`.execute(db);
+}
+
+/** One may have opened and closed within the group, so each is written whole. What has ended stays as it ended. */
+export async function closeOutages(db: Db, closed: readonly ClosedOutage[], callbacks: LiveCallbacks): Promise<void> {
+  const rows = closed.flatMap((outage) => {
+    const callback = callbacks.get(outage.callbackId);
+    return callback === undefined
+      ? []
+      : [[outage.id, callback.key, outage.startedAt, outage.failedCalls, outage.quietSince, outage.endedAt]];
+  });
+  if (rows.length === 0) return;
+  await sql`
+    INSERT INTO outages (id, callback_key, started_at, failed_calls, quiet_since, ended_at)
+    SELECT ${cell(0)}, ${cell(1)}, ${cell(2)}, ${cell(3)}, ${cell(4)}, ${cell(5)} FROM ${batchOf(rows)} WHERE true
+    ON CONFLICT (id) DO UPDATE
+    SET failed_calls = excluded.failed_calls, quiet_since = excluded.quiet_since, ended_at = excluded.ended_at
+    WHERE outages.ended_at IS NULL`.execute(db);
+}
+
+const NEWEST_FIRST = [
+  { column: "started_at", descending: true },
+  { column: "id", descending: true },
+];
+
+type OutageRow = Selectable<OutageTable> & { callback_id: string };
+
+export async function listOutages(db: Db, query: PageQuery & { readonly callbackId?: string }): Promise<Page<Outage>> {
+  const place = query.cursor === undefined ? null : readCursor(NEWEST_FIRST, query.cursor);
+  const whose =
+    query.callbackId === undefined ? sql`` : sql`AND callback_key = (SELECT key FROM callbacks WHERE id = ${query.callbackId})`;
+  const live = sql`(SELECT deleted_at FROM callbacks WHERE key = callback_key) IS NULL`;
+  const { rows } = await sql<OutageRow>`
+    SELECT *, (SELECT callbacks.id FROM callbacks WHERE key = callback_key) AS callback_id FROM outages
+    WHERE ${live} ${whose} ${place === null ? sql`` : sql`AND ${isAfter(NEWEST_FIRST, place.values)}`}
+    ORDER BY ${orderBy(NEWEST_FIRST)} LIMIT ${query.limit + 1} OFFSET ${place === null ? query.offset : 0}`.execute(db);
+  const counted = await sql<{ total: number }>`SELECT count(*) AS total FROM outages WHERE ${live} ${whose}`.execute(db);
+  const offset = place?.offset ?? query.offset;
+  const shown = rows.slice(0, query.limit);
+  const last = rows.length > query.limit ? shown.at(-1) : undefined;
+  const end = { offset: offset + shown.length, total: null };
+  return {
+    items: shown.map(toOutage),
+    total: counted.rows[0]?.total ?? 0,
+    offset,
+    nextCursor: last === undefined ? null : writeCursor(NEWEST_FIRST, { values: [last.started_at, last.id], ...end }),
+  };
+}
+
+function toOutage(row: OutageRow): Outage {
+  return {
+    id: row.id,
+    callbackId: row.callback_id,
+    startedAt: row.started_at,
+    failedCalls: row.failed_calls,
+    quietSince: row.quiet_since,
+    endedAt: row.ended_at,
+    notifiedAt: row.notified_at,
+  };
+}

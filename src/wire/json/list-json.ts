@@ -1,0 +1,39 @@
+/** The envelope of a list: `status`, the items, and links to the pages around it. */
+
+import { type Link, nextUri, readLinks } from "../links.js";
+import { listOf, objectOf, textOf } from "./json-value.js";
+
+export const NO_RECORDS = "No records found";
+
+/** "1 to 20 of 347"; `offset` is the 0-based place of the first item. */
+export function listStatus(offset: number, count: number, total: number): string {
+  return count === 0 ? NO_RECORDS : `${offset + 1} to ${offset + count} of ${Math.max(total, offset + count)}`;
+}
+
+/** The document of a page; without items it says so and nothing else. */
+export function listToJson(
+  name: string,
+  items: readonly unknown[],
+  page: { readonly offset: number; readonly total: number; readonly link: readonly Link[] },
+): Record<string, unknown> {
+  if (items.length === 0) return { status: NO_RECORDS };
+  return { status: listStatus(page.offset, items.length, page.total), [name]: items, link: page.link };
+}
+
+export interface ReadList {
+  readonly items: readonly unknown[];
+  /** null where the service doesn't say how many there are. */
+  readonly total: number | null;
+  readonly next: string | null;
+}
+
+export function readList(name: string, document: unknown): ReadList {
+  const { status, link, [name]: items } = objectOf(document);
+  return { items: listOf(items), total: readTotal(textOf(status)), next: nextUri(readLinks(link)) };
+}
+
+function readTotal(status: string): number | null {
+  if (/^\s*no records/i.test(status)) return 0;
+  const total = /\bof\s+([\d,]+)\s*$/.exec(status)?.[1];
+  return total === undefined ? null : Number(total.replaceAll(",", ""));
+}

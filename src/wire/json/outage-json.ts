@@ -1,0 +1,47 @@
+/** Outages as JSON, written and read. Only `whcb serve` tells them. */
+import type { Outage } from "../../domain/outage.js";
+import { readDate, toIsoDate } from "../dates.js";
+import { countOf, objectOf, textOf } from "./json-value.js";
+import { readList } from "./list-json.js";
+
+export function outageToJson(outage: Outage): Record<string, unknown> {
+  return {
+    id: outage.id,
+    callbackId: outage.callbackId,
+    startedAt: toIsoDate(outage.startedAt),
+    ...(outage.endedAt !== null && { endedAt: toIsoDate(outage.endedAt) }),
+    state: outage.endedAt === null ? "open" : "closed",
+    failedCalls: outage.failedCalls,
+    ...(outage.notifiedAt !== null && { notifiedAt: toIsoDate(outage.notifiedAt) }),
+  };
+}
+
+export interface ListedOutage {
+  readonly id: string;
+  readonly callbackId: string;
+  readonly startedAt: number;
+  readonly endedAt: number | null;
+  readonly failedCalls: number;
+  readonly notifiedAt: number | null;
+}
+
+export function readOutageList(document: unknown): {
+  readonly outages: readonly ListedOutage[];
+  readonly total: number | null;
+  readonly next: string | null;
+} {
+  const { items, total, next } = readList("outages", document);
+  return { outages: items.map(readOutage), total, next };
+}
+
+function readOutage(value: unknown): ListedOutage {
+  const outage = objectOf(value);
+  return {
+    id: textOf(outage.id),
+    callbackId: textOf(outage.callbackId),
+    startedAt: readDate(outage.startedAt) ?? 0,
+    endedAt: readDate(outage.endedAt),
+    failedCalls: countOf(outage.failedCalls) ?? 0,
+    notifiedAt: readDate(outage.notifiedAt),
+  };
+}

@@ -1,0 +1,44 @@
+import { describe, expect, it } from "vitest";
+import { type CallFilter, matchesFilter, parseStatusCodePattern } from "../../../src/domain/call-filter.js";
+import { aCall, aResponse } from "../../support/builders.js";
+
+const CALL = aCall({ status: "FAILED", attemptedAt: 1_000, statusCode: 503 });
+
+describe("a filter", () => {
+  it.each<[string, CallFilter, boolean]>([
+    ["nothing asked: FAILED and SUCCESS", {}, true],
+    ["its status", { status: "FAILED" }, true],
+    ["another status", { status: "SUCCESS" }, false],
+    ["since its attempt (inclusive)", { since: 1_000 }, true],
+    ["since a millisecond later", { since: 1_001 }, false],
+    ["until its attempt (exclusive)", { until: 1_000 }, false],
+    ["until a millisecond later", { until: 1_001 }, true],
+    ["its code among others", { statusCodes: [{ code: 500 }, { code: 503 }] }, true],
+    ["its class", { statusCodes: [{ class: 5 }] }, true],
+    ["no answer", { statusCodes: [{ none: true }] }, false],
+    ["another channel", { channel: "EMAIL" }, false],
+    ["its message in other case", { messageId: CALL.response.messageId.toLowerCase() }, true],
+    ["its sender", { from: "61400000001" }, true],
+    ["its sender's name", { from: "Ada" }, true],
+    ["part of a number", { from: "6140000000" }, false],
+    ["some of its text in other case", { text: "yE" }, true],
+    ["all of them at once, one wrong", { status: "FAILED", text: "no" }, false],
+  ])("%s", (_, filter, isMeant) => {
+    expect(matchesFilter(CALL, filter)).toBe(isMeant);
+  });
+
+  it("means no PENDING call unless asked for it", () => {
+    expect(matchesFilter(aCall(), {})).toBe(false);
+    expect(matchesFilter(aCall({ response: aResponse() }), { status: "PENDING" })).toBe(true);
+  });
+
+  it("reads status codes, classes and none, and nothing else", () => {
+    expect(["500", "5xx", "4XX", "none"].map(parseStatusCodePattern)).toEqual([
+      { code: 500 },
+      { class: 5 },
+      { class: 4 },
+      { none: true },
+    ]);
+    expect(["", "5", "600", "099", "xx", "5x", "None", "500 "].map(parseStatusCodePattern)).toEqual(Array(8).fill(null));
+  });
+});

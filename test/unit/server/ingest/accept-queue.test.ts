@@ -1,0 +1,88 @@
+import { randomBytes } from "node:crypto";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { systemClock } from "../../../../src/platform/clock.js";
+import { AcceptQueue } from "../../../../src/server/ingest/accept-queue.js";
+import { openStore } from "../../../../src/store/open-store.js";
+import type { NewCall, Store } from "../../../../src/store/store.js";
+import { CALLBACK_SETTINGS } from "../../../support/server-fixture.js";
+
+const ID = "0123456789ABCDEF";
+const OTHER = "FEDCBA9876543210";
+
+function aCall(id: string): NewCall {
+  const from = { name: "", mri: "", mobile: "", email: "", voice: "" };
+  const responseMessage = { channel: "SMS", kind: "reply", date: "09/01/26 13:22", content: "" } as const;
+  return { id, response: { messageId: "M", messageLocation: "", from, responseMessage, customParameters: {} } };
+}
+
+describe("AcceptQueue", () => {
+  let store: Store;
+  let commits: number;
+  let told: [string, number][];
+  let queue: AcceptQueue;
+
+  beforeEach(async () => {
+    store = await openStore({ url: ":memory:", secretKey: randomBytes(32) });
+    await store.createCallback(ID, CALLBACK_SETTINGS, 0);
+    await store.createCallback(OTHER, { ...CALLBACK_SETTINGS, name: "other" }, 0);
+    commits = 0;
+    told = [];
+    queue = new AcceptQueue({
+      store: {
+        acceptCalls(...args) {
+          commits += 1;
+          return store.acceptCalls(...args);
+        },
+      },
+      clock: systemClock,
+      onAccepted: (callbackId, count) => void told.push([callbackId, count]),
+    });
+  });
+  afterEach(() => store.close());
+
+  const accepted = async (id = ID) => (await store.fetchPending(id, 10_000)).map((call) => call.id);
+
+  it("commits what arrives together in one transaction, in the order in which it came", async () => {
+    const ids = Array.from({ length: 64 }, (_, index) => `C${index}`);
+    await Promise.all(ids.map((id) => queue.accept(ID, [aCall(id)])));
+    expect([commits, await accepted(), told]).toEqual([1, ids, [[ID, 64]]]);
+  });
+
+  it("answers each only when its own are on disk", async () => {
+    await Promise.all(
+      ["A", "B", "C"].map(async (id) => {
+        await queue.accept(ID, [aCall(id)]);
+        expect(await accepted()).toContain(id);
+      }),
+    );
+  });
+
+  it("refuses the one whose id belongs to another callback and keeps its neighbours", async () => {
+    await queue.accept(OTHER, [aCall("X")]);
+    const results = await Promise.allSettled([
+      queue.accept(ID, [aCall("A")]),
+      queue.accept(ID, [aCall("B"), aCall("X")]),
+      queue.accept(ID, [aCall("C")]),
+    ]);
+    expect([results.map(({ status }) => status), await accepted()]).toEqual([
+      ["fulfilled", "rejected", "fulfilled"],
+      ["A", "C"],
+    ]);
+  });
+
+  it("tells each of a callback that is gone, and works on for the others", async () => {
+    await store.deleteCallback(ID, 1);
+    const results = await Promise.allSettled([
+      queue.accept(ID, [aCall("A")]),
+      queue.accept(ID, [aCall("B")]),
+      queue.accept(OTHER, [aCall("C")]),
+    ]);
+    expect([results.map(({ status }) => status), await accepted(OTHER)]).toEqual([["rejected", "rejected", "fulfilled"], ["C"]]);
+  });
+
+  it("never makes a group of more than 2 000 but of one request's own", async () => {
+    const many = (prefix: string) => Array.from({ length: 900 }, (_, index) => aCall(`${prefix}${index}`));
+    await Promise.all(["a", "b", "c", "d", "e"].map((prefix) => queue.accept(ID, many(prefix))));
+    expect([commits, (await accepted()).length]).toEqual([3, 4500]);
+  });
+});

@@ -1,0 +1,36 @@
+import { describe, expect, it } from "vitest";
+import { PLANS, RateCounter } from "../../../../src/server/limits/rate-plan.js";
+
+const NOON = Date.UTC(2026, 0, 1, 12);
+
+describe("RateCounter", () => {
+  it("lets the plan's number through each second, for each key", () => {
+    const counter = new RateCounter({ perSecond: 2, perDay: 100 });
+    const take = (key: string, now: number) => counter.take(key, now).over;
+    expect([
+      take("a", NOON),
+      take("a", NOON + 999),
+      take("a", NOON + 999),
+      take("b", NOON + 999),
+      take("a", NOON + 1000),
+    ]).toEqual([null, null, "QPS", null, null]);
+  });
+
+  it("lets the plan's number through each day of UTC, not counting what it refused", () => {
+    const { perSecond, perDay } = PLANS.startup;
+    const counter = new RateCounter(PLANS.startup);
+    let now = NOON;
+    for (let count = 0; count < perDay; count++) {
+      if (count > 0 && count % perSecond === 0) {
+        expect(counter.take("a", now)).toEqual({ over: "QPS", retryAfterSeconds: 1 });
+        now += 1000;
+      }
+      expect(counter.take("a", now)).toEqual({ over: null });
+    }
+    now += 1000;
+    const midnight = Date.UTC(2026, 0, 2);
+    expect(counter.take("a", now)).toEqual({ over: "QPD", retryAfterSeconds: (midnight - now) / 1000 });
+    expect(counter.take("a", midnight - 1)).toEqual({ over: "QPD", retryAfterSeconds: 1 });
+    expect(counter.take("a", midnight)).toEqual({ over: null });
+  });
+});
