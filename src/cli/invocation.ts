@@ -1,4 +1,4 @@
-import type { Words } from "./args/parsed-args.js";
+import type { ParsedArgs } from "./args/parsed-args.js";
 import type { CliDeps } from "./cli-deps.js";
 import type { WordNode } from "./commands/completion/word-node.js";
 import type { Screen } from "./output/screen.js";
@@ -6,7 +6,7 @@ import type { Screen } from "./output/screen.js";
 /** One command as it was typed, with all that its handler may use. */
 export interface Invocation {
   readonly deps: CliDeps;
-  readonly words: Words;
+  readonly args: ParsedArgs;
   readonly screen: Screen;
   /** "whcb replay", as typed to get here: for messages that name a command to type. */
   readonly path: string;

@@ -1,9 +1,9 @@
-/** parse -> handler -> exit code, and the one place where an error becomes words. */
+/** parse -> handler -> exit code, and the one place where an error becomes args. */
 import type { Output } from "../platform/terminal.js";
 import { NO_COLOR, UTC } from "./args/global-flags.js";
 import { OUTPUT } from "./args/output-flags.js";
 import { parseArgv } from "./args/parse-argv.js";
-import { Words } from "./args/parsed-args.js";
+import { ParsedArgs } from "./args/parsed-args.js";
 import type { CliDeps } from "./cli-deps.js";
 import { SECTIONS } from "./commands/all.js";
 import type { WordNode } from "./commands/completion/word-node.js";
@@ -39,12 +39,12 @@ async function parseAndRun(argv: readonly string[], deps: CliDeps): Promise<numb
   }
   const now = deps.clock.now();
   const utc = parsed.raw.utc === true;
-  const words = new Words(parsed.operands, parsed.raw, { now, utc });
+  const args = new ParsedArgs(parsed.operands, parsed.raw, { now, utc });
   // Every value is read before anything is done, so that a slip of the pen costs nothing.
-  for (const flag of parsed.spec.flags) words.get(flag);
-  const screen = await openScreen(io, { format: words.get(OUTPUT), noColor: words.get(NO_COLOR), utc: words.get(UTC), now });
+  for (const flag of parsed.spec.flags) args.get(flag);
+  const screen = await openScreen(io, { format: args.get(OUTPUT), noColor: args.get(NO_COLOR), utc: args.get(UTC), now });
   const { run } = await parsed.spec.load();
-  return run({ deps, words, screen, path: parsed.path, argv, completionWords });
+  return run({ deps, args, screen, path: parsed.path, argv, completionWords });
 }
 
 /** Errors are JSON where the output was asked to be, even if the rest of the line can't be read. */

@@ -1,11 +1,11 @@
 import type { Clock } from "../platform/clock.js";
+import { createPacer } from "../platform/pacer.js";
 import type { Random } from "../platform/random.js";
 import { readOutageList } from "../wire/json/outage-json.js";
 import { callRequests } from "./call-requests.js";
 import { callbackRequests } from "./callback-requests.js";
 import type { Client, ListedOutage } from "./client.js";
 import { walkList } from "./list-walker.js";
-import { createPacer } from "./pacer.js";
 import { createRequester } from "./requester.js";
 import { createServiceApi, type ServiceApi, type ServiceCredentials } from "./service-api.js";
 import { singleCalls } from "./single-calls.js";

@@ -1,10 +1,10 @@
 /** One request until it is answered for good: paced, tried again where that may help, within a bounded time. */
 import { WhcbError } from "../domain/errors.js";
 import type { Clock } from "../platform/clock.js";
+import type { Pacer } from "../platform/pacer.js";
 import type { Random } from "../platform/random.js";
 import { parseRetryAfter } from "../wire/retry-after.js";
 import { backoffMs, GIVE_UP_AFTER_MS, MAX_TRIES } from "./backoff.js";
-import type { Pacer } from "./pacer.js";
 import { isOverDay, isOverRate, serviceError } from "./service-error.js";
 import type { Transport, TransportRequest, TransportResponse } from "./transport.js";
 import { TransportFailure } from "./transport-failure.js";

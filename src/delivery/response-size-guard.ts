@@ -16,7 +16,7 @@ const LOOK_EVERY_MS = 1_000;
 /** Far more than the headers and the body of which all is read come to. */
 const MAX_BYTES = 1024 * 1024;
 
-export class FloodGuard<T extends Flooding> {
+export class ResponseSizeGuard<T extends Flooding> {
   readonly #underWay: () => Iterable<T>;
   readonly #timers: Timers;
   /** What each had read when it was first seen. */

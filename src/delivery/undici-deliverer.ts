@@ -9,7 +9,7 @@ import { DeliveryFailure } from "./delivery-failure.js";
 import { Exchange, type ExchangeHost } from "./exchange.js";
 import { createNameResolver, type NameResolver } from "./name-resolver.js";
 import { Origins } from "./origins.js";
-import { FloodGuard } from "./response-size-guard.js";
+import { ResponseSizeGuard } from "./response-size-guard.js";
 import { SignalWatch } from "./signal-watch.js";
 import { Targets } from "./targets.js";
 
@@ -48,7 +48,7 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
   readonly deadlineMs: number;
   readonly #clock: Pick<Clock, "now" | "monotonicMs">;
   readonly #deadlines: DeadlineQueue<Exchange>;
-  readonly #floods: FloodGuard<Exchange>;
+  readonly #floods: ResponseSizeGuard<Exchange>;
   readonly #signals = new SignalWatch<Exchange>((exchange) =>
     exchange.giveUp(new DeliveryFailure("reset", "cut off by the service")),
   );
@@ -62,7 +62,7 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
     this.deadlineMs = options.deadlineMs ?? 60_000;
     this.#clock = options.clock;
     this.#deadlines = new DeadlineQueue(options.clock, timers);
-    this.#floods = new FloodGuard(() => this.#deadlines.items(), timers);
+    this.#floods = new ResponseSizeGuard(() => this.#deadlines.items(), timers);
     const origins = new Origins({
       clock: options.clock,
       timers,

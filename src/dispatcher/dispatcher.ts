@@ -204,9 +204,9 @@ export class Dispatcher {
   async #supplyAll(): Promise<void> {
     const { clock, policy } = this.#deps;
     const now = clock.now();
-    this.#heedClock(now);
+    this.#clampToClock(now);
     for (const worker of this.#pool.all()) {
-      worker.track.heedClock(now);
+      worker.track.clampToClock(now);
       worker.track.closeOutageIfOver(now);
       this.#slots.enqueue(worker);
       const maySupply = this.#maySend() && this.#pool.isCurrent(worker);
@@ -215,7 +215,7 @@ export class Dispatcher {
   }
 
   /** After the wall clock was set back, what waits for a time is planned anew: the first of an endpoint's calls, and those behind it. */
-  #heedClock(now: number): void {
+  #clampToClock(now: number): void {
     const wallAhead = now - this.#deps.clock.monotonicMs();
     if (wallAhead < this.#wallAhead - SET_BACK_MS) for (const worker of this.#pool.all()) worker.discardReading();
     this.#wallAhead = wallAhead;

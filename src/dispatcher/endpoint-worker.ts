@@ -7,7 +7,7 @@ import type { Random } from "../platform/random.js";
 import type { EndpointRecord } from "../store/store.js";
 import type { CallQueue } from "./call-queue.js";
 import { CallsUnderWay } from "./calls-under-way.js";
-import { EndpointTrack } from "./endpoint-track.js";
+import { EndpointTracker } from "./endpoint-tracker.js";
 import { type AttemptDeps, makeAttempt } from "./make-attempt.js";
 import type { OutcomeLog } from "./outcome-log.js";
 import type { Sender, SendSlots } from "./send-slots.js";
@@ -34,7 +34,7 @@ const STALE_AFTER_MS = 1_000;
 const LOW_WATER = 64;
 
 export class EndpointWorker implements Sender {
-  readonly track: EndpointTrack;
+  readonly track: EndpointTracker;
   readonly hints: StoreHints;
   readonly underWay: CallsUnderWay;
   readonly waiting = new WaitingCalls();
@@ -46,7 +46,7 @@ export class EndpointWorker implements Sender {
 
   constructor(record: EndpointRecord, deps: WorkerDeps) {
     this.#deps = deps;
-    this.track = new EndpointTrack(record, deps);
+    this.track = new EndpointTracker(record, deps);
     this.hints = new StoreHints(record);
     this.underWay = new CallsUnderWay(this.hints);
   }
@@ -82,12 +82,12 @@ export class EndpointWorker implements Sender {
     return this.underWay.size === 0 && this.waiting.isEmpty && !mayHavePending && !isDirty;
   }
 
-  get isTicking(): boolean {
+  get isInRound(): boolean {
     return this.#tickInFlight > 0 || this.waiting.backlog.length > 0;
   }
 
   /** Calls that a tick was to send and hasn't, because their reading was discarded. */
-  get owedToTick(): number {
+  get owedToRound(): number {
     return this.waiting.backlog.length === 0 ? this.#tickLeft : 0;
   }
 
@@ -129,7 +129,7 @@ export class EndpointWorker implements Sender {
     this.#offer(this.waiting.backlog, calls);
   }
 
-  offerTick(calls: readonly Call[]): void {
+  offerRound(calls: readonly Call[]): void {
     this.#tickLeft = calls.length;
     this.#offer(this.waiting.backlog, calls);
   }

@@ -1,7 +1,7 @@
 /** Reads from the store what an endpoint may send next; which calls those are depends on its state (dispatch.md, an endpoint). */
 import type { Call } from "../domain/call.js";
 import { FAILURES_TO_DOWN } from "../domain/endpoint.js";
-import { latestOwnTurn, type RetryPolicy } from "../domain/retry-policy.js";
+import { latestScheduledRetry, type RetryPolicy } from "../domain/retry-policy.js";
 import type { DispatchStore } from "../store/store.js";
 import type { EndpointWorker } from "./endpoint-worker.js";
 
@@ -22,7 +22,7 @@ export function needsSupply(worker: EndpointWorker, now: number, policy: RetryPo
   if (worker.waiting.backlog.length >= worker.lowWater) return false;
   if (worker.track.endpoint.state === "recovering") return mayHaveDue || isDrained(worker);
   const at = nextSupplyAt(worker);
-  return at !== null && (at <= now || at > latestOwnTurn(now, policy));
+  return at !== null && (at <= now || at > latestScheduledRetry(now, policy));
 }
 
 /** When the endpoint's clock, or the first of its calls' own, makes a reading due; null: nothing waits for a time. */
@@ -36,7 +36,7 @@ export function nextSupplyAt(worker: EndpointWorker): number | null {
     case "recovering":
       return null;
     case "down":
-      return earlier(nextTickAt(worker), hints.mayHaveHeld ? nextProbeAt(worker) : null);
+      return earlier(nextRoundAt(worker), hints.mayHaveHeld ? nextProbeAt(worker) : null);
   }
 }
 
@@ -78,7 +78,7 @@ async function supplyUp(reading: Reading): Promise<void> {
   await readFresh(reading);
   const { worker, now, policy, store, batch } = reading;
   const { hints, track } = worker;
-  const latest = latestOwnTurn(now, policy);
+  const latest = latestScheduledRetry(now, policy);
   if (hints.dueAt === null || (hints.dueAt > now && hints.dueAt <= latest)) return;
   await expireBefore(now, reading);
   await store.bringForward(track.callback.id, latest);
@@ -122,28 +122,28 @@ async function supplyDown(reading: Reading): Promise<void> {
   const { hints, track } = worker;
   if (track.callback.retriesEnabled) await holdAndProbe(reading);
   else await readFresh(reading);
-  const tickAt = nextTickAt(worker);
-  if (tickAt === null || tickAt > now) return;
+  const roundAt = nextRoundAt(worker);
+  if (roundAt === null || roundAt > now) return;
   await expireBefore(now, reading);
   const calls = await readWaiting(FAILURES_TO_DOWN, reading);
   if (!reading.isCurrent()) return;
   hints.mayHaveDue = calls.length > 0;
-  if (worker.owedToTick > 0) {
-    const began = track.endpoint.tickBeganAt ?? 0;
+  if (worker.owedToRound > 0) {
+    const began = track.endpoint.roundBeganAt ?? 0;
     const untried = calls.filter(({ attemptedAt }) => attemptedAt === null || attemptedAt < began);
-    worker.offerTick(untried.slice(0, Math.min(worker.owedToTick, worker.room)));
+    worker.offerRound(untried.slice(0, Math.min(worker.owedToRound, worker.room)));
     return;
   }
-  track.beginTick(now);
-  worker.offerTick(calls.slice(0, worker.room));
+  track.beginRound(now);
+  worker.offerRound(calls.slice(0, worker.room));
 }
 
 /** When a tick begins, or goes on with what it couldn't send at once. */
-function nextTickAt(worker: EndpointWorker): number | null {
-  const { hints, track, isTicking, owedToTick } = worker;
+function nextRoundAt(worker: EndpointWorker): number | null {
+  const { hints, track, isInRound, owedToRound } = worker;
   if (!hints.mayHaveDue) return null;
-  if (owedToTick > 0) return 0;
-  return isTicking ? null : track.endpoint.tickAt;
+  if (owedToRound > 0) return 0;
+  return isInRound ? null : track.endpoint.roundAt;
 }
 
 function nextProbeAt({ track, mayProbe }: EndpointWorker): number | null {

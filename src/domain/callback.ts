@@ -4,7 +4,7 @@ export interface Callback extends CallbackSettings {
   readonly id: string;
   readonly createdAt: number;
   /** When url, auth, content type or the wish for a replay last said "someone has just mended it" (epoch ms; 0: never). */
-  readonly mendedAt: number;
+  readonly repairedAt: number;
 }
 
 /** What a user sets. Field names and values are contract.md's. */
@@ -29,7 +29,7 @@ export interface CallbackAuth {
 }
 
 /** Whether the change of settings is one after which a down endpoint deserves a try at once (dispatch.md, a call, 8). */
-export function isMended(before: CallbackSettings, after: CallbackSettings): boolean {
+export function isRepaired(before: CallbackSettings, after: CallbackSettings): boolean {
   return (
     before.url !== after.url ||
     before.auth.type !== after.auth.type ||

@@ -1,6 +1,6 @@
 /** An endpoint as the dispatcher sees it: up, down or recovering, and the moves between (dispatch.md, an endpoint). */
 import type { AttemptCause } from "./attempt.js";
-import { latestOwnTurn, oneIntervalAfter, type RetryPolicy } from "./retry-policy.js";
+import { latestScheduledRetry, oneIntervalAfter, type RetryPolicy } from "./retry-policy.js";
 
 /** Failures in a row after which an endpoint is down, and the requests that a tick may cost. */
 export const FAILURES_TO_DOWN = 10;
@@ -16,8 +16,8 @@ export interface Endpoint {
   /** While down. */
   readonly downSince: number | null;
   /** While down: when the next tick is due, and when the endpoint's clock last started (went down, or a tick began). */
-  readonly tickAt: number | null;
-  readonly tickBeganAt: number | null;
+  readonly roundAt: number | null;
+  readonly roundBeganAt: number | null;
   /** While down: when the next probe may go, and how long it waits after that one fails. */
   readonly probeAt: number | null;
   readonly probeStepMs: number;
@@ -33,8 +33,8 @@ export const NEW_ENDPOINT: Endpoint = {
   state: "up",
   failuresInRow: 0,
   downSince: null,
-  tickAt: null,
-  tickBeganAt: null,
+  roundAt: null,
+  roundBeganAt: null,
   probeAt: null,
   probeStepMs: FIRST_PROBE_STEP_MS,
   limit: 1,
@@ -79,8 +79,8 @@ export function endpointAfterFailure(
     state: "down",
     failuresInRow,
     downSince: failure.at,
-    tickAt: oneIntervalAfter(failure.at, policy, unit),
-    tickBeganAt: failure.at,
+    roundAt: oneIntervalAfter(failure.at, policy, unit),
+    roundBeganAt: failure.at,
     probeAt: failure.at,
     probeStepMs: Math.min(FIRST_PROBE_STEP_MS, policy.intervalMs),
     recovery: endpoint.recovery,
@@ -88,14 +88,14 @@ export function endpointAfterFailure(
 }
 
 /** A tick begins: its failures are counted from here, and the next is due one interval later. */
-export function endpointAtTick(endpoint: Endpoint, at: number, policy: RetryPolicy, unit: number): Endpoint {
-  return { ...endpoint, failuresInRow: 0, tickBeganAt: at, tickAt: oneIntervalAfter(at, policy, unit) };
+export function endpointAtRound(endpoint: Endpoint, at: number, policy: RetryPolicy, unit: number): Endpoint {
+  return { ...endpoint, failuresInRow: 0, roundBeganAt: at, roundAt: oneIntervalAfter(at, policy, unit) };
 }
 
 /** Someone has just mended it (dispatch.md, a call, 8): while it is down, a tick is due now. */
-export function endpointAfterMend(endpoint: Endpoint, at: number): Endpoint {
-  if (endpoint.state !== "down" || endpoint.tickAt === null) return endpoint;
-  return { ...endpoint, tickAt: Math.min(endpoint.tickAt, at) };
+export function endpointAfterRepair(endpoint: Endpoint, at: number): Endpoint {
+  if (endpoint.state !== "down" || endpoint.roundAt === null) return endpoint;
+  return { ...endpoint, roundAt: Math.min(endpoint.roundAt, at) };
 }
 
 /**
@@ -103,15 +103,15 @@ export function endpointAfterMend(endpoint: Endpoint, at: number): Endpoint {
  * are never further off than they could be had they been planned now.
  */
 export function endpointByClock(endpoint: Endpoint, now: number, policy: RetryPolicy): Endpoint {
-  const { tickAt, tickBeganAt, probeAt, probeStepMs } = endpoint;
-  if (tickAt === null || tickBeganAt === null || probeAt === null) return endpoint;
-  const latestTickAt = latestOwnTurn(now, policy);
+  const { roundAt, roundBeganAt, probeAt, probeStepMs } = endpoint;
+  if (roundAt === null || roundBeganAt === null || probeAt === null) return endpoint;
+  const latestTickAt = latestScheduledRetry(now, policy);
   const latestProbeAt = now + Math.min(probeStepMs, policy.intervalMs);
-  if (tickAt <= latestTickAt && tickBeganAt <= now && probeAt <= latestProbeAt) return endpoint;
+  if (roundAt <= latestTickAt && roundBeganAt <= now && probeAt <= latestProbeAt) return endpoint;
   return {
     ...endpoint,
-    tickAt: Math.min(tickAt, latestTickAt),
-    tickBeganAt: Math.min(tickBeganAt, now),
+    roundAt: Math.min(roundAt, latestTickAt),
+    roundBeganAt: Math.min(roundBeganAt, now),
     probeAt: Math.min(probeAt, latestProbeAt),
   };
 }

@@ -42,3 +42,13 @@ export class WhcbError extends Error {
 export function isWhcbError(error: unknown, code?: ErrorCode): error is WhcbError {
   return error instanceof WhcbError && (code === undefined || error.code === code);
 }
+
+/** The code that Node and its libraries put on an error ("ENOENT", "ECONNRESET"), or "". */
+export function systemErrorCode(error: unknown): string {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
+}
+
+/** The message of whatever was thrown. */
+export function errorMessage(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

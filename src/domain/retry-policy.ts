@@ -21,7 +21,7 @@ export function oneIntervalAfter(from: number, policy: RetryPolicy, unit: number
 }
 
 /** No turn planned at `now` or before lies further off. One that does was planned by another clock, or with a longer interval. */
-export function latestOwnTurn(now: number, policy: RetryPolicy): number {
+export function latestScheduledRetry(now: number, policy: RetryPolicy): number {
   return oneIntervalAfter(now, policy, 1);
 }
 

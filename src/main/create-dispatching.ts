@@ -12,7 +12,7 @@ import { systemRandom } from "../platform/random.js";
 import type { AttemptTiming, ServerDeps, ServiceStats } from "../server/server-deps.js";
 import type { Store } from "../store/store.js";
 import { buildDelivery } from "../wire/delivery-request.js";
-import { together } from "./teardown.js";
+import { settleAll } from "./teardown.js";
 
 export interface Dispatching {
   readonly onWork: ServerDeps["onWork"];
@@ -70,6 +70,6 @@ export function createDispatching({ options, store, deliverer, notifier, logger 
     start() {
       for (const worker of workers) worker.start();
     },
-    stop: () => together(...workers.map((worker) => worker.stop())),
+    stop: () => settleAll(...workers.map((worker) => worker.stop())),
   };
 }

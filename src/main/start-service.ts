@@ -15,7 +15,7 @@ import { createApp } from "../server/app.js";
 import { closeGently } from "../server/close-gently.js";
 import { createDispatching } from "./create-dispatching.js";
 import { openServedStore } from "./open-served-store.js";
-import { Teardown, together } from "./teardown.js";
+import { settleAll, Teardown } from "./teardown.js";
 
 /** What is under way when a stop begins is waited for so long: an attempt may take 60 s, and 5 to connect. */
 const LONGEST_STOP_MS = 65_000;
@@ -63,7 +63,7 @@ async function start(options: ServeOptions, { version, log }: ServiceSurrounding
     isReady: () => !teardown.hasBegun,
   });
   const closeApp = closeGently(app, { timers: systemTimers, nowMs: systemClock.monotonicMs, limitMs: LONGEST_STOP_MS });
-  teardown.add(() => together(closeApp(), dispatching.stop()));
+  teardown.add(() => settleAll(closeApp(), dispatching.stop()));
   const url = await app.listen({ host: options.host, port: options.port });
   // Not before: a service whose port is taken sends nothing.
   dispatching.start();

@@ -31,7 +31,7 @@ export class Teardown {
 }
 
 /** Waits for all of them, also when one fails, and rejects with the first failure. */
-export async function together(...work: readonly Promise<unknown>[]): Promise<void> {
+export async function settleAll(...work: readonly Promise<unknown>[]): Promise<void> {
   const results = await Promise.allSettled(work);
   for (const result of results) if (result.status === "rejected") throw result.reason;
 }

@@ -12,7 +12,7 @@ import { lockRun, type RunLock } from "./journal/run-lock.js";
 import type { RunHeader } from "./journal/run-record.js";
 import { RunTally } from "./journal/run-tally.js";
 import { journalPath } from "./journal/runs-directory.js";
-import type { ReconcileDeps } from "./run-deps.js";
+import type { RunDeps } from "./run-deps.js";
 import { RunSession } from "./run-session.js";
 
 export interface NewRun {
@@ -37,7 +37,7 @@ export interface HeldRun {
 const LINES_AT_ONCE = 1_000;
 
 /** Throws `unavailable` where the journal can't be written. */
-export async function beginRun(run: NewRun, deps: ReconcileDeps, onEvent: RunListener): Promise<HeldRun> {
+export async function beginRun(run: NewRun, deps: RunDeps, onEvent: RunListener): Promise<HeldRun> {
   const header: RunHeader = {
     ...run.header,
     profile: deps.profile,
@@ -70,12 +70,12 @@ export async function beginRun(run: NewRun, deps: ReconcileDeps, onEvent: RunLis
   }
 }
 
-export async function beginSession(journal: Journal, concurrency: number, deps: ReconcileDeps): Promise<void> {
+export async function beginSession(journal: Journal, concurrency: number, deps: RunDeps): Promise<void> {
   const bootId = await readBootId(deps.clock);
   journal.append({ step: "session", at: deps.clock.now(), who: whoDoesIt(deps), bootId, concurrency });
 }
 
-export function openJournal(path: string, deps: ReconcileDeps, at: "new" | number = "new") {
+export function openJournal(path: string, deps: RunDeps, at: "new" | number = "new") {
   try {
     return (deps.openJournalFile ?? openJournalFile)(path, at);
   } catch (cause) {
@@ -118,7 +118,7 @@ async function writePlan(
   return counts;
 }
 
-function whoDoesIt({ who }: ReconcileDeps): string {
+function whoDoesIt({ who }: RunDeps): string {
   if (who !== undefined) return who;
   try {
     return `${userInfo().username}@${hostname()}`;

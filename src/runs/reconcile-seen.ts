@@ -6,10 +6,10 @@ import type { RunListener } from "./journal/run-event.js";
 import { newRunId } from "./journal/run-id.js";
 import { GroupDraft } from "./plan/group-draft.js";
 import type { ReconcilePlan, SeenList } from "./plan/reconcile-plan.js";
-import { CallSpool } from "./plan/snapshot-file.js";
+import { SnapshotFile } from "./plan/snapshot-file.js";
 import { snapshotPlan } from "./plan/snapshot-plan.js";
 import { takeSnapshot } from "./plan/take-snapshot.js";
-import type { ReconcileDeps } from "./run-deps.js";
+import type { RunDeps } from "./run-deps.js";
 import type { ReplayOptions, RunControl } from "./run-options.js";
 import { namedCallback, replayPlan, storedOptions } from "./run-replay.js";
 import type { RunSummary } from "./run-summary.js";
@@ -20,12 +20,12 @@ import { targetOf } from "./send/replay-group.js";
 export async function planReconcile(
   callbackIdOrName: string,
   seen: SeenList,
-  deps: ReconcileDeps,
+  deps: RunDeps,
   onEvent: RunListener = () => {},
 ): Promise<ReconcilePlan> {
   const callback = await deps.client.getCallback(callbackIdOrName);
   const runId = newRunId(deps.clock.now(), deps.random);
-  const spool = await CallSpool.open(deps.runsDirectory, runId);
+  const spool = await SnapshotFile.open(deps.runsDirectory, runId);
   const rest = new GroupDraft(callback, spool, deps.clock);
   const seenIds: string[] = [];
   const callsOfSeen = new Map<string, number>();
@@ -64,7 +64,7 @@ export async function planReconcile(
 export async function runReconcile(
   plan: ReconcilePlan,
   options: ReplayOptions & RunControl,
-  deps: ReconcileDeps,
+  deps: RunDeps,
   onEvent: RunListener = () => {},
 ): Promise<RunSummary> {
   const { callback, replay, seen } = plan;

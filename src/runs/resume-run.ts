@@ -14,10 +14,10 @@ import { RunTally } from "./journal/run-tally.js";
 import { journalPath } from "./journal/runs-directory.js";
 import { findRunId, latestUnfinishedRun, readLedger } from "./journal/stored-runs.js";
 import { GroupDraft } from "./plan/group-draft.js";
-import { CallSpool } from "./plan/snapshot-file.js";
+import { SnapshotFile } from "./plan/snapshot-file.js";
 import { snapshotPlan } from "./plan/snapshot-plan.js";
 import { takeSnapshot } from "./plan/take-snapshot.js";
-import type { ReconcileDeps } from "./run-deps.js";
+import type { RunDeps } from "./run-deps.js";
 import type { RunControl } from "./run-options.js";
 import { replayPlan } from "./run-replay.js";
 import { RunSession } from "./run-session.js";
@@ -38,7 +38,7 @@ export interface ResumeOptions extends RunControl {
 export async function resumeRun(
   runId: string | null,
   options: ResumeOptions,
-  deps: ReconcileDeps,
+  deps: RunDeps,
   onEvent: RunListener = () => {},
 ): Promise<RunSummary | null> {
   const id =
@@ -76,7 +76,7 @@ export async function resumeRun(
 async function finishRun(ledger: RunLedger, options: ResumeOptions, session: RunSession): Promise<void> {
   for (const { id } of session.header.callbacks) {
     for (const from of ["accepted", "seen", "left"] as const) {
-      const ids = idsOf(ledger, (entry) => entry.callbackId === id && entry.isToMark && entry.state === from);
+      const ids = idsOf(ledger, (entry) => entry.callbackId === id && entry.needsMark && entry.state === from);
       await markAll({ callbackId: id, status: statusOf(session.header), from }, ids, session);
       if (session.stop.reason !== null) return;
     }
@@ -84,7 +84,7 @@ async function finishRun(ledger: RunLedger, options: ResumeOptions, session: Run
   const replayOptions = session.header.options;
   if (replayOptions === null) return;
   const { deps } = session;
-  const spool = await CallSpool.open(deps.runsDirectory, `${session.header.runId}-resumed`);
+  const spool = await SnapshotFile.open(deps.runsDirectory, `${session.header.runId}-resumed`);
   const drafts: GroupDraft[] = [];
   try {
     for (const { id } of session.header.callbacks) {
@@ -105,7 +105,7 @@ async function draftOf(
   callbackId: string,
   ledger: RunLedger,
   resendUnknown: boolean,
-  spool: CallSpool,
+  spool: SnapshotFile,
   session: RunSession,
 ): Promise<GroupDraft | null> {
   const { deps, tally } = session;
@@ -154,7 +154,7 @@ function statusOf({ kind }: RunHeader): "SUCCESS" | "FAILED" {
 }
 
 /** The local service may come back on another port: the profile's name tells that it is the same one. */
-function checkService(header: RunHeader, { client, profile }: ReconcileDeps): void {
+function checkService(header: RunHeader, { client, profile }: RunDeps): void {
   if (header.service === client.name || header.profile === profile) return;
   throw new WhcbError("config", `run ${header.runId} was made with ${header.service} (profile ${header.profile})`, {
     hint: `Go on with \`--profile ${header.profile}\`.`,

@@ -5,7 +5,7 @@ import type { Random } from "../platform/random.js";
 import type { OpenJournalFile } from "./journal/journal-file.js";
 
 /** What the use-cases work with. */
-export interface ReconcileDeps {
+export interface RunDeps {
   readonly client: Client;
   readonly deliverer: Deliverer;
   readonly clock: Clock;

@@ -2,7 +2,7 @@ import { beginRun } from "./begin-run.js";
 import { workAndEnd } from "./end-run.js";
 import type { RunListener } from "./journal/run-event.js";
 import type { MarkPlan } from "./plan/mark-plan.js";
-import type { ReconcileDeps } from "./run-deps.js";
+import type { RunDeps } from "./run-deps.js";
 import type { RunControl } from "./run-options.js";
 import { namedCallback } from "./run-replay.js";
 import type { RunSummary } from "./run-summary.js";
@@ -13,7 +13,7 @@ import { markAll } from "./send/marker.js";
 export async function runMarks(
   plan: MarkPlan,
   { signal }: RunControl,
-  deps: ReconcileDeps,
+  deps: RunDeps,
   onEvent: RunListener = () => {},
 ): Promise<RunSummary> {
   const held = await beginRun(

@@ -4,7 +4,7 @@ import { workAndEnd } from "./end-run.js";
 import type { RunListener } from "./journal/run-event.js";
 import type { RunHeader } from "./journal/run-record.js";
 import type { ReplayPlan } from "./plan/replay-plan.js";
-import type { ReconcileDeps } from "./run-deps.js";
+import type { RunDeps } from "./run-deps.js";
 import type { ReplayOptions, RunControl } from "./run-options.js";
 import type { RunSession } from "./run-session.js";
 import type { RunSummary } from "./run-summary.js";
@@ -19,7 +19,7 @@ import { keyOf, replayByService, replayHere, targetOf } from "./send/replay-grou
 export async function runReplay(
   plan: ReplayPlan,
   options: ReplayOptions & RunControl,
-  deps: ReconcileDeps,
+  deps: RunDeps,
   onEvent: RunListener = () => {},
 ): Promise<RunSummary> {
   try {

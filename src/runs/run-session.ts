@@ -5,9 +5,9 @@ import type { JournalLine } from "./journal/journal-line.js";
 import type { RunListener, SkipReason, StopReason } from "./journal/run-event.js";
 import type { RunCall, RunHeader } from "./journal/run-record.js";
 import type { RunTally } from "./journal/run-tally.js";
-import type { ReconcileDeps } from "./run-deps.js";
+import type { RunDeps } from "./run-deps.js";
 import type { MarkJob } from "./send/mark-job.js";
-import { StopSwitch } from "./send/stop-signal.js";
+import { StopSignal } from "./send/stop-signal.js";
 
 /** Troubled calls that are told at the end; all of them are in the journal. */
 const MAX_TROUBLED = 20;
@@ -16,7 +16,7 @@ export interface SessionParts {
   readonly header: RunHeader;
   readonly journal: Journal;
   readonly tally: RunTally;
-  readonly deps: ReconcileDeps;
+  readonly deps: RunDeps;
   readonly onEvent: RunListener;
   readonly signal?: AbortSignal | undefined;
   /** From earlier sessions. */
@@ -33,10 +33,10 @@ export class RunSession {
   readonly header: RunHeader;
   readonly journal: Journal;
   readonly tally: RunTally;
-  readonly deps: ReconcileDeps;
+  readonly deps: RunDeps;
   readonly onEvent: RunListener;
   /** Of the whole run; each callback has one more of its own (`stopOfCallback`). */
-  readonly stop: StopSwitch;
+  readonly stop: StopSignal;
   readonly stopped = new Map<string, StopReason>();
   readonly troubled: RunCall[];
   readonly startedAtMs: number;
@@ -49,14 +49,14 @@ export class RunSession {
     this.onEvent = onEvent;
     this.troubled = troubled.slice(0, MAX_TROUBLED);
     this.startedAtMs = deps.clock.monotonicMs();
-    this.stop = new StopSwitch((reason) => onEvent({ type: "stopping", callbackId: null, reason }));
+    this.stop = new StopSignal((reason) => onEvent({ type: "stopping", callbackId: null, reason }));
     if (signal?.aborted) this.stop.stop("interrupted");
     signal?.addEventListener("abort", () => this.stop.stop("interrupted"), { once: true });
   }
 
   /** A switch that the run's own throws as well. */
-  stopOfCallback(callbackId: string): StopSwitch {
-    const stop = new StopSwitch((reason) => {
+  stopOfCallback(callbackId: string): StopSignal {
+    const stop = new StopSignal((reason) => {
       this.stopped.set(callbackId, reason);
       if (this.stop.reason === null) this.onEvent({ type: "stopping", callbackId, reason });
     });

@@ -67,7 +67,7 @@ export interface CallbackStore {
   listCallbacks(query: CallbackQuery): Promise<Page<Callback>>;
   /**
    * Stores the settings. Retries switched on: FAILED calls still inside their window are due now. Switched off: what is due
-   * is cancelled, and a held call (never sent) is PENDING again. A mended endpoint (`isMended`) sets `mendedAt` to now.
+   * is cancelled, and a held call (never sent) is PENDING again. A mended endpoint (`isRepaired`) sets `repairedAt` to now.
    * Throws `not-found`, `duplicate-name`.
    */
   updateCallback(id: string, settings: CallbackSettings, now: number, policy: RetryPolicy): Promise<Callback>;
@@ -98,7 +98,7 @@ export interface CallStore {
    * `invalid` for FAILED on a PENDING call.
    */
   markCalls(callbackId: string, callIds: readonly string[], status: "SUCCESS" | "FAILED", now: number): Promise<void>;
-  /** FAILED calls are due now for one attempt each; sets `mendedAt`. Returns how many. Throws as `markCalls`. */
+  /** FAILED calls are due now for one attempt each; sets `repairedAt`. Returns how many. Throws as `markCalls`. */
   requestReplays(callbackId: string, selection: ReplaySelection, now: number): Promise<number>;
   /** Newest first. */
   listOutages(query: PageQuery & { readonly callbackId?: string }): Promise<Page<Outage>>;

@@ -27,7 +27,7 @@ export function describeCallbacks(open: OpenStore): void {
         contentType: "xml",
       });
       const made = await store.createCallback("00112233445566AA", settings, NOW);
-      expect(made).toEqual({ ...settings, id: "00112233445566AA", createdAt: NOW, mendedAt: 0 });
+      expect(made).toEqual({ ...settings, id: "00112233445566AA", createdAt: NOW, repairedAt: 0 });
       expect(await store.findCallback("00112233445566AA")).toEqual(made);
       expect(await store.findCallback("demo")).toEqual(made);
       expect(await store.findCallback("none")).toBeNull();
@@ -94,8 +94,8 @@ export function describeCallbacks(open: OpenStore): void {
       const store = await open();
       const callback = await aCallback(store);
       const update = (over: object) => store.updateCallback(callback.id, { ...callback, ...over }, NOW, POLICY);
-      expect((await update({ email: "other@example.com", retriesEnabled: true })).mendedAt).toBe(0);
-      expect((await update({ url: "http://127.0.0.1:9001/" })).mendedAt).toBe(NOW);
+      expect((await update({ email: "other@example.com", retriesEnabled: true })).repairedAt).toBe(0);
+      expect((await update({ url: "http://127.0.0.1:9001/" })).repairedAt).toBe(NOW);
     });
   });
 

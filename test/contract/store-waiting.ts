@@ -124,8 +124,8 @@ export function describeWaiting(open: OpenStore): void {
         state: "down",
         failuresInRow: 10,
         downSince: NOW,
-        tickAt: NOW + 1,
-        tickBeganAt: NOW,
+        roundAt: NOW + 1,
+        roundBeganAt: NOW,
         probeAt: NOW,
         recovery: 3,
       });

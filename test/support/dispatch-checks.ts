@@ -95,7 +95,7 @@ async function checkProgress(store: Store, { settings, calls, endpoint }: ModelC
   const comes = (at: number | null | undefined) => at != null && at > now && at <= latest;
   const broken: string[] = [];
   if (record === undefined) return ["its endpoint is gone"];
-  const { state, tickAt, probeAt } = record.endpoint;
+  const { state, roundAt, probeAt } = record.endpoint;
   if (state !== endpoint.state) broken.push(`the endpoint is ${state} instead of ${endpoint.state}`);
   if (endpoint.inFlight === 0 && idle.some(({ owes }) => owes === "first")) broken.push("a new response is left unsent");
   if (state === "recovering" && endpoint.inFlight === 0) broken.push("recovering, and nothing is under way");
@@ -103,7 +103,7 @@ async function checkProgress(store: Store, { settings, calls, endpoint }: ModelC
     for (const call of due) if (!comes(call.due?.at)) broken.push(`${call.id} is due at now ${(call.due?.at ?? 0) - now}`);
   }
   if (state === "down" && endpoint.inFlight === 0) {
-    if (due.length > 0 && !comes(tickAt)) broken.push(`the tick is due at now ${(tickAt ?? 0) - now}`);
+    if (due.length > 0 && !comes(roundAt)) broken.push(`the tick is due at now ${(roundAt ?? 0) - now}`);
     if (due.some(({ attemptCount }) => attemptCount === 0) && settings.retriesEnabled && !comes(probeAt)) {
       broken.push(`the probe is due at now ${(probeAt ?? 0) - now}`);
     }

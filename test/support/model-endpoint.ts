@@ -19,7 +19,7 @@ export class ModelEndpoint {
   #failuresInRow = 0;
   #limit = 1;
   #tickMayBeginAt = 0;
-  #tickAt: number | null = null;
+  #roundAt: number | null = null;
   /** Requests of the ticks so far, by the instant at which these began. */
   readonly #sentAt = new Map<number, number>();
   /** When someone mended it since the last tick began: each is worth a tick before its time, maybe at the same instant. */
@@ -72,7 +72,7 @@ export class ModelEndpoint {
 
   mended(at: number): void {
     this.#mends.push(at);
-    if (this.#slackMs > 0) this.#tickAt = null;
+    if (this.#slackMs > 0) this.#roundAt = null;
   }
 
   /** Another process goes on: of the time in which none ran, a drain excuses one interval at most. */
@@ -91,7 +91,7 @@ export class ModelEndpoint {
 
   #forgiveClock(): void {
     this.#tickMayBeginAt = Number.NEGATIVE_INFINITY;
-    this.#tickAt = null;
+    this.#roundAt = null;
     this.#sentAt.clear();
     this.#probeMayGoAt = Number.NEGATIVE_INFINITY;
     this.#downSince = Number.NEGATIVE_INFINITY;
@@ -104,26 +104,26 @@ export class ModelEndpoint {
       if (startedAt < this.#probeMayGoAt) this.#broken(`I5 a probe ${this.#probeMayGoAt - startedAt} ms early`);
       return;
     }
-    const tickAt = this.#tickOf(startedAt);
-    const sent = (this.#sentAt.get(tickAt) ?? 0) + 1;
-    this.#sentAt.set(tickAt, sent);
-    const mends = this.#mends.filter((at) => at === tickAt).length;
+    const roundAt = this.#tickOf(startedAt);
+    const sent = (this.#sentAt.get(roundAt) ?? 0) + 1;
+    this.#sentAt.set(roundAt, sent);
+    const mends = this.#mends.filter((at) => at === roundAt).length;
     if (sent > FAILURES_TO_DOWN * (1 + mends)) this.#broken(`I5 ${sent} requests in one tick`);
   }
 
   #tickOf(at: number): number {
     if (this.#sentAt.has(at)) return at;
-    if (this.#tickAt !== null && at <= this.#tickAt + this.#slackMs) return this.#tickAt;
-    this.#beginTick(at);
+    if (this.#roundAt !== null && at <= this.#roundAt + this.#slackMs) return this.#roundAt;
+    this.#beginRound(at);
     return at;
   }
 
-  #beginTick(at: number): void {
+  #beginRound(at: number): void {
     const early = this.#tickMayBeginAt - this.#slackMs - at;
-    const isMended = this.#mends.some((mendedAt) => mendedAt <= at && mendedAt >= (this.#tickAt ?? 0));
-    if (early > 0 && !isMended) this.#broken(`I5 a tick ${early} ms early`);
-    this.#mends = this.#mends.filter((mendedAt) => mendedAt >= at);
-    this.#tickAt = at;
+    const isRepaired = this.#mends.some((repairedAt) => repairedAt <= at && repairedAt >= (this.#roundAt ?? 0));
+    if (early > 0 && !isRepaired) this.#broken(`I5 a tick ${early} ms early`);
+    this.#mends = this.#mends.filter((repairedAt) => repairedAt >= at);
+    this.#roundAt = at;
     this.#tickMayBeginAt = at + this.#shortestInterval;
   }
 
@@ -150,7 +150,7 @@ export class ModelEndpoint {
       this.#downSince = at;
       this.graceSince = Number.POSITIVE_INFINITY;
       this.#tickMayBeginAt = at + this.#shortestInterval;
-      this.#tickAt = null;
+      this.#roundAt = null;
       this.#probeMayGoAt = at;
       this.#probeStepMs = FIRST_STEP_MS;
     } else this.#limit = Math.max(1, Math.floor(this.#limit / 2));

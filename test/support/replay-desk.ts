@@ -10,7 +10,7 @@ import type { Transport } from "../../src/client/transport.js";
 import { createDeliverer } from "../../src/delivery/undici-deliverer.js";
 import { type Clock, systemClock } from "../../src/platform/clock.js";
 import type { RunEvent } from "../../src/runs/journal/run-event.js";
-import type { ReconcileDeps } from "../../src/runs/run-deps.js";
+import type { RunDeps } from "../../src/runs/run-deps.js";
 import { seededRandom } from "./seeded-random.js";
 
 export interface CountingEndpoint {
@@ -68,7 +68,7 @@ export async function countingEndpoint(
 }
 
 export interface Desk {
-  readonly deps: ReconcileDeps;
+  readonly deps: RunDeps;
   readonly events: RunEvent[];
   readonly listener: (event: RunEvent) => void;
   leave(): Promise<void>;
@@ -79,7 +79,7 @@ export interface DeskOptions {
   readonly client?: Client;
   readonly clock?: Clock;
   readonly rate?: number;
-  readonly over?: Partial<ReconcileDeps>;
+  readonly over?: Partial<RunDeps>;
 }
 
 export function openDesk({ transport, client, clock = systemClock, rate, over = {} }: DeskOptions): Desk {

@@ -21,10 +21,10 @@ export async function replayOutage(
   answer: (callId: string, number: number) => EndpointAnswer = () => ({ status: 200 }),
 ): Promise<ReplayOutage> {
   let failures = 0;
-  let isMended = false;
+  let isRepaired = false;
   const arrivals = new EventTarget();
   const endpoint: CountingEndpoint = await countingEndpoint((callId, number) => {
-    if (!isMended) {
+    if (!isRepaired) {
       failures += 1;
       return { status: 503 };
     }
@@ -43,7 +43,7 @@ export async function replayOutage(
   );
   const callIds = await listed("--failed");
   if (callIds.length !== calls) throw new Error(`${callIds.length} calls failed, not ${calls}`);
-  isMended = true;
+  isRepaired = true;
   const received = () => endpoint.received.slice(failures);
   return {
     callIds,

@@ -28,18 +28,18 @@ export async function readCallOperands(
   invocation: Invocation,
   selectors: { readonly isFiltered: boolean; readonly flag: string },
 ): Promise<CallOperands> {
-  const { words, deps } = invocation;
-  const [first, ...rest] = words.operands;
+  const { args, deps } = invocation;
+  const [first, ...rest] = args.operands;
   const startsWithCall = first === undefined || first === "-" || CALL_ID.test(first);
-  const named = startsWithCall ? words.operands : rest;
+  const named = startsWithCall ? args.operands : rest;
   const callback = startsWithCall ? null : first;
-  const file = words.get(FILE);
+  const file = args.get(FILE);
   const givesIds = named.length > 0 || file !== undefined;
-  if (givesIds && (selectors.isFiltered || isNarrowed(words))) {
+  if (givesIds && (selectors.isFiltered || isNarrowed(args))) {
     throw new WhcbError("usage", "calls are named one by one and by a filter: give one or the other");
   }
   if (!givesIds && !selectors.isFiltered) {
-    throw new WhcbError("usage", isNarrowed(words) ? `a filter needs ${selectors.flag} beside it` : "no calls were named", {
+    throw new WhcbError("usage", isNarrowed(args) ? `a filter needs ${selectors.flag} beside it` : "no calls were named", {
       hint: `name calls by id (or - for stdin, --file), or ${selectors.flag}; nothing named never means all`,
     });
   }
@@ -61,7 +61,7 @@ export async function toCallScope(
   const name = operands.callback ?? session.settings.callback.value;
   const callbacks = name === null ? null : [(await findCallback(session.client, name)).id];
   if (operands.callIds !== null) return { callbacks, calls: { callIds: operands.callIds } };
-  const filter = { ...(status === undefined ? {} : { status }), ...readNarrowing(invocation.words) };
+  const filter = { ...(status === undefined ? {} : { status }), ...readNarrowing(invocation.args) };
   return { callbacks, calls: { filter } };
 }
 

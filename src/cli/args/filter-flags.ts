@@ -4,7 +4,7 @@ import type { CallFilter } from "../../domain/call-filter.js";
 import { WhcbError } from "../../domain/errors.js";
 import { choice, type Flag, flag, value, values } from "./flag.js";
 import { parseInstant } from "./instant.js";
-import type { Words } from "./parsed-args.js";
+import type { ParsedArgs } from "./parsed-args.js";
 import { readStatusCode } from "./status-codes.js";
 
 export const FAILED = flag("--failed", "calls that failed");
@@ -26,26 +26,26 @@ export const NARROWING_FLAGS = NARROWING;
 const CHANNELS = { sms: "SMS", email: "EMAIL", voice: "VOICE" } as const;
 
 /** Throws `usage` where two statuses are asked for at once, or the span of time is empty. */
-export function readFilter(words: Words): CallFilter {
+export function readFilter(args: ParsedArgs): CallFilter {
   const statuses = [
-    words.get(FAILED) ? ("FAILED" as const) : null,
-    words.get(SUCCESS) ? ("SUCCESS" as const) : null,
-    words.get(PENDING) ? ("PENDING" as const) : null,
+    args.get(FAILED) ? ("FAILED" as const) : null,
+    args.get(SUCCESS) ? ("SUCCESS" as const) : null,
+    args.get(PENDING) ? ("PENDING" as const) : null,
   ].filter((status) => status !== null);
   if (statuses.length > 1) throw new WhcbError("usage", "only one of --failed, --success and --pending can be given");
   const [status] = statuses;
-  return status === undefined ? readNarrowing(words) : { status, ...readNarrowing(words) };
+  return status === undefined ? readNarrowing(args) : { status, ...readNarrowing(args) };
 }
 
 /** The filter without its status. */
-export function readNarrowing(words: Words): Omit<CallFilter, "status"> {
-  const since = words.get(SINCE);
-  const until = words.get(UNTIL);
-  const statusCodes = words.get(STATUS_CODE);
-  const channel = words.get(CHANNEL);
-  const messageId = words.get(MESSAGE);
-  const from = words.get(FROM);
-  const text = words.get(GREP);
+export function readNarrowing(args: ParsedArgs): Omit<CallFilter, "status"> {
+  const since = args.get(SINCE);
+  const until = args.get(UNTIL);
+  const statusCodes = args.get(STATUS_CODE);
+  const channel = args.get(CHANNEL);
+  const messageId = args.get(MESSAGE);
+  const from = args.get(FROM);
+  const text = args.get(GREP);
   if (since !== undefined && until !== undefined && since >= until)
     throw new WhcbError("usage", "--since must be before --until");
   return {
@@ -60,6 +60,6 @@ export function readNarrowing(words: Words): Omit<CallFilter, "status"> {
 }
 
 /** Whether any of the narrowing flags was given. */
-export function isNarrowed(words: Words): boolean {
-  return NARROWING.some((flag) => words.get(flag) !== undefined);
+export function isNarrowed(args: ParsedArgs): boolean {
+  return NARROWING.some((flag) => args.get(flag) !== undefined);
 }

@@ -1,7 +1,7 @@
 /** The words of one command line, read by the declarations of their flags. */
 import { attributeName, type Flag, type ReadContext } from "./flag.js";
 
-export class Words {
+export class ParsedArgs {
   /** What stands after the command and is no flag, in order. */
   readonly operands: readonly string[];
   readonly #raw: Readonly<Record<string, unknown>>;

@@ -4,7 +4,7 @@ import { WhcbError } from "../../domain/errors.js";
 import { DEFAULT_REPLAY_OPTIONS, type ReplayOptions } from "../../runs/run-options.js";
 import { choice, choiceOr, flag, value, valueOr } from "./flag.js";
 import { integer, parseRate } from "./numbers.js";
-import type { Words } from "./parsed-args.js";
+import type { ParsedArgs } from "./parsed-args.js";
 
 export const CONCURRENCY = valueOr(
   "--concurrency <n>",
@@ -37,23 +37,23 @@ export const SKIP_RETRYING = flag("--skip-retrying", "leave calls that the servi
 
 export const SENDING_FLAGS = [CONCURRENCY, RATE, NO_CANARY, MAX_FAILURES, SERIAL_BY] as const;
 
-export function readReplayOptions(words: Words): ReplayOptions {
-  const to = words.get(TO) ?? null;
-  if (to === null && (words.get(WITH_AUTH) || words.get(MARK)))
+export function readReplayOptions(args: ParsedArgs): ReplayOptions {
+  const to = args.get(TO) ?? null;
+  if (to === null && (args.get(WITH_AUTH) || args.get(MARK)))
     throw new WhcbError("usage", "--with-auth and --mark only mean something with --to");
-  const viaService = words.get(VIA) === "service";
+  const viaService = args.get(VIA) === "service";
   if (viaService && to !== null)
     throw new WhcbError("usage", "the service sends to its callbacks only: --via service and --to don't go together");
   return {
     ...DEFAULT_REPLAY_OPTIONS,
-    concurrency: words.get(CONCURRENCY),
-    rate: words.get(RATE) ?? null,
-    canary: !words.get(NO_CANARY),
-    maxFailures: words.get(MAX_FAILURES),
-    serialBy: words.get(SERIAL_BY) ?? null,
+    concurrency: args.get(CONCURRENCY),
+    rate: args.get(RATE) ?? null,
+    canary: !args.get(NO_CANARY),
+    maxFailures: args.get(MAX_FAILURES),
+    serialBy: args.get(SERIAL_BY) ?? null,
     to,
-    withAuth: words.get(WITH_AUTH),
-    mark: to === null || words.get(MARK),
+    withAuth: args.get(WITH_AUTH),
+    mark: to === null || args.get(MARK),
     viaService,
   };
 }

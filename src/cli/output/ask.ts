@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
 import { WhcbError } from "../../domain/errors.js";
 import type { Io } from "../../platform/terminal.js";
-import { neutraliseLines } from "./escape.js";
+import { sanitizeLines } from "./sanitize.js";
 
 /** y or yes is yes; anything else, the end of input too, is no. */
 export async function askYesNo(io: Io, question: string): Promise<boolean> {
@@ -24,7 +24,7 @@ export async function askSecret(io: Io, question: string): Promise<string> {
 const typedAhead = new WeakMap<Io["stdin"], string[]>();
 
 async function ask(io: Io, question: string, hidden: boolean): Promise<string> {
-  io.stderr.write(`${neutraliseLines(question)} `);
+  io.stderr.write(`${sanitizeLines(question)} `);
   try {
     const lines = typedAhead.get(io.stdin) ?? [];
     typedAhead.set(io.stdin, lines);

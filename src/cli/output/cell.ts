@@ -1,5 +1,5 @@
 import type { Column, PlainLook } from "./column.js";
-import { harmless, neutralise } from "./escape.js";
+import { harmless, sanitize } from "./sanitize.js";
 import { formatInstant, isoInstant } from "./times.js";
 
 /** The cell for people: one harmless line. */
@@ -7,7 +7,7 @@ export function cellText<Row>(column: Column<Row>, row: Row, look: PlainLook): s
   const value = column.value(row);
   if (value === null) return "";
   if (column.kind === "instant" && typeof value === "number") return formatInstant(value, look.utc);
-  return neutralise(String(value));
+  return sanitize(String(value));
 }
 
 /** The cell for csv: instants in ISO 8601; line feeds may stay, since csv quotes them. */

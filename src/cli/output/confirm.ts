@@ -8,10 +8,10 @@ export const YES = flag("-y, --yes", "don't ask");
 
 /** Whether to go on. Throws `usage` where nobody can be asked and --yes wasn't given. */
 export async function confirm(invocation: Invocation, question: string): Promise<boolean> {
-  if (invocation.words.get(YES)) return true;
+  if (invocation.args.get(YES)) return true;
   if (!invocation.screen.canAsk) throw needsYes(invocation, question);
   if (await askYesNo(invocation.deps.io, question)) return true;
-  invocation.screen.tell("nothing was done");
+  invocation.screen.info("nothing was done");
   return false;
 }
 

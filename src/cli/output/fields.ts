@@ -1,5 +1,5 @@
-import { neutralise } from "./escape.js";
 import type { Palette } from "./palette.js";
+import { sanitize } from "./sanitize.js";
 
 /** One fact a line: its name, its value (null: left out), and how it is painted. */
 export type Field = readonly [name: string, value: string | number | null, paint?: (text: string) => string];
@@ -10,7 +10,7 @@ export function renderFields(fields: readonly Field[], palette: Palette): string
   const width = Math.max(0, ...shown.map(([name]) => name.length));
   return shown
     .map(([name, value, paint]) => {
-      const text = neutralise(String(value));
+      const text = sanitize(String(value));
       return `${palette.dim(name.padEnd(width))}  ${paint?.(text) ?? text}\n`;
     })
     .join("");

@@ -4,7 +4,7 @@ import { WhcbError } from "../../domain/errors.js";
 import { nearest } from "../args/nearest.js";
 import { cellData, cellText } from "./cell.js";
 import type { Column } from "./column.js";
-import { neutralise, safeJson } from "./escape.js";
+import { safeJson, sanitize } from "./sanitize.js";
 import type { Screen } from "./screen.js";
 
 export interface ListingStyle<Row> {
@@ -29,7 +29,7 @@ export function openListing<Row>(
   const columns = pickColumns(style.columns, columnNames, screen.format);
   switch (screen.format) {
     case "ids":
-      return lineListing(screen, (row: Row) => neutralise(style.toId(row)));
+      return lineListing(screen, (row: Row) => sanitize(style.toId(row)));
     case "ndjson":
       return lineListing(screen, (row: Row) => safeJson(style.toJson(row)));
     case "tsv":

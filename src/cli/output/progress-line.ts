@@ -2,7 +2,7 @@
 import type { Ora } from "ora";
 import { withoutSignalListeners } from "../../platform/without-signal-listeners.js";
 import type { Invocation } from "../invocation.js";
-import { neutralise } from "./escape.js";
+import { sanitize } from "./sanitize.js";
 
 export interface ProgressLine {
   show(text: string): void;
@@ -19,7 +19,7 @@ export async function openProgress({ screen, deps }: Pick<Invocation, "screen" |
   spinner.start();
   return {
     show(text) {
-      spinner.text = neutralise(text);
+      spinner.text = sanitize(text);
       if (!spinner.isSpinning) spinner.start();
     },
     clear: () => void spinner.stop(),

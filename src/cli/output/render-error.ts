@@ -1,7 +1,7 @@
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
 import { EXIT_BUG, EXIT_CODES } from "../exit-codes.js";
-import { neutraliseLines, safeJson } from "./escape.js";
 import type { Palette } from "./palette.js";
+import { safeJson, sanitizeLines } from "./sanitize.js";
 
 export function exitCodeOf(error: unknown): number {
   return isWhcbError(error) ? EXIT_CODES[error.code] : EXIT_BUG;
@@ -15,9 +15,9 @@ export function renderError(error: unknown, options: { readonly json: boolean; r
   if (options.json) {
     return `${safeJson({ error: { code: known ? error.code : "unexpected", message, ...(hint === undefined ? {} : { hint }) } })}\n`;
   }
-  const lines = [`${options.palette.bad("error:")} ${neutraliseLines(message)}`];
-  if (!known && error instanceof Error && error.stack !== undefined) lines.push(neutraliseLines(error.stack));
-  if (hint !== undefined) lines.push(`${options.palette.warn("hint:")} ${neutraliseLines(hint)}`);
+  const lines = [`${options.palette.bad("error:")} ${sanitizeLines(message)}`];
+  if (!known && error instanceof Error && error.stack !== undefined) lines.push(sanitizeLines(error.stack));
+  if (hint !== undefined) lines.push(`${options.palette.warn("hint:")} ${sanitizeLines(hint)}`);
   return `${lines.join("\n")}\n`;
 }
 

@@ -1,9 +1,9 @@
 /** Where a command's answer goes: data on stdout, everything else on stderr. */
 import type { Io, Output } from "../../platform/terminal.js";
 import type { OutputFormat } from "../args/output-flags.js";
-import { neutraliseLines } from "./escape.js";
 import { loadPalette, type Palette, wantsColor } from "./palette.js";
 import type { Look } from "./render-options.js";
+import { sanitizeLines } from "./sanitize.js";
 
 export interface Screen {
   readonly look: Look;
@@ -18,7 +18,7 @@ export interface Screen {
   /** Writes data. Resolves when the stream has taken it; throws `OutputClosed` once nobody reads any more. */
   out(text: string): Promise<void>;
   /** A line for the person: harmless, and never mixed with data. */
-  tell(text: string, paint?: (text: string) => string): void;
+  info(text: string, paint?: (text: string) => string): void;
 }
 
 /** The reader of stdout has gone (`| head`): the command ends quietly. */
@@ -45,7 +45,7 @@ export async function openScreen(
     // A terminal that doesn't tell its width (0) would make a spinner rub out lines without end.
     canAnimate: stderrIsTerminal && env.TERM !== "dumb" && "cursorTo" in stderr && (stderr.columns ?? 0) > 0,
     out: (text) => write(stdout, text),
-    tell: (text, paint = (plain) => plain) => void stderr.write(`${paint(neutraliseLines(text))}\n`),
+    info: (text, paint = (plain) => plain) => void stderr.write(`${paint(sanitizeLines(text))}\n`),
   };
 }
 

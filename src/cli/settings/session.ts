@@ -20,8 +20,8 @@ export interface Session {
 /** Runs `use` with the service that flags, environment and profile name. Throws what it throws, with a hint where one helps. */
 export async function withSession<Result>(invocation: Invocation, use: (session: Session) => Promise<Result>): Promise<Result> {
   const settings = await resolveInvocation(invocation);
-  const { screen, words, deps } = invocation;
-  const onExchange = words.get(VERBOSE) ? (line: string) => screen.tell(line, screen.errPalette.dim) : undefined;
+  const { screen, args, deps } = invocation;
+  const onExchange = args.get(VERBOSE) ? (line: string) => screen.info(line, screen.errPalette.dim) : undefined;
   const target = toServiceTarget(settings, onExchange);
   if (target.kind === "file") await requireFile(target.path);
   try {
@@ -36,13 +36,13 @@ export async function withSession<Result>(invocation: Invocation, use: (session:
   }
 }
 
-export async function resolveInvocation({ deps, words, screen }: Invocation): Promise<ResolvedSettings> {
+export async function resolveInvocation({ deps, args, screen }: Invocation): Promise<ResolvedSettings> {
   const settings = await readSettings(deps.paths.config);
   if (await isExposed(deps.paths.config)) {
-    screen.tell(`warning: others may read ${settingsPath(deps.paths.config)}; run chmod 600 on it`);
+    screen.info(`warning: others may read ${settingsPath(deps.paths.config)}; run chmod 600 on it`);
   }
   return resolveSettings({
-    flags: { profile: words.get(PROFILE), service: words.get(SERVICE) },
+    flags: { profile: args.get(PROFILE), service: args.get(SERVICE) },
     env: deps.io.env,
     settings,
   });

@@ -1,7 +1,7 @@
 /** What the engine behind replay, marks and reconcile works with, from a command's session. */
 import { join } from "node:path";
 import type { Deliverer } from "../../delivery/deliverer.js";
-import type { ReconcileDeps } from "../../runs/run-deps.js";
+import type { RunDeps } from "../../runs/run-deps.js";
 import type { CliDeps } from "../cli-deps.js";
 import type { Session } from "./session.js";
 
@@ -10,11 +10,11 @@ export function runsDirectory(deps: CliDeps): string {
 }
 
 /** Runs `use` with the engine's dependencies; connections are opened when the first call is sent, and closed at the end. */
-export async function withReconcileDeps<Result>(
+export async function withRunDeps<Result>(
   deps: CliDeps,
   session: Session,
   maxConnections: number,
-  use: (engine: ReconcileDeps) => Promise<Result>,
+  use: (engine: RunDeps) => Promise<Result>,
 ): Promise<Result> {
   const deliverer = lazyDeliverer(() => deps.openDeliverer({ maxConnections }));
   try {

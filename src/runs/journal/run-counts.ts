@@ -27,14 +27,14 @@ export function countCalls(calls: Iterable<CountedCall>): RunCounts {
     if (call.state === "skipped") counts.skipped[call.message === "order" ? "order" : "settled"]++;
     else if (call.state !== "marked") counts[call.state]++;
     if (call.isMarked) counts.marked++;
-    else if (call.isToMark) counts.toMark++;
+    else if (call.needsMark) counts.toMark++;
   }
   return counts;
 }
 
 export interface CountedCall extends Pick<RunCall, "state" | "message" | "isMarked"> {
   /** It is to be marked, and wasn't yet. */
-  readonly isToMark: boolean;
+  readonly needsMark: boolean;
 }
 
 export function sumCounts(all: readonly RunCounts[]): RunCounts {

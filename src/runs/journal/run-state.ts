@@ -10,7 +10,7 @@ export interface LedgerEntry extends CountedCall {
   readonly do: PlannedStep;
   state: RunCallState;
   isMarked: boolean;
-  isToMark: boolean;
+  needsMark: boolean;
   statusCode: number | null;
   message: string | null;
   at: number;
@@ -106,7 +106,7 @@ export class RunLedger {
       do: line.do,
       state: isMark && this.header?.kind === "reconcile" ? "seen" : "left",
       isMarked: false,
-      isToMark: isMark,
+      needsMark: isMark,
       statusCode: null,
       message: null,
       at: this.header?.startedAt ?? 0,
@@ -130,7 +130,7 @@ export class RunLedger {
     if (entry === undefined) return;
     entry.state = state;
     entry.at = at;
-    entry.isToMark = state === "accepted" && this.header?.options?.mark === true;
+    entry.needsMark = state === "accepted" && this.header?.options?.mark === true;
     entry.statusCode = told.statusCode ?? null;
     entry.message = told.message ?? null;
   }
@@ -140,7 +140,7 @@ export class RunLedger {
     if (entry === undefined) return;
     if (entry.state === "left") entry.state = "marked";
     entry.isMarked = true;
-    entry.isToMark = false;
+    entry.needsMark = false;
     entry.at = at;
   }
 
@@ -148,7 +148,7 @@ export class RunLedger {
     const entry = this.entries.get(call);
     if (entry === undefined) return;
     entry.state = "unmarkable";
-    entry.isToMark = false;
+    entry.needsMark = false;
     entry.message = message;
     entry.at = at;
   }

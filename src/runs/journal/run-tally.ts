@@ -14,11 +14,11 @@ export class RunTally {
     for (const { id, counts } of callbacks) this.#tallies.set(id, { ...counts, skipped: { ...counts.skipped } });
   }
 
-  accepted(callbackId: string, isToMark: boolean): void {
+  accepted(callbackId: string, needsMark: boolean): void {
     const tally = this.#of(callbackId);
     tally.left--;
     tally.accepted++;
-    if (isToMark) tally.toMark++;
+    if (needsMark) tally.toMark++;
   }
 
   refused(callbackId: string): void {

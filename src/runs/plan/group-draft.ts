@@ -3,7 +3,7 @@ import type { ListedCall, ListedCallback } from "../../client/client.js";
 import type { Clock } from "../../platform/clock.js";
 import type { ReplayGroup } from "./replay-plan.js";
 import { SendOrder } from "./send-order.js";
-import type { CallSpool } from "./snapshot-file.js";
+import type { SnapshotFile } from "./snapshot-file.js";
 
 /** The platform doesn't say what it retries; a call whose last attempt is no older than two intervals may well be. */
 const PROBABLY_RETRYING_MS = 2 * 5 * 60_000;
@@ -19,14 +19,14 @@ export class GroupDraft {
   readonly #offsets: number[] = [];
   readonly #lengths: number[] = [];
   readonly #order = new SendOrder();
-  readonly #spool: CallSpool;
+  readonly #spool: SnapshotFile;
   readonly #clock: Clock;
   readonly #statusCodes = new Map<number | null, number>();
   #retrying = 0;
   #firstAttemptedAt: number | null = null;
   #lastAttemptedAt: number | null = null;
 
-  constructor(callback: ListedCallback, spool: CallSpool, clock: Clock) {
+  constructor(callback: ListedCallback, spool: SnapshotFile, clock: Clock) {
     this.callback = callback;
     this.#spool = spool;
     this.#clock = clock;

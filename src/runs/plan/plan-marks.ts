@@ -2,7 +2,7 @@
 import type { ListedCallback } from "../../client/client.js";
 import type { RunListener } from "../journal/run-event.js";
 import { newRunId } from "../journal/run-id.js";
-import type { ReconcileDeps } from "../run-deps.js";
+import type { RunDeps } from "../run-deps.js";
 import type { CallScope } from "./call-scope.js";
 import { callbacksOf } from "./callbacks-of-scope.js";
 import type { MarkGroup, MarkPlan } from "./mark-plan.js";
@@ -15,7 +15,7 @@ import { takeSnapshot } from "./take-snapshot.js";
 export async function planMarks(
   scope: CallScope,
   status: "SUCCESS" | "FAILED",
-  deps: ReconcileDeps,
+  deps: RunDeps,
   onEvent: RunListener = () => {},
 ): Promise<MarkPlan> {
   const callbacks = await callbacksOf(scope, deps.client);
@@ -39,7 +39,7 @@ type Found = Pick<MarkPlan, "groups" | "leftOut" | "missing">;
 async function byFilter(
   callbacks: readonly ListedCallback[],
   filter: Parameters<typeof takeSnapshot>[1]["filter"],
-  deps: ReconcileDeps,
+  deps: RunDeps,
   onEvent: RunListener,
 ): Promise<Found> {
   const groups: MarkGroup[] = [];
@@ -55,7 +55,7 @@ async function byFilter(
   return { groups, leftOut, missing: [] };
 }
 
-async function byIds(callbacks: readonly ListedCallback[], callIds: readonly string[], deps: ReconcileDeps): Promise<Found> {
+async function byIds(callbacks: readonly ListedCallback[], callIds: readonly string[], deps: RunDeps): Promise<Found> {
   const [only, ...others] = callbacks;
   // Told apart without regard to case, and asked for as they were given: a service may be strict about it.
   const wanted = new Map(callIds.map((id) => [id.toUpperCase(), id]));

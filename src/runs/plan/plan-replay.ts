@@ -2,12 +2,12 @@
 import type { ListedCall } from "../../client/client.js";
 import type { RunListener } from "../journal/run-event.js";
 import { newRunId } from "../journal/run-id.js";
-import type { ReconcileDeps } from "../run-deps.js";
+import type { RunDeps } from "../run-deps.js";
 import type { CallScope } from "./call-scope.js";
 import { callbacksOf } from "./callbacks-of-scope.js";
 import { GroupDraft } from "./group-draft.js";
 import type { ReplayPlan } from "./replay-plan.js";
-import { CallSpool } from "./snapshot-file.js";
+import { SnapshotFile } from "./snapshot-file.js";
 import { snapshotPlan } from "./snapshot-plan.js";
 import { takeSnapshot } from "./take-snapshot.js";
 
@@ -23,10 +23,10 @@ const MAX_SINGLE_CALLS = 50;
  * Lists every FAILED call that the scope means, each once, and keeps what they carry on disk: discard the plan or run it. Throws `not-found` for a
  * callback, and what the client throws.
  */
-export async function planReplay(scope: ReplayScope, deps: ReconcileDeps, onEvent: RunListener = () => {}): Promise<ReplayPlan> {
+export async function planReplay(scope: ReplayScope, deps: RunDeps, onEvent: RunListener = () => {}): Promise<ReplayPlan> {
   const runId = newRunId(deps.clock.now(), deps.random);
   const callbacks = await callbacksOf(scope, deps.client);
-  const spool = await CallSpool.open(deps.runsDirectory, runId);
+  const spool = await SnapshotFile.open(deps.runsDirectory, runId);
   const told = { leftOut: 0, notFailed: 0, skippedRetrying: 0 };
   const drafts: GroupDraft[] = [];
   const wanted = "callIds" in scope.calls ? new Set(scope.calls.callIds.map((id) => id.toUpperCase())) : null;

@@ -15,12 +15,12 @@ export interface CallToKeep {
 }
 
 /** Where what a call carries lies in the file. */
-export interface SpoolPlace {
+export interface SnapshotPlace {
   readonly offset: number;
   readonly length: number;
 }
 
-export class CallSpool {
+export class SnapshotFile {
   readonly #file: FileHandle;
   #end = 0;
   #isOpen = true;
@@ -30,20 +30,20 @@ export class CallSpool {
   }
 
   /** Throws `unavailable` where the folder can't be written. */
-  static async open(directory: string, name: string): Promise<CallSpool> {
+  static async open(directory: string, name: string): Promise<SnapshotFile> {
     const path = join(directory, `${name}.calls`);
     try {
       await mkdir(directory, { recursive: true, mode: 0o700 });
       const file = await open(path, "wx+", 0o600);
       await rm(path, { force: true });
-      return new CallSpool(file);
+      return new SnapshotFile(file);
     } catch (error) {
       throw spoolError(error);
     }
   }
 
   /** `target` says how their bodies are written. */
-  async add(calls: readonly CallToKeep[], target: BodyStyle): Promise<readonly SpoolPlace[]> {
+  async add(calls: readonly CallToKeep[], target: BodyStyle): Promise<readonly SnapshotPlace[]> {
     const texts = calls.map(({ id, response }) => {
       const keys = JSON.stringify([id, senderAddress(response.from), response.messageId]);
       return Buffer.from(`${keys}\n${deliveryBody(target, response)}`, "utf8");
@@ -60,7 +60,7 @@ export class CallSpool {
   }
 
   /** The calls at these places, in their order. Places that lie close together cost one read. */
-  async read(places: readonly SpoolPlace[]): Promise<readonly PlannedCall[]> {
+  async read(places: readonly SnapshotPlace[]): Promise<readonly PlannedCall[]> {
     const from = Math.min(...places.map(({ offset }) => offset));
     const to = Math.max(...places.map(({ offset, length }) => offset + length));
     const wanted = places.reduce((sum, { length }) => sum + length, 0);
@@ -88,7 +88,7 @@ function callIn(bytes: Buffer): PlannedCall {
   return { id, from, message, body: bytes.subarray(end + 1) };
 }
 
-async function readWhole(file: FileHandle, { offset, length }: SpoolPlace): Promise<Buffer> {
+async function readWhole(file: FileHandle, { offset, length }: SnapshotPlace): Promise<Buffer> {
   const bytes = Buffer.allocUnsafe(length);
   for (let done = 0; done < length; ) {
     const { bytesRead } = await file.read(bytes, done, length - done, offset + done);

@@ -2,12 +2,12 @@
 
 import type { GroupDraft, GroupPlaces } from "./group-draft.js";
 import type { LeftOutCalls, PlannedCall, ReplayGroup, ReplayPlan } from "./replay-plan.js";
-import type { CallSpool } from "./snapshot-file.js";
+import type { SnapshotFile } from "./snapshot-file.js";
 
 export interface SnapshotParts {
   readonly runId: string;
   readonly drafts: readonly GroupDraft[];
-  readonly spool: CallSpool;
+  readonly spool: SnapshotFile;
   readonly leftOut?: LeftOutCalls;
 }
 

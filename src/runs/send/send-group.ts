@@ -1,7 +1,8 @@
 /** Sends the calls of one callback, within every limit of the options, until all are settled or something says stop. */
-import { createPacer, type Pacer } from "../../client/pacer.js";
+
 import type { Delivery } from "../../delivery/deliverer.js";
 import { isAccepted } from "../../domain/attempt.js";
+import { createPacer, type Pacer } from "../../platform/pacer.js";
 import type { DeliveryRequest } from "../../wire/delivery-request.js";
 import { asWhcbError } from "../expected-error.js";
 import type { PlannedCall } from "../plan/replay-plan.js";
@@ -9,8 +10,8 @@ import type { ReplayOptions } from "../run-options.js";
 import type { RunSession } from "../run-session.js";
 import { CallChooser } from "./call-chooser.js";
 import { firstPace, paceAfterFailure, paceAfterSuccess, type SendPace } from "./send-pace.js";
-import type { StopSwitch } from "./stop-signal.js";
-import { AnnouncedCalls } from "./written-ahead-calls.js";
+import type { StopSignal } from "./stop-signal.js";
+import { WrittenAheadCalls } from "./written-ahead-calls.js";
 
 export interface SendJob {
   readonly callbackId: string;
@@ -39,8 +40,8 @@ export async function sendGroup(job: SendJob, session: RunSession): Promise<void
 class GroupSender {
   readonly #job: SendJob;
   readonly #session: RunSession;
-  readonly #stop: StopSwitch;
-  readonly #calls: AnnouncedCalls;
+  readonly #stop: StopSignal;
+  readonly #calls: WrittenAheadCalls;
   readonly #chooser: CallChooser;
   readonly #pacer: Pacer;
   readonly #deferrals = new Map<string, number>();
@@ -58,7 +59,7 @@ class GroupSender {
     this.#stop = session.stopOfCallback(callbackId);
     this.#chooser = new CallChooser(job.calls, options.serialBy, ({ id }) => session.skipped(callbackId, id, "order"));
     const ahead = Math.min(options.concurrency * ANNOUNCED_PER_SLOT, Math.ceil(options.rate ?? Number.POSITIVE_INFINITY));
-    this.#calls = new AnnouncedCalls(this.#chooser, journal, deps.clock, ahead);
+    this.#calls = new WrittenAheadCalls(this.#chooser, journal, deps.clock, ahead);
     this.#pacer = createPacer(options.rate, deps.clock);
     this.#pace = firstPace(options);
   }

@@ -2,7 +2,7 @@
 import type { WhcbError } from "../../domain/errors.js";
 import type { StopReason } from "../journal/run-event.js";
 
-export class StopSwitch {
+export class StopSignal {
   reason: StopReason | null = null;
   error: WhcbError | null = null;
   readonly #controller = new AbortController();

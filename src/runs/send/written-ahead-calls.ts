@@ -5,7 +5,7 @@ import { journalText } from "../journal/journal-line.js";
 import type { PlannedCall } from "../plan/replay-plan.js";
 import type { CallChooser } from "./call-chooser.js";
 
-export class AnnouncedCalls {
+export class WrittenAheadCalls {
   readonly #chooser: CallChooser;
   readonly #journal: Journal;
   readonly #clock: Clock;

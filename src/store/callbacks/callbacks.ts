@@ -1,5 +1,5 @@
 /** Callbacks: made, found, changed, deleted. */
-import { type CallbackSettings, isMended } from "../../domain/callback.js";
+import { type CallbackSettings, isRepaired } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { StoreContext } from "../context.js";
 import type { Db } from "../schema.js";
@@ -40,7 +40,7 @@ export function callbackStore({ db, cipher }: StoreContext): CallbackStore {
       db.transaction().execute(async (trx) => {
         const before = await requireCallback(trx, id);
         await refuseTakenName(trx, settings, id);
-        const mended = isMended(toCallback(before, cipher), settings);
+        const mended = isRepaired(toCallback(before, cipher), settings);
         const after = await trx
           .updateTable("callbacks")
           .set({ ...settingsColumns(id, settings, cipher), mended_at: mended ? now : before.mended_at })

@@ -32,7 +32,7 @@ export function callbackToJson(
 }
 
 /** `auth.key` is "" where the service doesn't return it. */
-export type ListedCallback = Omit<Callback, "createdAt" | "mendedAt">;
+export type ListedCallback = Omit<Callback, "createdAt" | "repairedAt">;
 
 /** Reads a callback that a service answered; `malformed` where it has no id or no name. */
 export function readCallback(value: unknown): ListedCallback {

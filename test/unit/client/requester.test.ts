@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { createPacer } from "../../../src/client/pacer.js";
 import { createRequester } from "../../../src/client/requester.js";
 import type { TransportRequest, TransportResponse } from "../../../src/client/transport.js";
 import { TransportFailure } from "../../../src/client/transport-failure.js";
+import { createPacer } from "../../../src/platform/pacer.js";
 import { passTime } from "../../support/pass-time.js";
 import { seededRandom } from "../../support/seeded-random.js";
 import { VirtualClock } from "../../support/virtual-clock.js";

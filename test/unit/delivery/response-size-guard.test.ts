@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { FloodGuard } from "../../../src/delivery/response-size-guard.js";
+import { ResponseSizeGuard } from "../../../src/delivery/response-size-guard.js";
 import { ManualTimers } from "../../support/manual-timers.js";
 
 const MIB = 1024 * 1024;
@@ -12,7 +12,7 @@ test("what reads over a MiB without an end is given up, what was read before it 
   const flood = anItem("a flood", 0);
   const waiting = anItem("one that waits for a connection", null);
   const underWay = new Set([old, flood, waiting]);
-  const guard = new FloodGuard(() => underWay, time);
+  const guard = new ResponseSizeGuard(() => underWay, time);
 
   guard.wake();
   guard.wake();
@@ -28,7 +28,7 @@ test("what reads over a MiB without an end is given up, what was read before it 
 
 test("nothing is looked at while nothing is under way", () => {
   const time = new ManualTimers();
-  const guard = new FloodGuard(() => [], time);
+  const guard = new ResponseSizeGuard(() => [], time);
   guard.wake();
   time.advance(1_000);
   expect(time.count).toBe(0);

@@ -36,8 +36,8 @@ describe("a tick", () => {
     const callback = await sim.callback();
     const ids = await sim.accept(callback, 30);
     await sim.settle();
-    const tickAt = sim.clock.now() + 5 * MINUTE;
-    sim.endpoint = ({ at }) => ({ result: at === tickAt ? ACCEPTED : REFUSED_503, afterMs: 500 });
+    const roundAt = sim.clock.now() + 5 * MINUTE;
+    sim.endpoint = ({ at }) => ({ result: at === roundAt ? ACCEPTED : REFUSED_503, afterMs: 500 });
     await sim.runFor(6 * MINUTE);
     const [{ endpoint } = { endpoint: null }] = await sim.store.listEndpoints([callback.id]);
     expect(endpoint).toMatchObject({ state: "down", recovery: 1 });

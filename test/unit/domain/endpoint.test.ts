@@ -4,9 +4,9 @@ import {
   type Endpoint,
   endpointAfterDrain,
   endpointAfterFailure,
-  endpointAfterMend,
+  endpointAfterRepair,
   endpointAfterSuccess,
-  endpointAtTick,
+  endpointAtRound,
   endpointByClock,
   NEW_ENDPOINT,
 } from "../../../src/domain/endpoint.js";
@@ -27,7 +27,7 @@ const RECOVERING = endpointAfterSuccess(DOWN, 5_000, 64);
 describe("an endpoint", () => {
   it("is up after nine failures in a row and down after ten; a success between starts the count anew", () => {
     expect(fail(NEW_ENDPOINT, 9).state).toBe("up");
-    expect(DOWN).toMatchObject({ state: "down", downSince: 1_000, tickAt: 61_000 });
+    expect(DOWN).toMatchObject({ state: "down", downSince: 1_000, roundAt: 61_000 });
     expect(fail(endpointAfterSuccess(fail(NEW_ENDPOINT, 9), 0, 64), 9).state).toBe("up");
   });
 
@@ -43,13 +43,17 @@ describe("an endpoint", () => {
   });
 
   it("counts a tick's failures from its start, and ticks one interval after the tick began", () => {
-    expect(endpointAtTick(DOWN, 61_000, POLICY, 0.5)).toMatchObject({ failuresInRow: 0, tickBeganAt: 61_000, tickAt: 121_000 });
+    expect(endpointAtRound(DOWN, 61_000, POLICY, 0.5)).toMatchObject({
+      failuresInRow: 0,
+      roundBeganAt: 61_000,
+      roundAt: 121_000,
+    });
   });
 
   it("ticks at once where it is mended while down", () => {
-    expect(endpointAfterMend(DOWN, 2_000)).toEqual({ ...DOWN, tickAt: 2_000 });
-    expect(endpointAfterMend(DOWN, 62_000)).toEqual(DOWN);
-    expect(endpointAfterMend(NEW_ENDPOINT, 2_000)).toEqual(NEW_ENDPOINT);
+    expect(endpointAfterRepair(DOWN, 2_000)).toEqual({ ...DOWN, roundAt: 2_000 });
+    expect(endpointAfterRepair(DOWN, 62_000)).toEqual(DOWN);
+    expect(endpointAfterRepair(NEW_ENDPOINT, 2_000)).toEqual(NEW_ENDPOINT);
   });
 
   it("by a clock set back: no tick is further off than one interval, no probe than its step", () => {
@@ -57,8 +61,8 @@ describe("an endpoint", () => {
     expect(endpointByClock(failed, 10_000, POLICY)).toBe(failed);
     expect(endpointByClock(failed, -500_000, POLICY)).toEqual({
       ...failed,
-      tickAt: -440_000,
-      tickBeganAt: -500_000,
+      roundAt: -440_000,
+      roundBeganAt: -500_000,
       probeAt: -492_000,
     });
   });

@@ -16,7 +16,7 @@ function facts(
     ...callback,
   });
   return {
-    callback: { id: "00112233445566AA", createdAt: 0, mendedAt: 0, ...settings },
+    callback: { id: "00112233445566AA", createdAt: 0, repairedAt: 0, ...settings },
     outageStartedAt: STARTED_AT,
     failure: {
       startedAt: STARTED_AT,

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { DeliveryResult } from "../../../src/domain/attempt.js";
 import { openJournalFile } from "../../../src/runs/journal/journal-file.js";
 import { planReplay } from "../../../src/runs/plan/plan-replay.js";
-import type { ReconcileDeps } from "../../../src/runs/run-deps.js";
+import type { RunDeps } from "../../../src/runs/run-deps.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../../src/runs/run-options.js";
 import { runReplay } from "../../../src/runs/run-replay.js";
 import { ACCEPTED } from "../../support/builders.js";
@@ -14,14 +14,14 @@ import { VirtualClock } from "../../support/virtual-clock.js";
 
 const KEY = "an-endpoint-s-secret-key";
 
-function deskWhere(result: DeliveryResult, count: number, over: Partial<ReconcileDeps> = {}): Desk {
+function deskWhere(result: DeliveryResult, count: number, over: Partial<RunDeps> = {}): Desk {
   const callback = { id: "00112233445566AA", name: "demo", url: "http://127.0.0.1:9/", key: KEY, calls: platformCalls(count) };
   const platform = scriptedPlatform({ clock: new VirtualClock(), callbacks: [callback] });
   const deliverer = { deliver: async () => ({ result, retryAfterMs: null }), close: async () => undefined };
   return openDesk({ transport: platform.transport(), over: { deliverer, ...over } });
 }
 
-async function replay(deps: ReconcileDeps) {
+async function replay(deps: RunDeps) {
   const plan = await planReplay({ callbacks: ["demo"], calls: { filter: {} }, skipRetrying: false }, deps);
   return runReplay(plan, DEFAULT_REPLAY_OPTIONS, deps);
 }
@@ -62,7 +62,7 @@ describe("a run", () => {
       },
     });
     const { client } = desk.deps;
-    const watched: ReconcileDeps["client"] = {
+    const watched: RunDeps["client"] = {
       ...client,
       markCalls(callbackId, ids, status) {
         early.push(...ids.filter((id) => !onDisk.includes(`{"step":"accepted","call":"${id}"`)));

@@ -1,5 +1,5 @@
 import type { AuthType, CallbackSettings } from "../../../domain/callback.js";
-import type { Words } from "../../args/parsed-args.js";
+import type { ParsedArgs } from "../../args/parsed-args.js";
 import { AUTH, CONTENT_TYPE, EMAIL, NAME, REMOVE_HTML, REPLIES, RETRIES, UNDELIVERABLE, URL_FLAG } from "./callback-flags.js";
 
 export type SettingChanges = Partial<Omit<CallbackSettings, "auth" | "events">> & {
@@ -9,18 +9,18 @@ export type SettingChanges = Partial<Omit<CallbackSettings, "auth" | "events">> 
 
 /** What was named on the command line, and nothing else. `before`: the events that stay where only one of them is named. */
 export function readSettingFlags(
-  words: Words,
+  args: ParsedArgs,
   before: CallbackSettings["events"] = { reply: true, undeliverable: true },
 ): SettingChanges {
-  const name = words.get(NAME);
-  const url = words.get(URL_FLAG);
-  const email = words.get(EMAIL);
-  const contentType = words.get(CONTENT_TYPE);
-  const authType = words.get(AUTH);
-  const retries = words.get(RETRIES);
-  const removeHtml = words.get(REMOVE_HTML);
-  const replies = words.get(REPLIES);
-  const undeliverable = words.get(UNDELIVERABLE);
+  const name = args.get(NAME);
+  const url = args.get(URL_FLAG);
+  const email = args.get(EMAIL);
+  const contentType = args.get(CONTENT_TYPE);
+  const authType = args.get(AUTH);
+  const retries = args.get(RETRIES);
+  const removeHtml = args.get(REMOVE_HTML);
+  const replies = args.get(REPLIES);
+  const undeliverable = args.get(UNDELIVERABLE);
   return {
     ...(name === undefined ? {} : { name }),
     ...(url === undefined ? {} : { url }),

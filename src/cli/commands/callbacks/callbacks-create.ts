@@ -1,11 +1,11 @@
 import type { Client } from "../../../client/client.js";
 import type { CallbackSettings } from "../../../domain/callback.js";
 import { isWhcbError, WhcbError } from "../../../domain/errors.js";
-import type { Words } from "../../args/parsed-args.js";
+import type { ParsedArgs } from "../../args/parsed-args.js";
 import type { Invocation } from "../../invocation.js";
 import { commandLine } from "../../output/confirm.js";
-import { safeJson } from "../../output/escape.js";
 import { withHint } from "../../output/render-error.js";
+import { safeJson } from "../../output/sanitize.js";
 import { withSession } from "../../settings/session.js";
 import { callbackJson, renderCallback } from "./callback-columns.js";
 import { EMAIL, NAME, URL_FLAG } from "./callback-flags.js";
@@ -13,11 +13,11 @@ import { chooseCallbackKey } from "./callback-key.js";
 import { readSettingFlags } from "./callback-settings.js";
 
 export function run(invocation: Invocation): Promise<number> {
-  const required = readRequired(invocation.words);
+  const required = readRequired(invocation.args);
   return withSession(invocation, async ({ client }) => {
-    const { screen, words } = invocation;
+    const { screen, args } = invocation;
     const { key, isNew } = await chooseCallbackKey(invocation);
-    const { authType, ...changes } = readSettingFlags(words);
+    const { authType, ...changes } = readSettingFlags(args);
     const settings: CallbackSettings = { ...DEFAULTS, ...changes, ...required, auth: { type: authType ?? "httpheader", key } };
     const callback = await client.createCallback(settings).catch(async (error: unknown) => {
       throw isWhcbError(error) ? await explain(client, error, required) : error;
@@ -27,7 +27,7 @@ export function run(invocation: Invocation): Promise<number> {
     } else {
       await screen.out(renderCallback({ ...callback, auth: { ...callback.auth, key } }, screen.look, isNew));
       if (isNew)
-        screen.tell("the key was made up for this callback: give it to the endpoint; it isn't shown again without --show-key");
+        screen.info("the key was made up for this callback: give it to the endpoint; it isn't shown again without --show-key");
     }
     return 0;
   });
@@ -40,8 +40,8 @@ const DEFAULTS = {
   events: { reply: true, undeliverable: true },
 } as const satisfies Partial<CallbackSettings>;
 
-function readRequired(words: Words): Pick<CallbackSettings, "name" | "url" | "email"> {
-  const [name, url, email] = [words.get(NAME), words.get(URL_FLAG), words.get(EMAIL)];
+function readRequired(args: ParsedArgs): Pick<CallbackSettings, "name" | "url" | "email"> {
+  const [name, url, email] = [args.get(NAME), args.get(URL_FLAG), args.get(EMAIL)];
   const missing = [name === undefined ? "--name" : "", url === undefined ? "--url" : "", email === undefined ? "--email" : ""];
   if (name === undefined || url === undefined || email === undefined) {
     throw new WhcbError("usage", `a callback needs ${missing.filter((flag) => flag !== "").join(", ")}`, {

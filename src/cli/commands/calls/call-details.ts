@@ -3,9 +3,9 @@ import { senderAddress } from "../../../domain/message-response.js";
 import { formatDuration } from "../../args/duration.js";
 import { statusPaint } from "../../output/call-columns.js";
 import type { Column } from "../../output/column.js";
-import { neutralise } from "../../output/escape.js";
 import { renderFields } from "../../output/fields.js";
 import type { Look } from "../../output/render-options.js";
+import { sanitize } from "../../output/sanitize.js";
 import { formatInstant } from "../../output/times.js";
 import { type CallFacts, explainCall } from "./explain-call.js";
 
@@ -37,7 +37,7 @@ export function renderCallHead(facts: CallFacts, look: Look): string {
     ],
     look.palette,
   );
-  return `${fields}\n${explainCall(facts, look).map(neutralise).join("\n")}\n`;
+  return `${fields}\n${explainCall(facts, look).map(sanitize).join("\n")}\n`;
 }
 
 export const ATTEMPT_COLUMNS: readonly Column<ListedAttempt>[] = [

@@ -2,7 +2,7 @@ import type { Client, ListedAttempt } from "../../../client/client.js";
 import { isWhcbError, WhcbError } from "../../../domain/errors.js";
 import type { Invocation } from "../../invocation.js";
 import { callJson, dateOrNull } from "../../output/call-columns.js";
-import { safeJson } from "../../output/escape.js";
+import { safeJson } from "../../output/sanitize.js";
 import { renderTable } from "../../output/table.js";
 import { isoInstant } from "../../output/times.js";
 import { findCallback, type Session, withSession } from "../../settings/session.js";
@@ -13,8 +13,8 @@ export function run(invocation: Invocation): Promise<number> {
   return withSession(invocation, (session) => getCall(invocation, session));
 }
 
-async function getCall({ words, screen }: Invocation, { client }: Session): Promise<number> {
-  const { facts, attempts } = await readCall(client, words.operand(0), words.operand(1));
+async function getCall({ args, screen }: Invocation, { client }: Session): Promise<number> {
+  const { facts, attempts } = await readCall(client, args.operand(0), args.operand(1));
   if (screen.format === "json") {
     await screen.out(`${safeJson(detailsJson(facts, attempts, explainCall(facts, { utc: true, now: screen.look.now })), 2)}\n`);
     return 0;

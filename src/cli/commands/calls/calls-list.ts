@@ -12,15 +12,15 @@ export function run(invocation: Invocation): Promise<number> {
   return withSession(invocation, (session) => listCalls(invocation, session));
 }
 
-async function listCalls({ words, screen }: Invocation, session: Session): Promise<number> {
-  const filter = readFilter(words);
-  const limit = words.get(ALL) ? Number.POSITIVE_INFINITY : words.get(LIMIT);
-  const name = words.operands[0] ?? session.settings.callback.value;
+async function listCalls({ args, screen }: Invocation, session: Session): Promise<number> {
+  const filter = readFilter(args);
+  const limit = args.get(ALL) ? Number.POSITIVE_INFINITY : args.get(LIMIT);
+  const name = args.operands[0] ?? session.settings.callback.value;
   const callbacks = name === null ? await session.client.listCallbacks() : [await findCallback(session.client, name)];
   const listing = openListing(
     CALL_LISTING,
     screen,
-    words.get(COLUMNS) ?? (name === null ? ACROSS_CALLBACKS[screen.format] : undefined),
+    args.get(COLUMNS) ?? (name === null ? ACROSS_CALLBACKS[screen.format] : undefined),
   );
   const total = { listed: 0, known: 0, leftOut: 0, isOpen: false };
   for (const callback of callbacks) {
@@ -30,7 +30,7 @@ async function listCalls({ words, screen }: Invocation, session: Session): Promi
       total.isOpen = true;
       break;
     }
-    const query = { filter, ...(Number.isFinite(left) ? { limit: left } : {}), oldestFirst: words.get(OLDEST_FIRST) };
+    const query = { filter, ...(Number.isFinite(left) ? { limit: left } : {}), oldestFirst: args.get(OLDEST_FIRST) };
     let known: number | null = null;
     for await (const page of session.client.listCalls(callback.id, query)) {
       known ??= page.total;
@@ -41,8 +41,8 @@ async function listCalls({ words, screen }: Invocation, session: Session): Promi
     total.known += known ?? 0;
   }
   await listing.end();
-  const isCut = !words.get(ALL) && (total.isOpen || total.known > total.listed);
-  if (screen.format === "table" || total.listed === 0 || isCut) screen.tell(closingLine(total, callbacks, isCut));
+  const isCut = !args.get(ALL) && (total.isOpen || total.known > total.listed);
+  if (screen.format === "table" || total.listed === 0 || isCut) screen.info(closingLine(total, callbacks, isCut));
   return 0;
 }
 

@@ -2,18 +2,18 @@ import type { Client, ListedCallback } from "../../../client/client.js";
 import { EXIT_DONE, EXIT_ITEMS_FAILED } from "../../exit-codes.js";
 import type { Invocation } from "../../invocation.js";
 import { dateOrNull } from "../../output/call-columns.js";
-import { safeJson } from "../../output/escape.js";
 import { count } from "../../output/run/plan-text.js";
+import { safeJson } from "../../output/sanitize.js";
 import { formatInstant } from "../../output/times.js";
 import { findCallback, withSession } from "../../settings/session.js";
 import { MAX_AGE, MAX_FAILED } from "./check-flags.js";
 
 export function run(invocation: Invocation): Promise<number> {
-  const { words, screen } = invocation;
+  const { args, screen } = invocation;
   return withSession(invocation, async ({ client, settings }) => {
-    const maxAgeMs = words.get(MAX_AGE) ?? null;
-    const maxFailed = words.get(MAX_FAILED) ?? (maxAgeMs === null ? 0 : null);
-    const name = words.operands[0] ?? settings.callback.value;
+    const maxAgeMs = args.get(MAX_AGE) ?? null;
+    const maxFailed = args.get(MAX_FAILED) ?? (maxAgeMs === null ? 0 : null);
+    const name = args.operands[0] ?? settings.callback.value;
     const callbacks = name === null ? await client.listCallbacks() : [await findCallback(client, name)];
     const facts = await readFacts(client, callbacks);
     const problems = findProblems(facts, { maxFailed, maxAgeMs, now: screen.look.now, utc: screen.look.utc });

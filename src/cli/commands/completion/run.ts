@@ -7,8 +7,8 @@ import { powershellScript } from "./powershell.js";
 import { SHELLS } from "./shells.js";
 import { zshScript } from "./zsh.js";
 
-export async function run({ words, screen, completionWords }: Invocation): Promise<number> {
-  const given = words.operand(0).toLowerCase();
+export async function run({ args, screen, completionWords }: Invocation): Promise<number> {
+  const given = args.operand(0).toLowerCase();
   const shell = SHELLS.find((known) => known === given);
   if (shell === undefined) {
     const meant = nearest(given, SHELLS);

@@ -4,7 +4,7 @@ import { nearest } from "../../args/nearest.js";
 import { parseRate } from "../../args/numbers.js";
 import type { Invocation } from "../../invocation.js";
 import { askSecret, readAll } from "../../output/ask.js";
-import { neutralise, safeJson } from "../../output/escape.js";
+import { safeJson, sanitize } from "../../output/sanitize.js";
 import type { Profile } from "../../settings/profile.js";
 import { settingsPath } from "../../settings/read-settings.js";
 import type { ResolvedSettings, Sourced } from "../../settings/resolve-settings.js";
@@ -13,9 +13,9 @@ import { resolveInvocation } from "../../settings/session.js";
 import { changeSettings } from "../../settings/write-settings.js";
 
 export async function getConfig(invocation: Invocation): Promise<number> {
-  const { words, screen } = invocation;
+  const { args, screen } = invocation;
   const shown = describeSettings(await resolveInvocation(invocation));
-  const name = words.operands[0];
+  const name = args.operands[0];
   const picked = name === undefined ? shown : shown.filter((setting) => setting.name.toLowerCase() === name.toLowerCase());
   if (name !== undefined && picked.length === 0)
     throw unknownName(
@@ -29,12 +29,12 @@ export async function getConfig(invocation: Invocation): Promise<number> {
   const width = Math.max(...picked.map((setting) => setting.name.length));
   const valueWidth = Math.max(...picked.map(({ value }) => (value ?? "-").length));
   const lines = picked.map(({ name, value, from }) => {
-    const plain = neutralise(value ?? "-");
+    const plain = sanitize(value ?? "-");
     return `${screen.look.palette.dim(name.padEnd(width))}  ${plain.padEnd(valueWidth)}  ${screen.look.palette.dim(from)}\n`;
   });
   await screen.out(
     screen.format === "tsv"
-      ? picked.map(({ name, value, from }) => `${name}\t${neutralise(value ?? "")}\t${from}\n`).join("")
+      ? picked.map(({ name, value, from }) => `${name}\t${sanitize(value ?? "")}\t${from}\n`).join("")
       : lines.join(""),
   );
   return 0;
@@ -44,8 +44,8 @@ const SETTABLE = ["url", "username", "password", "apiKey", "callback", "timezone
 type Settable = (typeof SETTABLE)[number];
 
 export async function setConfig(invocation: Invocation): Promise<number> {
-  const { words, deps, screen } = invocation;
-  const [nameGiven, textGiven] = [words.operand(0), words.operand(1)];
+  const { args, deps, screen } = invocation;
+  const [nameGiven, textGiven] = [args.operand(0), args.operand(1)];
   const name = SETTABLE.find((known) => known.toLowerCase() === nameGiven.toLowerCase());
   if (name === undefined) throw unknownName(nameGiven, SETTABLE);
   const isSecret = name === "password" || name === "apiKey";
@@ -64,7 +64,7 @@ export async function setConfig(invocation: Invocation): Promise<number> {
     if (before === undefined) throw new WhcbError("not-found", `no profile ${JSON.stringify(profileName)}`);
     return { ...settings, profiles: new Map(settings.profiles).set(profileName, changeProfile(before, name, text)) };
   });
-  screen.tell(`${name} of profile ${profileName} is ${text === "" ? "removed" : "set"}`);
+  screen.info(`${name} of profile ${profileName} is ${text === "" ? "removed" : "set"}`);
   return 0;
 }
 

@@ -11,7 +11,7 @@ import { DEFAULT_RETENTION } from "../../../domain/retention.js";
 import { DEFAULT_RETRY_POLICY } from "../../../domain/retry-policy.js";
 import { randomId } from "../../../platform/ids.js";
 import { planReplay } from "../../../runs/plan/plan-replay.js";
-import type { ReconcileDeps } from "../../../runs/run-deps.js";
+import type { RunDeps } from "../../../runs/run-deps.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../../runs/run-options.js";
 import { runReplay } from "../../../runs/run-replay.js";
 import { toPlatformDate } from "../../../wire/dates.js";
@@ -30,8 +30,8 @@ const FAILED = 200;
 /** The longest wait for the service to have done what it was given. */
 const PATIENCE_MS = 15_000;
 
-/** Resolves to every count of the story. `tell` hears what happens. Throws `unavailable` where the service doesn't get on. */
-export async function playDemo(deps: CliDeps, directory: string, tell: (line: string) => void): Promise<readonly DemoCheck[]> {
+/** Resolves to every count of the story. `say` hears what happens. Throws `unavailable` where the service doesn't get on. */
+export async function playDemo(deps: CliDeps, directory: string, say: (line: string) => void): Promise<readonly DemoCheck[]> {
   const received = new Map<string, number>();
   const endpoint = await openEndpoint({ port: 0, behaviour: UP, clock: deps.clock }, ({ headers, status, number }) => {
     const id = headers["webhook-id"];
@@ -42,7 +42,7 @@ export async function playDemo(deps: CliDeps, directory: string, tell: (line: st
   const client = await deps.openClient({ kind: "http", url: service.url, ...credentials, rate: null, timezone: "UTC" });
   const deliverer = await deps.openDeliverer({ maxConnections: DEFAULT_REPLAY_OPTIONS.concurrency });
   try {
-    tell(`a service at ${service.url}, an endpoint at ${endpoint.url}`);
+    say(`a service at ${service.url}, an endpoint at ${endpoint.url}`);
     const callback = await client.createCallback({
       ...CALLBACK,
       url: `${endpoint.url}/hook`,
@@ -50,20 +50,20 @@ export async function playDemo(deps: CliDeps, directory: string, tell: (line: st
     });
     const first = await client.submitCalls(callback.id, responses(deps, DELIVERED));
     await waitFor(deps, client, callback, { SUCCESS: DELIVERED, FAILED: 0 });
-    tell(`${DELIVERED} responses came in and were delivered`);
+    say(`${DELIVERED} responses came in and were delivered`);
 
     endpoint.setBehaviour(DOWN);
-    tell("the endpoint goes down: it answers 503");
+    say("the endpoint goes down: it answers 503");
     const second = await client.submitCalls(callback.id, responses(deps, FAILED));
     await waitFor(deps, client, callback, { SUCCESS: DELIVERED, FAILED });
     const mails = join(directory, "mail");
     await waitUntil(deps, "the e-mail", async () => (await countMails(mails)) > 0);
     const failed = await countCalls(client, callback, "FAILED");
-    tell(`${FAILED} more responses came in; they failed, and ${callback.email} was told once`);
+    say(`${FAILED} more responses came in; they failed, and ${callback.email} was told once`);
 
     endpoint.setBehaviour(UP);
-    tell("the endpoint is back: whcb replay demo --failed");
-    const engine: ReconcileDeps = {
+    say("the endpoint is back: whcb replay demo --failed");
+    const engine: RunDeps = {
       client,
       deliverer,
       clock: deps.clock,

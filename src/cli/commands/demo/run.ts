@@ -19,7 +19,7 @@ export async function run({ deps, screen }: Invocation): Promise<number> {
         : `${palette.bad("wrong")}  ${name.padEnd(width)}  expected ${expected}, saw ${seen}`,
     );
     await screen.out(`\n${lines.join("\n")}\n`);
-    screen.tell(wrong.length === 0 ? "every count is as it must be" : `${wrong.length} of ${checks.length} counts are wrong`);
+    screen.info(wrong.length === 0 ? "every count is as it must be" : `${wrong.length} of ${checks.length} counts are wrong`);
     return wrong.length === 0 ? EXIT_DONE : EXIT_BUG;
   } finally {
     await rm(directory, { recursive: true, force: true });

@@ -1,7 +1,7 @@
 /** What an endpoint received, for people and for scripts. Keys are never shown. */
 
-import { neutralise } from "../../output/escape.js";
 import type { Look } from "../../output/render-options.js";
+import { sanitize } from "../../output/sanitize.js";
 import { formatInstant } from "../../output/times.js";
 import type { Received } from "./listening-endpoint.js";
 
@@ -12,8 +12,8 @@ export function renderReceived(received: Received, isRepeat: boolean, look: Look
   const paint = received.status === 200 ? palette.good : palette.bad;
   const what = received.number === 0 ? "" : ` ${describeBody(received.body)}`;
   const repeat = isRepeat ? ` ${palette.warn("(seen before)")}` : "";
-  const head = `${palette.dim(formatInstant(received.at, look.utc))} ${paint(status)} ${neutralise(received.method)} ${neutralise(maskQuery(received.url))}`;
-  return `${head}${neutralise(what)}${repeat}\n`;
+  const head = `${palette.dim(formatInstant(received.at, look.utc))} ${paint(status)} ${sanitize(received.method)} ${sanitize(maskQuery(received.url))}`;
+  return `${head}${sanitize(what)}${repeat}\n`;
 }
 
 /** The ndjson contract of `listen`. */

@@ -1,15 +1,15 @@
 import { once } from "node:events";
-import type { Words } from "../../args/parsed-args.js";
+import type { ParsedArgs } from "../../args/parsed-args.js";
 import { EXIT_INTERRUPTED } from "../../exit-codes.js";
 import type { Invocation } from "../../invocation.js";
-import { safeJson } from "../../output/escape.js";
+import { safeJson } from "../../output/sanitize.js";
 import type { Behaviour } from "./behaviour.js";
 import { DELAY, FAIL_FIRST, FAIL_FOR, FLAKY, HANG, LISTEN_PORT, SEED, STATUS_FLAG } from "./listen-flags.js";
 import { openEndpoint, type Received } from "./listening-endpoint.js";
 import { receivedJson, renderReceived } from "./received-text.js";
 
 /** Prints what it receives until Ctrl-C, or until nobody reads its output any more. */
-export async function run({ deps, words, screen }: Invocation): Promise<number> {
+export async function run({ deps, args, screen }: Invocation): Promise<number> {
   const ending = new AbortController();
   const isJson = screen.format === "json" || screen.format === "ndjson";
   const isRepeat = rememberIds();
@@ -18,10 +18,7 @@ export async function run({ deps, words, screen }: Invocation): Promise<number> 
     const line = isJson ? `${safeJson(receivedJson(received, repeat))}\n` : renderReceived(received, repeat, screen.look);
     screen.out(line).catch((error: unknown) => ending.abort(error));
   };
-  const endpoint = await openEndpoint(
-    { port: words.get(LISTEN_PORT), behaviour: readBehaviour(words), clock: deps.clock },
-    print,
-  );
+  const endpoint = await openEndpoint({ port: args.get(LISTEN_PORT), behaviour: readBehaviour(args), clock: deps.clock }, print);
   let interrupted = false;
   const stopListening = deps.io.onInterrupt(() => {
     if (interrupted) return deps.io.exitNow(EXIT_INTERRUPTED);
@@ -30,7 +27,7 @@ export async function run({ deps, words, screen }: Invocation): Promise<number> 
   });
   try {
     // The line is data only where the output is for people; scripts read the address from stderr.
-    if (isJson) screen.tell(`Listening on ${endpoint.url}`);
+    if (isJson) screen.info(`Listening on ${endpoint.url}`);
     else await screen.out(`Listening on ${endpoint.url}\n`);
     if (!ending.signal.aborted) await once(ending.signal, "abort");
     return 0;
@@ -40,15 +37,15 @@ export async function run({ deps, words, screen }: Invocation): Promise<number> 
   }
 }
 
-function readBehaviour(words: Words): Behaviour {
+function readBehaviour(args: ParsedArgs): Behaviour {
   return {
-    status: words.get(STATUS_FLAG) ?? null,
-    failFirst: words.get(FAIL_FIRST) ?? null,
-    failForMs: words.get(FAIL_FOR) ?? null,
-    flaky: words.get(FLAKY) ?? null,
-    seed: words.get(SEED),
-    delayMs: words.get(DELAY) ?? 0,
-    hang: words.get(HANG),
+    status: args.get(STATUS_FLAG) ?? null,
+    failFirst: args.get(FAIL_FIRST) ?? null,
+    failForMs: args.get(FAIL_FOR) ?? null,
+    flaky: args.get(FLAKY) ?? null,
+    seed: args.get(SEED),
+    delayMs: args.get(DELAY) ?? 0,
+    hang: args.get(HANG),
   };
 }
 

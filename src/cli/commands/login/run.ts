@@ -11,7 +11,7 @@ import { changeSettings } from "../../settings/write-settings.js";
 import { KEEP_CURRENT, LOGIN_NAME, USERNAME } from "./login-flags.js";
 
 export async function run(invocation: Invocation): Promise<number> {
-  const { words, deps, screen } = invocation;
+  const { args, deps, screen } = invocation;
   // A broken file is told before anyone types a password.
   await readSettings(deps.paths.config);
   const address = readServiceAddress(await serviceText(invocation), "the service");
@@ -21,19 +21,19 @@ export async function run(invocation: Invocation): Promise<number> {
       ? httpTarget(invocation, address.url, credentials)
       : await fileTarget(addressText(address));
   await tryOut(invocation, target);
-  const name = words.get(LOGIN_NAME) ?? words.get(PROFILE) ?? nameFor(address);
+  const name = args.get(LOGIN_NAME) ?? args.get(PROFILE) ?? nameFor(address);
   const url = addressText(address);
   const settings = await changeSettings(deps.paths.config, (before) => {
     const { username: _u, password: _p, apiKey: _k, ...kept } = before.profiles.get(name) ?? { url };
     const profiles = new Map(before.profiles).set(name, { ...kept, url, ...(credentials ?? {}) });
-    return { ...before, profiles, current: words.get(KEEP_CURRENT) ? before.current : name };
+    return { ...before, profiles, current: args.get(KEEP_CURRENT) ? before.current : name };
   });
-  screen.tell(`profile ${name} works with ${url}${settings.current === name ? ", and is the current one" : ""}`);
+  screen.info(`profile ${name} works with ${url}${settings.current === name ? ", and is the current one" : ""}`);
   return 0;
 }
 
-async function serviceText({ words, deps, screen }: Invocation): Promise<string> {
-  const given = words.operands[0] ?? words.get(SERVICE) ?? deps.io.env.WHCB_URL;
+async function serviceText({ args, deps, screen }: Invocation): Promise<string> {
+  const given = args.operands[0] ?? args.get(SERVICE) ?? deps.io.env.WHCB_URL;
   if (given !== undefined && given !== "") return given;
   if (screen.canAsk) return askText(deps.io, "Service (such as https://api.au.whispir.com):");
   throw new WhcbError("usage", "which service? Name its URL or a database file", {
@@ -41,7 +41,7 @@ async function serviceText({ words, deps, screen }: Invocation): Promise<string>
   });
 }
 
-async function readCredentials({ words, deps, screen }: Invocation): Promise<Credentials> {
+async function readCredentials({ args, deps, screen }: Invocation): Promise<Credentials> {
   const { env } = deps.io;
   const missing: string[] = [];
   const read = async (value: string | undefined, variable: string, ask: () => Promise<string>) => {
@@ -50,7 +50,7 @@ async function readCredentials({ words, deps, screen }: Invocation): Promise<Cre
     if (typed === "") missing.push(variable);
     return typed;
   };
-  const username = await read(words.get(USERNAME) ?? env.WHCB_USERNAME, "WHCB_USERNAME", () => askText(deps.io, "User:"));
+  const username = await read(args.get(USERNAME) ?? env.WHCB_USERNAME, "WHCB_USERNAME", () => askText(deps.io, "User:"));
   const password = await read(env.WHCB_PASSWORD, "WHCB_PASSWORD", () => askSecret(deps.io, "Password:"));
   const apiKey = await read(env.WHCB_API_KEY, "WHCB_API_KEY", () => askSecret(deps.io, "API key:"));
   if (missing.length > 0) {
@@ -80,8 +80,8 @@ async function fileTarget(path: string): Promise<ServiceTarget> {
   return { kind: "file", path };
 }
 
-function httpTarget({ words, screen }: Invocation, url: string, credentials: Credentials): ServiceTarget {
-  const onExchange = words.get(VERBOSE) ? (line: string) => screen.tell(line, screen.errPalette.dim) : undefined;
+function httpTarget({ args, screen }: Invocation, url: string, credentials: Credentials): ServiceTarget {
+  const onExchange = args.get(VERBOSE) ? (line: string) => screen.info(line, screen.errPalette.dim) : undefined;
   return { kind: "http", url, ...credentials, rate: null, timezone: "UTC", ...(onExchange === undefined ? {} : { onExchange }) };
 }
 

@@ -7,21 +7,21 @@ import { FAILED, SUCCESS } from "../../args/filter-flags.js";
 import { DRY_RUN } from "../../args/sending-flags.js";
 import type { Invocation } from "../../invocation.js";
 import { confirm, needsYes, YES } from "../../output/confirm.js";
-import { safeJson } from "../../output/escape.js";
 import { openProgress } from "../../output/progress-line.js";
 import { finishRun } from "../../output/run/finish-run.js";
 import { followRun } from "../../output/run/follow-run.js";
 import { STOPPING, withInterrupt } from "../../output/run/interrupt.js";
 import { count, describeLeftOut } from "../../output/run/plan-text.js";
+import { safeJson } from "../../output/sanitize.js";
 import { withSession } from "../../settings/session.js";
-import { withReconcileDeps } from "../../settings/with-run-deps.js";
+import { withRunDeps } from "../../settings/with-run-deps.js";
 
 export function markSuccess(invocation: Invocation): Promise<number> {
-  return mark(invocation, { status: "SUCCESS", from: "FAILED", isFiltered: invocation.words.get(FAILED), flag: "--failed" });
+  return mark(invocation, { status: "SUCCESS", from: "FAILED", isFiltered: invocation.args.get(FAILED), flag: "--failed" });
 }
 
 export function markFailed(invocation: Invocation): Promise<number> {
-  return mark(invocation, { status: "FAILED", from: "SUCCESS", isFiltered: invocation.words.get(SUCCESS), flag: "--success" });
+  return mark(invocation, { status: "FAILED", from: "SUCCESS", isFiltered: invocation.args.get(SUCCESS), flag: "--success" });
 }
 
 interface Marking {
@@ -36,17 +36,17 @@ interface Marking {
 const CONNECTIONS = 4;
 
 async function mark(invocation: Invocation, marking: Marking): Promise<number> {
-  const { words, deps, screen } = invocation;
+  const { args, deps, screen } = invocation;
   const operands = await readCallOperands(invocation, marking);
-  if (words.operands.includes("-") && !words.get(YES) && !words.get(DRY_RUN)) throw needsYes(invocation);
+  if (args.operands.includes("-") && !args.get(YES) && !args.get(DRY_RUN)) throw needsYes(invocation);
   return withSession(invocation, (session) =>
-    withReconcileDeps(deps, session, CONNECTIONS, async (engine) => {
+    withRunDeps(deps, session, CONNECTIONS, async (engine) => {
       const scope = await toCallScope(operands, session, marking.from, invocation);
       const progress = await openProgress(invocation, "listing calls");
       const plan = await planMarks(scope, marking.status, engine).finally(() => progress.clear());
       if (plan.calls === 0) return nothingToMark(plan, screen);
       const description = describeMarks(plan);
-      if (words.get(DRY_RUN)) return showMarks(plan, description, screen);
+      if (args.get(DRY_RUN)) return showMarks(plan, description, screen);
       if (!(await confirm(invocation, `${description.join("\n")}\nMark ${count(plan.calls, "call")} ${plan.status}?`))) return 0;
       const summary = await withInterrupt(invocation, STOPPING, async (signal) => {
         const line = await openProgress(invocation, `0 of ${plan.calls}`);
@@ -66,7 +66,7 @@ async function mark(invocation: Invocation, marking: Marking): Promise<number> {
 }
 
 function nothingToMark(plan: MarkPlan, screen: Invocation["screen"]): number {
-  screen.tell(["nothing to mark: no call matches", ...describeLeftOut({ ...NOTHING_ELSE, ...plan, missing: [] })].join("\n"));
+  screen.info(["nothing to mark: no call matches", ...describeLeftOut({ ...NOTHING_ELSE, ...plan, missing: [] })].join("\n"));
   if (plan.missing.length > 0) throw new WhcbError("not-found", `no such call: ${plan.missing.slice(0, 5).join(", ")}`);
   return 0;
 }
@@ -97,7 +97,7 @@ async function showMarks(plan: MarkPlan, description: readonly string[], screen:
     return 0;
   }
   await screen.out(`${description.map((line) => `${line}\n`).join("")}`);
-  screen.tell("a dry run: nothing was marked");
+  screen.info("a dry run: nothing was marked");
   return 0;
 }
 

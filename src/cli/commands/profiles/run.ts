@@ -7,33 +7,33 @@ import type { Profile, Settings } from "../../settings/profile.js";
 import { readSettings } from "../../settings/read-settings.js";
 import { changeSettings } from "../../settings/write-settings.js";
 
-export async function listProfiles({ words, deps, screen }: Invocation): Promise<number> {
+export async function listProfiles({ args, deps, screen }: Invocation): Promise<number> {
   const settings = await readSettings(deps.paths.config);
-  const listing = openListing(PROFILE_LISTING, screen, words.get(COLUMNS));
+  const listing = openListing(PROFILE_LISTING, screen, args.get(COLUMNS));
   await listing.add([...settings.profiles].map(([name, profile]) => ({ name, profile, isCurrent: name === settings.current })));
-  if ((await listing.end()) === 0) screen.tell("no profiles yet; `whcb serve` or `whcb login` makes one");
+  if ((await listing.end()) === 0) screen.info("no profiles yet; `whcb serve` or `whcb login` makes one");
   return 0;
 }
 
-export async function useProfile({ words, deps, screen }: Invocation): Promise<number> {
-  const name = words.operand(0);
+export async function useProfile({ args, deps, screen }: Invocation): Promise<number> {
+  const name = args.operand(0);
   const settings = await changeSettings(deps.paths.config, (before) => {
     requireProfile(before, name);
     return { ...before, current: name };
   });
-  screen.tell(`the current profile is ${name} (${settings.profiles.get(name)?.url})`);
+  screen.info(`the current profile is ${name} (${settings.profiles.get(name)?.url})`);
   return 0;
 }
 
-export async function removeProfile({ words, deps, screen }: Invocation): Promise<number> {
-  const name = words.operand(0);
+export async function removeProfile({ args, deps, screen }: Invocation): Promise<number> {
+  const name = args.operand(0);
   const after = await changeSettings(deps.paths.config, (before) => {
     requireProfile(before, name);
     const profiles = new Map(before.profiles);
     profiles.delete(name);
     return { ...before, profiles, current: before.current === name ? null : before.current };
   });
-  screen.tell(`profile ${name} is removed${after.current === null ? "; no profile is current now (`whcb profiles use`)" : ""}`);
+  screen.info(`profile ${name} is removed${after.current === null ? "; no profile is current now (`whcb profiles use`)" : ""}`);
   return 0;
 }
 

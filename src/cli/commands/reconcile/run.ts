@@ -10,43 +10,43 @@ import { CONCURRENCY, DRY_RUN, MAX_FAILURES, NO_CANARY, RATE, SERIAL_BY } from "
 import { unreadableFile } from "../../args/unreadable-file.js";
 import type { Invocation } from "../../invocation.js";
 import { confirm, needsYes, YES } from "../../output/confirm.js";
-import { safeJson } from "../../output/escape.js";
 import { openProgress } from "../../output/progress-line.js";
 import { finishRun } from "../../output/run/finish-run.js";
 import { followRun } from "../../output/run/follow-run.js";
 import { STOPPING, withInterrupt } from "../../output/run/interrupt.js";
 import { count, describePlan, planJson } from "../../output/run/plan-text.js";
+import { safeJson } from "../../output/sanitize.js";
 import { collectKeys } from "../../settings/callback-keys.js";
 import { findCallback, withSession } from "../../settings/session.js";
-import { withReconcileDeps } from "../../settings/with-run-deps.js";
+import { withRunDeps } from "../../settings/with-run-deps.js";
 import { BY, SEEN } from "../replay/resume-flags.js";
 
 export async function run(invocation: Invocation): Promise<number> {
-  const { words, screen, deps } = invocation;
-  const source = words.get(SEEN);
+  const { args, screen, deps } = invocation;
+  const source = args.get(SEEN);
   if (source === undefined) throw new WhcbError("usage", "reconcile needs --seen FILE (or -): the ids that your system has");
-  if (source === "-" && !words.get(YES) && !words.get(DRY_RUN)) throw needsYes(invocation);
-  const seen = await readSeenList(words.get(BY), readLines(invocation, source));
+  if (source === "-" && !args.get(YES) && !args.get(DRY_RUN)) throw needsYes(invocation);
+  const seen = await readSeenList(args.get(BY), readLines(invocation, source));
   const options = {
     ...DEFAULT_REPLAY_OPTIONS,
-    concurrency: words.get(CONCURRENCY),
-    rate: words.get(RATE) ?? null,
-    canary: !words.get(NO_CANARY),
-    maxFailures: words.get(MAX_FAILURES),
-    serialBy: words.get(SERIAL_BY) ?? null,
+    concurrency: args.get(CONCURRENCY),
+    rate: args.get(RATE) ?? null,
+    canary: !args.get(NO_CANARY),
+    maxFailures: args.get(MAX_FAILURES),
+    serialBy: args.get(SERIAL_BY) ?? null,
   };
   return withSession(invocation, async (session) => {
-    const callback = await findCallback(session.client, words.operand(0));
-    return withReconcileDeps(deps, session, options.concurrency, async (engine) => {
+    const callback = await findCallback(session.client, args.operand(0));
+    return withRunDeps(deps, session, options.concurrency, async (engine) => {
       const listing = await openProgress(invocation, "listing what failed");
       const plan = await planReconcile(callback.id, seen, engine).finally(() => listing.clear());
       try {
         if (plan.failed === 0) {
-          screen.tell(`nothing to reconcile: no failed call of ${callback.name}`);
+          screen.info(`nothing to reconcile: no failed call of ${callback.name}`);
           return 0;
         }
         const description = describeReconcile(plan, callback.name, [...describePlan(plan.replay, options, screen.look)]);
-        if (words.get(DRY_RUN)) return await showReconcile(plan, description, screen);
+        if (args.get(DRY_RUN)) return await showReconcile(plan, description, screen);
         const question = `Mark ${count(plan.seen.length, "call")} and send ${count(plan.replay.calls, "call")} again?`;
         if (!(await confirm(invocation, `${description.join("\n")}\n${question}`))) return 0;
         const keys = await collectKeys(invocation, plan.replay, options);
@@ -89,7 +89,7 @@ async function showReconcile(plan: ReconcilePlan, description: readonly string[]
     return 0;
   }
   await screen.out(description.map((line) => `${line}\n`).join(""));
-  screen.tell("a dry run: nothing was marked or sent");
+  screen.info("a dry run: nothing was marked or sent");
   return 0;
 }
 

@@ -10,22 +10,22 @@ import { followRun } from "../../output/run/follow-run.js";
 import { STOPPING, withInterrupt } from "../../output/run/interrupt.js";
 import { environmentKeys } from "../../settings/callback-keys.js";
 import { withSession } from "../../settings/session.js";
-import { withReconcileDeps } from "../../settings/with-run-deps.js";
+import { withRunDeps } from "../../settings/with-run-deps.js";
 import { RESEND_UNKNOWN } from "./resume-flags.js";
 
 /** Finishes the run of this id, or the latest unfinished one of the profile. It was agreed to when it began: nothing is asked. */
 export function resumeReplay(invocation: Invocation, runId: string | null): Promise<number> {
-  const { words, screen, deps } = invocation;
-  if (words.operands.length > 0) throw new WhcbError("usage", "--resume takes its callback and calls from the run");
+  const { args, screen, deps } = invocation;
+  if (args.operands.length > 0) throw new WhcbError("usage", "--resume takes its callback and calls from the run");
   return withSession(invocation, (session) =>
-    withReconcileDeps(deps, session, DEFAULT_REPLAY_OPTIONS.concurrency, async (engine) => {
+    withRunDeps(deps, session, DEFAULT_REPLAY_OPTIONS.concurrency, async (engine) => {
       const run = await findRun(engine.runsDirectory, engine.profile, runId);
       if (run === null) {
-        screen.tell("no unfinished run");
+        screen.info("no unfinished run");
         return 0;
       }
       const keys = environmentKeys(invocation, run.callbacks);
-      const resendUnknown = words.get(RESEND_UNKNOWN);
+      const resendUnknown = args.get(RESEND_UNKNOWN);
       const total = run.counts.left + (resendUnknown ? run.counts.unknown : 0);
       const summary = await withInterrupt(invocation, STOPPING, async (signal) => {
         const progress = await openProgress(invocation, "resuming");

@@ -1,7 +1,7 @@
 import { WhcbError } from "../../../domain/errors.js";
 import { planReplay } from "../../../runs/plan/plan-replay.js";
 import type { ReplayPlan } from "../../../runs/plan/replay-plan.js";
-import type { ReconcileDeps } from "../../../runs/run-deps.js";
+import type { RunDeps } from "../../../runs/run-deps.js";
 import type { ReplayOptions } from "../../../runs/run-options.js";
 import { runReplay } from "../../../runs/run-replay.js";
 import { readCallOperands, toCallScope } from "../../args/call-operands.js";
@@ -16,32 +16,32 @@ import { STOPPING, withInterrupt } from "../../output/run/interrupt.js";
 import { count, describeLeftOut, describePlan } from "../../output/run/plan-text.js";
 import { collectKeys } from "../../settings/callback-keys.js";
 import { type Session, withSession } from "../../settings/session.js";
-import { withReconcileDeps } from "../../settings/with-run-deps.js";
+import { withRunDeps } from "../../settings/with-run-deps.js";
 import { resumeReplay } from "./replay-resume.js";
 import { RESUME } from "./resume-flags.js";
 import { showPlan } from "./show-plan.js";
 import { mentionUnfinishedRun } from "./unfinished-run.js";
 
 export async function run(invocation: Invocation): Promise<number> {
-  const { words, screen } = invocation;
-  const resume = words.get(RESUME);
+  const { args, screen } = invocation;
+  const resume = args.get(RESUME);
   if (resume !== undefined) return resumeReplay(invocation, resume === "" ? null : resume);
-  const options = readReplayOptions(words);
-  if (words.get(PRINT_CURL) && !words.get(DRY_RUN)) throw new WhcbError("usage", "--print-curl goes with --dry-run");
-  const operands = await readCallOperands(invocation, { isFiltered: words.get(FAILED), flag: "--failed" });
-  const readsStdin = words.operands.includes("-");
-  if (readsStdin && !words.get(YES) && !words.get(DRY_RUN)) throw needsYes(invocation);
+  const options = readReplayOptions(args);
+  if (args.get(PRINT_CURL) && !args.get(DRY_RUN)) throw new WhcbError("usage", "--print-curl goes with --dry-run");
+  const operands = await readCallOperands(invocation, { isFiltered: args.get(FAILED), flag: "--failed" });
+  const readsStdin = args.operands.includes("-");
+  if (readsStdin && !args.get(YES) && !args.get(DRY_RUN)) throw needsYes(invocation);
   return withSession(invocation, async (session) => {
     const scope = await toCallScope(operands, session, "FAILED", invocation);
-    return withReconcileDeps(invocation.deps, session, options.concurrency, async (engine) => {
+    return withRunDeps(invocation.deps, session, options.concurrency, async (engine) => {
       await mentionUnfinishedRun(invocation, engine);
       const progress = await openProgress(invocation, "listing what failed");
-      const plan = await planReplay({ ...scope, skipRetrying: words.get(SKIP_RETRYING) }, engine, (event) => {
+      const plan = await planReplay({ ...scope, skipRetrying: args.get(SKIP_RETRYING) }, engine, (event) => {
         if (event.type === "listed") progress.show(`listing what failed: ${event.calls}`);
       }).finally(() => progress.clear());
       try {
         if (plan.calls === 0) return nothingToDo(plan, screen);
-        if (words.get(DRY_RUN)) return await showPlan(invocation, plan, options, words.get(PRINT_CURL));
+        if (args.get(DRY_RUN)) return await showPlan(invocation, plan, options, args.get(PRINT_CURL));
         return await askAndSend(invocation, { plan, options, engine, session });
       } finally {
         await plan.discard();
@@ -51,7 +51,7 @@ export async function run(invocation: Invocation): Promise<number> {
 }
 
 function nothingToDo(plan: ReplayPlan, screen: Invocation["screen"]): number {
-  screen.tell(["nothing to replay: no failed call matches", ...describeLeftOut({ ...plan, missing: [] })].join("\n"));
+  screen.info(["nothing to replay: no failed call matches", ...describeLeftOut({ ...plan, missing: [] })].join("\n"));
   if (plan.missing.length > 0)
     throw new WhcbError(
       "not-found",
@@ -63,13 +63,13 @@ function nothingToDo(plan: ReplayPlan, screen: Invocation["screen"]): number {
 interface Replay {
   readonly plan: ReplayPlan;
   readonly options: ReplayOptions;
-  readonly engine: ReconcileDeps;
+  readonly engine: RunDeps;
   readonly session: Session;
 }
 
 async function askAndSend(invocation: Invocation, { plan, options, engine }: Replay): Promise<number> {
   const description = describePlan(plan, options, invocation.screen.look);
-  if (invocation.words.get(YES) && invocation.screen.format === "table") invocation.screen.tell(description.join("\n"));
+  if (invocation.args.get(YES) && invocation.screen.format === "table") invocation.screen.info(description.join("\n"));
   if (!(await confirm(invocation, `${description.join("\n")}\nSend ${count(plan.calls, "call")} again?`))) return 0;
   const keys = await collectKeys(invocation, plan, options);
   const summary = await withInterrupt(invocation, STOPPING, async (signal) => {

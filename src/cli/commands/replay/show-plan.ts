@@ -3,8 +3,8 @@ import type { ReplayPlan } from "../../../runs/plan/replay-plan.js";
 import { toCurl } from "../../../runs/plan/to-curl.js";
 import type { ReplayOptions } from "../../../runs/run-options.js";
 import type { Invocation } from "../../invocation.js";
-import { safeJson } from "../../output/escape.js";
 import { describePlan, planJson } from "../../output/run/plan-text.js";
+import { safeJson } from "../../output/sanitize.js";
 
 /** --dry-run: what would be sent. With curl commands their keys stand as "$WHCB_CALLBACK_KEY". */
 export async function showPlan(
@@ -15,7 +15,7 @@ export async function showPlan(
 ): Promise<number> {
   if (asCurl) {
     for await (const { request, secret } of previewReplay(plan, options)) await screen.out(`${toCurl(request, secret)}\n`);
-    screen.tell("a dry run: nothing was sent");
+    screen.info("a dry run: nothing was sent");
     return 0;
   }
   if (screen.format === "json" || screen.format === "ndjson") {
@@ -23,6 +23,6 @@ export async function showPlan(
     return 0;
   }
   await screen.out(`${describePlan(plan, options, screen.look).join("\n")}\n`);
-  screen.tell("a dry run: nothing was sent");
+  screen.info("a dry run: nothing was sent");
   return 0;
 }

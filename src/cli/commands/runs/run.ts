@@ -3,24 +3,24 @@ import { listRuns, readRun } from "../../../runs/journal/stored-runs.js";
 import { COLUMNS } from "../../args/output-flags.js";
 import type { Invocation } from "../../invocation.js";
 import type { Column } from "../../output/column.js";
-import { safeJson } from "../../output/escape.js";
 import { renderFields } from "../../output/fields.js";
 import { type ListingStyle, openListing } from "../../output/listing.js";
 import type { Look } from "../../output/render-options.js";
 import { renderCounts } from "../../output/run/summary-text.js";
+import { safeJson } from "../../output/sanitize.js";
 import { renderTable } from "../../output/table.js";
 import { formatInstant, isoInstant } from "../../output/times.js";
 import { runsDirectory } from "../../settings/with-run-deps.js";
 
-export async function listRunsCommand({ words, screen, deps }: Invocation): Promise<number> {
-  const listing = openListing(RUN_LISTING, screen, words.get(COLUMNS));
+export async function listRunsCommand({ args, screen, deps }: Invocation): Promise<number> {
+  const listing = openListing(RUN_LISTING, screen, args.get(COLUMNS));
   await listing.add(await listRuns(runsDirectory(deps)));
-  if ((await listing.end()) === 0) screen.tell("no runs yet: replays and marks made from here are listed");
+  if ((await listing.end()) === 0) screen.info("no runs yet: replays and marks made from here are listed");
   return 0;
 }
 
-export async function showRun({ words, screen, deps }: Invocation): Promise<number> {
-  const record = await readRun(runsDirectory(deps), words.operand(0));
+export async function showRun({ args, screen, deps }: Invocation): Promise<number> {
+  const record = await readRun(runsDirectory(deps), args.operand(0));
   if (screen.format === "ndjson") await screen.out(record.calls.map((call) => `${safeJson(runCallJson(call))}\n`).join(""));
   else if (screen.format === "json")
     await screen.out(`${safeJson({ ...overviewJson(record), calls: record.calls.map(runCallJson) }, 2)}\n`);

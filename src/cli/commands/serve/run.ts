@@ -21,7 +21,7 @@ export async function run(invocation: Invocation): Promise<number> {
     interrupts += 1;
     if (interrupts > 1) return deps.io.exitNow(EXIT_INTERRUPTED);
     if (service === null) return;
-    screen.tell("stopping: what is under way ends first; Ctrl-C again stops at once");
+    screen.info("stopping: what is under way ends first; Ctrl-C again stops at once");
     stop(service);
   });
   try {
@@ -74,11 +74,11 @@ async function announce(invocation: Invocation, service: RunningService, chosen:
   try {
     const kept = await keepLocalProfile(invocation, url, chosen);
     if (chosen.isNew)
-      screen.tell(`first run: a user and an API key were made; they are kept in ${settingsPath(deps.paths.config)}`);
-    if (kept === "kept") screen.tell("the profile local was refreshed; another one is current (use it with --profile local)");
+      screen.info(`first run: a user and an API key were made; they are kept in ${settingsPath(deps.paths.config)}`);
+    if (kept === "kept") screen.info("the profile local was refreshed; another one is current (use it with --profile local)");
   } catch (error) {
     // A container's settings folder may be read-only; the service is up all the same.
-    screen.tell(`warning: the profile local wasn't written: ${error instanceof Error ? error.message : error}`);
+    screen.info(`warning: the profile local wasn't written: ${error instanceof Error ? error.message : error}`);
   }
   await screen.out(`Listening on ${service.url}\n`);
 }

@@ -24,28 +24,28 @@ import {
 } from "./serve-flags.js";
 
 /** Throws `usage` for a URL flag with a password in it, `config` for a secret key that is none. */
-export function readServeOptions({ words, deps }: Invocation, credentials: Credentials): ServeOptions {
+export function readServeOptions({ args, deps }: Invocation, credentials: Credentials): ServeOptions {
   const { env } = deps.io;
-  const retain = words.get(RETAIN);
-  const mailDirectory = words.get(MAIL_DIR);
-  const intervalMs = words.get(RETRY_INTERVAL);
-  const windowMs = words.get(RETRY_WINDOW);
+  const retain = args.get(RETAIN);
+  const mailDirectory = args.get(MAIL_DIR);
+  const intervalMs = args.get(RETRY_INTERVAL);
+  const windowMs = args.get(RETRY_WINDOW);
   return {
-    port: words.get(PORT),
-    host: words.get(HOST),
-    database: readDatabase(words.get(DB), env.WHCB_DB) ?? join(deps.paths.data, "whcb.db"),
-    policy: { intervalMs, windowMs, jitter: !words.get(NO_JITTER) },
+    port: args.get(PORT),
+    host: args.get(HOST),
+    database: readDatabase(args.get(DB), env.WHCB_DB) ?? join(deps.paths.data, "whcb.db"),
+    policy: { intervalMs, windowMs, jitter: !args.get(NO_JITTER) },
     retention: retain === undefined ? DEFAULT_RETENTION : { withRetriesMs: retain, withoutRetriesMs: retain },
-    smtp: toSmtp(withoutPassword(words.get(SMTP), "--smtp", "WHCB_SMTP") ?? env.WHCB_SMTP),
+    smtp: toSmtp(withoutPassword(args.get(SMTP), "--smtp", "WHCB_SMTP") ?? env.WHCB_SMTP),
     mailDirectory: mailDirectory === undefined ? null : resolve(mailDirectory),
-    plan: words.get(PLAN) ?? null,
-    endpointCheck: !words.get(NO_ENDPOINT_CHECK),
-    dispatch: !words.get(NO_DISPATCH),
-    allowNetworks: words.get(ALLOW_NETWORK) ?? [],
-    trustProxy: words.get(TRUST_PROXY),
+    plan: args.get(PLAN) ?? null,
+    endpointCheck: !args.get(NO_ENDPOINT_CHECK),
+    dispatch: !args.get(NO_DISPATCH),
+    allowNetworks: args.get(ALLOW_NETWORK) ?? [],
+    trustProxy: args.get(TRUST_PROXY),
     credentials,
     secretKey: toSecretKey(env.WHCB_SECRET_KEY),
-    logLevel: words.get(LOG_LEVEL),
+    logLevel: args.get(LOG_LEVEL),
   };
 }
 

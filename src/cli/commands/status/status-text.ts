@@ -1,7 +1,7 @@
 import { dateOrNull } from "../../output/call-columns.js";
-import { neutralise } from "../../output/escape.js";
 import type { Look } from "../../output/render-options.js";
 import { count } from "../../output/run/plan-text.js";
+import { sanitize } from "../../output/sanitize.js";
 import { formatInstant, formatRelative } from "../../output/times.js";
 import type { CallbackState } from "./callback-state.js";
 import { sparkline } from "./sparkline.js";
@@ -44,13 +44,13 @@ function renderCallbackState(state: CallbackState, look: Look): string {
   const { palette } = look;
   const outage = state.outages?.[0];
   const health = outage !== undefined ? palette.bad("outage") : failed > 0 ? palette.warn("failed calls") : palette.good("fine");
-  const lines = [`${palette.strong(neutralise(callback.name))}  ${health}  ${palette.dim(neutralise(callback.url))}`];
+  const lines = [`${palette.strong(sanitize(callback.name))}  ${health}  ${palette.dim(sanitize(callback.url))}`];
   if (outage !== undefined) {
     lines.push(
       `  outage since ${formatInstant(outage.startedAt, look.utc)} (${formatRelative(outage.startedAt, look.now)}), ${count(outage.failedCalls, "call")} failed`,
     );
     if (outage.notifiedAt !== null)
-      lines.push(`  ${neutralise(callback.email)} was told at ${formatInstant(outage.notifiedAt, look.utc)}`);
+      lines.push(`  ${sanitize(callback.email)} was told at ${formatInstant(outage.notifiedAt, look.utc)}`);
   }
   if (failed === 0) return `${[...lines, "  no failed calls"].join("\n")}\n`;
   const codes = state.byStatusCode.map(({ statusCode, calls }) => `${statusCode ?? "no answer"}: ${calls}`).join(", ");
@@ -73,5 +73,5 @@ function describeRetries({ retried, callback, failed }: CallbackState, look: Loo
 }
 
 function shellName(name: string): string {
-  return /^[\w.-]+$/.test(name) ? name : `'${neutralise(name).replaceAll("'", `'\\''`)}'`;
+  return /^[\w.-]+$/.test(name) ? name : `'${sanitize(name).replaceAll("'", `'\\''`)}'`;
 }

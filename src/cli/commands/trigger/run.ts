@@ -8,8 +8,8 @@ import { toPlatformDate } from "../../../wire/dates.js";
 import { unreadableFile } from "../../args/unreadable-file.js";
 import type { CliDeps } from "../../cli-deps.js";
 import type { Invocation } from "../../invocation.js";
-import { safeJson } from "../../output/escape.js";
 import { count } from "../../output/run/plan-text.js";
+import { safeJson } from "../../output/sanitize.js";
 import { findCallback, withSession } from "../../settings/session.js";
 import { CONTENT, COUNT, KIND, RESPONSES_FILE, TRIGGER_CHANNEL, TRIGGER_RATE } from "./trigger-flags.js";
 
@@ -17,11 +17,11 @@ import { CONTENT, COUNT, KIND, RESPONSES_FILE, TRIGGER_CHANNEL, TRIGGER_RATE } f
 const BATCH = 1_000;
 
 export function run(invocation: Invocation): Promise<number> {
-  const { words, screen, deps } = invocation;
-  const rate = words.get(TRIGGER_RATE) ?? null;
-  const file = words.get(RESPONSES_FILE);
+  const { args, screen, deps } = invocation;
+  const rate = args.get(TRIGGER_RATE) ?? null;
+  const file = args.get(RESPONSES_FILE);
   return withSession(invocation, async ({ client }) => {
-    const callback = await findCallback(client, words.operand(0));
+    const callback = await findCallback(client, args.operand(0));
     const calls = file === undefined ? madeUp(invocation) : fromFile(deps, file);
     const ids: string[] = [];
     let accepted = 0;
@@ -60,11 +60,11 @@ async function* paced(
   yield batch;
 }
 
-function* madeUp({ words, deps }: Invocation): Iterable<SubmittedCall> {
-  const total = words.get(COUNT);
-  const kind = words.get(KIND);
-  const channel = CHANNELS[words.get(TRIGGER_CHANNEL)];
-  const content = words.get(CONTENT) ?? (kind === "reply" ? "Yes, I can come (reply {n})" : "");
+function* madeUp({ args, deps }: Invocation): Iterable<SubmittedCall> {
+  const total = args.get(COUNT);
+  const kind = args.get(KIND);
+  const channel = CHANNELS[args.get(TRIGGER_CHANNEL)];
+  const content = args.get(CONTENT) ?? (kind === "reply" ? "Yes, I can come (reply {n})" : "");
   for (let number = 1; number <= total; number++) {
     const response: MessageResponse = {
       messageId: randomId(deps.random),

@@ -3,9 +3,9 @@ import type { Balance } from "../../../runs/balance.js";
 import type { RunSummary } from "../../../runs/run-summary.js";
 import { EXIT_DONE } from "../../exit-codes.js";
 import type { Invocation } from "../../invocation.js";
-import { safeJson } from "../escape.js";
 import { PLAIN } from "../palette.js";
 import { withHint } from "../render-error.js";
+import { safeJson } from "../sanitize.js";
 import { renderSummary, summaryJson } from "./summary-text.js";
 
 /**
@@ -21,7 +21,7 @@ export async function finishRun(
     const document = { ...summaryJson(summary), ...(balance === null ? {} : { balance }) };
     await screen.out(`${safeJson(document, 2)}\n`);
   } else if (screen.format === "ndjson") {
-    screen.tell(renderSummary(summary, { ...screen.look, palette: PLAIN }, balance).trimEnd());
+    screen.info(renderSummary(summary, { ...screen.look, palette: PLAIN }, balance).trimEnd());
   } else await screen.out(renderSummary(summary, screen.look, balance));
   if (summary.error !== null) throw explain(summary.error, summary);
   if (balance !== null && balance.missing !== 0) {

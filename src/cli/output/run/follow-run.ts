@@ -4,8 +4,8 @@ import type { RunEvent, RunListener } from "../../../runs/journal/run-event.js";
 import { RunProgress } from "../../../runs/run-progress.js";
 import { formatDuration } from "../../args/duration.js";
 import type { Invocation } from "../../invocation.js";
-import { safeJson } from "../escape.js";
 import type { ProgressLine } from "../progress-line.js";
+import { safeJson } from "../sanitize.js";
 import { OutputClosed } from "../screen.js";
 
 export interface RunFollower {

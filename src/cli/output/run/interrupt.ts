@@ -11,7 +11,7 @@ export async function withInterrupt<Result>(
   const stopListening = deps.io.onInterrupt(() => {
     if (controller.signal.aborted) return deps.io.exitNow(EXIT_INTERRUPTED);
     controller.abort();
-    screen.tell(notice);
+    screen.info(notice);
   });
   try {
     return await use(controller.signal);

@@ -6,9 +6,9 @@ import type { RunSummary } from "../../../runs/run-summary.js";
 import { formatDuration } from "../../args/duration.js";
 import { balanceText } from "../../commands/reconcile/balance-text.js";
 import { commandLine } from "../confirm.js";
-import { neutralise } from "../escape.js";
 import { renderFields } from "../fields.js";
 import type { Look } from "../render-options.js";
+import { sanitize } from "../sanitize.js";
 import { count } from "./plan-text.js";
 
 const DONE: Readonly<Record<RunKind, string>> = {
@@ -28,11 +28,11 @@ export function renderSummary(summary: RunSummary, look: Look, balance: Balance 
   const title = palette.strong(`${figure} ${DONE[header.kind]}`);
   const head = `${title} in ${formatDuration(summary.durationMs)} ${palette.dim(`(run ${header.runId})`)}\n`;
   const troubled = summary.troubled
-    .map((call) => `  ${palette.bad(OUTCOMES[call.state] ?? call.state)} ${neutralise(describeCall(call))}\n`)
+    .map((call) => `  ${palette.bad(OUTCOMES[call.state] ?? call.state)} ${sanitize(describeCall(call))}\n`)
     .join("");
   const next = nextCommand(summary);
   const books = balance === null ? "" : `${balanceText(balance)}\n`;
-  return `${head}${renderCounts(counts, look)}${troubled}${books}${next === null ? "" : `\nnext: ${neutralise(next)}\n`}`;
+  return `${head}${renderCounts(counts, look)}${troubled}${books}${next === null ? "" : `\nnext: ${sanitize(next)}\n`}`;
 }
 
 /** The command that finishes what is left, or shows what was refused; null where all is done. */

@@ -16,7 +16,7 @@ test("beside the name of a field", () => {
 test("in a line for the person, whose own lines stay lines", async () => {
   const io = captureIo();
   const screen = await openScreen(io, { format: undefined, noColor: false, utc: false, now: 0 });
-  screen.tell(`one\ntwo ${HOSTILE}`);
+  screen.info(`one\ntwo ${HOSTILE}`);
   expect(io.err()).toBe("one\ntwo ␛]0;owned␇<U+202E>\n");
 });
 

@@ -8,7 +8,7 @@ import type { PlannedCall } from "../../../../src/runs/plan/replay-plan.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../../../src/runs/run-options.js";
 import { runReplay } from "../../../../src/runs/run-replay.js";
 import { CallChooser } from "../../../../src/runs/send/call-chooser.js";
-import { AnnouncedCalls } from "../../../../src/runs/send/written-ahead-calls.js";
+import { WrittenAheadCalls } from "../../../../src/runs/send/written-ahead-calls.js";
 import { ACCEPTED } from "../../../support/builders.js";
 import { openDesk } from "../../../support/replay-desk.js";
 import { platformCalls, scriptedPlatform } from "../../../support/scripted-platform.js";
@@ -68,7 +68,7 @@ describe("a call", () => {
   it("is handed out for sending only when its line is on disk", async () => {
     const disk = slowDisk();
     const chooser = new CallChooser(calls(1), null, () => undefined);
-    const announced = new AnnouncedCalls(chooser, new Journal(disk.file), new VirtualClock(), 64);
+    const announced = new WrittenAheadCalls(chooser, new Journal(disk.file), new VirtualClock(), 64);
     let handedOut: PlannedCall | null = null;
     const waiting = announced.next().then((call) => {
       handedOut = call;

@@ -2,14 +2,14 @@ import { describe, expect, it } from "vitest";
 import { type CountedCall, countCalls, isUnfinished, NO_COUNTS, sumCounts } from "../../../../src/runs/journal/run-counts.js";
 
 const aCall = (over: Partial<CountedCall>): CountedCall => {
-  return { state: "left", message: null, isMarked: false, isToMark: false, ...over };
+  return { state: "left", message: null, isMarked: false, needsMark: false, ...over };
 };
 
 describe("the counts of a run", () => {
   it("have each call under its state, and the marks beside them", () => {
     const counts = countCalls([
       aCall({ state: "accepted", isMarked: true }),
-      aCall({ state: "accepted", isToMark: true }),
+      aCall({ state: "accepted", needsMark: true }),
       aCall({ state: "seen", isMarked: true }),
       aCall({ state: "marked", isMarked: true }),
       aCall({ state: "refused" }),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { EndpointTrack } from "../../../src/dispatcher/endpoint-track.js";
+import { EndpointTracker } from "../../../src/dispatcher/endpoint-tracker.js";
 import { OutcomeLog } from "../../../src/dispatcher/outcome-log.js";
 import { type Endpoint, NEW_ENDPOINT } from "../../../src/domain/endpoint.js";
 import { aCall, anAttempt, someSettings } from "../../support/builders.js";
@@ -12,11 +12,11 @@ const OUTAGE = { id: "OLD", startedAt: 0, failedCalls: 1, quietSince: MINUTE };
 /** An endpoint whose outage would have closed at 6 minutes, had anybody looked; `now` is 10 minutes. */
 function aTrack(endpoint: Partial<Endpoint> = {}, outage: typeof OUTAGE | null = OUTAGE) {
   const log = new OutcomeLog(POLICY);
-  const callback = { ...someSettings(), id: "A", createdAt: 0, updatedAt: 0, mendedAt: 0 };
+  const callback = { ...someSettings(), id: "A", createdAt: 0, updatedAt: 0, repairedAt: 0 };
   const record = { callback, endpoint: { ...NEW_ENDPOINT, ...endpoint }, outage, pendingCalls: 0, nextDueAt: null };
   const random = { unit: () => 0.5, bytes: (count: number) => new Uint8Array(count) };
   const clock = new VirtualClock(10 * MINUTE);
-  return { log, track: new EndpointTrack(record, { log, policy: POLICY, random, clock, maxInFlight: 64 }) };
+  return { log, track: new EndpointTracker(record, { log, policy: POLICY, random, clock, maxInFlight: 64 }) };
 }
 
 const closed = [{ ...OUTAGE, callbackId: "A", endedAt: 6 * MINUTE }];

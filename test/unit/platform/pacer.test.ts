@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createPacer } from "../../../src/client/pacer.js";
+import { createPacer } from "../../../src/platform/pacer.js";
 import { passTime } from "../../support/pass-time.js";
 import { VirtualClock } from "../../support/virtual-clock.js";
 

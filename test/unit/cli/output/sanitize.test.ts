@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { neutralise, safeJson } from "../../../../src/cli/output/escape.js";
+import { safeJson, sanitize } from "../../../../src/cli/output/sanitize.js";
 
 describe("text from a service", () => {
   test.each([
@@ -14,15 +14,15 @@ describe("text from a service", () => {
     ["tag\u{e0041}", "tag<U+E0041>"],
     ["a\u0301\u0301\u0301\u0301\u0301\u0301\u0301", "a\u0301\u0301\u0301\u0301"],
   ])("%j becomes one harmless line", (hostile, harmless) => {
-    expect(neutralise(hostile)).toBe(harmless);
+    expect(sanitize(hostile)).toBe(harmless);
   });
 
   test.each(["日本語 テスト", "Zoë Müller", "👨‍👩‍👧 family", "❤️ heart", "مرحبا", "नमस्ते", "ไม้"])("%s stays as it is", (text) => {
-    expect(neutralise(text)).toBe(text);
+    expect(sanitize(text)).toBe(text);
   });
 
   test("of a megabyte is cut before anything else looks at it", () => {
-    expect(neutralise("x".repeat(1_000_000))).toBe(`${"x".repeat(2_000)}…`);
+    expect(sanitize("x".repeat(1_000_000))).toBe(`${"x".repeat(2_000)}…`);
   });
 
   test("in JSON means the same and can't reach the terminal", () => {

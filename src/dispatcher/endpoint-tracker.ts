@@ -6,9 +6,9 @@ import {
   type Endpoint,
   endpointAfterDrain,
   endpointAfterFailure,
-  endpointAfterMend,
+  endpointAfterRepair,
   endpointAfterSuccess,
-  endpointAtTick,
+  endpointAtRound,
   endpointByClock,
   endpointTakenOver,
 } from "../domain/endpoint.js";
@@ -29,7 +29,7 @@ export interface TrackDeps {
   readonly maxInFlight: number;
 }
 
-export class EndpointTrack {
+export class EndpointTracker {
   readonly #deps: TrackDeps;
   #callback: Callback;
   #endpoint: Endpoint;
@@ -40,8 +40,9 @@ export class EndpointTrack {
     this.#callback = record.callback;
     this.#endpoint = endpointTakenOver(record.endpoint, deps.clock.now(), deps.policy);
     this.#outage = record.outage;
-    const { mendedAt } = record.callback;
-    if (mendedAt > (record.endpoint.tickBeganAt ?? 0)) this.#change(endpointAfterMend(this.#endpoint, mendedAt), this.#outage);
+    const { repairedAt } = record.callback;
+    if (repairedAt > (record.endpoint.roundBeganAt ?? 0))
+      this.#change(endpointAfterRepair(this.#endpoint, repairedAt), this.#outage);
   }
 
   get callback(): Callback {
@@ -54,9 +55,9 @@ export class EndpointTrack {
 
   /** The settings as they are now; state and outage are this track's own. */
   useSettings(callback: Callback): void {
-    const isMended = callback.mendedAt !== this.#callback.mendedAt;
+    const isRepaired = callback.repairedAt !== this.#callback.repairedAt;
     this.#callback = callback;
-    if (isMended) this.#change(endpointAfterMend(this.#endpoint, callback.mendedAt), this.#outage);
+    if (isRepaired) this.#change(endpointAfterRepair(this.#endpoint, callback.repairedAt), this.#outage);
   }
 
   succeeded(at: number): void {
@@ -82,8 +83,8 @@ export class EndpointTrack {
     this.#change(this.#endpoint, this.#firstFailure(call, at, null));
   }
 
-  beginTick(at: number): void {
-    this.#change(endpointAtTick(this.#endpoint, at, this.#deps.policy, this.#deps.random.unit()), this.#outage);
+  beginRound(at: number): void {
+    this.#change(endpointAtRound(this.#endpoint, at, this.#deps.policy, this.#deps.random.unit()), this.#outage);
   }
 
   /** Nothing due was left untried in this recovery. */
@@ -95,7 +96,7 @@ export class EndpointTrack {
   }
 
   /** What lies too far ahead was planned by a clock that has been set back. */
-  heedClock(now: number): void {
+  clampToClock(now: number): void {
     this.#change(endpointByClock(this.#endpoint, now, this.#deps.policy), outageByClock(this.#outage, now));
   }
 

@@ -1,5 +1,5 @@
 /** At most so many starts in any second: a sliding window, so that no second sees the end of one burst and the start of the next. */
-import type { Clock } from "../platform/clock.js";
+import type { Clock } from "./clock.js";
 
 export interface Pacer {
   /** Resolves when the next request may start, in the order of asking; at once when `signal` is aborted. */

@@ -11,18 +11,18 @@ const HARMFUL = new RegExp(`[${CONTROL}${INVISIBLE}]|\\p{Surrogate}`, "gu");
 const PILED_UP = /(\p{M}{4})\p{M}+/gu;
 
 /** The text on one line and of bounded length: control characters become their pictures (␛, ␊), marks that can't be seen their code points. */
-export function neutralise(text: string): string {
+export function sanitize(text: string): string {
   return harmless(text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text);
 }
 
-/** As `neutralise`, but whole, however long. */
+/** As `sanitize`, but whole, however long. */
 export function harmless(text: string): string {
   return text.replace(HARMFUL, picture).replace(PILED_UP, "$1");
 }
 
-/** As `neutralise`, but the lines stay lines. */
-export function neutraliseLines(text: string): string {
-  return text.split(/\r?\n/).map(neutralise).join("\n");
+/** As `sanitize`, but the lines stay lines. */
+export function sanitizeLines(text: string): string {
+  return text.split(/\r?\n/).map(sanitize).join("\n");
 }
 
 /** JSON that a terminal can't be harmed by either: C1 controls, line separators and bidi marks are written as \u escapes, which mean the same. */

@@ -1,0 +1,13 @@
+/** A request names at most this many calls by id (contract.md, Calls). */
+export const MAX_IDS_PER_REQUEST = 100;
+
+/** The ids in order, in chunks that fit one request. */
+export async function* chunkIds(ids: Iterable<string> | AsyncIterable<string>): AsyncGenerator<readonly string[]> {
+  let chunk: string[] = [];
+  for await (const id of ids) {
+    if (chunk.push(id) < MAX_IDS_PER_REQUEST) continue;
+    yield chunk;
+    chunk = [];
+  }
+  if (chunk.length > 0) yield chunk;
+}
