@@ -1,0 +1,61 @@
+/** The Markdown files point at files and headings that exist. */
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join, normalize } from "node:path";
+import { describe, expect, it } from "vitest";
+
+const ROOT = join(import.meta.dirname, "..");
+const FILES = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard", "*.md"], {
+  cwd: ROOT,
+  encoding: "utf8",
+})
+  .trim()
+  .split("\n")
+  .filter((file) => existsSync(join(ROOT, file)));
+
+function withoutCode(markdown: string): string {
+  return markdown.replace(/^```.*?^```/gms, "");
+}
+
+/** As GitHub makes them. */
+function anchorOf(heading: string): string {
+  return heading
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}\s_-]/gu, "")
+    .trim()
+    .replace(/\s/g, "-");
+}
+
+function anchorsIn(file: string): readonly string[] {
+  return [...withoutCode(readFileSync(join(ROOT, file), "utf8")).matchAll(/^#+ (.*)$/gm)].map(([, heading = ""]) =>
+    anchorOf(heading),
+  );
+}
+
+describe("the documentation", () => {
+  it("has no broken links", () => {
+    const broken: string[] = [];
+    for (const file of FILES) {
+      const text = withoutCode(readFileSync(join(ROOT, file), "utf8"));
+      for (const [, target = ""] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
+        if (/^[a-z]+:/.test(target)) continue;
+        const [path = "", anchor] = target.split("#");
+        const linked = path === "" ? file : normalize(join(dirname(file), path));
+        if (!existsSync(join(ROOT, linked))) broken.push(`${file}: ${target}`);
+        else if (anchor !== undefined && !anchorsIn(linked).includes(anchor)) broken.push(`${file}: ${target}`);
+      }
+    }
+    expect(broken).toEqual([]);
+  });
+
+  it("names source files that exist", () => {
+    const missing: string[] = [];
+    for (const file of FILES) {
+      const text = readFileSync(join(ROOT, file), "utf8");
+      for (const [, path = ""] of text.matchAll(/`((?:src|test|bin|docs)\/[\w./-]+\.(?:ts|js|mjs|md))`/g)) {
+        if (!existsSync(join(ROOT, path))) missing.push(`${file}: ${path}`);
+      }
+    }
+    expect(missing).toEqual([]);
+  });
+});
