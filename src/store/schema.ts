@@ -37,7 +37,7 @@ export interface CallbackTable {
   on_reply: number;
   on_undeliverable: number;
   created_at: number;
-  mended_at: number;
+  repaired_at: number;
   deleted_at: number | null;
 }
 
@@ -46,8 +46,8 @@ export interface EndpointTable {
   state: EndpointState;
   failures_in_row: number;
   down_since: number | null;
-  tick_at: number | null;
-  tick_began_at: number | null;
+  round_at: number | null;
+  round_began_at: number | null;
   probe_at: number | null;
   probe_step_ms: number;
   in_flight_limit: number;
@@ -70,7 +70,7 @@ export interface CallTable {
   first_failed_at: number | null;
   due_at: number | null;
   due_cause: "retry" | "replay" | null;
-  deferred: number;
+  failed_in_recovery: number;
   settled_by: "dispatcher" | "user" | null;
   changed_at: number;
   message_id: string;

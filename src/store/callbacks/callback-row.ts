@@ -18,7 +18,7 @@ export function toCallback(row: CallbackRow, cipher: KeyCipher): Callback {
     email: row.email,
     events: { reply: row.on_reply === 1, undeliverable: row.on_undeliverable === 1 },
     createdAt: row.created_at,
-    repairedAt: row.mended_at,
+    repairedAt: row.repaired_at,
   };
 }
 

@@ -16,7 +16,7 @@ export function callbackStore({ db, cipher }: StoreContext): CallbackStore {
         await refuseTakenName(trx, settings, null);
         const row = await trx
           .insertInto("callbacks")
-          .values({ id, ...settingsColumns(id, settings, cipher), created_at: now, mended_at: 0, deleted_at: null })
+          .values({ id, ...settingsColumns(id, settings, cipher), created_at: now, repaired_at: 0, deleted_at: null })
           .returningAll()
           .executeTakeFirstOrThrow();
         return toCallback(row, cipher);
@@ -40,10 +40,10 @@ export function callbackStore({ db, cipher }: StoreContext): CallbackStore {
       db.transaction().execute(async (trx) => {
         const before = await requireCallback(trx, id);
         await refuseTakenName(trx, settings, id);
-        const mended = isRepaired(toCallback(before, cipher), settings);
+        const repaired = isRepaired(toCallback(before, cipher), settings);
         const after = await trx
           .updateTable("callbacks")
-          .set({ ...settingsColumns(id, settings, cipher), mended_at: mended ? now : before.mended_at })
+          .set({ ...settingsColumns(id, settings, cipher), repaired_at: repaired ? now : before.repaired_at })
           .where("key", "=", before.key)
           .returningAll()
           .executeTakeFirstOrThrow();

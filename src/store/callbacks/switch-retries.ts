@@ -23,7 +23,7 @@ export async function switchRetriesOff(db: Db, callbackKey: number, now: number)
   const released = await sql`
     UPDATE calls
     SET status = 'PENDING', attempted_at = ${NEVER}, status_message = NULL, first_failed_at = NULL,
-        due_at = NULL, due_cause = NULL, deferred = 0, settled_by = NULL, changed_at = ${now}
+        due_at = NULL, due_cause = NULL, failed_in_recovery = 0, settled_by = NULL, changed_at = ${now}
     WHERE callback_key = ${callbackKey} AND status = 'FAILED' AND due_at IS NOT NULL AND attempt_count = 0`.execute(db);
   await sql`
     UPDATE calls SET due_at = NULL, due_cause = NULL, changed_at = ${now}

@@ -18,7 +18,7 @@ export function acceptCalls(db: Db, callbackId: string, calls: readonly NewCall[
       JSON.stringify(encodeResponse(response)),
     ]);
     const { numAffectedRows } = await sql`
-      INSERT INTO calls (callback_key, accepted_at, status, attempt_count, attempted_at, deferred, changed_at, id, message_id, channel, response)
+      INSERT INTO calls (callback_key, accepted_at, status, attempt_count, attempted_at, failed_in_recovery, changed_at, id, message_id, channel, response)
       SELECT ${key}, ${now}, 'PENDING', 0, ${sql.lit(NEVER)}, 0, ${now}, ${cell(0)}, ${cell(1)}, ${cell(2)}, ${cell(3)}
       FROM ${batchOf(rows)} WHERE true
       ON CONFLICT (id) DO NOTHING`.execute(trx);

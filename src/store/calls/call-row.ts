@@ -34,7 +34,7 @@ const LEFT_OUT: StoredResponse = ["", "", "", "", "", "", "reply", "", "(too lar
 /** In the order of CallRow. */
 const COLUMNS = [
   ...["seq", "id", "accepted_at", "status", "attempt_count", "attempted_at", "status_code", "status_message", "error"],
-  ...["first_failed_at", "due_at", "due_cause", "deferred", "settled_by", "changed_at", "message_id", "channel"],
+  ...["first_failed_at", "due_at", "due_cause", "failed_in_recovery", "settled_by", "changed_at", "message_id", "channel"],
 ];
 
 /**

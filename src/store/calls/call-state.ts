@@ -43,7 +43,7 @@ export const UNREAD_CALL: Call = {
 const STATE_COLUMNS = sql.raw(
   [
     "calls.seq, calls.id, callback_key, status, attempt_count, attempted_at, status_code, status_message, error",
-    "first_failed_at, due_at, due_cause, deferred, settled_by, changed_at",
+    "first_failed_at, due_at, due_cause, failed_in_recovery, settled_by, changed_at",
   ].join(", "),
 );
 
@@ -70,7 +70,7 @@ export async function writeStates(db: Db, states: Iterable<CallState>, changes: 
   await sql`
     UPDATE calls SET
       status = ${cell(1)}, attempt_count = ${cell(2)}, attempted_at = ${cell(3)}, status_code = ${cell(4)}, status_message = ${cell(5)},
-      error = ${cell(6)}, first_failed_at = ${cell(7)}, due_at = ${cell(8)}, due_cause = ${cell(9)}, deferred = ${cell(10)},
+      error = ${cell(6)}, first_failed_at = ${cell(7)}, due_at = ${cell(8)}, due_cause = ${cell(9)}, failed_in_recovery = ${cell(10)},
       settled_by = ${cell(11)}, changed_at = ${cell(12)}
     FROM ${batchOf(rows)} WHERE calls.seq = ${cell(0)}`.execute(db);
 }
@@ -106,7 +106,7 @@ function callOf(row: StateRow): Call {
     error: row.error,
     firstFailedAt: row.first_failed_at,
     due: row.due_at === null || row.due_cause === null ? null : { at: row.due_at, cause: row.due_cause },
-    deferred: row.deferred,
+    deferred: row.failed_in_recovery,
     settledBy: row.settled_by,
     changedAt: row.changed_at,
   };

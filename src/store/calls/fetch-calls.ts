@@ -24,12 +24,12 @@ export function fetchDue(db: Db, callbackId: string, dueBefore: number, limit: n
   );
 }
 
-/** `deferred` is the number of the recovery in which a call last failed, so those of this recovery have just that number. */
+/** `failed_in_recovery` is the number of the recovery in which a call last failed, so those of this recovery have just that number. */
 export function fetchBacklog(db: Db, callbackId: string, recovery: number, limit: number): Promise<Call[]> {
   return fetch(
     db,
     callbackId,
-    sql`status = 'FAILED' AND due_at IS NOT NULL AND deferred < ${recovery} ORDER BY deferred, seq LIMIT ${limit}`,
+    sql`status = 'FAILED' AND due_at IS NOT NULL AND failed_in_recovery < ${recovery} ORDER BY failed_in_recovery, seq LIMIT ${limit}`,
   );
 }
 

@@ -16,7 +16,7 @@ export function requestReplays(db: Db, callbackId: string, selection: ReplaySele
       "callIds" in selection
         ? await askByIds(trx, { id: callbackId, key }, selection.callIds, now)
         : await askByFilter(trx, key, selection, now);
-    if (asked > 0) await trx.updateTable("callbacks").set({ mended_at: now }).where("key", "=", key).execute();
+    if (asked > 0) await trx.updateTable("callbacks").set({ repaired_at: now }).where("key", "=", key).execute();
     return asked;
   });
 }
@@ -36,7 +36,7 @@ async function askByIds(
 async function askByFilter(db: Db, callbackKey: number, { filter }: Extract<ReplaySelection, { filter: unknown }>, now: number) {
   if (filter.status !== undefined && filter.status !== "FAILED") return 0;
   const { numAffectedRows } = await sql`
-    UPDATE calls SET due_at = ${now}, due_cause = 'replay', deferred = 0, changed_at = ${now}
+    UPDATE calls SET due_at = ${now}, due_cause = 'replay', failed_in_recovery = 0, changed_at = ${now}
     WHERE callback_key = ${callbackKey} AND status = 'FAILED' AND status <> 'PENDING' ${conditionsOf(filter)}`.execute(db);
   return Number(numAffectedRows ?? 0n);
 }

@@ -56,12 +56,12 @@ export async function saveEndpoints(db: Db, changes: readonly EndpointChange[], 
   });
   if (rows.length === 0) return;
   await sql`
-    INSERT INTO endpoints (callback_key, state, failures_in_row, down_since, tick_at, tick_began_at, probe_at, probe_step_ms,
+    INSERT INTO endpoints (callback_key, state, failures_in_row, down_since, round_at, round_began_at, probe_at, probe_step_ms,
       in_flight_limit, recovery, recovering_since)
     SELECT ${sql.join(Array.from({ length: 11 }, (_, index) => cell(index)))} FROM ${batchOf(rows)} WHERE true
     ON CONFLICT (callback_key) DO UPDATE SET
-      state = excluded.state, failures_in_row = excluded.failures_in_row, down_since = excluded.down_since, tick_at = excluded.tick_at,
-      tick_began_at = excluded.tick_began_at, probe_at = excluded.probe_at, probe_step_ms = excluded.probe_step_ms,
+      state = excluded.state, failures_in_row = excluded.failures_in_row, down_since = excluded.down_since, round_at = excluded.round_at,
+      round_began_at = excluded.round_began_at, probe_at = excluded.probe_at, probe_step_ms = excluded.probe_step_ms,
       in_flight_limit = excluded.in_flight_limit, recovery = excluded.recovery, recovering_since = excluded.recovering_since`.execute(
     db,
   );
@@ -89,8 +89,8 @@ function endpointOf(row: RecordRow): Endpoint {
     state: row.state,
     failuresInRow: row.failures_in_row ?? NEW_ENDPOINT.failuresInRow,
     downSince: row.down_since,
-    roundAt: row.tick_at,
-    roundBeganAt: row.tick_began_at,
+    roundAt: row.round_at,
+    roundBeganAt: row.round_began_at,
     probeAt: row.probe_at,
     probeStepMs: row.probe_step_ms ?? NEW_ENDPOINT.probeStepMs,
     limit: row.in_flight_limit ?? NEW_ENDPOINT.limit,

@@ -26,7 +26,7 @@ const COLUMNS = [
   "first_failed_at",
   "due_at",
   "due_cause",
-  "deferred",
+  "failed_in_recovery",
   "settled_by",
 ];
 

@@ -131,4 +131,15 @@ CREATE TABLE settings (
 );
 `;
 
-export const MIGRATIONS: readonly Migration[] = [{ version: 1, name: "first tables", sql: FIRST }];
+/** Columns are named as the code names them. SQLite rewrites the schema only, indexes included: no row is touched. */
+const STANDARD_TERMS = `
+ALTER TABLE callbacks RENAME COLUMN mended_at TO repaired_at;
+ALTER TABLE endpoints RENAME COLUMN tick_at TO round_at;
+ALTER TABLE endpoints RENAME COLUMN tick_began_at TO round_began_at;
+ALTER TABLE calls RENAME COLUMN deferred TO failed_in_recovery;
+`;
+
+export const MIGRATIONS: readonly Migration[] = [
+  { version: 1, name: "first tables", sql: FIRST },
+  { version: 2, name: "columns in standard terms", sql: STANDARD_TERMS },
+];

@@ -15,7 +15,7 @@ await contender<{ database: string; count: number }>(async ({ database: path, co
   migrate(database, path);
   const row = `(1, ?, 'PENDING', 0, ${NEVER}, 0, ?, ?, ?, ?, ?)`;
   const insert = database.prepare(`
-    INSERT INTO calls (callback_key, accepted_at, status, attempt_count, attempted_at, deferred, changed_at, id, message_id, channel, response)
+    INSERT INTO calls (callback_key, accepted_at, status, attempt_count, attempted_at, failed_in_recovery, changed_at, id, message_id, channel, response)
     VALUES ${Array(ROWS_EACH).fill(row).join(", ")}`);
   const now = Date.now();
   const statements: unknown[][] = [];

@@ -32,6 +32,16 @@ describe("migrations", () => {
     ]);
   });
 
+  it("rename columns without touching the rows, and the indexes follow", () => {
+    const database = new Database(":memory:");
+    migrate(database, "x.db", MIGRATIONS.slice(0, 1));
+    database.exec("INSERT INTO callbacks VALUES (1, 'CB', 'demo', '', 'bearertoken', x'', 'json', 0, 1, '', 1, 1, 5, 6, NULL)");
+    migrate(database, "x.db");
+    expect(database.prepare("SELECT created_at, repaired_at FROM callbacks").all()).toEqual([{ created_at: 5, repaired_at: 6 }]);
+    const backlog = database.prepare("SELECT name FROM pragma_index_info('calls_backlog')").pluck().all();
+    expect(backlog).toEqual(["callback_key", "failed_in_recovery"]);
+  });
+
   it("are all or nothing", () => {
     const database = new Database(":memory:");
     const broken = [...steps, { version: 3, name: "three", sql: "CREATE TABLE three (x); CREATE TABLE one (x)" }];
