@@ -3,8 +3,8 @@
 import { matchesFilter } from "../domain/call-filter.js";
 import { isWhcbError, WhcbError } from "../domain/errors.js";
 import type { Clock } from "../platform/clock.js";
-import { timeOrderedId } from "../platform/ids.js";
 import type { Random } from "../platform/random.js";
+import { timeOrderedId } from "../platform/random.js";
 import { readCallList } from "../wire/json/read-call.js";
 import { readAccepted, readSubmittedIds, submissionToJson } from "../wire/json/submission-json.js";
 import { callQueryParameters, plainCallQueryParameters } from "./call-query.js";

@@ -92,7 +92,7 @@ export function createRequester(deps: RequesterDeps): Requester {
       tries,
       isOverRate: isAnswer && isOverRate(outcome),
       retryAfterMs: isAnswer ? parseRetryAfter(outcome.headers["retry-after"] ?? "", clock.now()) : null,
-      unit: random.unit(),
+      unit: random.fraction(),
     });
   }
 }

@@ -2,8 +2,7 @@
  * One deadline for everything that is under way. All waits are of the same length, so they end in the order in which they
  * began, and a single timer, set for the oldest, serves any number of them.
  */
-import type { Clock } from "../platform/clock.js";
-import type { Timers } from "../platform/timers.js";
+import type { Clock, Timers } from "../platform/clock.js";
 
 export interface Deadlined {
   /** On the monotonic clock. */

@@ -1,6 +1,5 @@
 /** All origins that have connections: bounded in number, and each forgotten when it has been idle. */
-import type { Clock } from "../platform/clock.js";
-import type { Timers } from "../platform/timers.js";
+import type { Clock, Timers } from "../platform/clock.js";
 import { type Cancellable, type ConnectorOptions, createConnector } from "./connector.js";
 import { OriginLines } from "./origin-connections.js";
 

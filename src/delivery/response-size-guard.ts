@@ -2,7 +2,7 @@
  * Ends answers that keep coming and never get anywhere: an endless status line, chunk extensions, what no limit of the parser
  * counts. It looks at what is under way once a second and costs the others nothing.
  */
-import type { Timers } from "../platform/timers.js";
+import type { Timers } from "../platform/clock.js";
 import { DeliveryFailure } from "./delivery-failure.js";
 
 export interface Flooding {

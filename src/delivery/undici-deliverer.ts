@@ -1,6 +1,6 @@
 /** The deliverer: undici's connections under the limits of dispatch.md. */
 import type { Clock } from "../platform/clock.js";
-import { systemTimers, type Timers } from "../platform/timers.js";
+import { systemTimers, type Timers } from "../platform/clock.js";
 import type { DeliveryRequest } from "../wire/delivery-request.js";
 import { type AddressRule, ANY_ADDRESS } from "./address-rule.js";
 import { DeadlineQueue } from "./deadline-queue.js";

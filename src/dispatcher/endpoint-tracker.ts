@@ -16,8 +16,8 @@ import { type OpenOutage, outageAfterFirstFailure, outageAfterSuccess, outageByC
 import { type RetryPolicy, retryUntil } from "../domain/retry-policy.js";
 import { composeOutageMail } from "../notifier/outage-mail.js";
 import type { Clock } from "../platform/clock.js";
-import { timeOrderedId } from "../platform/ids.js";
 import type { Random } from "../platform/random.js";
+import { timeOrderedId } from "../platform/random.js";
 import type { EndpointRecord } from "../store/store.js";
 import type { OutcomeLog } from "./outcome-log.js";
 
@@ -71,7 +71,7 @@ export class EndpointTracker {
     const at = attempt.startedAt + attempt.durationMs;
     this.closeOutageIfOver(at);
     const outage = call.firstFailedAt === null ? this.#firstFailure(call, attempt.startedAt, attempt) : this.#outage;
-    this.#change(endpointAfterFailure(this.#endpoint, { at, cause: attempt.cause }, policy, random.unit()), outage);
+    this.#change(endpointAfterFailure(this.#endpoint, { at, cause: attempt.cause }, policy, random.fraction()), outage);
   }
 
   /** A new response isn't sent, because the endpoint is down. */
@@ -79,12 +79,12 @@ export class EndpointTracker {
     const { log, random } = this.#deps;
     this.closeOutageIfOver(at);
     const downSince = this.#endpoint.downSince ?? at;
-    log.addHolding({ callbackId: this.#callback.id, callSeq: call.seq, at, downSince, unit: random.unit() });
+    log.addHolding({ callbackId: this.#callback.id, callSeq: call.seq, at, downSince, unit: random.fraction() });
     this.#change(this.#endpoint, this.#firstFailure(call, at, null));
   }
 
   beginRound(at: number): void {
-    this.#change(endpointAtRound(this.#endpoint, at, this.#deps.policy, this.#deps.random.unit()), this.#outage);
+    this.#change(endpointAtRound(this.#endpoint, at, this.#deps.policy, this.#deps.random.fraction()), this.#outage);
   }
 
   /** Nothing due was left untried in this recovery. */

@@ -187,7 +187,7 @@ export class EndpointWorker implements Sender {
   #settle(call: Call, attempt: Attempt, recovery: number): void {
     const { log, random, slots } = this.#deps;
     const stateBefore = this.track.endpoint.state;
-    const unit = random.unit();
+    const unit = random.fraction();
     this.#inFlight -= 1;
     if (isAccepted(attempt.result)) this.track.succeeded(attempt.startedAt + attempt.durationMs);
     else this.#failed(call, attempt, unit);

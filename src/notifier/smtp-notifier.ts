@@ -1,6 +1,6 @@
 /** Hands mails to a mail server. Its own retries are the outbox's affair: each sending here is one try, bounded in time. */
 import { WhcbError } from "../domain/errors.js";
-import { systemTimers, type Timers } from "../platform/timers.js";
+import { systemTimers, type Timers } from "../platform/clock.js";
 import { messageOf } from "./message.js";
 import type { Notifier } from "./notifier.js";
 import { smtpFailure } from "./smtp-failure.js";

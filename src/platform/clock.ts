@@ -1,21 +1,21 @@
 import { setTimeout as delay, setImmediate as turn } from "node:timers/promises";
 
-/** Time, handed in, so that a day of retries takes milliseconds in a test. */
+/** Time, injected, so that a day of retries takes milliseconds in a test. */
 export interface Clock {
   /** Wall time, epoch milliseconds. It may jump. */
   now(): number;
-  /** Milliseconds since some fixed instant. It never jumps: durations and leases are measured by it. */
+  /** Milliseconds since some fixed instant. It never jumps: use it for durations and leases. */
   monotonicMs(): number;
   /**
-   * Resolves once `now()` has reached `at`, or once as much time has passed as was left until then (a clock that is set back keeps
-   * nobody waiting), or at once when `signal` is aborted. Never rejects.
+   * Resolves when `now()` reaches `at`, or when as much time has passed as was left until then (so a clock set back delays
+   * nobody), or immediately when `signal` is aborted. Never rejects.
    */
   sleepUntil(at: number, signal?: AbortSignal): Promise<void>;
   /** One turn of the event loop: what is ready happens first. */
   nextTurn(): Promise<void>;
 }
 
-/** The longest time that one timer holds; a later instant is slept towards in steps, which also notices a clock that jumped. */
+/** A longer sleep is split into steps of this length, so that it notices a clock that jumped. */
 const LONGEST_SLEEP_MS = 60_000;
 
 export const systemClock: Clock = {
@@ -28,5 +28,18 @@ export const systemClock: Clock = {
     for (let ms = left(); ms > 0 && !signal?.aborted; ms = left()) {
       await delay(Math.min(ms, LONGEST_SLEEP_MS), undefined, signal ? { signal } : {}).catch(() => undefined);
     }
+  },
+};
+
+/** Callbacks instead of promises: cheap for time limits, most of which are cancelled before they are reached. */
+export interface Timers {
+  /** Calls `handler` once, after `delayMs`. The returned function cancels it. A timer doesn't keep the process alive. */
+  after(delayMs: number, handler: () => void): () => void;
+}
+
+export const systemTimers: Timers = {
+  after(delayMs, handler) {
+    const timer = setTimeout(handler, delayMs).unref();
+    return () => clearTimeout(timer);
   },
 };

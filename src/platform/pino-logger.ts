@@ -3,7 +3,7 @@ import type { Logger } from "./logger.js";
 
 export type LogLevel = "silent" | "error" | "warn" | "info";
 
-/** Names under which a secret could travel, wherever they stand in the fields. */
+/** Field names that may hold a secret, at any depth up to three. */
 const SECRETS = [
   "authorization",
   "x-api-key",
@@ -16,7 +16,7 @@ const SECRETS = [
   "x-whispir-callback-key",
 ];
 
-/** JSON lines, secrets redacted. */
+/** Writes JSON lines with secrets redacted. */
 export function pinoLogger(level: LogLevel, destination: DestinationStream): Logger {
   const paths = SECRETS.flatMap((name) => [`["${name}"]`, `*["${name}"]`, `*.*["${name}"]`]);
   const logger = pino(

@@ -1,13 +1,37 @@
+/** Randomness, injected, so that the same seed gives the same run; and the ids made from it, in upper-case hex as on the platform. */
 import { randomBytes } from "node:crypto";
 
-/** Chance, handed in, so that the same seed gives the same run. */
 export interface Random {
-  /** A number in [0,1). */
-  unit(): number;
+  /** In [0,1). */
+  fraction(): number;
   bytes(length: number): Uint8Array;
 }
 
 export const systemRandom: Random = {
-  unit: () => Math.random(),
+  fraction: () => Math.random(),
   bytes: (length) => randomBytes(length),
 };
+
+/** A UUIDv7 (RFC 9562) as 32 digits: sorts by `now` (epoch ms). For calls, outages and runs. */
+export function timeOrderedId(now: number, random: Random): string {
+  const bytes = random.bytes(10);
+  const time = now.toString(16).padStart(12, "0");
+  const tail = Buffer.from(bytes);
+  tail.writeUInt8((tail.readUInt8(0) & 0x0f) | 0x70, 0);
+  tail.writeUInt8((tail.readUInt8(2) & 0x3f) | 0x80, 2);
+  return (time + tail.toString("hex")).toUpperCase();
+}
+
+/** 16 digits. For callbacks. */
+export function shortId(random: Random): string {
+  return hexId(8, random);
+}
+
+/** 32 digits, all of them random. For message ids that a caller left out. */
+export function randomId(random: Random): string {
+  return hexId(16, random);
+}
+
+function hexId(bytes: number, random: Random): string {
+  return Buffer.from(random.bytes(bytes)).toString("hex").toUpperCase();
+}

@@ -1,4 +1,6 @@
-/** The streams and the facts about them that the command line needs, handed in. */
+/** What the command line needs of the process: streams, environment, signals. */
+import process from "node:process";
+
 export interface Io {
   readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
   readonly stdout: Output;
@@ -6,7 +8,7 @@ export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Fires on SIGINT and SIGTERM; returns the function that stops listening. */
   onInterrupt(handler: () => void): () => void;
-  /** Ends the process at once with this code: a second Ctrl-C. */
+  /** Ends the process immediately: for a second Ctrl-C. */
   exitNow(code: number): void;
 }
 
@@ -15,8 +17,8 @@ export interface Output extends NodeJS.WritableStream {
   readonly columns?: number;
 }
 
-/** A terminal's Ctrl-C reaches npx and us both, and npx hands it on to us: what comes this soon is the same one. */
-const ECHO_MS = 200;
+/** npx passes on the Ctrl-C that the terminal has already sent to us: a second signal this soon is the same key press. */
+const DUPLICATE_SIGNAL_MS = 200;
 
 export function processIo(process: NodeJS.Process): Io {
   return {
@@ -25,16 +27,31 @@ export function processIo(process: NodeJS.Process): Io {
     stderr: process.stderr,
     env: process.env,
     onInterrupt(handler) {
-      let heardAt = Number.NEGATIVE_INFINITY;
-      const hear = (): void => {
+      let receivedAt = Number.NEGATIVE_INFINITY;
+      const onSignal = (): void => {
         const now = performance.now();
-        const isEcho = now - heardAt < ECHO_MS;
-        heardAt = now;
-        if (!isEcho) handler();
+        const isDuplicate = now - receivedAt < DUPLICATE_SIGNAL_MS;
+        receivedAt = now;
+        if (!isDuplicate) handler();
       };
-      process.on("SIGINT", hear).on("SIGTERM", hear);
-      return () => void process.off("SIGINT", hear).off("SIGTERM", hear);
+      process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
+      return () => void process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
     },
     exitNow: (code) => process.exit(code),
   };
+}
+
+const STOP_SIGNALS = ["SIGINT", "SIGTERM"] as const;
+
+/**
+ * Loads a package and removes the listeners that it added to the signals that stop us. A package that cleans up at exit raises
+ * the signal again afterwards, which a service that is stopping takes for a second Ctrl-C.
+ */
+export async function withoutSignalListeners<Loaded>(load: () => Promise<Loaded>): Promise<Loaded> {
+  const before = STOP_SIGNALS.map((signal) => ({ signal, listeners: new Set(process.listeners(signal)) }));
+  const loaded = await load();
+  for (const { signal, listeners } of before) {
+    for (const listener of process.listeners(signal)) if (!listeners.has(listener)) process.off(signal, listener);
+  }
+  return loaded;
 }

@@ -1,6 +1,6 @@
 /** The callbacks service as a Fastify app. Who listens with it, or injects into it, is main's business. */
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
-import { shortId } from "../platform/ids.js";
+import { shortId } from "../platform/random.js";
 import { addGate } from "./auth/auth-hook.js";
 import { isProxyInFront } from "./auth/client-address.js";
 import { AcceptQueue } from "./ingest/accept-queue.js";

@@ -1,6 +1,6 @@
 /** Ends an app that listens: requests under way are finished, connections that carry none end at once. */
 import type { FastifyInstance } from "fastify";
-import type { Timers } from "../platform/timers.js";
+import type { Timers } from "../platform/clock.js";
 
 export interface CloseLimits {
   readonly timers: Timers;

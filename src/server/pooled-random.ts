@@ -6,7 +6,7 @@ const POOL_BYTES = 4096;
 export function pooledRandom(random: Random): Random {
   let pool = Buffer.alloc(0);
   return {
-    unit: () => random.unit(),
+    fraction: () => random.fraction(),
     bytes(length) {
       if (length > POOL_BYTES) return random.bytes(length);
       if (pool.length < length) pool = Buffer.from(random.bytes(POOL_BYTES));

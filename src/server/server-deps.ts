@@ -1,10 +1,9 @@
 /** What the server is handed: it opens nothing and knows no dispatcher. */
 import type { DeliveryResult } from "../domain/attempt.js";
 import type { RetryPolicy } from "../domain/retry-policy.js";
-import type { Clock } from "../platform/clock.js";
+import type { Clock, Timers } from "../platform/clock.js";
 import type { Logger } from "../platform/logger.js";
 import type { Random } from "../platform/random.js";
-import type { Timers } from "../platform/timers.js";
 import type { Store } from "../store/store.js";
 import type { DeliveryRequest } from "../wire/delivery-request.js";
 import type { PlanName } from "./limits/rate-plan.js";

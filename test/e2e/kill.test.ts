@@ -15,7 +15,7 @@ afterEach(() => home.leave());
 
 it("loses nothing, repeats little and owes one mail an outage when it is killed again and again", async () => {
   const random = seededRandom(4);
-  const figures = await killRun(home, { kills: 5, endpoints: ["ok", "flaky", "down"], batch: 10, unit: () => random.unit() });
+  const figures = await killRun(home, { kills: 5, endpoints: ["ok", "flaky", "down"], batch: 10, unit: () => random.fraction() });
   expectKillRules(figures);
   expect(figures.kills).toBe(5);
 }, 90_000);

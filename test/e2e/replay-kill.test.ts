@@ -20,7 +20,7 @@ it(`kills a replay again and again (seed ${SEED}): nothing accepted is lost or s
   timeout: 90_000,
 }, async () => {
   const random = seededRandom(SEED);
-  const figures = await replayKills(home, { kills: 5, calls: 1_000, concurrency: CONCURRENCY, unit: () => random.unit() });
+  const figures = await replayKills(home, { kills: 5, calls: 1_000, concurrency: CONCURRENCY, unit: () => random.fraction() });
   expectReplayKillRules(figures, CONCURRENCY);
   expect(figures.kills).toHaveLength(5);
 });

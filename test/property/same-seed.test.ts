@@ -7,7 +7,7 @@ import { MINUTE } from "../support/simulation.js";
 /** Some hours of a service whose users and endpoints act by the seed; returns every request, call, attempt, outage and mail. */
 async function logOf(seed: number): Promise<string> {
   const random = seededRandom(seed);
-  const pick = <Item>(items: readonly Item[]) => items[Math.floor(random.unit() * items.length)] as Item;
+  const pick = <Item>(items: readonly Item[]) => items[Math.floor(random.fraction() * items.length)] as Item;
   const policy = { intervalMs: 5 * MINUTE, windowMs: 60 * MINUTE, jitter: true };
   const run = await DispatchRun.open({ policy, callbacks: 3, seed, batch: 64 });
   for (let step = 0; step < 60; step += 1) {

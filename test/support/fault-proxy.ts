@@ -38,7 +38,7 @@ export async function startFaultProxy({ target, seed, share, pageSize }: FaultOp
 
   /** When is by chance; which is by turns, so that none is missing in a short run. */
   function fateOf(): Fault | null {
-    return random.unit() < share ? (FAULTS[faults++ % FAULTS.length] ?? null) : null;
+    return random.fraction() < share ? (FAULTS[faults++ % FAULTS.length] ?? null) : null;
   }
 
   const server = createServer(async (incoming, outgoing) => {

@@ -1,6 +1,6 @@
 /** What a run is doing, on stderr: a spinner on a terminal, nothing elsewhere. */
 import type { Ora } from "ora";
-import { withoutSignalListeners } from "../../platform/without-signal-listeners.js";
+import { withoutSignalListeners } from "../../platform/terminal.js";
 import type { Invocation } from "../invocation.js";
 import { sanitize } from "./sanitize.js";
 

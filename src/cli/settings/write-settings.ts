@@ -1,6 +1,6 @@
 import { chmod, mkdir } from "node:fs/promises";
 import { WhcbError } from "../../domain/errors.js";
-import { withoutSignalListeners } from "../../platform/without-signal-listeners.js";
+import { withoutSignalListeners } from "../../platform/terminal.js";
 import type { Settings } from "./profile.js";
 import { CONFIG_NAME, readSettings, settingsPath } from "./read-settings.js";
 

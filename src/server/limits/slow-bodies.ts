@@ -1,6 +1,6 @@
 /** Ends requests whose body dribbles in: Node's own limit would also end a long NDJSON stream that makes progress. */
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import type { Timers } from "../../platform/timers.js";
+import type { Timers } from "../../platform/clock.js";
 
 /** For a body that is read whole, from its headers to its last byte. */
 const BODY_DEADLINE_MS = 60_000;

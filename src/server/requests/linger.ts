@@ -1,6 +1,6 @@
 /** Lets an early answer arrive: a connection that is closed on unread bytes is reset, and the reset can overtake the answer. */
 import type { FastifyRequest } from "fastify";
-import type { Timers } from "../../platform/timers.js";
+import type { Timers } from "../../platform/clock.js";
 
 /** What is still sent after the answer is read and dropped for so long. */
 const LINGER_MS = 3000;

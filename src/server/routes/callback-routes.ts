@@ -3,7 +3,7 @@ import type { FastifyInstance } from "fastify";
 import { isAccepted, resultMessage } from "../../domain/attempt.js";
 import type { CallbackSettings } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
-import { shortId } from "../../platform/ids.js";
+import { shortId } from "../../platform/random.js";
 import { buildEndpointCheck } from "../../wire/delivery-request.js";
 import { callbackToJson } from "../../wire/json/callback-json.js";
 import { listToJson } from "../../wire/json/list-json.js";

@@ -2,8 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { createDeliverer } from "../../../src/delivery/undici-deliverer.js";
 import { systemClock } from "../../../src/platform/clock.js";
-import { shortId } from "../../../src/platform/ids.js";
-import { systemRandom } from "../../../src/platform/random.js";
+import { shortId, systemRandom } from "../../../src/platform/random.js";
 import { buildDelivery } from "../../../src/wire/delivery-request.js";
 import { contender } from "../run/contender.js";
 import { fill, openBenchStore, startDelivering } from "../run/product.js";

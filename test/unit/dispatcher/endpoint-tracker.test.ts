@@ -14,7 +14,7 @@ function aTrack(endpoint: Partial<Endpoint> = {}, outage: typeof OUTAGE | null =
   const log = new OutcomeLog(POLICY);
   const callback = { ...someSettings(), id: "A", createdAt: 0, updatedAt: 0, repairedAt: 0 };
   const record = { callback, endpoint: { ...NEW_ENDPOINT, ...endpoint }, outage, pendingCalls: 0, nextDueAt: null };
-  const random = { unit: () => 0.5, bytes: (count: number) => new Uint8Array(count) };
+  const random = { fraction: () => 0.5, bytes: (count: number) => new Uint8Array(count) };
   const clock = new VirtualClock(10 * MINUTE);
   return { log, track: new EndpointTracker(record, { log, policy: POLICY, random, clock, maxInFlight: 64 }) };
 }

@@ -20,11 +20,11 @@ function mostInAnySecond(starts: readonly number[]): number {
 }
 
 describe("the pacer", () => {
-  it("starts at most the plan's requests in any second, wherever that second begins", async () => {
+  it("starts at most the plan's requests in any second, whenever it begins", async () => {
     for (const rate of [1, 5, 10, 30]) expect(mostInAnySecond(await startsOf(rate, rate * 4))).toBe(rate);
   });
 
-  it("uses what the plan allows, but for a little", async () => {
+  it("uses nearly all that the plan allows", async () => {
     const starts = await startsOf(5, 51);
     expect(starts.at(-1)).toBeLessThanOrEqual(10 * 1_050);
   });
@@ -33,7 +33,7 @@ describe("the pacer", () => {
     expect(await startsOf(0.5, 3)).toEqual([0, 2_100, 4_200]);
   });
 
-  it("keeps the order of asking", async () => {
+  it("is first come, first served", async () => {
     const clock = new VirtualClock();
     const pacer = createPacer(2, clock);
     const order: number[] = [];
@@ -42,12 +42,12 @@ describe("the pacer", () => {
     expect(order).toEqual([0, 1, 2, 3, 4]);
   });
 
-  it("lets everybody go at once without a rate", async () => {
+  it("delays nothing without a rate", async () => {
     const pacer = createPacer(null, new VirtualClock());
     await Promise.all(Array.from({ length: 1_000 }, () => pacer.take()));
   });
 
-  it("lets nobody wait whose signal is aborted", async () => {
+  it("stops waiting when the signal is aborted", async () => {
     const clock = new VirtualClock();
     const pacer = createPacer(1, clock);
     const stop = new AbortController();

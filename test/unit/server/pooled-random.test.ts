@@ -5,7 +5,7 @@ import { pooledRandom } from "../../../src/server/pooled-random.js";
 it("gives the bytes that it drew, each once and in order, whatever lengths are asked for", () => {
   const drawn: Buffer[] = [];
   const random = pooledRandom({
-    unit: () => 0.5,
+    fraction: () => 0.5,
     bytes(length) {
       const bytes = Buffer.from(systemRandom.bytes(length));
       drawn.push(bytes);

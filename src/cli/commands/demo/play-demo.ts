@@ -9,7 +9,7 @@ import type { CallStatus } from "../../../domain/call.js";
 import { WhcbError } from "../../../domain/errors.js";
 import { DEFAULT_RETENTION } from "../../../domain/retention.js";
 import { DEFAULT_RETRY_POLICY } from "../../../domain/retry-policy.js";
-import { randomId } from "../../../platform/ids.js";
+import { randomId } from "../../../platform/random.js";
 import { planReplay } from "../../../runs/plan/plan-replay.js";
 import type { RunDeps } from "../../../runs/run-deps.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../../runs/run-options.js";

@@ -3,7 +3,7 @@ import { createInterface } from "node:readline";
 import type { SubmittedCall } from "../../../client/client.js";
 import { WhcbError } from "../../../domain/errors.js";
 import type { MessageResponse } from "../../../domain/message-response.js";
-import { randomId } from "../../../platform/ids.js";
+import { randomId } from "../../../platform/random.js";
 import { toPlatformDate } from "../../../wire/dates.js";
 import { unreadableFile } from "../../args/unreadable-file.js";
 import type { CliDeps } from "../../cli-deps.js";

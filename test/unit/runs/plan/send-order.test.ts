@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { ListedCall } from "../../../../src/client/client.js";
-import { timeOrderedId } from "../../../../src/platform/ids.js";
+import { timeOrderedId } from "../../../../src/platform/random.js";
 import { SendOrder } from "../../../../src/runs/plan/send-order.js";
 import { aListedCall } from "../../../support/listed.js";
 import { seededRandom } from "../../../support/seeded-random.js";
