@@ -37,8 +37,3 @@ export function isRepaired(before: CallbackSettings, after: CallbackSettings): b
     before.contentType !== after.contentType
   );
 }
-
-/** The key as it may be shown: never more than its last four characters, and those only of a long one. */
-export function maskKey(key: string): string {
-  return key.length >= 12 ? `••••${key.slice(-4)}` : "••••";
-}

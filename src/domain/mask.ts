@@ -1,6 +1,6 @@
-/** Secrets as they may be shown. */
+/** How a secret may be shown. */
 
-/** The key as it may be shown: never more than its last four characters, and those only of a long one. */
+/** At most the last four characters of the key, and those only if it is long. */
 export function maskKey(key: string): string {
   return key.length >= 12 ? `••••${key.slice(-4)}` : "••••";
 }
@@ -8,14 +8,14 @@ export function maskKey(key: string): string {
 /** The text with every occurrence of one secret masked. */
 export type SecretMask = (text: string) => string;
 
-/** Shorter ones aren't secrets, and masking them would only make the text unreadable. */
+/** A shorter one protects nothing, and masking it would make the text unreadable. */
 const SHORTEST_SECRET = 4;
 const MASK = "****";
 
-/** Masks the secret as it is and percent-encoded. */
+/** Masks the secret as it is, percent-encoded, and as a form encodes it. */
 export function secretMask(secret: string): SecretMask {
   if (secret.length < SHORTEST_SECRET) return (text) => text;
-  // Half a surrogate pair has no percent-encoding.
+  // encodeURIComponent throws on half a surrogate pair.
   const wellFormed = Buffer.from(secret).toString();
   const inForm = new URLSearchParams([["", secret]]).toString().slice(1);
   const spellings = new Set([secret, encodeURIComponent(wellFormed), encodeURI(wellFormed), inForm]);
@@ -24,7 +24,7 @@ export function secretMask(secret: string): SecretMask {
 
 const SECRET_NAME = /auth|key|token|secret|pass|pwd|sig|code|credential/i;
 
-/** A URL without its password and without query values that look like a secret or hold one. */
+/** The URL without credentials and fragment. A query value is masked whole if its name looks secret or `mask` changes it. */
 export function maskUrl(url: string, mask: SecretMask = (text) => text): string {
   if (!URL.canParse(url)) return "(an unreadable URL)";
   const parsed = new URL(url);

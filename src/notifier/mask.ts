@@ -1,5 +1,5 @@
 /** Keeps secrets out of a mail: the callback's key wherever it turns up, and what looks like a key in its URL. */
-import { maskKey } from "../domain/callback.js";
+import { maskKey } from "../domain/mask.js";
 
 /** The text with every occurrence of the key masked, as it is or percent-encoded. */
 export type KeyMask = (text: string) => string;

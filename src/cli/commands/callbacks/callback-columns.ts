@@ -1,6 +1,6 @@
 /** A callback in listings and on its own. Its key is masked unless it was asked for. */
 import type { ListedCallback } from "../../../client/client.js";
-import { maskKey } from "../../../domain/callback.js";
+import { maskKey } from "../../../domain/mask.js";
 import type { Column } from "../../output/column.js";
 import { renderFields } from "../../output/fields.js";
 import type { ListingStyle } from "../../output/listing.js";

@@ -1,5 +1,5 @@
-import { maskKey } from "../../../domain/callback.js";
 import { WhcbError } from "../../../domain/errors.js";
+import { maskKey } from "../../../domain/mask.js";
 import { nearest } from "../../args/nearest.js";
 import { parseRate } from "../../args/numbers.js";
 import type { Invocation } from "../../invocation.js";
