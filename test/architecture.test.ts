@@ -94,13 +94,14 @@ describe("the house", () => {
     expect(wrong).toEqual([]);
   });
 
-  it("has no circles", () => {
+  // A handler is loaded when its command runs, and may read the flags of its command then.
+  it("has no circles, lazy imports apart", () => {
     const importsOf = new Map(
       files.map((file) => [
         file.path,
-        file.imports
-          .filter((name) => name.startsWith("."))
-          .map((name) => relative(SRC, join(SRC, file.path, "..", name)).replace(/\.js$/, ".ts")),
+        [...file.text.matchAll(/(?:\bfrom\s+|^import\s+)"(\.[^"]+)"/gm)].map((match) =>
+          relative(SRC, join(SRC, file.path, "..", match[1] ?? "")).replace(/\.js$/, ".ts"),
+        ),
       ]),
     );
     const done = new Set<string>();

@@ -2,12 +2,16 @@
 import type { Section } from "../args/command-spec.js";
 import { CALLBACKS } from "./callbacks/command.js";
 import { CALLS } from "./calls/command.js";
+import { CHECK } from "./check/command.js";
 import { COMPLETION, CONFIG, LOGIN, PROFILES } from "./config/command.js";
+import { DEMO } from "./demo/command.js";
+import { LISTEN } from "./listen/command.js";
 import { MARK_FAILED, MARK_SUCCESS } from "./mark/command.js";
 import { RECONCILE, REPLAY } from "./replay/command.js";
 import { RUNS } from "./runs/command.js";
-import { DEMO, LISTEN, SERVE, TRIGGER } from "./serve/command.js";
-import { CHECK, STATUS } from "./status/command.js";
+import { SERVE } from "./serve/command.js";
+import { STATUS } from "./status/command.js";
+import { TRIGGER } from "./trigger/command.js";
 
 export const SECTIONS: readonly Section[] = [
   { heading: "See what failed", entries: [STATUS, CALLS, CHECK] },

@@ -6,7 +6,7 @@ import { count } from "../../output/run/plan-text.js";
 import { safeJson } from "../../output/sanitize.js";
 import { formatInstant } from "../../output/times.js";
 import { findCallback, withSession } from "../../settings/session.js";
-import { MAX_AGE, MAX_FAILED } from "./check-flags.js";
+import { MAX_AGE, MAX_FAILED } from "./command.js";
 
 export function run(invocation: Invocation): Promise<number> {
   const { args, screen } = invocation;

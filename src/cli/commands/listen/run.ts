@@ -4,7 +4,7 @@ import { EXIT_INTERRUPTED } from "../../exit-codes.js";
 import type { Invocation } from "../../invocation.js";
 import { safeJson } from "../../output/sanitize.js";
 import type { Behaviour } from "./behaviour.js";
-import { DELAY, FAIL_FIRST, FAIL_FOR, FLAKY, HANG, LISTEN_PORT, SEED, STATUS_FLAG } from "./listen-flags.js";
+import { DELAY, FAIL_FIRST, FAIL_FOR, FLAKY, HANG, PORT, SEED, STATUS_CODE } from "./command.js";
 import { openEndpoint, type Received } from "./listening-endpoint.js";
 import { receivedJson, renderReceived } from "./received-text.js";
 
@@ -18,7 +18,7 @@ export async function run({ deps, args, screen }: Invocation): Promise<number> {
     const line = isJson ? `${safeJson(receivedJson(received, repeat))}\n` : renderReceived(received, repeat, screen.look);
     screen.out(line).catch((error: unknown) => ending.abort(error));
   };
-  const endpoint = await openEndpoint({ port: args.get(LISTEN_PORT), behaviour: readBehaviour(args), clock: deps.clock }, print);
+  const endpoint = await openEndpoint({ port: args.get(PORT), behaviour: readBehaviour(args), clock: deps.clock }, print);
   let interrupted = false;
   const stopListening = deps.io.onInterrupt(() => {
     if (interrupted) return deps.io.exitNow(EXIT_INTERRUPTED);
@@ -39,7 +39,7 @@ export async function run({ deps, args, screen }: Invocation): Promise<number> {
 
 function readBehaviour(args: ParsedArgs): Behaviour {
   return {
-    status: args.get(STATUS_FLAG) ?? null,
+    status: args.get(STATUS_CODE) ?? null,
     failFirst: args.get(FAIL_FIRST) ?? null,
     failForMs: args.get(FAIL_FOR) ?? null,
     flaky: args.get(FLAKY) ?? null,

@@ -1,33 +1,60 @@
+import { formatDuration, parsePositiveDuration, spellDuration } from "../../../domain/duration.js";
+import { DEFAULT_RETENTION } from "../../../domain/retention.js";
+import { DEFAULT_RETRY_POLICY } from "../../../domain/retry-policy.js";
 import type { CommandSpec } from "../../args/command-spec.js";
-import { OUTPUT_LINES } from "../../args/output-flags.js";
-import { DELAY, FAIL_FIRST, FAIL_FOR, FLAKY, HANG, LISTEN_PORT, SEED, STATUS_FLAG } from "../listen/listen-flags.js";
-import { CONTENT, COUNT, KIND, RESPONSES_FILE, TRIGGER_CHANNEL, TRIGGER_RATE } from "../trigger/trigger-flags.js";
-import {
-  ALLOW_NETWORK,
-  DB,
-  HOST,
-  LOG_LEVEL,
-  MAIL_DIR,
-  NO_DISPATCH,
-  NO_ENDPOINT_CHECK,
-  NO_JITTER,
-  PLAN,
-  PORT,
-  RETAIN,
-  RETRY_INTERVAL,
-  RETRY_WINDOW,
-  SMTP,
-  TRUST_PROXY,
-} from "./serve-flags.js";
+import { choice, choiceOr, flag, value, valueOr, values } from "../../args/flag.js";
+import { integer } from "../../args/numbers.js";
+
+export const PORT = valueOr("--port <n>", "the port to listen on; 0: any free port", "8787", integer(0, 65_535));
+export const HOST = valueOr(
+  "--host <address>",
+  "the address to listen on; one that isn't loopback turns the public rules on",
+  "127.0.0.1",
+  String,
+);
+export const DB = value("--db <file>", "the database (or WHCB_DB; default: whcb.db in the data folder)", String);
+export const RETRY_INTERVAL = value(
+  "--retry-interval <duration>",
+  `the time between two attempts of a call (default: ${spellDuration(DEFAULT_RETRY_POLICY.intervalMs)})`,
+  parsePositiveDuration,
+);
+export const RETRY_WINDOW = value(
+  "--retry-window <duration>",
+  `how long a call is retried (default: ${spellDuration(DEFAULT_RETRY_POLICY.windowMs)})`,
+  parsePositiveDuration,
+);
+export const NO_JITTER = flag("--no-jitter", "retry exactly after the interval instead of ±10 %");
+export const RETAIN = value(
+  "--retain <duration>",
+  `how long settled calls are kept (default: ${formatDuration(DEFAULT_RETENTION.withRetriesMs)} with retries, ${formatDuration(DEFAULT_RETENTION.withoutRetriesMs)} without)`,
+  parsePositiveDuration,
+);
+export const SMTP = value("--smtp <url>", "the mail server for outage e-mails (or WHCB_SMTP; default: .eml files)", String);
+export const MAIL_DIR = value("--mail-dir <dir>", "where .eml files are written (default: mail/ beside the database)", String);
+export const PLAN = choice("--plan <plan>", "imitate the platform's rate and page limits: startup, business or enterprise", [
+  "startup",
+  "business",
+  "enterprise",
+]);
+export const NO_ENDPOINT_CHECK = flag("--no-endpoint-check", "don't check a callback's URL with a GET when it is registered");
+export const NO_DISPATCH = flag("--no-dispatch", "accept responses, but send none");
+export const ALLOW_NETWORK = values("--allow-network <cidr>", "with the public rules: allow callbacks in this network", String);
+export const TRUST_PROXY = flag("--trust-proxy", "use X-Forwarded-Host and X-Forwarded-Proto in links");
+export const LOG_LEVEL = choiceOr("--log-level <level>", "what is logged, as JSON on stderr", "warn", [
+  "silent",
+  "error",
+  "warn",
+  "info",
+]);
 
 export const SERVE: CommandSpec = {
   name: "serve",
-  summary: "a callbacks service here: the API and the dispatcher, on SQLite, in one process",
-  details: `When it is ready it prints one line on stdout: Listening on http://127.0.0.1:8787. The first run makes a user and an API key and
-keeps them in the settings (0600) with a profile named local, so that the next command just works; WHCB_USERNAME, WHCB_PASSWORD
-and WHCB_API_KEY set them instead. Ctrl-C lets what is under way end (65 s at most); a second one stops at once.
-A mail server whose URL has a password is given as WHCB_SMTP. WHCB_SECRET_KEY (32 bytes, base64) is the key that encrypts the
-callbacks' auth keys; without it one is made, beside the database.`,
+  summary: "run a callbacks service here: API and dispatcher in one process, on SQLite",
+  details: `When it is ready, it prints one line on stdout: Listening on http://127.0.0.1:8787. The first run creates a user and an API key
+and stores them in the settings file (0600) with a profile named local, so that the next command works without setup.
+WHCB_USERNAME, WHCB_PASSWORD and WHCB_API_KEY set them instead. Ctrl-C lets attempts in flight finish (at most 65 s); a second one
+stops immediately. A mail server's URL that contains a password is given as WHCB_SMTP. WHCB_SECRET_KEY (32 bytes, base64) is the
+key that encrypts the callbacks' auth keys; without it, one is created beside the database.`,
   flags: [
     PORT,
     HOST,
@@ -47,48 +74,9 @@ callbacks' auth keys; without it one is made, beside the database.`,
   ],
   examples: [
     ["whcb serve", "on port 8787, with the database in the data folder"],
-    ["whcb serve --port 0 --db x.db", "any free port, a database of its own"],
-    ["whcb serve --retry-interval 5s --retry-window 60s", "a day of retries in a minute"],
-    ["whcb serve --plan startup", "as slow as the platform's smallest plan"],
+    ["whcb serve --port 0 --db x.db", "on any free port, with its own database"],
+    ["whcb serve --retry-interval 5s --retry-window 60s", "watch a retry window pass in a minute"],
+    ["whcb serve --plan startup", "with the limits of the platform's smallest plan"],
   ],
   load: () => import("./run.js"),
-};
-
-export const TRIGGER: CommandSpec = {
-  name: "trigger",
-  operands: [["<callback>", "id or name"]],
-  summary: "hand whcb serve responses to deliver",
-  details:
-    "A line of --file is a call object of the API: messageId, messageLocation, from, responseMessage, customParameters;\nwhat is missing is made up or left empty. With an id, a response that is handed over twice is taken once.",
-  flags: [COUNT, KIND, TRIGGER_CHANNEL, CONTENT, RESPONSES_FILE, TRIGGER_RATE, OUTPUT_LINES],
-  examples: [
-    ["whcb trigger demo -n 100", "a hundred replies"],
-    ["whcb trigger demo --kind undeliverable --channel email", "a message that didn't arrive"],
-    ["whcb trigger demo -n 1000 --rate 50/s", "a steady stream"],
-    ["whcb trigger demo --file responses.ndjson", "your own"],
-  ],
-  load: () => import("../trigger/run.js"),
-};
-
-export const LISTEN: CommandSpec = {
-  name: "listen",
-  summary: "a throw-away endpoint that prints what it receives: rehearse tomorrow's outage today",
-  details: "A GET, which is how a service checks a new callback, is always answered with 200 at once.",
-  flags: [LISTEN_PORT, STATUS_FLAG, FAIL_FIRST, FAIL_FOR, FLAKY, SEED, DELAY, HANG, OUTPUT_LINES],
-  examples: [
-    ["whcb listen", "take everything"],
-    ["whcb listen --port 9000 --status 503", "an endpoint that is down"],
-    ["whcb listen --for 30s", "down for half a minute, then back"],
-    ["whcb listen --flaky 0.2 --seed 7 -o ndjson", "one in five fails; for a script"],
-  ],
-  load: () => import("../listen/run.js"),
-};
-
-export const DEMO: CommandSpec = {
-  name: "demo",
-  summary: "the whole story in some seconds: an outage, one e-mail, the replay; every count is checked",
-  details: "Runs on a service of its own, in memory, with real sockets; nothing of yours is touched. Exit 1 if a count is wrong.",
-  flags: [],
-  examples: [["whcb demo", "see it work"]],
-  load: () => import("../demo/run.js"),
 };

@@ -3,6 +3,7 @@
 import { join, resolve } from "node:path";
 import { WhcbError } from "../../../domain/errors.js";
 import { DEFAULT_RETENTION } from "../../../domain/retention.js";
+import { DEFAULT_RETRY_POLICY } from "../../../domain/retry-policy.js";
 import type { Credentials, ServeOptions } from "../../cli-deps.js";
 import type { Invocation } from "../../invocation.js";
 import {
@@ -21,20 +22,22 @@ import {
   RETRY_WINDOW,
   SMTP,
   TRUST_PROXY,
-} from "./serve-flags.js";
+} from "./command.js";
 
 /** Throws `usage` for a URL flag with a password in it, `config` for a secret key that is none. */
 export function readServeOptions({ args, deps }: Invocation, credentials: Credentials): ServeOptions {
   const { env } = deps.io;
   const retain = args.get(RETAIN);
   const mailDirectory = args.get(MAIL_DIR);
-  const intervalMs = args.get(RETRY_INTERVAL);
-  const windowMs = args.get(RETRY_WINDOW);
   return {
     port: args.get(PORT),
     host: args.get(HOST),
     database: readDatabase(args.get(DB), env.WHCB_DB) ?? join(deps.paths.data, "whcb.db"),
-    policy: { intervalMs, windowMs, jitter: !args.get(NO_JITTER) },
+    policy: {
+      intervalMs: args.get(RETRY_INTERVAL) ?? DEFAULT_RETRY_POLICY.intervalMs,
+      windowMs: args.get(RETRY_WINDOW) ?? DEFAULT_RETRY_POLICY.windowMs,
+      jitter: !args.get(NO_JITTER),
+    },
     retention: retain === undefined ? DEFAULT_RETENTION : { withRetriesMs: retain, withoutRetriesMs: retain },
     smtp: toSmtp(withoutPassword(args.get(SMTP), "--smtp", "WHCB_SMTP") ?? env.WHCB_SMTP),
     mailDirectory: mailDirectory === undefined ? null : resolve(mailDirectory),

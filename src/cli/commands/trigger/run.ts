@@ -11,14 +11,14 @@ import type { Invocation } from "../../invocation.js";
 import { count } from "../../output/run/plan-text.js";
 import { safeJson } from "../../output/sanitize.js";
 import { findCallback, withSession } from "../../settings/session.js";
-import { CONTENT, COUNT, KIND, RESPONSES_FILE, TRIGGER_CHANNEL, TRIGGER_RATE } from "./trigger-flags.js";
+import { CHANNEL, CONTENT, COUNT, KIND, RATE, RESPONSES_FILE } from "./command.js";
 
 /** What the service takes in one request. */
 const BATCH = 1_000;
 
 export function run(invocation: Invocation): Promise<number> {
   const { args, screen, deps } = invocation;
-  const rate = args.get(TRIGGER_RATE) ?? null;
+  const rate = args.get(RATE) ?? null;
   const file = args.get(RESPONSES_FILE);
   return withSession(invocation, async ({ client }) => {
     const callback = await findCallback(client, args.operand(0));
@@ -63,7 +63,7 @@ async function* paced(
 function* madeUp({ args, deps }: Invocation): Iterable<SubmittedCall> {
   const total = args.get(COUNT);
   const kind = args.get(KIND);
-  const channel = CHANNELS[args.get(TRIGGER_CHANNEL)];
+  const channel = CHANNELS[args.get(CHANNEL)];
   const content = args.get(CONTENT) ?? (kind === "reply" ? "Yes, I can come (reply {n})" : "");
   for (let number = 1; number <= total; number++) {
     const response: MessageResponse = {

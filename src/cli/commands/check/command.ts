@@ -1,0 +1,29 @@
+import { parsePositiveDuration } from "../../../domain/duration.js";
+import type { CommandSpec } from "../../args/command-spec.js";
+import { value } from "../../args/flag.js";
+import { integer } from "../../args/numbers.js";
+import { OUTPUT_TEXT_JSON } from "../../args/output-flags.js";
+
+export const MAX_FAILED = value(
+  "--max-failed <n>",
+  "how many FAILED calls are allowed (default: 0, unless --max-age is given)",
+  integer(0),
+);
+export const MAX_AGE = value(
+  "--max-age <duration>",
+  "how long ago the last attempt of a FAILED call may be",
+  parsePositiveDuration,
+);
+
+export const CHECK: CommandSpec = {
+  name: "check",
+  operands: [["[callback]", "id or name (default: the profile's default callback, else all callbacks)"]],
+  summary: "exit 8 if too many calls have failed, for cron and CI",
+  flags: [MAX_FAILED, MAX_AGE, OUTPUT_TEXT_JSON],
+  examples: [
+    ["whcb check", "exit 8 if any call is FAILED"],
+    ["whcb check demo --max-failed 100 --max-age 1h", "allow a hundred, none older than an hour"],
+    ["whcb check -o json", "the figures, for a monitor"],
+  ],
+  load: () => import("./run.js"),
+};
