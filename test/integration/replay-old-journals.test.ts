@@ -1,0 +1,153 @@
+/** Journals that whcb 0.1.0 wrote (test/fixtures/0.1.0/journals): every later version reads and resumes them. */
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { systemClock } from "../../src/platform/clock.js";
+import { readBootId } from "../../src/runs/journal/boot-id.js";
+import { listRuns, readRun } from "../../src/runs/journal/stored-runs.js";
+import { resumeRun } from "../../src/runs/resume-run.js";
+import { countingEndpoint, openDesk } from "../support/replay-desk.js";
+import { type PlatformCall, platformCalls, scriptedPlatform } from "../support/scripted-platform.js";
+
+const CALLBACK = "E144AFFF416B30EB";
+/** Killed with two requests in flight, six acceptances unmarked and more sends written ahead. */
+const KILLED = "20261125-045038-26E1";
+/** Interrupted twice: one call rejected, one deferred, one settled meanwhile. */
+const INTERRUPTED = "20261125-045043-432D";
+const INTERRUPTED_RECONCILE = "20261125-045049-B849";
+/** The boot id that stands in the fixtures. */
+const BOOT_ID = "3f1c0a52-0000-4000-8000-6d2b7e000001";
+
+let runsDirectory: string;
+const closing: (() => Promise<void>)[] = [];
+
+beforeEach(() => {
+  runsDirectory = mkdtempSync(join(tmpdir(), "whcb-journals-"));
+  cpSync(join(import.meta.dirname, "..", "fixtures", "0.1.0", "journals"), runsDirectory, { recursive: true });
+});
+
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+  rmSync(runsDirectory, { recursive: true });
+});
+
+/** The counts that aren't 0. */
+function nonZero(counts: object): Record<string, number> {
+  const entries = Object.entries(counts).flatMap(([key, value]) =>
+    typeof value === "object" ? Object.entries(value) : [[key, value]],
+  );
+  return Object.fromEntries(entries.filter(([, value]) => value !== 0));
+}
+
+async function stateByCall(runId: string): Promise<string[]> {
+  return (await readRun(runsDirectory, runId)).calls.map(({ state, isMarked }) => (isMarked ? `${state}, marked` : state));
+}
+
+/** As if the machine hadn't been started again since the run was killed. */
+async function pretendSameBoot(runId: string): Promise<void> {
+  const path = join(runsDirectory, `${runId}.ndjson`);
+  writeFileSync(path, readFileSync(path, "utf8").replaceAll(BOOT_ID, await readBootId(systemClock)));
+}
+
+/** Resumes the run against a service that still lists as FAILED what the journal doesn't have as marked. */
+async function resume(runId: string, resendUnknown = false) {
+  const endpoint = await countingEndpoint();
+  const { calls: recorded } = await readRun(runsDirectory, runId);
+  const calls = recorded.map(({ id, isMarked }, index): PlatformCall => {
+    const [call] = platformCalls(1, () => ({ messageId: String(index).padStart(32, "0") }));
+    return { fields: call?.fields ?? {}, id, status: isMarked ? "SUCCESS" : "FAILED" };
+  });
+  const callback = { id: CALLBACK, name: "demo", url: endpoint.url, key: "an-endpoint-s-key", calls };
+  // A list has the newest call first.
+  calls.reverse();
+  const platform = scriptedPlatform({ clock: systemClock, callbacks: [callback] });
+  const desk = openDesk({ transport: platform.transport(), over: { runsDirectory, profile: "local" } });
+  closing.push(endpoint.close, desk.leave);
+  const summary = await resumeRun(runId, { resendUnknown }, desk.deps);
+  return {
+    counts: nonZero(summary?.counts ?? {}),
+    received: endpoint.received,
+    failed: calls
+      .filter(({ status }) => status === "FAILED")
+      .map(({ id }) => id)
+      .reverse(),
+  };
+}
+
+describe("journals of version 0.1.0", () => {
+  it("are listed with their states and counts", async () => {
+    const runs = await listRuns(runsDirectory);
+    expect(runs.map(({ runId, kind, state, counts }) => [runId, kind, state, nonZero(counts)])).toEqual([
+      ["20261125-045052-5BCE", "mark-failed", "finished", { planned: 3, marked: 3 }],
+      ["20261125-045050-7FED", "replay", "finished", { planned: 4, requested: 4 }],
+      [INTERRUPTED_RECONCILE, "reconcile", "unfinished", { planned: 8, accepted: 2, seen: 3, left: 3, marked: 5 }],
+      ["20261125-045047-CD27", "replay", "finished", { planned: 6, accepted: 4, refused: 1, order: 1, marked: 4 }],
+      ["20261125-045045-6EB0", "mark-success", "finished", { planned: 2, unmarkable: 1, marked: 1 }],
+      [INTERRUPTED, "replay", "unfinished", { planned: 16, accepted: 9, refused: 1, settled: 1, left: 5, marked: 9 }],
+      ["20261125-045039-225E", "mark-success", "finished", { planned: 14, marked: 14 }],
+      [KILLED, "replay", "unfinished", { planned: 14, accepted: 6, unknown: 6, left: 2, toMark: 6 }],
+      ["20261125-045036-1BF8", "replay", "finished", { planned: 6, accepted: 6, marked: 6 }],
+    ]);
+  });
+
+  it("have the same counts when every line is read", async () => {
+    for (const { runId, counts } of await listRuns(runsDirectory)) {
+      expect((await readRun(runsDirectory, runId)).counts).toEqual(counts);
+    }
+  });
+
+  it("tell what happened to each call", async () => {
+    expect(await stateByCall("20261125-045045-6EB0")).toEqual(["marked, marked", "unmarkable"]);
+    expect(await stateByCall("20261125-045047-CD27")).toEqual([
+      "accepted, marked",
+      "accepted, marked",
+      "refused",
+      "accepted, marked",
+      "skipped",
+      "accepted, marked",
+    ]);
+    expect((await readRun(runsDirectory, INTERRUPTED)).calls[2]).toEqual({
+      id: "01A2110AA23D771788507D2D9E5DCCDB",
+      callbackId: CALLBACK,
+      state: "refused",
+      isMarked: false,
+      statusCode: 422,
+      message: "Unprocessable Entity",
+      at: 1795582243431,
+    });
+  });
+
+  it("can be resumed: what was accepted is marked, what was never sent is sent", async () => {
+    const before = (await readRun(runsDirectory, INTERRUPTED)).calls;
+    const { counts, received, failed } = await resume(INTERRUPTED);
+    expect(counts).toEqual({ planned: 16, accepted: 14, refused: 1, settled: 1, marked: 14 });
+    expect(received).toEqual(before.filter(({ state }) => state === "left").map(({ id }) => id));
+    expect(failed).toEqual(before.filter(({ state }) => state === "refused" || state === "skipped").map(({ id }) => id));
+    expect(await resume(INTERRUPTED_RECONCILE)).toMatchObject({
+      counts: { planned: 8, accepted: 5, seen: 3, marked: 8 },
+      failed: [],
+    });
+  });
+
+  it("of a killed process leave at most its concurrency unknown", async () => {
+    await pretendSameBoot(KILLED);
+    const { counts, received, failed } = await resume(KILLED);
+    expect(counts).toEqual({ planned: 14, accepted: 12, unknown: 2, marked: 12 });
+    expect([received.length, failed.length]).toEqual([6, 2]);
+    const resent = await resume(KILLED, true);
+    expect(resent).toEqual({ counts: { planned: 14, accepted: 14, marked: 14 }, received: failed, failed: [] });
+  });
+
+  it("of a killed machine leave unknown whatever was written ahead", async () => {
+    expect(await resume(KILLED)).toMatchObject({ counts: { planned: 14, accepted: 8, unknown: 6, marked: 8 } });
+  });
+
+  it("may end in a torn line", async () => {
+    await pretendSameBoot(KILLED);
+    const path = join(runsDirectory, `${KILLED}.ndjson`);
+    writeFileSync(path, readFileSync(path).subarray(0, -40));
+    const { counts } = await resume(KILLED);
+    expect(counts).toEqual({ planned: 14, accepted: 12, unknown: 2, marked: 12 });
+  });
+});
