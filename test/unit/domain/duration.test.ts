@@ -1,0 +1,49 @@
+import { describe, expect, test } from "vitest";
+import { formatDuration, parseDuration, parsePositiveDuration, spellDuration } from "../../../src/domain/duration.js";
+
+const EXPECTED = 'must be a duration, such as "30s", "5m", "24h" or "7d"';
+
+describe("a duration", () => {
+  test.each([
+    ["500ms", 500],
+    ["30s", 30_000],
+    ["1.5h", 5_400_000],
+    ["1h30m", 5_400_000],
+    [" 7d ", 604_800_000],
+    ["0s", 0],
+  ])("%j is %i ms", (text, ms) => expect(parseDuration(text)).toBe(ms));
+
+  test.each(["", "5", "h", "5 m", "-5m", "5m!", "5x"])("%j can't be parsed, and the error says what is expected", (text) =>
+    expect(() => parseDuration(text)).toThrow(EXPECTED),
+  );
+
+  test("that must be positive can't be zero", () => {
+    expect(parsePositiveDuration("1ms")).toBe(1);
+    expect(() => parsePositiveDuration("0s")).toThrow("must be longer than zero");
+    expect(() => parsePositiveDuration("soon")).toThrow(EXPECTED);
+  });
+
+  test.each([
+    [-5, "0ms"],
+    [0, "0ms"],
+    [999, "999ms"],
+    [999.7, "1000ms"],
+    [1_000, "1s"],
+    [61_000, "1m 1s"],
+    [3_600_000, "1h"],
+    [3_601_000, "1h"],
+    [86_400_000, "1d"],
+    [93_600_000, "1d 2h"],
+    [93_661_000, "1d 2h"],
+  ])("of %d ms is shown as %s: at most two units", (ms, text) => expect(formatDuration(ms)).toBe(text));
+
+  test.each([
+    [0, "1 second"],
+    [1_000, "1 second"],
+    [90_000, "90 seconds"],
+    [60_000, "1 minute"],
+    [300_000, "5 minutes"],
+    [3_600_000, "1 hour"],
+    [86_400_000, "24 hours"],
+  ])("of %i ms is spelled out as %s: one unit", (ms, text) => expect(spellDuration(ms)).toBe(text));
+});
