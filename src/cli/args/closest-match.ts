@@ -1,5 +1,5 @@
 /** The candidate that was probably meant: the nearest by edits, if it is near enough to be a slip. */
-export function nearest(word: string, candidates: readonly string[]): string | null {
+export function closestMatch(word: string, candidates: readonly string[]): string | null {
   const lower = word.toLowerCase();
   let best: string | null = null;
   let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 0.5;

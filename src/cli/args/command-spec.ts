@@ -27,7 +27,7 @@ export interface CommandModule {
   readonly run: (invocation: Invocation) => Promise<number>;
 }
 
-export type Operand = readonly [words: string, summary: string];
+export type Operand = readonly [syntax: string, summary: string];
 export type Example = readonly [command: string, what: string];
 
 /** A heading of the first help page and what stands under it. */

@@ -3,11 +3,11 @@ import { WhcbError } from "../../domain/errors.js";
 
 export interface Flag<Value> {
   /** As commander writes it: "-n, --count <n>". */
-  readonly words: string;
+  readonly syntax: string;
   readonly summary: string;
   readonly choices?: readonly string[];
   /** What help shows as the default. */
-  readonly standard?: string;
+  readonly defaultText?: string;
   /** Under which heading help lists it; left out: "Flags". */
   readonly heading?: string;
   /** May be given more than once. */
@@ -26,57 +26,57 @@ export interface ReadContext {
 export type ReadText<Value> = (text: string, context: ReadContext) => Value;
 
 /** Given or not. A negative ("--no-jitter") reads true when given. */
-export function flag(words: string, summary: string): Flag<boolean> {
-  const negative = longName(words).startsWith("no-");
-  return { words, summary, read: (raw) => raw === !negative };
+export function flag(syntax: string, summary: string): Flag<boolean> {
+  const negative = longName(syntax).startsWith("no-");
+  return { syntax, summary, read: (raw) => raw === !negative };
 }
 
 /** A flag with a value, undefined where it isn't given. */
-export function value<Value>(words: string, summary: string, readText: ReadText<Value>): Flag<Value | undefined> {
+export function value<Value>(syntax: string, summary: string, readText: ReadText<Value>): Flag<Value | undefined> {
   return {
-    words,
+    syntax,
     summary,
-    read: (raw, context) => (typeof raw === "string" ? readValue(words, raw, readText, context) : undefined),
+    read: (raw, context) => (typeof raw === "string" ? readValue(syntax, raw, readText, context) : undefined),
   };
 }
 
 /** A flag with a value and a default, which is read as if it had been typed. */
-export function valueOr<Value>(words: string, summary: string, standard: string, readText: ReadText<Value>): Flag<Value> {
+export function valueOr<Value>(syntax: string, summary: string, defaultText: string, readText: ReadText<Value>): Flag<Value> {
   return {
-    words,
+    syntax,
     summary,
-    standard,
-    read: (raw, context) => readValue(words, typeof raw === "string" ? raw : standard, readText, context),
+    defaultText,
+    read: (raw, context) => readValue(syntax, typeof raw === "string" ? raw : defaultText, readText, context),
   };
 }
 
 export function choice<Choice extends string>(
-  words: string,
+  syntax: string,
   summary: string,
   choices: readonly Choice[],
 ): Flag<Choice | undefined> {
-  return { ...value(words, summary, oneOf(choices)), choices };
+  return { ...value(syntax, summary, oneOf(choices)), choices };
 }
 
 export function choiceOr<Choice extends string>(
-  words: string,
+  syntax: string,
   summary: string,
-  standard: Choice,
+  defaultText: Choice,
   choices: readonly Choice[],
 ): Flag<Choice> {
-  return { ...valueOr(words, summary, standard, oneOf(choices)), choices };
+  return { ...valueOr(syntax, summary, defaultText, oneOf(choices)), choices };
 }
 
 /** A flag that may be given several times; each text may also be a comma-separated list. */
-export function values<Value>(words: string, summary: string, readText: ReadText<Value>): Flag<readonly Value[] | undefined> {
+export function values<Value>(syntax: string, summary: string, readText: ReadText<Value>): Flag<readonly Value[] | undefined> {
   return {
-    words,
+    syntax,
     summary,
     repeats: true,
     read: (raw, context) => {
       if (!Array.isArray(raw)) return undefined;
       const texts = raw.flatMap((text) => String(text).split(",")).filter((text) => text.trim() !== "");
-      return texts.map((text) => readValue(words, text.trim(), readText, context));
+      return texts.map((text) => readValue(syntax, text.trim(), readText, context));
     },
   };
 }
@@ -87,28 +87,28 @@ export function under(heading: string, flags: readonly Flag<unknown>[]): readonl
 }
 
 /** "--status-code" of "-s, --status-code <codes>". */
-export function flagName(words: string): string {
-  return `--${longName(words)}`;
+export function flagName(syntax: string): string {
+  return `--${longName(syntax)}`;
 }
 
 /** The key under which commander keeps the flag's value. */
-export function attributeName(words: string): string {
-  return longName(words)
+export function attributeName(syntax: string): string {
+  return longName(syntax)
     .replace(/^no-/, "")
     .replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
 }
 
-function longName(words: string): string {
-  return /--([a-z][a-z-]*)/.exec(words)?.[1] ?? "";
+function longName(syntax: string): string {
+  return /--([a-z][a-z-]*)/.exec(syntax)?.[1] ?? "";
 }
 
-function readValue<Value>(words: string, text: string, readText: ReadText<Value>, context: ReadContext): Value {
+function readValue<Value>(syntax: string, text: string, readText: ReadText<Value>, context: ReadContext): Value {
   try {
     return readText(text, context);
   } catch (error) {
     if (error instanceof WhcbError) throw error;
     const wanted = error instanceof Error ? error.message : String(error);
-    throw new WhcbError("usage", `${flagName(words)}: ${JSON.stringify(text)} ${wanted}`);
+    throw new WhcbError("usage", `${flagName(syntax)}: ${JSON.stringify(text)} ${wanted}`);
   }
 }
 

@@ -1,4 +1,4 @@
-import { parseDuration } from "./duration.js";
+import { parseDuration } from "../../domain/duration.js";
 import type { ReadContext } from "./flag.js";
 
 const DATE = /^\d{4}-\d{2}-\d{2}$/;

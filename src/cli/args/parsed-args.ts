@@ -15,7 +15,7 @@ export class ParsedArgs {
 
   /** Throws `usage` where the text given can't be read. */
   get<Value>(flag: Flag<Value>): Value {
-    return flag.read(this.#raw[attributeName(flag.words)], this.#context);
+    return flag.read(this.#raw[attributeName(flag.syntax)], this.#context);
   }
 
   /** The operand at this place, or "". Required ones are always there. */

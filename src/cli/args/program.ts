@@ -65,7 +65,7 @@ function toCommand(spec: CommandSpec, options: ProgramOptions, parent: string): 
       spec.details === undefined ? `${sentence(spec.summary)}.` : `${sentence(spec.summary)}.\n\n${paragraphs(spec.details)}`,
     );
   if (!options.argv.includes(spec.name)) return command;
-  for (const [words, summary] of spec.operands ?? []) command.argument(words, summary);
+  for (const [syntax, summary] of spec.operands ?? []) command.argument(syntax, summary);
   for (const flag of spec.flags) command.addOption(toOption(flag));
   command.addHelpText("after", exampleText(spec.examples, options.width));
   return command.action(() => {
@@ -83,8 +83,8 @@ function prepare(command: Command, options: ProgramOptions): Command {
 }
 
 function toOption(flag: Flag<unknown>): Option {
-  const summary = flag.standard === undefined ? flag.summary : `${flag.summary} (default: ${flag.standard})`;
-  const option = new Option(flag.words, summary);
+  const summary = flag.defaultText === undefined ? flag.summary : `${flag.summary} (default: ${flag.defaultText})`;
+  const option = new Option(flag.syntax, summary);
   if (flag.heading !== undefined) option.helpGroup(`${flag.heading}:`);
   if (flag.repeats === true) option.argParser((text: string, before: readonly string[] | undefined) => [...(before ?? []), text]);
   return option;

@@ -1,12 +1,12 @@
-import type { Column, PlainLook } from "./column.js";
-import { harmless, sanitize } from "./sanitize.js";
+import type { CellOptions, Column } from "./column.js";
+import { escapeControls, sanitize } from "./sanitize.js";
 import { formatInstant, isoInstant } from "./times.js";
 
 /** The cell for people: one harmless line. */
-export function cellText<Row>(column: Column<Row>, row: Row, look: PlainLook): string {
+export function cellText<Row>(column: Column<Row>, row: Row, options: CellOptions): string {
   const value = column.value(row);
   if (value === null) return "";
-  if (column.kind === "instant" && typeof value === "number") return formatInstant(value, look.utc);
+  if (column.kind === "instant" && typeof value === "number") return formatInstant(value, options.utc);
   return sanitize(String(value));
 }
 
@@ -15,10 +15,10 @@ export function cellData<Row>(column: Column<Row>, row: Row): string | number {
   const value = column.value(row);
   if (value === null) return "";
   if (column.kind === "instant" && typeof value === "number") return isoInstant(value);
-  return typeof value === "number" ? value : inert(value.split(/\r?\n/).map(harmless).join("\n"));
+  return typeof value === "number" ? value : escapeFormula(value.split(/\r?\n/).map(escapeControls).join("\n"));
 }
 
 /** A spreadsheet runs a text that begins so as a formula; an apostrophe stops it. Phone numbers and negative numbers stay as they are. */
-function inert(text: string): string {
+function escapeFormula(text: string): string {
   return /^([=@]|[+-](?!\d[\d ]*$))/.test(text) ? `'${text}` : text;
 }

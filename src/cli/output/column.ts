@@ -1,5 +1,5 @@
 import type { Palette } from "./palette.js";
-import type { Look } from "./render-options.js";
+import type { RenderOptions } from "./render-options.js";
 
 /** A column of a listing: the same in a table, in tab-separated lines and in csv. */
 export interface Column<Row> {
@@ -20,4 +20,4 @@ export interface Column<Row> {
 }
 
 /** What every listing's look depends on, the palette apart. */
-export type PlainLook = Omit<Look, "palette" | "width">;
+export type CellOptions = Omit<RenderOptions, "palette" | "width">;

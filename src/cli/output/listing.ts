@@ -1,7 +1,7 @@
 /** Writes rows in the format asked for, as they come; only a table and its widths need them all. */
 import type { Stringifier } from "csv-stringify";
 import { WhcbError } from "../../domain/errors.js";
-import { nearest } from "../args/nearest.js";
+import { closestMatch } from "../args/closest-match.js";
 import { cellData, cellText } from "./cell.js";
 import type { Column } from "./column.js";
 import { safeJson, sanitize } from "./sanitize.js";
@@ -33,7 +33,7 @@ export function openListing<Row>(
     case "ndjson":
       return lineListing(screen, (row: Row) => safeJson(style.toJson(row)));
     case "tsv":
-      return lineListing(screen, (row: Row) => columns.map((column) => cellText(column, row, screen.look)).join("\t"));
+      return lineListing(screen, (row: Row) => columns.map((column) => cellText(column, row, screen.renderOptions)).join("\t"));
     case "json":
       return jsonListing(screen, style.toJson);
     case "csv":
@@ -56,7 +56,7 @@ function pickColumns<Row>(
     const column = columns.find(({ key }) => key.toLowerCase() === name.toLowerCase());
     if (column !== undefined) return column;
     const keys = columns.map(({ key }) => key);
-    const meant = nearest(name, keys);
+    const meant = closestMatch(name, keys);
     throw new WhcbError("usage", `--columns: no column ${JSON.stringify(name)}`, {
       hint: `${meant === null ? "" : `did you mean ${meant}? `}there are: ${keys.join(", ")}`,
     });
@@ -125,7 +125,7 @@ function tableListing<Row>(screen: Screen, columns: readonly Column<Row>[]): Lis
     async end() {
       if (all.length > 0) {
         const { renderTable } = await import("./table.js");
-        await screen.out(renderTable(all, columns, screen.look));
+        await screen.out(renderTable(all, columns, screen.renderOptions));
       }
       return all.length;
     },

@@ -12,11 +12,11 @@ const PILED_UP = /(\p{M}{4})\p{M}+/gu;
 
 /** The text on one line and of bounded length: control characters become their pictures (␛, ␊), marks that can't be seen their code points. */
 export function sanitize(text: string): string {
-  return harmless(text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text);
+  return escapeControls(text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text);
 }
 
 /** As `sanitize`, but whole, however long. */
-export function harmless(text: string): string {
+export function escapeControls(text: string): string {
   return text.replace(HARMFUL, picture).replace(PILED_UP, "$1");
 }
 

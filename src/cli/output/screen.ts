@@ -2,11 +2,11 @@
 import type { Io, Output } from "../../platform/terminal.js";
 import type { OutputFormat } from "../args/output-flags.js";
 import { loadPalette, type Palette, wantsColor } from "./palette.js";
-import type { Look } from "./render-options.js";
+import type { RenderOptions } from "./render-options.js";
 import { sanitizeLines } from "./sanitize.js";
 
 export interface Screen {
-  readonly look: Look;
+  readonly renderOptions: RenderOptions;
   /** For stderr, which may be a terminal where stdout is none. */
   readonly errPalette: Palette;
   /** "tsv": a table that isn't written to a terminal. */
@@ -33,7 +33,7 @@ export async function openScreen(
   const stderrIsTerminal = stderr.isTTY === true;
   const format = choices.format ?? "table";
   return {
-    look: {
+    renderOptions: {
       palette: await loadPalette(wantsColor(stdout, env, choices.noColor)),
       width: isTerminal ? stdout.columns || 80 : null,
       utc: choices.utc,

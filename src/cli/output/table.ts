@@ -4,7 +4,7 @@ import stringWidth from "string-width";
 import { cellText } from "./cell.js";
 import type { Column } from "./column.js";
 import { cutToWidth, fitColumns } from "./fit.js";
-import type { Look } from "./render-options.js";
+import type { RenderOptions } from "./render-options.js";
 
 const NO_BORDER = "";
 const BORDERS = {
@@ -26,24 +26,24 @@ const BORDERS = {
 };
 
 /** Lines ending in a line feed; a header line first. */
-export function renderTable<Row>(rows: readonly Row[], columns: readonly Column<Row>[], look: Look): string {
-  const texts = rows.map((row) => columns.map((column) => cellText(column, row, look)));
+export function renderTable<Row>(rows: readonly Row[], columns: readonly Column<Row>[], options: RenderOptions): string {
+  const texts = rows.map((row) => columns.map((column) => cellText(column, row, options)));
   const natural = columns.map((column, index) =>
     texts.reduce((most, row) => Math.max(most, stringWidth(row[index] ?? "")), stringWidth(column.title)),
   );
-  const shown = fitColumns(columns, natural, look.width ?? Number.POSITIVE_INFINITY);
+  const shown = fitColumns(columns, natural, options.width ?? Number.POSITIVE_INFINITY);
   const table = new Table({
     chars: BORDERS,
     style: { head: [], border: [], compact: true, "padding-left": 0, "padding-right": 0 },
     colWidths: [...shown.values()],
     colAligns: [...shown.keys()].map((index) => (columns[index]?.kind === "number" ? "right" : "left")),
   });
-  table.push([...shown].map(([index, width]) => look.palette.dim(cutToWidth(columns[index]?.title ?? "", width))));
+  table.push([...shown].map(([index, width]) => options.palette.dim(cutToWidth(columns[index]?.title ?? "", width))));
   for (const [at, row] of rows.entries()) {
     table.push(
       [...shown].map(([index, width]) => {
         const text = cutToWidth(texts[at]?.[index] ?? "", width);
-        return columns[index]?.paint?.(row, look.palette)(text) ?? text;
+        return columns[index]?.paint?.(row, options.palette)(text) ?? text;
       }),
     );
   }

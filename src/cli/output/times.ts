@@ -1,4 +1,4 @@
-import { formatDuration } from "../args/duration.js";
+import { formatDuration } from "../../domain/duration.js";
 
 /** "2026-11-24 23:28:01" in local time, or "2026-11-24 23:28:01Z" with --utc. */
 export function formatInstant(at: number, utc: boolean): string {

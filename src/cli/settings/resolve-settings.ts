@@ -1,6 +1,6 @@
 /** Which value counts, and where it came from: flags beat environment beat profile beat defaults. */
 import { WhcbError } from "../../domain/errors.js";
-import { nearest } from "../args/nearest.js";
+import { closestMatch } from "../args/closest-match.js";
 import { parseRate } from "../args/numbers.js";
 import type { Profile, Settings } from "./profile.js";
 import { readServiceAddress, type ServiceAddress } from "./service-address.js";
@@ -68,7 +68,7 @@ function findProfile(settings: Settings, name: string): Profile {
   const profile = settings.profiles.get(name);
   if (profile !== undefined) return profile;
   const names = [...settings.profiles.keys()];
-  const meant = nearest(name, names);
+  const meant = closestMatch(name, names);
   throw new WhcbError("not-found", `no profile ${JSON.stringify(name)}`, {
     hint:
       meant !== null

@@ -1,7 +1,7 @@
 import { WhcbError } from "../../domain/errors.js";
 import type { ServiceTarget } from "../cli-deps.js";
 import type { ResolvedSettings } from "./resolve-settings.js";
-import { requireSound } from "./valid-credentials.js";
+import { requireValidCredentials } from "./valid-credentials.js";
 
 /** What openClient needs, or a `config` error that says which value is missing and how to give it. */
 export function toServiceTarget(settings: ResolvedSettings, onExchange?: (line: string) => void): ServiceTarget {
@@ -15,7 +15,7 @@ export function toServiceTarget(settings: ResolvedSettings, onExchange?: (line: 
   const { username, password, apiKey } = settings;
   if (username.value === null || password.value === null || apiKey.value === null) throw missing(settings, address.origin);
   const credentials = { username: username.value, password: password.value, apiKey: apiKey.value };
-  requireSound(credentials);
+  requireValidCredentials(credentials);
   return {
     kind: "http",
     url: address.url,

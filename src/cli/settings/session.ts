@@ -2,8 +2,8 @@
 import { access } from "node:fs/promises";
 import type { Client, ListedCallback } from "../../client/client.js";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
+import { closestMatch } from "../args/closest-match.js";
 import { PROFILE, SERVICE, VERBOSE } from "../args/global-flags.js";
-import { nearest } from "../args/nearest.js";
 import type { ServiceTarget } from "../cli-deps.js";
 import type { Invocation } from "../invocation.js";
 import { withHint } from "../output/render-error.js";
@@ -55,7 +55,7 @@ export async function findCallback(client: Client, idOrName: string): Promise<Li
   } catch (error) {
     if (!isWhcbError(error, "not-found")) throw error;
     const names = (await client.listCallbacks()).map(({ name }) => name);
-    const meant = nearest(idOrName, names);
+    const meant = closestMatch(idOrName, names);
     const hint =
       meant !== null
         ? `did you mean ${meant}?`

@@ -2,7 +2,7 @@ import { WhcbError } from "../../domain/errors.js";
 import type { Credentials } from "../cli-deps.js";
 
 /** What HTTP can carry: a header holds no control characters, and Basic ends the user at the first colon. Throws `config`; never shows a value. */
-export function requireSound({ username, password, apiKey }: Credentials): void {
+export function requireValidCredentials({ username, password, apiKey }: Credentials): void {
   if (/[^\t\x20-\x7e\x80-\xff]/.test(apiKey) || apiKey.trim() !== apiKey) {
     throw new WhcbError("config", "the API key holds a character that no header can carry", {
       hint: "a line end that came along with it, perhaps? Set it again",

@@ -40,7 +40,7 @@ describe("help", () => {
         const found = commands.find(({ path }) => path.join(" ") === first || path.join(" ") === `${first} ${second}`);
         expect([line, found === undefined && first !== "help"]).toEqual([line, false]);
         for (const flag of typed.match(/ --[a-z-]+/g) ?? []) {
-          const known = [...(found?.spec.flags ?? []), ...GLOBAL_FLAGS].some(({ words }) => words.includes(flag.trim()));
+          const known = [...(found?.spec.flags ?? []), ...GLOBAL_FLAGS].some(({ syntax }) => syntax.includes(flag.trim()));
           expect([line, flag, known]).toEqual([line, flag, true]);
         }
       }
@@ -49,7 +49,7 @@ describe("help", () => {
 
   test("no command has two flags of one name", () => {
     for (const { path, spec } of commands) {
-      const names = [...spec.flags, ...GLOBAL_FLAGS].map(({ words }) => attributeName(words));
+      const names = [...spec.flags, ...GLOBAL_FLAGS].map(({ syntax }) => attributeName(syntax));
       expect([path, names.length]).toEqual([path, new Set(names).size]);
     }
   });

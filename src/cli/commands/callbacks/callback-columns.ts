@@ -4,7 +4,7 @@ import { maskKey } from "../../../domain/mask.js";
 import type { Column } from "../../output/column.js";
 import { renderFields } from "../../output/fields.js";
 import type { ListingStyle } from "../../output/listing.js";
-import type { Look } from "../../output/render-options.js";
+import type { RenderOptions } from "../../output/render-options.js";
 
 const COLUMNS: readonly Column<ListedCallback>[] = [
   { key: "name", title: "NAME", value: ({ name }) => name, least: 12 },
@@ -46,7 +46,7 @@ export function callbackJson(callback: ListedCallback, showKey: boolean): Readon
   };
 }
 
-export function renderCallback(callback: ListedCallback, look: Look, showKey: boolean): string {
+export function renderCallback(callback: ListedCallback, options: RenderOptions, showKey: boolean): string {
   const { auth, events } = callback;
   const key =
     auth.key === "" ? "not returned by this service" : showKey ? auth.key : `${maskKey(auth.key)} (--show-key shows it)`;
@@ -59,12 +59,12 @@ export function renderCallback(callback: ListedCallback, look: Look, showKey: bo
       ["Key", key],
       ["Content type", callback.contentType],
       ["Remove HTML", onOff(callback.removeHtml)],
-      ["Retries", onOff(callback.retriesEnabled), callback.retriesEnabled ? look.palette.good : look.palette.warn],
+      ["Retries", onOff(callback.retriesEnabled), callback.retriesEnabled ? options.palette.good : options.palette.warn],
       ["Replies", onOff(events.reply)],
       ["Undeliverable", onOff(events.undeliverable)],
       ["E-mail", callback.email],
     ],
-    look.palette,
+    options.palette,
   );
 }
 

@@ -25,7 +25,7 @@ export function run(invocation: Invocation): Promise<number> {
     if (screen.format === "json") {
       await screen.out(`${safeJson(callbackJson({ ...callback, auth: { ...callback.auth, key } }, isNew), 2)}\n`);
     } else {
-      await screen.out(renderCallback({ ...callback, auth: { ...callback.auth, key } }, screen.look, isNew));
+      await screen.out(renderCallback({ ...callback, auth: { ...callback.auth, key } }, screen.renderOptions, isNew));
       if (isNew)
         screen.info("the key was made up for this callback: give it to the endpoint; it isn't shown again without --show-key");
     }

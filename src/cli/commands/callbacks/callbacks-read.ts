@@ -24,7 +24,7 @@ export function getCallback(invocation: Invocation): Promise<number> {
     await screen.out(
       screen.format === "json"
         ? `${safeJson(callbackJson(callback, showKey), 2)}\n`
-        : renderCallback(callback, screen.look, showKey),
+        : renderCallback(callback, screen.renderOptions, showKey),
     );
     return 0;
   });

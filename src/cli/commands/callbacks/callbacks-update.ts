@@ -25,7 +25,9 @@ export function run(invocation: Invocation): Promise<number> {
     const shown: ListedCallback = { id, ...after };
     const showKey = chosen?.isNew === true;
     await screen.out(
-      screen.format === "json" ? `${safeJson(callbackJson(shown, showKey), 2)}\n` : renderCallback(shown, screen.look, showKey),
+      screen.format === "json"
+        ? `${safeJson(callbackJson(shown, showKey), 2)}\n`
+        : renderCallback(shown, screen.renderOptions, showKey),
     );
     if (!before.retriesEnabled && after.retriesEnabled) screen.info("retries are on: what failed inside its window is due now");
     return 0;

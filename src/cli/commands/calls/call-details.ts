@@ -1,16 +1,16 @@
 import type { ListedAttempt } from "../../../client/client.js";
+import { formatDuration } from "../../../domain/duration.js";
 import { senderAddress } from "../../../domain/message-response.js";
-import { formatDuration } from "../../args/duration.js";
 import { statusPaint } from "../../output/call-columns.js";
 import type { Column } from "../../output/column.js";
 import { renderFields } from "../../output/fields.js";
-import type { Look } from "../../output/render-options.js";
+import type { RenderOptions } from "../../output/render-options.js";
 import { sanitize } from "../../output/sanitize.js";
 import { formatInstant } from "../../output/times.js";
 import { type CallFacts, explainCall } from "./explain-call.js";
 
 /** The head of `calls get`: what the call is, then why it is where it is. */
-export function renderCallHead(facts: CallFacts, look: Look): string {
+export function renderCallHead(facts: CallFacts, options: RenderOptions): string {
   const { call, callback } = facts;
   const { responseMessage, from, messageId, customParameters } = call.response;
   const code = call.statusCode === null ? "no answer" : String(call.statusCode);
@@ -19,10 +19,12 @@ export function renderCallHead(facts: CallFacts, look: Look): string {
       ["Call", call.id],
       ["Callback", `${callback.name} (${callback.id})`],
       ["Endpoint", callback.url],
-      ["Status", call.status, statusPaint(call.status, look.palette)],
+      ["Status", call.status, statusPaint(call.status, options.palette)],
       [
         "Last attempt",
-        call.attemptedAt === null ? null : `${formatInstant(call.attemptedAt, look.utc)}, ${code}: ${call.statusMessage ?? ""}`,
+        call.attemptedAt === null
+          ? null
+          : `${formatInstant(call.attemptedAt, options.utc)}, ${code}: ${call.statusMessage ?? ""}`,
       ],
       ["Message", messageId],
       ["Response", `${responseMessage.kind} by ${responseMessage.channel}, ${responseMessage.date}`],
@@ -35,9 +37,9 @@ export function renderCallHead(facts: CallFacts, look: Look): string {
           .join(", "),
       ],
     ],
-    look.palette,
+    options.palette,
   );
-  return `${fields}\n${explainCall(facts, look).map(sanitize).join("\n")}\n`;
+  return `${fields}\n${explainCall(facts, options).map(sanitize).join("\n")}\n`;
 }
 
 export const ATTEMPT_COLUMNS: readonly Column<ListedAttempt>[] = [

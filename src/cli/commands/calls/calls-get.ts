@@ -16,12 +16,15 @@ export function run(invocation: Invocation): Promise<number> {
 async function getCall({ args, screen }: Invocation, { client }: Session): Promise<number> {
   const { facts, attempts } = await readCall(client, args.operand(0), args.operand(1));
   if (screen.format === "json") {
-    await screen.out(`${safeJson(detailsJson(facts, attempts, explainCall(facts, { utc: true, now: screen.look.now })), 2)}\n`);
+    await screen.out(
+      `${safeJson(detailsJson(facts, attempts, explainCall(facts, { utc: true, now: screen.renderOptions.now })), 2)}\n`,
+    );
     return 0;
   }
-  const table = attempts === null || attempts.length === 0 ? "" : `\n${renderTable(attempts, ATTEMPT_COLUMNS, screen.look)}`;
+  const table =
+    attempts === null || attempts.length === 0 ? "" : `\n${renderTable(attempts, ATTEMPT_COLUMNS, screen.renderOptions)}`;
   const untold = attempts === null ? "\nThis service doesn't tell the attempts one by one.\n" : "";
-  await screen.out(`${renderCallHead(facts, screen.look)}${table}${untold}`);
+  await screen.out(`${renderCallHead(facts, screen.renderOptions)}${table}${untold}`);
   return 0;
 }
 

@@ -1,10 +1,10 @@
 import type { ListedCallback } from "../../../client/client.js";
+import { count } from "../../../domain/count.js";
 import { readFilter } from "../../args/filter-flags.js";
 import { COLUMNS } from "../../args/output-flags.js";
 import type { Invocation } from "../../invocation.js";
 import { CALL_LISTING } from "../../output/call-columns.js";
 import { openListing } from "../../output/listing.js";
-import { count } from "../../output/run/plan-text.js";
 import { findCallback, type Session, withSession } from "../../settings/session.js";
 import { ALL, LIMIT, OLDEST_FIRST } from "./calls-flags.js";
 

@@ -1,6 +1,6 @@
 /** Why a call is where it is, and what comes next, in sentences. */
 import type { ListedCall, ListedCallback, ListedOutage } from "../../../client/client.js";
-import type { Look } from "../../output/render-options.js";
+import type { RenderOptions } from "../../output/render-options.js";
 import { formatInstant, formatRelative } from "../../output/times.js";
 
 export interface CallFacts {
@@ -10,25 +10,25 @@ export interface CallFacts {
   readonly outage: ListedOutage | null;
 }
 
-export function explainCall(facts: CallFacts, look: Pick<Look, "utc" | "now">): readonly string[] {
+export function explainCall(facts: CallFacts, options: Pick<RenderOptions, "utc" | "now">): readonly string[] {
   const { call, outage } = facts;
-  const sentences = call.status === "FAILED" ? explainFailed(facts, look) : [explainOther(call, facts.callback)];
+  const sentences = call.status === "FAILED" ? explainFailed(facts, options) : [explainOther(call, facts.callback)];
   if (outage === null || call.status === "SUCCESS") return sentences;
-  const since = formatInstant(outage.startedAt, look.utc);
+  const since = formatInstant(outage.startedAt, options.utc);
   const told =
-    outage.notifiedAt === null ? "" : `, ${facts.callback.email} was told at ${formatInstant(outage.notifiedAt, look.utc)}`;
+    outage.notifiedAt === null ? "" : `, ${facts.callback.email} was told at ${formatInstant(outage.notifiedAt, options.utc)}`;
   return [...sentences, `The endpoint has had an outage since ${since} (${outage.failedCalls} calls failed${told}).`];
 }
 
-function explainFailed({ call, callback }: CallFacts, look: Pick<Look, "utc" | "now">): readonly string[] {
-  const at = (instant: number) => `${formatInstant(instant, look.utc)} (${formatRelative(instant, look.now)})`;
+function explainFailed({ call, callback }: CallFacts, options: Pick<RenderOptions, "utc" | "now">): readonly string[] {
+  const at = (instant: number) => `${formatInstant(instant, options.utc)} (${formatRelative(instant, options.now)})`;
   const reason = call.settledBy === "user" ? ["A person marked it FAILED."] : [];
   if (isHeld(call)) reason.push("It is held: it came while the endpoint was down, and hasn't been sent yet.");
   if (call.nextAttemptAt !== null) {
     const until = call.retryUntil === null ? "" : `, and then about every interval until ${at(call.retryUntil)}`;
     return [...reason, `The service sends it again ${at(call.nextAttemptAt)}${until}.`];
   }
-  if (call.retryUntil !== null && call.retryUntil <= look.now) {
+  if (call.retryUntil !== null && call.retryUntil <= options.now) {
     reason.push(`Its retry window ended ${at(call.retryUntil)}: the service won't send it again by itself.`);
   } else if (!callback.retriesEnabled) {
     reason.push("Retries are off for this callback: the service won't send it again by itself.");

@@ -1,8 +1,8 @@
 import type { Client, ListedCallback } from "../../../client/client.js";
+import { count } from "../../../domain/count.js";
 import { EXIT_DONE, EXIT_ITEMS_FAILED } from "../../exit-codes.js";
 import type { Invocation } from "../../invocation.js";
 import { dateOrNull } from "../../output/call-columns.js";
-import { count } from "../../output/run/plan-text.js";
 import { safeJson } from "../../output/sanitize.js";
 import { formatInstant } from "../../output/times.js";
 import { findCallback, withSession } from "../../settings/session.js";
@@ -16,7 +16,7 @@ export function run(invocation: Invocation): Promise<number> {
     const name = args.operands[0] ?? settings.callback.value;
     const callbacks = name === null ? await client.listCallbacks() : [await findCallback(client, name)];
     const facts = await readFacts(client, callbacks);
-    const problems = findProblems(facts, { maxFailed, maxAgeMs, now: screen.look.now, utc: screen.look.utc });
+    const problems = findProblems(facts, { maxFailed, maxAgeMs, now: screen.renderOptions.now, utc: screen.renderOptions.utc });
     const isExceeded = problems.length > 0;
     if (screen.format === "json") {
       const document = {
@@ -29,7 +29,7 @@ export function run(invocation: Invocation): Promise<number> {
       };
       await screen.out(`${safeJson(document, 2)}\n`);
     } else {
-      const { palette } = screen.look;
+      const { palette } = screen.renderOptions;
       const head = isExceeded
         ? `${palette.bad("exceeded")}: ${problems.join("; ")}`
         : `${palette.good("ok")}: ${count(facts.failed, "failed call")}`;

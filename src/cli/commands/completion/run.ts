@@ -1,5 +1,5 @@
 import { WhcbError } from "../../../domain/errors.js";
-import { nearest } from "../../args/nearest.js";
+import { closestMatch } from "../../args/closest-match.js";
 import type { Invocation } from "../../invocation.js";
 import { bashScript } from "./bash.js";
 import { fishScript } from "./fish.js";
@@ -11,7 +11,7 @@ export async function run({ args, screen, completionWords }: Invocation): Promis
   const given = args.operand(0).toLowerCase();
   const shell = SHELLS.find((known) => known === given);
   if (shell === undefined) {
-    const meant = nearest(given, SHELLS);
+    const meant = closestMatch(given, SHELLS);
     throw new WhcbError("usage", `no completion for ${JSON.stringify(given)}`, {
       hint: `${meant === null ? "" : `did you mean ${meant}? `}there are: ${SHELLS.join(", ")}`,
     });

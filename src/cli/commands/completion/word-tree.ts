@@ -38,5 +38,10 @@ function commandNode(spec: CommandSpec, path: string, globals: readonly Complete
 }
 
 function toCompleted(flag: Flag<unknown>): CompletedFlag {
-  return { name: flagName(flag.words), summary: flag.summary, takesValue: /[<[]/.test(flag.words), choices: flag.choices ?? [] };
+  return {
+    name: flagName(flag.syntax),
+    summary: flag.summary,
+    takesValue: /[<[]/.test(flag.syntax),
+    choices: flag.choices ?? [],
+  };
 }

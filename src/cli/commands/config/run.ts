@@ -1,6 +1,6 @@
 import { WhcbError } from "../../../domain/errors.js";
 import { maskKey } from "../../../domain/mask.js";
-import { nearest } from "../../args/nearest.js";
+import { closestMatch } from "../../args/closest-match.js";
 import { parseRate } from "../../args/numbers.js";
 import type { Invocation } from "../../invocation.js";
 import { askSecret, readAll } from "../../output/ask.js";
@@ -30,7 +30,7 @@ export async function getConfig(invocation: Invocation): Promise<number> {
   const valueWidth = Math.max(...picked.map(({ value }) => (value ?? "-").length));
   const lines = picked.map(({ name, value, from }) => {
     const plain = sanitize(value ?? "-");
-    return `${screen.look.palette.dim(name.padEnd(width))}  ${plain.padEnd(valueWidth)}  ${screen.look.palette.dim(from)}\n`;
+    return `${screen.renderOptions.palette.dim(name.padEnd(width))}  ${plain.padEnd(valueWidth)}  ${screen.renderOptions.palette.dim(from)}\n`;
   });
   await screen.out(
     screen.format === "tsv"
@@ -146,7 +146,7 @@ function readZone(text: string): string {
 }
 
 function unknownName(name: string, known: readonly string[]): WhcbError {
-  const meant = nearest(name, known);
+  const meant = closestMatch(name, known);
   return new WhcbError("usage", `no setting ${JSON.stringify(name)}`, {
     hint: `${meant === null ? "" : `did you mean ${meant}? `}there are: ${known.join(", ")}`,
   });

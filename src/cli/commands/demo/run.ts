@@ -10,7 +10,7 @@ export async function run({ deps, screen }: Invocation): Promise<number> {
   const directory = await mkdtemp(join(tmpdir(), "whcb-demo-"));
   try {
     const checks = await playDemo(deps, directory, (line) => void screen.out(`${line}\n`));
-    const { palette } = screen.look;
+    const { palette } = screen.renderOptions;
     const wrong = checks.filter(({ expected, seen }) => expected !== seen);
     const width = Math.max(...checks.map(({ name }) => name.length));
     const lines = checks.map(({ name, expected, seen }) =>

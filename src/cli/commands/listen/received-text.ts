@@ -1,18 +1,18 @@
 /** What an endpoint received, for people and for scripts. Keys are never shown. */
 
-import type { Look } from "../../output/render-options.js";
+import type { RenderOptions } from "../../output/render-options.js";
 import { sanitize } from "../../output/sanitize.js";
 import { formatInstant } from "../../output/times.js";
 import type { Received } from "./listening-endpoint.js";
 
 /** One line. `isRepeat`: the same webhook-id came before. */
-export function renderReceived(received: Received, isRepeat: boolean, look: Look): string {
-  const { palette } = look;
+export function renderReceived(received: Received, isRepeat: boolean, options: RenderOptions): string {
+  const { palette } = options;
   const status = received.status === null ? "hangs" : String(received.status);
   const paint = received.status === 200 ? palette.good : palette.bad;
   const what = received.number === 0 ? "" : ` ${describeBody(received.body)}`;
   const repeat = isRepeat ? ` ${palette.warn("(seen before)")}` : "";
-  const head = `${palette.dim(formatInstant(received.at, look.utc))} ${paint(status)} ${sanitize(received.method)} ${sanitize(maskQuery(received.url))}`;
+  const head = `${palette.dim(formatInstant(received.at, options.utc))} ${paint(status)} ${sanitize(received.method)} ${sanitize(maskQuery(received.url))}`;
   return `${head}${sanitize(what)}${repeat}\n`;
 }
 

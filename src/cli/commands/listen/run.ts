@@ -15,7 +15,9 @@ export async function run({ deps, args, screen }: Invocation): Promise<number> {
   const isRepeat = rememberIds();
   const print = (received: Received): void => {
     const repeat = isRepeat(received);
-    const line = isJson ? `${safeJson(receivedJson(received, repeat))}\n` : renderReceived(received, repeat, screen.look);
+    const line = isJson
+      ? `${safeJson(receivedJson(received, repeat))}\n`
+      : renderReceived(received, repeat, screen.renderOptions);
     screen.out(line).catch((error: unknown) => ending.abort(error));
   };
   const endpoint = await openEndpoint({ port: args.get(PORT), behaviour: readBehaviour(args), clock: deps.clock }, print);

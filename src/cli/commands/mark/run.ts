@@ -1,3 +1,4 @@
+import { count } from "../../../domain/count.js";
 import { WhcbError } from "../../../domain/errors.js";
 import type { MarkPlan } from "../../../runs/plan/mark-plan.js";
 import { planMarks } from "../../../runs/plan/plan-marks.js";
@@ -11,7 +12,7 @@ import { openProgress } from "../../output/progress-line.js";
 import { finishRun } from "../../output/run/finish-run.js";
 import { followRun } from "../../output/run/follow-run.js";
 import { STOPPING, withInterrupt } from "../../output/run/interrupt.js";
-import { count, describeLeftOut } from "../../output/run/plan-text.js";
+import { describeLeftOut } from "../../output/run/plan-text.js";
 import { safeJson } from "../../output/sanitize.js";
 import { withSession } from "../../settings/session.js";
 import { withRunDeps } from "../../settings/with-run-deps.js";

@@ -1,5 +1,5 @@
 import { WhcbError } from "../../../domain/errors.js";
-import { nearest } from "../../args/nearest.js";
+import { closestMatch } from "../../args/closest-match.js";
 import { COLUMNS } from "../../args/output-flags.js";
 import type { Invocation } from "../../invocation.js";
 import { type ListingStyle, openListing } from "../../output/listing.js";
@@ -66,7 +66,7 @@ const PROFILE_LISTING: ListingStyle<ProfileRow> = {
 function requireProfile(settings: Settings, name: string): void {
   if (settings.profiles.has(name)) return;
   const names = [...settings.profiles.keys()];
-  const meant = nearest(name, names);
+  const meant = closestMatch(name, names);
   throw new WhcbError("not-found", `no profile ${JSON.stringify(name)}`, {
     hint:
       meant !== null

@@ -1,5 +1,6 @@
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
+import { count } from "../../../domain/count.js";
 import { WhcbError } from "../../../domain/errors.js";
 import { balanceOf } from "../../../runs/balance.js";
 import type { ReconcilePlan } from "../../../runs/plan/reconcile-plan.js";
@@ -14,7 +15,7 @@ import { openProgress } from "../../output/progress-line.js";
 import { finishRun } from "../../output/run/finish-run.js";
 import { followRun } from "../../output/run/follow-run.js";
 import { STOPPING, withInterrupt } from "../../output/run/interrupt.js";
-import { count, describePlan, planJson } from "../../output/run/plan-text.js";
+import { describePlan, planJson } from "../../output/run/plan-text.js";
 import { safeJson } from "../../output/sanitize.js";
 import { collectKeys } from "../../settings/callback-keys.js";
 import { findCallback, withSession } from "../../settings/session.js";
@@ -45,7 +46,7 @@ export async function run(invocation: Invocation): Promise<number> {
           screen.info(`nothing to reconcile: no failed call of ${callback.name}`);
           return 0;
         }
-        const description = describeReconcile(plan, callback.name, [...describePlan(plan.replay, options, screen.look)]);
+        const description = describeReconcile(plan, callback.name, [...describePlan(plan.replay, options, screen.renderOptions)]);
         if (args.get(DRY_RUN)) return await showReconcile(plan, description, screen);
         const question = `Mark ${count(plan.seen.length, "call")} and send ${count(plan.replay.calls, "call")} again?`;
         if (!(await confirm(invocation, `${description.join("\n")}\n${question}`))) return 0;

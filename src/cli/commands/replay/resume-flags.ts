@@ -2,7 +2,7 @@
 import { choiceOr, type Flag, flag, value } from "../../args/flag.js";
 /** With or without a run's id: "" is without. */
 export const RESUME: Flag<string | undefined> = {
-  words: "--resume [run]",
+  syntax: "--resume [run]",
   summary: "finish a run that was cut (the latest one, or this one)",
   read: (raw) => (raw === true ? "" : typeof raw === "string" ? raw : undefined),
 };

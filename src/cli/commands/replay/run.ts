@@ -1,3 +1,4 @@
+import { count } from "../../../domain/count.js";
 import { WhcbError } from "../../../domain/errors.js";
 import { planReplay } from "../../../runs/plan/plan-replay.js";
 import type { ReplayPlan } from "../../../runs/plan/replay-plan.js";
@@ -13,7 +14,7 @@ import { openProgress } from "../../output/progress-line.js";
 import { finishRun } from "../../output/run/finish-run.js";
 import { followRun } from "../../output/run/follow-run.js";
 import { STOPPING, withInterrupt } from "../../output/run/interrupt.js";
-import { count, describeLeftOut, describePlan } from "../../output/run/plan-text.js";
+import { describeLeftOut, describePlan } from "../../output/run/plan-text.js";
 import { collectKeys } from "../../settings/callback-keys.js";
 import { type Session, withSession } from "../../settings/session.js";
 import { withRunDeps } from "../../settings/with-run-deps.js";
@@ -68,7 +69,7 @@ interface Replay {
 }
 
 async function askAndSend(invocation: Invocation, { plan, options, engine }: Replay): Promise<number> {
-  const description = describePlan(plan, options, invocation.screen.look);
+  const description = describePlan(plan, options, invocation.screen.renderOptions);
   if (invocation.args.get(YES) && invocation.screen.format === "table") invocation.screen.info(description.join("\n"));
   if (!(await confirm(invocation, `${description.join("\n")}\nSend ${count(plan.calls, "call")} again?`))) return 0;
   const keys = await collectKeys(invocation, plan, options);

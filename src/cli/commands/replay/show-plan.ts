@@ -22,7 +22,7 @@ export async function showPlan(
     await screen.out(`${safeJson({ dryRun: true, ...planJson(plan) }, screen.format === "json" ? 2 : undefined)}\n`);
     return 0;
   }
-  await screen.out(`${describePlan(plan, options, screen.look).join("\n")}\n`);
+  await screen.out(`${describePlan(plan, options, screen.renderOptions).join("\n")}\n`);
   screen.info("a dry run: nothing was sent");
   return 0;
 }

@@ -9,6 +9,6 @@ export async function mentionUnfinishedRun({ screen }: Invocation, engine: RunDe
   const cut = runs.find(({ state, profile }) => state === "unfinished" && profile === engine.profile);
   if (cut === undefined) return;
   screen.info(
-    `note: the run of ${formatInstant(cut.startedAt, screen.look.utc)} wasn't finished; whcb replay --resume ${cut.runId} finishes it`,
+    `note: the run of ${formatInstant(cut.startedAt, screen.renderOptions.utc)} wasn't finished; whcb replay --resume ${cut.runId} finishes it`,
   );
 }

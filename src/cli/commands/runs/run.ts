@@ -5,7 +5,7 @@ import type { Invocation } from "../../invocation.js";
 import type { Column } from "../../output/column.js";
 import { renderFields } from "../../output/fields.js";
 import { type ListingStyle, openListing } from "../../output/listing.js";
-import type { Look } from "../../output/render-options.js";
+import type { RenderOptions } from "../../output/render-options.js";
 import { renderCounts } from "../../output/run/summary-text.js";
 import { safeJson } from "../../output/sanitize.js";
 import { renderTable } from "../../output/table.js";
@@ -24,7 +24,10 @@ export async function showRun({ args, screen, deps }: Invocation): Promise<numbe
   if (screen.format === "ndjson") await screen.out(record.calls.map((call) => `${safeJson(runCallJson(call))}\n`).join(""));
   else if (screen.format === "json")
     await screen.out(`${safeJson({ ...overviewJson(record), calls: record.calls.map(runCallJson) }, 2)}\n`);
-  else await screen.out(`${renderRunHead(record, screen.look)}\n${renderTable(record.calls, CALL_COLUMNS, screen.look)}`);
+  else
+    await screen.out(
+      `${renderRunHead(record, screen.renderOptions)}\n${renderTable(record.calls, CALL_COLUMNS, screen.renderOptions)}`,
+    );
   return 0;
 }
 
@@ -86,21 +89,21 @@ function runCallJson(call: RunCall): Readonly<Record<string, unknown>> {
   return { ...rest, marked: isMarked, reason: message, at: isoInstant(at) };
 }
 
-function renderRunHead(run: RunRecord, look: Look): string {
+function renderRunHead(run: RunRecord, options: RenderOptions): string {
   const fields = renderFields(
     [
       ["Run", run.runId],
       ["Kind", run.kind],
-      ["State", run.state, run.state === "finished" ? look.palette.good : look.palette.warn],
+      ["State", run.state, run.state === "finished" ? options.palette.good : options.palette.warn],
       ["Who", run.who],
       ["Service", run.service],
       ["Profile", run.profile],
-      ["Started", formatInstant(run.startedAt, look.utc)],
-      ["Last step", formatInstant(run.lastAt, look.utc)],
+      ["Started", formatInstant(run.startedAt, options.utc)],
+      ["Last step", formatInstant(run.lastAt, options.utc)],
       ["Callbacks", run.callbacks.map(({ name, url }) => `${name} (${url})`).join(", ")],
       ["Calls", run.counts.planned],
     ],
-    look.palette,
+    options.palette,
   );
-  return `${fields}${renderCounts(run.counts, look)}`;
+  return `${fields}${renderCounts(run.counts, options)}`;
 }

@@ -4,7 +4,7 @@ import type { RunningService, ServeOptions } from "../../cli-deps.js";
 import { EXIT_INTERRUPTED } from "../../exit-codes.js";
 import type { Invocation } from "../../invocation.js";
 import { settingsPath } from "../../settings/read-settings.js";
-import { requireSound } from "../../settings/valid-credentials.js";
+import { requireValidCredentials } from "../../settings/valid-credentials.js";
 import { chooseCredentials, keepCredentials, keepLocalProfile, type ServeCredentials } from "./serve-credentials.js";
 import { readServeOptions } from "./serve-options.js";
 
@@ -12,7 +12,7 @@ export async function run(invocation: Invocation): Promise<number> {
   const { deps, screen } = invocation;
   readServeOptions(invocation, { username: "", password: "", apiKey: "" });
   const chosen = await chooseCredentials(invocation);
-  requireSound(chosen.credentials);
+  requireValidCredentials(chosen.credentials);
   const options = readServeOptions(invocation, chosen.credentials);
   await mkdir(deps.paths.data, { recursive: true, mode: 0o700 }).catch(() => undefined);
   let interrupts = 0;

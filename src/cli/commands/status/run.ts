@@ -13,14 +13,14 @@ export function run(invocation: Invocation): Promise<number> {
     const states = [];
     try {
       const callbacks = name === null ? await client.listCallbacks() : [await findCallback(client, name)];
-      for (const callback of callbacks) states.push(await readCallbackState(client, callback, screen.look.now));
+      for (const callback of callbacks) states.push(await readCallbackState(client, callback, screen.renderOptions.now));
     } finally {
       progress.clear();
     }
     if (screen.format === "json")
       await screen.out(`${safeJson({ service: client.name, callbacks: states.map(statusJson) }, 2)}\n`);
     else if (states.length === 0) screen.info("no callbacks yet; `whcb callbacks create` makes one");
-    else await screen.out(renderStatus(states, screen.look));
+    else await screen.out(renderStatus(states, screen.renderOptions));
     return 0;
   });
 }

@@ -1,6 +1,7 @@
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import type { SubmittedCall } from "../../../client/client.js";
+import { count } from "../../../domain/count.js";
 import { WhcbError } from "../../../domain/errors.js";
 import type { MessageResponse } from "../../../domain/message-response.js";
 import { randomId } from "../../../platform/random.js";
@@ -8,7 +9,6 @@ import { toPlatformDate } from "../../../wire/dates.js";
 import { unreadableFile } from "../../args/unreadable-file.js";
 import type { CliDeps } from "../../cli-deps.js";
 import type { Invocation } from "../../invocation.js";
-import { count } from "../../output/run/plan-text.js";
 import { safeJson } from "../../output/sanitize.js";
 import { findCallback, withSession } from "../../settings/session.js";
 import { CHANNEL, CONTENT, COUNT, KIND, RATE, RESPONSES_FILE } from "./command.js";

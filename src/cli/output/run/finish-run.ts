@@ -21,8 +21,8 @@ export async function finishRun(
     const document = { ...summaryJson(summary), ...(balance === null ? {} : { balance }) };
     await screen.out(`${safeJson(document, 2)}\n`);
   } else if (screen.format === "ndjson") {
-    screen.info(renderSummary(summary, { ...screen.look, palette: PLAIN }, balance).trimEnd());
-  } else await screen.out(renderSummary(summary, screen.look, balance));
+    screen.info(renderSummary(summary, { ...screen.renderOptions, palette: PLAIN }, balance).trimEnd());
+  } else await screen.out(renderSummary(summary, screen.renderOptions, balance));
   if (summary.error !== null) throw explain(summary.error, summary);
   if (balance !== null && balance.missing !== 0) {
     throw new WhcbError("items-failed", "the books don't balance", {

@@ -1,8 +1,8 @@
 /** Follows a run's events: a progress line for people, one line per call for -o ndjson. */
 import { resultMessage } from "../../../domain/attempt.js";
+import { formatDuration } from "../../../domain/duration.js";
 import type { RunEvent, RunListener } from "../../../runs/journal/run-event.js";
 import { RunProgress } from "../../../runs/run-progress.js";
-import { formatDuration } from "../../args/duration.js";
 import type { Invocation } from "../../invocation.js";
 import type { ProgressLine } from "../progress-line.js";
 import { safeJson } from "../sanitize.js";

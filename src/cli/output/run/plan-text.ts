@@ -1,16 +1,17 @@
 /** What a replay is about, before it is begun: the question on a terminal, the answer of --dry-run. */
+import { count } from "../../../domain/count.js";
 import type { ReplayGroup, ReplayPlan } from "../../../runs/plan/replay-plan.js";
 import type { ReplayOptions } from "../../../runs/run-options.js";
-import type { Look } from "../render-options.js";
+import type { RenderOptions } from "../render-options.js";
 import { formatInstant } from "../times.js";
 
 /** Lines: one for each callback, then what was left out. */
 export function describePlan(
   plan: ReplayPlan,
   options: Pick<ReplayOptions, "to" | "viaService">,
-  look: Pick<Look, "utc">,
+  renderOptions: Pick<RenderOptions, "utc">,
 ): readonly string[] {
-  return [...plan.groups.flatMap((group) => describeGroup(group, options, look)), ...describeLeftOut(plan)];
+  return [...plan.groups.flatMap((group) => describeGroup(group, options, renderOptions)), ...describeLeftOut(plan)];
 }
 
 /** Everything of the plan that isn't sent, and why. */
@@ -43,18 +44,15 @@ export function planJson(plan: ReplayPlan): Readonly<Record<string, unknown>> {
   };
 }
 
-export function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? "" : "s"}`;
-}
-
 function describeGroup(
   group: ReplayGroup,
   options: Pick<ReplayOptions, "to" | "viaService">,
-  look: Pick<Look, "utc">,
+  renderOptions: Pick<RenderOptions, "utc">,
 ): readonly string[] {
   const where = options.viaService ? `${group.callback.url}, by the service` : (options.to ?? group.callback.url);
   const codes = group.statusCodes.map(({ statusCode, calls }) => `${statusCode ?? "no answer"}: ${calls}`).join(", ");
-  const since = group.firstAttemptedAt === null ? "" : `, last attempts from ${formatInstant(group.firstAttemptedAt, look.utc)}`;
+  const since =
+    group.firstAttemptedAt === null ? "" : `, last attempts from ${formatInstant(group.firstAttemptedAt, renderOptions.utc)}`;
   const retrying =
     group.retrying > 0
       ? [

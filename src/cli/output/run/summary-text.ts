@@ -1,15 +1,15 @@
 /** What came of a run. */
 
+import { count } from "../../../domain/count.js";
+import { formatDuration } from "../../../domain/duration.js";
 import type { Balance } from "../../../runs/balance.js";
 import type { RunCall, RunCounts, RunKind } from "../../../runs/journal/run-record.js";
 import type { RunSummary } from "../../../runs/run-summary.js";
-import { formatDuration } from "../../args/duration.js";
 import { balanceText } from "../../commands/reconcile/balance-text.js";
 import { commandLine } from "../confirm.js";
 import { renderFields } from "../fields.js";
-import type { Look } from "../render-options.js";
+import type { RenderOptions } from "../render-options.js";
 import { sanitize } from "../sanitize.js";
-import { count } from "./plan-text.js";
 
 const DONE: Readonly<Record<RunKind, string>> = {
   replay: "replayed",
@@ -19,9 +19,9 @@ const DONE: Readonly<Record<RunKind, string>> = {
 };
 
 /** Lines for people, ending in a line feed; the run's id and the command that goes on are among them. */
-export function renderSummary(summary: RunSummary, look: Look, balance: Balance | null = null): string {
+export function renderSummary(summary: RunSummary, options: RenderOptions, balance: Balance | null = null): string {
   const { header, counts } = summary;
-  const { palette } = look;
+  const { palette } = options;
   const done = doneCalls(header.kind, counts);
   const planned = count(counts.planned, "call");
   const figure = done === counts.planned ? planned : `${done} of ${planned}`;
@@ -32,7 +32,7 @@ export function renderSummary(summary: RunSummary, look: Look, balance: Balance 
     .join("");
   const next = nextCommand(summary);
   const books = balance === null ? "" : `${balanceText(balance)}\n`;
-  return `${head}${renderCounts(counts, look)}${troubled}${books}${next === null ? "" : `\nnext: ${sanitize(next)}\n`}`;
+  return `${head}${renderCounts(counts, options)}${troubled}${books}${next === null ? "" : `\nnext: ${sanitize(next)}\n`}`;
 }
 
 /** The command that finishes what is left, or shows what was refused; null where all is done. */
@@ -81,8 +81,8 @@ export function summaryJson(summary: RunSummary): Readonly<Record<string, unknow
   };
 }
 
-export function renderCounts(counts: RunCounts, look: Look): string {
-  const { palette } = look;
+export function renderCounts(counts: RunCounts, options: RenderOptions): string {
+  const { palette } = options;
   const some = (number: number) => (number === 0 ? null : number);
   const fields = renderFields(
     [

@@ -7,8 +7,8 @@ const CHOICES = { format: undefined, noColor: false, utc: false, now: 0 };
 test("a terminal that doesn't tell its width is taken as 80 columns wide, and nothing is animated on it", async () => {
   const io = captureIo({ columns: 0, canAsk: true });
   const stderr = Object.assign(io.stderr, { columns: 0, cursorTo: () => true });
-  const { look, canAnimate, canAsk } = await openScreen({ ...io, stderr }, CHOICES);
-  expect([look.width, canAnimate, canAsk]).toEqual([80, false, true]);
+  const { renderOptions, canAnimate, canAsk } = await openScreen({ ...io, stderr }, CHOICES);
+  expect([renderOptions.width, canAnimate, canAsk]).toEqual([80, false, true]);
 });
 
 test("a dumb terminal isn't animated, one that tells its width is", async () => {

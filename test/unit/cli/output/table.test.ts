@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { CALLBACK_LISTING } from "../../../../src/cli/commands/callbacks/callback-columns.js";
 import { CALL_LISTING, type CallRow } from "../../../../src/cli/output/call-columns.js";
 import { loadPalette } from "../../../../src/cli/output/palette.js";
-import type { Look } from "../../../../src/cli/output/render-options.js";
+import type { RenderOptions } from "../../../../src/cli/output/render-options.js";
 import { renderTable } from "../../../../src/cli/output/table.js";
 import { aListedCall, aListedCallback } from "../../../support/listed.js";
 
@@ -32,13 +32,13 @@ const ROWS: readonly CallRow[] = [
   },
 ];
 
-async function look(width: number | null, color = false): Promise<Look> {
+async function optionsFor(width: number | null, color = false): Promise<RenderOptions> {
   return { palette: await loadPalette(color), width, utc: true, now: NOW };
 }
 
 describe("a table of calls", () => {
   test("at 120 columns cuts texts and shows everything", async () => {
-    expect(`\n${renderTable(ROWS, SHOWN, await look(120))}`).toMatchInlineSnapshot(`
+    expect(`\n${renderTable(ROWS, SHOWN, await optionsFor(120))}`).toMatchInlineSnapshot(`
       "
       LAST ATTEMPT          STATUS   CODE  REASON             FROM         CONTENT            CALL
       2026-11-24 11:59:30Z  FAILED    503  Service Unavaila…  61491570140  Yes, I can come    01A21005625A7A0880E72DC908BEA1E7
@@ -49,7 +49,7 @@ describe("a table of calls", () => {
   });
 
   test("at 60 columns leaves columns out, and never cuts an id", async () => {
-    expect(`\n${renderTable(ROWS, SHOWN, await look(60))}`).toMatchInlineSnapshot(`
+    expect(`\n${renderTable(ROWS, SHOWN, await optionsFor(60))}`).toMatchInlineSnapshot(`
       "
       STATUS   CODE  REASON       CALL
       FAILED    503  Service Un…  01A21005625A7A0880E72DC908BEA1E7
@@ -60,15 +60,15 @@ describe("a table of calls", () => {
   });
 
   test.each([60, 120])("at %i columns is the same with colour, but for the colour", async (width) => {
-    const colored = renderTable(ROWS, SHOWN, await look(width, true));
+    const colored = renderTable(ROWS, SHOWN, await optionsFor(width, true));
     const plain = colored.replace(ANSI, "");
-    expect(plain).toBe(renderTable(ROWS, SHOWN, await look(width)));
+    expect(plain).toBe(renderTable(ROWS, SHOWN, await optionsFor(width)));
     expect(colored).toContain("\u001b[31mFAILED\u001b[39m");
     expect(colored).toContain("\u001b[32mSUCCESS\u001b[39m");
   });
 
   test.each([30, 47, 60, 79, 80, 100, 120, 200])("is never wider than %i columns, unless ids are", async (width) => {
-    const lines = renderTable(ROWS, SHOWN, await look(width)).split("\n");
+    const lines = renderTable(ROWS, SHOWN, await optionsFor(width)).split("\n");
     const narrowest = "FAILED".length + 1 + 2 + 32;
     for (const line of lines) expect(stringWidth(line)).toBeLessThanOrEqual(Math.max(width, narrowest));
   });
@@ -87,7 +87,7 @@ describe("a table of calls", () => {
       },
       { callbackName: "x", call: aListedCall({ content: "x".repeat(1_000_000), statusMessage: "長".repeat(1_000_000) }) },
     ];
-    const text = renderTable(rows, CALL_LISTING.columns, await look(120));
+    const text = renderTable(rows, CALL_LISTING.columns, await optionsFor(120));
     expect(text.split("\n")).toHaveLength(4);
     expect(text).not.toMatch(/[^\P{C}\n]/u);
   });
@@ -96,7 +96,7 @@ describe("a table of calls", () => {
 describe("a table of callbacks", () => {
   test("never shows a key", async () => {
     const rows = [aListedCallback({ auth: { type: "queryparam", key: "PLANTED-SECRET-KEY" } })];
-    const text = renderTable(rows, CALLBACK_LISTING.columns, await look(null));
+    const text = renderTable(rows, CALLBACK_LISTING.columns, await optionsFor(null));
     expect(text).toContain("queryparam");
     expect(text).not.toContain("PLANTED");
   });

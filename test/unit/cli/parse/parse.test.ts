@@ -1,32 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { formatDuration, parseDuration } from "../../../../src/cli/args/duration.js";
+import { closestMatch } from "../../../../src/cli/args/closest-match.js";
 import { parseInstant } from "../../../../src/cli/args/instant.js";
-import { nearest } from "../../../../src/cli/args/nearest.js";
 import { parseRate } from "../../../../src/cli/args/numbers.js";
 
 const NOW = Date.UTC(2026, 10, 24, 12);
-
-describe("durations", () => {
-  test.each([
-    ["500ms", 500],
-    ["30s", 30_000],
-    ["1.5h", 5_400_000],
-    ["1h30m", 5_400_000],
-    ["7d", 604_800_000],
-  ])("%s is %i ms", (text, ms) => expect(parseDuration(text)).toBe(ms));
-
-  test.each(["", "5", "h", "5 m", "-5m", "5m!", "5x"])("%j is none", (text) =>
-    expect(() => parseDuration(text)).toThrow("is no duration"),
-  );
-
-  test.each([
-    [0, "0ms"],
-    [999, "999ms"],
-    [61_000, "1m 1s"],
-    [86_400_000, "1d"],
-    [93_600_000, "1d 2h"],
-  ])("%i ms is shown as %s", (ms, text) => expect(formatDuration(ms)).toBe(text));
-});
 
 describe("instants", () => {
   test.each([
@@ -60,5 +37,5 @@ describe("did you mean", () => {
     ["crn", "crm"],
     ["something else", null],
     ["x", null],
-  ])("%s: %s", (word, meant) => expect(nearest(word, ["demo", "crm", "billing"])).toBe(meant));
+  ])("%s: %s", (word, meant) => expect(closestMatch(word, ["demo", "crm", "billing"])).toBe(meant));
 });

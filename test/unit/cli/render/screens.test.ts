@@ -7,12 +7,12 @@ import { sparkline } from "../../../../src/cli/commands/status/sparkline.js";
 import { renderStatus } from "../../../../src/cli/commands/status/status-text.js";
 import { PLAIN } from "../../../../src/cli/output/palette.js";
 import { renderError } from "../../../../src/cli/output/render-error.js";
-import type { Look } from "../../../../src/cli/output/render-options.js";
+import type { RenderOptions } from "../../../../src/cli/output/render-options.js";
 import { WhcbError } from "../../../../src/domain/errors.js";
 import { aListedCall, aListedCallback, aListedOutage } from "../../../support/listed.js";
 
 const NOW = Date.UTC(2026, 10, 24, 12);
-const LOOK: Look = { palette: PLAIN, width: 100, utc: true, now: NOW };
+const OPTIONS: RenderOptions = { palette: PLAIN, width: 100, utc: true, now: NOW };
 const MINUTE = 60_000;
 
 const FAILING: CallbackState = {
@@ -33,7 +33,7 @@ const FAILING: CallbackState = {
 
 describe("status", () => {
   test("of a failing callback says since when, why, what is retried and what to type", () => {
-    expect(`\n${renderStatus([FAILING], LOOK)}`).toMatchInlineSnapshot(`
+    expect(`\n${renderStatus([FAILING], OPTIONS)}`).toMatchInlineSnapshot(`
       "
       demo  outage  http://127.0.0.1:9000/hook
         outage since 2026-11-24 10:00:00Z (2h ago), 12 calls failed
@@ -57,7 +57,7 @@ describe("status", () => {
       outages: [],
       retried: { calls: 0, nextAt: null, until: null },
     };
-    expect(`\n${renderStatus([quiet], LOOK)}`).toMatchInlineSnapshot(`
+    expect(`\n${renderStatus([quiet], OPTIONS)}`).toMatchInlineSnapshot(`
       "
       demo  fine  http://127.0.0.1:9000/hook
         no failed calls
@@ -72,7 +72,7 @@ describe("status", () => {
 
   test("puts a name that a shell would read into quotes", () => {
     const state = { ...FAILING, callback: aListedCallback({ name: "it's $(rm) \u001b[2J" }) };
-    expect(renderStatus([state], LOOK)).toContain("whcb replay 'it'\\''s $(rm) ␛[2J' --failed");
+    expect(renderStatus([state], OPTIONS)).toContain("whcb replay 'it'\\''s $(rm) ␛[2J' --failed");
   });
 });
 
@@ -108,12 +108,12 @@ describe("why a call is where it is", () => {
       "Retries are on for this callback; the service doesn't tell when the next one is due.",
     ],
   ] as const)("%s", (_, changes, sentence) => {
-    expect(explainCall({ call: aListedCall(changes), callback, outage: null }, LOOK).join(" ")).toBe(sentence);
+    expect(explainCall({ call: aListedCall(changes), callback, outage: null }, OPTIONS).join(" ")).toBe(sentence);
   });
 
   test("with retries off", () => {
     const facts = { call: aListedCall(), callback: aListedCallback({ retriesEnabled: false }), outage: aListedOutage() };
-    expect(explainCall(facts, LOOK)).toEqual([
+    expect(explainCall(facts, OPTIONS)).toEqual([
       "Retries are off for this callback: the service won't send it again by itself.",
       "The endpoint has had an outage since 2026-11-24 10:00:00Z (12 calls failed, ops@example.com was told at 2026-11-24 10:00:05Z).",
     ]);
@@ -123,7 +123,7 @@ describe("why a call is where it is", () => {
 describe("calls get", () => {
   test("shows one call", () => {
     expect(
-      `\n${renderCallHead({ call: aListedCall(), callback: aListedCallback(), outage: null }, LOOK)}`,
+      `\n${renderCallHead({ call: aListedCall(), callback: aListedCallback(), outage: null }, OPTIONS)}`,
     ).toMatchInlineSnapshot(`
       "
       Call          01A21005625A7A0880E72DC908BEA1E7
@@ -144,9 +144,9 @@ describe("calls get", () => {
 
 describe("callbacks get", () => {
   test("masks the key unless it is asked for", () => {
-    expect(renderCallback(aListedCallback(), LOOK, false)).toContain("Key            ••••cret (--show-key shows it)\n");
-    expect(renderCallback(aListedCallback(), LOOK, false)).not.toContain("a-key");
-    expect(renderCallback(aListedCallback(), LOOK, true)).toContain("Key            a-key-that-is-secret\n");
+    expect(renderCallback(aListedCallback(), OPTIONS, false)).toContain("Key            ••••cret (--show-key shows it)\n");
+    expect(renderCallback(aListedCallback(), OPTIONS, false)).not.toContain("a-key");
+    expect(renderCallback(aListedCallback(), OPTIONS, true)).toContain("Key            a-key-that-is-secret\n");
   });
 });
 
