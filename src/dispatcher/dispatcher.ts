@@ -20,7 +20,7 @@ export interface DispatcherDeps extends Pick<WorkerDeps, "send" | "onAttempt"> {
   readonly policy: RetryPolicy;
   readonly limits?: Partial<DispatchLimits>;
   /** A commit owed mails. */
-  onMailOwed(): void;
+  onMailQueued(): void;
 }
 
 export interface DispatchLimits {
@@ -198,7 +198,7 @@ export class Dispatcher {
   #release(group: OutcomeGroup): void {
     for (const { callbackId, callSeq } of group.holdings) this.#pool.get(callbackId)?.underWay.committed(callSeq);
     for (const { callbackId, callSeq } of group.attempts) this.#pool.get(callbackId)?.underWay.committed(callSeq);
-    if (group.mails.length > 0) this.#deps.onMailOwed();
+    if (group.mails.length > 0) this.#deps.onMailQueued();
   }
 
   async #supplyAll(): Promise<void> {

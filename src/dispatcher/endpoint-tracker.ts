@@ -79,7 +79,7 @@ export class EndpointTracker {
     const { log, random } = this.#deps;
     this.closeOutageIfOver(at);
     const downSince = this.#endpoint.downSince ?? at;
-    log.addHolding({ callbackId: this.#callback.id, callSeq: call.seq, at, downSince, unit: random.fraction() });
+    log.addHolding({ callbackId: this.#callback.id, callSeq: call.seq, at, downSince, random: random.fraction() });
     this.#change(this.#endpoint, this.#firstFailure(call, at, null));
   }
 
@@ -117,11 +117,11 @@ export class EndpointTracker {
 
   #firstFailure(call: Call, at: number, attempt: Attempt | null): OpenOutage {
     const outage = outageAfterFirstFailure(this.#outage, at, () => timeOrderedId(at, this.#deps.random));
-    if (outage.id !== this.#outage?.id) this.#oweMail(outage, call, attempt);
+    if (outage.id !== this.#outage?.id) this.#queueMail(outage, call, attempt);
     return outage;
   }
 
-  #oweMail(outage: OpenOutage, call: Call, attempt: Attempt | null): void {
+  #queueMail(outage: OpenOutage, call: Call, attempt: Attempt | null): void {
     const { log, policy } = this.#deps;
     const { id, email, retriesEnabled } = this.#callback;
     const mail = composeOutageMail({
@@ -135,7 +135,7 @@ export class EndpointTracker {
         intervalMs: policy.intervalMs,
       },
     });
-    log.oweMail({ outageId: outage.id, callbackId: id, to: email, ...mail, createdAt: outage.startedAt });
+    log.queueMail({ outageId: outage.id, callbackId: id, to: email, ...mail, createdAt: outage.startedAt });
   }
 
   #change(endpoint: Endpoint, outage: OpenOutage | null): void {

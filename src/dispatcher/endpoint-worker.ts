@@ -185,13 +185,13 @@ export class EndpointWorker implements Sender {
   }
 
   #settle(call: Call, attempt: Attempt, recovery: number): void {
-    const { log, random, slots } = this.#deps;
+    const { log, slots } = this.#deps;
     const stateBefore = this.track.endpoint.state;
-    const unit = random.fraction();
+    const random = this.#deps.random.fraction();
     this.#inFlight -= 1;
     if (isAccepted(attempt.result)) this.track.succeeded(attempt.startedAt + attempt.durationMs);
-    else this.#failed(call, attempt, unit);
-    log.addAttempt({ callbackId: call.callbackId, callSeq: call.seq, attempt, unit, recovery });
+    else this.#failed(call, attempt, random);
+    log.addAttempt({ callbackId: call.callbackId, callSeq: call.seq, attempt, random, recovery });
     if (this.track.endpoint.state !== stateBefore) {
       this.#tickLeft = 0;
       this.discardReading();
@@ -202,11 +202,11 @@ export class EndpointWorker implements Sender {
     this.#deps.onChange();
   }
 
-  #failed(call: Call, attempt: Attempt, unit: number): void {
+  #failed(call: Call, attempt: Attempt, random: number): void {
     const { policy } = this.#deps;
     this.track.failed(call, attempt);
     if (!this.track.callback.retriesEnabled) return;
-    this.underWay.expectDue(call.seq, nextDueAt(call.firstFailedAt ?? attempt.startedAt, attempt.startedAt, policy, unit));
+    this.underWay.expectDue(call.seq, nextDueAt(call.firstFailedAt ?? attempt.startedAt, attempt.startedAt, policy, random));
   }
 }
 

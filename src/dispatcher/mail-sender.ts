@@ -52,12 +52,12 @@ export class MailSender {
   /** Tries every mail whose turn has come, once. Resolves with when the next turn comes; null: no mail is owed. */
   async tick(): Promise<number | null> {
     const { store } = this.#deps;
-    for (let mails = await store.fetchOwedMails(await this.#dueBefore(), BATCH); mails.length > 0; ) {
+    for (let mails = await store.fetchQueuedMails(await this.#dueBefore(), BATCH); mails.length > 0; ) {
       // All of them to their end, whatever fails: the next step must not send a mail that this one is still sending.
       const results = await Promise.allSettled(mails.map((mail) => this.#send(mail)));
       for (const result of results) if (result.status === "rejected") throw result.reason;
       if (this.#isStopping) return null;
-      mails = await store.fetchOwedMails(await this.#dueBefore(), BATCH);
+      mails = await store.fetchQueuedMails(await this.#dueBefore(), BATCH);
     }
     return store.nextMailAt();
   }

@@ -38,7 +38,7 @@ export class OutcomeLog {
     this.#touched().closedOutages.push(outage);
   }
 
-  oweMail(mail: Omit<Mail, "tries">): void {
+  queueMail(mail: Omit<Mail, "tries">): void {
     this.#touched().mails.push(mail);
   }
 

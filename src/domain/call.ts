@@ -30,7 +30,7 @@ export interface Call {
    * The number of the endpoint's recovery in which it last failed: such calls go last in the next ones, those of later outages
    * too, since it failed while others were accepted. 0: none.
    */
-  readonly deferred: number;
+  readonly failedInRecovery: number;
   readonly settledBy: "dispatcher" | "user" | null;
   readonly changedAt: number;
 }
@@ -50,7 +50,7 @@ export interface RetryRule {
   readonly retriesEnabled: boolean;
   readonly policy: RetryPolicy;
   /** In [0,1): the jitter's chance. */
-  readonly unit: number;
+  readonly random: number;
 }
 
 /**
@@ -80,7 +80,7 @@ export function recordAttempt(call: Call, attempt: Attempt, rule: RetryRule, rec
     settledBy: null,
     firstFailedAt,
     due: isReplayOwed ? call.due : dueAfterFailure(firstFailedAt, attempt.startedAt, rule),
-    deferred: Math.max(call.deferred, recovery),
+    failedInRecovery: Math.max(call.failedInRecovery, recovery),
   };
 }
 
@@ -112,7 +112,7 @@ export function markCall(call: Call, status: "SUCCESS" | "FAILED", at: number): 
 
 /** A user asks for one attempt now, window or not. Only a FAILED call can be replayed. */
 export function askReplay(call: Call, at: number): Call {
-  return call.status === "FAILED" ? { ...call, due: { at, cause: "replay" }, deferred: 0, changedAt: at } : call;
+  return call.status === "FAILED" ? { ...call, due: { at, cause: "replay" }, failedInRecovery: 0, changedAt: at } : call;
 }
 
 /** Whether the call was taken in while its endpoint was down and has had no attempt. */
@@ -122,5 +122,5 @@ export function isHeld(call: Pick<Call, "status" | "attemptCount" | "due">): boo
 
 function dueAfterFailure(firstFailedAt: number, attemptBeganAt: number, rule: RetryRule): Due | null {
   if (!rule.retriesEnabled || attemptBeganAt >= retryUntil(firstFailedAt, rule.policy)) return null;
-  return { at: nextDueAt(firstFailedAt, attemptBeganAt, rule.policy, rule.unit), cause: "retry" };
+  return { at: nextDueAt(firstFailedAt, attemptBeganAt, rule.policy, rule.random), cause: "retry" };
 }

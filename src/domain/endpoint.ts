@@ -59,7 +59,7 @@ export function endpointAfterFailure(
   endpoint: Endpoint,
   failure: { readonly at: number; readonly cause: AttemptCause },
   policy: RetryPolicy,
-  unit: number,
+  random: number,
 ): Endpoint {
   const failuresInRow = endpoint.failuresInRow + 1;
   if (endpoint.state === "down") {
@@ -79,7 +79,7 @@ export function endpointAfterFailure(
     state: "down",
     failuresInRow,
     downSince: failure.at,
-    roundAt: oneIntervalAfter(failure.at, policy, unit),
+    roundAt: oneIntervalAfter(failure.at, policy, random),
     roundBeganAt: failure.at,
     probeAt: failure.at,
     probeStepMs: Math.min(FIRST_PROBE_STEP_MS, policy.intervalMs),
@@ -88,8 +88,8 @@ export function endpointAfterFailure(
 }
 
 /** A tick begins: its failures are counted from here, and the next is due one interval later. */
-export function endpointAtRound(endpoint: Endpoint, at: number, policy: RetryPolicy, unit: number): Endpoint {
-  return { ...endpoint, failuresInRow: 0, roundBeganAt: at, roundAt: oneIntervalAfter(at, policy, unit) };
+export function endpointAtRound(endpoint: Endpoint, at: number, policy: RetryPolicy, random: number): Endpoint {
+  return { ...endpoint, failuresInRow: 0, roundBeganAt: at, roundAt: oneIntervalAfter(at, policy, random) };
 }
 
 /** Someone has just mended it (dispatch.md, a call, 8): while it is down, a tick is due now. */

@@ -14,9 +14,9 @@ export const DEFAULT_RETRY_POLICY: RetryPolicy = {
 
 const JITTER_SPREAD = 0.1;
 
-/** One interval after `from` (epoch ms), spread by `unit` in [0,1): 0 is -10 %, 1 would be +10 %. */
-export function oneIntervalAfter(from: number, policy: RetryPolicy, unit: number): number {
-  const spread = policy.jitter ? (unit * 2 - 1) * JITTER_SPREAD : 0;
+/** One interval after `from` (epoch ms), spread by `random` in [0,1): 0 is -10 %, 1 would be +10 %. */
+export function oneIntervalAfter(from: number, policy: RetryPolicy, random: number): number {
+  const spread = policy.jitter ? (random * 2 - 1) * JITTER_SPREAD : 0;
   return from + Math.round(policy.intervalMs * (1 + spread));
 }
 
@@ -35,8 +35,8 @@ export function retryUntil(firstFailedAt: number, policy: RetryPolicy): number {
  * end of the window (dispatch.md, a call, 4). A value past the window means that its own turn won't come any more;
  * until the window ends a tick or a drain may still take it along.
  */
-export function nextDueAt(firstFailedAt: number, attemptBeganAt: number, policy: RetryPolicy, unit: number): number {
+export function nextDueAt(firstFailedAt: number, attemptBeganAt: number, policy: RetryPolicy, random: number): number {
   const end = retryUntil(firstFailedAt, policy);
   const onTheDot = attemptBeganAt + policy.intervalMs;
-  return onTheDot > end ? onTheDot : Math.min(oneIntervalAfter(attemptBeganAt, policy, unit), end);
+  return onTheDot > end ? onTheDot : Math.min(oneIntervalAfter(attemptBeganAt, policy, random), end);
 }

@@ -51,7 +51,7 @@ export function createDispatching({ options, store, deliverer, notifier, logger 
       const outcome = isAccepted(result) ? "success" : "failure";
       for (const handler of handlers) handler({ outcome, durationMs });
     },
-    onMailOwed: () => mailSender.wake(),
+    onMailQueued: () => mailSender.wake(),
   });
   let lastReading: Promise<unknown> = Promise.resolve();
   /** One at a time, with the connections' turn in between: many at once would take so long that connecting takes too long as well. */

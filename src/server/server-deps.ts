@@ -50,7 +50,7 @@ export interface ServiceGauges {
   readonly due: number;
   readonly inFlight: number;
   readonly openOutages: number;
-  readonly owedMails: number;
+  readonly queuedMails: number;
 }
 
 export interface AttemptTiming {
@@ -60,6 +60,6 @@ export interface AttemptTiming {
 
 /** For a service without a dispatcher. */
 export const NO_STATS: ServiceStats = {
-  read: async () => ({ waiting: 0, due: 0, inFlight: 0, openOutages: 0, owedMails: 0 }),
+  read: async () => ({ waiting: 0, due: 0, inFlight: 0, openOutages: 0, queuedMails: 0 }),
   onAttempt() {},
 };

@@ -25,7 +25,7 @@ export interface Gauges {
   /** FAILED calls with a sending due. */
   readonly due: number;
   readonly openOutages: number;
-  readonly owedMails: number;
+  readonly queuedMails: number;
 }
 
 /** From `offset`, or after the row that `cursor` names (the opaque text that the page before gave). */
@@ -154,7 +154,7 @@ export interface AttemptOutcome {
   readonly callSeq: number;
   readonly attempt: Attempt;
   /** In [0,1): the chance for the next due time. */
-  readonly unit: number;
+  readonly random: number;
   /** The endpoint's recovery that the attempt belonged to; 0 for none. */
   readonly recovery: number;
 }
@@ -164,7 +164,7 @@ export interface Holding {
   readonly callSeq: number;
   readonly at: number;
   readonly downSince: number;
-  readonly unit: number;
+  readonly random: number;
 }
 
 export interface EndpointChange {
@@ -177,7 +177,7 @@ export type ClosedOutage = Omit<Outage, "notifiedAt"> & { readonly endedAt: numb
 
 export interface MailStore {
   /** Mails not sent yet whose next try is due, oldest first. */
-  fetchOwedMails(now: number, limit: number): Promise<readonly Mail[]>;
+  fetchQueuedMails(now: number, limit: number): Promise<readonly Mail[]>;
   /** When the next owed mail is due; null where none is owed. */
   nextMailAt(): Promise<number | null>;
   /** Also sets the outage's `notifiedAt`. */

@@ -22,7 +22,7 @@ export function describeCalls(open: OpenStore): void {
         error: null,
         firstFailedAt: null,
         due: null,
-        deferred: 0,
+        failedInRecovery: 0,
         settledBy: null,
         changedAt: NOW,
       };

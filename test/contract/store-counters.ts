@@ -45,7 +45,7 @@ async function apply(
   const pending = await everyCall(store, callback, { status: "PENDING" });
   const all = [...pending, ...(await everyCall(store, callback, {}))];
   const picked = (from: typeof all) => pick.flatMap((place) => from[place % Math.max(1, from.length)] ?? []);
-  const of = { callbackId: callback.id, unit: 0.5 };
+  const of = { callbackId: callback.id, random: 0.5 };
   switch (kind) {
     case "accept":
       await store.acceptCalls(

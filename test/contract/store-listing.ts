@@ -167,7 +167,7 @@ export function describeListing(open: OpenStore): void {
               NOW,
             );
             const pending = await store.fetchPending(callback.id, 100);
-            const of = (index: number) => ({ callbackId: callback.id, callSeq: pending[index]?.seq ?? 0, unit: 0 });
+            const of = (index: number) => ({ callbackId: callback.id, callSeq: pending[index]?.seq ?? 0, random: 0 });
             const tried = specs.flatMap(({ fate, at, statusCode }, index) => {
               const result =
                 statusCode === null

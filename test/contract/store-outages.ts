@@ -104,8 +104,8 @@ export function describeOutages(open: OpenStore): void {
       const mail = aMail(callback, "O1");
       await store.commitOutcomes(aGroup({ mails: [mail, { ...mail, subject: "again" }] }));
       await store.commitOutcomes(aGroup({ mails: [{ ...mail, subject: "and again" }] }));
-      expect(await store.fetchOwedMails(NOW, 9)).toEqual([{ ...mail, tries: 0 }]);
-      expect(await store.fetchOwedMails(NOW - 1, 9)).toEqual([]);
+      expect(await store.fetchQueuedMails(NOW, 9)).toEqual([{ ...mail, tries: 0 }]);
+      expect(await store.fetchQueuedMails(NOW - 1, 9)).toEqual([]);
       expect(await store.nextMailAt()).toBe(NOW);
     });
 
@@ -116,16 +116,16 @@ export function describeOutages(open: OpenStore): void {
         aGroup({ endpoints: opening(callback, anOutage()), mails: [aMail(callback, "O2", NOW + 1), aMail(callback, "O1")] }),
       );
       await store.recordMailFailed("O1", "connection refused", NOW + MINUTE);
-      expect((await store.fetchOwedMails(NOW + MINUTE - 1, 9)).map(({ outageId }) => outageId)).toEqual(["O2"]);
-      expect((await store.fetchOwedMails(NOW + MINUTE, 9)).map(({ outageId, tries }) => [outageId, tries])).toEqual([
+      expect((await store.fetchQueuedMails(NOW + MINUTE - 1, 9)).map(({ outageId }) => outageId)).toEqual(["O2"]);
+      expect((await store.fetchQueuedMails(NOW + MINUTE, 9)).map(({ outageId, tries }) => [outageId, tries])).toEqual([
         ["O1", 1],
         ["O2", 0],
       ]);
-      expect((await store.fetchOwedMails(NOW + MINUTE, 1)).map(({ outageId }) => outageId)).toEqual(["O1"]);
+      expect((await store.fetchQueuedMails(NOW + MINUTE, 1)).map(({ outageId }) => outageId)).toEqual(["O1"]);
       await store.recordMailSent("O1", NOW + MINUTE);
       await store.recordMailFailed("O1", "too late", NOW);
       await store.recordMailSent("O2", NOW + MINUTE);
-      expect(await store.fetchOwedMails(NOW + MINUTE, 9)).toEqual([]);
+      expect(await store.fetchQueuedMails(NOW + MINUTE, 9)).toEqual([]);
       expect(await store.nextMailAt()).toBeNull();
       expect((await store.listOutages({ limit: 9, offset: 0 })).items[0]?.notifiedAt).toBe(NOW + MINUTE);
     });

@@ -28,16 +28,16 @@ export function describeOutcomes(open: OpenStore): void {
         callbackId: callback.id,
         callSeq: call.seq,
         attempt: anAttempt({ startedAt: NOW + index, durationMs: 5, result: results[index] ?? ACCEPTED }),
-        unit: 0.9,
+        random: 0.9,
         recovery: index,
       }));
       const policy = { ...POLICY, jitter: true };
       await store.commitOutcomes(aGroup({ attempts, policy }));
-      for (const [index, { attempt, unit, recovery }] of attempts.entries()) {
+      for (const [index, { attempt, random, recovery }] of attempts.entries()) {
         const call = before[index];
         if (call === undefined) throw new Error("three calls were accepted");
         expect(await store.findCall(callback.id, call.id)).toEqual(
-          recordAttempt(call, attempt, { retriesEnabled: true, policy, unit }, recovery),
+          recordAttempt(call, attempt, { retriesEnabled: true, policy, random }, recovery),
         );
         expect((await store.listAttempts(callback.id, [call.id])).get(call.id)).toEqual([attempt]);
       }
@@ -51,7 +51,7 @@ export function describeOutcomes(open: OpenStore): void {
       await accept(store, callback, ["failed", "held"]);
       const [failed, held] = await store.fetchPending(callback.id, 2);
       await store.updateCallback(callback.id, { ...callback, retriesEnabled: false }, NOW, POLICY);
-      const of = (call: typeof failed) => ({ callbackId: callback.id, callSeq: call?.seq ?? 0, unit: 0.5 });
+      const of = (call: typeof failed) => ({ callbackId: callback.id, callSeq: call?.seq ?? 0, random: 0.5 });
       await store.commitOutcomes(
         aGroup({
           attempts: [{ ...of(failed), attempt: anAttempt({ startedAt: NOW }), recovery: 0 }],
@@ -67,7 +67,7 @@ export function describeOutcomes(open: OpenStore): void {
       const callback = await aCallback(store, { retriesEnabled: true });
       await accept(store, callback, ["A"]);
       const call = await callOf(store, callback, "A");
-      const of = { callbackId: callback.id, callSeq: call.seq, unit: 0.5 };
+      const of = { callbackId: callback.id, callSeq: call.seq, random: 0.5 };
       const failed = anAttempt({ startedAt: NOW + 2, cause: "probe" });
       const done = anAttempt({ number: 2, startedAt: NOW + 3, cause: "retry", result: ACCEPTED });
       await store.commitOutcomes(
@@ -79,7 +79,7 @@ export function describeOutcomes(open: OpenStore): void {
           holdings: [{ ...of, at: NOW, downSince: NOW - MINUTE }],
         }),
       );
-      const rule = { retriesEnabled: true, policy: POLICY, unit: 0.5 };
+      const rule = { retriesEnabled: true, policy: POLICY, random: 0.5 };
       const expected = recordAttempt(recordAttempt(holdCall(call, NOW, NOW - MINUTE, rule), failed, rule), done, rule);
       expect(await callOf(store, callback, "A")).toEqual(expected);
       expect(expected.firstFailedAt).toBe(NOW);
@@ -92,7 +92,7 @@ export function describeOutcomes(open: OpenStore): void {
       await accept(store, callback, ["A"]);
       await attempt(store, callback, ["A"]);
       const call = await callOf(store, callback, "A");
-      const of = { callbackId: callback.id, callSeq: call.seq, unit: 0.5 };
+      const of = { callbackId: callback.id, callSeq: call.seq, random: 0.5 };
       const failed = anAttempt({ number: 2, startedAt: NOW + 1, cause: "retry" });
       const done = anAttempt({ number: 3, startedAt: NOW + 2, cause: "retry", result: ACCEPTED });
       await store.commitOutcomes(
@@ -103,7 +103,7 @@ export function describeOutcomes(open: OpenStore): void {
           ],
         }),
       );
-      const rule = { retriesEnabled: true, policy: POLICY, unit: 0.5 };
+      const rule = { retriesEnabled: true, policy: POLICY, random: 0.5 };
       expect(await callOf(store, callback, "A")).toEqual(recordAttempt(recordAttempt(call, failed, rule, 4), done, rule, 4));
     });
 
@@ -118,7 +118,7 @@ export function describeOutcomes(open: OpenStore): void {
         callbackId,
         callSeq,
         attempt: anAttempt({ result: ACCEPTED }),
-        unit: 0,
+        random: 0,
         recovery: 0,
       });
       const outage = { id: "O1", startedAt: NOW, failedCalls: 1, quietSince: null };
@@ -153,7 +153,7 @@ export function describeOutcomes(open: OpenStore): void {
         callbackId: callback.id,
         callSeq: seq,
         attempt: anAttempt({ startedAt: NOW, result: ACCEPTED }),
-        unit: 0,
+        random: 0,
         recovery: 0,
       }));
       await store.commitOutcomes(aGroup({ attempts }));

@@ -43,7 +43,7 @@ export function describePurge(open: OpenStore): void {
       await store.commitOutcomes(aGroup({ mails: [mail] }));
       await store.deleteCallback(callback.id, NOW);
       await store.purge({ now: NOW, limit: 10 });
-      expect(await store.fetchOwedMails(NOW, 10)).toEqual([{ ...mail, tries: 0 }]);
+      expect(await store.fetchQueuedMails(NOW, 10)).toEqual([{ ...mail, tries: 0 }]);
       await store.recordMailSent("O1", NOW);
       await store.purge({ now: NOW, limit: 10 });
       expect((await store.createCallback(callback.id, callback, NOW)).id).toBe(callback.id);

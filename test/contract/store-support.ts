@@ -55,7 +55,7 @@ export async function attempt(
       callbackId: callback.id,
       callSeq: call.seq,
       attempt: anAttempt({ number, startedAt: NOW, ...over }),
-      unit: 0.5,
+      random: 0.5,
       recovery,
     });
   }
@@ -70,7 +70,7 @@ export async function hold(store: Store, callback: Callback, ids: readonly strin
       callSeq: (await callOf(store, callback, id)).seq,
       at,
       downSince: NOW - MINUTE,
-      unit: 0.5,
+      random: 0.5,
     });
   }
   await store.commitOutcomes(aGroup({ holdings }));

@@ -473,7 +473,7 @@ describe("operations", () => {
     const handlers: ((attempt: { outcome: "success" | "failure"; durationMs: number }) => void)[] = [];
     await open({
       stats: {
-        read: async () => ({ waiting: 3, due: 4, inFlight: 5, openOutages: 1, owedMails: 2 }),
+        read: async () => ({ waiting: 3, due: 4, inFlight: 5, openOutages: 1, queuedMails: 2 }),
         onAttempt: (handler) => void handlers.push(handler),
       },
     });

@@ -112,7 +112,9 @@ async function checkLife({ sim, callbacks, unrecorded }: Life): Promise<void> {
     expect(await sim.store.countCalls(callback.id)).toEqual(counts);
     expect(counts.PENDING).toBe(0);
     const outages = await sim.store.listOutages({ ...ALL, callbackId: callback.id });
-    const mails = (await sim.store.fetchOwedMails(sim.clock.now(), 1_000)).filter(({ callbackId }) => callbackId === callback.id);
+    const mails = (await sim.store.fetchQueuedMails(sim.clock.now(), 1_000)).filter(
+      ({ callbackId }) => callbackId === callback.id,
+    );
     expect(mails.map(({ outageId }) => outageId).sort()).toEqual(outages.items.map(({ id }) => id).sort());
     expect(outages.items.every(({ endedAt }) => endedAt !== null)).toBe(true);
   }

@@ -46,7 +46,7 @@ describe("one response against a dead endpoint", () => {
     await sim.accept(await sim.callback());
     await sim.runFor(3 * DAY);
     const outages = await sim.store.listOutages(ALL);
-    const mails = await sim.store.fetchOwedMails(sim.clock.now(), 100);
+    const mails = await sim.store.fetchQueuedMails(sim.clock.now(), 100);
     expect(outages.items.map(({ startedAt, endedAt }) => (endedAt ?? 0) - startedAt)).toEqual([DAY]);
     expect(mails.map(({ outageId }) => outageId)).toEqual(outages.items.map(({ id }) => id));
   });

@@ -31,7 +31,7 @@ async function logOf(seed: number): Promise<string> {
     for (const call of items) lines.push(call, attempts.get(call.id));
     lines.push(await store.listOutages({ limit: 1_000, offset: 0, callbackId: settings.id }));
   }
-  lines.push(await store.fetchOwedMails(Number.MAX_SAFE_INTEGER, 1_000));
+  lines.push(await store.fetchQueuedMails(Number.MAX_SAFE_INTEGER, 1_000));
   await store.close();
   return lines.map((line) => JSON.stringify(line)).join("\n");
 }

@@ -101,7 +101,7 @@ export const anyCall: fc.Arbitrary<Call> = fc.record({
   error: fc.constant(null),
   firstFailedAt: fc.option(anyInstant),
   due: fc.option(fc.record({ at: anyInstant, cause: fc.constantFrom("retry" as const, "replay" as const) })),
-  deferred: fc.constant(0),
+  failedInRecovery: fc.constant(0),
   settledBy: fc.constantFrom("dispatcher" as const, "user" as const, null),
   changedAt: anyInstant,
 });

@@ -44,7 +44,7 @@ export function aCall(over: Partial<Call> = {}): Call {
     error: null,
     firstFailedAt: null,
     due: null,
-    deferred: 0,
+    failedInRecovery: 0,
     settledBy: null,
     changedAt: 0,
     ...over,

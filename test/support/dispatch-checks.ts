@@ -11,7 +11,7 @@ const ALL = { limit: 10_000, offset: 0 };
 /** `isThorough`: the attempts, too, which only ever become more. */
 export async function checkSettled(store: Store, model: DispatchModel, now: number, isThorough = false): Promise<string[]> {
   const broken = model.violations.splice(0);
-  const mails = await store.fetchOwedMails(Number.MAX_SAFE_INTEGER, 10_000);
+  const mails = await store.fetchQueuedMails(Number.MAX_SAFE_INTEGER, 10_000);
   for (const callback of model.callbacks.values()) {
     if (callback.isDeleted) continue;
     const { id } = callback.settings;

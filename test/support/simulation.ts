@@ -206,7 +206,7 @@ export class Simulation {
       limits: { gatherMs: 0, ...this.#options.limits },
       send: (callback, call) => this.#send(callback, call),
       onAttempt: (_, attempt) => this.#settled(attempt),
-      onMailOwed: () => undefined,
+      onMailQueued: () => undefined,
     });
   }
 

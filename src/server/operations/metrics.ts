@@ -29,7 +29,7 @@ export function createMetrics(stats: ServiceStats): Metrics {
     due: new Gauge({ name: "whcb_calls_due", help: "Failed calls with a sending to come", registers }),
     inFlight: new Gauge({ name: "whcb_in_flight", help: "Requests to endpoints under way", registers }),
     openOutages: new Gauge({ name: "whcb_outages_open", help: "Outages that go on", registers }),
-    owedMails: new Gauge({ name: "whcb_mails_owed", help: "E-mails not sent yet", registers }),
+    queuedMails: new Gauge({ name: "whcb_mails_owed", help: "E-mails not sent yet", registers }),
   };
   stats.onAttempt(({ outcome, durationMs }) => attempts.observe({ outcome }, durationMs / 1000));
   return {
@@ -41,7 +41,7 @@ export function createMetrics(stats: ServiceStats): Metrics {
       gauges.due.set(values.due);
       gauges.inFlight.set(values.inFlight);
       gauges.openOutages.set(values.openOutages);
-      gauges.owedMails.set(values.owedMails);
+      gauges.queuedMails.set(values.queuedMails);
       return { contentType: registry.contentType, text: await registry.metrics() };
     },
   };

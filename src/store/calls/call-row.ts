@@ -20,7 +20,7 @@ type CallRow = readonly [
   firstFailedAt: number | null,
   dueAt: number | null,
   dueCause: "retry" | "replay" | null,
-  deferred: number,
+  failedInRecovery: number,
   settledBy: "dispatcher" | "user" | null,
   changedAt: number,
   messageId: string,
@@ -49,7 +49,7 @@ export async function readCalls(db: Db, callbackId: string, from: RawBuilder<unk
 
 function toCall(row: CallRow, callbackId: string): Call {
   const [seq, id, acceptedAt, status, attemptCount, attemptedAt, statusCode, statusMessage, error, ...more] = row;
-  const [firstFailedAt, dueAt, dueCause, deferred, settledBy, changedAt, messageId, channel, response] = more;
+  const [firstFailedAt, dueAt, dueCause, failedInRecovery, settledBy, changedAt, messageId, channel, response] = more;
   return {
     seq,
     id,
@@ -65,7 +65,7 @@ function toCall(row: CallRow, callbackId: string): Call {
     error,
     firstFailedAt,
     due: dueAt === null || dueCause === null ? null : { at: dueAt, cause: dueCause },
-    deferred,
+    failedInRecovery,
     settledBy,
     changedAt,
   };

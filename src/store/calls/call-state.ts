@@ -35,7 +35,7 @@ export const UNREAD_CALL: Call = {
   error: null,
   firstFailedAt: null,
   due: null,
-  deferred: 0,
+  failedInRecovery: 0,
   settledBy: null,
   changedAt: 0,
 };
@@ -87,7 +87,7 @@ function cellsOf(call: Call) {
     call.firstFailedAt,
     call.due?.at ?? null,
     call.due?.cause ?? null,
-    call.deferred,
+    call.failedInRecovery,
     call.settledBy,
     call.changedAt,
   ];
@@ -106,7 +106,7 @@ function callOf(row: StateRow): Call {
     error: row.error,
     firstFailedAt: row.first_failed_at,
     due: row.due_at === null || row.due_cause === null ? null : { at: row.due_at, cause: row.due_cause },
-    deferred: row.failed_in_recovery,
+    failedInRecovery: row.failed_in_recovery,
     settledBy: row.settled_by,
     changedAt: row.changed_at,
   };

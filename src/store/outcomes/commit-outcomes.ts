@@ -38,19 +38,19 @@ function seqsOf({ attempts, holdings }: OutcomeGroup): number[] {
 /** Moves the calls on, holdings first; returns the attempts of calls that are still there. */
 function applyOutcomes(states: ReadonlyMap<number, CallState>, group: OutcomeGroup, callbacks: LiveCallbacks): RecordedAttempt[] {
   const { policy } = group;
-  for (const { callbackId, callSeq, at, downSince, unit } of group.holdings) {
+  for (const { callbackId, callSeq, at, downSince, random } of group.holdings) {
     const callback = callbacks.get(callbackId);
     const state = states.get(callSeq);
     if (callback === undefined || state?.callbackKey !== callback.key) continue;
     // With retries switched off meanwhile it keeps its one attempt: it stays PENDING.
-    if (callback.retriesEnabled) state.after = holdCall(state.after, at, downSince, { retriesEnabled: true, policy, unit });
+    if (callback.retriesEnabled) state.after = holdCall(state.after, at, downSince, { retriesEnabled: true, policy, random });
   }
   const recorded: RecordedAttempt[] = [];
-  for (const { callbackId, callSeq, attempt, unit, recovery } of group.attempts) {
+  for (const { callbackId, callSeq, attempt, random, recovery } of group.attempts) {
     const callback = callbacks.get(callbackId);
     const state = states.get(callSeq);
     if (callback === undefined || state?.callbackKey !== callback.key) continue;
-    state.after = recordAttempt(state.after, attempt, { retriesEnabled: callback.retriesEnabled, policy, unit }, recovery);
+    state.after = recordAttempt(state.after, attempt, { retriesEnabled: callback.retriesEnabled, policy, random }, recovery);
     // The attempt's own number, unless its sender knew an older state of the call: a request that was made is never lost.
     recorded.push({ callSeq, number: state.after.attemptCount, attempt });
   }

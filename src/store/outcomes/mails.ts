@@ -12,7 +12,7 @@ type MailRow = Pick<Selectable<MailTable>, "outage_id" | "recipient" | "subject"
 
 export function mailStore(db: Db): MailStore {
   return {
-    async fetchOwedMails(now, limit) {
+    async fetchQueuedMails(now, limit) {
       const { rows } = await sql<MailRow>`
         SELECT outage_id, recipient, subject, text, mails.created_at, tries, callbacks.id AS callback_id
         FROM mails CROSS JOIN callbacks ON callbacks.key = mails.callback_key

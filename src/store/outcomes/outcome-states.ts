@@ -14,7 +14,7 @@ type OutcomeRow = readonly [
   firstFailedAt: number | null,
   dueAt: number | null,
   dueCause: "retry" | "replay" | null,
-  deferred: number,
+  failedInRecovery: number,
   settledBy: "dispatcher" | "user" | null,
 ];
 /** In the order of OutcomeRow. */
@@ -71,7 +71,7 @@ function isSimplyDelivered({ before, after }: CallState): boolean {
     after.error === null &&
     after.due === null &&
     after.firstFailedAt === before.firstFailedAt &&
-    after.deferred === before.deferred
+    after.failedInRecovery === before.failedInRecovery
   );
 }
 
@@ -83,10 +83,10 @@ function stateOf([
   firstFailedAt,
   dueAt,
   dueCause,
-  deferred,
+  failedInRecovery,
   settledBy,
 ]: OutcomeRow): CallState {
   const due = dueAt === null || dueCause === null ? null : { at: dueAt, cause: dueCause };
-  const call: Call = { ...UNREAD_CALL, seq, status, attemptCount, firstFailedAt, due, deferred, settledBy };
+  const call: Call = { ...UNREAD_CALL, seq, status, attemptCount, firstFailedAt, due, failedInRecovery, settledBy };
   return { callbackKey, before: call, after: call };
 }

@@ -42,7 +42,7 @@ async function attemptAll(store: Store, callbackId: string, size: number, failed
     callbackId,
     callSeq: seq,
     attempt: attemptWith(index % failedEach === 0 ? 503 : 200),
-    unit: 0.5,
+    random: 0.5,
     recovery: 0,
   }));
   await store.commitOutcomes({

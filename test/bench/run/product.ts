@@ -39,7 +39,7 @@ export function startDelivering(store: Store, over: Partial<DispatcherDeps> = {}
     policy: DEFAULT_RETRY_POLICY,
     send: async (callback, call) => (await deliverer.deliver(buildDelivery(callback, call))).result,
     onAttempt: () => undefined,
-    onMailOwed: () => undefined,
+    onMailQueued: () => undefined,
     ...over,
   });
   dispatcher.start();

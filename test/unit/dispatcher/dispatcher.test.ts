@@ -29,7 +29,7 @@ describe("a dispatcher", () => {
         throw new Error("no such header");
       },
       onAttempt: () => undefined,
-      onMailOwed: () => undefined,
+      onMailQueued: () => undefined,
     });
     const [id = ""] = await sim.accept(callback, 3);
     dispatcher.accepted(callback.id);

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { askReplay, holdCall, isHeld, markCall, type RetryRule, recordAttempt } from "../../../src/domain/call.js";
 import { ACCEPTED, aCall, anAttempt, REFUSED_503 } from "../../support/builders.js";
 
-const RETRY: RetryRule = { retriesEnabled: true, policy: { intervalMs: 300, windowMs: 1_000, jitter: false }, unit: 0.5 };
+const RETRY: RetryRule = { retriesEnabled: true, policy: { intervalMs: 300, windowMs: 1_000, jitter: false }, random: 0.5 };
 const NO_RETRY: RetryRule = { ...RETRY, retriesEnabled: false };
 
 describe("an attempt", () => {
@@ -64,8 +64,8 @@ describe("an attempt", () => {
 
   it("that failed in a recovery sends the call to the end of the next one, and a later tick doesn't bring it forward", () => {
     const inRecovery = recordAttempt(aCall(), anAttempt(), RETRY, 2);
-    expect(inRecovery.deferred).toBe(2);
-    expect(recordAttempt(inRecovery, anAttempt({ number: 2 }), RETRY).deferred).toBe(2);
+    expect(inRecovery.failedInRecovery).toBe(2);
+    expect(recordAttempt(inRecovery, anAttempt({ number: 2 }), RETRY).failedInRecovery).toBe(2);
   });
 });
 
@@ -102,9 +102,9 @@ describe("a user's word", () => {
   });
 
   it("replay makes a FAILED call due now, and no other", () => {
-    expect(askReplay(aCall({ status: "FAILED", deferred: 3 }), 5)).toMatchObject({
+    expect(askReplay(aCall({ status: "FAILED", failedInRecovery: 3 }), 5)).toMatchObject({
       due: { at: 5, cause: "replay" },
-      deferred: 0,
+      failedInRecovery: 0,
     });
     const success = aCall({ status: "SUCCESS" });
     expect(askReplay(success, 5)).toBe(success);

@@ -107,7 +107,7 @@ describe("query plans", () => {
 
   it("accepting, committing outcomes and purging look for no row but by a key", async () => {
     await acceptCalls(db, "CB", [{ id: "A", response: aResponse() }], NOW);
-    const outcome = { callbackId: "CB", callSeq: 1, attempt: anAttempt(), unit: 0, recovery: 0 };
+    const outcome = { callbackId: "CB", callSeq: 1, attempt: anAttempt(), random: 0, recovery: 0 };
     const plans = [
       ...(await plansOf(() => acceptCalls(db, "CB", [{ id: "B", response: aResponse() }], NOW))),
       ...(await plansOf(() => commitOutcomes(db, aGroup({ attempts: [outcome] })))),
