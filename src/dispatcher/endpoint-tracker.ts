@@ -13,7 +13,7 @@ import {
   endpointTakenOver,
 } from "../domain/endpoint.js";
 import { type OpenOutage, outageAfterFirstFailure, outageAfterSuccess, outageByClock, outageClosesAt } from "../domain/outage.js";
-import { type RetryPolicy, retryUntil } from "../domain/retry-policy.js";
+import type { RetryPolicy } from "../domain/retry-policy.js";
 import { composeOutageMail } from "../notifier/outage-mail.js";
 import type { Clock } from "../platform/clock.js";
 import type { Random } from "../platform/random.js";
@@ -123,19 +123,10 @@ export class EndpointTracker {
 
   #queueMail(outage: OpenOutage, call: Call, attempt: Attempt | null): void {
     const { log, policy } = this.#deps;
-    const { id, email, retriesEnabled } = this.#callback;
-    const mail = composeOutageMail({
-      callback: this.#callback,
-      outageStartedAt: outage.startedAt,
-      failure: { startedAt: outage.startedAt, result: attempt?.result ?? null },
-      call,
-      retries: {
-        enabled: retriesEnabled,
-        until: retriesEnabled ? retryUntil(outage.startedAt, policy) : null,
-        intervalMs: policy.intervalMs,
-      },
-    });
-    log.queueMail({ outageId: outage.id, callbackId: id, to: email, ...mail, createdAt: outage.startedAt });
+    const callback = this.#callback;
+    const result = attempt?.result ?? null;
+    const mail = composeOutageMail({ callback, startedAt: outage.startedAt, result, call, policy });
+    log.queueMail({ outageId: outage.id, callbackId: callback.id, to: callback.email, ...mail, createdAt: outage.startedAt });
   }
 
   #change(endpoint: Endpoint, outage: OpenOutage | null): void {

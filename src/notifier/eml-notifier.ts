@@ -1,13 +1,12 @@
-/** Keeps mails as .eml files, one for each outage, for whoever has no mail server. */
+/** Writes mails as .eml files, one per outage, when there is no mail server. */
 import { mkdir, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { WhcbError } from "../domain/errors.js";
+import { systemErrorCode, WhcbError } from "../domain/errors.js";
 import type { Mail } from "../domain/mail.js";
-import { checkedId, DEFAULT_SENDER, messageOf } from "./message.js";
-import type { Notifier } from "./notifier.js";
+import { checkOutageId, DEFAULT_SENDER, mailMessage, type Notifier } from "./notifier.js";
 
 export interface EmlNotifierOptions {
-  /** Made with mode 0700 if it isn't there. */
+  /** Created with mode 0700 if it doesn't exist. */
   readonly directory: string;
   readonly from?: string;
 }
@@ -16,29 +15,28 @@ export function createEmlNotifier(options: EmlNotifierOptions): Notifier {
   const from = options.from ?? DEFAULT_SENDER;
   return {
     async send(mail) {
-      const bytes = await compose(mail, from);
+      const bytes = await composeMessage(mail, from);
       try {
-        await writeWhole(options.directory, `outage-${checkedId(mail.outageId)}.eml`, bytes);
+        await writeAtomically(options.directory, `outage-${checkOutageId(mail.outageId)}.eml`, bytes);
       } catch (error) {
-        throw new WhcbError("unavailable", `The mail can't be written to ${options.directory}: ${reasonOf(error)}.`, {
-          cause: error,
-        });
+        const reason = systemErrorCode(error) || "unknown reason";
+        throw new WhcbError("unavailable", `The mail can't be written to ${options.directory}: ${reason}.`, { cause: error });
       }
     },
     async close() {},
   };
 }
 
-async function compose(mail: Mail, from: string): Promise<Buffer> {
-  const message = messageOf(mail, from);
+async function composeMessage(mail: Mail, from: string): Promise<Buffer> {
+  const message = mailMessage(mail, from);
   const { createTransport } = await import("nodemailer");
   const { message: bytes } = await createTransport({ streamTransport: true, buffer: true, newline: "windows" }).sendMail(message);
-  if (!Buffer.isBuffer(bytes)) throw new WhcbError("unavailable", "The mail could not be composed.");
+  if (!Buffer.isBuffer(bytes)) throw new WhcbError("unavailable", "The mail couldn't be composed.");
   return bytes;
 }
 
-/** A reader sees the old file, or the whole new one, also after a crash. The fixed name of the draft lets a later try clear it. */
-async function writeWhole(directory: string, name: string, bytes: Buffer): Promise<void> {
+/** A reader sees the old file or the whole new one, even after a crash. The draft's name is fixed, so the next try removes it. */
+async function writeAtomically(directory: string, name: string, bytes: Buffer): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const draft = join(directory, `.${name}.draft`);
   await rm(draft, { force: true });
@@ -54,12 +52,8 @@ async function writeWhole(directory: string, name: string, bytes: Buffer): Promi
 }
 
 async function syncDirectory(directory: string): Promise<void> {
-  // Windows opens no directory; there a rename is as durable as it gets.
+  // Windows can't open a directory.
   const opened = await open(directory, "r").catch(() => null);
   await opened?.sync().catch(() => undefined);
   await opened?.close();
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "unknown reason";
 }

@@ -1,24 +1,22 @@
-/** Hands mails to a mail server. Its own retries are the outbox's affair: each sending here is one try, bounded in time. */
-import { WhcbError } from "../domain/errors.js";
+/** Sends mails to a mail server: one try per call, bounded in time. The outbox decides when to try again. */
+import { errorMessage, WhcbError } from "../domain/errors.js";
 import { systemTimers, type Timers } from "../platform/clock.js";
-import { messageOf } from "./message.js";
-import type { Notifier } from "./notifier.js";
-import { smtpFailure } from "./smtp-failure.js";
+import { mailMessage, type Notifier } from "./notifier.js";
 import { parseSmtpUrl, type SmtpServer } from "./smtp-url.js";
 
 export interface SmtpNotifierOptions {
-  /** See smtp-url.ts; a secret if it holds a password. */
+  /** See smtp-url.ts; a secret if it contains a password. */
   readonly url: string;
-  /** The sender's address; else the URL's from=, else the login if it is an address, else whcb@<host>. */
+  /** The sender's address; otherwise the URL's from=, the login if that is an address, or whcb@<host>. */
   readonly from?: string;
   readonly timers?: Timers;
-  /** For one sending, from the connection to the server's last word. */
+  /** For one mail, from connecting to the server's last reply. */
   readonly timeoutMs?: number;
   /** PEM certificates of authorities to trust instead of the system's. */
   readonly ca?: string;
 }
 
-/** Throws `config` for a URL that is none. Connects only when there is a mail. */
+/** Throws `config` for an invalid URL. Connects only when there is a mail. */
 export function createSmtpNotifier(options: SmtpNotifierOptions): Notifier {
   const server = parseSmtpUrl(options.url);
   const from = options.from ?? server.from ?? defaultSender(server);
@@ -27,7 +25,7 @@ export function createSmtpNotifier(options: SmtpNotifierOptions): Notifier {
   const closing = new AbortController();
   return {
     async send(mail) {
-      const message = messageOf(mail, from);
+      const message = mailMessage(mail, from);
       const { createTransport } = await import("nodemailer");
       const transport = createTransport(transportOptions(server, timeoutMs, options.ca));
       const timeout = new AbortController();
@@ -35,8 +33,11 @@ export function createSmtpNotifier(options: SmtpNotifierOptions): Notifier {
       try {
         await transport.sendMail({ ...message, signal: AbortSignal.any([timeout.signal, closing.signal]) });
       } catch (error) {
-        if (closing.signal.aborted) throw new WhcbError("unavailable", "The mail was not sent: the service is stopping.");
-        throw smtpFailure(error, server, timeout.signal.aborted ? timeoutMs : null);
+        if (closing.signal.aborted) throw new WhcbError("unavailable", "The mail wasn't sent: the service is stopping.");
+        const reason = timeout.signal.aborted
+          ? `didn't accept the mail within ${timeoutMs / 1_000} s`
+          : failureReason(error, server);
+        throw new WhcbError("unavailable", `The mail server ${server.host}:${server.port} ${reason}.`);
       } finally {
         cancel();
         transport.close();
@@ -53,7 +54,7 @@ function transportOptions(server: SmtpServer, timeoutMs: number, ca: string | un
     host: server.host,
     port: server.port,
     secure: server.isTls,
-    // A login over an open line can be overheard, and a server in between could hide that STARTTLS is offered.
+    // Never send a login unencrypted over a network; a man in the middle could hide that the server offers STARTTLS.
     requireTLS: server.login !== null && !server.isTls && !server.isLoopback,
     ...(server.login === null ? {} : { auth: server.login }),
     connectionTimeout: Math.min(timeoutMs, 15_000),
@@ -69,4 +70,42 @@ function transportOptions(server: SmtpServer, timeoutMs: number, ca: string | un
 function defaultSender(server: SmtpServer): string {
   if (server.login?.user.includes("@")) return server.login.user;
   return `whcb@${server.host.includes(":") ? `[IPv6:${server.host}]` : server.host}`;
+}
+
+/** Why nodemailer failed, as the end of a sentence about the server; without secrets. */
+function failureReason(error: unknown, server: SmtpServer): string {
+  const code = fieldOf(error, "code");
+  const status = fieldOf(error, "responseCode");
+  // A server's reply to a login may repeat the password, so it isn't shown.
+  if (code === "EAUTH" || fieldOf(error, "command").startsWith("AUTH")) {
+    return `rejected the login${status === "" ? "" : ` (${status})`}`;
+  }
+  if (code === "ENOAUTH") return "requires a login";
+  if (code === "ETLS") return "doesn't offer a TLS connection that can be used";
+  if (status !== "") return `rejected the mail (${withoutLogin(fieldOf(error, "response"), server) || status})`;
+  if (code === "ETIMEDOUT" || code === "ECONNECTION" || code === "ESOCKET" || code === "EDNS") {
+    return `can't be reached (${withoutLogin(errorMessage(error), server)})`;
+  }
+  return `didn't accept the mail${code === "" ? "" : ` (${code})`}`;
+}
+
+function fieldOf(error: unknown, name: string): string {
+  if (typeof error !== "object" || error === null || !(name in error)) return "";
+  const value: unknown = Reflect.get(error, name);
+  return typeof value === "string" || typeof value === "number" ? String(value) : "";
+}
+
+const MAX_REPLY = 200;
+
+/** The server's reply on one line, with the password masked as it is and as SMTP encodes it. */
+function withoutLogin(text: string, { login }: SmtpServer): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are removed here
+  const line = text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ");
+  if (login === null || login.pass === "") return line.slice(0, MAX_REPLY);
+  const spellings = [login.pass, base64(login.pass), base64(`\u0000${login.user}\u0000${login.pass}`)];
+  return spellings.reduce((masked, spelling) => masked.replaceAll(spelling, "****"), line).slice(0, MAX_REPLY);
+}
+
+function base64(text: string): string {
+  return Buffer.from(text).toString("base64");
 }

@@ -1,4 +1,4 @@
-/** Mails kept as .eml files. */
+/** Mails written as .eml files (covers src/notifier/eml-notifier.ts). */
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,28 +18,28 @@ describe("mails as files", () => {
     return join(directory, "mail");
   }
 
-  test("are whole, one for each outage, and for the owner's eyes only", async () => {
+  test("are complete, one per outage, and readable by the owner only", async () => {
     const directory = await aDirectory();
-    const keeper = createEmlNotifier({ directory, from: "whcb@example.com" });
-    await keeper.send(aMail({ subject: "the first try" }));
-    await keeper.send(aMail());
-    await keeper.send(aMail({ outageId: "0193B" }));
+    const notifier = createEmlNotifier({ directory, from: "whcb@example.com" });
+    await notifier.send(aMail({ subject: "the first try" }));
+    await notifier.send(aMail());
+    await notifier.send(aMail({ outageId: "0193B" }));
     expect((await readdir(directory)).sort()).toEqual(["outage-0193A1B2C3D47E5F8091A2B3C4D5E6F7.eml", "outage-0193B.eml"]);
     const file = join(directory, "outage-0193A1B2C3D47E5F8091A2B3C4D5E6F7.eml");
     expect(await readFile(file, "utf8")).toBe(AS_RECEIVED);
     expect([(await stat(directory)).mode & 0o777, (await stat(file)).mode & 0o777]).toEqual([0o700, 0o600]);
   });
 
-  test("are written past the draft that a crash left behind", async () => {
+  test("are written even if a crash left a draft behind", async () => {
     const directory = await aDirectory();
-    const keeper = createEmlNotifier({ directory });
-    await keeper.send(aMail({ outageId: "0193C" }));
+    const notifier = createEmlNotifier({ directory });
+    await notifier.send(aMail({ outageId: "0193C" }));
     await writeFile(join(directory, ".outage-0193D.eml.draft"), "half");
-    await keeper.send(aMail({ outageId: "0193D" }));
+    await notifier.send(aMail({ outageId: "0193D" }));
     expect((await readdir(directory)).sort()).toEqual(["outage-0193C.eml", "outage-0193D.eml"]);
   });
 
-  test("that can't be written are told with the place and the reason", async () => {
+  test("that can't be written fail with the folder and the reason", async () => {
     const directory = await aDirectory();
     await writeFile(directory, "a file where the folder should be");
     expect(await failureOf(createEmlNotifier({ directory }).send(aMail()))).toBe(

@@ -1,4 +1,4 @@
-/** Mails over real SMTP, to a server that takes, refuses, asks for a login, or is silent. */
+/** Mails over real SMTP, to a server that accepts, rejects, requires a login, or says nothing (covers src/notifier/smtp-notifier.ts). */
 import { createServer } from "node:net";
 import type { SMTPServerOptions } from "smtp-server";
 import { afterEach, describe, expect, test } from "vitest";
@@ -26,13 +26,13 @@ function notifier(options: SmtpNotifierOptions): Notifier {
 }
 
 describe("a mail server", () => {
-  test("takes the mail as it was written", async () => {
+  test("receives the mail as it was written", async () => {
     const { port, mails } = await mailServer();
     await notifier({ url: `smtp://127.0.0.1:${port}?from=whcb@example.com` }).send(aMail());
     expect(mails).toEqual([{ from: "whcb@example.com", to: ["ops@example.com"], user: "", isSecure: false, raw: AS_RECEIVED }]);
   });
 
-  test("is spoken to over STARTTLS where it offers it, and over TLS with smtps", async () => {
+  test("is used over STARTTLS if it offers that, and over TLS with smtps", async () => {
     const certificate = selfSignedCertificate("DNS:localhost", "IP:127.0.0.1");
     const offering = await mailServer({ ...certificate, disabledCommands: [] });
     await notifier({ url: `smtp://localhost:${offering.port}`, ca: certificate.cert }).send(aMail());
@@ -46,18 +46,18 @@ describe("a mail server", () => {
     const { port, mails } = await mailServer({ ...certificate, secure: true });
     const stranger = selfSignedCertificate("DNS:localhost");
     expect(await failureOf(notifier({ url: `smtps://localhost:${port}`, ca: stranger.cert }).send(aMail()))).toMatch(
-      new RegExp(`^The mail server localhost:${port} can't be (reached|spoken to over TLS)`),
+      new RegExp(`^The mail server localhost:${port} (can't be reached|doesn't offer a TLS connection)`),
     );
     expect(mails).toEqual([]);
   });
 
-  test("on this machine needs no certificate that anybody trusts", async () => {
+  test("on this machine needs no trusted certificate", async () => {
     const { port, mails } = await mailServer({ ...selfSignedCertificate("DNS:elsewhere.example"), disabledCommands: [] });
     await notifier({ url: `smtp://localhost:${port}` }).send(aMail());
     expect(mails.map(({ isSecure }) => isSecure)).toEqual([true]);
   });
 
-  test("that asks for a login gets it", async () => {
+  test("that requires a login gets it", async () => {
     const { port, mails } = await mailServer({
       authOptional: false,
       allowInsecureAuth: true,
@@ -68,24 +68,24 @@ describe("a mail server", () => {
     expect(mails.map(({ from, user }) => [from, user])).toEqual([["ops@example.com", "ops@example.com"]]);
   });
 
-  test("that refuses the login makes an error without the password, though the server repeats it", async () => {
+  test("that rejects the login causes an error without the password, even if its reply repeats it", async () => {
     const { port, mails } = await mailServer({
       allowInsecureAuth: true,
       onAuth: ({ password }, _session, done) => done(new Error(`no such password: ${password}`)),
     });
     const message = await failureOf(notifier({ url: `smtp://ops:hunter2@127.0.0.1:${port}` }).send(aMail()));
-    expect(message).toBe(`The mail server 127.0.0.1:${port} refused the login (535).`);
+    expect(message).toBe(`The mail server 127.0.0.1:${port} rejected the login (535).`);
     expect(mails).toEqual([]);
   });
 
-  test("that asks for a login nobody gave refuses the mail", async () => {
+  test("that requires a login and gets none rejects the mail", async () => {
     const { port } = await mailServer({ authOptional: false });
     expect(await failureOf(notifier({ url: `smtp://127.0.0.1:${port}` }).send(aMail()))).toMatch(
-      /refused the mail \(530 .*\)\.$/,
+      /rejected the mail \(530 .*\)\.$/,
     );
   });
 
-  test("that is down is told as unreachable, and takes the mail when it is back", async () => {
+  test("that is down is reported as unreachable, and receives the mail when it is back", async () => {
     const { port } = await mailServer();
     for (const end of endings.splice(0)) await end();
     const down = notifier({ url: `smtp://127.0.0.1:${port}` });
@@ -97,36 +97,38 @@ describe("a mail server", () => {
     expect(mails).toHaveLength(1);
   });
 
-  test("that refuses the recipient or the mail is quoted", async () => {
-    const refusing = await mailServer({ onRcptTo: (_address, _session, done) => done(new Error("No such user here\u001b[31m")) });
-    const failure = await failureOf(notifier({ url: `smtp://127.0.0.1:${refusing.port}` }).send(aMail()));
-    expect(failure).toContain("refused the mail (550 No such user here");
+  test("that rejects the recipient or the mail is quoted", async () => {
+    const rejecting = await mailServer({
+      onRcptTo: (_address, _session, done) => done(new Error("No such user here\u001b[31m")),
+    });
+    const failure = await failureOf(notifier({ url: `smtp://127.0.0.1:${rejecting.port}` }).send(aMail()));
+    expect(failure).toContain("rejected the mail (550 No such user here");
     expect(failure).not.toContain("\u001b");
     const full = await mailServer({
       onData: (stream, _session, done) =>
         void stream.resume().on("end", () => done(Object.assign(new Error("Mailbox full"), { responseCode: 452 }))),
     });
     expect(await failureOf(notifier({ url: `smtp://127.0.0.1:${full.port}` }).send(aMail()))).toContain(
-      "refused the mail (452 Mailbox full)",
+      "rejected the mail (452 Mailbox full)",
     );
   });
 
-  test("that never says a word, or never its last one, is given up in time", async () => {
+  test("that never answers, or never finishes, times out", async () => {
     const silent = createServer((socket) => socket.on("error", () => undefined)).listen(0, "127.0.0.1");
     await new Promise((resolve) => silent.once("listening", resolve));
     endings.push(() => silent.close());
     const address = silent.address();
     const port = typeof address === "object" ? address?.port : 0;
     expect(await failureOf(notifier({ url: `smtp://127.0.0.1:${port}`, timeoutMs: 300 }).send(aMail()))).toMatch(
-      /didn't take the mail within 0\.3 s|can't be reached/,
+      /didn't accept the mail within 0\.3 s|can't be reached/,
     );
     const stuck = await mailServer({ onData: (stream) => void stream.resume() });
     expect(await failureOf(notifier({ url: `smtp://127.0.0.1:${stuck.port}`, timeoutMs: 300 }).send(aMail()))).toMatch(
-      /didn't take the mail within 0\.3 s|can't be reached/,
+      /didn't accept the mail within 0\.3 s|can't be reached/,
     );
   });
 
-  test("that talks without end is given up in time", async () => {
+  test("that talks endlessly times out", async () => {
     const endless = createServer((socket) => {
       socket.write("220 here\r\n");
       const timer = setInterval(() => socket.write("250-more\r\n"), 10);
@@ -137,10 +139,10 @@ describe("a mail server", () => {
     const address = endless.address();
     const port = typeof address === "object" ? address?.port : 0;
     const failure = await failureOf(notifier({ url: `smtp://127.0.0.1:${port}`, timeoutMs: 300 }).send(aMail()));
-    expect(failure).toBe(`The mail server 127.0.0.1:${port} didn't take the mail within 0.3 s.`);
+    expect(failure).toBe(`The mail server 127.0.0.1:${port} didn't accept the mail within 0.3 s.`);
   });
 
-  test("is given addresses of unusual kinds as they are", async () => {
+  test("gets unusual addresses unchanged", async () => {
     const { port, mails } = await mailServer();
     const sender = notifier({ url: `smtp://127.0.0.1:${port}` });
     for (const to of ["o'neil+x@example.com", "josé@example.com"]) await sender.send(aMail({ to }));
@@ -158,7 +160,7 @@ describe("a mail server", () => {
 describe("a hostile mail", () => {
   const EVIL = "x\r\nBcc: all@example.com\r\n\r\nhello\u0000\u001b[2J";
 
-  test("gets no header, recipient or end of its own, whatever stands in its subject and text", async () => {
+  test("can't add a header or recipient or end early, whatever its subject and text contain", async () => {
     const { port, mails } = await mailServer();
     await notifier({ url: `smtp://127.0.0.1:${port}` }).send(
       aMail({ subject: EVIL, text: `${EVIL}\r\n.\r\nMAIL FROM:<a@b>\r\nfrom` }),
@@ -174,14 +176,16 @@ describe("a hostile mail", () => {
     );
   });
 
-  test("to several addresses, or with an id that is a path, isn't sent", async () => {
+  test("to several addresses, or whose id is a path, isn't sent", async () => {
     const { port, mails } = await mailServer();
     const sender = notifier({ url: `smtp://127.0.0.1:${port}` });
-    expect(await failureOf(sender.send(aMail({ to: "a@example.com, b@example.com" })))).toContain("no single e-mail address");
-    expect(await failureOf(sender.send(aMail({ to: "a@example.com\r\nRCPT TO:<b@example.com>" })))).toContain(
-      "no single e-mail address",
+    expect(await failureOf(sender.send(aMail({ to: "a@example.com, b@example.com" })))).toContain(
+      "isn't a single e-mail address",
     );
-    expect(await failureOf(sender.send(aMail({ outageId: "../x" })))).toContain("can't stand in a mail");
+    expect(await failureOf(sender.send(aMail({ to: "a@example.com\r\nRCPT TO:<b@example.com>" })))).toContain(
+      "isn't a single e-mail address",
+    );
+    expect(await failureOf(sender.send(aMail({ outageId: "../x" })))).toContain("a mail can't carry");
     expect(mails).toEqual([]);
   });
 });

@@ -1,4 +1,4 @@
-/** From the failing endpoint to the mail as received: a real store, a real mail server, virtual time. */
+/** From a failing endpoint to the mail as received: real store, real mail server, virtual time. */
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { MailSender } from "../../src/dispatcher/mail-sender.js";
 import type { Notifier } from "../../src/notifier/notifier.js";
@@ -28,7 +28,7 @@ afterEach(async () => {
 
 const subjects = () => server.mails.map(({ raw }) => /^Subject: (.*)$/m.exec(raw)?.[1]?.trim());
 
-it("brings one mail for an outage, however many calls fail and however long it lasts", async () => {
+it("sends one mail per outage, however many calls fail and however long it lasts", async () => {
   const callback = await sim.callback();
   for (let hour = 0; hour < 23; hour += 1) {
     await sim.accept(callback, 20);
@@ -38,7 +38,7 @@ it("brings one mail for an outage, however many calls fail and however long it l
   expect(subjects()).toEqual(["[whcb] demo is failing: HTTP 503 Service Unavailable"]);
 });
 
-it("brings ten mails when ten callbacks fail at once", async () => {
+it("sends ten mails when ten callbacks fail at the same time", async () => {
   for (let index = 0; index < 10; index += 1) await sim.accept(await sim.callback({ name: `c${index}` }), 30);
   await sim.runFor(HOUR);
   await sender.tick();
@@ -47,7 +47,7 @@ it("brings ten mails when ten callbacks fail at once", async () => {
   );
 });
 
-it("waits while the mail server is down, and arrives once when it is back", async () => {
+it("waits while the mail server is down, and sends the mail once when it is back", async () => {
   const { port } = server;
   await server.close();
   const callback = await sim.callback();

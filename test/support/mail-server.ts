@@ -1,4 +1,4 @@
-/** A real SMTP server on loopback that keeps what it receives. */
+/** A real SMTP server on loopback that records what it receives. */
 import { SMTPServer, type SMTPServerOptions } from "smtp-server";
 
 export interface Received {
@@ -11,7 +11,7 @@ export interface Received {
 
 export interface MailServer {
   readonly port: number;
-  /** In the order of their arrival. */
+  /** In the order received. */
   readonly mails: Received[];
   close(): Promise<void>;
 }

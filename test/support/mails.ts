@@ -1,4 +1,4 @@
-/** A mail, how it arrives, and how its sending fails. */
+/** A mail to send, the same as received, and the error of a send that fails. */
 import { expect } from "vitest";
 import { isWhcbError } from "../../src/domain/errors.js";
 import type { Mail } from "../../src/domain/mail.js";
@@ -35,7 +35,7 @@ export const AS_RECEIVED = [
   "",
 ].join("\r\n");
 
-/** The message of the `unavailable` with which it fails, in time; "none" where it doesn't. */
+/** The message of its `unavailable`, which must come within 3 s; "none" if it succeeds. */
 export async function failureOf(sending: Promise<void>): Promise<string> {
   const began = performance.now();
   try {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { DEFAULT_RETRY_POLICY } from "../../../src/domain/retry-policy.js";
 import { composeOutageMail, type OutageFacts } from "../../../src/notifier/outage-mail.js";
 import { aResponse, someSettings } from "../../support/builders.js";
 
@@ -13,53 +14,51 @@ function facts(
     name: "orders",
     url: "https://api.example.com/hook",
     auth: { type: "httpheader", key: KEY },
+    retriesEnabled: true,
     ...callback,
   });
   return {
     callback: { id: "00112233445566AA", createdAt: 0, repairedAt: 0, ...settings },
-    outageStartedAt: STARTED_AT,
-    failure: {
-      startedAt: STARTED_AT,
-      result: { kind: "answered", statusCode: 503, statusMessage: "Service Unavailable", body: "upstream down" },
-    },
+    startedAt: STARTED_AT,
+    result: { kind: "answered", statusCode: 503, statusMessage: "Service Unavailable", body: "upstream down" },
     call: { id: "0193A1B2C3D47E5F8091A2B3C4D5E6F7", response: aResponse() },
-    retries: { enabled: true, until: STARTED_AT + 24 * 3_600_000, intervalMs: 300_000 },
+    policy: DEFAULT_RETRY_POLICY,
     ...rest,
   };
 }
 
-describe("the mail of an outage", () => {
+describe("the e-mail about an outage", () => {
   test("says what failed, what happens now and what to do", () => {
     expect(composeOutageMail(facts())).toEqual({
       subject: "[whcb] orders is failing: HTTP 503 Service Unavailable",
-      text: `Callback "orders" is failing: what it should receive is not arriving.
+      text: `Callback "orders" is failing: its endpoint isn't accepting responses.
 
 Since:     2026-11-24 03:12:05 UTC
-What:      it answered HTTP 503 Service Unavailable; only 200 counts
+Error:     HTTP 503 Service Unavailable; only HTTP 200 is a success
 Endpoint:  https://api.example.com/hook
 Auth:      httpheader, key ****ey99
 Callback:  orders (id 00112233445566AA)
-Its answer began:
+The endpoint's answer:
   | upstream down
 
 WHAT HAPPENS NOW
-Retries are on: this response is tried again about every 5 minutes,
-until 2026-11-25 03:12:05 UTC. Later ones get as long, each from its own
-first failure. If the endpoint is back by then, there is nothing else to do.
-What still fails at the end stays listed as FAILED until you replay it.
+Retries run about every 5 minutes until 2026-11-25 03:12:05 UTC.
+Each later response is retried for 24 hours from its own first failure.
+If the endpoint recovers in time, there is nothing else to do. A response
+that still fails at the end stays listed as FAILED until you replay it.
 
 WHAT TO DO
-Mend the endpoint. Then see what failed, and send it again:
+Fix the endpoint, then list what failed and replay it:
 
   whcb calls list orders --failed
   whcb replay orders --failed
 
-THE RESPONSE THAT FAILED FIRST
+THE FIRST RESPONSE THAT FAILED
 Call:      0193A1B2C3D47E5F8091A2B3C4D5E6F7
 Message:
   https://api.au.whispir.com/messages/0A1B2C3D4E5F60718293A4B5C6D7E8F9
 From:      61400000001 (Ada)
-Channel:   SMS, a reply, 24/11/26 09:30
+Channel:   SMS, reply, 24/11/26 09:30
 Content:
   | Yes
 
@@ -68,34 +67,34 @@ This is the only e-mail about this outage.
     });
   });
 
-  test("keeps to lines that need no encoding", () => {
+  test("has only short ASCII lines, which need no encoding", () => {
     const { text } = composeOutageMail(facts());
     expect(text.split("\n").filter((line) => line.length > 76)).toEqual([]);
     expect(text).toMatch(/^[\n\x20-\x7e]*$/);
   });
 
-  test("says that nothing is sent again where retries are off, and how to change that", () => {
-    const { text } = composeOutageMail(facts({ retries: { enabled: false, until: null, intervalMs: 300_000 } }));
-    expect(text).toContain("Retries are OFF for this callback: what fails is not sent again by itself.");
+  test("says if retries are off, and how to turn them on", () => {
+    const { text } = composeOutageMail(facts({ callback: { retriesEnabled: false } }));
+    expect(text).toContain("Retries are OFF for this callback: a failed response isn't sent again.");
     expect(text).toContain("\n  whcb callbacks update orders --retries on\n");
-    expect(text).not.toContain("Retries are on");
+    expect(text).not.toContain("Retries run");
   });
 
-  test("says of a response that was held that it was held", () => {
-    const mail = composeOutageMail(facts({ failure: { startedAt: STARTED_AT, result: null } }));
-    expect(mail.subject).toBe("[whcb] orders is failing: its endpoint is down");
-    expect(mail.text).toContain("What:      the endpoint is down, so the response was held and not sent\n");
-    expect(mail.text).toContain("New responses are held meanwhile, and sent when the endpoint is back.\n");
+  test("says if a response was held", () => {
+    const mail = composeOutageMail(facts({ result: null }));
+    expect(mail.subject).toBe("[whcb] orders is failing: the endpoint is down");
+    expect(mail.text).toContain("Error:     the endpoint is down, so the response was held and not sent\n");
+    expect(mail.text).toContain("New responses are held until the endpoint is back, and sent then.\n");
   });
 
-  test("says in words why no answer came", () => {
+  test("says why no answer came", () => {
     const result = { kind: "unreachable", reason: "refused", detail: "127.0.0.1:9000 refused the connection" } as const;
-    const mail = composeOutageMail(facts({ failure: { startedAt: STARTED_AT, result } }));
-    expect(mail.subject).toBe("[whcb] orders is failing: it refused the connection");
-    expect(mail.text).toContain("What:\n  it refused the connection (refused: 127.0.0.1:9000 refused the connection)\n");
+    const mail = composeOutageMail(facts({ result }));
+    expect(mail.subject).toBe("[whcb] orders is failing: connection refused");
+    expect(mail.text).toContain("Error:\n  connection refused (refused: 127.0.0.1:9000 refused the connection)\n");
   });
 
-  test("shows the callback's key nowhere, in whatever field it turns up", () => {
+  test("never shows the callback's key, whatever field it is in", () => {
     const key = "p@ss wörd/+&=";
     const encoded = encodeURIComponent(key);
     const { subject, text } = composeOutageMail(
@@ -104,10 +103,7 @@ This is the only e-mail about this outage.
           url: `https://user:hunter2@api.example.com/${encoded}/x?Auth=${encoded}&again=${encoded}&apiToken=abcdef`,
           auth: { type: "queryparam", key },
         },
-        failure: {
-          startedAt: STARTED_AT,
-          result: { kind: "answered", statusCode: 401, statusMessage: `bad ${key}`, body: `no: ${key} ${encoded}` },
-        },
+        result: { kind: "answered", statusCode: 401, statusMessage: `bad ${key}`, body: `no: ${key} ${encoded}` },
         call: {
           id: "A1",
           response: aResponse({ responseMessage: { channel: "SMS", kind: "reply", date: "", content: `it is ${key}` } }),
@@ -118,12 +114,12 @@ This is the only e-mail about this outage.
     expect(text).toContain("https://****@api.example.com/****/x?Auth=****&again=****&apiToken=****");
   });
 
-  test("can't be given lines, headers or control characters by others' words", () => {
+  test("doesn't let outside text add lines, headers or control characters", () => {
     const evil = "x\r\nBcc: all@example.com\r\n\r\n\u001b[2J\u202eevil\u2028WHAT TO DO\nrm -rf /";
     const { subject, text } = composeOutageMail(
       facts({
         callback: { name: evil },
-        failure: { startedAt: STARTED_AT, result: { kind: "answered", statusCode: 500, statusMessage: evil, body: evil } },
+        result: { kind: "answered", statusCode: 500, statusMessage: evil, body: evil },
         call: {
           id: evil,
           response: aResponse({
@@ -140,14 +136,14 @@ This is the only e-mail about this outage.
     expect(text).toContain("\n  whcb replay 00112233445566AA --failed\n");
   });
 
-  test("cuts a long content, and says so", () => {
+  test("truncates long content, and says so", () => {
     const content = "word ".repeat(2_000);
     const { text } = composeOutageMail(
       facts({
         call: { id: "A1", response: aResponse({ responseMessage: { channel: "EMAIL", kind: "reply", date: "", content } }) },
       }),
     );
-    expect(text).toContain("  (cut: 9999 characters in all)\n");
+    expect(text).toContain("  (truncated: 9999 characters in total)\n");
     expect(text.length).toBeLessThan(3_000);
   });
 
@@ -160,7 +156,7 @@ This is the only e-mail about this outage.
     ["--all", "00112233445566AA"],
     ["a\nb", "00112233445566AA"],
     ["a\u202eb", "00112233445566AA"],
-  ])("names the callback %j as a shell takes it", (name, argument) => {
+  ])("quotes the callback %j for a shell", (name, argument) => {
     expect(composeOutageMail(facts({ callback: { name } })).text).toContain(`\n  whcb replay ${argument} --failed\n`);
   });
 });

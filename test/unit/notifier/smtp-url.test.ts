@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { parseSmtpUrl } from "../../../src/notifier/smtp-url.js";
 
 describe("an SMTP URL", () => {
-  test("names a server, its port, TLS, a login and a sender", () => {
+  test("gives server, port, TLS, login and sender", () => {
     expect(parseSmtpUrl("smtps://ops%40example.com:p%3Ass@mail.example.com?from=whcb@example.com")).toEqual({
       host: "mail.example.com",
       port: 465,
@@ -30,7 +30,7 @@ describe("an SMTP URL", () => {
     "smtp://a:p%zzsecret@b",
     "smtp://b?from=x%0ay@z",
     "smtp://b?from=no",
-  ])("%j is refused, and not repeated", (url) => {
+  ])("%j is rejected without repeating it", (url) => {
     let message = "";
     try {
       parseSmtpUrl(url);
