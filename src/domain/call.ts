@@ -1,43 +1,42 @@
-/** The delivery of one response to one callback, and the moves it can make. A status is assigned nowhere else. */
+/** The delivery of one response to one callback, and the changes it can go through. A status is assigned nowhere else. */
 import { type Attempt, isAccepted, resultMessage, type UnreachableReason } from "./attempt.js";
 import type { MessageResponse } from "./message-response.js";
 import { nextDueAt, type RetryPolicy, retryUntil } from "./retry-policy.js";
 
 export type CallStatus = "PENDING" | "SUCCESS" | "FAILED";
 
-export interface Call {
+export interface Call extends CallProgress {
   /** Grows with acceptance, unique in the store: "oldest first" is by it, and it settles ties. */
   readonly seq: number;
   /** 32 upper-case hex digits (UUIDv7), or what the caller gave. */
   readonly id: string;
   readonly callbackId: string;
   readonly response: MessageResponse;
-  /** The response was too large to wait in memory, and is left out: read the call again to have it. */
+  /** The response is too large to be prefetched and left out: read the call again to get it. */
   readonly isAbridged?: true;
   readonly acceptedAt: number;
+}
+
+/** The part of a call that its transitions read and change. */
+export interface CallProgress {
   readonly status: CallStatus;
   readonly attemptCount: number;
-  /** The last attempt's start, or the holding's; null while nothing has happened. */
+  /** When the last attempt started, or the call was held; null before that. */
   readonly attemptedAt: number | null;
   readonly statusCode: number | null;
   readonly statusMessage: string | null;
   readonly error: UnreachableReason | null;
-  /** Where its retry window starts; null if it never failed. */
+  /** The start of its retry window; null if it never failed. */
   readonly firstFailedAt: number | null;
-  /** The sending that waits, if any. A PENDING call waits for its first attempt without one. */
+  /** The next attempt, if one is due. A PENDING call waits for its first attempt without one. */
   readonly due: Due | null;
   /**
-   * The number of the endpoint's recovery in which it last failed: such calls go last in the next ones, those of later outages
-   * too, since it failed while others were accepted. 0: none.
+   * The number of the endpoint's recovery in which it last failed, 0 if none. Such calls go last in later recoveries, those of
+   * later outages too.
    */
   readonly failedInRecovery: number;
   readonly settledBy: "dispatcher" | "user" | null;
   readonly changedAt: number;
-}
-
-/** An id as it is kept: hex digits are the same in either case, and a person may have typed them. Any other id is left as it is. */
-export function callIdFrom(text: string): string {
-  return /^[\da-f]{32}$/i.test(text) ? text.toUpperCase() : text;
 }
 
 export interface Due {
@@ -49,18 +48,23 @@ export interface Due {
 export interface RetryRule {
   readonly retriesEnabled: boolean;
   readonly policy: RetryPolicy;
-  /** In [0,1): the jitter's chance. */
+  /** In [0,1), for the jitter. */
   readonly random: number;
 }
 
+/** The stored form of an id: hex digits are upper-cased, since people type them in either case; any other id stays as it is. */
+export function callIdFrom(text: string): string {
+  return /^[\da-f]{32}$/i.test(text) ? text.toUpperCase() : text;
+}
+
 /**
- * The call after an attempt. 200 settles it; anything else leaves it FAILED, due again while retries are on and its window
- * lasts. What a user marked SUCCESS while the attempt was under way stays so (dispatch.md, a call, 2-6).
- * `recovery`: the number of the recovery that the attempt belonged to, 0 for none.
+ * The call after an attempt. 200 makes it SUCCESS; anything else FAILED, with a retry due while retries are on and its window
+ * lasts. A call that was marked SUCCESS during the attempt stays SUCCESS (docs/dispatcher.md, A call, Rules 2-6).
+ * `recovery`: the number of the recovery that the attempt was part of, 0 if none.
  */
-export function recordAttempt(call: Call, attempt: Attempt, rule: RetryRule, recovery = 0): Call {
+export function recordAttempt(call: CallProgress, attempt: Attempt, rule: RetryRule, recovery = 0): CallProgress {
   const { result } = attempt;
-  const attempted: Call = {
+  const attempted: CallProgress = {
     ...call,
     attemptCount: call.attemptCount + 1,
     attemptedAt: attempt.startedAt,
@@ -72,23 +76,20 @@ export function recordAttempt(call: Call, attempt: Attempt, rule: RetryRule, rec
   if (call.status === "SUCCESS") return attempted;
   if (isAccepted(result)) return { ...attempted, status: "SUCCESS", settledBy: "dispatcher", due: null };
   const firstFailedAt = call.firstFailedAt ?? attempt.startedAt;
-  // A replay asked for while another attempt was under way is still owed; so it is after a probe, which may have gone before it.
-  const isReplayOwed = call.due?.cause === "replay" && attempt.cause !== "replay";
+  // Requested while another attempt was in flight, or before a probe: the replay is still to come.
+  const isReplayStillDue = call.due?.cause === "replay" && attempt.cause !== "replay";
   return {
     ...attempted,
     status: "FAILED",
     settledBy: null,
     firstFailedAt,
-    due: isReplayOwed ? call.due : dueAfterFailure(firstFailedAt, attempt.startedAt, rule),
+    due: isReplayStillDue ? call.due : dueAfterFailure(firstFailedAt, attempt.startedAt, rule),
     failedInRecovery: Math.max(call.failedInRecovery, recovery),
   };
 }
 
-/**
- * A new response that isn't sent because its endpoint is down: FAILED without an attempt, its window starts now
- * (dispatch.md, down).
- */
-export function holdCall(call: Call, at: number, downSince: number, rule: RetryRule): Call {
+/** A new response that isn't sent because its endpoint is down: FAILED without an attempt, and its window starts now. */
+export function holdCall(call: CallProgress, at: number, downSince: number, rule: RetryRule): CallProgress {
   if (call.status !== "PENDING") return call;
   return {
     ...call,
@@ -102,21 +103,21 @@ export function holdCall(call: Call, at: number, downSince: number, rule: RetryR
 }
 
 /**
- * A user's mark. SUCCESS cancels what is due, a first sending too; FAILED changes the status and makes nothing due
- * (dispatch.md, a call, 6). A PENDING call can't be marked FAILED: the caller refuses that.
+ * A user's mark. SUCCESS cancels what is due, also a first attempt; FAILED changes the status and makes nothing due (docs/dispatcher.md,
+ * A call, Rule 6). The caller rejects FAILED for a PENDING call.
  */
-export function markCall(call: Call, status: "SUCCESS" | "FAILED", at: number): Call {
+export function markCall(call: CallProgress, status: "SUCCESS" | "FAILED", at: number): CallProgress {
   if (call.status === status) return call;
   return { ...call, status, due: null, settledBy: "user", changedAt: at };
 }
 
-/** A user asks for one attempt now, window or not. Only a FAILED call can be replayed. */
-export function askReplay(call: Call, at: number): Call {
+/** A user requests one attempt now, inside the window or not. Only a FAILED call can be replayed. */
+export function requestReplay(call: CallProgress, at: number): CallProgress {
   return call.status === "FAILED" ? { ...call, due: { at, cause: "replay" }, failedInRecovery: 0, changedAt: at } : call;
 }
 
-/** Whether the call was taken in while its endpoint was down and has had no attempt. */
-export function isHeld(call: Pick<Call, "status" | "attemptCount" | "due">): boolean {
+/** Whether the call was held while its endpoint was down and has had no attempt since. */
+export function isHeld(call: Pick<CallProgress, "status" | "attemptCount" | "due">): boolean {
   return call.status === "FAILED" && call.attemptCount === 0 && call.due !== null;
 }
 

@@ -1,16 +1,14 @@
 /** Calls as rows. */
 import type { RawBuilder } from "kysely";
 import type { UnreachableReason } from "../../domain/attempt.js";
-import type { Call, CallStatus } from "../../domain/call.js";
+import type { Call, CallProgress, CallStatus } from "../../domain/call.js";
 import type { Channel } from "../../domain/message-response.js";
 import { type Db, NEVER } from "../schema.js";
 import { readRows } from "../sqlite/json-rows.js";
 import { decodeResponse, type StoredResponse } from "./response-codec.js";
 
-type CallRow = readonly [
-  seq: number,
-  id: string,
-  acceptedAt: number,
+/** In the order of PROGRESS_COLUMNS. */
+export type ProgressCells = readonly [
   status: CallStatus,
   attemptCount: number,
   attemptedAt: number,
@@ -23,19 +21,28 @@ type CallRow = readonly [
   failedInRecovery: number,
   settledBy: "dispatcher" | "user" | null,
   changedAt: number,
+];
+
+export const PROGRESS_COLUMNS = [
+  ...["status", "attempt_count", "attempted_at", "status_code", "status_message", "error", "first_failed_at"],
+  ...["due_at", "due_cause", "failed_in_recovery", "settled_by", "changed_at"],
+];
+
+type CallRow = readonly [
+  seq: number,
+  id: string,
+  acceptedAt: number,
   messageId: string,
   channel: Channel,
+  ...progress: ProgressCells,
   response: StoredResponse | null,
 ];
 
+/** In the order of CallRow. */
+const COLUMNS = ["seq", "id", "accepted_at", "message_id", "channel", ...PROGRESS_COLUMNS];
+
 /** What an e-mail shows of such a call. */
 const LEFT_OUT: StoredResponse = ["", "", "", "", "", "", "reply", "", "(too large to be shown here)", {}];
-
-/** In the order of CallRow. */
-const COLUMNS = [
-  ...["seq", "id", "accepted_at", "status", "attempt_count", "attempted_at", "status_code", "status_message", "error"],
-  ...["first_failed_at", "due_at", "due_cause", "failed_in_recovery", "settled_by", "changed_at", "message_id", "channel"],
-];
 
 /**
  * The calls of `from`: FROM and all that follows it, in its order. All are this callback's. `mostBytes`: a response that takes more
@@ -47,9 +54,8 @@ export async function readCalls(db: Db, callbackId: string, from: RawBuilder<unk
   return rows.map((row) => toCall(row, callbackId));
 }
 
-function toCall(row: CallRow, callbackId: string): Call {
-  const [seq, id, acceptedAt, status, attemptCount, attemptedAt, statusCode, statusMessage, error, ...more] = row;
-  const [firstFailedAt, dueAt, dueCause, failedInRecovery, settledBy, changedAt, messageId, channel, response] = more;
+function toCall([seq, id, acceptedAt, messageId, channel, ...more]: CallRow, callbackId: string): Call {
+  const response = more[12];
   return {
     seq,
     id,
@@ -57,6 +63,14 @@ function toCall(row: CallRow, callbackId: string): Call {
     response: decodeResponse(messageId, channel, response ?? LEFT_OUT),
     ...(response === null && { isAbridged: true as const }),
     acceptedAt,
+    ...toProgress(more),
+  };
+}
+
+export function toProgress(cells: readonly [...ProgressCells, ...unknown[]]): CallProgress {
+  const [status, attemptCount, attemptedAt, statusCode, statusMessage, error, firstFailedAt, dueAt, dueCause, ...more] = cells;
+  const [failedInRecovery, settledBy, changedAt] = more;
+  return {
     status,
     attemptCount,
     attemptedAt: attemptedAt === NEVER ? null : attemptedAt,
@@ -69,4 +83,21 @@ function toCall(row: CallRow, callbackId: string): Call {
     settledBy,
     changedAt,
   };
+}
+
+export function progressCells(progress: CallProgress): ProgressCells {
+  return [
+    progress.status,
+    progress.attemptCount,
+    progress.attemptedAt ?? NEVER,
+    progress.statusCode,
+    progress.statusMessage,
+    progress.error,
+    progress.firstFailedAt,
+    progress.due?.at ?? null,
+    progress.due?.cause ?? null,
+    progress.failedInRecovery,
+    progress.settledBy,
+    progress.changedAt,
+  ];
 }

@@ -1,113 +1,76 @@
-/** What of a call a transition reads and writes: read and written back for a whole batch at once, without the response. */
-import { type Selectable, sql } from "kysely";
-import type { Call } from "../../domain/call.js";
-import { type CallTable, type Db, NEVER } from "../schema.js";
-import { batchOf, cell, listOf } from "../sqlite/json-rows.js";
+/** The progress of calls, read and written back for a whole batch, without their responses. */
+import { sql } from "kysely";
+import type { CallProgress } from "../../domain/call.js";
+import type { Db } from "../schema.js";
+import { batchOf, type Cell, cell, listOf, readRows } from "../sqlite/json-rows.js";
 import type { CountChanges } from "./call-counts.js";
+import { PROGRESS_COLUMNS, type ProgressCells, progressCells, toProgress } from "./call-row.js";
 
-type StateRow = Omit<Selectable<CallTable>, "message_id" | "channel" | "response" | "accepted_at">;
-
-/** A call under way through domain/call.ts, which never looks at the response. */
 export interface CallState {
+  readonly seq: number;
   readonly callbackKey: number;
-  readonly before: Call;
-  after: Call;
+  readonly before: CallProgress;
+  after: CallProgress;
 }
 
-/** Stands in for what isn't read. */
-export const UNREAD_CALL: Call = {
-  seq: 0,
-  id: "",
-  callbackId: "",
-  response: {
-    messageId: "",
-    messageLocation: "",
-    from: { name: "", mri: "", mobile: "", email: "", voice: "" },
-    responseMessage: { channel: "SMS", kind: "reply", date: "", content: "" },
-    customParameters: {},
-  },
-  acceptedAt: 0,
-  status: "PENDING",
-  attemptCount: 0,
-  attemptedAt: null,
-  statusCode: null,
-  statusMessage: null,
-  error: null,
-  firstFailedAt: null,
-  due: null,
-  failedInRecovery: 0,
-  settledBy: null,
-  changedAt: 0,
-};
-
-const STATE_COLUMNS = sql.raw(
-  [
-    "calls.seq, calls.id, callback_key, status, attempt_count, attempted_at, status_code, status_message, error",
-    "first_failed_at, due_at, due_cause, failed_in_recovery, settled_by, changed_at",
-  ].join(", "),
-);
-
-/** Only those that are calls of this callback. */
-export async function readStates(db: Db, callbackKey: number, ids: readonly string[]): Promise<CallState[]> {
-  const { rows } = await sql<StateRow>`
-    SELECT ${STATE_COLUMNS} FROM ${listOf(ids)} CROSS JOIN calls ON calls.id = batch.value
-    WHERE calls.callback_key = ${callbackKey}`.execute(db);
-  return rows.map((row) => {
-    const call = callOf(row);
-    return { callbackKey: row.callback_key, before: call, after: call };
-  });
+/** By call id; only calls of this callback. */
+export async function readStatesById(db: Db, callbackKey: number, ids: readonly string[]): Promise<Map<string, CallState>> {
+  const columns = ["id", "seq", "callback_key", ...PROGRESS_COLUMNS];
+  const from = sql`FROM ${listOf(ids)} CROSS JOIN calls ON calls.id = batch.value WHERE calls.callback_key = ${callbackKey}`;
+  const rows = await readRows<readonly [string, number, number, ...ProgressCells]>(db, { columns }, from);
+  return new Map(rows.map(([id, seq, key, ...progress]) => [id, stateOf(seq, key, progress)]));
 }
 
-/** Writes back those that changed, in one statement, and counts what moved. */
+/** By seq, whichever callback each belongs to. */
+export async function readStatesBySeq(db: Db, seqs: readonly number[]): Promise<Map<number, CallState>> {
+  if (seqs.length === 0) return new Map();
+  const columns = ["seq", "callback_key", ...PROGRESS_COLUMNS];
+  const from = sql`FROM ${listOf(seqs)} CROSS JOIN calls ON calls.seq = batch.value`;
+  const rows = await readRows<readonly [number, number, ...ProgressCells]>(db, { columns }, from);
+  return new Map(rows.map(([seq, key, ...progress]) => [seq, stateOf(seq, key, progress)]));
+}
+
+function stateOf(seq: number, callbackKey: number, cells: ProgressCells): CallState {
+  const progress = toProgress(cells);
+  return { seq, callbackKey, before: progress, after: progress };
+}
+
+/**
+ * Writes back those that changed, and counts the moves between statuses. Calls that were simply delivered, which most are, go in a
+ * statement with a third of the cells.
+ */
 export async function writeStates(db: Db, states: Iterable<CallState>, changes: CountChanges): Promise<void> {
-  const rows = [];
-  for (const { callbackKey, before, after } of states) {
+  const delivered: (readonly Cell[])[] = [];
+  const others: (readonly Cell[])[] = [];
+  for (const state of states) {
+    const { seq, callbackKey, before, after } = state;
     if (before === after) continue;
     changes.move(callbackKey, before.status, after.status);
-    rows.push(cellsOf(after));
+    if (isSimplyDelivered(state)) {
+      delivered.push([seq, after.attemptCount, after.attemptedAt, after.statusMessage, after.changedAt]);
+    } else others.push([seq, ...progressCells(after)]);
   }
-  if (rows.length === 0) return;
-  await sql`
-    UPDATE calls SET
-      status = ${cell(1)}, attempt_count = ${cell(2)}, attempted_at = ${cell(3)}, status_code = ${cell(4)}, status_message = ${cell(5)},
-      error = ${cell(6)}, first_failed_at = ${cell(7)}, due_at = ${cell(8)}, due_cause = ${cell(9)}, failed_in_recovery = ${cell(10)},
-      settled_by = ${cell(11)}, changed_at = ${cell(12)}
-    FROM ${batchOf(rows)} WHERE calls.seq = ${cell(0)}`.execute(db);
+  if (delivered.length > 0) {
+    await sql`
+      UPDATE calls SET
+        status = 'SUCCESS', attempt_count = ${cell(1)}, attempted_at = ${cell(2)}, status_code = 200, status_message = ${cell(3)},
+        error = NULL, due_at = NULL, due_cause = NULL, settled_by = 'dispatcher', changed_at = ${cell(4)}
+      FROM ${batchOf(delivered)} WHERE calls.seq = ${cell(0)}`.execute(db);
+  }
+  if (others.length > 0) {
+    const assignments = PROGRESS_COLUMNS.map((column, index) => sql`${sql.raw(column)} = ${cell(index + 1)}`);
+    await sql`UPDATE calls SET ${sql.join(assignments)} FROM ${batchOf(others)} WHERE calls.seq = ${cell(0)}`.execute(db);
+  }
 }
 
-function cellsOf(call: Call) {
-  return [
-    call.seq,
-    call.status,
-    call.attemptCount,
-    call.attemptedAt ?? NEVER,
-    call.statusCode,
-    call.statusMessage,
-    call.error,
-    call.firstFailedAt,
-    call.due?.at ?? null,
-    call.due?.cause ?? null,
-    call.failedInRecovery,
-    call.settledBy,
-    call.changedAt,
-  ];
-}
-
-function callOf(row: StateRow): Call {
-  return {
-    ...UNREAD_CALL,
-    seq: row.seq,
-    id: row.id,
-    status: row.status,
-    attemptCount: row.attempt_count,
-    attemptedAt: row.attempted_at === NEVER ? null : row.attempted_at,
-    statusCode: row.status_code,
-    statusMessage: row.status_message,
-    error: row.error,
-    firstFailedAt: row.first_failed_at,
-    due: row.due_at === null || row.due_cause === null ? null : { at: row.due_at, cause: row.due_cause },
-    failedInRecovery: row.failed_in_recovery,
-    settledBy: row.settled_by,
-    changedAt: row.changed_at,
-  };
+function isSimplyDelivered({ before, after }: CallState): boolean {
+  return (
+    after.status === "SUCCESS" &&
+    after.settledBy === "dispatcher" &&
+    after.statusCode === 200 &&
+    after.error === null &&
+    after.due === null &&
+    after.firstFailedAt === before.firstFailedAt &&
+    after.failedInRecovery === before.failedInRecovery
+  );
 }

@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import { askReplay } from "../../domain/call.js";
+import { requestReplay } from "../../domain/call.js";
 import { requireCallback } from "../callbacks/require-callback.js";
 import type { Db } from "../schema.js";
 import type { ReplaySelection } from "../store.js";
@@ -27,8 +27,8 @@ async function askByIds(
   callIds: readonly string[],
   now: number,
 ) {
-  const states = await requireStates(db, callback, callIds);
-  for (const state of states) state.after = askReplay(state.before, now);
+  const states = [...(await requireStates(db, callback, callIds)).values()];
+  for (const state of states) state.after = requestReplay(state.before, now);
   await writeStates(db, states, new CountChanges());
   return states.filter(({ before, after }) => before !== after).length;
 }

@@ -1,23 +1,22 @@
-/** A group of outcomes, with everything that follows from them, in one transaction (dispatch.md, a call, 5). */
+/** A group of outcomes, with everything that follows from them, in one transaction (docs/dispatcher.md, A call, Rule 5). */
 import { holdCall, recordAttempt } from "../../domain/call.js";
 import { type LiveCallbacks, readLiveCallbacks } from "../callbacks/live-callbacks.js";
 import { type RecordedAttempt, saveAttempts } from "../calls/attempts.js";
 import { CountChanges } from "../calls/call-counts.js";
-import type { CallState } from "../calls/call-state.js";
+import { type CallState, readStatesBySeq, writeStates } from "../calls/call-state.js";
 import type { Db } from "../schema.js";
 import type { OutcomeGroup } from "../store.js";
 import { saveEndpoints } from "./endpoints.js";
 import { saveMails } from "./mails.js";
 import { closeOutages, saveOpenOutages } from "./outages.js";
-import { readOutcomeStates, writeOutcomeStates } from "./outcome-states.js";
 
 export function commitOutcomes(db: Db, group: OutcomeGroup): Promise<void> {
   return db.transaction().execute(async (trx) => {
     const callbacks = await readLiveCallbacks(trx, group);
     const changes = new CountChanges();
-    const states = await readOutcomeStates(trx, seqsOf(group));
+    const states = await readStatesBySeq(trx, seqsOf(group));
     const recorded = applyOutcomes(states, group, callbacks);
-    await writeOutcomeStates(trx, states.values(), changes);
+    await writeStates(trx, states.values(), changes);
     await saveAttempts(trx, recorded);
     await changes.save(trx);
     await saveEndpoints(trx, group.endpoints, callbacks);

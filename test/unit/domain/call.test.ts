@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { askReplay, holdCall, isHeld, markCall, type RetryRule, recordAttempt } from "../../../src/domain/call.js";
+import { holdCall, isHeld, markCall, type RetryRule, recordAttempt, requestReplay } from "../../../src/domain/call.js";
 import { ACCEPTED, aCall, anAttempt, REFUSED_503 } from "../../support/builders.js";
 
 const RETRY: RetryRule = { retriesEnabled: true, policy: { intervalMs: 300, windowMs: 1_000, jitter: false }, random: 0.5 };
@@ -102,11 +102,11 @@ describe("a user's word", () => {
   });
 
   it("replay makes a FAILED call due now, and no other", () => {
-    expect(askReplay(aCall({ status: "FAILED", failedInRecovery: 3 }), 5)).toMatchObject({
+    expect(requestReplay(aCall({ status: "FAILED", failedInRecovery: 3 }), 5)).toMatchObject({
       due: { at: 5, cause: "replay" },
       failedInRecovery: 0,
     });
     const success = aCall({ status: "SUCCESS" });
-    expect(askReplay(success, 5)).toBe(success);
+    expect(requestReplay(success, 5)).toBe(success);
   });
 });
