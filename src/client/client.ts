@@ -3,10 +3,9 @@
 import type { CallFilter } from "../domain/call-filter.js";
 import type { CallbackSettings } from "../domain/callback.js";
 import type { MessageResponse } from "../domain/message-response.js";
-import type { ListedAttempt } from "../wire/json/attempt-json.js";
+import type { ListedAttempt, ListedCall } from "../wire/json/call-json.js";
 import type { ListedCallback } from "../wire/json/callback-json.js";
 import type { ListedOutage } from "../wire/json/outage-json.js";
-import type { ListedCall } from "../wire/json/read-call.js";
 
 export type { ListedAttempt, ListedCall, ListedCallback, ListedOutage };
 

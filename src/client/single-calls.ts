@@ -1,7 +1,6 @@
 /** Single calls by their id: at their own path where the service knows one, else found by listing. */
 import { WhcbError } from "../domain/errors.js";
-import { readAttempts } from "../wire/json/attempt-json.js";
-import { readCall } from "../wire/json/read-call.js";
+import { readAttempts, readCall } from "../wire/json/call-json.js";
 import { pathOf } from "./callback-requests.js";
 import type { Client, ListedCall } from "./client.js";
 import type { ServiceApi } from "./service-api.js";

@@ -1,8 +1,8 @@
-/** The request that an endpoint receives: the POST that carries a response, and the GET of the registration check. */
+/** What an endpoint receives: the POST that carries a response, and the GET that checks a new callback's URL (docs/contract.md). */
 import type { CallbackSettings } from "../domain/callback.js";
 import type { MessageResponse } from "../domain/message-response.js";
-import { jsonDeliveryBody, xmlDeliveryBody } from "./delivery-body.js";
 import { removeHtml } from "./remove-html.js";
+import { element, textElement, XML_DECLARATION } from "./xml/xml-write.js";
 
 export interface DeliveryRequest<Body = string | null> {
   readonly method: "GET" | "POST";
@@ -15,18 +15,10 @@ export interface DeliveryRequest<Body = string | null> {
 export type DeliveryTarget = Pick<CallbackSettings, "url" | "auth" | "contentType" | "removeHtml">;
 
 export interface DeliveryOptions {
-  /** The query parameter of `queryparam`; default "Auth" (an older platform: "auth"). */
+  /** The query parameter of `queryparam`; default "Auth" (older platforms: "auth"). */
   readonly authParameter?: string;
-  /** false: the callback's key stays at home (a replay to another address). Default true. */
+  /** false sends no key: for a replay to another address. Default true. */
   readonly withAuth?: boolean;
-}
-
-/** The same headers go out with every call of a callback: they are made once per callback value, not once per delivery. */
-const TARGETS = new WeakMap<DeliveryTarget, { readonly key: string; readonly address: Address }>();
-
-interface Address {
-  readonly url: string;
-  readonly headers: Readonly<Record<string, string>>;
 }
 
 /** The POST of one call. */
@@ -38,15 +30,9 @@ export function buildDelivery(
   return addressDelivery(target, { id, body: deliveryBody(target, response) }, options);
 }
 
-/** What the POST of a call carries: the same for every attempt, as long as these settings are. */
-export function deliveryBody(target: Pick<DeliveryTarget, "contentType" | "removeHtml">, response: MessageResponse): string {
-  const content = target.removeHtml ? removeHtml(response.responseMessage.content) : response.responseMessage.content;
-  return target.contentType === "xml" ? xmlDeliveryBody(response, content) : jsonDeliveryBody(response, content);
-}
-
 /**
- * The POST of one call whose body was made before. Every attempt and every replay of a call carries the same `webhook-id`, so that a
- * receiver can drop a repeat.
+ * The POST of one call whose body already exists. All attempts and replays of a call carry the same `webhook-id`, so that a receiver
+ * can drop a repeat.
  */
 export function addressDelivery<Body>(
   target: DeliveryTarget,
@@ -57,20 +43,34 @@ export function addressDelivery<Body>(
   return { method: "POST", url, headers: { ...headers, "webhook-id": id }, body };
 }
 
-/** The GET that a registration makes before the callback is stored, with the callback's auth: it must be answered with exactly 200. */
+/** The GET that must be answered with exactly 200 before a callback is stored. It carries the callback's auth. */
 export function buildEndpointCheck(target: DeliveryTarget, options: DeliveryOptions = {}): DeliveryRequest {
   const { url, headers } = addressOf(target, options);
   return { method: "GET", url, headers, body: null };
 }
 
+/** The body of a call's POST. It is the same for every attempt while these settings don't change. */
+export function deliveryBody(target: Pick<DeliveryTarget, "contentType" | "removeHtml">, response: MessageResponse): string {
+  const content = target.removeHtml ? removeHtml(response.responseMessage.content) : response.responseMessage.content;
+  return target.contentType === "xml" ? xmlBody(response, content) : jsonBody(response, content);
+}
+
+interface Address {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** All calls of a callback go to the same address: it is built once per callback value, not once per delivery. */
+const ADDRESSES = new WeakMap<DeliveryTarget, { readonly key: string; readonly address: Address }>();
+
 function addressOf(target: DeliveryTarget, options: DeliveryOptions): Address {
   const authParameter = options.authParameter ?? "Auth";
   const withAuth = options.withAuth ?? true;
   const key = withAuth ? authParameter : "";
-  const known = TARGETS.get(target);
+  const known = ADDRESSES.get(target);
   if (known?.key === key) return known.address;
   const address = makeAddress(target, withAuth, authParameter);
-  TARGETS.set(target, { key, address });
+  ADDRESSES.set(target, { key, address });
   return address;
 }
 
@@ -89,9 +89,56 @@ function makeAddress({ url, auth, contentType }: DeliveryTarget, withAuth: boole
   }
 }
 
-/** Appended as text: what the URL says already goes out as its owner wrote it. */
+/** Appends text instead of parsing the URL, so that the rest of it is sent exactly as its owner wrote it. */
 function withQueryParameter(url: string, name: string, value: string): string {
   const [address = ""] = url.split("#", 1);
   const separator = address.includes("?") ? (/[?&]$/.test(address) ? "" : "&") : "?";
   return `${address}${separator}${encodeURIComponent(name)}=${encodeURIComponent(value)}`;
+}
+
+function jsonBody(
+  { messageId, messageLocation, from, responseMessage, customParameters }: MessageResponse,
+  content: string,
+): string {
+  const { channel, kind, date } = responseMessage;
+  return JSON.stringify({
+    messageid: messageId,
+    messagelocation: messageLocation,
+    from: { name: from.name, mri: from.mri, mobile: from.mobile, email: from.email, voice: from.voice },
+    responseMessage:
+      kind === "undeliverable" ? { channel, undeliverable: date, content } : { channel, acknowledged: date, content },
+    customParameters,
+  });
+}
+
+function xmlBody(
+  { messageId, messageLocation, from, responseMessage, customParameters }: MessageResponse,
+  content: string,
+): string {
+  return (
+    `${XML_DECLARATION}<ns2:deliveryResponse xmlns:ns2="http://schemas.api.whispir.com">` +
+    textElement("messageid", messageId) +
+    textElement("messagelocation", messageLocation) +
+    "<from>" +
+    textElement("name", from.name) +
+    textElement("mri", from.mri) +
+    textElement("mobile", from.mobile) +
+    textElement("email", from.email) +
+    textElement("voice", from.voice) +
+    "</from><responseMessage>" +
+    textElement("channel", responseMessage.channel) +
+    textElement(responseMessage.kind === "undeliverable" ? "undeliverable" : "acknowledged", responseMessage.date) +
+    textElement("content", content) +
+    "</responseMessage>" +
+    customParameterElements(customParameters) +
+    "</ns2:deliveryResponse>"
+  );
+}
+
+function customParameterElements(parameters: MessageResponse["customParameters"]): string {
+  const entries = Object.entries(parameters);
+  if (entries.length === 0) return "";
+  const entry = ([key, value]: [string, string]): string =>
+    element("entry", textElement("key", key) + textElement("value", value));
+  return element("customParameters", entries.map(entry).join(""));
 }

@@ -1,18 +1,18 @@
-/** Links, as every object of the contract carries them. */
+/** The links that every object of the contract has. */
 import { firstText, isObject, listOf } from "./json/json-value.js";
 
 export interface Link {
-  /** Absolute; on an older platform a path only. */
+  /** Absolute; on older platforms only a path. */
   readonly uri: string;
   readonly rel: string;
   readonly method: string;
   readonly type?: string;
   readonly host?: string;
-  /** -1 where it is the scheme's own. */
+  /** -1 for the scheme's default port. */
   readonly port?: number;
 }
 
-/** Reads `link` in the shapes that are seen: a list, a single object, a list within an object, a bare URI (taken as self). */
+/** Reads `link` in every shape that services send: a list, one object, a list inside an object, or a bare URI (which means self). */
 export function readLinks(value: unknown): readonly Link[] {
   if (typeof value === "string") return value === "" ? [] : [{ uri: value, rel: "self", method: "GET" }];
   const links = isObject(value) && value.link !== undefined ? value.link : value;
@@ -25,7 +25,7 @@ export function readLinks(value: unknown): readonly Link[] {
   });
 }
 
-/** The URI of the page after this one; null on the last. It is opaque: follow it, compute nothing. */
+/** The URI of the next page; null on the last. It is opaque: follow it as it is. */
 export function nextUri(links: readonly Link[]): string | null {
   return links.find(({ rel }) => rel.toLowerCase() === "next")?.uri ?? null;
 }

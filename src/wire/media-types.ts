@@ -1,4 +1,4 @@
-/** Media types of the contract, and which form an answer takes. */
+/** The contract's media types, and content negotiation. */
 import type { BodyFormat } from "../domain/callback.js";
 
 export type ResourceKind = "callback" | "call" | "auth";
@@ -11,7 +11,7 @@ export function vendorType(kind: ResourceKind, format: BodyFormat): string {
   return kind === "auth" ? `application/vnd.whispir.auth-v1+${format}` : `application/vnd.whispir.api-${kind}-v1+${format}`;
 }
 
-/** What a body's Content-Type says it is; null for one that the service doesn't take. */
+/** The format that a Content-Type names; null if the service doesn't support it. */
 export function bodyFormat(contentType: string): BodyFormat | "ndjson" | null {
   const [type = "", ...parameters] = contentType.toLowerCase().split(";");
   const charset = parameters.map((parameter) => /^\s*charset\s*=\s*"?([\w-]+)"?\s*$/.exec(parameter)?.[1]).find(Boolean);
@@ -23,13 +23,13 @@ export function bodyFormat(contentType: string): BodyFormat | "ndjson" | null {
 
 export interface Negotiated {
   readonly format: BodyFormat;
-  /** The type that was asked for by name; null where a wildcard, or nothing, decided. */
+  /** The media type, if Accept named it; null if a wildcard matched or there was no Accept. */
   readonly type: string | null;
 }
 
 /**
- * The form that an Accept header asks for: the highest q wins, then the more specific range, then the earlier one. None, or
- * only wildcards: XML, as on the platform. null: nothing that the service can say.
+ * The format that an Accept header asks for: the highest q wins, then the more specific range, then the earlier one. No Accept, or only
+ * wildcards: `byDefault`. null: nothing that the service supports.
  */
 export function negotiate(accept: string | undefined, byDefault: BodyFormat = "xml"): Negotiated | null {
   if (accept === undefined || accept.trim() === "") return { format: byDefault, type: null };

@@ -101,7 +101,7 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
       expect([answer.status, answer.document.errorText, answer.document.errorDetail]).toEqual([
         422,
         "Unprocessable Entity",
-        "url is missing; auth is missing; contentType is missing; removeHTML is missing; email is missing; callbacks.undeliverable is missing",
+        "url is required; auth is required; contentType is required; removeHTML is required; email is required; callbacks.undeliverable is required",
       ]);
     });
 

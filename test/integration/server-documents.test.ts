@@ -4,12 +4,12 @@ import type { TSchema } from "@sinclair/typebox";
 import { FormatRegistry } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { ErrorSchema } from "../../src/wire/json/schemas.js";
 import {
   AcceptedDocument,
   AttemptDocument,
   CallbackDocument,
   CallDocument,
+  ErrorSchema,
   listDocument,
   OutageDocument,
   SubmittedDocument,

@@ -3,14 +3,11 @@ import { describe, expect, it } from "vitest";
 import { resultMessage } from "../../src/domain/attempt.js";
 import { retryUntil } from "../../src/domain/retry-policy.js";
 import { readDate, toIsoDate, toPlatformDate } from "../../src/wire/dates.js";
-import { attemptsToJson, readAttempts } from "../../src/wire/json/attempt-json.js";
-import { callToJson } from "../../src/wire/json/call-json.js";
+import { attemptsToJson, callToJson, readAttempts, readCall, readCallList } from "../../src/wire/json/call-json.js";
 import { callbackToJson, readCallback } from "../../src/wire/json/callback-json.js";
 import { listToJson } from "../../src/wire/json/list-json.js";
 import { outageToJson, readOutageList } from "../../src/wire/json/outage-json.js";
-import { readCall, readCallList } from "../../src/wire/json/read-call.js";
-import { readResponse } from "../../src/wire/json/response-json.js";
-import { submissionToJson } from "../../src/wire/json/submission-json.js";
+import { readResponse, submissionToJson } from "../../src/wire/json/response-json.js";
 import { anyAttempt, anyCall, anyInstant, anyOutage, anyResponse, anySettings } from "../support/arbitrary-wire.js";
 
 const policy = { intervalMs: 300_000, windowMs: 86_400_000, jitter: false };

@@ -1,10 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { buildDelivery } from "../../src/wire/delivery-request.js";
-import { callToJson } from "../../src/wire/json/call-json.js";
+import { callToJson, readCall } from "../../src/wire/json/call-json.js";
 import { callbackToJson } from "../../src/wire/json/callback-json.js";
 import { parseCallback } from "../../src/wire/json/parse-callback.js";
-import { readCall } from "../../src/wire/json/read-call.js";
 import { readResponse } from "../../src/wire/json/response-json.js";
 import { callsFromXml, readXml } from "../../src/wire/xml/xml-read.js";
 import { toXml } from "../../src/wire/xml/xml-write.js";

@@ -7,7 +7,7 @@ import type { Random } from "../../platform/random.js";
 import { randomId, timeOrderedId } from "../../platform/random.js";
 import type { NewCall } from "../../store/store.js";
 import { toPlatformDate } from "../../wire/dates.js";
-import type { Submission, SubmissionDefaults } from "../../wire/json/parse-submission.js";
+import type { Submission, SubmissionDefaults } from "../../wire/json/parse-call.js";
 import type { AcceptQueue } from "./accept-queue.js";
 import { type Line, readLines } from "./ndjson.js";
 
@@ -29,10 +29,10 @@ const BATCH = 1000;
 const MOST_REJECTED_SHOWN = 1000;
 
 /** The schemas are loaded with the first response, and kept here: a dynamic import costs more than a response does. */
-let parsers: typeof import("../../wire/json/parse-submission.js") | null = null;
+let parsers: typeof import("../../wire/json/parse-call.js") | null = null;
 
-async function loadParsers(): Promise<typeof import("../../wire/json/parse-submission.js")> {
-  parsers = await import("../../wire/json/parse-submission.js");
+async function loadParsers(): Promise<typeof import("../../wire/json/parse-call.js")> {
+  parsers = await import("../../wire/json/parse-call.js");
   return parsers;
 }
 

@@ -13,11 +13,11 @@ export async function openApiDocument(
   version: string,
   addRoutes: (app: FastifyInstance, docs: RouteContext["docs"]) => void,
 ): Promise<string> {
-  const [{ default: Fastify }, { default: swagger }, { docs }, { ErrorSchema }] = await Promise.all([
+  const [{ default: Fastify }, { default: swagger }, { ROUTE_DOCS }, { ErrorSchema }] = await Promise.all([
     import("fastify"),
     import("@fastify/swagger"),
     import("../../wire/openapi/route-docs.js"),
-    import("../../wire/json/schemas.js"),
+    import("../../wire/openapi/document-schemas.js"),
   ]);
   const app = Fastify({ logger: false, exposeHeadRoutes: false });
   app.addSchema(ErrorSchema);
@@ -44,7 +44,7 @@ export async function openApiDocument(
   app.decorateRequest("negotiated", null);
   app.decorateRequest("apiKeyHash", "");
   app.decorateRequest("username", "");
-  addRoutes(app, (route) => ({ schema: docs[route] }));
+  addRoutes(app, (route) => ({ schema: ROUTE_DOCS[route] }));
   await app.ready();
   const document = JSON.stringify(app.swagger());
   await app.close();

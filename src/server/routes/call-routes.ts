@@ -4,8 +4,7 @@ import type { Attempt } from "../../domain/attempt.js";
 import { type Call, callIdFrom } from "../../domain/call.js";
 import type { Callback } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
-import { attemptsToJson } from "../../wire/json/attempt-json.js";
-import { callToJson } from "../../wire/json/call-json.js";
+import { attemptsToJson, callToJson } from "../../wire/json/call-json.js";
 import { listToJson } from "../../wire/json/list-json.js";
 import { send } from "../requests/send-document.js";
 import { callLinks, Linker } from "./linker.js";
@@ -87,7 +86,7 @@ export function addCallRoutes(app: FastifyInstance, { docs, deps, lookup, larges
 
 /** The schemas are loaded with the first mark. */
 async function readMark(body: unknown): Promise<"SUCCESS" | "FAILED"> {
-  const { parseMark } = await import("../../wire/json/parse-mark.js");
+  const { parseMark } = await import("../../wire/json/parse-call.js");
   return parseMark(body);
 }
 

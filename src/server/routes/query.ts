@@ -4,6 +4,7 @@ import type { CallStatus } from "../../domain/call.js";
 import { type CallFilter, parseStatusCodePattern } from "../../domain/call-filter.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { PageQuery, Sort } from "../../store/store.js";
+import { MAX_IDS_PER_REQUEST } from "../../wire/bulk-ids.js";
 import { readDate } from "../../wire/dates.js";
 import { readChannel } from "../../wire/json/response-json.js";
 
@@ -11,8 +12,7 @@ import { readChannel } from "../../wire/json/response-json.js";
 export type Query = Readonly<Record<string, string | readonly string[] | undefined>>;
 
 const DEFAULT_LIMIT = 20;
-/** At most this many calls in one PUT or one request for replays. */
-export const MOST_IDS = 100;
+
 /** More than there are codes in use; a database has a limit to how many conditions it takes. */
 const MOST_STATUS_CODES = 100;
 
@@ -71,7 +71,8 @@ export function readIds(query: Query): readonly string[] {
     /^id(?:\[\d*\])?$/.test(name) && value !== undefined ? value : [],
   );
   const ids = [...new Set(values.flatMap((value) => value.split(",")).map((id) => id.trim()))].filter((id) => id !== "");
-  if (ids.length > MOST_IDS) throw new WhcbError("invalid", `id may be given at most ${MOST_IDS} times, not ${ids.length}`);
+  if (ids.length > MAX_IDS_PER_REQUEST)
+    throw new WhcbError("invalid", `id may be given at most ${MAX_IDS_PER_REQUEST} times, not ${ids.length}`);
   return ids;
 }
 

@@ -1,14 +1,18 @@
-/** A call as the service lists it (contract.md, Calls). */
-import type { Attempt } from "../../domain/attempt.js";
-import type { Call } from "../../domain/call.js";
+/** A call and its attempts as JSON, written by the service and read by the client (docs/contract.md, Calls). */
+import type { Attempt, AttemptCause } from "../../domain/attempt.js";
+import { resultMessage } from "../../domain/attempt.js";
+import type { Call, CallStatus } from "../../domain/call.js";
 import type { Callback } from "../../domain/callback.js";
+import { WhcbError } from "../../domain/errors.js";
+import type { MessageResponse } from "../../domain/message-response.js";
 import { type RetryPolicy, retryUntil } from "../../domain/retry-policy.js";
-import { toIsoDate } from "../dates.js";
+import { readDate, toIsoDate } from "../dates.js";
 import type { Link } from "../links.js";
-import { attemptToJson } from "./attempt-json.js";
-import { responseToJson } from "./response-json.js";
+import { countOf, firstText, isObject, type JsonObject, objectOf, textOf } from "./json-value.js";
+import { listStatus, NO_RECORDS, readList } from "./list-json.js";
+import { readResponse, responseToJson } from "./response-json.js";
 
-export interface CallSurroundings {
+export interface CallContext {
   readonly callback: Pick<Callback, "id" | "name" | "url" | "retriesEnabled">;
   readonly policy: RetryPolicy;
   readonly link: readonly Link[];
@@ -16,7 +20,8 @@ export interface CallSurroundings {
   readonly attempts?: readonly Attempt[];
 }
 
-export function callToJson(call: Call, { callback, policy, link, attempts }: CallSurroundings): Record<string, unknown> {
+export function callToJson(call: Call, { callback, policy, link, attempts }: CallContext): Record<string, unknown> {
+  const isRetried = call.status === "FAILED" && call.firstFailedAt !== null && callback.retriesEnabled;
   return {
     id: call.id,
     status: call.status,
@@ -31,14 +36,131 @@ export function callToJson(call: Call, { callback, policy, link, attempts }: Cal
     },
     attemptCount: call.attemptCount,
     ...(call.due !== null && { nextAttemptDate: toIsoDate(call.due.at) }),
-    ...(isWithinReach(call, callback) && { retryUntil: toIsoDate(retryUntil(call.firstFailedAt ?? 0, policy)) }),
+    ...(isRetried && { retryUntil: toIsoDate(retryUntil(call.firstFailedAt ?? 0, policy)) }),
     ...(call.settledBy !== null && { settledBy: call.settledBy }),
     ...(attempts !== undefined && { attempts: attempts.map(attemptToJson) }),
     link,
   };
 }
 
-/** Only a failed call of a callback that retries has an end of its window to tell. */
-function isWithinReach(call: Call, callback: CallSurroundings["callback"]): boolean {
-  return call.status === "FAILED" && call.firstFailedAt !== null && callback.retriesEnabled;
+/** What a client reads of a call. Fields that only `whcb serve` sends are null on other services. */
+export interface ListedCall {
+  readonly id: string;
+  readonly callbackId: string;
+  readonly status: CallStatus;
+  readonly response: MessageResponse;
+  readonly attemptedAt: number | null;
+  readonly statusCode: number | null;
+  readonly statusMessage: string | null;
+  readonly attemptCount: number | null;
+  /** While the service still retries it. */
+  readonly nextAttemptAt: number | null;
+  readonly retryUntil: number | null;
+  readonly settledBy: "dispatcher" | "user" | null;
+  /** The JSON object as received, with unknown fields. */
+  readonly raw: JsonObject;
+}
+
+export interface ReadCallOptions {
+  /** Used if the call doesn't name its callback. */
+  readonly callbackId: string;
+  /** IANA zone of dates without one. Default UTC. */
+  readonly timezone?: string;
+}
+
+/** Throws `unavailable` if the value isn't an object, has no id, or has an unknown status. */
+export function readCall(value: unknown, { callbackId, timezone = "UTC" }: ReadCallOptions): ListedCall {
+  if (!isObject(value)) throw new WhcbError("unavailable", "the service returned a call that isn't an object");
+  const id = textOf(value.id);
+  if (id === "") throw new WhcbError("unavailable", "the service returned a call without an id");
+  const callback = objectOf(value.callback);
+  return {
+    id,
+    callbackId: textOf(callback.id) || callbackId,
+    status: readCallStatus(value.status, id),
+    response: readResponse(value),
+    attemptedAt: readDate(callback.attemptedDate ?? value.attemptedDate, timezone),
+    statusCode: readStatusCode(callback.statusCode),
+    statusMessage: firstText(callback, "statusMessage") || null,
+    attemptCount: countOf(value.attemptCount),
+    nextAttemptAt: readDate(value.nextAttemptDate, timezone),
+    retryUntil: readDate(value.retryUntil, timezone),
+    settledBy: value.settledBy === "dispatcher" || value.settledBy === "user" ? value.settledBy : null,
+    raw: value,
+  };
+}
+
+export interface ReadCallList {
+  readonly calls: readonly ListedCall[];
+  readonly total: number | null;
+  /** URI of the next page; null on the last. */
+  readonly next: string | null;
+}
+
+export function readCallList(document: unknown, options: ReadCallOptions): ReadCallList {
+  const { items, total, next } = readList("calls", document);
+  return { calls: items.map((item) => readCall(item, options)), total, next };
+}
+
+export function attemptsToJson(attempts: readonly Attempt[]): Record<string, unknown> {
+  const status = attempts.length === 0 ? NO_RECORDS : listStatus(0, attempts.length, attempts.length);
+  return { status, attempts: attempts.map(attemptToJson) };
+}
+
+function attemptToJson(attempt: Attempt): Record<string, unknown> {
+  const { result } = attempt;
+  return {
+    number: attempt.number,
+    attemptedDate: toIsoDate(attempt.startedAt),
+    durationMs: attempt.durationMs,
+    ...(result.kind === "answered" && { statusCode: result.statusCode }),
+    statusMessage: resultMessage(result),
+    ...(result.kind === "unreachable" && { error: result.reason }),
+    cause: attempt.cause,
+    ...(result.kind === "answered" && result.body !== "" && { body: result.body }),
+  };
+}
+
+/** What a client reads of an attempt. Only `whcb serve` lists attempts. */
+export interface ListedAttempt {
+  readonly number: number;
+  readonly attemptedAt: number;
+  readonly durationMs: number;
+  readonly statusCode: number | null;
+  readonly statusMessage: string;
+  readonly error: string | null;
+  readonly cause: AttemptCause;
+  readonly body: string | null;
+}
+
+export function readAttempts(document: unknown, timezone = "UTC"): readonly ListedAttempt[] {
+  return readList("attempts", document).items.map((item, index) => {
+    const attempt = objectOf(item);
+    return {
+      number: countOf(attempt.number) ?? index + 1,
+      attemptedAt: readDate(attempt.attemptedDate, timezone) ?? 0,
+      durationMs: countOf(attempt.durationMs) ?? 0,
+      statusCode: readStatusCode(attempt.statusCode),
+      statusMessage: textOf(attempt.statusMessage),
+      error: textOf(attempt.error) || null,
+      cause: readCause(attempt.cause),
+      body: textOf(attempt.body) || null,
+    };
+  });
+}
+
+/** An integer, or a string that begins with one; null if no answer came. */
+function readStatusCode(value: unknown): number | null {
+  const code = /^\s*([1-9]\d\d)(?!\d)/.exec(textOf(value))?.[1];
+  return code === undefined ? null : Number(code);
+}
+
+function readCallStatus(value: unknown, id: string): CallStatus {
+  const status = textOf(value).trim().toUpperCase();
+  if (status === "FAILED" || status === "SUCCESS" || status === "PENDING") return status;
+  throw new WhcbError("unavailable", `the service returned call ${id} with an unknown status: "${status.slice(0, 40)}"`);
+}
+
+function readCause(value: unknown): AttemptCause {
+  return value === "retry" || value === "probe" || value === "replay" ? value : "first";
 }

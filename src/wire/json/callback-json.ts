@@ -1,11 +1,11 @@
-/** A callback as JSON, written and read (contract.md, Callbacks). */
+/** A callback as JSON, written and read (docs/contract.md, Callbacks). */
 import type { AuthType, Callback, CallbackSettings } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { Link } from "../links.js";
 import { firstText, flagOf, type JsonObject, objectOf, textOf } from "./json-value.js";
 import { readList } from "./list-json.js";
 
-/** What a client sends to create or update. A key of "" is left out: a PUT without it keeps the service's. */
+/** The body of a create or an update. A key of "" is left out: a PUT without a key keeps the stored one. */
 export function settingsToJson(settings: CallbackSettings): Record<string, unknown> {
   const { auth } = settings;
   return {
@@ -23,7 +23,7 @@ export function settingsToJson(settings: CallbackSettings): Record<string, unkno
   };
 }
 
-/** What the service answers. The key is in clear, as on the platform. */
+/** What the service returns. The key isn't masked, as on the platform. */
 export function callbackToJson(
   callback: Pick<Callback, "id"> & CallbackSettings,
   link: readonly Link[],
@@ -31,15 +31,15 @@ export function callbackToJson(
   return { id: callback.id, ...settingsToJson(callback), link };
 }
 
-/** `auth.key` is "" where the service doesn't return it. */
+/** `auth.key` is "" if the service doesn't return it. */
 export type ListedCallback = Omit<Callback, "createdAt" | "repairedAt">;
 
-/** Reads a callback that a service answered; `malformed` where it has no id or no name. */
+/** Reads a callback that a service returned. Throws `unavailable` if it has neither an id nor a name. */
 export function readCallback(value: unknown): ListedCallback {
   const callback = objectOf(value);
   const id = textOf(callback.id);
   const name = textOf(callback.name);
-  if (id === "" && name === "") throw new WhcbError("unavailable", "the service answered a callback without an id");
+  if (id === "" && name === "") throw new WhcbError("unavailable", "the service returned a callback without an id");
   return {
     id: id || readIdFromLink(callback) || name,
     name,
@@ -59,7 +59,7 @@ export function readCallback(value: unknown): ListedCallback {
 export interface ReadCallbackList {
   readonly callbacks: readonly ListedCallback[];
   readonly total: number | null;
-  /** Of the next page; null on the last. */
+  /** URI of the next page; null on the last. */
   readonly next: string | null;
 }
 
@@ -68,7 +68,7 @@ export function readCallbackList(document: unknown): ReadCallbackList {
   return { callbacks: items.map(readCallback), total, next };
 }
 
-/** Both spellings of the query parameter's kind, in any case; null where it is none. */
+/** Accepts both spellings of `queryparam`, in any letter case; null if it isn't an auth type. */
 export function readAuthType(value: unknown): AuthType | null {
   switch (textOf(value).toLowerCase()) {
     case "queryparam":
@@ -85,7 +85,7 @@ export function readAuthType(value: unknown): AuthType | null {
   }
 }
 
-/** The answer to a create has been seen with links only: the id is the last part of the path of `self`. */
+/** Some services answer a create with links only: then the id is the last part of the path of `self`. */
 function readIdFromLink({ link }: JsonObject): string {
   const links = Array.isArray(link) ? link.map(objectOf) : [];
   const self = links.find(({ rel }) => rel === "self");

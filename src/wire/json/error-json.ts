@@ -1,15 +1,15 @@
-/** The error object: three texts that are always there. */
+/** The error object: three texts, always present (docs/contract.md, Errors). */
 import { firstText, objectOf } from "./json-value.js";
 
 export interface ErrorDocument {
   /** What went wrong, in a few words. */
   readonly errorSummary: string;
-  /** The status's own words: "Bad Request". */
+  /** The status's reason phrase: "Bad Request". */
   readonly errorText: string;
   readonly errorDetail: string;
 }
 
-/** Reads what a service answered beside an error status; whatever it is, the three texts come back, empty where it says nothing. */
+/** Reads the body of an error answer, whatever it is. Missing texts are "". */
 export function readError(document: unknown): ErrorDocument {
   const error = objectOf(document);
   return {

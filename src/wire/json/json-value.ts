@@ -1,4 +1,4 @@
-/** Looking into JSON that someone else wrote: a wrong type reads as nothing, never as an exception. */
+/** Reading untrusted JSON: a value of the wrong type reads as empty and never throws. */
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -11,19 +11,19 @@ export function objectOf(value: unknown): JsonObject {
   return isObject(value) ? value : {};
 }
 
-/** An array as it is; a single object where a list was meant becomes a list of one; anything else an empty list. */
+/** An array unchanged; a single object as a list of one; otherwise an empty list. */
 export function listOf(value: unknown): readonly unknown[] {
   if (Array.isArray(value)) return value;
   return isObject(value) ? [value] : [];
 }
 
-/** Text, or a number or boolean as text; "" for anything else. */
+/** A string, number or boolean as text; otherwise "". */
 export function textOf(value: unknown): string {
   if (typeof value === "string") return value;
   return typeof value === "number" || typeof value === "boolean" ? String(value) : "";
 }
 
-/** The first of these names that the object has a text for. */
+/** The text of the first of these fields that isn't empty. */
 export function firstText(object: JsonObject, ...names: readonly string[]): string {
   for (const name of names) {
     const text = textOf(object[name]);
@@ -32,13 +32,13 @@ export function firstText(object: JsonObject, ...names: readonly string[]): stri
   return "";
 }
 
-/** A whole number of 0 or more, also written as a string; null for anything else. */
+/** A whole number, 0 or more, also as a string; otherwise null. */
 export function countOf(value: unknown): number | null {
   const text = textOf(value).trim();
   return /^\d{1,15}$/.test(text) ? Number(text) : null;
 }
 
-/** `true`, or a string that says so in any case; everything else is false. */
+/** True for `true` and for "true", "enabled", "yes" and "on" in any letter case; otherwise false. */
 export function flagOf(value: unknown): boolean {
   return /^(?:true|enabled|yes|on)$/i.test(textOf(value).trim());
 }

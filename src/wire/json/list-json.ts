@@ -1,16 +1,15 @@
-/** The envelope of a list: `status`, the items, and links to the pages around it. */
-
+/** The envelope of a list: `status`, the items, and links to the next and previous page (docs/contract.md, Lists). */
 import { type Link, nextUri, readLinks } from "../links.js";
 import { listOf, objectOf, textOf } from "./json-value.js";
 
 export const NO_RECORDS = "No records found";
 
-/** "1 to 20 of 347"; `offset` is the 0-based place of the first item. */
+/** "1 to 20 of 347"; `offset` is the 0-based position of the first item. */
 export function listStatus(offset: number, count: number, total: number): string {
   return count === 0 ? NO_RECORDS : `${offset + 1} to ${offset + count} of ${Math.max(total, offset + count)}`;
 }
 
-/** The document of a page; without items it says so and nothing else. */
+/** The document of a page. An empty page has only a `status`. */
 export function listToJson(
   name: string,
   items: readonly unknown[],
@@ -22,7 +21,7 @@ export function listToJson(
 
 export interface ReadList {
   readonly items: readonly unknown[];
-  /** null where the service doesn't say how many there are. */
+  /** null if the service doesn't say how many there are. */
   readonly total: number | null;
   readonly next: string | null;
 }

@@ -1,19 +1,15 @@
-/** The settings of a callback as a caller sent them, checked. */
+/** The settings of a callback, checked, from the body of a create or an update. */
 import type { AuthType, CallbackSettings } from "../../domain/callback.js";
-import { checkerOf, invalidFields } from "./check.js";
-import { type CallbackBody, CallbackSchema } from "./schemas.js";
+import { type CallbackBody, CallbackSchema, checkerOf, invalidFields } from "./request-schemas.js";
 
 const checkBody = checkerOf(CallbackSchema);
 
-/** What a header may carry, in ASCII: delivery would fail on anything else. */
+/** ASCII that a header may contain: delivery would fail on anything else. */
 const HEADER_SAFE = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
-/** Control characters, and halves of a character. */
+/** Control characters, and half a surrogate pair. */
 const CONTROL = /[\p{Cc}\p{Surrogate}]/u;
 
-/**
- * Reads the body of a create or an update, from JSON or from XML. `storedKey`: the key that an update without one keeps.
- * Throws `invalid` naming every field that is missing or out of range.
- */
+/** `storedKey`: kept if an update has no key; null for a create. Throws `invalid`, which names every field that is missing or out of range. */
 export function parseCallback(value: unknown, storedKey: string | null): CallbackSettings {
   const body = checkBody(value);
   const key = body.auth.key ?? storedKey;
@@ -22,7 +18,7 @@ export function parseCallback(value: unknown, storedKey: string | null): Callbac
   const note = (field: string, problem: string | null): void => void (problem !== null && problems.set(field, problem));
   note("name", nameProblem(body.name));
   note("url", urlProblem(body.url));
-  note("auth.key", key === null || key === "" ? "is missing" : keyProblem(type, key));
+  note("auth.key", key === null || key === "" ? "is required" : keyProblem(type, key));
   note("email", emailProblem(body.email));
   if (problems.size > 0 || key === null) throw invalidFields(problems);
   return settingsOf(body, { type, key });
@@ -41,22 +37,22 @@ function settingsOf(body: CallbackBody, auth: CallbackSettings["auth"]): Callbac
   };
 }
 
-/** "." and ".." can't be said in a path: clients fold them away. */
 function nameProblem(name: string): string | null {
-  if (name.trim() !== name || name === "" || CONTROL.test(name))
-    return "must have no control characters and no space at its ends";
-  return name === "." || name === ".." ? "can't be . or .." : null;
+  if (CONTROL.test(name)) return "must not contain control characters";
+  if (name.trim() !== name) return "must not begin or end with a space";
+  // Clients normalise these away in a path.
+  return name === "." || name === ".." ? "must not be . or .." : null;
 }
 
 function urlProblem(url: string): string | null {
   if (!/^https?:\/\//i.test(url) || /[\s\p{Cc}]/u.test(url) || !URL.canParse(url)) return "must be an http or https URL";
   const { username, password } = new URL(url);
-  return username || password ? "must not hold a user or password: use auth" : null;
+  return username || password ? "must not contain a user or password: use auth" : null;
 }
 
 function keyProblem(type: AuthType, key: string): string | null {
-  if (type === "queryparam") return CONTROL.test(key) ? "must have no control characters" : null;
-  return HEADER_SAFE.test(key) ? null : "must be printable ASCII to be sent as a header";
+  if (type === "queryparam") return CONTROL.test(key) ? "must not contain control characters" : null;
+  return HEADER_SAFE.test(key) ? null : "must be printable ASCII, because it is sent in a header";
 }
 
 function emailProblem(email: string): string | null {

@@ -1,9 +1,9 @@
-/** A response to a message as JSON: within a call, and as it is handed in. */
+/** A message response as JSON: as part of a call, and as submitted to the service. */
 import { WhcbError } from "../../domain/errors.js";
 import type { Channel, MessageResponse, ResponseKind, Sender } from "../../domain/message-response.js";
-import { firstText, isObject, listOf, objectOf, textOf } from "./json-value.js";
+import { countOf, firstText, isObject, listOf, objectOf, textOf } from "./json-value.js";
 
-/** The fields that a call has of its response. Custom parameters only where there are some. */
+/** A call's fields that come from its response. `customParameters` is left out if there are none. */
 export function responseToJson(response: MessageResponse): Record<string, unknown> {
   const { from, responseMessage, customParameters } = response;
   const { channel, kind, date, content } = responseMessage;
@@ -13,18 +13,34 @@ export function responseToJson(response: MessageResponse): Record<string, unknow
     from: { name: from.name, mri: from.mri, mobile: from.mobile, email: from.email, voice: from.voice },
     responseMessage:
       kind === "undeliverable" ? { channel, undeliverable: date, content } : { channel, acknowledged: date, content },
-    ...(hasKeys(customParameters) && { customParameters }),
+    ...(Object.keys(customParameters).length > 0 && { customParameters }),
   };
 }
 
+/** A call object for `POST /callbacks/{id}/calls`, alone, in a list or as a line of NDJSON. */
+export function submissionToJson(call: { readonly id?: string; readonly response: MessageResponse }): Record<string, unknown> {
+  return { ...(call.id !== undefined && { id: call.id }), ...responseToJson(call.response) };
+}
+
+/** The ids, in the order in which the calls were submitted. */
+export function readSubmittedIds(document: unknown): readonly string[] {
+  return listOf(objectOf(document).calls).map((call) => textOf(objectOf(call).id));
+}
+
+/** How many replays the service accepted. */
+export function readAccepted(document: unknown): number {
+  return countOf(objectOf(document).accepted) ?? 0;
+}
+
 /**
- * Reads a response from a call, from what a caller hands in, and from the body that a callback receives (lower-case names).
- * What is missing is "". A channel that isn't known reads as SMS. Throws `malformed` only for a custom parameter that is nested too deep.
+ * Reads a response from a call, from a submission, or from the body that a callback receives (lower-case names). Missing fields are "";
+ * an unknown channel is SMS. Throws `malformed` only if a custom parameter is nested too deeply.
  */
 export function readResponse(value: unknown): MessageResponse {
   const document = objectOf(value);
   const message = objectOf(document.responseMessage);
-  const kind: ResponseKind = isSaid(message.undeliverable) ? "undeliverable" : "reply";
+  const isUndeliverable = message.undeliverable !== undefined && message.undeliverable !== null;
+  const kind: ResponseKind = isUndeliverable ? "undeliverable" : "reply";
   return {
     messageId: firstText(document, "messageId", "messageid"),
     messageLocation: firstText(document, "messageLocation", "messagelocation"),
@@ -32,14 +48,14 @@ export function readResponse(value: unknown): MessageResponse {
     responseMessage: {
       channel: readChannel(message.channel) ?? "SMS",
       kind,
-      date: textOf(kind === "undeliverable" ? message.undeliverable : message.acknowledged),
+      date: textOf(isUndeliverable ? message.undeliverable : message.acknowledged),
       content: textOf(message.content),
     },
     customParameters: readCustomParameters(document.customParameters),
   };
 }
 
-/** In any case; null where it is none. */
+/** In any letter case; null if it isn't a channel. */
 export function readChannel(value: unknown): Channel | null {
   const channel = textOf(value).trim().toUpperCase();
   return channel === "SMS" || channel === "EMAIL" || channel === "VOICE" ? channel : null;
@@ -56,8 +72,8 @@ function readSender(value: unknown): Sender {
   };
 }
 
-/** An object of values, or XML's list of entries. Object.fromEntries, since a key may be `__proto__`. */
-export function readCustomParameters(value: unknown): Record<string, string> {
+/** From an object of values, or XML's list of entries. Object.fromEntries, because a key may be `__proto__`. */
+function readCustomParameters(value: unknown): Record<string, string> {
   if (isObject(value) && value.entry === undefined) {
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, parameterText(item)]));
   }
@@ -65,22 +81,13 @@ export function readCustomParameters(value: unknown): Record<string, string> {
   return Object.fromEntries(entries.map((entry) => [textOf(entry.key), parameterText(entry.value)]));
 }
 
-/** A parameter that is no plain value is kept as its JSON text: nothing that a message carried is lost. */
+/** Objects and lists are kept as JSON text, so that nothing of a message is lost. */
 function parameterText(value: unknown): string {
   if (typeof value !== "object" || value === null) return textOf(value);
   try {
     return JSON.stringify(value);
   } catch (error) {
-    // What JSON.parse reads at any depth, JSON.stringify writes to some thousands only.
-    throw new WhcbError("malformed", "customParameters holds a value that is nested too deep", { cause: error });
+    // JSON.parse reads any depth, but JSON.stringify overflows the stack at a few thousand levels.
+    throw new WhcbError("malformed", "customParameters contains a value that is nested too deeply", { cause: error });
   }
-}
-
-function isSaid(value: unknown): boolean {
-  return value !== undefined && value !== null;
-}
-
-function hasKeys(object: object): boolean {
-  for (const _ in object) return true;
-  return false;
 }

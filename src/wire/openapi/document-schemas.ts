@@ -1,4 +1,4 @@
-/** The documents that the service answers, as /openapi.json shows them. */
+/** Schemas of the documents that the service returns, for /openapi.json. */
 import { type TSchema, Type } from "@sinclair/typebox";
 
 const Instant = Type.String({ format: "date-time", description: "ISO 8601 with milliseconds" });
@@ -9,7 +9,7 @@ export const LinkDocument = Type.Object({
   method: Type.String(),
   type: Type.Optional(Type.String()),
   host: Type.String(),
-  port: Type.Integer({ description: "-1: the scheme's own" }),
+  port: Type.Integer({ description: "-1 for the scheme's default port" }),
 });
 
 const Links = Type.Array(LinkDocument);
@@ -45,7 +45,7 @@ export const AttemptDocument = Type.Object({
   statusMessage: Type.String(),
   error: Type.Optional(Type.String()),
   cause: Type.Union([Type.Literal("first"), Type.Literal("retry"), Type.Literal("probe"), Type.Literal("replay")]),
-  body: Type.Optional(Type.String({ description: "The first 1 KiB of the answer" })),
+  body: Type.Optional(Type.String({ description: "The first 1 KiB of the answer's body" })),
 });
 
 export const CallDocument = Type.Object({
@@ -93,7 +93,7 @@ export const OutageDocument = Type.Object({
   notifiedAt: Type.Optional(Instant),
 });
 
-/** Without items it holds the status alone: "No records found". */
+/** An empty list has only a status, "No records found". */
 export function listDocument(name: string, item: TSchema): TSchema {
   return Type.Object({
     status: Type.String({ description: '"1 to 20 of 347"' }),
@@ -104,9 +104,9 @@ export function listDocument(name: string, item: TSchema): TSchema {
 
 export const SubmittedDocument = Type.Object({
   calls: Type.Optional(Type.Array(Type.Object({ id: Type.String() }))),
-  accepted: Type.Optional(Type.Integer({ description: "Of NDJSON" })),
+  accepted: Type.Optional(Type.Integer({ description: "Only for NDJSON" })),
   rejected: Type.Optional(Type.Array(Type.Object({ line: Type.Integer(), errorDetail: Type.String() }))),
-  rejectedCount: Type.Optional(Type.Integer({ description: "Where more were refused than are shown" })),
+  rejectedCount: Type.Optional(Type.Integer({ description: "Only if more lines were rejected than are listed" })),
 });
 
 export const AcceptedDocument = Type.Object({ accepted: Type.Integer() });
@@ -114,3 +114,8 @@ export const AcceptedDocument = Type.Object({ accepted: Type.Integer() });
 export const TokenDocument = Type.Object({ token: Type.String(), link: Links });
 
 export const VerifiedDocument = Type.Object({ status: Type.String(), link: Links });
+
+export const ErrorSchema = Type.Object(
+  { errorSummary: Type.String(), errorText: Type.String(), errorDetail: Type.String() },
+  { $id: "Error" },
+);

@@ -1,6 +1,8 @@
-/** What /openapi.json says of each route. The routes check their input themselves, by the same schemas (wire/parse-*). */
+/** How /openapi.json describes each route. The routes themselves check bodies against the same schemas (wire/json/parse-*.ts). */
 import { type TSchema, Type } from "@sinclair/typebox";
-import { CallbackSchema, MarkSchema, SubmissionListSchema, SubmissionSchema } from "../json/schemas.js";
+import { MAX_IDS_PER_REQUEST } from "../bulk-ids.js";
+import { CallbackSchema, MarkSchema, SubmissionListSchema, SubmissionSchema } from "../json/request-schemas.js";
+import { NDJSON } from "../media-types.js";
 import {
   AcceptedDocument,
   AttemptDocument,
@@ -13,46 +15,50 @@ import {
   VerifiedDocument,
 } from "./document-schemas.js";
 
-const CallbackParams = { id: Type.String({ description: "A callback's id or its name" }) };
+const CallbackParams = { id: Type.String({ description: "The callback's id or name" }) };
 const CallParams = { ...CallbackParams, callId: Type.String() };
 
 const PAGE = {
-  limit: Type.Optional(Type.Integer({ minimum: 1, default: 20, description: "Above the largest page: the largest" })),
+  limit: Type.Optional(
+    Type.Integer({ minimum: 1, default: 20, description: "A value above the largest page size means the largest" }),
+  ),
   offset: Type.Optional(Type.Integer({ minimum: 0, default: 0 })),
-  cursor: Type.Optional(Type.String({ description: "As rel=next gives it" })),
+  cursor: Type.Optional(Type.String({ description: "Taken from the link rel=next" })),
 };
 const SORT = {
-  sortFields: Type.Optional(Type.String({ description: "Separated by commas" })),
+  sortFields: Type.Optional(Type.String({ description: "Comma-separated" })),
   sortOrder: Type.Optional(Type.Union([Type.Literal("asc"), Type.Literal("desc")])),
 };
 const FILTER = {
   status: Type.Optional(Type.Union([Type.Literal("FAILED"), Type.Literal("SUCCESS"), Type.Literal("PENDING")])),
-  since: Type.Optional(Type.String({ description: "Last attempt at or after: ISO 8601 or dd/MM/yy HH:mm" })),
-  until: Type.Optional(Type.String({ description: "Last attempt before" })),
-  statusCode: Type.Optional(Type.String({ description: "500,5xx,none" })),
+  since: Type.Optional(Type.String({ description: "Last attempt at or after this time: ISO 8601 or dd/MM/yy HH:mm" })),
+  until: Type.Optional(Type.String({ description: "Last attempt before this time" })),
+  statusCode: Type.Optional(Type.String({ description: "Comma-separated: 500, 5xx or none (no answer)" })),
   channel: Type.Optional(Type.String({ description: "SMS, EMAIL or VOICE" })),
   messageId: Type.Optional(Type.String()),
   from: Type.Optional(Type.String()),
-  q: Type.Optional(Type.String({ description: "Somewhere in the content" })),
+  q: Type.Optional(Type.String({ description: "Text anywhere in the content, in any letter case" })),
 };
-const ids = (maxItems: number) => ({
-  id: Type.Optional(Type.Array(Type.String(), { maxItems, description: "Repeated; id[] as well" })),
-});
+const IDS = {
+  id: Type.Optional(
+    Type.Array(Type.String(), { maxItems: MAX_IDS_PER_REQUEST, description: "Repeat the parameter; id[] works too" }),
+  ),
+};
 
 const ERRORS: Readonly<Record<number, string>> = {
   400: "Malformed",
-  401: "User, password or token missing or wrong",
-  403: "API key missing or wrong, or the plan's limit reached",
-  404: "No such thing",
+  401: "Missing or wrong user, password or token",
+  403: "Missing or wrong API key, or the plan's limit is reached",
+  404: "Not found",
   413: "Body over 10 485 760 bytes",
-  415: "Another Accept or Content-Type",
-  422: "A field missing or out of range",
+  415: "Unsupported Accept or Content-Type",
+  422: "A field is missing or out of range",
   429: "Too many failed logins",
-  503: "Not just now",
+  503: "Temporarily unavailable",
 };
 
-/** Each also as application/vnd.whispir.api-callback-v1 and api-call-v1, +json and +xml. */
-const FORMS = ["application/json", "application/xml"];
+/** Also application/vnd.whispir.api-callback-v1 and api-call-v1, each with +json and +xml. */
+const MEDIA_TYPES = ["application/json", "application/xml"];
 
 interface RouteDoc {
   readonly summary: string;
@@ -65,7 +71,7 @@ interface RouteDoc {
   readonly isNdjson?: boolean;
 }
 
-/** What a server's route says of itself; of the shape that Fastify and its OpenAPI plug-in read. */
+/** The schema of a route, in the shape that Fastify and @fastify/swagger read. */
 interface RouteSchema {
   readonly summary: string;
   readonly tags: readonly string[];
@@ -85,8 +91,8 @@ function route({ summary, tag, params, query, body, success, errors = [], isNdjs
     tags: [tag],
     ...(params && { params: Type.Object(params) }),
     ...(query && { querystring: Type.Object(query) }),
-    ...(body && { body, consumes: isNdjson ? [...FORMS, "application/x-ndjson"] : FORMS }),
-    produces: FORMS,
+    ...(body && { body, consumes: isNdjson ? [...MEDIA_TYPES, NDJSON] : MEDIA_TYPES }),
+    produces: MEDIA_TYPES,
     response: {
       [status]: document === null ? Type.Null({ description: "Done" }) : { description: "Done", ...document },
       ...Object.fromEntries(failures.map((failure) => [failure, { $ref: "Error#", description: ERRORS[failure] ?? "Error" }])),
@@ -94,9 +100,9 @@ function route({ summary, tag, params, query, body, success, errors = [], isNdjs
   };
 }
 
-export const docs = {
+export const ROUTE_DOCS = {
   createCallback: route({
-    summary: "Register a callback; its URL must answer a GET with 200",
+    summary: "Create a callback; its URL must answer a GET with 200",
     tag: "callbacks",
     body: CallbackSchema,
     success: [201, CallbackDocument],
@@ -108,16 +114,16 @@ export const docs = {
     success: [200, listDocument("callbacks", CallbackDocument)],
     errors: [422],
   }),
-  getCallback: route({ summary: "A callback", tag: "callbacks", params: CallbackParams, success: [200, CallbackDocument] }),
+  getCallback: route({ summary: "Get a callback", tag: "callbacks", params: CallbackParams, success: [200, CallbackDocument] }),
   updateCallback: route({
-    summary: "Change a callback, whole; without auth.key the stored one stays",
+    summary: "Replace a callback's settings; without auth.key the stored key is kept",
     tag: "callbacks",
     params: CallbackParams,
     body: CallbackSchema,
     success: [204, null],
   }),
   deleteCallback: route({
-    summary: "Delete a callback and what waits for it",
+    summary: "Delete a callback; what waits to be sent is cancelled",
     tag: "callbacks",
     params: CallbackParams,
     success: [204, null],
@@ -131,46 +137,46 @@ export const docs = {
     errors: [422],
   }),
   markCalls: route({
-    summary: "Mark up to 100 calls, all or none",
+    summary: `Mark up to ${MAX_IDS_PER_REQUEST} calls, all or none`,
     tag: "calls",
     params: CallbackParams,
-    query: ids(100),
+    query: IDS,
     body: MarkSchema,
     success: [204, null],
   }),
   submitCalls: route({
-    summary: "Hand in responses to deliver: one, up to 1 000, or NDJSON of any length",
+    summary: "Submit responses to deliver: one, up to 1 000, or NDJSON of any length",
     tag: "calls",
     params: CallbackParams,
     body: Type.Union([SubmissionSchema, SubmissionListSchema]),
     success: [202, SubmittedDocument],
     isNdjson: true,
   }),
-  getCall: route({ summary: "A call", tag: "calls", params: CallParams, success: [200, CallDocument] }),
+  getCall: route({ summary: "Get a call", tag: "calls", params: CallParams, success: [200, CallDocument] }),
   markCall: route({ summary: "Mark a call", tag: "calls", params: CallParams, body: MarkSchema, success: [204, null] }),
   listAttempts: route({
-    summary: "Every attempt of a call",
+    summary: "List a call's attempts",
     tag: "calls",
     params: CallParams,
     success: [200, listDocument("attempts", AttemptDocument)],
   }),
   requestReplays: route({
-    summary: "Attempt failed calls again, now: up to 100 by id, or all that a filter means",
+    summary: `Replay failed calls now: up to ${MAX_IDS_PER_REQUEST} by id, or all that match a filter`,
     tag: "calls",
     params: CallbackParams,
-    query: { ...ids(100), ...FILTER },
+    query: { ...IDS, ...FILTER },
     success: [202, AcceptedDocument],
     errors: [422],
   }),
   listOutages: route({
-    summary: "Outages, newest first",
+    summary: "List outages, newest first",
     tag: "outages",
     query: { callbackId: Type.Optional(Type.String()), ...PAGE },
     success: [200, listDocument("outages", OutageDocument)],
     errors: [404, 422],
   }),
-  issueToken: route({ summary: "A token for a user and a password", tag: "auth", success: [200, TokenDocument] }),
-  verifyToken: route({ summary: "Whether the credentials are valid", tag: "auth", success: [200, VerifiedDocument] }),
+  issueToken: route({ summary: "Get a token for a user and password", tag: "auth", success: [200, TokenDocument] }),
+  verifyToken: route({ summary: "Check that the credentials are valid", tag: "auth", success: [200, VerifiedDocument] }),
 } as const;
 
-export type RouteName = keyof typeof docs;
+export type RouteName = keyof typeof ROUTE_DOCS;

@@ -18,7 +18,7 @@ describe("readDate", () => {
   });
 
   it.each(["", "yesterday", "31/02/16 10:00", "10/10/16 25:00", "2016-13-01", "2016-01-09T13:60:00Z", null, {}, 1e300])(
-    "reads %j as no date",
+    "reads %j as null",
     (value) => {
       expect(readDate(value)).toBeNull();
     },
@@ -26,7 +26,7 @@ describe("readDate", () => {
 });
 
 describe("toPlatformDate", () => {
-  it("writes dd/MM/yy HH:mm in the zone it is given", () => {
+  it("writes dd/MM/yy HH:mm in the given zone", () => {
     const at = Date.UTC(2016, 0, 9, 2, 22);
     expect([toPlatformDate(at), toPlatformDate(at, "Australia/Sydney")]).toEqual(["09/01/16 02:22", "09/01/16 13:22"]);
   });

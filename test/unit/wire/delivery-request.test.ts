@@ -19,7 +19,7 @@ const target: DeliveryTarget = {
 };
 
 describe("buildDelivery", () => {
-  it("says a reply in JSON, with the call's id as webhook-id", () => {
+  it("sends a reply in JSON, with the call's id as webhook-id", () => {
     const request = buildDelivery(target, call);
     expect({ ...request, body: JSON.parse(request.body ?? "") }).toEqual({
       method: "POST",
@@ -35,7 +35,7 @@ describe("buildDelivery", () => {
     });
   });
 
-  it("says an undeliverable message by that name", () => {
+  it("has 'undeliverable' instead of 'acknowledged' for an undeliverable message", () => {
     const undeliverable = { ...response, responseMessage: { ...response.responseMessage, kind: "undeliverable" as const } };
     const body = JSON.parse(buildDelivery(target, { id: "1", response: undeliverable }).body ?? "");
     expect(body.responseMessage).toEqual({
@@ -45,7 +45,7 @@ describe("buildDelivery", () => {
     });
   });
 
-  it("says it in XML", () => {
+  it("sends a reply in XML", () => {
     const request = buildDelivery({ ...target, contentType: "xml" }, call);
     expect(request.headers["content-type"]).toBe("application/xml");
     expect(request.body).toContain('<ns2:deliveryResponse xmlns:ns2="http://schemas.api.whispir.com"><messageid>');
@@ -66,7 +66,7 @@ describe("buildDelivery", () => {
     });
   });
 
-  it("strips markup from the content where the callback asks for it, and from nothing else", () => {
+  it("removes markup from the content if the callback asks for it, and from nothing else", () => {
     const body = JSON.parse(buildDelivery({ ...target, removeHtml: true }, call).body ?? "");
     expect(body.responseMessage.content).toBe('Yes, "I" & they\r\naccept');
     expect(body.from.name).toBe("Fred <Waters>");
@@ -85,13 +85,13 @@ describe("buildDelivery", () => {
     ]);
   });
 
-  it("names the query parameter as it is told, and starts a query where there is none", () => {
+  it("uses the given name of the query parameter, and adds a query if the URL has none", () => {
     const older = { ...target, url: "http://h/p", auth: { type: "queryparam", key: "k" } } as const;
     expect(buildDelivery(older, call, { authParameter: "auth" }).url).toBe("http://h/p?auth=k");
     expect(buildDelivery(older, call).url).toBe("http://h/p?Auth=k");
   });
 
-  it("leaves the key out for an address that isn't the callback's own, though it has just sent it", () => {
+  it("leaves the key out if asked to, even right after it was sent", () => {
     buildDelivery(target, call);
     const request = buildDelivery(target, call, { withAuth: false });
     expect(request.headers).toEqual({ "content-type": "application/json", "webhook-id": call.id });

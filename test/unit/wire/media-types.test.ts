@@ -15,12 +15,12 @@ describe("negotiate", () => {
     ["application/json;q=0.5, application/xml;q=0.5", "json", "application/json"],
     ["application/json;q=0, */*;q=0.1", "xml", null],
     ["text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "xml", "application/xml"],
-  ] as const)("answers Accept: %s", (accept, format, type) => {
+  ] as const)("reads Accept: %s as %s", (accept, format, type) => {
     expect(negotiate(accept)).toEqual({ format, type });
   });
 
   it.each(["text/html", "application/json;q=0", "application/vnd.whispir.message-v1+json", "nonsense", ",,"])(
-    "has nothing to say to Accept: %s",
+    "supports nothing in Accept: %s",
     (accept) => {
       expect(negotiate(accept)).toBeNull();
     },
@@ -37,7 +37,7 @@ describe("bodyFormat", () => {
     ["text/plain", null],
     ["application/x-www-form-urlencoded", null],
     ["", null],
-  ])("takes Content-Type %s as %s", (type, format) => {
+  ])("reads Content-Type %s as %s", (type, format) => {
     expect(bodyFormat(type)).toBe(format);
   });
 });

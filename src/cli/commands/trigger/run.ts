@@ -93,7 +93,7 @@ function sender(number: number, channel: "SMS" | "EMAIL" | "VOICE"): MessageResp
 }
 
 async function* fromFile(deps: CliDeps, file: string): AsyncIterable<SubmittedCall> {
-  const { parseSubmission } = await import("../../../wire/json/parse-submission.js");
+  const { parseSubmission } = await import("../../../wire/json/parse-call.js");
   const defaults = { newMessageId: () => randomId(deps.random), date: toPlatformDate(deps.clock.now()) };
   let number = 0;
   for await (const line of readLines(deps, file)) {

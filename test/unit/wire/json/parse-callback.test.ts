@@ -22,7 +22,7 @@ function problemsOf(value: unknown): string {
 }
 
 describe("parseCallback", () => {
-  it("reads the older spelling of queryparam, and booleans as text", () => {
+  it("reads the older spelling of queryparam, and booleans written as text", () => {
     expect(parseCallback(body, null)).toEqual({
       name: "demo",
       url: "https://example.com/hook",
@@ -35,42 +35,49 @@ describe("parseCallback", () => {
     });
   });
 
-  it("has retries off where nothing is said of them", () => {
+  it("has retries off by default", () => {
     const { retriesEnabled: _, ...rest } = body;
     expect(parseCallback(rest, null).retriesEnabled).toBe(false);
   });
 
-  it("keeps the stored key where an update says none", () => {
+  it("keeps the stored key if an update has none", () => {
     expect(parseCallback({ ...body, auth: { type: "httpheader" } }, "stored").auth).toEqual({
       type: "httpheader",
       key: "stored",
     });
   });
 
-  it("names every field that is missing", () => {
+  it("names every missing field", () => {
     expect(problemsOf({})).toBe(
-      "name is missing; url is missing; auth is missing; contentType is missing; removeHTML is missing; email is missing; callbacks is missing",
+      "name is required; url is required; auth is required; contentType is required; removeHTML is required; email is required; callbacks is required",
     );
   });
 
   it.each([
-    ["name", { name: "x".repeat(51) }, "name is longer than 50 characters"],
-    ["name", { name: ".." }, "name can't be . or .."],
+    ["name", { name: "x".repeat(51) }, "name must be at most 50 characters"],
+    ["name", { name: "" }, "name must not be empty"],
+    ["name", { name: " demo" }, "name must not begin or end with a space"],
+    ["name", { name: "a\nb" }, "name must not contain control characters"],
+    ["name", { name: ".." }, "name must not be . or .."],
     ["name", { name: 5 }, "name must be a string"],
     ["url", { url: "ftp://example.com" }, "url must be an http or https URL"],
-    ["url", { url: "https://me:secret@example.com" }, "url must not hold a user or password: use auth"],
+    ["url", { url: "https://me:secret@example.com" }, "url must not contain a user or password: use auth"],
     ["auth", { auth: { type: "digest", key: "k" } }, "auth.type must be queryparam, httpheader, basicauth or bearertoken"],
-    ["auth.key", { auth: { type: "httpheader" } }, "auth.key is missing"],
-    ["auth.key", { auth: { type: "httpheader", key: "a\r\nb" } }, "auth.key must be printable ASCII to be sent as a header"],
-    ["auth.key", { auth: { type: "queryparam", key: "x".repeat(129) } }, "auth.key is longer than 128 characters"],
+    ["auth.key", { auth: { type: "httpheader" } }, "auth.key is required"],
+    [
+      "auth.key",
+      { auth: { type: "httpheader", key: "a\r\nb" } },
+      "auth.key must be printable ASCII, because it is sent in a header",
+    ],
+    ["auth.key", { auth: { type: "queryparam", key: "x".repeat(129) } }, "auth.key must be at most 128 characters"],
     ["email", { email: "nobody" }, "email must be one e-mail address"],
     ["retriesEnabled", { retriesEnabled: "maybe" }, "retriesEnabled must be true or false"],
     [
       "callbacks",
       { callbacks: { reply: "on" } },
-      "callbacks.undeliverable is missing; callbacks.reply must be enabled or disabled",
+      "callbacks.undeliverable is required; callbacks.reply must be enabled or disabled",
     ],
-  ])("says what is wrong with %s", (_, change, problem) => {
+  ])("names the problem with %s", (_, change, problem) => {
     expect(problemsOf({ ...body, ...change })).toBe(problem);
   });
 });

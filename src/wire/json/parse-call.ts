@@ -1,20 +1,20 @@
-/** Responses that a caller hands in to be delivered, checked and filled up. */
+/** What callers send about calls: responses to deliver, and marks. */
 import type { MessageResponse } from "../../domain/message-response.js";
-import { checkerOf } from "./check.js";
 import { isObject } from "./json-value.js";
+import { checkerOf, MarkSchema, SubmissionListSchema, SubmissionSchema } from "./request-schemas.js";
 import { readResponse } from "./response-json.js";
-import { SubmissionListSchema, SubmissionSchema } from "./schemas.js";
 
 const checkOne = checkerOf(SubmissionSchema);
 const checkMany = checkerOf(SubmissionListSchema);
+const checkMark = checkerOf(MarkSchema);
 
 export interface Submission {
-  /** null: the service makes one. */
+  /** null: the service generates one. */
   readonly id: string | null;
   readonly response: MessageResponse;
 }
 
-/** What is made up for fields that are missing. */
+/** Values for missing fields. */
 export interface SubmissionDefaults {
   /** 32 upper-case hex digits. */
   readonly newMessageId: () => string;
@@ -28,10 +28,15 @@ export function parseSubmissions(value: unknown, defaults: SubmissionDefaults): 
   return checkMany(value).calls.map((call) => submissionOf(call, call.id, defaults));
 }
 
-/** One call object: a line of NDJSON. */
+/** One call object, such as a line of NDJSON. */
 export function parseSubmission(value: unknown, defaults: SubmissionDefaults): Submission {
   const call = checkOne(value);
   return submissionOf(call, call.id, defaults);
+}
+
+/** The status for all the calls that the request names. Throws `invalid` or `malformed`. */
+export function parseMark(value: unknown): "SUCCESS" | "FAILED" {
+  return checkMark(value).status;
 }
 
 function submissionOf(value: unknown, id: string | undefined, { newMessageId, date }: SubmissionDefaults): Submission {
@@ -62,7 +67,7 @@ function storableValues(parameters: MessageResponse["customParameters"]): Messag
   return Object.fromEntries(Object.entries(parameters).map(([key, value]) => [storable(key), storable(value)]));
 }
 
-/** Not every database holds a NUL or half a surrogate pair in a text; neither can be said in XML. */
+/** Some databases can't store a NUL or half a surrogate pair, and XML can't represent either. */
 const UNSTORABLE = /\p{Surrogate}|\0/gu;
 
 function storable(text: string): string {

@@ -1,16 +1,16 @@
 import { describe, expect, it } from "vitest";
-import { parseSubmission, parseSubmissions } from "../../../../src/wire/json/parse-submission.js";
+import { parseMark, parseSubmission, parseSubmissions } from "../../../../src/wire/json/parse-call.js";
 
-const defaults = { newMessageId: () => "MADE-UP", date: "09/01/26 13:22" };
+const defaults = { newMessageId: () => "GENERATED", date: "09/01/26 13:22" };
 
 describe("parseSubmission", () => {
-  it("takes the body that a callback receives, with its lower-case names", () => {
+  it("reads the body that a callback receives, with its lower-case names", () => {
     const body = { messageid: "M", messagelocation: "https://h/messages/M", responseMessage: { channel: "SMS", content: "Yes" } };
     const { response } = parseSubmission(body, defaults);
     expect([response.messageId, response.messageLocation]).toEqual(["M", "https://h/messages/M"]);
   });
 
-  it("replaces what a database or XML can't hold, wherever it stands", () => {
+  it("replaces characters that a database or XML can't hold, in every field", () => {
     const odd = "a\0b\ud800c";
     const { response } = parseSubmission(
       {
@@ -22,17 +22,17 @@ describe("parseSubmission", () => {
       },
       defaults,
     );
-    const held = "a\ufffdb\ufffdc";
+    const stored = "a\ufffdb\ufffdc";
     expect(response).toEqual({
       messageId: "M\ufffd",
-      messageLocation: held,
-      from: { name: held, mri: "", mobile: "", email: "", voice: "" },
-      responseMessage: { channel: "SMS", kind: "reply", date: held, content: held },
-      customParameters: { [held]: held },
+      messageLocation: stored,
+      from: { name: stored, mri: "", mobile: "", email: "", voice: "" },
+      responseMessage: { channel: "SMS", kind: "reply", date: stored, content: stored },
+      customParameters: { [stored]: stored },
     });
   });
 
-  it("refuses a parameter that is nested deeper than can be written again", () => {
+  it("rejects a parameter that is nested too deeply to be written again", () => {
     const deep = JSON.parse(`{"customParameters":{"a":${"[".repeat(200_000)}${"]".repeat(200_000)}}}`);
     expect(() => parseSubmission(deep, defaults)).toThrow(expect.objectContaining({ code: "malformed" }));
   });
@@ -55,19 +55,33 @@ describe("parseSubmission", () => {
     [[], "malformed"],
     [null, "malformed"],
     ["text", "malformed"],
-  ])("refuses %j as %s", (value, code) => {
+  ])("rejects %j as %s", (value, code) => {
     expect(() => parseSubmissions(value, defaults)).toThrow(expect.objectContaining({ code }));
   });
 
-  it("names at most twenty fields, however many are off", () => {
+  it("names at most twenty fields, however many are invalid", () => {
     const calls = Array.from({ length: 1000 }, () => ({ id: "a b" }));
-    const refusal = (() => {
+    const problems = (() => {
       try {
         return parseSubmissions({ calls }, defaults);
       } catch (error) {
         return error instanceof Error ? error.message : "";
       }
     })();
-    expect(typeof refusal === "string" && refusal.split("; ").length).toBe(20);
+    expect(typeof problems === "string" && problems.split("; ").length).toBe(20);
+  });
+});
+
+describe("parseMark", () => {
+  it("reads either status", () => {
+    expect([parseMark({ status: "SUCCESS" }), parseMark({ status: "FAILED" })]).toEqual(["SUCCESS", "FAILED"]);
+  });
+
+  it.each([
+    [{}, "invalid", "status is required"],
+    [{ status: "PENDING" }, "invalid", "status must be SUCCESS or FAILED"],
+    ["SUCCESS", "malformed", "the body must be an object"],
+  ])("rejects %j as %s: %s", (value, code, message) => {
+    expect(() => parseMark(value)).toThrow(expect.objectContaining({ code, message }));
   });
 });

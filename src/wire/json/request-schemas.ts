@@ -1,0 +1,142 @@
+/** The bodies that callers send: their schemas (also shown in /openapi.json), and how a body is checked against one. */
+import { type Static, type TSchema, Type } from "@sinclair/typebox";
+import { TypeCompiler } from "@sinclair/typebox/compiler";
+import { WhcbError } from "../../domain/errors.js";
+import { isObject } from "./json-value.js";
+
+const Switch = Type.Union([Type.Literal("enabled"), Type.Literal("disabled")], { title: "enabled or disabled" });
+
+/** Numbers and booleans are converted to text. */
+const Scalar = Type.Union([Type.String(), Type.Number(), Type.Boolean()], { title: "text" });
+
+const AuthSchema = Type.Object(
+  {
+    type: Type.Union(
+      [
+        Type.Literal("queryparam"),
+        Type.Literal("querystring"),
+        Type.Literal("httpheader"),
+        Type.Literal("basicauth"),
+        Type.Literal("bearertoken"),
+      ],
+      { title: "queryparam, httpheader, basicauth or bearertoken" },
+    ),
+    key: Type.Optional(Type.String({ maxLength: 128, description: "A PUT without it keeps the stored key" })),
+  },
+  { title: "an object" },
+);
+
+export const CallbackSchema = Type.Object(
+  {
+    name: Type.String({ minLength: 1, maxLength: 50, description: "Unique; a message refers to it as its callbackId" }),
+    url: Type.String({ minLength: 1, maxLength: 2048, description: "http or https" }),
+    auth: AuthSchema,
+    contentType: Type.Union([Type.Literal("json"), Type.Literal("xml")], { title: "json or xml" }),
+    removeHTML: Switch,
+    retriesEnabled: Type.Optional(
+      Type.Union([Type.Boolean(), Type.Literal("true"), Type.Literal("false")], { title: "true or false", default: false }),
+    ),
+    email: Type.String({ minLength: 1, maxLength: 64, description: "Who is notified of an outage" }),
+    callbacks: Type.Object({ reply: Switch, undeliverable: Switch }, { title: "an object" }),
+  },
+  { $id: "Callback", title: "an object" },
+);
+
+export type CallbackBody = Static<typeof CallbackSchema>;
+
+export const MarkSchema = Type.Object(
+  { status: Type.Union([Type.Literal("SUCCESS"), Type.Literal("FAILED")], { title: "SUCCESS or FAILED" }) },
+  { $id: "Mark", title: "an object" },
+);
+
+const NO_CONTROL_CHARACTERS = "^[^\\u0000-\\u001f\\u007f]*$";
+
+const CALL_ID_PATTERN = "^[A-Za-z0-9][A-Za-z0-9._~-]{0,63}$";
+
+const Sender = Type.Object(
+  {
+    name: Type.Optional(Scalar),
+    mri: Type.Optional(Scalar),
+    mobile: Type.Optional(Scalar),
+    email: Type.Optional(Scalar),
+    voice: Type.Optional(Scalar),
+  },
+  { title: "an object" },
+);
+
+export const SubmissionSchema = Type.Object(
+  {
+    id: Type.Optional(
+      Type.String({
+        pattern: CALL_ID_PATTERN,
+        title: "up to 64 letters, digits and . _ ~ -",
+        description: "A call sent twice is accepted once",
+      }),
+    ),
+    messageId: Type.Optional(Type.String({ maxLength: 64, pattern: NO_CONTROL_CHARACTERS, title: "up to 64 characters" })),
+    messageid: Type.Optional(Type.String({ maxLength: 64, pattern: NO_CONTROL_CHARACTERS, title: "up to 64 characters" })),
+    messageLocation: Type.Optional(Type.String({ maxLength: 2048 })),
+    messagelocation: Type.Optional(Type.String({ maxLength: 2048 })),
+    from: Type.Optional(Sender),
+    responseMessage: Type.Optional(
+      Type.Object(
+        {
+          channel: Type.Optional(
+            Type.String({
+              pattern: "^\\s*(?:[Ss][Mm][Ss]|[Ee][Mm][Aa][Ii][Ll]|[Vv][Oo][Ii][Cc][Ee])\\s*$",
+              title: "SMS, EMAIL or VOICE",
+            }),
+          ),
+          acknowledged: Type.Optional(Type.String({ maxLength: 64, description: "dd/MM/yy HH:mm of a reply" })),
+          undeliverable: Type.Optional(
+            Type.String({ maxLength: 64, description: "dd/MM/yy HH:mm; if present, the message was undeliverable" }),
+          ),
+          content: Type.Optional(Scalar),
+        },
+        { title: "an object" },
+      ),
+    ),
+    customParameters: Type.Optional(
+      Type.Record(Type.String(), Type.Unknown(), { title: "an object", description: "Values are sent as strings" }),
+    ),
+  },
+  { $id: "Submission", title: "an object" },
+);
+
+export const SubmissionListSchema = Type.Object({ calls: Type.Array(SubmissionSchema, { minItems: 1, maxItems: 1000 }) });
+
+/** Problems named in one error, so that a thousand invalid calls don't get a thousand lines. */
+const MAX_PROBLEMS = 20;
+
+/** The check returns the value unchanged, or throws `invalid` (`malformed` if it isn't an object). Compiled at the first use. */
+export function checkerOf<Schema extends TSchema>(schema: Schema): (value: unknown) => Static<Schema> {
+  let compiled: ReturnType<typeof TypeCompiler.Compile<Schema>> | null = null;
+  return (value) => {
+    compiled ??= TypeCompiler.Compile(schema);
+    if (compiled.Check(value)) return value;
+    if (!isObject(value)) throw new WhcbError("malformed", "the body must be an object");
+    const problems = new Map<string, string>();
+    for (const { path, value: found, schema: wanted } of compiled.Errors(value)) {
+      const field = path.slice(1).replaceAll("/", ".");
+      if (!problems.has(field)) problems.set(field, describe(found, wanted));
+      if (problems.size === MAX_PROBLEMS) break;
+    }
+    throw invalidFields(problems);
+  };
+}
+
+/** `invalid`, with each field and its problem. */
+export function invalidFields(problems: ReadonlyMap<string, string>): WhcbError {
+  return new WhcbError("invalid", [...problems].map(([field, problem]) => `${field} ${problem}`).join("; "));
+}
+
+/** Never includes the value that was sent: it may be a secret. */
+function describe(found: unknown, { title, type, minLength, maxLength, minItems, maxItems }: TSchema): string {
+  if (found === undefined) return "is required";
+  if (typeof found === "string" && type === "string") {
+    if (minLength !== undefined && found.length < minLength) return "must not be empty";
+    if (maxLength !== undefined && found.length > maxLength) return `must be at most ${maxLength} characters`;
+  }
+  if (Array.isArray(found) && type === "array") return `must have ${minItems} to ${maxItems} items`;
+  return `must be ${title ?? (type === "array" ? "a list" : `a ${type}`)}`;
+}

@@ -1,0 +1,86 @@
+import { describe, expect, it } from "vitest";
+import { readCall, readCallList } from "../../../../src/wire/json/call-json.js";
+
+const PLATFORM_CALL = {
+  id: "9B1A",
+  messageId: "ABC4857BCCF484575FCA",
+  messageLocation: "https://api.au.whispir.com/messages/ABC4857BCCF484575FCA",
+  status: "FAILED",
+  from: { name: "Fred", mri: "Fred.1", mobile: "+1000000000", email: "me@example.com", voice: "+1000000000" },
+  responseMessage: { channel: "sms", acknowledged: "09/01/16 13:22", content: "Yes" },
+  callback: {
+    id: "CB",
+    name: "demo",
+    url: "https://h/",
+    attemptedDate: "09/01/16 13:23",
+    statusCode: "503",
+    statusMessage: "Busy",
+  },
+  link: "",
+  somethingNew: [1],
+};
+
+describe("readCall", () => {
+  it("reads a call of the platform: a date without a zone, a code as text, a lower-case channel; and keeps unknown fields", () => {
+    expect(readCall(PLATFORM_CALL, { callbackId: "X", timezone: "Australia/Sydney" })).toEqual({
+      id: "9B1A",
+      callbackId: "CB",
+      status: "FAILED",
+      response: {
+        messageId: PLATFORM_CALL.messageId,
+        messageLocation: PLATFORM_CALL.messageLocation,
+        from: PLATFORM_CALL.from,
+        responseMessage: { channel: "SMS", kind: "reply", date: "09/01/16 13:22", content: "Yes" },
+        customParameters: {},
+      },
+      attemptedAt: Date.UTC(2016, 0, 9, 2, 23),
+      statusCode: 503,
+      statusMessage: "Busy",
+      attemptCount: null,
+      nextAttemptAt: null,
+      retryUntil: null,
+      settledBy: null,
+      raw: PLATFORM_CALL,
+    });
+  });
+
+  it("has no status code if no answer came, and is undeliverable if that field is present", () => {
+    const read = readCall(
+      {
+        ...PLATFORM_CALL,
+        callback: { attemptedDate: "nonsense" },
+        responseMessage: { channel: "EMAIL", undeliverable: "", content: 5 },
+      },
+      { callbackId: "X" },
+    );
+    expect([read.statusCode, read.attemptedAt, read.callbackId, read.response.responseMessage]).toEqual([
+      null,
+      null,
+      "X",
+      { channel: "EMAIL", kind: "undeliverable", date: "", content: "5" },
+    ]);
+  });
+
+  it.each([null, "FAILED", [], {}, { id: "" }, { id: "1", status: "LOST" }, { id: "1" }])("rejects %j", (value) => {
+    expect(() => readCall(value, { callbackId: "X" })).toThrow(expect.objectContaining({ code: "unavailable" }));
+  });
+});
+
+describe("readCallList", () => {
+  it("reads the total and the next page, whatever the shape of the links", () => {
+    const next = { uri: "/callbacks/CB/calls?offset=20", rel: "next", method: "GET" };
+    for (const link of [[next], next, { link: [next] }]) {
+      const list = readCallList({ status: "1 to 20 of 1,347", calls: [PLATFORM_CALL], link }, { callbackId: "CB" });
+      expect([list.total, list.next, list.calls.length]).toEqual([1347, next.uri, 1]);
+    }
+  });
+
+  it("reads 'No records found' as an empty list", () => {
+    expect(readCallList({ status: "No records found" }, { callbackId: "CB" })).toEqual({ calls: [], total: 0, next: null });
+  });
+
+  it("ignores links nested inside links, however deep", () => {
+    const document = JSON.parse(`{"calls":[],"link":${'{"link":'.repeat(200_000)}1${"}".repeat(200_000)}}`);
+    expect(readCallList(document, { callbackId: "X" })).toEqual({ calls: [], total: null, next: null });
+  });
+});
