@@ -5,8 +5,8 @@ import type { CallFilter } from "../../src/domain/call-filter.js";
 import { planReplay } from "../../src/runs/plan/plan-replay.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../src/runs/run-options.js";
 import { runReplay } from "../../src/runs/run-replay.js";
-import { CLIENT_SERVICES, type OpenedClient } from "../support/client-services.js";
-import { countingEndpoint, openDesk } from "../support/replay-desk.js";
+import { CLIENT_SERVICES, type OpenedClient } from "../support/client/client-services.js";
+import { countingEndpoint, openDesk } from "../support/replay/replay-desk.js";
 
 const CALLS = 45;
 const NO_CALL = "F".repeat(32);

@@ -2,9 +2,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { BodyFormat } from "../../src/domain/callback.js";
 import { listOf, objectOf, textOf } from "../../src/wire/json/json-value.js";
-import { BUSY, OK, pendingCalls, REFUSED, recordAttempts } from "../support/recorded-calls.js";
-import { CALLBACK_BODY, closeService, openService, type Service } from "../support/server-fixture.js";
-import { Caller, inProcess, overHttp, type Transport } from "../support/service-callers.js";
+import { BUSY, OK, pendingCalls, REFUSED, recordAttempts } from "../support/server/recorded-calls.js";
+import { CALLBACK_BODY, closeService, openService, type Service } from "../support/server/server-fixture.js";
+import { Caller, inProcess, overHttp, type Transport } from "../support/server/service-callers.js";
 
 const MADE_UP = /^[0-9A-F]{32}$/;
 const FIRST_AT = Date.UTC(2026, 0, 9, 2, 22);

@@ -4,8 +4,8 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { callIdOf, ServedApi, USER_ENV } from "../support/served-api.js";
-import { eventually, Home } from "../support/whcb-process.js";
+import { callIdOf, ServedApi, USER_ENV } from "../support/process/served-api.js";
+import { eventually, Home } from "../support/process/whcb-process.js";
 
 const ENDPOINTS = 64;
 const HANGING = 21;
@@ -37,9 +37,13 @@ interface Run {
 /** The well endpoints get a response each in every round; those that hang have 200 waiting each. */
 async function run(name: string, hanging: number): Promise<Run> {
   const report = home.path(`${name}.json`);
-  const receiver = spawn(process.execPath, [join(import.meta.dirname, "..", "support", "crowd-receiver.mjs"), report], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+  const receiver = spawn(
+    process.execPath,
+    [join(import.meta.dirname, "..", "support", "process", "crowd-receiver.mjs"), report],
+    {
+      stdio: ["ignore", "pipe", "inherit"],
+    },
+  );
   try {
     const url = String((await once(receiver.stdout, "data"))[0]).trim();
     const server = await home.serve(["--db", home.path(`${name}.db`), "--no-endpoint-check"], { env: USER_ENV });

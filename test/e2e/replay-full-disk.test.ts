@@ -1,9 +1,9 @@
 /** The disk under a replay's journal is full. */
 import { statSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { newestJournal, type ReplayOutage, replayOutage } from "../support/replay-outage.js";
-import { mayTroubleDisks, SmallDisk } from "../support/troubled-disk.js";
-import { Home, type Outcome } from "../support/whcb-process.js";
+import { mayTroubleDisks, SmallDisk } from "../support/process/troubled-disk.js";
+import { Home, type Outcome } from "../support/process/whcb-process.js";
+import { newestJournal, type ReplayOutage, replayOutage } from "../support/replay/replay-outage.js";
 
 const CONCURRENCY = 8;
 

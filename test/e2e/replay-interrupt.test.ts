@@ -1,8 +1,8 @@
 /** Ctrl-C in the middle of a replay: once, and twice. */
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { idsOf, newestJournal, type ReplayOutage, replayOutage, works } from "../support/replay-outage.js";
-import { Home } from "../support/whcb-process.js";
+import { Home } from "../support/process/whcb-process.js";
+import { idsOf, newestJournal, type ReplayOutage, replayOutage, works } from "../support/replay/replay-outage.js";
 
 const CALLS = 200;
 

@@ -2,9 +2,9 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { callIdOf, ServedApi, USER_ENV } from "../support/served-api.js";
-import { makeImmutable, makeMutable, mayTroubleDisks } from "../support/troubled-disk.js";
-import { eventually, Home } from "../support/whcb-process.js";
+import { callIdOf, ServedApi, USER_ENV } from "../support/process/served-api.js";
+import { makeImmutable, makeMutable, mayTroubleDisks } from "../support/process/troubled-disk.js";
+import { eventually, Home } from "../support/process/whcb-process.js";
 
 let home: Home;
 

@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { callIdOf, ServedApi, USER_ENV } from "../support/served-api.js";
-import { eventually, Home } from "../support/whcb-process.js";
+import { callIdOf, ServedApi, USER_ENV } from "../support/process/served-api.js";
+import { eventually, Home } from "../support/process/whcb-process.js";
 
 let home: Home;
 

@@ -7,9 +7,9 @@ import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { callIdOf, ServedApi, USER_ENV } from "../support/served-api.js";
-import { makeImmutable, makeMutable, mayTroubleDisks, SmallDisk } from "../support/troubled-disk.js";
-import { eventually, Home } from "../support/whcb-process.js";
+import { callIdOf, ServedApi, USER_ENV } from "../support/process/served-api.js";
+import { makeImmutable, makeMutable, mayTroubleDisks, SmallDisk } from "../support/process/troubled-disk.js";
+import { eventually, Home } from "../support/process/whcb-process.js";
 
 let home: Home;
 let cleanUp: () => void;

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import { createServer } from "node:http";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { eventually, Home } from "../support/whcb-process.js";
+import { eventually, Home } from "../support/process/whcb-process.js";
 
 let home: Home;
 

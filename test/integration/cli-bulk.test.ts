@@ -3,10 +3,10 @@ import { writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { run } from "../../src/cli/run.js";
 import { changeSettings } from "../../src/cli/settings/write-settings.js";
-import { CliMachine } from "../support/cli-service.js";
-import { captureIo } from "../support/cli-streams.js";
-import { countingEndpoint } from "../support/replay-desk.js";
-import { cliDeps } from "../support/run-cli.js";
+import { CliMachine } from "../support/cli/cli-service.js";
+import { captureIo } from "../support/cli/cli-streams.js";
+import { cliDeps } from "../support/cli/run-cli.js";
+import { countingEndpoint } from "../support/replay/replay-desk.js";
 
 let machine: CliMachine;
 const closing: (() => Promise<void>)[] = [];

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { readSettings } from "../../src/cli/settings/read-settings.js";
 import { systemClock } from "../../src/platform/clock.js";
-import { CliMachine } from "../support/cli-service.js";
+import { CliMachine } from "../support/cli/cli-service.js";
 
 let machine: CliMachine;
 let endpoint: Awaited<ReturnType<CliMachine["listen"]>>;

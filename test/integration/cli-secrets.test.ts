@@ -3,9 +3,9 @@ import { Writable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { run } from "../../src/cli/run.js";
 import { readSettings } from "../../src/cli/settings/read-settings.js";
-import { CliMachine } from "../support/cli-service.js";
-import { captureIo } from "../support/cli-streams.js";
-import { cliDeps } from "../support/run-cli.js";
+import { CliMachine } from "../support/cli/cli-service.js";
+import { captureIo } from "../support/cli/cli-streams.js";
+import { cliDeps } from "../support/cli/run-cli.js";
 
 let machine: CliMachine;
 let secrets: readonly string[];

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { readSettings } from "../../src/cli/settings/read-settings.js";
 import { changeSettings } from "../../src/cli/settings/write-settings.js";
-import { CliMachine } from "../support/cli-service.js";
+import { CliMachine } from "../support/cli/cli-service.js";
 
 let machine: CliMachine;
 

@@ -9,8 +9,8 @@ import type { Deliverer } from "../../src/delivery/deliverer.js";
 import { DeliveryFailure } from "../../src/delivery/delivery-failure.js";
 import { createDeliverer, type DelivererOptions } from "../../src/delivery/undici-deliverer.js";
 import { systemClock } from "../../src/platform/clock.js";
-import { selfSignedCertificate } from "../support/certificate.js";
-import { type RawServer, startRawServer } from "../support/raw-server.js";
+import { selfSignedCertificate } from "../support/delivery/certificate.js";
+import { type RawServer, startRawServer } from "../support/delivery/raw-server.js";
 
 const OK = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 const DELIVERED = { kind: "answered", statusCode: 200, statusMessage: "OK", body: "ok" };

@@ -1,6 +1,6 @@
 /** Connections that are kept, the limits on them, and how the service ends what is under way. */
 import { afterEach, describe, expect, test } from "vitest";
-import { DEADLINE_MS, DeliverySetup, OK, says } from "../support/delivery-setup.js";
+import { DEADLINE_MS, DeliverySetup, OK, says } from "../support/delivery/delivery-setup.js";
 
 const at = new DeliverySetup();
 afterEach(() => at.end());

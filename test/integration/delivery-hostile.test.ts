@@ -4,8 +4,8 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, test } from "vitest";
-import { DEADLINE_MS, DeliverySetup, OK, says, saysAndEnds } from "../support/delivery-setup.js";
-import { drip, writeForEver } from "../support/raw-server.js";
+import { DEADLINE_MS, DeliverySetup, OK, says, saysAndEnds } from "../support/delivery/delivery-setup.js";
+import { drip, writeForEver } from "../support/delivery/raw-server.js";
 
 /** For a machine that is busy with other tests as well. */
 const SLACK_MS = 2_000;

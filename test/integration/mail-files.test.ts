@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { createEmlNotifier } from "../../src/notifier/eml-notifier.js";
-import { AS_RECEIVED, aMail, failureOf } from "../support/mails.js";
+import { AS_RECEIVED, aMail, failureOf } from "../support/mail/mails.js";
 
 const endings: (() => unknown)[] = [];
 afterEach(async () => {

@@ -4,9 +4,9 @@ import type { SMTPServerOptions } from "smtp-server";
 import { afterEach, describe, expect, test } from "vitest";
 import type { Notifier } from "../../src/notifier/notifier.js";
 import { createSmtpNotifier, type SmtpNotifierOptions } from "../../src/notifier/smtp-notifier.js";
-import { selfSignedCertificate } from "../support/certificate.js";
-import { type MailServer, startMailServer } from "../support/mail-server.js";
-import { AS_RECEIVED, aMail, failureOf } from "../support/mails.js";
+import { selfSignedCertificate } from "../support/delivery/certificate.js";
+import { type MailServer, startMailServer } from "../support/mail/mail-server.js";
+import { AS_RECEIVED, aMail, failureOf } from "../support/mail/mails.js";
 
 const endings: (() => unknown)[] = [];
 afterEach(async () => {

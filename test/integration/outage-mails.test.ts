@@ -4,8 +4,8 @@ import { MailSender } from "../../src/dispatcher/mail-sender.js";
 import type { Notifier } from "../../src/notifier/notifier.js";
 import { createSmtpNotifier } from "../../src/notifier/smtp-notifier.js";
 import { silentLogger } from "../../src/platform/logger.js";
-import { type MailServer, startMailServer } from "../support/mail-server.js";
-import { DAY, down, HOUR, Simulation } from "../support/simulation.js";
+import { DAY, down, HOUR, Simulation } from "../support/dispatcher/simulation.js";
+import { type MailServer, startMailServer } from "../support/mail/mail-server.js";
 
 let sim: Simulation;
 let server: MailServer;

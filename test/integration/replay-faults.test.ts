@@ -8,12 +8,12 @@ import { planReplay } from "../../src/runs/plan/plan-replay.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../src/runs/run-options.js";
 import { runReplay } from "../../src/runs/run-replay.js";
 import { aResponse } from "../support/builders.js";
-import { startFaultProxy } from "../support/fault-proxy.js";
-import { BUSY, pendingCalls, recordAttempts } from "../support/recorded-calls.js";
-import { countingEndpoint, openDesk } from "../support/replay-desk.js";
-import { platformCalls, scriptedPlatform } from "../support/scripted-platform.js";
-import { CALLBACK_SETTINGS, closeService, openService, USER } from "../support/server-fixture.js";
-import { VirtualClock } from "../support/virtual-clock.js";
+import { startFaultProxy } from "../support/client/fault-proxy.js";
+import { platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";
+import { countingEndpoint, openDesk } from "../support/replay/replay-desk.js";
+import { BUSY, pendingCalls, recordAttempts } from "../support/server/recorded-calls.js";
+import { CALLBACK_SETTINGS, closeService, openService, USER } from "../support/server/server-fixture.js";
+import { VirtualClock } from "../support/time/virtual-clock.js";
 
 const CALLS = Number(process.env.WHCB_FAULT_CALLS ?? 500);
 const closing: (() => Promise<void>)[] = [];

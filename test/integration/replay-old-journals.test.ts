@@ -7,8 +7,8 @@ import { systemClock } from "../../src/platform/clock.js";
 import { readBootId } from "../../src/runs/journal/boot-id.js";
 import { listRuns, readRun } from "../../src/runs/journal/stored-runs.js";
 import { resumeRun } from "../../src/runs/resume-run.js";
-import { countingEndpoint, openDesk } from "../support/replay-desk.js";
-import { type PlatformCall, platformCalls, scriptedPlatform } from "../support/scripted-platform.js";
+import { type PlatformCall, platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";
+import { countingEndpoint, openDesk } from "../support/replay/replay-desk.js";
 
 const CALLBACK = "E144AFFF416B30EB";
 /** Killed with two requests in flight, six acceptances unmarked and more sends written ahead. */

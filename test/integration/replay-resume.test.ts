@@ -9,8 +9,8 @@ import { planReplay } from "../../src/runs/plan/plan-replay.js";
 import { type ResumeOptions, resumeRun } from "../../src/runs/resume-run.js";
 import { DEFAULT_REPLAY_OPTIONS, type ReplayOptions, type RunControl } from "../../src/runs/run-options.js";
 import { runReplay } from "../../src/runs/run-replay.js";
-import { type CountingEndpoint, countingEndpoint, type Desk, type DeskOptions, openDesk } from "../support/replay-desk.js";
-import { type PlatformCall, platformCalls, scriptedPlatform } from "../support/scripted-platform.js";
+import { type PlatformCall, platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";
+import { type CountingEndpoint, countingEndpoint, type Desk, type DeskOptions, openDesk } from "../support/replay/replay-desk.js";
 
 const closing: (() => Promise<void>)[] = [];
 

@@ -14,16 +14,22 @@ import { planReconcile, runReconcile } from "../../src/runs/reconcile-seen.js";
 import { runMarks } from "../../src/runs/run-marks.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../src/runs/run-options.js";
 import { runReplay } from "../../src/runs/run-replay.js";
-import { passTime } from "../support/pass-time.js";
-import { type CountingEndpoint, countingEndpoint, type Desk, type EndpointAnswer, openDesk } from "../support/replay-desk.js";
 import {
   type PlatformCall,
   type PlatformOptions,
   platformCalls,
   type ScriptedPlatform,
   scriptedPlatform,
-} from "../support/scripted-platform.js";
-import { VirtualClock } from "../support/virtual-clock.js";
+} from "../support/platform/scripted-platform.js";
+import {
+  type CountingEndpoint,
+  countingEndpoint,
+  type Desk,
+  type EndpointAnswer,
+  openDesk,
+} from "../support/replay/replay-desk.js";
+import { passTime } from "../support/time/pass-time.js";
+import { VirtualClock } from "../support/time/virtual-clock.js";
 
 const KEY = "it's a key/with odd+letters";
 const closing: (() => Promise<void>)[] = [];

@@ -7,8 +7,8 @@ import { planReplay } from "../../src/runs/plan/plan-replay.js";
 import { resumeRun } from "../../src/runs/resume-run.js";
 import { DEFAULT_REPLAY_OPTIONS, type RunControl } from "../../src/runs/run-options.js";
 import { runReplay } from "../../src/runs/run-replay.js";
-import { CLIENT_SERVICES, type OpenedClient } from "../support/client-services.js";
-import { type Desk, openDesk } from "../support/replay-desk.js";
+import { CLIENT_SERVICES, type OpenedClient } from "../support/client/client-services.js";
+import { type Desk, openDesk } from "../support/replay/replay-desk.js";
 
 const CALLS = 230;
 const closing: (() => Promise<void>)[] = [];

@@ -7,8 +7,14 @@ import { readRun } from "../../src/runs/journal/stored-runs.js";
 import { planReplay } from "../../src/runs/plan/plan-replay.js";
 import { DEFAULT_REPLAY_OPTIONS, type ReplayOptions, type RunControl } from "../../src/runs/run-options.js";
 import { runReplay } from "../../src/runs/run-replay.js";
-import { type CountingEndpoint, countingEndpoint, type Desk, type EndpointAnswer, openDesk } from "../support/replay-desk.js";
-import { type PlatformCall, platformCalls, scriptedPlatform } from "../support/scripted-platform.js";
+import { type PlatformCall, platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";
+import {
+  type CountingEndpoint,
+  countingEndpoint,
+  type Desk,
+  type EndpointAnswer,
+  openDesk,
+} from "../support/replay/replay-desk.js";
 
 const KEY = "an-endpoint-s-secret-key";
 const closing: (() => Promise<void>)[] = [];

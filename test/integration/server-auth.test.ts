@@ -13,7 +13,7 @@ import {
   openService,
   type Service,
   USER,
-} from "../support/server-fixture.js";
+} from "../support/server/server-fixture.js";
 
 const ROUTES = [
   "GET /callbacks",

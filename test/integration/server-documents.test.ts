@@ -16,8 +16,8 @@ import {
   TokenDocument,
   VerifiedDocument,
 } from "../../src/wire/openapi/document-schemas.js";
-import { BUSY, pendingCalls, REFUSED, recordAttempts } from "../support/recorded-calls.js";
-import { CALLBACK_BODY, CREDENTIALS, closeService, openService, type Service } from "../support/server-fixture.js";
+import { BUSY, pendingCalls, REFUSED, recordAttempts } from "../support/server/recorded-calls.js";
+import { CALLBACK_BODY, CREDENTIALS, closeService, openService, type Service } from "../support/server/server-fixture.js";
 
 FormatRegistry.Set("date-time", (text) => /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(text));
 

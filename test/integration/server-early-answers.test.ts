@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { CREDENTIALS, closeService, openService, type Service } from "../support/server-fixture.js";
+import { CREDENTIALS, closeService, openService, type Service } from "../support/server/server-fixture.js";
 
 const MIB = 1024 * 1024;
 let service: Service;

@@ -4,11 +4,11 @@
  */
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { anyRequest } from "../support/arbitrary-requests.js";
-import { BUSY, pendingCalls, recordAttempts } from "../support/recorded-calls.js";
-import type { Service } from "../support/server-fixture.js";
-import { CALLBACK_SETTINGS, CREDENTIALS, closeService, openService } from "../support/server-fixture.js";
-import { inProcess, overHttp, type RawRequest, type Transport } from "../support/service-callers.js";
+import { anyRequest } from "../support/server/arbitrary-requests.js";
+import { BUSY, pendingCalls, recordAttempts } from "../support/server/recorded-calls.js";
+import type { Service } from "../support/server/server-fixture.js";
+import { CALLBACK_SETTINGS, CREDENTIALS, closeService, openService } from "../support/server/server-fixture.js";
+import { inProcess, overHttp, type RawRequest, type Transport } from "../support/server/service-callers.js";
 
 const RUNS = Number(process.env.WHCB_FUZZ_RUNS ?? 200);
 const SEED = Number(process.env.WHCB_FUZZ_SEED ?? 20_260_109);

@@ -6,7 +6,7 @@ import { WhcbError } from "../../src/domain/errors.js";
 import { systemClock } from "../../src/platform/clock.js";
 import type { Logger } from "../../src/platform/logger.js";
 import type { ServerDeps } from "../../src/server/server-deps.js";
-import { BUSY, OK } from "../support/recorded-calls.js";
+import { BUSY, OK } from "../support/server/recorded-calls.js";
 import {
   CALLBACK_BODY,
   CALLBACK_SETTINGS,
@@ -15,7 +15,7 @@ import {
   openService,
   type Service,
   USER,
-} from "../support/server-fixture.js";
+} from "../support/server/server-fixture.js";
 
 const ID = "0123456789ABCDEF";
 const JSON_HEADERS = { ...CREDENTIALS, accept: "application/json" };

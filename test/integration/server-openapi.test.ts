@@ -1,7 +1,7 @@
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { objectOf } from "../../src/wire/json/json-value.js";
-import { closeService, openService, type Service } from "../support/server-fixture.js";
+import { closeService, openService, type Service } from "../support/server/server-fixture.js";
 
 let service: Service;
 beforeAll(async () => {

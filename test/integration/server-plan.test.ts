@@ -7,7 +7,7 @@ import {
   openService,
   CALLBACK_SETTINGS as SETTINGS,
   type Service,
-} from "../support/server-fixture.js";
+} from "../support/server/server-fixture.js";
 
 let service: Service;
 afterEach(() => closeService(service));

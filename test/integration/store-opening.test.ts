@@ -5,7 +5,7 @@ import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import { openStore } from "../../src/store/open-store.js";
 import { someSettings } from "../support/builders.js";
-import { storeFiles } from "../support/store-files.js";
+import { storeFiles } from "../support/store/store-files.js";
 
 const { path, open } = storeFiles();
 const secretKey = new Uint8Array(32);

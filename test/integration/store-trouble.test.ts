@@ -13,7 +13,7 @@ import { connect } from "../../src/store/sqlite/connect.js";
 import { migrate } from "../../src/store/sqlite/migrate.js";
 import { sqliteDialect } from "../../src/store/sqlite/sqlite-dialect.js";
 import { aResponse, someSettings } from "../support/builders.js";
-import { storeFiles } from "../support/store-files.js";
+import { storeFiles } from "../support/store/store-files.js";
 
 const { path } = storeFiles();
 

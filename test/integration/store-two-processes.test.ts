@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import { lockDatabase } from "../../src/store/lock-database.js";
 import { openStore } from "../../src/store/open-store.js";
 import { aCallback, accept, attempt, countRows, idsOf } from "../contract/store-support.js";
-import { storeFiles } from "../support/store-files.js";
+import { storeFiles } from "../support/store/store-files.js";
 
 const { path, open } = storeFiles();
 

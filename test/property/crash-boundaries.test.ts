@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import type { Callback } from "../../src/domain/callback.js";
 import { ACCEPTED, REFUSED_503 } from "../support/builders.js";
-import { HOUR, MINUTE, ProcessDied, type Sent, Simulation, watchStore } from "../support/simulation.js";
+import { HOUR, MINUTE, ProcessDied, type Sent, Simulation, watchStore } from "../support/dispatcher/simulation.js";
 
 interface Death {
   /** Which write; 0 for none. */

@@ -1,8 +1,8 @@
 /** I10: chance, time and the wire are handed in, so the same seed makes the same log, byte for byte. */
 import { describe, expect, it } from "vitest";
-import { DispatchRun } from "../support/dispatch-run.js";
-import { seededRandom } from "../support/seeded-random.js";
-import { MINUTE } from "../support/simulation.js";
+import { DispatchRun } from "../support/dispatcher/dispatch-run.js";
+import { MINUTE } from "../support/dispatcher/simulation.js";
+import { seededRandom } from "../support/time/seeded-random.js";
 
 /** Some hours of a service whose users and endpoints act by the seed; returns every request, call, attempt, outage and mail. */
 async function logOf(seed: number): Promise<string> {

@@ -8,7 +8,7 @@ import { callbackToJson, readCallback } from "../../src/wire/json/callback-json.
 import { listToJson } from "../../src/wire/json/list-json.js";
 import { outageToJson, readOutageList } from "../../src/wire/json/outage-json.js";
 import { readResponse, submissionToJson } from "../../src/wire/json/response-json.js";
-import { anyAttempt, anyCall, anyInstant, anyOutage, anyResponse, anySettings } from "../support/arbitrary-wire.js";
+import { anyAttempt, anyCall, anyInstant, anyOutage, anyResponse, anySettings } from "../support/wire/arbitrary-wire.js";
 
 const policy = { intervalMs: 300_000, windowMs: 86_400_000, jitter: false };
 const overTheWire = (value: unknown): unknown => JSON.parse(JSON.stringify(value));

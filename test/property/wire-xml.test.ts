@@ -7,7 +7,7 @@ import { parseCallback } from "../../src/wire/json/parse-callback.js";
 import { readResponse } from "../../src/wire/json/response-json.js";
 import { callsFromXml, readXml } from "../../src/wire/xml/xml-read.js";
 import { toXml } from "../../src/wire/xml/xml-write.js";
-import { anyCall, anyResponse, anySettings, anyText } from "../support/arbitrary-wire.js";
+import { anyCall, anyResponse, anySettings, anyText } from "../support/wire/arbitrary-wire.js";
 
 const policy = { intervalMs: 300_000, windowMs: 86_400_000, jitter: false };
 

@@ -1,9 +1,9 @@
 /** The long run of test/e2e/kill.test.ts, by hand: `npm run soak:kill`. SOAK_KILLS and SOAK_SEED change it; the figures are printed. */
 import { expect, it } from "vitest";
-import { expectKillRules } from "../support/expect-kill-rules.js";
-import { killRun } from "../support/kill-run.js";
-import { seededRandom } from "../support/seeded-random.js";
-import { Home } from "../support/whcb-process.js";
+import { expectKillRules } from "../support/process/expect-kill-rules.js";
+import { killRun } from "../support/process/kill-run.js";
+import { Home } from "../support/process/whcb-process.js";
+import { seededRandom } from "../support/time/seeded-random.js";
 
 const kills = Number(process.env.SOAK_KILLS ?? 40);
 const seed = Number(process.env.SOAK_SEED ?? 1);

@@ -1,9 +1,9 @@
 /** The long run of test/e2e/replay-kill.test.ts, by hand: `npm run soak:replay`. SOAK_KILLS, SOAK_CALLS and SOAK_SEED change it; the figures are printed. */
 import { expect, it } from "vitest";
-import { expectReplayKillRules } from "../support/expect-replay-kill-rules.js";
-import { replayKills } from "../support/replay-kills.js";
-import { seededRandom } from "../support/seeded-random.js";
-import { Home } from "../support/whcb-process.js";
+import { Home } from "../support/process/whcb-process.js";
+import { expectReplayKillRules } from "../support/replay/expect-replay-kill-rules.js";
+import { replayKills } from "../support/replay/replay-kills.js";
+import { seededRandom } from "../support/time/seeded-random.js";
 
 const kills = Number(process.env.SOAK_KILLS ?? 20);
 const calls = Number(process.env.SOAK_CALLS ?? 5_000);

@@ -5,8 +5,8 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { newestJournal, replayOutage } from "../support/replay-outage.js";
-import { Home, type Running } from "../support/whcb-process.js";
+import { Home, type Running } from "../support/process/whcb-process.js";
+import { newestJournal, replayOutage } from "../support/replay/replay-outage.js";
 
 const calls = Number(process.env.SOAK_CALLS ?? 100_000);
 const SMALL_HEAP = { env: { NODE_OPTIONS: "--max-old-space-size=64" } };

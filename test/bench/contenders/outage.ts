@@ -1,6 +1,6 @@
 /** Responses into a dead endpoint, then 24 hours of ticks in virtual time, on a database file. Run with --expose-gc. */
 
-import { down, HOUR, Simulation } from "../../support/simulation.js";
+import { down, HOUR, Simulation } from "../../support/dispatcher/simulation.js";
 import { contender } from "../run/contender.js";
 
 const CHUNK = 1_000;

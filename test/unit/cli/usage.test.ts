@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { newCliWorld, runCli } from "../../support/run-cli.js";
+import { newCliWorld, runCli } from "../../support/cli/run-cli.js";
 
 const world = newCliWorld();
 

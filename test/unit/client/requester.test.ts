@@ -3,9 +3,9 @@ import { createRequester } from "../../../src/client/requester.js";
 import type { TransportRequest, TransportResponse } from "../../../src/client/transport.js";
 import { TransportFailure } from "../../../src/client/transport-failure.js";
 import { createPacer } from "../../../src/platform/pacer.js";
-import { passTime } from "../../support/pass-time.js";
-import { seededRandom } from "../../support/seeded-random.js";
-import { VirtualClock } from "../../support/virtual-clock.js";
+import { passTime } from "../../support/time/pass-time.js";
+import { seededRandom } from "../../support/time/seeded-random.js";
+import { VirtualClock } from "../../support/time/virtual-clock.js";
 
 type Answer = TransportResponse | TransportFailure;
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { DeadlineQueue } from "../../../src/delivery/deadline-queue.js";
-import { ManualTimers } from "../../support/manual-timers.js";
+import { ManualTimers } from "../../support/time/manual-timers.js";
 
 function aQueue() {
   const time = new ManualTimers();

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { parseHosts } from "../../../src/delivery/hosts-file.js";
 import { createNameResolver } from "../../../src/delivery/name-resolver.js";
 import type { FoundAddresses } from "../../../src/delivery/name-source.js";
-import { ManualTimers } from "../../support/manual-timers.js";
+import { ManualTimers } from "../../support/time/manual-timers.js";
 
 function aResolver(answer: (name: string, count: number) => Promise<FoundAddresses>) {
   const time = new ManualTimers();

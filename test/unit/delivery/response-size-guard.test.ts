@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { ResponseSizeGuard } from "../../../src/delivery/response-size-guard.js";
-import { ManualTimers } from "../../support/manual-timers.js";
+import { ManualTimers } from "../../support/time/manual-timers.js";
 
 const MIB = 1024 * 1024;
 

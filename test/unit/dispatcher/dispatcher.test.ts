@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Dispatcher } from "../../../src/dispatcher/dispatcher.js";
 import { silentLogger } from "../../../src/platform/logger.js";
 import { ACCEPTED, REFUSED_503 } from "../../support/builders.js";
-import { DAY, down, HOUR, MINUTE, NO_JITTER, Simulation, watchStore } from "../../support/simulation.js";
+import { DAY, down, HOUR, MINUTE, NO_JITTER, Simulation, watchStore } from "../../support/dispatcher/simulation.js";
 
 let sim: Simulation;
 

@@ -7,7 +7,7 @@ import { WhcbError } from "../../../src/domain/errors.js";
 import { createEmlNotifier } from "../../../src/notifier/eml-notifier.js";
 import type { Notifier } from "../../../src/notifier/notifier.js";
 import { silentLogger } from "../../../src/platform/logger.js";
-import { down, HOUR, MINUTE, Simulation } from "../../support/simulation.js";
+import { down, HOUR, MINUTE, Simulation } from "../../support/dispatcher/simulation.js";
 
 let sim: Simulation;
 let directory: string;

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Purger } from "../../../src/dispatcher/purger.js";
 import { silentLogger } from "../../../src/platform/logger.js";
-import { DAY, Simulation } from "../../support/simulation.js";
+import { DAY, Simulation } from "../../support/dispatcher/simulation.js";
 
 let sim: Simulation;
 

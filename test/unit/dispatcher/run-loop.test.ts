@@ -1,7 +1,7 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { RunLoop } from "../../../src/dispatcher/run-loop.js";
-import { VirtualClock } from "../../support/virtual-clock.js";
+import { VirtualClock } from "../../support/time/virtual-clock.js";
 
 const POLL_MS = 500;
 

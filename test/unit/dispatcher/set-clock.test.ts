@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { down, HOUR, MINUTE, Simulation } from "../../support/simulation.js";
+import { down, HOUR, MINUTE, Simulation } from "../../support/dispatcher/simulation.js";
 
 let sim: Simulation;
 

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { ACCEPTED, REFUSED_503 } from "../../support/builders.js";
-import { down, HOUR, MINUTE, Simulation, type SimulationOptions } from "../../support/simulation.js";
+import { down, HOUR, MINUTE, Simulation, type SimulationOptions } from "../../support/dispatcher/simulation.js";
 
 let sim: Simulation;
 

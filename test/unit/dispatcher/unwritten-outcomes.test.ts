@@ -1,7 +1,7 @@
 /** What was sent must be recorded: nothing more is sent than that holds for. */
 import { afterEach, describe, expect, it } from "vitest";
 import { ACCEPTED } from "../../support/builders.js";
-import { MINUTE, Simulation, StoreFailure, watchStore } from "../../support/simulation.js";
+import { MINUTE, Simulation, StoreFailure, watchStore } from "../../support/dispatcher/simulation.js";
 
 let sim: Simulation;
 

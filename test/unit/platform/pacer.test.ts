@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createPacer } from "../../../src/platform/pacer.js";
-import { passTime } from "../../support/pass-time.js";
-import { VirtualClock } from "../../support/virtual-clock.js";
+import { passTime } from "../../support/time/pass-time.js";
+import { VirtualClock } from "../../support/time/virtual-clock.js";
 
 async function startsOf(rate: number, count: number): Promise<number[]> {
   const clock = new VirtualClock();

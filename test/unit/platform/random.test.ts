@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { randomId, shortId, timeOrderedId } from "../../../src/platform/random.js";
-import { seededRandom } from "../../support/seeded-random.js";
+import { seededRandom } from "../../support/time/seeded-random.js";
 
 const ALL_ONES = { fraction: () => 0, bytes: (length: number) => new Uint8Array(length).fill(0xff) };
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { RunEvent } from "../../../src/runs/journal/run-event.js";
 import { RunProgress } from "../../../src/runs/run-progress.js";
-import { VirtualClock } from "../../support/virtual-clock.js";
+import { VirtualClock } from "../../support/time/virtual-clock.js";
 
 const callbackId = "00112233445566AA";
 const result = { kind: "answered", statusCode: 503, statusMessage: "Service Unavailable", body: "" } as const;

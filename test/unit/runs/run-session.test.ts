@@ -8,9 +8,9 @@ import type { RunDeps } from "../../../src/runs/run-deps.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../../src/runs/run-options.js";
 import { runReplay } from "../../../src/runs/run-replay.js";
 import { ACCEPTED } from "../../support/builders.js";
-import { type Desk, openDesk } from "../../support/replay-desk.js";
-import { platformCalls, scriptedPlatform } from "../../support/scripted-platform.js";
-import { VirtualClock } from "../../support/virtual-clock.js";
+import { platformCalls, scriptedPlatform } from "../../support/platform/scripted-platform.js";
+import { type Desk, openDesk } from "../../support/replay/replay-desk.js";
+import { VirtualClock } from "../../support/time/virtual-clock.js";
 
 const KEY = "an-endpoint-s-secret-key";
 

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { describe, expect, it } from "vitest";
 import { loadOrCreateSecretKey, secretKeyPath } from "../../../src/store/secret-key.js";
-import { storeFiles } from "../../support/store-files.js";
+import { storeFiles } from "../../support/store/store-files.js";
 
 const { path } = storeFiles();
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { openScreen } from "../../../../src/cli/output/screen.js";
-import { captureIo } from "../../../support/cli-streams.js";
+import { captureIo } from "../../../support/cli/cli-streams.js";
 
 const CHOICES = { format: undefined, noColor: false, utc: false, now: 0 };
 

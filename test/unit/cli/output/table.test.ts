@@ -5,7 +5,7 @@ import { CALL_LISTING, type CallRow } from "../../../../src/cli/output/call-colu
 import { loadPalette } from "../../../../src/cli/output/palette.js";
 import type { RenderOptions } from "../../../../src/cli/output/render-options.js";
 import { renderTable } from "../../../../src/cli/output/table.js";
-import { aListedCall, aListedCallback } from "../../../support/listed.js";
+import { aListedCall, aListedCallback } from "../../../support/cli/listed.js";
 
 const ANSI = new RegExp(`${String.fromCharCode(27)}\\[\\d+m`, "g");
 const NOW = Date.UTC(2026, 10, 24, 12);

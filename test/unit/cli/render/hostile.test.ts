@@ -5,7 +5,7 @@ import type { Column } from "../../../../src/cli/output/column.js";
 import { renderFields } from "../../../../src/cli/output/fields.js";
 import { PLAIN } from "../../../../src/cli/output/palette.js";
 import { openScreen } from "../../../../src/cli/output/screen.js";
-import { captureIo } from "../../../support/cli-streams.js";
+import { captureIo } from "../../../support/cli/cli-streams.js";
 
 const HOSTILE = "\u001b]0;owned\u0007\u202e";
 

@@ -9,7 +9,7 @@ import { PLAIN } from "../../../../src/cli/output/palette.js";
 import { renderError } from "../../../../src/cli/output/render-error.js";
 import type { RenderOptions } from "../../../../src/cli/output/render-options.js";
 import { WhcbError } from "../../../../src/domain/errors.js";
-import { aListedCall, aListedCallback, aListedOutage } from "../../../support/listed.js";
+import { aListedCall, aListedCallback, aListedOutage } from "../../../support/cli/listed.js";
 
 const NOW = Date.UTC(2026, 10, 24, 12);
 const OPTIONS: RenderOptions = { palette: PLAIN, width: 100, utc: true, now: NOW };

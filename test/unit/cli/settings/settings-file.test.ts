@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { readSettings } from "../../../../src/cli/settings/read-settings.js";
 import { changeSettings } from "../../../../src/cli/settings/write-settings.js";
-import { newCliWorld, runCli } from "../../../support/run-cli.js";
+import { newCliWorld, runCli } from "../../../support/cli/run-cli.js";
 
 const SECRET = { username: "u", password: "p-secret", apiKey: "k-secret" };
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { newCliWorld, runCli } from "../../../support/run-cli.js";
+import { newCliWorld, runCli } from "../../../support/cli/run-cli.js";
 
 const SOUND = { WHCB_USERNAME: "u", WHCB_PASSWORD: "SECRET-pass:word", WHCB_API_KEY: "SECRET-key" };
 

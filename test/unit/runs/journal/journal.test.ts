@@ -10,9 +10,9 @@ import { runReplay } from "../../../../src/runs/run-replay.js";
 import { CallChooser } from "../../../../src/runs/send/call-chooser.js";
 import { WrittenAheadCalls } from "../../../../src/runs/send/written-ahead-calls.js";
 import { ACCEPTED } from "../../../support/builders.js";
-import { openDesk } from "../../../support/replay-desk.js";
-import { platformCalls, scriptedPlatform } from "../../../support/scripted-platform.js";
-import { VirtualClock } from "../../../support/virtual-clock.js";
+import { platformCalls, scriptedPlatform } from "../../../support/platform/scripted-platform.js";
+import { openDesk } from "../../../support/replay/replay-desk.js";
+import { VirtualClock } from "../../../support/time/virtual-clock.js";
 
 /** A disk whose flushes end when the test says so. */
 function slowDisk() {

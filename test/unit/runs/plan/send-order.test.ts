@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import type { ListedCall } from "../../../../src/client/client.js";
 import { timeOrderedId } from "../../../../src/platform/random.js";
 import { SendOrder } from "../../../../src/runs/plan/send-order.js";
-import { aListedCall } from "../../../support/listed.js";
-import { seededRandom } from "../../../support/seeded-random.js";
+import { aListedCall } from "../../../support/cli/listed.js";
+import { seededRandom } from "../../../support/time/seeded-random.js";
 
 const NOW = Date.UTC(2026, 10, 24, 9, 30);
 const random = seededRandom(3);

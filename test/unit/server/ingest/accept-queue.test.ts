@@ -4,7 +4,7 @@ import { systemClock } from "../../../../src/platform/clock.js";
 import { AcceptQueue } from "../../../../src/server/ingest/accept-queue.js";
 import { openStore } from "../../../../src/store/open-store.js";
 import type { NewCall, Store } from "../../../../src/store/store.js";
-import { CALLBACK_SETTINGS } from "../../../support/server-fixture.js";
+import { CALLBACK_SETTINGS } from "../../../support/server/server-fixture.js";
 
 const ID = "0123456789ABCDEF";
 const OTHER = "FEDCBA9876543210";

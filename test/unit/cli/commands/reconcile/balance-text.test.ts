@@ -6,7 +6,7 @@ import { balanceOf } from "../../../../../src/runs/balance.js";
 import { NO_COUNTS } from "../../../../../src/runs/journal/run-counts.js";
 import type { RunCounts } from "../../../../../src/runs/journal/run-record.js";
 import type { RunSummary } from "../../../../../src/runs/run-summary.js";
-import { captureIo } from "../../../../support/cli-streams.js";
+import { captureIo } from "../../../../support/cli/cli-streams.js";
 
 const MIXED: RunCounts = {
   ...NO_COUNTS,

@@ -1,0 +1,46 @@
+/** Runs one command line in this process, with streams in memory and a settings folder of its own. */
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { CliDeps } from "../../../src/cli/cli-deps.js";
+import { run } from "../../../src/cli/run.js";
+import { systemClock } from "../../../src/platform/clock.js";
+import { systemRandom } from "../../../src/platform/random.js";
+import { captureIo, type IoOptions } from "./cli-streams.js";
+
+export interface CliResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface CliWorld {
+  readonly paths: { readonly config: string; readonly data: string };
+  readonly deps?: Partial<CliDeps>;
+}
+
+export function newCliWorld(deps: Partial<CliDeps> = {}): CliWorld {
+  const folder = mkdtempSync(join(tmpdir(), "whcb-cli-"));
+  return { paths: { config: join(folder, "config"), data: join(folder, "data") }, deps };
+}
+
+export async function runCli(world: CliWorld, argv: readonly string[], options: IoOptions = {}): Promise<CliResult> {
+  const io = captureIo(options);
+  const code = await run(argv, cliDeps(world, io));
+  return { code, stdout: io.out(), stderr: io.err() };
+}
+
+export function cliDeps(world: CliWorld, io: CliDeps["io"]): CliDeps {
+  const nothing = (what: string) => () => Promise.reject(new Error(`this test opens no ${what}`));
+  return {
+    clock: systemClock,
+    random: systemRandom,
+    version: "1.2.3",
+    openClient: nothing("client"),
+    openDeliverer: nothing("deliverer"),
+    startService: nothing("service"),
+    ...world.deps,
+    io,
+    paths: world.paths,
+  };
+}

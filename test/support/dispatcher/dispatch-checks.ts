@@ -1,0 +1,112 @@
+/** Compares what is on disk with the model when nothing is left to do at this instant. */
+import type { Call } from "../../../src/domain/call.js";
+import type { Mail } from "../../../src/domain/mail.js";
+import type { Store } from "../../../src/store/store.js";
+import type { DispatchModel, ModelCall, ModelCallback } from "./dispatch-model.js";
+
+/** Of two that failed, the one that began first may have ended last. */
+const LONGEST_REQUEST_MS = 60_000;
+const ALL = { limit: 10_000, offset: 0 };
+
+/** `isThorough`: the attempts, too, which only ever become more. */
+export async function checkSettled(store: Store, model: DispatchModel, now: number, isThorough = false): Promise<string[]> {
+  const broken = model.violations.splice(0);
+  const mails = await store.fetchQueuedMails(Number.MAX_SAFE_INTEGER, 10_000);
+  for (const callback of model.callbacks.values()) {
+    if (callback.isDeleted) continue;
+    const { id } = callback.settings;
+    const stored = new Map<string, Call>();
+    for (const call of (await store.listCalls(id, { ...ALL, filter: {}, sort: [] })).items) stored.set(call.id, call);
+    for (const call of await store.fetchPending(id, ALL.limit)) stored.set(call.id, call);
+    const attempts = isThorough ? await store.listAttempts(id, [...stored.keys()]) : null;
+    for (const call of callback.calls.values()) {
+      const listed = attempts && (attempts.get(call.id) ?? []).map(({ startedAt }) => startedAt);
+      broken.push(...differences(call, stored.get(call.id), listed, callback, { now, model }));
+    }
+    broken.push(...(await checkProgress(store, callback, now, model)));
+    broken.push(...(await checkCounts(store, id, stored)), ...(await checkOutages(store, callback, mails, now, model)));
+  }
+  return broken;
+}
+
+async function checkCounts(store: Store, callbackId: string, stored: ReadonlyMap<string, Call>): Promise<string[]> {
+  const counts = await store.countCalls(callbackId);
+  const rows = { PENDING: 0, SUCCESS: 0, FAILED: 0 };
+  for (const { status } of stored.values()) rows[status] += 1;
+  return JSON.stringify(counts) === JSON.stringify(rows) ? [] : [`I9 counts ${JSON.stringify({ counts, rows })}`];
+}
+
+/** I1, I6 and rules 2 to 7. */
+function differences(
+  call: ModelCall,
+  stored: Call | undefined,
+  listed: readonly number[] | null,
+  { settings }: ModelCallback,
+  { now, model }: { readonly now: number; readonly model: DispatchModel },
+): string[] {
+  if (stored === undefined) return [`I1 lost: ${call.id}`];
+  const isOver = call.firstFailedAt !== null && now > call.firstFailedAt + model.policy.windowMs;
+  if (isOver && call.owes === "retry" && stored.due === null) call.owes = null;
+  const made = call.attempts.map(({ startedAt }) => startedAt);
+  const due = stored.due?.cause ?? null;
+  const wanted = [call.status, made.length, call.firstFailedAt, call.owes === "first" ? null : call.owes];
+  const found = [stored.status, stored.attemptCount, stored.firstFailedAt, due];
+  const broken: string[] = [];
+  if (JSON.stringify(wanted) !== JSON.stringify(found)) broken.push(`${call.id} is ${found} instead of ${wanted}`);
+  if (listed && JSON.stringify(made) !== JSON.stringify(listed)) broken.push(`I6 ${call.id} lists ${listed} instead of ${made}`);
+  if (due === "retry" && !settings.retriesEnabled) broken.push(`${call.id} has a retry with retries off`);
+  return broken;
+}
+
+/** I4: one e-mail an outage, one open at most, none longer than a window, every first failure in one of them. */
+async function checkOutages(
+  store: Store,
+  { settings, calls }: ModelCallback,
+  mails: readonly Mail[],
+  now: number,
+  { policy, isJumpy }: DispatchModel,
+): Promise<string[]> {
+  const { items } = await store.listOutages({ ...ALL, callbackId: settings.id });
+  const owed = mails.filter(({ callbackId }) => callbackId === settings.id).map(({ outageId }) => outageId);
+  const ids = items.map(({ id }) => id);
+  const broken: string[] = [];
+  if (owed.sort().join() !== ids.sort().join()) broken.push(`I4 ${owed.length} mails, ${ids.length} outages`);
+  if (items.filter(({ endedAt }) => endedAt === null).length > 1) broken.push("I4 two outages open");
+  if (isJumpy) return broken;
+  for (const { startedAt, endedAt } of items) {
+    if ((endedAt ?? now) > startedAt + policy.windowMs) broken.push("an outage longer than a window");
+  }
+  for (const { firstFailedAt, id } of calls.values()) {
+    if (firstFailedAt === null) continue;
+    const inOne = items.some(
+      ({ startedAt, endedAt }) => startedAt <= firstFailedAt + LONGEST_REQUEST_MS && firstFailedAt <= (endedAt ?? firstFailedAt),
+    );
+    if (!inOne) broken.push(`a first failure outside any outage: ${id}`);
+  }
+  return broken;
+}
+
+/** What is due was taken up, and what waits for a time isn't put off for longer than a turn. */
+async function checkProgress(store: Store, { settings, calls, endpoint }: ModelCallback, now: number, { policy }: DispatchModel) {
+  const [record] = await store.listEndpoints([settings.id]);
+  const idle = [...calls.values()].filter(({ inFlight, owes }) => inFlight === null && owes !== null);
+  const due = (await store.fetchDue(settings.id, Number.POSITIVE_INFINITY, 10_000)).filter(({ id }) => !calls.get(id)?.inFlight);
+  const latest = now + policy.intervalMs * (policy.jitter ? 1.1 : 1) + 1;
+  const comes = (at: number | null | undefined) => at != null && at > now && at <= latest;
+  const broken: string[] = [];
+  if (record === undefined) return ["its endpoint is gone"];
+  const { state, roundAt, probeAt } = record.endpoint;
+  if (state !== endpoint.state) broken.push(`the endpoint is ${state} instead of ${endpoint.state}`);
+  if (endpoint.inFlight === 0 && idle.some(({ owes }) => owes === "first")) broken.push("a new response is left unsent");
+  if (state === "recovering" && endpoint.inFlight === 0) broken.push("recovering, and nothing is under way");
+  if (state === "up" && endpoint.inFlight < 64) {
+    for (const call of due) if (!comes(call.due?.at)) broken.push(`${call.id} is due at now ${(call.due?.at ?? 0) - now}`);
+  }
+  if (state === "down" && endpoint.inFlight === 0) {
+    if (due.length > 0 && !comes(roundAt)) broken.push(`the tick is due at now ${(roundAt ?? 0) - now}`);
+    if (due.some(({ attemptCount }) => attemptCount === 0) && settings.retriesEnabled && !comes(probeAt)) {
+      broken.push(`the probe is due at now ${(probeAt ?? 0) - now}`);
+    }
+  }
+  return broken;
+}

@@ -1,0 +1,227 @@
+/**
+ * What must hold of a dispatcher, from what the wire saw and what users did: a small reference model, kept apart from the
+ * product's code. Numbers like I3 are those of the rules' list of invariants.
+ */
+import type { Attempt } from "../../../src/domain/attempt.js";
+import type { Call } from "../../../src/domain/call.js";
+import type { Callback } from "../../../src/domain/callback.js";
+import type { RetryPolicy } from "../../../src/domain/retry-policy.js";
+import type { OutcomeGroup } from "../../../src/store/store.js";
+import { ModelEndpoint } from "./model-endpoint.js";
+import type { Sent, Watcher } from "./simulation.js";
+
+export interface ModelCall {
+  readonly id: string;
+  status: "PENDING" | "SUCCESS" | "FAILED";
+  /** Why it should be sent (again), if it should. */
+  owes: "first" | "retry" | "replay" | null;
+  attempts: { readonly startedAt: number; readonly accepted: boolean }[];
+  firstFailedAt: number | null;
+  /** When it last began to fail: in an attempt, or by being held. */
+  lastFailedAt: number | null;
+  /** A switch made it due before its own turn. */
+  isDueNow: boolean;
+  isHeld: boolean;
+  inFlight: Sent | null;
+  /** The endpoint's recovery in which it was last sent. */
+  triedIn: number;
+  /** How it was last sent: in which time down (0: in none) with retries on, and whether for the first time. */
+  sentDown: number;
+  wasFirst: boolean;
+}
+
+export interface ModelCallback {
+  settings: Callback;
+  isDeleted: boolean;
+  readonly endpoint: ModelEndpoint;
+  readonly calls: Map<string, ModelCall>;
+}
+
+/** Keeps the model in step, and notes what breaks a rule. */
+export class DispatchModel implements Watcher {
+  readonly callbacks = new Map<string, ModelCallback>();
+  readonly violations: string[] = [];
+  /** The clock was set at least once: what is said by two instants of it is no longer to be compared. */
+  isJumpy = false;
+  readonly policy: RetryPolicy;
+  readonly #maxInFlight: number;
+
+  constructor(policy: RetryPolicy, maxInFlight: number) {
+    this.policy = policy;
+    this.#maxInFlight = maxInFlight;
+  }
+
+  add(settings: Callback): ModelCallback {
+    const endpoint = new ModelEndpoint(this.policy, this.#maxInFlight, (text) => this.violations.push(text));
+    const callback = { settings, isDeleted: false, endpoint, calls: new Map<string, ModelCall>() };
+    this.callbacks.set(settings.id, callback);
+    return callback;
+  }
+
+  accepted(callback: ModelCallback, ids: readonly string[]): void {
+    for (const id of ids) {
+      callback.calls.set(id, {
+        id,
+        status: "PENDING",
+        owes: "first",
+        attempts: [],
+        firstFailedAt: null,
+        lastFailedAt: null,
+        isDueNow: false,
+        isHeld: false,
+        inFlight: null,
+        triedIn: 0,
+        sentDown: 0,
+        wasFirst: false,
+      });
+    }
+  }
+
+  marked(call: ModelCall, status: "SUCCESS" | "FAILED"): void {
+    if (call.status === status) return;
+    call.status = status;
+    call.owes = null;
+    call.isHeld = false;
+  }
+
+  replayed(callback: ModelCallback, call: ModelCall, at: number): void {
+    if (call.status !== "FAILED") return;
+    call.owes = "replay";
+    call.triedIn = 0;
+    callback.endpoint.mended(at);
+  }
+
+  updated(callback: ModelCallback, settings: Callback, at: number): void {
+    const before = callback.settings;
+    callback.settings = settings;
+    if (before.url !== settings.url) callback.endpoint.mended(at);
+    for (const call of callback.calls.values()) {
+      if (settings.retriesEnabled && !before.retriesEnabled) this.#retriesOn(call, at);
+      if (!settings.retriesEnabled && before.retriesEnabled) this.#retriesOff(call);
+    }
+  }
+
+  /** The dispatcher committed these; what it did with the attempts among them was seen before. */
+  committed({ holdings, endpoints }: OutcomeGroup, idOf: (seq: number) => string | undefined): void {
+    for (const { callbackId, callSeq, at } of holdings) this.#held(callbackId, idOf(callSeq) ?? "", at);
+    for (const { callbackId, endpoint } of endpoints) {
+      if (endpoint.state === "up") this.callbacks.get(callbackId)?.endpoint.drained(endpoint.recovery);
+    }
+  }
+
+  #held(callbackId: string, callId: string, at: number): void {
+    const callback = this.callbacks.get(callbackId);
+    const call = callback?.calls.get(callId);
+    if (!callback || !call || call.status !== "PENDING" || !callback.settings.retriesEnabled) return;
+    this.#require(callback.endpoint.wasDownAt(at), `held while the endpoint was ${callback.endpoint.state}: ${callId}`);
+    Object.assign(call, { status: "FAILED", owes: "retry", firstFailedAt: at, lastFailedAt: at, isHeld: true });
+  }
+
+  /** Calls that wait for a retry though their window is over. */
+  overdue(callbackId: string, now: number): ModelCall[] {
+    const calls = [...(this.callbacks.get(callbackId)?.calls.values() ?? [])];
+    return calls.filter(
+      ({ owes, inFlight, firstFailedAt }) =>
+        owes === "retry" && inFlight === null && firstFailedAt !== null && now > firstFailedAt + this.policy.windowMs,
+    );
+  }
+
+  takenOver(at: number): void {
+    for (const { endpoint } of this.callbacks.values()) endpoint.takenOver(at);
+  }
+
+  crashed(): void {
+    for (const { calls, endpoint } of this.callbacks.values()) {
+      endpoint.crashed();
+      for (const call of calls.values()) if (call.inFlight !== null) Object.assign(call, { inFlight: null, triedIn: 0 });
+    }
+  }
+
+  storeFailed(): void {
+    for (const { endpoint } of this.callbacks.values()) endpoint.storeFailed();
+  }
+
+  clockJumped(): void {
+    this.isJumpy = true;
+    for (const { endpoint, calls } of this.callbacks.values()) {
+      endpoint.clockJumped();
+      for (const call of calls.values()) call.isDueNow = true;
+    }
+  }
+
+  sending(sent: Sent, _: Call, { url }: Callback): void {
+    const callback = this.callbacks.get(sent.callbackId);
+    const call = callback?.calls.get(sent.callId);
+    if (!callback || !call) return void this.violations.push(`I1 sent what was never accepted: ${sent.callId}`);
+    const { endpoint, settings } = callback;
+    this.#require(!callback.isDeleted, `sent for a deleted callback: ${sent.callId}`);
+    this.#require(url === settings.url, `sent to ${url} instead of ${settings.url}`);
+    this.#require(call.status !== "SUCCESS", `I2 a SUCCESS call is sent: ${call.id}`);
+    this.#require(call.inFlight === null, `sent twice at once: ${call.id}`);
+    this.#require(call.owes !== null, `sent though nothing is owed: ${call.id}`);
+    if (call.owes === "retry") this.#checkRetry(callback, call, sent.at);
+    endpoint.sending(this.#hasUntried(callback));
+    call.inFlight = sent;
+    call.wasFirst = call.owes === "first";
+    call.sentDown = endpoint.state === "down" && settings.retriesEnabled ? endpoint.downs : 0;
+    if (endpoint.state === "recovering") call.triedIn = endpoint.recovery;
+  }
+
+  settled(sent: Sent, attempt: Attempt): void {
+    const callback = this.callbacks.get(sent.callbackId);
+    const call = callback?.calls.get(sent.callId);
+    if (!callback || !call) return;
+    const isAccepted = sent.accepted === true;
+    const { startedAt } = attempt;
+    this.#require(startedAt <= (sent.endedAt ?? 0), `an attempt that ended before it began: ${call.id}`);
+    call.inFlight = null;
+    call.attempts.push({ startedAt, accepted: isAccepted });
+    const isWatched = call.sentDown !== 0 && call.sentDown === callback.endpoint.downs;
+    if (isWatched && call.wasFirst) this.#require(attempt.cause === "probe", `sent while down, not held: ${call.id}`);
+    callback.endpoint.settled(attempt, isWatched);
+    if (call.status === "SUCCESS") return;
+    if (isAccepted) return void Object.assign(call, { status: "SUCCESS", owes: null });
+    const firstFailedAt = call.firstFailedAt ?? startedAt;
+    const mayRetry = callback.settings.retriesEnabled && startedAt < firstFailedAt + this.policy.windowMs;
+    const owes = call.owes === "replay" && attempt.cause !== "replay" ? "replay" : mayRetry ? "retry" : null;
+    Object.assign(call, { status: "FAILED", owes, firstFailedAt, lastFailedAt: startedAt, isDueNow: false, isHeld: false });
+  }
+
+  #checkRetry({ settings, endpoint }: ModelCallback, call: ModelCall, at: number): void {
+    const end = (call.firstFailedAt ?? at) + this.policy.windowMs;
+    this.#require(settings.retriesEnabled, `retried with retries off: ${call.id}`);
+    const isOfDrain = endpoint.state === "recovering" && call.triedIn < endpoint.recovery;
+    this.#require(at <= end || (isOfDrain && endpoint.graceSince <= end), `I3 retried ${at - end} ms late: ${call.id}`);
+    if (endpoint.state === "down" || isOfDrain || call.isDueNow || call.isHeld) return;
+    const waited = at - (call.lastFailedAt ?? at);
+    const spread = this.policy.jitter ? 0.1 : 0;
+    const isOnTime = waited >= this.policy.intervalMs * (1 - spread) - 1 || at === end;
+    this.#require(isOnTime, `retried after ${waited} ms: ${call.id}`);
+  }
+
+  /** Whether something waits that was not sent in this recovery yet: as long as it does, the endpoint can't be up. */
+  #hasUntried({ calls, endpoint, settings }: ModelCallback): boolean {
+    for (const call of calls.values()) {
+      if (call.inFlight !== null || call.owes === null || call.owes === "first" || call.triedIn >= endpoint.recovery) continue;
+      const isInside = (call.firstFailedAt ?? 0) + this.policy.windowMs >= endpoint.graceSince;
+      if (call.owes === "replay" || (isInside && settings.retriesEnabled)) return true;
+    }
+    return false;
+  }
+
+  #retriesOn(call: ModelCall, at: number): void {
+    if (call.status !== "FAILED" || call.owes !== null || call.firstFailedAt === null) return;
+    if (at <= call.firstFailedAt + this.policy.windowMs) Object.assign(call, { owes: "retry", isDueNow: true });
+  }
+
+  #retriesOff(call: ModelCall): void {
+    if (call.status !== "FAILED" || call.owes === null) return;
+    if (call.attempts.length === 0) {
+      Object.assign(call, { status: "PENDING", owes: "first", firstFailedAt: null, isHeld: false, triedIn: 0 });
+    } else if (call.owes === "retry") call.owes = null;
+  }
+
+  #require(holds: boolean, otherwise: string): void {
+    if (!holds) this.violations.push(otherwise);
+  }
+}

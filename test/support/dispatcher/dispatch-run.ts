@@ -1,0 +1,243 @@
+/** Plays commands to a dispatcher and its model, and checks both against each other after each of them. */
+import type { DeliveryResult } from "../../../src/domain/attempt.js";
+import type { RetryPolicy } from "../../../src/domain/retry-policy.js";
+import type { OutcomeGroup } from "../../../src/store/store.js";
+import { ACCEPTED, REFUSED_503 } from "../builders.js";
+import { checkSettled } from "./dispatch-checks.js";
+import { DispatchModel, type ModelCallback } from "./dispatch-model.js";
+import { type Answer, MINUTE, Simulation, StoreFailure, watchStore } from "./simulation.js";
+
+export type Behaviour = "up" | "down" | "hanging" | "slow" | "flapping" | "choosy";
+
+/** What a user does. Calls are picked by a number, whatever calls there are. */
+export type UserAct =
+  | { readonly act: "accept"; readonly callback: number; readonly count: number }
+  | { readonly act: "mark"; readonly callback: number; readonly call: number; readonly status: "SUCCESS" | "FAILED" }
+  | { readonly act: "replay"; readonly callback: number; readonly call: number }
+  | { readonly act: "replayAll"; readonly callback: number }
+  | { readonly act: "toggle"; readonly callback: number }
+  | { readonly act: "edit"; readonly callback: number }
+  | { readonly act: "delete"; readonly callback: number };
+
+export type Command =
+  | UserAct
+  | { readonly act: "become"; readonly callback: number; readonly behaviour: Behaviour }
+  | { readonly act: "advance"; readonly ms: number }
+  | { readonly act: "jump"; readonly ms: number }
+  | { readonly act: "crash" }
+  | { readonly act: "restart" }
+  /** The user acts while the dispatcher awaits its store: after its `after`-th call from now on. */
+  | { readonly act: "intrude"; readonly after: number; readonly by: UserAct }
+  /** The store fails: `after` calls from now on, `times` in a row. */
+  | { readonly act: "storeFails"; readonly after: number; readonly times: number };
+
+export interface RunOptions {
+  readonly policy: RetryPolicy;
+  readonly callbacks: number;
+  readonly seed: number;
+  /** Small ones reach their edges sooner. */
+  readonly batch: number;
+}
+
+/** By one command; far more than any needs. */
+const MOST_STORE_CALLS = 30_000;
+const MAX_IN_FLIGHT = 64;
+const TIMED_OUT: DeliveryResult = { kind: "unreachable", reason: "response-timeout", detail: "no answer" };
+
+/** Comparing costs more than what is compared, and what is wrong after a user's act is still wrong when time has passed. */
+const COMPARED_AFTER: ReadonlySet<Command["act"]> = new Set(["advance", "jump", "crash", "restart"]);
+
+export class DispatchRun {
+  readonly sim: Simulation;
+  readonly model: DispatchModel;
+  readonly #callbacks: ModelCallback[] = [];
+  readonly #behaviours = new Map<string, Behaviour>();
+  readonly #intrusions: { after: number; readonly by: UserAct }[] = [];
+  readonly #failures: { after: number; times: number }[] = [];
+  readonly #idBySeq = new Map<number, string>();
+  #requests = 0;
+  #storeCalls = 0;
+  #isFailing = false;
+
+  private constructor(sim: Simulation, policy: RetryPolicy) {
+    this.sim = sim;
+    this.model = new DispatchModel(policy, MAX_IN_FLIGHT);
+    sim.watcher = this.model;
+    sim.endpoint = ({ callback, call }) => this.#answer(this.#behaviours.get(callback.id) ?? "up", call.seq);
+  }
+
+  static async open({ policy, callbacks, seed, batch }: RunOptions): Promise<DispatchRun> {
+    const run: { current?: DispatchRun } = {};
+    const sim = await Simulation.open({
+      policy,
+      seed,
+      limits: { batch, inFlightPerEndpoint: MAX_IN_FLIGHT },
+      dispatcherStore: (store) =>
+        watchStore(store, (method, args, work) => run.current?.onStoreCall(method, args, work) ?? work()),
+    });
+    run.current = new DispatchRun(sim, policy);
+    for (let index = 0; index < callbacks; index += 1) {
+      const callback = await sim.callback({ name: `callback-${index}`, retriesEnabled: index !== 1 });
+      run.current.#callbacks.push(run.current.model.add(callback));
+    }
+    return run.current;
+  }
+
+  /** Does it, lets everything that is due now happen, and returns what is wrong then. */
+  async play(command: Command): Promise<string[]> {
+    const { sim, model } = this;
+    this.#storeCalls = 0;
+    if (command.act === "become") {
+      const callback = this.#callbacks[command.callback % this.#callbacks.length];
+      if (callback) this.#behaviours.set(callback.settings.id, command.behaviour);
+    } else if (command.act === "advance") await sim.runFor(command.ms);
+    else if (command.act === "jump") {
+      sim.clock.jump(command.ms);
+      model.clockJumped();
+    } else if (command.act === "crash") {
+      model.crashed();
+      sim.crash();
+      model.takenOver(sim.clock.now());
+    } else if (command.act === "restart") {
+      await sim.restart();
+      model.takenOver(sim.clock.now());
+    } else if (command.act === "intrude") this.#intrusions.push({ after: command.after, by: command.by });
+    else if (command.act === "storeFails") {
+      model.storeFailed();
+      this.#failures.push({ after: command.after, times: command.times });
+    } else await this.#act(command);
+    await this.settle();
+    return COMPARED_AFTER.has(command.act) ? checkSettled(sim.store, model, sim.clock.now()) : model.violations.splice(0);
+  }
+
+  /** Lets it run until no call waits any more, then wants every endpoint to deliver again. */
+  async end(): Promise<string[]> {
+    const { sim, model } = this;
+    const { windowMs, intervalMs } = model.policy;
+    this.#storeCalls = 0;
+    this.#intrusions.length = 0;
+    this.#failures.length = 0;
+    await sim.runFor(windowMs + 2 * intervalMs + 2 * MINUTE);
+    // A dead endpoint gets ten replays a tick, however many were asked for.
+    const calls = this.#callbacks.flatMap(({ calls }) => [...calls.values()]);
+    const replays = calls.filter(({ owes }) => owes === "replay").length;
+    if (replays > 0) await sim.runFor((replays / 10 + 2) * 2 * intervalMs);
+    const broken = await checkSettled(sim.store, model, sim.clock.now(), true);
+    for (const { settings, calls, isDeleted } of this.#callbacks) {
+      if (isDeleted || model.isJumpy) continue;
+      for (const call of calls.values()) if (call.owes !== null) broken.push(`${call.id} still owes a ${call.owes} at the end`);
+      this.#behaviours.set(settings.id, "up");
+      await this.#act({ act: "accept", callback: this.#callbacks.findIndex((one) => one.settings === settings), count: 3 });
+    }
+    await sim.runFor(2 * intervalMs);
+    broken.push(...(await checkSettled(sim.store, model, sim.clock.now(), true)));
+    for (const { calls, isDeleted } of this.#callbacks) {
+      if (isDeleted || model.isJumpy) continue;
+      for (const { id, status } of [...calls.values()].slice(-3))
+        if (status !== "SUCCESS") broken.push(`${id} is ${status} at the end`);
+    }
+    await sim.runFor(windowMs);
+    if (sim.dispatcher.endpoints > 0 && !model.isJumpy) broken.push(`${sim.dispatcher.endpoints} endpoints kept in memory`);
+    return broken;
+  }
+
+  /** Where the store failed at the last moment, the dispatcher is about to try again. */
+  async settle(): Promise<void> {
+    do {
+      const waitMs = this.#isFailing ? 200 : 0;
+      this.#isFailing = false;
+      await this.sim.runFor(waitMs);
+    } while (this.#isFailing);
+  }
+
+  async onStoreCall(method: string, args: readonly unknown[], work: () => Promise<unknown>): Promise<unknown> {
+    this.#storeCalls += 1;
+    if (this.#storeCalls > MOST_STORE_CALLS) throw new Error("the dispatcher spins");
+    const failure = this.#failures[0];
+    if (failure && failure.after > 0) failure.after -= 1;
+    else if (failure) {
+      failure.times -= 1;
+      if (failure.times <= 0) this.#failures.shift();
+      this.#isFailing = true;
+      throw new StoreFailure("the store failed");
+    }
+    const result = await work();
+    if (method === "expireRetries" && result !== 0) await this.#expired(String(args[0]));
+    if (method === "commitOutcomes") await this.#committed(args[0] as OutcomeGroup);
+    const intrusion = this.#intrusions[0];
+    if (intrusion && intrusion.after > 0) intrusion.after -= 1;
+    else if (intrusion) {
+      this.#intrusions.shift();
+      await this.#act(intrusion.by);
+    }
+    return result;
+  }
+
+  /** Whose window is over can't be told later, by a clock that was set back: the model hears of it when it happens. */
+  async #expired(callbackId: string): Promise<void> {
+    const { sim, model } = this;
+    for (const call of model.overdue(callbackId, sim.clock.now())) {
+      const stored = await sim.store.findCall(callbackId, call.id);
+      if (stored?.due === null && stored.attemptCount === call.attempts.length) call.owes = null;
+    }
+  }
+
+  async #committed(group: OutcomeGroup): Promise<void> {
+    this.model.committed(group, (seq) => this.#idBySeq.get(seq));
+  }
+
+  async #act(act: UserAct): Promise<void> {
+    const { sim, model } = this;
+    const callback = this.#callbacks[act.callback % this.#callbacks.length];
+    if (!callback || callback.isDeleted) return;
+    const { settings } = callback;
+    const calls = [...callback.calls.values()];
+    const picked = "call" in act ? calls[act.call % Math.max(1, calls.length)] : undefined;
+    const now = sim.clock.now();
+    switch (act.act) {
+      case "accept": {
+        const ids = await sim.accept(settings, act.count);
+        model.accepted(callback, ids);
+        for (const id of ids) this.#idBySeq.set(this.#idBySeq.size + 1, id);
+        return;
+      }
+      case "mark":
+        if (!picked || (picked.status === "PENDING" && act.status === "FAILED")) return;
+        await sim.mark(settings, [picked.id], act.status);
+        return model.marked(picked, act.status);
+      case "replay":
+        if (!picked) return;
+        await sim.replay(settings, { callIds: [picked.id] });
+        return model.replayed(callback, picked, now);
+      case "replayAll":
+        await sim.replay(settings, { filter: {} });
+        for (const call of calls) model.replayed(callback, call, now);
+        return;
+      case "toggle":
+        return model.updated(callback, await sim.update(settings, { retriesEnabled: !settings.retriesEnabled }), now);
+      case "edit":
+        return model.updated(callback, await sim.update(settings, { url: `http://127.0.0.1:9000/${sim.sent.length}` }), now);
+      case "delete":
+        await sim.remove(settings);
+        callback.isDeleted = true;
+    }
+  }
+
+  #answer(behaviour: Behaviour, seq: number): Answer {
+    this.#requests += 1;
+    switch (behaviour) {
+      case "up":
+        return { result: ACCEPTED };
+      case "down":
+        return { result: REFUSED_503 };
+      case "hanging":
+        return { result: TIMED_OUT, afterMs: MINUTE };
+      case "slow":
+        return { result: ACCEPTED, afterMs: 20_000 };
+      case "flapping":
+        return { result: this.#requests % 13 === 0 ? ACCEPTED : REFUSED_503, afterMs: 300 };
+      case "choosy":
+        return { result: seq % 3 === 0 ? REFUSED_503 : ACCEPTED, afterMs: 40 };
+    }
+  }
+}

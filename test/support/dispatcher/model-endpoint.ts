@@ -1,0 +1,162 @@
+/** One endpoint as the rules describe it: up, down, recovering, what it may be sent, and its clock. */
+import type { Attempt } from "../../../src/domain/attempt.js";
+import type { RetryPolicy } from "../../../src/domain/retry-policy.js";
+
+const FAILURES_TO_DOWN = 10;
+const FIRST_STEP_MS = 1_000;
+
+export class ModelEndpoint {
+  state: "up" | "down" | "recovering" = "up";
+  recovery = 0;
+  /** Since when a running drain excuses late retries. */
+  graceSince = Number.POSITIVE_INFINITY;
+  inFlight = 0;
+  /** How often it went down; a request knows in which of these times it was sent. */
+  downs = 0;
+  readonly #policy: RetryPolicy;
+  readonly #maxInFlight: number;
+  readonly #broken: (text: string) => void;
+  #failuresInRow = 0;
+  #limit = 1;
+  #tickMayBeginAt = 0;
+  #roundAt: number | null = null;
+  /** Requests of the ticks so far, by the instant at which these began. */
+  readonly #sentAt = new Map<number, number>();
+  /** When someone mended it since the last tick began: each is worth a tick before its time, maybe at the same instant. */
+  #mends: number[] = [];
+  #probeMayGoAt = 0;
+  #probeStepMs = FIRST_STEP_MS;
+  #downSince = Number.POSITIVE_INFINITY;
+  #leftDownAt = Number.NEGATIVE_INFINITY;
+  /** How far off a store that fails may put things. */
+  #slackMs = 0;
+
+  constructor(policy: RetryPolicy, maxInFlight: number, broken: (text: string) => void) {
+    this.#policy = policy;
+    this.#maxInFlight = maxInFlight;
+    this.#broken = broken;
+  }
+
+  /** I8; and that nothing but its limit's worth of requests is under way. */
+  sending(hasUntried: boolean): void {
+    this.inFlight += 1;
+    const limit =
+      this.state === "down" ? FAILURES_TO_DOWN : this.state === "recovering" && hasUntried ? this.#limit : this.#maxInFlight;
+    if (this.inFlight > limit) this.#broken(`I8 ${this.inFlight} in flight while ${this.state} with limit ${limit}`);
+  }
+
+  /** `isWatched`: it was sent while down, with retries on. */
+  settled(attempt: Attempt, isWatched: boolean): void {
+    this.inFlight -= 1;
+    if (this.state === "down" && isWatched) this.#checkClock(attempt);
+    const endedAt = attempt.startedAt + attempt.durationMs;
+    const isAccepted = attempt.result.kind === "answered" && attempt.result.statusCode === 200;
+    if (isAccepted) this.#succeeded(endedAt);
+    else this.#failed(endedAt, attempt);
+  }
+
+  wasDownAt(at: number): boolean {
+    return this.state === "down" ? at >= this.#downSince : at <= this.#leftDownAt;
+  }
+
+  /** Nothing was left untried. */
+  drained(recovery: number): void {
+    if (this.state !== "recovering" || this.recovery !== recovery) return;
+    this.state = "up";
+    this.graceSince = Number.POSITIVE_INFINITY;
+  }
+
+  storeFailed(): void {
+    this.#slackMs = 5_000;
+  }
+
+  mended(at: number): void {
+    this.#mends.push(at);
+    if (this.#slackMs > 0) this.#roundAt = null;
+  }
+
+  /** Another process goes on: of the time in which none ran, a drain excuses one interval at most. */
+  takenOver(at: number): void {
+    if (this.state === "recovering") this.graceSince = Math.max(this.graceSince, at - this.#policy.intervalMs);
+  }
+
+  crashed(): void {
+    this.inFlight = 0;
+    this.#forgiveClock();
+  }
+
+  clockJumped(): void {
+    this.#forgiveClock();
+  }
+
+  #forgiveClock(): void {
+    this.#tickMayBeginAt = Number.NEGATIVE_INFINITY;
+    this.#roundAt = null;
+    this.#sentAt.clear();
+    this.#probeMayGoAt = Number.NEGATIVE_INFINITY;
+    this.#downSince = Number.NEGATIVE_INFINITY;
+    this.#leftDownAt = Number.POSITIVE_INFINITY;
+  }
+
+  /** I5: ten requests a tick, ticks an interval apart, one probe a back-off step. */
+  #checkClock({ cause, startedAt }: Attempt): void {
+    if (cause === "probe") {
+      if (startedAt < this.#probeMayGoAt) this.#broken(`I5 a probe ${this.#probeMayGoAt - startedAt} ms early`);
+      return;
+    }
+    const roundAt = this.#tickOf(startedAt);
+    const sent = (this.#sentAt.get(roundAt) ?? 0) + 1;
+    this.#sentAt.set(roundAt, sent);
+    const mends = this.#mends.filter((at) => at === roundAt).length;
+    if (sent > FAILURES_TO_DOWN * (1 + mends)) this.#broken(`I5 ${sent} requests in one tick`);
+  }
+
+  #tickOf(at: number): number {
+    if (this.#sentAt.has(at)) return at;
+    if (this.#roundAt !== null && at <= this.#roundAt + this.#slackMs) return this.#roundAt;
+    this.#beginRound(at);
+    return at;
+  }
+
+  #beginRound(at: number): void {
+    const early = this.#tickMayBeginAt - this.#slackMs - at;
+    const isRepaired = this.#mends.some((repairedAt) => repairedAt <= at && repairedAt >= (this.#roundAt ?? 0));
+    if (early > 0 && !isRepaired) this.#broken(`I5 a tick ${early} ms early`);
+    this.#mends = this.#mends.filter((repairedAt) => repairedAt >= at);
+    this.#roundAt = at;
+    this.#tickMayBeginAt = at + this.#shortestInterval;
+  }
+
+  #succeeded(at: number): void {
+    this.#failuresInRow = 0;
+    if (this.state === "down") {
+      this.state = "recovering";
+      this.#leftDownAt = at;
+      this.recovery += 1;
+      this.graceSince = at;
+      this.#limit = 1;
+    } else if (this.state === "recovering") this.#limit = Math.min(this.#limit + 1, this.#maxInFlight);
+  }
+
+  #failed(at: number, { cause }: Attempt): void {
+    this.#failuresInRow += 1;
+    if (this.state === "down") {
+      if (cause !== "probe") return;
+      this.#probeMayGoAt = at + this.#probeStepMs;
+      this.#probeStepMs = Math.min(this.#probeStepMs * 2, this.#policy.intervalMs);
+    } else if (this.#failuresInRow >= FAILURES_TO_DOWN) {
+      this.state = "down";
+      this.downs += 1;
+      this.#downSince = at;
+      this.graceSince = Number.POSITIVE_INFINITY;
+      this.#tickMayBeginAt = at + this.#shortestInterval;
+      this.#roundAt = null;
+      this.#probeMayGoAt = at;
+      this.#probeStepMs = FIRST_STEP_MS;
+    } else this.#limit = Math.max(1, Math.floor(this.#limit / 2));
+  }
+
+  get #shortestInterval(): number {
+    return this.#policy.intervalMs * (this.#policy.jitter ? 0.9 : 1) - 1;
+  }
+}

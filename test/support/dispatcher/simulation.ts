@@ -1,0 +1,263 @@
+/** A dispatcher on a real SQLite store, with nothing faked but the clock, chance and the wire. */
+import { setImmediate as turn } from "node:timers/promises";
+import { Dispatcher, type DispatchLimits } from "../../../src/dispatcher/dispatcher.js";
+import type { Attempt, DeliveryResult } from "../../../src/domain/attempt.js";
+import type { Call } from "../../../src/domain/call.js";
+import type { Callback, CallbackSettings } from "../../../src/domain/callback.js";
+import type { RetryPolicy } from "../../../src/domain/retry-policy.js";
+import { silentLogger } from "../../../src/platform/logger.js";
+import type { Random } from "../../../src/platform/random.js";
+import { shortId, timeOrderedId } from "../../../src/platform/random.js";
+import { openStore } from "../../../src/store/open-store.js";
+import type { ReplaySelection, Store } from "../../../src/store/store.js";
+import { ACCEPTED, aResponse, REFUSED_503, someSettings } from "../builders.js";
+import { seededRandom } from "../time/seeded-random.js";
+import { VirtualClock } from "../time/virtual-clock.js";
+
+/** What an endpoint does with a request, and after how long. */
+export interface Answer {
+  readonly result: DeliveryResult;
+  readonly afterMs?: number;
+}
+
+/** A request as the wire saw it. */
+export interface Sent {
+  readonly at: number;
+  readonly callbackId: string;
+  readonly callId: string;
+  readonly url: string;
+  /** Set when the answer came; never, where the process died first. */
+  endedAt: number | null;
+  accepted: boolean | null;
+}
+
+/** The store, with every call of the dispatcher's going through `around`. */
+export function watchStore(
+  store: Store,
+  around: (method: string, args: readonly unknown[], work: () => Promise<unknown>) => Promise<unknown>,
+): Store {
+  return new Proxy(store, {
+    get(target, method, receiver) {
+      const member: unknown = Reflect.get(target, method, receiver);
+      if (typeof member !== "function") return member;
+      return (...args: unknown[]) => around(String(method), args, async () => Reflect.apply(member, target, args));
+    },
+  });
+}
+
+/** Sees each request as it leaves, and each attempt in the moment in which the dispatcher takes note of its outcome. */
+export interface Watcher {
+  sending(sent: Sent, call: Call, callback: Callback): void;
+  settled(sent: Sent, attempt: Attempt): void;
+}
+
+/** What a store that fails throws here: the dispatcher's loop would wait and go on. */
+export class StoreFailure extends Error {}
+
+/** Thrown by a store in whose hands the process dies. */
+export class ProcessDied extends Error {}
+
+export type Endpoint = (request: { readonly callback: Callback; readonly call: Call; readonly at: number }) => Answer;
+
+export const down: Endpoint = () => ({ result: REFUSED_503 });
+export const up: Endpoint = () => ({ result: ACCEPTED });
+
+export const MINUTE = 60_000;
+export const HOUR = 60 * MINUTE;
+export const DAY = 24 * HOUR;
+export const NO_JITTER: RetryPolicy = { intervalMs: 5 * MINUTE, windowMs: DAY, jitter: false };
+
+export interface SimulationOptions {
+  readonly seed?: number;
+  readonly policy?: RetryPolicy;
+  readonly limits?: Partial<DispatchLimits>;
+  readonly url?: string;
+  /** Wraps the store that the dispatcher is given, to crash it. */
+  readonly dispatcherStore?: (store: Store) => Store;
+}
+
+export class Simulation {
+  readonly clock: VirtualClock;
+  readonly sent: Sent[] = [];
+  readonly random: Random;
+  readonly policy: RetryPolicy;
+  readonly store: Store;
+  dispatcher: Dispatcher;
+  endpoint: Endpoint = up;
+  watcher: Watcher | undefined;
+  inFlight = new Map<string, number>();
+  mostInFlight = new Map<string, number>();
+  readonly #options: SimulationOptions;
+  readonly #sentByResult = new Map<DeliveryResult, Sent>();
+  #crashes = 0;
+
+  private constructor(store: Store, options: SimulationOptions, clock = new VirtualClock()) {
+    this.clock = clock;
+    this.#options = options;
+    this.store = store;
+    this.policy = options.policy ?? NO_JITTER;
+    this.random = seededRandom(options.seed ?? 1);
+    this.dispatcher = this.#newDispatcher();
+  }
+
+  static async open(options: SimulationOptions = {}): Promise<Simulation> {
+    const store = await openStore({ url: options.url ?? ":memory:", secretKey: new Uint8Array(32) });
+    return new Simulation(store, options);
+  }
+
+  /** Another process on the store of one that is gone. */
+  static over({ store, clock }: Simulation, options: SimulationOptions = {}): Simulation {
+    return new Simulation(store, options, clock);
+  }
+
+  callback(over: Partial<CallbackSettings> = {}): Promise<Callback> {
+    const settings = someSettings({ retriesEnabled: true, ...over });
+    return this.store.createCallback(shortId(this.random), settings, this.clock.now());
+  }
+
+  /** Accepts `count` responses and tells the dispatcher; returns their ids, oldest first. */
+  async accept(callback: Callback, count = 1): Promise<string[]> {
+    const now = this.clock.now();
+    const calls = Array.from({ length: count }, () => ({ id: timeOrderedId(now, this.random), response: aResponse() }));
+    await this.store.acceptCalls(callback.id, calls, now);
+    this.dispatcher.accepted(callback.id);
+    return calls.map(({ id }) => id);
+  }
+
+  async update(callback: Callback, over: Partial<CallbackSettings>): Promise<Callback> {
+    const updated = await this.store.updateCallback(callback.id, { ...callback, ...over }, this.clock.now(), this.policy);
+    this.dispatcher.changed(callback.id);
+    return updated;
+  }
+
+  async mark(callback: Callback, ids: readonly string[], status: "SUCCESS" | "FAILED"): Promise<void> {
+    await this.store.markCalls(callback.id, ids, status, this.clock.now());
+    this.dispatcher.changed(callback.id);
+  }
+
+  async replay(callback: Callback, selection: ReplaySelection): Promise<void> {
+    await this.store.requestReplays(callback.id, selection, this.clock.now());
+    this.dispatcher.changed(callback.id);
+  }
+
+  async remove(callback: Callback): Promise<void> {
+    await this.store.deleteCallback(callback.id, this.clock.now());
+    this.dispatcher.changed(callback.id);
+  }
+
+  /** Lets time run until `end` (epoch ms); returns when the last thing happened. */
+  async runUntil(end: number): Promise<number> {
+    let last = this.clock.now();
+    for (;;) {
+      const next = await this.#tick();
+      const wake = this.clock.nextWakeAt;
+      const at = next === null || wake === null ? (next ?? wake) : Math.min(next, wake);
+      if (at === null || at > end) break;
+      this.clock.set(at);
+      last = at;
+      await turn();
+    }
+    this.clock.set(end);
+    return last;
+  }
+
+  runFor(ms: number): Promise<number> {
+    return this.runUntil(this.clock.now() + ms);
+  }
+
+  /** What is due now, and nothing later. */
+  settle(): Promise<number> {
+    return this.runUntil(this.clock.now());
+  }
+
+  /** The process dies: what was in flight is forgotten, a new dispatcher starts from what is on disk. */
+  crash(): void {
+    this.#crashes += 1;
+    this.inFlight = new Map();
+    this.dispatcher = this.#newDispatcher();
+  }
+
+  /** The process is stopped, what is in flight ends, and another one starts. */
+  async restart(): Promise<void> {
+    let isStopped = false;
+    const stopping = this.dispatcher.stop().finally(() => {
+      isStopped = true;
+    });
+    for (await turn(); !isStopped; await turn()) {
+      const wake = this.clock.nextWakeAt;
+      if (wake !== null) this.clock.set(wake);
+    }
+    await stopping;
+    this.dispatcher = this.#newDispatcher();
+  }
+
+  requestsFor(callId: string): readonly Sent[] {
+    return this.sent.filter((sent) => sent.callId === callId);
+  }
+
+  #newDispatcher(): Dispatcher {
+    const { store, clock, random, policy } = this;
+    return new Dispatcher({
+      store: this.#options.dispatcherStore?.(store) ?? store,
+      clock,
+      random,
+      policy,
+      logger: silentLogger,
+      limits: { gatherMs: 0, ...this.#options.limits },
+      send: (callback, call) => this.#send(callback, call),
+      onAttempt: (_, attempt) => this.#settled(attempt),
+      onMailQueued: () => undefined,
+    });
+  }
+
+  async #send(callback: Callback, call: Call): Promise<DeliveryResult> {
+    const crashes = this.#crashes;
+    const { clock } = this;
+    const sent: Sent = {
+      at: clock.now(),
+      callbackId: callback.id,
+      callId: call.id,
+      url: callback.url,
+      endedAt: null,
+      accepted: null,
+    };
+    this.sent.push(sent);
+    this.watcher?.sending(sent, call, callback);
+    this.#count(callback.id, 1);
+    const answer = this.endpoint({ callback, call, at: clock.now() });
+    if (answer.afterMs) await clock.sleepFor(answer.afterMs);
+    if (crashes !== this.#crashes) return new Promise(() => undefined);
+    this.#count(callback.id, -1);
+    sent.endedAt = clock.now();
+    sent.accepted = answer.result.kind === "answered" && answer.result.statusCode === 200;
+    const result = { ...answer.result };
+    this.#sentByResult.set(result, sent);
+    return result;
+  }
+
+  #settled(attempt: Attempt): void {
+    const sent = this.#sentByResult.get(attempt.result);
+    this.#sentByResult.delete(attempt.result);
+    if (sent) this.watcher?.settled(sent, attempt);
+  }
+
+  /** Where the store fails, the loop would back off and try again. */
+  async #tick(): Promise<number | null> {
+    try {
+      return await this.dispatcher.tick();
+    } catch (error) {
+      if (error instanceof ProcessDied) {
+        this.crash();
+        return this.clock.now();
+      }
+      if (!(error instanceof StoreFailure)) throw error;
+      return this.clock.now() + 100;
+    }
+  }
+
+  #count(callbackId: string, by: number): void {
+    const count = (this.inFlight.get(callbackId) ?? 0) + by;
+    this.inFlight.set(callbackId, count);
+    this.mostInFlight.set(callbackId, Math.max(count, this.mostInFlight.get(callbackId) ?? 0));
+  }
+}

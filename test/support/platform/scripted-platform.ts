@@ -1,0 +1,187 @@
+/**
+ * A callbacks service that knows what the platform knows and no more: ids and no names, `status` and no other filter, pages of 20 by
+ * offset, no path of a single call, a limit of requests in any second. Written from contract.md, not from `whcb serve`.
+ */
+import { once } from "node:events";
+import { createServer, type IncomingMessage } from "node:http";
+import type { Transport, TransportRequest, TransportResponse } from "../../../src/client/transport.js";
+import type { Clock } from "../../../src/platform/clock.js";
+
+export interface PlatformCall {
+  readonly id: string;
+  status: "FAILED" | "SUCCESS";
+  /** Fields beside id and status, as the platform writes them. */
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+export interface PlatformCallback {
+  readonly id: string;
+  readonly name: string;
+  readonly url: string;
+  /** null: the service keeps it to itself. */
+  readonly key: string | null;
+  readonly calls: PlatformCall[];
+}
+
+export interface PlatformOptions {
+  readonly clock: Pick<Clock, "monotonicMs">;
+  readonly callbacks: readonly PlatformCallback[];
+  readonly pageSize?: number;
+  /** Requests in any second; more are told 403 with the code. */
+  readonly perSecond?: number;
+  readonly perDay?: number;
+  readonly retriesEnabled?: boolean;
+}
+
+export interface ScriptedPlatform {
+  /** Every request, in order, with the instant of the clock. */
+  readonly requests: { readonly method: string; readonly path: string; readonly atMs: number }[];
+  answer(request: TransportRequest): TransportResponse;
+  transport(): Transport;
+  /** Over a real socket, on loopback. */
+  listen(): Promise<{ readonly url: string; close(): Promise<void> }>;
+}
+
+const JSON_HEADERS = { "content-type": "application/json" };
+
+export function scriptedPlatform(options: PlatformOptions): ScriptedPlatform {
+  const { clock, callbacks, pageSize = 20, perSecond = Number.POSITIVE_INFINITY, perDay = Number.POSITIVE_INFINITY } = options;
+  const requests: { method: string; path: string; atMs: number }[] = [];
+
+  const say = (status: number, body: unknown, headers: Record<string, string> = {}): TransportResponse => {
+    return { status, headers: { ...JSON_HEADERS, ...headers }, body: body === null ? "" : JSON.stringify(body) };
+  };
+  const refuse = (status: number, detail: string): TransportResponse =>
+    say(status, { errorSummary: "No", errorText: "No", errorDetail: detail });
+  const over = (code: string): TransportResponse =>
+    say(403, { errorSummary: "Forbidden", errorText: "Forbidden", errorDetail: code }, { "x-error-code": code });
+
+  function answer(request: TransportRequest): TransportResponse {
+    const atMs = clock.monotonicMs();
+    const inLastSecond = requests.filter((earlier) => atMs - earlier.atMs < 1_000).length;
+    requests.push({ method: request.method, path: request.path, atMs });
+    if (requests.length > perDay) return over("ERR_403_DEVELOPER_OVER_QPD");
+    if (inLastSecond >= perSecond) return over("ERR_403_DEVELOPER_OVER_QPS");
+    if (!request.headers.accept?.includes("json")) return { status: 200, headers: {}, body: "<xml/>" };
+    const url = new URL(request.path, "http://platform.invalid");
+    const [, root, id, list, ...rest] = url.pathname.split("/").map(decodeURIComponent);
+    if (root !== "callbacks" || rest.length > 0) return refuse(404, "no such resource");
+    if (id === undefined) return page("callbacks", callbacks.map(asJson), url);
+    const callback = callbacks.find((one) => one.id === id);
+    if (callback === undefined) return refuse(404, "no such callback");
+    if (list === undefined) return say(200, asJson(callback));
+    if (list !== "calls") return refuse(404, "no such resource");
+    return request.method === "PUT" ? mark(callback, url, request.body ?? "") : listCalls(callback, url);
+  }
+
+  function asJson({ id, name, url, key }: PlatformCallback): unknown {
+    const auth = key === null ? { type: "httpheader" } : { type: "httpheader", key };
+    const events = { reply: "enabled", undeliverable: "enabled" };
+    const retriesEnabled = String(options.retriesEnabled ?? false);
+    return {
+      id,
+      name,
+      url,
+      auth,
+      contentType: "json",
+      removeHTML: "disabled",
+      retriesEnabled,
+      email: "a@b.c",
+      callbacks: events,
+    };
+  }
+
+  function listCalls(callback: PlatformCallback, url: URL): TransportResponse {
+    const status = url.searchParams.get("status");
+    const meant = callback.calls.filter((call) => status === null || call.status === status);
+    return page(
+      "calls",
+      meant.map((call) => ({ id: call.id, status: call.status, ...call.fields })),
+      url,
+    );
+  }
+
+  function page(name: string, all: readonly unknown[], url: URL): TransportResponse {
+    const offset = Number(url.searchParams.get("offset") ?? 0);
+    const size = Math.min(Number(url.searchParams.get("limit") ?? 20), pageSize);
+    const items = all.slice(offset, offset + size);
+    if (items.length === 0) return say(200, { status: "No records found" });
+    const next = new URL(url);
+    next.searchParams.set("offset", String(offset + size));
+    const link = offset + size < all.length ? [{ uri: next.pathname + next.search, rel: "next", method: "GET" }] : [];
+    return say(200, { status: `${offset + 1} to ${offset + items.length} of ${all.length}`, [name]: items, link });
+  }
+
+  function mark(callback: PlatformCallback, url: URL, body: string): TransportResponse {
+    const ids = url.searchParams.getAll("id");
+    if (ids.length > 100) return refuse(422, "at most 100 ids");
+    const { status } = JSON.parse(body);
+    const calls = ids.map((id) => callback.calls.find((call) => call.id === id));
+    if (calls.includes(undefined)) return refuse(404, "one of them is no call of this callback");
+    for (const call of calls) if (call) call.status = status;
+    return say(204, null);
+  }
+
+  return {
+    requests,
+    answer,
+    transport: () => ({
+      name: "https://api.platform.invalid",
+      basePath: "",
+      send: async (request) => answer(request),
+      close: async () => undefined,
+    }),
+    async listen() {
+      const server = createServer(async (incoming, outgoing) => {
+        const { status, headers, body } = answer(await readRequest(incoming));
+        outgoing.writeHead(status, headers).end(body);
+      });
+      server.listen(0, "127.0.0.1");
+      await once(server, "listening");
+      const address = server.address();
+      if (address === null || typeof address === "string") throw new Error("The server has no port.");
+      return {
+        url: `http://127.0.0.1:${address.port}`,
+        async close() {
+          server.closeAllConnections();
+          server.close();
+          await once(server, "close");
+        },
+      };
+    },
+  };
+}
+
+async function readRequest(incoming: IncomingMessage): Promise<TransportRequest> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of incoming) chunks.push(chunk);
+  const headers = Object.fromEntries(Object.entries(incoming.headers).map(([name, value]) => [name, String(value)]));
+  const method =
+    incoming.method === "PUT" || incoming.method === "POST" || incoming.method === "DELETE" ? incoming.method : "GET";
+  return { method, path: incoming.url ?? "/", headers, body: Buffer.concat(chunks).toString("utf8") || null };
+}
+
+/** So many FAILED calls, newest first as the platform lists them; ids by chance alone, as its ids are. */
+export function platformCalls(
+  count: number,
+  over: (index: number) => Readonly<Record<string, unknown>> = () => ({}),
+): PlatformCall[] {
+  return Array.from({ length: count }, (_, index) => ({
+    id: platformId(index),
+    status: "FAILED" as const,
+    fields: {
+      messageId: platformId(100_000 + index),
+      messageLocation: `https://api.au.whispir.com/messages/${platformId(100_000 + index)}`,
+      from: { name: "Ada", mri: "", mobile: `6140000${String(index % 7).padStart(4, "0")}`, email: "", voice: "" },
+      responseMessage: { channel: "sms", acknowledged: "24/11/26 09:30", content: `Reply ${index}` },
+      callback: { attemptedDate: "24/11/26 09:31", statusCode: "503", statusMessage: "Service Unavailable" },
+      ...over(index),
+    },
+  }));
+}
+
+/** 32 hex digits, well mixed, none of which looks like a time. */
+export function platformId(index: number): string {
+  const mixed = (Math.imul(index + 1, 0x9e3779b1) >>> 0).toString(16).padStart(8, "0");
+  return `${mixed}0000${index.toString(16).padStart(20, "0")}`.toUpperCase();
+}

@@ -1,0 +1,139 @@
+/** bin/whcb.js as processes of their own, each home in a temporary folder. */
+import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Readable, Writable } from "node:stream";
+import { setTimeout as delay } from "node:timers/promises";
+
+const BIN = join(import.meta.dirname, "..", "..", "..", "bin", "whcb.js");
+
+export interface Outcome {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunOptions {
+  readonly input?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** No file that it writes may become longer than so many KiB. */
+  readonly longestFileKiB?: number;
+}
+
+/** A person's machine: settings, data and a working folder, and the processes started there. */
+export class Home {
+  readonly folder = mkdtempSync(join(tmpdir(), "whcb-"));
+  readonly #running = new Set<Running>();
+
+  path(...names: string[]): string {
+    return join(this.folder, ...names);
+  }
+
+  /** Runs one command to its end, without a terminal. */
+  async whcb(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+    const running = this.start(args, options);
+    running.child.stdin.end(options.input ?? "");
+    return running.ended;
+  }
+
+  /** Starts a command that stays. */
+  start(args: readonly string[], { env = {}, longestFileKiB }: RunOptions = {}): Running {
+    const line = [process.execPath, BIN, ...args];
+    const limited = ["bash", "-c", 'ulimit -f "$0"; exec "$@"', String(longestFileKiB), ...line];
+    const [command = "", ...rest] = longestFileKiB === undefined ? line : limited;
+    const child = spawn(command, rest, {
+      cwd: this.folder,
+      env: {
+        PATH: process.env.PATH ?? "",
+        HOME: this.folder,
+        WHCB_CONFIG_DIR: this.path("config"),
+        WHCB_DATA_DIR: this.path("data"),
+        TZ: "UTC",
+        ...env,
+      },
+      stdio: ["pipe", "pipe", "pipe"],
+    });
+    const running = new Running(child);
+    this.#running.add(running);
+    running.ended.then(() => this.#running.delete(running));
+    return running;
+  }
+
+  /** `whcb serve` on a free port; resolves with its URL when it says that it listens. */
+  async serve(args: readonly string[] = [], options: RunOptions = {}): Promise<Running & { url: string }> {
+    const running = this.start(["serve", "--port", "0", "--db", this.path("x.db"), ...args], options);
+    const [, url = ""] = await running.says(/Listening on (http:\/\/\S+)/);
+    return Object.assign(running, { url });
+  }
+
+  /** `whcb listen` on a port of its own (0: any); resolves with its URL. */
+  async listen(args: readonly string[] = []): Promise<Running & { url: string }> {
+    const running = this.start(["listen", ...(args.includes("--port") ? [] : ["--port", "0"]), ...args]);
+    const [, url = ""] = await running.says(/(http:\/\/127\.0\.0\.1:\d+)/);
+    return Object.assign(running, { url });
+  }
+
+  /** Ends what still runs and removes the folder. */
+  async leave(): Promise<void> {
+    const running = [...this.#running];
+    for (const { child } of running) child.kill("SIGKILL");
+    await Promise.all(running.map(({ ended }) => ended));
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+export class Running {
+  readonly child: ChildProcessByStdio<Writable, Readable, Readable>;
+  readonly ended: Promise<Outcome>;
+  stdout = "";
+  stderr = "";
+
+  constructor(child: ChildProcessByStdio<Writable, Readable, Readable>) {
+    this.child = child;
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      this.stdout += text;
+    });
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      this.stderr += text;
+    });
+    child.stdin.on("error", () => undefined);
+    this.ended = once(child, "close").then(([code]) => ({ code, stdout: this.stdout, stderr: this.stderr }));
+  }
+
+  /** Resolves once stdout or stderr matches; rejects if the process ends first. */
+  async says(pattern: RegExp): Promise<RegExpExecArray> {
+    const seen = () => pattern.exec(this.stdout) ?? pattern.exec(this.stderr);
+    for (let match = seen(); ; match = seen()) {
+      if (match) return match;
+      const happened = await Promise.race([
+        once(this.child.stdout, "data").then(() => "said"),
+        once(this.child.stderr, "data").then(() => "said"),
+        this.ended.then(() => "ended"),
+      ]);
+      if (happened === "ended") {
+        const last = seen();
+        if (last) return last;
+        throw new Error(`the process ended without saying ${pattern}:\n${this.stdout}\n${this.stderr}`);
+      }
+    }
+  }
+
+  async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<Outcome> {
+    this.child.kill(signal);
+    return this.ended;
+  }
+}
+
+/** Asks again until the answer is as wanted; fails with the last one after `ms`. */
+export async function eventually<T>(ask: () => Promise<T>, isWanted: (answer: T) => boolean, ms = 15_000): Promise<T> {
+  const end = performance.now() + ms;
+  for (;;) {
+    const answer = await ask();
+    if (isWanted(answer)) return answer;
+    if (performance.now() > end) throw new Error(`still ${JSON.stringify(answer)}`);
+    // What is asked may have no wait of its own, and what it waits for comes by the event loop.
+    await delay(10);
+  }
+}

@@ -1,0 +1,113 @@
+/** What a replay needs around it: a client, an endpoint that counts, a folder for journals. Everything real but the service where a test scripts it. */
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Client } from "../../../src/client/client.js";
+import { createClient } from "../../../src/client/create-client.js";
+import type { Transport } from "../../../src/client/transport.js";
+import { createDeliverer } from "../../../src/delivery/undici-deliverer.js";
+import { type Clock, systemClock } from "../../../src/platform/clock.js";
+import type { RunEvent } from "../../../src/runs/journal/run-event.js";
+import type { RunDeps } from "../../../src/runs/run-deps.js";
+import { seededRandom } from "../time/seeded-random.js";
+
+export interface CountingEndpoint {
+  readonly url: string;
+  /** webhook-id of every request that came, in order. */
+  readonly received: string[];
+  /** The bodies, in the same order. */
+  readonly bodies: string[];
+  readonly headers: Readonly<Record<string, unknown>>[];
+  /** The most requests that were under way at once. */
+  mostAtOnce(): number;
+  close(): Promise<void>;
+}
+
+export type EndpointAnswer = { readonly status: number; readonly headers?: Record<string, string>; readonly delayMs?: number };
+
+/** `answer` is asked for each request, with its call and its number (from 1). */
+export async function countingEndpoint(
+  answer: (callId: string, number: number) => EndpointAnswer = () => ({ status: 200 }),
+): Promise<CountingEndpoint> {
+  const received: string[] = [];
+  const bodies: string[] = [];
+  const headers: Readonly<Record<string, unknown>>[] = [];
+  let atOnce = 0;
+  let most = 0;
+  const server = createServer(async (request, response) => {
+    most = Math.max(most, ++atOnce);
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk);
+    const callId = String(request.headers["webhook-id"]);
+    const number = received.push(callId);
+    bodies.push(Buffer.concat(chunks).toString("utf8"));
+    headers.push(request.headers);
+    const { status, headers: told = {}, delayMs = 0 } = answer(callId, number);
+    if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs).unref());
+    atOnce--;
+    response.writeHead(status, told).end("ok");
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("The server has no port.");
+  return {
+    url: `http://127.0.0.1:${address.port}/hook`,
+    received,
+    bodies,
+    headers,
+    mostAtOnce: () => most,
+    async close() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
+
+export interface Desk {
+  readonly deps: RunDeps;
+  readonly events: RunEvent[];
+  readonly listener: (event: RunEvent) => void;
+  leave(): Promise<void>;
+}
+
+export interface DeskOptions {
+  readonly transport?: Transport;
+  readonly client?: Client;
+  readonly clock?: Clock;
+  readonly rate?: number;
+  readonly over?: Partial<RunDeps>;
+}
+
+export function openDesk({ transport, client, clock = systemClock, rate, over = {} }: DeskOptions): Desk {
+  const folder = mkdtempSync(join(tmpdir(), "whcb-runs-"));
+  const deliverer = createDeliverer({ clock });
+  const random = seededRandom(7);
+  const credentials = { apiKey: "k", username: "u", password: "p" };
+  const made =
+    client ?? (transport && createClient(transport, { credentials, rate: rate ?? null, timezone: "UTC", clock, random }));
+  if (made === undefined) throw new Error("A desk needs a client or a transport.");
+  const events: RunEvent[] = [];
+  return {
+    deps: {
+      client: made,
+      deliverer,
+      clock,
+      random,
+      runsDirectory: join(folder, "runs"),
+      profile: "test",
+      who: "ada@desk",
+      ...over,
+    },
+    events,
+    listener: (event) => void events.push(event),
+    async leave() {
+      await made.close();
+      await deliverer.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}

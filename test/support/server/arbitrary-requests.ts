@@ -1,0 +1,212 @@
+/** Requests of every kind that a stranger may send: right ones, nearly right ones, and noise. */
+import fc from "fast-check";
+import { toXml } from "../../../src/wire/xml/xml-write.js";
+import { anyText } from "../wire/arbitrary-wire.js";
+import { CALLBACK_BODY, CREDENTIALS } from "./server-fixture.js";
+import type { RawRequest } from "./service-callers.js";
+
+const oddText = fc.oneof(
+  anyText,
+  fc.constantFrom(
+    "",
+    "\0",
+    "a\0b",
+    "\ud800",
+    "__proto__",
+    "constructor",
+    "'; DROP TABLE calls; --",
+    "%",
+    "../..",
+    "x".repeat(70_000),
+  ),
+);
+const oddValue = fc.oneof(
+  fc.jsonValue({ maxDepth: 3 }),
+  oddText,
+  fc.constantFrom<unknown>(null, -1, 1e308, 0, true, [], {}, [[]], { id: [] }, "9".repeat(400)),
+);
+
+const id = fc.oneof(
+  { weight: 5, arbitrary: fc.constantFrom("demo", "0123456789ABCDEF", "other") },
+  { weight: 2, arbitrary: oddText.filter((text) => text.length < 2000).map(inPath) },
+  { weight: 1, arbitrary: fc.constantFrom("%zz", "%00", "%ff%fe", "..%2f..", "a%2fb", "%F0%9F") },
+);
+const callId = fc.oneof(fc.constantFrom("A", "B", "C", "D"), id);
+
+const anyPath = fc.oneof(
+  fc.constantFrom(
+    "/callbacks",
+    "/outages",
+    "/auth",
+    "/auth/verify",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/openapi.json",
+    "/",
+    "//",
+    "/*",
+  ),
+  id.map((one) => `/callbacks/${one}`),
+  id.map((one) => `/callbacks/${one}/calls`),
+  id.map((one) => `/callbacks/${one}/replays`),
+  fc.tuple(id, callId).map(([one, call]) => `/callbacks/${one}/calls/${call}`),
+  fc.tuple(id, callId).map(([one, call]) => `/callbacks/${one}/calls/${call}/attempts`),
+);
+
+const parameter = fc.tuple(
+  fc.constantFrom(
+    ...["id", "id[]", "id[0]", "limit", "offset", "cursor", "sortFields", "sortOrder", "status", "since", "until"],
+    ...["statusCode", "channel", "messageId", "from", "q", "expand", "callbackId", "apikey", "__proto__", "x"],
+  ),
+  fc.oneof(
+    callId,
+    fc.constantFrom(
+      "FAILED",
+      "SUCCESS",
+      "PENDING",
+      "20",
+      "0",
+      "999999999999999",
+      "1e9",
+      "asc",
+      "desc",
+      "id",
+      "name",
+      "attemptedDate,id",
+      "attempts",
+    ),
+    fc.constantFrom("2026-01-01", "01/01/26 10:00", "5xx,none", "SMS", "WyItc2VxIixbM10sMSxudWxsXQ", "W10", "%", "+", "a b"),
+    oddText.filter((text) => text.length < 2000).map(inPath),
+  ),
+);
+const anyQuery = fc.array(parameter, { maxLength: 4 }).map((pairs) => pairs.map(([name, value]) => `${name}=${value}`).join("&"));
+
+const aCallBody = fc.record(
+  {
+    id: fc.oneof(callId, oddValue),
+    messageId: fc.oneof(fc.constant("M1"), oddValue),
+    messageLocation: oddValue,
+    from: fc.oneof(fc.record({ mobile: oddValue, name: oddValue }), oddValue),
+    responseMessage: fc.oneof(
+      fc.record(
+        { channel: fc.oneof(fc.constant("SMS"), oddValue), content: oddText, undeliverable: oddValue },
+        { requiredKeys: [] },
+      ),
+      oddValue,
+    ),
+    customParameters: fc.oneof(fc.dictionary(oddText, oddValue, { maxKeys: 3 }), oddValue),
+  },
+  { requiredKeys: [] },
+);
+const aCallbackBody = fc
+  .tuple(
+    fc.constantFrom(...Object.keys(CALLBACK_BODY)),
+    fc.oneof(oddValue, fc.constantFrom("new", "demo", "http://127.0.0.1/", "json")),
+    fc.boolean(),
+  )
+  .map(([field, value, isRight]) =>
+    isRight ? { ...CALLBACK_BODY, name: "new" } : { ...CALLBACK_BODY, name: "new", [field]: value },
+  );
+
+const aDocument = fc.oneof(
+  aCallBody,
+  fc.record({ calls: fc.oneof(fc.array(aCallBody, { maxLength: 3 }), oddValue) }),
+  aCallbackBody,
+  fc.record({ status: fc.oneof(fc.constantFrom("SUCCESS", "FAILED", "PENDING"), oddValue) }),
+  oddValue,
+);
+
+const anyBody = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: aDocument.map((document) => ({ type: "application/json", body: Buffer.from(JSON.stringify(document) ?? "") })),
+  },
+  {
+    weight: 3,
+    arbitrary: fc
+      .tuple(aDocument, fc.constantFrom("callback" as const, "calls" as const, "call" as const))
+      .map(([document, shape]) => ({
+        type: "application/xml",
+        body: Buffer.from(toXml(shape, typeof document === "object" && document !== null ? { ...document } : {})),
+      })),
+  },
+  {
+    weight: 2,
+    arbitrary: fc
+      .array(
+        fc.oneof(
+          aDocument.map((one) => JSON.stringify(one) ?? ""),
+          anyText,
+        ),
+        { maxLength: 5 },
+      )
+      .map((lines) => ({
+        type: "application/x-ndjson",
+        body: Buffer.from(lines.join("\n")),
+      })),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      type: fc.constantFrom(
+        "application/json",
+        "application/xml",
+        "application/x-ndjson",
+        "text/plain",
+        "garbage",
+        "application/json; charset=utf-16",
+      ),
+      body: fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom(
+      { type: "application/json", body: Buffer.from("[".repeat(100_000)) },
+      { type: "application/json", body: Buffer.from(`{"a":`.repeat(20_000)) },
+      { type: "application/xml", body: Buffer.from("<a>".repeat(100_000)) },
+      { type: "application/xml", body: Buffer.from('<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>') },
+      { type: "application/json", body: Buffer.from("\ufeff{}") },
+    ),
+  },
+);
+
+const anyHeaders = fc.record(
+  {
+    accept: fc.oneof(
+      fc.constantFrom("application/json", "application/xml", "*/*", "text/html", "application/json;q=x", ";;,,"),
+      fc.stringMatching(/^[ -~]{0,30}$/),
+    ),
+    authorization: fc.constantFrom(CREDENTIALS.authorization, "Basic", "Bearer a.b", "Basic ZGVtbw==", "x"),
+    "x-api-key": fc.constantFrom(CREDENTIALS["x-api-key"], "wrong", ""),
+    host: fc.constantFrom("localhost", "a:99999", "[::1]:80", "<x>", "h"),
+    "x-request-id": fc.stringMatching(/^[ -~]{0,80}$/),
+    "x-forwarded-for": fc.constantFrom("1.2.3.4", ",", "x"),
+    "x-forwarded-proto": fc.constantFrom("https", "javascript"),
+  },
+  { requiredKeys: [] },
+);
+
+/** Most of them with the right credentials, so that they get further than the door. */
+export const anyRequest: fc.Arbitrary<RawRequest> = fc
+  .record({
+    method: fc.oneof(
+      { weight: 6, arbitrary: fc.constantFrom("GET", "POST", "PUT") },
+      { weight: 1, arbitrary: fc.constantFrom("DELETE", "PATCH", "OPTIONS", "HEAD") },
+    ),
+    path: anyPath,
+    query: anyQuery,
+    sent: fc.option(anyBody, { freq: 4 }),
+    headers: fc.oneof({ weight: 3, arbitrary: fc.constant({}) }, { weight: 1, arbitrary: anyHeaders }),
+  })
+  .map(({ method, path, query, sent, headers }) => ({
+    method,
+    path: path + (query === "" ? "" : `?${query}`),
+    headers: { ...CREDENTIALS, accept: "application/json", ...(sent && { "content-type": sent.type }), ...headers },
+    ...(sent && method !== "GET" && method !== "HEAD" && { body: sent.body }),
+  }));
+
+function inPath(text: string): string {
+  return encodeURIComponent(text.replace(/\p{Surrogate}/gu, "?"));
+}

@@ -1,0 +1,80 @@
+/** The service's app on a real store in memory, with a user. */
+import { randomBytes } from "node:crypto";
+import type { FastifyInstance } from "fastify";
+import type { CallbackSettings } from "../../../src/domain/callback.js";
+import { DEFAULT_RETRY_POLICY } from "../../../src/domain/retry-policy.js";
+import { systemClock, systemTimers } from "../../../src/platform/clock.js";
+import { silentLogger } from "../../../src/platform/logger.js";
+import { systemRandom } from "../../../src/platform/random.js";
+import { createApp } from "../../../src/server/app.js";
+import { makeCredential } from "../../../src/server/auth/credential-hashes.js";
+import { NO_STATS, type ServerDeps, type WorkKind } from "../../../src/server/server-deps.js";
+import { openStore } from "../../../src/store/open-store.js";
+import type { Store } from "../../../src/store/store.js";
+
+export const USER = { username: "demo", password: "correct horse", apiKey: "k-0123456789abcdef" };
+export const BASIC = `Basic ${Buffer.from(`${USER.username}:${USER.password}`).toString("base64")}`;
+export const CREDENTIALS = { authorization: BASIC, "x-api-key": USER.apiKey };
+
+/** Hashing takes its time by design: once for all tests of a file. */
+const credential = makeCredential(USER, systemRandom);
+
+export interface Service {
+  readonly app: FastifyInstance;
+  readonly store: Store;
+  /** What the dispatcher would have been told. */
+  readonly work: { readonly callbackId: string; readonly kind: WorkKind }[];
+}
+
+export async function openService(overrides: Partial<ServerDeps> = {}): Promise<Service> {
+  const store = overrides.store ?? (await openStore({ url: ":memory:", secretKey: randomBytes(32) }));
+  await store.saveCredential(await credential, Date.now());
+  const work: Service["work"] = [];
+  const app = await createApp({
+    store,
+    clock: systemClock,
+    timers: systemTimers,
+    random: systemRandom,
+    logger: silentLogger,
+    policy: DEFAULT_RETRY_POLICY,
+    plan: null,
+    authentication: "required",
+    trustProxy: false,
+    version: "0.0.0",
+    stats: NO_STATS,
+    checkEndpoint: null,
+    checkCallbackUrl() {},
+    onWork: (callbackId, kind) => void work.push({ callbackId, kind }),
+    isReady: () => true,
+    ...overrides,
+  });
+  await app.ready();
+  return { app, store, work };
+}
+
+export async function closeService({ app, store }: Service): Promise<void> {
+  await app.close();
+  await store.close();
+}
+
+export const CALLBACK_BODY = {
+  name: "demo",
+  url: "http://127.0.0.1:9000/hook",
+  auth: { type: "httpheader", key: "s3cret-key" },
+  contentType: "json",
+  removeHTML: "disabled",
+  retriesEnabled: true,
+  email: "ops@example.com",
+  callbacks: { reply: "enabled", undeliverable: "enabled" },
+};
+
+export const CALLBACK_SETTINGS: CallbackSettings = {
+  name: "demo",
+  url: "http://127.0.0.1:9000/hook",
+  auth: { type: "httpheader", key: "s3cret-key" },
+  contentType: "json",
+  removeHtml: false,
+  retriesEnabled: true,
+  email: "ops@example.com",
+  events: { reply: true, undeliverable: true },
+};

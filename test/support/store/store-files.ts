@@ -1,0 +1,34 @@
+/** Database files in a folder of their own, gone after each test with the stores on them. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach } from "vitest";
+import { type OpenStoreOptions, openStore } from "../../../src/store/open-store.js";
+import type { Store } from "../../../src/store/store.js";
+
+export interface StoreFiles {
+  /** A path in a new folder. */
+  path(name?: string): string;
+  open(path: string, over?: Partial<OpenStoreOptions>): Promise<Store>;
+}
+
+export function storeFiles(): StoreFiles {
+  const folders: string[] = [];
+  const stores: Store[] = [];
+  afterEach(async () => {
+    for (const store of stores.splice(0)) await store.close();
+    for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+  });
+  return {
+    path(name = "whcb.db") {
+      const folder = mkdtempSync(join(tmpdir(), "whcb-store-"));
+      folders.push(folder);
+      return join(folder, name);
+    },
+    async open(path, over = {}) {
+      const store = await openStore({ url: path, secretKey: new Uint8Array(32), ...over });
+      stores.push(store);
+      return store;
+    },
+  };
+}
