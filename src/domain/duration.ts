@@ -1,4 +1,3 @@
-/** Durations as people write and read them. */
 import { count } from "./count.js";
 
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };

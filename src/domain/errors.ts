@@ -1,7 +1,7 @@
-/** The closed set of ways in which whcb says no. One table maps it to exit codes (cli), one to HTTP statuses (server). */
+/** Every expected kind of failure. One table maps them to exit codes (cli), one to HTTP statuses (server). */
 export type ErrorCode =
-  | "usage" // the words of a command are off
-  | "malformed" // a body, document or file that can't be read
+  | "usage" // invalid command, flag, file or value
+  | "malformed" // an unreadable body, document or file
   | "invalid" // a field is missing or out of range
   | "duplicate-name"
   | "endpoint-check-failed" // the callback's URL did not answer the registration GET with 200
@@ -11,11 +11,11 @@ export type ErrorCode =
   | "forbidden" // API key missing or wrong
   | "config" // settings missing, unreadable or contradictory
   | "rate-limited"
-  | "quota-exceeded" // the day's limit of the plan
+  | "quota-exceeded" // the plan's daily limit
   | "too-large"
   | "unsupported-media-type"
   | "method-not-allowed"
-  | "unavailable" // the service or its store can't do it now; trying again may help
+  | "unavailable" // temporary: the service or its store can't do it now
   | "network" // no answer from the service
   | "items-failed" // finished, but some items failed or a check was exceeded
   | "interrupted";
@@ -26,7 +26,7 @@ export interface WhcbErrorOptions {
   readonly cause?: unknown;
 }
 
-/** An expected failure, told to the user as it is. Anything else thrown is a bug. */
+/** An expected failure, shown to the user. Anything else thrown is a bug. */
 export class WhcbError extends Error {
   override readonly name = "WhcbError";
   readonly code: ErrorCode;
@@ -48,7 +48,6 @@ export function systemErrorCode(error: unknown): string {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
 }
 
-/** The message of whatever was thrown. */
 export function errorMessage(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

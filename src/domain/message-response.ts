@@ -1,11 +1,11 @@
-/** A reply to a message, or the news that it was undeliverable: what a call delivers. */
+/** A reply to a message, or the notice that the message was undeliverable. */
 export interface MessageResponse {
   /** 32 hex digits. */
   readonly messageId: string;
   readonly messageLocation: string;
   readonly from: Sender;
   readonly responseMessage: ResponseMessage;
-  /** In the order given; empty where the message had none. Values are strings on the wire. */
+  /** In the order given; may be empty. */
   readonly customParameters: Readonly<Record<string, string>>;
 }
 
@@ -20,7 +20,7 @@ export interface Sender {
 export interface ResponseMessage {
   readonly channel: Channel;
   readonly kind: ResponseKind;
-  /** When it was acknowledged or found undeliverable, as the platform writes it: dd/MM/yy HH:mm. */
+  /** When it was acknowledged or found undeliverable, in the platform's format: dd/MM/yy HH:mm. */
   readonly date: string;
   readonly content: string;
 }
@@ -28,7 +28,7 @@ export interface ResponseMessage {
 export type Channel = "SMS" | "EMAIL" | "VOICE";
 export type ResponseKind = "reply" | "undeliverable";
 
-/** The one address that a response came from, for filters and serial order: the first that is there. */
+/** For filters and serial order: the first address present. */
 export function senderAddress(from: Sender): string {
   return from.mobile || from.email || from.voice || from.mri || from.name;
 }

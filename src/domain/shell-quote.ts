@@ -1,13 +1,11 @@
-/** One argument of a command line, quoted for a POSIX shell. */
-
 const PLAIN_WORD = /^[\w./:@%+=,-]+$/;
 
-/** The word as a POSIX shell reads it: as it is where that is safe, else in single quotes. */
+/** Quotes one argument for a POSIX shell where it needs quotes. */
 export function shellQuote(word: string): string {
   return PLAIN_WORD.test(word) ? word : singleQuote(word);
 }
 
-/** Always in single quotes, in which a shell changes nothing. */
+/** In single quotes, where the shell expands nothing. */
 export function singleQuote(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }
