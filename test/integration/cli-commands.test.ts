@@ -124,7 +124,7 @@ describe("calls list", () => {
     await machine.works(["callbacks", "create", "--name", "zebra", "--url", endpoint.url, "--email", "a@example.com"]);
     const { stderr } = await machine.whcb(["calls", "list", "--limit", "1"]);
     await machine.works(["callbacks", "delete", "zebra", "--yes"]);
-    expect(stderr).toBe("1 call, and more callbacks that were not read; --all shows all\n");
+    expect(stderr).toBe("1 call, and more callbacks that weren't read; --all shows all\n");
   });
 });
 
@@ -184,7 +184,7 @@ describe("status and check", () => {
 });
 
 describe("callbacks", () => {
-  test("update changes what was named and nothing else", async () => {
+  test("update changes only the settings given as flags", async () => {
     const before = JSON.parse(await machine.works(["callbacks", "get", "demo", "-o", "json", "--show-key"]));
     await machine.works(["callbacks", "update", "demo", "--email", "new@example.com", "--undeliverable", "off"]);
     const after = JSON.parse(await machine.works(["callbacks", "get", "demo", "-o", "json", "--show-key"]));
@@ -192,7 +192,7 @@ describe("callbacks", () => {
     expect((await machine.whcb(["callbacks", "update", "demo"])).code).toBe(2);
   });
 
-  test("create makes a key up, shows it once, and masks it ever after", async () => {
+  test("create generates a key, shows it once and masks it from then on", async () => {
     const argv = [
       "callbacks",
       "create",
@@ -211,7 +211,7 @@ describe("callbacks", () => {
     expect(await machine.works(["callbacks", "get", "fresh", "--show-key"])).toContain(key);
   });
 
-  test("create is told what it lacks, and that a name is taken", async () => {
+  test("create names the missing flags, and says when a name already exists", async () => {
     expect(await machine.whcb(["callbacks", "create", "--name", "x"])).toMatchObject({
       code: 2,
       stderr: expect.stringMatching(/^error: a callback needs --url, --email\n/),
@@ -224,15 +224,15 @@ describe("callbacks", () => {
     });
   });
 
-  test("create says how to start an endpoint that isn't there", async () => {
+  test("create says how to start an endpoint that is not running", async () => {
     const absent = ["callbacks", "create", "--name", "x", "--url", "http://127.0.0.1:1/hook", "--email", "a@example.com"];
     expect(await machine.whcb(absent)).toMatchObject({
       code: 2,
-      stderr: expect.stringMatching(/\nhint: start the endpoint first; `whcb listen --port 1` stands in for one\n$/),
+      stderr: expect.stringMatching(/\nhint: start the endpoint first; `whcb listen --port 1` can stand in for it\n$/),
     });
   });
 
-  test("delete asks, and needs --yes where nobody can be asked", async () => {
+  test("delete asks first, and needs --yes without a terminal", async () => {
     await machine.works(["callbacks", "create", "--name", "gone", "--url", endpoint.url, "--email", "a@example.com"]);
     expect(await machine.whcb(["callbacks", "delete", "gone"])).toMatchObject({
       code: 2,

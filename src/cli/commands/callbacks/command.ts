@@ -1,25 +1,38 @@
+import type { AuthType, CallbackSettings } from "../../../domain/callback.js";
+import { spellDuration } from "../../../domain/duration.js";
+import { DEFAULT_RETRY_POLICY } from "../../../domain/retry-policy.js";
 import type { GroupSpec } from "../../args/command-spec.js";
+import { choice, flag, value } from "../../args/flag.js";
 import { COLUMNS, OUTPUT, OUTPUT_TEXT_JSON } from "../../args/output-flags.js";
+import type { ParsedArgs } from "../../args/parsed-args.js";
 import { YES } from "../../output/confirm.js";
-import {
-  AUTH,
-  CONTENT_TYPE,
-  EMAIL,
-  NAME,
-  NEW_KEY,
-  REMOVE_HTML,
-  REPLIES,
-  RETRIES,
-  SHOW_KEY,
-  UNDELIVERABLE,
-  URL_FLAG,
-} from "./callback-flags.js";
+
+const ON_OFF = ["on", "off"] as const;
+const INTERVAL = spellDuration(DEFAULT_RETRY_POLICY.intervalMs);
+const WINDOW = spellDuration(DEFAULT_RETRY_POLICY.windowMs);
+
+export const NAME = value("--name <name>", "1 to 50 characters, unique; messages name it as their callbackId", String);
+export const URL_FLAG = value("--url <url>", "where responses are POSTed", String);
+export const EMAIL = value("--email <address>", "who gets the e-mail about an outage", String);
+const RETRIES = choice("--retries <on|off>", `retry failed calls about every ${INTERVAL} for ${WINDOW}`, ON_OFF);
+const CONTENT_TYPE = choice("--content-type <type>", "json or xml", ["json", "xml"]);
+const REMOVE_HTML = choice("--remove-html <on|off>", "strip HTML tags from the content", ON_OFF);
+const AUTH = choice("--auth <type>", "how the key is sent: queryparam, httpheader, basicauth or bearertoken", [
+  "queryparam",
+  "httpheader",
+  "basicauth",
+  "bearertoken",
+]);
+const REPLIES = choice("--replies <on|off>", "deliver replies", ON_OFF);
+const UNDELIVERABLE = choice("--undeliverable <on|off>", "deliver notices that a message was undeliverable", ON_OFF);
+export const NEW_KEY = flag("--new-key", "replace the key: from WHCB_CALLBACK_KEY or a prompt, or generated and shown once");
+export const SHOW_KEY = flag("--show-key", "show the auth key instead of masking it");
 
 const SETTINGS_FLAGS = [NAME, URL_FLAG, EMAIL, RETRIES, CONTENT_TYPE, REMOVE_HTML, AUTH, REPLIES, UNDELIVERABLE] as const;
 
 export const CALLBACKS: GroupSpec = {
   name: "callbacks",
-  summary: "the registered endpoints: where responses go, how, and who is told of an outage",
+  summary: "the registered endpoints: where responses go, and who gets the e-mail about an outage",
   commands: [
     {
       name: "list",
@@ -29,7 +42,7 @@ export const CALLBACKS: GroupSpec = {
         ["whcb callbacks list", "all of them"],
         ["whcb callbacks list -o json", "for a script; keys are masked"],
       ],
-      load: async () => ({ run: (await import("./callbacks-read.js")).listCallbacks }),
+      load: async () => ({ run: (await import("./run.js")).listCallbacks }),
     },
     {
       name: "get",
@@ -37,53 +50,91 @@ export const CALLBACKS: GroupSpec = {
       summary: "show one callback's settings",
       flags: [SHOW_KEY, OUTPUT_TEXT_JSON],
       examples: [
-        ["whcb callbacks get demo", "its settings, the key masked"],
+        ["whcb callbacks get demo", "its settings, with the key masked"],
         ["whcb callbacks get demo --show-key", "with the key"],
       ],
-      load: async () => ({ run: (await import("./callbacks-read.js")).getCallback }),
+      load: async () => ({ run: (await import("./run.js")).getCallback }),
     },
     {
       name: "create",
       summary: "register an endpoint",
       details:
-        "The service GETs the URL once, with the callback's auth, and wants exactly 200. Left out: json, both events, retries off,\nmarkup kept, auth httpheader. The key comes from WHCB_CALLBACK_KEY, from a prompt on a terminal, or is made up and shown once.",
+        "The service sends one GET to the URL, with the callback's auth, and requires status 200. Defaults: json, both events, retries\noff, HTML kept, auth httpheader. The key comes from WHCB_CALLBACK_KEY or a prompt; otherwise one is generated and shown once.",
       flags: [...SETTINGS_FLAGS, OUTPUT_TEXT_JSON],
       examples: [
-        ["whcb callbacks create --name demo --url http://127.0.0.1:9000/hook --email ops@example.com", "the least it needs"],
+        ["whcb callbacks create --name demo --url http://127.0.0.1:9000/hook --email ops@example.com", "only what is required"],
         [
           "whcb callbacks create --name crm --url https://crm.example.com/hook --email ops@example.com --retries on",
           "with retries",
         ],
       ],
-      load: () => import("./callbacks-create.js"),
+      load: async () => ({ run: (await import("./run.js")).createCallback }),
     },
     {
       name: "update",
       operands: [["<callback>", "id or name"]],
-      summary: "change settings; what isn't named stays",
-      details:
-        "Retries switched on: what failed inside its 24 hours is retried at once. Switched off: what was due is cancelled.\nA new URL, auth or content type is used from the next attempt.",
+      summary: "change the settings given as flags, and no others",
+      details: `Switching retries on retries calls at once that first failed within the last ${WINDOW}; switching them off cancels the retries that
+were scheduled. A new URL, auth or content type is used from the next attempt.`,
       flags: [...SETTINGS_FLAGS, NEW_KEY, OUTPUT_TEXT_JSON],
       examples: [
-        ["whcb callbacks update demo --retries on", "the switch that matters"],
+        ["whcb callbacks update demo --retries on", "switch retries on"],
         ["whcb callbacks update demo --url https://new.example.com/hook", "the endpoint has moved"],
       ],
-      load: () => import("./callbacks-update.js"),
+      load: () => import("./update-callback.js"),
     },
     {
       name: "delete",
       operands: [["<callback>", "id or name"]],
-      summary: "remove a callback; what waits for it is cancelled",
+      summary: "delete a callback and cancel what is still to be sent to it",
       flags: [YES],
       examples: [
         ["whcb callbacks delete demo", "asks first"],
         ["whcb callbacks delete demo --yes", "in a script"],
       ],
-      load: () => import("./callbacks-delete.js"),
+      load: async () => ({ run: (await import("./run.js")).deleteCallback }),
     },
   ],
   examples: [
     ["whcb callbacks list", "all of them"],
-    ["whcb callbacks update demo --retries on", "the switch that matters"],
+    ["whcb callbacks update demo --retries on", "switch retries on"],
   ],
 };
+
+export type SettingChanges = Partial<Omit<CallbackSettings, "auth" | "events">> & {
+  readonly authType?: AuthType;
+  readonly events?: CallbackSettings["events"];
+};
+
+/** Only the settings given as flags. `before`: the value of the event that isn't given while the other one is. */
+export function readSettingFlags(
+  args: ParsedArgs,
+  before: CallbackSettings["events"] = { reply: true, undeliverable: true },
+): SettingChanges {
+  const name = args.get(NAME);
+  const url = args.get(URL_FLAG);
+  const email = args.get(EMAIL);
+  const contentType = args.get(CONTENT_TYPE);
+  const authType = args.get(AUTH);
+  const retries = args.get(RETRIES);
+  const removeHtml = args.get(REMOVE_HTML);
+  const replies = args.get(REPLIES);
+  const undeliverable = args.get(UNDELIVERABLE);
+  return {
+    ...(name === undefined ? {} : { name }),
+    ...(url === undefined ? {} : { url }),
+    ...(email === undefined ? {} : { email }),
+    ...(contentType === undefined ? {} : { contentType }),
+    ...(authType === undefined ? {} : { authType }),
+    ...(retries === undefined ? {} : { retriesEnabled: retries === "on" }),
+    ...(removeHtml === undefined ? {} : { removeHtml: removeHtml === "on" }),
+    ...(replies === undefined && undeliverable === undefined
+      ? {}
+      : {
+          events: {
+            reply: replies === undefined ? before.reply : replies === "on",
+            undeliverable: undeliverable === undefined ? before.undeliverable : undeliverable === "on",
+          },
+        }),
+  };
+}

@@ -4,7 +4,7 @@ import { OUTPUT_TEXT_JSON } from "../../args/output-flags.js";
 export const STATUS: CommandSpec = {
   name: "status",
   operands: [["[callback]", "id or name (default: the profile's default callback, else all callbacks)"]],
-  summary: "show what is failing, since when, what is still retried, and the next command to type",
+  summary: "show what is failing, since when, what is still retried, and what to type next",
   flags: [OUTPUT_TEXT_JSON],
   examples: [
     ["whcb status", "all callbacks"],

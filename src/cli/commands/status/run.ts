@@ -1,15 +1,19 @@
+import type { Client, ListedCall, ListedCallback, ListedOutage } from "../../../client/client.js";
+import { count } from "../../../domain/count.js";
 import type { Invocation } from "../../invocation.js";
+import { dateOrNull } from "../../output/call-columns.js";
+import { commandLine } from "../../output/confirm.js";
 import { openProgress } from "../../output/progress-line.js";
-import { safeJson } from "../../output/sanitize.js";
+import type { RenderOptions } from "../../output/render-options.js";
+import { safeJson, sanitize } from "../../output/sanitize.js";
+import { formatInstant, formatRelative } from "../../output/times.js";
 import { findCallback, withSession } from "../../settings/session.js";
-import { readCallbackState } from "./callback-state.js";
-import { renderStatus, statusJson } from "./status-text.js";
 
 export function run(invocation: Invocation): Promise<number> {
   const { args, screen } = invocation;
   return withSession(invocation, async ({ client, settings }) => {
     const name = args.operands[0] ?? settings.callback.value;
-    const progress = await openProgress(invocation, "looking");
+    const progress = await openProgress(invocation, "reading calls");
     const states = [];
     try {
       const callbacks = name === null ? await client.listCallbacks() : [await findCallback(client, name)];
@@ -19,8 +23,166 @@ export function run(invocation: Invocation): Promise<number> {
     }
     if (screen.format === "json")
       await screen.out(`${safeJson({ service: client.name, callbacks: states.map(statusJson) }, 2)}\n`);
-    else if (states.length === 0) screen.info("no callbacks yet; `whcb callbacks create` makes one");
+    else if (states.length === 0) screen.info("no callbacks yet; `whcb callbacks create` creates one");
     else await screen.out(renderStatus(states, screen.renderOptions));
     return 0;
   });
+}
+
+export interface CallbackState {
+  readonly callback: ListedCallback;
+  readonly failed: number;
+  /** There are more FAILED calls than were read: the figures below are of the newest. */
+  readonly isCut: boolean;
+  readonly looked: number;
+  /** Most frequent first; null: no answer from the endpoint. */
+  readonly byStatusCode: readonly { readonly statusCode: number | null; readonly calls: number }[];
+  /** FAILED calls by the hour of their last attempt, the last 24 hours, oldest first. */
+  readonly byHour: readonly number[];
+  readonly oldestAttemptAt: number | null;
+  readonly newestAttemptAt: number | null;
+  /** Calls the service will retry; null if it doesn't say. */
+  readonly retried: { readonly calls: number; readonly nextAt: number | null; readonly until: number | null } | null;
+  /** Open outages; null if the service doesn't return them. */
+  readonly outages: readonly ListedOutage[] | null;
+}
+
+/** At most this many calls are listed for a summary. */
+const MOST_CALLS_READ = 20_000;
+const HOUR_MS = 3_600_000;
+
+async function readCallbackState(client: Client, callback: ListedCallback, now: number): Promise<CallbackState> {
+  const outages = (await client.listOutages(callback.id))?.filter(({ endedAt }) => endedAt === null) ?? null;
+  const summary = new CallSummary(now);
+  let total: number | null = null;
+  for await (const page of client.listCalls(callback.id, { filter: { status: "FAILED" }, limit: MOST_CALLS_READ })) {
+    total ??= page.total;
+    for (const call of page.calls) summary.add(call);
+  }
+  const failed = Math.max(summary.looked, total ?? 0);
+  return { callback, failed, isCut: failed > summary.looked, outages, ...summary.read() };
+}
+
+class CallSummary {
+  looked = 0;
+  readonly #now: number;
+  readonly #byCode = new Map<number | null, number>();
+  readonly #byHour: number[] = Array.from({ length: 24 }, () => 0);
+  #oldest: number | null = null;
+  #newest: number | null = null;
+  #retried = 0;
+  #nextAt: number | null = null;
+  #until: number | null = null;
+  #reportsRetries = false;
+
+  constructor(now: number) {
+    this.#now = now;
+  }
+
+  add(call: ListedCall): void {
+    this.looked += 1;
+    this.#byCode.set(call.statusCode, (this.#byCode.get(call.statusCode) ?? 0) + 1);
+    if (call.attemptCount !== null) this.#reportsRetries = true;
+    if (call.nextAttemptAt !== null) {
+      this.#retried += 1;
+      this.#nextAt = Math.min(this.#nextAt ?? call.nextAttemptAt, call.nextAttemptAt);
+      if (call.retryUntil !== null) this.#until = Math.max(this.#until ?? 0, call.retryUntil);
+    }
+    if (call.attemptedAt === null) return;
+    this.#oldest = Math.min(this.#oldest ?? call.attemptedAt, call.attemptedAt);
+    this.#newest = Math.max(this.#newest ?? 0, call.attemptedAt);
+    const hoursAgo = Math.max(0, Math.floor((this.#now - call.attemptedAt) / HOUR_MS));
+    if (hoursAgo < 24) this.#byHour[23 - hoursAgo] = (this.#byHour[23 - hoursAgo] ?? 0) + 1;
+  }
+
+  read(): Omit<CallbackState, "callback" | "failed" | "isCut" | "outages"> {
+    const reports = this.#reportsRetries || this.looked === 0;
+    return {
+      looked: this.looked,
+      byStatusCode: [...this.#byCode].map(([statusCode, calls]) => ({ statusCode, calls })).sort((a, b) => b.calls - a.calls),
+      byHour: this.#byHour,
+      oldestAttemptAt: this.#oldest,
+      newestAttemptAt: this.#newest,
+      retried: reports ? { calls: this.#retried, nextAt: this.#nextAt, until: this.#until } : null,
+    };
+  }
+}
+
+/** A documented contract. */
+function statusJson(state: CallbackState): Readonly<Record<string, unknown>> {
+  const { callback, retried } = state;
+  return {
+    callbackId: callback.id,
+    callback: callback.name,
+    url: callback.url,
+    retriesEnabled: callback.retriesEnabled,
+    failed: state.failed,
+    lookedAt: state.looked,
+    byStatusCode: state.byStatusCode,
+    byHour: state.byHour,
+    oldestAttempt: dateOrNull(state.oldestAttemptAt),
+    newestAttempt: dateOrNull(state.newestAttemptAt),
+    retried:
+      retried === null
+        ? null
+        : { calls: retried.calls, nextAttemptDate: dateOrNull(retried.nextAt), until: dateOrNull(retried.until) },
+    outages:
+      state.outages?.map(({ id, startedAt, failedCalls, notifiedAt }) => ({
+        id,
+        startedAt: dateOrNull(startedAt),
+        failedCalls,
+        notifiedAt: dateOrNull(notifiedAt),
+      })) ?? null,
+  };
+}
+
+/** A few lines per callback; failing ones end with the commands to type next. */
+export function renderStatus(states: readonly CallbackState[], options: RenderOptions): string {
+  return states.map((state) => renderCallbackState(state, options)).join("\n");
+}
+
+function renderCallbackState(state: CallbackState, options: RenderOptions): string {
+  const { callback, failed } = state;
+  const { palette } = options;
+  const outage = state.outages?.[0];
+  const health =
+    outage !== undefined ? palette.bad("outage") : failed > 0 ? palette.warn("failed calls") : palette.good("healthy");
+  const lines = [`${palette.strong(sanitize(callback.name))}  ${health}  ${palette.dim(sanitize(callback.url))}`];
+  if (outage !== undefined) {
+    lines.push(
+      `  outage since ${formatInstant(outage.startedAt, options.utc)} (${formatRelative(outage.startedAt, options.now)}), ${count(outage.failedCalls, "failed call")}`,
+    );
+    if (outage.notifiedAt !== null)
+      lines.push(`  ${sanitize(callback.email)} was notified at ${formatInstant(outage.notifiedAt, options.utc)}`);
+  }
+  if (failed === 0) return `${[...lines, "  no failed calls"].join("\n")}\n`;
+  const codes = state.byStatusCode.map(({ statusCode, calls }) => `${statusCode ?? "no answer"}: ${calls}`).join(", ");
+  lines.push(`  ${palette.bad(count(failed, "failed call"))} (${codes}${state.isCut ? `; of the newest ${state.looked}` : ""})`);
+  lines.push(`  by hour, last 24: ${sparkline(state.byHour)}  ${palette.dim("now")}`);
+  lines.push(...describeRetries(state, options));
+  lines.push(`  ${palette.dim("next:")} ${typed(["calls", "list", callback.name, "--failed"])}`);
+  lines.push(`        ${typed(["replay", callback.name, "--failed"])}`);
+  return `${lines.join("\n")}\n`;
+}
+
+function describeRetries({ retried, callback, failed }: CallbackState, options: RenderOptions): readonly string[] {
+  if (!callback.retriesEnabled) return ["  retries are off: the service won't send them again by itself"];
+  if (retried === null) return ["  retries are on; the service doesn't say which calls it still retries"];
+  if (retried.calls === 0 || retried.nextAt === null) return ["  none of them is retried any longer"];
+  const until = retried.until === null ? "" : `, the last until ${formatInstant(retried.until, options.utc)}`;
+  return [
+    `  ${retried.calls === failed ? "all" : retried.calls} still retried, next ${formatRelative(retried.nextAt, options.now)}${until}`,
+  ];
+}
+
+function typed(words: readonly string[]): string {
+  return sanitize(commandLine(words));
+}
+
+const BARS = "▁▂▃▄▅▆▇█";
+
+/** One bar per number, scaled to the highest; a dot for zero, so that it differs from a single failure. */
+export function sparkline(numbers: readonly number[]): string {
+  const most = Math.max(...numbers, 1);
+  return numbers.map((number) => (number === 0 ? "·" : (BARS[Math.ceil((number / most) * BARS.length) - 1] ?? ""))).join("");
 }

@@ -6,7 +6,7 @@ import type { Invocation } from "../../invocation.js";
 import { CALL_LISTING } from "../../output/call-columns.js";
 import { openListing } from "../../output/listing.js";
 import { findCallback, type Session, withSession } from "../../settings/session.js";
-import { ALL, LIMIT, OLDEST_FIRST } from "./calls-flags.js";
+import { ALL, LIMIT, OLDEST_FIRST } from "./command.js";
 
 export function run(invocation: Invocation): Promise<number> {
   return withSession(invocation, (session) => listCalls(invocation, session));
@@ -26,7 +26,7 @@ async function listCalls({ args, screen }: Invocation, session: Session): Promis
   for (const callback of callbacks) {
     const left = limit - total.listed;
     if (left <= 0) {
-      // What the rest has isn't asked for: a request each, only to be counted.
+      // Counting the rest would take a request per callback.
       total.isOpen = true;
       break;
     }
@@ -46,7 +46,7 @@ async function listCalls({ args, screen }: Invocation, session: Session): Promis
   return 0;
 }
 
-/** Where several callbacks are listed at once, a table says which. */
+/** A table of several callbacks has a column for the callback. */
 const ACROSS_CALLBACKS: Readonly<Record<string, readonly string[]>> = {
   table: ["attempted", "callback", "status", "code", "reason", "content", "id"],
   tsv: ["attempted", "callback", "status", "code", "reason", "content", "id"],
@@ -58,9 +58,10 @@ function closingLine(
   isCut: boolean,
 ): string {
   const where = callbacks.length === 1 ? ` of ${callbacks[0]?.name}` : "";
-  const leftOut = total.leftOut > 0 ? ` (${total.leftOut} left out: the service listed them, the filter doesn't mean them)` : "";
+  const leftOut =
+    total.leftOut > 0 ? ` (${total.leftOut} left out: the service returned them although the filter excludes them)` : "";
   if (total.listed === 0) return `no calls${where} match${leftOut}`;
-  if (total.isOpen) return `${count(total.listed, "call")}${leftOut}, and more callbacks that were not read; --all shows all`;
+  if (total.isOpen) return `${count(total.listed, "call")}${leftOut}, and more callbacks that weren't read; --all shows all`;
   if (isCut) return `${total.listed} of ${total.known} calls${where}${leftOut}; --all shows all`;
   return `${count(total.listed, "call")}${where}${leftOut}`;
 }

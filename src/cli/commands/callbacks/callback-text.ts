@@ -1,10 +1,12 @@
-/** A callback in listings and on its own. Its key is masked unless it was asked for. */
+/** A callback as a list row, as JSON and as text. Its key is masked unless --show-key is given. */
 import type { ListedCallback } from "../../../client/client.js";
 import { maskKey } from "../../../domain/mask.js";
 import type { Column } from "../../output/column.js";
 import { renderFields } from "../../output/fields.js";
 import type { ListingStyle } from "../../output/listing.js";
 import type { RenderOptions } from "../../output/render-options.js";
+import { safeJson } from "../../output/sanitize.js";
+import type { Screen } from "../../output/screen.js";
 
 const COLUMNS: readonly Column<ListedCallback>[] = [
   { key: "name", title: "NAME", value: ({ name }) => name, least: 12 },
@@ -30,8 +32,17 @@ export const CALLBACK_LISTING: ListingStyle<ListedCallback> = {
   toId: ({ id }) => id,
 };
 
-/** The JSON contract of a callback. `auth.key` is masked unless shown on purpose, and null where the service doesn't return it. */
-export function callbackJson(callback: ListedCallback, showKey: boolean): Readonly<Record<string, unknown>> {
+/** Writes one callback as JSON or text. */
+export async function showCallback(callback: ListedCallback, screen: Screen, showKey: boolean): Promise<void> {
+  await screen.out(
+    screen.format === "json"
+      ? `${safeJson(callbackJson(callback, showKey), 2)}\n`
+      : renderCallback(callback, screen.renderOptions, showKey),
+  );
+}
+
+/** A documented contract. `auth.key` is null if the service doesn't return it. */
+function callbackJson(callback: ListedCallback, showKey: boolean): Readonly<Record<string, unknown>> {
   const { auth } = callback;
   return {
     id: callback.id,
@@ -68,6 +79,6 @@ export function renderCallback(callback: ListedCallback, options: RenderOptions,
   );
 }
 
-export function onOff(isOn: boolean): string {
+function onOff(isOn: boolean): string {
   return isOn ? "on" : "off";
 }

@@ -1,0 +1,112 @@
+import type { Client } from "../../../client/client.js";
+import type { CallbackSettings } from "../../../domain/callback.js";
+import { isWhcbError, WhcbError } from "../../../domain/errors.js";
+import { COLUMNS } from "../../args/output-flags.js";
+import type { ParsedArgs } from "../../args/parsed-args.js";
+import type { Invocation } from "../../invocation.js";
+import { askSecret } from "../../output/ask.js";
+import { commandLine, confirm, needsYes, YES } from "../../output/confirm.js";
+import { openListing } from "../../output/listing.js";
+import { withHint } from "../../output/render-error.js";
+import { findCallback, withSession } from "../../settings/session.js";
+import { CALLBACK_LISTING, showCallback } from "./callback-text.js";
+import { EMAIL, NAME, readSettingFlags, SHOW_KEY, URL_FLAG } from "./command.js";
+
+export function listCallbacks(invocation: Invocation): Promise<number> {
+  const { args, screen } = invocation;
+  return withSession(invocation, async ({ client }) => {
+    const listing = openListing(CALLBACK_LISTING, screen, args.get(COLUMNS));
+    await listing.add(await client.listCallbacks());
+    if ((await listing.end()) === 0) screen.info("no callbacks yet; `whcb callbacks create` creates one");
+    return 0;
+  });
+}
+
+export function getCallback(invocation: Invocation): Promise<number> {
+  const { args, screen } = invocation;
+  return withSession(invocation, async ({ client }) => {
+    await showCallback(await findCallback(client, args.operand(0)), screen, args.get(SHOW_KEY));
+    return 0;
+  });
+}
+
+export function createCallback(invocation: Invocation): Promise<number> {
+  const { args, screen } = invocation;
+  const required = readRequired(args);
+  return withSession(invocation, async ({ client }) => {
+    const { key, isNew } = await chooseCallbackKey(invocation);
+    const { authType, ...changes } = readSettingFlags(args);
+    const settings: CallbackSettings = { ...DEFAULTS, ...changes, ...required, auth: { type: authType ?? "httpheader", key } };
+    const callback = await client.createCallback(settings).catch(async (error: unknown) => {
+      throw isWhcbError(error) ? await explain(client, error, required) : error;
+    });
+    await showCallback({ ...callback, auth: { ...callback.auth, key } }, screen, isNew);
+    if (isNew && screen.format !== "json")
+      screen.info("the key was generated: give it to the endpoint; it isn't shown again without --show-key");
+    return 0;
+  });
+}
+
+const DEFAULTS = {
+  contentType: "json",
+  removeHtml: false,
+  retriesEnabled: false,
+  events: { reply: true, undeliverable: true },
+} as const satisfies Partial<CallbackSettings>;
+
+type Required = Pick<CallbackSettings, "name" | "url" | "email">;
+
+function readRequired(args: ParsedArgs): Required {
+  const [name, url, email] = [args.get(NAME), args.get(URL_FLAG), args.get(EMAIL)];
+  if (name !== undefined && url !== undefined && email !== undefined) return { name, url, email };
+  const missing = Object.entries({ "--name": name, "--url": url, "--email": email }).filter(([, given]) => given === undefined);
+  throw new WhcbError("usage", `a callback needs ${missing.map(([flag]) => flag).join(", ")}`, {
+    hint: "whcb callbacks create --name demo --url http://127.0.0.1:9000/hook --email ops@example.com",
+  });
+}
+
+/** Over HTTP a taken name and a failed endpoint check are both a plain 400, so the list shows which one it was. */
+async function explain(client: Client, error: WhcbError, { name, url }: Required): Promise<WhcbError> {
+  if (error.code !== "malformed" && error.code !== "duplicate-name" && error.code !== "endpoint-check-failed") return error;
+  const others = await client.listCallbacks().catch(() => []);
+  if (others.some((other) => other.name === name)) {
+    return withHint(error, `\`${commandLine(["callbacks", "update", name])}\` changes that one`);
+  }
+  const port = /^http:\/\/(?:127\.0\.0\.1|localhost):(\d+)/.exec(url)?.[1];
+  return withHint(
+    error,
+    port === undefined
+      ? "the URL must answer a GET with 200; fix that, then try again"
+      : `start the endpoint first; \`whcb listen --port ${port}\` can stand in for it`,
+  );
+}
+
+export interface CallbackKey {
+  readonly key: string;
+  /** Generated here, so it is shown once. */
+  readonly isNew: boolean;
+}
+
+/** From WHCB_CALLBACK_KEY or a prompt, else generated. Never from a flag. */
+export async function chooseCallbackKey({ deps, screen }: Invocation): Promise<CallbackKey> {
+  const given = deps.io.env.WHCB_CALLBACK_KEY;
+  if (given !== undefined && given !== "") return { key: given, isNew: false };
+  if (screen.canAsk) {
+    const typed = await askSecret(deps.io, "Auth key of the callback (empty: generate one):");
+    if (typed.trim() !== "") return { key: typed.trim(), isNew: false };
+  }
+  return { key: Buffer.from(deps.random.bytes(24)).toString("base64url"), isNew: true };
+}
+
+export function deleteCallback(invocation: Invocation): Promise<number> {
+  const { args, screen } = invocation;
+  if (!args.get(YES) && !screen.canAsk) throw needsYes(invocation);
+  return withSession(invocation, async ({ client }) => {
+    const callback = await findCallback(client, args.operand(0));
+    const question = `Delete callback ${callback.name} (${callback.url}) and cancel what is still to be sent to it?`;
+    if (!(await confirm(invocation, question))) return 0;
+    await client.deleteCallback(callback.id);
+    screen.info(`callback ${callback.name} deleted`);
+    return 0;
+  });
+}

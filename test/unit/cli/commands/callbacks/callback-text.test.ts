@@ -1,0 +1,16 @@
+import { describe, expect, test } from "vitest";
+import { renderCallback } from "../../../../../src/cli/commands/callbacks/callback-text.js";
+import { PLAIN } from "../../../../../src/cli/output/palette.js";
+import type { RenderOptions } from "../../../../../src/cli/output/render-options.js";
+import { aListedCallback } from "../../../../support/cli/listed.js";
+
+const NOW = Date.UTC(2026, 10, 24, 12);
+const OPTIONS: RenderOptions = { palette: PLAIN, width: 100, utc: true, now: NOW };
+
+describe("callbacks get", () => {
+  test("masks the key unless it is asked for", () => {
+    expect(renderCallback(aListedCallback(), OPTIONS, false)).toContain("Key            ••••cret (--show-key shows it)\n");
+    expect(renderCallback(aListedCallback(), OPTIONS, false)).not.toContain("a-key");
+    expect(renderCallback(aListedCallback(), OPTIONS, true)).toContain("Key            a-key-that-is-secret\n");
+  });
+});

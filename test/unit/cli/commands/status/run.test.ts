@@ -1,0 +1,70 @@
+import { describe, expect, test } from "vitest";
+import { type CallbackState, renderStatus, sparkline } from "../../../../../src/cli/commands/status/run.js";
+import { PLAIN } from "../../../../../src/cli/output/palette.js";
+import type { RenderOptions } from "../../../../../src/cli/output/render-options.js";
+import { aListedCallback, aListedOutage } from "../../../../support/cli/listed.js";
+
+const NOW = Date.UTC(2026, 10, 24, 12);
+const OPTIONS: RenderOptions = { palette: PLAIN, width: 100, utc: true, now: NOW };
+const MINUTE = 60_000;
+
+const FAILING: CallbackState = {
+  callback: aListedCallback(),
+  failed: 25_000,
+  isCut: true,
+  looked: 20_000,
+  byStatusCode: [
+    { statusCode: 503, calls: 19_990 },
+    { statusCode: null, calls: 10 },
+  ],
+  byHour: [...Array.from({ length: 20 }, () => 0), 1, 8, 64, 19_927],
+  oldestAttemptAt: NOW - 300 * MINUTE,
+  newestAttemptAt: NOW,
+  retried: { calls: 20_000, nextAt: NOW + 2 * MINUTE, until: NOW + 1_380 * MINUTE },
+  outages: [aListedOutage()],
+};
+
+describe("status", () => {
+  test("shows an outage, its status codes, what is still retried and what to type next", () => {
+    expect(`\n${renderStatus([FAILING], OPTIONS)}`).toMatchInlineSnapshot(`
+      "
+      demo  outage  http://127.0.0.1:9000/hook
+        outage since 2026-11-24 10:00:00Z (2h ago), 12 failed calls
+        ops@example.com was notified at 2026-11-24 10:00:05Z
+        25000 failed calls (503: 19990, no answer: 10; of the newest 20000)
+        by hour, last 24: ····················▁▁▁█  now
+        20000 still retried, next in 2m, the last until 2026-11-25 11:00:00Z
+        next: whcb calls list demo --failed
+              whcb replay demo --failed
+      "
+    `);
+  });
+
+  test("shows two lines for a healthy callback", () => {
+    const quiet = {
+      ...FAILING,
+      failed: 0,
+      isCut: false,
+      looked: 0,
+      byStatusCode: [],
+      outages: [],
+      retried: { calls: 0, nextAt: null, until: null },
+    };
+    expect(`\n${renderStatus([quiet], OPTIONS)}`).toMatchInlineSnapshot(`
+      "
+      demo  healthy  http://127.0.0.1:9000/hook
+        no failed calls
+      "
+    `);
+  });
+
+  test("shows an hour without failures differently from one with a single failure", () => {
+    expect(sparkline([0, 1, 1_000])).toBe("·▁█");
+    expect(sparkline([0, 0])).toBe("··");
+  });
+
+  test("quotes a name that a shell would interpret", () => {
+    const state = { ...FAILING, callback: aListedCallback({ name: "it's $(rm) \u001b[2J" }) };
+    expect(renderStatus([state], OPTIONS)).toContain("whcb replay 'it'\\''s $(rm) ␛[2J' --failed");
+  });
+});
