@@ -3,8 +3,8 @@ import { systemClock } from "../platform/clock.js";
 import { systemRandom } from "../platform/random.js";
 import { hashApiKey, makeCredential, matchesApiKey, verifyPassword } from "../server/auth/credential-hashes.js";
 import { lockDatabase } from "../store/lock-database.js";
-import { openStore, type SecretKeySource } from "../store/open-store.js";
-import { loadOrCreateSecretKey } from "../store/secret-key.js";
+import { openStore } from "../store/open-store.js";
+import { loadOrCreateSecretKey, type SecretKeySource } from "../store/secret-key.js";
 import type { Store } from "../store/store.js";
 import type { Teardown } from "./teardown.js";
 

@@ -1,4 +1,4 @@
-/** Encrypts callbacks' auth keys at rest: AES-256-GCM, a new nonce each time, bound to the callback that it belongs to. */
+/** Encrypts callbacks' auth keys at rest: AES-256-GCM, a new nonce each time, bound to the callback. */
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import { WhcbError } from "../domain/errors.js";
 
@@ -8,17 +8,17 @@ const TAG_BYTES = 16;
 export const SECRET_KEY_BYTES = 32;
 
 export interface KeyCipher {
-  /** nonce, tag, ciphertext. `owner` (the callback's id) must be the same when it is decrypted. */
+  /** Returns nonce, tag, ciphertext. Decrypting needs the same `owner` (the callback's id). */
   encrypt(plain: string, owner: string): Uint8Array;
-  /** Throws `config` where the secret key isn't the one that encrypted it, or the bytes were changed. */
+  /** Throws `config` if another secret key encrypted it, or the bytes were changed. */
   decrypt(sealed: Uint8Array, owner: string): string;
 }
 
-/** Throws `config` for a secret key that isn't 32 bytes. */
+/** Throws `config` if the secret key hasn't 32 bytes. */
 export function keyCipher(secretKey: Uint8Array): KeyCipher {
   if (secretKey.length !== SECRET_KEY_BYTES) {
     throw new WhcbError("config", `The secret key has ${secretKey.length} bytes instead of ${SECRET_KEY_BYTES}`, {
-      hint: "WHCB_SECRET_KEY takes 32 bytes in base64: openssl rand -base64 32",
+      hint: "WHCB_SECRET_KEY must be 32 bytes in base64: openssl rand -base64 32",
     });
   }
   return {
@@ -36,8 +36,8 @@ export function keyCipher(secretKey: Uint8Array): KeyCipher {
         decipher.setAAD(Buffer.from(owner)).setAuthTag(tag);
         return decipher.update(sealed.subarray(NONCE_BYTES + TAG_BYTES), undefined, "utf8") + decipher.final("utf8");
       } catch (cause) {
-        throw new WhcbError("config", `The secret key doesn't fit what is stored for ${owner}`, {
-          hint: "Use the secret key that the database was made with: the .key file beside it, or WHCB_SECRET_KEY.",
+        throw new WhcbError("config", `The secret key can't decrypt what is stored for ${owner}`, {
+          hint: "Use the secret key that the database was created with: the .key file beside it, or WHCB_SECRET_KEY.",
           cause,
         });
       }

@@ -1,20 +1,20 @@
-/** Pages by the last row's sort keys instead of by counting: the page after it costs the same wherever it is in the list. */
+/** Keyset pagination: a page starts after the last row's sort keys, so it costs the same wherever it is in the list. */
 import { type RawBuilder, type SqlBool, sql } from "kysely";
 import { WhcbError } from "../domain/errors.js";
 
-/** A column of the list's ORDER BY. The last one of an order is unique, so that no two rows are level. */
+/** A column of the list's ORDER BY. The last one must be unique. */
 export interface SortKey {
   readonly column: string;
   readonly descending: boolean;
 }
 
 /** Where a page ended. */
-export interface Place {
+export interface Position {
   /** The last row's values, one for each sort key. */
   readonly values: readonly (string | number)[];
-  /** How many rows stood up to it. */
+  /** The number of rows up to the end of the page. */
   readonly offset: number;
-  /** How many there were in all, where that isn't a counter: counted once a listing. */
+  /** The total, if it isn't a counter: counted once per listing. */
   readonly total: number | null;
 }
 
@@ -22,32 +22,30 @@ export function orderBy(keys: readonly SortKey[]): RawBuilder<unknown> {
   return sql.join(keys.map(({ column, descending }) => (descending ? sql`${sql.ref(column)} DESC` : sql.ref(column))));
 }
 
-/** Rows that come after these values. */
+/** The rows after these values. */
 export function isAfter(keys: readonly SortKey[], values: readonly (string | number)[]): RawBuilder<SqlBool> {
   return sql`(${sql.join(rangesAfter(keys, values), sql` OR `)})`;
 }
 
-/**
- * The same as ranges that don't overlap, each of which an index of these keys can seek to: those that are level with the row up
- * to one key and further on in it.
- */
+/** The same as ranges that don't overlap: equal in the first keys, greater in the next. An index on the keys can seek to each. */
 export function rangesAfter(keys: readonly SortKey[], values: readonly (string | number)[]): RawBuilder<SqlBool>[] {
   return keys.map(({ column, descending }, index) => {
-    const level = keys.slice(0, index).map((key, place) => sql`${sql.ref(key.column)} = ${values[place]}`);
-    return sql`(${sql.join([...level, sql`${sql.ref(column)} ${descending ? sql`<` : sql`>`} ${values[index]}`], sql` AND `)})`;
+    const equal = keys.slice(0, index).map((key, nth) => sql`${sql.ref(key.column)} = ${values[nth]}`);
+    return sql`(${sql.join([...equal, sql`${sql.ref(column)} ${descending ? sql`<` : sql`>`} ${values[index]}`], sql` AND `)})`;
   });
 }
 
-/** Opaque to whoever follows it; bound to the order that it was made for. */
-export function writeCursor(keys: readonly SortKey[], { values, offset, total }: Place): string {
+/** Opaque to clients; valid only for the order it was written for. */
+export function writeCursor(keys: readonly SortKey[], { values, offset, total }: Position): string {
   return Buffer.from(JSON.stringify([signature(keys), values, offset, total])).toString("base64url");
 }
 
 /** Throws `invalid` for text that `writeCursor` didn't write for this order. */
-export function readCursor(keys: readonly SortKey[], cursor: string): Place {
+export function readCursor(keys: readonly SortKey[], cursor: string): Position {
   const [order, values, offset, total, ...rest] = parseList(Buffer.from(cursor, "base64url").toString());
-  if (order !== signature(keys) || rest.length > 0 || !isCount(offset) || !(total === null || isCount(total))) throw notACursor();
-  if (!Array.isArray(values) || values.length !== keys.length) throw notACursor();
+  if (order !== signature(keys) || rest.length > 0 || !isCount(offset) || !(total === null || isCount(total)))
+    throw invalidCursor();
+  if (!Array.isArray(values) || values.length !== keys.length) throw invalidCursor();
   return { values: values.map(sortValue), offset, total };
 }
 
@@ -60,22 +58,22 @@ function parseList(text: string): readonly unknown[] {
     const parsed: unknown = JSON.parse(text);
     if (Array.isArray(parsed)) return parsed;
   } catch {
-    // Told below, in words that mean something to whoever followed the link.
+    // Reported below, without the parser's message.
   }
-  throw notACursor();
+  throw invalidCursor();
 }
 
 function sortValue(value: unknown): string | number {
   if (typeof value === "string" || (typeof value === "number" && Number.isFinite(value))) return value;
-  throw notACursor();
+  throw invalidCursor();
 }
 
 function isCount(value: unknown): value is number {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 }
 
-function notACursor(): WhcbError {
-  return new WhcbError("invalid", "cursor is none that this list gave", {
-    hint: "Follow a page's rel=next link as it is, or begin again without it.",
+function invalidCursor(): WhcbError {
+  return new WhcbError("invalid", "cursor isn't one that this list returned", {
+    hint: "Follow a page's rel=next link unchanged, or start again without a cursor.",
   });
 }

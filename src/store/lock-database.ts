@@ -1,4 +1,4 @@
-/** One serving process a database: a lock of the operating system, which dies with the process (dispatch.md, ownership). */
+/** One serving process per database: an operating system lock, released when the process dies (docs/dispatcher.md, Ownership). */
 import { existsSync, realpathSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import Database from "better-sqlite3";
@@ -10,24 +10,24 @@ export interface DatabaseLock {
 }
 
 /**
- * Takes the lock on `path` (":memory:" needs none) by an open exclusive transaction on a side file that is never written.
- * Throws `config` where another process has it, or where the side file can't be made.
+ * Locks `path` (":memory:" needs no lock) with an open exclusive transaction on a side file that is never written. Throws
+ * `config` if another process has the lock, or if the side file can't be created.
  */
 export async function lockDatabase(path: string): Promise<DatabaseLock> {
   if (path === ":memory:") return { async release() {} };
-  let side: Database.Database | undefined;
+  let sideFile: Database.Database | undefined;
   try {
-    side = new Database(lockPath(path), { timeout: 0 });
-    side.exec("BEGIN EXCLUSIVE");
+    sideFile = new Database(lockPath(path), { timeout: 0 });
+    sideFile.exec("BEGIN EXCLUSIVE");
   } catch (error) {
-    side?.close();
-    throw refusal(error, path);
+    sideFile?.close();
+    throw lockError(error, path);
   }
-  const held = side;
-  return { release: async () => void held.close() };
+  const locked = sideFile;
+  return { release: async () => void locked.close() };
 }
 
-/** The same for every way of naming the file: links are followed. */
+/** Links are followed: the same file has one lock, however it is named. */
 function lockPath(path: string): string {
   const full = resolve(path);
   if (existsSync(full)) return `${realpathSync(full)}-serve.lock`;
@@ -35,7 +35,7 @@ function lockPath(path: string): string {
   return join(existsSync(folder) ? realpathSync(folder) : folder, `${basename(full)}-serve.lock`);
 }
 
-function refusal(error: unknown, path: string): WhcbError {
+function lockError(error: unknown, path: string): WhcbError {
   if (sqliteCode(error) === "BUSY" || sqliteCode(error) === "LOCKED") {
     return new WhcbError("config", `${path} is already served by another process`, {
       hint: "Stop that `whcb serve`, or give this one another --db.",
@@ -43,7 +43,7 @@ function refusal(error: unknown, path: string): WhcbError {
     });
   }
   return new WhcbError("config", `${path} can't be locked for serving`, {
-    hint: "Check that its folder exists and may be written.",
+    hint: "Check that its folder exists and is writable.",
     cause: error,
   });
 }

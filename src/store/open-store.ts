@@ -1,48 +1,40 @@
-/** A database's URL -> the store on it. */
+/** Opens a database and returns the store on it. */
 import { sql } from "kysely";
 import { WhcbError } from "../domain/errors.js";
 import { DEFAULT_RETENTION, type RetentionPolicy } from "../domain/retention.js";
+import { requireCallback } from "./callbacks/callback-row.js";
 import { callbackStore } from "./callbacks/callbacks.js";
-import { requireCallback } from "./callbacks/require-callback.js";
 import { acceptCalls } from "./calls/accept-calls.js";
 import { listAttempts } from "./calls/attempts.js";
-import { bringForward } from "./calls/bring-forward.js";
 import { readCounts } from "./calls/call-counts.js";
-import { expireRetries } from "./calls/expire-retries.js";
-import { fetchBacklog, fetchDue, fetchHeld, fetchPending, findCall } from "./calls/fetch-calls.js";
+import { bringForward, expireRetries, fetchBacklog, fetchDue, fetchHeld, fetchPending, findCall } from "./calls/fetch-calls.js";
 import { listCalls } from "./calls/list-calls.js";
-import { markCalls } from "./calls/mark-calls.js";
-import { requestReplays } from "./calls/request-replays.js";
-import type { StoreContext } from "./context.js";
-import { readGauges } from "./gauges.js";
-import { checkSecretKey, checkWritable, hasKeyCheck } from "./key-check.js";
-import { keyCipher } from "./key-cipher.js";
+import { markCalls, requestReplays } from "./calls/mark-calls.js";
+import { type KeyCipher, keyCipher } from "./key-cipher.js";
 import { commitOutcomes } from "./outcomes/commit-outcomes.js";
 import { listEndpoints } from "./outcomes/endpoints.js";
 import { mailStore } from "./outcomes/mails.js";
 import { listOutages } from "./outcomes/outages.js";
 import { purge } from "./purge.js";
+import type { Db } from "./schema.js";
+import { checkSecretKey, hasKeyCheck, type SecretKeySource } from "./secret-key.js";
 import { openSqlite } from "./sqlite/open-sqlite.js";
-import type { CallStore, DispatchStore, Store } from "./store.js";
-import { credentialStore } from "./stored-credentials.js";
+import type { CredentialStore, Gauges, Store } from "./store.js";
 
 export interface OpenStoreOptions {
   /** A SQLite file's path, or ":memory:". */
   readonly url: string;
-  /** 32 bytes that encrypt the callbacks' auth keys, or where they come from: asked once the database is known to be one. */
+  /** 32 bytes that encrypt the callbacks' auth keys, or a function that gets them once the file is known to be a database. */
   readonly secretKey: Uint8Array | SecretKeySource;
-  /** How long settled calls are kept; left out: DEFAULT_RETENTION. */
+  /** Default: DEFAULT_RETENTION. */
   readonly retention?: RetentionPolicy;
-  /** Refuse to make a new database where there is none. */
+  /** Fail if there is no database instead of creating one. */
   readonly mustExist?: boolean;
 }
 
-/** `mayCreate`: nothing in the database is encrypted yet, so that a new key does no harm. */
-export type SecretKeySource = (options: { readonly mayCreate: boolean }) => Promise<Uint8Array>;
-
 /**
- * Opens the database, makes it where there is none, and brings an older one forward. Throws `config` for a database that can't
- * be used as it is (not one, newer, no folder, wrong secret key), `unavailable` for what may pass (busy, full disk).
+ * Creates the database if there is none and migrates an older one. Throws `config` for one that can't be used as it is (not a
+ * database, newer version, missing folder, wrong secret key), `unavailable` for what may pass (busy, full disk).
  */
 export async function openStore({
   url,
@@ -51,7 +43,7 @@ export async function openStore({
   mustExist = false,
 }: OpenStoreOptions): Promise<Store> {
   if (/^[a-z+]{2,}:\/\//i.test(url)) {
-    throw new WhcbError("config", "This version keeps its data in SQLite files only, not behind a database URL", {
+    throw new WhcbError("config", "This version stores its data in a SQLite file only, not behind a database URL", {
       hint: "Give a file's path, for example --db whcb.db",
     });
   }
@@ -60,21 +52,38 @@ export async function openStore({
     const key = typeof secretKey === "function" ? await secretKey({ mayCreate: !(await hasKeyCheck(db)) }) : secretKey;
     const cipher = keyCipher(key);
     await checkSecretKey(db, cipher);
-    return storeOn({ db, cipher, retention });
+    return storeOn(db, cipher, retention);
   } catch (error) {
     await db.destroy();
     throw error;
   }
 }
 
-function storeOn(context: StoreContext): Store {
-  const { db } = context;
+function storeOn(db: Db, cipher: KeyCipher, retention: RetentionPolicy): Store {
   return {
-    ...callbackStore(context),
-    ...callStore(context),
-    ...dispatchStore(context),
+    ...callbackStore(db, cipher),
     ...mailStore(db),
     ...credentialStore(db),
+
+    acceptCalls: (callbackId, calls, now) => acceptCalls(db, callbackId, calls, now),
+    listCalls: (callbackId, query) => listCalls(db, callbackId, query),
+    findCall: (callbackId, callId) => findCall(db, callbackId, callId),
+    listAttempts: (callbackId, callIds) => listAttempts(db, callbackId, callIds),
+    countCalls: async (callbackId) => readCounts(db, (await requireCallback(db, callbackId)).key),
+    markCalls: (callbackId, callIds, status, now) => markCalls(db, { callbackId, callIds, status }, now),
+    requestReplays: (callbackId, selection, now) => requestReplays(db, callbackId, selection, now),
+    listOutages: (query) => listOutages(db, query),
+
+    listEndpoints: (callbackIds) => listEndpoints(db, cipher, callbackIds),
+    fetchPending: (callbackId, limit) => fetchPending(db, callbackId, limit),
+    fetchDue: (callbackId, dueBefore, limit) => fetchDue(db, callbackId, dueBefore, limit),
+    fetchBacklog: (callbackId, recovery, limit) => fetchBacklog(db, callbackId, recovery, limit),
+    fetchHeld: (callbackId) => fetchHeld(db, callbackId),
+    expireRetries: (callbackId, firstFailedBefore, limit) => expireRetries(db, callbackId, firstFailedBefore, limit),
+    bringForward: (callbackId, latest) => bringForward(db, callbackId, latest),
+    commitOutcomes: (group) => commitOutcomes(db, group),
+    purge: (query) => purge(db, retention, query),
+
     checkWritable: () => checkWritable(db),
     readGauges: () => readGauges(db),
     async changeCounter() {
@@ -85,30 +94,50 @@ function storeOn(context: StoreContext): Store {
   };
 }
 
-function callStore({ db }: StoreContext): CallStore {
+function credentialStore(db: Db): CredentialStore {
   return {
-    acceptCalls: (callbackId, calls, now) => acceptCalls(db, callbackId, calls, now),
-    listCalls: (callbackId, query) => listCalls(db, callbackId, query),
-    findCall: (callbackId, callId) => findCall(db, callbackId, callId),
-    listAttempts: (callbackId, callIds) => listAttempts(db, callbackId, callIds),
-    countCalls: async (callbackId) => readCounts(db, (await requireCallback(db, callbackId)).key),
-    markCalls: (callbackId, callIds, status, now) => markCalls(db, { callbackId, callIds, status }, now),
-    requestReplays: (callbackId, selection, now) => requestReplays(db, callbackId, selection, now),
-    listOutages: (query) => listOutages(db, query),
+    async listCredentials() {
+      const rows = await db.selectFrom("credentials").selectAll().orderBy("username").execute();
+      return rows.map(({ username, password_hash, api_key_hash }) => ({
+        username,
+        passwordHash: password_hash,
+        apiKeyHash: api_key_hash,
+      }));
+    },
+
+    saveCredential: ({ username, passwordHash, apiKeyHash }, now) =>
+      db.transaction().execute(async (trx) => {
+        const columns = { password_hash: passwordHash, api_key_hash: apiKeyHash, saved_at: now };
+        await trx
+          .insertInto("credentials")
+          .values({ username, ...columns })
+          .onConflict((conflict) => conflict.column("username").doUpdateSet(columns))
+          .execute();
+      }),
   };
 }
 
-function dispatchStore(context: StoreContext): DispatchStore {
-  const { db } = context;
-  return {
-    listEndpoints: (callbackIds) => listEndpoints(context, callbackIds),
-    fetchPending: (callbackId, limit) => fetchPending(db, callbackId, limit),
-    fetchDue: (callbackId, dueBefore, limit) => fetchDue(db, callbackId, dueBefore, limit),
-    fetchBacklog: (callbackId, recovery, limit) => fetchBacklog(db, callbackId, recovery, limit),
-    fetchHeld: (callbackId) => fetchHeld(db, callbackId),
-    expireRetries: (callbackId, firstFailedBefore, limit) => expireRetries(db, callbackId, firstFailedBefore, limit),
-    bringForward: (callbackId, latest) => bringForward(db, callbackId, latest),
-    commitOutcomes: (group) => commitOutcomes(db, group),
-    purge: (query) => purge(context, query),
-  };
+/** More than a page, so that the file must have room for it. */
+const TRIAL_BYTES = 8_192;
+
+/** Writes a row and deletes it again. */
+export async function checkWritable(db: Db): Promise<void> {
+  await db.transaction().execute(async (trx) => {
+    await trx
+      .insertInto("settings")
+      .values({ name: "trial", value: new Uint8Array(TRIAL_BYTES) })
+      .execute();
+    await trx.deleteFrom("settings").where("name", "=", "trial").execute();
+  });
+}
+
+/** `due` counts index entries; the rest are counters or short indexes. */
+async function readGauges(db: Db): Promise<Gauges> {
+  const { rows } = await sql<Gauges>`
+    SELECT
+      (SELECT coalesce(sum(count), 0) FROM call_counts WHERE status = 'PENDING') AS waiting,
+      (SELECT count(*) FROM calls WHERE status = 'FAILED' AND due_at IS NOT NULL) AS due,
+      (SELECT count(*) FROM outages WHERE ended_at IS NULL) AS "openOutages",
+      (SELECT count(*) FROM mails WHERE next_try_at IS NOT NULL) AS "queuedMails"`.execute(db);
+  return rows[0] ?? { waiting: 0, due: 0, openOutages: 0, queuedMails: 0 };
 }

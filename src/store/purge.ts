@@ -1,20 +1,23 @@
-/** What is not kept for ever: deleted callbacks' calls, and calls past retention (dispatch.md, a call, 8 and 10). */
+/** Removes deleted callbacks and calls past retention (docs/dispatcher.md, A call, rules 8 and 10). */
 import { type RawBuilder, sql } from "kysely";
 import type { CallStatus } from "../domain/call.js";
-import { keptSince } from "../domain/retention.js";
+import { keptSince, type RetentionPolicy } from "../domain/retention.js";
 import { CountChanges } from "./calls/call-counts.js";
-import type { StoreContext } from "./context.js";
 import type { Db } from "./schema.js";
 import { listOf } from "./sqlite/json-rows.js";
 
-interface Doomed {
+interface PurgedRow {
   readonly seq: number;
   readonly callback_key: number;
   readonly status: CallStatus;
 }
 
-/** One bounded transaction. Returns how many calls it removed; fewer than `limit` means that nothing is left. */
-export function purge({ db, retention }: StoreContext, query: { readonly now: number; readonly limit: number }): Promise<number> {
+/** Atomic and bounded. Returns how many calls it removed; fewer than `limit` means that nothing is left. */
+export function purge(
+  db: Db,
+  retention: RetentionPolicy,
+  query: { readonly now: number; readonly limit: number },
+): Promise<number> {
   return db.transaction().execute(async (trx) => {
     const deleted = await trx.selectFrom("callbacks").select("key").where("deleted_at", "is not", null).execute();
     let left = query.limit;
@@ -38,8 +41,8 @@ function ofCallback(key: number, status: CallStatus): RawBuilder<unknown> {
 }
 
 /**
- * A call changes at or after its last attempt, so the index by attempt leads to the old ones; those among them that a person
- * marked later are looked at and left. What is still due stays.
+ * A call changes at or after its last attempt, so the index by attempt finds the old ones; those marked later are skipped. What is
+ * still due stays.
  */
 function pastRetention(status: "FAILED" | "SUCCESS", since: { readonly withRetries: number; readonly withoutRetries: number }) {
   const kept = sql`(CASE retries_enabled WHEN 1 THEN ${since.withRetries} ELSE ${since.withoutRetries} END)`;
@@ -51,7 +54,7 @@ function pastRetention(status: "FAILED" | "SUCCESS", since: { readonly withRetri
 
 async function removeCalls(db: Db, which: RawBuilder<unknown>, limit: number): Promise<number> {
   if (limit <= 0) return 0;
-  const { rows } = await sql<Doomed>`${which} LIMIT ${limit}`.execute(db);
+  const { rows } = await sql<PurgedRow>`${which} LIMIT ${limit}`.execute(db);
   if (rows.length === 0) return 0;
   const seqs = rows.map(({ seq }) => seq);
   await sql`DELETE FROM attempts WHERE call_seq IN (SELECT batch.value FROM ${listOf(seqs)})`.execute(db);
@@ -62,15 +65,15 @@ async function removeCalls(db: Db, which: RawBuilder<unknown>, limit: number): P
   return rows.length;
 }
 
-/** Only once no mail of it is owed any more: what failed before the deletion is still told. */
+/** Waits until its queued e-mails are sent: a failure before the deletion is still reported. */
 async function removeCallback(db: Db, key: number): Promise<void> {
-  const owed = await db
+  const queued = await db
     .selectFrom("mails")
     .select("outage_id")
     .where("callback_key", "=", key)
     .where("sent_at", "is", null)
     .executeTakeFirst();
-  if (owed !== undefined) return;
+  if (queued !== undefined) return;
   for (const table of ["mails", "outages", "endpoints", "call_counts"] as const) {
     await db.deleteFrom(table).where("callback_key", "=", key).execute();
   }

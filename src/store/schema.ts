@@ -21,7 +21,7 @@ export interface Schema {
 /** A connection, or a transaction on one. */
 export type Db = Kysely<Schema>;
 
-/** `key` stands for the callback in every other table: one or two bytes in each index instead of seventeen. */
+/** Other tables refer to `key`, not `id`: one or two bytes in each index instead of seventeen. */
 export interface CallbackTable {
   key: Generated<number>;
   id: string;
@@ -62,7 +62,7 @@ export interface CallTable {
   accepted_at: number;
   status: CallStatus;
   attempt_count: number;
-  /** NEVER instead of null: it is a sort key, and null sorts differently from one database to the next. */
+  /** NEVER instead of null: it is a sort key, and databases sort null differently. */
   attempted_at: number;
   status_code: number | null;
   status_message: string | null;
@@ -75,14 +75,14 @@ export interface CallTable {
   changed_at: number;
   message_id: string;
   channel: Channel;
-  /** What the other columns don't hold of the response, as response-codec.ts writes it. */
+  /** A StoredResponse of call-row.ts, as JSON. */
   response: string;
 }
 
-/** `attempted_at` of a call that nothing has happened to. */
+/** `attempted_at` of a call that has neither been attempted nor held. */
 export const NEVER = -1;
 
-/** Attempts are only ever read whole, a call's at a time. */
+/** Attempts are only read whole, by call. */
 export interface AttemptTable {
   call_seq: number;
   number: number;
@@ -127,7 +127,7 @@ export interface CredentialTable {
   saved_at: number;
 }
 
-/** One-off facts about the database itself. */
+/** Values about the database itself, by name. */
 export interface SettingTable {
   name: string;
   value: Uint8Array;

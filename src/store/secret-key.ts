@@ -1,17 +1,21 @@
-/** The key file beside a database, for those who set no WHCB_SECRET_KEY. */
+/** The secret key of a database: the key file beside it, and the check that a key is the right one. */
 import { randomBytes } from "node:crypto";
 import { link, readFile, rm, writeFile } from "node:fs/promises";
 import { WhcbError } from "../domain/errors.js";
-import { SECRET_KEY_BYTES } from "./key-cipher.js";
+import { type KeyCipher, SECRET_KEY_BYTES } from "./key-cipher.js";
+import type { Db } from "./schema.js";
 
-/** `<db>.key`: 32 bytes in base64 and a newline, for the owner's eyes only. */
+/** `mayCreate`: nothing in the database is encrypted yet, so a new key does no harm. */
+export type SecretKeySource = (options: { readonly mayCreate: boolean }) => Promise<Uint8Array>;
+
+/** `<db>.key`: 32 bytes in base64 and a newline, mode 0600. */
 export function secretKeyPath(dbPath: string): string {
   return `${dbPath}.key`;
 }
 
 /**
- * Reads the key, or makes one where that may be. Two processes that start at once get the same. Throws `config` where it is
- * missing, or can't be read or written.
+ * Reads the key file, or creates it if `mayCreate`. Two processes that start at once get the same key. Throws `config` if the
+ * file is missing, or can't be read or written.
  */
 export async function loadOrCreateSecretKey(dbPath: string, { mayCreate = true } = {}): Promise<Uint8Array> {
   const path = secretKeyPath(dbPath);
@@ -19,13 +23,13 @@ export async function loadOrCreateSecretKey(dbPath: string, { mayCreate = true }
     const key = await readKey(path);
     if (key !== null) return key;
     if (mayCreate) return await createKey(path);
-    throw new WhcbError("config", `The key file ${path} is missing, and what the database keeps was encrypted with it`, {
-      hint: "Restore it from a backup, or give the key as WHCB_SECRET_KEY to `whcb serve`.",
+    throw new WhcbError("config", `The key file ${path} is missing, and this database was encrypted with its key`, {
+      hint: "Restore the file from a backup, or set WHCB_SECRET_KEY to the key.",
     });
   } catch (error) {
     if (error instanceof WhcbError) throw error;
     throw new WhcbError("config", `The key file ${path} can't be used`, {
-      hint: "Check its folder, its owner and its mode.",
+      hint: "Check its folder, owner and permissions.",
       cause: error,
     });
   }
@@ -36,12 +40,14 @@ async function readKey(path: string): Promise<Uint8Array | null> {
   if (text === null) return null;
   const key = Buffer.from(text.trim(), "base64");
   if (key.length !== SECRET_KEY_BYTES) {
-    throw new WhcbError("config", `The key file ${path} doesn't hold 32 bytes in base64`, { hint: "Restore it from a backup." });
+    throw new WhcbError("config", `The key file ${path} doesn't contain 32 bytes in base64`, {
+      hint: "Restore it from a backup.",
+    });
   }
   return key;
 }
 
-/** Written whole under another name first, then linked: a link is made by one process only, and no one reads half a key. */
+/** Written under another name first, then linked: only one process can create the link, and nobody reads half a key. */
 async function createKey(path: string): Promise<Uint8Array> {
   const key = randomBytes(SECRET_KEY_BYTES);
   const draft = `${path}.${randomBytes(6).toString("hex")}`;
@@ -51,9 +57,9 @@ async function createKey(path: string): Promise<Uint8Array> {
   } finally {
     await rm(draft, { force: true });
   }
-  const kept = await readKey(path);
-  if (kept === null) throw new WhcbError("config", `The key file ${path} disappeared while it was made`);
-  return kept;
+  const stored = await readKey(path);
+  if (stored === null) throw new WhcbError("config", `The key file ${path} was deleted while it was being created`);
+  return stored;
 }
 
 function nullWhen(code: string): (error: unknown) => null {
@@ -61,4 +67,47 @@ function nullWhen(code: string): (error: unknown) => null {
     if (error instanceof Error && "code" in error && error.code === code) return null;
     throw error;
   };
+}
+
+const KEY_CHECK = "key-check";
+
+/**
+ * The first opening stores a value encrypted with the secret key, and every later one decrypts it: a wrong key is reported at
+ * start, not when the first callback is read. Throws `config`.
+ */
+export async function checkSecretKey(db: Db, cipher: KeyCipher): Promise<void> {
+  if (await canDecryptKeyCheck(db, cipher)) return;
+  await db.transaction().execute(async (trx) => {
+    // Checked again under the write lock: another process may have stored its value meanwhile.
+    if (await canDecryptKeyCheck(trx, cipher)) return;
+    await trx
+      .insertInto("settings")
+      .values({ name: KEY_CHECK, value: cipher.encrypt(KEY_CHECK, KEY_CHECK) })
+      .execute();
+  });
+}
+
+/** Whether the database already belongs to a secret key. */
+export async function hasKeyCheck(db: Db): Promise<boolean> {
+  return (await readKeyCheck(db)) !== undefined;
+}
+
+async function readKeyCheck(db: Db): Promise<Uint8Array | undefined> {
+  const row = await db.selectFrom("settings").select("value").where("name", "=", KEY_CHECK).executeTakeFirst();
+  return row?.value;
+}
+
+/** False if there is no stored value yet. */
+async function canDecryptKeyCheck(db: Db, cipher: KeyCipher): Promise<boolean> {
+  const stored = await readKeyCheck(db);
+  if (stored === undefined) return false;
+  try {
+    cipher.decrypt(stored, KEY_CHECK);
+    return true;
+  } catch (cause) {
+    throw new WhcbError("config", "The secret key isn't the one that this database was created with", {
+      hint: "Use the .key file that was beside the database, or the same WHCB_SECRET_KEY.",
+      cause,
+    });
+  }
 }

@@ -1,4 +1,4 @@
-/** The store, by what the product needs. Every method that writes is one transaction: all of it or nothing. */
+/** What the product needs of its database. Every method that writes is atomic: one transaction. */
 import type { Attempt } from "../domain/attempt.js";
 import type { Call, CallStatus } from "../domain/call.js";
 import type { CallFilter } from "../domain/call-filter.js";
@@ -10,11 +10,11 @@ import type { OpenOutage, Outage } from "../domain/outage.js";
 import type { RetryPolicy } from "../domain/retry-policy.js";
 
 export interface Store extends CallbackStore, CallStore, DispatchStore, MailStore, CredentialStore {
-  /** Throws `unavailable` with the reason while the store can't be written (full disk, lock, corruption). */
+  /** Writes a row and deletes it again. Throws `unavailable` with the reason (full disk, lock, corruption). */
   checkWritable(): Promise<void>;
-  /** What waits, for metrics: read from counters and indexes. */
+  /** For metrics, read from counters and indexes. */
   readGauges(): Promise<Gauges>;
-  /** A number that changes when another process has written; for polling. */
+  /** Changes when another process has written; for polling. */
   changeCounter(): Promise<number>;
   close(): Promise<void>;
 }
@@ -22,13 +22,13 @@ export interface Store extends CallbackStore, CallStore, DispatchStore, MailStor
 export interface Gauges {
   /** PENDING calls. */
   readonly waiting: number;
-  /** FAILED calls with a sending due. */
+  /** FAILED calls with a retry or replay due. */
   readonly due: number;
   readonly openOutages: number;
   readonly queuedMails: number;
 }
 
-/** From `offset`, or after the row that `cursor` names (the opaque text that the page before gave). */
+/** From `offset`, or after the page that returned `cursor`. */
 export interface PageQuery {
   readonly limit: number;
   readonly offset: number;
@@ -37,11 +37,11 @@ export interface PageQuery {
 
 export interface Page<Item> {
   readonly items: readonly Item[];
-  /** How many rows the filter means in all. */
+  /** How many rows match in all. */
   readonly total: number;
-  /** 0-based place of the first item in the whole list. */
+  /** 0-based index of the first item in the whole list. */
   readonly offset: number;
-  /** What to give as `cursor` for the page after this one; null where there is none. */
+  /** The `cursor` of the next page; null if this is the last. */
   readonly nextCursor: string | null;
 }
 
@@ -62,16 +62,16 @@ export interface Sort<Field> {
 export interface CallbackStore {
   /** Throws `duplicate-name`. */
   createCallback(id: string, settings: CallbackSettings, now: number): Promise<Callback>;
-  /** By id, or else by name; a deleted one isn't found. */
+  /** By id, else by name; not a deleted one. */
   findCallback(idOrName: string): Promise<Callback | null>;
   listCallbacks(query: CallbackQuery): Promise<Page<Callback>>;
   /**
-   * Stores the settings. Retries switched on: FAILED calls still inside their window are due now. Switched off: what is due
-   * is cancelled, and a held call (never sent) is PENDING again. A mended endpoint (`isRepaired`) sets `repairedAt` to now.
-   * Throws `not-found`, `duplicate-name`.
+   * Retries switched on: FAILED calls still inside their window are due now. Switched off: due retries are cancelled, and a held call
+   * (never sent) is PENDING again. A change that may repair the endpoint (`isRepaired`) sets `repairedAt`. Throws `not-found`,
+   * `duplicate-name`.
    */
   updateCallback(id: string, settings: CallbackSettings, now: number, policy: RetryPolicy): Promise<Callback>;
-  /** Its name is free at once and its calls are neither listed nor sent any more; `purge` removes the rows. Throws `not-found`. */
+  /** Its name is free at once and its calls are no longer listed or sent; `purge` removes the rows. Throws `not-found`. */
   deleteCallback(id: string, now: number): Promise<void>;
 }
 
@@ -82,23 +82,22 @@ export interface NewCall {
 
 export interface CallStore {
   /**
-   * Stores responses as PENDING calls, on disk when it returns. An id that the callback already has is taken once: the row
-   * that is there stays as it is. Returns how many were new. Throws `not-found` for the callback, `invalid` for an id
-   * that belongs to another callback's call.
+   * Stores responses as PENDING calls; they are on disk when it returns. A call whose id the callback already has stays as it is.
+   * Returns how many were new. Throws `not-found` for the callback, `invalid` for an id of another callback's call.
    */
   acceptCalls(callbackId: string, calls: readonly NewCall[], now: number): Promise<number>;
   listCalls(callbackId: string, query: CallQuery): Promise<Page<Call>>;
   findCall(callbackId: string, callId: string): Promise<Call | null>;
-  /** By call id, each in the order of their numbers; ids without attempts have no entry. */
+  /** By call id, each ordered by number; ids without attempts have no entry. */
   listAttempts(callbackId: string, callIds: readonly string[]): Promise<ReadonlyMap<string, readonly Attempt[]>>;
-  /** How many calls there are by status: read from counters, whatever their number. */
+  /** Calls by status, read from counters. */
   countCalls(callbackId: string): Promise<Readonly<Record<CallStatus, number>>>;
   /**
-   * Marks up to 100 calls, all or none. Throws `not-found` naming the first id that is no call of this callback, and
-   * `invalid` for FAILED on a PENDING call.
+   * Marks up to 100 calls, all or none. Throws `not-found` with the first id that isn't a call of this callback, `invalid` for FAILED
+   * on a PENDING call.
    */
   markCalls(callbackId: string, callIds: readonly string[], status: "SUCCESS" | "FAILED", now: number): Promise<void>;
-  /** FAILED calls are due now for one attempt each; sets `repairedAt`. Returns how many. Throws as `markCalls`. */
+  /** Makes FAILED calls due now for one attempt each; sets `repairedAt`. Returns how many. Throws what `markCalls` throws. */
   requestReplays(callbackId: string, selection: ReplaySelection, now: number): Promise<number>;
   /** Newest first. */
   listOutages(query: PageQuery & { readonly callbackId?: string }): Promise<Page<Outage>>;
@@ -106,34 +105,34 @@ export interface CallStore {
 
 export type ReplaySelection = { readonly callIds: readonly string[] } | { readonly filter: CallFilter };
 
-/** A callback as the dispatcher takes it on. */
+/** A callback as the dispatcher needs it. */
 export interface EndpointRecord {
   readonly callback: Callback;
   readonly endpoint: Endpoint;
   readonly outage: OpenOutage | null;
   readonly pendingCalls: number;
-  /** When the first FAILED call is due by its own clock; null where none is. */
+  /** The earliest due time of a FAILED call; null if none is due. */
   readonly nextDueAt: number | null;
 }
 
 export interface DispatchStore {
-  /** Callbacks that may need the dispatcher: calls waiting or due, an outage open, a recovery to end; with `callbackIds`, those of them that exist. */
+  /** Callbacks that may need the dispatcher (calls waiting or due, an open outage, a recovery); with `callbackIds`, those that exist. */
   listEndpoints(callbackIds?: readonly string[]): Promise<readonly EndpointRecord[]>;
   /** PENDING calls, oldest first. */
   fetchPending(callbackId: string, limit: number): Promise<readonly Call[]>;
-  /** FAILED calls due at or before `dueBefore` (Infinity: all with something due), in the order in which they are due. */
+  /** FAILED calls due at or before `dueBefore` (Infinity: all with something due), earliest first. */
   fetchDue(callbackId: string, dueBefore: number, limit: number): Promise<readonly Call[]>;
-  /** FAILED calls with something due that haven't failed in recovery number `recovery`, oldest first, those that failed in earlier ones last. */
+  /** FAILED calls with something due that haven't failed in this recovery, oldest first, those that failed in earlier ones last. */
   fetchBacklog(callbackId: string, recovery: number, limit: number): Promise<readonly Call[]>;
   /** The oldest held call. */
   fetchHeld(callbackId: string): Promise<Call | null>;
-  /** Takes the retry from up to `limit` calls that first failed before this instant (exclusive). Returns how many. */
+  /** Cancels the retry of up to `limit` calls that first failed before this instant (exclusive). Returns how many. */
   expireRetries(callbackId: string, firstFailedBefore: number, limit: number): Promise<number>;
-  /** Has the calls that are due after `latest` due at `latest`: they were planned by a clock set back since, or a longer interval. */
+  /** Makes calls due after `latest` due at `latest`: they were scheduled before the clock was set back or the interval shortened. */
   bringForward(callbackId: string, latest: number): Promise<void>;
-  /** Everything that a group of outcomes changes, in one transaction. Calls that are gone by now are passed over. */
+  /** Everything that a group of outcomes changes, in one transaction. Calls that no longer exist are skipped. */
   commitOutcomes(group: OutcomeGroup): Promise<void>;
-  /** Removes up to `limit` calls (with their attempts) of deleted callbacks or past retention. Returns how many. */
+  /** Removes up to `limit` calls, with their attempts, that are past retention or of deleted callbacks. Returns how many. */
   purge(query: { readonly now: number; readonly limit: number }): Promise<number>;
 }
 
@@ -142,9 +141,9 @@ export interface OutcomeGroup {
   readonly holdings: readonly Holding[];
   /** The endpoints and open outages as they are after all of these. */
   readonly endpoints: readonly EndpointChange[];
-  /** Whole, since one may have opened and closed within the group; closed before the open ones are written. */
+  /** Complete, since one may have opened and closed within the group; written before the open ones. */
   readonly closedOutages: readonly ClosedOutage[];
-  /** One per outage that opened. A second one for the same outage is passed over. */
+  /** One per outage that opened. A second one for the same outage is skipped. */
   readonly mails: readonly Omit<Mail, "tries">[];
   readonly policy: RetryPolicy;
 }
@@ -153,7 +152,7 @@ export interface AttemptOutcome {
   readonly callbackId: string;
   readonly callSeq: number;
   readonly attempt: Attempt;
-  /** In [0,1): the chance for the next due time. */
+  /** In [0,1): the jitter of the next due time. */
   readonly random: number;
   /** The endpoint's recovery that the attempt belonged to; 0 for none. */
   readonly recovery: number;
@@ -176,16 +175,16 @@ export interface EndpointChange {
 export type ClosedOutage = Omit<Outage, "notifiedAt"> & { readonly endedAt: number };
 
 export interface MailStore {
-  /** Mails not sent yet whose next try is due, oldest first. */
+  /** Unsent mails whose next try is due, oldest first. */
   fetchQueuedMails(now: number, limit: number): Promise<readonly Mail[]>;
-  /** When the next owed mail is due; null where none is owed. */
+  /** When the next queued mail is due; null if none is queued. */
   nextMailAt(): Promise<number | null>;
   /** Also sets the outage's `notifiedAt`. */
   recordMailSent(outageId: string, at: number): Promise<void>;
   recordMailFailed(outageId: string, error: string, nextTryAt: number): Promise<void>;
 }
 
-/** A user of the API: the hashes only (server/credentials says of what). */
+/** A user of the API; server/auth/credential-hashes.ts makes the hashes. */
 export interface StoredCredential {
   readonly username: string;
   readonly passwordHash: string;
@@ -194,6 +193,6 @@ export interface StoredCredential {
 
 export interface CredentialStore {
   listCredentials(): Promise<readonly StoredCredential[]>;
-  /** Replaces the one of the same username. */
+  /** Replaces the one with the same username. */
   saveCredential(credential: StoredCredential, now: number): Promise<void>;
 }

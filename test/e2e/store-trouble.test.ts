@@ -37,7 +37,7 @@ let other: Database.Database;
 let bytes: Buffer;
 
 const FULL: Trouble = {
-  reason: "The disk of the database is full",
+  reason: "The database's disk is full",
   prepare() {
     disk = SmallDisk.mount(home.path("disk"), 6);
     cleanUp = () => disk?.unmount();
@@ -49,7 +49,7 @@ const FULL: Trouble = {
 
 const filesOf = (database: string) => ["", "-wal", "-shm"].map((ending) => database + ending);
 const IMMUTABLE: Trouble = {
-  reason: "The disk of the database fails to read or write",
+  reason: "The database's disk can't be read or written",
   prepare: () => home.path("x.db"),
   begin(database) {
     cleanUp = () => makeMutable(...filesOf(database));
@@ -62,7 +62,7 @@ const IMMUTABLE: Trouble = {
 };
 
 const LOCKED: Trouble = {
-  reason: "The database is busy with another process",
+  reason: "The database is locked by another process",
   prepare: () => home.path("x.db"),
   begin(database) {
     other = new Database(database);

@@ -92,7 +92,7 @@ describe("opening a database", () => {
     const foreign = new Database(file);
     foreign.exec("CREATE TABLE songs (title TEXT)");
     foreign.close();
-    await expect(open(file)).rejects.toMatchObject({ code: "config", message: `${file} is the database of another program` });
+    await expect(open(file)).rejects.toMatchObject({ code: "config", message: `${file} is another program's database` });
     const tables = new Database(file).prepare("SELECT name FROM sqlite_schema").all();
     expect(tables).toEqual([{ name: "songs" }]);
   });

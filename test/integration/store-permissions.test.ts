@@ -29,7 +29,7 @@ it("says when the file or its folder can't be written, and leaves no trace", asy
   await expect(openStore({ url: file, secretKey })).rejects.toMatchObject(refused);
   await expect(openStore({ url: `${file}.new`, secretKey })).rejects.toMatchObject({
     code: "config",
-    message: `The folder ${folder} can't be written`,
+    message: `The folder ${folder} isn't writable`,
   });
   chmodSync(folder, 0o755);
   expect(readdirSync(folder)).toEqual(["whcb.db"]);

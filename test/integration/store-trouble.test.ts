@@ -6,11 +6,11 @@ import { describe, expect, it } from "vitest";
 import { callbackStore } from "../../src/store/callbacks/callbacks.js";
 import { acceptCalls } from "../../src/store/calls/accept-calls.js";
 import { readCounts } from "../../src/store/calls/call-counts.js";
-import { checkWritable } from "../../src/store/key-check.js";
 import { keyCipher } from "../../src/store/key-cipher.js";
+import { checkWritable } from "../../src/store/open-store.js";
 import type { Schema } from "../../src/store/schema.js";
-import { connect } from "../../src/store/sqlite/connect.js";
-import { migrate } from "../../src/store/sqlite/migrate.js";
+import { migrate } from "../../src/store/sqlite/migrations.js";
+import { connect } from "../../src/store/sqlite/open-sqlite.js";
 import { sqliteDialect } from "../../src/store/sqlite/sqlite-dialect.js";
 import { aResponse, someSettings } from "../support/builders.js";
 import { storeFiles } from "../support/store/store-files.js";
@@ -22,11 +22,7 @@ async function openWithin(file: string, { lockWaitMs = 5_000 } = {}) {
   const database = connect(file);
   migrate(database, file);
   const db = new Kysely<Schema>({ dialect: sqliteDialect(database, { lockWaitMs }) });
-  const { createCallback } = callbackStore({
-    db,
-    cipher: keyCipher(new Uint8Array(32)),
-    retention: { withRetriesMs: 1, withoutRetriesMs: 1 },
-  });
+  const { createCallback } = callbackStore(db, keyCipher(new Uint8Array(32)));
   await createCallback("CB", someSettings(), 0);
   let made = 0;
   const nextCall = () => {
@@ -45,7 +41,7 @@ describe("a database in trouble", () => {
     database.pragma(`max_page_count = ${pages + 2}`);
     await expect(accept(1_000)).rejects.toMatchObject({
       code: "unavailable",
-      message: "The disk of the database is full",
+      message: "The database's disk is full",
       cause: { code: "SQLITE_FULL" },
     });
     expect(database.inTransaction).toBe(false);
@@ -64,7 +60,7 @@ describe("a database in trouble", () => {
     database.pragma("query_only = ON");
     const readOnly = {
       code: "unavailable",
-      message: "The database can't be written: it is read-only",
+      message: "The database is read-only",
       hint: expect.stringContaining("writable"),
     };
     await expect(accept(1)).rejects.toMatchObject(readOnly);
@@ -79,7 +75,7 @@ describe("a database in trouble", () => {
     const { db, accept } = await openWithin(file, { lockWaitMs: 0 });
     const other = new Database(file);
     other.exec("BEGIN IMMEDIATE");
-    await expect(accept(1)).rejects.toMatchObject({ code: "unavailable", message: "The database is busy with another process" });
+    await expect(accept(1)).rejects.toMatchObject({ code: "unavailable", message: "The database is locked by another process" });
     expect(await readCounts(db, 1)).toEqual({ PENDING: 0, SUCCESS: 0, FAILED: 0 });
     other.exec("ROLLBACK");
     other.close();

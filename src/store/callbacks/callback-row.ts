@@ -1,8 +1,11 @@
-/** A callback as a row and back, its auth key encrypted. */
-import type { Insertable, Selectable } from "kysely";
+/** A callback as a row and back, with its auth key encrypted, and the rows of callbacks that aren't deleted. */
+import { type Insertable, type Selectable, sql } from "kysely";
 import type { Callback, CallbackSettings } from "../../domain/callback.js";
+import { WhcbError } from "../../domain/errors.js";
 import type { KeyCipher } from "../key-cipher.js";
-import type { CallbackTable } from "../schema.js";
+import type { CallbackTable, Db } from "../schema.js";
+import { listOf } from "../sqlite/json-rows.js";
+import type { OutcomeGroup } from "../store.js";
 
 export type CallbackRow = Selectable<CallbackTable>;
 
@@ -22,7 +25,7 @@ export function toCallback(row: CallbackRow, cipher: KeyCipher): Callback {
   };
 }
 
-/** The columns that a user's settings decide. */
+/** The columns of what a user sets. */
 export function settingsColumns(id: string, settings: CallbackSettings, cipher: KeyCipher) {
   return {
     name: settings.name,
@@ -36,4 +39,32 @@ export function settingsColumns(id: string, settings: CallbackSettings, cipher: 
     on_reply: Number(settings.events.reply),
     on_undeliverable: Number(settings.events.undeliverable),
   } satisfies Partial<Insertable<CallbackTable>>;
+}
+
+/** Throws `not-found` if there is none or it is deleted. */
+export async function requireCallback(db: Db, id: string): Promise<CallbackRow> {
+  const row = await db
+    .selectFrom("callbacks")
+    .selectAll()
+    .where("id", "=", id)
+    .where("deleted_at", "is", null)
+    .executeTakeFirst();
+  if (row === undefined) throw new WhcbError("not-found", `No callback ${id}`);
+  return row;
+}
+
+/** By id: the callbacks of a group that aren't deleted, with their settings at this moment. */
+export type LiveCallbacks = ReadonlyMap<string, { readonly key: number; readonly retriesEnabled: boolean }>;
+
+export async function readLiveCallbacks(db: Db, group: OutcomeGroup): Promise<LiveCallbacks> {
+  const ids = new Set<string>();
+  for (const part of [group.attempts, group.holdings, group.endpoints, group.closedOutages, group.mails]) {
+    for (const { callbackId } of part) ids.add(callbackId);
+  }
+  if (ids.size === 0) return new Map();
+  const { rows } = await sql<{ id: string; key: number; retries_enabled: number }>`
+    SELECT id, key, retries_enabled FROM ${listOf([...ids])} CROSS JOIN callbacks ON id = batch.value WHERE deleted_at IS NULL`.execute(
+    db,
+  );
+  return new Map(rows.map(({ id, key, retries_enabled }) => [id, { key, retriesEnabled: retries_enabled === 1 }]));
 }

@@ -1,19 +1,20 @@
-/** Callbacks: made, found, changed, deleted. */
-import { type CallbackSettings, isRepaired } from "../../domain/callback.js";
+/** Creates, finds, lists, changes and deletes callbacks. */
+import { sql } from "kysely";
+import { type Callback, type CallbackSettings, isRepaired } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
-import type { StoreContext } from "../context.js";
-import type { Db } from "../schema.js";
-import type { CallbackStore } from "../store.js";
-import { settingsColumns, toCallback } from "./callback-row.js";
-import { listCallbacks } from "./list-callbacks.js";
-import { requireCallback } from "./require-callback.js";
-import { switchRetriesOff, switchRetriesOn } from "./switch-retries.js";
+import type { RetryPolicy } from "../../domain/retry-policy.js";
+import { CountChanges } from "../calls/call-counts.js";
+import type { KeyCipher } from "../key-cipher.js";
+import { isAfter, orderBy, readCursor, type SortKey, writeCursor } from "../keyset.js";
+import { type Db, NEVER } from "../schema.js";
+import type { CallbackQuery, CallbackStore, Page } from "../store.js";
+import { type CallbackRow, requireCallback, settingsColumns, toCallback } from "./callback-row.js";
 
-export function callbackStore({ db, cipher }: StoreContext): CallbackStore {
+export function callbackStore(db: Db, cipher: KeyCipher): CallbackStore {
   return {
     createCallback: (id, settings, now) =>
       db.transaction().execute(async (trx) => {
-        await refuseTakenName(trx, settings, null);
+        await rejectTakenName(trx, settings, null);
         const row = await trx
           .insertInto("callbacks")
           .values({ id, ...settingsColumns(id, settings, cipher), created_at: now, repaired_at: 0, deleted_at: null })
@@ -39,7 +40,7 @@ export function callbackStore({ db, cipher }: StoreContext): CallbackStore {
     updateCallback: (id, settings, now, policy) =>
       db.transaction().execute(async (trx) => {
         const before = await requireCallback(trx, id);
-        await refuseTakenName(trx, settings, id);
+        await rejectTakenName(trx, settings, id);
         const repaired = isRepaired(toCallback(before, cipher), settings);
         const after = await trx
           .updateTable("callbacks")
@@ -66,13 +67,66 @@ export function callbackStore({ db, cipher }: StoreContext): CallbackStore {
   };
 }
 
-async function refuseTakenName(db: Db, { name }: CallbackSettings, ownId: string | null): Promise<void> {
+async function rejectTakenName(db: Db, { name }: CallbackSettings, ownId: string | null): Promise<void> {
   const taken = await db
     .selectFrom("callbacks")
     .select("id")
     .where("name", "=", name)
     .where("deleted_at", "is", null)
     .executeTakeFirst();
-  if (taken !== undefined && taken.id !== ownId)
-    throw new WhcbError("duplicate-name", `There is a callback named ${name} already`);
+  if (taken !== undefined && taken.id !== ownId) throw new WhcbError("duplicate-name", `A callback named ${name} already exists`);
+}
+
+/** By name unless `sort` says otherwise; the id makes the order unique. */
+async function listCallbacks(db: Db, cipher: KeyCipher, query: CallbackQuery): Promise<Page<Callback>> {
+  const sort = query.sort.length === 0 ? [{ field: "name" as const, descending: false }] : query.sort;
+  const keys: SortKey[] = sort.map(({ field, descending }) => ({ column: field, descending }));
+  if (!keys.some(({ column }) => column === "id")) keys.push({ column: "id", descending: keys[0]?.descending ?? false });
+  const position = query.cursor === undefined ? null : readCursor(keys, query.cursor);
+  const { rows } = await sql<CallbackRow>`
+    SELECT * FROM callbacks WHERE deleted_at IS NULL ${position === null ? sql`` : sql`AND ${isAfter(keys, position.values)}`}
+    ORDER BY ${orderBy(keys)} LIMIT ${query.limit + 1} OFFSET ${position === null ? query.offset : 0}`.execute(db);
+  const { total } = await db
+    .selectFrom("callbacks")
+    .select((eb) => eb.fn.countAll<number>().as("total"))
+    .where("deleted_at", "is", null)
+    .executeTakeFirstOrThrow();
+  const offset = position?.offset ?? query.offset;
+  const shown = rows.slice(0, query.limit);
+  const last = rows.length > query.limit ? shown.at(-1) : undefined;
+  const valuesOf = (row: CallbackRow) => keys.map(({ column }) => (column === "name" ? row.name : row.id));
+  return {
+    items: shown.map((row) => toCallback(row, cipher)),
+    total,
+    offset,
+    nextCursor:
+      last === undefined ? null : writeCursor(keys, { values: valuesOf(last), offset: offset + shown.length, total: null }),
+  };
+}
+
+/**
+ * FAILED calls still inside their window (its last instant included) are due now (docs/dispatcher.md, A call, rule 7). A call that
+ * was marked and never failed has no window; one that waits for a replay keeps waiting for it.
+ */
+export async function switchRetriesOn(db: Db, callbackKey: number, now: number, policy: RetryPolicy): Promise<void> {
+  await sql`
+    UPDATE calls SET due_at = ${now}, due_cause = 'retry', changed_at = ${now}
+    WHERE callback_key = ${callbackKey} AND status = 'FAILED' AND status <> 'PENDING'
+      AND due_at IS NULL AND first_failed_at >= ${now - policy.windowMs}`.execute(db);
+}
+
+/** Cancels due retries. A held call was never sent: it is PENDING again and keeps its one attempt. A requested replay stays due. */
+export async function switchRetriesOff(db: Db, callbackKey: number, now: number): Promise<void> {
+  const released = await sql`
+    UPDATE calls
+    SET status = 'PENDING', attempted_at = ${NEVER}, status_message = NULL, first_failed_at = NULL,
+        due_at = NULL, due_cause = NULL, failed_in_recovery = 0, settled_by = NULL, changed_at = ${now}
+    WHERE callback_key = ${callbackKey} AND status = 'FAILED' AND due_at IS NOT NULL AND attempt_count = 0`.execute(db);
+  await sql`
+    UPDATE calls SET due_at = NULL, due_cause = NULL, changed_at = ${now}
+    WHERE callback_key = ${callbackKey} AND status = 'FAILED' AND due_at IS NOT NULL AND due_cause = 'retry'`.execute(db);
+  const changes = new CountChanges();
+  changes.add(callbackKey, "PENDING", Number(released.numAffectedRows ?? 0n));
+  changes.add(callbackKey, "FAILED", -Number(released.numAffectedRows ?? 0n));
+  await changes.save(db);
 }

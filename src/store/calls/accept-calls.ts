@@ -1,13 +1,14 @@
+/** Stores responses as PENDING calls. */
 import { sql } from "kysely";
 import { WhcbError } from "../../domain/errors.js";
-import { requireCallback } from "../callbacks/require-callback.js";
+import { requireCallback } from "../callbacks/callback-row.js";
 import { type Db, NEVER } from "../schema.js";
 import { batchOf, cell, listOf } from "../sqlite/json-rows.js";
 import type { NewCall } from "../store.js";
 import { CountChanges } from "./call-counts.js";
-import { encodeResponse } from "./response-codec.js";
+import { encodeResponse } from "./call-row.js";
 
-/** One INSERT for the batch, in the order given. Ids that are there already, or twice in the batch, are taken once. */
+/** Atomic: one INSERT for the batch, in the order given. An id that exists already, or twice in the batch, is stored once. */
 export function acceptCalls(db: Db, callbackId: string, calls: readonly NewCall[], now: number): Promise<number> {
   return db.transaction().execute(async (trx) => {
     const { key } = await requireCallback(trx, callbackId);
@@ -23,7 +24,7 @@ export function acceptCalls(db: Db, callbackId: string, calls: readonly NewCall[
       FROM ${batchOf(rows)} WHERE true
       ON CONFLICT (id) DO NOTHING`.execute(trx);
     const accepted = Number(numAffectedRows ?? 0n);
-    if (accepted < calls.length) await refuseForeignIds(trx, key, calls);
+    if (accepted < calls.length) await rejectForeignIds(trx, key, calls);
     const changes = new CountChanges();
     changes.add(key, "PENDING", accepted);
     await changes.save(trx);
@@ -31,10 +32,10 @@ export function acceptCalls(db: Db, callbackId: string, calls: readonly NewCall[
   });
 }
 
-async function refuseForeignIds(db: Db, callbackKey: number, calls: readonly NewCall[]): Promise<void> {
+async function rejectForeignIds(db: Db, callbackKey: number, calls: readonly NewCall[]): Promise<void> {
   const { rows } = await sql<{ id: string }>`
     SELECT calls.id FROM ${listOf(calls.map(({ id }) => id))} CROSS JOIN calls ON calls.id = batch.value
     WHERE calls.callback_key <> ${callbackKey} LIMIT 1`.execute(db);
   const foreign = rows[0];
-  if (foreign !== undefined) throw new WhcbError("invalid", `The id ${foreign.id} belongs to a call of another callback`);
+  if (foreign !== undefined) throw new WhcbError("invalid", `The id ${foreign.id} belongs to another callback's call`);
 }

@@ -1,11 +1,10 @@
-/** Calls as rows. */
+/** Calls as rows, and a response as one column. */
 import type { RawBuilder } from "kysely";
 import type { UnreachableReason } from "../../domain/attempt.js";
 import type { Call, CallProgress, CallStatus } from "../../domain/call.js";
-import type { Channel } from "../../domain/message-response.js";
+import type { Channel, MessageResponse, ResponseKind } from "../../domain/message-response.js";
 import { type Db, NEVER } from "../schema.js";
 import { readRows } from "../sqlite/json-rows.js";
-import { decodeResponse, type StoredResponse } from "./response-codec.js";
 
 /** In the order of PROGRESS_COLUMNS. */
 export type ProgressCells = readonly [
@@ -41,15 +40,15 @@ type CallRow = readonly [
 /** In the order of CallRow. */
 const COLUMNS = ["seq", "id", "accepted_at", "message_id", "channel", ...PROGRESS_COLUMNS];
 
-/** What an e-mail shows of such a call. */
+/** An outage e-mail shows this content for such a call. */
 const LEFT_OUT: StoredResponse = ["", "", "", "", "", "", "reply", "", "(too large to be shown here)", {}];
 
 /**
- * The calls of `from`: FROM and all that follows it, in its order. All are this callback's. `mostBytes`: a response that takes more
- * is left out of its call, which then `isAbridged`.
+ * The calls of `from` (FROM and the rest of the query), in its order; all must be this callback's. A response of more than `maxBytes`
+ * is left out of its call, which then has `isAbridged`.
  */
-export async function readCalls(db: Db, callbackId: string, from: RawBuilder<unknown>, mostBytes?: number): Promise<Call[]> {
-  const bounds = mostBytes === undefined ? {} : { mostJsonBytes: mostBytes };
+export async function readCalls(db: Db, callbackId: string, from: RawBuilder<unknown>, maxBytes?: number): Promise<Call[]> {
+  const bounds = maxBytes === undefined ? {} : { maxJsonBytes: maxBytes };
   const rows = await readRows<CallRow>(db, { columns: COLUMNS, json: ["response"], ...bounds }, from);
   return rows.map((row) => toCall(row, callbackId));
 }
@@ -100,4 +99,39 @@ export function progressCells(progress: CallProgress): ProgressCells {
     progress.settledBy,
     progress.changedAt,
   ];
+}
+
+/** A tuple, because an object's field names would be half of the text. `messageId` and `channel` have columns of their own. */
+export type StoredResponse = readonly [
+  messageLocation: string,
+  name: string,
+  mri: string,
+  mobile: string,
+  email: string,
+  voice: string,
+  kind: ResponseKind,
+  date: string,
+  content: string,
+  customParameters: Readonly<Record<string, string>>,
+];
+
+/** Indexes in StoredResponse: what identifies the sender, and the content. */
+export const SENDER_INDEXES = [1, 2, 3, 4, 5] as const;
+export const CONTENT_INDEX = 8;
+
+export function encodeResponse({ messageLocation, from, responseMessage, customParameters }: MessageResponse): StoredResponse {
+  const { name, mri, mobile, email, voice } = from;
+  const { kind, date, content } = responseMessage;
+  return [messageLocation, name, mri, mobile, email, voice, kind, date, content, customParameters];
+}
+
+function decodeResponse(messageId: string, channel: Channel, stored: StoredResponse): MessageResponse {
+  const [messageLocation, name, mri, mobile, email, voice, kind, date, content, customParameters] = stored;
+  return {
+    messageId,
+    messageLocation,
+    from: { name, mri, mobile, email, voice },
+    responseMessage: { channel, kind, date, content },
+    customParameters,
+  };
 }

@@ -1,20 +1,20 @@
-/** What waits, as the dispatcher asks for it. Each of these reads one partial index in the order that it has. */
+/** The calls that wait, as the dispatcher asks for them. Each query reads one partial index in its own order. */
 import { type RawBuilder, sql } from "kysely";
 import type { Call } from "../../domain/call.js";
 import type { Db } from "../schema.js";
 import { readCalls } from "./call-row.js";
 
 /**
- * Some hundred calls wait in memory at a time, and a response may have 10 MiB: what is larger than this is read when its turn has come
- * (`findCall`). The rare large one costs one more reading; a thousand of them would be no text that SQLite or JavaScript can hold.
+ * Hundreds of waiting calls are in memory at a time, and a response may have 10 MiB: a larger one than this is read when it is its
+ * call's turn (`findCall`). A thousand of them in one result would exceed the longest text of SQLite and JavaScript.
  */
-export const MOST_WAITING_BYTES = 256 * 1024;
+export const MAX_WAITING_BYTES = 256 * 1024;
 
 export function fetchPending(db: Db, callbackId: string, limit: number): Promise<Call[]> {
   return fetch(db, callbackId, sql`status = 'PENDING' ORDER BY seq LIMIT ${limit}`);
 }
 
-/** `dueBefore` is inclusive; Infinity takes all that have something due. */
+/** `dueBefore` is inclusive; Infinity fetches all that are due at some time. */
 export function fetchDue(db: Db, callbackId: string, dueBefore: number, limit: number): Promise<Call[]> {
   const until = Math.min(dueBefore, Number.MAX_SAFE_INTEGER);
   return fetch(
@@ -24,7 +24,7 @@ export function fetchDue(db: Db, callbackId: string, dueBefore: number, limit: n
   );
 }
 
-/** `failed_in_recovery` is the number of the recovery in which a call last failed, so those of this recovery have just that number. */
+/** `failed_in_recovery` is the number of the recovery in which a call last failed; the calls of this recovery are left out. */
 export function fetchBacklog(db: Db, callbackId: string, recovery: number, limit: number): Promise<Call[]> {
   return fetch(
     db,
@@ -43,10 +43,31 @@ export async function findCall(db: Db, callbackId: string, callId: string): Prom
 }
 
 function fetch(db: Db, callbackId: string, which: RawBuilder<unknown>): Promise<Call[]> {
-  return readCalls(db, callbackId, fromCalls(callbackId, which), MOST_WAITING_BYTES);
+  return readCalls(db, callbackId, fromCalls(callbackId, which), MAX_WAITING_BYTES);
 }
 
 function fromCalls(callbackId: string, which: RawBuilder<unknown>): RawBuilder<unknown> {
   const key = sql`(SELECT key FROM callbacks WHERE id = ${callbackId} AND deleted_at IS NULL)`;
   return sql`FROM calls WHERE callback_key = ${key} AND ${which}`;
+}
+
+/** Atomic. The window of calls that first failed before this instant (exclusive) is over; a requested replay stays due. */
+export function expireRetries(db: Db, callbackId: string, firstFailedBefore: number, limit: number): Promise<number> {
+  return db.transaction().execute(async (trx) => {
+    const { numAffectedRows } = await sql`
+      UPDATE calls SET due_at = NULL, due_cause = NULL WHERE seq IN (
+        SELECT seq FROM calls
+        WHERE callback_key = (SELECT key FROM callbacks WHERE id = ${callbackId})
+          AND due_cause = 'retry' AND first_failed_at < ${firstFailedBefore}
+        ORDER BY first_failed_at LIMIT ${limit})`.execute(trx);
+    return Number(numAffectedRows ?? 0n);
+  });
+}
+
+/** Atomic. Usually there is nothing to move, and one index lookup finds that out. */
+export async function bringForward(db: Db, callbackId: string, latest: number): Promise<void> {
+  await sql`
+    UPDATE calls SET due_at = ${latest}
+    WHERE callback_key = (SELECT key FROM callbacks WHERE id = ${callbackId})
+      AND status = 'FAILED' AND due_at IS NOT NULL AND due_at > ${latest}`.execute(db);
 }

@@ -1,9 +1,13 @@
-import { markCall } from "../../domain/call.js";
+/** What a user does to calls: marks them (docs/dispatcher.md, A call, rule 6) or requests their replay. */
+import { sql } from "kysely";
+import { markCall, requestReplay } from "../../domain/call.js";
 import { WhcbError } from "../../domain/errors.js";
-import { requireCallback } from "../callbacks/require-callback.js";
+import { requireCallback } from "../callbacks/callback-row.js";
 import type { Db } from "../schema.js";
+import type { ReplaySelection } from "../store.js";
 import { CountChanges } from "./call-counts.js";
 import { type CallState, readStatesById, writeStates } from "./call-state.js";
+import { conditionsOf } from "./list-calls.js";
 
 export interface Marking {
   readonly callbackId: string;
@@ -11,7 +15,7 @@ export interface Marking {
   readonly status: "SUCCESS" | "FAILED";
 }
 
-/** All or none (dispatch.md, a call, 6). */
+/** Atomic: all or none. */
 export function markCalls(db: Db, { callbackId, callIds, status }: Marking, now: number): Promise<void> {
   return db.transaction().execute(async (trx) => {
     const { key } = await requireCallback(trx, callbackId);
@@ -28,12 +32,46 @@ export function markCalls(db: Db, { callbackId, callIds, status }: Marking, now:
   });
 }
 
-/** By id, each once, in the order given. Throws `not-found` for the first id that isn't a call of this callback. */
-export async function requireStates(
+/** Atomic. Only FAILED calls are replayed; others in the selection stay as they are and aren't counted. */
+export function requestReplays(db: Db, callbackId: string, selection: ReplaySelection, now: number): Promise<number> {
+  return db.transaction().execute(async (trx) => {
+    const { key } = await requireCallback(trx, callbackId);
+    const requested =
+      "callIds" in selection
+        ? await requestByIds(trx, { id: callbackId, key }, selection.callIds, now)
+        : await requestByFilter(trx, key, selection, now);
+    if (requested > 0) await trx.updateTable("callbacks").set({ repaired_at: now }).where("key", "=", key).execute();
+    return requested;
+  });
+}
+
+interface CallbackKey {
+  readonly id: string;
+  readonly key: number;
+}
+
+async function requestByIds(db: Db, callback: CallbackKey, callIds: readonly string[], now: number): Promise<number> {
+  const states = [...(await requireStates(db, callback, callIds)).values()];
+  for (const state of states) state.after = requestReplay(state.before, now);
+  await writeStates(db, states, new CountChanges());
+  return states.filter(({ before, after }) => before !== after).length;
+}
+
+async function requestByFilter(
   db: Db,
-  callback: { readonly id: string; readonly key: number },
-  callIds: readonly string[],
-): Promise<Map<string, CallState>> {
+  callbackKey: number,
+  { filter }: Extract<ReplaySelection, { filter: unknown }>,
+  now: number,
+): Promise<number> {
+  if (filter.status !== undefined && filter.status !== "FAILED") return 0;
+  const { numAffectedRows } = await sql`
+    UPDATE calls SET due_at = ${now}, due_cause = 'replay', failed_in_recovery = 0, changed_at = ${now}
+    WHERE callback_key = ${callbackKey} AND status = 'FAILED' AND status <> 'PENDING' ${conditionsOf(filter)}`.execute(db);
+  return Number(numAffectedRows ?? 0n);
+}
+
+/** By id, each once, in the order given. Throws `not-found` for the first id that isn't a call of this callback. */
+async function requireStates(db: Db, callback: CallbackKey, callIds: readonly string[]): Promise<Map<string, CallState>> {
   const ids = [...new Set(callIds)];
   const found = await readStatesById(db, callback.key, ids);
   return new Map(

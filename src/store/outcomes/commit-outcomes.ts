@@ -1,6 +1,6 @@
 /** A group of outcomes, with everything that follows from them, in one transaction (docs/dispatcher.md, A call, Rule 5). */
 import { holdCall, recordAttempt } from "../../domain/call.js";
-import { type LiveCallbacks, readLiveCallbacks } from "../callbacks/live-callbacks.js";
+import { type LiveCallbacks, readLiveCallbacks } from "../callbacks/callback-row.js";
 import { type RecordedAttempt, saveAttempts } from "../calls/attempts.js";
 import { CountChanges } from "../calls/call-counts.js";
 import { type CallState, readStatesBySeq, writeStates } from "../calls/call-state.js";

@@ -1,9 +1,8 @@
 /** Endpoints as the dispatcher left them, and which of them need it. */
 import { type Selectable, sql } from "kysely";
 import { type Endpoint, NEW_ENDPOINT } from "../../domain/endpoint.js";
-import { type CallbackRow, toCallback } from "../callbacks/callback-row.js";
-import type { LiveCallbacks } from "../callbacks/live-callbacks.js";
-import type { StoreContext } from "../context.js";
+import { type CallbackRow, type LiveCallbacks, toCallback } from "../callbacks/callback-row.js";
+import type { KeyCipher } from "../key-cipher.js";
 import type { Db, EndpointTable } from "../schema.js";
 import { batchOf, cell, listOf } from "../sqlite/json-rows.js";
 import type { EndpointChange, EndpointRecord } from "../store.js";
@@ -22,7 +21,7 @@ type RecordRow = CallbackRow &
   Nullable<OutageColumns> & { pending: number; next_due_at: number | null };
 
 /** A counter and one look into an index for each callback, however many calls there are. */
-export async function listEndpoints({ db, cipher }: StoreContext, callbackIds?: readonly string[]): Promise<EndpointRecord[]> {
+export async function listEndpoints(db: Db, cipher: KeyCipher, callbackIds?: readonly string[]): Promise<EndpointRecord[]> {
   const which = callbackIds === undefined ? sql`` : sql`AND callbacks.id IN (SELECT batch.value FROM ${listOf(callbackIds)})`;
   const { rows } = await sql<RecordRow>`
     SELECT * FROM (

@@ -1,7 +1,7 @@
 /** The outbox: one e-mail an outage at most, owed in the transaction that opens the outage. */
 import { type Selectable, sql } from "kysely";
 import type { Mail } from "../../domain/mail.js";
-import type { LiveCallbacks } from "../callbacks/live-callbacks.js";
+import type { LiveCallbacks } from "../callbacks/callback-row.js";
 import type { Db, MailTable } from "../schema.js";
 import { batchOf, cell } from "../sqlite/json-rows.js";
 import type { MailStore, OutcomeGroup } from "../store.js";

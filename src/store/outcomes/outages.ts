@@ -1,7 +1,7 @@
 /** Outages: the open ones as the dispatcher left them, and all of them listed. */
 import { type Selectable, sql } from "kysely";
 import type { Outage } from "../../domain/outage.js";
-import type { LiveCallbacks } from "../callbacks/live-callbacks.js";
+import type { LiveCallbacks } from "../callbacks/callback-row.js";
 import { isAfter, orderBy, readCursor, writeCursor } from "../keyset.js";
 import type { Db, OutageTable } from "../schema.js";
 import { batchOf, cell } from "../sqlite/json-rows.js";

@@ -1,4 +1,9 @@
-/** The shape of the database on SQLite, step by step. A step that has been released is never changed: a new one follows it. */
+/**
+ * Migrates a database to the latest version, from nothing or from any older one. A step that has been released is never changed: a
+ * new one follows it.
+ */
+import type { Database } from "better-sqlite3";
+import { WhcbError } from "../../domain/errors.js";
 
 export interface Migration {
   readonly version: number;
@@ -6,11 +11,52 @@ export interface Migration {
   readonly sql: string;
 }
 
+/**
+ * One transaction for all steps. A database that is up to date isn't written, so it can be opened while another process writes.
+ * Throws `config` for a database of a newer version or of another program.
+ */
+export function migrate(database: Database, path: string, migrations: readonly Migration[] = MIGRATIONS): void {
+  const latest = migrations.at(-1)?.version ?? 0;
+  if (versionOf(database, path) === latest) return;
+  database
+    .transaction(() => {
+      // Read again under the write lock: another process may have migrated it meanwhile.
+      const version = versionOf(database, path);
+      if (version > latest) throw newerError(path, version, latest);
+      database.exec("CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY, name TEXT NOT NULL)");
+      const record = database.prepare("INSERT INTO migrations (version, name) VALUES (?, ?)");
+      for (const step of migrations.filter((each) => each.version > version)) {
+        database.exec(step.sql);
+        record.run(step.version, step.name);
+      }
+    })
+    .immediate();
+}
+
+/** 0 for an empty database. */
+function versionOf(database: Database, path: string): number {
+  const tables = database.prepare<[], { name: string }>("SELECT name FROM sqlite_schema WHERE type = 'table'").all();
+  if (tables.some(({ name }) => name === "migrations")) {
+    const row = database.prepare<[], { version: number | null }>("SELECT max(version) AS version FROM migrations").get();
+    return row?.version ?? 0;
+  }
+  if (tables.length === 0) return 0;
+  throw new WhcbError("config", `${path} is another program's database`, { hint: "Name another file for whcb." });
+}
+
+function newerError(path: string, version: number, latest: number): WhcbError {
+  return new WhcbError(
+    "config",
+    `${path} was written by a newer whcb: it has database version ${version}, and this whcb knows versions up to ${latest}`,
+    { hint: "Use the whcb that wrote it, or a newer one." },
+  );
+}
+
 /*
- * calls and attempts have no foreign keys: a check per row on the hot path, and a scan of all calls at each removed callback.
- * The transactions that write them have the parent's row in hand.
+ * calls and attempts have no foreign keys: they would cost a check per row, and a scan of all calls for each deleted callback.
+ * The transactions that write them have read the parent's row.
  *
- * Every index of calls is partial, so that a call pays only for what it waits for; the rowid (seq) ends each of them by itself.
+ * Every index on calls is partial, so a call is only in those that its state needs; each ends with the rowid (seq).
  *   pending  fetchPending            due     fetchDue, nextDueAt        held     fetchHeld
  *   listed   listCalls, purge        backlog fetchBacklog, toggling     expiring expireRetries
  */
@@ -131,7 +177,7 @@ CREATE TABLE settings (
 );
 `;
 
-/** Columns are named as the code names them. SQLite rewrites the schema only, indexes included: no row is touched. */
+/** SQLite rewrites only the schema, indexes included: no row is touched. */
 const STANDARD_TERMS = `
 ALTER TABLE callbacks RENAME COLUMN mended_at TO repaired_at;
 ALTER TABLE endpoints RENAME COLUMN tick_at TO round_at;

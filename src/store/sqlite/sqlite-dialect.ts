@@ -6,17 +6,18 @@ import {
   type DatabaseConnection,
   type Dialect,
   SqliteAdapter,
+  type SqliteDatabase,
   SqliteDriver,
   SqliteIntrospector,
   SqliteQueryCompiler,
+  type SqliteStatement,
 } from "kysely";
-import { keepStatements } from "./kept-statements.js";
-import { LockPatience } from "./lock-patience.js";
-import { takeTurn } from "./write-turns.js";
+import { translateSqliteError } from "./sqlite-error.js";
+import { LockRetry, takeTurn } from "./write-lock.js";
 
-/** How long a transaction waits for another process's, unless said otherwise. */
+/** How long a transaction waits for another process's. */
 const LOCK_WAIT_MS = 5_000;
-/** A statement alone hardly meets a lock; while SQLite itself waits for one, the whole process does. */
+/** Single statements rarely meet a lock, and the whole process blocks while SQLite waits for one. */
 const BLOCKING_WAIT_MS = 10;
 
 export function sqliteDialect(database: Database, { lockWaitMs = LOCK_WAIT_MS } = {}): Dialect {
@@ -31,26 +32,26 @@ export function sqliteDialect(database: Database, { lockWaitMs = LOCK_WAIT_MS } 
 
 class WritingDriver extends SqliteDriver {
   readonly #database: Database;
-  readonly #patience: LockPatience;
-  /** Null for a database in memory, which nobody else can see. */
+  readonly #lock: LockRetry;
+  /** Null for a database in memory, which only this connection can see. */
   readonly #file: string | null;
   #endTurn: () => void = () => {};
 
   constructor(database: Database, lockWaitMs: number) {
-    super({ database: keepStatements(database) });
-    this.#patience = new LockPatience(lockWaitMs);
+    super({ database: cacheStatements(database) });
+    this.#lock = new LockRetry(lockWaitMs);
     this.#database = database;
     this.#file = database.memory ? null : resolve(database.name);
   }
 
   /**
-   * All transactions of the store write. One that began by reading could not wait for another process's write lock: its
-   * snapshot would be old by then, and SQLite refuses that at once, busy timeout or not.
+   * All transactions of the store write. One that began by reading couldn't wait for another process's write lock: its snapshot
+   * would be stale by then, and SQLite rejects that at once, whatever the busy timeout.
    */
   override async beginTransaction(connection: DatabaseConnection): Promise<void> {
     const endTurn = this.#file === null ? () => {} : await takeTurn(this.#file);
     try {
-      await this.#patience.through(() => connection.executeQuery(CompiledQuery.raw("BEGIN IMMEDIATE")));
+      await this.#lock.run(() => connection.executeQuery(CompiledQuery.raw("BEGIN IMMEDIATE")));
       this.#endTurn = endTurn;
     } catch (error) {
       endTurn();
@@ -63,12 +64,51 @@ class WritingDriver extends SqliteDriver {
     this.#endTurn();
   }
 
-  /** A full disk or a failed write has ended the transaction already: another ROLLBACK would fail and hide the reason. */
+  /** A full disk or a failed write has already ended the transaction: another ROLLBACK would fail and hide the reason. */
   override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
     try {
       if (this.#database.inTransaction) await connection.executeQuery(CompiledQuery.raw("ROLLBACK"));
     } finally {
       this.#endTurn();
     }
+  }
+}
+
+/** More than the store has queries; only listings with many combinations of filters could exceed it. */
+const MAX_STATEMENTS = 256;
+
+/** Least recently used statements are dropped first: preparing one costs more than running most of them. */
+function cacheStatements(database: Database): SqliteDatabase {
+  const cache = new Map<string, SqliteStatement>();
+  return {
+    prepare(sql) {
+      const statement = cache.get(sql) ?? translateErrors(() => prepare(database, sql));
+      cache.delete(sql);
+      cache.set(sql, statement);
+      if (cache.size > MAX_STATEMENTS) {
+        const [oldest = ""] = cache.keys();
+        cache.delete(oldest);
+      }
+      return statement;
+    },
+    close: () => void database.close(),
+  };
+}
+
+function prepare(database: Database, sql: string): SqliteStatement {
+  const statement = database.prepare<unknown[]>(sql);
+  return {
+    reader: statement.reader,
+    all: (parameters) => translateErrors(() => statement.all(...parameters)),
+    run: (parameters) => translateErrors(() => statement.run(...parameters)),
+    iterate: (parameters) => translateErrors(() => statement.iterate(...parameters)),
+  };
+}
+
+function translateErrors<Result>(work: () => Result): Result {
+  try {
+    return work();
+  } catch (error) {
+    throw translateSqliteError(error);
   }
 }

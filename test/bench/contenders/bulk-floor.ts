@@ -1,9 +1,9 @@
 /** The floor of bulk accepting: multi-row INSERTs of finished rows into the same table, by the same connection settings. */
 import type Database from "better-sqlite3";
-import { encodeResponse } from "../../../src/store/calls/response-codec.js";
+import { encodeResponse } from "../../../src/store/calls/call-row.js";
 import { NEVER } from "../../../src/store/schema.js";
-import { connect } from "../../../src/store/sqlite/connect.js";
-import { migrate } from "../../../src/store/sqlite/migrate.js";
+import { migrate } from "../../../src/store/sqlite/migrations.js";
+import { connect } from "../../../src/store/sqlite/open-sqlite.js";
 import { contender } from "../run/contender.js";
 import { newCalls } from "../run/sample.js";
 

@@ -70,7 +70,7 @@ describe("a mail sender", () => {
     const store = {
       ...sim.store,
       async recordMailSent(outageId: string, at: number) {
-        if (isFull) throw new WhcbError("unavailable", "The disk of the database is full");
+        if (isFull) throw new WhcbError("unavailable", "The database's disk is full");
         await sim.store.recordMailSent(outageId, at);
       },
     };

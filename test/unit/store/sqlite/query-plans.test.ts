@@ -4,10 +4,16 @@ import { Kysely } from "kysely";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { CallFilter } from "../../../../src/domain/call-filter.js";
 import { DEFAULT_RETENTION } from "../../../../src/domain/retention.js";
-import { switchRetriesOff, switchRetriesOn } from "../../../../src/store/callbacks/switch-retries.js";
+import { switchRetriesOff, switchRetriesOn } from "../../../../src/store/callbacks/callbacks.js";
 import { acceptCalls } from "../../../../src/store/calls/accept-calls.js";
-import { expireRetries } from "../../../../src/store/calls/expire-retries.js";
-import { fetchBacklog, fetchDue, fetchHeld, fetchPending, findCall } from "../../../../src/store/calls/fetch-calls.js";
+import {
+  expireRetries,
+  fetchBacklog,
+  fetchDue,
+  fetchHeld,
+  fetchPending,
+  findCall,
+} from "../../../../src/store/calls/fetch-calls.js";
 import { listCalls } from "../../../../src/store/calls/list-calls.js";
 import { markCalls } from "../../../../src/store/calls/mark-calls.js";
 import { keyCipher } from "../../../../src/store/key-cipher.js";
@@ -16,8 +22,8 @@ import { listEndpoints } from "../../../../src/store/outcomes/endpoints.js";
 import { mailStore } from "../../../../src/store/outcomes/mails.js";
 import { purge } from "../../../../src/store/purge.js";
 import type { Db, Schema } from "../../../../src/store/schema.js";
-import { connect } from "../../../../src/store/sqlite/connect.js";
-import { migrate } from "../../../../src/store/sqlite/migrate.js";
+import { migrate } from "../../../../src/store/sqlite/migrations.js";
+import { connect } from "../../../../src/store/sqlite/open-sqlite.js";
 import { sqliteDialect } from "../../../../src/store/sqlite/sqlite-dialect.js";
 import { aGroup, NOW, POLICY, query } from "../../../contract/store-support.js";
 import { anAttempt, aResponse } from "../../../support/builders.js";
@@ -111,9 +117,7 @@ describe("query plans", () => {
     const plans = [
       ...(await plansOf(() => acceptCalls(db, "CB", [{ id: "B", response: aResponse() }], NOW))),
       ...(await plansOf(() => commitOutcomes(db, aGroup({ attempts: [outcome] })))),
-      ...(await plansOf(() =>
-        purge({ db, cipher: keyCipher(new Uint8Array(32)), retention: DEFAULT_RETENTION }, { now: NOW, limit: 10 }),
-      )),
+      ...(await plansOf(() => purge(db, DEFAULT_RETENTION, { now: NOW, limit: 10 }))),
     ];
     // Callbacks are few; purge walks them to find each one's old calls by the index.
     expect(plans.filter(isScan).filter((line) => !line.startsWith("SCAN callbacks"))).toEqual([]);
@@ -121,7 +125,7 @@ describe("query plans", () => {
 
   it("asking which endpoints need the dispatcher looks into each callback's counters and first due call", async () => {
     database.exec("UPDATE callbacks SET deleted_at = 1");
-    const plans = await plansOf(() => listEndpoints({ db, cipher: keyCipher(new Uint8Array(32)), retention: DEFAULT_RETENTION }));
+    const plans = await plansOf(() => listEndpoints(db, keyCipher(new Uint8Array(32))));
     expect(plans.join("\n")).toContain("calls_due");
     expect(plans.filter(isScan)).toEqual(["SCAN callbacks"]);
   });

@@ -1,7 +1,6 @@
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
-import { migrate } from "../../../../src/store/sqlite/migrate.js";
-import { MIGRATIONS } from "../../../../src/store/sqlite/migrations.js";
+import { MIGRATIONS, migrate } from "../../../../src/store/sqlite/migrations.js";
 
 const steps = [
   { version: 1, name: "one", sql: "CREATE TABLE one (x)" },
@@ -53,7 +52,7 @@ describe("migrations", () => {
     const database = new Database(":memory:");
     migrate(database, "x.db", steps);
     expect(() => migrate(database, "x.db", steps.slice(0, 1))).toThrow(
-      "x.db has version 2, and this whcb knows versions up to 1",
+      "x.db was written by a newer whcb: it has database version 2, and this whcb knows versions up to 1",
     );
   });
 });
