@@ -1,14 +1,14 @@
-/** Which addresses a callback may be at: the public rules of cli.md. */
+/** Which addresses a callback may use: the public rules of docs/cli.md. */
 import { isIP } from "node:net";
 import ipaddr from "ipaddr.js";
 import { WhcbError } from "../domain/errors.js";
 
-/** "any": a service on loopback, whose users may call what they like. */
+/** "any" is for a service on loopback, where every URL is allowed. */
 export type AddressRule = { readonly kind: "any" } | PublicRule;
 
 export interface PublicRule {
   readonly kind: "public";
-  /** Opened on purpose: within them an address may also be named by number, at any port. */
+  /** Opened with --allow-network: IP addresses and any port are allowed in them. */
   readonly allowed: readonly Network[];
 }
 
@@ -16,14 +16,14 @@ export type Network = [address: ipaddr.IPv4 | ipaddr.IPv6, prefixLength: number]
 
 export const ANY_ADDRESS: AddressRule = { kind: "any" };
 
-/** `allowNetworks`: CIDRs, or single addresses. Throws `usage` for one that is neither. */
+/** `allowNetworks`: CIDRs or single addresses. Throws `usage`. */
 export function publicAddressRule(allowNetworks: readonly string[] = []): AddressRule {
   return { kind: "public", allowed: allowNetworks.map(parseNetwork) };
 }
 
 /**
- * What can be said of a callback's URL before its name is looked up. Throws `address-refused`.
- * With networks opened, a name without a dot and another port are left to the check of the address connected to.
+ * The checks that need no DNS lookup. Throws `address-refused`. If networks are opened, names without a dot and other ports are
+ * left to `isAddressAllowed`.
  */
 export function checkCallbackUrl(url: string, rule: AddressRule): void {
   const parsed = parseHttpUrl(url);
@@ -32,47 +32,47 @@ export function checkCallbackUrl(url: string, rule: AddressRule): void {
   }
   if (rule.kind === "any") return;
   const host = hostOf(parsed);
-  // The URL parser has turned every spelling of an address (decimal, octal, hex, short, full-width) into its usual one.
+  // The URL parser normalizes every spelling of an IP address (decimal, octal, hex, short, full-width).
   if (isIP(host) !== 0) {
     if (!isAllowedNetwork(host, rule)) {
-      throw new WhcbError("address-refused", `A callback's url must hold a domain name, not an address (${host}).`, {
-        hint: "An operator can open a network with --allow-network CIDR.",
+      throw new WhcbError("address-refused", `A callback's url must contain a domain name, not an address (${host}).`, {
+        hint: "An operator can allow a network with --allow-network CIDR.",
       });
     }
     return;
   }
   if (rule.allowed.length > 0) return;
-  if (!isDomainName(host)) throw new WhcbError("address-refused", `${host} is no public domain name.`);
+  if (!isDomainName(host)) throw new WhcbError("address-refused", `${host} isn't a public domain name.`);
   if (!isPublicPort(parsed)) throw new WhcbError("address-refused", "A callback's url must use port 80 or 443.");
 }
 
-/** Whether `address`, the one that is about to be connected to, may be. `port`: 0..65535. */
+/** For the address that is about to be connected to. */
 export function isAddressAllowed(address: string, port: number, rule: AddressRule): boolean {
   if (rule.kind === "any") return true;
   if (isAllowedNetwork(address, rule)) return true;
   return (port === 80 || port === 443) && isPublicAddress(address);
 }
 
-/** Null where it isn't an absolute http or https URL. */
+/** null unless it is an absolute http or https URL. */
 export function parseHttpUrl(url: string): URL | null {
   if (!URL.canParse(url)) return null;
   const parsed = new URL(url);
   return parsed.protocol === "http:" || parsed.protocol === "https:" ? parsed : null;
 }
 
-/** The host of a URL as a socket takes it: no brackets. */
+/** Without the brackets of an IPv6 address. */
 function hostOf(url: URL): string {
   return url.hostname.startsWith("[") ? url.hostname.slice(1, -1) : url.hostname;
 }
 
 const GLOBAL_UNICAST: Network = [ipaddr.parse("2000::"), 3];
-/** The one metadata service that lives at a public address (Azure's). */
+/** Azure's metadata service, the only one at a public address. */
 const AZURE_WIRE_SERVER = "168.63.129.16";
 
 function isPublicAddress(address: string): boolean {
   if (!ipaddr.isValid(address) || address === AZURE_WIRE_SERVER) return false;
   const parsed = ipaddr.parse(address);
-  // "unicast" is what is left when every special range is taken away: private, shared, mapped, translated, tunnelled, reserved …
+  // In ipaddr.js, "unicast" means in none of the special ranges (private, shared, mapped, tunnelled, reserved …).
   if (parsed.range() !== "unicast") return false;
   return parsed.kind() === "ipv4" || parsed.match(GLOBAL_UNICAST);
 }
@@ -86,11 +86,11 @@ function isAllowedNetwork(address: string, rule: PublicRule): boolean {
 function parseNetwork(text: string): Network {
   if (ipaddr.isValidCIDR(text)) return ipaddr.parseCIDR(text);
   if (isIP(text) !== 0) return [ipaddr.parse(text), isIP(text) === 4 ? 32 : 128];
-  throw new WhcbError("usage", `${text} is no network: it must be an address with a prefix length, like 10.0.0.0/8.`);
+  throw new WhcbError("usage", `${text} must be a network: an address with a prefix length, like 10.0.0.0/8.`);
 }
 
 function isDomainName(host: string): boolean {
-  // A trailing dot would hide a name from a receiver's own rules, and a single label is a host of the house.
+  // A name with a trailing dot could evade a proxy's rules; a single label is an internal host.
   return /^(?=.{1,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(host);
 }
 

@@ -1,13 +1,10 @@
-/**
- * One deadline for everything that is under way. All waits are of the same length, so they end in the order in which they
- * began, and a single timer, set for the oldest, serves any number of them.
- */
+/** Deadlines that all lie equally far ahead: they expire in the order in which they were added, so one timer is enough. */
 import type { Clock, Timers } from "../platform/clock.js";
 
 export interface Deadlined {
   /** On the monotonic clock. */
   readonly deadlineAt: number;
-  /** Its deadline has passed. It is in the queue no more. */
+  /** Called after its deadline, when it has left the queue. */
   expire(): void;
 }
 
@@ -22,7 +19,7 @@ export class DeadlineQueue<T extends Deadlined> {
     this.#timers = timers;
   }
 
-  /** Deadlines must be added in their order. */
+  /** No deadline may be earlier than one added before. */
   add(item: T): void {
     this.#waiting.add(item);
     if (!this.#isArmed) this.#arm(item);
@@ -32,7 +29,6 @@ export class DeadlineQueue<T extends Deadlined> {
     this.#waiting.delete(item);
   }
 
-  /** What is under way now. */
   items(): Iterable<T> {
     return this.#waiting;
   }
@@ -47,7 +43,7 @@ export class DeadlineQueue<T extends Deadlined> {
     const now = this.#clock.monotonicMs();
     for (const item of this.#waiting) {
       if (item.deadlineAt > now) {
-        // The timer isn't moved when an item leaves: it goes off at most once per length of a wait for nothing.
+        // delete() leaves the timer alone, so it may fire too early.
         if (!this.#isArmed) this.#arm(item);
         return;
       }

@@ -1,11 +1,12 @@
-/** What went wrong on the way to an answer, in the words of dispatch.md. A detail names host and port, never path or query: they may hold a key. */
+/** Network errors as the reasons of docs/dispatcher.md. A detail names host and port, never path or query, which may contain a key. */
 import { errors } from "undici";
 import type { UnreachableReason } from "../domain/attempt.js";
+import { systemErrorCode } from "../domain/errors.js";
 
 export class DeliveryFailure extends Error {
   override readonly name = "DeliveryFailure";
   readonly reason: UnreachableReason;
-  /** undici tries again for ever what fails without a code of its own, so this must be none of undici's. */
+  /** undici retries a connect error for ever unless it has a code that isn't one of undici's. */
   readonly code = "WHCB_DELIVERY";
 
   constructor(reason: UnreachableReason, detail: string, cause?: unknown) {
@@ -14,40 +15,40 @@ export class DeliveryFailure extends Error {
   }
 }
 
-/** A failure after the connection was up. `host`: for the detail. `hasBegun`: whether an answer's headers had come in. */
-export function exchangeFailure(error: unknown, host: string, hasBegun: boolean): DeliveryFailure {
+/** After the connection was established. `hasHeaders`: whether the answer's headers had arrived. */
+export function exchangeFailure(error: unknown, host: string, hasHeaders: boolean): DeliveryFailure {
   if (error instanceof DeliveryFailure) return error;
-  const code = codeOf(error);
+  const code = systemErrorCode(error);
   if (error instanceof errors.HeadersOverflowError)
-    return new DeliveryFailure("too-large", "the answer's headers are over 16 KiB", error);
-  if (code === "HPE_INVALID_EOF_STATE" || (error instanceof errors.ResponseContentLengthMismatchError && hasBegun)) {
-    return new DeliveryFailure("reset", `${host} ended the connection before its answer was complete`, error);
+    return new DeliveryFailure("too-large", "the answer's headers are larger than 16 KiB", error);
+  if (code === "HPE_INVALID_EOF_STATE" || (error instanceof errors.ResponseContentLengthMismatchError && hasHeaders)) {
+    return new DeliveryFailure("reset", `${host} closed the connection before its answer was complete`, error);
   }
-  // A mismatch before any body: undici's word for headers that contradict each other.
+  // A length mismatch before any body means headers that contradict each other.
   if (error instanceof errors.HTTPParserError || error instanceof errors.ResponseContentLengthMismatchError) {
-    return new DeliveryFailure("protocol", `what ${host} sent is no HTTP answer`, error);
+    return new DeliveryFailure("protocol", `what ${host} sent isn't a valid HTTP answer`, error);
   }
   if (error instanceof errors.SocketError) {
     return error.message.startsWith("bad ")
-      ? new DeliveryFailure("protocol", `${host} sent an answer that nothing had asked for`, error)
+      ? new DeliveryFailure("protocol", `${host} sent an answer that wasn't requested`, error)
       : new DeliveryFailure("reset", `${host} closed the connection before its answer was complete`, error);
   }
   if (error instanceof errors.InvalidArgumentError) {
     return new DeliveryFailure(
       "protocol",
-      "the request can't be formed: its URL or a header holds a character that HTTP doesn't allow",
+      "the request can't be sent: its URL or a header contains a character that HTTP doesn't allow",
       error,
     );
   }
   if (isTlsCode(code)) return new DeliveryFailure("tls", `${host}: ${tlsDetail(code)}`, error);
-  return new DeliveryFailure("reset", `the connection to ${host} broke${code === "" ? "" : ` (${code})`}`, error);
+  return new DeliveryFailure("reset", `the connection to ${host} was lost${code === "" ? "" : ` (${code})`}`, error);
 }
 
-/** A failure to get the connection up. */
+/** While connecting. */
 export function connectFailure(error: unknown, host: string, isTls: boolean): DeliveryFailure {
   if (error instanceof DeliveryFailure) return error;
   const first = error instanceof AggregateError ? error.errors[0] : error;
-  const code = codeOf(first);
+  const code = systemErrorCode(first);
   switch (code) {
     case "ECONNREFUSED":
       return new DeliveryFailure("refused", `${host} refused the connection`, error);
@@ -57,16 +58,12 @@ export function connectFailure(error: unknown, host: string, isTls: boolean): De
     case "EACCES":
     case "EPERM":
     case "EINVAL":
-      return new DeliveryFailure("refused", `no way to ${host} (${code})`, error);
+      return new DeliveryFailure("refused", `${host} can't be reached (${code})`, error);
     case "ETIMEDOUT":
-      return new DeliveryFailure("connect-timeout", `${host} didn't take the connection in time`, error);
+      return new DeliveryFailure("connect-timeout", `${host} didn't accept the connection in time`, error);
   }
   if (isTls) return new DeliveryFailure("tls", `${host}: ${tlsDetail(code)}`, error);
-  return new DeliveryFailure("reset", `the connection to ${host} broke${code === "" ? "" : ` (${code})`}`, error);
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
+  return new DeliveryFailure("reset", `the connection to ${host} was lost${code === "" ? "" : ` (${code})`}`, error);
 }
 
 function isTlsCode(code: string): boolean {
@@ -77,18 +74,20 @@ function tlsDetail(code: string): string {
   switch (code) {
     case "DEPTH_ZERO_SELF_SIGNED_CERT":
     case "SELF_SIGNED_CERT_IN_CHAIN":
-      return `its certificate is signed by itself (${code})`;
+      return `its certificate is self-signed (${code})`;
     case "CERT_HAS_EXPIRED":
       return `its certificate has expired (${code})`;
     case "CERT_NOT_YET_VALID":
       return `its certificate isn't valid yet (${code})`;
     case "ERR_TLS_CERT_ALTNAME_INVALID":
-      return `its certificate is for another name (${code})`;
+      return `its certificate is for another host name (${code})`;
     case "UNABLE_TO_VERIFY_LEAF_SIGNATURE":
     case "UNABLE_TO_GET_ISSUER_CERT":
     case "UNABLE_TO_GET_ISSUER_CERT_LOCALLY":
-      return `nobody trusted has signed its certificate (${code})`;
+      return `its certificate isn't from a trusted authority (${code})`;
     default:
-      return code === "" || code === "ECONNRESET" ? "it broke off the TLS handshake" : `the TLS handshake failed (${code})`;
+      return code === "" || code === "ECONNRESET"
+        ? "it closed the connection during the TLS handshake"
+        : `the TLS handshake failed (${code})`;
   }
 }

@@ -1,26 +1,26 @@
-/** One request and its answer, as undici tells it piece by piece. */
+/** One request and its answer, as undici's handler. */
 import type { Dispatcher as UndiciDispatcher } from "undici";
 import type { DeliveryResult } from "../domain/attempt.js";
+import type { Connection, OriginConnections, Waiter } from "./connection-pool.js";
 import type { Deadlined } from "./deadline-queue.js";
 import type { Delivery } from "./deliverer.js";
 import { DeliveryFailure, exchangeFailure } from "./delivery-failure.js";
-import type { Line, LineTaker, OriginLines } from "./origin-connections.js";
 import { KEPT_BODY_BYTES, type RawAnswer, resultOf, retryAfterOf } from "./read-answer.js";
-import type { Flooding } from "./response-size-guard.js";
+import type { GuardedExchange } from "./response-size-guard.js";
 
-/** What an exchange tells to and asks of its deliverer. */
+/** What an exchange needs of its deliverer. */
 export interface ExchangeHost {
   readonly maxAnswerBytes: number;
   readonly deadlineMs: number;
   now(): number;
   monotonicMs(): number;
-  /** Called once, when the result stands. */
-  settled(exchange: Exchange): void;
+  /** Called once, with the result final. */
+  onSettled(exchange: Exchange): void;
 }
 
 export interface ExchangeOptions {
   readonly host: ExchangeHost;
-  readonly lines: OriginLines;
+  readonly connections: OriginConnections;
   /** host:port, for details. */
   readonly where: string;
   readonly request: UndiciDispatcher.DispatchOptions;
@@ -29,23 +29,23 @@ export interface ExchangeOptions {
   readonly resolve: (delivery: Delivery) => void;
 }
 
-/** More than any honest server sends, and few enough to cost nothing. */
-const MAX_INFORMATIONAL = 100;
+/** More than any real server sends. */
+const MAX_INTERIM_ANSWERS = 100;
 
-/** undici calls it in its own, older form: with the newer one it parses all headers of each answer, an eighth of the whole cost. */
-export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, LineTaker, Deadlined, Flooding {
+/** Uses undici's older handler methods: the newer ones parse all headers, an eighth of the CPU time of a delivery. */
+export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Waiter, Deadlined, GuardedExchange {
   readonly deadlineAt: number;
   readonly signal: AbortSignal | undefined;
-  /** 0: no answer has begun. */
+  /** 0: no answer yet. */
   statusCode = 0;
   statusMessage = "";
   headers: readonly Buffer[] = [];
   body: Buffer | null = null;
   readonly #options: ExchangeOptions;
-  #line: Line | null = null;
-  #abort: ((reason: Error) => void) | null = null;
+  #connection: Connection | null = null;
+  #abortRequest: ((reason: Error) => void) | null = null;
   #isSettled = false;
-  #informational = 0;
+  #interimAnswers = 0;
   #bodyBytes = 0;
 
   constructor(options: ExchangeOptions) {
@@ -59,28 +59,28 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Li
   }
 
   get bytesRead(): number | null {
-    return this.#line?.socket?.bytesRead ?? null;
+    return this.#connection?.socket?.bytesRead ?? null;
   }
 
   start(): void {
-    this.#options.lines.request(this);
+    this.#options.connections.request(this);
   }
 
-  take(line: Line): void {
-    this.#line = line;
-    line.client.dispatch(this.#options.request, this);
+  useConnection(connection: Connection): void {
+    this.#connection = connection;
+    connection.client.dispatch(this.#options.request, this);
   }
 
   onConnect(abort: (reason?: Error) => void): void {
-    this.#abort = abort;
-    if (this.#isSettled) abort(new DeliveryFailure("reset", "given up before it was sent"));
+    this.#abortRequest = abort;
+    if (this.#isSettled) abort(new DeliveryFailure("reset", "aborted before it was sent"));
   }
 
   onHeaders(statusCode: number, headers: Buffer[], _resume: () => void, statusMessage: string): boolean {
     if (statusCode < 200) {
-      this.#informational += 1;
-      if (this.#informational > MAX_INFORMATIONAL) {
-        this.#abort?.(new DeliveryFailure("too-large", `${this.where} sent over ${MAX_INFORMATIONAL} informational answers`));
+      this.#interimAnswers += 1;
+      if (this.#interimAnswers > MAX_INTERIM_ANSWERS) {
+        this.#abortRequest?.(new DeliveryFailure("too-large", `${this.where} sent over ${MAX_INTERIM_ANSWERS} interim answers`));
       }
       return true;
     }
@@ -92,51 +92,51 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Li
 
   onData(chunk: Buffer): boolean {
     if (this.#bodyBytes < KEPT_BODY_BYTES) {
-      // A copy, so that 1 KiB doesn't hold on to the whole of a read buffer.
+      // A copy, so that 1 KiB doesn't keep a whole read buffer in memory.
       const kept = Buffer.from(chunk.subarray(0, KEPT_BODY_BYTES - this.#bodyBytes));
       this.body = this.body === null ? kept : Buffer.concat([this.body, kept]);
     }
     this.#bodyBytes += chunk.length;
     if (this.#bodyBytes > this.#options.host.maxAnswerBytes) {
       this.#settleAnswered();
-      this.#abort?.(new DeliveryFailure("too-large", "the rest of the answer is dropped"));
+      this.#abortRequest?.(new DeliveryFailure("too-large", "the rest of the body is dropped"));
     }
     return true;
   }
 
   onComplete(): void {
-    const { host, lines } = this.#options;
+    const { host, connections } = this.#options;
     this.#settleAnswered();
-    if (this.#line !== null) lines.release(this.#line, host.monotonicMs());
+    if (this.#connection !== null) connections.release(this.#connection, host.monotonicMs());
   }
 
   onError(error: Error): void {
-    this.#fail(exchangeFailure(error, this.where, this.statusCode !== 0));
-    if (this.#line !== null) this.#options.lines.discard(this.#line);
+    this.#settleFailed(exchangeFailure(error, this.where, this.statusCode !== 0));
+    if (this.#connection !== null) this.#options.connections.discard(this.#connection);
   }
 
   expire(): void {
     const { where, host } = this.#options;
     const within = `within ${host.deadlineMs / 1_000} s`;
-    this.giveUp(
-      this.#abort === null
-        ? new DeliveryFailure("connect-timeout", `no connection to ${where} was free or came up ${within}`)
+    this.abort(
+      this.#abortRequest === null
+        ? new DeliveryFailure("connect-timeout", `no free connection to ${where} ${within}`)
         : new DeliveryFailure("response-timeout", `no complete answer from ${where} ${within}`),
     );
   }
 
-  /** Ends it, wherever it stands. */
-  giveUp(failure: DeliveryFailure): void {
-    this.#fail(failure);
-    if (this.#line === null) this.#options.lines.forget(this);
-    else this.#abort?.(failure);
+  /** In any state: waiting for a connection, connecting or sent. */
+  abort(failure: DeliveryFailure): void {
+    this.#settleFailed(failure);
+    if (this.#connection === null) this.#options.connections.cancelRequest(this);
+    else this.#abortRequest?.(failure);
   }
 
   #settleAnswered(): void {
     if (!this.#isSettled) this.#settle(resultOf(this));
   }
 
-  #fail(failure: DeliveryFailure): void {
+  #settleFailed(failure: DeliveryFailure): void {
     this.#settle({ kind: "unreachable", reason: failure.reason, detail: failure.message });
   }
 
@@ -144,7 +144,7 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Li
     if (this.#isSettled) return;
     this.#isSettled = true;
     const { host, resolve } = this.#options;
-    host.settled(this);
+    host.onSettled(this);
     resolve({ result, retryAfterMs: retryAfterOf(this, host.now()) });
   }
 }

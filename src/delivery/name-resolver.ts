@@ -1,10 +1,13 @@
-/** From a host's name to its addresses: each name asked for once at a time, and what came back kept for a short while. */
+/** Host name -> addresses: concurrent lookups of a name are shared, and the answer is cached briefly. */
+import { lookup, Resolver } from "node:dns/promises";
+import { readFile } from "node:fs/promises";
+import { isIP } from "node:net";
+import { systemErrorCode } from "../domain/errors.js";
 import type { Clock } from "../platform/clock.js";
 import { DeliveryFailure } from "./delivery-failure.js";
-import { type FoundAddresses, type NameSource, systemNameSource } from "./name-source.js";
 
 export interface NameResolver {
-  /** At least one address, in the order in which they should be tried. Rejects with a DeliveryFailure of reason `dns`. */
+  /** At least one address, in the order to try them. Rejects with a DeliveryFailure of reason `dns`. */
   resolve(name: string): Promise<readonly string[]>;
 }
 
@@ -13,46 +16,56 @@ export interface NameResolverOptions {
   readonly source?: NameSource;
 }
 
-/** Short, so that an endpoint that moves is followed; long enough that a name server isn't asked for each connection. */
-const SHORTEST_MS = 1_000;
-const LONGEST_MS = 60_000;
-/** A name that doesn't resolve is asked for again soon: somebody may be mending it. */
-const FAILURE_MS = 2_000;
+export interface FoundAddresses {
+  readonly addresses: readonly string[];
+  /** The record's time to live. */
+  readonly ttlMs: number;
+}
+
+/** Rejects with an error whose `code` is one of node:dns (ENOTFOUND: no such name). */
+export type NameSource = (name: string) => Promise<FoundAddresses>;
+
+/** Short enough to follow an endpoint that moves, long enough to avoid a lookup per connection. */
+const MIN_TTL_MS = 1_000;
+const MAX_TTL_MS = 60_000;
+/** Short: someone may be fixing the name. */
+const FAILURE_TTL_MS = 2_000;
 const MAX_NAMES = 2_000;
 
-interface Known {
+interface CacheEntry {
   readonly answer: Promise<readonly string[]>;
-  /** On the monotonic clock; Infinity while it is being asked for. */
-  until: number;
+  /** On the monotonic clock; Infinity during the lookup. */
+  expiresAt: number;
 }
 
 export function createNameResolver(options: NameResolverOptions): NameResolver {
-  const source = options.source ?? systemNameSource({ clock: options.clock });
-  const known = new Map<string, Known>();
+  const { clock } = options;
+  const source = options.source ?? systemNameSource(clock);
+  const cache = new Map<string, CacheEntry>();
 
-  function ask(name: string): Known {
+  function startLookup(name: string): CacheEntry {
     const found = source(name);
-    const entry: Known = { answer: found.then(addressesOf(name), failedToFind(name)), until: Number.POSITIVE_INFINITY };
-    const keepFor = (ms: number) => {
-      entry.until = options.clock.monotonicMs() + ms;
+    const entry: CacheEntry = { answer: found.then(addressesOf(name), failLookup(name)), expiresAt: Number.POSITIVE_INFINITY };
+    const expireIn = (ms: number) => {
+      entry.expiresAt = clock.monotonicMs() + ms;
     };
-    found.then(({ ttlMs }) => keepFor(Math.min(Math.max(ttlMs, SHORTEST_MS), LONGEST_MS))).catch(() => keepFor(FAILURE_MS));
-    // The one who asked hears of a failure; nobody else must.
+    found.then(({ ttlMs }) => expireIn(Math.min(Math.max(ttlMs, MIN_TTL_MS), MAX_TTL_MS))).catch(() => expireIn(FAILURE_TTL_MS));
+    // The caller handles the rejection; the copy in the cache must not count as unhandled.
     entry.answer.catch(() => undefined);
     return entry;
   }
 
   return {
     resolve(name) {
-      const before = known.get(name);
-      if (before !== undefined && before.until > options.clock.monotonicMs()) return before.answer;
-      known.delete(name);
-      for (const oldest of known.keys()) {
-        if (known.size < MAX_NAMES) break;
-        known.delete(oldest);
+      const cached = cache.get(name);
+      if (cached !== undefined && cached.expiresAt > clock.monotonicMs()) return cached.answer;
+      cache.delete(name);
+      for (const oldest of cache.keys()) {
+        if (cache.size < MAX_NAMES) break;
+        cache.delete(oldest);
       }
-      const entry = ask(name);
-      known.set(name, entry);
+      const entry = startLookup(name);
+      cache.set(name, entry);
       return entry.answer;
     },
   };
@@ -65,13 +78,82 @@ function addressesOf(name: string): (found: FoundAddresses) => readonly string[]
   };
 }
 
-function failedToFind(name: string): (error: unknown) => never {
+function failLookup(name: string): (error: unknown) => never {
   return (error) => {
-    const code = error instanceof Error && "code" in error ? String(error.code) : "";
+    const code = systemErrorCode(error);
     const detail =
       code === "ENOTFOUND" || code === "ENODATA"
         ? `there is no host named ${name}`
-        : `no name server could say where ${name} is${code === "" ? "" : ` (${code})`}`;
+        : `the DNS lookup of ${name} failed${code === "" ? "" : ` (${code})`}`;
     throw new DeliveryFailure("dns", detail, error);
   };
+}
+
+/** For sources that don't give one. */
+const DEFAULT_TTL_MS = 10_000;
+const HOSTS_FILE_TTL_MS = 5_000;
+/** Of one query; c-ares doubles it for the second try. Both together stay under the connect timeout. */
+const QUERY_TIMEOUT_MS = 1_500;
+const QUERY_TRIES = 2;
+const HOSTS_FILE = process.platform === "win32" ? "C:\\Windows\\System32\\drivers\\etc\\hosts" : "/etc/hosts";
+
+/** The hosts file, then the DNS servers, then the system. */
+function systemNameSource(clock: Pick<Clock, "monotonicMs">): NameSource {
+  const hosts = cachedHosts(clock);
+  return async (name) => {
+    const plain = name.toLowerCase().replace(/\.$/, "");
+    // RFC 6761. Both, for a server that listens on one of them only.
+    if (plain === "localhost" || plain.endsWith(".localhost")) return { addresses: ["127.0.0.1", "::1"], ttlMs: DEFAULT_TTL_MS };
+    const listed = (await hosts()).get(plain);
+    if (listed !== undefined) return { addresses: listed, ttlMs: DEFAULT_TTL_MS };
+    return queryDnsServers(name).catch((error: unknown) => {
+      // The system would ask the same silent servers, and block one of libuv's four threads meanwhile.
+      if (systemErrorCode(error) === "ETIMEOUT") throw error;
+      return askSystem(name);
+    });
+  };
+}
+
+/** c-ares is asynchronous, so a slow DNS server delays only those who need it. */
+async function queryDnsServers(name: string): Promise<FoundAddresses> {
+  // A new Resolver reads resolv.conf again.
+  const resolver = new Resolver({ timeout: QUERY_TIMEOUT_MS, tries: QUERY_TRIES });
+  const [four, six] = await Promise.allSettled([resolver.resolve4(name, { ttl: true }), resolver.resolve6(name, { ttl: true })]);
+  const records = [...(four.status === "fulfilled" ? four.value : []), ...(six.status === "fulfilled" ? six.value : [])];
+  if (records.length === 0 && four.status === "rejected") throw four.reason;
+  return { addresses: records.map(({ address }) => address), ttlMs: Math.min(...records.map(({ ttl }) => ttl)) * 1_000 };
+}
+
+/** getaddrinfo knows mDNS, search domains and other local configuration. */
+async function askSystem(name: string): Promise<FoundAddresses> {
+  const entries = await lookup(name, { all: true, order: "verbatim" });
+  return { addresses: entries.map(({ address }) => address), ttlMs: DEFAULT_TTL_MS };
+}
+
+function cachedHosts(clock: Pick<Clock, "monotonicMs">): () => Promise<ReadonlyMap<string, readonly string[]>> {
+  let hosts: Promise<ReadonlyMap<string, readonly string[]>> = Promise.resolve(new Map());
+  let expiresAt = Number.NEGATIVE_INFINITY;
+  return () => {
+    if (clock.monotonicMs() >= expiresAt) {
+      expiresAt = clock.monotonicMs() + HOSTS_FILE_TTL_MS;
+      hosts = readFile(HOSTS_FILE, "utf8").then(parseHosts, () => new Map());
+    }
+    return hosts;
+  };
+}
+
+/** hosts(5): names in lower case; a name on several lines has all their addresses, in order. */
+export function parseHosts(text: string): ReadonlyMap<string, readonly string[]> {
+  const hosts = new Map<string, string[]>();
+  for (const line of text.split("\n")) {
+    const [address, ...names] = (line.split("#")[0] ?? "").trim().split(/\s+/);
+    if (address === undefined || isIP(address) === 0) continue;
+    for (const name of names) {
+      const key = name.toLowerCase();
+      const known = hosts.get(key);
+      if (known === undefined) hosts.set(key, [address]);
+      else if (!known.includes(address)) known.push(address);
+    }
+  }
+  return hosts;
 }

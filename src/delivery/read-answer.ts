@@ -1,4 +1,4 @@
-/** What is kept of an endpoint's answer. */
+/** What is stored of an endpoint's answer. */
 import { STATUS_CODES } from "node:http";
 import { StringDecoder } from "node:string_decoder";
 import type { DeliveryResult } from "../domain/attempt.js";
@@ -7,9 +7,9 @@ import { parseRetryAfter } from "../wire/retry-after.js";
 export interface RawAnswer {
   readonly statusCode: number;
   readonly statusMessage: string;
-  /** Names and values in turn, as they came. */
+  /** Names and values alternate, as received. */
   readonly headers: readonly Buffer[];
-  /** The first KEPT_BODY_BYTES at most. */
+  /** At most the first KEPT_BODY_BYTES. */
   readonly body: Buffer | null;
 }
 
@@ -20,7 +20,7 @@ const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 export function resultOf(answer: RawAnswer): DeliveryResult {
   const statusMessage = messageOf(answer);
   if (REDIRECTS.has(answer.statusCode)) {
-    const detail = `${answer.statusCode} ${statusMessage}, not followed${placeOf(headerValue(answer.headers, "location"))}`;
+    const detail = `${answer.statusCode} ${statusMessage}, not followed${redirectTarget(headerValue(answer.headers, "location"))}`;
     return { kind: "unreachable", reason: "redirect", detail };
   }
   return {
@@ -31,7 +31,7 @@ export function resultOf(answer: RawAnswer): DeliveryResult {
   };
 }
 
-/** Retry-After in ms from `now` (epoch ms); an answer of 200 asks for nothing. */
+/** Retry-After in ms from `now` (epoch ms); ignored in a 200. */
 export function retryAfterOf(answer: RawAnswer, now: number): number | null {
   if (answer.statusCode === 200) return null;
   const value = headerValue(answer.headers, "retry-after");
@@ -42,14 +42,14 @@ function messageOf({ statusCode, statusMessage }: RawAnswer): string {
   return storable(statusMessage.slice(0, KEPT_MESSAGE_LENGTH)) || (STATUS_CODES[statusCode] ?? "");
 }
 
-/** Where a redirect points, without the parts that may hold a key. */
-function placeOf(location: string | null): string {
+/** Without path and query, which may contain a key. */
+function redirectTarget(location: string | null): string {
   if (location === null || !URL.canParse(location)) return "";
   const { protocol, host } = new URL(location);
   return ` (to ${protocol}//${host})`.slice(0, KEPT_MESSAGE_LENGTH);
 }
 
-/** The first header of that name (lower case); null where there is none. */
+/** The first header with that name (in lower case). */
 function headerValue(headers: readonly Buffer[], name: string): string | null {
   for (let at = 0; at + 1 < headers.length; at += 2) {
     if (headers[at]?.length === name.length && headers[at]?.toString("latin1").toLowerCase() === name) {
@@ -59,12 +59,12 @@ function headerValue(headers: readonly Buffer[], name: string): string | null {
   return null;
 }
 
-/** Bytes that are no UTF-8 become U+FFFD; a character that the limit has cut in two is left out. */
+/** Invalid UTF-8 becomes U+FFFD; a character that the limit cut in two is dropped. */
 function textOf(body: Buffer): string {
   return storable(body.length < KEPT_BODY_BYTES ? body.toString() : new StringDecoder("utf8").write(body));
 }
 
-/** Control characters are data, but for NUL: no PostgreSQL text can hold it. */
+/** Control characters are kept, except NUL, which PostgreSQL's text can't contain. */
 function storable(text: string): string {
   return text.includes("\u0000") ? text.replaceAll("\u0000", "\ufffd") : text;
 }

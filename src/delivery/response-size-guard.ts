@@ -1,51 +1,48 @@
-/**
- * Ends answers that keep coming and never get anywhere: an endless status line, chunk extensions, what no limit of the parser
- * counts. It looks at what is under way once a second and costs the others nothing.
- */
+/** Aborts endless answers that no limit of the parser covers, such as a status line or chunk extension without end. */
 import type { Timers } from "../platform/clock.js";
 import { DeliveryFailure } from "./delivery-failure.js";
 
-export interface Flooding {
-  /** Bytes read so far on its connection, earlier answers included; null while it has none. */
+export interface GuardedExchange {
+  /** Bytes read on its connection so far, earlier answers included; null without a connection. */
   readonly bytesRead: number | null;
   readonly where: string;
-  giveUp(failure: DeliveryFailure): void;
+  abort(failure: DeliveryFailure): void;
 }
 
-const LOOK_EVERY_MS = 1_000;
-/** Far more than the headers and the body of which all is read come to. */
+const CHECK_INTERVAL_MS = 1_000;
+/** Far more than the limits for headers and body together. */
 const MAX_BYTES = 1024 * 1024;
 
-export class ResponseSizeGuard<T extends Flooding> {
-  readonly #underWay: () => Iterable<T>;
+export class ResponseSizeGuard<T extends GuardedExchange> {
+  readonly #inFlight: () => Iterable<T>;
   readonly #timers: Timers;
-  /** What each had read when it was first seen. */
-  #firstSeen = new Map<T, number>();
+  /** The value of `bytesRead` when the exchange was first seen. */
+  #initial = new Map<T, number>();
   #isArmed = false;
 
-  constructor(underWay: () => Iterable<T>, timers: Timers) {
-    this.#underWay = underWay;
+  constructor(inFlight: () => Iterable<T>, timers: Timers) {
+    this.#inFlight = inFlight;
     this.#timers = timers;
   }
 
-  /** Something is under way. */
+  /** Call it whenever an exchange starts. */
   wake(): void {
     if (this.#isArmed) return;
     this.#isArmed = true;
-    this.#timers.after(LOOK_EVERY_MS, () => this.#look());
+    this.#timers.after(CHECK_INTERVAL_MS, () => this.#check());
   }
 
-  #look(): void {
+  #check(): void {
     this.#isArmed = false;
     const seen = new Map<T, number>();
-    for (const item of this.#underWay()) {
+    for (const item of this.#inFlight()) {
       const { bytesRead } = item;
       if (bytesRead === null) continue;
-      const first = this.#firstSeen.get(item) ?? bytesRead;
+      const first = this.#initial.get(item) ?? bytesRead;
       if (bytesRead - first <= MAX_BYTES) seen.set(item, first);
-      else item.giveUp(new DeliveryFailure("too-large", `${item.where} sent over 1 MiB and no end of an answer`));
+      else item.abort(new DeliveryFailure("too-large", `${item.where} sent over 1 MiB without completing its answer`));
     }
-    this.#firstSeen = seen;
+    this.#initial = seen;
     if (seen.size > 0) this.wake();
   }
 }

@@ -1,41 +1,36 @@
-/** The deliverer: undici's connections under the limits of dispatch.md. */
-import type { Clock } from "../platform/clock.js";
-import { systemTimers, type Timers } from "../platform/clock.js";
+/** The Deliverer on undici's connections, with the limits of docs/dispatcher.md. */
+import { isWhcbError } from "../domain/errors.js";
+import { type Clock, systemTimers, type Timers } from "../platform/clock.js";
 import type { DeliveryRequest } from "../wire/delivery-request.js";
-import { type AddressRule, ANY_ADDRESS } from "./address-rule.js";
+import { type AddressRule, ANY_ADDRESS, checkCallbackUrl, parseHttpUrl } from "./address-rule.js";
+import { ConnectionPool, type OriginConnections } from "./connection-pool.js";
 import { DeadlineQueue } from "./deadline-queue.js";
 import type { Deliverer, Delivery } from "./deliverer.js";
 import { DeliveryFailure } from "./delivery-failure.js";
 import { Exchange, type ExchangeHost } from "./exchange.js";
 import { createNameResolver, type NameResolver } from "./name-resolver.js";
-import { Origins } from "./origins.js";
 import { ResponseSizeGuard } from "./response-size-guard.js";
-import { SignalWatch } from "./signal-watch.js";
-import { Targets } from "./targets.js";
 
 export interface DelivererOptions {
   readonly clock: Pick<Clock, "now" | "monotonicMs">;
   readonly timers?: Timers;
-  /** Until the connection is up, name and TLS included. */
+  /** For DNS, TCP and TLS together. */
   readonly connectTimeoutMs?: number;
-  /** From the call of `deliver` until the answer's last byte. */
+  /** From the call of `deliver` to the last byte of the answer. */
   readonly deadlineMs?: number;
-  /** Of the answer's body; what comes after is dropped with the connection. */
+  /** Of the answer's body; the rest is dropped and the connection closed. */
   readonly maxAnswerBytes?: number;
-  /** To one scheme, host and port, however many callbacks are there: the limit of each is the dispatcher's. */
+  /** For all callbacks at one origin; the limit per callback is the dispatcher's. */
   readonly maxConnectionsPerOrigin?: number;
-  /** How long an unused connection is kept. */
+  /** How long an idle connection is kept. */
   readonly keepAliveMs?: number;
   readonly addressRule?: AddressRule;
   readonly names?: NameResolver;
-  /** PEM certificates of authorities to trust instead of the system's. */
+  /** PEM; replaces the system's certificate authorities. */
   readonly ca?: string;
 }
 
-/**
- * Shorter than the servers in use keep theirs (gunicorn 2 s; Node, Apache and uvicorn 5 s): a request that crosses with the
- * endpoint's closing is a failed attempt, and could open an outage that is none.
- */
+/** Shorter than the usual servers' (gunicorn 2 s; Node, Apache and uvicorn 5 s), so that they rarely close one that we use. */
 const DEFAULT_KEEP_ALIVE_MS = 1_500;
 const MAX_HEADER_BYTES = 16 * 1024;
 
@@ -48,10 +43,8 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
   readonly deadlineMs: number;
   readonly #clock: Pick<Clock, "now" | "monotonicMs">;
   readonly #deadlines: DeadlineQueue<Exchange>;
-  readonly #floods: ResponseSizeGuard<Exchange>;
-  readonly #signals = new SignalWatch<Exchange>((exchange) =>
-    exchange.giveUp(new DeliveryFailure("reset", "cut off by the service")),
-  );
+  readonly #sizeGuard: ResponseSizeGuard<Exchange>;
+  readonly #signals = new AbortListeners();
   readonly #targets: Targets;
   #isClosed = false;
 
@@ -62,8 +55,8 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
     this.deadlineMs = options.deadlineMs ?? 60_000;
     this.#clock = options.clock;
     this.#deadlines = new DeadlineQueue(options.clock, timers);
-    this.#floods = new ResponseSizeGuard(() => this.#deadlines.items(), timers);
-    const origins = new Origins({
+    this.#sizeGuard = new ResponseSizeGuard(() => this.#deadlines.items(), timers);
+    const pool = new ConnectionPool({
       clock: options.clock,
       timers,
       keepAliveMs: options.keepAliveMs ?? DEFAULT_KEEP_ALIVE_MS,
@@ -77,13 +70,13 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
         ...(options.ca === undefined ? {} : { ca: options.ca }),
       },
     });
-    this.#targets = new Targets(origins, addressRule);
+    this.#targets = new Targets(pool, addressRule);
   }
 
   deliver(request: DeliveryRequest<string | Uint8Array | null>, signal?: AbortSignal): Promise<Delivery> {
     return new Promise((resolve) => {
       if (this.#isClosed || signal?.aborted === true) {
-        resolve(unsent(new DeliveryFailure("reset", "cut off by the service")));
+        resolve(unsent(abortedByService()));
         return;
       }
       const target = this.#targets.of(request.url);
@@ -93,7 +86,7 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
       }
       const exchange = new Exchange({
         host: this,
-        lines: target.lines(),
+        connections: target.connections(),
         where: target.where,
         request: { path: target.path, method: request.method, headers: headersOf(request), body: request.body },
         signal,
@@ -101,7 +94,7 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
         resolve,
       });
       this.#deadlines.add(exchange);
-      this.#floods.wake();
+      this.#sizeGuard.wake();
       if (signal !== undefined) this.#signals.add(signal, exchange);
       exchange.start();
     });
@@ -109,7 +102,7 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    for (const exchange of [...this.#deadlines.items()]) exchange.giveUp(new DeliveryFailure("reset", "the service is stopping"));
+    for (const exchange of [...this.#deadlines.items()]) exchange.abort(new DeliveryFailure("reset", "the service is stopping"));
     await this.#targets.close();
   }
 
@@ -121,7 +114,7 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
     return this.#clock.monotonicMs();
   }
 
-  settled(exchange: Exchange): void {
+  onSettled(exchange: Exchange): void {
     this.#deadlines.delete(exchange);
     if (exchange.signal !== undefined) this.#signals.delete(exchange.signal, exchange);
   }
@@ -131,9 +124,91 @@ function unsent(failure: DeliveryFailure): Delivery {
   return { result: { kind: "unreachable", reason: failure.reason, detail: failure.message }, retryAfterMs: null };
 }
 
-/** Flat pairs, undici's cheapest form. What comes back compressed could be a bomb, so nothing compressed is asked for. */
+/** Flat pairs, undici's cheapest form. No compression is accepted, since an answer could be a decompression bomb. */
 function headersOf(request: Pick<DeliveryRequest, "headers">): string[] {
   const pairs = ["accept-encoding", "identity"];
   for (const name in request.headers) pairs.push(name, request.headers[name] ?? "");
   return pairs;
+}
+
+function abortedByService(): DeliveryFailure {
+  return new DeliveryFailure("reset", "aborted by the service");
+}
+
+/** A URL, parsed and checked once. */
+interface Target {
+  readonly path: string;
+  /** host:port. */
+  readonly where: string;
+  /** A function, since the pool drops an idle origin and creates it again. */
+  connections(): OriginConnections;
+}
+
+const MAX_TARGETS = 2_000;
+
+class Targets {
+  readonly #targets = new Map<string, Target | DeliveryFailure>();
+  readonly #pool: ConnectionPool;
+  readonly #rule: AddressRule;
+
+  constructor(pool: ConnectionPool, rule: AddressRule) {
+    this.#pool = pool;
+    this.#rule = rule;
+  }
+
+  of(url: string): Target | DeliveryFailure {
+    const cached = this.#targets.get(url);
+    if (cached !== undefined) return cached;
+    const target = this.#parse(url);
+    // Parsing again is cheap; a URL may contain a key and must not stay for ever.
+    if (this.#targets.size >= MAX_TARGETS) this.#targets.clear();
+    this.#targets.set(url, target);
+    return target;
+  }
+
+  async close(): Promise<void> {
+    this.#targets.clear();
+    await this.#pool.close();
+  }
+
+  #parse(url: string): Target | DeliveryFailure {
+    try {
+      checkCallbackUrl(url, this.#rule);
+    } catch (error) {
+      if (isWhcbError(error, "address-refused")) return new DeliveryFailure("address-refused", error.message);
+      throw error;
+    }
+    const parsed = parseHttpUrl(url);
+    if (parsed === null) return new DeliveryFailure("address-refused", "not an http or https URL");
+    const { origin } = parsed;
+    return {
+      path: parsed.pathname + parsed.search,
+      where: `${parsed.hostname}:${parsed.port || (parsed.protocol === "https:" ? "443" : "80")}`,
+      connections: () => this.#pool.of(origin),
+    };
+  }
+}
+
+/** One listener per signal: thousands of deliveries share the dispatcher's. */
+class AbortListeners {
+  readonly #exchanges = new WeakMap<AbortSignal, Set<Exchange>>();
+
+  add(signal: AbortSignal, exchange: Exchange): void {
+    const exchanges = this.#exchanges.get(signal) ?? this.#listen(signal);
+    exchanges.add(exchange);
+  }
+
+  delete(signal: AbortSignal, exchange: Exchange): void {
+    this.#exchanges.get(signal)?.delete(exchange);
+  }
+
+  #listen(signal: AbortSignal): Set<Exchange> {
+    const exchanges = new Set<Exchange>();
+    this.#exchanges.set(signal, exchanges);
+    const abortAll = () => {
+      for (const exchange of [...exchanges]) exchange.abort(abortedByService());
+    };
+    signal.addEventListener("abort", abortAll, { once: true });
+    return exchanges;
+  }
 }

@@ -1,4 +1,7 @@
-/** What happens before a request can be sent: names, addresses, connections, TLS. */
+/**
+ * DNS, addresses, TCP and TLS.
+ * Covers: src/delivery/connector.ts, src/delivery/name-resolver.ts
+ */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { connect, createServer as createTcpServer, type Server, type Socket } from "node:net";
@@ -46,8 +49,8 @@ async function listening(server: Server): Promise<number> {
   return address.port;
 }
 
-/** A name server's answers, one after another; the last one again and again. */
-function namesSaying(...answers: (readonly string[])[]) {
+/** Resolves to these addresses in turn, then keeps returning the last. */
+function namesReturning(...answers: (readonly string[])[]) {
   return { resolve: async () => (answers.length > 1 ? answers.shift() : answers[0]) ?? [] };
 }
 
@@ -65,27 +68,27 @@ describe("a name", () => {
     expect(JSON.stringify(result)).not.toContain("secret");
   });
 
-  test("that no name server says anything about is a dns error, in time", async () => {
+  test("that no DNS server answers for is a dns error within the connect timeout", async () => {
     const names = { resolve: () => new Promise<readonly string[]>(() => undefined) };
     expect(await resultOf(aDeliverer({ names, connectTimeoutMs: 300 }), "http://slow.example/hook")).toEqual({
       kind: "unreachable",
       reason: "dns",
-      detail: "no name server gave an address of slow.example within 0.3 s",
+      detail: "no answer from a DNS server for slow.example within 0.3 s",
     });
   });
 
-  test("of this machine is known", async () => {
+  test("localhost resolves to this machine", async () => {
     const server = await anEndpoint();
     expect(await resultOf(aDeliverer(), `http://localhost:${server.port}/`)).toEqual(DELIVERED);
   });
 
-  test("with several addresses is tried at each", async () => {
+  test("with several addresses has each of them tried", async () => {
     const server = await anEndpoint();
-    const deliverer = aDeliverer({ names: namesSaying(["127.0.0.2", "::1", "127.0.0.1"]) });
+    const deliverer = aDeliverer({ names: namesReturning(["127.0.0.2", "::1", "127.0.0.1"]) });
     expect(await resultOf(deliverer, `http://orders.example:${server.port}/`)).toEqual(DELIVERED);
   });
 
-  test("that fails fails each delivery, and not the process", async () => {
+  test("whose lookup fails causes a failure per delivery, and no unhandled rejection", async () => {
     const names = { resolve: () => Promise.reject(new DeliveryFailure("dns", "there is no host named x")) };
     const deliverer = aDeliverer({ names });
     const results = await Promise.all(Array.from({ length: 20 }, () => resultOf(deliverer, "http://x.example/")));
@@ -96,21 +99,21 @@ describe("a name", () => {
 describe("under the public rules", () => {
   const REFUSED = { kind: "unreachable", reason: "address-refused" };
 
-  test("a name that points to an internal address is never connected to", async () => {
+  test("no connection is made to a name that resolves to an internal address", async () => {
     const server = await anEndpoint();
     for (const address of ["127.0.0.1", "::1", "::ffff:127.0.0.1", "10.0.0.1", "169.254.169.254"]) {
-      const deliverer = aDeliverer({ addressRule: publicAddressRule(), names: namesSaying([address]) });
+      const deliverer = aDeliverer({ addressRule: publicAddressRule(), names: namesReturning([address]) });
       expect(await resultOf(deliverer, "http://rebound.example/")).toMatchObject(REFUSED);
     }
     expect(server.connections()).toBe(0);
   });
 
-  test("each new connection is checked anew, so that a name can't be bent later", async () => {
+  test("each new connection is checked again, against DNS rebinding", async () => {
     const server = await startRawServer((socket) => void socket.end(OK.replace("\r\n", "\r\nconnection: close\r\n")));
     endings.push(() => server.close());
     const deliverer = aDeliverer({
       addressRule: publicAddressRule(["127.0.0.1"]),
-      names: namesSaying(["127.0.0.1"], ["127.0.0.2"]),
+      names: namesReturning(["127.0.0.1"], ["127.0.0.2"]),
     });
     const url = `http://rebound.example:${server.port}/`;
     expect(await resultOf(deliverer, url)).toEqual(DELIVERED);
@@ -118,25 +121,25 @@ describe("under the public rules", () => {
     expect(server.connections()).toBe(1);
   });
 
-  test("of several addresses only those that are allowed are dialled", async () => {
+  test("only the allowed ones of several addresses are connected to", async () => {
     const server = await anEndpoint();
-    let isForbiddenDialled = false;
+    let isForbiddenConnected = false;
     const forbidden = createTcpServer(() => {
-      isForbiddenDialled = true;
+      isForbiddenConnected = true;
     }).listen(server.port, "::1");
     await once(forbidden, "listening");
     endings.push(() => forbidden.close());
     const deliverer = aDeliverer({
       addressRule: publicAddressRule(["127.0.0.0/8"]),
-      names: namesSaying(["::1", "10.0.0.1", "127.0.0.1", "127.0.0.2"]),
+      names: namesReturning(["::1", "10.0.0.1", "127.0.0.1", "127.0.0.2"]),
     });
     expect(await resultOf(deliverer, `http://orders.example:${server.port}/`)).toEqual(DELIVERED);
-    expect(isForbiddenDialled).toBe(false);
+    expect(isForbiddenConnected).toBe(false);
   });
 
-  test("an address in place of a name is refused before anything is sent", async () => {
+  test("a URL with an IP address is rejected before connecting", async () => {
     const server = await anEndpoint();
-    const detail = "A callback's url must hold a domain name, not an address (127.0.0.1).";
+    const detail = "A callback's url must contain a domain name, not an address (127.0.0.1).";
     for (const host of ["127.0.0.1", "2130706433"]) {
       const result = await resultOf(aDeliverer({ addressRule: publicAddressRule() }), `http://${host}:${server.port}/`);
       expect(result).toEqual({ ...REFUSED, detail });
@@ -146,7 +149,7 @@ describe("under the public rules", () => {
 });
 
 describe("a connection", () => {
-  test("that nobody listens for is refused", async () => {
+  test("to a closed port is refused", async () => {
     const port = await listening(createTcpServer());
     for (const end of endings.splice(0)) await end();
     expect(await resultOf(aDeliverer(), `http://127.0.0.1:${port}/`)).toEqual({
@@ -156,22 +159,22 @@ describe("a connection", () => {
     });
   });
 
-  test("to a port whose queue is full is a connect-timeout, in time", async () => {
+  test("to a port with a full accept queue is a connect-timeout", async () => {
     const port = await portWithFullQueue();
     expect(await resultOf(aDeliverer({ connectTimeoutMs: 300 }), `http://127.0.0.1:${port}/`)).toEqual({
       kind: "unreachable",
       reason: "connect-timeout",
-      detail: `127.0.0.1:${port} didn't take the connection within 0.3 s`,
+      detail: `127.0.0.1:${port} didn't accept the connection within 0.3 s`,
     });
   });
 
-  test("to no http or https URL isn't tried", async () => {
+  test("to a URL that isn't http or https isn't tried", async () => {
     for (const url of ["ftp://example.com/", "example.com", ""]) {
       expect(await resultOf(aDeliverer(), url)).toMatchObject({ kind: "unreachable", reason: "address-refused" });
     }
   });
 
-  test("that comes up after the delivery was cut off carries nothing of it", async () => {
+  test("that is established after the delivery was aborted doesn't send its request", async () => {
     const server = await anEndpoint();
     let answer: (addresses: readonly string[]) => void = () => undefined;
     const first = new Promise<readonly string[]>((resolve) => {
@@ -180,15 +183,15 @@ describe("a connection", () => {
     const deliverer = aDeliverer({ names: { resolve: () => first } });
     const cut = new AbortController();
     const url = `http://orders.example:${server.port}/`;
-    const given = deliverer.deliver({ method: "POST", url, headers: { "webhook-id": "cut off" }, body: "{}" }, cut.signal);
+    const given = deliverer.deliver({ method: "POST", url, headers: { "webhook-id": "aborted" }, body: "{}" }, cut.signal);
     cut.abort();
-    expect((await given).result).toEqual({ kind: "unreachable", reason: "reset", detail: "cut off by the service" });
+    expect((await given).result).toEqual({ kind: "unreachable", reason: "reset", detail: "aborted by the service" });
     answer(["127.0.0.1"]);
     for (let tries = 0; server.connections() === 0 && tries < 1_000; tries++)
       await new Promise((resolve) => setImmediate(resolve));
     expect(await resultOf(deliverer, url)).toEqual(DELIVERED);
     expect(server.requests()).toBe(1);
-    expect(server.lastRequest()).not.toContain("cut off");
+    expect(server.lastRequest()).not.toContain("aborted");
   });
 });
 
@@ -204,7 +207,7 @@ describe("TLS", () => {
     return listening(server);
   }
 
-  test("with a certificate that is trusted carries requests, on one connection", async () => {
+  test("with a trusted certificate carries requests on one connection", async () => {
     const port = await tlsEndpoint(mine);
     const deliverer = aDeliverer({ ca: mine.cert });
     expect(await resultOf(deliverer, `https://localhost:${port}/`)).toEqual(DELIVERED);
@@ -212,7 +215,7 @@ describe("TLS", () => {
     expect(await resultOf(deliverer, `https://127.0.0.1:${port}/`)).toEqual(DELIVERED);
   });
 
-  test("with a certificate signed by itself is a tls error, and nothing is sent", async () => {
+  test("with a self-signed certificate is a tls error, and nothing is sent", async () => {
     let received = 0;
     const server = createTlsServer(mine, (socket) => socket.on("error", () => undefined).on("data", () => received++));
     server.on("tlsClientError", () => undefined);
@@ -220,37 +223,37 @@ describe("TLS", () => {
     expect(await resultOf(aDeliverer(), `https://localhost:${port}/`)).toEqual({
       kind: "unreachable",
       reason: "tls",
-      detail: `localhost:${port}: its certificate is signed by itself (DEPTH_ZERO_SELF_SIGNED_CERT)`,
+      detail: `localhost:${port}: its certificate is self-signed (DEPTH_ZERO_SELF_SIGNED_CERT)`,
     });
     expect(received).toBe(0);
   });
 
-  test("with a certificate for another name is a tls error", async () => {
+  test("with a certificate for another host name is a tls error", async () => {
     const port = await tlsEndpoint(another);
     expect(await resultOf(aDeliverer({ ca: another.cert }), `https://localhost:${port}/`)).toEqual({
       kind: "unreachable",
       reason: "tls",
-      detail: `localhost:${port}: its certificate is for another name (ERR_TLS_CERT_ALTNAME_INVALID)`,
+      detail: `localhost:${port}: its certificate is for another host name (ERR_TLS_CERT_ALTNAME_INVALID)`,
     });
   });
 
-  test("where plain HTTP is spoken is a tls error", async () => {
+  test("to a plain HTTP port is a tls error", async () => {
     const port = await listening(
       createTcpServer((socket) => socket.on("data", () => socket.end("HTTP/1.1 400 Bad Request\r\n\r\n"))),
     );
     expect(await resultOf(aDeliverer(), `https://localhost:${port}/`)).toMatchObject({ kind: "unreachable", reason: "tls" });
   });
 
-  test("that is cut off in the handshake is a tls error", async () => {
+  test("whose handshake is interrupted is a tls error", async () => {
     const port = await listening(createTcpServer((socket) => socket.on("data", () => socket.resetAndDestroy())));
     expect(await resultOf(aDeliverer(), `https://localhost:${port}/`)).toEqual({
       kind: "unreachable",
       reason: "tls",
-      detail: `localhost:${port}: it broke off the TLS handshake`,
+      detail: `localhost:${port}: it closed the connection during the TLS handshake`,
     });
   });
 
-  test("whose handshake never ends is a connect-timeout", async () => {
+  test("whose handshake never finishes is a connect-timeout", async () => {
     const port = await listening(createTcpServer(() => undefined));
     expect(await resultOf(aDeliverer({ connectTimeoutMs: 300 }), `https://localhost:${port}/`)).toEqual({
       kind: "unreachable",
@@ -259,7 +262,7 @@ describe("TLS", () => {
     });
   });
 
-  test("spoken by the endpoint where http was asked for is no HTTP answer, or a cut", async () => {
+  test("at a port used with http:// is a protocol error or a reset", async () => {
     const port = await tlsEndpoint(mine);
     const result = await resultOf(aDeliverer(), `http://localhost:${port}/`);
     expect(result.kind === "unreachable" && ["protocol", "reset"].includes(result.reason)).toBe(true);

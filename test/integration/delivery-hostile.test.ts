@@ -1,4 +1,7 @@
-/** Endpoints that misbehave, over real sockets: each costs one attempt, ends in time with the right kind of error, and nothing else. */
+/**
+ * Endpoints that misbehave, over real sockets.
+ * Covers: src/delivery/exchange.ts, src/delivery/read-answer.ts, src/delivery/delivery-failure.ts
+ */
 import type { Socket } from "node:net";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
@@ -7,16 +10,16 @@ import { afterEach, describe, expect, test } from "vitest";
 import { DEADLINE_MS, DeliverySetup, OK, says, saysAndEnds } from "../support/delivery/delivery-setup.js";
 import { drip, writeForEver } from "../support/delivery/raw-server.js";
 
-/** For a machine that is busy with other tests as well. */
+/** For a machine that is busy with other tests. */
 const SLACK_MS = 2_000;
 
 const at = new DeliverySetup();
 afterEach(() => at.end());
 
 const TIMEOUT = { kind: "unreachable", reason: "response-timeout", detail: "no complete answer from HOST within 0.5 s" };
-const NOT_HTTP = { kind: "unreachable", reason: "protocol", detail: "what HOST sent is no HTTP answer" };
+const NOT_HTTP = { kind: "unreachable", reason: "protocol", detail: "what HOST sent isn't a valid HTTP answer" };
 const CLOSED = { kind: "unreachable", reason: "reset", detail: "HOST closed the connection before its answer was complete" };
-const ENDED = { kind: "unreachable", reason: "reset", detail: "HOST ended the connection before its answer was complete" };
+const ENDED = { kind: "unreachable", reason: "reset", detail: "HOST closed the connection before its answer was complete" };
 
 const CASES: readonly [name: string, onRequest: (socket: Socket) => void, result: object][] = [
   ["headers that drip", (socket) => drip(socket, `HTTP/1.1 200 OK\r\nx: ${"y".repeat(9_999)}`, 5), TIMEOUT],
@@ -34,48 +37,44 @@ const CASES: readonly [name: string, onRequest: (socket: Socket) => void, result
   ["no answer at all", () => undefined, TIMEOUT],
   ["half an answer", says("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf"), TIMEOUT],
   [
-    "a cut before the status line",
+    "a reset before the status line",
     (socket) => void socket.resetAndDestroy(),
-    { kind: "unreachable", reason: "reset", detail: "the connection to HOST broke (ECONNRESET)" },
+    { kind: "unreachable", reason: "reset", detail: "the connection to HOST was lost (ECONNRESET)" },
   ],
   ["an end before the status line", (socket) => void socket.end(), CLOSED],
   ["an end within the headers", saysAndEnds("HTTP/1.1 200 OK\r\nx: "), CLOSED],
   ["an end within the body", saysAndEnds("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf"), CLOSED],
   ["an end within a chunk", saysAndEnds("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nha"), CLOSED],
-  [
-    "a last answer that is cut short",
-    saysAndEnds("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 10\r\n\r\nhalf"),
-    ENDED,
-  ],
+  ["a truncated last answer", saysAndEnds("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 10\r\n\r\nhalf"), ENDED],
   [
     "a megabyte of headers",
     (socket) => void socket.write(`HTTP/1.1 200 OK\r\n${`x-${"y".repeat(60)}: z\r\n`.repeat(16_000)}\r\n`),
-    { kind: "unreachable", reason: "too-large", detail: "the answer's headers are over 16 KiB" },
+    { kind: "unreachable", reason: "too-large", detail: "the answer's headers are larger than 16 KiB" },
   ],
   [
     "one header of a megabyte",
     (socket) => void socket.write(`HTTP/1.1 200 OK\r\nx: ${"y".repeat(1_000_000)}\r\n\r\n`),
-    { kind: "unreachable", reason: "too-large", detail: "the answer's headers are over 16 KiB" },
+    { kind: "unreachable", reason: "too-large", detail: "the answer's headers are larger than 16 KiB" },
   ],
   [
     "a megabyte of trailers",
     (socket) =>
       void socket.write(`HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n${`x: ${"y".repeat(60)}\r\n`.repeat(16_000)}`),
-    { kind: "unreachable", reason: "too-large", detail: "the answer's headers are over 16 KiB" },
+    { kind: "unreachable", reason: "too-large", detail: "the answer's headers are larger than 16 KiB" },
   ],
   [
-    "a hundred thousand informational answers",
+    "a hundred thousand interim answers",
     (socket) => void socket.write(`${"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n".repeat(100_000)}${OK}`),
-    { kind: "unreachable", reason: "too-large", detail: "HOST sent over 100 informational answers" },
+    { kind: "unreachable", reason: "too-large", detail: "HOST sent over 100 interim answers" },
   ],
-  ["informational answers that drip", (socket) => drip(socket, "HTTP/1.1 102 Processing\r\n\r\n".repeat(99), 5), TIMEOUT],
-  ["bytes that are no HTTP", says("SSH-2.0-OpenSSH_9.6\r\n"), NOT_HTTP],
+  ["interim answers that drip", (socket) => drip(socket, "HTTP/1.1 102 Processing\r\n\r\n".repeat(99), 5), TIMEOUT],
+  ["bytes that aren't HTTP", says("SSH-2.0-OpenSSH_9.6\r\n"), NOT_HTTP],
   ["two lengths", says("HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab"), NOT_HTTP],
   ["a length and chunks", says("HTTP/1.1 200 OK\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"), NOT_HTTP],
   [
     "a switch of protocols",
     says("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n"),
-    { kind: "unreachable", reason: "protocol", detail: "HOST sent an answer that nothing had asked for" },
+    { kind: "unreachable", reason: "protocol", detail: "HOST sent an answer that wasn't requested" },
   ],
   [
     "a redirect to an internal address",
@@ -114,7 +113,7 @@ const CASES: readonly [name: string, onRequest: (socket: Socket) => void, result
     { kind: "answered", statusCode: 500, statusMessage: "Oh no", body: "\ufffd\x1b[" },
   ],
   [
-    "an answer that the end of the connection ends",
+    "an answer that ends with the connection",
     saysAndEnds("HTTP/1.1 200 OK\r\n\r\nfine"),
     { kind: "answered", statusCode: 200, statusMessage: "OK", body: "fine" },
   ],
@@ -157,7 +156,7 @@ describe("an endpoint that sends", () => {
     expect(at.server.requests()).toBe(1);
   });
 
-  test("a gzip bomb isn't asked for, and not unpacked", async () => {
+  test("doesn't accept gzip, and doesn't decompress a gzip bomb", async () => {
     const bomb = gzipSync(Buffer.alloc(50_000_000));
     await at.start((socket) => {
       socket.write(`HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: ${bomb.length}\r\n\r\n`);
@@ -169,28 +168,28 @@ describe("an endpoint that sends", () => {
     expect(at.server.lastRequest()).toContain("\r\naccept-encoding: identity\r\n");
   });
 
-  test("a Retry-After is told, in seconds or as a date", async () => {
+  test("returns a Retry-After given in seconds or as a date", async () => {
     const answers = ["120", new Date(Date.now() + 60_000).toUTCString(), "soon"];
     await at.start(
       (socket, number) =>
         void socket.write(`HTTP/1.1 503 No\r\nretry-after: ${answers[number - 1]}\r\ncontent-length: 0\r\n\r\n`),
     );
-    const told: (number | null)[] = [];
-    for (const _answer of answers) told.push((await at.deliverer.deliver(at.post())).retryAfterMs);
-    expect(told[0]).toBe(120_000);
-    expect(told[1]).toBeGreaterThan(50_000);
-    expect(told[1]).toBeLessThanOrEqual(60_000);
-    expect(told[2]).toBeNull();
+    const seen: (number | null)[] = [];
+    for (const _answer of answers) seen.push((await at.deliverer.deliver(at.post())).retryAfterMs);
+    expect(seen[0]).toBe(120_000);
+    expect(seen[1]).toBeGreaterThan(50_000);
+    expect(seen[1]).toBeLessThanOrEqual(60_000);
+    expect(seen[2]).toBeNull();
   });
 });
 
-describe("an endpoint that floods", () => {
-  const FLOODS: readonly [name: string, start: string, more: string][] = [
+describe("an endpoint that sends without end", () => {
+  const ENDLESS: readonly [name: string, start: string, more: string][] = [
     ["a status line", "HTTP/1.1 200 ", "O"],
     ["a chunk's extension", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1;x=", "y"],
   ];
 
-  test.each(FLOODS)("with %s without an end is cut off long before the deadline", async (_name, start, more) => {
+  test.each(ENDLESS)("%s is aborted long before the deadline", async (_name, start, more) => {
     await at.start(
       (socket) => {
         socket.write(start);
@@ -199,12 +198,12 @@ describe("an endpoint that floods", () => {
       { deadlineMs: 30_000 },
     );
     const { result } = await at.deliverer.deliver(at.post());
-    const detail = `127.0.0.1:${at.server.port} sent over 1 MiB and no end of an answer`;
+    const detail = `127.0.0.1:${at.server.port} sent over 1 MiB without completing its answer`;
     expect(result).toEqual({ kind: "unreachable", reason: "too-large", detail });
   });
 });
 
-test("memory stays flat over a thousand hostile exchanges", async () => {
+test("memory doesn't grow over a thousand hostile exchanges", async () => {
   const heavy: ((socket: Socket) => void)[] = [
     (socket) => writeForEver(socket, Buffer.from(`HTTP/1.1 200 OK\r\n\r\n${"z".repeat(65_536)}`)),
     (socket) => void socket.write(`HTTP/1.1 200 OK\r\n${`x-${"y".repeat(60)}: z\r\n`.repeat(4_000)}`),

@@ -14,7 +14,7 @@ function aQueue() {
   return { time, queue, expired, begin };
 }
 
-test("each expires at its own deadline, and not a millisecond before", () => {
+test("each item expires at its own deadline, and not a millisecond before", () => {
   const { time, expired, begin } = aQueue();
   begin("one");
   time.advance(30);
@@ -29,7 +29,7 @@ test("each expires at its own deadline, and not a millisecond before", () => {
   expect(expired).toEqual(["one at 100", "two at 130"]);
 });
 
-test("what has ended doesn't expire, and a thousand need one timer", () => {
+test("a deleted item doesn't expire, and a thousand items need one timer", () => {
   const { time, queue, expired, begin } = aQueue();
   const items = Array.from({ length: 1_000 }, (_, number) => begin(String(number)));
   expect(time.count).toBe(1);

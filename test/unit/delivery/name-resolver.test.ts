@@ -1,7 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { parseHosts } from "../../../src/delivery/hosts-file.js";
-import { createNameResolver } from "../../../src/delivery/name-resolver.js";
-import type { FoundAddresses } from "../../../src/delivery/name-source.js";
+import { createNameResolver, type FoundAddresses, parseHosts } from "../../../src/delivery/name-resolver.js";
 import { ManualTimers } from "../../support/time/manual-timers.js";
 
 function aResolver(answer: (name: string, count: number) => Promise<FoundAddresses>) {
@@ -22,7 +20,7 @@ function noSuchName(): Promise<never> {
 }
 
 describe("a name", () => {
-  test("that many wait for is asked for once, and kept for as long as its answer holds", async () => {
+  test("needed by several at once is looked up once, and cached for its TTL", async () => {
     const { time, asked, names } = aResolver(async (_name, count) => ({ addresses: [`10.0.0.${count}`], ttlMs: 5_000 }));
     expect(await Promise.all([names.resolve("a.example"), names.resolve("a.example")])).toEqual([["10.0.0.1"], ["10.0.0.1"]]);
     time.advance(4_999);
@@ -32,7 +30,7 @@ describe("a name", () => {
     expect(asked).toEqual(["a.example", "a.example"]);
   });
 
-  test("is kept for a second at least and a minute at most", async () => {
+  test("is cached for at least a second and at most a minute", async () => {
     const { time, asked, names } = aResolver(async (name) => ({
       addresses: ["10.0.0.1"],
       ttlMs: name === "short" ? 0 : 86_400_000,
@@ -46,7 +44,7 @@ describe("a name", () => {
     expect(asked).toEqual(["short", "long", "short", "long"]);
   });
 
-  test("that isn't there is asked for again after two seconds", async () => {
+  test("that doesn't exist is looked up again after two seconds", async () => {
     const { time, asked, names } = aResolver(noSuchName);
     await expect(names.resolve("gone.example")).rejects.toMatchObject({
       reason: "dns",
@@ -60,7 +58,7 @@ describe("a name", () => {
     expect(asked).toHaveLength(2);
   });
 
-  test("with no address is a dns error", async () => {
+  test("without an address is a dns error", async () => {
     const { names } = aResolver(async () => ({ addresses: [], ttlMs: 0 }));
     await expect(names.resolve("empty.example")).rejects.toMatchObject({
       reason: "dns",
@@ -68,7 +66,7 @@ describe("a name", () => {
     });
   });
 
-  test("that is slow holds up no other", async () => {
+  test("that is slow doesn't delay others", async () => {
     const { names } = aResolver((name) =>
       name === "slow.example" ? new Promise(() => undefined) : Promise.resolve({ addresses: ["10.0.0.1"], ttlMs: 0 }),
     );
@@ -76,7 +74,7 @@ describe("a name", () => {
     expect(await names.resolve("quick.example")).toEqual(["10.0.0.1"]);
   });
 
-  test("is one of two thousand that are kept, the oldest is forgotten", async () => {
+  test("is dropped from the cache when two thousand newer ones are in it", async () => {
     const { asked, names } = aResolver(async () => ({ addresses: ["10.0.0.1"], ttlMs: 60_000 }));
     for (let number = 0; number < 2_001; number++) await names.resolve(`n${number}`);
     await names.resolve("n1");
@@ -85,7 +83,7 @@ describe("a name", () => {
   });
 });
 
-test("a hosts file is read as hosts(5) says", () => {
+test("parses a hosts file as in hosts(5)", () => {
   const text =
     "# comment\n127.0.0.1\tlocalhost Orders.Example # mine\n::1 localhost\r\n\nno-address x\n127.0.0.1 localhost\n10.0.0.1\n";
   expect([...parseHosts(text)]).toEqual([

@@ -4,29 +4,29 @@ import { ManualTimers } from "../../support/time/manual-timers.js";
 
 const MIB = 1024 * 1024;
 
-test("what reads over a MiB without an end is given up, what was read before it began doesn't count", () => {
+test("aborts an exchange that reads over 1 MiB, not counting what its connection had read before", () => {
   const time = new ManualTimers();
-  const givenUp: string[] = [];
-  const anItem = (where: string, bytesRead: number | null) => ({ where, bytesRead, giveUp: () => void givenUp.push(where) });
+  const aborted: string[] = [];
+  const anItem = (where: string, bytesRead: number | null) => ({ where, bytesRead, abort: () => void aborted.push(where) });
   const old = anItem("an old connection", 500 * MIB);
-  const flood = anItem("a flood", 0);
+  const endless = anItem("an endless answer", 0);
   const waiting = anItem("one that waits for a connection", null);
-  const underWay = new Set([old, flood, waiting]);
-  const guard = new ResponseSizeGuard(() => underWay, time);
+  const inFlight = new Set([old, endless, waiting]);
+  const guard = new ResponseSizeGuard(() => inFlight, time);
 
   guard.wake();
   guard.wake();
   expect(time.count).toBe(1);
   time.advance(1_000);
-  flood.bytesRead = MIB;
+  endless.bytesRead = MIB;
   time.advance(1_000);
-  expect(givenUp).toEqual([]);
-  flood.bytesRead = MIB + 1;
+  expect(aborted).toEqual([]);
+  endless.bytesRead = MIB + 1;
   time.advance(1_000);
-  expect(givenUp).toEqual(["a flood"]);
+  expect(aborted).toEqual(["an endless answer"]);
 });
 
-test("nothing is looked at while nothing is under way", () => {
+test("has no timer while nothing is in flight", () => {
   const time = new ManualTimers();
   const guard = new ResponseSizeGuard(() => [], time);
   guard.wake();
