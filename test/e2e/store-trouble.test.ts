@@ -1,7 +1,6 @@
 /**
- * A real service whose database can't be written for a while, or not be read: nothing is taken or sent that couldn't be recorded,
- * the reason is told, and all goes on by itself. Where this user may not mount or chattr, test/integration/store-trouble.test.ts
- * has the same faults by SQLite's own limits.
+ * A real service whose database can't be read or written for a while: it accepts and sends nothing that it couldn't record, says why,
+ * and resumes by itself. Where mount and chattr aren't allowed, test/integration/store-trouble.test.ts covers the same faults.
  */
 import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
@@ -25,7 +24,7 @@ afterEach(async () => {
 });
 
 interface Trouble {
-  /** Where the database is to be. */
+  /** Returns the path for the database. */
   prepare(): string;
   begin(database: string): void;
   end(database: string): void;
@@ -79,7 +78,7 @@ const CORRUPT: Trouble = {
     other.pragma("wal_checkpoint(TRUNCATE)");
     bytes = readFileSync(database);
     overwrite(database, Buffer.alloc(bytes.length - 4_096, 0xa5));
-    // Whoever has the old pages in memory reads them again.
+    // Makes every connection drop its cached pages.
     other.pragma("user_version = 1");
   },
   end(database) {
@@ -96,45 +95,54 @@ function overwrite(file: string, pages: Uint8Array): void {
   closeSync(opened);
 }
 
-const posts = (endpoint: { readonly stdout: string }) => endpoint.stdout.match(/POST/g)?.length ?? 0;
+type Endpoint = Awaited<ReturnType<Home["listen"]>>;
+
+const posts = (endpoint: Endpoint) => endpoint.stdout.match(/POST/g)?.length ?? 0;
+
+let marks = 0;
+/** The POSTs of every request that has reached the endpoint: it prints in order, so after the mark all earlier ones are counted. */
+async function postsReceived(endpoint: Endpoint): Promise<number> {
+  marks += 1;
+  await fetch(`${endpoint.url}/mark-${marks}`);
+  await endpoint.says(new RegExp(`/mark-${marks}\\b`));
+  return posts(endpoint);
+}
+
 const SECRETS = /correct horse|an-api-key-of-the-tests|key-of-the-callback/;
 
-describe("a database that can't be written", () => {
+describe("a service whose database can't be written", () => {
   it.runIf(mayTroubleDisks).each([
     ["its disk is full", FULL],
-    ["its files may not be changed", IMMUTABLE],
-  ])("because %s: taking and sending pause, and go on by themselves", (_, trouble) => holdsThrough(trouble), 60_000);
+    ["its files are immutable", IMMUTABLE],
+  ])("pauses accepting and sending while %s, then resumes by itself", (_, trouble) => holdsThrough(trouble), 60_000);
 
   it.each([
     ["another process keeps it locked", LOCKED],
     ["its pages are garbage", CORRUPT],
-  ])("because %s: taking and sending pause, and go on by themselves", (_, trouble) => holdsThrough(trouble), 60_000);
+  ])("pauses accepting and sending while %s, then resumes by itself", (_, trouble) => holdsThrough(trouble), 60_000);
 
-  it.runIf(mayTroubleDisks)(
-    "when the service starts, after it was killed: nothing is sent before an outcome could be recorded",
-    async () => {
-      const database = FULL.prepare();
-      const args = ["--db", database, "--retry-interval", "1s"];
-      const server = await home.serve(args, { env: USER_ENV });
-      const api = new ServedApi(server.url);
-      const bad = await home.listen(["--status", "503"]);
-      await api.hand(await api.create({ name: "bad", url: bad.url }), [callIdOf(1)]);
-      await bad.says(/POST/);
-      FULL.begin(database);
-      await server.says(/dispatching pauses/);
-      await server.stop("SIGKILL");
-      const before = posts(bad);
-      const again = await home.serve(args, { env: USER_ENV });
-      await again.says(/dispatching pauses/);
-      await delay(1_500);
-      expect(posts(bad)).toBe(before);
-      FULL.end(database);
-      await eventually(
-        async () => posts(bad),
-        (count) => count > before,
-      );
-    },
-  );
+  it.runIf(mayTroubleDisks)("sends nothing after a restart from a kill until an outcome can be recorded", async () => {
+    const database = FULL.prepare();
+    const args = ["--db", database, "--retry-interval", "1s"];
+    const server = await home.serve(args, { env: USER_ENV });
+    const api = new ServedApi(server.url);
+    const bad = await home.listen(["--status", "503"]);
+    await api.hand(await api.create({ name: "bad", url: bad.url }), [callIdOf(1)]);
+    await bad.says(/POST/);
+    FULL.begin(database);
+    await server.says(/dispatching pauses/);
+    await server.stop("SIGKILL");
+    const before = await postsReceived(bad);
+    const again = await home.serve(args, { env: USER_ENV });
+    await again.says(/dispatching pauses/);
+    await delay(1_500);
+    expect(await postsReceived(bad)).toBe(before);
+    FULL.end(database);
+    await eventually(
+      async () => posts(bad),
+      (count) => count > before,
+    );
+  });
 });
 
 async function holdsThrough(trouble: Trouble): Promise<void> {
@@ -172,10 +180,10 @@ async function holdsThrough(trouble: Trouble): Promise<void> {
   expect((await api.fetch("/healthz")).status).toBe(200);
   await server.says(/dispatching pauses/);
   expect(server.stderr).toContain(trouble.reason);
-  const sent = posts(bad) + posts(good);
+  const sent = (await postsReceived(bad)) + (await postsReceived(good));
   // Longer than the retry interval: a retry is due by now.
   await delay(1_500);
-  expect(posts(bad) + posts(good)).toBe(sent);
+  expect((await postsReceived(bad)) + (await postsReceived(good))).toBe(sent);
 
   trouble.end(database);
   await eventually(
