@@ -1,9 +1,9 @@
 /** kill -9 under load; test/soak has the long run. */
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { expectKillRules } from "../support/process/expect-kill-rules.js";
 import { killRun } from "../support/process/kill-run.js";
 import { Home } from "../support/process/whcb-process.js";
 import { seededRandom } from "../support/time/seeded-random.js";
+import { expectKillRules } from "./kill-rules.js";
 
 let home: Home;
 

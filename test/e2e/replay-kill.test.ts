@@ -1,9 +1,9 @@
 /** kill -9 in the middle of a replay; test/soak has the long run. WHCB_KILL_SEED repeats a run that failed. */
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { Home } from "../support/process/whcb-process.js";
-import { expectReplayKillRules } from "../support/replay/expect-replay-kill-rules.js";
 import { replayKills } from "../support/replay/replay-kills.js";
 import { seededRandom } from "../support/time/seeded-random.js";
+import { expectReplayKillRules } from "./replay-kill-rules.js";
 
 const SEED = Number(process.env.WHCB_KILL_SEED ?? Date.now() % 1_000_000);
 const CONCURRENCY = 8;

@@ -1,6 +1,6 @@
 /** The long run of test/e2e/kill.test.ts, by hand: `npm run soak:kill`. SOAK_KILLS and SOAK_SEED change it; the figures are printed. */
 import { expect, it } from "vitest";
-import { expectKillRules } from "../support/process/expect-kill-rules.js";
+import { expectKillRules } from "../e2e/kill-rules.js";
 import { killRun } from "../support/process/kill-run.js";
 import { Home } from "../support/process/whcb-process.js";
 import { seededRandom } from "../support/time/seeded-random.js";

@@ -1,7 +1,7 @@
 /** The long run of test/e2e/replay-kill.test.ts, by hand: `npm run soak:replay`. SOAK_KILLS, SOAK_CALLS and SOAK_SEED change it; the figures are printed. */
 import { expect, it } from "vitest";
+import { expectReplayKillRules } from "../e2e/replay-kill-rules.js";
 import { Home } from "../support/process/whcb-process.js";
-import { expectReplayKillRules } from "../support/replay/expect-replay-kill-rules.js";
 import { replayKills } from "../support/replay/replay-kills.js";
 import { seededRandom } from "../support/time/seeded-random.js";
 

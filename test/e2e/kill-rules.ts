@@ -1,6 +1,6 @@
-/** What must hold after any number of kills (dispatch.md, what must always hold). */
+/** What must hold after any number of kills: docs/dispatcher.md. Also used by test/soak. */
 import { expect } from "vitest";
-import type { KillFigures } from "./kill-run.js";
+import type { KillFigures } from "../support/process/kill-run.js";
 
 /** In flight and one group: what a kill may have sent again, of one endpoint. */
 const MOST_REPEATS_A_KILL = 64 + 512;

@@ -1,6 +1,6 @@
-/** What must hold of a replay however often it is killed (cli.md, "Replay, exactly"). */
+/** What must hold for a replay however often it is killed: docs/cli.md. Also used by test/soak. */
 import { expect } from "vitest";
-import type { ReplayKillsFigures } from "./replay-kills.js";
+import type { ReplayKillsFigures } from "../support/replay/replay-kills.js";
 
 const sorted = (ids: readonly string[]): string[] => [...ids].sort();
 
@@ -14,7 +14,7 @@ export function expectReplayKillRules(figures: ReplayKillsFigures, concurrency: 
   for (const kill of kills) expect(kill.unknown).toBeLessThanOrEqual(concurrency);
   expect(sorted(figures.failedBefore)).toEqual(sorted(unknown));
   expect(finished.code, finished.stderr).toBe(unknown.length > 0 ? 8 : 0);
-  // They are told by their ids (the first 20 of them), with the command that sends them.
+  // The first 20 are listed by id, with the command that resends them.
   for (const id of unknown.slice(0, 20)) expect(finished.stdout).toContain(id);
   if (unknown.length > 0) expect(finished.stdout).toContain("--resend-unknown");
   expect(sorted(figures.resent)).toEqual(sorted(unknown));

@@ -1,16 +1,13 @@
-/**
- * Random commands for the reference model, whatever users, endpoints and the store may do. WHCB_PROPERTY_SEED and
- * WHCB_PROPERTY_RUNS set the seed and the number of runs; a failure prints its seed.
- */
+/** Random commands: anything that users, endpoints and the store may do. */
 import fc from "fast-check";
-import { expect } from "vitest";
 import type { RetryPolicy } from "../../../src/domain/retry-policy.js";
-import { type Command, DispatchRun, type RunOptions, type UserAct } from "./dispatch-run.js";
+import type { Command, RunOptions, UserAct } from "./dispatch-run.js";
 import { MINUTE } from "./simulation.js";
 
-const RUNS = Number(process.env.WHCB_PROPERTY_RUNS ?? 1_400);
-/** One seed for everybody, so that a change is judged by the same runs; others by hand. */
-const SEED = { seed: Number(process.env.WHCB_PROPERTY_SEED ?? 20_300_101) };
+/** Set by WHCB_PROPERTY_RUNS. */
+export const RUNS = Number(process.env.WHCB_PROPERTY_RUNS ?? 1_400);
+/** Fixed, so that every change is tested by the same runs; WHCB_PROPERTY_SEED sets another. A failure prints its seed. */
+export const SEED = Number(process.env.WHCB_PROPERTY_SEED ?? 20_300_101);
 
 const callback = fc.nat(2);
 const call = fc.nat(200);
@@ -37,7 +34,7 @@ const advance = fc.constantFrom(
   30 * MINUTE,
 );
 const jump = fc.constantFrom(-60 * MINUTE, -6 * MINUTE, -MINUTE, 2_000, 6 * MINUTE, 60 * MINUTE);
-export const command: fc.Arbitrary<Command> = fc.oneof(
+export const anyCommand: fc.Arbitrary<Command> = fc.oneof(
   { weight: 12, arbitrary: userAct },
   { weight: 5, arbitrary: fc.record({ act: fc.constant("become"), callback, behaviour }) },
   { weight: 10, arbitrary: fc.record({ act: fc.constant("advance"), ms: advance }) },
@@ -49,35 +46,17 @@ export const command: fc.Arbitrary<Command> = fc.oneof(
     arbitrary: fc.record({ act: fc.constant("storeFails"), after: fc.nat(12), times: fc.integer({ min: 1, max: 3 }) }),
   },
 ) as fc.Arbitrary<Command>;
-/** The clock is set, too. */
-export const jumpyCommand = fc.oneof(
-  { weight: 12, arbitrary: command },
+/** As above, and the wall clock is set back or forward. */
+export const anyCommandOrJump = fc.oneof(
+  { weight: 12, arbitrary: anyCommand },
   { weight: 1, arbitrary: fc.record({ act: fc.constant("jump"), ms: jump }) as fc.Arbitrary<Command> },
 );
 const policy: fc.Arbitrary<RetryPolicy> = fc
   .tuple(fc.constantFrom([5 * MINUTE, 22 * MINUTE], [MINUTE, 9 * MINUTE], [5 * MINUTE, 60 * MINUTE]), fc.boolean())
   .map(([[intervalMs = 0, windowMs = 0], jitter]) => ({ intervalMs, windowMs, jitter }));
-const options: fc.Arbitrary<RunOptions> = fc.record({
+export const runOptions: fc.Arbitrary<RunOptions> = fc.record({
   policy,
   callbacks: fc.integer({ min: 1, max: 3 }),
   seed: fc.nat(),
   batch: fc.constantFrom(512, 8, 1),
 });
-
-async function play(runOptions: RunOptions, commands: readonly Command[]): Promise<void> {
-  const run = await DispatchRun.open(runOptions);
-  try {
-    for (const [index, one] of commands.entries()) {
-      expect(await run.play(one), `after command ${index}, ${JSON.stringify(one)}`).toEqual([]);
-    }
-    expect(await run.end(), "at the end").toEqual([]);
-  } finally {
-    await run.sim.store.close();
-  }
-}
-
-/** `share`: of the usual number of runs. */
-export function keepsItsRules(commands: fc.Arbitrary<Command>, share = 1): Promise<void> {
-  const property = fc.asyncProperty(options, fc.array(commands, { maxLength: 40, size: "max" }), play);
-  return fc.assert(property, { numRuns: Math.ceil(RUNS * share), ...SEED });
-}
