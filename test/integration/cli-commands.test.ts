@@ -38,7 +38,7 @@ describe("calls list", () => {
     expect(stdout.split("\n")).toHaveLength(3);
   });
 
-  test("says the same in every format", async () => {
+  test("lists the same calls in every format", async () => {
     const list = (format: string) => machine.works(["calls", "list", "demo", "--failed", "--all", "-o", format]);
     const ids = (await list("ids")).trimEnd().split("\n");
     expect(ids).toHaveLength(12);
@@ -52,7 +52,7 @@ describe("calls list", () => {
     expect(csv).toHaveLength(13);
   });
 
-  test("has a JSON shape that scripts can rely on", async () => {
+  test("has the documented JSON fields", async () => {
     const [call] = JSON.parse(await machine.works(["calls", "list", "demo", "--limit", "1", "-o", "json"]));
     expect(Object.keys(call)).toEqual([
       "id",
@@ -77,7 +77,7 @@ describe("calls list", () => {
     ]);
   });
 
-  test("of nothing is [] in JSON, a header in csv, and says so", async () => {
+  test("without a match prints [] in JSON, a header in csv, and says so", async () => {
     const list = (format: string) => machine.whcb(["calls", "list", "demo", "--failed", "--grep", "nowhere", "-o", format]);
     const stderr = "no calls of demo match\n";
     expect(await list("json")).toEqual({ code: 0, stdout: "[]\n", stderr });
@@ -85,7 +85,7 @@ describe("calls list", () => {
     expect((await list("csv")).stdout).toMatch(/^attempted,.*\n$/);
   });
 
-  test("filters by everything there is", async () => {
+  test("applies every filter", async () => {
     const count = async (...flags: readonly string[]) => (await machine.ids("demo", ...flags)).length;
     expect(await count("--grep", "REPLY 12)")).toBe(1);
     expect(await count("--from", "61491570105")).toBe(1);
@@ -97,7 +97,7 @@ describe("calls list", () => {
     expect(await count("--success")).toBe(0);
   });
 
-  test("takes and shows dates in local time, and in UTC with --utc", async () => {
+  test("reads and shows dates in local time, or in UTC with --utc", async () => {
     vi.stubEnv("TZ", "Pacific/Auckland");
     try {
       const wall = new Date(systemClock.now() + 60_000).toISOString().slice(0, 16);
@@ -109,14 +109,14 @@ describe("calls list", () => {
     }
   });
 
-  test("shows the columns that were named, and knows which there are", async () => {
+  test("shows the given columns, and rejects an unknown one with a suggestion", async () => {
     const id = (await machine.ids("demo"))[0];
     expect((await machine.works(["calls", "list", "demo", "--limit", "1", "--columns", "id,CODE"])).trim()).toBe(`${id}\t503`);
     const { code, stderr } = await machine.whcb(["calls", "list", "demo", "--columns", "statsu"]);
     expect([code, stderr.split("\n")[1]?.startsWith("hint: did you mean status? there are: attempted,")]).toEqual([2, true]);
   });
 
-  test("works by id as by name, and across callbacks where none is named", async () => {
+  test("works by id and by name, and lists all callbacks if none is given", async () => {
     const [callback] = JSON.parse(await machine.works(["callbacks", "list", "-o", "json"]));
     expect(await machine.ids(callback.id)).toEqual(await machine.ids("demo"));
     const all = JSON.parse(await machine.works(["calls", "list", "--all", "-o", "json"]));
@@ -129,7 +129,7 @@ describe("calls list", () => {
 });
 
 describe("an unknown name", () => {
-  test("of a callback exits 3 and says which was meant", async () => {
+  test("of a callback exits 3 with a suggestion", async () => {
     expect(await machine.whcb(["calls", "list", "dmeo"])).toEqual({
       code: 3,
       stdout: "",
@@ -147,7 +147,7 @@ describe("an unknown name", () => {
 });
 
 describe("calls get", () => {
-  test("shows the attempts and why nothing more comes", async () => {
+  test("shows the attempts and the reason for the call's state", async () => {
     const id = (await machine.ids("demo"))[0] ?? "";
     const details = JSON.parse(await machine.works(["calls", "get", "demo", id, "-o", "json"]));
     expect(details).toMatchObject({
@@ -162,7 +162,7 @@ describe("calls get", () => {
 });
 
 describe("status and check", () => {
-  test("status counts what failed and says what to type", async () => {
+  test("status counts the failed calls and says what to type next", async () => {
     expect(await machine.works(["status", "demo"])).toMatch(/12 failed calls \(503: 12\)\n[\s\S]*whcb replay demo --failed\n$/);
     const { callbacks } = JSON.parse(await machine.works(["status", "demo", "-o", "json"]));
     expect(callbacks[0]).toMatchObject({ callback: "demo", failed: 12, byStatusCode: [{ statusCode: 503, calls: 12 }] });
@@ -178,7 +178,7 @@ describe("status and check", () => {
     expect(await machine.whcb(argv)).toEqual({ code, stdout, stderr: "" });
   });
 
-  test("check by age exits 8 once the oldest is too old", async () => {
+  test("check --max-age exits 8 if the oldest failure is too old", async () => {
     expect((await machine.whcb(["check", "demo", "--max-age", "1ms"])).code).toBe(8);
   });
 });
@@ -248,7 +248,7 @@ describe("callbacks", () => {
 });
 
 describe("credentials", () => {
-  test("that are wrong in the profile are given again by a login there", async () => {
+  test("that are wrong in the profile lead to a hint to log in again", async () => {
     await machine.works(["config", "set", "password", "-"], { stdin: "wrong-wrong-wrong" });
     const { code, stderr } = await machine.whcb(["calls", "list", "demo"]);
     const { serve } = await readSettings(machine.world.paths.config);
@@ -259,17 +259,14 @@ describe("credentials", () => {
     );
   });
 
-  test.each(["WHCB_API_KEY", "WHCB_PASSWORD", "WHCB_USERNAME"])(
-    "a wrong %s exits 4, and says that it came from there",
-    async (name) => {
-      const { code, stdout, stderr } = await machine.whcb(["calls", "list", "demo"], { env: { [name]: "PLANTED-WRONG" } });
-      expect({ code, stdout }).toEqual({ code: 4, stdout: "" });
-      expect(stderr).toMatch(new RegExp(`\nhint: .* came from .*${name}.*: mend or unset ${name}\n$`));
-      expect(stderr).not.toContain("PLANTED");
-    },
-  );
+  test.each(["WHCB_API_KEY", "WHCB_PASSWORD", "WHCB_USERNAME"])("a wrong %s exits 4 and is named in the hint", async (name) => {
+    const { code, stdout, stderr } = await machine.whcb(["calls", "list", "demo"], { env: { [name]: "PLANTED-WRONG" } });
+    expect({ code, stdout }).toEqual({ code: 4, stdout: "" });
+    expect(stderr).toMatch(new RegExp(`\nhint: .* came from .*${name}.*: mend or unset ${name}\n$`));
+    expect(stderr).not.toContain("PLANTED");
+  });
 
-  test("login keeps what works, and nothing that doesn't", async () => {
+  test("login stores credentials that work, and none that don't", async () => {
     const { serve } = await readSettings(machine.world.paths.config);
     const url = (await readSettings(machine.world.paths.config)).profiles.get("local")?.url ?? "";
     const env = { WHCB_USERNAME: serve?.username ?? "", WHCB_PASSWORD: "PLANTED-WRONG", WHCB_API_KEY: serve?.apiKey ?? "" };
@@ -284,14 +281,14 @@ describe("credentials", () => {
     expect(statSync(join(machine.world.paths.config, "config.json")).mode & 0o777).toBe(0o600);
   });
 
-  test("login without a terminal says which variables it needs", async () => {
+  test("login without a terminal names the missing variables", async () => {
     expect(await machine.whcb(["login", "http://127.0.0.1:1"])).toMatchObject({
       code: 4,
       stderr: expect.stringMatching(/^error: credentials are missing: WHCB_USERNAME, WHCB_PASSWORD, WHCB_API_KEY\n/),
     });
   });
 
-  test("login asks on a terminal, and shows nothing of what is typed", async () => {
+  test("login asks on a terminal and doesn't echo what is typed", async () => {
     const { serve, profiles } = await readSettings(machine.world.paths.config);
     const url = profiles.get("local")?.url ?? "";
     const stdin = `${serve?.username}\n${serve?.password}\n${serve?.apiKey}\n`;

@@ -1,4 +1,4 @@
-/** `serve`, `listen` and `demo`: what they print, keep and end with. */
+/** What `serve`, `listen`, `trigger` and `demo` print, store and exit with. */
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
@@ -16,7 +16,7 @@ beforeEach(() => {
 afterEach(() => machine.leave());
 
 describe("serve", () => {
-  test("prints one line on stdout, keeps what it made to its owner, and the next command just works", async () => {
+  test("prints one line on stdout, stores credentials in a 0600 file, and the next command works", async () => {
     const served = await machine.serve();
     const settings = await readSettings(machine.world.paths.config);
     expect(settings).toEqual({
@@ -31,7 +31,7 @@ describe("serve", () => {
     for (const secret of [settings.serve?.password, settings.serve?.apiKey]) expect(stderr).not.toContain(secret);
   });
 
-  test("refreshes the port of `local` at a later run, and keeps its credentials and default callback", async () => {
+  test("updates the port of `local` on a later run and keeps its credentials and default callback", async () => {
     await (await machine.serve()).stop();
     await machine.works(["config", "set", "callback", "demo"]);
     const before = await readSettings(machine.world.paths.config);
@@ -41,7 +41,7 @@ describe("serve", () => {
     expect(after.serve).toEqual(before.serve);
   });
 
-  test("doesn't replace somebody's current profile", async () => {
+  test("doesn't replace the current profile", async () => {
     const prod = { url: "https://api.au.whispir.com", username: "u", password: "p", apiKey: "k" };
     await changeSettings(machine.world.paths.config, () => ({
       current: "prod",
@@ -53,14 +53,14 @@ describe("serve", () => {
     expect([current, profiles.get("prod"), [...profiles.keys()]]).toEqual(["prod", prod, ["prod", "local"]]);
   });
 
-  test("takes credentials from the environment and keeps none of them", async () => {
+  test("takes credentials from the environment and stores none of them", async () => {
     const env = { WHCB_USERNAME: "ops", WHCB_PASSWORD: "PLANTED-PASSWORD", WHCB_API_KEY: "PLANTED-API-KEY" };
     const { url } = await machine.serve([], { env });
     expect(await machine.works(["callbacks", "list", "-o", "json"], { env: { ...env, WHCB_URL: url } })).toBe("[]\n");
     expect(readFileSync(join(machine.world.paths.config, "config.json"), "utf8")).not.toContain("PLANTED");
   });
 
-  test("says that a port is taken, exit 5, with no line on stdout", async () => {
+  test("exits 5 with nothing on stdout if its port is taken", async () => {
     const other = createServer().listen(0, "127.0.0.1");
     await new Promise((resolve) => other.once("listening", resolve));
     const address = other.address();
@@ -71,7 +71,7 @@ describe("serve", () => {
     expect(stderr).toMatch(new RegExp(`error: .*${port}.*\\nhint: `));
   });
 
-  test("refuses a database that another serve has, and one that is no database", async () => {
+  test("rejects a database that another serve has open, and a file that isn't a database", async () => {
     await machine.serve(["--db", machine.path("x.db")]);
     const second = await machine.whcb(["serve", "--port", "0", "--db", machine.path("x.db")]);
     expect({ stdout: second.stdout, isRefused: second.code !== 0, hint: /\nhint: /.test(second.stderr) }).toEqual({
@@ -86,9 +86,9 @@ describe("serve", () => {
   });
 
   test.each([
-    [{ WHCB_SECRET_KEY: "short" }, 4, "WHCB_SECRET_KEY isn't 32 bytes in base64"],
-    [{ WHCB_SMTP: "mail.example.com" }, 2, "the mail server is no smtp:// or smtps:// URL"],
-  ])("explains an environment that is off: %j", async (env, code, message) => {
+    [{ WHCB_SECRET_KEY: "short" }, 4, "WHCB_SECRET_KEY must be 32 bytes in base64"],
+    [{ WHCB_SMTP: "mail.example.com" }, 2, "the mail server must be an smtp:// or smtps:// URL"],
+  ])("rejects an invalid environment variable: %j", async (env, code, message) => {
     expect(await machine.whcb(["serve", "--port", "0"], { env })).toMatchObject({
       code,
       stdout: "",
@@ -96,7 +96,7 @@ describe("serve", () => {
     });
   });
 
-  test("a second Ctrl-C ends at once", async () => {
+  test("a second Ctrl-C stops it at once", async () => {
     const served = await machine.serve();
     served.io.interrupt();
     served.io.interrupt();
@@ -112,7 +112,7 @@ describe("no server", () => {
     expect(stderr).toContain("whcb serve");
   });
 
-  test("and no such database file exits 4, makes none, and says what would", async () => {
+  test("exits 4 for a missing database file, doesn't create it, and says what would", async () => {
     const file = machine.path("absent.db");
     expect(await machine.whcb(["calls", "list", "demo"], { env: { WHCB_URL: file } })).toEqual({
       code: 4,
@@ -122,7 +122,7 @@ describe("no server", () => {
     expect(existsSync(file)).toBe(false);
   });
 
-  test("and no profile exits 4 and says how to begin", async () => {
+  test("exits 4 without a profile and says how to begin", async () => {
     expect(await machine.whcb(["calls", "list", "demo"])).toMatchObject({
       code: 4,
       stderr: expect.stringMatching(/^error: no service is set\nhint: .*whcb serve/),
@@ -131,7 +131,7 @@ describe("no server", () => {
 });
 
 describe("listen", () => {
-  test("answers a GET with 200 whatever it does to POSTs, and shows no key", async () => {
+  test("always answers a GET with 200, and shows no key", async () => {
     const endpoint = await machine.listen(["--status", "503", "-o", "ndjson"]);
     const headers = { authorization: "Basic PLANTED", "x-whispir-callback-key": "PLANTED", "webhook-id": "ABC" };
     const body = JSON.stringify({
@@ -155,7 +155,7 @@ describe("listen", () => {
     expect(lines[1].body).toEqual(JSON.parse(body));
   });
 
-  test("fails the first ones and recovers", async () => {
+  test("fails the first requests, then recovers", async () => {
     const { url } = await machine.listen(["--fail-first", "2"]);
     const statuses = [];
     for (let times = 0; times < 3; times++) statuses.push((await fetch(url, { method: "POST" })).status);
@@ -173,7 +173,7 @@ describe("listen", () => {
     expect(await answer).toBe("cut");
   });
 
-  test("says that its port is taken", async () => {
+  test("exits 5 if its port is taken", async () => {
     const { url } = await machine.listen();
     expect(await machine.whcb(["listen", "--port", new URL(url).port])).toMatchObject({
       code: 5,
@@ -184,7 +184,7 @@ describe("listen", () => {
 });
 
 describe("trigger", () => {
-  test("hands over what a file says, once for each id", async () => {
+  test("submits the calls of a file, each id once", async () => {
     await machine.serve(["--no-dispatch"]);
     const endpoint = await machine.listen();
     await machine.works(["callbacks", "create", "--name", "demo", "--url", endpoint.url, "--email", "a@example.com"]);
@@ -210,7 +210,7 @@ describe("trigger", () => {
     });
   });
 
-  test("says the ids of what was accepted", async () => {
+  test("returns the ids of the accepted calls", async () => {
     await machine.serve(["--no-dispatch"]);
     const endpoint = await machine.listen();
     await machine.works(["callbacks", "create", "--name", "demo", "--url", endpoint.url, "--email", "a@example.com"]);
@@ -223,9 +223,9 @@ describe("trigger", () => {
 });
 
 describe("demo", () => {
-  test("tells the whole story with counts that it checked", async () => {
+  test("runs the whole story and checks every count", async () => {
     const { code, stdout, stderr } = await machine.whcb(["demo"]);
-    expect({ code, stderr }).toEqual({ code: 0, stderr: "every count is as it must be\n" });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "every count is right\n" });
     expect(stdout.match(/^ok .*$/gm)?.map((line) => line.replace(/ {2,}/g, " "))).toEqual([
       "ok accepted by the service 250",
       "ok failed while it was down 200",

@@ -1,4 +1,4 @@
-/** A call in listings. */
+/** A call as a list row and as JSON. */
 import type { ListedCall } from "../../client/client.js";
 import { senderAddress } from "../../domain/message-response.js";
 import type { Column } from "./column.js";
@@ -37,7 +37,7 @@ const COLUMNS: readonly Column<CallRow>[] = [
 
 export const CALL_LISTING: ListingStyle<CallRow> = { columns: COLUMNS, toJson: callJson, toId: ({ call }) => call.id };
 
-/** The JSON contract of a call: every field is always there; what the service doesn't tell is null. */
+/** A documented contract: every field is always present, null if the service doesn't return it. */
 export function callJson({ call, callbackName }: CallRow): Readonly<Record<string, unknown>> {
   const { response } = call;
   return {

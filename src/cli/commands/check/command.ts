@@ -6,12 +6,12 @@ import { OUTPUT_TEXT_JSON } from "../../args/output-flags.js";
 
 export const MAX_FAILED = value(
   "--max-failed <n>",
-  "how many FAILED calls are allowed (default: 0, unless --max-age is given)",
+  "how many FAILED calls are allowed (default: 0, or any number with --max-age)",
   integer(0),
 );
 export const MAX_AGE = value(
   "--max-age <duration>",
-  "how long ago the last attempt of a FAILED call may be",
+  "the longest time since the last attempt of any FAILED call",
   parsePositiveDuration,
 );
 

@@ -39,13 +39,13 @@ export function run(invocation: Invocation): Promise<number> {
   });
 }
 
-export interface CheckFacts {
+interface CheckFacts {
   readonly failed: number;
   /** The oldest last attempt among the FAILED calls. */
   readonly oldestAt: number | null;
 }
 
-/** Two requests a callback: how many there are comes with the first page of the oldest. */
+/** Usually one request per callback: the first page of the oldest calls also gives the total. */
 async function readFacts(client: Client, callbacks: readonly ListedCallback[]): Promise<CheckFacts> {
   let failed = 0;
   let oldestAt: number | null = null;
@@ -64,7 +64,7 @@ async function readFacts(client: Client, callbacks: readonly ListedCallback[]): 
   return { failed, oldestAt };
 }
 
-export function findProblems(
+function findProblems(
   facts: CheckFacts,
   limits: { readonly maxFailed: number | null; readonly maxAgeMs: number | null; readonly now: number; readonly utc: boolean },
 ): readonly string[] {
@@ -73,7 +73,7 @@ export function findProblems(
     problems.push(`${count(facts.failed, "failed call")}, ${limits.maxFailed} allowed`);
   }
   if (limits.maxAgeMs !== null && facts.oldestAt !== null && limits.now - facts.oldestAt > limits.maxAgeMs) {
-    problems.push(`the oldest failed at ${formatInstant(facts.oldestAt, limits.utc)}, which is too long ago`);
+    problems.push(`the oldest failed at ${formatInstant(facts.oldestAt, limits.utc)}, longer ago than --max-age allows`);
   }
   return problems;
 }

@@ -2,13 +2,13 @@ import { once } from "node:events";
 import type { ParsedArgs } from "../../args/parsed-args.js";
 import { EXIT_INTERRUPTED } from "../../exit-codes.js";
 import type { Invocation } from "../../invocation.js";
-import { safeJson } from "../../output/sanitize.js";
-import type { Behaviour } from "./behaviour.js";
+import type { RenderOptions } from "../../output/render-options.js";
+import { safeJson, sanitize } from "../../output/sanitize.js";
+import { formatInstant } from "../../output/times.js";
 import { DELAY, FAIL_FIRST, FAIL_FOR, FLAKY, HANG, PORT, SEED, STATUS_CODE } from "./command.js";
-import { openEndpoint, type Received } from "./listening-endpoint.js";
-import { receivedJson, renderReceived } from "./received-text.js";
+import { type Behaviour, openEndpoint, type Received } from "./endpoint.js";
 
-/** Prints what it receives until Ctrl-C, or until nobody reads its output any more. */
+/** Prints what it receives until Ctrl-C, or until its output is closed. */
 export async function run({ deps, args, screen }: Invocation): Promise<number> {
   const ending = new AbortController();
   const isJson = screen.format === "json" || screen.format === "ndjson";
@@ -28,7 +28,7 @@ export async function run({ deps, args, screen }: Invocation): Promise<number> {
     ending.abort();
   });
   try {
-    // The line is data only where the output is for people; scripts read the address from stderr.
+    // In JSON modes stdout holds only JSON.
     if (isJson) screen.info(`Listening on ${endpoint.url}`);
     else await screen.out(`Listening on ${endpoint.url}\n`);
     if (!ending.signal.aborted) await once(ending.signal, "abort");
@@ -51,7 +51,7 @@ function readBehaviour(args: ParsedArgs): Behaviour {
   };
 }
 
-/** Remembers this many webhook-ids at most; what is older counts as new. */
+/** At most this many webhook-ids are remembered; an older one counts as new. */
 const REMEMBERED = 100_000;
 
 function rememberIds(): (received: Received) => boolean {
@@ -64,4 +64,61 @@ function rememberIds(): (received: Received) => boolean {
     seen.add(id);
     return false;
   };
+}
+
+/** One line. `isRepeat`: the same webhook-id was received before. */
+function renderReceived(received: Received, isRepeat: boolean, options: RenderOptions): string {
+  const { palette } = options;
+  const status = received.status === null ? "hangs" : String(received.status);
+  const paint = received.status === 200 ? palette.good : palette.bad;
+  const what = received.number === 0 ? "" : ` ${describeBody(received.body)}`;
+  const repeat = isRepeat ? ` ${palette.warn("(seen before)")}` : "";
+  const head = `${palette.dim(formatInstant(received.at, options.utc))} ${paint(status)} ${sanitize(received.method)} ${sanitize(maskQuery(received.url))}`;
+  return `${head}${sanitize(what)}${repeat}\n`;
+}
+
+/** A documented contract. Keys are masked. */
+function receivedJson(received: Received, isRepeat: boolean): Readonly<Record<string, unknown>> {
+  return {
+    at: new Date(received.at).toISOString(),
+    method: received.method,
+    url: maskQuery(received.url),
+    status: received.status,
+    webhookId: received.headers["webhook-id"] ?? null,
+    repeat: isRepeat,
+    headers: Object.fromEntries(Object.entries(received.headers).map(([name, value]) => [name, isSecret(name) ? "••••" : value])),
+    body: parseBody(received.body),
+  };
+}
+
+function isSecret(header: string): boolean {
+  return /auth|key|token|secret|cookie/i.test(header);
+}
+
+/** Masks every value: `queryparam` auth puts the key there, under a name that is a setting. */
+function maskQuery(url: string): string {
+  return url.replace(/([?&][^=&]*)=[^&]*/g, "$1=••••");
+}
+
+function describeBody(body: string): string {
+  const document = parseBody(body);
+  if (!isRecord(document)) return `${Buffer.byteLength(body)} bytes`;
+  const response = isRecord(document.responseMessage) ? document.responseMessage : {};
+  const from = isRecord(document.from) ? document.from : {};
+  const sender = [from.mobile, from.email, from.voice, from.name].find((text) => typeof text === "string" && text !== "");
+  const content = typeof response.content === "string" ? JSON.stringify(response.content.slice(0, 120)) : "";
+  const kind = "undeliverable" in response ? "undeliverable" : "reply";
+  return [kind, typeof sender === "string" ? `from ${sender}` : "", content].filter((part) => part !== "").join(" ");
+}
+
+function parseBody(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return body;
+  }
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

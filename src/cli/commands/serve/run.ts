@@ -1,15 +1,35 @@
 import { mkdir } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import { isWhcbError, WhcbError } from "../../../domain/errors.js";
-import type { RunningService, ServeOptions } from "../../cli-deps.js";
+import { DEFAULT_RETENTION } from "../../../domain/retention.js";
+import { DEFAULT_RETRY_POLICY } from "../../../domain/retry-policy.js";
+import type { Credentials, RunningService, ServeOptions } from "../../cli-deps.js";
 import { EXIT_INTERRUPTED } from "../../exit-codes.js";
 import type { Invocation } from "../../invocation.js";
-import { settingsPath } from "../../settings/read-settings.js";
+import { readSettings, settingsPath } from "../../settings/read-settings.js";
 import { requireValidCredentials } from "../../settings/valid-credentials.js";
-import { chooseCredentials, keepCredentials, keepLocalProfile, type ServeCredentials } from "./serve-credentials.js";
-import { readServeOptions } from "./serve-options.js";
+import { changeSettings } from "../../settings/write-settings.js";
+import {
+  ALLOW_NETWORK,
+  DB,
+  HOST,
+  LOG_LEVEL,
+  MAIL_DIR,
+  NO_DISPATCH,
+  NO_ENDPOINT_CHECK,
+  NO_JITTER,
+  PLAN,
+  PORT,
+  RETAIN,
+  RETRY_INTERVAL,
+  RETRY_WINDOW,
+  SMTP,
+  TRUST_PROXY,
+} from "./command.js";
 
 export async function run(invocation: Invocation): Promise<number> {
   const { deps, screen } = invocation;
+  // Wrong flags are reported before credentials are generated.
   readServeOptions(invocation, { username: "", password: "", apiKey: "" });
   const chosen = await chooseCredentials(invocation);
   requireValidCredentials(chosen.credentials);
@@ -21,13 +41,13 @@ export async function run(invocation: Invocation): Promise<number> {
     interrupts += 1;
     if (interrupts > 1) return deps.io.exitNow(EXIT_INTERRUPTED);
     if (service === null) return;
-    screen.info("stopping: what is under way ends first; Ctrl-C again stops at once");
+    screen.info("stopping once the attempts in flight have finished; Ctrl-C again stops at once");
     stop(service);
   });
   try {
     service = await startService(invocation, options);
     try {
-      await keepCredentials(invocation, chosen);
+      await storeCredentials(invocation, chosen);
       await announce(invocation, service, chosen);
     } catch (error) {
       await service.stop().catch(() => undefined);
@@ -35,7 +55,7 @@ export async function run(invocation: Invocation): Promise<number> {
     }
     if (interrupts > 0) stop(service);
     await service.stopped;
-    // What a stop couldn't do, such as to record the last outcomes, is told with its own exit code.
+    // Throws what the stop failed to do, such as recording the last outcomes.
     await service.stop();
     return 0;
   } finally {
@@ -43,7 +63,7 @@ export async function run(invocation: Invocation): Promise<number> {
   }
 }
 
-/** Its end, good or bad, is waited for elsewhere. */
+/** Doesn't wait: `run` waits for the end and reports its errors. */
 function stop(service: RunningService): void {
   service.stop().catch(() => undefined);
 }
@@ -67,23 +87,149 @@ async function startService({ deps }: Invocation, options: ServeOptions): Promis
   }
 }
 
-/** The one line on stdout comes last: whoever waits for it finds the settings written. */
+/** The line on stdout comes last, so that a script that waits for it finds the settings written. */
 async function announce(invocation: Invocation, service: RunningService, chosen: ServeCredentials): Promise<void> {
   const { deps, screen } = invocation;
   const url = reachableUrl(service.url);
   try {
-    const kept = await keepLocalProfile(invocation, url, chosen);
-    if (chosen.isNew)
-      screen.info(`first run: a user and an API key were made; they are kept in ${settingsPath(deps.paths.config)}`);
-    if (kept === "kept") screen.info("the profile local was refreshed; another one is current (use it with --profile local)");
+    const profile = await writeLocalProfile(invocation, url, chosen);
+    if (chosen.isNew) screen.info(`first run: created a user and an API key, stored in ${settingsPath(deps.paths.config)}`);
+    if (profile === "not-current")
+      screen.info("updated the profile local; another profile is current (--profile local uses this one)");
   } catch (error) {
-    // A container's settings folder may be read-only; the service is up all the same.
-    screen.info(`warning: the profile local wasn't written: ${error instanceof Error ? error.message : error}`);
+    // A container's settings folder may be read-only; the service runs anyway.
+    screen.info(`warning: the profile local couldn't be written: ${error instanceof Error ? error.message : error}`);
   }
   await screen.out(`Listening on ${service.url}\n`);
 }
 
-/** Where this machine reaches a service that is bound to every address. */
+/** The URL for this machine if the service is bound to all addresses. */
 function reachableUrl(url: string): string {
   return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:");
+}
+
+interface ServeCredentials {
+  readonly credentials: Credentials;
+  /** Generated in this run. */
+  readonly isNew: boolean;
+  /** All came from the environment, so none is stored. */
+  readonly isGiven: boolean;
+  /** To store for later runs; null: nothing new. */
+  readonly generated: Credentials | null;
+}
+
+/** From the environment, else those of an earlier run, else generated. */
+async function chooseCredentials({ deps }: Invocation): Promise<ServeCredentials> {
+  const { env } = deps.io;
+  const given = { username: env.WHCB_USERNAME || null, password: env.WHCB_PASSWORD || null, apiKey: env.WHCB_API_KEY || null };
+  if (given.username !== null && given.password !== null && given.apiKey !== null) {
+    return {
+      credentials: { username: given.username, password: given.password, apiKey: given.apiKey },
+      isNew: false,
+      isGiven: true,
+      generated: null,
+    };
+  }
+  const stored = (await readSettings(deps.paths.config)).serve;
+  const secret = () => Buffer.from(deps.random.bytes(24)).toString("base64url");
+  const base = stored ?? { username: "local", password: secret(), apiKey: secret() };
+  const credentials = {
+    username: given.username ?? base.username,
+    password: given.password ?? base.password,
+    apiKey: given.apiKey ?? base.apiKey,
+  };
+  return { credentials, isNew: stored === null, isGiven: false, generated: stored === null ? base : null };
+}
+
+/** Called once the service is up, so that a failed start leaves no settings behind. Throws `config` if they can't be written. */
+async function storeCredentials({ deps }: Invocation, { generated }: ServeCredentials): Promise<void> {
+  if (generated !== null) await changeSettings(deps.paths.config, (settings) => ({ ...settings, serve: generated }));
+}
+
+/** Writes the profile `local` for this service. It becomes the current one only if there is none. */
+async function writeLocalProfile(
+  { deps }: Invocation,
+  url: string,
+  chosen: ServeCredentials,
+): Promise<"current" | "not-current"> {
+  const settings = await changeSettings(deps.paths.config, (before) => {
+    const { username: _u, password: _p, apiKey: _k, ...rest } = before.profiles.get("local") ?? { url };
+    const profile = { ...rest, url, ...(chosen.isGiven ? {} : chosen.credentials) };
+    return { ...before, profiles: new Map(before.profiles).set("local", profile), current: before.current ?? "local" };
+  });
+  return settings.current === "local" ? "current" : "not-current";
+}
+
+/** From flags and environment. Throws `usage` for a flag with a password in it, `config` for an invalid secret key. */
+function readServeOptions({ args, deps }: Invocation, credentials: Credentials): ServeOptions {
+  const { env } = deps.io;
+  const retain = args.get(RETAIN);
+  const mailDirectory = args.get(MAIL_DIR);
+  return {
+    port: args.get(PORT),
+    host: args.get(HOST),
+    database: readDatabase(args.get(DB), env.WHCB_DB) ?? join(deps.paths.data, "whcb.db"),
+    policy: {
+      intervalMs: args.get(RETRY_INTERVAL) ?? DEFAULT_RETRY_POLICY.intervalMs,
+      windowMs: args.get(RETRY_WINDOW) ?? DEFAULT_RETRY_POLICY.windowMs,
+      jitter: !args.get(NO_JITTER),
+    },
+    retention: retain === undefined ? DEFAULT_RETENTION : { withRetriesMs: retain, withoutRetriesMs: retain },
+    smtp: toSmtp(withoutPassword(args.get(SMTP), "--smtp", "WHCB_SMTP") ?? env.WHCB_SMTP),
+    mailDirectory: mailDirectory === undefined ? null : resolve(mailDirectory),
+    plan: args.get(PLAN) ?? null,
+    endpointCheck: !args.get(NO_ENDPOINT_CHECK),
+    dispatch: !args.get(NO_DISPATCH),
+    allowNetworks: args.get(ALLOW_NETWORK) ?? [],
+    trustProxy: args.get(TRUST_PROXY),
+    credentials,
+    secretKey: toSecretKey(env.WHCB_SECRET_KEY),
+    logLevel: args.get(LOG_LEVEL),
+  };
+}
+
+/** Every user of the machine can read a command's flags. */
+function withoutPassword(text: string | undefined, flag: string, variable: string): string | undefined {
+  if (text === undefined || !text.includes("://")) return text;
+  const authority = text.slice(text.indexOf("://") + 3).split(/[/?#]/)[0] ?? "";
+  if (/:[^@]*@/.test(authority) || /[?&](password|pass|auth)=/i.test(text)) {
+    throw new WhcbError("usage", `${flag} contains a password, which other users of this machine could read`, {
+      hint: `give the URL as ${variable} instead`,
+    });
+  }
+  return text;
+}
+
+/** A database server's URL is rejected before anything opens, locks or prints it: it may contain a password. */
+function readDatabase(given: string | undefined, inEnvironment: string | undefined): string | undefined {
+  const text = withoutPassword(given, "--db", "WHCB_DB") ?? (inEnvironment || undefined);
+  if (text === undefined || text === ":memory:") return text;
+  const path = text.replace(/^file:(\/\/)?/i, "");
+  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(path)) {
+    throw new WhcbError("usage", `${given === undefined ? "WHCB_DB" : "--db"} is a URL: whcb keeps its data in a SQLite file`, {
+      hint: "give a file's path, such as --db whcb.db",
+    });
+  }
+  return resolve(path);
+}
+
+function toSmtp(text: string | undefined): string | null {
+  if (text === undefined || text === "") return null;
+  if (!/^smtps?:\/\//i.test(text) || !URL.canParse(text)) {
+    throw new WhcbError("usage", "the mail server must be an smtp:// or smtps:// URL", {
+      hint: "write it like smtp://mail.example.com:587",
+    });
+  }
+  return text;
+}
+
+function toSecretKey(text: string | undefined): Uint8Array | null {
+  if (text === undefined || text === "") return null;
+  const key = Buffer.from(text, "base64");
+  if (key.length !== 32 || !/^[A-Za-z0-9+/_-]+={0,2}$/.test(text.trim())) {
+    throw new WhcbError("config", "WHCB_SECRET_KEY must be 32 bytes in base64", {
+      hint: "create one with: openssl rand -base64 32",
+    });
+  }
+  return key;
 }

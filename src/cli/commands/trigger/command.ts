@@ -6,14 +6,14 @@ import { OUTPUT_LINES } from "../../args/output-flags.js";
 export const COUNT = valueOr("-n, --count <n>", "how many responses", "1", integer(1, 10_000_000));
 export const KIND = choiceOr("--kind <kind>", "reply or undeliverable", "reply", ["reply", "undeliverable"]);
 export const CHANNEL = choiceOr("--channel <channel>", "sms, email or voice", "sms", ["sms", "email", "voice"]);
-export const CONTENT = value("--content <text>", "the text of the reply; {n} stands for its number", String);
+export const CONTENT = value("--content <text>", "the text of the reply; {n} is replaced by its number", String);
 export const RESPONSES_FILE = value("--file <file>", "responses as NDJSON, one call object per line; - for stdin", String);
-export const RATE = value("--rate <n/s>", "how fast to submit them, such as 50/s", parseRate);
+export const RATE = value("--rate <n/s>", "the rate at which they are submitted, such as 50/s", parseRate);
 
 export const TRIGGER: CommandSpec = {
   name: "trigger",
   operands: [["<callback>", "id or name"]],
-  summary: "give whcb serve responses to deliver",
+  summary: "submit responses for whcb serve to deliver",
   details: `A line of --file is a call object of the API: messageId, messageLocation, from, responseMessage, customParameters. Missing fields
 are generated or left empty. A response that has an id is accepted only once, however often it is submitted.`,
   flags: [COUNT, KIND, CHANNEL, CONTENT, RESPONSES_FILE, RATE, OUTPUT_LINES],

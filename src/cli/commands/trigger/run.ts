@@ -13,7 +13,7 @@ import { safeJson } from "../../output/sanitize.js";
 import { findCallback, withSession } from "../../settings/session.js";
 import { CHANNEL, CONTENT, COUNT, KIND, RATE, RESPONSES_FILE } from "./command.js";
 
-/** What the service takes in one request. */
+/** The most calls the service accepts in one request. */
 const BATCH = 1_000;
 
 export function run(invocation: Invocation): Promise<number> {
@@ -22,14 +22,14 @@ export function run(invocation: Invocation): Promise<number> {
   const file = args.get(RESPONSES_FILE);
   return withSession(invocation, async ({ client }) => {
     const callback = await findCallback(client, args.operand(0));
-    const calls = file === undefined ? madeUp(invocation) : fromFile(deps, file);
+    const calls = file === undefined ? generateCalls(invocation) : readCalls(deps, file);
     const ids: string[] = [];
     let accepted = 0;
     for await (const batch of paced(calls, rate, deps)) {
-      const taken = await client.submitCalls(callback.id, batch);
-      accepted += taken.length;
-      if (screen.format === "ndjson") await screen.out(taken.map((id) => `${safeJson({ id })}\n`).join(""));
-      if (screen.format === "json") ids.push(...taken);
+      const submitted = await client.submitCalls(callback.id, batch);
+      accepted += submitted.length;
+      if (screen.format === "ndjson") await screen.out(submitted.map((id) => `${safeJson({ id })}\n`).join(""));
+      if (screen.format === "json") ids.push(...submitted);
     }
     if (screen.format === "json") await screen.out(`${safeJson({ callbackId: callback.id, accepted, ids }, 2)}\n`);
     else if (screen.format !== "ndjson") await screen.out(`accepted ${count(accepted, "response")} for ${callback.name}\n`);
@@ -37,7 +37,7 @@ export function run(invocation: Invocation): Promise<number> {
   });
 }
 
-/** Batches of what comes; with a rate, each at its time: ten a second at most, so that the stream is steady. */
+/** Batches of calls. With a rate: at most ten batches a second, each at its time, so that the stream is steady. */
 async function* paced(
   calls: AsyncIterable<SubmittedCall> | Iterable<SubmittedCall>,
   rate: number | null,
@@ -60,7 +60,7 @@ async function* paced(
   yield batch;
 }
 
-function* madeUp({ args, deps }: Invocation): Iterable<SubmittedCall> {
+function* generateCalls({ args, deps }: Invocation): Iterable<SubmittedCall> {
   const total = args.get(COUNT);
   const kind = args.get(KIND);
   const channel = CHANNELS[args.get(CHANNEL)];
@@ -84,7 +84,7 @@ function* madeUp({ args, deps }: Invocation): Iterable<SubmittedCall> {
 
 const CHANNELS = { sms: "SMS", email: "EMAIL", voice: "VOICE" } as const;
 
-/** Numbers that Australia keeps free for fiction, and a domain that nobody has. */
+/** Numbers reserved for fiction in Australia, and a reserved domain. */
 function sender(number: number, channel: "SMS" | "EMAIL" | "VOICE"): MessageResponse["from"] {
   const phone = `614915701${String(number % 100).padStart(2, "0")}`;
   const empty = { name: `Person ${number}`, mri: "", mobile: "", email: "", voice: "" };
@@ -92,7 +92,7 @@ function sender(number: number, channel: "SMS" | "EMAIL" | "VOICE"): MessageResp
   return channel === "EMAIL" ? { ...empty, email: `person${number}@example.com` } : { ...empty, voice: phone };
 }
 
-async function* fromFile(deps: CliDeps, file: string): AsyncIterable<SubmittedCall> {
+async function* readCalls(deps: CliDeps, file: string): AsyncIterable<SubmittedCall> {
   const { parseSubmission } = await import("../../../wire/json/parse-call.js");
   const defaults = { newMessageId: () => randomId(deps.random), date: toPlatformDate(deps.clock.now()) };
   let number = 0;
@@ -104,7 +104,7 @@ async function* fromFile(deps: CliDeps, file: string): AsyncIterable<SubmittedCa
       yield id === null ? { response } : { id, response };
     } catch (error) {
       throw new WhcbError("malformed", `${file}, line ${number}: ${error instanceof Error ? error.message : error}`, {
-        hint: "what stands before it was handed over already; with ids it can be sent again without harm",
+        hint: "the lines before it were submitted; lines with ids can safely be submitted again",
         cause: error,
       });
     }

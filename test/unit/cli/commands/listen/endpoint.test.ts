@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { answerTo, type Behaviour } from "../../../../../src/cli/commands/listen/behaviour.js";
+import { answerTo, type Behaviour } from "../../../../../src/cli/commands/listen/endpoint.js";
 
 const QUIET: Behaviour = { status: null, failFirst: null, failForMs: null, flaky: null, seed: 1, delayMs: 0, hang: false };
 
@@ -10,17 +10,17 @@ function statuses(behaviour: Partial<Behaviour>, elapsed: readonly number[]): re
   });
 }
 
-describe("a rehearsed endpoint", () => {
-  test("takes everything where nothing was asked for", () => expect(statuses({}, [0, 1])).toEqual([200, 200]));
-  test("answers with the status it was given", () => expect(statuses({ status: 429 }, [0, 1])).toEqual([429, 429]));
-  test("fails the first N and recovers", () => expect(statuses({ failFirst: 2 }, [0, 1, 2])).toEqual([503, 503, 200]));
-  test("fails for a while and recovers on the dot", () =>
+describe("a temporary endpoint", () => {
+  test("accepts everything by default", () => expect(statuses({}, [0, 1])).toEqual([200, 200]));
+  test("answers every POST with the given status", () => expect(statuses({ status: 429 }, [0, 1])).toEqual([429, 429]));
+  test("fails the first N requests, then recovers", () => expect(statuses({ failFirst: 2 }, [0, 1, 2])).toEqual([503, 503, 200]));
+  test("fails for exactly the given duration, then recovers", () =>
     expect(statuses({ failForMs: 30, status: 500 }, [0, 29, 30])).toEqual([500, 500, 200]));
-  test("hangs always, or only while it fails", () => {
+  test("hangs always, or only for requests that fail", () => {
     expect(statuses({ hang: true }, [0])).toEqual(["hang"]);
     expect(statuses({ hang: true, failFirst: 1 }, [0, 1])).toEqual(["hang", 200]);
   });
-  test("fails about the share that was asked for, and with the same seed the same ones", () => {
+  test("fails about the given share, and the same requests for the same seed", () => {
     const thousand = Array.from({ length: 1_000 }, () => 0);
     const failures = statuses({ flaky: 0.2, seed: 7 }, thousand).filter((status) => status === 503).length;
     expect(Math.abs(failures - 200)).toBeLessThan(50);

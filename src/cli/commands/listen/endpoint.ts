@@ -1,8 +1,7 @@
-/** A throw-away HTTP endpoint on loopback. */
+/** A temporary HTTP endpoint on loopback that fails in the ways it is configured to. */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { WhcbError } from "../../../domain/errors.js";
 import type { Clock } from "../../../platform/clock.js";
-import { type Answer, answerTo, type Behaviour } from "./behaviour.js";
 
 export interface Received {
   readonly at: number;
@@ -11,9 +10,9 @@ export interface Received {
   readonly url: string;
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
   readonly body: string;
-  /** null: never answered. */
+  /** null: left without an answer. */
   readonly status: number | null;
-  /** This POST's place among the POSTs; 0 for other methods. */
+  /** 1 for the first POST; 0 for other methods. */
   readonly number: number;
 }
 
@@ -24,10 +23,10 @@ export interface Endpoint {
   close(): Promise<void>;
 }
 
-/** Bodies longer than this are cut off: the platform's own largest message is far smaller. */
+/** Longer bodies aren't kept; the platform's largest message is far smaller. */
 const LONGEST_BODY = 10_485_760;
 
-/** Resolves when it is listening. Throws `unavailable` where the port is taken. */
+/** Resolves when it is listening. Throws `unavailable` if the port is taken. */
 export async function openEndpoint(
   options: { readonly port: number; readonly behaviour: Behaviour; readonly clock: Clock },
   onReceived: (received: Received) => void,
@@ -38,9 +37,9 @@ export async function openEndpoint(
   let behaviour = options.behaviour;
   let posts = 0;
   const server = createServer((request, response) => {
-    void take(request, response).catch(() => response.destroy());
+    void receive(request, response).catch(() => response.destroy());
   });
-  async function take(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async function receive(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const at = clock.now();
     const method = request.method ?? "";
     const number = method === "POST" ? ++posts : 0;
@@ -94,4 +93,39 @@ function cannotListen(port: number, cause: Error): WhcbError {
     hint: "--port 0 takes any free port",
     cause,
   });
+}
+
+export interface Behaviour {
+  /** Of failures, or of every answer if no failures are configured; null: 503 for failures, otherwise 200. */
+  readonly status: number | null;
+  readonly failFirst: number | null;
+  readonly failForMs: number | null;
+  /** 0 to 1. */
+  readonly flaky: number | null;
+  readonly seed: number;
+  readonly delayMs: number;
+  readonly hang: boolean;
+}
+
+export type Answer = { readonly kind: "status"; readonly status: number; readonly delayMs: number } | { readonly kind: "hang" };
+
+/** Pure: the same seed fails the same requests. `number`: 1 for the first POST. `elapsedMs`: since the endpoint opened. */
+export function answerTo(number: number, elapsedMs: number, behaviour: Behaviour): Answer {
+  const { status, failFirst, failForMs, flaky, delayMs } = behaviour;
+  const recovers = failFirst !== null || failForMs !== null || flaky !== null;
+  const fails =
+    (failFirst !== null && number <= failFirst) ||
+    (failForMs !== null && elapsedMs < failForMs) ||
+    (flaky !== null && seededUnit(behaviour.seed, number) < flaky);
+  if (behaviour.hang && (fails || !recovers)) return { kind: "hang" };
+  if (!recovers) return { kind: "status", status: status ?? 200, delayMs };
+  return { kind: "status", status: fails ? (status ?? 503) : 200, delayMs };
+}
+
+/** A number in [0,1) that depends only on its arguments (one round of murmur3's finaliser). */
+function seededUnit(seed: number, number: number): number {
+  let hash = Math.imul(seed ^ 0x9e3779b9, 0x85ebca6b) ^ Math.imul(number, 0xc2b2ae35);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return ((hash ^ (hash >>> 16)) >>> 0) / 0x1_0000_0000;
 }
