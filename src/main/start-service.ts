@@ -11,7 +11,7 @@ import { systemClock, systemTimers } from "../platform/clock.js";
 import { pinoLogger } from "../platform/pino-logger.js";
 import { systemRandom } from "../platform/random.js";
 import { createApp } from "../server/app.js";
-import { closeGently } from "../server/close-gently.js";
+import { closeGracefully } from "../server/close-gracefully.js";
 import { createDispatching } from "./create-dispatching.js";
 import { openServedStore } from "./open-served-store.js";
 import { settleAll, Teardown } from "./teardown.js";
@@ -61,7 +61,7 @@ async function start(options: ServeOptions, { version, log }: ServiceSurrounding
     onWork: dispatching.onWork,
     isReady: () => !teardown.hasBegun,
   });
-  const closeApp = closeGently(app, { timers: systemTimers, nowMs: systemClock.monotonicMs, limitMs: LONGEST_STOP_MS });
+  const closeApp = closeGracefully(app, { timers: systemTimers, nowMs: systemClock.monotonicMs, limitMs: LONGEST_STOP_MS });
   teardown.add(() => settleAll(closeApp(), dispatching.stop()));
   const url = await app.listen({ host: options.host, port: options.port });
   // Not before: a service whose port is taken sends nothing.

@@ -1,4 +1,4 @@
-/** What the server is handed: it opens nothing and knows no dispatcher. */
+/** What the server is given: it opens nothing and doesn't know the dispatcher. */
 import type { DeliveryResult } from "../domain/attempt.js";
 import type { RetryPolicy } from "../domain/retry-policy.js";
 import type { Clock, Timers } from "../platform/clock.js";
@@ -6,7 +6,7 @@ import type { Logger } from "../platform/logger.js";
 import type { Random } from "../platform/random.js";
 import type { Store } from "../store/store.js";
 import type { DeliveryRequest } from "../wire/delivery-request.js";
-import type { PlanName } from "./limits/rate-plan.js";
+import type { PlanName } from "./auth/rate-plan.js";
 
 export interface ServerDeps {
   readonly store: Store;
@@ -15,38 +15,38 @@ export interface ServerDeps {
   readonly random: Random;
   readonly logger: Logger;
   readonly policy: RetryPolicy;
-  /** Imitates the platform's rate and page limits; null: none. */
+  /** Applies the platform's rate and page limits; null: none. */
   readonly plan: PlanName | null;
-  /** "none" only for a client in the same process (inject): never for an app that listens. */
+  /** "none" only for injected requests of the same process, never for an app that listens. */
   readonly authentication: "required" | "none";
-  /** Take host and scheme of links, and the caller's address, from X-Forwarded-*. */
+  /** Take the host and scheme of links, and the client's address, from X-Forwarded-*. */
   readonly trustProxy: boolean;
   readonly version: string;
   readonly stats: ServiceStats;
   /** The GET of a registration; null: callbacks are stored unchecked. */
   readonly checkEndpoint: ((request: DeliveryRequest) => Promise<DeliveryResult>) | null;
-  /** Throws `address-refused` for a URL that the public rules don't allow. */
+  /** Throws `address-refused` for a URL that the address rule doesn't allow. */
   checkCallbackUrl(url: string): void;
-  /** After the commit: new responses were accepted, or settings, marks or replays changed what is to be sent. */
+  /** After the commit: responses were accepted, or settings, marks or replays changed what has to be sent. */
   onWork(callbackId: string, kind: WorkKind): void;
-  /** false while the service isn't up yet or is stopping. */
+  /** false until the service has started, and from the moment it stops. */
   isReady(): boolean;
 }
 
 export type WorkKind = "accepted" | "changed";
 
-/** What /metrics tells of the parts that the server doesn't know. */
+/** The numbers in /metrics that the server doesn't count itself. */
 export interface ServiceStats {
-  /** The values of this moment. */
+  /** Current values. */
   read(): Promise<ServiceGauges>;
-  /** Hands each attempt of the dispatcher to `handler`. */
+  /** Calls `handler` after each attempt. */
   onAttempt(handler: (attempt: AttemptTiming) => void): void;
 }
 
 export interface ServiceGauges {
   /** PENDING calls. */
   readonly waiting: number;
-  /** FAILED calls with a sending due. */
+  /** FAILED calls with an attempt due. */
   readonly due: number;
   readonly inFlight: number;
   readonly openOutages: number;

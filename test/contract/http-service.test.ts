@@ -90,7 +90,7 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
         {
           errorSummary: "The name is taken",
           errorText: "Bad Request",
-          errorDetail: "There is a callback named demo already",
+          errorDetail: "A callback named demo already exists",
         },
         400,
       ]);

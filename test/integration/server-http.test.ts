@@ -210,7 +210,7 @@ describe("the check of an endpoint", () => {
     const answer = await create();
     expect([answer.statusCode, answer.json().errorDetail, await service.store.findCallback("new")]).toEqual([
       400,
-      `url must answer a GET with exactly 200; what came back: ${cameBack}`,
+      `url must answer a GET with exactly 200; it answered: ${cameBack}`,
       null,
     ]);
   });
@@ -278,8 +278,8 @@ describe("NDJSON", () => {
       {
         accepted: 4,
         rejected: [
-          { line: 3, errorDetail: "the line is no JSON" },
-          { line: 4, errorDetail: "The id X belongs to a call of another callback" },
+          { line: 3, errorDetail: "the line isn't JSON" },
+          { line: 4, errorDetail: "The id X belongs to another callback's call" },
           { line: 6, errorDetail: "the body must be an object" },
           { line: 8, errorDetail: "responseMessage.channel must be SMS, EMAIL or VOICE" },
         ],
@@ -551,7 +551,7 @@ describe("failures of the service itself", () => {
       {
         errorSummary: "The service failed",
         errorText: "Internal Server Error",
-        errorDetail: "The failure is in the service's log, under the request's id",
+        errorDetail: "See the service's log for the request's id",
       },
     ]);
     expect(logged).toContainEqual({ requestId: "r1", err: secret, message: "request failed" });

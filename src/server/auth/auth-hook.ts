@@ -1,32 +1,30 @@
-/** What every request passes before its route: form of the answer, credentials, the plan's rates. */
+/** Runs before every route: content negotiation, credentials, and the plan's rate limits. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { WhcbError } from "../../domain/errors.js";
 import { negotiate } from "../../wire/media-types.js";
-import { PLANS, RateCounter } from "../limits/rate-plan.js";
 import { answerTo, CHALLENGE, type ErrorAnswer, errorAnswer, unsupportedMediaType } from "../requests/error-answers.js";
-import { lingerAfterAnswer } from "../requests/linger.js";
-import { sendError } from "../requests/send-document.js";
+import { decorateRequests } from "../requests/send-document.js";
+import { rejectUnread } from "../requests/send-errors.js";
 import type { ServerDeps } from "../server-deps.js";
 import { Authenticator, type Verdict } from "./authenticator.js";
-import { hasSoundHost, isDirectlyFromHere } from "./client-address.js";
+import { hasValidHost, isDirectlyFromHere } from "./client-address.js";
+import { PLANS, RateCounter } from "./rate-plan.js";
 
-/** Paths that answer without credentials, whatever Accept says. /metrics has a rule of its own. */
+/** Paths that need no credentials and ignore Accept. /metrics has a rule of its own. */
 const OPEN_PATHS: ReadonlySet<string> = new Set(["/healthz", "/readyz", "/openapi.json"]);
 
-/** Adds the hooks to the app; returns the authenticator for the routes that issue tokens. */
-export function addGate(app: FastifyInstance, deps: ServerDeps): Authenticator {
+/** Returns the authenticator, for the routes that issue tokens. */
+export function addAuthHook(app: FastifyInstance, deps: ServerDeps): Authenticator {
   const authenticator = new Authenticator(deps.store, deps.clock);
   const rates = deps.plan === null ? null : new RateCounter(PLANS[deps.plan]);
-  app.decorateRequest("negotiated", null);
-  app.decorateRequest("apiKeyHash", "");
-  app.decorateRequest("username", "");
+  decorateRequests(app);
 
   app.addHook("onRequest", (request, reply, done) => {
     const path = request.url.split("?", 1)[0] ?? "";
     const isToken = path === "/auth" || path === "/auth/verify";
     request.negotiated = negotiate(request.headers.accept, isToken ? "json" : "xml");
-    if (!hasSoundHost(request)) {
-      return void refuse(request, reply, errorAnswer(400, "The request can't be read", "The Host header is no host"));
+    if (!hasValidHost(request)) {
+      return void reject(request, reply, errorAnswer(400, "The request can't be read", "The Host header isn't a valid host"));
     }
     if (OPEN_PATHS.has(path) || (path === "/metrics" && isDirectlyFromHere(request))) return done();
     if (deps.authentication === "none") return admit();
@@ -35,35 +33,30 @@ export function addGate(app: FastifyInstance, deps: ServerDeps): Authenticator {
       apiKey: apiKeyOf(request),
       address: request.ip,
     });
-    if (verdict instanceof Promise) verdict.then(judge, done);
-    else judge(verdict);
+    if (verdict instanceof Promise) verdict.then(apply, done);
+    else apply(verdict);
 
-    function judge(verdict: Verdict): void {
-      if (verdict.kind !== "granted") return void refuse(request, reply, refusalOf(verdict));
+    function apply(verdict: Verdict): void {
+      if (verdict.kind !== "granted") return void reject(request, reply, rejectionOf(verdict));
       request.apiKeyHash = verdict.apiKey;
       request.username = verdict.username;
       const rate = rates?.take(verdict.apiKey, deps.clock.now());
-      if (rate?.over) return void refuse(request, reply, overPlan(rate.over, rate.retryAfterSeconds));
+      if (rate?.over) return void reject(request, reply, overPlan(rate.over, rate.retryAfterSeconds));
       admit();
     }
 
     function admit(): void {
-      if (isStopping(request)) return void refuse(request, reply, STOPPING);
-      if (request.negotiated === null && path !== "/metrics") return void refuse(request, reply, unsupportedMediaType("Accept"));
+      if (isStopping(request)) return void reject(request, reply, STOPPING);
+      if (request.negotiated === null && path !== "/metrics") return void reject(request, reply, unsupportedMediaType("Accept"));
       done();
     }
   });
-  /** A body that is still coming is never looked at: the connection ends with the answer. */
-  function refuse(request: FastifyRequest, reply: FastifyReply, answer: ErrorAnswer): void {
-    const hasBody = request.headers["transfer-encoding"] !== undefined || Number(request.headers["content-length"] ?? 0) > 0;
-    if (hasBody) {
-      reply.header("connection", "close");
-      lingerAfterAnswer(request, deps.timers);
-    }
-    sendError(request, reply, answer);
+
+  function reject(request: FastifyRequest, reply: FastifyReply, answer: ErrorAnswer): void {
+    rejectUnread(request, reply, answer, deps.timers);
   }
 
-  /** What was begun before a stop is finished; from then on nothing is taken in that the dispatcher would have to carry out. */
+  /** While the service stops, it finishes what it has and accepts no new work. */
   function isStopping({ method }: FastifyRequest): boolean {
     return method !== "GET" && method !== "HEAD" && !deps.isReady();
   }
@@ -79,8 +72,8 @@ function apiKeyOf(request: FastifyRequest): string | undefined {
   return typeof apikey === "string" ? apikey : undefined;
 }
 
-function refusalOf(verdict: Exclude<Verdict, { kind: "granted" }>): ErrorAnswer {
-  if (verdict.kind === "slowed") {
+function rejectionOf(verdict: Exclude<Verdict, { kind: "granted" }>): ErrorAnswer {
+  if (verdict.kind === "throttled") {
     const seconds = String(Math.ceil(verdict.waitMs / 1000));
     return errorAnswer(429, "Too many failed logins", `Try again in ${seconds} s`, { "retry-after": seconds });
   }
@@ -89,7 +82,7 @@ function refusalOf(verdict: Exclude<Verdict, { kind: "granted" }>): ErrorAnswer 
     : errorAnswer(403, "The API key could not be verified", verdict.reason, { "x-error-code": "ERR_403_DEVELOPER_INACTIVE" });
 }
 
-/** As the platform says it: 403, not 429, with the reason in headers. */
+/** As on the platform: 403, not 429, with the reason in headers. */
 function overPlan(over: "QPS" | "QPD", retryAfterSeconds: number): ErrorAnswer {
   const detail = over === "QPS" ? "Account_Over_Queries_Per_Second_Limit" : "Account_Over_Queries_Per_Day_Limit";
   return errorAnswer(403, "The plan's limit is reached", detail.replaceAll("_", " "), {

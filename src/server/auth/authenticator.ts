@@ -1,4 +1,4 @@
-/** Who a request comes from: an API key, and a user by password or token (contract.md, Requests). */
+/** Verifies an API key together with a user's password or token (docs/contract.md, Requests). */
 import { createHash } from "node:crypto";
 import type { Clock } from "../../platform/clock.js";
 import type { CredentialStore, StoredCredential } from "../../store/store.js";
@@ -8,28 +8,27 @@ import { LoginThrottle } from "./login-throttle.js";
 export interface PresentedCredentials {
   readonly authorization: string | undefined;
   readonly apiKey: string | undefined;
-  /** Of the caller, for slowing guesses. */
+  /** The client's, for the login throttle. */
   readonly address: string;
 }
 
 export type Verdict =
   | { readonly kind: "granted"; readonly username: string /** Hashed. */; readonly apiKey: string }
-  | { readonly kind: "refused"; readonly code: "unauthenticated" | "forbidden"; readonly reason: string }
-  | { readonly kind: "slowed"; readonly waitMs: number };
+  | { readonly kind: "rejected"; readonly code: "unauthenticated" | "forbidden"; readonly reason: string }
+  | { readonly kind: "throttled"; readonly waitMs: number };
 
-/** How long a verified pair of credentials is taken without hashing again; a changed password is noticed within this time. */
-const REMEMBERED_MS = 60_000;
-const MOST_REMEMBERED = 1000;
-/** How long the list of users is taken as it was read. */
+/** How long verified credentials are accepted without hashing again, and so how soon a changed password takes effect. */
+const CACHED_MS = 60_000;
+const MAX_CACHED = 1000;
 const LIST_FRESH_MS = 5000;
 
 export class Authenticator {
   readonly #store: CredentialStore;
   readonly #clock: Clock;
   readonly #throttle = new LoginThrottle();
-  /** By a digest of what was presented: no secret lies in memory in clear. What is over stays until there are too many. */
-  readonly #remembered = new Map<string, { readonly verdict: Verdict; readonly until: number }>();
-  readonly #underWay = new Map<string, Promise<Verdict>>();
+  /** By a digest of the credentials, so that no secret stays in memory. Expired entries are kept: see the throttle below. */
+  readonly #cache = new Map<string, { readonly verdict: Verdict; readonly until: number }>();
+  readonly #inFlight = new Map<string, Promise<Verdict>>();
   #credentials: readonly StoredCredential[] = [];
   #readAtMs = Number.NEGATIVE_INFINITY;
 
@@ -39,22 +38,22 @@ export class Authenticator {
   }
 
   /**
-   * At once for credentials verified a moment ago, else a promise. A missing Authorization is told before a wrong key, and a
-   * wrong key before the password is looked at: who has no key can't make the service hash.
+   * Synchronous for cached credentials. Checks that Authorization is present, then the key, then the password, so that nobody without a key
+   * can make the service hash.
    */
   verify(presented: PresentedCredentials): Verdict | Promise<Verdict> {
     const { authorization, apiKey } = presented;
-    if (authorization === undefined) return refused("unauthenticated", "Authorization is missing");
-    if (apiKey === undefined || apiKey === "") return refused("forbidden", "The API key is missing");
+    if (authorization === undefined) return rejected("unauthenticated", "Authorization is missing");
+    if (apiKey === undefined || apiKey === "") return rejected("forbidden", "The API key is missing");
     const digest = createHash("sha256").update(`${apiKey}\n${authorization}`).digest("base64");
-    const known = this.#remembered.get(digest);
+    const known = this.#cache.get(digest);
     if (known !== undefined && known.until > this.#clock.now()) return known.verdict;
-    const underWay = this.#underWay.get(digest) ?? this.#check(presented, digest);
-    this.#underWay.set(digest, underWay);
-    return underWay;
+    const inFlight = this.#inFlight.get(digest) ?? this.#check(presented, digest);
+    this.#inFlight.set(digest, inFlight);
+    return inFlight;
   }
 
-  /** A token for a user that `verify` has granted; null where the user is gone meanwhile. */
+  /** For a user that `verify` has granted; null if the user no longer exists. */
   async issueToken(username: string): Promise<string | null> {
     const credential = (await this.#list()).find((one) => one.username === username);
     return credential === undefined ? null : issueToken(credential, this.#clock.now());
@@ -65,22 +64,22 @@ export class Authenticator {
       const credentials = await this.#list();
       const apiKey = hashApiKey(presented.apiKey ?? "");
       const hasKey = credentials.filter((credential) => matchesApiKey(apiKey, credential)).length > 0;
-      if (!hasKey) return refused("forbidden", "The API key is wrong");
+      if (!hasKey) return rejected("forbidden", "The API key is wrong");
       const now = this.#clock.now();
       const [, scheme = "", value = ""] = /^\s*(\S+)\s+(\S+)\s*$/.exec(presented.authorization ?? "") ?? [];
       switch (scheme.toLowerCase()) {
         case "bearer": {
           const token = readToken(value, credentials, now);
-          if (token === null) return refused("unauthenticated", "The token is wrong or over");
-          return this.#remember(digest, { kind: "granted", username: token.username, apiKey }, token.expiresAt);
+          if (token === null) return rejected("unauthenticated", "The token is wrong or has expired");
+          return this.#keep(digest, { kind: "granted", username: token.username, apiKey }, token.expiresAt);
         }
         case "basic":
           return await this.#checkPassword(value, { credentials, digest, apiKey, address: presented.address });
         default:
-          return refused("unauthenticated", "Authorization must be Basic or Bearer");
+          return rejected("unauthenticated", "Authorization must be Basic or Bearer");
       }
     } finally {
-      this.#underWay.delete(digest);
+      this.#inFlight.delete(digest);
     }
   }
 
@@ -98,25 +97,25 @@ export class Authenticator {
     const username = colon === -1 ? pair : pair.slice(0, colon);
     const password = colon === -1 ? "" : pair.slice(colon + 1);
     const login = { username, address: context.address };
-    // What was right before is looked at again at once: whoever guesses from the same address can't lock the user out.
-    const waitMs = this.#remembered.has(context.digest) ? 0 : this.#throttle.waitMs(login, this.#clock.now());
-    if (waitMs > 0) return { kind: "slowed", waitMs };
+    // Credentials that were right before aren't throttled: guesses from the same address can't lock the user out.
+    const waitMs = this.#cache.has(context.digest) ? 0 : this.#throttle.waitMs(login, this.#clock.now());
+    if (waitMs > 0) return { kind: "throttled", waitMs };
     const credential = context.credentials.find((one) => one.username === username) ?? null;
-    // scrypt pads a password with NULs, so one with some at its end would pass for another.
+    // scrypt pads passwords with NULs: "secret\0" has the hash of "secret".
     const check = async (): Promise<boolean> => (await verifyPassword(password, credential)) && !password.includes("\0");
-    const isRight = await this.#throttle.attempt(login, () => this.#clock.now(), check);
-    if (!isRight) {
-      this.#remembered.delete(context.digest);
-      return refused("unauthenticated", "The user or the password is wrong");
+    const isCorrect = await this.#throttle.attempt(login, () => this.#clock.now(), check);
+    if (!isCorrect) {
+      this.#cache.delete(context.digest);
+      return rejected("unauthenticated", "The user or the password is wrong");
     }
-    return this.#remember(context.digest, { kind: "granted", username, apiKey: context.apiKey }, Number.POSITIVE_INFINITY);
+    return this.#keep(context.digest, { kind: "granted", username, apiKey: context.apiKey }, Number.POSITIVE_INFINITY);
   }
 
-  #remember(digest: string, verdict: Verdict, validUntil: number): Verdict {
-    this.#remembered.delete(digest);
-    this.#remembered.set(digest, { verdict, until: Math.min(this.#clock.now() + REMEMBERED_MS, validUntil) });
-    const [oldest] = this.#remembered.keys();
-    if (this.#remembered.size > MOST_REMEMBERED && oldest !== undefined) this.#remembered.delete(oldest);
+  #keep(digest: string, verdict: Verdict, validUntil: number): Verdict {
+    this.#cache.delete(digest);
+    this.#cache.set(digest, { verdict, until: Math.min(this.#clock.now() + CACHED_MS, validUntil) });
+    const [oldest] = this.#cache.keys();
+    if (this.#cache.size > MAX_CACHED && oldest !== undefined) this.#cache.delete(oldest);
     return verdict;
   }
 
@@ -130,6 +129,6 @@ export class Authenticator {
   }
 }
 
-function refused(code: "unauthenticated" | "forbidden", reason: string): Verdict {
-  return { kind: "refused", code, reason };
+function rejected(code: "unauthenticated" | "forbidden", reason: string): Verdict {
+  return { kind: "rejected", code, reason };
 }

@@ -1,9 +1,9 @@
-/** Users of the API as hashes: scrypt for passwords, SHA-256 for API keys (those are long and random: no dictionary helps). */
+/** Hashes of credentials: scrypt for passwords; SHA-256 for API keys, which are long and random; and the tokens signed with them. */
 import { createHash, createHmac, scrypt, timingSafeEqual } from "node:crypto";
 import type { Random } from "../../platform/random.js";
 import type { StoredCredential } from "../../store/store.js";
 
-/** 32 MiB and some 60 ms a try. */
+/** 32 MiB and about 60 ms per hash. */
 const COST = { N: 32_768, r: 8, p: 1, maxmem: 64 * 1024 * 1024 } as const;
 const HASH_BYTES = 32;
 const SALT_BYTES = 16;
@@ -22,7 +22,7 @@ export async function makeCredential(
   };
 }
 
-/** Takes the same time whether the user exists or not: give null for one that doesn't. */
+/** Pass null for an unknown user: the check takes the same time. */
 export async function verifyPassword(password: string, credential: StoredCredential | null): Promise<boolean> {
   const [, salt = "", expected = ""] = (credential?.passwordHash ?? "scrypt:AAAAAAAAAAAAAAAAAAAAAA==:").split(":");
   const hash = await derive(password, Buffer.from(salt, "base64"));
@@ -37,16 +37,13 @@ export function matchesApiKey(apiKeyHash: string, credential: StoredCredential):
   return isSame(Buffer.from(apiKeyHash, "hex"), Buffer.from(credential.apiKeyHash, "hex"));
 }
 
-/**
- * A token that is good for an hour. It is signed with what only the store holds of its user, so every node of a database takes
- * it, a restart doesn't end it, and a new password does.
- */
+/** Valid for an hour. Signed with the user's password hash, so it survives a restart and a new password revokes it. */
 export function issueToken(credential: StoredCredential, now: number): string {
   const claim = Buffer.from(JSON.stringify([credential.username, now + TOKEN_LIFE_MS])).toString("base64url");
   return `${claim}.${sign(claim, credential).toString("base64url")}`;
 }
 
-/** Whose token it is and until when (epoch ms); null where it is none, is over, or its user isn't there. */
+/** The token's user and expiry (epoch ms); null if it is invalid, expired, or its user doesn't exist. */
 export function readToken(
   token: string,
   credentials: readonly StoredCredential[],

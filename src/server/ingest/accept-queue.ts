@@ -1,15 +1,15 @@
-/** Responses of many requests committed together: one flush to disk for all that arrive in a turn of the event loop. */
+/** Commits the responses of many requests together: one flush to disk for all that arrive in a turn of the event loop. */
 import { isWhcbError } from "../../domain/errors.js";
 import type { Clock } from "../../platform/clock.js";
 import type { CallStore, NewCall } from "../../store/store.js";
 
-/** Calls in one transaction, at most (a single request's are never split). */
+/** Calls in one transaction, at most. The calls of one request are never split. */
 const LARGEST_GROUP = 2000;
 
-/** Turns of the event loop for which a group may still grow; it ends at the first that brings nothing. */
-const MOST_TURNS = 16;
+/** A group grows for at most this many turns of the event loop, and no longer than each brings a new request. */
+const MAX_TURNS = 16;
 
-interface Waiting {
+interface Waiter {
   readonly calls: readonly NewCall[];
   readonly resolve: (accepted: number) => void;
   readonly reject: (error: unknown) => void;
@@ -18,73 +18,74 @@ interface Waiting {
 export interface AcceptQueueDeps {
   readonly store: Pick<CallStore, "acceptCalls">;
   readonly clock: Clock;
+  /** After each commit, with the number of new calls. */
   onAccepted(callbackId: string, count: number): void;
 }
 
 export class AcceptQueue {
   readonly #deps: AcceptQueueDeps;
-  /** By callback; an entry is there while its loop runs. */
-  readonly #lines = new Map<string, Waiting[]>();
+  /** By callback; an entry exists while its loop runs. */
+  readonly #waiters = new Map<string, Waiter[]>();
 
   constructor(deps: AcceptQueueDeps) {
     this.#deps = deps;
   }
 
-  /** Resolves with how many were new, once all of them are on disk. Throws as `acceptCalls`; then none was kept. */
+  /** Resolves once all of them are on disk. Throws as `acceptCalls`; then none was stored. */
   accept(callbackId: string, calls: readonly NewCall[]): Promise<number> {
     return new Promise((resolve, reject) => {
-      const line = this.#lines.get(callbackId);
-      if (line !== undefined) {
-        line.push({ calls, resolve, reject });
+      const waiters = this.#waiters.get(callbackId);
+      if (waiters !== undefined) {
+        waiters.push({ calls, resolve, reject });
         return;
       }
-      const newLine: Waiting[] = [{ calls, resolve, reject }];
-      this.#lines.set(callbackId, newLine);
-      void this.#work(callbackId, newLine);
+      const first: Waiter[] = [{ calls, resolve, reject }];
+      this.#waiters.set(callbackId, first);
+      void this.#run(callbackId, first);
     });
   }
 
-  async #work(callbackId: string, line: Waiting[]): Promise<void> {
-    while (line.length > 0) {
-      await this.#gather(line);
-      await this.#commit(callbackId, takeGroup(line));
+  async #run(callbackId: string, waiters: Waiter[]): Promise<void> {
+    while (waiters.length > 0) {
+      await this.#gather(waiters);
+      await this.#commit(callbackId, takeGroup(waiters));
     }
-    this.#lines.delete(callbackId);
+    this.#waiters.delete(callbackId);
   }
 
-  /** Whoever waits for one answer before the next request sends all at once after a commit: they come in over some turns. */
-  async #gather(line: readonly Waiting[]): Promise<void> {
-    for (let turn = 0, before = 0; turn < MOST_TURNS && line.length > before; turn++) {
-      before = line.length;
+  /** Clients that wait for an answer before their next request all send after a commit, over a few turns. */
+  async #gather(waiters: readonly Waiter[]): Promise<void> {
+    for (let turn = 0, before = 0; turn < MAX_TURNS && waiters.length > before; turn++) {
+      before = waiters.length;
       await this.#deps.clock.nextTurn();
     }
   }
 
-  async #commit(callbackId: string, group: readonly Waiting[]): Promise<void> {
+  async #commit(callbackId: string, group: readonly Waiter[]): Promise<void> {
     const { store, clock, onAccepted } = this.#deps;
     try {
-      const calls = group.flatMap((waiting) => waiting.calls);
+      const calls = group.flatMap((waiter) => waiter.calls);
       const accepted = await store.acceptCalls(callbackId, calls, clock.now());
       onAccepted(callbackId, accepted);
-      for (const waiting of group) waiting.resolve(waiting.calls.length);
+      for (const waiter of group) waiter.resolve(waiter.calls.length);
     } catch (error) {
-      // One request's bad id must not refuse its neighbours: alone, each gets its own answer.
+      // One request's invalid id must not fail the others: each is committed alone.
       if (group.length > 1 && isWhcbError(error, "invalid")) {
-        for (const waiting of group) await this.#commit(callbackId, [waiting]);
+        for (const waiter of group) await this.#commit(callbackId, [waiter]);
         return;
       }
-      for (const waiting of group) waiting.reject(error);
+      for (const waiter of group) waiter.reject(error);
     }
   }
 }
 
-function takeGroup(line: Waiting[]): Waiting[] {
+function takeGroup(waiters: Waiter[]): Waiter[] {
   let size = 0;
   let count = 0;
-  for (const { calls } of line) {
+  for (const { calls } of waiters) {
     if (count > 0 && size + calls.length > LARGEST_GROUP) break;
     size += calls.length;
     count += 1;
   }
-  return line.splice(0, count);
+  return waiters.splice(0, count);
 }

@@ -1,4 +1,6 @@
-/** From what a caller handed in to calls on disk: ids made, disabled kinds refused, batches committed. */
+/** Submitted responses: parsed, given ids, and stored before the 202 (docs/contract.md, What ours adds). */
+import { Readable } from "node:stream";
+import type { FastifyInstance } from "fastify";
 import { callIdFrom } from "../../domain/call.js";
 import type { Callback } from "../../domain/callback.js";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
@@ -8,27 +10,36 @@ import { randomId, timeOrderedId } from "../../platform/random.js";
 import type { NewCall } from "../../store/store.js";
 import { toPlatformDate } from "../../wire/dates.js";
 import type { Submission, SubmissionDefaults } from "../../wire/json/parse-call.js";
+import { send } from "../requests/send-document.js";
+import type { CallbackPath, RouteContext } from "../routes/route-context.js";
 import type { AcceptQueue } from "./accept-queue.js";
 import { type Line, readLines } from "./ndjson.js";
 
-export interface IntakeDeps {
+export function addIngestRoute(app: FastifyInstance, { docs, deps, lookup, queue }: RouteContext): void {
+  const ingest: IngestDeps = { queue, clock: deps.clock, random: deps.random };
+  app.post<CallbackPath>(
+    "/callbacks/:id/calls",
+    { ...docs("submitCalls"), config: { takesNdjson: true } },
+    async (request, reply) => {
+      const callback = await lookup.findRecent(request.params.id);
+      if (request.body instanceof Readable) {
+        const document = await ingestLines(ingest, callback, request.body);
+        return send(request, reply, { kind: "call", shape: "accepted", document: { ...document }, status: 202 });
+      }
+      const ids = await ingestBody(ingest, callback, request.body);
+      const document = { calls: ids.map((id) => ({ id })) };
+      return send(request, reply, { kind: "call", shape: "calls", document, status: 202 });
+    },
+  );
+}
+
+interface IngestDeps {
   readonly queue: AcceptQueue;
   readonly clock: Clock;
   readonly random: Random;
 }
 
-export interface StreamOutcome {
-  readonly accepted: number;
-  /** The first lines that were refused; `rejectedCount` where there are more than are shown. */
-  readonly rejected: readonly { readonly line: number; readonly errorDetail: string }[];
-  readonly rejectedCount?: number;
-}
-
-/** Lines committed together. */
-const BATCH = 1000;
-const MOST_REJECTED_SHOWN = 1000;
-
-/** The schemas are loaded with the first response, and kept here: a dynamic import costs more than a response does. */
+/** Loaded with the first response, and kept, because a dynamic import costs more than parsing a response. */
 let parsers: typeof import("../../wire/json/parse-call.js") | null = null;
 
 async function loadParsers(): Promise<typeof import("../../wire/json/parse-call.js")> {
@@ -36,29 +47,42 @@ async function loadParsers(): Promise<typeof import("../../wire/json/parse-call.
   return parsers;
 }
 
-/** All or none: the ids in the order given. Throws `invalid` where one is off or its kind is disabled. */
-export async function takeSubmissions(deps: IntakeDeps, callback: Callback, body: unknown): Promise<readonly string[]> {
+/** All or none. Returns the ids in the order given. Throws `invalid` if one is invalid or its kind is disabled. */
+async function ingestBody(deps: IngestDeps, callback: Callback, body: unknown): Promise<readonly string[]> {
   const { parseSubmissions } = parsers ?? (await loadParsers());
   const calls = parseSubmissions(body, defaultsOf(deps)).map((submission) => newCall(deps, callback, submission));
   await deps.queue.accept(callback.id, calls);
   return calls.map(({ id }) => id);
 }
 
-/** Good lines are kept whatever the others are. What was accepted before the stream broke off stays accepted. */
-export async function takeStream(
-  deps: IntakeDeps,
-  callback: Callback,
-  stream: AsyncIterable<Buffer | string>,
-): Promise<StreamOutcome> {
+interface IngestedLines {
+  /** Calls that are new: an id sent twice counts once. */
+  readonly accepted: number;
+  readonly rejected: readonly RejectedLine[];
+  /** Only if more lines were rejected than are listed. */
+  readonly rejectedCount?: number;
+}
+
+interface RejectedLine {
+  readonly line: number;
+  readonly errorDetail: string;
+}
+
+/** Lines committed together. */
+const BATCH = 1000;
+const MAX_REJECTED_SHOWN = 1000;
+
+/** Valid lines are kept whatever the others are, also if the stream breaks off. */
+async function ingestLines(deps: IngestDeps, callback: Callback, stream: AsyncIterable<Buffer | string>): Promise<IngestedLines> {
   const { parseSubmission } = parsers ?? (await loadParsers());
-  const rejected: { line: number; errorDetail: string }[] = [];
+  const rejected: RejectedLine[] = [];
   let accepted = 0;
   let rejectedCount = 0;
-  let batch: { line: number; call: NewCall }[] = [];
+  let batch: NumberedCall[] = [];
   const reject = (line: number, error: unknown): void => {
     if (!isWhcbError(error, "invalid") && !isWhcbError(error, "malformed")) throw error;
     rejectedCount += 1;
-    if (rejected.length < MOST_REJECTED_SHOWN) rejected.push({ line, errorDetail: error.message });
+    if (rejected.length < MAX_REJECTED_SHOWN) rejected.push({ line, errorDetail: error.message });
   };
   const commit = async (): Promise<void> => {
     const lines = batch;
@@ -79,10 +103,15 @@ export async function takeStream(
   return { accepted, rejected, ...(rejectedCount > rejected.length && { rejectedCount }) };
 }
 
+interface NumberedCall {
+  readonly line: number;
+  readonly call: NewCall;
+}
+
 async function commitLines(
   queue: AcceptQueue,
   callbackId: string,
-  lines: readonly { readonly line: number; readonly call: NewCall }[],
+  lines: readonly NumberedCall[],
   reject: (line: number, error: unknown) => void,
 ): Promise<number> {
   if (lines.length === 0) return 0;
@@ -98,14 +127,14 @@ async function commitLines(
       return 0;
     }
     if (!isWhcbError(error, "invalid")) throw error;
-    // An id of another callback's call is among them: halve until it stands alone, and keep the rest.
+    // One id belongs to another callback's call: halve until it is alone, and keep the rest.
     const middle = lines.length >> 1;
     const before = await commitLines(queue, callbackId, lines.slice(0, middle), reject);
     return before + (await commitLines(queue, callbackId, lines.slice(middle), reject));
   }
 }
 
-function newCall({ clock, random }: IntakeDeps, callback: Callback, { id, response }: Submission): NewCall {
+function newCall({ clock, random }: IngestDeps, callback: Callback, { id, response }: Submission): NewCall {
   const { kind } = response.responseMessage;
   if (!callback.events[kind]) {
     throw new WhcbError("invalid", `callbacks.${kind} is disabled: callback ${callback.name} takes no response of this kind`);
@@ -113,7 +142,7 @@ function newCall({ clock, random }: IntakeDeps, callback: Callback, { id, respon
   return { id: id === null ? timeOrderedId(clock.now(), random) : callIdFrom(id), response };
 }
 
-function defaultsOf({ clock, random }: IntakeDeps): SubmissionDefaults {
+function defaultsOf({ clock, random }: IngestDeps): SubmissionDefaults {
   return { newMessageId: () => randomId(random), date: toPlatformDate(clock.now()) };
 }
 
@@ -122,6 +151,6 @@ function parseLine({ text }: Line): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new WhcbError("malformed", "the line is no JSON");
+    throw new WhcbError("malformed", "the line isn't JSON");
   }
 }

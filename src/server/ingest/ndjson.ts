@@ -1,17 +1,17 @@
-/** A stream of any length, line by line, in bounded memory. */
+/** Splits a stream of any length into lines, in bounded memory. */
 import { StringDecoder } from "node:string_decoder";
 
-/** A line is one response; a longer one is reported and passed over. */
+/** In characters. A line is one response; a longer line is reported and skipped. */
 export const LONGEST_LINE = 1_048_576;
 
 export interface Line {
   /** 1 for the first. */
   readonly number: number;
-  /** null where the line was longer than LONGEST_LINE. */
+  /** null if the line was longer than LONGEST_LINE. */
   readonly text: string | null;
 }
 
-/** Lines end with \n or \r\n; the last one needs no end. Reading waits while the caller works: that is the back-pressure. */
+/** Lines end with \n or \r\n, the last one also without. The stream is read no faster than lines are taken. */
 export async function* readLines(stream: AsyncIterable<Buffer | string>): AsyncGenerator<Line> {
   const decoder = new StringDecoder("utf8");
   let number = 0;
@@ -26,7 +26,7 @@ export async function* readLines(stream: AsyncIterable<Buffer | string>): AsyncG
   for await (const chunk of stream) {
     const text = typeof chunk === "string" ? chunk : decoder.write(chunk);
     const end = text.lastIndexOf("\n");
-    // A piece of a line is only put behind the rest: to look through that at each piece would make a long line in crumbs cost its square.
+    // Only the chunk is searched: rescanning the rest per chunk is O(n²).
     if (end !== -1) for (const line of (rest + text.slice(0, end)).split("\n")) yield lineOf(line);
     rest = end === -1 ? rest + text : text.slice(end + 1);
     if (rest.length > LONGEST_LINE) {

@@ -1,14 +1,40 @@
-/** What Prometheus is told. */
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
-import type { ServiceStats } from "../server-deps.js";
-import type { Metrics } from "./metrics-recorder.js";
+/** Prometheus metrics. */
+import type { Registry } from "prom-client";
+import type { ServerDeps, ServiceStats } from "../server-deps.js";
+
+export interface Metrics {
+  accepted(count: number): void;
+  answered(request: AnsweredRequest): void;
+  /** In the Prometheus text format. */
+  render(): Promise<{ readonly contentType: string; readonly text: string }>;
+}
+
+export interface AnsweredRequest {
+  readonly method: string;
+  /** The route's pattern, not the path, so that the label has few values. */
+  readonly route: string;
+  readonly status: number;
+  readonly seconds: number;
+}
+
+/** For a service within a command's own process: nobody scrapes it, and it starts without the library. */
+const NO_METRICS: Metrics = {
+  accepted() {},
+  answered() {},
+  render: async () => ({ contentType: "text/plain", text: "" }),
+};
+
+export async function createMetrics({ authentication, stats }: ServerDeps): Promise<Metrics> {
+  return authentication === "none" ? NO_METRICS : registerMetrics(await import("prom-client"), stats);
+}
 
 const ATTEMPT_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 const REQUEST_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60];
 
-export function createMetrics(stats: ServiceStats): Metrics {
-  const registers = [new Registry()];
-  const [registry] = registers as [Registry];
+function registerMetrics(prometheus: typeof import("prom-client"), stats: ServiceStats): Metrics {
+  const { Counter, Gauge, Histogram } = prometheus;
+  const registry: Registry = new prometheus.Registry();
+  const registers = [registry];
   const accepted = new Counter({ name: "whcb_accepted_total", help: "Responses accepted for delivery", registers });
   const requests = new Histogram({
     name: "whcb_http_request_seconds",
@@ -26,9 +52,9 @@ export function createMetrics(stats: ServiceStats): Metrics {
   });
   const gauges = {
     waiting: new Gauge({ name: "whcb_calls_waiting", help: "Calls accepted and not attempted yet", registers }),
-    due: new Gauge({ name: "whcb_calls_due", help: "Failed calls with a sending to come", registers }),
-    inFlight: new Gauge({ name: "whcb_in_flight", help: "Requests to endpoints under way", registers }),
-    openOutages: new Gauge({ name: "whcb_outages_open", help: "Outages that go on", registers }),
+    due: new Gauge({ name: "whcb_calls_due", help: "Failed calls with a scheduled attempt", registers }),
+    inFlight: new Gauge({ name: "whcb_in_flight", help: "Requests to endpoints in flight", registers }),
+    openOutages: new Gauge({ name: "whcb_outages_open", help: "Open outages", registers }),
     queuedMails: new Gauge({ name: "whcb_mails_owed", help: "E-mails not sent yet", registers }),
   };
   stats.onAttempt(({ outcome, durationMs }) => attempts.observe({ outcome }, durationMs / 1000));

@@ -1,5 +1,6 @@
-/** /openapi.json, made from the routes' own schemas when it is first asked for. */
+/** /openapi.json, generated from the routes' own schemas when it is first requested. */
 import type { FastifyInstance } from "fastify";
+import { decorateRequests } from "../requests/send-document.js";
 import type { RouteContext } from "../routes/route-context.js";
 
 const SECURITY = {
@@ -8,7 +9,7 @@ const SECURITY = {
   bearer: { type: "http", scheme: "bearer" },
 } as const;
 
-/** `addRoutes` is run on an app of its own that never listens: the serving one doesn't pay for the document, nor for its schemas. */
+/** Adds the routes to a second app that never listens, so that the first one doesn't pay for the schemas. */
 export async function openApiDocument(
   version: string,
   addRoutes: (app: FastifyInstance, docs: RouteContext["docs"]) => void,
@@ -32,7 +33,7 @@ export async function openApiDocument(
       info: {
         title: "whcb callbacks service",
         version,
-        description: "Callbacks, the calls made to them, and what became of each.",
+        description: "Callbacks, their calls, and the outcome of each call.",
       },
       components: { securitySchemes: SECURITY },
       security: [
@@ -41,9 +42,7 @@ export async function openApiDocument(
       ],
     },
   });
-  app.decorateRequest("negotiated", null);
-  app.decorateRequest("apiKeyHash", "");
-  app.decorateRequest("username", "");
+  decorateRequests(app);
   addRoutes(app, (route) => ({ schema: ROUTE_DOCS[route] }));
   await app.ready();
   const document = JSON.stringify(app.swagger());

@@ -1,9 +1,9 @@
-/** For those who run the service: is it there, can it work, what does it do. */
+/** Health, readiness, metrics and OpenAPI, for those who operate the service. */
 import type { FastifyInstance } from "fastify";
 import { isWhcbError } from "../../domain/errors.js";
 import { RETRY_AFTER_SECONDS } from "../requests/error-answers.js";
 import type { ServerDeps } from "../server-deps.js";
-import type { Metrics } from "./metrics-recorder.js";
+import type { Metrics } from "./metrics.js";
 
 export interface OperationRoutes {
   readonly deps: ServerDeps;
@@ -11,7 +11,6 @@ export interface OperationRoutes {
   openApi(): Promise<string>;
 }
 
-/** A check of the store is good for so long. */
 const RECHECK_MS = 1_000;
 
 export function addOperationRoutes(app: FastifyInstance, { deps, metrics, openApi }: OperationRoutes): void {
@@ -20,7 +19,6 @@ export function addOperationRoutes(app: FastifyInstance, { deps, metrics, openAp
 
   app.get("/healthz", { schema: { hide: true } }, async (_, reply) => reply.type("application/json").send('{"status":"ok"}'));
 
-  /** Not ready while it stops, or while the store can't be written; `reason` says which. */
   app.get("/readyz", { schema: { hide: true } }, async (_, reply) => {
     const reason = deps.isReady() ? await storeCheck() : "The service is stopping";
     const body = reason === null ? { status: "ready" } : { status: "not ready", reason };
@@ -42,13 +40,13 @@ export function addOperationRoutes(app: FastifyInstance, { deps, metrics, openAp
   });
 }
 
-/** Why the store can't be written; null: it can. Whoever may ask costs one write at a time and one a second, however many they are. */
+/** Why the store can't be written; null if it can. At most one write at a time and one a second, however many ask. */
 function checkedStore({ store, clock, logger }: ServerDeps): () => Promise<string | null> {
   let reason: Promise<string | null> = Promise.resolve(null);
-  let goodUntil = Number.NEGATIVE_INFINITY;
+  let validUntil = Number.NEGATIVE_INFINITY;
   return () => {
-    if (clock.monotonicMs() >= goodUntil) {
-      goodUntil = Number.POSITIVE_INFINITY;
+    if (clock.monotonicMs() >= validUntil) {
+      validUntil = Number.POSITIVE_INFINITY;
       reason = check();
     }
     return reason;
@@ -60,9 +58,9 @@ function checkedStore({ store, clock, logger }: ServerDeps): () => Promise<strin
       return null;
     } catch (error) {
       logger.warn({ err: error }, "The store can't be written");
-      return isWhcbError(error, "unavailable") ? error.message : "The store fails";
+      return isWhcbError(error, "unavailable") ? error.message : "The store failed";
     } finally {
-      goodUntil = clock.monotonicMs() + RECHECK_MS;
+      validUntil = clock.monotonicMs() + RECHECK_MS;
     }
   }
 }

@@ -1,14 +1,21 @@
-/** Request bodies: JSON and XML read whole (10 MiB at most), NDJSON handed on as a stream. */
+/** Request bodies: JSON and XML are read whole (10 MiB and 60 s at most), NDJSON is passed on as a stream. */
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { WhcbError } from "../../domain/errors.js";
+import type { Timers } from "../../platform/clock.js";
 import { bodyFormat, NDJSON } from "../../wire/media-types.js";
 
 export const BODY_LIMIT = 10_485_760;
 
+declare module "fastify" {
+  interface FastifyContextConfig {
+    takesNdjson?: boolean;
+  }
+}
+
 export function addBodyParsers(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser([NDJSON, "application/ndjson"], (request, payload, done) => {
-    // Only the route that takes NDJSON reads a stream; elsewhere it is one more type that isn't supported.
+    // Only one route reads a stream; for the others NDJSON isn't supported.
     if (request.routeOptions.config.takesNdjson) done(null, payload);
     else done(unsupported(), undefined);
   });
@@ -26,12 +33,6 @@ export function addBodyParsers(app: FastifyInstance): void {
   });
 }
 
-declare module "fastify" {
-  interface FastifyContextConfig {
-    takesNdjson?: boolean;
-  }
-}
-
 /** A Content-Type without a body is fine; a body without one, or with another, isn't. */
 function parseJson(request: FastifyRequest, body: Buffer): unknown {
   if (body.length === 0 || request.is404) return undefined;
@@ -40,17 +41,17 @@ function parseJson(request: FastifyRequest, body: Buffer): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new WhcbError("malformed", "the body is no JSON", { cause: error });
+    throw new WhcbError("malformed", "the body isn't JSON", { cause: error });
   }
 }
 
-/** The reader is loaded with the first document: most callers speak JSON. */
+/** The XML reader is loaded with the first XML body: most callers send JSON. */
 async function parseXml(body: Buffer): Promise<unknown> {
   const { callsFromXml, readXml } = await import("../../wire/xml/xml-read.js");
   return callsFromXml(readXml(decode(body)));
 }
 
-export function unsupported(): WhcbError {
+function unsupported(): WhcbError {
   return new WhcbError(
     "unsupported-media-type",
     "Content-Type must be application/json, application/xml or one of the API's own types",
@@ -63,6 +64,47 @@ function decode(body: Buffer): string {
   try {
     return UTF8.decode(body);
   } catch (error) {
-    throw new WhcbError("malformed", "the body is no UTF-8", { cause: error });
+    throw new WhcbError("malformed", "the body isn't UTF-8", { cause: error });
   }
+}
+
+/** From the headers to the last byte of a body that is read whole. */
+const BODY_DEADLINE_MS = 60_000;
+const SWEEP_MS = 5000;
+
+/** Closes connections whose body arrives too slowly. Node's own limit would also end a long NDJSON stream that makes progress. */
+export function endSlowBodies(app: FastifyInstance, { timers, nowMs }: { readonly timers: Timers; nowMs(): number }): void {
+  /** In the order of their deadlines. */
+  const deadlines = new Map<FastifyRequest, number>();
+  let cancel: (() => void) | null = null;
+
+  const sweep = (): void => {
+    const now = nowMs();
+    for (const [request, deadline] of deadlines) {
+      if (deadline > now) break;
+      deadlines.delete(request);
+      request.raw.destroy();
+    }
+    cancel = deadlines.size > 0 ? timers.after(SWEEP_MS, sweep) : null;
+  };
+
+  app.addHook("preParsing", (request, _, payload, done) => {
+    if (!request.routeOptions.config.takesNdjson || !/ndjson/i.test(request.headers["content-type"] ?? "")) {
+      deadlines.set(request, nowMs() + BODY_DEADLINE_MS);
+      cancel ??= timers.after(SWEEP_MS, sweep);
+    }
+    done(null, payload);
+  });
+  app.addHook("preValidation", (request, _, done) => {
+    deadlines.delete(request);
+    done();
+  });
+  app.addHook("onResponse", (request, _, done) => {
+    deadlines.delete(request);
+    done();
+  });
+  app.addHook("onClose", (_, done) => {
+    cancel?.();
+    done();
+  });
 }

@@ -1,4 +1,4 @@
-/** How each failure is told over HTTP: status, the three texts, and the headers that go with it. */
+/** What the client gets for each error: the status, the three texts and the headers (docs/contract.md, Errors). */
 import { STATUS_CODES } from "node:http";
 import { type ErrorCode, isWhcbError } from "../../domain/errors.js";
 import type { ErrorDocument } from "../../wire/json/error-json.js";
@@ -37,14 +37,14 @@ const SUMMARY_OF: Readonly<Partial<Record<ErrorCode, string>>> = {
   "duplicate-name": "The name is taken",
   "endpoint-check-failed": "The callback's URL did not answer the check with 200",
   "address-refused": "The callback's URL isn't allowed",
-  "not-found": "There is no such thing",
+  "not-found": "Not found",
   unauthenticated: "The user could not be verified",
   forbidden: "The API key could not be verified",
   "unsupported-media-type": "The Content-Type isn't supported",
-  unavailable: "The service can't do this just now",
+  unavailable: "The service can't do this now",
 };
 
-/** Codes whose messages tell of the service's inside and are no answer to a stranger. */
+/** Codes whose messages describe the service's internals: clients don't get them. */
 const INTERNAL: ReadonlySet<ErrorCode> = new Set(["config", "network", "items-failed", "unavailable", "interrupted"]);
 
 export const RETRY_AFTER_SECONDS = "5";
@@ -54,7 +54,7 @@ export function errorAnswer(status: number, summary: string, detail: string, hea
   return { status, document: { errorSummary: summary, errorText, errorDetail: detail }, headers };
 }
 
-/** Whatever was thrown. What isn't expected is a plain 500: its stack, its SQL and its paths stay in the log. */
+/** An unexpected error is a plain 500: its stack, SQL and paths are only in the log. */
 export function answerTo(error: unknown): ErrorAnswer {
   if (isWhcbError(error)) {
     const status = STATUS_OF[error.code];
@@ -66,26 +66,25 @@ export function answerTo(error: unknown): ErrorAnswer {
     return errorAnswer(status, summary, error.hint === undefined ? error.message : `${error.message}. ${error.hint}`, headers);
   }
   const status = statusOf(error);
-  if (status === 413) return errorAnswer(413, "The body is too large", "A body may have 10 485 760 bytes");
+  if (status === 413) return errorAnswer(413, "The body is too large", "A body may have at most 10 485 760 bytes");
   if (status === 415) return unsupportedMediaType("Content-Type");
-  if (status >= 400 && status < 500)
-    return errorAnswer(status, "The request can't be read", "It is no HTTP request that the service takes");
-  return errorAnswer(500, "The service failed", "The failure is in the service's log, under the request's id");
+  if (status >= 400 && status < 500) return errorAnswer(status, "The request can't be read", "The request isn't valid HTTP");
+  return errorAnswer(500, "The service failed", "See the service's log for the request's id");
 }
 
 export const CHALLENGE = { "www-authenticate": 'Basic realm="whcb", charset="UTF-8", Bearer realm="whcb"' };
 
 export function unsupportedMediaType(header: "Accept" | "Content-Type"): ErrorAnswer {
-  const takes = "application/json, application/xml or application/vnd.whispir.api-callback-v1 or api-call-v1, +json or +xml";
-  return errorAnswer(415, `The ${header} isn't supported`, `${header} may be ${takes}`);
+  const types = "application/json, application/xml or application/vnd.whispir.api-callback-v1 or api-call-v1, +json or +xml";
+  return errorAnswer(415, `The ${header} isn't supported`, `${header} must be ${types}`);
 }
 
 export function methodNotAllowed(allowed: readonly string[]): ErrorAnswer {
   const allow = allowed.join(", ");
-  return errorAnswer(405, "The method isn't allowed here", `This path knows ${allow}`, { allow });
+  return errorAnswer(405, "The method isn't allowed here", `This path allows ${allow}`, { allow });
 }
 
-/** Of an error that Fastify or Node made. */
+/** For errors of Fastify and Node. */
 function statusOf(error: unknown): number {
   if (typeof error !== "object" || error === null || !("statusCode" in error)) return 500;
   return typeof error.statusCode === "number" ? error.statusCode : 500;

@@ -1,18 +1,24 @@
-/** Sending a document in the form that the request asked for. */
-import type { FastifyReply, FastifyRequest } from "fastify";
+/** Sends a document in the format that the request asked for. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { JsonObject } from "../../wire/json/json-value.js";
 import { type Negotiated, type ResourceKind, vendorType } from "../../wire/media-types.js";
 import { toXml, type XmlShape } from "../../wire/xml/xml-write.js";
-import type { ErrorAnswer } from "./error-answers.js";
 
 declare module "fastify" {
   interface FastifyRequest {
-    /** What Accept asks for; null where the service has nothing of the kind. */
+    /** What Accept asks for; null if the service doesn't support it. */
     negotiated: Negotiated | null;
-    /** Of the API key that the request came with, hashed; "" without authentication. */
+    /** The SHA-256 of the request's API key; "" without authentication. */
     apiKeyHash: string;
     username: string;
   }
+}
+
+/** Fastify wants every request to have these before its hooks set them. */
+export function decorateRequests(app: FastifyInstance): void {
+  app.decorateRequest("negotiated", null);
+  app.decorateRequest("apiKeyHash", "");
+  app.decorateRequest("username", "");
 }
 
 export interface Answer {
@@ -33,18 +39,4 @@ export function send(
     .code(status)
     .header("content-type", isPlain ? type : vendorType(kind, format))
     .send(format === "xml" ? toXml(shape, document) : JSON.stringify(document));
-}
-
-/** An error goes out in the same form, or in JSON where no form is acceptable. */
-export function sendError(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  { status, document, headers }: ErrorAnswer,
-): FastifyReply {
-  const isXml = request.negotiated?.format === "xml";
-  return reply
-    .code(status)
-    .headers(headers)
-    .header("content-type", isXml ? "application/xml" : "application/json")
-    .send(isXml ? toXml("error", { ...document }) : JSON.stringify(document));
 }

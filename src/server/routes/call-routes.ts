@@ -1,18 +1,18 @@
-/** Calls: listed, looked at, marked (contract.md, Calls). */
+/** Calls: list, get, mark and replay (docs/contract.md, Calls). */
 import type { FastifyInstance } from "fastify";
 import type { Attempt } from "../../domain/attempt.js";
 import { type Call, callIdFrom } from "../../domain/call.js";
 import type { Callback } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
+import type { ReplaySelection } from "../../store/store.js";
 import { attemptsToJson, callToJson } from "../../wire/json/call-json.js";
 import { listToJson } from "../../wire/json/list-json.js";
 import { send } from "../requests/send-document.js";
-import { callLinks, Linker } from "./linker.js";
-import { pageLinks } from "./pages.js";
-import { one, type Query, readFilter, readIds, readPage, readSort } from "./query.js";
+import { one, type Query, readFilter, readIds, readPage, readSort } from "./query-parameters.js";
+import { callLinks, Linker, pageLinks } from "./resource-links.js";
 import type { CallbackPath, CallPath, RouteContext } from "./route-context.js";
 
-/** Newest first, where it is by date. */
+/** By date: newest first. */
 const SORT_FIELDS = { attemptedDate: true, status: false, messageId: false, id: false } as const;
 
 export function addCallRoutes(app: FastifyInstance, { docs, deps, lookup, largestPage }: RouteContext): void {
@@ -38,7 +38,7 @@ export function addCallRoutes(app: FastifyInstance, { docs, deps, lookup, larges
 
   app.put<CallbackPath & { Querystring: Query }>("/callbacks/:id/calls", docs("markCalls"), async (request, reply) => {
     const ids = readIds(request.query);
-    if (ids.length === 0) throw new WhcbError("invalid", "id is missing: say which calls are marked");
+    if (ids.length === 0) throw new WhcbError("invalid", "id is missing: name the calls to mark");
     const status = await readMark(request.body);
     const callback = await lookup.find(request.params.id);
     await store.markCalls(callback.id, ids.map(checkedCallId), status, clock.now());
@@ -69,6 +69,14 @@ export function addCallRoutes(app: FastifyInstance, { docs, deps, lookup, larges
     return send(request, reply, { kind: "call", shape: "attempts", document });
   });
 
+  app.post<CallbackPath & { Querystring: Query }>("/callbacks/:id/replays", docs("requestReplays"), async (request, reply) => {
+    const selection = readReplaySelection(request.query);
+    const callback = await lookup.find(request.params.id);
+    const accepted = await store.requestReplays(callback.id, selection, clock.now());
+    if (accepted > 0) deps.onWork(callback.id, "changed");
+    return send(request, reply, { kind: "call", shape: "accepted", document: { accepted }, status: 202 });
+  });
+
   async function findCall(callback: Callback, callId: string): Promise<Call> {
     const call = await store.findCall(callback.id, checkedCallId(callId));
     if (call === null) throw noCall(callId);
@@ -84,6 +92,18 @@ export function addCallRoutes(app: FastifyInstance, { docs, deps, lookup, larges
   }
 }
 
+/** By id or by filter; only FAILED calls are replayed. */
+function readReplaySelection(query: Query): ReplaySelection {
+  const ids = readIds(query);
+  const filter = readFilter(query);
+  if (ids.length === 0 && Object.keys(filter).length === 0) {
+    throw new WhcbError("invalid", "id is missing: name the calls to replay, or status=FAILED for all failed calls");
+  }
+  const { status = "FAILED" } = filter;
+  if (status !== "FAILED") throw new WhcbError("invalid", "status must be FAILED: only failed calls can be replayed");
+  return ids.length > 0 ? { callIds: ids.map(checkedCallId) } : { filter: { ...filter, status } };
+}
+
 /** The schemas are loaded with the first mark. */
 async function readMark(body: unknown): Promise<"SUCCESS" | "FAILED"> {
   const { parseMark } = await import("../../wire/json/parse-call.js");
@@ -92,12 +112,12 @@ async function readMark(body: unknown): Promise<"SUCCESS" | "FAILED"> {
 
 function readExpand(query: Query): boolean {
   const expand = one(query, "expand");
-  if (expand !== undefined && expand !== "attempts") throw new WhcbError("invalid", "expand may be attempts");
+  if (expand !== undefined && expand !== "attempts") throw new WhcbError("invalid", "expand must be attempts");
   return expand !== undefined;
 }
 
-/** The id as it is kept. No call has a longer one or one with a control character; some databases choke on them. */
-export function checkedCallId(callId: string): string {
+/** The id as it is stored. No call id is longer or has a control character, and some databases fail on them. */
+function checkedCallId(callId: string): string {
   if (callId.length > 64 || /\p{Cc}/u.test(callId)) throw noCall(callId);
   return callIdFrom(callId);
 }

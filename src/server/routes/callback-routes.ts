@@ -1,4 +1,4 @@
-/** Callbacks: registered, listed, changed, deleted (contract.md, Callbacks). */
+/** Callbacks: create, list, get, change and delete; and their outages (docs/contract.md, Callbacks). */
 import type { FastifyInstance } from "fastify";
 import { isAccepted, resultMessage } from "../../domain/attempt.js";
 import type { CallbackSettings } from "../../domain/callback.js";
@@ -7,11 +7,11 @@ import { shortId } from "../../platform/random.js";
 import { buildEndpointCheck } from "../../wire/delivery-request.js";
 import { callbackToJson } from "../../wire/json/callback-json.js";
 import { listToJson } from "../../wire/json/list-json.js";
+import { outageToJson } from "../../wire/json/outage-json.js";
 import { send } from "../requests/send-document.js";
 import type { ServerDeps } from "../server-deps.js";
-import { callbackLinks, Linker } from "./linker.js";
-import { pageLinks } from "./pages.js";
-import { type Query, readPage, readSort } from "./query.js";
+import { one, type Query, readPage, readSort } from "./query-parameters.js";
+import { callbackLinks, Linker, pageLinks } from "./resource-links.js";
 import type { CallbackPath, RouteContext } from "./route-context.js";
 
 export function addCallbackRoutes(app: FastifyInstance, { docs, deps, lookup, largestPage }: RouteContext): void {
@@ -21,7 +21,7 @@ export function addCallbackRoutes(app: FastifyInstance, { docs, deps, lookup, la
     const { parseCallback } = await loadParser();
     const settings = parseCallback(request.body, null);
     deps.checkCallbackUrl(settings.url);
-    await refuseTakenName(deps, settings);
+    await rejectDuplicateName(deps, settings);
     await checkEndpoint(deps, settings);
     const callback = await store.createCallback(shortId(deps.random), settings, clock.now());
     lookup.forget();
@@ -68,19 +68,33 @@ export function addCallbackRoutes(app: FastifyInstance, { docs, deps, lookup, la
   });
 }
 
-/** The schemas are loaded with the first write: a command that only reads, on a file in its own process, starts without them. */
-const loadParser = () => import("../../wire/json/parse-callback.js");
-
-/** Before the check of the endpoint, which may take a minute; the store has the last word. */
-async function refuseTakenName({ store }: ServerDeps, { name }: CallbackSettings): Promise<void> {
-  const taken = await store.findCallback(name);
-  if (taken?.name === name) throw new WhcbError("duplicate-name", `There is a callback named ${name} already`);
+/** Outages, newest first. */
+export function addOutageRoute(app: FastifyInstance, { docs, deps, lookup, largestPage }: RouteContext): void {
+  app.get<{ Querystring: Query }>("/outages", docs("listOutages"), async (request, reply) => {
+    const { query } = request;
+    const asked = readPage(query, largestPage);
+    const named = one(query, "callbackId");
+    const callback = named === undefined ? null : await lookup.find(named);
+    const page = await deps.store.listOutages({ ...asked, ...(callback && { callbackId: callback.id }) });
+    const link = pageLinks(new Linker(request), page, { kind: "call", path: "/outages", query, asked });
+    const document = listToJson("outages", page.items.map(outageToJson), { ...page, link });
+    return send(request, reply, { kind: "call", shape: "outages", document });
+  });
 }
 
-/** Before it is stored the service GETs the URL once and wants exactly 200. */
+/** Loaded with the first write, so that a command that only reads a database file starts without the schemas. */
+const loadParser = () => import("../../wire/json/parse-callback.js");
+
+/** Checked before the endpoint is, because that may take a minute. The store checks it again. */
+async function rejectDuplicateName({ store }: ServerDeps, { name }: CallbackSettings): Promise<void> {
+  const existing = await store.findCallback(name);
+  if (existing?.name === name) throw new WhcbError("duplicate-name", `A callback named ${name} already exists`);
+}
+
+/** One GET, which must be answered with exactly 200. */
 async function checkEndpoint(deps: ServerDeps, settings: CallbackSettings): Promise<void> {
   const result = await deps.checkEndpoint?.(buildEndpointCheck(settings));
   if (result === undefined || isAccepted(result)) return;
-  const cameBack = result.kind === "answered" ? `${result.statusCode} ${result.statusMessage}`.trim() : resultMessage(result);
-  throw new WhcbError("endpoint-check-failed", `url must answer a GET with exactly 200; what came back: ${cameBack}`);
+  const answer = result.kind === "answered" ? `${result.statusCode} ${result.statusMessage}`.trim() : resultMessage(result);
+  throw new WhcbError("endpoint-check-failed", `url must answer a GET with exactly 200; it answered: ${answer}`);
 }

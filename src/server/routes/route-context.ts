@@ -1,19 +1,22 @@
-/** What the routes share. */
+/** What the routes share: dependencies, the callback lookup, and the parameters of their paths. */
 import type { FastifySchema } from "fastify";
+import type { Callback } from "../../domain/callback.js";
+import { WhcbError } from "../../domain/errors.js";
+import type { Clock } from "../../platform/clock.js";
+import type { CallbackStore } from "../../store/store.js";
 import type { RouteName } from "../../wire/openapi/route-docs.js";
 import type { Authenticator } from "../auth/authenticator.js";
 import type { AcceptQueue } from "../ingest/accept-queue.js";
 import type { ServerDeps } from "../server-deps.js";
-import type { CallbackLookup } from "./callback-lookup.js";
 
 export interface RouteContext {
   readonly deps: ServerDeps;
   readonly lookup: CallbackLookup;
   readonly queue: AcceptQueue;
   readonly authenticator: Authenticator;
-  /** What /openapi.json says of a route: only the app that it is made from is given it. */
+  /** A route's schema for /openapi.json; empty on the app that serves, which doesn't load the schemas. */
   docs(route: RouteName): { readonly schema?: FastifySchema };
-  /** The largest page. */
+  /** Rows in the largest page. */
   readonly largestPage: number;
 }
 
@@ -23,4 +26,44 @@ export interface CallbackPath {
 
 export interface CallPath {
   readonly Params: { readonly id: string; readonly callId: string };
+}
+
+/** How soon a change by another process is noticed. */
+const FRESH_MS = 1000;
+const MAX_CACHED = 1000;
+
+/** Finds the callback of a path, by id or name. */
+export class CallbackLookup {
+  readonly #store: Pick<CallbackStore, "findCallback">;
+  readonly #clock: Clock;
+  readonly #cache = new Map<string, { readonly callback: Callback; readonly until: number }>();
+
+  constructor(store: Pick<CallbackStore, "findCallback">, clock: Clock) {
+    this.#store = store;
+    this.#clock = clock;
+  }
+
+  /** From the store. Throws `not-found`. */
+  async find(idOrName: string): Promise<Callback> {
+    // No id or name is longer or contains a NUL, and some databases fail on them.
+    const callback = idOrName.length > 64 || idOrName.includes("\0") ? null : await this.#store.findCallback(idOrName);
+    if (callback === null) throw new WhcbError("not-found", `No callback ${idOrName.slice(0, 64)}`);
+    return callback;
+  }
+
+  /** At most a second old: for submitted responses, which come by the thousand. */
+  async findRecent(idOrName: string): Promise<Callback> {
+    const now = this.#clock.monotonicMs();
+    const cached = this.#cache.get(idOrName);
+    if (cached !== undefined && cached.until > now) return cached.callback;
+    const callback = await this.find(idOrName);
+    if (this.#cache.size >= MAX_CACHED) this.#cache.clear();
+    this.#cache.set(idOrName, { callback, until: now + FRESH_MS });
+    return callback;
+  }
+
+  /** Call after a callback was created, changed or deleted. */
+  forget(): void {
+    this.#cache.clear();
+  }
 }

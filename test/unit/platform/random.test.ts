@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { randomId, shortId, timeOrderedId } from "../../../src/platform/random.js";
+import { pooledRandom, randomId, shortId, systemRandom, timeOrderedId } from "../../../src/platform/random.js";
 import { seededRandom } from "../../support/time/seeded-random.js";
 
 const ALL_ONES = { fraction: () => 0, bytes: (length: number) => new Uint8Array(length).fill(0xff) };
@@ -18,4 +18,22 @@ test("other ids are random hex of 16 and 32 digits", () => {
   expect(shortId(seededRandom(1))).toMatch(/^[0-9A-F]{16}$/);
   expect(randomId(seededRandom(1))).toMatch(/^[0-9A-F]{32}$/);
   expect(randomId(seededRandom(1))).not.toBe(randomId(seededRandom(2)));
+});
+
+test("pooled randomness uses each drawn byte once and in order, whatever lengths are asked for", () => {
+  const drawn: Buffer[] = [];
+  const random = pooledRandom({
+    fraction: () => 0.5,
+    bytes(length) {
+      const bytes = Buffer.from(systemRandom.bytes(length));
+      drawn.push(bytes);
+      return bytes;
+    },
+  });
+  const given = Array.from({ length: 1000 }, (_, index) => Buffer.from(random.bytes(1 + (index % 32))));
+  const long = given.filter(({ length }) => length >= 8).map((bytes) => bytes.toString("hex"));
+  expect(new Set(long).size).toBe(long.length);
+  expect(given.map(({ length }) => length)).toEqual(given.map((_, index) => 1 + (index % 32)));
+  expect(drawn[0]?.subarray(0, 3)).toEqual(Buffer.concat(given.slice(0, 2)));
+  expect(random.bytes(5000).length).toBe(5000);
 });

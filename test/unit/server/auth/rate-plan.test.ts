@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { PLANS, RateCounter } from "../../../../src/server/limits/rate-plan.js";
+import { PLANS, RateCounter } from "../../../../src/server/auth/rate-plan.js";
 
 const NOON = Date.UTC(2026, 0, 1, 12);
 

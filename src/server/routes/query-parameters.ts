@@ -1,5 +1,4 @@
-/** The query of a request, read field by field: what is out of range is named in a 422, what isn't known is left alone. */
-
+/** Reads query parameters: one out of range is a 422 that names it, an unknown one is ignored. */
 import type { CallStatus } from "../../domain/call.js";
 import { type CallFilter, parseStatusCodePattern } from "../../domain/call-filter.js";
 import { WhcbError } from "../../domain/errors.js";
@@ -8,13 +7,13 @@ import { MAX_IDS_PER_REQUEST } from "../../wire/bulk-ids.js";
 import { readDate } from "../../wire/dates.js";
 import { readChannel } from "../../wire/json/response-json.js";
 
-/** As the router parsed it: a repeated name is a list. */
+/** A repeated name is a list. */
 export type Query = Readonly<Record<string, string | readonly string[] | undefined>>;
 
 const DEFAULT_LIMIT = 20;
 
-/** More than there are codes in use; a database has a limit to how many conditions it takes. */
-const MOST_STATUS_CODES = 100;
+/** Databases limit the number of conditions. */
+const MAX_STATUS_CODES = 100;
 
 export function readPage(query: Query, largest: number): PageQuery {
   const limit = readNumber(query, "limit") ?? DEFAULT_LIMIT;
@@ -27,7 +26,7 @@ export function readPage(query: Query, largest: number): PageQuery {
   };
 }
 
-/** `fields`: the allowed ones by name, each with whether it runs descending unless it is said. */
+/** `fields`: the allowed names, each with whether it is descending by default. */
 export function readSort<Field extends string>(
   query: Query,
   fields: Readonly<Record<Field, boolean>>,
@@ -43,7 +42,7 @@ export function readSort<Field extends string>(
   });
 }
 
-/** The filters of a calls list (contract.md). */
+/** The filters of the calls list. */
 export function readFilter(query: Query): CallFilter {
   const status = readStatus(query);
   const since = readInstant(query, "since");
@@ -94,7 +93,7 @@ function readNumber(query: Query, name: string): number | undefined {
 function readInstant(query: Query, name: string): number | undefined {
   const text = one(query, name);
   if (text === undefined) return undefined;
-  // an unescaped + of a zone has become a space
+  // The query parser reads an unescaped + of a zone as a space.
   const at = readDate(text.replace(/ (\d{2}:?\d{2})$/, "+$1")) ?? readDate(text);
   if (at === null) throw new WhcbError("invalid", `${name} must be a date: ISO 8601 or dd/MM/yy HH:mm`);
   return at;
@@ -119,8 +118,8 @@ function readStatusCodes(query: Query): CallFilter["statusCodes"] {
     .map((text) => text.trim());
   if (texts === undefined) return undefined;
   const patterns = [...new Set(texts)];
-  if (patterns.length > MOST_STATUS_CODES) {
-    throw new WhcbError("invalid", `statusCode may be at most ${MOST_STATUS_CODES} codes, not ${patterns.length}`);
+  if (patterns.length > MAX_STATUS_CODES) {
+    throw new WhcbError("invalid", `statusCode may be at most ${MAX_STATUS_CODES} codes, not ${patterns.length}`);
   }
   return patterns.map(readPattern);
 }

@@ -1,4 +1,4 @@
-/** The platform's plans: so many requests a second and a day for each API key. */
+/** The platform's plans: limits per second and day for each API key. */
 
 export type PlanName = "startup" | "business" | "enterprise";
 
@@ -26,10 +26,10 @@ const SECOND_MS = 1000;
 const DAY_MS = 86_400_000;
 const WITHIN: RateVerdict = { over: null };
 
-/** Counts by calendar second and UTC day. What is refused isn't counted. Kept in memory: a restart begins a new day. */
+/** Counts by calendar second and UTC day, rejected requests not included. In memory only: a restart resets it. */
 export class RateCounter {
   readonly #plan: Plan;
-  /** By API key; only keys that exist get here, so it stays small. */
+  /** By API key. Only existing keys are counted, so it stays small. */
   readonly #usage = new Map<string, Usage>();
 
   constructor(plan: Plan) {

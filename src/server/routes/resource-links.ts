@@ -1,12 +1,14 @@
-/** Absolute links, as the caller reached the service. */
+/** The links of callbacks, calls and pages, absolute, with the host and scheme that the client used. */
 import type { FastifyRequest } from "fastify";
+import type { Page, PageQuery } from "../../store/store.js";
 import type { Link } from "../../wire/links.js";
 import { type ResourceKind, vendorType } from "../../wire/media-types.js";
 import { schemeOf } from "../auth/client-address.js";
+import type { Query } from "./query-parameters.js";
 
-export type Parameters = readonly (readonly [name: string, value: string])[];
+type Parameters = readonly (readonly [name: string, value: string])[];
 
-export interface LinkTarget {
+interface LinkTarget {
   readonly rel: string;
   readonly method: string;
   readonly kind: ResourceKind;
@@ -19,16 +21,16 @@ export class Linker {
   readonly #host: string;
   readonly #port: number;
   readonly #format: "json" | "xml";
-  /** A caller who sends its key in the query, as was once the way, finds it in the links too, as it was then. */
+  /** A client that sends its key in the query (the legacy way) gets it in links too, as on the platform. */
   readonly #apiKey: Parameters;
 
   constructor(request: FastifyRequest) {
     const [, host = "localhost", port] = /^(.*?)(?::(\d{1,5}))?$/.exec(request.host || "localhost") ?? [];
     const protocol = schemeOf(request);
-    const isOwn = port === undefined || port === (protocol === "https" ? "443" : "80");
-    this.#origin = `${protocol}://${host}${isOwn ? "" : `:${port}`}`;
+    const isDefaultPort = port === undefined || port === (protocol === "https" ? "443" : "80");
+    this.#origin = `${protocol}://${host}${isDefaultPort ? "" : `:${port}`}`;
     this.#host = host;
-    this.#port = isOwn ? -1 : Number(port);
+    this.#port = isDefaultPort ? -1 : Number(port);
     this.#format = request.negotiated?.format ?? "json";
     const { apikey } = request.query as { readonly apikey?: unknown };
     this.#apiKey = typeof apikey === "string" && request.headers["x-api-key"] === undefined ? [["apikey", apikey]] : [];
@@ -52,7 +54,7 @@ export class Linker {
   }
 }
 
-/** Of a created or listed callback, in the order of contract.md. */
+/** In the order of docs/contract.md. */
 export function callbackLinks(linker: Linker, id: string): Link[] {
   const path = `/callbacks/${id}`;
   return [
@@ -69,4 +71,35 @@ export function callLinks(linker: Linker, callbackId: string, callId: string): L
     linker.link({ rel: "updateCallbackHistory", method: "PUT", kind: "call", path, parameters: [["id", callId]] }),
     linker.link({ rel: "self", method: "GET", kind: "call", path: `${path}/${callId}` }),
   ];
+}
+
+/** rel=next has a cursor, so that a deep page costs the same as the first; offset works too. */
+export function pageLinks(
+  linker: Linker,
+  page: Page<unknown>,
+  place: { readonly kind: ResourceKind; readonly path: string; readonly query: Query; readonly asked: PageQuery },
+): Link[] {
+  const { kind, path, query, asked } = place;
+  const kept = keptParameters(query);
+  const at = (rel: string, offset: number, cursor: Parameters = []): Link =>
+    linker.link({
+      rel,
+      method: "GET",
+      kind,
+      path,
+      parameters: [...kept, ["limit", String(asked.limit)], ["offset", String(offset)], ...cursor],
+    });
+  const links: Link[] = [];
+  if (page.nextCursor !== null) links.push(at("next", page.offset + page.items.length, [["cursor", page.nextCursor]]));
+  if (page.offset > 0) links.push(at("prev", Math.max(0, page.offset - asked.limit)));
+  return links;
+}
+
+const REPLACED: ReadonlySet<string> = new Set(["limit", "offset", "cursor", "apikey"]);
+
+function keptParameters(query: Query): [string, string][] {
+  return Object.entries(query).flatMap(([name, value]): [string, string][] => {
+    if (REPLACED.has(name) || value === undefined) return [];
+    return typeof value === "string" ? [[name, value]] : value.map((item): [string, string] => [name, item]);
+  });
 }

@@ -1,17 +1,17 @@
+/** Tokens: issued for a user, password and key; valid for an hour. */
 import type { FastifyInstance } from "fastify";
 import { WhcbError } from "../../domain/errors.js";
 import { send } from "../requests/send-document.js";
-import type { RouteContext } from "./route-context.js";
+import type { RouteContext } from "../routes/route-context.js";
 
-/** Tokens: got with user, password and key; good for an hour. */
-export function addAuthRoutes(app: FastifyInstance, { docs, deps, authenticator }: RouteContext): void {
+export function addTokenRoutes(app: FastifyInstance, { docs, deps, authenticator }: RouteContext): void {
   app.post("/auth", docs("issueToken"), async (request, reply) => {
     const isPassword = /^\s*basic\s/i.test(request.headers.authorization ?? "");
     if (!isPassword && deps.authentication === "required") {
-      throw new WhcbError("unauthenticated", "A token is given for a user and a password");
+      throw new WhcbError("unauthenticated", "A token is issued for a user and a password: use Basic");
     }
     const token = await authenticator.issueToken(request.username);
-    if (token === null) throw new WhcbError("unauthenticated", "There is no such user");
+    if (token === null) throw new WhcbError("unauthenticated", "The user doesn't exist");
     reply.header("cache-control", "no-store");
     return send(request, reply, { kind: "auth", shape: "token", document: { token, link: [] } });
   });

@@ -1,0 +1,103 @@
+/** Sends the error object: for what a handler threw, an unknown path, a body that isn't read, and bytes that aren't HTTP. */
+import type { Socket } from "node:net";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { Timers } from "../../platform/clock.js";
+import { toXml } from "../../wire/xml/xml-write.js";
+import type { ServerDeps } from "../server-deps.js";
+import { answerTo, type ErrorAnswer, errorAnswer, methodNotAllowed } from "./error-answers.js";
+
+/** Call before the routes are added: it records their methods for the Allow header. */
+export function addErrorHandlers(app: FastifyInstance, { logger, timers }: Pick<ServerDeps, "logger" | "timers">): void {
+  const allowedMethods = trackAllowedMethods(app);
+  app.setErrorHandler((error, request, reply) => {
+    const answer = answerTo(error);
+    if (answer.status >= 500) logger.error({ requestId: request.id, err: error }, "request failed");
+    // Fastify closes the connection after a body that is too large.
+    if (answer.status === 413) lingerAfterAnswer(request, timers);
+    sendError(request, reply, answer);
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const path = (request.url.split("?", 1)[0] ?? "").replace(/(.)\/$/, "$1");
+    const allowed = allowedMethods(path);
+    sendError(request, reply, allowed.length > 0 ? methodNotAllowed(allowed) : NO_SUCH_PATH);
+  });
+}
+
+export const NO_SUCH_PATH = errorAnswer(404, "Not found", "The service has no such path");
+
+/** In the format that the request asked for, or in JSON if that isn't supported. */
+export function sendError(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { status, document, headers }: ErrorAnswer,
+): FastifyReply {
+  const isXml = request.negotiated?.format === "xml";
+  return reply
+    .code(status)
+    .headers(headers)
+    .header("content-type", isXml ? "application/xml" : "application/json")
+    .send(isXml ? toXml("error", { ...document }) : JSON.stringify(document));
+}
+
+/** Answers without reading the body. If one is still arriving, the connection closes after the answer. */
+export function rejectUnread(request: FastifyRequest, reply: FastifyReply, answer: ErrorAnswer, timers: Timers): void {
+  const hasBody = request.headers["transfer-encoding"] !== undefined || Number(request.headers["content-length"] ?? 0) > 0;
+  if (hasBody) {
+    reply.header("connection", "close");
+    lingerAfterAnswer(request, timers);
+  }
+  sendError(request, reply, answer);
+}
+
+/** How long bytes that arrive after the answer are read and dropped. */
+const LINGER_MS = 3000;
+
+/**
+ * Lets an early answer reach the client: closing a connection with unread bytes resets it, and the reset can overtake the answer. Call it
+ * before an answer with Connection: close is sent.
+ */
+function lingerAfterAnswer({ raw }: FastifyRequest, timers: Timers): void {
+  const { socket } = raw;
+  if (raw.complete || typeof socket.destroySoon !== "function") return;
+  const destroySoon = socket.destroySoon.bind(socket);
+  // Node calls it once the answer is sent.
+  socket.destroySoon = () => {
+    const cancel = timers.after(LINGER_MS, destroySoon);
+    socket.once("close", cancel);
+    raw.once("end", destroySoon).resume();
+  };
+}
+
+function trackAllowedMethods(app: FastifyInstance): (path: string) => readonly string[] {
+  const byPattern = new Map<string, { readonly pattern: RegExp; readonly methods: Set<string> }>();
+  app.addHook("onRoute", ({ url, method }) => {
+    const entry = byPattern.get(url) ?? { pattern: patternOf(url), methods: new Set<string>() };
+    for (const one of [method].flat()) entry.methods.add(one);
+    byPattern.set(url, entry);
+  });
+  return (path) => [...byPattern.values()].filter(({ pattern }) => pattern.test(path)).flatMap(({ methods }) => [...methods]);
+}
+
+function patternOf(url: string): RegExp {
+  return new RegExp(`^${url.replace(/[.*+?^${}()|[\]\\]/g, "\\$&").replace(/:\w+/g, "[^/]+")}$`);
+}
+
+const STATUS_OF_PARSER_ERROR: Readonly<Record<string, number>> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 };
+
+/** For bytes that Node can't parse as HTTP: the error object, and the connection closes. */
+export function answerClientError(error: Error & { readonly code?: string }, socket: Socket): void {
+  if (error.code === "ECONNRESET" || socket.destroyed) return;
+  const { status, document } = errorAnswer(
+    STATUS_OF_PARSER_ERROR[error.code ?? ""] ?? 400,
+    "The request can't be read",
+    "The request isn't valid HTTP",
+  );
+  const body = JSON.stringify(document);
+  if (socket.writable) {
+    socket.write(
+      `HTTP/1.1 ${status} ${document.errorText}\r\nContent-Type: application/json\r\n` +
+        `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+    );
+  }
+  socket.destroy(error);
+}
