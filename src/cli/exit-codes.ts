@@ -1,4 +1,4 @@
-/** Exit codes (cli.md, conventions). A new error code doesn't compile until this table knows it. */
+/** The exit code of each error code (docs/cli.md, Conventions). */
 import type { ErrorCode } from "../domain/errors.js";
 
 export const EXIT_DONE = 0;
@@ -28,15 +28,15 @@ export const EXIT_CODES = {
   interrupted: EXIT_INTERRUPTED,
 } as const satisfies Record<ErrorCode, number>;
 
-/** What `whcb help exit-codes` prints. */
+/** Printed by `whcb help exit-codes`. */
 export const EXIT_CODES_HELP = `Exit codes
 
   0    done
-  1    unexpected: a fault of whcb itself, with its stack on stderr
-  2    usage: the words, a file or a value given are off; nothing was done
+  1    unexpected: a bug in whcb, with a stack trace on stderr
+  2    usage: invalid command, flag, file or value; nothing was done
   3    not found: no such callback, call, run or profile
   4    credentials or settings: missing, wrong or unreadable
-  5    service or network: no answer, refused, over its limits; trying again may help
+  5    service or network: no answer, an error, or over its limits; trying again may help
   8    finished, but some items failed, or a check was exceeded
   130  interrupted (Ctrl-C); a replay prints the command that resumes it
 `;

@@ -1,16 +1,13 @@
-/** parse -> handler -> exit code, and the one place where an error becomes args. */
+/** Parses a command line, runs its handler, and turns an error into a message and an exit code. */
 import type { Output } from "../platform/terminal.js";
-import { NO_COLOR, UTC } from "./args/global-flags.js";
-import { OUTPUT } from "./args/output-flags.js";
+import { ParsedArgs } from "./args/flag.js";
 import { parseArgv } from "./args/parse-argv.js";
-import { ParsedArgs } from "./args/parsed-args.js";
+import { NO_COLOR, OUTPUT, UTC } from "./args/shared-flags.js";
 import type { CliDeps } from "./cli-deps.js";
 import { SECTIONS } from "./commands/all.js";
-import type { WordNode } from "./commands/completion/word-node.js";
 import { EXIT_CODES, EXIT_DONE } from "./exit-codes.js";
-import { loadPalette, wantsColor } from "./output/palette.js";
 import { exitCodeOf, renderError } from "./output/render-error.js";
-import { OutputClosed, openScreen } from "./output/screen.js";
+import { loadPalette, OutputClosed, openScreen, wantsColor } from "./output/screen.js";
 
 export async function runCommand(argv: readonly string[], deps: CliDeps): Promise<number> {
   const { io } = deps;
@@ -28,8 +25,9 @@ export async function runCommand(argv: readonly string[], deps: CliDeps): Promis
 
 async function parseAndRun(argv: readonly string[], deps: CliDeps): Promise<number> {
   const { io } = deps;
-  const parsed = parseArgv(argv, SECTIONS, io.stdout.isTTY === true ? io.stdout.columns || 80 : 100);
-  if (parsed.kind === "help") {
+  const width = io.stdout.isTTY === true ? io.stdout.columns || 80 : 100;
+  const parsed = parseArgv(argv, SECTIONS, { version: deps.version, width });
+  if (parsed.kind === "text") {
     io.stdout.write(parsed.text);
     return EXIT_DONE;
   }
@@ -40,14 +38,14 @@ async function parseAndRun(argv: readonly string[], deps: CliDeps): Promise<numb
   const now = deps.clock.now();
   const utc = parsed.raw.utc === true;
   const args = new ParsedArgs(parsed.operands, parsed.raw, { now, utc });
-  // Every value is read before anything is done, so that a slip of the pen costs nothing.
+  // All values are read before anything is done: a typing error must have no effect.
   for (const flag of parsed.spec.flags) args.get(flag);
   const screen = await openScreen(io, { format: args.get(OUTPUT), noColor: args.get(NO_COLOR), utc: args.get(UTC), now });
   const { run } = await parsed.spec.load();
-  return run({ deps, args, screen, path: parsed.path, argv, completionWords });
+  return run({ deps, args, screen, path: parsed.path, argv });
 }
 
-/** Errors are JSON where the output was asked to be, even if the rest of the line can't be read. */
+/** With a JSON output errors are JSON too, even if the rest of the line is invalid. */
 function wantsJson(argv: readonly string[]): boolean {
   return argv.some(
     (word, index) =>
@@ -57,8 +55,4 @@ function wantsJson(argv: readonly string[]): boolean {
 
 function ignoreClosedPipe(stream: Output): void {
   stream.on("error", () => {});
-}
-
-async function completionWords(): Promise<readonly WordNode[]> {
-  return (await import("./commands/completion/word-tree.js")).wordTree(SECTIONS);
 }

@@ -2,7 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { run } from "../../src/cli/run.js";
-import { changeSettings } from "../../src/cli/settings/write-settings.js";
+import { changeSettings } from "../../src/cli/settings/settings-file.js";
 import { CliMachine } from "../support/cli/cli-service.js";
 import { captureIo } from "../support/cli/cli-streams.js";
 import { cliDeps } from "../support/cli/run-cli.js";

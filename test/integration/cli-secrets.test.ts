@@ -2,7 +2,7 @@
 import { Writable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { run } from "../../src/cli/run.js";
-import { readSettings } from "../../src/cli/settings/read-settings.js";
+import { readSettings } from "../../src/cli/settings/settings-file.js";
 import { CliMachine } from "../support/cli/cli-service.js";
 import { captureIo } from "../support/cli/cli-streams.js";
 import { cliDeps } from "../support/cli/run-cli.js";

@@ -3,8 +3,7 @@ import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { readSettings } from "../../src/cli/settings/read-settings.js";
-import { changeSettings } from "../../src/cli/settings/write-settings.js";
+import { changeSettings, readSettings } from "../../src/cli/settings/settings-file.js";
 import { CliMachine } from "../support/cli/cli-service.js";
 
 let machine: CliMachine;

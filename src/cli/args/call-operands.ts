@@ -4,11 +4,10 @@ import type { CallFilter } from "../../domain/call-filter.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { CallScope } from "../../runs/plan/call-scope.js";
 import type { Invocation } from "../invocation.js";
-import { readAll } from "../output/ask.js";
 import { findCallback, type Session } from "../settings/session.js";
 import { isNarrowed, readNarrowing } from "./filter-flags.js";
 import { value } from "./flag.js";
-import { unreadableFile } from "./unreadable-file.js";
+import { readAll, unreadableFile } from "./read-input.js";
 
 export const FILE = value("--file <file>", "read call ids from this file, one a line", String);
 

@@ -1,4 +1,6 @@
-/** The candidate that was probably meant: the nearest by edits, if it is near enough to be a slip. */
+import { type ErrorCode, WhcbError } from "../../domain/errors.js";
+
+/** The candidate that was probably meant: the nearest by edits, if it is near enough to be a typing error. */
 export function closestMatch(word: string, candidates: readonly string[]): string | null {
   const lower = word.toLowerCase();
   let best: string | null = null;
@@ -9,6 +11,20 @@ export function closestMatch(word: string, candidates: readonly string[]): strin
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }
   return best;
+}
+
+/** The candidate equal to the word, ignoring case. Throws `message` with the closest match and the list as its hint. */
+export function requireOneOf<Candidate extends string>(
+  word: string,
+  candidates: readonly Candidate[],
+  code: ErrorCode,
+  message: string,
+): Candidate {
+  const found = candidates.find((candidate) => candidate.toLowerCase() === word.toLowerCase());
+  if (found !== undefined) return found;
+  const match = closestMatch(word, candidates);
+  const all = `there are: ${candidates.join(", ")}`;
+  throw new WhcbError(code, message, { hint: match === null ? all : `did you mean ${match}? ${all}` });
 }
 
 /** Insertions, deletions, substitutions and swaps of neighbours. */

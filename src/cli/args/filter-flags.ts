@@ -1,38 +1,34 @@
 /** Which calls: the same flags on every command that lists or changes several. */
-
-import type { CallFilter } from "../../domain/call-filter.js";
+import { type CallFilter, parseStatusCodePattern, type StatusCodePattern } from "../../domain/call-filter.js";
 import { WhcbError } from "../../domain/errors.js";
-import { choice, type Flag, flag, value, values } from "./flag.js";
-import { parseInstant } from "./instant.js";
-import type { ParsedArgs } from "./parsed-args.js";
-import { readStatusCode } from "./status-codes.js";
+import { choice, type Flag, flag, type ParsedArgs, value, values } from "./flag.js";
+import { parseInstant } from "./flag-values.js";
 
 export const FAILED = flag("--failed", "calls that failed");
-export const SUCCESS = flag("--success", "calls that were delivered or marked so");
+export const SUCCESS = flag("--success", "calls that were delivered, or marked SUCCESS");
 export const PENDING = flag("--pending", "calls that wait for their first attempt (whcb serve only)");
 export const SINCE = value("--since <when>", 'last attempt at or after: an ISO date, or "2h", "7d" ago', parseInstant);
 export const UNTIL = value("--until <when>", "last attempt before", parseInstant);
 export const STATUS_CODE = values("--status-code <codes>", '"500", "5xx", "none" (no answer), comma-separated', readStatusCode);
 export const CHANNEL = choice("--channel <channel>", "sms, email or voice", ["sms", "email", "voice"]);
 export const MESSAGE = value("--message <id>", "responses to this message", String);
-export const FROM = value("--from <sender>", "a mobile, e-mail, voice number, MRI or name, whole", String);
-export const GREP = value("--grep <text>", "a text somewhere in the content, case ignored", String);
+export const FROM = value("--from <sender>", "a mobile, e-mail, voice number, MRI or name, exactly", String);
+export const GREP = value("--grep <text>", "calls whose content contains this text, ignoring case", String);
 
-const NARROWING: readonly Flag<unknown>[] = [SINCE, UNTIL, STATUS_CODE, CHANNEL, MESSAGE, FROM, GREP];
-export const FILTER_FLAGS: readonly Flag<unknown>[] = [FAILED, SUCCESS, PENDING, ...NARROWING];
-/** For commands that fix the status themselves. */
-export const NARROWING_FLAGS = NARROWING;
+/** For commands that set the status themselves. */
+export const NARROWING_FLAGS: readonly Flag<unknown>[] = [SINCE, UNTIL, STATUS_CODE, CHANNEL, MESSAGE, FROM, GREP];
+export const FILTER_FLAGS: readonly Flag<unknown>[] = [FAILED, SUCCESS, PENDING, ...NARROWING_FLAGS];
 
 const CHANNELS = { sms: "SMS", email: "EMAIL", voice: "VOICE" } as const;
 
-/** Throws `usage` where two statuses are asked for at once, or the span of time is empty. */
+/** Throws `usage` for two statuses, or a --since that isn't before --until. */
 export function readFilter(args: ParsedArgs): CallFilter {
   const statuses = [
     args.get(FAILED) ? ("FAILED" as const) : null,
     args.get(SUCCESS) ? ("SUCCESS" as const) : null,
     args.get(PENDING) ? ("PENDING" as const) : null,
   ].filter((status) => status !== null);
-  if (statuses.length > 1) throw new WhcbError("usage", "only one of --failed, --success and --pending can be given");
+  if (statuses.length > 1) throw new WhcbError("usage", "--failed, --success and --pending exclude each other");
   const [status] = statuses;
   return status === undefined ? readNarrowing(args) : { status, ...readNarrowing(args) };
 }
@@ -61,5 +57,11 @@ export function readNarrowing(args: ParsedArgs): Omit<CallFilter, "status"> {
 
 /** Whether any of the narrowing flags was given. */
 export function isNarrowed(args: ParsedArgs): boolean {
-  return NARROWING.some((flag) => args.get(flag) !== undefined);
+  return NARROWING_FLAGS.some((flag) => args.get(flag) !== undefined);
+}
+
+function readStatusCode(text: string): StatusCodePattern {
+  const pattern = parseStatusCodePattern(text.toLowerCase());
+  if (pattern === null) throw new Error('must be a status code: "500", "5xx", or "none" for no answer');
+  return pattern;
 }

@@ -1,37 +1,59 @@
-/** A flag as data: how it is written and how its text becomes a value. Declarations list flags, handlers read them. */
-import { WhcbError } from "../../domain/errors.js";
+/** A flag as data: its syntax, and how its text becomes a value. Declarations list flags, handlers read them from ParsedArgs. */
+import { errorMessage, WhcbError } from "../../domain/errors.js";
 
 export interface Flag<Value> {
-  /** As commander writes it: "-n, --count <n>". */
+  /** In commander's syntax: "-n, --count <n>". */
   readonly syntax: string;
   readonly summary: string;
   readonly choices?: readonly string[];
   /** What help shows as the default. */
   readonly defaultText?: string;
-  /** Under which heading help lists it; left out: "Flags". */
+  /** The heading in help; left out: "Flags". */
   readonly heading?: string;
   /** May be given more than once. */
   readonly repeats?: boolean;
-  /** `raw` is what commander read: undefined, a boolean, a text or a list of texts. Throws `usage`. */
+  /** `raw` is commander's value: undefined, a boolean, a text or a list of texts. Throws `usage`. */
   readonly read: (raw: unknown, context: ReadContext) => Value;
 }
 
-/** What turning text into a value may depend on. */
 export interface ReadContext {
   readonly now: number;
   readonly utc: boolean;
 }
 
-/** Turns the text after a flag into a value; throws a plain Error whose message says what is wanted. */
+/** Throws a plain Error that says what the text must be. */
 export type ReadText<Value> = (text: string, context: ReadContext) => Value;
 
-/** Given or not. A negative ("--no-jitter") reads true when given. */
+/** The operands and flags of one command line. */
+export class ParsedArgs {
+  readonly operands: readonly string[];
+  readonly #raw: Readonly<Record<string, unknown>>;
+  readonly #context: ReadContext;
+
+  constructor(operands: readonly string[], raw: Readonly<Record<string, unknown>>, context: ReadContext) {
+    this.operands = operands;
+    this.#raw = raw;
+    this.#context = context;
+  }
+
+  /** Throws `usage` for an invalid value. */
+  get<Value>(flag: Flag<Value>): Value {
+    return flag.read(this.#raw[attributeName(flag.syntax)], this.#context);
+  }
+
+  /** The operand at this index, or "". Required ones are always there. */
+  operand(index: number): string {
+    return this.operands[index] ?? "";
+  }
+}
+
+/** A flag without a value. A negative one ("--no-jitter") reads true when given. */
 export function flag(syntax: string, summary: string): Flag<boolean> {
   const negative = longName(syntax).startsWith("no-");
   return { syntax, summary, read: (raw) => raw === !negative };
 }
 
-/** A flag with a value, undefined where it isn't given. */
+/** A flag with a value; undefined if it isn't given. */
 export function value<Value>(syntax: string, summary: string, readText: ReadText<Value>): Flag<Value | undefined> {
   return {
     syntax,
@@ -81,7 +103,7 @@ export function values<Value>(syntax: string, summary: string, readText: ReadTex
   };
 }
 
-/** The flags under a heading of their own in help. */
+/** The flags under their own heading in help. */
 export function under(heading: string, flags: readonly Flag<unknown>[]): readonly Flag<unknown>[] {
   return flags.map((flag) => ({ ...flag, heading }));
 }
@@ -107,15 +129,14 @@ function readValue<Value>(syntax: string, text: string, readText: ReadText<Value
     return readText(text, context);
   } catch (error) {
     if (error instanceof WhcbError) throw error;
-    const wanted = error instanceof Error ? error.message : String(error);
-    throw new WhcbError("usage", `${flagName(syntax)}: ${JSON.stringify(text)} ${wanted}`);
+    throw new WhcbError("usage", `${flagName(syntax)}: ${JSON.stringify(text)} ${errorMessage(error)}`);
   }
 }
 
 function oneOf<Choice extends string>(choices: readonly Choice[]): ReadText<Choice> {
   return (text) => {
     const found = choices.find((choice) => choice === text.toLowerCase());
-    if (found === undefined) throw new Error(`is none of ${choices.join(", ")}`);
+    if (found === undefined) throw new Error(`must be one of ${choices.join(", ")}`);
     return found;
   };
 }

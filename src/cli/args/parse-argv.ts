@@ -1,10 +1,10 @@
-/** argv -> the command meant, or what to print instead of running one. */
+/** argv -> the command to run, or the text to print instead. */
 import { WhcbError } from "../../domain/errors.js";
 import { EXIT_CODES_HELP } from "../exit-codes.js";
 import { type CommandSpec, isGroup, type Section } from "./command-spec.js";
 import { buildProgram, isCommanderError } from "./program.js";
 
-export type Parsed =
+export type ParsedLine =
   | {
       readonly kind: "command";
       readonly spec: CommandSpec;
@@ -12,26 +12,30 @@ export type Parsed =
       readonly raw: Readonly<Record<string, unknown>>;
       readonly path: string;
     }
-  | { readonly kind: "help"; readonly text: string }
+  /** Help or the version, which was asked for: on stdout, exit 0. */
+  | { readonly kind: "text"; readonly text: string }
   /** A group without its verb: help on stderr, exit 2. */
   | { readonly kind: "incomplete"; readonly text: string };
 
-/** Throws `usage` with the nearest known word as its hint. */
-export function parseArgv(argv: readonly string[], sections: readonly Section[], width: number): Parsed {
-  if (argv[0] === "help" && argv[1] === "exit-codes") return { kind: "help", text: EXIT_CODES_HELP };
+export interface ParseOptions {
+  readonly version: string;
+  /** Display columns for help. */
+  readonly width: number;
+}
+
+/** Throws `usage`, with the closest known word as its hint. */
+export function parseArgv(argv: readonly string[], sections: readonly Section[], options: ParseOptions): ParsedLine {
+  if (argv[0] === "help" && argv[1] === "exit-codes") return { kind: "text", text: EXIT_CODES_HELP };
   const asked = argv[0] === "help" ? [...argv.slice(1), "--help"] : argv.length === 0 ? ["--help"] : argv;
   const known = commandPath(asked, sections);
-  // Help for a command that there isn't would be commander's general help: it is told as the slip of the pen that it is.
+  // For an unknown command commander would show its general help; without the help flag it is an error.
   const words = known === null ? asked.filter((word) => !HELP.test(word)) : asked;
   let printed = "";
-  let parsed: Parsed | null = null;
+  let parsed: ParsedLine | null = null;
   const program = buildProgram(sections, {
+    ...options,
     argv: words,
-    width,
     write: (text) => {
-      printed += text;
-    },
-    writeError: (text) => {
       printed += text;
     },
     onCommand: (spec, operands, raw, path) => {
@@ -42,7 +46,7 @@ export function parseArgv(argv: readonly string[], sections: readonly Section[],
     program.parse(words, { from: "user" });
   } catch (error) {
     if (!isCommanderError(error)) throw error;
-    if (error.code === "commander.helpDisplayed") return { kind: "help", text: printed };
+    if (error.code === "commander.helpDisplayed" || error.code === "commander.version") return { kind: "text", text: printed };
     if (error.code === "commander.help") return { kind: "incomplete", text: printed };
     throw usageError(error.code, error.message, ["whcb", ...(known ?? []), "--help"].join(" "));
   }
@@ -63,23 +67,18 @@ function commandPath(words: readonly string[], sections: readonly Section[]): re
 
 const SECRET_FLAG = /^--?(pass(word|wd)?|api-?key|key|auth-?key|token|secret|credentials?)$/;
 
-/** `help` is the command to type where nothing better is known. */
+/** `help` is the command that the hint names if commander has no suggestion. */
 function usageError(code: string, message: string, help: string): WhcbError {
   const [first = "", ...rest] = message.replace(/^error: /, "").split("\n");
-  if (code === "commander.unknownOption") {
-    // What stands after "=" may be a secret and isn't repeated.
-    const name = /'(-[^'=]*)/.exec(first)?.[1] ?? "";
-    if (SECRET_FLAG.test(name.toLowerCase())) {
-      return new WhcbError("usage", `${name} is no flag: secrets are not taken as flags, where other users could read them`, {
-        hint: "use `whcb login`, or the environment: WHCB_USERNAME, WHCB_PASSWORD, WHCB_API_KEY, WHCB_CALLBACK_KEY",
-      });
-    }
-    return new WhcbError("usage", `unknown option '${name}'`, hintOf(rest, help));
+  const suggestion = /\(Did you mean (.*)\?\)/.exec(rest.join(" "))?.[1];
+  const hint = suggestion === undefined ? `see \`${help}\`` : `did you mean ${suggestion}?`;
+  if (code !== "commander.unknownOption") return new WhcbError("usage", first, { hint });
+  // What follows "=" may be a secret and isn't repeated.
+  const name = /'(-[^'=]*)/.exec(first)?.[1] ?? "";
+  if (SECRET_FLAG.test(name.toLowerCase())) {
+    return new WhcbError("usage", `there is no flag ${name}: a secret in a command line could be read by other users`, {
+      hint: "use `whcb login`, or the environment: WHCB_USERNAME, WHCB_PASSWORD, WHCB_API_KEY, WHCB_CALLBACK_KEY",
+    });
   }
-  return new WhcbError("usage", first, hintOf(rest, help));
-}
-
-function hintOf(lines: readonly string[], help: string): { readonly hint: string } {
-  const suggestion = /\(Did you mean (.*)\?\)/.exec(lines.join(" "))?.[1];
-  return { hint: suggestion === undefined ? `\`${help}\` shows what there is` : `did you mean ${suggestion}?` };
+  return new WhcbError("usage", `unknown option '${name}'`, { hint });
 }

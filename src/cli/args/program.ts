@@ -1,18 +1,17 @@
-/** The commander program, built from the declarations. */
-import { Command, type CommanderError, Option } from "commander";
+/** The commander program and its help, built from the declarations. */
+import { Command, type CommanderError, Help, type HelpConfiguration, Option } from "commander";
 import { type CommandSpec, type Example, type GroupSpec, isGroup, type Section } from "./command-spec.js";
 import type { Flag } from "./flag.js";
-import { GLOBAL_FLAGS } from "./global-flags.js";
-import { exampleText, helpConfiguration, paragraphs, sentence } from "./help-text.js";
+import { GLOBAL_FLAGS } from "./shared-flags.js";
 
 export interface ProgramOptions {
-  /** The command line. Commands that it doesn't name get no more than their names and summaries: enough for help and did-you-mean. */
+  /** The command line. Commands that it doesn't name get only their name and summary, which is enough for help. */
   readonly argv: readonly string[];
+  readonly version: string;
   /** Display columns for help. */
   readonly width: number;
   readonly write: (text: string) => void;
-  readonly writeError: (text: string) => void;
-  /** Called when a command line is complete. */
+  /** Called when the command line is a complete command. */
   readonly onCommand: (
     spec: CommandSpec,
     operands: readonly string[],
@@ -21,19 +20,19 @@ export interface ProgramOptions {
   ) => void;
 }
 
-const INTRO = `Puts failed webhook callbacks right: shows what failed, sends it again, marks it, and serves callbacks itself.`;
+const INTRO = "Lists, replays and settles failed webhook callbacks, and serves callbacks itself.";
 
 const ROOT_EXAMPLES: readonly Example[] = [
-  ["whcb serve", "a callbacks service here, on SQLite"],
-  ["whcb calls list demo --failed", "what did not arrive"],
-  ["whcb replay demo --failed", "send it again, and mark what was accepted"],
-  ["whcb help exit-codes", "what scripts can rely on"],
+  ["whcb serve", "run a callbacks service here, on SQLite"],
+  ["whcb calls list demo --failed", "list the calls that failed"],
+  ["whcb replay demo --failed", "send them again, and mark what is accepted"],
+  ["whcb help exit-codes", "the exit codes that scripts can rely on"],
 ];
 
 export function buildProgram(sections: readonly Section[], options: ProgramOptions): Command {
   const program = prepare(new Command("whcb"), options).description(INTRO).usage("<command> [flags]");
   for (const flag of GLOBAL_FLAGS) program.addOption(toOption(flag));
-  program.version("0", "-V, --version", "print the version");
+  program.version(options.version, "-V, --version", "print the version");
   for (const section of sections) {
     program.commandsGroup(`${section.heading}:`);
     for (const entry of section.entries)
@@ -59,11 +58,10 @@ function toGroup(group: GroupSpec, options: ProgramOptions): Command {
 }
 
 function toCommand(spec: CommandSpec, options: ProgramOptions, parent: string): Command {
+  const details = spec.details === undefined ? "" : `\n\n${joinLines(spec.details)}`;
   const command = prepare(new Command(spec.name), options)
     .summary(spec.summary)
-    .description(
-      spec.details === undefined ? `${sentence(spec.summary)}.` : `${sentence(spec.summary)}.\n\n${paragraphs(spec.details)}`,
-    );
+    .description(`${sentence(spec.summary)}.${details}`);
   if (!options.argv.includes(spec.name)) return command;
   for (const [syntax, summary] of spec.operands ?? []) command.argument(syntax, summary);
   for (const flag of spec.flags) command.addOption(toOption(flag));
@@ -79,7 +77,7 @@ function prepare(command: Command, options: ProgramOptions): Command {
     .showSuggestionAfterError(true)
     .configureHelp(helpConfiguration(options.width))
     .helpOption("-h, --help", "show this help")
-    .configureOutput({ writeOut: options.write, writeErr: options.writeError, outputError: () => {} });
+    .configureOutput({ writeOut: options.write, writeErr: options.write, outputError: () => {} });
 }
 
 function toOption(flag: Flag<unknown>): Option {
@@ -88,4 +86,48 @@ function toOption(flag: Flag<unknown>): Option {
   if (flag.heading !== undefined) option.helpGroup(`${flag.heading}:`);
   if (flag.repeats === true) option.argParser((text: string, before: readonly string[] | undefined) => [...(before ?? []), text]);
   return option;
+}
+
+function helpConfiguration(width: number): HelpConfiguration {
+  return {
+    showGlobalOptions: true,
+    helpWidth: width,
+    // A list of commands shows only their names; each command's own help shows its operands.
+    subcommandTerm: (subcommand) => subcommand.name(),
+    formatHelp,
+  };
+}
+
+/** Commander's help with its "options" called flags, and with a group's commands before its flags. */
+function formatHelp(command: Command, helper: Help): string {
+  const blocks = Help.prototype.formatHelp
+    .call(helper, command, helper)
+    .replace(/^(Usage: .*)\[options\]/m, "$1[flags]")
+    .replace(/^Options:$/m, "Flags:")
+    .replace(/^Global Options:$/m, "Flags of every command:")
+    .trimEnd()
+    .split("\n\n");
+  const isFlags = (block: string) => block.startsWith("Flags");
+  const ordered =
+    command.commands.length === 0 ? blocks : [...blocks.filter((block) => !isFlags(block)), ...blocks.filter(isFlags)];
+  return `${ordered.join("\n\n")}\n`;
+}
+
+/** Each example beside its description, or below it where a line would be too long. */
+function exampleText(examples: readonly Example[], width: number): string {
+  const longest = Math.max(...examples.map(([command]) => command.length));
+  const isWide = examples.some(([, what]) => longest + what.length + 4 > width);
+  const lines = examples.map(([command, what]) =>
+    isWide ? `  # ${what}\n  ${command}` : `  ${command.padEnd(longest)}  ${what}`,
+  );
+  return `\nExamples:\n${lines.join("\n")}`;
+}
+
+/** Joins the lines of each paragraph: help wraps them to the terminal. */
+function joinLines(text: string): string {
+  return text.replace(/(?<!\n)\n(?!\n)/g, " ");
+}
+
+function sentence(summary: string): string {
+  return summary.charAt(0).toUpperCase() + summary.slice(1);
 }

@@ -2,9 +2,9 @@
 
 import { WhcbError } from "../../domain/errors.js";
 import { DEFAULT_REPLAY_OPTIONS, type ReplayOptions } from "../../runs/run-options.js";
+import type { ParsedArgs } from "./flag.js";
 import { choice, choiceOr, flag, value, valueOr } from "./flag.js";
-import { integer, parseRate } from "./numbers.js";
-import type { ParsedArgs } from "./parsed-args.js";
+import { integer, parseRate } from "./flag-values.js";
 
 export const CONCURRENCY = valueOr(
   "--concurrency <n>",

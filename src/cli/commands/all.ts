@@ -1,12 +1,15 @@
-/** Every command, in the order of the first help page. Only declarations: a handler is loaded when its command runs. */
+/** Every command, in the order of the first help page. Declarations only: a handler is loaded when its command runs. */
 import type { Section } from "../args/command-spec.js";
 import { CALLBACKS } from "./callbacks/command.js";
 import { CALLS } from "./calls/command.js";
 import { CHECK } from "./check/command.js";
-import { COMPLETION, CONFIG, LOGIN, PROFILES } from "./config/command.js";
+import { COMPLETION } from "./completion/command.js";
+import { CONFIG } from "./config/command.js";
 import { DEMO } from "./demo/command.js";
 import { LISTEN } from "./listen/command.js";
+import { LOGIN } from "./login/command.js";
 import { MARK_FAILED, MARK_SUCCESS } from "./mark/command.js";
+import { PROFILES } from "./profiles/command.js";
 import { RECONCILE, REPLAY } from "./replay/command.js";
 import { RUNS } from "./runs/command.js";
 import { SERVE } from "./serve/command.js";
@@ -15,7 +18,7 @@ import { TRIGGER } from "./trigger/command.js";
 
 export const SECTIONS: readonly Section[] = [
   { heading: "See what failed", entries: [STATUS, CALLS, CHECK] },
-  { heading: "Put it right", entries: [REPLAY, MARK_SUCCESS, MARK_FAILED, RECONCILE, RUNS] },
+  { heading: "Replay and settle", entries: [REPLAY, MARK_SUCCESS, MARK_FAILED, RECONCILE, RUNS] },
   { heading: "Endpoints", entries: [CALLBACKS] },
   { heading: "Serve and rehearse", entries: [SERVE, TRIGGER, LISTEN, DEMO] },
   { heading: "Settings", entries: [LOGIN, PROFILES, CONFIG, COMPLETION] },

@@ -1,9 +1,9 @@
 /** A call as a list row and as JSON. */
 import type { ListedCall } from "../../client/client.js";
 import { senderAddress } from "../../domain/message-response.js";
-import type { Column } from "./column.js";
+import type { Column } from "./cells.js";
 import type { ListingStyle } from "./listing.js";
-import type { Palette } from "./palette.js";
+import type { Palette } from "./screen.js";
 import { isoInstant } from "./times.js";
 
 /** A call and the name of its callback. */

@@ -1,9 +1,9 @@
-/** Writes rows in the format asked for, as they come; only a table and its widths need them all. */
+/** Writes rows in the chosen format as they arrive; only a table needs all of them first. */
 import type { Stringifier } from "csv-stringify";
 import { WhcbError } from "../../domain/errors.js";
-import { closestMatch } from "../args/closest-match.js";
-import { cellData, cellText } from "./cell.js";
-import type { Column } from "./column.js";
+import { requireOneOf } from "../args/closest-match.js";
+import type { Column } from "./cells.js";
+import { cellData, cellText } from "./cells.js";
 import { safeJson, sanitize } from "./sanitize.js";
 import type { Screen } from "./screen.js";
 
@@ -20,7 +20,7 @@ export interface Listing<Row> {
   end(): Promise<number>;
 }
 
-/** Throws `usage` for a column that there isn't, or columns for JSON. */
+/** Throws `usage` for an unknown column, and for columns with a format that has none. */
 export function openListing<Row>(
   style: ListingStyle<Row>,
   screen: Screen,
@@ -50,16 +50,12 @@ function pickColumns<Row>(
 ): readonly Column<Row>[] {
   if (names === undefined) return format === "csv" ? columns : columns.filter(({ onDemand }) => onDemand !== true);
   if (format === "json" || format === "ndjson" || format === "ids") {
-    throw new WhcbError("usage", `--columns says nothing with -o ${format}`, { hint: "it is for tables and csv" });
+    throw new WhcbError("usage", `--columns can't be used with -o ${format}`, { hint: "it is for tables and csv" });
   }
-  return names.map((name) => {
-    const column = columns.find(({ key }) => key.toLowerCase() === name.toLowerCase());
-    if (column !== undefined) return column;
+  return names.flatMap((name) => {
     const keys = columns.map(({ key }) => key);
-    const meant = closestMatch(name, keys);
-    throw new WhcbError("usage", `--columns: no column ${JSON.stringify(name)}`, {
-      hint: `${meant === null ? "" : `did you mean ${meant}? `}there are: ${keys.join(", ")}`,
-    });
+    const key = requireOneOf(name, keys, "usage", `--columns: no column ${JSON.stringify(name)}`);
+    return columns.filter((column) => column.key === key);
   });
 }
 

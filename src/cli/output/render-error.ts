@@ -1,7 +1,7 @@
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
 import { EXIT_BUG, EXIT_CODES } from "../exit-codes.js";
-import type { Palette } from "./palette.js";
 import { safeJson, sanitizeLines } from "./sanitize.js";
+import type { Palette } from "./screen.js";
 
 export function exitCodeOf(error: unknown): number {
   return isWhcbError(error) ? EXIT_CODES[error.code] : EXIT_BUG;

@@ -1,24 +1,31 @@
-/** Where a command's answer goes: data on stdout, everything else on stderr. */
+/** A command's output: data on stdout, everything else on stderr. */
 import type { Io, Output } from "../../platform/terminal.js";
-import type { OutputFormat } from "../args/output-flags.js";
-import { loadPalette, type Palette, wantsColor } from "./palette.js";
-import type { RenderOptions } from "./render-options.js";
+import type { OutputFormat } from "../args/shared-flags.js";
 import { sanitizeLines } from "./sanitize.js";
 
 export interface Screen {
   readonly renderOptions: RenderOptions;
-  /** For stderr, which may be a terminal where stdout is none. */
+  /** For stderr, which may be a terminal when stdout isn't. */
   readonly errPalette: Palette;
   /** "tsv": a table that isn't written to a terminal. */
   readonly format: OutputFormat | "tsv";
-  /** Whether a person can be asked: stdin and stderr are terminals. */
+  /** Whether questions can be asked: stdin and stderr are terminals. */
   readonly canAsk: boolean;
   /** Whether stderr can be animated. */
   readonly canAnimate: boolean;
-  /** Writes data. Resolves when the stream has taken it; throws `OutputClosed` once nobody reads any more. */
+  /** Writes data. Resolves when the stream has taken it; throws `OutputClosed` once the reader has gone. */
   out(text: string): Promise<void>;
-  /** A line for the person: harmless, and never mixed with data. */
+  /** Writes a line to stderr, sanitized. */
   info(text: string, paint?: (text: string) => string): void;
+}
+
+/** Everything but the data that a rendering depends on. */
+export interface RenderOptions {
+  readonly palette: Palette;
+  /** Display columns of the terminal; null: stdout isn't one. */
+  readonly width: number | null;
+  readonly utc: boolean;
+  readonly now: number;
 }
 
 /** The reader of stdout has gone (`| head`): the command ends quietly. */
@@ -42,7 +49,7 @@ export async function openScreen(
     errPalette: await loadPalette(wantsColor(stderr, env, choices.noColor)),
     format: format === "table" && !isTerminal ? "tsv" : format,
     canAsk: io.stdin.isTTY === true && stderrIsTerminal,
-    // A terminal that doesn't tell its width (0) would make a spinner rub out lines without end.
+    // On a terminal that reports a width of 0, a spinner would erase lines without end.
     canAnimate: stderrIsTerminal && env.TERM !== "dumb" && "cursorTo" in stderr && (stderr.columns ?? 0) > 0,
     out: (text) => write(stdout, text),
     info: (text, paint = (plain) => plain) => void stderr.write(`${paint(sanitizeLines(text))}\n`),
@@ -55,4 +62,39 @@ function write(stream: Output, text: string): Promise<void> {
   return new Promise((resolve, reject) => {
     stream.write(text, (error) => (error ? reject(new OutputClosed("output closed", { cause: error })) : resolve()));
   });
+}
+
+/** Colours by what they mean. */
+export interface Palette {
+  readonly good: Paint;
+  readonly bad: Paint;
+  readonly warn: Paint;
+  readonly dim: Paint;
+  readonly strong: Paint;
+}
+
+type Paint = (text: string) => string;
+
+const plain: Paint = (text) => text;
+
+export const PLAIN: Palette = { good: plain, bad: plain, warn: plain, dim: plain, strong: plain };
+
+/** chalk is loaded only for colour. */
+export async function loadPalette(color: boolean): Promise<Palette> {
+  if (!color) return PLAIN;
+  const { Chalk } = await import("chalk");
+  const chalk = new Chalk({ level: 1 });
+  return { good: chalk.green, bad: chalk.red, warn: chalk.yellow, dim: chalk.dim, strong: chalk.bold };
+}
+
+/** --no-color, NO_COLOR and TERM=dumb switch colour off, FORCE_COLOR (except "0" and "false") on; else a terminal has it. */
+export function wantsColor(
+  stream: { readonly isTTY?: boolean },
+  env: Readonly<Record<string, string | undefined>>,
+  noColorFlag: boolean,
+): boolean {
+  if (noColorFlag || (env.NO_COLOR ?? "") !== "") return false;
+  const forced = env.FORCE_COLOR;
+  if (forced !== undefined && forced !== "") return forced !== "0" && forced !== "false";
+  return stream.isTTY === true && env.TERM !== "dumb";
 }

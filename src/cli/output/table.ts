@@ -1,10 +1,8 @@
-/** A listing as people read it on a terminal: aligned columns, no borders, no wider than the terminal. */
+/** A listing on a terminal: aligned columns, no borders, no wider than the terminal. */
 import Table from "cli-table3";
 import stringWidth from "string-width";
-import { cellText } from "./cell.js";
-import type { Column } from "./column.js";
-import { cutToWidth, fitColumns } from "./fit.js";
-import type { RenderOptions } from "./render-options.js";
+import { type Column, cellText } from "./cells.js";
+import type { RenderOptions } from "./screen.js";
 
 const NO_BORDER = "";
 const BORDERS = {
@@ -25,7 +23,7 @@ const BORDERS = {
   middle: "  ",
 };
 
-/** Lines ending in a line feed; a header line first. */
+/** A header line and a line per row, each ending in a line feed. */
 export function renderTable<Row>(rows: readonly Row[], columns: readonly Column<Row>[], options: RenderOptions): string {
   const texts = rows.map((row) => columns.map((column) => cellText(column, row, options)));
   const natural = columns.map((column, index) =>
@@ -52,4 +50,61 @@ export function renderTable<Row>(rows: readonly Row[], columns: readonly Column<
     .split("\n")
     .map((line) => line.trimEnd())
     .join("\n")}\n`;
+}
+
+const GAP = 2;
+
+/**
+ * The width of each column that is shown, by its index. Columns of rank 0, such as ids, are always shown; the others in the order
+ * of their ranks, each if its least width still fits.
+ */
+function fitColumns<Row>(
+  columns: readonly Column<Row>[],
+  natural: readonly number[],
+  width: number,
+): ReadonlyMap<number, number> {
+  const leastOf = (index: number) => Math.min(columns[index]?.least ?? Number.POSITIVE_INFINITY, natural[index] ?? 0);
+  const byRank = [...columns.keys()].sort((a, b) => rank(columns[a]) - rank(columns[b]) || a - b);
+  const chosen: number[] = [];
+  let used = -GAP;
+  for (const index of byRank) {
+    if (rank(columns[index]) > 0 && used + GAP + leastOf(index) > width) continue;
+    chosen.push(index);
+    used += GAP + leastOf(index);
+  }
+  const shown = new Map(chosen.sort((a, b) => a - b).map((index) => [index, natural[index] ?? 0]));
+  const total = [...shown.values()].reduce((sum, size) => sum + size, 0) + GAP * (shown.size - 1);
+  shrink(columns, shown, Math.min(total - width, total));
+  return shown;
+}
+
+/** The text cut to this many display columns; an ellipsis shows that it was cut. */
+function cutToWidth(text: string, width: number): string {
+  if (stringWidth(text) <= width) return text;
+  let kept = "";
+  let used = 0;
+  for (const { segment } of new Intl.Segmenter(undefined, { granularity: "grapheme" }).segment(text)) {
+    const size = stringWidth(segment);
+    if (used + size > width - 1) break;
+    kept += segment;
+    used += size;
+  }
+  return `${kept}…`;
+}
+
+/** Takes `excess` display columns from the columns that may be cut, always from the widest. */
+function shrink<Row>(columns: readonly Column<Row>[], shown: Map<number, number>, excess: number): void {
+  for (let left = excess; left > 0; left--) {
+    let widest = -1;
+    for (const [index, size] of shown) {
+      const least = columns[index]?.least;
+      if (least !== undefined && size > least && size > (shown.get(widest) ?? 0)) widest = index;
+    }
+    if (widest < 0) return;
+    shown.set(widest, (shown.get(widest) ?? 0) - 1);
+  }
+}
+
+function rank<Row>(column: Column<Row> | undefined): number {
+  return column?.dropRank ?? 0;
 }

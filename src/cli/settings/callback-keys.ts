@@ -4,7 +4,7 @@ import type { ReplayPlan } from "../../runs/plan/replay-plan.js";
 import type { ReplayOptions } from "../../runs/run-options.js";
 import { keysMissing } from "../../runs/run-replay.js";
 import type { Invocation } from "../invocation.js";
-import { askSecret } from "../output/ask.js";
+import { askSecret } from "../output/questions.js";
 
 /** From WHCB_CALLBACK_KEY (one callback), else a prompt for each. Throws `config` where neither is there. */
 export async function collectKeys(

@@ -1,9 +1,10 @@
-/** Which value counts, and where it came from: flags beat environment beat profile beat defaults. */
-import { WhcbError } from "../../domain/errors.js";
+/** Which value of each setting is in force, and where it came from: flags before environment before profile before defaults. */
+import { errorMessage, WhcbError } from "../../domain/errors.js";
 import { closestMatch } from "../args/closest-match.js";
-import { parseRate } from "../args/numbers.js";
-import type { Profile, Settings } from "./profile.js";
+import { parseRate } from "../args/flag-values.js";
+import type { Credentials, ServiceTarget } from "../cli-deps.js";
 import { readServiceAddress, type ServiceAddress } from "./service-address.js";
+import type { Profile, Settings } from "./settings-file.js";
 
 export interface Sourced<Value> {
   readonly value: Value;
@@ -19,9 +20,9 @@ export interface ResolvedSettings {
   readonly apiKey: Sourced<string | null>;
   readonly callback: Sourced<string | null>;
   readonly timezone: Sourced<string>;
-  /** Requests a second at most; null: no limit. */
+  /** The most requests a second; null: no limit. */
   readonly rate: Sourced<number | null>;
-  /** Set where a profile's credentials weren't used since the URL is of another origin. */
+  /** The profile's credentials weren't used, because the URL has another origin. */
   readonly foreignOrigin: boolean;
 }
 
@@ -31,10 +32,10 @@ export interface SettingsInput {
   readonly settings: Settings;
 }
 
-/** The platform's slowest plan. */
+/** The rate of the platform's slowest plan. */
 const PLATFORM_RATE = 5;
 
-/** Throws `config` for an address that is none, `not-found` for a profile that isn't there. */
+/** Throws `config` for an invalid address, `not-found` for an unknown profile. */
 export function resolveSettings({ flags, env, settings }: SettingsInput): ResolvedSettings {
   const named = first<string | null>([flags.profile, "--profile"], [env.WHCB_PROFILE, "WHCB_PROFILE"]) ?? current(settings);
   const profile = named.value === null ? undefined : findProfile(settings, named.value);
@@ -44,7 +45,7 @@ export function resolveSettings({ flags, env, settings }: SettingsInput): Resolv
   const address = addressText === undefined ? null : readServiceAddress(addressText.value, addressText.from);
   const owner = credentialOwner(settings, named.value, address);
   const ofOwner = (key: "username" | "password" | "apiKey" | "timezone") => [owner?.[1][key], `profile ${owner?.[0]}`] as const;
-  // A default callback belongs to the service that the profile names.
+  // A default callback belongs to the profile's own service.
   const isSameService = profile !== undefined && address !== null && sameService(profile.url, address);
   const notSet = { value: null, from: "not set" };
   return {
@@ -60,26 +61,63 @@ export function resolveSettings({ flags, env, settings }: SettingsInput): Resolv
   };
 }
 
+/** What openClient needs. Throws `config` with the missing setting and how to give it. */
+export function toServiceTarget(settings: ResolvedSettings, onExchange?: (line: string) => void): ServiceTarget {
+  const address = settings.address.value;
+  if (address === null) {
+    throw new WhcbError("config", "no service is set", {
+      hint: "start one with `whcb serve`, or name yours with `whcb login https://api.<region>.whispir.com` or WHCB_URL",
+    });
+  }
+  if (address.kind === "file") return { kind: "file", path: address.path };
+  const { username, password, apiKey } = settings;
+  if (username.value === null || password.value === null || apiKey.value === null)
+    throw missingCredentials(settings, address.origin);
+  const credentials = { username: username.value, password: password.value, apiKey: apiKey.value };
+  requireValidCredentials(credentials);
+  return {
+    kind: "http",
+    url: address.url,
+    ...credentials,
+    rate: settings.rate.value,
+    timezone: settings.timezone.value,
+    ...(onExchange === undefined ? {} : { onExchange }),
+  };
+}
+
+/** Throws `config` for what HTTP can't send: control characters in a header, or a colon in a Basic user. Never shows a value. */
+export function requireValidCredentials({ username, password, apiKey }: Credentials): void {
+  const hint = "was a line end pasted with it? Set it again";
+  if (/[^\t\x20-\x7e\x80-\xff]/.test(apiKey) || apiKey.trim() !== apiKey) {
+    throw new WhcbError("config", "the API key contains a character that an HTTP header can't contain", { hint });
+  }
+  if (username.includes(":")) throw new WhcbError("config", "the user name contains a colon, which HTTP Basic doesn't allow");
+  if (/\p{Cc}/u.test(username + password)) {
+    throw new WhcbError("config", "the user name or the password contains a control character", { hint });
+  }
+}
+
+/** Throws `not-found`, with the closest name as its hint. */
+export function findProfile(settings: Settings, name: string): Profile {
+  const profile = settings.profiles.get(name);
+  if (profile !== undefined) return profile;
+  const names = [...settings.profiles.keys()];
+  const match = closestMatch(name, names);
+  throw new WhcbError("not-found", `no profile ${JSON.stringify(name)}`, {
+    hint:
+      match !== null
+        ? `did you mean ${match}?`
+        : names.length > 0
+          ? `there are: ${names.join(", ")}`
+          : "create one with `whcb login`",
+  });
+}
+
 function current(settings: Settings): Sourced<string | null> {
   return settings.current === null ? { value: null, from: "not set" } : { value: settings.current, from: "current profile" };
 }
 
-function findProfile(settings: Settings, name: string): Profile {
-  const profile = settings.profiles.get(name);
-  if (profile !== undefined) return profile;
-  const names = [...settings.profiles.keys()];
-  const meant = closestMatch(name, names);
-  throw new WhcbError("not-found", `no profile ${JSON.stringify(name)}`, {
-    hint:
-      meant !== null
-        ? `did you mean ${meant}?`
-        : names.length > 0
-          ? `there are: ${names.join(", ")}`
-          : "make one with `whcb login`",
-  });
-}
-
-/** The profile whose credentials may go to this address: the chosen one if it is its own, else another of that origin. */
+/** The profile whose credentials may be sent to this address: the chosen one if the address is its own, else another one's. */
 function credentialOwner(
   settings: Settings,
   chosen: string | null,
@@ -104,12 +142,24 @@ function resolveRate(
     try {
       return { value: parseRate(env.WHCB_RATE), from: "WHCB_RATE" };
     } catch (error) {
-      throw new WhcbError("config", `WHCB_RATE: ${JSON.stringify(env.WHCB_RATE)} ${error instanceof Error ? error.message : ""}`);
+      throw new WhcbError("config", `WHCB_RATE: ${JSON.stringify(env.WHCB_RATE)} ${errorMessage(error)}`);
     }
   }
   if (owner?.[1].rate !== undefined) return { value: owner[1].rate, from: `profile ${owner[0]}` };
   const isPlatform = address?.kind === "http" && /(^|\.)whispir\.com$/i.test(new URL(address.url).hostname);
   return { value: isPlatform ? PLATFORM_RATE : null, from: "default" };
+}
+
+function missingCredentials(settings: ResolvedSettings, origin: string): WhcbError {
+  const names = [
+    settings.username.value === null ? "WHCB_USERNAME" : "",
+    settings.password.value === null ? "WHCB_PASSWORD" : "",
+    settings.apiKey.value === null ? "WHCB_API_KEY" : "",
+  ].filter((name) => name !== "");
+  const why = settings.foreignOrigin ? `; those of profile ${settings.profile.value} are for its own service only` : "";
+  return new WhcbError("config", `credentials for ${origin} are missing${why}`, {
+    hint: `use \`whcb login ${origin}\`, or set ${names.join(", ")}`,
+  });
 }
 
 function first<Value>(...candidates: readonly (readonly [value: Value | undefined, from: string])[]): Sourced<Value> | undefined {

@@ -3,13 +3,12 @@ import { access } from "node:fs/promises";
 import type { Client, ListedCallback } from "../../client/client.js";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
 import { closestMatch } from "../args/closest-match.js";
-import { PROFILE, SERVICE, VERBOSE } from "../args/global-flags.js";
+import { PROFILE, SERVICE, VERBOSE } from "../args/shared-flags.js";
 import type { ServiceTarget } from "../cli-deps.js";
 import type { Invocation } from "../invocation.js";
 import { withHint } from "../output/render-error.js";
-import { isExposed, readSettings, settingsPath } from "./read-settings.js";
-import { type ResolvedSettings, resolveSettings } from "./resolve-settings.js";
-import { toServiceTarget } from "./service-target.js";
+import { type ResolvedSettings, resolveSettings, toServiceTarget } from "./resolve-settings.js";
+import { isExposed, readSettings, settingsPath } from "./settings-file.js";
 
 export interface Session {
   readonly client: Client;

@@ -1,12 +1,11 @@
 /** A callback as a list row, as JSON and as text. Its key is masked unless --show-key is given. */
 import type { ListedCallback } from "../../../client/client.js";
 import { maskKey } from "../../../domain/mask.js";
-import type { Column } from "../../output/column.js";
-import { renderFields } from "../../output/fields.js";
+import type { Column } from "../../output/cells.js";
+import { renderFields } from "../../output/cells.js";
 import type { ListingStyle } from "../../output/listing.js";
-import type { RenderOptions } from "../../output/render-options.js";
 import { safeJson } from "../../output/sanitize.js";
-import type { Screen } from "../../output/screen.js";
+import type { RenderOptions, Screen } from "../../output/screen.js";
 
 const COLUMNS: readonly Column<ListedCallback>[] = [
   { key: "name", title: "NAME", value: ({ name }) => name, least: 12 },

@@ -2,10 +2,10 @@ import type { AuthType, CallbackSettings } from "../../../domain/callback.js";
 import { spellDuration } from "../../../domain/duration.js";
 import { DEFAULT_RETRY_POLICY } from "../../../domain/retry-policy.js";
 import type { GroupSpec } from "../../args/command-spec.js";
+import type { ParsedArgs } from "../../args/flag.js";
 import { choice, flag, value } from "../../args/flag.js";
-import { COLUMNS, OUTPUT, OUTPUT_TEXT_JSON } from "../../args/output-flags.js";
-import type { ParsedArgs } from "../../args/parsed-args.js";
-import { YES } from "../../output/confirm.js";
+import { COLUMNS, OUTPUT, OUTPUT_TEXT_JSON } from "../../args/shared-flags.js";
+import { YES } from "../../output/questions.js";
 
 const ON_OFF = ["on", "off"] as const;
 const INTERVAL = spellDuration(DEFAULT_RETRY_POLICY.intervalMs);

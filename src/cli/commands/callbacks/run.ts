@@ -1,12 +1,11 @@
 import type { Client } from "../../../client/client.js";
 import type { CallbackSettings } from "../../../domain/callback.js";
 import { isWhcbError, WhcbError } from "../../../domain/errors.js";
-import { COLUMNS } from "../../args/output-flags.js";
-import type { ParsedArgs } from "../../args/parsed-args.js";
+import type { ParsedArgs } from "../../args/flag.js";
+import { COLUMNS } from "../../args/shared-flags.js";
 import type { Invocation } from "../../invocation.js";
-import { askSecret } from "../../output/ask.js";
-import { commandLine, confirm, needsYes, YES } from "../../output/confirm.js";
 import { openListing } from "../../output/listing.js";
+import { askSecret, commandLine, confirm, needsYes, YES } from "../../output/questions.js";
 import { withHint } from "../../output/render-error.js";
 import { findCallback, withSession } from "../../settings/session.js";
 import { CALLBACK_LISTING, showCallback } from "./callback-text.js";

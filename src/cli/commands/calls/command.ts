@@ -1,8 +1,8 @@
 import type { GroupSpec } from "../../args/command-spec.js";
 import { FILTER_FLAGS } from "../../args/filter-flags.js";
 import { flag, under, valueOr } from "../../args/flag.js";
-import { integer } from "../../args/numbers.js";
-import { COLUMNS, OUTPUT, OUTPUT_TEXT_JSON } from "../../args/output-flags.js";
+import { integer } from "../../args/flag-values.js";
+import { COLUMNS, OUTPUT, OUTPUT_TEXT_JSON } from "../../args/shared-flags.js";
 
 export const LIMIT = valueOr("--limit <n>", "show at most this many", "20", integer(1));
 export const ALL = flag("--all", "show all, however many there are");

@@ -3,7 +3,7 @@ import type { ListedCall, ListedCallback, ListedOutage } from "../../../client/c
 import { count } from "../../../domain/count.js";
 import { spellDuration } from "../../../domain/duration.js";
 import { DEFAULT_RETRY_POLICY } from "../../../domain/retry-policy.js";
-import type { RenderOptions } from "../../output/render-options.js";
+import type { RenderOptions } from "../../output/screen.js";
 import { formatInstant, formatRelative } from "../../output/times.js";
 
 export interface CallFacts {

@@ -1,7 +1,7 @@
 import type { ListedCallback } from "../../../client/client.js";
 import { count } from "../../../domain/count.js";
 import { readFilter } from "../../args/filter-flags.js";
-import { COLUMNS } from "../../args/output-flags.js";
+import { COLUMNS } from "../../args/shared-flags.js";
 import type { Invocation } from "../../invocation.js";
 import { CALL_LISTING } from "../../output/call-columns.js";
 import { openListing } from "../../output/listing.js";

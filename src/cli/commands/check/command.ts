@@ -1,8 +1,8 @@
 import { parsePositiveDuration } from "../../../domain/duration.js";
 import type { CommandSpec } from "../../args/command-spec.js";
 import { value } from "../../args/flag.js";
-import { integer } from "../../args/numbers.js";
-import { OUTPUT_TEXT_JSON } from "../../args/output-flags.js";
+import { integer } from "../../args/flag-values.js";
+import { OUTPUT_TEXT_JSON } from "../../args/shared-flags.js";
 
 export const MAX_FAILED = value(
   "--max-failed <n>",

@@ -1,16 +1,16 @@
 import { WhcbError } from "../../../domain/errors.js";
 import { maskKey } from "../../../domain/mask.js";
 import { closestMatch } from "../../args/closest-match.js";
-import { parseRate } from "../../args/numbers.js";
+import { parseRate } from "../../args/flag-values.js";
+import { readAll } from "../../args/read-input.js";
 import type { Invocation } from "../../invocation.js";
-import { askSecret, readAll } from "../../output/ask.js";
+import { askSecret } from "../../output/questions.js";
 import { safeJson, sanitize } from "../../output/sanitize.js";
-import type { Profile } from "../../settings/profile.js";
-import { settingsPath } from "../../settings/read-settings.js";
 import type { ResolvedSettings, Sourced } from "../../settings/resolve-settings.js";
 import { readServiceAddress } from "../../settings/service-address.js";
 import { resolveInvocation } from "../../settings/session.js";
-import { changeSettings } from "../../settings/write-settings.js";
+import type { Profile } from "../../settings/settings-file.js";
+import { changeSettings, settingsPath } from "../../settings/settings-file.js";
 
 export async function getConfig(invocation: Invocation): Promise<number> {
   const { args, screen } = invocation;

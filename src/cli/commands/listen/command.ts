@@ -1,8 +1,8 @@
 import { parseDuration, parsePositiveDuration } from "../../../domain/duration.js";
 import type { CommandSpec } from "../../args/command-spec.js";
 import { flag, value, valueOr } from "../../args/flag.js";
-import { integer, parseShare } from "../../args/numbers.js";
-import { OUTPUT_LINES } from "../../args/output-flags.js";
+import { integer, parseShare } from "../../args/flag-values.js";
+import { OUTPUT_LINES } from "../../args/shared-flags.js";
 
 export const PORT = valueOr("--port <n>", "the port to listen on; 0: any free port", "9000", integer(0, 65_535));
 export const STATUS_CODE = value(

@@ -1,9 +1,9 @@
 import { once } from "node:events";
-import type { ParsedArgs } from "../../args/parsed-args.js";
+import type { ParsedArgs } from "../../args/flag.js";
 import { EXIT_INTERRUPTED } from "../../exit-codes.js";
 import type { Invocation } from "../../invocation.js";
-import type { RenderOptions } from "../../output/render-options.js";
 import { safeJson, sanitize } from "../../output/sanitize.js";
+import type { RenderOptions } from "../../output/screen.js";
 import { formatInstant } from "../../output/times.js";
 import { DELAY, FAIL_FIRST, FAIL_FOR, FLAKY, HANG, PORT, SEED, STATUS_CODE } from "./command.js";
 import { type Behaviour, openEndpoint, type Received } from "./endpoint.js";

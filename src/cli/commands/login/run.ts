@@ -1,14 +1,13 @@
 import { access } from "node:fs/promises";
 import { basename } from "node:path";
 import { WhcbError } from "../../../domain/errors.js";
-import { PROFILE, SERVICE, VERBOSE } from "../../args/global-flags.js";
+import { PROFILE, SERVICE, VERBOSE } from "../../args/shared-flags.js";
 import type { Credentials, ServiceTarget } from "../../cli-deps.js";
 import type { Invocation } from "../../invocation.js";
-import { askSecret, askText } from "../../output/ask.js";
-import { readSettings } from "../../settings/read-settings.js";
+import { askSecret, askText } from "../../output/questions.js";
 import { readServiceAddress, type ServiceAddress } from "../../settings/service-address.js";
-import { changeSettings } from "../../settings/write-settings.js";
-import { KEEP_CURRENT, LOGIN_NAME, USERNAME } from "./login-flags.js";
+import { changeSettings, readSettings } from "../../settings/settings-file.js";
+import { KEEP_CURRENT, LOGIN_NAME, USERNAME } from "./command.js";
 
 export async function run(invocation: Invocation): Promise<number> {
   const { args, deps, screen } = invocation;

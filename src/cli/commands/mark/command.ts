@@ -2,9 +2,9 @@ import { FILE } from "../../args/call-operands.js";
 import type { CommandSpec, Operand } from "../../args/command-spec.js";
 import { FAILED, NARROWING_FLAGS, SUCCESS } from "../../args/filter-flags.js";
 import { under } from "../../args/flag.js";
-import { OUTPUT_LINES } from "../../args/output-flags.js";
 import { DRY_RUN } from "../../args/sending-flags.js";
-import { YES } from "../../output/confirm.js";
+import { OUTPUT_LINES } from "../../args/shared-flags.js";
+import { YES } from "../../output/questions.js";
 
 const OPERANDS: readonly Operand[] = [
   ["[callback]", "id or name; left out: the profile's default callback, else all callbacks"],

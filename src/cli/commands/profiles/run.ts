@@ -1,11 +1,10 @@
 import { WhcbError } from "../../../domain/errors.js";
 import { closestMatch } from "../../args/closest-match.js";
-import { COLUMNS } from "../../args/output-flags.js";
+import { COLUMNS } from "../../args/shared-flags.js";
 import type { Invocation } from "../../invocation.js";
 import { type ListingStyle, openListing } from "../../output/listing.js";
-import type { Profile, Settings } from "../../settings/profile.js";
-import { readSettings } from "../../settings/read-settings.js";
-import { changeSettings } from "../../settings/write-settings.js";
+import type { Profile, Settings } from "../../settings/settings-file.js";
+import { changeSettings, readSettings } from "../../settings/settings-file.js";
 
 export async function listProfiles({ args, deps, screen }: Invocation): Promise<number> {
   const settings = await readSettings(deps.paths.config);

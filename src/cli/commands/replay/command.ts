@@ -2,9 +2,9 @@ import { FILE } from "../../args/call-operands.js";
 import type { CommandSpec } from "../../args/command-spec.js";
 import { FAILED, NARROWING_FLAGS } from "../../args/filter-flags.js";
 import { under } from "../../args/flag.js";
-import { OUTPUT_LINES } from "../../args/output-flags.js";
 import { DRY_RUN, MARK, PRINT_CURL, SENDING_FLAGS, SKIP_RETRYING, TO, VIA, WITH_AUTH } from "../../args/sending-flags.js";
-import { YES } from "../../output/confirm.js";
+import { OUTPUT_LINES } from "../../args/shared-flags.js";
+import { YES } from "../../output/questions.js";
 import { BY, RESEND_UNKNOWN, RESUME, SEEN } from "./resume-flags.js";
 
 export const REPLAY: CommandSpec = {

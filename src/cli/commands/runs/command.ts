@@ -1,5 +1,5 @@
 import type { GroupSpec } from "../../args/command-spec.js";
-import { COLUMNS, OUTPUT, OUTPUT_LINES } from "../../args/output-flags.js";
+import { COLUMNS, OUTPUT, OUTPUT_LINES } from "../../args/shared-flags.js";
 
 export const RUNS: GroupSpec = {
   name: "runs",

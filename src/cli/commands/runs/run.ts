@@ -1,13 +1,13 @@
 import type { RunCall, RunOverview, RunRecord } from "../../../runs/journal/run-record.js";
 import { listRuns, readRun } from "../../../runs/journal/stored-runs.js";
-import { COLUMNS } from "../../args/output-flags.js";
+import { COLUMNS } from "../../args/shared-flags.js";
 import type { Invocation } from "../../invocation.js";
-import type { Column } from "../../output/column.js";
-import { renderFields } from "../../output/fields.js";
+import type { Column } from "../../output/cells.js";
+import { renderFields } from "../../output/cells.js";
 import { type ListingStyle, openListing } from "../../output/listing.js";
-import type { RenderOptions } from "../../output/render-options.js";
 import { renderCounts } from "../../output/run/summary-text.js";
 import { safeJson } from "../../output/sanitize.js";
+import type { RenderOptions } from "../../output/screen.js";
 import { renderTable } from "../../output/table.js";
 import { formatInstant, isoInstant } from "../../output/times.js";
 import { runsDirectory } from "../../settings/with-run-deps.js";

@@ -3,7 +3,7 @@ import { DEFAULT_RETENTION } from "../../../domain/retention.js";
 import { DEFAULT_RETRY_POLICY } from "../../../domain/retry-policy.js";
 import type { CommandSpec } from "../../args/command-spec.js";
 import { choice, choiceOr, flag, value, valueOr, values } from "../../args/flag.js";
-import { integer } from "../../args/numbers.js";
+import { integer } from "../../args/flag-values.js";
 
 export const PORT = valueOr("--port <n>", "the port to listen on; 0: any free port", "8787", integer(0, 65_535));
 export const HOST = valueOr(

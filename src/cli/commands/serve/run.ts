@@ -6,9 +6,8 @@ import { DEFAULT_RETRY_POLICY } from "../../../domain/retry-policy.js";
 import type { Credentials, RunningService, ServeOptions } from "../../cli-deps.js";
 import { EXIT_INTERRUPTED } from "../../exit-codes.js";
 import type { Invocation } from "../../invocation.js";
-import { readSettings, settingsPath } from "../../settings/read-settings.js";
-import { requireValidCredentials } from "../../settings/valid-credentials.js";
-import { changeSettings } from "../../settings/write-settings.js";
+import { requireValidCredentials } from "../../settings/resolve-settings.js";
+import { changeSettings, readSettings, settingsPath } from "../../settings/settings-file.js";
 import {
   ALLOW_NETWORK,
   DB,

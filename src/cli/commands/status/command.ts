@@ -1,5 +1,5 @@
 import type { CommandSpec } from "../../args/command-spec.js";
-import { OUTPUT_TEXT_JSON } from "../../args/output-flags.js";
+import { OUTPUT_TEXT_JSON } from "../../args/shared-flags.js";
 
 export const STATUS: CommandSpec = {
   name: "status",

@@ -2,10 +2,10 @@ import type { Client, ListedCall, ListedCallback, ListedOutage } from "../../../
 import { count } from "../../../domain/count.js";
 import type { Invocation } from "../../invocation.js";
 import { dateOrNull } from "../../output/call-columns.js";
-import { commandLine } from "../../output/confirm.js";
 import { openProgress } from "../../output/progress-line.js";
-import type { RenderOptions } from "../../output/render-options.js";
+import { commandLine } from "../../output/questions.js";
 import { safeJson, sanitize } from "../../output/sanitize.js";
+import type { RenderOptions } from "../../output/screen.js";
 import { formatInstant, formatRelative } from "../../output/times.js";
 import { findCallback, withSession } from "../../settings/session.js";
 

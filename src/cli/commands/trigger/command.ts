@@ -1,7 +1,7 @@
 import type { CommandSpec } from "../../args/command-spec.js";
 import { choiceOr, value, valueOr } from "../../args/flag.js";
-import { integer, parseRate } from "../../args/numbers.js";
-import { OUTPUT_LINES } from "../../args/output-flags.js";
+import { integer, parseRate } from "../../args/flag-values.js";
+import { OUTPUT_LINES } from "../../args/shared-flags.js";
 
 export const COUNT = valueOr("-n, --count <n>", "how many responses", "1", integer(1, 10_000_000));
 export const KIND = choiceOr("--kind <kind>", "reply or undeliverable", "reply", ["reply", "undeliverable"]);

@@ -6,7 +6,7 @@ import { WhcbError } from "../../../domain/errors.js";
 import type { MessageResponse } from "../../../domain/message-response.js";
 import { randomId } from "../../../platform/random.js";
 import { toPlatformDate } from "../../../wire/dates.js";
-import { unreadableFile } from "../../args/unreadable-file.js";
+import { unreadableFile } from "../../args/read-input.js";
 import type { CliDeps } from "../../cli-deps.js";
 import type { Invocation } from "../../invocation.js";
 import { safeJson } from "../../output/sanitize.js";

@@ -3,9 +3,9 @@ import type { Balance } from "../../../runs/balance.js";
 import type { RunSummary } from "../../../runs/run-summary.js";
 import { EXIT_DONE } from "../../exit-codes.js";
 import type { Invocation } from "../../invocation.js";
-import { PLAIN } from "../palette.js";
 import { withHint } from "../render-error.js";
 import { safeJson } from "../sanitize.js";
+import { PLAIN } from "../screen.js";
 import { renderSummary, summaryJson } from "./summary-text.js";
 
 /**

@@ -2,7 +2,7 @@
 import { count } from "../../../domain/count.js";
 import type { ReplayGroup, ReplayPlan } from "../../../runs/plan/replay-plan.js";
 import type { ReplayOptions } from "../../../runs/run-options.js";
-import type { RenderOptions } from "../render-options.js";
+import type { RenderOptions } from "../screen.js";
 import { formatInstant } from "../times.js";
 
 /** Lines: one for each callback, then what was left out. */

@@ -6,10 +6,10 @@ import type { Balance } from "../../../runs/balance.js";
 import type { RunCall, RunCounts, RunKind } from "../../../runs/journal/run-record.js";
 import type { RunSummary } from "../../../runs/run-summary.js";
 import { balanceText } from "../../commands/reconcile/balance-text.js";
-import { commandLine } from "../confirm.js";
-import { renderFields } from "../fields.js";
-import type { RenderOptions } from "../render-options.js";
+import { renderFields } from "../cells.js";
+import { commandLine } from "../questions.js";
 import { sanitize } from "../sanitize.js";
+import type { RenderOptions } from "../screen.js";
 
 const DONE: Readonly<Record<RunKind, string>> = {
   replay: "replayed",

@@ -2,8 +2,8 @@ import stringWidth from "string-width";
 import { describe, expect, test } from "vitest";
 import { CALLBACK_LISTING } from "../../../../src/cli/commands/callbacks/callback-text.js";
 import { CALL_LISTING, type CallRow } from "../../../../src/cli/output/call-columns.js";
-import { loadPalette } from "../../../../src/cli/output/palette.js";
-import type { RenderOptions } from "../../../../src/cli/output/render-options.js";
+import type { RenderOptions } from "../../../../src/cli/output/screen.js";
+import { loadPalette } from "../../../../src/cli/output/screen.js";
 import { renderTable } from "../../../../src/cli/output/table.js";
 import { aListedCall, aListedCallback } from "../../../support/cli/listed.js";
 

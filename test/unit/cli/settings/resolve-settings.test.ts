@@ -1,7 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { Profile, Settings } from "../../../../src/cli/settings/profile.js";
-import { resolveSettings } from "../../../../src/cli/settings/resolve-settings.js";
-import { toServiceTarget } from "../../../../src/cli/settings/service-target.js";
+import { resolveSettings, toServiceTarget } from "../../../../src/cli/settings/resolve-settings.js";
+import type { Profile, Settings } from "../../../../src/cli/settings/settings-file.js";
 
 const LOCAL: Profile = { url: "http://127.0.0.1:8787", username: "local", password: "local-pass", apiKey: "local-key" };
 const PROD: Profile = {

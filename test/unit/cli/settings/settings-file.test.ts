@@ -1,8 +1,7 @@
 import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { readSettings } from "../../../../src/cli/settings/read-settings.js";
-import { changeSettings } from "../../../../src/cli/settings/write-settings.js";
+import { changeSettings, readSettings } from "../../../../src/cli/settings/settings-file.js";
 import { newCliWorld, runCli } from "../../../support/cli/run-cli.js";
 
 const SECRET = { username: "u", password: "p-secret", apiKey: "k-secret" };
@@ -52,12 +51,12 @@ describe("the settings file", () => {
   });
 
   test.each([
-    ["{ broken", "it is no JSON"],
-    ["[]", "it holds no object"],
+    ["{ broken", "it isn't JSON"],
+    ["[]", "it isn't a JSON object"],
     ['{"profiles": {"prod": {}}}', 'profile "prod" has no "url"'],
-    ['{"profiles": {"prod": {"url": 5}}}', '"url" is no text'],
-    ['{"profiles": {"prod": {"url": "x", "rate": "fast"}}}', '"rate" of profile "prod" is no number above 0'],
-    ['{"serve": {"username": "u"}}', '"serve" lacks username, password or apiKey'],
+    ['{"profiles": {"prod": {"url": 5}}}', '"url" must be a string'],
+    ['{"profiles": {"prod": {"url": "x", "rate": "fast"}}}', '"rate" of profile "prod" must be a number above 0'],
+    ['{"serve": {"username": "u"}}', '"serve" needs username, password and apiKey'],
   ])("that can't be used is explained and stays as it is: %s", async (text, reason) => {
     const { config, file } = settingsOf(text);
     await expect(changeSettings(config, (settings) => settings)).rejects.toMatchObject({
@@ -80,7 +79,7 @@ describe("the settings file", () => {
     ]) {
       const { code, stdout, stderr } = await runCli(world, argv, { env: {} });
       expect({ argv, code, stdout }).toEqual({ argv, code: 4, stdout: "" });
-      expect(stderr).toContain(`the settings file ${file} can't be used: it is no JSON`);
+      expect(stderr).toContain(`the settings file ${file} can't be used: it isn't JSON`);
     }
     expect(readFileSync(file, "utf8")).toBe("{ broken");
   });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { renderCallback } from "../../../../../src/cli/commands/callbacks/callback-text.js";
-import { PLAIN } from "../../../../../src/cli/output/palette.js";
-import type { RenderOptions } from "../../../../../src/cli/output/render-options.js";
+import type { RenderOptions } from "../../../../../src/cli/output/screen.js";
+import { PLAIN } from "../../../../../src/cli/output/screen.js";
 import { aListedCallback } from "../../../../support/cli/listed.js";
 
 const NOW = Date.UTC(2026, 10, 24, 12);

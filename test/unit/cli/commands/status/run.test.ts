@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { type CallbackState, renderStatus, sparkline } from "../../../../../src/cli/commands/status/run.js";
-import { PLAIN } from "../../../../../src/cli/output/palette.js";
-import type { RenderOptions } from "../../../../../src/cli/output/render-options.js";
+import type { RenderOptions } from "../../../../../src/cli/output/screen.js";
+import { PLAIN } from "../../../../../src/cli/output/screen.js";
 import { aListedCallback, aListedOutage } from "../../../../support/cli/listed.js";
 
 const NOW = Date.UTC(2026, 10, 24, 12);

@@ -1,12 +1,38 @@
-/** Questions to the person, on stderr, only where both stdin and stderr are terminals. */
+/** Questions to the user, on stderr, only if stdin and stderr are terminals. Every bulk write asks first. */
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
 import { WhcbError } from "../../domain/errors.js";
+import { shellQuote } from "../../domain/shell-quote.js";
 import type { Io } from "../../platform/terminal.js";
+import { flag } from "../args/flag.js";
+import type { Invocation } from "../invocation.js";
 import { sanitizeLines } from "./sanitize.js";
 
-/** y or yes is yes; anything else, the end of input too, is no. */
+export const YES = flag("-y, --yes", "don't ask");
+
+/** Whether to go on. Throws `usage` without a terminal and without --yes. */
+export async function confirm(invocation: Invocation, question: string): Promise<boolean> {
+  if (invocation.args.get(YES)) return true;
+  if (!invocation.screen.canAsk) throw needsYes(invocation, question);
+  if (await askYesNo(invocation.deps.io, question)) return true;
+  invocation.screen.info("nothing was done");
+  return false;
+}
+
+export function needsYes({ argv }: Pick<Invocation, "argv">, question?: string): WhcbError {
+  const asked = question === undefined ? "" : `\n${question}`;
+  return new WhcbError("usage", `confirmation needed: add --yes${asked}`, {
+    hint: `to go on, type: ${commandLine([...argv, "--yes"])}`,
+  });
+}
+
+/** The command as it is typed in a shell. */
+export function commandLine(words: readonly string[]): string {
+  return ["whcb", ...words].map(shellQuote).join(" ");
+}
+
+/** y or yes is yes; anything else is no, and so is the end of input. */
 export async function askYesNo(io: Io, question: string): Promise<boolean> {
   return /^y(es)?$/i.test((await askText(io, `${question} [y/N]`)).trim());
 }
@@ -15,12 +41,12 @@ export async function askText(io: Io, question: string): Promise<string> {
   return ask(io, question, false);
 }
 
-/** What is typed isn't shown. */
+/** Doesn't echo what is typed. */
 export async function askSecret(io: Io, question: string): Promise<string> {
   return ask(io, question, true);
 }
 
-/** Lines that came in one go with an answer: a paste answers the questions after it too. */
+/** Lines that arrived together with an answer: a paste also answers the next questions. */
 const typedAhead = new WeakMap<Io["stdin"], string[]>();
 
 async function ask(io: Io, question: string, hidden: boolean): Promise<string> {
@@ -35,7 +61,7 @@ async function ask(io: Io, question: string, hidden: boolean): Promise<string> {
   }
 }
 
-/** Waits for one line at least, or the end. The interface is closed after each question, so that Ctrl-C is a signal again. */
+/** Waits for at least one line, or the end. The interface is closed after each question, so that Ctrl-C is a signal again. */
 async function readInto(lines: string[], io: Io, hidden: boolean): Promise<void> {
   let echoes = !hidden;
   const output = new Writable({
@@ -47,14 +73,14 @@ async function readInto(lines: string[], io: Io, hidden: boolean): Promise<void>
   const reader = createInterface({ input: io.stdin, output, terminal: io.stdin.isTTY === true });
   reader.on("line", (line) => {
     lines.push(line);
-    // What was pasted beyond this answer may be a secret.
+    // Whatever was pasted after this answer may be a secret.
     echoes = false;
   });
   try {
-    const came = once(reader, "line").then(() => false);
+    const line = once(reader, "line").then(() => false);
     const ended = once(reader, "close").then(() => false);
     const interrupted = once(reader, "SIGINT").then(() => true);
-    if (await Promise.race([came, ended, interrupted])) throw new WhcbError("interrupted", "interrupted; nothing was done");
+    if (await Promise.race([line, ended, interrupted])) throw new WhcbError("interrupted", "interrupted; nothing was done");
   } finally {
     reader.close();
   }
@@ -62,11 +88,4 @@ async function readInto(lines: string[], io: Io, hidden: boolean): Promise<void>
 
 function hasEnded(stream: Io["stdin"]): boolean {
   return "readableEnded" in stream && stream.readableEnded === true;
-}
-
-/** All of stdin as text: for secrets and lists that are piped in. */
-export async function readAll(stream: NodeJS.ReadableStream): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of stream) chunks.push(Buffer.from(chunk));
-  return Buffer.concat(chunks).toString("utf8");
 }

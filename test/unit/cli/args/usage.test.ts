@@ -1,37 +1,37 @@
 import { describe, expect, test } from "vitest";
-import { newCliWorld, runCli } from "../../support/cli/run-cli.js";
+import { newCliWorld, runCli } from "../../../support/cli/run-cli.js";
 
 const world = newCliWorld();
 
-describe("a command line that is off", () => {
+describe("an invalid command line", () => {
   test.each([
     [["cals", "list"], "error: unknown command 'cals'\nhint: did you mean calls?\n"],
     [["help", "cals"], "error: unknown command 'cals'\nhint: did you mean calls?\n"],
     [["help", "calls", "lst"], "error: unknown command 'lst'\nhint: did you mean list?\n"],
-    [["frobnicate", "--help"], "error: unknown command 'frobnicate'\nhint: `whcb --help` shows what there is\n"],
+    [["frobnicate", "--help"], "error: unknown command 'frobnicate'\nhint: see `whcb --help`\n"],
     [["calls", "lst"], "error: unknown command 'lst'\nhint: did you mean list?\n"],
     [["calls", "list", "demo", "--faild"], "error: unknown option '--faild'\nhint: did you mean --failed?\n"],
-    [["calls", "get", "demo"], "error: missing required argument 'call'\nhint: `whcb calls get --help` shows what there is\n"],
+    [["calls", "get", "demo"], "error: missing required argument 'call'\nhint: see `whcb calls get --help`\n"],
     [
       ["calls", "list", "demo", "--since", "yesterday"],
-      'error: --since: "yesterday" is no date (write "2026-11-24T13:00", "2026-11-24" or "2h" for two hours ago)\n',
+      'error: --since: "yesterday" must be a date ("2026-11-24T13:00" or "2026-11-24"), or "2h" for two hours ago\n',
     ],
     [
       ["calls", "list", "demo", "--status-code", "5x"],
-      'error: --status-code: "5x" is no status code (write "500", "5xx", or "none" for no answer)\n',
+      'error: --status-code: "5x" must be a status code: "500", "5xx", or "none" for no answer\n',
     ],
-    [["calls", "list", "demo", "--limit", "0"], 'error: --limit: "0" is no whole number from 1 up\n'],
-    [["calls", "list", "demo", "-o", "yaml"], 'error: --output: "yaml" is none of table, json, ndjson, csv, ids\n'],
-    [["status", "-o", "csv"], 'error: --output: "csv" is none of table, json\n'],
+    [["calls", "list", "demo", "--limit", "0"], 'error: --limit: "0" must be a whole number, 1 or more\n'],
+    [["calls", "list", "demo", "-o", "yaml"], 'error: --output: "yaml" must be one of table, json, ndjson, csv, ids\n'],
+    [["status", "-o", "csv"], 'error: --output: "csv" must be one of table, json\n'],
     [["serve", "--retry-window", "0s"], 'error: --retry-window: "0s" must be longer than zero\n'],
-    [["replay", "demo", "--failed", "--rate", "fast"], 'error: --rate: "fast" is no rate (write "20/s" or "600/m")\n'],
-    [["listen", "--flaky", "2"], 'error: --flaky: "2" is no number from 0 to 1\n'],
+    [["replay", "demo", "--failed", "--rate", "fast"], 'error: --rate: "fast" must be a rate, such as "20/s" or "600/m"\n'],
+    [["listen", "--flaky", "2"], 'error: --flaky: "2" must be a number from 0 to 1\n'],
   ])("%j exits 2 and says what is wrong", async (argv, stderr) => {
     expect(await runCli(world, argv)).toEqual({ code: 2, stdout: "", stderr });
   });
 
   test.each([[["-o", "json"]], [["-ojson"]], [["--output=ndjson"]], [["--output", "json"]]])(
-    "is told in JSON where JSON was asked for: %j",
+    "is reported in JSON with a JSON output: %j",
     async (words) => {
       const { code, stderr } = await runCli(world, ["calls", "list", "demo", ...words, "--faild"]);
       expect([code, JSON.parse(stderr)]).toEqual([
@@ -41,10 +41,10 @@ describe("a command line that is off", () => {
     },
   );
 
-  test.each(["json", "ndjson", "ids"])("--columns would say nothing with -o %s, and is refused", async (format) => {
+  test.each(["json", "ndjson", "ids"])("--columns is rejected with -o %s", async (format) => {
     const { code, stderr } = await runCli(newCliWorld(), ["runs", "list", "--columns", "id", "-o", format]);
     expect(code).toBe(2);
-    expect(stderr).toContain(`--columns says nothing with -o ${format}`);
+    expect(stderr).toContain(`--columns can't be used with -o ${format}`);
   });
 
   test.each([
@@ -58,11 +58,11 @@ describe("a command line that is off", () => {
     expect(stdout + stderr).not.toContain("hunter2");
   });
 
-  test.each(["--password", "--api-key", "--token"])("%s is no flag, and it says where secrets come from", async (flag) => {
+  test.each(["--password", "--api-key", "--token"])("%s is rejected, with where secrets come from", async (flag) => {
     expect(await runCli(world, ["calls", "list", "demo", flag, "x"])).toEqual({
       code: 2,
       stdout: "",
-      stderr: `error: ${flag} is no flag: secrets are not taken as flags, where other users could read them
+      stderr: `error: there is no flag ${flag}: a secret in a command line could be read by other users
 hint: use \`whcb login\`, or the environment: WHCB_USERNAME, WHCB_PASSWORD, WHCB_API_KEY, WHCB_CALLBACK_KEY
 `,
     });
@@ -95,7 +95,7 @@ hint: use \`whcb login\`, or the environment: WHCB_USERNAME, WHCB_PASSWORD, WHCB
     [["mark-success", "-"]],
     [["mark-failed", "demo", "-"]],
     [["reconcile", "demo", "--seen", "-"]],
-  ])("ids on stdin leave no place for an answer, on a terminal too: %j", async (argv) => {
+  ])("with ids on stdin no question can be asked, even on a terminal: %j", async (argv) => {
     const { code, stderr } = await runCli(newCliWorld(), argv, {
       canAsk: true,
       env: { NO_COLOR: "1" },

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { PLAIN } from "../../../../src/cli/output/palette.js";
 import { renderError } from "../../../../src/cli/output/render-error.js";
+import { PLAIN } from "../../../../src/cli/output/screen.js";
 import { WhcbError } from "../../../../src/domain/errors.js";
 
 describe("an error", () => {

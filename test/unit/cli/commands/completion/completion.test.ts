@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
-import { newCliWorld, runCli } from "../../support/cli/run-cli.js";
+import { newCliWorld, runCli } from "../../../../support/cli/run-cli.js";
 
 async function script(shell: string): Promise<string> {
   const { code, stdout, stderr } = await runCli(newCliWorld(), ["completion", shell]);

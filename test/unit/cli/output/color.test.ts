@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { wantsColor } from "../../../src/cli/output/palette.js";
-import { newCliWorld, runCli } from "../../support/cli/run-cli.js";
+import { wantsColor } from "../../../../src/cli/output/screen.js";
+import { newCliWorld, runCli } from "../../../support/cli/run-cli.js";
 
 const TERMINAL = { isTTY: true };
 

@@ -1,10 +1,8 @@
 /** What a service or a person wrote is harmless wherever it is shown, not only in tables. */
 import { expect, test } from "vitest";
-import { cellData } from "../../../../src/cli/output/cell.js";
-import type { Column } from "../../../../src/cli/output/column.js";
-import { renderFields } from "../../../../src/cli/output/fields.js";
-import { PLAIN } from "../../../../src/cli/output/palette.js";
-import { openScreen } from "../../../../src/cli/output/screen.js";
+import type { Column } from "../../../../src/cli/output/cells.js";
+import { cellData, renderFields } from "../../../../src/cli/output/cells.js";
+import { openScreen, PLAIN } from "../../../../src/cli/output/screen.js";
 import { captureIo } from "../../../support/cli/cli-streams.js";
 
 const HOSTILE = "\u001b]0;owned\u0007\u202e";

@@ -1,0 +1,49 @@
+/** Dates and numbers as they are typed. What can't be read throws an Error that says what the text must be. */
+import { parseDuration } from "../../domain/duration.js";
+import type { ReadContext, ReadText } from "./flag.js";
+
+const DATE = /^\d{4}-\d{2}-\d{2}$/;
+const DATE_TIME = /^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?$/i;
+
+/** ISO 8601, or a duration before now ("2h"), in epoch ms. A date or time without a zone is local, or UTC with --utc. */
+export function parseInstant(text: string, context: ReadContext): number {
+  const trimmed = text.trim();
+  if (/^\d+(\.\d+)?(ms|s|m|h|d)/.test(trimmed)) return context.now - parseDuration(trimmed);
+  const instant = parseIso(trimmed, context.utc);
+  if (Number.isNaN(instant)) throw new Error('must be a date ("2026-11-24T13:00" or "2026-11-24"), or "2h" for two hours ago');
+  return instant;
+}
+
+function parseIso(text: string, utc: boolean): number {
+  if (DATE.test(text)) return Date.parse(`${text}T00:00:00${utc ? "Z" : ""}`);
+  const match = DATE_TIME.exec(text);
+  if (match === null) return Number.NaN;
+  return Date.parse(text.replace(" ", "T").toUpperCase() + (match[3] === undefined && utc ? "Z" : ""));
+}
+
+/** Both bounds are inclusive. */
+export function integer(least: number, most = Number.MAX_SAFE_INTEGER): ReadText<number> {
+  const bounds = most === Number.MAX_SAFE_INTEGER ? `${least} or more` : `from ${least} to ${most}`;
+  return (text) => {
+    const number = /^\d+$/.test(text.trim()) ? Number(text) : Number.NaN;
+    if (number >= least && number <= most) return number;
+    throw new Error(`must be a whole number, ${bounds}`);
+  };
+}
+
+/** A fraction, from 0 to 1. */
+export function parseShare(text: string): number {
+  const share = /^(\d+(\.\d+)?|\.\d+)$/.test(text.trim()) ? Number(text) : Number.NaN;
+  if (share >= 0 && share <= 1) return share;
+  throw new Error("must be a number from 0 to 1");
+}
+
+const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600 };
+
+/** "20/s", "600/m" or "20", in requests a second. */
+export function parseRate(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(?:\/([smh]))?$/.exec(text.trim());
+  const rate = match === null ? 0 : Number(match[1]) / (SECONDS[match[2] ?? "s"] ?? 1);
+  if (rate > 0) return rate;
+  throw new Error('must be a rate, such as "20/s" or "600/m"');
+}

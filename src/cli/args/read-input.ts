@@ -1,0 +1,21 @@
+/** What a user pipes in, or names as a file. */
+import { errorMessage, systemErrorCode, WhcbError } from "../../domain/errors.js";
+
+/** The whole of stdin as text. */
+export async function readAll(stream: NodeJS.ReadableStream): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(Buffer.from(chunk));
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such file",
+  EACCES: "permission denied",
+  EISDIR: "it is a folder",
+};
+
+/** The `usage` error for a file that a flag names and that can't be read. */
+export function unreadableFile(path: string, error: unknown): WhcbError {
+  const reason = REASONS[systemErrorCode(error)] ?? errorMessage(error);
+  return new WhcbError("usage", `${path} can't be read: ${reason}`, { cause: error });
+}

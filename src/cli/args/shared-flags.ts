@@ -1,0 +1,33 @@
+/** Flags that every command takes, and those of every listing. */
+import { choice, flag, value, values } from "./flag.js";
+
+export const PROFILE = value("--profile <name>", "the profile to use (default: WHCB_PROFILE, then the current one)", String);
+export const SERVICE = value(
+  "--service <url|file>",
+  "the service: its URL, or a database file (default: WHCB_URL, then the profile's)",
+  String,
+);
+export const UTC = flag("--utc", "read and show dates in UTC instead of local time");
+export const NO_COLOR = flag("--no-color", "no colour");
+export const VERBOSE = flag("--verbose", "show each request and answer on stderr");
+
+export const GLOBAL_FLAGS = [PROFILE, SERVICE, UTC, NO_COLOR, VERBOSE] as const;
+
+export const OUTPUT_FORMATS = ["table", "json", "ndjson", "csv", "ids"] as const;
+export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
+
+export const OUTPUT = choice(
+  "-o, --output <format>",
+  "table, json, ndjson, csv or ids (default: table; tab-separated when piped)",
+  OUTPUT_FORMATS,
+);
+/** For commands that show a single thing. */
+export const OUTPUT_TEXT_JSON = choice("-o, --output <format>", "table or json", ["table", "json"]);
+/** For commands that report events. */
+export const OUTPUT_LINES = choice("-o, --output <format>", "table, json or ndjson (one line per item)", [
+  "table",
+  "json",
+  "ndjson",
+]);
+
+export const COLUMNS = values("--columns <names>", "the columns to show, comma-separated", String);

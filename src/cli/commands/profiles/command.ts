@@ -1,0 +1,33 @@
+import type { GroupSpec } from "../../args/command-spec.js";
+import { COLUMNS, OUTPUT } from "../../args/shared-flags.js";
+
+export const PROFILES: GroupSpec = {
+  name: "profiles",
+  summary: "the services that you work with",
+  commands: [
+    {
+      name: "list",
+      summary: "list the profiles",
+      flags: [OUTPUT, COLUMNS],
+      examples: [["whcb profiles list", "names, addresses, and which one is current"]],
+      load: async () => ({ run: (await import("./run.js")).listProfiles }),
+    },
+    {
+      name: "use",
+      operands: [["<profile>", "its name"]],
+      summary: "make a profile the current one",
+      flags: [],
+      examples: [["whcb profiles use prod", "the next commands use it"]],
+      load: async () => ({ run: (await import("./run.js")).useProfile }),
+    },
+    {
+      name: "remove",
+      operands: [["<profile>", "its name"]],
+      summary: "remove a profile and its credentials",
+      flags: [],
+      examples: [["whcb profiles remove old", "deletes its credentials"]],
+      load: async () => ({ run: (await import("./run.js")).removeProfile }),
+    },
+  ],
+  examples: [["whcb profiles use prod", "the next commands use it"]],
+};

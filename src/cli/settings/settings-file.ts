@@ -1,0 +1,147 @@
+/** The settings file: config.json in the configuration folder, 0600. */
+import { chmod, mkdir, readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { errorMessage, systemErrorCode, WhcbError } from "../../domain/errors.js";
+import { withoutSignalListeners } from "../../platform/terminal.js";
+import type { Credentials } from "../cli-deps.js";
+
+export interface Settings {
+  readonly current: string | null;
+  readonly profiles: ReadonlyMap<string, Profile>;
+  /** The user and API key that `whcb serve` created at its first run. */
+  readonly serve: Credentials | null;
+}
+
+export interface Profile {
+  /** An http(s) URL, or the absolute path of a database file. */
+  readonly url: string;
+  readonly username?: string;
+  readonly password?: string;
+  readonly apiKey?: string;
+  /** The default callback: an id or a name. */
+  readonly callback?: string;
+  /** IANA name of the time zone of the service's dd/MM/yy dates. */
+  readonly timezone?: string;
+  /** The most requests a second. */
+  readonly rate?: number;
+}
+
+const NO_SETTINGS: Settings = { current: null, profiles: new Map(), serve: null };
+const CONFIG_NAME = "config";
+
+export function settingsPath(configDirectory: string): string {
+  return join(configDirectory, `${CONFIG_NAME}.json`);
+}
+
+/** Without a file: no settings. Throws `config` for a file that can't be read or parsed. */
+export async function readSettings(configDirectory: string): Promise<Settings> {
+  const path = settingsPath(configDirectory);
+  try {
+    return parseSettings(JSON.parse(await readFile(path, "utf8")));
+  } catch (error) {
+    if (systemErrorCode(error) === "ENOENT") return NO_SETTINGS;
+    const reason = error instanceof SyntaxError ? "it isn't JSON" : errorMessage(error);
+    throw new WhcbError("config", `the settings file ${path} can't be used: ${reason}`, {
+      hint: "repair it or move it away; whcb doesn't change it until then",
+      cause: error,
+    });
+  }
+}
+
+/**
+ * Changes the file in one rename, and makes it 0600, in a folder of 0700. A file that can't be read is never overwritten.
+ * Throws `config`.
+ */
+export async function changeSettings(configDirectory: string, change: (settings: Settings) => Settings): Promise<Settings> {
+  const changed = change(await readSettings(configDirectory));
+  const path = settingsPath(configDirectory);
+  try {
+    await mkdir(configDirectory, { recursive: true, mode: 0o700 });
+    // conf loads a schema compiler, which reading doesn't need.
+    const { default: Conf } = await withoutSignalListeners(() => import("conf"));
+    const conf = new Conf<Record<string, unknown>>({
+      cwd: configDirectory,
+      configName: CONFIG_NAME,
+      configFileMode: 0o600,
+      // Profile names may contain dots.
+      accessPropertiesByDotNotation: false,
+    });
+    conf.store = {
+      ...(changed.current === null ? {} : { current: changed.current }),
+      profiles: Object.fromEntries(changed.profiles),
+      ...(changed.serve === null ? {} : { serve: changed.serve }),
+    };
+    // An existing file keeps its mode through the rename.
+    await chmod(path, 0o600);
+  } catch (error) {
+    throw new WhcbError("config", `the settings can't be written to ${path}: ${errorMessage(error)}`, {
+      hint: "WHCB_CONFIG_DIR names another folder",
+      cause: error,
+    });
+  }
+  return changed;
+}
+
+/** Whether users other than the owner may read the file. */
+export async function isExposed(configDirectory: string): Promise<boolean> {
+  try {
+    return process.platform !== "win32" && ((await stat(settingsPath(configDirectory))).mode & 0o077) !== 0;
+  } catch {
+    return false;
+  }
+}
+
+function parseSettings(document: unknown): Settings {
+  if (!isRecord(document)) throw new Error("it isn't a JSON object");
+  const profiles = document.profiles ?? {};
+  if (!isRecord(profiles)) throw new Error('"profiles" must be an object');
+  return {
+    current: text(document, "current") ?? null,
+    profiles: new Map(Object.entries(profiles).map(([name, profile]) => [name, parseProfile(name, profile)])),
+    serve: document.serve === undefined ? null : parseCredentials(document.serve),
+  };
+}
+
+function parseProfile(name: string, profile: unknown): Profile {
+  if (!isRecord(profile)) throw new Error(`profile "${name}" must be an object`);
+  const { rate } = profile;
+  if (rate !== undefined && !(typeof rate === "number" && rate > 0))
+    throw new Error(`"rate" of profile "${name}" must be a number above 0`);
+  const url = text(profile, "url");
+  if (url === undefined) throw new Error(`profile "${name}" has no "url"`);
+  return {
+    url,
+    ...optionalText(profile, "username"),
+    ...optionalText(profile, "password"),
+    ...optionalText(profile, "apiKey"),
+    ...optionalText(profile, "callback"),
+    ...optionalText(profile, "timezone"),
+    ...(rate === undefined ? {} : { rate }),
+  };
+}
+
+function parseCredentials(value: unknown): Credentials {
+  const { username, password, apiKey } = isRecord(value) ? value : {};
+  if (typeof username !== "string" || typeof password !== "string" || typeof apiKey !== "string") {
+    throw new Error('"serve" needs username, password and apiKey');
+  }
+  return { username, password, apiKey };
+}
+
+function text(record: Readonly<Record<string, unknown>>, key: string): string | undefined {
+  const value = record[key];
+  if (value === undefined || value === null || value === "") return undefined;
+  if (typeof value !== "string") throw new Error(`"${key}" must be a string`);
+  return value;
+}
+
+function optionalText<Key extends string>(record: Readonly<Record<string, unknown>>, key: Key): { readonly [K in Key]?: string } {
+  const value = text(record, key);
+  const found: { [K in Key]?: string } = {};
+  if (value !== undefined) found[key] = value;
+  return found;
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,44 @@
+import { describe, expect, test } from "vitest";
+import { integer, parseInstant, parseRate, parseShare } from "../../../../src/cli/args/flag-values.js";
+
+const NOW = Date.UTC(2026, 10, 24, 12);
+
+describe("instants", () => {
+  test.each([
+    ["2h", "2026-11-24T10:00:00.000Z"],
+    ["7d", "2026-11-17T12:00:00.000Z"],
+    ["2026-11-24", "2026-11-24T00:00:00.000Z"],
+    ["2026-11-24 13:05", "2026-11-24T13:05:00.000Z"],
+    ["2026-11-24T13:05:06.789+11:00", "2026-11-24T02:05:06.789Z"],
+  ])("%s, in UTC, is %s", (text, iso) => expect(new Date(parseInstant(text, { now: NOW, utc: true })).toISOString()).toBe(iso));
+
+  test.each(["yesterday", "24/11/26", "2026-13-01", "2026", ""])("%j isn't a date", (text) => {
+    expect(() => parseInstant(text, { now: NOW, utc: true })).toThrow("must be a date");
+  });
+});
+
+describe("rates", () => {
+  test.each([
+    ["20/s", 20],
+    ["600/m", 10],
+    ["7200/h", 2],
+    ["5", 5],
+  ])("%s is %d a second", (text, rate) => expect(parseRate(text)).toBe(rate));
+  test.each(["0", "fast", "-1/s", "5/d"])("%j isn't a rate", (text) => expect(() => parseRate(text)).toThrow("must be a rate"));
+});
+
+describe("numbers", () => {
+  test("are whole and within their bounds, both inclusive", () => {
+    const context = { now: NOW, utc: true };
+    const read = integer(1, 10);
+    expect([read("1", context), read("10", context)]).toEqual([1, 10]);
+    for (const text of ["0", "11", "1.5", "-1", ""])
+      expect(() => read(text, context)).toThrow("must be a whole number, from 1 to 10");
+    expect(() => integer(1)("0", context)).toThrow("must be a whole number, 1 or more");
+  });
+
+  test("are a fraction from 0 to 1", () => {
+    expect([parseShare("0"), parseShare(".5"), parseShare("1")]).toEqual([0, 0.5, 1]);
+    for (const text of ["2", "-0.5", "half"]) expect(() => parseShare(text)).toThrow("must be a number from 0 to 1");
+  });
+});
