@@ -1,14 +1,11 @@
-/** Calls: listed, found, marked, submitted, replayed by the service. */
-
-import { matchesFilter } from "../domain/call-filter.js";
+/** Requests that list, mark, submit and replay calls. */
+import { type CallFilter, matchesFilter, type StatusCodePattern } from "../domain/call-filter.js";
 import { isWhcbError, WhcbError } from "../domain/errors.js";
 import type { Clock } from "../platform/clock.js";
-import type { Random } from "../platform/random.js";
-import { timeOrderedId } from "../platform/random.js";
+import { type Random, timeOrderedId } from "../platform/random.js";
 import { readCallList } from "../wire/json/call-json.js";
 import { readAccepted, readSubmittedIds, submissionToJson } from "../wire/json/response-json.js";
-import { callQueryParameters, plainCallQueryParameters } from "./call-query.js";
-import { pathOf } from "./callback-requests.js";
+import { callbackPath, LARGEST_PAGE } from "./callback-requests.js";
 import type { CallPage, Client, ListCallsQuery, ListedCall, SubmittedCall } from "./client.js";
 import { walkList } from "./list-walker.js";
 import type { ServiceApi } from "./service-api.js";
@@ -20,28 +17,27 @@ type CallRequests = Pick<Client, "listCalls" | "markCalls" | "submitCalls" | "re
 export interface CallReading {
   readonly clock: Clock;
   readonly random: Random;
-  /** IANA zone of the service's dates without one. */
+  /** IANA zone of the service's dates that contain none. */
   readonly timezone: string;
 }
 
-/** A submission's most. */
-const SUBMISSION_SIZE = 1_000;
+const MAX_CALLS_PER_SUBMISSION = 1_000;
 
 export function callRequests(api: ServiceApi, { clock, random, timezone }: CallReading): CallRequests {
   async function* listCalls(callbackId: string, query: ListCallsQuery): AsyncGenerator<CallPage> {
     const pages = walkList(
-      listPath(callUrl(callbackId), callQueryParameters(query)),
+      listPath(callUrl(callbackId), callQuery(query)),
       (path) => loadPage(path, callbackId, query),
       ({ id }: ListedCall) => id,
     );
-    let room = query.limit ?? Number.POSITIVE_INFINITY;
-    if (room <= 0) return;
+    let left = query.limit ?? Number.POSITIVE_INFINITY;
+    if (left <= 0) return;
     for await (const { items, total } of pages) {
-      // Always here too: a service that ignores a filter it doesn't know must not widen what is done with the calls.
-      const meant = items.filter((call) => matchesFilter(call, query.filter));
-      yield { calls: meant.slice(0, room), leftOut: items.length - meant.length, total };
-      room -= meant.length;
-      if (room <= 0) return;
+      // Again here: a service that ignores an unknown filter must not cause other calls to be replayed.
+      const matching = items.filter((call) => matchesFilter(call, query.filter));
+      yield { calls: matching.slice(0, left), leftOut: items.length - matching.length, total };
+      left -= matching.length;
+      if (left <= 0) return;
     }
   }
 
@@ -51,37 +47,37 @@ export function callRequests(api: ServiceApi, { clock, random, timezone }: CallR
       const { calls, total, next } = readCallList(await api.getDocument(from, "call"), options);
       return { items: calls, total, next };
     };
-    if (path !== listPath(callUrl(callbackId), callQueryParameters(query))) return read(path);
+    if (path !== listPath(callUrl(callbackId), callQuery(query))) return read(path);
     return read(path).catch((error: unknown) => {
-      // A stricter service refuses what it doesn't know: then it is asked for the status alone.
+      // A strict service rejects unknown parameters.
       if (!isWhcbError(error, "malformed") && !isWhcbError(error, "invalid")) throw error;
-      return read(listPath(callUrl(callbackId), plainCallQueryParameters(query)));
+      return read(listPath(callUrl(callbackId), minimalCallQuery(query)));
     });
   }
 
-  const callUrl = (callbackId: string): string => `${api.basePath}${pathOf(callbackId)}/calls`;
+  const callUrl = (callbackId: string): string => `${api.basePath}${callbackPath(callbackId)}/calls`;
 
   return {
     listCalls,
     async markCalls(callbackId, callIds, status) {
       if (callIds.length === 0) return;
-      const path = `${pathOf(callbackId)}/calls?${idQuery(callIds)}`;
+      const path = `${callbackPath(callbackId)}/calls?${idQuery(callIds)}`;
       await api.expectSuccess({ method: "PUT", path, noun: "call", body: { status } });
     },
     async submitCalls(callbackId, calls) {
       const ids: string[] = [];
-      for (let start = 0; start < calls.length; start += SUBMISSION_SIZE) {
-        // With ids of our own the request can be sent again after a cut: the service takes each once.
-        const chunk = calls.slice(start, start + SUBMISSION_SIZE).map((call) => withId(call));
+      for (let start = 0; start < calls.length; start += MAX_CALLS_PER_SUBMISSION) {
+        // With our own ids the request can be repeated: the service accepts each id once.
+        const chunk = calls.slice(start, start + MAX_CALLS_PER_SUBMISSION).map((call) => withId(call));
         const answer = await api.exchange({
           method: "POST",
-          path: `${pathOf(callbackId)}/calls`,
+          path: `${callbackPath(callbackId)}/calls`,
           noun: "call",
           body: { calls: chunk.map(submissionToJson) },
           isRepeatable: true,
         });
         if (answer.status === 405 || answer.status === 501) {
-          throw new WhcbError("usage", `${api.name} takes no responses to deliver`, { hint: "Only `whcb serve` does." });
+          throw new WhcbError("usage", `${api.name} doesn't accept responses to deliver`, { hint: "Only `whcb serve` does." });
         }
         if (!isSuccess(answer)) throw api.errorOf(answer);
         ids.push(...readSubmittedIds(api.documentOf(answer)));
@@ -90,14 +86,14 @@ export function callRequests(api: ServiceApi, { clock, random, timezone }: CallR
     },
     async requestReplays(callbackId, callIds) {
       if (callIds.length === 0) return 0;
-      const path = `${pathOf(callbackId)}/replays?${idQuery(callIds)}`;
+      const path = `${callbackPath(callbackId)}/replays?${idQuery(callIds)}`;
       const answer = await api.exchange({ method: "POST", path, noun: "call" });
       if (isSuccess(answer)) return readAccepted(api.documentOf(answer));
       const error = api.errorOf(answer);
-      // `whcb serve` names the id that it doesn't know; a service without this route knows none of them.
+      // A 404 of `whcb serve` names the unknown id; without one, the service has no such route.
       const isUnknownRoute = answer.status === 405 || answer.status === 501 || answer.status === 404;
       if (!isUnknownRoute || callIds.some((id) => namesCall(error, id))) throw error;
-      throw new WhcbError("usage", `${api.name} can't replay by itself`, { hint: "Leave out `--via service`." });
+      throw new WhcbError("usage", `${api.name} can't replay calls itself`, { hint: "Omit `--via service`." });
     },
   };
 
@@ -112,4 +108,39 @@ function idQuery(callIds: readonly string[]): string {
 
 function listPath(path: string, query: URLSearchParams): string {
   return query.size === 0 ? path : `${path}?${query}`;
+}
+
+const PLATFORM_PAGE = 20;
+
+function callQuery({ filter, limit, oldestFirst }: ListCallsQuery): URLSearchParams {
+  const query = statusParameter(filter);
+  query.set("limit", String(Math.max(1, Math.min(limit ?? LARGEST_PAGE, LARGEST_PAGE))));
+  if (oldestFirst) {
+    query.set("sortFields", "attemptedDate");
+    query.set("sortOrder", "asc");
+  }
+  if (filter.since !== undefined) query.set("since", new Date(filter.since).toISOString());
+  if (filter.until !== undefined) query.set("until", new Date(filter.until).toISOString());
+  if (filter.statusCodes?.length) query.set("statusCode", filter.statusCodes.map(patternText).join(","));
+  if (filter.channel !== undefined) query.set("channel", filter.channel);
+  if (filter.messageId !== undefined) query.set("messageId", filter.messageId);
+  if (filter.from !== undefined) query.set("from", filter.from);
+  if (filter.text !== undefined) query.set("q", filter.text);
+  return query;
+}
+
+/** The parameters that every service accepts. */
+function minimalCallQuery({ filter }: ListCallsQuery): URLSearchParams {
+  const query = statusParameter(filter);
+  query.set("limit", String(PLATFORM_PAGE));
+  return query;
+}
+
+function statusParameter({ status }: CallFilter): URLSearchParams {
+  return new URLSearchParams(status === undefined ? {} : { status });
+}
+
+function patternText(pattern: StatusCodePattern): string {
+  if ("none" in pattern) return "none";
+  return "code" in pattern ? String(pattern.code) : `${pattern.class}xx`;
 }

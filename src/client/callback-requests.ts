@@ -1,12 +1,14 @@
-/** The settings of callbacks, asked for and changed. */
+/** Requests about callbacks, and the lookup of one by name. */
 import type { CallbackSettings } from "../domain/callback.js";
 import { WhcbError } from "../domain/errors.js";
 import { readCallback, readCallbackList, settingsToJson } from "../wire/json/callback-json.js";
-import { LARGEST_PAGE } from "./call-query.js";
 import type { Client, ListedCallback } from "./client.js";
 import { walkList } from "./list-walker.js";
 import type { ServiceApi } from "./service-api.js";
 import { isSuccess } from "./transport.js";
+
+/** A service whose limit is lower uses that. */
+export const LARGEST_PAGE = 500;
 
 type CallbackRequests = Pick<
   Client,
@@ -28,15 +30,17 @@ export function callbackRequests(api: ServiceApi): CallbackRequests {
     return all;
   }
 
-  /** A service that knows ids only says 404 to a name, or 400 or 422 to what isn't shaped like an id. */
+  /** A service that accepts only ids answers a name with 404, 400 or 422. */
   async function getCallback(idOrName: string): Promise<ListedCallback> {
-    const answer = await api.exchange({ method: "GET", path: pathOf(idOrName), noun: "callback" });
+    const answer = await api.exchange({ method: "GET", path: callbackPath(idOrName), noun: "callback" });
     if (isSuccess(answer)) return readCallback(api.documentOf(answer));
     if (![400, 404, 422].includes(answer.status)) throw api.errorOf(answer);
     const callbacks = await listCallbacks();
     const found = callbacks.find(({ id }) => id === idOrName) ?? callbacks.find(({ name }) => name === idOrName);
     if (found === undefined) {
-      throw new WhcbError("not-found", `no callback ${idOrName} at ${api.name}`, { hint: "`whcb callbacks list` shows them." });
+      throw new WhcbError("not-found", `no callback ${idOrName} at ${api.name}`, {
+        hint: "List them with `whcb callbacks list`.",
+      });
     }
     return found;
   }
@@ -55,18 +59,18 @@ export function callbackRequests(api: ServiceApi): CallbackRequests {
         body: settingsToJson(settings),
       });
       const created = readCallback(api.documentOf(answer));
-      // Some answers hold links only: what was sent is what it has.
+      // The answer may contain only links.
       return created.name === "" ? { ...settings, id: created.id } : created;
     },
     async updateCallback(id, settings) {
-      await api.expectSuccess({ method: "PUT", path: pathOf(id), noun: "callback", body: settingsToJson(settings) });
+      await api.expectSuccess({ method: "PUT", path: callbackPath(id), noun: "callback", body: settingsToJson(settings) });
     },
     async deleteCallback(id) {
-      await api.expectSuccess({ method: "DELETE", path: pathOf(id), noun: "callback" });
+      await api.expectSuccess({ method: "DELETE", path: callbackPath(id), noun: "callback" });
     },
   };
 }
 
-export function pathOf(callbackId: string): string {
+export function callbackPath(callbackId: string): string {
   return `/callbacks/${encodeURIComponent(callbackId)}`;
 }

@@ -1,5 +1,4 @@
-/** A callbacks service as a caller sees it: the platform, `whcb serve`, or a database file in this process. */
-
+/** A callbacks service as seen by a caller: the platform, `whcb serve`, or a database file in this process. */
 import type { CallFilter } from "../domain/call-filter.js";
 import type { CallbackSettings } from "../domain/callback.js";
 import type { MessageResponse } from "../domain/message-response.js";
@@ -10,59 +9,56 @@ import type { ListedOutage } from "../wire/json/outage-json.js";
 export type { ListedAttempt, ListedCall, ListedCallback, ListedOutage };
 
 export interface Client {
-  /** Of the service, as a person would name it: its origin, or the file's path. */
+  /** For messages: the service's URL, or the file's path. */
   readonly name: string;
-  /** Throws `unauthenticated`, `forbidden` or `network` where the service can't be used with these credentials. */
+  /** Throws `unauthenticated`, `forbidden` or `network` if the service can't be used with these credentials. */
   verify(): Promise<void>;
 
   listCallbacks(): Promise<readonly ListedCallback[]>;
-  /** By id or by name, on services that know ids only as well. Throws `not-found`. */
+  /** By id or name, also on services that accept only ids. Throws `not-found`. */
   getCallback(idOrName: string): Promise<ListedCallback>;
   createCallback(settings: CallbackSettings): Promise<ListedCallback>;
-  /** The whole settings are sent; a key of "" keeps the service's. */
+  /** Replaces all settings; a key of "" keeps the current one. */
   updateCallback(id: string, settings: CallbackSettings): Promise<void>;
   deleteCallback(id: string): Promise<void>;
 
-  /**
-   * Pages of calls, following `rel=next` on this service's origin only, each call once. Every filter is applied again to
-   * what comes back; `leftOut` counts what the service sent although the filter doesn't mean it.
-   */
+  /** Yields each call once. The filter is applied again to what the service returns. */
   listCalls(callbackId: string, query: ListCallsQuery): AsyncIterable<CallPage>;
   /** Throws `not-found`. */
   getCall(callbackId: string, callId: string): Promise<ListedCall>;
-  /** Those of these calls that there are, in no set order: one by one, or by listing where that takes fewer requests. */
+  /** Those that exist, in any order: one by one, or by listing if that takes fewer requests. */
   findCalls(callbackId: string, callIds: readonly string[]): Promise<readonly ListedCall[]>;
-  /** null where the service keeps none that one can read (the platform). */
+  /** null if the service doesn't offer them (the platform). */
   listAttempts(callbackId: string, callId: string): Promise<readonly ListedAttempt[] | null>;
-  /** Up to 100 ids, all or none. Throws `not-found` (the message names an id where the service does). */
+  /** Up to MAX_IDS_PER_REQUEST ids, all or none. Throws `not-found` (the message names an id if the service does). */
   markCalls(callbackId: string, callIds: readonly string[], status: "SUCCESS" | "FAILED"): Promise<void>;
-  /** Hands over responses to deliver; returns their call ids in order. Only `whcb serve` can. */
+  /** Submits responses to deliver; returns their call ids in order. Throws `usage` except on `whcb serve`. */
   submitCalls(callbackId: string, calls: readonly SubmittedCall[]): Promise<readonly string[]>;
-  /** Asks the service to attempt FAILED calls now (up to 100 ids). Returns how many. Throws `usage` where it can't. */
+  /** Requests an attempt of FAILED calls now (up to MAX_IDS_PER_REQUEST). Returns how many. Throws `usage` if the service can't. */
   requestReplays(callbackId: string, callIds: readonly string[]): Promise<number>;
-  /** null where the service doesn't tell. */
+  /** null if the service doesn't offer them. */
   listOutages(callbackId?: string): Promise<readonly ListedOutage[] | null>;
   close(): Promise<void>;
 }
 
 export interface ListCallsQuery {
   readonly filter: CallFilter;
-  /** At most this many calls; left out: all. */
+  /** At most this many calls; default: all. */
   readonly limit?: number;
-  /** By last attempt. Default: newest first. */
+  /** By last attempt; default: newest first. */
   readonly oldestFirst?: boolean;
 }
 
 export interface CallPage {
   readonly calls: readonly ListedCall[];
-  /** Calls that the service listed although the filter doesn't mean them. */
+  /** How many calls the service listed that don't match the filter. */
   readonly leftOut: number;
-  /** How many the service says there are in all; null where it doesn't say. */
+  /** The service's count of all; null if it gives none. */
   readonly total: number | null;
 }
 
 export interface SubmittedCall {
-  /** Left out: the service makes one. */
+  /** Default: generated. */
   readonly id?: string;
   readonly response: MessageResponse;
 }

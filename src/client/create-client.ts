@@ -3,7 +3,7 @@ import { createPacer } from "../platform/pacer.js";
 import type { Random } from "../platform/random.js";
 import { readOutageList } from "../wire/json/outage-json.js";
 import { callRequests } from "./call-requests.js";
-import { callbackRequests } from "./callback-requests.js";
+import { callbackRequests, LARGEST_PAGE } from "./callback-requests.js";
 import type { Client, ListedOutage } from "./client.js";
 import { walkList } from "./list-walker.js";
 import { createRequester } from "./requester.js";
@@ -12,15 +12,15 @@ import { singleCalls } from "./single-calls.js";
 import { isSuccess, type Transport } from "./transport.js";
 
 export interface ClientOptions {
-  /** null in this process, where file permissions are the credentials. They go to the transport's service only. */
+  /** null in this process, where file permissions protect the data. */
   readonly credentials: ServiceCredentials | null;
-  /** Requests a second, at most, in any second; null: no limit. */
+  /** At most this many requests in any second; null: no limit. */
   readonly rate: number | null;
-  /** IANA zone of the service's dates without one. */
+  /** IANA zone of the service's dates that contain none. */
   readonly timezone: string;
   readonly clock: Clock;
   readonly random: Random;
-  /** Called with each request and its outcome, secrets left out. */
+  /** Called with a line per request and outcome, without secrets. */
   readonly onExchange?: (line: string) => void;
 }
 
@@ -42,17 +42,17 @@ export function createClient(transport: Transport, options: ClientOptions): Clie
 }
 
 async function listOutages(api: ServiceApi, callbackId: string | undefined): Promise<readonly ListedOutage[] | null> {
-  const path = `/outages?limit=500${callbackId === undefined ? "" : `&callbackId=${encodeURIComponent(callbackId)}`}`;
+  const path = `/outages?limit=${LARGEST_PAGE}${callbackId === undefined ? "" : `&callbackId=${encodeURIComponent(callbackId)}`}`;
   const first = await api.exchange({ method: "GET", path, noun: "callback" });
   if ([400, 404, 405, 501].includes(first.status)) return null;
   if (!isSuccess(first)) throw api.errorOf(first);
-  let answered: unknown = api.documentOf(first);
+  let document: unknown = api.documentOf(first);
   const outages: ListedOutage[] = [];
   const pages = walkList(
     api.basePath + path,
     async (from) => {
-      const page = readOutageList(answered ?? (await api.getDocument(from, "callback")));
-      answered = undefined;
+      const page = readOutageList(document ?? (await api.getDocument(from, "callback")));
+      document = undefined;
       return { items: page.outages, total: page.total, next: page.next };
     },
     ({ id }: ListedOutage) => id,

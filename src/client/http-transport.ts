@@ -1,35 +1,44 @@
 /**
- * Requests over node:http and node:https: they are part of Node's start-up image, where loading undici costs a short command
- * twice its time. Only a proxy brings undici in (proxy-transport.ts).
+ * Requests over node:http and node:https, since importing undici would double the run time of a short command. undici is
+ * imported only for a proxy.
  */
 import type { ClientRequest, Agent as HttpAgent, IncomingMessage } from "node:http";
-import { WhcbError } from "../domain/errors.js";
-import type { ProxySettings } from "./proxy-transport.js";
-import { lastValues, MAX_ANSWER_BYTES, type Transport, type TransportRequest, type TransportResponse } from "./transport.js";
-import { TransportFailure, transportFailureOf } from "./transport-failure.js";
+import { systemErrorCode, WhcbError } from "../domain/errors.js";
+import {
+  lastHeaderValues,
+  MAX_ANSWER_BYTES,
+  type Transport,
+  TransportFailure,
+  type TransportFailureReason,
+  type TransportRequest,
+  type TransportResponse,
+} from "./transport.js";
 
 export interface HttpTarget {
-  /** http or https; a path in it comes before every route. */
+  /** http or https; its path is the base path. */
   readonly url: string;
-  /** HTTP_PROXY and the like, as values. */
   readonly proxy?: ProxySettings;
-  /** Of one request, from its start to the answer's last byte. Default 60 s. */
+  /** For one request, up to the last byte of the answer. Default 60 s. */
   readonly timeoutMs?: number;
+}
+
+/** The values of the environment variables HTTP_PROXY, HTTPS_PROXY and NO_PROXY. */
+export interface ProxySettings {
+  readonly httpProxy?: string;
+  readonly httpsProxy?: string;
+  readonly noProxy?: string;
 }
 
 const DEFAULT_TIMEOUT_MS = 60_000;
 const MAX_SOCKETS = 8;
 
-/** Throws `config` for a URL that isn't one. */
+/** Throws `config` for an invalid URL. */
 export async function createHttpTransport(target: HttpTarget): Promise<Transport> {
   const url = parseServiceUrl(target.url);
   const basePath = url.pathname.replace(/\/+$/, "");
   const { proxy } = target;
   const timeoutMs = target.timeoutMs ?? DEFAULT_TIMEOUT_MS;
-  if (proxy?.httpProxy || proxy?.httpsProxy) {
-    const { createProxyTransport } = await import("./proxy-transport.js");
-    return createProxyTransport({ origin: url.origin, basePath, proxy, timeoutMs });
-  }
+  if (proxy?.httpProxy || proxy?.httpsProxy) return createProxyTransport(url.origin, basePath, proxy, timeoutMs);
   const { request, Agent } = url.protocol === "https:" ? await import("node:https") : await import("node:http");
   const agent: HttpAgent = new Agent({ keepAlive: true, maxSockets: MAX_SOCKETS });
   return {
@@ -51,11 +60,10 @@ export async function createHttpTransport(target: HttpTarget): Promise<Transport
   };
 }
 
-/** Throws `config`. */
-export function parseServiceUrl(text: string): URL {
+function parseServiceUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : null;
   if (url === null || (url.protocol !== "http:" && url.protocol !== "https:")) {
-    throw new WhcbError("config", `the service's URL is no http or https URL: ${text.replace(/\/\/[^/@]*@/, "//…@")}`);
+    throw new WhcbError("config", `the service's URL must be an http or https URL: ${text.replace(/\/\/[^/@]*@/, "//…@")}`);
   }
   return url;
 }
@@ -66,22 +74,125 @@ function headersOf(message: TransportRequest): Record<string, string | number> {
 
 function exchange(request: ClientRequest, body: string | null): Promise<TransportResponse> {
   return new Promise((resolve, reject) => {
-    const fail = (error: unknown): void => reject(transportFailureOf(error));
+    const fail = (error: unknown): void => reject(transportFailure(error));
     request.on("error", fail);
-    request.on("response", (answer) => collect(answer).then(resolve, fail));
+    request.on("response", (answer) => readAnswer(answer).then(resolve, fail));
     request.end(body ?? undefined);
   });
 }
 
-async function collect(answer: IncomingMessage): Promise<TransportResponse> {
+async function readAnswer(answer: IncomingMessage): Promise<TransportResponse> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of answer) {
     size += chunk.length;
-    if (size > MAX_ANSWER_BYTES) {
-      throw new TransportFailure("too-large", `its answer is longer than ${MAX_ANSWER_BYTES} bytes`);
-    }
+    if (size > MAX_ANSWER_BYTES) throw tooLarge();
     chunks.push(chunk);
   }
-  return { status: answer.statusCode ?? 0, headers: lastValues(answer.headers), body: Buffer.concat(chunks).toString("utf8") };
+  return {
+    status: answer.statusCode ?? 0,
+    headers: lastHeaderValues(answer.headers),
+    body: Buffer.concat(chunks).toString("utf8"),
+  };
 }
+
+async function createProxyTransport(
+  origin: string,
+  basePath: string,
+  proxy: ProxySettings,
+  timeoutMs: number,
+): Promise<Transport> {
+  const { EnvHttpProxyAgent, request } = await import("undici");
+  // "" for missing values: the agent would read undefined ones from the environment.
+  const agent = new EnvHttpProxyAgent({
+    httpProxy: proxy.httpProxy ?? "",
+    httpsProxy: proxy.httpsProxy ?? "",
+    noProxy: proxy.noProxy ?? "",
+    maxResponseSize: MAX_ANSWER_BYTES,
+  });
+  return {
+    name: origin + basePath,
+    basePath,
+    async send({ method, path, headers, body }) {
+      try {
+        const signal = AbortSignal.timeout(timeoutMs);
+        const answer = await request(origin + path, { dispatcher: agent, method, headers, body, signal });
+        const text = await answer.body.text();
+        return { status: answer.statusCode, headers: lastHeaderValues(answer.headers), body: text };
+      } catch (error) {
+        throw transportFailure(error);
+      }
+    },
+    close: () => agent.close(),
+  };
+}
+
+/** `error`: from node:http, node:tls or undici. */
+function transportFailure(error: unknown): TransportFailure {
+  if (error instanceof TransportFailure) return error;
+  const { code, message } = rootError(error);
+  if (code === "UND_ERR_RES_EXCEEDED_MAX_SIZE") return tooLarge(error);
+  const reason = REASONS[code];
+  switch (reason) {
+    case "refused":
+      return new TransportFailure("refused", "connection refused", error);
+    case "dns":
+      return new TransportFailure("dns", `the host name can't be resolved (${code})`, error);
+    case "timeout":
+      return new TransportFailure("timeout", "no answer in time", error);
+    case "unreachable":
+      return new TransportFailure("unreachable", `the host can't be reached (${code})`, error);
+  }
+  const tls =
+    TLS_MESSAGES[code] ?? (/^(?:ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_)/.test(code) ? `the TLS handshake failed (${message})` : null);
+  if (tls !== null) return new TransportFailure("tls", tls, error);
+  return new TransportFailure("cut", `the connection was closed (${code || message})`, error);
+}
+
+function tooLarge(cause?: unknown): TransportFailure {
+  return new TransportFailure("too-large", `its answer is longer than ${MAX_ANSWER_BYTES} bytes`, cause);
+}
+
+/** Of several addresses tried (AggregateError) the first one's. */
+function rootError(error: unknown): { readonly code: string; readonly message: string } {
+  if (!(error instanceof Error)) return { code: "", message: String(error) };
+  if (error.name === "TimeoutError") return { code: "TimeoutError", message: error.message };
+  const code = systemErrorCode(error);
+  const inner = error instanceof AggregateError ? error.errors[0] : error.cause;
+  if (inner instanceof Error && (code === "" || code === "ABORT_ERR" || code === "UND_ERR_CONNECT")) return rootError(inner);
+  return { code, message: error.message };
+}
+
+const REASONS: Readonly<Record<string, TransportFailureReason>> = {
+  ECONNREFUSED: "refused",
+  ENOTFOUND: "dns",
+  EAI_AGAIN: "dns",
+  EAI_FAIL: "dns",
+  EAI_NODATA: "dns",
+  ETIMEDOUT: "timeout",
+  TimeoutError: "timeout",
+  UND_ERR_CONNECT_TIMEOUT: "timeout",
+  UND_ERR_HEADERS_TIMEOUT: "timeout",
+  UND_ERR_BODY_TIMEOUT: "timeout",
+  EHOSTUNREACH: "unreachable",
+  ENETUNREACH: "unreachable",
+  ENETDOWN: "unreachable",
+  EADDRNOTAVAIL: "unreachable",
+  EACCES: "unreachable",
+};
+
+const UNKNOWN_AUTHORITY = "its certificate isn't from a trusted authority; if you trust it, name it in NODE_EXTRA_CA_CERTS";
+const NOT_TLS = "this port doesn't use TLS; should the URL begin with http://?";
+
+const TLS_MESSAGES: Readonly<Record<string, string>> = {
+  DEPTH_ZERO_SELF_SIGNED_CERT: "its certificate is self-signed; if you trust it, name it in NODE_EXTRA_CA_CERTS",
+  SELF_SIGNED_CERT_IN_CHAIN:
+    "its certificate chain contains a self-signed certificate (from an inspecting proxy?); if you trust it, name it in NODE_EXTRA_CA_CERTS",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNKNOWN_AUTHORITY,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNKNOWN_AUTHORITY,
+  CERT_HAS_EXPIRED: "its certificate has expired",
+  CERT_NOT_YET_VALID: "its certificate isn't valid yet; is this machine's clock right?",
+  ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for another host name",
+  ERR_SSL_WRONG_VERSION_NUMBER: NOT_TLS,
+  EPROTO: NOT_TLS,
+};

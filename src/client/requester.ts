@@ -1,19 +1,17 @@
-/** One request until it is answered for good: paced, tried again where that may help, within a bounded time. */
+/** Sends a request until it has a final answer: paced, retried where that may help, in bounded time. */
 import { WhcbError } from "../domain/errors.js";
+import { isLoopbackUrl } from "../domain/loopback.js";
 import type { Clock } from "../platform/clock.js";
 import type { Pacer } from "../platform/pacer.js";
 import type { Random } from "../platform/random.js";
 import { parseRetryAfter } from "../wire/retry-after.js";
-import { backoffMs, GIVE_UP_AFTER_MS, MAX_TRIES } from "./backoff.js";
 import { isOverDay, isOverRate, serviceError } from "./service-error.js";
-import type { Transport, TransportRequest, TransportResponse } from "./transport.js";
-import { TransportFailure } from "./transport-failure.js";
+import { type Transport, TransportFailure, type TransportRequest, type TransportResponse } from "./transport.js";
 
 export interface Requester {
   /**
-   * The answer, whatever its status, but for those that say "later": they are tried again and thrown in the end. `isRepeatable`: the
-   * request may be carried out twice without harm, so it is sent again when no answer came or a 5xx. Throws `network`,
-   * `unavailable`, `rate-limited`, `quota-exceeded`.
+   * Returns the answer, whatever its status, except those that ask to come back later. `isRepeatable`: also sent again after a
+   * 5xx or without an answer. Throws `network`, `unavailable`, `rate-limited`, `quota-exceeded`.
    */
   send(request: TransportRequest, isRepeatable: boolean): Promise<TransportResponse>;
 }
@@ -26,16 +24,24 @@ export interface RequesterDeps {
   readonly onExchange?: ((line: string) => void) | undefined;
 }
 
-/** After "over the day" nothing more is asked for this long. */
+/** From the first try of a request. */
+const GIVE_UP_AFTER_MS = 120_000;
+const MAX_TRIES = 10;
+const FIRST_WAIT_MS = 250;
+const MAX_WAIT_MS = 15_000;
+/** At least the plan's window of one second. */
+const FIRST_OVER_RATE_WAIT_MS = 1_000;
+/** How long no request is sent after the daily limit was reached. */
 const OVER_DAY_PAUSE_MS = 60_000;
+
+type Outcome = TransportResponse | TransportFailure;
 
 export function createRequester(deps: RequesterDeps): Requester {
   const { transport, pacer, clock, random } = deps;
-  let wasReached = false;
+  let hasAnswered = false;
   let overDay: { readonly until: number; readonly error: WhcbError } | null = null;
 
-  /** One try: the answer, or what came instead. */
-  async function attempt(request: TransportRequest): Promise<TransportResponse | TransportFailure> {
+  async function attempt(request: TransportRequest): Promise<Outcome> {
     await pacer.take();
     const startedAt = clock.monotonicMs();
     const outcome = await transport.send(request).catch((error: unknown) => {
@@ -44,18 +50,17 @@ export function createRequester(deps: RequesterDeps): Requester {
     });
     if (deps.onExchange) {
       const what = outcome instanceof TransportFailure ? outcome.message : `${outcome.status}, ${outcome.body.length} characters`;
-      deps.onExchange(
-        `${request.method} ${withoutKey(request.path)} -> ${what} (${Math.round(clock.monotonicMs() - startedAt)} ms)`,
-      );
+      const tookMs = Math.round(clock.monotonicMs() - startedAt);
+      deps.onExchange(`${request.method} ${withoutKey(request.path)} -> ${what} (${tookMs} ms)`);
     }
     return outcome;
   }
 
-  function mayTryAgain(outcome: TransportResponse | TransportFailure, isRepeatable: boolean): boolean {
+  function mayRetry(outcome: Outcome, isRepeatable: boolean): boolean {
     if (outcome instanceof TransportFailure) {
       if (outcome.reason === "tls" || outcome.reason === "too-large") return false;
-      // Never reached at all: the URL is wrong or nothing is running there, and waiting is no answer to that.
-      if (outcome.reason === "refused" || outcome.reason === "dns") return wasReached;
+      // If it has never answered, the URL is wrong or no service is running: waiting won't help.
+      if (outcome.reason === "refused" || outcome.reason === "dns") return hasAnswered;
       return isRepeatable;
     }
     return isOverRate(outcome) || (isRepeatable && outcome.status >= 500 && outcome.status !== 501);
@@ -67,15 +72,15 @@ export function createRequester(deps: RequesterDeps): Requester {
       for (let tries = 1; ; tries++) {
         if (overDay !== null && clock.monotonicMs() < overDay.until) throw overDay.error;
         const outcome = await attempt(request);
-        if (!(outcome instanceof TransportFailure)) wasReached = true;
+        if (!(outcome instanceof TransportFailure)) hasAnswered = true;
         if (!(outcome instanceof TransportFailure) && isOverDay(outcome)) {
           const error = serviceError(outcome, transport.name);
           overDay = { until: clock.monotonicMs() + OVER_DAY_PAUSE_MS, error };
           throw error;
         }
-        const waitMs = mayTryAgain(outcome, isRepeatable) ? waitAfter(outcome, tries) : null;
-        const isOver = waitMs === null || tries >= MAX_TRIES || clock.monotonicMs() + waitMs - startedAt > GIVE_UP_AFTER_MS;
-        if (!isOver) {
+        const waitMs = mayRetry(outcome, isRepeatable) ? waitAfter(outcome, tries, clock.now(), random.fraction()) : null;
+        const isFinal = waitMs === null || tries >= MAX_TRIES || clock.monotonicMs() + waitMs - startedAt > GIVE_UP_AFTER_MS;
+        if (!isFinal) {
           await clock.sleepUntil(clock.now() + waitMs);
           continue;
         }
@@ -85,16 +90,16 @@ export function createRequester(deps: RequesterDeps): Requester {
       }
     },
   };
+}
 
-  function waitAfter(outcome: TransportResponse | TransportFailure, tries: number): number {
-    const isAnswer = !(outcome instanceof TransportFailure);
-    return backoffMs({
-      tries,
-      isOverRate: isAnswer && isOverRate(outcome),
-      retryAfterMs: isAnswer ? parseRetryAfter(outcome.headers["retry-after"] ?? "", clock.now()) : null,
-      unit: random.fraction(),
-    });
-  }
+/** Doubles from 250 ms to 15 s with jitter, and is never shorter than Retry-After. `fraction`: random, in [0,1). */
+function waitAfter(outcome: Outcome, tries: number, now: number, fraction: number): number {
+  const answer = outcome instanceof TransportFailure ? null : outcome;
+  const isTooFast = answer !== null && isOverRate(answer);
+  const step = Math.min(MAX_WAIT_MS, (isTooFast ? FIRST_OVER_RATE_WAIT_MS : FIRST_WAIT_MS) * 2 ** (tries - 1));
+  const waitMs = step * ((isTooFast ? 1 : 0.5) + fraction / 2);
+  const retryAfterMs = parseRetryAfter(answer?.headers["retry-after"] ?? "", now);
+  return Math.round(Math.max(waitMs, retryAfterMs ?? 0));
 }
 
 function networkError(failure: TransportFailure, service: string, method: string): WhcbError {
@@ -102,18 +107,17 @@ function networkError(failure: TransportFailure, service: string, method: string
 }
 
 function hintFor({ reason }: TransportFailure, service: string, method: string): { readonly hint?: string } {
-  if (reason === "refused" && isLoopback(service)) return { hint: "Is a service running there? `whcb serve` starts one." };
+  if (reason === "refused" && isLoopbackUrl(service)) {
+    return { hint: "Is a service running there? `whcb serve` starts one." };
+  }
   if (reason === "refused" || reason === "dns") return { hint: "Check the profile's URL: `whcb config get url`." };
-  if ((method === "POST" || method === "DELETE") && reason !== "tls")
-    return { hint: "It may have been carried out: look before you send it again." };
+  if ((method === "POST" || method === "DELETE") && reason !== "tls") {
+    return { hint: "The request may have been executed: check before you send it again." };
+  }
   return {};
 }
 
-function isLoopback(service: string): boolean {
-  return URL.canParse(service) && /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(new URL(service).hostname);
-}
-
-/** A legacy service may put the key into the links that it gives. */
+/** The platform's links may contain the API key. */
 function withoutKey(path: string): string {
   return path.replace(/([?&]apikey=)[^&]*/gi, "$1••••");
 }

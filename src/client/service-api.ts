@@ -1,4 +1,4 @@
-/** Requests as this contract says them: credentials, media types, JSON in and out. */
+/** Requests as in docs/contract.md: credentials, media types, JSON. */
 import { WhcbError } from "../domain/errors.js";
 import type { Requester } from "./requester.js";
 import { parseJson, serviceError } from "./service-error.js";
@@ -12,11 +12,11 @@ export interface ServiceCredentials {
 
 export interface ApiRequest {
   readonly method: TransportRequest["method"];
-  /** After the base path, with its query. */
+  /** Without the base path, with the query. */
   readonly path: string;
   readonly noun: "callback" | "call";
   readonly body?: unknown;
-  /** Default: GET and PUT. A repeated DELETE would be told that its callback isn't there. */
+  /** Default: true for GET and PUT. A repeated DELETE would be answered with 404. */
   readonly isRepeatable?: boolean;
 }
 
@@ -25,9 +25,9 @@ export interface ServiceApi {
   readonly basePath: string;
   /** The answer, whatever its status. */
   exchange(request: ApiRequest): Promise<TransportResponse>;
-  /** The answer, or the exception for its status. */
+  /** Throws unless the answer is a success. */
   expectSuccess(request: ApiRequest): Promise<TransportResponse>;
-  /** The JSON document of a GET by its full path. Throws `unavailable` where it is none. */
+  /** GETs JSON. `fullPath` includes the base path. Throws `unavailable` if it isn't JSON. */
   getDocument(fullPath: string, noun: ApiRequest["noun"]): Promise<unknown>;
   documentOf(answer: TransportResponse): unknown;
   errorOf(answer: TransportResponse): WhcbError;
@@ -42,7 +42,7 @@ export interface ServiceApiDeps {
   readonly requester: Requester;
   readonly name: string;
   readonly basePath: string;
-  /** null in this process, where file permissions are the credentials. */
+  /** null in this process, where file permissions protect the data. */
   readonly credentials: ServiceCredentials | null;
 }
 
@@ -50,7 +50,7 @@ export function createServiceApi({ requester, name, basePath, credentials }: Ser
   const identity = credentials === null ? {} : credentialHeaders(credentials);
 
   function sendTo(fullPath: string, { method, noun, body, isRepeatable }: Omit<ApiRequest, "path">): Promise<TransportResponse> {
-    // Accept is always said: without it the platform answers XML.
+    // Without Accept the platform answers XML.
     const headers: Record<string, string> = { ...identity, accept: MEDIA_TYPES[noun] };
     if (body !== undefined) headers["content-type"] = MEDIA_TYPES[noun];
     const text = body === undefined ? null : JSON.stringify(body);
@@ -63,8 +63,8 @@ export function createServiceApi({ requester, name, basePath, credentials }: Ser
   function documentOf(answer: TransportResponse): unknown {
     const document = parseJson(answer.body);
     if (document === undefined) {
-      throw new WhcbError("unavailable", `${name}: answered something that is no JSON`, {
-        hint: "Is the profile's URL the address of a callbacks service?",
+      throw new WhcbError("unavailable", `${name}: the reply isn't JSON`, {
+        hint: "Is the profile's URL that of a callbacks service?",
       });
     }
     return document;

@@ -1,44 +1,44 @@
-/** Single calls by their id: at their own path where the service knows one, else found by listing. */
+/** Calls by id: from their own path if the service has such paths, otherwise by listing. */
 import { WhcbError } from "../domain/errors.js";
 import { readAttempts, readCall } from "../wire/json/call-json.js";
-import { pathOf } from "./callback-requests.js";
+import { callbackPath } from "./callback-requests.js";
 import type { Client, ListedCall } from "./client.js";
 import type { ServiceApi } from "./service-api.js";
 import { isSuccess, type TransportResponse } from "./transport.js";
 
 type SingleCalls = Pick<Client, "getCall" | "findCalls" | "listAttempts">;
 
-/** Up to so many calls are asked for one by one; a longer list is found by listing. */
+/** Beyond this many, listing takes fewer requests. */
 const MAX_SINGLE_REQUESTS = 50;
 
 export function singleCalls(api: ServiceApi, listCalls: Client["listCalls"], timezone: string): SingleCalls {
-  /** Whether single calls have a path here; null while that isn't known. */
+  /** Whether this service has a path per call; null: not known yet. */
   let hasPaths: boolean | null = null;
 
-  const ask = (callbackId: string, callId: string, rest = ""): Promise<TransportResponse> =>
-    api.exchange({ method: "GET", path: `${pathOf(callbackId)}/calls/${encodeURIComponent(callId)}${rest}`, noun: "call" });
+  const request = (callbackId: string, callId: string, rest = ""): Promise<TransportResponse> =>
+    api.exchange({ method: "GET", path: `${callbackPath(callbackId)}/calls/${encodeURIComponent(callId)}${rest}`, noun: "call" });
 
-  /** Settled by asking for a call that is surely there. */
-  async function knowsPaths(callbackId: string): Promise<boolean> {
+  /** Requests a call that is known to exist. */
+  async function hasCallPaths(callbackId: string): Promise<boolean> {
     if (hasPaths !== null) return hasPaths;
     for await (const { calls } of listCalls(callbackId, { filter: {}, limit: 1 })) {
       const [call] = calls;
       if (call !== undefined) {
-        hasPaths = isSuccess(await ask(callbackId, call.id));
+        hasPaths = isSuccess(await request(callbackId, call.id));
         return hasPaths;
       }
     }
-    // A callback without calls: there is nothing to be found by either way.
+    // No calls, so neither way finds any.
     return true;
   }
 
   async function getByPath(callbackId: string, callId: string): Promise<ListedCall | null> {
-    const answer = await ask(callbackId, callId);
+    const answer = await request(callbackId, callId);
     if (isSuccess(answer)) {
       hasPaths = true;
       return readCall(api.documentOf(answer), { callbackId, timezone });
     }
-    if (!isUnknown(answer)) throw api.errorOf(answer);
+    if (!isNotFound(answer)) throw api.errorOf(answer);
     return null;
   }
 
@@ -60,7 +60,7 @@ export function singleCalls(api: ServiceApi, listCalls: Client["listCalls"], tim
     for (const callId of [first, ...rest]) {
       const call = await getByPath(callbackId, callId);
       if (call !== null) found.push(call);
-      else if (!(await knowsPaths(callbackId))) return findByListing(callbackId, [first, ...rest]);
+      else if (!(await hasCallPaths(callbackId))) return findByListing(callbackId, [first, ...rest]);
     }
     return found;
   }
@@ -73,15 +73,15 @@ export function singleCalls(api: ServiceApi, listCalls: Client["listCalls"], tim
       return call;
     },
     async listAttempts(callbackId, callId) {
-      const answer = await ask(callbackId, callId, "/attempts");
+      const answer = await request(callbackId, callId, "/attempts");
       if (isSuccess(answer)) return readAttempts(api.documentOf(answer), timezone);
-      if (isUnknown(answer)) return null;
+      if (isNotFound(answer)) return null;
       throw api.errorOf(answer);
     },
   };
 }
 
-/** No such call, or no such path: the answers are the same. */
-function isUnknown({ status }: TransportResponse): boolean {
+/** No such call or no such path: the answers are the same. */
+function isNotFound({ status }: TransportResponse): boolean {
   return [400, 404, 405, 422, 501].includes(status);
 }

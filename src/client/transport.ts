@@ -1,24 +1,21 @@
-/** How a request reaches a service: over HTTP, or a function in this process. */
+/** How a request reaches a service: over HTTP, or through a function in this process. */
 
-/** No transport takes a longer answer in. A page of 500 calls with long contents is some hundred KiB. */
+/** A page of 500 calls with long contents is some hundred KiB. */
 export const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 
 export interface Transport {
-  /** The service as a person would name it: its URL, or the file's path. */
+  /** For messages: the service's URL, or the file's path. */
   readonly name: string;
-  /** The path that comes before every route, without a slash at its end; "" at most services. */
+  /** Prefix of every route, without a trailing slash; usually "". */
   readonly basePath: string;
-  /**
-   * One request, one answer, within one deadline. Throws `TransportFailure` when no whole answer came; rejects soon after
-   * `signal` is aborted.
-   */
+  /** Sends one request with one deadline. Throws `TransportFailure` if no complete answer came. */
   send(request: TransportRequest): Promise<TransportResponse>;
   close(): Promise<void>;
 }
 
 export interface TransportRequest {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
-  /** Path and query, the base path included. */
+  /** Path and query, base path included. */
   readonly path: string;
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string>>;
@@ -27,7 +24,7 @@ export interface TransportRequest {
 
 export interface TransportResponse {
   readonly status: number;
-  /** Lower-case names; of a name that came more than once, the last value. */
+  /** Lower-case names; the last value of a repeated header. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
 }
@@ -36,12 +33,27 @@ export function isSuccess({ status }: Pick<TransportResponse, "status">): boolea
   return status >= 200 && status < 300;
 }
 
-/** Headers as node:http and undici give them: of a name that came more than once, the last value. */
-export function lastValues(headers: Readonly<Record<string, string | readonly string[] | undefined>>): Record<string, string> {
+/** Headers as node:http, undici and fastify give them -> those of a TransportResponse. */
+export function lastHeaderValues(
+  headers: Readonly<Record<string, string | number | readonly string[] | undefined>>,
+): Record<string, string> {
   const values: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers)) {
     const last = typeof value === "object" ? value.at(-1) : value;
-    if (last !== undefined) values[name.toLowerCase()] = last;
+    if (last !== undefined) values[name.toLowerCase()] = String(last);
   }
   return values;
+}
+
+export type TransportFailureReason = "refused" | "dns" | "tls" | "timeout" | "cut" | "too-large" | "unreachable";
+
+/** After `refused`, `dns` and `tls` the service has done nothing; after the others it may have executed the request. */
+export class TransportFailure extends Error {
+  override readonly name = "TransportFailure";
+  readonly reason: TransportFailureReason;
+
+  constructor(reason: TransportFailureReason, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.reason = reason;
+  }
 }

@@ -1,6 +1,6 @@
 import type { Client } from "../client/client.js";
 import { createClient } from "../client/create-client.js";
-import type { Transport, TransportResponse } from "../client/transport.js";
+import { lastHeaderValues, type Transport } from "../client/transport.js";
 import { createDeliverer } from "../delivery/undici-deliverer.js";
 import { DEFAULT_RETRY_POLICY } from "../domain/retry-policy.js";
 import { systemClock, systemTimers } from "../platform/clock.js";
@@ -41,7 +41,7 @@ export async function openFileClient(path: string, version: string): Promise<Cli
     basePath: "",
     async send({ method, path: url, headers, body }) {
       const answer = await app.inject({ method, url, headers: { ...headers }, ...(body === null ? {} : { payload: body }) });
-      return { status: answer.statusCode, headers: textHeaders(answer.headers), body: answer.body };
+      return { status: answer.statusCode, headers: lastHeaderValues(answer.headers), body: answer.body };
     },
     async close() {
       await app.close();
@@ -50,10 +50,4 @@ export async function openFileClient(path: string, version: string): Promise<Cli
     },
   };
   return createClient(transport, { credentials: null, rate: null, timezone: "UTC", clock, random });
-}
-
-function textHeaders(headers: Readonly<Record<string, unknown>>): TransportResponse["headers"] {
-  return Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [name, String(Array.isArray(value) ? value.at(-1) : value)]),
-  );
 }

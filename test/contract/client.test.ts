@@ -1,4 +1,7 @@
-/** The client against every service that it has to work with, and a whole replay over each. */
+/**
+ * The client with every service that it must work with, and a whole replay over each.
+ * Covers: src/client/call-requests.ts, src/client/callback-requests.ts, src/client/create-client.ts, src/client/service-api.ts, src/client/single-calls.ts
+ */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { ListedCall } from "../../src/client/client.js";
 import type { CallFilter } from "../../src/domain/call-filter.js";
@@ -33,7 +36,7 @@ for (const service of CLIENT_SERVICES) {
       return { calls, leftOut };
     }
 
-    it("finds a callback by id and by name, and says when there is none", async () => {
+    it("finds a callback by id and by name, and throws not-found otherwise", async () => {
       const { client } = opened;
       await client.verify();
       expect(await client.getCallback(callbackId)).toEqual(await client.getCallback("demo"));
@@ -44,7 +47,7 @@ for (const service of CLIENT_SERVICES) {
       });
     });
 
-    it("lists every call once, newest first, over all pages", async () => {
+    it("lists every call of all pages once, newest first", async () => {
       const { calls, leftOut } = await listed({ status: "FAILED" });
       expect(calls.map(({ id }) => id)).toEqual([...opened.callIds].reverse());
       expect(leftOut).toBe(0);
@@ -52,19 +55,19 @@ for (const service of CLIENT_SERVICES) {
       expect(calls[0]?.response.responseMessage).toMatchObject({ channel: "SMS", kind: "reply" });
     });
 
-    it("lists no more than it is asked for", async () => {
+    it("lists at most `limit` calls", async () => {
       expect((await listed({}, 7)).calls.map(({ id }) => id)).toEqual([...opened.callIds].reverse().slice(0, 7));
       expect((await listed({}, 0)).calls).toEqual([]);
     });
 
-    it("gives only what the filter means, whether or not the service knows it", async () => {
+    it("yields only calls that match the filter, even if the service ignores it", async () => {
       const { calls, leftOut } = await listed({ status: "FAILED", text: "reply 1" });
       // 1, 10 to 19
       expect(calls.length).toBe(11);
       expect(leftOut).toBe(service.isOurs ? 0 : CALLS - 11);
     });
 
-    it("finds single calls, and says which there aren't", async () => {
+    it("finds calls by id, and throws not-found otherwise", async () => {
       const { client, callIds } = opened;
       const [first = ""] = callIds;
       expect((await client.getCall(callbackId, first)).id).toBe(first);
@@ -73,12 +76,12 @@ for (const service of CLIENT_SERVICES) {
       expect(found.map(({ id }) => id).sort()).toEqual(callIds.slice(0, 3).sort());
     });
 
-    it("takes an id that somebody typed in lower case for the call that it is", async () => {
+    it("accepts an id typed in lower case", async () => {
       const { client, callIds } = opened;
       const typed = callIds.slice(0, 3).map((id) => id.toLowerCase());
       const found = await client.findCalls(callbackId, typed);
       expect(found.map(({ id }) => id).sort()).toEqual(callIds.slice(0, 3).sort());
-      // Of the platform's ids nothing is known: they are sent as they were given.
+      // The platform's ids are sent unchanged.
       if (!service.isOurs) return;
       await client.markCalls(callbackId, typed, "SUCCESS");
       expect((await listed({ status: "SUCCESS" })).calls.map(({ id }) => id).sort()).toEqual(callIds.slice(0, 3).sort());
@@ -98,7 +101,7 @@ for (const service of CLIENT_SERVICES) {
       expect((await listed({ status: "FAILED" })).calls.length).toBe(CALLS);
     });
 
-    it("tells attempts, outages and replays by the service where it can, and says so where it can't", async () => {
+    it("reads attempts and outages and requests replays, if the service offers them", async () => {
       const { client, callIds } = opened;
       const [first = ""] = callIds;
       const attempts = await client.listAttempts(callbackId, first);

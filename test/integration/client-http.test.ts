@@ -1,4 +1,7 @@
-/** The client's HTTP against servers and proxies that misbehave, on real sockets. */
+/**
+ * The client's HTTP with servers and proxies that misbehave, on real sockets.
+ * Covers: src/client/http-transport.ts
+ */
 import { once } from "node:events";
 import { createServer as createHttpServer, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
@@ -40,7 +43,7 @@ async function send(target: HttpTarget, request: TransportRequest = GET) {
 }
 
 describe("a request over HTTP", () => {
-  it("carries method, path beneath the base path, headers and body, and brings back the same", async () => {
+  it("sends method, path below the base path, headers and body, and returns the answer", async () => {
     const seen: unknown[] = [];
     const port = await listen(
       createHttpServer(async (request, response) => {
@@ -73,7 +76,7 @@ describe("a request over HTTP", () => {
     expect(requests).toBe(1);
   });
 
-  it("has one deadline for the whole answer, however busily it drips", async () => {
+  it("has one deadline for the whole answer, however it arrives", async () => {
     const port = await listen(
       createHttpServer((_, response) => {
         response.writeHead(200);
@@ -84,7 +87,7 @@ describe("a request over HTTP", () => {
     await expect(send({ url: `http://127.0.0.1:${port}`, timeoutMs: 150 })).rejects.toMatchObject({ reason: "timeout" });
   });
 
-  it("tells a cut before the answer, one within it, and a closed port apart", async () => {
+  it("distinguishes a closed port from a connection closed before or during the answer", async () => {
     const before = await listen(createHttpServer((request) => request.socket.destroy()));
     await expect(send({ url: `http://127.0.0.1:${before}` })).rejects.toMatchObject({ reason: "cut" });
     const within = await listen(
@@ -100,7 +103,7 @@ describe("a request over HTTP", () => {
     await expect(send({ url: `http://127.0.0.1:${port}` })).rejects.toMatchObject({ reason: "refused" });
   });
 
-  it("takes in no answer without an end", async () => {
+  it("rejects an endless answer", async () => {
     const chunk = Buffer.alloc(1024 * 1024);
     const port = await listen(
       createHttpServer((_, response) => {
@@ -114,7 +117,7 @@ describe("a request over HTTP", () => {
     await expect(send({ url: `http://127.0.0.1:${port}` })).rejects.toMatchObject({ reason: "too-large" });
   });
 
-  it("explains a certificate that nobody vouches for, and a port that speaks no TLS", async () => {
+  it("explains a self-signed certificate, and a port without TLS", async () => {
     const certificate = selfSignedCertificate("IP:127.0.0.1");
     const tls = await listen(createTlsServer(certificate, (_, response) => void response.end("{}")));
     await expect(send({ url: `https://127.0.0.1:${tls}` })).rejects.toMatchObject({
@@ -128,7 +131,7 @@ describe("a request over HTTP", () => {
     });
   });
 
-  it("is refused for what is no http or https URL, without telling a password in it", async () => {
+  it("is rejected for a URL that isn't http or https, without showing its password", async () => {
     await expect(send({ url: "ftp://user:s3cret@host/" })).rejects.toMatchObject({
       code: "config",
       message: expect.not.stringContaining("s3cret"),
@@ -154,7 +157,7 @@ describe("a proxy", () => {
     return { url: `http://127.0.0.1:${port}`, seen };
   }
 
-  it("is used where one is named, and not for hosts that NO_PROXY names", async () => {
+  it("is used if one is set, except for hosts in NO_PROXY", async () => {
     const port = await listen(createHttpServer((request, response) => void response.end(JSON.stringify({ path: request.url }))));
     const proxy = await startProxy();
     const url = `http://127.0.0.1:${port}`;

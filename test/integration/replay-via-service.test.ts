@@ -86,7 +86,7 @@ describe("a replay by the service", () => {
     let requests = 0;
     const at = await scene(ours, () => {
       requests += 1;
-      if (requests === 2) throw new WhcbError("network", "the connection was cut");
+      if (requests === 2) throw new WhcbError("network", "the connection was closed");
     });
     const cut = await replay(at);
     expect(cut.error).toMatchObject({ code: "network" });
@@ -108,7 +108,7 @@ describe("a replay by the service", () => {
   it("says that a service can't do it, and keeps every call for another way", async () => {
     const at = await scene(platform);
     const summary = await replay(at);
-    expect(summary.error).toMatchObject({ code: "usage", message: expect.stringContaining("can't replay by itself") });
+    expect(summary.error).toMatchObject({ code: "usage", message: expect.stringContaining("can't replay calls itself") });
     expect(summary.counts).toMatchObject({ planned: CALLS, requested: 0 });
     expect(at.asked).toEqual([]);
   });

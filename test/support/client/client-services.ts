@@ -3,7 +3,7 @@ import type { FastifyInstance } from "fastify";
 import type { Client } from "../../../src/client/client.js";
 import { createClient } from "../../../src/client/create-client.js";
 import { createHttpTransport } from "../../../src/client/http-transport.js";
-import type { Transport } from "../../../src/client/transport.js";
+import { lastHeaderValues, type Transport } from "../../../src/client/transport.js";
 import { systemClock } from "../../../src/platform/clock.js";
 import { systemRandom } from "../../../src/platform/random.js";
 import { platformCalls, scriptedPlatform } from "../platform/scripted-platform.js";
@@ -40,8 +40,7 @@ export function injectTransport(app: FastifyInstance): Transport {
         headers: { ...headers },
         ...(body === null ? {} : { payload: body }),
       });
-      const told = Object.entries(answer.headers).map(([name, value]) => [name, String(value)]);
-      return { status: answer.statusCode, headers: Object.fromEntries(told), body: answer.body };
+      return { status: answer.statusCode, headers: lastHeaderValues(answer.headers), body: answer.body };
     },
     close: async () => undefined,
   };

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createRequester } from "../../../src/client/requester.js";
-import type { TransportRequest, TransportResponse } from "../../../src/client/transport.js";
-import { TransportFailure } from "../../../src/client/transport-failure.js";
+import { TransportFailure, type TransportRequest, type TransportResponse } from "../../../src/client/transport.js";
 import { createPacer } from "../../../src/platform/pacer.js";
 import { passTime } from "../../support/time/pass-time.js";
 import { seededRandom } from "../../support/time/seeded-random.js";
@@ -10,7 +9,7 @@ import { VirtualClock } from "../../support/time/virtual-clock.js";
 type Answer = TransportResponse | TransportFailure;
 
 const OK: TransportResponse = { status: 200, headers: {}, body: "{}" };
-const CUT = new TransportFailure("cut", "the connection was cut (ECONNRESET)");
+const CUT = new TransportFailure("cut", "the connection was closed (ECONNRESET)");
 const REFUSED = new TransportFailure("refused", "connection refused");
 const GET: TransportRequest = { method: "GET", path: "/callbacks", headers: {}, body: null };
 
@@ -18,7 +17,7 @@ function answered(status: number, headers: Record<string, string> = {}): Transpo
   return { status, headers, body: "{}" };
 }
 
-/** A service that gives these answers one after the other, the last of them for ever. */
+/** A service that gives these answers in turn, then keeps giving the last. */
 function requesterAt(answers: readonly Answer[], name = "http://127.0.0.1:8787") {
   const clock = new VirtualClock();
   const sentAt: number[] = [];
@@ -44,7 +43,7 @@ function requesterAt(answers: readonly Answer[], name = "http://127.0.0.1:8787")
 }
 
 describe("a request", () => {
-  it("is tried again after a cut, a 500, a 429 and a 403 that means too many a second, with growing waits", async () => {
+  it("is retried with growing waits after a reset, a 500, a 429 and a 403 that means too many per second", async () => {
     const service = requesterAt([
       CUT,
       answered(500),
@@ -67,18 +66,18 @@ describe("a request", () => {
     }
   });
 
-  it("waits at least as long as Retry-After asks for", async () => {
+  it("waits at least as long as Retry-After says", async () => {
     const service = requesterAt([answered(503, { "retry-after": "7" }), OK]);
     await service.send(GET, true);
     expect(service.sentAt).toEqual([0, 7_000]);
   });
 
-  it("that must not be carried out twice isn't repeated after a cut or a 500, but is after a 429", async () => {
+  it("that isn't repeatable is retried after a 429, but not after a reset or a 500", async () => {
     const post: TransportRequest = { ...GET, method: "POST" };
     const cut = requesterAt([CUT, OK]);
     await expect(cut.send(post, false)).rejects.toMatchObject({
       code: "network",
-      hint: expect.stringContaining("may have been"),
+      hint: expect.stringContaining("may have been executed"),
     });
     const broken = requesterAt([answered(500), OK]);
     await expect(broken.send(post, false)).rejects.toMatchObject({ code: "unavailable" });
@@ -87,7 +86,7 @@ describe("a request", () => {
     expect([cut.sentAt.length, broken.sentAt.length, busy.sentAt.length]).toEqual([1, 1, 2]);
   });
 
-  it("gives up in bounded time and says why", async () => {
+  it("gives up within two minutes with the last error", async () => {
     const service = requesterAt([answered(500)]);
     await expect(service.send(GET, true)).rejects.toMatchObject({ code: "unavailable" });
     const busy = requesterAt([answered(429)]);
@@ -97,7 +96,7 @@ describe("a request", () => {
     expect(service.sentAt.length).toBeLessThanOrEqual(10);
   });
 
-  it("isn't repeated against a day's limit, and neither is the next one asked", async () => {
+  it("isn't retried after the daily limit, and no other is sent for a minute", async () => {
     const service = requesterAt([answered(403, { "x-error-code": "ERR_403_DEVELOPER_OVER_QPD" }), OK]);
     await expect(service.send(GET, true)).rejects.toMatchObject({ code: "quota-exceeded" });
     await expect(service.send(GET, true)).rejects.toMatchObject({ code: "quota-exceeded" });
@@ -106,7 +105,7 @@ describe("a request", () => {
     expect(await service.send(GET, true)).toEqual(OK);
   });
 
-  it("to a service that never answered says at once that nothing runs there, and how to start it", async () => {
+  it("to a service that has never answered fails at once, and locally hints at `whcb serve`", async () => {
     const here = requesterAt([REFUSED]);
     await expect(here.send(GET, true)).rejects.toMatchObject({ code: "network", hint: expect.stringContaining("whcb serve") });
     const elsewhere = requesterAt([REFUSED], "https://api.au.whispir.com");
@@ -117,14 +116,14 @@ describe("a request", () => {
     expect(here.sentAt).toEqual([0]);
   });
 
-  it("waits for a service that was there a moment ago", async () => {
+  it("is retried while a service that has answered before refuses connections", async () => {
     const service = requesterAt([OK, REFUSED, REFUSED, OK]);
     await service.send(GET, true);
     expect(await service.send(GET, true)).toEqual(OK);
     expect(service.sentAt.length).toBe(4);
   });
 
-  it("doesn't try a broken certificate again", async () => {
+  it("isn't retried after a certificate error", async () => {
     const service = requesterAt([new TransportFailure("tls", "its certificate has expired"), OK]);
     await expect(service.send(GET, true)).rejects.toMatchObject({
       message: "http://127.0.0.1:8787: its certificate has expired",
@@ -132,7 +131,7 @@ describe("a request", () => {
     expect(service.sentAt.length).toBe(1);
   });
 
-  it("is told to whoever listens, without the key that a legacy link may hold", async () => {
+  it("is reported to onExchange without the key in its path", async () => {
     const service = requesterAt([OK]);
     await service.send({ ...GET, path: "/callbacks?apikey=s3cret&limit=1" }, true);
     expect(service.lines).toEqual(["GET /callbacks?apikey=••••&limit=1 -> 200, 2 characters (0 ms)"]);

@@ -1,0 +1,66 @@
+import { describe, expect, it, test } from "vitest";
+import { isOverDay, isOverRate, namesCall, serviceError } from "../../../src/client/service-error.js";
+import type { TransportResponse } from "../../../src/client/transport.js";
+import { isWhcbError } from "../../../src/domain/errors.js";
+
+function anAnswer(status: number, over: Partial<TransportResponse> = {}): TransportResponse {
+  return { status, headers: {}, body: "", ...over };
+}
+
+const QPS = { "x-error-code": "ERR_403_DEVELOPER_OVER_QPS" };
+const QPD = { "x-error-code": "ERR_403_DEVELOPER_OVER_QPD" };
+
+describe("an answer", () => {
+  test.each([
+    [anAnswer(400), "malformed"],
+    [anAnswer(401), "unauthenticated"],
+    [anAnswer(403), "forbidden"],
+    [anAnswer(403, { headers: QPS }), "rate-limited"],
+    [anAnswer(403, { headers: QPD }), "quota-exceeded"],
+    [anAnswer(404), "not-found"],
+    [anAnswer(405), "method-not-allowed"],
+    [anAnswer(409), "duplicate-name"],
+    [anAnswer(413), "too-large"],
+    [anAnswer(415), "unsupported-media-type"],
+    [anAnswer(418), "malformed"],
+    [anAnswer(422), "invalid"],
+    [anAnswer(429), "rate-limited"],
+    [anAnswer(429, { headers: QPD }), "quota-exceeded"],
+    [anAnswer(500), "unavailable"],
+    [anAnswer(501), "usage"],
+    [anAnswer(503), "unavailable"],
+    [anAnswer(302), "config"],
+  ])("%o is the error %s", (answer, code) => {
+    const error = serviceError(answer, "https://api.example");
+    expect(isWhcbError(error) && error.code).toBe(code);
+  });
+
+  it("is quoted on one line from its error document", () => {
+    const body = JSON.stringify({ errorSummary: "Not valid", errorDetail: "name is\n missing", errors: [] });
+    expect(serviceError(anAnswer(422, { body }), "https://api.example").message).toBe("Not valid: name is missing");
+  });
+
+  it("without an error document is described by its status", () => {
+    const error = serviceError(anAnswer(500, { body: "<html>" }), "https://api.example");
+    expect(error.message).toBe("https://api.example: answered 500");
+  });
+
+  it("shows the platform's reason for a rejected API key", () => {
+    const headers = { "x-error-detail": "Account Inactive" };
+    const error = serviceError(anAnswer(403, { headers, body: "<h1>Developer Inactive</h1>" }), "https://api.example");
+    expect(error.message).toBe("https://api.example: API key rejected (Account Inactive)");
+  });
+});
+
+test("only 429, or 403 with the platform's code, means a limit", () => {
+  const answers = [anAnswer(429), anAnswer(403, { headers: QPS }), anAnswer(403), anAnswer(503, { headers: QPS })];
+  expect(answers.map(isOverRate)).toEqual([true, true, false, false]);
+  const daily = [anAnswer(429, { headers: QPD }), anAnswer(403, { headers: QPD }), anAnswer(503, { headers: QPD })];
+  expect(daily.map(isOverDay)).toEqual([true, true, false]);
+  expect(daily.map(isOverRate)).toEqual([false, false, false]);
+});
+
+test("an id is found in a message in either case", () => {
+  expect(namesCall(new Error("no call 0abc in demo"), "0ABC")).toBe(true);
+  expect(namesCall(new Error("no call 0abd in demo"), "0ABC")).toBe(false);
+});
