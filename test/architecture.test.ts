@@ -1,11 +1,11 @@
-/** The rules of the house, executable: who may import whom, which package lives where, where time and chance come from. */
+/** The rules of docs/architecture.md: who may import whom, where a package belongs, where time comes from, how large things get. */
 import { readdirSync, readFileSync } from "node:fs";
-import { join, relative } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { describe, expect, it } from "vitest";
 
 const SRC = join(import.meta.dirname, "..", "src");
 
-/** A folder may import folders of a lower rank only, and of those only the ones named where names are given. */
+/** A folder imports folders of a lower rank only; with `only`, only those. */
 const RANKS: Record<string, { rank: number; only?: readonly string[] }> = {
   domain: { rank: 0 },
   wire: { rank: 1 },
@@ -61,13 +61,16 @@ function folderOf(file: SourceFile, specifier: string): string {
   return target.includes("/") ? (target.split("/")[0] ?? "") : "";
 }
 
-describe("the house", () => {
-  it("has every folder of the table and no other", () => {
+const MAX_LINES = 350;
+const MAX_FILES_IN_FOLDER = 16;
+
+describe("the folders of src", () => {
+  it("are those of the table", () => {
     expect([...new Set(files.map((file) => file.folder))].filter(Boolean).sort()).toEqual(Object.keys(RANKS).sort());
     expect(files.filter((file) => file.folder === "").map((file) => file.path)).toEqual(["main.ts"]);
   });
 
-  it("imports downwards only, never a sibling of the same rank", () => {
+  it("import only folders of a lower rank", () => {
     const wrong: string[] = [];
     for (const file of files.filter(({ folder }) => folder !== "")) {
       const own = RANKS[file.folder];
@@ -82,7 +85,7 @@ describe("the house", () => {
     expect(wrong).toEqual([]);
   });
 
-  it("keeps each package in its home", () => {
+  it("import a package only where it belongs", () => {
     const wrong: string[] = [];
     for (const file of files) {
       for (const specifier of file.imports) {
@@ -94,8 +97,16 @@ describe("the house", () => {
     expect(wrong).toEqual([]);
   });
 
-  // A handler is loaded when its command runs, and may read the flags of its command then.
-  it("has no circles, lazy imports apart", () => {
+  it(`hold at most ${MAX_FILES_IN_FOLDER} files each`, () => {
+    const counts = new Map<string, number>();
+    for (const { path } of files) counts.set(dirname(path), (counts.get(dirname(path)) ?? 0) + 1);
+    expect([...counts].filter(([, count]) => count > MAX_FILES_IN_FOLDER)).toEqual([]);
+  });
+});
+
+describe("the files of src", () => {
+  // Lazy imports are left out: a handler is loaded when its command runs and may import that command's flags.
+  it("don't import each other in a circle", () => {
     const importsOf = new Map(
       files.map((file) => [
         file.path,
@@ -116,18 +127,17 @@ describe("the house", () => {
     expect(circles).toEqual([]);
   });
 
-  it("takes time, chance and environment from platform and main alone", () => {
+  it(`have at most ${MAX_LINES} lines each`, () => {
+    const long = files.map(({ path, text }) => ({ path, lines: text.trimEnd().split("\n").length }));
+    expect(long.filter(({ lines }) => lines > MAX_LINES)).toEqual([]);
+  });
+});
+
+describe("time, randomness and the environment", () => {
+  it("are read directly only in platform and main.ts", () => {
     const direct =
       /\bDate\.now\(|\bnew Date\(\)|\bMath\.random\(|\bset(?:Timeout|Interval|Immediate)\(|\bperformance\.now\(|\bprocess\.env\b/;
-    const wrong = files
-      .filter(({ folder }) => folder !== "platform" && folder !== "")
-      .filter(({ text }) => direct.test(text))
-      .map(({ path }) => path);
-    expect(wrong).toEqual([]);
-  });
-
-  it("keeps files small enough to hold one idea", () => {
-    const long = files.map(({ path, text }) => ({ path, lines: text.split("\n").length })).filter(({ lines }) => lines > 300);
-    expect(long).toEqual([]);
+    const wrong = files.filter(({ folder, text }) => folder !== "platform" && folder !== "" && direct.test(text));
+    expect(wrong.map(({ path }) => path)).toEqual([]);
   });
 });
