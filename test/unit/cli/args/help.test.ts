@@ -76,7 +76,13 @@ describe("help", () => {
     expect(stderr).toContain("whcb calls");
   });
 
-  test("--version prints the version and nothing else", async () => {
-    expect(await runCli(newCliWorld(), ["--version"])).toEqual({ code: 0, stdout: "1.2.3\n", stderr: "" });
+  test.each([
+    [["--version"]],
+    [["-V"]],
+    [["--no-color", "--version"]],
+    [["-V", "status"]],
+    [["calls", "list", "demo", "--version"]],
+  ])("%j prints the version and nothing else", async (argv) => {
+    expect(await runCli(newCliWorld(), argv)).toEqual({ code: 0, stdout: "1.2.3\n", stderr: "" });
   });
 });
