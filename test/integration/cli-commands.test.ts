@@ -255,14 +255,14 @@ describe("credentials", () => {
     await machine.works(["config", "set", "password", "-"], { stdin: serve?.password ?? "" });
     expect(code).toBe(4);
     expect(stderr).toMatch(
-      /\nhint: user and password came from profile local: `whcb login http:\/\/127\.0\.0\.1:\d+` keeps new ones\n$/,
+      /\nhint: user and password came from profile local: store new ones with `whcb login http:\/\/127\.0\.0\.1:\d+`\n$/,
     );
   });
 
   test.each(["WHCB_API_KEY", "WHCB_PASSWORD", "WHCB_USERNAME"])("a wrong %s exits 4 and is named in the hint", async (name) => {
     const { code, stdout, stderr } = await machine.whcb(["calls", "list", "demo"], { env: { [name]: "PLANTED-WRONG" } });
     expect({ code, stdout }).toEqual({ code: 4, stdout: "" });
-    expect(stderr).toMatch(new RegExp(`\nhint: .* came from .*${name}.*: mend or unset ${name}\n$`));
+    expect(stderr).toMatch(new RegExp(`\nhint: .* came from .*${name}.*: fix or unset ${name}\n$`));
     expect(stderr).not.toContain("PLANTED");
   });
 

@@ -116,7 +116,7 @@ describe("no server", () => {
     expect(await machine.whcb(["calls", "list", "demo"], { env: { WHCB_URL: file } })).toEqual({
       code: 4,
       stdout: "",
-      stderr: `error: no database at ${file}\nhint: \`whcb serve --db ${file}\` makes one\n`,
+      stderr: `error: no database at ${file}\nhint: create it with \`whcb serve --db ${file}\`\n`,
     });
     expect(existsSync(file)).toBe(false);
   });

@@ -1,4 +1,4 @@
-/** What WHCB_URL, --service or a profile's url names: a service on the network, or a database file. */
+/** What WHCB_URL, --service or a profile's url means: a service on the network, or a database file. */
 import { homedir } from "node:os";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,8 +9,8 @@ export type ServiceAddress =
   | { readonly kind: "file"; readonly path: string };
 
 /**
- * http:// and https:// are services. A file is what ends in .db, .sqlite or .sqlite3, has a path separator, or starts with
- * "file:" or "~". Anything else is refused, and so is a URL with a password in it. `source` names where the text stands.
+ * http:// and https:// are services. A file ends in .db, .sqlite or .sqlite3, contains a path separator, or starts with "file:"
+ * or "~". Throws `config` for anything else, and for credentials in a URL. `source` says where the text came from.
  */
 export function readServiceAddress(text: string, source: string): ServiceAddress {
   const trimmed = text.trim();
@@ -30,11 +30,12 @@ export function readServiceAddress(text: string, source: string): ServiceAddress
 }
 
 function readUrl(text: string, source: string): ServiceAddress {
-  if (!URL.canParse(text)) throw new WhcbError("config", `${source} is no URL`, { hint: "write it like http://127.0.0.1:8787" });
+  if (!URL.canParse(text))
+    throw new WhcbError("config", `${source} is not a valid URL`, { hint: "write it like http://127.0.0.1:8787" });
   const url = new URL(text);
   if (url.username !== "" || url.password !== "" || url.searchParams.has("apikey")) {
-    throw new WhcbError("config", `${source} has credentials in it, where others could read them`, {
-      hint: "keep them in WHCB_USERNAME, WHCB_PASSWORD and WHCB_API_KEY, or use `whcb login`",
+    throw new WhcbError("config", `${source} contains credentials, which others could read`, {
+      hint: "set WHCB_USERNAME, WHCB_PASSWORD and WHCB_API_KEY instead, or use `whcb login`",
     });
   }
   url.hash = "";
@@ -47,6 +48,11 @@ function readFileUrl(text: string, source: string): string {
   try {
     return fileURLToPath(text);
   } catch (error) {
-    throw new WhcbError("config", `${source} is no file URL of this machine`, { cause: error });
+    throw new WhcbError("config", `${source} is not a file URL of this machine`, { cause: error });
   }
+}
+
+/** The URL or path, as settings store it. */
+export function addressText(address: ServiceAddress): string {
+  return address.kind === "http" ? address.url : address.path;
 }

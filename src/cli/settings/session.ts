@@ -1,7 +1,8 @@
-/** A command's connection to its service: settings resolved, client opened, closed at the end whatever happens. */
+/** A command's connection to its service: resolves the settings, opens the client, and closes it at the end. */
 import { access } from "node:fs/promises";
 import type { Client, ListedCallback } from "../../client/client.js";
-import { isWhcbError, WhcbError } from "../../domain/errors.js";
+import { isWhcbError, systemErrorCode, WhcbError } from "../../domain/errors.js";
+import { isLoopbackUrl } from "../../domain/loopback.js";
 import { closestMatch } from "../args/closest-match.js";
 import { PROFILE, SERVICE, VERBOSE } from "../args/shared-flags.js";
 import type { ServiceTarget } from "../cli-deps.js";
@@ -16,7 +17,7 @@ export interface Session {
   readonly settings: ResolvedSettings;
 }
 
-/** Runs `use` with the service that flags, environment and profile name. Throws what it throws, with a hint where one helps. */
+/** Runs `use` with the service that the settings name. Adds a hint to the errors that it throws. */
 export async function withSession<Result>(invocation: Invocation, use: (session: Session) => Promise<Result>): Promise<Result> {
   const settings = await resolveInvocation(invocation);
   const { screen, args, deps } = invocation;
@@ -38,7 +39,7 @@ export async function withSession<Result>(invocation: Invocation, use: (session:
 export async function resolveInvocation({ deps, args, screen }: Invocation): Promise<ResolvedSettings> {
   const settings = await readSettings(deps.paths.config);
   if (await isExposed(deps.paths.config)) {
-    screen.info(`warning: others may read ${settingsPath(deps.paths.config)}; run chmod 600 on it`);
+    screen.info(`warning: other users can read ${settingsPath(deps.paths.config)}; run chmod 600 on it`);
   }
   return resolveSettings({
     flags: { profile: args.get(PROFILE), service: args.get(SERVICE) },
@@ -47,22 +48,22 @@ export async function resolveInvocation({ deps, args, screen }: Invocation): Pro
   });
 }
 
-/** The callback of this id or name; where there is none, the error says which was probably meant. */
+/** The callback with this id or name. Throws `not-found`, with the closest name as its hint. */
 export async function findCallback(client: Client, idOrName: string): Promise<ListedCallback> {
   try {
     return await client.getCallback(idOrName);
   } catch (error) {
     if (!isWhcbError(error, "not-found")) throw error;
     const names = (await client.listCallbacks()).map(({ name }) => name);
-    const meant = closestMatch(idOrName, names);
+    const match = closestMatch(idOrName, names);
     const hint =
-      meant !== null
-        ? `did you mean ${meant}?`
+      match !== null
+        ? `did you mean ${match}?`
         : names.length === 0
-          ? "there are none yet: `whcb callbacks create` makes one"
+          ? "there are none yet; create one with `whcb callbacks create`"
           : names.length <= 8
             ? `there are: ${names.join(", ")}`
-            : "`whcb callbacks list` shows them";
+            : "see `whcb callbacks list`";
     throw new WhcbError("not-found", `no callback ${JSON.stringify(idOrName)}`, { hint, cause: error });
   }
 }
@@ -71,9 +72,9 @@ async function requireFile(path: string): Promise<void> {
   try {
     await access(path);
   } catch (error) {
-    const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";
+    const isMissing = systemErrorCode(error) === "ENOENT";
     throw new WhcbError("config", isMissing ? `no database at ${path}` : `the database ${path} can't be read`, {
-      hint: isMissing ? `\`whcb serve --db ${path}\` makes one` : "look at its owner and mode",
+      hint: isMissing ? `create it with \`whcb serve --db ${path}\`` : "check its owner and permissions",
       cause: error,
     });
   }
@@ -83,31 +84,30 @@ function explain(error: WhcbError, target: ServiceTarget, settings: ResolvedSett
   if (target.kind !== "http") return error;
   const origin = new URL(target.url).origin;
   if (error.code === "network") {
-    const isHere = /^https?:\/\/(127\.|localhost|\[::1\])/.test(origin);
     return withHint(
       error,
-      isHere
-        ? "is it running? start it with `whcb serve`"
-        : `is ${origin} right (from ${settings.address.from}), and can it be reached?`,
+      isLoopbackUrl(origin)
+        ? "is it running? Start it with `whcb serve`"
+        : `check the address ${origin} (from ${settings.address.from}) and your network`,
     );
   }
   const { username, password, apiKey } = settings;
   if (error.code === "unauthenticated") {
     const from = username.from === password.from ? username.from : `${username.from} and ${password.from}`;
-    return withOwnHint(error, `user and password came from ${from}: ${mendCredentials(origin, username.from, password.from)}`);
+    return withOwnHint(error, `user and password came from ${from}: ${credentialsFix(origin, username.from, password.from)}`);
   }
   if (error.code === "forbidden")
-    return withOwnHint(error, `the API key came from ${apiKey.from}: ${mendCredentials(origin, apiKey.from)}`);
+    return withOwnHint(error, `the API key came from ${apiKey.from}: ${credentialsFix(origin, apiKey.from)}`);
   return error;
 }
 
-/** Where the credentials came from is known only here, so this hint is better than the client's. */
+/** Only here it is known where the credentials came from, so this hint replaces the client's. */
 function withOwnHint(error: WhcbError, hint: string): WhcbError {
   return new WhcbError(error.code, error.message, { hint, cause: error });
 }
 
-/** A login changes nothing while the environment says otherwise. */
-function mendCredentials(origin: string, ...sources: readonly string[]): string {
+/** The environment overrides a profile, so a new login alone may change nothing. */
+function credentialsFix(origin: string, ...sources: readonly string[]): string {
   const variables = sources.filter((source) => source.startsWith("WHCB_"));
-  return variables.length > 0 ? `mend or unset ${variables.join(" and ")}` : `\`whcb login ${origin}\` keeps new ones`;
+  return variables.length > 0 ? `fix or unset ${variables.join(" and ")}` : `store new ones with \`whcb login ${origin}\``;
 }

@@ -1,17 +1,18 @@
 import { access } from "node:fs/promises";
 import { basename } from "node:path";
 import { WhcbError } from "../../../domain/errors.js";
+import { isLoopbackHost } from "../../../domain/loopback.js";
 import { PROFILE, SERVICE, VERBOSE } from "../../args/shared-flags.js";
 import type { Credentials, ServiceTarget } from "../../cli-deps.js";
 import type { Invocation } from "../../invocation.js";
 import { askSecret, askText } from "../../output/questions.js";
-import { readServiceAddress, type ServiceAddress } from "../../settings/service-address.js";
+import { addressText, readServiceAddress, type ServiceAddress } from "../../settings/service-address.js";
 import { changeSettings, readSettings } from "../../settings/settings-file.js";
 import { KEEP_CURRENT, LOGIN_NAME, USERNAME } from "./command.js";
 
 export async function run(invocation: Invocation): Promise<number> {
   const { args, deps, screen } = invocation;
-  // A broken file is told before anyone types a password.
+  // An unusable settings file is reported before anyone types a password.
   await readSettings(deps.paths.config);
   const address = readServiceAddress(await serviceText(invocation), "the service");
   const credentials = address.kind === "http" ? await readCredentials(invocation) : null;
@@ -35,7 +36,7 @@ async function serviceText({ args, deps, screen }: Invocation): Promise<string> 
   const given = args.operands[0] ?? args.get(SERVICE) ?? deps.io.env.WHCB_URL;
   if (given !== undefined && given !== "") return given;
   if (screen.canAsk) return askText(deps.io, "Service (such as https://api.au.whispir.com):");
-  throw new WhcbError("usage", "which service? Name its URL or a database file", {
+  throw new WhcbError("usage", "a service is needed: its URL, or a database file", {
     hint: "whcb login https://api.au.whispir.com",
   });
 }
@@ -56,13 +57,13 @@ async function readCredentials({ args, deps, screen }: Invocation): Promise<Cred
     throw new WhcbError("config", `credentials are missing: ${missing.join(", ")}`, {
       hint: screen.canAsk
         ? "type them, or set them in the environment"
-        : "there is no terminal to ask on: set them in the environment",
+        : "set them in the environment: without a terminal nothing can be asked",
     });
   }
   return { username, password, apiKey };
 }
 
-/** Throws what the service says: nothing that doesn't work is kept. */
+/** Throws the service's error: credentials that don't work aren't stored. */
 async function tryOut({ deps }: Invocation, target: ServiceTarget): Promise<void> {
   const client = await deps.openClient(target);
   try {
@@ -74,7 +75,7 @@ async function tryOut({ deps }: Invocation, target: ServiceTarget): Promise<void
 
 async function fileTarget(path: string): Promise<ServiceTarget> {
   await access(path).catch((error: unknown) => {
-    throw new WhcbError("config", `no database at ${path}`, { hint: `\`whcb serve --db ${path}\` makes one`, cause: error });
+    throw new WhcbError("config", `no database at ${path}`, { hint: `create it with \`whcb serve --db ${path}\``, cause: error });
   });
   return { kind: "file", path };
 }
@@ -88,9 +89,5 @@ function nameFor(address: ServiceAddress): string {
   if (address.kind === "file") return basename(address.path).replace(/\.[^.]+$/, "");
   const { hostname } = new URL(address.url);
   const region = /^api\.([a-z0-9]+)\.whispir\.com$/.exec(hostname)?.[1];
-  return region ?? (/^(127\.|localhost$|\[::1\]$)/.test(hostname) ? "local" : hostname);
-}
-
-function addressText(address: ServiceAddress): string {
-  return address.kind === "http" ? address.url : address.path;
+  return region ?? (isLoopbackHost(hostname) ? "local" : hostname);
 }
