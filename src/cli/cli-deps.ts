@@ -1,4 +1,4 @@
-/** What the command line is handed by main: nothing here is opened before a command asks for it. */
+/** What main passes to the command line. Nothing is opened before a command needs it. */
 import type { Client } from "../client/client.js";
 import type { Deliverer } from "../delivery/deliverer.js";
 import type { RetentionPolicy } from "../domain/retention.js";
@@ -19,7 +19,7 @@ export interface CliDeps {
   startService(options: ServeOptions): Promise<RunningService>;
 }
 
-/** The service that a command works against, every setting resolved. */
+/** The service that a command works with, all settings resolved. */
 export type ServiceTarget =
   | {
       readonly kind: "http";
@@ -27,11 +27,11 @@ export type ServiceTarget =
       readonly apiKey: string;
       readonly username: string;
       readonly password: string;
-      /** Requests a second at most; null: no limit. */
+      /** The most requests a second; null: no limit. */
       readonly rate: number | null;
-      /** IANA name of the zone that the service's dd/MM/yy dates are in. */
+      /** IANA name of the time zone of the service's dd/MM/yy dates. */
       readonly timezone: string;
-      /** Called with each request and answer, secrets left out: --verbose. */
+      /** Called with each request and answer, without secrets: --verbose. */
       readonly onExchange?: (line: string) => void;
     }
   | { readonly kind: "file"; readonly path: string };
@@ -41,7 +41,7 @@ export interface DelivererOptions {
 }
 
 export interface ServeOptions {
-  /** 0: any free one. */
+  /** 0: any free port. */
   readonly port: number;
   readonly host: string;
   /** A file's path, or ":memory:". */
@@ -55,12 +55,12 @@ export interface ServeOptions {
   readonly plan: "startup" | "business" | "enterprise" | null;
   readonly endpointCheck: boolean;
   readonly dispatch: boolean;
-  /** CIDRs that callbacks may be in although the public rules refuse them. */
+  /** CIDRs that are allowed although the public rules forbid them. */
   readonly allowNetworks: readonly string[];
-  /** Answer with the X-Forwarded-* host and scheme in links. */
+  /** Use the X-Forwarded-* host and scheme in links. */
   readonly trustProxy: boolean;
   readonly credentials: Credentials;
-  /** 32 bytes that encrypt the callbacks' auth keys; null: a 0600 file beside the database, made at the first run. */
+  /** 32 bytes that encrypt the callbacks' auth keys; null: a 0600 file beside the database, created at the first run. */
   readonly secretKey: Uint8Array | null;
   /** Log lines (JSON) go to stderr. */
   readonly logLevel: "silent" | "error" | "warn" | "info";
@@ -73,10 +73,10 @@ export interface Credentials {
 }
 
 export interface RunningService {
-  /** http://host:port as bound. */
+  /** http://host:port, with the bound port. */
   readonly url: string;
-  /** Resolves when the service has ended by itself or by `stop`. */
+  /** Resolves when the service has ended, by itself or through `stop`. */
   readonly stopped: Promise<void>;
-  /** Takes no new work, lets what is in flight end (65 s at most), commits, closes. */
+  /** Takes no new work, lets in-flight attempts finish (65 s at most), commits and closes. */
   stop(): Promise<void>;
 }

@@ -1,16 +1,15 @@
-/** A command as data: the program, its help and the completion scripts are made from it; its handler is loaded when it runs. */
+/** A command as data: the program, its help and the completion scripts are built from it. The handler is loaded when it runs. */
 import type { Invocation } from "../invocation.js";
 import type { Flag } from "./flag.js";
 
 export interface CommandSpec {
   readonly name: string;
-  /** Operands as help writes them: "<callback>", "[call...]". */
+  /** In commander's syntax: "<callback>", "[call...]". */
   readonly operands?: readonly Operand[];
   readonly summary: string;
-  /** Paragraphs for the command's own help. */
+  /** More paragraphs of the command's own help. */
   readonly details?: string;
   readonly flags: readonly Flag<unknown>[];
-  /** Every help ends with examples. */
   readonly examples: readonly Example[];
   /** Resolves to the handler, which returns the exit code. */
   readonly load: () => Promise<CommandModule>;
@@ -30,7 +29,7 @@ export interface CommandModule {
 export type Operand = readonly [syntax: string, summary: string];
 export type Example = readonly [command: string, what: string];
 
-/** A heading of the first help page and what stands under it. */
+/** A heading of the main help page, and its commands. */
 export interface Section {
   readonly heading: string;
   readonly entries: readonly (CommandSpec | GroupSpec)[];

@@ -1,4 +1,4 @@
-/** What a run is doing, on stderr: a spinner on a terminal, nothing elsewhere. */
+/** The progress of a run, on stderr: a spinner on a terminal, nothing elsewhere. */
 import type { Ora } from "ora";
 import { withoutSignalListeners } from "../../platform/terminal.js";
 import type { Invocation } from "../invocation.js";
@@ -6,7 +6,7 @@ import { sanitize } from "./sanitize.js";
 
 export interface ProgressLine {
   show(text: string): void;
-  /** Takes the line away, so that an answer or a question can stand there. */
+  /** Removes the line, so that output or a question can be written. */
   clear(): void;
 }
 

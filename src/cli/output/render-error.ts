@@ -1,4 +1,4 @@
-import { isWhcbError, WhcbError } from "../../domain/errors.js";
+import { errorMessage, isWhcbError, WhcbError } from "../../domain/errors.js";
 import { EXIT_BUG, EXIT_CODES } from "../exit-codes.js";
 import { safeJson, sanitizeLines } from "./sanitize.js";
 import type { Palette } from "./screen.js";
@@ -7,11 +7,11 @@ export function exitCodeOf(error: unknown): number {
   return isWhcbError(error) ? EXIT_CODES[error.code] : EXIT_BUG;
 }
 
-/** "error: …" and "hint: …", or in JSON modes {"error":{"code","message","hint"}}. A fault of whcb itself shows its stack. */
+/** "error: …" and "hint: …", or in JSON modes {"error":{"code","message","hint"}}. A bug in whcb shows its stack trace. */
 export function renderError(error: unknown, options: { readonly json: boolean; readonly palette: Palette }): string {
   const known = isWhcbError(error);
   const message = known ? error.message : unexpectedMessage(error);
-  const hint = known ? oneVoice(error.hint) : "this is a fault of whcb: please report it with the lines above";
+  const hint = known ? uniformHint(error.hint) : "this is a bug in whcb: please report it with the lines above";
   if (options.json) {
     return `${safeJson({ error: { code: known ? error.code : "unexpected", message, ...(hint === undefined ? {} : { hint }) } })}\n`;
   }
@@ -26,13 +26,13 @@ export function withHint(error: WhcbError, hint: string): WhcbError {
   return error.hint === undefined ? new WhcbError(error.code, error.message, { hint, cause: error }) : error;
 }
 
-/** Hints come from every part of whcb; on the screen they read alike: no capital, and no full stop after a single sentence. */
-function oneVoice(hint: string | undefined): string | undefined {
+/** Hints come from every part of whcb: without a capital, and without a full stop after a single sentence. */
+function uniformHint(hint: string | undefined): string | undefined {
   if (hint === undefined) return undefined;
-  const begun = hint.replace(/^[A-Z](?=[a-z ])/, (letter) => letter.toLowerCase());
-  return /[.?!] /.test(begun) ? begun : begun.replace(/\.$/, "");
+  const start = hint.replace(/^[A-Z](?=[a-z ])/, (letter) => letter.toLowerCase());
+  return /[.?!] /.test(start) ? start : start.replace(/\.$/, "");
 }
 
 function unexpectedMessage(error: unknown): string {
-  return `unexpected: ${error instanceof Error ? error.message : String(error)}`;
+  return `unexpected: ${errorMessage(error)}`;
 }

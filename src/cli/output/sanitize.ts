@@ -1,37 +1,37 @@
-/** Text that came from a service or a person, made harmless for a terminal and for one line of a table. */
+/** Escapes text from a service or a user, so that it can't control a terminal or break a table. */
 
-/** Far more than any screen shows; what is longer is cut before anything else looks at it. */
+/** More than any screen shows. Cutting first bounds the work for a huge text. */
 const LONGEST = 2_000;
 
 const CONTROL = String.raw`\u0000-\u001f\u007f-\u009f`;
-/** Marks that turn the order of what follows, or are not seen at all (Unicode's bidi controls, zero-widths, line separators, tags). */
+/** Bidi controls, zero-width characters, line separators and tags: they reorder text, or are invisible. */
 const INVISIBLE = String.raw`\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0e\ufeff\ufff9-\ufffb\u{e0000}-\u{e0fff}`;
-const HARMFUL = new RegExp(`[${CONTROL}${INVISIBLE}]|\\p{Surrogate}`, "gu");
-/** More accents on one letter than any language writes: they would run over the lines above. */
-const PILED_UP = /(\p{M}{4})\p{M}+/gu;
+const UNSAFE = new RegExp(`[${CONTROL}${INVISIBLE}]|\\p{Surrogate}`, "gu");
+/** More combining marks on one letter than any language uses: they would overwrite the lines above. */
+const STACKED_MARKS = /(\p{M}{4})\p{M}+/gu;
 
-/** The text on one line and of bounded length: control characters become their pictures (␛, ␊), marks that can't be seen their code points. */
+/** One line of bounded length: control characters become pictures (␛, ␊), invisible ones their code points. */
 export function sanitize(text: string): string {
   return escapeControls(text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text);
 }
 
-/** As `sanitize`, but whole, however long. */
+/** Like `sanitize`, but never cut. */
 export function escapeControls(text: string): string {
-  return text.replace(HARMFUL, picture).replace(PILED_UP, "$1");
+  return text.replace(UNSAFE, picture).replace(STACKED_MARKS, "$1");
 }
 
-/** As `sanitize`, but the lines stay lines. */
+/** Like `sanitize`, but keeps line breaks. */
 export function sanitizeLines(text: string): string {
   return text.split(/\r?\n/).map(sanitize).join("\n");
 }
 
-/** JSON that a terminal can't be harmed by either: C1 controls, line separators and bidi marks are written as \u escapes, which mean the same. */
+/** JSON that is safe on a terminal: what `sanitize` would escape is written as equivalent \u escapes. */
 export function safeJson(value: unknown, indent?: number): string {
-  return JSON.stringify(value, undefined, indent).replace(JSON_HARMFUL, escapeUnits);
+  return JSON.stringify(value, undefined, indent).replace(JSON_UNSAFE, escapeUnits);
 }
 
-/** What JSON.stringify leaves as it is: of the controls only those from 7f up; line feeds stand only between its tokens. */
-const JSON_HARMFUL = new RegExp(`[\\u007f-\\u009f${INVISIBLE}]`, "gu");
+/** JSON.stringify itself escapes the controls below 7f. */
+const JSON_UNSAFE = new RegExp(`[\\u007f-\\u009f${INVISIBLE}]`, "gu");
 
 function picture(character: string): string {
   const code = character.codePointAt(0) ?? 0;

@@ -1,13 +1,13 @@
-import { WhcbError } from "../../../domain/errors.js";
+import { errorMessage, WhcbError } from "../../../domain/errors.js";
 import { maskKey } from "../../../domain/mask.js";
-import { closestMatch } from "../../args/closest-match.js";
+import { requireOneOf } from "../../args/closest-match.js";
 import { parseRate } from "../../args/flag-values.js";
 import { readAll } from "../../args/read-input.js";
 import type { Invocation } from "../../invocation.js";
 import { askSecret } from "../../output/questions.js";
 import { safeJson, sanitize } from "../../output/sanitize.js";
-import type { ResolvedSettings, Sourced } from "../../settings/resolve-settings.js";
-import { readServiceAddress } from "../../settings/service-address.js";
+import { findProfile, type ResolvedSettings, type Sourced } from "../../settings/resolve-settings.js";
+import { addressText, readServiceAddress } from "../../settings/service-address.js";
 import { resolveInvocation } from "../../settings/session.js";
 import type { Profile } from "../../settings/settings-file.js";
 import { changeSettings, settingsPath } from "../../settings/settings-file.js";
@@ -15,13 +15,15 @@ import { changeSettings, settingsPath } from "../../settings/settings-file.js";
 export async function getConfig(invocation: Invocation): Promise<number> {
   const { args, screen } = invocation;
   const shown = describeSettings(await resolveInvocation(invocation));
-  const name = args.operands[0];
-  const picked = name === undefined ? shown : shown.filter((setting) => setting.name.toLowerCase() === name.toLowerCase());
-  if (name !== undefined && picked.length === 0)
-    throw unknownName(
-      name,
-      shown.map((setting) => setting.name),
-    );
+  const given = args.operands[0];
+  const wanted =
+    given === undefined
+      ? null
+      : settingName(
+          given,
+          shown.map(({ name }) => name),
+        );
+  const picked = shown.filter(({ name }) => wanted === null || name === wanted);
   if (screen.format === "json") {
     await screen.out(`${safeJson(Object.fromEntries(picked.map(({ name, value, from }) => [name, { value, from }])), 2)}\n`);
     return 0;
@@ -46,23 +48,21 @@ type Settable = (typeof SETTABLE)[number];
 export async function setConfig(invocation: Invocation): Promise<number> {
   const { args, deps, screen } = invocation;
   const [nameGiven, textGiven] = [args.operand(0), args.operand(1)];
-  const name = SETTABLE.find((known) => known.toLowerCase() === nameGiven.toLowerCase());
-  if (name === undefined) throw unknownName(nameGiven, SETTABLE);
+  const name = settingName(nameGiven, SETTABLE);
   const isSecret = name === "password" || name === "apiKey";
   if (isSecret && textGiven !== "-" && textGiven !== "") {
-    throw new WhcbError("usage", `${name} isn't taken as a word of the command, where other users could read it`, {
-      hint: `write: whcb config set ${name} - (it is read from a prompt, or from stdin)`,
+    throw new WhcbError("usage", `${name} can't be given in the command line, where other users could read it`, {
+      hint: `type whcb config set ${name} - (it is read from a prompt, or from stdin)`,
     });
   }
   const text = textGiven === "-" ? await readValue(invocation, name) : textGiven;
   const { profile } = await resolveInvocation(invocation);
   const profileName = profile.value;
   if (profileName === null)
-    throw new WhcbError("config", "there is no profile to set this in", { hint: "make one with `whcb login`" });
+    throw new WhcbError("config", "there is no profile to change", { hint: "create one with `whcb login`" });
   await changeSettings(deps.paths.config, (settings) => {
-    const before = settings.profiles.get(profileName);
-    if (before === undefined) throw new WhcbError("not-found", `no profile ${JSON.stringify(profileName)}`);
-    return { ...settings, profiles: new Map(settings.profiles).set(profileName, changeProfile(before, name, text)) };
+    const changed = changeProfile(findProfile(settings, profileName), name, text);
+    return { ...settings, profiles: new Map(settings.profiles).set(profileName, changed) };
   });
   screen.info(`${name} of profile ${profileName} is ${text === "" ? "removed" : "set"}`);
   return 0;
@@ -73,11 +73,11 @@ export async function printPath({ deps, screen }: Invocation): Promise<number> {
   return 0;
 }
 
-/** The profile with this setting; "" takes it away. A new URL of another origin takes the credentials with it. */
+/** The profile with this setting; "" removes it. A URL with another origin also removes the credentials. */
 function changeProfile(before: Profile, name: Settable, text: string): Profile {
   if (name === "url") {
     const address = readServiceAddress(text, "url");
-    const url = address.kind === "http" ? address.url : address.path;
+    const url = addressText(address);
     const keeps = address.kind === "http" && URL.canParse(before.url) && new URL(before.url).origin === address.origin;
     const { username: _u, password: _p, apiKey: _k, ...rest } = before;
     return keeps ? { ...before, url } : { ...rest, url };
@@ -102,7 +102,7 @@ interface ShownSetting {
 
 function describeSettings(settings: ResolvedSettings): readonly ShownSetting[] {
   const { address } = settings;
-  const url = address.value === null ? null : address.value.kind === "http" ? address.value.url : address.value.path;
+  const url = address.value === null ? null : addressText(address.value);
   const plain = (name: string, setting: Sourced<string | null>): ShownSetting => ({ name, ...setting });
   const secret = (name: string, { value, from }: Sourced<string | null>, mask: (secret: string) => string): ShownSetting => ({
     name,
@@ -113,7 +113,7 @@ function describeSettings(settings: ResolvedSettings): readonly ShownSetting[] {
     plain("profile", settings.profile),
     { name: "url", value: url, from: address.from },
     plain("username", settings.username),
-    // The end of a long key tells keys apart; of a password, which a person may have chosen, nothing is shown.
+    // The end of a long random key tells keys apart; a password may be a chosen word, so none of it is shown.
     secret("password", settings.password, () => "••••"),
     secret("apiKey", settings.apiKey, maskKey),
     plain("callback", settings.callback),
@@ -131,7 +131,7 @@ function readRate(text: string): number {
   try {
     return parseRate(text);
   } catch (error) {
-    throw new WhcbError("usage", `rate: ${JSON.stringify(text)} ${error instanceof Error ? error.message : ""}`);
+    throw new WhcbError("usage", `rate: ${JSON.stringify(text)} ${errorMessage(error)}`);
   }
 }
 
@@ -139,15 +139,12 @@ function readZone(text: string): string {
   try {
     return new Intl.DateTimeFormat("en", { timeZone: text }).resolvedOptions().timeZone;
   } catch (error) {
-    throw new WhcbError("usage", `timezone: ${JSON.stringify(text)} is no zone (write "Australia/Sydney" or "UTC")`, {
+    throw new WhcbError("usage", `timezone: ${JSON.stringify(text)} must be a time zone, such as "Australia/Sydney" or "UTC"`, {
       cause: error,
     });
   }
 }
 
-function unknownName(name: string, known: readonly string[]): WhcbError {
-  const meant = closestMatch(name, known);
-  return new WhcbError("usage", `no setting ${JSON.stringify(name)}`, {
-    hint: `${meant === null ? "" : `did you mean ${meant}? `}there are: ${known.join(", ")}`,
-  });
+function settingName<Name extends string>(given: string, names: readonly Name[]): Name {
+  return requireOneOf(given, names, "usage", `no setting ${JSON.stringify(given)}`);
 }

@@ -47,7 +47,7 @@ describe("the settings file", () => {
     const file = join(world.paths.config, "config.json");
     expect((await runCli(world, ["config", "get"])).stderr).toBe("");
     chmodSync(file, 0o640);
-    expect((await runCli(world, ["config", "get"])).stderr).toBe(`warning: others may read ${file}; run chmod 600 on it\n`);
+    expect((await runCli(world, ["config", "get"])).stderr).toBe(`warning: other users can read ${file}; run chmod 600 on it\n`);
   });
 
   test.each([
