@@ -2,7 +2,7 @@
 import packageJson from "../package.json" with { type: "json" };
 import type { CliDeps } from "./cli/cli-deps.js";
 import { run } from "./cli/run.js";
-import { systemClock } from "./platform/clock.js";
+import { systemClock, systemTimers } from "./platform/clock.js";
 import { pathsFrom } from "./platform/paths.js";
 import { systemRandom } from "./platform/random.js";
 import { processIo } from "./platform/terminal.js";
@@ -27,7 +27,7 @@ function realDeps(from: NodeJS.Process): CliDeps {
     },
     async openDeliverer({ maxConnections }) {
       const { createDeliverer } = await import("./delivery/undici-deliverer.js");
-      return createDeliverer({ clock: systemClock, maxConnectionsPerOrigin: maxConnections });
+      return createDeliverer({ clock: systemClock, timers: systemTimers, maxConnectionsPerOrigin: maxConnections });
     },
     async startService(options) {
       return (await import("./main/start-service.js")).startService(options, { version, log: stderr });

@@ -1,6 +1,6 @@
 /** The Deliverer on undici's connections, with the limits of docs/dispatcher.md. */
 import { isWhcbError } from "../domain/errors.js";
-import { type Clock, systemTimers, type Timers } from "../platform/clock.js";
+import type { Clock, Timers } from "../platform/clock.js";
 import type { DeliveryRequest } from "../wire/delivery-request.js";
 import { type AddressRule, ANY_ADDRESS, checkCallbackUrl, parseHttpUrl } from "./address-rule.js";
 import { ConnectionPool, type OriginConnections } from "./connection-pool.js";
@@ -13,7 +13,7 @@ import { ResponseSizeGuard } from "./response-size-guard.js";
 
 export interface DelivererOptions {
   readonly clock: Pick<Clock, "now" | "monotonicMs">;
-  readonly timers?: Timers;
+  readonly timers: Timers;
   /** For DNS, TCP and TLS together. */
   readonly connectTimeoutMs?: number;
   /** From the call of `deliver` to the last byte of the answer. */
@@ -49,7 +49,7 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
   #isClosed = false;
 
   constructor(options: DelivererOptions) {
-    const timers = options.timers ?? systemTimers;
+    const { timers } = options;
     const addressRule = options.addressRule ?? ANY_ADDRESS;
     this.maxAnswerBytes = options.maxAnswerBytes ?? 64 * 1024;
     this.deadlineMs = options.deadlineMs ?? 60_000;

@@ -18,7 +18,7 @@ export async function openFileClient(path: string, version: string): Promise<Cli
   const clock = systemClock;
   const random = systemRandom;
   const store = await openStore({ url: path, secretKey: (rule) => loadOrCreateSecretKey(path, rule), mustExist: true });
-  const deliverer = createDeliverer({ clock });
+  const deliverer = createDeliverer({ clock, timers: systemTimers });
   const app = await createApp({
     store,
     clock,

@@ -70,14 +70,14 @@ async function start(options: ServeOptions, { version, log }: ServiceSurrounding
 }
 
 function openDeliverer(addressRule: AddressRule, teardown: Teardown): Deliverer {
-  const deliverer = createDeliverer({ clock: systemClock, addressRule });
+  const deliverer = createDeliverer({ clock: systemClock, timers: systemTimers, addressRule });
   teardown.add(() => deliverer.close());
   return deliverer;
 }
 
 function openNotifier({ smtp, mailDirectory, database }: ServeOptions, teardown: Teardown): Notifier {
   const directory = mailDirectory ?? join(dirname(resolve(database)), "mail");
-  const notifier = smtp === null ? createEmlNotifier({ directory }) : createSmtpNotifier({ url: smtp });
+  const notifier = smtp === null ? createEmlNotifier({ directory }) : createSmtpNotifier({ url: smtp, timers: systemTimers });
   teardown.add(() => notifier.close());
   return notifier;
 }

@@ -1,6 +1,6 @@
 /** Sends mails to a mail server: one try per call, bounded in time. The outbox decides when to try again. */
 import { errorMessage, WhcbError } from "../domain/errors.js";
-import { systemTimers, type Timers } from "../platform/clock.js";
+import type { Timers } from "../platform/clock.js";
 import { mailMessage, type Notifier } from "./notifier.js";
 import { parseSmtpUrl, type SmtpServer } from "./smtp-url.js";
 
@@ -9,7 +9,7 @@ export interface SmtpNotifierOptions {
   readonly url: string;
   /** The sender's address; otherwise the URL's from=, the login if that is an address, or whcb@<host>. */
   readonly from?: string;
-  readonly timers?: Timers;
+  readonly timers: Timers;
   /** For one mail, from connecting to the server's last reply. */
   readonly timeoutMs?: number;
   /** PEM certificates of authorities to trust instead of the system's. */
@@ -20,7 +20,6 @@ export interface SmtpNotifierOptions {
 export function createSmtpNotifier(options: SmtpNotifierOptions): Notifier {
   const server = parseSmtpUrl(options.url);
   const from = options.from ?? server.from ?? defaultSender(server);
-  const timers = options.timers ?? systemTimers;
   const timeoutMs = options.timeoutMs ?? 60_000;
   const closing = new AbortController();
   return {
@@ -29,7 +28,7 @@ export function createSmtpNotifier(options: SmtpNotifierOptions): Notifier {
       const { createTransport } = await import("nodemailer");
       const transport = createTransport(transportOptions(server, timeoutMs, options.ca));
       const timeout = new AbortController();
-      const cancel = timers.after(timeoutMs, () => timeout.abort());
+      const cancel = options.timers.after(timeoutMs, () => timeout.abort());
       try {
         await transport.sendMail({ ...message, signal: AbortSignal.any([timeout.signal, closing.signal]) });
       } catch (error) {

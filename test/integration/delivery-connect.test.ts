@@ -11,7 +11,7 @@ import { publicAddressRule } from "../../src/delivery/address-rule.js";
 import type { Deliverer } from "../../src/delivery/deliverer.js";
 import { DeliveryFailure } from "../../src/delivery/delivery-failure.js";
 import { createDeliverer, type DelivererOptions } from "../../src/delivery/undici-deliverer.js";
-import { systemClock } from "../../src/platform/clock.js";
+import { systemClock, systemTimers } from "../../src/platform/clock.js";
 import { selfSignedCertificate } from "../support/delivery/certificate.js";
 import { type RawServer, startRawServer } from "../support/delivery/raw-server.js";
 
@@ -24,7 +24,13 @@ afterEach(async () => {
 });
 
 function aDeliverer(options: Partial<DelivererOptions> = {}): Deliverer {
-  const deliverer = createDeliverer({ clock: systemClock, connectTimeoutMs: 3_000, deadlineMs: 10_000, ...options });
+  const deliverer = createDeliverer({
+    clock: systemClock,
+    timers: systemTimers,
+    connectTimeoutMs: 3_000,
+    deadlineMs: 10_000,
+    ...options,
+  });
   endings.push(() => deliverer.close());
   return deliverer;
 }

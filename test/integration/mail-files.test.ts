@@ -1,4 +1,7 @@
-/** Mails written as .eml files (covers src/notifier/eml-notifier.ts). */
+/**
+ * Mails written as .eml files.
+ * Covers: src/notifier/eml-notifier.ts
+ */
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,9 +1,13 @@
-/** Mails over real SMTP, to a server that accepts, rejects, requires a login, or says nothing (covers src/notifier/smtp-notifier.ts). */
+/**
+ * Mails over real SMTP, to a server that accepts, rejects, requires a login, or doesn't answer.
+ * Covers: src/notifier/smtp-notifier.ts
+ */
 import { createServer } from "node:net";
 import type { SMTPServerOptions } from "smtp-server";
 import { afterEach, describe, expect, test } from "vitest";
 import type { Notifier } from "../../src/notifier/notifier.js";
 import { createSmtpNotifier, type SmtpNotifierOptions } from "../../src/notifier/smtp-notifier.js";
+import { systemTimers } from "../../src/platform/clock.js";
 import { selfSignedCertificate } from "../support/delivery/certificate.js";
 import { type MailServer, startMailServer } from "../support/mail/mail-server.js";
 import { AS_RECEIVED, aMail, failureOf } from "../support/mail/mails.js";
@@ -19,8 +23,8 @@ async function mailServer(options: SMTPServerOptions = {}): Promise<MailServer> 
   return server;
 }
 
-function notifier(options: SmtpNotifierOptions): Notifier {
-  const created = createSmtpNotifier({ timeoutMs: 2_000, ...options });
+function notifier(options: Omit<SmtpNotifierOptions, "timers">): Notifier {
+  const created = createSmtpNotifier({ timers: systemTimers, timeoutMs: 2_000, ...options });
   endings.push(() => created.close());
   return created;
 }

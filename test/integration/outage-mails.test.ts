@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { MailSender } from "../../src/dispatcher/mail-sender.js";
 import type { Notifier } from "../../src/notifier/notifier.js";
 import { createSmtpNotifier } from "../../src/notifier/smtp-notifier.js";
+import { systemTimers } from "../../src/platform/clock.js";
 import { silentLogger } from "../../src/platform/logger.js";
 import { DAY, down, HOUR, Simulation } from "../support/dispatcher/simulation.js";
 import { type MailServer, startMailServer } from "../support/mail/mail-server.js";
@@ -15,7 +16,7 @@ let sender: MailSender;
 beforeEach(async () => {
   sim = await Simulation.open();
   server = await startMailServer();
-  notifier = createSmtpNotifier({ url: `smtp://127.0.0.1:${server.port}`, timeoutMs: 5_000 });
+  notifier = createSmtpNotifier({ url: `smtp://127.0.0.1:${server.port}`, timers: systemTimers, timeoutMs: 5_000 });
   sender = new MailSender({ store: sim.store, notifier, clock: sim.clock, logger: silentLogger });
   sim.endpoint = down;
 });

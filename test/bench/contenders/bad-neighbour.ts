@@ -1,7 +1,7 @@
 /** Twenty endpoints; how long the calls of ten take from their acceptance to their answer while the other ten hang, or don't. */
 import { setTimeout as delay } from "node:timers/promises";
 import { createDeliverer } from "../../../src/delivery/undici-deliverer.js";
-import { systemClock } from "../../../src/platform/clock.js";
+import { systemClock, systemTimers } from "../../../src/platform/clock.js";
 import { shortId, systemRandom } from "../../../src/platform/random.js";
 import { buildDelivery } from "../../../src/wire/delivery-request.js";
 import { contender } from "../run/contender.js";
@@ -35,7 +35,7 @@ await contender<Options>(async ({ origin, database, waiting, seconds }) => {
   const acceptedAt = new Map<string, number>();
   const delays: number[] = [];
   let open = 0;
-  const deliverer = createDeliverer({ clock: systemClock });
+  const deliverer = createDeliverer({ clock: systemClock, timers: systemTimers });
   const { dispatcher } = startDelivering(store, {
     async send(callback, call) {
       const { result } = await deliverer.deliver(buildDelivery(callback, call));

@@ -2,7 +2,7 @@
 import { userInfo } from "node:os";
 import { createDeliverer } from "../../../src/delivery/undici-deliverer.js";
 import { openHttpClient } from "../../../src/main/open-http-client.js";
-import { systemClock } from "../../../src/platform/clock.js";
+import { systemClock, systemTimers } from "../../../src/platform/clock.js";
 import { systemRandom } from "../../../src/platform/random.js";
 import { planReplay } from "../../../src/runs/plan/plan-replay.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../../src/runs/run-options.js";
@@ -21,7 +21,7 @@ await contender<Options>(async ({ url, runsDirectory, count, concurrency }) => {
   const target = { kind: "http" as const, url, ...CREDENTIALS, rate: null, timezone: "UTC" };
   const deps = {
     client: await openHttpClient(target, {}),
-    deliverer: createDeliverer({ clock: systemClock, maxConnectionsPerOrigin: concurrency }),
+    deliverer: createDeliverer({ clock: systemClock, timers: systemTimers, maxConnectionsPerOrigin: concurrency }),
     clock: systemClock,
     random: systemRandom,
     runsDirectory,

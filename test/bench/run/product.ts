@@ -2,7 +2,7 @@
 import { createDeliverer } from "../../../src/delivery/undici-deliverer.js";
 import { Dispatcher, type DispatcherDeps } from "../../../src/dispatcher/dispatcher.js";
 import { DEFAULT_RETRY_POLICY } from "../../../src/domain/retry-policy.js";
-import { systemClock } from "../../../src/platform/clock.js";
+import { systemClock, systemTimers } from "../../../src/platform/clock.js";
 import { silentLogger } from "../../../src/platform/logger.js";
 import { systemRandom } from "../../../src/platform/random.js";
 import { openStore } from "../../../src/store/open-store.js";
@@ -30,7 +30,7 @@ export interface Delivering {
 }
 
 export function startDelivering(store: Store, over: Partial<DispatcherDeps> = {}): Delivering {
-  const deliverer = createDeliverer({ clock: systemClock });
+  const deliverer = createDeliverer({ clock: systemClock, timers: systemTimers });
   const dispatcher = new Dispatcher({
     store,
     clock: systemClock,

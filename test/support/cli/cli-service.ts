@@ -8,7 +8,7 @@ import { createDeliverer } from "../../../src/delivery/undici-deliverer.js";
 import { openFileClient } from "../../../src/main/open-file-client.js";
 import { openHttpClient } from "../../../src/main/open-http-client.js";
 import { startService } from "../../../src/main/start-service.js";
-import { systemClock } from "../../../src/platform/clock.js";
+import { systemClock, systemTimers } from "../../../src/platform/clock.js";
 import { type CapturedIo, captureIo, type IoOptions } from "./cli-streams.js";
 import { type CliResult, type CliWorld, cliDeps, newCliWorld, runCli } from "./run-cli.js";
 
@@ -98,7 +98,8 @@ export class CliMachine {
 function realDeps(): Partial<CliDeps> {
   return {
     openClient: (target) => (target.kind === "http" ? openHttpClient(target, {}) : openFileClient(target.path, "1.2.3")),
-    openDeliverer: async ({ maxConnections }) => createDeliverer({ clock: systemClock, maxConnectionsPerOrigin: maxConnections }),
+    openDeliverer: async ({ maxConnections }) =>
+      createDeliverer({ clock: systemClock, timers: systemTimers, maxConnectionsPerOrigin: maxConnections }),
     startService: (options) => startService(options, { version: "1.2.3", log: process.stderr }),
   };
 }

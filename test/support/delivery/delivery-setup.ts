@@ -2,7 +2,7 @@
 import type { Socket } from "node:net";
 import type { Deliverer } from "../../../src/delivery/deliverer.js";
 import { createDeliverer, type DelivererOptions } from "../../../src/delivery/undici-deliverer.js";
-import { systemClock } from "../../../src/platform/clock.js";
+import { systemClock, systemTimers } from "../../../src/platform/clock.js";
 import type { DeliveryRequest } from "../../../src/wire/delivery-request.js";
 import { type RawServer, startRawServer } from "./raw-server.js";
 
@@ -15,7 +15,13 @@ export class DeliverySetup {
 
   async start(onRequest: (socket: Socket, number: number) => void, options: Partial<DelivererOptions> = {}): Promise<void> {
     this.#server = await startRawServer(onRequest);
-    this.#deliverer = createDeliverer({ clock: systemClock, deadlineMs: DEADLINE_MS, connectTimeoutMs: 10_000, ...options });
+    this.#deliverer = createDeliverer({
+      clock: systemClock,
+      timers: systemTimers,
+      deadlineMs: DEADLINE_MS,
+      connectTimeoutMs: 10_000,
+      ...options,
+    });
   }
 
   get deliverer(): Deliverer {

@@ -8,7 +8,7 @@ import type { Client } from "../../../src/client/client.js";
 import { createClient } from "../../../src/client/create-client.js";
 import type { Transport } from "../../../src/client/transport.js";
 import { createDeliverer } from "../../../src/delivery/undici-deliverer.js";
-import { type Clock, systemClock } from "../../../src/platform/clock.js";
+import { type Clock, systemClock, systemTimers } from "../../../src/platform/clock.js";
 import type { RunEvent } from "../../../src/runs/journal/run-event.js";
 import type { RunDeps } from "../../../src/runs/run-deps.js";
 import { seededRandom } from "../time/seeded-random.js";
@@ -84,7 +84,7 @@ export interface DeskOptions {
 
 export function openDesk({ transport, client, clock = systemClock, rate, over = {} }: DeskOptions): Desk {
   const folder = mkdtempSync(join(tmpdir(), "whcb-runs-"));
-  const deliverer = createDeliverer({ clock });
+  const deliverer = createDeliverer({ clock, timers: systemTimers });
   const random = seededRandom(7);
   const credentials = { apiKey: "k", username: "u", password: "p" };
   const made =
