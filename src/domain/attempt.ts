@@ -22,7 +22,7 @@ export type DeliveryResult =
     }
   | { readonly kind: "unreachable"; readonly reason: UnreachableReason; readonly detail: string };
 
-/** The kinds of error of dispatch.md, a call, 3. */
+/** The kinds of error of docs/dispatcher.md, a call, 3. */
 export type UnreachableReason =
   | "connect-timeout"
   | "response-timeout"

@@ -7,7 +7,7 @@ export interface Callback extends CallbackSettings {
   readonly repairedAt: number;
 }
 
-/** What a user sets. Field names and values are contract.md's. */
+/** What a user sets. Field names and values are docs/contract.md's. */
 export interface CallbackSettings {
   readonly name: string;
   readonly url: string;
@@ -28,7 +28,7 @@ export interface CallbackAuth {
   readonly key: string;
 }
 
-/** Whether the change of settings is one after which a down endpoint deserves a try at once (dispatch.md, a call, 8). */
+/** Whether the change of settings is one after which a down endpoint deserves a try at once (docs/dispatcher.md, a call, 8). */
 export function isRepaired(before: CallbackSettings, after: CallbackSettings): boolean {
   return (
     before.url !== after.url ||

@@ -1,4 +1,4 @@
-/** An endpoint as the dispatcher sees it: up, down or recovering, and the moves between (dispatch.md, an endpoint). */
+/** An endpoint as the dispatcher sees it: up, down or recovering, and the moves between (docs/dispatcher.md, an endpoint). */
 import type { AttemptCause } from "./attempt.js";
 import { latestScheduledRetry, oneIntervalAfter, type RetryPolicy } from "./retry-policy.js";
 
@@ -92,7 +92,7 @@ export function endpointAtRound(endpoint: Endpoint, at: number, policy: RetryPol
   return { ...endpoint, failuresInRow: 0, roundBeganAt: at, roundAt: oneIntervalAfter(at, policy, random) };
 }
 
-/** Someone has just mended it (dispatch.md, a call, 8): while it is down, a tick is due now. */
+/** Someone has just mended it (docs/dispatcher.md, a call, 8): while it is down, a tick is due now. */
 export function endpointAfterRepair(endpoint: Endpoint, at: number): Endpoint {
   if (endpoint.state !== "down" || endpoint.roundAt === null) return endpoint;
   return { ...endpoint, roundAt: Math.min(endpoint.roundAt, at) };

@@ -1,4 +1,4 @@
-/** A period in which a callback's endpoint fails; it costs one e-mail (dispatch.md, an outage). */
+/** A period in which a callback's endpoint fails; it costs one e-mail (docs/dispatcher.md, an outage). */
 import type { EndpointState } from "./endpoint.js";
 import type { RetryPolicy } from "./retry-policy.js";
 

@@ -1,4 +1,4 @@
-/** How long a settled call stays readable after its last change (dispatch.md, a call, 10). */
+/** How long a settled call stays readable after its last change (docs/dispatcher.md, a call, 10). */
 export interface RetentionPolicy {
   readonly withRetriesMs: number;
   readonly withoutRetriesMs: number;

@@ -32,7 +32,7 @@ export function retryUntil(firstFailedAt: number, policy: RetryPolicy): number {
 
 /**
  * When a failed call's own turn comes again: one interval after the failed attempt began. Jitter never carries it over the
- * end of the window (dispatch.md, a call, 4). A value past the window means that its own turn won't come any more;
+ * end of the window (docs/dispatcher.md, a call, 4). A value past the window means that its own turn won't come any more;
  * until the window ends a tick or a drain may still take it along.
  */
 export function nextDueAt(firstFailedAt: number, attemptBeganAt: number, policy: RetryPolicy, random: number): number {

@@ -1,4 +1,4 @@
-/** A request names at most this many calls by id (contract.md, Calls). */
+/** A request names at most this many calls by id (docs/contract.md, Calls). */
 export const MAX_IDS_PER_REQUEST = 100;
 
 /** The ids in order, in chunks that fit one request. */

@@ -1,4 +1,4 @@
-/** A day of retries in virtual time, with exact counts: the rules of dispatch.md on a real store. */
+/** A day of retries in virtual time, with exact counts: the rules of docs/dispatcher.md on a real store. */
 import { afterEach, describe, expect, it } from "vitest";
 import { ACCEPTED, REFUSED_503 } from "../support/builders.js";
 import { DAY, down, HOUR, MINUTE, Simulation, type SimulationOptions, up } from "../support/dispatcher/simulation.js";

@@ -1,6 +1,6 @@
 /**
  * A callbacks service that knows what the platform knows and no more: ids and no names, `status` and no other filter, pages of 20 by
- * offset, no path of a single call, a limit of requests in any second. Written from contract.md, not from `whcb serve`.
+ * offset, no path of a single call, a limit of requests in any second. Written from docs/contract.md, not from `whcb serve`.
  */
 import { once } from "node:events";
 import { createServer, type IncomingMessage } from "node:http";
