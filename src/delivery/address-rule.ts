@@ -2,6 +2,7 @@
 import { isIP } from "node:net";
 import ipaddr from "ipaddr.js";
 import { WhcbError } from "../domain/errors.js";
+import { isLoopbackHost } from "../domain/loopback.js";
 
 /** "any" is for a service on loopback, where every URL is allowed. */
 export type AddressRule = { readonly kind: "any" } | PublicRule;
@@ -15,6 +16,11 @@ export interface PublicRule {
 export type Network = [address: ipaddr.IPv4 | ipaddr.IPv6, prefixLength: number];
 
 export const ANY_ADDRESS: AddressRule = { kind: "any" };
+
+/** The rule of a service that listens on `host`. Throws as publicAddressRule. */
+export function addressRuleFor(host: string, allowNetworks: readonly string[]): AddressRule {
+  return isLoopbackHost(host) ? ANY_ADDRESS : publicAddressRule(allowNetworks);
+}
 
 /** `allowNetworks`: CIDRs or single addresses. Throws `usage`. */
 export function publicAddressRule(allowNetworks: readonly string[] = []): AddressRule {

@@ -5,15 +5,16 @@ import type { Clock } from "../platform/clock.js";
 import type { Logger } from "../platform/logger.js";
 import type { Random } from "../platform/random.js";
 import type { DispatchStore, OutcomeGroup, Store } from "../store/store.js";
-import type { WorkerDeps } from "./endpoint-worker.js";
+import type { EndpointWorker, WorkerDeps } from "./endpoint-worker.js";
+import { fetchWork } from "./fetch-work.js";
 import { OutcomeLog } from "./outcome-log.js";
 import { RunLoop } from "./run-loop.js";
+import { CallSender, type CallSenderDeps } from "./send-call.js";
 import { SendSlots } from "./send-slots.js";
-import { needsSupply, type SupplyDeps, supply } from "./supply.js";
 import { type PoolStore, WorkerPool } from "./worker-pool.js";
 
-export interface DispatcherDeps extends Pick<WorkerDeps, "send" | "onAttempt"> {
-  readonly store: DispatchStore & PoolStore & Pick<Store, "checkWritable">;
+export interface DispatcherDeps extends Pick<CallSenderDeps, "send">, Pick<WorkerDeps, "onAttempt"> {
+  readonly store: DispatchStore & PoolStore & Pick<Store, "checkWritable" | "findCall">;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -41,13 +42,13 @@ const DEFAULT_LIMITS: DispatchLimits = {
 /** With as many outcomes waiting for their commit nothing more is sent: a crash may lose the record of one group. */
 const LARGEST_GROUP = 512;
 const POLL_MS = 500;
-const DRAIN_MS = 65_000;
+/** An attempt may take 60 s, and 5 s more to connect. */
+export const LONGEST_STOP_MS = 65_000;
 /** A wall clock that fell back by more than this, as the monotonic one sees it, was set back. */
 const SET_BACK_MS = 1_000;
 
 export class Dispatcher {
   readonly #deps: DispatcherDeps;
-  readonly #supplyDeps: SupplyDeps;
   readonly #gatherMs: number;
   readonly #log: OutcomeLog;
   readonly #slots: SendSlots;
@@ -61,20 +62,20 @@ export class Dispatcher {
   #wallAhead: number;
 
   constructor(deps: DispatcherDeps) {
-    const { clock, random, policy, store, send, onAttempt } = deps;
+    const { clock, random, policy, store, logger, send, onAttempt } = deps;
     const { inFlightInAll, inFlightPerEndpoint, batch, gatherMs } = { ...DEFAULT_LIMITS, ...deps.limits };
     this.#deps = deps;
     this.#wallAhead = deps.clock.now() - deps.clock.monotonicMs();
-    this.#supplyDeps = { store, policy, batch };
     this.#gatherMs = gatherMs;
     this.#log = new OutcomeLog(policy);
     this.#slots = new SendSlots(inFlightInAll);
     this.#pool = new WorkerPool(store, {
       clock,
       random,
+      logger,
       policy,
-      send,
       onAttempt,
+      sender: new CallSender({ clock, store, send }),
       log: this.#log,
       slots: this.#slots,
       maxInFlight: inFlightPerEndpoint,
@@ -120,9 +121,9 @@ export class Dispatcher {
    */
   async stop(): Promise<void> {
     const { clock } = this.#deps;
-    const end = clock.monotonicMs() + DRAIN_MS;
+    const end = clock.monotonicMs() + LONGEST_STOP_MS;
     this.#isStopping = true;
-    if (this.inFlight > 0) await clock.sleepUntil(clock.now() + DRAIN_MS, this.#isDrained.signal);
+    if (this.inFlight > 0) await clock.sleepUntil(clock.now() + LONGEST_STOP_MS, this.#isDrained.signal);
     await this.#loop.stop();
     await this.#commitBefore(end);
   }
@@ -154,8 +155,8 @@ export class Dispatcher {
         await this.#gather();
         await this.#commit();
         await this.#proveStore();
-        await this.#pool.heed();
-        await this.#supplyAll();
+        await this.#pool.refresh();
+        await this.#fetchAll();
         this.#slots.pump();
         await this.#deps.clock.nextTurn();
         if (this.#log.isEmpty && !this.#hasWork()) return this.#maySend() ? this.#pool.retire() : null;
@@ -196,37 +197,44 @@ export class Dispatcher {
   }
 
   #release(group: OutcomeGroup): void {
-    for (const { callbackId, callSeq } of group.holdings) this.#pool.get(callbackId)?.underWay.committed(callSeq);
-    for (const { callbackId, callSeq } of group.attempts) this.#pool.get(callbackId)?.underWay.committed(callSeq);
+    for (const { callbackId, callSeq } of group.holdings) this.#pool.get(callbackId)?.queue.committed(callSeq);
+    for (const { callbackId, callSeq } of group.attempts) this.#pool.get(callbackId)?.queue.committed(callSeq);
     if (group.mails.length > 0) this.#deps.onMailQueued();
   }
 
-  async #supplyAll(): Promise<void> {
-    const { clock, policy } = this.#deps;
-    const now = clock.now();
+  async #fetchAll(): Promise<void> {
+    const now = this.#deps.clock.now();
     this.#clampToClock(now);
     for (const worker of this.#pool.all()) {
-      worker.track.clampToClock(now);
-      worker.track.closeOutageIfOver(now);
+      worker.tracker.clampToClock(now);
+      worker.tracker.closeOutageIfOver(now);
       this.#slots.enqueue(worker);
-      const maySupply = this.#maySend() && this.#pool.isCurrent(worker);
-      if (maySupply && needsSupply(worker, now, policy)) await supply(worker, now, this.#supplyDeps);
+      if (this.#maySend() && this.#pool.isCurrent(worker) && worker.queue.needsWork(now)) await this.#fetch(worker, now);
+    }
+  }
+
+  async #fetch(worker: EndpointWorker, now: number): Promise<void> {
+    try {
+      worker.accept(await fetchWork(worker.queue.requestWork(now), this.#deps.store), now);
+    } catch (error) {
+      // What was read before the error is lost: all of it is read again.
+      worker.queue.invalidate();
+      throw error;
     }
   }
 
   /** After the wall clock was set back, what waits for a time is planned anew: the first of an endpoint's calls, and those behind it. */
   #clampToClock(now: number): void {
     const wallAhead = now - this.#deps.clock.monotonicMs();
-    if (wallAhead < this.#wallAhead - SET_BACK_MS) for (const worker of this.#pool.all()) worker.discardReading();
+    if (wallAhead < this.#wallAhead - SET_BACK_MS) for (const worker of this.#pool.all()) worker.queue.invalidate();
     this.#wallAhead = wallAhead;
   }
 
   #hasWork(): boolean {
     if (!this.#maySend()) return false;
-    if (this.#pool.hasNews) return true;
-    const { clock, policy } = this.#deps;
-    const now = clock.now();
-    for (const worker of this.#pool.all()) if (needsSupply(worker, now, policy)) return true;
+    if (this.#pool.hasChanges) return true;
+    const now = this.#deps.clock.now();
+    for (const worker of this.#pool.all()) if (worker.queue.needsWork(now)) return true;
     return false;
   }
 

@@ -21,7 +21,7 @@ import { timeOrderedId } from "../platform/random.js";
 import type { EndpointRecord } from "../store/store.js";
 import type { OutcomeLog } from "./outcome-log.js";
 
-export interface TrackDeps {
+export interface TrackerDeps {
   readonly log: OutcomeLog;
   readonly policy: RetryPolicy;
   readonly clock: Clock;
@@ -30,12 +30,12 @@ export interface TrackDeps {
 }
 
 export class EndpointTracker {
-  readonly #deps: TrackDeps;
+  readonly #deps: TrackerDeps;
   #callback: Callback;
   #endpoint: Endpoint;
   #outage: OpenOutage | null;
 
-  constructor(record: EndpointRecord, deps: TrackDeps) {
+  constructor(record: EndpointRecord, deps: TrackerDeps) {
     this.#deps = deps;
     this.#callback = record.callback;
     this.#endpoint = endpointTakenOver(record.endpoint, deps.clock.now(), deps.policy);
@@ -53,7 +53,7 @@ export class EndpointTracker {
     return this.#endpoint;
   }
 
-  /** The settings as they are now; state and outage are this track's own. */
+  /** The settings as they are now; state and outage are the tracker's own. */
   useSettings(callback: Callback): void {
     const isRepaired = callback.repairedAt !== this.#callback.repairedAt;
     this.#callback = callback;

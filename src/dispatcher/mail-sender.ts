@@ -3,6 +3,7 @@ import type { Mail } from "../domain/mail.js";
 import type { Notifier } from "../notifier/notifier.js";
 import type { Clock } from "../platform/clock.js";
 import type { Logger } from "../platform/logger.js";
+import { settleAll } from "../platform/settle-all.js";
 import type { MailStore } from "../store/store.js";
 import { RunLoop } from "./run-loop.js";
 
@@ -54,8 +55,7 @@ export class MailSender {
     const { store } = this.#deps;
     for (let mails = await store.fetchQueuedMails(await this.#dueBefore(), BATCH); mails.length > 0; ) {
       // All of them to their end, whatever fails: the next step must not send a mail that this one is still sending.
-      const results = await Promise.allSettled(mails.map((mail) => this.#send(mail)));
-      for (const result of results) if (result.status === "rejected") throw result.reason;
+      await settleAll(...mails.map((mail) => this.#send(mail)));
       if (this.#isStopping) return null;
       mails = await store.fetchQueuedMails(await this.#dueBefore(), BATCH);
     }

@@ -1,23 +1,22 @@
 /** `whcb serve`: API, dispatcher and mail outbox on one database, wired and started. */
 import { dirname, join, resolve } from "node:path";
 import type { RunningService, ServeOptions } from "../cli/cli-deps.js";
-import { type AddressRule, ANY_ADDRESS, checkCallbackUrl, publicAddressRule } from "../delivery/address-rule.js";
+import { type AddressRule, addressRuleFor, checkCallbackUrl } from "../delivery/address-rule.js";
 import type { Deliverer } from "../delivery/deliverer.js";
 import { createDeliverer } from "../delivery/undici-deliverer.js";
+import { LONGEST_STOP_MS } from "../dispatcher/dispatcher.js";
+import { createDispatching } from "../dispatcher/dispatching.js";
 import { createEmlNotifier } from "../notifier/eml-notifier.js";
 import type { Notifier } from "../notifier/notifier.js";
 import { createSmtpNotifier } from "../notifier/smtp-notifier.js";
 import { systemClock, systemTimers } from "../platform/clock.js";
 import { pinoLogger } from "../platform/pino-logger.js";
 import { systemRandom } from "../platform/random.js";
+import { settleAll } from "../platform/settle-all.js";
 import { createApp } from "../server/app.js";
 import { closeGracefully } from "../server/close-gracefully.js";
-import { createDispatching } from "./create-dispatching.js";
 import { openServedStore } from "./open-served-store.js";
-import { settleAll, Teardown } from "./teardown.js";
-
-/** What is under way when a stop begins is waited for so long: an attempt may take 60 s, and 5 to connect. */
-const LONGEST_STOP_MS = 65_000;
+import { Teardown } from "./teardown.js";
 
 export interface ServiceSurroundings {
   readonly version: string;
@@ -32,18 +31,27 @@ export async function startService(options: ServeOptions, surroundings: ServiceS
     const url = await start(options, surroundings, teardown);
     return { url, stop: () => teardown.run(), stopped: teardown.done };
   } catch (error) {
-    // Why it didn't start is what counts, not what a failed start couldn't close.
+    // The reason why it didn't start matters, not what couldn't be closed.
     await teardown.run().catch(() => undefined);
     throw error;
   }
 }
 
 async function start(options: ServeOptions, { version, log }: ServiceSurroundings, teardown: Teardown): Promise<string> {
-  const addressRule = isLoopback(options.host) ? ANY_ADDRESS : publicAddressRule(options.allowNetworks);
+  const addressRule = addressRuleFor(options.host, options.allowNetworks);
   const logger = pinoLogger(options.logLevel, log);
   const store = await openServedStore(options, teardown);
   const deliverer = openDeliverer(addressRule, teardown);
-  const dispatching = createDispatching({ options, store, deliverer, logger, notifier: openNotifier(options, teardown) });
+  const dispatching = createDispatching({
+    store,
+    deliverer,
+    logger,
+    notifier: openNotifier(options, teardown),
+    clock: systemClock,
+    random: systemRandom,
+    policy: options.policy,
+    isEnabled: options.dispatch,
+  });
   const app = await createApp({
     store,
     logger,
@@ -55,7 +63,10 @@ async function start(options: ServeOptions, { version, log }: ServiceSurrounding
     plan: options.plan,
     authentication: "required",
     trustProxy: options.trustProxy,
-    stats: dispatching.stats,
+    stats: {
+      read: async () => ({ ...(await store.readGauges()), inFlight: dispatching.inFlight }),
+      onAttempt: dispatching.onAttempt,
+    },
     checkEndpoint: options.endpointCheck ? async (request) => (await deliverer.deliver(request)).result : null,
     checkCallbackUrl: (url) => checkCallbackUrl(url, addressRule),
     onWork: dispatching.onWork,
@@ -80,8 +91,4 @@ function openNotifier({ smtp, mailDirectory, database }: ServeOptions, teardown:
   const notifier = smtp === null ? createEmlNotifier({ directory }) : createSmtpNotifier({ url: smtp, timers: systemTimers });
   teardown.add(() => notifier.close());
   return notifier;
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
 }

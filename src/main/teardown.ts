@@ -1,4 +1,4 @@
-/** What was opened, closed again in the opposite order, once, whoever asks and however often. */
+/** Closes what was opened, in the opposite order, once. */
 export class Teardown {
   readonly #steps: (() => Promise<unknown>)[] = [];
   #running: Promise<void> | undefined;
@@ -16,7 +16,7 @@ export class Teardown {
     this.#steps.push(step);
   }
 
-  /** Goes on past a step that fails, and rejects with the first failure when all are done. */
+  /** Runs every step, and rejects with the first failure at the end. */
   run(): Promise<void> {
     this.#running ??= this.#closeAll();
     return this.#running;
@@ -28,10 +28,4 @@ export class Teardown {
     this.#settle();
     if (failures.length > 0) throw failures[0];
   }
-}
-
-/** Waits for all of them, also when one fails, and rejects with the first failure. */
-export async function settleAll(...work: readonly Promise<unknown>[]): Promise<void> {
-  const results = await Promise.allSettled(work);
-  for (const result of results) if (result.status === "rejected") throw result.reason;
 }

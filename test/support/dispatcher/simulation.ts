@@ -116,9 +116,9 @@ export class Simulation {
   }
 
   /** Accepts `count` responses and tells the dispatcher; returns their ids, oldest first. */
-  async accept(callback: Callback, count = 1): Promise<string[]> {
+  async accept(callback: Callback, count = 1, response = aResponse()): Promise<string[]> {
     const now = this.clock.now();
-    const calls = Array.from({ length: count }, () => ({ id: timeOrderedId(now, this.random), response: aResponse() }));
+    const calls = Array.from({ length: count }, () => ({ id: timeOrderedId(now, this.random), response }));
     await this.store.acceptCalls(callback.id, calls, now);
     this.dispatcher.accepted(callback.id);
     return calls.map(({ id }) => id);
@@ -150,6 +150,10 @@ export class Simulation {
     let last = this.clock.now();
     for (;;) {
       const next = await this.#tick();
+      if (this.#isReading) {
+        await turn();
+        continue;
+      }
       const wake = this.clock.nextWakeAt;
       const at = next === null || wake === null ? (next ?? wake) : Math.min(next, wake);
       if (at === null || at > end) break;
@@ -193,6 +197,13 @@ export class Simulation {
 
   requestsFor(callId: string): readonly Sent[] {
     return this.sent.filter((sent) => sent.callId === callId);
+  }
+
+  /** Whether a large body is being read for a request that isn't on the wire yet. */
+  get #isReading(): boolean {
+    let onWire = 0;
+    for (const count of this.inFlight.values()) onWire += count;
+    return this.dispatcher.inFlight > onWire;
   }
 
   #newDispatcher(): Dispatcher {

@@ -1,8 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { Dispatcher } from "../../../src/dispatcher/dispatcher.js";
-import { silentLogger } from "../../../src/platform/logger.js";
 import { ACCEPTED, REFUSED_503 } from "../../support/builders.js";
-import { DAY, down, HOUR, MINUTE, NO_JITTER, Simulation, watchStore } from "../../support/dispatcher/simulation.js";
+import { DAY, down, HOUR, MINUTE, Simulation, watchStore } from "../../support/dispatcher/simulation.js";
 
 let sim: Simulation;
 
@@ -15,29 +13,6 @@ afterEach(() => sim.store.close());
 const slowly = (afterMs: number) => () => ({ result: ACCEPTED, afterMs });
 
 describe("a dispatcher", () => {
-  it("records an attempt for a request that can't even be built, and goes on", async () => {
-    const callback = await sim.callback({ retriesEnabled: false });
-    const dispatcher = new Dispatcher({
-      store: sim.store,
-      clock: sim.clock,
-      random: sim.random,
-      logger: silentLogger,
-      policy: NO_JITTER,
-      limits: { gatherMs: 0 },
-      send: (_, { seq }) => {
-        if (seq === 1) return Promise.reject(new Error("no such header"));
-        throw new Error("no such header");
-      },
-      onAttempt: () => undefined,
-      onMailQueued: () => undefined,
-    });
-    const [id = ""] = await sim.accept(callback, 3);
-    dispatcher.accepted(callback.id);
-    await dispatcher.tick();
-    expect([dispatcher.inFlight, await sim.store.countCalls(callback.id)]).toEqual([0, { PENDING: 0, SUCCESS: 0, FAILED: 3 }]);
-    expect(await sim.store.findCall(callback.id, id)).toMatchObject({ error: "protocol", attemptCount: 1 });
-  });
-
   it("keeps nothing in memory of endpoints that have nothing to do", async () => {
     for (let index = 0; index < 5; index += 1) await sim.accept(await sim.callback({ name: `callback ${index}` }));
     await sim.settle();
@@ -239,7 +214,7 @@ describe("a probe", () => {
   });
 });
 
-describe("a tick", () => {
+describe("a retry round", () => {
   it("still sends its calls when a change of settings discards what it read", async () => {
     let isReading = false;
     await sim.store.close();
@@ -267,7 +242,7 @@ describe("a tick", () => {
     expect([isReading, sim.sent.length - before]).toEqual([false, 20]);
   });
 
-  it("isn't begun while requests of the one before are under way", async () => {
+  it("isn't begun while requests of the one before are in flight", async () => {
     await sim.store.close();
     sim = await Simulation.open({ policy: { intervalMs: 10_000, windowMs: HOUR, jitter: false } });
     sim.endpoint = down;

@@ -10,37 +10,37 @@ const POLICY = { intervalMs: 5 * MINUTE, windowMs: HOUR, jitter: false };
 const OUTAGE = { id: "OLD", startedAt: 0, failedCalls: 1, quietSince: MINUTE };
 
 /** An endpoint whose outage would have closed at 6 minutes, had anybody looked; `now` is 10 minutes. */
-function aTrack(endpoint: Partial<Endpoint> = {}, outage: typeof OUTAGE | null = OUTAGE) {
+function aTracker(endpoint: Partial<Endpoint> = {}, outage: typeof OUTAGE | null = OUTAGE) {
   const log = new OutcomeLog(POLICY);
   const callback = { ...someSettings(), id: "A", createdAt: 0, updatedAt: 0, repairedAt: 0 };
   const record = { callback, endpoint: { ...NEW_ENDPOINT, ...endpoint }, outage, pendingCalls: 0, nextDueAt: null };
   const random = { fraction: () => 0.5, bytes: (count: number) => new Uint8Array(count) };
   const clock = new VirtualClock(10 * MINUTE);
-  return { log, track: new EndpointTracker(record, { log, policy: POLICY, random, clock, maxInFlight: 64 }) };
+  return { log, tracker: new EndpointTracker(record, { log, policy: POLICY, random, clock, maxInFlight: 64 }) };
 }
 
 const closed = [{ ...OUTAGE, callbackId: "A", endedAt: 6 * MINUTE }];
 
 describe("an outage that is over, though nobody looked since", () => {
   it("is ended by a first failure as of when it was over, and another one opens", () => {
-    const { log, track } = aTrack();
-    track.failed(aCall(), anAttempt({ startedAt: 9 * MINUTE }));
+    const { log, tracker } = aTracker();
+    tracker.failed(aCall(), anAttempt({ startedAt: 9 * MINUTE }));
     const group = log.next();
     expect([group?.closedOutages, group?.mails.length]).toEqual([closed, 1]);
     expect(group?.endpoints[0]?.outage).toMatchObject({ startedAt: 9 * MINUTE, failedCalls: 1 });
   });
 
   it("is ended by a holding, and another one opens", () => {
-    const { log, track } = aTrack({ state: "down" }, { ...OUTAGE, startedAt: -HOUR });
-    track.hold(aCall(), 9 * MINUTE);
+    const { log, tracker } = aTracker({ state: "down" }, { ...OUTAGE, startedAt: -HOUR });
+    tracker.hold(aCall(), 9 * MINUTE);
     const group = log.next();
     expect(group?.closedOutages.map(({ endedAt }) => endedAt)).toEqual([0]);
     expect(group?.endpoints[0]?.outage).toMatchObject({ startedAt: 9 * MINUTE, failedCalls: 1 });
   });
 
   it("is ended by a success with the state that it was over in: one that ends the time down doesn't prolong it", () => {
-    const { log, track } = aTrack({ state: "down" }, { ...OUTAGE, startedAt: -HOUR });
-    track.succeeded(9 * MINUTE);
+    const { log, tracker } = aTracker({ state: "down" }, { ...OUTAGE, startedAt: -HOUR });
+    tracker.succeeded(9 * MINUTE);
     const group = log.next();
     expect([group?.closedOutages.map(({ endedAt }) => endedAt), group?.endpoints[0]?.outage]).toEqual([[0], null]);
   });
@@ -48,9 +48,9 @@ describe("an outage that is over, though nobody looked since", () => {
 
 describe("an endpoint that is taken over while it recovers", () => {
   it("starts with one request again, and its drain excuses what a running one would, of one interval", () => {
-    const { track } = aTrack({ state: "recovering", recovery: 3, recoveringSince: 2 * MINUTE, limit: 40 }, null);
-    expect(track.endpoint).toMatchObject({ state: "recovering", recovery: 3, recoveringSince: 5 * MINUTE, limit: 1 });
-    const recent = aTrack({ state: "recovering", recovery: 3, recoveringSince: 8 * MINUTE }, null);
-    expect(recent.track.endpoint.recoveringSince).toBe(8 * MINUTE);
+    const { tracker } = aTracker({ state: "recovering", recovery: 3, recoveringSince: 2 * MINUTE, limit: 40 }, null);
+    expect(tracker.endpoint).toMatchObject({ state: "recovering", recovery: 3, recoveringSince: 5 * MINUTE, limit: 1 });
+    const recent = aTracker({ state: "recovering", recovery: 3, recoveringSince: 8 * MINUTE }, null);
+    expect(recent.tracker.endpoint.recoveringSince).toBe(8 * MINUTE);
   });
 });

@@ -53,7 +53,7 @@ describe("a clock that is set", () => {
     expect(new Set(sim.sent.slice(before).map(({ callId }) => callId)).size).toBe(2);
   });
 
-  it("back by an hour puts no tick and no probe off: together they make ten requests one interval later", async () => {
+  it("back by an hour delays no round and no probe: together they make ten requests one interval later", async () => {
     const callback = await sim.callback();
     await sim.accept(callback, 30);
     await sim.settle();

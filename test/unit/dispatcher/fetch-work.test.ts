@@ -12,7 +12,7 @@ beforeEach(async () => {
 afterEach(() => sim.store.close());
 
 describe("a dispatcher", () => {
-  it("sends a replay at once that was asked for while a retry was under way and failed", async () => {
+  it("sends a replay at once requested while a retry that fails was in flight", async () => {
     sim.endpoint = down;
     const callback = await sim.callback();
     const [id = ""] = await sim.accept(callback);

@@ -13,7 +13,7 @@ afterEach(() => sim.store.close());
 
 const failing = (afterMs: number) => () => ({ result: REFUSED_503, afterMs });
 
-describe("a tick", () => {
+describe("a retry round", () => {
   it("that waits for slots tries nothing twice when what it was to send is marked", async () => {
     await open({ limits: { inFlightInAll: 4 } });
     const callback = await sim.callback();
@@ -62,7 +62,7 @@ describe("a tick", () => {
     expect([sent.length, new Set(sent).size]).toEqual([8, 8]);
   });
 
-  it("is due at once where the endpoint was mended while no service ran", async () => {
+  it("is due at once if the endpoint was repaired while no service ran", async () => {
     await open();
     const callback = await sim.callback();
     await sim.accept(callback, 12);
@@ -76,7 +76,7 @@ describe("a tick", () => {
 });
 
 describe("a probe", () => {
-  it("is one at a time, whatever a tick brings meanwhile", async () => {
+  it("is one at a time, whatever a round brings meanwhile", async () => {
     await open({ policy: { intervalMs: 30_000, windowMs: HOUR, jitter: false } });
     const callback = await sim.callback();
     await sim.accept(callback, 10);

@@ -1,0 +1,75 @@
+/** Everything that a serving process does by itself: it delivers, mails and purges. */
+import type { Deliverer } from "../delivery/deliverer.js";
+import { isAccepted } from "../domain/attempt.js";
+import type { RetryPolicy } from "../domain/retry-policy.js";
+import type { Notifier } from "../notifier/notifier.js";
+import type { Clock } from "../platform/clock.js";
+import type { Logger } from "../platform/logger.js";
+import type { Random } from "../platform/random.js";
+import { settleAll } from "../platform/settle-all.js";
+import type { Store } from "../store/store.js";
+import { buildDelivery } from "../wire/delivery-request.js";
+import { Dispatcher } from "./dispatcher.js";
+import { MailSender } from "./mail-sender.js";
+import { Purger } from "./purger.js";
+
+export interface Dispatching {
+  /** After the commit: what others stored may need the dispatcher. */
+  onWork(callbackId: string, kind: "accepted" | "changed"): void;
+  /** Requests in flight. */
+  readonly inFlight: number;
+  /** Hands each attempt to `handler`. */
+  onAttempt(handler: (attempt: AttemptTiming) => void): void;
+  start(): void;
+  /** Takes no new work. Resolves when what was in flight has ended and is committed, LONGEST_STOP_MS at most. */
+  stop(): Promise<void>;
+}
+
+export interface AttemptTiming {
+  readonly outcome: "success" | "failure";
+  readonly durationMs: number;
+}
+
+export interface DispatchingDeps {
+  readonly store: Store;
+  readonly deliverer: Pick<Deliverer, "deliver">;
+  readonly notifier: Notifier;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly policy: RetryPolicy;
+  /** false: start() starts nothing. */
+  readonly isEnabled: boolean;
+}
+
+export function createDispatching(deps: DispatchingDeps): Dispatching {
+  const { store, deliverer, notifier, clock, random, logger, policy, isEnabled } = deps;
+  const handlers: ((attempt: AttemptTiming) => void)[] = [];
+  const mailSender = new MailSender({ store, notifier, clock, logger });
+  const purger = new Purger({ store, clock, logger });
+  const dispatcher = new Dispatcher({
+    store,
+    clock,
+    random,
+    logger,
+    policy,
+    send: async (callback, call) => (await deliverer.deliver(buildDelivery(callback, call))).result,
+    onAttempt(_callbackId, { result, durationMs }) {
+      const outcome = isAccepted(result) ? "success" : "failure";
+      for (const handler of handlers) handler({ outcome, durationMs });
+    },
+    onMailQueued: () => mailSender.wake(),
+  });
+  const workers = isEnabled ? [dispatcher, mailSender, purger] : [];
+  return {
+    onWork: (callbackId, kind) => (kind === "accepted" ? dispatcher.accepted(callbackId) : dispatcher.changed(callbackId)),
+    get inFlight() {
+      return dispatcher.inFlight;
+    },
+    onAttempt: (handler) => void handlers.push(handler),
+    start() {
+      for (const worker of workers) worker.start();
+    },
+    stop: () => settleAll(...workers.map((worker) => worker.stop())),
+  };
+}

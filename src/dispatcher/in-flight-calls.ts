@@ -1,0 +1,86 @@
+/**
+ * Calls in flight, calls with an outcome that isn't on disk yet, and calls that wait because our own side failed. What the store says of
+ * them is out of date, so that batches leave them out and nothing is sent twice.
+ */
+export interface InFlightCall {
+  /** When its outcome makes it due again; null: not at all, or no outcome yet. */
+  dueAt: number | null;
+  /** The worker's, when the call was sent. */
+  readonly generation: number;
+}
+
+interface Fault {
+  /** null: it is being tried again. */
+  retryAt: number | null;
+  readonly waitMs: number;
+}
+
+const FIRST_WAIT_MS = 1_000;
+
+export class InFlightCalls {
+  /** By seq, as are the faults. */
+  readonly #calls = new Map<number, InFlightCall>();
+  readonly #faults = new Map<number, Fault>();
+  readonly #longestWaitMs: number;
+
+  constructor(longestWaitMs: number) {
+    this.#longestWaitMs = longestWaitMs;
+  }
+
+  get size(): number {
+    return this.#calls.size;
+  }
+
+  has(callSeq: number): boolean {
+    return this.#calls.has(callSeq);
+  }
+
+  add(callSeq: number, call: InFlightCall): void {
+    this.#calls.set(callSeq, call);
+  }
+
+  /** An attempt was made; it ends a row of faults. */
+  attempted(callSeq: number, dueAt: number | null): void {
+    this.#faults.delete(callSeq);
+    const call = this.#calls.get(callSeq);
+    if (call) call.dueAt = dueAt;
+  }
+
+  remove(callSeq: number): InFlightCall | undefined {
+    const call = this.#calls.get(callSeq);
+    this.#calls.delete(callSeq);
+    return call;
+  }
+
+  /** Our side failed: the call waits 1 s, 2 s, 4 s … up to the longest wait. Returns how long. */
+  failedHere(callSeq: number, now: number): number {
+    const before = this.#faults.get(callSeq);
+    const waitMs = Math.min(before ? before.waitMs * 2 : FIRST_WAIT_MS, this.#longestWaitMs);
+    this.#faults.set(callSeq, { retryAt: now + waitMs, waitMs });
+    return waitMs;
+  }
+
+  /** When the first of those that wait may be tried again. */
+  get retryAt(): number | null {
+    let first: number | null = null;
+    for (const { retryAt } of this.#faults.values()) first = earlier(first, retryAt);
+    return first;
+  }
+
+  /** Whether some have waited long enough; the store is right about them again. A clock set back makes none wait for longer. */
+  endWaits(now: number): boolean {
+    let hasEnded = false;
+    for (const [callSeq, fault] of this.#faults) {
+      const { retryAt, waitMs } = fault;
+      if (retryAt === null || (retryAt > now && retryAt <= now + waitMs)) continue;
+      fault.retryAt = null;
+      this.#calls.delete(callSeq);
+      hasEnded = true;
+    }
+    return hasEnded;
+  }
+}
+
+export function earlier(one: number | null, other: number | null): number | null {
+  return one === null || other === null ? (one ?? other) : Math.min(one, other);
+}

@@ -1,0 +1,338 @@
+/** What one endpoint may be sent: calls that were prefetched, calls in flight, and what the store may hold beyond them. */
+import type { Call } from "../domain/call.js";
+import { FAILURES_TO_DOWN } from "../domain/endpoint.js";
+import { latestScheduledRetry, type RetryPolicy, retryUntil } from "../domain/retry-policy.js";
+import type { Clock } from "../platform/clock.js";
+import type { EndpointRecord } from "../store/store.js";
+import type { EndpointTracker } from "./endpoint-tracker.js";
+import type { FailedCalls, WorkBatch, WorkRequest } from "./fetch-work.js";
+import { earlier, InFlightCalls } from "./in-flight-calls.js";
+import { type NextCall, PrefetchedCalls } from "./prefetched-calls.js";
+
+export interface WorkQueueDeps {
+  readonly clock: Clock;
+  readonly policy: RetryPolicy;
+  readonly maxInFlight: number;
+  /** Calls that the store is asked for at once. */
+  readonly batch: number;
+}
+
+/** A batch read longer ago than this is read again before anything of it is sent: a mark may have come in between. */
+const STALE_AFTER_MS = 1_000;
+const LOW_WATER = 64;
+
+export interface TakenCall extends NextCall {
+  readonly isOfRound: boolean;
+}
+
+export class WorkQueue {
+  readonly #tracker: EndpointTracker;
+  readonly #deps: WorkQueueDeps;
+  readonly #prefetched = new PrefetchedCalls();
+  readonly #inFlight: InFlightCalls;
+  /** Grows when everything that was read, or is being read, has become useless. */
+  #generation = 0;
+  /*
+   * What the store may hold beyond what was prefetched. A wrong guess costs a read, so that all of these err on that side: one is
+   * withdrawn only by a batch in which there was nothing.
+   */
+  #mayHavePending: boolean;
+  #mayHaveFailed: boolean;
+  #mayHaveHeld: boolean;
+  /** When the first failed call's own retry is due, or earlier; null: none waits. */
+  #dueAt: number | null;
+  /** Something must be read whatever the rest says. */
+  #isDirty = true;
+  #requests = 0;
+  #isProbing = false;
+  #roundInFlight = 0;
+  /** Calls that the round still has to send. */
+  #roundLeft = 0;
+
+  constructor(tracker: EndpointTracker, record: Pick<EndpointRecord, "pendingCalls" | "nextDueAt">, deps: WorkQueueDeps) {
+    this.#tracker = tracker;
+    this.#deps = deps;
+    this.#inFlight = new InFlightCalls(deps.policy.intervalMs);
+    this.#mayHavePending = record.pendingCalls > 0;
+    this.#mayHaveFailed = record.nextDueAt !== null;
+    this.#mayHaveHeld = this.#mayHaveFailed;
+    // Read once at the start, whenever the first is due: the clock may have been set while nobody watched those behind it.
+    this.#dueAt = record.nextDueAt === null ? null : 0;
+  }
+
+  /** How many requests are in flight. */
+  get requests(): number {
+    return this.#requests;
+  }
+
+  /** Nothing is in flight, prefetched or left unread. */
+  get isIdle(): boolean {
+    return this.#inFlight.size === 0 && this.#prefetched.isEmpty && !this.#mayHavePending && !this.#isDirty;
+  }
+
+  /** New responses were accepted. */
+  accepted(): void {
+    this.#mayHavePending = true;
+  }
+
+  /** Nothing that was read may be relied on: the store is asked again for everything. */
+  invalidate(): void {
+    if (this.#prefetched.probe.length > 0) this.#isProbing = false;
+    this.#prefetched.clear();
+    this.#generation += 1;
+    this.#suspectAll();
+  }
+
+  /**
+   * The call's outcome is on disk: from here on a batch has it right. If others changed the call or the settings meanwhile it may
+   * have become anything (due for a replay, PENDING again), not only what was expected.
+   */
+  committed(callSeq: number): void {
+    const call = this.#inFlight.remove(callSeq);
+    if (!call) return;
+    if (call.generation !== this.#generation) this.#suspectAll();
+    else if (call.dueAt !== null) this.#expectDue(call.dueAt);
+  }
+
+  /** Whether a read would bring something now. */
+  needsWork(now: number): boolean {
+    if (this.#inFlight.endWaits(now)) this.#suspectAll();
+    if (this.#isDirty) return true;
+    if (this.#mayHavePending && this.#prefetched.fresh.length < this.#lowWater) return true;
+    if (this.#prefetched.backlog.length >= this.#lowWater) return false;
+    if (this.#tracker.endpoint.state === "recovering") return this.#mayHaveFailed || this.#isDrained;
+    const at = this.#nextFetchAt();
+    return at !== null && (at <= now || at > latestScheduledRetry(now, this.#deps.policy));
+  }
+
+  /** When the endpoint's clock, the first of its calls or a fault makes a read due; null: nothing waits for a time. */
+  nextWorkAt(): number | null {
+    return earlier(this.#nextFetchAt(), this.#inFlight.retryAt);
+  }
+
+  /** What to read now. Whatever changes from here on makes the worker ask again. */
+  requestWork(now: number): WorkRequest {
+    const { callback, endpoint } = this.#tracker;
+    const mayProbe = endpoint.state === "down" && isDue(this.#nextProbeAt(), now);
+    const wantsHeld = mayProbe && this.#mayHaveHeld;
+    const failed = this.#failedToRequest(now);
+    const expiresAt = failed?.kind === "backlog" ? (endpoint.recoveringSince ?? 0) : now;
+    const request = {
+      callbackId: callback.id,
+      generation: this.#generation,
+      busy: this.#inFlight.size + this.#prefetched.probe.length,
+      batch: this.#deps.batch,
+      expireBefore: failed || wantsHeld ? expiresAt - this.#deps.policy.windowMs : null,
+      wantsPending: this.#mayHavePending,
+      mayProbe,
+      wantsHeld,
+      failed,
+    };
+    this.#isDirty = false;
+    if (request.wantsPending) this.#mayHavePending = false;
+    return request;
+  }
+
+  /** Offers what was read, unless settings, calls or the endpoint's state changed meanwhile. */
+  accept(batch: WorkBatch, now: number): void {
+    if (batch.request.generation !== this.#generation) return;
+    if (batch.hasMorePending) this.#mayHavePending = true;
+    const { callback, endpoint } = this.#tracker;
+    if (endpoint.state === "down" && callback.retriesEnabled) this.#holdAndProbe(batch, now);
+    else if (batch.request.wantsPending) this.#offer("fresh", this.#withoutBusy(batch.pending));
+    const { failed } = batch.request;
+    if (failed?.kind === "round") this.#acceptRound(batch, now);
+    else if (failed) this.#acceptFailed(batch, failed, now);
+  }
+
+  /** Takes the next call if fewer than `share` are in flight and the endpoint's limit allows it. "stale": everything must be read again. */
+  take(share: number): TakenCall | "stale" | undefined {
+    if (this.#requests >= Math.min(this.#limit, share)) return undefined;
+    if (this.#prefetched.isOlderThan(this.#deps.clock.monotonicMs() - STALE_AFTER_MS)) {
+      this.invalidate();
+      return "stale";
+    }
+    const taken = this.#prefetched.take((call) => this.#mayGo(call));
+    if (taken === undefined) return undefined;
+    const next = { ...taken, isOfRound: this.#tracker.endpoint.state === "down" && taken.from === "backlog" };
+    this.#began(next);
+    return next;
+  }
+
+  /** The request of a call that was taken has ended. */
+  ended(next: TakenCall): void {
+    this.#requests -= 1;
+    if (next.isOfRound) this.#roundInFlight -= 1;
+    if (next.from === "probe") this.#isProbing = false;
+  }
+
+  /** An attempt was made, whose outcome makes the call due again at `dueAt`. */
+  attempted(callSeq: number, dueAt: number | null): void {
+    this.#inFlight.attempted(callSeq, dueAt);
+  }
+
+  /** Our own side failed. Returns after how long the call is tried again. */
+  failedHere(callSeq: number): number {
+    return this.#inFlight.failedHere(callSeq, this.#deps.clock.now());
+  }
+
+  /** The endpoint went up, down or into recovery. */
+  stateChanged(): void {
+    this.#roundLeft = 0;
+    this.invalidate();
+  }
+
+  /** How many requests the endpoint's state allows in flight. */
+  get #limit(): number {
+    const { state, limit } = this.#tracker.endpoint;
+    if (state === "down") return Math.min(FAILURES_TO_DOWN, this.#deps.maxInFlight);
+    return state === "recovering" ? limit : this.#deps.maxInFlight;
+  }
+
+  /** With fewer calls than this left in a queue, more are read. */
+  get #lowWater(): number {
+    return Math.min(LOW_WATER, Math.ceil(this.#deps.batch / 2));
+  }
+
+  /** Nothing of what was read waits to be tried. New responses don't count once they may go as fast as they ever do. */
+  get #isDrained(): boolean {
+    const { fresh, backlog } = this.#prefetched;
+    return backlog.length === 0 && (fresh.length === 0 || this.#limit >= this.#deps.maxInFlight);
+  }
+
+  #suspectAll(): void {
+    this.#mayHavePending = true;
+    this.#isDirty = true;
+    this.#expectDue(0);
+  }
+
+  #expectDue(at: number): void {
+    this.#mayHaveFailed = true;
+    this.#mayHaveHeld = true;
+    this.#dueAt = Math.min(this.#dueAt ?? at, at);
+  }
+
+  #nextFetchAt(): number | null {
+    // What was prefetched goes first, and for a slot; when it is sent, more is read.
+    if (this.#prefetched.backlog.length >= this.#lowWater) return null;
+    switch (this.#tracker.endpoint.state) {
+      case "up":
+        return this.#dueAt;
+      case "recovering":
+        return null;
+      case "down":
+        return earlier(this.#nextRoundAt(), this.#mayHaveHeld ? this.#nextProbeAt() : null);
+    }
+  }
+
+  /** When a round begins, or goes on with what it couldn't send at once. */
+  #nextRoundAt(): number | null {
+    if (!this.#mayHaveFailed) return null;
+    if (this.#owedToRound > 0) return 0;
+    const isInRound = this.#roundInFlight > 0 || this.#prefetched.backlog.length > 0;
+    return isInRound ? null : this.#tracker.endpoint.roundAt;
+  }
+
+  /** Calls that a round was to send and hasn't, because what was read for it was invalidated. */
+  get #owedToRound(): number {
+    return this.#prefetched.backlog.length === 0 ? this.#roundLeft : 0;
+  }
+
+  #nextProbeAt(): number | null {
+    const mayProbe = !this.#isProbing && this.#requests < FAILURES_TO_DOWN;
+    return mayProbe && this.#tracker.callback.retriesEnabled ? this.#tracker.endpoint.probeAt : null;
+  }
+
+  #failedToRequest(now: number): FailedCalls | null {
+    const latest = latestScheduledRetry(now, this.#deps.policy);
+    switch (this.#tracker.endpoint.state) {
+      case "up":
+        return this.#dueAt === null || (this.#dueAt > now && this.#dueAt <= latest) ? null : { kind: "due", at: now, latest };
+      case "recovering":
+        return { kind: "backlog", recovery: this.#tracker.endpoint.recovery };
+      case "down":
+        return isDue(this.#nextRoundAt(), now) ? { kind: "round" } : null;
+    }
+  }
+
+  /** Down, with retries on: new responses are held, except for the one that goes as a probe if none was held before it. */
+  #holdAndProbe({ request, held, pending }: WorkBatch, now: number): void {
+    const waiting = this.#withoutBusy(pending);
+    if (request.mayProbe && isDue(this.#nextProbeAt(), now)) {
+      const [free] = held ? this.#withoutBusy([held]) : [];
+      if (request.wantsHeld) this.#mayHaveHeld = free !== undefined;
+      const probe = free ?? waiting.shift();
+      if (probe) {
+        this.#isProbing = true;
+        this.#offer("probe", [probe]);
+      }
+    }
+    for (const call of waiting) {
+      this.#inFlight.add(call.seq, { dueAt: now, generation: this.#generation });
+      this.#tracker.hold(call, now);
+    }
+  }
+
+  #acceptRound(batch: WorkBatch, now: number): void {
+    const calls = this.#withoutBusy(batch.failed);
+    const room = Math.max(0, this.#limit - this.#requests - this.#prefetched.probe.length);
+    this.#mayHaveFailed = calls.length > 0 || batch.hasMoreFailed;
+    let next = calls.slice(0, room);
+    if (this.#owedToRound > 0) {
+      const began = this.#tracker.endpoint.roundBeganAt ?? 0;
+      const untried = calls.filter(({ attemptedAt }) => attemptedAt === null || attemptedAt < began);
+      next = untried.slice(0, Math.min(this.#owedToRound, room));
+    } else this.#tracker.beginRound(now);
+    this.#roundLeft = next.length;
+    this.#offer("backlog", next);
+  }
+
+  #acceptFailed(batch: WorkBatch, failed: FailedCalls, now: number): void {
+    this.#offer("backlog", this.#withoutBusy(batch.failed));
+    const upcoming = this.#withoutBusy(batch.upcoming);
+    const isSomeLeft = batch.hasMoreFailed || (batch.hasMoreUpcoming && upcoming.length === 0);
+    if (failed.kind === "due") {
+      const first = isSomeLeft ? now : (upcoming.find(({ due }) => (due?.at ?? 0) > now)?.due?.at ?? null);
+      this.#mayHaveFailed = first !== null;
+      this.#dueAt = first;
+      return;
+    }
+    this.#mayHaveFailed = batch.hasMoreFailed;
+    if (batch.hasMoreFailed || !this.#isDrained) return;
+    this.#tracker.drained(now);
+    // Read once in any case: scheduled retries didn't count until now, and the clock may have been set meanwhile.
+    this.#mayHaveFailed = upcoming.length > 0 || isSomeLeft;
+    this.#dueAt = this.#mayHaveFailed ? 0 : null;
+  }
+
+  #withoutBusy(calls: readonly Call[]): Call[] {
+    return calls.filter(({ seq }) => !this.#inFlight.has(seq) && !this.#prefetched.probe.has(seq));
+  }
+
+  #offer(queue: NextCall["from"], calls: readonly Call[]): void {
+    this.#prefetched[queue].fill(calls, this.#deps.clock.monotonicMs());
+  }
+
+  /** Inside its window; a drain takes along what was when the recovery began. */
+  #mayGo(call: Call): boolean {
+    if (call.due?.cause !== "retry" || call.firstFailedAt === null) return true;
+    const at = this.#tracker.endpoint.recoveringSince ?? this.#deps.clock.now();
+    if (at <= retryUntil(call.firstFailedAt, this.#deps.policy)) return true;
+    // Its window ended while it waited here; the next read cancels its retry.
+    this.#expectDue(call.due.at);
+    return false;
+  }
+
+  #began({ call, isOfRound }: TakenCall): void {
+    if (isOfRound) {
+      this.#roundInFlight += 1;
+      this.#roundLeft = Math.max(0, this.#roundLeft - 1);
+    }
+    this.#requests += 1;
+    this.#inFlight.add(call.seq, { dueAt: null, generation: this.#generation });
+  }
+}
+
+function isDue(at: number | null, now: number): boolean {
+  return at !== null && at <= now;
+}

@@ -1,0 +1,86 @@
+/** What is our own fault is not an attempt, and never blamed on the endpoint (docs/dispatcher.md, A call, Rule 3). */
+import { afterEach, describe, expect, it } from "vitest";
+import { Dispatcher } from "../../../src/dispatcher/dispatcher.js";
+import { silentLogger } from "../../../src/platform/logger.js";
+import { ACCEPTED, aResponse } from "../../support/builders.js";
+import { HOUR, MINUTE, NO_JITTER, Simulation, StoreFailure, watchStore } from "../../support/dispatcher/simulation.js";
+
+let sim: Simulation;
+
+afterEach(() => sim.store.close());
+
+const PAGE = { limit: 10, offset: 0 };
+const large = () => aResponse({ responseMessage: { ...aResponse().responseMessage, content: "x".repeat(300_000) } });
+
+describe("a store error while a large body is read", () => {
+  it("is no attempt: the call is tried again after 1 s, 2 s, 4 s, and no outage opens", async () => {
+    let failures = 4;
+    const readAt: number[] = [];
+    sim = await Simulation.open({
+      dispatcherStore: (store) =>
+        watchStore(store, (method, _, work) => {
+          if (method !== "findCall") return work();
+          readAt.push(sim.clock.now() - start);
+          if (failures > 0) {
+            failures -= 1;
+            throw new StoreFailure("disk I/O error");
+          }
+          return work();
+        }),
+    });
+    const start = sim.clock.now();
+    const callback = await sim.callback();
+    await sim.accept(callback, 1, large());
+    await sim.runFor(HOUR);
+    expect(readAt).toEqual([0, 1_000, 3_000, 7_000, 15_000]);
+    const [sent] = sim.sent;
+    expect([sim.sent.length, (sent?.at ?? 0) - start, sent?.accepted]).toEqual([1, 15_000, true]);
+    expect((await sim.store.listCalls(callback.id, { ...PAGE, filter: {}, sort: [] })).items).toMatchObject([
+      { status: "SUCCESS", attemptCount: 1 },
+    ]);
+    expect((await sim.store.listOutages(PAGE)).items).toEqual([]);
+  });
+
+  it("waits one interval at most", async () => {
+    const readAt: number[] = [];
+    sim = await Simulation.open({
+      dispatcherStore: (store) =>
+        watchStore(store, (method, _, work) => {
+          if (method !== "findCall") return work();
+          readAt.push(sim.clock.now());
+          throw new StoreFailure("disk I/O error");
+        }),
+    });
+    await sim.accept(await sim.callback(), 1, large());
+    await sim.runFor(HOUR);
+    const waits = readAt.slice(1).map((at, index) => at - (readAt[index] ?? 0));
+    expect(Math.max(...waits)).toBe(5 * MINUTE);
+    expect(sim.sent).toEqual([]);
+  });
+});
+
+describe("a request that can't even be built", () => {
+  it("is no attempt, and doesn't keep the others waiting", async () => {
+    sim = await Simulation.open();
+    const callback = await sim.callback({ retriesEnabled: false });
+    const dispatcher = new Dispatcher({
+      store: sim.store,
+      clock: sim.clock,
+      random: sim.random,
+      logger: silentLogger,
+      policy: NO_JITTER,
+      limits: { gatherMs: 0 },
+      send: async (_, { seq }) => {
+        if (seq === 1) throw new Error("no such header");
+        return ACCEPTED;
+      },
+      onAttempt: () => undefined,
+      onMailQueued: () => undefined,
+    });
+    await sim.accept(callback, 3);
+    dispatcher.accepted(callback.id);
+    const next = await dispatcher.tick();
+    expect([dispatcher.inFlight, next]).toEqual([0, sim.clock.now() + 1_000]);
+    expect(await sim.store.countCalls(callback.id)).toEqual({ PENDING: 1, SUCCESS: 2, FAILED: 0 });
+  });
+});
