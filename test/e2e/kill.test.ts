@@ -13,7 +13,7 @@ beforeEach(() => {
 
 afterEach(() => home.leave());
 
-it("loses nothing, repeats little and owes one mail an outage when it is killed again and again", async () => {
+it("loses nothing, repeats little and writes one e-mail per outage when it is killed again and again", async () => {
   const random = seededRandom(4);
   const figures = await killRun(home, { kills: 5, endpoints: ["ok", "flaky", "down"], batch: 10, unit: () => random.fraction() });
   expectKillRules(figures);

@@ -95,7 +95,7 @@ async function run(name: string, hanging: number): Promise<Run> {
 const idsOf = (count: number, prefix: string) => Array.from({ length: count }, (_, index) => callIdOf(index, prefix));
 const percentile = ({ latencies }: Run, share: number) => latencies[Math.ceil(latencies.length * share) - 1] ?? Number.NaN;
 
-it("keeps the latency of the healthy while a third of 64 endpoints hang, and its bounds in flight", {
+it("keeps its limits and the latency of healthy endpoints while a third of 64 endpoints hang", {
   timeout: 90_000,
 }, async () => {
   const alone = await run("alone", 0);

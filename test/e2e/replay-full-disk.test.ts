@@ -51,7 +51,7 @@ async function expectEnd(): Promise<void> {
 const REPLAY = ["replay", "demo", "--failed", "--yes", "--concurrency", String(CONCURRENCY)];
 
 describe.skipIf(!mayTroubleDisks)("a disk that fills up", () => {
-  it("stops the sending, is told, and doesn't matter any more once there is room", async () => {
+  it("stops the sending and is reported; the run continues once there is space", async () => {
     const disk = SmallDisk.mount(home.path("data", "runs"), 4);
     closing.push(() => disk.unmount());
     outage = await replayOutage(home, 1_500, () => ({ status: 200, delayMs: 4 }));
@@ -63,7 +63,7 @@ describe.skipIf(!mayTroubleDisks)("a disk that fills up", () => {
     await expectEnd();
   });
 
-  it("lets nothing begin", async () => {
+  it("lets no run begin", async () => {
     const disk = SmallDisk.mount(home.path("data", "runs"), 1);
     closing.push(() => disk.unmount());
     outage = await replayOutage(home, 20);
@@ -76,8 +76,8 @@ describe.skipIf(!mayTroubleDisks)("a disk that fills up", () => {
   });
 });
 
-describe("a journal that may not grow", () => {
-  it("stops the sending, is told, and can be gone on with", async () => {
+describe("a journal that can't grow", () => {
+  it("stops the sending and is reported; the run can be resumed", async () => {
     outage = await replayOutage(home, 600, () => ({ status: 200, delayMs: 4 }));
     const replaying = home.start(REPLAY);
     await outage.hasReceived(450);

@@ -23,7 +23,7 @@ afterEach(async () => {
 
 const sorted = (ids: Iterable<string>): string[] => [...ids].sort();
 
-it("Ctrl-C lets what is under way end, marks it, exits 130 and says how to go on", async () => {
+it("Ctrl-C finishes and marks the calls in flight, exits 130 and says how to continue", async () => {
   const replaying = home.start(["replay", "demo", "--failed", "--yes", "--concurrency", "4"]);
   await outage.hasReceived(30);
   replaying.child.kill("SIGINT");
@@ -46,7 +46,7 @@ it("Ctrl-C lets what is under way end, marks it, exits 130 and says how to go on
   expect(await outage.failedIds()).toEqual([]);
 });
 
-it("a second Ctrl-C ends it at once; what was under way is unknown, and sent again only when asked for", async () => {
+it("a second Ctrl-C stops at once; the calls in flight are unknown, and repeated only if asked for", async () => {
   const replaying = home.start(["replay", "demo", "--failed", "--yes", "--concurrency", "4"]);
   await outage.hasReceived(30);
   // No answer comes any more while this test lasts.

@@ -16,7 +16,7 @@ beforeEach(() => {
 
 afterEach(() => home.leave());
 
-it(`kills a replay again and again (seed ${SEED}): nothing accepted is lost or sent again, and what is unknown is told`, {
+it(`kills a replay again and again (seed ${SEED}): nothing accepted is lost or repeated, and unknown sends are reported`, {
   timeout: 90_000,
 }, async () => {
   const random = seededRandom(SEED);

@@ -30,8 +30,8 @@ const leftBehind = () =>
     .map(({ name }) => name)
     .sort();
 
-describe("a start that is refused", () => {
-  it("says that a live process has the database, which the same start gets after kill -9, and sends at once", async () => {
+describe("a failed start", () => {
+  it("says that another process has the database; after kill -9 the same start succeeds and sends at once", async () => {
     const server = await home.serve([], { env: USER_ENV });
     const hanging = await home.listen(["--hang"]);
     const api = new ServedApi(server.url);
@@ -56,7 +56,7 @@ describe("a start that is refused", () => {
     expect(mended.stdout.match(/POST/g)).toHaveLength(1);
   });
 
-  it("for a port that is taken sends nothing and keeps no settings", async () => {
+  it("on a taken port sends nothing and stores no settings", async () => {
     const first = await home.serve([], { env: USER_ENV });
     const endpoint = await home.listen();
     const api = new ServedApi(first.url);
@@ -74,7 +74,7 @@ describe("a start that is refused", () => {
     expect((await api.readiness()).status).toBe(200);
   });
 
-  it("for a file that is no database leaves it as it is, with nothing beside it", async () => {
+  it("on a file that isn't a database changes nothing and creates no file beside it", async () => {
     writeFileSync(home.path("x.db"), "not a database, but long enough to be read as one ".repeat(100));
     expect(await refused(["--db", home.path("x.db")])).toEqual({
       code: 4,
@@ -83,7 +83,7 @@ describe("a start that is refused", () => {
     expect(leftBehind()).toEqual(["x.db"]);
   });
 
-  it("for a database of a newer version says both versions", async () => {
+  it("on a database of a newer version names both versions", async () => {
     await (await home.serve([], { env: USER_ENV })).stop();
     const before = leftBehind();
     const database = new Database(home.path("x.db"));
@@ -94,7 +94,7 @@ describe("a start that is refused", () => {
     expect(leftBehind()).toEqual(before);
   });
 
-  it("for a key file that was lost makes no new one", async () => {
+  it("with a lost key file doesn't create a new one", async () => {
     await (await home.serve([], { env: USER_ENV })).stop();
     rmSync(home.path("x.db.key"));
     const { code, sentence } = await refused(["--db", home.path("x.db")]);
@@ -102,7 +102,7 @@ describe("a start that is refused", () => {
     expect(existsSync(home.path("x.db.key"))).toBe(false);
   });
 
-  it("for a folder that isn't there makes none", async () => {
+  it("in a missing folder doesn't create it", async () => {
     const { code, sentence } = await refused(["--db", home.path("nowhere", "x.db")]);
     expect([code, sentence]).toEqual([4, expect.stringContaining(home.path("nowhere"))]);
     expect([existsSync(home.path("nowhere")), leftBehind()]).toEqual([false, []]);

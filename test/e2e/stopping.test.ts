@@ -72,7 +72,7 @@ describe("a first signal", () => {
     },
   );
 
-  it("isn't held up by connections on which nothing is asked", async () => {
+  it("isn't delayed by idle connections", async () => {
     const { server, api } = await serve();
     expect((await api.readiness()).status).toBe(200);
     const silent = connect(Number(new URL(server.url).port), "127.0.0.1");
@@ -88,7 +88,7 @@ describe("a first signal", () => {
     await closed;
   });
 
-  it("counts once when it comes twice in a moment, as it does by way of npx", async () => {
+  it("counts once if it arrives twice within a moment, as it does through npx", async () => {
     const { server, api } = await serve();
     const slow = await home.listen(["--delay", "1s"]);
     await api.hand(await api.create({ name: "slow", url: slow.url }), idsOf(1));
@@ -97,7 +97,7 @@ describe("a first signal", () => {
     expect((await server.stop("SIGINT")).code).toBe(0);
   });
 
-  it("that comes while the service starts ends it as well, and harms nothing", async () => {
+  it("during the start also ends the service, and does no harm", async () => {
     for (const afterMs of [50, 200, 350, 500]) {
       const server = home.start(["serve", "--port", "0", "--db", home.path("x.db")], { env: USER_ENV });
       await delay(afterMs);

@@ -30,7 +30,7 @@ async function trigger(name: string, count: number): Promise<void> {
 }
 
 describe("an outage", () => {
-  it("is seen, replayed and settled, with one e-mail", async () => {
+  it("is shown, replayed and settled, with one e-mail", async () => {
     await home.serve();
     const broken = await home.listen(["--status", "503"]);
     await create("demo", broken.url);
@@ -52,7 +52,7 @@ describe("an outage", () => {
     expect(readdirSync(home.path("mail")).filter((file) => file.endsWith(".eml"))).toHaveLength(1);
   });
 
-  it("of two callbacks is replayed with no callback named", async () => {
+  it("of two callbacks is replayed without naming a callback", async () => {
     await home.serve();
     const broken = await home.listen(["--status", "500"]);
     for (const name of ["one", "two"]) {
@@ -70,7 +70,7 @@ describe("an outage", () => {
     expect([await failedIds("one"), await failedIds("two")]).toEqual([[], []]);
   });
 
-  it("is retried once retries are switched on in the middle of it", async () => {
+  it("is retried once retries are switched on during the outage", async () => {
     await home.serve();
     const broken = await home.listen(["--status", "503"]);
     await create("demo", broken.url);
@@ -92,7 +92,7 @@ describe("an outage", () => {
 });
 
 describe("calls fixed by hand", () => {
-  it("are marked by ids, from stdin, by a filter, and on the file with no server running", async () => {
+  it("are marked by ids, from stdin, by a filter, and on the file without a server", async () => {
     const server = await home.serve();
     const broken = await home.listen(["--status", "503"]);
     await create("demo", broken.url);
@@ -118,7 +118,7 @@ describe("calls fixed by hand", () => {
 });
 
 describe("bad input", () => {
-  it("ends with the exit code that says what it was, and a sentence that says what to do", async () => {
+  it("ends with the right exit code and a sentence that says what to do", async () => {
     const noServer = await home.whcb(["calls", "list", "demo"], {
       env: { WHCB_URL: "http://127.0.0.1:9", WHCB_USERNAME: "u", WHCB_PASSWORD: "p", WHCB_API_KEY: "k" },
     });

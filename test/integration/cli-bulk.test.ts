@@ -56,7 +56,7 @@ describe("replay", () => {
     expect(received()).toBe(0);
   });
 
-  test("asks on a terminal, and does nothing on anything but yes", async () => {
+  test("asks on a terminal and does nothing unless the answer is yes", async () => {
     const { received } = await anOutage(3);
     const no = await machine.whcb(["replay", "demo", "--failed"], { canAsk: true, stdin: "\n" });
     expect(no).toMatchObject({
@@ -71,7 +71,7 @@ describe("replay", () => {
     expect(await machine.ids("demo", "--failed")).toEqual([]);
   });
 
-  test("without a terminal prints the exact command, and exits 2", async () => {
+  test("exits 2 without a terminal and prints the command to type", async () => {
     await anOutage(1);
     const { code, stderr } = await machine.whcb(["replay", "demo", "--failed", "--grep", "I can't"]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "nothing to replay: no failed call matches\n" });
@@ -83,7 +83,7 @@ describe("replay", () => {
     });
   });
 
-  test("tells every step as ndjson, and the end as one object as json", async () => {
+  test("prints one line per step with ndjson, and one object at the end with json", async () => {
     await anOutage(3);
     const lines = (await machine.works(["replay", "demo", "--failed", "--yes", "-o", "ndjson"]))
       .trimEnd()
@@ -103,7 +103,7 @@ describe("replay", () => {
     });
   });
 
-  test("stops after a canary that fails, exits 8, and says how to go on", async () => {
+  test("stops after a failed canary, exits 8, and says how to continue", async () => {
     const { received } = await anOutage(5, ["--status", "500"]);
     const { code, stdout, stderr } = await machine.whcb(["replay", "demo", "--failed", "--yes"]);
     expect(code).toBe(8);
@@ -113,7 +113,7 @@ describe("replay", () => {
     expect(await machine.ids("demo", "--failed")).toHaveLength(5);
   });
 
-  test("is mentioned when it was cut, and finished by --resume", async () => {
+  test("mentions an interrupted run, which --resume finishes", async () => {
     await anOutage(5, ["--status", "500"]);
     await machine.whcb(["replay", "demo", "--failed", "--yes"]);
     expect(await machine.works(["replay", "demo", "--failed", "--dry-run"])).not.toBe("");
@@ -130,7 +130,7 @@ describe("replay", () => {
     expect(await machine.whcb(["runs", "list", "-o", "ids"])).toMatchObject({ code: 0 });
   });
 
-  test("belongs to its profile: another one neither mentions nor resumes it", async () => {
+  test("belongs to its profile: another profile neither mentions nor resumes it", async () => {
     await anOutage(2, ["--status", "500"]);
     await machine.whcb(["replay", "demo", "--failed", "--yes"]);
     await changeSettings(machine.world.paths.config, (before) => {
@@ -148,13 +148,13 @@ describe("replay", () => {
     expect(stderr).toBe("a dry run: nothing was sent\n");
   });
 
-  test("--resume with nothing unfinished says so", async () => {
+  test("--resume says so if no run is unfinished", async () => {
     await anOutage(1);
     expect(await machine.whcb(["replay", "--resume"])).toEqual({ code: 0, stdout: "", stderr: "no unfinished run\n" });
     expect((await machine.whcb(["replay", "--resume", "nope"])).code).toBe(3);
   });
 
-  test("sends the calls that are there, and exits 8 for a name that isn't", async () => {
+  test("sends the calls that exist, and exits 8 for an id that doesn't", async () => {
     const { received } = await anOutage(2);
     const [id = ""] = await machine.ids("demo", "--failed");
     const absent = "0".repeat(32);
@@ -168,7 +168,7 @@ describe("replay", () => {
     });
   });
 
-  test("of two callbacks needs none named", async () => {
+  test("replays all callbacks if none is given", async () => {
     const { url } = await anOutage(2);
     const broken = await machine.listen(["--status", "500"]);
     await machine.rehearse("crm", broken.url, 3);
@@ -177,7 +177,7 @@ describe("replay", () => {
     expect([await machine.ids("demo", "--failed"), await machine.ids("crm", "--failed")]).toEqual([[], []]);
   });
 
-  test("to another URL marks nothing", async () => {
+  test("marks nothing with --to", async () => {
     const { received } = await anOutage(2);
     const elsewhere = await machine.listen();
     await machine.works(["replay", "demo", "--failed", "--yes", "--to", `${elsewhere.url}/try`]);
@@ -185,7 +185,7 @@ describe("replay", () => {
     expect(await machine.ids("demo", "--failed")).toHaveLength(2);
   });
 
-  test("stops at Ctrl-C, exits 130 with the command that goes on; a second one ends at once", async () => {
+  test("stops at Ctrl-C and exits 130 with the resume command; a second Ctrl-C stops at once", async () => {
     await anOutage(6);
     const io = captureIo();
     const exits: (number | null)[] = [];
@@ -210,7 +210,7 @@ describe("replay", () => {
 });
 
 describe("marks", () => {
-  test("take ids as words, from stdin and from a file, with and without a callback named", async () => {
+  test("take ids as arguments, from stdin and from a file, with or without a callback", async () => {
     await anOutage(5);
     const [a = "", b = "", c = "", d = "", e = ""] = await machine.ids("demo", "--failed");
     await machine.works(["mark-success", "demo", a, "--yes"]);
@@ -224,7 +224,7 @@ describe("marks", () => {
     expect(await machine.ids("demo", "--failed")).toHaveLength(5);
   });
 
-  test("of ids that aren't there exit 3 alone, and 8 among others", async () => {
+  test("exit 3 if no id exists, and 8 if only some do", async () => {
     await anOutage(1);
     const [id = ""] = await machine.ids("demo", "--failed");
     const missing = "F".repeat(32);
@@ -236,7 +236,7 @@ describe("marks", () => {
     expect(await machine.ids("demo", "--failed")).toEqual([]);
   });
 
-  test("of nothing do nothing", async () => {
+  test("do nothing if no call matches", async () => {
     await anOutage(1);
     expect(await machine.whcb(["mark-success", "demo", "-", "--yes"], { stdin: "" })).toMatchObject({
       code: 0,
@@ -248,7 +248,7 @@ describe("marks", () => {
 });
 
 describe("reconcile", () => {
-  test("marks what was seen, sends the rest, and balances", async () => {
+  test("marks the calls that were seen, sends the rest, and prints a balance that adds up", async () => {
     const { received } = await anOutage(4);
     const failed = JSON.parse(await machine.works(["calls", "list", "demo", "--failed", "--all", "-o", "json"]));
     const seen = `${failed[0].messageId}\n"${failed[1].messageId.toLowerCase()}"\nDEADBEEF\n`;
@@ -261,7 +261,7 @@ describe("reconcile", () => {
     expect(await machine.ids("demo", "--failed")).toEqual([]);
   });
 
-  test("without a file it can read exits 2", async () => {
+  test("exits 2 if its file can't be read", async () => {
     await anOutage(1);
     expect((await machine.whcb(["reconcile", "demo"])).code).toBe(2);
     expect(await machine.whcb(["reconcile", "demo", "--seen", "/nowhere/x", "--yes"])).toMatchObject({
@@ -272,7 +272,7 @@ describe("reconcile", () => {
 });
 
 describe("runs", () => {
-  test("are listed and shown by the beginning of their id", async () => {
+  test("are listed, and shown by a prefix of their id", async () => {
     await anOutage(2);
     await machine.works(["replay", "demo", "--failed", "--yes"]);
     const [recorded] = JSON.parse(await machine.works(["runs", "list", "-o", "json"]));
@@ -292,7 +292,7 @@ describe("runs", () => {
 });
 
 describe("a database file", () => {
-  test("is listed, replayed and marked with no server running", async () => {
+  test("can be listed, replayed and marked without a server", async () => {
     await machine.leave();
     machine = new CliMachine();
     const served = await machine.serve(["--db", machine.path("x.db")]);

@@ -66,26 +66,26 @@ describe("no secret is shown", () => {
     for (const secret of secrets) expect([secret, (stdout + stderr).includes(secret)]).toEqual([secret, false]);
   });
 
-  test("by calls get, which lists attempts", async () => {
+  test("by calls get, which shows attempts", async () => {
     const { stdout, stderr } = await machine.whcb(["calls", "get", "demo", ids[0] ?? "", "--verbose"], { env: ENV });
     expect(stdout).toContain(ids[0]);
     for (const secret of secrets) expect(stdout + stderr).not.toContain(secret);
   });
 });
 
-describe("a reader that has gone", () => {
+describe("a closed pipe", () => {
   test.each([
     [["calls", "list", "demo", "--all"]],
     [["calls", "list", "demo", "--all", "-o", "json"]],
     [["callbacks", "list", "-o", "csv"]],
     [["status"]],
-  ])("ends %j quietly", async (argv) => {
+  ])("ends %j silently", async (argv) => {
     const io = captureIo();
     expect(await run(argv, cliDeps(machine.world, { ...io, stdout: closedPipe() }))).toBe(0);
     expect(io.err()).not.toMatch(/error|EPIPE/);
   });
 
-  test("doesn't stop a replay that is under way", async () => {
+  test("doesn't stop a running replay", async () => {
     const endpoint = await machine.listen(["--status", "503"]);
     await machine.rehearse("piped", endpoint.url, 20);
     const io = captureIo();

@@ -10,7 +10,7 @@ const at = new DeliverySetup();
 afterEach(() => at.end());
 
 describe("a kept connection", () => {
-  test("carries one request after another", async () => {
+  test("is used for one request after another", async () => {
     await at.start(says(OK));
     for (let sent = 0; sent < 5; sent++) await at.deliverer.deliver(at.post());
     expect([at.server.connections(), at.server.requests()]).toEqual([1, 5]);

@@ -97,7 +97,7 @@ describe("journals of version 0.1.0", () => {
     }
   });
 
-  it("tell what happened to each call", async () => {
+  it("show what happened to each call", async () => {
     expect(await stateByCall("20261125-045045-6EB0")).toEqual(["marked, marked", "unmarkable"]);
     expect(await stateByCall("20261125-045047-CD27")).toEqual([
       "accepted, marked",
@@ -118,7 +118,7 @@ describe("journals of version 0.1.0", () => {
     });
   });
 
-  it("can be resumed: what was accepted is marked, what was never sent is sent", async () => {
+  it("can be resumed: accepted calls are marked, unsent calls are sent", async () => {
     const before = (await readRun(runsDirectory, INTERRUPTED)).calls;
     const { counts, received, failed } = await resume(INTERRUPTED);
     expect(counts).toEqual({ planned: 16, accepted: 14, refused: 1, settled: 1, marked: 14 });
@@ -139,11 +139,11 @@ describe("journals of version 0.1.0", () => {
     expect(resent).toEqual({ counts: { planned: 14, accepted: 14, marked: 14 }, received: failed, failed: [] });
   });
 
-  it("of a killed machine leave unknown whatever was written ahead", async () => {
+  it("of a machine that lost power leave every written-ahead send unknown", async () => {
     expect(await resume(KILLED)).toMatchObject({ counts: { planned: 14, accepted: 8, unknown: 6, marked: 8 } });
   });
 
-  it("may end in a torn line", async () => {
+  it("may end in a cut line", async () => {
     await pretendSameBoot(KILLED);
     const path = join(runsDirectory, `${KILLED}.ndjson`);
     writeFileSync(path, readFileSync(path).subarray(0, -40));

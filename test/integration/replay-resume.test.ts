@@ -75,7 +75,7 @@ async function killedAt(requests: number, concurrency = 8) {
 }
 
 describe("a run whose process was killed", () => {
-  it("goes on without sending again what may have arrived; at most its concurrency is unknown, and is told", async () => {
+  it("resumes without repeating sends that may have arrived, and reports at most its concurrency as unknown", async () => {
     for (const requests of [1, 2, 9, 50, 137, 260, 399]) {
       const { received, calls, again, desk } = await killedAt(requests);
       const summary = await resume(desk);
@@ -92,7 +92,7 @@ describe("a run whose process was killed", () => {
     }
   });
 
-  it("sends what is unknown again when it is told to, and is finished then", async () => {
+  it("repeats the unknown sends if asked to, and is then finished", async () => {
     const { calls, again, desk } = await killedAt(100);
     const first = await resume(desk);
     const unknown = failed(calls);
@@ -105,7 +105,7 @@ describe("a run whose process was killed", () => {
     expect(await resume(desk)).toBeNull();
   });
 
-  it("marks first what was accepted and not marked yet, and doesn't send it", async () => {
+  it("first marks accepted calls that aren't marked yet, without sending them", async () => {
     const { received, calls, again, desk } = await killedAt(60);
     const run = (await listRuns(desk.deps.runsDirectory))[0];
     const accepted = (await readRun(desk.deps.runsDirectory, run?.runId ?? "")).calls.filter(({ state }) => state === "accepted");
@@ -117,7 +117,7 @@ describe("a run whose process was killed", () => {
     expect(failed(calls).filter((id) => accepted.some((call) => call.id === id))).toEqual([]);
   });
 
-  it("leaves alone what was settled in the meantime", async () => {
+  it("skips calls that were settled meanwhile", async () => {
     const { calls, again, desk } = await killedAt(50);
     for (const call of calls) call.status = "SUCCESS";
     const summary = await resume(desk);
@@ -127,7 +127,7 @@ describe("a run whose process was killed", () => {
     expect(summary?.counts).toMatchObject({ left: 0, unknown: 0 });
   });
 
-  it("goes on from a journal whose last line is torn anywhere", async () => {
+  it("resumes from a journal whose last line is cut at any point", async () => {
     const { calls, again, desk } = await killedAt(30, 2);
     const journal = journalOf(desk);
     const whole = readFileSync(journal);
@@ -142,7 +142,7 @@ describe("a run whose process was killed", () => {
 });
 
 describe("an interrupted run", () => {
-  it("goes on where it was, in the order that it had, and its record tells both sessions", async () => {
+  it("continues in the same order, and its record shows both sessions", async () => {
     const calls = platformCalls(200);
     const stop = new AbortController();
     const endpoint = await endpointOf((_, number) => {
@@ -158,7 +158,7 @@ describe("an interrupted run", () => {
     expect(await listRuns(desk.deps.runsDirectory)).toMatchObject([{ state: "finished", counts: second?.counts }]);
   });
 
-  it("isn't taken up by another profile's resume, nor against another service by name", async () => {
+  it("isn't resumed by another profile, or by name against another service", async () => {
     const stop = new AbortController();
     const endpoint = await endpointOf((_, number) => {
       if (number === 5) stop.abort();
@@ -174,8 +174,8 @@ describe("an interrupted run", () => {
   });
 });
 
-describe("a run that is under way", () => {
-  it("can't be resumed beside itself", async () => {
+describe("a running run", () => {
+  it("can't be resumed while it is running", async () => {
     let refused: unknown = null;
     const endpoint = await endpointOf(() => ({ status: 200, delayMs: 5 }));
     const desk = deskFor(platformCalls(30), endpoint.url);
@@ -193,8 +193,8 @@ describe("a run that is under way", () => {
   });
 });
 
-describe("a disk that fills up under the journal", () => {
-  it("stops the sending, loses no mark, and the run can go on when there is room", async () => {
+describe("a disk that fills up during a run", () => {
+  it("stops the sending and loses no mark; the run can be resumed when there is space", async () => {
     const calls = platformCalls(300);
     const endpoint = await endpointOf();
     let room = 45_000;
@@ -229,7 +229,7 @@ describe("a disk that fills up under the journal", () => {
     expect(failed(calls)).toEqual([]);
   });
 
-  it("before a run can begin sends nothing", async () => {
+  it("sends nothing if the run can't begin", async () => {
     const endpoint = await endpointOf();
     const desk = deskFor(platformCalls(3), endpoint.url, {
       openJournalFile(path, at) {

@@ -82,7 +82,7 @@ const MIXED = (index: number) => ({
 });
 
 describe("a selection", () => {
-  it("is not widened by a service that ignores the filter, and what is left out is counted", async () => {
+  it("isn't widened by a service that ignores the filter, and counts what is left out", async () => {
     const at = await scene(platformCalls(90, MIXED));
     const plan = await planReplay(
       { callbacks: ["demo"], calls: { filter: { statusCodes: [{ class: 5 }] } }, skipRetrying: false },
@@ -95,7 +95,7 @@ describe("a selection", () => {
     await plan.discard();
   });
 
-  it("takes FAILED calls only, whatever ids are named", async () => {
+  it("contains only FAILED calls, whatever ids are given", async () => {
     const at = await scene(platformCalls(10));
     const [first, second] = at.calls;
     if (first) first.status = "SUCCESS";
@@ -105,19 +105,19 @@ describe("a selection", () => {
     expect(plan).toMatchObject({ calls: 1, notFailed: 1, missing: ["F".repeat(32)] });
   });
 
-  it("of many ids is found among the failed ones, in any case of letters", async () => {
+  it("finds many ids among the failed calls, in upper or lower case", async () => {
     const at = await scene(platformCalls(200));
     const wanted = idsWhere(at.calls, (index) => index < 80);
     expect((await planned(at, { calls: { callIds: wanted.map((id) => id.toLowerCase()) } })).sort()).toEqual(wanted.sort());
   });
 
-  it("of no ids, or of a filter that nothing fits, is empty", async () => {
+  it("is empty for no ids or a filter without a match", async () => {
     const at = await scene(platformCalls(5));
     expect(await planned(at, { calls: { callIds: [] } })).toEqual([]);
     expect(await planned(at, { calls: { filter: { channel: "VOICE" } } })).toEqual([]);
   });
 
-  it("goes oldest first: by the response's date, then by the last attempt, then by the list", async () => {
+  it("is oldest first: by the response's date, then the last attempt, then the list order", async () => {
     const dates = ["24/11/26 09:32", "24/11/26 09:30", "24/11/26 09:30", "23/11/26 23:59"];
     const attempts = ["24/11/26 10:00", "24/11/26 10:05", "24/11/26 10:01", "24/11/26 10:09"];
     const calls = platformCalls(4, (index) => ({
@@ -128,7 +128,7 @@ describe("a selection", () => {
     expect(await planned(at, {})).toEqual([3, 2, 1, 0].map((index) => calls[index]?.id));
   });
 
-  it("can leave what the service is still retrying", async () => {
+  it("can leave out calls that the service still retries", async () => {
     const minutesAgo = (minutes: number): string => new Date(Date.now() - minutes * 60_000).toISOString();
     const calls = platformCalls(4, (index) => ({ callback: { attemptedDate: minutesAgo(index * 6), statusCode: 503 } }));
     const at = await scene(calls, { retriesEnabled: true });
@@ -140,7 +140,7 @@ describe("a selection", () => {
     await whole.discard();
   });
 
-  it("leaves nothing on disk, run or not", async () => {
+  it("leaves nothing on disk, whether it was run or not", async () => {
     const at = await scene(platformCalls(5));
     await planned(at, {});
     expect(readdirSync(at.desk.deps.runsDirectory)).toEqual([]);
@@ -148,7 +148,7 @@ describe("a selection", () => {
 });
 
 describe("the platform's limits", () => {
-  it("are kept in every second while listing and marking; the day's ends the run so that it can be resumed", async () => {
+  it("hold in every second of listing and marking; a used-up daily quota ends the run, which can be resumed", async () => {
     const clock = new VirtualClock();
     const calls = platformCalls(300);
     const endpoint = await countingEndpoint();
@@ -172,7 +172,7 @@ describe("the platform's limits", () => {
 });
 
 describe("marks", () => {
-  it("go out by a hundred, and a call that the service doesn't know is told while the others are marked", async () => {
+  it("are sent in hundreds, and an unknown call is reported while the others are marked", async () => {
     const at = await scene(platformCalls(250));
     const unknown = "F".repeat(32);
     const callIds = [...at.calls.map(({ id }) => id), unknown];
@@ -189,7 +189,7 @@ describe("marks", () => {
     expect(record.calls.filter(({ state }) => state === "marked").length).toBe(250);
   });
 
-  it("by a filter change only what the filter means", async () => {
+  it("by a filter change only the matching calls", async () => {
     const at = await scene(platformCalls(60, MIXED));
     const scope = { callbacks: ["demo"], calls: { filter: { statusCodes: [{ code: 404 }] } } };
     await runMarks(await planMarks(scope, "SUCCESS", at.desk.deps), {}, at.desk.deps);
@@ -200,7 +200,7 @@ describe("marks", () => {
     expect(failed(at.calls).length).toBe(60);
   });
 
-  it("of a callback that is gone end at once, and not call by call", async () => {
+  it("end at once if the callback is gone, not call by call", async () => {
     const at = await scene(platformCalls(100));
     const plan = await planMarks({ callbacks: ["demo"], calls: { filter: {} } }, "SUCCESS", at.desk.deps);
     const client = {
@@ -217,7 +217,7 @@ describe("marks", () => {
 });
 
 describe("a reconcile", () => {
-  it("marks what the receiver has, replays the rest, and balances", async () => {
+  it("marks what the receiver has, replays the rest, and its balance adds up", async () => {
     const at = await scene(platformCalls(100), {}, (id) => ({ status: id === at.calls[90]?.id ? 500 : 200 }));
     const seen = await readSeenList("call", [...idsWhere(at.calls, (index) => index < 40), "", "# a note", '"E",x']);
     const plan = await planReconcile("demo", seen, at.desk.deps);
@@ -237,7 +237,7 @@ describe("a reconcile", () => {
     expect((await readRun(at.desk.deps.runsDirectory, summary.header.runId)).counts).toEqual(summary.counts);
   });
 
-  it("by message takes every failed call of a seen message for seen, and says that there were several", async () => {
+  it("by message counts every failed call of a seen message as seen, and says that there were several", async () => {
     const at = await scene(platformCalls(10, (index) => ({ messageId: index < 3 ? "AB".repeat(16) : "CD".repeat(16) })));
     const plan = await planReconcile("demo", await readSeenList("message", ["ab".repeat(16)]), at.desk.deps);
     await plan.replay.discard();
@@ -247,7 +247,7 @@ describe("a reconcile", () => {
 });
 
 describe("a preview", () => {
-  it("shows each request as a shell line, without the key", async () => {
+  it("shows each request as a shell command, without the key", async () => {
     const at = await scene(platformCalls(2));
     const plan = await planReplay({ callbacks: ["demo"], calls: { filter: {} }, skipRetrying: false }, at.desk.deps);
     const lines: string[] = [];

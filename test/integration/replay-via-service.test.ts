@@ -57,7 +57,7 @@ async function booksOf({ desk }: Scene, runId: string) {
 }
 
 describe("a replay by the service", () => {
-  it("asks for every call once, oldest first, 100 at a time, and sends nothing itself", async () => {
+  it("requests every call once, oldest first, 100 at a time, and sends nothing itself", async () => {
     const at = await scene(ours);
     const summary = await replay(at);
     expect(summary.error).toBeNull();
@@ -69,7 +69,7 @@ describe("a replay by the service", () => {
     expect(await booksOf(at, summary.header.runId)).toEqual({ state: "finished", counts: summary.counts });
   });
 
-  it("leaves out a call that is gone by then, and asks for the others", async () => {
+  it("leaves out a call that is gone, and requests the others", async () => {
     const gone = new Set<string>();
     const at = await scene(ours, (ids) => {
       const missing = ids.find((id) => gone.has(id));
@@ -82,7 +82,7 @@ describe("a replay by the service", () => {
     expect(await booksOf(at, summary.header.runId)).toEqual({ state: "finished", counts: summary.counts });
   });
 
-  it("whose request is cut asks again for what the service still lists as FAILED", async () => {
+  it("requests again, after a cut, what the service still lists as FAILED", async () => {
     let requests = 0;
     const at = await scene(ours, () => {
       requests += 1;
@@ -105,7 +105,7 @@ describe("a replay by the service", () => {
     expect(summary.counts).toMatchObject({ requested: 100, left: CALLS - 100, unknown: 0 });
   });
 
-  it("says that a service can't do it, and keeps every call for another way", async () => {
+  it("says that the service can't do it, and leaves every call unsent", async () => {
     const at = await scene(platform);
     const summary = await replay(at);
     expect(summary.error).toMatchObject({ code: "usage", message: expect.stringContaining("can't replay calls itself") });

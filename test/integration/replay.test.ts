@@ -55,7 +55,7 @@ async function expectSameBooks({ desk }: Scene, { header, counts }: Awaited<Retu
 const statuses = (calls: readonly PlatformCall[]): string[] => [...new Set(calls.map(({ status }) => status))];
 
 describe("a replay", () => {
-  it("sends each failed call once, marks what was accepted, and leaves a record", async () => {
+  it("sends each failed call once, marks the accepted ones, and keeps a record", async () => {
     const at = await scene(platformCalls(250));
     const summary = await replay(at);
     expect(summary.error).toBeNull();
@@ -78,7 +78,7 @@ describe("a replay", () => {
     });
   });
 
-  it("keeps the callback's key and the calls' contents out of the journal, which is the person's own", async () => {
+  it("keeps the callback's key and the calls' contents out of the journal, a 0600 file", async () => {
     const at = await scene(platformCalls(3), () => ({ status: 500 }));
     const { header } = await replay(at);
     const folder = at.desk.deps.runsDirectory;
@@ -89,7 +89,7 @@ describe("a replay", () => {
     expect(statSync(join(folder, `${header.runId}.ndjson`)).mode & 0o777).toBe(0o600);
   });
 
-  it("sends nothing more when its canary is refused", async () => {
+  it("sends nothing more if its canary is rejected", async () => {
     const at = await scene(platformCalls(50), () => ({ status: 503 }));
     const summary = await replay(at);
     expect(at.endpoint.received.length).toBe(1);
@@ -110,7 +110,7 @@ describe("a replay", () => {
     expect((await replay(other, { concurrency: 1 })).counts).toMatchObject({ accepted: 10, refused: 90, left: 0 });
   });
 
-  it("tells each refusal with its status and goes on with the others", async () => {
+  it("reports each rejection with its status and continues with the others", async () => {
     const bad = platformCalls(40)[11]?.id;
     const at = await scene(platformCalls(40), (id) => ({ status: id === bad ? 422 : 200 }));
     const summary = await replay(at);
@@ -119,13 +119,13 @@ describe("a replay", () => {
     expect(at.calls.filter(({ status }) => status === "FAILED").map(({ id }) => id)).toEqual([bad]);
   });
 
-  it("begins with one request at once and never has more under way than its concurrency", async () => {
+  it("starts with one request at a time and never has more in flight than its concurrency", async () => {
     const at = await scene(platformCalls(120), () => ({ status: 200, delayMs: 2 }));
     await replay(at, { concurrency: 4 });
     expect(at.endpoint.mostAtOnce()).toBe(4);
   });
 
-  it("waits as long as the endpoint asks, and sends what was put off again", async () => {
+  it("waits as long as the endpoint asks, then repeats the postponed calls", async () => {
     let isBusy = true;
     const at = await scene(platformCalls(30), (_, number) => {
       if (number !== 10 || !isBusy) return { status: 200 };
@@ -140,7 +140,7 @@ describe("a replay", () => {
     await expectSameBooks(at, summary);
   });
 
-  it("ends when the endpoint asks for a pause longer than anybody waits", async () => {
+  it("ends if the endpoint asks for a pause that is too long", async () => {
     const at = await scene(platformCalls(30), (_, number) =>
       number > 5 ? { status: 503, headers: { "retry-after": "7200" } } : { status: 200 },
     );
@@ -149,7 +149,7 @@ describe("a replay", () => {
     expect(summary.callbacks[0]?.stopped).toBe("retry-after");
   });
 
-  it("keeps one sender's order, and sends nothing of a sender after one of his was refused", async () => {
+  it("keeps each sender's order, and sends nothing more of a sender after a rejection", async () => {
     const calls = platformCalls(70);
     const at = await scene(calls, (id) => ({ status: id === calls[69 - 7]?.id ? 500 : 200, delayMs: Math.random() * 3 }));
     const summary = await replay(at, { serialBy: "from" });
@@ -167,7 +167,7 @@ describe("a replay", () => {
     await expectSameBooks(at, summary);
   });
 
-  it("to another address carries no auth and marks nothing, unless asked", async () => {
+  it("to another URL sends no auth and marks nothing, unless asked to", async () => {
     const other = await countingEndpoint();
     closing.push(other.close);
     const at = await scene(platformCalls(5));
@@ -181,7 +181,7 @@ describe("a replay", () => {
     expect(statuses(at.calls)).toEqual(["SUCCESS"]);
   });
 
-  it("sends nothing to a callback whose key nobody knows, and uses the one that is given", async () => {
+  it("sends nothing to a callback without a known key, and uses a given one", async () => {
     const at = await scene(platformCalls(3), undefined, null);
     await expect(replay(at)).rejects.toMatchObject({ code: "config" });
     expect(at.endpoint.received).toEqual([]);
@@ -191,7 +191,7 @@ describe("a replay", () => {
     expect(at.endpoint.headers[0]).toMatchObject({ "x-whispir-callback-key": KEY });
   });
 
-  it("interrupted, lets what is under way end, marks it, and can go on", async () => {
+  it("when interrupted, finishes and marks the calls in flight, and can be resumed", async () => {
     const stop = new AbortController();
     const at = await scene(platformCalls(300), (_, number) => {
       if (number === 100) stop.abort();

@@ -98,7 +98,7 @@ describe("with valid credentials", () => {
   afterAll(() => closeService(service));
   const get = (url: string, headers: Record<string, string>) => service.app.inject({ url, headers });
 
-  it("takes header names in any case, the scheme too, and a password with colons", async () => {
+  it("accepts header names and the scheme in any case, and a password with colons", async () => {
     const odd = { username: "o:dd".slice(0, 1), password: "a:b:c", apiKey: "key-of-o" };
     await service.store.saveCredential(await makeCredential(odd, systemRandom), 0);
     const fresh = await openService({ store: service.store });
@@ -117,7 +117,7 @@ describe("with valid credentials", () => {
     await fresh.app.close();
   });
 
-  it("takes the key from the query, as was once the way, and puts it into the links then", async () => {
+  it("accepts the key in the query, as the platform once did, and then puts it into the links", async () => {
     const answer = await get(`/callbacks?apikey=${USER.apiKey}&limit=1`, { authorization: BASIC });
     expect(answer.statusCode).toBe(200);
     await service.store.createCallback("0123456789ABCDEF", CALLBACK_SETTINGS, 0);
@@ -129,7 +129,7 @@ describe("with valid credentials", () => {
     expect(both.body).not.toContain(USER.apiKey);
   });
 
-  it("gives a token for a password, which is good for an hour and for nobody else", async () => {
+  it("issues a token for a password, valid for an hour and for that user only", async () => {
     let now = Date.UTC(2026, 0, 1);
     const clock: Clock = { ...systemClock, now: () => now };
     const { app } = await openService({ store: service.store, clock });
@@ -157,7 +157,7 @@ describe("with valid credentials", () => {
     await app.close();
   });
 
-  it("takes a token on another node of the same store, and none after the password has changed", async () => {
+  it("accepts a token on another node of the same store, but not after the password has changed", async () => {
     const { token } = (await service.app.inject({ method: "POST", url: "/auth", headers: CREDENTIALS })).json();
     const bearer = { authorization: `Bearer ${token}`, "x-api-key": USER.apiKey };
     const node = await openService({ store: service.store });
@@ -171,7 +171,7 @@ describe("with valid credentials", () => {
 });
 
 describe("failed logins", () => {
-  it("are slowed after five, for that user from that address only, and no more once it has waited", async () => {
+  it("are slowed after five, for that user from that address only, until the wait is over", async () => {
     let now = Date.UTC(2026, 0, 1);
     const clock: Clock = { ...systemClock, now: () => now };
     const service = await openService({ clock });
@@ -195,7 +195,7 @@ describe("failed logins", () => {
     await closeService(service);
   });
 
-  it("don't lock out a user who was let in before, as long as the password is the same", async () => {
+  it("don't lock out a user who has logged in before with the same password", async () => {
     let now = Date.UTC(2026, 0, 1);
     const service = await openService({ clock: { ...systemClock, now: () => now } });
     const login = async (password: string) => {
@@ -209,7 +209,7 @@ describe("failed logins", () => {
     await closeService(service);
   });
 
-  it("from one address leave room for those from another, however many come at once", async () => {
+  it("from one address don't block those from another, however many arrive at once", async () => {
     const service = await openService();
     const login = async (pair: string, remoteAddress: string) => {
       const headers = { authorization: basic(pair), "x-api-key": USER.apiKey };
@@ -222,7 +222,7 @@ describe("failed logins", () => {
     await closeService(service);
   });
 
-  it("cost no hashing without a key, and a verified pair costs none a second time", async () => {
+  it("cost no hashing without a valid key, and a verified pair is hashed only once", async () => {
     const store = await openStore({ url: ":memory:", secretKey: randomBytes(32) });
     const service = await openService({ store });
     const time = async (headers: Record<string, string>) => {

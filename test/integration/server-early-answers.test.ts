@@ -37,7 +37,7 @@ describe("an early answer", () => {
     expect(statuses).toEqual([status, status, status, status, status]);
   });
 
-  it("is the end all the same where the rest never comes", async () => {
+  it("ends the connection even if the rest of the body never arrives", async () => {
     const socket = connect(port, "127.0.0.1");
     socket.write("POST /callbacks HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nabc");
     let text = "";

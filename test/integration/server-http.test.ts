@@ -51,7 +51,7 @@ describe("forms", () => {
     ["application/x-ndjson", 415],
     ["garbage", 415],
     ["application/vnd.whispir.api-callback-v1+json; charset=utf-8", 201],
-  ])("takes a body of Content-Type %s with %s", async (type, status) => {
+  ])("answers a body of Content-Type %s with %s", async (type, status) => {
     await open();
     const payload = JSON.stringify({ ...CALLBACK_BODY, name: "other" });
     const answer = await service.app.inject({
@@ -63,7 +63,7 @@ describe("forms", () => {
     expect(answer.statusCode).toBe(status);
   });
 
-  it("has nothing against a Content-Type without a body", async () => {
+  it("accepts a Content-Type without a body", async () => {
     await open();
     const headers = { ...JSON_HEADERS, "content-type": "text/plain" };
     const get = await service.app.inject({ url: "/callbacks/demo", headers });
@@ -100,13 +100,13 @@ describe("paths and methods", () => {
     expect([answer.statusCode, answer.headers.allow]).toEqual([status, allow]);
   });
 
-  it("has no callback by a name longer than any", async () => {
+  it("answers 404 for a name longer than allowed", async () => {
     await open();
     const answer = await service.app.inject({ url: `/callbacks/${"x".repeat(3000)}`, headers: JSON_HEADERS });
     expect([answer.statusCode, answer.json().errorText]).toEqual([404, "Not Found"]);
   });
 
-  it("sends headers that keep a browser from guessing, and the request's id", async () => {
+  it("sends headers that stop a browser from sniffing, and the request's id", async () => {
     await open();
     const given = await service.app.inject({ url: "/callbacks", headers: { ...JSON_HEADERS, "x-request-id": "mine-1" } });
     const made = await service.app.inject({ url: "/callbacks", headers: { ...JSON_HEADERS, "x-request-id": "not one" } });
@@ -127,7 +127,7 @@ describe("links", () => {
     return [uri, host, port];
   };
 
-  it("say the host that the caller used, and -1 for a port that is the scheme's own", async () => {
+  it("contain the host that the caller used, and -1 for the scheme's default port", async () => {
     await open();
     expect(await selfOf({ host: "whcb.example.com" })).toEqual([
       `http://whcb.example.com/callbacks/${ID}`,
@@ -145,7 +145,7 @@ describe("links", () => {
 
   const forwarded = { host: "10.0.0.1:8787", "x-forwarded-host": "api.example.com", "x-forwarded-proto": "https" };
 
-  it("heed X-Forwarded-* when a proxy is trusted", async () => {
+  it("use X-Forwarded-* if the proxy is trusted", async () => {
     await open({ trustProxy: true });
     expect(await selfOf(forwarded)).toEqual([`https://api.example.com/callbacks/${ID}`, "api.example.com", -1]);
   });
@@ -156,23 +156,23 @@ describe("links", () => {
     ["host", "evil.example:80:80"],
     ["host", "."],
     ["host", ":80"],
-  ])("are made of no %s %s", async (name, value) => {
+  ])("never use the %s %s", async (name, value) => {
     await open({ trustProxy: true });
     const answer = await service.app.inject({ url: "/callbacks", headers: { ...JSON_HEADERS, [name]: value } });
     expect([answer.statusCode, answer.body.includes("evil")]).toEqual([400, false]);
   });
 
-  it("take no scheme but http and https from a proxy", async () => {
+  it("accept only http and https from a proxy", async () => {
     await open({ trustProxy: true });
     expect((await selfOf({ ...forwarded, "x-forwarded-proto": "javascript" }))[0]).toBe(`http://api.example.com/callbacks/${ID}`);
   });
 
-  it("heed it not otherwise", async () => {
+  it("ignore it otherwise", async () => {
     await open();
     expect(await selfOf(forwarded)).toEqual([`http://10.0.0.1:8787/callbacks/${ID}`, "10.0.0.1", 8787]);
   });
 
-  it("refuse a Host that is none", async () => {
+  it("reject an invalid Host", async () => {
     await open();
     const answer = await service.app.inject({ url: "/callbacks", headers: { ...JSON_HEADERS, host: 'x"><script>' } });
     expect(answer.statusCode).toBe(400);
@@ -215,7 +215,7 @@ describe("the check of an endpoint", () => {
     ]);
   });
 
-  it("comes after the public rules' word on the URL, which an update to another URL is held to as well", async () => {
+  it("comes after the public rules, which also apply to an update to another URL", async () => {
     let checks = 0;
     await open({
       checkCallbackUrl(url) {
@@ -239,7 +239,7 @@ describe("the check of an endpoint", () => {
     expect(await service.store.findCallback("demo")).toMatchObject(CALLBACK_SETTINGS);
   });
 
-  it("isn't made for a name that is taken, nor at an update", async () => {
+  it("isn't made for a name that already exists, or for an update", async () => {
     let checks = 0;
     await open({
       async checkEndpoint() {
@@ -288,7 +288,7 @@ describe("NDJSON", () => {
     expect((await service.store.fetchPending(ID, 10)).map((call) => call.id)).toEqual(["A", "B", "C"]);
   });
 
-  it("goes by the callback's settings of this moment, though it has just been asked", async () => {
+  it("uses the callback's current settings, even just after a change", async () => {
     await open();
     expect((await hand("{}")).json()).toEqual({ accepted: 1, rejected: [] });
     const payload = { ...CALLBACK_BODY, callbacks: { reply: "disabled", undeliverable: "enabled" } };
@@ -296,7 +296,7 @@ describe("NDJSON", () => {
     expect((await hand("{}")).json()).toMatchObject({ accepted: 0, rejected: [{ line: 1 }] });
   });
 
-  it("has no end but the sender's, and reads no faster than it stores", async () => {
+  it("accepts an endless stream, and reads no faster than it stores", async () => {
     await open();
     const lines = 25_000;
     let sent = 0;
@@ -326,13 +326,13 @@ describe("NDJSON", () => {
     expect(mostAhead).toBeLessThan(lines / 2);
   });
 
-  it("shows a thousand refusals and counts the rest", async () => {
+  it("lists a thousand rejected lines and counts the rest", async () => {
     await open();
     const answer = await hand("nope\n".repeat(1500));
     expect([answer.json().accepted, answer.json().rejected.length, answer.json().rejectedCount]).toEqual([0, 1000, 1500]);
   });
 
-  it("that breaks off keeps what was stored and no half line", async () => {
+  it("that is cut keeps what was stored and no half line", async () => {
     await open();
     const origin = await service.app.listen({ port: 0, host: "127.0.0.1" });
     const abort = new AbortController();
@@ -351,7 +351,7 @@ describe("NDJSON", () => {
 });
 
 describe("limits", () => {
-  it("takes 10 485 760 bytes of body and answers one more with 413", async () => {
+  it("accepts a body of 10 485 760 bytes and answers one byte more with 413", async () => {
     await open();
     const bodyOf = (bytes: number): string => {
       const [start, end] = ['{"responseMessage":{"content":"', '"}}'];
@@ -403,13 +403,13 @@ describe("limits", () => {
     });
   });
 
-  it("doesn't read the body of a caller it refuses: the connection ends with the answer", async () => {
+  it("doesn't read the body of a rejected caller: the connection ends with the answer", async () => {
     await open();
     const answer = await exchange("POST /callbacks HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\nhalf");
     expect(answer).toMatch(/^HTTP\/1.1 401 Unauthorized\r\n.*connection: close/is);
   });
 
-  it("ends a request whose body dribbles in after a minute", async () => {
+  it("ends a request whose body takes longer than a minute", async () => {
     const due: { delayMs: number; handler: () => void }[] = [];
     let elapsed = 0;
     await open({
@@ -435,7 +435,7 @@ describe("limits", () => {
   });
 });
 
-it("leaves a request alone that takes long after its body has come", async () => {
+it("doesn't end a request that takes long after its body has arrived", async () => {
   const due: (() => void)[] = [];
   let elapsed = 0;
   await open({
@@ -469,7 +469,7 @@ describe("operations", () => {
     expect([(await get("/readyz")).statusCode, (await get("/readyz")).json()]).toEqual([200, { status: "ready" }]);
   });
 
-  it("tells Prometheus what it does", async () => {
+  it("exports metrics for Prometheus", async () => {
     const handlers: ((attempt: { outcome: "success" | "failure"; durationMs: number }) => void)[] = [];
     await open({
       stats: {
@@ -494,7 +494,7 @@ describe("operations", () => {
     }
   });
 
-  it("tells it without credentials on loopback only, and not through a proxy", async () => {
+  it("exports them without credentials on loopback only, and not through a proxy", async () => {
     await open();
     const far = await service.app.inject({ url: "/metrics", remoteAddress: "203.0.113.5" });
     const proxied = await get("/metrics", { "x-forwarded-for": "203.0.113.5" });
@@ -512,7 +512,7 @@ describe("operations", () => {
     { forwarded: "for=127.0.0.1" },
     { via: "1.1 proxy" },
     { host: "rebound.example" },
-  ])("tells it to nobody who only says to be here: %j", async (headers) => {
+  ])("doesn't export them to a caller that only claims to be local: %j", async (headers) => {
     await open({ trustProxy: true });
     const answers = [
       await get("/metrics", headers),
@@ -523,7 +523,7 @@ describe("operations", () => {
 });
 
 describe("a filter by status codes", () => {
-  it("takes a hundred, each said as often as one likes, and refuses more: no database takes any number of conditions", async () => {
+  it("accepts up to a hundred distinct codes and rejects more, since databases limit conditions", async () => {
     await open();
     const codes = Array.from({ length: 101 }, (_, index) => String(100 + index));
     const asked = [codes.slice(1), Array(3000).fill("500"), codes].map((list) =>
@@ -539,7 +539,7 @@ describe("failures of the service itself", () => {
   const note = (fields: object, message: string) => void logged.push({ ...fields, message });
   const logger: Logger = { info: note, warn: note, error: note };
 
-  it("are a plain 500 to the caller, and whole in the log under the request's id", async () => {
+  it("are a plain 500 to the caller, and complete in the log under the request's id", async () => {
     await open({ logger });
     const secret = new Error("SELECT * FROM callbacks -- /home/user/whcb.db");
     service.store.listCallbacks = async () => {
@@ -557,7 +557,7 @@ describe("failures of the service itself", () => {
     expect(logged).toContainEqual({ requestId: "r1", err: secret, message: "request failed" });
   });
 
-  it("that may pass are a 503 with Retry-After, and say nothing of the inside", async () => {
+  it("that may pass are a 503 with Retry-After, and reveal nothing internal", async () => {
     await open();
     service.store.listCallbacks = async () => {
       throw new WhcbError("unavailable", "disk full: /var/lib/whcb.db");
@@ -566,7 +566,7 @@ describe("failures of the service itself", () => {
     expect([answer.statusCode, answer.headers["retry-after"], answer.json().errorDetail]).toEqual([503, "5", "Try again later"]);
   });
 
-  it("never put a query into the log: a key may be in it", async () => {
+  it("never log a query: it may contain a key", async () => {
     logged.length = 0;
     await open({ logger });
     await service.app.inject({ url: `/callbacks?apikey=${USER.apiKey}`, headers: { authorization: CREDENTIALS.authorization } });

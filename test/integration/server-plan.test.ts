@@ -42,7 +42,7 @@ it.each(["startup", "business", "enterprise"] as const)(
   },
 );
 
-it("has pages of at most 20 under a plan", async () => {
+it("returns pages of at most 20 under a plan", async () => {
   await open("enterprise", systemClock);
   for (let index = 0; index < 21; index++) {
     await service.store.createCallback(index.toString(16).toUpperCase().padStart(16, "0"), { ...SETTINGS, name: `n${index}` }, 0);

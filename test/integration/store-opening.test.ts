@@ -11,7 +11,7 @@ const { path, open } = storeFiles();
 const secretKey = new Uint8Array(32);
 
 describe("opening a database", () => {
-  it("makes a new file, unless it must exist", async () => {
+  it("creates a new file, unless it must exist", async () => {
     const file = path();
     await expect(open(file, { mustExist: true })).rejects.toMatchObject({
       code: "config",
@@ -21,7 +21,7 @@ describe("opening a database", () => {
     await open(file, { mustExist: true });
   });
 
-  it("keeps what was stored, and never writes an auth key in clear", async () => {
+  it("keeps what was stored, and never writes an auth key in plain text", async () => {
     const file = path();
     const key = "plain-text-callback-key";
     const first = await openStore({ url: file, secretKey });
@@ -32,7 +32,7 @@ describe("opening a database", () => {
     expect(await (await open(file)).findCallback("CB")).toEqual(callback);
   });
 
-  it("forgets the auth key of a deleted callback", async () => {
+  it("deletes the auth key of a deleted callback", async () => {
     const file = path();
     const store = await open(file);
     await store.createCallback("CB", someSettings(), 1);
@@ -42,7 +42,7 @@ describe("opening a database", () => {
     reader.close();
   });
 
-  it("refuses another secret key at once", async () => {
+  it("rejects another secret key at once", async () => {
     const file = path();
     await open(file);
     await expect(open(file, { secretKey: new Uint8Array(32).fill(1) })).rejects.toMatchObject({
@@ -55,7 +55,7 @@ describe("opening a database", () => {
     });
   });
 
-  it("refuses a database URL: this version serves SQLite files", async () => {
+  it("rejects a database URL: this version serves SQLite files", async () => {
     await expect(openStore({ url: "postgres://127.0.0.1/whcb", secretKey })).rejects.toMatchObject({ code: "config" });
   });
 
@@ -70,13 +70,13 @@ describe("opening a database", () => {
     await expect(open(file)).rejects.toMatchObject({ code: "config", message: `${file} is a folder, not a database file` });
   });
 
-  it("makes a database that only its owner can read, and the files beside it alike", async () => {
+  it("creates the database and the files beside it readable by the owner only", async () => {
     const file = path();
     await open(file);
     expect([file, `${file}-wal`].map((name) => statSync(name).mode & 0o777)).toEqual([0o600, 0o600]);
   });
 
-  it("says when a file is no database, and leaves it as it is", async () => {
+  it("says when a file isn't a database, and doesn't change it", async () => {
     const file = path();
     writeFileSync(file, "Dear diary,\n".repeat(1_000));
     await expect(open(file)).rejects.toMatchObject({
@@ -87,7 +87,7 @@ describe("opening a database", () => {
     expect(readFileSync(file, "utf8")).toBe("Dear diary,\n".repeat(1_000));
   });
 
-  it("says when a database is another program's, and leaves it as it is", async () => {
+  it("says when a database belongs to another program, and doesn't change it", async () => {
     const file = path();
     const foreign = new Database(file);
     foreign.exec("CREATE TABLE songs (title TEXT)");
@@ -97,7 +97,7 @@ describe("opening a database", () => {
     expect(tables).toEqual([{ name: "songs" }]);
   });
 
-  it("says when a database is newer than this version knows", async () => {
+  it("says when a database is from a newer version", async () => {
     const file = path();
     await (await openStore({ url: file, secretKey })).close();
     const newer = new Database(file);

@@ -34,7 +34,7 @@ async function openWithin(file: string, { lockWaitMs = 5_000 } = {}) {
 }
 
 describe("a database in trouble", () => {
-  it("says that the disk is full, keeps nothing of the batch, and goes on when there is room", async () => {
+  it("reports a full disk, keeps nothing of the batch, and continues when there is space", async () => {
     const { database, db, accept } = await openWithin(path());
     await accept(10);
     const pages = Number(database.pragma("page_count", { simple: true }));
@@ -55,7 +55,7 @@ describe("a database in trouble", () => {
     await db.destroy();
   });
 
-  it("says that the database is read-only", async () => {
+  it("reports a read-only database", async () => {
     const { database, db, accept } = await openWithin(path());
     database.pragma("query_only = ON");
     const readOnly = {
@@ -70,7 +70,7 @@ describe("a database in trouble", () => {
     await db.destroy();
   });
 
-  it("says that another process keeps it locked, reads all the same, and goes on afterwards", async () => {
+  it("reports that another process holds the lock, still reads, and continues afterwards", async () => {
     const file = path();
     const { db, accept } = await openWithin(file, { lockWaitMs: 0 });
     const other = new Database(file);
@@ -83,7 +83,7 @@ describe("a database in trouble", () => {
     await db.destroy();
   });
 
-  it("waits for another process without keeping this one from its other work", async () => {
+  it("waits for another process without blocking other work", async () => {
     const file = path();
     const { db, accept } = await openWithin(file);
     const other = new Database(file);
@@ -100,7 +100,7 @@ describe("a database in trouble", () => {
     await db.destroy();
   });
 
-  it("tells everyone in the line that it stays locked as soon as it tells the first", async () => {
+  it("fails every waiting write as soon as the first fails because of the lock", async () => {
     const file = path();
     const { db, accept } = await openWithin(file, { lockWaitMs: 200 });
     const other = new Database(file);
@@ -113,7 +113,7 @@ describe("a database in trouble", () => {
     await db.destroy();
   });
 
-  it("says that the file is corrupt", async () => {
+  it("reports a corrupt file", async () => {
     const { database, db, accept } = await openWithin(path());
     await accept(1);
     database.unsafeMode(true);
@@ -123,7 +123,7 @@ describe("a database in trouble", () => {
     await db.destroy();
   });
 
-  it("lets a mistake of our own through as it is", async () => {
+  it("rethrows our own bugs unchanged", async () => {
     const { db } = await openWithin(path());
     const twice = db.insertInto("settings").values({ name: "one", value: new Uint8Array() });
     await twice.execute();

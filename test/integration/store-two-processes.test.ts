@@ -22,7 +22,7 @@ const BUSY_WRITER = `
 `;
 
 describe("two connections on one file", () => {
-  it("see each other's commits, and notice that there were some", async () => {
+  it("see each other's commits and notice them", async () => {
     const file = path();
     const [server, client] = [await open(file), await open(file)];
     const before = await server.changeCounter();
@@ -33,7 +33,7 @@ describe("two connections on one file", () => {
     expect(idsOf(await server.fetchPending(callback.id, 9))).toEqual(["A"]);
   });
 
-  it("write by turns without losing or refusing anything", async () => {
+  it("write in turns without losing or rejecting anything", async () => {
     const file = path();
     const stores = [await open(file), await open(file)];
     const callback = await aCallback(await open(file));
@@ -46,7 +46,7 @@ describe("two connections on one file", () => {
     expect(await stores[0]?.countCalls(callback.id)).toEqual({ PENDING: 200, SUCCESS: 0, FAILED: 0 });
   });
 
-  it("wait for another process that writes all the time, and it for them", async () => {
+  it("share the file with another process that writes all the time", async () => {
     const file = path();
     const store = await open(file);
     const callback = await aCallback(store);
@@ -58,7 +58,7 @@ describe("two connections on one file", () => {
     expect(await store.countCalls(callback.id)).toEqual({ PENDING: 200, SUCCESS: 0, FAILED: 0 });
   });
 
-  it("are opened at once on a file that isn't there yet", async () => {
+  it("can be opened at the same time on a file that doesn't exist yet", async () => {
     const file = path();
     const stores = await Promise.all([open(file), open(file), open(file)]);
     for (const store of stores) await store.checkWritable();
@@ -66,7 +66,7 @@ describe("two connections on one file", () => {
 });
 
 describe("after a crash", () => {
-  it("everything that was committed is there: the files as the process left them", async () => {
+  it("everything that was committed is still there", async () => {
     const [file, copy] = [path(), path()];
     const store = await open(file);
     const callback = await aCallback(store, { retriesEnabled: true });
@@ -82,8 +82,8 @@ describe("after a crash", () => {
   });
 });
 
-describe("the lock of serving", () => {
-  it("is refused to a second one, and free again when it is released", async () => {
+describe("the serving lock", () => {
+  it("is refused to a second holder, and free again when released", async () => {
     const file = path();
     const lock = await lockDatabase(file);
     await expect(lockDatabase(file)).rejects.toMatchObject({
@@ -94,7 +94,7 @@ describe("the lock of serving", () => {
     await (await lockDatabase(file)).release();
   });
 
-  it("is the same by another name of the file, needs no database, and holds up no one who works on it", async () => {
+  it("is the same under another name of the file, needs no database, and doesn't block file mode", async () => {
     const file = path();
     const lock = await lockDatabase(file);
     await expect(lockDatabase(file.replace(/whcb\.db$/, "./x/../whcb.db"))).rejects.toMatchObject({ code: "config" });
@@ -104,7 +104,7 @@ describe("the lock of serving", () => {
     await lock.release();
   });
 
-  it("is refused to another process, and dies with its own", async () => {
+  it("is refused to another process, and released when its own process dies", async () => {
     const file = path();
     const attempted = (path: string) =>
       spawnSync(process.execPath, [
@@ -119,7 +119,7 @@ describe("the lock of serving", () => {
     await (await lockDatabase(file)).release();
   });
 
-  it("is needed by no one in memory, and told where it can't be made", async () => {
+  it("isn't needed in memory, and is reported if it can't be created", async () => {
     await lockDatabase(":memory:");
     await lockDatabase(":memory:");
     await expect(lockDatabase(`${path()}/missing/x.db`)).rejects.toMatchObject({

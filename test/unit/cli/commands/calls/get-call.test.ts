@@ -8,7 +8,7 @@ const NOW = Date.UTC(2026, 10, 24, 12);
 const OPTIONS: RenderOptions = { palette: PLAIN, width: 100, utc: true, now: NOW };
 
 describe("calls get", () => {
-  test("shows one call", () => {
+  test("shows the call, its last attempt and the reason for its state", () => {
     expect(
       `\n${renderDetails({ call: aListedCall(), callback: aListedCallback(), outage: null, attempts: null }, OPTIONS)}`,
     ).toMatchInlineSnapshot(`
