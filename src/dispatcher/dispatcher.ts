@@ -1,4 +1,4 @@
-/** Delivers what waits: commits what came back, reads what is due, hands it to the endpoints' workers. */
+/** Delivers what waits: commits outcomes, fetches what is due and gives it to the endpoints' workers. */
 import { DEFAULT_MAX_IN_FLIGHT } from "../domain/endpoint.js";
 import type { RetryPolicy } from "../domain/retry-policy.js";
 import type { Clock } from "../platform/clock.js";
@@ -20,7 +20,7 @@ export interface DispatcherDeps extends Pick<CallSenderDeps, "send">, Pick<Worke
   readonly logger: Logger;
   readonly policy: RetryPolicy;
   readonly limits?: Partial<DispatchLimits>;
-  /** A commit owed mails. */
+  /** A commit queued e-mails. */
   onMailQueued(): void;
 }
 
@@ -29,7 +29,7 @@ export interface DispatchLimits {
   readonly inFlightInAll: number;
   /** Calls read at once. */
   readonly batch: number;
-  /** How long outcomes gather before they are committed together; 0: one turn of the event loop. */
+  /** How long outcomes are collected before they are committed together; 0: one turn of the event loop. */
   readonly gatherMs: number;
 }
 
@@ -39,12 +39,12 @@ const DEFAULT_LIMITS: DispatchLimits = {
   batch: 512,
   gatherMs: 4,
 };
-/** With as many outcomes waiting for their commit nothing more is sent: a crash may lose the record of one group. */
+/** With this many outcomes uncommitted nothing more is sent: a crash may lose the record of one group. */
 const LARGEST_GROUP = 512;
 const POLL_MS = 500;
 /** An attempt may take 60 s, and 5 s more to connect. */
 export const LONGEST_STOP_MS = 65_000;
-/** A wall clock that fell back by more than this, as the monotonic one sees it, was set back. */
+/** A wall clock that lost more than this against the monotonic one was set back. */
 const SET_BACK_MS = 1_000;
 
 export class Dispatcher {
@@ -94,7 +94,7 @@ export class Dispatcher {
     return this.#slots.inUse;
   }
 
-  /** Endpoints that it keeps in memory: those with something to do. */
+  /** Endpoints kept in memory: those with something to do. */
   get endpoints(): number {
     return this.#pool.size;
   }
@@ -109,7 +109,7 @@ export class Dispatcher {
     this.#loop.wake();
   }
 
-  /** Its settings or its calls were changed otherwise: nothing that was read before is sent any more. */
+  /** The callback or its calls were changed: nothing that was read before is sent. */
   changed(callbackId: string): void {
     this.#pool.changed(callbackId);
     this.#loop.wake();
@@ -223,7 +223,7 @@ export class Dispatcher {
     }
   }
 
-  /** After the wall clock was set back, what waits for a time is planned anew: the first of an endpoint's calls, and those behind it. */
+  /** After the wall clock was set back, everything that waits for a time is read again. */
   #clampToClock(now: number): void {
     const wallAhead = now - this.#deps.clock.monotonicMs();
     if (wallAhead < this.#wallAhead - SET_BACK_MS) for (const worker of this.#pool.all()) worker.queue.invalidate();

@@ -1,4 +1,4 @@
-/** Keeps one endpoint's state and outage in step with what happens to it, and has every change committed with what caused it. */
+/** One endpoint's state and outage. Every change is committed together with what caused it. */
 import type { Attempt } from "../domain/attempt.js";
 import type { Call } from "../domain/call.js";
 import type { Callback } from "../domain/callback.js";
@@ -87,15 +87,15 @@ export class EndpointTracker {
     this.#change(endpointAtRound(this.#endpoint, at, this.#deps.policy, this.#deps.random.fraction()), this.#outage);
   }
 
-  /** Nothing due was left untried in this recovery. */
+  /** Everything due was tried in this recovery. */
   drained(at: number): void {
     this.#change(endpointAfterDrain(this.#endpoint), this.#outage);
-    // Until now calls were held: an outage that was quiet for long enough meanwhile closes now and not earlier.
+    // Calls were held until now, so that an outage that was quiet for long enough closes now, not earlier.
     const closesAt = this.outageClosesAt();
     if (closesAt !== null && closesAt <= at) this.#closeOutage(at);
   }
 
-  /** What lies too far ahead was planned by a clock that has been set back. */
+  /** A time too far ahead was set by a clock that has been set back. */
   clampToClock(now: number): void {
     this.#change(endpointByClock(this.#endpoint, now, this.#deps.policy), outageByClock(this.#outage, now));
   }

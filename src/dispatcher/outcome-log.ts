@@ -2,7 +2,7 @@ import type { Mail } from "../domain/mail.js";
 import type { RetryPolicy } from "../domain/retry-policy.js";
 import type { AttemptOutcome, ClosedOutage, EndpointChange, Holding, OutcomeGroup } from "../store/store.js";
 
-/** Gathers what happened until it is committed as one group. What couldn't be committed is offered again, in order. */
+/** Collects outcomes until they are committed as one group. A group that couldn't be committed is offered again, first. */
 export class OutcomeLog {
   readonly #policy: RetryPolicy;
   #gathering = emptyGroup();
@@ -29,7 +29,7 @@ export class OutcomeLog {
     this.#touched().holdings.push(holding);
   }
 
-  /** The last one told of an endpoint counts. */
+  /** An endpoint's last change counts. */
   changeEndpoint(change: EndpointChange): void {
     this.#touched().endpoints.set(change.callbackId, change);
   }

@@ -1,4 +1,4 @@
-/** Removes what is deleted or past retention, in chunks small enough to hold nobody up. */
+/** Removes what is deleted or past retention, in small chunks. */
 import type { Clock } from "../platform/clock.js";
 import type { Logger } from "../platform/logger.js";
 import type { DispatchStore } from "../store/store.js";

@@ -1,7 +1,7 @@
-/** The one loop of every worker here: do what is due, sleep until the next thing is, outlive any error. */
+/** The loop of every worker here: do what is due, sleep until the next thing is, go on after any error. */
 import type { Clock } from "../platform/clock.js";
 
-/** Does all that is due and resolves with when the next thing is (epoch ms); null: nothing is. */
+/** Does everything that is due. Resolves with when the next thing is (epoch ms); null: nothing is. */
 export type Step = () => Promise<number | null>;
 
 export interface LoopOptions {
@@ -35,7 +35,7 @@ export class RunLoop {
     this.#alarm.abort("awake");
   }
 
-  /** Resolves once the step under way has ended. */
+  /** Resolves when the current step has ended. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.wake();

@@ -1,16 +1,15 @@
-/** The requests that may be in flight in all, shared fairly among the endpoints that have something to send. */
+/** The requests that may be in flight in total, shared fairly among the endpoints that have something to send. */
 export interface Sender {
   /** Sends one call if it has fewer than `share` in flight and may otherwise, and says whether it did. */
   sendOne(share: number): boolean;
 }
 
-/** Of the slots that are free once half of them are taken, one sender may hold one in this many. */
+/** Once half of the slots are taken, a sender may hold one in this many of the free ones. */
 const SCARCITY = 16;
 
 /**
- * Free slots go round the senders that wait, one each. While half of all are free, a sender may hold what its own limit allows.
- * The rest is rationed: endpoints that hang keep theirs for a minute, and even dozens that come one after another, each with more
- * calls than it may send, leave room for the ones that answer.
+ * Free slots go round-robin to the senders that wait. While half of all are free, a sender may hold what its own limit allows. The
+ * rest is rationed, because endpoints that hang keep their slots for a minute: dozens of them leave room for those that answer.
  */
 export class SendSlots {
   #free: number;

@@ -228,13 +228,13 @@ export class WorkQueue {
   /** When a round begins, or goes on with what it couldn't send at once. */
   #nextRoundAt(): number | null {
     if (!this.#mayHaveFailed) return null;
-    if (this.#owedToRound > 0) return 0;
+    if (this.#unsentOfRound > 0) return 0;
     const isInRound = this.#roundInFlight > 0 || this.#prefetched.backlog.length > 0;
     return isInRound ? null : this.#tracker.endpoint.roundAt;
   }
 
   /** Calls that a round was to send and hasn't, because what was read for it was invalidated. */
-  get #owedToRound(): number {
+  get #unsentOfRound(): number {
     return this.#prefetched.backlog.length === 0 ? this.#roundLeft : 0;
   }
 
@@ -278,10 +278,10 @@ export class WorkQueue {
     const room = Math.max(0, this.#limit - this.#requests - this.#prefetched.probe.length);
     this.#mayHaveFailed = calls.length > 0 || batch.hasMoreFailed;
     let next = calls.slice(0, room);
-    if (this.#owedToRound > 0) {
+    if (this.#unsentOfRound > 0) {
       const began = this.#tracker.endpoint.roundBeganAt ?? 0;
       const untried = calls.filter(({ attemptedAt }) => attemptedAt === null || attemptedAt < began);
-      next = untried.slice(0, Math.min(this.#owedToRound, room));
+      next = untried.slice(0, Math.min(this.#unsentOfRound, room));
     } else this.#tracker.beginRound(now);
     this.#roundLeft = next.length;
     this.#offer("backlog", next);

@@ -1,4 +1,4 @@
-/** An e-mail owed to a callback's address. There is at most one per outage: its id is the outage's. */
+/** A queued e-mail to a callback's address. There is at most one per outage, so the outage's id is its id. */
 export interface Mail {
   readonly outageId: string;
   readonly callbackId: string;

@@ -20,7 +20,7 @@ export function oneIntervalAfter(from: number, policy: RetryPolicy, random: numb
   return from + Math.round(policy.intervalMs * (1 + spread));
 }
 
-/** No turn planned at `now` or before lies further off. One that does was planned by another clock, or with a longer interval. */
+/** No retry scheduled by `now` is due later. One that is was scheduled by another clock, or with a longer interval. */
 export function latestScheduledRetry(now: number, policy: RetryPolicy): number {
   return oneIntervalAfter(now, policy, 1);
 }
@@ -31,12 +31,12 @@ export function retryUntil(firstFailedAt: number, policy: RetryPolicy): number {
 }
 
 /**
- * When a failed call's own turn comes again: one interval after the failed attempt began. Jitter never carries it over the
- * end of the window (docs/dispatcher.md, a call, 4). A value past the window means that its own turn won't come any more;
- * until the window ends a tick or a drain may still take it along.
+ * When a failed call's scheduled retry is due: one interval after the failed attempt began. Jitter never moves it past the end of
+ * the window (docs/dispatcher.md, A call, Rule 4). A value past the window means that none comes; a round or a drain may still
+ * retry it inside the window.
  */
 export function nextDueAt(firstFailedAt: number, attemptBeganAt: number, policy: RetryPolicy, random: number): number {
   const end = retryUntil(firstFailedAt, policy);
-  const onTheDot = attemptBeganAt + policy.intervalMs;
-  return onTheDot > end ? onTheDot : Math.min(oneIntervalAfter(attemptBeganAt, policy, random), end);
+  const unjittered = attemptBeganAt + policy.intervalMs;
+  return unjittered > end ? unjittered : Math.min(oneIntervalAfter(attemptBeganAt, policy, random), end);
 }

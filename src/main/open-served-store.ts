@@ -2,6 +2,7 @@ import type { ServeOptions } from "../cli/cli-deps.js";
 import { systemClock } from "../platform/clock.js";
 import { systemRandom } from "../platform/random.js";
 import { hashApiKey, makeCredential, matchesApiKey, verifyPassword } from "../server/auth/credential-hashes.js";
+import { SECRET_KEY_BYTES } from "../store/key-cipher.js";
 import { lockDatabase } from "../store/lock-database.js";
 import { openStore } from "../store/open-store.js";
 import { loadOrCreateSecretKey, type SecretKeySource } from "../store/secret-key.js";
@@ -22,7 +23,7 @@ export async function openServedStore(options: ServeOptions, teardown: Teardown)
 }
 
 function keyOf(database: string): SecretKeySource {
-  return async (rule) => (database === IN_MEMORY ? systemRandom.bytes(32) : loadOrCreateSecretKey(database, rule));
+  return async (rule) => (database === IN_MEMORY ? systemRandom.bytes(SECRET_KEY_BYTES) : loadOrCreateSecretKey(database, rule));
 }
 
 /** Stores the user's hashes, unless they are there: making them anew at each start would end the tokens that are out. */

@@ -1,4 +1,4 @@
-/** The outbox: one e-mail an outage at most, owed in the transaction that opens the outage. */
+/** The outbox: one e-mail an outage at most, queued in the transaction that opens the outage. */
 import { type Selectable, sql } from "kysely";
 import type { Mail } from "../../domain/mail.js";
 import type { LiveCallbacks } from "../callbacks/callback-row.js";
