@@ -18,7 +18,7 @@ import {
 
 export function describeCallbacks(open: OpenStore): void {
   describe("callbacks", () => {
-    it("gives back what was stored, key and all", async () => {
+    it("returns a callback as it was stored, auth key included", async () => {
       const store = await open();
       const settings = someSettings({
         removeHtml: true,
@@ -33,14 +33,14 @@ export function describeCallbacks(open: OpenStore): void {
       expect(await store.findCallback("none")).toBeNull();
     });
 
-    it("prefers the one whose id it is to the one whose name it is", async () => {
+    it("finds a callback by id before one by name", async () => {
       const store = await open();
       const byId = await aCallback(store);
       await aCallback(store, { name: byId.id });
       expect(await store.findCallback(byId.id)).toEqual(byId);
     });
 
-    it("refuses a name that is taken, and gives it free when its callback is deleted", async () => {
+    it("rejects a duplicate name, and frees it when the callback is deleted", async () => {
       const store = await open();
       const first = await aCallback(store, { name: "demo" });
       const second = await aCallback(store, { name: "other" });
@@ -51,7 +51,7 @@ export function describeCallbacks(open: OpenStore): void {
       expect((await aCallback(store, { name: "demo" })).name).toBe("demo");
     });
 
-    it("finds nothing of a deleted one", async () => {
+    it("doesn't find a deleted callback or its calls", async () => {
       const store = await open();
       const callback = await aCallback(store);
       await accept(store, callback, ["A"]);
@@ -68,7 +68,7 @@ export function describeCallbacks(open: OpenStore): void {
       await expect(store.deleteCallback(callback.id, NOW)).rejects.toMatchObject(gone);
     });
 
-    it("lists by name, by offset and by cursor, both ways", async () => {
+    it("lists by name, by offset and by cursor, in both directions", async () => {
       const store = await open();
       for (const name of ["c", "a", "d", "b"]) await aCallback(store, { name });
       const all = await store.listCallbacks({ limit: 10, offset: 0, sort: [] });
@@ -90,7 +90,7 @@ export function describeCallbacks(open: OpenStore): void {
       expect((await store.listCallbacks({ limit: 3, offset: 3, sort })).items).toEqual(next.items);
     });
 
-    it("is mended by a change of url, auth or content type, and by nothing else", async () => {
+    it("sets repairedAt when url, auth or content type change, and for no other change", async () => {
       const store = await open();
       const callback = await aCallback(store);
       const update = (over: object) => store.updateCallback(callback.id, { ...callback, ...over }, NOW, POLICY);
@@ -100,7 +100,7 @@ export function describeCallbacks(open: OpenStore): void {
   });
 
   describe("retries switched on and off", () => {
-    it("makes due what is still inside its window, its last instant included", async () => {
+    it("makes calls due that are inside their window, its last instant included", async () => {
       const store = await open();
       const callback = await aCallback(store);
       await accept(store, callback, ["inside", "outside", "marked", "replayed", "done"]);
@@ -119,7 +119,7 @@ export function describeCallbacks(open: OpenStore): void {
       ]);
     });
 
-    it("cancels what is due, but gives a call that was never sent its one attempt", async () => {
+    it("cancels due retries, but keeps the one attempt of a call that was never sent", async () => {
       const store = await open();
       const callback = await aCallback(store, { retriesEnabled: true });
       await accept(store, callback, ["failed", "held", "replayed"]);
@@ -135,7 +135,7 @@ export function describeCallbacks(open: OpenStore): void {
       expect(await countRows(store, callback)).toEqual({ PENDING: 1, SUCCESS: 0, FAILED: 2 });
     });
 
-    it("changes nothing that waits when the setting stays", async () => {
+    it("changes no call when the setting stays the same", async () => {
       const store = await open();
       const callback = await aCallback(store, { retriesEnabled: true });
       await accept(store, callback, ["A"]);
@@ -145,7 +145,7 @@ export function describeCallbacks(open: OpenStore): void {
     });
   });
 
-  it("takes custom parameters, quotes, emoji and control characters as they are", async () => {
+  it("stores custom parameters, quotes, emoji and control characters unchanged", async () => {
     const store = await open();
     const callback = await aCallback(store);
     const response = aResponse({

@@ -31,7 +31,7 @@ export function describeCalls(open: OpenStore): void {
       expect(await store.fetchPending(callback.id, 10)).toEqual([call]);
     });
 
-    it("takes an id once: within a batch, across batches, and leaves the first row as it is", async () => {
+    it("stores an id once, within a batch and across batches, and keeps the first row", async () => {
       const store = await open();
       const callback = await aCallback(store);
       await accept(store, callback, ["A", "B", "A"]);
@@ -48,7 +48,7 @@ export function describeCalls(open: OpenStore): void {
       expect(await store.countCalls(callback.id)).toEqual({ PENDING: 3, SUCCESS: 0, FAILED: 0 });
     });
 
-    it("refuses the whole batch for an id of another callback's call", async () => {
+    it("rejects the whole batch for an id of another callback's call", async () => {
       const store = await open();
       const [one, other] = [await aCallback(store), await aCallback(store)];
       await accept(store, one, ["A"]);
@@ -60,7 +60,7 @@ export function describeCalls(open: OpenStore): void {
       expect(await store.countCalls(other.id)).toEqual({ PENDING: 0, SUCCESS: 0, FAILED: 0 });
     });
 
-    it("takes thousands at once, in their order, and none", async () => {
+    it("accepts thousands at once in order, and an empty batch", async () => {
       const store = await open();
       const callback = await aCallback(store);
       const ids = Array.from({ length: 5_000 }, (_, index) => `call ${index}`);
@@ -71,7 +71,7 @@ export function describeCalls(open: OpenStore): void {
   });
 
   describe("marking", () => {
-    it("SUCCESS cancels a retry and a first sending, FAILED makes nothing due", async () => {
+    it("SUCCESS cancels a retry and a first attempt, FAILED makes nothing due", async () => {
       const store = await open();
       const callback = await aCallback(store, { retriesEnabled: true });
       await accept(store, callback, ["failed", "pending", "other"]);
@@ -86,7 +86,7 @@ export function describeCalls(open: OpenStore): void {
       expect(await store.countCalls(callback.id)).toEqual(await countRows(store, callback));
     });
 
-    it("changes nothing when one id isn't a call of this callback, and names it", async () => {
+    it("changes nothing if one id isn't a call of this callback, and names the id", async () => {
       const store = await open();
       const [callback, other] = [await aCallback(store), await aCallback(store)];
       await accept(store, callback, ["A"]);
@@ -100,7 +100,7 @@ export function describeCalls(open: OpenStore): void {
       expect((await callOf(store, callback, "A")).status).toBe("PENDING");
     });
 
-    it("refuses FAILED for a PENDING call, and changes nothing", async () => {
+    it("rejects FAILED for a PENDING call, and changes nothing", async () => {
       const store = await open();
       const callback = await aCallback(store);
       await accept(store, callback, ["A", "B"]);
@@ -109,7 +109,7 @@ export function describeCalls(open: OpenStore): void {
       expect((await callOf(store, callback, "A")).status).toBe("SUCCESS");
     });
 
-    it("stands against the attempt in flight, which is recorded", async () => {
+    it("is kept when an attempt in flight fails, which is recorded", async () => {
       const store = await open();
       const callback = await aCallback(store, { retriesEnabled: true });
       await accept(store, callback, ["A"]);
@@ -126,8 +126,8 @@ export function describeCalls(open: OpenStore): void {
     });
   });
 
-  describe("asking for replays", () => {
-    it("makes FAILED calls due now, window or not, and wakes a down endpoint", async () => {
+  describe("requesting replays", () => {
+    it("makes FAILED calls due now, inside their window or not, and sets repairedAt", async () => {
       const store = await open();
       const callback = await aCallback(store);
       await accept(store, callback, ["A", "B", "waiting"]);
@@ -141,7 +141,7 @@ export function describeCalls(open: OpenStore): void {
       await expect(store.requestReplays(callback.id, { callIds: ["nope"] }, NOW)).rejects.toMatchObject({ code: "not-found" });
     });
 
-    it("takes a filter, and means the FAILED ones of it", async () => {
+    it("accepts a filter, and replays the FAILED calls that match", async () => {
       const store = await open();
       const callback = await aCallback(store);
       await accept(store, callback, ["A", "B", "C"]);
@@ -156,7 +156,7 @@ export function describeCalls(open: OpenStore): void {
     });
   });
 
-  it("keeps every attempt, in the order of their numbers", async () => {
+  it("lists every attempt, ordered by number", async () => {
     const store = await open();
     const callback = await aCallback(store, { retriesEnabled: true });
     await accept(store, callback, ["A", "B"]);

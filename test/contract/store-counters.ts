@@ -7,7 +7,7 @@ import { aCallback, aGroup, countRows, DAY, everyCall, MINUTE, NOW, type OpenSto
 
 export function describeCounters(open: OpenStore): void {
   describe("counters", () => {
-    it("say what the rows say after any sequence of operations, and what waits can be fetched", async () => {
+    it("equal the number of rows after any sequence of operations, and every waiting call can be fetched", async () => {
       await fc.assert(
         fc.asyncProperty(fc.array(anOperation, { minLength: 5, maxLength: 40 }), async (operations) => {
           const store = await open();

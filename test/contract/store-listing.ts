@@ -8,7 +8,7 @@ import { aCallback, accept, aGroup, attempt, everyCall, idsOf, NOW, type OpenSto
 
 export function describeListing(open: OpenStore): void {
   describe("listing calls", () => {
-    it("shows what was attempted last first, and nothing that is PENDING unless asked", async () => {
+    it("lists the latest attempt first, and PENDING calls only on request", async () => {
       const store = await open();
       const callback = await aCallback(store);
       await accept(store, callback, ["A", "B", "C", "P1", "P2"]);
@@ -23,7 +23,7 @@ export function describeListing(open: OpenStore): void {
       expect(idsOf(await everyCall(store, callback, { status: "PENDING" }))).toEqual(["P2", "P1"]);
     });
 
-    it("ends a page early where its calls carry much, and leads to the rest by the cursor", async () => {
+    it("cuts a page of large calls by bytes, and continues by cursor", async () => {
       const store = await open();
       const callback = await aCallback(store);
       const content = "x".repeat(7 * 1024 * 1024);
@@ -43,7 +43,7 @@ export function describeListing(open: OpenStore): void {
       ]);
     });
 
-    it("gives pages by offset and by cursor that are the same pages", async () => {
+    it("returns the same pages by offset and by cursor", async () => {
       const store = await open();
       const callback = await aCallback(store);
       const ids = Array.from({ length: 25 }, (_, index) => `C${index}`);
@@ -86,7 +86,7 @@ export function describeListing(open: OpenStore): void {
       }
     });
 
-    it("neither skips nor repeats when calls are marked between pages by cursor", async () => {
+    it("neither skips nor repeats calls that are marked between pages by cursor", async () => {
       const store = await open();
       const callback = await aCallback(store);
       const ids = Array.from({ length: 30 }, (_, index) => `C${String(index).padStart(2, "0")}`);
@@ -107,7 +107,7 @@ export function describeListing(open: OpenStore): void {
       }
     });
 
-    it("goes by the first mention of a field, and by the next where calls are level", async () => {
+    it("sorts by the first mention of a field, then by the next field", async () => {
       const store = await open();
       const callback = await aCallback(store);
       await accept(store, callback, ["B", "A", "C", "D"]);
@@ -123,7 +123,7 @@ export function describeListing(open: OpenStore): void {
       expect(idsOf((await store.listCalls(callback.id, query({ sort: byDateThenId }))).items)).toEqual(["A", "B", "C", "D"]);
     });
 
-    it("counts what a filter means when it is asked for a place beyond the end", async () => {
+    it("counts the matching calls for an offset past the end", async () => {
       const store = await open();
       const callback = await aCallback(store);
       await accept(store, callback, ["A", "B"]);
@@ -133,7 +133,7 @@ export function describeListing(open: OpenStore): void {
       expect(await store.listCalls(callback.id, query({ offset: 9, filter: { since: NOW } }))).toEqual(beyond);
     });
 
-    it("refuses a cursor that it didn't give for this order", async () => {
+    it("rejects a cursor that isn't from this order", async () => {
       const store = await open();
       const callback = await aCallback(store);
       await accept(store, callback, ["A", "B"]);
@@ -153,7 +153,7 @@ export function describeListing(open: OpenStore): void {
       await expect(store.listCalls(callback.id, otherOrder)).rejects.toMatchObject({ code: "invalid" });
     });
 
-    it("means by a filter exactly what the domain means", async () => {
+    it("matches exactly the calls that the domain's filter matches", async () => {
       await fc.assert(
         fc.asyncProperty(
           fc.array(storedCall, { minLength: 1, maxLength: 12 }),

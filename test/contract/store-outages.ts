@@ -22,7 +22,7 @@ const aMail = (callback: Callback, outageId: string, createdAt = NOW) => ({
 
 export function describeOutages(open: OpenStore): void {
   describe("outages", () => {
-    it("go on, end, and make room for the next, in one group too", async () => {
+    it("continue, end and are followed by the next, in one group too", async () => {
       const store = await open();
       const callback = await aCallback(store);
       await store.commitOutcomes(aGroup({ endpoints: opening(callback, anOutage()) }));
@@ -51,7 +51,7 @@ export function describeOutages(open: OpenStore): void {
       });
     });
 
-    it("stay as they ended", async () => {
+    it("don't change after they end", async () => {
       const store = await open();
       const callback = await aCallback(store);
       const ended = { ...anOutage(), callbackId: callback.id, endedAt: NOW + 1 };
@@ -60,7 +60,7 @@ export function describeOutages(open: OpenStore): void {
       expect((await store.listOutages({ limit: 9, offset: 0 })).items).toEqual([{ ...ended, notifiedAt: null }]);
     });
 
-    it("are refused as a second open one of a callback", async () => {
+    it("are limited to one open outage per callback", async () => {
       const store = await open();
       const callback = await aCallback(store);
       await store.commitOutcomes(aGroup({ endpoints: opening(callback, anOutage()) }));
@@ -69,7 +69,7 @@ export function describeOutages(open: OpenStore): void {
       );
     });
 
-    it("are listed newest first, page by page, of one callback or of all that are", async () => {
+    it("are listed newest first, in pages, of one callback or of all", async () => {
       const store = await open();
       const [one, other, deleted] = [await aCallback(store), await aCallback(store), await aCallback(store)];
       const closed = [one, other, deleted, one].map((callback, index) => ({
@@ -98,7 +98,7 @@ export function describeOutages(open: OpenStore): void {
   });
 
   describe("the mail outbox", () => {
-    it("owes one mail an outage, whoever asks again", async () => {
+    it("queues one mail per outage, however often it is added", async () => {
       const store = await open();
       const callback = await aCallback(store);
       const mail = aMail(callback, "O1");
@@ -109,7 +109,7 @@ export function describeOutages(open: OpenStore): void {
       expect(await store.nextMailAt()).toBe(NOW);
     });
 
-    it("tries again when it was told to, oldest first, and is done when the mail is sent", async () => {
+    it("returns due mails oldest first, until they are sent", async () => {
       const store = await open();
       const callback = await aCallback(store);
       await store.commitOutcomes(
@@ -131,7 +131,7 @@ export function describeOutages(open: OpenStore): void {
     });
   });
 
-  it("keeps credentials, one for each username", async () => {
+  it("stores credentials, one per username", async () => {
     const store = await open();
     expect(await store.listCredentials()).toEqual([]);
     const credential = { username: "whcb", passwordHash: "p1", apiKeyHash: "k1" };

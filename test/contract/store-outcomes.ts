@@ -18,7 +18,7 @@ import {
 
 export function describeOutcomes(open: OpenStore): void {
   describe("a group of outcomes", () => {
-    it("moves each call as the domain's rules say, and counts", async () => {
+    it("applies the domain's transitions to each call, and updates the counters", async () => {
       const store = await open();
       const callback = await aCallback(store, { retriesEnabled: true });
       await accept(store, callback, ["good", "bad", "unreachable"]);
@@ -45,7 +45,7 @@ export function describeOutcomes(open: OpenStore): void {
       expect(await countRows(store, callback)).toEqual({ PENDING: 0, SUCCESS: 1, FAILED: 2 });
     });
 
-    it("goes by the setting of retries as it is stored at that moment", async () => {
+    it("uses the retry setting stored at that moment", async () => {
       const store = await open();
       const callback = await aCallback(store, { retriesEnabled: true });
       await accept(store, callback, ["failed", "held"]);
@@ -62,7 +62,7 @@ export function describeOutcomes(open: OpenStore): void {
       expect(await callOf(store, callback, "held")).toEqual(held);
     });
 
-    it("applies a holding before an attempt of the same call, and attempts in their order", async () => {
+    it("applies a holding before an attempt of the same call, and attempts in order", async () => {
       const store = await open();
       const callback = await aCallback(store, { retriesEnabled: true });
       await accept(store, callback, ["A"]);
@@ -86,7 +86,7 @@ export function describeOutcomes(open: OpenStore): void {
       expect((await store.listAttempts(callback.id, ["A"])).get("A")).toEqual([failed, done]);
     });
 
-    it("keeps in which recovery a call failed last, even if it succeeds in the same group", async () => {
+    it("records in which recovery a call failed last, even if it succeeds in the same group", async () => {
       const store = await open();
       const callback = await aCallback(store, { retriesEnabled: true });
       await accept(store, callback, ["A"]);
@@ -107,7 +107,7 @@ export function describeOutcomes(open: OpenStore): void {
       expect(await callOf(store, callback, "A")).toEqual(recordAttempt(recordAttempt(call, failed, rule, 4), done, rule, 4));
     });
 
-    it("passes over calls that are gone, and another callback's", async () => {
+    it("skips calls that no longer exist, and another callback's", async () => {
       const store = await open();
       const [callback, deleted] = [await aCallback(store), await aCallback(store)];
       await accept(store, callback, ["A"]);
@@ -141,7 +141,7 @@ export function describeOutcomes(open: OpenStore): void {
       expect(await store.listEndpoints()).toEqual([]);
     });
 
-    it("takes a thousand outcomes at once", async () => {
+    it("commits a thousand outcomes at once", async () => {
       const store = await open();
       const callback = await aCallback(store);
       await accept(

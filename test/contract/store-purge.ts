@@ -18,7 +18,7 @@ import {
 
 export function describePurge(open: OpenStore): void {
   describe("purging", () => {
-    it("removes a deleted callback's calls in chunks, then what is left of it", async () => {
+    it("removes a deleted callback's calls in chunks, then its other rows", async () => {
       const store = await open();
       const callback = await aCallback(store, { retriesEnabled: true });
       await accept(store, callback, ["A", "B", "C", "D", "E"]);
@@ -36,7 +36,7 @@ export function describePurge(open: OpenStore): void {
       expect((await store.listAttempts(again.id, ["A"])).size).toBe(0);
     });
 
-    it("keeps a deleted callback's row until its owed mail is sent", async () => {
+    it("keeps a deleted callback's row until its queued mail is sent", async () => {
       const store = await open();
       const callback = await aCallback(store);
       const mail = { outageId: "O1", callbackId: callback.id, to: "a@b", subject: "s", text: "t", createdAt: NOW };
@@ -68,7 +68,7 @@ export function describePurge(open: OpenStore): void {
       expect(idsOf(await everyCall(store, off, {}))).toEqual([`${off.id} second`]);
     });
 
-    it("counts from a mark, and takes marked calls that were never sent", async () => {
+    it("counts from the mark, and removes marked calls that were never sent", async () => {
       const store = await open();
       const callback = await aCallback(store, { retriesEnabled: true });
       await accept(store, callback, ["marked", "unsent"]);
@@ -78,7 +78,7 @@ export function describePurge(open: OpenStore): void {
       expect(await store.purge({ now: NOW + 31 * DAY + 1, limit: 10 })).toBe(2);
     });
 
-    it("never takes what waits or has something due", async () => {
+    it("keeps calls that are PENDING or have a retry due", async () => {
       const store = await open();
       const callback = await aCallback(store, { retriesEnabled: true });
       await accept(store, callback, ["pending", "due", "held"]);

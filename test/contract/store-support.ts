@@ -1,4 +1,4 @@
-/** What the cases of the store's contract stand on: one moment, one callback, calls with short names. */
+/** Builders for the store's contract: one instant, callbacks, calls with short ids. */
 import type { Attempt } from "../../src/domain/attempt.js";
 import type { CallStatus } from "../../src/domain/call.js";
 import type { Callback, CallbackSettings } from "../../src/domain/callback.js";
@@ -12,7 +12,7 @@ export const MINUTE = 60_000;
 export const DAY = 24 * 60 * MINUTE;
 export const POLICY = { ...DEFAULT_RETRY_POLICY, jitter: false };
 
-/** Opens a store of its own for each case and closes it afterwards. */
+/** Opens a new store for each case; it is closed afterwards. */
 export type OpenStore = () => Promise<Store>;
 
 let callbacksMade = 0;
@@ -39,7 +39,7 @@ export function anEndpoint(over: Partial<Endpoint> = {}): Endpoint {
   return { ...NEW_ENDPOINT, ...over };
 }
 
-/** An attempt of each of these calls, its number counted as the dispatcher would. */
+/** Commits an attempt of each of these calls, numbered as the dispatcher would. */
 export async function attempt(
   store: Store,
   callback: Callback,
@@ -92,7 +92,7 @@ export async function everyCall(store: Store, callback: Callback, filter: CallQu
   return (await store.listCalls(callback.id, query({ filter, limit: 10_000 }))).items;
 }
 
-/** The counters must say what the rows say. */
+/** Counts rows, to compare with the counters. */
 export async function countRows(store: Store, callback: Callback): Promise<Record<CallStatus, number>> {
   const counts = { PENDING: 0, SUCCESS: 0, FAILED: 0 };
   for (const status of ["PENDING", "SUCCESS", "FAILED"] as const)

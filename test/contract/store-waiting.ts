@@ -17,8 +17,8 @@ import {
 const EVER = Number.POSITIVE_INFINITY;
 
 export function describeWaiting(open: OpenStore): void {
-  describe("what waits", () => {
-    it("hands out PENDING calls oldest first, so many and no more, of this callback only", async () => {
+  describe("waiting calls", () => {
+    it("fetches up to `limit` PENDING calls of this callback, oldest first", async () => {
       const store = await open();
       const [callback, other] = [await aCallback(store), await aCallback(store)];
       await accept(store, callback, ["Z", "A"]);
@@ -29,7 +29,7 @@ export function describeWaiting(open: OpenStore): void {
       expect(await store.fetchPending("nope", 9)).toEqual([]);
     });
 
-    it("hands out any number of large responses without their text, which is read with the one call", async () => {
+    it("fetches any number of large responses without their content, which findCall reads", async () => {
       const store = await open();
       const callback = await aCallback(store);
       const content = "x".repeat(300_000);
@@ -62,7 +62,7 @@ export function describeWaiting(open: OpenStore): void {
       expect(idsOf(await store.fetchDue(callback.id, EVER, 1))).toEqual(["now"]);
     });
 
-    it("gives those due at the same instant oldest first", async () => {
+    it("fetches calls due at the same instant oldest first", async () => {
       const store = await open();
       const callback = await aCallback(store, { retriesEnabled: true });
       await accept(store, callback, ["B", "A", "C"]);
@@ -70,7 +70,7 @@ export function describeWaiting(open: OpenStore): void {
       expect(idsOf(await store.fetchDue(callback.id, EVER, 10))).toEqual(["B", "A", "C"]);
     });
 
-    it("gives a backlog oldest first, those of earlier recoveries last, those of this one not", async () => {
+    it("fetches a backlog oldest first, calls that failed in earlier recoveries last, without those of this one", async () => {
       const store = await open();
       const callback = await aCallback(store, { retriesEnabled: true });
       await accept(store, callback, ["this", "earlier", "older", "newer"]);
@@ -82,7 +82,7 @@ export function describeWaiting(open: OpenStore): void {
       expect(idsOf(await store.fetchBacklog(callback.id, 1, 10))).toEqual(["older", "newer"]);
     });
 
-    it("gives the oldest held call: never sent and still due", async () => {
+    it("fetches the oldest held call: never sent and still due", async () => {
       const store = await open();
       const callback = await aCallback(store, { retriesEnabled: true });
       await accept(store, callback, ["failed", "marked", "held", "later"]);
@@ -94,7 +94,7 @@ export function describeWaiting(open: OpenStore): void {
       expect((await store.fetchHeld(callback.id))?.id).toBe("later");
     });
 
-    it("takes the retry, not the replay, from calls that first failed before an instant", async () => {
+    it("cancels the retry, not the replay, of calls that first failed before an instant", async () => {
       const store = await open();
       const callback = await aCallback(store, { retriesEnabled: true });
       await accept(store, callback, ["before", "older", "at", "replay"]);
@@ -111,8 +111,8 @@ export function describeWaiting(open: OpenStore): void {
     });
   });
 
-  describe("which endpoints need the dispatcher", () => {
-    it("those with calls waiting, calls due or an outage open, with what is stored of them", async () => {
+  describe("listing the endpoints that need the dispatcher", () => {
+    it("returns those with waiting calls, due calls or an open outage, with their stored state", async () => {
       const store = await open();
       const on = { retriesEnabled: true };
       const [idle, pending, failing] = [await aCallback(store), await aCallback(store), await aCallback(store, on)];
@@ -139,7 +139,7 @@ export function describeWaiting(open: OpenStore): void {
       expect(await store.listEndpoints([])).toEqual([]);
     });
 
-    it("one whose calls are all done needs none, until its outage has ended", async () => {
+    it("returns one whose calls are all settled until its outage has ended", async () => {
       const store = await open();
       const callback = await aCallback(store);
       const outage = { id: "O1", startedAt: NOW, failedCalls: 1, quietSince: NOW };

@@ -1,4 +1,4 @@
-/** One suite for every database that the store can stand on. */
+/** One suite for every database that the store supports. */
 import { describe } from "vitest";
 import { describeCallbacks } from "./store-callbacks.js";
 import { describeCalls } from "./store-calls.js";

@@ -1,4 +1,7 @@
-/** Files that can be opened, and what is said of those that can't. */
+/**
+ * Which files can be opened, and the errors for the others.
+ * Covers: src/store/sqlite/open-sqlite.ts
+ */
 import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
@@ -59,7 +62,7 @@ describe("opening a database", () => {
     await expect(openStore({ url: "postgres://127.0.0.1/whcb", secretKey })).rejects.toMatchObject({ code: "config" });
   });
 
-  it("says which folder is missing, and when the file is a folder", async () => {
+  it("reports a missing folder, and a folder given as the file", async () => {
     const file = path();
     await expect(open(join(file, "no", "x.db"))).rejects.toMatchObject({
       code: "config",

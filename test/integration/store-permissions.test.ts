@@ -1,4 +1,4 @@
-/** A file of its own: permissions don't bind root, so as root this whole process goes on as nobody. */
+/** In a file of its own: root may write everything, so as root this process becomes `nobody`. */
 import { chmodSync, chownSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -19,7 +19,7 @@ beforeAll(() => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-it("says when the file or its folder can't be written, and leaves no trace", async () => {
+it("reports a file or folder that isn't writable, and creates nothing", async () => {
   await (await openStore({ url: file, secretKey })).close();
   chmodSync(file, 0o444);
   const refused = { code: "config", message: `${file} can't be read and written`, hint: expect.stringContaining("writable") };

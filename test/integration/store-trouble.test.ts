@@ -1,4 +1,7 @@
-/** A full disk, a read-only file, a locked or corrupt one: said as `unavailable`, and over when the cause is. */
+/**
+ * A full disk, a read-only, locked or corrupt file: an `unavailable` error, as long as the cause lasts.
+ * Covers: src/store/sqlite/sqlite-dialect.ts, src/store/sqlite/sqlite-error.ts
+ */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import Database from "better-sqlite3";
 import { Kysely } from "kysely";
@@ -17,7 +20,7 @@ import { storeFiles } from "../support/store/store-files.js";
 
 const { path } = storeFiles();
 
-/** The store's parts on a connection that the test can put limits on. */
+/** Parts of the store on a connection that the test can limit. */
 async function openWithin(file: string, { lockWaitMs = 5_000 } = {}) {
   const database = connect(file);
   migrate(database, file);

@@ -1,4 +1,7 @@
-/** A server and the in-process client on one file, and what is left after a crash. */
+/**
+ * A server and an in-process client on one file, and the file after a crash.
+ * Covers: src/store/lock-database.ts, src/store/sqlite/write-lock.ts
+ */
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { copyFileSync } from "node:fs";
@@ -10,7 +13,7 @@ import { storeFiles } from "../support/store/store-files.js";
 
 const { path, open } = storeFiles();
 
-/** Holds the write lock for a moment once it has said so, then commits as often as it can. */
+/** Prints, holds the write lock for a moment, then commits as often as it can. */
 const BUSY_WRITER = `
   const database = new (require("better-sqlite3"))(process.argv[1], { timeout: 5000 });
   const write = database.prepare("INSERT INTO settings VALUES (hex(randomblob(8)), x'00')");

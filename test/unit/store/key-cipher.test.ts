@@ -5,7 +5,7 @@ import { keyCipher } from "../../../src/store/key-cipher.js";
 const cipher = keyCipher(new Uint8Array(32).fill(7));
 
 describe("an encrypted auth key", () => {
-  it("comes back as it was", () => {
+  it("decrypts to what was encrypted", () => {
     fc.assert(
       fc.property(fc.string({ unit: "grapheme", maxLength: 128 }), (key) => {
         expect(cipher.decrypt(cipher.encrypt(key, "CB"), "CB")).toBe(key);
@@ -13,11 +13,11 @@ describe("an encrypted auth key", () => {
     );
   });
 
-  it("looks different each time", () => {
+  it("is different each time", () => {
     expect(cipher.encrypt("key", "CB")).not.toEqual(cipher.encrypt("key", "CB"));
   });
 
-  it("is readable neither for another callback, nor with another secret key, nor after a change", () => {
+  it("can't be decrypted for another callback, with another secret key, or after a change", () => {
     const sealed = cipher.encrypt("a-secret", "CB");
     const refused = expect.objectContaining({ code: "config", message: expect.not.stringContaining("a-secret") });
     expect(() => cipher.decrypt(sealed, "OTHER")).toThrow(refused);

@@ -7,7 +7,7 @@ import { storeFiles } from "../../support/store/store-files.js";
 const { path } = storeFiles();
 
 describe("the key file", () => {
-  it("is made once, for its owner only, and read afterwards", async () => {
+  it("is created once, readable only by its owner, and then read", async () => {
     const file = path();
     const key = await loadOrCreateSecretKey(file);
     expect(key).toHaveLength(32);
@@ -16,14 +16,14 @@ describe("the key file", () => {
     expect(readFileSync(secretKeyPath(file), "utf8")).toBe(`${Buffer.from(key).toString("base64")}\n`);
   });
 
-  it("is the same for all who ask for it at once, and leaves no draft behind", async () => {
+  it("is the same for all that load it at once, and no draft is left", async () => {
     const file = path();
     const keys = await Promise.all(Array.from({ length: 8 }, () => loadOrCreateSecretKey(file)));
     expect(new Set(keys.map((key) => Buffer.from(key).toString("hex"))).size).toBe(1);
     expect(readdirSync(dirname(file))).toEqual(["whcb.db.key"]);
   });
 
-  it("is refused when it holds something else, without showing what", async () => {
+  it("is rejected if it contains something else, without showing it", async () => {
     const file = path();
     writeFileSync(secretKeyPath(file), "c2hvcnQ=\n");
     await expect(loadOrCreateSecretKey(file)).rejects.toMatchObject({

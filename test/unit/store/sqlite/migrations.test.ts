@@ -19,7 +19,7 @@ describe("migrations", () => {
     expect(MIGRATIONS.map(({ version }) => version)).toEqual(MIGRATIONS.map((_, index) => index + 1));
   });
 
-  it("bring a database forward from nothing and from any older one, each step once", () => {
+  it("update an empty database and any older one, each step once", () => {
     const database = new Database(":memory:");
     migrate(database, "x.db", steps.slice(0, 1));
     migrate(database, "x.db", steps);
@@ -31,7 +31,7 @@ describe("migrations", () => {
     ]);
   });
 
-  it("rename columns without touching the rows, and the indexes follow", () => {
+  it("rename columns without touching rows, and the indexes follow", () => {
     const database = new Database(":memory:");
     migrate(database, "x.db", MIGRATIONS.slice(0, 1));
     database.exec("INSERT INTO callbacks VALUES (1, 'CB', 'demo', '', 'bearertoken', x'', 'json', 0, 1, '', 1, 1, 5, 6, NULL)");
@@ -48,7 +48,7 @@ describe("migrations", () => {
     expect(tablesOf(database)).toEqual([]);
   });
 
-  it("are refused by a database that is newer", () => {
+  it("are refused for a newer database", () => {
     const database = new Database(":memory:");
     migrate(database, "x.db", steps);
     expect(() => migrate(database, "x.db", steps.slice(0, 1))).toThrow(

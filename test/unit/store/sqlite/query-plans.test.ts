@@ -1,4 +1,4 @@
-/** Every query of the dispatcher and of the usual lists walks an index in the order that it wants, whatever the number of calls. */
+/** Every query of the dispatcher and of the usual lists reads an index in the query's order, whatever the number of calls. */
 import type Database from "better-sqlite3";
 import { Kysely } from "kysely";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -39,7 +39,7 @@ beforeAll(() => {
   database.exec(`INSERT INTO callbacks VALUES (1, 'CB', 'demo', '', 'httpheader', x'', 'json', 0, 1, '', 1, 1, 0, 0, NULL)`);
 });
 
-/** The plan's lines of everything that touches the tables of calls, attempts and mails. */
+/** The plan of every statement on calls, attempts and mails. */
 async function plansOf(work: () => Promise<unknown>): Promise<string[]> {
   ran = [];
   await work();
@@ -52,7 +52,7 @@ async function plansOf(work: () => Promise<unknown>): Promise<string[]> {
   );
 }
 
-/** A batch's JSON is walked as a table of its own; that is no scan of the database. */
+/** A batch's JSON is scanned as a table; that isn't a scan of the database. */
 const isScan = (line: string) =>
   /^SCAN (?!json_each|batch|\(subquery|\d+ CONSTANT ROW)/.test(line) || line.includes("TEMP B-TREE");
 
@@ -79,14 +79,14 @@ const listings: readonly (readonly [string, CallFilter, string])[] = [
 ];
 
 describe("query plans", () => {
-  it.each(usual)("%s walks %s", async (_name, index, work) => {
+  it.each(usual)("%s uses %s", async (_name, index, work) => {
     const plans = await plansOf(work);
     expect(plans.join("\n")).toContain(index);
     expect(plans.filter(isScan)).toEqual([]);
   });
 
   it.each(listings)(
-    "listing %s walks its index, from the start, from an offset and from a cursor",
+    "listing %s uses its index from the start, from an offset and from a cursor",
     async (_name, filter, index) => {
       const cursor = Buffer.from(
         JSON.stringify([
@@ -104,14 +104,14 @@ describe("query plans", () => {
     },
   );
 
-  it("a page by cursor seeks to its place by both keys", async () => {
+  it("a page by cursor seeks by both keys", async () => {
     const cursor = Buffer.from(JSON.stringify(["-attempted_at,-seq", [9, 9], 0, null])).toString("base64url");
     const plans = await plansOf(() => listCalls(db, "CB", query({ cursor })));
     expect(plans.filter((line) => line.includes("attempted_at=? AND rowid<?"))).toHaveLength(2);
     expect(plans.filter((line) => line.includes("attempted_at<?"))).toHaveLength(2);
   });
 
-  it("accepting, committing outcomes and purging look for no row but by a key", async () => {
+  it("accepting, committing outcomes and purging find rows only by key", async () => {
     await acceptCalls(db, "CB", [{ id: "A", response: aResponse() }], NOW);
     const outcome = { callbackId: "CB", callSeq: 1, attempt: anAttempt(), random: 0, recovery: 0 };
     const plans = [
@@ -119,11 +119,11 @@ describe("query plans", () => {
       ...(await plansOf(() => commitOutcomes(db, aGroup({ attempts: [outcome] })))),
       ...(await plansOf(() => purge(db, DEFAULT_RETENTION, { now: NOW, limit: 10 }))),
     ];
-    // Callbacks are few; purge walks them to find each one's old calls by the index.
+    // Callbacks are few; purge scans them to find each one's old calls by index.
     expect(plans.filter(isScan).filter((line) => !line.startsWith("SCAN callbacks"))).toEqual([]);
   });
 
-  it("asking which endpoints need the dispatcher looks into each callback's counters and first due call", async () => {
+  it("listing endpoints reads each callback's counters and first due call", async () => {
     database.exec("UPDATE callbacks SET deleted_at = 1");
     const plans = await plansOf(() => listEndpoints(db, keyCipher(new Uint8Array(32))));
     expect(plans.join("\n")).toContain("calls_due");
