@@ -90,7 +90,10 @@ describe("a failed start", () => {
     database.exec("INSERT INTO migrations (version, name) VALUES (999, 'of tomorrow')");
     database.close();
     const { code, sentence } = await refused(["--db", home.path("x.db")]);
-    expect([code, sentence]).toEqual([4, expect.stringContaining("x.db was written by a newer whcb: it has database version 999")]);
+    expect([code, sentence]).toEqual([
+      4,
+      expect.stringContaining("x.db was written by a newer whcb: it has database version 999"),
+    ]);
     expect(leftBehind()).toEqual(before);
   });
 
