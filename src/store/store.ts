@@ -83,9 +83,9 @@ export interface NewCall {
 export interface CallStore {
   /**
    * Stores responses as PENDING calls; they are on disk when it returns. A call whose id the callback already has stays as it is.
-   * Returns how many were new. Throws `not-found` for the callback, `invalid` for an id of another callback's call.
+   * Returns the ids that are new, in any order. Throws `not-found` for the callback, `invalid` for an id of another callback's call.
    */
-  acceptCalls(callbackId: string, calls: readonly NewCall[], now: number): Promise<number>;
+  acceptCalls(callbackId: string, calls: readonly NewCall[], now: number): Promise<readonly string[]>;
   listCalls(callbackId: string, query: CallQuery): Promise<Page<Call>>;
   findCall(callbackId: string, callId: string): Promise<Call | null>;
   /** By call id, each ordered by number; ids without attempts have no entry. */

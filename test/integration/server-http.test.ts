@@ -276,7 +276,7 @@ describe("NDJSON", () => {
     expect([answer.statusCode, answer.json()]).toEqual([
       202,
       {
-        accepted: 4,
+        accepted: 3,
         rejected: [
           { line: 3, errorDetail: "the line isn't JSON" },
           { line: 4, errorDetail: "The id X belongs to another callback's call" },

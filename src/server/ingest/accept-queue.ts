@@ -31,7 +31,7 @@ export class AcceptQueue {
     this.#deps = deps;
   }
 
-  /** Resolves once all of them are on disk. Throws as `acceptCalls`; then none was stored. */
+  /** Resolves with the number of new calls, once all are on disk: an id that was sent before counts 0. Throws as `acceptCalls`; then none was stored. */
   accept(callbackId: string, calls: readonly NewCall[]): Promise<number> {
     return new Promise((resolve, reject) => {
       const waiters = this.#waiters.get(callbackId);
@@ -66,8 +66,10 @@ export class AcceptQueue {
     try {
       const calls = group.flatMap((waiter) => waiter.calls);
       const accepted = await store.acceptCalls(callbackId, calls, clock.now());
-      onAccepted(callbackId, accepted);
-      for (const waiter of group) waiter.resolve(waiter.calls.length);
+      onAccepted(callbackId, accepted.length);
+      const left = new Set(accepted);
+      // An id in two requests is the first one's: that is the one stored.
+      for (const { calls, resolve } of group) resolve(calls.filter(({ id }) => left.delete(id)).length);
     } catch (error) {
       // One request's invalid id must not fail the others: each is committed alone.
       if (group.length > 1 && isWhcbError(error, "invalid")) {

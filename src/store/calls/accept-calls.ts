@@ -8,8 +8,8 @@ import type { NewCall } from "../store.js";
 import { CountChanges } from "./call-counts.js";
 import { encodeResponse } from "./call-row.js";
 
-/** Atomic: one INSERT for the batch, in the order given. An id that exists already, or twice in the batch, is stored once. */
-export function acceptCalls(db: Db, callbackId: string, calls: readonly NewCall[], now: number): Promise<number> {
+/** Atomic: one INSERT for the batch, in the order given. An id that exists already, or twice in the batch, is stored once. Returns the new ids. */
+export function acceptCalls(db: Db, callbackId: string, calls: readonly NewCall[], now: number): Promise<readonly string[]> {
   return db.transaction().execute(async (trx) => {
     const { key } = await requireCallback(trx, callbackId);
     const rows = calls.map(({ id, response }) => [
@@ -18,17 +18,17 @@ export function acceptCalls(db: Db, callbackId: string, calls: readonly NewCall[
       response.responseMessage.channel,
       JSON.stringify(encodeResponse(response)),
     ]);
-    const { numAffectedRows } = await sql`
+    const { rows: accepted } = await sql<{ id: string }>`
       INSERT INTO calls (callback_key, accepted_at, status, attempt_count, attempted_at, failed_in_recovery, changed_at, id, message_id, channel, response)
       SELECT ${key}, ${now}, 'PENDING', 0, ${sql.lit(NEVER)}, 0, ${now}, ${cell(0)}, ${cell(1)}, ${cell(2)}, ${cell(3)}
       FROM ${batchOf(rows)} WHERE true
-      ON CONFLICT (id) DO NOTHING`.execute(trx);
-    const accepted = Number(numAffectedRows ?? 0n);
-    if (accepted < calls.length) await rejectForeignIds(trx, key, calls);
+      ON CONFLICT (id) DO NOTHING
+      RETURNING id`.execute(trx);
+    if (accepted.length < calls.length) await rejectForeignIds(trx, key, calls);
     const changes = new CountChanges();
-    changes.add(key, "PENDING", accepted);
+    changes.add(key, "PENDING", accepted.length);
     await changes.save(trx);
-    return accepted;
+    return accepted.map(({ id }) => id);
   });
 }
 

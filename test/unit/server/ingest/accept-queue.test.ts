@@ -18,7 +18,7 @@ function aCall(id: string): NewCall {
 describe("AcceptQueue", () => {
   let store: Store;
   let commits: number;
-  let told: [string, number][];
+  let notified: [string, number][];
   let queue: AcceptQueue;
 
   beforeEach(async () => {
@@ -26,7 +26,7 @@ describe("AcceptQueue", () => {
     await store.createCallback(ID, CALLBACK_SETTINGS, 0);
     await store.createCallback(OTHER, { ...CALLBACK_SETTINGS, name: "other" }, 0);
     commits = 0;
-    told = [];
+    notified = [];
     queue = new AcceptQueue({
       store: {
         acceptCalls(...args) {
@@ -35,20 +35,35 @@ describe("AcceptQueue", () => {
         },
       },
       clock: systemClock,
-      onAccepted: (callbackId, count) => void told.push([callbackId, count]),
+      onAccepted: (callbackId, count) => void notified.push([callbackId, count]),
     });
   });
   afterEach(() => store.close());
 
   const accepted = async (id = ID) => (await store.fetchPending(id, 10_000)).map((call) => call.id);
 
-  it("commits what arrives together in one transaction, in the order in which it came", async () => {
+  it("commits requests that arrive together in one transaction, in order", async () => {
     const ids = Array.from({ length: 64 }, (_, index) => `C${index}`);
     await Promise.all(ids.map((id) => queue.accept(ID, [aCall(id)])));
-    expect([commits, await accepted(), told]).toEqual([1, ids, [[ID, 64]]]);
+    expect([commits, await accepted(), notified]).toEqual([1, ids, [[ID, 64]]]);
   });
 
-  it("answers each only when its own are on disk", async () => {
+  it("counts an id once, in the request that stored it, whether the repeats are in one group or not", async () => {
+    const together = await Promise.all([
+      queue.accept(ID, [aCall("A"), aCall("B"), aCall("A")]),
+      queue.accept(ID, [aCall("B"), aCall("C")]),
+    ]);
+    expect([together, await queue.accept(ID, [aCall("A"), aCall("D")]), notified]).toEqual([
+      [2, 1],
+      1,
+      [
+        [ID, 3],
+        [ID, 1],
+      ],
+    ]);
+  });
+
+  it("answers each request only when its calls are on disk", async () => {
     await Promise.all(
       ["A", "B", "C"].map(async (id) => {
         await queue.accept(ID, [aCall(id)]);
@@ -57,7 +72,7 @@ describe("AcceptQueue", () => {
     );
   });
 
-  it("refuses the one whose id belongs to another callback and keeps its neighbours", async () => {
+  it("rejects the request with an id of another callback, and stores the others", async () => {
     await queue.accept(OTHER, [aCall("X")]);
     const results = await Promise.allSettled([
       queue.accept(ID, [aCall("A")]),
@@ -70,7 +85,7 @@ describe("AcceptQueue", () => {
     ]);
   });
 
-  it("tells each of a callback that is gone, and works on for the others", async () => {
+  it("rejects each request for a deleted callback, and goes on with the others", async () => {
     await store.deleteCallback(ID, 1);
     const results = await Promise.allSettled([
       queue.accept(ID, [aCall("A")]),
@@ -80,7 +95,7 @@ describe("AcceptQueue", () => {
     expect([results.map(({ status }) => status), await accepted(OTHER)]).toEqual([["rejected", "rejected", "fulfilled"], ["C"]]);
   });
 
-  it("never makes a group of more than 2 000 but of one request's own", async () => {
+  it("groups at most 2 000 calls, unless one request has more", async () => {
     const many = (prefix: string) => Array.from({ length: 900 }, (_, index) => aCall(`${prefix}${index}`));
     await Promise.all(["a", "b", "c", "d", "e"].map((prefix) => queue.accept(ID, many(prefix))));
     expect([commits, (await accepted()).length]).toEqual([3, 4500]);

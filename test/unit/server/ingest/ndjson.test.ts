@@ -14,7 +14,7 @@ async function linesOf(...chunks: readonly (string | Buffer)[]): Promise<Line[]>
 }
 
 describe("readLines", () => {
-  it("numbers lines from 1, whatever their ends and however they are cut into chunks", async () => {
+  it("numbers lines from 1, whatever ends them and however the chunks are cut", async () => {
     const text = Buffer.from("one\r\ntwo ü\n\nfour");
     const expected = [
       { number: 1, text: "one" },
@@ -26,23 +26,23 @@ describe("readLines", () => {
     expect(await linesOf(...[...text].map((byte) => Buffer.of(byte)))).toEqual(expected);
   });
 
-  it("reads a line that comes in crumbs in time that grows with its length, not with its square", async () => {
-    const crumbs = (async function* () {
+  it("reads a line in one-byte chunks in linear time", async () => {
+    const bytes = (async function* () {
       for (let count = 0; count < LONGEST_LINE; count++) yield "x";
     })();
     const began = performance.now();
     const lines: Line[] = [];
-    for await (const line of readLines(crumbs)) lines.push(line);
+    for await (const line of readLines(bytes)) lines.push(line);
     expect(lines.map(({ text }) => text?.length)).toEqual([LONGEST_LINE]);
-    // A look through a mebibyte for each of a million crumbs takes minutes.
+    // Rescanning a mebibyte for each byte would take minutes.
     expect(performance.now() - began).toBeLessThan(10_000);
   });
 
-  it("has no line after a last newline, and none in nothing", async () => {
+  it("finds no line after the last newline, and none in an empty stream", async () => {
     expect([await linesOf("a\n"), await linesOf()]).toEqual([[{ number: 1, text: "a" }], []]);
   });
 
-  it("passes over a line that is too long without keeping it, and goes on after it", async () => {
+  it("skips a line that is too long, and goes on after it", async () => {
     const half = "x".repeat(LONGEST_LINE / 2 + 1);
     expect(await linesOf("a\n", half, half, half, half, `${half}\nb\n`, half, half)).toEqual([
       { number: 1, text: "a" },
