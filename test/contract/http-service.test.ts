@@ -1,4 +1,7 @@
-/** The contract, case by case: over a socket and in process, in JSON and in XML alike. */
+/**
+ * The contract, case by case: over a socket and in process, in JSON and in XML.
+ * Covers: src/server/routes/call-routes.ts, src/server/routes/callback-routes.ts, src/wire/links.ts, src/wire/json/list-json.ts, src/wire/json/request-schemas.ts
+ */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { BodyFormat } from "../../src/domain/callback.js";
 import { listOf, objectOf, textOf } from "../../src/wire/json/json-value.js";
@@ -44,7 +47,7 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
     caller.send("POST", path, "calls", calls.length === 1 ? { calls: [calls[0]] } : { calls });
 
   describe("callbacks", () => {
-    it("creates one, shows it by id and by name, lists it", async () => {
+    it("creates one, gets it by id and by name, and lists it", async () => {
       const created = await caller.send("POST", "/callbacks", "callback", CALLBACK_BODY);
       const id = textOf(created.document.id);
       expect(created.status).toBe(201);
@@ -63,24 +66,24 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
       ]);
     });
 
-    it("says that there are none", async () => {
+    it("answers 'No records found' if there are none", async () => {
       const list = await caller.get("/callbacks");
       expect([list.status, list.document]).toEqual([200, { status: "No records found" }]);
     });
 
-    it("takes the older spelling of queryparam and answers the newer", async () => {
+    it("accepts the older spelling of queryparam and returns the newer", async () => {
       const id = await createDemo({ auth: { type: "querystring", key: "k" } });
       expect((await caller.get(`/callbacks/${id}`)).document.auth).toEqual({ type: "queryparam", key: "k" });
     });
 
-    it("has retries off where nothing is said, and takes a boolean written as text", async () => {
+    it("has retries off by default, and accepts a boolean as text", async () => {
       const { retriesEnabled: _, ...unsaid } = CALLBACK_BODY;
       const first = await caller.send("POST", "/callbacks", "callback", unsaid);
       const second = await caller.send("POST", "/callbacks", "callback", { ...unsaid, name: "two", retriesEnabled: "true" });
       expect([first.document.retriesEnabled, second.document.retriesEnabled]).toEqual([caller.said(false), caller.said(true)]);
     });
 
-    it("refuses a name that is taken with 400, also where another takes it over", async () => {
+    it("rejects a name that is taken with 400, also on an update", async () => {
       await createDemo();
       const other = await createDemo({ name: "other" });
       const again = await caller.send("POST", "/callbacks", "callback", CALLBACK_BODY);
@@ -105,12 +108,12 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
       ]);
     });
 
-    it("answers what can't be read with 400", async () => {
+    it("answers a malformed body with 400", async () => {
       const answer = await caller.sendText("POST", "/callbacks", format === "json" ? '{"name":' : "<a><b></a>");
       expect([answer.status, answer.document.errorText]).toEqual([400, "Bad Request"]);
     });
 
-    it("changes one whole, keeps the key where none is given, and tells the dispatcher", async () => {
+    it("replaces one, keeps the key if none is given, and notifies the dispatcher", async () => {
       const id = await createDemo();
       const change = { ...CALLBACK_BODY, name: "renamed", auth: { type: "bearertoken" }, retriesEnabled: false };
       const answer = await caller.send("PUT", "/callbacks/demo", "callback", change);
@@ -125,7 +128,7 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
       expect(service.work).toEqual([{ callbackId: id, kind: "changed" }]);
     });
 
-    it("deletes one; then it is nowhere and its name is free", async () => {
+    it("deletes one, and then its name is free", async () => {
       const id = await createDemo();
       expect((await caller.delete("/callbacks/demo")).status).toBe(204);
       expect(service.work).toEqual([{ callbackId: id, kind: "changed" }]);
@@ -140,7 +143,7 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
       expect((await caller.get(`/callbacks/${encodeURIComponent("a/b ü?#%")}`)).document.name).toBe("a/b ü?#%");
     });
 
-    it("lists them by name, and by id descending where that is asked", async () => {
+    it("lists them by name, or by id descending", async () => {
       const ids = [await createDemo({ name: "b" }), await createDemo({ name: "a" }), await createDemo({ name: "c" })];
       const names = caller.items((await caller.get("/callbacks")).document, "callbacks").map(({ name }) => name);
       const byId = await caller.get("/callbacks?sortFields=id&sortOrder=desc");
@@ -151,8 +154,8 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
     });
   });
 
-  describe("handing in responses", () => {
-    it("takes one call object as it is, makes up what is missing, and tells the dispatcher", async () => {
+  describe("submitting responses", () => {
+    it("accepts one call object, generates what is missing, and notifies the dispatcher", async () => {
       const id = await createDemo();
       const answer = await caller.send("POST", "/callbacks/demo/calls", "call", { responseMessage: { content: "Yes" } });
       const [call] = await pendingCalls(service.store, id);
@@ -173,7 +176,7 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
       expect(service.work).toEqual([{ callbackId: id, kind: "accepted" }]);
     });
 
-    it("takes every field, parameters as strings, and what undeliverable means", async () => {
+    it("accepts every field, and parameters as strings", async () => {
       const id = await createDemo();
       const from = { name: " Fred & <Co> ", mri: "Fred.1", mobile: "+61400000000", email: "f@example.com", voice: "1" };
       const message = { channel: "email", undeliverable: "09/01/26 13:22", content: "line 1\nline 2 😀" };
@@ -199,7 +202,7 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
       ]);
     });
 
-    it("answers the ids in the order given, and takes an id that comes twice once", async () => {
+    it("returns the ids in the order given, and stores a repeated id once", async () => {
       const id = await createDemo();
       const first = await submit("/callbacks/demo/calls", { id: "C" }, { id: "A" }, { id: "B" });
       const again = await submit("/callbacks/demo/calls", { id: "B" }, { id: "D" });
@@ -207,7 +210,7 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
       expect([again.status, (await pendingCalls(service.store, id)).map((call) => call.id)]).toEqual([202, ["C", "A", "B", "D"]]);
     });
 
-    it("takes all or none: one that is off refuses its neighbours", async () => {
+    it("stores all or none: one invalid call rejects the request", async () => {
       const id = await createDemo();
       const answer = await submit("/callbacks/demo/calls", { id: "A" }, { responseMessage: { channel: "FAX" } });
       expect([answer.status, answer.document.errorDetail, await pendingCalls(service.store, id)]).toEqual([
@@ -217,7 +220,7 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
       ]);
     });
 
-    it("refuses a kind that the callback has disabled with 422, and an id of another callback's call", async () => {
+    it("rejects a disabled kind, and an id of another callback's call, with 422", async () => {
       const id = await createDemo({ callbacks: { reply: "disabled", undeliverable: "enabled" } });
       await createDemo({ name: "other" });
       const disabled = await submit("/callbacks/demo/calls", { responseMessage: { acknowledged: "09/01/26 13:22" } });
@@ -228,7 +231,7 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
       expect((await pendingCalls(service.store, id)).map((call) => call.id)).toEqual(["A"]);
     });
 
-    it("takes 1 000 and not one more", async () => {
+    it("accepts 1 000 calls and not one more", async () => {
       const id = await createDemo();
       const many = (count: number) => Array.from({ length: count }, () => ({ messageId: "M" }));
       expect((await submit("/callbacks/demo/calls", ...many(1001))).status).toBe(422);
@@ -262,7 +265,7 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
     const idsOf = async (query: string): Promise<unknown[]> =>
       caller.items((await caller.get(`/callbacks/demo/calls${query}`)).document, "calls").map(({ id }) => id);
 
-    it("lists them newest first, each with what is known of it", async () => {
+    it("lists them newest first, with all their fields", async () => {
       const id = await createHistory();
       const list = await caller.get("/callbacks/demo/calls");
       const calls = caller.items(list.document, "calls");
@@ -302,7 +305,7 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
       });
     });
 
-    it("shows one by its id, the same as in the list", async () => {
+    it("gets one by its id, the same as in the list", async () => {
       await createHistory();
       const [, , listed] = caller.items((await caller.get("/callbacks/demo/calls")).document, "calls");
       const one = await caller.get("/callbacks/demo/calls/A");
@@ -352,7 +355,7 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
       expect((await caller.get(`/callbacks/demo/calls${query}`)).status).toBe(422);
     });
 
-    it("pages by rel=next so that each comes once, though calls are marked meanwhile; and by offset", async () => {
+    it("pages by rel=next so that each call comes once while calls are being marked, and by offset", async () => {
       const id = await createDemo();
       await submit("/callbacks/demo/calls", ...Array.from({ length: 45 }, (_, index) => ({ id: `N${index}` })));
       await recordAttempts(service.store, await pendingCalls(service.store, id), () => ({ result: BUSY, startedAt: FIRST_AT }));
@@ -374,7 +377,7 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
       expect((await caller.get("/callbacks/demo/calls?offset=40")).document.status).toBe("41 to 45 of 45");
     });
 
-    it("goes back by rel=prev, and links neither way where there is no page", async () => {
+    it("goes back by rel=prev, and has no link to a page that doesn't exist", async () => {
       await createHistory();
       const linksOf = async (query: string) => {
         const { document, text } = await caller.get(`/callbacks/demo/calls${query}`);
@@ -389,13 +392,13 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
       ]).toEqual([["next"], ["next", "prev"], ["prev"], []]);
     });
 
-    it("takes a limit above the largest page as the largest", async () => {
+    it("treats a limit above the largest page as the largest", async () => {
       await createDemo();
       await submit("/callbacks/demo/calls", ...Array.from({ length: 501 }, () => ({})));
       expect((await caller.get("/callbacks/demo/calls?status=PENDING&limit=100000")).document.status).toBe("1 to 500 of 501");
     });
 
-    it("tells every attempt, alone and within the list", async () => {
+    it("lists every attempt, alone and within the list", async () => {
       await createHistory();
       const attempts = await caller.get("/callbacks/demo/calls/A/attempts");
       const expected = {
@@ -413,7 +416,7 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
       expect(caller.items(objectOf(call), "attempts")).toEqual([expected]);
     });
 
-    it("marks several, by id and by id[], and tells the dispatcher", async () => {
+    it("marks several, by id and by id[], and notifies the dispatcher", async () => {
       const id = await createHistory();
       const answer = await caller.send("PUT", "/callbacks/demo/calls?id=A&id[]=B", "call", { status: "SUCCESS" });
       expect([answer.status, answer.text, await idsOf("?status=SUCCESS")]).toEqual([204, "", ["C", "B", "A"]]);
@@ -422,7 +425,7 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
       expect(await idsOf("?status=FAILED")).toEqual(["C"]);
     });
 
-    it("marks all or none: an id that is none of this callback's is named in a 404", async () => {
+    it("marks all or none: a 404 names an id that isn't a call of this callback", async () => {
       await createHistory();
       await createDemo({ name: "other" });
       await submit("/callbacks/other/calls", { id: "X" });
@@ -433,7 +436,7 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
       expect(await idsOf("?status=SUCCESS")).toEqual(["C"]);
     });
 
-    it("refuses marks that say nothing, too much, or what can't be", async () => {
+    it("rejects marks with no id, too many ids, or an invalid status", async () => {
       await createHistory();
       await submit("/callbacks/demo/calls", { id: "P" });
       const mark = async (query: string, document: Record<string, unknown>) =>
@@ -449,7 +452,7 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
       ]).toEqual([422, 422, 422, 422, 422, 404]);
     });
 
-    it("asks for replays by id and by filter, and never for all by saying nothing", async () => {
+    it("requests replays by id and by filter, and never all without either", async () => {
       const id = await createHistory();
       const replay = async (query: string) => caller.send("POST", `/callbacks/demo/replays${query}`, "call", {});
       const byId = await replay("?id=A&id=C");
@@ -466,7 +469,7 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
       expect(due?.due?.cause).toBe("replay");
     });
 
-    it("lists outages, of one callback too", async () => {
+    it("lists outages, of all callbacks or one", async () => {
       const id = await createHistory();
       const expected = {
         id: "0".repeat(32),

@@ -1,3 +1,7 @@
+/**
+ * Credentials, tokens and failed logins.
+ * Covers: src/server/auth/auth-hook.ts, src/server/auth/authenticator.ts, src/server/auth/credential-hashes.ts, src/server/auth/token-routes.ts
+ */
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Clock } from "../../src/platform/clock.js";

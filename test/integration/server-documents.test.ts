@@ -1,5 +1,7 @@
-/** The answers are what /openapi.json says they are. */
-
+/**
+ * The answers match the schemas of /openapi.json.
+ * Covers: src/wire/openapi/document-schemas.ts
+ */
 import type { TSchema } from "@sinclair/typebox";
 import { FormatRegistry } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";

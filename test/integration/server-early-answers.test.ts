@@ -1,4 +1,7 @@
-/** An answer that goes out before the body is in must arrive, whoever sends the rest without looking. */
+/**
+ * An answer that is sent before the body has arrived must reach the client, even one that sends the rest without looking.
+ * Covers: src/server/requests/send-errors.ts
+ */
 import { once } from "node:events";
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";

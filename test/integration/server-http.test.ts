@@ -1,4 +1,7 @@
-/** What only HTTP has: headers, limits, streams, connections. */
+/**
+ * What only HTTP has: headers, limits, streams, connections.
+ * Covers: src/server/app.ts, src/server/requests/bodies.ts, src/server/requests/send-document.ts, src/server/ingest/ingest.ts, src/server/operations/metrics.ts, src/server/operations/operation-routes.ts, src/server/routes/resource-links.ts
+ */
 import { connect } from "node:net";
 import { Readable } from "node:stream";
 import { afterEach, describe, expect, it } from "vitest";
@@ -72,7 +75,7 @@ describe("forms", () => {
   });
 
   it.each([
-    ["bytes that are no UTF-8", Buffer.from([0x7b, 0xff, 0x7d])],
+    ["bytes that aren't UTF-8", Buffer.from([0x7b, 0xff, 0x7d])],
     ["a list", "[]"],
     ["null", "null"],
     ["half a document", '{"name'],
@@ -205,7 +208,7 @@ describe("the check of an endpoint", () => {
     [BUSY, "503 Service Unavailable"],
     [{ ...OK, statusCode: 204, statusMessage: "No Content" }, "204 No Content"],
     [{ kind: "unreachable", reason: "dns", detail: "ENOTFOUND" }, "dns: ENOTFOUND"],
-  ] as const)("refuses whatever isn't 200, saying what came back: %j", async (result, cameBack) => {
+  ] as const)("rejects anything but 200, and says what the endpoint answered: %j", async (result, cameBack) => {
     await open({ checkEndpoint: async () => result });
     const answer = await create();
     expect([answer.statusCode, answer.json().errorDetail, await service.store.findCallback("new")]).toEqual([
@@ -262,7 +265,7 @@ describe("NDJSON", () => {
   const hand = (payload: string | Readable) =>
     service.app.inject({ method: "POST", url: "/callbacks/demo/calls", headers, payload });
 
-  it("keeps the good lines and reports the others by number", async () => {
+  it("keeps valid lines and reports the others by number", async () => {
     await open();
     await service.store.createCallback(
       "FEDCBA9876543210",
@@ -461,7 +464,7 @@ it("doesn't end a request that takes long after its body has arrived", async () 
 describe("operations", () => {
   const get = (url: string, headers: Record<string, string> = {}) => service.app.inject({ url, headers });
 
-  it("is alive without credentials, and ready while its store can be written", async () => {
+  it("/healthz answers without credentials, and /readyz while the store can be written", async () => {
     let isReady = false;
     await open({ isReady: () => isReady });
     expect([(await get("/healthz")).statusCode, (await get("/readyz")).statusCode]).toEqual([200, 503]);

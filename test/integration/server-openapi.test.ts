@@ -1,3 +1,7 @@
+/**
+ * /openapi.json is a valid document.
+ * Covers: src/server/operations/openapi.ts, src/wire/openapi/route-docs.ts
+ */
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { objectOf } from "../../src/wire/json/json-value.js";

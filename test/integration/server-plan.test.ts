@@ -13,7 +13,7 @@ let service: Service;
 afterEach(() => closeService(service));
 
 it.each(["startup", "business", "enterprise"] as const)(
-  "answers over the %s plan's second as the platform does",
+  "answers over the %s plan's limit per second as the platform does",
   async (plan) => {
     const { perSecond } = PLANS[plan];
     let now = Date.UTC(2026, 0, 1, 12);

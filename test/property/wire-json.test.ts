@@ -1,3 +1,7 @@
+/**
+ * What is written as JSON is read back unchanged.
+ * Covers: src/wire/json/list-json.ts, src/wire/json/outage-json.ts, src/wire/json/response-json.ts, src/wire/json/json-value.ts
+ */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { resultMessage } from "../../src/domain/attempt.js";
@@ -13,7 +17,7 @@ import { anyAttempt, anyCall, anyInstant, anyOutage, anyResponse, anySettings } 
 const policy = { intervalMs: 300_000, windowMs: 86_400_000, jitter: false };
 const overTheWire = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 
-describe("what the wire says in JSON is read back as it was", () => {
+describe("JSON reads back unchanged", () => {
   it("a callback", () => {
     fc.assert(
       fc.property(anySettings, (settings) => {
@@ -23,7 +27,7 @@ describe("what the wire says in JSON is read back as it was", () => {
     );
   });
 
-  it("a response that is handed in", () => {
+  it("a submitted response", () => {
     fc.assert(
       fc.property(anyResponse, (response) => {
         expect(readResponse(overTheWire(submissionToJson({ response })))).toEqual(response);
@@ -87,7 +91,7 @@ describe("what the wire says in JSON is read back as it was", () => {
     );
   });
 
-  it("an instant, to the millisecond in ISO and to the minute as the platform writes it, in any zone", () => {
+  it("an instant, to the millisecond in ISO and to the minute in the platform's form, in any zone", () => {
     const zones = fc.constantFrom("UTC", "Australia/Sydney", "America/New_York", "Asia/Kolkata", "Pacific/Auckland");
     fc.assert(
       fc.property(anyInstant, zones, (at, zone) => {
@@ -101,7 +105,7 @@ describe("what the wire says in JSON is read back as it was", () => {
     );
   });
 
-  it("and nothing that a service may answer makes a reader throw anything but that it is no such answer", () => {
+  it("a reader of any answer returns or throws unavailable", () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 4 }), (document) => {
         for (const read of [

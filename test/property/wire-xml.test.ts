@@ -1,3 +1,7 @@
+/**
+ * What is written as XML is read back unchanged.
+ * Covers: src/wire/xml/xml-read.ts, src/wire/xml/xml-write.ts
+ */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { buildDelivery } from "../../src/wire/delivery-request.js";
@@ -23,8 +27,8 @@ function sayable<T>(value: T): T {
   });
 }
 
-describe("what the wire says in XML is read back as it was", () => {
-  it("a callback, by the parser of a create", () => {
+describe("XML reads back unchanged", () => {
+  it("a callback", () => {
     fc.assert(
       fc.property(anySettings, (settings) => {
         const trimmed = { ...settings, name: settings.name.trim() || "x" };
@@ -65,7 +69,7 @@ describe("what the wire says in XML is read back as it was", () => {
     );
   });
 
-  it("an error, whatever its detail says", () => {
+  it("an error with any detail", () => {
     fc.assert(
       fc.property(anyText, (errorDetail) => {
         const error = { errorSummary: "No", errorText: "Bad Request", errorDetail };
@@ -76,7 +80,7 @@ describe("what the wire says in XML is read back as it was", () => {
 });
 
 describe("readXml", () => {
-  it("answers anything at all with a document or with malformed", () => {
+  it("returns a document or throws malformed for any text", () => {
     const pieces = fc.constantFrom(
       "<a>",
       "</a>",
@@ -125,7 +129,7 @@ describe("readXml", () => {
     expect(() => readXml(text)).toThrow(expect.objectContaining({ code: "malformed" }));
   });
 
-  it("takes a DTD's text inside CDATA for what it is, and no entity but XML's own", () => {
+  it("reads a DTD inside CDATA as text, and decodes only XML's own entities", () => {
     expect(readXml("<a><content><![CDATA[<!DOCTYPE x> &amp;]]> &amp; &x; &#65;</content></a>").value).toEqual({
       content: "<!DOCTYPE x> &amp; & &x; A",
     });

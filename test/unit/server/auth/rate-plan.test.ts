@@ -4,7 +4,7 @@ import { PLANS, RateCounter } from "../../../../src/server/auth/rate-plan.js";
 const NOON = Date.UTC(2026, 0, 1, 12);
 
 describe("RateCounter", () => {
-  it("lets the plan's number through each second, for each key", () => {
+  it("allows the plan's number a second, for each key", () => {
     const counter = new RateCounter({ perSecond: 2, perDay: 100 });
     const take = (key: string, now: number) => counter.take(key, now).over;
     expect([
@@ -16,7 +16,7 @@ describe("RateCounter", () => {
     ]).toEqual([null, null, "QPS", null, null]);
   });
 
-  it("lets the plan's number through each day of UTC, not counting what it refused", () => {
+  it("allows the plan's number a UTC day, rejected requests not counted", () => {
     const { perSecond, perDay } = PLANS.startup;
     const counter = new RateCounter(PLANS.startup);
     let now = NOON;

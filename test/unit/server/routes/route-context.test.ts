@@ -1,0 +1,42 @@
+import { expect, it } from "vitest";
+import type { Callback } from "../../../../src/domain/callback.js";
+import { systemClock } from "../../../../src/platform/clock.js";
+import { CallbackLookup } from "../../../../src/server/routes/route-context.js";
+import { CALLBACK_SETTINGS } from "../../../support/server/server-fixture.js";
+
+const CALLBACK: Callback = { ...CALLBACK_SETTINGS, id: "0123456789ABCDEF", createdAt: 0, repairedAt: 0 };
+
+function aLookup() {
+  const state = { nowMs: 0, reads: 0 };
+  const store = {
+    async findCallback(idOrName: string) {
+      state.reads += 1;
+      return idOrName === CALLBACK.id || idOrName === CALLBACK.name ? CALLBACK : null;
+    },
+  };
+  return { state, lookup: new CallbackLookup(store, { ...systemClock, monotonicMs: () => state.nowMs }) };
+}
+
+it("findRecent reads a callback at most once a second, and again after forget", async () => {
+  const { state, lookup } = aLookup();
+  for (const nowMs of [0, 999, 1000]) {
+    state.nowMs = nowMs;
+    expect(await lookup.findRecent("demo")).toBe(CALLBACK);
+  }
+  expect(state.reads).toBe(2);
+  lookup.forget();
+  await lookup.findRecent("demo");
+  expect(state.reads).toBe(3);
+});
+
+it("find reads the store each time", async () => {
+  const { state, lookup } = aLookup();
+  await lookup.find("demo");
+  await lookup.find(CALLBACK.id);
+  expect(state.reads).toBe(2);
+});
+
+it.each(["nope", "x".repeat(65), "de\0mo"])("throws not-found for %j", async (name) => {
+  const { lookup } = aLookup();
+  await expect(lookup.find(name)).rejects.toMatchObject({ code: "not-found", message: `No callback ${name.slice(0, 64)}` });
+});
