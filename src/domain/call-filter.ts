@@ -1,9 +1,9 @@
-/** Which calls a filter means. The same rule on both sides of the wire: a service that ignores a filter must not widen a replay. */
+/** Which calls match a filter. The client checks it too, because a service that ignores a filter must not widen a replay. */
 import type { CallStatus } from "./call.js";
 import { type Channel, type MessageResponse, senderAddress } from "./message-response.js";
 
 export interface CallFilter {
-  /** Left out: SUCCESS and FAILED. */
+  /** Default: SUCCESS and FAILED. */
   readonly status?: CallStatus;
   /** Last attempt at or after this instant (epoch ms). */
   readonly since?: number;
@@ -13,16 +13,16 @@ export interface CallFilter {
   readonly statusCodes?: readonly StatusCodePattern[];
   readonly channel?: Channel;
   readonly messageId?: string;
-  /** The sender's mobile, e-mail, voice number, MRI or name, whole. */
+  /** The sender's mobile, e-mail, voice number, MRI or name; exact match. */
   readonly from?: string;
-  /** Somewhere in the content, case ignored. */
+  /** Anywhere in the content, in any letter case. */
   readonly text?: string;
 }
 
 /** A code, a class of codes ("5xx" is { class: 5 }), or no answer at all. */
 export type StatusCodePattern = { readonly code: number } | { readonly class: number } | { readonly none: true };
 
-/** What of a call a filter looks at. */
+/** The fields of a call that a filter reads. */
 export interface FilteredCall {
   readonly status: CallStatus;
   readonly attemptedAt: number | null;
@@ -44,7 +44,7 @@ export function matchesFilter(call: FilteredCall, filter: CallFilter): boolean {
   );
 }
 
-/** Reads "500", "5xx" or "none"; null where it is none of them. */
+/** Parses "500", "5xx" or "none"; null for anything else. */
 export function parseStatusCodePattern(text: string): StatusCodePattern | null {
   if (text === "none") return { none: true };
   if (/^[1-5]xx$/i.test(text)) return { class: Number(text[0]) };

@@ -1,6 +1,6 @@
-/** How a secret may be shown. */
+/** Masks secrets in keys, texts and URLs. */
 
-/** At most the last four characters of the key, and those only if it is long. */
+/** Shows the last four characters of a key of 12 or more. */
 export function maskKey(key: string): string {
   return key.length >= 12 ? `••••${key.slice(-4)}` : "••••";
 }
@@ -8,7 +8,7 @@ export function maskKey(key: string): string {
 /** The text with every occurrence of one secret masked. */
 export type SecretMask = (text: string) => string;
 
-/** A shorter one protects nothing, and masking it would make the text unreadable. */
+/** Masking a shorter one would make the text unreadable. */
 const SHORTEST_SECRET = 4;
 const MASK = "****";
 
