@@ -1,5 +1,4 @@
 /** Parses a command line, runs its handler, and turns an error into a message and an exit code. */
-import type { Output } from "../platform/terminal.js";
 import { ParsedArgs } from "./args/flag.js";
 import { parseArgv } from "./args/parse-argv.js";
 import { NO_COLOR, OUTPUT, UTC } from "./args/shared-flags.js";
@@ -7,12 +6,10 @@ import type { CliDeps } from "./cli-deps.js";
 import { SECTIONS } from "./commands/all.js";
 import { EXIT_CODES, EXIT_DONE } from "./exit-codes.js";
 import { exitCodeOf, renderError } from "./output/render-error.js";
-import { loadPalette, OutputClosed, openScreen, wantsColor } from "./output/screen.js";
+import { loadPalette, OutputClosed, openScreen, wantsColor, writeOutput } from "./output/screen.js";
 
 export async function runCommand(argv: readonly string[], deps: CliDeps): Promise<number> {
   const { io } = deps;
-  ignoreClosedPipe(io.stdout);
-  ignoreClosedPipe(io.stderr);
   try {
     return await parseAndRun(argv, deps);
   } catch (error) {
@@ -28,7 +25,7 @@ async function parseAndRun(argv: readonly string[], deps: CliDeps): Promise<numb
   const width = io.stdout.isTTY === true ? io.stdout.columns || 80 : 100;
   const parsed = parseArgv(argv, SECTIONS, { version: deps.version, width });
   if (parsed.kind === "text") {
-    io.stdout.write(parsed.text);
+    await writeOutput(io.stdout, parsed.text);
     return EXIT_DONE;
   }
   if (parsed.kind === "incomplete") {
@@ -51,8 +48,4 @@ function wantsJson(argv: readonly string[]): boolean {
     (word, index) =>
       /^(-o|--output)=?(nd)?json$/.test(word) || (/^(-o|--output)$/.test(word) && /^(nd)?json$/.test(argv[index + 1] ?? "")),
   );
-}
-
-function ignoreClosedPipe(stream: Output): void {
-  stream.on("error", () => {});
 }

@@ -1,5 +1,7 @@
 /** What the command line needs of the process: streams, environment, signals. */
+import { fstatSync, writeSync } from "node:fs";
 import process from "node:process";
+import { Writable } from "node:stream";
 
 export interface Io {
   readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
@@ -23,7 +25,7 @@ const DUPLICATE_SIGNAL_MS = 200;
 export function processIo(process: NodeJS.Process): Io {
   return {
     stdin: process.stdin,
-    stdout: process.stdout,
+    stdout: isFile(process.stdout.fd, process.stdout.isTTY) ? fileOutput(process.stdout.fd) : process.stdout,
     stderr: process.stderr,
     env: process.env,
     onInterrupt(handler) {
@@ -39,6 +41,25 @@ export function processIo(process: NodeJS.Process): Io {
     },
     exitNow: (code) => process.exit(code),
   };
+}
+
+function isFile(fd: number, isTTY: boolean): boolean {
+  const stat = fstatSync(fd);
+  return stat.isFile() || (stat.isCharacterDevice() && !isTTY);
+}
+
+/** Writes to a file until all of it is written: Node's own stream ignores a short write, as on a disk that is filling up. */
+function fileOutput(fd: number): Output {
+  return new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      try {
+        for (let offset = 0; offset < chunk.length; ) offset += writeSync(fd, chunk, offset);
+        done();
+      } catch (error) {
+        done(error instanceof Error ? error : new Error(String(error)));
+      }
+    },
+  });
 }
 
 const STOP_SIGNALS = ["SIGINT", "SIGTERM"] as const;

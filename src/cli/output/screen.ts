@@ -1,4 +1,5 @@
 /** A command's output: data on stdout, everything else on stderr. */
+import { errorMessage, systemErrorCode, WhcbError } from "../../domain/errors.js";
 import type { Io, Output } from "../../platform/terminal.js";
 import type { OutputFormat } from "../args/shared-flags.js";
 import { sanitizeLines } from "./sanitize.js";
@@ -13,7 +14,7 @@ export interface Screen {
   readonly canAsk: boolean;
   /** Whether stderr can be animated. */
   readonly canAnimate: boolean;
-  /** Writes data. Resolves when the stream has taken it; throws `OutputClosed` once the reader has gone. */
+  /** Writes data, as `writeOutput` does. */
   out(text: string): Promise<void>;
   /** Writes a line to stderr, sanitized. */
   info(text: string, paint?: (text: string) => string): void;
@@ -51,17 +52,30 @@ export async function openScreen(
     canAsk: io.stdin.isTTY === true && stderrIsTerminal,
     // On a terminal that reports a width of 0, a spinner would erase lines without end.
     canAnimate: stderrIsTerminal && env.TERM !== "dumb" && "cursorTo" in stderr && (stderr.columns ?? 0) > 0,
-    out: (text) => write(stdout, text),
+    out: (text) => writeOutput(stdout, text),
     info: (text, paint = (plain) => plain) => void stderr.write(`${paint(sanitizeLines(text))}\n`),
   };
 }
 
-function write(stream: Output, text: string): Promise<void> {
-  if (text === "") return Promise.resolve();
-  if (!stream.writable) return Promise.reject(new OutputClosed("output closed"));
-  return new Promise((resolve, reject) => {
-    stream.write(text, (error) => (error ? reject(new OutputClosed("output closed", { cause: error })) : resolve()));
-  });
+/** The first failure of each stream; a stream that has failed reports later writes only as closed. */
+const failures = new WeakMap<Output, WhcbError>();
+
+/** Resolves when the stream has taken the text. Throws `OutputClosed` if the reader has gone, `unavailable` if the write failed. */
+export async function writeOutput(stream: Output, text: string): Promise<void> {
+  if (text === "") return;
+  const failure = failures.get(stream);
+  if (failure !== undefined) throw failure;
+  if (!stream.writable) throw new OutputClosed("output closed");
+  try {
+    await new Promise<void>((resolve, reject) => {
+      stream.write(text, (error) => (error ? reject(error) : resolve()));
+    });
+  } catch (error) {
+    if (systemErrorCode(error) === "EPIPE") throw new OutputClosed("output closed", { cause: error });
+    const failed = new WhcbError("unavailable", `the output can't be written: ${errorMessage(error)}`, { cause: error });
+    failures.set(stream, failed);
+    throw failed;
+  }
 }
 
 /** Colours by what they mean. */

@@ -20,6 +20,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** No file that it writes may become longer than so many KiB. */
   readonly longestFileKiB?: number;
+  /** stdout goes to this file. */
+  readonly stdoutFile?: string;
 }
 
 /** A person's machine: settings, data and a working folder, and the processes started there. */
@@ -39,10 +41,11 @@ export class Home {
   }
 
   /** Starts a command that stays. */
-  start(args: readonly string[], { env = {}, longestFileKiB }: RunOptions = {}): Running {
+  start(args: readonly string[], { env = {}, longestFileKiB, stdoutFile }: RunOptions = {}): Running {
     const line = [process.execPath, BIN, ...args];
-    const limited = ["bash", "-c", 'ulimit -f "$0"; exec "$@"', String(longestFileKiB), ...line];
-    const [command = "", ...rest] = longestFileKiB === undefined ? line : limited;
+    const redirect = stdoutFile === undefined ? "" : ` > '${stdoutFile}'`;
+    const limited = ["bash", "-c", `ulimit -f "$0"; exec "$@"${redirect}`, String(longestFileKiB ?? "unlimited"), ...line];
+    const [command = "", ...rest] = longestFileKiB === undefined && redirect === "" ? line : limited;
     const child = spawn(command, rest, {
       cwd: this.folder,
       env: {

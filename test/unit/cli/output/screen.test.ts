@@ -1,6 +1,9 @@
-import { expect, test } from "vitest";
-import { openScreen } from "../../../../src/cli/output/screen.js";
+import { Writable } from "node:stream";
+import { describe, expect, test } from "vitest";
+import { openScreen, writeOutput } from "../../../../src/cli/output/screen.js";
+import { run } from "../../../../src/cli/run.js";
 import { captureIo } from "../../../support/cli/cli-streams.js";
+import { cliDeps, newCliWorld } from "../../../support/cli/run-cli.js";
 
 const CHOICES = { format: undefined, noColor: false, utc: false, now: 0 };
 
@@ -31,4 +34,28 @@ test("a person is asked only where both stdin and stderr are terminals", async (
     false,
     false,
   ]);
+});
+
+describe("a write that fails", () => {
+  function failing(code: string): Writable {
+    return new Writable({ write: (_chunk, _encoding, done) => done(Object.assign(new Error(`${code}: it failed`), { code })) });
+  }
+
+  test.each([
+    ["EPIPE", 0, ""],
+    ["ENOSPC", 5, "error: the output can't be written: ENOSPC: it failed\n"],
+    ["EIO", 5, "error: the output can't be written: EIO: it failed\n"],
+  ])("with %s ends any command with %d", async (code, exit, message) => {
+    for (const argv of [["--version"], ["--help"], ["config", "path"]]) {
+      const io = captureIo();
+      const deps = cliDeps(newCliWorld(), { ...io, stdout: failing(code) });
+      expect([argv, await run(argv, deps), io.err()]).toEqual([argv, exit, message]);
+    }
+  });
+
+  test("is reported by every later write too, not taken for a reader that has gone", async () => {
+    const stdout = failing("ENOSPC");
+    stdout.on("error", () => {});
+    for (let turn = 0; turn < 2; turn++) await expect(writeOutput(stdout, "text")).rejects.toMatchObject({ code: "unavailable" });
+  });
 });
