@@ -3,7 +3,7 @@ import { parseDuration } from "../../domain/duration.js";
 import type { ReadContext, ReadText } from "./flag.js";
 
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
-const DATE_TIME = /^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?$/i;
+const DATE_TIME = /^\d{4}-\d{2}-\d{2}[T ](?:[01]\d|2[0-3]):\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?$/i;
 
 /** ISO 8601, or a duration before now ("2h"), in epoch ms. A date or time without a zone is local, or UTC with --utc. */
 export function parseInstant(text: string, context: ReadContext): number {
@@ -15,6 +15,9 @@ export function parseInstant(text: string, context: ReadContext): number {
 }
 
 function parseIso(text: string, utc: boolean): number {
+  // Date.parse takes 2026-02-31 as 3 March, and 24:00 as the next day.
+  const day = new Date(`${text.slice(0, 10)}T00:00:00Z`);
+  if (Number.isNaN(day.getTime()) || day.toISOString().slice(0, 10) !== text.slice(0, 10)) return Number.NaN;
   if (DATE.test(text)) return Date.parse(`${text}T00:00:00${utc ? "Z" : ""}`);
   const match = DATE_TIME.exec(text);
   if (match === null) return Number.NaN;
