@@ -287,6 +287,13 @@ describe("runs", () => {
       ["accepted", true],
       ["accepted", true],
     ]);
+    const listed = await machine.works(["runs", "list", "--columns", "kind,state,callbacks,planned,accepted,marked"]);
+    expect(listed.trim().split(/\s+/)).toEqual(["replay", "finished", "demo", "2", "2", "2"]);
+    const page = await machine.works(["runs", "show", recorded.runId]);
+    expect(page).toMatch(/^ *Run +\S+\n *Kind +replay\n *State +finished\n/);
+    for (const { id } of shown.calls) expect(page).toMatch(new RegExp(`accepted +yes +200 .*${id}`));
+    const lines = (await machine.works(["runs", "show", recorded.runId, "-o", "ndjson"])).trimEnd().split("\n");
+    expect(lines.map((line) => JSON.parse(line))).toEqual(shown.calls);
     expect((await machine.whcb(["runs", "show", "nope"])).code).toBe(3);
   });
 });
