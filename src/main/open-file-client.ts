@@ -17,7 +17,12 @@ import { loadOrCreateSecretKey } from "../store/secret-key.js";
 export async function openFileClient(path: string, version: string): Promise<Client> {
   const clock = systemClock;
   const random = systemRandom;
-  const store = await openStore({ url: path, secretKey: (rule) => loadOrCreateSecretKey(path, rule), mustExist: true });
+  const store = await openStore({
+    url: path,
+    clock: systemClock,
+    secretKey: (rule) => loadOrCreateSecretKey(path, rule),
+    mustExist: true,
+  });
   const deliverer = createDeliverer({ clock, timers: systemTimers });
   const app = await createApp({
     store,

@@ -16,7 +16,7 @@ export async function openServedStore(options: ServeOptions, teardown: Teardown)
   const { database, retention, credentials, secretKey } = options;
   const lock = await lockDatabase(database);
   teardown.add(() => lock.release());
-  const store = await openStore({ url: database, secretKey: secretKey ?? keyOf(database), retention });
+  const store = await openStore({ url: database, clock: systemClock, secretKey: secretKey ?? keyOf(database), retention });
   teardown.add(() => store.close());
   await letIn(credentials, store);
   return store;

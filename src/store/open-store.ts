@@ -2,6 +2,7 @@
 import { sql } from "kysely";
 import { WhcbError } from "../domain/errors.js";
 import { DEFAULT_RETENTION, type RetentionPolicy } from "../domain/retention.js";
+import type { Clock } from "../platform/clock.js";
 import { requireCallback } from "./callbacks/callback-row.js";
 import { callbackStore } from "./callbacks/callbacks.js";
 import { acceptCalls } from "./calls/accept-calls.js";
@@ -26,6 +27,7 @@ export interface OpenStoreOptions {
   readonly url: string;
   /** 32 bytes that encrypt the callbacks' auth keys, or a function that gets them once the file is known to be a database. */
   readonly secretKey: Uint8Array | SecretKeySource;
+  readonly clock: Clock;
   /** Default: DEFAULT_RETENTION. */
   readonly retention?: RetentionPolicy;
   /** Fail if there is no database instead of creating one. */
@@ -39,6 +41,7 @@ export interface OpenStoreOptions {
 export async function openStore({
   url,
   secretKey,
+  clock,
   retention = DEFAULT_RETENTION,
   mustExist = false,
 }: OpenStoreOptions): Promise<Store> {
@@ -47,7 +50,7 @@ export async function openStore({
       hint: "Give a file's path, for example --db whcb.db",
     });
   }
-  const db = openSqlite({ path: url, mustExist });
+  const db = openSqlite({ path: url, mustExist, clock });
   try {
     const key = typeof secretKey === "function" ? await secretKey({ mayCreate: !(await hasKeyCheck(db)) }) : secretKey;
     const cipher = keyCipher(key);

@@ -6,6 +6,7 @@
  * Covers: src/store/outcomes/commit-outcomes.ts, src/store/outcomes/endpoints.ts, src/store/outcomes/mails.ts, src/store/outcomes/outages.ts
  */
 import { afterEach } from "vitest";
+import { systemClock } from "../../src/platform/clock.js";
 import { openStore } from "../../src/store/open-store.js";
 import type { Store } from "../../src/store/store.js";
 import { describeStore } from "./store.js";
@@ -17,7 +18,7 @@ afterEach(async () => {
 });
 
 describeStore("sqlite", async () => {
-  const store = await openStore({ url: ":memory:", secretKey: new Uint8Array(32) });
+  const store = await openStore({ url: ":memory:", clock: systemClock, secretKey: new Uint8Array(32) });
   opened.push(store);
   return store;
 });

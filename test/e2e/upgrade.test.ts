@@ -3,11 +3,13 @@
  * Three callbacks: demo (healthy, two responses waiting), down (in an outage, calls due and held), once (retries off). Their
  * endpoints answered on 127.0.0.1:19101 to 19103.
  */
+
 import { cpSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Callback } from "../../src/domain/callback.js";
 import { DEFAULT_RETRY_POLICY } from "../../src/domain/retry-policy.js";
+import { systemClock } from "../../src/platform/clock.js";
 import { openStore } from "../../src/store/open-store.js";
 import { loadOrCreateSecretKey } from "../../src/store/secret-key.js";
 import type { Store } from "../../src/store/store.js";
@@ -33,7 +35,11 @@ afterEach(async () => {
 
 async function open(): Promise<Store> {
   const path = home.path("whcb.db");
-  const store = await openStore({ url: path, secretKey: () => loadOrCreateSecretKey(path, { mayCreate: false }) });
+  const store = await openStore({
+    url: path,
+    clock: systemClock,
+    secretKey: () => loadOrCreateSecretKey(path, { mayCreate: false }),
+  });
   opened.push(store);
   return store;
 }

@@ -6,6 +6,7 @@ import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
+import { systemClock } from "../../src/platform/clock.js";
 import { openStore } from "../../src/store/open-store.js";
 import { someSettings } from "../support/builders.js";
 import { storeFiles } from "../support/store/store-files.js";
@@ -27,7 +28,7 @@ describe("opening a database", () => {
   it("keeps what was stored, and never writes an auth key in plain text", async () => {
     const file = path();
     const key = "plain-text-callback-key";
-    const first = await openStore({ url: file, secretKey });
+    const first = await openStore({ url: file, clock: systemClock, secretKey });
     const callback = await first.createCallback("CB", someSettings({ auth: { type: "basicauth", key } }), 1);
     expect(readFileSync(`${file}-wal`).includes(key)).toBe(false);
     await first.close();
@@ -59,7 +60,9 @@ describe("opening a database", () => {
   });
 
   it("rejects a database URL: this version serves SQLite files", async () => {
-    await expect(openStore({ url: "postgres://127.0.0.1/whcb", secretKey })).rejects.toMatchObject({ code: "config" });
+    await expect(openStore({ url: "postgres://127.0.0.1/whcb", clock: systemClock, secretKey })).rejects.toMatchObject({
+      code: "config",
+    });
   });
 
   it("reports a missing folder, and a folder given as the file", async () => {
@@ -102,7 +105,7 @@ describe("opening a database", () => {
 
   it("says when a database is from a newer version", async () => {
     const file = path();
-    await (await openStore({ url: file, secretKey })).close();
+    await (await openStore({ url: file, clock: systemClock, secretKey })).close();
     const newer = new Database(file);
     newer.exec("INSERT INTO migrations VALUES (999, 'from the future')");
     newer.close();

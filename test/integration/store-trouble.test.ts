@@ -6,6 +6,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import Database from "better-sqlite3";
 import { Kysely } from "kysely";
 import { describe, expect, it } from "vitest";
+import { systemClock } from "../../src/platform/clock.js";
 import { callbackStore } from "../../src/store/callbacks/callbacks.js";
 import { acceptCalls } from "../../src/store/calls/accept-calls.js";
 import { readCounts } from "../../src/store/calls/call-counts.js";
@@ -24,7 +25,7 @@ const { path } = storeFiles();
 async function openWithin(file: string, { lockWaitMs = 5_000 } = {}) {
   const database = connect(file);
   migrate(database, file);
-  const db = new Kysely<Schema>({ dialect: sqliteDialect(database, { lockWaitMs }) });
+  const db = new Kysely<Schema>({ dialect: sqliteDialect(database, systemClock, { lockWaitMs }) });
   const { createCallback } = callbackStore(db, keyCipher(new Uint8Array(32)));
   await createCallback("CB", someSettings(), 0);
   let made = 0;

@@ -6,6 +6,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { copyFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { systemClock } from "../../src/platform/clock.js";
 import { lockDatabase } from "../../src/store/lock-database.js";
 import { openStore } from "../../src/store/open-store.js";
 import { aCallback, accept, attempt, countRows, idsOf } from "../contract/store-support.js";
@@ -101,7 +102,7 @@ describe("the serving lock", () => {
     const file = path();
     const lock = await lockDatabase(file);
     await expect(lockDatabase(file.replace(/whcb\.db$/, "./x/../whcb.db"))).rejects.toMatchObject({ code: "config" });
-    const store = await openStore({ url: file, secretKey: new Uint8Array(32) });
+    const store = await openStore({ url: file, clock: systemClock, secretKey: new Uint8Array(32) });
     await store.checkWritable();
     await store.close();
     await lock.release();

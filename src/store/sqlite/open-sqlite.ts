@@ -4,6 +4,7 @@ import { dirname, resolve } from "node:path";
 import Database from "better-sqlite3";
 import { Kysely } from "kysely";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
+import type { Clock } from "../../platform/clock.js";
 import type { Db, Schema } from "../schema.js";
 import { migrate } from "./migrations.js";
 import { sqliteDialect } from "./sqlite-dialect.js";
@@ -14,16 +15,17 @@ export interface SqliteOptions {
   readonly path: string;
   /** Fail if there is no file instead of creating one. */
   readonly mustExist: boolean;
+  readonly clock: Clock;
 }
 
 /** Throws `config` for a file that can't be used, `unavailable` for what may pass (busy, full). */
-export function openSqlite({ path, mustExist }: SqliteOptions): Db {
+export function openSqlite({ path, mustExist, clock }: SqliteOptions): Db {
   if (path !== ":memory:") checkPath(path, mustExist);
   let database: Database.Database | undefined;
   try {
     database = connect(path);
     migrate(database, path);
-    return new Kysely<Schema>({ dialect: sqliteDialect(database) });
+    return new Kysely<Schema>({ dialect: sqliteDialect(database, clock) });
   } catch (error) {
     database?.close();
     throw openError(error, path);

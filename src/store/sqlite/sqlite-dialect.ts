@@ -12,6 +12,7 @@ import {
   SqliteQueryCompiler,
   type SqliteStatement,
 } from "kysely";
+import type { Clock } from "../../platform/clock.js";
 import { translateSqliteError } from "./sqlite-error.js";
 import { LockRetry, takeTurn } from "./write-lock.js";
 
@@ -20,11 +21,11 @@ const LOCK_WAIT_MS = 5_000;
 /** Single statements rarely meet a lock, and the whole process blocks while SQLite waits for one. */
 const BLOCKING_WAIT_MS = 10;
 
-export function sqliteDialect(database: Database, { lockWaitMs = LOCK_WAIT_MS } = {}): Dialect {
+export function sqliteDialect(database: Database, clock: Clock, { lockWaitMs = LOCK_WAIT_MS } = {}): Dialect {
   database.pragma(`busy_timeout = ${BLOCKING_WAIT_MS}`);
   return {
     createAdapter: () => new SqliteAdapter(),
-    createDriver: () => new WritingDriver(database, lockWaitMs),
+    createDriver: () => new WritingDriver(database, clock, lockWaitMs),
     createIntrospector: (db) => new SqliteIntrospector(db),
     createQueryCompiler: () => new SqliteQueryCompiler(),
   };
@@ -37,9 +38,9 @@ class WritingDriver extends SqliteDriver {
   readonly #file: string | null;
   #endTurn: () => void = () => {};
 
-  constructor(database: Database, lockWaitMs: number) {
+  constructor(database: Database, clock: Clock, lockWaitMs: number) {
     super({ database: cacheStatements(database) });
-    this.#lock = new LockRetry(lockWaitMs);
+    this.#lock = new LockRetry(clock, lockWaitMs);
     this.#database = database;
     this.#file = database.memory ? null : resolve(database.name);
   }

@@ -2,7 +2,7 @@
  * Waiting for SQLite's write lock without blocking the process, as SQLite's own wait would: first for the other connections of
  * this process, then for other processes.
  */
-import { systemClock } from "../../platform/clock.js";
+import type { Clock } from "../../platform/clock.js";
 import { sqliteCode } from "./sqlite-error.js";
 
 const lastTurns = new Map<string, Promise<void>>();
@@ -35,11 +35,13 @@ const LONGEST_PAUSE_MS = 50;
  * transaction: if many of them queue, the last one fails as soon as the first.
  */
 export class LockRetry {
+  readonly #clock: Clock;
   readonly #waitMs: number;
   #busySince = 0;
   #busyAt = Number.NEGATIVE_INFINITY;
 
-  constructor(waitMs: number) {
+  constructor(clock: Clock, waitMs: number) {
+    this.#clock = clock;
     this.#waitMs = waitMs;
   }
 
@@ -53,12 +55,12 @@ export class LockRetry {
       } catch (error) {
         if (!isLocked(error) || this.#isOver()) throw error;
       }
-      await systemClock.sleepUntil(systemClock.now() + pauseMs);
+      await this.#clock.sleepUntil(this.#clock.now() + pauseMs);
     }
   }
 
   #isOver(): boolean {
-    const now = systemClock.monotonicMs();
+    const now = this.#clock.monotonicMs();
     if (now - this.#busyAt > FORGET_AFTER_MS) this.#busySince = now;
     this.#busyAt = now;
     return now - this.#busySince >= this.#waitMs;

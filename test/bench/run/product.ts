@@ -14,7 +14,7 @@ import { newCalls } from "./sample.js";
 const CHUNK = 1_000;
 
 export function openBenchStore(path: string): Promise<Store> {
-  return openStore({ url: path, secretKey: new Uint8Array(32) });
+  return openStore({ url: path, clock: systemClock, secretKey: new Uint8Array(32) });
 }
 
 export async function fill(store: Store, callbackId: string, count: number): Promise<void> {

@@ -1,10 +1,12 @@
 /** A dispatcher on a real SQLite store, with nothing faked but the clock, chance and the wire. */
+
 import { setImmediate as turn } from "node:timers/promises";
 import { Dispatcher, type DispatchLimits } from "../../../src/dispatcher/dispatcher.js";
 import type { Attempt, DeliveryResult } from "../../../src/domain/attempt.js";
 import type { Call } from "../../../src/domain/call.js";
 import type { Callback, CallbackSettings } from "../../../src/domain/callback.js";
 import type { RetryPolicy } from "../../../src/domain/retry-policy.js";
+import { systemClock } from "../../../src/platform/clock.js";
 import { silentLogger } from "../../../src/platform/logger.js";
 import type { Random } from "../../../src/platform/random.js";
 import { shortId, timeOrderedId } from "../../../src/platform/random.js";
@@ -101,7 +103,7 @@ export class Simulation {
   }
 
   static async open(options: SimulationOptions = {}): Promise<Simulation> {
-    const store = await openStore({ url: options.url ?? ":memory:", secretKey: new Uint8Array(32) });
+    const store = await openStore({ url: options.url ?? ":memory:", clock: systemClock, secretKey: new Uint8Array(32) });
     return new Simulation(store, options);
   }
 

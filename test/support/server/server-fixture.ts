@@ -27,7 +27,7 @@ export interface Service {
 }
 
 export async function openService(overrides: Partial<ServerDeps> = {}): Promise<Service> {
-  const store = overrides.store ?? (await openStore({ url: ":memory:", secretKey: randomBytes(32) }));
+  const store = overrides.store ?? (await openStore({ url: ":memory:", clock: systemClock, secretKey: randomBytes(32) }));
   await store.saveCredential(await credential, Date.now());
   const work: Service["work"] = [];
   const app = await createApp({

@@ -1,8 +1,10 @@
 /** Database files in a folder of their own, gone after each test with the stores on them. */
+
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach } from "vitest";
+import { systemClock } from "../../../src/platform/clock.js";
 import { type OpenStoreOptions, openStore } from "../../../src/store/open-store.js";
 import type { Store } from "../../../src/store/store.js";
 
@@ -26,7 +28,7 @@ export function storeFiles(): StoreFiles {
       return join(folder, name);
     },
     async open(path, over = {}) {
-      const store = await openStore({ url: path, secretKey: new Uint8Array(32), ...over });
+      const store = await openStore({ url: path, clock: systemClock, secretKey: new Uint8Array(32), ...over });
       stores.push(store);
       return store;
     },

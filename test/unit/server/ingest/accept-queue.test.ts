@@ -22,7 +22,7 @@ describe("AcceptQueue", () => {
   let queue: AcceptQueue;
 
   beforeEach(async () => {
-    store = await openStore({ url: ":memory:", secretKey: randomBytes(32) });
+    store = await openStore({ url: ":memory:", clock: systemClock, secretKey: randomBytes(32) });
     await store.createCallback(ID, CALLBACK_SETTINGS, 0);
     await store.createCallback(OTHER, { ...CALLBACK_SETTINGS, name: "other" }, 0);
     commits = 0;

@@ -4,6 +4,7 @@ import { Kysely } from "kysely";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { CallFilter } from "../../../../src/domain/call-filter.js";
 import { DEFAULT_RETENTION } from "../../../../src/domain/retention.js";
+import { systemClock } from "../../../../src/platform/clock.js";
 import { switchRetriesOff, switchRetriesOn } from "../../../../src/store/callbacks/callbacks.js";
 import { acceptCalls } from "../../../../src/store/calls/accept-calls.js";
 import {
@@ -35,7 +36,7 @@ let ran: { sql: string; parameters: readonly unknown[] }[] = [];
 beforeAll(() => {
   database = connect(":memory:");
   migrate(database, ":memory:");
-  db = new Kysely<Schema>({ dialect: sqliteDialect(database), log: ({ query }) => void ran.push(query) });
+  db = new Kysely<Schema>({ dialect: sqliteDialect(database, systemClock), log: ({ query }) => void ran.push(query) });
   database.exec(`INSERT INTO callbacks VALUES (1, 'CB', 'demo', '', 'httpheader', x'', 'json', 0, 1, '', 1, 1, 0, 0, NULL)`);
 });
 
