@@ -5,13 +5,15 @@ import { dirname, join, normalize } from "node:path";
 import { describe, expect, it } from "vitest";
 
 const ROOT = join(import.meta.dirname, "..");
-const FILES = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard", "*.md"], {
-  cwd: ROOT,
-  encoding: "utf8",
-})
-  .trim()
-  .split("\n")
-  .filter((file) => existsSync(join(ROOT, file)));
+const FILES = filesIn("*.md");
+const SOURCES = [...filesIn("src/*.ts"), ...filesIn("test/*.ts"), ...filesIn("test/*.mjs")];
+
+function filesIn(pattern: string): readonly string[] {
+  return execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard", pattern], { cwd: ROOT, encoding: "utf8" })
+    .trim()
+    .split("\n")
+    .filter((file) => existsSync(join(ROOT, file)));
+}
 
 function withoutCode(markdown: string): string {
   return markdown.replace(/^```.*?^```/gms, "");
@@ -53,6 +55,17 @@ describe("the documentation", () => {
     for (const file of FILES) {
       const text = readFileSync(join(ROOT, file), "utf8");
       for (const [, path = ""] of text.matchAll(/`((?:src|test|bin|docs)\/[\w./-]+\.(?:ts|js|mjs|md))`/g)) {
+        if (!existsSync(join(ROOT, path))) missing.push(`${file}: ${path}`);
+      }
+    }
+    expect(missing).toEqual([]);
+  });
+
+  it("is cited in comments by paths that exist", () => {
+    const missing: string[] = [];
+    for (const file of SOURCES) {
+      const comments = readFileSync(join(ROOT, file), "utf8").match(/\/\*[\s\S]*?\*\/|\/\/.*$/gm) ?? [];
+      for (const [path] of comments.join("\n").matchAll(/[\w./-]+\.md\b/g)) {
         if (!existsSync(join(ROOT, path))) missing.push(`${file}: ${path}`);
       }
     }
