@@ -25,7 +25,7 @@ export const CALLS: GroupSpec = {
         ["whcb calls list demo --failed --all -o ids | whcb mark-success demo -", "ids, for the next command"],
         ["whcb calls list demo --all -o csv > calls.csv", "for a spreadsheet"],
       ],
-      load: () => import("./list-calls.js"),
+      load: () => import("./calls-listing.js"),
     },
     {
       name: "get",

@@ -15,7 +15,7 @@ import { toPlatformDate } from "../../../wire/dates.js";
 import type { CliDeps, Credentials } from "../../cli-deps.js";
 import { EXIT_BUG, EXIT_DONE } from "../../exit-codes.js";
 import type { Invocation } from "../../invocation.js";
-import { type Behaviour, openEndpoint } from "../listen/endpoint.js";
+import { type Behaviour, openEndpoint } from "../listen/local-endpoint.js";
 
 export async function run({ deps, screen }: Invocation): Promise<number> {
   const directory = await mkdtemp(join(tmpdir(), "whcb-demo-"));

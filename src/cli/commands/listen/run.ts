@@ -6,7 +6,7 @@ import { safeJson, sanitize } from "../../output/sanitize.js";
 import type { RenderOptions } from "../../output/screen.js";
 import { formatInstant } from "../../output/times.js";
 import { DELAY, FAIL_FIRST, FAIL_FOR, FLAKY, HANG, PORT, SEED, STATUS_CODE } from "./command.js";
-import { type Behaviour, openEndpoint, type Received } from "./endpoint.js";
+import { type Behaviour, openEndpoint, type Received } from "./local-endpoint.js";
 
 /** Prints what it receives until Ctrl-C, or until its output is closed. */
 export async function run({ deps, args, screen }: Invocation): Promise<number> {

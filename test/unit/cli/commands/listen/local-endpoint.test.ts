@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { answerTo, type Behaviour } from "../../../../../src/cli/commands/listen/endpoint.js";
+import { answerTo, type Behaviour } from "../../../../../src/cli/commands/listen/local-endpoint.js";
 
 const QUIET: Behaviour = { status: null, failFirst: null, failForMs: null, flaky: null, seed: 1, delayMs: 0, hang: false };
 
