@@ -1,31 +1,29 @@
-/** A new run: its whole plan is on disk, under its name, before anything is done. */
+/** The beginning of a session: a new run, whose whole plan is on disk before anything is done, or a stored one that is resumed. */
 import { mkdir, open, rename, rm } from "node:fs/promises";
 import { hostname, userInfo } from "node:os";
-import { WhcbError } from "../domain/errors.js";
+import { errorMessage, WhcbError } from "../domain/errors.js";
 import { readBootId } from "./journal/boot-id.js";
-import { Journal } from "./journal/journal.js";
-import { openJournalFile } from "./journal/journal-file.js";
-import { journalText, type PlannedStep } from "./journal/journal-line.js";
-import { NO_COUNTS } from "./journal/run-counts.js";
-import type { RunListener } from "./journal/run-event.js";
+import { Journal, openJournalFile } from "./journal/journal.js";
+import { NO_COUNTS, plannedState, type RunCounts, reduceCounts } from "./journal/run-counts.js";
+import { journalPath } from "./journal/run-id.js";
 import { lockRun, type RunLock } from "./journal/run-lock.js";
-import type { RunHeader } from "./journal/run-record.js";
-import { RunTally } from "./journal/run-tally.js";
-import { journalPath } from "./journal/runs-directory.js";
-import type { RunDeps } from "./run-deps.js";
+import type { RunState } from "./journal/run-state.js";
+import type { PlannedAction, RunHeader, RunListener } from "./journal/run-step.js";
+import { findRunId, readRunState } from "./journal/stored-runs.js";
+import type { RunControl, RunDeps } from "./run-options.js";
 import { RunSession } from "./run-session.js";
+import { CHUNK_SIZE } from "./send/marker.js";
 
 export interface NewRun {
   readonly header: Omit<RunHeader, "profile" | "service" | "who" | "startedAt">;
-  /** What is to be done for which calls, in the order of doing. */
+  /** In the order in which it will be done. */
   readonly planned: readonly PlannedCalls[];
-  readonly concurrency: number;
   readonly signal?: AbortSignal | undefined;
 }
 
 export interface PlannedCalls {
   readonly callbackId: string;
-  readonly do: PlannedStep;
+  readonly do: PlannedAction;
   readonly callIds: Iterable<string> | AsyncIterable<string>;
 }
 
@@ -42,7 +40,7 @@ export async function beginRun(run: NewRun, deps: RunDeps, onEvent: RunListener)
     ...run.header,
     profile: deps.profile,
     service: deps.client.name,
-    who: whoDoesIt(deps),
+    who: whoRuns(deps),
     startedAt: deps.clock.now(),
   };
   await mkdir(deps.runsDirectory, { recursive: true, mode: 0o700 });
@@ -51,17 +49,13 @@ export async function beginRun(run: NewRun, deps: RunDeps, onEvent: RunListener)
   const draft = `${path}.new`;
   let journal: Journal | null = null;
   try {
-    journal = new Journal(openJournal(draft, deps));
+    journal = new Journal(openJournal(draft, deps, "new"));
     journal.append({ step: "run", version: 1, header });
-    const counts = await writePlan(journal, run.planned, header.kind === "reconcile");
-    await beginSession(journal, run.concurrency, deps);
-    await journal.flushed();
+    const counts = await writePlan(journal, run.planned, header);
+    await beginSession(journal, header, deps);
     await rename(draft, path);
     await syncDirectory(deps.runsDirectory);
-    const tally = new RunTally([...counts].map(([id, plan]) => ({ id, counts: { ...NO_COUNTS, ...plan } })));
-    const session = new RunSession({ header, journal, tally, deps, onEvent, signal: run.signal });
-    onEvent({ type: "started", runId: header.runId, calls: session.tally.total().planned });
-    return { session, lock };
+    return { session: new RunSession({ header, journal, counts, deps, onEvent, signal: run.signal }), lock };
   } catch (error) {
     await journal?.close();
     await rm(draft, { force: true });
@@ -70,55 +64,94 @@ export async function beginRun(run: NewRun, deps: RunDeps, onEvent: RunListener)
   }
 }
 
-export async function beginSession(journal: Journal, concurrency: number, deps: RunDeps): Promise<void> {
-  const bootId = await readBootId(deps.clock);
-  journal.append({ step: "session", at: deps.clock.now(), who: whoDoesIt(deps), bootId, concurrency });
+export interface ReopenedRun extends HeldRun {
+  readonly state: RunState;
 }
 
-export function openJournal(path: string, deps: RunDeps, at: "new" | number = "new") {
+/** Throws `not-found` for an unknown run, `unavailable` while its process lives, `config` for a run of another service. */
+export async function reopenRun(
+  wanted: string,
+  { signal, resendUnknown }: RunControl & { readonly resendUnknown: boolean },
+  deps: RunDeps,
+  onEvent: RunListener,
+): Promise<ReopenedRun> {
+  const runId = await findRunId(deps.runsDirectory, wanted);
+  const lock = await lockRun(deps.runsDirectory, runId);
+  let journal: Journal | null = null;
   try {
-    return (deps.openJournalFile ?? openJournalFile)(path, at);
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new WhcbError("unavailable", `the run's journal can't be opened: ${reason}`, { cause });
+    const { state, end } = await readRunState(deps.runsDirectory, runId);
+    const { header } = state;
+    checkService(header, deps);
+    state.closeSession(await readBootId(deps.clock));
+    const file = openJournal(journalPath(deps.runsDirectory, runId), deps, end.length);
+    journal = new Journal(file, end.lacksLineEnd ? "\n" : "");
+    await beginSession(journal, header, deps);
+    const calls = state.calls();
+    const unknown = calls.filter((call) => call.state === "unknown").map(({ id }) => id);
+    const session = new RunSession({
+      header,
+      journal,
+      counts: new Map(header.callbacks.map(({ id }) => [id, state.counts(id)])),
+      deps,
+      onEvent,
+      signal,
+      troubled: calls.filter((call) => ["unknown", "rejected", "not-found"].includes(call.state)),
+      resending: new Set(resendUnknown ? unknown : []),
+    });
+    return { session, lock, state };
+  } catch (error) {
+    await journal?.close();
+    await lock.release();
+    throw error;
   }
 }
 
-interface PlanCounts {
-  planned: number;
-  left: number;
-  seen: number;
-  toMark: number;
+/** On disk when it resolves. */
+async function beginSession(journal: Journal, { options }: RunHeader, deps: RunDeps): Promise<void> {
+  const bootId = await readBootId(deps.clock);
+  const concurrency = options === null || options.viaService ? CHUNK_SIZE : options.concurrency;
+  journal.append({ step: "session", at: deps.clock.now(), who: whoRuns(deps), bootId, concurrency });
+  await journal.flushed();
 }
 
-/** Counts by callback. */
+/** Returns the counts of each callback. */
 async function writePlan(
   journal: Journal,
   planned: readonly PlannedCalls[],
-  isReconcile: boolean,
-): Promise<ReadonlyMap<string, PlanCounts>> {
-  const counts = new Map<string, PlanCounts>();
-  let text = "";
+  header: RunHeader,
+): Promise<ReadonlyMap<string, RunCounts>> {
+  const counts = new Map<string, RunCounts>();
   let lines = 0;
-  for (const { callbackId, do: step, callIds } of planned) {
-    const count = counts.get(callbackId) ?? { planned: 0, left: 0, seen: 0, toMark: 0 };
-    counts.set(callbackId, count);
+  for (const { callbackId, do: action, callIds } of planned) {
+    const context = { header, from: plannedState(action, header), calls: 1 };
     for await (const call of callIds) {
-      text += journalText({ step: "planned", callback: callbackId, call, do: step });
-      count.planned++;
-      if (step === "mark") count.toMark++;
-      if (step === "mark" && isReconcile) count.seen++;
-      else count.left++;
-      if (++lines % LINES_AT_ONCE > 0) continue;
-      journal.appendText(text);
-      text = "";
+      const step = { step: "planned", callback: callbackId, call, do: action } as const;
+      journal.collect(step);
+      counts.set(callbackId, reduceCounts(counts.get(callbackId) ?? NO_COUNTS, step, context));
+      if (++lines % LINES_AT_ONCE === 0) journal.write();
     }
   }
-  journal.appendText(text);
+  journal.write();
   return counts;
 }
 
-function whoDoesIt({ who }: RunDeps): string {
+function openJournal(path: string, { openJournalFile: open = openJournalFile }: RunDeps, at: "new" | number) {
+  try {
+    return open(path, at);
+  } catch (cause) {
+    throw new WhcbError("unavailable", `the run's journal can't be opened: ${errorMessage(cause)}`, { cause });
+  }
+}
+
+/** The local service may come back on another port: then the profile's name shows that it is the same one. */
+function checkService(header: RunHeader, { client, profile }: RunDeps): void {
+  if (header.service === client.name || header.profile === profile) return;
+  throw new WhcbError("config", `run ${header.runId} was made with ${header.service} (profile ${header.profile})`, {
+    hint: `Add \`--profile ${header.profile}\`.`,
+  });
+}
+
+function whoRuns({ who }: RunDeps): string {
   if (who !== undefined) return who;
   try {
     return `${userInfo().username}@${hostname()}`;
@@ -127,7 +160,7 @@ function whoDoesIt({ who }: RunDeps): string {
   }
 }
 
-/** So that the new name survives a power cut too; not every system can. */
+/** So that the new name survives a power cut; not every system can. */
 async function syncDirectory(directory: string): Promise<void> {
   try {
     const handle = await open(directory, "r");

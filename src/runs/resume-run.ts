@@ -1,28 +1,16 @@
-/** Finishes a run that was cut: marks what was accepted, then sends what was never sent. */
-import type { Client, ListedCall } from "../client/client.js";
-import { WhcbError } from "../domain/errors.js";
-import { beginSession, openJournal } from "./begin-run.js";
-import { workAndEnd } from "./end-run.js";
-import { asWhcbError } from "./expected-error.js";
-import { readBootId } from "./journal/boot-id.js";
-import { Journal } from "./journal/journal.js";
-import type { RunListener } from "./journal/run-event.js";
-import { lockRun } from "./journal/run-lock.js";
-import type { RunHeader } from "./journal/run-record.js";
-import type { LedgerEntry, RunLedger } from "./journal/run-state.js";
-import { RunTally } from "./journal/run-tally.js";
-import { journalPath } from "./journal/runs-directory.js";
-import { findRunId, latestUnfinishedRun, readLedger } from "./journal/stored-runs.js";
+/** Finishes an interrupted run: marks what was accepted, then sends what was never sent. */
+import type { ListedCall } from "../client/client.js";
+import { reopenRun } from "./begin-run.js";
+import { type RunSummary, workAndEnd } from "./end-run.js";
+import type { RunEntry, RunState } from "./journal/run-state.js";
+import type { RunListener } from "./journal/run-step.js";
+import { listScope } from "./plan/call-scope.js";
 import { GroupDraft } from "./plan/group-draft.js";
+import { snapshotPlan } from "./plan/replay-plan.js";
 import { SnapshotFile } from "./plan/snapshot-file.js";
-import { snapshotPlan } from "./plan/snapshot-plan.js";
-import { takeSnapshot } from "./plan/take-snapshot.js";
-import type { RunDeps } from "./run-deps.js";
-import type { RunControl } from "./run-options.js";
+import type { ReplayOptions, RunControl, RunDeps } from "./run-options.js";
 import { replayPlan } from "./run-replay.js";
-import { RunSession } from "./run-session.js";
-import type { RunSummary } from "./run-summary.js";
-import { CHUNK_SIZE } from "./send/apply-to-chunk.js";
+import { asWhcbError, type RunSession } from "./run-session.js";
 import { markAll } from "./send/marker.js";
 
 export interface ResumeOptions extends RunControl {
@@ -31,132 +19,81 @@ export interface ResumeOptions extends RunControl {
 }
 
 /**
- * `runId` null: the latest unfinished run of the profile; null comes back where there is none. What calls carry is listed again, so
- * that what was settled in the meantime isn't sent. Throws `not-found` for an unknown run, `unavailable` while its process lives,
- * `config` for a run of another service or a missing key.
+ * `wanted`: a run's id, or the beginning or end of one. The calls are listed again, so that what was settled in the meantime isn't sent.
+ * Throws `not-found` for an unknown run, `unavailable` while its process lives, `config` for a run of another service or a missing key.
  */
 export async function resumeRun(
-  runId: string | null,
+  wanted: string,
   options: ResumeOptions,
   deps: RunDeps,
   onEvent: RunListener = () => {},
-): Promise<RunSummary | null> {
-  const id =
-    runId === null
-      ? await latestUnfinishedRun(deps.runsDirectory, deps.profile, deps.clock)
-      : await findRunId(deps.runsDirectory, runId);
-  if (id === null) return null;
-  const lock = await lockRun(deps.runsDirectory, id);
-  try {
-    const { ledger, header, end } = await readLedger(deps.runsDirectory, id);
-    checkService(header, deps);
-    ledger.closeSession(await readBootId(deps.clock));
-    const journal = new Journal(openJournal(journalPath(deps.runsDirectory, id), deps, end.length));
-    if (end.lacksLineEnd) journal.appendText("\n");
-    const concurrency = header.options === null || header.options.viaService ? CHUNK_SIZE : header.options.concurrency;
-    await beginSession(journal, concurrency, deps);
-    const session = new RunSession({
-      header,
-      journal,
-      tally: new RunTally(header.callbacks.map((callback) => ({ id: callback.id, counts: ledger.counts(callback.id) }))),
-      deps,
-      onEvent,
-      signal: options.signal,
-      troubled: ledger.calls().filter(({ state }) => state === "unknown" || state === "refused" || state === "unmarkable"),
-    });
-    const { left, unknown } = session.tally.total();
-    onEvent({ type: "started", runId: id, calls: left + (options.resendUnknown ? unknown : 0) });
-    return await workAndEnd({ session, lock }, () => finishRun(ledger, options, session));
-  } catch (error) {
-    await lock.release();
-    throw error;
-  }
+): Promise<RunSummary> {
+  const run = await reopenRun(wanted, options, deps, onEvent);
+  const { session, state } = run;
+  return workAndEnd(run, async () => {
+    await markWhatIsDue(state, session);
+    const { options: replayOptions } = session.header;
+    if (replayOptions !== null && session.stop.reason === null) {
+      await sendTheRest(state, { ...replayOptions, ...options }, session);
+    }
+  });
 }
 
-async function finishRun(ledger: RunLedger, options: ResumeOptions, session: RunSession): Promise<void> {
-  for (const { id } of session.header.callbacks) {
+async function markWhatIsDue(state: RunState, session: RunSession): Promise<void> {
+  const { callbacks, kind } = session.header;
+  const status = kind === "mark-failed" ? "FAILED" : "SUCCESS";
+  for (const { id: callbackId } of callbacks) {
+    const due = [...state.entries()].filter((entry) => entry.callbackId === callbackId && entry.needsMark);
     for (const from of ["accepted", "seen", "left"] as const) {
-      const ids = idsOf(ledger, (entry) => entry.callbackId === id && entry.needsMark && entry.state === from);
-      await markAll({ callbackId: id, status: statusOf(session.header), from }, ids, session);
+      const ids = due.filter((entry) => entry.state === from).map(({ id }) => id);
+      await markAll({ callbackId, status, from }, ids, session);
       if (session.stop.reason !== null) return;
     }
   }
-  const replayOptions = session.header.options;
-  if (replayOptions === null) return;
-  const { deps } = session;
-  const spool = await SnapshotFile.open(deps.runsDirectory, `${session.header.runId}-resumed`);
-  const drafts: GroupDraft[] = [];
+}
+
+async function sendTheRest(state: RunState, options: ReplayOptions & ResumeOptions, session: RunSession): Promise<void> {
+  const { header, deps } = session;
+  const file = await SnapshotFile.open(deps.runsDirectory, `${header.runId}-resumed`);
   try {
-    for (const { id } of session.header.callbacks) {
-      const draft = await draftOf(id, ledger, options.resendUnknown, spool, session);
-      if (draft !== null) drafts.push(draft);
+    const drafts: GroupDraft[] = [];
+    for (const { id } of header.callbacks) {
+      const open = [...state.entries()].filter((entry) => entry.callbackId === id && isOpen(entry));
+      if (open.length > 0) drafts.push(await draftOf(id, open, { file, resendUnknown: options.resendUnknown }, session));
     }
-    const plan = snapshotPlan({ runId: session.header.runId, drafts, spool });
-    await replayPlan(plan, { ...replayOptions, ...options }, session);
+    await replayPlan(snapshotPlan({ runId: header.runId, drafts, file }), options, session);
   } catch (error) {
     session.stop.stop("service", asWhcbError(error));
   } finally {
-    await spool.close();
+    await file.close();
   }
 }
 
-/** The calls of a callback that are still to be sent, as the service lists them now. null: none. */
+function isOpen(entry: RunEntry): boolean {
+  return entry.do !== "mark" && (entry.state === "left" || entry.state === "unknown");
+}
+
+/** Of the open calls, those that are still FAILED; the others are recorded as settled. */
 async function draftOf(
   callbackId: string,
-  ledger: RunLedger,
-  resendUnknown: boolean,
-  spool: SnapshotFile,
+  open: readonly RunEntry[],
+  { file, resendUnknown }: { readonly file: SnapshotFile; readonly resendUnknown: boolean },
   session: RunSession,
-): Promise<GroupDraft | null> {
-  const { deps, tally } = session;
-  const open = [...ledger.entries.values()].filter(
-    (entry) => entry.callbackId === callbackId && entry.do !== "mark" && (entry.state === "left" || entry.state === "unknown"),
-  );
-  if (open.length === 0) return null;
+): Promise<GroupDraft> {
+  const { client, clock } = session.deps;
+  const draft = new GroupDraft(await client.getCallback(callbackId), file, clock);
   const waiting = new Map(open.map((entry) => [entry.id, entry]));
-  const draft = new GroupDraft(await deps.client.getCallback(callbackId), spool, deps.clock);
-  const failed = await stillFailed(deps.client, callbackId, waiting, async (calls) => {
-    await draft.add(calls.filter(({ id }) => waiting.get(id)?.state === "left" || resendUnknown));
-  });
-  for (const [id, entry] of waiting) {
-    if (!failed.has(id)) session.skipped(callbackId, id, "settled", entry.state === "unknown" ? "unknown" : "left");
+  const take = async (calls: readonly ListedCall[]): Promise<void> => {
+    const failed = calls.flatMap((call) => {
+      const entry = waiting.get(call.id);
+      waiting.delete(call.id);
+      return entry !== undefined && (entry.state === "left" || resendUnknown) ? [call] : [];
+    });
+    await draft.add(failed);
+  };
+  await listScope(client, { callbackId, filter: { status: "FAILED" } }, take);
+  for (const { id: call, state: from } of waiting.values()) {
+    session.record(callbackId, { step: "skipped", call, at: clock.now(), reason: "settled" }, from);
   }
-  if (resendUnknown) tally.willResend(callbackId, open.filter(({ id, state }) => state === "unknown" && failed.has(id)).length);
   return draft;
-}
-
-async function stillFailed(
-  client: Client,
-  callbackId: string,
-  wanted: ReadonlyMap<string, LedgerEntry>,
-  take: (calls: readonly ListedCall[]) => Promise<void>,
-): Promise<ReadonlySet<string>> {
-  const failed = new Set<string>();
-  await takeSnapshot(
-    client,
-    { callbackId, filter: { status: "FAILED" } },
-    async (calls) => {
-      const meant = calls.filter(({ id }) => wanted.has(id));
-      for (const { id } of meant) failed.add(id);
-      await take(meant);
-    },
-    () => {},
-  );
-  return failed;
-}
-
-function idsOf(ledger: RunLedger, isMeant: (entry: LedgerEntry) => boolean): string[] {
-  return [...ledger.entries.values()].filter(isMeant).map(({ id }) => id);
-}
-
-function statusOf({ kind }: RunHeader): "SUCCESS" | "FAILED" {
-  return kind === "mark-failed" ? "FAILED" : "SUCCESS";
-}
-
-/** The local service may come back on another port: the profile's name tells that it is the same one. */
-function checkService(header: RunHeader, { client, profile }: RunDeps): void {
-  if (header.service === client.name || header.profile === profile) return;
-  throw new WhcbError("config", `run ${header.runId} was made with ${header.service} (profile ${header.profile})`, {
-    hint: `Go on with \`--profile ${header.profile}\`.`,
-  });
 }

@@ -1,15 +1,54 @@
+/** Marks calls without sending them. */
+import type { ListedCallback } from "../client/client.js";
+import type { CallFilter } from "../domain/call-filter.js";
 import { beginRun } from "./begin-run.js";
-import { workAndEnd } from "./end-run.js";
-import type { RunListener } from "./journal/run-event.js";
-import type { MarkPlan } from "./plan/mark-plan.js";
-import type { RunDeps } from "./run-deps.js";
-import type { RunControl } from "./run-options.js";
-import { namedCallback } from "./run-replay.js";
-import type { RunSummary } from "./run-summary.js";
-import { CHUNK_SIZE } from "./send/apply-to-chunk.js";
+import { type RunSummary, workAndEnd } from "./end-run.js";
+import { newRunId } from "./journal/run-id.js";
+import type { RunListener } from "./journal/run-step.js";
+import { type CallScope, callbacksOf, listScope } from "./plan/call-scope.js";
+import type { RunControl, RunDeps } from "./run-options.js";
+import { recordedCallback } from "./run-replay.js";
 import { markAll } from "./send/marker.js";
 
-/** Marks the plan's calls, in chunks; a call that the service doesn't know is told and the others go on. Throws `unavailable` where the journal can't be begun. */
+export interface MarkPlan {
+  readonly runId: string;
+  readonly status: "SUCCESS" | "FAILED";
+  readonly groups: readonly MarkGroup[];
+  /** Calls to mark, over all groups. */
+  readonly calls: number;
+  /** Listed by the service although they don't match the filter. */
+  readonly leftOut: number;
+  /** Named by id, and found in none of the callbacks. */
+  readonly missing: readonly string[];
+}
+
+export interface MarkGroup {
+  readonly callback: ListedCallback;
+  readonly callIds: readonly string[];
+}
+
+/**
+ * With a filter: the matching calls of the other status (FAILED ones for a mark of SUCCESS, and the reverse). With ids and one callback: those
+ * ids, unlisted; with more callbacks the ids are looked for. Throws `not-found` for a callback.
+ */
+export async function planMarks(scope: CallScope, status: "SUCCESS" | "FAILED", deps: RunDeps): Promise<MarkPlan> {
+  const callbacks = await callbacksOf(scope, deps.client);
+  const found =
+    "filter" in scope.calls
+      ? await byFilter(callbacks, { ...scope.calls.filter, status: status === "SUCCESS" ? "FAILED" : "SUCCESS" }, deps)
+      : await byIds(callbacks, scope.calls.callIds, deps);
+  const groups = found.groups.filter(({ callIds }) => callIds.length > 0);
+  return {
+    runId: newRunId(deps.clock.now(), deps.random),
+    status,
+    groups,
+    calls: groups.reduce((sum, { callIds }) => sum + callIds.length, 0),
+    leftOut: found.leftOut,
+    missing: found.missing,
+  };
+}
+
+/** If the service doesn't know a call, that is recorded and the others go on. Throws `unavailable` if the journal can't be created. */
 export async function runMarks(
   plan: MarkPlan,
   { signal }: RunControl,
@@ -21,11 +60,10 @@ export async function runMarks(
       header: {
         runId: plan.runId,
         kind: plan.status === "SUCCESS" ? "mark-success" : "mark-failed",
-        callbacks: plan.groups.map(({ callback }) => namedCallback(callback)),
+        callbacks: plan.groups.map(({ callback }) => recordedCallback(callback)),
         options: null,
       },
       planned: plan.groups.map(({ callback, callIds }) => ({ callbackId: callback.id, do: "mark", callIds })),
-      concurrency: CHUNK_SIZE,
       signal,
     },
     deps,
@@ -37,4 +75,36 @@ export async function runMarks(
       await markAll({ callbackId: callback.id, status: plan.status, from: "left" }, callIds, held.session);
     }
   });
+}
+
+type Found = Pick<MarkPlan, "groups" | "leftOut" | "missing">;
+
+async function byFilter(callbacks: readonly ListedCallback[], filter: CallFilter, deps: RunDeps): Promise<Found> {
+  const groups: MarkGroup[] = [];
+  let leftOut = 0;
+  for (const callback of callbacks) {
+    const callIds: string[] = [];
+    const listed = await listScope(deps.client, { callbackId: callback.id, filter }, async (calls) => {
+      for (const { id } of calls) callIds.push(id);
+    });
+    leftOut += listed.leftOut;
+    groups.push({ callback, callIds });
+  }
+  return { groups, leftOut, missing: [] };
+}
+
+async function byIds(callbacks: readonly ListedCallback[], callIds: readonly string[], deps: RunDeps): Promise<Found> {
+  const [only, ...others] = callbacks;
+  // Compared without regard to case, but asked for as given: a service may be strict about it.
+  const wanted = new Map(callIds.map((id) => [id.toUpperCase(), id]));
+  if (only !== undefined && others.length === 0) {
+    return { groups: [{ callback: only, callIds: [...wanted.values()] }], leftOut: 0, missing: [] };
+  }
+  const groups: MarkGroup[] = [];
+  for (const callback of callbacks) {
+    if (wanted.size === 0) break;
+    const found = await deps.client.findCalls(callback.id, [...wanted.values()]);
+    groups.push({ callback, callIds: found.map(({ id }) => id).filter((id) => wanted.delete(id.toUpperCase())) });
+  }
+  return { groups, leftOut: 0, missing: [...wanted.values()] };
 }

@@ -1,20 +1,21 @@
+/** Replays the calls of a plan: by sending them from here, or by asking the service to. */
 import type { ListedCallback } from "../client/client.js";
+import { WhcbError } from "../domain/errors.js";
+import { addressDelivery, type DeliveryRequest } from "../wire/delivery-request.js";
 import { beginRun } from "./begin-run.js";
-import { workAndEnd } from "./end-run.js";
-import type { RunListener } from "./journal/run-event.js";
-import type { RunHeader } from "./journal/run-record.js";
+import { type RunSummary, workAndEnd } from "./end-run.js";
+import type { RunHeader, RunListener } from "./journal/run-step.js";
+import type { ReplayGroup } from "./plan/group-draft.js";
 import type { ReplayPlan } from "./plan/replay-plan.js";
-import type { RunDeps } from "./run-deps.js";
-import type { ReplayOptions, RunControl } from "./run-options.js";
-import type { RunSession } from "./run-session.js";
-import type { RunSummary } from "./run-summary.js";
-import { CHUNK_SIZE } from "./send/apply-to-chunk.js";
-import { keyOf, replayByService, replayHere, targetOf } from "./send/replay-group.js";
+import type { ReplayOptions, RunControl, RunDeps } from "./run-options.js";
+import { asWhcbError, type RunSession } from "./run-session.js";
+import { applyToChunk, inChunks, Marker } from "./send/marker.js";
+import { sendGroup } from "./send/send-group.js";
 
 /**
- * Works through the plan: one callback after the other, each with a canary of its own, so that one dead endpoint doesn't keep the others waiting.
- * Ends when all is settled, or in order on the first reason to stop; the summary says which. Throws `config` where a callback's
- * key is missing and `unavailable` where the journal can't be begun: then nothing was sent.
+ * One callback after the other, each with its own canary, so that a dead endpoint doesn't hold up the others. Ends when all is settled, or in
+ * order on the first reason to stop, which the summary gives. Throws `config` if a callback's key is missing and `unavailable` if the
+ * journal can't be created: then nothing was sent.
  */
 export async function runReplay(
   plan: ReplayPlan,
@@ -24,18 +25,13 @@ export async function runReplay(
 ): Promise<RunSummary> {
   try {
     if (!options.viaService) for (const { callback } of plan.groups) targetOf(callback, options);
+    const callbacks = plan.groups.map(({ callback }) => recordedCallback(callback));
     const held = await beginRun(
       {
-        header: {
-          runId: plan.runId,
-          kind: "replay",
-          callbacks: plan.groups.map(({ callback }) => namedCallback(callback)),
-          options: storedOptions(options),
-        },
+        header: { runId: plan.runId, kind: "replay", callbacks, options: recordedOptions(options) },
         planned: plan.groups.map((group) => {
           return { callbackId: group.callback.id, do: options.viaService ? "ask" : "send", callIds: plan.callIds(group) };
         }),
-        concurrency: options.viaService ? CHUNK_SIZE : options.concurrency,
         signal: options.signal,
       },
       deps,
@@ -47,31 +43,101 @@ export async function runReplay(
   }
 }
 
-/** Without a journal of its own: part of a run. */
+/** As part of a run that has begun. */
 export async function replayPlan(plan: ReplayPlan, options: ReplayOptions & RunControl, session: RunSession): Promise<void> {
   for (const group of plan.groups) {
     if (session.stop.reason !== null) return;
-    if (options.viaService) await replayByService(group.callback.id, plan.callIds(group), session);
-    else await replayHere({ callback: group.callback, calls: plan.read(group) }, options, session);
+    if (options.viaService) await requestGroup(plan, group, session);
+    else await sendAndMark(plan, group, options, session);
   }
 }
 
-/** The callbacks whose key the service doesn't return and nobody gave, where the run would need it: nothing is sent without. */
-export function keysMissing(
-  { groups }: Pick<ReplayPlan, "groups">,
-  options: ReplayOptions,
-  control: Pick<RunControl, "keys"> = {},
-): readonly ListedCallback[] {
-  if (options.viaService || (options.to !== null && !options.withAuth)) return [];
-  return groups.map(({ callback }) => callback).filter((callback) => keyOf(callback, control) === "");
+async function sendAndMark(
+  plan: ReplayPlan,
+  group: ReplayGroup,
+  options: ReplayOptions & RunControl,
+  session: RunSession,
+): Promise<void> {
+  const callbackId = group.callback.id;
+  const marker = options.mark ? new Marker({ callbackId, status: "SUCCESS", from: "accepted" }, session) : null;
+  try {
+    await sendGroup(
+      {
+        callbackId,
+        calls: plan.read(group),
+        ...targetOf(group.callback, options),
+        options,
+        onAccepted: (callId) => marker?.add(callId),
+      },
+      session,
+    );
+  } finally {
+    await marker?.finish();
+  }
 }
 
-/** What of a callback is written down: a password in its URL isn't. */
-export function namedCallback({ id, name, url }: { id: string; name: string; url: string }): RunHeader["callbacks"][number] {
+/** The service makes one attempt of each call; `whcb calls list` shows the results. */
+async function requestGroup(plan: ReplayPlan, group: ReplayGroup, session: RunSession): Promise<void> {
+  const { journal, deps, stop } = session;
+  const callbackId = group.callback.id;
+  for await (const chunk of inChunks(plan.callIds(group))) {
+    if (stop.reason !== null) return;
+    try {
+      await session.writeAhead(callbackId, chunk);
+      const outcomes = applyToChunk(
+        chunk,
+        (ids) => deps.client.requestReplays(callbackId, ids),
+        () => deps.client.getCallback(callbackId),
+      );
+      for await (const outcome of outcomes) {
+        const at = deps.clock.now();
+        if (outcome.kind === "done") session.record(callbackId, { step: "requested", calls: outcome.callIds, at });
+        else session.record(callbackId, { step: "skipped", call: outcome.callId, at, reason: "settled" });
+      }
+    } catch (error) {
+      stop.stop(journal.failure === null ? "service" : "journal", asWhcbError(error));
+    }
+  }
+}
+
+export interface SendTarget {
+  readonly build: <Body>(call: { readonly id: string; readonly body: Body }) => DeliveryRequest<Body>;
+  /** The key in the requests; "" for none. */
+  readonly secret: string;
+}
+
+/** Throws `config` where the callback's key is needed and missing. */
+export function targetOf(callback: ListedCallback, options: ReplayOptions & Pick<RunControl, "keys">): SendTarget {
+  const withAuth = options.to === null || options.withAuth;
+  const key = keyOf(callback, options);
+  if (withAuth && key === "") {
+    throw new WhcbError("config", `the service doesn't return the key of callback ${callback.name || callback.id}`, {
+      hint: "Set WHCB_CALLBACK_KEY to it. Nothing is sent without it.",
+    });
+  }
+  const target = { ...callback, url: options.to ?? callback.url, auth: { ...callback.auth, key } };
+  const { authParameter } = options;
+  const delivery = { withAuth, ...(authParameter === undefined ? {} : { authParameter }) };
+  return { build: (call) => addressDelivery(target, call, delivery), secret: withAuth ? key : "" };
+}
+
+/** The callbacks whose key the service doesn't return, if the run needs it. */
+export function callbacksWithoutKey({ groups }: Pick<ReplayPlan, "groups">, options: ReplayOptions): readonly ListedCallback[] {
+  if (options.viaService || (options.to !== null && !options.withAuth)) return [];
+  return groups.map(({ callback }) => callback).filter((callback) => keyOf(callback, {}) === "");
+}
+
+/** The service's, or else the one a user gave; "" for neither. */
+function keyOf(callback: ListedCallback, { keys }: Pick<RunControl, "keys">): string {
+  return callback.auth.key || keys?.get(callback.id) || "";
+}
+
+/** What the journal has of a callback: no password that is in its URL. */
+export function recordedCallback({ id, name, url }: { id: string; name: string; url: string }): RunHeader["callbacks"][number] {
   return { id, name, url: url.replace(/\/\/[^/@]*@/, "//••••@") };
 }
 
 /** Signal and keys stay out of the journal. */
-export function storedOptions({ keys: _keys, signal: _signal, ...options }: ReplayOptions & RunControl): ReplayOptions {
+export function recordedOptions({ keys: _keys, signal: _signal, ...options }: ReplayOptions & RunControl): ReplayOptions {
   return options;
 }

@@ -1,64 +1,68 @@
-/** One process's work on a run: its journal and its counts change together, and its listener hears of it. */
-import { type DeliveryResult, resultMessage } from "../domain/attempt.js";
+/** One process's work on a run. Each step is recorded here: in the journal, in the counts, and with the listener. */
+import { isWhcbError, type WhcbError } from "../domain/errors.js";
 import type { Journal } from "./journal/journal.js";
-import type { JournalLine } from "./journal/journal-line.js";
-import type { RunListener, SkipReason, StopReason } from "./journal/run-event.js";
-import type { RunCall, RunHeader } from "./journal/run-record.js";
-import type { RunTally } from "./journal/run-tally.js";
-import type { RunDeps } from "./run-deps.js";
-import type { MarkJob } from "./send/mark-job.js";
-import { StopSignal } from "./send/stop-signal.js";
+import { NO_COUNTS, type RunCallState, type RunCounts, reduceCounts, sumCounts } from "./journal/run-counts.js";
+import type { RunCall } from "./journal/run-state.js";
+import type { CallStep, RunHeader, RunListener, StopReason } from "./journal/run-step.js";
+import type { RunDeps } from "./run-options.js";
 
-/** Troubled calls that are told at the end; all of them are in the journal. */
+/** Calls that failed and are listed at the end; all of them are in the journal. */
 const MAX_TROUBLED = 20;
 
 export interface SessionParts {
   readonly header: RunHeader;
   readonly journal: Journal;
-  readonly tally: RunTally;
+  /** By callback: what is planned, or what earlier sessions left. */
+  readonly counts: ReadonlyMap<string, RunCounts>;
   readonly deps: RunDeps;
   readonly onEvent: RunListener;
   readonly signal?: AbortSignal | undefined;
   /** From earlier sessions. */
   readonly troubled?: readonly RunCall[];
-}
-
-export interface Outcome {
-  readonly callbackId: string;
-  readonly callId: string;
-  readonly durationMs: number;
+  /** Calls whose outcome isn't known, and which are to be sent again. */
+  readonly resending?: ReadonlySet<string>;
 }
 
 export class RunSession {
   readonly header: RunHeader;
   readonly journal: Journal;
-  readonly tally: RunTally;
   readonly deps: RunDeps;
-  readonly onEvent: RunListener;
-  /** Of the whole run; each callback has one more of its own (`stopOfCallback`). */
+  /** Of the whole run; each callback has its own too (`stopOfCallback`). */
   readonly stop: StopSignal;
   readonly stopped = new Map<string, StopReason>();
   readonly troubled: RunCall[];
   readonly startedAtMs: number;
+  readonly #counts: Map<string, RunCounts>;
+  #total: RunCounts;
+  readonly #onEvent: RunListener;
+  readonly #resending: Set<string>;
 
-  constructor({ header, journal, tally, deps, onEvent, signal, troubled = [] }: SessionParts) {
+  constructor({ header, journal, counts, deps, onEvent, signal, troubled = [], resending = new Set() }: SessionParts) {
     this.header = header;
     this.journal = journal;
-    this.tally = tally;
     this.deps = deps;
-    this.onEvent = onEvent;
     this.troubled = troubled.slice(0, MAX_TROUBLED);
     this.startedAtMs = deps.clock.monotonicMs();
+    this.#counts = new Map(counts);
+    this.#total = sumCounts(counts.values());
+    this.#onEvent = onEvent;
+    this.#resending = new Set(resending);
     this.stop = new StopSignal((reason) => onEvent({ type: "stopping", callbackId: null, reason }));
     if (signal?.aborted) this.stop.stop("interrupted");
     signal?.addEventListener("abort", () => this.stop.stop("interrupted"), { once: true });
+    onEvent({ type: "started", runId: header.runId, counts: this.#total });
   }
 
-  /** A switch that the run's own throws as well. */
+  /** Of one callback, or of the whole run. */
+  counts(callbackId?: string): RunCounts {
+    return callbackId === undefined ? this.#total : (this.#counts.get(callbackId) ?? NO_COUNTS);
+  }
+
+  /** Follows the run's own signal. */
   stopOfCallback(callbackId: string): StopSignal {
     const stop = new StopSignal((reason) => {
       this.stopped.set(callbackId, reason);
-      if (this.stop.reason === null) this.onEvent({ type: "stopping", callbackId, reason });
+      if (this.stop.reason === null) this.#onEvent({ type: "stopping", callbackId, reason });
     });
     const follow = (): void => stop.stop(this.stop.reason ?? "interrupted", this.stop.error);
     if (this.stop.reason !== null) follow();
@@ -66,87 +70,88 @@ export class RunSession {
     return stop;
   }
 
-  accepted({ callbackId, callId, durationMs }: Outcome): void {
-    this.journal.gather({ step: "accepted", call: callId, at: this.#now(), ms: durationMs });
-    this.tally.accepted(callbackId, this.header.options?.mark === true);
-    this.onEvent({ type: "accepted", callbackId, callId, durationMs });
+  /** `from`: the state of the step's calls before it. A journal that can't be written stops the run. */
+  record(callbackId: string, step: CallStep, from: RunCallState = "left"): void {
+    this.journal.collect(step);
+    if (!isOutcome(step)) this.writeOutcomes();
+    this.#count(callbackId, step, from);
+    const call = troubledCall(callbackId, step);
+    if (call !== null && this.troubled.length < MAX_TROUBLED) this.troubled.push(call);
+    this.#onEvent({ type: "step", callbackId, step, counts: this.#total });
   }
 
-  /** Writes down the outcomes of this turn: before the next send, and at the end of the turn. */
+  /** Outcomes of one turn of the event loop are written together: before the next send, and at the end of the turn. */
   writeOutcomes(): void {
-    this.#guard(() => this.journal.write());
-  }
-
-  /** `secret`: what must not be told again, whatever the endpoint answered. */
-  refused({ callbackId, callId, durationMs }: Outcome, result: DeliveryResult, secret: string): void {
-    const at = this.#now();
-    const statusCode = statusOf(result);
-    const message = withoutSecret(resultMessage(result), secret);
-    this.journal.gather({ step: "refused", call: callId, at, ms: durationMs, status: statusCode, message });
-    this.tally.refused(callbackId);
-    this.#trouble({ id: callId, callbackId, state: "refused", isMarked: false, statusCode, message, at });
-    this.onEvent({ type: "refused", callbackId, callId, durationMs, result });
-  }
-
-  deferred({ callbackId, callId, durationMs }: Outcome, result: DeliveryResult, until: number): void {
-    const message = resultMessage(result);
-    this.journal.gather({ step: "deferred", call: callId, at: this.#now(), ms: durationMs, status: statusOf(result), message });
-    this.onEvent({ type: "paused", callbackId, until });
-  }
-
-  requested(callbackId: string, callIds: readonly string[]): void {
-    this.#write({ step: "requested", calls: callIds, at: this.#now() });
-    this.tally.requested(callbackId, callIds.length);
-    this.onEvent({ type: "requested", callbackId, callIds });
-  }
-
-  skipped(callbackId: string, callId: string, reason: SkipReason, from: "left" | "unknown" = "left"): void {
-    this.#write({ step: "skipped", call: callId, at: this.#now(), reason });
-    this.tally.skipped(callbackId, reason, from);
-    this.onEvent({ type: "skipped", callbackId, callId, reason });
-  }
-
-  marked({ callbackId, status, from }: MarkJob, callIds: readonly string[]): void {
-    this.#write({ step: "marked", calls: callIds, as: status, at: this.#now() });
-    this.tally.marked(callbackId, callIds.length, from);
-    this.onEvent({ type: "marked", callbackId, callIds, status });
-  }
-
-  unmarkable({ callbackId, from }: MarkJob, callId: string, reason: string): void {
-    const at = this.#now();
-    this.#write({ step: "unmarkable", call: callId, at, message: reason });
-    this.tally.unmarkable(callbackId, from);
-    this.#trouble({ id: callId, callbackId, state: "unmarkable", isMarked: false, statusCode: null, message: reason, at });
-    this.onEvent({ type: "unmarkable", callbackId, callId, reason });
-  }
-
-  #write(line: JournalLine): void {
-    this.#guard(() => this.journal.append(line));
-  }
-
-  /** A journal that can't be written stops the run. */
-  #guard(write: () => void): void {
     try {
-      write();
+      this.journal.write();
     } catch (error) {
       if (this.journal.failure === null) throw error;
       this.stop.stop("journal", this.journal.failure);
     }
   }
 
-  #trouble(call: RunCall): void {
-    if (this.troubled.length < MAX_TROUBLED) this.troubled.push(call);
+  /** Resolves once the lines that say these calls are sent are on disk. Rejects with `unavailable`. */
+  async writeAhead(callbackId: string, callIds: readonly string[]): Promise<void> {
+    const at = this.deps.clock.now();
+    for (const call of callIds) {
+      this.journal.collect({ step: "sent", call, at });
+      if (this.#resending.delete(call)) this.#count(callbackId, { step: "sent", call, at }, "unknown");
+    }
+    await this.journal.flushed();
   }
 
-  #now(): number {
-    return this.deps.clock.now();
+  #count(callbackId: string, step: CallStep, from: RunCallState): void {
+    const context = { header: this.header, from, calls: "calls" in step ? step.calls.length : 1 };
+    this.#counts.set(callbackId, reduceCounts(this.counts(callbackId), step, context));
+    this.#total = reduceCounts(this.#total, step, context);
   }
 }
 
-function statusOf(result: DeliveryResult): number | null {
-  return result.kind === "answered" ? result.statusCode : null;
+/** Whether work ended early, and why: the first reason counts. */
+export class StopSignal {
+  #reason: StopReason | null = null;
+  #error: WhcbError | null = null;
+  readonly #controller = new AbortController();
+  readonly #onStop: (reason: StopReason) => void;
+
+  constructor(onStop: (reason: StopReason) => void) {
+    this.#onStop = onStop;
+  }
+
+  get reason(): StopReason | null {
+    return this.#reason;
+  }
+
+  get error(): WhcbError | null {
+    return this.#error;
+  }
+
+  /** Aborted by `stop`: ends waits, but no request. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  stop(reason: StopReason, error: WhcbError | null = null): void {
+    if (this.#reason !== null) return;
+    this.#reason = reason;
+    this.#error = error;
+    this.#onStop(reason);
+    this.#controller.abort();
+  }
 }
 
-function withoutSecret(text: string, secret: string): string {
-  return secret === "" ? text : text.replaceAll(secret, "••••");
+/** What ends a run in order. Anything else is a bug: it is thrown again, and the journal closed on its way. */
+export function asWhcbError(error: unknown): WhcbError {
+  if (isWhcbError(error)) return error;
+  throw error;
+}
+
+function isOutcome({ step }: CallStep): boolean {
+  return step === "accepted" || step === "rejected" || step === "deferred";
+}
+
+function troubledCall(callbackId: string, step: CallStep): RunCall | null {
+  if (step.step !== "rejected" && step.step !== "not-found") return null;
+  const statusCode = step.step === "rejected" ? step.status : null;
+  return { id: step.call, callbackId, state: step.step, isMarked: false, statusCode, message: step.message, at: step.at };
 }

@@ -29,7 +29,7 @@ it("Ctrl-C finishes and marks the calls in flight, exits 130 and says how to con
   replaying.child.kill("SIGINT");
   const { code, stdout, stderr } = await replaying.ended;
   expect(code, stderr).toBe(130);
-  expect(stderr).toContain("stopping: what is under way ends and is marked; Ctrl-C again stops at once\n");
+  expect(stderr).toContain("stopping: requests in flight finish and are marked; press Ctrl-C again to stop at once\n");
   const sent = outage.received();
   expect(sent.length).toBeGreaterThanOrEqual(30);
   expect(sent.length).toBeLessThan(CALLS);

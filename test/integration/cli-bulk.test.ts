@@ -37,7 +37,7 @@ describe("replay", () => {
   test("sends nothing on a dry run", async () => {
     const { received, url } = await anOutage(3);
     const dry = await machine.whcb(["replay", "demo", "--failed", "--dry-run", "--utc"]);
-    expect(dry).toMatchObject({ code: 0, stderr: "a dry run: nothing was sent\n" });
+    expect(dry).toMatchObject({ code: 0, stderr: "dry run: nothing was sent\n" });
     expect(dry.stdout).toMatch(new RegExp(`^3 failed calls of demo -> ${url}/hook, last attempts from .*Z \\(503: 3\\)\n$`));
     const plan = JSON.parse(await machine.works(["replay", "demo", "--failed", "--dry-run", "-o", "json"]));
     expect(plan).toMatchObject({
@@ -109,7 +109,7 @@ describe("replay", () => {
     expect(code).toBe(8);
     expect(received()).toBe(1);
     expect(stdout).toMatch(/^0 of 5 calls replayed in .*\n\nnext: whcb replay --resume \S+\n$/s);
-    expect(stderr).toMatch(/error: .*nothing else was sent.*\nhint: mend the endpoint, then go on with the command above/);
+    expect(stderr).toMatch(/error: .*nothing else was sent.*\nhint: repair the endpoint, then run the command above/);
     expect(await machine.ids("demo", "--failed")).toHaveLength(5);
   });
 
@@ -118,7 +118,7 @@ describe("replay", () => {
     await machine.whcb(["replay", "demo", "--failed", "--yes"]);
     expect(await machine.works(["replay", "demo", "--failed", "--dry-run"])).not.toBe("");
     const note = (await machine.whcb(["replay", "demo", "--failed", "--dry-run"])).stderr;
-    expect(note).toMatch(/^note: the run of .* wasn't finished; whcb replay --resume \S+ finishes it\n/);
+    expect(note).toMatch(/^note: the run of .* is unfinished; `whcb replay --resume \S+` finishes it\n/);
     await machine.works(["callbacks", "update", "demo", "--url", `${(await machine.listen()).url}/hook`]);
     // What was refused stays so; what was never sent is sent.
     const resumed = await machine.whcb(["replay", "--resume"]);
@@ -145,7 +145,7 @@ describe("replay", () => {
       stderr: "no unfinished run\n",
     });
     const { stderr } = await machine.whcb(["replay", "demo", "--failed", "--dry-run", "--profile", "other"]);
-    expect(stderr).toBe("a dry run: nothing was sent\n");
+    expect(stderr).toBe("dry run: nothing was sent\n");
   });
 
   test("--resume says so if no run is unfinished", async () => {
@@ -161,7 +161,7 @@ describe("replay", () => {
     const { code, stdout, stderr } = await machine.whcb(["replay", "demo", id, absent, "--yes"]);
     expect([code, received()]).toEqual([8, 1]);
     expect(stdout).toMatch(/^1 call replayed in /);
-    expect(stderr).toContain(`error: not found: ${absent}\n`);
+    expect(stderr).toContain(`error: no such call: ${absent}\n`);
     expect(await machine.whcb(["replay", "demo", absent, "--yes"])).toMatchObject({
       code: 3,
       stderr: `nothing to replay: no failed call matches\nerror: no such call: ${absent}\n`,
@@ -201,7 +201,7 @@ describe("replay", () => {
     const argv = ["replay", "demo", "--failed", "--yes", "--concurrency", "1"];
     expect(await run(argv, cliDeps(machine.world, io))).toBe(130);
     expect([exits, endpoint.received.length]).toEqual([[null, 130], 2]);
-    expect(io.err()).toContain("stopping: what is under way ends and is marked; Ctrl-C again stops at once\n");
+    expect(io.err()).toContain("stopping: requests in flight finish and are marked; press Ctrl-C again to stop at once\n");
     expect(io.out()).toMatch(/next: whcb replay --resume \S+\n$/);
     expect(await machine.whcb(["replay", "--resume"])).toMatchObject({ code: 0 });
     expect(endpoint.received.length).toBe(6);

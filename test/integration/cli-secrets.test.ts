@@ -91,7 +91,7 @@ describe("a closed pipe", () => {
     const io = captureIo();
     const argv = ["replay", "piped", "--failed", "--yes", "--no-canary", "--max-failures", "100", "-o", "ndjson"];
     expect(await run(argv, cliDeps(machine.world, { ...io, stdout: closedPipe() }))).toBe(8);
-    expect(io.err()).toMatch(/\n {2}refused +20\n/);
+    expect(io.err()).toMatch(/\n {2}rejected +20\n/);
     expect(io.err()).not.toMatch(/EPIPE|unexpected/);
   });
 

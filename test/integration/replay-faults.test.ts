@@ -94,7 +94,7 @@ describe.each([
     const summary = await runReplay(plan, DEFAULT_REPLAY_OPTIONS, desk.deps, desk.listener);
 
     expect(summary.error).toBeNull();
-    expect(summary.counts).toMatchObject({ planned: CALLS, accepted: CALLS, marked: CALLS, unmarkable: 0, unknown: 0 });
+    expect(summary.counts).toMatchObject({ planned: CALLS, accepted: CALLS, marked: CALLS, notFound: 0, unknown: 0 });
     expect(await service.statuses()).toEqual({ SUCCESS: CALLS });
     expect(endpoint.received.length).toBe(CALLS);
     expect(new Set(endpoint.received).size).toBe(CALLS);

@@ -41,7 +41,9 @@ function nonZero(counts: object): Record<string, number> {
 }
 
 async function stateByCall(runId: string): Promise<string[]> {
-  return (await readRun(runsDirectory, runId)).calls.map(({ state, isMarked }) => (isMarked ? `${state}, marked` : state));
+  return (await readRun(runsDirectory, runId, systemClock)).calls.map(({ state, isMarked }) =>
+    isMarked ? `${state}, marked` : state,
+  );
 }
 
 /** As if the machine hadn't been started again since the run was killed. */
@@ -53,7 +55,7 @@ async function pretendSameBoot(runId: string): Promise<void> {
 /** Resumes the run against a service that still lists as FAILED what the journal doesn't have as marked. */
 async function resume(runId: string, resendUnknown = false) {
   const endpoint = await countingEndpoint();
-  const { calls: recorded } = await readRun(runsDirectory, runId);
+  const { calls: recorded } = await readRun(runsDirectory, runId, systemClock);
   const calls = recorded.map(({ id, isMarked }, index): PlatformCall => {
     const [call] = platformCalls(1, () => ({ messageId: String(index).padStart(32, "0") }));
     return { fields: call?.fields ?? {}, id, status: isMarked ? "SUCCESS" : "FAILED" };
@@ -66,7 +68,7 @@ async function resume(runId: string, resendUnknown = false) {
   closing.push(endpoint.close, desk.leave);
   const summary = await resumeRun(runId, { resendUnknown }, desk.deps);
   return {
-    counts: nonZero(summary?.counts ?? {}),
+    counts: nonZero(summary.counts),
     received: endpoint.received,
     failed: calls
       .filter(({ status }) => status === "FAILED")
@@ -77,14 +79,14 @@ async function resume(runId: string, resendUnknown = false) {
 
 describe("journals of version 0.1.0", () => {
   it("are listed with their states and counts", async () => {
-    const runs = await listRuns(runsDirectory);
+    const runs = await listRuns(runsDirectory, systemClock);
     expect(runs.map(({ runId, kind, state, counts }) => [runId, kind, state, nonZero(counts)])).toEqual([
       ["20261125-045052-5BCE", "mark-failed", "finished", { planned: 3, marked: 3 }],
       ["20261125-045050-7FED", "replay", "finished", { planned: 4, requested: 4 }],
       [INTERRUPTED_RECONCILE, "reconcile", "unfinished", { planned: 8, accepted: 2, seen: 3, left: 3, marked: 5 }],
-      ["20261125-045047-CD27", "replay", "finished", { planned: 6, accepted: 4, refused: 1, order: 1, marked: 4 }],
-      ["20261125-045045-6EB0", "mark-success", "finished", { planned: 2, unmarkable: 1, marked: 1 }],
-      [INTERRUPTED, "replay", "unfinished", { planned: 16, accepted: 9, refused: 1, settled: 1, left: 5, marked: 9 }],
+      ["20261125-045047-CD27", "replay", "finished", { planned: 6, accepted: 4, rejected: 1, order: 1, marked: 4 }],
+      ["20261125-045045-6EB0", "mark-success", "finished", { planned: 2, notFound: 1, marked: 1 }],
+      [INTERRUPTED, "replay", "unfinished", { planned: 16, accepted: 9, rejected: 1, settled: 1, left: 5, marked: 9 }],
       ["20261125-045039-225E", "mark-success", "finished", { planned: 14, marked: 14 }],
       [KILLED, "replay", "unfinished", { planned: 14, accepted: 6, unknown: 6, left: 2, toMark: 6 }],
       ["20261125-045036-1BF8", "replay", "finished", { planned: 6, accepted: 6, marked: 6 }],
@@ -92,25 +94,25 @@ describe("journals of version 0.1.0", () => {
   });
 
   it("have the same counts when every line is read", async () => {
-    for (const { runId, counts } of await listRuns(runsDirectory)) {
-      expect((await readRun(runsDirectory, runId)).counts).toEqual(counts);
+    for (const { runId, counts } of await listRuns(runsDirectory, systemClock)) {
+      expect((await readRun(runsDirectory, runId, systemClock)).counts).toEqual(counts);
     }
   });
 
   it("show what happened to each call", async () => {
-    expect(await stateByCall("20261125-045045-6EB0")).toEqual(["marked, marked", "unmarkable"]);
+    expect(await stateByCall("20261125-045045-6EB0")).toEqual(["marked, marked", "not-found"]);
     expect(await stateByCall("20261125-045047-CD27")).toEqual([
       "accepted, marked",
       "accepted, marked",
-      "refused",
+      "rejected",
       "accepted, marked",
       "skipped",
       "accepted, marked",
     ]);
-    expect((await readRun(runsDirectory, INTERRUPTED)).calls[2]).toEqual({
+    expect((await readRun(runsDirectory, INTERRUPTED, systemClock)).calls[2]).toEqual({
       id: "01A2110AA23D771788507D2D9E5DCCDB",
       callbackId: CALLBACK,
-      state: "refused",
+      state: "rejected",
       isMarked: false,
       statusCode: 422,
       message: "Unprocessable Entity",
@@ -119,11 +121,11 @@ describe("journals of version 0.1.0", () => {
   });
 
   it("can be resumed: accepted calls are marked, unsent calls are sent", async () => {
-    const before = (await readRun(runsDirectory, INTERRUPTED)).calls;
+    const before = (await readRun(runsDirectory, INTERRUPTED, systemClock)).calls;
     const { counts, received, failed } = await resume(INTERRUPTED);
-    expect(counts).toEqual({ planned: 16, accepted: 14, refused: 1, settled: 1, marked: 14 });
+    expect(counts).toEqual({ planned: 16, accepted: 14, rejected: 1, settled: 1, marked: 14 });
     expect(received).toEqual(before.filter(({ state }) => state === "left").map(({ id }) => id));
-    expect(failed).toEqual(before.filter(({ state }) => state === "refused" || state === "skipped").map(({ id }) => id));
+    expect(failed).toEqual(before.filter(({ state }) => state === "rejected" || state === "skipped").map(({ id }) => id));
     expect(await resume(INTERRUPTED_RECONCILE)).toMatchObject({
       counts: { planned: 8, accepted: 5, seen: 3, marked: 8 },
       failed: [],

@@ -3,11 +3,11 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, truncateSync } from
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
-import { openJournalFile } from "../../src/runs/journal/journal-file.js";
-import { listRuns, readRun } from "../../src/runs/journal/stored-runs.js";
+import { openJournalFile } from "../../src/runs/journal/journal.js";
+import { latestUnfinishedRun, listRuns, readRun } from "../../src/runs/journal/stored-runs.js";
 import { planReplay } from "../../src/runs/plan/plan-replay.js";
 import { type ResumeOptions, resumeRun } from "../../src/runs/resume-run.js";
-import { DEFAULT_REPLAY_OPTIONS, type ReplayOptions, type RunControl } from "../../src/runs/run-options.js";
+import { DEFAULT_REPLAY_OPTIONS, type ReplayOptions, type RunControl, type RunDeps } from "../../src/runs/run-options.js";
 import { runReplay } from "../../src/runs/run-replay.js";
 import { type PlatformCall, platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";
 import { type CountingEndpoint, countingEndpoint, type Desk, type DeskOptions, openDesk } from "../support/replay/replay-desk.js";
@@ -38,8 +38,15 @@ async function replay(desk: Desk, over: Partial<ReplayOptions & RunControl> = {}
   return runReplay(plan, { ...DEFAULT_REPLAY_OPTIONS, ...over }, desk.deps, desk.listener);
 }
 
-function resume(desk: Desk, options: Partial<ResumeOptions> = {}, runId: string | null = null) {
-  return resumeRun(runId, { resendUnknown: false, ...options }, desk.deps, desk.listener);
+/** The latest unfinished run, unless one is named. */
+async function resume(desk: Desk, options: Partial<ResumeOptions> = {}, runId?: string) {
+  const wanted = runId ?? (await unfinished(desk.deps))?.runId;
+  if (wanted === undefined) throw new Error("No run is unfinished.");
+  return resumeRun(wanted, { resendUnknown: false, ...options }, desk.deps, desk.listener);
+}
+
+function unfinished({ runsDirectory, profile, clock }: RunDeps) {
+  return latestUnfinishedRun(runsDirectory, profile, clock);
 }
 
 function journalOf(desk: Desk): string {
@@ -79,16 +86,16 @@ describe("a run whose process was killed", () => {
     for (const requests of [1, 2, 9, 50, 137, 260, 399]) {
       const { received, calls, again, desk } = await killedAt(requests);
       const summary = await resume(desk);
-      const unknown = (await readRun(desk.deps.runsDirectory, summary?.header.runId ?? "")).calls
+      const unknown = (await readRun(desk.deps.runsDirectory, summary.header.runId, systemClock)).calls
         .filter(({ state }) => state === "unknown")
         .map(({ id }) => id);
       expect(unknown.length).toBeLessThanOrEqual(8);
-      expect(summary?.counts.unknown).toBe(unknown.length);
+      expect(summary.counts.unknown).toBe(unknown.length);
       expect(again.received.filter((id) => received.includes(id))).toEqual([]);
       expect(new Set(again.received).size).toBe(again.received.length);
       // What is left FAILED is what is unknown, and nothing else.
       expect(failed(calls).sort()).toEqual(unknown.sort());
-      expect(summary?.error).toMatchObject({ code: "items-failed" });
+      expect(summary.error).toMatchObject({ code: "items-failed" });
     }
   });
 
@@ -96,23 +103,26 @@ describe("a run whose process was killed", () => {
     const { calls, again, desk } = await killedAt(100);
     const first = await resume(desk);
     const unknown = failed(calls);
-    expect(unknown.length).toBe(first?.counts.unknown);
+    expect(unknown.length).toBe(first.counts.unknown);
     const before = again.received.length;
     const second = await resume(desk, { resendUnknown: true });
     expect(again.received.slice(before).sort()).toEqual(unknown.sort());
-    expect(second?.counts).toMatchObject({ planned: 400, accepted: 400, marked: 400, unknown: 0, left: 0 });
-    expect(second?.error).toBeNull();
-    expect(await resume(desk)).toBeNull();
+    expect(second.counts).toMatchObject({ planned: 400, accepted: 400, marked: 400, unknown: 0, left: 0 });
+    expect(second.error).toBeNull();
+    expect(await unfinished(desk.deps)).toBeNull();
   });
 
   it("first marks accepted calls that aren't marked yet, without sending them", async () => {
     const { received, calls, again, desk } = await killedAt(60);
-    const run = (await listRuns(desk.deps.runsDirectory))[0];
-    const accepted = (await readRun(desk.deps.runsDirectory, run?.runId ?? "")).calls.filter(({ state }) => state === "accepted");
+    const run = (await listRuns(desk.deps.runsDirectory, systemClock))[0];
+    const accepted = (await readRun(desk.deps.runsDirectory, run?.runId ?? "", systemClock)).calls.filter(
+      ({ state }) => state === "accepted",
+    );
     expect(run).toMatchObject({ state: "unfinished", counts: { accepted: accepted.length, toMark: accepted.length } });
     expect(failed(calls)).toEqual(expect.arrayContaining(accepted.map(({ id }) => id)));
     await resume(desk);
-    expect(desk.events.find(({ type }) => type === "marked" || type === "accepted")?.type).toBe("marked");
+    const steps = desk.events.flatMap((event) => (event.type === "step" ? [event.step.step] : []));
+    expect(steps.find((step) => step === "marked" || step === "accepted")).toBe("marked");
     expect(again.received.filter((id) => received.includes(id))).toEqual([]);
     expect(failed(calls).filter((id) => accepted.some((call) => call.id === id))).toEqual([]);
   });
@@ -122,9 +132,9 @@ describe("a run whose process was killed", () => {
     for (const call of calls) call.status = "SUCCESS";
     const summary = await resume(desk);
     expect(again.received).toEqual([]);
-    expect(summary?.error).toBeNull();
-    expect(summary?.counts.skipped.settled).toBeGreaterThan(300);
-    expect(summary?.counts).toMatchObject({ left: 0, unknown: 0 });
+    expect(summary.error).toBeNull();
+    expect(summary.counts.skipped.settled).toBeGreaterThan(300);
+    expect(summary.counts).toMatchObject({ left: 0, unknown: 0 });
   });
 
   it("resumes from a journal whose last line is cut at any point", async () => {
@@ -134,10 +144,10 @@ describe("a run whose process was killed", () => {
     const lastStart = whole.lastIndexOf("\n", -2) + 1;
     truncateSync(journal, lastStart + Math.floor((whole.length - lastStart) / 2));
     const summary = await resume(desk);
-    expect(summary?.counts.unknown).toBeLessThanOrEqual(2);
-    expect(failed(calls).length).toBe(summary?.counts.unknown);
+    expect(summary.counts.unknown).toBeLessThanOrEqual(2);
+    expect(failed(calls).length).toBe(summary.counts.unknown);
     expect(new Set(again.received).size).toBe(again.received.length);
-    expect((await readRun(desk.deps.runsDirectory, summary?.header.runId ?? "")).counts).toEqual(summary?.counts);
+    expect((await readRun(desk.deps.runsDirectory, summary.header.runId, systemClock)).counts).toEqual(summary.counts);
   });
 });
 
@@ -153,9 +163,9 @@ describe("an interrupted run", () => {
     const first = await replay(desk, { signal: stop.signal, concurrency: 1 });
     expect(first.counts).toMatchObject({ accepted: 80, left: 120, unknown: 0 });
     const second = await resume(desk);
-    expect(second?.counts).toMatchObject({ planned: 200, accepted: 200, marked: 200, left: 0 });
+    expect(second.counts).toMatchObject({ planned: 200, accepted: 200, marked: 200, left: 0 });
     expect(endpoint.received).toEqual(calls.map(({ id }) => id).reverse());
-    expect(await listRuns(desk.deps.runsDirectory)).toMatchObject([{ state: "finished", counts: second?.counts }]);
+    expect(await listRuns(desk.deps.runsDirectory, systemClock)).toMatchObject([{ state: "finished", counts: second.counts }]);
   });
 
   it("isn't resumed by another profile, or by name against another service", async () => {
@@ -167,27 +177,27 @@ describe("an interrupted run", () => {
     const desk = deskFor(platformCalls(20), endpoint.url);
     const { header } = await replay(desk, { signal: stop.signal, concurrency: 1 });
     const other = { ...desk.deps, profile: "other", client: { ...desk.deps.client, name: "https://elsewhere.invalid" } };
-    expect(await resumeRun(null, { resendUnknown: false }, other)).toBeNull();
+    expect(await unfinished(other)).toBeNull();
     await expect(resumeRun(header.runId, { resendUnknown: false }, other)).rejects.toMatchObject({ code: "config" });
     await expect(resume(desk, {}, "20200101-000000-AAAA")).rejects.toMatchObject({ code: "not-found" });
-    expect((await resume(desk, {}, header.runId.slice(-4)))?.counts.accepted).toBe(20);
+    expect((await resume(desk, {}, header.runId.slice(-4))).counts.accepted).toBe(20);
   });
 });
 
 describe("a running run", () => {
   it("can't be resumed while it is running", async () => {
-    let refused: unknown = null;
+    let rejected: unknown = null;
     const endpoint = await endpointOf(() => ({ status: 200, delayMs: 5 }));
     const desk = deskFor(platformCalls(30), endpoint.url);
     const running = replay(desk, { concurrency: 1 });
     while (endpoint.received.length < 3) await new Promise((resolve) => setImmediate(resolve));
-    const [run] = await listRuns(desk.deps.runsDirectory);
+    const [run] = await listRuns(desk.deps.runsDirectory, systemClock);
     expect(run?.state).toBe("running");
     await resume(desk, {}, run?.runId ?? "").catch((error: unknown) => {
-      refused = error;
+      rejected = error;
     });
-    expect(refused).toMatchObject({ code: "unavailable" });
-    expect(await resume(desk)).toBeNull();
+    expect(rejected).toMatchObject({ code: "unavailable" });
+    expect(await unfinished(desk.deps)).toBeNull();
     expect((await running).counts.accepted).toBe(30);
     expect(endpoint.received.length).toBe(30);
   });
@@ -222,9 +232,9 @@ describe("a disk that fills up during a run", () => {
     room = Number.POSITIVE_INFINITY;
     const resumed = await resume(desk);
     // Without a last line nobody can tell what was announced from what was sent: it is told, not guessed.
-    expect(resumed?.counts.unknown).toBeLessThanOrEqual(8);
-    expect(failed(calls).length).toBe(resumed?.counts.unknown);
-    expect((await resume(desk, { resendUnknown: true }, summary.header.runId))?.counts).toMatchObject({ unknown: 0, left: 0 });
+    expect(resumed.counts.unknown).toBeLessThanOrEqual(8);
+    expect(failed(calls).length).toBe(resumed.counts.unknown);
+    expect((await resume(desk, { resendUnknown: true }, summary.header.runId)).counts).toMatchObject({ unknown: 0, left: 0 });
     expect(new Set(endpoint.received).size).toBe(endpoint.received.length);
     expect(failed(calls)).toEqual([]);
   });

@@ -2,17 +2,15 @@
 import { readdirSync } from "node:fs";
 import { afterEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
-import { balanceOf } from "../../src/runs/balance.js";
 import { readRun } from "../../src/runs/journal/stored-runs.js";
-import { planMarks } from "../../src/runs/plan/plan-marks.js";
+import { planReconcile } from "../../src/runs/plan/plan-reconcile.js";
 import { planReplay, type ReplayScope } from "../../src/runs/plan/plan-replay.js";
-import { previewReplay } from "../../src/runs/plan/preview-replay.js";
+import { previewReplay, toCurl } from "../../src/runs/plan/preview-replay.js";
 import type { ReplayPlan } from "../../src/runs/plan/replay-plan.js";
 import { readSeenList } from "../../src/runs/plan/seen-list.js";
-import { toCurl } from "../../src/runs/plan/to-curl.js";
-import { planReconcile, runReconcile } from "../../src/runs/reconcile-seen.js";
-import { runMarks } from "../../src/runs/run-marks.js";
+import { planMarks, runMarks } from "../../src/runs/run-marks.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../src/runs/run-options.js";
+import { balanceOf, runReconcile } from "../../src/runs/run-reconcile.js";
 import { runReplay } from "../../src/runs/run-replay.js";
 import {
   type PlatformCall,
@@ -179,12 +177,12 @@ describe("marks", () => {
     const plan = await planMarks({ callbacks: ["demo"], calls: { callIds } }, "SUCCESS", at.desk.deps);
     const summary = await runMarks(plan, {}, at.desk.deps);
     expect(failed(at.calls)).toEqual([]);
-    expect(summary.counts).toMatchObject({ planned: 251, marked: 250, unmarkable: 1, left: 0, toMark: 0 });
-    expect(summary.troubled).toMatchObject([{ id: unknown, state: "unmarkable" }]);
+    expect(summary.counts).toMatchObject({ planned: 251, marked: 250, notFound: 1, left: 0, toMark: 0 });
+    expect(summary.troubled).toMatchObject([{ id: unknown, state: "not-found" }]);
     expect(summary.error).toMatchObject({ code: "items-failed" });
     const sizes = at.platform.requests.filter(({ method }) => method === "PUT").map(({ path }) => path.split("id=").length - 1);
     expect(Math.max(...sizes)).toBe(100);
-    const record = await readRun(at.desk.deps.runsDirectory, summary.header.runId);
+    const record = await readRun(at.desk.deps.runsDirectory, summary.header.runId, systemClock);
     expect(record).toMatchObject({ kind: "mark-success", state: "finished", counts: summary.counts });
     expect(record.calls.filter(({ state }) => state === "marked").length).toBe(250);
   });
@@ -234,7 +232,7 @@ describe("a reconcile", () => {
       missing: 0,
     });
     expect(failed(at.calls)).toEqual([at.calls[90]?.id]);
-    expect((await readRun(at.desk.deps.runsDirectory, summary.header.runId)).counts).toEqual(summary.counts);
+    expect((await readRun(at.desk.deps.runsDirectory, summary.header.runId, systemClock)).counts).toEqual(summary.counts);
   });
 
   it("by message counts every failed call of a seen message as seen, and says that there were several", async () => {

@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { Client } from "../../src/client/client.js";
 import { WhcbError } from "../../src/domain/errors.js";
+import { systemClock } from "../../src/platform/clock.js";
 import { readRun } from "../../src/runs/journal/stored-runs.js";
 import { planReplay } from "../../src/runs/plan/plan-replay.js";
 import { resumeRun } from "../../src/runs/resume-run.js";
@@ -52,7 +53,7 @@ async function replay({ desk }: Scene, control: RunControl = {}, callIds: readon
 }
 
 async function booksOf({ desk }: Scene, runId: string) {
-  const { state, counts } = await readRun(desk.deps.runsDirectory, runId);
+  const { state, counts } = await readRun(desk.deps.runsDirectory, runId, systemClock);
   return { state, counts };
 }
 

@@ -49,7 +49,7 @@ async function replay({ desk }: Scene, over: Partial<ReplayOptions & RunControl>
 
 /** What the summary counts is what the journal tells, whatever happened. */
 async function expectSameBooks({ desk }: Scene, { header, counts }: Awaited<ReturnType<typeof replay>>): Promise<void> {
-  expect((await readRun(desk.deps.runsDirectory, header.runId)).counts).toEqual(counts);
+  expect((await readRun(desk.deps.runsDirectory, header.runId, systemClock)).counts).toEqual(counts);
 }
 
 const statuses = (calls: readonly PlatformCall[]): string[] => [...new Set(calls.map(({ status }) => status))];
@@ -64,7 +64,7 @@ describe("a replay", () => {
     expect([...at.endpoint.received].sort()).toEqual(at.calls.map(({ id }) => id).sort());
     expect(statuses(at.calls)).toEqual(["SUCCESS"]);
     await expectSameBooks(at, summary);
-    const record = await readRun(at.desk.deps.runsDirectory, summary.header.runId);
+    const record = await readRun(at.desk.deps.runsDirectory, summary.header.runId, systemClock);
     expect(record).toMatchObject({ state: "finished", kind: "replay", who: "ada@desk", profile: "test" });
   });
 
@@ -94,7 +94,7 @@ describe("a replay", () => {
     const summary = await replay(at);
     expect(at.endpoint.received.length).toBe(1);
     expect(summary.error).toMatchObject({ code: "items-failed" });
-    expect(summary.counts).toMatchObject({ planned: 50, refused: 1, left: 49, unknown: 0 });
+    expect(summary.counts).toMatchObject({ planned: 50, rejected: 1, left: 49, unknown: 0 });
     expect(summary.isResumable).toBe(true);
     expect(summary.callbacks[0]?.stopped).toBe("canary");
     await expectSameBooks(at, summary);
@@ -104,18 +104,18 @@ describe("a replay", () => {
     const at = await scene(platformCalls(100), (_, number) => ({ status: number > 20 ? 500 : 200 }));
     const summary = await replay(at, { concurrency: 1 });
     expect(at.endpoint.received.length).toBe(30);
-    expect(summary.counts).toMatchObject({ accepted: 20, refused: 10, left: 70, marked: 20 });
+    expect(summary.counts).toMatchObject({ accepted: 20, rejected: 10, left: 70, marked: 20 });
     expect(summary.callbacks[0]?.stopped).toBe("max-failures");
     const other = await scene(platformCalls(100), (_, number) => ({ status: number % 10 === 1 ? 200 : 500 }));
-    expect((await replay(other, { concurrency: 1 })).counts).toMatchObject({ accepted: 10, refused: 90, left: 0 });
+    expect((await replay(other, { concurrency: 1 })).counts).toMatchObject({ accepted: 10, rejected: 90, left: 0 });
   });
 
   it("reports each rejection with its status and continues with the others", async () => {
     const bad = platformCalls(40)[11]?.id;
     const at = await scene(platformCalls(40), (id) => ({ status: id === bad ? 422 : 200 }));
     const summary = await replay(at);
-    expect(summary.counts).toMatchObject({ accepted: 39, refused: 1 });
-    expect(summary.troubled).toMatchObject([{ id: bad, state: "refused", statusCode: 422, message: "Unprocessable Entity" }]);
+    expect(summary.counts).toMatchObject({ accepted: 39, rejected: 1 });
+    expect(summary.troubled).toMatchObject([{ id: bad, state: "rejected", statusCode: 422, message: "Unprocessable Entity" }]);
     expect(at.calls.filter(({ status }) => status === "FAILED").map(({ id }) => id)).toEqual([bad]);
   });
 
@@ -133,10 +133,10 @@ describe("a replay", () => {
       return { status: 429, headers: { "retry-after": "1" } };
     });
     const summary = await replay(at, { concurrency: 1 });
-    expect(summary.counts).toMatchObject({ accepted: 30, refused: 0 });
+    expect(summary.counts).toMatchObject({ accepted: 30, rejected: 0 });
     expect(at.endpoint.received.length).toBe(31);
     expect(summary.durationMs).toBeGreaterThanOrEqual(1_000);
-    expect(at.desk.events.filter(({ type }) => type === "paused").length).toBe(1);
+    expect(at.desk.events.filter((event) => event.type === "step" && event.step.step === "deferred").length).toBe(1);
     await expectSameBooks(at, summary);
   });
 
@@ -145,7 +145,7 @@ describe("a replay", () => {
       number > 5 ? { status: 503, headers: { "retry-after": "7200" } } : { status: 200 },
     );
     const summary = await replay(at, { concurrency: 1 });
-    expect(summary.counts).toMatchObject({ accepted: 5, refused: 1, left: 24 });
+    expect(summary.counts).toMatchObject({ accepted: 5, rejected: 1, left: 24 });
     expect(summary.callbacks[0]?.stopped).toBe("retry-after");
   });
 
@@ -163,7 +163,7 @@ describe("a replay", () => {
         .reverse();
       expect(sent).toEqual(inOrder.slice(0, sent.length));
     }
-    expect(summary.counts).toMatchObject({ refused: 1, skipped: { order: 8, settled: 0 }, accepted: 61 });
+    expect(summary.counts).toMatchObject({ rejected: 1, skipped: { order: 8, settled: 0 }, accepted: 61 });
     await expectSameBooks(at, summary);
   });
 

@@ -1,4 +1,4 @@
-/** `[callback] [call...]` and the flags beside them -> which calls a bulk write is about. */
+/** `[callback] [call...]` and the filter flags -> which calls a bulk write is about. */
 import { readFile } from "node:fs/promises";
 import type { CallFilter } from "../../domain/call-filter.js";
 import { WhcbError } from "../../domain/errors.js";
@@ -9,19 +9,19 @@ import { isNarrowed, readNarrowing } from "./filter-flags.js";
 import { value } from "./flag.js";
 import { readAll, unreadableFile } from "./read-input.js";
 
-export const FILE = value("--file <file>", "read call ids from this file, one a line", String);
+export const FILE = value("--file <file>", "read call ids from this file, one per line", String);
 
 const CALL_ID = /^[0-9a-f]{32}$/i;
 
-/** The words, read: which callback (null: none named) and which calls. */
+/** null: none was given. */
 export interface CallOperands {
   readonly callback: string | null;
   readonly callIds: readonly string[] | null;
 }
 
 /**
- * A first word of 32 hex digits, or "-", is a call of the default callback; else it is a callback. Ids come from the words, from
- * stdin ("-") and from --file. Throws `usage` where nothing selects, or ids and filters are mixed: no selector never means "all".
+ * A first argument of 32 hex digits, or "-", is a call of the default callback; else it is a callback. Ids come from the arguments, from
+ * stdin ("-") and from --file. Throws `usage` for no selector, which never means "all", and for ids together with a filter.
  */
 export async function readCallOperands(
   invocation: Invocation,
@@ -35,11 +35,11 @@ export async function readCallOperands(
   const file = args.get(FILE);
   const givesIds = named.length > 0 || file !== undefined;
   if (givesIds && (selectors.isFiltered || isNarrowed(args))) {
-    throw new WhcbError("usage", "calls are named one by one and by a filter: give one or the other");
+    throw new WhcbError("usage", "call ids and a filter can't be combined");
   }
   if (!givesIds && !selectors.isFiltered) {
-    throw new WhcbError("usage", isNarrowed(args) ? `a filter needs ${selectors.flag} beside it` : "no calls were named", {
-      hint: `name calls by id (or - for stdin, --file), or ${selectors.flag}; nothing named never means all`,
+    throw new WhcbError("usage", isNarrowed(args) ? `a filter needs ${selectors.flag}` : "no calls were selected", {
+      hint: `give call ids, - for stdin, --file, or ${selectors.flag}`,
     });
   }
   if (!givesIds) return { callback, callIds: null };
@@ -50,7 +50,7 @@ export async function readCallOperands(
   return { callback, callIds: listed.flat() };
 }
 
-/** The scope, with the profile's default callback where none was named; unknown callbacks are told with the nearest name. */
+/** With the profile's default callback where none was named. */
 export async function toCallScope(
   operands: CallOperands,
   session: Session,
@@ -64,6 +64,13 @@ export async function toCallScope(
   return { callbacks, calls: { filter } };
 }
 
+/** Calls that were named by id and don't exist. */
+export function missingCalls(callIds: readonly string[], code: "not-found" | "items-failed"): WhcbError {
+  const shown = callIds.slice(0, 5).join(", ");
+  const more = callIds.length > 5 ? ` and ${callIds.length - 5} more` : "";
+  return new WhcbError(code, `no such ${callIds.length === 1 ? "call" : "calls"}: ${shown}${more}`);
+}
+
 function splitIds(text: string, source: string): readonly string[] {
   const ids = text
     .replace(/^\uFEFF/, "")
@@ -72,8 +79,8 @@ function splitIds(text: string, source: string): readonly string[] {
     .filter((line) => line !== "" && !line.startsWith("#"));
   const odd = ids.findIndex((id) => /\s/.test(id) || id.length > 128);
   if (odd >= 0)
-    throw new WhcbError("malformed", `${source}: line ${odd + 1} is no call id`, {
-      hint: "one id a line; `whcb calls list … -o ids` writes them so",
+    throw new WhcbError("malformed", `${source}: line ${odd + 1} isn't a call id`, {
+      hint: "one id per line, as `whcb calls list … -o ids` writes them",
     });
   return ids;
 }

@@ -1,18 +1,18 @@
-/** Auth keys of callbacks whose key the service doesn't return. Nothing is sent without them. */
+/** Auth keys of callbacks whose key the service doesn't return. Nothing is sent without one. */
 import { WhcbError } from "../../domain/errors.js";
 import type { ReplayPlan } from "../../runs/plan/replay-plan.js";
 import type { ReplayOptions } from "../../runs/run-options.js";
-import { keysMissing } from "../../runs/run-replay.js";
+import { callbacksWithoutKey } from "../../runs/run-replay.js";
 import type { Invocation } from "../invocation.js";
 import { askSecret } from "../output/questions.js";
 
-/** From WHCB_CALLBACK_KEY (one callback), else a prompt for each. Throws `config` where neither is there. */
+/** From WHCB_CALLBACK_KEY if one callback needs one, else from a prompt. Throws `config` where there is neither. */
 export async function collectKeys(
   invocation: Invocation,
   plan: ReplayPlan,
   options: ReplayOptions,
 ): Promise<ReadonlyMap<string, string>> {
-  const missing = keysMissing(plan, options, {});
+  const missing = callbacksWithoutKey(plan, options);
   const given = invocation.deps.io.env.WHCB_CALLBACK_KEY;
   const keys = new Map<string, string>();
   for (const callback of missing) {
@@ -24,7 +24,7 @@ export async function collectKeys(
   return keys;
 }
 
-/** For a run that goes on: its callbacks are known, and the key is used where the service returns none. */
+/** For a resumed run. The key is used where the service returns none. */
 export function environmentKeys(
   { deps }: Invocation,
   callbacks: readonly { readonly id: string }[],
@@ -35,6 +35,6 @@ export function environmentKeys(
 
 function noKey(name: string, missing: number): WhcbError {
   return new WhcbError("config", `the service doesn't return the auth key of ${name}, and nothing is sent without it`, {
-    hint: missing === 1 ? "give it as WHCB_CALLBACK_KEY" : "replay one callback at a time, with its key as WHCB_CALLBACK_KEY",
+    hint: missing === 1 ? "set WHCB_CALLBACK_KEY to it" : "replay one callback at a time, with WHCB_CALLBACK_KEY set to its key",
   });
 }

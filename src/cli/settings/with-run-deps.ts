@@ -1,7 +1,7 @@
-/** What the engine behind replay, marks and reconcile works with, from a command's session. */
+/** The dependencies of replays, marks and reconciles, from a command's session. */
 import { join } from "node:path";
 import type { Deliverer } from "../../delivery/deliverer.js";
-import type { RunDeps } from "../../runs/run-deps.js";
+import type { RunDeps } from "../../runs/run-options.js";
 import type { CliDeps } from "../cli-deps.js";
 import type { Session } from "./session.js";
 
@@ -9,12 +9,12 @@ export function runsDirectory(deps: CliDeps): string {
   return join(deps.paths.data, "runs");
 }
 
-/** Runs `use` with the engine's dependencies; connections are opened when the first call is sent, and closed at the end. */
+/** Connections are opened when the first call is sent, and closed at the end. */
 export async function withRunDeps<Result>(
   deps: CliDeps,
   session: Session,
   maxConnections: number,
-  use: (engine: RunDeps) => Promise<Result>,
+  use: (runDeps: RunDeps) => Promise<Result>,
 ): Promise<Result> {
   const deliverer = lazyDeliverer(() => deps.openDeliverer({ maxConnections }));
   try {

@@ -1,13 +1,13 @@
 /**
- * Which start of this machine it is. What a killed process had written is all there as long as the machine went on; after a
- * power cut the last unflushed lines may be missing, and more sends have to count as unknown.
+ * Identifies the machine's present boot. What a killed process wrote is all there while the machine keeps running; after a power cut
+ * the last unflushed lines may be missing, so more sends count as unknown.
  */
 import { readFile } from "node:fs/promises";
 import { uptime } from "node:os";
 import type { Clock } from "../../platform/clock.js";
 
 const LINUX_BOOT_ID = "/proc/sys/kernel/random/boot_id";
-/** The wall clock may be set a little in between. */
+/** The wall clock may be adjusted in between. */
 const TOLERANCE_S = 120;
 
 export async function readBootId(clock: Clock): Promise<string> {

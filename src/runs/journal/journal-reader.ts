@@ -1,32 +1,31 @@
-/** The one reader of journals. */
 import { createReadStream } from "node:fs";
-import { WhcbError } from "../../domain/errors.js";
-import { type JournalLine, parseJournalLine } from "./journal-line.js";
+import { systemErrorCode, WhcbError } from "../../domain/errors.js";
+import { parseStep, type RunStep } from "./run-step.js";
 
 export interface JournalEnd {
-  /** Bytes up to the end of the last whole line: a writer that goes on starts there. */
+  /** Bytes up to the end of the last whole line: where a resumed run appends. */
   readonly length: number;
-  /** The last whole line has no line end: the writer gives it one. */
+  /** The last whole line has no line end: the writer adds it. */
   readonly lacksLineEnd: boolean;
 }
 
 const LINE_END = 0x0a;
 
 /**
- * Gives every line to `take`, in order. What stands behind the last whole line was being written when its process or the machine
- * stopped, and is passed over. Throws `malformed` for a bad line with good ones behind it, `not-found` where there is no file.
+ * Calls `onStep` with each line, in order. What follows the last whole line was being written when the process or the machine stopped,
+ * and is ignored. Throws `malformed` for a bad line followed by good ones, `not-found` where there is no file.
  */
-export async function readJournal(path: string, take: (line: JournalLine) => void): Promise<JournalEnd> {
+export async function readJournal(path: string, onStep: (step: RunStep) => void): Promise<JournalEnd> {
   let length = 0;
   let offset = 0;
   let badAt: number | null = null;
   let rest: Buffer = Buffer.alloc(0);
 
-  function takeText(bytes: Buffer): boolean {
-    const line = parseJournalLine(bytes.toString("utf8"));
-    if (line === null) return false;
+  function readLine(bytes: Buffer): boolean {
+    const step = parseStep(bytes.toString("utf8"));
+    if (step === null) return false;
     if (badAt !== null) throw new WhcbError("malformed", `the journal ${path} is damaged at byte ${badAt}`);
-    take(line);
+    onStep(step);
     return true;
   }
 
@@ -34,14 +33,14 @@ export async function readJournal(path: string, take: (line: JournalLine) => voi
     const bytes: Buffer = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
     let start = 0;
     for (let end = bytes.indexOf(LINE_END); end !== -1; end = bytes.indexOf(LINE_END, start)) {
-      if (takeText(bytes.subarray(start, end))) length = offset + end + 1;
+      if (readLine(bytes.subarray(start, end))) length = offset + end + 1;
       else badAt ??= offset + start;
       start = end + 1;
     }
     rest = bytes.subarray(start);
     offset += start;
   }
-  if (rest.length > 0 && badAt === null && takeText(rest)) return { length: offset + rest.length, lacksLineEnd: true };
+  if (rest.length > 0 && badAt === null && readLine(rest)) return { length: offset + rest.length, lacksLineEnd: true };
   return { length, lacksLineEnd: false };
 }
 
@@ -49,7 +48,7 @@ async function* readChunks(path: string): AsyncGenerator<Buffer> {
   try {
     for await (const chunk of createReadStream(path, { highWaterMark: 256 * 1024 })) yield chunk;
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") {
+    if (systemErrorCode(error) === "ENOENT") {
       throw new WhcbError("not-found", `no run journal ${path}`, { cause: error });
     }
     throw error;

@@ -1,59 +1,78 @@
 /** A run's journal being written. */
-import { WhcbError } from "../../domain/errors.js";
-import type { JournalFile } from "./journal-file.js";
-import { type JournalLine, journalText } from "./journal-line.js";
+import { closeSync, fdatasync, ftruncateSync, openSync, writeSync } from "node:fs";
+import { errorMessage, WhcbError } from "../../domain/errors.js";
+import { type RunStep, stepText } from "./run-step.js";
 
-/** So many bytes are flushed without being asked for; what waits for its flush asks earlier. */
+/** The file of a journal. */
+export interface JournalFile {
+  /** Appends; returns how many of the bytes were written. Throws as the file system does (ENOSPC, EIO). */
+  write(bytes: Uint8Array): number;
+  /** Calls back once all that was written is on disk. Doesn't block. */
+  sync(done: (error: Error | null) => void): void;
+  close(): void;
+}
+
+export type OpenJournalFile = (path: string, at: "new" | number) => JournalFile;
+
+/** A new file (0600; an existing one is an error), or an existing one truncated to so many bytes, to remove a torn last line. */
+export const openJournalFile: OpenJournalFile = (path, at) => {
+  const descriptor = openSync(path, at === "new" ? "ax" : "a", 0o600);
+  if (at !== "new") ftruncateSync(descriptor, at);
+  return {
+    write: (bytes) => writeSync(descriptor, bytes),
+    sync: (done) => fdatasync(descriptor, done),
+    close: () => closeSync(descriptor),
+  };
+};
+
+/** So many bytes are flushed without a request to. */
 const FLUSH_EVERY_BYTES = 256 * 1024;
 
 /**
- * Lines are handed to the operating system as they come, or by turns of the event loop, so that killing this process loses none on which something was
- * built; `flushed()` waits until they are on disk. While one flush is under way the next group gathers.
+ * Lines go to the operating system before the next step is taken, so that killing this process loses none; `flushed()` waits until
+ * they are on disk. While one flush is in progress, the next group collects.
  */
 export class Journal {
-  /** Set once it can't be written any more: then nothing may be sent. */
+  /** Set once it can't be written: then nothing may be sent. */
   failure: WhcbError | null = null;
   readonly #file: JournalFile;
-  #gathered = "";
+  #collected: string;
   #written = 0;
   #onDisk = 0;
   #isFlushing = false;
   #lastFlush: Promise<void> = Promise.resolve();
   #waiting: { readonly upTo: number; readonly resolve: () => void; readonly reject: (error: WhcbError) => void }[] = [];
-  /** The rest of lines that were taken in part. */
+  /** Of lines that were written in part. */
   #rest: Uint8Array = new Uint8Array();
 
-  constructor(file: JournalFile) {
+  /** `prefix`: what the last line of the file lacks. */
+  constructor(file: JournalFile, prefix: "" | "\n" = "") {
     this.#file = file;
+    this.#collected = prefix;
   }
 
-  /** Throws `unavailable` when the disk is full or broken; what came before stays readable. */
-  append(...lines: readonly JournalLine[]): void {
-    this.appendText(lines.map(journalText).join(""));
-  }
-
-  /** A line that may wait for the others of this turn of the event loop; whoever calls it sees to `write` then. */
-  gather(line: JournalLine): void {
-    this.#gathered += journalText(line);
-  }
-
-  /** Whole lines, each with its end; what was gathered goes before them. */
-  appendText(text: string): void {
-    this.#gathered += text;
+  /** Throws `unavailable` when the disk is full or broken; what was written before stays readable. */
+  append(step: RunStep): void {
+    this.collect(step);
     this.write();
   }
 
-  /** Hands over what was gathered. Throws as `append`. */
+  /** For a line that may wait for the others of this turn of the event loop: the caller calls `write` then. */
+  collect(step: RunStep): void {
+    this.#collected += stepText(step);
+  }
+
+  /** Writes what was collected. Throws as `append`. */
   write(): void {
-    if (this.#gathered === "") return;
-    const bytes = Buffer.from(this.#gathered, "utf8");
-    this.#gathered = "";
+    if (this.#collected === "") return;
+    const bytes = Buffer.from(this.#collected, "utf8");
+    this.#collected = "";
     this.#rest = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes]);
     try {
       while (this.#rest.length > 0) {
-        const taken = this.#file.write(this.#rest);
-        this.#rest = this.#rest.subarray(taken);
-        this.#written += taken;
+        const written = this.#file.write(this.#rest);
+        this.#rest = this.#rest.subarray(written);
+        this.#written += written;
       }
     } catch (error) {
       throw this.#fail(error);
@@ -76,7 +95,7 @@ export class Journal {
     });
   }
 
-  /** Flushes and closes. Never throws: `failure` tells. */
+  /** Flushes and closes. Never throws: see `failure`. */
   async close(): Promise<void> {
     await this.flushed().catch(() => undefined);
     await this.#lastFlush;
@@ -107,10 +126,9 @@ export class Journal {
   }
 
   #fail(cause: unknown): WhcbError {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    this.failure ??= new WhcbError("unavailable", `the run's journal can't be written: ${reason}`, {
+    this.failure ??= new WhcbError("unavailable", `the run's journal can't be written: ${errorMessage(cause)}`, {
       cause,
-      hint: "Nothing more is sent without it. Make room, then go on with `--resume`.",
+      hint: "Nothing more is sent without it. Free some space, then continue with `--resume`.",
     });
     for (const { reject } of this.#waiting) reject(this.failure);
     this.#waiting = [];

@@ -1,57 +1,132 @@
-/** Counting what came of a run's calls. */
-import type { RunCall, RunCounts } from "./run-record.js";
+/** How many calls of a run are in which state. The reader of a journal and its writer count with the same reducer. */
+import type { CallStep, PlannedAction, RunHeader, SkipReason } from "./run-step.js";
+
+export interface RunCounts {
+  readonly planned: number;
+  readonly accepted: number;
+  readonly rejected: number;
+  readonly seen: number;
+  readonly requested: number;
+  readonly skipped: Readonly<Record<SkipReason, number>>;
+  readonly unknown: number;
+  readonly left: number;
+  readonly notFound: number;
+  /** Calls whose mark the service took, whatever their state. */
+  readonly marked: number;
+  /** Accepted, seen or to be marked, and not marked yet. */
+  readonly toMark: number;
+}
+
+export type RunCallState =
+  | "left"
+  | "accepted"
+  | "rejected"
+  /** Sent, and nobody knows what came of it. */
+  | "unknown"
+  | "requested"
+  | "skipped"
+  /** The receiver has it (reconcile). */
+  | "seen"
+  | "not-found"
+  /** Marked without being sent. */
+  | "marked";
 
 export const NO_COUNTS: RunCounts = {
   planned: 0,
   accepted: 0,
-  refused: 0,
+  rejected: 0,
   seen: 0,
   requested: 0,
   skipped: { settled: 0, order: 0 },
   unknown: 0,
   left: 0,
-  unmarkable: 0,
+  notFound: 0,
   marked: 0,
   toMark: 0,
 };
+
+export interface StepContext {
+  readonly header: RunHeader;
+  /** The state in which the step's calls were before it. */
+  readonly from: RunCallState;
+  /** How many calls the step counts for. */
+  readonly calls: number;
+}
+
+/** The counts after the step. */
+export function reduceCounts(counts: RunCounts, step: CallStep, { header, from, calls }: StepContext): RunCounts {
+  switch (step.step) {
+    case "planned": {
+      const { planned, toMark } = counts;
+      const needsMark = step.do === "mark" ? calls : 0;
+      return add({ ...counts, planned: planned + calls, toMark: toMark + needsMark }, plannedState(step.do, header), calls);
+    }
+    case "sent":
+    case "deferred":
+      return move(counts, from, "left", calls);
+    case "accepted":
+      return move(marksAccepted(header) ? { ...counts, toMark: counts.toMark + calls } : counts, from, "accepted", calls);
+    case "rejected":
+    case "requested":
+      return move(counts, from, step.step, calls);
+    case "not-found":
+      return move({ ...counts, toMark: counts.toMark - calls }, from, "not-found", calls);
+    case "marked": {
+      const marked = { ...counts, marked: counts.marked + calls, toMark: counts.toMark - calls };
+      return from === "left" ? add(marked, "left", -calls) : marked;
+    }
+    case "skipped": {
+      const skipped = { ...counts.skipped, [step.reason]: counts.skipped[step.reason] + calls };
+      return add({ ...counts, skipped }, from, -calls);
+    }
+  }
+}
+
+/** What a reader concludes about sends without an outcome, after their process was killed. */
+export function countUnknown(counts: RunCounts, calls: number): RunCounts {
+  return move(counts, "left", "unknown", calls);
+}
+
+export function plannedState(action: PlannedAction, { kind }: Pick<RunHeader, "kind">): RunCallState {
+  return action === "mark" && kind === "reconcile" ? "seen" : "left";
+}
+
+export function marksAccepted({ options }: Pick<RunHeader, "options">): boolean {
+  return options?.mark === true;
+}
 
 /** Whether `--resume` would find something to do. */
 export function isUnfinished({ left, toMark, unknown }: RunCounts): boolean {
   return left > 0 || toMark > 0 || unknown > 0;
 }
 
-export function countCalls(calls: Iterable<CountedCall>): RunCounts {
-  const counts = { ...NO_COUNTS, skipped: { ...NO_COUNTS.skipped } };
-  for (const call of calls) {
-    counts.planned++;
-    if (call.state === "skipped") counts.skipped[call.message === "order" ? "order" : "settled"]++;
-    else if (call.state !== "marked") counts[call.state]++;
-    if (call.isMarked) counts.marked++;
-    else if (call.needsMark) counts.toMark++;
-  }
-  return counts;
-}
-
-export interface CountedCall extends Pick<RunCall, "state" | "message" | "isMarked"> {
-  /** It is to be marked, and wasn't yet. */
-  readonly needsMark: boolean;
-}
-
-export function sumCounts(all: readonly RunCounts[]): RunCounts {
-  return all.reduce(
-    (sum, counts) => ({
+export function sumCounts(all: Iterable<RunCounts>): RunCounts {
+  let sum = NO_COUNTS;
+  for (const counts of all) {
+    sum = {
       planned: sum.planned + counts.planned,
       accepted: sum.accepted + counts.accepted,
-      refused: sum.refused + counts.refused,
+      rejected: sum.rejected + counts.rejected,
       seen: sum.seen + counts.seen,
       requested: sum.requested + counts.requested,
       skipped: { settled: sum.skipped.settled + counts.skipped.settled, order: sum.skipped.order + counts.skipped.order },
       unknown: sum.unknown + counts.unknown,
       left: sum.left + counts.left,
-      unmarkable: sum.unmarkable + counts.unmarkable,
+      notFound: sum.notFound + counts.notFound,
       marked: sum.marked + counts.marked,
       toMark: sum.toMark + counts.toMark,
-    }),
-    NO_COUNTS,
-  );
+    };
+  }
+  return sum;
+}
+
+function move(counts: RunCounts, from: RunCallState, to: RunCallState, calls: number): RunCounts {
+  return from === to ? counts : add(add(counts, from, -calls), to, calls);
+}
+
+/** Skipped calls are counted by their reason, calls that were only marked by `marked`. */
+function add(counts: RunCounts, state: RunCallState, calls: number): RunCounts {
+  if (state === "skipped" || state === "marked") return counts;
+  const key = state === "not-found" ? "notFound" : state;
+  return { ...counts, [key]: counts[key] + calls };
 }

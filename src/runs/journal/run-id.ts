@@ -1,9 +1,19 @@
-/** Ids of runs: readable, and sorted by name they are sorted by time. */
+/** Ids of runs, and where their journals are. */
+import { join } from "node:path";
 import type { Random } from "../../platform/random.js";
 
-/** 20261124-233015-7F3A: the time in UTC (`now`, epoch ms), and some chance. */
+/** 20261124-233015-7F3A: the time in UTC (`now`, epoch ms) and four random digits. Sorted by name, runs are sorted by time. */
 export function newRunId(now: number, random: Random): string {
   const [date = "", time = ""] = new Date(now).toISOString().split("T");
-  const chance = Buffer.from(random.bytes(2)).toString("hex").toUpperCase();
-  return `${date.replaceAll("-", "")}-${time.slice(0, 8).replaceAll(":", "")}-${chance}`;
+  const digits = Buffer.from(random.bytes(2)).toString("hex").toUpperCase();
+  return `${date.replaceAll("-", "")}-${time.slice(0, 8).replaceAll(":", "")}-${digits}`;
+}
+
+export function journalPath(runsDirectory: string, runId: string): string {
+  return join(runsDirectory, `${runId}.ndjson`);
+}
+
+/** null where the file is no journal (a lock, a draft). */
+export function runIdOfFile(name: string): string | null {
+  return /^([\dA-Z-]+)\.ndjson$/.exec(name)?.[1] ?? null;
 }

@@ -1,6 +1,6 @@
 /**
- * One process at a time works on a run. The lock is a numbered file that names its process: who finds that process gone takes
- * the next number, which only one can make. So a killed process locks nobody out, and two can't follow it at once.
+ * One process at a time works on a run. The lock is a numbered file that names its process. If that process is gone, the next process
+ * creates the next number, which only one can: a killed process locks nobody out, and two can't take over at once.
  */
 import { link, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
@@ -15,11 +15,11 @@ export interface RunLock {
 interface Holder {
   readonly pid: number;
   readonly host: string;
-  /** Tells a process from a later one of the same number; "" where the system doesn't say. */
+  /** Distinguishes a process from a later one with the same id; "" where the system doesn't say. */
   readonly started: string;
 }
 
-/** Throws `unavailable` while the process that works on the run lives. */
+/** Throws `unavailable` while another process works on the run. */
 export async function lockRun(runsDirectory: string, runId: string): Promise<RunLock> {
   await mkdir(runsDirectory, { recursive: true, mode: 0o700 });
   const last = await lastLock(runsDirectory, runId);
@@ -29,7 +29,7 @@ export async function lockRun(runsDirectory: string, runId: string): Promise<Run
   const draft = `${path}.${ownPid}`;
   await writeFile(draft, JSON.stringify(await ownHolder()), { mode: 0o600 });
   try {
-    // Made whole elsewhere and linked: nobody reads half of it, and the second to link fails.
+    // Written elsewhere and linked: nobody reads half of it, and the second to link fails.
     await link(draft, path);
   } catch (error) {
     const winner = await lastLock(runsDirectory, runId);
@@ -42,7 +42,7 @@ export async function lockRun(runsDirectory: string, runId: string): Promise<Run
   let isHeld = true;
   return {
     async release() {
-      // Once only: a later lock of the same number is someone else's.
+      // A later lock of the same number belongs to another process.
       if (isHeld) await rm(path, { force: true });
       isHeld = false;
     },
@@ -55,8 +55,8 @@ export async function isRunLocked(runsDirectory: string, runId: string): Promise
 }
 
 function lockedBy(runId: string, pid: number): WhcbError {
-  return new WhcbError("unavailable", `run ${runId} is under way in process ${pid}`, {
-    hint: "Wait for it to end, or interrupt it (Ctrl-C there).",
+  return new WhcbError("unavailable", `process ${pid} is working on run ${runId}`, {
+    hint: "Wait until it ends, or interrupt it (Ctrl-C there).",
   });
 }
 
@@ -83,7 +83,7 @@ async function ownHolder(): Promise<Holder> {
   return { pid: ownPid, host: hostname(), started: await startOf(ownPid) };
 }
 
-/** A process on another host can't be asked: its lock holds until it is taken away by hand. */
+/** A process on another host can't be checked: its lock holds until it is removed by hand. */
 async function isAlive({ pid, host, started }: Holder): Promise<boolean> {
   if (pid === 0) return false;
   if (host !== hostname()) return true;
@@ -95,7 +95,7 @@ async function isAlive({ pid, host, started }: Holder): Promise<boolean> {
   return started === "" || (await startOf(pid)) === started;
 }
 
-/** When the process started, in the kernel's ticks; "" where that isn't told. The name before it may hold spaces. */
+/** When the process started, in kernel ticks; "" where the system doesn't say. The process name before it may contain spaces. */
 async function startOf(pid: number): Promise<string> {
   const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
   return stat.slice(stat.lastIndexOf(")") + 1).split(" ")[20] ?? "";

@@ -1,160 +1,165 @@
-/** The state of every call of a run, line by line of its journal: the writer and the reader keep the same book. */
+/** The state of every call of a run, as the lines of its journal tell it. */
 import { isSameBoot } from "./boot-id.js";
-import type { JournalLine, PlannedStep } from "./journal-line.js";
-import { type CountedCall, countCalls } from "./run-counts.js";
-import type { RunCall, RunCallState, RunCounts, RunHeader } from "./run-record.js";
+import {
+  countUnknown,
+  marksAccepted,
+  NO_COUNTS,
+  plannedState,
+  type RunCallState,
+  type RunCounts,
+  reduceCounts,
+  sumCounts,
+} from "./run-counts.js";
+import type { CallStep, PlannedAction, RunHeader, RunStep } from "./run-step.js";
 
-export interface LedgerEntry extends CountedCall {
+export interface RunCall {
   readonly id: string;
   readonly callbackId: string;
-  readonly do: PlannedStep;
-  state: RunCallState;
-  isMarked: boolean;
-  needsMark: boolean;
-  statusCode: number | null;
-  message: string | null;
-  at: number;
+  readonly state: RunCallState;
+  /** Whether the service took the mark. */
+  readonly isMarked: boolean;
+  readonly statusCode: number | null;
+  /** The answer's status message, what went wrong, or why it was skipped. */
+  readonly message: string | null;
+  /** Of its last step. */
+  readonly at: number;
 }
 
-export class RunLedger {
-  header: RunHeader | null = null;
-  /** Of the last session; null before the first, and once one ended in order. */
-  openSession: { readonly bootId: string; readonly concurrency: number } | null = null;
-  lastAt = 0;
-  readonly entries = new Map<string, LedgerEntry>();
-  /** Of the open session: the calls in the order in which they were said to be sent, with whether an outcome followed. */
-  #sends: { readonly entry: LedgerEntry; hasOutcome: boolean }[] = [];
-  readonly #lastSend = new Map<string, { hasOutcome: boolean }>();
+export interface RunEntry extends RunCall {
+  readonly do: PlannedAction;
+  /** It is to be marked, and wasn't yet. */
+  readonly needsMark: boolean;
+}
 
-  take(line: JournalLine): void {
-    if ("at" in line) this.lastAt = line.at;
-    switch (line.step) {
+type Entry = { -readonly [Key in keyof RunEntry]: RunEntry[Key] };
+
+interface Send {
+  readonly entry: Entry;
+  hasOutcome: boolean;
+}
+
+export class RunState {
+  readonly header: RunHeader;
+  #lastAt: number;
+  readonly #entries = new Map<string, Entry>();
+  readonly #counts = new Map<string, RunCounts>();
+  /** Of the last session; null before the first, and after one that ended in order. */
+  #openSession: { readonly bootId: string; readonly concurrency: number } | null = null;
+  /** Of the open session, in the order of their lines. */
+  #sends: Send[] = [];
+  readonly #lastSend = new Map<string, Send>();
+
+  constructor(header: RunHeader) {
+    this.header = header;
+    this.#lastAt = header.startedAt;
+  }
+
+  get lastAt(): number {
+    return this.#lastAt;
+  }
+
+  apply(step: RunStep): void {
+    if ("at" in step) this.#lastAt = step.at;
+    switch (step.step) {
       case "run":
-        this.header = line.header;
-        this.lastAt = line.header.startedAt;
-        break;
-      case "planned":
-        this.#plan(line);
-        break;
+        return;
       case "session":
-        this.closeSession(line.bootId);
-        this.openSession = line;
-        break;
-      case "sent":
-        this.#send(line.call);
-        break;
-      case "requested":
-        for (const call of line.calls) this.#settle(call, "requested", line.at);
-        break;
-      case "marked":
-        for (const call of line.calls) this.#mark(call, line.at);
-        break;
+        this.closeSession(step.bootId);
+        this.#openSession = step;
+        return;
       case "ended":
         this.#forgetSends();
-        this.openSession = null;
-        break;
-      case "accepted":
-        this.#settle(line.call, "accepted", line.at, { statusCode: 200, message: null });
-        break;
-      case "refused":
-        this.#settle(line.call, "refused", line.at, { statusCode: line.status, message: line.message });
-        break;
-      case "deferred":
-        this.#settle(line.call, "left", line.at, { statusCode: line.status, message: line.message });
-        break;
-      case "skipped":
-        this.#settle(line.call, "skipped", line.at, { statusCode: null, message: line.reason });
-        break;
-      case "unmarkable":
-        this.#unmark(line.call, line.at, line.message);
-        break;
+        return;
+      case "planned":
+        this.#plan(step);
+        return;
+      default:
+        for (const call of "calls" in step ? step.calls : [step.call]) this.#applyToCall(call, step);
     }
   }
 
   /**
-   * Settles what a session left open when it was cut; `bootId` is that of the machine now. Of the calls said to be sent, the first `concurrency`
-   * beyond the number of outcomes can have left; after a restart of the machine, when outcomes may have been lost with it, any of them.
+   * Settles what a killed session left open; `bootId` is that of the machine now. Of the sends without an outcome, only the first
+   * `concurrency` beyond the number of outcomes can have left. After a restart of the machine, which may have lost outcomes, any may have.
    */
   closeSession(bootId: string): void {
-    if (this.openSession === null) return;
+    if (this.#openSession === null) return;
     const outcomes = this.#sends.filter(({ hasOutcome }) => hasOutcome).length;
-    const isSame = isSameBoot(this.openSession.bootId, bootId);
-    const mayHaveLeft = isSame ? outcomes + this.openSession.concurrency : this.#sends.length;
+    const isSame = isSameBoot(this.#openSession.bootId, bootId);
+    const mayHaveLeft = isSame ? outcomes + this.#openSession.concurrency : this.#sends.length;
     for (const { entry, hasOutcome } of this.#sends.slice(0, mayHaveLeft)) {
-      if (!hasOutcome && entry.state === "left") entry.state = "unknown";
+      if (hasOutcome || entry.state !== "left") continue;
+      entry.state = "unknown";
+      this.#counts.set(entry.callbackId, countUnknown(this.counts(entry.callbackId), 1));
     }
     this.#forgetSends();
-    this.openSession = null;
   }
 
+  /** Of one callback, or of the whole run. */
   counts(callbackId?: string): RunCounts {
-    const entries = [...this.entries.values()];
-    return countCalls(callbackId === undefined ? entries : entries.filter((entry) => entry.callbackId === callbackId));
+    return callbackId === undefined ? sumCounts(this.#counts.values()) : (this.#counts.get(callbackId) ?? NO_COUNTS);
+  }
+
+  entries(): Iterable<RunEntry> {
+    return this.#entries.values();
   }
 
   calls(): RunCall[] {
-    return Array.from(this.entries.values(), ({ id, callbackId, state, isMarked, statusCode, message, at }) => {
-      return { id, callbackId, state, isMarked, statusCode, message, at };
-    });
+    return Array.from(this.#entries.values(), ({ do: _do, needsMark: _needsMark, ...call }) => call);
   }
 
-  #plan(line: { readonly call: string; readonly callback: string; readonly do: PlannedStep }): void {
-    const isMark = line.do === "mark";
-    this.entries.set(line.call, {
-      id: line.call,
-      callbackId: line.callback,
-      do: line.do,
-      state: isMark && this.header?.kind === "reconcile" ? "seen" : "left",
+  #plan(step: Extract<CallStep, { step: "planned" }>): void {
+    if (this.#entries.has(step.call)) return;
+    const entry: Entry = {
+      id: step.call,
+      callbackId: step.callback,
+      state: plannedState(step.do, this.header),
       isMarked: false,
-      needsMark: isMark,
       statusCode: null,
       message: null,
-      at: this.header?.startedAt ?? 0,
-    });
+      at: this.header.startedAt,
+      do: step.do,
+      needsMark: step.do === "mark",
+    };
+    this.#entries.set(step.call, entry);
+    this.#count(entry, step);
   }
 
-  #send(call: string): void {
-    const entry = this.entries.get(call);
-    if (entry === undefined) return;
-    // Said again after its outcome wasn't known: it is to be sent like any other.
-    if (entry.state === "unknown") entry.state = "left";
-    const send = { entry, hasOutcome: false };
-    this.#sends.push(send);
-    this.#lastSend.set(call, send);
-  }
-
-  #settle(call: string, state: RunCallState, at: number, told: Partial<Pick<RunCall, "statusCode" | "message">> = {}): void {
+  #applyToCall(call: string, step: Exclude<CallStep, { step: "planned" }>): void {
+    const entry = this.#entries.get(call);
+    if (entry === undefined || (step.step === "marked" && entry.isMarked)) return;
+    this.#count(entry, step);
+    if (step.step === "sent") {
+      entry.state = "left";
+      const send = { entry, hasOutcome: false };
+      this.#sends.push(send);
+      this.#lastSend.set(call, send);
+      return;
+    }
+    entry.at = step.at;
+    if (step.step === "marked") {
+      if (entry.state === "left") entry.state = "marked";
+      entry.isMarked = true;
+      entry.needsMark = false;
+      return;
+    }
+    entry.state = step.step === "deferred" ? "left" : step.step;
+    entry.needsMark = step.step === "accepted" && marksAccepted(this.header);
+    entry.message = "message" in step ? step.message : step.step === "skipped" ? step.reason : null;
+    if (step.step === "not-found") return;
+    entry.statusCode = step.step === "accepted" ? 200 : "status" in step ? step.status : null;
     const send = this.#lastSend.get(call);
     if (send !== undefined) send.hasOutcome = true;
-    const entry = this.entries.get(call);
-    if (entry === undefined) return;
-    entry.state = state;
-    entry.at = at;
-    entry.needsMark = state === "accepted" && this.header?.options?.mark === true;
-    entry.statusCode = told.statusCode ?? null;
-    entry.message = told.message ?? null;
   }
 
-  #mark(call: string, at: number): void {
-    const entry = this.entries.get(call);
-    if (entry === undefined) return;
-    if (entry.state === "left") entry.state = "marked";
-    entry.isMarked = true;
-    entry.needsMark = false;
-    entry.at = at;
-  }
-
-  #unmark(call: string, at: number, message: string): void {
-    const entry = this.entries.get(call);
-    if (entry === undefined) return;
-    entry.state = "unmarkable";
-    entry.needsMark = false;
-    entry.message = message;
-    entry.at = at;
+  #count({ callbackId, state }: Entry, step: CallStep): void {
+    const context = { header: this.header, from: state, calls: 1 };
+    this.#counts.set(callbackId, reduceCounts(this.counts(callbackId), step, context));
   }
 
   #forgetSends(): void {
     this.#sends = [];
     this.#lastSend.clear();
+    this.#openSession = null;
   }
 }

@@ -1,81 +1,98 @@
-/** The record of what was replayed and marked: who, when, which, and what came of each. */
+/** The journals of past and present runs: who replayed or marked what, when, and the result of each call. */
 import { open, readdir } from "node:fs/promises";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
 import type { Clock } from "../../platform/clock.js";
-import { systemClock } from "../../platform/clock.js";
 import { readBootId } from "./boot-id.js";
-import { parseJournalLine } from "./journal-line.js";
 import { type JournalEnd, readJournal } from "./journal-reader.js";
-import { isUnfinished } from "./run-counts.js";
+import { isUnfinished, type RunCounts } from "./run-counts.js";
+import { journalPath, runIdOfFile } from "./run-id.js";
 import { isRunLocked } from "./run-lock.js";
-import type { RunCounts, RunHeader, RunOverview, RunRecord, RunState } from "./run-record.js";
-import { RunLedger } from "./run-state.js";
-import { journalPath, runIdOfFile } from "./runs-directory.js";
+import { type RunCall, RunState } from "./run-state.js";
+import { parseStep, type RunHeader } from "./run-step.js";
 
-/** Newest first. A file that can't be read as a journal is passed over. */
-export async function listRuns(runsDirectory: string, clock: Clock = systemClock): Promise<readonly RunOverview[]> {
+export interface RunOverview extends RunHeader {
+  /** running: its process lives. unfinished: something is left to send, to mark, or to find out. */
+  readonly state: "running" | "unfinished" | "finished";
+  /** Of the last line. */
+  readonly lastAt: number;
+  readonly counts: RunCounts;
+}
+
+export interface RunRecord extends RunOverview {
+  readonly calls: readonly RunCall[];
+}
+
+/** Newest first. A file that can't be read as a journal is left out. */
+export async function listRuns(runsDirectory: string, clock: Clock): Promise<readonly RunOverview[]> {
   const overviews: RunOverview[] = [];
-  for (const runId of await runIds(runsDirectory)) {
-    const overview = await readOverview(runsDirectory, runId, clock).catch((error: unknown) => {
-      if (isWhcbError(error)) return null;
-      throw error;
-    });
-    if (overview !== null) overviews.push(overview);
-  }
+  for await (const overview of overviewsOf(runsDirectory, clock)) overviews.push(overview);
   return overviews;
 }
 
-/** By id, or by a beginning or an end of it that is no other run's. Throws `not-found`, `malformed`. */
-export async function readRun(runsDirectory: string, runId: string, clock: Clock = systemClock): Promise<RunRecord> {
-  const id = await findRunId(runsDirectory, runId);
-  const { ledger, header } = await readLedger(runsDirectory, id);
-  ledger.closeSession(await readBootId(clock));
-  const counts = ledger.counts();
-  const state = await stateOf(runsDirectory, id, counts);
-  return { ...header, state, lastAt: ledger.lastAt, counts, calls: ledger.calls() };
-}
-
 /** The latest unfinished run of a profile that no process works on; null where there is none. */
-export async function latestUnfinishedRun(runsDirectory: string, profile: string, clock: Clock): Promise<string | null> {
-  for (const runId of await runIds(runsDirectory)) {
-    const overview = await readOverview(runsDirectory, runId, clock).catch(() => null);
-    if (overview?.profile === profile && overview.state === "unfinished") return runId;
+export async function latestUnfinishedRun(runsDirectory: string, profile: string, clock: Clock): Promise<RunOverview | null> {
+  for await (const overview of overviewsOf(runsDirectory, clock)) {
+    if (overview.profile === profile && overview.state === "unfinished") return overview;
   }
   return null;
 }
 
-export interface LedgerOfRun {
-  readonly ledger: RunLedger;
-  readonly header: RunHeader;
+/** By id, or by the beginning or end of one if no other run has it. Throws `not-found`, `usage`, `malformed`. */
+export async function readRun(runsDirectory: string, wanted: string, clock: Clock): Promise<RunRecord> {
+  const runId = await findRunId(runsDirectory, wanted);
+  const { state } = await readRunState(runsDirectory, runId);
+  state.closeSession(await readBootId(clock));
+  const counts = state.counts();
+  const progress = await progressOf(runsDirectory, runId, counts);
+  return { ...state.header, state: progress, lastAt: state.lastAt, counts, calls: state.calls() };
+}
+
+export interface StoredRunState {
+  readonly state: RunState;
   readonly end: JournalEnd;
 }
 
-export async function readLedger(runsDirectory: string, runId: string): Promise<LedgerOfRun> {
-  const ledger = new RunLedger();
-  const end = await readJournal(journalPath(runsDirectory, runId), (line) => ledger.take(line));
-  if (ledger.header === null) throw new WhcbError("malformed", `the journal of run ${runId} has no beginning`);
-  return { ledger, header: ledger.header, end };
+/** As the journal has it: a session that was killed is still open in it. */
+export async function readRunState(runsDirectory: string, runId: string): Promise<StoredRunState> {
+  let state: RunState | null = null;
+  const end = await readJournal(journalPath(runsDirectory, runId), (step) => {
+    if (step.step === "run") state ??= new RunState(step.header);
+    else state?.apply(step);
+  });
+  // What was assigned in the function above isn't known here.
+  const read: RunState | null = state;
+  if (read === null) throw new WhcbError("malformed", `the journal of run ${runId} has no first line`);
+  return { state: read, end };
 }
 
-/** Throws `not-found`, or `usage` where it fits several. */
+/** Throws `not-found`, or `usage` where it matches several. */
 export async function findRunId(runsDirectory: string, wanted: string): Promise<string> {
   const text = wanted.toUpperCase();
   const ids = await runIds(runsDirectory);
   if (ids.includes(text)) return text;
-  const fitting = text === "" ? [] : ids.filter((id) => id.startsWith(text) || id.endsWith(text));
-  const [only] = fitting;
-  if (only === undefined) {
-    throw new WhcbError("not-found", `no run ${wanted}`, { hint: "`whcb runs list` shows them." });
-  }
-  if (fitting.length > 1) throw new WhcbError("usage", `${wanted} fits ${fitting.length} runs: say more of the id`);
+  const matching = text === "" ? [] : ids.filter((id) => id.startsWith(text) || id.endsWith(text));
+  const [only] = matching;
+  if (only === undefined) throw new WhcbError("not-found", `no run ${wanted}`, { hint: "`whcb runs list` shows them." });
+  if (matching.length > 1) throw new WhcbError("usage", `${wanted} matches ${matching.length} runs; type more of the id`);
   return only;
 }
 
-/** A run that ended in order says its counts in its last line; another is read whole. */
+async function* overviewsOf(runsDirectory: string, clock: Clock): AsyncGenerator<RunOverview> {
+  for (const runId of await runIds(runsDirectory)) {
+    try {
+      yield await readOverview(runsDirectory, runId, clock);
+    } catch (error) {
+      if (!isWhcbError(error)) throw error;
+    }
+  }
+}
+
+/** The last line of a run that ended in order has its counts; another is read whole. */
 async function readOverview(runsDirectory: string, runId: string, clock: Clock): Promise<RunOverview> {
   const ended = await readEnds(journalPath(runsDirectory, runId));
   if (ended !== null) {
-    return { ...ended.header, lastAt: ended.at, counts: ended.counts, state: await stateOf(runsDirectory, runId, ended.counts) };
+    const { header, at, counts } = ended;
+    return { ...header, lastAt: at, counts, state: await progressOf(runsDirectory, runId, counts) };
   }
   const { calls: _calls, ...overview } = await readRun(runsDirectory, runId, clock);
   return overview;
@@ -84,9 +101,13 @@ async function readOverview(runsDirectory: string, runId: string, clock: Clock):
 const FIRST_BYTES = 64 * 1024;
 const LAST_BYTES = 4 * 1024;
 
-async function readEnds(
-  path: string,
-): Promise<{ readonly header: RunHeader; readonly at: number; readonly counts: RunCounts } | null> {
+interface JournalEnds {
+  readonly header: RunHeader;
+  readonly at: number;
+  readonly counts: RunCounts;
+}
+
+async function readEnds(path: string): Promise<JournalEnds | null> {
   const file = await open(path, "r");
   try {
     const { size } = await file.stat();
@@ -94,8 +115,8 @@ async function readEnds(
     const last = Buffer.alloc(Math.min(size, LAST_BYTES));
     await file.read(first, 0, first.length, 0);
     await file.read(last, 0, last.length, size - last.length);
-    const header = parseJournalLine(first.toString("utf8").split("\n", 1)[0] ?? "");
-    const ended = parseJournalLine(last.toString("utf8").trimEnd().split("\n").at(-1) ?? "");
+    const header = parseStep(first.toString("utf8").split("\n", 1)[0] ?? "");
+    const ended = parseStep(last.toString("utf8").trimEnd().split("\n").at(-1) ?? "");
     if (header?.step !== "run" || ended?.step !== "ended") return null;
     return { header: header.header, at: ended.at, counts: ended.counts };
   } finally {
@@ -103,7 +124,7 @@ async function readEnds(
   }
 }
 
-async function stateOf(runsDirectory: string, runId: string, counts: RunCounts): Promise<RunState> {
+async function progressOf(runsDirectory: string, runId: string, counts: RunCounts): Promise<RunOverview["state"]> {
   if (await isRunLocked(runsDirectory, runId)) return "running";
   return isUnfinished(counts) ? "unfinished" : "finished";
 }

@@ -1,5 +1,7 @@
-/** Which calls a bulk job is about, before anything was asked of the service. */
+/** Which calls a bulk job is about, and how they are listed before anything is done with one. */
+import type { Client, ListedCall, ListedCallback } from "../../client/client.js";
 import type { CallFilter } from "../../domain/call-filter.js";
+import type { RunListener } from "../journal/run-step.js";
 
 export interface CallScope {
   /** Ids or names; null: all callbacks of the service. */
@@ -9,3 +11,42 @@ export interface CallScope {
 
 /** Ids (case ignored), or a filter. Neither ever means "all by default": an empty list of ids selects nothing. */
 export type CallSelector = { readonly callIds: readonly string[] } | { readonly filter: CallFilter };
+
+/** The callbacks of a scope, each once. Throws `not-found`. */
+export async function callbacksOf(
+  { callbacks }: Pick<CallScope, "callbacks">,
+  client: Client,
+): Promise<readonly ListedCallback[]> {
+  if (callbacks === null) return client.listCallbacks();
+  const found: ListedCallback[] = [];
+  for (const idOrName of new Set(callbacks)) found.push(await client.getCallback(idOrName));
+  return [...new Map(found.map((callback) => [callback.id, callback])).values()];
+}
+
+/** While paging by offset, calls that are settled move the rest up and rows are skipped: so it is listed again, at most this often. */
+const MAX_PASSES = 4;
+
+/** Calls `take` with all calls that match the filter, each once. `leftOut`: what the service listed although it doesn't match. */
+export async function listScope(
+  client: Client,
+  { callbackId, filter }: { readonly callbackId: string; readonly filter: CallFilter },
+  take: (calls: readonly ListedCall[]) => Promise<void>,
+  onEvent: RunListener = () => {},
+): Promise<{ readonly leftOut: number }> {
+  const ids = new Set<string>();
+  for (let pass = 1; ; pass++) {
+    let expected: number | null = null;
+    let listed = 0;
+    let leftOut = 0;
+    for await (const page of client.listCalls(callbackId, { filter })) {
+      expected ??= page.total;
+      listed += page.calls.length + page.leftOut;
+      leftOut += page.leftOut;
+      const fresh = page.calls.filter(({ id }) => !ids.has(id));
+      for (const { id } of fresh) ids.add(id);
+      if (fresh.length > 0) await take(fresh);
+      onEvent({ type: "listed", callbackId, calls: ids.size, total: page.total });
+    }
+    if (expected === null || listed >= expected || pass === MAX_PASSES) return { leftOut };
+  }
+}

@@ -1,17 +1,29 @@
 /** One callback's part of a snapshot while it is being taken. */
 import type { ListedCall, ListedCallback } from "../../client/client.js";
 import type { Clock } from "../../platform/clock.js";
-import type { ReplayGroup } from "./replay-plan.js";
 import { SendOrder } from "./send-order.js";
 import type { SnapshotFile } from "./snapshot-file.js";
 
-/** The platform doesn't say what it retries; a call whose last attempt is no older than two intervals may well be. */
+/** The platform doesn't say what it retries; it probably retries a call whose last attempt is no older than two intervals. */
 const PROBABLY_RETRYING_MS = 2 * 5 * 60_000;
 
-/** Where the calls of a group lie in the spool, in sending order: some bytes a call, outside of the heap. */
-export interface GroupPlaces {
+/** Where the calls of a group are in the snapshot file, in sending order: 12 bytes a call, outside the heap. */
+export interface CallPlaces {
   readonly offsets: Float64Array;
   readonly lengths: Uint32Array;
+}
+
+export interface ReplayGroup {
+  /** `auth.key` is "" where the service doesn't return it: then the user has to give it. */
+  readonly callback: ListedCallback;
+  readonly calls: number;
+  /** Of those, how many the service is still retrying: the receiver may see them twice. */
+  readonly retrying: number;
+  /** Last attempts, epoch ms; null where no call has one. */
+  readonly firstAttemptedAt: number | null;
+  readonly lastAttemptedAt: number | null;
+  /** Most frequent first; null: no answer came. */
+  readonly statusCodes: readonly { readonly statusCode: number | null; readonly calls: number }[];
 }
 
 export class GroupDraft {
@@ -19,28 +31,28 @@ export class GroupDraft {
   readonly #offsets: number[] = [];
   readonly #lengths: number[] = [];
   readonly #order = new SendOrder();
-  readonly #spool: SnapshotFile;
+  readonly #file: SnapshotFile;
   readonly #clock: Clock;
   readonly #statusCodes = new Map<number | null, number>();
   #retrying = 0;
   #firstAttemptedAt: number | null = null;
   #lastAttemptedAt: number | null = null;
 
-  constructor(callback: ListedCallback, spool: SnapshotFile, clock: Clock) {
+  constructor(callback: ListedCallback, file: SnapshotFile, clock: Clock) {
     this.callback = callback;
-    this.#spool = spool;
+    this.#file = file;
     this.#clock = clock;
   }
 
   isRetrying({ attemptCount, nextAttemptAt, attemptedAt }: ListedCall): boolean {
     if (nextAttemptAt !== null) return true;
-    const isTold = attemptCount !== null;
+    const isReported = attemptCount !== null;
     const age = attemptedAt === null ? Number.POSITIVE_INFINITY : this.#clock.now() - attemptedAt;
-    return !isTold && this.callback.retriesEnabled && age <= PROBABLY_RETRYING_MS;
+    return !isReported && this.callback.retriesEnabled && age <= PROBABLY_RETRYING_MS;
   }
 
   async add(calls: readonly ListedCall[]): Promise<void> {
-    const places = await this.#spool.add(calls, this.callback);
+    const places = await this.#file.add(calls, this.callback);
     for (const { offset, length } of places) {
       this.#offsets.push(offset);
       this.#lengths.push(length);
@@ -56,8 +68,8 @@ export class GroupDraft {
     }
   }
 
-  places(): GroupPlaces {
-    const order = this.#order.places();
+  places(): CallPlaces {
+    const order = this.#order.indexes();
     return {
       offsets: Float64Array.from(order, (index) => this.#offsets[index] ?? 0),
       lengths: order.map((index) => this.#lengths[index] ?? 0),

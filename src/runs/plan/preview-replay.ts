@@ -1,18 +1,19 @@
-/** The requests that a replay would make, for `--print-curl`. */
+/** The requests that a replay would make, as shell commands (`--print-curl`). */
+import { singleQuote } from "../../domain/shell-quote.js";
 import type { DeliveryRequest } from "../../wire/delivery-request.js";
 import type { ReplayOptions, RunControl } from "../run-options.js";
-import { targetOf } from "../send/replay-group.js";
+import { targetOf } from "../run-replay.js";
 import type { ReplayPlan } from "./replay-plan.js";
 
 export interface PreviewedRequest {
   readonly callbackId: string;
   readonly callId: string;
   readonly request: DeliveryRequest;
-  /** What of it isn't to be shown; "" for nothing. */
+  /** The part that must not be shown; "" for none. */
   readonly secret: string;
 }
 
-/** Stands in for a key that isn't known: to look at a request one needs none. */
+/** Replaces a key that the service doesn't return: a preview needs none. */
 const UNKNOWN_KEY = "WHCB-CALLBACK-KEY";
 
 export async function* previewReplay(
@@ -28,4 +29,35 @@ export async function* previewReplay(
       yield { callbackId: callback.id, callId: call.id, request: build({ id: call.id, body }), secret };
     }
   }
+}
+
+/** `secret` becomes "$WHCB_CALLBACK_KEY" wherever it occurs: the line can be shown, and works where that is set. */
+export function toCurl({ method, url, headers, body }: DeliveryRequest, secret = ""): string {
+  const words = ["curl", "--request", method, "--url", quoted(url, secret)];
+  for (const [name, value] of Object.entries(headers)) words.push("--header", quoted(`${name}: ${value}`, secret));
+  // With --data, a body that begins with @ would be a file name.
+  if (body !== null) words.push("--data-raw", quoted(body, ""));
+  return words.join(" ");
+}
+
+function quoted(text: string, secret: string): string {
+  if (secret === "") return quotedWhole(text);
+  // In a URL the key is percent-encoded. The variable is inserted unencoded, which only differs for unusual keys.
+  const parts = text.split(secret).flatMap((part) => part.split(encodeURIComponent(secret)));
+  return parts.map((part) => (part === "" ? "" : quotedWhole(part))).join('"$WHCB_CALLBACK_KEY"') || "''";
+}
+
+/** What a terminal would interpret, or not show: control characters, and invisible or direction marks. */
+const UNSHOWABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+/** Characters that can't be shown are written as numbers ($'…'). */
+function quotedWhole(text: string): string {
+  if (text.search(UNSHOWABLE) === -1) return singleQuote(text);
+  return `$'${text.replace(/[\\']/g, "\\$&").replace(UNSHOWABLE, byNumber)}'`;
+}
+
+/** Octal for a byte and \U for the rest, at full length, so that digits that follow aren't part of them. */
+function byNumber(character: string): string {
+  const code = character.codePointAt(0) ?? 0;
+  return code < 0x80 ? `\\${code.toString(8).padStart(3, "0")}` : `\\U${code.toString(16).padStart(8, "0")}`;
 }

@@ -1,15 +1,16 @@
 /** The snapshot that a replay works through: every matching call, each id once, oldest first, taken before one is sent. */
-import type { ListedCallback } from "../../client/client.js";
+import type { CallPlaces, GroupDraft, ReplayGroup } from "./group-draft.js";
+import type { PlannedCall, SnapshotFile } from "./snapshot-file.js";
 
-/** What the plan's scope seemed to mean, and the plan doesn't hold. */
+/** Calls of the scope that the plan doesn't contain. */
 export interface LeftOutCalls {
-  /** Listed by the service although the filter doesn't mean them. */
+  /** Listed by the service although they don't match the filter. */
   readonly leftOut: number;
   /** Named by id, but not FAILED. */
   readonly notFailed: number;
-  /** Named by id, but no call of these callbacks. */
+  /** Named by id, and found in none of the callbacks. */
   readonly missing: readonly string[];
-  /** Left because the service is still retrying them (`skipRetrying`). */
+  /** The service is still retrying them (`skipRetrying`). */
   readonly skippedRetrying: number;
 }
 
@@ -28,24 +29,44 @@ export interface ReplayPlan extends LeftOutCalls {
   discard(): Promise<void>;
 }
 
-export interface ReplayGroup {
-  /** `auth.key` is "" where the service doesn't return it: then the key has to come from the person. */
-  readonly callback: ListedCallback;
-  readonly calls: number;
-  /** Of those, how many the service is still retrying: the receiver may see them twice. */
-  readonly retrying: number;
-  /** Last attempts, epoch ms; null where no call has one. */
-  readonly firstAttemptedAt: number | null;
-  readonly lastAttemptedAt: number | null;
-  /** How many have which status code (null: no answer came), most frequent first. */
-  readonly statusCodes: readonly { readonly statusCode: number | null; readonly calls: number }[];
+export interface SnapshotParts {
+  readonly runId: string;
+  readonly drafts: readonly GroupDraft[];
+  readonly file: SnapshotFile;
+  readonly leftOut?: LeftOutCalls;
 }
 
-export interface PlannedCall {
-  readonly id: string;
-  /** As the endpoint receives it, in UTF-8. */
-  readonly body: Uint8Array;
-  /** Whose order may be kept (`serialBy`). */
-  readonly from: string;
-  readonly message: string;
+const CALLS_AT_ONCE = 128;
+const NONE_LEFT_OUT: LeftOutCalls = { leftOut: 0, notFailed: 0, missing: [], skippedRetrying: 0 };
+
+/** Of the drafts it keeps only where their calls are. */
+export function snapshotPlan({ runId, drafts, file, leftOut = NONE_LEFT_OUT }: SnapshotParts): ReplayPlan {
+  const places = new Map<ReplayGroup, CallPlaces>();
+  for (const draft of drafts) {
+    const group = draft.group();
+    if (group.calls > 0) places.set(group, draft.places());
+  }
+  const groups = [...places.keys()];
+
+  async function* read(group: ReplayGroup): AsyncGenerator<PlannedCall> {
+    const { offsets, lengths } = places.get(group) ?? { offsets: [], lengths: [] };
+    for (let start = 0; start < offsets.length; start += CALLS_AT_ONCE) {
+      const ahead = Array.from(offsets.slice(start, start + CALLS_AT_ONCE), (offset, index) => {
+        return { offset, length: lengths[start + index] ?? 0 };
+      });
+      yield* await file.read(ahead);
+    }
+  }
+
+  return {
+    ...leftOut,
+    runId,
+    groups,
+    calls: groups.reduce((sum, { calls }) => sum + calls, 0),
+    read,
+    async *callIds(group) {
+      for await (const { id } of read(group)) yield id;
+    },
+    discard: () => file.close(),
+  };
 }

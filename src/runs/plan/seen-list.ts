@@ -1,7 +1,11 @@
 /** What the receiver says it has: ids of messages or of calls, one a line. */
-import type { SeenList } from "./reconcile-plan.js";
+export interface SeenList {
+  readonly by: "message" | "call";
+  /** Upper case. */
+  readonly ids: ReadonlySet<string>;
+}
 
-/** Quotes, a comma or tab with what follows it, blank lines and those that begin with # are passed over; case is ignored. */
+/** Ignores quotes, what follows a comma or tab, blank lines, lines that begin with #, and case. */
 export async function readSeenList(by: SeenList["by"], lines: AsyncIterable<string> | Iterable<string>): Promise<SeenList> {
   const ids = new Set<string>();
   for await (const line of lines) {

@@ -1,8 +1,8 @@
-/** Oldest first: which of the snapshot's calls was there before which. */
+/** The order in which a snapshot's calls are sent: oldest first. */
 import type { ListedCall } from "../../client/client.js";
 import { readDate } from "../../wire/dates.js";
 
-/** What the order of a group is made of, by columns: a hundred thousand calls are a few MiB. */
+/** The sort keys of a group, by columns: a hundred thousand calls take a few MiB. */
 export class SendOrder {
   readonly #madeAt: number[] = [];
   readonly #respondedAt: number[] = [];
@@ -19,11 +19,11 @@ export class SendOrder {
   }
 
   /**
-   * The places of the calls as they were added, in sending order. Ids that hold their time (`whcb serve`) say when a call was
-   * accepted; the platform's don't, and there the response's own date (to the minute) decides, then the last attempt. What is still alike
-   * goes by the list, which has the newest first.
+   * Indexes of the calls as they were added, in sending order. Ids that contain their time (`whcb serve`) say when a call was accepted;
+   * the platform's don't, so there the response's date (to the minute) decides, then the last attempt. Ties keep the reverse of the
+   * list's order, which is newest first.
    */
-  places(): Uint32Array {
+  indexes(): Uint32Array {
     const first = this.#areTimeOrdered ? this.#madeAt : this.#respondedAt;
     const second = this.#attemptedAt;
     return Uint32Array.from(first.keys()).sort(
@@ -36,7 +36,7 @@ const VERSION_7 = /^[0-9A-F]{12}7[0-9A-F]{3}[89AB][0-9A-F]{15}$/i;
 const EARLIEST = Date.UTC(2020, 0);
 const DAY_MS = 86_400_000;
 
-/** Epoch ms in a UUIDv7 without dashes; null where the id is none, or one by chance alone. */
+/** Epoch ms in a UUIDv7 without dashes; null for another id, even if it looks like one by chance. */
 function timeInId(id: string, now: number): number | null {
   if (!VERSION_7.test(id)) return null;
   const at = Number.parseInt(id.slice(0, 12), 16);

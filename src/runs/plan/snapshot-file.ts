@@ -1,20 +1,28 @@
 /**
- * What the calls of a snapshot carry, on disk while the run lasts: a backlog's bodies don't fit in memory. The file has no name once it is
- * open, so that nothing of it stays behind whatever happens to this process.
+ * The bodies of a snapshot's calls, on disk during the run: a backlog's don't fit in memory. The file is unlinked once it is open, so that
+ * nothing stays behind whatever happens to this process.
  */
 import { type FileHandle, mkdir, open, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { WhcbError } from "../../domain/errors.js";
+import { errorMessage, WhcbError } from "../../domain/errors.js";
 import { type MessageResponse, senderAddress } from "../../domain/message-response.js";
 import { type DeliveryTarget, deliveryBody } from "../../wire/delivery-request.js";
-import type { PlannedCall } from "./replay-plan.js";
+
+export interface PlannedCall {
+  readonly id: string;
+  /** As the endpoint receives it, in UTF-8. */
+  readonly body: Uint8Array;
+  /** Whose order may be kept (`serialBy`). */
+  readonly from: string;
+  readonly message: string;
+}
 
 export interface CallToKeep {
   readonly id: string;
   readonly response: MessageResponse;
 }
 
-/** Where what a call carries lies in the file. */
+/** Where a call is in the file. */
 export interface SnapshotPlace {
   readonly offset: number;
   readonly length: number;
@@ -38,11 +46,11 @@ export class SnapshotFile {
       await rm(path, { force: true });
       return new SnapshotFile(file);
     } catch (error) {
-      throw spoolError(error);
+      throw snapshotError(error);
     }
   }
 
-  /** `target` says how their bodies are written. */
+  /** `target` determines the format of the bodies. */
   async add(calls: readonly CallToKeep[], target: BodyStyle): Promise<readonly SnapshotPlace[]> {
     const texts = calls.map(({ id, response }) => {
       const keys = JSON.stringify([id, senderAddress(response.from), response.messageId]);
@@ -59,7 +67,7 @@ export class SnapshotFile {
     return places;
   }
 
-  /** The calls at these places, in their order. Places that lie close together cost one read. */
+  /** The calls at these places, in their order. Places close together take one read. */
   async read(places: readonly SnapshotPlace[]): Promise<readonly PlannedCall[]> {
     const from = Math.min(...places.map(({ offset }) => offset));
     const to = Math.max(...places.map(({ offset, length }) => offset + length));
@@ -80,10 +88,10 @@ export class SnapshotFile {
 
 type BodyStyle = Pick<DeliveryTarget, "contentType" | "removeHtml">;
 
-/** The call's keys stand on the first line, then its body: bytes of what was read for many, handed on as they are. */
+/** The first line has the call's keys, the rest is its body: a view of the bytes that were read, not a copy. */
 function callIn(bytes: Buffer): PlannedCall {
   const end = bytes.indexOf("\n");
-  // Our own text of a moment ago: it is what `add` wrote.
+  // Written by `add`.
   const [id = "", from = "", message = ""]: readonly string[] = JSON.parse(bytes.toString("utf8", 0, end));
   return { id, from, message, body: bytes.subarray(end + 1) };
 }
@@ -92,7 +100,7 @@ async function readWhole(file: FileHandle, { offset, length }: SnapshotPlace): P
   const bytes = Buffer.allocUnsafe(length);
   for (let done = 0; done < length; ) {
     const { bytesRead } = await file.read(bytes, done, length - done, offset + done);
-    if (bytesRead === 0) throw new WhcbError("unavailable", "the snapshot of the calls on disk is shorter than it was written");
+    if (bytesRead === 0) throw new WhcbError("unavailable", "the snapshot of the calls is shorter than what was written");
     done += bytesRead;
   }
   return bytes;
@@ -105,11 +113,10 @@ async function writeWhole(file: FileHandle, bytes: Buffer, offset: number): Prom
       done += bytesWritten;
     }
   } catch (error) {
-    throw spoolError(error);
+    throw snapshotError(error);
   }
 }
 
-function spoolError(cause: unknown): WhcbError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new WhcbError("unavailable", `the snapshot of the calls can't be written: ${reason}`, { cause });
+function snapshotError(cause: unknown): WhcbError {
+  return new WhcbError("unavailable", `the snapshot of the calls can't be written: ${errorMessage(cause)}`, { cause });
 }

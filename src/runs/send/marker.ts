@@ -1,12 +1,21 @@
-/** Tells the service what is settled, in chunks, while sending goes on. */
+/** Tells the service which calls are settled, in chunks, while sending goes on. */
+import { namesCall } from "../../client/service-error.js";
+import { isWhcbError } from "../../domain/errors.js";
+import type { RunCallState } from "../journal/run-counts.js";
+import { asWhcbError, type RunSession } from "../run-session.js";
 
-import { asWhcbError } from "../expected-error.js";
-import type { RunSession } from "../run-session.js";
-import { applyToChunk, CHUNK_SIZE, inChunks } from "./apply-to-chunk.js";
-import type { MarkJob } from "./mark-job.js";
+/** Ids of one request, at most. */
+export const CHUNK_SIZE = 100;
 
 /** A call waits no longer than this for its chunk to fill. */
 const LONGEST_WAIT_MS = 1_000;
+
+export interface MarkJob {
+  readonly callbackId: string;
+  readonly status: "SUCCESS" | "FAILED";
+  /** The calls' state in the run. */
+  readonly from: RunCallState;
+}
 
 export class Marker {
   readonly #job: MarkJob;
@@ -21,7 +30,7 @@ export class Marker {
     this.#job = job;
     this.#session = session;
     this.#work = this.#run();
-    // Told by finish().
+    // finish() rejects instead.
     this.#work.catch(() => undefined);
   }
 
@@ -45,7 +54,7 @@ export class Marker {
         continue;
       }
       if (this.#waiting.length < CHUNK_SIZE && !this.#isEnding) await this.#waitForMore();
-      // What doesn't fill a chunk waits for the next, so that no request is made for a few.
+      // What doesn't fill a chunk waits for the next one, so that no request is made for a few calls.
       const { length } = this.#waiting;
       const partial = this.#isEnding || length < CHUNK_SIZE ? 0 : length % CHUNK_SIZE;
       await this.#markAll(this.#waiting.splice(0, length - partial));
@@ -61,25 +70,30 @@ export class Marker {
   }
 
   async #markAll(callIds: readonly string[]): Promise<void> {
-    // The acceptance is on disk before it is told. A journal that can't be written is no reason to leave it untold.
+    // An acceptance is on disk before it is marked; if the journal can't be written, it is marked all the same.
     await this.#session.journal.flushed().catch(() => undefined);
     for await (const chunk of inChunks(callIds)) {
       if (!this.#hasFailed) await this.#markChunk(chunk);
     }
   }
 
-  async #markChunk(callIds: readonly string[]): Promise<void> {
+  async #markChunk(chunk: readonly string[]): Promise<void> {
     const { deps } = this.#session;
-    const { callbackId, status } = this.#job;
+    const { callbackId, status, from } = this.#job;
     try {
       const outcomes = applyToChunk(
-        callIds,
-        (ids) => deps.client.markCalls(callbackId, ids, status),
+        chunk,
+        (callIds) => deps.client.markCalls(callbackId, callIds, status),
         () => deps.client.getCallback(callbackId),
       );
       for await (const outcome of outcomes) {
-        if (outcome.kind === "done") this.#session.marked(this.#job, outcome.callIds);
-        else this.#session.unmarkable(this.#job, outcome.callId, outcome.reason);
+        const at = deps.clock.now();
+        if (outcome.kind === "done") {
+          this.#session.record(callbackId, { step: "marked", calls: outcome.callIds, as: status, at }, from);
+        } else {
+          const { callId: call, reason: message } = outcome;
+          this.#session.record(callbackId, { step: "not-found", call, at, message }, from);
+        }
       }
     } catch (error) {
       this.#hasFailed = true;
@@ -93,4 +107,56 @@ export async function markAll(job: MarkJob, callIds: Iterable<string>, session: 
   const marker = new Marker(job, session);
   for (const id of callIds) marker.add(id);
   await marker.finish();
+}
+
+export type ChunkOutcome =
+  | { readonly kind: "done"; readonly callIds: readonly string[] }
+  | { readonly kind: "rejected"; readonly callId: string; readonly reason: string };
+
+/**
+ * Makes an all-or-nothing request for up to 100 calls. If the service rejects it because of one call, the rest is done without that one:
+ * the error names it, or it is found by halving. `checkCallback` is called before halving, and throws if the callback itself is gone.
+ */
+export async function* applyToChunk(
+  callIds: readonly string[],
+  apply: (callIds: readonly string[]) => Promise<unknown>,
+  checkCallback: () => Promise<unknown>,
+): AsyncGenerator<ChunkOutcome> {
+  const waiting: (readonly string[])[] = [callIds];
+  let isChecked = false;
+  for (let ids = waiting.pop(); ids !== undefined; ids = waiting.pop()) {
+    if (ids.length === 0) continue;
+    try {
+      await apply(ids);
+      yield { kind: "done", callIds: ids };
+    } catch (error) {
+      // not-found: no such call. invalid: a call that can't take this mark.
+      if (!isWhcbError(error, "not-found") && !isWhcbError(error, "invalid")) throw error;
+      if (!isChecked) await checkCallback();
+      isChecked = true;
+      const [first = ""] = ids;
+      if (ids.length === 1) {
+        yield { kind: "rejected", callId: first, reason: error.message };
+        continue;
+      }
+      const named = ids.find((id) => namesCall(error, id));
+      if (named !== undefined) {
+        yield { kind: "rejected", callId: named, reason: error.message };
+        waiting.push(ids.filter((id) => id !== named));
+        continue;
+      }
+      const middle = Math.ceil(ids.length / 2);
+      waiting.push(ids.slice(middle), ids.slice(0, middle));
+    }
+  }
+}
+
+export async function* inChunks(callIds: Iterable<string> | AsyncIterable<string>): AsyncGenerator<readonly string[]> {
+  let chunk: string[] = [];
+  for await (const id of callIds) {
+    if (chunk.push(id) < CHUNK_SIZE) continue;
+    yield chunk;
+    chunk = [];
+  }
+  if (chunk.length > 0) yield chunk;
 }

@@ -1,16 +1,13 @@
-/** Sends the calls of one callback, within every limit of the options, until all are settled or something says stop. */
-
+/** Sends the calls of one callback within the limits of the options, until all are settled or something stops it. */
 import type { Delivery } from "../../delivery/deliverer.js";
-import { isAccepted } from "../../domain/attempt.js";
+import { type DeliveryResult, isAccepted, resultMessage } from "../../domain/attempt.js";
 import { createPacer, type Pacer } from "../../platform/pacer.js";
 import type { DeliveryRequest } from "../../wire/delivery-request.js";
-import { asWhcbError } from "../expected-error.js";
-import type { PlannedCall } from "../plan/replay-plan.js";
+import type { StopReason } from "../journal/run-step.js";
+import type { PlannedCall } from "../plan/snapshot-file.js";
 import type { ReplayOptions } from "../run-options.js";
-import type { RunSession } from "../run-session.js";
+import { asWhcbError, type RunSession, type StopSignal } from "../run-session.js";
 import { CallChooser } from "./call-chooser.js";
-import { firstPace, paceAfterFailure, paceAfterSuccess, type SendPace } from "./send-pace.js";
-import type { StopSignal } from "./stop-signal.js";
 import { WrittenAheadCalls } from "./written-ahead-calls.js";
 
 export interface SendJob {
@@ -18,19 +15,19 @@ export interface SendJob {
   /** In sending order. */
   readonly calls: AsyncIterable<PlannedCall>;
   readonly build: (call: PlannedCall) => DeliveryRequest<Uint8Array>;
-  /** The callback's key: never told. */
+  /** The callback's key, which is never recorded or shown. */
   readonly secret: string;
   readonly options: ReplayOptions;
   readonly onAccepted: (callId: string) => void;
 }
 
-/** Announced ahead of each slot at most: enough to hide a slow disk from a fast endpoint. */
-const ANNOUNCED_PER_SLOT = 128;
-/** After so many pauses that the endpoint asked for, a call is refused. */
+/** Written ahead for each slot, at most: enough to hide a slow disk from a fast endpoint. */
+const AHEAD_PER_SLOT = 128;
+/** After so many pauses that the endpoint asked for, a call counts as rejected. */
 const MAX_DEFERRALS = 5;
-/** What asks for a longer pause ends the sending. */
+/** A longer pause ends the sending. */
 const LONGEST_PAUSE_MS = 15 * 60_000;
-/** "Too many requests" without a word about when. */
+/** For a 429 without `Retry-After`. */
 const DEFAULT_PAUSE_MS = 1_000;
 
 export async function sendGroup(job: SendJob, session: RunSession): Promise<void> {
@@ -53,14 +50,16 @@ class GroupSender {
 
   constructor(job: SendJob, session: RunSession) {
     const { options, callbackId } = job;
-    const { deps, journal } = session;
+    const { clock } = session.deps;
     this.#job = job;
     this.#session = session;
     this.#stop = session.stopOfCallback(callbackId);
-    this.#chooser = new CallChooser(job.calls, options.serialBy, ({ id }) => session.skipped(callbackId, id, "order"));
-    const ahead = Math.min(options.concurrency * ANNOUNCED_PER_SLOT, Math.ceil(options.rate ?? Number.POSITIVE_INFINITY));
-    this.#calls = new WrittenAheadCalls(this.#chooser, journal, deps.clock, ahead);
-    this.#pacer = createPacer(options.rate, deps.clock);
+    this.#chooser = new CallChooser(job.calls, options.serialBy, ({ id: call }) =>
+      session.record(callbackId, { step: "skipped", call, at: clock.now(), reason: "order" }),
+    );
+    const ahead = Math.min(options.concurrency * AHEAD_PER_SLOT, Math.ceil(options.rate ?? Number.POSITIVE_INFINITY));
+    this.#calls = new WrittenAheadCalls(this.#chooser, (callIds) => session.writeAhead(callbackId, callIds), ahead);
+    this.#pacer = createPacer(options.rate, clock);
     this.#pace = firstPace(options);
   }
 
@@ -81,19 +80,19 @@ class GroupSender {
     }
   }
 
-  /** Waits until one more may be under way; false once it is stopped. */
+  /** Waits until one more may be in flight; false once it is stopped. */
   async #hasRoom(): Promise<boolean> {
     const { clock } = this.#session.deps;
     while (this.#stop.reason === null) {
-      const isTrying = this.#pace.isCanaryOut && this.#inFlight > 0;
-      if (this.#inFlight >= this.#pace.limit || isTrying) await this.#nextSettled();
+      const isCanaryInFlight = this.#pace.isCanaryOut && this.#inFlight > 0;
+      if (this.#inFlight >= this.#pace.limit || isCanaryInFlight) await this.#nextSettled();
       else if (clock.now() < this.#pausedUntil) await clock.sleepUntil(this.#pausedUntil, this.#stop.signal);
       else return true;
     }
     return false;
   }
 
-  /** The end of the turn in which one is settled: the outcomes of one turn are written down together. */
+  /** Resolves at the end of the turn in which one is settled: the outcomes of one turn are written together. */
   async #nextSettled(): Promise<void> {
     await new Promise<void>((resolve) => {
       this.#onSettled = resolve;
@@ -112,7 +111,7 @@ class GroupSender {
   #send(call: PlannedCall): void {
     const { clock, deliverer } = this.#session.deps;
     const startedAt = clock.monotonicMs();
-    // Its slot may be that of a call whose outcome isn't written down yet.
+    // The outcome that freed its slot may not be written yet.
     this.#session.writeOutcomes();
     if (this.#stop.reason !== null) return;
     this.#inFlight++;
@@ -124,11 +123,11 @@ class GroupSender {
     });
   }
 
-  #settle(call: PlannedCall, { result, retryAfterMs }: Delivery, durationMs: number): void {
-    const { options, callbackId, secret } = this.#job;
-    const outcome = { callbackId, callId: call.id, durationMs };
+  #settle(call: PlannedCall, { result, retryAfterMs }: Delivery, ms: number): void {
+    const { options, callbackId } = this.#job;
+    const at = this.#session.deps.clock.now();
     if (isAccepted(result)) {
-      this.#session.accepted(outcome);
+      this.#session.record(callbackId, { step: "accepted", call: call.id, at, ms });
       this.#pace = paceAfterSuccess(this.#pace, options);
       this.#job.onAccepted(call.id);
       this.#calls.settled(call, true);
@@ -138,22 +137,53 @@ class GroupSender {
     const pauseMs = retryAfterMs ?? (status === 429 ? DEFAULT_PAUSE_MS : null);
     const deferrals = this.#deferrals.get(call.id) ?? 0;
     const mayComeAgain = pauseMs !== null && (status === 429 || status === 503) && pauseMs <= LONGEST_PAUSE_MS;
-    if (mayComeAgain && deferrals < MAX_DEFERRALS && !this.#pace.isCanaryOut) {
+    const isDeferred = mayComeAgain && deferrals < MAX_DEFERRALS && !this.#pace.isCanaryOut;
+    if (pauseMs !== null) this.#pauseFor(pauseMs);
+    const message = this.#messageOf(result);
+    this.#session.record(callbackId, { step: isDeferred ? "deferred" : "rejected", call: call.id, at, ms, status, message });
+    if (isDeferred) {
       this.#deferrals.set(call.id, deferrals + 1);
-      this.#pauseFor(pauseMs);
-      this.#session.deferred(outcome, result, this.#pausedUntil);
       this.#calls.deferred(call);
-    } else {
-      if (pauseMs !== null) this.#pauseFor(pauseMs);
-      this.#session.refused(outcome, result, secret);
-      this.#calls.settled(call, false);
-    }
+    } else this.#calls.settled(call, false);
     this.#pace = paceAfterFailure(this.#pace, options);
     if (this.#pace.stop !== null) this.#stop.stop(this.#pace.stop);
+  }
+
+  /** An endpoint may repeat the key in its answer. */
+  #messageOf(result: DeliveryResult): string {
+    const { secret } = this.#job;
+    const message = resultMessage(result);
+    return secret === "" ? message : message.replaceAll(secret, "••••");
   }
 
   #pauseFor(pauseMs: number): void {
     if (pauseMs > LONGEST_PAUSE_MS) this.#stop.stop("retry-after");
     this.#pausedUntil = Math.max(this.#pausedUntil, this.#session.deps.clock.now() + pauseMs);
   }
+}
+
+interface SendPace {
+  /** Requests at once: starts at 1, one more with each success, half with each failure. */
+  readonly limit: number;
+  readonly failuresInRow: number;
+  /** The canary has no outcome yet. */
+  readonly isCanaryOut: boolean;
+  readonly stop: StopReason | null;
+}
+
+type PaceRule = Pick<ReplayOptions, "concurrency" | "maxFailures" | "canary">;
+
+function firstPace({ canary }: PaceRule): SendPace {
+  return { limit: 1, failuresInRow: 0, isCanaryOut: canary, stop: null };
+}
+
+function paceAfterSuccess(pace: SendPace, { concurrency }: PaceRule): SendPace {
+  return { limit: Math.min(pace.limit + 1, concurrency), failuresInRow: 0, isCanaryOut: false, stop: pace.stop };
+}
+
+/** A failed canary, or too many failures in a row, stops the sending. */
+function paceAfterFailure(pace: SendPace, { maxFailures }: PaceRule): SendPace {
+  const failuresInRow = pace.failuresInRow + 1;
+  const stop = pace.isCanaryOut ? "canary" : failuresInRow >= maxFailures ? "max-failures" : null;
+  return { limit: Math.max(1, Math.floor(pace.limit / 2)), failuresInRow, isCanaryOut: false, stop: pace.stop ?? stop };
 }

@@ -1,35 +1,33 @@
-/** Calls whose "sent" line is on disk: only these may be sent, and in this order. */
-import type { Clock } from "../../platform/clock.js";
-import type { Journal } from "../journal/journal.js";
-import { journalText } from "../journal/journal-line.js";
-import type { PlannedCall } from "../plan/replay-plan.js";
+/** Calls whose `sent` line is on disk: only these may be sent, and in this order. */
+import type { PlannedCall } from "../plan/snapshot-file.js";
 import type { CallChooser } from "./call-chooser.js";
 
 export class WrittenAheadCalls {
   readonly #chooser: CallChooser;
-  readonly #journal: Journal;
-  readonly #clock: Clock;
+  readonly #writeAhead: (callIds: readonly string[]) => Promise<void>;
   readonly #most: number;
-  /** How many are announced ahead: few at first, and twice as many each time that a send had to wait for the disk. */
+  /** How many are written ahead: few at first, and twice as many each time that a send had to wait for the disk. */
   #ahead = 1;
   #ready: PlannedCall[] = [];
   #taken = 0;
-  #underWay = 0;
+  #inFlight = 0;
   #refill: Promise<void> | null = null;
   #refillError: unknown = null;
-  /** Nothing could be chosen: before a call under way is settled there is no use in asking again. */
+  /** Nothing could be chosen: asking again makes no sense before a call in flight is settled. */
   #isDry = false;
   #onChange: () => void = () => {};
 
-  /** `most`: calls announced ahead. They hide the disk's latency, and count as unknown after a power cut: so no more than it takes. */
-  constructor(chooser: CallChooser, journal: Journal, clock: Clock, most: number) {
+  /**
+   * `writeAhead` resolves once the lines are on disk. `most`: calls written ahead. They hide the disk's latency, and count as unknown
+   * after a power cut: so no more than that takes.
+   */
+  constructor(chooser: CallChooser, writeAhead: (callIds: readonly string[]) => Promise<void>, most: number) {
     this.#chooser = chooser;
-    this.#journal = journal;
-    this.#clock = clock;
+    this.#writeAhead = writeAhead;
     this.#most = most;
   }
 
-  /** The next call to send; null when there is none and none will come. Throws what the journal or the snapshot threw. */
+  /** The next call to send; null when none is left. Throws what the journal or the snapshot threw. */
   async next(): Promise<PlannedCall | null> {
     for (;;) {
       if (this.#refillError !== null) throw this.#refillError;
@@ -37,11 +35,11 @@ export class WrittenAheadCalls {
       if (this.#ready.length - this.#taken <= this.#ahead / 2) this.#startRefill();
       if (call !== undefined) {
         this.#taken++;
-        this.#underWay++;
+        this.#inFlight++;
         return call;
       }
-      if (this.#refill === null && this.#underWay === 0 && this.#chooser.isDone) return null;
-      if (this.#refill !== null && this.#underWay > 0) this.#ahead = Math.min(this.#ahead * 2, this.#most);
+      if (this.#refill === null && this.#inFlight === 0 && this.#chooser.isDone) return null;
+      if (this.#refill !== null && this.#inFlight > 0) this.#ahead = Math.min(this.#ahead * 2, this.#most);
       await (this.#refill ?? new Promise<void>((resolve) => (this.#onChange = resolve)));
     }
   }
@@ -51,21 +49,21 @@ export class WrittenAheadCalls {
     this.#leave();
   }
 
-  /** To be announced and sent again. */
+  /** To be written ahead and sent again. */
   deferred(call: PlannedCall): void {
     this.#chooser.putBack(call);
     this.#leave();
   }
 
   #leave(): void {
-    this.#underWay--;
+    this.#inFlight--;
     this.#isDry = false;
     this.#onChange();
   }
 
   #startRefill(): void {
     if (this.#refill !== null || this.#refillError !== null || this.#isDry || this.#chooser.isDone) return;
-    this.#refill = this.#announce()
+    this.#refill = this.#fetch()
       .catch((error: unknown) => {
         this.#refillError = error;
       })
@@ -74,13 +72,11 @@ export class WrittenAheadCalls {
       });
   }
 
-  async #announce(): Promise<void> {
+  async #fetch(): Promise<void> {
     const chosen = await this.#chooser.choose(Math.max(1, this.#ahead - (this.#ready.length - this.#taken)));
     this.#isDry = chosen.length === 0;
     if (this.#isDry) return;
-    const at = this.#clock.now();
-    this.#journal.appendText(chosen.map(({ id }) => journalText({ step: "sent", call: id, at })).join(""));
-    await this.#journal.flushed();
+    await this.#writeAhead(chosen.map(({ id }) => id));
     this.#ready = this.#ready.slice(this.#taken);
     this.#taken = 0;
     this.#ready.push(...chosen);

@@ -31,9 +31,9 @@ await contender<Options>(async ({ url, runsDirectory, count, concurrency }) => {
   const plan = await planReplay({ callbacks: ["demo"], calls: { filter: {} }, skipRetrying: false }, deps);
   let began = 0;
   let ended = 0;
-  const { counts } = await runReplay(plan, { ...DEFAULT_REPLAY_OPTIONS, concurrency }, deps, ({ type }) => {
-    if (type === "started") began = performance.now();
-    if (type === "accepted") ended = performance.now();
+  const { counts } = await runReplay(plan, { ...DEFAULT_REPLAY_OPTIONS, concurrency }, deps, (event) => {
+    if (event.type === "started") began = performance.now();
+    if (event.type === "step" && event.step.step === "accepted") ended = performance.now();
   });
   const whole = performance.now() - began;
   if (counts.accepted !== count) throw new Error(`${counts.accepted} of ${count} accepted`);

@@ -9,8 +9,8 @@ import { createClient } from "../../../src/client/create-client.js";
 import type { Transport } from "../../../src/client/transport.js";
 import { createDeliverer } from "../../../src/delivery/undici-deliverer.js";
 import { type Clock, systemClock, systemTimers } from "../../../src/platform/clock.js";
-import type { RunEvent } from "../../../src/runs/journal/run-event.js";
-import type { RunDeps } from "../../../src/runs/run-deps.js";
+import type { RunEvent } from "../../../src/runs/journal/run-step.js";
+import type { RunDeps } from "../../../src/runs/run-options.js";
 import { seededRandom } from "../time/seeded-random.js";
 
 export interface CountingEndpoint {

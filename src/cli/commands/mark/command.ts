@@ -12,7 +12,7 @@ const OPERANDS: readonly Operand[] = [
 ];
 
 const DETAILS =
-  "A first word of 32 hex digits, or -, is a call and not a callback. Marks go to the service in groups of at most 100.\nOn a terminal it asks first; a script gives --yes.";
+  "A first argument of 32 hex digits, or -, is a call and not a callback. Up to 100 calls are marked per request.\nOn a terminal it asks first; a script needs --yes.";
 
 export const MARK_SUCCESS: CommandSpec = {
   name: "mark-success",
@@ -37,7 +37,7 @@ export const MARK_FAILED: CommandSpec = {
   flags: [...under("Which calls", [SUCCESS, ...NARROWING_FLAGS, FILE]), YES, DRY_RUN, OUTPUT_LINES],
   examples: [
     ["whcb mark-failed demo 0193F0C2A5B87C119D2E4F6A8B0C1D2E", "one call"],
-    ["whcb mark-failed demo --success --since 2h", "what the endpoint took and lost"],
+    ["whcb mark-failed demo --success --since 2h", "what the endpoint accepted and lost"],
     ["whcb mark-failed demo --file lost.txt --yes", "ids from a file"],
   ],
   load: async () => ({ run: (await import("./run.js")).markFailed }),

@@ -1,18 +1,14 @@
 import { count } from "../../../domain/count.js";
-import { WhcbError } from "../../../domain/errors.js";
-import type { MarkPlan } from "../../../runs/plan/mark-plan.js";
-import { planMarks } from "../../../runs/plan/plan-marks.js";
-import { runMarks } from "../../../runs/run-marks.js";
-import { readCallOperands, toCallScope } from "../../args/call-operands.js";
+import { type MarkPlan, planMarks, runMarks } from "../../../runs/run-marks.js";
+import { missingCalls, readCallOperands, toCallScope } from "../../args/call-operands.js";
 import { FAILED, SUCCESS } from "../../args/filter-flags.js";
 import { DRY_RUN } from "../../args/sending-flags.js";
 import type { Invocation } from "../../invocation.js";
 import { openProgress } from "../../output/progress-line.js";
 import { confirm, needsYes, YES } from "../../output/questions.js";
-import { finishRun } from "../../output/run/finish-run.js";
 import { followRun } from "../../output/run/follow-run.js";
-import { STOPPING, withInterrupt } from "../../output/run/interrupt.js";
 import { describeLeftOut } from "../../output/run/plan-text.js";
+import { finishRun } from "../../output/run/run-summary.js";
 import { safeJson } from "../../output/sanitize.js";
 import { withSession } from "../../settings/session.js";
 import { withRunDeps } from "../../settings/with-run-deps.js";
@@ -27,13 +23,12 @@ export function markFailed(invocation: Invocation): Promise<number> {
 
 interface Marking {
   readonly status: "SUCCESS" | "FAILED";
-  /** The status that the filter looks for. */
+  /** The status of the calls that a filter selects. */
   readonly from: "SUCCESS" | "FAILED";
   readonly isFiltered: boolean;
   readonly flag: string;
 }
 
-/** Marks cost nothing to send, and the service takes up to 100 at once. */
 const CONNECTIONS = 4;
 
 async function mark(invocation: Invocation, marking: Marking): Promise<number> {
@@ -41,26 +36,19 @@ async function mark(invocation: Invocation, marking: Marking): Promise<number> {
   const operands = await readCallOperands(invocation, marking);
   if (args.operands.includes("-") && !args.get(YES) && !args.get(DRY_RUN)) throw needsYes(invocation);
   return withSession(invocation, (session) =>
-    withRunDeps(deps, session, CONNECTIONS, async (engine) => {
+    withRunDeps(deps, session, CONNECTIONS, async (runDeps) => {
       const scope = await toCallScope(operands, session, marking.from, invocation);
       const progress = await openProgress(invocation, "listing calls");
-      const plan = await planMarks(scope, marking.status, engine).finally(() => progress.clear());
+      const plan = await planMarks(scope, marking.status, runDeps).finally(() => progress.clear());
       if (plan.calls === 0) return nothingToMark(plan, screen);
       const description = describeMarks(plan);
       if (args.get(DRY_RUN)) return showMarks(plan, description, screen);
       if (!(await confirm(invocation, `${description.join("\n")}\nMark ${count(plan.calls, "call")} ${plan.status}?`))) return 0;
-      const summary = await withInterrupt(invocation, STOPPING, async (signal) => {
-        const line = await openProgress(invocation, `0 of ${plan.calls}`);
-        const follower = followRun(invocation, plan.calls, line);
-        try {
-          return await runMarks(plan, { signal }, engine, follower.listener);
-        } finally {
-          line.clear();
-          await follower.flush();
-        }
-      });
+      const summary = await followRun(invocation, plan.calls, ({ signal, listener }) =>
+        runMarks(plan, { signal }, runDeps, listener),
+      );
       const code = await finishRun(invocation, summary);
-      if (plan.missing.length > 0) throw new WhcbError("items-failed", `not found: ${plan.missing.slice(0, 5).join(", ")}`);
+      if (plan.missing.length > 0) throw missingCalls(plan.missing, "items-failed");
       return code;
     }),
   );
@@ -68,7 +56,7 @@ async function mark(invocation: Invocation, marking: Marking): Promise<number> {
 
 function nothingToMark(plan: MarkPlan, screen: Invocation["screen"]): number {
   screen.info(["nothing to mark: no call matches", ...describeLeftOut({ ...NOTHING_ELSE, ...plan, missing: [] })].join("\n"));
-  if (plan.missing.length > 0) throw new WhcbError("not-found", `no such call: ${plan.missing.slice(0, 5).join(", ")}`);
+  if (plan.missing.length > 0) throw missingCalls(plan.missing, "not-found");
   return 0;
 }
 
@@ -98,7 +86,7 @@ async function showMarks(plan: MarkPlan, description: readonly string[], screen:
     return 0;
   }
   await screen.out(`${description.map((line) => `${line}\n`).join("")}`);
-  screen.info("a dry run: nothing was marked");
+  screen.info("dry run: nothing was marked");
   return 0;
 }
 

@@ -1,49 +1,47 @@
 import { count } from "../../../domain/count.js";
 import { WhcbError } from "../../../domain/errors.js";
 import { planReplay } from "../../../runs/plan/plan-replay.js";
+import { previewReplay, toCurl } from "../../../runs/plan/preview-replay.js";
 import type { ReplayPlan } from "../../../runs/plan/replay-plan.js";
-import type { RunDeps } from "../../../runs/run-deps.js";
-import type { ReplayOptions } from "../../../runs/run-options.js";
+import type { ReplayOptions, RunDeps } from "../../../runs/run-options.js";
 import { runReplay } from "../../../runs/run-replay.js";
-import { readCallOperands, toCallScope } from "../../args/call-operands.js";
+import { missingCalls, readCallOperands, toCallScope } from "../../args/call-operands.js";
 import { FAILED } from "../../args/filter-flags.js";
 import { DRY_RUN, PRINT_CURL, readReplayOptions, SKIP_RETRYING } from "../../args/sending-flags.js";
 import type { Invocation } from "../../invocation.js";
 import { openProgress } from "../../output/progress-line.js";
 import { confirm, needsYes, YES } from "../../output/questions.js";
-import { finishRun } from "../../output/run/finish-run.js";
 import { followRun } from "../../output/run/follow-run.js";
-import { STOPPING, withInterrupt } from "../../output/run/interrupt.js";
-import { describeLeftOut, describePlan } from "../../output/run/plan-text.js";
+import { describeLeftOut, describePlan, planJson } from "../../output/run/plan-text.js";
+import { finishRun } from "../../output/run/run-summary.js";
+import { safeJson } from "../../output/sanitize.js";
 import { collectKeys } from "../../settings/callback-keys.js";
-import { type Session, withSession } from "../../settings/session.js";
+import { withSession } from "../../settings/session.js";
 import { withRunDeps } from "../../settings/with-run-deps.js";
-import { resumeReplay } from "./replay-resume.js";
-import { RESUME } from "./resume-flags.js";
-import { showPlan } from "./show-plan.js";
-import { mentionUnfinishedRun } from "./unfinished-run.js";
+import { RESUME } from "./command.js";
+import { mentionUnfinishedRun, resumeReplay } from "./resume.js";
 
 export async function run(invocation: Invocation): Promise<number> {
-  const { args, screen } = invocation;
+  const { args } = invocation;
   const resume = args.get(RESUME);
   if (resume !== undefined) return resumeReplay(invocation, resume === "" ? null : resume);
   const options = readReplayOptions(args);
-  if (args.get(PRINT_CURL) && !args.get(DRY_RUN)) throw new WhcbError("usage", "--print-curl goes with --dry-run");
+  if (args.get(PRINT_CURL) && !args.get(DRY_RUN)) throw new WhcbError("usage", "--print-curl needs --dry-run");
   const operands = await readCallOperands(invocation, { isFiltered: args.get(FAILED), flag: "--failed" });
   const readsStdin = args.operands.includes("-");
   if (readsStdin && !args.get(YES) && !args.get(DRY_RUN)) throw needsYes(invocation);
   return withSession(invocation, async (session) => {
     const scope = await toCallScope(operands, session, "FAILED", invocation);
-    return withRunDeps(invocation.deps, session, options.concurrency, async (engine) => {
-      await mentionUnfinishedRun(invocation, engine);
-      const progress = await openProgress(invocation, "listing what failed");
-      const plan = await planReplay({ ...scope, skipRetrying: args.get(SKIP_RETRYING) }, engine, (event) => {
-        if (event.type === "listed") progress.show(`listing what failed: ${event.calls}`);
+    return withRunDeps(invocation.deps, session, options.concurrency, async (runDeps) => {
+      await mentionUnfinishedRun(invocation, runDeps);
+      const progress = await openProgress(invocation, "listing failed calls");
+      const plan = await planReplay({ ...scope, skipRetrying: args.get(SKIP_RETRYING) }, runDeps, (event) => {
+        if (event.type === "listed") progress.show(`listing failed calls: ${event.calls}`);
       }).finally(() => progress.clear());
       try {
-        if (plan.calls === 0) return nothingToDo(plan, screen);
-        if (args.get(DRY_RUN)) return await showPlan(invocation, plan, options, args.get(PRINT_CURL));
-        return await askAndSend(invocation, { plan, options, engine, session });
+        if (plan.calls === 0) return nothingToReplay(plan, invocation);
+        if (args.get(DRY_RUN)) return await showPlan(plan, options, invocation);
+        return await askAndSend(plan, options, runDeps, invocation);
       } finally {
         await plan.discard();
       }
@@ -51,39 +49,34 @@ export async function run(invocation: Invocation): Promise<number> {
   });
 }
 
-function nothingToDo(plan: ReplayPlan, screen: Invocation["screen"]): number {
+function nothingToReplay(plan: ReplayPlan, { screen }: Invocation): number {
   screen.info(["nothing to replay: no failed call matches", ...describeLeftOut({ ...plan, missing: [] })].join("\n"));
-  if (plan.missing.length > 0)
-    throw new WhcbError(
-      "not-found",
-      `no such ${plan.missing.length === 1 ? "call" : "calls"}: ${plan.missing.slice(0, 5).join(", ")}`,
-    );
+  if (plan.missing.length > 0) throw missingCalls(plan.missing, "not-found");
   return 0;
 }
 
-interface Replay {
-  readonly plan: ReplayPlan;
-  readonly options: ReplayOptions;
-  readonly engine: RunDeps;
-  readonly session: Session;
+async function askAndSend(plan: ReplayPlan, options: ReplayOptions, runDeps: RunDeps, invocation: Invocation): Promise<number> {
+  const { args, screen } = invocation;
+  const description = describePlan(plan, options, screen.renderOptions).join("\n");
+  if (args.get(YES) && screen.format === "table") screen.info(description);
+  if (!(await confirm(invocation, `${description}\nSend ${count(plan.calls, "call")} again?`))) return 0;
+  const keys = await collectKeys(invocation, plan, options);
+  const summary = await followRun(invocation, plan.calls, ({ signal, listener }) =>
+    runReplay(plan, { ...options, signal, keys }, runDeps, listener),
+  );
+  const code = await finishRun(invocation, summary);
+  if (plan.missing.length > 0) throw missingCalls(plan.missing, "items-failed");
+  return code;
 }
 
-async function askAndSend(invocation: Invocation, { plan, options, engine }: Replay): Promise<number> {
-  const description = describePlan(plan, options, invocation.screen.renderOptions);
-  if (invocation.args.get(YES) && invocation.screen.format === "table") invocation.screen.info(description.join("\n"));
-  if (!(await confirm(invocation, `${description.join("\n")}\nSend ${count(plan.calls, "call")} again?`))) return 0;
-  const keys = await collectKeys(invocation, plan, options);
-  const summary = await withInterrupt(invocation, STOPPING, async (signal) => {
-    const progress = await openProgress(invocation, `0 of ${plan.calls}`);
-    const follower = followRun(invocation, plan.calls, progress);
-    try {
-      return await runReplay(plan, { ...options, signal, keys }, engine, follower.listener);
-    } finally {
-      progress.clear();
-      await follower.flush();
-    }
-  });
-  const code = await finishRun(invocation, summary);
-  if (plan.missing.length === 0) return code;
-  throw new WhcbError("items-failed", `not found: ${plan.missing.slice(0, 5).join(", ")}`);
+/** --dry-run. In curl commands the key is "$WHCB_CALLBACK_KEY". */
+async function showPlan(plan: ReplayPlan, options: ReplayOptions, { args, screen }: Invocation): Promise<number> {
+  if (args.get(PRINT_CURL)) {
+    for await (const { request, secret } of previewReplay(plan, options)) await screen.out(`${toCurl(request, secret)}\n`);
+  } else if (screen.format === "json" || screen.format === "ndjson") {
+    await screen.out(`${safeJson({ dryRun: true, ...planJson(plan) }, screen.format === "json" ? 2 : undefined)}\n`);
+    return 0;
+  } else await screen.out(`${describePlan(plan, options, screen.renderOptions).join("\n")}\n`);
+  screen.info("dry run: nothing was sent");
+  return 0;
 }

@@ -3,7 +3,7 @@ import { COLUMNS, OUTPUT, OUTPUT_LINES } from "../../args/shared-flags.js";
 
 export const RUNS: GroupSpec = {
   name: "runs",
-  summary: "the journal of replays and marks: who, when, which, what came of each",
+  summary: "the journal of replays and marks: who, when, which calls, and the result of each",
   commands: [
     {
       name: "list",
@@ -17,8 +17,8 @@ export const RUNS: GroupSpec = {
     },
     {
       name: "show",
-      operands: [["<run>", "a run's id, or the beginning of one"]],
-      summary: "show a run and what came of each call",
+      operands: [["<run>", "a run's id, or the beginning or end of one"]],
+      summary: "show a run and the result of each call",
       flags: [OUTPUT_LINES],
       examples: [
         ["whcb runs show 20261125-0103", "by the beginning of its id"],

@@ -1,11 +1,12 @@
-import type { RunCall, RunOverview, RunRecord } from "../../../runs/journal/run-record.js";
+import type { RunCall } from "../../../runs/journal/run-state.js";
+import type { RunOverview, RunRecord } from "../../../runs/journal/stored-runs.js";
 import { listRuns, readRun } from "../../../runs/journal/stored-runs.js";
 import { COLUMNS } from "../../args/shared-flags.js";
 import type { Invocation } from "../../invocation.js";
 import type { Column } from "../../output/cells.js";
 import { renderFields } from "../../output/cells.js";
 import { type ListingStyle, openListing } from "../../output/listing.js";
-import { renderCounts } from "../../output/run/summary-text.js";
+import { renderCounts } from "../../output/run/run-summary.js";
 import { safeJson } from "../../output/sanitize.js";
 import type { RenderOptions } from "../../output/screen.js";
 import { renderTable } from "../../output/table.js";
@@ -14,13 +15,13 @@ import { runsDirectory } from "../../settings/with-run-deps.js";
 
 export async function listRunsCommand({ args, screen, deps }: Invocation): Promise<number> {
   const listing = openListing(RUN_LISTING, screen, args.get(COLUMNS));
-  await listing.add(await listRuns(runsDirectory(deps)));
-  if ((await listing.end()) === 0) screen.info("no runs yet: replays and marks made from here are listed");
+  await listing.add(await listRuns(runsDirectory(deps), deps.clock));
+  if ((await listing.end()) === 0) screen.info("no runs yet: this lists the replays and marks made from here");
   return 0;
 }
 
 export async function showRun({ args, screen, deps }: Invocation): Promise<number> {
-  const record = await readRun(runsDirectory(deps), args.operand(0));
+  const record = await readRun(runsDirectory(deps), args.operand(0), deps.clock);
   if (screen.format === "ndjson") await screen.out(record.calls.map((call) => `${safeJson(runCallJson(call))}\n`).join(""));
   else if (screen.format === "json")
     await screen.out(`${safeJson({ ...overviewJson(record), calls: record.calls.map(runCallJson) }, 2)}\n`);
@@ -49,7 +50,7 @@ const COLUMNS_OF_RUN: readonly Column<RunOverview>[] = [
   },
   { key: "planned", title: "CALLS", value: ({ counts }) => counts.planned, kind: "number" },
   { key: "accepted", title: "ACCEPTED", value: ({ counts }) => counts.accepted, kind: "number", dropRank: 4 },
-  { key: "refused", title: "REFUSED", value: ({ counts }) => counts.refused, kind: "number", dropRank: 5 },
+  { key: "rejected", title: "REJECTED", value: ({ counts }) => counts.rejected, kind: "number", dropRank: 5 },
   { key: "marked", title: "MARKED", value: ({ counts }) => counts.marked, kind: "number", dropRank: 6 },
   { key: "id", title: "RUN", value: ({ runId }) => runId },
   { key: "who", title: "WHO", value: ({ who }) => who, onDemand: true },

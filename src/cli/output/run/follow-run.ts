@@ -1,61 +1,89 @@
-/** Follows a run's events: a progress line for people, one line per call for -o ndjson. */
-import { resultMessage } from "../../../domain/attempt.js";
+/** Runs a use case with a progress line for people, a line per step for `-o ndjson`, and Ctrl-C. */
 import { formatDuration } from "../../../domain/duration.js";
-import type { RunEvent, RunListener } from "../../../runs/journal/run-event.js";
-import { RunProgress } from "../../../runs/run-progress.js";
+import type { CallStep, RunEvent, RunListener } from "../../../runs/journal/run-step.js";
+import { EXIT_INTERRUPTED } from "../../exit-codes.js";
 import type { Invocation } from "../../invocation.js";
-import type { ProgressLine } from "../progress-line.js";
+import { openProgress } from "../progress-line.js";
 import { safeJson } from "../sanitize.js";
 import { OutputClosed } from "../screen.js";
+import { RunProgress } from "./run-progress.js";
 
-export interface RunFollower {
+export interface FollowedRun {
+  readonly signal: AbortSignal;
   readonly listener: RunListener;
-  /** Waits until every line is written. */
-  flush(): Promise<void>;
 }
 
-export function followRun({ screen, deps }: Pick<Invocation, "screen" | "deps">, total: number, line: ProgressLine): RunFollower {
-  const progress = new RunProgress(deps.clock, total);
+/** `total`: calls that the run is to settle. Returns once every line is written. */
+export async function followRun<Result>(
+  invocation: Invocation,
+  total: number,
+  work: (run: FollowedRun) => Promise<Result>,
+): Promise<Result> {
+  const { deps, screen } = invocation;
+  const line = await openProgress(invocation, `0 of ${total}`);
+  let progress: RunProgress | null = null;
   let written: Promise<void> = Promise.resolve();
-  return {
-    listener(event) {
-      progress.add(event);
-      const { done, perSecond, leftMs } = progress.read();
-      const rate = perSecond === null || perSecond === 0 ? "" : `, ${Math.round(perSecond)}/s`;
-      const left = leftMs === null ? "" : `, ${formatDuration(leftMs)} left`;
-      line.show(`${done} of ${total}${rate}${left}`);
-      if (screen.format !== "ndjson") return;
-      const text = eventLines(event)
-        .map((entry) => `${safeJson(entry)}\n`)
-        .join("");
-      // A reader that has gone doesn't stop a run that is under way.
-      written = written.then(() => screen.out(text)).catch(ignoreClosed);
-    },
-    flush: () => written,
+  const listener = (event: RunEvent): void => {
+    if (event.type === "started") progress = new RunProgress(deps.clock, total, event.counts);
+    if (event.type !== "step") return;
+    progress?.update(event.counts);
+    if (progress !== null) line.show(progressText(progress));
+    if (screen.format !== "ndjson") return;
+    const text = stepLines(event.callbackId, event.step)
+      .map((entry) => `${safeJson(entry)}\n`)
+      .join("");
+    // A reader that has closed the pipe doesn't stop the run.
+    written = written.then(() => screen.out(text)).catch(ignoreClosed);
   };
+  try {
+    return await withInterrupt(invocation, (signal) => work({ signal, listener }));
+  } finally {
+    line.clear();
+    await written;
+  }
+}
+
+/** The first Ctrl-C stops new sends and lets the rest finish, the second ends the process. */
+async function withInterrupt<Result>(
+  { deps, screen }: Pick<Invocation, "deps" | "screen">,
+  work: (signal: AbortSignal) => Promise<Result>,
+): Promise<Result> {
+  const controller = new AbortController();
+  const stopListening = deps.io.onInterrupt(() => {
+    if (controller.signal.aborted) return deps.io.exitNow(EXIT_INTERRUPTED);
+    controller.abort();
+    screen.info("stopping: requests in flight finish and are marked; press Ctrl-C again to stop at once");
+  });
+  try {
+    return await work(controller.signal);
+  } finally {
+    stopListening();
+  }
+}
+
+function progressText(progress: RunProgress): string {
+  const { done, total, perSecond, leftMs } = progress.read();
+  const rate = perSecond === null || perSecond === 0 ? "" : `, ${Math.round(perSecond)}/s`;
+  const left = leftMs === null ? "" : `, ${formatDuration(leftMs)} left`;
+  return `${done} of ${total}${rate}${left}`;
 }
 
 /** The ndjson contract: one object per call and step. */
-function eventLines(event: RunEvent): readonly Readonly<Record<string, unknown>>[] {
-  switch (event.type) {
+function stepLines(callbackId: string, step: CallStep): readonly Readonly<Record<string, unknown>>[] {
+  const line = (id: string, fields: object) => ({ event: step.step, callbackId, id, ...fields });
+  switch (step.step) {
     case "accepted":
-      return [
-        { event: "accepted", callbackId: event.callbackId, id: event.callId, statusCode: 200, durationMs: event.durationMs },
-      ];
-    case "refused": {
-      const statusCode = event.result.kind === "answered" ? event.result.statusCode : null;
-      const reason = resultMessage(event.result);
-      return [
-        { event: "refused", callbackId: event.callbackId, id: event.callId, statusCode, reason, durationMs: event.durationMs },
-      ];
-    }
+      return [line(step.call, { statusCode: 200, durationMs: step.ms })];
+    case "rejected":
+      return [line(step.call, { statusCode: step.status, reason: step.message, durationMs: step.ms })];
     case "requested":
-      return event.callIds.map((id) => ({ event: "requested", callbackId: event.callbackId, id }));
+      return step.calls.map((id) => line(id, {}));
     case "marked":
-      return event.callIds.map((id) => ({ event: "marked", callbackId: event.callbackId, id, status: event.status }));
-    case "unmarkable":
+      return step.calls.map((id) => line(id, { status: step.as }));
+    case "not-found":
+      return [line(step.call, { reason: step.message })];
     case "skipped":
-      return [{ event: event.type, callbackId: event.callbackId, id: event.callId, reason: event.reason }];
+      return [line(step.call, { reason: step.reason })];
     default:
       return [];
   }

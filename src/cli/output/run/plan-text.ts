@@ -1,11 +1,12 @@
-/** What a replay is about, before it is begun: the question on a terminal, the answer of --dry-run. */
+/** What a replay will do: in the question on a terminal, and for --dry-run. */
 import { count } from "../../../domain/count.js";
-import type { ReplayGroup, ReplayPlan } from "../../../runs/plan/replay-plan.js";
+import type { ReplayGroup } from "../../../runs/plan/group-draft.js";
+import type { ReplayPlan } from "../../../runs/plan/replay-plan.js";
 import type { ReplayOptions } from "../../../runs/run-options.js";
 import type { RenderOptions } from "../screen.js";
 import { formatInstant } from "../times.js";
 
-/** Lines: one for each callback, then what was left out. */
+/** One line for each callback, then what was left out. */
 export function describePlan(
   plan: ReplayPlan,
   options: Pick<ReplayOptions, "to" | "viaService">,
@@ -19,9 +20,9 @@ export function describeLeftOut(
   plan: Pick<ReplayPlan, "leftOut" | "notFailed" | "missing" | "skippedRetrying">,
 ): readonly string[] {
   return [
-    plan.leftOut > 0 ? `${count(plan.leftOut, "call")} left out: the service listed them, the filter doesn't mean them` : "",
+    plan.leftOut > 0 ? `${count(plan.leftOut, "call")} left out: the service listed them, but they don't match the filter` : "",
     plan.notFailed > 0 ? `${count(plan.notFailed, "call")} left out: not FAILED` : "",
-    plan.skippedRetrying > 0 ? `${count(plan.skippedRetrying, "call")} left to the service, which is still retrying them` : "",
+    plan.skippedRetrying > 0 ? `${count(plan.skippedRetrying, "call")} left out: the service is still retrying them` : "",
     plan.missing.length > 0 ? `not found: ${listSome(plan.missing)}` : "",
   ].filter((line) => line !== "");
 }
@@ -56,7 +57,7 @@ function describeGroup(
   const retrying =
     group.retrying > 0
       ? [
-          `  ${group.retrying} of them the service is still retrying: the receiver may see them twice, with the same webhook-id (--skip-retrying leaves them)`,
+          `  the service is still retrying ${group.retrying} of them: the receiver may see those twice, with the same webhook-id (--skip-retrying leaves them out)`,
         ]
       : [];
   return [`${count(group.calls, "failed call")} of ${group.callback.name} -> ${where}${since} (${codes})`, ...retrying];

@@ -105,12 +105,12 @@ hint: use \`whcb login\`, or the environment: WHCB_USERNAME, WHCB_PASSWORD, WHCB
   });
 
   test.each([
-    [["replay", "demo"], "no calls were named"],
-    [["replay", "demo", "--since", "2h"], "a filter needs --failed beside it"],
-    [["mark-success", "demo"], "no calls were named"],
-    [["mark-success"], "no calls were named"],
-    [["mark-success", "demo", "A".repeat(32), "--failed"], "calls are named one by one and by a filter: give one or the other"],
-    [["replay", "demo", "--failed", "--mark"], "--with-auth and --mark only mean something with --to"],
+    [["replay", "demo"], "no calls were selected"],
+    [["replay", "demo", "--since", "2h"], "a filter needs --failed"],
+    [["mark-success", "demo"], "no calls were selected"],
+    [["mark-success"], "no calls were selected"],
+    [["mark-success", "demo", "A".repeat(32), "--failed"], "call ids and a filter can't be combined"],
+    [["replay", "demo", "--failed", "--mark"], "--with-auth and --mark need --to"],
   ])("a bulk write never means all by default: %j", async (argv, message) => {
     const { code, stdout, stderr } = await runCli(newCliWorld(), argv);
     expect({ code, stdout, first: stderr.split("\n")[0] }).toEqual({ code: 2, stdout: "", first: `error: ${message}` });

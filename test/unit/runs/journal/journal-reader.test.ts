@@ -2,15 +2,15 @@ import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type JournalLine, journalText } from "../../../../src/runs/journal/journal-line.js";
 import { readJournal } from "../../../../src/runs/journal/journal-reader.js";
+import { type RunStep, stepText } from "../../../../src/runs/journal/run-step.js";
 
-const LINES: readonly JournalLine[] = [
+const LINES: readonly RunStep[] = [
   { step: "session", at: 1, who: "ada@desk", bootId: "b", concurrency: 8 },
   { step: "sent", call: "A", at: 2 },
-  { step: "refused", call: "A", at: 3, ms: 12, status: 503, message: "Größer als ſonst" },
+  { step: "rejected", call: "A", at: 3, ms: 12, status: 503, message: "Größer als ſonst" },
 ];
-const WHOLE = LINES.map(journalText).join("");
+const WHOLE = LINES.map(stepText).join("");
 
 let folder: string;
 let path: string;
@@ -22,8 +22,8 @@ beforeEach(() => {
 
 afterEach(() => rmSync(folder, { recursive: true }));
 
-async function read(): Promise<{ lines: JournalLine[]; length: number; lacksLineEnd: boolean }> {
-  const lines: JournalLine[] = [];
+async function read(): Promise<{ lines: RunStep[]; length: number; lacksLineEnd: boolean }> {
+  const lines: RunStep[] = [];
   const end = await readJournal(path, (line) => lines.push(line));
   return { lines, ...end };
 }
@@ -55,13 +55,13 @@ describe("the reader of journals", () => {
   });
 
   it("trusts no journal with a bad line between good ones", async () => {
-    writeFileSync(path, `${journalText({ step: "sent", call: "A", at: 2 })}{"step":"sen\n${WHOLE}`);
+    writeFileSync(path, `${stepText({ step: "sent", call: "A", at: 2 })}{"step":"sen\n${WHOLE}`);
     await expect(read()).rejects.toMatchObject({ code: "malformed" });
   });
 
   it("reads lines that span the pieces in which a file comes", async () => {
-    const many = Array.from({ length: 9_000 }, (_, at): JournalLine => ({ step: "sent", call: `CALL-${at}`, at }));
-    writeFileSync(path, many.map(journalText).join(""));
+    const many = Array.from({ length: 9_000 }, (_, at): RunStep => ({ step: "sent", call: `CALL-${at}`, at }));
+    writeFileSync(path, many.map(stepText).join(""));
     expect((await read()).lines).toEqual(many);
   });
 

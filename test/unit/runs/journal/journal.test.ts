@@ -1,10 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { Delivery } from "../../../../src/delivery/deliverer.js";
-import { Journal } from "../../../../src/runs/journal/journal.js";
-import { type JournalFile, openJournalFile } from "../../../../src/runs/journal/journal-file.js";
-import type { JournalLine } from "../../../../src/runs/journal/journal-line.js";
+import { Journal, type JournalFile, openJournalFile } from "../../../../src/runs/journal/journal.js";
+import type { RunStep } from "../../../../src/runs/journal/run-step.js";
 import { planReplay } from "../../../../src/runs/plan/plan-replay.js";
-import type { PlannedCall } from "../../../../src/runs/plan/replay-plan.js";
+import type { PlannedCall } from "../../../../src/runs/plan/snapshot-file.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../../../src/runs/run-options.js";
 import { runReplay } from "../../../../src/runs/run-replay.js";
 import { CallChooser } from "../../../../src/runs/send/call-chooser.js";
@@ -26,7 +25,7 @@ function slowDisk() {
   return { file, text, flushes };
 }
 
-const line = (call: string): JournalLine => ({ step: "sent", call, at: 1 });
+const line = (call: string): RunStep => ({ step: "sent", call, at: 1 });
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 async function* calls(count: number): AsyncGenerator<PlannedCall> {
@@ -34,7 +33,7 @@ async function* calls(count: number): AsyncGenerator<PlannedCall> {
 }
 
 describe("the journal", () => {
-  it("gathers what comes while a flush is under way into the next one", async () => {
+  it("collects what comes during a flush into the next one", async () => {
     const disk = slowDisk();
     const journal = new Journal(disk.file);
     const done: string[] = [];
@@ -68,9 +67,14 @@ describe("a call", () => {
   it("is handed out for sending only when its line is on disk", async () => {
     const disk = slowDisk();
     const chooser = new CallChooser(calls(1), null, () => undefined);
-    const announced = new WrittenAheadCalls(chooser, new Journal(disk.file), new VirtualClock(), 64);
+    const journal = new Journal(disk.file);
+    const writeAhead = (callIds: readonly string[]): Promise<void> => {
+      for (const call of callIds) journal.collect(line(call));
+      return journal.flushed();
+    };
+    const writtenAhead = new WrittenAheadCalls(chooser, writeAhead, 64);
     let handedOut: PlannedCall | null = null;
-    const waiting = announced.next().then((call) => {
+    const waiting = writtenAhead.next().then((call) => {
       handedOut = call;
     });
     for (let turns = 0; turns < 5; turns++) await turn();

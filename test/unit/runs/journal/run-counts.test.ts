@@ -1,47 +1,83 @@
 import { describe, expect, it } from "vitest";
-import { type CountedCall, countCalls, isUnfinished, NO_COUNTS, sumCounts } from "../../../../src/runs/journal/run-counts.js";
+import { isUnfinished, NO_COUNTS, type RunCallState, reduceCounts, sumCounts } from "../../../../src/runs/journal/run-counts.js";
+import type { CallStep, RunHeader, RunKind } from "../../../../src/runs/journal/run-step.js";
+import { DEFAULT_REPLAY_OPTIONS } from "../../../../src/runs/run-options.js";
 
-const aCall = (over: Partial<CountedCall>): CountedCall => {
-  return { state: "left", message: null, isMarked: false, needsMark: false, ...over };
-};
+function aHeader(kind: RunKind, mark = true): RunHeader {
+  return {
+    runId: "20261124-233015-7F3A",
+    kind,
+    profile: "test",
+    service: "http://127.0.0.1:8787",
+    who: "ada@desk",
+    startedAt: 1,
+    callbacks: [],
+    options: kind.startsWith("mark") ? null : { ...DEFAULT_REPLAY_OPTIONS, mark },
+  };
+}
+
+type Step = readonly [step: CallStep, from: RunCallState];
+
+const planned = (action: "send" | "mark" | "ask"): Step => [{ step: "planned", callback: "CB", call: "A", do: action }, "left"];
+const accepted: CallStep = { step: "accepted", call: "A", at: 1, ms: 2 };
+const rejected: CallStep = { step: "rejected", call: "A", at: 1, ms: 2, status: 503, message: "Service Unavailable" };
+const marked: CallStep = { step: "marked", calls: ["A"], as: "SUCCESS", at: 1 };
+const notFound: CallStep = { step: "not-found", call: "A", at: 1, message: "no such call" };
+
+/** The counts that aren't 0 after these steps. */
+function countsAfter(header: RunHeader, ...steps: readonly Step[]): object {
+  const counts = steps.reduce(
+    (sum, [step, from]) => reduceCounts(sum, step, { header, from, calls: "calls" in step ? step.calls.length : 1 }),
+    NO_COUNTS,
+  );
+  return Object.fromEntries(Object.entries({ ...counts, ...counts.skipped, skipped: 0 }).filter(([, count]) => count !== 0));
+}
 
 describe("the counts of a run", () => {
-  it("have each call under its state, and the marks beside them", () => {
-    const counts = countCalls([
-      aCall({ state: "accepted", isMarked: true }),
-      aCall({ state: "accepted", needsMark: true }),
-      aCall({ state: "seen", isMarked: true }),
-      aCall({ state: "marked", isMarked: true }),
-      aCall({ state: "refused" }),
-      aCall({ state: "skipped", message: "order" }),
-      aCall({ state: "skipped", message: "settled" }),
-      aCall({ state: "unknown" }),
-      aCall({ state: "unmarkable" }),
-      aCall({ state: "requested" }),
-      aCall({}),
-    ]);
-    expect(counts).toEqual({
-      planned: 11,
-      accepted: 2,
-      seen: 1,
-      refused: 1,
-      skipped: { settled: 1, order: 1 },
-      unknown: 1,
-      unmarkable: 1,
+  const replay = aHeader("replay");
+
+  it("have a call under its state", () => {
+    expect(countsAfter(replay, planned("send"))).toEqual({ planned: 1, left: 1 });
+    expect(countsAfter(replay, planned("send"), [rejected, "left"])).toEqual({ planned: 1, rejected: 1 });
+    expect(countsAfter(replay, planned("ask"), [{ step: "requested", calls: ["A"], at: 1 }, "left"])).toEqual({
+      planned: 1,
       requested: 1,
-      left: 1,
-      marked: 3,
-      toMark: 1,
     });
+    const skipped: CallStep = { step: "skipped", call: "A", at: 1, reason: "order" };
+    expect(countsAfter(replay, planned("send"), [skipped, "left"])).toEqual({ planned: 1, order: 1 });
+  });
+
+  it("have an accepted call to mark until it is marked, if the run marks", () => {
+    expect(countsAfter(replay, planned("send"), [accepted, "left"])).toEqual({ planned: 1, accepted: 1, toMark: 1 });
+    expect(countsAfter(replay, planned("send"), [accepted, "left"], [marked, "accepted"])).toEqual({
+      planned: 1,
+      accepted: 1,
+      marked: 1,
+    });
+    expect(countsAfter(aHeader("replay", false), planned("send"), [accepted, "left"])).toEqual({ planned: 1, accepted: 1 });
+  });
+
+  it("have a call that is only marked as left before and marked after, or as seen in a reconcile", () => {
+    expect(countsAfter(aHeader("mark-success"), planned("mark"))).toEqual({ planned: 1, left: 1, toMark: 1 });
+    expect(countsAfter(aHeader("mark-success"), planned("mark"), [marked, "left"])).toEqual({ planned: 1, marked: 1 });
+    expect(countsAfter(aHeader("mark-failed"), planned("mark"), [notFound, "left"])).toEqual({ planned: 1, notFound: 1 });
+    expect(
+      countsAfter(aHeader("reconcile"), [{ step: "planned", callback: "CB", call: "A", do: "mark" }, "seen"], [marked, "seen"]),
+    ).toEqual({ planned: 1, seen: 1, marked: 1 });
+  });
+
+  it("have a deferred call as left, and an unknown one as left when it is sent again", () => {
+    expect(countsAfter(replay, planned("send"), [{ ...rejected, step: "deferred" }, "left"])).toEqual({ planned: 1, left: 1 });
+    expect(countsAfter(replay, [{ step: "sent", call: "A", at: 1 }, "unknown"])).toEqual({ unknown: -1, left: 1 });
   });
 
   it("of callbacks add up, field by field", () => {
-    const one = { ...NO_COUNTS, planned: 3, accepted: 2, refused: 1, skipped: { settled: 4, order: 5 }, marked: 2 };
+    const one = { ...NO_COUNTS, planned: 3, accepted: 2, rejected: 1, skipped: { settled: 4, order: 5 }, marked: 2 };
     const other = { ...NO_COUNTS, planned: 10, left: 7, unknown: 3, skipped: { settled: 1, order: 0 }, toMark: 6 };
     const sum = {
       planned: 13,
       accepted: 2,
-      refused: 1,
+      rejected: 1,
       skipped: { settled: 5, order: 5 },
       marked: 2,
       left: 7,
@@ -56,8 +92,8 @@ describe("the counts of a run", () => {
     ["left", true],
     ["toMark", true],
     ["unknown", true],
-    ["refused", false],
-    ["unmarkable", false],
+    ["rejected", false],
+    ["notFound", false],
   ] as const)("with one call %s are unfinished: %s", (state, isOpen) => {
     expect(isUnfinished({ ...NO_COUNTS, planned: 1, [state]: 1 })).toBe(isOpen);
   });

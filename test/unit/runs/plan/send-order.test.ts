@@ -18,7 +18,7 @@ function aCall(id: string, attemptedAt: number | null, date = "24/11/26 09:00"):
 function placesOf(calls: readonly ListedCall[]): number[] {
   const order = new SendOrder();
   for (const call of calls) order.add(call, NOW);
-  return [...order.places()];
+  return [...order.indexes()];
 }
 
 const made = (at: number): string => timeOrderedId(at, random);

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
-import { toCurl } from "../../../../src/runs/plan/to-curl.js";
+import { toCurl } from "../../../../src/runs/plan/preview-replay.js";
 
 const HOSTILE = "it's $(touch x) `touch x` \\ ! \u001b[2J\u0007\r\n\u0085\u202eEVIL\u200b\u0001234\\'";
 

@@ -1,11 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { balanceText } from "../../../../../src/cli/commands/reconcile/balance-text.js";
-import { finishRun } from "../../../../../src/cli/output/run/finish-run.js";
+import { balanceText, finishRun } from "../../../../../src/cli/output/run/run-summary.js";
 import { openScreen } from "../../../../../src/cli/output/screen.js";
-import { balanceOf } from "../../../../../src/runs/balance.js";
+import type { RunSummary } from "../../../../../src/runs/end-run.js";
+import type { RunCounts } from "../../../../../src/runs/journal/run-counts.js";
 import { NO_COUNTS } from "../../../../../src/runs/journal/run-counts.js";
-import type { RunCounts } from "../../../../../src/runs/journal/run-record.js";
-import type { RunSummary } from "../../../../../src/runs/run-summary.js";
+import { balanceOf } from "../../../../../src/runs/run-reconcile.js";
 import { captureIo } from "../../../../support/cli/cli-streams.js";
 
 const MIXED: RunCounts = {
@@ -13,10 +12,10 @@ const MIXED: RunCounts = {
   planned: 20,
   seen: 4,
   accepted: 5,
-  refused: 1,
+  rejected: 1,
   unknown: 2,
   left: 3,
-  unmarkable: 1,
+  notFound: 1,
   skipped: { settled: 3, order: 1 },
 };
 
@@ -28,17 +27,17 @@ describe("the balance of a reconcile", () => {
     );
   });
 
-  test("doesn't mention what there is none of", () => {
+  test("leaves out what there is none of", () => {
     const counts = { ...NO_COUNTS, seen: 2, accepted: 2 };
     expect(balanceText(balanceOf(4, counts))).toBe("balance: 4 failed = 2 seen + 2 accepted + 0 still failing");
   });
 
-  test("says so when a call was lost from sight, or counted twice", () => {
+  test("says so when a call was lost, or counted twice", () => {
     expect(balanceText(balanceOf(21, MIXED))).toMatch(/8 still failing, which is 1 too few$/);
     expect(balanceText(balanceOf(18, MIXED))).toMatch(/8 still failing, which is 2 too many$/);
   });
 
-  test("that is off ends the command with items-failed, even where nothing else went wrong", async () => {
+  test("that is wrong ends the command with items-failed, even if nothing else failed", async () => {
     const io = captureIo();
     const screen = await openScreen(io, { format: "json", noColor: true, utc: true, now: 0 });
     const summary: RunSummary = {

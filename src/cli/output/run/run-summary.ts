@@ -1,0 +1,151 @@
+/** The summary at the end of a run, and its exit code. */
+import { count } from "../../../domain/count.js";
+import { formatDuration } from "../../../domain/duration.js";
+import { WhcbError } from "../../../domain/errors.js";
+import type { RunSummary } from "../../../runs/end-run.js";
+import type { RunCounts } from "../../../runs/journal/run-counts.js";
+import type { RunCall } from "../../../runs/journal/run-state.js";
+import type { RunKind } from "../../../runs/journal/run-step.js";
+import type { Balance } from "../../../runs/run-reconcile.js";
+import { EXIT_DONE } from "../../exit-codes.js";
+import type { Invocation } from "../../invocation.js";
+import { renderFields } from "../cells.js";
+import { commandLine } from "../questions.js";
+
+import { withHint } from "../render-error.js";
+import { safeJson, sanitize } from "../sanitize.js";
+import { PLAIN, type RenderOptions } from "../screen.js";
+
+/**
+ * Writes the summary, with the balance of a reconcile, and returns the exit code. Throws the error with which the run ended;
+ * `items-failed` if the balance is wrong.
+ */
+export async function finishRun(
+  { screen }: Pick<Invocation, "screen">,
+  summary: RunSummary,
+  balance: Balance | null = null,
+): Promise<number> {
+  if (screen.format === "json") {
+    const document = { ...summaryJson(summary), ...(balance === null ? {} : { balance }) };
+    await screen.out(`${safeJson(document, 2)}\n`);
+  } else if (screen.format === "ndjson") {
+    screen.info(renderSummary(summary, { ...screen.renderOptions, palette: PLAIN }, balance).trimEnd());
+  } else await screen.out(renderSummary(summary, screen.renderOptions, balance));
+  if (summary.error !== null) throw explain(summary.error, summary);
+  if (balance !== null && balance.missing !== 0) {
+    throw new WhcbError("items-failed", "the balance doesn't add up", {
+      hint: `\`whcb runs show ${summary.header.runId}\` lists each call`,
+    });
+  }
+  return EXIT_DONE;
+}
+
+/** A run that ended at its canary probably met the outage itself. */
+function explain(error: WhcbError, { callbacks, isResumable }: RunSummary): WhcbError {
+  if (!isResumable || !callbacks.some(({ stopped }) => stopped === "canary")) return error;
+  return withHint(error, "repair the endpoint, then run the command above; rejected calls stay FAILED for another replay");
+}
+
+const DONE: Readonly<Record<RunKind, string>> = {
+  replay: "replayed",
+  reconcile: "reconciled",
+  "mark-success": "marked SUCCESS",
+  "mark-failed": "marked FAILED",
+};
+
+/** Lines for people, ending in a line feed, with the run's id and the command that continues it. */
+export function renderSummary(summary: RunSummary, options: RenderOptions, balance: Balance | null = null): string {
+  const { header, counts } = summary;
+  const { palette } = options;
+  const done = doneCalls(header.kind, counts);
+  const planned = count(counts.planned, "call");
+  const figure = done === counts.planned ? planned : `${done} of ${planned}`;
+  const title = palette.strong(`${figure} ${DONE[header.kind]}`);
+  const head = `${title} in ${formatDuration(summary.durationMs)} ${palette.dim(`(run ${header.runId})`)}\n`;
+  const troubled = summary.troubled.map((call) => `  ${palette.bad(call.state)} ${sanitize(describeCall(call))}\n`).join("");
+  const next = nextCommand(summary);
+  const balanceLine = balance === null ? "" : `${balanceText(balance)}\n`;
+  return `${head}${renderCounts(counts, options)}${troubled}${balanceLine}${next === null ? "" : `\nnext: ${sanitize(next)}\n`}`;
+}
+
+/** The command that finishes what is left, or lists what was rejected; null where all is done. */
+function nextCommand({ header, counts, isResumable }: RunSummary): string | null {
+  if (isResumable) {
+    const onlyUnknown = counts.left === 0 && counts.toMark === 0 && counts.unknown > 0;
+    return `whcb replay --resume ${header.runId}${onlyUnknown ? " --resend-unknown" : ""}`;
+  }
+  if (counts.rejected === 0) return null;
+  const [first, ...others] = header.callbacks;
+  return commandLine([
+    "calls",
+    "list",
+    ...(first === undefined || others.length > 0 ? [] : [first.name || first.id]),
+    "--failed",
+  ]);
+}
+
+function doneCalls(kind: RunKind, counts: RunCounts): number {
+  switch (kind) {
+    case "replay":
+      return counts.accepted + counts.requested;
+    case "reconcile":
+      return counts.seen + counts.accepted;
+    default:
+      return counts.marked;
+  }
+}
+
+/** The JSON contract of a run's end. */
+export function summaryJson(summary: RunSummary): Readonly<Record<string, unknown>> {
+  const { header, counts, error } = summary;
+  return {
+    runId: header.runId,
+    kind: header.kind,
+    service: header.service,
+    counts,
+    callbacks: summary.callbacks.map((callback) => {
+      const known = header.callbacks.find(({ id }) => id === callback.callbackId);
+      return { id: callback.callbackId, name: known?.name ?? null, counts: callback.counts, stopped: callback.stopped };
+    }),
+    resumable: summary.isResumable,
+    next: nextCommand(summary),
+    durationMs: Math.round(summary.durationMs),
+    error: error === null ? null : { code: error.code, message: error.message },
+  };
+}
+
+export function renderCounts(counts: RunCounts, options: RenderOptions): string {
+  const { palette } = options;
+  const some = (number: number) => (number === 0 ? null : number);
+  const fields = renderFields(
+    [
+      ["accepted", some(counts.accepted), palette.good],
+      ["seen", some(counts.seen), palette.good],
+      ["requested", some(counts.requested)],
+      ["marked", some(counts.marked), palette.good],
+      ["rejected", some(counts.rejected), palette.bad],
+      ["unknown", some(counts.unknown), palette.bad],
+      ["settled meanwhile", some(counts.skipped.settled)],
+      ["held back for order", some(counts.skipped.order), palette.warn],
+      ["not found", some(counts.notFound), palette.bad],
+      ["not marked yet", some(counts.toMark), palette.warn],
+      ["left", some(counts.left), palette.warn],
+    ],
+    palette,
+  );
+  return fields.replace(/^(?=.)/gm, "  ");
+}
+
+function describeCall(call: RunCall): string {
+  if (call.state === "not-found") return call.id;
+  const code = call.statusCode === null ? "" : ` ${call.statusCode}`;
+  return `${call.id}${code}${call.message === null ? "" : ` ${call.message}`}`;
+}
+
+/** "balance: 10 failed = 4 seen + 5 accepted + 1 still failing". */
+export function balanceText(balance: Balance): string {
+  const { failed, seen, accepted, settledMeanwhile, stillFailing, missing } = balance;
+  const settled = settledMeanwhile === 0 ? "" : ` + ${settledMeanwhile} settled meanwhile`;
+  const off = missing === 0 ? "" : `, which is ${Math.abs(missing)} too ${missing > 0 ? "few" : "many"}`;
+  return `balance: ${failed} failed = ${seen} seen + ${accepted} accepted${settled} + ${stillFailing} still failing${off}`;
+}

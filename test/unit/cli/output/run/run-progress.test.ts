@@ -1,0 +1,66 @@
+import { describe, expect, it } from "vitest";
+import { RunProgress } from "../../../../../src/cli/output/run/run-progress.js";
+import { NO_COUNTS } from "../../../../../src/runs/journal/run-counts.js";
+import { VirtualClock } from "../../../../support/time/virtual-clock.js";
+
+function progressOf(total: number) {
+  const clock = new VirtualClock();
+  const start = { ...NO_COUNTS, planned: total, left: total };
+  const progress = new RunProgress(clock, total, start);
+  let left = total;
+  /** So many calls accepted, one each `everyMs`. */
+  const accept = (calls: number, everyMs: number): void => {
+    for (let call = 0; call < calls; call++) {
+      clock.advance(everyMs);
+      progress.update({ ...start, left: --left, accepted: total - left });
+    }
+  };
+  return { clock, start, progress, accept };
+}
+
+describe("the progress of a run", () => {
+  it("has no rate before anything is done", () => {
+    const { progress, start } = progressOf(10);
+    const nothing = { done: 0, total: 10, perSecond: null, leftMs: null };
+    expect(progress.read()).toEqual(nothing);
+    progress.update(start);
+    expect(progress.read()).toEqual(nothing);
+  });
+
+  it("counts what is no longer open, and a mark of an accepted call doesn't count twice", () => {
+    const { progress, start } = progressOf(20);
+    const after = { ...start, left: 13, accepted: 2, rejected: 1, requested: 3, skipped: { order: 1, settled: 0 } };
+    progress.update(after);
+    progress.update({ ...after, marked: 2 });
+    expect(progress.read()).toMatchObject({ done: 7 });
+  });
+
+  it("counts a call that is sent again only once it is settled", () => {
+    const start = { ...NO_COUNTS, planned: 5, accepted: 2, unknown: 3 };
+    const progress = new RunProgress(new VirtualClock(), 3, start);
+    progress.update({ ...start, unknown: 2, left: 1 });
+    expect(progress.read().done).toBe(0);
+    progress.update({ ...start, unknown: 2, accepted: 3 });
+    expect(progress.read().done).toBe(1);
+  });
+
+  it("has the rate and the time that is left", () => {
+    const { progress, accept } = progressOf(100);
+    accept(20, 100);
+    expect(progress.read()).toMatchObject({ done: 20, perSecond: 10, leftMs: 8_000 });
+  });
+
+  it("has the rate of the last seconds, not of the whole run", () => {
+    const { progress, accept } = progressOf(10_000);
+    accept(1_000, 10);
+    accept(10, 1_000);
+    expect(progress.read().perSecond).toBeCloseTo(1, 1);
+  });
+
+  it("slows down while nothing more is done", () => {
+    const { clock, progress, accept } = progressOf(100);
+    accept(10, 100);
+    clock.advance(9_000);
+    expect(progress.read().perSecond).toBe(1);
+  });
+});
