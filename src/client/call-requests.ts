@@ -55,14 +55,25 @@ export function callRequests(api: ServiceApi, { clock, random, timezone }: CallR
     });
   }
 
+  /** Until the service has rejected it. */
+  let storesSettledBy = true;
   const callUrl = (callbackId: string): string => `${api.basePath}${callbackPath(callbackId)}/calls`;
 
   return {
     listCalls,
-    async markCalls(callbackId, callIds, status) {
+    async markCalls(callbackId, callIds, status, by = "user") {
       if (callIds.length === 0) return;
       const path = `${callbackPath(callbackId)}/calls?${idQuery(callIds)}`;
-      await api.expectSuccess({ method: "PUT", path, noun: "call", body: { status } });
+      const put = (body: object) => api.expectSuccess({ method: "PUT", path, noun: "call", body });
+      if (by === "user" || !storesSettledBy) return void (await put({ status }));
+      try {
+        await put({ status, settledBy: by });
+      } catch (error) {
+        if (!isWhcbError(error, "malformed") && !isWhcbError(error, "invalid")) throw error;
+        // A strict service rejects unknown fields.
+        await put({ status });
+        storesSettledBy = false;
+      }
     },
     async submitCalls(callbackId, calls) {
       const ids: string[] = [];

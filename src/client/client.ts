@@ -1,4 +1,5 @@
 /** A callbacks service as seen by a caller: the platform, `whcb serve`, or a database file in this process. */
+import type { MarkedBy } from "../domain/call.js";
 import type { CallFilter } from "../domain/call-filter.js";
 import type { CallbackSettings } from "../domain/callback.js";
 import type { MessageResponse } from "../domain/message-response.js";
@@ -31,7 +32,7 @@ export interface Client {
   /** null if the service doesn't offer them (the platform). */
   listAttempts(callbackId: string, callId: string): Promise<readonly ListedAttempt[] | null>;
   /** Up to MAX_IDS_PER_REQUEST ids, all or none. Throws `not-found` (the message names an id if the service does). */
-  markCalls(callbackId: string, callIds: readonly string[], status: "SUCCESS" | "FAILED"): Promise<void>;
+  markCalls(callbackId: string, callIds: readonly string[], status: "SUCCESS" | "FAILED", by?: MarkedBy): Promise<void>;
   /** Submits responses to deliver; returns their call ids in order. Throws `usage` except on `whcb serve`. */
   submitCalls(callbackId: string, calls: readonly SubmittedCall[]): Promise<readonly string[]>;
   /** Requests an attempt of FAILED calls now (up to MAX_IDS_PER_REQUEST). Returns how many. Throws `usage` if the service can't. */

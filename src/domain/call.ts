@@ -17,6 +17,10 @@ export interface Call extends CallProgress {
   readonly acceptedAt: number;
 }
 
+/** replay: a run of this or another client sent it, the endpoint accepted it, and the run marked it. */
+export type SettledBy = "dispatcher" | MarkedBy;
+export type MarkedBy = "user" | "replay";
+
 /** The part of a call that its transitions read and change. */
 export interface CallProgress {
   readonly status: CallStatus;
@@ -35,7 +39,7 @@ export interface CallProgress {
    * later outages too.
    */
   readonly failedInRecovery: number;
-  readonly settledBy: "dispatcher" | "user" | null;
+  readonly settledBy: SettledBy | null;
   readonly changedAt: number;
 }
 
@@ -103,12 +107,12 @@ export function holdCall(call: CallProgress, at: number, downSince: number, rule
 }
 
 /**
- * A user's mark. SUCCESS cancels what is due, also a first attempt; FAILED changes the status and makes nothing due (docs/dispatcher.md,
+ * A mark, by a user or a replay. SUCCESS cancels what is due, also a first attempt; FAILED changes the status and makes nothing due (docs/dispatcher.md,
  * A call, Rule 6). The caller rejects FAILED for a PENDING call.
  */
-export function markCall(call: CallProgress, status: "SUCCESS" | "FAILED", at: number): CallProgress {
+export function markCall(call: CallProgress, status: "SUCCESS" | "FAILED", at: number, by: MarkedBy = "user"): CallProgress {
   if (call.status === status) return call;
-  return { ...call, status, due: null, settledBy: "user", changedAt: at };
+  return { ...call, status, due: null, settledBy: by, changedAt: at };
 }
 
 /** A user requests one attempt now, inside the window or not. Only a FAILED call can be replayed. */

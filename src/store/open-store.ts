@@ -73,7 +73,7 @@ function storeOn(db: Db, cipher: KeyCipher, retention: RetentionPolicy): Store {
     findCall: (callbackId, callId) => findCall(db, callbackId, callId),
     listAttempts: (callbackId, callIds) => listAttempts(db, callbackId, callIds),
     countCalls: async (callbackId) => readCounts(db, (await requireCallback(db, callbackId)).key),
-    markCalls: (callbackId, callIds, status, now) => markCalls(db, { callbackId, callIds, status }, now),
+    markCalls: (callbackId, callIds, status, now, by) => markCalls(db, { callbackId, callIds, status, by }, now),
     requestReplays: (callbackId, selection, now) => requestReplays(db, callbackId, selection, now),
     listOutages: (query) => listOutages(db, query),
 

@@ -71,7 +71,7 @@ export interface CallTable {
   due_at: number | null;
   due_cause: "retry" | "replay" | null;
   failed_in_recovery: number;
-  settled_by: "dispatcher" | "user" | null;
+  settled_by: "dispatcher" | "user" | "replay" | null;
   changed_at: number;
   message_id: string;
   channel: Channel;

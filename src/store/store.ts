@@ -1,6 +1,6 @@
 /** What the product needs of its database. Every method that writes is atomic: one transaction. */
 import type { Attempt } from "../domain/attempt.js";
-import type { Call, CallStatus } from "../domain/call.js";
+import type { Call, CallStatus, MarkedBy } from "../domain/call.js";
 import type { CallFilter } from "../domain/call-filter.js";
 import type { Callback, CallbackSettings } from "../domain/callback.js";
 import type { Endpoint } from "../domain/endpoint.js";
@@ -96,7 +96,13 @@ export interface CallStore {
    * Marks up to 100 calls, all or none. Throws `not-found` with the first id that isn't a call of this callback, `invalid` for FAILED
    * on a PENDING call.
    */
-  markCalls(callbackId: string, callIds: readonly string[], status: "SUCCESS" | "FAILED", now: number): Promise<void>;
+  markCalls(
+    callbackId: string,
+    callIds: readonly string[],
+    status: "SUCCESS" | "FAILED",
+    now: number,
+    by?: MarkedBy,
+  ): Promise<void>;
   /** Makes FAILED calls due now for one attempt each; sets `repairedAt`. Returns how many. Throws what `markCalls` throws. */
   requestReplays(callbackId: string, selection: ReplaySelection, now: number): Promise<number>;
   /** Newest first. */

@@ -91,6 +91,18 @@ for (const service of CLIENT_SERVICES) {
       expect(await client.submitCalls(callbackId, [{ id: "0a".repeat(16), response }])).toEqual(["0A".repeat(16)]);
     });
 
+    it("marks calls as settled by a replay, if the service stores that", async () => {
+      const { client, callIds } = opened;
+      const [first = "", second = ""] = callIds;
+      await client.markCalls(callbackId, [first], "SUCCESS", "replay");
+      await client.markCalls(callbackId, [second], "SUCCESS");
+      const settledBy = [await client.getCall(callbackId, first), await client.getCall(callbackId, second)];
+      expect(settledBy).toMatchObject([
+        { status: "SUCCESS", settledBy: service.isOurs ? "replay" : null },
+        { status: "SUCCESS", settledBy: service.isOurs ? "user" : null },
+      ]);
+    });
+
     it("marks calls, all or none", async () => {
       const { client, callIds } = opened;
       await client.markCalls(callbackId, callIds.slice(0, 3), "SUCCESS");

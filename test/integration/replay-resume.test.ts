@@ -255,4 +255,35 @@ describe("a disk that fills up during a run", () => {
     expect(endpoint.received).toEqual([]);
     expect(readdirSync(desk.deps.runsDirectory)).toEqual([]);
   });
+
+  it("leaves no journal open if the run can't be resumed", async () => {
+    const stop = new AbortController();
+    const endpoint = await endpointOf((_, number) => {
+      if (number === 5) stop.abort();
+      return { status: 200 };
+    });
+    const desk = deskFor(platformCalls(20), endpoint.url);
+    const { header } = await replay(desk, { signal: stop.signal, concurrency: 1 });
+    const open = new Set<string>();
+    const fullDisk: RunDeps = {
+      ...desk.deps,
+      openJournalFile(path, at) {
+        const file = openJournalFile(path, at);
+        open.add(path);
+        return {
+          ...file,
+          write: () => {
+            throw new Error("ENOSPC");
+          },
+          close() {
+            open.delete(path);
+            file.close();
+          },
+        };
+      },
+    };
+    await expect(resumeRun(header.runId, { resendUnknown: false }, fullDisk)).rejects.toMatchObject({ code: "unavailable" });
+    expect([...open]).toEqual([]);
+    expect((await resume(desk)).counts.accepted).toBe(20);
+  });
 });

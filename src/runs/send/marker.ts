@@ -83,7 +83,7 @@ export class Marker {
     try {
       const outcomes = applyToChunk(
         chunk,
-        (callIds) => deps.client.markCalls(callbackId, callIds, status),
+        (callIds) => deps.client.markCalls(callbackId, callIds, status, from === "accepted" ? "replay" : "user"),
         () => deps.client.getCallback(callbackId),
       );
       for await (const outcome of outcomes) {

@@ -7,6 +7,7 @@ import { WhcbError } from "../../domain/errors.js";
 import type { ReplaySelection } from "../../store/store.js";
 import { attemptsToJson, callToJson } from "../../wire/json/call-json.js";
 import { listToJson } from "../../wire/json/list-json.js";
+import type { Mark } from "../../wire/json/parse-call.js";
 import { send } from "../requests/send-document.js";
 import { one, type Query, readFilter, readIds, readPage, readSort } from "./query-parameters.js";
 import { callLinks, Linker, pageLinks } from "./resource-links.js";
@@ -39,9 +40,9 @@ export function addCallRoutes(app: FastifyInstance, { docs, deps, lookup, larges
   app.put<CallbackPath & { Querystring: Query }>("/callbacks/:id/calls", docs("markCalls"), async (request, reply) => {
     const ids = readIds(request.query);
     if (ids.length === 0) throw new WhcbError("invalid", "id is missing: name the calls to mark");
-    const status = await readMark(request.body);
+    const { status, settledBy } = await readMark(request.body);
     const callback = await lookup.find(request.params.id);
-    await store.markCalls(callback.id, ids.map(checkedCallId), status, clock.now());
+    await store.markCalls(callback.id, ids.map(checkedCallId), status, clock.now(), settledBy);
     deps.onWork(callback.id, "changed");
     return reply.code(204).send();
   });
@@ -54,9 +55,9 @@ export function addCallRoutes(app: FastifyInstance, { docs, deps, lookup, larges
   });
 
   app.put<CallPath>("/callbacks/:id/calls/:callId", docs("markCall"), async (request, reply) => {
-    const status = await readMark(request.body);
+    const { status, settledBy } = await readMark(request.body);
     const callback = await lookup.find(request.params.id);
-    await store.markCalls(callback.id, [checkedCallId(request.params.callId)], status, clock.now());
+    await store.markCalls(callback.id, [checkedCallId(request.params.callId)], status, clock.now(), settledBy);
     deps.onWork(callback.id, "changed");
     return reply.code(204).send();
   });
@@ -105,7 +106,7 @@ function readReplaySelection(query: Query): ReplaySelection {
 }
 
 /** The schemas are loaded with the first mark. */
-async function readMark(body: unknown): Promise<"SUCCESS" | "FAILED"> {
+async function readMark(body: unknown): Promise<Mark> {
   const { parseMark } = await import("../../wire/json/parse-call.js");
   return parseMark(body);
 }

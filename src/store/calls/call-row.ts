@@ -1,7 +1,7 @@
 /** Calls as rows, and a response as one column. */
 import type { RawBuilder } from "kysely";
 import type { UnreachableReason } from "../../domain/attempt.js";
-import type { Call, CallProgress, CallStatus } from "../../domain/call.js";
+import type { Call, CallProgress, CallStatus, SettledBy } from "../../domain/call.js";
 import type { Channel, MessageResponse, ResponseKind } from "../../domain/message-response.js";
 import { type Db, NEVER } from "../schema.js";
 import { readRows } from "../sqlite/json-rows.js";
@@ -18,7 +18,7 @@ export type ProgressCells = readonly [
   dueAt: number | null,
   dueCause: "retry" | "replay" | null,
   failedInRecovery: number,
-  settledBy: "dispatcher" | "user" | null,
+  settledBy: SettledBy | null,
   changedAt: number,
 ];
 

@@ -1,6 +1,6 @@
 /** What a user does to calls: marks them (docs/dispatcher.md, A call, rule 6) or requests their replay. */
 import { sql } from "kysely";
-import { markCall, requestReplay } from "../../domain/call.js";
+import { type MarkedBy, markCall, requestReplay } from "../../domain/call.js";
 import { WhcbError } from "../../domain/errors.js";
 import { requireCallback } from "../callbacks/callback-row.js";
 import type { Db } from "../schema.js";
@@ -13,10 +13,11 @@ export interface Marking {
   readonly callbackId: string;
   readonly callIds: readonly string[];
   readonly status: "SUCCESS" | "FAILED";
+  readonly by?: MarkedBy | undefined;
 }
 
 /** Atomic: all or none. */
-export function markCalls(db: Db, { callbackId, callIds, status }: Marking, now: number): Promise<void> {
+export function markCalls(db: Db, { callbackId, callIds, status, by }: Marking, now: number): Promise<void> {
   return db.transaction().execute(async (trx) => {
     const { key } = await requireCallback(trx, callbackId);
     const states = await requireStates(trx, { id: callbackId, key }, callIds);
@@ -24,7 +25,7 @@ export function markCalls(db: Db, { callbackId, callIds, status }: Marking, now:
       if (status === "FAILED" && state.before.status === "PENDING") {
         throw new WhcbError("invalid", `Call ${id} is waiting for its first attempt and can't be marked FAILED`);
       }
-      state.after = markCall(state.before, status, now);
+      state.after = markCall(state.before, status, now, by);
     }
     const changes = new CountChanges();
     await writeStates(trx, states.values(), changes);

@@ -1,7 +1,7 @@
 /** A call and its attempts as JSON, written by the service and read by the client (docs/contract.md, Calls). */
 import type { Attempt, AttemptCause } from "../../domain/attempt.js";
 import { resultMessage } from "../../domain/attempt.js";
-import type { Call, CallStatus } from "../../domain/call.js";
+import type { Call, CallStatus, SettledBy } from "../../domain/call.js";
 import type { Callback } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { MessageResponse } from "../../domain/message-response.js";
@@ -56,7 +56,7 @@ export interface ListedCall {
   /** While the service still retries it. */
   readonly nextAttemptAt: number | null;
   readonly retryUntil: number | null;
-  readonly settledBy: "dispatcher" | "user" | null;
+  readonly settledBy: SettledBy | null;
   /** The JSON object as received, with unknown fields. */
   readonly raw: JsonObject;
 }
@@ -85,7 +85,7 @@ export function readCall(value: unknown, { callbackId, timezone = "UTC" }: ReadC
     attemptCount: countOf(value.attemptCount),
     nextAttemptAt: readDate(value.nextAttemptDate, timezone),
     retryUntil: readDate(value.retryUntil, timezone),
-    settledBy: value.settledBy === "dispatcher" || value.settledBy === "user" ? value.settledBy : null,
+    settledBy: settledByOf(value.settledBy),
     raw: value,
   };
 }
@@ -163,4 +163,8 @@ function readCallStatus(value: unknown, id: string): CallStatus {
 
 function readCause(value: unknown): AttemptCause {
   return value === "retry" || value === "probe" || value === "replay" ? value : "first";
+}
+
+function settledByOf(value: unknown): SettledBy | null {
+  return value === "dispatcher" || value === "user" || value === "replay" ? value : null;
 }

@@ -1,4 +1,5 @@
 /** What callers send about calls: responses to deliver, and marks. */
+import type { MarkedBy } from "../../domain/call.js";
 import type { MessageResponse } from "../../domain/message-response.js";
 import { isObject } from "./json-value.js";
 import { checkerOf, MarkSchema, SubmissionListSchema, SubmissionSchema } from "./request-schemas.js";
@@ -34,9 +35,15 @@ export function parseSubmission(value: unknown, defaults: SubmissionDefaults): S
   return submissionOf(call, call.id, defaults);
 }
 
-/** The status for all the calls that the request names. Throws `invalid` or `malformed`. */
-export function parseMark(value: unknown): "SUCCESS" | "FAILED" {
-  return checkMark(value).status;
+export interface Mark {
+  readonly status: "SUCCESS" | "FAILED";
+  readonly settledBy: MarkedBy;
+}
+
+/** For all the calls that the request names. Throws `invalid` or `malformed`. */
+export function parseMark(value: unknown): Mark {
+  const { status, settledBy = "user" } = checkMark(value);
+  return { status, settledBy };
 }
 
 function submissionOf(value: unknown, id: string | undefined, { newMessageId, date }: SubmissionDefaults): Submission {

@@ -45,7 +45,10 @@ export const CallbackSchema = Type.Object(
 export type CallbackBody = Static<typeof CallbackSchema>;
 
 export const MarkSchema = Type.Object(
-  { status: Type.Union([Type.Literal("SUCCESS"), Type.Literal("FAILED")], { title: "SUCCESS or FAILED" }) },
+  {
+    status: Type.Union([Type.Literal("SUCCESS"), Type.Literal("FAILED")], { title: "SUCCESS or FAILED" }),
+    settledBy: Type.Optional(Type.Union([Type.Literal("user"), Type.Literal("replay")], { title: "user or replay" })),
+  },
   { $id: "Mark", title: "an object" },
 );
 

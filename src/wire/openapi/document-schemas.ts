@@ -78,7 +78,7 @@ export const CallDocument = Type.Object({
   attemptCount: Type.Integer(),
   nextAttemptDate: Type.Optional(Instant),
   retryUntil: Type.Optional(Instant),
-  settledBy: Type.Optional(Type.Union([Type.Literal("dispatcher"), Type.Literal("user")])),
+  settledBy: Type.Optional(Type.Union([Type.Literal("dispatcher"), Type.Literal("user"), Type.Literal("replay")])),
   attempts: Type.Optional(Type.Array(AttemptDocument)),
   link: Links,
 });

@@ -102,7 +102,7 @@ export const anyCall: fc.Arbitrary<Call> = fc.record({
   firstFailedAt: fc.option(anyInstant),
   due: fc.option(fc.record({ at: anyInstant, cause: fc.constantFrom("retry" as const, "replay" as const) })),
   failedInRecovery: fc.constant(0),
-  settledBy: fc.constantFrom("dispatcher" as const, "user" as const, null),
+  settledBy: fc.constantFrom("dispatcher" as const, "user" as const, "replay" as const, null),
   changedAt: anyInstant,
 });
 

@@ -49,9 +49,9 @@ function explainFailed({ call, callback }: CallFacts, options: Pick<RenderOption
 
 function explainOther(call: ListedCall, callback: ListedCallback): string {
   if (call.status === "PENDING") return "It is waiting for its first attempt.";
-  return call.settledBy === "user"
-    ? "It was marked SUCCESS; nothing more is sent."
-    : `${callback.name} accepted it (200); nothing more is sent.`;
+  if (call.settledBy === "user") return "It was marked SUCCESS; nothing more is sent.";
+  if (call.settledBy === "replay") return `${callback.name} accepted it in a replay (200); nothing more is sent.`;
+  return `${callback.name} accepted it (200); nothing more is sent.`;
 }
 
 function isHeld(call: ListedCall): boolean {

@@ -74,7 +74,8 @@ describe("parseSubmission", () => {
 
 describe("parseMark", () => {
   it("reads either status", () => {
-    expect([parseMark({ status: "SUCCESS" }), parseMark({ status: "FAILED" })]).toEqual(["SUCCESS", "FAILED"]);
+    expect(parseMark({ status: "SUCCESS" })).toEqual({ status: "SUCCESS", settledBy: "user" });
+    expect(parseMark({ status: "FAILED", settledBy: "replay" })).toEqual({ status: "FAILED", settledBy: "replay" });
   });
 
   it.each([

@@ -11,6 +11,7 @@ describe("the reason for a call's state", () => {
   test.each([
     ["PENDING", { status: "PENDING" }, "It is waiting for its first attempt."],
     ["delivered", { status: "SUCCESS", settledBy: "dispatcher" }, "demo accepted it (200); nothing more is sent."],
+    ["replayed", { status: "SUCCESS", settledBy: "replay" }, "demo accepted it in a replay (200); nothing more is sent."],
     ["marked SUCCESS", { status: "SUCCESS", settledBy: "user" }, "It was marked SUCCESS; nothing more is sent."],
     [
       "retried",
