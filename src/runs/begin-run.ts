@@ -4,13 +4,13 @@ import { hostname, userInfo } from "node:os";
 import { errorMessage, WhcbError } from "../domain/errors.js";
 import { readBootId } from "./journal/boot-id.js";
 import { Journal, openJournalFile } from "./journal/journal.js";
-import { NO_COUNTS, plannedState, type RunCounts, reduceCounts } from "./journal/run-counts.js";
+import { NO_COUNTS, plannedState, reduceCounts } from "./journal/run-counts.js";
 import { journalPath } from "./journal/run-id.js";
 import { lockRun, type RunLock } from "./journal/run-lock.js";
 import type { RunState } from "./journal/run-state.js";
-import type { PlannedAction, RunHeader, RunListener } from "./journal/run-step.js";
+import type { PlannedAction, RunCounts, RunHeader, RunListener } from "./journal/run-step.js";
 import { findRunId, readRunState } from "./journal/stored-runs.js";
-import type { RunControl, RunDeps } from "./run-options.js";
+import type { RunControl, RunDeps } from "./run-deps.js";
 import { RunSession } from "./run-session.js";
 import { CHUNK_SIZE } from "./send/marker.js";
 

@@ -2,9 +2,9 @@
 import { count } from "../domain/count.js";
 import { WhcbError } from "../domain/errors.js";
 import type { HeldRun } from "./begin-run.js";
-import { isUnfinished, type RunCounts } from "./journal/run-counts.js";
+import { isUnfinished } from "./journal/run-counts.js";
 import type { RunCall } from "./journal/run-state.js";
-import type { RunHeader, StopReason } from "./journal/run-step.js";
+import type { RunCounts, RunHeader, StopReason } from "./journal/run-step.js";
 import type { RunSession } from "./run-session.js";
 
 /** The result of a run, or of this session of it. */

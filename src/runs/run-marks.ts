@@ -6,7 +6,7 @@ import { type RunSummary, workAndEnd } from "./end-run.js";
 import { newRunId } from "./journal/run-id.js";
 import type { RunListener } from "./journal/run-step.js";
 import { type CallScope, callbacksOf, listScope } from "./plan/call-scope.js";
-import type { RunControl, RunDeps } from "./run-options.js";
+import type { RunControl, RunDeps } from "./run-deps.js";
 import { recordedCallback } from "./run-replay.js";
 import { markAll } from "./send/marker.js";
 

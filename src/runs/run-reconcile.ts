@@ -1,10 +1,10 @@
 /** Settles the FAILED calls of a callback: what its receiver already has is marked, the rest is replayed. */
 import { beginRun } from "./begin-run.js";
 import { type RunSummary, workAndEnd } from "./end-run.js";
-import type { RunCounts } from "./journal/run-counts.js";
-import type { RunListener } from "./journal/run-step.js";
+import type { RunCounts, RunListener } from "./journal/run-step.js";
 import type { ReconcilePlan } from "./plan/plan-reconcile.js";
-import type { ReplayOptions, RunControl, RunDeps } from "./run-options.js";
+import type { RunControl, RunDeps } from "./run-deps.js";
+import type { ReplayOptions } from "./run-options.js";
 import { recordedCallback, recordedOptions, replayPlan, targetOf } from "./run-replay.js";
 import { markAll } from "./send/marker.js";
 

@@ -1,10 +1,10 @@
 /** One process's work on a run. Each step is recorded here: in the journal, in the counts, and with the listener. */
 import { isWhcbError, type WhcbError } from "../domain/errors.js";
 import type { Journal } from "./journal/journal.js";
-import { NO_COUNTS, type RunCallState, type RunCounts, reduceCounts, sumCounts } from "./journal/run-counts.js";
+import { NO_COUNTS, type RunCallState, reduceCounts, sumCounts } from "./journal/run-counts.js";
 import type { RunCall } from "./journal/run-state.js";
-import type { CallStep, RunHeader, RunListener, StopReason } from "./journal/run-step.js";
-import type { RunDeps } from "./run-options.js";
+import type { CallStep, RunCounts, RunHeader, RunListener, StopReason } from "./journal/run-step.js";
+import type { RunDeps } from "./run-deps.js";
 
 /** Calls that failed and are listed at the end; all of them are in the journal. */
 const MAX_TROUBLED = 20;

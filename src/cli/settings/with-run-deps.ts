@@ -1,7 +1,7 @@
 /** The dependencies of replays, marks and reconciles, from a command's session. */
 import { join } from "node:path";
 import type { Deliverer } from "../../delivery/deliverer.js";
-import type { RunDeps } from "../../runs/run-options.js";
+import type { RunDeps } from "../../runs/run-deps.js";
 import type { CliDeps } from "../cli-deps.js";
 import type { Session } from "./session.js";
 

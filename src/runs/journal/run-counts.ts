@@ -1,21 +1,5 @@
 /** How many calls of a run are in which state. The reader of a journal and its writer count with the same reducer. */
-import type { CallStep, PlannedAction, RunHeader, SkipReason } from "./run-step.js";
-
-export interface RunCounts {
-  readonly planned: number;
-  readonly accepted: number;
-  readonly rejected: number;
-  readonly seen: number;
-  readonly requested: number;
-  readonly skipped: Readonly<Record<SkipReason, number>>;
-  readonly unknown: number;
-  readonly left: number;
-  readonly notFound: number;
-  /** Calls whose mark the service took, whatever their state. */
-  readonly marked: number;
-  /** Accepted, seen or to be marked, and not marked yet. */
-  readonly toMark: number;
-}
+import type { CallStep, PlannedAction, RunCounts, RunHeader } from "./run-step.js";
 
 export type RunCallState =
   | "left"

@@ -6,11 +6,10 @@ import {
   NO_COUNTS,
   plannedState,
   type RunCallState,
-  type RunCounts,
   reduceCounts,
   sumCounts,
 } from "./run-counts.js";
-import type { CallStep, PlannedAction, RunHeader, RunStep } from "./run-step.js";
+import type { CallStep, PlannedAction, RunCounts, RunHeader, RunStep } from "./run-step.js";
 
 export interface RunCall {
   readonly id: string;

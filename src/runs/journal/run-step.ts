@@ -3,7 +3,6 @@
  * passed to the run's listener. The lines are described in docs/runs.md; none holds a callback's key or a call's content.
  */
 import type { ReplayOptions } from "../run-options.js";
-import type { RunCounts } from "./run-counts.js";
 
 export type RunStep =
   | { readonly step: "run"; readonly version: 1; readonly header: RunHeader }
@@ -62,6 +61,23 @@ export interface RunHeader {
   readonly callbacks: readonly { readonly id: string; readonly name: string; readonly url: string }[];
   /** null for marks. */
   readonly options: ReplayOptions | null;
+}
+
+/** Calls of a run by their state (run-counts.ts). */
+export interface RunCounts {
+  readonly planned: number;
+  readonly accepted: number;
+  readonly rejected: number;
+  readonly seen: number;
+  readonly requested: number;
+  readonly skipped: Readonly<Record<SkipReason, number>>;
+  readonly unknown: number;
+  readonly left: number;
+  readonly notFound: number;
+  /** Calls whose mark the service took, whatever their state. */
+  readonly marked: number;
+  /** Accepted, seen or to be marked, and not marked yet. */
+  readonly toMark: number;
 }
 
 /** What a use case reports while it works. `counts` are those of the whole run, after the step. */

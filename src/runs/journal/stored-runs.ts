@@ -4,10 +4,11 @@ import { isWhcbError, WhcbError } from "../../domain/errors.js";
 import type { Clock } from "../../platform/clock.js";
 import { readBootId } from "./boot-id.js";
 import { type JournalEnd, readJournal } from "./journal-reader.js";
-import { isUnfinished, type RunCounts } from "./run-counts.js";
+import { isUnfinished } from "./run-counts.js";
 import { journalPath, runIdOfFile } from "./run-id.js";
 import { isRunLocked } from "./run-lock.js";
 import { type RunCall, RunState } from "./run-state.js";
+import type { RunCounts } from "./run-step.js";
 import { parseStep, type RunHeader } from "./run-step.js";
 
 export interface RunOverview extends RunHeader {

@@ -2,7 +2,7 @@
 import type { ListedCall, ListedCallback } from "../../client/client.js";
 import { newRunId } from "../journal/run-id.js";
 import type { RunListener } from "../journal/run-step.js";
-import type { RunDeps } from "../run-options.js";
+import type { RunDeps } from "../run-deps.js";
 import { listScope } from "./call-scope.js";
 import { GroupDraft } from "./group-draft.js";
 import { type ReplayPlan, snapshotPlan } from "./replay-plan.js";

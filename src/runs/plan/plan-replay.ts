@@ -1,7 +1,7 @@
 import type { ListedCall } from "../../client/client.js";
 import { newRunId } from "../journal/run-id.js";
 import type { RunListener } from "../journal/run-step.js";
-import type { RunDeps } from "../run-options.js";
+import type { RunDeps } from "../run-deps.js";
 import { type CallScope, callbacksOf, listScope } from "./call-scope.js";
 import { GroupDraft } from "./group-draft.js";
 import { type ReplayPlan, snapshotPlan } from "./replay-plan.js";

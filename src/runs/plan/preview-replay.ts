@@ -1,7 +1,8 @@
 /** The requests that a replay would make, as shell commands (`--print-curl`). */
 import { singleQuote } from "../../domain/shell-quote.js";
 import type { DeliveryRequest } from "../../wire/delivery-request.js";
-import type { ReplayOptions, RunControl } from "../run-options.js";
+import type { RunControl } from "../run-deps.js";
+import type { ReplayOptions } from "../run-options.js";
 import { targetOf } from "../run-replay.js";
 import type { ReplayPlan } from "./replay-plan.js";
 

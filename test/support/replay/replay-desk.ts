@@ -10,7 +10,7 @@ import type { Transport } from "../../../src/client/transport.js";
 import { createDeliverer } from "../../../src/delivery/undici-deliverer.js";
 import { type Clock, systemClock, systemTimers } from "../../../src/platform/clock.js";
 import type { RunEvent } from "../../../src/runs/journal/run-step.js";
-import type { RunDeps } from "../../../src/runs/run-options.js";
+import type { RunDeps } from "../../../src/runs/run-deps.js";
 import { seededRandom } from "../time/seeded-random.js";
 
 export interface CountingEndpoint {

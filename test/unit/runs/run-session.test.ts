@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { DeliveryResult } from "../../../src/domain/attempt.js";
 import { openJournalFile } from "../../../src/runs/journal/journal.js";
 import { planReplay } from "../../../src/runs/plan/plan-replay.js";
-import type { RunDeps } from "../../../src/runs/run-options.js";
+import type { RunDeps } from "../../../src/runs/run-deps.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../../src/runs/run-options.js";
 import { runReplay } from "../../../src/runs/run-replay.js";
 import { ACCEPTED } from "../../support/builders.js";

@@ -8,7 +8,7 @@ import { DEFAULT_RETENTION } from "../../../domain/retention.js";
 import { DEFAULT_RETRY_POLICY } from "../../../domain/retry-policy.js";
 import { randomId } from "../../../platform/random.js";
 import { planReplay } from "../../../runs/plan/plan-replay.js";
-import type { RunDeps } from "../../../runs/run-options.js";
+import type { RunDeps } from "../../../runs/run-deps.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../../runs/run-options.js";
 import { runReplay } from "../../../runs/run-replay.js";
 import { toPlatformDate } from "../../../wire/dates.js";

@@ -2,7 +2,8 @@
 import { WhcbError } from "../../../domain/errors.js";
 import { latestUnfinishedRun, readRun } from "../../../runs/journal/stored-runs.js";
 import { resumeRun } from "../../../runs/resume-run.js";
-import { DEFAULT_REPLAY_OPTIONS, type RunDeps } from "../../../runs/run-options.js";
+import type { RunDeps } from "../../../runs/run-deps.js";
+import { DEFAULT_REPLAY_OPTIONS } from "../../../runs/run-options.js";
 import type { Invocation } from "../../invocation.js";
 import { followRun } from "../../output/run/follow-run.js";
 import { finishRun } from "../../output/run/run-summary.js";

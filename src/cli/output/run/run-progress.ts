@@ -1,6 +1,6 @@
 /** How far a run is, how fast it goes, and how long it will still take. */
 import type { Clock } from "../../../platform/clock.js";
-import type { RunCounts } from "../../../runs/journal/run-counts.js";
+import type { RunCounts } from "../../../runs/journal/run-step.js";
 
 export interface Progress {
   /** Calls that this session has settled. */

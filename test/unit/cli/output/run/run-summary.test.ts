@@ -2,8 +2,8 @@ import { describe, expect, test } from "vitest";
 import { balanceText, finishRun } from "../../../../../src/cli/output/run/run-summary.js";
 import { openScreen } from "../../../../../src/cli/output/screen.js";
 import type { RunSummary } from "../../../../../src/runs/end-run.js";
-import type { RunCounts } from "../../../../../src/runs/journal/run-counts.js";
 import { NO_COUNTS } from "../../../../../src/runs/journal/run-counts.js";
+import type { RunCounts } from "../../../../../src/runs/journal/run-step.js";
 import { balanceOf } from "../../../../../src/runs/run-reconcile.js";
 import { captureIo } from "../../../../support/cli/cli-streams.js";
 
