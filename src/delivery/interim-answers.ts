@@ -1,0 +1,75 @@
+/**
+ * Lets an endpoint send an unsolicited `100 Continue`, for which undici destroys the socket. `socket.read()` is wrapped to change
+ * the status 100 into 102, which undici skips. The change is made in place and byte by byte, so nothing is buffered.
+ */
+import type { Socket } from "node:net";
+
+export interface InterimAnswers {
+  /** Call it before each request on the socket. One request at a time. */
+  expectAnswer(): void;
+}
+
+export function skipInterimAnswers(socket: Socket): InterimAnswers {
+  const rewriter = new StatusRewriter();
+  const read = socket.read.bind(socket);
+  socket.read = (size?: number): unknown => {
+    const chunk: unknown = read(size);
+    if (Buffer.isBuffer(chunk)) rewriter.rewrite(chunk);
+    return chunk;
+  };
+  return rewriter;
+}
+
+/** "?" is any byte. */
+const INTERIM_STATUS_LINE = "HTTP/1.? 1??";
+const FIRST_DIGIT = INTERIM_STATUS_LINE.length - 3;
+const LAST_DIGIT = INTERIM_STATUS_LINE.length - 1;
+const ANY = 0x3f;
+const LF = 0x0a;
+const CR = 0x0d;
+const ZERO = 0x30;
+const TWO = 0x32;
+
+/** Follows the answers up to the final status, which may come in pieces. */
+export class StatusRewriter implements InterimAnswers {
+  #state: "status" | "headers" | "final" = "final";
+  /** In the status line. */
+  #position = 0;
+  /** Whether the first two digits are 10. */
+  #isTen = false;
+  #isLineEmpty = false;
+
+  expectAnswer(): void {
+    this.#state = "status";
+    this.#position = 0;
+  }
+
+  rewrite(chunk: Buffer): void {
+    for (let index = 0; index < chunk.length && this.#state !== "final"; index++) {
+      const byte = chunk[index] ?? 0;
+      if (this.#state === "headers") this.#skipHeaderByte(byte);
+      else if (this.#readStatusByte(byte)) chunk[index] = TWO;
+    }
+  }
+
+  /** Returns whether it is the last digit of 100. */
+  #readStatusByte(byte: number): boolean {
+    const position = this.#position++;
+    const expected = INTERIM_STATUS_LINE.charCodeAt(position);
+    if (expected !== ANY && expected !== byte) {
+      this.#state = "final";
+      return false;
+    }
+    if (position === FIRST_DIGIT + 1) this.#isTen = byte === ZERO;
+    if (position !== LAST_DIGIT) return false;
+    this.#state = "headers";
+    this.#isLineEmpty = false;
+    return this.#isTen && byte === ZERO;
+  }
+
+  #skipHeaderByte(byte: number): void {
+    if (byte === LF && this.#isLineEmpty) this.expectAnswer();
+    else if (byte === LF) this.#isLineEmpty = true;
+    else if (byte !== CR) this.#isLineEmpty = false;
+  }
+}
