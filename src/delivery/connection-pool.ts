@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import { type buildConnector, Client } from "undici";
 import type { Clock, Timers } from "../platform/clock.js";
 import { type ConnectingSocket, type ConnectorOptions, createConnector } from "./connector.js";
+import { type InterimAnswers, skipInterimAnswers } from "./interim-answers.js";
 
 export interface ConnectionPoolOptions {
   readonly clock: Pick<Clock, "monotonicMs">;
@@ -30,9 +31,10 @@ export class ConnectionPool {
     const existing = this.#origins.get(origin);
     if (existing !== undefined) return existing;
     if (this.#origins.size >= MAX_ORIGINS) this.#closeOneIdle();
-    const { maxConnectionsPerOrigin, keepAliveMs, maxHeaderBytes, connector } = this.#options;
+    const { clock, maxConnectionsPerOrigin, keepAliveMs, maxHeaderBytes, connector } = this.#options;
     const connections = new OriginConnections({
       origin,
+      clock,
       maxConnections: maxConnectionsPerOrigin,
       keepAliveMs,
       maxHeaderBytes,
@@ -69,31 +71,86 @@ export class ConnectionPool {
 }
 
 /** Undici's client connects when it has something to send, and again after its connection was closed. */
-export interface Connection {
+export class Connection {
   readonly client: Client;
-  /** null until connected. */
-  socket: Socket | null;
   /** On the monotonic clock. */
-  idleSince: number;
+  idleSince = 0;
+  #socket: Socket | null = null;
+  #interimAnswers: InterimAnswers | null = null;
+  /** On the present socket. */
+  #requests = 0;
+  #bytesReadBefore = 0;
+
+  constructor({ origin, keepAliveMs, maxHeaderBytes, connect }: OriginConnectionsOptions) {
+    this.client = new Client(origin, {
+      connect: (target, callback) =>
+        connect(target, (...outcome) => {
+          if (outcome[1] !== null) this.#useSocket(outcome[1]);
+          callback(...outcome);
+        }),
+      maxHeaderSize: maxHeaderBytes,
+      keepAliveTimeout: keepAliveMs,
+      keepAliveMaxTimeout: keepAliveMs,
+      // One deadline covers the whole exchange; undici's time limits restart with each chunk.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      // One request at a time on a connection, so that undici never sends one again by itself.
+      pipelining: 1,
+      allowH2: false,
+    });
+  }
+
+  /** null until connected. */
+  get bytesRead(): number | null {
+    return this.#socket?.bytesRead ?? null;
+  }
+
+  /** Call it when a request is about to be written. */
+  beginRequest(): void {
+    this.#requests += 1;
+    this.#bytesReadBefore = this.bytesRead ?? 0;
+    this.#interimAnswers?.expectAnswer();
+  }
+
+  /** Whether the present request isn't the first on this socket, and no byte of its answer has arrived. */
+  get isReusedWithoutAnswer(): boolean {
+    return this.#requests > 1 && this.bytesRead === this.#bytesReadBefore;
+  }
+
+  #useSocket(socket: Socket): void {
+    this.#socket = socket;
+    this.#interimAnswers = skipInterimAnswers(socket);
+    this.#requests = 0;
+  }
 }
 
 export interface Waiter {
+  /** Requires a connection that was never used. */
+  readonly needsFreshConnection: boolean;
   useConnection(connection: Connection): void;
 }
 
 export interface OriginConnectionsOptions {
   readonly origin: string;
+  readonly clock: Pick<Clock, "monotonicMs">;
   readonly maxConnections: number;
   readonly keepAliveMs: number;
   readonly maxHeaderBytes: number;
   readonly connect: buildConnector.connector;
 }
 
+/** So many resends within this time, and for this time each request gets a fresh connection. */
+const RESENDS_BEFORE_FRESH = 3;
+const FRESH_MS = 10 * 60_000;
+
 export class OriginConnections {
   readonly #options: OriginConnectionsOptions;
   readonly #idle: Connection[] = [];
   readonly #busy = new Set<Connection>();
   readonly #waiters = new Set<Waiter>();
+  /** On the monotonic clock, the last few. */
+  #resentAt: readonly number[] = [];
+  #freshUntil = Number.NEGATIVE_INFINITY;
 
   constructor(options: OriginConnectionsOptions) {
     this.#options = options;
@@ -101,8 +158,9 @@ export class OriginConnections {
 
   /** Passes the waiter a connection, at once or when one becomes free. */
   request(waiter: Waiter): void {
-    const connection = this.#idle.pop() ?? (this.#busy.size < this.#options.maxConnections ? this.#open() : undefined);
-    if (connection === undefined) this.#waiters.add(waiter);
+    const mustBeFresh = waiter.needsFreshConnection || this.#isFreshOnly;
+    const connection = (mustBeFresh ? undefined : this.#idle.pop()) ?? this.#open();
+    if (connection === null) this.#waiters.add(waiter);
     else this.#assign(connection, waiter);
   }
 
@@ -111,34 +169,56 @@ export class OriginConnections {
   }
 
   /** For a connection whose exchange was completed: it can be used again. */
-  release(connection: Connection, now: number): void {
+  release(connection: Connection): void {
+    if (this.#isFreshOnly) {
+      this.discard(connection);
+      return;
+    }
     this.#busy.delete(connection);
     const next = this.#nextWaiter();
-    if (next !== undefined) {
+    if (next?.needsFreshConnection === false) {
       this.#assign(connection, next);
       return;
     }
-    connection.idleSince = now;
+    connection.idleSince = this.#options.clock.monotonicMs();
     this.#idle.push(connection);
+    if (next !== undefined) this.request(next);
   }
 
   /** For a connection whose exchange broke off: what still arrives on it must not be read as the next answer. */
-  discard(connection: Connection): void {
+  discard(connection: Connection, next?: Waiter): void {
     if (!this.#busy.delete(connection)) return;
-    // Not synchronously: this is called from inside undici's error handling.
+    // Not synchronously: this is called from inside undici's handling of the answer.
     queueMicrotask(() => {
       void connection.client.destroy();
-      const next = this.#nextWaiter();
-      if (next !== undefined) this.request(next);
+      const waiter = next ?? this.#nextWaiter();
+      if (waiter !== undefined) this.request(waiter);
     });
   }
 
-  /** Closes what has been idle since before `before`. Returns whether nothing is left. */
+  /** Sends a request again whose reused connection the endpoint had already closed (docs/dispatcher.md, rule 3). */
+  resend(connection: Connection, waiter: Waiter): void {
+    const now = this.#options.clock.monotonicMs();
+    this.#resentAt = [...this.#resentAt.filter((at) => now - at <= FRESH_MS), now];
+    if (this.#resentAt.length >= RESENDS_BEFORE_FRESH) {
+      this.#freshUntil = now + FRESH_MS;
+      this.#resentAt = [];
+    }
+    this.discard(connection, waiter);
+  }
+
+  get #isFreshOnly(): boolean {
+    return this.#options.clock.monotonicMs() < this.#freshUntil;
+  }
+
+  /** Closes what has been idle since before `before`. Returns whether nothing is left to remember. */
   closeIdle(before: number): boolean {
     // The bottom of the stack has been idle longest.
     const kept = this.#idle.findIndex((connection) => connection.idleSince >= before);
     for (const { client } of this.#idle.splice(0, kept === -1 ? this.#idle.length : kept)) void client.destroy();
-    return !this.isInUse && this.#idle.length === 0;
+    const lastResentAt = this.#resentAt.at(-1) ?? Number.NEGATIVE_INFINITY;
+    const hasHistory = this.#isFreshOnly || this.#options.clock.monotonicMs() - lastResentAt <= FRESH_MS;
+    return !this.isInUse && this.#idle.length === 0 && !hasHistory;
   }
 
   get isInUse(): boolean {
@@ -162,28 +242,11 @@ export class OriginConnections {
     waiter.useConnection(connection);
   }
 
-  #open(): Connection {
-    const { origin, keepAliveMs, maxHeaderBytes, connect } = this.#options;
-    const connection: Connection = {
-      client: new Client(origin, {
-        connect: (target, callback) =>
-          connect(target, (...outcome) => {
-            connection.socket = outcome[1];
-            callback(...outcome);
-          }),
-        maxHeaderSize: maxHeaderBytes,
-        keepAliveTimeout: keepAliveMs,
-        keepAliveMaxTimeout: keepAliveMs,
-        // One deadline covers the whole exchange; undici's time limits restart with each chunk.
-        headersTimeout: 0,
-        bodyTimeout: 0,
-        // One request at a time on a connection, so that undici never sends one again by itself.
-        pipelining: 1,
-        allowH2: false,
-      }),
-      socket: null,
-      idleSince: 0,
-    };
-    return connection;
+  /** null at the limit, which counts idle connections too. */
+  #open(): Connection | null {
+    const { maxConnections } = this.#options;
+    if (this.#busy.size >= maxConnections) return null;
+    if (this.#busy.size + this.#idle.length >= maxConnections) void this.#idle.shift()?.client.destroy();
+    return new Connection(this.#options);
   }
 }

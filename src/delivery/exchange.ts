@@ -1,6 +1,7 @@
 /** One request and its answer, as undici's handler. */
 import type { Dispatcher as UndiciDispatcher } from "undici";
 import type { DeliveryResult } from "../domain/attempt.js";
+import { WhcbError } from "../domain/errors.js";
 import type { Connection, OriginConnections, Waiter } from "./connection-pool.js";
 import type { Deadlined } from "./deadline-queue.js";
 import type { Delivery } from "./deliverer.js";
@@ -13,7 +14,6 @@ export interface ExchangeHost {
   readonly maxAnswerBytes: number;
   readonly deadlineMs: number;
   now(): number;
-  monotonicMs(): number;
   /** Called once, with the result final. */
   onSettled(exchange: Exchange): void;
 }
@@ -27,6 +27,8 @@ export interface ExchangeOptions {
   readonly signal: AbortSignal | undefined;
   readonly deadlineAt: number;
   readonly resolve: (delivery: Delivery) => void;
+  /** For what isn't the endpoint's fault. */
+  readonly reject: (error: WhcbError) => void;
 }
 
 /** More than any real server sends. */
@@ -45,6 +47,7 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
   #connection: Connection | null = null;
   #abortRequest: ((reason: Error) => void) | null = null;
   #isSettled = false;
+  #isResent = false;
   #interimAnswers = 0;
   #bodyBytes = 0;
 
@@ -59,7 +62,11 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
   }
 
   get bytesRead(): number | null {
-    return this.#connection?.socket?.bytesRead ?? null;
+    return this.#connection?.bytesRead ?? null;
+  }
+
+  get needsFreshConnection(): boolean {
+    return this.#isResent;
   }
 
   start(): void {
@@ -73,6 +80,7 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
 
   onConnect(abort: (reason?: Error) => void): void {
     this.#abortRequest = abort;
+    this.#connection?.beginRequest();
     if (this.#isSettled) abort(new DeliveryFailure("reset", "aborted before it was sent"));
   }
 
@@ -105,14 +113,30 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
   }
 
   onComplete(): void {
-    const { host, connections } = this.#options;
     this.#settleAnswered();
-    if (this.#connection !== null) connections.release(this.#connection, host.monotonicMs());
+    if (this.#connection !== null) this.#options.connections.release(this.#connection);
   }
 
   onError(error: Error): void {
-    this.#settleFailed(exchangeFailure(error, this.where, this.statusCode !== 0));
-    if (this.#connection !== null) this.#options.connections.discard(this.#connection);
+    const { connections } = this.#options;
+    const connection = this.#connection;
+    const failure = error instanceof WhcbError ? error : exchangeFailure(error, this.where, this.statusCode !== 0);
+    if (connection !== null && this.#mayResend(error, failure, connection)) {
+      this.#isResent = true;
+      this.#connection = null;
+      this.#abortRequest = null;
+      connections.resend(connection, this);
+      return;
+    }
+    if (failure instanceof WhcbError) this.#reject(failure);
+    else this.#settleFailed(failure);
+    if (connection !== null) connections.discard(connection);
+  }
+
+  /** Not if `error` is our own abort. */
+  #mayResend(error: Error, failure: DeliveryFailure | WhcbError, connection: Connection): boolean {
+    if (this.#isSettled || this.#isResent || error instanceof DeliveryFailure || failure instanceof WhcbError) return false;
+    return failure.reason === "reset" && this.#abortRequest !== null && connection.isReusedWithoutAnswer;
   }
 
   expire(): void {
@@ -141,10 +165,21 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
   }
 
   #settle(result: DeliveryResult): void {
-    if (this.#isSettled) return;
-    this.#isSettled = true;
+    if (!this.#finish()) return;
     const { host, resolve } = this.#options;
-    host.onSettled(this);
-    resolve({ result, retryAfterMs: retryAfterOf(this, host.now()) });
+    const marked = this.#isResent ? { ...result, resent: true as const } : result;
+    resolve({ result: marked, retryAfterMs: retryAfterOf(this, host.now()) });
+  }
+
+  #reject(error: WhcbError): void {
+    if (this.#finish()) this.#options.reject(error);
+  }
+
+  /** Returns whether it wasn't finished before. */
+  #finish(): boolean {
+    if (this.#isSettled) return false;
+    this.#isSettled = true;
+    this.#options.host.onSettled(this);
+    return true;
   }
 }

@@ -74,7 +74,7 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
   }
 
   deliver(request: DeliveryRequest<string | Uint8Array | null>, signal?: AbortSignal): Promise<Delivery> {
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       if (this.#isClosed || signal?.aborted === true) {
         resolve(unsent(abortedByService()));
         return;
@@ -92,6 +92,7 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
         signal,
         deadlineAt: this.#clock.monotonicMs() + this.deadlineMs,
         resolve,
+        reject,
       });
       this.#deadlines.add(exchange);
       this.#sizeGuard.wake();
@@ -108,10 +109,6 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
 
   now(): number {
     return this.#clock.now();
-  }
-
-  monotonicMs(): number {
-    return this.#clock.monotonicMs();
   }
 
   onSettled(exchange: Exchange): void {

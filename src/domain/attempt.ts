@@ -19,8 +19,15 @@ export type DeliveryResult =
       readonly statusMessage: string;
       /** The first 1 KiB of the answer's body, as text. */
       readonly body: string;
+      readonly resent?: true;
     }
-  | { readonly kind: "unreachable"; readonly reason: UnreachableReason; readonly detail: string };
+  | {
+      readonly kind: "unreachable";
+      readonly reason: UnreachableReason;
+      readonly detail: string;
+      /** Sent again on a fresh connection, because the endpoint had closed the reused one. */
+      readonly resent?: true;
+    };
 
 /** The kinds of error of docs/dispatcher.md, a call, 3. */
 export type UnreachableReason =

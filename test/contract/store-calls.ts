@@ -172,7 +172,12 @@ export function describeCalls(open: OpenStore): void {
         number: 3,
         startedAt: NOW + 2,
         cause: "probe",
-        result: { kind: "answered", statusCode: 200, statusMessage: "OK", body: "thanks" },
+        result: { kind: "answered", statusCode: 200, statusMessage: "OK", body: "thanks", resent: true },
+      }),
+      anAttempt({
+        number: 4,
+        startedAt: NOW + 3,
+        result: { kind: "unreachable", reason: "reset", detail: "closed", resent: true },
       }),
     ];
     for (const each of attempts) await attempt(store, callback, ["A"], each);

@@ -2,9 +2,12 @@
  * Connection reuse, limits and aborting.
  * Covers: src/delivery/connection-pool.ts, src/delivery/exchange.ts, src/delivery/undici-deliverer.ts
  */
+import type { Socket } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { DEADLINE_MS, DeliverySetup, OK, says } from "../support/delivery/delivery-setup.js";
 import { ManualTimers } from "../support/time/manual-timers.js";
+
+const DELIVERED = { kind: "answered", statusCode: 200, statusMessage: "OK", body: "ok" };
 
 const at = new DeliverySetup();
 afterEach(() => at.end());
@@ -16,13 +19,61 @@ describe("a kept connection", () => {
     expect([at.server.connections(), at.server.requests()]).toEqual([1, 5]);
   });
 
-  test("that is reset by the next request fails that request, which isn't sent again", async () => {
-    await at.start((socket, number) => void (number === 1 ? socket.write(OK) : socket.resetAndDestroy()));
+  test("that the endpoint resets or ends instead of answering: the request is sent once more on a fresh one", async () => {
+    for (const close of [(socket: Socket) => socket.resetAndDestroy(), (socket: Socket) => socket.end()]) {
+      await at.start((socket, number) => void (number === 1 ? socket.write(OK) : close(socket)));
+      expect((await at.deliverer.deliver(at.post())).result).toEqual(DELIVERED);
+      expect((await at.deliverer.deliver(at.post())).result).toEqual({ ...DELIVERED, resent: true });
+      expect([at.server.connections(), at.server.requests()]).toEqual([2, 3]);
+      await at.end();
+    }
+  });
+
+  test("isn't the reason of a second resend, nor of one after the first byte of an answer", async () => {
+    await at.start((socket, number) => {
+      if (at.server.connections() === 1 && number === 1) socket.write(OK);
+      else socket.resetAndDestroy();
+    });
     await at.deliverer.deliver(at.post());
     const { result } = await at.deliverer.deliver(at.post());
-    expect(result).toMatchObject({ kind: "unreachable", reason: "reset" });
+    expect(result).toMatchObject({ kind: "unreachable", reason: "reset", resent: true });
+    expect([at.server.connections(), at.server.requests()]).toEqual([2, 3]);
+    await at.end();
+
+    await at.start((socket, number) => void (number === 1 ? socket.write(OK) : socket.end("H")));
+    await at.deliverer.deliver(at.post());
+    expect((await at.deliverer.deliver(at.post())).result).toMatchObject({ kind: "unreachable", reason: "reset" });
     expect([at.server.connections(), at.server.requests()]).toEqual([1, 2]);
-    expect((await at.deliverer.deliver(at.post())).result).toMatchObject({ statusCode: 200 });
+  });
+
+  test("is used for one request only, for ten minutes after three resends within ten minutes", async () => {
+    const time = new ManualTimers();
+    const clock = { now: () => 0, monotonicMs: () => time.monotonicMs() };
+    await at.start((socket, number) => void (number === 1 ? socket.write(OK) : socket.resetAndDestroy()), {
+      clock,
+      timers: time,
+      keepAliveMs: 3_600_000,
+    });
+    const isResent = async () => (await at.deliverer.deliver(at.post())).result.resent === true;
+    expect([await isResent(), await isResent()]).toEqual([false, true]);
+    time.advance(600_001);
+    expect([await isResent(), await isResent()]).toEqual([true, true]);
+    time.advance(600_000);
+    expect([await isResent(), await isResent(), await isResent()]).toEqual([true, false, false]);
+    time.advance(599_999);
+    expect([await isResent(), await isResent()]).toEqual([false, false]);
+    time.advance(1);
+    expect([await isResent(), await isResent()]).toEqual([false, true]);
+  });
+
+  test("doesn't lose a request that waits for it when it is resent", async () => {
+    await at.start((socket, number) => void (number === 1 ? socket.write(OK) : socket.resetAndDestroy()), {
+      maxConnectionsPerOrigin: 1,
+      deadlineMs: 10_000,
+    });
+    const results = await Promise.all(Array.from({ length: 20 }, () => at.deliverer.deliver(at.post())));
+    expect(results.map(({ result }) => result.kind === "answered" && result.statusCode)).toEqual(Array(20).fill(200));
+    expect(results.filter(({ result }) => result.resent === true)).toHaveLength(3);
   });
 
   test("that the endpoint closes after its answer is replaced for the next request", async () => {
@@ -96,15 +147,23 @@ describe("the limits", () => {
   });
 
   test("pass the connection of a request that timed out to the next", async () => {
-    await at.start((socket) => void (at.server.connections() === 1 ? undefined : socket.write(OK)), {
+    const time = new ManualTimers();
+    let onReceived: () => void = () => undefined;
+    const received = new Promise<void>((resolve) => {
+      onReceived = resolve;
+    });
+    await at.start((socket) => void (at.server.connections() === 1 ? onReceived() : socket.write(OK)), {
       maxConnectionsPerOrigin: 1,
+      clock: { now: () => 0, monotonicMs: () => time.monotonicMs() },
+      timers: time,
     });
     const hung = at.deliverer.deliver(at.post());
-    const aborted = new AbortController();
-    const waiting = at.deliverer.deliver(at.post(), aborted.signal);
+    await received;
+    time.advance(1);
+    const waiting = at.deliverer.deliver(at.post());
+    time.advance(DEADLINE_MS - 1);
     expect((await hung).result).toMatchObject({ reason: "response-timeout" });
-    expect((await waiting).result).toMatchObject({ kind: "unreachable" });
-    expect((await at.deliverer.deliver(at.post())).result).toMatchObject({ statusCode: 200 });
+    expect((await waiting).result).toEqual(DELIVERED);
   });
 
   test("allow only so many connections per origin", async () => {

@@ -21,6 +21,9 @@ const NOT_HTTP = { kind: "unreachable", reason: "protocol", detail: "what HOST s
 const CLOSED = { kind: "unreachable", reason: "reset", detail: "HOST closed the connection before its answer was complete" };
 const ENDED = { kind: "unreachable", reason: "reset", detail: "HOST closed the connection before its answer was complete" };
 
+const DELIVERED = { kind: "answered", statusCode: 200, statusMessage: "OK", body: "ok" };
+const INTERIM = "HTTP/1.1 100 Continue\r\nx: y\r\n\r\nHTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n";
+
 const CASES: readonly [name: string, onRequest: (socket: Socket) => void, result: object][] = [
   ["headers that drip", (socket) => drip(socket, `HTTP/1.1 200 OK\r\nx: ${"y".repeat(9_999)}`, 5), TIMEOUT],
   ["a status line that drips", (socket) => drip(socket, `HTTP/1.1 200 ${"O".repeat(9_999)}`, 5), TIMEOUT],
@@ -68,6 +71,13 @@ const CASES: readonly [name: string, onRequest: (socket: Socket) => void, result
     { kind: "unreachable", reason: "too-large", detail: "HOST sent over 100 interim answers" },
   ],
   ["interim answers that drip", (socket) => drip(socket, "HTTP/1.1 102 Processing\r\n\r\n".repeat(99), 5), TIMEOUT],
+  ["an unsolicited 100 Continue", says(`HTTP/1.1 100 Continue\r\n\r\n${OK}`), DELIVERED],
+  ["100, 102 and 103, byte by byte", (socket) => drip(socket, `${INTERIM}${OK}`, 1), DELIVERED],
+  [
+    "100 Continue without an end",
+    (socket) => void socket.write("HTTP/1.1 100 Continue\r\n\r\n".repeat(1_000)),
+    { kind: "unreachable", reason: "too-large", detail: "HOST sent over 100 interim answers" },
+  ],
   ["bytes that aren't HTTP", says("SSH-2.0-OpenSSH_9.6\r\n"), NOT_HTTP],
   ["two lengths", says("HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab"), NOT_HTTP],
   ["a length and chunks", says("HTTP/1.1 200 OK\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"), NOT_HTTP],

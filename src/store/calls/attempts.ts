@@ -1,13 +1,15 @@
 /** The requests that the service made, as rows. */
 import { type Selectable, sql } from "kysely";
-import type { Attempt, AttemptCause, UnreachableReason } from "../../domain/attempt.js";
+import type { Attempt, AttemptCause, DeliveryResult, UnreachableReason } from "../../domain/attempt.js";
 import type { AttemptTable, Db } from "../schema.js";
 import { batchOf, cell, jsonCell, listOf } from "../sqlite/json-rows.js";
 
 /** What is kept of an attempt besides its number: a column for each would double the cost of the most frequent row. */
 type StoredOutcome = readonly [startedAt: number, durationMs: number, cause: AttemptCause, ...result: Answered | Unreachable];
-type Answered = readonly [statusCode: number, statusMessage: string, body: string];
-type Unreachable = readonly [reason: UnreachableReason, detail: string];
+type Answered = readonly [statusCode: number, statusMessage: string, body: string, ...Resent];
+type Unreachable = readonly [reason: UnreachableReason, detail: string, ...Resent];
+/** Followed by 1 if the request was resent. */
+type Resent = [] | [1];
 
 export interface RecordedAttempt {
   readonly callSeq: number;
@@ -44,16 +46,26 @@ export async function listAttempts(
 }
 
 function encode({ startedAt, durationMs, cause, result }: Attempt): StoredOutcome {
+  const resent: Resent = result.resent ? [1] : [];
   return result.kind === "answered"
-    ? [startedAt, durationMs, cause, result.statusCode, result.statusMessage, result.body]
-    : [startedAt, durationMs, cause, result.reason, result.detail];
+    ? [startedAt, durationMs, cause, result.statusCode, result.statusMessage, result.body, ...resent]
+    : [startedAt, durationMs, cause, result.reason, result.detail, ...resent];
 }
 
 function decode(number: number, text: string): Attempt {
   const stored: StoredOutcome = JSON.parse(text);
-  const [startedAt, durationMs, cause] = stored;
-  const attempt = { number, startedAt, durationMs, cause };
-  return stored.length === 6
-    ? { ...attempt, result: { kind: "answered", statusCode: stored[3], statusMessage: stored[4], body: stored[5] } }
-    : { ...attempt, result: { kind: "unreachable", reason: stored[3], detail: stored[4] } };
+  const [startedAt, durationMs, cause, ...result] = stored;
+  return { number, startedAt, durationMs, cause, result: isAnswered(result) ? answered(result) : unreachable(result) };
+}
+
+function isAnswered(result: Answered | Unreachable): result is Answered {
+  return typeof result[0] === "number";
+}
+
+function answered([statusCode, statusMessage, body, resent]: Answered): DeliveryResult {
+  return { kind: "answered", statusCode, statusMessage, body, ...(resent && { resent: true }) };
+}
+
+function unreachable([reason, detail, resent]: Unreachable): DeliveryResult {
+  return { kind: "unreachable", reason, detail, ...(resent && { resent: true }) };
 }

@@ -118,6 +118,7 @@ function attemptToJson(attempt: Attempt): Record<string, unknown> {
     ...(result.kind === "unreachable" && { error: result.reason }),
     cause: attempt.cause,
     ...(result.kind === "answered" && result.body !== "" && { body: result.body }),
+    ...(result.resent && { resent: true }),
   };
 }
 
@@ -131,6 +132,8 @@ export interface ListedAttempt {
   readonly error: string | null;
   readonly cause: AttemptCause;
   readonly body: string | null;
+  /** Sent again on a fresh connection, within the attempt. */
+  readonly isResent: boolean;
 }
 
 export function readAttempts(document: unknown, timezone = "UTC"): readonly ListedAttempt[] {
@@ -145,6 +148,7 @@ export function readAttempts(document: unknown, timezone = "UTC"): readonly List
       error: textOf(attempt.error) || null,
       cause: readCause(attempt.cause),
       body: textOf(attempt.body) || null,
+      isResent: attempt.resent === true,
     };
   });
 }

@@ -46,6 +46,7 @@ export const AttemptDocument = Type.Object({
   error: Type.Optional(Type.String()),
   cause: Type.Union([Type.Literal("first"), Type.Literal("retry"), Type.Literal("probe"), Type.Literal("replay")]),
   body: Type.Optional(Type.String({ description: "The first 1 KiB of the answer's body" })),
+  resent: Type.Optional(Type.Literal(true, { description: "Sent again on a fresh connection, within this attempt" })),
 });
 
 export const CallDocument = Type.Object({

@@ -97,9 +97,14 @@ const ATTEMPT_COLUMNS: readonly Column<ListedAttempt>[] = [
     kind: "number",
     paint: ({ statusCode }, palette) => (statusCode === 200 ? palette.good : palette.bad),
   },
-  { key: "reason", title: "REASON", value: ({ statusMessage, error }) => statusMessage || error, least: 8 },
+  { key: "reason", title: "REASON", value: reasonOf, least: 8 },
   { key: "answer", title: "ANSWER", value: ({ body }) => body?.trim() ?? null, least: 8, dropRank: 4 },
 ];
+
+function reasonOf({ statusMessage, error, isResent }: ListedAttempt): string | null {
+  const reason = statusMessage || error;
+  return isResent ? `${reason ?? ""} (resent on a fresh connection)`.trim() : reason;
+}
 
 /** A documented contract: a call as in `calls list`, with `why`, `outage` and `attempts`. Null: not returned by the service. */
 function detailsJson(details: CallDetails, now: number): unknown {
@@ -126,6 +131,7 @@ function detailsJson(details: CallDetails, now: number): unknown {
         statusMessage: attempt.statusMessage,
         error: attempt.error,
         body: attempt.body,
+        resent: attempt.isResent,
       })) ?? null,
   };
 }
