@@ -2,6 +2,7 @@
 import { connect as connectTcp, isIP, type LookupFunction, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import type { buildConnector } from "undici";
+import type { WhcbError } from "../domain/errors.js";
 import type { Timers } from "../platform/clock.js";
 import { type AddressRule, isAddressAllowed } from "./address-rule.js";
 import { connectFailure, DeliveryFailure } from "./delivery-failure.js";
@@ -116,7 +117,7 @@ export class ConnectingSocket {
     this.#callback(null, socket);
   }
 
-  #fail(failure: DeliveryFailure): void {
+  #fail(failure: DeliveryFailure | WhcbError): void {
     if (this.#isDone) return;
     this.#finish();
     this.#socket?.destroy();

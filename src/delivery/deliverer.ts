@@ -4,7 +4,8 @@ import type { DeliveryRequest } from "../wire/delivery-request.js";
 
 export interface Deliverer {
   /**
-   * Never rejects. Resolves within the deadline (60 s), or soon after `signal` is aborted (then as unreachable, reset).
+   * Failures of the endpoint are results. Rejects only with `unavailable`: this process has run out of file descriptors.
+   * Resolves within the deadline (60 s), or soon after `signal` is aborted (then as unreachable, reset).
    */
   deliver(request: DeliveryRequest<string | Uint8Array | null>, signal?: AbortSignal): Promise<Delivery>;
   /** Closes all connections and aborts what is in flight. */

@@ -1,7 +1,7 @@
 /** Network errors as the reasons of docs/dispatcher.md. A detail names host and port, never path or query, which may contain a key. */
 import { errors } from "undici";
 import type { UnreachableReason } from "../domain/attempt.js";
-import { systemErrorCode } from "../domain/errors.js";
+import { systemErrorCode, WhcbError } from "../domain/errors.js";
 
 export class DeliveryFailure extends Error {
   override readonly name = "DeliveryFailure";
@@ -44,12 +44,15 @@ export function exchangeFailure(error: unknown, host: string, hasHeaders: boolea
   return new DeliveryFailure("reset", `the connection to ${host} was lost${code === "" ? "" : ` (${code})`}`, error);
 }
 
-/** While connecting. */
-export function connectFailure(error: unknown, host: string, isTls: boolean): DeliveryFailure {
-  if (error instanceof DeliveryFailure) return error;
+/** While connecting. A WhcbError isn't the endpoint's fault. */
+export function connectFailure(error: unknown, host: string, isTls: boolean): DeliveryFailure | WhcbError {
+  if (error instanceof DeliveryFailure || error instanceof WhcbError) return error;
   const first = error instanceof AggregateError ? error.errors[0] : error;
   const code = systemErrorCode(first);
   switch (code) {
+    case "EMFILE":
+    case "ENFILE":
+      return outOfDescriptors(error);
     case "ECONNREFUSED":
       return new DeliveryFailure("refused", `${host} refused the connection`, error);
     case "EHOSTUNREACH":
@@ -64,6 +67,13 @@ export function connectFailure(error: unknown, host: string, isTls: boolean): De
   }
   if (isTls) return new DeliveryFailure("tls", `${host}: ${tlsDetail(code)}`, error);
   return new DeliveryFailure("reset", `the connection to ${host} was lost${code === "" ? "" : ` (${code})`}`, error);
+}
+
+export function outOfDescriptors(cause: unknown): WhcbError {
+  return new WhcbError("unavailable", `out of file descriptors (${systemErrorCode(cause)})`, {
+    hint: "Raise the limit of open files (ulimit -n).",
+    cause,
+  });
 }
 
 function isTlsCode(code: string): boolean {

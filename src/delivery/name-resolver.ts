@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { isIP } from "node:net";
 import { systemErrorCode } from "../domain/errors.js";
 import type { Clock } from "../platform/clock.js";
-import { DeliveryFailure } from "./delivery-failure.js";
+import { DeliveryFailure, outOfDescriptors } from "./delivery-failure.js";
 
 export interface NameResolver {
   /** At least one address, in the order to try them. Rejects with a DeliveryFailure of reason `dns`. */
@@ -81,6 +81,7 @@ function addressesOf(name: string): (found: FoundAddresses) => readonly string[]
 function failLookup(name: string): (error: unknown) => never {
   return (error) => {
     const code = systemErrorCode(error);
+    if (code === "EMFILE" || code === "ENFILE") throw outOfDescriptors(error);
     const detail =
       code === "ENOTFOUND" || code === "ENODATA"
         ? `there is no host named ${name}`

@@ -102,6 +102,15 @@ describe("a name", () => {
   });
 });
 
+test("a lack of file descriptors isn't the endpoint's failure", async () => {
+  const outOfDescriptors = Object.assign(new Error("socket: too many open files"), { code: "EMFILE" });
+  const deliverer = aDeliverer({ names: { resolve: () => Promise.reject(outOfDescriptors) } });
+  await expect(resultOf(deliverer, "http://orders.example/")).rejects.toMatchObject({
+    code: "unavailable",
+    message: "out of file descriptors (EMFILE)",
+  });
+});
+
 describe("under the public rules", () => {
   const REFUSED = { kind: "unreachable", reason: "address-refused" };
 

@@ -115,12 +115,18 @@ class GroupSender {
     this.#session.writeOutcomes();
     if (this.#stop.reason !== null) return;
     this.#inFlight++;
-    void deliverer.deliver(this.#job.build(call)).then((delivery) => {
-      this.#settle(call, delivery, Math.round(clock.monotonicMs() - startedAt));
-      void this.#writeAfterTurn();
-      this.#inFlight--;
-      this.#onSettled();
-    });
+    void deliverer
+      .deliver(this.#job.build(call))
+      .then(
+        (delivery) => this.#settle(call, delivery, Math.round(clock.monotonicMs() - startedAt)),
+        // Not the endpoint's fault, so the call isn't settled: the run stops and can be resumed.
+        (error: unknown) => this.#session.stop.stop("service", asWhcbError(error)),
+      )
+      .then(() => {
+        void this.#writeAfterTurn();
+        this.#inFlight--;
+        this.#onSettled();
+      });
   }
 
   #settle(call: PlannedCall, { result, retryAfterMs }: Delivery, ms: number): void {

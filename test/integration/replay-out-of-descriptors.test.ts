@@ -1,0 +1,34 @@
+import { expect, it } from "vitest";
+import { WhcbError } from "../../src/domain/errors.js";
+import { systemClock } from "../../src/platform/clock.js";
+import { planReplay } from "../../src/runs/plan/plan-replay.js";
+import { DEFAULT_REPLAY_OPTIONS } from "../../src/runs/run-options.js";
+import { runReplay } from "../../src/runs/run-replay.js";
+import { platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";
+import { openDesk } from "../support/replay/replay-desk.js";
+
+it("a replay that runs out of file descriptors stops with that error, and no call counts as refused by the endpoint", async () => {
+  const calls = platformCalls(5);
+  const callback = { id: "00112233445566AA", name: "demo", url: "http://127.0.0.1:9/", key: "an-endpoint-s-key", calls };
+  const platform = scriptedPlatform({ clock: systemClock, callbacks: [callback] });
+  let delivered = 0;
+  const deliverer = {
+    async deliver() {
+      delivered += 1;
+      if (delivered > 2) throw new WhcbError("unavailable", "out of file descriptors (EMFILE)");
+      return { result: { kind: "answered", statusCode: 200, statusMessage: "OK", body: "" } as const, retryAfterMs: null };
+    },
+    close: async () => undefined,
+  };
+  const desk = openDesk({ transport: platform.transport(), over: { deliverer } });
+  try {
+    const plan = await planReplay({ callbacks: ["demo"], calls: { filter: {} }, skipRetrying: false }, desk.deps);
+    const summary = await runReplay(plan, { ...DEFAULT_REPLAY_OPTIONS, concurrency: 1 }, desk.deps);
+    expect(summary.error).toMatchObject({ code: "unavailable", message: "out of file descriptors (EMFILE)" });
+    expect(summary.isResumable).toBe(true);
+    expect(summary.counts).toMatchObject({ planned: 5, accepted: 2, refused: 0 });
+    expect(delivered).toBe(3);
+  } finally {
+    await desk.leave();
+  }
+});
