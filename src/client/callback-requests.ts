@@ -12,7 +12,7 @@ export const LARGEST_PAGE = 500;
 
 type CallbackRequests = Pick<
   Client,
-  "listCallbacks" | "getCallback" | "createCallback" | "updateCallback" | "deleteCallback" | "verify"
+  "listCallbacks" | "getAllCallbacks" | "getCallback" | "createCallback" | "updateCallback" | "deleteCallback" | "verify"
 >;
 
 export function callbackRequests(api: ServiceApi): CallbackRequests {
@@ -35,6 +35,21 @@ export function callbackRequests(api: ServiceApi): CallbackRequests {
     const answer = await api.exchange({ method: "GET", path: callbackPath(idOrName), noun: "callback" });
     if (isSuccess(answer)) return readCallback(api.documentOf(answer));
     if (![400, 404, 422].includes(answer.status)) throw api.errorOf(answer);
+    const { id } = await findInList(idOrName);
+    return getById(id);
+  }
+
+  async function getAllCallbacks(): Promise<readonly ListedCallback[]> {
+    const all: ListedCallback[] = [];
+    for (const listed of await listCallbacks()) all.push(lacksSettings(listed) ? await getById(listed.id) : listed);
+    return all;
+  }
+
+  async function getById(id: string): Promise<ListedCallback> {
+    return readCallback(api.documentOf(await api.expectSuccess({ method: "GET", path: callbackPath(id), noun: "callback" })));
+  }
+
+  async function findInList(idOrName: string): Promise<ListedCallback> {
     const callbacks = await listCallbacks();
     const found = callbacks.find(({ id }) => id === idOrName) ?? callbacks.find(({ name }) => name === idOrName);
     if (found === undefined) {
@@ -47,6 +62,7 @@ export function callbackRequests(api: ServiceApi): CallbackRequests {
 
   return {
     listCallbacks,
+    getAllCallbacks,
     getCallback,
     async verify() {
       await api.getDocument(`${api.basePath}/callbacks?limit=1`, "callback");
@@ -60,15 +76,19 @@ export function callbackRequests(api: ServiceApi): CallbackRequests {
       });
       const created = readCallback(api.documentOf(answer));
       // The answer may contain only links.
-      return created.name === "" ? { ...settings, id: created.id } : created;
+      return created.name === "" ? readCallback({ ...settingsToJson(settings), id: created.id }) : created;
     },
-    async updateCallback(id, settings) {
-      await api.expectSuccess({ method: "PUT", path: callbackPath(id), noun: "callback", body: settingsToJson(settings) });
+    async updateCallback(id, body) {
+      await api.expectSuccess({ method: "PUT", path: callbackPath(id), noun: "callback", body });
     },
     async deleteCallback(id) {
       await api.expectSuccess({ method: "DELETE", path: callbackPath(id), noun: "callback" });
     },
   };
+}
+
+function lacksSettings({ auth, contentType, retriesEnabled, email }: ListedCallback): boolean {
+  return auth.type === null || contentType === null || retriesEnabled === null || email === null;
 }
 
 export function callbackPath(callbackId: string): string {

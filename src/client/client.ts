@@ -5,6 +5,7 @@ import type { CallbackSettings } from "../domain/callback.js";
 import type { MessageResponse } from "../domain/message-response.js";
 import type { ListedAttempt, ListedCall } from "../wire/json/call-json.js";
 import type { ListedCallback } from "../wire/json/callback-json.js";
+import type { JsonObject } from "../wire/json/json-value.js";
 import type { ListedOutage } from "../wire/json/outage-json.js";
 
 export type { ListedAttempt, ListedCall, ListedCallback, ListedOutage };
@@ -15,12 +16,15 @@ export interface Client {
   /** Throws `unauthenticated`, `forbidden` or `network` if the service can't be used with these credentials. */
   verify(): Promise<void>;
 
+  /** On some services only with id, name and url. */
   listCallbacks(): Promise<readonly ListedCallback[]>;
-  /** By id or name, also on services that accept only ids. Throws `not-found`. */
+  /** With all their settings: those whose list item lacks some are read by id, a request each. */
+  getAllCallbacks(): Promise<readonly ListedCallback[]>;
+  /** With all its settings: it is read by its id. By name also on services that accept only ids. Throws `not-found`. */
   getCallback(idOrName: string): Promise<ListedCallback>;
   createCallback(settings: CallbackSettings): Promise<ListedCallback>;
-  /** Replaces all settings; a key of "" keeps the current one. */
-  updateCallback(id: string, settings: CallbackSettings): Promise<void>;
+  /** PUTs this body, made by `changeCallbackJson` from what was read. */
+  updateCallback(id: string, body: JsonObject): Promise<void>;
   deleteCallback(id: string): Promise<void>;
 
   /** Yields each call once. The filter is applied again to what the service returns. */

@@ -2,6 +2,7 @@
 import type { ListedCallback } from "../client/client.js";
 import { WhcbError } from "../domain/errors.js";
 import { addressDelivery, type DeliveryRequest } from "../wire/delivery-request.js";
+import { requireAuthType, requireBodyStyle } from "../wire/json/callback-json.js";
 import { beginRun } from "./begin-run.js";
 import { type RunSummary, workAndEnd } from "./end-run.js";
 import type { RunHeader, RunListener } from "./journal/run-step.js";
@@ -111,26 +112,28 @@ export interface SendTarget {
 export function targetOf(callback: ListedCallback, options: ReplayOptions & Pick<RunControl, "keys">): SendTarget {
   const withAuth = options.to === null || options.withAuth;
   const key = keyOf(callback, options);
-  if (withAuth && key === "") {
+  if (withAuth && key === null) {
     throw new WhcbError("config", `the service doesn't return the key of callback ${callback.name || callback.id}`, {
       hint: "Set WHCB_CALLBACK_KEY to it. Nothing is sent without it.",
     });
   }
-  const target = { ...callback, url: options.to ?? callback.url, auth: { ...callback.auth, key } };
+  const url = options.to ?? callback.url;
+  const auth = { type: withAuth ? requireAuthType(callback) : "httpheader", key: key ?? "" } as const;
+  const target = { url, auth, ...requireBodyStyle(callback) };
   const { authParameter } = options;
-  const delivery = { withAuth, ...(authParameter === undefined ? {} : { authParameter }) };
-  return { build: (call) => addressDelivery(target, call, delivery), secret: withAuth ? key : "" };
+  const delivery = { withAuth: withAuth && key !== "", ...(authParameter === undefined ? {} : { authParameter }) };
+  return { build: (call) => addressDelivery(target, call, delivery), secret: withAuth ? (key ?? "") : "" };
 }
 
 /** The callbacks whose key the service doesn't return, if the run needs it. */
 export function callbacksWithoutKey({ groups }: Pick<ReplayPlan, "groups">, options: ReplayOptions): readonly ListedCallback[] {
   if (options.viaService || (options.to !== null && !options.withAuth)) return [];
-  return groups.map(({ callback }) => callback).filter((callback) => keyOf(callback, {}) === "");
+  return groups.map(({ callback }) => callback).filter((callback) => keyOf(callback, {}) === null);
 }
 
-/** The service's, or else the one a user gave; "" for neither. */
-function keyOf(callback: ListedCallback, { keys }: Pick<RunControl, "keys">): string {
-  return callback.auth.key || keys?.get(callback.id) || "";
+/** The service's ("": no credential is sent), or else the one a user gave; null for neither. */
+function keyOf(callback: ListedCallback, { keys }: Pick<RunControl, "keys">): string | null {
+  return callback.auth.key ?? keys?.get(callback.id) ?? null;
 }
 
 /** What the journal has of a callback: no password that is in its URL. */

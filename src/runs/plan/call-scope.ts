@@ -17,7 +17,7 @@ export async function callbacksOf(
   { callbacks }: Pick<CallScope, "callbacks">,
   client: Client,
 ): Promise<readonly ListedCallback[]> {
-  if (callbacks === null) return client.listCallbacks();
+  if (callbacks === null) return client.getAllCallbacks();
   const found: ListedCallback[] = [];
   for (const idOrName of new Set(callbacks)) found.push(await client.getCallback(idOrName));
   return [...new Map(found.map((callback) => [callback.id, callback])).values()];

@@ -1,6 +1,7 @@
 /** One callback's part of a snapshot while it is being taken. */
 import type { ListedCall, ListedCallback } from "../../client/client.js";
 import type { Clock } from "../../platform/clock.js";
+import { requireBodyStyle } from "../../wire/json/callback-json.js";
 import { SendOrder } from "./send-order.js";
 import type { SnapshotFile } from "./snapshot-file.js";
 
@@ -14,7 +15,7 @@ export interface CallPlaces {
 }
 
 export interface ReplayGroup {
-  /** `auth.key` is "" where the service doesn't return it: then the user has to give it. */
+  /** `auth.key` is null where the service doesn't return it: then the user has to give it. */
   readonly callback: ListedCallback;
   readonly calls: number;
   /** Of those, how many the service is still retrying: the receiver may see them twice. */
@@ -48,11 +49,11 @@ export class GroupDraft {
     if (nextAttemptAt !== null) return true;
     const isReported = attemptCount !== null;
     const age = attemptedAt === null ? Number.POSITIVE_INFINITY : this.#clock.now() - attemptedAt;
-    return !isReported && this.callback.retriesEnabled && age <= PROBABLY_RETRYING_MS;
+    return !isReported && this.callback.retriesEnabled === true && age <= PROBABLY_RETRYING_MS;
   }
 
   async add(calls: readonly ListedCall[]): Promise<void> {
-    const places = await this.#file.add(calls, this.callback);
+    const places = await this.#file.add(calls, requireBodyStyle(this.callback));
     for (const { offset, length } of places) {
       this.#offsets.push(offset);
       this.#lengths.push(length);

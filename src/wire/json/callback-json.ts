@@ -1,5 +1,5 @@
 /** A callback as JSON, written and read (docs/contract.md, Callbacks). */
-import type { AuthType, Callback, CallbackSettings } from "../../domain/callback.js";
+import type { AuthType, BodyFormat, Callback, CallbackSettings } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { Link } from "../links.js";
 import { firstText, flagOf, type JsonObject, objectOf, textOf } from "./json-value.js";
@@ -13,14 +13,19 @@ export function settingsToJson(settings: CallbackSettings): Record<string, unkno
     url: settings.url,
     auth: auth.key === "" ? { type: auth.type } : { type: auth.type, key: auth.key },
     contentType: settings.contentType,
-    removeHTML: settings.removeHtml ? "enabled" : "disabled",
+    removeHTML: enabledOrDisabled(settings.removeHtml),
     retriesEnabled: settings.retriesEnabled,
     email: settings.email,
     callbacks: {
-      reply: settings.events.reply ? "enabled" : "disabled",
-      undeliverable: settings.events.undeliverable ? "enabled" : "disabled",
+      reply: enabledOrDisabled(settings.events.reply),
+      undeliverable: enabledOrDisabled(settings.events.undeliverable),
     },
   };
+}
+
+function enabledOrDisabled(isEnabled: boolean | undefined): "enabled" | "disabled" | undefined {
+  if (isEnabled === undefined) return undefined;
+  return isEnabled ? "enabled" : "disabled";
 }
 
 /** What the service returns. The key isn't masked, as on the platform. */
@@ -31,8 +36,24 @@ export function callbackToJson(
   return { id: callback.id, ...settingsToJson(callback), link };
 }
 
-/** `auth.key` is "" if the service doesn't return it. */
-export type ListedCallback = Omit<Callback, "createdAt" | "repairedAt">;
+/** A callback as a service returned it; null: not returned. Items of a list may hold only id, name and url. */
+export interface ListedCallback {
+  readonly id: string;
+  readonly name: string;
+  readonly url: string;
+  readonly auth: {
+    readonly type: AuthType | null;
+    /** "" is a key that is known: no credential is sent. */
+    readonly key: string | null;
+  };
+  readonly contentType: BodyFormat | null;
+  readonly removeHtml: boolean | null;
+  readonly retriesEnabled: boolean | null;
+  readonly email: string | null;
+  readonly events: { readonly reply: boolean | null; readonly undeliverable: boolean | null };
+  /** The JSON object as received, with unknown members. */
+  readonly raw: JsonObject;
+}
 
 /** Reads a callback that a service returned. Throws `unavailable` if it has neither an id nor a name. */
 export function readCallback(value: unknown): ListedCallback {
@@ -44,16 +65,94 @@ export function readCallback(value: unknown): ListedCallback {
     id: id || readIdFromLink(callback) || name,
     name,
     url: textOf(callback.url),
-    auth: { type: readAuthType(objectOf(callback.auth).type) ?? "httpheader", key: textOf(objectOf(callback.auth).key) },
-    contentType: /xml/i.test(textOf(callback.contentType)) ? "xml" : "json",
-    removeHtml: flagOf(callback.removeHTML ?? callback.removeHtml),
-    retriesEnabled: flagOf(callback.retriesEnabled),
-    email: textOf(callback.email),
+    auth: { type: readAuthType(objectOf(callback.auth).type), key: textOrNull(objectOf(callback.auth).key) },
+    contentType: readBodyFormat(callback.contentType),
+    removeHtml: flagOrNull(callback.removeHTML ?? callback.removeHtml),
+    retriesEnabled: flagOrNull(callback.retriesEnabled),
+    email: textOrNull(callback.email),
     events: {
-      reply: flagOf(objectOf(callback.callbacks).reply),
-      undeliverable: flagOf(objectOf(callback.callbacks).undeliverable),
+      reply: flagOrNull(objectOf(callback.callbacks).reply),
+      undeliverable: flagOrNull(objectOf(callback.callbacks).undeliverable),
     },
+    raw: callback,
   };
+}
+
+function textOrNull(value: unknown): string | null {
+  return value === undefined || value === null ? null : textOf(value);
+}
+
+function flagOrNull(value: unknown): boolean | null {
+  return textOf(value) === "" ? null : flagOf(value);
+}
+
+function readBodyFormat(value: unknown): BodyFormat | null {
+  const text = textOf(value);
+  return /xml/i.test(text) ? "xml" : /json/i.test(text) ? "json" : null;
+}
+
+/** What a user changes; a member that is undefined or left out stays as the service has it. */
+export interface CallbackChanges {
+  readonly name?: string | undefined;
+  readonly url?: string | undefined;
+  readonly email?: string | undefined;
+  readonly contentType?: BodyFormat | undefined;
+  readonly removeHtml?: boolean | undefined;
+  readonly retriesEnabled?: boolean | undefined;
+  readonly authType?: AuthType | undefined;
+  readonly key?: string | undefined;
+  readonly reply?: boolean | undefined;
+  readonly undeliverable?: boolean | undefined;
+}
+
+/**
+ * The body of a PUT: every member that was read except `id` and `link`, known or not, with the changes. A member that was neither
+ * read nor given is left out, since a made-up value would overwrite the stored one.
+ */
+export function changeCallbackJson(raw: JsonObject, changes: CallbackChanges): JsonObject {
+  const { id: _id, link: _link, ...body } = raw;
+  const { name, url, email, contentType, retriesEnabled, removeHtml, authType, key, reply, undeliverable } = changes;
+  const auth = given({ type: authType, key });
+  const callbacks = given({ reply: enabledOrDisabled(reply), undeliverable: enabledOrDisabled(undeliverable) });
+  return {
+    ...body,
+    ...given({ name, url, email, contentType, retriesEnabled }),
+    ...given({ ["removeHtml" in body ? "removeHtml" : "removeHTML"]: enabledOrDisabled(removeHtml) }),
+    ...(Object.keys(auth).length > 0 && { auth: { ...objectOf(body.auth), ...auth } }),
+    ...(Object.keys(callbacks).length > 0 && { callbacks: { ...objectOf(body.callbacks), ...callbacks } }),
+  };
+}
+
+function given(members: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
+}
+
+/** A PUT of the platform is rejected without these. */
+const REQUIRED = ["name", "url", "email", "contentType", "auth.type"] as const;
+export type RequiredMember = (typeof REQUIRED)[number];
+
+export function missingMembers(body: JsonObject): readonly RequiredMember[] {
+  return REQUIRED.filter((member) => textOf(member === "auth.type" ? objectOf(body.auth).type : body[member]) === "");
+}
+
+/** How a call's body is built for this callback. Throws `config` if the service didn't return its content type. */
+export function requireBodyStyle({
+  contentType,
+  removeHtml,
+  name,
+}: ListedCallback): Pick<CallbackSettings, "contentType" | "removeHtml"> {
+  if (contentType === null) throw notReturned("content type", name);
+  return { contentType, removeHtml: removeHtml ?? false };
+}
+
+/** Throws `config` if the service didn't return the auth type. */
+export function requireAuthType({ auth, name }: ListedCallback): AuthType {
+  if (auth.type === null) throw notReturned("auth type", name);
+  return auth.type;
+}
+
+function notReturned(setting: string, name: string): WhcbError {
+  return new WhcbError("config", `the service doesn't return the ${setting} of ${name}, and nothing is sent without it`);
 }
 
 export interface ReadCallbackList {

@@ -20,6 +20,8 @@ export interface PlatformCallback {
   readonly url: string;
   /** null: the service keeps it to itself. */
   readonly key: string | null;
+  /** What a GET by id returns beside id, name and url. Default: every setting, the key as above. */
+  readonly settings?: Readonly<Record<string, unknown>>;
   readonly calls: PlatformCall[];
 }
 
@@ -35,8 +37,10 @@ export interface PlatformOptions {
 
 export interface ScriptedPlatform {
   /** Every request, in order, with the instant of the clock. */
-  readonly requests: { readonly method: string; readonly path: string; readonly atMs: number }[];
+  readonly requests: { readonly method: string; readonly path: string; readonly atMs: number; readonly body: string | null }[];
   answer(request: TransportRequest): TransportResponse;
+  /** From now on lists ignore `status`, as some services ignore a filter that they don't know. */
+  ignoreFilters(): void;
   transport(): Transport;
   /** Over a real socket, on loopback. */
   listen(): Promise<{ readonly url: string; close(): Promise<void> }>;
@@ -46,8 +50,9 @@ const JSON_HEADERS = { "content-type": "application/json" };
 
 export function scriptedPlatform(options: PlatformOptions): ScriptedPlatform {
   const { clock, callbacks, pageSize = 20, perSecond = Number.POSITIVE_INFINITY, perDay = Number.POSITIVE_INFINITY } = options;
-  const requests: { method: string; path: string; atMs: number }[] = [];
+  const requests: { method: string; path: string; atMs: number; body: string | null }[] = [];
 
+  let ignoresFilters = false;
   const say = (status: number, body: unknown, headers: Record<string, string> = {}): TransportResponse => {
     return { status, headers: { ...JSON_HEADERS, ...headers }, body: body === null ? "" : JSON.stringify(body) };
   };
@@ -59,22 +64,28 @@ export function scriptedPlatform(options: PlatformOptions): ScriptedPlatform {
   function answer(request: TransportRequest): TransportResponse {
     const atMs = clock.monotonicMs();
     const inLastSecond = requests.filter((earlier) => atMs - earlier.atMs < 1_000).length;
-    requests.push({ method: request.method, path: request.path, atMs });
+    requests.push({ method: request.method, path: request.path, atMs, body: request.body });
     if (requests.length > perDay) return over("ERR_403_DEVELOPER_OVER_QPD");
     if (inLastSecond >= perSecond) return over("ERR_403_DEVELOPER_OVER_QPS");
     if (!request.headers.accept?.includes("json")) return { status: 200, headers: {}, body: "<xml/>" };
     const url = new URL(request.path, "http://platform.invalid");
     const [, root, id, list, ...rest] = url.pathname.split("/").map(decodeURIComponent);
     if (root !== "callbacks" || rest.length > 0) return refuse(404, "no such resource");
-    if (id === undefined) return page("callbacks", callbacks.map(asJson), url);
+    if (id === undefined) return page("callbacks", callbacks.map(asListItem), url);
     const callback = callbacks.find((one) => one.id === id);
     if (callback === undefined) return refuse(404, "no such callback");
-    if (list === undefined) return say(200, asJson(callback));
+    if (list === undefined) return request.method === "PUT" ? say(204, null) : say(200, asJson(callback));
     if (list !== "calls") return refuse(404, "no such resource");
     return request.method === "PUT" ? mark(callback, url, request.body ?? "") : listCalls(callback, url);
   }
 
-  function asJson({ id, name, url, key }: PlatformCallback): unknown {
+  function asListItem({ id, name, url }: PlatformCallback): unknown {
+    const uri = `https://api.au.whispir.com/callbacks/${id}?apikey=[API_KEY]`;
+    return { id, name, url, link: [{ uri, rel: "self", method: "GET" }] };
+  }
+
+  function asJson({ id, name, url, key, settings }: PlatformCallback): unknown {
+    if (settings !== undefined) return { id, name, url, ...settings };
     const auth = key === null ? { type: "httpheader" } : { type: "httpheader", key };
     const events = { reply: "enabled", undeliverable: "enabled" };
     const retriesEnabled = String(options.retriesEnabled ?? false);
@@ -92,7 +103,7 @@ export function scriptedPlatform(options: PlatformOptions): ScriptedPlatform {
   }
 
   function listCalls(callback: PlatformCallback, url: URL): TransportResponse {
-    const status = url.searchParams.get("status");
+    const status = ignoresFilters ? null : url.searchParams.get("status");
     const meant = callback.calls.filter((call) => status === null || call.status === status);
     return page(
       "calls",
@@ -125,6 +136,9 @@ export function scriptedPlatform(options: PlatformOptions): ScriptedPlatform {
   return {
     requests,
     answer,
+    ignoreFilters() {
+      ignoresFilters = true;
+    },
     transport: () => ({
       name: "https://api.platform.invalid",
       basePath: "",

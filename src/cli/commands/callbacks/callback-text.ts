@@ -5,7 +5,7 @@ import type { Column } from "../../output/cells.js";
 import { renderFields } from "../../output/cells.js";
 import type { ListingStyle } from "../../output/listing.js";
 import { safeJson } from "../../output/sanitize.js";
-import type { RenderOptions, Screen } from "../../output/screen.js";
+import type { Palette, RenderOptions, Screen } from "../../output/screen.js";
 
 const COLUMNS: readonly Column<ListedCallback>[] = [
   { key: "name", title: "NAME", value: ({ name }) => name, least: 12 },
@@ -14,12 +14,12 @@ const COLUMNS: readonly Column<ListedCallback>[] = [
     key: "retries",
     title: "RETRIES",
     value: ({ retriesEnabled }) => onOff(retriesEnabled),
-    paint: ({ retriesEnabled }, palette) => (retriesEnabled ? palette.good : palette.warn),
+    paint: ({ retriesEnabled }, palette) => retriesPaint(retriesEnabled, palette),
   },
   { key: "url", title: "URL", value: ({ url }) => url, least: 12 },
-  { key: "email", title: "E-MAIL", value: ({ email }) => email, least: 10, dropRank: 4 },
-  { key: "content-type", title: "TYPE", value: ({ contentType }) => contentType, onDemand: true },
-  { key: "auth", title: "AUTH", value: ({ auth }) => auth.type, onDemand: true },
+  { key: "email", title: "E-MAIL", value: ({ email }) => email ?? UNKNOWN, least: 10, dropRank: 4 },
+  { key: "content-type", title: "TYPE", value: ({ contentType }) => contentType ?? UNKNOWN, onDemand: true },
+  { key: "auth", title: "AUTH", value: ({ auth }) => auth.type ?? UNKNOWN, onDemand: true },
   { key: "remove-html", title: "REMOVE HTML", value: ({ removeHtml }) => onOff(removeHtml), onDemand: true },
   { key: "replies", title: "REPLIES", value: ({ events }) => onOff(events.reply), onDemand: true },
   { key: "undeliverable", title: "UNDELIVERABLE", value: ({ events }) => onOff(events.undeliverable), onDemand: true },
@@ -40,14 +40,14 @@ export async function showCallback(callback: ListedCallback, screen: Screen, sho
   );
 }
 
-/** A documented contract. `auth.key` is null if the service doesn't return it. */
+/** A documented contract. Null: the service doesn't return it. */
 function callbackJson(callback: ListedCallback, showKey: boolean): Readonly<Record<string, unknown>> {
   const { auth } = callback;
   return {
     id: callback.id,
     name: callback.name,
     url: callback.url,
-    auth: { type: auth.type, key: auth.key === "" ? null : showKey ? auth.key : maskKey(auth.key) },
+    auth: { type: auth.type, key: auth.key === null || auth.key === "" || showKey ? auth.key : maskKey(auth.key) },
     contentType: callback.contentType,
     removeHTML: callback.removeHtml,
     retriesEnabled: callback.retriesEnabled,
@@ -58,26 +58,37 @@ function callbackJson(callback: ListedCallback, showKey: boolean): Readonly<Reco
 
 export function renderCallback(callback: ListedCallback, options: RenderOptions, showKey: boolean): string {
   const { auth, events } = callback;
-  const key =
-    auth.key === "" ? "not returned by this service" : showKey ? auth.key : `${maskKey(auth.key)} (--show-key shows it)`;
   return renderFields(
     [
       ["Name", callback.name],
       ["Id", callback.id],
       ["URL", callback.url],
-      ["Auth", auth.type],
-      ["Key", key],
-      ["Content type", callback.contentType],
+      ["Auth", auth.type ?? UNKNOWN],
+      ["Key", shownKey(auth.key, showKey)],
+      ["Content type", callback.contentType ?? UNKNOWN],
       ["Remove HTML", onOff(callback.removeHtml)],
-      ["Retries", onOff(callback.retriesEnabled), callback.retriesEnabled ? options.palette.good : options.palette.warn],
+      ["Retries", onOff(callback.retriesEnabled), retriesPaint(callback.retriesEnabled, options.palette)],
       ["Replies", onOff(events.reply)],
       ["Undeliverable", onOff(events.undeliverable)],
-      ["E-mail", callback.email],
+      ["E-mail", callback.email ?? UNKNOWN],
     ],
     options.palette,
   );
 }
 
-function onOff(isOn: boolean): string {
-  return isOn ? "on" : "off";
+/** Shown for a setting that the service didn't return, which is never shown as off. */
+const UNKNOWN = "unknown";
+
+function onOff(isOn: boolean | null): string {
+  return isOn === null ? UNKNOWN : isOn ? "on" : "off";
+}
+
+function retriesPaint(isOn: boolean | null, palette: Palette): (text: string) => string {
+  return isOn === null ? palette.dim : isOn ? palette.good : palette.warn;
+}
+
+function shownKey(key: string | null, showKey: boolean): string {
+  if (key === null) return UNKNOWN;
+  if (key === "") return "none (no credential is sent)";
+  return showKey ? key : `${maskKey(key)} (--show-key shows it)`;
 }

@@ -1,6 +1,6 @@
-import type { AuthType, CallbackSettings } from "../../../domain/callback.js";
 import { spellDuration } from "../../../domain/duration.js";
 import { DEFAULT_RETRY_POLICY } from "../../../domain/retry-policy.js";
+import type { CallbackChanges, RequiredMember } from "../../../wire/json/callback-json.js";
 import type { GroupSpec } from "../../args/command-spec.js";
 import type { ParsedArgs } from "../../args/flag.js";
 import { choice, flag, value } from "../../args/flag.js";
@@ -101,40 +101,27 @@ were scheduled. A new URL, auth or content type is used from the next attempt.`,
   ],
 };
 
-export type SettingChanges = Partial<Omit<CallbackSettings, "auth" | "events">> & {
-  readonly authType?: AuthType;
-  readonly events?: CallbackSettings["events"];
-};
-
-/** Only the settings given as flags. `before`: the value of the event that isn't given while the other one is. */
-export function readSettingFlags(
-  args: ParsedArgs,
-  before: CallbackSettings["events"] = { reply: true, undeliverable: true },
-): SettingChanges {
-  const name = args.get(NAME);
-  const url = args.get(URL_FLAG);
-  const email = args.get(EMAIL);
-  const contentType = args.get(CONTENT_TYPE);
-  const authType = args.get(AUTH);
-  const retries = args.get(RETRIES);
-  const removeHtml = args.get(REMOVE_HTML);
-  const replies = args.get(REPLIES);
-  const undeliverable = args.get(UNDELIVERABLE);
+/** Only the settings given as flags. */
+export function readSettingFlags(args: ParsedArgs): CallbackChanges {
+  const isOn = (text: "on" | "off" | undefined): boolean | undefined => (text === undefined ? undefined : text === "on");
   return {
-    ...(name === undefined ? {} : { name }),
-    ...(url === undefined ? {} : { url }),
-    ...(email === undefined ? {} : { email }),
-    ...(contentType === undefined ? {} : { contentType }),
-    ...(authType === undefined ? {} : { authType }),
-    ...(retries === undefined ? {} : { retriesEnabled: retries === "on" }),
-    ...(removeHtml === undefined ? {} : { removeHtml: removeHtml === "on" }),
-    ...(replies === undefined && undeliverable === undefined
-      ? {}
-      : {
-          events: {
-            reply: replies === undefined ? before.reply : replies === "on",
-            undeliverable: undeliverable === undefined ? before.undeliverable : undeliverable === "on",
-          },
-        }),
+    name: args.get(NAME),
+    url: args.get(URL_FLAG),
+    email: args.get(EMAIL),
+    contentType: args.get(CONTENT_TYPE),
+    authType: args.get(AUTH),
+    retriesEnabled: isOn(args.get(RETRIES)),
+    removeHtml: isOn(args.get(REMOVE_HTML)),
+    reply: isOn(args.get(REPLIES)),
+    undeliverable: isOn(args.get(UNDELIVERABLE)),
   };
 }
+
+/** The flag that gives a member a PUT needs. */
+export const FLAG_OF_MEMBER = {
+  name: "--name",
+  url: "--url",
+  email: "--email",
+  contentType: "--content-type",
+  "auth.type": "--auth",
+} as const satisfies Record<RequiredMember, string>;

@@ -34,8 +34,7 @@ export function createCallback(invocation: Invocation): Promise<number> {
   const required = readRequired(args);
   return withSession(invocation, async ({ client }) => {
     const { key, isNew } = await chooseCallbackKey(invocation);
-    const { authType, ...changes } = readSettingFlags(args);
-    const settings: CallbackSettings = { ...DEFAULTS, ...changes, ...required, auth: { type: authType ?? "httpheader", key } };
+    const settings = newSettings(args, required, key);
     const callback = await client.createCallback(settings).catch(async (error: unknown) => {
       throw isWhcbError(error) ? await explain(client, error, required) : error;
     });
@@ -46,12 +45,17 @@ export function createCallback(invocation: Invocation): Promise<number> {
   });
 }
 
-const DEFAULTS = {
-  contentType: "json",
-  removeHtml: false,
-  retriesEnabled: false,
-  events: { reply: true, undeliverable: true },
-} as const satisfies Partial<CallbackSettings>;
+function newSettings(args: ParsedArgs, required: Required, key: string): CallbackSettings {
+  const { authType, contentType, removeHtml, retriesEnabled, reply, undeliverable } = readSettingFlags(args);
+  return {
+    ...required,
+    auth: { type: authType ?? "httpheader", key },
+    contentType: contentType ?? "json",
+    removeHtml: removeHtml ?? false,
+    retriesEnabled: retriesEnabled ?? false,
+    events: { reply: reply ?? true, undeliverable: undeliverable ?? true },
+  };
+}
 
 type Required = Pick<CallbackSettings, "name" | "url" | "email">;
 

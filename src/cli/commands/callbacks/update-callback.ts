@@ -1,27 +1,48 @@
-import type { CallbackSettings } from "../../../domain/callback.js";
+import type { Client, ListedCallback } from "../../../client/client.js";
 import { WhcbError } from "../../../domain/errors.js";
+import { type CallbackChanges, changeCallbackJson, missingMembers, readCallback } from "../../../wire/json/callback-json.js";
 import type { Invocation } from "../../invocation.js";
 import { findCallback, withSession } from "../../settings/session.js";
 import { showCallback } from "./callback-text.js";
-import { NEW_KEY, readSettingFlags } from "./command.js";
+import { FLAG_OF_MEMBER, NEW_KEY, readSettingFlags } from "./command.js";
 import { chooseCallbackKey } from "./run.js";
 
+/** Reads the callback by its id and sends back all that was read, with the changes (docs/contract.md, Callbacks). */
 export function run(invocation: Invocation): Promise<number> {
   const { args, screen } = invocation;
-  if (Object.keys(readSettingFlags(args)).length === 0 && !args.get(NEW_KEY)) {
+  const changes = readSettingFlags(args);
+  const isChange = Object.values(changes).some((value) => value !== undefined) || args.get(NEW_KEY);
+  if (!isChange) {
     throw new WhcbError("usage", "no setting to change was given", { hint: `${invocation.path} --help lists the settings` });
   }
   return withSession(invocation, async ({ client }) => {
     const before = await findCallback(client, args.operand(0));
+    requireMembers(before, changes);
     const chosen = args.get(NEW_KEY) ? await chooseCallbackKey(invocation) : null;
-    const { authType, ...changes } = readSettingFlags(args, before.events);
-    const { id, ...settings } = before;
-    const auth = { type: authType ?? before.auth.type, key: chosen?.key ?? before.auth.key };
-    const after: CallbackSettings = { ...settings, ...changes, auth };
-    await client.updateCallback(id, after);
-    await showCallback({ id, ...after }, screen, chosen?.isNew === true);
-    if (!before.retriesEnabled && after.retriesEnabled)
-      screen.info("retries are on: failed calls that are still inside their window are due now");
+    const body = changeCallbackJson(before.raw, chosen === null ? changes : { ...changes, key: chosen.key });
+    await client.updateCallback(before.id, body);
+    const after = readCallback({ ...body, id: before.id });
+    await showCallback(after, screen, chosen?.isNew === true);
+    if (before.retriesEnabled === false && after.retriesEnabled === true) screen.info(await describeRetriesOn(client, before));
     return 0;
   });
+}
+
+/** Throws `usage` if a PUT needs a member that was neither read nor given. */
+function requireMembers(callback: ListedCallback, changes: CallbackChanges): void {
+  const missing = missingMembers(changeCallbackJson(callback.raw, changes));
+  if (missing.length === 0) return;
+  throw new WhcbError(
+    "usage",
+    `the service didn't return ${missing.join(", ")} of ${callback.name}, and an update needs ${missing.length === 1 ? "it" : "them"}`,
+    {
+      hint: `give ${missing.map((member) => FLAG_OF_MEMBER[member]).join(", ")} as well`,
+    },
+  );
+}
+
+/** Only `whcb serve` is known to retry earlier failures at once; it also lists outages. */
+async function describeRetriesOn(client: Client, { id }: ListedCallback): Promise<string> {
+  const outages = await client.listOutages(id);
+  return outages === null ? "retries are on" : "retries are on: failed calls that are still inside their window are due now";
 }

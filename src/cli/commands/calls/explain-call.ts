@@ -17,11 +17,13 @@ const INTERVAL = spellDuration(DEFAULT_RETRY_POLICY.intervalMs);
 
 export function explainCall(facts: CallFacts, options: Pick<RenderOptions, "utc" | "now">): readonly string[] {
   const { call, outage } = facts;
+  // Only `whcb serve` counts attempts and says what it will do next.
+  if (call.attemptCount === null) return explainUnreported(facts);
   const sentences = call.status === "FAILED" ? explainFailed(facts, options) : [explainOther(call, facts.callback)];
   if (outage === null || call.status === "SUCCESS") return sentences;
   const since = formatInstant(outage.startedAt, options.utc);
   const notified =
-    outage.notifiedAt === null
+    outage.notifiedAt === null || facts.callback.email === null
       ? ""
       : `, ${facts.callback.email} was notified at ${formatInstant(outage.notifiedAt, options.utc)}`;
   return [...sentences, `The endpoint has been down since ${since} (${count(outage.failedCalls, "failed call")}${notified}).`];
@@ -39,12 +41,16 @@ function explainFailed({ call, callback }: CallFacts, options: Pick<RenderOption
     reason.push(`Its retry window ended at ${at(call.retryUntil)}: the service won't send it again by itself.`);
   } else if (!callback.retriesEnabled) {
     reason.push("Retries are off for this callback: the service won't send it again by itself.");
-  } else if (call.attemptCount === null) {
-    reason.push("Retries are on for this callback; the service doesn't say when the next one is due.");
   } else {
     reason.push("No retry is scheduled: the service won't send it again by itself.");
   }
   return reason;
+}
+
+function explainUnreported({ call, callback }: CallFacts): readonly string[] {
+  if (call.status === "SUCCESS") return ["It was delivered or marked SUCCESS."];
+  if (callback.retriesEnabled === null) return ["Retries: unknown, the service didn't return the callback's setting."];
+  return [`Retries are ${callback.retriesEnabled ? "on" : "off"} for this callback.`];
 }
 
 function explainOther(call: ListedCall, callback: ListedCallback): string {

@@ -45,21 +45,26 @@ interface CheckFacts {
   readonly oldestAt: number | null;
 }
 
-/** Usually one request per callback: the first page of the oldest calls also gives the total. */
+/**
+ * On `whcb serve` one request per callback: the first page of the oldest calls also gives the total. Another service may ignore the
+ * filter or the order, so there every page is read.
+ */
 async function readFacts(client: Client, callbacks: readonly ListedCallback[]): Promise<CheckFacts> {
   let failed = 0;
   let oldestAt: number | null = null;
   for (const callback of callbacks) {
     let seen = 0;
     let total: number | null = null;
+    let reportsRetries = false;
     for await (const page of client.listCalls(callback.id, { filter: { status: "FAILED" }, oldestFirst: true })) {
       total ??= page.total;
       seen += page.calls.length;
       for (const { attemptedAt } of page.calls)
         if (attemptedAt !== null) oldestAt = Math.min(oldestAt ?? attemptedAt, attemptedAt);
-      if (total !== null && page.leftOut === 0) break;
+      reportsRetries ||= page.calls.some(({ attemptCount }) => attemptCount !== null);
+      if (reportsRetries && total !== null && page.leftOut === 0) break;
     }
-    failed += Math.max(seen, total ?? 0);
+    failed += reportsRetries ? Math.max(seen, total ?? 0) : seen;
   }
   return { failed, oldestAt };
 }

@@ -16,7 +16,7 @@ export function run(invocation: Invocation): Promise<number> {
     const progress = await openProgress(invocation, "reading calls");
     const states = [];
     try {
-      const callbacks = name === null ? await client.listCallbacks() : [await findCallback(client, name)];
+      const callbacks = name === null ? await client.getAllCallbacks() : [await findCallback(client, name)];
       for (const callback of callbacks) states.push(await readCallbackState(client, callback, screen.renderOptions.now));
     } finally {
       progress.clear();
@@ -34,6 +34,8 @@ export interface CallbackState {
   readonly failed: number;
   /** There are more FAILED calls than were read: the figures below are of the newest. */
   readonly isCut: boolean;
+  /** `failed` is what was read; how many more there are is unknown. */
+  readonly isAtLeast: boolean;
   readonly looked: number;
   /** Most frequent first; null: no answer from the endpoint. */
   readonly byStatusCode: readonly { readonly statusCode: number | null; readonly calls: number }[];
@@ -41,7 +43,7 @@ export interface CallbackState {
   readonly byHour: readonly number[];
   readonly oldestAttemptAt: number | null;
   readonly newestAttemptAt: number | null;
-  /** Calls the service will retry; null if it doesn't say. */
+  /** Calls the service will retry; null if it doesn't say (only `whcb serve` does). */
   readonly retried: { readonly calls: number; readonly nextAt: number | null; readonly until: number | null } | null;
   /** Open outages; null if the service doesn't return them. */
   readonly outages: readonly ListedOutage[] | null;
@@ -59,12 +61,24 @@ async function readCallbackState(client: Client, callback: ListedCallback, now: 
     total ??= page.total;
     for (const call of page.calls) summary.add(call);
   }
-  const failed = Math.max(summary.looked, total ?? 0);
-  return { callback, failed, isCut: failed > summary.looked, outages, ...summary.read() };
+  const reportsRetries = summary.reportsRetries || (summary.looked === 0 && outages !== null);
+  // Another service may ignore the filter, and its total would then count other calls too.
+  const failed = reportsRetries ? Math.max(summary.looked, total ?? 0) : summary.looked;
+  const isAtLeast = !reportsRetries && summary.looked >= MOST_CALLS_READ;
+  return {
+    callback,
+    failed,
+    isCut: isAtLeast || failed > summary.looked,
+    isAtLeast,
+    outages,
+    ...summary.read(),
+    retried: reportsRetries ? summary.retried() : null,
+  };
 }
 
 class CallSummary {
   looked = 0;
+  reportsRetries = false;
   readonly #now: number;
   readonly #byCode = new Map<number | null, number>();
   readonly #byHour: number[] = Array.from({ length: 24 }, () => 0);
@@ -73,7 +87,6 @@ class CallSummary {
   #retried = 0;
   #nextAt: number | null = null;
   #until: number | null = null;
-  #reportsRetries = false;
 
   constructor(now: number) {
     this.#now = now;
@@ -82,7 +95,7 @@ class CallSummary {
   add(call: ListedCall): void {
     this.looked += 1;
     this.#byCode.set(call.statusCode, (this.#byCode.get(call.statusCode) ?? 0) + 1);
-    if (call.attemptCount !== null) this.#reportsRetries = true;
+    if (call.attemptCount !== null) this.reportsRetries = true;
     if (call.nextAttemptAt !== null) {
       this.#retried += 1;
       this.#nextAt = Math.min(this.#nextAt ?? call.nextAttemptAt, call.nextAttemptAt);
@@ -95,16 +108,18 @@ class CallSummary {
     if (hoursAgo < 24) this.#byHour[23 - hoursAgo] = (this.#byHour[23 - hoursAgo] ?? 0) + 1;
   }
 
-  read(): Omit<CallbackState, "callback" | "failed" | "isCut" | "outages"> {
-    const reports = this.#reportsRetries || this.looked === 0;
+  read(): Pick<CallbackState, "looked" | "byStatusCode" | "byHour" | "oldestAttemptAt" | "newestAttemptAt"> {
     return {
       looked: this.looked,
       byStatusCode: [...this.#byCode].map(([statusCode, calls]) => ({ statusCode, calls })).sort((a, b) => b.calls - a.calls),
       byHour: this.#byHour,
       oldestAttemptAt: this.#oldest,
       newestAttemptAt: this.#newest,
-      retried: reports ? { calls: this.#retried, nextAt: this.#nextAt, until: this.#until } : null,
     };
+  }
+
+  retried(): NonNullable<CallbackState["retried"]> {
+    return { calls: this.#retried, nextAt: this.#nextAt, until: this.#until };
   }
 }
 
@@ -150,14 +165,17 @@ function renderCallbackState(state: CallbackState, options: RenderOptions): stri
   const lines = [`${palette.strong(sanitize(callback.name))}  ${health}  ${palette.dim(sanitize(callback.url))}`];
   if (outage !== undefined) {
     lines.push(
-      `  outage since ${formatInstant(outage.startedAt, options.utc)} (${formatRelative(outage.startedAt, options.now)}), ${count(outage.failedCalls, "failed call")}`,
+      `  outage since ${formatInstant(outage.startedAt, options.utc)} (${formatRelative(outage.startedAt, options.now)}); ${count(outage.failedCalls, "call")} failed in it`,
     );
-    if (outage.notifiedAt !== null)
+    if (outage.notifiedAt !== null && callback.email !== null)
       lines.push(`  ${sanitize(callback.email)} was notified at ${formatInstant(outage.notifiedAt, options.utc)}`);
   }
-  if (failed === 0) return `${[...lines, "  no failed calls"].join("\n")}\n`;
+  if (failed === 0)
+    return `${[...lines, outage === undefined ? "  no failed calls" : "  no failed calls are left"].join("\n")}\n`;
   const codes = state.byStatusCode.map(({ statusCode, calls }) => `${statusCode ?? "no answer"}: ${calls}`).join(", ");
-  lines.push(`  ${palette.bad(count(failed, "failed call"))} (${codes}${state.isCut ? `; of the newest ${state.looked}` : ""})`);
+  lines.push(
+    `  ${palette.bad(`${state.isAtLeast ? "at least " : ""}${count(failed, "failed call")}`)} (${codes}${state.isCut ? `; of the newest ${state.looked}` : ""})`,
+  );
   lines.push(`  by hour, last 24: ${sparkline(state.byHour)}  ${palette.dim("now")}`);
   lines.push(...describeRetries(state, options));
   lines.push(`  ${palette.dim("next:")} ${typed(["calls", "list", callback.name, "--failed"])}`);
@@ -166,8 +184,9 @@ function renderCallbackState(state: CallbackState, options: RenderOptions): stri
 }
 
 function describeRetries({ retried, callback, failed }: CallbackState, options: RenderOptions): readonly string[] {
+  if (callback.retriesEnabled === null) return ["  retries: unknown, the service didn't return the setting"];
+  if (retried === null) return [`  retries are ${callback.retriesEnabled ? "on" : "off"}`];
   if (!callback.retriesEnabled) return ["  retries are off: the service won't send them again by itself"];
-  if (retried === null) return ["  retries are on; the service doesn't say which calls it still retries"];
   if (retried.calls === 0 || retried.nextAt === null) return ["  none of them is retried any longer"];
   const until = retried.until === null ? "" : `, the last until ${formatInstant(retried.until, options.utc)}`;
   return [

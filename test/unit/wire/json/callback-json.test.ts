@@ -1,5 +1,44 @@
 import { describe, expect, it } from "vitest";
-import { readCallback, readCallbackList } from "../../../../src/wire/json/callback-json.js";
+import { changeCallbackJson, missingMembers, readCallback, readCallbackList } from "../../../../src/wire/json/callback-json.js";
+
+describe("the body of an update", () => {
+  const read = {
+    id: "BCD3",
+    name: "n",
+    auth: { type: "querystring", extra: 1 },
+    removeHTML: "enabled",
+    callbacks: { reply: "enabled" },
+    link: [],
+    later: [1],
+  };
+
+  it("has every member that was read, known or not, except id and link, with the changes", () => {
+    const { id: _, link: __, ...rest } = read;
+    expect(changeCallbackJson(read, {})).toEqual(rest);
+    expect(
+      changeCallbackJson(read, { authType: "basicauth", key: "k", removeHtml: false, undeliverable: true, url: "u" }),
+    ).toEqual({
+      ...rest,
+      url: "u",
+      auth: { type: "basicauth", extra: 1, key: "k" },
+      removeHTML: "disabled",
+      callbacks: { reply: "enabled", undeliverable: "enabled" },
+    });
+  });
+
+  it("lacks what was neither read nor given", () => {
+    expect(changeCallbackJson({ id: "1", name: "n" }, { retriesEnabled: true, email: undefined })).toEqual({
+      name: "n",
+      retriesEnabled: true,
+    });
+    expect(missingMembers({ name: "n", auth: { key: "k" }, contentType: "" })).toEqual([
+      "url",
+      "email",
+      "contentType",
+      "auth.type",
+    ]);
+  });
+});
 
 describe("readCallback", () => {
   it("reads the older spelling of queryparam, and booleans written as text", () => {
@@ -10,11 +49,12 @@ describe("readCallback", () => {
         name: "n",
         url: "",
         auth: { type: "queryparam", key: "k" },
-        contentType: "json",
+        contentType: null,
         removeHtml: true,
         retriesEnabled: true,
-        email: "",
-        events: { reply: false, undeliverable: false },
+        email: null,
+        events: { reply: null, undeliverable: null },
+        raw: older,
       },
     ]);
   });

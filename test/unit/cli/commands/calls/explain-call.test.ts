@@ -33,13 +33,18 @@ describe("the reason for a call's state", () => {
       { attemptCount: 0, statusMessage: "Held: endpoint down since 2026-11-24T10:00:00.000Z", nextAttemptAt: NOW + MINUTE },
       "It is held: it arrived while the endpoint was down and hasn't been sent yet. The service sends it again at 2026-11-24 12:01:00Z (in 1m).",
     ],
-    [
-      "on a service that returns no retries",
-      { attemptCount: null },
-      "Retries are on for this callback; the service doesn't say when the next one is due.",
-    ],
+    ["on a service that reports no retries", { attemptCount: null }, "Retries are on for this callback."],
+    ["SUCCESS there", { attemptCount: null, status: "SUCCESS" }, "It was delivered or marked SUCCESS."],
   ] as const)("%s", (_, changes, sentence) => {
     expect(explainCall({ call: aListedCall(changes), callback, outage: null }, OPTIONS).join(" ")).toBe(sentence);
+  });
+
+  test.each([
+    [false, "Retries are off for this callback."],
+    [null, "Retries: unknown, the service didn't return the callback's setting."],
+  ])("on a service that reports no retries, with the setting %s", (retriesEnabled, sentence) => {
+    const facts = { call: aListedCall({ attemptCount: null }), callback: aListedCallback({ retriesEnabled }), outage: null };
+    expect(explainCall(facts, OPTIONS)).toEqual([sentence]);
   });
 
   test("with retries off", () => {

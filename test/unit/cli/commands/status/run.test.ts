@@ -12,6 +12,7 @@ const FAILING: CallbackState = {
   callback: aListedCallback(),
   failed: 25_000,
   isCut: true,
+  isAtLeast: false,
   looked: 20_000,
   byStatusCode: [
     { statusCode: 503, calls: 19_990 },
@@ -29,7 +30,7 @@ describe("status", () => {
     expect(`\n${renderStatus([FAILING], OPTIONS)}`).toMatchInlineSnapshot(`
       "
       demo  outage  http://127.0.0.1:9000/hook
-        outage since 2026-11-24 10:00:00Z (2h ago), 12 failed calls
+        outage since 2026-11-24 10:00:00Z (2h ago); 12 calls failed in it
         ops@example.com was notified at 2026-11-24 10:00:05Z
         25000 failed calls (503: 19990, no answer: 10; of the newest 20000)
         by hour, last 24: ····················▁▁▁█  now
@@ -54,6 +55,28 @@ describe("status", () => {
       "
       demo  healthy  http://127.0.0.1:9000/hook
         no failed calls
+      "
+    `);
+  });
+
+  test("says nothing about retries that only whcb serve can know", () => {
+    const elsewhere = { ...FAILING, failed: 20_000, isAtLeast: true, retried: null, outages: null };
+    expect(renderStatus([elsewhere], OPTIONS)).toContain(
+      "  at least 20000 failed calls (503: 19990, no answer: 10; of the newest 20000)\n",
+    );
+    expect(renderStatus([elsewhere], OPTIONS)).toContain("  retries are on\n");
+    const unknown = { ...elsewhere, callback: aListedCallback({ retriesEnabled: null }) };
+    expect(renderStatus([unknown], OPTIONS)).toContain("  retries: unknown, the service didn't return the setting\n");
+  });
+
+  test("says that no failed calls are left while the outage is still open", () => {
+    const replayed = { ...FAILING, failed: 0, isCut: false, looked: 0, byStatusCode: [] };
+    expect(`\n${renderStatus([replayed], OPTIONS)}`).toMatchInlineSnapshot(`
+      "
+      demo  outage  http://127.0.0.1:9000/hook
+        outage since 2026-11-24 10:00:00Z (2h ago); 12 calls failed in it
+        ops@example.com was notified at 2026-11-24 10:00:05Z
+        no failed calls are left
       "
     `);
   });
