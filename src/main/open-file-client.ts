@@ -2,7 +2,6 @@ import type { Client } from "../client/client.js";
 import { createClient } from "../client/create-client.js";
 import { lastHeaderValues, type Transport } from "../client/transport.js";
 import { createDeliverer } from "../delivery/undici-deliverer.js";
-import { DEFAULT_RETRY_POLICY } from "../domain/retry-policy.js";
 import { systemClock, systemTimers } from "../platform/clock.js";
 import { silentLogger } from "../platform/logger.js";
 import { systemRandom } from "../platform/random.js";
@@ -30,7 +29,6 @@ export async function openFileClient(path: string, version: string): Promise<Cli
     random,
     timers: systemTimers,
     logger: silentLogger,
-    policy: DEFAULT_RETRY_POLICY,
     plan: null,
     authentication: "none",
     trustProxy: false,

@@ -1,5 +1,6 @@
 /** The callbacks service as a Fastify app. `main` lets it listen, or injects requests into it. */
 import Fastify, { type FastifyInstance } from "fastify";
+import { DEFAULT_RETRY_POLICY } from "../domain/retry-policy.js";
 import { pooledRandom, type Random, shortId } from "../platform/random.js";
 import { addAuthHook } from "./auth/auth-hook.js";
 import { isProxyInFront } from "./auth/client-address.js";
@@ -27,8 +28,11 @@ const IDLE_TIMEOUT_MS = 75_000;
 const KEEP_ALIVE_MS = 30_000;
 const MAX_HEADER_BYTES = 16_384;
 
-export async function createApp(given: ServerDeps): Promise<FastifyInstance> {
-  const deps: ServerDeps = { ...given, random: pooledRandom(given.random) };
+/** `policy` is DEFAULT_RETRY_POLICY unless given. */
+export type AppOptions = Omit<ServerDeps, "policy"> & Partial<Pick<ServerDeps, "policy">>;
+
+export async function createApp(given: AppOptions): Promise<FastifyInstance> {
+  const deps: ServerDeps = { policy: DEFAULT_RETRY_POLICY, ...given, random: pooledRandom(given.random) };
   const app = Fastify({
     logger: false,
     return503OnClosing: false, // requests in flight when a stop begins are finished
