@@ -1,9 +1,11 @@
 /** The rules of docs/architecture.md: who may import whom, where a package belongs, where time comes from, how large things get. */
-import { readdirSync, readFileSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { basename, dirname, join, relative } from "node:path";
+import ts from "typescript";
 import { describe, expect, it } from "vitest";
 
-const SRC = join(import.meta.dirname, "..", "src");
+const TEST = import.meta.dirname;
+const SRC = join(TEST, "..", "src");
 
 /** A folder imports folders of a lower rank only; with `only`, only those. */
 const RANKS: Record<string, { rank: number; only?: readonly string[] }> = {
@@ -61,8 +63,20 @@ function folderOf(file: SourceFile, specifier: string): string {
   return target.includes("/") ? (target.split("/")[0] ?? "") : "";
 }
 
+/** Two files of one name are hard to tell apart in an editor; every command has these two. */
+const SHARED_NAMES: ReadonlySet<string> = new Set(["command.ts", "run.ts"]);
 const MAX_LINES = 350;
 const MAX_FILES_IN_FOLDER = 16;
+
+const isComposition = ({ folder }: SourceFile): boolean => folder === "main" || folder === "";
+
+/** Without comments, strings and regular expressions. */
+function codeOf({ text }: SourceFile): string {
+  return text.replace(
+    /\/\*[\s\S]*?\*\/|\/\/.*$|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`|(?<=[(,=] ?)\/(?![*/ ]).*?[^\\]\/\w*/gm,
+    " ",
+  );
+}
 
 describe("the folders of src", () => {
   it("are those of the table", () => {
@@ -131,6 +145,14 @@ describe("the files of src", () => {
     const long = files.map(({ path, text }) => ({ path, lines: text.trimEnd().split("\n").length }));
     expect(long.filter(({ lines }) => lines > MAX_LINES)).toEqual([]);
   });
+
+  it("have names of their own, apart from command.ts and run.ts", () => {
+    const byName = new Map<string, string[]>();
+    for (const { path } of files) {
+      if (!SHARED_NAMES.has(basename(path))) byName.set(basename(path), [...(byName.get(basename(path)) ?? []), path]);
+    }
+    expect([...byName.values()].filter((paths) => paths.length > 1)).toEqual([]);
+  });
 });
 
 describe("time, randomness and the environment", () => {
@@ -140,4 +162,65 @@ describe("time, randomness and the environment", () => {
     const wrong = files.filter(({ folder, text }) => folder !== "platform" && folder !== "" && direct.test(text));
     expect(wrong.map(({ path }) => path)).toEqual([]);
   });
+
+  it("are passed in everywhere else: no other folder names a system implementation, not even as a default", () => {
+    const wrong = files
+      .filter((file) => file.folder !== "platform" && !isComposition(file))
+      .flatMap((file) =>
+        [...new Set(codeOf(file).match(/\bsystem(?:Clock|Timers|Random)\b/g))].map((name) => `${file.path}: ${name}`),
+      );
+    expect(wrong).toEqual([]);
+  });
 });
+
+describe("main", () => {
+  it("decides nothing: it imports types and errors from domain, no rules", () => {
+    const wrong = files.filter(isComposition).flatMap(({ path, text }) =>
+      [...text.matchAll(/^import (?!type )[^;]*from "[./]*\/domain\/([^"]+)"/gm)]
+        .map(([, module = ""]) => module)
+        .filter((module) => module !== "errors.js")
+        .map((module) => `${path} -> domain/${module}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  it("decides nothing: it holds no number above 1", () => {
+    const wrong = files.filter(isComposition).flatMap((file) =>
+      [...codeOf(file).matchAll(/(?<![\w.])\d[\d_]*/g)]
+        .map(([number]) => number)
+        .filter((number) => Number(number.replaceAll("_", "")) > 1)
+        .map((number) => `${file.path}: ${number}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+});
+
+describe("each file of src with a function in it", () => {
+  /** From the "Covers: src/…" lines in the comments of the tests. */
+  const covered = new Set(
+    readdirSync(TEST, { recursive: true, encoding: "utf8" })
+      .filter((path) => path.endsWith(".test.ts"))
+      .flatMap((path) => readFileSync(join(TEST, path), "utf8").match(/^ \* Covers: .*$/gm) ?? [])
+      .flatMap((line) => line.match(/src\/[\w./-]+/g) ?? []),
+  );
+
+  it("has a mirrored unit test, or a test that names it in a Covers line", () => {
+    const untested = files.filter(
+      (file) =>
+        !covered.has(`src/${file.path}`) &&
+        !existsSync(join(TEST, "unit", file.path.replace(/\.ts$/, ".test.ts"))) &&
+        hasFunctionBody(file),
+    );
+    expect(untested.map(({ path }) => path)).toEqual([]);
+  });
+
+  it("exists where a Covers line names it", () => {
+    expect([...covered].filter((path) => !existsSync(join(TEST, "..", path)))).toEqual([]);
+  });
+});
+
+function hasFunctionBody({ path, text }: SourceFile): boolean {
+  const hasBody = (node: ts.Node): boolean =>
+    (ts.isFunctionLike(node) && "body" in node && node.body !== undefined) || (ts.forEachChild(node, hasBody) ?? false);
+  return hasBody(ts.createSourceFile(path, text, ts.ScriptTarget.Latest));
+}

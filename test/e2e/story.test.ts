@@ -1,4 +1,7 @@
-/** The main job, told with separate processes: serve, an outage, what failed, the replay, the marks. */
+/**
+ * The main job, told with separate processes: serve, an outage, what failed, the replay, the marks.
+ * Covers: src/main.ts
+ */
 import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import { createServer } from "node:http";

@@ -1,4 +1,7 @@
-/** No secret in any output of any command, and nothing that breaks when nobody reads it. */
+/**
+ * No secret in any output of any command, and nothing that breaks when nobody reads it.
+ * Covers: src/cli/settings/callback-keys.ts
+ */
 import { Writable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { run } from "../../src/cli/run.js";

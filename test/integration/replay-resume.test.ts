@@ -1,4 +1,7 @@
-/** Runs that were cut, and go on. */
+/**
+ * Runs that were cut, and go on.
+ * Covers: src/runs/begin-run.ts, src/runs/journal/boot-id.ts, src/runs/journal/stored-runs.ts, src/runs/send/marker.ts
+ */
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";

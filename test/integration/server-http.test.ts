@@ -1,6 +1,7 @@
 /**
  * What only HTTP has: headers, limits, streams, connections.
  * Covers: src/server/app.ts, src/server/requests/bodies.ts, src/server/requests/send-document.ts, src/server/ingest/ingest.ts, src/server/operations/metrics.ts, src/server/operations/operation-routes.ts, src/server/routes/resource-links.ts
+ * Covers: src/server/server-deps.ts
  */
 import { connect } from "node:net";
 import { Readable } from "node:stream";

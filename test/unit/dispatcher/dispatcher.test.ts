@@ -1,3 +1,7 @@
+/**
+ * Covers: src/dispatcher/endpoint-worker.ts, src/dispatcher/in-flight-calls.ts, src/dispatcher/send-call.ts
+ * Covers: src/dispatcher/work-queue.ts, src/dispatcher/worker-pool.ts
+ */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ACCEPTED, REFUSED_503 } from "../../support/builders.js";
 import { DAY, down, HOUR, MINUTE, Simulation, watchStore } from "../../support/dispatcher/simulation.js";

@@ -1,3 +1,6 @@
+/**
+ * Covers: src/platform/logger.ts, src/platform/settle-all.ts
+ */
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,3 +1,6 @@
+/**
+ * Covers: src/dispatcher/prefetched-calls.ts
+ */
 import { afterEach, describe, expect, it } from "vitest";
 import { ACCEPTED, REFUSED_503 } from "../../support/builders.js";
 import { down, HOUR, MINUTE, Simulation, type SimulationOptions } from "../../support/dispatcher/simulation.js";

@@ -1,3 +1,6 @@
+/**
+ * Covers: src/cli/args/command-spec.ts, src/cli/args/flag.ts, src/cli/args/parse-argv.ts, src/cli/args/program.ts
+ */
 import { describe, expect, test } from "vitest";
 import { newCliWorld, runCli } from "../../../support/cli/run-cli.js";
 

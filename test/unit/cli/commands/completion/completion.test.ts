@@ -1,3 +1,6 @@
+/**
+ * Covers: src/cli/commands/completion/command.ts, src/cli/commands/completion/run.ts, src/cli/commands/completion/scripts.ts
+ */
 import { spawnSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
 import { newCliWorld, runCli } from "../../../../support/cli/run-cli.js";

@@ -1,0 +1,30 @@
+import { describe, expect, it } from "vitest";
+import { errorMessage, isWhcbError, systemErrorCode, WhcbError } from "../../../src/domain/errors.js";
+
+const missing = Object.assign(new Error("no such file"), { code: "ENOENT" });
+
+describe("an expected failure", () => {
+  it("keeps its code, its hint and what caused it", () => {
+    const error = new WhcbError("config", "the file is missing", { hint: "create it", cause: missing });
+    expect(error).toMatchObject({ name: "WhcbError", code: "config", message: "the file is missing", hint: "create it" });
+    expect(error.cause).toBe(missing);
+    expect("cause" in new WhcbError("config", "no cause")).toBe(false);
+  });
+
+  it("is told from a bug, and by its code from other failures", () => {
+    const error = new WhcbError("not-found", "no call X");
+    expect([isWhcbError(error), isWhcbError(error, "not-found"), isWhcbError(error, "config")]).toEqual([true, true, false]);
+    expect([isWhcbError(missing), isWhcbError({ code: "not-found" }), isWhcbError(undefined)]).toEqual([false, false, false]);
+  });
+});
+
+describe("anything thrown", () => {
+  it.each([
+    [missing, "ENOENT", "no such file"],
+    [Object.assign(new Error("odd"), { code: 5 }), "", "odd"],
+    ["a text", "", "a text"],
+    [undefined, "", "undefined"],
+  ])("%s has the system code %j and the message %j", (thrown, code, message) => {
+    expect([systemErrorCode(thrown), errorMessage(thrown)]).toEqual([code, message]);
+  });
+});
