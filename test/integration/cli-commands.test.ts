@@ -7,7 +7,10 @@
  * Covers: src/cli/output/call-columns.ts, src/cli/output/cells.ts, src/cli/output/listing.ts, src/cli/output/questions.ts
  * Covers: src/cli/output/times.ts, src/cli/run-command.ts, src/cli/run.ts
  */
+import { once } from "node:events";
 import { statSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { readSettings } from "../../src/cli/settings/settings-file.js";
@@ -198,6 +201,27 @@ describe("callbacks", () => {
     const after = JSON.parse(await machine.works(["callbacks", "get", "demo", "-o", "json", "--show-key"]));
     expect(after).toEqual({ ...before, email: "new@example.com", callbacks: { reply: true, undeliverable: false } });
     expect((await machine.whcb(["callbacks", "update", "demo"])).code).toBe(2);
+  });
+
+  test("update --url checks the new URL with the callback's auth, and warns unless it answers 200", async () => {
+    const seen: (string | undefined)[] = [];
+    const server = createServer((request, response) => {
+      seen.push(`${request.method} ${request.url} ${request.headers["x-whispir-callback-key"]}`);
+      response.writeHead(request.url === "/good" ? 200 : 404).end();
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const update = async (path: string, on = port) =>
+      (await machine.whcb(["callbacks", "update", "demo", "--url", `http://127.0.0.1:${on}${path}`])).stderr;
+    expect(await update("/good")).toBe("");
+    expect(await update("/bad")).toBe(
+      `warning: GET http://127.0.0.1:${port}/bad was answered with 404 Not Found; only 200 counts as delivered\n`,
+    );
+    expect(seen).toEqual(["GET /good PLANTED-CALLBACK-KEY", "GET /bad PLANTED-CALLBACK-KEY"]);
+    server.close();
+    await once(server, "close");
+    expect(await update("/bad")).toMatch(new RegExp(`^warning: GET http://127.0.0.1:${port}/bad failed: refused: `));
+    await machine.works(["callbacks", "update", "demo", "--url", `${endpoint.url}/hook`]);
   });
 
   test("create generates a key, shows it once and masks it from then on", async () => {

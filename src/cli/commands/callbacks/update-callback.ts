@@ -1,5 +1,8 @@
 import type { Client, ListedCallback } from "../../../client/client.js";
+import { isAccepted, resultMessage } from "../../../domain/attempt.js";
 import { WhcbError } from "../../../domain/errors.js";
+import { maskUrl } from "../../../domain/mask.js";
+import { buildEndpointCheck } from "../../../wire/delivery-request.js";
 import { type CallbackChanges, changeCallbackJson, missingMembers, readCallback } from "../../../wire/json/callback-json.js";
 import type { Invocation } from "../../invocation.js";
 import { findCallback, withSession } from "../../settings/session.js";
@@ -23,6 +26,7 @@ export function run(invocation: Invocation): Promise<number> {
     await client.updateCallback(before.id, body);
     const after = readCallback({ ...body, id: before.id });
     await showCallback(after, screen, chosen?.isNew === true);
+    if (changes.url !== undefined) await checkEndpoint(invocation, after);
     if (before.retriesEnabled === false && after.retriesEnabled === true) screen.info(await describeRetriesOn(client, before));
     return 0;
   });
@@ -39,6 +43,30 @@ function requireMembers(callback: ListedCallback, changes: CallbackChanges): voi
       hint: `give ${missing.map((member) => FLAG_OF_MEMBER[member]).join(", ")} as well`,
     },
   );
+}
+
+/** A service checks a URL only when it creates a callback, so the same GET is sent from here. A failure is a warning. */
+async function checkEndpoint({ deps, screen }: Invocation, callback: ListedCallback): Promise<void> {
+  const key = callback.auth.key ?? deps.io.env.WHCB_CALLBACK_KEY ?? "";
+  const { type } = callback.auth;
+  if (type === null || (key === "" && callback.auth.key !== "")) {
+    const hint = type === null ? "" : "; set WHCB_CALLBACK_KEY to check it";
+    screen.info(`warning: the new URL wasn't checked, because the service doesn't return the callback's auth${hint}`);
+    return;
+  }
+  const target = { url: callback.url, auth: { type, key }, contentType: callback.contentType ?? "json", removeHtml: false };
+  const deliverer = await deps.openDeliverer({ maxConnections: 1 });
+  try {
+    const { result } = await deliverer.deliver(buildEndpointCheck(target, { withAuth: key !== "" }));
+    if (isAccepted(result)) return;
+    const outcome =
+      result.kind === "answered"
+        ? `was answered with ${result.statusCode} ${result.statusMessage}; only 200 counts as delivered`
+        : `failed: ${resultMessage(result)}`;
+    screen.info(`warning: GET ${maskUrl(callback.url)} ${outcome}`);
+  } finally {
+    await deliverer.close();
+  }
 }
 
 /** Only `whcb serve` is known to retry earlier failures at once; it also lists outages. */
