@@ -206,10 +206,19 @@ describe("trigger", () => {
     await machine.works(["trigger", "demo", "--file", file]);
     expect(await machine.ids("demo", "--pending")).toHaveLength(2);
     writeFileSync(file, `${line("C".repeat(32))}\n{"responseMessage": 5}\n`);
-    expect(await machine.whcb(["trigger", "demo", "--file", file])).toMatchObject({
+    expect(await machine.whcb(["trigger", "demo", "--file", file])).toEqual({
       code: 2,
-      stderr: expect.stringContaining(`${file}, line 2: `),
+      stdout: "",
+      stderr: `error: ${file}, line 2: responseMessage must be an object\nhint: nothing was submitted\n`,
     });
+    writeFileSync(file, `${line("D".repeat(32))}\n[]\n`);
+    expect((await machine.whcb(["trigger", "demo", "--file", file, "--rate", "1/s"])).stderr).toBe(
+      `error: ${file}, line 2: the line must be an object\nhint: the lines before it were submitted (1 response); those with an id can safely be submitted again\n`,
+    );
+    expect((await machine.whcb(["trigger", "demo", "--file", "-"], { stdin: "{\n" })).stderr).toBe(
+      "error: stdin, line 1: not JSON\nhint: nothing was submitted\n",
+    );
+    expect(await machine.ids("demo", "--pending")).toHaveLength(3);
     expect(await machine.whcb(["trigger", "demo", "--file", "/nowhere"])).toMatchObject({
       code: 2,
       stderr: expect.stringContaining("/nowhere can't be read"),

@@ -2,13 +2,15 @@ import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import type { SubmittedCall } from "../../../client/client.js";
 import { count } from "../../../domain/count.js";
-import { WhcbError } from "../../../domain/errors.js";
+import { isWhcbError, WhcbError } from "../../../domain/errors.js";
 import type { MessageResponse } from "../../../domain/message-response.js";
 import { randomId } from "../../../platform/random.js";
 import { toPlatformDate } from "../../../wire/dates.js";
+import { parseSubmission, type SubmissionDefaults } from "../../../wire/json/parse-call.js";
 import { unreadableFile } from "../../args/read-input.js";
 import type { CliDeps } from "../../cli-deps.js";
 import type { Invocation } from "../../invocation.js";
+import { withHint } from "../../output/render-error.js";
 import { safeJson } from "../../output/sanitize.js";
 import { findCallback, withSession } from "../../settings/session.js";
 import { CHANNEL, CONTENT, COUNT, KIND, RATE, RESPONSES_FILE } from "./command.js";
@@ -25,11 +27,20 @@ export function run(invocation: Invocation): Promise<number> {
     const calls = file === undefined ? generateCalls(invocation) : readCalls(deps, file);
     const ids: string[] = [];
     let accepted = 0;
-    for await (const batch of paced(calls, rate, deps)) {
-      const submitted = await client.submitCalls(callback.id, batch);
-      accepted += submitted.length;
-      if (screen.format === "ndjson") await screen.out(submitted.map((id) => `${safeJson({ id })}\n`).join(""));
-      if (screen.format === "json") ids.push(...submitted);
+    try {
+      for await (const batch of paced(calls, rate, deps)) {
+        const submitted = await client.submitCalls(callback.id, batch);
+        accepted += submitted.length;
+        if (screen.format === "ndjson") await screen.out(submitted.map((id) => `${safeJson({ id })}\n`).join(""));
+        if (screen.format === "json") ids.push(...submitted);
+      }
+    } catch (error) {
+      if (!isWhcbError(error) || file === undefined) throw error;
+      const submitted =
+        accepted === 0
+          ? "nothing was submitted"
+          : `the lines before it were submitted (${count(accepted, "response")}); those with an id can safely be submitted again`;
+      throw withHint(error, submitted);
     }
     if (screen.format === "json") await screen.out(`${safeJson({ callbackId: callback.id, accepted, ids }, 2)}\n`);
     else if (screen.format !== "ndjson") await screen.out(`accepted ${count(accepted, "response")} for ${callback.name}\n`);
@@ -93,21 +104,23 @@ function sender(number: number, channel: "SMS" | "EMAIL" | "VOICE"): MessageResp
 }
 
 async function* readCalls(deps: CliDeps, file: string): AsyncIterable<SubmittedCall> {
-  const { parseSubmission } = await import("../../../wire/json/parse-call.js");
   const defaults = { newMessageId: () => randomId(deps.random), date: toPlatformDate(deps.clock.now()) };
   let number = 0;
   for await (const line of readLines(deps, file)) {
     number += 1;
     if (line.trim() === "") continue;
-    try {
-      const { id, response } = parseSubmission(JSON.parse(line), defaults);
-      yield id === null ? { response } : { id, response };
-    } catch (error) {
-      throw new WhcbError("malformed", `${file}, line ${number}: ${error instanceof Error ? error.message : error}`, {
-        hint: "the lines before it were submitted; lines with ids can safely be submitted again",
-        cause: error,
-      });
-    }
+    const place = `${file === "-" ? "stdin" : file}, line ${number}`;
+    yield parseLine(line, place, defaults);
+  }
+}
+
+function parseLine(line: string, place: string, defaults: SubmissionDefaults): SubmittedCall {
+  try {
+    const { id, response } = parseSubmission(JSON.parse(line), defaults);
+    return id === null ? { response } : { id, response };
+  } catch (error) {
+    const problem = error instanceof SyntaxError ? "not JSON" : error instanceof Error ? error.message : String(error);
+    throw new WhcbError("malformed", `${place}: ${problem.replace("the body", "the line")}`, { cause: error });
   }
 }
 
