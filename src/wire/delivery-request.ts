@@ -1,6 +1,7 @@
 /** What an endpoint receives: the POST that carries a response, and the GET that checks a new callback's URL (docs/contract.md). */
 import type { CallbackSettings } from "../domain/callback.js";
 import type { MessageResponse } from "../domain/message-response.js";
+import { responsePartsToJson } from "./json/response-json.js";
 import { removeHtml } from "./remove-html.js";
 import { element, textElement, XML_DECLARATION } from "./xml/xml-write.js";
 
@@ -76,7 +77,7 @@ function addressOf(target: DeliveryTarget, options: DeliveryOptions): Address {
 
 function makeAddress({ url, auth, contentType }: DeliveryTarget, withAuth: boolean, authParameter: string): Address {
   const headers: Record<string, string> = { "content-type": contentType === "xml" ? "application/xml" : "application/json" };
-  if (!withAuth) return { url, headers };
+  if (!withAuth || auth.key === "") return { url, headers };
   switch (auth.type) {
     case "queryparam":
       return { url: withQueryParameter(url, authParameter, auth.key), headers };
@@ -96,18 +97,12 @@ function withQueryParameter(url: string, name: string, value: string): string {
   return `${address}${separator}${encodeURIComponent(name)}=${encodeURIComponent(value)}`;
 }
 
-function jsonBody(
-  { messageId, messageLocation, from, responseMessage, customParameters }: MessageResponse,
-  content: string,
-): string {
-  const { channel, kind, date } = responseMessage;
+function jsonBody(response: MessageResponse, content: string): string {
+  const { messageId, messageLocation } = response;
   return JSON.stringify({
-    messageid: messageId,
-    messagelocation: messageLocation,
-    from: { name: from.name, mri: from.mri, mobile: from.mobile, email: from.email, voice: from.voice },
-    responseMessage:
-      kind === "undeliverable" ? { channel, undeliverable: date, content } : { channel, acknowledged: date, content },
-    customParameters,
+    messageid: messageId || undefined,
+    messagelocation: messageLocation || undefined,
+    ...responsePartsToJson(response, content),
   });
 }
 
@@ -115,24 +110,29 @@ function xmlBody(
   { messageId, messageLocation, from, responseMessage, customParameters }: MessageResponse,
   content: string,
 ): string {
+  const sender =
+    optionalElement("name", from.name) +
+    optionalElement("mri", from.mri) +
+    optionalElement("mobile", from.mobile) +
+    optionalElement("email", from.email) +
+    optionalElement("voice", from.voice);
   return (
     `${XML_DECLARATION}<ns2:deliveryResponse xmlns:ns2="http://schemas.api.whispir.com">` +
-    textElement("messageid", messageId) +
-    textElement("messagelocation", messageLocation) +
-    "<from>" +
-    textElement("name", from.name) +
-    textElement("mri", from.mri) +
-    textElement("mobile", from.mobile) +
-    textElement("email", from.email) +
-    textElement("voice", from.voice) +
-    "</from><responseMessage>" +
+    optionalElement("messageid", messageId) +
+    optionalElement("messagelocation", messageLocation) +
+    (sender && element("from", sender)) +
+    "<responseMessage>" +
     textElement("channel", responseMessage.channel) +
-    textElement(responseMessage.kind === "undeliverable" ? "undeliverable" : "acknowledged", responseMessage.date) +
-    textElement("content", content) +
+    optionalElement(responseMessage.kind === "undeliverable" ? "undeliverable" : "acknowledged", responseMessage.date) +
+    optionalElement("content", content) +
     "</responseMessage>" +
     customParameterElements(customParameters) +
     "</ns2:deliveryResponse>"
   );
+}
+
+function optionalElement(name: string, text: string): string {
+  return text === "" ? "" : textElement(name, text);
 }
 
 function customParameterElements(parameters: MessageResponse["customParameters"]): string {

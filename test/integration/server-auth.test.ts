@@ -140,7 +140,7 @@ describe("with valid credentials", () => {
     const issued = await app.inject({ method: "POST", url: "/auth", headers: CREDENTIALS });
     expect([issued.statusCode, issued.headers["content-type"], Object.keys(issued.json())]).toEqual([
       200,
-      "application/vnd.whispir.auth-v1+json; charset=utf-8",
+      "application/vnd.whispir.auth-v1+json",
       ["token", "link"],
     ]);
     const { token } = issued.json();

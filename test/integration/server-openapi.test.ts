@@ -23,6 +23,7 @@ it("describes every route in a valid OpenAPI 3.1 document, without credentials",
     ([path, methods]) => `${path} ${Object.keys(objectOf(methods)).sort()}`,
   );
   expect(routes.sort()).toEqual([
+    "/ get",
     "/auth post",
     "/auth/verify get",
     "/callbacks get,post",

@@ -29,7 +29,7 @@ it.each(["startup", "business", "enterprise"] as const)(
     ]).toEqual([
       403,
       "ERR_403_DEVELOPER_OVER_QPS",
-      "Account_Over_Queries_Per_Second_Limit",
+      "Account Over Queries Per Second Limit",
       "1",
       {
         errorSummary: "The plan's limit is reached",

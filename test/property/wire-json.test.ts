@@ -22,7 +22,8 @@ describe("JSON reads back unchanged", () => {
     fc.assert(
       fc.property(anySettings, (settings) => {
         const callback = { id: "0123456789ABCDEF", ...settings };
-        expect(readCallback(overTheWire(callbackToJson(callback, [])))).toEqual(callback);
+        const raw = overTheWire(callbackToJson(callback, []));
+        expect(readCallback(raw)).toEqual({ ...callback, raw });
       }),
     );
   });
@@ -67,6 +68,7 @@ describe("JSON reads back unchanged", () => {
         expect(readAttempts(overTheWire(attemptsToJson(attempts)))).toEqual(
           attempts.map(({ result, startedAt, ...attempt }) => ({
             ...attempt,
+            isResent: result.resent === true,
             attemptedAt: startedAt,
             statusCode: result.kind === "answered" ? result.statusCode : null,
             statusMessage: resultMessage(result),

@@ -4,7 +4,7 @@ import { WhcbError } from "../../domain/errors.js";
 import { negotiate } from "../../wire/media-types.js";
 import { answerTo, CHALLENGE, type ErrorAnswer, errorAnswer, unsupportedMediaType } from "../requests/error-answers.js";
 import { decorateRequests } from "../requests/send-document.js";
-import { rejectUnread } from "../requests/send-errors.js";
+import { pathOf, rejectUnread } from "../requests/send-errors.js";
 import type { ServerDeps } from "../server-deps.js";
 import { Authenticator, type Verdict } from "./authenticator.js";
 import { hasValidHost, isDirectlyFromHere } from "./client-address.js";
@@ -20,7 +20,7 @@ export function addAuthHook(app: FastifyInstance, deps: ServerDeps): Authenticat
   decorateRequests(app);
 
   app.addHook("onRequest", (request, reply, done) => {
-    const path = request.url.split("?", 1)[0] ?? "";
+    const path = pathOf(request);
     const isToken = path === "/auth" || path === "/auth/verify";
     request.negotiated = negotiate(request.headers.accept, isToken ? "json" : "xml");
     if (!hasValidHost(request)) {
@@ -47,7 +47,8 @@ export function addAuthHook(app: FastifyInstance, deps: ServerDeps): Authenticat
 
     function admit(): void {
       if (isStopping(request)) return void reject(request, reply, STOPPING);
-      if (request.negotiated === null && path !== "/metrics") return void reject(request, reply, unsupportedMediaType("Accept"));
+      const isNegotiated = path !== "/metrics" && !request.is404;
+      if (isNegotiated && request.negotiated === null) return void reject(request, reply, unsupportedMediaType("Accept"));
       done();
     }
   });
@@ -84,8 +85,8 @@ function rejectionOf(verdict: Exclude<Verdict, { kind: "granted" }>): ErrorAnswe
 
 /** As on the platform: 403, not 429, with the reason in headers. */
 function overPlan(over: "QPS" | "QPD", retryAfterSeconds: number): ErrorAnswer {
-  const detail = over === "QPS" ? "Account_Over_Queries_Per_Second_Limit" : "Account_Over_Queries_Per_Day_Limit";
-  return errorAnswer(403, "The plan's limit is reached", detail.replaceAll("_", " "), {
+  const detail = `Account Over Queries Per ${over === "QPS" ? "Second" : "Day"} Limit`;
+  return errorAnswer(403, "The plan's limit is reached", detail, {
     "x-error-code": `ERR_403_DEVELOPER_OVER_${over}`,
     "x-error-detail": detail,
     "retry-after": String(retryAfterSeconds),

@@ -1,7 +1,8 @@
-/** Tokens: issued for a user, password and key; valid for an hour. */
+/** Checks of credentials, and tokens: issued for a user, password and key; valid for an hour. */
 import type { FastifyInstance } from "fastify";
 import { WhcbError } from "../../domain/errors.js";
 import { send } from "../requests/send-document.js";
+import { Linker } from "../routes/resource-links.js";
 import type { RouteContext } from "../routes/route-context.js";
 
 export function addTokenRoutes(app: FastifyInstance, { docs, deps, authenticator }: RouteContext): void {
@@ -12,8 +13,15 @@ export function addTokenRoutes(app: FastifyInstance, { docs, deps, authenticator
     }
     const token = await authenticator.issueToken(request.username);
     if (token === null) throw new WhcbError("unauthenticated", "The user doesn't exist");
-    reply.header("cache-control", "no-store");
+    // A known Java client fails without a Location.
+    reply.header("location", new Linker(request).uri("/auth/verify"));
     return send(request, reply, { kind: "auth", shape: "token", document: { token, link: [] } });
+  });
+
+  /** A known integration tests its credentials with it. */
+  app.get("/", docs("getRoot"), async (request, reply) => {
+    const callbacks = new Linker(request).link({ rel: "callbacks", method: "GET", kind: "callback", path: "/callbacks" });
+    return send(request, reply, { kind: "auth", shape: "token", document: { status: "valid", link: [callbacks] } });
   });
 
   app.get("/auth/verify", docs("verifyToken"), async (request, reply) =>

@@ -5,11 +5,10 @@ import { callIdFrom } from "../../domain/call.js";
 import type { Callback } from "../../domain/callback.js";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
 import type { Clock } from "../../platform/clock.js";
-import type { Random } from "../../platform/random.js";
-import { randomId, timeOrderedId } from "../../platform/random.js";
+import { type Random, timeOrderedId } from "../../platform/random.js";
 import type { NewCall } from "../../store/store.js";
 import { toPlatformDate } from "../../wire/dates.js";
-import type { Submission, SubmissionDefaults } from "../../wire/json/parse-call.js";
+import type { Submission } from "../../wire/json/parse-call.js";
 import { send } from "../requests/send-document.js";
 import type { CallbackPath, RouteContext } from "../routes/route-context.js";
 import type { AcceptQueue } from "./accept-queue.js";
@@ -50,7 +49,7 @@ async function loadParsers(): Promise<typeof import("../../wire/json/parse-call.
 /** All or none. Returns the ids in the order given. Throws `invalid` if one is invalid or its kind is disabled. */
 async function ingestBody(deps: IngestDeps, callback: Callback, body: unknown): Promise<readonly string[]> {
   const { parseSubmissions } = parsers ?? (await loadParsers());
-  const calls = parseSubmissions(body, defaultsOf(deps)).map((submission) => newCall(deps, callback, submission));
+  const calls = parseSubmissions(body, toPlatformDate(deps.clock.now())).map((submission) => newCall(deps, callback, submission));
   await deps.queue.accept(callback.id, calls);
   return calls.map(({ id }) => id);
 }
@@ -92,7 +91,10 @@ async function ingestLines(deps: IngestDeps, callback: Callback, stream: AsyncIt
   for await (const line of readLines(stream)) {
     if (line.text !== null && line.text.trim() === "") continue;
     try {
-      batch.push({ line: line.number, call: newCall(deps, callback, parseSubmission(parseLine(line), defaultsOf(deps))) });
+      batch.push({
+        line: line.number,
+        call: newCall(deps, callback, parseSubmission(parseLine(line), toPlatformDate(deps.clock.now()))),
+      });
     } catch (error) {
       reject(line.number, error);
     }
@@ -140,10 +142,6 @@ function newCall({ clock, random }: IngestDeps, callback: Callback, { id, respon
     throw new WhcbError("invalid", `callbacks.${kind} is disabled: callback ${callback.name} takes no response of this kind`);
   }
   return { id: id === null ? timeOrderedId(clock.now(), random) : callIdFrom(id), response };
-}
-
-function defaultsOf({ clock, random }: IngestDeps): SubmissionDefaults {
-  return { newMessageId: () => randomId(random), date: toPlatformDate(clock.now()) };
 }
 
 function parseLine({ text }: Line): unknown {

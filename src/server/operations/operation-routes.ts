@@ -1,5 +1,5 @@
 /** Health, readiness, metrics and OpenAPI, for those who operate the service. */
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyReply } from "fastify";
 import { isWhcbError } from "../../domain/errors.js";
 import { RETRY_AFTER_SECONDS } from "../requests/error-answers.js";
 import type { ServerDeps } from "../server-deps.js";
@@ -17,16 +17,13 @@ export function addOperationRoutes(app: FastifyInstance, { deps, metrics, openAp
   const storeCheck = checkedStore(deps);
   let document: Promise<string> | null = null;
 
-  app.get("/healthz", { schema: { hide: true } }, async (_, reply) => reply.type("application/json").send('{"status":"ok"}'));
+  app.get("/healthz", { schema: { hide: true } }, async (_, reply) => sendJson(reply, '{"status":"ok"}'));
 
   app.get("/readyz", { schema: { hide: true } }, async (_, reply) => {
     const reason = deps.isReady() ? await storeCheck() : "The service is stopping";
     const body = reason === null ? { status: "ready" } : { status: "not ready", reason };
-    return reply
-      .code(reason === null ? 200 : 503)
-      .headers(reason === null ? {} : { "retry-after": RETRY_AFTER_SECONDS })
-      .type("application/json")
-      .send(JSON.stringify(body));
+    reply.code(reason === null ? 200 : 503).headers(reason === null ? {} : { "retry-after": RETRY_AFTER_SECONDS });
+    return sendJson(reply, JSON.stringify(body));
   });
 
   app.get("/metrics", { schema: { hide: true } }, async (_, reply) => {
@@ -36,8 +33,13 @@ export function addOperationRoutes(app: FastifyInstance, { deps, metrics, openAp
 
   app.get("/openapi.json", { schema: { hide: true } }, async (_, reply) => {
     document ??= openApi();
-    return reply.type("application/json").send(await document);
+    return sendJson(reply, await document);
   });
+}
+
+/** As bytes, because Fastify adds a charset to JSON text. */
+function sendJson(reply: FastifyReply, json: string): FastifyReply {
+  return reply.header("content-type", "application/json").send(Buffer.from(json));
 }
 
 /** Why the store can't be written; null if it can. At most one write at a time and one a second, however many ask. */

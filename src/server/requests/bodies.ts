@@ -1,5 +1,6 @@
 /** Request bodies: JSON and XML are read whole (10 MiB and 60 s at most), NDJSON is passed on as a stream. */
 import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { BodyFormat } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { Timers } from "../../platform/clock.js";
 import { bodyFormat, NDJSON } from "../../wire/media-types.js";
@@ -20,24 +21,30 @@ export function addBodyParsers(app: FastifyInstance): void {
     else done(unsupported(), undefined);
   });
   app.addContentTypeParser("*", { parseAs: "buffer" }, (request, body, done) => {
-    const isXml = bodyFormat(request.headers["content-type"] ?? "") === "xml";
-    if (isXml && body.length > 0 && !request.is404) {
-      parseXml(Buffer.from(body)).then((document) => done(null, document), done);
-      return;
-    }
-    try {
-      done(null, parseJson(request, Buffer.from(body)));
-    } catch (error) {
-      done(error instanceof Error ? error : new Error(String(error)), undefined);
-    }
+    // A Content-Type without a body is fine.
+    if (body.length === 0 || request.is404) return done(null, undefined);
+    parseBody(request.headers["content-type"], Buffer.from(body)).then((document) => done(null, document), done);
   });
 }
 
-/** A Content-Type without a body is fine; a body without one, or with another, isn't. */
-function parseJson(request: FastifyRequest, body: Buffer): unknown {
-  if (body.length === 0 || request.is404) return undefined;
-  if (bodyFormat(request.headers["content-type"] ?? "") !== "json") throw unsupported();
-  const text = decode(body);
+async function parseBody(contentType: string | undefined, body: Buffer): Promise<unknown> {
+  switch (contentType ? bodyFormat(contentType) : guessFormat(body)) {
+    case "json":
+      return parseJson(decode(body));
+    case "xml":
+      return parseXml(decode(body));
+    default:
+      throw unsupported();
+  }
+}
+
+/** Without a Content-Type, as in the documented mark request: by the first character. */
+function guessFormat(body: Buffer): BodyFormat | null {
+  const [first] = /[^\s\ufeff]/.exec(body.subarray(0, 1024).toString()) ?? [];
+  return first === "{" ? "json" : first === "<" ? "xml" : null;
+}
+
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
@@ -46,9 +53,9 @@ function parseJson(request: FastifyRequest, body: Buffer): unknown {
 }
 
 /** The XML reader is loaded with the first XML body: most callers send JSON. */
-async function parseXml(body: Buffer): Promise<unknown> {
+async function parseXml(text: string): Promise<unknown> {
   const { callsFromXml, readXml } = await import("../../wire/xml/xml-read.js");
-  return callsFromXml(readXml(decode(body)));
+  return callsFromXml(readXml(text));
 }
 
 function unsupported(): WhcbError {

@@ -28,6 +28,7 @@ export interface Answer {
   readonly status?: number;
 }
 
+/** As bytes, because Fastify adds a charset to JSON text. */
 export function send(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -38,5 +39,5 @@ export function send(
   return reply
     .code(status)
     .header("content-type", isPlain ? type : vendorType(kind, format))
-    .send(format === "xml" ? toXml(shape, document) : JSON.stringify(document));
+    .send(Buffer.from(format === "xml" ? toXml(shape, document) : JSON.stringify(document)));
 }

@@ -17,13 +17,17 @@ export function addErrorHandlers(app: FastifyInstance, { logger, timers }: Pick<
     sendError(request, reply, answer);
   });
   app.setNotFoundHandler((request, reply) => {
-    const path = (request.url.split("?", 1)[0] ?? "").replace(/(.)\/$/, "$1");
-    const allowed = allowedMethods(path);
+    const allowed = allowedMethods(pathOf(request));
     sendError(request, reply, allowed.length > 0 ? methodNotAllowed(allowed) : NO_SUCH_PATH);
   });
 }
 
 export const NO_SUCH_PATH = errorAnswer(404, "Not found", "The service has no such path");
+
+/** Without the query, and without a trailing slash, which changes nothing. */
+export function pathOf({ url }: FastifyRequest): string {
+  return (url.split("?", 1)[0] ?? "").replace(/(.)\/$/, "$1");
+}
 
 /** In the format that the request asked for, or in JSON if that isn't supported. */
 export function sendError(
@@ -36,7 +40,7 @@ export function sendError(
     .code(status)
     .headers(headers)
     .header("content-type", isXml ? "application/xml" : "application/json")
-    .send(isXml ? toXml("error", { ...document }) : JSON.stringify(document));
+    .send(Buffer.from(isXml ? toXml("error", { ...document }) : JSON.stringify(document)));
 }
 
 /** Answers without reading the body. If one is still arriving, the connection closes after the answer. */

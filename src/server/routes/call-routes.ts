@@ -6,11 +6,11 @@ import type { Callback } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { ReplaySelection } from "../../store/store.js";
 import { attemptsToJson, callToJson } from "../../wire/json/call-json.js";
-import { listToJson } from "../../wire/json/list-json.js";
 import type { Mark } from "../../wire/json/parse-call.js";
 import { send } from "../requests/send-document.js";
+import { sendList } from "./list-answer.js";
 import { one, type Query, readFilter, readIds, readPage, readSort } from "./query-parameters.js";
-import { callLinks, Linker, pageLinks } from "./resource-links.js";
+import { callLinks, Linker } from "./resource-links.js";
 import type { CallbackPath, CallPath, RouteContext } from "./route-context.js";
 
 /** By date: newest first. */
@@ -29,12 +29,16 @@ export function addCallRoutes(app: FastifyInstance, { docs, deps, lookup, larges
     const page = await store.listCalls(callback.id, { ...asked, filter, sort });
     const ids = page.items.map(({ id }) => id);
     const attempts = isExpanded ? await store.listAttempts(callback.id, ids) : null;
-    const linker = new Linker(request);
-    const items = page.items.map((call) =>
-      write(call, { callback, linker, attempts: attempts && (attempts.get(call.id) ?? []) }),
-    );
-    const link = pageLinks(linker, page, { kind: "call", path: `/callbacks/${callback.id}/calls`, query, asked });
-    return send(request, reply, { kind: "call", shape: "calls", document: listToJson("calls", items, { ...page, link }) });
+    return sendList(request, reply, {
+      name: "calls",
+      kind: "call",
+      path: `/callbacks/${callback.id}/calls`,
+      query,
+      asked,
+      page,
+      largestPage,
+      write: (call, linker) => write(call, { callback, linker, attempts: attempts && (attempts.get(call.id) ?? []) }),
+    });
   });
 
   app.put<CallbackPath & { Querystring: Query }>("/callbacks/:id/calls", docs("markCalls"), async (request, reply) => {

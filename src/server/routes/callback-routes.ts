@@ -6,12 +6,12 @@ import { WhcbError } from "../../domain/errors.js";
 import { shortId } from "../../platform/random.js";
 import { buildEndpointCheck } from "../../wire/delivery-request.js";
 import { callbackToJson } from "../../wire/json/callback-json.js";
-import { listToJson } from "../../wire/json/list-json.js";
 import { outageToJson } from "../../wire/json/outage-json.js";
 import { send } from "../requests/send-document.js";
 import type { ServerDeps } from "../server-deps.js";
+import { sendList } from "./list-answer.js";
 import { one, type Query, readPage, readSort } from "./query-parameters.js";
-import { callbackLinks, Linker, pageLinks } from "./resource-links.js";
+import { callbackLinks, Linker } from "./resource-links.js";
 import type { CallbackPath, RouteContext } from "./route-context.js";
 
 export function addCallbackRoutes(app: FastifyInstance, { docs, deps, lookup, largestPage }: RouteContext): void {
@@ -32,26 +32,35 @@ export function addCallbackRoutes(app: FastifyInstance, { docs, deps, lookup, la
   });
 
   app.get<{ Querystring: Query }>("/callbacks", docs("listCallbacks"), async (request, reply) => {
-    const asked = readPage(request.query, largestPage);
-    const sort = readSort(request.query, { name: false, id: false }, "name");
+    const { query } = request;
+    const asked = readPage(query, largestPage);
+    const sort = readSort(query, { name: false, id: false }, "name");
     const page = await store.listCallbacks({ ...asked, sort });
-    const linker = new Linker(request);
-    const items = page.items.map((callback) => callbackToJson(callback, callbackLinks(linker, callback.id)));
-    const link = pageLinks(linker, page, { kind: "callback", path: "/callbacks", query: request.query, asked });
-    const document = listToJson("callbacks", items, { ...page, link });
-    return send(request, reply, { kind: "callback", shape: "callbacks", document });
+    return sendList(request, reply, {
+      name: "callbacks",
+      kind: "callback",
+      path: "/callbacks",
+      query,
+      asked,
+      page,
+      largestPage,
+      write: (callback, linker) => callbackToJson(callback, callbackLinks(linker, callback.id)),
+    });
   });
 
   app.get<CallbackPath>("/callbacks/:id", docs("getCallback"), async (request, reply) => {
     const callback = await lookup.find(request.params.id);
-    const document = callbackToJson(callback, callbackLinks(new Linker(request), callback.id));
+    const linker = new Linker(request);
+    // A known client takes the URL for its PUT from here.
+    reply.header("location", linker.uri(`/callbacks/${callback.id}`));
+    const document = callbackToJson(callback, callbackLinks(linker, callback.id));
     return send(request, reply, { kind: "callback", shape: "callback", document });
   });
 
   app.put<CallbackPath>("/callbacks/:id", docs("updateCallback"), async (request, reply) => {
     const before = await lookup.find(request.params.id);
     const { parseCallback } = await loadParser();
-    const settings = parseCallback(request.body, before.auth.key);
+    const settings = parseCallback(request.body, before);
     if (settings.url !== before.url) deps.checkCallbackUrl(settings.url);
     await store.updateCallback(before.id, settings, clock.now(), deps.policy);
     lookup.forget();
@@ -76,9 +85,16 @@ export function addOutageRoute(app: FastifyInstance, { docs, deps, lookup, large
     const named = one(query, "callbackId");
     const callback = named === undefined ? null : await lookup.find(named);
     const page = await deps.store.listOutages({ ...asked, ...(callback && { callbackId: callback.id }) });
-    const link = pageLinks(new Linker(request), page, { kind: "call", path: "/outages", query, asked });
-    const document = listToJson("outages", page.items.map(outageToJson), { ...page, link });
-    return send(request, reply, { kind: "call", shape: "outages", document });
+    return sendList(request, reply, {
+      name: "outages",
+      kind: "call",
+      path: "/outages",
+      query,
+      asked,
+      page,
+      largestPage,
+      write: outageToJson,
+    });
   });
 }
 

@@ -1,12 +1,10 @@
-/** The links of callbacks, calls and pages, absolute, with the host and scheme that the client used. */
+/** The links of callbacks and calls, absolute, with the host and scheme that the client used. */
 import type { FastifyRequest } from "fastify";
-import type { Page, PageQuery } from "../../store/store.js";
 import type { Link } from "../../wire/links.js";
 import { type ResourceKind, vendorType } from "../../wire/media-types.js";
 import { schemeOf } from "../auth/client-address.js";
-import type { Query } from "./query-parameters.js";
 
-type Parameters = readonly (readonly [name: string, value: string])[];
+export type Parameters = readonly (readonly [name: string, value: string])[];
 
 interface LinkTarget {
   readonly rel: string;
@@ -71,35 +69,4 @@ export function callLinks(linker: Linker, callbackId: string, callId: string): L
     linker.link({ rel: "updateCallbackHistory", method: "PUT", kind: "call", path, parameters: [["id", callId]] }),
     linker.link({ rel: "self", method: "GET", kind: "call", path: `${path}/${callId}` }),
   ];
-}
-
-/** rel=next has a cursor, so that a deep page costs the same as the first; offset works too. */
-export function pageLinks(
-  linker: Linker,
-  page: Page<unknown>,
-  place: { readonly kind: ResourceKind; readonly path: string; readonly query: Query; readonly asked: PageQuery },
-): Link[] {
-  const { kind, path, query, asked } = place;
-  const kept = keptParameters(query);
-  const at = (rel: string, offset: number, cursor: Parameters = []): Link =>
-    linker.link({
-      rel,
-      method: "GET",
-      kind,
-      path,
-      parameters: [...kept, ["limit", String(asked.limit)], ["offset", String(offset)], ...cursor],
-    });
-  const links: Link[] = [];
-  if (page.nextCursor !== null) links.push(at("next", page.offset + page.items.length, [["cursor", page.nextCursor]]));
-  if (page.offset > 0) links.push(at("prev", Math.max(0, page.offset - asked.limit)));
-  return links;
-}
-
-const REPLACED: ReadonlySet<string> = new Set(["limit", "offset", "cursor", "apikey"]);
-
-function keptParameters(query: Query): [string, string][] {
-  return Object.entries(query).flatMap(([name, value]): [string, string][] => {
-    if (REPLACED.has(name) || value === undefined) return [];
-    return typeof value === "string" ? [[name, value]] : value.map((item): [string, string] => [name, item]);
-  });
 }

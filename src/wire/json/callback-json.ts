@@ -33,7 +33,7 @@ export function callbackToJson(
   callback: Pick<Callback, "id"> & CallbackSettings,
   link: readonly Link[],
 ): Record<string, unknown> {
-  return { id: callback.id, ...settingsToJson(callback), link };
+  return { id: callback.id, ...settingsToJson(callback), auth: { type: callback.auth.type, key: callback.auth.key }, link };
 }
 
 /** A callback as a service returned it; null: not returned. Items of a list may hold only id, name and url. */

@@ -15,24 +15,19 @@ export interface Submission {
   readonly response: MessageResponse;
 }
 
-/** Values for missing fields. */
-export interface SubmissionDefaults {
-  /** 32 upper-case hex digits. */
-  readonly newMessageId: () => string;
-  /** dd/MM/yy HH:mm. */
-  readonly date: string;
-}
-
-/** One call object, or `{"calls": [...]}` of 1 to 1 000. Throws `invalid` or `malformed`. */
-export function parseSubmissions(value: unknown, defaults: SubmissionDefaults): readonly Submission[] {
-  if (!isObject(value) || value.calls === undefined) return [parseSubmission(value, defaults)];
-  return checkMany(value).calls.map((call) => submissionOf(call, call.id, defaults));
+/**
+ * One call object, or `{"calls": [...]}` of 1 to 1 000. Throws `invalid` or `malformed`. `now` (dd/MM/yy HH:mm) is the date of an
+ * undeliverable response whose own is empty.
+ */
+export function parseSubmissions(value: unknown, now: string): readonly Submission[] {
+  if (!isObject(value) || value.calls === undefined) return [parseSubmission(value, now)];
+  return checkMany(value).calls.map((call) => submissionOf(call, call.id, now));
 }
 
 /** One call object, such as a line of NDJSON. */
-export function parseSubmission(value: unknown, defaults: SubmissionDefaults): Submission {
+export function parseSubmission(value: unknown, now: string): Submission {
   const call = checkOne(value);
-  return submissionOf(call, call.id, defaults);
+  return submissionOf(call, call.id, now);
 }
 
 export interface Mark {
@@ -46,12 +41,13 @@ export function parseMark(value: unknown): Mark {
   return { status, settledBy };
 }
 
-function submissionOf(value: unknown, id: string | undefined, { newMessageId, date }: SubmissionDefaults): Submission {
+function submissionOf(value: unknown, id: string | undefined, now: string): Submission {
   const response = readResponse(value);
+  const isUndeliverable = response.responseMessage.kind === "undeliverable";
   return {
     id: id ?? null,
     response: {
-      messageId: storable(response.messageId) || newMessageId(),
+      messageId: storable(response.messageId),
       messageLocation: storable(response.messageLocation),
       from: {
         name: storable(response.from.name),
@@ -62,7 +58,7 @@ function submissionOf(value: unknown, id: string | undefined, { newMessageId, da
       },
       responseMessage: {
         ...response.responseMessage,
-        date: storable(response.responseMessage.date) || date,
+        date: storable(response.responseMessage.date) || (isUndeliverable ? now : ""),
         content: storable(response.responseMessage.content),
       },
       customParameters: storableValues(response.customParameters),

@@ -1,5 +1,7 @@
 /** The settings of a callback, checked, from the body of a create or an update. */
 import type { AuthType, CallbackSettings } from "../../domain/callback.js";
+import { settingsToJson } from "./callback-json.js";
+import { isObject, objectOf } from "./json-value.js";
 import { type CallbackBody, CallbackSchema, checkerOf, invalidFields } from "./request-schemas.js";
 
 const checkBody = checkerOf(CallbackSchema);
@@ -9,19 +11,31 @@ const HEADER_SAFE = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
 /** Control characters, and half a surrogate pair. */
 const CONTROL = /[\p{Cc}\p{Surrogate}]/u;
 
-/** `storedKey`: kept if an update has no key; null for a create. Throws `invalid`, which names every field that is missing or out of range. */
-export function parseCallback(value: unknown, storedKey: string | null): CallbackSettings {
-  const body = checkBody(value);
-  const key = body.auth.key ?? storedKey;
+/**
+ * `stored`: an update keeps what its body leaves out; null for a create. Throws `invalid`, which names every field that is missing or out
+ * of range.
+ */
+export function parseCallback(value: unknown, stored: CallbackSettings | null): CallbackSettings {
+  const body = checkBody(stored === null ? value : merged(stored, value));
+  const { key = "" } = body.auth;
   const type = body.auth.type === "querystring" ? "queryparam" : body.auth.type;
   const problems = new Map<string, string>();
   const note = (field: string, problem: string | null): void => void (problem !== null && problems.set(field, problem));
   note("name", nameProblem(body.name));
   note("url", urlProblem(body.url));
-  note("auth.key", key === null || key === "" ? "is required" : keyProblem(type, key));
+  note("auth.key", key === "" ? null : keyProblem(type, key));
   note("email", emailProblem(body.email));
-  if (problems.size > 0 || key === null) throw invalidFields(problems);
+  if (problems.size > 0) throw invalidFields(problems);
   return settingsOf(body, { type, key });
+}
+
+/** Members that aren't objects stay as they are, for the check to reject. */
+function merged(stored: CallbackSettings, value: unknown): unknown {
+  if (!isObject(value)) return value;
+  const { auth, callbacks, ...kept } = settingsToJson(stored);
+  const mergeObject = (before: unknown, after: unknown): unknown =>
+    after === undefined ? before : isObject(after) ? { ...objectOf(before), ...after } : after;
+  return { ...kept, ...value, auth: mergeObject(auth, value.auth), callbacks: mergeObject(callbacks, value.callbacks) };
 }
 
 function settingsOf(body: CallbackBody, auth: CallbackSettings["auth"]): CallbackSettings {
@@ -33,7 +47,7 @@ function settingsOf(body: CallbackBody, auth: CallbackSettings["auth"]): Callbac
     removeHtml: body.removeHTML === "enabled",
     retriesEnabled: body.retriesEnabled === true || body.retriesEnabled === "true",
     email: body.email,
-    events: { reply: body.callbacks.reply === "enabled", undeliverable: body.callbacks.undeliverable === "enabled" },
+    events: { reply: body.callbacks?.reply === "enabled", undeliverable: body.callbacks?.undeliverable === "enabled" },
   };
 }
 

@@ -4,7 +4,10 @@ import { TypeCompiler } from "@sinclair/typebox/compiler";
 import { WhcbError } from "../../domain/errors.js";
 import { isObject } from "./json-value.js";
 
-const Switch = Type.Union([Type.Literal("enabled"), Type.Literal("disabled")], { title: "enabled or disabled" });
+const SwitchOff = Type.Union([Type.Literal("enabled"), Type.Literal("disabled")], {
+  title: "enabled or disabled",
+  default: "disabled",
+});
 
 /** Numbers and booleans are converted to text. */
 const Scalar = Type.Union([Type.String(), Type.Number(), Type.Boolean()], { title: "text" });
@@ -21,7 +24,7 @@ const AuthSchema = Type.Object(
       ],
       { title: "queryparam, httpheader, basicauth or bearertoken" },
     ),
-    key: Type.Optional(Type.String({ maxLength: 128, description: "A PUT without it keeps the stored key" })),
+    key: Type.Optional(Type.String({ maxLength: 128, description: "Empty: no credential is sent" })),
   },
   { title: "an object" },
 );
@@ -32,15 +35,23 @@ export const CallbackSchema = Type.Object(
     url: Type.String({ minLength: 1, maxLength: 2048, description: "http or https" }),
     auth: AuthSchema,
     contentType: Type.Union([Type.Literal("json"), Type.Literal("xml")], { title: "json or xml" }),
-    removeHTML: Switch,
+    removeHTML: Type.Optional(SwitchOff),
     retriesEnabled: Type.Optional(
       Type.Union([Type.Boolean(), Type.Literal("true"), Type.Literal("false")], { title: "true or false", default: false }),
     ),
     email: Type.String({ minLength: 1, maxLength: 64, description: "Who is notified of an outage" }),
-    callbacks: Type.Object({ reply: Switch, undeliverable: Switch }, { title: "an object" }),
+    callbacks: Type.Optional(
+      Type.Object({ reply: Type.Optional(SwitchOff), undeliverable: Type.Optional(SwitchOff) }, { title: "an object" }),
+    ),
   },
-  { $id: "Callback", title: "an object" },
+  { $id: "Callback", title: "an object", description: "A PUT keeps what is left out" },
 );
+
+/** For /openapi.json: a body is merged into the stored settings and then checked as a whole. */
+export const CallbackUpdateSchema = Type.Partial(Type.Object({ ...CallbackSchema.properties, auth: Type.Partial(AuthSchema) }), {
+  $id: "CallbackUpdate",
+  title: "an object",
+});
 
 export type CallbackBody = Static<typeof CallbackSchema>;
 

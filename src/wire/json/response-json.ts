@@ -3,17 +3,39 @@ import { WhcbError } from "../../domain/errors.js";
 import type { Channel, MessageResponse, ResponseKind, Sender } from "../../domain/message-response.js";
 import { countOf, firstText, isObject, listOf, objectOf, textOf } from "./json-value.js";
 
-/** A call's fields that come from its response. `customParameters` is left out if there are none. */
+/** A call's fields that come from its response. What the response doesn't have is undefined, which JSON and XML leave out. */
 export function responseToJson(response: MessageResponse): Record<string, unknown> {
-  const { from, responseMessage, customParameters } = response;
-  const { channel, kind, date, content } = responseMessage;
   return {
-    messageId: response.messageId,
-    messageLocation: response.messageLocation,
-    from: { name: from.name, mri: from.mri, mobile: from.mobile, email: from.email, voice: from.voice },
-    responseMessage:
-      kind === "undeliverable" ? { channel, undeliverable: date, content } : { channel, acknowledged: date, content },
-    ...(Object.keys(customParameters).length > 0 && { customParameters }),
+    messageId: response.messageId || undefined,
+    messageLocation: response.messageLocation || undefined,
+    ...responsePartsToJson(response, response.responseMessage.content),
+  };
+}
+
+/** The members that have the same names in a list and in a delivery. */
+export function responsePartsToJson(
+  { from, responseMessage, customParameters }: MessageResponse,
+  content: string,
+): Record<string, unknown> {
+  const { name, mri, mobile, email, voice } = from;
+  const { channel, kind, date } = responseMessage;
+  const hasSender = (name || mri || mobile || email || voice) !== "";
+  return {
+    from: hasSender
+      ? {
+          name: name || undefined,
+          mri: mri || undefined,
+          mobile: mobile || undefined,
+          email: email || undefined,
+          voice: voice || undefined,
+        }
+      : undefined,
+    responseMessage: {
+      channel,
+      [kind === "undeliverable" ? "undeliverable" : "acknowledged"]: date || undefined,
+      content: content || undefined,
+    },
+    customParameters: Object.keys(customParameters).length > 0 ? customParameters : undefined,
   };
 }
 

@@ -51,21 +51,25 @@ export const AttemptDocument = Type.Object({
 
 export const CallDocument = Type.Object({
   id: Type.String(),
-  messageId: Type.String(),
-  messageLocation: Type.String(),
+  messageId: Type.Optional(Type.String()),
+  messageLocation: Type.Optional(Type.String()),
   status: Type.Union([Type.Literal("FAILED"), Type.Literal("SUCCESS"), Type.Literal("PENDING")]),
-  from: Type.Object({
-    name: Type.String(),
-    mri: Type.String(),
-    mobile: Type.String(),
-    email: Type.String(),
-    voice: Type.String(),
-  }),
+  from: Type.Optional(
+    Type.Partial(
+      Type.Object({
+        name: Type.String(),
+        mri: Type.String(),
+        mobile: Type.String(),
+        email: Type.String(),
+        voice: Type.String(),
+      }),
+    ),
+  ),
   responseMessage: Type.Object({
     channel: Type.Union([Type.Literal("SMS"), Type.Literal("EMAIL"), Type.Literal("VOICE")]),
     acknowledged: Type.Optional(Type.String({ description: "dd/MM/yy HH:mm" })),
     undeliverable: Type.Optional(Type.String({ description: "dd/MM/yy HH:mm" })),
-    content: Type.String(),
+    content: Type.Optional(Type.String()),
   }),
   customParameters: Type.Optional(Type.Record(Type.String(), Type.String())),
   callback: Type.Object({

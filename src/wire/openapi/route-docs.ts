@@ -1,7 +1,13 @@
 /** How /openapi.json describes each route. The routes themselves check bodies against the same schemas (wire/json/parse-*.ts). */
 import { type TSchema, Type } from "@sinclair/typebox";
 import { MAX_IDS_PER_REQUEST } from "../bulk-ids.js";
-import { CallbackSchema, MarkSchema, SubmissionListSchema, SubmissionSchema } from "../json/request-schemas.js";
+import {
+  CallbackSchema,
+  CallbackUpdateSchema,
+  MarkSchema,
+  SubmissionListSchema,
+  SubmissionSchema,
+} from "../json/request-schemas.js";
 import { NDJSON } from "../media-types.js";
 import {
   AcceptedDocument,
@@ -116,10 +122,10 @@ export const ROUTE_DOCS = {
   }),
   getCallback: route({ summary: "Get a callback", tag: "callbacks", params: CallbackParams, success: [200, CallbackDocument] }),
   updateCallback: route({
-    summary: "Replace a callback's settings; without auth.key the stored key is kept",
+    summary: "Change a callback's settings; what is left out is kept",
     tag: "callbacks",
     params: CallbackParams,
-    body: CallbackSchema,
+    body: CallbackUpdateSchema,
     success: [204, null],
   }),
   deleteCallback: route({
@@ -175,6 +181,7 @@ export const ROUTE_DOCS = {
     success: [200, listDocument("outages", OutageDocument)],
     errors: [404, 422],
   }),
+  getRoot: route({ summary: "Check that the credentials are valid", tag: "auth", success: [200, VerifiedDocument] }),
   issueToken: route({ summary: "Get a token for a user and password", tag: "auth", success: [200, TokenDocument] }),
   verifyToken: route({ summary: "Check that the credentials are valid", tag: "auth", success: [200, VerifiedDocument] }),
 } as const;

@@ -30,6 +30,7 @@ function root(shape: XmlShape, document: JsonObject): string {
       return list(
         document,
         items(document.calls, (call) => element("ns2:call", callFields(call))),
+        elementLinks(document.link, "ns2:link"),
       );
     case "attempts":
       return list(
@@ -54,9 +55,9 @@ function root(shape: XmlShape, document: JsonObject): string {
   }
 }
 
-function list(document: JsonObject, content: string): string {
+function list(document: JsonObject, content: string, links = attributeLinks(document.link)): string {
   const status = textElement("status", textOf(document.status));
-  return `<ns2:return xmlns:ns2="${DAP}" xmlns:ns3="${API}">${status}${content}${attributeLinks(document.link)}</ns2:return>`;
+  return `<ns2:return xmlns:ns2="${DAP}" xmlns:ns3="${API}">${status}${content}${links}</ns2:return>`;
 }
 
 function single(name: string, content: string): string {
@@ -102,9 +103,9 @@ function attributeLinks(links: unknown): string {
     .join("");
 }
 
-function elementLinks(links: unknown): string {
+function elementLinks(links: unknown, name = "link"): string {
   return listOf(links)
-    .map((link) => element("link", fields(objectOf(link))))
+    .map((link) => element(name, fields(objectOf(link))))
     .join("");
 }
 

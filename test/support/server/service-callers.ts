@@ -99,7 +99,7 @@ export class Caller {
     return listOf(around[singular]).map(objectOf);
   }
 
-  /** Path and query of rel=next. XML's page links are attributes, which only the raw text has. */
+  /** Path and query of rel=next. XML's page links of callbacks are attributes, which only the raw text has. */
   next({ document, text }: Answer): string | null {
     if (this.format === "json") {
       const next = listOf(document.link)
@@ -107,7 +107,7 @@ export class Caller {
         .find(({ rel }) => rel === "next");
       return next === undefined ? null : pathOf(textOf(next.uri));
     }
-    const uri = /<ns2:link uri="([^"]*)" rel="next"/.exec(text)?.[1];
+    const uri = /<ns2:link uri="([^"]*)" rel="next"|<uri>([^<]*)<\/uri><rel>next</.exec(text)?.slice(1).find(Boolean);
     return uri === undefined ? null : pathOf(uri.replaceAll("&amp;", "&"));
   }
 

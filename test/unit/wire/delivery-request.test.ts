@@ -28,7 +28,7 @@ describe("buildDelivery", () => {
       body: {
         messageid: response.messageId,
         messagelocation: response.messageLocation,
-        from: response.from,
+        from: { name: "Fred <Waters>", mobile: "+61400000000", email: "me@example.com" },
         responseMessage: { channel: "SMS", acknowledged: "09/01/16 13:22", content: response.responseMessage.content },
         customParameters: { orderId: "42", "a b": "<&>" },
       },
@@ -54,7 +54,7 @@ describe("buildDelivery", () => {
       "ns2:deliveryResponse": {
         messageid: response.messageId,
         messagelocation: response.messageLocation,
-        from: response.from,
+        from: { name: "Fred <Waters>", mobile: "+61400000000", email: "me@example.com" },
         responseMessage: { channel: "SMS", acknowledged: "09/01/16 13:22", content: response.responseMessage.content },
         customParameters: {
           entry: [

@@ -15,7 +15,7 @@ export const TRIGGER: CommandSpec = {
   operands: [["<callback>", "id or name"]],
   summary: "submit responses for whcb serve to deliver",
   details: `A line of --file is a call object of the API: messageId, messageLocation, from, responseMessage, customParameters. Missing fields
-are generated or left empty. A response that has an id is accepted only once, however often it is submitted.`,
+are left out. A response that has an id is accepted only once, however often it is submitted.`,
   flags: [COUNT, KIND, CHANNEL, CONTENT, RESPONSES_FILE, RATE, OUTPUT_LINES],
   examples: [
     ["whcb trigger demo -n 100", "a hundred replies"],

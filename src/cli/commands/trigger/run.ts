@@ -6,7 +6,7 @@ import { isWhcbError, WhcbError } from "../../../domain/errors.js";
 import type { MessageResponse } from "../../../domain/message-response.js";
 import { randomId } from "../../../platform/random.js";
 import { toPlatformDate } from "../../../wire/dates.js";
-import { parseSubmission, type SubmissionDefaults } from "../../../wire/json/parse-call.js";
+import { parseSubmission } from "../../../wire/json/parse-call.js";
 import { unreadableFile } from "../../args/read-input.js";
 import type { CliDeps } from "../../cli-deps.js";
 import type { Invocation } from "../../invocation.js";
@@ -104,19 +104,19 @@ function sender(number: number, channel: "SMS" | "EMAIL" | "VOICE"): MessageResp
 }
 
 async function* readCalls(deps: CliDeps, file: string): AsyncIterable<SubmittedCall> {
-  const defaults = { newMessageId: () => randomId(deps.random), date: toPlatformDate(deps.clock.now()) };
+  const now = toPlatformDate(deps.clock.now());
   let number = 0;
   for await (const line of readLines(deps, file)) {
     number += 1;
     if (line.trim() === "") continue;
     const place = `${file === "-" ? "stdin" : file}, line ${number}`;
-    yield parseLine(line, place, defaults);
+    yield parseLine(line, place, now);
   }
 }
 
-function parseLine(line: string, place: string, defaults: SubmissionDefaults): SubmittedCall {
+function parseLine(line: string, place: string, now: string): SubmittedCall {
   try {
-    const { id, response } = parseSubmission(JSON.parse(line), defaults);
+    const { id, response } = parseSubmission(JSON.parse(line), now);
     return id === null ? { response } : { id, response };
   } catch (error) {
     const problem = error instanceof SyntaxError ? "not JSON" : error instanceof Error ? error.message : String(error);

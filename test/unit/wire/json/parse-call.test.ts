@@ -1,13 +1,27 @@
 import { describe, expect, it } from "vitest";
 import { parseMark, parseSubmission, parseSubmissions } from "../../../../src/wire/json/parse-call.js";
 
-const defaults = { newMessageId: () => "GENERATED", date: "09/01/26 13:22" };
+const now = "09/01/26 13:22";
 
 describe("parseSubmission", () => {
   it("reads the body that a callback receives, with its lower-case names", () => {
     const body = { messageid: "M", messagelocation: "https://h/messages/M", responseMessage: { channel: "SMS", content: "Yes" } };
-    const { response } = parseSubmission(body, defaults);
+    const { response } = parseSubmission(body, now);
     expect([response.messageId, response.messageLocation]).toEqual(["M", "https://h/messages/M"]);
+  });
+
+  it("makes up nothing but the date that says a message was undeliverable", () => {
+    const from = { name: "", mri: "", mobile: "", email: "", voice: "" };
+    const parsed = [{}, { responseMessage: { undeliverable: "" } }].map((body) => parseSubmission(body, now));
+    expect(parsed).toEqual(
+      [
+        { channel: "SMS", kind: "reply", date: "", content: "" },
+        { channel: "SMS", kind: "undeliverable", date: now, content: "" },
+      ].map((responseMessage) => ({
+        id: null,
+        response: { messageId: "", messageLocation: "", from, responseMessage, customParameters: {} },
+      })),
+    );
   });
 
   it("replaces characters that a database or XML can't hold, in every field", () => {
@@ -20,7 +34,7 @@ describe("parseSubmission", () => {
         responseMessage: { acknowledged: odd, content: odd },
         customParameters: { [odd]: odd },
       },
-      defaults,
+      now,
     );
     const stored = "a\ufffdb\ufffdc";
     expect(response).toEqual({
@@ -34,11 +48,11 @@ describe("parseSubmission", () => {
 
   it("rejects a parameter that is nested too deeply to be written again", () => {
     const deep = JSON.parse(`{"customParameters":{"a":${"[".repeat(200_000)}${"]".repeat(200_000)}}}`);
-    expect(() => parseSubmission(deep, defaults)).toThrow(expect.objectContaining({ code: "malformed" }));
+    expect(() => parseSubmission(deep, now)).toThrow(expect.objectContaining({ code: "malformed" }));
   });
 
   it("keeps a parameter named __proto__", () => {
-    const { response } = parseSubmission(JSON.parse('{"customParameters":{"__proto__":"x","n":1.5,"o":{"a":1}}}'), defaults);
+    const { response } = parseSubmission(JSON.parse('{"customParameters":{"__proto__":"x","n":1.5,"o":{"a":1}}}'), now);
     expect(Object.entries(response.customParameters)).toEqual([
       ["__proto__", "x"],
       ["n", "1.5"],
@@ -56,14 +70,14 @@ describe("parseSubmission", () => {
     [null, "malformed"],
     ["text", "malformed"],
   ])("rejects %j as %s", (value, code) => {
-    expect(() => parseSubmissions(value, defaults)).toThrow(expect.objectContaining({ code }));
+    expect(() => parseSubmissions(value, now)).toThrow(expect.objectContaining({ code }));
   });
 
   it("names at most twenty fields, however many are invalid", () => {
     const calls = Array.from({ length: 1000 }, () => ({ id: "a b" }));
     const problems = (() => {
       try {
-        return parseSubmissions({ calls }, defaults);
+        return parseSubmissions({ calls }, now);
       } catch (error) {
         return error instanceof Error ? error.message : "";
       }

@@ -40,16 +40,28 @@ describe("parseCallback", () => {
     expect(parseCallback(rest, null).retriesEnabled).toBe(false);
   });
 
-  it("keeps the stored key if an update has none", () => {
-    expect(parseCallback({ ...body, auth: { type: "httpheader" } }, "stored").auth).toEqual({
-      type: "httpheader",
-      key: "stored",
+  it("keeps what an update leaves out", () => {
+    const stored = parseCallback(body, null);
+    expect(parseCallback({ auth: { type: "httpheader" }, callbacks: { reply: "disabled" } }, stored)).toEqual({
+      ...stored,
+      auth: { type: "httpheader", key: "k" },
+      events: { reply: false, undeliverable: false },
     });
+  });
+
+  it("accepts a callback without a key, which sends no credential", () => {
+    expect([
+      parseCallback({ ...body, auth: { type: "httpheader" } }, null).auth,
+      parseCallback({ auth: { key: "" } }, parseCallback(body, null)).auth,
+    ]).toEqual([
+      { type: "httpheader", key: "" },
+      { type: "queryparam", key: "" },
+    ]);
   });
 
   it("names every missing field", () => {
     expect(problemsOf({})).toBe(
-      "name is required; url is required; auth is required; contentType is required; removeHTML is required; email is required; callbacks is required",
+      "name is required; url is required; auth is required; contentType is required; email is required",
     );
   });
 
@@ -63,7 +75,6 @@ describe("parseCallback", () => {
     ["url", { url: "ftp://example.com" }, "url must be an http or https URL"],
     ["url", { url: "https://me:secret@example.com" }, "url must not contain a user or password: use auth"],
     ["auth", { auth: { type: "digest", key: "k" } }, "auth.type must be queryparam, httpheader, basicauth or bearertoken"],
-    ["auth.key", { auth: { type: "httpheader" } }, "auth.key is required"],
     [
       "auth.key",
       { auth: { type: "httpheader", key: "a\r\nb" } },
@@ -72,11 +83,7 @@ describe("parseCallback", () => {
     ["auth.key", { auth: { type: "queryparam", key: "x".repeat(129) } }, "auth.key must be at most 128 characters"],
     ["email", { email: "nobody" }, "email must be one e-mail address"],
     ["retriesEnabled", { retriesEnabled: "maybe" }, "retriesEnabled must be true or false"],
-    [
-      "callbacks",
-      { callbacks: { reply: "on" } },
-      "callbacks.undeliverable is required; callbacks.reply must be enabled or disabled",
-    ],
+    ["callbacks", { callbacks: { reply: "on" } }, "callbacks.reply must be enabled or disabled"],
   ])("names the problem with %s", (_, change, problem) => {
     expect(problemsOf({ ...body, ...change })).toBe(problem);
   });

@@ -1,0 +1,61 @@
+/** One page of a list, with its links and headers (docs/contract.md, Lists). */
+import type { FastifyReply, FastifyRequest } from "fastify";
+import type { Page, PageQuery } from "../../store/store.js";
+import { listToJson } from "../../wire/json/list-json.js";
+import type { Link } from "../../wire/links.js";
+import type { ResourceKind } from "../../wire/media-types.js";
+import { send } from "../requests/send-document.js";
+import type { Query } from "./query-parameters.js";
+import { Linker, type Parameters } from "./resource-links.js";
+
+export interface ListAnswer<Item> {
+  readonly name: "callbacks" | "calls" | "outages";
+  readonly kind: ResourceKind;
+  readonly path: string;
+  readonly query: Query;
+  readonly asked: PageQuery;
+  readonly page: Page<Item>;
+  readonly largestPage: number;
+  write(item: Item, linker: Linker): Record<string, unknown>;
+}
+
+export function sendList<Item>(request: FastifyRequest, reply: FastifyReply, list: ListAnswer<Item>): FastifyReply {
+  const { name, kind, page, largestPage } = list;
+  const linker = new Linker(request);
+  const items = page.items.map((item) => list.write(item, linker));
+  // A client asks the platform for 20, and others for what this says.
+  reply.header("x-max-limit", String(largestPage));
+  const document = listToJson(name, items, { ...page, link: pageLinks(linker, page, list) });
+  return send(request, reply, { kind, shape: name, document });
+}
+
+/** rel=next has a cursor, so that a deep page costs the same as the first; offset works too. */
+function pageLinks(
+  linker: Linker,
+  page: Page<unknown>,
+  place: Pick<ListAnswer<unknown>, "kind" | "path" | "query" | "asked">,
+): Link[] {
+  const { kind, path, query, asked } = place;
+  const kept = keptParameters(query);
+  const at = (rel: string, offset: number, cursor: Parameters = []): Link =>
+    linker.link({
+      rel,
+      method: "GET",
+      kind,
+      path,
+      parameters: [...kept, ["limit", String(asked.limit)], ["offset", String(offset)], ...cursor],
+    });
+  const links: Link[] = [];
+  if (page.nextCursor !== null) links.push(at("next", page.offset + page.items.length, [["cursor", page.nextCursor]]));
+  if (page.offset > 0) links.push(at("prev", Math.max(0, page.offset - asked.limit)));
+  return links;
+}
+
+const REPLACED: ReadonlySet<string> = new Set(["limit", "offset", "cursor", "apikey"]);
+
+function keptParameters(query: Query): [string, string][] {
+  return Object.entries(query).flatMap(([name, value]): [string, string][] => {
+    if (REPLACED.has(name) || value === undefined) return [];
+    return typeof value === "string" ? [[name, value]] : value.map((item): [string, string] => [name, item]);
+  });
+}
