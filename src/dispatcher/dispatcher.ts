@@ -1,6 +1,6 @@
 /** Delivers what waits: commits outcomes, fetches what is due and gives it to the endpoints' workers. */
 import { DEFAULT_MAX_IN_FLIGHT } from "../domain/endpoint.js";
-import type { RetryPolicy } from "../domain/retry-policy.js";
+import { latestScheduledRetry, type RetryPolicy } from "../domain/retry-policy.js";
 import type { Clock } from "../platform/clock.js";
 import type { Logger } from "../platform/logger.js";
 import type { Random } from "../platform/random.js";
@@ -59,13 +59,13 @@ export class Dispatcher {
   #isStopping = false;
   /** Nothing is sent before a write has shown that what came of it could be recorded. */
   #storeState: "unproved" | "works" | "failed" = "unproved";
-  #wallAhead: number;
+  /** How far the wall clock was ahead of the monotonic one; Infinity before the first look. */
+  #wallAhead = Number.POSITIVE_INFINITY;
 
   constructor(deps: DispatcherDeps) {
     const { clock, random, policy, store, logger, send, onAttempt } = deps;
     const { inFlightInAll, inFlightPerEndpoint, batch, gatherMs } = { ...DEFAULT_LIMITS, ...deps.limits };
     this.#deps = deps;
-    this.#wallAhead = deps.clock.now() - deps.clock.monotonicMs();
     this.#gatherMs = gatherMs;
     this.#log = new OutcomeLog(policy);
     this.#slots = new SendSlots(inFlightInAll);
@@ -155,6 +155,7 @@ export class Dispatcher {
         await this.#gather();
         await this.#commit();
         await this.#proveStore();
+        await this.#clampToClock();
         await this.#pool.refresh();
         await this.#fetchAll();
         this.#slots.pump();
@@ -204,7 +205,6 @@ export class Dispatcher {
 
   async #fetchAll(): Promise<void> {
     const now = this.#deps.clock.now();
-    this.#clampToClock(now);
     for (const worker of this.#pool.all()) {
       worker.tracker.clampToClock(now);
       worker.tracker.closeOutageIfOver(now);
@@ -223,10 +223,15 @@ export class Dispatcher {
     }
   }
 
-  /** After the wall clock was set back, everything that waits for a time is read again. */
-  #clampToClock(now: number): void {
-    const wallAhead = now - this.#deps.clock.monotonicMs();
-    if (wallAhead < this.#wallAhead - SET_BACK_MS) for (const worker of this.#pool.all()) worker.queue.invalidate();
+  /** At the start and after the wall clock was set back, nothing in the store may be in the future, and everything is read again. */
+  async #clampToClock(): Promise<void> {
+    const { clock, policy, store } = this.#deps;
+    const now = clock.now();
+    const wallAhead = now - clock.monotonicMs();
+    if (wallAhead < this.#wallAhead - SET_BACK_MS) {
+      await store.clampTimes({ now, latestDueAt: latestScheduledRetry(now, policy) });
+      this.#pool.changedAll();
+    }
     this.#wallAhead = wallAhead;
   }
 

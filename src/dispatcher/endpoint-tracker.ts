@@ -7,6 +7,7 @@ import {
   endpointAfterDrain,
   endpointAfterFailure,
   endpointAfterRepair,
+  endpointAfterReplayRequest,
   endpointAfterSuccess,
   endpointAtRound,
   endpointByClock,
@@ -40,9 +41,7 @@ export class EndpointTracker {
     this.#callback = record.callback;
     this.#endpoint = endpointTakenOver(record.endpoint, deps.clock.now(), deps.policy);
     this.#outage = record.outage;
-    const { repairedAt } = record.callback;
-    if (repairedAt > (record.endpoint.roundBeganAt ?? 0))
-      this.#change(endpointAfterRepair(this.#endpoint, repairedAt), this.#outage);
+    this.#noticeRepair(record.endpoint.roundBeganAt ?? 0, record.endpoint.roundBeganAt ?? 0);
   }
 
   get callback(): Callback {
@@ -55,9 +54,14 @@ export class EndpointTracker {
 
   /** The settings as they are now; state and outage are the tracker's own. */
   useSettings(callback: Callback): void {
-    const isRepaired = callback.repairedAt !== this.#callback.repairedAt;
+    const { repairedAt, replayRequestedAt } = this.#callback;
     this.#callback = callback;
-    if (isRepaired) this.#change(endpointAfterRepair(this.#endpoint, callback.repairedAt), this.#outage);
+    this.#noticeRepair(repairedAt, replayRequestedAt);
+  }
+
+  /** Down, with retries on: what isn't sent is held. */
+  get isHolding(): boolean {
+    return this.#endpoint.state === "down" && this.#callback.retriesEnabled;
   }
 
   succeeded(at: number): void {
@@ -71,7 +75,8 @@ export class EndpointTracker {
     const at = attempt.startedAt + attempt.durationMs;
     this.closeOutageIfOver(at);
     const outage = call.firstFailedAt === null ? this.#firstFailure(call, attempt.startedAt, attempt) : this.#outage;
-    this.#change(endpointAfterFailure(this.#endpoint, { at, cause: attempt.cause }, policy, random.fraction()), outage);
+    const failure = { at, cause: attempt.cause, callSeq: call.seq };
+    this.#change(endpointAfterFailure(this.#endpoint, failure, policy, random.fraction()), outage);
   }
 
   /** A new response isn't sent, because the endpoint is down. */
@@ -107,6 +112,14 @@ export class EndpointTracker {
 
   outageClosesAt(): number | null {
     return this.#outage && outageClosesAt(this.#outage, this.#endpoint.state, this.#deps.policy);
+  }
+
+  /** Changes made after these instants (exclusive) are news. */
+  #noticeRepair(repairedUntil: number, replayRequestedUntil: number): void {
+    const { repairedAt, replayRequestedAt } = this.#callback;
+    if (repairedAt > repairedUntil) this.#change(endpointAfterRepair(this.#endpoint, repairedAt), this.#outage);
+    if (replayRequestedAt > replayRequestedUntil)
+      this.#change(endpointAfterReplayRequest(this.#endpoint, replayRequestedAt), this.#outage);
   }
 
   #closeOutage(endedAt: number): void {

@@ -12,6 +12,8 @@ export interface WorkRequest {
   readonly busy: number;
   /** Calls of one kind to read at most, beyond the busy ones. */
   readonly batch: number;
+  /** Retries of calls whose last attempt began after this must wait (docs/dispatcher.md, A call, Rule 11). */
+  readonly attemptedBefore: number;
   /** Calls that first failed before this lose their retry first; null: none. */
   readonly expireBefore: number | null;
   readonly wantsPending: boolean;
@@ -20,9 +22,9 @@ export interface WorkRequest {
   readonly failed: FailedCalls | null;
 }
 
-/** Which failed calls: due by `at`; not tried in this recovery; the next ones for a round. */
+/** Which failed calls: due by `at`; not tried in this recovery; the next ones for a round. Requested replays always come first. */
 export type FailedCalls =
-  | { readonly kind: "due"; readonly at: number; readonly latest: number }
+  | { readonly kind: "due"; readonly at: number }
   | { readonly kind: "backlog"; readonly recovery: number }
   | { readonly kind: "round" };
 
@@ -44,36 +46,46 @@ const EXPIRY_CHUNK = 5_000;
 export async function fetchWork(request: WorkRequest, store: DispatchStore): Promise<WorkBatch> {
   const { callbackId, batch, busy, expireBefore, wantsPending, wantsHeld } = request;
   const limit = batch + busy;
+  const failedLimit = request.failed?.kind === "round" ? FAILURES_TO_DOWN + busy + 1 : limit;
   const pending = wantsPending ? await store.fetchPending(callbackId, limit) : [];
   if (expireBefore !== null) while ((await store.expireRetries(callbackId, expireBefore, EXPIRY_CHUNK)) === EXPIRY_CHUNK);
   const held = wantsHeld ? await store.fetchHeld(callbackId) : null;
-  return { request, pending, hasMorePending: pending.length === limit, held, ...(await fetchFailed(request, limit, store)) };
+  return {
+    request,
+    pending,
+    hasMorePending: pending.length === limit,
+    held,
+    ...(await fetchFailed(request, failedLimit, store)),
+  };
 }
 
 type FailedBatch = Pick<WorkBatch, "failed" | "hasMoreFailed" | "upcoming" | "hasMoreUpcoming">;
 
-async function fetchFailed({ callbackId, failed, busy }: WorkRequest, limit: number, store: DispatchStore): Promise<FailedBatch> {
-  const fetchUpcoming = async (count: number): Promise<Pick<FailedBatch, "upcoming" | "hasMoreUpcoming">> => {
-    const upcoming = await store.fetchDue(callbackId, Number.POSITIVE_INFINITY, count + busy + 1);
-    return { upcoming, hasMoreUpcoming: upcoming.length > count + busy };
-  };
-  switch (failed?.kind) {
-    case undefined:
-      return { failed: [], hasMoreFailed: false, upcoming: [], hasMoreUpcoming: false };
-    case "round": {
-      const { upcoming, hasMoreUpcoming } = await fetchUpcoming(FAILURES_TO_DOWN);
-      return { failed: upcoming, hasMoreFailed: hasMoreUpcoming, upcoming: [], hasMoreUpcoming: false };
-    }
-    case "due": {
-      await store.bringForward(callbackId, failed.latest);
-      const due = await store.fetchDue(callbackId, failed.at, limit);
-      if (due.length === limit) return { failed: due, hasMoreFailed: true, upcoming: [], hasMoreUpcoming: false };
-      return { failed: due, hasMoreFailed: false, ...(await fetchUpcoming(due.length)) };
-    }
-    case "backlog": {
-      const backlog = await store.fetchBacklog(callbackId, failed.recovery, limit);
-      if (backlog.length === limit) return { failed: backlog, hasMoreFailed: true, upcoming: [], hasMoreUpcoming: false };
-      return { failed: backlog, hasMoreFailed: false, ...(await fetchUpcoming(0)) };
-    }
+async function fetchFailed(request: WorkRequest, limit: number, store: DispatchStore): Promise<FailedBatch> {
+  const { callbackId, failed, busy } = request;
+  if (failed === null) return { failed: [], hasMoreFailed: false, upcoming: [], hasMoreUpcoming: false };
+  const replays = await store.fetchReplays(callbackId, limit);
+  const rest = await fetchRest(request, failed, limit, store);
+  const calls = replays.length === 0 ? rest : [...replays, ...rest.filter(({ due }) => due?.cause !== "replay")];
+  const hasMoreFailed = replays.length === limit || rest.length === limit;
+  if (hasMoreFailed) return { failed: calls, hasMoreFailed, upcoming: [], hasMoreUpcoming: false };
+  const upTo = calls.length + busy + 1;
+  const upcoming = await store.fetchDue(callbackId, Number.POSITIVE_INFINITY, upTo);
+  return { failed: calls, hasMoreFailed, upcoming, hasMoreUpcoming: upcoming.length === upTo };
+}
+
+async function fetchRest(
+  { callbackId, attemptedBefore }: WorkRequest,
+  failed: FailedCalls,
+  limit: number,
+  store: DispatchStore,
+): Promise<readonly Call[]> {
+  switch (failed.kind) {
+    case "round":
+      return store.fetchDue(callbackId, Number.POSITIVE_INFINITY, limit, attemptedBefore);
+    case "due":
+      return store.fetchDue(callbackId, failed.at, limit, attemptedBefore);
+    case "backlog":
+      return store.fetchBacklog(callbackId, failed.recovery, limit, attemptedBefore);
   }
 }

@@ -1,5 +1,5 @@
 /** What one endpoint may be sent: calls that were prefetched, calls in flight, and what the store may hold beyond them. */
-import type { Call } from "../domain/call.js";
+import { attemptedLongAgo, type Call, mayBeginAt } from "../domain/call.js";
 import { FAILURES_TO_DOWN } from "../domain/endpoint.js";
 import { latestScheduledRetry, type RetryPolicy, retryUntil } from "../domain/retry-policy.js";
 import type { Clock } from "../platform/clock.js";
@@ -8,6 +8,7 @@ import type { EndpointTracker } from "./endpoint-tracker.js";
 import type { FailedCalls, WorkBatch, WorkRequest } from "./fetch-work.js";
 import { earlier, InFlightCalls } from "./in-flight-calls.js";
 import { type NextCall, PrefetchedCalls } from "./prefetched-calls.js";
+import { StoreHints } from "./store-hints.js";
 
 export interface WorkQueueDeps {
   readonly clock: Clock;
@@ -32,17 +33,7 @@ export class WorkQueue {
   readonly #inFlight: InFlightCalls;
   /** Grows when everything that was read, or is being read, has become useless. */
   #generation = 0;
-  /*
-   * What the store may hold beyond what was prefetched. A wrong guess costs a read, so that all of these err on that side: one is
-   * withdrawn only by a batch in which there was nothing.
-   */
-  #mayHavePending: boolean;
-  #mayHaveFailed: boolean;
-  #mayHaveHeld: boolean;
-  /** When the first failed call's own retry is due, or earlier; null: none waits. */
-  #dueAt: number | null;
-  /** Something must be read whatever the rest says. */
-  #isDirty = true;
+  readonly #hints: StoreHints;
   #requests = 0;
   #isProbing = false;
   #roundInFlight = 0;
@@ -53,11 +44,7 @@ export class WorkQueue {
     this.#tracker = tracker;
     this.#deps = deps;
     this.#inFlight = new InFlightCalls(deps.policy.intervalMs);
-    this.#mayHavePending = record.pendingCalls > 0;
-    this.#mayHaveFailed = record.nextDueAt !== null;
-    this.#mayHaveHeld = this.#mayHaveFailed;
-    // Read once at the start, whenever the first is due: the clock may have been set while nobody watched those behind it.
-    this.#dueAt = record.nextDueAt === null ? null : 0;
+    this.#hints = new StoreHints(record);
   }
 
   /** How many requests are in flight. */
@@ -67,12 +54,12 @@ export class WorkQueue {
 
   /** Nothing is in flight, prefetched or left unread. */
   get isIdle(): boolean {
-    return this.#inFlight.size === 0 && this.#prefetched.isEmpty && !this.#mayHavePending && !this.#isDirty;
+    return this.#inFlight.size === 0 && this.#prefetched.isEmpty && !this.#hints.mayHavePending && !this.#hints.isDirty;
   }
 
   /** New responses were accepted. */
   accepted(): void {
-    this.#mayHavePending = true;
+    this.#hints.mayHavePending = true;
   }
 
   /** Nothing that was read may be relied on: the store is asked again for everything. */
@@ -80,7 +67,7 @@ export class WorkQueue {
     if (this.#prefetched.probe.length > 0) this.#isProbing = false;
     this.#prefetched.clear();
     this.#generation += 1;
-    this.#suspectAll();
+    this.#hints.suspectAll();
   }
 
   /**
@@ -90,19 +77,18 @@ export class WorkQueue {
   committed(callSeq: number): void {
     const call = this.#inFlight.remove(callSeq);
     if (!call) return;
-    if (call.generation !== this.#generation) this.#suspectAll();
-    else if (call.dueAt !== null) this.#expectDue(call.dueAt);
+    if (call.generation !== this.#generation) this.#hints.suspectAll();
+    else if (call.dueAt !== null) this.#hints.expectDue(call.dueAt);
   }
 
   /** Whether a read would bring something now. */
   needsWork(now: number): boolean {
-    if (this.#inFlight.endWaits(now)) this.#suspectAll();
-    if (this.#isDirty) return true;
-    if (this.#mayHavePending && this.#prefetched.fresh.length < this.#lowWater) return true;
+    if (this.#inFlight.endWaits(now)) this.#hints.suspectAll();
+    if (this.#hints.isDirty) return true;
+    if (this.#wantsPending(now) && this.#prefetched.fresh.length < this.#lowWater) return true;
     if (this.#prefetched.backlog.length >= this.#lowWater) return false;
-    if (this.#tracker.endpoint.state === "recovering") return this.#mayHaveFailed || this.#isDrained;
-    const at = this.#nextFetchAt();
-    return at !== null && (at <= now || at > latestScheduledRetry(now, this.#deps.policy));
+    if (this.#tracker.endpoint.state === "recovering") return this.#hints.mayHaveFailed || this.#isDrained;
+    return isDue(this.#nextFetchAt(), now);
   }
 
   /** When the endpoint's clock, the first of its calls or a fault makes a read due; null: nothing waits for a time. */
@@ -114,7 +100,7 @@ export class WorkQueue {
   requestWork(now: number): WorkRequest {
     const { callback, endpoint } = this.#tracker;
     const mayProbe = endpoint.state === "down" && isDue(this.#nextProbeAt(), now);
-    const wantsHeld = mayProbe && this.#mayHaveHeld;
+    const wantsHeld = mayProbe && this.#hints.mayHaveHeld;
     const failed = this.#failedToRequest(now);
     const expiresAt = failed?.kind === "backlog" ? (endpoint.recoveringSince ?? 0) : now;
     const request = {
@@ -122,23 +108,23 @@ export class WorkQueue {
       generation: this.#generation,
       busy: this.#inFlight.size + this.#prefetched.probe.length,
       batch: this.#deps.batch,
+      attemptedBefore: attemptedLongAgo(now, this.#deps.policy, callback.repairedAt),
       expireBefore: failed || wantsHeld ? expiresAt - this.#deps.policy.windowMs : null,
-      wantsPending: this.#mayHavePending,
+      wantsPending: this.#wantsPending(now),
       mayProbe,
       wantsHeld,
       failed,
     };
-    this.#isDirty = false;
-    if (request.wantsPending) this.#mayHavePending = false;
+    this.#hints.isDirty = false;
+    if (request.wantsPending) this.#hints.mayHavePending = false;
     return request;
   }
 
   /** Offers what was read, unless settings, calls or the endpoint's state changed meanwhile. */
   accept(batch: WorkBatch, now: number): void {
     if (batch.request.generation !== this.#generation) return;
-    if (batch.hasMorePending) this.#mayHavePending = true;
-    const { callback, endpoint } = this.#tracker;
-    if (endpoint.state === "down" && callback.retriesEnabled) this.#holdAndProbe(batch, now);
+    if (batch.hasMorePending) this.#hints.mayHavePending = true;
+    if (this.#tracker.isHolding) this.#holdAndProbe(batch, now);
     else if (batch.request.wantsPending) this.#offer("fresh", this.#withoutBusy(batch.pending));
     const { failed } = batch.request;
     if (failed?.kind === "round") this.#acceptRound(batch, now);
@@ -200,34 +186,22 @@ export class WorkQueue {
     return backlog.length === 0 && (fresh.length === 0 || this.#limit >= this.#deps.maxInFlight);
   }
 
-  #suspectAll(): void {
-    this.#mayHavePending = true;
-    this.#isDirty = true;
-    this.#expectDue(0);
-  }
-
-  #expectDue(at: number): void {
-    this.#mayHaveFailed = true;
-    this.#mayHaveHeld = true;
-    this.#dueAt = Math.min(this.#dueAt ?? at, at);
-  }
-
   #nextFetchAt(): number | null {
     // What was prefetched goes first, and for a slot; when it is sent, more is read.
     if (this.#prefetched.backlog.length >= this.#lowWater) return null;
     switch (this.#tracker.endpoint.state) {
       case "up":
-        return this.#dueAt;
+        return this.#hints.dueAt;
       case "recovering":
         return null;
       case "down":
-        return earlier(this.#nextRoundAt(), this.#mayHaveHeld ? this.#nextProbeAt() : null);
+        return earlier(this.#nextRoundAt(), this.#hints.mayHaveHeld ? this.#nextProbeAt() : null);
     }
   }
 
   /** When a round begins, or goes on with what it couldn't send at once. */
   #nextRoundAt(): number | null {
-    if (!this.#mayHaveFailed) return null;
+    if (!this.#hints.mayHaveFailed) return null;
     if (this.#unsentOfRound > 0) return 0;
     const isInRound = this.#roundInFlight > 0 || this.#prefetched.backlog.length > 0;
     return isInRound ? null : this.#tracker.endpoint.roundAt;
@@ -243,11 +217,20 @@ export class WorkQueue {
     return mayProbe && this.#tracker.callback.retriesEnabled ? this.#tracker.endpoint.probeAt : null;
   }
 
+  /** Down, with retries on: a probe is in flight or may go now, so that new responses wait for its outcome. */
+  #awaitsProbe(now: number): boolean {
+    return this.#isProbing || isDue(this.#tracker.endpoint.probeAt, now);
+  }
+
+  #wantsPending(now: number): boolean {
+    if (!this.#hints.mayHavePending || !this.#tracker.isHolding) return this.#hints.mayHavePending;
+    return !this.#awaitsProbe(now) || isDue(this.#nextProbeAt(), now);
+  }
+
   #failedToRequest(now: number): FailedCalls | null {
-    const latest = latestScheduledRetry(now, this.#deps.policy);
     switch (this.#tracker.endpoint.state) {
       case "up":
-        return this.#dueAt === null || (this.#dueAt > now && this.#dueAt <= latest) ? null : { kind: "due", at: now, latest };
+        return isDue(this.#hints.dueAt, now) ? { kind: "due", at: now } : null;
       case "recovering":
         return { kind: "backlog", recovery: this.#tracker.endpoint.recovery };
       case "down":
@@ -255,17 +238,25 @@ export class WorkQueue {
     }
   }
 
-  /** Down, with retries on: new responses are held, except for the one that goes as a probe if none was held before it. */
+  /**
+   * Down, with retries on: the oldest response without an attempt, held or new, goes as a probe if one may go. The new ones wait for its
+   * outcome; they are held only if the last probe failed and the next may not go yet.
+   */
   #holdAndProbe({ request, held, pending }: WorkBatch, now: number): void {
     const waiting = this.#withoutBusy(pending);
     if (request.mayProbe && isDue(this.#nextProbeAt(), now)) {
       const [free] = held ? this.#withoutBusy([held]) : [];
-      if (request.wantsHeld) this.#mayHaveHeld = free !== undefined;
-      const probe = free ?? waiting.shift();
+      if (request.wantsHeld) this.#hints.mayHaveHeld = free !== undefined;
+      const isHeldOlder = free !== undefined && (waiting[0] === undefined || free.seq < waiting[0].seq);
+      const probe = isHeldOlder ? free : waiting.shift();
       if (probe) {
         this.#isProbing = true;
         this.#offer("probe", [probe]);
       }
+    }
+    if (this.#awaitsProbe(now)) {
+      this.#hints.mayHavePending ||= waiting.length > 0;
+      return;
     }
     for (const call of waiting) {
       this.#inFlight.add(call.seq, { dueAt: now, generation: this.#generation });
@@ -276,7 +267,7 @@ export class WorkQueue {
   #acceptRound(batch: WorkBatch, now: number): void {
     const calls = this.#withoutBusy(batch.failed);
     const room = Math.max(0, this.#limit - this.#requests - this.#prefetched.probe.length);
-    this.#mayHaveFailed = calls.length > 0 || batch.hasMoreFailed;
+    this.#hints.mayHaveFailed = batch.hasMoreFailed || batch.hasMoreUpcoming || this.#withoutBusy(batch.upcoming).length > 0;
     let next = calls.slice(0, room);
     if (this.#unsentOfRound > 0) {
       const began = this.#tracker.endpoint.roundBeganAt ?? 0;
@@ -292,17 +283,21 @@ export class WorkQueue {
     const upcoming = this.#withoutBusy(batch.upcoming);
     const isSomeLeft = batch.hasMoreFailed || (batch.hasMoreUpcoming && upcoming.length === 0);
     if (failed.kind === "due") {
-      const first = isSomeLeft ? now : (upcoming.find(({ due }) => (due?.at ?? 0) > now)?.due?.at ?? null);
-      this.#mayHaveFailed = first !== null;
-      this.#dueAt = first;
+      const { repairedAt } = this.#tracker.callback;
+      this.#hints.dueAt = isSomeLeft ? now : null;
+      for (const call of isSomeLeft ? [] : upcoming) {
+        const at = Math.max(call.due?.at ?? 0, mayBeginAt(call, this.#deps.policy, repairedAt));
+        if (at > now) this.#hints.dueAt = earlier(this.#hints.dueAt, Math.min(at, latestScheduledRetry(now, this.#deps.policy)));
+      }
+      this.#hints.mayHaveFailed = this.#hints.dueAt !== null;
       return;
     }
-    this.#mayHaveFailed = batch.hasMoreFailed;
+    this.#hints.mayHaveFailed = batch.hasMoreFailed;
     if (batch.hasMoreFailed || !this.#isDrained) return;
     this.#tracker.drained(now);
     // Read once in any case: scheduled retries didn't count until now, and the clock may have been set meanwhile.
-    this.#mayHaveFailed = upcoming.length > 0 || isSomeLeft;
-    this.#dueAt = this.#mayHaveFailed ? 0 : null;
+    this.#hints.mayHaveFailed = upcoming.length > 0 || isSomeLeft;
+    this.#hints.dueAt = this.#hints.mayHaveFailed ? 0 : null;
   }
 
   #withoutBusy(calls: readonly Call[]): Call[] {
@@ -319,7 +314,7 @@ export class WorkQueue {
     const at = this.#tracker.endpoint.recoveringSince ?? this.#deps.clock.now();
     if (at <= retryUntil(call.firstFailedAt, this.#deps.policy)) return true;
     // Its window ended while it waited here; the next read cancels its retry.
-    this.#expectDue(call.due.at);
+    this.#hints.expectDue(call.due.at);
     return false;
   }
 

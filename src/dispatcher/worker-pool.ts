@@ -50,6 +50,11 @@ export class WorkerPool {
     this.#changed.add(callbackId);
   }
 
+  /** Nothing that is in memory may be relied on. */
+  changedAll(): void {
+    for (const id of this.#workers.keys()) this.changed(id);
+  }
+
   /** Reads again what others changed: all of it at the start and when another process wrote, else what this process reported. */
   async refresh(): Promise<void> {
     const counter = await this.#store.changeCounter();

@@ -1,7 +1,7 @@
 /** The delivery of one response to one callback, and the changes it can go through. A status is assigned nowhere else. */
 import { type Attempt, isAccepted, resultMessage, type UnreachableReason } from "./attempt.js";
 import type { MessageResponse } from "./message-response.js";
-import { nextDueAt, type RetryPolicy, retryUntil } from "./retry-policy.js";
+import { nextDueAt, paceMs, type RetryPolicy, retryUntil } from "./retry-policy.js";
 
 export type CallStatus = "PENDING" | "SUCCESS" | "FAILED";
 
@@ -123,6 +123,24 @@ export function requestReplay(call: CallProgress, at: number): CallProgress {
 /** Whether the call was held while its endpoint was down and has had no attempt since. */
 export function isHeld(call: Pick<CallProgress, "status" | "attemptCount" | "due">): boolean {
   return call.status === "FAILED" && call.attemptCount === 0 && call.due !== null;
+}
+
+/**
+ * When the call's next attempt may begin, whatever the state of its endpoint (docs/dispatcher.md, A call, Rule 11); 0: at any time. A
+ * requested replay may go at any time, and so may a call whose last attempt began before `repairedAt`.
+ */
+export function mayBeginAt(
+  call: Pick<CallProgress, "attemptCount" | "attemptedAt" | "due">,
+  policy: RetryPolicy,
+  repairedAt: number,
+): number {
+  if (call.attemptCount === 0 || call.attemptedAt === null || call.due?.cause === "replay") return 0;
+  return call.attemptedAt < repairedAt ? 0 : call.attemptedAt + paceMs(policy);
+}
+
+/** Calls whose last attempt began at or before this may begin another at `now`: mayBeginAt for a whole query. */
+export function attemptedLongAgo(now: number, policy: RetryPolicy, repairedAt: number): number {
+  return Math.max(now - paceMs(policy), Math.min(repairedAt, now) - 1);
 }
 
 function dueAfterFailure(firstFailedAt: number, attemptBeganAt: number, rule: RetryRule): Due | null {

@@ -3,8 +3,10 @@ export interface Callback extends CallbackSettings {
   /** 16 upper-case hex digits. */
   readonly id: string;
   readonly createdAt: number;
-  /** When url, auth, content type or the wish for a replay last said "someone has just mended it" (epoch ms; 0: never). */
+  /** When the URL, auth, content type or retries were last changed so that failed calls are worth a try at once (epoch ms; 0: never). */
   readonly repairedAt: number;
+  /** When a replay was last requested (epoch ms; 0: never): a retry round is due then, for an endpoint that is down. */
+  readonly replayRequestedAt: number;
 }
 
 /** What a user sets. Field names and values are docs/contract.md's. */

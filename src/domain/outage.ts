@@ -39,7 +39,9 @@ export function outageClosesAt(outage: OpenOutage, state: EndpointState, policy:
   return Math.min(atTheLatest, outage.quietSince + policy.intervalMs);
 }
 
-/** The outage by a wall clock that may have been set back: it wasn't quiet before now. */
+/** The outage after the wall clock may have been set back: neither its start nor its quiet time is in the future. */
 export function outageByClock(outage: OpenOutage | null, now: number): OpenOutage | null {
-  return outage?.quietSince == null || outage.quietSince <= now ? outage : { ...outage, quietSince: now };
+  if (outage === null || (outage.startedAt <= now && (outage.quietSince ?? now) <= now)) return outage;
+  const quietSince = outage.quietSince === null ? null : Math.min(outage.quietSince, now);
+  return { ...outage, startedAt: Math.min(outage.startedAt, now), quietSince };
 }

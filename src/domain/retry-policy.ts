@@ -25,6 +25,14 @@ export function latestScheduledRetry(now: number, policy: RetryPolicy): number {
   return oneIntervalAfter(now, policy, 1);
 }
 
+/** Below 1, since calls that start some milliseconds into a round would miss every second one. */
+const PACE = 0.8;
+
+/** The shortest time between the beginnings of two attempts of one call (docs/dispatcher.md, A call, Rule 11). */
+export function paceMs(policy: RetryPolicy): number {
+  return policy.intervalMs * PACE;
+}
+
 /** The last instant (inclusive) at which a call that first failed at `firstFailedAt` may be retried. */
 export function retryUntil(firstFailedAt: number, policy: RetryPolicy): number {
   return firstFailedAt + policy.windowMs;

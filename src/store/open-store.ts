@@ -8,10 +8,11 @@ import { callbackStore } from "./callbacks/callbacks.js";
 import { acceptCalls } from "./calls/accept-calls.js";
 import { listAttempts } from "./calls/attempts.js";
 import { readCounts } from "./calls/call-counts.js";
-import { bringForward, expireRetries, fetchBacklog, fetchDue, fetchHeld, fetchPending, findCall } from "./calls/fetch-calls.js";
+import { expireRetries, fetchBacklog, fetchDue, fetchHeld, fetchPending, fetchReplays, findCall } from "./calls/fetch-calls.js";
 import { listCalls } from "./calls/list-calls.js";
 import { markCalls, requestReplays } from "./calls/mark-calls.js";
 import { type KeyCipher, keyCipher } from "./key-cipher.js";
+import { clampTimes } from "./outcomes/clamp-times.js";
 import { commitOutcomes } from "./outcomes/commit-outcomes.js";
 import { listEndpoints } from "./outcomes/endpoints.js";
 import { mailStore } from "./outcomes/mails.js";
@@ -79,11 +80,13 @@ function storeOn(db: Db, cipher: KeyCipher, retention: RetentionPolicy): Store {
 
     listEndpoints: (callbackIds) => listEndpoints(db, cipher, callbackIds),
     fetchPending: (callbackId, limit) => fetchPending(db, callbackId, limit),
-    fetchDue: (callbackId, dueBefore, limit) => fetchDue(db, callbackId, dueBefore, limit),
-    fetchBacklog: (callbackId, recovery, limit) => fetchBacklog(db, callbackId, recovery, limit),
+    fetchDue: (callbackId, dueBefore, limit, attemptedBefore) => fetchDue(db, callbackId, dueBefore, limit, attemptedBefore),
+    fetchReplays: (callbackId, limit) => fetchReplays(db, callbackId, limit),
+    fetchBacklog: (callbackId, recovery, limit, attemptedBefore) =>
+      fetchBacklog(db, callbackId, recovery, limit, attemptedBefore),
     fetchHeld: (callbackId) => fetchHeld(db, callbackId),
     expireRetries: (callbackId, firstFailedBefore, limit) => expireRetries(db, callbackId, firstFailedBefore, limit),
-    bringForward: (callbackId, latest) => bringForward(db, callbackId, latest),
+    clampTimes: (bounds) => clampTimes(db, bounds),
     commitOutcomes: (group) => commitOutcomes(db, group),
     purge: (query) => purge(db, retention, query),
 

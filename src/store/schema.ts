@@ -38,6 +38,7 @@ export interface CallbackTable {
   on_undeliverable: number;
   created_at: number;
   repaired_at: number;
+  replay_requested_at: number;
   deleted_at: number | null;
 }
 
@@ -45,6 +46,8 @@ export interface EndpointTable {
   callback_key: number;
   state: EndpointState;
   failures_in_row: number;
+  /** A JSON list of calls' seqs. */
+  failed_calls: string;
   down_since: number | null;
   round_at: number | null;
   round_began_at: number | null;

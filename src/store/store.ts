@@ -8,6 +8,7 @@ import type { Mail } from "../domain/mail.js";
 import type { MessageResponse } from "../domain/message-response.js";
 import type { OpenOutage, Outage } from "../domain/outage.js";
 import type { RetryPolicy } from "../domain/retry-policy.js";
+import type { ClockBounds } from "./outcomes/clamp-times.js";
 
 export interface Store extends CallbackStore, CallStore, DispatchStore, MailStore, CredentialStore {
   /** Writes a row and deletes it again. Throws `unavailable` with the reason (full disk, lock, corruption). */
@@ -67,8 +68,8 @@ export interface CallbackStore {
   listCallbacks(query: CallbackQuery): Promise<Page<Callback>>;
   /**
    * Retries switched on: FAILED calls still inside their window are due now. Switched off: due retries are cancelled, and a held call
-   * (never sent) is PENDING again. A change that may repair the endpoint (`isRepaired`) sets `repairedAt`. Throws `not-found`,
-   * `duplicate-name`.
+   * (never sent) is PENDING again. A change that may repair the endpoint (`isRepaired`) makes them due now, too. Switching on and
+   * repairing set `repairedAt`. Throws `not-found`, `duplicate-name`.
    */
   updateCallback(id: string, settings: CallbackSettings, now: number, policy: RetryPolicy): Promise<Callback>;
   /** Its name is free at once and its calls are no longer listed or sent; `purge` removes the rows. Throws `not-found`. */
@@ -103,7 +104,7 @@ export interface CallStore {
     now: number,
     by?: MarkedBy,
   ): Promise<void>;
-  /** Makes FAILED calls due now for one attempt each; sets `repairedAt`. Returns how many. Throws what `markCalls` throws. */
+  /** Makes FAILED calls due now for one attempt each; sets `replayRequestedAt`. Returns how many. Throws what `markCalls` throws. */
   requestReplays(callbackId: string, selection: ReplaySelection, now: number): Promise<number>;
   /** Newest first. */
   listOutages(query: PageQuery & { readonly callbackId?: string }): Promise<Page<Outage>>;
@@ -126,16 +127,24 @@ export interface DispatchStore {
   listEndpoints(callbackIds?: readonly string[]): Promise<readonly EndpointRecord[]>;
   /** PENDING calls, oldest first. */
   fetchPending(callbackId: string, limit: number): Promise<readonly Call[]>;
-  /** FAILED calls due at or before `dueBefore` (Infinity: all with something due), earliest first. */
-  fetchDue(callbackId: string, dueBefore: number, limit: number): Promise<readonly Call[]>;
+  /**
+   * FAILED calls due at or before `dueBefore` (Infinity: all with something due), earliest first. Retries of calls whose last attempt
+   * began after `attemptedBefore` are left out.
+   */
+  fetchDue(callbackId: string, dueBefore: number, limit: number, attemptedBefore?: number): Promise<readonly Call[]>;
+  /** FAILED calls whose replay was requested, in the order of the requests. */
+  fetchReplays(callbackId: string, limit: number): Promise<readonly Call[]>;
   /** FAILED calls with something due that haven't failed in this recovery, oldest first, those that failed in earlier ones last. */
-  fetchBacklog(callbackId: string, recovery: number, limit: number): Promise<readonly Call[]>;
+  fetchBacklog(callbackId: string, recovery: number, limit: number, attemptedBefore?: number): Promise<readonly Call[]>;
   /** The oldest held call. */
   fetchHeld(callbackId: string): Promise<Call | null>;
   /** Cancels the retry of up to `limit` calls that first failed before this instant (exclusive). Returns how many. */
   expireRetries(callbackId: string, firstFailedBefore: number, limit: number): Promise<number>;
-  /** Makes calls due after `latest` due at `latest`: they were scheduled before the clock was set back or the interval shortened. */
-  bringForward(callbackId: string, latest: number): Promise<void>;
+  /**
+   * After the clock may have been set back, or the interval shortened: first failures, attempts, outages and repairs in the future
+   * become `now`, and calls due after `latestDueAt` are due then.
+   */
+  clampTimes(bounds: ClockBounds): Promise<void>;
   /** Everything that a group of outcomes changes, in one transaction. Calls that no longer exist are skipped. */
   commitOutcomes(group: OutcomeGroup): Promise<void>;
   /** Removes up to `limit` calls, with their attempts, that are past retention or of deleted callbacks. Returns how many. */

@@ -27,7 +27,7 @@ export function describeCallbacks(open: OpenStore): void {
         contentType: "xml",
       });
       const made = await store.createCallback("00112233445566AA", settings, NOW);
-      expect(made).toEqual({ ...settings, id: "00112233445566AA", createdAt: NOW, repairedAt: 0 });
+      expect(made).toEqual({ ...settings, id: "00112233445566AA", createdAt: NOW, repairedAt: 0, replayRequestedAt: 0 });
       expect(await store.findCallback("00112233445566AA")).toEqual(made);
       expect(await store.findCallback("demo")).toEqual(made);
       expect(await store.findCallback("none")).toBeNull();
@@ -90,12 +90,15 @@ export function describeCallbacks(open: OpenStore): void {
       expect((await store.listCallbacks({ limit: 3, offset: 3, sort })).items).toEqual(next.items);
     });
 
-    it("sets repairedAt when url, auth or content type change, and for no other change", async () => {
+    it("sets repairedAt when url, auth or content type change or retries are switched on, and for no other change", async () => {
       const store = await open();
       const callback = await aCallback(store);
       const update = (over: object) => store.updateCallback(callback.id, { ...callback, ...over }, NOW, POLICY);
-      expect((await update({ email: "other@example.com", retriesEnabled: true })).repairedAt).toBe(0);
+      expect((await update({ email: "other@example.com", removeHtml: true })).repairedAt).toBe(0);
       expect((await update({ url: "http://127.0.0.1:9001/" })).repairedAt).toBe(NOW);
+      const other = await aCallback(store);
+      const switchedOn = await store.updateCallback(other.id, { ...other, retriesEnabled: true }, NOW + 1, POLICY);
+      expect(switchedOn.repairedAt).toBe(NOW + 1);
     });
   });
 

@@ -137,7 +137,7 @@ export function describeCalls(open: OpenStore): void {
       expect((await store.fetchDue(callback.id, NOW + 7, 10)).map(({ id, due }) => [id, due])).toEqual([
         ["A", { at: NOW + 7, cause: "replay" }],
       ]);
-      expect((await store.findCallback(callback.id))?.repairedAt).toBe(NOW + 7);
+      expect((await store.findCallback(callback.id))?.replayRequestedAt).toBe(NOW + 7);
       await expect(store.requestReplays(callback.id, { callIds: ["nope"] }, NOW)).rejects.toMatchObject({ code: "not-found" });
     });
 
@@ -150,7 +150,7 @@ export function describeCalls(open: OpenStore): void {
         result: { kind: "answered", statusCode: 404, statusMessage: "Not Found", body: "" },
       });
       expect(await store.requestReplays(callback.id, { filter: { status: "SUCCESS" } }, NOW + 7)).toBe(0);
-      expect((await store.findCallback(callback.id))?.repairedAt).toBe(0);
+      expect((await store.findCallback(callback.id))?.replayRequestedAt).toBe(0);
       expect(await store.requestReplays(callback.id, { filter: { statusCodes: [{ class: 5 }] } }, NOW + 7)).toBe(2);
       expect(idsOf(await store.fetchDue(callback.id, NOW + 7, 10))).toEqual(["A", "B"]);
     });

@@ -122,7 +122,7 @@ export function describeWaiting(open: OpenStore): void {
       await attempt(store, failing, ["C"], { startedAt: NOW });
       const endpoint = anEndpoint({
         state: "down",
-        failuresInRow: 10,
+        failedCalls: [1, 2],
         downSince: NOW,
         roundAt: NOW + 1,
         roundBeganAt: NOW,

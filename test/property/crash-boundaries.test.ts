@@ -18,7 +18,7 @@ interface Life {
   readonly unrecorded: readonly Sent[];
 }
 
-const WRITES = new Set(["commitOutcomes", "expireRetries", "bringForward"]);
+const WRITES = new Set(["commitOutcomes", "expireRetries", "clampTimes"]);
 const ALL = { limit: 10_000, offset: 0 };
 
 /** Some hours with outages, marks, a recovery that stumbles, a replay, retries switched, windows that end. */

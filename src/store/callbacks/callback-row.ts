@@ -22,6 +22,7 @@ export function toCallback(row: CallbackRow, cipher: KeyCipher): Callback {
     events: { reply: row.on_reply === 1, undeliverable: row.on_undeliverable === 1 },
     createdAt: row.created_at,
     repairedAt: row.repaired_at,
+    replayRequestedAt: row.replay_requested_at,
   };
 }
 

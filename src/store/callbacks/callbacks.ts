@@ -17,7 +17,14 @@ export function callbackStore(db: Db, cipher: KeyCipher): CallbackStore {
         await rejectTakenName(trx, settings, null);
         const row = await trx
           .insertInto("callbacks")
-          .values({ id, ...settingsColumns(id, settings, cipher), created_at: now, repaired_at: 0, deleted_at: null })
+          .values({
+            id,
+            ...settingsColumns(id, settings, cipher),
+            created_at: now,
+            repaired_at: 0,
+            replay_requested_at: 0,
+            deleted_at: null,
+          })
           .returningAll()
           .executeTakeFirstOrThrow();
         return toCallback(row, cipher);
@@ -41,14 +48,16 @@ export function callbackStore(db: Db, cipher: KeyCipher): CallbackStore {
       db.transaction().execute(async (trx) => {
         const before = await requireCallback(trx, id);
         await rejectTakenName(trx, settings, id);
-        const repaired = isRepaired(toCallback(before, cipher), settings);
+        const isSwitchedOn = settings.retriesEnabled && before.retries_enabled === 0;
+        const repaired = isSwitchedOn || isRepaired(toCallback(before, cipher), settings);
         const after = await trx
           .updateTable("callbacks")
           .set({ ...settingsColumns(id, settings, cipher), repaired_at: repaired ? now : before.repaired_at })
           .where("key", "=", before.key)
           .returningAll()
           .executeTakeFirstOrThrow();
-        if (after.retries_enabled > before.retries_enabled) await switchRetriesOn(trx, before.key, now, policy);
+        if (isSwitchedOn) await switchRetriesOn(trx, before.key, now, policy);
+        else if (repaired && settings.retriesEnabled) await bringRetriesForward(trx, before.key, now, policy);
         if (after.retries_enabled < before.retries_enabled) await switchRetriesOff(trx, before.key, now);
         return toCallback(after, cipher);
       }),
@@ -112,7 +121,15 @@ export async function switchRetriesOn(db: Db, callbackKey: number, now: number, 
   await sql`
     UPDATE calls SET due_at = ${now}, due_cause = 'retry', changed_at = ${now}
     WHERE callback_key = ${callbackKey} AND status = 'FAILED' AND status <> 'PENDING'
-      AND due_at IS NULL AND first_failed_at >= ${now - policy.windowMs}`.execute(db);
+      AND due_at IS NULL AND settled_by IS NULL AND first_failed_at >= ${now - policy.windowMs}`.execute(db);
+}
+
+/** The endpoint may have been repaired: FAILED calls still inside their window are due now (docs/dispatcher.md, A call, Rule 8). */
+async function bringRetriesForward(db: Db, callbackKey: number, now: number, policy: RetryPolicy): Promise<void> {
+  await sql`
+    UPDATE calls SET due_at = ${now}
+    WHERE callback_key = ${callbackKey} AND due_cause = 'retry' AND due_at > ${now}
+      AND first_failed_at >= ${now - policy.windowMs}`.execute(db);
 }
 
 /** Cancels due retries. A held call was never sent: it is PENDING again and keeps its one attempt. A requested replay stays due. */

@@ -15,21 +15,47 @@ export function fetchPending(db: Db, callbackId: string, limit: number): Promise
 }
 
 /** `dueBefore` is inclusive; Infinity fetches all that are due at some time. */
-export function fetchDue(db: Db, callbackId: string, dueBefore: number, limit: number): Promise<Call[]> {
-  const until = Math.min(dueBefore, Number.MAX_SAFE_INTEGER);
+export function fetchDue(
+  db: Db,
+  callbackId: string,
+  dueBefore: number,
+  limit: number,
+  attemptedBefore = Number.POSITIVE_INFINITY,
+): Promise<Call[]> {
   return fetch(
     db,
     callbackId,
-    sql`status = 'FAILED' AND due_at IS NOT NULL AND due_at <= ${until} ORDER BY due_at, seq LIMIT ${limit}`,
+    sql`status = 'FAILED' AND due_at IS NOT NULL AND due_at <= ${finite(dueBefore)} AND ${isPaced(attemptedBefore)}
+      ORDER BY due_at, seq LIMIT ${limit}`,
   );
 }
 
+export function fetchReplays(db: Db, callbackId: string, limit: number): Promise<Call[]> {
+  return fetch(db, callbackId, sql`due_cause = 'replay' ORDER BY due_at, seq LIMIT ${limit}`);
+}
+
+/** A held call has had no attempt, and a requested replay is exempt (docs/dispatcher.md, A call, Rule 11). */
+function isPaced(attemptedBefore: number): RawBuilder<unknown> {
+  return sql`(attempted_at <= ${finite(attemptedBefore)} OR attempt_count = 0 OR due_cause = 'replay')`;
+}
+
+function finite(instant: number): number {
+  return Math.min(instant, Number.MAX_SAFE_INTEGER);
+}
+
 /** `failed_in_recovery` is the number of the recovery in which a call last failed; the calls of this recovery are left out. */
-export function fetchBacklog(db: Db, callbackId: string, recovery: number, limit: number): Promise<Call[]> {
+export function fetchBacklog(
+  db: Db,
+  callbackId: string,
+  recovery: number,
+  limit: number,
+  attemptedBefore = Number.POSITIVE_INFINITY,
+): Promise<Call[]> {
   return fetch(
     db,
     callbackId,
-    sql`status = 'FAILED' AND due_at IS NOT NULL AND failed_in_recovery < ${recovery} ORDER BY failed_in_recovery, seq LIMIT ${limit}`,
+    sql`status = 'FAILED' AND due_at IS NOT NULL AND failed_in_recovery < ${recovery} AND ${isPaced(attemptedBefore)}
+      ORDER BY failed_in_recovery, seq LIMIT ${limit}`,
   );
 }
 
@@ -62,12 +88,4 @@ export function expireRetries(db: Db, callbackId: string, firstFailedBefore: num
         ORDER BY first_failed_at LIMIT ${limit})`.execute(trx);
     return Number(numAffectedRows ?? 0n);
   });
-}
-
-/** Atomic. Usually there is nothing to move, and one index lookup finds that out. */
-export async function bringForward(db: Db, callbackId: string, latest: number): Promise<void> {
-  await sql`
-    UPDATE calls SET due_at = ${latest}
-    WHERE callback_key = (SELECT key FROM callbacks WHERE id = ${callbackId})
-      AND status = 'FAILED' AND due_at IS NOT NULL AND due_at > ${latest}`.execute(db);
 }

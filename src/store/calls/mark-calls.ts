@@ -41,7 +41,7 @@ export function requestReplays(db: Db, callbackId: string, selection: ReplaySele
       "callIds" in selection
         ? await requestByIds(trx, { id: callbackId, key }, selection.callIds, now)
         : await requestByFilter(trx, key, selection, now);
-    if (requested > 0) await trx.updateTable("callbacks").set({ repaired_at: now }).where("key", "=", key).execute();
+    if (requested > 0) await trx.updateTable("callbacks").set({ replay_requested_at: now }).where("key", "=", key).execute();
     return requested;
   });
 }

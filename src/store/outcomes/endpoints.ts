@@ -55,11 +55,11 @@ export async function saveEndpoints(db: Db, changes: readonly EndpointChange[], 
   });
   if (rows.length === 0) return;
   await sql`
-    INSERT INTO endpoints (callback_key, state, failures_in_row, down_since, round_at, round_began_at, probe_at, probe_step_ms,
+    INSERT INTO endpoints (callback_key, state, failures_in_row, failed_calls, down_since, round_at, round_began_at, probe_at, probe_step_ms,
       in_flight_limit, recovery, recovering_since)
-    SELECT ${sql.join(Array.from({ length: 11 }, (_, index) => cell(index)))} FROM ${batchOf(rows)} WHERE true
+    SELECT ${sql.join(Array.from({ length: 12 }, (_, index) => cell(index)))} FROM ${batchOf(rows)} WHERE true
     ON CONFLICT (callback_key) DO UPDATE SET
-      state = excluded.state, failures_in_row = excluded.failures_in_row, down_since = excluded.down_since, round_at = excluded.round_at,
+      state = excluded.state, failures_in_row = excluded.failures_in_row, failed_calls = excluded.failed_calls, down_since = excluded.down_since, round_at = excluded.round_at,
       round_began_at = excluded.round_began_at, probe_at = excluded.probe_at, probe_step_ms = excluded.probe_step_ms,
       in_flight_limit = excluded.in_flight_limit, recovery = excluded.recovery, recovering_since = excluded.recovering_since`.execute(
     db,
@@ -70,7 +70,8 @@ function cellsOf(callbackKey: number, endpoint: Endpoint) {
   return [
     callbackKey,
     endpoint.state,
-    endpoint.failuresInRow,
+    endpoint.failedCalls.length,
+    JSON.stringify(endpoint.failedCalls),
     endpoint.downSince,
     endpoint.roundAt,
     endpoint.roundBeganAt,
@@ -86,7 +87,7 @@ function endpointOf(row: RecordRow): Endpoint {
   if (row.state === null) return NEW_ENDPOINT;
   return {
     state: row.state,
-    failuresInRow: row.failures_in_row ?? NEW_ENDPOINT.failuresInRow,
+    failedCalls: JSON.parse(row.failed_calls ?? "[]"),
     downSince: row.down_since,
     roundAt: row.round_at,
     roundBeganAt: row.round_began_at,

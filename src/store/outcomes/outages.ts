@@ -18,7 +18,9 @@ export async function saveOpenOutages(db: Db, changes: readonly EndpointChange[]
   await sql`
     INSERT INTO outages (id, callback_key, started_at, failed_calls, quiet_since)
     SELECT ${cell(0)}, ${cell(1)}, ${cell(2)}, ${cell(3)}, ${cell(4)} FROM ${batchOf(rows)} WHERE true
-    ON CONFLICT (id) DO UPDATE SET failed_calls = excluded.failed_calls, quiet_since = excluded.quiet_since`.execute(db);
+    ON CONFLICT (id) DO UPDATE SET started_at = excluded.started_at, failed_calls = excluded.failed_calls, quiet_since = excluded.quiet_since`.execute(
+    db,
+  );
 }
 
 /** One may have opened and closed within the group, so each is written whole. What has ended stays as it ended. */
@@ -34,7 +36,7 @@ export async function closeOutages(db: Db, closed: readonly ClosedOutage[], call
     INSERT INTO outages (id, callback_key, started_at, failed_calls, quiet_since, ended_at)
     SELECT ${cell(0)}, ${cell(1)}, ${cell(2)}, ${cell(3)}, ${cell(4)}, ${cell(5)} FROM ${batchOf(rows)} WHERE true
     ON CONFLICT (id) DO UPDATE
-    SET failed_calls = excluded.failed_calls, quiet_since = excluded.quiet_since, ended_at = excluded.ended_at
+    SET started_at = excluded.started_at, failed_calls = excluded.failed_calls, quiet_since = excluded.quiet_since, ended_at = excluded.ended_at
     WHERE outages.ended_at IS NULL`.execute(db);
 }
 

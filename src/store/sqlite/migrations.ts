@@ -185,7 +185,15 @@ ALTER TABLE endpoints RENAME COLUMN tick_began_at TO round_began_at;
 ALTER TABLE calls RENAME COLUMN deferred TO failed_in_recovery;
 `;
 
+/** Each call has its own pace, and an endpoint goes down by failures of different calls. */
+const PACE_OF_CALLS = `
+ALTER TABLE endpoints ADD COLUMN failed_calls TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE callbacks ADD COLUMN replay_requested_at INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX calls_replays ON calls (callback_key, due_at) WHERE due_cause = 'replay';
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: "first tables", sql: FIRST },
   { version: 2, name: "columns in standard terms", sql: STANDARD_TERMS },
+  { version: 3, name: "pace of calls", sql: PACE_OF_CALLS },
 ];

@@ -87,7 +87,9 @@ async function checkOutages(
 }
 
 /** What is due was taken up, and what waits for a time isn't put off for longer than a turn. */
-async function checkProgress(store: Store, { settings, calls, endpoint }: ModelCallback, now: number, { policy }: DispatchModel) {
+async function checkProgress(store: Store, callback: ModelCallback, now: number, model: DispatchModel) {
+  const { settings, calls, endpoint, repairedAt } = callback;
+  const { policy } = model;
   const [record] = await store.listEndpoints([settings.id]);
   const idle = [...calls.values()].filter(({ inFlight, owes }) => inFlight === null && owes !== null);
   const due = (await store.fetchDue(settings.id, Number.POSITIVE_INFINITY, 10_000)).filter(({ id }) => !calls.get(id)?.inFlight);
@@ -100,10 +102,14 @@ async function checkProgress(store: Store, { settings, calls, endpoint }: ModelC
   if (endpoint.inFlight === 0 && idle.some(({ owes }) => owes === "first")) broken.push("a new response is left unsent");
   if (state === "recovering" && endpoint.inFlight === 0) broken.push("recovering, and nothing is under way");
   if (state === "up" && endpoint.inFlight < 64) {
-    for (const call of due) if (!comes(call.due?.at)) broken.push(`${call.id} is due at now ${(call.due?.at ?? 0) - now}`);
+    const comesAt = ({ id, due }: Call) => {
+      const call = calls.get(id);
+      return Math.max(due?.at ?? 0, call ? model.mayBeginAt(call, repairedAt) : 0);
+    };
+    for (const call of due) if (!comes(comesAt(call))) broken.push(`${call.id} is due at now ${(call.due?.at ?? 0) - now}`);
   }
   if (state === "down" && endpoint.inFlight === 0) {
-    if (due.length > 0 && !comes(roundAt)) broken.push(`the tick is due at now ${(roundAt ?? 0) - now}`);
+    if (due.length > 0 && !comes(roundAt)) broken.push(`the round is due at now ${(roundAt ?? 0) - now}`);
     if (due.some(({ attemptCount }) => attemptCount === 0) && settings.retriesEnabled && !comes(probeAt)) {
       broken.push(`the probe is due at now ${(probeAt ?? 0) - now}`);
     }

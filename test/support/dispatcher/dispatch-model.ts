@@ -17,11 +17,15 @@ export interface ModelCall {
   owes: "first" | "retry" | "replay" | null;
   attempts: { readonly startedAt: number; readonly accepted: boolean }[];
   firstFailedAt: number | null;
+  /** When its last attempt began, by a clock that may have been set since. */
+  pacedFrom: number | null;
   /** When it last began to fail: in an attempt, or by being held. */
   lastFailedAt: number | null;
   /** A switch made it due before its own turn. */
   isDueNow: boolean;
   isHeld: boolean;
+  /** A user marked it FAILED: it takes no part in rule 7 until it is replayed. */
+  isMarkedFailed: boolean;
   inFlight: Sent | null;
   /** The endpoint's recovery in which it was last sent. */
   triedIn: number;
@@ -34,6 +38,8 @@ export interface ModelCallback {
   settings: Callback;
   isDeleted: boolean;
   readonly endpoint: ModelEndpoint;
+  /** When a change under rule 7 or 8 last lifted the pace of its calls. */
+  repairedAt: number;
   readonly calls: Map<string, ModelCall>;
 }
 
@@ -53,7 +59,7 @@ export class DispatchModel implements Watcher {
 
   add(settings: Callback): ModelCallback {
     const endpoint = new ModelEndpoint(this.policy, this.#maxInFlight, (text) => this.violations.push(text));
-    const callback = { settings, isDeleted: false, endpoint, calls: new Map<string, ModelCall>() };
+    const callback = { settings, isDeleted: false, endpoint, repairedAt: 0, calls: new Map<string, ModelCall>() };
     this.callbacks.set(settings.id, callback);
     return callback;
   }
@@ -67,8 +73,10 @@ export class DispatchModel implements Watcher {
         attempts: [],
         firstFailedAt: null,
         lastFailedAt: null,
+        pacedFrom: null,
         isDueNow: false,
         isHeld: false,
+        isMarkedFailed: false,
         inFlight: null,
         triedIn: 0,
         sentDown: 0,
@@ -82,21 +90,27 @@ export class DispatchModel implements Watcher {
     call.status = status;
     call.owes = null;
     call.isHeld = false;
+    call.isMarkedFailed = status === "FAILED";
   }
 
   replayed(callback: ModelCallback, call: ModelCall, at: number): void {
     if (call.status !== "FAILED") return;
     call.owes = "replay";
     call.triedIn = 0;
-    callback.endpoint.mended(at);
+    call.isMarkedFailed = false;
+    callback.endpoint.replayRequested(at);
   }
 
   updated(callback: ModelCallback, settings: Callback, at: number): void {
     const before = callback.settings;
     callback.settings = settings;
-    if (before.url !== settings.url) callback.endpoint.mended(at);
+    const isSwitchedOn = settings.retriesEnabled && !before.retriesEnabled;
+    if (before.url !== settings.url || isSwitchedOn) {
+      callback.endpoint.repaired(at);
+      callback.repairedAt = at;
+    }
     for (const call of callback.calls.values()) {
-      if (settings.retriesEnabled && !before.retriesEnabled) this.#retriesOn(call, at);
+      if (settings.retriesEnabled && callback.repairedAt === at) this.#retriesOn(call, at);
       if (!settings.retriesEnabled && before.retriesEnabled) this.#retriesOff(call);
     }
   }
@@ -113,7 +127,7 @@ export class DispatchModel implements Watcher {
     const callback = this.callbacks.get(callbackId);
     const call = callback?.calls.get(callId);
     if (!callback || !call || call.status !== "PENDING" || !callback.settings.retriesEnabled) return;
-    this.#require(callback.endpoint.wasDownAt(at), `held while the endpoint was ${callback.endpoint.state}: ${callId}`);
+    this.#require(callback.endpoint.mayHoldAt(at), `held while ${callback.endpoint.state}, though a probe may go: ${callId}`);
     Object.assign(call, { status: "FAILED", owes: "retry", firstFailedAt: at, lastFailedAt: at, isHeld: true });
   }
 
@@ -124,6 +138,18 @@ export class DispatchModel implements Watcher {
       ({ owes, inFlight, firstFailedAt }) =>
         owes === "retry" && inFlight === null && firstFailedAt !== null && now > firstFailedAt + this.policy.windowMs,
     );
+  }
+
+  /** No time that is kept of a failed call is in the future any more. */
+  clamped(now: number): void {
+    for (const callback of this.callbacks.values()) {
+      callback.repairedAt = Math.min(callback.repairedAt, now);
+      for (const call of callback.calls.values()) {
+        if (call.status !== "FAILED" || call.firstFailedAt === null) continue;
+        call.firstFailedAt = Math.min(call.firstFailedAt, now);
+        if (call.pacedFrom !== null) call.pacedFrom = Math.min(call.pacedFrom, now);
+      }
+    }
   }
 
   takenOver(at: number): void {
@@ -160,7 +186,7 @@ export class DispatchModel implements Watcher {
     this.#require(call.inFlight === null, `sent twice at once: ${call.id}`);
     this.#require(call.owes !== null, `sent though nothing is owed: ${call.id}`);
     if (call.owes === "retry") this.#checkRetry(callback, call, sent.at);
-    endpoint.sending(this.#hasUntried(callback));
+    endpoint.sending(this.#hasUntried(callback, sent.at));
     call.inFlight = sent;
     call.wasFirst = call.owes === "first";
     call.sentDown = endpoint.state === "down" && settings.retriesEnabled ? endpoint.downs : 0;
@@ -176,20 +202,30 @@ export class DispatchModel implements Watcher {
     this.#require(startedAt <= (sent.endedAt ?? 0), `an attempt that ended before it began: ${call.id}`);
     call.inFlight = null;
     call.attempts.push({ startedAt, accepted: isAccepted });
+    call.pacedFrom = startedAt;
     const isWatched = call.sentDown !== 0 && call.sentDown === callback.endpoint.downs;
     if (isWatched && call.wasFirst) this.#require(attempt.cause === "probe", `sent while down, not held: ${call.id}`);
-    callback.endpoint.settled(attempt, isWatched);
+    callback.endpoint.settled(call.id, attempt, isWatched);
     if (call.status === "SUCCESS") return;
     if (isAccepted) return void Object.assign(call, { status: "SUCCESS", owes: null });
     const firstFailedAt = call.firstFailedAt ?? startedAt;
     const mayRetry = callback.settings.retriesEnabled && startedAt < firstFailedAt + this.policy.windowMs;
     const owes = call.owes === "replay" && attempt.cause !== "replay" ? "replay" : mayRetry ? "retry" : null;
-    Object.assign(call, { status: "FAILED", owes, firstFailedAt, lastFailedAt: startedAt, isDueNow: false, isHeld: false });
+    Object.assign(call, {
+      status: "FAILED",
+      owes,
+      firstFailedAt,
+      lastFailedAt: startedAt,
+      isDueNow: false,
+      isHeld: false,
+      isMarkedFailed: false,
+    });
   }
 
-  #checkRetry({ settings, endpoint }: ModelCallback, call: ModelCall, at: number): void {
+  #checkRetry({ settings, endpoint, repairedAt }: ModelCallback, call: ModelCall, at: number): void {
     const end = (call.firstFailedAt ?? at) + this.policy.windowMs;
     this.#require(settings.retriesEnabled, `retried with retries off: ${call.id}`);
+    this.#require(this.isJumpy || this.#isPaced(call, repairedAt, at), `I11 retried too early: ${call.id}`);
     const isOfDrain = endpoint.state === "recovering" && call.triedIn < endpoint.recovery;
     this.#require(at <= end || (isOfDrain && endpoint.graceSince <= end), `I3 retried ${at - end} ms late: ${call.id}`);
     if (endpoint.state === "down" || isOfDrain || call.isDueNow || call.isHeld) return;
@@ -200,17 +236,28 @@ export class DispatchModel implements Watcher {
   }
 
   /** Whether something waits that was not sent in this recovery yet: as long as it does, the endpoint can't be up. */
-  #hasUntried({ calls, endpoint, settings }: ModelCallback): boolean {
+  #hasUntried({ calls, endpoint, settings, repairedAt }: ModelCallback, at: number): boolean {
     for (const call of calls.values()) {
       if (call.inFlight !== null || call.owes === null || call.owes === "first" || call.triedIn >= endpoint.recovery) continue;
       const isInside = (call.firstFailedAt ?? 0) + this.policy.windowMs >= endpoint.graceSince;
-      if (call.owes === "replay" || (isInside && settings.retriesEnabled)) return true;
+      if (call.owes === "replay") return true;
+      if (isInside && settings.retriesEnabled && this.#isPaced(call, repairedAt, at)) return true;
     }
     return false;
   }
 
+  /** Rule 11. */
+  #isPaced(call: ModelCall, repairedAt: number, at: number): boolean {
+    return at >= this.mayBeginAt(call, repairedAt);
+  }
+
+  mayBeginAt({ pacedFrom, owes }: ModelCall, repairedAt: number): number {
+    if (pacedFrom === null || owes === "replay" || pacedFrom < repairedAt) return 0;
+    return pacedFrom + 0.8 * this.policy.intervalMs;
+  }
+
   #retriesOn(call: ModelCall, at: number): void {
-    if (call.status !== "FAILED" || call.owes !== null || call.firstFailedAt === null) return;
+    if (call.status !== "FAILED" || call.owes === "replay" || call.firstFailedAt === null || call.isMarkedFailed) return;
     if (at <= call.firstFailedAt + this.policy.windowMs) Object.assign(call, { owes: "retry", isDueNow: true });
   }
 

@@ -1,6 +1,7 @@
 /** Plays commands to a dispatcher and its model, and checks both against each other after each of them. */
 import type { DeliveryResult } from "../../../src/domain/attempt.js";
 import type { RetryPolicy } from "../../../src/domain/retry-policy.js";
+import type { ClockBounds } from "../../../src/store/outcomes/clamp-times.js";
 import type { OutcomeGroup } from "../../../src/store/store.js";
 import { ACCEPTED, REFUSED_503 } from "../builders.js";
 import { checkSettled } from "./dispatch-checks.js";
@@ -163,6 +164,7 @@ export class DispatchRun {
     }
     const result = await work();
     if (method === "expireRetries" && result !== 0) await this.#expired(String(args[0]));
+    if (method === "clampTimes") this.model.clamped((args[0] as ClockBounds).now);
     if (method === "commitOutcomes") await this.#committed(args[0] as OutcomeGroup);
     const intrusion = this.#intrusions[0];
     if (intrusion && intrusion.after > 0) intrusion.after -= 1;

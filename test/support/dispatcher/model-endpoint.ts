@@ -16,14 +16,15 @@ export class ModelEndpoint {
   readonly #policy: RetryPolicy;
   readonly #maxInFlight: number;
   readonly #broken: (text: string) => void;
-  #failuresInRow = 0;
+  /** Ids of the calls that failed since the last success. */
+  readonly #failedCalls = new Set<string>();
   #limit = 1;
-  #tickMayBeginAt = 0;
+  #roundMayBeginAt = 0;
   #roundAt: number | null = null;
-  /** Requests of the ticks so far, by the instant at which these began. */
+  /** Requests of the rounds so far, by the instant at which these began. */
   readonly #sentAt = new Map<number, number>();
-  /** When someone mended it since the last tick began: each is worth a tick before its time, maybe at the same instant. */
-  #mends: number[] = [];
+  /** When someone may have repaired it, or wanted a replay, since the last round began: each is worth a round before its time, maybe at the same instant. */
+  #repairs: number[] = [];
   #probeMayGoAt = 0;
   #probeStepMs = FIRST_STEP_MS;
   #downSince = Number.POSITIVE_INFINITY;
@@ -46,13 +47,13 @@ export class ModelEndpoint {
   }
 
   /** `isWatched`: it was sent while down, with retries on. */
-  settled(attempt: Attempt, isWatched: boolean): void {
+  settled(callId: string, attempt: Attempt, isWatched: boolean): void {
     this.inFlight -= 1;
     if (this.state === "down" && isWatched) this.#checkClock(attempt);
     const endedAt = attempt.startedAt + attempt.durationMs;
     const isAccepted = attempt.result.kind === "answered" && attempt.result.statusCode === 200;
     if (isAccepted) this.#succeeded(endedAt);
-    else this.#failed(endedAt, attempt);
+    else this.#failed(callId, endedAt, attempt);
   }
 
   wasDownAt(at: number): boolean {
@@ -70,9 +71,21 @@ export class ModelEndpoint {
     this.#slackMs = 5_000;
   }
 
-  mended(at: number): void {
-    this.#mends.push(at);
+  /** A round is due now. */
+  replayRequested(at: number): void {
+    this.#repairs.push(at);
     if (this.#slackMs > 0) this.#roundAt = null;
+  }
+
+  /** A round and a probe are due now. */
+  repaired(at: number): void {
+    this.replayRequested(at);
+    this.#probeMayGoAt = Math.min(this.#probeMayGoAt, at);
+  }
+
+  /** Responses are held only if the last probe failed and the next may not go yet. */
+  mayHoldAt(at: number): boolean {
+    return this.wasDownAt(at) && at < this.#probeMayGoAt;
   }
 
   /** Another process goes on: of the time in which none ran, a drain excuses one interval at most. */
@@ -90,7 +103,7 @@ export class ModelEndpoint {
   }
 
   #forgiveClock(): void {
-    this.#tickMayBeginAt = Number.NEGATIVE_INFINITY;
+    this.#roundMayBeginAt = Number.NEGATIVE_INFINITY;
     this.#roundAt = null;
     this.#sentAt.clear();
     this.#probeMayGoAt = Number.NEGATIVE_INFINITY;
@@ -98,20 +111,20 @@ export class ModelEndpoint {
     this.#leftDownAt = Number.POSITIVE_INFINITY;
   }
 
-  /** I5: ten requests a tick, ticks an interval apart, one probe a back-off step. */
+  /** I5: ten requests a round, rounds an interval apart, one probe a back-off step. */
   #checkClock({ cause, startedAt }: Attempt): void {
     if (cause === "probe") {
       if (startedAt < this.#probeMayGoAt) this.#broken(`I5 a probe ${this.#probeMayGoAt - startedAt} ms early`);
       return;
     }
-    const roundAt = this.#tickOf(startedAt);
+    const roundAt = this.#roundOf(startedAt);
     const sent = (this.#sentAt.get(roundAt) ?? 0) + 1;
     this.#sentAt.set(roundAt, sent);
-    const mends = this.#mends.filter((at) => at === roundAt).length;
-    if (sent > FAILURES_TO_DOWN * (1 + mends)) this.#broken(`I5 ${sent} requests in one tick`);
+    const repairs = this.#repairs.filter((at) => at === roundAt).length;
+    if (sent > FAILURES_TO_DOWN * (1 + repairs)) this.#broken(`I5 ${sent} requests in one round`);
   }
 
-  #tickOf(at: number): number {
+  #roundOf(at: number): number {
     if (this.#sentAt.has(at)) return at;
     if (this.#roundAt !== null && at <= this.#roundAt + this.#slackMs) return this.#roundAt;
     this.#beginRound(at);
@@ -119,16 +132,16 @@ export class ModelEndpoint {
   }
 
   #beginRound(at: number): void {
-    const early = this.#tickMayBeginAt - this.#slackMs - at;
-    const isRepaired = this.#mends.some((repairedAt) => repairedAt <= at && repairedAt >= (this.#roundAt ?? 0));
-    if (early > 0 && !isRepaired) this.#broken(`I5 a tick ${early} ms early`);
-    this.#mends = this.#mends.filter((repairedAt) => repairedAt >= at);
+    const early = this.#roundMayBeginAt - this.#slackMs - at;
+    const isRepaired = this.#repairs.some((repairedAt) => repairedAt <= at && repairedAt >= (this.#roundAt ?? 0));
+    if (early > 0 && !isRepaired) this.#broken(`I5 a round ${early} ms early`);
+    this.#repairs = this.#repairs.filter((repairedAt) => repairedAt >= at);
     this.#roundAt = at;
-    this.#tickMayBeginAt = at + this.#shortestInterval;
+    this.#roundMayBeginAt = at + this.#shortestInterval;
   }
 
   #succeeded(at: number): void {
-    this.#failuresInRow = 0;
+    this.#failedCalls.clear();
     if (this.state === "down") {
       this.state = "recovering";
       this.#leftDownAt = at;
@@ -138,18 +151,19 @@ export class ModelEndpoint {
     } else if (this.state === "recovering") this.#limit = Math.min(this.#limit + 1, this.#maxInFlight);
   }
 
-  #failed(at: number, { cause }: Attempt): void {
-    this.#failuresInRow += 1;
+  #failed(callId: string, at: number, { cause }: Attempt): void {
+    this.#failedCalls.add(callId);
     if (this.state === "down") {
       if (cause !== "probe") return;
       this.#probeMayGoAt = at + this.#probeStepMs;
       this.#probeStepMs = Math.min(this.#probeStepMs * 2, this.#policy.intervalMs);
-    } else if (this.#failuresInRow >= FAILURES_TO_DOWN) {
+    } else if (this.#failedCalls.size >= FAILURES_TO_DOWN) {
       this.state = "down";
+      this.#failedCalls.clear();
       this.downs += 1;
       this.#downSince = at;
       this.graceSince = Number.POSITIVE_INFINITY;
-      this.#tickMayBeginAt = at + this.#shortestInterval;
+      this.#roundMayBeginAt = at + this.#shortestInterval;
       this.#roundAt = null;
       this.#probeMayGoAt = at;
       this.#probeStepMs = FIRST_STEP_MS;

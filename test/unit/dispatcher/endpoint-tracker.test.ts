@@ -12,7 +12,7 @@ const OUTAGE = { id: "OLD", startedAt: 0, failedCalls: 1, quietSince: MINUTE };
 /** An endpoint whose outage would have closed at 6 minutes, had anybody looked; `now` is 10 minutes. */
 function aTracker(endpoint: Partial<Endpoint> = {}, outage: typeof OUTAGE | null = OUTAGE) {
   const log = new OutcomeLog(POLICY);
-  const callback = { ...someSettings(), id: "A", createdAt: 0, updatedAt: 0, repairedAt: 0 };
+  const callback = { ...someSettings(), id: "A", createdAt: 0, updatedAt: 0, repairedAt: 0, replayRequestedAt: 0 };
   const record = { callback, endpoint: { ...NEW_ENDPOINT, ...endpoint }, outage, pendingCalls: 0, nextDueAt: null };
   const random = { fraction: () => 0.5, bytes: (count: number) => new Uint8Array(count) };
   const clock = new VirtualClock(10 * MINUTE);

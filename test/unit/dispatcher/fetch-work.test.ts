@@ -24,7 +24,7 @@ describe("a dispatcher", () => {
     expect(sim.sent.map(({ at }) => sim.clock.now() - at)).toEqual([5 * MINUTE + 10_000, 10_000, 0]);
   });
 
-  it.each(["fetchPending", "fetchDue", "bringForward"])(
+  it.each(["fetchPending", "fetchDue", "fetchReplays", "clampTimes"])(
     "reads again what an error of the store (%s) kept from it",
     async (failing) => {
       let failures = 0;

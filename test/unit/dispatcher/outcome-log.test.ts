@@ -5,7 +5,7 @@ import { anAttempt } from "../../support/builders.js";
 
 const POLICY = { intervalMs: 1, windowMs: 2, jitter: false };
 const outcome = (callSeq: number) => ({ callbackId: "A", callSeq, attempt: anAttempt(), random: 0, recovery: 0 });
-const state = (failuresInRow: number) => ({ callbackId: "A", endpoint: { ...NEW_ENDPOINT, failuresInRow }, outage: null });
+const state = (recovery: number) => ({ callbackId: "A", endpoint: { ...NEW_ENDPOINT, recovery }, outage: null });
 
 describe("an outcome log", () => {
   it("gives what has gathered as one group, the last state of each endpoint in it", () => {

@@ -1,5 +1,9 @@
+/**
+ * A wall clock that is set.
+ * Covers: src/store/outcomes/clamp-times.ts
+ */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { down, HOUR, MINUTE, Simulation } from "../../support/dispatcher/simulation.js";
+import { DAY, down, HOUR, MINUTE, Simulation } from "../../support/dispatcher/simulation.js";
 
 let sim: Simulation;
 
@@ -13,8 +17,8 @@ afterEach(() => sim.store.close());
 const dueOf = async (callbackId: string) =>
   (await sim.store.fetchDue(callbackId, Number.POSITIVE_INFINITY, 100)).map(({ due }) => (due?.at ?? 0) - sim.clock.now());
 
-describe("bringing calls forward in the store", () => {
-  it("moves those due later than the bound to it, and no others", async () => {
+describe("clamping times in the store", () => {
+  it("moves calls that are due later than the bound to it, and no others", async () => {
     const callback = await sim.callback();
     const other = await sim.callback({ name: "other" });
     await sim.accept(other);
@@ -22,11 +26,22 @@ describe("bringing calls forward in the store", () => {
     await sim.runFor(MINUTE);
     await sim.accept(callback);
     await sim.settle();
-    await sim.store.bringForward(callback.id, sim.clock.now() + 4 * MINUTE);
-    expect(await dueOf(callback.id)).toEqual([4 * MINUTE, 4 * MINUTE]);
-    await sim.store.bringForward(callback.id, sim.clock.now() + MINUTE);
-    expect(await dueOf(callback.id)).toEqual([MINUTE, MINUTE]);
+    const now = sim.clock.now();
+    await sim.store.clampTimes({ now, latestDueAt: now + 4.5 * MINUTE });
+    expect(await dueOf(callback.id)).toEqual([4 * MINUTE, 4.5 * MINUTE]);
     expect(await dueOf(other.id)).toEqual([4 * MINUTE]);
+  });
+
+  it("leaves no first failure, attempt, outage or repair in the future", async () => {
+    const callback = await sim.callback();
+    const [id = ""] = await sim.accept(callback);
+    await sim.settle();
+    await sim.update(callback, { url: "http://127.0.0.1:9000/other" });
+    const now = sim.clock.now() - HOUR;
+    await sim.store.clampTimes({ now, latestDueAt: now });
+    expect(await sim.store.findCall(callback.id, id)).toMatchObject({ firstFailedAt: now, attemptedAt: now, due: { at: now } });
+    expect((await sim.store.listOutages({ limit: 1, offset: 0 })).items).toMatchObject([{ startedAt: now }]);
+    expect(await sim.store.findCallback(callback.id)).toMatchObject({ repairedAt: now });
   });
 });
 
@@ -98,5 +113,43 @@ describe("a clock that is set", () => {
     short.endpoint = down;
     await short.runFor(MINUTE);
     expect(short.sent).toHaveLength(2);
+  });
+
+  it("an hour ahead at the first failure and then corrected: the call is retried for 24 h from then on", async () => {
+    sim.clock.jump(HOUR);
+    const [id = ""] = await sim.accept(await sim.callback());
+    await sim.runFor(MINUTE);
+    sim.clock.jump(-HOUR);
+    const corrected = sim.clock.now();
+    await sim.runFor(2 * DAY);
+    expect(sim.sent.at(-1)?.at).toBeLessThanOrEqual(corrected + DAY);
+    expect([288, 289]).toContain(sim.requestsFor(id).length);
+  });
+
+  it("30 days ahead and then corrected: a call is tried 288 times, and the dead endpoint costs an e-mail a day", async () => {
+    const callback = await sim.callback();
+    sim.clock.jump(30 * DAY);
+    const [first = ""] = await sim.accept(callback);
+    await sim.runFor(MINUTE);
+    sim.clock.jump(-30 * DAY);
+    for (let hours = 0; hours < 4 * 24; hours += 8) {
+      await sim.runFor(8 * HOUR);
+      await sim.accept(callback);
+    }
+    await sim.runFor(HOUR);
+    expect([288, 289]).toContain(sim.requestsFor(first).length);
+    // A day after the correction, two days after, and so on.
+    expect((await sim.store.listOutages({ limit: 10, offset: 0 })).items).toHaveLength(5);
+  });
+
+  it("30 days ahead while no service ran to see it corrected: the next one starts with the right times", async () => {
+    const callback = await sim.callback();
+    sim.clock.jump(30 * DAY);
+    const [first = ""] = await sim.accept(callback);
+    await sim.runFor(MINUTE);
+    sim.clock.jump(-30 * DAY);
+    sim.crash();
+    await sim.runFor(2 * DAY);
+    expect([288, 289]).toContain(sim.requestsFor(first).length);
   });
 });

@@ -5,6 +5,7 @@ import {
   endpointAfterDrain,
   endpointAfterFailure,
   endpointAfterRepair,
+  endpointAfterReplayRequest,
   endpointAfterSuccess,
   endpointAtRound,
   endpointByClock,
@@ -14,18 +15,32 @@ import type { RetryPolicy } from "../../../src/domain/retry-policy.js";
 
 const POLICY: RetryPolicy = { intervalMs: 60_000, windowMs: 3_600_000, jitter: false };
 
+/** Different calls fail, one after the other. */
 function fail(endpoint: Endpoint, times: number, at = 0, cause: AttemptCause = "first"): Endpoint {
-  return Array.from({ length: times }).reduce<Endpoint>(
-    (state) => endpointAfterFailure(state, { at, cause }, POLICY, 0.5),
-    endpoint,
-  );
+  let after = endpoint;
+  for (let callSeq = 1; callSeq <= times; callSeq += 1) {
+    after = endpointAfterFailure(after, { at, cause, callSeq }, POLICY, 0.5);
+  }
+  return after;
 }
 
 const DOWN = fail(NEW_ENDPOINT, 10, 1_000);
 const RECOVERING = endpointAfterSuccess(DOWN, 5_000, 64);
 
 describe("an endpoint", () => {
-  it("is up after nine failures in a row and down after ten; a success between starts the count anew", () => {
+  it("is down after ten different calls failed in a row; a call that fails again doesn't count again", () => {
+    let endpoint = fail(NEW_ENDPOINT, 9);
+    for (let time = 0; time < 20; time += 1) {
+      endpoint = endpointAfterFailure(endpoint, { at: time, cause: "retry", callSeq: 9 }, POLICY, 0.5);
+    }
+    expect(endpoint).toMatchObject({ state: "up", failedCalls: [1, 2, 3, 4, 5, 6, 7, 8, 9] });
+    expect(endpointAfterFailure(endpoint, { at: 20, cause: "first", callSeq: 10 }, POLICY, 0.5)).toMatchObject({
+      state: "down",
+      failedCalls: [],
+    });
+  });
+
+  it("is up after nine failures in a row and down after ten; a success in between starts the count again", () => {
     expect(fail(NEW_ENDPOINT, 9).state).toBe("up");
     expect(DOWN).toMatchObject({ state: "down", downSince: 1_000, roundAt: 61_000 });
     expect(fail(endpointAfterSuccess(fail(NEW_ENDPOINT, 9), 0, 64), 9).state).toBe("up");
@@ -42,18 +57,17 @@ describe("an endpoint", () => {
     expect(fail(DOWN, 1, 10_000, "retry")).toMatchObject({ probeAt: DOWN.probeAt, probeStepMs: DOWN.probeStepMs });
   });
 
-  it("counts a tick's failures from its start, and ticks one interval after the tick began", () => {
-    expect(endpointAtRound(DOWN, 61_000, POLICY, 0.5)).toMatchObject({
-      failuresInRow: 0,
-      roundBeganAt: 61_000,
-      roundAt: 121_000,
-    });
+  it("has its next round one interval after the last one began", () => {
+    expect(endpointAtRound(DOWN, 61_000, POLICY, 0.5)).toMatchObject({ roundBeganAt: 61_000, roundAt: 121_000 });
   });
 
-  it("ticks at once where it is mended while down", () => {
-    expect(endpointAfterRepair(DOWN, 2_000)).toEqual({ ...DOWN, roundAt: 2_000 });
-    expect(endpointAfterRepair(DOWN, 62_000)).toEqual(DOWN);
-    expect(endpointAfterRepair(NEW_ENDPOINT, 2_000)).toEqual(NEW_ENDPOINT);
+  it("has a round and a probe at once if it may have been repaired while down, and a round if a replay was requested", () => {
+    const waiting = fail(DOWN, 5, 1_500, "probe");
+    expect(endpointAfterRepair(waiting, 2_000)).toEqual({ ...waiting, roundAt: 2_000, probeAt: 2_000 });
+    expect(endpointAfterRepair(waiting, 62_000)).toEqual(waiting);
+    expect(endpointAfterReplayRequest(waiting, 2_000)).toEqual({ ...waiting, roundAt: 2_000 });
+    for (const after of [endpointAfterRepair, endpointAfterReplayRequest])
+      expect(after(NEW_ENDPOINT, 2_000)).toEqual(NEW_ENDPOINT);
   });
 
   it("by a clock set back: no tick is further off than one interval, no probe than its step", () => {
@@ -61,6 +75,7 @@ describe("an endpoint", () => {
     expect(endpointByClock(failed, 10_000, POLICY)).toBe(failed);
     expect(endpointByClock(failed, -500_000, POLICY)).toEqual({
       ...failed,
+      downSince: -500_000,
       roundAt: -440_000,
       roundBeganAt: -500_000,
       probeAt: -492_000,
@@ -68,7 +83,7 @@ describe("an endpoint", () => {
   });
 
   it("recovers from the first success on: room for one, one more a success, half of it after a failure", () => {
-    expect(RECOVERING).toMatchObject({ state: "recovering", limit: 1, recovery: 1, recoveringSince: 5_000, failuresInRow: 0 });
+    expect(RECOVERING).toMatchObject({ state: "recovering", limit: 1, recovery: 1, recoveringSince: 5_000, failedCalls: [] });
     const grown = [1, 2, 3].reduce((state) => endpointAfterSuccess(state, 0, 64), RECOVERING);
     expect(grown.limit).toBe(4);
     expect(fail(grown, 1).limit).toBe(2);
@@ -82,7 +97,7 @@ describe("an endpoint", () => {
     expect(endpointAfterSuccess(again, 10_000, 64).recovery).toBe(2);
   });
 
-  it("is up when nothing due is left untried, and keeps its failures in a row", () => {
-    expect(endpointAfterDrain(fail(RECOVERING, 3))).toMatchObject({ state: "up", failuresInRow: 3, recovery: 1 });
+  it("is up when everything due was tried, and still counts the calls that failed", () => {
+    expect(endpointAfterDrain(fail(RECOVERING, 3))).toMatchObject({ state: "up", failedCalls: [1, 2, 3], recovery: 1 });
   });
 });

@@ -13,6 +13,7 @@ import {
   fetchDue,
   fetchHeld,
   fetchPending,
+  fetchReplays,
   findCall,
 } from "../../../../src/store/calls/fetch-calls.js";
 import { listCalls } from "../../../../src/store/calls/list-calls.js";
@@ -37,7 +38,7 @@ beforeAll(() => {
   database = connect(":memory:");
   migrate(database, ":memory:");
   db = new Kysely<Schema>({ dialect: sqliteDialect(database, systemClock), log: ({ query }) => void ran.push(query) });
-  database.exec(`INSERT INTO callbacks VALUES (1, 'CB', 'demo', '', 'httpheader', x'', 'json', 0, 1, '', 1, 1, 0, 0, NULL)`);
+  database.exec(`INSERT INTO callbacks VALUES (1, 'CB', 'demo', '', 'httpheader', x'', 'json', 0, 1, '', 1, 1, 0, 0, NULL, 0)`);
 });
 
 /** The plan of every statement on calls, attempts and mails. */
@@ -61,6 +62,8 @@ const usual: readonly (readonly [string, string, () => Promise<unknown>])[] = [
   ["fetchPending", "calls_pending", () => fetchPending(db, "CB", 512)],
   ["fetchDue", "calls_due", () => fetchDue(db, "CB", NOW, 512)],
   ["fetchDue of all", "calls_due", () => fetchDue(db, "CB", Number.POSITIVE_INFINITY, 512)],
+  ["fetchDue at each call's pace", "calls_due", () => fetchDue(db, "CB", NOW, 512, NOW)],
+  ["fetchReplays", "calls_replays", () => fetchReplays(db, "CB", 512)],
   ["fetchBacklog", "calls_backlog", () => fetchBacklog(db, "CB", 3, 512)],
   ["fetchHeld", "calls_held", () => fetchHeld(db, "CB")],
   ["findCall", "sqlite_autoindex_calls_1", () => findCall(db, "CB", "A")],

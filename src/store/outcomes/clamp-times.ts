@@ -1,0 +1,39 @@
+/** The wall clock was ahead and is right again: no time that was stored then may stay in the future (docs/dispatcher.md, Ownership). */
+import { type RawBuilder, sql } from "kysely";
+import type { Db } from "../schema.js";
+
+export interface ClockBounds {
+  readonly now: number;
+  /** No retry is due later. */
+  readonly latestDueAt: number;
+}
+
+/** Atomic. Usually there is nothing to change, and a few index lookups for each callback find that out. */
+export function clampTimes(db: Db, { now, latestDueAt }: ClockBounds): Promise<void> {
+  return db.transaction().execute(async (trx) => {
+    await sql`UPDATE calls SET due_at = ${latestDueAt} WHERE ${isFailed(sql`due_at IS NOT NULL AND due_at > ${latestDueAt}`)}`.execute(
+      trx,
+    );
+    const isAhead = [
+      isFailed(sql`status <> 'PENDING' AND attempted_at > ${now}`),
+      isFailed(sql`due_cause = 'retry' AND first_failed_at > ${now}`),
+    ];
+    for (const which of isAhead) {
+      await sql`
+        UPDATE calls SET attempted_at = min(attempted_at, ${now}), first_failed_at = min(first_failed_at, ${now}) WHERE ${which}`.execute(
+        trx,
+      );
+    }
+    await sql`
+      UPDATE outages SET started_at = min(started_at, ${now}), quiet_since = min(quiet_since, ${now})
+      WHERE ended_at IS NULL AND (started_at > ${now} OR quiet_since > ${now})`.execute(trx);
+    await sql`
+      UPDATE callbacks SET repaired_at = min(repaired_at, ${now}), replay_requested_at = min(replay_requested_at, ${now})
+      WHERE repaired_at > ${now} OR replay_requested_at > ${now}`.execute(trx);
+  });
+}
+
+function isFailed(condition: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`seq IN (
+    SELECT seq FROM callbacks CROSS JOIN calls ON calls.callback_key = callbacks.key WHERE status = 'FAILED' AND ${condition})`;
+}
