@@ -8,13 +8,19 @@ import { openListing } from "../../output/listing.js";
 import { findCallback, type Session, withSession } from "../../settings/session.js";
 import { ALL, LIMIT, OLDEST_FIRST } from "./command.js";
 
+const TERMINAL_LIMIT = 20;
+
 export function run(invocation: Invocation): Promise<number> {
   return withSession(invocation, (session) => listCalls(invocation, session));
 }
 
 async function listCalls({ args, screen }: Invocation, session: Session): Promise<number> {
   const filter = readFilter(args);
-  const limit = args.get(ALL) ? Number.POSITIVE_INFINITY : args.get(LIMIT);
+  // A pipe gets all calls: the next command would work on a part of them without saying so.
+  const isTerminal = screen.renderOptions.width !== null;
+  const limit = args.get(ALL)
+    ? Number.POSITIVE_INFINITY
+    : (args.get(LIMIT) ?? (isTerminal ? TERMINAL_LIMIT : Number.POSITIVE_INFINITY));
   const name = args.operands[0] ?? session.settings.callback.value;
   const callbacks = name === null ? await session.client.listCallbacks() : [await findCallback(session.client, name)];
   const listing = openListing(
@@ -41,7 +47,7 @@ async function listCalls({ args, screen }: Invocation, session: Session): Promis
     total.known += known ?? 0;
   }
   await listing.end();
-  const isCut = !args.get(ALL) && (total.isOpen || total.known > total.listed);
+  const isCut = Number.isFinite(limit) && (total.isOpen || total.known > total.listed);
   if (screen.format === "table" || total.listed === 0 || isCut) screen.info(closingLine(total, callbacks, isCut));
   return 0;
 }

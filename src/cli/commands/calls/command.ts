@@ -1,10 +1,10 @@
 import type { GroupSpec } from "../../args/command-spec.js";
 import { FILTER_FLAGS } from "../../args/filter-flags.js";
-import { flag, under, valueOr } from "../../args/flag.js";
+import { flag, under, value } from "../../args/flag.js";
 import { integer } from "../../args/flag-values.js";
 import { COLUMNS, OUTPUT, OUTPUT_TEXT_JSON } from "../../args/shared-flags.js";
 
-export const LIMIT = valueOr("--limit <n>", "show at most this many", "20", integer(1));
+export const LIMIT = value("--limit <n>", "show at most this many (default: 20 on a terminal, all in a pipe)", integer(1));
 export const ALL = flag("--all", "show all, however many there are");
 export const OLDEST_FIRST = flag("--oldest-first", "list the oldest first");
 
@@ -22,8 +22,8 @@ export const CALLS: GroupSpec = {
       examples: [
         ["whcb calls list demo --failed", "what failed, newest first"],
         ["whcb calls list demo --failed --since 2h --status-code 5xx,none", "in the last two hours, a 5xx answer or none"],
-        ["whcb calls list demo --failed --all -o ids | whcb mark-success demo -", "ids, for the next command"],
-        ["whcb calls list demo --all -o csv > calls.csv", "for a spreadsheet"],
+        ["whcb calls list demo --failed -o ids | whcb mark-success demo -", "ids, for the next command"],
+        ["whcb calls list demo -o csv > calls.csv", "for a spreadsheet"],
       ],
       load: () => import("./calls-listing.js"),
     },

@@ -1,0 +1,42 @@
+/** What is listed, by format and by where it goes (covers src/cli/commands/calls/list-calls.ts). */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { CliMachine } from "../support/cli/cli-service.js";
+
+let machine: CliMachine;
+let endpointUrl: string;
+
+beforeAll(async () => {
+  machine = new CliMachine();
+  await machine.serve();
+  const endpoint = await machine.listen(["--status", "503"]);
+  endpointUrl = endpoint.url;
+  await machine.rehearse("demo", endpoint.url, 45);
+  await endpoint.stop();
+});
+
+afterAll(() => machine.leave());
+
+describe("calls list in a pipe", () => {
+  test.each([["ids"], ["ndjson"], ["csv"], ["json"], ["table"]])("lists all calls: -o %s", async (format) => {
+    const { code, stdout, stderr } = await machine.whcb(["calls", "list", "demo", "--failed", "-o", format]);
+    expect([code, (stdout.match(/[0-9A-F]{32}/g) ?? []).length >= 45, stderr]).toEqual([0, true, ""]);
+  });
+
+  test("keeps to --limit, and says that it was cut", async () => {
+    const { stdout, stderr } = await machine.whcb(["calls", "list", "demo", "--failed", "-o", "ids", "--limit", "5"]);
+    expect([stdout.trim().split("\n").length, stderr]).toEqual([5, "5 of 45 calls of demo; --all shows all\n"]);
+  });
+
+  test("gives the next command every call", async () => {
+    const endpoint = await machine.listen(["--port", new URL(endpointUrl).port]);
+    const ids = await machine.works(["calls", "list", "demo", "--failed", "-o", "ids"]);
+    const { code, stdout } = await machine.whcb(["replay", "demo", "-", "--yes"], { stdin: ids });
+    await endpoint.stop();
+    expect([code, /\n {2}accepted +45\n/.test(stdout)]).toEqual([0, true]);
+  });
+});
+
+test("calls list on a terminal shows 20, and says how many there are", async () => {
+  const { stdout, stderr } = await machine.whcb(["calls", "list", "demo"], { columns: 120 });
+  expect([stdout.trim().split("\n").length, stderr]).toEqual([21, "20 of 45 calls of demo; --all shows all\n"]);
+});
