@@ -22,8 +22,8 @@ export interface ResolvedSettings {
   readonly timezone: Sourced<string>;
   /** The most requests a second; null: no limit. */
   readonly rate: Sourced<number | null>;
-  /** The profile's credentials weren't used, because the URL has another origin. */
-  readonly foreignOrigin: boolean;
+  /** Where the profile's credentials belong, if they aren't used because the address is of another origin; else null. */
+  readonly foreignOrigin: string | null;
 }
 
 export interface SettingsInput {
@@ -43,10 +43,11 @@ export function resolveSettings({ flags, env, settings }: SettingsInput): Resolv
   const ofProfile = profile === undefined ? undefined : { value: profile.url, from: `profile ${named.value}` };
   const addressText = given ?? ofProfile;
   const address = addressText === undefined ? null : readServiceAddress(addressText.value, addressText.from);
-  const owner = credentialOwner(settings, named.value, address);
-  const ofOwner = (key: "username" | "password" | "apiKey" | "timezone") => [owner?.[1][key], `profile ${owner?.[0]}`] as const;
+  const owner = choose(settings, named.value, (candidate) => ownsCredentials(candidate, address));
+  const ofOwner = (key: "username" | "password" | "apiKey") => [owner?.[1][key], `profile ${owner?.[0]}`] as const;
+  const home = choose(settings, named.value, ({ url }) => sameService(url, address));
   // A default callback belongs to the profile's own service.
-  const isSameService = profile !== undefined && address !== null && sameService(profile.url, address);
+  const isSameService = profile !== undefined && sameService(profile.url, address);
   const notSet = { value: null, from: "not set" };
   return {
     profile: named,
@@ -55,9 +56,9 @@ export function resolveSettings({ flags, env, settings }: SettingsInput): Resolv
     password: first<string | null>([env.WHCB_PASSWORD, "WHCB_PASSWORD"], ofOwner("password")) ?? notSet,
     apiKey: first<string | null>([env.WHCB_API_KEY, "WHCB_API_KEY"], ofOwner("apiKey")) ?? notSet,
     callback: first<string | null>([isSameService ? profile.callback : undefined, `profile ${named.value}`]) ?? notSet,
-    timezone: first(ofOwner("timezone")) ?? { value: "UTC", from: "default" },
-    rate: resolveRate(env, owner, address),
-    foreignOrigin: profile !== undefined && !isSameService && owner === undefined,
+    timezone: first([home?.[1].timezone, `profile ${home?.[0]}`]) ?? { value: "UTC", from: "default" },
+    rate: resolveRate(env, home, address),
+    foreignOrigin: profile !== undefined && owner === undefined ? credentialsOrigin(profile) : null,
   };
 }
 
@@ -117,25 +118,40 @@ function current(settings: Settings): Sourced<string | null> {
   return settings.current === null ? { value: null, from: "not set" } : { value: settings.current, from: "current profile" };
 }
 
-/** The profile whose credentials may be sent to this address: the chosen one if the address is its own, else another one's. */
-function credentialOwner(
+/** A profile that fits: the chosen one if it does, else another. */
+function choose(
   settings: Settings,
   chosen: string | null,
-  address: ServiceAddress | null,
+  fits: (profile: Profile) => boolean,
 ): readonly [string, Profile] | undefined {
-  if (address === null) return undefined;
-  const owners = [...settings.profiles].filter(([, profile]) => sameService(profile.url, address));
-  return owners.find(([name]) => name === chosen) ?? owners[0];
+  const fitting = [...settings.profiles].filter(([, profile]) => fits(profile));
+  return fitting.find(([name]) => name === chosen) ?? fitting[0];
 }
 
-function sameService(url: string, address: ServiceAddress): boolean {
-  if (address.kind === "file") return url === address.path;
-  return URL.canParse(url) && new URL(url).origin === address.origin;
+function sameService(url: string, address: ServiceAddress | null): boolean {
+  if (address === null) return false;
+  return address.kind === "file" ? url === address.path : originOf(url) === address.origin;
+}
+
+/** Credentials are sent to the origin that they were stored for, and to no other. */
+function ownsCredentials(profile: Profile, address: ServiceAddress | null): boolean {
+  return address?.kind === "http" && credentialsOrigin(profile) === address.origin;
+}
+
+/** null for a profile without credentials. */
+export function credentialsOrigin(profile: Profile): string | null {
+  const { username, password, apiKey } = profile;
+  if (username === undefined && password === undefined && apiKey === undefined) return null;
+  return profile.credentialsOrigin ?? originOf(profile.url);
+}
+
+function originOf(url: string): string | null {
+  return URL.canParse(url) ? new URL(url).origin : null;
 }
 
 function resolveRate(
   env: SettingsInput["env"],
-  owner: readonly [string, Profile] | undefined,
+  home: readonly [string, Profile] | undefined,
   address: ServiceAddress | null,
 ): Sourced<number | null> {
   if (env.WHCB_RATE !== undefined && env.WHCB_RATE !== "") {
@@ -145,7 +161,7 @@ function resolveRate(
       throw new WhcbError("config", `WHCB_RATE: ${JSON.stringify(env.WHCB_RATE)} ${errorMessage(error)}`);
     }
   }
-  if (owner?.[1].rate !== undefined) return { value: owner[1].rate, from: `profile ${owner[0]}` };
+  if (home?.[1].rate !== undefined) return { value: home[1].rate, from: `profile ${home[0]}` };
   const isPlatform = address?.kind === "http" && /(^|\.)whispir\.com$/i.test(new URL(address.url).hostname);
   return { value: isPlatform ? PLATFORM_RATE : null, from: "default" };
 }
@@ -156,7 +172,8 @@ function missingCredentials(settings: ResolvedSettings, origin: string): WhcbErr
     settings.password.value === null ? "WHCB_PASSWORD" : "",
     settings.apiKey.value === null ? "WHCB_API_KEY" : "",
   ].filter((name) => name !== "");
-  const why = settings.foreignOrigin ? `; those of profile ${settings.profile.value} are for its own service only` : "";
+  const { foreignOrigin, profile } = settings;
+  const why = foreignOrigin === null ? "" : `; those of profile ${profile.value} belong to ${foreignOrigin}`;
   return new WhcbError("config", `credentials for ${origin} are missing${why}`, {
     hint: `use \`whcb login ${origin}\`, or set ${names.join(", ")}`,
   });

@@ -18,6 +18,10 @@ export interface Profile {
   readonly username?: string;
   readonly password?: string;
   readonly apiKey?: string;
+  /** The origin that the credentials belong to, if `url` was changed since they were stored. */
+  readonly credentialsOrigin?: string;
+  /** The database of the `whcb serve` that wrote this profile. */
+  readonly database?: string;
   /** The default callback: an id or a name. */
   readonly callback?: string;
   /** IANA name of the time zone of the service's dd/MM/yy dates. */
@@ -114,6 +118,8 @@ function parseProfile(name: string, profile: unknown): Profile {
     ...optionalText(profile, "username"),
     ...optionalText(profile, "password"),
     ...optionalText(profile, "apiKey"),
+    ...optionalText(profile, "credentialsOrigin"),
+    ...optionalText(profile, "database"),
     ...optionalText(profile, "callback"),
     ...optionalText(profile, "timezone"),
     ...(rate === undefined ? {} : { rate }),

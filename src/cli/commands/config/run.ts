@@ -4,13 +4,13 @@ import { requireOneOf } from "../../args/closest-match.js";
 import { parseRate } from "../../args/flag-values.js";
 import { readAll } from "../../args/read-input.js";
 import type { Invocation } from "../../invocation.js";
-import { askSecret } from "../../output/questions.js";
+import { askSecret, commandLine } from "../../output/questions.js";
 import { safeJson, sanitize } from "../../output/sanitize.js";
-import { findProfile, type ResolvedSettings, type Sourced } from "../../settings/resolve-settings.js";
+import { credentialsOrigin, findProfile, type ResolvedSettings, type Sourced } from "../../settings/resolve-settings.js";
 import { addressText, readServiceAddress } from "../../settings/service-address.js";
 import { resolveInvocation } from "../../settings/session.js";
 import type { Profile } from "../../settings/settings-file.js";
-import { changeSettings, settingsPath } from "../../settings/settings-file.js";
+import { changeSettings, readSettings, settingsPath } from "../../settings/settings-file.js";
 
 export async function getConfig(invocation: Invocation): Promise<number> {
   const { args, screen } = invocation;
@@ -60,11 +60,19 @@ export async function setConfig(invocation: Invocation): Promise<number> {
   const profileName = profile.value;
   if (profileName === null)
     throw new WhcbError("config", "there is no profile to change", { hint: "create one with `whcb login`" });
-  await changeSettings(deps.paths.config, (settings) => {
+  const before = findProfile(await readSettings(deps.paths.config), profileName);
+  const { profiles } = await changeSettings(deps.paths.config, (settings) => {
     const changed = changeProfile(findProfile(settings, profileName), name, text);
     return { ...settings, profiles: new Map(settings.profiles).set(profileName, changed) };
   });
   screen.info(`${name} of profile ${profileName} is ${text === "" ? "removed" : "set"}`);
+  const after = profiles.get(profileName);
+  if (name === "url" && after?.credentialsOrigin !== undefined && URL.canParse(after.url)) {
+    screen.info(
+      `its credentials belong to ${after.credentialsOrigin} and are not sent to ${after.url}: store new ones with \`${commandLine(["login", "--name", profileName, after.url])}\``,
+    );
+  } else if (before.credentialsOrigin !== undefined && after?.credentialsOrigin === undefined && name !== "url")
+    screen.info(`removed the credentials for ${before.credentialsOrigin}`);
   return 0;
 }
 
@@ -73,16 +81,16 @@ export async function printPath({ deps, screen }: Invocation): Promise<number> {
   return 0;
 }
 
-/** The profile with this setting; "" removes it. A URL with another origin also removes the credentials. */
+/** The profile with this setting; "" removes it. Credentials stay with the origin that they were stored for. */
 function changeProfile(before: Profile, name: Settable, text: string): Profile {
   if (name === "url") {
     const address = readServiceAddress(text, "url");
-    const url = addressText(address);
-    const keeps = address.kind === "http" && URL.canParse(before.url) && new URL(before.url).origin === address.origin;
-    const { username: _u, password: _p, apiKey: _k, ...rest } = before;
-    return keeps ? { ...before, url } : { ...rest, url };
+    const owner = credentialsOrigin(before);
+    const { credentialsOrigin: _o, ...rest } = before;
+    const isOwner = owner === null || (address.kind === "http" && address.origin === owner);
+    return { ...rest, url: addressText(address), ...(isOwner ? {} : { credentialsOrigin: owner }) };
   }
-  const { [name]: _removed, ...rest } = before;
+  const { [name]: _removed, ...rest } = isCredential(name) ? withoutForeignCredentials(before) : before;
   if (text === "") return rest;
   switch (name) {
     case "rate":
@@ -92,6 +100,17 @@ function changeProfile(before: Profile, name: Settable, text: string): Profile {
     default:
       return { ...rest, [name]: text };
   }
+}
+
+function isCredential(name: Settable): boolean {
+  return name === "username" || name === "password" || name === "apiKey";
+}
+
+/** New credentials are for the present URL: those of another origin can't be mixed with them. */
+function withoutForeignCredentials(profile: Profile): Profile {
+  if (profile.credentialsOrigin === undefined) return profile;
+  const { username: _u, password: _p, apiKey: _k, credentialsOrigin: _o, ...rest } = profile;
+  return rest;
 }
 
 interface ShownSetting {

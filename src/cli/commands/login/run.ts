@@ -24,8 +24,8 @@ export async function run(invocation: Invocation): Promise<number> {
   const name = args.get(LOGIN_NAME) ?? args.get(PROFILE) ?? nameFor(address);
   const url = addressText(address);
   const settings = await changeSettings(deps.paths.config, (before) => {
-    const { username: _u, password: _p, apiKey: _k, ...kept } = before.profiles.get(name) ?? { url };
-    const profiles = new Map(before.profiles).set(name, { ...kept, url, ...(credentials ?? {}) });
+    const { username: _u, password: _p, apiKey: _k, credentialsOrigin: _o, ...rest } = before.profiles.get(name) ?? { url };
+    const profiles = new Map(before.profiles).set(name, { ...rest, url, ...credentials });
     return { ...before, profiles, current: args.get(KEEP_CURRENT) ? before.current : name };
   });
   screen.info(`profile ${name} works with ${url}${settings.current === name ? ", and is the current one" : ""}`);

@@ -7,6 +7,7 @@ import type { Credentials, RunningService, ServeOptions } from "../../cli-deps.j
 import { EXIT_INTERRUPTED } from "../../exit-codes.js";
 import type { Invocation } from "../../invocation.js";
 import { requireValidCredentials } from "../../settings/resolve-settings.js";
+import { writeServeProfile } from "../../settings/serve-profile.js";
 import { changeSettings, readSettings, settingsPath } from "../../settings/settings-file.js";
 import {
   ALLOW_NETWORK,
@@ -47,7 +48,7 @@ export async function run(invocation: Invocation): Promise<number> {
     service = await startService(invocation, options);
     try {
       await storeCredentials(invocation, chosen);
-      await announce(invocation, service, chosen);
+      await announce(invocation, service, options.database, chosen);
     } catch (error) {
       await service.stop().catch(() => undefined);
       throw error;
@@ -87,17 +88,26 @@ async function startService({ deps }: Invocation, options: ServeOptions): Promis
 }
 
 /** The line on stdout comes last, so that a script that waits for it finds the settings written. */
-async function announce(invocation: Invocation, service: RunningService, chosen: ServeCredentials): Promise<void> {
-  const { deps, screen } = invocation;
+async function announce(
+  { deps, screen }: Invocation,
+  service: RunningService,
+  database: string,
+  chosen: ServeCredentials,
+): Promise<void> {
   const url = reachableUrl(service.url);
   try {
-    const profile = await writeLocalProfile(invocation, url, chosen);
+    const credentials = chosen.isGiven ? null : chosen.credentials;
+    const profile = await writeServeProfile(deps.paths.config, { url, database, credentials });
     if (chosen.isNew) screen.info(`first run: created a user and an API key, stored in ${settingsPath(deps.paths.config)}`);
-    if (profile === "not-current")
-      screen.info("updated the profile local; another profile is current (--profile local uses this one)");
+    if (profile.name !== profile.current) {
+      const done = profile.isNew ? "created" : "updated";
+      screen.info(
+        `${done} the profile ${profile.name}; the current profile is ${profile.current} (--profile ${profile.name} uses this one)`,
+      );
+    }
   } catch (error) {
     // A container's settings folder may be read-only; the service runs anyway.
-    screen.info(`warning: the profile local couldn't be written: ${error instanceof Error ? error.message : error}`);
+    screen.info(`warning: the service's profile couldn't be written: ${error instanceof Error ? error.message : error}`);
   }
   await screen.out(`Listening on ${service.url}\n`);
 }
@@ -143,20 +153,6 @@ async function chooseCredentials({ deps }: Invocation): Promise<ServeCredentials
 /** Called once the service is up, so that a failed start leaves no settings behind. Throws `config` if they can't be written. */
 async function storeCredentials({ deps }: Invocation, { generated }: ServeCredentials): Promise<void> {
   if (generated !== null) await changeSettings(deps.paths.config, (settings) => ({ ...settings, serve: generated }));
-}
-
-/** Writes the profile `local` for this service. It becomes the current one only if there is none. */
-async function writeLocalProfile(
-  { deps }: Invocation,
-  url: string,
-  chosen: ServeCredentials,
-): Promise<"current" | "not-current"> {
-  const settings = await changeSettings(deps.paths.config, (before) => {
-    const { username: _u, password: _p, apiKey: _k, ...rest } = before.profiles.get("local") ?? { url };
-    const profile = { ...rest, url, ...(chosen.isGiven ? {} : chosen.credentials) };
-    return { ...before, profiles: new Map(before.profiles).set("local", profile), current: before.current ?? "local" };
-  });
-  return settings.current === "local" ? "current" : "not-current";
 }
 
 /** From flags and environment. Throws `usage` for a flag with a password in it, `config` for an invalid secret key. */

@@ -31,8 +31,8 @@ function resolve(input: {
   return resolveSettings({ flags: { profile, service }, env, settings });
 }
 
-describe("the settings that count", () => {
-  test("are the current profile's where nothing else is said", () => {
+describe("the settings in force", () => {
+  test("are the current profile's by default", () => {
     expect(resolve({})).toEqual({
       profile: { value: "prod", from: "current profile" },
       address: { value: { kind: "http", url: PROD.url, origin: PROD.url }, from: "profile prod" },
@@ -42,7 +42,7 @@ describe("the settings that count", () => {
       callback: { value: "crm", from: "profile prod" },
       timezone: { value: "Australia/Sydney", from: "profile prod" },
       rate: { value: 10, from: "profile prod" },
-      foreignOrigin: false,
+      foreignOrigin: null,
     });
   });
 
@@ -72,7 +72,7 @@ describe("the settings that count", () => {
     expect(() => toServiceTarget(settings)).toThrow(
       expect.objectContaining({
         code: "config",
-        message: expect.stringContaining("those of profile prod are for its own service only"),
+        message: expect.stringContaining("those of profile prod belong to https://api.au.whispir.com"),
       }),
     );
   });
@@ -84,6 +84,19 @@ describe("the settings that count", () => {
     },
   );
 
+  test("the credentials of a profile whose URL was changed go only where they were stored for", () => {
+    const moved = { ...PROD, url: "https://elsewhere.example.com", credentialsOrigin: PROD.url };
+    const settings = { ...SETTINGS, profiles: new Map([["prod", moved]]) };
+    const there = resolve({ settings });
+    expect([there.username.value, there.password.value, there.apiKey.value, there.foreignOrigin]).toEqual([
+      null,
+      null,
+      null,
+      PROD.url,
+    ]);
+    expect(resolve({ settings, service: PROD.url }).apiKey).toEqual({ value: "prod-key", from: "profile prod" });
+  });
+
   test("the credentials of another profile of the same origin are used", () => {
     expect(resolve({ env: { WHCB_URL: "http://127.0.0.1:8787/" } }).apiKey).toEqual({
       value: "local-key",
@@ -91,7 +104,7 @@ describe("the settings that count", () => {
     });
   });
 
-  test("the platform is asked five times a second unless the profile says more, loopback as fast as it goes", () => {
+  test("the default rate is 5 requests a second for the platform, and unlimited for other services", () => {
     const { rate: _rate, ...slow } = PROD;
     const settings = {
       ...SETTINGS,
@@ -105,11 +118,11 @@ describe("the settings that count", () => {
     expect(resolve({ settings, profile: "local", env: { WHCB_RATE: "60/m" } }).rate).toEqual({ value: 1, from: "WHCB_RATE" });
   });
 
-  test("an unknown profile is told with the nearest one", () => {
+  test("an unknown profile is an error with the closest name", () => {
     expect(() => resolve({ profile: "prd" })).toThrow(expect.objectContaining({ code: "not-found", hint: "did you mean prod?" }));
   });
 
-  test("nothing set at all says how to begin", () => {
+  test("without any setting the error says how to begin", () => {
     const settings = resolve({ settings: { current: null, profiles: new Map(), serve: null } });
     expect(() => toServiceTarget(settings)).toThrow(
       expect.objectContaining({ code: "config", message: "no service is set", hint: expect.stringContaining("whcb serve") }),

@@ -137,12 +137,6 @@ describe("config and profiles", () => {
     expect((await readSettings(world.paths.config)).profiles.get("local")?.password).toBe("hunter2");
   });
 
-  test("config set url to another origin takes the credentials away", async () => {
-    const world = await aWorld();
-    await runCli(world, ["config", "set", "url", "https://elsewhere.example.com"]);
-    expect((await readSettings(world.paths.config)).profiles.get("local")).toEqual({ url: "https://elsewhere.example.com" });
-  });
-
   test("profiles are listed without their secrets, used and removed", async () => {
     const world = await aWorld();
     expect(await runCli(world, ["profiles", "list"])).toEqual({

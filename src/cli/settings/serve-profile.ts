@@ -1,0 +1,45 @@
+/** The profile of `whcb serve`: one per database, so that no other service's profile is ever pointed elsewhere. */
+import type { Credentials } from "../cli-deps.js";
+import { changeSettings, type Profile, type Settings } from "./settings-file.js";
+
+export interface ServedService {
+  /** As this machine reaches it. */
+  readonly url: string;
+  /** An absolute path, or ":memory:". */
+  readonly database: string;
+  /** null: they came from the environment and aren't stored. */
+  readonly credentials: Credentials | null;
+}
+
+export interface ServeProfile {
+  readonly name: string;
+  readonly isNew: boolean;
+  readonly current: string | null;
+}
+
+/** Creates or refreshes the service's profile. It becomes the current one only if there is none. Throws `config`. */
+export async function writeServeProfile(configDirectory: string, service: ServedService): Promise<ServeProfile> {
+  let written = { name: "", isNew: false };
+  const settings = await changeSettings(configDirectory, (before) => {
+    const known = ownProfile(before, service);
+    written = known === null ? { name: freeName(before), isNew: true } : { name: known, isNew: false };
+    const { username: _u, password: _p, apiKey: _k, credentialsOrigin: _o, ...rest } = before.profiles.get(written.name) ?? {};
+    const profile: Profile = { ...rest, url: service.url, database: service.database, ...service.credentials };
+    const profiles = new Map(before.profiles).set(written.name, profile);
+    return { ...before, profiles, current: before.current ?? written.name };
+  });
+  return { ...written, current: settings.current };
+}
+
+/** The one for this database; else `local` as 0.1.0 wrote it, without a database, if its address is the same. */
+function ownProfile({ profiles }: Settings, { database, url }: ServedService): string | null {
+  for (const [name, profile] of profiles) if (profile.database === database) return name;
+  const local = profiles.get("local");
+  return local !== undefined && local.database === undefined && local.url === url ? "local" : null;
+}
+
+function freeName({ profiles }: Settings): string {
+  let name = "local";
+  for (let number = 2; profiles.has(name); number++) name = `local-${number}`;
+  return name;
+}

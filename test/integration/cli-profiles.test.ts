@@ -1,0 +1,115 @@
+/**
+ * Which profile belongs to which service, and where credentials may go.
+ * Covers: src/cli/settings/serve-profile.ts
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { changeSettings, readSettings } from "../../src/cli/settings/settings-file.js";
+import { CliMachine } from "../support/cli/cli-service.js";
+
+let machine: CliMachine;
+
+beforeEach(() => {
+  machine = new CliMachine();
+});
+
+afterEach(() => machine.leave());
+
+const settings = () => readSettings(machine.world.paths.config);
+
+async function profileUrls() {
+  const { current, profiles } = await settings();
+  return { current, ...Object.fromEntries([...profiles].map(([name, { url }]) => [name, url])) };
+}
+
+describe("serve", () => {
+  test("on a second database creates its own profile, and leaves the first one as it is", async () => {
+    const first = await machine.serve(["--db", machine.path("a.db")]);
+    const second = await machine.serve(["--db", machine.path("b.db")]);
+    expect(second.io.err()).toContain(
+      "created the profile local-2; the current profile is local (--profile local-2 uses this one)",
+    );
+    expect(await profileUrls()).toEqual({ current: "local", local: first.url, "local-2": second.url });
+  });
+
+  test("started again on the same database with another port refreshes its own profile", async () => {
+    const first = await machine.serve(["--db", machine.path("a.db")]);
+    const second = await machine.serve(["--db", machine.path("b.db")]);
+    await first.stop();
+    await second.stop();
+    const again = await machine.serve(["--db", machine.path("b.db")]);
+    expect(await profileUrls()).toEqual({ current: "local", local: first.url, "local-2": again.url });
+    const firstAgain = await machine.serve(["--db", machine.path("a.db")]);
+    expect(await profileUrls()).toEqual({ current: "local", local: firstAgain.url, "local-2": again.url });
+    expect(await machine.works(["callbacks", "list", "-o", "json"])).toBe("[]\n");
+  });
+
+  test("never takes over a profile that a user has created", async () => {
+    const mine = { url: "https://api.au.whispir.com", username: "ops", password: "p", apiKey: "k" };
+    await changeSettings(machine.world.paths.config, () => ({
+      current: "local",
+      profiles: new Map([["local", mine]]),
+      serve: null,
+    }));
+    const served = await machine.serve(["--db", machine.path("a.db")]);
+    const { profiles } = await settings();
+    expect([profiles.get("local"), profiles.get("local-2")?.url]).toEqual([mine, served.url]);
+  });
+
+  test("goes on with the profile that version 0.1.0 wrote for the same address", async () => {
+    const served = await machine.serve(["--db", machine.path("a.db")]);
+    await served.stop();
+    // 0.1.0 didn't write down which database a profile is for.
+    const file = join(machine.world.paths.config, "config.json");
+    const document = JSON.parse(readFileSync(file, "utf8"));
+    delete document.profiles.local.database;
+    writeFileSync(file, JSON.stringify(document));
+    const again = await machine.serve(["--db", machine.path("a.db"), "--port", new URL(served.url).port]);
+    expect(await profileUrls()).toEqual({ current: "local", local: again.url });
+  });
+});
+
+describe("config set url to another service", () => {
+  test("keeps the credentials, says whose they are, and sends them nowhere else", async () => {
+    const first = await machine.serve(["--db", machine.path("a.db")]);
+    const other = await machine.listen();
+    const before = (await settings()).profiles.get("local");
+    const { code, stderr } = await machine.whcb(["config", "set", "url", other.url]);
+    expect([code, stderr]).toEqual([
+      0,
+      `url of profile local is set\nits credentials belong to ${first.url} and are not sent to ${other.url}: store new ones with \`whcb login --name local ${other.url}\`\n`,
+    ]);
+    expect((await settings()).profiles.get("local")).toEqual({ ...before, url: other.url, credentialsOrigin: first.url });
+    expect(await machine.whcb(["callbacks", "list"])).toMatchObject({
+      code: 4,
+      stderr: `error: credentials for ${other.url} are missing; those of profile local belong to ${first.url}\nhint: use \`whcb login ${other.url}\`, or set WHCB_USERNAME, WHCB_PASSWORD, WHCB_API_KEY\n`,
+    });
+    expect((await other.stop()).stdout).not.toContain("GET");
+  });
+
+  test("and back again works as before", async () => {
+    const first = await machine.serve(["--db", machine.path("a.db")]);
+    const before = (await settings()).profiles.get("local");
+    await machine.works(["config", "set", "url", "https://elsewhere.example.com"]);
+    await machine.works(["config", "set", "url", "https://third.example.com"]);
+    const { stderr } = await machine.whcb(["config", "set", "url", first.url]);
+    expect(stderr).toBe("url of profile local is set\n");
+    expect((await settings()).profiles.get("local")).toEqual(before);
+    expect(await machine.works(["callbacks", "list", "-o", "json"])).toBe("[]\n");
+  });
+
+  test("drops the old credentials once new ones are set", async () => {
+    await machine.serve(["--db", machine.path("a.db")]);
+    await machine.works(["config", "set", "url", "https://elsewhere.example.com"]);
+    const { stderr } = await machine.whcb(["config", "set", "apiKey", "-"], { stdin: "new-key\n" });
+    expect(stderr).toMatch(/^apiKey of profile local is set\nremoved the credentials for http:\/\/127\.0\.0\.1:\d+\n$/);
+    const profile = (await settings()).profiles.get("local");
+    expect([profile?.apiKey, profile?.username, profile?.password, profile?.credentialsOrigin]).toEqual([
+      "new-key",
+      undefined,
+      undefined,
+      undefined,
+    ]);
+  });
+});
