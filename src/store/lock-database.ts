@@ -1,8 +1,9 @@
 /** One serving process per database: an operating system lock, released when the process dies (docs/dispatcher.md, Ownership). */
 import { existsSync, realpathSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import Database from "better-sqlite3";
-import { WhcbError } from "../domain/errors.js";
+import type Database from "better-sqlite3";
+import { isWhcbError, WhcbError } from "../domain/errors.js";
+import { openDatabase } from "./sqlite/open-database.js";
 import { sqliteCode } from "./sqlite/sqlite-error.js";
 
 export interface DatabaseLock {
@@ -17,7 +18,7 @@ export async function lockDatabase(path: string): Promise<DatabaseLock> {
   if (path === ":memory:") return { async release() {} };
   let sideFile: Database.Database | undefined;
   try {
-    sideFile = new Database(lockPath(path), { timeout: 0 });
+    sideFile = openDatabase(lockPath(path), { timeout: 0 });
     sideFile.exec("BEGIN EXCLUSIVE");
   } catch (error) {
     sideFile?.close();
@@ -36,6 +37,7 @@ function lockPath(path: string): string {
 }
 
 function lockError(error: unknown, path: string): WhcbError {
+  if (isWhcbError(error)) return error;
   if (sqliteCode(error) === "BUSY" || sqliteCode(error) === "LOCKED") {
     return new WhcbError("config", `${path} is already served by another process`, {
       hint: "Stop that `whcb serve`, or give this one another --db.",

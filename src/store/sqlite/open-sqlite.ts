@@ -1,12 +1,13 @@
 /** Opens a SQLite file as the store needs it: durable, shared by two processes, migrated to the latest version. */
 import { accessSync, closeSync, constants, existsSync, openSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import Database from "better-sqlite3";
+import type Database from "better-sqlite3";
 import { Kysely } from "kysely";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
 import type { Clock } from "../../platform/clock.js";
 import type { Db, Schema } from "../schema.js";
 import { migrate } from "./migrations.js";
+import { openDatabase } from "./open-database.js";
 import { sqliteDialect } from "./sqlite-dialect.js";
 import { sqliteCode, translateSqliteError } from "./sqlite-error.js";
 
@@ -42,7 +43,7 @@ const CACHE_SIZE = -16_384;
 /** Throws SQLite's own errors. */
 export function connect(path: string): Database.Database {
   if (path !== ":memory:") createPrivate(path);
-  const database = new Database(path, { timeout: BUSY_TIMEOUT_MS });
+  const database = openDatabase(path, { timeout: BUSY_TIMEOUT_MS });
   try {
     database.pragma("journal_mode = WAL");
     database.pragma("synchronous = FULL");

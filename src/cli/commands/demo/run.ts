@@ -20,7 +20,7 @@ import { type Behaviour, openEndpoint } from "../listen/local-endpoint.js";
 export async function run({ deps, screen }: Invocation): Promise<number> {
   const directory = await mkdtemp(join(tmpdir(), "whcb-demo-"));
   try {
-    const checks = await playDemo(deps, directory, (line) => void screen.out(`${line}\n`));
+    const checks = await playDemo(deps, directory, (line) => screen.out(`${line}\n`));
     const { palette } = screen.renderOptions;
     const wrong = checks.filter(({ expected, seen }) => expected !== seen);
     const width = Math.max(...checks.map(({ name }) => name.length));
@@ -52,70 +52,94 @@ const LONGEST_WAIT_MS = 15_000;
  * Responses are delivered, the endpoint goes down, calls fail, one e-mail is written, the endpoint comes back, the failed calls are
  * replayed and marked: by the same client and engine as every command. Throws `unavailable` if a step takes too long.
  */
-async function playDemo(deps: CliDeps, directory: string, say: (line: string) => void): Promise<readonly DemoCheck[]> {
+async function playDemo(deps: CliDeps, directory: string, say: (line: string) => Promise<void>): Promise<readonly DemoCheck[]> {
+  const closers: (() => Promise<unknown>)[] = [];
+  try {
+    const checks = await playSteps(deps, directory, say, closers);
+    await closeAll(closers);
+    return checks;
+  } catch (error) {
+    // Whatever failed, nothing stays open: the process ends.
+    await closeAll(closers).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** In the opposite order, each once. Throws the first failure at the end. */
+async function closeAll(closers: (() => Promise<unknown>)[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (let close = closers.pop(); close !== undefined; close = closers.pop()) {
+    await close().catch((error: unknown) => failures.push(error));
+  }
+  if (failures.length > 0) throw failures[0];
+}
+
+async function playSteps(
+  deps: CliDeps,
+  directory: string,
+  say: (line: string) => Promise<void>,
+  closers: (() => Promise<unknown>)[],
+): Promise<readonly DemoCheck[]> {
   const received = new Map<string, number>();
   const endpoint = await openEndpoint({ port: 0, behaviour: UP, clock: deps.clock }, ({ headers, status, number }) => {
     const id = headers["webhook-id"];
     if (number > 0 && status === 200 && typeof id === "string") received.set(id, (received.get(id) ?? 0) + 1);
   });
+  closers.push(() => endpoint.close());
   const credentials = newCredentials(deps);
   const service = await deps.startService(serveOptions(directory, credentials));
+  closers.push(() => service.stop());
   const client = await deps.openClient({ kind: "http", url: service.url, ...credentials, rate: null, timezone: "UTC" });
+  closers.push(() => client.close());
   const deliverer = await deps.openDeliverer({ maxConnections: DEFAULT_REPLAY_OPTIONS.concurrency });
-  try {
-    say(`a service at ${service.url}, an endpoint at ${endpoint.url}`);
-    const callback = await client.createCallback({
-      ...CALLBACK,
-      url: `${endpoint.url}/hook`,
-      auth: { type: "httpheader", key: credentials.apiKey },
-    });
-    const first = await client.submitCalls(callback.id, responses(deps, DELIVERED));
-    await waitFor(deps, client, callback, { SUCCESS: DELIVERED, FAILED: 0 });
-    say(`${DELIVERED} responses arrived and were delivered`);
+  closers.push(() => deliverer.close());
+  await say(`a service at ${service.url}, an endpoint at ${endpoint.url}`);
+  const callback = await client.createCallback({
+    ...CALLBACK,
+    url: `${endpoint.url}/hook`,
+    auth: { type: "httpheader", key: credentials.apiKey },
+  });
+  const first = await client.submitCalls(callback.id, responses(deps, DELIVERED));
+  await waitFor(deps, client, callback, { SUCCESS: DELIVERED, FAILED: 0 });
+  await say(`${DELIVERED} responses arrived and were delivered`);
 
-    endpoint.setBehaviour(DOWN);
-    say("the endpoint goes down: it answers 503");
-    const second = await client.submitCalls(callback.id, responses(deps, FAILED));
-    await waitFor(deps, client, callback, { SUCCESS: DELIVERED, FAILED });
-    const mails = join(directory, "mail");
-    await waitUntil(deps, "the e-mail", async () => (await countMails(mails)) > 0);
-    const failed = await countCalls(client, callback, "FAILED");
-    say(`${FAILED} more responses arrived; they failed, and one e-mail to ${callback.email} was written`);
+  endpoint.setBehaviour(DOWN);
+  await say("the endpoint goes down: it answers 503");
+  const second = await client.submitCalls(callback.id, responses(deps, FAILED));
+  await waitFor(deps, client, callback, { SUCCESS: DELIVERED, FAILED });
+  const mails = join(directory, "mail");
+  await waitUntil(deps, "the e-mail", async () => (await countMails(mails)) > 0);
+  const failed = await countCalls(client, callback, "FAILED");
+  await say(`${FAILED} more responses arrived; they failed, and one e-mail to ${callback.email} was written`);
 
-    endpoint.setBehaviour(UP);
-    say("the endpoint is back: whcb replay demo --failed");
-    const engine: RunDeps = {
-      client,
-      deliverer,
-      clock: deps.clock,
-      random: deps.random,
-      runsDirectory: join(directory, "runs"),
-      profile: "demo",
-    };
-    const plan = await planReplay(
-      { callbacks: [callback.id], calls: { filter: { status: "FAILED" } }, skipRetrying: false },
-      engine,
-    );
-    const { counts, error } = await runReplay(plan, DEFAULT_REPLAY_OPTIONS, engine);
-    if (error !== null) throw error;
-    const [success, left] = [await countCalls(client, callback, "SUCCESS"), await countCalls(client, callback, "FAILED")];
-    return [
-      { name: "accepted by the service", expected: DELIVERED + FAILED, seen: new Set([...first, ...second]).size },
-      { name: "failed while it was down", expected: FAILED, seen: failed },
-      { name: "e-mails about the outage", expected: 1, seen: await countMails(mails) },
-      { name: "replayed and accepted", expected: FAILED, seen: counts.accepted },
-      { name: "marked", expected: FAILED, seen: counts.marked },
-      { name: "received by the endpoint", expected: DELIVERED + FAILED, seen: received.size },
-      { name: "received twice", expected: 0, seen: [...received.values()].filter((times) => times > 1).length },
-      { name: "SUCCESS in the list", expected: DELIVERED + FAILED, seen: success },
-      { name: "left FAILED", expected: 0, seen: left },
-    ];
-  } finally {
-    await deliverer.close();
-    await client.close();
-    await service.stop();
-    await endpoint.close();
-  }
+  endpoint.setBehaviour(UP);
+  await say("the endpoint is back: whcb replay demo --failed");
+  const engine: RunDeps = {
+    client,
+    deliverer,
+    clock: deps.clock,
+    random: deps.random,
+    runsDirectory: join(directory, "runs"),
+    profile: "demo",
+  };
+  const plan = await planReplay(
+    { callbacks: [callback.id], calls: { filter: { status: "FAILED" } }, skipRetrying: false },
+    engine,
+  );
+  const { counts, error } = await runReplay(plan, DEFAULT_REPLAY_OPTIONS, engine);
+  if (error !== null) throw error;
+  const [success, left] = [await countCalls(client, callback, "SUCCESS"), await countCalls(client, callback, "FAILED")];
+  return [
+    { name: "accepted by the service", expected: DELIVERED + FAILED, seen: new Set([...first, ...second]).size },
+    { name: "failed while it was down", expected: FAILED, seen: failed },
+    { name: "e-mails about the outage", expected: 1, seen: await countMails(mails) },
+    { name: "replayed and accepted", expected: FAILED, seen: counts.accepted },
+    { name: "marked", expected: FAILED, seen: counts.marked },
+    { name: "received by the endpoint", expected: DELIVERED + FAILED, seen: received.size },
+    { name: "received twice", expected: 0, seen: [...received.values()].filter((times) => times > 1).length },
+    { name: "SUCCESS in the list", expected: DELIVERED + FAILED, seen: success },
+    { name: "left FAILED", expected: 0, seen: left },
+  ];
 }
 
 const UP: Behaviour = { status: 200, failFirst: null, failForMs: null, flaky: null, seed: 1, delayMs: 0, hang: false };

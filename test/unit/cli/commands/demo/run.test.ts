@@ -1,0 +1,35 @@
+import { describe, expect, test } from "vitest";
+import type { CliDeps } from "../../../../../src/cli/cli-deps.js";
+import { WhcbError } from "../../../../../src/domain/errors.js";
+import { newCliWorld, runCli } from "../../../../support/cli/run-cli.js";
+
+const FAILURE = new WhcbError("unavailable", "it broke");
+const fails = () => Promise.reject(FAILURE);
+
+describe("a demo that fails closes what it opened, the failing parts too", () => {
+  function world(broken: "startService" | "openClient" | "openDeliverer") {
+    const closed: string[] = [];
+    const close = (name: string) => async () => {
+      closed.push(name);
+      throw new Error("it can't be closed either");
+    };
+    const service = { url: "http://127.0.0.1:1", stopped: new Promise<void>(() => {}), stop: close("service") };
+    const deps: Partial<CliDeps> = {
+      startService: async () => service,
+      // Only what the demo does with a client before it fails.
+      openClient: async () => ({ close: close("client") }) as never,
+      ...{ [broken]: fails },
+    };
+    return { closed, world: newCliWorld(deps) };
+  }
+
+  test.each([
+    ["startService", []],
+    ["openClient", ["service"]],
+    ["openDeliverer", ["client", "service"]],
+  ] as const)("%s", async (broken, expected) => {
+    const { closed, world: cli } = world(broken);
+    expect(await runCli(cli, ["demo"])).toEqual({ code: 5, stdout: "", stderr: "error: it broke\n" });
+    expect(closed).toEqual(expected);
+  });
+});
