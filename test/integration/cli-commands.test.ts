@@ -181,10 +181,10 @@ describe("status and check", () => {
   });
 
   test.each([
-    [["check", "demo"], 8, "exceeded: 12 failed calls, 0 allowed\n"],
-    [["check", "demo", "--max-failed", "12"], 0, "ok: 12 failed calls\n"],
-    [["check", "demo", "--max-failed", "11"], 8, "exceeded: 12 failed calls, 11 allowed\n"],
-    [["check", "demo", "--max-age", "1h"], 0, "ok: 12 failed calls\n"],
+    [["check", "demo"], 8, "exceeded: 12 failed calls of demo, 0 allowed\n"],
+    [["check", "demo", "--max-failed", "12"], 0, "ok: 12 failed calls of demo\n"],
+    [["check", "demo", "--max-failed", "11"], 8, "exceeded: 12 failed calls of demo, 11 allowed\n"],
+    [["check", "demo", "--max-age", "1h"], 0, "ok: 12 failed calls of demo\n"],
   ])("%j exits %i", async (argv, code, stdout) => {
     expect(await machine.whcb(argv)).toEqual({ code, stdout, stderr: "" });
   });

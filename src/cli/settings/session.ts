@@ -19,7 +19,15 @@ export interface Session {
 
 /** Runs `use` with the service that the settings name. Adds a hint to the errors that it throws. */
 export async function withSession<Result>(invocation: Invocation, use: (session: Session) => Promise<Result>): Promise<Result> {
-  const settings = await resolveInvocation(invocation);
+  return withService(invocation, await resolveInvocation(invocation), use);
+}
+
+/** Like `withSession`, with settings that are already resolved. */
+export async function withService<Result>(
+  invocation: Invocation,
+  settings: ResolvedSettings,
+  use: (session: Session) => Promise<Result>,
+): Promise<Result> {
   const { screen, args, deps } = invocation;
   const onExchange = args.get(VERBOSE) ? (line: string) => screen.info(line, screen.errPalette.dim) : undefined;
   const target = toServiceTarget(settings, onExchange);

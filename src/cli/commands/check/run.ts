@@ -3,7 +3,7 @@ import { count } from "../../../domain/count.js";
 import { EXIT_DONE, EXIT_ITEMS_FAILED } from "../../exit-codes.js";
 import type { Invocation } from "../../invocation.js";
 import { dateOrNull } from "../../output/call-columns.js";
-import { safeJson } from "../../output/sanitize.js";
+import { safeJson, sanitize } from "../../output/sanitize.js";
 import { formatInstant } from "../../output/times.js";
 import { findCallback, withSession } from "../../settings/session.js";
 import { MAX_AGE, MAX_FAILED } from "./command.js";
@@ -22,6 +22,7 @@ export function run(invocation: Invocation): Promise<number> {
       const document = {
         ok: !isExceeded,
         failed: facts.failed,
+        callbacks: facts.callbacks,
         oldestAttempt: dateOrNull(facts.oldestAt),
         maxFailed,
         maxAgeMs,
@@ -32,7 +33,7 @@ export function run(invocation: Invocation): Promise<number> {
       const { palette } = screen.renderOptions;
       const head = isExceeded
         ? `${palette.bad("exceeded")}: ${problems.join("; ")}`
-        : `${palette.good("ok")}: ${count(facts.failed, "failed call")}`;
+        : `${palette.good("ok")}: ${failedCalls(facts)}`;
       await screen.out(`${head}\n`);
     }
     return isExceeded ? EXIT_ITEMS_FAILED : EXIT_DONE;
@@ -41,6 +42,7 @@ export function run(invocation: Invocation): Promise<number> {
 
 interface CheckFacts {
   readonly failed: number;
+  readonly callbacks: readonly { readonly id: string; readonly name: string; readonly failed: number }[];
   /** The oldest last attempt among the FAILED calls. */
   readonly oldestAt: number | null;
 }
@@ -50,7 +52,7 @@ interface CheckFacts {
  * filter or the order, so there every page is read.
  */
 async function readFacts(client: Client, callbacks: readonly ListedCallback[]): Promise<CheckFacts> {
-  let failed = 0;
+  const checked: CheckFacts["callbacks"][number][] = [];
   let oldestAt: number | null = null;
   for (const callback of callbacks) {
     let seen = 0;
@@ -64,9 +66,20 @@ async function readFacts(client: Client, callbacks: readonly ListedCallback[]): 
       reportsRetries ||= page.calls.some(({ attemptCount }) => attemptCount !== null);
       if (reportsRetries && total !== null && page.leftOut === 0) break;
     }
-    failed += reportsRetries ? Math.max(seen, total ?? 0) : seen;
+    checked.push({ id: callback.id, name: callback.name, failed: reportsRetries ? Math.max(seen, total ?? 0) : seen });
   }
-  return { failed, oldestAt };
+  return { failed: checked.reduce((sum, { failed }) => sum + failed, 0), callbacks: checked, oldestAt };
+}
+
+/** "12 failed calls of demo", or of several callbacks "15 failed calls of 3 callbacks (demo 12, crm 3)". */
+function failedCalls({ failed, callbacks }: CheckFacts): string {
+  const calls = count(failed, "failed call");
+  const [only] = callbacks;
+  if (callbacks.length === 1 && only !== undefined) return `${calls} of ${sanitize(only.name)}`;
+  const failing = callbacks
+    .filter((callback) => callback.failed > 0)
+    .map((callback) => `${sanitize(callback.name)} ${callback.failed}`);
+  return `${calls} of ${count(callbacks.length, "callback")}${failing.length === 0 ? "" : ` (${failing.join(", ")})`}`;
 }
 
 function findProblems(
@@ -75,7 +88,7 @@ function findProblems(
 ): readonly string[] {
   const problems: string[] = [];
   if (limits.maxFailed !== null && facts.failed > limits.maxFailed) {
-    problems.push(`${count(facts.failed, "failed call")}, ${limits.maxFailed} allowed`);
+    problems.push(`${failedCalls(facts)}, ${limits.maxFailed} allowed`);
   }
   if (limits.maxAgeMs !== null && facts.oldestAt !== null && limits.now - facts.oldestAt > limits.maxAgeMs) {
     problems.push(`the oldest failed at ${formatInstant(facts.oldestAt, limits.utc)}, longer ago than --max-age allows`);

@@ -1,4 +1,4 @@
-import { errorMessage, WhcbError } from "../../../domain/errors.js";
+import { errorMessage, isWhcbError, WhcbError } from "../../../domain/errors.js";
 import { maskKey } from "../../../domain/mask.js";
 import { requireOneOf } from "../../args/closest-match.js";
 import { parseRate } from "../../args/flag-values.js";
@@ -6,10 +6,16 @@ import { readAll } from "../../args/read-input.js";
 import type { Invocation } from "../../invocation.js";
 import { askSecret, commandLine } from "../../output/questions.js";
 import { safeJson, sanitize } from "../../output/sanitize.js";
-import { credentialsOrigin, findProfile, type ResolvedSettings, type Sourced } from "../../settings/resolve-settings.js";
+import {
+  credentialsOrigin,
+  findProfile,
+  type ResolvedSettings,
+  resolveSettings,
+  type Sourced,
+} from "../../settings/resolve-settings.js";
 import { addressText, readServiceAddress } from "../../settings/service-address.js";
-import { resolveInvocation } from "../../settings/session.js";
-import type { Profile } from "../../settings/settings-file.js";
+import { findCallback, resolveInvocation, withService } from "../../settings/session.js";
+import type { Profile, Settings } from "../../settings/settings-file.js";
 import { changeSettings, readSettings, settingsPath } from "../../settings/settings-file.js";
 
 export async function getConfig(invocation: Invocation): Promise<number> {
@@ -28,12 +34,13 @@ export async function getConfig(invocation: Invocation): Promise<number> {
     await screen.out(`${safeJson(Object.fromEntries(picked.map(({ name, value, from }) => [name, { value, from }])), 2)}\n`);
     return 0;
   }
-  const width = Math.max(...picked.map((setting) => setting.name.length));
-  const valueWidth = Math.max(...picked.map(({ value }) => (value ?? "-").length));
-  const lines = picked.map(({ name, value, from }) => {
-    const plain = sanitize(value ?? "-");
-    return `${screen.renderOptions.palette.dim(name.padEnd(width))}  ${plain.padEnd(valueWidth)}  ${screen.renderOptions.palette.dim(from)}\n`;
-  });
+  const { dim } = screen.renderOptions.palette;
+  const { default: stringWidth } = await import("string-width");
+  const pad = (text: string, width: number) => text + " ".repeat(width - stringWidth(text));
+  const rows = picked.map(({ name, value, from }) => ({ name, value: sanitize(value ?? "-"), from }));
+  const nameWidth = Math.max(...rows.map(({ name }) => stringWidth(name)));
+  const valueWidth = Math.max(...rows.map(({ value }) => stringWidth(value)));
+  const lines = rows.map(({ name, value, from }) => `${dim(pad(name, nameWidth))}  ${pad(value, valueWidth)}  ${dim(from)}\n`);
   await screen.out(
     screen.format === "tsv"
       ? picked.map(({ name, value, from }) => `${name}\t${sanitize(value ?? "")}\t${from}\n`).join("")
@@ -60,12 +67,15 @@ export async function setConfig(invocation: Invocation): Promise<number> {
   const profileName = profile.value;
   if (profileName === null)
     throw new WhcbError("config", "there is no profile to change", { hint: "create one with `whcb login`" });
-  const before = findProfile(await readSettings(deps.paths.config), profileName);
+  const settings = await readSettings(deps.paths.config);
+  const before = findProfile(settings, profileName);
+  const unchecked = name === "callback" && text !== "" ? await checkCallback(invocation, settings, profileName, text) : null;
   const { profiles } = await changeSettings(deps.paths.config, (settings) => {
     const changed = changeProfile(findProfile(settings, profileName), name, text);
     return { ...settings, profiles: new Map(settings.profiles).set(profileName, changed) };
   });
   screen.info(`${name} of profile ${profileName} is ${text === "" ? "removed" : "set"}`);
+  if (unchecked !== null) screen.info(`warning: it wasn't checked: ${unchecked}`);
   const after = profiles.get(profileName);
   if (name === "url" && after?.credentialsOrigin !== undefined && URL.canParse(after.url)) {
     screen.info(
@@ -79,6 +89,24 @@ export async function setConfig(invocation: Invocation): Promise<number> {
 export async function printPath({ deps, screen }: Invocation): Promise<number> {
   await screen.out(`${settingsPath(deps.paths.config)}\n`);
   return 0;
+}
+
+/** Throws `not-found` for a callback that the profile's service doesn't have. Returns why it couldn't be checked, or null. */
+async function checkCallback(
+  invocation: Invocation,
+  settings: Settings,
+  profileName: string,
+  idOrName: string,
+): Promise<string | null> {
+  const service = findProfile(settings, profileName).url;
+  try {
+    const resolved = resolveSettings({ flags: { profile: profileName, service }, env: invocation.deps.io.env, settings });
+    await withService(invocation, resolved, ({ client }) => findCallback(client, idOrName));
+    return null;
+  } catch (error) {
+    if (isWhcbError(error, "not-found") || !isWhcbError(error)) throw error;
+    return error.message;
+  }
 }
 
 /** The profile with this setting; "" removes it. Credentials stay with the origin that they were stored for. */

@@ -1,6 +1,6 @@
 import { access } from "node:fs/promises";
 import { basename } from "node:path";
-import { WhcbError } from "../../../domain/errors.js";
+import { type ErrorCode, isWhcbError, WhcbError } from "../../../domain/errors.js";
 import { isLoopbackHost } from "../../../domain/loopback.js";
 import { PROFILE, SERVICE, VERBOSE } from "../../args/shared-flags.js";
 import type { Credentials, ServiceTarget } from "../../cli-deps.js";
@@ -15,6 +15,7 @@ export async function run(invocation: Invocation): Promise<number> {
   // An unusable settings file is reported before anyone types a password.
   await readSettings(deps.paths.config);
   const address = readServiceAddress(await serviceText(invocation), "the service");
+  if (address.kind === "http" && screen.canAsk) await checkAddress(invocation, address.url);
   const credentials = address.kind === "http" ? await readCredentials(invocation) : null;
   const target =
     address.kind === "http" && credentials !== null
@@ -62,6 +63,23 @@ async function readCredentials({ args, deps, screen }: Invocation): Promise<Cred
   }
   return { username, password, apiKey };
 }
+
+/** A service rejects a request without credentials. Any other answer, or none, is an error before a secret is typed. */
+async function checkAddress(invocation: Invocation, url: string): Promise<void> {
+  try {
+    await tryOut(invocation, httpTarget(invocation, url, { username: "", password: "", apiKey: "" }));
+  } catch (error) {
+    if (!isWhcbError(error) || !REJECTIONS.has(error.code)) throw error;
+  }
+}
+
+const REJECTIONS: ReadonlySet<ErrorCode> = new Set([
+  "unauthenticated",
+  "forbidden",
+  "rate-limited",
+  "quota-exceeded",
+  "malformed",
+]);
 
 /** Throws the service's error: credentials that don't work aren't stored. */
 async function tryOut({ deps }: Invocation, target: ServiceTarget): Promise<void> {

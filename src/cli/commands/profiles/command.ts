@@ -1,5 +1,6 @@
 import type { GroupSpec } from "../../args/command-spec.js";
 import { COLUMNS, OUTPUT } from "../../args/shared-flags.js";
+import { YES } from "../../output/questions.js";
 
 export const PROFILES: GroupSpec = {
   name: "profiles",
@@ -24,8 +25,8 @@ export const PROFILES: GroupSpec = {
       name: "remove",
       operands: [["<profile>", "its name"]],
       summary: "remove a profile and its credentials",
-      flags: [],
-      examples: [["whcb profiles remove old", "deletes its credentials"]],
+      flags: [YES],
+      examples: [["whcb profiles remove old", "asks, then deletes it and its credentials"]],
       load: async () => ({ run: (await import("./run.js")).removeProfile }),
     },
   ],

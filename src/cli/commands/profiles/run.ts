@@ -1,6 +1,7 @@
 import { COLUMNS } from "../../args/shared-flags.js";
 import type { Invocation } from "../../invocation.js";
 import { type ListingStyle, openListing } from "../../output/listing.js";
+import { confirm } from "../../output/questions.js";
 import { findProfile } from "../../settings/resolve-settings.js";
 import type { Profile } from "../../settings/settings-file.js";
 import { changeSettings, readSettings } from "../../settings/settings-file.js";
@@ -23,8 +24,11 @@ export async function useProfile({ args, deps, screen }: Invocation): Promise<nu
   return 0;
 }
 
-export async function removeProfile({ args, deps, screen }: Invocation): Promise<number> {
+export async function removeProfile(invocation: Invocation): Promise<number> {
+  const { args, deps, screen } = invocation;
   const name = args.operand(0);
+  const { url } = findProfile(await readSettings(deps.paths.config), name);
+  if (!(await confirm(invocation, `Remove profile ${name} (${url}) and its credentials?`))) return 0;
   const after = await changeSettings(deps.paths.config, (before) => {
     findProfile(before, name);
     const profiles = new Map(before.profiles);

@@ -149,7 +149,7 @@ describe("config and profiles", () => {
       code: 3,
       stderr: 'error: no profile "lcal"\nhint: did you mean local?\n',
     });
-    expect((await runCli(world, ["profiles", "remove", "local"])).code).toBe(0);
+    expect((await runCli(world, ["profiles", "remove", "local", "--yes"])).code).toBe(0);
     expect(await runCli(world, ["profiles", "list", "-o", "json"])).toMatchObject({ code: 0, stdout: "[]\n" });
   });
 });
