@@ -5,7 +5,7 @@ import type { Clock } from "../platform/clock.js";
 import { type Random, timeOrderedId } from "../platform/random.js";
 import { readCallList } from "../wire/json/call-json.js";
 import { readAccepted, readSubmittedIds, submissionToJson } from "../wire/json/response-json.js";
-import { callbackPath, LARGEST_PAGE } from "./callback-requests.js";
+import { callbackPath } from "./callback-requests.js";
 import type { CallPage, Client, ListCallsQuery, ListedCall, SubmittedCall } from "./client.js";
 import { walkList } from "./list-walker.js";
 import type { ServiceApi } from "./service-api.js";
@@ -25,13 +25,13 @@ const MAX_CALLS_PER_SUBMISSION = 1_000;
 
 export function callRequests(api: ServiceApi, { clock, random, timezone }: CallReading): CallRequests {
   async function* listCalls(callbackId: string, query: ListCallsQuery): AsyncGenerator<CallPage> {
-    const pages = walkList(
-      listPath(callUrl(callbackId), callQuery(query)),
-      (path) => loadPage(path, callbackId, query),
-      ({ id }: ListedCall) => id,
-    );
     let left = query.limit ?? Number.POSITIVE_INFINITY;
     if (left <= 0) return;
+    const pages = walkList(
+      listPath(callUrl(callbackId), callQuery(query)),
+      (path) => loadPage(path, callbackId, query, left),
+      ({ id }: ListedCall) => id,
+    );
     for await (const { items, total } of pages) {
       // Again here: a service that ignores an unknown filter must not cause other calls to be replayed.
       const matching = items.filter((call) => matchesFilter(call, query.filter));
@@ -41,17 +41,17 @@ export function callRequests(api: ServiceApi, { clock, random, timezone }: CallR
     }
   }
 
-  async function loadPage(path: string, callbackId: string, query: ListCallsQuery) {
+  async function loadPage(path: string, callbackId: string, query: ListCallsQuery, left: number) {
     const options = { callbackId, timezone };
     const read = async (from: string) => {
-      const { calls, total, next } = readCallList(await api.getDocument(from, "call"), options);
+      const { calls, total, next } = readCallList(await api.getDocument(api.withPageLimit(from, left), "call"), options);
       return { items: calls, total, next };
     };
     if (path !== listPath(callUrl(callbackId), callQuery(query))) return read(path);
     return read(path).catch((error: unknown) => {
       // A strict service rejects unknown parameters.
       if (!isWhcbError(error, "malformed") && !isWhcbError(error, "invalid")) throw error;
-      return read(listPath(callUrl(callbackId), minimalCallQuery(query)));
+      return read(listPath(callUrl(callbackId), minimalCallQuery(query.filter)));
     });
   }
 
@@ -121,11 +121,8 @@ function listPath(path: string, query: URLSearchParams): string {
   return query.size === 0 ? path : `${path}?${query}`;
 }
 
-const PLATFORM_PAGE = 20;
-
-function callQuery({ filter, limit, oldestFirst }: ListCallsQuery): URLSearchParams {
-  const query = statusParameter(filter);
-  query.set("limit", String(Math.max(1, Math.min(limit ?? LARGEST_PAGE, LARGEST_PAGE))));
+function callQuery({ filter, oldestFirst }: ListCallsQuery): URLSearchParams {
+  const query = minimalCallQuery(filter);
   if (oldestFirst) {
     query.set("sortFields", "attemptedDate");
     query.set("sortOrder", "asc");
@@ -141,13 +138,7 @@ function callQuery({ filter, limit, oldestFirst }: ListCallsQuery): URLSearchPar
 }
 
 /** The parameters that every service accepts. */
-function minimalCallQuery({ filter }: ListCallsQuery): URLSearchParams {
-  const query = statusParameter(filter);
-  query.set("limit", String(PLATFORM_PAGE));
-  return query;
-}
-
-function statusParameter({ status }: CallFilter): URLSearchParams {
+function minimalCallQuery({ status }: CallFilter): URLSearchParams {
   return new URLSearchParams(status === undefined ? {} : { status });
 }
 

@@ -7,9 +7,6 @@ import { walkList } from "./list-walker.js";
 import type { ServiceApi } from "./service-api.js";
 import { isSuccess } from "./transport.js";
 
-/** A service whose limit is lower uses that. */
-export const LARGEST_PAGE = 500;
-
 type CallbackRequests = Pick<
   Client,
   "listCallbacks" | "getAllCallbacks" | "getCallback" | "createCallback" | "updateCallback" | "deleteCallback" | "verify"
@@ -19,9 +16,10 @@ export function callbackRequests(api: ServiceApi): CallbackRequests {
   async function listCallbacks(): Promise<readonly ListedCallback[]> {
     const all: ListedCallback[] = [];
     const pages = walkList(
-      `${api.basePath}/callbacks?limit=${LARGEST_PAGE}`,
+      `${api.basePath}/callbacks`,
       async (path) => {
-        const { callbacks, total, next } = readCallbackList(await api.getDocument(path, "callback"));
+        const document = await api.getDocument(api.withPageLimit(path), "callback");
+        const { callbacks, total, next } = readCallbackList(document);
         return { items: callbacks, total, next };
       },
       ({ id }: ListedCallback) => id,

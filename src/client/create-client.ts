@@ -3,7 +3,7 @@ import { createPacer } from "../platform/pacer.js";
 import type { Random } from "../platform/random.js";
 import { readOutageList } from "../wire/json/outage-json.js";
 import { callRequests } from "./call-requests.js";
-import { callbackRequests, LARGEST_PAGE } from "./callback-requests.js";
+import { callbackRequests } from "./callback-requests.js";
 import type { Client, ListedOutage } from "./client.js";
 import { walkList } from "./list-walker.js";
 import { createRequester } from "./requester.js";
@@ -42,8 +42,8 @@ export function createClient(transport: Transport, options: ClientOptions): Clie
 }
 
 async function listOutages(api: ServiceApi, callbackId: string | undefined): Promise<readonly ListedOutage[] | null> {
-  const path = `/outages?limit=${LARGEST_PAGE}${callbackId === undefined ? "" : `&callbackId=${encodeURIComponent(callbackId)}`}`;
-  const first = await api.exchange({ method: "GET", path, noun: "callback" });
+  const path = callbackId === undefined ? "/outages" : `/outages?callbackId=${encodeURIComponent(callbackId)}`;
+  const first = await api.exchange({ method: "GET", path: api.withPageLimit(path), noun: "callback" });
   if ([400, 404, 405, 501].includes(first.status)) return null;
   if (!isSuccess(first)) throw api.errorOf(first);
   let document: unknown = api.documentOf(first);
@@ -51,7 +51,7 @@ async function listOutages(api: ServiceApi, callbackId: string | undefined): Pro
   const pages = walkList(
     api.basePath + path,
     async (from) => {
-      const page = readOutageList(document ?? (await api.getDocument(from, "callback")));
+      const page = readOutageList(document ?? (await api.getDocument(api.withPageLimit(from), "callback")));
       document = undefined;
       return { items: page.outages, total: page.total, next: page.next };
     },

@@ -29,6 +29,11 @@ export interface ServiceApi {
   expectSuccess(request: ApiRequest): Promise<TransportResponse>;
   /** GETs JSON. `fullPath` includes the base path. Throws `unavailable` if it isn't JSON. */
   getDocument(fullPath: string, noun: ApiRequest["noun"]): Promise<unknown>;
+  /**
+   * The path of a list with the largest `limit` that the service accepts, at most `wanted`: 20, unless an answer's X-Max-Limit
+   * said more (docs/contract.md).
+   */
+  withPageLimit(path: string, wanted?: number): string;
   documentOf(answer: TransportResponse): unknown;
   errorOf(answer: TransportResponse): WhcbError;
 }
@@ -37,6 +42,11 @@ const MEDIA_TYPES = {
   callback: "application/vnd.whispir.api-callback-v1+json",
   call: "application/vnd.whispir.api-call-v1+json",
 } as const;
+
+/** The platform's. */
+const DEFAULT_MAX_LIMIT = 20;
+/** Of a service that would accept more. */
+const LARGEST_PAGE = 500;
 
 export interface ServiceApiDeps {
   readonly requester: Requester;
@@ -47,17 +57,22 @@ export interface ServiceApiDeps {
 }
 
 export function createServiceApi({ requester, name, basePath, credentials }: ServiceApiDeps): ServiceApi {
+  let maxLimit = DEFAULT_MAX_LIMIT;
   const identity = credentials === null ? {} : credentialHeaders(credentials);
 
-  function sendTo(fullPath: string, { method, noun, body, isRepeatable }: Omit<ApiRequest, "path">): Promise<TransportResponse> {
+  async function sendTo(
+    fullPath: string,
+    { method, noun, body, isRepeatable }: Omit<ApiRequest, "path">,
+  ): Promise<TransportResponse> {
     // Without Accept the platform answers XML.
     const headers: Record<string, string> = { ...identity, accept: MEDIA_TYPES[noun] };
     if (body !== undefined) headers["content-type"] = MEDIA_TYPES[noun];
     const text = body === undefined ? null : JSON.stringify(body);
-    return requester.send(
-      { method, path: fullPath, headers, body: text },
-      isRepeatable ?? (method === "GET" || method === "PUT"),
-    );
+    const request = { method, path: fullPath, headers, body: text };
+    const answer = await requester.send(request, isRepeatable ?? (method === "GET" || method === "PUT"));
+    const announced = Number(answer.headers["x-max-limit"]);
+    if (Number.isInteger(announced) && announced > 0) maxLimit = Math.min(announced, LARGEST_PAGE);
+    return answer;
   }
 
   function documentOf(answer: TransportResponse): unknown {
@@ -83,6 +98,15 @@ export function createServiceApi({ requester, name, basePath, credentials }: Ser
       const answer = await sendTo(fullPath, { method: "GET", noun });
       if (!isSuccess(answer)) throw serviceError(answer, name);
       return documentOf(answer);
+    },
+    withPageLimit(path, wanted = LARGEST_PAGE) {
+      const [route = "", query = ""] = path.split("?");
+      const parameters = new URLSearchParams(query);
+      const limit = Math.max(1, Math.min(wanted, maxLimit));
+      // The platform's links are followed as they are.
+      if (parameters.has("limit") && limit <= DEFAULT_MAX_LIMIT) return path;
+      parameters.set("limit", String(limit));
+      return `${route}?${parameters}`;
     },
     documentOf,
     errorOf: (answer) => serviceError(answer, name),

@@ -8,16 +8,17 @@ const OVER_DAY = "ERR_403_DEVELOPER_OVER_QPD";
 
 /** Over the plan's requests per second: a 429, or a 403 with a code. */
 export function isOverRate({ status, headers }: TransportResponse): boolean {
-  return (status === 429 && !isOverDayCode(headers)) || (status === 403 && headers["x-error-code"]?.includes(OVER_RATE) === true);
+  return (status === 429 && !hasErrorCode(headers, OVER_DAY)) || (status === 403 && hasErrorCode(headers, OVER_RATE));
 }
 
 /** Over the plan's requests per day. */
 export function isOverDay({ status, headers }: TransportResponse): boolean {
-  return (status === 429 || status === 403) && isOverDayCode(headers);
+  return (status === 429 || status === 403) && hasErrorCode(headers, OVER_DAY);
 }
 
-function isOverDayCode(headers: TransportResponse["headers"]): boolean {
-  return headers["x-error-code"]?.includes(OVER_DAY) === true;
+/** Older gateways of the platform use the X-Mashery names. */
+function hasErrorCode(headers: TransportResponse["headers"], code: string): boolean {
+  return (headers["x-error-code"] ?? headers["x-mashery-error-code"])?.includes(code) === true;
 }
 
 /** For a status of 300 or above. Redirects aren't followed: credentials go only to the profile's origin. */
@@ -45,7 +46,7 @@ export function serviceError(answer: TransportResponse, service: string): WhcbEr
     });
   }
   if (status === 403) {
-    const reason = headers["x-error-detail"] ?? detail;
+    const reason = headers["x-error-detail"] ?? headers["x-mashery-error-detail"] ?? detail;
     return new WhcbError("forbidden", `${service}: API key rejected${reason && ` (${reason})`}`, {
       hint: "Run `whcb login` again.",
     });

@@ -7,7 +7,7 @@ import { runReplay } from "../../src/runs/run-replay.js";
 import { platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";
 import { openDesk } from "../support/replay/replay-desk.js";
 
-it("a replay that runs out of file descriptors stops with that error, and no call counts as refused by the endpoint", async () => {
+it("a replay that runs out of file descriptors stops with that error, and no call counts as rejected by the endpoint", async () => {
   const calls = platformCalls(5);
   const callback = { id: "00112233445566AA", name: "demo", url: "http://127.0.0.1:9/", key: "an-endpoint-s-key", calls };
   const platform = scriptedPlatform({ clock: systemClock, callbacks: [callback] });
@@ -26,7 +26,7 @@ it("a replay that runs out of file descriptors stops with that error, and no cal
     const summary = await runReplay(plan, { ...DEFAULT_REPLAY_OPTIONS, concurrency: 1 }, desk.deps);
     expect(summary.error).toMatchObject({ code: "unavailable", message: "out of file descriptors (EMFILE)" });
     expect(summary.isResumable).toBe(true);
-    expect(summary.counts).toMatchObject({ planned: 5, accepted: 2, refused: 0 });
+    expect(summary.counts).toMatchObject({ planned: 5, accepted: 2, rejected: 0 });
     expect(delivered).toBe(3);
   } finally {
     await desk.leave();

@@ -114,7 +114,8 @@ export function scriptedPlatform(options: PlatformOptions): ScriptedPlatform {
 
   function page(name: string, all: readonly unknown[], url: URL): TransportResponse {
     const offset = Number(url.searchParams.get("offset") ?? 0);
-    const size = Math.min(Number(url.searchParams.get("limit") ?? 20), pageSize);
+    const size = Number(url.searchParams.get("limit") ?? 20);
+    if (size > pageSize) return refuse(422, `limit must be at most ${pageSize}`);
     const items = all.slice(offset, offset + size);
     if (items.length === 0) return say(200, { status: "No records found" });
     const next = new URL(url);

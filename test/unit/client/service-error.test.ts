@@ -17,6 +17,8 @@ describe("an answer", () => {
     [anAnswer(403), "forbidden"],
     [anAnswer(403, { headers: QPS }), "rate-limited"],
     [anAnswer(403, { headers: QPD }), "quota-exceeded"],
+    [anAnswer(403, { headers: { "x-mashery-error-code": "ERR_403_DEVELOPER_OVER_QPS" } }), "rate-limited"],
+    [anAnswer(403, { headers: { "x-mashery-error-code": "ERR_403_DEVELOPER_OVER_QPD" } }), "quota-exceeded"],
     [anAnswer(404), "not-found"],
     [anAnswer(405), "method-not-allowed"],
     [anAnswer(409), "duplicate-name"],
