@@ -29,6 +29,9 @@ function realDeps(from: NodeJS.Process): CliDeps {
       const { createDeliverer } = await import("./delivery/undici-deliverer.js");
       return createDeliverer({ clock: systemClock, timers: systemTimers, maxConnectionsPerOrigin: maxConnections });
     },
+    async lockFile(path) {
+      return (await import("./store/lock-database.js")).lockFile(path);
+    },
     async startService(options) {
       return (await import("./main/start-service.js")).startService(options, { version, log: stderr });
     },

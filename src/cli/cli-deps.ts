@@ -16,6 +16,8 @@ export interface CliDeps {
   readonly version: string;
   openClient(target: ServiceTarget): Promise<Client>;
   openDeliverer(options: DelivererOptions): Promise<Deliverer>;
+  /** Locks a file until it is released or this process dies; null if another process has the lock. */
+  lockFile(path: string): Promise<{ release(): Promise<void> } | null>;
   startService(options: ServeOptions): Promise<RunningService>;
 }
 

@@ -1,7 +1,7 @@
 /** A callbacks service as seen by a caller: the platform, `whcb serve`, or a database file in this process. */
 import type { MarkedBy } from "../domain/call.js";
 import type { CallFilter } from "../domain/call-filter.js";
-import type { CallbackSettings } from "../domain/callback.js";
+import type { CallbackSettings, RunLease } from "../domain/callback.js";
 import type { MessageResponse } from "../domain/message-response.js";
 import type { ListedAttempt, ListedCall } from "../wire/json/call-json.js";
 import type { ListedCallback } from "../wire/json/callback-json.js";
@@ -43,8 +43,14 @@ export interface Client {
   requestReplays(callbackId: string, callIds: readonly string[]): Promise<number>;
   /** null if the service doesn't offer them. */
   listOutages(callbackId?: string): Promise<readonly ListedOutage[] | null>;
+  /** Takes or renews the callback's run lock, which lasts 30 s. */
+  takeRunLock(callbackId: string, lease: RunLease): Promise<RunLockAnswer>;
+  releaseRunLock(callbackId: string, lease: RunLease): Promise<void>;
   close(): Promise<void>;
 }
+
+/** unsupported: the service has no run locks (the platform). */
+export type RunLockAnswer = { readonly kind: "taken" | "unsupported" } | { readonly kind: "busy"; readonly holder: RunLease };
 
 export interface ListCallsQuery {
   readonly filter: CallFilter;

@@ -39,3 +39,16 @@ export function isRepaired(before: CallbackSettings, after: CallbackSettings): b
     before.contentType !== after.contentType
   );
 }
+
+/** The right of one run to send a callback's calls (docs/runs.md, One run at a time). It expires unless it is renewed. */
+export interface RunLease {
+  /** The run's id. */
+  readonly run: string;
+  /** user@host. */
+  readonly holder: string;
+  /** Calls that the run has settled, of all that it is to settle; 0 of 0 before they are listed. */
+  readonly done: number;
+  readonly total: number;
+}
+
+export const LEASE_MS = 30_000;

@@ -1,6 +1,5 @@
 /** The beginning of a session: a new run, whose whole plan is on disk before anything is done, or a stored one that is resumed. */
 import { mkdir, open, rename, rm } from "node:fs/promises";
-import { hostname, userInfo } from "node:os";
 import { errorMessage, WhcbError } from "../domain/errors.js";
 import { readBootId } from "./journal/boot-id.js";
 import { Journal, openJournalFile } from "./journal/journal.js";
@@ -10,7 +9,7 @@ import { lockRun, type RunLock } from "./journal/run-lock.js";
 import type { RunState } from "./journal/run-state.js";
 import type { PlannedAction, RunCounts, RunHeader, RunListener } from "./journal/run-step.js";
 import { findRunId, readRunState } from "./journal/stored-runs.js";
-import type { RunControl, RunDeps } from "./run-deps.js";
+import { type HeldLocks, type RunControl, type RunDeps, whoRuns } from "./run-deps.js";
 import { RunSession } from "./run-session.js";
 import { CHUNK_SIZE } from "./send/marker.js";
 
@@ -19,6 +18,7 @@ export interface NewRun {
   /** In the order in which it will be done. */
   readonly planned: readonly PlannedCalls[];
   readonly signal?: AbortSignal | undefined;
+  readonly locks?: HeldLocks | undefined;
 }
 
 export interface PlannedCalls {
@@ -55,7 +55,7 @@ export async function beginRun(run: NewRun, deps: RunDeps, onEvent: RunListener)
     await beginSession(journal, header, deps);
     await rename(draft, path);
     await syncDirectory(deps.runsDirectory);
-    return { session: new RunSession({ header, journal, counts, deps, onEvent, signal: run.signal }), lock };
+    return { session: new RunSession({ header, journal, counts, deps, onEvent, signal: run.signal, locks: run.locks }), lock };
   } catch (error) {
     await journal?.close();
     await rm(draft, { force: true });
@@ -71,7 +71,7 @@ export interface ReopenedRun extends HeldRun {
 /** Throws `not-found` for an unknown run, `unavailable` while its process lives, `config` for a run of another service. */
 export async function reopenRun(
   wanted: string,
-  { signal, resendUnknown }: RunControl & { readonly resendUnknown: boolean },
+  { signal, locks, resendUnknown }: RunControl & { readonly resendUnknown: boolean },
   deps: RunDeps,
   onEvent: RunListener,
 ): Promise<ReopenedRun> {
@@ -95,6 +95,7 @@ export async function reopenRun(
       deps,
       onEvent,
       signal,
+      locks,
       troubled: calls.filter((call) => ["unknown", "rejected", "not-found"].includes(call.state)),
       resending: new Set(resendUnknown ? unknown : []),
     });
@@ -149,15 +150,6 @@ function checkService(header: RunHeader, { client, profile }: RunDeps): void {
   throw new WhcbError("config", `run ${header.runId} was made with ${header.service} (profile ${header.profile})`, {
     hint: `Add \`--profile ${header.profile}\`.`,
   });
-}
-
-function whoRuns({ who }: RunDeps): string {
-  if (who !== undefined) return who;
-  try {
-    return `${userInfo().username}@${hostname()}`;
-  } catch {
-    return `unknown@${hostname()}`;
-  }
 }
 
 /** So that the new name survives a power cut; not every system can. */

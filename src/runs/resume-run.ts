@@ -1,13 +1,12 @@
 /** Finishes an interrupted run: marks what was accepted, then sends what was never sent. */
-import type { ListedCall } from "../client/client.js";
 import { reopenRun } from "./begin-run.js";
 import { type RunSummary, workAndEnd } from "./end-run.js";
-import type { RunEntry, RunState } from "./journal/run-state.js";
+import type { RunState } from "./journal/run-state.js";
 import type { RunListener } from "./journal/run-step.js";
-import { listScope } from "./plan/call-scope.js";
-import { GroupDraft } from "./plan/group-draft.js";
+import type { GroupDraft } from "./plan/group-draft.js";
 import { snapshotPlan } from "./plan/replay-plan.js";
 import { SnapshotFile } from "./plan/snapshot-file.js";
+import { isOpen, relistCalls } from "./relist-calls.js";
 import type { RunControl, RunDeps } from "./run-deps.js";
 import type { ReplayOptions } from "./run-options.js";
 import { replayPlan } from "./run-replay.js";
@@ -60,7 +59,10 @@ async function sendTheRest(state: RunState, options: ReplayOptions & ResumeOptio
     const drafts: GroupDraft[] = [];
     for (const { id } of header.callbacks) {
       const open = [...state.entries()].filter((entry) => entry.callbackId === id && isOpen(entry));
-      if (open.length > 0) drafts.push(await draftOf(id, open, { file, resendUnknown: options.resendUnknown }, session));
+      if (open.length > 0)
+        drafts.push(
+          await relistCalls(await deps.client.getCallback(id), open, { file, resendUnknown: options.resendUnknown }, session),
+        );
     }
     await replayPlan(snapshotPlan({ runId: header.runId, drafts, file }), options, session);
   } catch (error) {
@@ -68,33 +70,4 @@ async function sendTheRest(state: RunState, options: ReplayOptions & ResumeOptio
   } finally {
     await file.close();
   }
-}
-
-function isOpen(entry: RunEntry): boolean {
-  return entry.do !== "mark" && (entry.state === "left" || entry.state === "unknown");
-}
-
-/** Of the open calls, those that are still FAILED; the others are recorded as settled. */
-async function draftOf(
-  callbackId: string,
-  open: readonly RunEntry[],
-  { file, resendUnknown }: { readonly file: SnapshotFile; readonly resendUnknown: boolean },
-  session: RunSession,
-): Promise<GroupDraft> {
-  const { client, clock } = session.deps;
-  const draft = new GroupDraft(await client.getCallback(callbackId), file, clock);
-  const waiting = new Map(open.map((entry) => [entry.id, entry]));
-  const take = async (calls: readonly ListedCall[]): Promise<void> => {
-    const failed = calls.flatMap((call) => {
-      const entry = waiting.get(call.id);
-      waiting.delete(call.id);
-      return entry !== undefined && (entry.state === "left" || resendUnknown) ? [call] : [];
-    });
-    await draft.add(failed);
-  };
-  await listScope(client, { callbackId, filter: { status: "FAILED" } }, take);
-  for (const { id: call, state: from } of waiting.values()) {
-    session.record(callbackId, { step: "skipped", call, at: clock.now(), reason: "settled" }, from);
-  }
-  return draft;
 }

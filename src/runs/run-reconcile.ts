@@ -31,6 +31,7 @@ export async function runReconcile(
           ...replay.groups.map((group) => ({ callbackId: callback.id, do: "send" as const, callIds: replay.callIds(group) })),
         ],
         signal: options.signal,
+        locks: options.locks,
       },
       deps,
       onEvent,

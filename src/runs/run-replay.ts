@@ -6,8 +6,11 @@ import { requireAuthType, requireBodyStyle } from "../wire/json/callback-json.js
 import { beginRun } from "./begin-run.js";
 import { type RunSummary, workAndEnd } from "./end-run.js";
 import type { RunHeader, RunListener } from "./journal/run-step.js";
+import { readRunState } from "./journal/stored-runs.js";
 import type { ReplayGroup } from "./plan/group-draft.js";
-import type { ReplayPlan } from "./plan/replay-plan.js";
+import { type ReplayPlan, snapshotPlan } from "./plan/replay-plan.js";
+import { SnapshotFile } from "./plan/snapshot-file.js";
+import { isOpen, relistCalls } from "./relist-calls.js";
 import type { RunControl, RunDeps } from "./run-deps.js";
 import type { ReplayOptions } from "./run-options.js";
 import { asWhcbError, type RunSession } from "./run-session.js";
@@ -35,6 +38,7 @@ export async function runReplay(
           return { callbackId: group.callback.id, do: options.viaService ? "ask" : "send", callIds: plan.callIds(group) };
         }),
         signal: options.signal,
+        locks: options.locks,
       },
       deps,
       onEvent,
@@ -51,6 +55,33 @@ export async function replayPlan(plan: ReplayPlan, options: ReplayOptions & RunC
     if (session.stop.reason !== null) return;
     if (options.viaService) await requestGroup(plan, group, session);
     else await sendAndMark(plan, group, options, session);
+    while (session.stopped.get(group.callback.id) === "lock-lost") await sendAgainWithLock(group, options, session);
+  }
+}
+
+/** After the lock was lost (a machine that slept, a service that was away): others may have sent some of the calls. */
+async function sendAgainWithLock(
+  { callback }: ReplayGroup,
+  options: ReplayOptions & RunControl,
+  session: RunSession,
+): Promise<void> {
+  const { runsDirectory } = session.deps;
+  session.stopped.delete(callback.id);
+  try {
+    await session.locks?.retake(callback);
+    await session.journal.flushed();
+    const { state } = await readRunState(runsDirectory, session.header.runId);
+    const open = [...state.entries()].filter((entry) => entry.callbackId === callback.id && isOpen(entry));
+    const file = await SnapshotFile.open(runsDirectory, `${session.header.runId}-again`);
+    try {
+      const draft = await relistCalls(callback, open, { file, resendUnknown: false }, session);
+      const plan = snapshotPlan({ runId: session.header.runId, drafts: [draft], file });
+      for (const group of plan.groups) await sendAndMark(plan, group, options, session);
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    session.stop.stop("service", asWhcbError(error));
   }
 }
 
@@ -141,7 +172,12 @@ export function recordedCallback({ id, name, url }: { id: string; name: string; 
   return { id, name, url: url.replace(/\/\/[^/@]*@/, "//••••@") };
 }
 
-/** Signal and keys stay out of the journal. */
-export function recordedOptions({ keys: _keys, signal: _signal, ...options }: ReplayOptions & RunControl): ReplayOptions {
+/** Signal, keys and locks stay out of the journal. */
+export function recordedOptions({
+  keys: _keys,
+  signal: _signal,
+  locks: _locks,
+  ...options
+}: ReplayOptions & RunControl): ReplayOptions {
   return options;
 }

@@ -4,7 +4,7 @@ import type { Journal } from "./journal/journal.js";
 import { NO_COUNTS, type RunCallState, reduceCounts, sumCounts } from "./journal/run-counts.js";
 import type { RunCall } from "./journal/run-state.js";
 import type { CallStep, RunCounts, RunHeader, RunListener, StopReason } from "./journal/run-step.js";
-import type { RunDeps } from "./run-deps.js";
+import type { HeldLocks, RunDeps } from "./run-deps.js";
 
 /** Calls that failed and are listed at the end; all of them are in the journal. */
 const MAX_TROUBLED = 20;
@@ -17,6 +17,7 @@ export interface SessionParts {
   readonly deps: RunDeps;
   readonly onEvent: RunListener;
   readonly signal?: AbortSignal | undefined;
+  readonly locks?: HeldLocks | undefined;
   /** From earlier sessions. */
   readonly troubled?: readonly RunCall[];
   /** Calls whose outcome isn't known, and which are to be sent again. */
@@ -27,6 +28,7 @@ export class RunSession {
   readonly header: RunHeader;
   readonly journal: Journal;
   readonly deps: RunDeps;
+  readonly locks: HeldLocks | undefined;
   /** Of the whole run; each callback has its own too (`stopOfCallback`). */
   readonly stop: StopSignal;
   readonly stopped = new Map<string, StopReason>();
@@ -37,10 +39,12 @@ export class RunSession {
   readonly #onEvent: RunListener;
   readonly #resending: Set<string>;
 
-  constructor({ header, journal, counts, deps, onEvent, signal, troubled = [], resending = new Set() }: SessionParts) {
+  constructor({ header, journal, counts, deps, onEvent, signal, locks, troubled = [], resending = new Set() }: SessionParts) {
     this.header = header;
     this.journal = journal;
     this.deps = deps;
+    this.locks = locks;
+    locks?.report(sumCounts(counts.values()));
     this.troubled = troubled.slice(0, MAX_TROUBLED);
     this.startedAtMs = deps.clock.monotonicMs();
     this.#counts = new Map(counts);
@@ -104,6 +108,7 @@ export class RunSession {
     const context = { header: this.header, from, calls: "calls" in step ? step.calls.length : 1 };
     this.#counts.set(callbackId, reduceCounts(this.counts(callbackId), step, context));
     this.#total = reduceCounts(this.#total, step, context);
+    this.locks?.report(this.#total);
   }
 }
 

@@ -16,6 +16,7 @@ import { addErrorHandlers, answerClientError, NO_SUCH_PATH, sendError } from "./
 import { addCallRoutes } from "./routes/call-routes.js";
 import { addCallbackRoutes, addOutageRoute } from "./routes/callback-routes.js";
 import { CallbackLookup, type RouteContext } from "./routes/route-context.js";
+import { addRunLockRoutes } from "./routes/run-lock-routes.js";
 import type { ServerDeps } from "./server-deps.js";
 
 const LARGEST_PAGE = 500;
@@ -84,6 +85,7 @@ function addApiRoutes(app: FastifyInstance, context: RouteContext): void {
   addCallRoutes(app, context);
   addIngestRoute(app, context);
   addOutageRoute(app, context);
+  addRunLockRoutes(app, context);
   addTokenRoutes(app, context);
 }
 

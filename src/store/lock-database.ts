@@ -2,7 +2,7 @@
 import { existsSync, realpathSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import type Database from "better-sqlite3";
-import { isWhcbError, WhcbError } from "../domain/errors.js";
+import { errorMessage, isWhcbError, WhcbError } from "../domain/errors.js";
 import { openDatabase } from "./sqlite/open-database.js";
 import { sqliteCode } from "./sqlite/sqlite-error.js";
 
@@ -16,16 +16,42 @@ export interface DatabaseLock {
  */
 export async function lockDatabase(path: string): Promise<DatabaseLock> {
   if (path === ":memory:") return { async release() {} };
+  try {
+    return openLocked(lockPath(path));
+  } catch (error) {
+    throw lockError(error, path);
+  }
+}
+
+/** The same lock on a file of its own. null if another process has it; throws `unavailable` if the file can't be locked. */
+export async function lockFile(path: string): Promise<DatabaseLock | null> {
+  try {
+    return openLocked(path);
+  } catch (error) {
+    if (isWhcbError(error)) throw error;
+    if (isBusy(error)) return null;
+    throw new WhcbError("unavailable", `${path} can't be locked: ${errorMessage(error)}`, {
+      hint: "Keep the data folder on a local disk: another run could send the same calls.",
+      cause: error,
+    });
+  }
+}
+
+function openLocked(path: string): DatabaseLock {
   let sideFile: Database.Database | undefined;
   try {
-    sideFile = openDatabase(lockPath(path), { timeout: 0 });
+    sideFile = openDatabase(path, { timeout: 0 });
     sideFile.exec("BEGIN EXCLUSIVE");
   } catch (error) {
     sideFile?.close();
-    throw lockError(error, path);
+    throw error;
   }
   const locked = sideFile;
   return { release: async () => void locked.close() };
+}
+
+function isBusy(error: unknown): boolean {
+  return sqliteCode(error) === "BUSY" || sqliteCode(error) === "LOCKED";
 }
 
 /** Links are followed: the same file has one lock, however it is named. */
@@ -38,7 +64,7 @@ function lockPath(path: string): string {
 
 function lockError(error: unknown, path: string): WhcbError {
   if (isWhcbError(error)) return error;
-  if (sqliteCode(error) === "BUSY" || sqliteCode(error) === "LOCKED") {
+  if (isBusy(error)) {
     return new WhcbError("config", `${path} is already served by another process`, {
       hint: "Stop that `whcb serve`, or give this one another --db.",
       cause: error,

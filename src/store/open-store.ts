@@ -5,6 +5,7 @@ import { DEFAULT_RETENTION, type RetentionPolicy } from "../domain/retention.js"
 import type { Clock } from "../platform/clock.js";
 import { requireCallback } from "./callbacks/callback-row.js";
 import { callbackStore } from "./callbacks/callbacks.js";
+import { releaseRunLease, takeRunLease } from "./callbacks/run-leases.js";
 import { acceptCalls } from "./calls/accept-calls.js";
 import { listAttempts } from "./calls/attempts.js";
 import { readCounts } from "./calls/call-counts.js";
@@ -76,6 +77,8 @@ function storeOn(db: Db, cipher: KeyCipher, retention: RetentionPolicy): Store {
     countCalls: async (callbackId) => readCounts(db, (await requireCallback(db, callbackId)).key),
     markCalls: (callbackId, callIds, status, now, by) => markCalls(db, { callbackId, callIds, status, by }, now),
     requestReplays: (callbackId, selection, now) => requestReplays(db, callbackId, selection, now),
+    takeRunLease: (callbackId, lease, now) => takeRunLease(db, callbackId, lease, now),
+    releaseRunLease: (callbackId, lease) => releaseRunLease(db, callbackId, lease),
     listOutages: (query) => listOutages(db, query),
 
     listEndpoints: (callbackIds) => listEndpoints(db, cipher, callbackIds),

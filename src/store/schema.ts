@@ -14,6 +14,7 @@ export interface Schema {
   outages: OutageTable;
   mails: MailTable;
   call_counts: CallCountTable;
+  run_leases: RunLeaseTable;
   credentials: CredentialTable;
   settings: SettingTable;
 }
@@ -121,6 +122,15 @@ export interface CallCountTable {
   callback_key: number;
   status: CallStatus;
   count: number;
+}
+
+export interface RunLeaseTable {
+  callback_key: number;
+  run: string;
+  holder: string;
+  done: number;
+  total: number;
+  expires_at: number;
 }
 
 export interface CredentialTable {

@@ -2,7 +2,7 @@
 import type { Attempt } from "../domain/attempt.js";
 import type { Call, CallStatus, MarkedBy } from "../domain/call.js";
 import type { CallFilter } from "../domain/call-filter.js";
-import type { Callback, CallbackSettings } from "../domain/callback.js";
+import type { Callback, CallbackSettings, RunLease } from "../domain/callback.js";
 import type { Endpoint } from "../domain/endpoint.js";
 import type { Mail } from "../domain/mail.js";
 import type { MessageResponse } from "../domain/message-response.js";
@@ -106,6 +106,10 @@ export interface CallStore {
   ): Promise<void>;
   /** Makes FAILED calls due now for one attempt each; sets `replayRequestedAt`. Returns how many. Throws what `markCalls` throws. */
   requestReplays(callbackId: string, selection: ReplaySelection, now: number): Promise<number>;
+  /** Takes or renews the callback's run lease. null if it was taken, else the lease that another run has. Throws `not-found`. */
+  takeRunLease(callbackId: string, lease: RunLease, now: number): Promise<RunLease | null>;
+  /** Does nothing if another run has it. */
+  releaseRunLease(callbackId: string, lease: RunLease): Promise<void>;
   /** Newest first. */
   listOutages(query: PageQuery & { readonly callbackId?: string }): Promise<Page<Outage>>;
 }

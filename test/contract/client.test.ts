@@ -1,6 +1,6 @@
 /**
  * The client with every service that it must work with, and a whole replay over each.
- * Covers: src/client/call-requests.ts, src/client/callback-requests.ts, src/client/create-client.ts, src/client/service-api.ts, src/client/single-calls.ts
+ * Covers: src/client/call-requests.ts, src/client/callback-requests.ts, src/client/create-client.ts, src/client/service-api.ts, src/client/single-calls.ts, src/client/run-lock-requests.ts
  */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { ListedCall } from "../../src/client/client.js";
@@ -101,6 +101,20 @@ for (const service of CLIENT_SERVICES) {
         { status: "SUCCESS", settledBy: service.isOurs ? "replay" : null },
         { status: "SUCCESS", settledBy: service.isOurs ? "user" : null },
       ]);
+    });
+
+    it("locks a callback for one run, if the service has run locks", async () => {
+      const { client } = opened;
+      const lease = { run: "RUN-1", holder: "ada@desk", done: 1, total: 9 };
+      const other = { run: "RUN-2", holder: "ada@desk", done: 0, total: 0 };
+      if (!service.isOurs) {
+        expect(await client.takeRunLock(callbackId, lease)).toEqual({ kind: "unsupported" });
+        return;
+      }
+      expect(await client.takeRunLock(callbackId, lease)).toEqual({ kind: "taken" });
+      expect(await client.takeRunLock(callbackId, other)).toEqual({ kind: "busy", holder: lease });
+      await client.releaseRunLock(callbackId, lease);
+      expect(await client.takeRunLock(callbackId, other)).toEqual({ kind: "taken" });
     });
 
     it("marks calls, all or none", async () => {

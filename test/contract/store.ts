@@ -7,6 +7,7 @@ import { describeListing } from "./store-listing.js";
 import { describeOutages } from "./store-outages.js";
 import { describeOutcomes } from "./store-outcomes.js";
 import { describePurge } from "./store-purge.js";
+import { describeRunLeases } from "./store-run-leases.js";
 import type { OpenStore } from "./store-support.js";
 import { describeWaiting } from "./store-waiting.js";
 
@@ -20,5 +21,6 @@ export function describeStore(name: string, open: OpenStore): void {
     describeListing(open);
     describePurge(open);
     describeCounters(open);
+    describeRunLeases(open);
   });
 }

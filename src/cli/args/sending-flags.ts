@@ -34,6 +34,8 @@ export const DRY_RUN = flag("--dry-run", "show what would be done, and do nothin
 export const PRINT_CURL = flag("--print-curl", "with --dry-run: print the requests as curl commands");
 export const SKIP_RETRYING = flag("--skip-retrying", "leave out calls that the service is still retrying");
 
+export const WAIT = flag("--wait", "if another run is sending the calls, wait until it ends");
+
 export const SENDING_FLAGS = [CONCURRENCY, RATE, NO_CANARY, MAX_FAILURES, SERIAL_BY] as const;
 
 export function readReplayOptions(args: ParsedArgs): ReplayOptions {

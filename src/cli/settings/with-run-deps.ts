@@ -24,6 +24,7 @@ export async function withRunDeps<Result>(
       clock: deps.clock,
       random: deps.random,
       runsDirectory: runsDirectory(deps),
+      lockFile: deps.lockFile,
       profile: session.settings.profile.value ?? session.client.name,
     });
   } finally {

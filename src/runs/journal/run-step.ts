@@ -46,7 +46,7 @@ export type PlannedAction = "send" | "mark" | "ask";
 export type SkipReason = "settled" | "order";
 
 /** Why a run, or its part for one callback, ended before its calls did. */
-export type StopReason = "interrupted" | "canary" | "max-failures" | "retry-after" | "journal" | "service";
+export type StopReason = "interrupted" | "canary" | "max-failures" | "retry-after" | "lock-lost" | "journal" | "service";
 
 export type RunKind = "replay" | "mark-success" | "mark-failed" | "reconcile";
 

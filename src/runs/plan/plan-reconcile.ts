@@ -23,15 +23,20 @@ export interface ReconcilePlan {
   readonly sharedMessages: number;
 }
 
+export interface PlanReconcileOptions {
+  /** Of the run that has the callback's lock. */
+  readonly runId?: string | undefined;
+  readonly onEvent?: RunListener;
+}
+
 /** Sends and marks nothing. Throws `not-found`, and what the client throws. */
 export async function planReconcile(
   callbackIdOrName: string,
   seen: SeenList,
   deps: RunDeps,
-  onEvent: RunListener = () => {},
+  { runId = newRunId(deps.clock.now(), deps.random), onEvent }: PlanReconcileOptions = {},
 ): Promise<ReconcilePlan> {
   const callback = await deps.client.getCallback(callbackIdOrName);
-  const runId = newRunId(deps.clock.now(), deps.random);
   const file = await SnapshotFile.open(deps.runsDirectory, runId);
   const rest = new GroupDraft(callback, file, deps.clock);
   const seenIds: string[] = [];

@@ -1,4 +1,4 @@
-import type { ListedCall } from "../../client/client.js";
+import type { ListedCall, ListedCallback } from "../../client/client.js";
 import { newRunId } from "../journal/run-id.js";
 import type { RunListener } from "../journal/run-step.js";
 import type { RunDeps } from "../run-deps.js";
@@ -10,6 +10,8 @@ import { SnapshotFile } from "./snapshot-file.js";
 export interface ReplayScope extends CallScope {
   /** Leave out the calls that the service is still retrying. */
   readonly skipRetrying: boolean;
+  /** If its callbacks are locked: those, as they were listed, and the id of the run that has the locks. */
+  readonly locked?: { readonly runId: string; readonly callbacks: readonly ListedCallback[] };
 }
 
 /** Up to so many calls named by id are requested one by one; more are looked for among the failed ones. */
@@ -20,8 +22,8 @@ const MAX_SINGLE_CALLS = 50;
  * `not-found` for a callback, and what the client throws.
  */
 export async function planReplay(scope: ReplayScope, deps: RunDeps, onEvent: RunListener = () => {}): Promise<ReplayPlan> {
-  const runId = newRunId(deps.clock.now(), deps.random);
-  const callbacks = await callbacksOf(scope, deps.client);
+  const runId = scope.locked?.runId ?? newRunId(deps.clock.now(), deps.random);
+  const callbacks = scope.locked?.callbacks ?? (await callbacksOf(scope, deps.client));
   const file = await SnapshotFile.open(deps.runsDirectory, runId);
   const counts = { leftOut: 0, notFailed: 0, skippedRetrying: 0 };
   const drafts: GroupDraft[] = [];

@@ -113,6 +113,7 @@ class GroupSender {
     const startedAt = clock.monotonicMs();
     // The outcome that freed its slot may not be written yet.
     this.#session.writeOutcomes();
+    if (this.#session.locks?.maySend(this.#job.callbackId) === false) this.#stop.stop("lock-lost");
     if (this.#stop.reason !== null) return;
     this.#inFlight++;
     void deliverer

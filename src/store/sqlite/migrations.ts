@@ -192,8 +192,20 @@ ALTER TABLE callbacks ADD COLUMN replay_requested_at INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX calls_replays ON calls (callback_key, due_at) WHERE due_cause = 'replay';
 `;
 
+const RUN_LEASES = `
+CREATE TABLE run_leases (
+  callback_key INTEGER PRIMARY KEY,
+  run TEXT NOT NULL,
+  holder TEXT NOT NULL,
+  done INTEGER NOT NULL,
+  total INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL
+);
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: "first tables", sql: FIRST },
   { version: 2, name: "columns in standard terms", sql: STANDARD_TERMS },
   { version: 3, name: "pace of calls", sql: PACE_OF_CALLS },
+  { version: 4, name: "run leases", sql: RUN_LEASES },
 ];

@@ -1,13 +1,15 @@
-/** What callers send about calls: responses to deliver, and marks. */
+/** What callers send about calls: responses to deliver, marks, and run locks. */
 import type { MarkedBy } from "../../domain/call.js";
+import type { RunLease } from "../../domain/callback.js";
 import type { MessageResponse } from "../../domain/message-response.js";
 import { isObject } from "./json-value.js";
-import { checkerOf, MarkSchema, SubmissionListSchema, SubmissionSchema } from "./request-schemas.js";
+import { checkerOf, MarkSchema, RunLeaseSchema, SubmissionListSchema, SubmissionSchema } from "./request-schemas.js";
 import { readResponse } from "./response-json.js";
 
 const checkOne = checkerOf(SubmissionSchema);
 const checkMany = checkerOf(SubmissionListSchema);
 const checkMark = checkerOf(MarkSchema);
+const checkLease = checkerOf(RunLeaseSchema);
 
 export interface Submission {
   /** null: the service generates one. */
@@ -39,6 +41,12 @@ export interface Mark {
 export function parseMark(value: unknown): Mark {
   const { status, settledBy = "user" } = checkMark(value);
   return { status, settledBy };
+}
+
+/** Throws `invalid` or `malformed`. */
+export function parseRunLease(value: unknown): RunLease {
+  const { run, holder, done = 0, total = 0 } = checkLease(value);
+  return { run, holder, done, total };
 }
 
 function submissionOf(value: unknown, id: string | undefined, now: string): Submission {

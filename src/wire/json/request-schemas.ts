@@ -63,6 +63,18 @@ export const MarkSchema = Type.Object(
   { $id: "Mark", title: "an object" },
 );
 
+const Count = Type.Optional(Type.Integer({ minimum: 0, title: "a whole number" }));
+
+export const RunLeaseSchema = Type.Object(
+  {
+    run: Type.String({ minLength: 1, maxLength: 64, title: "text" }),
+    holder: Type.String({ minLength: 1, maxLength: 256, title: "text" }),
+    done: Count,
+    total: Count,
+  },
+  { $id: "RunLease", title: "an object" },
+);
+
 const NO_CONTROL_CHARACTERS = "^[^\\u0000-\\u001f\\u007f]*$";
 
 const CALL_ID_PATTERN = "^[A-Za-z0-9][A-Za-z0-9._~-]{0,63}$";

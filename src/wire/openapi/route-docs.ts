@@ -5,6 +5,7 @@ import {
   CallbackSchema,
   CallbackUpdateSchema,
   MarkSchema,
+  RunLeaseSchema,
   SubmissionListSchema,
   SubmissionSchema,
 } from "../json/request-schemas.js";
@@ -56,6 +57,7 @@ const ERRORS: Readonly<Record<number, string>> = {
   401: "Missing or wrong user, password or token",
   403: "Missing or wrong API key, or the plan's limit is reached",
   404: "Not found",
+  409: "Another run has the lock; the body has its run, holder, done and total",
   413: "Body over 10 485 760 bytes",
   415: "Unsupported Accept or Content-Type",
   422: "A field is missing or out of range",
@@ -173,6 +175,21 @@ export const ROUTE_DOCS = {
     query: { ...IDS, ...FILTER },
     success: [202, AcceptedDocument],
     errors: [422],
+  }),
+  takeRunLock: route({
+    summary: "Take the lock of a callback for 30 seconds, or renew it: one run at a time sends a callback's calls",
+    tag: "calls",
+    params: CallbackParams,
+    body: RunLeaseSchema,
+    success: [204, null],
+    errors: [409],
+  }),
+  releaseRunLock: route({
+    summary: "Release the lock of a callback, if this run has it",
+    tag: "calls",
+    params: CallbackParams,
+    body: RunLeaseSchema,
+    success: [204, null],
   }),
   listOutages: route({
     summary: "List outages, newest first",

@@ -7,6 +7,7 @@ import { systemRandom } from "../../../src/platform/random.js";
 import { planReplay } from "../../../src/runs/plan/plan-replay.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../../src/runs/run-options.js";
 import { runReplay } from "../../../src/runs/run-replay.js";
+import { lockFile } from "../../../src/store/lock-database.js";
 import { contender } from "../run/contender.js";
 import { CREDENTIALS } from "../run/service.js";
 
@@ -26,6 +27,7 @@ await contender<Options>(async ({ url, runsDirectory, count, concurrency }) => {
     random: systemRandom,
     runsDirectory,
     profile: "bench",
+    lockFile,
     who: userInfo().username,
   };
   const plan = await planReplay({ callbacks: ["demo"], calls: { filter: {} }, skipRetrying: false }, deps);

@@ -9,6 +9,7 @@ import { openFileClient } from "../../../src/main/open-file-client.js";
 import { openHttpClient } from "../../../src/main/open-http-client.js";
 import { startService } from "../../../src/main/start-service.js";
 import { systemClock, systemTimers } from "../../../src/platform/clock.js";
+import { lockFile } from "../../../src/store/lock-database.js";
 import { type CapturedIo, captureIo, type IoOptions } from "./cli-streams.js";
 import { type CliResult, type CliWorld, cliDeps, newCliWorld, runCli } from "./run-cli.js";
 
@@ -100,6 +101,7 @@ function realDeps(): Partial<CliDeps> {
     openClient: (target) => (target.kind === "http" ? openHttpClient(target, {}) : openFileClient(target.path, "1.2.3")),
     openDeliverer: async ({ maxConnections }) =>
       createDeliverer({ clock: systemClock, timers: systemTimers, maxConnectionsPerOrigin: maxConnections }),
+    lockFile,
     startService: (options) => startService(options, { version: "1.2.3", log: process.stderr }),
   };
 }

@@ -39,6 +39,7 @@ export function cliDeps(world: CliWorld, io: CliDeps["io"]): CliDeps {
     openClient: nothing("client"),
     openDeliverer: nothing("deliverer"),
     startService: nothing("service"),
+    lockFile: nothing("lock file"),
     ...world.deps,
     io,
     paths: world.paths,

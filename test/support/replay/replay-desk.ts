@@ -11,6 +11,7 @@ import { createDeliverer } from "../../../src/delivery/undici-deliverer.js";
 import { type Clock, systemClock, systemTimers } from "../../../src/platform/clock.js";
 import type { RunEvent } from "../../../src/runs/journal/run-step.js";
 import type { RunDeps } from "../../../src/runs/run-deps.js";
+import { lockFile } from "../../../src/store/lock-database.js";
 import { seededRandom } from "../time/seeded-random.js";
 
 export interface CountingEndpoint {
@@ -37,6 +38,8 @@ export async function countingEndpoint(
   let atOnce = 0;
   let most = 0;
   const server = createServer(async (request, response) => {
+    // The registration check.
+    if (request.method === "GET") return void response.end();
     most = Math.max(most, ++atOnce);
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk);
@@ -99,6 +102,7 @@ export function openDesk({ transport, client, clock = systemClock, rate, over = 
       random,
       runsDirectory: join(folder, "runs"),
       profile: "test",
+      lockFile,
       who: "ada@desk",
       ...over,
     },

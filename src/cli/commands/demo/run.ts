@@ -121,6 +121,7 @@ async function playSteps(
     random: deps.random,
     runsDirectory: join(directory, "runs"),
     profile: "demo",
+    lockFile: deps.lockFile,
   };
   const plan = await planReplay(
     { callbacks: [callback.id], calls: { filter: { status: "FAILED" } }, skipRetrying: false },

@@ -1,6 +1,6 @@
 import type { CommandSpec } from "../../args/command-spec.js";
 import { choiceOr, under, value } from "../../args/flag.js";
-import { DRY_RUN, SENDING_FLAGS } from "../../args/sending-flags.js";
+import { DRY_RUN, SENDING_FLAGS, WAIT } from "../../args/sending-flags.js";
 import { OUTPUT_LINES } from "../../args/shared-flags.js";
 import { YES } from "../../output/questions.js";
 
@@ -13,7 +13,7 @@ export const RECONCILE: CommandSpec = {
   summary: "mark the calls that your system already has, replay the rest, and print the balance",
   details: `--seen lists what your system has: message ids, or call ids with --by call. FAILED calls on that list are marked SUCCESS and not
 sent; the rest is replayed. The balance is printed: failed = seen + accepted + still failing.`,
-  flags: [SEEN, BY, ...under("How to send", SENDING_FLAGS), YES, DRY_RUN, OUTPUT_LINES],
+  flags: [SEEN, BY, ...under("How to send", [...SENDING_FLAGS, WAIT]), YES, DRY_RUN, OUTPUT_LINES],
   examples: [
     ["whcb reconcile demo --seen received.txt --dry-run", "show how much is missing"],
     ["whcb reconcile demo --seen received.txt", "mark what is there, send the rest"],

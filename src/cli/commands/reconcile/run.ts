@@ -1,26 +1,31 @@
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
+import type { ListedCallback } from "../../../client/client.js";
 import { count } from "../../../domain/count.js";
 import { WhcbError } from "../../../domain/errors.js";
 import { planReconcile, type ReconcilePlan } from "../../../runs/plan/plan-reconcile.js";
-import { readSeenList } from "../../../runs/plan/seen-list.js";
+import { readSeenList, type SeenList } from "../../../runs/plan/seen-list.js";
+import type { RunDeps } from "../../../runs/run-deps.js";
+import type { RunLocks } from "../../../runs/run-locks.js";
+import type { ReplayOptions } from "../../../runs/run-options.js";
 import { balanceOf, runReconcile } from "../../../runs/run-reconcile.js";
 import { unreadableFile } from "../../args/read-input.js";
 import { DRY_RUN, readSendingFlags } from "../../args/sending-flags.js";
 import type { Invocation } from "../../invocation.js";
 import { openProgress } from "../../output/progress-line.js";
-import { confirm, needsYes, YES } from "../../output/questions.js";
+import { needsYes, YES } from "../../output/questions.js";
 import { followRun } from "../../output/run/follow-run.js";
 import { describePlan, planJson } from "../../output/run/plan-text.js";
 import { finishRun } from "../../output/run/run-summary.js";
 import { safeJson } from "../../output/sanitize.js";
 import { collectKeys } from "../../settings/callback-keys.js";
 import { findCallback, withSession } from "../../settings/session.js";
+import { confirmInTime, withLocks } from "../../settings/with-locks.js";
 import { withRunDeps } from "../../settings/with-run-deps.js";
 import { BY, SEEN } from "./command.js";
 
 export async function run(invocation: Invocation): Promise<number> {
-  const { args, screen, deps } = invocation;
+  const { args, deps } = invocation;
   const source = args.get(SEEN);
   if (source === undefined) throw new WhcbError("usage", "reconcile needs --seen FILE (or -): the ids that your system has");
   if (source === "-" && !args.get(YES) && !args.get(DRY_RUN)) throw needsYes(invocation);
@@ -29,27 +34,46 @@ export async function run(invocation: Invocation): Promise<number> {
   return withSession(invocation, async (session) => {
     const callback = await findCallback(session.client, args.operand(0));
     return withRunDeps(deps, session, options.concurrency, async (runDeps) => {
-      const listing = await openProgress(invocation, "listing failed calls");
-      const plan = await planReconcile(callback.id, seen, runDeps).finally(() => listing.clear());
-      try {
-        if (plan.failed === 0) {
-          screen.info(`nothing to reconcile: ${callback.name} has no failed call`);
-          return 0;
-        }
-        const description = describeReconcile(plan, describePlan(plan.replay, options, screen.renderOptions));
-        if (args.get(DRY_RUN)) return await showReconcile(plan, description, screen);
-        const question = `Mark ${count(plan.seen.length, "call")} and send ${count(plan.replay.calls, "call")} again?`;
-        if (!(await confirm(invocation, `${description.join("\n")}\n${question}`))) return 0;
-        const keys = await collectKeys(invocation, plan.replay, options);
-        const summary = await followRun(invocation, plan.replay.calls, ({ signal, listener }) =>
-          runReconcile(plan, { ...options, signal, keys }, runDeps, listener),
-        );
-        return await finishRun(invocation, summary, balanceOf(plan.failed, summary.counts));
-      } finally {
-        await plan.replay.discard();
-      }
+      const job = { callback, seen, options, runDeps };
+      if (args.get(DRY_RUN)) return listAndReconcile(job, invocation);
+      return withLocks(invocation, { callbacks: [callback], runDeps }, (locks) =>
+        listAndReconcile({ ...job, locks }, invocation),
+      );
     });
   });
+}
+
+interface ReconcileJob {
+  readonly callback: ListedCallback;
+  readonly seen: SeenList;
+  readonly options: ReplayOptions;
+  readonly runDeps: RunDeps;
+  /** None for a dry run. */
+  readonly locks?: RunLocks;
+}
+
+async function listAndReconcile(job: ReconcileJob, invocation: Invocation): Promise<number> {
+  const { callback, seen, options, runDeps, locks } = job;
+  const { screen } = invocation;
+  const listing = await openProgress(invocation, "listing failed calls");
+  const plan = await planReconcile(callback.id, seen, runDeps, { runId: locks?.runId }).finally(() => listing.clear());
+  try {
+    if (plan.failed === 0) {
+      screen.info(`nothing to reconcile: ${callback.name} has no failed call`);
+      return 0;
+    }
+    const description = describeReconcile(plan, describePlan(plan.replay, options, screen.renderOptions));
+    if (locks === undefined) return await showReconcile(plan, description, screen);
+    const question = `Mark ${count(plan.seen.length, "call")} and send ${count(plan.replay.calls, "call")} again?`;
+    if (!(await confirmInTime(invocation, `${description.join("\n")}\n${question}`))) return 0;
+    const keys = await collectKeys(invocation, plan.replay, options);
+    const summary = await followRun(invocation, plan.replay.calls, ({ signal, listener }) =>
+      runReconcile(plan, { ...options, signal, keys, locks }, runDeps, listener),
+    );
+    return await finishRun(invocation, summary, balanceOf(plan.failed, summary.counts));
+  } finally {
+    await plan.replay.discard();
+  }
 }
 
 function describeReconcile(plan: ReconcilePlan, replay: readonly string[]): readonly string[] {

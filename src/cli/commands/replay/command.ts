@@ -2,7 +2,7 @@ import { FILE } from "../../args/call-operands.js";
 import type { CommandSpec } from "../../args/command-spec.js";
 import { FAILED, NARROWING_FLAGS } from "../../args/filter-flags.js";
 import { type Flag, flag, under } from "../../args/flag.js";
-import { DRY_RUN, MARK, PRINT_CURL, SENDING_FLAGS, SKIP_RETRYING, TO, VIA, WITH_AUTH } from "../../args/sending-flags.js";
+import { DRY_RUN, MARK, PRINT_CURL, SENDING_FLAGS, SKIP_RETRYING, TO, VIA, WAIT, WITH_AUTH } from "../../args/sending-flags.js";
 import { OUTPUT_LINES } from "../../args/shared-flags.js";
 import { YES } from "../../output/questions.js";
 
@@ -24,10 +24,11 @@ export const REPLAY: CommandSpec = {
   details: `All matching calls are listed before one is sent. The oldest are sent first, after one canary: if it fails, nothing else is
 sent. Each step is written to a journal before the next one, so that nothing is lost on Ctrl-C, kill -9 or a power cut:
 \`whcb replay --resume\` continues. The platform's rate limits are respected by default.
+Only one run at a time sends the calls of a callback; a second one ends, or waits with --wait.
 On a terminal it asks first; a script needs --yes.`,
   flags: [
     ...under("Which calls", [FAILED, ...NARROWING_FLAGS, FILE, SKIP_RETRYING]),
-    ...under("How to send", [...SENDING_FLAGS, TO, WITH_AUTH, MARK, VIA]),
+    ...under("How to send", [...SENDING_FLAGS, TO, WITH_AUTH, MARK, VIA, WAIT]),
     ...under("Continuing a run", [RESUME, RESEND_UNKNOWN]),
     YES,
     DRY_RUN,

@@ -3,6 +3,7 @@ import { WhcbError } from "../../../domain/errors.js";
 import { latestUnfinishedRun, readRun } from "../../../runs/journal/stored-runs.js";
 import { resumeRun } from "../../../runs/resume-run.js";
 import type { RunDeps } from "../../../runs/run-deps.js";
+import { busyError } from "../../../runs/run-locks.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../../runs/run-options.js";
 import type { Invocation } from "../../invocation.js";
 import { followRun } from "../../output/run/follow-run.js";
@@ -10,6 +11,7 @@ import { finishRun } from "../../output/run/run-summary.js";
 import { formatInstant } from "../../output/times.js";
 import { environmentKeys } from "../../settings/callback-keys.js";
 import { withSession } from "../../settings/session.js";
+import { withLocks } from "../../settings/with-locks.js";
 import { withRunDeps } from "../../settings/with-run-deps.js";
 import { RESEND_UNKNOWN } from "./command.js";
 
@@ -29,10 +31,16 @@ export function resumeReplay(invocation: Invocation, wanted: string | null): Pro
       const keys = environmentKeys(invocation, run.callbacks);
       const resendUnknown = args.get(RESEND_UNKNOWN);
       const total = run.counts.left + (resendUnknown ? run.counts.unknown : 0);
-      const summary = await followRun(invocation, total, ({ signal, listener }) =>
-        resumeRun(run.runId, { signal, keys, resendUnknown }, runDeps, listener),
-      );
-      return finishRun(invocation, summary);
+      // Marks need no lock.
+      const callbacks = run.options === null ? [] : run.callbacks;
+      return withLocks(invocation, { callbacks, runDeps, runId: run.runId }, async (locks) => {
+        const [busy] = locks.busy;
+        if (busy !== undefined) throw busyError(busy);
+        const summary = await followRun(invocation, total, ({ signal, listener }) =>
+          resumeRun(run.runId, { signal, keys, locks, resendUnknown }, runDeps, listener),
+        );
+        return finishRun(invocation, summary);
+      });
     }),
   );
 }

@@ -1,9 +1,11 @@
 import { count } from "../../../domain/count.js";
 import { WhcbError } from "../../../domain/errors.js";
-import { planReplay } from "../../../runs/plan/plan-replay.js";
+import { callbacksOf } from "../../../runs/plan/call-scope.js";
+import { planReplay, type ReplayScope } from "../../../runs/plan/plan-replay.js";
 import { previewReplay, toCurl } from "../../../runs/plan/preview-replay.js";
 import type { ReplayPlan } from "../../../runs/plan/replay-plan.js";
-import type { RunDeps } from "../../../runs/run-deps.js";
+import type { RunControl, RunDeps } from "../../../runs/run-deps.js";
+import type { RunLocks } from "../../../runs/run-locks.js";
 import type { ReplayOptions } from "../../../runs/run-options.js";
 import { runReplay } from "../../../runs/run-replay.js";
 import { missingCalls, readCallOperands, toCallScope } from "../../args/call-operands.js";
@@ -11,13 +13,14 @@ import { FAILED } from "../../args/filter-flags.js";
 import { DRY_RUN, PRINT_CURL, readReplayOptions, SKIP_RETRYING } from "../../args/sending-flags.js";
 import type { Invocation } from "../../invocation.js";
 import { openProgress } from "../../output/progress-line.js";
-import { confirm, needsYes, YES } from "../../output/questions.js";
+import { needsYes, YES } from "../../output/questions.js";
 import { followRun } from "../../output/run/follow-run.js";
 import { describeLeftOut, describePlan, planJson } from "../../output/run/plan-text.js";
 import { finishRun } from "../../output/run/run-summary.js";
 import { safeJson } from "../../output/sanitize.js";
 import { collectKeys } from "../../settings/callback-keys.js";
 import { withSession } from "../../settings/session.js";
+import { confirmInTime, withLocks } from "../../settings/with-locks.js";
 import { withRunDeps } from "../../settings/with-run-deps.js";
 import { RESUME } from "./command.js";
 import { mentionUnfinishedRun, resumeReplay } from "./resume.js";
@@ -35,19 +38,37 @@ export async function run(invocation: Invocation): Promise<number> {
     const scope = await toCallScope(operands, session, "FAILED", invocation);
     return withRunDeps(invocation.deps, session, options.concurrency, async (runDeps) => {
       await mentionUnfinishedRun(invocation, runDeps);
-      const progress = await openProgress(invocation, "listing failed calls");
-      const plan = await planReplay({ ...scope, skipRetrying: args.get(SKIP_RETRYING) }, runDeps, (event) => {
-        if (event.type === "listed") progress.show(`listing failed calls: ${event.calls}`);
-      }).finally(() => progress.clear());
-      try {
-        if (plan.calls === 0) return nothingToReplay(plan, invocation);
-        if (args.get(DRY_RUN)) return await showPlan(plan, options, invocation);
-        return await askAndSend(plan, options, runDeps, invocation);
-      } finally {
-        await plan.discard();
-      }
+      const job = { scope: { ...scope, skipRetrying: args.get(SKIP_RETRYING) }, options, runDeps };
+      if (args.get(DRY_RUN)) return listAndReplay(job, invocation);
+      const callbacks = await callbacksOf(scope, session.client);
+      return withLocks(invocation, { callbacks, runDeps }, (locks) => {
+        const locked = { runId: locks.runId, callbacks: locks.locked(callbacks) };
+        return listAndReplay({ ...job, scope: { ...job.scope, locked }, locks }, invocation);
+      });
     });
   });
+}
+
+interface ReplayJob {
+  readonly scope: ReplayScope;
+  readonly options: ReplayOptions;
+  readonly runDeps: RunDeps;
+  /** None for a dry run. */
+  readonly locks?: RunLocks;
+}
+
+async function listAndReplay({ scope, options, runDeps, locks }: ReplayJob, invocation: Invocation): Promise<number> {
+  const progress = await openProgress(invocation, "listing failed calls");
+  const plan = await planReplay(scope, runDeps, (event) => {
+    if (event.type === "listed") progress.show(`listing failed calls: ${event.calls}`);
+  }).finally(() => progress.clear());
+  try {
+    if (plan.calls === 0) return nothingToReplay(plan, invocation);
+    if (locks === undefined) return await showPlan(plan, options, invocation);
+    return await askAndSend(plan, { ...options, locks }, runDeps, invocation);
+  } finally {
+    await plan.discard();
+  }
 }
 
 function nothingToReplay(plan: ReplayPlan, { screen }: Invocation): number {
@@ -56,11 +77,16 @@ function nothingToReplay(plan: ReplayPlan, { screen }: Invocation): number {
   return 0;
 }
 
-async function askAndSend(plan: ReplayPlan, options: ReplayOptions, runDeps: RunDeps, invocation: Invocation): Promise<number> {
+async function askAndSend(
+  plan: ReplayPlan,
+  options: ReplayOptions & RunControl,
+  runDeps: RunDeps,
+  invocation: Invocation,
+): Promise<number> {
   const { args, screen } = invocation;
   const description = describePlan(plan, options, screen.renderOptions).join("\n");
   if (args.get(YES) && screen.format === "table") screen.info(description);
-  if (!(await confirm(invocation, `${description}\nSend ${count(plan.calls, "call")} again?`))) return 0;
+  if (!(await confirmInTime(invocation, `${description}\nSend ${count(plan.calls, "call")} again?`))) return 0;
   const keys = await collectKeys(invocation, plan, options);
   const summary = await followRun(invocation, plan.calls, ({ signal, listener }) =>
     runReplay(plan, { ...options, signal, keys }, runDeps, listener),

@@ -1,0 +1,54 @@
+/** Locks callbacks for a command that sends their calls (docs/runs.md, One run at a time). */
+import { WhcbError } from "../../domain/errors.js";
+import type { RunDeps } from "../../runs/run-deps.js";
+import { describeBusy, type LockedCallback, RunLocks } from "../../runs/run-locks.js";
+import { WAIT } from "../args/sending-flags.js";
+import type { Invocation } from "../invocation.js";
+import { confirm } from "../output/questions.js";
+
+/** The locks are released at the end, whatever happens. Throws `items-failed` at the end if busy callbacks were left out. */
+export async function withLocks(
+  { args, screen }: Invocation,
+  { callbacks, runDeps, runId }: LockRequest,
+  use: (locks: RunLocks) => Promise<number>,
+): Promise<number> {
+  const locks = await RunLocks.take(callbacks, runDeps, {
+    ...(runId === undefined ? {} : { runId }),
+    wait: args.get(WAIT),
+    onWait: (busy) => screen.info(`waiting: ${describeBusy(busy)}`),
+  });
+  try {
+    for (const busy of locks.busy) screen.info(`left out: ${describeBusy(busy)}`);
+    const code = await use(locks);
+    if (locks.busy.length === 0) return code;
+    const names = locks.busy.map(({ callback }) => callback.name || callback.id).join(", ");
+    throw new WhcbError("items-failed", `another run was sending the calls of ${names}`);
+  } finally {
+    await locks.release();
+  }
+}
+
+export interface LockRequest {
+  readonly callbacks: readonly LockedCallback[];
+  readonly runDeps: RunDeps;
+  /** Of a run that is resumed. */
+  readonly runId?: string;
+}
+
+const LONGEST_QUESTION_MS = 10 * 60_000;
+
+/** A question that holds a lock isn't open for ever. Throws `usage` after 10 minutes. */
+export async function confirmInTime(invocation: Invocation, question: string): Promise<boolean> {
+  const { clock } = invocation.deps;
+  const answered = new AbortController();
+  const expired = clock.sleepUntil(clock.now() + LONGEST_QUESTION_MS, answered.signal).then(() => {
+    if (answered.signal.aborted) return false;
+    throw new WhcbError("usage", "no answer within 10 minutes: nothing was done");
+  });
+  try {
+    return await Promise.race([confirm(invocation, question), expired]);
+  } finally {
+    answered.abort();
+    await expired.catch(() => undefined);
+  }
+}

@@ -1,0 +1,221 @@
+/**
+ * One sending run at a time per callback (docs/runs.md). Our service gives out leases, which are renewed here; for a service without them
+ * (the platform) the lock is an operating-system lock, named by service and callback.
+ */
+import { createHash } from "node:crypto";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { RunLease } from "../domain/callback.js";
+import { isWhcbError, WhcbError } from "../domain/errors.js";
+import { newRunId } from "./journal/run-id.js";
+import type { RunCounts } from "./journal/run-step.js";
+import { type FileLock, type HeldLocks, type RunDeps, whoRuns } from "./run-deps.js";
+
+export interface LockedCallback {
+  readonly id: string;
+  readonly name: string;
+}
+
+export interface BusyCallback {
+  readonly callback: LockedCallback;
+  readonly holder: RunLease | null;
+}
+
+/** How often a lease is renewed. */
+const RENEW_MS = 10_000;
+/** How old a renewal may be before a send: a lease lasts 30 s. */
+const FRESH_MS = 20_000;
+const RETRY_MS = 1_000;
+const POLL_MS = 2_000;
+
+interface Held {
+  readonly fileLock: FileLock | null;
+  /** When the last renewal began: the service counts from later. null: the lease is lost. */
+  renewedAt: { readonly wallMs: number; readonly monotonicMs: number } | null;
+}
+
+export interface LockOptions {
+  /** Left out: a new run. */
+  readonly runId?: string;
+  /** Wait for busy callbacks; `onWait` is called when waiting begins. */
+  readonly wait?: boolean;
+  readonly onWait?: (busy: BusyCallback) => void;
+}
+
+export class RunLocks implements HeldLocks {
+  readonly runId: string;
+  readonly busy: readonly BusyCallback[];
+  readonly #deps: RunDeps;
+  readonly #held: Map<string, Held>;
+  readonly #ending = new AbortController();
+  readonly #renewing: Promise<void>;
+  #progress = { done: 0, total: 0 };
+
+  private constructor(runId: string, deps: RunDeps, taken: Taken) {
+    this.runId = runId;
+    this.#deps = deps;
+    this.#held = taken.held;
+    this.busy = taken.busy;
+    this.#renewing = this.#renew();
+  }
+
+  /** Takes the locks in the order of the ids, so that two runs never wait for each other. Throws `unavailable` if none can be taken. */
+  static async take(callbacks: readonly LockedCallback[], deps: RunDeps, options: LockOptions = {}): Promise<RunLocks> {
+    const runId = options.runId ?? newRunId(deps.clock.now(), deps.random);
+    const lease = { run: runId, holder: whoRuns(deps), done: 0, total: 0 };
+    const taken: Taken = { held: new Map(), busy: [] };
+    const ordered = callbacks.toSorted((one, other) => (one.id < other.id ? -1 : 1));
+    try {
+      for (const callback of ordered) {
+        for (let isFirst = true; ; isFirst = false) {
+          const answer = await takeOne(callback.id, lease, deps);
+          if ("renewedAt" in answer) taken.held.set(callback.id, answer);
+          else if (options.wait) {
+            if (isFirst) options.onWait?.({ callback, holder: answer.holder });
+            await deps.clock.sleepUntil(deps.clock.now() + POLL_MS);
+            continue;
+          } else taken.busy.push({ callback, holder: answer.holder });
+          break;
+        }
+      }
+      const [busy] = taken.busy;
+      if (busy !== undefined && taken.held.size === 0) throw busyError(busy);
+    } catch (error) {
+      for (const [id, { fileLock }] of taken.held) await releaseOne(id, lease, fileLock, deps);
+      throw error;
+    }
+    return new RunLocks(runId, deps, taken);
+  }
+
+  /** Those of the callbacks that aren't busy. */
+  locked<Callback extends LockedCallback>(callbacks: readonly Callback[]): readonly Callback[] {
+    return callbacks.filter(({ id }) => this.#held.has(id));
+  }
+
+  /** Whether a call may be sent now: the lease was renewed within the last 20 s, by both clocks. */
+  maySend(callbackId: string): boolean {
+    const held = this.#held.get(callbackId);
+    if (held === undefined || held.renewedAt === null) return false;
+    if (held.fileLock !== null) return true;
+    const { clock } = this.#deps;
+    const wallMs = clock.now() - held.renewedAt.wallMs;
+    return wallMs >= -FRESH_MS && wallMs <= FRESH_MS && clock.monotonicMs() - held.renewedAt.monotonicMs <= FRESH_MS;
+  }
+
+  /** After it was lost. Throws `unavailable` if another run has taken it. */
+  async retake({ id, name }: LockedCallback): Promise<void> {
+    const answer = await takeOne(id, this.#lease(), this.#deps);
+    if (!("renewedAt" in answer)) throw busyError({ callback: { id, name }, holder: answer.holder });
+    this.#held.set(id, answer);
+  }
+
+  /** What others are shown while they wait. */
+  report({ planned, left, unknown }: RunCounts): void {
+    this.#progress = { done: planned - left - unknown, total: planned };
+  }
+
+  /** Never throws: a lease that can't be released expires. */
+  async release(): Promise<void> {
+    this.#ending.abort();
+    await this.#renewing;
+    for (const [id, { fileLock }] of this.#held) await releaseOne(id, this.#lease(), fileLock, this.#deps);
+    this.#held.clear();
+  }
+
+  async #renew(): Promise<void> {
+    const { clock } = this.#deps;
+    let hasFailed = false;
+    for (;;) {
+      await clock.sleepUntil(clock.now() + (hasFailed ? RETRY_MS : RENEW_MS), this.#ending.signal);
+      if (this.#ending.signal.aborted) return;
+      hasFailed = false;
+      for (const [id, held] of this.#held) {
+        const renewal = await this.#renewOne(id, held);
+        hasFailed ||= renewal === "failed";
+      }
+    }
+  }
+
+  async #renewOne(callbackId: string, held: Held): Promise<"renewed" | "failed"> {
+    if (held.fileLock !== null) {
+      await writeHolder(callbackId, this.#lease(), this.#deps);
+      return "renewed";
+    }
+    try {
+      const answer = await takeOne(callbackId, this.#lease(), this.#deps);
+      held.renewedAt = "renewedAt" in answer ? answer.renewedAt : null;
+      return "renewed";
+    } catch (error) {
+      if (!isWhcbError(error)) throw error;
+      return "failed";
+    }
+  }
+
+  #lease(): RunLease {
+    return { run: this.runId, holder: whoRuns(this.#deps), ...this.#progress };
+  }
+}
+
+interface Taken {
+  readonly held: Map<string, Held>;
+  readonly busy: BusyCallback[];
+}
+
+async function takeOne(callbackId: string, lease: RunLease, deps: RunDeps): Promise<Held | { readonly holder: RunLease | null }> {
+  const renewedAt = { wallMs: deps.clock.now(), monotonicMs: deps.clock.monotonicMs() };
+  const answer = await deps.client.takeRunLock(callbackId, lease);
+  if (answer.kind === "taken") return { fileLock: null, renewedAt };
+  if (answer.kind === "busy") return { holder: answer.holder };
+  await mkdir(deps.runsDirectory, { recursive: true, mode: 0o700 });
+  const fileLock = await deps.lockFile(lockPath(callbackId, deps));
+  if (fileLock === null) return { holder: await readHolder(callbackId, deps) };
+  await writeHolder(callbackId, lease, deps);
+  return { fileLock, renewedAt };
+}
+
+async function releaseOne(callbackId: string, lease: RunLease, fileLock: FileLock | null, deps: RunDeps): Promise<void> {
+  try {
+    if (fileLock === null) return await deps.client.releaseRunLock(callbackId, lease);
+    await rm(holderPath(callbackId, deps), { force: true });
+    await fileLock.release();
+  } catch (error) {
+    if (!isWhcbError(error)) throw error;
+  }
+}
+
+function lockPath(callbackId: string, { client, runsDirectory }: RunDeps): string {
+  const name = createHash("sha256").update(`${client.name}\n${callbackId}`).digest("hex").slice(0, 32);
+  return join(runsDirectory, `callback-${name}.lock`);
+}
+
+/** Who has a lock that is a file. It is only shown: the operating system decides. */
+function holderPath(callbackId: string, deps: RunDeps): string {
+  return `${lockPath(callbackId, deps)}.json`;
+}
+
+async function writeHolder(callbackId: string, lease: RunLease, deps: RunDeps): Promise<void> {
+  await writeFile(holderPath(callbackId, deps), JSON.stringify(lease), { mode: 0o600 }).catch(() => undefined);
+}
+
+async function readHolder(callbackId: string, deps: RunDeps): Promise<RunLease | null> {
+  try {
+    const { run, holder, done, total } = JSON.parse(await readFile(holderPath(callbackId, deps), "utf8"));
+    return { run: String(run), holder: String(holder), done: Number(done), total: Number(total) };
+  } catch {
+    return null;
+  }
+}
+
+export function busyError(busy: BusyCallback): WhcbError {
+  return new WhcbError("unavailable", describeBusy(busy), {
+    hint: "Wait until it ends, or add --wait: then the calls are listed again.",
+  });
+}
+
+/** "demo is being replayed by ada@desk: run 20261124-233015-7F3A, 120 of 300 calls done". */
+export function describeBusy({ callback, holder }: BusyCallback): string {
+  const name = callback.name || callback.id;
+  if (holder === null) return `another run is sending the calls of ${name}`;
+  const progress = holder.total === 0 ? "still listing" : `${holder.done} of ${holder.total} calls done`;
+  return `another run is sending the calls of ${name}: run ${holder.run} of ${holder.holder}, ${progress}`;
+}

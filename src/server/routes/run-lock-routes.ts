@@ -1,0 +1,38 @@
+/** The run lock of a callback (docs/contract.md, Run lock). */
+import type { FastifyInstance } from "fastify";
+import type { RunLease } from "../../domain/callback.js";
+import { errorAnswer } from "../requests/error-answers.js";
+import type { CallbackPath, RouteContext } from "./route-context.js";
+
+export function addRunLockRoutes(app: FastifyInstance, { docs, deps, lookup }: RouteContext): void {
+  const { store, clock } = deps;
+
+  app.put<CallbackPath>("/callbacks/:id/run-lock", docs("takeRunLock"), async (request, reply) => {
+    const lease = await readLease(request.body);
+    const callback = await lookup.find(request.params.id);
+    const held = await store.takeRunLease(callback.id, lease, clock.now());
+    if (held === null) return reply.code(204).send();
+    const { status, document } = errorAnswer(
+      409,
+      "The callback is locked",
+      `Run ${held.run} of ${held.holder} is sending its calls`,
+    );
+    return reply
+      .code(status)
+      .header("content-type", "application/json")
+      .send(JSON.stringify({ ...document, ...held }));
+  });
+
+  app.delete<CallbackPath>("/callbacks/:id/run-lock", docs("releaseRunLock"), async (request, reply) => {
+    const lease = await readLease(request.body);
+    const callback = await lookup.find(request.params.id);
+    await store.releaseRunLease(callback.id, lease);
+    return reply.code(204).send();
+  });
+}
+
+/** The schemas are loaded with the first run lock. */
+async function readLease(body: unknown): Promise<RunLease> {
+  const { parseRunLease } = await import("../../wire/json/parse-call.js");
+  return parseRunLease(body);
+}

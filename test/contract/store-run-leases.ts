@@ -1,0 +1,58 @@
+import { describe, expect, it } from "vitest";
+import type { RunLease } from "../../src/domain/callback.js";
+import { aCallback, NOW, type OpenStore } from "./store-support.js";
+
+const aLease = (over: Partial<RunLease> = {}): RunLease => ({ run: "RUN-1", holder: "ada@desk", done: 0, total: 0, ...over });
+
+export function describeRunLeases(open: OpenStore): void {
+  describe("a callback's run lease", () => {
+    it("is held by one run for 30 seconds, and by no other until then", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      const other = aLease({ run: "RUN-2", holder: "bob@desk" });
+      expect(await store.takeRunLease(callback.id, aLease({ done: 3, total: 9 }), NOW)).toBeNull();
+      expect(await store.takeRunLease(callback.id, other, NOW + 29_999)).toEqual(aLease({ done: 3, total: 9 }));
+      expect(await store.takeRunLease(callback.id, other, NOW + 30_000)).toBeNull();
+    });
+
+    it("is renewed by the same run of the same user and machine only", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await store.takeRunLease(callback.id, aLease(), NOW);
+      expect(await store.takeRunLease(callback.id, aLease({ done: 5, total: 9 }), NOW + 20_000)).toBeNull();
+      expect(await store.takeRunLease(callback.id, aLease({ holder: "ada@laptop" }), NOW + 49_999)).toEqual(
+        aLease({ done: 5, total: 9 }),
+      );
+    });
+
+    it("is free once it is released by the run that holds it", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      const other = aLease({ run: "RUN-2" });
+      await store.takeRunLease(callback.id, aLease(), NOW);
+      await store.releaseRunLease(callback.id, other);
+      expect(await store.takeRunLease(callback.id, other, NOW)).toEqual(aLease());
+      await store.releaseRunLease(callback.id, aLease());
+      expect(await store.takeRunLease(callback.id, other, NOW)).toBeNull();
+    });
+
+    it("of one callback leaves the others free", async () => {
+      const store = await open();
+      const [one, other] = [await aCallback(store), await aCallback(store)];
+      expect(await store.takeRunLease(one.id, aLease(), NOW)).toBeNull();
+      expect(await store.takeRunLease(other.id, aLease({ run: "RUN-2" }), NOW)).toBeNull();
+    });
+
+    it("isn't prolonged when the clock is set back", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await store.takeRunLease(callback.id, aLease(), NOW);
+      expect(await store.takeRunLease(callback.id, aLease({ run: "RUN-2" }), NOW - 1)).toBeNull();
+    });
+
+    it("needs a callback", async () => {
+      const store = await open();
+      await expect(store.takeRunLease("NONE", aLease(), NOW)).rejects.toMatchObject({ code: "not-found" });
+    });
+  });
+}

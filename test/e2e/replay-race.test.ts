@@ -1,0 +1,103 @@
+/**
+ * Processes that replay the same calls at the same time: each call is sent once. WHCB_RACE_CALLS=5000 makes it as large as an outage.
+ *
+ * Covers: src/cli/settings/with-locks.ts
+ */
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { systemClock } from "../../src/platform/clock.js";
+import { platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";
+import { Home, type Outcome, type RunOptions } from "../support/process/whcb-process.js";
+import { countingEndpoint } from "../support/replay/replay-desk.js";
+import { type ReplayOutage, replayOutage } from "../support/replay/replay-outage.js";
+
+const CALLS = Number(process.env.WHCB_RACE_CALLS ?? 300);
+/** Six processes share this machine with other tests. */
+vi.setConfig({ testTimeout: 120_000 + 20 * CALLS });
+
+let home: Home;
+const closing: (() => Promise<void>)[] = [];
+
+beforeEach(() => {
+  home = new Home();
+});
+
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+  await home.leave();
+});
+
+async function outageOf(answer?: Parameters<typeof replayOutage>[2]): Promise<ReplayOutage> {
+  const outage = await replayOutage(home, CALLS, answer);
+  closing.push(outage.close);
+  return outage;
+}
+
+function replays(processes: number, args: readonly string[] = [], options: RunOptions = {}): Promise<Outcome[]> {
+  const replay = () => home.whcb(["replay", "demo", "--failed", "--yes", ...args], options);
+  return Promise.all(Array.from({ length: processes }, replay));
+}
+
+const twice = (ids: readonly string[]): readonly string[] => ids.filter((id, index) => ids.indexOf(id) !== index);
+
+describe.each([2, 5])("%i processes that replay the same calls at the same time", (processes) => {
+  it("over HTTP send each call once: one replays, the others say who does and exit 5", async () => {
+    const outage = await outageOf();
+    const outcomes = await replays(processes);
+    expect(twice(outage.received())).toEqual([]);
+    expect(outage.received().length).toBe(CALLS);
+    expect(await outage.failedIds()).toEqual([]);
+    const codes = outcomes.map(({ code }) => code).sort();
+    expect(codes.filter((code) => code === 0).length).toBeGreaterThanOrEqual(1);
+    for (const { code, stderr } of outcomes) {
+      // One that starts when the winner has finished finds nothing to replay.
+      if (code !== 0)
+        expect([code, stderr]).toEqual([5, expect.stringContaining("another run is sending the calls of demo: run ")]);
+    }
+  });
+
+  it("over HTTP with --wait list again when it is their turn, and find nothing", async () => {
+    const outage = await outageOf();
+    const outcomes = await replays(processes, ["--wait"]);
+    expect(outcomes.map(({ code }) => code)).toEqual(Array(processes).fill(0));
+    expect(twice(outage.received())).toEqual([]);
+    expect(outcomes.filter(({ stderr }) => stderr.includes("nothing to replay")).length).toBe(processes - 1);
+  });
+
+  it("in file mode send each call once", async () => {
+    const outage = await outageOf();
+    const outcomes = await replays(processes, ["--wait", "--service", home.path("x.db")]);
+    expect(outcomes.map(({ code, stderr }) => (code === 0 ? 0 : stderr))).toEqual(Array(processes).fill(0));
+    expect([outage.received().length, twice(outage.received())]).toEqual([CALLS, []]);
+  });
+
+  it("against the platform send each call once", async () => {
+    const endpoint = await countingEndpoint();
+    const calls = platformCalls(CALLS);
+    const callback = { id: "00112233445566AA", name: "demo", url: endpoint.url, key: "an-endpoint-s-key", calls };
+    const platform = await scriptedPlatform({ clock: systemClock, callbacks: [callback] }).listen();
+    closing.push(endpoint.close, platform.close);
+    const env = { WHCB_URL: platform.url, WHCB_API_KEY: "k", WHCB_USERNAME: "u", WHCB_PASSWORD: "p" };
+    const outcomes = await replays(processes, ["--wait"], { env });
+    expect(outcomes.map(({ code, stderr }) => (code === 0 ? 0 : stderr))).toEqual(Array(processes).fill(0));
+    expect([endpoint.received.length, twice(endpoint.received)]).toEqual([CALLS, []]);
+    expect(calls.filter(({ status }) => status === "FAILED")).toEqual([]);
+  });
+});
+
+describe("two competing replays that are killed", () => {
+  it.each([5, 60, 150])("after %i sends leave nothing sent twice, and the rest to be resumed without waiting", async (sends) => {
+    const outage = await outageOf((_, number) => ({ status: 200, delayMs: number % 7 }));
+    const two = [0, 1].map(() => home.start(["replay", "demo", "--failed", "--yes", "--concurrency", "4"]));
+    await outage.hasReceived(sends);
+    for (const { child } of two) child.kill("SIGKILL");
+    await Promise.all(two.map(({ ended }) => ended));
+    // Another run has to wait until the lease of the killed one has expired.
+    const { code, stderr } = await home.whcb(["replay", "demo", "--failed", "--yes"]);
+    expect([code, stderr]).toEqual([5, expect.stringContaining("another run is sending the calls of demo")]);
+    const resumed = await home.whcb(["replay", "--resume"]);
+    const unknown = await outage.failedIds();
+    expect(unknown.length).toBeLessThanOrEqual(4);
+    for (const id of unknown) expect(resumed.stdout).toContain(id);
+    expect(twice(outage.received())).toEqual([]);
+  });
+});

@@ -1,0 +1,138 @@
+/**
+ * One sending run at a time per callback: on our service by a lease, on the platform by a lock of the operating system.
+ *
+ * Covers: src/runs/run-locks.ts, src/runs/relist-calls.ts, src/runs/run-deps.ts
+ */
+import { afterEach, describe, expect, it } from "vitest";
+import type { Client } from "../../src/client/client.js";
+import type { Clock } from "../../src/platform/clock.js";
+import { systemClock } from "../../src/platform/clock.js";
+import { callbacksOf } from "../../src/runs/plan/call-scope.js";
+import { planReplay } from "../../src/runs/plan/plan-replay.js";
+import { type LockOptions, RunLocks } from "../../src/runs/run-locks.js";
+import { DEFAULT_REPLAY_OPTIONS } from "../../src/runs/run-options.js";
+import { runReplay } from "../../src/runs/run-replay.js";
+import { CLIENT_SERVICES } from "../support/client/client-services.js";
+import { platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";
+import { type CountingEndpoint, countingEndpoint, type Desk, openDesk } from "../support/replay/replay-desk.js";
+
+const closing: (() => Promise<void>)[] = [];
+
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+
+async function take(desk: Desk, options: LockOptions = {}): Promise<RunLocks> {
+  const locks = await RunLocks.take(await desk.deps.client.listCallbacks(), desk.deps, options);
+  closing.push(() => locks.release());
+  return locks;
+}
+
+describe.each(CLIENT_SERVICES)("on $name", (service) => {
+  async function twoDesks(): Promise<readonly [Desk, Desk]> {
+    const opened = await service.open(3);
+    const one = openDesk({ client: opened.client });
+    // The same user on the same machine, in another process.
+    const other = openDesk({ client: opened.client, over: { runsDirectory: one.deps.runsDirectory, who: "bob@desk" } });
+    closing.push(opened.close);
+    return [one, other];
+  }
+
+  it("a second run is told who is sending, and how far that run is", async () => {
+    const [one, other] = await twoDesks();
+    const { runId } = await take(one);
+    const expected = `another run is sending the calls of demo: run ${runId} of ada@desk, still listing`;
+    await expect(take(other)).rejects.toMatchObject({ code: "unavailable", message: expected });
+  });
+
+  it("the callback is free once the first run has released it", async () => {
+    const [one, other] = await twoDesks();
+    await (await take(one)).release();
+    expect((await take(other)).busy).toEqual([]);
+  });
+
+  it("a run that waits gets the lock as soon as it is free", async () => {
+    const [one, other] = await twoDesks();
+    const first = await take(one);
+    const waited: string[] = [];
+    const second = take(other, { wait: true, onWait: ({ callback }) => waited.push(callback.name) });
+    while (waited.length === 0) await systemClock.nextTurn();
+    await first.release();
+    const locks = await second;
+    expect([waited, locks.busy, locks.maySend((await one.deps.client.getCallback("demo")).id)]).toEqual([["demo"], [], true]);
+  });
+});
+
+/** The time that a laptop sleeps passes on both clocks at once. */
+function sleepingClock(): { readonly clock: Clock; sleep(ms: number): void } {
+  let slept = 0;
+  const clock: Clock = {
+    ...systemClock,
+    now: () => systemClock.now() + slept,
+    monotonicMs: () => systemClock.monotonicMs() + slept,
+    sleepUntil: (at, signal) => systemClock.sleepUntil(at - slept, signal),
+  };
+  return {
+    clock,
+    sleep(ms) {
+      slept += ms;
+    },
+  };
+}
+
+describe("a machine that sleeps for a minute in the middle of a replay", () => {
+  async function interrupted(isTakenByOther: boolean) {
+    const calls = platformCalls(40);
+    const { clock, sleep } = sleepingClock();
+    const endpoint: CountingEndpoint = await countingEndpoint((_, number) => {
+      if (number === 10) {
+        sleep(60_000);
+        // Another run sends and marks some meanwhile.
+        for (const call of calls.slice(0, 20)) call.status = "SUCCESS";
+        isBusy = isTakenByOther;
+      }
+      return { status: 200 };
+    });
+    const platform = scriptedPlatform({
+      clock,
+      callbacks: [{ id: "00112233445566AA", name: "demo", url: endpoint.url, key: "k", calls }],
+    });
+    const taken: string[] = [];
+    let isBusy = false;
+    const desk = openDesk({ transport: platform.transport(), clock });
+    const holder = { run: "RUN-2", holder: "bob@desk", done: 20, total: 40 };
+    const client: Client = {
+      ...desk.deps.client,
+      async takeRunLock(callbackId) {
+        taken.push(callbackId);
+        return isBusy ? { kind: "busy", holder } : { kind: "taken" };
+      },
+      releaseRunLock: async () => undefined,
+    };
+    closing.push(endpoint.close, desk.leave);
+    const deps = { ...desk.deps, client };
+    const callbacks = await callbacksOf({ callbacks: null }, client);
+    const locks = await RunLocks.take(callbacks, deps);
+    const locked = { runId: locks.runId, callbacks };
+    const plan = await planReplay({ callbacks: null, calls: { filter: {} }, skipRetrying: false, locked }, deps);
+    const summary = await runReplay(plan, { ...DEFAULT_REPLAY_OPTIONS, concurrency: 1, locks }, deps);
+    await locks.release();
+    return { summary, endpoint, calls, taken };
+  }
+
+  it("takes the lock again and sends only what is still failed", async () => {
+    const { summary, endpoint, calls, taken } = await interrupted(false);
+    // The oldest are sent first: the last of the list.
+    const settledByOthers = calls.slice(0, 20).map(({ id }) => id);
+    expect(endpoint.received.filter((id) => settledByOthers.includes(id))).toEqual([]);
+    expect(new Set(endpoint.received).size).toBe(20);
+    expect([summary.error, summary.counts]).toMatchObject([null, { accepted: 20, skipped: { settled: 20 }, left: 0 }]);
+    expect(taken.length).toBeGreaterThanOrEqual(2);
+  });
+
+  it("ends if another run has the lock, and can be resumed", async () => {
+    const { summary, endpoint } = await interrupted(true);
+    expect(endpoint.received.length).toBe(10);
+    expect(summary).toMatchObject({ isResumable: true, error: { code: "unavailable" }, counts: { accepted: 10, left: 30 } });
+  });
+});
