@@ -6,7 +6,7 @@ import { Journal, openJournalFile } from "./journal/journal.js";
 import { NO_COUNTS, plannedState, reduceCounts } from "./journal/run-counts.js";
 import { journalPath } from "./journal/run-id.js";
 import { lockRun, type RunLock } from "./journal/run-lock.js";
-import type { RunState } from "./journal/run-state.js";
+import { isOpen, type RunState } from "./journal/run-state.js";
 import type { PlannedAction, RunCounts, RunHeader, RunListener } from "./journal/run-step.js";
 import { findRunId, readRunState } from "./journal/stored-runs.js";
 import { type HeldLocks, type RunControl, type RunDeps, whoRuns } from "./run-deps.js";
@@ -82,12 +82,13 @@ export async function reopenRun(
     const { state, end } = await readRunState(deps.runsDirectory, runId);
     const { header } = state;
     checkService(header, deps);
+    if (state.isDiscarded) throw new WhcbError("usage", `run ${runId} was discarded`);
     state.closeSession(await readBootId(deps.clock));
     const file = openJournal(journalPath(deps.runsDirectory, runId), deps, end.length);
     journal = new Journal(file, end.lacksLineEnd ? "\n" : "");
     await beginSession(journal, header, deps);
     const calls = state.calls();
-    const unknown = calls.filter((call) => call.state === "unknown").map(({ id }) => id);
+    const resending = [...state.entries()].filter((entry) => isOpen(entry, resendUnknown) && entry.state !== "left");
     const session = new RunSession({
       header,
       journal,
@@ -97,7 +98,7 @@ export async function reopenRun(
       signal,
       locks,
       troubled: calls.filter((call) => ["unknown", "rejected", "not-found"].includes(call.state)),
-      resending: new Set(resendUnknown ? unknown : []),
+      resending: new Map(resending.map((entry) => [entry.id, entry.state])),
     });
     return { session, lock, state };
   } catch (error) {

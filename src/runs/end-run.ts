@@ -5,7 +5,7 @@ import type { HeldRun } from "./begin-run.js";
 import { isUnfinished } from "./journal/run-counts.js";
 import type { RunCall } from "./journal/run-state.js";
 import type { RunCounts, RunHeader, StopReason } from "./journal/run-step.js";
-import type { RunSession } from "./run-session.js";
+import type { Rejection, RunSession } from "./run-session.js";
 
 /** The result of a run, or of this session of it. */
 export interface RunSummary {
@@ -21,8 +21,10 @@ export interface RunSummary {
    * canary failed; interrupted; quota-exceeded, network, … where the service ended it; unavailable where the journal's disk did.
    */
   readonly error: WhcbError | null;
-  /** The first 20 rejected, unknown or not-found calls. */
+  /** The first 100 unknown or not-found calls. */
   readonly troubled: readonly RunCall[];
+  /** The 20 first different rejections, most frequent first. */
+  readonly rejections: readonly Rejection[];
   readonly durationMs: number;
 }
 
@@ -53,28 +55,38 @@ export async function workAndEnd({ session, lock }: HeldRun, work: () => Promise
 }
 
 function summarize(session: RunSession): RunSummary {
-  const { header, stopped, stop, troubled, journal, deps, startedAtMs } = session;
+  const { header, stop, troubled, journal, deps, startedAtMs } = session;
   const counts = session.counts();
   const callbacks = header.callbacks.map(({ id }) => {
-    return { callbackId: id, counts: session.counts(id), stopped: stopped.get(id) ?? null };
+    return { callbackId: id, counts: session.counts(id), stopped: session.stopped(id) };
   });
   return {
     header,
     counts,
     callbacks,
     isResumable: isUnfinished(counts),
-    error: journal.failure ?? stop.error ?? errorOf(stop.reason, counts, [...stopped.values()]),
+    error: journal.failure ?? stop.error ?? errorOf(stop.reason, header, counts, callbacks),
     troubled,
+    rejections: session.rejections(),
     durationMs: Math.round(deps.clock.monotonicMs() - startedAtMs),
   };
 }
 
-function errorOf(reason: StopReason | null, counts: RunCounts, stopped: readonly StopReason[]): WhcbError | null {
+function errorOf(
+  reason: StopReason | null,
+  { options, callbacks }: RunHeader,
+  counts: RunCounts,
+  summaries: readonly CallbackSummary[],
+): WhcbError | null {
   if (reason === "interrupted") return new WhcbError("interrupted", "interrupted");
+  const stopped = new Set(summaries.map((callback) => callback.stopped));
+  const maxFailures = options?.maxFailures ?? 0;
+  const gone = summaries.filter((callback) => callback.stopped === "gone").map(({ callbackId }) => callbackId);
   const troubles = [
-    stopped.includes("canary") && "the first call failed, so nothing else was sent",
-    stopped.includes("max-failures") && "too many failures in a row",
-    stopped.includes("retry-after") && "the endpoint asked for a longer pause",
+    stopped.has("canary") && "the first call failed, so nothing else was sent",
+    stopped.has("max-failures") && `${count(maxFailures, "failure")} in a row (--max-failures ${maxFailures})`,
+    stopped.has("retry-after") && "the endpoint asked for a pause of more than 15 minutes",
+    gone.length > 0 && `${gone.map((id) => callbacks.find((one) => one.id === id)?.name || id).join(", ")} no longer exists`,
     counts.rejected > 0 && `${counts.rejected} rejected`,
     counts.unknown > 0 && `${counts.unknown} sent with an unknown outcome`,
     counts.notFound > 0 && `${count(counts.notFound, "call")} not found`,

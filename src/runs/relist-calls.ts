@@ -1,31 +1,33 @@
 /** Lists the calls again that a run still has to send: what was settled in the meantime isn't sent. */
 import type { ListedCall, ListedCallback } from "../client/client.js";
-import type { RunEntry } from "./journal/run-state.js";
+import { isOpen, type RunState } from "./journal/run-state.js";
+import { readRunState } from "./journal/stored-runs.js";
 import { listScope } from "./plan/call-scope.js";
 import { GroupDraft } from "./plan/group-draft.js";
 import type { SnapshotFile } from "./plan/snapshot-file.js";
 import type { RunSession } from "./run-session.js";
 
-export function isOpen(entry: RunEntry): boolean {
-  return entry.do !== "mark" && (entry.state === "left" || entry.state === "unknown");
-}
-
-/** Of the open calls, those that are still FAILED; the others are recorded as settled. */
+/** Of the callback's open and unknown calls, those that are still FAILED and may be sent; the others are recorded as settled. */
 export async function relistCalls(
   callback: ListedCallback,
-  open: readonly RunEntry[],
+  state: RunState,
   { file, resendUnknown }: { readonly file: SnapshotFile; readonly resendUnknown: boolean },
   session: RunSession,
 ): Promise<GroupDraft> {
   const { client, clock } = session.deps;
   const callbackId = callback.id;
   const draft = new GroupDraft(callback, file, clock);
-  const waiting = new Map(open.map((entry) => [entry.id, entry]));
+  const waiting = new Map(
+    [...state.entries()]
+      .filter((entry) => entry.callbackId === callbackId && isOpen(entry, true))
+      .map((entry) => [entry.id, entry]),
+  );
+  if (waiting.size === 0) return draft;
   const take = async (calls: readonly ListedCall[]): Promise<void> => {
     const failed = calls.flatMap((call) => {
       const entry = waiting.get(call.id);
       waiting.delete(call.id);
-      return entry !== undefined && (entry.state === "left" || resendUnknown) ? [call] : [];
+      return entry !== undefined && isOpen(entry, resendUnknown) ? [call] : [];
     });
     await draft.add(failed);
   };
@@ -34,4 +36,16 @@ export async function relistCalls(
     session.record(callbackId, { step: "skipped", call, at: clock.now(), reason: "settled" }, from);
   }
   return draft;
+}
+
+/** The callback was deleted: its calls can't be sent or marked any more, here or by a resumed run. */
+export async function giveUpCallback(callbackId: string, session: RunSession): Promise<void> {
+  const { deps, journal, header } = session;
+  await journal.flushed();
+  const { state } = await readRunState(deps.runsDirectory, header.runId);
+  for (const entry of state.entries()) {
+    if (entry.callbackId !== callbackId || !(isOpen(entry, true) || entry.needsMark)) continue;
+    const message = "the callback no longer exists";
+    session.record(callbackId, { step: "not-found", call: entry.id, at: deps.clock.now(), message }, entry.state);
+  }
 }

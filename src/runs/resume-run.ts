@@ -1,12 +1,13 @@
 /** Finishes an interrupted run: marks what was accepted, then sends what was never sent. */
+import { isWhcbError } from "../domain/errors.js";
 import { reopenRun } from "./begin-run.js";
 import { type RunSummary, workAndEnd } from "./end-run.js";
-import type { RunState } from "./journal/run-state.js";
+import { isOpen, type RunState } from "./journal/run-state.js";
 import type { RunListener } from "./journal/run-step.js";
 import type { GroupDraft } from "./plan/group-draft.js";
 import { snapshotPlan } from "./plan/replay-plan.js";
 import { SnapshotFile } from "./plan/snapshot-file.js";
-import { isOpen, relistCalls } from "./relist-calls.js";
+import { giveUpCallback, relistCalls } from "./relist-calls.js";
 import type { RunControl, RunDeps } from "./run-deps.js";
 import type { ReplayOptions } from "./run-options.js";
 import { replayPlan } from "./run-replay.js";
@@ -49,6 +50,7 @@ async function markWhatIsDue(state: RunState, session: RunSession): Promise<void
       await markAll({ callbackId, status, from }, ids, session);
       if (session.stop.reason !== null) return;
     }
+    if (session.stopped(callbackId) === "gone") await giveUpCallback(callbackId, session);
   }
 }
 
@@ -58,11 +60,10 @@ async function sendTheRest(state: RunState, options: ReplayOptions & ResumeOptio
   try {
     const drafts: GroupDraft[] = [];
     for (const { id } of header.callbacks) {
-      const open = [...state.entries()].filter((entry) => entry.callbackId === id && isOpen(entry));
-      if (open.length > 0)
-        drafts.push(
-          await relistCalls(await deps.client.getCallback(id), open, { file, resendUnknown: options.resendUnknown }, session),
-        );
+      if (session.stopped(id) === "gone" || !hasOpenCalls(state, id)) continue;
+      const callback = await deps.client.getCallback(id).catch(nullIfGone);
+      if (callback === null) await giveUpCallback(id, session);
+      else drafts.push(await relistCalls(callback, state, { file, resendUnknown: options.resendUnknown }, session));
     }
     await replayPlan(snapshotPlan({ runId: header.runId, drafts, file }), options, session);
   } catch (error) {
@@ -70,4 +71,14 @@ async function sendTheRest(state: RunState, options: ReplayOptions & ResumeOptio
   } finally {
     await file.close();
   }
+}
+
+function hasOpenCalls(state: RunState, callbackId: string): boolean {
+  for (const entry of state.entries()) if (entry.callbackId === callbackId && isOpen(entry, true)) return true;
+  return false;
+}
+
+function nullIfGone(error: unknown): null {
+  if (isWhcbError(error, "not-found")) return null;
+  throw error;
 }

@@ -6,6 +6,7 @@ import { type RunSummary, workAndEnd } from "./end-run.js";
 import { newRunId } from "./journal/run-id.js";
 import type { RunListener } from "./journal/run-step.js";
 import { type CallScope, callbacksOf, listScope } from "./plan/call-scope.js";
+import { giveUpCallback } from "./relist-calls.js";
 import type { RunControl, RunDeps } from "./run-deps.js";
 import { recordedCallback } from "./run-replay.js";
 import { markAll } from "./send/marker.js";
@@ -73,6 +74,7 @@ export async function runMarks(
     for (const { callback, callIds } of plan.groups) {
       if (held.session.stop.reason !== null) return;
       await markAll({ callbackId: callback.id, status: plan.status, from: "left" }, callIds, held.session);
+      if (held.session.stopped(callback.id) === "gone") await giveUpCallback(callback.id, held.session);
     }
   });
 }

@@ -3,6 +3,7 @@ import { beginRun } from "./begin-run.js";
 import { type RunSummary, workAndEnd } from "./end-run.js";
 import type { RunCounts, RunListener } from "./journal/run-step.js";
 import type { ReconcilePlan } from "./plan/plan-reconcile.js";
+import { giveUpCallback } from "./relist-calls.js";
 import type { RunControl, RunDeps } from "./run-deps.js";
 import type { ReplayOptions } from "./run-options.js";
 import { recordedCallback, recordedOptions, replayPlan, targetOf } from "./run-replay.js";
@@ -38,6 +39,7 @@ export async function runReconcile(
     );
     return await workAndEnd(held, async () => {
       await markAll({ callbackId: callback.id, status: "SUCCESS", from: "seen" }, seen, held.session);
+      if (held.session.stopped(callback.id) === "gone") return giveUpCallback(callback.id, held.session);
       await replayPlan(replay, options, held.session);
     });
   } finally {

@@ -1,6 +1,6 @@
 /** Replays the calls of a plan: by sending them from here, or by asking the service to. */
 import type { ListedCallback } from "../client/client.js";
-import { WhcbError } from "../domain/errors.js";
+import { isWhcbError, WhcbError } from "../domain/errors.js";
 import { addressDelivery, type DeliveryRequest } from "../wire/delivery-request.js";
 import { requireAuthType, requireBodyStyle } from "../wire/json/callback-json.js";
 import { beginRun } from "./begin-run.js";
@@ -10,7 +10,7 @@ import { readRunState } from "./journal/stored-runs.js";
 import type { ReplayGroup } from "./plan/group-draft.js";
 import { type ReplayPlan, snapshotPlan } from "./plan/replay-plan.js";
 import { SnapshotFile } from "./plan/snapshot-file.js";
-import { isOpen, relistCalls } from "./relist-calls.js";
+import { giveUpCallback, relistCalls } from "./relist-calls.js";
 import type { RunControl, RunDeps } from "./run-deps.js";
 import type { ReplayOptions } from "./run-options.js";
 import { asWhcbError, type RunSession } from "./run-session.js";
@@ -55,7 +55,8 @@ export async function replayPlan(plan: ReplayPlan, options: ReplayOptions & RunC
     if (session.stop.reason !== null) return;
     if (options.viaService) await requestGroup(plan, group, session);
     else await sendAndMark(plan, group, options, session);
-    while (session.stopped.get(group.callback.id) === "lock-lost") await sendAgainWithLock(group, options, session);
+    while (session.stopped(group.callback.id) === "lock-lost") await sendAgainWithLock(group, options, session);
+    if (session.stopped(group.callback.id) === "gone") await giveUpCallback(group.callback.id, session);
   }
 }
 
@@ -66,15 +67,14 @@ async function sendAgainWithLock(
   session: RunSession,
 ): Promise<void> {
   const { runsDirectory } = session.deps;
-  session.stopped.delete(callback.id);
   try {
     await session.locks?.retake(callback);
+    session.continueCallback(callback.id);
     await session.journal.flushed();
     const { state } = await readRunState(runsDirectory, session.header.runId);
-    const open = [...state.entries()].filter((entry) => entry.callbackId === callback.id && isOpen(entry));
     const file = await SnapshotFile.open(runsDirectory, `${session.header.runId}-again`);
     try {
-      const draft = await relistCalls(callback, open, { file, resendUnknown: false }, session);
+      const draft = await relistCalls(callback, state, { file, resendUnknown: false }, session);
       const plan = snapshotPlan({ runId: session.header.runId, drafts: [draft], file });
       for (const group of plan.groups) await sendAndMark(plan, group, options, session);
     } finally {
@@ -82,6 +82,7 @@ async function sendAgainWithLock(
     }
   } catch (error) {
     session.stop.stop("service", asWhcbError(error));
+    session.continueCallback(callback.id);
   }
 }
 
@@ -128,6 +129,7 @@ async function requestGroup(plan: ReplayPlan, group: ReplayGroup, session: RunSe
         else session.record(callbackId, { step: "skipped", call: outcome.callId, at, reason: "settled" });
       }
     } catch (error) {
+      if (isWhcbError(error, "not-found")) return session.stopOf(callbackId).stop("gone");
       stop.stop(journal.failure === null ? "service" : "journal", asWhcbError(error));
     }
   }

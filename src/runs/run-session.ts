@@ -6,8 +6,19 @@ import type { RunCall } from "./journal/run-state.js";
 import type { CallStep, RunCounts, RunHeader, RunListener, StopReason } from "./journal/run-step.js";
 import type { HeldLocks, RunDeps } from "./run-deps.js";
 
-/** Calls that failed and are listed at the end; all of them are in the journal. */
-const MAX_TROUBLED = 20;
+/** Calls that are listed at the end one by one (unknown and not-found ones); all of them are in the journal. */
+const MAX_TROUBLED = 100;
+/** Different rejections that are listed at the end. */
+const MAX_REJECTIONS = 20;
+
+/** Rejected calls with the same answer. */
+export interface Rejection {
+  readonly statusCode: number | null;
+  readonly message: string;
+  readonly calls: number;
+  readonly first: RunCall;
+  readonly last: RunCall;
+}
 
 export interface SessionParts {
   readonly header: RunHeader;
@@ -20,8 +31,8 @@ export interface SessionParts {
   readonly locks?: HeldLocks | undefined;
   /** From earlier sessions. */
   readonly troubled?: readonly RunCall[];
-  /** Calls whose outcome isn't known, and which are to be sent again. */
-  readonly resending?: ReadonlySet<string>;
+  /** Calls that are sent again although they aren't left (unknown ones, a rejected canary), with their state. */
+  readonly resending?: ReadonlyMap<string, RunCallState>;
 }
 
 export class RunSession {
@@ -29,28 +40,29 @@ export class RunSession {
   readonly journal: Journal;
   readonly deps: RunDeps;
   readonly locks: HeldLocks | undefined;
-  /** Of the whole run; each callback has its own too (`stopOfCallback`). */
+  /** Of the whole run; each callback has its own too (`stopOf`). */
   readonly stop: StopSignal;
-  readonly stopped = new Map<string, StopReason>();
-  readonly troubled: RunCall[];
+  readonly troubled: RunCall[] = [];
+  readonly #rejections = new Map<string, Rejection>();
   readonly startedAtMs: number;
+  readonly #stops = new Map<string, StopSignal>();
   readonly #counts: Map<string, RunCounts>;
   #total: RunCounts;
   readonly #onEvent: RunListener;
-  readonly #resending: Set<string>;
+  readonly #resending: Map<string, RunCallState>;
 
-  constructor({ header, journal, counts, deps, onEvent, signal, locks, troubled = [], resending = new Set() }: SessionParts) {
+  constructor({ header, journal, counts, deps, onEvent, signal, locks, troubled = [], resending = new Map() }: SessionParts) {
     this.header = header;
     this.journal = journal;
     this.deps = deps;
     this.locks = locks;
     locks?.report(sumCounts(counts.values()));
-    this.troubled = troubled.slice(0, MAX_TROUBLED);
+    for (const call of troubled) this.#addTroubled(call);
     this.startedAtMs = deps.clock.monotonicMs();
     this.#counts = new Map(counts);
     this.#total = sumCounts(counts.values());
     this.#onEvent = onEvent;
-    this.#resending = new Set(resending);
+    this.#resending = new Map(resending);
     this.stop = new StopSignal((reason) => onEvent({ type: "stopping", callbackId: null, reason }));
     if (signal?.aborted) this.stop.stop("interrupted");
     signal?.addEventListener("abort", () => this.stop.stop("interrupted"), { once: true });
@@ -62,16 +74,33 @@ export class RunSession {
     return callbackId === undefined ? this.#total : (this.#counts.get(callbackId) ?? NO_COUNTS);
   }
 
-  /** Follows the run's own signal. */
-  stopOfCallback(callbackId: string): StopSignal {
+  /** Of one callback. Follows the run's own signal. */
+  stopOf(callbackId: string): StopSignal {
+    const existing = this.#stops.get(callbackId);
+    if (existing !== undefined) return existing;
     const stop = new StopSignal((reason) => {
-      this.stopped.set(callbackId, reason);
       if (this.stop.reason === null) this.#onEvent({ type: "stopping", callbackId, reason });
     });
+    this.#stops.set(callbackId, stop);
     const follow = (): void => stop.stop(this.stop.reason ?? "interrupted", this.stop.error);
     if (this.stop.reason !== null) follow();
     this.stop.signal.addEventListener("abort", follow, { once: true });
     return stop;
+  }
+
+  /** After a lost lock was taken again. */
+  continueCallback(callbackId: string): void {
+    this.#stops.delete(callbackId);
+  }
+
+  /** Why each callback was stopped. */
+  stopped(callbackId: string): StopReason | null {
+    return this.#stops.get(callbackId)?.reason ?? null;
+  }
+
+  /** Most frequent first. */
+  rejections(): readonly Rejection[] {
+    return [...this.#rejections.values()].sort((one, other) => other.calls - one.calls);
   }
 
   /** `from`: the state of the step's calls before it. A journal that can't be written stops the run. */
@@ -80,7 +109,7 @@ export class RunSession {
     if (!isOutcome(step)) this.writeOutcomes();
     this.#count(callbackId, step, from);
     const call = troubledCall(callbackId, step);
-    if (call !== null && this.troubled.length < MAX_TROUBLED) this.troubled.push(call);
+    if (call !== null) this.#addTroubled(call);
     this.#onEvent({ type: "step", callbackId, step, counts: this.#total });
   }
 
@@ -99,9 +128,26 @@ export class RunSession {
     const at = this.deps.clock.now();
     for (const call of callIds) {
       this.journal.collect({ step: "sent", call, at });
-      if (this.#resending.delete(call)) this.#count(callbackId, { step: "sent", call, at }, "unknown");
+      const from = this.#resending.get(call);
+      if (from === undefined) continue;
+      this.#resending.delete(call);
+      this.#count(callbackId, { step: "sent", call, at }, from);
     }
     await this.journal.flushed();
+  }
+
+  #addTroubled(call: RunCall): void {
+    if (call.state !== "rejected") {
+      if (this.troubled.length < MAX_TROUBLED) this.troubled.push(call);
+      return;
+    }
+    const { statusCode, message } = call;
+    const key = JSON.stringify([statusCode, message]);
+    const same = this.#rejections.get(key);
+    if (same !== undefined) this.#rejections.set(key, { ...same, calls: same.calls + 1, last: call });
+    else if (this.#rejections.size < MAX_REJECTIONS) {
+      this.#rejections.set(key, { statusCode, message: message ?? "", calls: 1, first: call, last: call });
+    }
   }
 
   #count(callbackId: string, step: CallStep, from: RunCallState): void {

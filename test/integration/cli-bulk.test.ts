@@ -128,14 +128,39 @@ describe("replay", () => {
     const note = (await machine.whcb(["replay", "demo", "--failed", "--dry-run"])).stderr;
     expect(note).toMatch(/^note: the run of .* is unfinished; `whcb replay --resume \S+` finishes it\n/);
     await machine.works(["callbacks", "update", "demo", "--url", `${(await machine.listen()).url}/hook`]);
-    // What was refused stays so; what was never sent is sent.
-    const resumed = await machine.whcb(["replay", "--resume"]);
-    expect(resumed).toMatchObject({
-      code: 8,
-      stdout: expect.stringMatching(/^4 of 5 calls replayed in [\s\S]*next: whcb calls list demo --failed\n$/),
+    // The URL is another one than was confirmed.
+    expect(await machine.whcb(["replay", "--resume"])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("confirmation needed: add --yes\nThe URL has changed since the run began.\ndemo: http"),
     });
-    expect(await machine.ids("demo", "--failed")).toHaveLength(1);
+    // The canary is sent again.
+    const resumed = await machine.whcb(["replay", "--resume", "--yes"]);
+    expect(resumed).toMatchObject({ code: 0, stdout: expect.stringMatching(/^5 calls replayed in /) });
+    expect(await machine.ids("demo", "--failed")).toHaveLength(0);
     expect(await machine.whcb(["runs", "list", "-o", "ids"])).toMatchObject({ code: 0 });
+  });
+
+  test("doesn't mention an unfinished run whose calls were settled since", async () => {
+    await anOutage(5, ["--status", "500"]);
+    await machine.whcb(["replay", "demo", "--failed", "--yes"]);
+    await machine.works(["mark-success", "demo", "--failed", "--yes"]);
+    const { stderr } = await machine.whcb(["replay", "demo", "--failed", "--dry-run"]);
+    expect(stderr).toBe("nothing to replay: no failed call matches\n");
+  });
+
+  test("discards an unfinished run: it isn't mentioned or resumed again, and its journal stays", async () => {
+    await anOutage(5, ["--status", "500"]);
+    await machine.whcb(["replay", "demo", "--failed", "--yes"]);
+    const runId = (await machine.works(["runs", "list", "-o", "ids"])).trim();
+    const discarded = { code: 0, stdout: "", stderr: `run ${runId} is discarded; its calls stay as they are\n` };
+    expect(await machine.whcb(["runs", "discard", runId.slice(-4)])).toEqual(discarded);
+    expect((await machine.whcb(["replay", "demo", "--failed", "--dry-run"])).stderr).toBe("dry run: nothing was sent\n");
+    expect(await machine.whcb(["replay", "--resume"])).toMatchObject({ code: 0, stderr: "no unfinished run\n" });
+    expect(await machine.whcb(["replay", "--resume", runId])).toMatchObject({
+      code: 2,
+      stderr: `error: run ${runId} was discarded\n`,
+    });
+    expect(JSON.parse(await machine.works(["runs", "show", "-o", "json"]))).toMatchObject({ runId, state: "discarded" });
   });
 
   test("belongs to its profile: another profile neither mentions nor resumes it", async () => {

@@ -121,7 +121,9 @@ describe("a replay", () => {
     const at = await scene(platformCalls(40), (id) => ({ status: id === bad ? 422 : 200 }));
     const summary = await replay(at);
     expect(summary.counts).toMatchObject({ accepted: 39, rejected: 1 });
-    expect(summary.troubled).toMatchObject([{ id: bad, state: "rejected", statusCode: 422, message: "Unprocessable Entity" }]);
+    expect(summary.rejections).toMatchObject([
+      { statusCode: 422, message: "Unprocessable Entity", calls: 1, first: { id: bad } },
+    ]);
     expect(at.calls.filter(({ status }) => status === "FAILED").map(({ id }) => id)).toEqual([bad]);
   });
 

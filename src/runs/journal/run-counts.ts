@@ -53,8 +53,10 @@ export function reduceCounts(counts: RunCounts, step: CallStep, { header, from, 
     case "rejected":
     case "requested":
       return move(counts, from, step.step, calls);
-    case "not-found":
-      return move({ ...counts, toMark: counts.toMark - calls }, from, "not-found", calls);
+    case "not-found": {
+      const wasToMark = from === "accepted" || from === "seen" || header.options === null;
+      return move(wasToMark ? { ...counts, toMark: counts.toMark - calls } : counts, from, "not-found", calls);
+    }
     case "marked": {
       const marked = { ...counts, marked: counts.marked + calls, toMark: counts.toMark - calls };
       return from === "left" ? add(marked, "left", -calls) : marked;

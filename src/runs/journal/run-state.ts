@@ -28,6 +28,8 @@ export interface RunEntry extends RunCall {
   readonly do: PlannedAction;
   /** It is to be marked, and wasn't yet. */
   readonly needsMark: boolean;
+  /** Rejected as the canary: not a verdict on this call, so it is sent again. */
+  readonly isRejectedCanary: boolean;
 }
 
 type Entry = { -readonly [Key in keyof RunEntry]: RunEntry[Key] };
@@ -40,6 +42,7 @@ interface Send {
 export class RunState {
   readonly header: RunHeader;
   #lastAt: number;
+  #isDiscarded = false;
   readonly #entries = new Map<string, Entry>();
   readonly #counts = new Map<string, RunCounts>();
   /** Of the last session; null before the first, and after one that ended in order. */
@@ -51,6 +54,10 @@ export class RunState {
   constructor(header: RunHeader) {
     this.header = header;
     this.#lastAt = header.startedAt;
+  }
+
+  get isDiscarded(): boolean {
+    return this.#isDiscarded;
   }
 
   get lastAt(): number {
@@ -68,6 +75,9 @@ export class RunState {
         return;
       case "ended":
         this.#forgetSends();
+        return;
+      case "discarded":
+        this.#isDiscarded = true;
         return;
       case "planned":
         this.#plan(step);
@@ -104,7 +114,7 @@ export class RunState {
   }
 
   calls(): RunCall[] {
-    return Array.from(this.#entries.values(), ({ do: _do, needsMark: _needsMark, ...call }) => call);
+    return Array.from(this.#entries.values(), ({ do: _do, needsMark: _needsMark, isRejectedCanary: _canary, ...call }) => call);
   }
 
   #plan(step: Extract<CallStep, { step: "planned" }>): void {
@@ -119,6 +129,7 @@ export class RunState {
       at: this.header.startedAt,
       do: step.do,
       needsMark: step.do === "mark",
+      isRejectedCanary: false,
     };
     this.#entries.set(step.call, entry);
     this.#count(entry, step);
@@ -144,6 +155,7 @@ export class RunState {
     }
     entry.state = step.step === "deferred" ? "left" : step.step;
     entry.needsMark = step.step === "accepted" && marksAccepted(this.header);
+    entry.isRejectedCanary = step.step === "rejected" && step.canary === true;
     entry.message = "message" in step ? step.message : step.step === "skipped" ? step.reason : null;
     if (step.step === "not-found") return;
     entry.statusCode = step.step === "accepted" ? 200 : "status" in step ? step.status : null;
@@ -161,4 +173,10 @@ export class RunState {
     this.#lastSend.clear();
     this.#openSession = null;
   }
+}
+
+/** Whether a resumed run is to send it. */
+export function isOpen({ do: action, state, isRejectedCanary }: RunEntry, resendUnknown: boolean): boolean {
+  if (action === "mark") return false;
+  return state === "left" || (state === "unknown" && resendUnknown) || isRejectedCanary;
 }

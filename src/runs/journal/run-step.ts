@@ -16,6 +16,8 @@ export type RunStep =
     }
   /** The session ended in order: nothing of it is in flight. */
   | { readonly step: "ended"; readonly at: number; readonly reason: StopReason | "done"; readonly counts: RunCounts }
+  /** A user doesn't want it to be finished: the last line. */
+  | { readonly step: "discarded"; readonly at: number }
   | CallStep;
 
 /** A step of one call or of several of one callback. Times are epoch ms. */
@@ -33,6 +35,8 @@ export type CallStep =
       /** null: no answer came. */
       readonly status: number | null;
       readonly message: string;
+      /** Of a rejected call that was sent alone first: a resumed run sends it again. */
+      readonly canary?: true;
     }
   | { readonly step: "requested"; readonly calls: readonly string[]; readonly at: number }
   | { readonly step: "marked"; readonly calls: readonly string[]; readonly as: "SUCCESS" | "FAILED"; readonly at: number }
@@ -45,8 +49,8 @@ export type PlannedAction = "send" | "mark" | "ask";
 /** settled: SUCCESS or gone by now; order: an earlier call of the same sender or message was rejected. */
 export type SkipReason = "settled" | "order";
 
-/** Why a run, or its part for one callback, ended before its calls did. */
-export type StopReason = "interrupted" | "canary" | "max-failures" | "retry-after" | "lock-lost" | "journal" | "service";
+/** Why a run, or its part for one callback, ended before its calls did. gone: the callback was deleted. */
+export type StopReason = "interrupted" | "canary" | "max-failures" | "retry-after" | "lock-lost" | "gone" | "journal" | "service";
 
 export type RunKind = "replay" | "mark-success" | "mark-failed" | "reconcile";
 
@@ -131,6 +135,8 @@ function isStep(value: unknown): value is RunStep {
       return Array.isArray(value.calls);
     case "ended":
       return isObject(value.counts);
+    case "discarded":
+      return typeof value.at === "number";
     default:
       return false;
   }

@@ -3,17 +3,18 @@ import { open, readdir } from "node:fs/promises";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
 import type { Clock } from "../../platform/clock.js";
 import { readBootId } from "./boot-id.js";
+import { Journal, openJournalFile } from "./journal.js";
 import { type JournalEnd, readJournal } from "./journal-reader.js";
 import { isUnfinished } from "./run-counts.js";
 import { journalPath, runIdOfFile } from "./run-id.js";
-import { isRunLocked } from "./run-lock.js";
+import { isRunLocked, lockRun } from "./run-lock.js";
 import { type RunCall, RunState } from "./run-state.js";
 import type { RunCounts } from "./run-step.js";
 import { parseStep, type RunHeader } from "./run-step.js";
 
 export interface RunOverview extends RunHeader {
-  /** running: its process lives. unfinished: something is left to send, to mark, or to find out. */
-  readonly state: "running" | "unfinished" | "finished";
+  /** running: its process lives. unfinished: something is left to send, to mark, or to find out. discarded: and a user gave it up. */
+  readonly state: "running" | "unfinished" | "finished" | "discarded";
   /** Of the last line. */
   readonly lastAt: number;
   readonly counts: RunCounts;
@@ -38,13 +39,15 @@ export async function latestUnfinishedRun(runsDirectory: string, profile: string
   return null;
 }
 
-/** By id, or by the beginning or end of one if no other run has it. Throws `not-found`, `usage`, `malformed`. */
-export async function readRun(runsDirectory: string, wanted: string, clock: Clock): Promise<RunRecord> {
+/**
+ * By id, or by the beginning or end of one if no other run has it; null: the latest run. Throws `not-found`, `usage`, `malformed`.
+ */
+export async function readRun(runsDirectory: string, wanted: string | null, clock: Clock): Promise<RunRecord> {
   const runId = await findRunId(runsDirectory, wanted);
   const { state } = await readRunState(runsDirectory, runId);
   state.closeSession(await readBootId(clock));
   const counts = state.counts();
-  const progress = await progressOf(runsDirectory, runId, counts);
+  const progress = state.isDiscarded ? "discarded" : await progressOf(runsDirectory, runId, counts);
   return { ...state.header, state: progress, lastAt: state.lastAt, counts, calls: state.calls() };
 }
 
@@ -66,12 +69,28 @@ export async function readRunState(runsDirectory: string, runId: string): Promis
   return { state: read, end };
 }
 
-/** Throws `not-found`, or `usage` where it matches several. */
-export async function findRunId(runsDirectory: string, wanted: string): Promise<string> {
-  const text = wanted.toUpperCase();
+/** The run is never resumed or mentioned again; its journal stays. Throws `not-found`, `usage`, `unavailable` while its process lives. */
+export async function discardRun(runsDirectory: string, wanted: string, clock: Clock): Promise<string> {
+  const runId = await findRunId(runsDirectory, wanted);
+  const lock = await lockRun(runsDirectory, runId);
+  try {
+    const { end } = await readRunState(runsDirectory, runId);
+    const journal = new Journal(openJournalFile(journalPath(runsDirectory, runId), end.length), end.lacksLineEnd ? "\n" : "");
+    journal.append({ step: "discarded", at: clock.now() });
+    await journal.close();
+    return runId;
+  } finally {
+    await lock.release();
+  }
+}
+
+/** null: the latest. Throws `not-found`, or `usage` where it matches several. */
+export async function findRunId(runsDirectory: string, wanted: string | null): Promise<string> {
   const ids = await runIds(runsDirectory);
+  const text = (wanted ?? ids[0] ?? "").toUpperCase();
+  if (text === "") throw new WhcbError("not-found", "no runs yet");
   if (ids.includes(text)) return text;
-  const matching = text === "" ? [] : ids.filter((id) => id.startsWith(text) || id.endsWith(text));
+  const matching = ids.filter((id) => id.startsWith(text) || id.endsWith(text));
   const [only] = matching;
   if (only === undefined) throw new WhcbError("not-found", `no run ${wanted}`, { hint: "`whcb runs list` shows them." });
   if (matching.length > 1) throw new WhcbError("usage", `${wanted} matches ${matching.length} runs; type more of the id`);

@@ -1,6 +1,6 @@
 /** Tells the service which calls are settled, in chunks, while sending goes on. */
 import { namesCall } from "../../client/service-error.js";
-import { isWhcbError } from "../../domain/errors.js";
+import { type ErrorCode, isWhcbError } from "../../domain/errors.js";
 import type { RunCallState } from "../journal/run-counts.js";
 import { asWhcbError, type RunSession } from "../run-session.js";
 
@@ -97,7 +97,8 @@ export class Marker {
       }
     } catch (error) {
       this.#hasFailed = true;
-      this.#session.stop.stop("service", asWhcbError(error));
+      if (isWhcbError(error, "not-found")) this.#session.stopOf(callbackId).stop("gone");
+      else this.#session.stop.stop("service", asWhcbError(error));
     }
   }
 }
@@ -112,6 +113,9 @@ export async function markAll(job: MarkJob, callIds: Iterable<string>, session: 
 export type ChunkOutcome =
   | { readonly kind: "done"; readonly callIds: readonly string[] }
   | { readonly kind: "rejected"; readonly callId: string; readonly reason: string };
+
+/** 404, 422, 400 and 409: because of a call, as far as one knows. */
+const REJECTIONS: ReadonlySet<ErrorCode> = new Set(["not-found", "invalid", "malformed", "duplicate-name"]);
 
 /**
  * Makes an all-or-nothing request for up to 100 calls. If the service rejects it because of one call, the rest is done without that one:
@@ -130,8 +134,7 @@ export async function* applyToChunk(
       await apply(ids);
       yield { kind: "done", callIds: ids };
     } catch (error) {
-      // not-found: no such call. invalid: a call that can't take this mark.
-      if (!isWhcbError(error, "not-found") && !isWhcbError(error, "invalid")) throw error;
+      if (!isWhcbError(error) || !REJECTIONS.has(error.code)) throw error;
       if (!isChecked) await checkCallback();
       isChecked = true;
       const [first = ""] = ids;

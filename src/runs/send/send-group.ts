@@ -53,7 +53,7 @@ class GroupSender {
     const { clock } = session.deps;
     this.#job = job;
     this.#session = session;
-    this.#stop = session.stopOfCallback(callbackId);
+    this.#stop = session.stopOf(callbackId);
     this.#chooser = new CallChooser(job.calls, options.serialBy, ({ id: call }) =>
       session.record(callbackId, { step: "skipped", call, at: clock.now(), reason: "order" }),
     );
@@ -144,14 +144,20 @@ class GroupSender {
     const pauseMs = retryAfterMs ?? (status === 429 ? DEFAULT_PAUSE_MS : null);
     const deferrals = this.#deferrals.get(call.id) ?? 0;
     const mayComeAgain = pauseMs !== null && (status === 429 || status === 503) && pauseMs <= LONGEST_PAUSE_MS;
-    const isDeferred = mayComeAgain && deferrals < MAX_DEFERRALS && !this.#pace.isCanaryOut;
+    const isDeferred = mayComeAgain && deferrals < MAX_DEFERRALS;
+    const { isCanaryOut } = this.#pace;
     if (pauseMs !== null) this.#pauseFor(pauseMs);
     const message = this.#messageOf(result);
-    this.#session.record(callbackId, { step: isDeferred ? "deferred" : "rejected", call: call.id, at, ms, status, message });
+    const outcome = { call: call.id, at, ms, status, message };
     if (isDeferred) {
+      this.#session.record(callbackId, { step: "deferred", ...outcome });
       this.#deferrals.set(call.id, deferrals + 1);
       this.#calls.deferred(call);
-    } else this.#calls.settled(call, false);
+      this.#pace = paceAfterPause(this.#pace);
+      return;
+    }
+    this.#session.record(callbackId, { step: "rejected", ...outcome, ...(isCanaryOut && { canary: true }) });
+    this.#calls.settled(call, false);
     this.#pace = paceAfterFailure(this.#pace, options);
     if (this.#pace.stop !== null) this.#stop.stop(this.#pace.stop);
   }
@@ -186,6 +192,11 @@ function firstPace({ canary }: PaceRule): SendPace {
 
 function paceAfterSuccess(pace: SendPace, { concurrency }: PaceRule): SendPace {
   return { limit: Math.min(pace.limit + 1, concurrency), failuresInRow: 0, isCanaryOut: false, stop: pace.stop };
+}
+
+/** A pause that the endpoint asked for isn't a failure. The canary stays out until it has an outcome. */
+function paceAfterPause(pace: SendPace): SendPace {
+  return { ...pace, limit: Math.max(1, Math.floor(pace.limit / 2)) };
 }
 
 /** A failed canary, or too many failures in a row, stops the sending. */

@@ -29,11 +29,11 @@ async function replay(deps: RunDeps) {
 describe("a run", () => {
   it("doesn't tell the key, even where the endpoint says it back", async () => {
     const desk = deskWhere({ kind: "answered", statusCode: 401, statusMessage: `not the key: ${KEY}`, body: "" }, 1);
-    const { header, troubled } = await replay(desk.deps);
+    const { header, rejections } = await replay(desk.deps);
     const folder = desk.deps.runsDirectory;
     const texts = readdirSync(folder).map((name) => readFileSync(join(folder, name), "utf8"));
     await desk.leave();
-    expect(troubled).toMatchObject([{ message: "not the key: ••••" }]);
+    expect(rejections).toMatchObject([{ message: "not the key: ••••", calls: 1 }]);
     expect([texts.length, header.kind]).toEqual([1, "replay"]);
     expect(texts.join("")).not.toContain(KEY);
   });

@@ -1,6 +1,6 @@
 import type { RunCall } from "../../../runs/journal/run-state.js";
 import type { RunOverview, RunRecord } from "../../../runs/journal/stored-runs.js";
-import { listRuns, readRun } from "../../../runs/journal/stored-runs.js";
+import { discardRun, listRuns, readRun } from "../../../runs/journal/stored-runs.js";
 import { COLUMNS } from "../../args/shared-flags.js";
 import type { Invocation } from "../../invocation.js";
 import type { Column } from "../../output/cells.js";
@@ -20,8 +20,14 @@ export async function listRunsCommand({ args, screen, deps }: Invocation): Promi
   return 0;
 }
 
+export async function discardRunCommand({ args, screen, deps }: Invocation): Promise<number> {
+  const runId = await discardRun(runsDirectory(deps), args.operand(0), deps.clock);
+  screen.info(`run ${runId} is discarded; its calls stay as they are`);
+  return 0;
+}
+
 export async function showRun({ args, screen, deps }: Invocation): Promise<number> {
-  const record = await readRun(runsDirectory(deps), args.operand(0), deps.clock);
+  const record = await readRun(runsDirectory(deps), args.operands[0] ?? null, deps.clock);
   if (screen.format === "ndjson") await screen.out(record.calls.map((call) => `${safeJson(runCallJson(call))}\n`).join(""));
   else if (screen.format === "json")
     await screen.out(`${safeJson({ ...overviewJson(record), calls: record.calls.map(runCallJson) }, 2)}\n`);

@@ -6,6 +6,7 @@ import type { RunSummary } from "../../../runs/end-run.js";
 import type { RunCall } from "../../../runs/journal/run-state.js";
 import type { RunCounts, RunKind } from "../../../runs/journal/run-step.js";
 import type { Balance } from "../../../runs/run-reconcile.js";
+import type { Rejection } from "../../../runs/run-session.js";
 import { EXIT_DONE } from "../../exit-codes.js";
 import type { Invocation } from "../../invocation.js";
 import { renderFields } from "../cells.js";
@@ -14,6 +15,7 @@ import { commandLine } from "../questions.js";
 import { withHint } from "../render-error.js";
 import { safeJson, sanitize } from "../sanitize.js";
 import { PLAIN, type RenderOptions } from "../screen.js";
+import { formatInstant } from "../times.js";
 
 /**
  * Writes the summary, with the balance of a reconcile, and returns the exit code. Throws the error with which the run ended;
@@ -61,10 +63,13 @@ export function renderSummary(summary: RunSummary, options: RenderOptions, balan
   const figure = done === counts.planned ? planned : `${done} of ${planned}`;
   const title = palette.strong(`${figure} ${DONE[header.kind]}`);
   const head = `${title} in ${formatDuration(summary.durationMs)} ${palette.dim(`(run ${header.runId})`)}\n`;
-  const troubled = summary.troubled.map((call) => `  ${palette.bad(call.state)} ${sanitize(describeCall(call))}\n`).join("");
+  const rejections = summary.rejections.map(
+    (rejection) => `  ${palette.bad("rejected")} ${sanitize(describeRejection(rejection, options))}\n`,
+  );
+  const troubled = summary.troubled.map((call) => `  ${palette.bad(call.state)} ${sanitize(describeCall(call))}\n`);
   const next = nextCommand(summary);
   const balanceLine = balance === null ? "" : `${balanceText(balance)}\n`;
-  return `${head}${renderCounts(counts, options)}${troubled}${balanceLine}${next === null ? "" : `\nnext: ${sanitize(next)}\n`}`;
+  return `${head}${renderCounts(counts, options)}${rejections.join("")}${troubled.join("")}${balanceLine}${next === null ? "" : `\nnext: ${sanitize(next)}\n`}`;
 }
 
 /** The command that finishes what is left, or lists what was rejected; null where all is done. */
@@ -135,10 +140,15 @@ export function renderCounts(counts: RunCounts, options: RenderOptions): string 
   return fields.replace(/^(?=.)/gm, "  ");
 }
 
-function describeCall(call: RunCall): string {
-  if (call.state === "not-found") return call.id;
-  const code = call.statusCode === null ? "" : ` ${call.statusCode}`;
-  return `${call.id}${code}${call.message === null ? "" : ` ${call.message}`}`;
+/** "136 × 503 Service Unavailable, first 01A2… at 10:00:00, last 01A3… at 10:02:00". */
+function describeRejection({ statusCode, message, calls, first, last }: Rejection, { utc }: RenderOptions): string {
+  const answer = [statusCode ?? "", message].filter((part) => part !== "").join(" ");
+  if (calls === 1) return `${answer}: ${first.id}`;
+  return `${calls} × ${answer}: first ${first.id} at ${formatInstant(first.at, utc)}, last ${last.id} at ${formatInstant(last.at, utc)}`;
+}
+
+function describeCall({ id, message }: RunCall): string {
+  return message === null ? id : `${id} ${message}`;
 }
 
 /** "balance: 10 failed = 4 seen + 5 accepted + 1 still failing". */

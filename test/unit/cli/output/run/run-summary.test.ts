@@ -56,6 +56,7 @@ describe("the balance of a reconcile", () => {
       isResumable: false,
       error: null,
       troubled: [],
+      rejections: [],
       durationMs: 5,
     };
     expect(await finishRun({ screen }, summary, balanceOf(3, summary.counts))).toBe(0);

@@ -1,0 +1,164 @@
+/** One problem doesn't stop the rest: a callback that is deleted, a mark that is rejected, an endpoint that asks for pauses. */
+import { afterEach, describe, expect, it } from "vitest";
+import type { Client } from "../../src/client/client.js";
+import { WhcbError } from "../../src/domain/errors.js";
+import { systemClock } from "../../src/platform/clock.js";
+import { readRun } from "../../src/runs/journal/stored-runs.js";
+import { planReplay } from "../../src/runs/plan/plan-replay.js";
+import { resumeRun } from "../../src/runs/resume-run.js";
+import type { RunControl, RunDeps } from "../../src/runs/run-deps.js";
+import { DEFAULT_REPLAY_OPTIONS, type ReplayOptions } from "../../src/runs/run-options.js";
+import { runReplay } from "../../src/runs/run-replay.js";
+import { type PlatformCall, platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";
+import { type CountingEndpoint, countingEndpoint, type EndpointAnswer, openDesk } from "../support/replay/replay-desk.js";
+
+const closing: (() => Promise<void>)[] = [];
+
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+
+interface Scene {
+  readonly deps: RunDeps;
+  readonly endpoint: CountingEndpoint;
+  readonly calls: readonly PlatformCall[][];
+}
+
+const IDS = ["00112233445566AA", "00112233445566BB"];
+
+/** A callback for each number of calls. */
+async function scene(counts: readonly number[], answer?: (callId: string, number: number) => EndpointAnswer): Promise<Scene> {
+  const endpoint = await countingEndpoint(answer);
+  let made = 0;
+  const calls = counts.map((count) => {
+    made += count;
+    return platformCalls(made).slice(made - count);
+  });
+  const callbacks = calls.map((own, index) => {
+    return { id: IDS[index] ?? "", name: `callback-${index}`, url: endpoint.url, key: "k", calls: own };
+  });
+  const platform = scriptedPlatform({ clock: systemClock, callbacks });
+  const desk = openDesk({ transport: platform.transport() });
+  closing.push(endpoint.close, desk.leave);
+  return { deps: desk.deps, endpoint, calls };
+}
+
+async function replay(deps: RunDeps, over: Partial<ReplayOptions & RunControl> = {}) {
+  const plan = await planReplay({ callbacks: null, calls: { filter: {} }, skipRetrying: false }, deps);
+  return runReplay(plan, { ...DEFAULT_REPLAY_OPTIONS, ...over }, deps);
+}
+
+/** What the summary counts is what the journal says. */
+async function expectSameCounts({ deps }: Scene, { header, counts }: Awaited<ReturnType<typeof replay>>): Promise<void> {
+  expect((await readRun(deps.runsDirectory, header.runId, systemClock)).counts).toEqual(counts);
+}
+
+const gone = async (): Promise<never> => {
+  throw new WhcbError("not-found", "no such callback");
+};
+
+describe("a callback that is deleted during a replay", () => {
+  it("is given up with its calls; the other callback's calls are sent and marked", async () => {
+    const at = await scene([40, 60], (_, number) => ({ status: number > 300 ? 500 : 200, delayMs: 1 }));
+    const { client } = at.deps;
+    const deleted: Client = {
+      ...client,
+      markCalls: (id, ...rest) =>
+        id === IDS[0] ? Promise.reject(new WhcbError("not-found", "gone")) : client.markCalls(id, ...rest),
+      getCallback: (id) => (id === IDS[0] && at.endpoint.received.length > 0 ? gone() : client.getCallback(id)),
+    };
+    const summary = await replay({ ...at.deps, client: deleted });
+    expect(summary.callbacks.map(({ stopped }) => stopped)).toEqual(["gone", null]);
+    expect(summary.callbacks[1]?.counts).toMatchObject({ planned: 60, accepted: 60, marked: 60 });
+    expect(summary.callbacks[0]?.counts).toMatchObject({ planned: 40, notFound: 40, left: 0, toMark: 0 });
+    expect(summary).toMatchObject({ isResumable: false, error: { code: "items-failed" } });
+    expect(summary.error?.message).toContain("callback-0 no longer exists");
+    await expectSameCounts(at, summary);
+  });
+
+  it("is given up by a resumed run too, which ends finished", async () => {
+    const stop = new AbortController();
+    const at = await scene([40, 60], (_, number) => {
+      if (number === 10) stop.abort();
+      return { status: 200 };
+    });
+    const { header } = await replay(at.deps, { signal: stop.signal });
+    const { client } = at.deps;
+    const deleted: Client = { ...client, getCallback: (id) => (id === IDS[0] ? gone() : client.getCallback(id)) };
+    const summary = await resumeRun(header.runId, { resendUnknown: false }, { ...at.deps, client: deleted });
+    expect(summary.callbacks[1]?.counts).toMatchObject({ accepted: 60, marked: 60 });
+    expect(summary).toMatchObject({ isResumable: false, counts: { left: 0, unknown: 0 } });
+    expect(summary.counts.notFound).toBeGreaterThan(0);
+    await expectSameCounts(at, summary);
+  });
+});
+
+describe("a mark that the service rejects", () => {
+  it.each(["malformed", "not-found", "duplicate-name", "invalid"] as const)(
+    "with %s gives up that call only: it is listed, and the others are sent and marked",
+    async (code) => {
+      const at = await scene([250]);
+      const bad = at.calls[0]?.[77]?.id ?? "";
+      const { client } = at.deps;
+      const strict: Client = {
+        ...client,
+        async markCalls(id, callIds, ...rest) {
+          if (callIds.includes(bad)) throw new WhcbError(code, "one of them can't be marked");
+          await client.markCalls(id, callIds, ...rest);
+        },
+      };
+      const summary = await replay({ ...at.deps, client: strict });
+      expect(summary.counts).toMatchObject({ accepted: 249, notFound: 1, marked: 249, toMark: 0, left: 0 });
+      expect(summary).toMatchObject({ isResumable: false, troubled: [{ id: bad, message: "one of them can't be marked" }] });
+      await expectSameCounts(at, summary);
+    },
+  );
+});
+
+describe("pauses that the endpoint asks for", () => {
+  it("aren't failures: a concurrency of 16 against a rate-limited endpoint ends with all calls accepted", async () => {
+    let windowStart = 0;
+    let inWindow = 0;
+    const at = await scene([60], () => {
+      const now = performance.now();
+      if (now - windowStart > 1_000) [windowStart, inWindow] = [now, 0];
+      inWindow += 1;
+      return inWindow <= 30 ? { status: 200, delayMs: 3 } : { status: 429, headers: { "retry-after": "1" } };
+    });
+    const summary = await replay(at.deps, { concurrency: 16, maxFailures: 3 });
+    expect([summary.error, summary.counts]).toMatchObject([null, { accepted: 60, rejected: 0 }]);
+    await expectSameCounts(at, summary);
+  });
+
+  it("hold back the canary, which is then sent again", async () => {
+    const at = await scene([5], (_, number) =>
+      number === 1 ? { status: 503, headers: { "retry-after": "1" } } : { status: 200 },
+    );
+    expect(await replay(at.deps)).toMatchObject({ error: null, counts: { accepted: 5 } });
+  });
+});
+
+describe("a canary that was rejected", () => {
+  it("is sent again when the run is resumed", async () => {
+    const at = await scene([20], (_, number) => ({ status: number === 1 ? 500 : 200 }));
+    const first = await replay(at.deps);
+    expect(first.counts).toMatchObject({ rejected: 1, left: 19 });
+    const second = await resumeRun(first.header.runId, { resendUnknown: false }, at.deps);
+    expect(second).toMatchObject({ error: null, counts: { accepted: 20, rejected: 0, marked: 20, left: 0 } });
+    await expectSameCounts(at, second);
+  });
+});
+
+describe("rejections", () => {
+  it("are grouped by answer in the summary, and too many in a row name the limit and its flag", async () => {
+    const at = await scene([30], (_, number) => ({ status: number <= 5 ? 200 : number % 3 === 0 ? 502 : 503 }));
+    const summary = await replay(at.deps, { concurrency: 1 });
+    const groups = summary.rejections.map(({ statusCode, message, calls }) => [statusCode, message, calls]);
+    expect(groups).toEqual([
+      [503, "Service Unavailable", 6],
+      [502, "Bad Gateway", 4],
+    ]);
+    expect(summary.rejections[0]?.first.id).not.toBe(summary.rejections[0]?.last.id);
+    expect(summary.error?.message).toBe("10 failures in a row (--max-failures 10); 10 rejected");
+  });
+});
