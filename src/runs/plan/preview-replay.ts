@@ -26,7 +26,7 @@ export async function* previewReplay(
     const keys = new Map([[callback.id, options.keys?.get(callback.id) || UNKNOWN_KEY]]);
     const { build, secret } = targetOf(callback, { ...options, keys });
     for await (const call of plan.read(group)) {
-      const body = Buffer.from(call.body).toString("utf8");
+      const body = Buffer.from(await call.readBody()).toString("utf8");
       yield { callbackId: callback.id, callId: call.id, request: build({ id: call.id, body }), secret };
     }
   }

@@ -10,12 +10,19 @@ import { type DeliveryTarget, deliveryBody } from "../../wire/delivery-request.j
 
 export interface PlannedCall {
   readonly id: string;
-  /** As the endpoint receives it, in UTF-8. */
-  readonly body: Uint8Array;
   /** Whose order may be kept (`serialBy`). */
   readonly from: string;
   readonly message: string;
+  /** Of the body. */
+  readonly bytes: number;
+  /** As the endpoint receives it, in UTF-8. A small body is in memory, a large one is read from disk each time. */
+  readBody(): Uint8Array | Promise<Uint8Array>;
 }
+
+/** Larger bodies aren't read ahead: a thousand calls may be waiting to be sent. */
+const LARGE_BYTES = 16 * 1024;
+const WRITE_AT_ONCE_BYTES = 1024 * 1024;
+const FIRST_LINE_BYTES = 1024;
 
 export interface CallToKeep {
   readonly id: string;
@@ -52,31 +59,41 @@ export class SnapshotFile {
 
   /** `target` determines the format of the bodies. */
   async add(calls: readonly CallToKeep[], target: BodyStyle): Promise<readonly SnapshotPlace[]> {
-    const texts = calls.map(({ id, response }) => {
+    const places: SnapshotPlace[] = [];
+    let texts: Buffer[] = [];
+    let start = this.#end;
+    for (const { id, response } of calls) {
       const keys = JSON.stringify([id, senderAddress(response.from), response.messageId]);
-      return Buffer.from(`${keys}\n${deliveryBody(target, response)}`, "utf8");
-    });
-    const places = texts.map(({ length }) => {
-      const place = { offset: this.#end, length };
-      this.#end += length;
-      return place;
-    });
-    const [first] = places;
-    if (first === undefined) return places;
-    await writeWhole(this.#file, Buffer.concat(texts), first.offset);
+      const text = Buffer.from(`${keys}\n${deliveryBody(target, response)}`, "utf8");
+      places.push({ offset: this.#end, length: text.length });
+      texts.push(text);
+      this.#end += text.length;
+      if (this.#end - start < WRITE_AT_ONCE_BYTES) continue;
+      await writeWhole(this.#file, Buffer.concat(texts), start);
+      texts = [];
+      start = this.#end;
+    }
+    if (texts.length > 0) await writeWhole(this.#file, Buffer.concat(texts), start);
     return places;
   }
 
-  /** The calls at these places, in their order. Places close together take one read. */
+  /** The calls at these places, in their order. Small ones that are close together take one read. */
   async read(places: readonly SnapshotPlace[]): Promise<readonly PlannedCall[]> {
     const from = Math.min(...places.map(({ offset }) => offset));
     const to = Math.max(...places.map(({ offset, length }) => offset + length));
     const wanted = places.reduce((sum, { length }) => sum + length, 0);
-    if (to - from > 4 * wanted) {
-      return Promise.all(places.map(async (place) => callIn(await readWhole(this.#file, place))));
+    if (to - from > 4 * wanted || places.some(({ length }) => length > LARGE_BYTES)) {
+      return Promise.all(places.map((place) => this.#readOne(place)));
     }
     const bytes = await readWhole(this.#file, { offset: from, length: to - from });
-    return places.map(({ offset, length }) => callIn(bytes.subarray(offset - from, offset - from + length)));
+    return places.map(({ offset, length }) => smallCall(bytes.subarray(offset - from, offset - from + length)));
+  }
+
+  async #readOne(place: SnapshotPlace): Promise<PlannedCall> {
+    if (place.length <= LARGE_BYTES) return smallCall(await readWhole(this.#file, place));
+    const line = await readLine(this.#file, place);
+    const body = { offset: place.offset + line.length + 1, length: place.length - line.length - 1 };
+    return { ...keysIn(line), bytes: body.length, readBody: () => readWhole(this.#file, body) };
   }
 
   async close(): Promise<void> {
@@ -89,11 +106,24 @@ export class SnapshotFile {
 type BodyStyle = Pick<DeliveryTarget, "contentType" | "removeHtml">;
 
 /** The first line has the call's keys, the rest is its body: a view of the bytes that were read, not a copy. */
-function callIn(bytes: Buffer): PlannedCall {
+function smallCall(bytes: Buffer): PlannedCall {
   const end = bytes.indexOf("\n");
-  // Written by `add`.
-  const [id = "", from = "", message = ""]: readonly string[] = JSON.parse(bytes.toString("utf8", 0, end));
-  return { id, from, message, body: bytes.subarray(end + 1) };
+  const body = bytes.subarray(end + 1);
+  return { ...keysIn(bytes.subarray(0, end)), bytes: body.length, readBody: () => body };
+}
+
+/** Written by `add`. */
+function keysIn(line: Buffer): Pick<PlannedCall, "id" | "from" | "message"> {
+  const [id = "", from = "", message = ""]: readonly string[] = JSON.parse(line.toString("utf8"));
+  return { id, from, message };
+}
+
+async function readLine(file: FileHandle, { offset, length }: SnapshotPlace): Promise<Buffer> {
+  for (let size = FIRST_LINE_BYTES; ; size *= 4) {
+    const bytes = await readWhole(file, { offset, length: Math.min(size, length) });
+    const end = bytes.indexOf("\n");
+    if (end !== -1) return bytes.subarray(0, end);
+  }
 }
 
 async function readWhole(file: FileHandle, { offset, length }: SnapshotPlace): Promise<Buffer> {

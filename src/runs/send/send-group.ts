@@ -14,13 +14,15 @@ export interface SendJob {
   readonly callbackId: string;
   /** In sending order. */
   readonly calls: AsyncIterable<PlannedCall>;
-  readonly build: (call: PlannedCall) => DeliveryRequest<Uint8Array>;
+  readonly build: (call: { readonly id: string; readonly body: Uint8Array }) => DeliveryRequest<Uint8Array>;
   /** The callback's key, which is never recorded or shown. */
   readonly secret: string;
   readonly options: ReplayOptions;
   readonly onAccepted: (callId: string) => void;
 }
 
+/** Bodies in flight to one endpoint, unless a single one is larger. */
+const BODY_BUDGET_BYTES = 32 * 1024 * 1024;
 /** Written ahead for each slot, at most: enough to hide a slow disk from a fast endpoint. */
 const AHEAD_PER_SLOT = 128;
 /** After so many pauses that the endpoint asked for, a call counts as rejected. */
@@ -44,6 +46,7 @@ class GroupSender {
   readonly #deferrals = new Map<string, number>();
   #pace: SendPace;
   #inFlight = 0;
+  #inFlightBytes = 0;
   #willWrite = false;
   #pausedUntil = 0;
   #onSettled: () => void = () => {};
@@ -68,9 +71,10 @@ class GroupSender {
       while (await this.#hasRoom()) {
         const call = await this.#calls.next();
         if (call === null) break;
+        while (this.#inFlight > 0 && this.#inFlightBytes + call.bytes > BODY_BUDGET_BYTES) await this.#nextSettled();
         await this.#pacer.take(this.#stop.signal);
         if (this.#stop.reason !== null) break;
-        this.#send(call);
+        this.#send(call, await call.readBody());
       }
     } catch (error) {
       const isJournals = this.#session.journal.failure !== null;
@@ -108,7 +112,7 @@ class GroupSender {
     this.#session.writeOutcomes();
   }
 
-  #send(call: PlannedCall): void {
+  #send(call: PlannedCall, body: Uint8Array): void {
     const { clock, deliverer } = this.#session.deps;
     const startedAt = clock.monotonicMs();
     // The outcome that freed its slot may not be written yet.
@@ -116,8 +120,9 @@ class GroupSender {
     if (this.#session.locks?.maySend(this.#job.callbackId) === false) this.#stop.stop("lock-lost");
     if (this.#stop.reason !== null) return;
     this.#inFlight++;
+    this.#inFlightBytes += call.bytes;
     void deliverer
-      .deliver(this.#job.build(call))
+      .deliver(this.#job.build({ id: call.id, body }))
       .then(
         (delivery) => this.#settle(call, delivery, Math.round(clock.monotonicMs() - startedAt)),
         // Not the endpoint's fault, so the call isn't settled: the run stops and can be resumed.
@@ -126,6 +131,7 @@ class GroupSender {
       .then(() => {
         void this.#writeAfterTurn();
         this.#inFlight--;
+        this.#inFlightBytes -= call.bytes;
         this.#onSettled();
       });
   }

@@ -29,7 +29,8 @@ const line = (call: string): RunStep => ({ step: "sent", call, at: 1 });
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 async function* calls(count: number): AsyncGenerator<PlannedCall> {
-  for (let index = 0; index < count; index++) yield { id: `CALL-${index}`, body: new Uint8Array(), from: "", message: "" };
+  for (let index = 0; index < count; index++)
+    yield { id: `CALL-${index}`, bytes: 0, readBody: () => new Uint8Array(), from: "", message: "" };
 }
 
 describe("the journal", () => {
