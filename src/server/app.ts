@@ -11,6 +11,7 @@ import { createMetrics, type Metrics } from "./operations/metrics.js";
 import { openApiDocument } from "./operations/openapi.js";
 import { addOperationRoutes } from "./operations/operation-routes.js";
 import { addBodyParsers, BODY_LIMIT, endSlowBodies } from "./requests/bodies.js";
+import { BodyBudget, limitBodies } from "./requests/body-budget.js";
 import { errorAnswer } from "./requests/error-answers.js";
 import { addErrorHandlers, answerClientError, NO_SUCH_PATH, sendError } from "./requests/send-errors.js";
 import { addCallRoutes } from "./routes/call-routes.js";
@@ -57,6 +58,8 @@ export async function createApp(given: AppOptions): Promise<FastifyInstance> {
   addResponseHooks(app, deps, metrics);
   const authenticator = addAuthHook(app, deps);
   endSlowBodies(app, { timers: deps.timers, nowMs: () => deps.clock.monotonicMs() });
+  const bodyBudget = new BodyBudget();
+  limitBodies(app, bodyBudget, { timers: deps.timers, limit: BODY_LIMIT });
   addBodyParsers(app);
   const context: RouteContext = {
     deps,
@@ -71,6 +74,7 @@ export async function createApp(given: AppOptions): Promise<FastifyInstance> {
         if (count > 0) deps.onWork(callbackId, "accepted");
       },
     }),
+    bodyBudget,
     largestPage: deps.plan === null ? LARGEST_PAGE : LARGEST_PAGE_OF_PLAN,
   };
   addApiRoutes(app, context);

@@ -330,10 +330,30 @@ describe("NDJSON", () => {
     expect(mostAhead).toBeLessThan(lines / 2);
   });
 
-  it("lists a thousand rejected lines and counts the rest", async () => {
+  it("stops after a thousand rejected lines, and keeps what was accepted before", async () => {
     await open();
-    const answer = await hand("nope\n".repeat(1500));
-    expect([answer.json().accepted, answer.json().rejected.length, answer.json().rejectedCount]).toEqual([0, 1000, 1500]);
+    const answer = await hand(`{"id":"A"}\n${"nope\n".repeat(1500)}{"id":"B"}\n`);
+    const { rejected, ...rest } = answer.json();
+    expect([answer.statusCode, rest, rejected.length, rejected.at(-1)]).toEqual([
+      422,
+      {
+        errorSummary: "Too many lines are invalid",
+        errorText: "Unprocessable Entity",
+        errorDetail: "The service stopped after 1000 rejected lines, at line 1001",
+        accepted: 1,
+        stoppedAtLine: 1001,
+      },
+      1000,
+      { line: 1001, errorDetail: "the line isn't JSON" },
+    ]);
+    expect((await service.store.fetchPending(ID, 10)).map((call) => call.id)).toEqual(["A"]);
+  });
+
+  it("gets its answer over a connection even if the service stops reading", async () => {
+    await open();
+    const origin = await service.app.listen({ port: 0, host: "127.0.0.1" });
+    const answer = await fetch(`${origin}/callbacks/demo/calls`, { method: "POST", headers, body: "nope\n".repeat(500_000) });
+    expect([answer.status, await answer.json()]).toEqual([422, expect.objectContaining({ stoppedAtLine: 1000 })]);
   });
 
   it("that is cut keeps what was stored and no half line", async () => {

@@ -3,14 +3,17 @@ import { isWhcbError } from "../../domain/errors.js";
 import type { Clock } from "../../platform/clock.js";
 import type { CallStore, NewCall } from "../../store/store.js";
 
-/** Calls in one transaction, at most. The calls of one request are never split. */
-const LARGEST_GROUP = 2000;
+/** Calls and bytes of requests in one transaction, at most. The calls of one request are never split. */
+const MAX_GROUP_CALLS = 2000;
+const MAX_GROUP_BYTES = 4 * 1024 * 1024;
 
 /** A group grows for at most this many turns of the event loop, and no longer than each brings a new request. */
 const MAX_TURNS = 16;
 
 interface Waiter {
   readonly calls: readonly NewCall[];
+  /** About the size of the calls. */
+  readonly bytes: number;
   readonly resolve: (accepted: number) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -32,14 +35,14 @@ export class AcceptQueue {
   }
 
   /** Resolves with the number of new calls, once all are on disk: an id that was sent before counts 0. Throws as `acceptCalls`; then none was stored. */
-  accept(callbackId: string, calls: readonly NewCall[]): Promise<number> {
+  accept(callbackId: string, calls: readonly NewCall[], bytes: number): Promise<number> {
     return new Promise((resolve, reject) => {
       const waiters = this.#waiters.get(callbackId);
       if (waiters !== undefined) {
-        waiters.push({ calls, resolve, reject });
+        waiters.push({ calls, bytes, resolve, reject });
         return;
       }
-      const first: Waiter[] = [{ calls, resolve, reject }];
+      const first: Waiter[] = [{ calls, bytes, resolve, reject }];
       this.#waiters.set(callbackId, first);
       void this.#run(callbackId, first);
     });
@@ -82,11 +85,11 @@ export class AcceptQueue {
 }
 
 function takeGroup(waiters: Waiter[]): Waiter[] {
-  let size = 0;
-  let count = 0;
-  for (const { calls } of waiters) {
-    if (count > 0 && size + calls.length > LARGEST_GROUP) break;
-    size += calls.length;
+  let [count, callCount, byteCount] = [0, 0, 0];
+  for (const { calls, bytes } of waiters) {
+    callCount += calls.length;
+    byteCount += bytes;
+    if (count > 0 && (callCount > MAX_GROUP_CALLS || byteCount > MAX_GROUP_BYTES)) break;
     count += 1;
   }
   return waiters.splice(0, count);

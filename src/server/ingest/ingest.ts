@@ -1,6 +1,6 @@
 /** Submitted responses: parsed, given ids, and stored before the 202 (docs/contract.md, What ours adds). */
 import { Readable } from "node:stream";
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
 import { callIdFrom } from "../../domain/call.js";
 import type { Callback } from "../../domain/callback.js";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
@@ -9,31 +9,43 @@ import { type Random, timeOrderedId } from "../../platform/random.js";
 import type { NewCall } from "../../store/store.js";
 import { toPlatformDate } from "../../wire/dates.js";
 import type { Submission } from "../../wire/json/parse-call.js";
+import type { BodyBudget } from "../requests/body-budget.js";
+import { type ErrorAnswer, errorAnswer } from "../requests/error-answers.js";
 import { send } from "../requests/send-document.js";
+import { rejectUnread } from "../requests/send-errors.js";
 import type { CallbackPath, RouteContext } from "../routes/route-context.js";
 import type { AcceptQueue } from "./accept-queue.js";
 import { type Line, readLines } from "./ndjson.js";
 
-export function addIngestRoute(app: FastifyInstance, { docs, deps, lookup, queue }: RouteContext): void {
-  const ingest: IngestDeps = { queue, clock: deps.clock, random: deps.random };
+export function addIngestRoute(app: FastifyInstance, { docs, deps, lookup, queue, bodyBudget }: RouteContext): void {
+  const ingest: IngestDeps = { queue, bodyBudget, clock: deps.clock, random: deps.random };
   app.post<CallbackPath>(
     "/callbacks/:id/calls",
     { ...docs("submitCalls"), config: { takesNdjson: true } },
     async (request, reply) => {
       const callback = await lookup.findRecent(request.params.id);
       if (request.body instanceof Readable) {
-        const document = await ingestLines(ingest, callback, request.body);
-        return send(request, reply, { kind: "call", shape: "accepted", document: { ...document }, status: 202 });
+        // Destroying the request would close the connection before an answer.
+        const outcome = await ingestLines(ingest, callback, request.body.iterator({ destroyOnReturn: false }));
+        if (outcome.stoppedAtLine !== undefined) return rejectUnread(request, reply, tooManyRejected(outcome), deps.timers);
+        return send(request, reply, { kind: "call", shape: "accepted", document: { ...outcome }, status: 202 });
       }
-      const ids = await ingestBody(ingest, callback, request.body);
+      const ids = await ingestBody(ingest, callback, request);
       const document = { calls: ids.map((id) => ({ id })) };
       return send(request, reply, { kind: "call", shape: "calls", document, status: 202 });
     },
   );
 }
 
+function tooManyRejected(outcome: IngestedLines): ErrorAnswer {
+  const detail = `The service stopped after ${MAX_REJECTED} rejected lines, at line ${outcome.stoppedAtLine}`;
+  const { document, ...answer } = errorAnswer(422, "Too many lines are invalid", detail);
+  return { ...answer, document: { ...document, ...outcome } };
+}
+
 interface IngestDeps {
   readonly queue: AcceptQueue;
+  readonly bodyBudget: BodyBudget;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -47,10 +59,10 @@ async function loadParsers(): Promise<typeof import("../../wire/json/parse-call.
 }
 
 /** All or none. Returns the ids in the order given. Throws `invalid` if one is invalid or its kind is disabled. */
-async function ingestBody(deps: IngestDeps, callback: Callback, body: unknown): Promise<readonly string[]> {
+async function ingestBody(deps: IngestDeps, callback: Callback, { body, bodyBytes }: FastifyRequest): Promise<readonly string[]> {
   const { parseSubmissions } = parsers ?? (await loadParsers());
   const calls = parseSubmissions(body, toPlatformDate(deps.clock.now())).map((submission) => newCall(deps, callback, submission));
-  await deps.queue.accept(callback.id, calls);
+  await deps.queue.accept(callback.id, calls, bodyBytes);
   return calls.map(({ id }) => id);
 }
 
@@ -58,8 +70,8 @@ interface IngestedLines {
   /** Calls that are new: an id sent twice counts once. */
   readonly accepted: number;
   readonly rejected: readonly RejectedLine[];
-  /** Only if more lines were rejected than are listed. */
-  readonly rejectedCount?: number;
+  /** Only if it stopped before the end, after MAX_REJECTED rejected lines. */
+  readonly stoppedAtLine?: number;
 }
 
 interface RejectedLine {
@@ -67,29 +79,32 @@ interface RejectedLine {
   readonly errorDetail: string;
 }
 
-/** Lines committed together. */
-const BATCH = 1000;
-const MAX_REJECTED_SHOWN = 1000;
+/** Lines committed together: up to this many, or this many characters and the line that exceeds them. */
+const BATCH_LINES = 1000;
+const BATCH_LENGTH = 1_048_576;
+const MAX_REJECTED = 1000;
 
 /** Valid lines are kept whatever the others are, also if the stream breaks off. */
 async function ingestLines(deps: IngestDeps, callback: Callback, stream: AsyncIterable<Buffer | string>): Promise<IngestedLines> {
   const { parseSubmission } = parsers ?? (await loadParsers());
   const rejected: RejectedLine[] = [];
   let accepted = 0;
-  let rejectedCount = 0;
   let batch: NumberedCall[] = [];
+  let batchLength = 0;
+  let stoppedAtLine: number | undefined;
   const reject = (line: number, error: unknown): void => {
     if (!isWhcbError(error, "invalid") && !isWhcbError(error, "malformed")) throw error;
-    rejectedCount += 1;
-    if (rejected.length < MAX_REJECTED_SHOWN) rejected.push({ line, errorDetail: error.message });
+    rejected.push({ line, errorDetail: error.message });
   };
   const commit = async (): Promise<void> => {
-    const lines = batch;
+    const [lines, length] = [batch, batchLength];
     batch = [];
-    accepted += await commitLines(deps.queue, callback.id, lines, reject);
+    batchLength = 0;
+    accepted += await commitLines(deps.queue, callback.id, { lines, length, reject });
   };
-  for await (const line of readLines(stream)) {
+  for await (const line of readLines(stream, deps.bodyBudget)) {
     if (line.text !== null && line.text.trim() === "") continue;
+    batchLength += line.text?.length ?? 0;
     try {
       batch.push({
         line: line.number,
@@ -98,11 +113,15 @@ async function ingestLines(deps: IngestDeps, callback: Callback, stream: AsyncIt
     } catch (error) {
       reject(line.number, error);
     }
-    if (batch.length >= BATCH) await commit();
+    if (batch.length >= BATCH_LINES || batchLength >= BATCH_LENGTH) await commit();
+    if (rejected.length >= MAX_REJECTED) {
+      stoppedAtLine = line.number;
+      break;
+    }
   }
   await commit();
   rejected.sort((a, b) => a.line - b.line);
-  return { accepted, rejected, ...(rejectedCount > rejected.length && { rejectedCount }) };
+  return { accepted, rejected, ...(stoppedAtLine !== undefined && { stoppedAtLine }) };
 }
 
 interface NumberedCall {
@@ -110,17 +129,19 @@ interface NumberedCall {
   readonly call: NewCall;
 }
 
-async function commitLines(
-  queue: AcceptQueue,
-  callbackId: string,
-  lines: readonly NumberedCall[],
-  reject: (line: number, error: unknown) => void,
-): Promise<number> {
+interface LineBatch {
+  readonly lines: readonly NumberedCall[];
+  readonly length: number;
+  reject(line: number, error: unknown): void;
+}
+
+async function commitLines(queue: AcceptQueue, callbackId: string, { lines, length, reject }: LineBatch): Promise<number> {
   if (lines.length === 0) return 0;
   try {
     return await queue.accept(
       callbackId,
       lines.map(({ call }) => call),
+      length,
     );
   } catch (error) {
     const [first] = lines;
@@ -131,8 +152,8 @@ async function commitLines(
     if (!isWhcbError(error, "invalid")) throw error;
     // One id belongs to another callback's call: halve until it is alone, and keep the rest.
     const middle = lines.length >> 1;
-    const before = await commitLines(queue, callbackId, lines.slice(0, middle), reject);
-    return before + (await commitLines(queue, callbackId, lines.slice(middle), reject));
+    const before = await commitLines(queue, callbackId, { lines: lines.slice(0, middle), length, reject });
+    return before + (await commitLines(queue, callbackId, { lines: lines.slice(middle), length, reject }));
   }
 }
 
@@ -145,7 +166,7 @@ function newCall({ clock, random }: IngestDeps, callback: Callback, { id, respon
 }
 
 function parseLine({ text }: Line): unknown {
-  if (text === null) throw new WhcbError("invalid", "the line is longer than 1 MiB");
+  if (text === null) throw new WhcbError("invalid", "the line is longer than 10 MiB");
   try {
     return JSON.parse(text);
   } catch {

@@ -23,6 +23,7 @@ export function addBodyParsers(app: FastifyInstance): void {
   app.addContentTypeParser("*", { parseAs: "buffer" }, (request, body, done) => {
     // A Content-Type without a body is fine.
     if (body.length === 0 || request.is404) return done(null, undefined);
+    request.bodyBytes = body.length;
     parseBody(request.headers["content-type"], Buffer.from(body)).then((document) => done(null, document), done);
   });
 }

@@ -2,10 +2,12 @@
 import { STATUS_CODES } from "node:http";
 import { type ErrorCode, isWhcbError } from "../../domain/errors.js";
 import type { ErrorDocument } from "../../wire/json/error-json.js";
+import type { JsonObject } from "../../wire/json/json-value.js";
 
 export interface ErrorAnswer {
   readonly status: number;
-  readonly document: ErrorDocument;
+  /** The three texts, and what else a route adds. */
+  readonly document: ErrorDocument & JsonObject;
   readonly headers: Readonly<Record<string, string>>;
 }
 

@@ -11,6 +11,8 @@ declare module "fastify" {
     /** The SHA-256 of the request's API key; "" without authentication. */
     apiKeyHash: string;
     username: string;
+    /** Of a body that was read whole; 0 without one. */
+    bodyBytes: number;
   }
 }
 
@@ -19,6 +21,7 @@ export function decorateRequests(app: FastifyInstance): void {
   app.decorateRequest("negotiated", null);
   app.decorateRequest("apiKeyHash", "");
   app.decorateRequest("username", "");
+  app.decorateRequest("bodyBytes", 0);
 }
 
 export interface Answer {

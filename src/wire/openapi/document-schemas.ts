@@ -111,7 +111,6 @@ export const SubmittedDocument = Type.Object({
   calls: Type.Optional(Type.Array(Type.Object({ id: Type.String() }))),
   accepted: Type.Optional(Type.Integer({ description: "Only for NDJSON" })),
   rejected: Type.Optional(Type.Array(Type.Object({ line: Type.Integer(), errorDetail: Type.String() }))),
-  rejectedCount: Type.Optional(Type.Integer({ description: "Only if more lines were rejected than are listed" })),
 });
 
 export const AcceptedDocument = Type.Object({ accepted: Type.Integer() });

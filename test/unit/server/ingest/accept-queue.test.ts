@@ -44,16 +44,16 @@ describe("AcceptQueue", () => {
 
   it("commits requests that arrive together in one transaction, in order", async () => {
     const ids = Array.from({ length: 64 }, (_, index) => `C${index}`);
-    await Promise.all(ids.map((id) => queue.accept(ID, [aCall(id)])));
+    await Promise.all(ids.map((id) => queue.accept(ID, [aCall(id)], 0)));
     expect([commits, await accepted(), notified]).toEqual([1, ids, [[ID, 64]]]);
   });
 
   it("counts an id once, in the request that stored it, whether the repeats are in one group or not", async () => {
     const together = await Promise.all([
-      queue.accept(ID, [aCall("A"), aCall("B"), aCall("A")]),
-      queue.accept(ID, [aCall("B"), aCall("C")]),
+      queue.accept(ID, [aCall("A"), aCall("B"), aCall("A")], 0),
+      queue.accept(ID, [aCall("B"), aCall("C")], 0),
     ]);
-    expect([together, await queue.accept(ID, [aCall("A"), aCall("D")]), notified]).toEqual([
+    expect([together, await queue.accept(ID, [aCall("A"), aCall("D")], 0), notified]).toEqual([
       [2, 1],
       1,
       [
@@ -66,18 +66,18 @@ describe("AcceptQueue", () => {
   it("answers each request only when its calls are on disk", async () => {
     await Promise.all(
       ["A", "B", "C"].map(async (id) => {
-        await queue.accept(ID, [aCall(id)]);
+        await queue.accept(ID, [aCall(id)], 0);
         expect(await accepted()).toContain(id);
       }),
     );
   });
 
   it("rejects the request with an id of another callback, and stores the others", async () => {
-    await queue.accept(OTHER, [aCall("X")]);
+    await queue.accept(OTHER, [aCall("X")], 0);
     const results = await Promise.allSettled([
-      queue.accept(ID, [aCall("A")]),
-      queue.accept(ID, [aCall("B"), aCall("X")]),
-      queue.accept(ID, [aCall("C")]),
+      queue.accept(ID, [aCall("A")], 0),
+      queue.accept(ID, [aCall("B"), aCall("X")], 0),
+      queue.accept(ID, [aCall("C")], 0),
     ]);
     expect([results.map(({ status }) => status), await accepted()]).toEqual([
       ["fulfilled", "rejected", "fulfilled"],
@@ -88,16 +88,23 @@ describe("AcceptQueue", () => {
   it("rejects each request for a deleted callback, and goes on with the others", async () => {
     await store.deleteCallback(ID, 1);
     const results = await Promise.allSettled([
-      queue.accept(ID, [aCall("A")]),
-      queue.accept(ID, [aCall("B")]),
-      queue.accept(OTHER, [aCall("C")]),
+      queue.accept(ID, [aCall("A")], 0),
+      queue.accept(ID, [aCall("B")], 0),
+      queue.accept(OTHER, [aCall("C")], 0),
     ]);
     expect([results.map(({ status }) => status), await accepted(OTHER)]).toEqual([["rejected", "rejected", "fulfilled"], ["C"]]);
   });
 
+  it("groups at most 4 MiB of requests, unless one has more", async () => {
+    const sizes = { a: 2, b: 2, c: 2, d: 9, e: 1 };
+    await Promise.all(Object.entries(sizes).map(([id, mebibytes]) => queue.accept(ID, [aCall(id)], mebibytes * 1024 * 1024)));
+    // a and b, c, d, e
+    expect([commits, await accepted()]).toEqual([4, ["a", "b", "c", "d", "e"]]);
+  });
+
   it("groups at most 2 000 calls, unless one request has more", async () => {
     const many = (prefix: string) => Array.from({ length: 900 }, (_, index) => aCall(`${prefix}${index}`));
-    await Promise.all(["a", "b", "c", "d", "e"].map((prefix) => queue.accept(ID, many(prefix))));
+    await Promise.all(["a", "b", "c", "d", "e"].map((prefix) => queue.accept(ID, many(prefix), 0)));
     expect([commits, (await accepted()).length]).toEqual([3, 4500]);
   });
 });

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { type Line, LONGEST_LINE, readLines } from "../../../../src/server/ingest/ndjson.js";
+import { type Line, LONGEST_LINE, readLines, SHORT_LINE } from "../../../../src/server/ingest/ndjson.js";
+
+const ROOM = { reserve: async () => undefined, release: () => undefined };
 
 async function linesOf(...chunks: readonly (string | Buffer)[]): Promise<Line[]> {
   const lines: Line[] = [];
@@ -7,6 +9,7 @@ async function linesOf(...chunks: readonly (string | Buffer)[]): Promise<Line[]>
     (async function* () {
       yield* chunks;
     })(),
+    ROOM,
   )) {
     lines.push(line);
   }
@@ -28,18 +31,41 @@ describe("readLines", () => {
 
   it("reads a line in one-byte chunks in linear time", async () => {
     const bytes = (async function* () {
-      for (let count = 0; count < LONGEST_LINE; count++) yield "x";
+      for (let count = 0; count < SHORT_LINE; count++) yield "x";
     })();
     const began = performance.now();
     const lines: Line[] = [];
-    for await (const line of readLines(bytes)) lines.push(line);
-    expect(lines.map(({ text }) => text?.length)).toEqual([LONGEST_LINE]);
+    for await (const line of readLines(bytes, ROOM)) lines.push(line);
+    expect(lines.map(({ text }) => text?.length)).toEqual([SHORT_LINE]);
     // Rescanning a mebibyte for each byte would take minutes.
     expect(performance.now() - began).toBeLessThan(10_000);
   });
 
   it("finds no line after the last newline, and none in an empty stream", async () => {
     expect([await linesOf("a\n"), await linesOf()]).toEqual([[{ number: 1, text: "a" }], []]);
+  });
+
+  it("reserves room for a line while it is over a mebibyte long, and leaves it even if the stream breaks off", async () => {
+    const log: string[] = [];
+    const room = {
+      reserve: async () => void log.push("reserve"),
+      release: () => void log.push("release"),
+    };
+    const long = "x".repeat(SHORT_LINE + 1);
+    const broken = (async function* () {
+      yield* ["short\n", long, long, "\n", "short\n", long];
+      throw new Error("reset");
+    })();
+    await expect(async () => {
+      for await (const { number } of readLines(broken, room)) log.push(`line ${number}`);
+    }).rejects.toThrow("reset");
+    expect(log).toEqual(["line 1", "reserve", "line 2", "release", "line 3", "reserve", "release"]);
+  });
+
+  it("measures a line in bytes", async () => {
+    const line = "ü".repeat(LONGEST_LINE / 2);
+    const lines = await linesOf(`${line}\n`, `${line}x\n`);
+    expect(lines.map(({ text }) => text?.length)).toEqual([LONGEST_LINE / 2, undefined]);
   });
 
   it("skips a line that is too long, and goes on after it", async () => {

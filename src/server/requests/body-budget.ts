@@ -1,0 +1,89 @@
+/** Bounds the bytes of request bodies that are in memory at once, whatever the number of clients. */
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { WhcbError } from "../../domain/errors.js";
+import type { Timers } from "../../platform/clock.js";
+import { answerTo } from "./error-answers.js";
+import { rejectUnread } from "./send-errors.js";
+
+/** Parsed, and on the way to the database, a body takes several times its size. */
+const BUDGET_BYTES = 64 * 1024 * 1024;
+/** A quarter of the budget is kept for bodies up to this size, so that large ones don't keep them out. */
+const SMALL_BYTES = 64 * 1024;
+
+const BUSY = answerTo(new WhcbError("unavailable", "too many bytes of request bodies are in memory"));
+
+export class BodyBudget {
+  #used = 0;
+  readonly #waiting: { readonly bytes: number; readonly resolve: () => void }[] = [];
+
+  /** False if there is no room now. */
+  tryReserve(bytes: number): boolean {
+    const limit = bytes <= SMALL_BYTES ? BUDGET_BYTES : BUDGET_BYTES * 0.75;
+    if (this.#used > 0 && this.#used + bytes > limit) return false;
+    this.#used += bytes;
+    return true;
+  }
+
+  /** Resolves when there is room; first come, first served. */
+  reserve(bytes: number): Promise<void> {
+    if (this.#waiting.length === 0 && this.tryReserve(bytes)) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push({ bytes, resolve }));
+  }
+
+  release(bytes: number): void {
+    this.#used -= bytes;
+    for (let [next] = this.#waiting; next !== undefined && this.tryReserve(next.bytes); [next] = this.#waiting) {
+      this.#waiting.shift();
+      next.resolve();
+    }
+  }
+}
+
+/** Reserves the bytes of a body that is read whole until its request is answered. Without room: 503, before the body is read. */
+export function limitBodies(app: FastifyInstance, budget: BodyBudget, { timers, limit }: BodyLimits): void {
+  const reading = new Map<FastifyRequest, number>();
+  const handled = new Map<FastifyRequest, number>();
+
+  app.addHook("preParsing", (request, reply, payload, done) => {
+    const bytes = bytesToReserve(request, limit);
+    if (bytes === 0) return done(null, payload);
+    if (!budget.tryReserve(bytes)) return rejectUnread(request, reply, BUSY, timers);
+    reading.set(request, bytes);
+    // A body that breaks off has no handler that could answer.
+    reply.raw.once("close", () => release(reading, request));
+    done(null, payload);
+  });
+  app.addHook("preValidation", (request, _, done) => {
+    const bytes = reading.get(request);
+    reading.delete(request);
+    if (bytes !== undefined) handled.set(request, bytes);
+    done();
+  });
+  // Not on close: if the client is gone, its calls are still on their way to the database.
+  app.addHook("onSend", (request, _, payload, done) => {
+    release(reading, request);
+    release(handled, request);
+    done(null, payload);
+  });
+
+  function release(reserved: Map<FastifyRequest, number>, request: FastifyRequest): void {
+    const bytes = reserved.get(request);
+    if (bytes === undefined) return;
+    reserved.delete(request);
+    budget.release(bytes);
+  }
+}
+
+interface BodyLimits {
+  readonly timers: Timers;
+  /** The largest body, which is also what one of unknown length counts. */
+  readonly limit: number;
+}
+
+/** 0 without a body, for a stream, and for a body that is rejected for its length anyway. */
+function bytesToReserve({ headers, routeOptions, is404 }: FastifyRequest, limit: number): number {
+  if (is404 || (routeOptions.config.takesNdjson && /ndjson/i.test(headers["content-type"] ?? ""))) return 0;
+  if (headers["transfer-encoding"] !== undefined) return limit;
+  const bytes = Number(headers["content-length"] ?? 0);
+  return bytes > limit ? 0 : bytes;
+}

@@ -1,0 +1,85 @@
+/** Memory is bounded in bytes: large bodies at once, and long lines. */
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { Readable } from "node:stream";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { CALLBACK_SETTINGS, CREDENTIALS, closeService, openService, type Service } from "../support/server/server-fixture.js";
+
+const ID = "0123456789ABCDEF";
+const SIZE = 9_500_000;
+
+let service: Service;
+let origin: string;
+let sockets: Socket[];
+
+beforeEach(async () => {
+  sockets = [];
+  service = await openService();
+  await service.store.createCallback(ID, CALLBACK_SETTINGS, 0);
+  origin = await service.app.listen({ host: "127.0.0.1", port: 0 });
+});
+afterEach(async () => {
+  for (const socket of sockets) socket.destroy();
+  await closeService(service);
+});
+
+const headers = { ...CREDENTIALS, accept: "application/json", "content-type": "application/json" };
+
+/** Sends the headers of a request, and no body. */
+function begin(size: number): Socket {
+  const socket = connect(Number(new URL(origin).port), "127.0.0.1");
+  sockets.push(socket);
+  const lines = Object.entries({ host: "x", ...headers, "content-length": size }).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.write(`POST /callbacks/demo/calls HTTP/1.1\r\n${lines.join("")}\r\n`);
+  return socket;
+}
+
+async function post(body: string): Promise<Response> {
+  return fetch(`${origin}/callbacks/demo/calls`, { method: "POST", headers, body });
+}
+
+const bodyOf = (id: string, size: number) => JSON.stringify({ id, responseMessage: { content: "x".repeat(size) } });
+
+it("answers 503 with Retry-After, before the body is read, when too many bytes are arriving; small bodies still have room", async () => {
+  const held = Array.from({ length: 5 }, () => begin(SIZE));
+  await new Promise((resolve) => service.app.server.getConnections(resolve));
+  await (await fetch(`${origin}/healthz`)).text();
+  const [answer] = await once(begin(SIZE), "data");
+  expect(String(answer)).toMatch(/^HTTP\/1.1 503 .*\r\nretry-after: 5\r\n/is);
+  expect((await post(bodyOf("small", 10))).status).toBe(202);
+  for (const socket of held) socket.destroy();
+  // The room is free again once the service has noticed.
+  let status = 503;
+  while (status === 503) ({ status } = await post(bodyOf("A", SIZE)));
+  expect([status, (await service.store.fetchPending(ID, 10)).map((call) => call.id)]).toEqual([202, ["small", "A"]]);
+});
+
+it("accepts or puts off each of many large bodies at once, and loses none that it accepted", async () => {
+  const answers = await Promise.all(Array.from({ length: 20 }, (_, index) => post(bodyOf(`N${index}`, SIZE)).catch(() => null)));
+  const accepted = answers.filter((answer) => answer?.status === 202).length;
+  expect(
+    answers.flatMap((answer) => (answer === null || answer.status === 202 || answer.status === 503 ? [] : [answer.status])),
+  ).toEqual([]);
+  expect(accepted).toBeGreaterThanOrEqual(5);
+  expect((await service.store.countCalls(ID)).PENDING).toBe(accepted);
+});
+
+it("stores NDJSON lines of up to 10 MiB, and rejects a longer one", async () => {
+  const body = Readable.from(
+    (async function* () {
+      for (const [id, size] of Object.entries({ A: 2_000_000, B: 10_400_000, C: 10_485_760, D: 1_000_000 }))
+        yield `${bodyOf(id, size)}\n`;
+    })(),
+  );
+  const answer = await fetch(`${origin}/callbacks/demo/calls`, {
+    method: "POST",
+    headers: { ...headers, "content-type": "application/x-ndjson" },
+    body: Readable.toWeb(body),
+    duplex: "half",
+  } as RequestInit);
+  expect([answer.status, await answer.json()]).toEqual([
+    202,
+    { accepted: 3, rejected: [{ line: 3, errorDetail: "the line is longer than 10 MiB" }] },
+  ]);
+  expect((await service.store.countCalls(ID)).PENDING).toBe(3);
+});

@@ -1,0 +1,31 @@
+import { expect, it } from "vitest";
+import { BodyBudget } from "../../../../src/server/requests/body-budget.js";
+
+const MIB = 1024 * 1024;
+
+it("has room for 48 MiB of large bodies, and for small ones up to 64 MiB", () => {
+  const budget = new BodyBudget();
+  const large = Array.from({ length: 6 }, () => budget.tryReserve(9.5 * MIB));
+  let small = 0;
+  while (budget.tryReserve(64 * 1024)) small += 1;
+  expect([large, small]).toEqual([[true, true, true, true, true, false], 264]);
+  budget.release(9.5 * MIB);
+  expect([budget.tryReserve(9.5 * MIB), budget.tryReserve(64 * 1024)]).toEqual([false, true]);
+});
+
+it("always has room for one", () => {
+  expect(new BodyBudget().tryReserve(100 * MIB)).toBe(true);
+});
+
+it("lets those who wait in as room is released, first come, first served", async () => {
+  const budget = new BodyBudget();
+  budget.tryReserve(48 * MIB);
+  const log: string[] = [];
+  const waiting = ["a", "b", "c"].map((name) => budget.reserve(10 * MIB).then(() => log.push(name)));
+  budget.release(20 * MIB);
+  await Promise.all(waiting.slice(0, 2));
+  expect(log).toEqual(["a", "b"]);
+  budget.release(10 * MIB);
+  await waiting[2];
+  expect(log).toEqual(["a", "b", "c"]);
+});
