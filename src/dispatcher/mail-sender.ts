@@ -84,7 +84,7 @@ export class MailSender {
       await store.recordMailFailed(outageId, reason, nextTryAt);
       return;
     }
-    await store.recordMailSent(outageId, this.#sentAt.get(outageId) ?? clock.now());
+    await store.recordMailSent(outageId, this.#sentAt.get(outageId) ?? clock.now(), notifier.channel);
     this.#sentAt.delete(outageId);
     logger.info({ outageId, callbackId: mail.callbackId }, "The mail of an outage was sent");
   }

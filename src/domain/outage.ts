@@ -2,6 +2,9 @@
 import type { EndpointState } from "./endpoint.js";
 import type { RetryPolicy } from "./retry-policy.js";
 
+/** How the e-mail left the service: to a mail server, or only into a file. */
+export type NoticeChannel = "smtp" | "file";
+
 export interface OpenOutage {
   /** 32 upper-case hex digits. */
   readonly id: string;
@@ -17,6 +20,8 @@ export interface Outage extends OpenOutage {
   readonly callbackId: string;
   readonly endedAt: number | null;
   readonly notifiedAt: number | null;
+  /** null if there is no notice yet, or it was recorded by 0.1.0. */
+  readonly notifiedBy: NoticeChannel | null;
 }
 
 /** A call failed for the first time (or was held): the outage goes on, or `newId` names the one that opens. */

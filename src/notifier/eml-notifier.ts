@@ -14,6 +14,7 @@ export interface EmlNotifierOptions {
 export function createEmlNotifier(options: EmlNotifierOptions): Notifier {
   const from = options.from ?? DEFAULT_SENDER;
   return {
+    channel: "file",
     async send(mail) {
       const bytes = await composeMessage(mail, from);
       try {

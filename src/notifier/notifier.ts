@@ -1,8 +1,10 @@
 /** Sends the mail of an outage; and that mail as nodemailer takes it: addresses and names as data, never as header text. */
 import { WhcbError } from "../domain/errors.js";
 import type { Mail } from "../domain/mail.js";
+import type { NoticeChannel } from "../domain/outage.js";
 
 export interface Notifier {
+  readonly channel: NoticeChannel;
   /**
    * Resolves once the mail is safely handed over. The same mail sent again replaces the first, or has the same Message-ID.
    * Throws `unavailable`, the reason in the message.

@@ -23,6 +23,7 @@ export function createSmtpNotifier(options: SmtpNotifierOptions): Notifier {
   const timeoutMs = options.timeoutMs ?? 60_000;
   const closing = new AbortController();
   return {
+    channel: "smtp",
     async send(mail) {
       const message = mailMessage(mail, from);
       const { createTransport } = await import("nodemailer");

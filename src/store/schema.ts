@@ -5,6 +5,7 @@ import type { CallStatus } from "../domain/call.js";
 import type { AuthType, BodyFormat } from "../domain/callback.js";
 import type { EndpointState } from "../domain/endpoint.js";
 import type { Channel } from "../domain/message-response.js";
+import type { NoticeChannel } from "../domain/outage.js";
 
 export interface Schema {
   callbacks: CallbackTable;
@@ -102,6 +103,7 @@ export interface OutageTable {
   quiet_since: number | null;
   ended_at: number | null;
   notified_at: number | null;
+  notified_by: NoticeChannel | null;
 }
 
 export interface MailTable {

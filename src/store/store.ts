@@ -6,7 +6,7 @@ import type { Callback, CallbackSettings, RunLease } from "../domain/callback.js
 import type { Endpoint } from "../domain/endpoint.js";
 import type { Mail } from "../domain/mail.js";
 import type { MessageResponse } from "../domain/message-response.js";
-import type { OpenOutage, Outage } from "../domain/outage.js";
+import type { NoticeChannel, OpenOutage, Outage } from "../domain/outage.js";
 import type { RetryPolicy } from "../domain/retry-policy.js";
 import type { ClockBounds } from "./outcomes/clamp-times.js";
 
@@ -191,15 +191,15 @@ export interface EndpointChange {
   readonly outage: OpenOutage | null;
 }
 
-export type ClosedOutage = Omit<Outage, "notifiedAt"> & { readonly endedAt: number };
+export type ClosedOutage = Omit<Outage, "notifiedAt" | "notifiedBy"> & { readonly endedAt: number };
 
 export interface MailStore {
   /** Unsent mails whose next try is due, oldest first. */
   fetchQueuedMails(now: number, limit: number): Promise<readonly Mail[]>;
   /** When the next queued mail is due; null if none is queued. */
   nextMailAt(): Promise<number | null>;
-  /** Also sets the outage's `notifiedAt`. */
-  recordMailSent(outageId: string, at: number): Promise<void>;
+  /** Also sets the outage's `notifiedAt` and `notifiedBy`. */
+  recordMailSent(outageId: string, at: number, by: NoticeChannel): Promise<void>;
   recordMailFailed(outageId: string, error: string, nextTryAt: number): Promise<void>;
 }
 

@@ -33,6 +33,7 @@ export function describeOutages(open: OpenStore): void {
         callbackId: callback.id,
         endedAt: null,
         notifiedAt: null,
+        notifiedBy: null,
       });
       const ended = { ...anOutage({ failedCalls: 4 }), callbackId: callback.id, endedAt: NOW + MINUTE };
       const brief = { ...anOutage({ id: "O2", startedAt: NOW + MINUTE }), callbackId: callback.id, endedAt: NOW + MINUTE };
@@ -41,9 +42,9 @@ export function describeOutages(open: OpenStore): void {
       const page = await store.listOutages({ limit: 9, offset: 0, callbackId: callback.id });
       expect(page).toEqual({
         items: [
-          { ...next, callbackId: callback.id, endedAt: null, notifiedAt: null },
-          { ...brief, notifiedAt: null },
-          { ...ended, notifiedAt: null },
+          { ...next, callbackId: callback.id, endedAt: null, notifiedAt: null, notifiedBy: null },
+          { ...brief, notifiedAt: null, notifiedBy: null },
+          { ...ended, notifiedAt: null, notifiedBy: null },
         ],
         total: 3,
         offset: 0,
@@ -57,7 +58,9 @@ export function describeOutages(open: OpenStore): void {
       const ended = { ...anOutage(), callbackId: callback.id, endedAt: NOW + 1 };
       await store.commitOutcomes(aGroup({ closedOutages: [ended] }));
       await store.commitOutcomes(aGroup({ closedOutages: [{ ...ended, failedCalls: 9, endedAt: NOW + 9 }] }));
-      expect((await store.listOutages({ limit: 9, offset: 0 })).items).toEqual([{ ...ended, notifiedAt: null }]);
+      expect((await store.listOutages({ limit: 9, offset: 0 })).items).toEqual([
+        { ...ended, notifiedAt: null, notifiedBy: null },
+      ]);
     });
 
     it("are limited to one open outage per callback", async () => {
@@ -122,12 +125,14 @@ export function describeOutages(open: OpenStore): void {
         ["O2", 0],
       ]);
       expect((await store.fetchQueuedMails(NOW + MINUTE, 1)).map(({ outageId }) => outageId)).toEqual(["O1"]);
-      await store.recordMailSent("O1", NOW + MINUTE);
+      await store.recordMailSent("O1", NOW + MINUTE, "file");
       await store.recordMailFailed("O1", "too late", NOW);
-      await store.recordMailSent("O2", NOW + MINUTE);
+      await store.recordMailSent("O2", NOW + MINUTE, "smtp");
       expect(await store.fetchQueuedMails(NOW + MINUTE, 9)).toEqual([]);
       expect(await store.nextMailAt()).toBeNull();
-      expect((await store.listOutages({ limit: 9, offset: 0 })).items[0]?.notifiedAt).toBe(NOW + MINUTE);
+      expect((await store.listOutages({ limit: 9, offset: 0 })).items).toMatchObject([
+        { notifiedAt: NOW + MINUTE, notifiedBy: "file" },
+      ]);
     });
   });
 

@@ -44,7 +44,7 @@ export function describePurge(open: OpenStore): void {
       await store.deleteCallback(callback.id, NOW);
       await store.purge({ now: NOW, limit: 10 });
       expect(await store.fetchQueuedMails(NOW, 10)).toEqual([{ ...mail, tries: 0 }]);
-      await store.recordMailSent("O1", NOW);
+      await store.recordMailSent("O1", NOW, "file");
       await store.purge({ now: NOW, limit: 10 });
       expect((await store.createCallback(callback.id, callback, NOW)).id).toBe(callback.id);
     });

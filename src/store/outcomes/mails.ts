@@ -26,10 +26,10 @@ export function mailStore(db: Db): MailStore {
       return rows[0]?.at ?? null;
     },
 
-    recordMailSent: (outageId, at) =>
+    recordMailSent: (outageId, at, by) =>
       db.transaction().execute(async (trx) => {
         await trx.updateTable("mails").set({ sent_at: at, next_try_at: null }).where("outage_id", "=", outageId).execute();
-        await trx.updateTable("outages").set({ notified_at: at }).where("id", "=", outageId).execute();
+        await trx.updateTable("outages").set({ notified_at: at, notified_by: by }).where("id", "=", outageId).execute();
       }),
 
     recordMailFailed: (outageId, error, nextTryAt) =>

@@ -78,5 +78,6 @@ function toOutage(row: OutageRow): Outage {
     quietSince: row.quiet_since,
     endedAt: row.ended_at,
     notifiedAt: row.notified_at,
+    notifiedBy: row.notified_by,
   };
 }

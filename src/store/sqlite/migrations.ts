@@ -203,9 +203,12 @@ CREATE TABLE run_leases (
 );
 `;
 
+const NOTICE_CHANNEL = "ALTER TABLE outages ADD COLUMN notified_by TEXT;";
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: "first tables", sql: FIRST },
   { version: 2, name: "columns in standard terms", sql: STANDARD_TERMS },
   { version: 3, name: "pace of calls", sql: PACE_OF_CALLS },
   { version: 4, name: "run leases", sql: RUN_LEASES },
+  { version: 5, name: "how an outage was notified", sql: NOTICE_CHANNEL },
 ];

@@ -1,5 +1,5 @@
 /** Outages as JSON, written and read. Only `whcb serve` lists them. */
-import type { Outage } from "../../domain/outage.js";
+import type { NoticeChannel, Outage } from "../../domain/outage.js";
 import { readDate, toIsoDate } from "../dates.js";
 import { countOf, objectOf, textOf } from "./json-value.js";
 import { readList } from "./list-json.js";
@@ -13,6 +13,7 @@ export function outageToJson(outage: Outage): Record<string, unknown> {
     state: outage.endedAt === null ? "open" : "closed",
     failedCalls: outage.failedCalls,
     ...(outage.notifiedAt !== null && { notifiedAt: toIsoDate(outage.notifiedAt) }),
+    ...(outage.notifiedBy !== null && { notifiedBy: outage.notifiedBy }),
   };
 }
 
@@ -23,6 +24,7 @@ export interface ListedOutage {
   readonly endedAt: number | null;
   readonly failedCalls: number;
   readonly notifiedAt: number | null;
+  readonly notifiedBy: NoticeChannel | null;
 }
 
 export function readOutageList(document: unknown): {
@@ -43,5 +45,6 @@ function readOutage(value: unknown): ListedOutage {
     endedAt: readDate(outage.endedAt),
     failedCalls: countOf(outage.failedCalls) ?? 0,
     notifiedAt: readDate(outage.notifiedAt),
+    notifiedBy: outage.notifiedBy === "smtp" || outage.notifiedBy === "file" ? outage.notifiedBy : null,
   };
 }

@@ -96,6 +96,7 @@ export const OutageDocument = Type.Object({
   state: Type.Union([Type.Literal("open"), Type.Literal("closed")]),
   failedCalls: Type.Integer(),
   notifiedAt: Type.Optional(Instant),
+  notifiedBy: Type.Optional(Type.Union([Type.Literal("smtp"), Type.Literal("file")])),
 });
 
 /** An empty list has only a status, "No records found". */

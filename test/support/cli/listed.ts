@@ -56,6 +56,7 @@ export function aListedOutage(changes: Partial<ListedOutage> = {}): ListedOutage
     endedAt: null,
     failedCalls: 12,
     notifiedAt: Date.UTC(2026, 10, 24, 10, 0, 5),
+    notifiedBy: "smtp",
     ...changes,
   };
 }

@@ -114,4 +114,5 @@ export const anyOutage: fc.Arbitrary<Outage> = fc.record({
   quietSince: fc.option(anyInstant),
   endedAt: fc.option(anyInstant),
   notifiedAt: fc.option(anyInstant),
+  notifiedBy: fc.constantFrom("smtp", "file", null),
 });

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { MailSender } from "../../../src/dispatcher/mail-sender.js";
 import { WhcbError } from "../../../src/domain/errors.js";
+import type { NoticeChannel } from "../../../src/domain/outage.js";
 import { createEmlNotifier } from "../../../src/notifier/eml-notifier.js";
 import type { Notifier } from "../../../src/notifier/notifier.js";
 import { silentLogger } from "../../../src/platform/logger.js";
@@ -33,6 +34,7 @@ function senderOf(notifier: Notifier): MailSender {
 function failing(failures: number): Notifier & { readonly askedAt: number[] } {
   const askedAt: number[] = [];
   return {
+    channel: "smtp",
     askedAt,
     async send() {
       askedAt.push(sim.clock.now());
@@ -63,7 +65,7 @@ describe("a mail sender", () => {
     expect(files).toHaveLength(1);
     expect(await readFile(join(directory, files[0] ?? ""), "utf8")).toContain("To: night@example.com");
     const { items } = await sim.store.listOutages({ limit: 10, offset: 0 });
-    expect(items.map(({ notifiedAt }) => notifiedAt)).toEqual([sim.clock.now()]);
+    expect(items).toMatchObject([{ notifiedAt: sim.clock.now(), notifiedBy: "file" }]);
   });
 
   it("sends no mail again that is out, because the store couldn't note it", async () => {
@@ -72,9 +74,9 @@ describe("a mail sender", () => {
     let isFull = true;
     const store = {
       ...sim.store,
-      async recordMailSent(outageId: string, at: number) {
+      async recordMailSent(outageId: string, at: number, by: NoticeChannel) {
         if (isFull) throw new WhcbError("unavailable", "The database's disk is full");
-        await sim.store.recordMailSent(outageId, at);
+        await sim.store.recordMailSent(outageId, at, by);
       },
     };
     const sender = new MailSender({ store, notifier, clock: sim.clock, logger: silentLogger });
@@ -85,7 +87,7 @@ describe("a mail sender", () => {
     await sender.tick();
     expect(notifier.askedAt).toEqual([sentAt]);
     const { items } = await sim.store.listOutages({ limit: 1, offset: 0 });
-    expect(items).toMatchObject([{ notifiedAt: sentAt }]);
+    expect(items).toMatchObject([{ notifiedAt: sentAt, notifiedBy: "smtp" }]);
   });
 
   it("tries again after 10 s, 20 s, 40 s … at most 5 minutes later, until the mail server takes it", async () => {

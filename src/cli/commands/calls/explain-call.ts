@@ -3,6 +3,7 @@ import type { ListedCall, ListedCallback, ListedOutage } from "../../../client/c
 import { count } from "../../../domain/count.js";
 import { spellDuration } from "../../../domain/duration.js";
 import { DEFAULT_RETRY_POLICY } from "../../../domain/retry-policy.js";
+import { describeNotice } from "../../output/outage-text.js";
 import type { RenderOptions } from "../../output/screen.js";
 import { formatInstant, formatRelative } from "../../output/times.js";
 
@@ -22,11 +23,9 @@ export function explainCall(facts: CallFacts, options: Pick<RenderOptions, "utc"
   const sentences = call.status === "FAILED" ? explainFailed(facts, options) : [explainOther(call, facts.callback)];
   if (outage === null || call.status === "SUCCESS") return sentences;
   const since = formatInstant(outage.startedAt, options.utc);
-  const notified =
-    outage.notifiedAt === null || facts.callback.email === null
-      ? ""
-      : `, ${facts.callback.email} was notified at ${formatInstant(outage.notifiedAt, options.utc)}`;
-  return [...sentences, `The endpoint has been down since ${since} (${count(outage.failedCalls, "failed call")}${notified}).`];
+  const notice = describeNotice(outage, facts.callback, options);
+  const failed = count(outage.failedCalls, "failed call");
+  return [...sentences, `The endpoint has been down since ${since} (${failed}${notice === null ? "" : `; ${notice}`}).`];
 }
 
 function explainFailed({ call, callback }: CallFacts, options: Pick<RenderOptions, "utc" | "now">): readonly string[] {

@@ -120,6 +120,7 @@ function detailsJson(details: CallDetails, now: number): unknown {
             startedAt: isoInstant(outage.startedAt),
             failedCalls: outage.failedCalls,
             notifiedAt: dateOrNull(outage.notifiedAt),
+            notifiedBy: outage.notifiedBy,
           },
     attempts:
       attempts?.map((attempt) => ({

@@ -2,6 +2,7 @@ import type { Client, ListedCall, ListedCallback, ListedOutage } from "../../../
 import { count } from "../../../domain/count.js";
 import type { Invocation } from "../../invocation.js";
 import { dateOrNull } from "../../output/call-columns.js";
+import { describeNotice } from "../../output/outage-text.js";
 import { openProgress } from "../../output/progress-line.js";
 import { commandLine } from "../../output/questions.js";
 import { safeJson, sanitize } from "../../output/sanitize.js";
@@ -142,11 +143,12 @@ function statusJson(state: CallbackState): Readonly<Record<string, unknown>> {
         ? null
         : { calls: retried.calls, nextAttemptDate: dateOrNull(retried.nextAt), until: dateOrNull(retried.until) },
     outages:
-      state.outages?.map(({ id, startedAt, failedCalls, notifiedAt }) => ({
+      state.outages?.map(({ id, startedAt, failedCalls, notifiedAt, notifiedBy }) => ({
         id,
         startedAt: dateOrNull(startedAt),
         failedCalls,
         notifiedAt: dateOrNull(notifiedAt),
+        notifiedBy,
       })) ?? null,
   };
 }
@@ -167,8 +169,8 @@ function renderCallbackState(state: CallbackState, options: RenderOptions): stri
     lines.push(
       `  outage since ${formatInstant(outage.startedAt, options.utc)} (${formatRelative(outage.startedAt, options.now)}); ${count(outage.failedCalls, "call")} failed in it`,
     );
-    if (outage.notifiedAt !== null && callback.email !== null)
-      lines.push(`  ${sanitize(callback.email)} was notified at ${formatInstant(outage.notifiedAt, options.utc)}`);
+    const notice = describeNotice(outage, callback, options);
+    if (notice !== null) lines.push(`  ${sanitize(notice)}`);
   }
   if (failed === 0)
     return `${[...lines, outage === undefined ? "  no failed calls" : "  no failed calls are left"].join("\n")}\n`;

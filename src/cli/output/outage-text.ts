@@ -1,0 +1,14 @@
+import type { ListedCallback, ListedOutage } from "../../client/client.js";
+import type { RenderOptions } from "./screen.js";
+import { formatInstant } from "./times.js";
+
+/** What became of the outage's e-mail; null if there is none yet. Never says that it was sent if it was only written to a file. */
+export function describeNotice(
+  { notifiedAt, notifiedBy }: ListedOutage,
+  { email }: ListedCallback,
+  { utc }: Pick<RenderOptions, "utc">,
+): string | null {
+  if (notifiedAt === null) return null;
+  const outcome = { smtp: "was sent", file: "was written to a file, not sent,", unknown: "was sent or written to a file" };
+  return `an e-mail to ${email ?? "the callback's address"} ${outcome[notifiedBy ?? "unknown"]} at ${formatInstant(notifiedAt, utc)}`;
+}

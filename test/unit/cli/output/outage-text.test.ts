@@ -1,0 +1,15 @@
+import { expect, test } from "vitest";
+import { describeNotice } from "../../../../src/cli/output/outage-text.js";
+import { aListedCallback, aListedOutage } from "../../../support/cli/listed.js";
+
+test.each([
+  ["smtp", "an e-mail to ops@example.com was sent at 2026-11-24 10:00:05Z"],
+  ["file", "an e-mail to ops@example.com was written to a file, not sent, at 2026-11-24 10:00:05Z"],
+  [null, "an e-mail to ops@example.com was sent or written to a file at 2026-11-24 10:00:05Z"],
+] as const)("an outage's e-mail by %s", (notifiedBy, text) => {
+  expect(describeNotice(aListedOutage({ notifiedBy }), aListedCallback(), { utc: true })).toBe(text);
+});
+
+test("says nothing before the e-mail is out", () => {
+  expect(describeNotice(aListedOutage({ notifiedAt: null, notifiedBy: null }), aListedCallback(), { utc: true })).toBeNull();
+});
