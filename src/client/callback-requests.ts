@@ -73,8 +73,8 @@ export function callbackRequests(api: ServiceApi): CallbackRequests {
         body: settingsToJson(settings),
       });
       const created = readCallback(api.documentOf(answer));
-      // The answer may contain only links.
-      return created.name === "" ? readCallback({ ...settingsToJson(settings), id: created.id }) : created;
+      // The answer may contain only an id and links.
+      return readCallback({ ...settingsToJson(settings), ...created.raw, id: created.id });
     },
     async updateCallback(id, body) {
       await api.expectSuccess({ method: "PUT", path: callbackPath(id), noun: "callback", body });

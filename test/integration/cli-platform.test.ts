@@ -87,6 +87,16 @@ describe("callbacks update", () => {
   });
 });
 
+test("callbacks create shows the settings that were sent if the answer lacks some", async () => {
+  await open();
+  const flags = ["--name", "new", "--url", "https://crm.example.com/new", "--email", "a@example.com", "--content-type", "xml"];
+  const { code, stdout } = await whcb("callbacks", "create", ...flags, "-o", "json");
+  expect({ code, callback: JSON.parse(stdout) }).toMatchObject({
+    code: 0,
+    callback: { id: "00112233445566FF", name: "new", email: "a@example.com", contentType: "xml", retriesEnabled: false },
+  });
+});
+
 describe("callbacks get and list", () => {
   test("get shows what the service returns by id", async () => {
     await open();

@@ -71,12 +71,20 @@ export function scriptedPlatform(options: PlatformOptions): ScriptedPlatform {
     const url = new URL(request.path, "http://platform.invalid");
     const [, root, id, list, ...rest] = url.pathname.split("/").map(decodeURIComponent);
     if (root !== "callbacks" || rest.length > 0) return refuse(404, "no such resource");
+    if (id === undefined && request.method === "POST") return create(request.body ?? "");
     if (id === undefined) return page("callbacks", callbacks.map(asListItem), url);
     const callback = callbacks.find((one) => one.id === id);
     if (callback === undefined) return refuse(404, "no such callback");
     if (list === undefined) return request.method === "PUT" ? say(204, null) : say(200, asJson(callback));
     if (list !== "calls") return refuse(404, "no such resource");
     return request.method === "PUT" ? mark(callback, url, request.body ?? "") : listCalls(callback, url);
+  }
+
+  /** Not all settings come back. */
+  function create(body: string): TransportResponse {
+    const { name, url } = JSON.parse(body);
+    const uri = "https://api.au.whispir.com/callbacks/00112233445566FF?apikey=[API_KEY]";
+    return say(201, { id: "00112233445566FF", name, url, link: [{ uri, rel: "self", method: "GET" }] }, { location: uri });
   }
 
   function asListItem({ id, name, url }: PlatformCallback): unknown {
