@@ -144,7 +144,7 @@ describe("status", () => {
     await open({ calls });
     platform.ignoreFilters();
     expect((await whcb("status")).stdout).toContain("  no failed calls\n");
-    expect(await whcb("check")).toMatchObject({ code: 0, stdout: "ok: 0 failed calls\n" });
+    expect(await whcb("check")).toMatchObject({ code: 0, stdout: "ok: 0 failed calls of Sample Callback 1\n" });
   });
 });
 
