@@ -2,12 +2,11 @@
 import { access } from "node:fs/promises";
 import type { Client, ListedCallback } from "../../client/client.js";
 import { isWhcbError, systemErrorCode, WhcbError } from "../../domain/errors.js";
-import { isLoopbackUrl } from "../../domain/loopback.js";
 import { closestMatch } from "../args/closest-match.js";
 import { PROFILE, SERVICE, VERBOSE } from "../args/shared-flags.js";
 import type { ServiceTarget } from "../cli-deps.js";
 import type { Invocation } from "../invocation.js";
-import { withHint } from "../output/render-error.js";
+import { withConnectionHint } from "./connection-hint.js";
 import { type ResolvedSettings, resolveSettings, toServiceTarget } from "./resolve-settings.js";
 import { isExposed, readSettings, settingsPath } from "./settings-file.js";
 
@@ -91,14 +90,7 @@ async function requireFile(path: string): Promise<void> {
 function explain(error: WhcbError, target: ServiceTarget, settings: ResolvedSettings): WhcbError {
   if (target.kind !== "http") return error;
   const origin = new URL(target.url).origin;
-  if (error.code === "network") {
-    return withHint(
-      error,
-      isLoopbackUrl(origin)
-        ? "is it running? Start it with `whcb serve`"
-        : `check the address ${origin} (from ${settings.address.from}) and your network`,
-    );
-  }
+  if (error.code === "network") return withConnectionHint(error, target.url, settings.address.from);
   const { username, password, apiKey } = settings;
   if (error.code === "unauthenticated") {
     const from = username.from === password.from ? username.from : `${username.from} and ${password.from}`;

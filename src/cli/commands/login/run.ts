@@ -6,6 +6,7 @@ import { PROFILE, SERVICE, VERBOSE } from "../../args/shared-flags.js";
 import type { Credentials, ServiceTarget } from "../../cli-deps.js";
 import type { Invocation } from "../../invocation.js";
 import { askSecret, askText } from "../../output/questions.js";
+import { withConnectionHint } from "../../settings/connection-hint.js";
 import { addressText, readServiceAddress, type ServiceAddress } from "../../settings/service-address.js";
 import { changeSettings, readSettings } from "../../settings/settings-file.js";
 import { KEEP_CURRENT, LOGIN_NAME, USERNAME } from "./command.js";
@@ -86,6 +87,8 @@ async function tryOut({ deps }: Invocation, target: ServiceTarget): Promise<void
   const client = await deps.openClient(target);
   try {
     await client.verify();
+  } catch (error) {
+    throw target.kind === "http" && isWhcbError(error) ? withConnectionHint(error, target.url, "the command line") : error;
   } finally {
     await client.close();
   }
