@@ -1,4 +1,6 @@
 /** `whcb serve`: API, dispatcher and mail outbox on one database, wired and started. */
+import { once } from "node:events";
+import { createServer } from "node:net";
 import { dirname, join, resolve } from "node:path";
 import type { RunningService, ServeOptions } from "../cli/cli-deps.js";
 import { type AddressRule, addressRuleFor, checkCallbackUrl } from "../delivery/address-rule.js";
@@ -39,6 +41,7 @@ export async function startService(options: ServeOptions, surroundings: ServiceS
 
 async function start(options: ServeOptions, { version, log }: ServiceSurroundings, teardown: Teardown): Promise<string> {
   const addressRule = addressRuleFor(options.host, options.allowNetworks);
+  await tryToListen(options);
   const logger = pinoLogger(options.logLevel, log);
   const store = await openServedStore(options, teardown);
   const deliverer = openDeliverer(addressRule, teardown);
@@ -78,6 +81,14 @@ async function start(options: ServeOptions, { version, log }: ServiceSurrounding
   // Not before: a service whose port is taken sends nothing.
   dispatching.start();
   return url;
+}
+
+/** Before a database is created: a start that fails leaves no files. Rejects as `listen` does. */
+async function tryToListen({ host, port }: ServeOptions): Promise<void> {
+  const server = createServer().listen({ host, port });
+  await once(server, "listening");
+  server.close();
+  await once(server, "close");
 }
 
 function openDeliverer(addressRule: AddressRule, teardown: Teardown): Deliverer {

@@ -74,6 +74,19 @@ describe("a failed start", () => {
     expect((await api.readiness()).status).toBe(200);
   });
 
+  it.each([
+    ["for a port that is taken", (url: string) => ["--port", new URL(url).port], "port "],
+    ["for a host that isn't this machine's", () => ["--port", "0", "--host", "192.0.2.1"], "can't listen on 192.0.2.1"],
+  ] as const)("%s leaves no file and no folder behind", async (_, flags, sentence) => {
+    const first = await home.serve([], { env: USER_ENV });
+    const data = home.path("new-data");
+    const { code, stderr } = await home.whcb(["serve", ...flags(first.url)], {
+      env: { WHCB_CONFIG_DIR: home.path("new-config"), WHCB_DATA_DIR: data },
+    });
+    expect([code, stderr]).toEqual([5, expect.stringContaining(`error: ${sentence}`)]);
+    expect([existsSync(data), existsSync(home.path("new-config"))]).toEqual([false, false]);
+  });
+
   it("on a file that isn't a database changes nothing and creates no file beside it", async () => {
     writeFileSync(home.path("x.db"), "not a database, but long enough to be read as one ".repeat(100));
     expect(await refused(["--db", home.path("x.db")])).toEqual({

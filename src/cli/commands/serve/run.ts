@@ -1,4 +1,4 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, rmdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { isWhcbError, WhcbError } from "../../../domain/errors.js";
 import { DEFAULT_RETENTION } from "../../../domain/retention.js";
@@ -34,7 +34,7 @@ export async function run(invocation: Invocation): Promise<number> {
   const chosen = await chooseCredentials(invocation);
   requireValidCredentials(chosen.credentials);
   const options = readServeOptions(invocation, chosen.credentials);
-  await mkdir(deps.paths.data, { recursive: true, mode: 0o700 }).catch(() => undefined);
+  const created = await mkdir(deps.paths.data, { recursive: true, mode: 0o700 }).catch(() => undefined);
   let interrupts = 0;
   let service: RunningService | null = null;
   const stopListening = deps.io.onInterrupt(() => {
@@ -45,7 +45,11 @@ export async function run(invocation: Invocation): Promise<number> {
     stop(service);
   });
   try {
-    service = await startService(invocation, options);
+    service = await startService(invocation, options).catch(async (error: unknown) => {
+      // Only an empty folder is removed.
+      if (created !== undefined) await rmdir(deps.paths.data).catch(() => undefined);
+      throw error;
+    });
     try {
       await storeCredentials(invocation, chosen);
       await announce(invocation, service, options.database, chosen);
