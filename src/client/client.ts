@@ -1,4 +1,5 @@
 /** A callbacks service as seen by a caller: the platform, `whcb serve`, or a database file in this process. */
+import type { DeliveryResult } from "../domain/attempt.js";
 import type { MarkedBy } from "../domain/call.js";
 import type { CallFilter } from "../domain/call-filter.js";
 import type { CallbackSettings, RunLease } from "../domain/callback.js";
@@ -43,10 +44,19 @@ export interface Client {
   requestReplays(callbackId: string, callIds: readonly string[]): Promise<number>;
   /** null if the service doesn't offer them. */
   listOutages(callbackId?: string): Promise<readonly ListedOutage[] | null>;
+  /** Reports up to 100 attempts that this client made, for the history. false if the service keeps none that it can add to. */
+  recordReplays(callbackId: string, attempts: readonly ReplayAttempt[], sentFrom: string): Promise<boolean>;
   /** Takes or renews the callback's run lock, which lasts 30 s. */
   takeRunLock(callbackId: string, lease: RunLease): Promise<RunLockAnswer>;
   releaseRunLock(callbackId: string, lease: RunLease): Promise<void>;
   close(): Promise<void>;
+}
+
+export interface ReplayAttempt {
+  readonly callId: string;
+  readonly startedAt: number;
+  readonly durationMs: number;
+  readonly result: DeliveryResult;
 }
 
 /** unsupported: the service has no run locks (the platform). */

@@ -7,7 +7,7 @@ import { callbackRequests } from "./callback-requests.js";
 import type { Client, ListedOutage } from "./client.js";
 import { walkList } from "./list-walker.js";
 import { createRequester } from "./requester.js";
-import { runLockRequests } from "./run-lock-requests.js";
+import { runRequests } from "./run-requests.js";
 import { createServiceApi, type ServiceApi, type ServiceCredentials } from "./service-api.js";
 import { singleCalls } from "./single-calls.js";
 import { isSuccess, type Transport } from "./transport.js";
@@ -36,7 +36,7 @@ export function createClient(transport: Transport, options: ClientOptions): Clie
     name: transport.name,
     ...callbackRequests(api),
     ...calls,
-    ...runLockRequests(api),
+    ...runRequests(api),
     ...singleCalls(api, calls.listCalls, timezone),
     listOutages: (callbackId) => listOutages(api, callbackId),
     close: () => transport.close(),

@@ -6,9 +6,11 @@ export interface Attempt {
   readonly durationMs: number;
   readonly cause: AttemptCause;
   readonly result: DeliveryResult;
+  /** user@host, if a client made it (`cause` replay). */
+  readonly sentFrom?: string;
 }
 
-/** Why the attempt was made. A replay made by a client isn't an attempt of the service. */
+/** Why the attempt was made. A replay may have been sent by a client, which reported it. */
 export type AttemptCause = "first" | "retry" | "probe" | "replay";
 
 /** An endpoint that is down is a value, not an exception. */
@@ -30,17 +32,20 @@ export type DeliveryResult =
     };
 
 /** The kinds of error of docs/dispatcher.md, a call, 3. */
-export type UnreachableReason =
-  | "connect-timeout"
-  | "response-timeout"
-  | "refused"
-  | "dns"
-  | "tls"
-  | "reset"
-  | "redirect"
-  | "too-large"
-  | "address-refused"
-  | "protocol"; // bytes that are no HTTP answer
+export type UnreachableReason = (typeof UNREACHABLE_REASONS)[number];
+
+export const UNREACHABLE_REASONS = [
+  "connect-timeout",
+  "response-timeout",
+  "refused",
+  "dns",
+  "tls",
+  "reset",
+  "redirect",
+  "too-large",
+  "address-refused",
+  "protocol", // bytes that are no HTTP answer
+] as const;
 
 /** Only an answer of exactly 200 is success. */
 export function isAccepted(result: DeliveryResult): boolean {

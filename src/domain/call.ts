@@ -92,6 +92,20 @@ export function recordAttempt(call: CallProgress, attempt: Attempt, rule: RetryR
   };
 }
 
+/** A client reports what it sent: that changes neither the status nor what is due. */
+export function recordClientReplay(call: CallProgress, { startedAt, durationMs, result }: Attempt): CallProgress {
+  const counted = { ...call, attemptCount: call.attemptCount + 1 };
+  if (call.attemptedAt !== null && startedAt < call.attemptedAt) return counted;
+  return {
+    ...counted,
+    attemptedAt: startedAt,
+    statusCode: result.kind === "answered" ? result.statusCode : null,
+    statusMessage: resultMessage(result),
+    error: result.kind === "answered" ? null : result.reason,
+    changedAt: Math.max(call.changedAt, startedAt + durationMs),
+  };
+}
+
 /** A new response that isn't sent because its endpoint is down: FAILED without an attempt, and its window starts now. */
 export function holdCall(call: CallProgress, at: number, downSince: number, rule: RetryRule): CallProgress {
   if (call.status !== "PENDING") return call;

@@ -14,6 +14,7 @@ import { giveUpCallback, relistCalls } from "./relist-calls.js";
 import type { RunControl, RunDeps } from "./run-deps.js";
 import type { ReplayOptions } from "./run-options.js";
 import { asWhcbError, type RunSession } from "./run-session.js";
+import { AttemptReporter } from "./send/attempt-reporter.js";
 import { applyToChunk, inChunks, Marker } from "./send/marker.js";
 import { sendGroup } from "./send/send-group.js";
 
@@ -94,6 +95,7 @@ async function sendAndMark(
 ): Promise<void> {
   const callbackId = group.callback.id;
   const marker = options.mark ? new Marker({ callbackId, status: "SUCCESS", from: "accepted" }, session) : null;
+  const reporter = options.mark ? new AttemptReporter(callbackId, session) : null;
   try {
     await sendGroup(
       {
@@ -102,10 +104,12 @@ async function sendAndMark(
         ...targetOf(group.callback, options),
         options,
         onAccepted: (callId) => marker?.add(callId),
+        onAttempt: (attempt) => reporter?.add(attempt),
       },
       session,
     );
   } finally {
+    await reporter?.finish();
     await marker?.finish();
   }
 }

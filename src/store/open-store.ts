@@ -11,7 +11,7 @@ import { listAttempts } from "./calls/attempts.js";
 import { readCounts } from "./calls/call-counts.js";
 import { expireRetries, fetchBacklog, fetchDue, fetchHeld, fetchPending, fetchReplays, findCall } from "./calls/fetch-calls.js";
 import { listCalls } from "./calls/list-calls.js";
-import { markCalls, requestReplays } from "./calls/mark-calls.js";
+import { markCalls, recordReplays, requestReplays } from "./calls/mark-calls.js";
 import { type KeyCipher, keyCipher } from "./key-cipher.js";
 import { clampTimes } from "./outcomes/clamp-times.js";
 import { commitOutcomes } from "./outcomes/commit-outcomes.js";
@@ -77,6 +77,7 @@ function storeOn(db: Db, cipher: KeyCipher, retention: RetentionPolicy): Store {
     countCalls: async (callbackId) => readCounts(db, (await requireCallback(db, callbackId)).key),
     markCalls: (callbackId, callIds, status, now, by) => markCalls(db, { callbackId, callIds, status, by }, now),
     requestReplays: (callbackId, selection, now) => requestReplays(db, callbackId, selection, now),
+    recordReplays: (callbackId, replays) => recordReplays(db, callbackId, replays),
     takeRunLease: (callbackId, lease, now) => takeRunLease(db, callbackId, lease, now),
     releaseRunLease: (callbackId, lease) => releaseRunLease(db, callbackId, lease),
     listOutages: (query) => listOutages(db, query),

@@ -106,12 +106,20 @@ export interface CallStore {
   ): Promise<void>;
   /** Makes FAILED calls due now for one attempt each; sets `replayRequestedAt`. Returns how many. Throws what `markCalls` throws. */
   requestReplays(callbackId: string, selection: ReplaySelection, now: number): Promise<number>;
+  /** Adds attempts that a client made to the history. Those of unknown calls are ignored. Throws `not-found` for the callback. */
+  recordReplays(callbackId: string, replays: readonly ClientReplay[]): Promise<void>;
   /** Takes or renews the callback's run lease. null if it was taken, else the lease that another run has. Throws `not-found`. */
   takeRunLease(callbackId: string, lease: RunLease, now: number): Promise<RunLease | null>;
   /** Does nothing if another run has it. */
   releaseRunLease(callbackId: string, lease: RunLease): Promise<void>;
   /** Newest first. */
   listOutages(query: PageQuery & { readonly callbackId?: string }): Promise<Page<Outage>>;
+}
+
+/** An attempt that a client made; its number is given when it is stored. */
+export interface ClientReplay {
+  readonly callId: string;
+  readonly attempt: Omit<Attempt, "number">;
 }
 
 export type ReplaySelection = { readonly callIds: readonly string[] } | { readonly filter: CallFilter };

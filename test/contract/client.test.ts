@@ -1,6 +1,6 @@
 /**
  * The client with every service that it must work with, and a whole replay over each.
- * Covers: src/client/call-requests.ts, src/client/callback-requests.ts, src/client/create-client.ts, src/client/service-api.ts, src/client/single-calls.ts, src/client/run-lock-requests.ts
+ * Covers: src/client/call-requests.ts, src/client/callback-requests.ts, src/client/create-client.ts, src/client/service-api.ts, src/client/single-calls.ts, src/client/run-requests.ts
  */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { ListedCall } from "../../src/client/client.js";
@@ -101,6 +101,25 @@ for (const service of CLIENT_SERVICES) {
         { status: "SUCCESS", settledBy: service.isOurs ? "replay" : null },
         { status: "SUCCESS", settledBy: service.isOurs ? "user" : null },
       ]);
+    });
+
+    it("reports attempts for the history, if the service keeps one", async () => {
+      const { client, callIds } = opened;
+      const [callId = ""] = callIds;
+      const startedAt = Date.now();
+      const refused = { kind: "unreachable", reason: "refused", detail: "ECONNREFUSED" } as const;
+      const attempts = [
+        { callId, startedAt, durationMs: 5, result: { kind: "answered", statusCode: 500, statusMessage: "Oh", body: "no" } },
+        { callId, startedAt, durationMs: 6, result: refused },
+      ] as const;
+      expect(await client.recordReplays(callbackId, attempts, "ada@desk")).toBe(service.isOurs);
+      if (!service.isOurs) return;
+      const reported = { attemptedAt: startedAt, cause: "replay", sentFrom: "ada@desk" };
+      expect((await client.listAttempts(callbackId, callId))?.slice(1)).toMatchObject([
+        { ...reported, number: 2, statusCode: 500, statusMessage: "Oh", body: "no" },
+        { ...reported, number: 3, statusCode: null, error: "refused" },
+      ]);
+      expect(await client.getCall(callbackId, callId)).toMatchObject({ status: "FAILED", attemptCount: 3 });
     });
 
     it("locks a callback for one run, if the service has run locks", async () => {

@@ -141,6 +141,33 @@ export function describeCalls(open: OpenStore): void {
       await expect(store.requestReplays(callback.id, { callIds: ["nope"] }, NOW)).rejects.toMatchObject({ code: "not-found" });
     });
 
+    it("get the attempts that a client made in their history, and nothing else changes", async () => {
+      const store = await open();
+      const callback = await aCallback(store, { retriesEnabled: true });
+      await accept(store, callback, ["A", "B"]);
+      await attempt(store, callback, ["A"], { startedAt: NOW, result: REFUSED_503 });
+      const before = await callOf(store, callback, "A");
+      const failed = { kind: "answered", statusCode: 500, statusMessage: "Internal Server Error", body: "no" } as const;
+      const replays = [
+        { callId: "A", attempt: { startedAt: NOW + 60, durationMs: 7, cause: "replay", sentFrom: "ada@desk", result: failed } },
+        { callId: "A", attempt: { startedAt: NOW + 90, durationMs: 8, cause: "replay", sentFrom: "ada@desk", result: ACCEPTED } },
+        { callId: "GONE", attempt: { startedAt: NOW, durationMs: 1, cause: "replay", sentFrom: "ada@desk", result: ACCEPTED } },
+      ] as const;
+      await store.recordReplays(callback.id, replays);
+      const { attempts } = { attempts: (await store.listAttempts(callback.id, ["A"])).get("A") };
+      expect(attempts?.slice(1)).toEqual(replays.slice(0, 2).map((replay, index) => ({ ...replay.attempt, number: index + 2 })));
+      const after = await callOf(store, callback, "A");
+      expect(after).toEqual({
+        ...before,
+        attemptCount: 3,
+        attemptedAt: NOW + 90,
+        statusCode: 200,
+        statusMessage: "OK",
+        changedAt: NOW + 98,
+      });
+      expect(await store.countCalls(callback.id)).toEqual({ PENDING: 1, FAILED: 1, SUCCESS: 0 });
+    });
+
     it("accepts a filter, and replays the FAILED calls that match", async () => {
       const store = await open();
       const callback = await aCallback(store);

@@ -5,7 +5,7 @@
  * Covers: src/cli/commands/reconcile/run.ts, src/cli/commands/replay/command.ts, src/cli/commands/replay/resume.ts
  * Covers: src/cli/commands/replay/run.ts, src/cli/commands/runs/command.ts, src/cli/commands/runs/run.ts
  * Covers: src/cli/output/run/follow-run.ts, src/cli/output/run/plan-text.ts, src/cli/settings/with-run-deps.ts
- * Covers: src/main/open-file-client.ts
+ * Covers: src/main/open-file-client.ts, src/runs/send/attempt-reporter.ts
  */
 import { writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -109,6 +109,18 @@ describe("replay", () => {
       next: null,
       error: null,
     });
+  });
+
+  test("adds its attempts to the history of the calls, with where they were sent from", async () => {
+    await anOutage(3, ["--status", "500"]);
+    await machine.whcb(["replay", "demo", "--failed", "--yes", "--no-canary", "--concurrency", "1"]);
+    const [id = ""] = await machine.ids("demo", "--failed");
+    const { attempts, statusCode } = JSON.parse(await machine.works(["calls", "get", "demo", id, "-o", "json"]));
+    expect(statusCode).toBe(500);
+    expect(attempts).toMatchObject([
+      { number: 1, cause: "first", statusCode: 503, sentFrom: null },
+      { number: 2, cause: "replay", statusCode: 500, sentFrom: expect.stringMatching(/@/) },
+    ]);
   });
 
   test("stops after a failed canary, exits 8, and says how to continue", async () => {

@@ -1,4 +1,6 @@
-/** One problem doesn't stop the rest: a callback that is deleted, a mark that is rejected, an endpoint that asks for pauses. */
+/**
+ * One problem doesn't stop the rest: a callback that is deleted, a mark that is rejected, an endpoint that asks for pauses.
+ */
 import { afterEach, describe, expect, it } from "vitest";
 import type { Client } from "../../src/client/client.js";
 import { WhcbError } from "../../src/domain/errors.js";

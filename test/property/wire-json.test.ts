@@ -68,6 +68,7 @@ describe("JSON reads back unchanged", () => {
         expect(readAttempts(overTheWire(attemptsToJson(attempts)))).toEqual(
           attempts.map(({ result, startedAt, ...attempt }) => ({
             ...attempt,
+            sentFrom: null,
             isResent: result.resent === true,
             attemptedAt: startedAt,
             statusCode: result.kind === "answered" ? result.statusCode : null,

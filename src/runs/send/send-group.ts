@@ -1,4 +1,6 @@
 /** Sends the calls of one callback within the limits of the options, until all are settled or something stops it. */
+
+import type { ReplayAttempt } from "../../client/client.js";
 import type { Delivery } from "../../delivery/deliverer.js";
 import { type DeliveryResult, isAccepted, resultMessage } from "../../domain/attempt.js";
 import { createPacer, type Pacer } from "../../platform/pacer.js";
@@ -19,6 +21,7 @@ export interface SendJob {
   readonly secret: string;
   readonly options: ReplayOptions;
   readonly onAccepted: (callId: string) => void;
+  readonly onAttempt: (attempt: ReplayAttempt) => void;
 }
 
 /** Bodies in flight to one endpoint, unless a single one is larger. */
@@ -139,6 +142,7 @@ class GroupSender {
   #settle(call: PlannedCall, { result, retryAfterMs }: Delivery, ms: number): void {
     const { options, callbackId } = this.#job;
     const at = this.#session.deps.clock.now();
+    this.#job.onAttempt({ callId: call.id, startedAt: at - ms, durationMs: ms, result: this.#withoutSecret(result) });
     if (isAccepted(result)) {
       this.#session.record(callbackId, { step: "accepted", call: call.id, at, ms });
       this.#pace = paceAfterSuccess(this.#pace, options);
@@ -153,7 +157,7 @@ class GroupSender {
     const isDeferred = mayComeAgain && deferrals < MAX_DEFERRALS;
     const { isCanaryOut } = this.#pace;
     if (pauseMs !== null) this.#pauseFor(pauseMs);
-    const message = this.#messageOf(result);
+    const message = resultMessage(this.#withoutSecret(result));
     const outcome = { call: call.id, at, ms, status, message };
     if (isDeferred) {
       this.#session.record(callbackId, { step: "deferred", ...outcome });
@@ -169,10 +173,13 @@ class GroupSender {
   }
 
   /** An endpoint may repeat the key in its answer. */
-  #messageOf(result: DeliveryResult): string {
+  #withoutSecret(result: DeliveryResult): DeliveryResult {
     const { secret } = this.#job;
-    const message = resultMessage(result);
-    return secret === "" ? message : message.replaceAll(secret, "••••");
+    if (secret === "") return result;
+    const masked = (text: string): string => text.replaceAll(secret, "••••");
+    return result.kind === "answered"
+      ? { ...result, statusMessage: masked(result.statusMessage), body: masked(result.body) }
+      : { ...result, detail: masked(result.detail) };
   }
 
   #pauseFor(pauseMs: number): void {

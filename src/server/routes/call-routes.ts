@@ -82,6 +82,14 @@ export function addCallRoutes(app: FastifyInstance, { docs, deps, lookup, larges
     return send(request, reply, { kind: "call", shape: "accepted", document: { accepted }, status: 202 });
   });
 
+  app.post<CallbackPath>("/callbacks/:id/attempts", docs("recordReplays"), async (request, reply) => {
+    const { parseReplayReports } = await import("../../wire/json/parse-call.js");
+    const replays = parseReplayReports(request.body).map(({ callId, attempt }) => ({ callId: checkedCallId(callId), attempt }));
+    const callback = await lookup.find(request.params.id);
+    await store.recordReplays(callback.id, replays);
+    return reply.code(204).send();
+  });
+
   async function findCall(callback: Callback, callId: string): Promise<Call> {
     const call = await store.findCall(callback.id, checkedCallId(callId));
     if (call === null) throw noCall(callId);

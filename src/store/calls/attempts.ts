@@ -5,7 +5,9 @@ import type { AttemptTable, Db } from "../schema.js";
 import { batchOf, cell, jsonCell, listOf } from "../sqlite/json-rows.js";
 
 /** What is kept of an attempt besides its number: a column for each would double the cost of the most frequent row. */
-type StoredOutcome = readonly [startedAt: number, durationMs: number, cause: AttemptCause, ...result: Answered | Unreachable];
+type StoredOutcome = readonly [startedAt: number, durationMs: number, cause: StoredCause, ...result: Answered | Unreachable];
+/** Of a replay that a client made, followed by where it was sent from. */
+type StoredCause = AttemptCause | `replay ${string}`;
 type Answered = readonly [statusCode: number, statusMessage: string, body: string, ...Resent];
 type Unreachable = readonly [reason: UnreachableReason, detail: string, ...Resent];
 /** Followed by 1 if the request was resent. */
@@ -45,7 +47,8 @@ export async function listAttempts(
   return byCall;
 }
 
-function encode({ startedAt, durationMs, cause, result }: Attempt): StoredOutcome {
+function encode({ startedAt, durationMs, sentFrom, result, ...attempt }: Attempt): StoredOutcome {
+  const cause: StoredCause = sentFrom === undefined ? attempt.cause : `replay ${sentFrom}`;
   const resent: Resent = result.resent ? [1] : [];
   return result.kind === "answered"
     ? [startedAt, durationMs, cause, result.statusCode, result.statusMessage, result.body, ...resent]
@@ -55,7 +58,12 @@ function encode({ startedAt, durationMs, cause, result }: Attempt): StoredOutcom
 function decode(number: number, text: string): Attempt {
   const stored: StoredOutcome = JSON.parse(text);
   const [startedAt, durationMs, cause, ...result] = stored;
-  return { number, startedAt, durationMs, cause, result: isAnswered(result) ? answered(result) : unreachable(result) };
+  const sender = isClients(cause) ? { cause: "replay" as const, sentFrom: cause.slice("replay ".length) } : { cause };
+  return { number, startedAt, durationMs, ...sender, result: isAnswered(result) ? answered(result) : unreachable(result) };
+}
+
+function isClients(cause: StoredCause): cause is `replay ${string}` {
+  return cause.startsWith("replay ");
 }
 
 function isAnswered(result: Answered | Unreachable): result is Answered {

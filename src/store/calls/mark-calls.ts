@@ -1,10 +1,11 @@
-/** What a user does to calls: marks them (docs/dispatcher.md, A call, rule 6) or requests their replay. */
+/** What a user does to calls: marks them (docs/dispatcher.md, A call, rule 6), requests their replay or reports one. */
 import { sql } from "kysely";
-import { type MarkedBy, markCall, requestReplay } from "../../domain/call.js";
+import { type MarkedBy, markCall, recordClientReplay, requestReplay } from "../../domain/call.js";
 import { WhcbError } from "../../domain/errors.js";
 import { requireCallback } from "../callbacks/callback-row.js";
 import type { Db } from "../schema.js";
-import type { ReplaySelection } from "../store.js";
+import type { ClientReplay, ReplaySelection } from "../store.js";
+import { type RecordedAttempt, saveAttempts } from "./attempts.js";
 import { CountChanges } from "./call-counts.js";
 import { type CallState, readStatesById, writeStates } from "./call-state.js";
 import { conditionsOf } from "./list-calls.js";
@@ -43,6 +44,24 @@ export function requestReplays(db: Db, callbackId: string, selection: ReplaySele
         : await requestByFilter(trx, key, selection, now);
     if (requested > 0) await trx.updateTable("callbacks").set({ replay_requested_at: now }).where("key", "=", key).execute();
     return requested;
+  });
+}
+
+/** Atomic. Attempts of calls that don't exist are ignored. */
+export function recordReplays(db: Db, callbackId: string, replays: readonly ClientReplay[]): Promise<void> {
+  return db.transaction().execute(async (trx) => {
+    const { key } = await requireCallback(trx, callbackId);
+    const states = await readStatesById(trx, key, [...new Set(replays.map(({ callId }) => callId))]);
+    const recorded: RecordedAttempt[] = [];
+    for (const { callId, attempt } of replays) {
+      const state = states.get(callId);
+      if (state === undefined) continue;
+      const number = state.after.attemptCount + 1;
+      state.after = recordClientReplay(state.after, { ...attempt, number });
+      recorded.push({ callSeq: state.seq, number, attempt: { ...attempt, number } });
+    }
+    await writeStates(trx, states.values(), new CountChanges());
+    await saveAttempts(trx, recorded);
   });
 }
 

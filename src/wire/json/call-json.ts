@@ -117,6 +117,7 @@ function attemptToJson(attempt: Attempt): Record<string, unknown> {
     statusMessage: resultMessage(result),
     ...(result.kind === "unreachable" && { error: result.reason }),
     cause: attempt.cause,
+    ...(attempt.sentFrom !== undefined && { sentFrom: attempt.sentFrom }),
     ...(result.kind === "answered" && result.body !== "" && { body: result.body }),
     ...(result.resent && { resent: true }),
   };
@@ -132,6 +133,8 @@ export interface ListedAttempt {
   readonly error: string | null;
   readonly cause: AttemptCause;
   readonly body: string | null;
+  /** user@host of the client that sent it; null if the service did. */
+  readonly sentFrom: string | null;
   /** Sent again on a fresh connection, within the attempt. */
   readonly isResent: boolean;
 }
@@ -148,6 +151,7 @@ export function readAttempts(document: unknown, timezone = "UTC"): readonly List
       error: textOf(attempt.error) || null,
       cause: readCause(attempt.cause),
       body: textOf(attempt.body) || null,
+      sentFrom: textOf(attempt.sentFrom) || null,
       isResent: attempt.resent === true,
     };
   });

@@ -1,15 +1,26 @@
 /** What callers send about calls: responses to deliver, marks, and run locks. */
+import type { Attempt, DeliveryResult } from "../../domain/attempt.js";
 import type { MarkedBy } from "../../domain/call.js";
 import type { RunLease } from "../../domain/callback.js";
+import { WhcbError } from "../../domain/errors.js";
 import type { MessageResponse } from "../../domain/message-response.js";
+import { readDate } from "../dates.js";
 import { isObject } from "./json-value.js";
-import { checkerOf, MarkSchema, RunLeaseSchema, SubmissionListSchema, SubmissionSchema } from "./request-schemas.js";
+import {
+  checkerOf,
+  MarkSchema,
+  ReplayReportSchema,
+  RunLeaseSchema,
+  SubmissionListSchema,
+  SubmissionSchema,
+} from "./request-schemas.js";
 import { readResponse } from "./response-json.js";
 
 const checkOne = checkerOf(SubmissionSchema);
 const checkMany = checkerOf(SubmissionListSchema);
 const checkMark = checkerOf(MarkSchema);
 const checkLease = checkerOf(RunLeaseSchema);
+const checkReport = checkerOf(ReplayReportSchema);
 
 export interface Submission {
   /** null: the service generates one. */
@@ -41,6 +52,25 @@ export interface Mark {
 export function parseMark(value: unknown): Mark {
   const { status, settledBy = "user" } = checkMark(value);
   return { status, settledBy };
+}
+
+export interface ReplayReport {
+  readonly callId: string;
+  readonly attempt: Omit<Attempt, "number">;
+}
+
+/** The attempts of a client, at most 100. Throws `invalid` or `malformed`. */
+export function parseReplayReports(value: unknown): readonly ReplayReport[] {
+  const { sentFrom, attempts } = checkReport(value);
+  return attempts.map(({ id, attemptedDate, durationMs, statusCode, statusMessage = "", error, body = "" }) => {
+    const startedAt = readDate(attemptedDate);
+    if (startedAt === null) throw new WhcbError("invalid", "attempts.attemptedDate must be ISO 8601");
+    const result: DeliveryResult =
+      statusCode === undefined
+        ? { kind: "unreachable", reason: error ?? "protocol", detail: storable(statusMessage) }
+        : { kind: "answered", statusCode, statusMessage: storable(statusMessage), body: storable(body) };
+    return { callId: id, attempt: { startedAt, durationMs, cause: "replay", sentFrom, result } };
+  });
 }
 
 /** Throws `invalid` or `malformed`. */

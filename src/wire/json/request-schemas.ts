@@ -1,6 +1,7 @@
 /** The bodies that callers send: their schemas (also shown in /openapi.json), and how a body is checked against one. */
 import { type Static, type TSchema, Type } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
+import { UNREACHABLE_REASONS } from "../../domain/attempt.js";
 import { WhcbError } from "../../domain/errors.js";
 import { isObject } from "./json-value.js";
 
@@ -63,7 +64,33 @@ export const MarkSchema = Type.Object(
   { $id: "Mark", title: "an object" },
 );
 
+const NO_CONTROL_CHARACTERS = "^[^\\u0000-\\u001f\\u007f]*$";
+
 const Count = Type.Optional(Type.Integer({ minimum: 0, title: "a whole number" }));
+
+const Reason = Type.Union(
+  UNREACHABLE_REASONS.map((reason) => Type.Literal(reason)),
+  { title: "the reason of a failed request" },
+);
+
+export const ReplayReportSchema = Type.Object(
+  {
+    sentFrom: Type.String({ minLength: 1, maxLength: 256, pattern: NO_CONTROL_CHARACTERS, title: "text" }),
+    attempts: Type.Array(
+      Type.Object({
+        id: Type.String({ minLength: 1, maxLength: 64, title: "a call id" }),
+        attemptedDate: Type.String({ title: "ISO 8601" }),
+        durationMs: Type.Integer({ minimum: 0, title: "milliseconds" }),
+        statusCode: Type.Optional(Type.Integer({ minimum: 100, maximum: 999, title: "a status code" })),
+        statusMessage: Type.Optional(Type.String({ maxLength: 1_000, title: "text" })),
+        error: Type.Optional(Reason),
+        body: Type.Optional(Type.String({ maxLength: 4_096, title: "text" })),
+      }),
+      { minItems: 1, maxItems: 100, title: "a list" },
+    ),
+  },
+  { $id: "ReplayReport", title: "an object" },
+);
 
 export const RunLeaseSchema = Type.Object(
   {
@@ -74,8 +101,6 @@ export const RunLeaseSchema = Type.Object(
   },
   { $id: "RunLease", title: "an object" },
 );
-
-const NO_CONTROL_CHARACTERS = "^[^\\u0000-\\u001f\\u007f]*$";
 
 const CALL_ID_PATTERN = "^[A-Za-z0-9][A-Za-z0-9._~-]{0,63}$";
 

@@ -45,6 +45,7 @@ export const AttemptDocument = Type.Object({
   statusMessage: Type.String(),
   error: Type.Optional(Type.String()),
   cause: Type.Union([Type.Literal("first"), Type.Literal("retry"), Type.Literal("probe"), Type.Literal("replay")]),
+  sentFrom: Type.Optional(Type.String({ description: "user@host of the client that sent it" })),
   body: Type.Optional(Type.String({ description: "The first 1 KiB of the answer's body" })),
   resent: Type.Optional(Type.Literal(true, { description: "Sent again on a fresh connection, within this attempt" })),
 });

@@ -5,6 +5,7 @@ import {
   CallbackSchema,
   CallbackUpdateSchema,
   MarkSchema,
+  ReplayReportSchema,
   RunLeaseSchema,
   SubmissionListSchema,
   SubmissionSchema,
@@ -175,6 +176,13 @@ export const ROUTE_DOCS = {
     query: { ...IDS, ...FILTER },
     success: [202, AcceptedDocument],
     errors: [422],
+  }),
+  recordReplays: route({
+    summary: "Add up to 100 attempts that a client made to the history of their calls; this changes no status",
+    tag: "calls",
+    params: CallbackParams,
+    body: ReplayReportSchema,
+    success: [204, null],
   }),
   takeRunLock: route({
     summary: "Take the lock of a callback for 30 seconds, or renew it: one run at a time sends a callback's calls",

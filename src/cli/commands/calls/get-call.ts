@@ -89,7 +89,12 @@ const ATTEMPT_COLUMNS: readonly Column<ListedAttempt>[] = [
   { key: "number", title: "#", value: ({ number }) => number, kind: "number" },
   { key: "attempted", title: "ATTEMPTED", value: ({ attemptedAt }) => attemptedAt, kind: "instant" },
   { key: "took", title: "TOOK", value: ({ durationMs }) => formatDuration(durationMs), dropRank: 2 },
-  { key: "cause", title: "CAUSE", value: ({ cause }) => cause, dropRank: 3 },
+  {
+    key: "cause",
+    title: "CAUSE",
+    value: ({ cause, sentFrom }) => (sentFrom === null ? cause : `${cause} from ${sentFrom}`),
+    dropRank: 3,
+  },
   {
     key: "code",
     title: "CODE",
@@ -128,6 +133,7 @@ function detailsJson(details: CallDetails, now: number): unknown {
         attemptedDate: isoInstant(attempt.attemptedAt),
         durationMs: attempt.durationMs,
         cause: attempt.cause,
+        sentFrom: attempt.sentFrom,
         statusCode: attempt.statusCode,
         statusMessage: attempt.statusMessage,
         error: attempt.error,

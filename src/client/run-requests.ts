@@ -1,15 +1,16 @@
-/** The run lock of a callback. */
+/** What runs need of a service beyond the platform's: the lock of a callback, and the history of calls. */
 import type { RunLease } from "../domain/callback.js";
+import { toIsoDate } from "../wire/dates.js";
 import { countOf, objectOf, textOf } from "../wire/json/json-value.js";
 import { callbackPath } from "./callback-requests.js";
-import type { Client } from "./client.js";
+import type { Client, ReplayAttempt } from "./client.js";
 import type { ServiceApi } from "./service-api.js";
 import { isSuccess } from "./transport.js";
 
 /** What services answer that don't have this route; a gateway may say that it is forbidden. */
 const UNKNOWN_ROUTE = new Set([403, 404, 405, 501]);
 
-export function runLockRequests(api: ServiceApi): Pick<Client, "takeRunLock" | "releaseRunLock"> {
+export function runRequests(api: ServiceApi): Pick<Client, "takeRunLock" | "releaseRunLock" | "recordReplays"> {
   const request = (method: "PUT" | "DELETE", callbackId: string, lease: RunLease) =>
     api.exchange({ method, path: `${callbackPath(callbackId)}/run-lock`, noun: "callback", body: lease, isRepeatable: true });
   return {
@@ -25,7 +26,21 @@ export function runLockRequests(api: ServiceApi): Pick<Client, "takeRunLock" | "
       // The callback may have been deleted.
       if (!isSuccess(answer) && answer.status !== 404) throw api.errorOf(answer);
     },
+    async recordReplays(callbackId, attempts, sentFrom) {
+      const body = { sentFrom, attempts: attempts.map(attemptJson) };
+      const answer = await api.exchange({ method: "POST", path: `${callbackPath(callbackId)}/attempts`, noun: "call", body });
+      if (UNKNOWN_ROUTE.has(answer.status)) return false;
+      if (!isSuccess(answer)) throw api.errorOf(answer);
+      return true;
+    },
   };
+}
+
+function attemptJson({ callId, startedAt, durationMs, result }: ReplayAttempt): object {
+  const attempt = { id: callId, attemptedDate: toIsoDate(startedAt), durationMs };
+  return result.kind === "answered"
+    ? { ...attempt, statusCode: result.statusCode, statusMessage: result.statusMessage.slice(0, 1_000), body: result.body }
+    : { ...attempt, error: result.reason, statusMessage: result.detail.slice(0, 1_000) };
 }
 
 function readRunLease(document: unknown): RunLease {

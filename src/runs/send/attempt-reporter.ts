@@ -1,0 +1,46 @@
+/** Reports a run's attempts to a service that keeps the history of its calls. */
+import type { ReplayAttempt } from "../../client/client.js";
+import { isWhcbError } from "../../domain/errors.js";
+import { whoRuns } from "../run-deps.js";
+import type { RunSession } from "../run-session.js";
+import { CHUNK_SIZE } from "./marker.js";
+
+export class AttemptReporter {
+  readonly #callbackId: string;
+  readonly #session: RunSession;
+  #waiting: ReplayAttempt[] = [];
+  #isSupported = true;
+  #work: Promise<void> = Promise.resolve();
+
+  constructor(callbackId: string, session: RunSession) {
+    this.#callbackId = callbackId;
+    this.#session = session;
+  }
+
+  add(attempt: ReplayAttempt): void {
+    if (!this.#isSupported) return;
+    if (this.#waiting.push(attempt) >= CHUNK_SIZE) this.#report();
+  }
+
+  /** Never throws: the history is worth no failed run. */
+  async finish(): Promise<void> {
+    if (this.#waiting.length > 0) this.#report();
+    await this.#work;
+  }
+
+  #report(): void {
+    const attempts = this.#waiting;
+    this.#waiting = [];
+    this.#work = this.#work.then(() => this.#post(attempts));
+  }
+
+  async #post(attempts: readonly ReplayAttempt[]): Promise<void> {
+    if (!this.#isSupported) return;
+    const { client } = this.#session.deps;
+    try {
+      this.#isSupported = await client.recordReplays(this.#callbackId, attempts, whoRuns(this.#session.deps));
+    } catch (error) {
+      if (!isWhcbError(error)) throw error;
+    }
+  }
+}
