@@ -38,8 +38,18 @@ export function createClient(transport: Transport, options: ClientOptions): Clie
     ...calls,
     ...runRequests(api),
     ...singleCalls(api, calls.listCalls, timezone),
-    listOutages: (callbackId) => listOutages(api, callbackId),
+    listOutages: outageLister(api),
     close: () => transport.close(),
+  };
+}
+
+function outageLister(api: ServiceApi): Client["listOutages"] {
+  /** False once the service has answered that it has none; it isn't asked again for the next callback. */
+  let hasOutages = true;
+  return async (callbackId) => {
+    const outages = hasOutages ? await listOutages(api, callbackId) : null;
+    hasOutages = outages !== null;
+    return outages;
   };
 }
 

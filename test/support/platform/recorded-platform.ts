@@ -66,6 +66,7 @@ type Format = "json" | "xml";
 
 const LIMITS = recordedJson("limits") as { readonly largestPage: number; readonly idsPerMark: number };
 const LIST_PARAMETERS = new Set(["apikey", "limit", "offset", "sortOrder", "sortFields", "status"]);
+const KEPT_PARAMETERS = new Set(["status", "sortOrder", "sortFields"]);
 const AUTHORIZATION = `Basic ${Buffer.from(`${PLATFORM_USER.username}:${PLATFORM_USER.password}`).toString("base64")}`;
 
 export async function openRecordedPlatform(options: RecordedPlatformOptions): Promise<RecordedPlatform> {
@@ -184,7 +185,8 @@ class PlatformState {
   #listCalls(callback: RecordedCallback, url: URL, format: Format): Answer {
     const status = url.searchParams.get("status");
     const calls = callback.calls.filter((call) => status === null || call.status === status);
-    const values = calls.map((call) => callValues(call, callback));
+    const isOldestFirst = url.searchParams.get("sortOrder") === "asc";
+    const values = (isOldestFirst ? calls.reverse() : calls).map((call) => callValues(call, callback));
     return this.#page({ name: "calls", url, format, values, template: `${this.#options.edition}/call` });
   }
 
@@ -205,8 +207,10 @@ class PlatformState {
     if (shown.length === 0 && format === "json") return json(200, recordedJson("no-records"));
     const status = shown.length === 0 ? "No records found" : `${offset + 1} to ${offset + shown.length} of ${values.length}`;
     const hasNext = offset + limit < values.length;
-    const query = [...url.searchParams].filter(([parameter]) => parameter === "status").map((pair) => `${pair.join("=")}&`);
-    const nextValues = { path: url.pathname, query: query.join(""), limit, offset: offset + limit };
+    const kept = [...url.searchParams]
+      .filter(([parameter]) => KEPT_PARAMETERS.has(parameter))
+      .map((pair) => `${pair.join("=")}&`);
+    const nextValues = { path: url.pathname, query: kept.join(""), limit, offset: offset + limit };
     if (format === "xml") {
       const items = shown.map((item) => fillXml(recordedXml(template.replace("openapi", "guide")), item)).join("");
       const body = name === "callbacks" ? `<ns2:callbacks>${items}</ns2:callbacks>` : items;
