@@ -5,15 +5,16 @@ import type { Clock } from "../platform/clock.js";
 import type { Logger } from "../platform/logger.js";
 import type { Random } from "../platform/random.js";
 import type { DispatchStore, OutcomeGroup, Store } from "../store/store.js";
-import type { EndpointWorker, WorkerDeps } from "./endpoint-worker.js";
-import { fetchWork } from "./fetch-work.js";
+import { DeliveryBudget } from "./delivery-budget.js";
+import type { EndpointWorker, WorkerDeps } from "./endpoint/endpoint-worker.js";
+import { fetchWork } from "./endpoint/fetch-work.js";
+import { CallSender, type CallSenderDeps } from "./endpoint/send-call.js";
 import { OutcomeLog } from "./outcome-log.js";
 import { RunLoop } from "./run-loop.js";
-import { CallSender, type CallSenderDeps } from "./send-call.js";
-import { SendSlots } from "./send-slots.js";
+import { type Sender, SendSlots } from "./send-slots.js";
 import { type PoolStore, WorkerPool } from "./worker-pool.js";
 
-export interface DispatcherDeps extends Pick<CallSenderDeps, "send">, Pick<WorkerDeps, "onAttempt"> {
+export interface DispatcherDeps extends Pick<CallSenderDeps, "prepare">, Pick<WorkerDeps, "onAttempt"> {
   readonly store: DispatchStore & PoolStore & Pick<Store, "checkWritable" | "findCall">;
   readonly clock: Clock;
   readonly random: Random;
@@ -29,6 +30,8 @@ export interface DispatchLimits {
   readonly inFlightInAll: number;
   /** Calls read at once. */
   readonly batch: number;
+  /** Bodies in memory, prefetched and in flight. One may always go. */
+  readonly bodyBytes: number;
   /** How long outcomes are collected before they are committed together; 0: one turn of the event loop. */
   readonly gatherMs: number;
 }
@@ -37,6 +40,7 @@ const DEFAULT_LIMITS: DispatchLimits = {
   inFlightPerEndpoint: DEFAULT_MAX_IN_FLIGHT,
   inFlightInAll: 512,
   batch: 512,
+  bodyBytes: 64 * 1024 * 1024,
   gatherMs: 4,
 };
 /** With this many outcomes uncommitted nothing more is sent: a crash may lose the record of one group. */
@@ -52,6 +56,7 @@ export class Dispatcher {
   readonly #gatherMs: number;
   readonly #log: OutcomeLog;
   readonly #slots: SendSlots;
+  readonly #budget: DeliveryBudget<Sender>;
   readonly #pool: WorkerPool;
   readonly #loop: RunLoop;
   #groupIsFull = new AbortController();
@@ -63,21 +68,23 @@ export class Dispatcher {
   #wallAhead = Number.POSITIVE_INFINITY;
 
   constructor(deps: DispatcherDeps) {
-    const { clock, random, policy, store, logger, send, onAttempt } = deps;
-    const { inFlightInAll, inFlightPerEndpoint, batch, gatherMs } = { ...DEFAULT_LIMITS, ...deps.limits };
+    const { clock, random, policy, store, logger, prepare, onAttempt } = deps;
+    const { inFlightInAll, inFlightPerEndpoint, batch, bodyBytes, gatherMs } = { ...DEFAULT_LIMITS, ...deps.limits };
     this.#deps = deps;
     this.#gatherMs = gatherMs;
     this.#log = new OutcomeLog(policy);
     this.#slots = new SendSlots(inFlightInAll);
+    this.#budget = new DeliveryBudget(bodyBytes, (sender) => this.#slots.enqueue(sender));
     this.#pool = new WorkerPool(store, {
       clock,
       random,
       logger,
       policy,
       onAttempt,
-      sender: new CallSender({ clock, store, send }),
+      sender: new CallSender({ clock, store, prepare }),
       log: this.#log,
       slots: this.#slots,
+      budget: this.#budget,
       maxInFlight: inFlightPerEndpoint,
       batch,
       maySend: () => this.#maySend(),
@@ -92,6 +99,11 @@ export class Dispatcher {
 
   get inFlight(): number {
     return this.#slots.inUse;
+  }
+
+  /** Bytes of bodies in memory. */
+  get heldBytes(): number {
+    return this.#budget.heldBytes;
   }
 
   /** Endpoints kept in memory: those with something to do. */

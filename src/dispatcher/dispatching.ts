@@ -8,7 +8,7 @@ import type { Logger } from "../platform/logger.js";
 import type { Random } from "../platform/random.js";
 import { settleAll } from "../platform/settle-all.js";
 import type { Store } from "../store/store.js";
-import { buildDelivery } from "../wire/delivery-request.js";
+import { buildDelivery, type DeliveryRequest } from "../wire/delivery-request.js";
 import { Dispatcher } from "./dispatcher.js";
 import { MailSender } from "./mail-sender.js";
 import { Purger } from "./purger.js";
@@ -42,6 +42,8 @@ export interface DispatchingDeps {
   readonly isEnabled: boolean;
 }
 
+const SMALL_BODY = 64 * 1024;
+
 export function createDispatching(deps: DispatchingDeps): Dispatching {
   const { store, deliverer, notifier, clock, random, logger, policy, isEnabled } = deps;
   const handlers: ((attempt: AttemptTiming) => void)[] = [];
@@ -53,7 +55,10 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
     random,
     logger,
     policy,
-    send: async (callback, call) => (await deliverer.deliver(buildDelivery(callback, call))).result,
+    prepare(callback, call) {
+      const request = bodyAsBytes(buildDelivery(callback, call));
+      return async () => (await deliverer.deliver(request)).result;
+    },
     onAttempt(_callbackId, { result, durationMs }) {
       const outcome = isAccepted(result) ? "success" : "failure";
       for (const handler of handlers) handler({ outcome, durationMs });
@@ -72,4 +77,9 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
     },
     stop: () => settleAll(...workers.map((worker) => worker.stop())),
   };
+}
+
+/** Sending text makes bytes of it: with a large body both would be in memory for as long as the request takes. */
+function bodyAsBytes({ body, ...rest }: DeliveryRequest): DeliveryRequest<string | Uint8Array | null> {
+  return { ...rest, body: body !== null && body.length > SMALL_BODY ? Buffer.from(body) : body };
 }

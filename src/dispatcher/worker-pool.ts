@@ -1,7 +1,7 @@
 /** The endpoints that have something to do, each with its worker, kept in step with what others change in the store. */
 import type { DispatchStore, EndpointRecord, Store } from "../store/store.js";
-import { EndpointWorker, type WorkerDeps } from "./endpoint-worker.js";
-import { earlier } from "./in-flight-calls.js";
+import { EndpointWorker, type WorkerDeps } from "./endpoint/endpoint-worker.js";
+import { earlier } from "./endpoint/in-flight-calls.js";
 
 export type PoolStore = Pick<DispatchStore, "listEndpoints"> & Pick<Store, "changeCounter">;
 
@@ -72,7 +72,10 @@ export class WorkerPool {
     let next: number | null = null;
     for (const [id, worker] of this.#workers) {
       const at = earlier(worker.queue.nextWorkAt(), worker.tracker.outageClosesAt());
-      if (at === null && worker.queue.isIdle) this.#workers.delete(id);
+      if (at === null && worker.queue.isIdle) {
+        worker.queue.close();
+        this.#workers.delete(id);
+      }
       next = earlier(next, at);
     }
     return next;
@@ -95,7 +98,7 @@ export class WorkerPool {
   #refresh(callbackId: string, record: EndpointRecord | undefined): void {
     const worker = this.#workers.get(callbackId);
     if (record === undefined) {
-      worker?.queue.invalidate();
+      worker?.queue.close();
       this.#workers.delete(callbackId);
     } else if (worker) worker.refresh(record.callback);
     else this.#workers.set(callbackId, new EndpointWorker(record, this.#workerDeps));

@@ -12,8 +12,8 @@ export interface Call extends CallProgress {
   readonly id: string;
   readonly callbackId: string;
   readonly response: MessageResponse;
-  /** The response is too large to be prefetched and left out: read the call again to get it. */
-  readonly isAbridged?: true;
+  /** Its response was too large to be prefetched and was left out; this is its size as stored. Read the call again to get it. */
+  readonly leftOutBytes?: number;
   readonly acceptedAt: number;
 }
 
@@ -150,6 +150,15 @@ export function mayBeginAt(
 ): number {
   if (call.attemptCount === 0 || call.attemptedAt === null || call.due?.cause === "replay") return 0;
   return call.attemptedAt < repairedAt ? 0 : call.attemptedAt + paceMs(policy);
+}
+
+/** Whether the call may be sent at `at` as far as its window goes; in a drain `at` is when the recovery began. */
+export function isInWindow(
+  { due, firstFailedAt }: Pick<CallProgress, "due" | "firstFailedAt">,
+  at: number,
+  policy: RetryPolicy,
+): boolean {
+  return due?.cause !== "retry" || firstFailedAt === null || at <= retryUntil(firstFailedAt, policy);
 }
 
 /** Calls whose last attempt began at or before this may begin another at `now`: mayBeginAt for a whole query. */

@@ -138,3 +138,9 @@ export function endpointTakenOver(endpoint: Endpoint, now: number, policy: Retry
 export function endpointAfterDrain(endpoint: Endpoint): Endpoint {
   return { ...NEW_ENDPOINT, failedCalls: endpoint.failedCalls, recovery: endpoint.recovery };
 }
+
+/** How many requests may be in flight. */
+export function inFlightLimit({ state, limit }: Endpoint, maxInFlight: number): number {
+  if (state === "down") return Math.min(FAILURES_TO_DOWN, maxInFlight);
+  return state === "recovering" ? limit : maxInFlight;
+}

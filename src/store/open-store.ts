@@ -83,12 +83,11 @@ function storeOn(db: Db, cipher: KeyCipher, retention: RetentionPolicy): Store {
     listOutages: (query) => listOutages(db, query),
 
     listEndpoints: (callbackIds) => listEndpoints(db, cipher, callbackIds),
-    fetchPending: (callbackId, limit) => fetchPending(db, callbackId, limit),
-    fetchDue: (callbackId, dueBefore, limit, attemptedBefore) => fetchDue(db, callbackId, dueBefore, limit, attemptedBefore),
-    fetchReplays: (callbackId, limit) => fetchReplays(db, callbackId, limit),
-    fetchBacklog: (callbackId, recovery, limit, attemptedBefore) =>
-      fetchBacklog(db, callbackId, recovery, limit, attemptedBefore),
-    fetchHeld: (callbackId) => fetchHeld(db, callbackId),
+    fetchPending: (callbackId, limit, options) => fetchPending(db, callbackId, limit, options),
+    fetchDue: (callbackId, dueBefore, limit, options) => fetchDue(db, callbackId, dueBefore, limit, options),
+    fetchReplays: (callbackId, limit, options) => fetchReplays(db, callbackId, limit, options),
+    fetchBacklog: (callbackId, recovery, limit, options) => fetchBacklog(db, callbackId, recovery, limit, options),
+    fetchHeld: (callbackId, options) => fetchHeld(db, callbackId, options),
     expireRetries: (callbackId, firstFailedBefore, limit) => expireRetries(db, callbackId, firstFailedBefore, limit),
     clampTimes: (bounds) => clampTimes(db, bounds),
     commitOutcomes: (group) => commitOutcomes(db, group),

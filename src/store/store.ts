@@ -134,22 +134,26 @@ export interface EndpointRecord {
   readonly nextDueAt: number | null;
 }
 
+export interface FetchOptions {
+  /** Retries of calls whose last attempt began after this are left out. */
+  readonly attemptedBefore?: number;
+  /** Responses of more than this (at most 256 KiB) are left out of their calls. */
+  readonly maxBytes?: number;
+}
+
 export interface DispatchStore {
   /** Callbacks that may need the dispatcher (calls waiting or due, an open outage, a recovery); with `callbackIds`, those that exist. */
   listEndpoints(callbackIds?: readonly string[]): Promise<readonly EndpointRecord[]>;
   /** PENDING calls, oldest first. */
-  fetchPending(callbackId: string, limit: number): Promise<readonly Call[]>;
-  /**
-   * FAILED calls due at or before `dueBefore` (Infinity: all with something due), earliest first. Retries of calls whose last attempt
-   * began after `attemptedBefore` are left out.
-   */
-  fetchDue(callbackId: string, dueBefore: number, limit: number, attemptedBefore?: number): Promise<readonly Call[]>;
+  fetchPending(callbackId: string, limit: number, options?: FetchOptions): Promise<readonly Call[]>;
+  /** FAILED calls due at or before `dueBefore` (Infinity: all with something due), earliest first. */
+  fetchDue(callbackId: string, dueBefore: number, limit: number, options?: FetchOptions): Promise<readonly Call[]>;
   /** FAILED calls whose replay was requested, in the order of the requests. */
-  fetchReplays(callbackId: string, limit: number): Promise<readonly Call[]>;
+  fetchReplays(callbackId: string, limit: number, options?: FetchOptions): Promise<readonly Call[]>;
   /** FAILED calls with something due that haven't failed in this recovery, oldest first, those that failed in earlier ones last. */
-  fetchBacklog(callbackId: string, recovery: number, limit: number, attemptedBefore?: number): Promise<readonly Call[]>;
+  fetchBacklog(callbackId: string, recovery: number, limit: number, options?: FetchOptions): Promise<readonly Call[]>;
   /** The oldest held call. */
-  fetchHeld(callbackId: string): Promise<Call | null>;
+  fetchHeld(callbackId: string, options?: FetchOptions): Promise<Call | null>;
   /** Cancels the retry of up to `limit` calls that first failed before this instant (exclusive). Returns how many. */
   expireRetries(callbackId: string, firstFailedBefore: number, limit: number): Promise<number>;
   /**

@@ -35,6 +35,7 @@ type CallRow = readonly [
   channel: Channel,
   ...progress: ProgressCells,
   response: StoredResponse | null,
+  responseBytes?: number,
 ];
 
 /** In the order of CallRow. */
@@ -45,7 +46,7 @@ const LEFT_OUT: StoredResponse = ["", "", "", "", "", "", "reply", "", "(too lar
 
 /**
  * The calls of `from` (FROM and the rest of the query), in its order; all must be this callback's. A response of more than `maxBytes`
- * is left out of its call, which then has `isAbridged`.
+ * is left out of its call, which then has `leftOutBytes`.
  */
 export async function readCalls(db: Db, callbackId: string, from: RawBuilder<unknown>, maxBytes?: number): Promise<Call[]> {
   const bounds = maxBytes === undefined ? {} : { maxJsonBytes: maxBytes };
@@ -54,13 +55,13 @@ export async function readCalls(db: Db, callbackId: string, from: RawBuilder<unk
 }
 
 function toCall([seq, id, acceptedAt, messageId, channel, ...more]: CallRow, callbackId: string): Call {
-  const response = more[12];
+  const [response, responseBytes] = [more[12], more[13]];
   return {
     seq,
     id,
     callbackId,
     response: decodeResponse(messageId, channel, response ?? LEFT_OUT),
-    ...(response === null && { isAbridged: true as const }),
+    ...(response === null && responseBytes !== undefined && { leftOutBytes: responseBytes }),
     acceptedAt,
     ...toProgress(more),
   };

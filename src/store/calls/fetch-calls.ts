@@ -2,45 +2,29 @@
 import { type RawBuilder, sql } from "kysely";
 import type { Call } from "../../domain/call.js";
 import type { Db } from "../schema.js";
+import type { FetchOptions } from "../store.js";
 import { readCalls } from "./call-row.js";
 
-/**
- * Hundreds of waiting calls are in memory at a time, and a response may have 10 MiB: a larger one than this is read when it is its
- * call's turn (`findCall`). A thousand of them in one result would exceed the longest text of SQLite and JavaScript.
- */
-export const MAX_WAITING_BYTES = 256 * 1024;
+/** A larger response is never prefetched, but read when it is its call's turn (`findCall`). */
+const MAX_PREFETCHED_BYTES = 256 * 1024;
 
-export function fetchPending(db: Db, callbackId: string, limit: number): Promise<Call[]> {
-  return fetch(db, callbackId, sql`status = 'PENDING' ORDER BY seq LIMIT ${limit}`);
+export function fetchPending(db: Db, callbackId: string, limit: number, options?: FetchOptions): Promise<Call[]> {
+  return fetch(db, callbackId, sql`status = 'PENDING' ORDER BY seq LIMIT ${limit}`, options);
 }
 
 /** `dueBefore` is inclusive; Infinity fetches all that are due at some time. */
-export function fetchDue(
-  db: Db,
-  callbackId: string,
-  dueBefore: number,
-  limit: number,
-  attemptedBefore = Number.POSITIVE_INFINITY,
-): Promise<Call[]> {
+export function fetchDue(db: Db, callbackId: string, dueBefore: number, limit: number, options?: FetchOptions): Promise<Call[]> {
   return fetch(
     db,
     callbackId,
-    sql`status = 'FAILED' AND due_at IS NOT NULL AND due_at <= ${finite(dueBefore)} AND ${isPaced(attemptedBefore)}
+    sql`status = 'FAILED' AND due_at IS NOT NULL AND due_at <= ${finite(dueBefore)} ${isPaced(options)}
       ORDER BY due_at, seq LIMIT ${limit}`,
+    options,
   );
 }
 
-export function fetchReplays(db: Db, callbackId: string, limit: number): Promise<Call[]> {
-  return fetch(db, callbackId, sql`due_cause = 'replay' ORDER BY due_at, seq LIMIT ${limit}`);
-}
-
-/** A held call has had no attempt, and a requested replay is exempt (docs/dispatcher.md, A call, Rule 11). */
-function isPaced(attemptedBefore: number): RawBuilder<unknown> {
-  return sql`(attempted_at <= ${finite(attemptedBefore)} OR attempt_count = 0 OR due_cause = 'replay')`;
-}
-
-function finite(instant: number): number {
-  return Math.min(instant, Number.MAX_SAFE_INTEGER);
+export function fetchReplays(db: Db, callbackId: string, limit: number, options?: FetchOptions): Promise<Call[]> {
+  return fetch(db, callbackId, sql`due_cause = 'replay' ORDER BY due_at, seq LIMIT ${limit}`, options);
 }
 
 /** `failed_in_recovery` is the number of the recovery in which a call last failed; the calls of this recovery are left out. */
@@ -49,27 +33,43 @@ export function fetchBacklog(
   callbackId: string,
   recovery: number,
   limit: number,
-  attemptedBefore = Number.POSITIVE_INFINITY,
+  options?: FetchOptions,
 ): Promise<Call[]> {
   return fetch(
     db,
     callbackId,
-    sql`status = 'FAILED' AND due_at IS NOT NULL AND failed_in_recovery < ${recovery} AND ${isPaced(attemptedBefore)}
+    sql`status = 'FAILED' AND due_at IS NOT NULL AND failed_in_recovery < ${recovery} ${isPaced(options)}
       ORDER BY failed_in_recovery, seq LIMIT ${limit}`,
+    options,
   );
 }
 
-export async function fetchHeld(db: Db, callbackId: string): Promise<Call | null> {
+export async function fetchHeld(db: Db, callbackId: string, options?: FetchOptions): Promise<Call | null> {
   const held = sql`status = 'FAILED' AND due_at IS NOT NULL AND attempt_count = 0 ORDER BY seq LIMIT 1`;
-  return (await fetch(db, callbackId, held))[0] ?? null;
+  return (await fetch(db, callbackId, held, options))[0] ?? null;
 }
 
 export async function findCall(db: Db, callbackId: string, callId: string): Promise<Call | null> {
   return (await readCalls(db, callbackId, fromCalls(callbackId, sql`id = ${callId}`)))[0] ?? null;
 }
 
-function fetch(db: Db, callbackId: string, which: RawBuilder<unknown>): Promise<Call[]> {
-  return readCalls(db, callbackId, fromCalls(callbackId, which), MAX_WAITING_BYTES);
+function fetch(
+  db: Db,
+  callbackId: string,
+  which: RawBuilder<unknown>,
+  { maxBytes = MAX_PREFETCHED_BYTES }: FetchOptions = {},
+): Promise<Call[]> {
+  return readCalls(db, callbackId, fromCalls(callbackId, which), Math.min(maxBytes, MAX_PREFETCHED_BYTES));
+}
+
+/** A held call has had no attempt, and a requested replay is exempt (docs/dispatcher.md, A call, Rule 11). */
+function isPaced({ attemptedBefore }: FetchOptions = {}): RawBuilder<unknown> {
+  if (attemptedBefore === undefined) return sql``;
+  return sql`AND (attempted_at <= ${finite(attemptedBefore)} OR attempt_count = 0 OR due_cause = 'replay')`;
+}
+
+function finite(instant: number): number {
+  return Math.min(instant, Number.MAX_SAFE_INTEGER);
 }
 
 function fromCalls(callbackId: string, which: RawBuilder<unknown>): RawBuilder<unknown> {

@@ -37,7 +37,7 @@ await contender<Options>(async ({ origin, database, waiting, seconds }) => {
   let open = 0;
   const deliverer = createDeliverer({ clock: systemClock, timers: systemTimers });
   const { dispatcher } = startDelivering(store, {
-    async send(callback, call) {
+    prepare: (callback, call) => async () => {
       const { result } = await deliverer.deliver(buildDelivery(callback, call));
       const at = acceptedAt.get(call.id);
       if (at === undefined) return result;

@@ -37,7 +37,10 @@ export function startDelivering(store: Store, over: Partial<DispatcherDeps> = {}
     random: systemRandom,
     logger: silentLogger,
     policy: DEFAULT_RETRY_POLICY,
-    send: async (callback, call) => (await deliverer.deliver(buildDelivery(callback, call))).result,
+    prepare(callback, call) {
+      const request = buildDelivery(callback, call);
+      return async () => (await deliverer.deliver(request)).result;
+    },
     onAttempt: () => undefined,
     onMailQueued: () => undefined,
     ...over,

@@ -217,7 +217,7 @@ export class Simulation {
       policy,
       logger: silentLogger,
       limits: { gatherMs: 0, ...this.#options.limits },
-      send: (callback, call) => this.#send(callback, call),
+      prepare: (callback, call) => () => this.#send(callback, call),
       onAttempt: (_, attempt) => this.#settled(attempt),
       onMailQueued: () => undefined,
     });

@@ -70,9 +70,9 @@ describe("a request that can't even be built", () => {
       logger: silentLogger,
       policy: NO_JITTER,
       limits: { gatherMs: 0 },
-      send: async (_, { seq }) => {
+      prepare(_, { seq }) {
         if (seq === 1) throw new Error("no such header");
-        return ACCEPTED;
+        return async () => ACCEPTED;
       },
       onAttempt: () => undefined,
       onMailQueued: () => undefined,

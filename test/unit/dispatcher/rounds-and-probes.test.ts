@@ -1,5 +1,5 @@
 /**
- * Covers: src/dispatcher/prefetched-calls.ts
+ * Covers: src/dispatcher/endpoint/prefetched-calls.ts
  */
 import { afterEach, describe, expect, it } from "vitest";
 import { ACCEPTED, REFUSED_503 } from "../../support/builders.js";

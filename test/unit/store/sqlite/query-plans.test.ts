@@ -62,7 +62,7 @@ const usual: readonly (readonly [string, string, () => Promise<unknown>])[] = [
   ["fetchPending", "calls_pending", () => fetchPending(db, "CB", 512)],
   ["fetchDue", "calls_due", () => fetchDue(db, "CB", NOW, 512)],
   ["fetchDue of all", "calls_due", () => fetchDue(db, "CB", Number.POSITIVE_INFINITY, 512)],
-  ["fetchDue at each call's pace", "calls_due", () => fetchDue(db, "CB", NOW, 512, NOW)],
+  ["fetchDue at each call's pace", "calls_due", () => fetchDue(db, "CB", NOW, 512, { attemptedBefore: NOW })],
   ["fetchReplays", "calls_replays", () => fetchReplays(db, "CB", 512)],
   ["fetchBacklog", "calls_backlog", () => fetchBacklog(db, "CB", 3, 512)],
   ["fetchHeld", "calls_held", () => fetchHeld(db, "CB")],

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { EndpointTracker } from "../../../src/dispatcher/endpoint-tracker.js";
-import { OutcomeLog } from "../../../src/dispatcher/outcome-log.js";
-import { type Endpoint, NEW_ENDPOINT } from "../../../src/domain/endpoint.js";
-import { aCall, anAttempt, someSettings } from "../../support/builders.js";
-import { HOUR, MINUTE } from "../../support/dispatcher/simulation.js";
-import { VirtualClock } from "../../support/time/virtual-clock.js";
+import { EndpointTracker } from "../../../../src/dispatcher/endpoint/endpoint-tracker.js";
+import { OutcomeLog } from "../../../../src/dispatcher/outcome-log.js";
+import { type Endpoint, NEW_ENDPOINT } from "../../../../src/domain/endpoint.js";
+import { aCall, anAttempt, someSettings } from "../../../support/builders.js";
+import { HOUR, MINUTE } from "../../../support/dispatcher/simulation.js";
+import { VirtualClock } from "../../../support/time/virtual-clock.js";
 
 const POLICY = { intervalMs: 5 * MINUTE, windowMs: HOUR, jitter: false };
 const OUTAGE = { id: "OLD", startedAt: 0, failedCalls: 1, quietSince: MINUTE };

@@ -1,7 +1,7 @@
 /** What the dispatcher keeps in mind of the store, where it would be forgotten: no call is left lying. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { ACCEPTED, REFUSED_503 } from "../../support/builders.js";
-import { down, HOUR, MINUTE, Simulation, StoreFailure, up, watchStore } from "../../support/dispatcher/simulation.js";
+import { ACCEPTED, REFUSED_503 } from "../../../support/builders.js";
+import { down, HOUR, MINUTE, Simulation, StoreFailure, up, watchStore } from "../../../support/dispatcher/simulation.js";
 
 let sim: Simulation;
 

@@ -1,7 +1,7 @@
 /** Reads from the store what an endpoint's worker asks for. */
-import type { Call } from "../domain/call.js";
-import { FAILURES_TO_DOWN } from "../domain/endpoint.js";
-import type { DispatchStore } from "../store/store.js";
+import type { Call } from "../../domain/call.js";
+import { FAILURES_TO_DOWN } from "../../domain/endpoint.js";
+import type { DispatchStore } from "../../store/store.js";
 
 /** What a worker wants to know of the store. Which calls may be sent depends on the endpoint's state (docs/dispatcher.md, An endpoint). */
 export interface WorkRequest {
@@ -12,6 +12,8 @@ export interface WorkRequest {
   readonly busy: number;
   /** Calls of one kind to read at most, beyond the busy ones. */
   readonly batch: number;
+  /** Larger responses are left out of their calls. */
+  readonly maxBytes: number;
   /** Retries of calls whose last attempt began after this must wait (docs/dispatcher.md, A call, Rule 11). */
   readonly attemptedBefore: number;
   /** Calls that first failed before this lose their retry first; null: none. */
@@ -44,12 +46,12 @@ export interface WorkBatch {
 const EXPIRY_CHUNK = 5_000;
 
 export async function fetchWork(request: WorkRequest, store: DispatchStore): Promise<WorkBatch> {
-  const { callbackId, batch, busy, expireBefore, wantsPending, wantsHeld } = request;
+  const { callbackId, batch, busy, maxBytes, expireBefore, wantsPending, wantsHeld } = request;
   const limit = batch + busy;
   const failedLimit = request.failed?.kind === "round" ? FAILURES_TO_DOWN + busy + 1 : limit;
-  const pending = wantsPending ? await store.fetchPending(callbackId, limit) : [];
+  const pending = wantsPending ? await store.fetchPending(callbackId, limit, { maxBytes }) : [];
   if (expireBefore !== null) while ((await store.expireRetries(callbackId, expireBefore, EXPIRY_CHUNK)) === EXPIRY_CHUNK);
-  const held = wantsHeld ? await store.fetchHeld(callbackId) : null;
+  const held = wantsHeld ? await store.fetchHeld(callbackId, { maxBytes }) : null;
   return {
     request,
     pending,
@@ -62,30 +64,30 @@ export async function fetchWork(request: WorkRequest, store: DispatchStore): Pro
 type FailedBatch = Pick<WorkBatch, "failed" | "hasMoreFailed" | "upcoming" | "hasMoreUpcoming">;
 
 async function fetchFailed(request: WorkRequest, limit: number, store: DispatchStore): Promise<FailedBatch> {
-  const { callbackId, failed, busy } = request;
+  const { callbackId, failed, busy, maxBytes } = request;
   if (failed === null) return { failed: [], hasMoreFailed: false, upcoming: [], hasMoreUpcoming: false };
-  const replays = await store.fetchReplays(callbackId, limit);
+  const replays = await store.fetchReplays(callbackId, limit, { maxBytes });
   const rest = await fetchRest(request, failed, limit, store);
   const calls = replays.length === 0 ? rest : [...replays, ...rest.filter(({ due }) => due?.cause !== "replay")];
   const hasMoreFailed = replays.length === limit || rest.length === limit;
   if (hasMoreFailed) return { failed: calls, hasMoreFailed, upcoming: [], hasMoreUpcoming: false };
   const upTo = calls.length + busy + 1;
-  const upcoming = await store.fetchDue(callbackId, Number.POSITIVE_INFINITY, upTo);
+  const upcoming = await store.fetchDue(callbackId, Number.POSITIVE_INFINITY, upTo, { maxBytes: 0 });
   return { failed: calls, hasMoreFailed, upcoming, hasMoreUpcoming: upcoming.length === upTo };
 }
 
 async function fetchRest(
-  { callbackId, attemptedBefore }: WorkRequest,
+  { callbackId, ...options }: WorkRequest,
   failed: FailedCalls,
   limit: number,
   store: DispatchStore,
 ): Promise<readonly Call[]> {
   switch (failed.kind) {
     case "round":
-      return store.fetchDue(callbackId, Number.POSITIVE_INFINITY, limit, attemptedBefore);
+      return store.fetchDue(callbackId, Number.POSITIVE_INFINITY, limit, options);
     case "due":
-      return store.fetchDue(callbackId, failed.at, limit, attemptedBefore);
+      return store.fetchDue(callbackId, failed.at, limit, options);
     case "backlog":
-      return store.fetchBacklog(callbackId, failed.recovery, limit, attemptedBefore);
+      return store.fetchBacklog(callbackId, failed.recovery, limit, options);
   }
 }

@@ -1,4 +1,4 @@
-import type { EndpointRecord } from "../store/store.js";
+import type { EndpointRecord } from "../../store/store.js";
 
 /**
  * What the store may hold for an endpoint beyond what was prefetched. A wrong guess costs a read, so that all of these err on that side:

@@ -1,9 +1,11 @@
 /** What one endpoint may be sent: calls that were prefetched, calls in flight, and what the store may hold beyond them. */
-import { attemptedLongAgo, type Call, mayBeginAt } from "../domain/call.js";
-import { FAILURES_TO_DOWN } from "../domain/endpoint.js";
-import { latestScheduledRetry, type RetryPolicy, retryUntil } from "../domain/retry-policy.js";
-import type { Clock } from "../platform/clock.js";
-import type { EndpointRecord } from "../store/store.js";
+import { attemptedLongAgo, type Call, isInWindow, mayBeginAt } from "../../domain/call.js";
+import { FAILURES_TO_DOWN, inFlightLimit } from "../../domain/endpoint.js";
+import { latestScheduledRetry, type RetryPolicy } from "../../domain/retry-policy.js";
+import type { Clock } from "../../platform/clock.js";
+import type { EndpointRecord } from "../../store/store.js";
+import { CALL_BYTES, type DeliveryBudget } from "../delivery-budget.js";
+import type { Sender } from "../send-slots.js";
 import type { EndpointTracker } from "./endpoint-tracker.js";
 import type { FailedCalls, WorkBatch, WorkRequest } from "./fetch-work.js";
 import { earlier, InFlightCalls } from "./in-flight-calls.js";
@@ -14,13 +16,16 @@ export interface WorkQueueDeps {
   readonly clock: Clock;
   readonly policy: RetryPolicy;
   readonly maxInFlight: number;
-  /** Calls that the store is asked for at once. */
+  /** Calls that the store is asked for at once, at most. */
   readonly batch: number;
+  readonly budget: DeliveryBudget<Sender>;
 }
 
 /** A batch read longer ago than this is read again before anything of it is sent: a mark may have come in between. */
 const STALE_AFTER_MS = 1_000;
 const LOW_WATER = 64;
+/** An endpoint's calls go on even while others fill the memory for prefetched calls. */
+const MIN_BATCH = 2;
 
 export interface TakenCall extends NextCall {
   readonly isOfRound: boolean;
@@ -29,32 +34,35 @@ export interface TakenCall extends NextCall {
 export class WorkQueue {
   readonly #tracker: EndpointTracker;
   readonly #deps: WorkQueueDeps;
-  readonly #prefetched = new PrefetchedCalls();
-  readonly #inFlight: InFlightCalls;
+  readonly #prefetched: PrefetchedCalls;
+  readonly inFlight: InFlightCalls;
   /** Grows when everything that was read, or is being read, has become useless. */
   #generation = 0;
   readonly #hints: StoreHints;
   #requests = 0;
+  #lastBatch: number;
   #isProbing = false;
   #roundInFlight = 0;
   /** Calls that the round still has to send. */
   #roundLeft = 0;
 
-  constructor(tracker: EndpointTracker, record: Pick<EndpointRecord, "pendingCalls" | "nextDueAt">, deps: WorkQueueDeps) {
+  constructor(
+    owner: Sender,
+    tracker: EndpointTracker,
+    record: Pick<EndpointRecord, "pendingCalls" | "nextDueAt">,
+    deps: WorkQueueDeps,
+  ) {
+    this.#prefetched = new PrefetchedCalls(owner, deps.budget);
     this.#tracker = tracker;
     this.#deps = deps;
-    this.#inFlight = new InFlightCalls(deps.policy.intervalMs);
+    this.#lastBatch = deps.batch;
+    this.inFlight = new InFlightCalls(deps.policy.intervalMs);
     this.#hints = new StoreHints(record);
-  }
-
-  /** How many requests are in flight. */
-  get requests(): number {
-    return this.#requests;
   }
 
   /** Nothing is in flight, prefetched or left unread. */
   get isIdle(): boolean {
-    return this.#inFlight.size === 0 && this.#prefetched.isEmpty && !this.#hints.mayHavePending && !this.#hints.isDirty;
+    return this.inFlight.size === 0 && this.#prefetched.isEmpty && !this.#hints.mayHavePending && !this.#hints.isDirty;
   }
 
   /** New responses were accepted. */
@@ -70,20 +78,32 @@ export class WorkQueue {
     this.#hints.suspectAll();
   }
 
+  /** The worker is dropped. */
+  close(): void {
+    this.invalidate();
+    this.#prefetched.stopWaiting();
+  }
+
   /**
    * The call's outcome is on disk: from here on a batch has it right. If others changed the call or the settings meanwhile it may
    * have become anything (due for a replay, PENDING again), not only what was expected.
    */
   committed(callSeq: number): void {
-    const call = this.#inFlight.remove(callSeq);
+    const call = this.inFlight.remove(callSeq);
     if (!call) return;
     if (call.generation !== this.#generation) this.#hints.suspectAll();
     else if (call.dueAt !== null) this.#hints.expectDue(call.dueAt);
   }
 
+  /** The call was changed by others before it was sent. */
+  withdrawn(callSeq: number): void {
+    this.inFlight.remove(callSeq);
+    this.#hints.suspectAll();
+  }
+
   /** Whether a read would bring something now. */
   needsWork(now: number): boolean {
-    if (this.#inFlight.endWaits(now)) this.#hints.suspectAll();
+    if (this.inFlight.endWaits(now)) this.#hints.suspectAll();
     if (this.#hints.isDirty) return true;
     if (this.#wantsPending(now) && this.#prefetched.fresh.length < this.#lowWater) return true;
     if (this.#prefetched.backlog.length >= this.#lowWater) return false;
@@ -93,7 +113,7 @@ export class WorkQueue {
 
   /** When the endpoint's clock, the first of its calls or a fault makes a read due; null: nothing waits for a time. */
   nextWorkAt(): number | null {
-    return earlier(this.#nextFetchAt(), this.#inFlight.retryAt);
+    return earlier(this.#nextFetchAt(), this.inFlight.retryAt);
   }
 
   /** What to read now. Whatever changes from here on makes the worker ask again. */
@@ -103,11 +123,16 @@ export class WorkQueue {
     const wantsHeld = mayProbe && this.#hints.mayHaveHeld;
     const failed = this.#failedToRequest(now);
     const expiresAt = failed?.kind === "backlog" ? (endpoint.recoveringSince ?? 0) : now;
+    const room = this.#deps.budget.prefetchRoom;
+    const batch = Math.min(this.#deps.batch, Math.max(MIN_BATCH, Math.floor(room / (2 * CALL_BYTES))));
+    this.#lastBatch = batch;
     const request = {
       callbackId: callback.id,
       generation: this.#generation,
-      busy: this.#inFlight.size + this.#prefetched.probe.length,
-      batch: this.#deps.batch,
+      busy: this.inFlight.size + this.#prefetched.probe.length,
+      batch,
+      // Each stored byte may take two in memory; new and failed calls may come in one batch.
+      maxBytes: Math.floor(room / (2 * batch * (failed && this.#hints.mayHavePending ? 2 : 1))),
       attemptedBefore: attemptedLongAgo(now, this.#deps.policy, callback.repairedAt),
       expireBefore: failed || wantsHeld ? expiresAt - this.#deps.policy.windowMs : null,
       wantsPending: this.#wantsPending(now),
@@ -133,33 +158,28 @@ export class WorkQueue {
 
   /** Takes the next call if fewer than `share` are in flight and the endpoint's limit allows it. "stale": everything must be read again. */
   take(share: number): TakenCall | "stale" | undefined {
-    if (this.#requests >= Math.min(this.#limit, share)) return undefined;
+    if (this.#requests >= Math.min(this.#limit, share)) {
+      this.#prefetched.stopWaiting();
+      return undefined;
+    }
     if (this.#prefetched.isOlderThan(this.#deps.clock.monotonicMs() - STALE_AFTER_MS)) {
       this.invalidate();
       return "stale";
     }
-    const taken = this.#prefetched.take((call) => this.#mayGo(call));
-    if (taken === undefined) return undefined;
-    const next = { ...taken, isOfRound: this.#tracker.endpoint.state === "down" && taken.from === "backlog" };
-    this.#began(next);
-    return next;
+    // While everything is read again, the endpoint keeps its place among those that wait for room.
+    const next = this.#prefetched.take((call) => this.#mayGo(call), this.#hints.isDirty);
+    if (next === undefined) return undefined;
+    const taken = { ...next, isOfRound: this.#tracker.endpoint.state === "down" && next.from === "backlog" };
+    this.#began(taken);
+    return taken;
   }
 
   /** The request of a call that was taken has ended. */
   ended(next: TakenCall): void {
+    this.#prefetched.release(next);
     this.#requests -= 1;
     if (next.isOfRound) this.#roundInFlight -= 1;
     if (next.from === "probe") this.#isProbing = false;
-  }
-
-  /** An attempt was made, whose outcome makes the call due again at `dueAt`. */
-  attempted(callSeq: number, dueAt: number | null): void {
-    this.#inFlight.attempted(callSeq, dueAt);
-  }
-
-  /** Our own side failed. Returns after how long the call is tried again. */
-  failedHere(callSeq: number): number {
-    return this.#inFlight.failedHere(callSeq, this.#deps.clock.now());
   }
 
   /** The endpoint went up, down or into recovery. */
@@ -168,16 +188,13 @@ export class WorkQueue {
     this.invalidate();
   }
 
-  /** How many requests the endpoint's state allows in flight. */
   get #limit(): number {
-    const { state, limit } = this.#tracker.endpoint;
-    if (state === "down") return Math.min(FAILURES_TO_DOWN, this.#deps.maxInFlight);
-    return state === "recovering" ? limit : this.#deps.maxInFlight;
+    return inFlightLimit(this.#tracker.endpoint, this.#deps.maxInFlight);
   }
 
   /** With fewer calls than this left in a queue, more are read. */
   get #lowWater(): number {
-    return Math.min(LOW_WATER, Math.ceil(this.#deps.batch / 2));
+    return Math.min(LOW_WATER, Math.ceil(this.#lastBatch / 2));
   }
 
   /** Nothing of what was read waits to be tried. New responses don't count once they may go as fast as they ever do. */
@@ -259,7 +276,7 @@ export class WorkQueue {
       return;
     }
     for (const call of waiting) {
-      this.#inFlight.add(call.seq, { dueAt: now, generation: this.#generation });
+      this.inFlight.add(call.seq, { dueAt: now, generation: this.#generation });
       this.#tracker.hold(call, now);
     }
   }
@@ -301,20 +318,18 @@ export class WorkQueue {
   }
 
   #withoutBusy(calls: readonly Call[]): Call[] {
-    return calls.filter(({ seq }) => !this.#inFlight.has(seq) && !this.#prefetched.probe.has(seq));
+    return calls.filter(({ seq }) => !this.inFlight.has(seq) && !this.#prefetched.probe.has(seq));
   }
 
   #offer(queue: NextCall["from"], calls: readonly Call[]): void {
-    this.#prefetched[queue].fill(calls, this.#deps.clock.monotonicMs());
+    this.#prefetched.fill(queue, calls, this.#deps.clock.monotonicMs());
   }
 
-  /** Inside its window; a drain takes along what was when the recovery began. */
   #mayGo(call: Call): boolean {
-    if (call.due?.cause !== "retry" || call.firstFailedAt === null) return true;
-    const at = this.#tracker.endpoint.recoveringSince ?? this.#deps.clock.now();
-    if (at <= retryUntil(call.firstFailedAt, this.#deps.policy)) return true;
+    const { recoveringSince } = this.#tracker.endpoint;
+    if (isInWindow(call, recoveringSince ?? this.#deps.clock.now(), this.#deps.policy)) return true;
     // Its window ended while it waited here; the next read cancels its retry.
-    this.#hints.expectDue(call.due.at);
+    this.#hints.expectDue(call.due?.at ?? 0);
     return false;
   }
 
@@ -324,7 +339,7 @@ export class WorkQueue {
       this.#roundLeft = Math.max(0, this.#roundLeft - 1);
     }
     this.#requests += 1;
-    this.#inFlight.add(call.seq, { dueAt: null, generation: this.#generation });
+    this.inFlight.add(call.seq, { dueAt: null, generation: this.#generation });
   }
 }
 

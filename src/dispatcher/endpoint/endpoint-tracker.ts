@@ -1,7 +1,7 @@
 /** One endpoint's state and outage. Every change is committed together with what caused it. */
-import type { Attempt } from "../domain/attempt.js";
-import type { Call } from "../domain/call.js";
-import type { Callback } from "../domain/callback.js";
+import type { Attempt } from "../../domain/attempt.js";
+import type { Call } from "../../domain/call.js";
+import type { Callback } from "../../domain/callback.js";
 import {
   type Endpoint,
   endpointAfterDrain,
@@ -12,15 +12,21 @@ import {
   endpointAtRound,
   endpointByClock,
   endpointTakenOver,
-} from "../domain/endpoint.js";
-import { type OpenOutage, outageAfterFirstFailure, outageAfterSuccess, outageByClock, outageClosesAt } from "../domain/outage.js";
-import type { RetryPolicy } from "../domain/retry-policy.js";
-import { composeOutageMail } from "../notifier/outage-mail.js";
-import type { Clock } from "../platform/clock.js";
-import type { Random } from "../platform/random.js";
-import { timeOrderedId } from "../platform/random.js";
-import type { EndpointRecord } from "../store/store.js";
-import type { OutcomeLog } from "./outcome-log.js";
+} from "../../domain/endpoint.js";
+import {
+  type OpenOutage,
+  outageAfterFirstFailure,
+  outageAfterSuccess,
+  outageByClock,
+  outageClosesAt,
+} from "../../domain/outage.js";
+import type { RetryPolicy } from "../../domain/retry-policy.js";
+import { composeOutageMail } from "../../notifier/outage-mail.js";
+import type { Clock } from "../../platform/clock.js";
+import type { Random } from "../../platform/random.js";
+import { timeOrderedId } from "../../platform/random.js";
+import type { EndpointRecord } from "../../store/store.js";
+import type { OutcomeLog } from "../outcome-log.js";
 
 export interface TrackerDeps {
   readonly log: OutcomeLog;

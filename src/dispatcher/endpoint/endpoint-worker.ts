@@ -1,14 +1,14 @@
 /** Sends one endpoint's calls, and records what came of each. Nothing here awaits. */
-import { type Attempt, type AttemptCause, isAccepted } from "../domain/attempt.js";
-import type { Call } from "../domain/call.js";
-import type { Callback } from "../domain/callback.js";
-import { nextDueAt } from "../domain/retry-policy.js";
-import type { Logger } from "../platform/logger.js";
-import type { EndpointRecord } from "../store/store.js";
+import { type Attempt, type AttemptCause, isAccepted } from "../../domain/attempt.js";
+import type { Call } from "../../domain/call.js";
+import type { Callback } from "../../domain/callback.js";
+import { nextDueAt } from "../../domain/retry-policy.js";
+import type { Logger } from "../../platform/logger.js";
+import type { EndpointRecord } from "../../store/store.js";
+import type { Sender, SendSlots } from "../send-slots.js";
 import { EndpointTracker, type TrackerDeps } from "./endpoint-tracker.js";
 import type { WorkBatch } from "./fetch-work.js";
 import type { CallSender } from "./send-call.js";
-import type { Sender, SendSlots } from "./send-slots.js";
 import { type TakenCall, WorkQueue, type WorkQueueDeps } from "./work-queue.js";
 
 export interface WorkerDeps extends TrackerDeps, WorkQueueDeps {
@@ -30,7 +30,7 @@ export class EndpointWorker implements Sender {
   constructor(record: EndpointRecord, deps: WorkerDeps) {
     this.#deps = deps;
     this.tracker = new EndpointTracker(record, deps);
-    this.queue = new WorkQueue(this.tracker, record, deps);
+    this.queue = new WorkQueue(this, this.tracker, record, deps);
   }
 
   /** The settings or calls were changed by others. */
@@ -62,16 +62,18 @@ export class EndpointWorker implements Sender {
       this.#deps.slots.pump();
       this.#deps.onChange();
     };
-    this.#deps.sender.attempt(this.tracker.callback, call, from === "probe" ? "probe" : causeOf(call)).then(
-      (attempt) => ended(() => this.#settle(call, attempt, state === "recovering" ? recovery : 0)),
-      (error: unknown) => ended(() => this.#failedHere(call, error)),
-    );
+    this.#deps.sender
+      .attempt(() => this.tracker.callback, call, from === "probe" ? "probe" : causeOf(call))
+      .then(
+        (attempt) => ended(() => this.#settle(call, attempt, state === "recovering" ? recovery : 0)),
+        (error: unknown) => ended(() => this.#failedHere(call, error)),
+      );
   }
 
-  /** Null: the call was deleted before it was sent. */
+  /** Null: the call was marked or deleted before it was sent. */
   #settle(call: Call, attempt: Attempt | null, recovery: number): void {
     if (attempt === null) {
-      this.queue.committed(call.seq);
+      this.queue.withdrawn(call.seq);
       return;
     }
     const { policy, log, onAttempt } = this.#deps;
@@ -82,7 +84,10 @@ export class EndpointWorker implements Sender {
     if (isFailed) this.tracker.failed(call, attempt);
     else this.tracker.succeeded(startedAt + attempt.durationMs);
     const mayRetry = isFailed && this.tracker.callback.retriesEnabled;
-    this.queue.attempted(call.seq, mayRetry ? nextDueAt(call.firstFailedAt ?? startedAt, startedAt, policy, random) : null);
+    this.queue.inFlight.attempted(
+      call.seq,
+      mayRetry ? nextDueAt(call.firstFailedAt ?? startedAt, startedAt, policy, random) : null,
+    );
     log.addAttempt({ callbackId: call.callbackId, callSeq: call.seq, attempt, random, recovery });
     if (this.tracker.endpoint.state !== stateBefore) this.queue.stateChanged();
     onAttempt(call.callbackId, attempt);
@@ -90,7 +95,7 @@ export class EndpointWorker implements Sender {
 
   /** Our own fault is no attempt: the call stays as it is (docs/dispatcher.md, A call, Rule 3). */
   #failedHere({ id, seq, callbackId }: Call, error: unknown): void {
-    const waitMs = this.queue.failedHere(seq);
+    const waitMs = this.queue.inFlight.failedHere(seq, this.#deps.clock.now());
     const fields = { err: error, callbackId, callId: id, waitMs };
     this.#deps.logger.error(fields, "A call could not be sent; it will be tried again");
   }

@@ -1,0 +1,89 @@
+/** Large responses: bounded memory, no endpoint starved, marks noticed in time (docs/dispatcher.md, Limits). */
+import { afterEach, describe, expect, it } from "vitest";
+import type { MessageResponse } from "../../../src/domain/message-response.js";
+import { ACCEPTED, aResponse, REFUSED_503 } from "../../support/builders.js";
+import { MINUTE, Simulation, watchStore } from "../../support/dispatcher/simulation.js";
+
+let sim: Simulation;
+
+afterEach(() => sim.store.close());
+
+const MIB = 1024 * 1024;
+
+function ofSize(bytes: number): MessageResponse {
+  const response = aResponse();
+  return { ...response, responseMessage: { ...response.responseMessage, content: "x".repeat(bytes) } };
+}
+
+/** Opens a simulation that notes the most bytes of bodies that were ever held. */
+async function openWith(bodyBytes: number): Promise<{ most: number }> {
+  const held = { most: 0 };
+  sim = await Simulation.open({
+    limits: { bodyBytes },
+    dispatcherStore: (store) =>
+      watchStore(store, async (_method, _, work) => {
+        const result = await work();
+        held.most = Math.max(held.most, sim.dispatcher.heldBytes);
+        return result;
+      }),
+  });
+  return held;
+}
+
+describe("bodies in memory", () => {
+  it("stay within the budget, and five hanging endpoints don't starve five others", async () => {
+    const held = await openWith(8 * MIB);
+    const callbacks = await Promise.all(Array.from({ length: 10 }, (_, index) => sim.callback({ name: `c${index}` })));
+    const hanging = new Set(callbacks.slice(0, 5).map(({ id }) => id));
+    sim.endpoint = ({ callback }) =>
+      hanging.has(callback.id) ? { result: REFUSED_503, afterMs: MINUTE } : { result: ACCEPTED, afterMs: 50 };
+    for (const callback of callbacks) await sim.accept(callback, 8, ofSize(1.2 * MIB));
+    await sim.runFor(10_000);
+    const counts = await Promise.all(callbacks.map(({ id }) => sim.store.countCalls(id)));
+    expect(counts.map(({ SUCCESS }) => SUCCESS)).toEqual([0, 0, 0, 0, 0, 8, 8, 8, 8, 8]);
+    expect([...hanging].every((id) => (sim.inFlight.get(id) ?? 0) >= 1)).toBe(true);
+    expect(held.most).toBeGreaterThan(4 * MIB);
+    expect(held.most).toBeLessThanOrEqual(8 * MIB);
+  });
+
+  it("stay within the budget when ten endpoints have hundreds of calls of 250 KB", async () => {
+    const held = await openWith(8 * MIB);
+    const callbacks = await Promise.all(Array.from({ length: 10 }, (_, index) => sim.callback({ name: `c${index}` })));
+    const response = ofSize(250_000);
+    for (const callback of callbacks) await sim.accept(callback, 30, response);
+    await sim.runFor(MINUTE);
+    for (const { id } of callbacks) expect((await sim.store.countCalls(id)).SUCCESS).toBe(30);
+    expect(held.most).toBeLessThanOrEqual(8 * MIB);
+  });
+
+  it("of a size beyond the budget go one at a time", async () => {
+    await openWith(MIB);
+    const callback = await sim.callback();
+    sim.endpoint = () => ({ result: ACCEPTED, afterMs: 50 });
+    await sim.accept(callback, 4, ofSize(2 * MIB));
+    await sim.runFor(MINUTE);
+    expect([(await sim.store.countCalls(callback.id)).SUCCESS, sim.mostInFlight.get(callback.id)]).toEqual([4, 1]);
+  });
+});
+
+describe("a call with a large body that is marked while it is read", () => {
+  it("is not sent", async () => {
+    let marked = "";
+    sim = await Simulation.open({
+      dispatcherStore: (store) =>
+        watchStore(store, async (method, [callbackId, callId], work) => {
+          if (method === "findCall" && marked === "") {
+            marked = String(callId);
+            // By another process, which this one hears nothing of.
+            await sim.store.markCalls(String(callbackId), [marked], "SUCCESS", sim.clock.now());
+          }
+          return work();
+        }),
+    });
+    const callback = await sim.callback();
+    const ids = await sim.accept(callback, 3, ofSize(300_000));
+    await sim.runFor(MINUTE);
+    expect(sim.sent.map(({ callId }) => callId)).toEqual(ids.filter((id) => id !== marked));
+    expect(await sim.store.countCalls(callback.id)).toEqual({ PENDING: 0, SUCCESS: 3, FAILED: 0 });
+  });
+});
