@@ -42,7 +42,8 @@ export function callRequests(api: ServiceApi, { clock, random, timezone }: CallR
   }
 
   async function loadPage(path: string, callbackId: string, query: ListCallsQuery, left: number) {
-    const options = { callbackId, timezone };
+    const { status } = query.filter;
+    const options = { callbackId, timezone, ...(status !== undefined && { listedAs: status }) };
     const read = async (from: string) => {
       const { calls, total, next } = readCallList(await api.getDocument(api.withPageLimit(from, left), "call"), options);
       return { items: calls, total, next };

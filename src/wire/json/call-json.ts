@@ -66,21 +66,24 @@ export interface ReadCallOptions {
   readonly callbackId: string;
   /** IANA zone of dates without one. Default UTC. */
   readonly timezone?: string;
+  /** The status that the list was filtered by: that of a call that has none. */
+  readonly listedAs?: CallStatus;
 }
 
 /** Throws `unavailable` if the value isn't an object, has no id, or has an unknown status. */
-export function readCall(value: unknown, { callbackId, timezone = "UTC" }: ReadCallOptions): ListedCall {
+export function readCall(value: unknown, { callbackId, timezone = "UTC", listedAs }: ReadCallOptions): ListedCall {
   if (!isObject(value)) throw new WhcbError("unavailable", "the service returned a call that isn't an object");
   const id = textOf(value.id);
   if (id === "") throw new WhcbError("unavailable", "the service returned a call without an id");
   const callback = objectOf(value.callback);
+  const statusCode = readStatusCode(callback.statusCode);
   return {
     id,
     callbackId: textOf(callback.id) || callbackId,
-    status: readCallStatus(value.status, id),
+    status: readCallStatus(value.status, id) ?? (statusCode === 200 ? "SUCCESS" : (listedAs ?? "FAILED")),
     response: readResponse(value),
     attemptedAt: readDate(callback.attemptedDate ?? value.attemptedDate, timezone),
-    statusCode: readStatusCode(callback.statusCode),
+    statusCode,
     statusMessage: firstText(callback, "statusMessage") || null,
     attemptCount: countOf(value.attemptCount),
     nextAttemptAt: readDate(value.nextAttemptDate, timezone),
@@ -163,8 +166,10 @@ function readStatusCode(value: unknown): number | null {
   return code === undefined ? null : Number(code);
 }
 
-function readCallStatus(value: unknown, id: string): CallStatus {
+/** null if there is none. */
+function readCallStatus(value: unknown, id: string): CallStatus | null {
   const status = textOf(value).trim().toUpperCase();
+  if (status === "") return null;
   if (status === "FAILED" || status === "SUCCESS" || status === "PENDING") return status;
   throw new WhcbError("unavailable", `the service returned call ${id} with an unknown status: "${status.slice(0, 40)}"`);
 }

@@ -61,8 +61,23 @@ describe("readCall", () => {
     ]);
   });
 
-  it.each([null, "FAILED", [], {}, { id: "" }, { id: "1", status: "LOST" }, { id: "1" }])("rejects %j", (value) => {
+  it.each([null, "FAILED", [], {}, { id: "" }, { id: "1", status: "LOST" }])("rejects %j", (value) => {
     expect(() => readCall(value, { callbackId: "X" })).toThrow(expect.objectContaining({ code: "unavailable" }));
+  });
+});
+
+describe("a call without a status", () => {
+  const { status: _, ...rest } = PLATFORM_CALL;
+  const statusOf = (statusCode: unknown, listedAs?: "FAILED" | "SUCCESS") =>
+    readCall({ ...rest, callback: { statusCode } }, { callbackId: "X", ...(listedAs && { listedAs }) }).status;
+
+  it("has the one of its last answer", () => {
+    expect([statusOf("200"), statusOf(503), statusOf(undefined)]).toEqual(["SUCCESS", "FAILED", "FAILED"]);
+  });
+
+  it("has the one that the list was filtered by, unless that is FAILED and the answer was 200", () => {
+    expect([statusOf(503, "SUCCESS"), statusOf(200, "SUCCESS")]).toEqual(["SUCCESS", "SUCCESS"]);
+    expect([statusOf(503, "FAILED"), statusOf(200, "FAILED")]).toEqual(["FAILED", "SUCCESS"]);
   });
 });
 
