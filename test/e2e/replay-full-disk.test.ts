@@ -25,7 +25,7 @@ afterEach(async () => {
 async function expectStop({ code, stdout, stderr }: Outcome, reason: RegExp): Promise<void> {
   expect(stderr).toMatch(/error: the run's journal can't be written: /);
   expect(stderr).toMatch(reason);
-  expect(stderr).toMatch(/Make room, then go on with `--resume`/);
+  expect(stderr).toMatch(/Free some space, then continue with `--resume`/);
   expect(code).toBe(5);
   expect(stdout).toMatch(/next: whcb replay --resume \S+\n$/);
   const sent = outage.received();

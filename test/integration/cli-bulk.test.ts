@@ -123,6 +123,13 @@ describe("replay", () => {
     ]);
   });
 
+  test("prints one line per call on a dry run with -o ndjson", async () => {
+    await anOutage(3);
+    const lines = (await machine.works(["replay", "demo", "--failed", "--dry-run", "-o", "ndjson"])).trim().split("\n");
+    const ids = (await machine.ids("demo", "--failed")).toReversed();
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject(ids.map((id) => ({ event: "planned", id })));
+  });
+
   test("stops after a failed canary, exits 8, and says how to continue", async () => {
     const { received } = await anOutage(5, ["--status", "500"]);
     const { code, stdout, stderr } = await machine.whcb(["replay", "demo", "--failed", "--yes"]);

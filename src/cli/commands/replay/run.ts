@@ -100,8 +100,14 @@ async function askAndSend(
 async function showPlan(plan: ReplayPlan, options: ReplayOptions, { args, screen }: Invocation): Promise<number> {
   if (args.get(PRINT_CURL)) {
     for await (const { request, secret } of previewReplay(plan, options)) await screen.out(`${toCurl(request, secret)}\n`);
-  } else if (screen.format === "json" || screen.format === "ndjson") {
-    await screen.out(`${safeJson({ dryRun: true, ...planJson(plan) }, screen.format === "json" ? 2 : undefined)}\n`);
+  } else if (screen.format === "json") {
+    await screen.out(`${safeJson({ dryRun: true, ...planJson(plan) }, 2)}\n`);
+    return 0;
+  } else if (screen.format === "ndjson") {
+    for (const group of plan.groups) {
+      const callbackId = group.callback.id;
+      for await (const id of plan.callIds(group)) await screen.out(`${safeJson({ event: "planned", callbackId, id })}\n`);
+    }
     return 0;
   } else await screen.out(`${describePlan(plan, options, screen.renderOptions).join("\n")}\n`);
   screen.info("dry run: nothing was sent");
