@@ -1,8 +1,7 @@
 /** What main passes to the command line. Nothing is opened before a command needs it. */
 import type { Client } from "../client/client.js";
 import type { Deliverer } from "../delivery/deliverer.js";
-import type { RetentionPolicy } from "../domain/retention.js";
-import type { RetryPolicy } from "../domain/retry-policy.js";
+import type { ServiceSettings } from "../domain/service-settings.js";
 import type { Clock } from "../platform/clock.js";
 import type { Paths } from "../platform/paths.js";
 import type { Random } from "../platform/random.js";
@@ -48,8 +47,9 @@ export interface ServeOptions {
   readonly host: string;
   /** A file's path, or ":memory:". */
   readonly database: string;
-  readonly policy: RetryPolicy;
-  readonly retention: RetentionPolicy;
+  /** Those that were given: they are stored. The database has the others. */
+  readonly settings: Partial<ServiceSettings>;
+  readonly jitter: boolean;
   /** An smtp:// or smtps:// URL; null: .eml files. */
   readonly smtp: string | null;
   /** Where the .eml files go; null: mail/ beside the database. */
@@ -62,8 +62,8 @@ export interface ServeOptions {
   /** Use the X-Forwarded-* host and scheme in links. */
   readonly trustProxy: boolean;
   readonly credentials: Credentials;
-  /** 32 bytes that encrypt the callbacks' auth keys; null: a 0600 file beside the database, created at the first run. */
-  readonly secretKey: Uint8Array | null;
+  /** The value of WHCB_SECRET_KEY; empty: a key file beside the database, created at the first run. */
+  readonly secretKey: string;
   /** Log lines (JSON) go to stderr. */
   readonly logLevel: "silent" | "error" | "warn" | "info";
 }
@@ -77,6 +77,8 @@ export interface Credentials {
 export interface RunningService {
   /** http://host:port, with the bound port. */
   readonly url: string;
+  /** Those in force. */
+  readonly settings: ServiceSettings;
   /** Resolves when the service has ended, by itself or through `stop`. */
   readonly stopped: Promise<void>;
   /** Takes no new work, lets in-flight attempts finish (65 s at most), commits and closes. */

@@ -23,6 +23,8 @@ export interface DispatcherDeps extends Pick<CallSenderDeps, "prepare">, Pick<Wo
   readonly limits?: Partial<DispatchLimits>;
   /** A commit queued e-mails. */
   onMailQueued(): void;
+  /** A callback was deleted, by this process or another. */
+  onCallbackDeleted(): void;
 }
 
 export interface DispatchLimits {
@@ -75,21 +77,25 @@ export class Dispatcher {
     this.#log = new OutcomeLog(policy);
     this.#slots = new SendSlots(inFlightInAll);
     this.#budget = new DeliveryBudget(bodyBytes, (sender) => this.#slots.enqueue(sender));
-    this.#pool = new WorkerPool(store, {
-      clock,
-      random,
-      logger,
-      policy,
-      onAttempt,
-      sender: new CallSender({ clock, store, prepare }),
-      log: this.#log,
-      slots: this.#slots,
-      budget: this.#budget,
-      maxInFlight: inFlightPerEndpoint,
-      batch,
-      maySend: () => this.#maySend(),
-      onChange: () => this.#changedInside(),
-    });
+    this.#pool = new WorkerPool(
+      store,
+      {
+        clock,
+        random,
+        logger,
+        policy,
+        onAttempt,
+        sender: new CallSender({ clock, store, prepare }),
+        log: this.#log,
+        slots: this.#slots,
+        budget: this.#budget,
+        maxInFlight: inFlightPerEndpoint,
+        batch,
+        maySend: () => this.#maySend(),
+        onChange: () => this.#changedInside(),
+      },
+      () => deps.onCallbackDeleted(),
+    );
     this.#loop = new RunLoop(() => this.tick(), {
       clock,
       pollMs: POLL_MS,

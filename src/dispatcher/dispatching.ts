@@ -64,6 +64,7 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
       for (const handler of handlers) handler({ outcome, durationMs });
     },
     onMailQueued: () => mailSender.wake(),
+    onCallbackDeleted: () => purger.wake(),
   });
   const workers = isEnabled ? [dispatcher, mailSender, purger] : [];
   return {

@@ -1,11 +1,11 @@
-/** Removes what is deleted or past retention, in small chunks. */
+/** Removes deleted callbacks, and what is past retention, in small chunks (docs/dispatcher.md, A call, rules 8 and 10). */
 import type { Clock } from "../platform/clock.js";
 import type { Logger } from "../platform/logger.js";
 import type { DispatchStore } from "../store/store.js";
 import { RunLoop } from "./run-loop.js";
 
 export interface PurgerDeps {
-  readonly store: Pick<DispatchStore, "purge">;
+  readonly store: Pick<DispatchStore, "purgeDeleted" | "purgeExpired">;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -13,17 +13,28 @@ export interface PurgerDeps {
 const CHUNK = 500;
 const PAUSE_MS = 50;
 const ROUND_MS = 60_000;
+/** A wall clock that gained more than this on the monotonic one was set, or the machine was asleep. */
+const AHEAD_MS = 1_000;
+/** A clock that is wrong would remove calls for good; after a start or a jump ahead there is this long to correct it. */
+const GRACE_MS = 3_600_000;
 
 export class Purger {
   readonly #deps: PurgerDeps;
   readonly #loop: RunLoop;
+  /** Wall clock less monotonic clock. */
+  #wallAhead: number;
+  /** By the monotonic clock. */
+  #graceUntil: number;
 
   constructor(deps: PurgerDeps) {
+    const { clock, logger } = deps;
     this.#deps = deps;
+    this.#wallAhead = clock.now() - clock.monotonicMs();
+    this.#graceUntil = clock.monotonicMs() + GRACE_MS;
     this.#loop = new RunLoop(() => this.tick(), {
-      clock: deps.clock,
+      clock,
       pollMs: ROUND_MS,
-      onError: (error) => deps.logger.error({ err: error }, "Old calls could not be removed; trying again"),
+      onError: (error) => logger.error({ err: error }, "Old calls could not be removed; trying again"),
     });
   }
 
@@ -44,7 +55,16 @@ export class Purger {
   async tick(): Promise<number> {
     const { store, clock } = this.#deps;
     const now = clock.now();
-    const removed = await store.purge({ now, limit: CHUNK });
-    return now + (removed < CHUNK ? ROUND_MS : PAUSE_MS);
+    if ((await store.purgeDeleted(CHUNK)) >= CHUNK) return now + PAUSE_MS;
+    if (this.#isInGrace(now)) return now + ROUND_MS;
+    return now + ((await store.purgeExpired(now, CHUNK)) < CHUNK ? ROUND_MS : PAUSE_MS);
+  }
+
+  #isInGrace(now: number): boolean {
+    const monotonic = this.#deps.clock.monotonicMs();
+    const wallAhead = now - monotonic;
+    if (wallAhead > this.#wallAhead + AHEAD_MS) this.#graceUntil = monotonic + GRACE_MS;
+    this.#wallAhead = wallAhead;
+    return monotonic < this.#graceUntil;
   }
 }

@@ -8,14 +8,16 @@ export type PoolStore = Pick<DispatchStore, "listEndpoints"> & Pick<Store, "chan
 export class WorkerPool {
   readonly #store: PoolStore;
   readonly #workerDeps: WorkerDeps;
+  readonly #onDeleted: () => void;
   readonly #workers = new Map<string, EndpointWorker>();
   /** Callbacks whose records must be read again. */
   #changed = new Set<string>();
   #changeCounter: number | null = null;
 
-  constructor(store: PoolStore, workerDeps: WorkerDeps) {
+  constructor(store: PoolStore, workerDeps: WorkerDeps, onDeleted: () => void) {
     this.#store = store;
     this.#workerDeps = workerDeps;
+    this.#onDeleted = onDeleted;
   }
 
   get(callbackId: string): EndpointWorker | undefined {
@@ -100,6 +102,7 @@ export class WorkerPool {
     if (record === undefined) {
       worker?.queue.close();
       this.#workers.delete(callbackId);
+      this.#onDeleted();
     } else if (worker) worker.refresh(record.callback);
     else this.#workers.set(callbackId, new EndpointWorker(record, this.#workerDeps));
   }

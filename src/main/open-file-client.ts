@@ -7,21 +7,16 @@ import { silentLogger } from "../platform/logger.js";
 import { systemRandom } from "../platform/random.js";
 import { createApp } from "../server/app.js";
 import { openStore } from "../store/open-store.js";
-import { loadOrCreateSecretKey } from "../store/secret-key.js";
+import { secretKeySource } from "../store/secret-key.js";
 
 /**
  * The service on a database file, in this process: no server, no dispatching, and no credentials but the file's permissions.
- * Throws `config` where there is no such database.
+ * `secretKey` is the value of WHCB_SECRET_KEY. Throws `config` if there is no such database.
  */
-export async function openFileClient(path: string, version: string): Promise<Client> {
+export async function openFileClient(path: string, version: string, secretKey?: string): Promise<Client> {
   const clock = systemClock;
   const random = systemRandom;
-  const store = await openStore({
-    url: path,
-    clock: systemClock,
-    secretKey: (rule) => loadOrCreateSecretKey(path, rule),
-    mustExist: true,
-  });
+  const store = await openStore({ url: path, clock, secretKey: secretKeySource(path, secretKey), mustExist: true });
   const deliverer = createDeliverer({ clock, timers: systemTimers });
   const app = await createApp({
     store,
@@ -29,6 +24,7 @@ export async function openFileClient(path: string, version: string): Promise<Cli
     random,
     timers: systemTimers,
     logger: silentLogger,
+    policy: { ...(await store.readSettings()), jitter: true },
     plan: null,
     authentication: "none",
     trustProxy: false,

@@ -2,28 +2,22 @@ import type { ServeOptions } from "../cli/cli-deps.js";
 import { systemClock } from "../platform/clock.js";
 import { systemRandom } from "../platform/random.js";
 import { hashApiKey, makeCredential, matchesApiKey, verifyPassword } from "../server/auth/credential-hashes.js";
-import { SECRET_KEY_BYTES } from "../store/key-cipher.js";
 import { lockDatabase } from "../store/lock-database.js";
 import { openStore } from "../store/open-store.js";
-import { loadOrCreateSecretKey, type SecretKeySource } from "../store/secret-key.js";
+import { secretKeySource } from "../store/secret-key.js";
 import type { Store } from "../store/store.js";
 import type { Teardown } from "./teardown.js";
 
-const IN_MEMORY = ":memory:";
-
 /** The database, this process its only server, with the user of `options` let in. Throws what lockDatabase and openStore throw. */
 export async function openServedStore(options: ServeOptions, teardown: Teardown): Promise<Store> {
-  const { database, retention, credentials, secretKey } = options;
+  const { database, credentials, secretKey } = options;
+  const keySource = secretKeySource(database, secretKey);
   const lock = await lockDatabase(database);
   teardown.add(() => lock.release());
-  const store = await openStore({ url: database, clock: systemClock, secretKey: secretKey ?? keyOf(database), retention });
+  const store = await openStore({ url: database, clock: systemClock, secretKey: keySource });
   teardown.add(() => store.close());
   await letIn(credentials, store);
   return store;
-}
-
-function keyOf(database: string): SecretKeySource {
-  return async (rule) => (database === IN_MEMORY ? systemRandom.bytes(SECRET_KEY_BYTES) : loadOrCreateSecretKey(database, rule));
 }
 
 /** Stores the user's hashes, unless they are there: making them anew at each start would end the tokens that are out. */

@@ -30,8 +30,8 @@ export interface ServiceSurroundings {
 export async function startService(options: ServeOptions, surroundings: ServiceSurroundings): Promise<RunningService> {
   const teardown = new Teardown();
   try {
-    const url = await start(options, surroundings, teardown);
-    return { url, stop: () => teardown.run(), stopped: teardown.done };
+    const { url, settings } = await start(options, surroundings, teardown);
+    return { url, settings, stop: () => teardown.run(), stopped: teardown.done };
   } catch (error) {
     // The reason why it didn't start matters, not what couldn't be closed.
     await teardown.run().catch(() => undefined);
@@ -39,11 +39,17 @@ export async function startService(options: ServeOptions, surroundings: ServiceS
   }
 }
 
-async function start(options: ServeOptions, { version, log }: ServiceSurroundings, teardown: Teardown): Promise<string> {
+async function start(
+  options: ServeOptions,
+  { version, log }: ServiceSurroundings,
+  teardown: Teardown,
+): Promise<Pick<RunningService, "url" | "settings">> {
   const addressRule = addressRuleFor(options.host, options.allowNetworks);
   await tryToListen(options);
   const logger = pinoLogger(options.logLevel, log);
   const store = await openServedStore(options, teardown);
+  const settings = { ...(await store.readSettings()), ...options.settings };
+  const policy = { intervalMs: settings.intervalMs, windowMs: settings.windowMs, jitter: options.jitter };
   const deliverer = openDeliverer(addressRule, teardown);
   const dispatching = createDispatching({
     store,
@@ -52,7 +58,7 @@ async function start(options: ServeOptions, { version, log }: ServiceSurrounding
     notifier: openNotifier(options, teardown),
     clock: systemClock,
     random: systemRandom,
-    policy: options.policy,
+    policy,
     isEnabled: options.dispatch,
   });
   const app = await createApp({
@@ -62,7 +68,7 @@ async function start(options: ServeOptions, { version, log }: ServiceSurrounding
     clock: systemClock,
     random: systemRandom,
     timers: systemTimers,
-    policy: options.policy,
+    policy,
     plan: options.plan,
     authentication: "required",
     trustProxy: options.trustProxy,
@@ -78,9 +84,10 @@ async function start(options: ServeOptions, { version, log }: ServiceSurrounding
   const closeApp = closeGracefully(app, { timers: systemTimers, nowMs: systemClock.monotonicMs, limitMs: LONGEST_STOP_MS });
   teardown.add(() => settleAll(closeApp(), dispatching.stop()));
   const url = await app.listen({ host: options.host, port: options.port });
-  // Not before: a service whose port is taken sends nothing.
+  // Not before: a service whose port is taken stores and sends nothing.
+  await store.saveSettings(options.settings);
   dispatching.start();
-  return url;
+  return { url, settings };
 }
 
 /** Before a database is created: a start that fails leaves no files. Rejects as `listen` does. */

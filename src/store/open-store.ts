@@ -1,8 +1,9 @@
 /** Opens a database and returns the store on it. */
 import { sql } from "kysely";
 import { WhcbError } from "../domain/errors.js";
-import { DEFAULT_RETENTION, type RetentionPolicy } from "../domain/retention.js";
+
 import type { Clock } from "../platform/clock.js";
+
 import { requireCallback } from "./callbacks/callback-row.js";
 import { callbackStore } from "./callbacks/callbacks.js";
 import { releaseRunLease, takeRunLease } from "./callbacks/run-leases.js";
@@ -18,11 +19,12 @@ import { commitOutcomes } from "./outcomes/commit-outcomes.js";
 import { listEndpoints } from "./outcomes/endpoints.js";
 import { mailStore } from "./outcomes/mails.js";
 import { listOutages } from "./outcomes/outages.js";
-import { purge } from "./purge.js";
+import { purgeDeleted, purgeExpired } from "./purge.js";
 import type { Db } from "./schema.js";
 import { checkSecretKey, hasKeyCheck, type SecretKeySource } from "./secret-key.js";
 import { openSqlite } from "./sqlite/open-sqlite.js";
 import type { CredentialStore, Gauges, Store } from "./store.js";
+import { settingsStore } from "./stored-settings.js";
 
 export interface OpenStoreOptions {
   /** A SQLite file's path, or ":memory:". */
@@ -30,8 +32,6 @@ export interface OpenStoreOptions {
   /** 32 bytes that encrypt the callbacks' auth keys, or a function that gets them once the file is known to be a database. */
   readonly secretKey: Uint8Array | SecretKeySource;
   readonly clock: Clock;
-  /** Default: DEFAULT_RETENTION. */
-  readonly retention?: RetentionPolicy;
   /** Fail if there is no database instead of creating one. */
   readonly mustExist?: boolean;
 }
@@ -40,13 +40,7 @@ export interface OpenStoreOptions {
  * Creates the database if there is none and migrates an older one. Throws `config` for one that can't be used as it is (not a
  * database, newer version, missing folder, wrong secret key), `unavailable` for what may pass (busy, full disk).
  */
-export async function openStore({
-  url,
-  secretKey,
-  clock,
-  retention = DEFAULT_RETENTION,
-  mustExist = false,
-}: OpenStoreOptions): Promise<Store> {
+export async function openStore({ url, secretKey, clock, mustExist = false }: OpenStoreOptions): Promise<Store> {
   if (/^[a-z+]{2,}:\/\//i.test(url)) {
     throw new WhcbError("config", "This version stores its data in a SQLite file only, not behind a database URL", {
       hint: "Give a file's path, for example --db whcb.db",
@@ -57,15 +51,17 @@ export async function openStore({
     const key = typeof secretKey === "function" ? await secretKey({ mayCreate: !(await hasKeyCheck(db)) }) : secretKey;
     const cipher = keyCipher(key);
     await checkSecretKey(db, cipher);
-    return storeOn(db, cipher, retention);
+    return storeOn(db, cipher);
   } catch (error) {
     await db.destroy();
     throw error;
   }
 }
 
-function storeOn(db: Db, cipher: KeyCipher, retention: RetentionPolicy): Store {
+function storeOn(db: Db, cipher: KeyCipher): Store {
+  const settings = settingsStore(db);
   return {
+    ...settings,
     ...callbackStore(db, cipher),
     ...mailStore(db),
     ...credentialStore(db),
@@ -91,7 +87,8 @@ function storeOn(db: Db, cipher: KeyCipher, retention: RetentionPolicy): Store {
     expireRetries: (callbackId, firstFailedBefore, limit) => expireRetries(db, callbackId, firstFailedBefore, limit),
     clampTimes: (bounds) => clampTimes(db, bounds),
     commitOutcomes: (group) => commitOutcomes(db, group),
-    purge: (query) => purge(db, retention, query),
+    purgeDeleted: (limit) => purgeDeleted(db, limit),
+    purgeExpired: async (now, limit) => purgeExpired(db, now, limit, await settings.readSettings()),
 
     checkWritable: () => checkWritable(db),
     readGauges: () => readGauges(db),

@@ -1,7 +1,7 @@
-/** Removes deleted callbacks and calls past retention (docs/dispatcher.md, A call, rules 8 and 10). */
+/** Removes deleted callbacks, and what is past retention (docs/dispatcher.md, A call, rules 8 and 10), in bounded chunks. */
 import { type RawBuilder, sql } from "kysely";
 import type { CallStatus } from "../domain/call.js";
-import { keptSince, type RetentionPolicy } from "../domain/retention.js";
+import { RETAIN_OUTAGES_MS, type ServiceSettings } from "../domain/service-settings.js";
 import { CountChanges } from "./calls/call-counts.js";
 import type { Db } from "./schema.js";
 import { listOf } from "./sqlite/json-rows.js";
@@ -12,26 +12,31 @@ interface PurgedRow {
   readonly status: CallStatus;
 }
 
-/** Atomic and bounded. Returns how many calls it removed; fewer than `limit` means that nothing is left. */
-export function purge(
-  db: Db,
-  retention: RetentionPolicy,
-  query: { readonly now: number; readonly limit: number },
-): Promise<number> {
+/** Atomic. Returns how many calls it removed; fewer than `limit` means that nothing is left. */
+export async function purgeDeleted(db: Db, limit: number): Promise<number> {
+  const deleted = db.selectFrom("callbacks").select("key").where("deleted_at", "is not", null);
+  // Without the write lock: nearly always there is nothing to remove.
+  if ((await deleted.executeTakeFirst()) === undefined) return 0;
   return db.transaction().execute(async (trx) => {
-    const deleted = await trx.selectFrom("callbacks").select("key").where("deleted_at", "is not", null).execute();
-    let left = query.limit;
-    for (const { key } of deleted) {
+    let left = limit;
+    for (const { key } of await trx.selectFrom("callbacks").select("key").where("deleted_at", "is not", null).execute()) {
       for (const status of ["PENDING", "FAILED", "SUCCESS"] as const)
         left -= await removeCalls(trx, ofCallback(key, status), left);
       if (left > 0) await removeCallback(trx, key);
     }
-    const since = {
-      withRetries: keptSince(query.now, true, retention),
-      withoutRetries: keptSince(query.now, false, retention),
-    };
-    for (const status of ["FAILED", "SUCCESS"] as const) left -= await removeCalls(trx, pastRetention(status, since), left);
-    return query.limit - left;
+    return limit - left;
+  });
+}
+
+/** Atomic. Returns how many calls, outages and e-mails it removed; fewer than `limit` means that nothing is left. */
+export function purgeExpired(db: Db, now: number, limit: number, settings: ServiceSettings): Promise<number> {
+  return db.transaction().execute(async (trx) => {
+    let left = limit;
+    left -= await removeCalls(trx, changedBefore("SUCCESS", now - settings.retainSuccessMs), left);
+    left -= await removeCalls(trx, changedBefore("FAILED", now - settings.retainFailedMs), left);
+    left -= await removeMails(trx, now - RETAIN_OUTAGES_MS, left);
+    left -= await removeOutages(trx, now - RETAIN_OUTAGES_MS, left);
+    return limit - left;
   });
 }
 
@@ -44,11 +49,10 @@ function ofCallback(key: number, status: CallStatus): RawBuilder<unknown> {
  * A call changes at or after its last attempt, so the index by attempt finds the old ones; those marked later are skipped. What is
  * still due stays.
  */
-function pastRetention(status: "FAILED" | "SUCCESS", since: { readonly withRetries: number; readonly withoutRetries: number }) {
-  const kept = sql`(CASE retries_enabled WHEN 1 THEN ${since.withRetries} ELSE ${since.withoutRetries} END)`;
+function changedBefore(status: "FAILED" | "SUCCESS", since: number): RawBuilder<unknown> {
   return sql`
     SELECT seq, callback_key, status FROM callbacks CROSS JOIN calls ON calls.callback_key = callbacks.key
-    WHERE status = ${sql.lit(status)} AND status <> 'PENDING' AND attempted_at < ${kept} AND changed_at < ${kept}
+    WHERE status = ${sql.lit(status)} AND status <> 'PENDING' AND attempted_at < ${since} AND changed_at < ${since}
       AND due_at IS NULL AND deleted_at IS NULL`;
 }
 
@@ -63,6 +67,21 @@ async function removeCalls(db: Db, which: RawBuilder<unknown>, limit: number): P
   for (const { callback_key, status } of rows) changes.add(callback_key, status, -1);
   await changes.save(db);
   return rows.length;
+}
+
+async function removeMails(db: Db, sentBefore: number, limit: number): Promise<number> {
+  const { numAffectedRows } = await sql`
+    DELETE FROM mails WHERE outage_id IN (SELECT outage_id FROM mails WHERE sent_at < ${sentBefore} LIMIT ${limit})`.execute(db);
+  return Number(numAffectedRows ?? 0n);
+}
+
+/** An outage starts before it ends, so the index by start finds the old ones. One whose e-mail is still queued stays. */
+async function removeOutages(db: Db, endedBefore: number, limit: number): Promise<number> {
+  const { numAffectedRows } = await sql`
+    DELETE FROM outages WHERE id IN (
+      SELECT id FROM outages WHERE started_at < ${endedBefore} AND ended_at < ${endedBefore}
+        AND NOT EXISTS (SELECT 1 FROM mails WHERE outage_id = outages.id) LIMIT ${limit})`.execute(db);
+  return Number(numAffectedRows ?? 0n);
 }
 
 /** Waits until its queued e-mails are sent: a failure before the deletion is still reported. */

@@ -8,6 +8,22 @@ import type { Db } from "./schema.js";
 /** `mayCreate`: nothing in the database is encrypted yet, so a new key does no harm. */
 export type SecretKeySource = (options: { readonly mayCreate: boolean }) => Promise<Uint8Array>;
 
+/**
+ * WHCB_SECRET_KEY if it is set, else the key file beside the database; a database in memory gets a new key. Throws `config` for an
+ * invalid variable, before anything is opened.
+ */
+export function secretKeySource(dbPath: string, variable = ""): SecretKeySource {
+  if (dbPath === ":memory:") return async () => randomBytes(SECRET_KEY_BYTES);
+  if (variable === "") return (rule) => loadOrCreateSecretKey(dbPath, rule);
+  const key = Buffer.from(variable, "base64");
+  if (key.length !== SECRET_KEY_BYTES || !/^[A-Za-z0-9+/_-]+={0,2}$/.test(variable.trim())) {
+    throw new WhcbError("config", "WHCB_SECRET_KEY must be 32 bytes in base64", {
+      hint: "create one with: openssl rand -base64 32",
+    });
+  }
+  return async () => key;
+}
+
 /** `<db>.key`: 32 bytes in base64 and a newline, mode 0600. */
 export function secretKeyPath(dbPath: string): string {
   return `${dbPath}.key`;

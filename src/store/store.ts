@@ -8,9 +8,10 @@ import type { Mail } from "../domain/mail.js";
 import type { MessageResponse } from "../domain/message-response.js";
 import type { NoticeChannel, OpenOutage, Outage } from "../domain/outage.js";
 import type { RetryPolicy } from "../domain/retry-policy.js";
+import type { ServiceSettings } from "../domain/service-settings.js";
 import type { ClockBounds } from "./outcomes/clamp-times.js";
 
-export interface Store extends CallbackStore, CallStore, DispatchStore, MailStore, CredentialStore {
+export interface Store extends CallbackStore, CallStore, DispatchStore, MailStore, CredentialStore, SettingsStore {
   /** Writes a row and deletes it again. Throws `unavailable` with the reason (full disk, lock, corruption). */
   checkWritable(): Promise<void>;
   /** For metrics, read from counters and indexes. */
@@ -72,7 +73,7 @@ export interface CallbackStore {
    * repairing set `repairedAt`. Throws `not-found`, `duplicate-name`.
    */
   updateCallback(id: string, settings: CallbackSettings, now: number, policy: RetryPolicy): Promise<Callback>;
-  /** Its name is free at once and its calls are no longer listed or sent; `purge` removes the rows. Throws `not-found`. */
+  /** Its name is free at once and its calls are no longer listed or sent; `purgeDeleted` removes the rows. Throws `not-found`. */
   deleteCallback(id: string, now: number): Promise<void>;
 }
 
@@ -163,8 +164,10 @@ export interface DispatchStore {
   clampTimes(bounds: ClockBounds): Promise<void>;
   /** Everything that a group of outcomes changes, in one transaction. Calls that no longer exist are skipped. */
   commitOutcomes(group: OutcomeGroup): Promise<void>;
-  /** Removes up to `limit` calls, with their attempts, that are past retention or of deleted callbacks. Returns how many. */
-  purge(query: { readonly now: number; readonly limit: number }): Promise<number>;
+  /** Removes up to `limit` calls of deleted callbacks, with their attempts, then the callbacks. Returns how many calls. */
+  purgeDeleted(limit: number): Promise<number>;
+  /** Removes up to `limit` calls, closed outages and sent mails that are past retention. Returns how many. */
+  purgeExpired(now: number, limit: number): Promise<number>;
 }
 
 export interface OutcomeGroup {
@@ -226,4 +229,11 @@ export interface CredentialStore {
   listCredentials(): Promise<readonly StoredCredential[]>;
   /** Replaces the one with the same username. */
   saveCredential(credential: StoredCredential, now: number): Promise<void>;
+}
+
+export interface SettingsStore {
+  /** The default for a setting that was never stored. */
+  readSettings(): Promise<ServiceSettings>;
+  /** Settings that aren't given keep their value. */
+  saveSettings(changes: Partial<ServiceSettings>): Promise<void>;
 }

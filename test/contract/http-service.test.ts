@@ -33,7 +33,7 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
     for (const { id } of (await service.store.listCallbacks({ limit: 500, offset: 0, sort: [] })).items) {
       await service.store.deleteCallback(id, Date.now());
     }
-    while ((await service.store.purge({ now: Date.now(), limit: 5000 })) > 0);
+    while ((await service.store.purgeDeleted(5000)) > 0);
     service.work.length = 0;
   });
 

@@ -32,7 +32,7 @@ const anOperation = fc.record({
   /** Which of the calls there are. */
   pick: fc.array(fc.nat(20), { minLength: 1, maxLength: 6 }),
   isGood: fc.boolean(),
-  step: fc.constantFrom(0, 1, MINUTE, DAY, 40 * DAY),
+  step: fc.constantFrom(0, 1, MINUTE, DAY, 40 * DAY, 400 * DAY),
 });
 type Operation = typeof anOperation extends fc.Arbitrary<infer Value> ? Value : never;
 
@@ -97,7 +97,7 @@ async function apply(
       await store.expireRetries(callback.id, now - POLICY.windowMs, 3);
       break;
     case "purge":
-      await store.purge({ now, limit: 5 });
+      await store.purgeExpired(now, 5);
       break;
   }
 }

@@ -14,6 +14,7 @@ import {
   idsOf,
   NOW,
   type OpenStore,
+  POLICY,
 } from "./store-support.js";
 
 export function describePurge(open: OpenStore): void {
@@ -28,7 +29,7 @@ export function describePurge(open: OpenStore): void {
       await store.commitOutcomes(aGroup({ endpoints: [{ callbackId: callback.id, endpoint: anEndpoint(), outage }] }));
       await store.deleteCallback(callback.id, NOW);
       const chunks = [];
-      for (let chunk = 0; chunk < 4; chunk += 1) chunks.push(await store.purge({ now: NOW, limit: 2 }));
+      for (let chunk = 0; chunk < 4; chunk += 1) chunks.push(await store.purgeDeleted(2));
       expect(chunks).toEqual([2, 2, 1, 0]);
       const again = await store.createCallback(callback.id, callback, NOW);
       expect(await store.acceptCalls(again.id, [{ id: "A", response: aResponse() }], NOW)).toEqual(["A"]);
@@ -42,30 +43,79 @@ export function describePurge(open: OpenStore): void {
       const mail = { outageId: "O1", callbackId: callback.id, to: "a@b", subject: "s", text: "t", createdAt: NOW };
       await store.commitOutcomes(aGroup({ mails: [mail] }));
       await store.deleteCallback(callback.id, NOW);
-      await store.purge({ now: NOW, limit: 10 });
+      await store.purgeDeleted(10);
       expect(await store.fetchQueuedMails(NOW, 10)).toEqual([{ ...mail, tries: 0 }]);
       await store.recordMailSent("O1", NOW, "file");
-      await store.purge({ now: NOW, limit: 10 });
+      await store.purgeDeleted(10);
       expect((await store.createCallback(callback.id, callback, NOW)).id).toBe(callback.id);
     });
 
-    it("keeps a settled call 30 days after its last change with retries on, a year with retries off", async () => {
+    it("keeps SUCCESS calls 30 days and FAILED calls a year after their last change, whether retries are on or off", async () => {
       const store = await open();
-      const on = await aCallback(store, { retriesEnabled: true });
-      const off = await aCallback(store);
-      for (const callback of [on, off]) {
-        await accept(store, callback, [`${callback.id} first`, `${callback.id} second`]);
-        await attempt(store, callback, [`${callback.id} first`], { startedAt: NOW, result: ACCEPTED });
-        await attempt(store, callback, [`${callback.id} second`], { startedAt: NOW + 1, result: ACCEPTED });
+      const callbacks = [await aCallback(store, { retriesEnabled: true }), await aCallback(store)];
+      for (const callback of callbacks) {
+        const [good, bad] = [`${callback.id} good`, `${callback.id} bad`];
+        await accept(store, callback, [good, bad]);
+        await attempt(store, callback, [good], { startedAt: NOW, result: ACCEPTED });
+        await attempt(store, callback, [bad], { startedAt: NOW });
+        // Ends the retry.
+        await store.markCalls(callback.id, [bad], "FAILED", NOW);
+        await store.expireRetries(callback.id, NOW + 1, 10);
       }
-      expect(await store.purge({ now: NOW + 30 * DAY, limit: 10 })).toBe(0);
-      expect(await store.purge({ now: NOW + 30 * DAY + 1, limit: 10 })).toBe(1);
-      expect(idsOf(await everyCall(store, on, {}))).toEqual([`${on.id} second`]);
-      expect(await store.countCalls(on.id)).toEqual({ PENDING: 0, SUCCESS: 1, FAILED: 0 });
-      expect((await store.listAttempts(on.id, [`${on.id} first`])).size).toBe(0);
-      expect(await store.purge({ now: NOW + 365 * DAY, limit: 10 })).toBe(1);
-      expect(await store.purge({ now: NOW + 365 * DAY + 1, limit: 10 })).toBe(1);
-      expect(idsOf(await everyCall(store, off, {}))).toEqual([`${off.id} second`]);
+      expect(await store.purgeExpired(NOW + 30 * DAY, 10)).toBe(0);
+      expect(await store.purgeExpired(NOW + 30 * DAY + 1, 10)).toBe(2);
+      for (const callback of callbacks) {
+        expect(idsOf(await everyCall(store, callback, {}))).toEqual([`${callback.id} bad`]);
+        expect(await store.countCalls(callback.id)).toEqual({ PENDING: 0, SUCCESS: 0, FAILED: 1 });
+        expect((await store.listAttempts(callback.id, [`${callback.id} good`])).size).toBe(0);
+      }
+      expect(await store.purgeExpired(NOW + 365 * DAY, 10)).toBe(0);
+      expect(await store.purgeExpired(NOW + 365 * DAY + 1, 10)).toBe(2);
+    });
+
+    it("keeps calls as long as the stored settings say", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await accept(store, callback, ["A"]);
+      await attempt(store, callback, ["A"], { startedAt: NOW, result: ACCEPTED });
+      await store.saveSettings({ retainSuccessMs: DAY });
+      expect(await store.purgeExpired(NOW + DAY, 10)).toBe(0);
+      expect(await store.purgeExpired(NOW + DAY + 1, 10)).toBe(1);
+    });
+
+    it("keeps the failures of 40 days when retries are switched on", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await accept(store, callback, ["A"]);
+      await attempt(store, callback, ["A"], { startedAt: NOW });
+      await store.updateCallback(callback.id, { ...callback, retriesEnabled: true }, NOW + 40 * DAY, POLICY);
+      expect(await store.purgeExpired(NOW + 40 * DAY, 10)).toBe(0);
+      expect(await store.countCalls(callback.id)).toEqual({ PENDING: 0, SUCCESS: 0, FAILED: 1 });
+    });
+
+    it("keeps closed outages and sent e-mails a year, in chunks, and queued e-mails and open outages for longer", async () => {
+      const store = await open();
+      const callbacks = [await aCallback(store), await aCallback(store), await aCallback(store)];
+      const [closed, queued, openOne] = callbacks.map(({ id }, index) => ({
+        mail: { outageId: `O${index}`, callbackId: id, to: "a@b", subject: "s", text: "t", createdAt: NOW },
+        outage: { id: `O${index}`, callbackId: id, startedAt: NOW, failedCalls: 1, quietSince: null },
+      }));
+      if (!closed || !queued || !openOne) throw new Error("three callbacks");
+      await store.commitOutcomes(
+        aGroup({
+          closedOutages: [closed, queued].map(({ outage }) => ({ ...outage, endedAt: NOW })),
+          endpoints: [{ callbackId: openOne.outage.callbackId, endpoint: anEndpoint(), outage: openOne.outage }],
+          mails: [closed.mail, queued.mail, openOne.mail],
+        }),
+      );
+      for (const { mail } of [closed, openOne]) await store.recordMailSent(mail.outageId, NOW, "file");
+      const listed = async () => (await store.listOutages({ limit: 10, offset: 0 })).items.map(({ id }) => id).sort();
+      expect(await store.purgeExpired(NOW + 365 * DAY, 10)).toBe(0);
+      const chunks = [];
+      for (let chunk = 0; chunk < 3; chunk += 1) chunks.push(await store.purgeExpired(NOW + 365 * DAY + 1, 2));
+      expect(chunks).toEqual([2, 1, 0]);
+      expect(await listed()).toEqual(["O1", "O2"]);
+      expect(await store.fetchQueuedMails(NOW, 10)).toEqual([{ ...queued.mail, tries: 0 }]);
     });
 
     it("counts from the mark, and removes marked calls that were never sent", async () => {
@@ -74,8 +124,8 @@ export function describePurge(open: OpenStore): void {
       await accept(store, callback, ["marked", "unsent"]);
       await attempt(store, callback, ["marked"], { startedAt: NOW });
       await store.markCalls(callback.id, ["marked", "unsent"], "SUCCESS", NOW + DAY);
-      expect(await store.purge({ now: NOW + 31 * DAY, limit: 10 })).toBe(0);
-      expect(await store.purge({ now: NOW + 31 * DAY + 1, limit: 10 })).toBe(2);
+      expect(await store.purgeExpired(NOW + 31 * DAY, 10)).toBe(0);
+      expect(await store.purgeExpired(NOW + 31 * DAY + 1, 10)).toBe(2);
     });
 
     it("keeps calls that are PENDING or have a retry due", async () => {
@@ -84,7 +134,7 @@ export function describePurge(open: OpenStore): void {
       await accept(store, callback, ["pending", "due", "held"]);
       await attempt(store, callback, ["due"]);
       await hold(store, callback, ["held"]);
-      expect(await store.purge({ now: NOW + 999 * DAY, limit: 10 })).toBe(0);
+      expect(await store.purgeExpired(NOW + 999 * DAY, 10)).toBe(0);
       expect((await callOf(store, callback, "pending")).status).toBe("PENDING");
       expect(await store.countCalls(callback.id)).toEqual({ PENDING: 1, SUCCESS: 0, FAILED: 2 });
     });

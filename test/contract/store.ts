@@ -8,6 +8,7 @@ import { describeOutages } from "./store-outages.js";
 import { describeOutcomes } from "./store-outcomes.js";
 import { describePurge } from "./store-purge.js";
 import { describeRunLeases } from "./store-run-leases.js";
+import { describeSettings } from "./store-settings.js";
 import type { OpenStore } from "./store-support.js";
 import { describeWaiting } from "./store-waiting.js";
 
@@ -20,6 +21,7 @@ export function describeStore(name: string, open: OpenStore): void {
     describeOutages(open);
     describeListing(open);
     describePurge(open);
+    describeSettings(open);
     describeCounters(open);
     describeRunLeases(open);
   });

@@ -138,7 +138,7 @@ describe("a database of version 0.1.0", () => {
     expect(changed).toEqual({ ...demo, name: "renamed" });
     await store.deleteCallback(down.id, NOW);
     // One of them is of a callback that was deleted before.
-    expect(await store.purge({ now: NOW, limit: 100 })).toBe(17);
+    expect(await store.purgeDeleted(100)).toBe(17);
   });
 
   it("is served: with the old settings, what waited is delivered and what failed is replayed", async () => {

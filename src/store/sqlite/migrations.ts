@@ -191,6 +191,7 @@ ALTER TABLE endpoints ADD COLUMN failed_calls TEXT NOT NULL DEFAULT '[]';
 ALTER TABLE callbacks ADD COLUMN replay_requested_at INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX calls_replays ON calls (callback_key, due_at) WHERE due_cause = 'replay';
 `;
+const RETENTION = "CREATE INDEX mails_sent ON mails (sent_at) WHERE sent_at IS NOT NULL;";
 
 const RUN_LEASES = `
 CREATE TABLE run_leases (
@@ -211,4 +212,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 3, name: "pace of calls", sql: PACE_OF_CALLS },
   { version: 4, name: "run leases", sql: RUN_LEASES },
   { version: 5, name: "how an outage was notified", sql: NOTICE_CHANNEL },
+  { version: 6, name: "index of sent mails", sql: RETENTION },
 ];

@@ -1,7 +1,5 @@
 /** The whole service, as `whcb serve` starts it. Prints its URL; ends with SIGTERM. */
 import { dirname, join } from "node:path";
-import { DEFAULT_RETENTION } from "../../../src/domain/retention.js";
-import { DEFAULT_RETRY_POLICY } from "../../../src/domain/retry-policy.js";
 import { startService } from "../../../src/main/start-service.js";
 import { CREDENTIALS, type ServiceOptions } from "../run/service.js";
 
@@ -11,8 +9,8 @@ const service = await startService(
     port: 0,
     host: "127.0.0.1",
     database,
-    policy: DEFAULT_RETRY_POLICY,
-    retention: DEFAULT_RETENTION,
+    settings: {},
+    jitter: true,
     smtp: null,
     mailDirectory: join(dirname(database), "mail"),
     plan: null,
@@ -21,7 +19,7 @@ const service = await startService(
     allowNetworks: [],
     trustProxy: false,
     credentials: CREDENTIALS,
-    secretKey: new Uint8Array(32),
+    secretKey: "",
     logLevel: "warn",
   },
   { version: "0.0.0", log: process.stderr },

@@ -43,6 +43,7 @@ export function startDelivering(store: Store, over: Partial<DispatcherDeps> = {}
     },
     onAttempt: () => undefined,
     onMailQueued: () => undefined,
+    onCallbackDeleted: () => undefined,
     ...over,
   });
   dispatcher.start();

@@ -220,6 +220,7 @@ export class Simulation {
       prepare: (callback, call) => () => this.#send(callback, call),
       onAttempt: (_, attempt) => this.#settled(attempt),
       onMailQueued: () => undefined,
+      onCallbackDeleted: () => undefined,
     });
   }
 

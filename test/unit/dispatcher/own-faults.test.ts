@@ -76,6 +76,7 @@ describe("a request that can't even be built", () => {
       },
       onAttempt: () => undefined,
       onMailQueued: () => undefined,
+      onCallbackDeleted: () => undefined,
     });
     await sim.accept(callback, 3);
     dispatcher.accepted(callback.id);

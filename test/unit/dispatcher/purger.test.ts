@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Purger } from "../../../src/dispatcher/purger.js";
 import { silentLogger } from "../../../src/platform/logger.js";
-import { DAY, Simulation } from "../../support/dispatcher/simulation.js";
+import { DAY, HOUR, Simulation } from "../../support/dispatcher/simulation.js";
 
 let sim: Simulation;
 
@@ -25,15 +25,55 @@ describe("a purger", () => {
     expect(waits).toEqual([50, 50, 60_000]);
   });
 
-  it("keeps calls 30 days after their last change where retries are on", async () => {
-    const callback = await sim.callback();
-    await sim.accept(callback, 3);
-    await sim.settle();
-    sim.clock.advance(30 * DAY);
-    await purgerOf().tick();
-    expect(await sim.store.countCalls(callback.id)).toMatchObject({ SUCCESS: 3 });
-    sim.clock.advance(1);
-    await purgerOf().tick();
-    expect(await sim.store.countCalls(callback.id)).toMatchObject({ SUCCESS: 0 });
+  describe("of what is past retention", () => {
+    async function threeSettledCalls() {
+      const callback = await sim.callback();
+      await sim.accept(callback, 3);
+      await sim.settle();
+      const kept = async () => (await sim.store.countCalls(callback.id)).SUCCESS;
+      return { kept };
+    }
+
+    it("removes nothing in the first hour after the start", async () => {
+      const { kept } = await threeSettledCalls();
+      sim.clock.advance(31 * DAY);
+      const purger = purgerOf();
+      await purger.tick();
+      sim.clock.advance(HOUR - 1);
+      await purger.tick();
+      expect(await kept()).toBe(3);
+      sim.clock.advance(1);
+      await purger.tick();
+      expect(await kept()).toBe(0);
+    });
+
+    it("removes nothing for an hour after the clock jumped ahead, and nothing if it is corrected in that time", async () => {
+      const { kept } = await threeSettledCalls();
+      const purger = purgerOf();
+      sim.clock.advance(2 * HOUR);
+      sim.clock.jump(31 * DAY);
+      await purger.tick();
+      sim.clock.advance(HOUR - 1);
+      await purger.tick();
+      expect(await kept()).toBe(3);
+      sim.clock.jump(-31 * DAY);
+      sim.clock.advance(2 * HOUR);
+      await purger.tick();
+      expect(await kept()).toBe(3);
+      sim.clock.jump(31 * DAY);
+      await purger.tick();
+      sim.clock.advance(HOUR);
+      await purger.tick();
+      expect(await kept()).toBe(0);
+    });
+
+    it("removes a deleted callback's calls in that hour all the same", async () => {
+      const callback = await sim.callback();
+      await sim.accept(callback, 3);
+      const purger = purgerOf();
+      await sim.remove(callback);
+      await purger.tick();
+      expect(await sim.store.createCallback(callback.id, callback, 0)).toMatchObject({ id: callback.id });
+    });
   });
 });

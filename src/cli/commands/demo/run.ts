@@ -4,8 +4,6 @@ import { join } from "node:path";
 import type { Client, ListedCallback, SubmittedCall } from "../../../client/client.js";
 import type { CallStatus } from "../../../domain/call.js";
 import { WhcbError } from "../../../domain/errors.js";
-import { DEFAULT_RETENTION } from "../../../domain/retention.js";
-import { DEFAULT_RETRY_POLICY } from "../../../domain/retry-policy.js";
 import { randomId } from "../../../platform/random.js";
 import { planReplay } from "../../../runs/plan/plan-replay.js";
 import type { RunDeps } from "../../../runs/run-deps.js";
@@ -161,8 +159,8 @@ function serveOptions(directory: string, credentials: Credentials) {
     port: 0,
     host: "127.0.0.1",
     database: ":memory:",
-    policy: DEFAULT_RETRY_POLICY,
-    retention: DEFAULT_RETENTION,
+    settings: {},
+    jitter: true,
     smtp: null,
     mailDirectory: join(directory, "mail"),
     plan: null,
@@ -171,7 +169,7 @@ function serveOptions(directory: string, credentials: Credentials) {
     allowNetworks: [],
     trustProxy: false,
     credentials,
-    secretKey: null,
+    secretKey: "",
     logLevel: "silent",
   } as const;
 }

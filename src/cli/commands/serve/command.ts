@@ -1,6 +1,5 @@
 import { formatDuration, parsePositiveDuration, spellDuration } from "../../../domain/duration.js";
-import { DEFAULT_RETENTION } from "../../../domain/retention.js";
-import { DEFAULT_RETRY_POLICY } from "../../../domain/retry-policy.js";
+import { DEFAULT_SERVICE_SETTINGS } from "../../../domain/service-settings.js";
 import type { CommandSpec } from "../../args/command-spec.js";
 import { choice, choiceOr, flag, value, valueOr, values } from "../../args/flag.js";
 import { integer } from "../../args/flag-values.js";
@@ -15,18 +14,23 @@ export const HOST = valueOr(
 export const DB = value("--db <file>", "the database (or WHCB_DB; default: whcb.db in the data folder)", String);
 export const RETRY_INTERVAL = value(
   "--retry-interval <duration>",
-  `the time between two attempts of a call (default: ${spellDuration(DEFAULT_RETRY_POLICY.intervalMs)})`,
+  `the time between two attempts of a call (default: ${spellDuration(DEFAULT_SERVICE_SETTINGS.intervalMs)})`,
   parsePositiveDuration,
 );
 export const RETRY_WINDOW = value(
   "--retry-window <duration>",
-  `how long a call is retried (default: ${spellDuration(DEFAULT_RETRY_POLICY.windowMs)})`,
+  `how long a call is retried (default: ${spellDuration(DEFAULT_SERVICE_SETTINGS.windowMs)})`,
   parsePositiveDuration,
 );
 export const NO_JITTER = flag("--no-jitter", "retry exactly after the interval instead of ±10 %");
-export const RETAIN = value(
-  "--retain <duration>",
-  `how long settled calls are kept (default: ${formatDuration(DEFAULT_RETENTION.withRetriesMs)} with retries, ${formatDuration(DEFAULT_RETENTION.withoutRetriesMs)} without)`,
+export const RETAIN_SUCCESS = value(
+  "--retain-success <duration>",
+  `how long SUCCESS calls are kept after their last change (default: ${formatDuration(DEFAULT_SERVICE_SETTINGS.retainSuccessMs)})`,
+  parsePositiveDuration,
+);
+export const RETAIN_FAILED = value(
+  "--retain-failed <duration>",
+  `how long FAILED calls are kept after their last change (default: ${formatDuration(DEFAULT_SERVICE_SETTINGS.retainFailedMs)})`,
   parsePositiveDuration,
 );
 export const SMTP = value("--smtp <url>", "the mail server for outage e-mails (or WHCB_SMTP; default: .eml files)", String);
@@ -54,7 +58,10 @@ export const SERVE: CommandSpec = {
 and stores them in the settings file (0600) with a profile named local, so that the next command works without setup.
 WHCB_USERNAME, WHCB_PASSWORD and WHCB_API_KEY set them instead. Ctrl-C lets attempts in flight finish (at most 65 s); a second one
 stops immediately. A mail server's URL that contains a password is given as WHCB_SMTP. WHCB_SECRET_KEY (32 bytes, base64) is the
-key that encrypts the callbacks' auth keys; without it, one is created beside the database.`,
+key that encrypts the callbacks' auth keys; without it, one is created beside the database.
+
+--retry-interval, --retry-window, --retain-success and --retain-failed are kept in the database: a later start without the flag uses
+the stored value. The values in force are printed on stderr.`,
   flags: [
     PORT,
     HOST,
@@ -62,7 +69,8 @@ key that encrypts the callbacks' auth keys; without it, one is created beside th
     RETRY_INTERVAL,
     RETRY_WINDOW,
     NO_JITTER,
-    RETAIN,
+    RETAIN_SUCCESS,
+    RETAIN_FAILED,
     SMTP,
     MAIL_DIR,
     PLAN,

@@ -1,8 +1,8 @@
 import { mkdir, rmdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { formatDuration, spellDuration } from "../../../domain/duration.js";
 import { isWhcbError, WhcbError } from "../../../domain/errors.js";
-import { DEFAULT_RETENTION } from "../../../domain/retention.js";
-import { DEFAULT_RETRY_POLICY } from "../../../domain/retry-policy.js";
+import type { ServiceSettings } from "../../../domain/service-settings.js";
 import type { Credentials, RunningService, ServeOptions } from "../../cli-deps.js";
 import { EXIT_INTERRUPTED } from "../../exit-codes.js";
 import type { Invocation } from "../../invocation.js";
@@ -20,7 +20,8 @@ import {
   NO_JITTER,
   PLAN,
   PORT,
-  RETAIN,
+  RETAIN_FAILED,
+  RETAIN_SUCCESS,
   RETRY_INTERVAL,
   RETRY_WINDOW,
   SMTP,
@@ -113,7 +114,13 @@ async function announce(
     // A container's settings folder may be read-only; the service runs anyway.
     screen.info(`warning: the service's profile couldn't be written: ${error instanceof Error ? error.message : error}`);
   }
+  screen.info(describeSettings(service.settings));
   await screen.out(`Listening on ${service.url}\n`);
+}
+
+function describeSettings({ intervalMs, windowMs, retainSuccessMs, retainFailedMs }: ServiceSettings): string {
+  const retries = `retries about every ${spellDuration(intervalMs)} for ${spellDuration(windowMs)}`;
+  return `${retries}; keeps SUCCESS calls ${formatDuration(retainSuccessMs)}, FAILED calls ${formatDuration(retainFailedMs)}`;
 }
 
 /** The URL for this machine if the service is bound to all addresses. */
@@ -159,21 +166,21 @@ async function storeCredentials({ deps }: Invocation, { generated }: ServeCreden
   if (generated !== null) await changeSettings(deps.paths.config, (settings) => ({ ...settings, serve: generated }));
 }
 
-/** From flags and environment. Throws `usage` for a flag with a password in it, `config` for an invalid secret key. */
+/** From flags and environment. Throws `usage` for a flag with a password in it. */
 function readServeOptions({ args, deps }: Invocation, credentials: Credentials): ServeOptions {
   const { env } = deps.io;
-  const retain = args.get(RETAIN);
   const mailDirectory = args.get(MAIL_DIR);
   return {
     port: args.get(PORT),
     host: args.get(HOST),
     database: readDatabase(args.get(DB), env.WHCB_DB) ?? join(deps.paths.data, "whcb.db"),
-    policy: {
-      intervalMs: args.get(RETRY_INTERVAL) ?? DEFAULT_RETRY_POLICY.intervalMs,
-      windowMs: args.get(RETRY_WINDOW) ?? DEFAULT_RETRY_POLICY.windowMs,
-      jitter: !args.get(NO_JITTER),
-    },
-    retention: retain === undefined ? DEFAULT_RETENTION : { withRetriesMs: retain, withoutRetriesMs: retain },
+    settings: withoutUndefined({
+      intervalMs: args.get(RETRY_INTERVAL),
+      windowMs: args.get(RETRY_WINDOW),
+      retainSuccessMs: args.get(RETAIN_SUCCESS),
+      retainFailedMs: args.get(RETAIN_FAILED),
+    }),
+    jitter: !args.get(NO_JITTER),
     smtp: toSmtp(withoutPassword(args.get(SMTP), "--smtp", "WHCB_SMTP") ?? env.WHCB_SMTP),
     mailDirectory: mailDirectory === undefined ? null : resolve(mailDirectory),
     plan: args.get(PLAN) ?? null,
@@ -182,7 +189,7 @@ function readServeOptions({ args, deps }: Invocation, credentials: Credentials):
     allowNetworks: args.get(ALLOW_NETWORK) ?? [],
     trustProxy: args.get(TRUST_PROXY),
     credentials,
-    secretKey: toSecretKey(env.WHCB_SECRET_KEY),
+    secretKey: env.WHCB_SECRET_KEY ?? "",
     logLevel: args.get(LOG_LEVEL),
   };
 }
@@ -222,13 +229,6 @@ function toSmtp(text: string | undefined): string | null {
   return text;
 }
 
-function toSecretKey(text: string | undefined): Uint8Array | null {
-  if (text === undefined || text === "") return null;
-  const key = Buffer.from(text, "base64");
-  if (key.length !== 32 || !/^[A-Za-z0-9+/_-]+={0,2}$/.test(text.trim())) {
-    throw new WhcbError("config", "WHCB_SECRET_KEY must be 32 bytes in base64", {
-      hint: "create one with: openssl rand -base64 32",
-    });
-  }
-  return key;
+function withoutUndefined(settings: { [Name in keyof ServiceSettings]: number | undefined }): Partial<ServiceSettings> {
+  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
 }

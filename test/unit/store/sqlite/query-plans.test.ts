@@ -3,8 +3,10 @@ import type Database from "better-sqlite3";
 import { Kysely } from "kysely";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { CallFilter } from "../../../../src/domain/call-filter.js";
-import { DEFAULT_RETENTION } from "../../../../src/domain/retention.js";
+
+import { DEFAULT_SERVICE_SETTINGS } from "../../../../src/domain/service-settings.js";
 import { systemClock } from "../../../../src/platform/clock.js";
+
 import { switchRetriesOff, switchRetriesOn } from "../../../../src/store/callbacks/callbacks.js";
 import { acceptCalls } from "../../../../src/store/calls/accept-calls.js";
 import {
@@ -22,7 +24,7 @@ import { keyCipher } from "../../../../src/store/key-cipher.js";
 import { commitOutcomes } from "../../../../src/store/outcomes/commit-outcomes.js";
 import { listEndpoints } from "../../../../src/store/outcomes/endpoints.js";
 import { mailStore } from "../../../../src/store/outcomes/mails.js";
-import { purge } from "../../../../src/store/purge.js";
+import { purgeDeleted, purgeExpired } from "../../../../src/store/purge.js";
 import type { Db, Schema } from "../../../../src/store/schema.js";
 import { migrate } from "../../../../src/store/sqlite/migrations.js";
 import { connect } from "../../../../src/store/sqlite/open-sqlite.js";
@@ -121,7 +123,8 @@ describe("query plans", () => {
     const plans = [
       ...(await plansOf(() => acceptCalls(db, "CB", [{ id: "B", response: aResponse() }], NOW))),
       ...(await plansOf(() => commitOutcomes(db, aGroup({ attempts: [outcome] })))),
-      ...(await plansOf(() => purge(db, DEFAULT_RETENTION, { now: NOW, limit: 10 }))),
+      ...(await plansOf(() => purgeDeleted(db, 10))),
+      ...(await plansOf(() => purgeExpired(db, NOW, 10, DEFAULT_SERVICE_SETTINGS))),
     ];
     // Callbacks are few; purge scans them to find each one's old calls by index.
     expect(plans.filter(isScan).filter((line) => !line.startsWith("SCAN callbacks"))).toEqual([]);

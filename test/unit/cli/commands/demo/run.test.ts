@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { CliDeps } from "../../../../../src/cli/cli-deps.js";
 import { WhcbError } from "../../../../../src/domain/errors.js";
+import { DEFAULT_SERVICE_SETTINGS } from "../../../../../src/domain/service-settings.js";
 import { newCliWorld, runCli } from "../../../../support/cli/run-cli.js";
 
 const FAILURE = new WhcbError("unavailable", "it broke");
@@ -13,7 +14,12 @@ describe("a demo that fails closes what it opened, the failing parts too", () =>
       closed.push(name);
       throw new Error("it can't be closed either");
     };
-    const service = { url: "http://127.0.0.1:1", stopped: new Promise<void>(() => {}), stop: close("service") };
+    const service = {
+      url: "http://127.0.0.1:1",
+      settings: DEFAULT_SERVICE_SETTINGS,
+      stopped: new Promise<void>(() => {}),
+      stop: close("service"),
+    };
     const deps: Partial<CliDeps> = {
       startService: async () => service,
       // Only what the demo does with a client before it fails.

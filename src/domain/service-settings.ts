@@ -1,0 +1,20 @@
+/** Settings that decide what happens to calls. They are kept in the database: every process on it uses the same. */
+import { DEFAULT_RETRY_POLICY, type RetryPolicy } from "./retry-policy.js";
+
+export interface ServiceSettings extends Pick<RetryPolicy, "intervalMs" | "windowMs"> {
+  /** How long SUCCESS calls are kept after their last change. */
+  readonly retainSuccessMs: number;
+  readonly retainFailedMs: number;
+}
+
+const DAY_MS = 86_400_000;
+
+export const DEFAULT_SERVICE_SETTINGS: ServiceSettings = {
+  intervalMs: DEFAULT_RETRY_POLICY.intervalMs,
+  windowMs: DEFAULT_RETRY_POLICY.windowMs,
+  retainSuccessMs: 30 * DAY_MS,
+  retainFailedMs: 365 * DAY_MS,
+};
+
+/** How long closed outages and sent e-mails are kept. */
+export const RETAIN_OUTAGES_MS = 365 * DAY_MS;

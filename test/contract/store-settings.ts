@@ -1,0 +1,20 @@
+import { describe, expect, it } from "vitest";
+import { DEFAULT_SERVICE_SETTINGS } from "../../src/domain/service-settings.js";
+import { DAY, MINUTE, type OpenStore } from "./store-support.js";
+
+export function describeSettings(open: OpenStore): void {
+  describe("the service's settings", () => {
+    it("are the defaults until they are set, and a setting that isn't given keeps its value", async () => {
+      const store = await open();
+      expect(await store.readSettings()).toEqual(DEFAULT_SERVICE_SETTINGS);
+      await store.saveSettings({ intervalMs: MINUTE, retainFailedMs: 2 * DAY });
+      await store.saveSettings({ intervalMs: 2 * MINUTE });
+      await store.saveSettings({});
+      expect(await store.readSettings()).toEqual({
+        ...DEFAULT_SERVICE_SETTINGS,
+        intervalMs: 2 * MINUTE,
+        retainFailedMs: 2 * DAY,
+      });
+    });
+  });
+}
