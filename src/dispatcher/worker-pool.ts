@@ -3,7 +3,11 @@ import type { DispatchStore, EndpointRecord, Store } from "../store/store.js";
 import { EndpointWorker, type WorkerDeps } from "./endpoint/endpoint-worker.js";
 import { earlier } from "./endpoint/in-flight-calls.js";
 
-export type PoolStore = Pick<DispatchStore, "listEndpoints"> & Pick<Store, "changeCounter">;
+export type PoolStore = Pick<DispatchStore, "listEndpoints" | "listActiveCallbacks"> &
+  Pick<Store, "changeCounter" | "readLatestChange" | "readChanges">;
+
+/** Callbacks read at once: the event loop turns between two chunks. */
+const CHUNK = 200;
 
 export class WorkerPool {
   readonly #store: PoolStore;
@@ -11,8 +15,11 @@ export class WorkerPool {
   readonly #onDeleted: () => void;
   readonly #workers = new Map<string, EndpointWorker>();
   /** Callbacks whose records must be read again. */
-  #changed = new Set<string>();
+  readonly #changed = new Set<string>();
   #changeCounter: number | null = null;
+  /** In the store's change log; null: not started. */
+  #position: number | null = null;
+  #hasMore = false;
 
   constructor(store: PoolStore, workerDeps: WorkerDeps, onDeleted: () => void) {
     this.#store = store;
@@ -33,7 +40,7 @@ export class WorkerPool {
   }
 
   get hasChanges(): boolean {
-    return this.#changed.size > 0;
+    return this.#changed.size > 0 || this.#hasMore;
   }
 
   /** Whether its settings are up to date; what is read before they are might go to an old address. */
@@ -57,16 +64,31 @@ export class WorkerPool {
     for (const id of this.#workers.keys()) this.changed(id);
   }
 
-  /** Reads again what others changed: all of it at the start and when another process wrote, else what this process reported. */
+  /**
+   * Reads again what others changed, one chunk at a time (`hasChanges` says whether there is more): every callback that has work at the
+   * start, then what this process reported and what another process recorded.
+   */
   async refresh(): Promise<void> {
+    if (this.#position === null) await this.#readAll();
+    else await this.#readChanges(this.#position);
+    if (this.#changed.size > 0) await this.#refreshChunk();
+  }
+
+  async #readAll(): Promise<void> {
+    const position = await this.#store.readLatestChange();
+    for (const id of await this.#store.listActiveCallbacks()) this.#changed.add(id);
+    this.#position = position;
+  }
+
+  async #readChanges(after: number): Promise<void> {
+    // Read before the changes: what is written in between is read next time.
     const counter = await this.#store.changeCounter();
-    if (counter !== this.#changeCounter) {
-      const records = await this.#store.listEndpoints();
-      for (const id of this.#workers.keys()) this.#changed.add(id);
-      for (const { callback } of records) this.#changed.add(callback.id);
-      this.#changeCounter = counter;
-    }
-    if (this.#changed.size > 0) await this.#refreshChanged();
+    if (counter === this.#changeCounter) return;
+    const { callbackIds, position } = await this.#store.readChanges(after, CHUNK);
+    for (const id of callbackIds) this.changed(id);
+    this.#position = position;
+    this.#hasMore = callbackIds.length === CHUNK;
+    if (!this.#hasMore) this.#changeCounter = counter;
   }
 
   /** Drops the workers that have nothing to do, since their state is on disk. Returns when the others have work. */
@@ -83,16 +105,16 @@ export class WorkerPool {
     return next;
   }
 
-  async #refreshChanged(): Promise<void> {
+  async #refreshChunk(): Promise<void> {
+    const chunk = [...this.#changed].slice(0, CHUNK);
     // What is reported while the records are read is newer than they are.
-    const changed = this.#changed;
-    this.#changed = new Set();
+    for (const id of chunk) this.#changed.delete(id);
     try {
-      const records = await this.#store.listEndpoints([...changed]);
+      const records = await this.#store.listEndpoints(chunk);
       const byId = new Map(records.map((record) => [record.callback.id, record]));
-      for (const id of changed) this.#refresh(id, byId.get(id));
+      for (const id of chunk) this.#refresh(id, byId.get(id));
     } catch (error) {
-      for (const id of changed) this.#changed.add(id);
+      for (const id of chunk) this.#changed.add(id);
       throw error;
     }
   }

@@ -13,10 +13,11 @@ import { readCounts } from "./calls/call-counts.js";
 import { expireRetries, fetchBacklog, fetchDue, fetchHeld, fetchPending, fetchReplays, findCall } from "./calls/fetch-calls.js";
 import { listCalls } from "./calls/list-calls.js";
 import { markCalls, recordReplays, requestReplays } from "./calls/mark-calls.js";
+import { readChanges, readLatestChange } from "./change-log.js";
 import { type KeyCipher, keyCipher } from "./key-cipher.js";
 import { clampTimes } from "./outcomes/clamp-times.js";
 import { commitOutcomes } from "./outcomes/commit-outcomes.js";
-import { listEndpoints } from "./outcomes/endpoints.js";
+import { listActiveCallbacks, listEndpoints } from "./outcomes/endpoints.js";
 import { mailStore } from "./outcomes/mails.js";
 import { listOutages } from "./outcomes/outages.js";
 import { purgeDeleted, purgeExpired } from "./purge.js";
@@ -78,6 +79,7 @@ function storeOn(db: Db, cipher: KeyCipher): Store {
     releaseRunLease: (callbackId, lease) => releaseRunLease(db, callbackId, lease),
     listOutages: (query) => listOutages(db, query),
 
+    listActiveCallbacks: () => listActiveCallbacks(db),
     listEndpoints: (callbackIds) => listEndpoints(db, cipher, callbackIds),
     fetchPending: (callbackId, limit, options) => fetchPending(db, callbackId, limit, options),
     fetchDue: (callbackId, dueBefore, limit, options) => fetchDue(db, callbackId, dueBefore, limit, options),
@@ -96,6 +98,8 @@ function storeOn(db: Db, cipher: KeyCipher): Store {
       const { rows } = await sql<{ data_version: number }>`PRAGMA data_version`.execute(db);
       return rows[0]?.data_version ?? 0;
     },
+    readLatestChange: () => readLatestChange(db),
+    readChanges: (after, limit) => readChanges(db, after, limit),
     close: () => db.destroy(),
   };
 }

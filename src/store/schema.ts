@@ -18,6 +18,7 @@ export interface Schema {
   run_leases: RunLeaseTable;
   credentials: CredentialTable;
   settings: SettingTable;
+  changes: ChangeTable;
 }
 
 /** A connection, or a transaction on one. */
@@ -146,4 +147,10 @@ export interface CredentialTable {
 export interface SettingTable {
   name: string;
   value: Uint8Array;
+}
+
+/** See change-log.ts. */
+export interface ChangeTable {
+  seq: Generated<number>;
+  callback_id: string;
 }

@@ -18,7 +18,18 @@ export interface Store extends CallbackStore, CallStore, DispatchStore, MailStor
   readGauges(): Promise<Gauges>;
   /** Changes when another process has written; for polling. */
   changeCounter(): Promise<number>;
+  /** The position of the latest change of a callback; 0 if there was none. */
+  readLatestChange(): Promise<number>;
+  /** Callbacks whose settings or calls were changed after this position, other than by the dispatcher; deleted ones too. */
+  readChanges(after: number, limit: number): Promise<Changes>;
   close(): Promise<void>;
+}
+
+export interface Changes {
+  /** Each once, in the order of their latest change. */
+  readonly callbackIds: readonly string[];
+  /** Where to read on. */
+  readonly position: number;
 }
 
 export interface Gauges {
@@ -145,6 +156,8 @@ export interface FetchOptions {
 export interface DispatchStore {
   /** Callbacks that may need the dispatcher (calls waiting or due, an open outage, a recovery); with `callbackIds`, those that exist. */
   listEndpoints(callbackIds?: readonly string[]): Promise<readonly EndpointRecord[]>;
+  /** The ids of the callbacks that may need the dispatcher. */
+  listActiveCallbacks(): Promise<readonly string[]>;
   /** PENDING calls, oldest first. */
   fetchPending(callbackId: string, limit: number, options?: FetchOptions): Promise<readonly Call[]>;
   /** FAILED calls due at or before `dueBefore` (Infinity: all with something due), earliest first. */

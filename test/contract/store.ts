@@ -2,6 +2,7 @@
 import { describe } from "vitest";
 import { describeCallbacks } from "./store-callbacks.js";
 import { describeCalls } from "./store-calls.js";
+import { describeChanges } from "./store-changes.js";
 import { describeCounters } from "./store-counters.js";
 import { describeListing } from "./store-listing.js";
 import { describeOutages } from "./store-outages.js";
@@ -24,5 +25,6 @@ export function describeStore(name: string, open: OpenStore): void {
     describeSettings(open);
     describeCounters(open);
     describeRunLeases(open);
+    describeChanges(open);
   });
 }

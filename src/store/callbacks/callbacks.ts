@@ -4,6 +4,7 @@ import { type Callback, type CallbackSettings, isRepaired } from "../../domain/c
 import { WhcbError } from "../../domain/errors.js";
 import type { RetryPolicy } from "../../domain/retry-policy.js";
 import { CountChanges } from "../calls/call-counts.js";
+import { recordChange } from "../change-log.js";
 import type { KeyCipher } from "../key-cipher.js";
 import { isAfter, orderBy, readCursor, type SortKey, writeCursor } from "../keyset.js";
 import { type Db, NEVER } from "../schema.js";
@@ -59,6 +60,7 @@ export function callbackStore(db: Db, cipher: KeyCipher): CallbackStore {
         if (isSwitchedOn) await switchRetriesOn(trx, before.key, now, policy);
         else if (repaired && settings.retriesEnabled) await bringRetriesForward(trx, before.key, now, policy);
         if (after.retries_enabled < before.retries_enabled) await switchRetriesOff(trx, before.key, now);
+        await recordChange(trx, id);
         return toCallback(after, cipher);
       }),
 
@@ -72,6 +74,7 @@ export function callbackStore(db: Db, cipher: KeyCipher): CallbackStore {
           .where("callback_key", "=", key)
           .where("ended_at", "is", null)
           .execute();
+        await recordChange(trx, id);
       }),
   };
 }

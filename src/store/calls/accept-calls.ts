@@ -2,6 +2,7 @@
 import { sql } from "kysely";
 import { WhcbError } from "../../domain/errors.js";
 import { requireCallback } from "../callbacks/callback-row.js";
+import { recordChange } from "../change-log.js";
 import { type Db, NEVER } from "../schema.js";
 import { batchOf, cell, listOf } from "../sqlite/json-rows.js";
 import type { NewCall } from "../store.js";
@@ -28,6 +29,7 @@ export function acceptCalls(db: Db, callbackId: string, calls: readonly NewCall[
     const changes = new CountChanges();
     changes.add(key, "PENDING", accepted.length);
     await changes.save(trx);
+    await recordChange(trx, callbackId);
     return accepted.map(({ id }) => id);
   });
 }

@@ -3,6 +3,7 @@ import { sql } from "kysely";
 import { type MarkedBy, markCall, recordClientReplay, requestReplay } from "../../domain/call.js";
 import { WhcbError } from "../../domain/errors.js";
 import { requireCallback } from "../callbacks/callback-row.js";
+import { recordChange } from "../change-log.js";
 import type { Db } from "../schema.js";
 import type { ClientReplay, ReplaySelection } from "../store.js";
 import { type RecordedAttempt, saveAttempts } from "./attempts.js";
@@ -31,6 +32,7 @@ export function markCalls(db: Db, { callbackId, callIds, status, by }: Marking, 
     const changes = new CountChanges();
     await writeStates(trx, states.values(), changes);
     await changes.save(trx);
+    await recordChange(trx, callbackId);
   });
 }
 
@@ -43,6 +45,7 @@ export function requestReplays(db: Db, callbackId: string, selection: ReplaySele
         ? await requestByIds(trx, { id: callbackId, key }, selection.callIds, now)
         : await requestByFilter(trx, key, selection, now);
     if (requested > 0) await trx.updateTable("callbacks").set({ replay_requested_at: now }).where("key", "=", key).execute();
+    await recordChange(trx, callbackId);
     return requested;
   });
 }

@@ -48,6 +48,18 @@ export async function listEndpoints(db: Db, cipher: KeyCipher, callbackIds?: rea
   }));
 }
 
+/** Like `listEndpoints` without ids, but reads no settings and no state. */
+export async function listActiveCallbacks(db: Db): Promise<string[]> {
+  const { rows } = await sql<{ id: string }>`
+    SELECT id FROM callbacks
+    WHERE deleted_at IS NULL AND (
+      EXISTS (SELECT 1 FROM call_counts WHERE callback_key = callbacks.key AND status = 'PENDING' AND count > 0)
+      OR EXISTS (SELECT 1 FROM calls WHERE callback_key = callbacks.key AND status = 'FAILED' AND due_at IS NOT NULL)
+      OR EXISTS (SELECT 1 FROM outages WHERE callback_key = callbacks.key AND ended_at IS NULL)
+      OR EXISTS (SELECT 1 FROM endpoints WHERE callback_key = callbacks.key AND state = 'recovering'))`.execute(db);
+  return rows.map(({ id }) => id);
+}
+
 export async function saveEndpoints(db: Db, changes: readonly EndpointChange[], callbacks: LiveCallbacks): Promise<void> {
   const rows = changes.flatMap(({ callbackId, endpoint }) => {
     const callback = callbacks.get(callbackId);

@@ -203,6 +203,7 @@ CREATE TABLE run_leases (
   expires_at INTEGER NOT NULL
 );
 `;
+const CHANGE_LOG = "CREATE TABLE changes (seq INTEGER PRIMARY KEY AUTOINCREMENT, callback_id TEXT NOT NULL UNIQUE);";
 
 const NOTICE_CHANNEL = "ALTER TABLE outages ADD COLUMN notified_by TEXT;";
 
@@ -213,4 +214,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 4, name: "run leases", sql: RUN_LEASES },
   { version: 5, name: "how an outage was notified", sql: NOTICE_CHANNEL },
   { version: 6, name: "index of sent mails", sql: RETENTION },
+  { version: 7, name: "change log", sql: CHANGE_LOG },
 ];

@@ -3,7 +3,7 @@
  * Covers: src/dispatcher/endpoint/store-hints.ts, src/dispatcher/endpoint/work-queue.ts, src/dispatcher/worker-pool.ts
  */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { ACCEPTED, REFUSED_503 } from "../../support/builders.js";
+import { ACCEPTED, aResponse, REFUSED_503 } from "../../support/builders.js";
 import { DAY, down, HOUR, MINUTE, Simulation, watchStore } from "../../support/dispatcher/simulation.js";
 
 let sim: Simulation;
@@ -65,6 +65,32 @@ describe("a dispatcher", () => {
     counter += 1;
     await sim.runFor(HOUR);
     expect(sim.sent).toHaveLength(1);
+  });
+
+  it("reads only the callbacks that another process changed, and never many at once", async () => {
+    let counter = 0;
+    let read: number[] = [];
+    await sim.store.close();
+    sim = await Simulation.open({
+      dispatcherStore: (store) =>
+        watchStore(store, async (method, args, work) => {
+          if (method === "listEndpoints") read.push(Array.isArray(args[0]) ? args[0].length : Number.POSITIVE_INFINITY);
+          return method === "changeCounter" ? counter : work();
+        }),
+    });
+    sim.endpoint = down;
+    const callbacks = [];
+    for (let made = 0; made < 450; made += 1) callbacks.push(await sim.callback({ name: `callback ${made}` }));
+    for (const callback of callbacks) await sim.store.acceptCalls(callback.id, [{ id: callback.id, response: aResponse() }], 0);
+    await sim.settle();
+    expect(sim.sent).toHaveLength(450);
+    expect(read).toEqual([200, 200, 50]);
+    read = [];
+    const changed = callbacks[7]?.id ?? "";
+    await sim.store.markCalls(changed, [changed], "SUCCESS", sim.clock.now());
+    counter += 1;
+    await sim.settle();
+    expect(read).toEqual([1]);
   });
 
   it("sends nothing of a batch read more than a second ago: another process may have marked it", async () => {
