@@ -65,6 +65,8 @@ export interface CallbackQuery extends PageQuery {
 export interface CallQuery extends PageQuery {
   readonly filter: CallFilter;
   readonly sort: readonly Sort<"attemptedDate" | "status" | "messageId" | "id">[];
+  /** The caller adds each call's attempts: they count for the size of the page. */
+  readonly withAttempts?: boolean;
 }
 
 export interface Sort<Field> {

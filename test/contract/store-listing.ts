@@ -43,6 +43,23 @@ export function describeListing(open: OpenStore): void {
       ]);
     });
 
+    it("counts the attempts for the size of a page that has them", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await accept(store, callback, ["A", "B", "C", "D", "E"]);
+      const body = "x".repeat(7 * 1024 * 1024);
+      for (const id of ["A", "B", "C", "D", "E"]) await attempt(store, callback, [id], { result: { kind: "answered", statusCode: 503, statusMessage: "", body } });
+      const pages = [];
+      for (const withAttempts of [false, true]) {
+        const page = await store.listCalls(callback.id, query({ withAttempts }));
+        pages.push([idsOf(page.items), page.total, page.nextCursor !== null]);
+      }
+      expect(pages).toEqual([
+        [["E", "D", "C", "B", "A"], 5, false],
+        [["E", "D"], 5, true],
+      ]);
+    });
+
     it("returns the same pages by offset and by cursor", async () => {
       const store = await open();
       const callback = await aCallback(store);

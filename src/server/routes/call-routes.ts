@@ -26,7 +26,7 @@ export function addCallRoutes(app: FastifyInstance, { docs, deps, lookup, larges
     const filter = readFilter(query);
     const isExpanded = readExpand(query);
     const callback = await lookup.find(request.params.id);
-    const page = await store.listCalls(callback.id, { ...asked, filter, sort });
+    const page = await store.listCalls(callback.id, { ...asked, filter, sort, withAttempts: isExpanded });
     const ids = page.items.map(({ id }) => id);
     const attempts = isExpanded ? await store.listAttempts(callback.id, ids) : null;
     return sendList(request, reply, {

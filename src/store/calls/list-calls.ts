@@ -13,7 +13,7 @@ import { CONTENT_INDEX, readCalls, SENDER_INDEXES } from "./call-row.js";
 /** A total that no counter has is counted up to here; beyond it the figure means "at least", so that a page never takes seconds. */
 export const MAX_COUNTED = 100_000;
 
-/** The responses of a page. A page of large responses is shorter than its limit; rel=next continues after it. */
+/** The responses of a page, with their attempts if it has them. A page of large calls is shorter than its limit; rel=next continues after it. */
 export const PAGE_BYTES = 16 * 1024 * 1024;
 
 const COLUMN_OF = { attemptedDate: "attempted_at", status: "status", messageId: "message_id", id: "id" } as const;
@@ -31,7 +31,7 @@ export async function listCalls(db: Db, callbackId: string, query: CallQuery): P
   const { rows } = await sql<PositionRow>`
     ${selectEach(key, filter, { columns: positionColumns(keys), after: rangesOf(keys, position) })}
     ORDER BY ${orderBy(keys)} LIMIT ${limit + 1} OFFSET ${position === null ? query.offset : 0}`.execute(db);
-  const shown = rows.slice(0, await countFitting(db, rows.slice(0, limit)));
+  const shown = rows.slice(0, await countFitting(db, rows.slice(0, limit), query.withAttempts ?? false));
   const offset = position?.offset ?? query.offset;
   const byCounters = totalByCounters(filter, await readCounts(db, key));
   const isLast = shown.length === rows.length && (shown.length > 0 || offset === 0);
@@ -46,11 +46,15 @@ export async function listCalls(db: Db, callbackId: string, query: CallQuery): P
   };
 }
 
+/** An attempt's members have names when it is listed: about 200 bytes more than its row. */
+const ATTEMPT_BYTES = sql`
+  + (SELECT coalesce(sum(octet_length(outcome) + 200), 0) FROM attempts WHERE attempts.call_seq = calls.seq)`;
+
 /** How many of these, from the first on, fit in PAGE_BYTES: at least one. Reads their sizes, not their texts. */
-async function countFitting(db: Db, positions: readonly PositionRow[]): Promise<number> {
+async function countFitting(db: Db, positions: readonly PositionRow[], withAttempts: boolean): Promise<number> {
   if (positions.length <= 1) return positions.length;
   const { rows } = await sql<{ bytes: number }>`
-    SELECT octet_length(calls.response) AS bytes
+    SELECT octet_length(calls.response) ${withAttempts ? ATTEMPT_BYTES : sql``} AS bytes
     FROM ${listOf(positions.map(({ seq }) => seq))} CROSS JOIN calls ON calls.seq = batch.value`.execute(db);
   let room = PAGE_BYTES;
   const tooMany = rows.findIndex(({ bytes }, index) => {
