@@ -93,7 +93,7 @@ async function removeCallback(db: Db, key: number): Promise<void> {
     .where("sent_at", "is", null)
     .executeTakeFirst();
   if (queued !== undefined) return;
-  for (const table of ["mails", "outages", "endpoints", "call_counts"] as const) {
+  for (const table of ["mails", "outages", "endpoints", "call_counts", "run_leases"] as const) {
     await db.deleteFrom(table).where("callback_key", "=", key).execute();
   }
   await db.deleteFrom("callbacks").where("key", "=", key).execute();

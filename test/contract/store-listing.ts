@@ -48,7 +48,8 @@ export function describeListing(open: OpenStore): void {
       const callback = await aCallback(store);
       await accept(store, callback, ["A", "B", "C", "D", "E"]);
       const body = "x".repeat(7 * 1024 * 1024);
-      for (const id of ["A", "B", "C", "D", "E"]) await attempt(store, callback, [id], { result: { kind: "answered", statusCode: 503, statusMessage: "", body } });
+      for (const id of ["A", "B", "C", "D", "E"])
+        await attempt(store, callback, [id], { result: { kind: "answered", statusCode: 503, statusMessage: "", body } });
       const pages = [];
       for (const withAttempts of [false, true]) {
         const page = await store.listCalls(callback.id, query({ withAttempts }));
