@@ -87,6 +87,11 @@ export class RunLocks implements HeldLocks {
     return new RunLocks(runId, deps, taken);
   }
 
+  /** Other machines and users aren't kept out. */
+  get isLocal(): boolean {
+    return [...this.#held.values()].some(({ fileLock }) => fileLock !== null);
+  }
+
   /** Those of the callbacks that aren't busy. */
   locked<Callback extends LockedCallback>(callbacks: readonly Callback[]): readonly Callback[] {
     return callbacks.filter(({ id }) => this.#held.has(id));
@@ -212,7 +217,7 @@ export function busyError(busy: BusyCallback): WhcbError {
   });
 }
 
-/** "demo is being replayed by ada@desk: run 20261124-233015-7F3A, 120 of 300 calls done". */
+/** "another run is sending the calls of demo: run 20261124-233015-7F3A of ada@desk, 120 of 300 calls done". */
 export function describeBusy({ callback, holder }: BusyCallback): string {
   const name = callback.name || callback.id;
   if (holder === null) return `another run is sending the calls of ${name}`;

@@ -28,6 +28,12 @@ export async function withLocks(
   }
 }
 
+/** A line for the question. */
+export function describeLocks({ isLocal }: RunLocks): readonly string[] {
+  if (!isLocal) return [];
+  return ["This service has no run locks: runs from other machines or by other users aren't kept out."];
+}
+
 export interface LockRequest {
   readonly callbacks: readonly LockedCallback[];
   readonly runDeps: RunDeps;

@@ -56,7 +56,9 @@ export async function replayKills(
     let unknown: readonly string[] = [];
     for (let kill = 1; kill <= kills; kill++) {
       const args =
-        newestJournal(home) === null ? ["demo", "--failed", "--yes", "--concurrency", String(concurrency)] : ["--resume"];
+        newestJournal(home) === null
+          ? ["demo", "--failed", "--yes", "--wait", "--concurrency", String(concurrency)]
+          : ["--resume"];
       const replaying = home.start(["replay", ...args]);
       // One in five dies while it starts, lists and plans, or reads its journal; the others while they send and mark.
       if (unit() < 0.2) await delay(unit() * 600);

@@ -20,7 +20,7 @@ import { finishRun } from "../../output/run/run-summary.js";
 import { safeJson } from "../../output/sanitize.js";
 import { collectKeys } from "../../settings/callback-keys.js";
 import { findCallback, withSession } from "../../settings/session.js";
-import { confirmInTime, withLocks } from "../../settings/with-locks.js";
+import { confirmInTime, describeLocks, withLocks } from "../../settings/with-locks.js";
 import { withRunDeps } from "../../settings/with-run-deps.js";
 import { BY, SEEN } from "./command.js";
 
@@ -65,7 +65,7 @@ async function listAndReconcile(job: ReconcileJob, invocation: Invocation): Prom
     const description = describeReconcile(plan, describePlan(plan.replay, options, screen.renderOptions));
     if (locks === undefined) return await showReconcile(plan, description, screen);
     const question = `Mark ${count(plan.seen.length, "call")} and send ${count(plan.replay.calls, "call")} again?`;
-    if (!(await confirmInTime(invocation, `${description.join("\n")}\n${question}`))) return 0;
+    if (!(await confirmInTime(invocation, [...description, ...describeLocks(locks), question].join("\n")))) return 0;
     const keys = await collectKeys(invocation, plan.replay, options);
     const summary = await followRun(invocation, plan.replay.calls, ({ signal, listener }) =>
       runReconcile(plan, { ...options, signal, keys, locks }, runDeps, listener),

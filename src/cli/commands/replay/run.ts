@@ -4,7 +4,7 @@ import { callbacksOf } from "../../../runs/plan/call-scope.js";
 import { planReplay, type ReplayScope } from "../../../runs/plan/plan-replay.js";
 import { previewReplay, toCurl } from "../../../runs/plan/preview-replay.js";
 import type { ReplayPlan } from "../../../runs/plan/replay-plan.js";
-import type { RunControl, RunDeps } from "../../../runs/run-deps.js";
+import type { RunDeps } from "../../../runs/run-deps.js";
 import type { RunLocks } from "../../../runs/run-locks.js";
 import type { ReplayOptions } from "../../../runs/run-options.js";
 import { runReplay } from "../../../runs/run-replay.js";
@@ -20,7 +20,7 @@ import { finishRun } from "../../output/run/run-summary.js";
 import { safeJson } from "../../output/sanitize.js";
 import { collectKeys } from "../../settings/callback-keys.js";
 import { withSession } from "../../settings/session.js";
-import { confirmInTime, withLocks } from "../../settings/with-locks.js";
+import { confirmInTime, describeLocks, withLocks } from "../../settings/with-locks.js";
 import { withRunDeps } from "../../settings/with-run-deps.js";
 import { RESUME } from "./command.js";
 import { mentionUnfinishedRun, resumeReplay } from "./resume.js";
@@ -65,7 +65,7 @@ async function listAndReplay({ scope, options, runDeps, locks }: ReplayJob, invo
   try {
     if (plan.calls === 0) return nothingToReplay(plan, invocation);
     if (locks === undefined) return await showPlan(plan, options, invocation);
-    return await askAndSend(plan, { ...options, locks }, runDeps, invocation);
+    return await askAndSend({ plan, options, runDeps, locks }, invocation);
   } finally {
     await plan.discard();
   }
@@ -77,19 +77,19 @@ function nothingToReplay(plan: ReplayPlan, { screen }: Invocation): number {
   return 0;
 }
 
-async function askAndSend(
-  plan: ReplayPlan,
-  options: ReplayOptions & RunControl,
-  runDeps: RunDeps,
-  invocation: Invocation,
-): Promise<number> {
+interface PlannedReplay extends Omit<ReplayJob, "scope"> {
+  readonly plan: ReplayPlan;
+  readonly locks: RunLocks;
+}
+
+async function askAndSend({ plan, options, runDeps, locks }: PlannedReplay, invocation: Invocation): Promise<number> {
   const { args, screen } = invocation;
-  const description = describePlan(plan, options, screen.renderOptions).join("\n");
+  const description = [...describePlan(plan, options, screen.renderOptions), ...describeLocks(locks)].join("\n");
   if (args.get(YES) && screen.format === "table") screen.info(description);
   if (!(await confirmInTime(invocation, `${description}\nSend ${count(plan.calls, "call")} again?`))) return 0;
   const keys = await collectKeys(invocation, plan, options);
   const summary = await followRun(invocation, plan.calls, ({ signal, listener }) =>
-    runReplay(plan, { ...options, signal, keys }, runDeps, listener),
+    runReplay(plan, { ...options, signal, keys, locks }, runDeps, listener),
   );
   const code = await finishRun(invocation, summary);
   if (plan.missing.length > 0) throw missingCalls(plan.missing, "items-failed");
