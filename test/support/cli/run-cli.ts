@@ -1,7 +1,8 @@
 /** Runs one command line in this process, with streams in memory and a settings folder of its own. */
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { afterAll } from "vitest";
 import type { CliDeps } from "../../../src/cli/cli-deps.js";
 import { run } from "../../../src/cli/run.js";
 import { systemClock } from "../../../src/platform/clock.js";
@@ -19,8 +20,15 @@ export interface CliWorld {
   readonly deps?: Partial<CliDeps>;
 }
 
+const folders: string[] = [];
+
+afterAll(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+});
+
 export function newCliWorld(deps: Partial<CliDeps> = {}): CliWorld {
   const folder = mkdtempSync(join(tmpdir(), "whcb-cli-"));
+  folders.push(folder);
   return { paths: { config: join(folder, "config"), data: join(folder, "data") }, deps };
 }
 
