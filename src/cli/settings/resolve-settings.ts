@@ -20,6 +20,7 @@ export interface ResolvedSettings {
   readonly apiKey: Sourced<string | null>;
   readonly callback: Sourced<string | null>;
   readonly timezone: Sourced<string>;
+  readonly country: Sourced<string | null>;
   /** The most requests a second; null: no limit. */
   readonly rate: Sourced<number | null>;
   /** Where the profile's credentials belong, if they aren't used because the address is of another origin; else null. */
@@ -56,6 +57,7 @@ export function resolveSettings({ flags, env, settings }: SettingsInput): Resolv
     password: first<string | null>([env.WHCB_PASSWORD, "WHCB_PASSWORD"], ofOwner("password")) ?? notSet,
     apiKey: first<string | null>([env.WHCB_API_KEY, "WHCB_API_KEY"], ofOwner("apiKey")) ?? notSet,
     callback: first<string | null>([isSameService ? profile.callback : undefined, `profile ${named.value}`]) ?? notSet,
+    country: first<string | null>([home?.[1].country, `profile ${home?.[0]}`]) ?? notSet,
     timezone: first([home?.[1].timezone, `profile ${home?.[0]}`]) ?? { value: "UTC", from: "default" },
     rate: resolveRate(env, home, address),
     foreignOrigin: profile !== undefined && owner === undefined ? credentialsOrigin(profile) : null,

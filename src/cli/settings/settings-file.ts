@@ -26,6 +26,8 @@ export interface Profile {
   readonly callback?: string;
   /** IANA name of the time zone of the service's dd/MM/yy dates. */
   readonly timezone?: string;
+  /** ISO 3166 code of the country of mobile numbers in local form. */
+  readonly country?: string;
   /** The most requests a second. */
   readonly rate?: number;
 }
@@ -122,6 +124,7 @@ function parseProfile(name: string, profile: unknown): Profile {
     ...optionalText(profile, "database"),
     ...optionalText(profile, "callback"),
     ...optionalText(profile, "timezone"),
+    ...optionalText(profile, "country"),
     ...(rate === undefined ? {} : { rate }),
   };
 }

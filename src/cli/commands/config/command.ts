@@ -7,7 +7,7 @@ export const CONFIG: GroupSpec = {
   commands: [
     {
       name: "get",
-      operands: [["[name]", "one of: profile, url, username, password, apiKey, callback, timezone, rate"]],
+      operands: [["[name]", "one of: profile, url, username, password, apiKey, callback, timezone, country, rate"]],
       summary: "show settings and where they came from; secrets are masked",
       flags: [OUTPUT_TEXT_JSON],
       examples: [
@@ -19,7 +19,7 @@ export const CONFIG: GroupSpec = {
     {
       name: "set",
       operands: [
-        ["<name>", "one of: url, username, callback, timezone, rate; password and apiKey with -"],
+        ["<name>", "one of: url, username, callback, timezone, country, rate; password and apiKey with -"],
         ["<value>", 'the value; "" removes it; - reads it from stdin or a prompt'],
       ],
       summary: "change a setting of the profile",
@@ -27,6 +27,7 @@ export const CONFIG: GroupSpec = {
       examples: [
         ["whcb config set callback demo", "the default callback"],
         ["whcb config set timezone Australia/Sydney", "the time zone of the platform's dates"],
+        ["whcb config set country AU", "the country of mobile numbers in local form, for reconcile"],
         ["whcb config set rate 10/s", "what the plan allows"],
         ["whcb config set password - < password.txt", "secrets come from stdin or a prompt"],
       ],

@@ -49,7 +49,7 @@ export async function getConfig(invocation: Invocation): Promise<number> {
   return 0;
 }
 
-const SETTABLE = ["url", "username", "password", "apiKey", "callback", "timezone", "rate"] as const;
+const SETTABLE = ["url", "username", "password", "apiKey", "callback", "timezone", "country", "rate"] as const;
 type Settable = (typeof SETTABLE)[number];
 
 export async function setConfig(invocation: Invocation): Promise<number> {
@@ -123,6 +123,8 @@ function changeProfile(before: Profile, name: Settable, text: string): Profile {
   switch (name) {
     case "rate":
       return { ...rest, rate: readRate(text) };
+    case "country":
+      return { ...rest, country: readCountry(text) };
     case "timezone":
       return { ...rest, timezone: readZone(text) };
     default:
@@ -165,6 +167,7 @@ function describeSettings(settings: ResolvedSettings): readonly ShownSetting[] {
     secret("apiKey", settings.apiKey, maskKey),
     plain("callback", settings.callback),
     plain("timezone", settings.timezone),
+    plain("country", settings.country),
     { name: "rate", value: settings.rate.value === null ? null : `${settings.rate.value}/s`, from: settings.rate.from },
   ];
 }
@@ -180,6 +183,12 @@ function readRate(text: string): number {
   } catch (error) {
     throw new WhcbError("usage", `rate: ${JSON.stringify(text)} ${errorMessage(error)}`);
   }
+}
+
+function readCountry(text: string): string {
+  const country = text.toUpperCase();
+  if (/^[A-Z]{2}$/.test(country)) return country;
+  throw new WhcbError("usage", `country: ${JSON.stringify(text)} must be a code of two letters, such as "AU"`);
 }
 
 function readZone(text: string): string {

@@ -10,6 +10,7 @@ const PROD: Profile = {
   apiKey: "prod-key",
   callback: "crm",
   timezone: "Australia/Sydney",
+  country: "AU",
   rate: 10,
 };
 const SETTINGS: Settings = {
@@ -41,6 +42,7 @@ describe("the settings in force", () => {
       apiKey: { value: "prod-key", from: "profile prod" },
       callback: { value: "crm", from: "profile prod" },
       timezone: { value: "Australia/Sydney", from: "profile prod" },
+      country: { value: "AU", from: "profile prod" },
       rate: { value: 10, from: "profile prod" },
       foreignOrigin: null,
     });

@@ -111,6 +111,7 @@ describe("config and profiles", () => {
         "apiKey\t••••\tWHCB_API_KEY",
         "callback\t\tnot set",
         "timezone\tUTC\tdefault",
+        "country\t\tnot set",
         "rate\t\tdefault",
         "",
       ].join("\n"),
@@ -126,6 +127,9 @@ describe("config and profiles", () => {
     });
     expect((await readSettings(world.paths.config)).profiles.get("local")?.rate).toBe(10);
     expect((await runCli(world, ["config", "set", "timezone", "Mars/Olympus"])).code).toBe(2);
+    expect((await runCli(world, ["config", "set", "country", "au"])).code).toBe(0);
+    expect((await readSettings(world.paths.config)).profiles.get("local")?.country).toBe("AU");
+    expect((await runCli(world, ["config", "set", "country", "Australia"])).code).toBe(2);
   });
 
   test("config set takes a secret from stdin only", async () => {
