@@ -49,6 +49,8 @@ export interface Client {
   /** Takes or renews the callback's run lock, which lasts 30 s. */
   takeRunLock(callbackId: string, lease: RunLease): Promise<RunLockAnswer>;
   releaseRunLock(callbackId: string, lease: RunLease): Promise<void>;
+  /** The most rows of a page that the service accepts, as far as known. */
+  rowsPerPage(): number;
   close(): Promise<void>;
 }
 

@@ -39,6 +39,7 @@ export function createClient(transport: Transport, options: ClientOptions): Clie
     ...runRequests(api),
     ...singleCalls(api, calls.listCalls, timezone),
     listOutages: outageLister(api),
+    rowsPerPage: () => api.maxLimit(),
     close: () => transport.close(),
   };
 }

@@ -34,6 +34,8 @@ export interface ServiceApi {
    * said more (docs/contract.md).
    */
   withPageLimit(path: string, wanted?: number): string;
+  /** Of a list's `limit`, as far as known. */
+  maxLimit(): number;
   documentOf(answer: TransportResponse): unknown;
   errorOf(answer: TransportResponse): WhcbError;
 }
@@ -99,6 +101,7 @@ export function createServiceApi({ requester, name, basePath, credentials }: Ser
       if (!isSuccess(answer)) throw serviceError(answer, name);
       return documentOf(answer);
     },
+    maxLimit: () => maxLimit,
     withPageLimit(path, wanted = LARGEST_PAGE) {
       const [route = "", query = ""] = path.split("?");
       const parameters = new URLSearchParams(query);

@@ -1,7 +1,7 @@
 /** Settles the FAILED calls of a callback: what its receiver already has is marked, the rest is replayed. */
 import { beginRun } from "./begin-run.js";
 import { type RunSummary, workAndEnd } from "./end-run.js";
-import type { RunCounts, RunListener } from "./journal/run-step.js";
+import type { RunListener } from "./journal/run-step.js";
 import type { ReconcilePlan } from "./plan/plan-reconcile.js";
 import { giveUpCallback } from "./relist-calls.js";
 import type { RunControl, RunDeps } from "./run-deps.js";
@@ -26,6 +26,7 @@ export async function runReconcile(
           kind: "reconcile",
           callbacks: [recordedCallback(callback)],
           options: recordedOptions(options),
+          reconcile: { failed: plan.failed, ambiguous: plan.ambiguous.length },
         },
         planned: [
           { callbackId: callback.id, do: "mark", callIds: seen },
@@ -47,25 +48,36 @@ export async function runReconcile(
   }
 }
 
-/** Every FAILED call that was found, by what became of it. */
+/** Every FAILED call that was listed, by its result: `failed` is the sum of the others. */
 export interface Balance {
   /** Listed as FAILED before anything was marked or sent. */
   readonly failed: number;
   readonly seen: number;
   readonly accepted: number;
-  /** Settled by someone else during the run. */
+  readonly rejected: number;
+  /** Sent, with an unknown outcome. */
+  readonly unknown: number;
+  /** Not sent yet, held back for order, or requested from the service. */
+  readonly notSent: number;
+  /** The receiver may have them: neither marked nor sent. */
+  readonly ambiguous: number;
+  /** SUCCESS or gone when their turn came. */
   readonly settledMeanwhile: number;
-  /** Rejected, not found, sent with an unknown outcome, held back for order, or not sent yet. */
-  readonly stillFailing: number;
   /** `failed` minus the parts: 0, or a call was lost. */
   readonly missing: number;
 }
 
-/** `failed` comes from the listing and the rest from the journal, each counted separately, so that the sum proves something. */
-export function balanceOf(failed: number, counts: RunCounts): Balance {
-  const { seen, accepted, skipped } = counts;
-  const stillFailing = counts.rejected + counts.unknown + counts.left + counts.notFound + counts.requested + skipped.order;
-  const settledMeanwhile = skipped.settled;
-  const missing = failed - seen - accepted - settledMeanwhile - stillFailing;
-  return { failed, seen, accepted, settledMeanwhile, stillFailing, missing };
+/**
+ * null for other runs. `failed` and `ambiguous` come from the listing and the rest from the journal, each counted separately, so that
+ * the sum proves something.
+ */
+export function balanceOf({ header, counts }: Pick<RunSummary, "header" | "counts">): Balance | null {
+  if (header.kind !== "reconcile") return null;
+  // 0.1.0 planned every call that it had listed.
+  const { failed, ambiguous } = header.reconcile ?? { failed: counts.planned, ambiguous: 0 };
+  const { seen, accepted, rejected, unknown, skipped } = counts;
+  const notSent = counts.left + counts.requested + skipped.order;
+  const settledMeanwhile = skipped.settled + counts.notFound;
+  const missing = failed - (seen + accepted + rejected + unknown + notSent + ambiguous + settledMeanwhile);
+  return { failed, seen, accepted, rejected, unknown, notSent, ambiguous, settledMeanwhile, missing };
 }

@@ -305,12 +305,46 @@ describe("reconcile", () => {
     const failed = JSON.parse(await machine.works(["calls", "list", "demo", "--failed", "--all", "-o", "json"]));
     const seen = `${failed[0].messageId}\n"${failed[1].messageId.toLowerCase()}"\nDEADBEEF\n`;
     const dry = JSON.parse(await machine.works(["reconcile", "demo", "--seen", "-", "--dry-run", "-o", "json"], { stdin: seen }));
-    expect(dry).toMatchObject({ failed: 4, seen: 2, unmatched: 1, replay: { calls: 2 } });
+    expect(dry).toMatchObject({ format: "ids", lines: 3, failed: 4, seen: 2, ambiguous: [], unmatched: 1, replay: { calls: 2 } });
     expect(received()).toBe(0);
-    const { code, stdout } = await machine.whcb(["reconcile", "demo", "--seen", "-", "--yes"], { stdin: seen });
+    const { code, stdout, stderr } = await machine.whcb(["reconcile", "demo", "--seen", "-", "--yes"], { stdin: seen });
     expect([code, received()]).toEqual([0, 2]);
-    expect(stdout).toContain("balance: 4 failed = 2 seen + 2 accepted + 0 still failing\n");
+    expect(stderr).toContain("reading 3 ids\ncomparing with all 4 calls of demo: 1 request\nwarning: 1 line matching no call\n");
+    expect(stdout).toContain(
+      "balance: 4 failed = 2 seen + 2 accepted + 0 rejected + 0 unknown + 0 not sent + 0 ambiguous + 0 settled meanwhile\n",
+    );
     expect(await machine.ids("demo", "--failed")).toEqual([]);
+  });
+
+  test("neither marks nor sends ambiguous calls, unless it is told to", async () => {
+    const { received } = await anOutage(3);
+    const [call] = JSON.parse(await machine.works(["calls", "list", "demo", "--failed", "--all", "-o", "json"]));
+    const body = JSON.stringify({ messageid: call.messageId, from: { mobile: call.from.mobile }, content: "not what was said" });
+    const reconcile = (...flags: readonly string[]) =>
+      machine.whcb(["reconcile", "demo", "--seen", "-", "--yes", ...flags], { stdin: body });
+    const undecided = await reconcile("-o", "json");
+    expect([undecided.code, received()]).toEqual([8, 2]);
+    expect(JSON.parse(undecided.stdout)).toMatchObject({
+      ambiguous: [{ id: call.id }],
+      warnings: [expect.stringContaining("1 ambiguous call, which will be neither marked nor sent")],
+      balance: { failed: 3, seen: 0, accepted: 2, ambiguous: 1, missing: 0 },
+    });
+    expect(undecided.stderr).toContain(call.id);
+    expect(await machine.ids("demo", "--failed")).toEqual([call.id]);
+    expect([(await reconcile("--ambiguous", "skip")).code, received()]).toEqual([0, 2]);
+    expect([(await reconcile()).code, received()]).toEqual([8, 2]);
+    expect([(await reconcile("--ambiguous", "send")).code, received()]).toEqual([0, 3]);
+  });
+
+  test("does nothing with an empty list, unless that is allowed, or with a line that it can't read", async () => {
+    const { received } = await anOutage(2);
+    const empty = await machine.whcb(["reconcile", "demo", "--seen", "-", "--yes"], { stdin: "\n" });
+    expect([empty.code, received()]).toEqual([2, 0]);
+    const broken = await machine.whcb(["reconcile", "demo", "--seen", "-", "--yes"], { stdin: "0a1b\nERROR: no such table\n" });
+    expect([broken.code, received()]).toEqual([2, 0]);
+    expect(broken.stderr).toContain("line 2 can't be read: it isn't an id");
+    const allowed = await machine.whcb(["reconcile", "demo", "--seen", "-", "--yes", "--allow-empty"], { stdin: "" });
+    expect([allowed.code, received()]).toEqual([0, 2]);
   });
 
   test("exits 2 if its file can't be read", async () => {

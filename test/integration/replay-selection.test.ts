@@ -7,14 +7,11 @@ import { readdirSync } from "node:fs";
 import { afterEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { readRun } from "../../src/runs/journal/stored-runs.js";
-import { planReconcile } from "../../src/runs/plan/plan-reconcile.js";
 import { planReplay, type ReplayScope } from "../../src/runs/plan/plan-replay.js";
 import { previewReplay, toCurl } from "../../src/runs/plan/preview-replay.js";
 import type { ReplayPlan } from "../../src/runs/plan/replay-plan.js";
-import { readSeenList } from "../../src/runs/plan/seen-list.js";
 import { planMarks, runMarks } from "../../src/runs/run-marks.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../src/runs/run-options.js";
-import { balanceOf, runReconcile } from "../../src/runs/run-reconcile.js";
 import { runReplay } from "../../src/runs/run-replay.js";
 import {
   type PlatformCall,
@@ -216,36 +213,6 @@ describe("marks", () => {
     expect(summary.error).toMatchObject({ code: "items-failed", message: "demo no longer exists; 100 calls not found" });
     expect(summary).toMatchObject({ isResumable: false, counts: { planned: 100, notFound: 100, left: 0, toMark: 0 } });
     expect(at.platform.requests.length - before).toBeLessThan(5);
-  });
-});
-
-describe("a reconcile", () => {
-  it("marks what the receiver has, replays the rest, and its balance adds up", async () => {
-    const at = await scene(platformCalls(100), {}, (id) => ({ status: id === at.calls[90]?.id ? 500 : 200 }));
-    const seen = await readSeenList("call", [...idsWhere(at.calls, (index) => index < 40), "", "# a note", '"E",x']);
-    const plan = await planReconcile("demo", seen, at.desk.deps);
-    expect(plan).toMatchObject({ failed: 100, unmatched: 1 });
-    expect(plan.seen.length).toBe(40);
-    const summary = await runReconcile(plan, DEFAULT_REPLAY_OPTIONS, at.desk.deps);
-    expect(at.endpoint.received.filter((id) => plan.seen.includes(id))).toEqual([]);
-    expect(balanceOf(plan.failed, summary.counts)).toEqual({
-      failed: 100,
-      seen: 40,
-      accepted: 59,
-      settledMeanwhile: 0,
-      stillFailing: 1,
-      missing: 0,
-    });
-    expect(failed(at.calls)).toEqual([at.calls[90]?.id]);
-    expect((await readRun(at.desk.deps.runsDirectory, summary.header.runId, systemClock)).counts).toEqual(summary.counts);
-  });
-
-  it("by message counts every failed call of a seen message as seen, and says that there were several", async () => {
-    const at = await scene(platformCalls(10, (index) => ({ messageId: index < 3 ? "AB".repeat(16) : "CD".repeat(16) })));
-    const plan = await planReconcile("demo", await readSeenList("message", ["ab".repeat(16)]), at.desk.deps);
-    await plan.replay.discard();
-    expect(plan).toMatchObject({ failed: 10, sharedMessages: 1, unmatched: 0 });
-    expect(plan.seen).toEqual(idsWhere(at.calls, (index) => index < 3));
   });
 });
 

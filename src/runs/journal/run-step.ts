@@ -65,6 +65,8 @@ export interface RunHeader {
   readonly callbacks: readonly { readonly id: string; readonly name: string; readonly url: string }[];
   /** null for marks. */
   readonly options: ReplayOptions | null;
+  /** Of a reconcile, for its balance. Journals of 0.1.0 don't have it. */
+  readonly reconcile?: { readonly failed: number; readonly ambiguous: number };
 }
 
 /** Calls of a run by their state (run-counts.ts). */

@@ -1,10 +1,13 @@
-/** Divides the FAILED calls of a callback by what its receiver already has. */
-import type { ListedCall, ListedCallback } from "../../client/client.js";
+/** Divides the FAILED calls of a callback by what its receiver has (docs/cli.md, Reconcile). */
+import type { Client, ListedCall, ListedCallback } from "../../client/client.js";
+import { WhcbError } from "../../domain/errors.js";
 import { newRunId } from "../journal/run-id.js";
 import type { RunListener } from "../journal/run-step.js";
 import type { RunDeps } from "../run-deps.js";
 import { listScope } from "./call-scope.js";
 import { GroupDraft } from "./group-draft.js";
+import { ListedCallsFile } from "./listed-calls-file.js";
+import { type ComparableCall, type CompareOptions, comparableCall, matchSeen, type ParsePhone } from "./match-seen.js";
 import { type ReplayPlan, snapshotPlan } from "./replay-plan.js";
 import type { SeenList } from "./seen-list.js";
 import { SnapshotFile } from "./snapshot-file.js";
@@ -13,60 +16,122 @@ export interface ReconcilePlan {
   readonly callback: ListedCallback;
   /** To be marked and not sent. */
   readonly seen: readonly string[];
+  /** Neither marked nor sent: the receiver may have them. None with `sendAmbiguous`. */
+  readonly ambiguous: readonly ComparableCall[];
   /** The rest, to be replayed. */
   readonly replay: ReplayPlan;
-  /** All FAILED calls: seen and the rest. */
+  /** All FAILED calls. */
   readonly failed: number;
-  /** Lines of the file that match no failed call. */
+  /** Lines of the list that match no call. */
   readonly unmatched: number;
-  /** By message: seen messages that have more than one failed call, all of which count as seen. */
-  readonly sharedMessages: number;
+  /** Different mobile numbers, of lines or calls, that can't be parsed and so weren't compared. */
+  readonly unreadableNumbers: number;
 }
 
-export interface PlanReconcileOptions {
+export interface ReconcileRequest {
+  readonly callback: ListedCallback;
+  readonly seen: SeenList;
+  /** IANA zone of dates without one. */
+  readonly timezone: string;
+  /** ISO 3166 code, for mobile numbers in local form. */
+  readonly country: string | null;
+  readonly sendAmbiguous: boolean;
   /** Of the run that has the callback's lock. */
   readonly runId?: string | undefined;
+  /** Called before the calls are listed. `requests`: how many that takes; null if the service gives no total. */
+  readonly onCompare?: (calls: number | null, requests: number | null) => void;
   readonly onEvent?: RunListener;
 }
 
-/** Sends and marks nothing. Throws `not-found`, and what the client throws. */
-export async function planReconcile(
-  callbackIdOrName: string,
-  seen: SeenList,
-  deps: RunDeps,
-  { runId = newRunId(deps.clock.now(), deps.random), onEvent }: PlanReconcileOptions = {},
-): Promise<ReconcilePlan> {
-  const callback = await deps.client.getCallback(callbackIdOrName);
-  const file = await SnapshotFile.open(deps.runsDirectory, runId);
-  const rest = new GroupDraft(callback, file, deps.clock);
-  const seenIds: string[] = [];
-  const callsOfSeen = new Map<string, number>();
-  const take = async (calls: readonly ListedCall[]): Promise<void> => {
-    const unseen: ListedCall[] = [];
-    for (const call of calls) {
-      const key = (seen.by === "call" ? call.id : call.response.messageId).toUpperCase();
-      if (!seen.ids.has(key)) {
-        unseen.push(call);
-        continue;
-      }
-      seenIds.push(call.id);
-      callsOfSeen.set(key, (callsOfSeen.get(key) ?? 0) + 1);
-    }
-    await rest.add(unseen);
-  };
+/** Sends and marks nothing. Throws what the client throws, and `config` for an unknown country. */
+export async function planReconcile(request: ReconcileRequest, deps: RunDeps): Promise<ReconcilePlan> {
+  const { callback, seen, timezone, country, sendAmbiguous } = request;
+  const runId = request.runId ?? newRunId(deps.clock.now(), deps.random);
+  const phones = await phoneParser(country);
+  const listed = await ListedCallsFile.open(deps.runsDirectory, runId);
   try {
-    await listScope(deps.client, { callbackId: callback.id, filter: { status: "FAILED" } }, take, onEvent);
+    const calls = await listCalls(request, deps.client, listed, { parsePhone: phones.parse, timezone });
+    const match = matchSeen(seen.lines, calls, { parsePhone: phones.parse });
+    const kept = new Set([...match.seen, ...(sendAmbiguous ? [] : match.ambiguous)].map(({ id }) => id));
+    const replay = await snapshotRest(callback, { runId, listed, isKept: (id) => kept.has(id) }, deps);
+    return {
+      callback,
+      seen: match.seen.map(({ id }) => id),
+      ambiguous: sendAmbiguous ? [] : match.ambiguous,
+      replay,
+      failed: calls.filter(({ status }) => status === "FAILED").length,
+      unmatched: match.unmatched,
+      unreadableNumbers: phones.unreadable.size,
+    };
+  } finally {
+    await listed.close();
+  }
+}
+
+/** All calls of the callback, whatever their status; the FAILED ones go to the file too. */
+async function listCalls(
+  { callback, onCompare, onEvent }: ReconcileRequest,
+  client: Client,
+  listed: ListedCallsFile,
+  options: CompareOptions,
+): Promise<readonly ComparableCall[]> {
+  const total = await countCalls(client, callback.id);
+  onCompare?.(total, total === null ? null : Math.ceil(total / client.rowsPerPage()));
+  const calls = new Map<string, ComparableCall>();
+  let isOurs = false;
+  const take = async (page: readonly ListedCall[]): Promise<void> => {
+    const added = page.filter(({ id }) => !calls.has(id));
+    for (const call of added) calls.set(call.id, comparableCall(call, options));
+    isOurs ||= page.some(({ attemptCount }) => attemptCount !== null);
+    await listed.add(added.filter(({ status }) => status === "FAILED"));
+  };
+  await listScope(client, { callbackId: callback.id, filter: {} }, take, onEvent);
+  // `whcb serve` lists a PENDING call only on request. The receiver may have it already.
+  if (isOurs) await listScope(client, { callbackId: callback.id, filter: { status: "PENDING" } }, take, onEvent);
+  return [...calls.values()];
+}
+
+async function countCalls(client: Client, callbackId: string): Promise<number | null> {
+  for await (const { total } of client.listCalls(callbackId, { filter: {}, limit: 1 })) return total;
+  return 0;
+}
+
+interface Rest {
+  readonly runId: string;
+  readonly listed: ListedCallsFile;
+  readonly isKept: (callId: string) => boolean;
+}
+
+async function snapshotRest(callback: ListedCallback, { runId, listed, isKept }: Rest, deps: RunDeps): Promise<ReplayPlan> {
+  const file = await SnapshotFile.open(deps.runsDirectory, runId);
+  try {
+    const draft = new GroupDraft(callback, file, deps.clock);
+    for await (const calls of listed.read((id) => !isKept(id))) await draft.add(calls);
+    return snapshotPlan({ runId, drafts: [draft], file });
   } catch (error) {
     await file.close();
     throw error;
   }
-  const replay = snapshotPlan({ runId, drafts: [rest], file });
-  return {
-    callback,
-    seen: seenIds,
-    replay,
-    failed: seenIds.length + replay.calls,
-    unmatched: seen.ids.size - callsOfSeen.size,
-    sharedMessages: seen.by === "message" ? [...callsOfSeen.values()].filter((calls) => calls > 1).length : 0,
+}
+
+/** Numbers become E.164. Those that can't be parsed are collected. */
+async function phoneParser(
+  country: string | null,
+): Promise<{ readonly parse: ParsePhone; readonly unreadable: ReadonlySet<string> }> {
+  const { isSupportedCountry, parsePhoneNumberFromString } = await import("libphonenumber-js/min");
+  if (country !== null && !isSupportedCountry(country)) {
+    throw new WhcbError("config", `the profile's country must be a code such as AU, not ${JSON.stringify(country)}`);
+  }
+  const unreadable = new Set<string>();
+  const parse = (text: string): string | null => {
+    const local = country === null ? parsePhoneNumberFromString(text) : parsePhoneNumberFromString(text, country);
+    if (local?.isValid()) return local.number;
+    // The platform writes international numbers without a plus sign.
+    const international = /^[1-9][\d\s]+$/.test(text) ? parsePhoneNumberFromString(`+${text}`) : undefined;
+    if (international?.isValid()) return international.number;
+    if (local?.isPossible()) return local.number;
+    unreadable.add(text);
+    return null;
   };
+  return { parse, unreadable };
 }

@@ -1,17 +1,248 @@
-/** What the receiver says it has: ids of messages or of calls, one a line. */
+/** What the receiver says it has (docs/cli.md, Reconcile): bodies as NDJSON or XML, a table as CSV or TSV, or bare ids. */
+import { parse as parseCsv } from "csv-parse/sync";
+import { WhcbError } from "../../domain/errors.js";
+import type { ResponseKind } from "../../domain/message-response.js";
+import { readDate } from "../../wire/dates.js";
+import { readXml } from "../../wire/xml/xml-read.js";
+
+export type SeenFormat = "NDJSON bodies" | "XML bodies" | "CSV rows" | "TSV rows" | "ids";
+
 export interface SeenList {
-  readonly by: "message" | "call";
-  /** Upper case. */
-  readonly ids: ReadonlySet<string>;
+  readonly format: SeenFormat;
+  /** Identical ones once, with the number of the first. */
+  readonly lines: readonly SeenLine[];
+  /** Identical ones included. */
+  readonly read: number;
 }
 
-/** Ignores quotes, what follows a comma or tab, blank lines, lines that begin with #, and case. */
-export async function readSeenList(by: SeenList["by"], lines: AsyncIterable<string> | Iterable<string>): Promise<SeenList> {
-  const ids = new Set<string>();
-  for await (const line of lines) {
-    const [first = ""] = line.replace(/^\uFEFF/, "").split(/[,;\t]/, 1);
-    const id = first.trim().replace(/^["']|["']$/g, "");
-    if (id !== "" && !id.startsWith("#")) ids.add(id.toUpperCase());
+/** null: the line doesn't say. */
+export interface SeenLine {
+  /** In the file, from 1. */
+  readonly line: number;
+  readonly callId: string | null;
+  readonly messageId: string | null;
+  /** A bare id, of a call or of a message. */
+  readonly id: string | null;
+  readonly kind: ResponseKind | null;
+  /** Minutes since the epoch. */
+  readonly minute: number | null;
+  readonly content: string | null;
+  readonly mobile: string | null;
+  readonly email: string | null;
+  readonly mri: string | null;
+  /** A sender of any of these kinds. */
+  readonly from: string | null;
+}
+
+/** `timezone`: of dates without a zone. Throws `malformed`, with its number, for a line that can't be read. */
+export function readSeenList(text: string, timezone: string): SeenList {
+  const content = text.replace(/^\uFEFF/, "");
+  const format = detectFormat(content);
+  const records = recordsIn(content, format);
+  const distinct = new Map<string, SeenLine>();
+  for (const { line, fields } of records) {
+    const seen = seenLine(line, fields, timezone);
+    const key = JSON.stringify({ ...seen, line: 0 });
+    if (!distinct.has(key)) distinct.set(key, seen);
   }
-  return { by, ids };
+  return { format, lines: [...distinct.values()], read: records.length };
+}
+
+/** Ids are compared without regard to case and dashes. */
+export function idKey(id: string): string {
+  return id.trim().replaceAll("-", "").toUpperCase();
+}
+
+interface SeenRecord {
+  readonly line: number;
+  /** By name: lower case, without spaces, dashes and underscores. */
+  readonly fields: ReadonlyMap<string, string>;
+}
+
+function detectFormat(text: string): SeenFormat {
+  const first = text.trimStart();
+  if (first.startsWith("{")) return "NDJSON bodies";
+  if (first.startsWith("<")) return "XML bodies";
+  const header = first.split(/\r?\n/, 1)[0] ?? "";
+  if (header.includes("\t")) return "TSV rows";
+  return /[,;]/.test(header) || ID_COLUMNS.has(columnName(header)) ? "CSV rows" : "ids";
+}
+
+function recordsIn(text: string, format: SeenFormat): readonly SeenRecord[] {
+  switch (format) {
+    case "NDJSON bodies":
+      return jsonRecords(text);
+    case "XML bodies":
+      return xmlRecords(text);
+    case "CSV rows":
+    case "TSV rows":
+      return tableRecords(text, format);
+    case "ids":
+      return idRecords(text);
+  }
+}
+
+function jsonRecords(text: string): readonly SeenRecord[] {
+  return text.split("\n").flatMap((source, index) => {
+    if (source.trim() === "") return [];
+    try {
+      return [{ line: index + 1, fields: bodyFields(JSON.parse(source)) }];
+    } catch {
+      throw unreadable(index + 1, "it isn't a JSON object");
+    }
+  });
+}
+
+const END_OF_BODY = /<\/(?:[\w-]+:)?deliveryResponse\s*>/g;
+
+/** Bodies one after another, each of one line or of several. */
+function xmlRecords(text: string): readonly SeenRecord[] {
+  const records: SeenRecord[] = [];
+  let line = 1;
+  let start = 0;
+  for (const end of [...text.matchAll(END_OF_BODY), null]) {
+    const stop = end === null ? text.length : end.index + end[0].length;
+    const source = text.slice(start, stop);
+    const body = source.trimStart();
+    const firstLine = line + lineFeeds(source.slice(0, source.length - body.length));
+    line += lineFeeds(source);
+    start = stop;
+    if (body.trimEnd() === "") continue;
+    records.push({ line: firstLine, fields: xmlFields(body.trimEnd(), firstLine) });
+  }
+  return records;
+}
+
+function xmlFields(body: string, line: number): ReadonlyMap<string, string> {
+  try {
+    const { root, value } = readXml(body);
+    if (root === "deliveryResponse") return bodyFields(value);
+  } catch (error) {
+    if (!(error instanceof WhcbError)) throw error;
+  }
+  throw unreadable(line, "it isn't a deliveryResponse document");
+}
+
+function lineFeeds(text: string): number {
+  return text.split("\n").length - 1;
+}
+
+/** A body as a callback receives it, or the same fields in one object. */
+function bodyFields(body: unknown): ReadonlyMap<string, string> {
+  const top = named(body);
+  if (top === null) throw new TypeError("not an object");
+  const parts = [top, named(top.get("from")), named(top.get("responsemessage"))];
+  const fields = new Map<string, string>();
+  for (const part of parts) {
+    for (const [name, value] of part ?? []) if (isText(value)) fields.set(name, String(value));
+  }
+  return fields;
+}
+
+function named(value: unknown): ReadonlyMap<string, unknown> | null {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return null;
+  return new Map(Object.entries(value).map(([name, member]) => [columnName(name), member]));
+}
+
+function isText(value: unknown): value is string | number {
+  return typeof value === "string" || typeof value === "number";
+}
+
+const ID_COLUMNS = new Set(["messageid", "callid", "webhookid"]);
+
+function columnName(name: string): string {
+  return name.toLowerCase().replace(/[\s"'_-]/g, "");
+}
+
+function tableRecords(text: string, format: SeenFormat): readonly SeenRecord[] {
+  const skipped = lineFeeds(text.slice(0, text.length - text.trimStart().length));
+  const header = text.trimStart().split(/\r?\n/, 1)[0] ?? "";
+  const delimiter = format === "TSV rows" ? "\t" : header.split(";").length > header.split(",").length ? ";" : ",";
+  const rows: TableRow[] = [];
+  try {
+    parseCsv(text.trimStart(), {
+      delimiter,
+      skip_empty_lines: true,
+      relax_quotes: format === "TSV rows",
+      on_record(cells: readonly string[], { lines }) {
+        rows.push({ cells, endLine: lines });
+        return null;
+      },
+    });
+  } catch (error) {
+    const line = error instanceof Error && "lines" in error && typeof error.lines === "number" ? error.lines : 1;
+    throw unreadable(line + skipped, error instanceof Error ? error.message.replace(/ (?:at|on) line \d+.*$/s, "") : "");
+  }
+  const [names = { cells: [], endLine: 1 }, ...values] = rows;
+  const columns = names.cells.map(columnName);
+  if (!columns.some((column) => ID_COLUMNS.has(column))) {
+    throw unreadable(1 + skipped, "the header must name a column messageid or callid");
+  }
+  return values.map(({ cells, endLine }) => {
+    const line = endLine - lineFeeds(cells.join("")) + skipped;
+    const fields = cells.map((value, index): [string, string] => [columns[index] ?? "", value]);
+    // An empty cell says nothing.
+    return { line, fields: new Map(fields.filter(([, value]) => value.trim() !== "")) };
+  });
+}
+
+interface TableRow {
+  readonly cells: readonly string[];
+  readonly endLine: number;
+}
+
+/** One per line, in quotes or not. Blank lines and lines that begin with # are skipped. */
+function idRecords(text: string): readonly SeenRecord[] {
+  return text.split(/\r?\n/).flatMap((source, index) => {
+    const id = source.trim().replace(/^(["'])(.*)\1$/, "$2");
+    if (id === "" || id.startsWith("#")) return [];
+    if (!/^[0-9a-f][0-9a-f-]{3,63}$/i.test(id)) throw unreadable(index + 1, "it isn't an id");
+    return [{ line: index + 1, fields: new Map([["id", id]]) }];
+  });
+}
+
+function seenLine(line: number, fields: ReadonlyMap<string, string>, timezone: string): SeenLine {
+  const text = (name: string): string | null => fields.get(name)?.trim() || null;
+  const id = (name: string): string | null => {
+    const given = text(name);
+    return given === null ? null : idKey(given);
+  };
+  const seen = { callId: id("callid") ?? id("webhookid"), messageId: id("messageid"), id: id("id") };
+  const bareId = fields.size === 1 ? seen.id : null;
+  if (seen.callId === null && seen.messageId === null && bareId === null) {
+    throw unreadable(line, "it has neither a call id nor a message id");
+  }
+  const kind = text("undeliverable") !== null ? "undeliverable" : text("acknowledged") !== null ? "reply" : null;
+  const content = fields.get("content");
+  return {
+    line,
+    callId: seen.callId,
+    messageId: seen.messageId,
+    id: bareId,
+    kind,
+    minute: minuteOf(text("undeliverable") ?? text("acknowledged"), line, timezone),
+    content: content === undefined ? null : contentKey(content),
+    mobile: text("mobile"),
+    email: text("email"),
+    mri: text("mri"),
+    from: text("from"),
+  };
+}
+
+function minuteOf(date: string | null, line: number, timezone: string): number | null {
+  if (date === null) return null;
+  const at = readDate(date, timezone);
+  if (at === null) throw unreadable(line, `${JSON.stringify(date)} isn't a date`);
+  return Math.floor(at / 60_000);
+}
+
+/** Line endings and outer white space don't count. */
+export function contentKey(content: string): string {
+  return content.replace(/\r\n?/g, "\n").trim();
+}
+
+function unreadable(line: number, reason: string): WhcbError {
+  return new WhcbError("malformed", `line ${line} can't be read: ${reason}`, {
+    hint: "--seen takes NDJSON or XML bodies, CSV or TSV with a header, or one id per line; nothing was done",
+  });
 }

@@ -1,5 +1,4 @@
-import { createReadStream } from "node:fs";
-import { createInterface } from "node:readline";
+import { readFile } from "node:fs/promises";
 import type { ListedCallback } from "../../../client/client.js";
 import { count } from "../../../domain/count.js";
 import { WhcbError } from "../../../domain/errors.js";
@@ -8,8 +7,8 @@ import { readSeenList, type SeenList } from "../../../runs/plan/seen-list.js";
 import type { RunDeps } from "../../../runs/run-deps.js";
 import type { RunLocks } from "../../../runs/run-locks.js";
 import type { ReplayOptions } from "../../../runs/run-options.js";
-import { balanceOf, runReconcile } from "../../../runs/run-reconcile.js";
-import { unreadableFile } from "../../args/read-input.js";
+import { runReconcile } from "../../../runs/run-reconcile.js";
+import { readAll, unreadableFile } from "../../args/read-input.js";
 import { DRY_RUN, readSendingFlags } from "../../args/sending-flags.js";
 import type { Invocation } from "../../invocation.js";
 import { openProgress } from "../../output/progress-line.js";
@@ -19,22 +18,30 @@ import { describePlan, planJson } from "../../output/run/plan-text.js";
 import { finishRun } from "../../output/run/run-summary.js";
 import { safeJson } from "../../output/sanitize.js";
 import { collectKeys } from "../../settings/callback-keys.js";
+import type { ResolvedSettings } from "../../settings/resolve-settings.js";
 import { findCallback, withSession } from "../../settings/session.js";
 import { confirmInTime, describeLocks, withLocks } from "../../settings/with-locks.js";
 import { withRunDeps } from "../../settings/with-run-deps.js";
-import { BY, SEEN } from "./command.js";
+import { ALLOW_EMPTY, AMBIGUOUS, SEEN } from "./command.js";
 
 export async function run(invocation: Invocation): Promise<number> {
   const { args, deps } = invocation;
   const source = args.get(SEEN);
-  if (source === undefined) throw new WhcbError("usage", "reconcile needs --seen FILE (or -): the ids that your system has");
+  if (source === undefined) throw new WhcbError("usage", "reconcile needs --seen FILE (or -): what your system has");
   if (source === "-" && !args.get(YES) && !args.get(DRY_RUN)) throw needsYes(invocation);
-  const seen = await readSeenList(args.get(BY), readLines(invocation, source));
+  const text = await readText(invocation, source);
   const options = readSendingFlags(args);
   return withSession(invocation, async (session) => {
+    const { settings } = session;
+    const seen = readSeenList(text, settings.timezone.value);
+    if (seen.read === 0 && !args.get(ALLOW_EMPTY)) {
+      throw new WhcbError("usage", "the list of --seen is empty: nothing was done", {
+        hint: "did the command before the pipe fail? --allow-empty replays every failed call",
+      });
+    }
     const callback = await findCallback(session.client, args.operand(0));
     return withRunDeps(deps, session, options.concurrency, async (runDeps) => {
-      const job = { callback, seen, options, runDeps };
+      const job = { callback, seen, settings, options, runDeps };
       if (args.get(DRY_RUN)) return listAndReconcile(job, invocation);
       return withLocks(invocation, { callbacks: [callback], runDeps }, (locks) =>
         listAndReconcile({ ...job, locks }, invocation),
@@ -43,9 +50,18 @@ export async function run(invocation: Invocation): Promise<number> {
   });
 }
 
+async function readText({ deps }: Invocation, source: string): Promise<string> {
+  try {
+    return source === "-" ? await readAll(deps.io.stdin) : await readFile(source, "utf8");
+  } catch (error) {
+    throw unreadableFile(source, error);
+  }
+}
+
 interface ReconcileJob {
   readonly callback: ListedCallback;
   readonly seen: SeenList;
+  readonly settings: Pick<ResolvedSettings, "timezone" | "country">;
   readonly options: ReplayOptions;
   readonly runDeps: RunDeps;
   /** None for a dry run. */
@@ -53,60 +69,126 @@ interface ReconcileJob {
 }
 
 async function listAndReconcile(job: ReconcileJob, invocation: Invocation): Promise<number> {
-  const { callback, seen, options, runDeps, locks } = job;
-  const { screen } = invocation;
-  const listing = await openProgress(invocation, "listing failed calls");
-  const plan = await planReconcile(callback.id, seen, runDeps, { runId: locks?.runId }).finally(() => listing.clear());
+  const { options, runDeps, locks } = job;
+  const { args, screen } = invocation;
+  const plan = await listAndMatch(job, invocation);
   try {
     if (plan.failed === 0) {
-      screen.info(`nothing to reconcile: ${callback.name} has no failed call`);
+      screen.info(`nothing to reconcile: ${job.callback.name} has no failed call`);
       return 0;
     }
+    const warnings = describeWarnings(plan);
+    for (const warning of warnings) screen.info(`warning: ${warning}`);
     const description = describeReconcile(plan, describePlan(plan.replay, options, screen.renderOptions));
-    if (locks === undefined) return await showReconcile(plan, description, screen);
+    if (locks === undefined) {
+      await showReconcile(plan, { seen: job.seen, description, warnings, dryRun: true }, screen);
+      screen.info("dry run: nothing was marked or sent");
+      return 0;
+    }
+    if (plan.seen.length + plan.replay.calls === 0) {
+      await showReconcile(plan, { seen: job.seen, description, warnings, dryRun: false }, screen);
+      return checkAmbiguous(plan, invocation);
+    }
     const question = `Mark ${count(plan.seen.length, "call")} and send ${count(plan.replay.calls, "call")} again?`;
     if (!(await confirmInTime(invocation, [...description, ...describeLocks(locks), question].join("\n")))) return 0;
     const keys = await collectKeys(invocation, plan.replay, options);
     const summary = await followRun(invocation, plan.replay.calls, ({ signal, listener }) =>
       runReconcile(plan, { ...options, signal, keys, locks }, runDeps, listener),
     );
-    return await finishRun(invocation, summary, balanceOf(plan.failed, summary.counts));
+    await finishRun(invocation, summary, { ambiguous: ambiguousJson(plan), warnings });
+    return args.get(AMBIGUOUS) === undefined ? checkAmbiguous(plan, invocation) : 0;
   } finally {
     await plan.replay.discard();
   }
 }
 
-function describeReconcile(plan: ReconcilePlan, replay: readonly string[]): readonly string[] {
-  const { callback, failed, seen, unmatched, sharedMessages } = plan;
+async function listAndMatch({ callback, seen, settings, runDeps, locks }: ReconcileJob, invocation: Invocation) {
+  const { screen, args } = invocation;
+  screen.info(
+    `reading ${amount(seen.read)} ${seen.format}${seen.read === seen.lines.length ? "" : `, ${amount(seen.lines.length)} of them different`}`,
+  );
+  const listing = await openProgress(invocation, "listing calls");
+  const plan = planReconcile(
+    {
+      callback,
+      seen,
+      timezone: settings.timezone.value,
+      country: settings.country.value,
+      sendAmbiguous: args.get(AMBIGUOUS) === "send",
+      runId: locks?.runId,
+      onCompare(calls, requests) {
+        const number = calls === null ? "all calls" : `all ${amount(calls)} calls`;
+        const cost = requests === null ? "" : `: ${count(requests, "request")}`;
+        screen.info(`comparing with ${number} of ${callback.name}${cost}`);
+      },
+    },
+    runDeps,
+  );
+  return plan.finally(() => listing.clear());
+}
+
+/** "1 204". */
+function amount(number: number): string {
+  return String(number).replace(/\B(?=(?:\d{3})+$)/g, " ");
+}
+
+/** Ambiguous calls that nobody has decided about. */
+function checkAmbiguous({ ambiguous }: ReconcilePlan, { args }: Invocation): number {
+  if (ambiguous.length === 0 || args.get(AMBIGUOUS) !== undefined) return 0;
+  throw new WhcbError("items-failed", `${count(ambiguous.length, "ambiguous call")}: neither marked nor sent`, {
+    hint: "--ambiguous send sends them; --ambiguous skip leaves them without an error",
+  });
+}
+
+const MAX_LISTED = 20;
+
+function describeWarnings({ ambiguous, unmatched, unreadableNumbers }: ReconcilePlan): readonly string[] {
+  const listed = ambiguous.slice(0, MAX_LISTED).map(({ id, from }) => `\n  ${id}${from === "" ? "" : ` from ${from}`}`);
+  const others = ambiguous.length > MAX_LISTED ? `\n  and ${ambiguous.length - MAX_LISTED} more (-o json lists all)` : "";
   return [
-    `${count(failed, "failed call")} of ${callback.name}: your system has ${seen.length}, ${plan.replay.calls} to send`,
-    ...replay,
-    ...(unmatched > 0 ? [`${count(unmatched, "id")} in the file matching no failed call`] : []),
-    ...(sharedMessages > 0
-      ? [
-          `${count(sharedMessages, "seen message")} with more than one failed call: all of them count as seen (--by call tells them apart)`,
-        ]
-      : []),
-  ];
+    ambiguous.length === 0
+      ? ""
+      : `your system may have ${count(ambiguous.length, "ambiguous call")}, which will be neither marked nor sent:${listed.join("")}${others}`,
+    unmatched === 0 ? "" : `${count(unmatched, "line")} matching no call`,
+    unreadableNumbers === 0
+      ? ""
+      : `${count(unreadableNumbers, "mobile number")} not compared; for numbers in local form: whcb config set country AU`,
+  ].filter((warning) => warning !== "");
 }
 
-async function showReconcile(plan: ReconcilePlan, description: readonly string[], screen: Invocation["screen"]): Promise<number> {
-  if (screen.format === "json" || screen.format === "ndjson") {
-    const { failed, unmatched, sharedMessages } = plan;
-    const document = { dryRun: true, failed, seen: plan.seen.length, unmatched, sharedMessages, replay: planJson(plan.replay) };
-    await screen.out(`${safeJson(document, screen.format === "json" ? 2 : undefined)}\n`);
-    return 0;
-  }
-  await screen.out(description.map((line) => `${line}\n`).join(""));
-  screen.info("dry run: nothing was marked or sent");
-  return 0;
+function describeReconcile(plan: ReconcilePlan, replay: readonly string[]): readonly string[] {
+  const { callback, failed, seen, ambiguous } = plan;
+  const divided = `your system has ${seen.length}, ${ambiguous.length} ambiguous, ${plan.replay.calls} to send`;
+  return [`${count(failed, "failed call")} of ${callback.name}: ${divided}`, ...replay];
 }
 
-async function* readLines({ deps }: Invocation, source: string): AsyncIterable<string> {
-  const input = source === "-" ? deps.io.stdin : createReadStream(source, "utf8");
-  try {
-    yield* createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
-  } catch (error) {
-    throw unreadableFile(source, error);
+interface ShownPlan {
+  readonly seen: SeenList;
+  readonly description: readonly string[];
+  readonly warnings: readonly string[];
+  readonly dryRun: boolean;
+}
+
+async function showReconcile(plan: ReconcilePlan, shown: ShownPlan, screen: Invocation["screen"]): Promise<void> {
+  const { seen, description, warnings, dryRun } = shown;
+  if (screen.format !== "json" && screen.format !== "ndjson") {
+    await screen.out(description.map((line) => `${line}\n`).join(""));
+    return;
   }
+  const document = {
+    dryRun,
+    format: seen.format,
+    lines: seen.read,
+    failed: plan.failed,
+    seen: plan.seen.length,
+    ambiguous: ambiguousJson(plan),
+    unmatched: plan.unmatched,
+    warnings,
+    replay: planJson(plan.replay),
+  };
+  await screen.out(`${safeJson(document, screen.format === "json" ? 2 : undefined)}\n`);
+}
+
+function ambiguousJson({ ambiguous }: ReconcilePlan): readonly { readonly id: string; readonly from: string }[] {
+  return ambiguous.map(({ id, from }) => ({ id, from }));
 }

@@ -7,7 +7,6 @@ import { resumeRun } from "../../../runs/resume-run.js";
 import type { RunDeps } from "../../../runs/run-deps.js";
 import { busyError } from "../../../runs/run-locks.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../../runs/run-options.js";
-import { balanceOf } from "../../../runs/run-reconcile.js";
 import { recordedCallback } from "../../../runs/run-replay.js";
 import type { Invocation } from "../../invocation.js";
 import { followRun } from "../../output/run/follow-run.js";
@@ -44,8 +43,7 @@ export function resumeReplay(invocation: Invocation, wanted: string | null): Pro
         const summary = await followRun(invocation, total, ({ signal, listener }) =>
           resumeRun(run.runId, { signal, keys, locks, resendUnknown }, runDeps, listener),
         );
-        const { header, counts } = summary;
-        return finishRun(invocation, summary, header.kind === "reconcile" ? balanceOf(counts.planned, counts) : null);
+        return finishRun(invocation, summary);
       });
     }),
   );

@@ -5,7 +5,7 @@ import { WhcbError } from "../../../domain/errors.js";
 import type { RunSummary } from "../../../runs/end-run.js";
 import type { RunCall } from "../../../runs/journal/run-state.js";
 import type { RunCounts, RunKind } from "../../../runs/journal/run-step.js";
-import type { Balance } from "../../../runs/run-reconcile.js";
+import { type Balance, balanceOf } from "../../../runs/run-reconcile.js";
 import type { Rejection } from "../../../runs/run-session.js";
 import { EXIT_DONE } from "../../exit-codes.js";
 import type { Invocation } from "../../invocation.js";
@@ -18,20 +18,21 @@ import { PLAIN, type RenderOptions } from "../screen.js";
 import { formatInstant } from "../times.js";
 
 /**
- * Writes the summary, with the balance of a reconcile, and returns the exit code. Throws the error with which the run ended;
- * `items-failed` if the balance is wrong.
+ * Writes the summary, with the balance of a reconcile, and returns the exit code. `more` is added to the JSON. Throws the error with
+ * which the run ended; `items-failed` if the balance is wrong.
  */
 export async function finishRun(
   { screen }: Pick<Invocation, "screen">,
   summary: RunSummary,
-  balance: Balance | null = null,
+  more: Readonly<Record<string, unknown>> = {},
 ): Promise<number> {
+  const balance = balanceOf(summary);
   if (screen.format === "json") {
-    const document = { ...summaryJson(summary), ...(balance === null ? {} : { balance }) };
+    const document = { ...summaryJson(summary), ...(balance === null ? {} : { balance }), ...more };
     await screen.out(`${safeJson(document, 2)}\n`);
   } else if (screen.format === "ndjson") {
-    screen.info(renderSummary(summary, { ...screen.renderOptions, palette: PLAIN }, balance).trimEnd());
-  } else await screen.out(renderSummary(summary, screen.renderOptions, balance));
+    screen.info(renderSummary(summary, { ...screen.renderOptions, palette: PLAIN }).trimEnd());
+  } else await screen.out(renderSummary(summary, screen.renderOptions));
   if (summary.error !== null) throw explain(summary.error, summary);
   if (balance !== null && balance.missing !== 0) {
     throw new WhcbError("items-failed", "the balance doesn't add up", {
@@ -55,7 +56,8 @@ const DONE: Readonly<Record<RunKind, string>> = {
 };
 
 /** Lines for people, ending in a line feed, with the run's id and the command that continues it. */
-export function renderSummary(summary: RunSummary, options: RenderOptions, balance: Balance | null = null): string {
+export function renderSummary(summary: RunSummary, options: RenderOptions): string {
+  const balance = balanceOf(summary);
   const { header, counts } = summary;
   const { palette } = options;
   const done = doneCalls(header.kind, counts);
@@ -151,10 +153,10 @@ function describeCall({ id, message }: RunCall): string {
   return message === null ? id : `${id} ${message}`;
 }
 
-/** "balance: 10 failed = 4 seen + 5 accepted + 1 still failing". */
+/** "balance: 10 failed = 4 seen + 5 accepted + 1 rejected + 0 unknown + 0 not sent + 0 ambiguous + 0 settled meanwhile". */
 export function balanceText(balance: Balance): string {
-  const { failed, seen, accepted, settledMeanwhile, stillFailing, missing } = balance;
-  const settled = settledMeanwhile === 0 ? "" : ` + ${settledMeanwhile} settled meanwhile`;
-  const off = missing === 0 ? "" : `, which is ${Math.abs(missing)} too ${missing > 0 ? "few" : "many"}`;
-  return `balance: ${failed} failed = ${seen} seen + ${accepted} accepted${settled} + ${stillFailing} still failing${off}`;
+  const { failed, seen, accepted, rejected, unknown, notSent, ambiguous, settledMeanwhile, missing } = balance;
+  const parts = `${seen} seen + ${accepted} accepted + ${rejected} rejected + ${unknown} unknown + ${notSent} not sent`;
+  const difference = missing === 0 ? "" : `, which is ${Math.abs(missing)} too ${missing > 0 ? "few" : "many"}`;
+  return `balance: ${failed} failed = ${parts} + ${ambiguous} ambiguous + ${settledMeanwhile} settled meanwhile${difference}`;
 }

@@ -1,0 +1,104 @@
+import { describe, expect, it, test } from "vitest";
+import { readSeenList, type SeenLine } from "../../../../src/runs/plan/seen-list.js";
+import { deliveryBody } from "../../../../src/wire/delivery-request.js";
+import { aResponse } from "../../../support/builders.js";
+
+const MESSAGE = "0A1B2C3D4E5F60718293A4B5C6D7E8F9";
+const MINUTE = Date.UTC(2026, 10, 24, 9, 30) / 60_000;
+
+function aLine(over: Partial<SeenLine>): SeenLine {
+  const nothing = { callId: null, messageId: null, id: null, kind: null, minute: null, content: null };
+  return { line: 1, ...nothing, mobile: null, email: null, mri: null, from: null, ...over };
+}
+
+const FROM_BODY = aLine({ messageId: MESSAGE, kind: "reply", minute: MINUTE, content: "Yes", mobile: "61400000001" });
+
+describe("a list of what the receiver has", () => {
+  it("may be the JSON bodies that it received, with keys in any case", () => {
+    const body = deliveryBody({ contentType: "json", removeHtml: false }, aResponse());
+    const other = JSON.stringify({
+      MessageId: MESSAGE.toLowerCase(),
+      From: { Mobile: "1" },
+      ResponseMessage: { Undeliverable: "" },
+    });
+    expect(readSeenList(`\uFEFF${body}\n\n${other}\n`, "UTC")).toEqual({
+      format: "NDJSON bodies",
+      read: 2,
+      lines: [FROM_BODY, aLine({ line: 3, messageId: MESSAGE, mobile: "1" })],
+    });
+  });
+
+  it("may be XML bodies, of one line or of several", () => {
+    const body = deliveryBody({ contentType: "xml", removeHtml: false }, aResponse());
+    const undeliverable = aResponse({
+      responseMessage: { channel: "SMS", kind: "undeliverable", date: "24/11/26 09:30", content: " no\r\nroute " },
+    });
+    const other = deliveryBody({ contentType: "xml", removeHtml: false }, undeliverable).replaceAll("><", ">\n<");
+    const list = readSeenList(`${body}\n${other}\n`, "UTC");
+    expect([list.format, list.read]).toEqual(["XML bodies", 2]);
+    expect(list.lines).toEqual([FROM_BODY, { ...FROM_BODY, line: 2, kind: "undeliverable", content: "no\nroute" }]);
+  });
+
+  it("may be CSV with a header, commas or semicolons, and quoted line feeds", () => {
+    const rows = `message_id,From,"Content",acknowledged\n${MESSAGE},ada@example.com,"one\ntwo",24/11/26 09:30\n${MESSAGE},,,\n`;
+    expect(readSeenList(rows, "UTC")).toEqual({
+      format: "CSV rows",
+      read: 2,
+      lines: [
+        aLine({ line: 2, messageId: MESSAGE, from: "ada@example.com", content: "one\ntwo", kind: "reply", minute: MINUTE }),
+        aLine({ line: 4, messageId: MESSAGE }),
+      ],
+    });
+    expect(readSeenList(`callid;x\n${MESSAGE};1\n`, "UTC").lines).toEqual([aLine({ line: 2, callId: MESSAGE })]);
+    expect(readSeenList(`callid\n${MESSAGE}\n`, "UTC").lines).toEqual([aLine({ line: 2, callId: MESSAGE })]);
+  });
+
+  it("may be TSV, where a quote is a character", () => {
+    const rows = `messageid\tcontent\n${MESSAGE}\tsay "yes"\n`;
+    expect(readSeenList(rows, "UTC")).toMatchObject({ format: "TSV rows", lines: [{ line: 2, content: 'say "yes"' }] });
+  });
+
+  it("may be bare ids, with or without quotes, case and dashes", () => {
+    const ids = `# from psql\n"${MESSAGE.toLowerCase()}"\n\n0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9\n00ff\n`;
+    expect(readSeenList(ids, "UTC")).toEqual({
+      format: "ids",
+      read: 3,
+      lines: [aLine({ line: 2, id: MESSAGE }), aLine({ line: 5, id: "00FF" })],
+    });
+  });
+
+  it("counts identical lines once", () => {
+    const body = deliveryBody({ contentType: "json", removeHtml: false }, aResponse());
+    const list = readSeenList(`${body}\n${body}\n${body.replace("Yes", "No")}\n`, "UTC");
+    expect([list.read, list.lines.map(({ line }) => line)]).toEqual([3, [1, 3]]);
+  });
+
+  it("has dates in the given time zone, unless they name their own", () => {
+    const rows = `messageid,acknowledged\n${MESSAGE},24/11/26 20:30\n${MESSAGE},2026-11-24T09:30:59Z\n`;
+    expect(readSeenList(rows, "Australia/Sydney").lines.map(({ minute }) => minute)).toEqual([MINUTE]);
+  });
+
+  it("may be empty", () => {
+    expect(readSeenList("\n \n", "UTC")).toEqual({ format: "ids", read: 0, lines: [] });
+  });
+});
+
+test.each([
+  ["psql: error: connection refused\n", "line 1 can't be read: it isn't an id"],
+  [`${MESSAGE}\nNULL\n`, "line 2 can't be read: it isn't an id"],
+  [`{"messageid":"${MESSAGE}"}\n{"messageid":\n`, "line 2 can't be read: it isn't a JSON object"],
+  [`{"messageid":"${MESSAGE}"}\n[]\n`, "line 2 can't be read: it isn't a JSON object"],
+  [`{"from":{"mobile":"1"}}\n`, "line 1 can't be read: it has neither a call id nor a message id"],
+  [`messageid,callid,content\n${MESSAGE},,\n,,yes\n`, "line 3 can't be read: it has neither a call id nor a message id"],
+  [`from,content\n1,yes\n`, "line 1 can't be read: the header must name a column messageid or callid"],
+  [`messageid,acknowledged\n${MESSAGE},31/02/26 10:00\n`, "line 2 can't be read: \"31/02/26 10:00\" isn't a date"],
+  [`<a/>\n`, "line 1 can't be read: it isn't a deliveryResponse document"],
+  [`<deliveryResponse>\n<messageid>A</messageid>`, "line 1 can't be read: it isn't a deliveryResponse document"],
+  [
+    `messageid,content\n${MESSAGE},"yes\n`,
+    "line 2 can't be read: Quote Not Closed: the parsing is finished with an opening quote",
+  ],
+  [`messageid,content\n${MESSAGE}\n`, "line 2 can't be read: Invalid Record Length: expect 2, got 1"],
+])("%j is rejected", (text, message) => {
+  expect(() => readSeenList(text, "UTC")).toThrow(message);
+});
