@@ -4,7 +4,7 @@ import { latestScheduledRetry, type RetryPolicy } from "../domain/retry-policy.j
 import type { Clock } from "../platform/clock.js";
 import type { Logger } from "../platform/logger.js";
 import type { Random } from "../platform/random.js";
-import type { DispatchStore, OutcomeGroup, Store } from "../store/store.js";
+import type { CommittedOutcomes, DispatchStore, OutcomeGroup, Store } from "../store/store.js";
 import { DeliveryBudget } from "./delivery-budget.js";
 import type { EndpointWorker, WorkerDeps } from "./endpoint/endpoint-worker.js";
 import { fetchWork } from "./endpoint/fetch-work.js";
@@ -196,10 +196,10 @@ export class Dispatcher {
 
   async #commit(): Promise<void> {
     for (let group = this.#log.next(); group; group = this.#log.next()) {
-      await this.#deps.store.commitOutcomes(group);
+      const committed = await this.#deps.store.commitOutcomes(group);
       this.#storeWorks();
       this.#log.committed();
-      this.#release(group);
+      this.#release(group, committed);
     }
   }
 
@@ -215,7 +215,11 @@ export class Dispatcher {
     this.#storeState = "works";
   }
 
-  #release(group: OutcomeGroup): void {
+  #release(group: OutcomeGroup, { skippedHoldings, droppedOutages }: CommittedOutcomes): void {
+    for (const { callbackId, outage } of group.endpoints) {
+      const isDropped = outage !== null && droppedOutages.has(outage.id);
+      this.#pool.get(callbackId)?.tracker.groupCommitted(skippedHoldings.get(callbackId) ?? 0, isDropped);
+    }
     for (const { callbackId, callSeq } of group.holdings) this.#pool.get(callbackId)?.queue.committed(callSeq);
     for (const { callbackId, callSeq } of group.attempts) this.#pool.get(callbackId)?.queue.committed(callSeq);
     if (group.mails.length > 0) this.#deps.onMailQueued();
@@ -227,8 +231,17 @@ export class Dispatcher {
       worker.tracker.clampToClock(now);
       worker.tracker.closeOutageIfOver(now);
       this.#slots.enqueue(worker);
+      if (this.#maySend()) await this.#checkOutage(worker);
       if (this.#maySend() && this.#pool.isCurrent(worker) && worker.queue.needsWork(now)) await this.#fetch(worker, now);
     }
+  }
+
+  /** An outage is over when none of its calls is FAILED any more, as after marks or a replay. */
+  async #checkOutage({ tracker }: EndpointWorker): Promise<void> {
+    const outage = tracker.outageToCheck;
+    if (outage === null) return;
+    const progress = await this.#deps.store.readOutageProgress(tracker.callback.id, outage.startedAt);
+    tracker.outageChecked(outage, progress, this.#deps.clock.now());
   }
 
   async #fetch(worker: EndpointWorker, now: number): Promise<void> {
@@ -257,7 +270,9 @@ export class Dispatcher {
     if (!this.#maySend()) return false;
     if (this.#pool.hasChanges) return true;
     const now = this.#deps.clock.now();
-    for (const worker of this.#pool.all()) if (worker.queue.needsWork(now)) return true;
+    for (const worker of this.#pool.all()) {
+      if (worker.queue.needsWork(now) || worker.tracker.outageToCheck !== null) return true;
+    }
     return false;
   }
 

@@ -42,6 +42,16 @@ export class OutcomeLog {
     this.#touched().mails.push(mail);
   }
 
+  hasUncommitted(callbackId: string): boolean {
+    return [this.#gathering, this.#committing].some(
+      (group) =>
+        group !== null &&
+        (group.endpoints.has(callbackId) ||
+          group.attempts.some((attempt) => attempt.callbackId === callbackId) ||
+          group.holdings.some((holding) => holding.callbackId === callbackId)),
+    );
+  }
+
   /** The group to commit next: the one that failed before, or all that has gathered; null where there is nothing. */
   next(): OutcomeGroup | null {
     if (this.#committing === null) {

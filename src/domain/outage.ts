@@ -1,4 +1,4 @@
-/** A period in which a callback's endpoint fails; it costs one e-mail (docs/dispatcher.md, an outage). */
+/** A period in which a callback's endpoint fails; it costs one e-mail (docs/dispatcher.md, An outage). */
 import type { EndpointState } from "./endpoint.js";
 import type { RetryPolicy } from "./retry-policy.js";
 
@@ -24,10 +24,20 @@ export interface Outage extends OpenOutage {
   readonly notifiedBy: NoticeChannel | null;
 }
 
-/** A call failed for the first time (or was held): the outage goes on, or `newId` names the one that opens. */
-export function outageAfterFirstFailure(outage: OpenOutage | null, at: number, newId: () => string): OpenOutage {
-  if (outage === null) return { id: newId(), startedAt: at, failedCalls: 1, quietSince: null };
-  return { ...outage, failedCalls: outage.failedCalls + 1, quietSince: null };
+/**
+ * A call failed for the first time, or was held: the outage goes on, or `newId` is the id of the one that opens. `marked` is the last
+ * outage if it closed because its calls were marked by hand and nothing succeeded since: it reopens within one window of its start.
+ */
+export function outageAfterFirstFailure(
+  outage: OpenOutage | null,
+  at: number,
+  newId: () => string,
+  marked: OpenOutage | null,
+  policy: RetryPolicy,
+): OpenOutage {
+  const before = outage ?? (marked !== null && at < marked.startedAt + policy.windowMs ? marked : null);
+  if (before === null) return { id: newId(), startedAt: at, failedCalls: 1, quietSince: null };
+  return { ...before, failedCalls: before.failedCalls + 1, quietSince: null };
 }
 
 export function outageAfterSuccess(outage: OpenOutage | null, at: number): OpenOutage | null {
@@ -49,4 +59,18 @@ export function outageByClock(outage: OpenOutage | null, now: number): OpenOutag
   if (outage === null || (outage.startedAt <= now && (outage.quietSince ?? now) <= now)) return outage;
   const quietSince = outage.quietSince === null ? null : Math.min(outage.quietSince, now);
   return { ...outage, startedAt: Math.min(outage.startedAt, now), quietSince };
+}
+
+/** The outage without holdings that were skipped at their commit; null: nothing else opened it. */
+export function outageWithoutHoldings(outage: OpenOutage | null, skipped: number): OpenOutage | null {
+  if (outage === null || skipped === 0) return outage;
+  const failedCalls = outage.failedCalls - skipped;
+  return failedCalls > 0 ? { ...outage, failedCalls } : null;
+}
+
+/** What became of the calls that first failed since an outage opened. */
+export interface OutageProgress {
+  readonly hasFailed: boolean;
+  /** One was delivered, by the dispatcher or in a replay. */
+  readonly hasDelivered: boolean;
 }

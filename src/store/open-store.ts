@@ -19,7 +19,7 @@ import { clampTimes } from "./outcomes/clamp-times.js";
 import { commitOutcomes } from "./outcomes/commit-outcomes.js";
 import { listActiveCallbacks, listEndpoints } from "./outcomes/endpoints.js";
 import { mailStore } from "./outcomes/mails.js";
-import { listOutages } from "./outcomes/outages.js";
+import { listOutages, readOutageProgress } from "./outcomes/outages.js";
 import { purgeDeleted, purgeExpired } from "./purge.js";
 import type { Db } from "./schema.js";
 import { checkSecretKey, hasKeyCheck, type SecretKeySource } from "./secret-key.js";
@@ -88,6 +88,7 @@ function storeOn(db: Db, cipher: KeyCipher): Store {
     fetchHeld: (callbackId, options) => fetchHeld(db, callbackId, options),
     expireRetries: (callbackId, firstFailedBefore, limit) => expireRetries(db, callbackId, firstFailedBefore, limit),
     clampTimes: (bounds) => clampTimes(db, bounds),
+    readOutageProgress: (callbackId, since) => readOutageProgress(db, callbackId, since),
     commitOutcomes: (group) => commitOutcomes(db, group),
     purgeDeleted: (limit) => purgeDeleted(db, limit),
     purgeExpired: async (now, limit) => purgeExpired(db, now, limit, await settings.readSettings()),

@@ -51,6 +51,8 @@ export interface EndpointTable {
   failures_in_row: number;
   /** A JSON list of calls' seqs. */
   failed_calls: string;
+  /** An OpenOutage as JSON. */
+  marked_outage: string | null;
   down_since: number | null;
   round_at: number | null;
   round_began_at: number | null;

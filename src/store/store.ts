@@ -6,7 +6,7 @@ import type { Callback, CallbackSettings, RunLease } from "../domain/callback.js
 import type { Endpoint } from "../domain/endpoint.js";
 import type { Mail } from "../domain/mail.js";
 import type { MessageResponse } from "../domain/message-response.js";
-import type { NoticeChannel, OpenOutage, Outage } from "../domain/outage.js";
+import type { NoticeChannel, OpenOutage, Outage, OutageProgress } from "../domain/outage.js";
 import type { RetryPolicy } from "../domain/retry-policy.js";
 import type { ServiceSettings } from "../domain/service-settings.js";
 import type { ClockBounds } from "./outcomes/clamp-times.js";
@@ -143,6 +143,8 @@ export interface EndpointRecord {
   readonly callback: Callback;
   readonly endpoint: Endpoint;
   readonly outage: OpenOutage | null;
+  /** The last outage, if it closed because its calls were marked by hand and nothing succeeded since. */
+  readonly markedOutage?: OpenOutage;
   readonly pendingCalls: number;
   /** The earliest due time of a FAILED call; null if none is due. */
   readonly nextDueAt: number | null;
@@ -177,12 +179,21 @@ export interface DispatchStore {
    * become `now`, and calls due after `latestDueAt` are due then.
    */
   clampTimes(bounds: ClockBounds): Promise<void>;
+  /** What became of the calls that first failed at or after `since`. */
+  readOutageProgress(callbackId: string, since: number): Promise<OutageProgress>;
   /** Everything that a group of outcomes changes, in one transaction. Calls that no longer exist are skipped. */
-  commitOutcomes(group: OutcomeGroup): Promise<void>;
+  commitOutcomes(group: OutcomeGroup): Promise<CommittedOutcomes>;
   /** Removes up to `limit` calls of deleted callbacks, with their attempts, then the callbacks. Returns how many calls. */
   purgeDeleted(limit: number): Promise<number>;
   /** Removes up to `limit` calls, closed outages and sent mails that are past retention. Returns how many. */
   purgeExpired(now: number, limit: number): Promise<number>;
+}
+
+export interface CommittedOutcomes {
+  /** Holdings that were skipped, by callback: retries were switched off, or the calls were marked. */
+  readonly skippedHoldings: ReadonlyMap<string, number>;
+  /** Ids of outages that nothing but skipped holdings would have opened. */
+  readonly droppedOutages: ReadonlySet<string>;
 }
 
 export interface OutcomeGroup {
@@ -219,6 +230,7 @@ export interface EndpointChange {
   readonly callbackId: string;
   readonly endpoint: Endpoint;
   readonly outage: OpenOutage | null;
+  readonly markedOutage?: OpenOutage | null;
 }
 
 export type ClosedOutage = Omit<Outage, "notifiedAt" | "notifiedBy"> & { readonly endedAt: number };

@@ -15,10 +15,12 @@ import {
 } from "../../domain/endpoint.js";
 import {
   type OpenOutage,
+  type OutageProgress,
   outageAfterFirstFailure,
   outageAfterSuccess,
   outageByClock,
   outageClosesAt,
+  outageWithoutHoldings,
 } from "../../domain/outage.js";
 import type { RetryPolicy } from "../../domain/retry-policy.js";
 import { composeOutageMail } from "../../notifier/outage-mail.js";
@@ -41,12 +43,21 @@ export class EndpointTracker {
   #callback: Callback;
   #endpoint: Endpoint;
   #outage: OpenOutage | null;
+  #markedOutage: OpenOutage | null;
+  #savedMarkedOutage: OpenOutage | null;
+  /** The calls of the outage may all be settled: the store knows. */
+  #mayBeOver: boolean;
+  /** The last first failure, until its outage is on disk: the e-mail is about it. */
+  #reported: { readonly call: Call; readonly attempt: Attempt | null } | null = null;
 
   constructor(record: EndpointRecord, deps: TrackerDeps) {
     this.#deps = deps;
     this.#callback = record.callback;
     this.#endpoint = endpointTakenOver(record.endpoint, deps.clock.now(), deps.policy);
     this.#outage = record.outage;
+    this.#markedOutage = record.markedOutage ?? null;
+    this.#savedMarkedOutage = this.#markedOutage;
+    this.#mayBeOver = record.outage !== null;
     this.#noticeRepair(record.endpoint.roundBeganAt ?? 0, record.endpoint.roundBeganAt ?? 0);
   }
 
@@ -62,6 +73,7 @@ export class EndpointTracker {
   useSettings(callback: Callback): void {
     const { repairedAt, replayRequestedAt } = this.#callback;
     this.#callback = callback;
+    this.#mayBeOver = this.#outage !== null;
     this.#noticeRepair(repairedAt, replayRequestedAt);
   }
 
@@ -70,8 +82,11 @@ export class EndpointTracker {
     return this.#endpoint.state === "down" && this.#callback.retriesEnabled;
   }
 
-  succeeded(at: number): void {
+  /** `hadFailed`: the call had failed before, so that its outage may be over. */
+  succeeded(at: number, hadFailed = false): void {
     this.closeOutageIfOver(at);
+    this.#markedOutage = null;
+    this.#mayBeOver ||= hadFailed && this.#outage !== null;
     this.#change(endpointAfterSuccess(this.#endpoint, at, this.#deps.maxInFlight), outageAfterSuccess(this.#outage, at));
   }
 
@@ -128,6 +143,35 @@ export class EndpointTracker {
       this.#change(endpointAfterReplayRequest(this.#endpoint, replayRequestedAt), this.#outage);
   }
 
+  get hasUncommitted(): boolean {
+    return this.#deps.log.hasUncommitted(this.#callback.id);
+  }
+
+  /** The open outage, if its calls may all be settled; null while an outcome waits for its commit. */
+  get outageToCheck(): OpenOutage | null {
+    return this.#mayBeOver && !this.hasUncommitted ? this.#outage : null;
+  }
+
+  /** Closes the outage if nothing of it is FAILED any more; `checked` is what outageToCheck returned. */
+  outageChecked(checked: OpenOutage, { hasFailed, hasDelivered }: OutageProgress, at: number): void {
+    if (this.#outage !== checked || this.hasUncommitted) return;
+    this.#mayBeOver = false;
+    if (hasFailed) return;
+    // Marked by hand, the endpoint may well fail on: then the same outage reopens.
+    this.#markedOutage = checked.quietSince === null && !hasDelivered ? checked : null;
+    this.#closeOutage(at);
+  }
+
+  /** A group is on disk, without so many holdings of this endpoint. `isDropped`: neither its outage nor the e-mail was written. */
+  groupCommitted(skippedHoldings: number, isDropped: boolean): void {
+    const outage = outageWithoutHoldings(this.#outage, skippedHoldings);
+    const reported = this.#reported;
+    if (!this.hasUncommitted) this.#reported = null;
+    if (outage === this.#outage) return;
+    this.#change(this.#endpoint, outage);
+    if (outage !== null && isDropped && reported !== null) this.#queueMail(outage, reported.call, reported.attempt);
+  }
+
   #closeOutage(endedAt: number): void {
     if (this.#outage === null) return;
     this.#deps.log.closeOutage({ ...this.#outage, callbackId: this.#callback.id, endedAt });
@@ -135,8 +179,12 @@ export class EndpointTracker {
   }
 
   #firstFailure(call: Call, at: number, attempt: Attempt | null): OpenOutage {
-    const outage = outageAfterFirstFailure(this.#outage, at, () => timeOrderedId(at, this.#deps.random));
-    if (outage.id !== this.#outage?.id) this.#queueMail(outage, call, attempt);
+    const { policy, random } = this.#deps;
+    const marked = this.#markedOutage;
+    const outage = outageAfterFirstFailure(this.#outage, at, () => timeOrderedId(at, random), marked, policy);
+    this.#markedOutage = null;
+    this.#reported = { call, attempt };
+    if (outage.id !== this.#outage?.id && outage.id !== marked?.id) this.#queueMail(outage, call, attempt);
     return outage;
   }
 
@@ -149,9 +197,11 @@ export class EndpointTracker {
   }
 
   #change(endpoint: Endpoint, outage: OpenOutage | null): void {
-    if (endpoint === this.#endpoint && outage === this.#outage) return;
+    const isSame = endpoint === this.#endpoint && outage === this.#outage && this.#markedOutage === this.#savedMarkedOutage;
+    if (isSame) return;
+    this.#savedMarkedOutage = this.#markedOutage;
     this.#endpoint = endpoint;
     this.#outage = outage;
-    this.#deps.log.changeEndpoint({ callbackId: this.#callback.id, endpoint, outage });
+    this.#deps.log.changeEndpoint({ callbackId: this.#callback.id, endpoint, outage, markedOutage: this.#markedOutage });
   }
 }

@@ -82,7 +82,7 @@ export class EndpointWorker implements Sender {
     const { startedAt } = attempt;
     const isFailed = !isAccepted(attempt.result);
     if (isFailed) this.tracker.failed(call, attempt);
-    else this.tracker.succeeded(startedAt + attempt.durationMs);
+    else this.tracker.succeeded(startedAt + attempt.durationMs, call.firstFailedAt !== null);
     const mayRetry = isFailed && this.tracker.callback.retriesEnabled;
     this.queue.inFlight.attempted(
       call.seq,

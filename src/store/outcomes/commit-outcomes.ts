@@ -1,30 +1,46 @@
 /** A group of outcomes, with everything that follows from them, in one transaction (docs/dispatcher.md, A call, Rule 5). */
 import { holdCall, recordAttempt } from "../../domain/call.js";
+import { outageWithoutHoldings } from "../../domain/outage.js";
 import { type LiveCallbacks, readLiveCallbacks } from "../callbacks/callback-row.js";
 import { type RecordedAttempt, saveAttempts } from "../calls/attempts.js";
 import { CountChanges } from "../calls/call-counts.js";
 import { type CallState, readStatesBySeq, writeStates } from "../calls/call-state.js";
 import type { Db } from "../schema.js";
-import type { OutcomeGroup } from "../store.js";
+import type { CommittedOutcomes, EndpointChange, OutcomeGroup } from "../store.js";
 import { saveEndpoints } from "./endpoints.js";
 import { saveMails } from "./mails.js";
 import { closeOutages, saveOpenOutages } from "./outages.js";
 
-export function commitOutcomes(db: Db, group: OutcomeGroup): Promise<void> {
+export function commitOutcomes(db: Db, group: OutcomeGroup): Promise<CommittedOutcomes> {
   return db.transaction().execute(async (trx) => {
     const callbacks = await readLiveCallbacks(trx, group);
     const changes = new CountChanges();
     const states = await readStatesBySeq(trx, seqsOf(group));
-    const recorded = applyOutcomes(states, group, callbacks);
+    const skippedHoldings = applyHoldings(states, group, callbacks);
+    const recorded = applyAttempts(states, group, callbacks);
+    const { endpoints, droppedOutages } = withoutSkipped(group.endpoints, skippedHoldings);
     await writeStates(trx, states.values(), changes);
     await saveAttempts(trx, recorded);
     await changes.save(trx);
-    await saveEndpoints(trx, group.endpoints, callbacks);
+    await saveEndpoints(trx, endpoints, callbacks);
     // An outage that ends makes room for the next one of its callback.
     await closeOutages(trx, group.closedOutages, callbacks);
-    await saveOpenOutages(trx, group.endpoints, callbacks);
-    await saveMails(trx, group.mails, callbacks);
+    await saveOpenOutages(trx, endpoints, callbacks);
+    const mails = group.mails.filter(({ outageId }) => !droppedOutages.has(outageId));
+    await saveMails(trx, mails, callbacks);
+    return { skippedHoldings, droppedOutages };
   });
+}
+
+/** A holding that was skipped opens no outage, and isn't counted in one. */
+function withoutSkipped(endpoints: readonly EndpointChange[], skippedHoldings: ReadonlyMap<string, number>) {
+  const droppedOutages = new Set<string>();
+  const changes = endpoints.map((change) => {
+    const outage = outageWithoutHoldings(change.outage, skippedHoldings.get(change.callbackId) ?? 0);
+    if (change.outage !== null && outage === null) droppedOutages.add(change.outage.id);
+    return { ...change, outage };
+  });
+  return { endpoints: changes, droppedOutages };
 }
 
 function seqsOf({ attempts, holdings }: OutcomeGroup): number[] {
@@ -34,16 +50,28 @@ function seqsOf({ attempts, holdings }: OutcomeGroup): number[] {
   return [...seqs];
 }
 
-/** Moves the calls on, holdings first; returns the attempts of calls that are still there. */
-function applyOutcomes(states: ReadonlyMap<number, CallState>, group: OutcomeGroup, callbacks: LiveCallbacks): RecordedAttempt[] {
+/** Returns how many were skipped, by callback: with retries switched off meanwhile, a call stays PENDING for its one attempt. */
+function applyHoldings(
+  states: ReadonlyMap<number, CallState>,
+  group: OutcomeGroup,
+  callbacks: LiveCallbacks,
+): Map<string, number> {
   const { policy } = group;
+  const skipped = new Map<string, number>();
   for (const { callbackId, callSeq, at, downSince, random } of group.holdings) {
     const callback = callbacks.get(callbackId);
     const state = states.get(callSeq);
     if (callback === undefined || state?.callbackKey !== callback.key) continue;
-    // With retries switched off meanwhile it keeps its one attempt: it stays PENDING.
-    if (callback.retriesEnabled) state.after = holdCall(state.after, at, downSince, { retriesEnabled: true, policy, random });
+    const before = state.after;
+    if (callback.retriesEnabled) state.after = holdCall(before, at, downSince, { retriesEnabled: true, policy, random });
+    if (state.after === before) skipped.set(callbackId, (skipped.get(callbackId) ?? 0) + 1);
   }
+  return skipped;
+}
+
+/** Returns the attempts of calls that still exist. */
+function applyAttempts(states: ReadonlyMap<number, CallState>, group: OutcomeGroup, callbacks: LiveCallbacks): RecordedAttempt[] {
+  const { policy } = group;
   const recorded: RecordedAttempt[] = [];
   for (const { callbackId, callSeq, attempt, random, recovery } of group.attempts) {
     const callback = callbacks.get(callbackId);

@@ -43,6 +43,7 @@ export async function listEndpoints(db: Db, cipher: KeyCipher, callbackIds?: rea
     callback: toCallback(row, cipher),
     endpoint: endpointOf(row),
     outage: outageOf(row),
+    ...(row.marked_outage !== null && { markedOutage: JSON.parse(row.marked_outage) }),
     pendingCalls: row.pending,
     nextDueAt: row.next_due_at,
   }));
@@ -61,29 +62,30 @@ export async function listActiveCallbacks(db: Db): Promise<string[]> {
 }
 
 export async function saveEndpoints(db: Db, changes: readonly EndpointChange[], callbacks: LiveCallbacks): Promise<void> {
-  const rows = changes.flatMap(({ callbackId, endpoint }) => {
-    const callback = callbacks.get(callbackId);
-    return callback === undefined ? [] : [cellsOf(callback.key, endpoint)];
+  const rows = changes.flatMap((change) => {
+    const callback = callbacks.get(change.callbackId);
+    return callback === undefined ? [] : [cellsOf(callback.key, change)];
   });
   if (rows.length === 0) return;
   await sql`
-    INSERT INTO endpoints (callback_key, state, failures_in_row, failed_calls, down_since, round_at, round_began_at, probe_at, probe_step_ms,
+    INSERT INTO endpoints (callback_key, state, failures_in_row, failed_calls, marked_outage, down_since, round_at, round_began_at, probe_at, probe_step_ms,
       in_flight_limit, recovery, recovering_since)
-    SELECT ${sql.join(Array.from({ length: 12 }, (_, index) => cell(index)))} FROM ${batchOf(rows)} WHERE true
+    SELECT ${sql.join(Array.from({ length: 13 }, (_, index) => cell(index)))} FROM ${batchOf(rows)} WHERE true
     ON CONFLICT (callback_key) DO UPDATE SET
-      state = excluded.state, failures_in_row = excluded.failures_in_row, failed_calls = excluded.failed_calls, down_since = excluded.down_since, round_at = excluded.round_at,
+      state = excluded.state, failures_in_row = excluded.failures_in_row, failed_calls = excluded.failed_calls, marked_outage = excluded.marked_outage, down_since = excluded.down_since, round_at = excluded.round_at,
       round_began_at = excluded.round_began_at, probe_at = excluded.probe_at, probe_step_ms = excluded.probe_step_ms,
       in_flight_limit = excluded.in_flight_limit, recovery = excluded.recovery, recovering_since = excluded.recovering_since`.execute(
     db,
   );
 }
 
-function cellsOf(callbackKey: number, endpoint: Endpoint) {
+function cellsOf(callbackKey: number, { endpoint, markedOutage }: EndpointChange) {
   return [
     callbackKey,
     endpoint.state,
     endpoint.failedCalls.length,
     JSON.stringify(endpoint.failedCalls),
+    markedOutage ? JSON.stringify(markedOutage) : null,
     endpoint.downSince,
     endpoint.roundAt,
     endpoint.roundBeganAt,

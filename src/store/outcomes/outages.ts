@@ -1,6 +1,6 @@
 /** Outages: the open ones as the dispatcher left them, and all of them listed. */
 import { type Selectable, sql } from "kysely";
-import type { Outage } from "../../domain/outage.js";
+import type { Outage, OutageProgress } from "../../domain/outage.js";
 import type { LiveCallbacks } from "../callbacks/callback-row.js";
 import { isAfter, orderBy, readCursor, writeCursor } from "../keyset.js";
 import type { Db, OutageTable } from "../schema.js";
@@ -18,9 +18,20 @@ export async function saveOpenOutages(db: Db, changes: readonly EndpointChange[]
   await sql`
     INSERT INTO outages (id, callback_key, started_at, failed_calls, quiet_since)
     SELECT ${cell(0)}, ${cell(1)}, ${cell(2)}, ${cell(3)}, ${cell(4)} FROM ${batchOf(rows)} WHERE true
-    ON CONFLICT (id) DO UPDATE SET started_at = excluded.started_at, failed_calls = excluded.failed_calls, quiet_since = excluded.quiet_since`.execute(
+    ON CONFLICT (id) DO UPDATE SET
+      started_at = excluded.started_at, failed_calls = excluded.failed_calls, quiet_since = excluded.quiet_since, ended_at = NULL`.execute(
     db,
   );
+}
+
+/** A call's last attempt isn't before its first failure, so that the index of the listed calls leads to them. */
+export async function readOutageProgress(db: Db, callbackId: string, since: number): Promise<OutageProgress> {
+  const ofOutage = sql`callback_key = (SELECT key FROM callbacks WHERE id = ${callbackId})
+    AND status <> 'PENDING' AND attempted_at >= ${since} AND first_failed_at >= ${since}`;
+  const { rows } = await sql<{ failed: number; delivered: number }>`
+    SELECT EXISTS (SELECT 1 FROM calls WHERE status = 'FAILED' AND ${ofOutage}) AS failed,
+      EXISTS (SELECT 1 FROM calls WHERE status = 'SUCCESS' AND ${ofOutage} AND settled_by <> 'user') AS delivered`.execute(db);
+  return { hasFailed: rows[0]?.failed === 1, hasDelivered: rows[0]?.delivered === 1 };
 }
 
 /** One may have opened and closed within the group, so each is written whole. What has ended stays as it ended. */

@@ -207,6 +207,9 @@ const CHANGE_LOG = "CREATE TABLE changes (seq INTEGER PRIMARY KEY AUTOINCREMENT,
 
 const NOTICE_CHANNEL = "ALTER TABLE outages ADD COLUMN notified_by TEXT;";
 
+/** The last outage, if it closed because its calls were marked by hand: JSON. */
+const MARKED_OUTAGE = "ALTER TABLE endpoints ADD COLUMN marked_outage TEXT;";
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: "first tables", sql: FIRST },
   { version: 2, name: "columns in standard terms", sql: STANDARD_TERMS },
@@ -215,4 +218,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 5, name: "how an outage was notified", sql: NOTICE_CHANNEL },
   { version: 6, name: "index of sent mails", sql: RETENTION },
   { version: 7, name: "change log", sql: CHANGE_LOG },
+  { version: 8, name: "outages closed by marks", sql: MARKED_OUTAGE },
 ];

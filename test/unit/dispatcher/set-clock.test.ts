@@ -45,7 +45,7 @@ describe("clamping times in the store", () => {
   });
 });
 
-describe("a clock that is set", () => {
+describe("a clock that is set", { timeout: 60_000 }, () => {
   it("back by an hour puts no retry off: it comes one interval later at most", async () => {
     const callback = await sim.callback();
     await sim.accept(callback, 3);

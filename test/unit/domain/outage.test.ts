@@ -1,5 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { outageAfterFirstFailure, outageAfterSuccess, outageClosesAt } from "../../../src/domain/outage.js";
+import {
+  outageAfterFirstFailure,
+  outageAfterSuccess,
+  outageClosesAt,
+  outageWithoutHoldings,
+} from "../../../src/domain/outage.js";
 
 const POLICY = { intervalMs: 300, windowMs: 10_000, jitter: false };
 const OPEN = { id: "A", startedAt: 100, failedCalls: 1, quietSince: null };
@@ -7,15 +12,30 @@ const newId = () => "NEW";
 
 describe("an outage", () => {
   it("opens with a call's first failure and goes on with the next", () => {
-    expect(outageAfterFirstFailure(null, 100, newId)).toEqual({ id: "NEW", startedAt: 100, failedCalls: 1, quietSince: null });
-    expect(outageAfterFirstFailure(OPEN, 200, newId)).toEqual({ ...OPEN, failedCalls: 2 });
+    expect(outageAfterFirstFailure(null, 100, newId, null, POLICY)).toEqual({
+      id: "NEW",
+      startedAt: 100,
+      failedCalls: 1,
+      quietSince: null,
+    });
+    expect(outageAfterFirstFailure(OPEN, 200, newId, null, POLICY)).toEqual({ ...OPEN, failedCalls: 2 });
+  });
+
+  it("reopens if its calls were marked by hand, within one window of its start", () => {
+    expect(outageAfterFirstFailure(null, 10_099, newId, OPEN, POLICY)).toEqual({ ...OPEN, failedCalls: 2 });
+    expect(outageAfterFirstFailure(null, 10_100, newId, OPEN, POLICY)).toMatchObject({ id: "NEW", startedAt: 10_100 });
+  });
+
+  it("doesn't count holdings that were skipped, and isn't opened by them", () => {
+    expect(outageWithoutHoldings({ ...OPEN, failedCalls: 3 }, 2)).toEqual(OPEN);
+    expect(outageWithoutHoldings({ ...OPEN, failedCalls: 2 }, 2)).toBeNull();
   });
 
   it("closes one interval after the success since which no first attempt failed", () => {
     const quiet = outageAfterSuccess(outageAfterSuccess(OPEN, 500), 600);
     expect(quiet?.quietSince).toBe(500);
     expect(quiet && outageClosesAt(quiet, "up", POLICY)).toBe(800);
-    const again = quiet && outageAfterFirstFailure(quiet, 700, newId);
+    const again = quiet && outageAfterFirstFailure(quiet, 700, newId, null, POLICY);
     expect(again && outageClosesAt(again, "up", POLICY)).toBe(10_100);
   });
 

@@ -1,0 +1,133 @@
+/** When an outage closes and reopens (docs/dispatcher.md, An outage). */
+import { afterEach, describe, expect, it } from "vitest";
+import type { Callback } from "../../../src/domain/callback.js";
+import type { OutcomeGroup } from "../../../src/store/store.js";
+import { REFUSED_503 } from "../../support/builders.js";
+import { DAY, down, HOUR, MINUTE, Simulation, up, watchStore } from "../../support/dispatcher/simulation.js";
+
+let sim: Simulation;
+
+afterEach(() => sim.store.close());
+
+const outages = async () =>
+  (await sim.store.listOutages({ limit: 10, offset: 0 })).items.map(({ endedAt, failedCalls }) => ({ endedAt, failedCalls }));
+const countMails = async () => (await sim.store.fetchQueuedMails(sim.clock.now(), 100)).length;
+
+/** A dead endpoint with retries off and so many failed calls, an hour after they failed. */
+async function anOutage(calls: number): Promise<{ callback: Callback; ids: string[] }> {
+  sim = await Simulation.open();
+  sim.endpoint = down;
+  const callback = await sim.callback({ retriesEnabled: false });
+  const ids = await sim.accept(callback, calls);
+  await sim.runFor(HOUR);
+  return { callback, ids };
+}
+
+describe("an outage whose calls are all settled", () => {
+  it("closes at once when the last one is marked, without new traffic", async () => {
+    const { callback, ids } = await anOutage(20);
+    await sim.mark(callback, ids.slice(1), "SUCCESS");
+    await sim.settle();
+    expect(await outages()).toEqual([{ endedAt: null, failedCalls: 20 }]);
+    await sim.mark(callback, ids.slice(0, 1), "SUCCESS");
+    const markedAt = sim.clock.now();
+    await sim.settle();
+    expect(await outages()).toEqual([{ endedAt: markedAt, failedCalls: 20 }]);
+  });
+
+  it("closes at once when a requested replay delivers the last one", async () => {
+    const { callback } = await anOutage(20);
+    sim.endpoint = up;
+    await sim.replay(callback, { filter: {} });
+    await sim.settle();
+    expect(await outages()).toEqual([{ endedAt: sim.clock.now(), failedCalls: 20 }]);
+    await sim.runFor(HOUR);
+    expect(sim.dispatcher.endpoints).toBe(0);
+  });
+
+  it("closes at the next start if another process marked them while no service ran", async () => {
+    const { callback, ids } = await anOutage(3);
+    await sim.store.markCalls(callback.id, ids, "SUCCESS", sim.clock.now());
+    sim.crash();
+    await sim.settle();
+    expect(await outages()).toEqual([{ endedAt: sim.clock.now(), failedCalls: 3 }]);
+  });
+});
+
+describe("an outage that closed because its calls were marked by hand", () => {
+  it("reopens at the next first failure, without another e-mail, also after a restart", async () => {
+    const { callback, ids } = await anOutage(2);
+    await sim.mark(callback, ids, "SUCCESS");
+    await sim.settle();
+    await sim.restart();
+    await sim.accept(callback);
+    await sim.settle();
+    expect([await outages(), await countMails()]).toEqual([[{ endedAt: null, failedCalls: 3 }], 1]);
+  });
+
+  it("doesn't reopen after a success: the next failure opens another one", async () => {
+    const { callback, ids } = await anOutage(2);
+    await sim.mark(callback, ids, "SUCCESS");
+    await sim.settle();
+    sim.endpoint = up;
+    await sim.accept(callback);
+    await sim.runFor(MINUTE);
+    sim.endpoint = down;
+    await sim.accept(callback);
+    await sim.settle();
+    expect([(await outages()).length, await countMails()]).toEqual([2, 2]);
+  });
+
+  it("doesn't reopen a window after it began: a dead endpoint costs an e-mail a day", async () => {
+    const { callback, ids } = await anOutage(2);
+    await sim.mark(callback, ids, "SUCCESS");
+    await sim.runFor(DAY);
+    await sim.accept(callback);
+    await sim.settle();
+    expect([(await outages()).length, await countMails()]).toEqual([2, 2]);
+  });
+
+  it("doesn't reopen if a replay marked one of them, which is a success", async () => {
+    const { callback, ids } = await anOutage(2);
+    await sim.store.markCalls(callback.id, ids, "SUCCESS", sim.clock.now(), "replay");
+    sim.dispatcher.changed(callback.id);
+    await sim.runFor(MINUTE);
+    await sim.accept(callback);
+    await sim.settle();
+    expect([(await outages()).length, await countMails()]).toEqual([2, 2]);
+  });
+});
+
+describe("a holding that is skipped at its commit, because retries were just switched off", () => {
+  it("opens no outage and queues no e-mail", async () => {
+    let callback: Callback | undefined;
+    let skipped = 0;
+    sim = await Simulation.open({
+      policy: { intervalMs: 5 * MINUTE, windowMs: 20 * MINUTE, jitter: false },
+      dispatcherStore: (store) =>
+        watchStore(store, async (method, [group], work) => {
+          const { holdings } = method === "commitOutcomes" ? (group as OutcomeGroup) : { holdings: [] };
+          if (callback && holdings.length > 0) {
+            skipped += holdings.length;
+            await sim.store.updateCallback(callback.id, { ...callback, retriesEnabled: false }, sim.clock.now(), sim.policy);
+            sim.endpoint = () => ({ result: REFUSED_503, afterMs: HOUR });
+          }
+          return work();
+        }),
+    });
+    sim.endpoint = down;
+    const dead = await sim.callback();
+    await sim.accept(dead, 12);
+    await sim.runFor(MINUTE);
+    await sim.accept(dead, 30);
+    // The outage closes after 20 minutes; the probe that failed last was less than an interval ago.
+    await sim.runFor(19 * MINUTE + 30_000);
+    expect((await outages()).every(({ endedAt }) => endedAt !== null)).toBe(true);
+    const before = (await outages()).length;
+    callback = dead;
+    await sim.accept(dead, 3);
+    await sim.settle();
+    expect([skipped > 0, (await outages()).length, await countMails()]).toEqual([true, before, before]);
+    expect((await sim.store.countCalls(dead.id)).PENDING).toBeGreaterThanOrEqual(3);
+  });
+});
