@@ -50,6 +50,7 @@ export class RunLocks implements HeldLocks {
   readonly #ending = new AbortController();
   readonly #renewing: Promise<void>;
   #progress = { done: 0, total: 0 };
+  #isSending = false;
 
   private constructor(runId: string, deps: RunDeps, taken: Taken) {
     this.runId = runId;
@@ -87,6 +88,11 @@ export class RunLocks implements HeldLocks {
     return new RunLocks(runId, deps, taken);
   }
 
+  /** A run has begun: it releases its callbacks in order. */
+  get isSending(): boolean {
+    return this.#isSending;
+  }
+
   /** Other machines and users aren't kept out. */
   get isLocal(): boolean {
     return [...this.#held.values()].some(({ fileLock }) => fileLock !== null);
@@ -116,6 +122,7 @@ export class RunLocks implements HeldLocks {
 
   /** What others are shown while they wait. */
   report({ planned, left, unknown }: RunCounts): void {
+    this.#isSending = true;
     this.#progress = { done: planned - left - unknown, total: planned };
   }
 

@@ -3,12 +3,13 @@ import { WhcbError } from "../../domain/errors.js";
 import type { RunDeps } from "../../runs/run-deps.js";
 import { describeBusy, type LockedCallback, RunLocks } from "../../runs/run-locks.js";
 import { WAIT } from "../args/sending-flags.js";
+import { EXIT_INTERRUPTED } from "../exit-codes.js";
 import type { Invocation } from "../invocation.js";
 import { confirm } from "../output/questions.js";
 
 /** The locks are released at the end, whatever happens. Throws `items-failed` at the end if busy callbacks were left out. */
 export async function withLocks(
-  { args, screen }: Invocation,
+  { args, deps, screen }: Invocation,
   { callbacks, runDeps, runId }: LockRequest,
   use: (locks: RunLocks) => Promise<number>,
 ): Promise<number> {
@@ -17,6 +18,7 @@ export async function withLocks(
     wait: args.get(WAIT),
     onWait: (busy) => screen.info(`waiting: ${describeBusy(busy)}`),
   });
+  const stopListening = releaseOnInterrupt(locks, deps);
   try {
     for (const busy of locks.busy) screen.info(`left out: ${describeBusy(busy)}`);
     const code = await use(locks);
@@ -24,8 +26,23 @@ export async function withLocks(
     const names = locks.busy.map(({ callback }) => callback.name || callback.id).join(", ");
     throw new WhcbError("items-failed", `another run was sending the calls of ${names}`);
   } finally {
+    stopListening();
     await locks.release();
   }
+}
+
+const LONGEST_RELEASE_MS = 2_000;
+
+/** Ctrl-C before the run has begun frees the callbacks at once, not when their leases expire. */
+export function releaseOnInterrupt(
+  locks: Pick<RunLocks, "isSending" | "release">,
+  { io, clock }: Pick<Invocation["deps"], "io" | "clock">,
+): () => void {
+  return io.onInterrupt(() => {
+    if (locks.isSending) return;
+    const expired = clock.sleepUntil(clock.now() + LONGEST_RELEASE_MS);
+    void Promise.race([locks.release(), expired]).then(() => io.exitNow(EXIT_INTERRUPTED));
+  });
 }
 
 /** A line for the question. */
