@@ -1,4 +1,7 @@
-/** An endpoint in a process of its own that writes down each POST before it answers: path, webhook-id and status, one line each. */
+/**
+ * An endpoint in a process of its own that writes down each POST before it answers: path, webhook-id and status, one line each.
+ * SIGUSR2 ends the hanging: what hangs is answered, and so is everything after it.
+ */
 import { appendFileSync } from "node:fs";
 import { createServer } from "node:http";
 
@@ -11,7 +14,16 @@ const BEHAVIOURS = {
   slow: () => ({ status: 200, afterMs: 100 + (posts % 5) * 50 }),
   flaky: () => ({ status: posts % 5 === 0 ? 500 : 200, afterMs: 5 }),
   down: () => ({ status: 503, afterMs: 5 }),
+  hang: () => ({ status: 200, afterMs: isReleased ? 0 : null }),
 };
+
+let isReleased = false;
+const hanging = new Set();
+process.on("SIGUSR2", () => {
+  isReleased = true;
+  for (const answer of hanging) answer();
+  hanging.clear();
+});
 
 const server = createServer((request, response) => {
   request.resume();
@@ -19,8 +31,14 @@ const server = createServer((request, response) => {
     if (request.method !== "POST") return response.writeHead(200).end();
     posts += 1;
     const { status, afterMs } = BEHAVIOURS[request.url.split("/")[1]]();
-    appendFileSync(ledger, `${request.url} ${request.headers["webhook-id"]} ${status}\n`);
-    setTimeout(() => response.writeHead(status).end(), afterMs);
+    const answer = (waitMs) => {
+      appendFileSync(ledger, `${request.url} ${request.headers["webhook-id"]} ${status}\n`);
+      setTimeout(() => response.writeHead(status).end(), waitMs);
+    };
+    if (afterMs !== null) return answer(afterMs);
+    const late = () => answer(0);
+    hanging.add(late);
+    response.on("close", () => hanging.delete(late));
   });
 });
 server.keepAliveTimeout = 60_000;
