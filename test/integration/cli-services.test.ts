@@ -75,6 +75,13 @@ const STEPS: readonly Step[] = [
     requests: [8, 4],
   },
   {
+    title: "replay --since --dry-run",
+    argv: () => ["replay", CALLBACK, "--failed", "--since", "6h", "--dry-run"],
+    // The recorded calls are older.
+    stderr: /^(dry run: nothing was sent|nothing to replay)/,
+    requests: [9, 4],
+  },
+  {
     title: "reconcile",
     argv: ({ machine }, [, , third = ""]) => {
       writeFileSync(machine.path("seen"), `${third}\n`);
@@ -159,6 +166,13 @@ for (const service of COMMAND_SERVICES) {
     });
 
     if (service.kind === "platform") {
+      test("login checks the credentials with one request", async () => {
+        const { code, requests } = await opened.run(["login", "--name", "recorded", "--keep-current"]);
+        expect({ code, requests }).toEqual({ code: 0, requests: [expect.stringMatching(/^GET \/callbacks\?limit=1$/)] });
+        const wrong = await opened.run(["login", "--name", "wrong"], { env: { WHCB_API_KEY: "no" } });
+        expect(wrong).toMatchObject({ code: 4, stderr: expect.stringContaining("API key rejected") });
+      });
+
       test("an update sends back every setting that was read, and none that wasn't", () => {
         const [put, ...others] = (opened.platform?.requests ?? []).filter(isCallbackPut);
         expect(others).toEqual([]);
