@@ -6,7 +6,7 @@ import type { CliDeps } from "./cli-deps.js";
 import { SECTIONS } from "./commands/all.js";
 import { EXIT_CODES, EXIT_DONE } from "./exit-codes.js";
 import { exitCodeOf, renderError } from "./output/render-error.js";
-import { loadPalette, OutputClosed, openScreen, wantsColor, writeOutput } from "./output/screen.js";
+import { loadPalette, OutputClosed, openScreen, requireWritten, wantsColor, writeOutput } from "./output/screen.js";
 
 export async function runCommand(argv: readonly string[], deps: CliDeps): Promise<number> {
   const { io } = deps;
@@ -39,7 +39,9 @@ async function parseAndRun(argv: readonly string[], deps: CliDeps): Promise<numb
   for (const flag of parsed.spec.flags) args.get(flag);
   const screen = await openScreen(io, { format: args.get(OUTPUT), noColor: args.get(NO_COLOR), utc: args.get(UTC), now });
   const { run } = await parsed.spec.load();
-  return run({ deps, args, screen, path: parsed.path, argv });
+  const code = await run({ deps, args, screen, path: parsed.path, argv });
+  requireWritten(io.stdout);
+  return code;
 }
 
 /** With a JSON output errors are JSON too, even if the rest of the line is invalid. */

@@ -1,6 +1,10 @@
 /** What is listed, by format and by where it goes (covers src/cli/commands/calls/list-calls.ts). */
+import { Writable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { run } from "../../src/cli/run.js";
 import { CliMachine } from "../support/cli/cli-service.js";
+import { captureIo } from "../support/cli/cli-streams.js";
+import { cliDeps } from "../support/cli/run-cli.js";
 
 let machine: CliMachine;
 let endpointUrl: string;
@@ -34,6 +38,21 @@ describe("calls list in a pipe", () => {
     await endpoint.stop();
     expect([code, /\n {2}accepted +45\n/.test(stdout)]).toEqual([0, true]);
   });
+});
+
+test("an output that can't be written doesn't stop a replay, and the exit code says so at the end", async () => {
+  const down = await machine.listen(["--status", "503"]);
+  await machine.rehearse("full", down.url, 20);
+  await down.stop();
+  const endpoint = await machine.listen(["--port", new URL(down.url).port]);
+  const io = captureIo();
+  const stdout = new Writable({
+    write: (_chunk, _encoding, done) => done(Object.assign(new Error("ENOSPC: no space left"), { code: "ENOSPC" })),
+  });
+  const code = await run(["replay", "full", "--failed", "--yes", "-o", "ndjson"], cliDeps(machine.world, { ...io, stdout }));
+  await endpoint.stop();
+  expect([code, await machine.works(["calls", "list", "full", "--failed", "-o", "ids"])]).toEqual([5, ""]);
+  expect(io.err()).toMatch(/\n {2}accepted +20\n[\s\S]*"the output can't be written: ENOSPC/);
 });
 
 test("calls list on a terminal shows 20, and says how many there are", async () => {

@@ -60,11 +60,16 @@ export async function openScreen(
 /** The first failure of each stream; a stream that has failed reports later writes only as closed. */
 const failures = new WeakMap<Output, WhcbError>();
 
+/** Throws the first failure of the stream, if there was one: for writes that nobody waited for. */
+export function requireWritten(stream: Output): void {
+  const failure = failures.get(stream);
+  if (failure !== undefined) throw failure;
+}
+
 /** Resolves when the stream has taken the text. Throws `OutputClosed` if the reader has gone, `unavailable` if the write failed. */
 export async function writeOutput(stream: Output, text: string): Promise<void> {
   if (text === "") return;
-  const failure = failures.get(stream);
-  if (failure !== undefined) throw failure;
+  requireWritten(stream);
   if (!stream.writable) throw new OutputClosed("output closed");
   try {
     await new Promise<void>((resolve, reject) => {

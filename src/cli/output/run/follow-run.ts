@@ -5,7 +5,6 @@ import { EXIT_INTERRUPTED } from "../../exit-codes.js";
 import type { Invocation } from "../../invocation.js";
 import { openProgress } from "../progress-line.js";
 import { safeJson } from "../sanitize.js";
-import { OutputClosed } from "../screen.js";
 import { RunProgress } from "./run-progress.js";
 
 export interface FollowedRun {
@@ -32,8 +31,8 @@ export async function followRun<Result>(
     const text = stepLines(event.callbackId, event.step)
       .map((entry) => `${safeJson(entry)}\n`)
       .join("");
-    // A reader that has closed the pipe doesn't stop the run.
-    written = written.then(() => screen.out(text)).catch(ignoreClosed);
+    // A write that fails doesn't stop the run; run-command.ts reports it at the end.
+    written = written.then(() => screen.out(text)).catch(() => undefined);
   };
   try {
     return await withInterrupt(invocation, (signal) => work({ signal, listener }));
@@ -87,8 +86,4 @@ function stepLines(callbackId: string, step: CallStep): readonly Readonly<Record
     default:
       return [];
   }
-}
-
-function ignoreClosed(error: unknown): void {
-  if (!(error instanceof OutputClosed)) throw error;
 }
