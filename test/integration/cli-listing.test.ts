@@ -40,6 +40,15 @@ describe("calls list in a pipe", () => {
   });
 });
 
+test("a dry run of marks prints one line per call with -o ndjson", async () => {
+  const [callback] = JSON.parse(await machine.works(["callbacks", "list", "-o", "json"]));
+  const ids = (await machine.works(["calls", "list", "demo", "--success", "-o", "ids"])).trim().split("\n");
+  const lines = (await machine.works(["mark-failed", "demo", "--success", "--dry-run", "-o", "ndjson"])).trim().split("\n");
+  expect(lines.map((line) => JSON.parse(line)).sort((a, b) => ids.indexOf(a.id) - ids.indexOf(b.id))).toEqual(
+    ids.map((id) => ({ event: "planned", callbackId: callback.id, id, status: "FAILED" })),
+  );
+});
+
 test("an output that can't be written doesn't stop a replay, and the exit code says so at the end", async () => {
   const down = await machine.listen(["--status", "503"]);
   await machine.rehearse("full", down.url, 20);

@@ -68,7 +68,14 @@ function describeMarks(plan: MarkPlan): readonly string[] {
 }
 
 async function showMarks(plan: MarkPlan, description: readonly string[], screen: Invocation["screen"]): Promise<number> {
-  if (screen.format === "json" || screen.format === "ndjson") {
+  if (screen.format === "ndjson") {
+    for (const { callback, callIds } of plan.groups) {
+      const line = (id: string) => safeJson({ event: "planned", callbackId: callback.id, id, status: plan.status });
+      await screen.out(callIds.map((id) => `${line(id)}\n`).join(""));
+    }
+    return 0;
+  }
+  if (screen.format === "json") {
     const callbacks = plan.groups.map(({ callback, callIds }) => ({
       id: callback.id,
       name: callback.name,
@@ -82,7 +89,7 @@ async function showMarks(plan: MarkPlan, description: readonly string[], screen:
       missing: plan.missing,
       callbacks,
     };
-    await screen.out(`${safeJson(document, screen.format === "json" ? 2 : undefined)}\n`);
+    await screen.out(`${safeJson(document, 2)}\n`);
     return 0;
   }
   await screen.out(`${description.map((line) => `${line}\n`).join("")}`);
