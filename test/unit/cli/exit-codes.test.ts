@@ -28,6 +28,6 @@ test("exit codes are a contract with scripts", () => {
   expect([EXIT_ITEMS_FAILED, EXIT_INTERRUPTED]).toEqual([8, 130]);
 });
 
-test("an error that nobody foresaw exits 1", () => {
+test("an unexpected error exits 1", () => {
   expect([exitCodeOf(new WhcbError("network", "gone")), exitCodeOf(new TypeError("x is undefined"))]).toEqual([5, 1]);
 });

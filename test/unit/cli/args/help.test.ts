@@ -28,7 +28,7 @@ describe("help", () => {
     },
   );
 
-  test("examples name only flags and commands that there are", async () => {
+  test("examples use only existing flags and commands", async () => {
     const examples = [
       ...commands.flatMap(({ spec }) => spec.examples),
       ...entries.filter(isGroup).flatMap((group) => group.examples),
@@ -47,24 +47,24 @@ describe("help", () => {
     }
   });
 
-  test("no command has two flags of one name", () => {
+  test("no command has two flags with the same name", () => {
     for (const { path, spec } of commands) {
       const names = [...spec.flags, ...GLOBAL_FLAGS].map(({ syntax }) => attributeName(syntax));
       expect([path, names.length]).toEqual([path, new Set(names).size]);
     }
   });
 
-  test("without any word it is the same as --help", async () => {
+  test("without arguments it is the same as --help", async () => {
     const world = newCliWorld();
     expect(await runCli(world, [])).toEqual(await runCli(world, ["--help"]));
   });
 
-  test("of a command is also reached by `help`", async () => {
+  test("of a command is also printed by `help`", async () => {
     const world = newCliWorld();
     expect(await runCli(world, ["help", "calls", "list"])).toEqual(await runCli(world, ["calls", "list", "--help"]));
   });
 
-  test("exit-codes is a page of its own", async () => {
+  test("exit-codes has its own page", async () => {
     const { code, stdout } = await runCli(newCliWorld(), ["help", "exit-codes"]);
     expect(code).toBe(0);
     for (const exit of ["0 ", "1 ", "2 ", "3 ", "4 ", "5 ", "8 ", "130"]) expect(stdout).toContain(`\n  ${exit}`);

@@ -18,7 +18,7 @@ describe("colour", () => {
     expect(wantsColor(stream, env, flag)).toBe(wanted);
   });
 
-  test("marks the word error, and the text is the same", async () => {
+  test("is used for the word error, and doesn't change the text", async () => {
     const argv = ["calls", "list", "demo"];
     const plain = await runCli(newCliWorld(), argv);
     const colored = await runCli(newCliWorld(), argv, { env: { FORCE_COLOR: "1" } });
@@ -28,8 +28,8 @@ describe("colour", () => {
   });
 });
 
-describe("a fault of whcb itself", () => {
-  test("exits 1, with its stack, and as JSON where JSON was asked for", async () => {
+describe("a bug in whcb", () => {
+  test("exits 1 with a stack trace, or as JSON with a JSON output", async () => {
     const world = newCliWorld({ openClient: () => Promise.reject(new TypeError("x is not a function")) });
     const env = { WHCB_URL: "http://127.0.0.1:1", WHCB_USERNAME: "u", WHCB_PASSWORD: "p", WHCB_API_KEY: "k" };
     const text = await runCli(world, ["calls", "list", "demo"], { env });

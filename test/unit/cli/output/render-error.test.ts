@@ -13,7 +13,7 @@ describe("an error", () => {
       error: { code: "not-found", message: "no call nope in demo\u001b[2J", hint: "look again" },
     });
   });
-  test("of whcb itself shows its stack", () => {
+  test("that is a bug shows a stack trace", () => {
     expect(renderError(new TypeError("x is not a function"), { json: false, palette: PLAIN })).toMatch(
       /^error: unexpected: x is not a function\nTypeError: x is not a function\n {4}at /,
     );
@@ -26,7 +26,7 @@ test.each([
   ["WHCB_SECRET_KEY takes 32 bytes", "WHCB_SECRET_KEY takes 32 bytes"],
   ["Is it there? `whcb serve` starts one.", "is it there? `whcb serve` starts one."],
   ["did you mean demo?", "did you mean demo?"],
-])("hints of every part read alike: %s", (hint, shown) => {
+])("hints have no capital and no full stop: %s", (hint, shown) => {
   const error = new WhcbError("config", "it is off", { hint });
   expect(renderError(error, { json: false, palette: PLAIN })).toBe(`error: it is off\nhint: ${shown}\n`);
 });

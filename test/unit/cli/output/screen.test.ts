@@ -7,14 +7,14 @@ import { cliDeps, newCliWorld } from "../../../support/cli/run-cli.js";
 
 const CHOICES = { format: undefined, noColor: false, utc: false, now: 0 };
 
-test("a terminal that doesn't tell its width is taken as 80 columns wide, and nothing is animated on it", async () => {
+test("a terminal that reports a width of 0 counts as 80 columns wide, without animation", async () => {
   const io = captureIo({ columns: 0, canAsk: true });
   const stderr = Object.assign(io.stderr, { columns: 0, cursorTo: () => true });
   const { renderOptions, canAnimate, canAsk } = await openScreen({ ...io, stderr }, CHOICES);
   expect([renderOptions.width, canAnimate, canAsk]).toEqual([80, false, true]);
 });
 
-test("a dumb terminal isn't animated, one that tells its width is", async () => {
+test("a dumb terminal isn't animated, another one is", async () => {
   for (const [env, wanted] of [
     [{ TERM: "dumb" }, false],
     [{ TERM: "xterm" }, true],
@@ -25,7 +25,7 @@ test("a dumb terminal isn't animated, one that tells its width is", async () => 
   }
 });
 
-test("a person is asked only where both stdin and stderr are terminals", async () => {
+test("questions are asked only if stdin and stderr are both terminals", async () => {
   const io = captureIo({ canAsk: true });
   const piped = captureIo();
   const asks = async (streams: Partial<typeof io>) => (await openScreen({ ...io, ...streams }, CHOICES)).canAsk;
@@ -53,7 +53,7 @@ describe("a write that fails", () => {
     }
   });
 
-  test("is reported by every later write too, not taken for a reader that has gone", async () => {
+  test("is reported again by later writes, not mistaken for a closed pipe", async () => {
     const stdout = failing("ENOSPC");
     stdout.on("error", () => {});
     for (let turn = 0; turn < 2; turn++) await expect(writeOutput(stdout, "text")).rejects.toMatchObject({ code: "unavailable" });

@@ -37,7 +37,7 @@ async function optionsFor(width: number | null, color = false): Promise<RenderOp
 }
 
 describe("a table of calls", () => {
-  test("at 120 columns cuts texts and shows everything", async () => {
+  test("at 120 columns shows every column, with long texts cut", async () => {
     expect(`\n${renderTable(ROWS, SHOWN, await optionsFor(120))}`).toMatchInlineSnapshot(`
       "
       LAST ATTEMPT          STATUS   CODE  REASON             FROM         CONTENT            CALL
@@ -48,7 +48,7 @@ describe("a table of calls", () => {
     `);
   });
 
-  test("at 60 columns leaves columns out, and never cuts an id", async () => {
+  test("at 60 columns drops columns, and never cuts an id", async () => {
     expect(`\n${renderTable(ROWS, SHOWN, await optionsFor(60))}`).toMatchInlineSnapshot(`
       "
       STATUS   CODE  REASON       CALL
@@ -59,7 +59,7 @@ describe("a table of calls", () => {
     `);
   });
 
-  test.each([60, 120])("at %i columns is the same with colour, but for the colour", async (width) => {
+  test.each([60, 120])("at %i columns has the same text with and without colour", async (width) => {
     const colored = renderTable(ROWS, SHOWN, await optionsFor(width, true));
     const plain = colored.replace(ANSI, "");
     expect(plain).toBe(renderTable(ROWS, SHOWN, await optionsFor(width)));
@@ -67,13 +67,13 @@ describe("a table of calls", () => {
     expect(colored).toContain("\u001b[32mSUCCESS\u001b[39m");
   });
 
-  test.each([30, 47, 60, 79, 80, 100, 120, 200])("is never wider than %i columns, unless ids are", async (width) => {
+  test.each([30, 47, 60, 79, 80, 100, 120, 200])("is never wider than %i columns, except for its ids", async (width) => {
     const lines = renderTable(ROWS, SHOWN, await optionsFor(width)).split("\n");
     const narrowest = "FAILED".length + 1 + 2 + 32;
     for (const line of lines) expect(stringWidth(line)).toBeLessThanOrEqual(Math.max(width, narrowest));
   });
 
-  test("stays one line a row, whatever a service sends", async () => {
+  test("has one line per row, whatever a service sends", async () => {
     const hostile = "\u001b[2J\r\nFAKE ROW\u202eevil\u009b0m".repeat(3);
     const rows = [
       {
@@ -91,6 +91,15 @@ describe("a table of calls", () => {
     expect(text.split("\n")).toHaveLength(4);
     expect(text).not.toMatch(/[^\P{C}\n]/u);
   });
+});
+
+test("a family emoji and East Asian text are two columns wide, as a terminal shows them", async () => {
+  const columns = [
+    { key: "content", title: "CONTENT", value: (row: string) => row, least: 4 },
+    { key: "end", title: "END", value: () => "|" },
+  ];
+  const table = renderTable(["👨‍👩‍👧‍👦👨‍👩‍👧‍👦", "日本", "abcd"], columns, await optionsFor(80));
+  expect(table).toBe("CONTENT  END\n👨‍👩‍👧‍👦👨‍👩‍👧‍👦     |\n日本     |\nabcd     |\n");
 });
 
 describe("a table of callbacks", () => {

@@ -19,11 +19,11 @@ function settingsOf(text: string): { readonly config: string; readonly file: str
 }
 
 describe("the settings file", () => {
-  test("is no settings where there is none", async () => {
+  test("may be missing", async () => {
     expect(await readSettings(newCliWorld().paths.config)).toEqual({ current: null, profiles: new Map(), serve: null });
   });
 
-  test("comes back as it was written, with names that have dots", async () => {
+  test("is read as it was written, including names with dots", async () => {
     const { config } = newCliWorld().paths;
     const settings = {
       current: "eu.prod",
@@ -34,7 +34,7 @@ describe("the settings file", () => {
     expect(await readSettings(config)).toEqual(settings);
   });
 
-  test("is its owner's alone, its folder too, also where the file was open to others", async () => {
+  test("is readable by its owner only, and so is its folder, even if it was readable by others before", async () => {
     const { config } = newCliWorld().paths;
     await changeSettings(config, (settings) => settings);
     expect(statSync(config).mode & 0o777).toBe(0o700);
@@ -45,7 +45,7 @@ describe("the settings file", () => {
     expect(statSync(file).mode & 0o777).toBe(0o600);
   });
 
-  test("that others may read is warned about by every command that uses it", async () => {
+  test("causes a warning if other users can read it", async () => {
     const world = newCliWorld();
     await changeSettings(world.paths.config, (settings) => ({ ...settings, serve: SECRET }));
     const file = join(world.paths.config, "config.json");
@@ -61,7 +61,7 @@ describe("the settings file", () => {
     ['{"profiles": {"prod": {"url": 5}}}', '"url" must be a string'],
     ['{"profiles": {"prod": {"url": "x", "rate": "fast"}}}', '"rate" of profile "prod" must be a number above 0'],
     ['{"serve": {"username": "u"}}', '"serve" needs username, password and apiKey'],
-  ])("that can't be used is explained and stays as it is: %s", async (text, reason) => {
+  ])("is reported and left unchanged if it can't be used: %s", async (text, reason) => {
     const { config, file } = settingsOf(text);
     await expect(changeSettings(config, (settings) => settings)).rejects.toMatchObject({
       code: "config",
@@ -70,7 +70,7 @@ describe("the settings file", () => {
     expect(readFileSync(file, "utf8")).toBe(text);
   });
 
-  test("that is broken ends a command with 4 and is left as it is", async () => {
+  test("that is invalid ends every command with exit code 4, and is left unchanged", async () => {
     const world = newCliWorld();
     mkdirSync(world.paths.config, { recursive: true });
     const file = join(world.paths.config, "config.json");

@@ -7,11 +7,11 @@ import { captureIo } from "../../../support/cli/cli-streams.js";
 
 const HOSTILE = "\u001b]0;owned\u0007\u202e";
 
-test("beside the name of a field", () => {
+test("the value of a field is escaped", () => {
   expect(renderFields([["Name", `a\n${HOSTILE}`]], PLAIN)).toBe("Name  a␊␛]0;owned␇<U+202E>\n");
 });
 
-test("in a line for the person, whose own lines stay lines", async () => {
+test("a line on stderr is escaped, but keeps its line breaks", async () => {
   const io = captureIo();
   const screen = await openScreen(io, { format: undefined, noColor: false, utc: false, now: 0 });
   screen.info(`one\ntwo ${HOSTILE}`);
