@@ -3,8 +3,10 @@
  * Covers: src/store/sqlite/open-database.ts
  */
 import { writeFileSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { Home } from "../support/process/whcb-process.js";
+
+vi.setConfig({ testTimeout: 90_000 });
 
 const home = new Home();
 const FOLDER = "/opt/tools/lib";

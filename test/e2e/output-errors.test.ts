@@ -1,7 +1,9 @@
 /** A write that fails is never taken for success, whatever the command and the format (covers src/platform/terminal.ts). */
 import { statSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { Home } from "../support/process/whcb-process.js";
+
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
 
 const home = new Home();
 
