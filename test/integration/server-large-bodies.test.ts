@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { Readable } from "node:stream";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { BUSY, pendingCalls, recordAttempts } from "../support/server/recorded-calls.js";
 import { CALLBACK_SETTINGS, CREDENTIALS, closeService, openService, type Service } from "../support/server/server-fixture.js";
 
 const ID = "0123456789ABCDEF";
@@ -82,4 +83,27 @@ it("stores NDJSON lines of up to 10 MiB, and rejects a longer one", async () => 
     { accepted: 3, rejected: [{ line: 3, errorDetail: "the line is longer than 10 MiB" }] },
   ]);
   expect((await service.store.countCalls(ID)).PENDING).toBe(3);
+});
+
+it("ends a page with expand=attempts before its attempts are too large, and says which calls it has", async () => {
+  const ids = Array.from({ length: 30 }, (_, index) => `N${String(index).padStart(2, "0")}`);
+  await post(JSON.stringify({ calls: ids.map((id) => ({ id })) }));
+  const calls = await pendingCalls(service.store, ID);
+  const answer = { ...BUSY, body: "x".repeat(1024) };
+  for (let attemptCount = 0; attemptCount < 300; attemptCount++) {
+    const current = calls.map((call) => ({ ...call, attemptCount }));
+    await recordAttempts(service.store, current, () => ({ result: answer, startedAt: attemptCount }));
+  }
+  const pages: { status: string; size: number }[] = [];
+  const seen: string[] = [];
+  let url: string | undefined = `${origin}/callbacks/demo/calls?expand=attempts&limit=500&sortFields=id`;
+  while (url !== undefined) {
+    const text = await (await fetch(url, { headers })).text();
+    const document: { status: string; calls: { id: string }[]; link: { rel: string; uri: string }[] } = JSON.parse(text);
+    pages.push({ status: document.status, size: document.calls.length });
+    seen.push(...document.calls.map(({ id }) => id));
+    expect(text.length).toBeLessThan(5 * 1024 * 1024);
+    url = document.link.find(({ rel }) => rel === "next")?.uri;
+  }
+  expect([pages.map(({ status }) => status), seen]).toEqual([["1 to 11 of 30", "12 to 22 of 30", "23 to 30 of 30"], ids]);
 });
