@@ -35,7 +35,12 @@ export type ServiceTarget =
       /** Called with each request and answer, without secrets: --verbose. */
       readonly onExchange?: (line: string) => void;
     }
-  | { readonly kind: "file"; readonly path: string };
+  | {
+      readonly kind: "file";
+      readonly path: string;
+      /** The name of the query parameter for `queryparam` auth, for the check of a new callback's URL. */
+      readonly authParameter: string;
+    };
 
 export interface DelivererOptions {
   readonly maxConnections: number;
@@ -55,6 +60,8 @@ export interface ServeOptions {
   /** Where the .eml files go; null: mail/ beside the database. */
   readonly mailDirectory: string | null;
   readonly plan: "startup" | "business" | "enterprise" | null;
+  /** The name of the query parameter for `queryparam` auth. */
+  readonly authParameter: string;
   readonly endpointCheck: boolean;
   readonly dispatch: boolean;
   /** CIDRs that are allowed although the public rules forbid them. */

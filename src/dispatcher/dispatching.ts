@@ -38,6 +38,8 @@ export interface DispatchingDeps {
   readonly random: Random;
   readonly logger: Logger;
   readonly policy: RetryPolicy;
+  /** The name of the query parameter for `queryparam` auth. */
+  readonly authParameter: string;
   /** false: start() starts nothing. */
   readonly isEnabled: boolean;
 }
@@ -45,7 +47,7 @@ export interface DispatchingDeps {
 const SMALL_BODY = 64 * 1024;
 
 export function createDispatching(deps: DispatchingDeps): Dispatching {
-  const { store, deliverer, notifier, clock, random, logger, policy, isEnabled } = deps;
+  const { store, deliverer, notifier, clock, random, logger, policy, authParameter, isEnabled } = deps;
   const handlers: ((attempt: AttemptTiming) => void)[] = [];
   const mailSender = new MailSender({ store, notifier, clock, logger });
   const purger = new Purger({ store, clock, logger });
@@ -56,7 +58,7 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
     logger,
     policy,
     prepare(callback, call) {
-      const request = bodyAsBytes(buildDelivery(callback, call));
+      const request = bodyAsBytes(buildDelivery(callback, call, { authParameter }));
       return async () => (await deliverer.deliver(request)).result;
     },
     onAttempt(_callbackId, { result, durationMs }) {

@@ -13,7 +13,11 @@ import { secretKeySource } from "../store/secret-key.js";
  * The service on a database file, in this process: no server, no dispatching, and no credentials but the file's permissions.
  * `secretKey` is the value of WHCB_SECRET_KEY. Throws `config` if there is no such database.
  */
-export async function openFileClient(path: string, version: string, secretKey?: string): Promise<Client> {
+export async function openFileClient(
+  { path, authParameter }: { readonly path: string; readonly authParameter: string },
+  version: string,
+  secretKey?: string,
+): Promise<Client> {
   const clock = systemClock;
   const random = systemRandom;
   const store = await openStore({ url: path, clock, secretKey: secretKeySource(path, secretKey), mustExist: true });
@@ -28,6 +32,7 @@ export async function openFileClient(path: string, version: string, secretKey?: 
     plan: null,
     authentication: "none",
     trustProxy: false,
+    authParameter,
     version,
     stats: { read: async () => ({ ...(await store.readGauges()), inFlight: 0 }), onAttempt: () => undefined },
     checkEndpoint: async (request) => (await deliverer.deliver(request)).result,

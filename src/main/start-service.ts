@@ -59,6 +59,7 @@ async function start(
     clock: systemClock,
     random: systemRandom,
     policy,
+    authParameter: options.authParameter,
     isEnabled: options.dispatch,
   });
   const app = await createApp({
@@ -72,6 +73,7 @@ async function start(
     plan: options.plan,
     authentication: "required",
     trustProxy: options.trustProxy,
+    authParameter: options.authParameter,
     stats: {
       read: async () => ({ ...(await store.readGauges()), inFlight: dispatching.inFlight }),
       onAttempt: dispatching.onAttempt,

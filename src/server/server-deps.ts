@@ -23,6 +23,8 @@ export interface ServerDeps {
   readonly trustProxy: boolean;
   readonly version: string;
   readonly stats: ServiceStats;
+  /** The name of the query parameter for `queryparam` auth. */
+  readonly authParameter: string;
   /** The GET of a registration; null: callbacks are stored unchecked. */
   readonly checkEndpoint: ((request: DeliveryRequest) => Promise<DeliveryResult>) | null;
   /** Throws `address-refused` for a URL that the address rule doesn't allow. */

@@ -15,8 +15,11 @@ export interface DeliveryRequest<Body = string | null> {
 
 export type DeliveryTarget = Pick<CallbackSettings, "url" | "auth" | "contentType" | "removeHtml">;
 
+/** The documents' own example has "auth", so it is a setting. */
+export const DEFAULT_AUTH_PARAMETER = "Auth";
+
 export interface DeliveryOptions {
-  /** The query parameter of `queryparam`; default "Auth" (older platforms: "auth"). */
+  /** The name of the query parameter for `queryparam` auth; default DEFAULT_AUTH_PARAMETER. */
   readonly authParameter?: string;
   /** false sends no key: for a replay to another address. Default true. */
   readonly withAuth?: boolean;
@@ -65,7 +68,7 @@ interface Address {
 const ADDRESSES = new WeakMap<DeliveryTarget, { readonly key: string; readonly address: Address }>();
 
 function addressOf(target: DeliveryTarget, options: DeliveryOptions): Address {
-  const authParameter = options.authParameter ?? "Auth";
+  const authParameter = options.authParameter ?? DEFAULT_AUTH_PARAMETER;
   const withAuth = options.withAuth ?? true;
   const key = withAuth ? authParameter : "";
   const known = ADDRESSES.get(target);

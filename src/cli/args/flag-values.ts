@@ -34,6 +34,12 @@ export function integer(least: number, most = Number.MAX_SAFE_INTEGER): ReadText
   };
 }
 
+/** The name of a query parameter. */
+export function parseParameterName(text: string): string {
+  if (/^[\w.~-]{1,64}$/.test(text)) return text;
+  throw new Error("must be the name of a query parameter: letters, digits and . _ ~ -");
+}
+
 /** A fraction, from 0 to 1. */
 export function parseShare(text: string): number {
   const share = /^(\d+(\.\d+)?|\.\d+)$/.test(text.trim()) ? Number(text) : Number.NaN;

@@ -1,5 +1,6 @@
 /** Which value of each setting is in force, and where it came from: flags before environment before profile before defaults. */
 import { errorMessage, WhcbError } from "../../domain/errors.js";
+import { DEFAULT_AUTH_PARAMETER } from "../../wire/delivery-request.js";
 import { closestMatch } from "../args/closest-match.js";
 import { parseRate } from "../args/flag-values.js";
 import type { Credentials, ServiceTarget } from "../cli-deps.js";
@@ -21,6 +22,7 @@ export interface ResolvedSettings {
   readonly callback: Sourced<string | null>;
   readonly timezone: Sourced<string>;
   readonly country: Sourced<string | null>;
+  readonly authParameter: Sourced<string>;
   /** The most requests a second; null: no limit. */
   readonly rate: Sourced<number | null>;
   /** Where the profile's credentials belong, if they aren't used because the address is of another origin; else null. */
@@ -59,6 +61,7 @@ export function resolveSettings({ flags, env, settings }: SettingsInput): Resolv
     callback: first<string | null>([isSameService ? profile.callback : undefined, `profile ${named.value}`]) ?? notSet,
     country: first<string | null>([home?.[1].country, `profile ${home?.[0]}`]) ?? notSet,
     timezone: first([home?.[1].timezone, `profile ${home?.[0]}`]) ?? { value: "UTC", from: "default" },
+    authParameter: first([home?.[1].authParameter, `profile ${home?.[0]}`]) ?? { value: DEFAULT_AUTH_PARAMETER, from: "default" },
     rate: resolveRate(env, home, address),
     foreignOrigin: profile !== undefined && owner === undefined ? credentialsOrigin(profile) : null,
   };
@@ -72,7 +75,7 @@ export function toServiceTarget(settings: ResolvedSettings, onExchange?: (line: 
       hint: "start one with `whcb serve`, or name yours with `whcb login https://api.<region>.whispir.com` or WHCB_URL",
     });
   }
-  if (address.kind === "file") return { kind: "file", path: address.path };
+  if (address.kind === "file") return { kind: "file", path: address.path, authParameter: settings.authParameter.value };
   const { username, password, apiKey } = settings;
   if (username.value === null || password.value === null || apiKey.value === null)
     throw missingCredentials(settings, address.origin);

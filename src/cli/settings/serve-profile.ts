@@ -1,4 +1,5 @@
 /** The profile of `whcb serve`: one per database, so that no other service's profile is ever pointed elsewhere. */
+import { DEFAULT_AUTH_PARAMETER } from "../../wire/delivery-request.js";
 import type { Credentials } from "../cli-deps.js";
 import { changeSettings, type Profile, type Settings } from "./settings-file.js";
 
@@ -7,6 +8,7 @@ export interface ServedService {
   readonly url: string;
   /** An absolute path, or ":memory:". */
   readonly database: string;
+  readonly authParameter: string;
   /** null: they came from the environment and aren't stored. */
   readonly credentials: Credentials | null;
 }
@@ -23,8 +25,17 @@ export async function writeServeProfile(configDirectory: string, service: Served
   const settings = await changeSettings(configDirectory, (before) => {
     const known = ownProfile(before, service);
     written = known === null ? { name: freeName(before), isNew: true } : { name: known, isNew: false };
-    const { username: _u, password: _p, apiKey: _k, credentialsOrigin: _o, ...rest } = before.profiles.get(written.name) ?? {};
-    const profile: Profile = { ...rest, url: service.url, database: service.database, ...service.credentials };
+    const {
+      username: _u,
+      password: _p,
+      apiKey: _k,
+      credentialsOrigin: _o,
+      authParameter: _a,
+      ...rest
+    } = before.profiles.get(written.name) ?? {};
+    const { url, database, authParameter, credentials } = service;
+    const setting = authParameter === DEFAULT_AUTH_PARAMETER ? {} : { authParameter };
+    const profile: Profile = { ...rest, url, database, ...setting, ...credentials };
     const profiles = new Map(before.profiles).set(written.name, profile);
     return { ...before, profiles, current: before.current ?? written.name };
   });

@@ -28,6 +28,8 @@ export interface Profile {
   readonly timezone?: string;
   /** ISO 3166 code of the country of mobile numbers in local form. */
   readonly country?: string;
+  /** The query parameter that carries the key of a callback with queryparam auth. */
+  readonly authParameter?: string;
   /** The most requests a second. */
   readonly rate?: number;
 }
@@ -125,6 +127,7 @@ function parseProfile(name: string, profile: unknown): Profile {
     ...optionalText(profile, "callback"),
     ...optionalText(profile, "timezone"),
     ...optionalText(profile, "country"),
+    ...optionalText(profile, "authParameter"),
     ...(rate === undefined ? {} : { rate }),
   };
 }

@@ -109,7 +109,7 @@ async function rejectDuplicateName({ store }: ServerDeps, { name }: CallbackSett
 
 /** One GET, which must be answered with exactly 200. */
 async function checkEndpoint(deps: ServerDeps, settings: CallbackSettings): Promise<void> {
-  const result = await deps.checkEndpoint?.(buildEndpointCheck(settings));
+  const result = await deps.checkEndpoint?.(buildEndpointCheck(settings, { authParameter: deps.authParameter }));
   if (result === undefined || isAccepted(result)) return;
   const answer = result.kind === "answered" ? `${result.statusCode} ${result.statusMessage}`.trim() : resultMessage(result);
   throw new WhcbError("endpoint-check-failed", `url must answer a GET with exactly 200; it answered: ${answer}`);

@@ -21,6 +21,7 @@ const app = await createApp({
   logger: silentLogger,
   policy: DEFAULT_RETRY_POLICY,
   plan: null,
+  authParameter: "Auth",
   authentication: "required",
   trustProxy: false,
   version: "0.0.0",

@@ -14,6 +14,7 @@ const service = await startService(
     smtp: null,
     mailDirectory: join(dirname(database), "mail"),
     plan: null,
+    authParameter: "Auth",
     endpointCheck: false,
     dispatch,
     allowNetworks: [],

@@ -98,7 +98,7 @@ export class CliMachine {
 
 function realDeps(): Partial<CliDeps> {
   return {
-    openClient: (target) => (target.kind === "http" ? openHttpClient(target, {}) : openFileClient(target.path, "1.2.3")),
+    openClient: (target) => (target.kind === "http" ? openHttpClient(target, {}) : openFileClient(target, "1.2.3")),
     openDeliverer: async ({ maxConnections }) =>
       createDeliverer({ clock: systemClock, timers: systemTimers, maxConnectionsPerOrigin: maxConnections }),
     lockFile,

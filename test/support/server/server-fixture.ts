@@ -40,6 +40,7 @@ export async function openService(overrides: Partial<ServerDeps> = {}): Promise<
     plan: null,
     authentication: "required",
     trustProxy: false,
+    authParameter: "Auth",
     version: "0.0.0",
     stats: NO_STATS,
     checkEndpoint: null,

@@ -18,7 +18,7 @@ export function run(invocation: Invocation): Promise<number> {
   if (!isChange) {
     throw new WhcbError("usage", "no setting to change was given", { hint: `${invocation.path} --help lists the settings` });
   }
-  return withSession(invocation, async ({ client }) => {
+  return withSession(invocation, async ({ client, settings }) => {
     const before = await findCallback(client, args.operand(0));
     requireMembers(before, changes);
     const chosen = args.get(NEW_KEY) ? await chooseCallbackKey(invocation) : null;
@@ -26,7 +26,7 @@ export function run(invocation: Invocation): Promise<number> {
     await client.updateCallback(before.id, body);
     const after = readCallback({ ...body, id: before.id });
     await showCallback(after, screen, chosen?.isNew === true);
-    if (changes.url !== undefined) await checkEndpoint(invocation, after);
+    if (changes.url !== undefined) await checkEndpoint(invocation, after, settings.authParameter.value);
     if (before.retriesEnabled === false && after.retriesEnabled === true) screen.info(await describeRetriesOn(client, before));
     return 0;
   });
@@ -46,7 +46,7 @@ function requireMembers(callback: ListedCallback, changes: CallbackChanges): voi
 }
 
 /** A service checks a URL only when it creates a callback, so the same GET is sent from here. A failure is a warning. */
-async function checkEndpoint({ deps, screen }: Invocation, callback: ListedCallback): Promise<void> {
+async function checkEndpoint({ deps, screen }: Invocation, callback: ListedCallback, authParameter: string): Promise<void> {
   const key = callback.auth.key ?? deps.io.env.WHCB_CALLBACK_KEY ?? "";
   const { type } = callback.auth;
   if (type === null || (key === "" && callback.auth.key !== "")) {
@@ -57,7 +57,7 @@ async function checkEndpoint({ deps, screen }: Invocation, callback: ListedCallb
   const target = { url: callback.url, auth: { type, key }, contentType: callback.contentType ?? "json", removeHtml: false };
   const deliverer = await deps.openDeliverer({ maxConnections: 1 });
   try {
-    const { result } = await deliverer.deliver(buildEndpointCheck(target, { withAuth: key !== "" }));
+    const { result } = await deliverer.deliver(buildEndpointCheck(target, { withAuth: key !== "", authParameter }));
     if (isAccepted(result)) return;
     const outcome =
       result.kind === "answered"

@@ -7,7 +7,9 @@ export const CONFIG: GroupSpec = {
   commands: [
     {
       name: "get",
-      operands: [["[name]", "one of: profile, url, username, password, apiKey, callback, timezone, country, rate"]],
+      operands: [
+        ["[name]", "one of: profile, url, username, password, apiKey, callback, timezone, authParameter, country, rate"],
+      ],
       summary: "show settings and where they came from; secrets are masked",
       flags: [OUTPUT_TEXT_JSON],
       examples: [
@@ -19,7 +21,7 @@ export const CONFIG: GroupSpec = {
     {
       name: "set",
       operands: [
-        ["<name>", "one of: url, username, callback, timezone, country, rate; password and apiKey with -"],
+        ["<name>", "one of: url, username, callback, timezone, authParameter, country, rate; password and apiKey with -"],
         ["<value>", 'the value; "" removes it; - reads it from stdin or a prompt'],
       ],
       summary: "change a setting of the profile",

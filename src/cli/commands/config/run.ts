@@ -1,7 +1,7 @@
 import { errorMessage, isWhcbError, WhcbError } from "../../../domain/errors.js";
 import { maskKey } from "../../../domain/mask.js";
 import { requireOneOf } from "../../args/closest-match.js";
-import { parseRate } from "../../args/flag-values.js";
+import { parseParameterName, parseRate } from "../../args/flag-values.js";
 import { readAll } from "../../args/read-input.js";
 import type { Invocation } from "../../invocation.js";
 import { askSecret, commandLine } from "../../output/questions.js";
@@ -49,7 +49,7 @@ export async function getConfig(invocation: Invocation): Promise<number> {
   return 0;
 }
 
-const SETTABLE = ["url", "username", "password", "apiKey", "callback", "timezone", "country", "rate"] as const;
+const SETTABLE = ["url", "username", "password", "apiKey", "callback", "timezone", "authParameter", "country", "rate"] as const;
 type Settable = (typeof SETTABLE)[number];
 
 export async function setConfig(invocation: Invocation): Promise<number> {
@@ -125,6 +125,8 @@ function changeProfile(before: Profile, name: Settable, text: string): Profile {
       return { ...rest, rate: readRate(text) };
     case "country":
       return { ...rest, country: readCountry(text) };
+    case "authParameter":
+      return { ...rest, authParameter: readAuthParameter(text) };
     case "timezone":
       return { ...rest, timezone: readZone(text) };
     default:
@@ -168,6 +170,7 @@ function describeSettings(settings: ResolvedSettings): readonly ShownSetting[] {
     plain("callback", settings.callback),
     plain("timezone", settings.timezone),
     plain("country", settings.country),
+    plain("authParameter", settings.authParameter),
     { name: "rate", value: settings.rate.value === null ? null : `${settings.rate.value}/s`, from: settings.rate.from },
   ];
 }
@@ -189,6 +192,14 @@ function readCountry(text: string): string {
   const country = text.toUpperCase();
   if (/^[A-Z]{2}$/.test(country)) return country;
   throw new WhcbError("usage", `country: ${JSON.stringify(text)} must be a code of two letters, such as "AU"`);
+}
+
+function readAuthParameter(text: string): string {
+  try {
+    return parseParameterName(text);
+  } catch (error) {
+    throw new WhcbError("usage", `authParameter: ${JSON.stringify(text)} ${errorMessage(error)}`);
+  }
 }
 
 function readZone(text: string): string {

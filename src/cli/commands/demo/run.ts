@@ -10,6 +10,7 @@ import type { RunDeps } from "../../../runs/run-deps.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../../runs/run-options.js";
 import { runReplay } from "../../../runs/run-replay.js";
 import { toPlatformDate } from "../../../wire/dates.js";
+import { DEFAULT_AUTH_PARAMETER } from "../../../wire/delivery-request.js";
 import type { CliDeps, Credentials } from "../../cli-deps.js";
 import { EXIT_BUG, EXIT_DONE } from "../../exit-codes.js";
 import type { Invocation } from "../../invocation.js";
@@ -164,6 +165,7 @@ function serveOptions(directory: string, credentials: Credentials) {
     smtp: null,
     mailDirectory: join(directory, "mail"),
     plan: null,
+    authParameter: DEFAULT_AUTH_PARAMETER,
     endpointCheck: true,
     dispatch: true,
     allowNetworks: [],

@@ -2,6 +2,7 @@ import { access } from "node:fs/promises";
 import { basename } from "node:path";
 import { type ErrorCode, isWhcbError, WhcbError } from "../../../domain/errors.js";
 import { isLoopbackHost } from "../../../domain/loopback.js";
+import { DEFAULT_AUTH_PARAMETER } from "../../../wire/delivery-request.js";
 import { PROFILE, SERVICE, VERBOSE } from "../../args/shared-flags.js";
 import type { Credentials, ServiceTarget } from "../../cli-deps.js";
 import type { Invocation } from "../../invocation.js";
@@ -98,7 +99,7 @@ async function fileTarget(path: string): Promise<ServiceTarget> {
   await access(path).catch((error: unknown) => {
     throw new WhcbError("config", `no database at ${path}`, { hint: `create it with \`whcb serve --db ${path}\``, cause: error });
   });
-  return { kind: "file", path };
+  return { kind: "file", path, authParameter: DEFAULT_AUTH_PARAMETER };
 }
 
 function httpTarget({ args, screen }: Invocation, url: string, credentials: Credentials): ServiceTarget {

@@ -59,6 +59,7 @@ const PROFILE_LISTING: ListingStyle<ProfileRow> = {
     username: profile.username ?? null,
     callback: profile.callback ?? null,
     timezone: profile.timezone ?? null,
+    authParameter: profile.authParameter ?? null,
     rate: profile.rate ?? null,
     current: isCurrent,
   }),

@@ -30,9 +30,10 @@ export async function run(invocation: Invocation): Promise<number> {
   if (source === undefined) throw new WhcbError("usage", "reconcile needs --seen FILE (or -): what your system has");
   if (source === "-" && !args.get(YES) && !args.get(DRY_RUN)) throw needsYes(invocation);
   const text = await readText(invocation, source);
-  const options = readSendingFlags(args);
+  const given = readSendingFlags(args);
   return withSession(invocation, async (session) => {
     const { settings } = session;
+    const options = { ...given, authParameter: settings.authParameter.value };
     const seen = readSeenList(text, settings.timezone.value);
     if (seen.read === 0 && !args.get(ALLOW_EMPTY)) {
       throw new WhcbError("usage", "the list of --seen is empty: nothing was done", {

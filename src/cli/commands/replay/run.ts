@@ -29,12 +29,13 @@ export async function run(invocation: Invocation): Promise<number> {
   const { args } = invocation;
   const resume = args.get(RESUME);
   if (resume !== undefined) return resumeReplay(invocation, resume === "" ? null : resume);
-  const options = readReplayOptions(args);
+  const given = readReplayOptions(args);
   if (args.get(PRINT_CURL) && !args.get(DRY_RUN)) throw new WhcbError("usage", "--print-curl needs --dry-run");
   const operands = await readCallOperands(invocation, { isFiltered: args.get(FAILED), flag: "--failed" });
   const readsStdin = args.operands.includes("-");
   if (readsStdin && !args.get(YES) && !args.get(DRY_RUN)) throw needsYes(invocation);
   return withSession(invocation, async (session) => {
+    const options = { ...given, authParameter: session.settings.authParameter.value };
     const scope = await toCallScope(operands, session, "FAILED", invocation);
     return withRunDeps(invocation.deps, session, options.concurrency, async (runDeps) => {
       await mentionUnfinishedRun(invocation, runDeps);

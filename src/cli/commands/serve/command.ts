@@ -1,8 +1,9 @@
 import { formatDuration, parsePositiveDuration, spellDuration } from "../../../domain/duration.js";
 import { DEFAULT_SERVICE_SETTINGS } from "../../../domain/service-settings.js";
+import { DEFAULT_AUTH_PARAMETER } from "../../../wire/delivery-request.js";
 import type { CommandSpec } from "../../args/command-spec.js";
 import { choice, choiceOr, flag, value, valueOr, values } from "../../args/flag.js";
-import { integer } from "../../args/flag-values.js";
+import { integer, parseParameterName } from "../../args/flag-values.js";
 
 export const PORT = valueOr("--port <n>", "the port to listen on; 0: any free port", "8787", integer(0, 65_535));
 export const HOST = valueOr(
@@ -40,6 +41,11 @@ export const PLAN = choice("--plan <plan>", "imitate the platform's rate and pag
   "business",
   "enterprise",
 ]);
+export const AUTH_PARAMETER = value(
+  "--auth-parameter <name>",
+  `the query parameter that carries the key of a callback with queryparam auth (default: ${DEFAULT_AUTH_PARAMETER})`,
+  parseParameterName,
+);
 export const NO_ENDPOINT_CHECK = flag("--no-endpoint-check", "don't check a callback's URL with a GET when it is registered");
 export const NO_DISPATCH = flag("--no-dispatch", "accept responses, but send none");
 export const ALLOW_NETWORK = values("--allow-network <cidr>", "with the public rules: allow callbacks in this network", String);
@@ -74,6 +80,7 @@ the stored value. The values in force are printed on stderr.`,
     SMTP,
     MAIL_DIR,
     PLAN,
+    AUTH_PARAMETER,
     NO_ENDPOINT_CHECK,
     NO_DISPATCH,
     ALLOW_NETWORK,

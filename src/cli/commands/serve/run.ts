@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { formatDuration, spellDuration } from "../../../domain/duration.js";
 import { isWhcbError, WhcbError } from "../../../domain/errors.js";
 import type { ServiceSettings } from "../../../domain/service-settings.js";
+import { DEFAULT_AUTH_PARAMETER } from "../../../wire/delivery-request.js";
 import type { Credentials, RunningService, ServeOptions } from "../../cli-deps.js";
 import { EXIT_INTERRUPTED } from "../../exit-codes.js";
 import type { Invocation } from "../../invocation.js";
@@ -11,6 +12,7 @@ import { writeServeProfile } from "../../settings/serve-profile.js";
 import { changeSettings, readSettings, settingsPath } from "../../settings/settings-file.js";
 import {
   ALLOW_NETWORK,
+  AUTH_PARAMETER,
   DB,
   HOST,
   LOG_LEVEL,
@@ -53,7 +55,7 @@ export async function run(invocation: Invocation): Promise<number> {
     });
     try {
       await storeCredentials(invocation, chosen);
-      await announce(invocation, service, options.database, chosen);
+      await announce(invocation, service, options, chosen);
     } catch (error) {
       await service.stop().catch(() => undefined);
       throw error;
@@ -96,13 +98,13 @@ async function startService({ deps }: Invocation, options: ServeOptions): Promis
 async function announce(
   { deps, screen }: Invocation,
   service: RunningService,
-  database: string,
+  { database, authParameter }: ServeOptions,
   chosen: ServeCredentials,
 ): Promise<void> {
   const url = reachableUrl(service.url);
   try {
     const credentials = chosen.isGiven ? null : chosen.credentials;
-    const profile = await writeServeProfile(deps.paths.config, { url, database, credentials });
+    const profile = await writeServeProfile(deps.paths.config, { url, database, authParameter, credentials });
     if (chosen.isNew) screen.info(`first run: created a user and an API key, stored in ${settingsPath(deps.paths.config)}`);
     if (profile.name !== profile.current) {
       const done = profile.isNew ? "created" : "updated";
@@ -184,6 +186,7 @@ function readServeOptions({ args, deps }: Invocation, credentials: Credentials):
     smtp: toSmtp(withoutPassword(args.get(SMTP), "--smtp", "WHCB_SMTP") ?? env.WHCB_SMTP),
     mailDirectory: mailDirectory === undefined ? null : resolve(mailDirectory),
     plan: args.get(PLAN) ?? null,
+    authParameter: args.get(AUTH_PARAMETER) ?? DEFAULT_AUTH_PARAMETER,
     endpointCheck: !args.get(NO_ENDPOINT_CHECK),
     dispatch: !args.get(NO_DISPATCH),
     allowNetworks: args.get(ALLOW_NETWORK) ?? [],

@@ -43,6 +43,7 @@ describe("the settings in force", () => {
       callback: { value: "crm", from: "profile prod" },
       timezone: { value: "Australia/Sydney", from: "profile prod" },
       country: { value: "AU", from: "profile prod" },
+      authParameter: { value: "Auth", from: "default" },
       rate: { value: 10, from: "profile prod" },
       foreignOrigin: null,
     });
@@ -132,6 +133,10 @@ describe("the settings in force", () => {
   });
 
   test("a database file needs no credentials", () => {
-    expect(toServiceTarget(resolve({ env: { WHCB_URL: "/data/x.db" } }))).toEqual({ kind: "file", path: "/data/x.db" });
+    expect(toServiceTarget(resolve({ env: { WHCB_URL: "/data/x.db" } }))).toEqual({
+      kind: "file",
+      path: "/data/x.db",
+      authParameter: "Auth",
+    });
   });
 });

@@ -112,6 +112,7 @@ describe("config and profiles", () => {
         "callback\t\tnot set",
         "timezone\tUTC\tdefault",
         "country\t\tnot set",
+        "authParameter\tAuth\tdefault",
         "rate\t\tdefault",
         "",
       ].join("\n"),

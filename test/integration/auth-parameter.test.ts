@@ -1,0 +1,61 @@
+/** The query parameter of `queryparam` auth is a setting, used by serve, replay and --print-curl alike (docs/contract.md). */
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { readSettings } from "../../src/cli/settings/settings-file.js";
+import { CliMachine } from "../support/cli/cli-service.js";
+
+let machine: CliMachine;
+let endpoint: Server;
+let url: string;
+let requests: string[];
+let status: number;
+
+beforeEach(async () => {
+  machine = new CliMachine();
+  requests = [];
+  status = 200;
+  endpoint = createServer((request, response) => {
+    requests.push(`${request.method} ${request.url}`);
+    response.writeHead(status).end();
+    request.resume();
+  });
+  await new Promise<void>((resolve) => endpoint.listen(0, "127.0.0.1", resolve));
+  url = `http://127.0.0.1:${(endpoint.address() as AddressInfo).port}`;
+});
+
+afterEach(async () => {
+  await machine.leave();
+  endpoint.closeAllConnections();
+  endpoint.close();
+});
+
+test.each([
+  { flags: [], name: "Auth", stored: undefined },
+  { flags: ["--auth-parameter", "auth"], name: "auth", stored: "auth" },
+])("serve $flags sends the key as ?$name=, and so do the profile's replays", async ({ flags, name, stored }) => {
+  await machine.serve(flags);
+  const created = ["callbacks", "create", "--name", "demo", "--url", `${url}/hook`, "--email", "ops@example.com"];
+  await machine.works([...created, "--auth", "queryparam"], { env: { WHCB_CALLBACK_KEY: "KEY" } });
+  status = 503;
+  await machine.works(["trigger", "demo", "-n", "1"]);
+  await machine.settled("demo");
+  status = 200;
+  const curl = await machine.works(["replay", "demo", "--failed", "--dry-run", "--print-curl"]);
+  await machine.works(["replay", "demo", "--failed", "--yes"]);
+  expect(requests).toEqual([`GET /hook?${name}=KEY`, `POST /hook?${name}=KEY`, `POST /hook?${name}=KEY`]);
+  expect(curl).toContain(`/hook?${name}=`);
+  expect((await readSettings(machine.world.paths.config)).profiles.get("local")?.authParameter).toBe(stored);
+});
+
+test("config sets the profile's, and rejects what isn't a parameter's name", async () => {
+  await machine.serve();
+  await machine.works(["config", "set", "authParameter", "auth"]);
+  expect(await machine.works(["config", "get", "authParameter", "-o", "json"])).toContain('"auth"');
+  expect(await machine.whcb(["config", "set", "authParameter", "a&b"])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('authParameter: "a&b" must be the name of a query parameter'),
+  });
+  await machine.works(["config", "set", "authParameter", ""]);
+  expect(await machine.works(["config", "get", "authParameter", "-o", "json"])).toContain('"Auth"');
+});
