@@ -4,7 +4,9 @@
  * endpoints answered on 127.0.0.1:19101 to 19103.
  */
 
-import { cpSync, readdirSync, readFileSync } from "node:fs";
+import { once } from "node:events";
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Callback } from "../../src/domain/callback.js";
@@ -55,6 +57,15 @@ async function callsOf(store: Store, callback: Callback) {
   const settled = await store.listCalls(callback.id, { ...page, filter: {} });
   const waiting = await store.listCalls(callback.id, { ...page, filter: { status: "PENDING" } });
   return [...settled.items, ...waiting.items];
+}
+
+async function freePort(): Promise<string> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  return typeof address === "object" && address !== null ? String(address.port) : "";
 }
 
 describe("a database of version 0.1.0", () => {
@@ -151,8 +162,12 @@ describe("a database of version 0.1.0", () => {
     await store.deleteCallback((await callbackOf(store, "down")).id, NOW);
     await store.close();
     opened.splice(0);
-    cpSync(join(FIXTURES, "config.json"), home.path("config", "config.json"), { recursive: true });
-    await home.serve(["--db", home.path("whcb.db")]);
+    // As if the old service had listened on a port that is free now.
+    const settingsBefore = readFileSync(join(FIXTURES, "config.json"), "utf8").replace("19100", await freePort());
+    mkdirSync(home.path("config"));
+    writeFileSync(home.path("config", "config.json"), settingsBefore, { mode: 0o600 });
+    const { serve: credentials, profiles } = JSON.parse(settingsBefore);
+    await home.serve(["--db", home.path("whcb.db"), "--port", new URL(profiles.local.url).port]);
     const calls = async (...args: string[]) =>
       (await home.whcb(["calls", "list", ...args, "-o", "ids"])).stdout.trim().split("\n");
     await eventually(
@@ -162,9 +177,8 @@ describe("a database of version 0.1.0", () => {
     const replay = await home.whcb(["replay", "once", "--failed", "--yes"]);
     expect(replay.code).toBe(0);
     expect(await calls("once", "--success")).toHaveLength(3);
-    const { password, apiKey } = JSON.parse(readFileSync(join(FIXTURES, "config.json"), "utf8")).serve;
     const settings = JSON.parse(readFileSync(home.path("config", "config.json"), "utf8"));
-    expect(settings.serve).toEqual({ username: "local", password, apiKey });
-    expect(settings.profiles.local).toMatchObject({ callback: "demo" });
+    expect(settings.serve).toEqual(credentials);
+    expect(settings.profiles).toEqual({ local: { ...profiles.local, database: home.path("whcb.db") } });
   });
 });
