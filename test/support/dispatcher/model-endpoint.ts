@@ -85,7 +85,8 @@ export class ModelEndpoint {
 
   /** Responses are held only if the last probe failed and the next may not go yet. */
   mayHoldAt(at: number): boolean {
-    return this.wasDownAt(at) && at < this.#probeMayGoAt;
+    const isUnknown = this.#probeMayGoAt === Number.NEGATIVE_INFINITY;
+    return this.wasDownAt(at) && (isUnknown || at < this.#probeMayGoAt);
   }
 
   /** Another process goes on: of the time in which none ran, a drain excuses one interval at most. */
@@ -126,7 +127,9 @@ export class ModelEndpoint {
 
   #roundOf(at: number): number {
     if (this.#sentAt.has(at)) return at;
-    if (this.#roundAt !== null && at <= this.#roundAt + this.#slackMs) return this.#roundAt;
+    // A store that failed may have delayed the rest of a round; a full one has no rest.
+    const isLate = this.#roundAt !== null && at <= this.#roundAt + this.#slackMs;
+    if (isLate && this.#roundAt !== null && (this.#sentAt.get(this.#roundAt) ?? 0) < FAILURES_TO_DOWN) return this.#roundAt;
     this.#beginRound(at);
     return at;
   }
