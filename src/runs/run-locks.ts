@@ -27,6 +27,7 @@ const RENEW_MS = 10_000;
 const FRESH_MS = 20_000;
 const RETRY_MS = 1_000;
 const POLL_MS = 2_000;
+const LONGEST_RELEASE_MS = 5_000;
 
 interface Held {
   readonly fileLock: FileLock | null;
@@ -126,9 +127,17 @@ export class RunLocks implements HeldLocks {
     this.#progress = { done: planned - left - unknown, total: planned };
   }
 
-  /** Never throws: a lease that can't be released expires. */
+  /** Never throws, and waits at most 5 s: a lease that can't be released expires. */
   async release(): Promise<void> {
+    const { clock } = this.#deps;
     this.#ending.abort();
+    const released = new AbortController();
+    const expired = clock.sleepUntil(clock.now() + LONGEST_RELEASE_MS, released.signal);
+    await Promise.race([this.#releaseAll(), expired]);
+    released.abort();
+  }
+
+  async #releaseAll(): Promise<void> {
     await this.#renewing;
     for (const [id, { fileLock }] of this.#held) await releaseOne(id, this.#lease(), fileLock, this.#deps);
     this.#held.clear();

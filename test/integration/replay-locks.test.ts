@@ -15,6 +15,7 @@ import { runReplay } from "../../src/runs/run-replay.js";
 import { CLIENT_SERVICES } from "../support/client/client-services.js";
 import { platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";
 import { type CountingEndpoint, countingEndpoint, type Desk, openDesk } from "../support/replay/replay-desk.js";
+import { VirtualClock } from "../support/time/virtual-clock.js";
 
 const closing: (() => Promise<void>)[] = [];
 
@@ -64,6 +65,29 @@ describe.each(CLIENT_SERVICES)("on $name", (service) => {
     const locks = await second;
     expect([waited, locks.busy, locks.maySend((await one.deps.client.getCallback("demo")).id)]).toEqual([["demo"], [], true]);
   });
+});
+
+it("a service that doesn't answer any more delays the end of a run by 5 seconds at most", async () => {
+  const clock = new VirtualClock();
+  const platform = scriptedPlatform({ clock, callbacks: [] });
+  const desk = openDesk({ transport: platform.transport(), clock });
+  closing.push(desk.leave);
+  const client: Client = {
+    ...desk.deps.client,
+    takeRunLock: async () => ({ kind: "taken" }),
+    releaseRunLock: () => new Promise(() => undefined),
+  };
+  const locks = await RunLocks.take([{ id: "00112233445566AA", name: "demo" }], { ...desk.deps, client });
+  let hasEnded = false;
+  const ending = locks.release().then(() => {
+    hasEnded = true;
+  });
+  for (let turns = 0; turns < 5; turns++) await systemClock.nextTurn();
+  clock.advance(4_999);
+  await systemClock.nextTurn();
+  expect(hasEnded).toBe(false);
+  clock.advance(1);
+  await ending;
 });
 
 /** The time that a laptop sleeps passes on both clocks at once. */
