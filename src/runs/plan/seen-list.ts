@@ -5,7 +5,7 @@ import type { ResponseKind } from "../../domain/message-response.js";
 import { readDate } from "../../wire/dates.js";
 import { readXml } from "../../wire/xml/xml-read.js";
 
-export type SeenFormat = "NDJSON bodies" | "XML bodies" | "CSV rows" | "TSV rows" | "ids";
+export type SeenFormat = "ndjson" | "xml" | "csv" | "tsv" | "ids";
 
 export interface SeenList {
   readonly format: SeenFormat;
@@ -61,21 +61,21 @@ interface SeenRecord {
 
 function detectFormat(text: string): SeenFormat {
   const first = text.trimStart();
-  if (first.startsWith("{")) return "NDJSON bodies";
-  if (first.startsWith("<")) return "XML bodies";
+  if (first.startsWith("{")) return "ndjson";
+  if (first.startsWith("<")) return "xml";
   const header = first.split(/\r?\n/, 1)[0] ?? "";
-  if (header.includes("\t")) return "TSV rows";
-  return /[,;]/.test(header) || ID_COLUMNS.has(columnName(header)) ? "CSV rows" : "ids";
+  if (header.includes("\t")) return "tsv";
+  return /[,;]/.test(header) || ID_COLUMNS.has(columnName(header)) ? "csv" : "ids";
 }
 
 function recordsIn(text: string, format: SeenFormat): readonly SeenRecord[] {
   switch (format) {
-    case "NDJSON bodies":
+    case "ndjson":
       return jsonRecords(text);
-    case "XML bodies":
+    case "xml":
       return xmlRecords(text);
-    case "CSV rows":
-    case "TSV rows":
+    case "csv":
+    case "tsv":
       return tableRecords(text, format);
     case "ids":
       return idRecords(text);
@@ -157,13 +157,13 @@ function columnName(name: string): string {
 function tableRecords(text: string, format: SeenFormat): readonly SeenRecord[] {
   const skipped = lineFeeds(text.slice(0, text.length - text.trimStart().length));
   const header = text.trimStart().split(/\r?\n/, 1)[0] ?? "";
-  const delimiter = format === "TSV rows" ? "\t" : header.split(";").length > header.split(",").length ? ";" : ",";
+  const delimiter = format === "tsv" ? "\t" : header.split(";").length > header.split(",").length ? ";" : ",";
   const rows: TableRow[] = [];
   try {
     parseCsv(text.trimStart(), {
       delimiter,
       skip_empty_lines: true,
-      relax_quotes: format === "TSV rows",
+      relax_quotes: format === "tsv",
       on_record(cells: readonly string[], { lines }) {
         rows.push({ cells, endLine: lines });
         return null;

@@ -3,7 +3,7 @@ import type { ListedCallback } from "../../../client/client.js";
 import { count } from "../../../domain/count.js";
 import { WhcbError } from "../../../domain/errors.js";
 import { planReconcile, type ReconcilePlan } from "../../../runs/plan/plan-reconcile.js";
-import { readSeenList, type SeenList } from "../../../runs/plan/seen-list.js";
+import { readSeenList, type SeenFormat, type SeenList } from "../../../runs/plan/seen-list.js";
 import type { RunDeps } from "../../../runs/run-deps.js";
 import type { RunLocks } from "../../../runs/run-locks.js";
 import type { ReplayOptions } from "../../../runs/run-options.js";
@@ -105,9 +105,7 @@ async function listAndReconcile(job: ReconcileJob, invocation: Invocation): Prom
 
 async function listAndMatch({ callback, seen, settings, runDeps, locks }: ReconcileJob, invocation: Invocation) {
   const { screen, args } = invocation;
-  screen.info(
-    `reading ${amount(seen.read)} ${seen.format}${seen.read === seen.lines.length ? "" : `, ${amount(seen.lines.length)} of them different`}`,
-  );
+  screen.info(`reading ${describeList(seen)}`);
   const listing = await openProgress(invocation, "listing calls");
   const plan = planReconcile(
     {
@@ -126,6 +124,21 @@ async function listAndMatch({ callback, seen, settings, runDeps, locks }: Reconc
     runDeps,
   );
   return plan.finally(() => listing.clear());
+}
+
+const RECORDS = {
+  ndjson: ["NDJSON body", "NDJSON bodies"],
+  xml: ["XML body", "XML bodies"],
+  csv: ["CSV row", "CSV rows"],
+  tsv: ["TSV row", "TSV rows"],
+  ids: ["id", "ids"],
+} satisfies Record<SeenFormat, readonly [one: string, many: string]>;
+
+/** "1 204 NDJSON bodies, 1 200 of them different". */
+function describeList({ format, read, lines }: SeenList): string {
+  const [one, many] = RECORDS[format];
+  const different = read === lines.length ? "" : `, ${amount(lines.length)} of them different`;
+  return `${amount(read)} ${read === 1 ? one : many}${different}`;
 }
 
 /** "1 204". */
@@ -149,7 +162,7 @@ function describeWarnings({ ambiguous, unmatched, unreadableNumbers }: Reconcile
   return [
     ambiguous.length === 0
       ? ""
-      : `your system may have ${count(ambiguous.length, "ambiguous call")}, which will be neither marked nor sent:${listed.join("")}${others}`,
+      : `${count(ambiguous.length, "ambiguous call")}, which your system may have: neither marked nor sent${listed.join("")}${others}`,
     unmatched === 0 ? "" : `${count(unmatched, "line")} matching no call`,
     unreadableNumbers === 0
       ? ""

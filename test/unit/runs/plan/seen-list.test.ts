@@ -22,7 +22,7 @@ describe("a list of what the receiver has", () => {
       ResponseMessage: { Undeliverable: "" },
     });
     expect(readSeenList(`\uFEFF${body}\n\n${other}\n`, "UTC")).toEqual({
-      format: "NDJSON bodies",
+      format: "ndjson",
       read: 2,
       lines: [FROM_BODY, aLine({ line: 3, messageId: MESSAGE, mobile: "1" })],
     });
@@ -35,14 +35,14 @@ describe("a list of what the receiver has", () => {
     });
     const other = deliveryBody({ contentType: "xml", removeHtml: false }, undeliverable).replaceAll("><", ">\n<");
     const list = readSeenList(`${body}\n${other}\n`, "UTC");
-    expect([list.format, list.read]).toEqual(["XML bodies", 2]);
+    expect([list.format, list.read]).toEqual(["xml", 2]);
     expect(list.lines).toEqual([FROM_BODY, { ...FROM_BODY, line: 2, kind: "undeliverable", content: "no\nroute" }]);
   });
 
   it("may be CSV with a header, commas or semicolons, and quoted line feeds", () => {
     const rows = `message_id,From,"Content",acknowledged\n${MESSAGE},ada@example.com,"one\ntwo",24/11/26 09:30\n${MESSAGE},,,\n`;
     expect(readSeenList(rows, "UTC")).toEqual({
-      format: "CSV rows",
+      format: "csv",
       read: 2,
       lines: [
         aLine({ line: 2, messageId: MESSAGE, from: "ada@example.com", content: "one\ntwo", kind: "reply", minute: MINUTE }),
@@ -55,7 +55,7 @@ describe("a list of what the receiver has", () => {
 
   it("may be TSV, where a quote is a character", () => {
     const rows = `messageid\tcontent\n${MESSAGE}\tsay "yes"\n`;
-    expect(readSeenList(rows, "UTC")).toMatchObject({ format: "TSV rows", lines: [{ line: 2, content: 'say "yes"' }] });
+    expect(readSeenList(rows, "UTC")).toMatchObject({ format: "tsv", lines: [{ line: 2, content: 'say "yes"' }] });
   });
 
   it("may be bare ids, with or without quotes, case and dashes", () => {
