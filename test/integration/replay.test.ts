@@ -153,7 +153,9 @@ describe("a replay", () => {
       number > 5 ? { status: 503, headers: { "retry-after": "7200" } } : { status: 200 },
     );
     const summary = await replay(at, { concurrency: 1 });
-    expect(summary.counts).toMatchObject({ accepted: 5, rejected: 1, left: 24 });
+    expect(summary.counts).toMatchObject({ accepted: 5, rejected: 0, left: 25 });
+    expect([at.endpoint.received.length, summary.isResumable]).toEqual([6, true]);
+    await expectSameBooks(at, summary);
     expect(summary.callbacks[0]?.stopped).toBe("retry-after");
   });
 

@@ -153,8 +153,9 @@ class GroupSender {
     const status = result.kind === "answered" ? result.statusCode : null;
     const pauseMs = retryAfterMs ?? (status === 429 ? DEFAULT_PAUSE_MS : null);
     const deferrals = this.#deferrals.get(call.id) ?? 0;
-    const mayComeAgain = pauseMs !== null && (status === 429 || status === 503) && pauseMs <= LONGEST_PAUSE_MS;
-    const isDeferred = mayComeAgain && deferrals < MAX_DEFERRALS;
+    const isPause = pauseMs !== null && (status === 429 || status === 503);
+    // After a pause that is too long to wait for, a resumed run sends it.
+    const isDeferred = isPause && (deferrals < MAX_DEFERRALS || pauseMs > LONGEST_PAUSE_MS);
     const { isCanaryOut } = this.#pace;
     if (pauseMs !== null) this.#pauseFor(pauseMs);
     const message = resultMessage(this.#withoutSecret(result));
