@@ -1,4 +1,4 @@
-/** A registered endpoint: where responses are delivered, how, and who is told when it fails. */
+/** A registered endpoint: where responses are delivered, how, and who is notified when it fails. */
 export interface Callback extends CallbackSettings {
   /** 16 upper-case hex digits. */
   readonly id: string;

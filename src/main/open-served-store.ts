@@ -20,7 +20,7 @@ export async function openServedStore(options: ServeOptions, teardown: Teardown)
   return store;
 }
 
-/** Stores the user's hashes, unless they are there: making them anew at each start would end the tokens that are out. */
+/** Stores the user's hashes, unless they exist: new ones at each start would invalidate issued tokens. */
 async function letIn(credentials: ServeOptions["credentials"], store: Store): Promise<void> {
   const stored = (await store.listCredentials()).find(({ username }) => username === credentials.username);
   const isKnown =

@@ -15,7 +15,7 @@ const WARM_UP = 6;
 /** Of one round to the next; the same load in both runs. */
 const ROUND_MS = 120;
 /**
- * What a saturated machine may cost in one run and not in the other. Whoever is left without a slot waits for a minute; that the
+ * What a saturated machine may cost in one run and not in the other. A call without a slot waits for a minute; that the
  * times are the very same is shown in virtual time (retry-day).
  */
 const ALLOWANCE_MS = 15_000;

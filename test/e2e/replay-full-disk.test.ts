@@ -21,7 +21,7 @@ afterEach(async () => {
   await home.leave();
 });
 
-/** It stopped in order: nothing is sent without its line, and what was accepted is told to the service, written down or not. */
+/** It stopped in order: nothing is sent without its line, and what was accepted is marked at the service, written down or not. */
 async function expectStop({ code, stdout, stderr }: Outcome, reason: RegExp): Promise<void> {
   expect(stderr).toMatch(/error: the run's journal can't be written: /);
   expect(stderr).toMatch(reason);

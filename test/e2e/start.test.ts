@@ -44,7 +44,7 @@ describe("a failed start", () => {
     });
     await server.stop("SIGKILL");
     await hanging.stop();
-    const mended = await home.listen(["--port", new URL(hanging.url).port]);
+    const repaired = await home.listen(["--port", new URL(hanging.url).port]);
     const again = await home.serve([], { env: USER_ENV });
     const delivered = await eventually(
       () => new ServedApi(again.url).list(id, "SUCCESS"),
@@ -53,7 +53,7 @@ describe("a failed start", () => {
       10_000,
     );
     expect(delivered).toMatchObject([{ id: callIdOf(1), attemptCount: 1 }]);
-    expect(mended.stdout.match(/POST/g)).toHaveLength(1);
+    expect(repaired.stdout.match(/POST/g)).toHaveLength(1);
   });
 
   it("on a taken port sends nothing and stores no settings", async () => {

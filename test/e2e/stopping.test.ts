@@ -1,4 +1,4 @@
-/** `whcb serve` told to stop: by a signal, by a second one, with work under way. */
+/** `whcb serve` stopped by a signal, by a second one, and with work in progress. */
 import { once } from "node:events";
 import { connect } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
@@ -25,7 +25,7 @@ const posts = (endpoint: { readonly stdout: string }) => endpoint.stdout.match(/
 
 describe("a first signal", () => {
   it.each(["SIGTERM", "SIGINT"] as const)(
-    "%s lets attempts and requests under way end, takes nothing new in, and loses nothing",
+    "%s lets attempts and requests in flight finish, accepts nothing new, and loses nothing",
     async (signal) => {
       const { server, api } = await serve();
       const slow = await home.listen(["--delay", "1500ms"]);
@@ -133,7 +133,7 @@ describe("a second signal", () => {
     expect(performance.now() - began).toBeLessThan(10_000);
 
     await hanging.stop();
-    const mended = await home.listen(["--port", new URL(hanging.url).port]);
+    const repaired = await home.listen(["--port", new URL(hanging.url).port]);
     const again = await serve();
     const delivered = await eventually(
       () => again.api.list(hangingId, "SUCCESS"),
@@ -141,6 +141,6 @@ describe("a second signal", () => {
     );
     expect(sorted(delivered)).toEqual(idsOf(2, 100));
     expect(sorted(await again.api.list(goodId, "SUCCESS"))).toEqual(idsOf(50));
-    expect([posts(good), posts(mended)]).toEqual([50, 2]);
+    expect([posts(good), posts(repaired)]).toEqual([50, 2]);
   });
 });

@@ -1,5 +1,5 @@
 /**
- * The main job, told with separate processes: serve, an outage, what failed, the replay, the marks.
+ * The main job, with separate processes: serve, an outage, what failed, the replay, the marks.
  * Covers: src/main.ts
  */
 import { once } from "node:events";
@@ -47,11 +47,11 @@ describe("an outage", () => {
       (files) => files.length === 1,
     );
     await broken.stop();
-    const mended = await home.listen(["--port", new URL(broken.url).port, "--status", "200"]);
+    const repaired = await home.listen(["--port", new URL(broken.url).port, "--status", "200"]);
     const replay = await home.whcb(["replay", "demo", "--failed", "--yes"]);
     expect(replay.code, replay.stderr).toBe(0);
     expect(await failedIds("demo")).toEqual([]);
-    expect(mended.stdout.match(/POST/g)?.length ?? 0).toBe(200);
+    expect(repaired.stdout.match(/POST/g)?.length ?? 0).toBe(200);
     expect(readdirSync(home.path("mail")).filter((file) => file.endsWith(".eml"))).toHaveLength(1);
   });
 

@@ -28,16 +28,16 @@ afterEach(async () => {
   await machine.leave();
 });
 
-/** Calls that failed at an endpoint that is mended by now. */
+/** Calls that failed at an endpoint that is repaired now. */
 async function anOutage(
   calls: number,
-  mended: readonly string[] = [],
+  repaired: readonly string[] = [],
 ): Promise<{ readonly url: string; readonly received: () => number }> {
   await machine.serve();
   const broken = await machine.listen(["--status", "503"]);
   await machine.rehearse("demo", broken.url, calls);
   await broken.stop();
-  const endpoint = await machine.listen(["--port", new URL(broken.url).port, ...mended]);
+  const endpoint = await machine.listen(["--port", new URL(broken.url).port, ...repaired]);
   return { url: broken.url, received: () => endpoint.io.out().match(/ POST /g)?.length ?? 0 };
 }
 
@@ -316,7 +316,7 @@ describe("reconcile", () => {
     expect(await machine.ids("demo", "--failed")).toEqual([]);
   });
 
-  test("neither marks nor sends ambiguous calls, unless it is told to", async () => {
+  test("neither marks nor sends ambiguous calls unless a flag says so", async () => {
     const { received } = await anOutage(3);
     const [call] = JSON.parse(await machine.works(["calls", "list", "demo", "--failed", "--all", "-o", "json"]));
     const body = JSON.stringify({ messageid: call.messageId, from: { mobile: call.from.mobile }, content: "not what was said" });

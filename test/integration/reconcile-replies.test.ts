@@ -141,7 +141,7 @@ it("marks what was received, replays what wasn't, and leaves what is ambiguous",
   expect(stillFailed.sort()).toEqual([...ambiguous, ...rejected].sort());
 }, 60_000);
 
-it("sends the ambiguous ones if it is told to", async () => {
+it("sends the ambiguous ones with --ambiguous send", async () => {
   const { desk, request } = await scene();
   const plan = await planReconcile({ ...request, sendAmbiguous: true }, desk.deps);
   await plan.replay.discard();

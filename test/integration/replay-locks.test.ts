@@ -39,7 +39,7 @@ describe.each(CLIENT_SERVICES)("on $name", (service) => {
     return [one, other];
   }
 
-  it("a second run is told who is sending, and how far that run is", async () => {
+  it("a second run reports who is sending and how far that run is", async () => {
     const [one, other] = await twoDesks();
     const { runId } = await take(one);
     const expected = `another run is sending the calls of demo: run ${runId} of ada@desk, still listing`;

@@ -235,7 +235,7 @@ describe("a disk that fills up during a run", () => {
     expect(failed(calls).length).toBe(300 - before);
     room = Number.POSITIVE_INFINITY;
     const resumed = await resume(desk);
-    // Without a last line nobody can tell what was announced from what was sent: it is told, not guessed.
+    // Without a last line, what was written ahead can't be told from what was sent: it is reported as unknown.
     expect(resumed.counts.unknown).toBeLessThanOrEqual(8);
     expect(failed(calls).length).toBe(resumed.counts.unknown);
     expect((await resume(desk, { resendUnknown: true }, summary.header.runId)).counts).toMatchObject({ unknown: 0, left: 0 });

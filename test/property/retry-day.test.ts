@@ -116,7 +116,7 @@ describe("a recovering endpoint", () => {
     await sim.accept(callback, 200);
     await sim.settle();
     sim.endpoint = () => ({ result: ACCEPTED, afterMs: 100 });
-    await sim.runFor(1_099); // the probe that finds it up is under way
+    await sim.runFor(1_099); // the probe that finds it up is in flight
     const probe = sim.sent.length;
     await sim.runFor(HOUR);
     const starts = new Map<number, number>();
@@ -193,7 +193,7 @@ describe("an outage", () => {
     expect((await sim.store.listOutages(ALL)).items).toHaveLength(1);
   });
 
-  it("is told again when it fails after a quiet interval", async () => {
+  it("sends another e-mail when it fails after a quiet interval", async () => {
     const sim = await open();
     const callback = await sim.callback({ retriesEnabled: false });
     for (const endpoint of [down, up, down, up]) {
@@ -204,7 +204,7 @@ describe("an outage", () => {
     expect((await sim.store.listOutages(ALL)).items).toHaveLength(2);
   });
 
-  it("of a dead endpoint with traffic is told once a day", async () => {
+  it("of a dead endpoint with traffic sends one e-mail a day", async () => {
     const sim = await open();
     sim.endpoint = down;
     const callback = await sim.callback();
@@ -246,7 +246,7 @@ describe("settings changed in the middle of an outage", () => {
     expect(before).toBeLessThan(100);
   });
 
-  it("the URL mended: a tick is due at once, to the new URL", async () => {
+  it("the URL changed: a round is due at once, to the new URL", async () => {
     const sim = await open();
     sim.endpoint = ({ callback }) => ({ result: callback.url.endsWith("/right") ? ACCEPTED : REFUSED_503 });
     const callback = await sim.callback();

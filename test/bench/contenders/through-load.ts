@@ -1,6 +1,6 @@
 /**
  * Caller and endpoint of a service that accepts and delivers, in one process, so that one clock sees both: hands in responses as
- * fast as they are taken and waits for the last to arrive, then again at half of that rate, told how long each took from its 202
+ * fast as they are taken and waits for the last to arrive, then again at half of that rate, reporting how long each took from its 202
  * to its arrival.
  */
 import { createServer } from "node:http";

@@ -5,7 +5,7 @@ import { medians } from "../run/rounds.js";
 import type { Bench, Measure, Scope } from "../run/scope.js";
 import { startBenchService } from "../run/service.js";
 
-/** At the concurrency that a replay has unless it is told another, and at the dispatcher's. */
+/** At the default concurrency of a replay, and at the dispatcher's. */
 const CONCURRENCIES = [DEFAULT_REPLAY_OPTIONS.concurrency, 64];
 
 export const replay: Bench = async (scope) => {

@@ -5,7 +5,7 @@ export interface Comparison {
   readonly ours: number | undefined;
   readonly against: number | undefined;
   readonly unit: "/s" | "ms" | "MB" | "requests";
-  /** ours / against must be at least, or at most, this; none: told only. */
+  /** ours / against must be at least, or at most, this; none: only reported. */
   readonly atLeast?: number;
   readonly atMost?: number;
   /** Why there is nothing to compare with. */

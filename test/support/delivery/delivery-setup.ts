@@ -1,4 +1,4 @@
-/** One endpoint that answers as it is told, and a deliverer with limits short enough for a test. */
+/** One scripted endpoint, and a deliverer with limits short enough for a test. */
 import type { Socket } from "node:net";
 import type { Deliverer } from "../../../src/delivery/deliverer.js";
 import { createDeliverer, type DelivererOptions } from "../../../src/delivery/undici-deliverer.js";

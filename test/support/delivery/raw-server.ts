@@ -1,4 +1,4 @@
-/** An endpoint that says exactly the bytes it is told to, on loopback. */
+/** An endpoint on loopback that sends exactly the given bytes. */
 import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
 

@@ -175,7 +175,7 @@ export class DispatchRun {
     return result;
   }
 
-  /** Whose window is over can't be told later, by a clock that was set back: the model hears of it when it happens. */
+  /** Whose window is over can't be known later, by a clock that was set back: the model learns it when it happens. */
   async #expired(callbackId: string): Promise<void> {
     const { sim, model } = this;
     for (const call of model.overdue(callbackId, sim.clock.now())) {

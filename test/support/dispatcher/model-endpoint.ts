@@ -38,7 +38,7 @@ export class ModelEndpoint {
     this.#broken = broken;
   }
 
-  /** I8; and that nothing but its limit's worth of requests is under way. */
+  /** I8; and that no more requests are in flight than its limit. */
   sending(hasUntried: boolean): void {
     this.inFlight += 1;
     const limit =

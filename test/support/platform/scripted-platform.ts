@@ -29,7 +29,7 @@ export interface PlatformOptions {
   readonly clock: Pick<Clock, "monotonicMs">;
   readonly callbacks: readonly PlatformCallback[];
   readonly pageSize?: number;
-  /** Requests in any second; more are told 403 with the code. */
+  /** Requests in any second; more get 403 with the code. */
   readonly perSecond?: number;
   readonly perDay?: number;
   readonly retriesEnabled?: boolean;
@@ -137,7 +137,7 @@ export function scriptedPlatform(options: PlatformOptions): ScriptedPlatform {
     if (ids.length > 100) return refuse(422, "at most 100 ids");
     const { status } = JSON.parse(body);
     const calls = ids.map((id) => callback.calls.find((call) => call.id === id));
-    if (calls.includes(undefined)) return refuse(404, "one of them is no call of this callback");
+    if (calls.includes(undefined)) return refuse(404, "one of them isn't a call of this callback");
     for (const call of calls) if (call) call.status = status;
     return say(204, null);
   }

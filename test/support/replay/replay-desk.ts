@@ -21,7 +21,7 @@ export interface CountingEndpoint {
   /** The bodies, in the same order. */
   readonly bodies: string[];
   readonly headers: Readonly<Record<string, unknown>>[];
-  /** The most requests that were under way at once. */
+  /** The most requests that were in flight at once. */
   mostAtOnce(): number;
   close(): Promise<void>;
 }

@@ -75,7 +75,7 @@ describe("a run loop", () => {
     await loop.stop();
   });
 
-  it("stops once the step under way has ended", async () => {
+  it("stops once the present step has ended", async () => {
     let isDone = false;
     const clock = new VirtualClock(0);
     const step = async () => {

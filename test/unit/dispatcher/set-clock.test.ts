@@ -94,7 +94,7 @@ describe("a clock that is set", { timeout: 60_000 }, () => {
     expect(await sim.store.countCalls(callback.id)).toEqual({ PENDING: 0, SUCCESS: 30, FAILED: 0 });
   });
 
-  it("back while a request is under way: the attempt ends now, not later than now", async () => {
+  it("back while a request is in flight: the attempt ends now, not later than now", async () => {
     const callback = await sim.callback();
     sim.endpoint = () => ({ result: { kind: "unreachable", reason: "reset", detail: "" }, afterMs: 10_000 });
     const ids = await sim.accept(callback);

@@ -50,13 +50,13 @@ describe("an attempt", () => {
     expect(recordAttempt(aCall(), anAttempt(), NO_RETRY).due).toBeNull();
   });
 
-  it("under way while a user marked the call SUCCESS is recorded and can't turn it back", () => {
+  it("in flight while a user marked the call SUCCESS is recorded and can't turn it back", () => {
     const marked = aCall({ status: "SUCCESS", settledBy: "user" });
     const call = recordAttempt(marked, anAttempt({ result: REFUSED_503, startedAt: 7 }), RETRY);
     expect(call).toMatchObject({ status: "SUCCESS", settledBy: "user", attemptCount: 1, statusCode: 503, due: null });
   });
 
-  it("leaves a replay due that was asked for while it was under way; the replay's own attempt doesn't", () => {
+  it("leaves a replay due that was requested while it was in flight; the replay's own attempt doesn't", () => {
     const asked = aCall({ status: "FAILED", attemptCount: 1, firstFailedAt: 0, due: { at: 350, cause: "replay" } });
     expect(recordAttempt(asked, anAttempt({ number: 2, startedAt: 300, cause: "retry" }), NO_RETRY).due).toEqual(asked.due);
     expect(recordAttempt(asked, anAttempt({ number: 2, startedAt: 360, cause: "replay" }), NO_RETRY).due).toBeNull();

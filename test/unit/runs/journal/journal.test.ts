@@ -65,7 +65,7 @@ describe("the journal", () => {
 });
 
 describe("a call", () => {
-  it("is handed out for sending only when its line is on disk", async () => {
+  it("is sent only when its line is on disk", async () => {
     const disk = slowDisk();
     const chooser = new CallChooser(calls(1), null, () => undefined);
     const journal = new Journal(disk.file);
