@@ -304,6 +304,12 @@ describe("reconcile", () => {
     const { received } = await anOutage(4);
     const failed = JSON.parse(await machine.works(["calls", "list", "demo", "--failed", "--all", "-o", "json"]));
     const seen = `${failed[0].messageId}\n"${failed[1].messageId.toLowerCase()}"\nDEADBEEF\n`;
+    const lines = await machine.works(["reconcile", "demo", "--seen", "-", "--dry-run", "-o", "ndjson"], { stdin: seen });
+    const events = lines
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line).event);
+    expect(events.sort()).toEqual(["planned", "planned", "seen", "seen"]);
     const dry = JSON.parse(await machine.works(["reconcile", "demo", "--seen", "-", "--dry-run", "-o", "json"], { stdin: seen }));
     expect(dry).toMatchObject({ format: "ids", lines: 3, failed: 4, seen: 2, ambiguous: [], unmatched: 1, replay: { calls: 2 } });
     expect(received()).toBe(0);

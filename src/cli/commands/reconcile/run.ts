@@ -185,10 +185,8 @@ interface ShownPlan {
 
 async function showReconcile(plan: ReconcilePlan, shown: ShownPlan, screen: Invocation["screen"]): Promise<void> {
   const { seen, description, warnings, dryRun } = shown;
-  if (screen.format !== "json" && screen.format !== "ndjson") {
-    await screen.out(description.map((line) => `${line}\n`).join(""));
-    return;
-  }
+  if (screen.format === "ndjson") return showCalls(plan, screen);
+  if (screen.format !== "json") return screen.out(description.map((line) => `${line}\n`).join(""));
   const document = {
     dryRun,
     format: seen.format,
@@ -200,7 +198,16 @@ async function showReconcile(plan: ReconcilePlan, shown: ShownPlan, screen: Invo
     warnings,
     replay: planJson(plan.replay),
   };
-  await screen.out(`${safeJson(document, screen.format === "json" ? 2 : undefined)}\n`);
+  await screen.out(`${safeJson(document, 2)}\n`);
+}
+
+/** One line per call: what would happen to it. */
+async function showCalls(plan: ReconcilePlan, screen: Invocation["screen"]): Promise<void> {
+  const line = (event: string, id: string) => `${safeJson({ event, callbackId: plan.callback.id, id })}\n`;
+  await screen.out(plan.seen.map((id) => line("seen", id)).join(""));
+  await screen.out(plan.ambiguous.map(({ id }) => line("ambiguous", id)).join(""));
+  for (const group of plan.replay.groups)
+    for await (const id of plan.replay.callIds(group)) await screen.out(line("planned", id));
 }
 
 function ambiguousJson({ ambiguous }: ReconcilePlan): readonly { readonly id: string; readonly from: string }[] {
