@@ -1,6 +1,7 @@
 /** The beginning of a session: a new run, whose whole plan is on disk before anything is done, or a stored one that is resumed. */
 import { mkdir, open, rename, rm } from "node:fs/promises";
 import { errorMessage, WhcbError } from "../domain/errors.js";
+import { MAX_IDS_PER_REQUEST } from "../wire/bulk-ids.js";
 import { readBootId } from "./journal/boot-id.js";
 import { Journal, openJournalFile } from "./journal/journal.js";
 import { NO_COUNTS, plannedState, reduceCounts } from "./journal/run-counts.js";
@@ -11,7 +12,6 @@ import type { PlannedAction, RunCounts, RunHeader, RunListener } from "./journal
 import { findRunId, readRunState } from "./journal/stored-runs.js";
 import { type HeldLocks, type RunControl, type RunDeps, whoRuns } from "./run-deps.js";
 import { RunSession } from "./run-session.js";
-import { CHUNK_SIZE } from "./send/marker.js";
 
 export interface NewRun {
   readonly header: Omit<RunHeader, "profile" | "service" | "who" | "startedAt">;
@@ -111,7 +111,7 @@ export async function reopenRun(
 /** On disk when it resolves. */
 async function beginSession(journal: Journal, { options }: RunHeader, deps: RunDeps): Promise<void> {
   const bootId = await readBootId(deps.clock);
-  const concurrency = options === null || options.viaService ? CHUNK_SIZE : options.concurrency;
+  const concurrency = options === null || options.viaService ? MAX_IDS_PER_REQUEST : options.concurrency;
   journal.append({ step: "session", at: deps.clock.now(), who: whoRuns(deps), bootId, concurrency });
   await journal.flushed();
 }

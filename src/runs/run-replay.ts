@@ -1,6 +1,7 @@
 /** Replays the calls of a plan: by sending them from here, or by asking the service to. */
 import type { ListedCallback } from "../client/client.js";
 import { isWhcbError, WhcbError } from "../domain/errors.js";
+import { chunkIds } from "../wire/bulk-ids.js";
 import { addressDelivery, type DeliveryRequest } from "../wire/delivery-request.js";
 import { requireAuthType, requireBodyStyle } from "../wire/json/callback-json.js";
 import { beginRun } from "./begin-run.js";
@@ -15,7 +16,7 @@ import type { RunControl, RunDeps } from "./run-deps.js";
 import type { ReplayOptions } from "./run-options.js";
 import { asWhcbError, type RunSession } from "./run-session.js";
 import { AttemptReporter } from "./send/attempt-reporter.js";
-import { applyToChunk, inChunks, Marker } from "./send/marker.js";
+import { applyToChunk, Marker } from "./send/marker.js";
 import { sendGroup } from "./send/send-group.js";
 
 /**
@@ -118,7 +119,7 @@ async function sendAndMark(
 async function requestGroup(plan: ReplayPlan, group: ReplayGroup, session: RunSession): Promise<void> {
   const { journal, deps, stop } = session;
   const callbackId = group.callback.id;
-  for await (const chunk of inChunks(plan.callIds(group))) {
+  for await (const chunk of chunkIds(plan.callIds(group))) {
     if (stop.reason !== null) return;
     try {
       await session.writeAhead(callbackId, chunk);

@@ -1,9 +1,9 @@
 /** Reports a run's attempts to a service that keeps the history of its calls. */
 import type { ReplayAttempt } from "../../client/client.js";
 import { isWhcbError } from "../../domain/errors.js";
+import { MAX_IDS_PER_REQUEST } from "../../wire/bulk-ids.js";
 import { whoRuns } from "../run-deps.js";
 import type { RunSession } from "../run-session.js";
-import { CHUNK_SIZE } from "./marker.js";
 
 export class AttemptReporter {
   readonly #callbackId: string;
@@ -19,7 +19,7 @@ export class AttemptReporter {
 
   add(attempt: ReplayAttempt): void {
     if (!this.#isSupported) return;
-    if (this.#waiting.push(attempt) >= CHUNK_SIZE) this.#report();
+    if (this.#waiting.push(attempt) >= MAX_IDS_PER_REQUEST) this.#report();
   }
 
   /** Never throws: the history is worth no failed run. */

@@ -1,11 +1,9 @@
 /** Tells the service which calls are settled, in chunks, while sending goes on. */
 import { namesCall } from "../../client/service-error.js";
 import { type ErrorCode, isWhcbError } from "../../domain/errors.js";
+import { chunkIds, MAX_IDS_PER_REQUEST } from "../../wire/bulk-ids.js";
 import type { RunCallState } from "../journal/run-counts.js";
 import { asWhcbError, type RunSession } from "../run-session.js";
-
-/** Ids of one request, at most. */
-export const CHUNK_SIZE = 100;
 
 /** A call waits no longer than this for its chunk to fill. */
 const LONGEST_WAIT_MS = 1_000;
@@ -36,7 +34,7 @@ export class Marker {
 
   add(callId: string): void {
     this.#waiting.push(callId);
-    if (this.#waiting.length === 1 || this.#waiting.length === CHUNK_SIZE) this.#wake();
+    if (this.#waiting.length === 1 || this.#waiting.length === MAX_IDS_PER_REQUEST) this.#wake();
   }
 
   /** Resolves when all that was added is marked, or the service has failed (then the session is stopped). */
@@ -53,10 +51,10 @@ export class Marker {
         await new Promise<void>((resolve) => (this.#wake = resolve));
         continue;
       }
-      if (this.#waiting.length < CHUNK_SIZE && !this.#isEnding) await this.#waitForMore();
+      if (this.#waiting.length < MAX_IDS_PER_REQUEST && !this.#isEnding) await this.#waitForMore();
       // What doesn't fill a chunk waits for the next one, so that no request is made for a few calls.
       const { length } = this.#waiting;
-      const partial = this.#isEnding || length < CHUNK_SIZE ? 0 : length % CHUNK_SIZE;
+      const partial = this.#isEnding || length < MAX_IDS_PER_REQUEST ? 0 : length % MAX_IDS_PER_REQUEST;
       await this.#markAll(this.#waiting.splice(0, length - partial));
     }
   }
@@ -72,7 +70,7 @@ export class Marker {
   async #markAll(callIds: readonly string[]): Promise<void> {
     // An acceptance is on disk before it is marked; if the journal can't be written, it is marked all the same.
     await this.#session.journal.flushed().catch(() => undefined);
-    for await (const chunk of inChunks(callIds)) {
+    for await (const chunk of chunkIds(callIds)) {
       if (!this.#hasFailed) await this.#markChunk(chunk);
     }
   }
@@ -118,7 +116,7 @@ export type ChunkOutcome =
 const REJECTIONS: ReadonlySet<ErrorCode> = new Set(["not-found", "invalid", "malformed", "duplicate-name"]);
 
 /**
- * Makes an all-or-nothing request for up to 100 calls. If the service rejects it because of one call, the rest is done without that one:
+ * Makes an all-or-nothing request for up to MAX_IDS_PER_REQUEST calls. If the service rejects it because of one call, the rest is done without that one:
  * the error names it, or it is found by halving. `checkCallback` is called before halving, and throws if the callback itself is gone.
  */
 export async function* applyToChunk(
@@ -152,14 +150,4 @@ export async function* applyToChunk(
       waiting.push(ids.slice(middle), ids.slice(0, middle));
     }
   }
-}
-
-export async function* inChunks(callIds: Iterable<string> | AsyncIterable<string>): AsyncGenerator<readonly string[]> {
-  let chunk: string[] = [];
-  for await (const id of callIds) {
-    if (chunk.push(id) < CHUNK_SIZE) continue;
-    yield chunk;
-    chunk = [];
-  }
-  if (chunk.length > 0) yield chunk;
 }
