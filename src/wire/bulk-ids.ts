@@ -1,7 +1,6 @@
-/** A request names at most this many calls by id (docs/contract.md, Calls). */
+/** docs/contract.md, Calls. */
 export const MAX_IDS_PER_REQUEST = 100;
 
-/** The ids in order, in chunks that fit one request. */
 export async function* chunkIds(ids: Iterable<string> | AsyncIterable<string>): AsyncGenerator<readonly string[]> {
   let chunk: string[] = [];
   for await (const id of ids) {

@@ -1,4 +1,4 @@
-/** Dates on the wire: ISO 8601 with milliseconds is written; the platform's dd/MM/yy HH:mm, which has no zone, is read as well. */
+/** Writes ISO 8601; also reads the platform's dd/MM/yy HH:mm, which has no zone. */
 
 export function toIsoDate(at: number): string {
   return new Date(at).toISOString();
@@ -13,10 +13,7 @@ export function toPlatformDate(at: number, timezone = "UTC"): string {
 const PLATFORM_DATE = /^(\d{1,2})\/(\d{1,2})\/(\d{2}|\d{4})[ T]+(\d{1,2}):(\d{2})(?::(\d{2}))?$/;
 const ISO_DATE = /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?)?(?:\s*(Z|[+-]\d{2}:?\d{2}))?$/i;
 
-/**
- * Epoch ms of an ISO date, of dd/MM/yy HH:mm, or of a number that is epoch ms already. A date without a zone is read in `timezone`
- * (IANA). null if it isn't a date.
- */
+/** From ISO, dd/MM/yy HH:mm or epoch ms; `timezone` (IANA) is for dates without a zone. null if it isn't a date. */
 export function readDate(value: unknown, timezone = "UTC"): number | null {
   if (typeof value === "number") return Number.isSafeInteger(value) && Math.abs(value) <= 8.64e15 ? value : null;
   if (typeof value !== "string") return null;
@@ -33,7 +30,7 @@ export function readDate(value: unknown, timezone = "UTC"): number | null {
   return instantOf([year, month, day, hour, minute, second], milliseconds, zone ?? timezone);
 }
 
-/** null if a field is out of range, as in 31/02 or 25:00. */
+/** null if out of range: 31/02, 25:00. */
 function instantOf(fields: readonly (string | undefined)[], milliseconds: number, zone: string): number | null {
   const [year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0] = fields.map((field) => Number(field ?? 0));
   const asUtc = Date.UTC(year, month - 1, day, hour, minute, second, milliseconds);
@@ -42,7 +39,7 @@ function instantOf(fields: readonly (string | undefined)[], milliseconds: number
   return asUtc - zoneOffsetMs(asUtc, zone);
 }
 
-/** How far the zone is ahead of UTC at this local time. In an hour that a clock change skips or repeats, either of the two offsets. */
+/** In an hour that a clock change skips or repeats, either of the two offsets. */
 function zoneOffsetMs(localAsUtc: number, zone: string): number {
   if (/^(?:Z|UTC)$/i.test(zone)) return 0;
   const fixed = /^([+-])(\d{2}):?(\d{2})$/.exec(zone);
@@ -65,7 +62,7 @@ interface DateParts {
   readonly second: number;
 }
 
-/** Creating one costs more than a thousand uses of it. */
+/** Expensive to create. */
 const FORMATS = new Map<string, Intl.DateTimeFormat>();
 
 function partsIn(at: number, timezone: string): DateParts {

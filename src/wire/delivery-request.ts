@@ -1,4 +1,4 @@
-/** What an endpoint receives: the POST that carries a response, and the GET that checks a new callback's URL (docs/contract.md). */
+/** What an endpoint receives (docs/contract.md). */
 import type { CallbackSettings } from "../domain/callback.js";
 import type { MessageResponse } from "../domain/message-response.js";
 import { responsePartsToJson } from "./json/response-json.js";
@@ -15,17 +15,16 @@ export interface DeliveryRequest<Body = string | null> {
 
 export type DeliveryTarget = Pick<CallbackSettings, "url" | "auth" | "contentType" | "removeHtml">;
 
-/** The documents' own example has "auth", so it is a setting. */
+/** The platform's documents also show "auth", so it is a setting. */
 export const DEFAULT_AUTH_PARAMETER = "Auth";
 
 export interface DeliveryOptions {
-  /** The name of the query parameter for `queryparam` auth; default DEFAULT_AUTH_PARAMETER. */
+  /** For `queryparam` auth; default DEFAULT_AUTH_PARAMETER. */
   readonly authParameter?: string;
-  /** false sends no key: for a replay to another address. Default true. */
+  /** false for a replay to another address. Default true. */
   readonly withAuth?: boolean;
 }
 
-/** The POST of one call. */
 export function buildDelivery(
   target: DeliveryTarget,
   { id, response }: { readonly id: string; readonly response: MessageResponse },
@@ -34,10 +33,7 @@ export function buildDelivery(
   return addressDelivery(target, { id, body: deliveryBody(target, response) }, options);
 }
 
-/**
- * The POST of one call whose body already exists. All attempts and replays of a call carry the same `webhook-id`, so that a receiver
- * can drop a repeat.
- */
+/** All attempts and replays of a call carry the same `webhook-id`, so that a receiver can drop a repeat. */
 export function addressDelivery<Body>(
   target: DeliveryTarget,
   { id, body }: { readonly id: string; readonly body: Body },
@@ -47,13 +43,13 @@ export function addressDelivery<Body>(
   return { method: "POST", url, headers: { ...headers, "webhook-id": id }, body };
 }
 
-/** The GET that must be answered with exactly 200 before a callback is stored. It carries the callback's auth. */
+/** Must be answered with exactly 200 before a callback is stored. */
 export function buildEndpointCheck(target: DeliveryTarget, options: DeliveryOptions = {}): DeliveryRequest {
   const { url, headers } = addressOf(target, options);
   return { method: "GET", url, headers, body: null };
 }
 
-/** The body of a call's POST. It is the same for every attempt while these settings don't change. */
+/** The same for every attempt while these settings don't change. */
 export function deliveryBody(target: Pick<DeliveryTarget, "contentType" | "removeHtml">, response: MessageResponse): string {
   const content = target.removeHtml ? removeHtml(response.responseMessage.content) : response.responseMessage.content;
   return target.contentType === "xml" ? xmlBody(response, content) : jsonBody(response, content);
@@ -64,7 +60,7 @@ interface Address {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** All calls of a callback go to the same address: it is built once per callback value, not once per delivery. */
+/** Built once per callback value, not once per delivery. */
 const ADDRESSES = new WeakMap<DeliveryTarget, { readonly key: string; readonly address: Address }>();
 
 function addressOf(target: DeliveryTarget, options: DeliveryOptions): Address {
@@ -93,7 +89,7 @@ function makeAddress({ url, auth, contentType }: DeliveryTarget, withAuth: boole
   }
 }
 
-/** Appends text instead of parsing the URL, so that the rest of it is sent exactly as its owner wrote it. */
+/** Appends text, so that the rest of the URL is sent exactly as written. */
 function withQueryParameter(url: string, name: string, value: string): string {
   const [address = ""] = url.split("#", 1);
   const separator = address.includes("?") ? (/[?&]$/.test(address) ? "" : "&") : "?";

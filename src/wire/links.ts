@@ -1,8 +1,7 @@
-/** The links that every object of the contract has. */
 import { firstText, isObject, listOf } from "./json/json-value.js";
 
 export interface Link {
-  /** Absolute; on older platforms only a path. */
+  /** Older platforms: only a path. */
   readonly uri: string;
   readonly rel: string;
   readonly method: string;
@@ -12,7 +11,7 @@ export interface Link {
   readonly port?: number;
 }
 
-/** Reads `link` in every shape that services send: a list, one object, a list inside an object, or a bare URI (which means self). */
+/** In every shape in use: a list, an object, a list in an object, or a bare URI (self). */
 export function readLinks(value: unknown): readonly Link[] {
   if (typeof value === "string") return value === "" ? [] : [{ uri: value, rel: "self", method: "GET" }];
   const links = isObject(value) && value.link !== undefined ? value.link : value;
@@ -25,7 +24,7 @@ export function readLinks(value: unknown): readonly Link[] {
   });
 }
 
-/** The URI of the next page; null on the last. It is opaque: follow it as it is. */
+/** null on the last page. Opaque: follow it as is. */
 export function nextUri(links: readonly Link[]): string | null {
   return links.find(({ rel }) => rel.toLowerCase() === "next")?.uri ?? null;
 }

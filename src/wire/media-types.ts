@@ -1,4 +1,3 @@
-/** The contract's media types, and content negotiation. */
 import type { BodyFormat } from "../domain/callback.js";
 
 export type ResourceKind = "callback" | "call" | "auth";
@@ -11,7 +10,7 @@ export function vendorType(kind: ResourceKind, format: BodyFormat): string {
   return kind === "auth" ? `application/vnd.whispir.auth-v1+${format}` : `application/vnd.whispir.api-${kind}-v1+${format}`;
 }
 
-/** The format that a Content-Type names; null if the service doesn't support it. */
+/** null if not supported. */
 export function bodyFormat(contentType: string): BodyFormat | "ndjson" | null {
   const [type = "", ...parameters] = contentType.toLowerCase().split(";");
   const charset = parameters.map((parameter) => /^\s*charset\s*=\s*"?([\w-]+)"?\s*$/.exec(parameter)?.[1]).find(Boolean);
@@ -23,14 +22,11 @@ export function bodyFormat(contentType: string): BodyFormat | "ndjson" | null {
 
 export interface Negotiated {
   readonly format: BodyFormat;
-  /** The media type, if Accept named it; null if a wildcard matched or there was no Accept. */
+  /** null without Accept or if a wildcard matched. */
   readonly type: string | null;
 }
 
-/**
- * The format that an Accept header asks for: the highest q wins, then the more specific range, then the earlier one. No Accept, or only
- * wildcards: `byDefault`. null: nothing that the service supports.
- */
+/** Highest q, then the more specific range, then the earlier one. `byDefault` without Accept or for wildcards; null if unsupported. */
 export function negotiate(accept: string | undefined, byDefault: BodyFormat = "xml"): Negotiated | null {
   if (accept === undefined || accept.trim() === "") return { format: byDefault, type: null };
   let best: (Negotiated & { readonly q: number; readonly isSpecific: boolean }) | null = null;

@@ -1,4 +1,4 @@
-/** removeHTML: strips the markup from a rich reply and keeps every character of its text. */
+/** removeHTML keeps every character of the text. */
 import { createRequire } from "node:module";
 import type * as HtmlParser from "htmlparser2";
 
@@ -6,7 +6,7 @@ const MARKUP = /<[a-z!/?]|&(?:#\d+|#x[\da-f]+|\w+);/i;
 const BREAKING = new Set("p div li tr h1 h2 h3 h4 h5 h6 blockquote pre ul ol table section article header footer".split(" "));
 const HIDDEN = new Set(["script", "style", "title", "template", "noscript"]);
 
-/** Loaded with the first text that contains markup: most callbacks never get one. */
+/** Loaded on first use: most callbacks never need it. */
 let htmlParser: typeof HtmlParser | null = null;
 
 function loadParser(): typeof HtmlParser {
@@ -14,21 +14,18 @@ function loadParser(): typeof HtmlParser {
   return htmlParser;
 }
 
-/**
- * Drops tags and comments and decodes entities. `<br>` and the ends of blocks become one newline if text follows. A `<` that doesn't
- * open a tag stays: "I <3 you", "5 < 6". Time is linear in the length of the content, however its tags are nested.
- */
+/** Decodes entities. `<br>` and block ends become one newline if text follows. A `<` that opens no tag stays: "5 < 6". Linear time. */
 export function removeHtml(content: string): string {
   return MARKUP.test(content) ? new TextOfHtml(content).read() : content;
 }
 
-/** Receives the tokens of one text. A tokenizer, unlike a parser, keeps no stack of open tags: anyone may send a million of them. */
+/** A tokenizer keeps no stack of open tags: anyone may send a million of them. */
 class TextOfHtml implements HtmlParser.TokenizerCallbacks {
   readonly #content: string;
   readonly #parts: string[] = [];
   #isBreakPending = false;
   #openTag = "";
-  /** The hidden element that is open, and how many of its name are nested. */
+  /** The open hidden element, and how many of its name are nested. */
   #hidden = "";
   #hiddenDepth = 0;
   /** Where the last complete token ends. */
@@ -43,7 +40,7 @@ class TextOfHtml implements HtmlParser.TokenizerCallbacks {
     tokenizer.write(this.#content);
     const unfinished = this.#content.slice(this.#consumed);
     tokenizer.end();
-    // A "<" without a following ">" isn't a tag.
+    // Not a tag without a ">".
     if (/^<[a-z/]/i.test(unfinished) && this.#hiddenDepth === 0) this.#parts.push(unfinished);
     return this.#parts.join("");
   }

@@ -1,4 +1,4 @@
-/** A call and its attempts as JSON, written by the service and read by the client (docs/contract.md, Calls). */
+/** docs/contract.md, Calls. */
 import type { Attempt, AttemptCause } from "../../domain/attempt.js";
 import { resultMessage } from "../../domain/attempt.js";
 import type { Call, CallStatus, SettledBy } from "../../domain/call.js";
@@ -43,7 +43,7 @@ export function callToJson(call: Call, { callback, policy, link, attempts }: Cal
   };
 }
 
-/** What a client reads of a call. Fields that only `whcb serve` sends are null on other services. */
+/** Fields that only `whcb serve` sends are null on other services. */
 export interface ListedCall {
   readonly id: string;
   readonly callbackId: string;
@@ -57,20 +57,20 @@ export interface ListedCall {
   readonly nextAttemptAt: number | null;
   readonly retryUntil: number | null;
   readonly settledBy: SettledBy | null;
-  /** The JSON object as received, with unknown fields. */
+  /** As received, with unknown fields. */
   readonly raw: JsonObject;
 }
 
 export interface ReadCallOptions {
-  /** Used if the call doesn't name its callback. */
+  /** If the call doesn't name its own. */
   readonly callbackId: string;
-  /** IANA zone of dates without one. Default UTC. */
+  /** IANA, for dates without a zone. Default UTC. */
   readonly timezone?: string;
-  /** The status that the list was filtered by: that of a call that has none. */
+  /** The list's status filter, for a call without a status. */
   readonly listedAs?: CallStatus;
 }
 
-/** Throws `unavailable` if the value isn't an object, has no id, or has an unknown status. */
+/** Throws `unavailable` without an id or with an unknown status. */
 export function readCall(value: unknown, { callbackId, timezone = "UTC", listedAs }: ReadCallOptions): ListedCall {
   if (!isObject(value)) throw new WhcbError("unavailable", "the service returned a call that isn't an object");
   const id = textOf(value.id);
@@ -96,7 +96,7 @@ export function readCall(value: unknown, { callbackId, timezone = "UTC", listedA
 export interface ReadCallList {
   readonly calls: readonly ListedCall[];
   readonly total: number | null;
-  /** URI of the next page; null on the last. */
+  /** null on the last page. */
   readonly next: string | null;
 }
 
@@ -126,7 +126,7 @@ function attemptToJson(attempt: Attempt): Record<string, unknown> {
   };
 }
 
-/** What a client reads of an attempt. Only `whcb serve` lists attempts. */
+/** Only `whcb serve` lists attempts. */
 export interface ListedAttempt {
   readonly number: number;
   readonly attemptedAt: number;
@@ -136,9 +136,9 @@ export interface ListedAttempt {
   readonly error: string | null;
   readonly cause: AttemptCause;
   readonly body: string | null;
-  /** user@host of the client that sent it; null if the service did. */
+  /** user@host; null if the service sent it. */
   readonly sentFrom: string | null;
-  /** Sent again on a fresh connection, within the attempt. */
+  /** On a fresh connection, within the attempt. */
   readonly isResent: boolean;
 }
 
@@ -160,13 +160,12 @@ export function readAttempts(document: unknown, timezone = "UTC"): readonly List
   });
 }
 
-/** An integer, or a string that begins with one; null if no answer came. */
+/** An integer or a string that begins with one; null without an answer. */
 function readStatusCode(value: unknown): number | null {
   const code = /^\s*([1-9]\d\d)(?!\d)/.exec(textOf(value))?.[1];
   return code === undefined ? null : Number(code);
 }
 
-/** null if there is none. */
 function readCallStatus(value: unknown, id: string): CallStatus | null {
   const status = textOf(value).trim().toUpperCase();
   if (status === "") return null;

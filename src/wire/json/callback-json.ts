@@ -1,11 +1,11 @@
-/** A callback as JSON, written and read (docs/contract.md, Callbacks). */
+/** docs/contract.md, Callbacks. */
 import type { AuthType, BodyFormat, Callback, CallbackSettings } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { Link } from "../links.js";
 import { firstText, flagOf, type JsonObject, objectOf, textOf } from "./json-value.js";
 import { readList } from "./list-json.js";
 
-/** The body of a create or an update. A key of "" is left out: a PUT without a key keeps the stored one. */
+/** Leaves out an empty key: a PUT without a key keeps the stored one. */
 export function settingsToJson(settings: CallbackSettings): Record<string, unknown> {
   const { auth } = settings;
   return {
@@ -28,7 +28,7 @@ function enabledOrDisabled(isEnabled: boolean | undefined): "enabled" | "disable
   return isEnabled ? "enabled" : "disabled";
 }
 
-/** What the service returns. The key isn't masked, as on the platform. */
+/** The key isn't masked, as on the platform. */
 export function callbackToJson(
   callback: Pick<Callback, "id"> & CallbackSettings,
   link: readonly Link[],
@@ -36,14 +36,14 @@ export function callbackToJson(
   return { id: callback.id, ...settingsToJson(callback), auth: { type: callback.auth.type, key: callback.auth.key }, link };
 }
 
-/** A callback as a service returned it; null: not returned. Items of a list may hold only id, name and url. */
+/** null: not returned. List items may hold only id, name and url. */
 export interface ListedCallback {
   readonly id: string;
   readonly name: string;
   readonly url: string;
   readonly auth: {
     readonly type: AuthType | null;
-    /** "" is a key that is known: no credential is sent. */
+    /** "": no credential is sent. */
     readonly key: string | null;
   };
   readonly contentType: BodyFormat | null;
@@ -51,11 +51,11 @@ export interface ListedCallback {
   readonly retriesEnabled: boolean | null;
   readonly email: string | null;
   readonly events: { readonly reply: boolean | null; readonly undeliverable: boolean | null };
-  /** The JSON object as received, with unknown members. */
+  /** As received, with unknown members. */
   readonly raw: JsonObject;
 }
 
-/** Reads a callback that a service returned. Throws `unavailable` if it has neither an id nor a name. */
+/** Throws `unavailable` if it has neither an id nor a name. */
 export function readCallback(value: unknown): ListedCallback {
   const callback = objectOf(value);
   const id = textOf(callback.id);
@@ -91,7 +91,7 @@ function readBodyFormat(value: unknown): BodyFormat | null {
   return /xml/i.test(text) ? "xml" : /json/i.test(text) ? "json" : null;
 }
 
-/** What a user changes; a member that is undefined or left out stays as the service has it. */
+/** An undefined member keeps the stored value. */
 export interface CallbackChanges {
   readonly name?: string | undefined;
   readonly url?: string | undefined;
@@ -105,10 +105,7 @@ export interface CallbackChanges {
   readonly undeliverable?: boolean | undefined;
 }
 
-/**
- * The body of a PUT: every member that was read except `id` and `link`, known or not, with the changes. A member that was neither
- * read nor given is left out, since a made-up value would overwrite the stored one.
- */
+/** All members as read, except `id` and `link`, with the changes. Never a made-up value: it would overwrite the stored one. */
 export function changeCallbackJson(raw: JsonObject, changes: CallbackChanges): JsonObject {
   const { id: _id, link: _link, ...body } = raw;
   const { name, url, email, contentType, retriesEnabled, removeHtml, authType, key, reply, undeliverable } = changes;
@@ -127,7 +124,7 @@ function given(members: JsonObject): JsonObject {
   return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
 }
 
-/** A PUT of the platform is rejected without these. */
+/** The platform rejects a PUT without these. */
 const REQUIRED = ["name", "url", "email", "contentType", "auth.type"] as const;
 export type RequiredMember = (typeof REQUIRED)[number];
 
@@ -135,7 +132,7 @@ export function missingMembers(body: JsonObject): readonly RequiredMember[] {
   return REQUIRED.filter((member) => textOf(member === "auth.type" ? objectOf(body.auth).type : body[member]) === "");
 }
 
-/** How a call's body is built for this callback. Throws `config` if the service didn't return its content type. */
+/** Throws `config` if the service didn't return the content type. */
 export function requireBodyStyle({
   contentType,
   removeHtml,
@@ -158,7 +155,7 @@ function notReturned(setting: string, name: string): WhcbError {
 export interface ReadCallbackList {
   readonly callbacks: readonly ListedCallback[];
   readonly total: number | null;
-  /** URI of the next page; null on the last. */
+  /** null on the last page. */
   readonly next: string | null;
 }
 
@@ -167,7 +164,7 @@ export function readCallbackList(document: unknown): ReadCallbackList {
   return { callbacks: items.map(readCallback), total, next };
 }
 
-/** Accepts both spellings of `queryparam`, in any letter case; null if it isn't an auth type. */
+/** Both spellings of `queryparam`, in any case; null if it isn't an auth type. */
 export function readAuthType(value: unknown): AuthType | null {
   switch (textOf(value).toLowerCase()) {
     case "queryparam":
@@ -184,7 +181,7 @@ export function readAuthType(value: unknown): AuthType | null {
   }
 }
 
-/** Some services answer a create with links only: then the id is the last part of the path of `self`. */
+/** Some services answer a create with links only. */
 function readIdFromLink({ link }: JsonObject): string {
   const links = Array.isArray(link) ? link.map(objectOf) : [];
   const self = links.find(({ rel }) => rel === "self");

@@ -1,15 +1,15 @@
-/** The envelope of a list: `status`, the items, and links to the next and previous page (docs/contract.md, Lists). */
+/** docs/contract.md, Lists. */
 import { type Link, nextUri, readLinks } from "../links.js";
 import { listOf, objectOf, textOf } from "./json-value.js";
 
 export const NO_RECORDS = "No records found";
 
-/** "1 to 20 of 347"; `offset` is the 0-based position of the first item. */
+/** "1 to 20 of 347"; `offset` is 0-based. */
 export function listStatus(offset: number, count: number, total: number): string {
   return count === 0 ? NO_RECORDS : `${offset + 1} to ${offset + count} of ${Math.max(total, offset + count)}`;
 }
 
-/** The document of a page. An empty page has only a `status`. */
+/** An empty page has only a `status`. */
 export function listToJson(
   name: string,
   items: readonly unknown[],
@@ -21,7 +21,7 @@ export function listToJson(
 
 export interface ReadList {
   readonly items: readonly unknown[];
-  /** null if the service doesn't say how many there are. */
+  /** null if unknown. */
   readonly total: number | null;
   readonly next: string | null;
 }

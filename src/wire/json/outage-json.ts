@@ -1,4 +1,4 @@
-/** Outages as JSON, written and read. Only `whcb serve` lists them. */
+/** Only `whcb serve` lists outages. */
 import type { NoticeChannel, Outage } from "../../domain/outage.js";
 import { readDate, toIsoDate } from "../dates.js";
 import { countOf, objectOf, textOf } from "./json-value.js";

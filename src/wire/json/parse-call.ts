@@ -1,4 +1,3 @@
-/** What callers send about calls: responses to deliver, marks, and run locks. */
 import type { Attempt, DeliveryResult } from "../../domain/attempt.js";
 import type { MarkedBy } from "../../domain/call.js";
 import type { RunLease } from "../../domain/callback.js";
@@ -23,21 +22,18 @@ const checkLease = checkerOf(RunLeaseSchema);
 const checkReport = checkerOf(ReplayReportSchema);
 
 export interface Submission {
-  /** null: the service generates one. */
+  /** null: generated. */
   readonly id: string | null;
   readonly response: MessageResponse;
 }
 
-/**
- * One call object, or `{"calls": [...]}` of 1 to 1 000. Throws `invalid` or `malformed`. `now` (dd/MM/yy HH:mm) is the date of an
- * undeliverable response whose own is empty.
- */
+/** One call, or `{"calls": [...]}` of 1 to 1 000. `now` (dd/MM/yy HH:mm) dates an undated response. Throws `invalid` or `malformed`. */
 export function parseSubmissions(value: unknown, now: string): readonly Submission[] {
   if (!isObject(value) || value.calls === undefined) return [parseSubmission(value, now)];
   return checkMany(value).calls.map((call) => submissionOf(call, call.id, now));
 }
 
-/** One call object, such as a line of NDJSON. */
+/** Such as a line of NDJSON. */
 export function parseSubmission(value: unknown, now: string): Submission {
   const call = checkOne(value);
   return submissionOf(call, call.id, now);
@@ -48,7 +44,7 @@ export interface Mark {
   readonly settledBy: MarkedBy;
 }
 
-/** For all the calls that the request names. Throws `invalid` or `malformed`. */
+/** Throws `invalid` or `malformed`. */
 export function parseMark(value: unknown): Mark {
   const { status, settledBy = "user" } = checkMark(value);
   return { status, settledBy };
@@ -59,7 +55,7 @@ export interface ReplayReport {
   readonly attempt: Omit<Attempt, "number">;
 }
 
-/** The attempts of a client, at most 100. Throws `invalid` or `malformed`. */
+/** At most 100. Throws `invalid` or `malformed`. */
 export function parseReplayReports(value: unknown): readonly ReplayReport[] {
   const { sentFrom, attempts } = checkReport(value);
   return attempts.map(({ id, attemptedDate, durationMs, statusCode, statusMessage = "", error, body = "" }) => {
@@ -108,7 +104,7 @@ function storableValues(parameters: MessageResponse["customParameters"]): Messag
   return Object.fromEntries(Object.entries(parameters).map(([key, value]) => [storable(key), storable(value)]));
 }
 
-/** Some databases can't store a NUL or half a surrogate pair, and XML can't represent either. */
+/** NUL and lone surrogates: some databases can't store them, nor XML represent them. */
 const UNSTORABLE = /\p{Surrogate}|\0/gu;
 
 function storable(text: string): string {

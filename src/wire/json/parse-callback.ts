@@ -1,4 +1,3 @@
-/** The settings of a callback, checked, from the body of a create or an update. */
 import type { AuthType, CallbackSettings } from "../../domain/callback.js";
 import { settingsToJson } from "./callback-json.js";
 import { isObject, objectOf } from "./json-value.js";
@@ -6,15 +5,12 @@ import { type CallbackBody, CallbackSchema, checkerOf, invalidFields } from "./r
 
 const checkBody = checkerOf(CallbackSchema);
 
-/** ASCII that a header may contain: delivery would fail on anything else. */
+/** What a header may contain: delivery fails on anything else. */
 const HEADER_SAFE = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
-/** Control characters, and half a surrogate pair. */
+/** Controls and lone surrogates. */
 const CONTROL = /[\p{Cc}\p{Surrogate}]/u;
 
-/**
- * `stored`: an update keeps what its body leaves out; null for a create. Throws `invalid`, which names every field that is missing or out
- * of range.
- */
+/** `stored`: for what an update leaves out; null for a create. Throws `invalid`, which names every wrong field. */
 export function parseCallback(value: unknown, stored: CallbackSettings | null): CallbackSettings {
   const body = checkBody(stored === null ? value : merged(stored, value));
   const { key = "" } = body.auth;
@@ -29,7 +25,7 @@ export function parseCallback(value: unknown, stored: CallbackSettings | null): 
   return settingsOf(body, { type, key });
 }
 
-/** Members that aren't objects stay as they are, for the check to reject. */
+/** Members that aren't objects are left for the check to reject. */
 function merged(stored: CallbackSettings, value: unknown): unknown {
   if (!isObject(value)) return value;
   const { auth, callbacks, ...kept } = settingsToJson(stored);
@@ -54,7 +50,7 @@ function settingsOf(body: CallbackBody, auth: CallbackSettings["auth"]): Callbac
 function nameProblem(name: string): string | null {
   if (CONTROL.test(name)) return "must not contain control characters";
   if (name.trim() !== name) return "must not begin or end with a space";
-  // Clients normalise these away in a path.
+  // Clients remove these from a path.
   return name === "." || name === ".." ? "must not be . or .." : null;
 }
 

@@ -1,4 +1,4 @@
-/** The bodies that callers send: their schemas (also shown in /openapi.json), and how a body is checked against one. */
+/** Request bodies, also shown in /openapi.json. */
 import { type Static, type TSchema, Type } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
 import { UNREACHABLE_REASONS } from "../../domain/attempt.js";
@@ -10,7 +10,7 @@ const SwitchOff = Type.Union([Type.Literal("enabled"), Type.Literal("disabled")]
   default: "disabled",
 });
 
-/** Numbers and booleans are converted to text. */
+/** Converted to text. */
 const Scalar = Type.Union([Type.String(), Type.Number(), Type.Boolean()], { title: "text" });
 
 const AuthSchema = Type.Object(
@@ -48,7 +48,7 @@ export const CallbackSchema = Type.Object(
   { $id: "Callback", title: "an object", description: "A PUT keeps what is left out" },
 );
 
-/** For /openapi.json: a body is merged into the stored settings and then checked as a whole. */
+/** For /openapi.json only: an update is checked after merging it into the stored settings. */
 export const CallbackUpdateSchema = Type.Partial(Type.Object({ ...CallbackSchema.properties, auth: Type.Partial(AuthSchema) }), {
   $id: "CallbackUpdate",
   title: "an object",
@@ -156,10 +156,10 @@ export const SubmissionSchema = Type.Object(
 
 export const SubmissionListSchema = Type.Object({ calls: Type.Array(SubmissionSchema, { minItems: 1, maxItems: 1000 }) });
 
-/** Problems named in one error, so that a thousand invalid calls don't get a thousand lines. */
+/** Per error. */
 const MAX_PROBLEMS = 20;
 
-/** The check returns the value unchanged, or throws `invalid` (`malformed` if it isn't an object). Compiled at the first use. */
+/** The check returns the value, or throws `invalid` (`malformed` if it isn't an object). Compiled at first use. */
 export function checkerOf<Schema extends TSchema>(schema: Schema): (value: unknown) => Static<Schema> {
   let compiled: ReturnType<typeof TypeCompiler.Compile<Schema>> | null = null;
   return (value) => {
@@ -176,12 +176,11 @@ export function checkerOf<Schema extends TSchema>(schema: Schema): (value: unkno
   };
 }
 
-/** `invalid`, with each field and its problem. */
 export function invalidFields(problems: ReadonlyMap<string, string>): WhcbError {
   return new WhcbError("invalid", [...problems].map(([field, problem]) => `${field} ${problem}`).join("; "));
 }
 
-/** Never includes the value that was sent: it may be a secret. */
+/** Never includes the value, which may be a secret. */
 function describe(found: unknown, { title, type, minLength, maxLength, minItems, maxItems }: TSchema): string {
   if (found === undefined) return "is required";
   if (typeof found === "string" && type === "string") {

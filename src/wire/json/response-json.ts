@@ -1,9 +1,8 @@
-/** A message response as JSON: as part of a call, and as submitted to the service. */
 import { WhcbError } from "../../domain/errors.js";
 import type { Channel, MessageResponse, ResponseKind, Sender } from "../../domain/message-response.js";
 import { countOf, firstText, isObject, listOf, objectOf, textOf } from "./json-value.js";
 
-/** A call's fields that come from its response. What the response doesn't have is undefined, which JSON and XML leave out. */
+/** Absent fields are undefined, which JSON and XML leave out. */
 export function responseToJson(response: MessageResponse): Record<string, unknown> {
   return {
     messageId: response.messageId || undefined,
@@ -12,7 +11,7 @@ export function responseToJson(response: MessageResponse): Record<string, unknow
   };
 }
 
-/** The members that have the same names in a list and in a delivery. */
+/** The members with the same names in a list and in a delivery. */
 export function responsePartsToJson(
   { from, responseMessage, customParameters }: MessageResponse,
   content: string,
@@ -39,24 +38,23 @@ export function responsePartsToJson(
   };
 }
 
-/** A call object for `POST /callbacks/{id}/calls`, alone, in a list or as a line of NDJSON. */
+/** For `POST /callbacks/{id}/calls`: alone, in a list or as a line of NDJSON. */
 export function submissionToJson(call: { readonly id?: string; readonly response: MessageResponse }): Record<string, unknown> {
   return { ...(call.id !== undefined && { id: call.id }), ...responseToJson(call.response) };
 }
 
-/** The ids, in the order in which the calls were submitted. */
+/** In the order of submission. */
 export function readSubmittedIds(document: unknown): readonly string[] {
   return listOf(objectOf(document).calls).map((call) => textOf(objectOf(call).id));
 }
 
-/** How many replays the service accepted. */
 export function readAccepted(document: unknown): number {
   return countOf(objectOf(document).accepted) ?? 0;
 }
 
 /**
- * Reads a response from a call, from a submission, or from the body that a callback receives (lower-case names). Missing fields are "";
- * an unknown channel is SMS. Throws `malformed` only if a custom parameter is nested too deeply.
+ * From a call, a submission, or a callback's body (lower-case names). Missing fields are ""; an unknown channel is SMS. Throws `malformed`
+ * only if a custom parameter is nested too deeply.
  */
 export function readResponse(value: unknown): MessageResponse {
   const document = objectOf(value);
@@ -77,7 +75,7 @@ export function readResponse(value: unknown): MessageResponse {
   };
 }
 
-/** In any letter case; null if it isn't a channel. */
+/** In any case; otherwise null. */
 export function readChannel(value: unknown): Channel | null {
   const channel = textOf(value).trim().toUpperCase();
   return channel === "SMS" || channel === "EMAIL" || channel === "VOICE" ? channel : null;
@@ -94,7 +92,7 @@ function readSender(value: unknown): Sender {
   };
 }
 
-/** From an object of values, or XML's list of entries. Object.fromEntries, because a key may be `__proto__`. */
+/** An object, or XML's list of entries. A key may be `__proto__`, hence Object.fromEntries. */
 function readCustomParameters(value: unknown): Record<string, string> {
   if (isObject(value) && value.entry === undefined) {
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, parameterText(item)]));
@@ -103,13 +101,13 @@ function readCustomParameters(value: unknown): Record<string, string> {
   return Object.fromEntries(entries.map((entry) => [textOf(entry.key), parameterText(entry.value)]));
 }
 
-/** Objects and lists are kept as JSON text, so that nothing of a message is lost. */
+/** Objects and lists stay as JSON text. */
 function parameterText(value: unknown): string {
   if (typeof value !== "object" || value === null) return textOf(value);
   try {
     return JSON.stringify(value);
   } catch (error) {
-    // JSON.parse reads any depth, but JSON.stringify overflows the stack at a few thousand levels.
+    // JSON.stringify overflows the stack at a few thousand levels.
     throw new WhcbError("malformed", "customParameters contains a value that is nested too deeply", { cause: error });
   }
 }

@@ -1,4 +1,4 @@
-/** How /openapi.json describes each route. The routes themselves check bodies against the same schemas (wire/json/parse-*.ts). */
+/** The routes check bodies against the same schemas (wire/json/parse-*.ts). */
 import { type TSchema, Type } from "@sinclair/typebox";
 import { MAX_IDS_PER_REQUEST } from "../bulk-ids.js";
 import {
@@ -66,7 +66,7 @@ const ERRORS: Readonly<Record<number, string>> = {
   503: "Temporarily unavailable",
 };
 
-/** Also application/vnd.whispir.api-callback-v1 and api-call-v1, each with +json and +xml. */
+/** Also application/vnd.whispir.api-callback-v1 and api-call-v1, +json and +xml. */
 const MEDIA_TYPES = ["application/json", "application/xml"];
 
 interface RouteDoc {
@@ -80,7 +80,7 @@ interface RouteDoc {
   readonly isNdjson?: boolean;
 }
 
-/** The schema of a route, in the shape that Fastify and @fastify/swagger read. */
+/** As Fastify and @fastify/swagger read it. */
 interface RouteSchema {
   readonly summary: string;
   readonly tags: readonly string[];

@@ -1,28 +1,28 @@
-/** Reads untrusted XML into the JSON object that means the same (docs/contract.md, XML). */
+/** docs/contract.md, XML. */
 import { XMLParser } from "fast-xml-parser";
 import { WhcbError } from "../../domain/errors.js";
 import { isObject, type JsonObject, listOf, objectOf } from "../json/json-value.js";
 
-/** 1 000 calls with every field have about 30 000. */
+/** 1 000 full calls have about 30 000. */
 const MAX_TAGS = 200_000;
 const MAX_DEPTH = 20;
 
 export interface XmlDocument {
-  /** The root element's name, without a prefix. */
+  /** Without a prefix. */
   readonly root: string;
   readonly value: JsonObject;
 }
 
-/** Elements that contain others: an empty one is an empty object. */
+/** Empty ones are empty objects. */
 const CONTAINERS = new Set(["auth", "callbacks", "from", "responseMessage", "customParameters", "callback", "call"]);
-/** Elements whose text is trimmed, because white space around it is layout. A sender's `name` isn't trimmed. */
+/** White space around these is layout; a sender's `name` isn't trimmed. */
 const TRIMMED = new Set(
   "id name url type contentType removeHTML retriesEnabled email reply undeliverable acknowledged channel status messageId messageid".split(
     " ",
   ),
 );
 
-/** One per document, because the parser keeps state. It is cheap to create. */
+/** One per document: the parser keeps state. */
 function newParser(): XMLParser {
   return new XMLParser({
     ignoreAttributes: true,
@@ -31,15 +31,15 @@ function newParser(): XMLParser {
     trimValues: false,
     ignoreDeclaration: true,
     ignorePiTags: true,
-    htmlEntities: true, // otherwise numeric references aren't decoded
+    htmlEntities: true, // for numeric references
     maxNestedTags: MAX_DEPTH,
     processEntities: { enabled: true, maxTotalExpansions: Number.POSITIVE_INFINITY, maxExpandedLength: Number.POSITIVE_INFINITY },
   });
 }
 
 /**
- * Every value is a string, an object, or a list if the element is repeated; attributes are dropped. Throws `malformed` if the text isn't
- * well-formed, has a DTD (so no entity that the sender defines is processed), or has more tags or levels than any valid document.
+ * Values are strings, objects, or lists if the element repeats; attributes are dropped. Throws `malformed` if not well-formed, with a DTD
+ * (no sender's entities), or with too many tags or levels.
  */
 export function readXml(text: string): XmlDocument {
   rejectDtd(text);
@@ -57,12 +57,12 @@ export function readXml(text: string): XmlDocument {
   return { root, value: objectOf(tidy({ name: root, parent: "", isContainer: true }, value)) };
 }
 
-/** Any root around `<ns2:call>` elements is a list of calls; otherwise the root is one call. */
+/** Any root around `<ns2:call>` elements is a list; otherwise it is one call. */
 export function callsFromXml({ root, value }: XmlDocument): JsonObject {
   return root !== "call" && value.call !== undefined ? { calls: listOf(value.call) } : value;
 }
 
-/** Outside CDATA and comments, `<!` always begins a declaration. Linear in the length of the text. */
+/** Outside CDATA and comments, `<!` always begins a declaration. Linear time. */
 function rejectDtd(text: string): void {
   let tags = 0;
   for (let at = text.indexOf("<"); at !== -1; at = text.indexOf("<", at + 1)) {

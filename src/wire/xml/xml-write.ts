@@ -1,16 +1,12 @@
-/**
- * Writes the service's documents as XML, with the platform's elements and namespaces (docs/contract.md, XML). By hand: the documents are
- * small and fixed, so escaping is all that is needed.
- */
+/** With the platform's elements and namespaces (docs/contract.md, XML). The documents are small and fixed: escaping is all they need. */
 import { isObject, type JsonObject, listOf, objectOf, textOf } from "../json/json-value.js";
 
 const API = "http://schemas.api.whispir.com";
 const DAP = "http://schemas.api.whispir.com/dap";
 
-/** Which root element a document gets. */
 export type XmlShape = "callbacks" | "callback" | "calls" | "call" | "attempts" | "outages" | "accepted" | "error" | "token";
 
-/** Takes the same document that would be sent as JSON. */
+/** The document as for JSON. */
 export function toXml(shape: XmlShape, document: JsonObject): string {
   return XML_DECLARATION + root(shape, document);
 }
@@ -75,7 +71,7 @@ function callFields(call: JsonObject): string {
   return fields(rest) + expanded + elementLinks(call.link);
 }
 
-/** One element per field, in order; a list repeats its element. The caller writes the links, because their form differs. */
+/** A list repeats its element. Links are written by the caller: their form differs. */
 function fields(document: JsonObject): string {
   return Object.entries(document)
     .filter(([name]) => name !== "link")
@@ -89,7 +85,7 @@ function field(name: string, value: unknown): string {
   return element(name, name === "customParameters" ? entries(value) : fields(value));
 }
 
-/** A message's own keys may not be valid XML names. */
+/** Custom keys may not be valid XML names. */
 function entries(parameters: JsonObject): string {
   return Object.entries(parameters)
     .map(([key, value]) => element("entry", textElement("key", key) + textElement("value", textOf(value))))
@@ -109,7 +105,7 @@ function elementLinks(links: unknown, name = "link"): string {
     .join("");
 }
 
-/** XML 1.0 doesn't allow these characters, even escaped: they become U+FFFD. */
+/** Not allowed in XML 1.0, even escaped: become U+FFFD. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the regular expression is about control characters
 const FORBIDDEN = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|\p{Surrogate}/gu;
 const SPECIAL = /[&<>"\r\t\n]/g;
@@ -120,23 +116,22 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "<": "&lt;",
   ">": "&gt;",
   '"': "&quot;",
-  "\r": "&#13;", // a parser would read a bare one as a newline
+  "\r": "&#13;", // bare, it reads as a newline
 };
 const ATTRIBUTE_ENTITIES: Readonly<Record<string, string>> = { ...ENTITIES, "\t": "&#9;", "\n": "&#10;" };
 
-/** For the text of an element or, with `attribute`, for an attribute in double quotes. */
+/** For text or, with `attribute`, for an attribute in double quotes. */
 function escapeXml(text: string, attribute = false): string {
   if (!attribute && !NEEDS_ESCAPE.test(text)) return text;
   const entities = attribute ? ATTRIBUTE_ENTITIES : ENTITIES;
   return text.replace(FORBIDDEN, "\ufffd").replace(SPECIAL, (character) => entities[character] ?? character);
 }
 
-/** `<name>text</name>`, or "" if the value is null or undefined. */
+/** "" if the value is null or undefined. */
 export function textElement(name: string, value: string | number | boolean | null | undefined): string {
   return value === null || value === undefined ? "" : `<${name}>${escapeXml(String(value))}</${name}>`;
 }
 
-/** `<name>…</name>` around XML. */
 export function element(name: string, content: string): string {
   return `<${name}>${content}</${name}>`;
 }
