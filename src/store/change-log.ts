@@ -1,13 +1,9 @@
-/**
- * Which callbacks were changed, in order, so that a dispatcher notices what another process wrote without reading every endpoint
- * (docs/dispatcher.md, Ownership). One row per callback: a later change replaces the earlier one. What the dispatcher itself commits
- * is not recorded.
- */
+/** What other processes wrote, for the dispatcher (docs/dispatcher.md, Ownership). One row per callback, its latest change. */
 import { sql } from "kysely";
 import type { Db } from "./schema.js";
 import type { Changes } from "./store.js";
 
-/** Part of the transaction that makes the change. AUTOINCREMENT never uses a number again, even of a row that was replaced. */
+/** In the change's transaction. AUTOINCREMENT never reuses a number. */
 export async function recordChange(db: Db, callbackId: string): Promise<void> {
   await sql`INSERT OR REPLACE INTO changes (callback_id) VALUES (${callbackId})`.execute(db);
 }

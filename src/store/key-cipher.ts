@@ -1,4 +1,4 @@
-/** Encrypts callbacks' auth keys at rest: AES-256-GCM, a new nonce each time, bound to the callback. */
+/** AES-256-GCM, with a new nonce each time. */
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import { WhcbError } from "../domain/errors.js";
 
@@ -8,13 +8,13 @@ const TAG_BYTES = 16;
 export const SECRET_KEY_BYTES = 32;
 
 export interface KeyCipher {
-  /** Returns nonce, tag, ciphertext. Decrypting needs the same `owner` (the callback's id). */
+  /** Nonce, tag, ciphertext. `owner`: the callback's id. */
   encrypt(plain: string, owner: string): Uint8Array;
-  /** Throws `config` if another secret key encrypted it, or the bytes were changed. */
+  /** Throws `config` for another secret key or changed bytes. */
   decrypt(sealed: Uint8Array, owner: string): string;
 }
 
-/** Throws `config` if the secret key hasn't 32 bytes. */
+/** Throws `config` unless the key has 32 bytes. */
 export function keyCipher(secretKey: Uint8Array): KeyCipher {
   if (secretKey.length !== SECRET_KEY_BYTES) {
     throw new WhcbError("config", `The secret key has ${secretKey.length} bytes instead of ${SECRET_KEY_BYTES}`, {

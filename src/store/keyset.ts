@@ -1,20 +1,19 @@
-/** Keyset pagination: a page starts after the last row's sort keys, so it costs the same wherever it is in the list. */
+/** A page costs the same anywhere in the list. */
 import { type RawBuilder, type SqlBool, sql } from "kysely";
 import { WhcbError } from "../domain/errors.js";
 
-/** A column of the list's ORDER BY. The last one must be unique. */
+/** A column of ORDER BY; the last must be unique. */
 export interface SortKey {
   readonly column: string;
   readonly descending: boolean;
 }
 
-/** Where a page ended. */
 export interface Position {
-  /** The last row's values, one for each sort key. */
+  /** One per sort key. */
   readonly values: readonly (string | number)[];
-  /** The number of rows up to the end of the page. */
+  /** Rows up to the end of the page. */
   readonly offset: number;
-  /** The total, if it isn't a counter: counted once per listing. */
+  /** Counted once per listing. */
   readonly total: number | null;
 }
 
@@ -22,12 +21,11 @@ export function orderBy(keys: readonly SortKey[]): RawBuilder<unknown> {
   return sql.join(keys.map(({ column, descending }) => (descending ? sql`${sql.ref(column)} DESC` : sql.ref(column))));
 }
 
-/** The rows after these values. */
 export function isAfter(keys: readonly SortKey[], values: readonly (string | number)[]): RawBuilder<SqlBool> {
   return sql`(${sql.join(rangesAfter(keys, values), sql` OR `)})`;
 }
 
-/** The same as ranges that don't overlap: equal in the first keys, greater in the next. An index on the keys can seek to each. */
+/** As disjoint ranges that an index can seek to. */
 export function rangesAfter(keys: readonly SortKey[], values: readonly (string | number)[]): RawBuilder<SqlBool>[] {
   return keys.map(({ column, descending }, index) => {
     const equal = keys.slice(0, index).map((key, nth) => sql`${sql.ref(key.column)} = ${values[nth]}`);
@@ -35,12 +33,12 @@ export function rangesAfter(keys: readonly SortKey[], values: readonly (string |
   });
 }
 
-/** Opaque to clients; valid only for the order it was written for. */
+/** Opaque; valid only for this order. */
 export function writeCursor(keys: readonly SortKey[], { values, offset, total }: Position): string {
   return Buffer.from(JSON.stringify([signature(keys), values, offset, total])).toString("base64url");
 }
 
-/** Throws `invalid` for text that `writeCursor` didn't write for this order. */
+/** Throws `invalid` for another order's cursor. */
 export function readCursor(keys: readonly SortKey[], cursor: string): Position {
   const [order, values, offset, total, ...rest] = parseList(Buffer.from(cursor, "base64url").toString());
   if (order !== signature(keys) || rest.length > 0 || !isCount(offset) || !(total === null || isCount(total)))

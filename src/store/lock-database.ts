@@ -1,4 +1,4 @@
-/** One serving process per database: an operating system lock, released when the process dies (docs/dispatcher.md, Ownership). */
+/** One serving process per database: an OS lock (docs/dispatcher.md, Ownership). */
 import { existsSync, realpathSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import type Database from "better-sqlite3";
@@ -10,10 +10,7 @@ export interface DatabaseLock {
   release(): Promise<void>;
 }
 
-/**
- * Locks `path` (":memory:" needs no lock) with an open exclusive transaction on a side file that is never written. Throws
- * `config` if another process has the lock, or if the side file can't be created.
- */
+/** An open exclusive transaction on a side file; none for ":memory:". Throws `config` if locked, or if the side file can't be created. */
 export async function lockDatabase(path: string): Promise<DatabaseLock> {
   if (path === ":memory:") return { async release() {} };
   try {
@@ -23,7 +20,7 @@ export async function lockDatabase(path: string): Promise<DatabaseLock> {
   }
 }
 
-/** The same lock on a file of its own. null if another process has it; throws `unavailable` if the file can't be locked. */
+/** null if taken; throws `unavailable` if the file can't be locked. */
 export async function lockFile(path: string): Promise<DatabaseLock | null> {
   try {
     return openLocked(path);
@@ -54,7 +51,7 @@ function isBusy(error: unknown): boolean {
   return sqliteCode(error) === "BUSY" || sqliteCode(error) === "LOCKED";
 }
 
-/** Links are followed: the same file has one lock, however it is named. */
+/** Follows links: one lock per file. */
 function lockPath(path: string): string {
   const full = resolve(path);
   if (existsSync(full)) return `${realpathSync(full)}-serve.lock`;

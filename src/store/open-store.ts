@@ -1,4 +1,3 @@
-/** Opens a database and returns the store on it. */
 import { sql } from "kysely";
 import { WhcbError } from "../domain/errors.js";
 
@@ -30,17 +29,14 @@ import { settingsStore } from "./stored-settings.js";
 export interface OpenStoreOptions {
   /** A SQLite file's path, or ":memory:". */
   readonly url: string;
-  /** 32 bytes that encrypt the callbacks' auth keys, or a function that gets them once the file is known to be a database. */
+  /** 32 bytes, or a function called once the file is a known database. */
   readonly secretKey: Uint8Array | SecretKeySource;
   readonly clock: Clock;
-  /** Fail if there is no database instead of creating one. */
+  /** Don't create one. */
   readonly mustExist?: boolean;
 }
 
-/**
- * Creates the database if there is none and migrates an older one. Throws `config` for one that can't be used as it is (not a
- * database, newer version, missing folder, wrong secret key), `unavailable` for what may pass (busy, full disk).
- */
+/** Creates or migrates. Throws `config` for a database that can't be used, `unavailable` for what may pass (busy, full disk). */
 export async function openStore({ url, secretKey, clock, mustExist = false }: OpenStoreOptions): Promise<Store> {
   if (/^[a-z+]{2,}:\/\//i.test(url)) {
     throw new WhcbError("config", "This version stores its data in a SQLite file only, not behind a database URL", {
@@ -128,10 +124,9 @@ function credentialStore(db: Db): CredentialStore {
   };
 }
 
-/** More than a page, so that the file must have room for it. */
+/** More than a page: the file needs room for it. */
 const TRIAL_BYTES = 8_192;
 
-/** Writes a row and deletes it again. */
 export async function checkWritable(db: Db): Promise<void> {
   await db.transaction().execute(async (trx) => {
     await trx
@@ -142,7 +137,6 @@ export async function checkWritable(db: Db): Promise<void> {
   });
 }
 
-/** `due` counts index entries; the rest are counters or short indexes. */
 async function readGauges(db: Db): Promise<Gauges> {
   const { rows } = await sql<Gauges>`
     SELECT

@@ -1,4 +1,4 @@
-/** Removes deleted callbacks, and what is past retention (docs/dispatcher.md, A call, rules 8 and 10), in bounded chunks. */
+/** docs/dispatcher.md, A call, rules 8 and 10; in bounded chunks. */
 import { type RawBuilder, sql } from "kysely";
 import type { CallStatus } from "../domain/call.js";
 import { RETAIN_OUTAGES_MS, type ServiceSettings } from "../domain/service-settings.js";
@@ -12,10 +12,10 @@ interface PurgedRow {
   readonly status: CallStatus;
 }
 
-/** Atomic. Returns how many calls it removed; fewer than `limit` means that nothing is left. */
+/** Atomic. Returns the number of calls; fewer than `limit`: done. */
 export async function purgeDeleted(db: Db, limit: number): Promise<number> {
   const deleted = db.selectFrom("callbacks").select("key").where("deleted_at", "is not", null);
-  // Without the write lock: nearly always there is nothing to remove.
+  // Without the write lock: usually nothing to remove.
   if ((await deleted.executeTakeFirst()) === undefined) return 0;
   return db.transaction().execute(async (trx) => {
     let left = limit;
@@ -28,7 +28,7 @@ export async function purgeDeleted(db: Db, limit: number): Promise<number> {
   });
 }
 
-/** Atomic. Returns how many calls, outages and e-mails it removed; fewer than `limit` means that nothing is left. */
+/** Atomic. Returns the number of rows; fewer than `limit`: done. */
 export function purgeExpired(db: Db, now: number, limit: number, settings: ServiceSettings): Promise<number> {
   return db.transaction().execute(async (trx) => {
     let left = limit;
@@ -45,10 +45,7 @@ function ofCallback(key: number, status: CallStatus): RawBuilder<unknown> {
   return sql`SELECT seq, callback_key, status FROM calls WHERE callback_key = ${key} AND status = ${sql.lit(status)} ${settled}`;
 }
 
-/**
- * A call changes at or after its last attempt, so the index by attempt finds the old ones; those marked later are skipped. What is
- * still due stays.
- */
+/** By the index by attempt. Skips calls marked later or still due. */
 function changedBefore(status: "FAILED" | "SUCCESS", since: number): RawBuilder<unknown> {
   return sql`
     SELECT seq, callback_key, status FROM callbacks CROSS JOIN calls ON calls.callback_key = callbacks.key
@@ -75,7 +72,7 @@ async function removeMails(db: Db, sentBefore: number, limit: number): Promise<n
   return Number(numAffectedRows ?? 0n);
 }
 
-/** An outage starts before it ends, so the index by start finds the old ones. One whose e-mail is still queued stays. */
+/** By the index by start. Keeps those with a queued e-mail. */
 async function removeOutages(db: Db, endedBefore: number, limit: number): Promise<number> {
   const { numAffectedRows } = await sql`
     DELETE FROM outages WHERE id IN (
@@ -84,7 +81,7 @@ async function removeOutages(db: Db, endedBefore: number, limit: number): Promis
   return Number(numAffectedRows ?? 0n);
 }
 
-/** Waits until its queued e-mails are sent: a failure before the deletion is still reported. */
+/** Only once its e-mails are sent. */
 async function removeCallback(db: Db, key: number): Promise<void> {
   const queued = await db
     .selectFrom("mails")

@@ -1,4 +1,4 @@
-/** The tables as Kysely sees them. Instants are epoch ms; booleans are 0 or 1. */
+/** Instants are epoch ms; booleans are 0 or 1. */
 import type { Generated, Kysely } from "kysely";
 import type { UnreachableReason } from "../domain/attempt.js";
 import type { CallStatus } from "../domain/call.js";
@@ -21,10 +21,10 @@ export interface Schema {
   changes: ChangeTable;
 }
 
-/** A connection, or a transaction on one. */
+/** Or a transaction. */
 export type Db = Kysely<Schema>;
 
-/** Other tables refer to `key`, not `id`: one or two bytes in each index instead of seventeen. */
+/** Other tables refer to `key`: short index entries. */
 export interface CallbackTable {
   key: Generated<number>;
   id: string;
@@ -49,7 +49,7 @@ export interface EndpointTable {
   callback_key: number;
   state: EndpointState;
   failures_in_row: number;
-  /** A JSON list of calls' seqs. */
+  /** JSON list of seqs. */
   failed_calls: string;
   /** An OpenOutage as JSON. */
   marked_outage: string | null;
@@ -70,7 +70,7 @@ export interface CallTable {
   accepted_at: number;
   status: CallStatus;
   attempt_count: number;
-  /** NEVER instead of null: it is a sort key, and databases sort null differently. */
+  /** NEVER if none: databases sort null differently. */
   attempted_at: number;
   status_code: number | null;
   status_message: string | null;
@@ -83,18 +83,18 @@ export interface CallTable {
   changed_at: number;
   message_id: string;
   channel: Channel;
-  /** A StoredResponse of call-row.ts, as JSON. */
+  /** JSON StoredResponse (call-row.ts). */
   response: string;
 }
 
-/** `attempted_at` of a call that has neither been attempted nor held. */
+/** Neither attempted nor held. */
 export const NEVER = -1;
 
-/** Attempts are only read whole, by call. */
+/** Only read whole, by call. */
 export interface AttemptTable {
   call_seq: number;
   number: number;
-  /** A StoredOutcome of attempts.ts, as JSON. */
+  /** JSON StoredOutcome (attempts.ts). */
   outcome: string;
 }
 
@@ -145,7 +145,7 @@ export interface CredentialTable {
   saved_at: number;
 }
 
-/** Values about the database itself, by name. */
+/** About the database itself, by name. */
 export interface SettingTable {
   name: string;
   value: Uint8Array;

@@ -1,17 +1,13 @@
-/** The secret key of a database: the key file beside it, and the check that a key is the right one. */
 import { randomBytes } from "node:crypto";
 import { link, readFile, rm, writeFile } from "node:fs/promises";
 import { WhcbError } from "../domain/errors.js";
 import { type KeyCipher, SECRET_KEY_BYTES } from "./key-cipher.js";
 import type { Db } from "./schema.js";
 
-/** `mayCreate`: nothing in the database is encrypted yet, so a new key does no harm. */
+/** `mayCreate`: nothing is encrypted yet. */
 export type SecretKeySource = (options: { readonly mayCreate: boolean }) => Promise<Uint8Array>;
 
-/**
- * WHCB_SECRET_KEY if it is set, else the key file beside the database; a database in memory gets a new key. Throws `config` for an
- * invalid variable, before anything is opened.
- */
+/** WHCB_SECRET_KEY, else the key file. Throws `config` for an invalid variable, before anything is opened. */
 export function secretKeySource(dbPath: string, variable = ""): SecretKeySource {
   if (dbPath === ":memory:") return async () => randomBytes(SECRET_KEY_BYTES);
   if (variable === "") return (rule) => loadOrCreateSecretKey(dbPath, rule);
@@ -29,10 +25,7 @@ export function secretKeyPath(dbPath: string): string {
   return `${dbPath}.key`;
 }
 
-/**
- * Reads the key file, or creates it if `mayCreate`. Two processes that start at once get the same key. Throws `config` if the
- * file is missing, or can't be read or written.
- */
+/** Concurrent processes get the same key. Throws `config` for a missing or unusable file. */
 export async function loadOrCreateSecretKey(dbPath: string, { mayCreate = true } = {}): Promise<Uint8Array> {
   const path = secretKeyPath(dbPath);
   try {
@@ -63,7 +56,7 @@ async function readKey(path: string): Promise<Uint8Array | null> {
   return key;
 }
 
-/** Written under another name first, then linked: only one process can create the link, and nobody reads half a key. */
+/** Written under another name, then linked: nobody reads half a key. */
 async function createKey(path: string): Promise<Uint8Array> {
   const key = randomBytes(SECRET_KEY_BYTES);
   const draft = `${path}.${randomBytes(6).toString("hex")}`;
@@ -87,14 +80,11 @@ function nullWhen(code: string): (error: unknown) => null {
 
 const KEY_CHECK = "key-check";
 
-/**
- * The first opening stores a value encrypted with the secret key, and every later one decrypts it: a wrong key is reported at
- * start, not when the first callback is read. Throws `config`.
- */
+/** Reports a wrong key at start. Throws `config`. */
 export async function checkSecretKey(db: Db, cipher: KeyCipher): Promise<void> {
   if (await canDecryptKeyCheck(db, cipher)) return;
   await db.transaction().execute(async (trx) => {
-    // Checked again under the write lock: another process may have stored its value meanwhile.
+    // Again, under the write lock.
     if (await canDecryptKeyCheck(trx, cipher)) return;
     await trx
       .insertInto("settings")
@@ -103,7 +93,6 @@ export async function checkSecretKey(db: Db, cipher: KeyCipher): Promise<void> {
   });
 }
 
-/** Whether the database already belongs to a secret key. */
 export async function hasKeyCheck(db: Db): Promise<boolean> {
   return (await readKeyCheck(db)) !== undefined;
 }
@@ -113,7 +102,7 @@ async function readKeyCheck(db: Db): Promise<Uint8Array | undefined> {
   return row?.value;
 }
 
-/** False if there is no stored value yet. */
+/** False if no value is stored. */
 async function canDecryptKeyCheck(db: Db, cipher: KeyCipher): Promise<boolean> {
   const stored = await readKeyCheck(db);
   if (stored === undefined) return false;

@@ -1,4 +1,4 @@
-/** The service's settings in the database: only those that were set, so that a later version can change a default. */
+/** Only those set: a later version can change a default. */
 import { DEFAULT_SERVICE_SETTINGS, type ServiceSettings } from "../domain/service-settings.js";
 import type { Db } from "./schema.js";
 import type { SettingsStore } from "./store.js";
@@ -26,7 +26,7 @@ async function readStored(db: Db): Promise<Partial<ServiceSettings>> {
   return row === undefined ? {} : parseStored(JSON.parse(Buffer.from(row.value).toString()));
 }
 
-/** Ignores what isn't a number, and settings of a later version. */
+/** Ignores non-numbers and unknown settings. */
 function parseStored(stored: Readonly<Record<string, unknown>>): Partial<ServiceSettings> {
   const entries = Object.keys(DEFAULT_SERVICE_SETTINGS).map((name) => [name, stored[name]] as const);
   return Object.fromEntries(entries.filter(([, value]) => typeof value === "number"));

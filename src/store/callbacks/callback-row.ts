@@ -1,4 +1,3 @@
-/** A callback as a row and back, with its auth key encrypted, and the rows of callbacks that aren't deleted. */
 import { type Insertable, type Selectable, sql } from "kysely";
 import type { Callback, CallbackSettings } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
@@ -26,7 +25,6 @@ export function toCallback(row: CallbackRow, cipher: KeyCipher): Callback {
   };
 }
 
-/** The columns of what a user sets. */
 export function settingsColumns(id: string, settings: CallbackSettings, cipher: KeyCipher) {
   return {
     name: settings.name,
@@ -42,7 +40,7 @@ export function settingsColumns(id: string, settings: CallbackSettings, cipher: 
   } satisfies Partial<Insertable<CallbackTable>>;
 }
 
-/** Throws `not-found` if there is none or it is deleted. */
+/** Throws `not-found`. */
 export async function requireCallback(db: Db, id: string): Promise<CallbackRow> {
   const row = await db
     .selectFrom("callbacks")
@@ -54,7 +52,7 @@ export async function requireCallback(db: Db, id: string): Promise<CallbackRow> 
   return row;
 }
 
-/** By id: the callbacks of a group that aren't deleted, with their settings at this moment. */
+/** Those not deleted, by id. */
 export type LiveCallbacks = ReadonlyMap<string, { readonly key: number; readonly retriesEnabled: boolean }>;
 
 export async function readLiveCallbacks(db: Db, group: OutcomeGroup): Promise<LiveCallbacks> {

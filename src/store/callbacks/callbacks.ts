@@ -1,4 +1,3 @@
-/** Creates, finds, lists, changes and deletes callbacks. */
 import { sql } from "kysely";
 import { type Callback, type CallbackSettings, isRepaired } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
@@ -89,7 +88,6 @@ async function rejectTakenName(db: Db, { name }: CallbackSettings, ownId: string
   if (taken !== undefined && taken.id !== ownId) throw new WhcbError("duplicate-name", `A callback named ${name} already exists`);
 }
 
-/** By name unless `sort` says otherwise; the id makes the order unique. */
 async function listCallbacks(db: Db, cipher: KeyCipher, query: CallbackQuery): Promise<Page<Callback>> {
   const sort = query.sort.length === 0 ? [{ field: "name" as const, descending: false }] : query.sort;
   const keys: SortKey[] = sort.map(({ field, descending }) => ({ column: field, descending }));
@@ -116,10 +114,7 @@ async function listCallbacks(db: Db, cipher: KeyCipher, query: CallbackQuery): P
   };
 }
 
-/**
- * FAILED calls still inside their window (its last instant included) are due now (docs/dispatcher.md, A call, rule 7). A call that
- * was marked and never failed has no window; one that waits for a replay keeps waiting for it.
- */
+/** docs/dispatcher.md, A call, rule 7; the window's last instant is included. A requested replay stays. */
 export async function switchRetriesOn(db: Db, callbackKey: number, now: number, policy: RetryPolicy): Promise<void> {
   await sql`
     UPDATE calls SET due_at = ${now}, due_cause = 'retry', changed_at = ${now}
@@ -127,7 +122,7 @@ export async function switchRetriesOn(db: Db, callbackKey: number, now: number, 
       AND due_at IS NULL AND settled_by IS NULL AND first_failed_at >= ${now - policy.windowMs}`.execute(db);
 }
 
-/** The endpoint may have been repaired: FAILED calls still inside their window are due now (docs/dispatcher.md, A call, Rule 8). */
+/** Perhaps repaired (docs/dispatcher.md, A call, Rule 8). */
 async function bringRetriesForward(db: Db, callbackKey: number, now: number, policy: RetryPolicy): Promise<void> {
   await sql`
     UPDATE calls SET due_at = ${now}
@@ -135,7 +130,7 @@ async function bringRetriesForward(db: Db, callbackKey: number, now: number, pol
       AND first_failed_at >= ${now - policy.windowMs}`.execute(db);
 }
 
-/** Cancels due retries. A held call was never sent: it is PENDING again and keeps its one attempt. A requested replay stays due. */
+/** Held calls are PENDING again. A requested replay stays due. */
 export async function switchRetriesOff(db: Db, callbackKey: number, now: number): Promise<void> {
   const released = await sql`
     UPDATE calls

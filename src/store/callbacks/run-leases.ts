@@ -1,13 +1,9 @@
-/** Which run may send a callback's calls. */
 import { sql } from "kysely";
 import { LEASE_MS, type RunLease } from "../../domain/callback.js";
 import type { Db } from "../schema.js";
 import { requireCallback } from "./callback-row.js";
 
-/**
- * Takes or renews the callback's lease, in one statement. null if it was taken, else the lease of the run that holds it. A lease that
- * ends later than a new one would was taken before the clock was set back: it doesn't count.
- */
+/** One statement. null if taken, else the holder's lease. Ignores a lease from before the clock was set back. */
 export async function takeRunLease(db: Db, callbackId: string, lease: RunLease, now: number): Promise<RunLease | null> {
   const { key } = await requireCallback(db, callbackId);
   const { run, holder, done, total } = lease;
@@ -27,7 +23,6 @@ export async function takeRunLease(db: Db, callbackId: string, lease: RunLease, 
   return { run: row.run, holder: row.holder, done: row.done, total: row.total };
 }
 
-/** Does nothing if another run has the lease. */
 export async function releaseRunLease(db: Db, callbackId: string, { run, holder }: RunLease): Promise<void> {
   await db
     .deleteFrom("run_leases")

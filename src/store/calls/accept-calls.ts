@@ -1,4 +1,3 @@
-/** Stores responses as PENDING calls. */
 import { sql } from "kysely";
 import { WhcbError } from "../../domain/errors.js";
 import { requireCallback } from "../callbacks/callback-row.js";
@@ -9,10 +8,10 @@ import type { NewCall } from "../store.js";
 import { CountChanges } from "./call-counts.js";
 import { encodeResponse } from "./call-row.js";
 
-/** An INSERT has at most this much text, and at least one call: a thousand large responses would exceed the longest string. */
+/** Characters. A thousand large responses would exceed the longest string. */
 const INSERT_LENGTH = 8 * 1024 * 1024;
 
-/** Atomic, in the order given. An id that exists already, or twice in the batch, is stored once. Returns the new ids. */
+/** Atomic, in the order given. Returns the new ids. */
 export function acceptCalls(db: Db, callbackId: string, calls: readonly NewCall[], now: number): Promise<readonly string[]> {
   return db.transaction().execute(async (trx) => {
     const { key } = await requireCallback(trx, callbackId);
@@ -35,7 +34,7 @@ export function acceptCalls(db: Db, callbackId: string, calls: readonly NewCall[
   });
 }
 
-/** Encoded one chunk at a time, so that only one is in memory. */
+/** Only one chunk is in memory. */
 function* chunksOf(calls: readonly NewCall[]): Generator<readonly (readonly string[])[]> {
   let rows: string[][] = [];
   let length = 0;

@@ -1,16 +1,15 @@
-/** The requests that the service made, as rows. */
 import { type Selectable, sql } from "kysely";
 import type { Attempt, AttemptCause, DeliveryResult, UnreachableReason } from "../../domain/attempt.js";
 import type { AttemptTable, Db } from "../schema.js";
 import { batchOf, cell, jsonCell, listOf } from "../sqlite/json-rows.js";
 
-/** What is kept of an attempt besides its number: a column for each would double the cost of the most frequent row. */
+/** A column for each would double the cost of the most frequent row. */
 type StoredOutcome = readonly [startedAt: number, durationMs: number, cause: StoredCause, ...result: Answered | Unreachable];
-/** Of a replay that a client made, followed by where it was sent from. */
+/** A client's replay includes `sentFrom`. */
 type StoredCause = AttemptCause | `replay ${string}`;
 type Answered = readonly [statusCode: number, statusMessage: string, body: string, ...Resent];
 type Unreachable = readonly [reason: UnreachableReason, detail: string, ...Resent];
-/** Followed by 1 if the request was resent. */
+/** 1 if resent. */
 type Resent = [] | [1];
 
 export interface RecordedAttempt {

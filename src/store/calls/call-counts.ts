@@ -1,4 +1,4 @@
-/** How many calls a callback has by status: counters, updated in the transaction that changes the calls. */
+/** Counters, updated in the transaction that changes the calls. */
 import { sql } from "kysely";
 import type { CallStatus } from "../../domain/call.js";
 import type { Db } from "../schema.js";
@@ -6,7 +6,7 @@ import { batchOf, cell } from "../sqlite/json-rows.js";
 
 export type CallCounts = Readonly<Record<CallStatus, number>>;
 
-/** Sums the changes, so that a batch of any size updates few rows. */
+/** A batch updates few rows. */
 export class CountChanges {
   readonly #byCallback = new Map<number, Record<CallStatus, number>>();
 

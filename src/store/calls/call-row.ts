@@ -1,4 +1,3 @@
-/** Calls as rows, and a response as one column. */
 import type { RawBuilder } from "kysely";
 import type { UnreachableReason } from "../../domain/attempt.js";
 import type { Call, CallProgress, CallStatus, SettledBy } from "../../domain/call.js";
@@ -41,13 +40,10 @@ type CallRow = readonly [
 /** In the order of CallRow. */
 const COLUMNS = ["seq", "id", "accepted_at", "message_id", "channel", ...PROGRESS_COLUMNS];
 
-/** An outage e-mail shows this content for such a call. */
+/** Shown in outage e-mails. */
 const LEFT_OUT: StoredResponse = ["", "", "", "", "", "", "reply", "", "(too large to be shown here)", {}];
 
-/**
- * The calls of `from` (FROM and the rest of the query), in its order; all must be this callback's. A response of more than `maxBytes`
- * is left out of its call, which then has `leftOutBytes`.
- */
+/** `from`: FROM and the rest of the query, for this callback only. Responses over `maxBytes` are left out. */
 export async function readCalls(db: Db, callbackId: string, from: RawBuilder<unknown>, maxBytes?: number): Promise<Call[]> {
   const bounds = maxBytes === undefined ? {} : { maxJsonBytes: maxBytes };
   const rows = await readRows<CallRow>(db, { columns: COLUMNS, json: ["response"], ...bounds }, from);
@@ -102,7 +98,7 @@ export function progressCells(progress: CallProgress): ProgressCells {
   ];
 }
 
-/** A tuple, because an object's field names would be half of the text. `messageId` and `channel` have columns of their own. */
+/** Field names would be half of the text. `messageId` and `channel` have columns. */
 export type StoredResponse = readonly [
   messageLocation: string,
   name: string,
@@ -116,7 +112,7 @@ export type StoredResponse = readonly [
   customParameters: Readonly<Record<string, string>>,
 ];
 
-/** Indexes in StoredResponse: what identifies the sender, and the content. */
+/** Indexes in StoredResponse. */
 export const SENDER_INDEXES = [1, 2, 3, 4, 5] as const;
 export const CONTENT_INDEX = 8;
 

@@ -1,4 +1,4 @@
-/** The progress of calls, read and written back for a whole batch, without their responses. */
+/** Without responses. */
 import { sql } from "kysely";
 import type { CallProgress } from "../../domain/call.js";
 import type { Db } from "../schema.js";
@@ -13,7 +13,7 @@ export interface CallState {
   after: CallProgress;
 }
 
-/** By call id; only calls of this callback. */
+/** Only calls of this callback. */
 export async function readStatesById(db: Db, callbackKey: number, ids: readonly string[]): Promise<Map<string, CallState>> {
   const columns = ["id", "seq", "callback_key", ...PROGRESS_COLUMNS];
   const from = sql`FROM ${listOf(ids)} CROSS JOIN calls ON calls.id = batch.value WHERE calls.callback_key = ${callbackKey}`;
@@ -21,7 +21,7 @@ export async function readStatesById(db: Db, callbackKey: number, ids: readonly 
   return new Map(rows.map(([id, seq, key, ...progress]) => [id, stateOf(seq, key, progress)]));
 }
 
-/** By seq, whichever callback each belongs to. */
+/** Calls of any callback. */
 export async function readStatesBySeq(db: Db, seqs: readonly number[]): Promise<Map<number, CallState>> {
   if (seqs.length === 0) return new Map();
   const columns = ["seq", "callback_key", ...PROGRESS_COLUMNS];
@@ -35,10 +35,7 @@ function stateOf(seq: number, callbackKey: number, cells: ProgressCells): CallSt
   return { seq, callbackKey, before: progress, after: progress };
 }
 
-/**
- * Writes back those that changed, and counts the moves between statuses. Calls that were simply delivered, which most are, go in a
- * statement with a third of the cells.
- */
+/** Changed ones only. Simple deliveries, the most frequent, need a third of the cells. */
 export async function writeStates(db: Db, states: Iterable<CallState>, changes: CountChanges): Promise<void> {
   const delivered: (readonly Cell[])[] = [];
   const others: (readonly Cell[])[] = [];

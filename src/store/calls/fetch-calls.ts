@@ -1,18 +1,18 @@
-/** The calls that wait, as the dispatcher asks for them. Each query reads one partial index in its own order. */
+/** Each query reads one partial index in order. */
 import { type RawBuilder, sql } from "kysely";
 import type { Call } from "../../domain/call.js";
 import type { Db } from "../schema.js";
 import type { FetchOptions } from "../store.js";
 import { readCalls } from "./call-row.js";
 
-/** A larger response is never prefetched, but read when it is its call's turn (`findCall`). */
+/** `findCall` reads larger ones. */
 const MAX_PREFETCHED_BYTES = 256 * 1024;
 
 export function fetchPending(db: Db, callbackId: string, limit: number, options?: FetchOptions): Promise<Call[]> {
   return fetch(db, callbackId, sql`status = 'PENDING' ORDER BY seq LIMIT ${limit}`, options);
 }
 
-/** `dueBefore` is inclusive; Infinity fetches all that are due at some time. */
+/** `dueBefore` is inclusive. */
 export function fetchDue(db: Db, callbackId: string, dueBefore: number, limit: number, options?: FetchOptions): Promise<Call[]> {
   return fetch(
     db,
@@ -27,7 +27,7 @@ export function fetchReplays(db: Db, callbackId: string, limit: number, options?
   return fetch(db, callbackId, sql`due_cause = 'replay' ORDER BY due_at, seq LIMIT ${limit}`, options);
 }
 
-/** `failed_in_recovery` is the number of the recovery in which a call last failed; the calls of this recovery are left out. */
+/** Leaves out calls that failed in this recovery. */
 export function fetchBacklog(
   db: Db,
   callbackId: string,
@@ -62,7 +62,7 @@ function fetch(
   return readCalls(db, callbackId, fromCalls(callbackId, which), Math.min(maxBytes, MAX_PREFETCHED_BYTES));
 }
 
-/** A held call has had no attempt, and a requested replay is exempt (docs/dispatcher.md, A call, Rule 11). */
+/** Held calls and requested replays are exempt (docs/dispatcher.md, A call, Rule 11). */
 function isPaced({ attemptedBefore }: FetchOptions = {}): RawBuilder<unknown> {
   if (attemptedBefore === undefined) return sql``;
   return sql`AND (attempted_at <= ${finite(attemptedBefore)} OR attempt_count = 0 OR due_cause = 'replay')`;
@@ -77,7 +77,7 @@ function fromCalls(callbackId: string, which: RawBuilder<unknown>): RawBuilder<u
   return sql`FROM calls WHERE callback_key = ${key} AND ${which}`;
 }
 
-/** Atomic. The window of calls that first failed before this instant (exclusive) is over; a requested replay stays due. */
+/** Atomic. `firstFailedBefore` is exclusive. */
 export function expireRetries(db: Db, callbackId: string, firstFailedBefore: number, limit: number): Promise<number> {
   return db.transaction().execute(async (trx) => {
     const { numAffectedRows } = await sql`

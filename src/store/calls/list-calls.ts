@@ -1,4 +1,4 @@
-/** A page of a callback's calls, by any filter and order (docs/contract.md, Lists). */
+/** A page of calls (docs/contract.md, Lists). */
 import { type RawBuilder, type SqlBool, sql } from "kysely";
 import type { Call } from "../../domain/call.js";
 import type { CallFilter, StatusCodePattern } from "../../domain/call-filter.js";
@@ -10,19 +10,16 @@ import type { CallQuery, Page } from "../store.js";
 import { type CallCounts, readCounts } from "./call-counts.js";
 import { CONTENT_INDEX, readCalls, SENDER_INDEXES } from "./call-row.js";
 
-/** A total that no counter has is counted up to here; beyond it the figure means "at least", so that a page never takes seconds. */
+/** Beyond it a total means "at least": a page never takes seconds. */
 export const MAX_COUNTED = 100_000;
 
-/** The responses of a page, with their attempts if it has them. A page of large calls is shorter than its limit; rel=next continues after it. */
+/** With attempts. A page of large calls is shorter than its limit. */
 export const PAGE_BYTES = 16 * 1024 * 1024;
 
 const COLUMN_OF = { attemptedDate: "attempted_at", status: "status", messageId: "message_id", id: "id" } as const;
 const NEWEST_FIRST: CallQuery["sort"] = [{ field: "attemptedDate", descending: true }];
 
-/**
- * In two steps: first the positions (from the index alone if filter and order allow it, so that even a deep offset reads no rows),
- * then the calls. By attempted date, a page by cursor costs the same wherever it is; other orders sort everything that matches.
- */
+/** Reads positions first, from the index alone if possible. By attempted date, any page costs the same; other orders sort all matches. */
 export async function listCalls(db: Db, callbackId: string, query: CallQuery): Promise<Page<Call>> {
   const { key } = await requireCallback(db, callbackId);
   const { filter, limit } = query;
@@ -46,11 +43,11 @@ export async function listCalls(db: Db, callbackId: string, query: CallQuery): P
   };
 }
 
-/** An attempt's members have names when it is listed: about 200 bytes more than its row. */
+/** Names add about 200 bytes to an attempt's row. */
 const ATTEMPT_BYTES = sql`
   + (SELECT coalesce(sum(octet_length(outcome) + 200), 0) FROM attempts WHERE attempts.call_seq = calls.seq)`;
 
-/** How many of these, from the first on, fit in PAGE_BYTES: at least one. Reads their sizes, not their texts. */
+/** At least one. Reads sizes, not texts. */
 async function countFitting(db: Db, positions: readonly PositionRow[], withAttempts: boolean): Promise<number> {
   if (positions.length <= 1) return positions.length;
   const { rows } = await sql<{ bytes: number }>`
@@ -66,12 +63,12 @@ async function countFitting(db: Db, positions: readonly PositionRow[], withAttem
 
 type PositionRow = { readonly seq: number } & Readonly<Record<string, string | number>>;
 
-/** The requested order, made unique by seq in the direction of the first key. */
+/** Unique by seq. */
 function sortKeys({ sort, filter }: CallQuery): SortKey[] {
   const requested = sort.length === 0 ? NEWEST_FIRST : sort;
   const keys = requested
     .filter(({ field }, index) => requested.findIndex((other) => other.field === field) === index)
-    // PENDING calls have no attempted date; their index has them by seq.
+    // PENDING calls have no attempted date; their index is by seq.
     .filter(({ field }) => filter.status !== "PENDING" || field !== "attemptedDate")
     .map(({ field, descending }) => ({ column: COLUMN_OF[field], descending }));
   return [...keys, { column: "seq", descending: requested[0]?.descending ?? true }];
@@ -81,7 +78,7 @@ function positionColumns(keys: readonly SortKey[]): RawBuilder<unknown> {
   return sql.raw([...new Set(["seq", ...keys.map(({ column }) => column)])].join(", "));
 }
 
-/** What comes after the cursor. In the order of the index this is several ranges, each of which SQLite can seek to. */
+/** In index order: ranges that SQLite can seek to. */
 function rangesOf(keys: readonly SortKey[], position: Position | null): readonly RawBuilder<SqlBool>[] {
   if (position === null) return [sql<SqlBool>`true`];
   return keys[0]?.column === "attempted_at" && keys[1]?.column === "seq"
@@ -94,10 +91,7 @@ interface Selection {
   readonly after: readonly RawBuilder<SqlBool>[];
 }
 
-/**
- * Statuses are literals, and given twice, because a partial index is used only if its condition is in the query. The two settled
- * statuses, and the ranges after a cursor, are ranges of one index, which SQLite merges in order.
- */
+/** Statuses are literals, given twice: a partial index needs its condition in the query. */
 function selectEach(callbackKey: number, filter: CallFilter, { columns, after }: Selection): RawBuilder<unknown> {
   const statuses = filter.status === undefined ? (["FAILED", "SUCCESS"] as const) : [filter.status];
   const selects = statuses.flatMap((status) =>
@@ -111,7 +105,7 @@ function selectEach(callbackKey: number, filter: CallFilter, { columns, after }:
   return sql.join(selects, sql` UNION ALL `);
 }
 
-/** Null if the filter has more than a status. */
+/** null if the filter has more than a status. */
 function totalByCounters(filter: CallFilter, counts: CallCounts): number | null {
   const { status, ...others } = filter;
   if (Object.values(others).some((value) => value !== undefined)) return null;
@@ -131,10 +125,7 @@ async function readPositions(db: Db, callbackId: string, positions: readonly Pos
   return positions.flatMap(({ seq }) => bySeq.get(seq) ?? []);
 }
 
-/**
- * domain/call-filter.ts in SQL, without the status; each condition begins with AND. Both must match the same calls. A call without an
- * attempted date (NEVER) is in no period.
- */
+/** Must match domain/call-filter.ts. Each begins with AND. A call without an attempted date (NEVER) is in no period. */
 export function conditionsOf(filter: CallFilter): RawBuilder<unknown> {
   const { since, until, statusCodes, channel, messageId, from, text } = filter;
   const conditions: RawBuilder<SqlBool>[] = [];

@@ -1,4 +1,4 @@
-/** What a user does to calls: marks them (docs/dispatcher.md, A call, rule 6), requests their replay or reports one. */
+/** docs/dispatcher.md, A call, rule 6. */
 import { sql } from "kysely";
 import { type MarkedBy, markCall, recordClientReplay, requestReplay } from "../../domain/call.js";
 import { WhcbError } from "../../domain/errors.js";
@@ -18,7 +18,7 @@ export interface Marking {
   readonly by?: MarkedBy | undefined;
 }
 
-/** Atomic: all or none. */
+/** All or none. */
 export function markCalls(db: Db, { callbackId, callIds, status, by }: Marking, now: number): Promise<void> {
   return db.transaction().execute(async (trx) => {
     const { key } = await requireCallback(trx, callbackId);
@@ -36,7 +36,7 @@ export function markCalls(db: Db, { callbackId, callIds, status, by }: Marking, 
   });
 }
 
-/** Atomic. Only FAILED calls are replayed; others in the selection stay as they are and aren't counted. */
+/** Atomic. Counts only FAILED calls. */
 export function requestReplays(db: Db, callbackId: string, selection: ReplaySelection, now: number): Promise<number> {
   return db.transaction().execute(async (trx) => {
     const { key } = await requireCallback(trx, callbackId);
@@ -50,7 +50,7 @@ export function requestReplays(db: Db, callbackId: string, selection: ReplaySele
   });
 }
 
-/** Atomic. Attempts of calls that don't exist are ignored. */
+/** Atomic. Ignores attempts of unknown calls. */
 export function recordReplays(db: Db, callbackId: string, replays: readonly ClientReplay[]): Promise<void> {
   return db.transaction().execute(async (trx) => {
     const { key } = await requireCallback(trx, callbackId);
@@ -93,7 +93,7 @@ async function requestByFilter(
   return Number(numAffectedRows ?? 0n);
 }
 
-/** By id, each once, in the order given. Throws `not-found` for the first id that isn't a call of this callback. */
+/** Each once, in order. Throws `not-found` for the first unknown id. */
 async function requireStates(db: Db, callback: CallbackKey, callIds: readonly string[]): Promise<Map<string, CallState>> {
   const ids = [...new Set(callIds)];
   const found = await readStatesById(db, callback.key, ids);

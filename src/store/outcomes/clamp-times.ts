@@ -1,14 +1,14 @@
-/** The wall clock was ahead and is right again: no time that was stored then may stay in the future (docs/dispatcher.md, Ownership). */
+/** No stored time may be in the future (docs/dispatcher.md, Ownership). */
 import { type RawBuilder, sql } from "kysely";
 import type { Db } from "../schema.js";
 
 export interface ClockBounds {
   readonly now: number;
-  /** No retry is due later. */
+  /** Later retries are due then. */
   readonly latestDueAt: number;
 }
 
-/** Atomic. Usually there is nothing to change, and a few index lookups for each callback find that out. */
+/** Atomic. Usually a few index lookups per callback. */
 export function clampTimes(db: Db, { now, latestDueAt }: ClockBounds): Promise<void> {
   return db.transaction().execute(async (trx) => {
     await sql`UPDATE calls SET due_at = ${latestDueAt} WHERE ${isFailed(sql`due_at IS NOT NULL AND due_at > ${latestDueAt}`)}`.execute(

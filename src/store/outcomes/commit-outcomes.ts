@@ -1,4 +1,4 @@
-/** A group of outcomes, with everything that follows from them, in one transaction (docs/dispatcher.md, A call, Rule 5). */
+/** One transaction (docs/dispatcher.md, A call, Rule 5). */
 import { holdCall, recordAttempt } from "../../domain/call.js";
 import { outageWithoutHoldings } from "../../domain/outage.js";
 import { type LiveCallbacks, readLiveCallbacks } from "../callbacks/callback-row.js";
@@ -23,7 +23,7 @@ export function commitOutcomes(db: Db, group: OutcomeGroup): Promise<CommittedOu
     await saveAttempts(trx, recorded);
     await changes.save(trx);
     await saveEndpoints(trx, endpoints, callbacks);
-    // An outage that ends makes room for the next one of its callback.
+    // At most one open outage per callback.
     await closeOutages(trx, group.closedOutages, callbacks);
     await saveOpenOutages(trx, endpoints, callbacks);
     const mails = group.mails.filter(({ outageId }) => !droppedOutages.has(outageId));
@@ -32,7 +32,6 @@ export function commitOutcomes(db: Db, group: OutcomeGroup): Promise<CommittedOu
   });
 }
 
-/** A holding that was skipped opens no outage, and isn't counted in one. */
 function withoutSkipped(endpoints: readonly EndpointChange[], skippedHoldings: ReadonlyMap<string, number>) {
   const droppedOutages = new Set<string>();
   const changes = endpoints.map((change) => {
@@ -50,7 +49,7 @@ function seqsOf({ attempts, holdings }: OutcomeGroup): number[] {
   return [...seqs];
 }
 
-/** Returns how many were skipped, by callback: with retries switched off meanwhile, a call stays PENDING for its one attempt. */
+/** By callback: with retries off, a call stays PENDING. */
 function applyHoldings(
   states: ReadonlyMap<number, CallState>,
   group: OutcomeGroup,
@@ -69,7 +68,7 @@ function applyHoldings(
   return skipped;
 }
 
-/** Returns the attempts of calls that still exist. */
+/** Those of calls that still exist. */
 function applyAttempts(states: ReadonlyMap<number, CallState>, group: OutcomeGroup, callbacks: LiveCallbacks): RecordedAttempt[] {
   const { policy } = group;
   const recorded: RecordedAttempt[] = [];
@@ -78,7 +77,7 @@ function applyAttempts(states: ReadonlyMap<number, CallState>, group: OutcomeGro
     const state = states.get(callSeq);
     if (callback === undefined || state?.callbackKey !== callback.key) continue;
     state.after = recordAttempt(state.after, attempt, { retriesEnabled: callback.retriesEnabled, policy, random }, recovery);
-    // The attempt's own number, unless its sender knew an older state of the call: a request that was made is never lost.
+    // A stale sender's attempt gets a new number: none is lost.
     recorded.push({ callSeq, number: state.after.attemptCount, attempt });
   }
   return recorded;

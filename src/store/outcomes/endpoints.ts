@@ -1,4 +1,3 @@
-/** Endpoints as the dispatcher left them, and which of them need it. */
 import { type Selectable, sql } from "kysely";
 import { type Endpoint, NEW_ENDPOINT } from "../../domain/endpoint.js";
 import { type CallbackRow, type LiveCallbacks, toCallback } from "../callbacks/callback-row.js";
@@ -20,7 +19,7 @@ type RecordRow = CallbackRow &
   Nullable<Selectable<EndpointTable>> &
   Nullable<OutageColumns> & { pending: number; next_due_at: number | null };
 
-/** A counter and one look into an index for each callback, however many calls there are. */
+/** A counter and one index lookup per callback. */
 export async function listEndpoints(db: Db, cipher: KeyCipher, callbackIds?: readonly string[]): Promise<EndpointRecord[]> {
   const which = callbackIds === undefined ? sql`` : sql`AND callbacks.id IN (SELECT batch.value FROM ${listOf(callbackIds)})`;
   const { rows } = await sql<RecordRow>`
@@ -49,7 +48,7 @@ export async function listEndpoints(db: Db, cipher: KeyCipher, callbackIds?: rea
   }));
 }
 
-/** Like `listEndpoints` without ids, but reads no settings and no state. */
+/** Reads no settings and no state. */
 export async function listActiveCallbacks(db: Db): Promise<string[]> {
   const { rows } = await sql<{ id: string }>`
     SELECT id FROM callbacks

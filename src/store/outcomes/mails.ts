@@ -1,4 +1,4 @@
-/** The outbox: one e-mail an outage at most, queued in the transaction that opens the outage. */
+/** At most one e-mail per outage, queued in its opening transaction. */
 import { type Selectable, sql } from "kysely";
 import type { Mail } from "../../domain/mail.js";
 import type { LiveCallbacks } from "../callbacks/callback-row.js";

@@ -1,4 +1,3 @@
-/** Outages: the open ones as the dispatcher left them, and all of them listed. */
 import { type Selectable, sql } from "kysely";
 import type { Outage, OutageProgress } from "../../domain/outage.js";
 import type { LiveCallbacks } from "../callbacks/callback-row.js";
@@ -24,7 +23,7 @@ export async function saveOpenOutages(db: Db, changes: readonly EndpointChange[]
   );
 }
 
-/** A call's last attempt isn't before its first failure, so that the index of the listed calls leads to them. */
+/** The list's index applies: the last attempt isn't before the first failure. */
 export async function readOutageProgress(db: Db, callbackId: string, since: number): Promise<OutageProgress> {
   const ofOutage = sql`callback_key = (SELECT key FROM callbacks WHERE id = ${callbackId})
     AND status <> 'PENDING' AND attempted_at >= ${since} AND first_failed_at >= ${since}`;
@@ -34,7 +33,7 @@ export async function readOutageProgress(db: Db, callbackId: string, since: numb
   return { hasFailed: rows[0]?.failed === 1, hasDelivered: rows[0]?.delivered === 1 };
 }
 
-/** One may have opened and closed within the group, so each is written whole. What has ended stays as it ended. */
+/** Written whole: one may have opened and closed within the group. */
 export async function closeOutages(db: Db, closed: readonly ClosedOutage[], callbacks: LiveCallbacks): Promise<void> {
   const rows = closed.flatMap((outage) => {
     const callback = callbacks.get(outage.callbackId);

@@ -1,41 +1,38 @@
-/** A batch of rows as one JSON parameter: one statement per batch, whose text doesn't depend on the batch's size. SQLite only. */
+/** One JSON parameter per batch: the statement's text is constant. SQLite only. */
 import { type RawBuilder, sql } from "kysely";
 import type { Db } from "../schema.js";
 
 export type Cell = string | number | null | readonly Cell[] | Readonly<Record<string, string>>;
 
-/** For FROM: a table `batch` with one row per element, in order; read its cells with `cell` and `jsonCell`. */
+/** For FROM: a table `batch`, in order; read it with `cell` and `jsonCell`. */
 export function batchOf(rows: readonly (readonly Cell[])[]): RawBuilder<unknown> {
   return sql`(SELECT value FROM json_each(${JSON.stringify(rows)})) AS batch`;
 }
 
-/** The n-th cell of a row of `batch`: a number, a text or null. */
+/** A number, text or null. */
 export function cell(index: number): RawBuilder<unknown> {
   return sql`batch.value ->> ${sql.lit(index)}`;
 }
 
-/** The n-th cell as JSON text: a list or an object. */
+/** JSON text: a list or object. */
 export function jsonCell(index: number): RawBuilder<unknown> {
   return sql`batch.value -> ${sql.lit(index)}`;
 }
 
-/** For FROM: a table `batch` whose column `value` has these values, in order. */
+/** For FROM: a table `batch` with a column `value`, in order. */
 export function listOf(values: readonly (string | number)[]): RawBuilder<unknown> {
   return sql`(SELECT value FROM json_each(${JSON.stringify(values)})) AS batch`;
 }
 
 export interface JsonColumns {
   readonly columns: readonly string[];
-  /** Columns that contain JSON; they come last, parsed. */
+  /** JSON columns; they come last, parsed. */
   readonly json?: readonly string[];
-  /** A longer JSON column isn't read: its cell is null. */
+  /** A longer JSON cell is null, unread. */
   readonly maxJsonBytes?: number;
 }
 
-/**
- * The rows of `from` (FROM and the rest of the query) in its order, each as a list of cells. SQLite returns them as one JSON text,
- * which takes half the time of row objects. `Row` must be the columns' types.
- */
+/** `from`: FROM and the rest of the query. One JSON text takes half the time of row objects. `Row` must be the columns' types. */
 export async function readRows<Row>(
   db: Db,
   { columns, json = [], maxJsonBytes }: JsonColumns,

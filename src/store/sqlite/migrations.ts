@@ -1,7 +1,4 @@
-/**
- * Migrates a database to the latest version, from nothing or from any older one. A step that has been released is never changed: a
- * new one follows it.
- */
+/** A released step never changes: a new one follows it. */
 import type { Database } from "better-sqlite3";
 import { WhcbError } from "../../domain/errors.js";
 
@@ -11,16 +8,13 @@ export interface Migration {
   readonly sql: string;
 }
 
-/**
- * One transaction for all steps. A database that is up to date isn't written, so it can be opened while another process writes.
- * Throws `config` for a database of a newer version or of another program.
- */
+/** One transaction. An up-to-date database isn't written: another process may be writing. Throws `config` for a newer version or another program's database. */
 export function migrate(database: Database, path: string, migrations: readonly Migration[] = MIGRATIONS): void {
   const latest = migrations.at(-1)?.version ?? 0;
   if (versionOf(database, path) === latest) return;
   database
     .transaction(() => {
-      // Read again under the write lock: another process may have migrated it meanwhile.
+      // Again, under the write lock.
       const version = versionOf(database, path);
       if (version > latest) throw newerError(path, version, latest);
       database.exec("CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY, name TEXT NOT NULL)");
@@ -177,7 +171,7 @@ CREATE TABLE settings (
 );
 `;
 
-/** SQLite rewrites only the schema, indexes included: no row is touched. */
+/** Rewrites only the schema, no row. */
 const STANDARD_TERMS = `
 ALTER TABLE callbacks RENAME COLUMN mended_at TO repaired_at;
 ALTER TABLE endpoints RENAME COLUMN tick_at TO round_at;
@@ -185,7 +179,6 @@ ALTER TABLE endpoints RENAME COLUMN tick_began_at TO round_began_at;
 ALTER TABLE calls RENAME COLUMN deferred TO failed_in_recovery;
 `;
 
-/** Each call has its own pace, and an endpoint goes down by failures of different calls. */
 const PACE_OF_CALLS = `
 ALTER TABLE endpoints ADD COLUMN failed_calls TEXT NOT NULL DEFAULT '[]';
 ALTER TABLE callbacks ADD COLUMN replay_requested_at INTEGER NOT NULL DEFAULT 0;
@@ -207,7 +200,7 @@ const CHANGE_LOG = "CREATE TABLE changes (seq INTEGER PRIMARY KEY AUTOINCREMENT,
 
 const NOTICE_CHANNEL = "ALTER TABLE outages ADD COLUMN notified_by TEXT;";
 
-/** The last outage, if it closed because its calls were marked by hand: JSON. */
+/** JSON: the last outage, if closed by marks. */
 const MARKED_OUTAGE = "ALTER TABLE endpoints ADD COLUMN marked_outage TEXT;";
 
 export const MIGRATIONS: readonly Migration[] = [

@@ -1,7 +1,7 @@
 import Database from "better-sqlite3";
 import { errorMessage, systemErrorCode, WhcbError } from "../../domain/errors.js";
 
-/** Opens the file with SQLite. Throws SQLite's own errors, and `config` if its native module can't be loaded. */
+/** Throws SQLite's errors, and `config` if its native module can't be loaded. */
 export function openDatabase(path: string, options: Database.Options): Database.Database {
   try {
     return new Database(path, options);
@@ -10,7 +10,7 @@ export function openDatabase(path: string, options: Database.Options): Database.
   }
 }
 
-/** The binary is loaded by the first `new Database`. It fits one version of Node, and is missing if its build script didn't run. */
+/** The binary, loaded by the first `new Database`, fits one Node version. */
 function moduleError(error: unknown): WhcbError | null {
   const message = errorMessage(error);
   const isMissing = message.startsWith("Could not locate the bindings file");

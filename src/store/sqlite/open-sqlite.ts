@@ -1,4 +1,3 @@
-/** Opens a SQLite file as the store needs it: durable, shared by two processes, migrated to the latest version. */
 import { accessSync, closeSync, constants, existsSync, openSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type Database from "better-sqlite3";
@@ -14,12 +13,12 @@ import { sqliteCode, translateSqliteError } from "./sqlite-error.js";
 export interface SqliteOptions {
   /** A file's path, or ":memory:". */
   readonly path: string;
-  /** Fail if there is no file instead of creating one. */
+  /** Don't create one. */
   readonly mustExist: boolean;
   readonly clock: Clock;
 }
 
-/** Throws `config` for a file that can't be used, `unavailable` for what may pass (busy, full). */
+/** Throws `config` for an unusable file, `unavailable` for what may pass (busy, full). */
 export function openSqlite({ path, mustExist, clock }: SqliteOptions): Db {
   if (path !== ":memory:") checkPath(path, mustExist);
   let database: Database.Database | undefined;
@@ -33,14 +32,14 @@ export function openSqlite({ path, mustExist, clock }: SqliteOptions): Db {
   }
 }
 
-/** How long opening waits for another process's transaction; sqlite-dialect.ts says how long later ones wait. */
+/** For opening; later transactions: sqlite-dialect.ts. */
 const BUSY_TIMEOUT_MS = 5_000;
-/** Pages (4 KiB) of the write-ahead log before it is copied into the file. */
+/** 4 KiB pages of the write-ahead log. */
 const CHECKPOINT_PAGES = 4_000;
-/** Negative: in KiB. The hot pages are the ends of the indexes; a larger cache fills up with a backlog and drains it no faster. */
+/** Negative: KiB. A larger cache drains a backlog no faster. */
 const CACHE_SIZE = -16_384;
 
-/** Throws SQLite's own errors. */
+/** Throws SQLite's errors. */
 export function connect(path: string): Database.Database {
   if (path !== ":memory:") createPrivate(path);
   const database = openDatabase(path, { timeout: BUSY_TIMEOUT_MS });
@@ -50,7 +49,7 @@ export function connect(path: string): Database.Database {
     database.pragma("foreign_keys = ON");
     database.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
     database.pragma(`cache_size = ${CACHE_SIZE}`);
-    // SQLite's lower() and upper() know only ASCII; a filter must mean the same in SQL and in domain/call-filter.ts.
+    // lower() is ASCII only; must match domain/call-filter.ts.
     database.function("lower_case", { deterministic: true }, (text) => (typeof text === "string" ? text.toLowerCase() : null));
     database.function("upper_case", { deterministic: true }, (text) => (typeof text === "string" ? text.toUpperCase() : null));
     return database;
@@ -60,16 +59,16 @@ export function connect(path: string): Database.Database {
   }
 }
 
-/** Only the owner may read a new database: it contains people's messages. SQLite gives the files beside it the same mode. */
+/** Owner only: it contains people's messages. SQLite copies the mode. */
 function createPrivate(path: string): void {
   try {
     closeSync(openSync(path, "wx", 0o600));
   } catch {
-    // It exists, or SQLite will say why it can't be created.
+    // It exists, or SQLite reports why not.
   }
 }
 
-/** Finds what SQLite would report as "unable to open", or notice only at the first write. */
+/** What SQLite reports unclearly, or only at the first write. */
 function checkPath(path: string, mustExist: boolean): void {
   if (path === "") throw pathError("The database's path is empty", "Name a file.");
   const folder = dirname(resolve(path));
@@ -81,7 +80,7 @@ function checkPath(path: string, mustExist: boolean): void {
     return;
   }
   if (statSync(path).isDirectory()) throw pathError(`${path} is a folder, not a database file`, "Name a file in it.");
-  // The write-ahead log is a file beside the database.
+  // For the write-ahead log.
   if (isWritable(path) && isWritable(folder)) return;
   throw pathError(
     `${path} can't be read and written`,
@@ -102,7 +101,7 @@ function pathError(message: string, hint: string): WhcbError {
   return new WhcbError("config", message, { hint });
 }
 
-/** These pass by themselves and stay `unavailable`; for the rest the user has to do something about the file. */
+/** These pass by themselves: `unavailable`. */
 const TRANSIENT: ReadonlySet<string | null> = new Set(["BUSY", "LOCKED", "FULL", "IOERR"]);
 
 function openError(error: unknown, path: string): unknown {

@@ -1,4 +1,4 @@
-/** Kysely on one better-sqlite3 connection, with transactions that fit a file shared by two processes. */
+/** Transactions fit a file shared by two processes. */
 import { resolve } from "node:path";
 import type { Database } from "better-sqlite3";
 import {
@@ -16,9 +16,9 @@ import type { Clock } from "../../platform/clock.js";
 import { translateSqliteError } from "./sqlite-error.js";
 import { LockRetry, takeTurn } from "./write-lock.js";
 
-/** How long a transaction waits for another process's. */
+/** For another process's transaction. */
 const LOCK_WAIT_MS = 5_000;
-/** Single statements rarely meet a lock, and the whole process blocks while SQLite waits for one. */
+/** The process blocks meanwhile. */
 const BLOCKING_WAIT_MS = 10;
 
 export function sqliteDialect(database: Database, clock: Clock, { lockWaitMs = LOCK_WAIT_MS } = {}): Dialect {
@@ -34,7 +34,7 @@ export function sqliteDialect(database: Database, clock: Clock, { lockWaitMs = L
 class WritingDriver extends SqliteDriver {
   readonly #database: Database;
   readonly #lock: LockRetry;
-  /** Null for a database in memory, which only this connection can see. */
+  /** null: in memory, no other connection. */
   readonly #file: string | null;
   #endTurn: () => void = () => {};
 
@@ -45,10 +45,7 @@ class WritingDriver extends SqliteDriver {
     this.#file = database.memory ? null : resolve(database.name);
   }
 
-  /**
-   * All transactions of the store write. One that began by reading couldn't wait for another process's write lock: its snapshot
-   * would be stale by then, and SQLite rejects that at once, whatever the busy timeout.
-   */
+  /** Takes the write lock first: SQLite rejects a stale snapshot's write at once, whatever the timeout. */
   override async beginTransaction(connection: DatabaseConnection): Promise<void> {
     const endTurn = this.#file === null ? () => {} : await takeTurn(this.#file);
     try {
@@ -65,7 +62,7 @@ class WritingDriver extends SqliteDriver {
     this.#endTurn();
   }
 
-  /** A full disk or a failed write has already ended the transaction: another ROLLBACK would fail and hide the reason. */
+  /** A full disk has ended the transaction: ROLLBACK would hide the reason. */
   override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
     try {
       if (this.#database.inTransaction) await connection.executeQuery(CompiledQuery.raw("ROLLBACK"));
@@ -75,10 +72,10 @@ class WritingDriver extends SqliteDriver {
   }
 }
 
-/** More than the store has queries; only listings with many combinations of filters could exceed it. */
+/** More than the store's usual queries. */
 const MAX_STATEMENTS = 256;
 
-/** Least recently used statements are dropped first: preparing one costs more than running most of them. */
+/** Least recently used ones go first. */
 function cacheStatements(database: Database): SqliteDatabase {
   const cache = new Map<string, SqliteStatement>();
   return {

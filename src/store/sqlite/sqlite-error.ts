@@ -1,4 +1,4 @@
-/** SQLite's errors as WhcbErrors. Nothing else in the store reads SQLite's error codes, except through `sqliteCode`. */
+/** Other files read error codes only by `sqliteCode`. */
 import { WhcbError } from "../../domain/errors.js";
 
 interface Explanation {
@@ -6,7 +6,7 @@ interface Explanation {
   readonly hint: string;
 }
 
-/** By primary result code. Any other code is a bug and passes through unchanged. */
+/** Primary result codes; any other is a bug. */
 const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
   FULL: { message: "The database's disk is full", hint: "Free some space on it; the service then continues by itself." },
   READONLY: { message: "The database is read-only", hint: "Make the file and its folder writable." },
@@ -23,13 +23,13 @@ const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
   AUTH: { message: "The database can't be opened: no permission", hint: "Check the file's owner and permissions." },
 };
 
-/** The primary result code without SQLITE_ and extension: "BUSY" for SQLITE_BUSY_SNAPSHOT. Null if it isn't an SQLite error. */
+/** "BUSY" for SQLITE_BUSY_SNAPSHOT. null for other errors. */
 export function sqliteCode(error: unknown): string | null {
   if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") return null;
   return /^SQLITE_([A-Z]+)/.exec(error.code)?.[1] ?? null;
 }
 
-/** `unavailable`, with the cause, for a code in the table; any other error unchanged. */
+/** Errors without an explanation pass unchanged. */
 export function translateSqliteError(error: unknown): unknown {
   const explanation = EXPLANATIONS[sqliteCode(error) ?? ""];
   if (explanation === undefined) return error;

@@ -1,16 +1,10 @@
-/**
- * Waiting for SQLite's write lock without blocking the process, as SQLite's own wait would: first for the other connections of
- * this process, then for other processes.
- */
+/** Waits for SQLite's write lock without blocking the process. */
 import type { Clock } from "../../platform/clock.js";
 import { sqliteCode } from "./sqlite-error.js";
 
 const lastTurns = new Map<string, Promise<void>>();
 
-/**
- * Resolves when the earlier writers of this process to the same file have finished; the returned function ends the turn. If SQLite
- * waited instead, the transaction it waits for could never continue.
- */
+/** After this process's earlier writers, which SQLite's own wait would block. The returned function ends the turn. */
 export async function takeTurn(file: string): Promise<() => void> {
   const before = lastTurns.get(file);
   let end = (): void => {};
@@ -30,10 +24,7 @@ const FORGET_AFTER_MS = 1_000;
 const FIRST_PAUSE_MS = 1;
 const LONGEST_PAUSE_MS = 50;
 
-/**
- * Retries while another process holds the lock. The wait counts from the first busy error, not from the beginning of each
- * transaction: if many of them queue, the last one fails as soon as the first.
- */
+/** Counts from the first busy error, not per transaction: queued ones fail as soon as the first. */
 export class LockRetry {
   readonly #clock: Clock;
   readonly #waitMs: number;
@@ -45,7 +36,7 @@ export class LockRetry {
     this.#waitMs = waitMs;
   }
 
-  /** Rejects with the busy error once the wait is over. */
+  /** Rejects with the busy error after the wait. */
   async run(work: () => Promise<unknown>): Promise<void> {
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
       try {
