@@ -1,4 +1,3 @@
-/** The beginning of a session: a new run, whose whole plan is on disk before anything is done, or a stored one that is resumed. */
 import { mkdir, open, rename, rm } from "node:fs/promises";
 import { errorMessage, WhcbError } from "../domain/errors.js";
 import { MAX_IDS_PER_REQUEST } from "../wire/bulk-ids.js";
@@ -15,7 +14,7 @@ import { RunSession } from "./run-session.js";
 
 export interface NewRun {
   readonly header: Omit<RunHeader, "profile" | "service" | "who" | "startedAt">;
-  /** In the order in which it will be done. */
+  /** In sending order. */
   readonly planned: readonly PlannedCalls[];
   readonly signal?: AbortSignal | undefined;
   readonly locks?: HeldLocks | undefined;
@@ -34,7 +33,7 @@ export interface HeldRun {
 
 const LINES_AT_ONCE = 1_000;
 
-/** Throws `unavailable` where the journal can't be written. */
+/** Throws `unavailable` if the journal can't be written. */
 export async function beginRun(run: NewRun, deps: RunDeps, onEvent: RunListener): Promise<HeldRun> {
   const header: RunHeader = {
     ...run.header,
@@ -68,7 +67,7 @@ export interface ReopenedRun extends HeldRun {
   readonly state: RunState;
 }
 
-/** Throws `not-found` for an unknown run, `unavailable` while its process lives, `config` for a run of another service. */
+/** Throws `not-found`, `unavailable` while its process lives, `config` for a run of another service. */
 export async function reopenRun(
   wanted: string,
   { signal, locks, resendUnknown }: RunControl & { readonly resendUnknown: boolean },
@@ -116,7 +115,7 @@ async function beginSession(journal: Journal, { options }: RunHeader, deps: RunD
   await journal.flushed();
 }
 
-/** Returns the counts of each callback. */
+/** Counts by callback. */
 async function writePlan(
   journal: Journal,
   planned: readonly PlannedCalls[],
@@ -145,7 +144,7 @@ function openJournal(path: string, { openJournalFile: open = openJournalFile }: 
   }
 }
 
-/** The local service may come back on another port: then the profile's name shows that it is the same one. */
+/** The local service may come back on another port: then the profile's name must match. */
 function checkService(header: RunHeader, { client, profile }: RunDeps): void {
   if (header.service === client.name || header.profile === profile) return;
   throw new WhcbError("config", `run ${header.runId} was made with ${header.service} (profile ${header.profile})`, {
@@ -153,7 +152,7 @@ function checkService(header: RunHeader, { client, profile }: RunDeps): void {
   });
 }
 
-/** So that the new name survives a power cut; not every system can. */
+/** Makes the rename survive a power cut, where the system can. */
 async function syncDirectory(directory: string): Promise<void> {
   try {
     const handle = await open(directory, "r");

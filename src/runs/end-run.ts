@@ -1,4 +1,3 @@
-/** The end of a session, and its summary. */
 import { count } from "../domain/count.js";
 import { WhcbError } from "../domain/errors.js";
 import type { HeldRun } from "./begin-run.js";
@@ -7,23 +6,17 @@ import type { RunCall } from "./journal/run-state.js";
 import type { RunCounts, RunHeader, StopReason } from "./journal/run-step.js";
 import type { Rejection, RunSession } from "./run-session.js";
 
-/** The result of a run, or of this session of it. */
 export interface RunSummary {
   readonly header: RunHeader;
-  /** Of the whole run, earlier sessions too. */
+  /** Of the whole run, not only this session. */
   readonly counts: RunCounts;
-  /** The same, for each callback of the header. */
   readonly callbacks: readonly CallbackSummary[];
-  /** Something is left that `--resume` would do. */
   readonly isResumable: boolean;
-  /**
-   * What the exit code follows: null when all is done. items-failed: some calls were rejected, are unknown or weren't found, or the
-   * canary failed; interrupted; quota-exceeded, network, … where the service ended it; unavailable where the journal's disk did.
-   */
+  /** null when all is done; decides the exit code. items-failed: calls rejected, unknown or not found, or a failed canary. */
   readonly error: WhcbError | null;
   /** The first 100 unknown or not-found calls. */
   readonly troubled: readonly RunCall[];
-  /** The 20 first different rejections, most frequent first. */
+  /** The first 20 different ones, most frequent first. */
   readonly rejections: readonly Rejection[];
   readonly durationMs: number;
 }
@@ -34,7 +27,7 @@ export interface CallbackSummary {
   readonly stopped: StopReason | null;
 }
 
-/** Does the session's work. Whatever it throws, the journal is closed and the lock released. */
+/** Always closes the journal and releases the lock. */
 export async function workAndEnd({ session, lock }: HeldRun, work: () => Promise<void>): Promise<RunSummary> {
   const { journal, deps, stop } = session;
   try {

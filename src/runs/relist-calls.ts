@@ -1,4 +1,3 @@
-/** Lists the calls again that a run still has to send: what was settled in the meantime isn't sent. */
 import type { ListedCall, ListedCallback } from "../client/client.js";
 import { isOpen, type RunState } from "./journal/run-state.js";
 import { readRunState } from "./journal/stored-runs.js";
@@ -7,7 +6,7 @@ import { GroupDraft } from "./plan/group-draft.js";
 import type { SnapshotFile } from "./plan/snapshot-file.js";
 import type { RunSession } from "./run-session.js";
 
-/** Of the callback's open and unknown calls, those that are still FAILED and may be sent; the others are recorded as settled. */
+/** The open and unknown calls that are still FAILED; the others are recorded as settled. */
 export async function relistCalls(
   callback: ListedCallback,
   state: RunState,
@@ -38,7 +37,7 @@ export async function relistCalls(
   return draft;
 }
 
-/** The callback was deleted: its calls can't be sent or marked any more, here or by a resumed run. */
+/** The callback was deleted: a resumed run doesn't try its calls again. */
 export async function giveUpCallback(callbackId: string, session: RunSession): Promise<void> {
   const { deps, journal, header } = session;
   await journal.flushed();

@@ -1,4 +1,3 @@
-/** Finishes an interrupted run: marks what was accepted, then sends what was never sent. */
 import { isWhcbError } from "../domain/errors.js";
 import { reopenRun } from "./begin-run.js";
 import { type RunSummary, workAndEnd } from "./end-run.js";
@@ -15,14 +14,11 @@ import { asWhcbError, type RunSession } from "./run-session.js";
 import { markAll } from "./send/marker.js";
 
 export interface ResumeOptions extends RunControl {
-  /** Send again what was sent with an unknown outcome: the receiver may see it twice. */
+  /** Resend unknown calls: the receiver may see them twice. */
   readonly resendUnknown: boolean;
 }
 
-/**
- * `wanted`: a run's id, or the beginning or end of one. The calls are listed again, so that what was settled in the meantime isn't sent.
- * Throws `not-found` for an unknown run, `unavailable` while its process lives, `config` for a run of another service or a missing key.
- */
+/** `wanted`: (part of) an id. Throws `not-found`, `unavailable` while its process lives, `config` for another service or no key. */
 export async function resumeRun(
   wanted: string,
   options: ResumeOptions,

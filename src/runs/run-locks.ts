@@ -1,7 +1,4 @@
-/**
- * One sending run at a time per callback (docs/runs.md). Our service gives out leases, which are renewed here; for a service without them
- * (the platform) the lock is an operating-system lock, named by service and callback.
- */
+/** One sending run per callback (docs/runs.md): a lease of our service, else an OS lock named by service and callback. */
 import { createHash } from "node:crypto";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -21,9 +18,8 @@ export interface BusyCallback {
   readonly holder: RunLease | null;
 }
 
-/** How often a lease is renewed. */
 const RENEW_MS = 10_000;
-/** How old a renewal may be before a send: a lease lasts 30 s. */
+/** Oldest renewal that allows a send: a lease lasts 30 s. */
 const FRESH_MS = 20_000;
 const RETRY_MS = 1_000;
 const POLL_MS = 2_000;
@@ -31,14 +27,14 @@ const LONGEST_RELEASE_MS = 5_000;
 
 interface Held {
   readonly fileLock: FileLock | null;
-  /** When the last renewal began: the service counts from later. null: the lease is lost. */
+  /** When the last renewal began, before the service starts counting. null: the lease is lost. */
   renewedAt: { readonly wallMs: number; readonly monotonicMs: number } | null;
 }
 
 export interface LockOptions {
   /** Left out: a new run. */
   readonly runId?: string;
-  /** Wait for busy callbacks; `onWait` is called when waiting begins. */
+  /** Wait for busy callbacks. */
   readonly wait?: boolean;
   readonly onWait?: (busy: BusyCallback) => void;
 }
@@ -61,7 +57,7 @@ export class RunLocks implements HeldLocks {
     this.#renewing = this.#renew();
   }
 
-  /** Takes the locks in the order of the ids, so that two runs never wait for each other. Throws `unavailable` if none can be taken. */
+  /** In the order of the ids, so two runs never deadlock. Throws `unavailable` if none can be taken. */
   static async take(callbacks: readonly LockedCallback[], deps: RunDeps, options: LockOptions = {}): Promise<RunLocks> {
     const runId = options.runId ?? newRunId(deps.clock.now(), deps.random);
     const lease = { run: runId, holder: whoRuns(deps), done: 0, total: 0 };
@@ -89,22 +85,22 @@ export class RunLocks implements HeldLocks {
     return new RunLocks(runId, deps, taken);
   }
 
-  /** A run has begun: it releases its callbacks in order. */
+  /** The run then releases its callbacks itself. */
   get isSending(): boolean {
     return this.#isSending;
   }
 
-  /** Other machines and users aren't kept out. */
+  /** Other machines and users aren't locked out. */
   get isLocal(): boolean {
     return [...this.#held.values()].some(({ fileLock }) => fileLock !== null);
   }
 
-  /** Those of the callbacks that aren't busy. */
+  /** Without the busy ones. */
   locked<Callback extends LockedCallback>(callbacks: readonly Callback[]): readonly Callback[] {
     return callbacks.filter(({ id }) => this.#held.has(id));
   }
 
-  /** Whether a call may be sent now: the lease was renewed within the last 20 s, by both clocks. */
+  /** Renewed within the last 20 s, by both clocks. */
   maySend(callbackId: string): boolean {
     const held = this.#held.get(callbackId);
     if (held === undefined || held.renewedAt === null) return false;
@@ -114,20 +110,20 @@ export class RunLocks implements HeldLocks {
     return wallMs >= -FRESH_MS && wallMs <= FRESH_MS && clock.monotonicMs() - held.renewedAt.monotonicMs <= FRESH_MS;
   }
 
-  /** After it was lost. Throws `unavailable` if another run has taken it. */
+  /** Throws `unavailable` if another run has taken it. */
   async retake({ id, name }: LockedCallback): Promise<void> {
     const answer = await takeOne(id, this.#lease(), this.#deps);
     if (!("renewedAt" in answer)) throw busyError({ callback: { id, name }, holder: answer.holder });
     this.#held.set(id, answer);
   }
 
-  /** What others are shown while they wait. */
+  /** Shown to waiting runs. */
   report({ planned, left, unknown }: RunCounts): void {
     this.#isSending = true;
     this.#progress = { done: planned - left - unknown, total: planned };
   }
 
-  /** Never throws, and waits at most 5 s: a lease that can't be released expires. */
+  /** Never throws, waits at most 5 s: a lease expires anyway. */
   async release(): Promise<void> {
     const { clock } = this.#deps;
     this.#ending.abort();
@@ -209,7 +205,7 @@ function lockPath(callbackId: string, { client, runsDirectory }: RunDeps): strin
   return join(runsDirectory, `callback-${name}.lock`);
 }
 
-/** Who has a lock that is a file. It is only shown: the operating system decides. */
+/** Only for messages: the OS decides who has the lock. */
 function holderPath(callbackId: string, deps: RunDeps): string {
   return `${lockPath(callbackId, deps)}.json`;
 }

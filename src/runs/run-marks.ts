@@ -1,4 +1,3 @@
-/** Marks calls without sending them. */
 import type { ListedCallback } from "../client/client.js";
 import type { CallFilter } from "../domain/call-filter.js";
 import { beginRun } from "./begin-run.js";
@@ -15,11 +14,11 @@ export interface MarkPlan {
   readonly runId: string;
   readonly status: "SUCCESS" | "FAILED";
   readonly groups: readonly MarkGroup[];
-  /** Calls to mark, over all groups. */
+  /** Over all groups. */
   readonly calls: number;
-  /** Listed by the service although they don't match the filter. */
+  /** Listed although they don't match the filter. */
   readonly leftOut: number;
-  /** Named by id, and found in none of the callbacks. */
+  /** Named by id, not found. */
   readonly missing: readonly string[];
 }
 
@@ -28,10 +27,7 @@ export interface MarkGroup {
   readonly callIds: readonly string[];
 }
 
-/**
- * With a filter: the matching calls of the other status (FAILED ones for a mark of SUCCESS, and the reverse). With ids and one callback: those
- * ids, unlisted; with more callbacks the ids are looked for. Throws `not-found` for a callback.
- */
+/** Filter: matching calls of the other status. Ids: unlisted with one callback, else looked for. Throws `not-found`. */
 export async function planMarks(scope: CallScope, status: "SUCCESS" | "FAILED", deps: RunDeps): Promise<MarkPlan> {
   const callbacks = await callbacksOf(scope, deps.client);
   const found =
@@ -49,7 +45,7 @@ export async function planMarks(scope: CallScope, status: "SUCCESS" | "FAILED", 
   };
 }
 
-/** If the service doesn't know a call, that is recorded and the others go on. Throws `unavailable` if the journal can't be created. */
+/** Records calls that the service doesn't know and goes on. Throws `unavailable` if the journal can't be created. */
 export async function runMarks(
   plan: MarkPlan,
   { signal }: RunControl,
@@ -97,7 +93,7 @@ async function byFilter(callbacks: readonly ListedCallback[], filter: CallFilter
 
 async function byIds(callbacks: readonly ListedCallback[], callIds: readonly string[], deps: RunDeps): Promise<Found> {
   const [only, ...others] = callbacks;
-  // Compared without regard to case, but asked for as given: a service may be strict about it.
+  // A service may be strict about the case of an id.
   const wanted = new Map(callIds.map((id) => [id.toUpperCase(), id]));
   if (only !== undefined && others.length === 0) {
     return { groups: [{ callback: only, callIds: [...wanted.values()] }], leftOut: 0, missing: [] };

@@ -1,24 +1,23 @@
-/** How a replay sends. */
 export interface ReplayOptions {
-  /** Requests to one endpoint at once. */
+  /** To one endpoint. */
   readonly concurrency: number;
-  /** Requests to one endpoint in any second, at most; null: no limit. */
+  /** Requests a second to one endpoint; null: no limit. */
   readonly rate: number | null;
-  /** Send one call first; if it fails, nothing else of that callback is sent. */
+  /** Send one call first; if it fails, no more of that callback. */
   readonly canary: boolean;
-  /** Stop after this many failures in a row. */
+  /** In a row. */
   readonly maxFailures: number;
-  /** Never two of one sender, or of one message, at once, and none after one of them was rejected. */
+  /** One call at a time per sender or message, and none after a rejected one. */
   readonly serialBy: "from" | "message" | null;
-  /** Send to this URL instead of the callbacks' own. */
+  /** Instead of the callbacks' own URL. */
   readonly to: string | null;
   /** With `to`: send the callback's auth too. */
   readonly withAuth: boolean;
-  /** Mark what was accepted. Meant to be false with `to`, unless the user asks for it. */
+  /** Mark accepted calls; false with `to` unless asked for. */
   readonly mark: boolean;
-  /** Ask the service to attempt the calls itself; the other options are then unused. */
+  /** The service attempts the calls; other options are unused. */
   readonly viaService: boolean;
-  /** The name of the query parameter of `queryparam` auth; left out: the wire's default. */
+  /** For `queryparam` auth; left out: the wire's default. */
   readonly authParameter?: string;
 }
 

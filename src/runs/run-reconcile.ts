@@ -1,4 +1,3 @@
-/** Settles the FAILED calls of a callback: what its receiver already has is marked, the rest is replayed. */
 import { beginRun } from "./begin-run.js";
 import { type RunSummary, workAndEnd } from "./end-run.js";
 import type { RunListener } from "./journal/run-step.js";
@@ -9,7 +8,7 @@ import type { ReplayOptions } from "./run-options.js";
 import { recordedCallback, recordedOptions, replayPlan, targetOf } from "./run-replay.js";
 import { markAll } from "./send/marker.js";
 
-/** Marks what was seen, then replays the rest: afterwards the balance holds. Throws as `runReplay`. */
+/** Marks seen calls, then replays the rest. Throws as `runReplay`. */
 export async function runReconcile(
   plan: ReconcilePlan,
   options: ReplayOptions & RunControl,
@@ -48,18 +47,17 @@ export async function runReconcile(
   }
 }
 
-/** Every FAILED call that was listed, by its result: `failed` is the sum of the others. */
+/** `failed` is the sum of the others. */
 export interface Balance {
-  /** Listed as FAILED before anything was marked or sent. */
+  /** Before anything was marked or sent. */
   readonly failed: number;
   readonly seen: number;
   readonly accepted: number;
   readonly rejected: number;
-  /** Sent, with an unknown outcome. */
   readonly unknown: number;
   /** Not sent yet, held back for order, or requested from the service. */
   readonly notSent: number;
-  /** The receiver may have them: neither marked nor sent. */
+  /** Neither marked nor sent. */
   readonly ambiguous: number;
   /** SUCCESS or gone when their turn came. */
   readonly settledMeanwhile: number;
@@ -67,13 +65,10 @@ export interface Balance {
   readonly missing: number;
 }
 
-/**
- * null for other runs. `failed` and `ambiguous` come from the listing and the rest from the journal, each counted separately, so that
- * the sum proves something.
- */
+/** null for other runs. The listing and the journal are counted separately, so the sum proves something. */
 export function balanceOf({ header, counts }: Pick<RunSummary, "header" | "counts">): Balance | null {
   if (header.kind !== "reconcile") return null;
-  // 0.1.0 planned every call that it had listed.
+  // 0.1.0 planned every listed call.
   const { failed, ambiguous } = header.reconcile ?? { failed: counts.planned, ambiguous: 0 };
   const { seen, accepted, rejected, unknown, skipped } = counts;
   const notSent = counts.left + counts.requested + skipped.order;

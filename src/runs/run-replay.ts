@@ -1,4 +1,3 @@
-/** Replays the calls of a plan: by sending them from here, or by asking the service to. */
 import type { ListedCallback } from "../client/client.js";
 import { isWhcbError, WhcbError } from "../domain/errors.js";
 import { chunkIds } from "../wire/bulk-ids.js";
@@ -19,11 +18,7 @@ import { AttemptReporter } from "./send/attempt-reporter.js";
 import { applyToChunk, Marker } from "./send/marker.js";
 import { sendGroup } from "./send/send-group.js";
 
-/**
- * One callback after the other, each with its own canary, so that a dead endpoint doesn't hold up the others. Ends when all is settled, or in
- * order on the first reason to stop, which the summary gives. Throws `config` if a callback's key is missing and `unavailable` if the
- * journal can't be created: then nothing was sent.
- */
+/** A canary per callback. Throws `config` for a missing key, `unavailable` if the journal can't be created: nothing was sent then. */
 export async function runReplay(
   plan: ReplayPlan,
   options: ReplayOptions & RunControl,
@@ -51,7 +46,7 @@ export async function runReplay(
   }
 }
 
-/** As part of a run that has begun. */
+/** Within a run that has begun. */
 export async function replayPlan(plan: ReplayPlan, options: ReplayOptions & RunControl, session: RunSession): Promise<void> {
   for (const group of plan.groups) {
     if (session.stop.reason !== null) return;
@@ -62,7 +57,7 @@ export async function replayPlan(plan: ReplayPlan, options: ReplayOptions & RunC
   }
 }
 
-/** After the lock was lost (a machine that slept, a service that was away): others may have sent some of the calls. */
+/** Others may have sent some of the calls in the meantime. */
 async function sendAgainWithLock(
   { callback }: ReplayGroup,
   options: ReplayOptions & RunControl,
@@ -115,7 +110,7 @@ async function sendAndMark(
   }
 }
 
-/** The service makes one attempt of each call; `whcb calls list` shows the results. */
+/** One attempt per call; `whcb calls list` shows the results. */
 async function requestGroup(plan: ReplayPlan, group: ReplayGroup, session: RunSession): Promise<void> {
   const { journal, deps, stop } = session;
   const callbackId = group.callback.id;
@@ -142,11 +137,11 @@ async function requestGroup(plan: ReplayPlan, group: ReplayGroup, session: RunSe
 
 export interface SendTarget {
   readonly build: <Body>(call: { readonly id: string; readonly body: Body }) => DeliveryRequest<Body>;
-  /** The key in the requests; "" for none. */
+  /** "" for none. */
   readonly secret: string;
 }
 
-/** Throws `config` where the callback's key is needed and missing. */
+/** Throws `config` for a missing key. */
 export function targetOf(callback: ListedCallback, options: ReplayOptions & Pick<RunControl, "keys">): SendTarget {
   const withAuth = options.to === null || options.withAuth;
   const key = keyOf(callback, options);
@@ -163,23 +158,23 @@ export function targetOf(callback: ListedCallback, options: ReplayOptions & Pick
   return { build: (call) => addressDelivery(target, call, delivery), secret: withAuth ? (key ?? "") : "" };
 }
 
-/** The callbacks whose key the service doesn't return, if the run needs it. */
+/** Only if the run needs their keys. */
 export function callbacksWithoutKey({ groups }: Pick<ReplayPlan, "groups">, options: ReplayOptions): readonly ListedCallback[] {
   if (options.viaService || (options.to !== null && !options.withAuth)) return [];
   return groups.map(({ callback }) => callback).filter((callback) => keyOf(callback, {}) === null);
 }
 
-/** The service's ("": no credential is sent), or else the one a user gave; null for neither. */
+/** The service's ("": no credential is sent), else the user's; null for neither. */
 function keyOf(callback: ListedCallback, { keys }: Pick<RunControl, "keys">): string | null {
   return callback.auth.key ?? keys?.get(callback.id) ?? null;
 }
 
-/** What the journal has of a callback: no password that is in its URL. */
+/** Without a password in the URL. */
 export function recordedCallback({ id, name, url }: { id: string; name: string; url: string }): RunHeader["callbacks"][number] {
   return { id, name, url: url.replace(/\/\/[^/@]*@/, "//••••@") };
 }
 
-/** Signal, keys and locks stay out of the journal. */
+/** Without signal, keys and locks. */
 export function recordedOptions({
   keys: _keys,
   signal: _signal,

@@ -1,4 +1,3 @@
-/** One process's work on a run. Each step is recorded here: in the journal, in the counts, and with the listener. */
 import { isWhcbError, type WhcbError } from "../domain/errors.js";
 import type { Journal } from "./journal/journal.js";
 import { NO_COUNTS, type RunCallState, reduceCounts, sumCounts } from "./journal/run-counts.js";
@@ -6,12 +5,11 @@ import type { RunCall } from "./journal/run-state.js";
 import type { CallStep, RunCounts, RunHeader, RunListener, StopReason } from "./journal/run-step.js";
 import type { HeldLocks, RunDeps } from "./run-deps.js";
 
-/** Calls that are listed at the end one by one (unknown and not-found ones); all of them are in the journal. */
+/** The journal has all of them. */
 const MAX_TROUBLED = 100;
-/** Different rejections that are listed at the end. */
 const MAX_REJECTIONS = 20;
 
-/** Rejected calls with the same answer. */
+/** With the same answer. */
 export interface Rejection {
   readonly statusCode: number | null;
   readonly message: string;
@@ -23,7 +21,7 @@ export interface Rejection {
 export interface SessionParts {
   readonly header: RunHeader;
   readonly journal: Journal;
-  /** By callback: what is planned, or what earlier sessions left. */
+  /** By callback: planned, or left by earlier sessions. */
   readonly counts: ReadonlyMap<string, RunCounts>;
   readonly deps: RunDeps;
   readonly onEvent: RunListener;
@@ -31,7 +29,7 @@ export interface SessionParts {
   readonly locks?: HeldLocks | undefined;
   /** From earlier sessions. */
   readonly troubled?: readonly RunCall[];
-  /** Calls that are sent again although they aren't left (unknown ones, a rejected canary), with their state. */
+  /** Not left, but sent again: unknown calls, a rejected canary. */
   readonly resending?: ReadonlyMap<string, RunCallState>;
 }
 
@@ -40,7 +38,7 @@ export class RunSession {
   readonly journal: Journal;
   readonly deps: RunDeps;
   readonly locks: HeldLocks | undefined;
-  /** Of the whole run; each callback has its own too (`stopOf`). */
+  /** Of the whole run; each callback has its own (`stopOf`). */
   readonly stop: StopSignal;
   readonly troubled: RunCall[] = [];
   readonly #rejections = new Map<string, Rejection>();
@@ -74,7 +72,7 @@ export class RunSession {
     return callbackId === undefined ? this.#total : (this.#counts.get(callbackId) ?? NO_COUNTS);
   }
 
-  /** Of one callback. Follows the run's own signal. */
+  /** Follows the run's signal. */
   stopOf(callbackId: string): StopSignal {
     const existing = this.#stops.get(callbackId);
     if (existing !== undefined) return existing;
@@ -88,12 +86,11 @@ export class RunSession {
     return stop;
   }
 
-  /** After a lost lock was taken again. */
+  /** After a lost lock was retaken. */
   continueCallback(callbackId: string): void {
     this.#stops.delete(callbackId);
   }
 
-  /** Why each callback was stopped. */
   stopped(callbackId: string): StopReason | null {
     return this.#stops.get(callbackId)?.reason ?? null;
   }
@@ -103,7 +100,7 @@ export class RunSession {
     return [...this.#rejections.values()].sort((one, other) => other.calls - one.calls);
   }
 
-  /** `from`: the state of the step's calls before it. A journal that can't be written stops the run. */
+  /** `from`: state before the step. A journal that can't be written stops the run. */
   record(callbackId: string, step: CallStep, from: RunCallState = "left"): void {
     this.journal.collect(step);
     if (!isOutcome(step)) this.writeOutcomes();
@@ -113,7 +110,7 @@ export class RunSession {
     this.#onEvent({ type: "step", callbackId, step, counts: this.#total });
   }
 
-  /** Outcomes of one turn of the event loop are written together: before the next send, and at the end of the turn. */
+  /** Outcomes of one turn are written together: before the next send, or at its end. */
   writeOutcomes(): void {
     try {
       this.journal.write();
@@ -123,7 +120,7 @@ export class RunSession {
     }
   }
 
-  /** Resolves once the lines that say these calls are sent are on disk. Rejects with `unavailable`. */
+  /** Resolves once the `sent` lines are on disk. Rejects with `unavailable`. */
   async writeAhead(callbackId: string, callIds: readonly string[]): Promise<void> {
     const at = this.deps.clock.now();
     for (const call of callIds) {
@@ -158,7 +155,7 @@ export class RunSession {
   }
 }
 
-/** Whether work ended early, and why: the first reason counts. */
+/** The first reason counts. */
 export class StopSignal {
   #reason: StopReason | null = null;
   #error: WhcbError | null = null;
@@ -177,7 +174,7 @@ export class StopSignal {
     return this.#error;
   }
 
-  /** Aborted by `stop`: ends waits, but no request. */
+  /** Ends waits, not requests. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
@@ -191,7 +188,7 @@ export class StopSignal {
   }
 }
 
-/** What ends a run in order. Anything else is a bug: it is thrown again, and the journal closed on its way. */
+/** Rethrows anything else: a bug. */
 export function asWhcbError(error: unknown): WhcbError {
   if (isWhcbError(error)) return error;
   throw error;

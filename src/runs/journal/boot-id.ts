@@ -1,13 +1,10 @@
-/**
- * Identifies the machine's present boot. What a killed process wrote is all there while the machine keeps running; after a power cut
- * the last unflushed lines may be missing, so more sends count as unknown.
- */
+/** Identifies the boot: a power cut may lose unflushed lines, a killed process loses none. */
 import { readFile } from "node:fs/promises";
 import { uptime } from "node:os";
 import type { Clock } from "../../platform/clock.js";
 
 const LINUX_BOOT_ID = "/proc/sys/kernel/random/boot_id";
-/** The wall clock may be adjusted in between. */
+/** The wall clock may be adjusted. */
 const TOLERANCE_S = 120;
 
 export async function readBootId(clock: Clock): Promise<string> {

@@ -3,18 +3,15 @@ import { systemErrorCode, WhcbError } from "../../domain/errors.js";
 import { parseStep, type RunStep } from "./run-step.js";
 
 export interface JournalEnd {
-  /** Bytes up to the end of the last whole line: where a resumed run appends. */
+  /** Up to the end of the last whole line: where a resumed run appends. */
   readonly length: number;
-  /** The last whole line has no line end: the writer adds it. */
+  /** The writer adds the missing line end. */
   readonly lacksLineEnd: boolean;
 }
 
 const LINE_END = 0x0a;
 
-/**
- * Calls `onStep` with each line, in order. What follows the last whole line was being written when the process or the machine stopped,
- * and is ignored. Throws `malformed` for a bad line followed by good ones, `not-found` where there is no file.
- */
+/** In order; a torn last line is ignored. Throws `malformed` for a bad line before good ones, `not-found` without a file. */
 export async function readJournal(path: string, onStep: (step: RunStep) => void): Promise<JournalEnd> {
   let length = 0;
   let offset = 0;

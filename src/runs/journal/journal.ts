@@ -1,20 +1,18 @@
-/** A run's journal being written. */
 import { closeSync, fdatasync, ftruncateSync, openSync, writeSync } from "node:fs";
 import { errorMessage, WhcbError } from "../../domain/errors.js";
 import { type RunStep, stepText } from "./run-step.js";
 
-/** The file of a journal. */
 export interface JournalFile {
-  /** Appends; returns how many of the bytes were written. Throws as the file system does (ENOSPC, EIO). */
+  /** Returns the bytes written. Throws as the file system does (ENOSPC, EIO). */
   write(bytes: Uint8Array): number;
-  /** Calls back once all that was written is on disk. Doesn't block. */
+  /** Calls back once everything written is on disk. */
   sync(done: (error: Error | null) => void): void;
   close(): void;
 }
 
 export type OpenJournalFile = (path: string, at: "new" | number) => JournalFile;
 
-/** A new file (0600; an existing one is an error), or an existing one truncated to so many bytes, to remove a torn last line. */
+/** A new file (0600; fails if it exists), or an existing one truncated to `at` bytes. */
 export const openJournalFile: OpenJournalFile = (path, at) => {
   const descriptor = openSync(path, at === "new" ? "ax" : "a", 0o600);
   if (at !== "new") ftruncateSync(descriptor, at);
@@ -25,15 +23,12 @@ export const openJournalFile: OpenJournalFile = (path, at) => {
   };
 };
 
-/** So many bytes are flushed without a request to. */
+/** Flushes without being asked. */
 const FLUSH_EVERY_BYTES = 256 * 1024;
 
-/**
- * Lines go to the operating system before the next step is taken, so that killing this process loses none; `flushed()` waits until
- * they are on disk. While one flush is in progress, the next group collects.
- */
+/** Lines reach the OS before the next step, so killing the process loses none; `flushed()` waits for the disk. */
 export class Journal {
-  /** Set once it can't be written: then nothing may be sent. */
+  /** Once set, nothing may be sent. */
   failure: WhcbError | null = null;
   readonly #file: JournalFile;
   #collected: string;
@@ -42,27 +37,27 @@ export class Journal {
   #isFlushing = false;
   #lastFlush: Promise<void> = Promise.resolve();
   #waiting: { readonly upTo: number; readonly resolve: () => void; readonly reject: (error: WhcbError) => void }[] = [];
-  /** Of lines that were written in part. */
+  /** Of a partial write. */
   #rest: Uint8Array = new Uint8Array();
 
-  /** `prefix`: what the last line of the file lacks. */
+  /** `prefix`: the missing line end of the file. */
   constructor(file: JournalFile, prefix: "" | "\n" = "") {
     this.#file = file;
     this.#collected = prefix;
   }
 
-  /** Throws `unavailable` when the disk is full or broken; what was written before stays readable. */
+  /** Throws `unavailable` if the disk is full or broken; earlier lines stay readable. */
   append(step: RunStep): void {
     this.collect(step);
     this.write();
   }
 
-  /** For a line that may wait for the others of this turn of the event loop: the caller calls `write` then. */
+  /** Written with the other lines of this turn: the caller calls `write`. */
   collect(step: RunStep): void {
     this.#collected += stepText(step);
   }
 
-  /** Writes what was collected. Throws as `append`. */
+  /** Throws as `append`. */
   write(): void {
     if (this.#collected === "") return;
     const bytes = Buffer.from(this.#collected, "utf8");
@@ -80,7 +75,7 @@ export class Journal {
     if (this.#written - this.#onDisk >= FLUSH_EVERY_BYTES) this.#flush();
   }
 
-  /** Resolves when all that was appended so far is on disk. Rejects with `unavailable`. */
+  /** Resolves when all appended so far is on disk. Rejects with `unavailable`. */
   flushed(): Promise<void> {
     if (this.failure !== null) return Promise.reject(this.failure);
     try {
@@ -95,7 +90,7 @@ export class Journal {
     });
   }
 
-  /** Flushes and closes. Never throws: see `failure`. */
+  /** Never throws: see `failure`. */
   async close(): Promise<void> {
     await this.flushed().catch(() => undefined);
     await this.#lastFlush;

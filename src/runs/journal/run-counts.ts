@@ -1,18 +1,18 @@
-/** How many calls of a run are in which state. The reader of a journal and its writer count with the same reducer. */
+/** The reader and the writer of a journal share this reducer. */
 import type { CallStep, PlannedAction, RunCounts, RunHeader } from "./run-step.js";
 
 export type RunCallState =
   | "left"
   | "accepted"
   | "rejected"
-  /** Sent, and nobody knows what came of it. */
+  /** Sent, outcome unknown. */
   | "unknown"
   | "requested"
   | "skipped"
   /** The receiver has it (reconcile). */
   | "seen"
   | "not-found"
-  /** Marked without being sent. */
+  /** Without being sent. */
   | "marked";
 
 export const NO_COUNTS: RunCounts = {
@@ -31,13 +31,11 @@ export const NO_COUNTS: RunCounts = {
 
 export interface StepContext {
   readonly header: RunHeader;
-  /** The state in which the step's calls were before it. */
+  /** State of the calls before the step. */
   readonly from: RunCallState;
-  /** How many calls the step counts for. */
   readonly calls: number;
 }
 
-/** The counts after the step. */
 export function reduceCounts(counts: RunCounts, step: CallStep, { header, from, calls }: StepContext): RunCounts {
   switch (step.step) {
     case "planned": {
@@ -68,7 +66,7 @@ export function reduceCounts(counts: RunCounts, step: CallStep, { header, from, 
   }
 }
 
-/** What a reader concludes about sends without an outcome, after their process was killed. */
+/** For sends without an outcome when the process was killed. */
 export function countUnknown(counts: RunCounts, calls: number): RunCounts {
   return move(counts, "left", "unknown", calls);
 }
@@ -81,7 +79,6 @@ export function marksAccepted({ options }: Pick<RunHeader, "options">): boolean 
   return options?.mark === true;
 }
 
-/** Whether `--resume` would find something to do. */
 export function isUnfinished({ left, toMark, unknown }: RunCounts): boolean {
   return left > 0 || toMark > 0 || unknown > 0;
 }
@@ -110,7 +107,7 @@ function move(counts: RunCounts, from: RunCallState, to: RunCallState, calls: nu
   return from === to ? counts : add(add(counts, from, -calls), to, calls);
 }
 
-/** Skipped calls are counted by their reason, calls that were only marked by `marked`. */
+/** Skipped calls count by reason, calls that were only marked as `marked`. */
 function add(counts: RunCounts, state: RunCallState, calls: number): RunCounts {
   if (state === "skipped" || state === "marked") return counts;
   const key = state === "not-found" ? "notFound" : state;

@@ -1,8 +1,7 @@
-/** Ids of runs, and where their journals are. */
 import { join } from "node:path";
 import type { Random } from "../../platform/random.js";
 
-/** 20261124-233015-7F3A: the time in UTC (`now`, epoch ms) and four random digits. Sorted by name, runs are sorted by time. */
+/** 20261124-233015-7F3A: UTC time (`now`, epoch ms) and four random digits. Sorts by time. */
 export function newRunId(now: number, random: Random): string {
   const [date = "", time = ""] = new Date(now).toISOString().split("T");
   const digits = Buffer.from(random.bytes(2)).toString("hex").toUpperCase();
@@ -13,7 +12,7 @@ export function journalPath(runsDirectory: string, runId: string): string {
   return join(runsDirectory, `${runId}.ndjson`);
 }
 
-/** null where the file is no journal (a lock, a draft). */
+/** null for a lock or a draft. */
 export function runIdOfFile(name: string): string | null {
   return /^([\dA-Z-]+)\.ndjson$/.exec(name)?.[1] ?? null;
 }

@@ -1,7 +1,4 @@
-/**
- * One process at a time works on a run. The lock is a numbered file that names its process. If that process is gone, the next process
- * creates the next number, which only one can: a killed process locks nobody out, and two can't take over at once.
- */
+/** One process per run. The lock file names its process; the next process creates the next number, which only one can. */
 import { link, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
@@ -15,7 +12,7 @@ export interface RunLock {
 interface Holder {
   readonly pid: number;
   readonly host: string;
-  /** Distinguishes a process from a later one with the same id; "" where the system doesn't say. */
+  /** Tells apart processes with the same id; "" if unknown. */
   readonly started: string;
 }
 
@@ -29,7 +26,7 @@ export async function lockRun(runsDirectory: string, runId: string): Promise<Run
   const draft = `${path}.${ownPid}`;
   await writeFile(draft, JSON.stringify(await ownHolder()), { mode: 0o600 });
   try {
-    // Written elsewhere and linked: nobody reads half of it, and the second to link fails.
+    // link() is atomic: nobody reads half a file, and the second link fails.
     await link(draft, path);
   } catch (error) {
     const winner = await lastLock(runsDirectory, runId);
@@ -42,7 +39,7 @@ export async function lockRun(runsDirectory: string, runId: string): Promise<Run
   let isHeld = true;
   return {
     async release() {
-      // A later lock of the same number belongs to another process.
+      // A later lock of this number belongs to another process.
       if (isHeld) await rm(path, { force: true });
       isHeld = false;
     },
@@ -83,7 +80,7 @@ async function ownHolder(): Promise<Holder> {
   return { pid: ownPid, host: hostname(), started: await startOf(ownPid) };
 }
 
-/** A process on another host can't be checked: its lock holds until it is removed by hand. */
+/** A process on another host can't be checked: its lock must be removed by hand. */
 async function isAlive({ pid, host, started }: Holder): Promise<boolean> {
   if (pid === 0) return false;
   if (host !== hostname()) return true;
@@ -95,7 +92,7 @@ async function isAlive({ pid, host, started }: Holder): Promise<boolean> {
   return started === "" || (await startOf(pid)) === started;
 }
 
-/** When the process started, in kernel ticks; "" where the system doesn't say. The process name before it may contain spaces. */
+/** In kernel ticks; "" if unknown. The process name before it may contain spaces. */
 async function startOf(pid: number): Promise<string> {
   const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
   return stat.slice(stat.lastIndexOf(")") + 1).split(" ")[20] ?? "";

@@ -1,4 +1,3 @@
-/** The state of every call of a run, as the lines of its journal tell it. */
 import { isSameBoot } from "./boot-id.js";
 import {
   countUnknown,
@@ -15,10 +14,9 @@ export interface RunCall {
   readonly id: string;
   readonly callbackId: string;
   readonly state: RunCallState;
-  /** Whether the service took the mark. */
   readonly isMarked: boolean;
   readonly statusCode: number | null;
-  /** The answer's status message, what went wrong, or why it was skipped. */
+  /** The answer's status message, the error, or why it was skipped. */
   readonly message: string | null;
   /** Of its last step. */
   readonly at: number;
@@ -26,9 +24,9 @@ export interface RunCall {
 
 export interface RunEntry extends RunCall {
   readonly do: PlannedAction;
-  /** It is to be marked, and wasn't yet. */
+  /** Not marked yet. */
   readonly needsMark: boolean;
-  /** Rejected as the canary: not a verdict on this call, so it is sent again. */
+  /** Says nothing about this call, so it is sent again. */
   readonly isRejectedCanary: boolean;
 }
 
@@ -45,9 +43,9 @@ export class RunState {
   #isDiscarded = false;
   readonly #entries = new Map<string, Entry>();
   readonly #counts = new Map<string, RunCounts>();
-  /** Of the last session; null before the first, and after one that ended in order. */
+  /** null before the first session, and after one that ended in order. */
   #openSession: { readonly bootId: string; readonly concurrency: number } | null = null;
-  /** Of the open session, in the order of their lines. */
+  /** In the order of their lines. */
   #sends: Send[] = [];
   readonly #lastSend = new Map<string, Send>();
 
@@ -87,10 +85,7 @@ export class RunState {
     }
   }
 
-  /**
-   * Settles what a killed session left open; `bootId` is that of the machine now. Of the sends without an outcome, only the first
-   * `concurrency` beyond the number of outcomes can have left. After a restart of the machine, which may have lost outcomes, any may have.
-   */
+  /** Only the first sends, outcomes + `concurrency` of them, can have left; after a reboot (another `bootId`), any may have. */
   closeSession(bootId: string): void {
     if (this.#openSession === null) return;
     const outcomes = this.#sends.filter(({ hasOutcome }) => hasOutcome).length;
@@ -175,7 +170,6 @@ export class RunState {
   }
 }
 
-/** Whether a resumed run is to send it. */
 export function isOpen({ do: action, state, isRejectedCanary }: RunEntry, resendUnknown: boolean): boolean {
   if (action === "mark") return false;
   return state === "left" || (state === "unknown" && resendUnknown) || isRejectedCanary;

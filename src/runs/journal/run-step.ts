@@ -1,12 +1,9 @@
-/**
- * The steps of a run. Each is recorded as a line of the journal before the next step is taken, then counted (run-counts.ts) and
- * passed to the run's listener. The lines are described in docs/runs.md; none holds a callback's key or a call's content.
- */
+/** Each step is written to the journal, counted and passed to the listener (docs/runs.md); none holds a key or a call's content. */
 import type { ReplayOptions } from "../run-options.js";
 
 export type RunStep =
   | { readonly step: "run"; readonly version: 1; readonly header: RunHeader }
-  /** A process works on the run from here. At most `concurrency` of the calls said to be sent are in flight at once. */
+  /** At most `concurrency` of its `sent` calls are in flight. */
   | {
       readonly step: "session";
       readonly at: number;
@@ -14,28 +11,28 @@ export type RunStep =
       readonly bootId: string;
       readonly concurrency: number;
     }
-  /** The session ended in order: nothing of it is in flight. */
+  /** In order: nothing is in flight. */
   | { readonly step: "ended"; readonly at: number; readonly reason: StopReason | "done"; readonly counts: RunCounts }
-  /** A user doesn't want it to be finished: the last line. */
+  /** By a user; always the last line. */
   | { readonly step: "discarded"; readonly at: number }
   | CallStep;
 
-/** A step of one call or of several of one callback. Times are epoch ms. */
+/** Of one or more calls of one callback. Times are epoch ms. */
 export type CallStep =
   | { readonly step: "planned"; readonly callback: string; readonly call: string; readonly do: PlannedAction }
-  /** Written ahead: sends begin in the order of these lines, and the line `concurrency` places on only after an outcome is written. */
+  /** Written ahead: sends follow this order, and call n + `concurrency` is sent only after an outcome is written. */
   | { readonly step: "sent"; readonly call: string; readonly at: number }
   | { readonly step: "accepted"; readonly call: string; readonly at: number; readonly ms: number }
   | {
-      /** deferred: the endpoint asked for a pause, and the call will be sent again. */
+      /** deferred: the endpoint asked for a pause; the call is sent again. */
       readonly step: "rejected" | "deferred";
       readonly call: string;
       readonly at: number;
       readonly ms: number;
-      /** null: no answer came. */
+      /** null: no answer. */
       readonly status: number | null;
       readonly message: string;
-      /** Of a rejected call that was sent alone first: a resumed run sends it again. */
+      /** A resumed run sends it again. */
       readonly canary?: true;
     }
   | { readonly step: "requested"; readonly calls: readonly string[]; readonly at: number }
@@ -46,10 +43,10 @@ export type CallStep =
 /** send: POST it. mark: only tell the service. ask: let the service attempt it. */
 export type PlannedAction = "send" | "mark" | "ask";
 
-/** settled: SUCCESS or gone by now; order: an earlier call of the same sender or message was rejected. */
+/** settled: SUCCESS or gone; order: an earlier call of the same sender or message was rejected. */
 export type SkipReason = "settled" | "order";
 
-/** Why a run, or its part for one callback, ended before its calls did. gone: the callback was deleted. */
+/** gone: the callback was deleted. */
 export type StopReason = "interrupted" | "canary" | "max-failures" | "retry-after" | "lock-lost" | "gone" | "journal" | "service";
 
 export type RunKind = "replay" | "mark-success" | "mark-failed" | "reconcile";
@@ -58,18 +55,17 @@ export interface RunHeader {
   readonly runId: string;
   readonly kind: RunKind;
   readonly profile: string;
-  /** The client's name: an origin or a file. */
+  /** Origin or file. */
   readonly service: string;
   readonly who: string;
   readonly startedAt: number;
   readonly callbacks: readonly { readonly id: string; readonly name: string; readonly url: string }[];
   /** null for marks. */
   readonly options: ReplayOptions | null;
-  /** Of a reconcile, for its balance. Journals of 0.1.0 don't have it. */
+  /** Only for a reconcile; missing in journals of 0.1.0. */
   readonly reconcile?: { readonly failed: number; readonly ambiguous: number };
 }
 
-/** Calls of a run by their state (run-counts.ts). */
 export interface RunCounts {
   readonly planned: number;
   readonly accepted: number;
@@ -80,19 +76,19 @@ export interface RunCounts {
   readonly unknown: number;
   readonly left: number;
   readonly notFound: number;
-  /** Calls whose mark the service took, whatever their state. */
+  /** Whatever their state. */
   readonly marked: number;
   /** Accepted, seen or to be marked, and not marked yet. */
   readonly toMark: number;
 }
 
-/** What a use case reports while it works. `counts` are those of the whole run, after the step. */
+/** `counts`: of the whole run, after the step. */
 export type RunEvent =
-  /** Calls of a callback listed so far; `total` is null where the service doesn't say. */
+  /** `total` is null if the service doesn't say. */
   | { readonly type: "listed"; readonly callbackId: string; readonly calls: number; readonly total: number | null }
   | { readonly type: "started"; readonly runId: string; readonly counts: RunCounts }
   | { readonly type: "step"; readonly callbackId: string; readonly step: CallStep; readonly counts: RunCounts }
-  /** No new sends from here on. */
+  /** No new sends from here. */
   | { readonly type: "stopping"; readonly callbackId: string | null; readonly reason: StopReason };
 
 export type RunListener = (event: RunEvent) => void;
@@ -101,7 +97,7 @@ export function stepText(step: RunStep): string {
   return `${JSON.stringify(step)}\n`;
 }
 
-/** null where it is no line of a journal. The journal is our own: its fields are as they were written. */
+/** null for no journal line. Fields aren't checked: the journal is our own. */
 export function parseStep(text: string): RunStep | null {
   let value: unknown;
   try {
@@ -112,7 +108,7 @@ export function parseStep(text: string): RunStep | null {
   return isStep(value) ? value : null;
 }
 
-/** Version 0.1.0 wrote `refused` and `unmarkable`. */
+/** 0.1.0 wrote `refused` and `unmarkable`. */
 function inPresentTerms(value: unknown): unknown {
   if (!isObject(value)) return value;
   if (value.step === "refused") return { ...value, step: "rejected" };

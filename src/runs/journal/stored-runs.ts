@@ -1,4 +1,3 @@
-/** The journals of past and present runs: who replayed or marked what, when, and the result of each call. */
 import { open, readdir } from "node:fs/promises";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
 import type { Clock } from "../../platform/clock.js";
@@ -13,7 +12,7 @@ import type { RunCounts } from "./run-step.js";
 import { parseStep, type RunHeader } from "./run-step.js";
 
 export interface RunOverview extends RunHeader {
-  /** running: its process lives. unfinished: something is left to send, to mark, or to find out. discarded: and a user gave it up. */
+  /** unfinished: something to send, mark or find out. discarded: the same, and given up by a user. */
   readonly state: "running" | "unfinished" | "finished" | "discarded";
   /** Of the last line. */
   readonly lastAt: number;
@@ -24,14 +23,14 @@ export interface RunRecord extends RunOverview {
   readonly calls: readonly RunCall[];
 }
 
-/** Newest first. A file that can't be read as a journal is left out. */
+/** Newest first, without unreadable files. */
 export async function listRuns(runsDirectory: string, clock: Clock): Promise<readonly RunOverview[]> {
   const overviews: RunOverview[] = [];
   for await (const overview of overviewsOf(runsDirectory, clock)) overviews.push(overview);
   return overviews;
 }
 
-/** The latest unfinished run of a profile that no process works on; null where there is none. */
+/** Of a profile; null if there is none. */
 export async function latestUnfinishedRun(runsDirectory: string, profile: string, clock: Clock): Promise<RunOverview | null> {
   for await (const overview of overviewsOf(runsDirectory, clock)) {
     if (overview.profile === profile && overview.state === "unfinished") return overview;
@@ -39,9 +38,7 @@ export async function latestUnfinishedRun(runsDirectory: string, profile: string
   return null;
 }
 
-/**
- * By id, or by the beginning or end of one if no other run has it; null: the latest run. Throws `not-found`, `usage`, `malformed`.
- */
+/** By id, or a unique beginning or end of one; null: the latest. Throws `not-found`, `usage`, `malformed`. */
 export async function readRun(runsDirectory: string, wanted: string | null, clock: Clock): Promise<RunRecord> {
   const runId = await findRunId(runsDirectory, wanted);
   const { state } = await readRunState(runsDirectory, runId);
@@ -56,20 +53,20 @@ export interface StoredRunState {
   readonly end: JournalEnd;
 }
 
-/** As the journal has it: a session that was killed is still open in it. */
+/** A killed session is still open in it. */
 export async function readRunState(runsDirectory: string, runId: string): Promise<StoredRunState> {
   let state: RunState | null = null;
   const end = await readJournal(journalPath(runsDirectory, runId), (step) => {
     if (step.step === "run") state ??= new RunState(step.header);
     else state?.apply(step);
   });
-  // What was assigned in the function above isn't known here.
+  // TypeScript doesn't see the assignment in the callback.
   const read: RunState | null = state;
   if (read === null) throw new WhcbError("malformed", `the journal of run ${runId} has no first line`);
   return { state: read, end };
 }
 
-/** The run is never resumed or mentioned again; its journal stays. Throws `not-found`, `usage`, `unavailable` while its process lives. */
+/** Never resumed again; its journal stays. Throws `not-found`, `usage`, `unavailable` while its process lives. */
 export async function discardRun(runsDirectory: string, wanted: string, clock: Clock): Promise<string> {
   const runId = await findRunId(runsDirectory, wanted);
   const lock = await lockRun(runsDirectory, runId);
@@ -84,7 +81,7 @@ export async function discardRun(runsDirectory: string, wanted: string, clock: C
   }
 }
 
-/** null: the latest. Throws `not-found`, or `usage` where it matches several. */
+/** null: the latest. Throws `not-found`, or `usage` if several match. */
 export async function findRunId(runsDirectory: string, wanted: string | null): Promise<string> {
   const ids = await runIds(runsDirectory);
   const text = (wanted ?? ids[0] ?? "").toUpperCase();
@@ -107,7 +104,7 @@ async function* overviewsOf(runsDirectory: string, clock: Clock): AsyncGenerator
   }
 }
 
-/** The last line of a run that ended in order has its counts; another is read whole. */
+/** The last line of a run that ended in order has its counts. */
 async function readOverview(runsDirectory: string, runId: string, clock: Clock): Promise<RunOverview> {
   const ended = await readEnds(journalPath(runsDirectory, runId));
   if (ended !== null) {
@@ -149,7 +146,7 @@ async function progressOf(runsDirectory: string, runId: string, counts: RunCount
   return isUnfinished(counts) ? "unfinished" : "finished";
 }
 
-/** Newest first; none where there is no folder yet. */
+/** Newest first. */
 async function runIds(runsDirectory: string): Promise<readonly string[]> {
   const names = await readdir(runsDirectory).catch(() => []);
   return names

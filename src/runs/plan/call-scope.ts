@@ -1,18 +1,17 @@
-/** Which calls a bulk job is about, and how they are listed before anything is done with one. */
 import type { Client, ListedCall, ListedCallback } from "../../client/client.js";
 import type { CallFilter } from "../../domain/call-filter.js";
 import type { RunListener } from "../journal/run-step.js";
 
 export interface CallScope {
-  /** Ids or names; null: all callbacks of the service. */
+  /** Ids or names; null: all callbacks. */
   readonly callbacks: readonly string[] | null;
   readonly calls: CallSelector;
 }
 
-/** Ids (case ignored), or a filter. Neither ever means "all by default": an empty list of ids selects nothing. */
+/** Ids (case ignored) or a filter. An empty list selects nothing. */
 export type CallSelector = { readonly callIds: readonly string[] } | { readonly filter: CallFilter };
 
-/** The callbacks of a scope, each once. Throws `not-found`. */
+/** Each once. Throws `not-found`. */
 export async function callbacksOf(
   { callbacks }: Pick<CallScope, "callbacks">,
   client: Client,
@@ -23,10 +22,10 @@ export async function callbacksOf(
   return [...new Map(found.map((callback) => [callback.id, callback])).values()];
 }
 
-/** While paging by offset, calls that are settled move the rest up and rows are skipped: so it is listed again, at most this often. */
+/** Settled calls shift the pages, so rows are skipped: list again, at most this often. */
 const MAX_PASSES = 4;
 
-/** Calls `take` with all calls that match the filter, each once. `leftOut`: what the service listed although it doesn't match. */
+/** Each matching call once. `leftOut`: listed although it doesn't match. */
 export async function listScope(
   client: Client,
   { callbackId, filter }: { readonly callbackId: string; readonly filter: CallFilter },

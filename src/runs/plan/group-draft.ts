@@ -1,29 +1,28 @@
-/** One callback's part of a snapshot while it is being taken. */
 import type { ListedCall, ListedCallback } from "../../client/client.js";
 import type { Clock } from "../../platform/clock.js";
 import { requireBodyStyle } from "../../wire/json/callback-json.js";
 import { SendOrder } from "./send-order.js";
 import type { SnapshotFile } from "./snapshot-file.js";
 
-/** The platform doesn't say what it retries; it probably retries a call whose last attempt is no older than two intervals. */
+/** Two retry intervals: the platform doesn't say what it retries. */
 const PROBABLY_RETRYING_MS = 2 * 5 * 60_000;
 
-/** Where the calls of a group are in the snapshot file, in sending order: 12 bytes a call, outside the heap. */
+/** Places in the snapshot file, in sending order: 12 bytes a call, outside the heap. */
 export interface CallPlaces {
   readonly offsets: Float64Array;
   readonly lengths: Uint32Array;
 }
 
 export interface ReplayGroup {
-  /** `auth.key` is null where the service doesn't return it: then the user has to give it. */
+  /** `auth.key` is null if the service doesn't return it. */
   readonly callback: ListedCallback;
   readonly calls: number;
-  /** Of those, how many the service is still retrying: the receiver may see them twice. */
+  /** The service still retries these: the receiver may see them twice. */
   readonly retrying: number;
-  /** Last attempts, epoch ms; null where no call has one. */
+  /** Of the last attempts, epoch ms; null if there are none. */
   readonly firstAttemptedAt: number | null;
   readonly lastAttemptedAt: number | null;
-  /** Most frequent first; null: no answer came. */
+  /** Most frequent first; null: no answer. */
   readonly statusCodes: readonly { readonly statusCode: number | null; readonly calls: number }[];
 }
 

@@ -1,10 +1,9 @@
-/** FAILED calls as they were listed, on disk until it is known which of them are sent. The file is unlinked once it is open. */
+/** FAILED calls on disk until it is known which are sent. The file is unlinked once open. */
 import { type FileHandle, mkdir, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { ListedCall } from "../../client/client.js";
 import { errorMessage, WhcbError } from "../../domain/errors.js";
 
-/** Read in parallel. */
 const CALLS_AT_ONCE = 20;
 
 export class ListedCallsFile {
@@ -38,7 +37,7 @@ export class ListedCallsFile {
     }
   }
 
-  /** Those that are wanted, in the order in which they were added. */
+  /** In the order in which they were added. */
   async *read(isWanted: (callId: string) => boolean): AsyncGenerator<readonly ListedCall[]> {
     const wanted = this.#places.filter(({ id }) => isWanted(id));
     for (let start = 0; start < wanted.length; start += CALLS_AT_ONCE) {

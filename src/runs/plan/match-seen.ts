@@ -1,4 +1,4 @@
-/** Which calls the receiver has, by the rules of docs/cli.md, Reconcile. */
+/** The rules are in docs/cli.md, Reconcile. */
 import type { ListedCall } from "../../client/client.js";
 import type { CallStatus } from "../../domain/call.js";
 import type { ResponseKind } from "../../domain/message-response.js";
@@ -7,15 +7,15 @@ import { removeHtml } from "../../wire/remove-html.js";
 import { contentKey, idKey, type SeenLine } from "./seen-list.js";
 
 export interface SeenMatch {
-  /** FAILED calls that are the only match of a line: the receiver has them. */
+  /** The only match of a line: the receiver has them. */
   readonly seen: readonly ComparableCall[];
-  /** FAILED calls that the receiver may have. */
+  /** The receiver may have them. */
   readonly ambiguous: readonly ComparableCall[];
   /** Lines that match no call, not even nearly. */
   readonly unmatched: number;
 }
 
-/** E.164; null if the number can't be parsed. */
+/** E.164; null if it can't be parsed. */
 export type ParsePhone = (number: string) => string | null;
 
 export interface CompareOptions {
@@ -24,17 +24,16 @@ export interface CompareOptions {
   readonly timezone: string;
 }
 
-/** What a line is compared with. */
 export interface ComparableCall {
   readonly id: string;
   readonly status: CallStatus;
   readonly messageId: string;
   readonly kind: ResponseKind;
   readonly minute: number | null;
-  /** As listed, and as delivered with markup removed. */
+  /** As listed, and as delivered without markup. */
   readonly contents: readonly string[];
   readonly senders: Senders;
-  /** For people: the sender as listed. */
+  /** Sender as listed, for people. */
   readonly from: string;
 }
 
@@ -59,7 +58,6 @@ export function comparableCall(call: ListedCall, { parsePhone, timezone }: Compa
   };
 }
 
-/** The order of lines and calls doesn't matter. */
 export function matchSeen(
   lines: readonly SeenLine[],
   calls: readonly ComparableCall[],
@@ -95,7 +93,7 @@ interface WantedCall {
   readonly senders: LineSenders;
 }
 
-/** `any`: one of these values, for a column that says only "from". */
+/** `any`: one of these, for a column that says only "from". */
 interface LineSenders extends Senders {
   readonly any: Senders | null;
 }
@@ -119,7 +117,7 @@ function textKey(text: string): string | null {
   return text.trim().toLowerCase() || null;
 }
 
-/** Every field that both contain agrees. */
+/** Every field that both have agrees. */
 function matchesCall({ line, senders }: WantedCall, call: ComparableCall): boolean {
   return (
     (line.callId === null || line.callId === idKey(call.id)) &&
@@ -131,7 +129,7 @@ function matchesCall({ line, senders }: WantedCall, call: ComparableCall): boole
   );
 }
 
-/** At least one is equal and none different, unless one side has none. */
+/** At least one equal and none different, unless one side has none. */
 function sendersAgree(line: LineSenders, call: Senders): boolean {
   if (!hasSender(call) || !(hasSender(line) || line.any !== null)) return true;
   let isEqual = false;
@@ -157,7 +155,7 @@ function hasSender(senders: Senders): boolean {
   return SENDER_KINDS.some((kind) => senders[kind] !== null);
 }
 
-/** A message may have a hundred thousand replies, so its calls are found by sender. */
+/** By sender: a message may have 100,000 replies. */
 class CallIndex {
   readonly #byId = new Map<string, ComparableCall>();
   readonly #byMessage = new Map<string, ComparableCall[]>();
@@ -173,7 +171,7 @@ class CallIndex {
     }
   }
 
-  /** A bare id is a call's if a call has it, else a message's. */
+  /** A call's id first, else a message's. */
   resolveId(line: SeenLine): SeenLine {
     if (line.id === null) return line;
     return this.#byId.has(line.id) ? { ...line, callId: line.id } : { ...line, messageId: line.id };
@@ -183,7 +181,6 @@ class CallIndex {
     return messageId === null ? [] : (this.#byMessage.get(messageId) ?? []);
   }
 
-  /** All calls that may match. */
   candidates({ line, senders }: WantedCall): readonly ComparableCall[] {
     if (line.callId !== null) {
       const call = this.#byId.get(line.callId);

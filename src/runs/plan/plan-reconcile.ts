@@ -1,4 +1,4 @@
-/** Divides the FAILED calls of a callback by what its receiver has (docs/cli.md, Reconcile). */
+/** By what the receiver has (docs/cli.md, Reconcile). */
 import type { Client, ListedCall, ListedCallback } from "../../client/client.js";
 import { WhcbError } from "../../domain/errors.js";
 import { newRunId } from "../journal/run-id.js";
@@ -16,15 +16,14 @@ export interface ReconcilePlan {
   readonly callback: ListedCallback;
   /** To be marked and not sent. */
   readonly seen: readonly string[];
-  /** Neither marked nor sent: the receiver may have them. None with `sendAmbiguous`. */
+  /** Neither marked nor sent. None with `sendAmbiguous`. */
   readonly ambiguous: readonly ComparableCall[];
-  /** The rest, to be replayed. */
   readonly replay: ReplayPlan;
   /** All FAILED calls. */
   readonly failed: number;
-  /** Lines of the list that match no call. */
+  /** Lines that match no call. */
   readonly unmatched: number;
-  /** Different mobile numbers, of lines or calls, that can't be parsed and so weren't compared. */
+  /** Different mobile numbers that can't be parsed, so aren't compared. */
   readonly unreadableNumbers: number;
 }
 
@@ -33,12 +32,12 @@ export interface ReconcileRequest {
   readonly seen: SeenList;
   /** IANA zone of dates without one. */
   readonly timezone: string;
-  /** ISO 3166 code, for mobile numbers in local form. */
+  /** ISO 3166, for mobile numbers in local form. */
   readonly country: string | null;
   readonly sendAmbiguous: boolean;
   /** Of the run that has the callback's lock. */
   readonly runId?: string | undefined;
-  /** Called before the calls are listed. `requests`: how many that takes; null if the service gives no total. */
+  /** Before the calls are listed. `requests`: null if the service gives no total. */
   readonly onCompare?: (calls: number | null, requests: number | null) => void;
   readonly onEvent?: RunListener;
 }
@@ -68,7 +67,7 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
   }
 }
 
-/** All calls of the callback, whatever their status; the FAILED ones go to the file too. */
+/** Of any status; the FAILED ones go to the file too. */
 async function listCalls(
   { callback, onCompare, onEvent }: ReconcileRequest,
   client: Client,
@@ -86,7 +85,7 @@ async function listCalls(
     await listed.add(added.filter(({ status }) => status === "FAILED"));
   };
   await listScope(client, { callbackId: callback.id, filter: {} }, take, onEvent);
-  // `whcb serve` lists a PENDING call only on request. The receiver may have it already.
+  // `whcb serve` lists PENDING calls only on request; the receiver may have them.
   if (isOurs) await listScope(client, { callbackId: callback.id, filter: { status: "PENDING" } }, take, onEvent);
   return [...calls.values()];
 }
@@ -114,7 +113,7 @@ async function snapshotRest(callback: ListedCallback, { runId, listed, isKept }:
   }
 }
 
-/** Numbers become E.164. Those that can't be parsed are collected. */
+/** To E.164; collects what can't be parsed. */
 async function phoneParser(
   country: string | null,
 ): Promise<{ readonly parse: ParsePhone; readonly unreadable: ReadonlySet<string> }> {

@@ -8,19 +8,16 @@ import { type ReplayPlan, snapshotPlan } from "./replay-plan.js";
 import { SnapshotFile } from "./snapshot-file.js";
 
 export interface ReplayScope extends CallScope {
-  /** Leave out the calls that the service is still retrying. */
+  /** Leave out calls that the service still retries. */
   readonly skipRetrying: boolean;
-  /** If its callbacks are locked: those, as they were listed, and the id of the run that has the locks. */
+  /** Locked callbacks as listed, and the run that has the locks. */
   readonly locked?: { readonly runId: string; readonly callbacks: readonly ListedCallback[] };
 }
 
-/** Up to so many calls named by id are requested one by one; more are looked for among the failed ones. */
+/** Up to this many ids are requested one by one; more are looked for among the FAILED calls. */
 const MAX_SINGLE_CALLS = 50;
 
-/**
- * Lists every FAILED call of the scope, each once, and keeps their bodies on disk: discard the plan or run it. Sends nothing. Throws
- * `not-found` for a callback, and what the client throws.
- */
+/** Lists each FAILED call once, bodies on disk: discard or run the plan. Throws `not-found`, and what the client throws. */
 export async function planReplay(scope: ReplayScope, deps: RunDeps, onEvent: RunListener = () => {}): Promise<ReplayPlan> {
   const runId = scope.locked?.runId ?? newRunId(deps.clock.now(), deps.random);
   const callbacks = scope.locked?.callbacks ?? (await callbacksOf(scope, deps.client));

@@ -1,4 +1,3 @@
-/** The requests that a replay would make, as shell commands (`--print-curl`). */
 import { singleQuote } from "../../domain/shell-quote.js";
 import type { DeliveryRequest } from "../../wire/delivery-request.js";
 import type { RunControl } from "../run-deps.js";
@@ -10,11 +9,11 @@ export interface PreviewedRequest {
   readonly callbackId: string;
   readonly callId: string;
   readonly request: DeliveryRequest;
-  /** The part that must not be shown; "" for none. */
+  /** Must not be shown; "" for none. */
   readonly secret: string;
 }
 
-/** Replaces a key that the service doesn't return: a preview needs none. */
+/** For a key that the service doesn't return. */
 const UNKNOWN_KEY = "WHCB-CALLBACK-KEY";
 
 export async function* previewReplay(
@@ -32,32 +31,32 @@ export async function* previewReplay(
   }
 }
 
-/** `secret` becomes "$WHCB_CALLBACK_KEY" wherever it occurs: the line can be shown, and works where that is set. */
+/** `secret` becomes "$WHCB_CALLBACK_KEY". */
 export function toCurl({ method, url, headers, body }: DeliveryRequest, secret = ""): string {
   const words = ["curl", "--request", method, "--url", quoted(url, secret)];
   for (const [name, value] of Object.entries(headers)) words.push("--header", quoted(`${name}: ${value}`, secret));
-  // With --data, a body that begins with @ would be a file name.
+  // --data would read a body that begins with @ as a file name.
   if (body !== null) words.push("--data-raw", quoted(body, ""));
   return words.join(" ");
 }
 
 function quoted(text: string, secret: string): string {
   if (secret === "") return quotedWhole(text);
-  // In a URL the key is percent-encoded. The variable is inserted unencoded, which only differs for unusual keys.
+  // In a URL the key is percent-encoded; the variable isn't, which only differs for unusual keys.
   const parts = text.split(secret).flatMap((part) => part.split(encodeURIComponent(secret)));
   return parts.map((part) => (part === "" ? "" : quotedWhole(part))).join('"$WHCB_CALLBACK_KEY"') || "''";
 }
 
-/** What a terminal would interpret, or not show: control characters, and invisible or direction marks. */
+/** Control, invisible and direction characters. */
 const UNSHOWABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
-/** Characters that can't be shown are written as numbers ($'…'). */
+/** As $'…', with unshowable characters as numbers. */
 function quotedWhole(text: string): string {
   if (text.search(UNSHOWABLE) === -1) return singleQuote(text);
   return `$'${text.replace(/[\\']/g, "\\$&").replace(UNSHOWABLE, byNumber)}'`;
 }
 
-/** Octal for a byte and \U for the rest, at full length, so that digits that follow aren't part of them. */
+/** Octal for a byte, else \U, at full length: following digits aren't part of it. */
 function byNumber(character: string): string {
   const code = character.codePointAt(0) ?? 0;
   return code < 0x80 ? `\\${code.toString(8).padStart(3, "0")}` : `\\U${code.toString(16).padStart(8, "0")}`;

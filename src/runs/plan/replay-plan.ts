@@ -1,31 +1,29 @@
-/** The snapshot that a replay works through: every matching call, each id once, oldest first, taken before one is sent. */
+/** Every matching call once, oldest first, taken before the first send. */
 import type { CallPlaces, GroupDraft, ReplayGroup } from "./group-draft.js";
 import type { PlannedCall, SnapshotFile } from "./snapshot-file.js";
 
-/** Calls of the scope that the plan doesn't contain. */
 export interface LeftOutCalls {
-  /** Listed by the service although they don't match the filter. */
+  /** Listed although they don't match the filter. */
   readonly leftOut: number;
   /** Named by id, but not FAILED. */
   readonly notFailed: number;
-  /** Named by id, and found in none of the callbacks. */
+  /** Named by id, not found. */
   readonly missing: readonly string[];
-  /** The service is still retrying them (`skipRetrying`). */
+  /** The service still retries them (`skipRetrying`). */
   readonly skippedRetrying: number;
 }
 
 export interface ReplayPlan extends LeftOutCalls {
-  /** The id that the run will have. */
   readonly runId: string;
-  /** One per callback that has calls to send, in the order of the callbacks. */
+  /** Only callbacks with calls to send, in their order. */
   readonly groups: readonly ReplayGroup[];
-  /** Calls to send, over all groups. */
+  /** Over all groups. */
   readonly calls: number;
-  /** The calls of a group in sending order, read from the snapshot on disk. */
+  /** In sending order, from disk. */
   read(group: ReplayGroup): AsyncIterable<PlannedCall>;
-  /** Their ids, in sending order. */
+  /** In sending order. */
   callIds(group: ReplayGroup): AsyncIterable<string>;
-  /** Removes the snapshot from disk. Running the plan does it too. */
+  /** Removes the snapshot from disk; so does running the plan. */
   discard(): Promise<void>;
 }
 
@@ -39,7 +37,7 @@ export interface SnapshotParts {
 const CALLS_AT_ONCE = 128;
 const NONE_LEFT_OUT: LeftOutCalls = { leftOut: 0, notFailed: 0, missing: [], skippedRetrying: 0 };
 
-/** Of the drafts it keeps only where their calls are. */
+/** Keeps only the places of the calls. */
 export function snapshotPlan({ runId, drafts, file, leftOut = NONE_LEFT_OUT }: SnapshotParts): ReplayPlan {
   const places = new Map<ReplayGroup, CallPlaces>();
   for (const draft of drafts) {

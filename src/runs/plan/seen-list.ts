@@ -1,4 +1,4 @@
-/** What the receiver says it has (docs/cli.md, Reconcile): bodies as NDJSON or XML, a table as CSV or TSV, or bare ids. */
+/** docs/cli.md, Reconcile: bodies as NDJSON or XML, a table as CSV or TSV, or bare ids. */
 import { parse as parseCsv } from "csv-parse/sync";
 import { WhcbError } from "../../domain/errors.js";
 import type { ResponseKind } from "../../domain/message-response.js";
@@ -11,17 +11,17 @@ export interface SeenList {
   readonly format: SeenFormat;
   /** Identical ones once, with the number of the first. */
   readonly lines: readonly SeenLine[];
-  /** Identical ones included. */
+  /** With duplicates. */
   readonly read: number;
 }
 
-/** null: the line doesn't say. */
+/** null: not given. */
 export interface SeenLine {
-  /** In the file, from 1. */
+  /** From 1. */
   readonly line: number;
   readonly callId: string | null;
   readonly messageId: string | null;
-  /** A bare id, of a call or of a message. */
+  /** Of a call or a message. */
   readonly id: string | null;
   readonly kind: ResponseKind | null;
   /** Minutes since the epoch. */
@@ -30,11 +30,11 @@ export interface SeenLine {
   readonly mobile: string | null;
   readonly email: string | null;
   readonly mri: string | null;
-  /** A sender of any of these kinds. */
+  /** Of any of these kinds. */
   readonly from: string | null;
 }
 
-/** `timezone`: of dates without a zone. Throws `malformed`, with its number, for a line that can't be read. */
+/** `timezone`: of dates without one. Throws `malformed` with the line number. */
 export function readSeenList(text: string, timezone: string): SeenList {
   const content = text.replace(/^\uFEFF/, "");
   const format = detectFormat(content);
@@ -48,14 +48,14 @@ export function readSeenList(text: string, timezone: string): SeenList {
   return { format, lines: [...distinct.values()], read: records.length };
 }
 
-/** Ids are compared without regard to case and dashes. */
+/** Case and dashes don't count. */
 export function idKey(id: string): string {
   return id.trim().replaceAll("-", "").toUpperCase();
 }
 
 interface SeenRecord {
   readonly line: number;
-  /** By name: lower case, without spaces, dashes and underscores. */
+  /** Names in lower case, without spaces, dashes and underscores. */
   readonly fields: ReadonlyMap<string, string>;
 }
 
@@ -95,7 +95,7 @@ function jsonRecords(text: string): readonly SeenRecord[] {
 
 const END_OF_BODY = /<\/(?:[\w-]+:)?deliveryResponse\s*>/g;
 
-/** Bodies one after another, each of one line or of several. */
+/** One after another, on one line or several. */
 function xmlRecords(text: string): readonly SeenRecord[] {
   const records: SeenRecord[] = [];
   let line = 1;
@@ -127,7 +127,7 @@ function lineFeeds(text: string): number {
   return text.split("\n").length - 1;
 }
 
-/** A body as a callback receives it, or the same fields in one object. */
+/** As a callback receives it, or all fields in one object. */
 function bodyFields(body: unknown): ReadonlyMap<string, string> {
   const top = named(body);
   if (top === null) throw new TypeError("not an object");
@@ -181,7 +181,7 @@ function tableRecords(text: string, format: SeenFormat): readonly SeenRecord[] {
   return values.map(({ cells, endLine }) => {
     const line = endLine - lineFeeds(cells.join("")) + skipped;
     const fields = cells.map((value, index): [string, string] => [columns[index] ?? "", value]);
-    // An empty cell says nothing.
+    // An empty cell counts as missing.
     return { line, fields: new Map(fields.filter(([, value]) => value.trim() !== "")) };
   });
 }
@@ -191,7 +191,7 @@ interface TableRow {
   readonly endLine: number;
 }
 
-/** One per line, in quotes or not. Blank lines and lines that begin with # are skipped. */
+/** Quoted or not. Skips blank lines and comments (#). */
 function idRecords(text: string): readonly SeenRecord[] {
   return text.split(/\r?\n/).flatMap((source, index) => {
     const id = source.trim().replace(/^(["'])(.*)\1$/, "$2");
@@ -236,7 +236,7 @@ function minuteOf(date: string | null, line: number, timezone: string): number |
   return Math.floor(at / 60_000);
 }
 
-/** Line endings and outer white space don't count. */
+/** Ignores line endings and outer white space. */
 export function contentKey(content: string): string {
   return content.replace(/\r\n?/g, "\n").trim();
 }

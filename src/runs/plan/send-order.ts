@@ -1,8 +1,7 @@
-/** The order in which a snapshot's calls are sent: oldest first. */
 import type { ListedCall } from "../../client/client.js";
 import { readDate } from "../../wire/dates.js";
 
-/** The sort keys of a group, by columns: a hundred thousand calls take a few MiB. */
+/** In columns: 100,000 calls take a few MiB. */
 export class SendOrder {
   readonly #madeAt: number[] = [];
   readonly #respondedAt: number[] = [];
@@ -18,11 +17,7 @@ export class SendOrder {
     this.#attemptedAt.push(attemptedAt);
   }
 
-  /**
-   * Indexes of the calls as they were added, in sending order. Ids that contain their time (`whcb serve`) say when a call was accepted;
-   * the platform's don't, so there the response's date (to the minute) decides, then the last attempt. Ties keep the reverse of the
-   * list's order, which is newest first.
-   */
+  /** In sending order: by the time in the id (`whcb serve`), else the response's date, then the last attempt; ties oldest first. */
   indexes(): Uint32Array {
     const first = this.#areTimeOrdered ? this.#madeAt : this.#respondedAt;
     const second = this.#attemptedAt;
@@ -36,7 +31,7 @@ const VERSION_7 = /^[0-9A-F]{12}7[0-9A-F]{3}[89AB][0-9A-F]{15}$/i;
 const EARLIEST = Date.UTC(2020, 0);
 const DAY_MS = 86_400_000;
 
-/** Epoch ms in a UUIDv7 without dashes; null for another id, even if it looks like one by chance. */
+/** Epoch ms in a UUIDv7 without dashes, else null. */
 function timeInId(id: string, now: number): number | null {
   if (!VERSION_7.test(id)) return null;
   const at = Number.parseInt(id.slice(0, 12), 16);

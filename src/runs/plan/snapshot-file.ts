@@ -1,7 +1,4 @@
-/**
- * The bodies of a snapshot's calls, on disk during the run: a backlog's don't fit in memory. The file is unlinked once it is open, so that
- * nothing stays behind whatever happens to this process.
- */
+/** Bodies on disk, as a backlog's don't fit in memory. Unlinked once open: nothing stays behind. */
 import { type FileHandle, mkdir, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { errorMessage, WhcbError } from "../../domain/errors.js";
@@ -10,16 +7,16 @@ import { type DeliveryTarget, deliveryBody } from "../../wire/delivery-request.j
 
 export interface PlannedCall {
   readonly id: string;
-  /** Whose order may be kept (`serialBy`). */
+  /** For `serialBy`. */
   readonly from: string;
   readonly message: string;
   /** Of the body. */
   readonly bytes: number;
-  /** As the endpoint receives it, in UTF-8. A small body is in memory, a large one is read from disk each time. */
+  /** UTF-8, as the endpoint receives it. Large ones are read from disk each time. */
   readBody(): Uint8Array | Promise<Uint8Array>;
 }
 
-/** Larger bodies aren't read ahead: a thousand calls may be waiting to be sent. */
+/** Larger bodies aren't read ahead: many calls may be waiting. */
 const LARGE_BYTES = 16 * 1024;
 const WRITE_AT_ONCE_BYTES = 1024 * 1024;
 const FIRST_LINE_BYTES = 1024;
@@ -29,7 +26,6 @@ export interface CallToKeep {
   readonly response: MessageResponse;
 }
 
-/** Where a call is in the file. */
 export interface SnapshotPlace {
   readonly offset: number;
   readonly length: number;
@@ -44,7 +40,7 @@ export class SnapshotFile {
     this.#file = file;
   }
 
-  /** Throws `unavailable` where the folder can't be written. */
+  /** Throws `unavailable` if the folder can't be written. */
   static async open(directory: string, name: string): Promise<SnapshotFile> {
     const path = join(directory, `${name}.calls`);
     try {
@@ -57,7 +53,7 @@ export class SnapshotFile {
     }
   }
 
-  /** `target` determines the format of the bodies. */
+  /** `target` determines the body format. */
   async add(calls: readonly CallToKeep[], target: BodyStyle): Promise<readonly SnapshotPlace[]> {
     const places: SnapshotPlace[] = [];
     let texts: Buffer[] = [];
@@ -77,7 +73,7 @@ export class SnapshotFile {
     return places;
   }
 
-  /** The calls at these places, in their order. Small ones that are close together take one read. */
+  /** In order; small ones close together take one read. */
   async read(places: readonly SnapshotPlace[]): Promise<readonly PlannedCall[]> {
     const from = Math.min(...places.map(({ offset }) => offset));
     const to = Math.max(...places.map(({ offset, length }) => offset + length));
@@ -105,14 +101,13 @@ export class SnapshotFile {
 
 type BodyStyle = Pick<DeliveryTarget, "contentType" | "removeHtml">;
 
-/** The first line has the call's keys, the rest is its body: a view of the bytes that were read, not a copy. */
+/** First line: keys; rest: body, as a view, not a copy. */
 function smallCall(bytes: Buffer): PlannedCall {
   const end = bytes.indexOf("\n");
   const body = bytes.subarray(end + 1);
   return { ...keysIn(bytes.subarray(0, end)), bytes: body.length, readBody: () => body };
 }
 
-/** Written by `add`. */
 function keysIn(line: Buffer): Pick<PlannedCall, "id" | "from" | "message"> {
   const [id = "", from = "", message = ""]: readonly string[] = JSON.parse(line.toString("utf8"));
   return { id, from, message };

@@ -1,4 +1,3 @@
-/** Reports a run's attempts to a service that keeps the history of its calls. */
 import type { ReplayAttempt } from "../../client/client.js";
 import { isWhcbError } from "../../domain/errors.js";
 import { MAX_IDS_PER_REQUEST } from "../../wire/bulk-ids.js";
@@ -22,7 +21,7 @@ export class AttemptReporter {
     if (this.#waiting.push(attempt) >= MAX_IDS_PER_REQUEST) this.#report();
   }
 
-  /** Never throws: the history is worth no failed run. */
+  /** Never throws: a run doesn't fail because of the history. */
   async finish(): Promise<void> {
     if (this.#waiting.length > 0) this.#report();
     await this.#work;

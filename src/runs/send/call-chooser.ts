@@ -1,20 +1,20 @@
-/** Which call may be sent next: in order, and with `serialBy` never two of one key at once. */
+/** In order, with `serialBy` one call per key at a time. */
 import type { PlannedCall } from "../plan/snapshot-file.js";
 import type { ReplayOptions } from "../run-options.js";
 
-/** So many calls are passed over while earlier ones of their key are in flight. */
+/** Passed over while earlier calls of their key are in flight. */
 const MAX_PASSED_OVER = 1_000;
 
 export class CallChooser {
   readonly #source: AsyncIterator<PlannedCall>;
   readonly #serialBy: ReplayOptions["serialBy"];
   readonly #onSkip: (call: PlannedCall) => void;
-  /** To be sent before any other. */
+  /** Before any other. */
   readonly #free: PlannedCall[] = [];
   readonly #passedOver = new Map<string, PlannedCall[]>();
   #passedOverCount = 0;
   readonly #busyKeys = new Set<string>();
-  /** Keys of which a call was rejected: sending a later one would change the order. */
+  /** Keys with a rejected call: a later one would change the order. */
   readonly #brokenKeys = new Set<string>();
   #isSourceDone = false;
 
@@ -24,12 +24,12 @@ export class CallChooser {
     this.#onSkip = onSkip;
   }
 
-  /** Nothing is left to choose, unless a call is put back. */
+  /** Unless a call is put back. */
   get isDone(): boolean {
     return this.#isSourceDone && this.#free.length === 0 && this.#passedOverCount === 0;
   }
 
-  /** Up to `most` calls; fewer where none is left or the rest has to wait for its key. */
+  /** Up to `most`; fewer if none is left or keys are in flight. */
   async choose(most: number): Promise<PlannedCall[]> {
     const chosen = this.#free.splice(0, most);
     while (chosen.length < most && !this.#isSourceDone && this.#passedOverCount < MAX_PASSED_OVER) {

@@ -1,17 +1,16 @@
-/** Tells the service which calls are settled, in chunks, while sending goes on. */
 import { namesCall } from "../../client/service-error.js";
 import { type ErrorCode, isWhcbError } from "../../domain/errors.js";
 import { chunkIds, MAX_IDS_PER_REQUEST } from "../../wire/bulk-ids.js";
 import type { RunCallState } from "../journal/run-counts.js";
 import { asWhcbError, type RunSession } from "../run-session.js";
 
-/** A call waits no longer than this for its chunk to fill. */
+/** For a chunk to fill. */
 const LONGEST_WAIT_MS = 1_000;
 
 export interface MarkJob {
   readonly callbackId: string;
   readonly status: "SUCCESS" | "FAILED";
-  /** The calls' state in the run. */
+  /** State of the calls in the run. */
   readonly from: RunCallState;
 }
 
@@ -37,7 +36,7 @@ export class Marker {
     if (this.#waiting.length === 1 || this.#waiting.length === MAX_IDS_PER_REQUEST) this.#wake();
   }
 
-  /** Resolves when all that was added is marked, or the service has failed (then the session is stopped). */
+  /** Resolves when all are marked, or the service has failed (the session is then stopped). */
   async finish(): Promise<void> {
     this.#isEnding = true;
     this.#wake();
@@ -52,7 +51,7 @@ export class Marker {
         continue;
       }
       if (this.#waiting.length < MAX_IDS_PER_REQUEST && !this.#isEnding) await this.#waitForMore();
-      // What doesn't fill a chunk waits for the next one, so that no request is made for a few calls.
+      // The rest waits for a full chunk.
       const { length } = this.#waiting;
       const partial = this.#isEnding || length < MAX_IDS_PER_REQUEST ? 0 : length % MAX_IDS_PER_REQUEST;
       await this.#markAll(this.#waiting.splice(0, length - partial));
@@ -68,7 +67,7 @@ export class Marker {
   }
 
   async #markAll(callIds: readonly string[]): Promise<void> {
-    // An acceptance is on disk before it is marked; if the journal can't be written, it is marked all the same.
+    // On disk before it is marked; if the journal fails, marked all the same.
     await this.#session.journal.flushed().catch(() => undefined);
     for await (const chunk of chunkIds(callIds)) {
       if (!this.#hasFailed) await this.#markChunk(chunk);
@@ -101,7 +100,7 @@ export class Marker {
   }
 }
 
-/** Marks all of these, in chunks; stops where the session is stopped. */
+/** Until the session is stopped. */
 export async function markAll(job: MarkJob, callIds: Iterable<string>, session: RunSession): Promise<void> {
   const marker = new Marker(job, session);
   for (const id of callIds) marker.add(id);
@@ -112,13 +111,10 @@ export type ChunkOutcome =
   | { readonly kind: "done"; readonly callIds: readonly string[] }
   | { readonly kind: "rejected"; readonly callId: string; readonly reason: string };
 
-/** 404, 422, 400 and 409: because of a call, as far as one knows. */
+/** Probably caused by one call. */
 const REJECTIONS: ReadonlySet<ErrorCode> = new Set(["not-found", "invalid", "malformed", "duplicate-name"]);
 
-/**
- * Makes an all-or-nothing request for up to MAX_IDS_PER_REQUEST calls. If the service rejects it because of one call, the rest is done without that one:
- * the error names it, or it is found by halving. `checkCallback` is called before halving, and throws if the callback itself is gone.
- */
+/** All or nothing. The error names the rejected call, or halving finds it, after `checkCallback` (throws if the callback is gone). */
 export async function* applyToChunk(
   callIds: readonly string[],
   apply: (callIds: readonly string[]) => Promise<unknown>,

@@ -1,5 +1,3 @@
-/** Sends the calls of one callback within the limits of the options, until all are settled or something stops it. */
-
 import type { ReplayAttempt } from "../../client/client.js";
 import type { Delivery } from "../../delivery/deliverer.js";
 import { type DeliveryResult, isAccepted, resultMessage } from "../../domain/attempt.js";
@@ -17,7 +15,7 @@ export interface SendJob {
   /** In sending order. */
   readonly calls: AsyncIterable<PlannedCall>;
   readonly build: (call: { readonly id: string; readonly body: Uint8Array }) => DeliveryRequest<Uint8Array>;
-  /** The callback's key, which is never recorded or shown. */
+  /** Never recorded or shown. */
   readonly secret: string;
   readonly options: ReplayOptions;
   readonly onAccepted: (callId: string) => void;
@@ -26,11 +24,11 @@ export interface SendJob {
 
 /** Bodies in flight to one endpoint, unless a single one is larger. */
 const BODY_BUDGET_BYTES = 32 * 1024 * 1024;
-/** Written ahead for each slot, at most: enough to hide a slow disk from a fast endpoint. */
+/** Per slot: hides a slow disk from a fast endpoint. */
 const AHEAD_PER_SLOT = 128;
-/** After so many pauses that the endpoint asked for, a call counts as rejected. */
+/** Then a deferred call counts as rejected. */
 const MAX_DEFERRALS = 5;
-/** A longer pause ends the sending. */
+/** A longer pause stops sending. */
 const LONGEST_PAUSE_MS = 15 * 60_000;
 /** For a 429 without `Retry-After`. */
 const DEFAULT_PAUSE_MS = 1_000;
@@ -87,7 +85,7 @@ class GroupSender {
     }
   }
 
-  /** Waits until one more may be in flight; false once it is stopped. */
+  /** Waits for a free slot; false once stopped. */
   async #hasRoom(): Promise<boolean> {
     const { clock } = this.#session.deps;
     while (this.#stop.reason === null) {
@@ -99,7 +97,7 @@ class GroupSender {
     return false;
   }
 
-  /** Resolves at the end of the turn in which one is settled: the outcomes of one turn are written together. */
+  /** Resolves at the end of the turn: its outcomes are written together. */
   async #nextSettled(): Promise<void> {
     await new Promise<void>((resolve) => {
       this.#onSettled = resolve;
@@ -118,7 +116,7 @@ class GroupSender {
   #send(call: PlannedCall, body: Uint8Array): void {
     const { clock, deliverer } = this.#session.deps;
     const startedAt = clock.monotonicMs();
-    // The outcome that freed its slot may not be written yet.
+    // The outcome that freed the slot may not be written yet.
     this.#session.writeOutcomes();
     if (this.#session.locks?.maySend(this.#job.callbackId) === false) this.#stop.stop("lock-lost");
     if (this.#stop.reason !== null) return;
@@ -128,7 +126,7 @@ class GroupSender {
       .deliver(this.#job.build({ id: call.id, body }))
       .then(
         (delivery) => this.#settle(call, delivery, Math.round(clock.monotonicMs() - startedAt)),
-        // Not the endpoint's fault, so the call isn't settled: the run stops and can be resumed.
+        // Not the endpoint's fault: the call isn't settled, the run can be resumed.
         (error: unknown) => this.#session.stop.stop("service", asWhcbError(error)),
       )
       .then(() => {
@@ -154,7 +152,7 @@ class GroupSender {
     const pauseMs = retryAfterMs ?? (status === 429 ? DEFAULT_PAUSE_MS : null);
     const deferrals = this.#deferrals.get(call.id) ?? 0;
     const isPause = pauseMs !== null && (status === 429 || status === 503);
-    // After a pause that is too long to wait for, a resumed run sends it.
+    // After too long a pause, a resumed run sends it.
     const isDeferred = isPause && (deferrals < MAX_DEFERRALS || pauseMs > LONGEST_PAUSE_MS);
     const { isCanaryOut } = this.#pace;
     if (pauseMs !== null) this.#pauseFor(pauseMs);
@@ -190,10 +188,9 @@ class GroupSender {
 }
 
 interface SendPace {
-  /** Requests at once: starts at 1, one more with each success, half with each failure. */
+  /** Starts at 1; plus one on success, halved on failure. */
   readonly limit: number;
   readonly failuresInRow: number;
-  /** The canary has no outcome yet. */
   readonly isCanaryOut: boolean;
   readonly stop: StopReason | null;
 }
@@ -208,12 +205,12 @@ function paceAfterSuccess(pace: SendPace, { concurrency }: PaceRule): SendPace {
   return { limit: Math.min(pace.limit + 1, concurrency), failuresInRow: 0, isCanaryOut: false, stop: pace.stop };
 }
 
-/** A pause that the endpoint asked for isn't a failure. The canary stays out until it has an outcome. */
+/** Not a failure; the canary stays out. */
 function paceAfterPause(pace: SendPace): SendPace {
   return { ...pace, limit: Math.max(1, Math.floor(pace.limit / 2)) };
 }
 
-/** A failed canary, or too many failures in a row, stops the sending. */
+/** Stops on a failed canary, or too many failures in a row. */
 function paceAfterFailure(pace: SendPace, { maxFailures }: PaceRule): SendPace {
   const failuresInRow = pace.failuresInRow + 1;
   const stop = pace.isCanaryOut ? "canary" : failuresInRow >= maxFailures ? "max-failures" : null;

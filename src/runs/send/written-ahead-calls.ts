@@ -1,4 +1,4 @@
-/** Calls whose `sent` line is on disk: only these may be sent, and in this order. */
+/** Only calls whose `sent` line is on disk may be sent, in this order. */
 import type { PlannedCall } from "../plan/snapshot-file.js";
 import type { CallChooser } from "./call-chooser.js";
 
@@ -6,28 +6,25 @@ export class WrittenAheadCalls {
   readonly #chooser: CallChooser;
   readonly #writeAhead: (callIds: readonly string[]) => Promise<void>;
   readonly #most: number;
-  /** How many are written ahead: few at first, and twice as many each time that a send had to wait for the disk. */
+  /** Doubles each time that a send had to wait for the disk. */
   #ahead = 1;
   #ready: PlannedCall[] = [];
   #taken = 0;
   #inFlight = 0;
   #refill: Promise<void> | null = null;
   #refillError: unknown = null;
-  /** Nothing could be chosen: asking again makes no sense before a call in flight is settled. */
+  /** Don't ask again before a call in flight is settled. */
   #isDry = false;
   #onChange: () => void = () => {};
 
-  /**
-   * `writeAhead` resolves once the lines are on disk. `most`: calls written ahead. They hide the disk's latency, and count as unknown
-   * after a power cut: so no more than that takes.
-   */
+  /** `most`: these calls count as unknown after a power cut, so no more than hides the disk's latency. */
   constructor(chooser: CallChooser, writeAhead: (callIds: readonly string[]) => Promise<void>, most: number) {
     this.#chooser = chooser;
     this.#writeAhead = writeAhead;
     this.#most = most;
   }
 
-  /** The next call to send; null when none is left. Throws what the journal or the snapshot threw. */
+  /** null when none is left. Throws what the journal or the snapshot threw. */
   async next(): Promise<PlannedCall | null> {
     for (;;) {
       if (this.#refillError !== null) throw this.#refillError;
@@ -49,7 +46,7 @@ export class WrittenAheadCalls {
     this.#leave();
   }
 
-  /** To be written ahead and sent again. */
+  /** To be sent again. */
   deferred(call: PlannedCall): void {
     this.#chooser.putBack(call);
     this.#leave();
