@@ -1,4 +1,3 @@
-/** Requests that list, mark, submit and replay calls. */
 import { type CallFilter, matchesFilter, type StatusCodePattern } from "../domain/call-filter.js";
 import { isWhcbError, WhcbError } from "../domain/errors.js";
 import type { Clock } from "../platform/clock.js";
@@ -17,7 +16,7 @@ type CallRequests = Pick<Client, "listCalls" | "markCalls" | "submitCalls" | "re
 export interface CallReading {
   readonly clock: Clock;
   readonly random: Random;
-  /** IANA zone of the service's dates that contain none. */
+  /** IANA, for dates without a zone. */
   readonly timezone: string;
 }
 
@@ -33,7 +32,7 @@ export function callRequests(api: ServiceApi, { clock, random, timezone }: CallR
       ({ id }: ListedCall) => id,
     );
     for await (const { items, total } of pages) {
-      // Again here: a service that ignores an unknown filter must not cause other calls to be replayed.
+      // Filtered again: a service that ignores an unknown filter must not cause other calls to be replayed.
       const matching = items.filter((call) => matchesFilter(call, query.filter));
       yield { calls: matching.slice(0, left), leftOut: items.length - matching.length, total };
       left -= matching.length;
@@ -56,7 +55,7 @@ export function callRequests(api: ServiceApi, { clock, random, timezone }: CallR
     });
   }
 
-  /** Until the service has rejected it. */
+  /** Until rejected. */
   let storesSettledBy = true;
   const callUrl = (callbackId: string): string => `${api.basePath}${callbackPath(callbackId)}/calls`;
 
@@ -79,7 +78,7 @@ export function callRequests(api: ServiceApi, { clock, random, timezone }: CallR
     async submitCalls(callbackId, calls) {
       const ids: string[] = [];
       for (let start = 0; start < calls.length; start += MAX_CALLS_PER_SUBMISSION) {
-        // With our own ids the request can be repeated: the service accepts each id once.
+        // Our own ids make it repeatable: the service accepts each id once.
         const chunk = calls.slice(start, start + MAX_CALLS_PER_SUBMISSION).map((call) => withId(call));
         const answer = await api.exchange({
           method: "POST",
@@ -102,7 +101,7 @@ export function callRequests(api: ServiceApi, { clock, random, timezone }: CallR
       const answer = await api.exchange({ method: "POST", path, noun: "call" });
       if (isSuccess(answer)) return readAccepted(api.documentOf(answer));
       const error = api.errorOf(answer);
-      // A 404 of `whcb serve` names the unknown id; without one, the service has no such route.
+      // A 404 of `whcb serve` names the id; otherwise the service has no such route.
       const isUnknownRoute = answer.status === 405 || answer.status === 501 || answer.status === 404;
       if (!isUnknownRoute || callIds.some((id) => namesCall(error, id))) throw error;
       throw new WhcbError("usage", `${api.name} can't replay calls itself`, { hint: "Omit `--via service`." });
@@ -138,7 +137,6 @@ function callQuery({ filter, oldestFirst }: ListCallsQuery): URLSearchParams {
   return query;
 }
 
-/** The parameters that every service accepts. */
 function minimalCallQuery({ status }: CallFilter): URLSearchParams {
   return new URLSearchParams(status === undefined ? {} : { status });
 }

@@ -1,4 +1,3 @@
-/** Requests about callbacks, and the lookup of one by name. */
 import type { CallbackSettings } from "../domain/callback.js";
 import { WhcbError } from "../domain/errors.js";
 import { readCallback, readCallbackList, settingsToJson } from "../wire/json/callback-json.js";
@@ -28,7 +27,7 @@ export function callbackRequests(api: ServiceApi): CallbackRequests {
     return all;
   }
 
-  /** A service that accepts only ids answers a name with 404, 400 or 422. */
+  /** Services that accept only ids answer a name with 404, 400 or 422. */
   async function getCallback(idOrName: string): Promise<ListedCallback> {
     const answer = await api.exchange({ method: "GET", path: callbackPath(idOrName), noun: "callback" });
     if (isSuccess(answer)) return readCallback(api.documentOf(answer));
@@ -73,7 +72,7 @@ export function callbackRequests(api: ServiceApi): CallbackRequests {
         body: settingsToJson(settings),
       });
       const created = readCallback(api.documentOf(answer));
-      // The answer may contain only an id and links.
+      // The answer may hold only an id and links.
       return readCallback({ ...settingsToJson(settings), ...created.raw, id: created.id });
     },
     async updateCallback(id, body) {

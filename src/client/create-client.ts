@@ -13,19 +13,19 @@ import { singleCalls } from "./single-calls.js";
 import { isSuccess, type Transport } from "./transport.js";
 
 export interface ClientOptions {
-  /** null in this process, where file permissions protect the data. */
+  /** null in this process: file permissions protect the data. */
   readonly credentials: ServiceCredentials | null;
-  /** At most this many requests in any second; null: no limit. */
+  /** Requests in any second; null: no limit. */
   readonly rate: number | null;
-  /** IANA zone of the service's dates that contain none. */
+  /** IANA, for dates without a zone. */
   readonly timezone: string;
   readonly clock: Clock;
   readonly random: Random;
-  /** Called with a line per request and outcome, without secrets. */
+  /** A line per request and outcome, without secrets. */
   readonly onExchange?: (line: string) => void;
 }
 
-/** A callbacks service behind `transport`. Closing the client closes the transport. */
+/** Closing the client closes the transport. */
 export function createClient(transport: Transport, options: ClientOptions): Client {
   const { clock, random, credentials, timezone, onExchange } = options;
   const pacer = createPacer(options.rate, clock);
@@ -45,7 +45,7 @@ export function createClient(transport: Transport, options: ClientOptions): Clie
 }
 
 function outageLister(api: ServiceApi): Client["listOutages"] {
-  /** False once the service has answered that it has none; it isn't asked again for the next callback. */
+  /** False once the service has said that it has none. */
   let hasOutages = true;
   return async (callbackId) => {
     const outages = hasOutages ? await listOutages(api, callbackId) : null;

@@ -1,7 +1,4 @@
-/**
- * Requests over node:http and node:https, since importing undici would double the run time of a short command. undici is
- * imported only for a proxy.
- */
+/** node:http, since importing undici doubles the run time of a short command. undici is loaded only for a proxy. */
 import type { ClientRequest, Agent as HttpAgent, IncomingMessage } from "node:http";
 import { systemErrorCode, WhcbError } from "../domain/errors.js";
 import {
@@ -15,14 +12,14 @@ import {
 } from "./transport.js";
 
 export interface HttpTarget {
-  /** http or https; its path is the base path. */
+  /** Its path is the base path. */
   readonly url: string;
   readonly proxy?: ProxySettings;
-  /** For one request, up to the last byte of the answer. Default 60 s. */
+  /** To the last byte of the answer. Default 60 s. */
   readonly timeoutMs?: number;
 }
 
-/** The values of the environment variables HTTP_PROXY, HTTPS_PROXY and NO_PROXY. */
+/** HTTP_PROXY, HTTPS_PROXY and NO_PROXY. */
 export interface ProxySettings {
   readonly httpProxy?: string;
   readonly httpsProxy?: string;
@@ -103,7 +100,7 @@ async function createProxyTransport(
   timeoutMs: number,
 ): Promise<Transport> {
   const { EnvHttpProxyAgent, request } = await import("undici");
-  // "" for missing values: the agent would read undefined ones from the environment.
+  // Not undefined, which the agent would read from the environment.
   const agent = new EnvHttpProxyAgent({
     httpProxy: proxy.httpProxy ?? "",
     httpsProxy: proxy.httpsProxy ?? "",
@@ -127,7 +124,7 @@ async function createProxyTransport(
   };
 }
 
-/** `error`: from node:http, node:tls or undici. */
+/** From node:http, node:tls or undici. */
 function transportFailure(error: unknown): TransportFailure {
   if (error instanceof TransportFailure) return error;
   const { code, message } = rootError(error);
@@ -153,7 +150,7 @@ function tooLarge(cause?: unknown): TransportFailure {
   return new TransportFailure("too-large", `its answer is longer than ${MAX_ANSWER_BYTES} bytes`, cause);
 }
 
-/** Of several addresses tried (AggregateError) the first one's. */
+/** The first address's (AggregateError). */
 function rootError(error: unknown): { readonly code: string; readonly message: string } {
   if (!(error instanceof Error)) return { code: "", message: String(error) };
   if (error.name === "TimeoutError") return { code: "TimeoutError", message: error.message };

@@ -1,20 +1,16 @@
-/** Reads a list page by page, following the path and query of `rel=next` on the same service. */
+/** Follows the path and query of `rel=next`, on the same service. */
 import { WhcbError } from "../domain/errors.js";
 
 export interface ListPage<Item> {
   readonly items: readonly Item[];
   readonly total: number | null;
-  /** The URI of the next page, as received. */
   readonly next: string | null;
 }
 
-/** Pages in a row without a new item. */
+/** In a row without a new item. */
 const MAX_STALE_PAGES = 10;
 
-/**
- * Yields each item once, even if pages overlap. Throws `unavailable` if `next` loops before `total` items were read, or points
- * to something other than this list.
- */
+/** Each item once, even if pages overlap. Throws `unavailable` if `next` loops before `total` items or leaves this list. */
 export async function* walkList<Item>(
   firstPath: string,
   load: (path: string) => Promise<ListPage<Item>>,
@@ -39,7 +35,7 @@ export async function* walkList<Item>(
   }
 }
 
-/** The host is ignored: behind a proxy, a service may give its internal one. */
+/** Ignores the host: behind a proxy it may be an internal one. */
 function nextPath(next: string, listPath: string): string {
   const base = `http://service.invalid${listPath}`;
   const url = URL.canParse(next, base) ? new URL(next, base) : null;

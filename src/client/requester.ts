@@ -1,4 +1,4 @@
-/** Sends a request until it has a final answer: paced, retried where that may help, in bounded time. */
+/** Paced, retried where that may help, in bounded time. */
 import { WhcbError } from "../domain/errors.js";
 import { isLoopbackUrl } from "../domain/loopback.js";
 import type { Clock } from "../platform/clock.js";
@@ -10,8 +10,8 @@ import { type Transport, TransportFailure, type TransportRequest, type Transport
 
 export interface Requester {
   /**
-   * Returns the answer, whatever its status, except those that ask to come back later. `isRepeatable`: also sent again after a
-   * 5xx or without an answer. Throws `network`, `unavailable`, `rate-limited`, `quota-exceeded`.
+   * Any answer except those to retry later. `isRepeatable`: also sent again after a 5xx or no answer. Throws `network`, `unavailable`,
+   * `rate-limited`, `quota-exceeded`.
    */
   send(request: TransportRequest, isRepeatable: boolean): Promise<TransportResponse>;
 }
@@ -29,9 +29,9 @@ const GIVE_UP_AFTER_MS = 120_000;
 const MAX_TRIES = 10;
 const FIRST_WAIT_MS = 250;
 const MAX_WAIT_MS = 15_000;
-/** At least the plan's window of one second. */
+/** At least the plan's window: 1 s. */
 const FIRST_OVER_RATE_WAIT_MS = 1_000;
-/** How long no request is sent after the daily limit was reached. */
+/** After the daily limit was reached. */
 const OVER_DAY_PAUSE_MS = 60_000;
 
 type Outcome = TransportResponse | TransportFailure;
@@ -59,7 +59,7 @@ export function createRequester(deps: RequesterDeps): Requester {
   function mayRetry(outcome: Outcome, isRepeatable: boolean): boolean {
     if (outcome instanceof TransportFailure) {
       if (outcome.reason === "tls" || outcome.reason === "too-large") return false;
-      // If it has never answered, the URL is wrong or no service is running: waiting won't help.
+      // Never answered: a wrong URL or no service, so waiting won't help.
       if (outcome.reason === "refused" || outcome.reason === "dns") return hasAnswered;
       return isRepeatable;
     }
@@ -92,7 +92,7 @@ export function createRequester(deps: RequesterDeps): Requester {
   };
 }
 
-/** Doubles from 250 ms to 15 s with jitter, and is never shorter than Retry-After. `fraction`: random, in [0,1). */
+/** 250 ms, doubling to 15 s, with jitter; at least Retry-After. `fraction`: random, in [0,1). */
 function waitAfter(outcome: Outcome, tries: number, now: number, fraction: number): number {
   const answer = outcome instanceof TransportFailure ? null : outcome;
   const isTooFast = answer !== null && isOverRate(answer);
@@ -117,7 +117,7 @@ function hintFor({ reason }: TransportFailure, service: string, method: string):
   return {};
 }
 
-/** The platform's links may contain the API key. */
+/** The platform's links may hold the API key. */
 function withoutKey(path: string): string {
   return path.replace(/([?&]apikey=)[^&]*/gi, "$1••••");
 }

@@ -1,4 +1,4 @@
-/** What runs need of a service beyond the platform's: the lock of a callback, and the history of calls. */
+/** What runs need beyond the platform's API. */
 import type { RunLease } from "../domain/callback.js";
 import { toIsoDate } from "../wire/dates.js";
 import { countOf, objectOf, textOf } from "../wire/json/json-value.js";
@@ -7,7 +7,7 @@ import type { Client, ReplayAttempt } from "./client.js";
 import type { ServiceApi } from "./service-api.js";
 import { isSuccess } from "./transport.js";
 
-/** What services answer that don't have this route; a gateway may say that it is forbidden. */
+/** Answers without this route; a gateway may say 403. */
 const UNKNOWN_ROUTE = new Set([403, 404, 405, 501]);
 
 export function runRequests(api: ServiceApi): Pick<Client, "takeRunLock" | "releaseRunLock" | "recordReplays"> {

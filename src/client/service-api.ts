@@ -1,4 +1,4 @@
-/** Requests as in docs/contract.md: credentials, media types, JSON. */
+/** docs/contract.md: credentials, media types, JSON. */
 import { WhcbError } from "../domain/errors.js";
 import type { Requester } from "./requester.js";
 import { parseJson, serviceError } from "./service-error.js";
@@ -12,27 +12,24 @@ export interface ServiceCredentials {
 
 export interface ApiRequest {
   readonly method: TransportRequest["method"];
-  /** Without the base path, with the query. */
+  /** With the query, without the base path. */
   readonly path: string;
   readonly noun: "callback" | "call";
   readonly body?: unknown;
-  /** Default: true for GET and PUT. A repeated DELETE would be answered with 404. */
+  /** Default: GET and PUT. A repeated DELETE gets a 404. */
   readonly isRepeatable?: boolean;
 }
 
 export interface ServiceApi {
   readonly name: string;
   readonly basePath: string;
-  /** The answer, whatever its status. */
+  /** Any status. */
   exchange(request: ApiRequest): Promise<TransportResponse>;
-  /** Throws unless the answer is a success. */
+  /** Throws unless it is a success. */
   expectSuccess(request: ApiRequest): Promise<TransportResponse>;
-  /** GETs JSON. `fullPath` includes the base path. Throws `unavailable` if it isn't JSON. */
+  /** `fullPath` includes the base path. Throws `unavailable` if it isn't JSON. */
   getDocument(fullPath: string, noun: ApiRequest["noun"]): Promise<unknown>;
-  /**
-   * The path of a list with the largest `limit` that the service accepts, at most `wanted`: 20, unless an answer's X-Max-Limit
-   * said more (docs/contract.md).
-   */
+  /** Sets the largest accepted `limit`, at most `wanted`: 20, or an answer's X-Max-Limit (docs/contract.md). */
   withPageLimit(path: string, wanted?: number): string;
   /** Of a list's `limit`, as far as known. */
   maxLimit(): number;
@@ -54,7 +51,7 @@ export interface ServiceApiDeps {
   readonly requester: Requester;
   readonly name: string;
   readonly basePath: string;
-  /** null in this process, where file permissions protect the data. */
+  /** null in this process: file permissions protect the data. */
   readonly credentials: ServiceCredentials | null;
 }
 
@@ -106,7 +103,7 @@ export function createServiceApi({ requester, name, basePath, credentials }: Ser
       const [route = "", query = ""] = path.split("?");
       const parameters = new URLSearchParams(query);
       const limit = Math.max(1, Math.min(wanted, maxLimit));
-      // The platform's links are followed as they are.
+      // The platform's links are followed as is.
       if (parameters.has("limit") && limit <= DEFAULT_MAX_LIMIT) return path;
       parameters.set("limit", String(limit));
       return `${route}?${parameters}`;

@@ -1,4 +1,3 @@
-/** A service's answer -> error. */
 import { type ErrorCode, WhcbError } from "../domain/errors.js";
 import { readError } from "../wire/json/error-json.js";
 import type { TransportResponse } from "./transport.js";
@@ -6,22 +5,22 @@ import type { TransportResponse } from "./transport.js";
 const OVER_RATE = "ERR_403_DEVELOPER_OVER_QPS";
 const OVER_DAY = "ERR_403_DEVELOPER_OVER_QPD";
 
-/** Over the plan's requests per second: a 429, or a 403 with a code. */
+/** Per second: a 429, or a 403 with a code. */
 export function isOverRate({ status, headers }: TransportResponse): boolean {
   return (status === 429 && !hasErrorCode(headers, OVER_DAY)) || (status === 403 && hasErrorCode(headers, OVER_RATE));
 }
 
-/** Over the plan's requests per day. */
+/** Per day. */
 export function isOverDay({ status, headers }: TransportResponse): boolean {
   return (status === 429 || status === 403) && hasErrorCode(headers, OVER_DAY);
 }
 
-/** Older gateways of the platform use the X-Mashery names. */
+/** Older gateways use X-Mashery names. */
 function hasErrorCode(headers: TransportResponse["headers"], code: string): boolean {
   return (headers["x-error-code"] ?? headers["x-mashery-error-code"])?.includes(code) === true;
 }
 
-/** For a status of 300 or above. Redirects aren't followed: credentials go only to the profile's origin. */
+/** For a status >= 300. Redirects aren't followed: credentials go only to the profile's origin. */
 export function serviceError(answer: TransportResponse, service: string): WhcbError {
   const { status, headers } = answer;
   if (isOverDay(answer)) {
@@ -66,14 +65,14 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
   501: "usage",
 };
 
-/** From the error document, on one line; "" without one. */
+/** On one line; "" without an error document. */
 function errorText({ body }: TransportResponse): string {
   const { errorSummary, errorDetail } = readError(parseJson(body));
   const text = errorDetail && errorSummary && errorDetail !== errorSummary ? `${errorSummary}: ${errorDetail}` : errorDetail;
   return (text || errorSummary).replace(/\s+/g, " ").slice(0, 500);
 }
 
-/** Whether the message contains this id, in either case of its hex digits. */
+/** In either case of its hex digits. */
 export function namesCall({ message }: Error, callId: string): boolean {
   return message.toUpperCase().includes(callId.toUpperCase());
 }

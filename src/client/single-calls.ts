@@ -1,4 +1,4 @@
-/** Calls by id: from their own path if the service has such paths, otherwise by listing. */
+/** By their own path if the service has one, otherwise by listing. */
 import { WhcbError } from "../domain/errors.js";
 import { readAttempts, readCall } from "../wire/json/call-json.js";
 import { callbackPath } from "./callback-requests.js";
@@ -8,17 +8,17 @@ import { isSuccess, type TransportResponse } from "./transport.js";
 
 type SingleCalls = Pick<Client, "getCall" | "findCalls" | "listAttempts">;
 
-/** Beyond this many, listing takes fewer requests. */
+/** Beyond this, listing takes fewer requests. */
 const MAX_SINGLE_REQUESTS = 50;
 
 export function singleCalls(api: ServiceApi, listCalls: Client["listCalls"], timezone: string): SingleCalls {
-  /** Whether this service has a path per call; null: not known yet. */
+  /** null: not known yet. */
   let hasPaths: boolean | null = null;
 
   const request = (callbackId: string, callId: string, rest = ""): Promise<TransportResponse> =>
     api.exchange({ method: "GET", path: `${callbackPath(callbackId)}/calls/${encodeURIComponent(callId)}${rest}`, noun: "call" });
 
-  /** Requests a call that is known to exist. */
+  /** Tries a call that is known to exist. */
   async function hasCallPaths(callbackId: string): Promise<boolean> {
     if (hasPaths !== null) return hasPaths;
     for await (const { calls } of listCalls(callbackId, { filter: {}, limit: 1 })) {
@@ -81,7 +81,7 @@ export function singleCalls(api: ServiceApi, listCalls: Client["listCalls"], tim
   };
 }
 
-/** No such call or no such path: the answers are the same. */
+/** No such call and no such path look the same. */
 function isNotFound({ status }: TransportResponse): boolean {
   return [400, 404, 405, 422, 501].includes(status);
 }

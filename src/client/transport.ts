@@ -1,21 +1,21 @@
-/** How a request reaches a service: over HTTP, or through a function in this process. */
+/** Over HTTP, or in this process. */
 
-/** A page of 500 calls with long contents is some hundred KiB. */
+/** 500 calls with long contents are some hundred KiB. */
 export const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 
 export interface Transport {
-  /** For messages: the service's URL, or the file's path. */
+  /** For messages: URL or file path. */
   readonly name: string;
-  /** Prefix of every route, without a trailing slash; usually "". */
+  /** No trailing slash; usually "". */
   readonly basePath: string;
-  /** Sends one request with one deadline. Throws `TransportFailure` if no complete answer came. */
+  /** One deadline. Throws `TransportFailure` if no complete answer came. */
   send(request: TransportRequest): Promise<TransportResponse>;
   close(): Promise<void>;
 }
 
 export interface TransportRequest {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
-  /** Path and query, base path included. */
+  /** With base path and query. */
   readonly path: string;
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string>>;
@@ -24,7 +24,7 @@ export interface TransportRequest {
 
 export interface TransportResponse {
   readonly status: number;
-  /** Lower-case names; the last value of a repeated header. */
+  /** Lower-case names; the last value if repeated. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
 }
@@ -33,7 +33,7 @@ export function isSuccess({ status }: Pick<TransportResponse, "status">): boolea
   return status >= 200 && status < 300;
 }
 
-/** Headers as node:http, undici and fastify give them -> those of a TransportResponse. */
+/** From node:http, undici or fastify. */
 export function lastHeaderValues(
   headers: Readonly<Record<string, string | number | readonly string[] | undefined>>,
 ): Record<string, string> {
@@ -47,7 +47,7 @@ export function lastHeaderValues(
 
 export type TransportFailureReason = "refused" | "dns" | "tls" | "timeout" | "cut" | "too-large" | "unreachable";
 
-/** After `refused`, `dns` and `tls` the service has done nothing; after the others it may have executed the request. */
+/** After `refused`, `dns` and `tls` nothing was done; after the others the request may have been. */
 export class TransportFailure extends Error {
   override readonly name = "TransportFailure";
   readonly reason: TransportFailureReason;
