@@ -1,15 +1,15 @@
-/** Which addresses a callback may use: the public rules of docs/cli.md. */
+/** docs/cli.md. */
 import { isIP } from "node:net";
 import ipaddr from "ipaddr.js";
 import { WhcbError } from "../domain/errors.js";
 import { isLoopbackHost } from "../domain/loopback.js";
 
-/** "any" is for a service on loopback, where every URL is allowed. */
+/** "any": a service on loopback, where every URL is allowed. */
 export type AddressRule = { readonly kind: "any" } | PublicRule;
 
 export interface PublicRule {
   readonly kind: "public";
-  /** Opened with --allow-network: IP addresses and any port are allowed in them. */
+  /** --allow-network: IP addresses and any port are allowed in these. */
   readonly allowed: readonly Network[];
 }
 
@@ -17,19 +17,19 @@ export type Network = [address: ipaddr.IPv4 | ipaddr.IPv6, prefixLength: number]
 
 export const ANY_ADDRESS: AddressRule = { kind: "any" };
 
-/** The rule of a service that listens on `host`. Throws as publicAddressRule. */
+/** For a service on `host`. Throws as publicAddressRule. */
 export function addressRuleFor(host: string, allowNetworks: readonly string[]): AddressRule {
   return isLoopbackHost(host) ? ANY_ADDRESS : publicAddressRule(allowNetworks);
 }
 
-/** `allowNetworks`: CIDRs or single addresses. Throws `usage`. */
+/** CIDRs or single addresses. Throws `usage`. */
 export function publicAddressRule(allowNetworks: readonly string[] = []): AddressRule {
   return { kind: "public", allowed: allowNetworks.map(parseNetwork) };
 }
 
 /**
- * The checks that need no DNS lookup. Throws `address-refused`. If networks are opened, names without a dot and other ports are
- * left to `isAddressAllowed`.
+ * The checks without DNS. Throws `address-refused`. With opened networks, names without a dot and other ports are left to
+ * `isAddressAllowed`.
  */
 export function checkCallbackUrl(url: string, rule: AddressRule): void {
   const parsed = parseHttpUrl(url);
@@ -38,7 +38,7 @@ export function checkCallbackUrl(url: string, rule: AddressRule): void {
   }
   if (rule.kind === "any") return;
   const host = hostOf(parsed);
-  // The URL parser normalizes every spelling of an IP address (decimal, octal, hex, short, full-width).
+  // The URL parser normalizes every spelling of an IP address.
   if (isIP(host) !== 0) {
     if (!isAllowedNetwork(host, rule)) {
       throw new WhcbError("address-refused", `A callback's url must contain a domain name, not an address (${host}).`, {
@@ -52,33 +52,33 @@ export function checkCallbackUrl(url: string, rule: AddressRule): void {
   if (!isPublicPort(parsed)) throw new WhcbError("address-refused", "A callback's url must use port 80 or 443.");
 }
 
-/** For the address that is about to be connected to. */
+/** For an address about to be connected to. */
 export function isAddressAllowed(address: string, port: number, rule: AddressRule): boolean {
   if (rule.kind === "any") return true;
   if (isAllowedNetwork(address, rule)) return true;
   return (port === 80 || port === 443) && isPublicAddress(address);
 }
 
-/** null unless it is an absolute http or https URL. */
+/** null unless absolute http or https. */
 export function parseHttpUrl(url: string): URL | null {
   if (!URL.canParse(url)) return null;
   const parsed = new URL(url);
   return parsed.protocol === "http:" || parsed.protocol === "https:" ? parsed : null;
 }
 
-/** Without the brackets of an IPv6 address. */
+/** Without IPv6 brackets. */
 function hostOf(url: URL): string {
   return url.hostname.startsWith("[") ? url.hostname.slice(1, -1) : url.hostname;
 }
 
 const GLOBAL_UNICAST: Network = [ipaddr.parse("2000::"), 3];
-/** Azure's metadata service, the only one at a public address. */
+/** Azure's metadata, at a public address. */
 const AZURE_WIRE_SERVER = "168.63.129.16";
 
 function isPublicAddress(address: string): boolean {
   if (!ipaddr.isValid(address) || address === AZURE_WIRE_SERVER) return false;
   const parsed = ipaddr.parse(address);
-  // In ipaddr.js, "unicast" means in none of the special ranges (private, shared, mapped, tunnelled, reserved …).
+  // ipaddr.js: "unicast" is in none of the special ranges (private, shared, mapped …).
   if (parsed.range() !== "unicast") return false;
   return parsed.kind() === "ipv4" || parsed.match(GLOBAL_UNICAST);
 }
@@ -96,7 +96,7 @@ function parseNetwork(text: string): Network {
 }
 
 function isDomainName(host: string): boolean {
-  // A name with a trailing dot could evade a proxy's rules; a single label is an internal host.
+  // A trailing dot could evade a proxy's rules; a single label is an internal host.
   return /^(?=.{1,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(host);
 }
 

@@ -1,4 +1,4 @@
-/** The connections to every origin (scheme, host, port): limited in number, last in first out, closed when idle. */
+/** Per origin (scheme, host, port): limited, last in first out, closed when idle. */
 import type { Socket } from "node:net";
 import { type buildConnector, Client } from "undici";
 import type { Clock, Timers } from "../platform/clock.js";
@@ -14,7 +14,7 @@ export interface ConnectionPoolOptions {
   readonly connector: Omit<ConnectorOptions, "connecting">;
 }
 
-/** Beyond this many, an idle origin is closed early. */
+/** Beyond this, idle origins are closed early. */
 const MAX_ORIGINS = 1_000;
 
 export class ConnectionPool {
@@ -70,7 +70,7 @@ export class ConnectionPool {
   }
 }
 
-/** Undici's client connects when it has something to send, and again after its connection was closed. */
+/** Undici's client connects when it has a request, and again after a close. */
 export class Connection {
   readonly client: Client;
   /** On the monotonic clock. */
@@ -91,10 +91,10 @@ export class Connection {
       maxHeaderSize: maxHeaderBytes,
       keepAliveTimeout: keepAliveMs,
       keepAliveMaxTimeout: keepAliveMs,
-      // One deadline covers the whole exchange; undici's time limits restart with each chunk.
+      // Undici's limits restart with each chunk; one deadline covers the exchange.
       headersTimeout: 0,
       bodyTimeout: 0,
-      // One request at a time on a connection, so that undici never sends one again by itself.
+      // One at a time, so that undici never resends by itself.
       pipelining: 1,
       allowH2: false,
     });
@@ -105,14 +105,14 @@ export class Connection {
     return this.#socket?.bytesRead ?? null;
   }
 
-  /** Call it when a request is about to be written. */
+  /** Before each request is written. */
   beginRequest(): void {
     this.#requests += 1;
     this.#bytesReadBefore = this.bytesRead ?? 0;
     this.#interimAnswers?.expectAnswer();
   }
 
-  /** Whether the present request isn't the first on this socket, and no byte of its answer has arrived. */
+  /** Not the first on this socket, and no byte of its answer has arrived. */
   get isReusedWithoutAnswer(): boolean {
     return this.#requests > 1 && this.bytesRead === this.#bytesReadBefore;
   }
@@ -125,7 +125,6 @@ export class Connection {
 }
 
 export interface Waiter {
-  /** Requires a connection that was never used. */
   readonly needsFreshConnection: boolean;
   useConnection(connection: Connection): void;
 }
@@ -139,7 +138,7 @@ export interface OriginConnectionsOptions {
   readonly connect: buildConnector.connector;
 }
 
-/** So many resends within this time, and for this time each request gets a fresh connection. */
+/** This many resends within this time: for as long, only fresh connections. */
 const RESENDS_BEFORE_FRESH = 3;
 const FRESH_MS = 10 * 60_000;
 
@@ -148,7 +147,7 @@ export class OriginConnections {
   readonly #idle: Connection[] = [];
   readonly #busy = new Set<Connection>();
   readonly #waiters = new Set<Waiter>();
-  /** On the monotonic clock, the last few. */
+  /** The last few, monotonic. */
   #resentAt: readonly number[] = [];
   #freshUntil = Number.NEGATIVE_INFINITY;
 
@@ -156,7 +155,7 @@ export class OriginConnections {
     this.#options = options;
   }
 
-  /** Passes the waiter a connection, at once or when one becomes free. */
+  /** At once, or when one becomes free. */
   request(waiter: Waiter): void {
     const mustBeFresh = waiter.needsFreshConnection || this.#isFreshOnly;
     const connection = (mustBeFresh ? undefined : this.#idle.pop()) ?? this.#open();
@@ -168,7 +167,7 @@ export class OriginConnections {
     this.#waiters.delete(waiter);
   }
 
-  /** For a connection whose exchange was completed: it can be used again. */
+  /** After a complete exchange: it can be reused. */
   release(connection: Connection): void {
     if (this.#isFreshOnly) {
       this.discard(connection);
@@ -185,10 +184,10 @@ export class OriginConnections {
     if (next !== undefined) this.request(next);
   }
 
-  /** For a connection whose exchange broke off: what still arrives on it must not be read as the next answer. */
+  /** After a broken exchange: late bytes must not be read as the next answer. */
   discard(connection: Connection, next?: Waiter): void {
     if (!this.#busy.delete(connection)) return;
-    // Not synchronously: this is called from inside undici's handling of the answer.
+    // Not inside undici's handling of the answer.
     queueMicrotask(() => {
       void connection.client.destroy();
       const waiter = next ?? this.#nextWaiter();
@@ -196,7 +195,7 @@ export class OriginConnections {
     });
   }
 
-  /** Sends a request again whose reused connection the endpoint had already closed (docs/dispatcher.md, rule 3). */
+  /** The endpoint had closed the reused connection (docs/dispatcher.md, rule 3). */
   resend(connection: Connection, waiter: Waiter): void {
     const now = this.#options.clock.monotonicMs();
     this.#resentAt = [...this.#resentAt.filter((at) => now - at <= FRESH_MS), now];
@@ -211,9 +210,9 @@ export class OriginConnections {
     return this.#options.clock.monotonicMs() < this.#freshUntil;
   }
 
-  /** Closes what has been idle since before `before`. Returns whether nothing is left to remember. */
+  /** Idle since before `before`. Returns whether nothing is left. */
   closeIdle(before: number): boolean {
-    // The bottom of the stack has been idle longest.
+    // The bottom is idle longest.
     const kept = this.#idle.findIndex((connection) => connection.idleSince >= before);
     for (const { client } of this.#idle.splice(0, kept === -1 ? this.#idle.length : kept)) void client.destroy();
     const lastResentAt = this.#resentAt.at(-1) ?? Number.NEGATIVE_INFINITY;
@@ -242,7 +241,7 @@ export class OriginConnections {
     waiter.useConnection(connection);
   }
 
-  /** null at the limit, which counts idle connections too. */
+  /** null at the limit, idle ones included. */
   #open(): Connection | null {
     const { maxConnections } = this.#options;
     if (this.#busy.size >= maxConnections) return null;

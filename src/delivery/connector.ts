@@ -1,4 +1,4 @@
-/** Connects to an address that the rule allows, within a time limit. The address that was checked is the one connected to. */
+/** Connects to the address that was checked, within a time limit. */
 import { connect as connectTcp, isIP, type LookupFunction, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import type { buildConnector } from "undici";
@@ -14,16 +14,16 @@ export interface ConnectorOptions {
   readonly addressRule: AddressRule;
   /** For DNS, TCP and TLS together. */
   readonly connectTimeoutMs: number;
-  /** PEM; replaces the system's certificate authorities. */
+  /** PEM; replaces the system's authorities. */
   readonly ca?: string;
-  /** Sockets that are being connected, so that they can be cancelled. */
+  /** For cancelling. */
   readonly connecting: Set<ConnectingSocket>;
 }
 
-/** How much of the connect timeout one of several addresses gets before Node tries the next. */
+/** Of the connect timeout, before Node tries the next address. */
 const TIMEOUT_SHARE_PER_ADDRESS = 0.3;
 
-/** One per origin, whose TLS session it reuses. */
+/** One per origin: reuses its TLS session. */
 export function createConnector(options: ConnectorOptions): buildConnector.connector {
   const session: TlsSession = { ticket: undefined };
   return (target, callback) => new ConnectingSocket(options, target, callback).start(session);
@@ -78,7 +78,7 @@ export class ConnectingSocket {
     }
     this.#stage = "tcp";
     const endpoint = {
-      // Several addresses go through a lookup that returns only those that were checked.
+      // The lookup returns only checked addresses.
       host: allowed.length === 1 ? first : this.#hostname,
       port: this.#port,
       lookup: lookupAmong(allowed),
@@ -89,7 +89,7 @@ export class ConnectingSocket {
     const socket = this.#isTls ? this.#startTls(endpoint, session) : connectTcp(endpoint);
     this.#socket = socket;
     socket.once(this.#isTls ? "secureConnect" : "connect", () => this.#succeed(socket));
-    // Stays on: an error before undici adds its own listener must not be unhandled.
+    // Stays on: errors before undici listens must not be unhandled.
     socket.on("error", (error) => this.#fail(connectFailure(error, this.#where, this.#stage === "tls")));
   }
 

@@ -1,10 +1,10 @@
-/** Deadlines that all lie equally far ahead: they expire in the order in which they were added, so one timer is enough. */
+/** All equally far ahead: they expire in the order added, so one timer is enough. */
 import type { Clock, Timers } from "../platform/clock.js";
 
 export interface Deadlined {
   /** On the monotonic clock. */
   readonly deadlineAt: number;
-  /** Called after its deadline, when it has left the queue. */
+  /** It has left the queue. */
   expire(): void;
 }
 
@@ -19,7 +19,7 @@ export class DeadlineQueue<T extends Deadlined> {
     this.#timers = timers;
   }
 
-  /** No deadline may be earlier than one added before. */
+  /** In order of deadline. */
   add(item: T): void {
     this.#waiting.add(item);
     if (!this.#isArmed) this.#arm(item);
@@ -43,7 +43,7 @@ export class DeadlineQueue<T extends Deadlined> {
     const now = this.#clock.monotonicMs();
     for (const item of this.#waiting) {
       if (item.deadlineAt > now) {
-        // delete() leaves the timer alone, so it may fire too early.
+        // delete() leaves the timer, so it may fire early.
         if (!this.#isArmed) this.#arm(item);
         return;
       }

@@ -1,4 +1,4 @@
-/** Network errors as the reasons of docs/dispatcher.md. A detail names host and port, never path or query, which may contain a key. */
+/** The reasons of docs/dispatcher.md. A detail has host and port, never path or query, which may hold a key. */
 import { errors } from "undici";
 import type { UnreachableReason } from "../domain/attempt.js";
 import { systemErrorCode, WhcbError } from "../domain/errors.js";
@@ -6,7 +6,7 @@ import { systemErrorCode, WhcbError } from "../domain/errors.js";
 export class DeliveryFailure extends Error {
   override readonly name = "DeliveryFailure";
   readonly reason: UnreachableReason;
-  /** undici retries a connect error for ever unless it has a code that isn't one of undici's. */
+  /** With one of its own codes, or none, undici would retry a connect error forever. */
   readonly code = "WHCB_DELIVERY";
 
   constructor(reason: UnreachableReason, detail: string, cause?: unknown) {
@@ -15,7 +15,7 @@ export class DeliveryFailure extends Error {
   }
 }
 
-/** After the connection was established. `hasHeaders`: whether the answer's headers had arrived. */
+/** Once connected. */
 export function exchangeFailure(error: unknown, host: string, hasHeaders: boolean): DeliveryFailure {
   if (error instanceof DeliveryFailure) return error;
   const code = systemErrorCode(error);
@@ -24,7 +24,7 @@ export function exchangeFailure(error: unknown, host: string, hasHeaders: boolea
   if (code === "HPE_INVALID_EOF_STATE" || (error instanceof errors.ResponseContentLengthMismatchError && hasHeaders)) {
     return new DeliveryFailure("reset", `${host} closed the connection before its answer was complete`, error);
   }
-  // A length mismatch before any body means headers that contradict each other.
+  // A length mismatch before any body: headers contradict each other.
   if (error instanceof errors.HTTPParserError || error instanceof errors.ResponseContentLengthMismatchError) {
     return new DeliveryFailure("protocol", `what ${host} sent isn't a valid HTTP answer`, error);
   }

@@ -9,12 +9,11 @@ import { DeliveryFailure, exchangeFailure } from "./delivery-failure.js";
 import { KEPT_BODY_BYTES, type RawAnswer, resultOf, retryAfterOf } from "./read-answer.js";
 import type { GuardedExchange } from "./response-size-guard.js";
 
-/** What an exchange needs of its deliverer. */
 export interface ExchangeHost {
   readonly maxAnswerBytes: number;
   readonly deadlineMs: number;
   now(): number;
-  /** Called once, with the result final. */
+  /** Once; the result is final. */
   onSettled(exchange: Exchange): void;
 }
 
@@ -34,7 +33,7 @@ export interface ExchangeOptions {
 /** More than any real server sends. */
 const MAX_INTERIM_ANSWERS = 100;
 
-/** Uses undici's older handler methods: the newer ones parse all headers, an eighth of the CPU time of a delivery. */
+/** The older handler methods: the newer ones parse all headers, 1/8 of a delivery's CPU time. */
 export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Waiter, Deadlined, GuardedExchange {
   readonly deadlineAt: number;
   readonly signal: AbortSignal | undefined;
@@ -100,7 +99,7 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
 
   onData(chunk: Buffer): boolean {
     if (this.#bodyBytes < KEPT_BODY_BYTES) {
-      // A copy, so that 1 KiB doesn't keep a whole read buffer in memory.
+      // A copy: 1 KiB must not keep a whole read buffer.
       const kept = Buffer.from(chunk.subarray(0, KEPT_BODY_BYTES - this.#bodyBytes));
       this.body = this.body === null ? kept : Buffer.concat([this.body, kept]);
     }
@@ -149,7 +148,7 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
     );
   }
 
-  /** In any state: waiting for a connection, connecting or sent. */
+  /** Waiting, connecting or sent. */
   abort(failure: DeliveryFailure): void {
     this.#settleFailed(failure);
     if (this.#connection === null) this.#options.connections.cancelRequest(this);
@@ -175,7 +174,7 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
     if (this.#finish()) this.#options.reject(error);
   }
 
-  /** Returns whether it wasn't finished before. */
+  /** Whether it wasn't finished before. */
   #finish(): boolean {
     if (this.#isSettled) return false;
     this.#isSettled = true;

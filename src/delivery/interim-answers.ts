@@ -1,11 +1,11 @@
 /**
- * Lets an endpoint send an unsolicited `100 Continue`, for which undici destroys the socket. `socket.read()` is wrapped to change
- * the status 100 into 102, which undici skips. The change is made in place and byte by byte, so nothing is buffered.
+ * undici destroys the socket at an unsolicited `100 Continue`, but skips a 102: `socket.read()` is wrapped to turn 100 into 102, in place
+ * and byte by byte, so nothing is buffered.
  */
 import type { Socket } from "node:net";
 
 export interface InterimAnswers {
-  /** Call it before each request on the socket. One request at a time. */
+  /** Before each request; one at a time. */
   expectAnswer(): void;
 }
 
@@ -30,7 +30,7 @@ const CR = 0x0d;
 const ZERO = 0x30;
 const TWO = 0x32;
 
-/** Follows the answers up to the final status, which may come in pieces. */
+/** Up to the final status; answers may come in pieces. */
 export class StatusRewriter implements InterimAnswers {
   #state: "status" | "headers" | "final" = "final";
   /** In the status line. */
@@ -52,7 +52,7 @@ export class StatusRewriter implements InterimAnswers {
     }
   }
 
-  /** Returns whether it is the last digit of 100. */
+  /** Whether it is the last digit of 100. */
   #readStatusByte(byte: number): boolean {
     const position = this.#position++;
     const expected = INTERIM_STATUS_LINE.charCodeAt(position);

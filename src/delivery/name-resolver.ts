@@ -1,4 +1,4 @@
-/** Host name -> addresses: concurrent lookups of a name are shared, and the answer is cached briefly. */
+/** Concurrent lookups are shared, answers cached briefly. */
 import { lookup, Resolver } from "node:dns/promises";
 import { readFile } from "node:fs/promises";
 import { isIP } from "node:net";
@@ -7,7 +7,7 @@ import type { Clock } from "../platform/clock.js";
 import { DeliveryFailure, outOfDescriptors } from "./delivery-failure.js";
 
 export interface NameResolver {
-  /** At least one address, in the order to try them. Rejects with a DeliveryFailure of reason `dns`. */
+  /** At least one, in order. Rejects with a DeliveryFailure of reason `dns`. */
   resolve(name: string): Promise<readonly string[]>;
 }
 
@@ -22,10 +22,10 @@ export interface FoundAddresses {
   readonly ttlMs: number;
 }
 
-/** Rejects with an error whose `code` is one of node:dns (ENOTFOUND: no such name). */
+/** Rejects with a node:dns `code` (ENOTFOUND: no such name). */
 export type NameSource = (name: string) => Promise<FoundAddresses>;
 
-/** Short enough to follow an endpoint that moves, long enough to avoid a lookup per connection. */
+/** Follows an endpoint that moves, without a lookup per connection. */
 const MIN_TTL_MS = 1_000;
 const MAX_TTL_MS = 60_000;
 /** Short: someone may be fixing the name. */
@@ -34,7 +34,7 @@ const MAX_NAMES = 2_000;
 
 interface CacheEntry {
   readonly answer: Promise<readonly string[]>;
-  /** On the monotonic clock; Infinity during the lookup. */
+  /** Monotonic; Infinity during the lookup. */
   expiresAt: number;
 }
 
@@ -50,7 +50,7 @@ export function createNameResolver(options: NameResolverOptions): NameResolver {
       entry.expiresAt = clock.monotonicMs() + ms;
     };
     found.then(({ ttlMs }) => expireIn(Math.min(Math.max(ttlMs, MIN_TTL_MS), MAX_TTL_MS))).catch(() => expireIn(FAILURE_TTL_MS));
-    // The caller handles the rejection; the copy in the cache must not count as unhandled.
+    // The caller handles the rejection, not the cache.
     entry.answer.catch(() => undefined);
     return entry;
   }
@@ -93,29 +93,29 @@ function failLookup(name: string): (error: unknown) => never {
 /** For sources that don't give one. */
 const DEFAULT_TTL_MS = 10_000;
 const HOSTS_FILE_TTL_MS = 5_000;
-/** Of one query; c-ares doubles it for the second try. Both together stay under the connect timeout. */
+/** c-ares doubles it for the second try; both stay under the connect timeout. */
 const QUERY_TIMEOUT_MS = 1_500;
 const QUERY_TRIES = 2;
 const HOSTS_FILE = process.platform === "win32" ? "C:\\Windows\\System32\\drivers\\etc\\hosts" : "/etc/hosts";
 
-/** The hosts file, then the DNS servers, then the system. */
+/** Hosts file, DNS servers, system. */
 function systemNameSource(clock: Pick<Clock, "monotonicMs">): NameSource {
   const hosts = cachedHosts(clock);
   return async (name) => {
     const plain = name.toLowerCase().replace(/\.$/, "");
-    // RFC 6761. Both, for a server that listens on one of them only.
+    // RFC 6761. Both: a server may listen on only one.
     if (plain === "localhost" || plain.endsWith(".localhost")) return { addresses: ["127.0.0.1", "::1"], ttlMs: DEFAULT_TTL_MS };
     const listed = (await hosts()).get(plain);
     if (listed !== undefined) return { addresses: listed, ttlMs: DEFAULT_TTL_MS };
     return queryDnsServers(name).catch((error: unknown) => {
-      // The system would ask the same silent servers, and block one of libuv's four threads meanwhile.
+      // The system would ask the same silent servers and block one of libuv's four threads.
       if (systemErrorCode(error) === "ETIMEOUT") throw error;
       return askSystem(name);
     });
   };
 }
 
-/** c-ares is asynchronous, so a slow DNS server delays only those who need it. */
+/** c-ares is asynchronous: a slow DNS server delays only its own lookups. */
 async function queryDnsServers(name: string): Promise<FoundAddresses> {
   // A new Resolver reads resolv.conf again.
   const resolver = new Resolver({ timeout: QUERY_TIMEOUT_MS, tries: QUERY_TRIES });
@@ -125,7 +125,7 @@ async function queryDnsServers(name: string): Promise<FoundAddresses> {
   return { addresses: records.map(({ address }) => address), ttlMs: Math.min(...records.map(({ ttl }) => ttl)) * 1_000 };
 }
 
-/** getaddrinfo knows mDNS, search domains and other local configuration. */
+/** getaddrinfo knows mDNS and search domains. */
 async function askSystem(name: string): Promise<FoundAddresses> {
   const entries = await lookup(name, { all: true, order: "verbatim" });
   return { addresses: entries.map(({ address }) => address), ttlMs: DEFAULT_TTL_MS };
@@ -143,7 +143,7 @@ function cachedHosts(clock: Pick<Clock, "monotonicMs">): () => Promise<ReadonlyM
   };
 }
 
-/** hosts(5): names in lower case; a name on several lines has all their addresses, in order. */
+/** hosts(5): lower-case names, each with all its addresses in order. */
 export function parseHosts(text: string): ReadonlyMap<string, readonly string[]> {
   const hosts = new Map<string, string[]>();
   for (const line of text.split("\n")) {

@@ -1,4 +1,3 @@
-/** What is stored of an endpoint's answer. */
 import { STATUS_CODES } from "node:http";
 import { StringDecoder } from "node:string_decoder";
 import type { DeliveryResult } from "../domain/attempt.js";
@@ -7,7 +6,7 @@ import { parseRetryAfter } from "../wire/retry-after.js";
 export interface RawAnswer {
   readonly statusCode: number;
   readonly statusMessage: string;
-  /** Names and values alternate, as received. */
+  /** Alternating names and values. */
   readonly headers: readonly Buffer[];
   /** At most the first KEPT_BODY_BYTES. */
   readonly body: Buffer | null;
@@ -31,7 +30,7 @@ export function resultOf(answer: RawAnswer): DeliveryResult {
   };
 }
 
-/** Retry-After in ms from `now` (epoch ms); ignored in a 200. */
+/** In ms from `now` (epoch ms); ignored in a 200. */
 export function retryAfterOf(answer: RawAnswer, now: number): number | null {
   if (answer.statusCode === 200) return null;
   const value = headerValue(answer.headers, "retry-after");
@@ -42,14 +41,14 @@ function messageOf({ statusCode, statusMessage }: RawAnswer): string {
   return storable(statusMessage.slice(0, KEPT_MESSAGE_LENGTH)) || (STATUS_CODES[statusCode] ?? "");
 }
 
-/** Without path and query, which may contain a key. */
+/** Without path and query, which may hold a key. */
 function redirectTarget(location: string | null): string {
   if (location === null || !URL.canParse(location)) return "";
   const { protocol, host } = new URL(location);
   return ` (to ${protocol}//${host})`.slice(0, KEPT_MESSAGE_LENGTH);
 }
 
-/** The first header with that name (in lower case). */
+/** The first; `name` in lower case. */
 function headerValue(headers: readonly Buffer[], name: string): string | null {
   for (let at = 0; at + 1 < headers.length; at += 2) {
     if (headers[at]?.length === name.length && headers[at]?.toString("latin1").toLowerCase() === name) {
@@ -59,12 +58,12 @@ function headerValue(headers: readonly Buffer[], name: string): string | null {
   return null;
 }
 
-/** Invalid UTF-8 becomes U+FFFD; a character that the limit cut in two is dropped. */
+/** Invalid UTF-8 becomes U+FFFD; a character cut by the limit is dropped. */
 function textOf(body: Buffer): string {
   return storable(body.length < KEPT_BODY_BYTES ? body.toString() : new StringDecoder("utf8").write(body));
 }
 
-/** Control characters are kept, except NUL, which PostgreSQL's text can't contain. */
+/** Without NUL, which PostgreSQL's text can't contain. */
 function storable(text: string): string {
   return text.includes("\u0000") ? text.replaceAll("\u0000", "\ufffd") : text;
 }

@@ -1,22 +1,22 @@
-/** Aborts endless answers that no limit of the parser covers, such as a status line or chunk extension without end. */
+/** Aborts endless answers that the parser's limits miss, such as an endless status line or chunk extension. */
 import type { Timers } from "../platform/clock.js";
 import { DeliveryFailure } from "./delivery-failure.js";
 
 export interface GuardedExchange {
-  /** Bytes read on its connection so far, earlier answers included; null without a connection. */
+  /** On its connection, earlier answers included; null without one. */
   readonly bytesRead: number | null;
   readonly where: string;
   abort(failure: DeliveryFailure): void;
 }
 
 const CHECK_INTERVAL_MS = 1_000;
-/** Far more than the limits for headers and body together. */
+/** Far more than headers and body together may have. */
 const MAX_BYTES = 1024 * 1024;
 
 export class ResponseSizeGuard<T extends GuardedExchange> {
   readonly #inFlight: () => Iterable<T>;
   readonly #timers: Timers;
-  /** The value of `bytesRead` when the exchange was first seen. */
+  /** `bytesRead` when first seen. */
   #initial = new Map<T, number>();
   #isArmed = false;
 
@@ -25,7 +25,7 @@ export class ResponseSizeGuard<T extends GuardedExchange> {
     this.#timers = timers;
   }
 
-  /** Call it whenever an exchange starts. */
+  /** When an exchange starts. */
   wake(): void {
     if (this.#isArmed) return;
     this.#isArmed = true;

@@ -1,4 +1,4 @@
-/** The Deliverer on undici's connections, with the limits of docs/dispatcher.md. */
+/** docs/dispatcher.md, Limits. */
 import { isWhcbError } from "../domain/errors.js";
 import type { Clock, Timers } from "../platform/clock.js";
 import type { DeliveryRequest } from "../wire/delivery-request.js";
@@ -16,21 +16,20 @@ export interface DelivererOptions {
   readonly timers: Timers;
   /** For DNS, TCP and TLS together. */
   readonly connectTimeoutMs?: number;
-  /** From the call of `deliver` to the last byte of the answer. */
+  /** From `deliver` to the answer's last byte. */
   readonly deadlineMs?: number;
-  /** Of the answer's body; the rest is dropped and the connection closed. */
+  /** Beyond this, the body is dropped and the connection closed. */
   readonly maxAnswerBytes?: number;
-  /** For all callbacks at one origin; the limit per callback is the dispatcher's. */
+  /** For all callbacks at an origin; the dispatcher limits each callback. */
   readonly maxConnectionsPerOrigin?: number;
-  /** How long an idle connection is kept. */
   readonly keepAliveMs?: number;
   readonly addressRule?: AddressRule;
   readonly names?: NameResolver;
-  /** PEM; replaces the system's certificate authorities. */
+  /** PEM; replaces the system's authorities. */
   readonly ca?: string;
 }
 
-/** Shorter than the usual servers' (gunicorn 2 s; Node, Apache and uvicorn 5 s), so that they rarely close one that we use. */
+/** Shorter than usual servers' (gunicorn 2 s; Node, Apache, uvicorn 5 s), so that they rarely close first. */
 const DEFAULT_KEEP_ALIVE_MS = 1_500;
 const MAX_HEADER_BYTES = 16 * 1024;
 
@@ -121,7 +120,7 @@ function unsent(failure: DeliveryFailure): Delivery {
   return { result: { kind: "unreachable", reason: failure.reason, detail: failure.message }, retryAfterMs: null };
 }
 
-/** Flat pairs, undici's cheapest form. No compression is accepted, since an answer could be a decompression bomb. */
+/** Flat pairs: undici's cheapest form. No compression: it could be a decompression bomb. */
 function headersOf(request: Pick<DeliveryRequest, "headers">): string[] {
   const pairs = ["accept-encoding", "identity"];
   for (const name in request.headers) pairs.push(name, request.headers[name] ?? "");
@@ -137,7 +136,7 @@ interface Target {
   readonly path: string;
   /** host:port. */
   readonly where: string;
-  /** A function, since the pool drops an idle origin and creates it again. */
+  /** The pool may drop an idle origin and create it again. */
   connections(): OriginConnections;
 }
 
@@ -157,7 +156,7 @@ class Targets {
     const cached = this.#targets.get(url);
     if (cached !== undefined) return cached;
     const target = this.#parse(url);
-    // Parsing again is cheap; a URL may contain a key and must not stay for ever.
+    // A URL may hold a key and must not stay forever.
     if (this.#targets.size >= MAX_TARGETS) this.#targets.clear();
     this.#targets.set(url, target);
     return target;
@@ -186,7 +185,7 @@ class Targets {
   }
 }
 
-/** One listener per signal: thousands of deliveries share the dispatcher's. */
+/** Thousands of deliveries share one signal. */
 class AbortListeners {
   readonly #exchanges = new WeakMap<AbortSignal, Set<Exchange>>();
 
