@@ -1,4 +1,4 @@
-/** Writes mails as .eml files, one per outage, when there is no mail server. */
+/** One .eml file per outage, without a mail server. */
 import { mkdir, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { systemErrorCode, WhcbError } from "../domain/errors.js";
@@ -6,7 +6,7 @@ import type { Mail } from "../domain/mail.js";
 import { checkOutageId, DEFAULT_SENDER, mailMessage, type Notifier } from "./notifier.js";
 
 export interface EmlNotifierOptions {
-  /** Created with mode 0700 if it doesn't exist. */
+  /** Created with mode 0700. */
   readonly directory: string;
   readonly from?: string;
 }
@@ -36,7 +36,7 @@ async function composeMessage(mail: Mail, from: string): Promise<Buffer> {
   return bytes;
 }
 
-/** A reader sees the old file or the whole new one, even after a crash. The draft's name is fixed, so the next try removes it. */
+/** Atomic, even in a crash. The draft's name is fixed, so the next try removes it. */
 async function writeAtomically(directory: string, name: string, bytes: Buffer): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const draft = join(directory, `.${name}.draft`);

@@ -1,4 +1,4 @@
-/** The one e-mail of an outage (docs/dispatcher.md, An outage), for an engineer who is woken up by it. */
+/** docs/dispatcher.md, An outage. */
 import type { DeliveryResult, UnreachableReason } from "../domain/attempt.js";
 import type { Callback } from "../domain/callback.js";
 import { spellDuration } from "../domain/duration.js";
@@ -11,7 +11,7 @@ import { isPlainLine, quoteBlock, toLine, truncate } from "./plain-text.js";
 export interface OutageFacts {
   readonly callback: Callback;
   readonly startedAt: number;
-  /** Of the attempt that opened the outage; null if a response was held because the endpoint was down. */
+  /** Of the attempt that opened the outage; null if a response was held. */
   readonly result: DeliveryResult | null;
   readonly call: { readonly id: string; readonly response: MessageResponse };
   readonly policy: RetryPolicy;
@@ -26,7 +26,7 @@ const MAX_NAME = 50;
 const MAX_CONTENT = 1_000;
 const MAX_ANSWER = 300;
 const MAX_VALUE = 200;
-/** Longer lines make a mail need an encoding, and are hard to read as a file. */
+/** Longer lines need an encoding. */
 const MAX_LINE = 76;
 
 export function composeOutageMail(facts: OutageFacts): OutageMail {
@@ -105,7 +105,7 @@ function commandLines(callback: Callback): string[] {
   return [`  whcb calls list ${argument} --failed`, `  whcb replay ${argument} --failed`];
 }
 
-/** The name, quoted for a shell; or the id if the name can't be quoted or would be read as a flag. */
+/** Quoted for a shell; the id if the name can't be quoted or reads as a flag. */
 function callbackArgument({ id, name }: Callback): string {
   return name !== "" && !name.startsWith("-") && isPlainLine(name) ? shellQuote(name) : id;
 }
@@ -128,7 +128,7 @@ function statusLine(result: { readonly statusCode: number; readonly statusMessag
   return `${result.statusCode} ${toLine(mask(result.statusMessage), 80)}`.trim();
 }
 
-/** In ASCII, so that a mail without other characters needs no encoding. */
+/** In ASCII, so that the mail needs no encoding. */
 function asciiKey(key: string): string {
   return maskKey(key).replaceAll("•", "*");
 }
@@ -138,7 +138,7 @@ function formatInstant(at: number): string {
   return `${new Date(at).toISOString().slice(0, 19).replace("T", " ")} UTC`;
 }
 
-/** A long value goes on a line of its own. */
+/** A long value gets its own line. */
 function field(label: string, value: string): string {
   const line = `${`${label}:`.padEnd(11)}${value}`;
   return line.length > MAX_LINE ? `${label}:\n  ${value}` : line;

@@ -1,22 +1,22 @@
-/** Sends mails to a mail server: one try per call, bounded in time. The outbox decides when to try again. */
+/** One try per call, in bounded time; the outbox retries. */
 import { errorMessage, WhcbError } from "../domain/errors.js";
 import type { Timers } from "../platform/clock.js";
 import { mailMessage, type Notifier } from "./notifier.js";
 import { parseSmtpUrl, type SmtpServer } from "./smtp-url.js";
 
 export interface SmtpNotifierOptions {
-  /** See smtp-url.ts; a secret if it contains a password. */
+  /** See smtp-url.ts; may contain a password. */
   readonly url: string;
-  /** The sender's address; otherwise the URL's from=, the login if that is an address, or whcb@<host>. */
+  /** Default: the URL's from=, the login if it is an address, or whcb@<host>. */
   readonly from?: string;
   readonly timers: Timers;
-  /** For one mail, from connecting to the server's last reply. */
+  /** Per mail, to the server's last reply. */
   readonly timeoutMs?: number;
-  /** PEM certificates of authorities to trust instead of the system's. */
+  /** PEM; replaces the system's authorities. */
   readonly ca?: string;
 }
 
-/** Throws `config` for an invalid URL. Connects only when there is a mail. */
+/** Throws `config` for an invalid URL. Connects only for a mail. */
 export function createSmtpNotifier(options: SmtpNotifierOptions): Notifier {
   const server = parseSmtpUrl(options.url);
   const from = options.from ?? server.from ?? defaultSender(server);
@@ -54,7 +54,7 @@ function transportOptions(server: SmtpServer, timeoutMs: number, ca: string | un
     host: server.host,
     port: server.port,
     secure: server.isTls,
-    // Never send a login unencrypted over a network; a man in the middle could hide that the server offers STARTTLS.
+    // No unencrypted login over a network: a man in the middle could hide STARTTLS.
     requireTLS: server.login !== null && !server.isTls && !server.isLoopback,
     ...(server.login === null ? {} : { auth: server.login }),
     connectionTimeout: Math.min(timeoutMs, 15_000),
@@ -72,11 +72,11 @@ function defaultSender(server: SmtpServer): string {
   return `whcb@${server.host.includes(":") ? `[IPv6:${server.host}]` : server.host}`;
 }
 
-/** Why nodemailer failed, as the end of a sentence about the server; without secrets. */
+/** The end of a sentence about the server; without secrets. */
 function failureReason(error: unknown, server: SmtpServer): string {
   const code = fieldOf(error, "code");
   const status = fieldOf(error, "responseCode");
-  // A server's reply to a login may repeat the password, so it isn't shown.
+  // A reply to a login may repeat the password.
   if (code === "EAUTH" || fieldOf(error, "command").startsWith("AUTH")) {
     return `rejected the login${status === "" ? "" : ` (${status})`}`;
   }
@@ -97,7 +97,7 @@ function fieldOf(error: unknown, name: string): string {
 
 const MAX_REPLY = 200;
 
-/** The server's reply on one line, with the password masked as it is and as SMTP encodes it. */
+/** On one line; masks the password, as it is and as SMTP encodes it. */
 function withoutLogin(text: string, { login }: SmtpServer): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are removed here
   const line = text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ");

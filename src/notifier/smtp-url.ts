@@ -1,4 +1,4 @@
-/** smtp://[user:password@]host[:port][?from=address], or smtps:// for TLS from the first byte. */
+/** smtp://[user:password@]host[:port][?from=address]; smtps:// for TLS from the first byte. */
 import { WhcbError } from "../domain/errors.js";
 import { isLoopbackHost } from "../domain/loopback.js";
 import { checkAddress } from "./notifier.js";
@@ -6,15 +6,15 @@ import { checkAddress } from "./notifier.js";
 export interface SmtpServer {
   readonly host: string;
   readonly port: number;
-  /** TLS from the first byte. Otherwise STARTTLS is used if the server offers it. */
+  /** From the first byte. Otherwise STARTTLS if offered. */
   readonly isTls: boolean;
   readonly login: { readonly user: string; readonly pass: string } | null;
   readonly from: string | null;
-  /** On this machine, where neither encryption nor a valid certificate is required. */
+  /** Needs neither encryption nor a valid certificate. */
   readonly isLoopback: boolean;
 }
 
-/** Throws `config`; its message never repeats the URL, which may contain a password. */
+/** Throws `config`, without the URL, which may hold a password. */
 export function parseSmtpUrl(url: string): SmtpServer {
   const parsed = URL.canParse(url) ? new URL(url) : null;
   if (parsed === null || (parsed.protocol !== "smtp:" && parsed.protocol !== "smtps:") || parsed.hostname === "") {
