@@ -1,21 +1,21 @@
 import { setTimeout as delay, setImmediate as turn } from "node:timers/promises";
 
-/** Time, injected, so that a day of retries takes milliseconds in a test. */
+/** Injected, so that a day of retries takes milliseconds in a test. */
 export interface Clock {
-  /** Wall time, epoch milliseconds. It may jump. */
+  /** Wall time, epoch ms. It may jump. */
   now(): number;
-  /** Milliseconds since some fixed instant. It never jumps: use it for durations and leases. */
+  /** Ms since a fixed instant, without jumps: for durations and leases. */
   monotonicMs(): number;
   /**
-   * Resolves when `now()` reaches `at`, or when as much time has passed as was left until then (so a clock set back delays
-   * nobody), or immediately when `signal` is aborted. Never rejects.
+   * Until `now()` reaches `at`, or for as long as was left (so a clock set back delays nobody), or until `signal` is aborted. Never
+   * rejects.
    */
   sleepUntil(at: number, signal?: AbortSignal): Promise<void>;
-  /** One turn of the event loop: what is ready happens first. */
+  /** One turn of the event loop. */
   nextTurn(): Promise<void>;
 }
 
-/** A longer sleep is split into steps of this length, so that it notices a clock that jumped. */
+/** A longer sleep is split, to notice a clock that jumped. */
 const LONGEST_SLEEP_MS = 60_000;
 
 export const systemClock: Clock = {
@@ -31,9 +31,9 @@ export const systemClock: Clock = {
   },
 };
 
-/** Callbacks instead of promises: cheap for time limits, most of which are cancelled before they are reached. */
+/** Callbacks, not promises: cheap for time limits, most of which are cancelled. */
 export interface Timers {
-  /** Calls `handler` once, after `delayMs`. The returned function cancels it. A timer doesn't keep the process alive. */
+  /** Returns the cancel function. The timer doesn't keep the process alive. */
   after(delayMs: number, handler: () => void): () => void;
 }
 

@@ -1,4 +1,3 @@
-/** Where whcb keeps its files: settings, data, run journals. */
 import { homedir } from "node:os";
 import { join } from "node:path";
 
@@ -9,7 +8,7 @@ export interface Paths {
   readonly data: string;
 }
 
-/** `WHCB_CONFIG_DIR` and `WHCB_DATA_DIR`, otherwise the platform's usual folders (XDG; Library on macOS; AppData on Windows). */
+/** `WHCB_CONFIG_DIR` and `WHCB_DATA_DIR`, otherwise XDG, Library (macOS) or AppData (Windows). */
 export function pathsFrom(env: NodeJS.ProcessEnv, platform: NodeJS.Platform): Paths {
   const home = env.HOME || homedir();
   const config = env.WHCB_CONFIG_DIR || join(configHome(env, platform, home), "whcb");

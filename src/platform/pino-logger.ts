@@ -3,7 +3,7 @@ import type { Logger } from "./logger.js";
 
 export type LogLevel = "silent" | "error" | "warn" | "info";
 
-/** Field names that may hold a secret, at any depth up to three. */
+/** At any depth up to three. */
 const SECRETS = [
   "authorization",
   "x-api-key",
@@ -16,7 +16,7 @@ const SECRETS = [
   "x-whispir-callback-key",
 ];
 
-/** Writes JSON lines with secrets redacted. */
+/** JSON lines, secrets redacted. */
 export function pinoLogger(level: LogLevel, destination: DestinationStream): Logger {
   const paths = SECRETS.flatMap((name) => [`["${name}"]`, `*["${name}"]`, `*.*["${name}"]`]);
   const logger = pino(

@@ -1,4 +1,4 @@
-/** Randomness, injected, so that the same seed gives the same run; and the ids made from it, in upper-case hex as on the platform. */
+/** Injected, so that a seed repeats a run. Ids are upper-case hex, as on the platform. */
 import { randomBytes } from "node:crypto";
 
 export interface Random {
@@ -14,7 +14,7 @@ export const systemRandom: Random = {
 
 const POOL_BYTES = 4096;
 
-/** The same randomness, read from the system in blocks: 10 bytes cost as much as 4096. No byte is used twice. */
+/** Reads blocks: 10 bytes cost as much as 4096. No byte is used twice. */
 export function pooledRandom(random: Random): Random {
   let pool = Buffer.alloc(0);
   return {
@@ -29,7 +29,7 @@ export function pooledRandom(random: Random): Random {
   };
 }
 
-/** A UUIDv7 (RFC 9562) as 32 digits: sorts by `now` (epoch ms). For calls, outages and runs. */
+/** UUIDv7 (RFC 9562), 32 digits: sorts by `now` (epoch ms). For calls, outages and runs. */
 export function timeOrderedId(now: number, random: Random): string {
   const bytes = random.bytes(10);
   const time = now.toString(16).padStart(12, "0");
@@ -44,7 +44,7 @@ export function shortId(random: Random): string {
   return hexId(8, random);
 }
 
-/** 32 digits, all of them random. For message ids that a caller left out. */
+/** 32 digits, all random. For message ids left out by the caller. */
 export function randomId(random: Random): string {
   return hexId(16, random);
 }

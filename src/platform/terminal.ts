@@ -1,4 +1,4 @@
-/** What the command line needs of the process: streams, environment, signals. */
+/** The process: streams, environment, signals. */
 import { fstatSync, writeSync } from "node:fs";
 import process from "node:process";
 import { Writable } from "node:stream";
@@ -8,9 +8,9 @@ export interface Io {
   readonly stdout: Output;
   readonly stderr: Output;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Fires on SIGINT and SIGTERM; returns the function that stops listening. */
+  /** On SIGINT and SIGTERM; returns the unsubscribe function. */
   onInterrupt(handler: () => void): () => void;
-  /** Ends the process immediately: for a second Ctrl-C. */
+  /** For a second Ctrl-C. */
   exitNow(code: number): void;
 }
 
@@ -19,7 +19,7 @@ export interface Output extends NodeJS.WritableStream {
   readonly columns?: number;
 }
 
-/** npx passes on the Ctrl-C that the terminal has already sent to us: a second signal this soon is the same key press. */
+/** npx repeats the terminal's Ctrl-C: a second signal this soon is the same key press. */
 const DUPLICATE_SIGNAL_MS = 200;
 
 export function processIo(process: NodeJS.Process): Io {
@@ -48,7 +48,7 @@ function isFile(fd: number, isTTY: boolean): boolean {
   return stat.isFile() || (stat.isCharacterDevice() && !isTTY);
 }
 
-/** Writes to a file until all of it is written: Node's own stream ignores a short write, as on a disk that is filling up. */
+/** Writes all of it: Node's stream ignores a short write, as on a full disk. */
 function fileOutput(fd: number): Output {
   return new Writable({
     write(chunk: Buffer, _encoding, done) {
@@ -65,8 +65,8 @@ function fileOutput(fd: number): Output {
 const STOP_SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
 /**
- * Loads a package and removes the listeners that it added to the signals that stop us. A package that cleans up at exit raises
- * the signal again afterwards, which a service that is stopping takes for a second Ctrl-C.
+ * Removes the signal listeners that the loaded package added: one that cleans up at exit raises the signal again, which a stopping service
+ * takes for a second Ctrl-C.
  */
 export async function withoutSignalListeners<Loaded>(load: () => Promise<Loaded>): Promise<Loaded> {
   const before = STOP_SIGNALS.map((signal) => ({ signal, listeners: new Set(process.listeners(signal)) }));
