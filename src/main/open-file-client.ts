@@ -10,8 +10,8 @@ import { openStore } from "../store/open-store.js";
 import { secretKeySource } from "../store/secret-key.js";
 
 /**
- * The service on a database file, in this process: no server, no dispatching, and no credentials but the file's permissions.
- * `secretKey` is the value of WHCB_SECRET_KEY. Throws `config` if there is no such database.
+ * In this process: no server, no dispatching, no credentials but file permissions. `secretKey`: WHCB_SECRET_KEY. Throws `config` if there
+ * is no such database.
  */
 export async function openFileClient(
   { path, authParameter }: { readonly path: string; readonly authParameter: string },

@@ -5,7 +5,7 @@ import { createHttpTransport } from "../client/http-transport.js";
 import { systemClock } from "../platform/clock.js";
 import { systemRandom } from "../platform/random.js";
 
-/** A client of the service at a URL, through the proxy that the environment names. */
+/** Through the environment's proxy. */
 export async function openHttpClient(target: ServiceTarget & { kind: "http" }, env: NodeJS.ProcessEnv): Promise<Client> {
   const { url, rate, timezone, onExchange } = target;
   const proxy = {

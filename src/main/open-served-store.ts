@@ -8,7 +8,7 @@ import { secretKeySource } from "../store/secret-key.js";
 import type { Store } from "../store/store.js";
 import type { Teardown } from "./teardown.js";
 
-/** The database, this process its only server, with the user of `options` let in. Throws what lockDatabase and openStore throw. */
+/** As its only server, with the user of `options` added. Throws as lockDatabase and openStore. */
 export async function openServedStore(options: ServeOptions, teardown: Teardown): Promise<Store> {
   const { database, credentials, secretKey } = options;
   const keySource = secretKeySource(database, secretKey);
@@ -20,7 +20,7 @@ export async function openServedStore(options: ServeOptions, teardown: Teardown)
   return store;
 }
 
-/** Stores the user's hashes, unless they exist: new ones at each start would invalidate issued tokens. */
+/** Keeps existing hashes: new ones would invalidate issued tokens. */
 async function letIn(credentials: ServeOptions["credentials"], store: Store): Promise<void> {
   const stored = (await store.listCredentials()).find(({ username }) => username === credentials.username);
   const isKnown =

@@ -1,4 +1,4 @@
-/** `whcb serve`: API, dispatcher and mail outbox on one database, wired and started. */
+/** API, dispatcher and mail outbox on one database. */
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { dirname, join, resolve } from "node:path";
@@ -22,18 +22,17 @@ import { Teardown } from "./teardown.js";
 
 export interface ServiceSurroundings {
   readonly version: string;
-  /** Where the log's lines go. */
   readonly log: NodeJS.WritableStream;
 }
 
-/** Resolves when the service answers. Rejects, with everything closed again, where it can't start. */
+/** Resolves when the service answers. If it rejects, everything is closed again. */
 export async function startService(options: ServeOptions, surroundings: ServiceSurroundings): Promise<RunningService> {
   const teardown = new Teardown();
   try {
     const { url, settings } = await start(options, surroundings, teardown);
     return { url, settings, stop: () => teardown.run(), stopped: teardown.done };
   } catch (error) {
-    // The reason why it didn't start matters, not what couldn't be closed.
+    // The start's error matters, not the teardown's.
     await teardown.run().catch(() => undefined);
     throw error;
   }
@@ -86,13 +85,13 @@ async function start(
   const closeApp = closeGracefully(app, { timers: systemTimers, nowMs: systemClock.monotonicMs, limitMs: LONGEST_STOP_MS });
   teardown.add(() => settleAll(closeApp(), dispatching.stop()));
   const url = await app.listen({ host: options.host, port: options.port });
-  // Not before: a service whose port is taken stores and sends nothing.
+  // Not before: with its port taken, nothing is stored or sent.
   await store.saveSettings(options.settings);
   dispatching.start();
   return { url, settings };
 }
 
-/** Before a database is created: a start that fails leaves no files. Rejects as `listen` does. */
+/** Before creating a database: a failed start leaves no files. Rejects as `listen`. */
 async function tryToListen({ host, port }: ServeOptions): Promise<void> {
   const server = createServer().listen({ host, port });
   await once(server, "listening");

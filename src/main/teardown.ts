@@ -1,9 +1,8 @@
-/** Closes what was opened, in the opposite order, once. */
+/** In the opposite order of opening, once. */
 export class Teardown {
   readonly #steps: (() => Promise<unknown>)[] = [];
   #running: Promise<void> | undefined;
   #settle: () => void = () => undefined;
-  /** Resolves when everything is closed. */
   readonly done = new Promise<void>((resolve) => {
     this.#settle = resolve;
   });
@@ -16,7 +15,7 @@ export class Teardown {
     this.#steps.push(step);
   }
 
-  /** Runs every step, and rejects with the first failure at the end. */
+  /** Runs every step, then rejects with the first failure. */
   run(): Promise<void> {
     this.#running ??= this.#closeAll();
     return this.#running;
