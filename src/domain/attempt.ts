@@ -1,25 +1,23 @@
-/** One request to an endpoint and what came of it. */
 export interface Attempt {
-  /** 1 for the first. */
+  /** From 1. */
   readonly number: number;
   readonly startedAt: number;
   readonly durationMs: number;
   readonly cause: AttemptCause;
   readonly result: DeliveryResult;
-  /** user@host, if a client made it (`cause` replay). */
+  /** user@host, for a client's replay. */
   readonly sentFrom?: string;
 }
 
-/** Why the attempt was made. A replay may have been sent by a client, which reported it. */
 export type AttemptCause = "first" | "retry" | "probe" | "replay";
 
-/** An endpoint that is down is a value, not an exception. */
+/** An unreachable endpoint is a value, not an exception. */
 export type DeliveryResult =
   | {
       readonly kind: "answered";
       readonly statusCode: number;
       readonly statusMessage: string;
-      /** The first 1 KiB of the answer's body, as text. */
+      /** The answer's first 1 KiB. */
       readonly body: string;
       readonly resent?: true;
     }
@@ -27,11 +25,11 @@ export type DeliveryResult =
       readonly kind: "unreachable";
       readonly reason: UnreachableReason;
       readonly detail: string;
-      /** Sent again on a fresh connection, because the endpoint had closed the reused one. */
+      /** On a fresh connection: the endpoint had closed the reused one. */
       readonly resent?: true;
     };
 
-/** The kinds of error of docs/dispatcher.md, a call, 3. */
+/** docs/dispatcher.md, a call, 3. */
 export type UnreachableReason = (typeof UNREACHABLE_REASONS)[number];
 
 export const UNREACHABLE_REASONS = [
@@ -44,15 +42,15 @@ export const UNREACHABLE_REASONS = [
   "redirect",
   "too-large",
   "address-refused",
-  "protocol", // bytes that are no HTTP answer
+  "protocol", // not an HTTP answer
 ] as const;
 
-/** Only an answer of exactly 200 is success. */
+/** Exactly 200. */
 export function isAccepted(result: DeliveryResult): boolean {
   return result.kind === "answered" && result.statusCode === 200;
 }
 
-/** What a person reads of a result in one line: the status code's message, or what went wrong. */
+/** In one line. */
 export function resultMessage(result: DeliveryResult): string {
   return result.kind === "answered" ? result.statusMessage : `${result.reason}: ${result.detail}`;
 }

@@ -1,28 +1,27 @@
-/** Which calls match a filter. The client checks it too, because a service that ignores a filter must not widen a replay. */
+/** The client checks it too: a service that ignores a filter must not widen a replay. */
 import type { CallStatus } from "./call.js";
 import { type Channel, type MessageResponse, senderAddress } from "./message-response.js";
 
 export interface CallFilter {
   /** Default: SUCCESS and FAILED. */
   readonly status?: CallStatus;
-  /** Last attempt at or after this instant (epoch ms). */
+  /** Last attempt >= this (epoch ms). */
   readonly since?: number;
-  /** Last attempt before this instant (epoch ms, exclusive). */
+  /** Last attempt < this (epoch ms). */
   readonly until?: number;
   /** Any of these. */
   readonly statusCodes?: readonly StatusCodePattern[];
   readonly channel?: Channel;
   readonly messageId?: string;
-  /** The sender's mobile, e-mail, voice number, MRI or name; exact match. */
+  /** The sender's mobile, e-mail, voice number, MRI or name; exact. */
   readonly from?: string;
-  /** Anywhere in the content, in any letter case. */
+  /** In the content; ignores case. */
   readonly text?: string;
 }
 
-/** A code, a class of codes ("5xx" is { class: 5 }), or no answer at all. */
+/** A code, a class ("5xx" is { class: 5 }), or no answer. */
 export type StatusCodePattern = { readonly code: number } | { readonly class: number } | { readonly none: true };
 
-/** The fields of a call that a filter reads. */
 export interface FilteredCall {
   readonly status: CallStatus;
   readonly attemptedAt: number | null;
@@ -44,7 +43,7 @@ export function matchesFilter(call: FilteredCall, filter: CallFilter): boolean {
   );
 }
 
-/** Parses "500", "5xx" or "none"; null for anything else. */
+/** "500", "5xx" or "none"; else null. */
 export function parseStatusCodePattern(text: string): StatusCodePattern | null {
   if (text === "none") return { none: true };
   if (/^[1-5]xx$/i.test(text)) return { class: Number(text[0]) };

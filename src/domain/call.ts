@@ -1,4 +1,4 @@
-/** The delivery of one response to one callback, and the changes it can go through. A status is assigned nowhere else. */
+/** A call's transitions. A status is assigned nowhere else. */
 import { type Attempt, isAccepted, resultMessage, type UnreachableReason } from "./attempt.js";
 import type { MessageResponse } from "./message-response.js";
 import { nextDueAt, paceMs, type RetryPolicy, retryUntil } from "./retry-policy.js";
@@ -6,38 +6,34 @@ import { nextDueAt, paceMs, type RetryPolicy, retryUntil } from "./retry-policy.
 export type CallStatus = "PENDING" | "SUCCESS" | "FAILED";
 
 export interface Call extends CallProgress {
-  /** Grows with acceptance, unique in the store: "oldest first" is by it, and it settles ties. */
+  /** Unique, in order of acceptance: "oldest first". */
   readonly seq: number;
-  /** 32 upper-case hex digits (UUIDv7), or what the caller gave. */
+  /** 32 upper-case hex digits (UUIDv7), or as given. */
   readonly id: string;
   readonly callbackId: string;
   readonly response: MessageResponse;
-  /** Its response was too large to be prefetched and was left out; this is its size as stored. Read the call again to get it. */
+  /** Stored size; the response was too large to be prefetched. */
   readonly leftOutBytes?: number;
   readonly acceptedAt: number;
 }
 
-/** replay: a run of this or another client sent it, the endpoint accepted it, and the run marked it. */
+/** replay: a client's run sent and marked it. */
 export type SettledBy = "dispatcher" | MarkedBy;
 export type MarkedBy = "user" | "replay";
 
-/** The part of a call that its transitions read and change. */
 export interface CallProgress {
   readonly status: CallStatus;
   readonly attemptCount: number;
-  /** When the last attempt started, or the call was held; null before that. */
+  /** The last attempt's start, or when held. */
   readonly attemptedAt: number | null;
   readonly statusCode: number | null;
   readonly statusMessage: string | null;
   readonly error: UnreachableReason | null;
-  /** The start of its retry window; null if it never failed. */
+  /** The start of its retry window. */
   readonly firstFailedAt: number | null;
-  /** The next attempt, if one is due. A PENDING call waits for its first attempt without one. */
+  /** null for a PENDING call, which is sent without. */
   readonly due: Due | null;
-  /**
-   * The number of the endpoint's recovery in which it last failed, 0 if none. Such calls go last in later recoveries, those of
-   * later outages too.
-   */
+  /** The endpoint's recovery in which it last failed, 0 if none; later recoveries take such calls last. */
   readonly failedInRecovery: number;
   readonly settledBy: SettledBy | null;
   readonly changedAt: number;
@@ -48,7 +44,6 @@ export interface Due {
   readonly cause: "retry" | "replay";
 }
 
-/** What decides about a call's next attempt besides the call itself. */
 export interface RetryRule {
   readonly retriesEnabled: boolean;
   readonly policy: RetryPolicy;
@@ -56,16 +51,12 @@ export interface RetryRule {
   readonly random: number;
 }
 
-/** The stored form of an id: hex digits are upper-cased, since people type them in either case; any other id stays as it is. */
+/** Upper-cases hex digits; other ids stay as they are. */
 export function callIdFrom(text: string): string {
   return /^[\da-f]{32}$/i.test(text) ? text.toUpperCase() : text;
 }
 
-/**
- * The call after an attempt. 200 makes it SUCCESS; anything else FAILED, with a retry due while retries are on and its window
- * lasts. A call that was marked SUCCESS during the attempt stays SUCCESS (docs/dispatcher.md, A call, Rules 2-6).
- * `recovery`: the number of the recovery that the attempt was part of, 0 if none.
- */
+/** docs/dispatcher.md, A call, Rules 2-6. `recovery`: the attempt's, 0 if none. */
 export function recordAttempt(call: CallProgress, attempt: Attempt, rule: RetryRule, recovery = 0): CallProgress {
   const { result } = attempt;
   const attempted: CallProgress = {
@@ -80,7 +71,7 @@ export function recordAttempt(call: CallProgress, attempt: Attempt, rule: RetryR
   if (call.status === "SUCCESS") return attempted;
   if (isAccepted(result)) return { ...attempted, status: "SUCCESS", settledBy: "dispatcher", due: null };
   const firstFailedAt = call.firstFailedAt ?? attempt.startedAt;
-  // Requested while another attempt was in flight, or before a probe: the replay is still to come.
+  // Requested while another attempt was in flight, or before a probe.
   const isReplayStillDue = call.due?.cause === "replay" && attempt.cause !== "replay";
   return {
     ...attempted,
@@ -92,7 +83,7 @@ export function recordAttempt(call: CallProgress, attempt: Attempt, rule: RetryR
   };
 }
 
-/** A client reports what it sent: that changes neither the status nor what is due. */
+/** Changes neither the status nor what is due. */
 export function recordClientReplay(call: CallProgress, { startedAt, durationMs, result }: Attempt): CallProgress {
   const counted = { ...call, attemptCount: call.attemptCount + 1 };
   if (call.attemptedAt !== null && startedAt < call.attemptedAt) return counted;
@@ -106,7 +97,7 @@ export function recordClientReplay(call: CallProgress, { startedAt, durationMs, 
   };
 }
 
-/** A new response that isn't sent because its endpoint is down: FAILED without an attempt, and its window starts now. */
+/** FAILED without an attempt; the window starts now. */
 export function holdCall(call: CallProgress, at: number, downSince: number, rule: RetryRule): CallProgress {
   if (call.status !== "PENDING") return call;
   return {
@@ -120,29 +111,23 @@ export function holdCall(call: CallProgress, at: number, downSince: number, rule
   };
 }
 
-/**
- * A mark, by a user or a replay. SUCCESS cancels what is due, also a first attempt; FAILED changes the status and makes nothing due (docs/dispatcher.md,
- * A call, Rule 6). The caller rejects FAILED for a PENDING call.
- */
+/** docs/dispatcher.md, A call, Rule 6. The caller rejects FAILED for a PENDING call. */
 export function markCall(call: CallProgress, status: "SUCCESS" | "FAILED", at: number, by: MarkedBy = "user"): CallProgress {
   if (call.status === status) return call;
   return { ...call, status, due: null, settledBy: by, changedAt: at };
 }
 
-/** A user requests one attempt now, inside the window or not. Only a FAILED call can be replayed. */
+/** Inside the window or not; FAILED calls only. */
 export function requestReplay(call: CallProgress, at: number): CallProgress {
   return call.status === "FAILED" ? { ...call, due: { at, cause: "replay" }, failedInRecovery: 0, changedAt: at } : call;
 }
 
-/** Whether the call was held while its endpoint was down and has had no attempt since. */
+/** Held, without an attempt since. */
 export function isHeld(call: Pick<CallProgress, "status" | "attemptCount" | "due">): boolean {
   return call.status === "FAILED" && call.attemptCount === 0 && call.due !== null;
 }
 
-/**
- * When the call's next attempt may begin, whatever the state of its endpoint (docs/dispatcher.md, A call, Rule 11); 0: at any time. A
- * requested replay may go at any time, and so may a call whose last attempt began before `repairedAt`.
- */
+/** docs/dispatcher.md, A call, Rule 11; 0: at any time. */
 export function mayBeginAt(
   call: Pick<CallProgress, "attemptCount" | "attemptedAt" | "due">,
   policy: RetryPolicy,
@@ -152,7 +137,7 @@ export function mayBeginAt(
   return call.attemptedAt < repairedAt ? 0 : call.attemptedAt + paceMs(policy);
 }
 
-/** Whether the call may be sent at `at` as far as its window goes; in a drain `at` is when the recovery began. */
+/** In a drain, `at` is the recovery's beginning. */
 export function isInWindow(
   { due, firstFailedAt }: Pick<CallProgress, "due" | "firstFailedAt">,
   at: number,
@@ -161,7 +146,7 @@ export function isInWindow(
   return due?.cause !== "retry" || firstFailedAt === null || at <= retryUntil(firstFailedAt, policy);
 }
 
-/** Calls whose last attempt began at or before this may begin another at `now`: mayBeginAt for a whole query. */
+/** mayBeginAt for a query: last attempts at or before this. */
 export function attemptedLongAgo(now: number, policy: RetryPolicy, repairedAt: number): number {
   return Math.max(now - paceMs(policy), Math.min(repairedAt, now) - 1);
 }

@@ -1,15 +1,14 @@
-/** A registered endpoint: where responses are delivered, how, and who is notified when it fails. */
 export interface Callback extends CallbackSettings {
   /** 16 upper-case hex digits. */
   readonly id: string;
   readonly createdAt: number;
-  /** When the URL, auth, content type or retries were last changed so that failed calls are worth a try at once (epoch ms; 0: never). */
+  /** The last change after which failed calls are worth a try at once (epoch ms; 0: never). */
   readonly repairedAt: number;
-  /** When a replay was last requested (epoch ms; 0: never): a retry round is due then, for an endpoint that is down. */
+  /** The last request (epoch ms; 0: never). */
   readonly replayRequestedAt: number;
 }
 
-/** What a user sets. Field names and values are docs/contract.md's. */
+/** Names and values as in docs/contract.md. */
 export interface CallbackSettings {
   readonly name: string;
   readonly url: string;
@@ -26,11 +25,11 @@ export type BodyFormat = "json" | "xml";
 
 export interface CallbackAuth {
   readonly type: AuthType;
-  /** Up to 128 characters; a secret. */
+  /** Up to 128 characters; secret. */
   readonly key: string;
 }
 
-/** Whether the change of settings is one after which a down endpoint deserves a try at once (docs/dispatcher.md, a call, 8). */
+/** Whether a down endpoint deserves a try at once (docs/dispatcher.md, a call, 8). */
 export function isRepaired(before: CallbackSettings, after: CallbackSettings): boolean {
   return (
     before.url !== after.url ||
@@ -40,13 +39,12 @@ export function isRepaired(before: CallbackSettings, after: CallbackSettings): b
   );
 }
 
-/** The right of one run to send a callback's calls (docs/runs.md, One run at a time). It expires unless it is renewed. */
+/** docs/runs.md, One run at a time. Expires unless renewed. */
 export interface RunLease {
-  /** The run's id. */
   readonly run: string;
   /** user@host. */
   readonly holder: string;
-  /** Calls that the run has settled, of all that it is to settle; 0 of 0 before they are listed. */
+  /** Calls settled so far; 0 of 0 before they are listed. */
   readonly done: number;
   readonly total: number;
 }

@@ -1,8 +1,8 @@
-/** An endpoint as the dispatcher sees it: up, down or recovering, and how it changes (docs/dispatcher.md, An endpoint). */
+/** docs/dispatcher.md, An endpoint. */
 import type { AttemptCause } from "./attempt.js";
 import { latestScheduledRetry, oneIntervalAfter, type RetryPolicy } from "./retry-policy.js";
 
-/** Different calls that fail in a row until an endpoint is down, and the requests that a round may cost. */
+/** Different calls in a row; also the requests per round. */
 export const FAILURES_TO_DOWN = 10;
 export const FIRST_PROBE_STEP_MS = 1_000;
 export const DEFAULT_MAX_IN_FLIGHT = 64;
@@ -11,21 +11,21 @@ export type EndpointState = "up" | "down" | "recovering";
 
 export interface Endpoint {
   readonly state: EndpointState;
-  /** The seqs of the different calls that failed since the last success: up to nine, none while down. */
+  /** Seqs of calls that failed since the last success, each once: at most nine, none while down. */
   readonly failedCalls: readonly number[];
   /** While down. */
   readonly downSince: number | null;
-  /** While down: when the next round is due, and when the last one began (or the endpoint went down). */
+  /** While down: the next round, and when the last began (or the endpoint went down). */
   readonly roundAt: number | null;
   readonly roundBeganAt: number | null;
-  /** While down: when the next probe may go, and how long it waits after that one fails. */
+  /** While down: the next probe, and the wait after it fails. */
   readonly probeAt: number | null;
   readonly probeStepMs: number;
-  /** How many may be in flight while recovering. */
+  /** In flight, while recovering. */
   readonly limit: number;
-  /** The number of recoveries so far; the running one's number while recovering. */
+  /** Recoveries so far, including a running one. */
   readonly recovery: number;
-  /** While recovering: the first success. What was inside its window then is sent. */
+  /** The first success: what was inside its window then is sent. */
   readonly recoveringSince: number | null;
 }
 
@@ -42,7 +42,7 @@ export const NEW_ENDPOINT: Endpoint = {
   recoveringSince: null,
 };
 
-/** The first success while down starts a recovery with a limit of one request; each further one raises the limit by one. */
+/** While down, starts a recovery with a limit of one; each further one raises it by one. */
 export function endpointAfterSuccess(endpoint: Endpoint, at: number, maxInFlight: number): Endpoint {
   switch (endpoint.state) {
     case "up":
@@ -54,10 +54,7 @@ export function endpointAfterSuccess(endpoint: Endpoint, at: number, maxInFlight
   }
 }
 
-/**
- * The tenth different call that fails in a row puts the endpoint down; a call's further failures don't count again. While recovering a
- * failure halves the limit; a failed probe doubles the wait for the next one.
- */
+/** Down at the tenth different call in a row. Halves a recovery's limit; doubles the wait after a failed probe. */
 export function endpointAfterFailure(
   endpoint: Endpoint,
   failure: { readonly at: number; readonly cause: AttemptCause; readonly callSeq: number },
@@ -86,12 +83,12 @@ export function endpointAfterFailure(
   };
 }
 
-/** A round begins; the next one is due an interval later. */
+/** The next one is due an interval later. */
 export function endpointAtRound(endpoint: Endpoint, at: number, policy: RetryPolicy, random: number): Endpoint {
   return { ...endpoint, roundBeganAt: at, roundAt: oneIntervalAfter(at, policy, random) };
 }
 
-/** It may have been repaired (docs/dispatcher.md, A call, Rules 7 and 8): while it is down, a round and a probe are due at `at`. */
+/** docs/dispatcher.md, A call, Rules 7 and 8: while down, a round and a probe are due. */
 export function endpointAfterRepair(endpoint: Endpoint, at: number): Endpoint {
   const { state, probeAt } = endpoint;
   return state !== "down" || probeAt === null
@@ -99,16 +96,13 @@ export function endpointAfterRepair(endpoint: Endpoint, at: number): Endpoint {
     : { ...endpointAfterReplayRequest(endpoint, at), probeAt: Math.min(probeAt, at) };
 }
 
-/** A replay was requested: while it is down, a round is due at `at`. */
+/** While down, a round is due at `at`. */
 export function endpointAfterReplayRequest(endpoint: Endpoint, at: number): Endpoint {
   const { state, roundAt } = endpoint;
   return state !== "down" || roundAt === null ? endpoint : { ...endpoint, roundAt: Math.min(roundAt, at) };
 }
 
-/**
- * The endpoint after the wall clock may have been set back, or the interval shortened: its next round and probe are no later than if
- * they were scheduled now.
- */
+/** After a clock change or a shorter interval: no later than if scheduled now. */
 export function endpointByClock(endpoint: Endpoint, now: number, policy: RetryPolicy): Endpoint {
   const bounds = [
     ["downSince", now],
@@ -125,21 +119,17 @@ export function endpointByClock(endpoint: Endpoint, now: number, policy: RetryPo
   return after;
 }
 
-/**
- * Another process continues a recovery: with a limit of one request again, and as if the drain had run for one interval at most. While
- * no service ran nothing was drained, so that a window that ended in that time is over.
- */
+/** By another process: limit one, and the drain began at most one interval ago, because nothing was drained while no service ran. */
 export function endpointTakenOver(endpoint: Endpoint, now: number, policy: RetryPolicy): Endpoint {
   if (endpoint.recoveringSince === null) return endpoint;
   return { ...endpoint, limit: 1, recoveringSince: Math.max(endpoint.recoveringSince, now - policy.intervalMs) };
 }
 
-/** Everything due was tried: it is up again, and the calls that failed in a row still count. */
+/** Up again; calls that failed in a row still count. */
 export function endpointAfterDrain(endpoint: Endpoint): Endpoint {
   return { ...NEW_ENDPOINT, failedCalls: endpoint.failedCalls, recovery: endpoint.recovery };
 }
 
-/** How many requests may be in flight. */
 export function inFlightLimit({ state, limit }: Endpoint, maxInFlight: number): number {
   if (state === "down") return Math.min(FAILURES_TO_DOWN, maxInFlight);
   return state === "recovering" ? limit : maxInFlight;

@@ -1,6 +1,6 @@
 const LOOPBACK_IPV4 = /^127(?:\.\d{1,3}){3}$/;
 
-/** "localhost", 127.0.0.0/8, ::1 (with or without brackets) or ::ffff:127.0.0.0/104. Not *.localhost. */
+/** "localhost", 127.0.0.0/8, ::1 (brackets allowed) or ::ffff:127.0.0.0/104. Not *.localhost. */
 export function isLoopbackHost(host: string): boolean {
   const name = host.toLowerCase().replace(/^\[(.*)\]$/, "$1");
   return name === "localhost" || name === "::1" || LOOPBACK_IPV4.test(name.replace(/^::ffff:/, ""));

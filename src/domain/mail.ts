@@ -1,4 +1,4 @@
-/** A queued e-mail to a callback's address. There is at most one per outage, so the outage's id is its id. */
+/** At most one per outage: the outage's id is its id. */
 export interface Mail {
   readonly outageId: string;
   readonly callbackId: string;
@@ -6,6 +6,6 @@ export interface Mail {
   readonly subject: string;
   readonly text: string;
   readonly createdAt: number;
-  /** Sendings that failed so far. */
+  /** Failed so far. */
   readonly tries: number;
 }

@@ -1,18 +1,15 @@
-/** Masks secrets in keys, texts and URLs. */
-
-/** Shows the last four characters of a key of 12 or more. */
+/** Shows the last four characters if 12 or more. */
 export function maskKey(key: string): string {
   return key.length >= 12 ? `••••${key.slice(-4)}` : "••••";
 }
 
-/** The text with every occurrence of one secret masked. */
 export type SecretMask = (text: string) => string;
 
-/** Masking a shorter one would make the text unreadable. */
+/** A shorter one would make the text unreadable. */
 const SHORTEST_SECRET = 4;
 const MASK = "****";
 
-/** Masks the secret as it is, percent-encoded, and as a form encodes it. */
+/** Also percent-encoded and form-encoded. */
 export function secretMask(secret: string): SecretMask {
   if (secret.length < SHORTEST_SECRET) return (text) => text;
   // encodeURIComponent throws on half a surrogate pair.
@@ -24,7 +21,7 @@ export function secretMask(secret: string): SecretMask {
 
 const SECRET_NAME = /auth|key|token|secret|pass|pwd|sig|code|credential/i;
 
-/** The URL without credentials and fragment. A query value is masked whole if its name looks secret or `mask` changes it. */
+/** Without credentials and fragment. Masks a query value if its name looks secret or `mask` changes it. */
 export function maskUrl(url: string, mask: SecretMask = (text) => text): string {
   if (!URL.canParse(url)) return "(an unreadable URL)";
   const parsed = new URL(url);

@@ -1,4 +1,4 @@
-/** A reply to a message, or the notice that the message was undeliverable. */
+/** A reply, or the notice that a message was undeliverable. */
 export interface MessageResponse {
   /** 32 hex digits. */
   readonly messageId: string;
@@ -20,7 +20,7 @@ export interface Sender {
 export interface ResponseMessage {
   readonly channel: Channel;
   readonly kind: ResponseKind;
-  /** When it was acknowledged or found undeliverable, in the platform's format: dd/MM/yy HH:mm. */
+  /** Acknowledged or found undeliverable; dd/MM/yy HH:mm, as on the platform. */
   readonly date: string;
   readonly content: string;
 }
@@ -28,7 +28,7 @@ export interface ResponseMessage {
 export type Channel = "SMS" | "EMAIL" | "VOICE";
 export type ResponseKind = "reply" | "undeliverable";
 
-/** For filters and serial order: the first address present. */
+/** The first present; for filters and serial order. */
 export function senderAddress(from: Sender): string {
   return from.mobile || from.email || from.voice || from.mri || from.name;
 }

@@ -1,8 +1,8 @@
-/** Settings that decide what happens to calls. They are kept in the database: every process on it uses the same. */
+/** In the database: the same for every process. */
 import { DEFAULT_RETRY_POLICY, type RetryPolicy } from "./retry-policy.js";
 
 export interface ServiceSettings extends Pick<RetryPolicy, "intervalMs" | "windowMs"> {
-  /** How long SUCCESS calls are kept after their last change. */
+  /** After a call's last change. */
   readonly retainSuccessMs: number;
   readonly retainFailedMs: number;
 }
@@ -16,5 +16,5 @@ export const DEFAULT_SERVICE_SETTINGS: ServiceSettings = {
   retainFailedMs: 365 * DAY_MS,
 };
 
-/** How long closed outages and sent e-mails are kept. */
+/** And sent e-mails. */
 export const RETAIN_OUTAGES_MS = 365 * DAY_MS;
