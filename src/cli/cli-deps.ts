@@ -1,4 +1,4 @@
-/** What main passes to the command line. Nothing is opened before a command needs it. */
+/** Nothing is opened before a command needs it. */
 import type { Client } from "../client/client.js";
 import type { Deliverer } from "../delivery/deliverer.js";
 import type { ServiceSettings } from "../domain/service-settings.js";
@@ -15,12 +15,12 @@ export interface CliDeps {
   readonly version: string;
   openClient(target: ServiceTarget): Promise<Client>;
   openDeliverer(options: DelivererOptions): Promise<Deliverer>;
-  /** Locks a file until it is released or this process dies; null if another process has the lock. */
+  /** Until released or this process dies; null if another process has it. */
   lockFile(path: string): Promise<{ release(): Promise<void> } | null>;
   startService(options: ServeOptions): Promise<RunningService>;
 }
 
-/** The service that a command works with, all settings resolved. */
+/** All settings resolved. */
 export type ServiceTarget =
   | {
       readonly kind: "http";
@@ -28,17 +28,17 @@ export type ServiceTarget =
       readonly apiKey: string;
       readonly username: string;
       readonly password: string;
-      /** The most requests a second; null: no limit. */
+      /** Requests a second; null: no limit. */
       readonly rate: number | null;
-      /** IANA name of the time zone of the service's dd/MM/yy dates. */
+      /** IANA zone of the service's dd/MM/yy dates. */
       readonly timezone: string;
-      /** Called with each request and answer, without secrets: --verbose. */
+      /** Without secrets, for --verbose. */
       readonly onExchange?: (line: string) => void;
     }
   | {
       readonly kind: "file";
       readonly path: string;
-      /** The name of the query parameter for `queryparam` auth, for the check of a new callback's URL. */
+      /** For `queryparam` auth, to check a new callback's URL. */
       readonly authParameter: string;
     };
 
@@ -50,28 +50,28 @@ export interface ServeOptions {
   /** 0: any free port. */
   readonly port: number;
   readonly host: string;
-  /** A file's path, or ":memory:". */
+  /** A path, or ":memory:". */
   readonly database: string;
-  /** Those that were given: they are stored. The database has the others. */
+  /** Only those given, which are stored; the database has the others. */
   readonly settings: Partial<ServiceSettings>;
   readonly jitter: boolean;
-  /** An smtp:// or smtps:// URL; null: .eml files. */
+  /** smtp:// or smtps:// URL; null: .eml files. */
   readonly smtp: string | null;
-  /** Where the .eml files go; null: mail/ beside the database. */
+  /** For .eml files; null: mail/ beside the database. */
   readonly mailDirectory: string | null;
   readonly plan: "startup" | "business" | "enterprise" | null;
-  /** The name of the query parameter for `queryparam` auth. */
+  /** For `queryparam` auth. */
   readonly authParameter: string;
   readonly endpointCheck: boolean;
   readonly dispatch: boolean;
-  /** CIDRs that are allowed although the public rules forbid them. */
+  /** CIDRs allowed despite the public rules. */
   readonly allowNetworks: readonly string[];
-  /** Use the X-Forwarded-* host and scheme in links. */
+  /** Use X-Forwarded-* host and scheme in links. */
   readonly trustProxy: boolean;
   readonly credentials: Credentials;
-  /** The value of WHCB_SECRET_KEY; empty: a key file beside the database, created at the first run. */
+  /** WHCB_SECRET_KEY; empty: a key file beside the database, created at the first run. */
   readonly secretKey: string;
-  /** Log lines (JSON) go to stderr. */
+  /** JSON lines on stderr. */
   readonly logLevel: "silent" | "error" | "warn" | "info";
 }
 
@@ -86,8 +86,8 @@ export interface RunningService {
   readonly url: string;
   /** Those in force. */
   readonly settings: ServiceSettings;
-  /** Resolves when the service has ended, by itself or through `stop`. */
+  /** Resolves at the end of the service, by itself or through `stop`. */
   readonly stopped: Promise<void>;
-  /** Takes no new work, lets in-flight attempts finish (65 s at most), commits and closes. */
+  /** Takes no new work, waits for attempts in flight (65 s at most), commits and closes. */
   stop(): Promise<void>;
 }

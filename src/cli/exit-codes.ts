@@ -1,4 +1,4 @@
-/** The exit code of each error code (docs/cli.md, Conventions). */
+/** docs/cli.md, Conventions. */
 import type { ErrorCode } from "../domain/errors.js";
 
 export const EXIT_DONE = 0;
@@ -28,7 +28,7 @@ export const EXIT_CODES = {
   interrupted: EXIT_INTERRUPTED,
 } as const satisfies Record<ErrorCode, number>;
 
-/** Printed by `whcb help exit-codes`. */
+/** For `whcb help exit-codes`. */
 export const EXIT_CODES_HELP = `Exit codes
 
   0    done

@@ -2,13 +2,13 @@ import type { ParsedArgs } from "./args/flag.js";
 import type { CliDeps } from "./cli-deps.js";
 import type { Screen } from "./output/screen.js";
 
-/** One command line, with everything that its handler may use. */
+/** What a handler may use. */
 export interface Invocation {
   readonly deps: CliDeps;
   readonly args: ParsedArgs;
   readonly screen: Screen;
-  /** The command's full name, such as "whcb replay". */
+  /** Such as "whcb replay". */
   readonly path: string;
-  /** The whole command line, for "type this again with --yes". */
+  /** For "type this again with --yes". */
   readonly argv: readonly string[];
 }

@@ -1,4 +1,3 @@
-/** Parses a command line, runs its handler, and turns an error into a message and an exit code. */
 import { ParsedArgs } from "./args/flag.js";
 import { parseArgv } from "./args/parse-argv.js";
 import { NO_COLOR, OUTPUT, UTC } from "./args/shared-flags.js";
@@ -35,7 +34,7 @@ async function parseAndRun(argv: readonly string[], deps: CliDeps): Promise<numb
   const now = deps.clock.now();
   const utc = parsed.raw.utc === true;
   const args = new ParsedArgs(parsed.operands, parsed.raw, { now, utc });
-  // All values are read before anything is done: a typing error must have no effect.
+  // Read all values first: a typing error must have no effect.
   for (const flag of parsed.spec.flags) args.get(flag);
   const screen = await openScreen(io, { format: args.get(OUTPUT), noColor: args.get(NO_COLOR), utc: args.get(UTC), now });
   const { run } = await parsed.spec.load();
@@ -44,7 +43,7 @@ async function parseAndRun(argv: readonly string[], deps: CliDeps): Promise<numb
   return code;
 }
 
-/** With a JSON output errors are JSON too, even if the rest of the line is invalid. */
+/** Errors are JSON then, even if the rest of the line is invalid. */
 function wantsJson(argv: readonly string[]): boolean {
   return argv.some(
     (word, index) =>

@@ -1,4 +1,3 @@
-/** `[callback] [call...]` and the filter flags -> which calls a bulk write is about. */
 import { readFile } from "node:fs/promises";
 import type { CallFilter } from "../../domain/call-filter.js";
 import { WhcbError } from "../../domain/errors.js";
@@ -13,16 +12,13 @@ export const FILE = value("--file <file>", "read call ids from this file, one pe
 
 const CALL_ID = /^[0-9a-f]{32}$/i;
 
-/** null: none was given. */
+/** null: none given. */
 export interface CallOperands {
   readonly callback: string | null;
   readonly callIds: readonly string[] | null;
 }
 
-/**
- * A first argument of 32 hex digits, or "-", is a call of the default callback; else it is a callback. Ids come from the arguments, from
- * stdin ("-") and from --file. Throws `usage` for no selector, which never means "all", and for ids together with a filter.
- */
+/** First, 32 hex digits or "-" (stdin) is a call of the default callback. Throws `usage` for no selector, or ids with a filter. */
 export async function readCallOperands(
   invocation: Invocation,
   selectors: { readonly isFiltered: boolean; readonly flag: string },
@@ -50,7 +46,7 @@ export async function readCallOperands(
   return { callback, callIds: listed.flat() };
 }
 
-/** With the profile's default callback where none was named. */
+/** Default callback of the profile if none is named. */
 export async function toCallScope(
   operands: CallOperands,
   session: Session,
@@ -64,7 +60,7 @@ export async function toCallScope(
   return { callbacks, calls: { filter } };
 }
 
-/** Calls that were named by id and don't exist. */
+/** Named by id, but don't exist. */
 export function missingCalls(callIds: readonly string[], code: "not-found" | "items-failed"): WhcbError {
   const shown = callIds.slice(0, 5).join(", ");
   const more = callIds.length > 5 ? ` and ${callIds.length - 5} more` : "";

@@ -1,6 +1,6 @@
 import { type ErrorCode, WhcbError } from "../../domain/errors.js";
 
-/** The candidate that was probably meant: the nearest by edits, if it is near enough to be a typing error. */
+/** Nearest by edits, if near enough to be a typing error. */
 export function closestMatch(word: string, candidates: readonly string[]): string | null {
   const lower = word.toLowerCase();
   let best: string | null = null;
@@ -13,7 +13,7 @@ export function closestMatch(word: string, candidates: readonly string[]): strin
   return best;
 }
 
-/** The candidate equal to the word, ignoring case. Throws `message` with the closest match and the list as its hint. */
+/** Ignores case. Throws `message` with the closest match and the list as its hint. */
 export function requireOneOf<Candidate extends string>(
   word: string,
   candidates: readonly Candidate[],

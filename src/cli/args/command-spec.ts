@@ -1,4 +1,4 @@
-/** A command as data: the program, its help and the completion scripts are built from it. The handler is loaded when it runs. */
+/** The program, help and completion are built from this; the handler is loaded when it runs. */
 import type { Invocation } from "../invocation.js";
 import type { Flag } from "./flag.js";
 
@@ -7,11 +7,11 @@ export interface CommandSpec {
   /** In commander's syntax: "<callback>", "[call...]". */
   readonly operands?: readonly Operand[];
   readonly summary: string;
-  /** More paragraphs of the command's own help. */
+  /** More paragraphs of the command's help. */
   readonly details?: string;
   readonly flags: readonly Flag<unknown>[];
   readonly examples: readonly Example[];
-  /** Resolves to the handler, which returns the exit code. */
+  /** Resolves to the handler. */
   readonly load: () => Promise<CommandModule>;
 }
 
@@ -29,7 +29,7 @@ export interface CommandModule {
 export type Operand = readonly [syntax: string, summary: string];
 export type Example = readonly [command: string, what: string];
 
-/** A heading of the main help page, and its commands. */
+/** Of the main help page. */
 export interface Section {
   readonly heading: string;
   readonly entries: readonly (CommandSpec | GroupSpec)[];

@@ -1,4 +1,3 @@
-/** Which calls: the same flags on every command that lists or changes several. */
 import { type CallFilter, parseStatusCodePattern, type StatusCodePattern } from "../../domain/call-filter.js";
 import { WhcbError } from "../../domain/errors.js";
 import { choice, type Flag, flag, type ParsedArgs, value, values } from "./flag.js";
@@ -33,7 +32,6 @@ export function readFilter(args: ParsedArgs): CallFilter {
   return status === undefined ? readNarrowing(args) : { status, ...readNarrowing(args) };
 }
 
-/** The filter without its status. */
 export function readNarrowing(args: ParsedArgs): Omit<CallFilter, "status"> {
   const since = args.get(SINCE);
   const until = args.get(UNTIL);
@@ -55,7 +53,6 @@ export function readNarrowing(args: ParsedArgs): Omit<CallFilter, "status"> {
   };
 }
 
-/** Whether any of the narrowing flags was given. */
 export function isNarrowed(args: ParsedArgs): boolean {
   return NARROWING_FLAGS.some((flag) => args.get(flag) !== undefined);
 }

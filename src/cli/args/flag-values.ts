@@ -1,11 +1,11 @@
-/** Dates and numbers as they are typed. What can't be read throws an Error that says what the text must be. */
+/** Throws an Error that says what the text must be. */
 import { parseDuration } from "../../domain/duration.js";
 import type { ReadContext, ReadText } from "./flag.js";
 
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
 const DATE_TIME = /^\d{4}-\d{2}-\d{2}[T ](?:[01]\d|2[0-3]):\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?$/i;
 
-/** ISO 8601, or a duration before now ("2h"), in epoch ms. A date or time without a zone is local, or UTC with --utc. */
+/** Epoch ms, from ISO 8601 or a duration before now ("2h"). Without a zone: local, or UTC with --utc. */
 export function parseInstant(text: string, context: ReadContext): number {
   const trimmed = text.trim();
   if (/^\d+(\.\d+)?(ms|s|m|h|d)/.test(trimmed)) return context.now - parseDuration(trimmed);
@@ -15,7 +15,7 @@ export function parseInstant(text: string, context: ReadContext): number {
 }
 
 function parseIso(text: string, utc: boolean): number {
-  // Date.parse takes 2026-02-31 as 3 March, and 24:00 as the next day.
+  // Date.parse reads 2026-02-31 as 3 March, and 24:00 as the next day.
   const day = new Date(`${text.slice(0, 10)}T00:00:00Z`);
   if (Number.isNaN(day.getTime()) || day.toISOString().slice(0, 10) !== text.slice(0, 10)) return Number.NaN;
   if (DATE.test(text)) return Date.parse(`${text}T00:00:00${utc ? "Z" : ""}`);
@@ -34,13 +34,12 @@ export function integer(least: number, most = Number.MAX_SAFE_INTEGER): ReadText
   };
 }
 
-/** The name of a query parameter. */
 export function parseParameterName(text: string): string {
   if (/^[\w.~-]{1,64}$/.test(text)) return text;
   throw new Error("must be the name of a query parameter: letters, digits and . _ ~ -");
 }
 
-/** A fraction, from 0 to 1. */
+/** From 0 to 1. */
 export function parseShare(text: string): number {
   const share = /^(\d+(\.\d+)?|\.\d+)$/.test(text.trim()) ? Number(text) : Number.NaN;
   if (share >= 0 && share <= 1) return share;

@@ -1,4 +1,3 @@
-/** A flag as data: its syntax, and how its text becomes a value. Declarations list flags, handlers read them from ParsedArgs. */
 import { errorMessage, WhcbError } from "../../domain/errors.js";
 
 export interface Flag<Value> {
@@ -6,13 +5,13 @@ export interface Flag<Value> {
   readonly syntax: string;
   readonly summary: string;
   readonly choices?: readonly string[];
-  /** What help shows as the default. */
+  /** As shown in help. */
   readonly defaultText?: string;
-  /** The heading in help; left out: "Flags". */
+  /** In help; left out: "Flags". */
   readonly heading?: string;
   /** May be given more than once. */
   readonly repeats?: boolean;
-  /** `raw` is commander's value: undefined, a boolean, a text or a list of texts. Throws `usage`. */
+  /** `raw` is commander's value: undefined, a boolean, a text or texts. Throws `usage`. */
   readonly read: (raw: unknown, context: ReadContext) => Value;
 }
 
@@ -24,7 +23,6 @@ export interface ReadContext {
 /** Throws a plain Error that says what the text must be. */
 export type ReadText<Value> = (text: string, context: ReadContext) => Value;
 
-/** The operands and flags of one command line. */
 export class ParsedArgs {
   readonly operands: readonly string[];
   readonly #raw: Readonly<Record<string, unknown>>;
@@ -41,19 +39,19 @@ export class ParsedArgs {
     return flag.read(this.#raw[attributeName(flag.syntax)], this.#context);
   }
 
-  /** The operand at this index, or "". Required ones are always there. */
+  /** "" if missing, which a required one never is. */
   operand(index: number): string {
     return this.operands[index] ?? "";
   }
 }
 
-/** A flag without a value. A negative one ("--no-jitter") reads true when given. */
+/** Without a value. A negative one ("--no-jitter") reads true when given. */
 export function flag(syntax: string, summary: string): Flag<boolean> {
   const negative = longName(syntax).startsWith("no-");
   return { syntax, summary, read: (raw) => raw === !negative };
 }
 
-/** A flag with a value; undefined if it isn't given. */
+/** undefined if not given. */
 export function value<Value>(syntax: string, summary: string, readText: ReadText<Value>): Flag<Value | undefined> {
   return {
     syntax,
@@ -62,7 +60,7 @@ export function value<Value>(syntax: string, summary: string, readText: ReadText
   };
 }
 
-/** A flag with a value and a default, which is read as if it had been typed. */
+/** The default is read like typed text. */
 export function valueOr<Value>(syntax: string, summary: string, defaultText: string, readText: ReadText<Value>): Flag<Value> {
   return {
     syntax,
@@ -89,7 +87,7 @@ export function choiceOr<Choice extends string>(
   return { ...valueOr(syntax, summary, defaultText, oneOf(choices)), choices };
 }
 
-/** A flag that may be given several times; each text may also be a comma-separated list. */
+/** May be given several times; each text may be a comma-separated list. */
 export function values<Value>(syntax: string, summary: string, readText: ReadText<Value>): Flag<readonly Value[] | undefined> {
   return {
     syntax,
@@ -103,7 +101,6 @@ export function values<Value>(syntax: string, summary: string, readText: ReadTex
   };
 }
 
-/** The flags under their own heading in help. */
 export function under(heading: string, flags: readonly Flag<unknown>[]): readonly Flag<unknown>[] {
   return flags.map((flag) => ({ ...flag, heading }));
 }
@@ -113,7 +110,7 @@ export function flagName(syntax: string): string {
   return `--${longName(syntax)}`;
 }
 
-/** The key under which commander keeps the flag's value. */
+/** Commander's key for the flag's value. */
 export function attributeName(syntax: string): string {
   return longName(syntax)
     .replace(/^no-/, "")

@@ -1,4 +1,3 @@
-/** argv -> the command to run, or the text to print instead. */
 import { WhcbError } from "../../domain/errors.js";
 import { EXIT_CODES_HELP } from "../exit-codes.js";
 import { type CommandSpec, isGroup, type Section } from "./command-spec.js";
@@ -12,14 +11,14 @@ export type ParsedLine =
       readonly raw: Readonly<Record<string, unknown>>;
       readonly path: string;
     }
-  /** Help or the version, which was asked for: on stdout, exit 0. */
+  /** Help or version on request: stdout, exit 0. */
   | { readonly kind: "text"; readonly text: string }
   /** A group without its verb: help on stderr, exit 2. */
   | { readonly kind: "incomplete"; readonly text: string };
 
 export interface ParseOptions {
   readonly version: string;
-  /** Display columns for help. */
+  /** Display columns. */
   readonly width: number;
 }
 
@@ -28,7 +27,7 @@ export function parseArgv(argv: readonly string[], sections: readonly Section[],
   if (argv[0] === "help" && argv[1] === "exit-codes") return { kind: "text", text: EXIT_CODES_HELP };
   const asked = argv[0] === "help" ? [...argv.slice(1), "--help"] : argv.length === 0 ? ["--help"] : argv;
   const known = commandPath(asked, sections);
-  // For an unknown command commander would show its general help; without the help flag it is an error.
+  // Without the help flag an unknown command is an error, not general help.
   const words = known === null ? asked.filter((word) => !HELP.test(word)) : asked;
   let printed = "";
   let parsed: ParsedLine | null = null;
@@ -55,7 +54,7 @@ export function parseArgv(argv: readonly string[], sections: readonly Section[],
 
 const HELP = /^(-h|--help)$/;
 
-/** The command or group that the line begins with; null where its words name none. */
+/** null if the words name no command or group. */
 function commandPath(words: readonly string[], sections: readonly Section[]): readonly string[] | null {
   const [first = "", second = ""] = words;
   if (first.startsWith("-")) return [];
@@ -67,13 +66,13 @@ function commandPath(words: readonly string[], sections: readonly Section[]): re
 
 const SECRET_FLAG = /^--?(pass(word|wd)?|api-?key|key|auth-?key|token|secret|credentials?)$/;
 
-/** `help` is the command that the hint names if commander has no suggestion. */
+/** `help`: the command in the hint if commander has no suggestion. */
 function usageError(code: string, message: string, help: string): WhcbError {
   const [first = "", ...rest] = message.replace(/^error: /, "").split("\n");
   const suggestion = /\(Did you mean (.*)\?\)/.exec(rest.join(" "))?.[1];
   const hint = suggestion === undefined ? `see \`${help}\`` : `did you mean ${suggestion}?`;
   if (code !== "commander.unknownOption") return new WhcbError("usage", first, { hint });
-  // What follows "=" may be a secret and isn't repeated.
+  // What follows "=" may be a secret.
   const name = /'(-[^'=]*)/.exec(first)?.[1] ?? "";
   if (SECRET_FLAG.test(name.toLowerCase())) {
     return new WhcbError("usage", `there is no flag ${name}: a secret in a command line could be read by other users`, {

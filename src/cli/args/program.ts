@@ -1,17 +1,16 @@
-/** The commander program and its help, built from the declarations. */
 import { Command, type CommanderError, Help, type HelpConfiguration, Option } from "commander";
 import { type CommandSpec, type Example, type GroupSpec, isGroup, type Section } from "./command-spec.js";
 import type { Flag } from "./flag.js";
 import { GLOBAL_FLAGS } from "./shared-flags.js";
 
 export interface ProgramOptions {
-  /** The command line. Commands that it doesn't name get only their name and summary, which is enough for help. */
+  /** Other commands get only name and summary, enough for help. */
   readonly argv: readonly string[];
   readonly version: string;
-  /** Display columns for help. */
+  /** Display columns. */
   readonly width: number;
   readonly write: (text: string) => void;
-  /** Called when the command line is a complete command. */
+  /** For a complete command line. */
   readonly onCommand: (
     spec: CommandSpec,
     operands: readonly string[],
@@ -92,13 +91,13 @@ function helpConfiguration(width: number): HelpConfiguration {
   return {
     showGlobalOptions: true,
     helpWidth: width,
-    // A list of commands shows only their names; each command's own help shows its operands.
+    // Operands are in each command's own help.
     subcommandTerm: (subcommand) => subcommand.name(),
     formatHelp,
   };
 }
 
-/** Commander's help with its "options" called flags, and with a group's commands before its flags. */
+/** "Options" become "flags"; a group's commands come before its flags. */
 function formatHelp(command: Command, helper: Help): string {
   const blocks = Help.prototype.formatHelp
     .call(helper, command, helper)
@@ -113,7 +112,7 @@ function formatHelp(command: Command, helper: Help): string {
   return `${ordered.join("\n\n")}\n`;
 }
 
-/** Each example beside its description, or below it where a line would be too long. */
+/** Beside its description, or below it if the line is too long. */
 function exampleText(examples: readonly Example[], width: number): string {
   const longest = Math.max(...examples.map(([command]) => command.length));
   const isWide = examples.some(([, what]) => longest + what.length + 4 > width);
@@ -123,7 +122,7 @@ function exampleText(examples: readonly Example[], width: number): string {
   return `\nExamples:\n${lines.join("\n")}`;
 }
 
-/** Joins the lines of each paragraph: help wraps them to the terminal. */
+/** Help wraps paragraphs to the terminal. */
 function joinLines(text: string): string {
   return text.replace(/(?<!\n)\n(?!\n)/g, " ");
 }

@@ -1,7 +1,5 @@
-/** What a user pipes in, or names as a file. */
 import { errorMessage, systemErrorCode, WhcbError } from "../../domain/errors.js";
 
-/** The whole of stdin as text. */
 export async function readAll(stream: NodeJS.ReadableStream): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of stream) chunks.push(Buffer.from(chunk));
@@ -14,7 +12,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EISDIR: "it is a folder",
 };
 
-/** The `usage` error for a file that a flag names and that can't be read. */
+/** The `usage` error for a file named by a flag. */
 export function unreadableFile(path: string, error: unknown): WhcbError {
   const reason = REASONS[systemErrorCode(error)] ?? errorMessage(error);
   return new WhcbError("usage", `${path} can't be read: ${reason}`, { cause: error });

@@ -1,4 +1,3 @@
-/** Flags that say how a replay sends. */
 import { WhcbError } from "../../domain/errors.js";
 import { DEFAULT_REPLAY_OPTIONS, type ReplayOptions } from "../../runs/run-options.js";
 import type { ParsedArgs } from "./flag.js";
@@ -47,7 +46,7 @@ export function readReplayOptions(args: ParsedArgs): ReplayOptions {
   return { ...readSendingFlags(args), to, withAuth: args.get(WITH_AUTH), mark: to === null || args.get(MARK), viaService };
 }
 
-/** The flags that a reconcile has too. */
+/** Those of a reconcile too. */
 export function readSendingFlags(args: ParsedArgs): ReplayOptions {
   return {
     ...DEFAULT_REPLAY_OPTIONS,

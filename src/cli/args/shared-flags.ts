@@ -1,4 +1,3 @@
-/** Flags that every command takes, and those of every listing. */
 import { choice, flag, value, values } from "./flag.js";
 
 export const PROFILE = value("--profile <name>", "the profile to use (default: WHCB_PROFILE, then the current one)", String);
@@ -21,9 +20,9 @@ export const OUTPUT = choice(
   "table, json, ndjson, csv or ids (default: table; tab-separated when piped)",
   OUTPUT_FORMATS,
 );
-/** For commands that show a single thing. */
+/** For a single thing. */
 export const OUTPUT_TEXT_JSON = choice("-o, --output <format>", "table or json", ["table", "json"]);
-/** For commands that report events. */
+/** For events. */
 export const OUTPUT_LINES = choice("-o, --output <format>", "table, json or ndjson (one line per item)", [
   "table",
   "json",

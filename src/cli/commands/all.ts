@@ -1,4 +1,4 @@
-/** Every command, in the order of the first help page. Declarations only: a handler is loaded when its command runs. */
+/** In the order of the first help page. Handlers are loaded when run. */
 import type { Section } from "../args/command-spec.js";
 import { CALLBACKS } from "./callbacks/command.js";
 import { CALLS } from "./calls/command.js";

@@ -1,4 +1,3 @@
-/** A call as a list row and as JSON. */
 import type { ListedCall } from "../../client/client.js";
 import { senderAddress } from "../../domain/message-response.js";
 import type { Column } from "./cells.js";
@@ -6,7 +5,6 @@ import type { ListingStyle } from "./listing.js";
 import type { Palette } from "./screen.js";
 import { isoInstant } from "./times.js";
 
-/** A call and the name of its callback. */
 export interface CallRow {
   readonly call: ListedCall;
   readonly callbackName: string;
@@ -37,7 +35,7 @@ const COLUMNS: readonly Column<CallRow>[] = [
 
 export const CALL_LISTING: ListingStyle<CallRow> = { columns: COLUMNS, toJson: callJson, toId: ({ call }) => call.id };
 
-/** A documented contract: every field is always present, null if the service doesn't return it. */
+/** A documented contract: all fields present, null if not returned by the service. */
 export function callJson({ call, callbackName }: CallRow): Readonly<Record<string, unknown>> {
   const { response } = call;
   return {

@@ -1,4 +1,4 @@
-/** Writes rows in the chosen format as they arrive; only a table needs all of them first. */
+/** Rows are written as they arrive; only a table needs all first. */
 import type { Stringifier } from "csv-stringify";
 import { WhcbError } from "../../domain/errors.js";
 import { requireOneOf } from "../args/closest-match.js";
@@ -9,18 +9,18 @@ import type { Screen } from "./screen.js";
 
 export interface ListingStyle<Row> {
   readonly columns: readonly Column<Row>[];
-  /** The row as a JSON object: a documented contract. */
+  /** A documented contract. */
   readonly toJson: (row: Row) => unknown;
   readonly toId: (row: Row) => string;
 }
 
 export interface Listing<Row> {
   add(rows: readonly Row[]): Promise<void>;
-  /** Resolves to the number of rows written. */
+  /** Resolves to the number of rows. */
   end(): Promise<number>;
 }
 
-/** Throws `usage` for an unknown column, and for columns with a format that has none. */
+/** Throws `usage` for an unknown column, or columns with a format that has none. */
 export function openListing<Row>(
   style: ListingStyle<Row>,
   screen: Screen,

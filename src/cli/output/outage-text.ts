@@ -2,7 +2,7 @@ import type { ListedCallback, ListedOutage } from "../../client/client.js";
 import type { RenderOptions } from "./screen.js";
 import { formatInstant } from "./times.js";
 
-/** What became of the outage's e-mail; null if there is none yet. Never says that it was sent if it was only written to a file. */
+/** null if there is no e-mail yet. One that was only written to a file isn't called sent. */
 export function describeNotice(
   { notifiedAt, notifiedBy }: ListedOutage,
   { email }: ListedCallback,

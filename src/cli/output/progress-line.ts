@@ -1,4 +1,4 @@
-/** The progress of a run, on stderr: a spinner on a terminal, nothing elsewhere. */
+/** A spinner on a terminal, else nothing. */
 import type { Ora } from "ora";
 import { withoutSignalListeners } from "../../platform/terminal.js";
 import type { Invocation } from "../invocation.js";
@@ -6,7 +6,7 @@ import { sanitize } from "./sanitize.js";
 
 export interface ProgressLine {
   show(text: string): void;
-  /** Removes the line, so that output or a question can be written. */
+  /** Makes room for output or a question. */
   clear(): void;
 }
 

@@ -1,4 +1,4 @@
-/** Questions to the user, on stderr, only if stdin and stderr are terminals. Every bulk write asks first. */
+/** On stderr, only if stdin and stderr are terminals. Every bulk write asks first. */
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
@@ -11,7 +11,7 @@ import { sanitizeLines } from "./sanitize.js";
 
 export const YES = flag("-y, --yes", "don't ask");
 
-/** Whether to go on. Throws `usage` without a terminal and without --yes. */
+/** Throws `usage` without a terminal and without --yes. */
 export async function confirm(invocation: Invocation, question: string): Promise<boolean> {
   if (invocation.args.get(YES)) return true;
   if (!invocation.screen.canAsk) throw needsYes(invocation, question);
@@ -27,12 +27,12 @@ export function needsYes({ argv }: Pick<Invocation, "argv">, question?: string):
   });
 }
 
-/** The command as it is typed in a shell. */
+/** Quoted for a shell. */
 export function commandLine(words: readonly string[]): string {
   return ["whcb", ...words].map(shellQuote).join(" ");
 }
 
-/** y or yes is yes; anything else is no, and so is the end of input. */
+/** Only y or yes is yes; end of input is no. */
 export async function askYesNo(io: Io, question: string): Promise<boolean> {
   return /^y(es)?$/i.test((await askText(io, `${question} [y/N]`)).trim());
 }
@@ -41,12 +41,12 @@ export async function askText(io: Io, question: string): Promise<string> {
   return ask(io, question, false);
 }
 
-/** Doesn't echo what is typed. */
+/** Without echo. */
 export async function askSecret(io: Io, question: string): Promise<string> {
   return ask(io, question, true);
 }
 
-/** Lines that arrived together with an answer: a paste also answers the next questions. */
+/** A paste also answers the next questions. */
 const typedAhead = new WeakMap<Io["stdin"], string[]>();
 
 async function ask(io: Io, question: string, hidden: boolean): Promise<string> {
@@ -61,7 +61,7 @@ async function ask(io: Io, question: string, hidden: boolean): Promise<string> {
   }
 }
 
-/** Waits for at least one line, or the end. The interface is closed after each question, so that Ctrl-C is a signal again. */
+/** At least one line, or the end. Closed after each question, so that Ctrl-C is a signal again. */
 async function readInto(lines: string[], io: Io, hidden: boolean): Promise<void> {
   let echoes = !hidden;
   const output = new Writable({
@@ -73,7 +73,7 @@ async function readInto(lines: string[], io: Io, hidden: boolean): Promise<void>
   const reader = createInterface({ input: io.stdin, output, terminal: io.stdin.isTTY === true });
   reader.on("line", (line) => {
     lines.push(line);
-    // Whatever was pasted after this answer may be a secret.
+    // The rest of a paste may be a secret.
     echoes = false;
   });
   try {

@@ -7,7 +7,7 @@ export function exitCodeOf(error: unknown): number {
   return isWhcbError(error) ? EXIT_CODES[error.code] : EXIT_BUG;
 }
 
-/** "error: …" and "hint: …", or in JSON modes {"error":{"code","message","hint"}}. A bug in whcb shows its stack trace. */
+/** "error: …" and "hint: …", or {"error":{"code","message","hint"}}. Bugs show their stack trace. */
 export function renderError(error: unknown, options: { readonly json: boolean; readonly palette: Palette }): string {
   const known = isWhcbError(error);
   const message = known ? error.message : unexpectedMessage(error);
@@ -21,12 +21,12 @@ export function renderError(error: unknown, options: { readonly json: boolean; r
   return `${lines.join("\n")}\n`;
 }
 
-/** The same error with this hint, unless it has one. */
+/** Keeps an existing hint. */
 export function withHint(error: WhcbError, hint: string): WhcbError {
   return error.hint === undefined ? new WhcbError(error.code, error.message, { hint, cause: error }) : error;
 }
 
-/** Hints come from every part of whcb: without a capital, and without a full stop after a single sentence. */
+/** No capital, and no full stop after a single sentence. */
 function uniformHint(hint: string | undefined): string | undefined {
   if (hint === undefined) return undefined;
   const start = hint.replace(/^[A-Z](?=[a-z ])/, (letter) => letter.toLowerCase());

@@ -1,16 +1,16 @@
-/** Escapes text from a service or a user, so that it can't control a terminal or break a table. */
+/** Text of a service or user must not control a terminal or break a table. */
 
-/** More than any screen shows. Cutting first bounds the work for a huge text. */
+/** More than a screen shows; bounds the work. */
 const LONGEST = 2_000;
 
 const CONTROL = String.raw`\u0000-\u001f\u007f-\u009f`;
-/** Bidi controls, zero-width characters, line separators and tags: they reorder text, or are invisible. */
+/** Bidi controls, zero-width characters, line separators and tags. */
 const INVISIBLE = String.raw`\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0e\ufeff\ufff9-\ufffb\u{e0000}-\u{e0fff}`;
 const UNSAFE = new RegExp(`[${CONTROL}${INVISIBLE}]|\\p{Surrogate}`, "gu");
-/** More combining marks on one letter than any language uses: they would overwrite the lines above. */
+/** More than any language uses: they would overwrite the lines above. */
 const STACKED_MARKS = /(\p{M}{4})\p{M}+/gu;
 
-/** One line of bounded length: control characters become pictures (␛, ␊), invisible ones their code points. */
+/** One line, bounded: controls become pictures (␛, ␊), invisible characters code points. */
 export function sanitize(text: string): string {
   return escapeControls(text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text);
 }
@@ -25,12 +25,12 @@ export function sanitizeLines(text: string): string {
   return text.split(/\r?\n/).map(sanitize).join("\n");
 }
 
-/** JSON that is safe on a terminal: what `sanitize` would escape is written as equivalent \u escapes. */
+/** Writes what `sanitize` would escape as \u escapes. */
 export function safeJson(value: unknown, indent?: number): string {
   return JSON.stringify(value, undefined, indent).replace(JSON_UNSAFE, escapeUnits);
 }
 
-/** JSON.stringify itself escapes the controls below 7f. */
+/** JSON.stringify escapes the controls below 7f. */
 const JSON_UNSAFE = new RegExp(`[\\u007f-\\u009f${INVISIBLE}]`, "gu");
 
 function picture(character: string): string {

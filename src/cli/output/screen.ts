@@ -1,4 +1,4 @@
-/** A command's output: data on stdout, everything else on stderr. */
+/** Data on stdout, the rest on stderr. */
 import { errorMessage, systemErrorCode, WhcbError } from "../../domain/errors.js";
 import type { Io, Output } from "../../platform/terminal.js";
 import type { OutputFormat } from "../args/shared-flags.js";
@@ -10,26 +10,24 @@ export interface Screen {
   readonly errPalette: Palette;
   /** "tsv": a table that isn't written to a terminal. */
   readonly format: OutputFormat | "tsv";
-  /** Whether questions can be asked: stdin and stderr are terminals. */
+  /** stdin and stderr are terminals. */
   readonly canAsk: boolean;
-  /** Whether stderr can be animated. */
   readonly canAnimate: boolean;
-  /** Writes data, as `writeOutput` does. */
+  /** As `writeOutput`. */
   out(text: string): Promise<void>;
-  /** Writes a line to stderr, sanitized. */
+  /** A sanitized line on stderr. */
   info(text: string, paint?: (text: string) => string): void;
 }
 
-/** Everything but the data that a rendering depends on. */
 export interface RenderOptions {
   readonly palette: Palette;
-  /** Display columns of the terminal; null: stdout isn't one. */
+  /** Of the terminal; null: stdout isn't one. */
   readonly width: number | null;
   readonly utc: boolean;
   readonly now: number;
 }
 
-/** The reader of stdout has gone (`| head`): the command ends quietly. */
+/** By the reader of stdout (`| head`): end quietly. */
 export class OutputClosed extends Error {}
 
 export async function openScreen(
@@ -50,23 +48,23 @@ export async function openScreen(
     errPalette: await loadPalette(wantsColor(stderr, env, choices.noColor)),
     format: format === "table" && !isTerminal ? "tsv" : format,
     canAsk: io.stdin.isTTY === true && stderrIsTerminal,
-    // On a terminal that reports a width of 0, a spinner would erase lines without end.
+    // At a reported width of 0 a spinner erases lines without end.
     canAnimate: stderrIsTerminal && env.TERM !== "dumb" && "cursorTo" in stderr && (stderr.columns ?? 0) > 0,
     out: (text) => writeOutput(stdout, text),
     info: (text, paint = (plain) => plain) => void stderr.write(`${paint(sanitizeLines(text))}\n`),
   };
 }
 
-/** The first failure of each stream; a stream that has failed reports later writes only as closed. */
+/** The first one per stream; later writes fail only as closed. */
 const failures = new WeakMap<Output, WhcbError>();
 
-/** Throws the first failure of the stream, if there was one: for writes that nobody waited for. */
+/** Throws the first failure, for writes that weren't awaited. */
 export function requireWritten(stream: Output): void {
   const failure = failures.get(stream);
   if (failure !== undefined) throw failure;
 }
 
-/** Resolves when the stream has taken the text. Throws `OutputClosed` if the reader has gone, `unavailable` if the write failed. */
+/** Resolves when written. Throws `OutputClosed` if the reader has gone, `unavailable` if it failed. */
 export async function writeOutput(stream: Output, text: string): Promise<void> {
   if (text === "") return;
   requireWritten(stream);
@@ -83,7 +81,7 @@ export async function writeOutput(stream: Output, text: string): Promise<void> {
   }
 }
 
-/** Colours by what they mean. */
+/** By meaning. */
 export interface Palette {
   readonly good: Paint;
   readonly bad: Paint;
@@ -106,7 +104,7 @@ export async function loadPalette(color: boolean): Promise<Palette> {
   return { good: chalk.green, bad: chalk.red, warn: chalk.yellow, dim: chalk.dim, strong: chalk.bold };
 }
 
-/** --no-color, NO_COLOR and TERM=dumb switch colour off, FORCE_COLOR (except "0" and "false") on; else a terminal has it. */
+/** --no-color, NO_COLOR, TERM=dumb: off; FORCE_COLOR (except "0", "false"): on; else on a terminal. */
 export function wantsColor(
   stream: { readonly isTTY?: boolean },
   env: Readonly<Record<string, string | undefined>>,

@@ -1,4 +1,3 @@
-/** A listing on a terminal: aligned columns, no borders, no wider than the terminal. */
 import Table from "cli-table3";
 import stringWidth from "string-width";
 import { type Column, cellText } from "./cells.js";
@@ -23,7 +22,7 @@ const BORDERS = {
   middle: "  ",
 };
 
-/** A header line and a line per row, each ending in a line feed. */
+/** Each line ends in a line feed. */
 export function renderTable<Row>(rows: readonly Row[], columns: readonly Column<Row>[], options: RenderOptions): string {
   const texts = rows.map((row) => columns.map((column) => cellText(column, row, options)));
   const natural = columns.map((column, index) =>
@@ -54,10 +53,7 @@ export function renderTable<Row>(rows: readonly Row[], columns: readonly Column<
 
 const GAP = 2;
 
-/**
- * The width of each column that is shown, by its index. Columns of rank 0, such as ids, are always shown; the others in the order
- * of their ranks, each if its least width still fits.
- */
+/** By index. Rank 0 is always shown, the others by rank if their least width fits. */
 function fitColumns<Row>(
   columns: readonly Column<Row>[],
   natural: readonly number[],
@@ -78,7 +74,7 @@ function fitColumns<Row>(
   return shown;
 }
 
-/** The text cut to this many display columns; an ellipsis shows that it was cut. */
+/** To display columns, with an ellipsis. */
 function cutToWidth(text: string, width: number): string {
   if (stringWidth(text) <= width) return text;
   let kept = "";
@@ -92,7 +88,7 @@ function cutToWidth(text: string, width: number): string {
   return `${kept}…`;
 }
 
-/** Takes `excess` display columns from the columns that may be cut, always from the widest. */
+/** Always cuts the widest. */
 function shrink<Row>(columns: readonly Column<Row>[], shown: Map<number, number>, excess: number): void {
   for (let left = excess; left > 0; left--) {
     let widest = -1;

@@ -1,6 +1,6 @@
 import { formatDuration } from "../../domain/duration.js";
 
-/** "2026-11-24 23:28:01" in local time, or "2026-11-24 23:28:01Z" with --utc. */
+/** "2026-11-24 23:28:01", local, or "2026-11-24 23:28:01Z" with --utc. */
 export function formatInstant(at: number, utc: boolean): string {
   const date = new Date(at);
   if (utc) return `${date.toISOString().slice(0, 19).replace("T", " ")}Z`;
@@ -8,7 +8,7 @@ export function formatInstant(at: number, utc: boolean): string {
   return `${day} ${[date.getHours(), date.getMinutes(), date.getSeconds()].map(twoDigits).join(":")}`;
 }
 
-/** ISO 8601 in UTC with milliseconds, as every JSON output has it. */
+/** For JSON: ISO 8601, UTC, with milliseconds. */
 export function isoInstant(at: number): string {
   return new Date(at).toISOString();
 }

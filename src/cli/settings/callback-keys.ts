@@ -1,4 +1,4 @@
-/** Auth keys of callbacks whose key the service doesn't return. Nothing is sent without one. */
+/** For keys that the service doesn't return. Nothing is sent without one. */
 import { WhcbError } from "../../domain/errors.js";
 import type { ReplayPlan } from "../../runs/plan/replay-plan.js";
 import type { ReplayOptions } from "../../runs/run-options.js";
@@ -6,7 +6,7 @@ import { callbacksWithoutKey } from "../../runs/run-replay.js";
 import type { Invocation } from "../invocation.js";
 import { askSecret } from "../output/questions.js";
 
-/** From WHCB_CALLBACK_KEY if one callback needs one, else from a prompt. Throws `config` where there is neither. */
+/** From WHCB_CALLBACK_KEY if one is needed, else from a prompt. Throws `config` without either. */
 export async function collectKeys(
   invocation: Invocation,
   plan: ReplayPlan,
@@ -24,7 +24,7 @@ export async function collectKeys(
   return keys;
 }
 
-/** For a resumed run. The key is used where the service returns none. */
+/** For a resumed run, where the service returns none. */
 export function environmentKeys(
   { deps }: Invocation,
   callbacks: readonly { readonly id: string }[],

@@ -2,7 +2,7 @@ import { TransportFailure } from "../../client/transport.js";
 import { WhcbError } from "../../domain/errors.js";
 import { isLoopbackUrl } from "../../domain/loopback.js";
 
-/** A network error with a hint that names the address and where it came from, which the client doesn't know. */
+/** The client doesn't know where the address came from. */
 export function withConnectionHint(error: WhcbError, url: string, source: string): WhcbError {
   if (error.code !== "network") return error;
   const hint = connectionHint(error, url, source) ?? error.hint;

@@ -1,4 +1,4 @@
-/** Which value of each setting is in force, and where it came from: flags before environment before profile before defaults. */
+/** Flags before environment before profile before defaults. */
 import { errorMessage, WhcbError } from "../../domain/errors.js";
 import { DEFAULT_AUTH_PARAMETER } from "../../wire/delivery-request.js";
 import { closestMatch } from "../args/closest-match.js";
@@ -23,9 +23,9 @@ export interface ResolvedSettings {
   readonly timezone: Sourced<string>;
   readonly country: Sourced<string | null>;
   readonly authParameter: Sourced<string>;
-  /** The most requests a second; null: no limit. */
+  /** Requests a second; null: no limit. */
   readonly rate: Sourced<number | null>;
-  /** Where the profile's credentials belong, if they aren't used because the address is of another origin; else null. */
+  /** Of the profile's credentials, if unused because the address is of another origin; else null. */
   readonly foreignOrigin: string | null;
 }
 
@@ -35,7 +35,7 @@ export interface SettingsInput {
   readonly settings: Settings;
 }
 
-/** The rate of the platform's slowest plan. */
+/** The platform's slowest plan. */
 const PLATFORM_RATE = 5;
 
 /** Throws `config` for an invalid address, `not-found` for an unknown profile. */
@@ -67,7 +67,7 @@ export function resolveSettings({ flags, env, settings }: SettingsInput): Resolv
   };
 }
 
-/** What openClient needs. Throws `config` with the missing setting and how to give it. */
+/** Throws `config` with the missing setting and how to give it. */
 export function toServiceTarget(settings: ResolvedSettings, onExchange?: (line: string) => void): ServiceTarget {
   const address = settings.address.value;
   if (address === null) {
@@ -91,7 +91,7 @@ export function toServiceTarget(settings: ResolvedSettings, onExchange?: (line: 
   };
 }
 
-/** Throws `config` for what HTTP can't send: control characters in a header, or a colon in a Basic user. Never shows a value. */
+/** Throws `config` for control characters, or a colon in a Basic user. Never shows a value. */
 export function requireValidCredentials({ username, password, apiKey }: Credentials): void {
   const hint = "was a line end pasted with it? Set it again";
   if (/[^\t\x20-\x7e\x80-\xff]/.test(apiKey) || apiKey.trim() !== apiKey) {
@@ -123,7 +123,7 @@ function current(settings: Settings): Sourced<string | null> {
   return settings.current === null ? { value: null, from: "not set" } : { value: settings.current, from: "current profile" };
 }
 
-/** A profile that fits: the chosen one if it does, else another. */
+/** The chosen one if it fits, else another. */
 function choose(
   settings: Settings,
   chosen: string | null,
@@ -138,12 +138,12 @@ function sameService(url: string, address: ServiceAddress | null): boolean {
   return address.kind === "file" ? url === address.path : originOf(url) === address.origin;
 }
 
-/** Credentials are sent to the origin that they were stored for, and to no other. */
+/** Credentials are sent only to the origin that they were stored for. */
 function ownsCredentials(profile: Profile, address: ServiceAddress | null): boolean {
   return address?.kind === "http" && credentialsOrigin(profile) === address.origin;
 }
 
-/** null for a profile without credentials. */
+/** null without credentials. */
 export function credentialsOrigin(profile: Profile): string | null {
   const { username, password, apiKey } = profile;
   if (username === undefined && password === undefined && apiKey === undefined) return null;

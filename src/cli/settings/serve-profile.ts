@@ -1,4 +1,4 @@
-/** The profile of `whcb serve`: one per database, so that no other service's profile is ever pointed elsewhere. */
+/** One profile per database: never points another service's elsewhere. */
 import { DEFAULT_AUTH_PARAMETER } from "../../wire/delivery-request.js";
 import type { Credentials } from "../cli-deps.js";
 import { changeSettings, type Profile, type Settings } from "./settings-file.js";
@@ -9,7 +9,7 @@ export interface ServedService {
   /** An absolute path, or ":memory:". */
   readonly database: string;
   readonly authParameter: string;
-  /** null: they came from the environment and aren't stored. */
+  /** null: from the environment, so not stored. */
   readonly credentials: Credentials | null;
 }
 
@@ -19,7 +19,7 @@ export interface ServeProfile {
   readonly current: string | null;
 }
 
-/** Creates or refreshes the service's profile. It becomes the current one only if there is none. Throws `config`. */
+/** Becomes the current profile only if there is none. Throws `config`. */
 export async function writeServeProfile(configDirectory: string, service: ServedService): Promise<ServeProfile> {
   let written = { name: "", isNew: false };
   const settings = await changeSettings(configDirectory, (before) => {
@@ -42,7 +42,7 @@ export async function writeServeProfile(configDirectory: string, service: Served
   return { ...written, current: settings.current };
 }
 
-/** The one for this database; else `local` as 0.1.0 wrote it, without a database, if its address is the same. */
+/** For this database; else `local` of 0.1.0, which has no database, at the same address. */
 function ownProfile({ profiles }: Settings, { database, url }: ServedService): string | null {
   for (const [name, profile] of profiles) if (profile.database === database) return name;
   const local = profiles.get("local");

@@ -1,4 +1,3 @@
-/** What WHCB_URL, --service or a profile's url means: a service on the network, or a database file. */
 import { homedir } from "node:os";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,10 +7,7 @@ export type ServiceAddress =
   | { readonly kind: "http"; readonly url: string; readonly origin: string }
   | { readonly kind: "file"; readonly path: string };
 
-/**
- * http:// and https:// are services. A file ends in .db, .sqlite or .sqlite3, contains a path separator, or starts with "file:"
- * or "~". Throws `config` for anything else, and for credentials in a URL. `source` says where the text came from.
- */
+/** Files end in .db, .sqlite or .sqlite3, have a separator, or start with "file:" or "~". Throws `config`, also for URL credentials. */
 export function readServiceAddress(text: string, source: string): ServiceAddress {
   const trimmed = text.trim();
   if (/^https?:\/\//i.test(trimmed)) return readUrl(trimmed, source);
@@ -52,7 +48,7 @@ function readFileUrl(text: string, source: string): string {
   }
 }
 
-/** The URL or path, as settings store it. */
+/** As settings store it. */
 export function addressText(address: ServiceAddress): string {
   return address.kind === "http" ? address.url : address.path;
 }

@@ -1,4 +1,3 @@
-/** A command's connection to its service: resolves the settings, opens the client, and closes it at the end. */
 import { access } from "node:fs/promises";
 import type { Client, ListedCallback } from "../../client/client.js";
 import { isWhcbError, systemErrorCode, WhcbError } from "../../domain/errors.js";
@@ -16,12 +15,12 @@ export interface Session {
   readonly settings: ResolvedSettings;
 }
 
-/** Runs `use` with the service that the settings name. Adds a hint to the errors that it throws. */
+/** Adds hints to the errors that `use` throws. */
 export async function withSession<Result>(invocation: Invocation, use: (session: Session) => Promise<Result>): Promise<Result> {
   return withService(invocation, await resolveInvocation(invocation), use);
 }
 
-/** Like `withSession`, with settings that are already resolved. */
+/** With settings already resolved. */
 export async function withService<Result>(
   invocation: Invocation,
   settings: ResolvedSettings,
@@ -55,7 +54,7 @@ export async function resolveInvocation({ deps, args, screen }: Invocation): Pro
   });
 }
 
-/** The callback with this id or name. Throws `not-found`, with the closest name as its hint. */
+/** Throws `not-found`, with the closest name as its hint. */
 export async function findCallback(client: Client, idOrName: string): Promise<ListedCallback> {
   try {
     return await client.getCallback(idOrName);
@@ -101,12 +100,12 @@ function explain(error: WhcbError, target: ServiceTarget, settings: ResolvedSett
   return error;
 }
 
-/** Only here it is known where the credentials came from, so this hint replaces the client's. */
+/** Replaces the client's hint, which doesn't know where the credentials came from. */
 function withOwnHint(error: WhcbError, hint: string): WhcbError {
   return new WhcbError(error.code, error.message, { hint, cause: error });
 }
 
-/** The environment overrides a profile, so a new login alone may change nothing. */
+/** The environment overrides a profile: a new login may change nothing. */
 function credentialsFix(origin: string, ...sources: readonly string[]): string {
   const variables = sources.filter((source) => source.startsWith("WHCB_"));
   return variables.length > 0 ? `fix or unset ${variables.join(" and ")}` : `store new ones with \`whcb login ${origin}\``;

@@ -1,4 +1,4 @@
-/** The settings file: config.json in the configuration folder, 0600. */
+/** config.json, 0600. */
 import { chmod, mkdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { errorMessage, systemErrorCode, WhcbError } from "../../domain/errors.js";
@@ -8,29 +8,29 @@ import type { Credentials } from "../cli-deps.js";
 export interface Settings {
   readonly current: string | null;
   readonly profiles: ReadonlyMap<string, Profile>;
-  /** The user and API key that `whcb serve` created at its first run. */
+  /** Created by `whcb serve` at its first run. */
   readonly serve: Credentials | null;
 }
 
 export interface Profile {
-  /** An http(s) URL, or the absolute path of a database file. */
+  /** An http(s) URL, or a database file's absolute path. */
   readonly url: string;
   readonly username?: string;
   readonly password?: string;
   readonly apiKey?: string;
-  /** The origin that the credentials belong to, if `url` was changed since they were stored. */
+  /** If `url` was changed since they were stored. */
   readonly credentialsOrigin?: string;
-  /** The database of the `whcb serve` that wrote this profile. */
+  /** Of the `whcb serve` that wrote this profile. */
   readonly database?: string;
-  /** The default callback: an id or a name. */
+  /** Default: id or name. */
   readonly callback?: string;
-  /** IANA name of the time zone of the service's dd/MM/yy dates. */
+  /** IANA zone of the service's dd/MM/yy dates. */
   readonly timezone?: string;
-  /** ISO 3166 code of the country of mobile numbers in local form. */
+  /** ISO 3166, for mobile numbers in local form. */
   readonly country?: string;
-  /** The query parameter that carries the key of a callback with queryparam auth. */
+  /** For `queryparam` auth. */
   readonly authParameter?: string;
-  /** The most requests a second. */
+  /** Requests a second. */
   readonly rate?: number;
 }
 
@@ -41,7 +41,7 @@ export function settingsPath(configDirectory: string): string {
   return join(configDirectory, `${CONFIG_NAME}.json`);
 }
 
-/** Without a file: no settings. Throws `config` for a file that can't be read or parsed. */
+/** No file: no settings. Throws `config` for an unreadable or malformed file. */
 export async function readSettings(configDirectory: string): Promise<Settings> {
   const path = settingsPath(configDirectory);
   try {
@@ -56,10 +56,7 @@ export async function readSettings(configDirectory: string): Promise<Settings> {
   }
 }
 
-/**
- * Changes the file in one rename, and makes it 0600, in a folder of 0700. A file that can't be read is never overwritten.
- * Throws `config`.
- */
+/** Atomic (rename), 0600 in a 0700 folder. Never overwrites an unreadable file. Throws `config`. */
 export async function changeSettings(configDirectory: string, change: (settings: Settings) => Settings): Promise<Settings> {
   const changed = change(await readSettings(configDirectory));
   const path = settingsPath(configDirectory);
@@ -90,7 +87,7 @@ export async function changeSettings(configDirectory: string, change: (settings:
   return changed;
 }
 
-/** Whether users other than the owner may read the file. */
+/** Readable by other users. */
 export async function isExposed(configDirectory: string): Promise<boolean> {
   try {
     return process.platform !== "win32" && ((await stat(settingsPath(configDirectory))).mode & 0o077) !== 0;

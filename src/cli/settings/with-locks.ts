@@ -1,4 +1,4 @@
-/** Locks callbacks for a command that sends their calls (docs/runs.md, One run at a time). */
+/** docs/runs.md, One run at a time. */
 import { WhcbError } from "../../domain/errors.js";
 import type { RunDeps } from "../../runs/run-deps.js";
 import { describeBusy, type LockedCallback, RunLocks } from "../../runs/run-locks.js";
@@ -7,7 +7,7 @@ import { EXIT_INTERRUPTED } from "../exit-codes.js";
 import type { Invocation } from "../invocation.js";
 import { confirm } from "../output/questions.js";
 
-/** The locks are released at the end, whatever happens. Throws `items-failed` at the end if busy callbacks were left out. */
+/** Always releases the locks. Throws `items-failed` at the end if busy callbacks were left out. */
 export async function withLocks(
   { args, deps, screen }: Invocation,
   { callbacks, runDeps, runId }: LockRequest,
@@ -33,7 +33,7 @@ export async function withLocks(
 
 const LONGEST_RELEASE_MS = 2_000;
 
-/** Ctrl-C before the run has begun frees the callbacks at once, not when their leases expire. */
+/** Ctrl-C before the run frees the callbacks now, not when their leases expire. */
 export function releaseOnInterrupt(
   locks: Pick<RunLocks, "isSending" | "release">,
   { io, clock }: Pick<Invocation["deps"], "io" | "clock">,
@@ -45,7 +45,7 @@ export function releaseOnInterrupt(
   });
 }
 
-/** A line for the question. */
+/** For the question. */
 export function describeLocks({ isLocal }: RunLocks): readonly string[] {
   if (!isLocal) return [];
   return ["This service has no run locks: runs from other machines or by other users aren't kept out."];
@@ -54,13 +54,13 @@ export function describeLocks({ isLocal }: RunLocks): readonly string[] {
 export interface LockRequest {
   readonly callbacks: readonly LockedCallback[];
   readonly runDeps: RunDeps;
-  /** Of a run that is resumed. */
+  /** Of a resumed run. */
   readonly runId?: string;
 }
 
 const LONGEST_QUESTION_MS = 10 * 60_000;
 
-/** A question that holds a lock isn't open for ever. Throws `usage` after 10 minutes. */
+/** Limits how long a question holds a lock. Throws `usage` after 10 minutes. */
 export async function confirmInTime(invocation: Invocation, question: string): Promise<boolean> {
   const { clock } = invocation.deps;
   const answered = new AbortController();

@@ -1,4 +1,3 @@
-/** The dependencies of replays, marks and reconciles, from a command's session. */
 import { join } from "node:path";
 import type { Deliverer } from "../../delivery/deliverer.js";
 import type { RunDeps } from "../../runs/run-deps.js";
@@ -9,7 +8,7 @@ export function runsDirectory(deps: CliDeps): string {
   return join(deps.paths.data, "runs");
 }
 
-/** Connections are opened when the first call is sent, and closed at the end. */
+/** Connects at the first send, closes at the end. */
 export async function withRunDeps<Result>(
   deps: CliDeps,
   session: Session,

@@ -1,4 +1,4 @@
-/** A callback as a list row, as JSON and as text. Its key is masked unless --show-key is given. */
+/** The key is masked unless --show-key is given. */
 import type { ListedCallback } from "../../../client/client.js";
 import { maskKey } from "../../../domain/mask.js";
 import type { Column } from "../../output/cells.js";
@@ -31,7 +31,6 @@ export const CALLBACK_LISTING: ListingStyle<ListedCallback> = {
   toId: ({ id }) => id,
 };
 
-/** Writes one callback as JSON or text. */
 export async function showCallback(callback: ListedCallback, screen: Screen, showKey: boolean): Promise<void> {
   await screen.out(
     screen.format === "json"
@@ -40,7 +39,7 @@ export async function showCallback(callback: ListedCallback, screen: Screen, sho
   );
 }
 
-/** A documented contract. Null: the service doesn't return it. */
+/** A documented contract. Null: not returned by the service. */
 function callbackJson(callback: ListedCallback, showKey: boolean): Readonly<Record<string, unknown>> {
   const { auth } = callback;
   return {
@@ -76,7 +75,7 @@ export function renderCallback(callback: ListedCallback, options: RenderOptions,
   );
 }
 
-/** Shown for a setting that the service didn't return, which is never shown as off. */
+/** For a setting that wasn't returned; never shown as off. */
 const UNKNOWN = "unknown";
 
 function onOff(isOn: boolean | null): string {

@@ -68,7 +68,7 @@ function readRequired(args: ParsedArgs): Required {
   });
 }
 
-/** Over HTTP a taken name and a failed endpoint check are both a plain 400, so the list shows which one it was. */
+/** Over HTTP a taken name and a failed endpoint check are the same 400; the list tells which. */
 async function explain(client: Client, error: WhcbError, { name, url }: Required): Promise<WhcbError> {
   if (error.code !== "malformed" && error.code !== "duplicate-name" && error.code !== "endpoint-check-failed") return error;
   const others = await client.listCallbacks().catch(() => []);
@@ -86,7 +86,7 @@ async function explain(client: Client, error: WhcbError, { name, url }: Required
 
 export interface CallbackKey {
   readonly key: string;
-  /** Generated here, so it is shown once. */
+  /** Generated here: shown once. */
   readonly isNew: boolean;
 }
 

@@ -10,7 +10,7 @@ import { showCallback } from "./callback-text.js";
 import { FLAG_OF_MEMBER, NEW_KEY, readSettingFlags } from "./command.js";
 import { chooseCallbackKey } from "./run.js";
 
-/** Reads the callback by its id and sends back all that was read, with the changes (docs/contract.md, Callbacks). */
+/** Sends back all that was read, with the changes (docs/contract.md, Callbacks). */
 export function run(invocation: Invocation): Promise<number> {
   const { args, screen } = invocation;
   const changes = readSettingFlags(args);
@@ -32,7 +32,7 @@ export function run(invocation: Invocation): Promise<number> {
   });
 }
 
-/** Throws `usage` if a PUT needs a member that was neither read nor given. */
+/** Throws `usage` if a PUT needs a member neither read nor given. */
 function requireMembers(callback: ListedCallback, changes: CallbackChanges): void {
   const missing = missingMembers(changeCallbackJson(callback.raw, changes));
   if (missing.length === 0) return;
@@ -45,7 +45,7 @@ function requireMembers(callback: ListedCallback, changes: CallbackChanges): voi
   );
 }
 
-/** A service checks a URL only when it creates a callback, so the same GET is sent from here. A failure is a warning. */
+/** A service checks a URL only on creation, so the same GET is sent here. A failure is a warning. */
 async function checkEndpoint({ deps, screen }: Invocation, callback: ListedCallback, authParameter: string): Promise<void> {
   const key = callback.auth.key ?? deps.io.env.WHCB_CALLBACK_KEY ?? "";
   const { type } = callback.auth;
@@ -69,7 +69,7 @@ async function checkEndpoint({ deps, screen }: Invocation, callback: ListedCallb
   }
 }
 
-/** Only `whcb serve` is known to retry earlier failures at once; it also lists outages. */
+/** Only `whcb serve` retries earlier failures at once; it also lists outages. */
 async function describeRetriesOn(client: Client, { id }: ListedCallback): Promise<string> {
   const outages = await client.listOutages(id);
   return outages === null ? "retries are on" : "retries are on: failed calls that are still inside their window are due now";

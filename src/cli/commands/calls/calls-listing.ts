@@ -16,7 +16,7 @@ export function run(invocation: Invocation): Promise<number> {
 
 async function listCalls({ args, screen }: Invocation, session: Session): Promise<number> {
   const filter = readFilter(args);
-  // A pipe gets all calls: the next command would work on a part of them without saying so.
+  // A pipe gets all calls: the next command mustn't miss some silently.
   const isTerminal = screen.renderOptions.width !== null;
   const limit = args.get(ALL)
     ? Number.POSITIVE_INFINITY
@@ -32,7 +32,7 @@ async function listCalls({ args, screen }: Invocation, session: Session): Promis
   for (const callback of callbacks) {
     const left = limit - total.listed;
     if (left <= 0) {
-      // Counting the rest would take a request per callback.
+      // Counting the rest takes a request per callback.
       total.isOpen = true;
       break;
     }
@@ -52,7 +52,7 @@ async function listCalls({ args, screen }: Invocation, session: Session): Promis
   return 0;
 }
 
-/** A table of several callbacks has a column for the callback. */
+/** With a column for the callback. */
 const ACROSS_CALLBACKS: Readonly<Record<string, readonly string[]>> = {
   table: ["attempted", "callback", "status", "code", "reason", "content", "id"],
   tsv: ["attempted", "callback", "status", "code", "reason", "content", "id"],

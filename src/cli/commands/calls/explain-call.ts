@@ -1,4 +1,3 @@
-/** The reason for a call's state, and what happens next, in sentences. */
 import type { ListedCall, ListedCallback, ListedOutage } from "../../../client/client.js";
 import { count } from "../../../domain/count.js";
 import { spellDuration } from "../../../domain/duration.js";
@@ -10,7 +9,7 @@ import { formatInstant, formatRelative } from "../../output/times.js";
 export interface CallFacts {
   readonly call: ListedCall;
   readonly callback: ListedCallback;
-  /** The callback's open outage; null if there is none or the service doesn't return outages. */
+  /** The open one; null if there is none or the service doesn't return outages. */
   readonly outage: ListedOutage | null;
 }
 
@@ -18,7 +17,7 @@ const INTERVAL = spellDuration(DEFAULT_RETRY_POLICY.intervalMs);
 
 export function explainCall(facts: CallFacts, options: Pick<RenderOptions, "utc" | "now">): readonly string[] {
   const { call, outage } = facts;
-  // Only `whcb serve` counts attempts and says what it will do next.
+  // Only `whcb serve` counts attempts and says what comes next.
   if (call.attemptCount === null) return explainUnreported(facts);
   const sentences = call.status === "FAILED" ? explainFailed(facts, options) : [explainOther(call, facts.callback)];
   if (outage === null || call.status === "SUCCESS") return sentences;

@@ -43,14 +43,11 @@ export function run(invocation: Invocation): Promise<number> {
 interface CheckFacts {
   readonly failed: number;
   readonly callbacks: readonly { readonly id: string; readonly name: string; readonly failed: number }[];
-  /** The oldest last attempt among the FAILED calls. */
+  /** Oldest last attempt of the FAILED calls. */
   readonly oldestAt: number | null;
 }
 
-/**
- * On `whcb serve` one request per callback: the first page of the oldest calls also gives the total. Another service may ignore the
- * filter or the order, so there every page is read.
- */
+/** `whcb serve`: one request per callback, as the first page has the total. Others may ignore filter or order: all pages. */
 async function readFacts(client: Client, callbacks: readonly ListedCallback[]): Promise<CheckFacts> {
   const checked: CheckFacts["callbacks"][number][] = [];
   let oldestAt: number | null = null;
@@ -71,7 +68,7 @@ async function readFacts(client: Client, callbacks: readonly ListedCallback[]): 
   return { failed: checked.reduce((sum, { failed }) => sum + failed, 0), callbacks: checked, oldestAt };
 }
 
-/** "12 failed calls of demo", or of several callbacks "15 failed calls of 3 callbacks (demo 12, crm 3)". */
+/** "12 failed calls of demo", or "15 failed calls of 3 callbacks (demo 12, crm 3)". */
 function failedCalls({ failed, callbacks }: CheckFacts): string {
   const calls = count(failed, "failed call");
   const [only] = callbacks;

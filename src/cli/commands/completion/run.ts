@@ -1,4 +1,3 @@
-/** `whcb completion`: which words are possible where, from the same declarations as the program and its help. */
 import { requireOneOf } from "../../args/closest-match.js";
 import { type CommandSpec, isGroup, type Section } from "../../args/command-spec.js";
 import { type Flag, flagName } from "../../args/flag.js";

@@ -1,4 +1,3 @@
-/** The completion script of each shell. */
 import { singleQuote } from "../../../domain/shell-quote.js";
 import type { SHELLS } from "./command.js";
 
@@ -24,12 +23,12 @@ export const SCRIPTS: Readonly<Record<(typeof SHELLS)[number], (nodes: readonly 
   powershell: powershellScript,
 };
 
-/** Works with bash 3.2, which macOS has. */
+/** Works with bash 3.2 (macOS). */
 function bashScript(nodes: readonly WordNode[]): string {
   const cases = nodes.map(
     ({ path, words, flags }) => `    ${JSON.stringify(path)}) words=${JSON.stringify(allWords(words, flags).join(" "))} ;;`,
   );
-  // After a flag that takes a value: its choices, which may differ from command to command, else files.
+  // After a flag with a value: its choices, which differ by command, else files.
   const valueCases = valueFlags(nodes).map(([place, choices]) => {
     const offered = choices.length === 0 ? "-f" : `-W ${JSON.stringify(choices.join(" "))}`;
     return `    ${JSON.stringify(place)}) COMPREPLY=($(compgen ${offered} -- "$current")); return ;;`;
@@ -160,7 +159,7 @@ function allWords(words: WordNode["words"], flags: WordNode["flags"]): readonly 
   return [...words.map(([word]) => word), ...flags.map(({ name }) => name)];
 }
 
-/** Each flag that takes a value, as "path --flag", with its choices. */
+/** As "path --flag", with its choices. */
 function valueFlags(nodes: readonly WordNode[]): readonly (readonly [place: string, choices: readonly string[]])[] {
   return nodes.flatMap(({ path, flags }) =>
     flags.filter(({ takesValue }) => takesValue).map(({ name, choices }) => [`${path} ${name}`, choices] as const),

@@ -91,7 +91,7 @@ export async function printPath({ deps, screen }: Invocation): Promise<number> {
   return 0;
 }
 
-/** Throws `not-found` for a callback that the profile's service doesn't have. Returns why it couldn't be checked, or null. */
+/** Throws `not-found` for an unknown callback. Returns why it couldn't be checked, or null. */
 async function checkCallback(
   invocation: Invocation,
   settings: Settings,
@@ -109,7 +109,7 @@ async function checkCallback(
   }
 }
 
-/** The profile with this setting; "" removes it. Credentials stay with the origin that they were stored for. */
+/** "" removes it. Credentials keep the origin that they were stored for. */
 function changeProfile(before: Profile, name: Settable, text: string): Profile {
   if (name === "url") {
     const address = readServiceAddress(text, "url");
@@ -138,7 +138,7 @@ function isCredential(name: Settable): boolean {
   return name === "username" || name === "password" || name === "apiKey";
 }
 
-/** New credentials are for the present URL: those of another origin can't be mixed with them. */
+/** Credentials of different origins aren't mixed. */
 function withoutForeignCredentials(profile: Profile): Profile {
   if (profile.credentialsOrigin === undefined) return profile;
   const { username: _u, password: _p, apiKey: _k, credentialsOrigin: _o, ...rest } = profile;
@@ -164,7 +164,7 @@ function describeSettings(settings: ResolvedSettings): readonly ShownSetting[] {
     plain("profile", settings.profile),
     { name: "url", value: url, from: address.from },
     plain("username", settings.username),
-    // The end of a long random key tells keys apart; a password may be a chosen word, so none of it is shown.
+    // The end of a long random key tells keys apart; a password may be a chosen word.
     secret("password", settings.password, () => "••••"),
     secret("apiKey", settings.apiKey, maskKey),
     plain("callback", settings.callback),

@@ -44,13 +44,10 @@ interface DemoCheck {
 
 const DELIVERED = 50;
 const FAILED = 200;
-/** The longest wait for one step of the demo. */
+/** For one step. */
 const LONGEST_WAIT_MS = 15_000;
 
-/**
- * Responses are delivered, the endpoint goes down, calls fail, one e-mail is written, the endpoint comes back, the failed calls are
- * replayed and marked: by the same client and engine as every command. Throws `unavailable` if a step takes too long.
- */
+/** Uses the same client and engine as every command. Throws `unavailable` if a step takes too long. */
 async function playDemo(deps: CliDeps, directory: string, say: (line: string) => Promise<void>): Promise<readonly DemoCheck[]> {
   const closers: (() => Promise<unknown>)[] = [];
   try {
@@ -58,13 +55,13 @@ async function playDemo(deps: CliDeps, directory: string, say: (line: string) =>
     await closeAll(closers);
     return checks;
   } catch (error) {
-    // Whatever failed, nothing stays open: the process ends.
+    // Nothing stays open, so that the process ends.
     await closeAll(closers).catch(() => undefined);
     throw error;
   }
 }
 
-/** In the opposite order, each once. Throws the first failure at the end. */
+/** Last opened first, each once. Throws the first failure at the end. */
 async function closeAll(closers: (() => Promise<unknown>)[]): Promise<void> {
   const failures: unknown[] = [];
   for (let close = closers.pop(); close !== undefined; close = closers.pop()) {
@@ -149,7 +146,7 @@ const CALLBACK = {
   name: "demo",
   contentType: "json",
   removeHtml: false,
-  // Off, so that only the replay sends them again.
+  // Only the replay sends them again.
   retriesEnabled: false,
   email: "ops@example.com",
   events: { reply: true, undeliverable: true },

@@ -1,4 +1,4 @@
-/** A temporary HTTP endpoint on loopback that fails in the ways it is configured to. */
+/** A temporary loopback endpoint with configurable failures. */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { WhcbError } from "../../../domain/errors.js";
 import type { Clock } from "../../../platform/clock.js";
@@ -26,7 +26,7 @@ export interface Endpoint {
 /** Longer bodies aren't kept; the platform's largest message is far smaller. */
 const LONGEST_BODY = 10_485_760;
 
-/** Resolves when it is listening. Throws `unavailable` if the port is taken. */
+/** Resolves when listening. Throws `unavailable` if the port is taken. */
 export async function openEndpoint(
   options: { readonly port: number; readonly behaviour: Behaviour; readonly clock: Clock },
   onReceived: (received: Received) => void,
@@ -96,7 +96,7 @@ function cannotListen(port: number, cause: Error): WhcbError {
 }
 
 export interface Behaviour {
-  /** Of failures, or of every answer if no failures are configured; null: 503 for failures, otherwise 200. */
+  /** Of failures, or of all answers if none are configured; null: 503 for failures, else 200. */
   readonly status: number | null;
   readonly failFirst: number | null;
   readonly failForMs: number | null;
@@ -109,7 +109,7 @@ export interface Behaviour {
 
 export type Answer = { readonly kind: "status"; readonly status: number; readonly delayMs: number } | { readonly kind: "hang" };
 
-/** Pure: the same seed fails the same requests. `number`: 1 for the first POST. `elapsedMs`: since the endpoint opened. */
+/** Same seed, same failures. `number`: 1 for the first POST. `elapsedMs`: since the endpoint opened. */
 export function answerTo(number: number, elapsedMs: number, behaviour: Behaviour): Answer {
   const { status, failFirst, failForMs, flaky, delayMs } = behaviour;
   const recovers = failFirst !== null || failForMs !== null || flaky !== null;
@@ -122,7 +122,7 @@ export function answerTo(number: number, elapsedMs: number, behaviour: Behaviour
   return { kind: "status", status: fails ? (status ?? 503) : 200, delayMs };
 }
 
-/** A number in [0,1) that depends only on its arguments (one round of murmur3's finaliser). */
+/** In [0,1), from its arguments only (one round of murmur3's finaliser). */
 function seededUnit(seed: number, number: number): number {
   let hash = Math.imul(seed ^ 0x9e3779b9, 0x85ebca6b) ^ Math.imul(number, 0xc2b2ae35);
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);

@@ -8,7 +8,7 @@ import { formatInstant } from "../../output/times.js";
 import { DELAY, FAIL_FIRST, FAIL_FOR, FLAKY, HANG, PORT, SEED, STATUS_CODE } from "./command.js";
 import { type Behaviour, openEndpoint, type Received } from "./local-endpoint.js";
 
-/** Prints what it receives until Ctrl-C, or until its output is closed. */
+/** Until Ctrl-C, or until its output is closed. */
 export async function run({ deps, args, screen }: Invocation): Promise<number> {
   const ending = new AbortController();
   const isJson = screen.format === "json" || screen.format === "ndjson";
@@ -51,7 +51,7 @@ function readBehaviour(args: ParsedArgs): Behaviour {
   };
 }
 
-/** At most this many webhook-ids are remembered; an older one counts as new. */
+/** webhook-ids; an older one counts as new. */
 const REMEMBERED = 100_000;
 
 function rememberIds(): (received: Received) => boolean {
@@ -66,7 +66,7 @@ function rememberIds(): (received: Received) => boolean {
   };
 }
 
-/** One line. `isRepeat`: the same webhook-id was received before. */
+/** `isRepeat`: the webhook-id was received before. */
 function renderReceived(received: Received, isRepeat: boolean, options: RenderOptions): string {
   const { palette } = options;
   const status = received.status === null ? "hangs" : String(received.status);
@@ -95,7 +95,7 @@ function isSecret(header: string): boolean {
   return /auth|key|token|secret|cookie/i.test(header);
 }
 
-/** Masks every value: `queryparam` auth puts the key there, under a name that is a setting. */
+/** Masks all values: `queryparam` auth has the key under a configurable name. */
 function maskQuery(url: string): string {
   return url.replace(/([?&][^=&]*)=[^&]*/g, "$1=••••");
 }

@@ -14,7 +14,7 @@ import { KEEP_CURRENT, LOGIN_NAME, USERNAME } from "./command.js";
 
 export async function run(invocation: Invocation): Promise<number> {
   const { args, deps, screen } = invocation;
-  // An unusable settings file is reported before anyone types a password.
+  // Fails on an unusable file before a password is typed.
   await readSettings(deps.paths.config);
   const address = readServiceAddress(await serviceText(invocation), "the service");
   if (address.kind === "http" && screen.canAsk) await checkAddress(invocation, address.url);
@@ -66,7 +66,7 @@ async function readCredentials({ args, deps, screen }: Invocation): Promise<Cred
   return { username, password, apiKey };
 }
 
-/** A service rejects a request without credentials. Any other answer, or none, is an error before a secret is typed. */
+/** Expects a rejection without credentials; anything else is an error before a secret is typed. */
 async function checkAddress(invocation: Invocation, url: string): Promise<void> {
   try {
     await tryOut(invocation, httpTarget(invocation, url, { username: "", password: "", apiKey: "" }));
@@ -83,7 +83,7 @@ const REJECTIONS: ReadonlySet<ErrorCode> = new Set([
   "malformed",
 ]);
 
-/** Throws the service's error: credentials that don't work aren't stored. */
+/** Throws the service's error: bad credentials aren't stored. */
 async function tryOut({ deps }: Invocation, target: ServiceTarget): Promise<void> {
   const client = await deps.openClient(target);
   try {

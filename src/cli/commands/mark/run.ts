@@ -23,7 +23,7 @@ export function markFailed(invocation: Invocation): Promise<number> {
 
 interface Marking {
   readonly status: "SUCCESS" | "FAILED";
-  /** The status of the calls that a filter selects. */
+  /** Of the calls that a filter selects. */
   readonly from: "SUCCESS" | "FAILED";
   readonly isFiltered: boolean;
   readonly flag: string;

@@ -146,7 +146,7 @@ function amount(number: number): string {
   return String(number).replace(/\B(?=(?:\d{3})+$)/g, " ");
 }
 
-/** Ambiguous calls that nobody has decided about. */
+/** Throws while ambiguous calls are undecided. */
 function checkAmbiguous({ ambiguous }: ReconcilePlan, { args }: Invocation): number {
   if (ambiguous.length === 0 || args.get(AMBIGUOUS) !== undefined) return 0;
   throw new WhcbError("items-failed", `${count(ambiguous.length, "ambiguous call")}: neither marked nor sent`, {
@@ -201,7 +201,7 @@ async function showReconcile(plan: ReconcilePlan, shown: ShownPlan, screen: Invo
   await screen.out(`${safeJson(document, 2)}\n`);
 }
 
-/** One line per call: what would happen to it. */
+/** What would happen to each. */
 async function showCalls(plan: ReconcilePlan, screen: Invocation["screen"]): Promise<void> {
   const line = (event: string, id: string) => `${safeJson({ event, callbackId: plan.callback.id, id })}\n`;
   await screen.out(plan.seen.map((id) => line("seen", id)).join(""));

@@ -1,4 +1,3 @@
-/** `whcb replay --resume [run]`, and the note about an unfinished run. */
 import type { Client } from "../../../client/client.js";
 import { isWhcbError, WhcbError } from "../../../domain/errors.js";
 import type { RunCall } from "../../../runs/journal/run-state.js";
@@ -18,7 +17,7 @@ import { confirmInTime, withLocks } from "../../settings/with-locks.js";
 import { withRunDeps } from "../../settings/with-run-deps.js";
 import { RESEND_UNKNOWN } from "./command.js";
 
-/** `wanted` null: the latest unfinished run of the profile. It was confirmed when it began, so nothing is asked. */
+/** `wanted` null: the profile's latest unfinished run. It was confirmed when it began. */
 export function resumeReplay(invocation: Invocation, wanted: string | null): Promise<number> {
   const { args, screen, deps } = invocation;
   if (args.operands.length > 0) throw new WhcbError("usage", "--resume takes its callback and calls from the run");
@@ -75,7 +74,7 @@ function nullIfGone(error: unknown): null {
   throw error;
 }
 
-/** An unfinished run doesn't block a new one. It isn't mentioned if its calls were settled since, as far as a sample shows. */
+/** It doesn't block a new run. Not mentioned if a sample of its calls is settled. */
 export async function mentionUnfinishedRun(
   { screen }: Invocation,
   { client, runsDirectory, profile, clock }: RunDeps,

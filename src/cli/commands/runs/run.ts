@@ -75,7 +75,7 @@ const CALL_COLUMNS: readonly Column<RunCall>[] = [
   { key: "id", title: "CALL", value: ({ id }) => id },
 ];
 
-/** The JSON contract of a run. */
+/** A documented contract. */
 function overviewJson(run: RunOverview): Readonly<Record<string, unknown>> {
   return {
     runId: run.runId,

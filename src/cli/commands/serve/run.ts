@@ -32,7 +32,7 @@ import {
 
 export async function run(invocation: Invocation): Promise<number> {
   const { deps, screen } = invocation;
-  // Wrong flags are reported before credentials are generated.
+  // Wrong flags fail before credentials are generated.
   readServeOptions(invocation, { username: "", password: "", apiKey: "" });
   const chosen = await chooseCredentials(invocation);
   requireValidCredentials(chosen.credentials);
@@ -49,7 +49,7 @@ export async function run(invocation: Invocation): Promise<number> {
   });
   try {
     service = await startService(invocation, options).catch(async (error: unknown) => {
-      // Only an empty folder is removed.
+      // Only if empty.
       if (created !== undefined) await rmdir(deps.paths.data).catch(() => undefined);
       throw error;
     });
@@ -62,7 +62,7 @@ export async function run(invocation: Invocation): Promise<number> {
     }
     if (interrupts > 0) stop(service);
     await service.stopped;
-    // Throws what the stop failed to do, such as recording the last outcomes.
+    // Throws what failed, such as recording the last outcomes.
     await service.stop();
     return 0;
   } finally {
@@ -70,7 +70,7 @@ export async function run(invocation: Invocation): Promise<number> {
   }
 }
 
-/** Doesn't wait: `run` waits for the end and reports its errors. */
+/** `run` waits for the end and reports errors. */
 function stop(service: RunningService): void {
   service.stop().catch(() => undefined);
 }
@@ -94,7 +94,7 @@ async function startService({ deps }: Invocation, options: ServeOptions): Promis
   }
 }
 
-/** The line on stdout comes last, so that a script that waits for it finds the settings written. */
+/** stdout comes last: scripts that wait for it find the settings written. */
 async function announce(
   { deps, screen }: Invocation,
   service: RunningService,
@@ -113,7 +113,7 @@ async function announce(
       );
     }
   } catch (error) {
-    // A container's settings folder may be read-only; the service runs anyway.
+    // A container's settings folder may be read-only.
     screen.info(`warning: the service's profile couldn't be written: ${error instanceof Error ? error.message : error}`);
   }
   screen.info(describeSettings(service.settings));
@@ -125,7 +125,7 @@ function describeSettings({ intervalMs, windowMs, retainSuccessMs, retainFailedM
   return `${retries}; keeps SUCCESS calls ${formatDuration(retainSuccessMs)}, FAILED calls ${formatDuration(retainFailedMs)}`;
 }
 
-/** The URL for this machine if the service is bound to all addresses. */
+/** For this machine, if bound to all addresses. */
 function reachableUrl(url: string): string {
   return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:");
 }
@@ -134,13 +134,13 @@ interface ServeCredentials {
   readonly credentials: Credentials;
   /** Generated in this run. */
   readonly isNew: boolean;
-  /** All came from the environment, so none is stored. */
+  /** All from the environment, so not stored. */
   readonly isGiven: boolean;
-  /** To store for later runs; null: nothing new. */
+  /** To store; null: nothing new. */
   readonly generated: Credentials | null;
 }
 
-/** From the environment, else those of an earlier run, else generated. */
+/** From the environment, else an earlier run, else generated. */
 async function chooseCredentials({ deps }: Invocation): Promise<ServeCredentials> {
   const { env } = deps.io;
   const given = { username: env.WHCB_USERNAME || null, password: env.WHCB_PASSWORD || null, apiKey: env.WHCB_API_KEY || null };
@@ -163,12 +163,12 @@ async function chooseCredentials({ deps }: Invocation): Promise<ServeCredentials
   return { credentials, isNew: stored === null, isGiven: false, generated: stored === null ? base : null };
 }
 
-/** Called once the service is up, so that a failed start leaves no settings behind. Throws `config` if they can't be written. */
+/** After the start, so that a failed one leaves no settings. Throws `config` if they can't be written. */
 async function storeCredentials({ deps }: Invocation, { generated }: ServeCredentials): Promise<void> {
   if (generated !== null) await changeSettings(deps.paths.config, (settings) => ({ ...settings, serve: generated }));
 }
 
-/** From flags and environment. Throws `usage` for a flag with a password in it. */
+/** Throws `usage` for a flag with a password. */
 function readServeOptions({ args, deps }: Invocation, credentials: Credentials): ServeOptions {
   const { env } = deps.io;
   const mailDirectory = args.get(MAIL_DIR);
@@ -197,7 +197,7 @@ function readServeOptions({ args, deps }: Invocation, credentials: Credentials):
   };
 }
 
-/** Every user of the machine can read a command's flags. */
+/** Every user of the machine can read flags. */
 function withoutPassword(text: string | undefined, flag: string, variable: string): string | undefined {
   if (text === undefined || !text.includes("://")) return text;
   const authority = text.slice(text.indexOf("://") + 3).split(/[/?#]/)[0] ?? "";
@@ -209,7 +209,7 @@ function withoutPassword(text: string | undefined, flag: string, variable: strin
   return text;
 }
 
-/** A database server's URL is rejected before anything opens, locks or prints it: it may contain a password. */
+/** A database server's URL is rejected before it is used or printed: it may contain a password. */
 function readDatabase(given: string | undefined, inEnvironment: string | undefined): string | undefined {
   const text = withoutPassword(given, "--db", "WHCB_DB") ?? (inEnvironment || undefined);
   if (text === undefined || text === ":memory:") return text;

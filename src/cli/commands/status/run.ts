@@ -33,24 +33,24 @@ export function run(invocation: Invocation): Promise<number> {
 export interface CallbackState {
   readonly callback: ListedCallback;
   readonly failed: number;
-  /** There are more FAILED calls than were read: the figures below are of the newest. */
+  /** Not all FAILED calls were read: the figures are of the newest. */
   readonly isCut: boolean;
-  /** `failed` is what was read; how many more there are is unknown. */
+  /** There are more than `failed`, but not known how many. */
   readonly isAtLeast: boolean;
   readonly looked: number;
-  /** Most frequent first; null: no answer from the endpoint. */
+  /** Most frequent first; null: no answer. */
   readonly byStatusCode: readonly { readonly statusCode: number | null; readonly calls: number }[];
-  /** FAILED calls by the hour of their last attempt, the last 24 hours, oldest first. */
+  /** FAILED calls by hour of their last attempt: the last 24, oldest first. */
   readonly byHour: readonly number[];
   readonly oldestAttemptAt: number | null;
   readonly newestAttemptAt: number | null;
-  /** Calls the service will retry; null if it doesn't say (only `whcb serve` does). */
+  /** To be retried; null if unknown (only `whcb serve` says). */
   readonly retried: { readonly calls: number; readonly nextAt: number | null; readonly until: number | null } | null;
-  /** Open outages; null if the service doesn't return them. */
+  /** Open ones; null if not returned by the service. */
   readonly outages: readonly ListedOutage[] | null;
 }
 
-/** At most this many calls are listed for a summary. */
+/** For a summary. */
 const MOST_CALLS_READ = 20_000;
 const HOUR_MS = 3_600_000;
 
@@ -63,7 +63,7 @@ async function readCallbackState(client: Client, callback: ListedCallback, now: 
     for (const call of page.calls) summary.add(call);
   }
   const reportsRetries = summary.reportsRetries || (summary.looked === 0 && outages !== null);
-  // Another service may ignore the filter, and its total would then count other calls too.
+  // Another service may ignore the filter; its total would count other calls.
   const failed = reportsRetries ? Math.max(summary.looked, total ?? 0) : summary.looked;
   const isAtLeast = !reportsRetries && summary.looked >= MOST_CALLS_READ;
   return {
@@ -153,7 +153,7 @@ function statusJson(state: CallbackState): Readonly<Record<string, unknown>> {
   };
 }
 
-/** A few lines per callback; failing ones end with the commands to type next. */
+/** Failing callbacks end with the commands to type next. */
 export function renderStatus(states: readonly CallbackState[], options: RenderOptions): string {
   return states.map((state) => renderCallbackState(state, options)).join("\n");
 }
@@ -202,7 +202,7 @@ function typed(words: readonly string[]): string {
 
 const BARS = "▁▂▃▄▅▆▇█";
 
-/** One bar per number, scaled to the highest; a dot for zero, so that it differs from a single failure. */
+/** Scaled to the highest; a dot for zero, to differ from a single failure. */
 export function sparkline(numbers: readonly number[]): string {
   const most = Math.max(...numbers, 1);
   return numbers.map((number) => (number === 0 ? "·" : (BARS[Math.ceil((number / most) * BARS.length) - 1] ?? ""))).join("");

@@ -15,7 +15,7 @@ import { safeJson } from "../../output/sanitize.js";
 import { findCallback, withSession } from "../../settings/session.js";
 import { CHANNEL, CONTENT, COUNT, KIND, RATE, RESPONSES_FILE } from "./command.js";
 
-/** The most calls the service accepts in one request. */
+/** The service's limit per request. */
 const BATCH = 1_000;
 
 export function run(invocation: Invocation): Promise<number> {
@@ -48,7 +48,7 @@ export function run(invocation: Invocation): Promise<number> {
   });
 }
 
-/** Batches of calls. With a rate: at most ten batches a second, each at its time, so that the stream is steady. */
+/** With a rate: at most ten batches a second, evenly spaced. */
 async function* paced(
   calls: AsyncIterable<SubmittedCall> | Iterable<SubmittedCall>,
   rate: number | null,
@@ -95,7 +95,7 @@ function* generateCalls({ args, deps }: Invocation): Iterable<SubmittedCall> {
 
 const CHANNELS = { sms: "SMS", email: "EMAIL", voice: "VOICE" } as const;
 
-/** Numbers reserved for fiction in Australia, and a reserved domain. */
+/** Australian numbers for fiction, and a reserved domain. */
 function sender(number: number, channel: "SMS" | "EMAIL" | "VOICE"): MessageResponse["from"] {
   const phone = `614915701${String(number % 100).padStart(2, "0")}`;
   const empty = { name: `Person ${number}`, mri: "", mobile: "", email: "", voice: "" };

@@ -1,4 +1,4 @@
-/** Runs a use case with a progress line for people, a line per step for `-o ndjson`, and Ctrl-C. */
+/** Progress line for people, a line per step for `-o ndjson`, and Ctrl-C. */
 import { formatDuration } from "../../../domain/duration.js";
 import type { CallStep, RunEvent, RunListener } from "../../../runs/journal/run-step.js";
 import { EXIT_INTERRUPTED } from "../../exit-codes.js";
@@ -12,7 +12,7 @@ export interface FollowedRun {
   readonly listener: RunListener;
 }
 
-/** `total`: calls that the run is to settle. Returns once every line is written. */
+/** `total`: calls to settle. Returns once every line is written. */
 export async function followRun<Result>(
   invocation: Invocation,
   total: number,
@@ -31,7 +31,7 @@ export async function followRun<Result>(
     const text = stepLines(event.callbackId, event.step)
       .map((entry) => `${safeJson(entry)}\n`)
       .join("");
-    // A write that fails doesn't stop the run; run-command.ts reports it at the end.
+    // A failed write doesn't stop the run; run-command.ts reports it.
     written = written.then(() => screen.out(text)).catch(() => undefined);
   };
   try {
@@ -42,7 +42,7 @@ export async function followRun<Result>(
   }
 }
 
-/** The first Ctrl-C stops new sends and lets the rest finish, the second ends the process. */
+/** First Ctrl-C: no new sends, the rest finishes. Second: the process ends. */
 async function withInterrupt<Result>(
   { deps, screen }: Pick<Invocation, "deps" | "screen">,
   work: (signal: AbortSignal) => Promise<Result>,

@@ -1,4 +1,3 @@
-/** What a replay will do: in the question on a terminal, and for --dry-run. */
 import { count } from "../../../domain/count.js";
 import type { ReplayGroup } from "../../../runs/plan/group-draft.js";
 import type { ReplayPlan } from "../../../runs/plan/replay-plan.js";
@@ -6,7 +5,7 @@ import type { ReplayOptions } from "../../../runs/run-options.js";
 import type { RenderOptions } from "../screen.js";
 import { formatInstant } from "../times.js";
 
-/** One line for each callback, then what was left out. */
+/** One line per callback, then what was left out. */
 export function describePlan(
   plan: ReplayPlan,
   options: Pick<ReplayOptions, "to" | "viaService">,
@@ -15,7 +14,7 @@ export function describePlan(
   return [...plan.groups.flatMap((group) => describeGroup(group, options, renderOptions)), ...describeLeftOut(plan)];
 }
 
-/** Everything of the plan that isn't sent, and why. */
+/** With reasons. */
 export function describeLeftOut(
   plan: Pick<ReplayPlan, "leftOut" | "notFailed" | "missing" | "skippedRetrying">,
 ): readonly string[] {

@@ -1,9 +1,8 @@
-/** How far a run is, how fast it goes, and how long it will still take. */
 import type { Clock } from "../../../platform/clock.js";
 import type { RunCounts } from "../../../runs/journal/run-step.js";
 
 export interface Progress {
-  /** Calls that this session has settled. */
+  /** Calls that this session settled. */
   readonly done: number;
   readonly total: number;
   /** Over the last seconds; null before anything is done. */
@@ -19,7 +18,7 @@ export class RunProgress {
   readonly #total: number;
   readonly #openAtStart: number;
   #done = 0;
-  /** How many were done at which instant, over the window. */
+  /** Over the window. */
   #samples: { readonly atMs: number; readonly done: number }[];
 
   /** `total`: calls that this session is to settle. */

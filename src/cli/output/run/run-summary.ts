@@ -1,4 +1,3 @@
-/** The summary at the end of a run, and its exit code. */
 import { count } from "../../../domain/count.js";
 import { formatDuration } from "../../../domain/duration.js";
 import { WhcbError } from "../../../domain/errors.js";
@@ -17,10 +16,7 @@ import { safeJson, sanitize } from "../sanitize.js";
 import { PLAIN, type RenderOptions } from "../screen.js";
 import { formatInstant } from "../times.js";
 
-/**
- * Writes the summary, with the balance of a reconcile, and returns the exit code. `more` is added to the JSON. Throws the error with
- * which the run ended; `items-failed` if the balance is wrong.
- */
+/** `more` is added to the JSON. Throws the run's error, or `items-failed` if the balance is wrong. */
 export async function finishRun(
   { screen }: Pick<Invocation, "screen">,
   summary: RunSummary,
@@ -42,7 +38,7 @@ export async function finishRun(
   return EXIT_DONE;
 }
 
-/** A run that ended at its canary probably met the outage itself. */
+/** A failed canary probably met the outage itself. */
 function explain(error: WhcbError, { callbacks, isResumable }: RunSummary): WhcbError {
   if (!isResumable || !callbacks.some(({ stopped }) => stopped === "canary")) return error;
   return withHint(error, "repair the endpoint, then run the command above; rejected calls stay FAILED for another replay");
@@ -55,7 +51,7 @@ const DONE: Readonly<Record<RunKind, string>> = {
   "mark-failed": "marked FAILED",
 };
 
-/** Lines for people, ending in a line feed, with the run's id and the command that continues it. */
+/** With the command that continues the run. */
 export function renderSummary(summary: RunSummary, options: RenderOptions): string {
   const balance = balanceOf(summary);
   const { header, counts } = summary;
@@ -74,7 +70,7 @@ export function renderSummary(summary: RunSummary, options: RenderOptions): stri
   return `${head}${renderCounts(counts, options)}${rejections.join("")}${troubled.join("")}${balanceLine}${next === null ? "" : `\nnext: ${sanitize(next)}\n`}`;
 }
 
-/** The command that finishes what is left, or lists what was rejected; null where all is done. */
+/** To finish what is left or list rejections; null when all is done. */
 function nextCommand({ header, counts, isResumable }: RunSummary): string | null {
   if (isResumable) {
     const onlyUnknown = counts.left === 0 && counts.toMark === 0 && counts.unknown > 0;
@@ -101,7 +97,7 @@ function doneCalls(kind: RunKind, counts: RunCounts): number {
   }
 }
 
-/** The JSON contract of a run's end. */
+/** A documented contract. */
 export function summaryJson(summary: RunSummary): Readonly<Record<string, unknown>> {
   const { header, counts, error } = summary;
   return {
