@@ -152,7 +152,7 @@ function checkService(header: RunHeader, { client, profile }: RunDeps): void {
   });
 }
 
-/** Makes the rename survive a power cut, where the system can. */
+/** Survives a power cut, where the system can. */
 async function syncDirectory(directory: string): Promise<void> {
   try {
     const handle = await open(directory, "r");

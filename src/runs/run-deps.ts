@@ -6,7 +6,6 @@ import type { Random } from "../platform/random.js";
 import type { OpenJournalFile } from "./journal/journal.js";
 import type { RunCounts } from "./journal/run-step.js";
 
-/** See run-locks.ts. */
 export interface HeldLocks {
   maySend(callbackId: string): boolean;
   /** Retakes a lost lock. Throws `unavailable` if another run has it. */

@@ -32,9 +32,7 @@ interface Held {
 }
 
 export interface LockOptions {
-  /** Left out: a new run. */
   readonly runId?: string;
-  /** Wait for busy callbacks. */
   readonly wait?: boolean;
   readonly onWait?: (busy: BusyCallback) => void;
 }
@@ -95,7 +93,6 @@ export class RunLocks implements HeldLocks {
     return [...this.#held.values()].some(({ fileLock }) => fileLock !== null);
   }
 
-  /** Without the busy ones. */
   locked<Callback extends LockedCallback>(callbacks: readonly Callback[]): readonly Callback[] {
     return callbacks.filter(({ id }) => this.#held.has(id));
   }

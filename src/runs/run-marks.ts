@@ -14,7 +14,6 @@ export interface MarkPlan {
   readonly runId: string;
   readonly status: "SUCCESS" | "FAILED";
   readonly groups: readonly MarkGroup[];
-  /** Over all groups. */
   readonly calls: number;
   /** Listed although they don't match the filter. */
   readonly leftOut: number;

@@ -9,7 +9,6 @@ export interface ReplayOptions {
   readonly maxFailures: number;
   /** One call at a time per sender or message, and none after a rejected one. */
   readonly serialBy: "from" | "message" | null;
-  /** Instead of the callbacks' own URL. */
   readonly to: string | null;
   /** With `to`: send the callback's auth too. */
   readonly withAuth: boolean;

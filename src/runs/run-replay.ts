@@ -46,7 +46,6 @@ export async function runReplay(
   }
 }
 
-/** Within a run that has begun. */
 export async function replayPlan(plan: ReplayPlan, options: ReplayOptions & RunControl, session: RunSession): Promise<void> {
   for (const group of plan.groups) {
     if (session.stop.reason !== null) return;
@@ -158,7 +157,6 @@ export function targetOf(callback: ListedCallback, options: ReplayOptions & Pick
   return { build: (call) => addressDelivery(target, call, delivery), secret: withAuth ? (key ?? "") : "" };
 }
 
-/** Only if the run needs their keys. */
 export function callbacksWithoutKey({ groups }: Pick<ReplayPlan, "groups">, options: ReplayOptions): readonly ListedCallback[] {
   if (options.viaService || (options.to !== null && !options.withAuth)) return [];
   return groups.map(({ callback }) => callback).filter((callback) => keyOf(callback, {}) === null);
@@ -174,7 +172,6 @@ export function recordedCallback({ id, name, url }: { id: string; name: string; 
   return { id, name, url: url.replace(/\/\/[^/@]*@/, "//••••@") };
 }
 
-/** Without signal, keys and locks. */
 export function recordedOptions({
   keys: _keys,
   signal: _signal,

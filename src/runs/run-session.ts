@@ -27,7 +27,6 @@ export interface SessionParts {
   readonly onEvent: RunListener;
   readonly signal?: AbortSignal | undefined;
   readonly locks?: HeldLocks | undefined;
-  /** From earlier sessions. */
   readonly troubled?: readonly RunCall[];
   /** Not left, but sent again: unknown calls, a rejected canary. */
   readonly resending?: ReadonlyMap<string, RunCallState>;
@@ -67,7 +66,6 @@ export class RunSession {
     onEvent({ type: "started", runId: header.runId, counts: this.#total });
   }
 
-  /** Of one callback, or of the whole run. */
   counts(callbackId?: string): RunCounts {
     return callbackId === undefined ? this.#total : (this.#counts.get(callbackId) ?? NO_COUNTS);
   }
@@ -86,7 +84,6 @@ export class RunSession {
     return stop;
   }
 
-  /** After a lost lock was retaken. */
   continueCallback(callbackId: string): void {
     this.#stops.delete(callbackId);
   }

@@ -23,7 +23,7 @@ export const openJournalFile: OpenJournalFile = (path, at) => {
   };
 };
 
-/** Flushes without being asked. */
+/** Flushed without a call of `flushed`. */
 const FLUSH_EVERY_BYTES = 256 * 1024;
 
 /** Lines reach the OS before the next step, so killing the process loses none; `flushed()` waits for the disk. */
@@ -37,7 +37,6 @@ export class Journal {
   #isFlushing = false;
   #lastFlush: Promise<void> = Promise.resolve();
   #waiting: { readonly upTo: number; readonly resolve: () => void; readonly reject: (error: WhcbError) => void }[] = [];
-  /** Of a partial write. */
   #rest: Uint8Array = new Uint8Array();
 
   /** `prefix`: the missing line end of the file. */

@@ -12,7 +12,6 @@ export type RunCallState =
   /** The receiver has it (reconcile). */
   | "seen"
   | "not-found"
-  /** Without being sent. */
   | "marked";
 
 export const NO_COUNTS: RunCounts = {
@@ -107,7 +106,7 @@ function move(counts: RunCounts, from: RunCallState, to: RunCallState, calls: nu
   return from === to ? counts : add(add(counts, from, -calls), to, calls);
 }
 
-/** Skipped calls count by reason, calls that were only marked as `marked`. */
+/** Skipped calls count by reason. */
 function add(counts: RunCounts, state: RunCallState, calls: number): RunCounts {
   if (state === "skipped" || state === "marked") return counts;
   const key = state === "not-found" ? "notFound" : state;

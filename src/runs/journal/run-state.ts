@@ -45,7 +45,6 @@ export class RunState {
   readonly #counts = new Map<string, RunCounts>();
   /** null before the first session, and after one that ended in order. */
   #openSession: { readonly bootId: string; readonly concurrency: number } | null = null;
-  /** In the order of their lines. */
   #sends: Send[] = [];
   readonly #lastSend = new Map<string, Send>();
 
@@ -99,7 +98,6 @@ export class RunState {
     this.#forgetSends();
   }
 
-  /** Of one callback, or of the whole run. */
   counts(callbackId?: string): RunCounts {
     return callbackId === undefined ? sumCounts(this.#counts.values()) : (this.#counts.get(callbackId) ?? NO_COUNTS);
   }

@@ -9,7 +9,6 @@ import { contentKey, idKey, type SeenLine } from "./seen-list.js";
 export interface SeenMatch {
   /** The only match of a line: the receiver has them. */
   readonly seen: readonly ComparableCall[];
-  /** The receiver may have them. */
   readonly ambiguous: readonly ComparableCall[];
   /** Lines that match no call, not even nearly. */
   readonly unmatched: number;

@@ -14,14 +14,11 @@ import { SnapshotFile } from "./snapshot-file.js";
 
 export interface ReconcilePlan {
   readonly callback: ListedCallback;
-  /** To be marked and not sent. */
   readonly seen: readonly string[];
   /** Neither marked nor sent. None with `sendAmbiguous`. */
   readonly ambiguous: readonly ComparableCall[];
   readonly replay: ReplayPlan;
-  /** All FAILED calls. */
   readonly failed: number;
-  /** Lines that match no call. */
   readonly unmatched: number;
   /** Different mobile numbers that can't be parsed, so aren't compared. */
   readonly unreadableNumbers: number;

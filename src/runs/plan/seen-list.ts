@@ -11,7 +11,6 @@ export interface SeenList {
   readonly format: SeenFormat;
   /** Identical ones once, with the number of the first. */
   readonly lines: readonly SeenLine[];
-  /** With duplicates. */
   readonly read: number;
 }
 

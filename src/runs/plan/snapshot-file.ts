@@ -7,10 +7,8 @@ import { type DeliveryTarget, deliveryBody } from "../../wire/delivery-request.j
 
 export interface PlannedCall {
   readonly id: string;
-  /** For `serialBy`. */
   readonly from: string;
   readonly message: string;
-  /** Of the body. */
   readonly bytes: number;
   /** UTF-8, as the endpoint receives it. Large ones are read from disk each time. */
   readBody(): Uint8Array | Promise<Uint8Array>;

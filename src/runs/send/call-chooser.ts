@@ -9,7 +9,6 @@ export class CallChooser {
   readonly #source: AsyncIterator<PlannedCall>;
   readonly #serialBy: ReplayOptions["serialBy"];
   readonly #onSkip: (call: PlannedCall) => void;
-  /** Before any other. */
   readonly #free: PlannedCall[] = [];
   readonly #passedOver = new Map<string, PlannedCall[]>();
   #passedOverCount = 0;
@@ -24,7 +23,6 @@ export class CallChooser {
     this.#onSkip = onSkip;
   }
 
-  /** Unless a call is put back. */
   get isDone(): boolean {
     return this.#isSourceDone && this.#free.length === 0 && this.#passedOverCount === 0;
   }

@@ -10,7 +10,6 @@ const LONGEST_WAIT_MS = 1_000;
 export interface MarkJob {
   readonly callbackId: string;
   readonly status: "SUCCESS" | "FAILED";
-  /** State of the calls in the run. */
   readonly from: RunCallState;
 }
 
@@ -100,7 +99,6 @@ export class Marker {
   }
 }
 
-/** Until the session is stopped. */
 export async function markAll(job: MarkJob, callIds: Iterable<string>, session: RunSession): Promise<void> {
   const marker = new Marker(job, session);
   for (const id of callIds) marker.add(id);

@@ -12,7 +12,6 @@ import { WrittenAheadCalls } from "./written-ahead-calls.js";
 
 export interface SendJob {
   readonly callbackId: string;
-  /** In sending order. */
   readonly calls: AsyncIterable<PlannedCall>;
   readonly build: (call: { readonly id: string; readonly body: Uint8Array }) => DeliveryRequest<Uint8Array>;
   /** Never recorded or shown. */

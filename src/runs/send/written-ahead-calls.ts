@@ -46,7 +46,6 @@ export class WrittenAheadCalls {
     this.#leave();
   }
 
-  /** To be sent again. */
   deferred(call: PlannedCall): void {
     this.#chooser.putBack(call);
     this.#leave();
