@@ -20,7 +20,6 @@ export interface CliDeps {
   startService(options: ServeOptions): Promise<RunningService>;
 }
 
-/** All settings resolved. */
 export type ServiceTarget =
   | {
       readonly kind: "http";
@@ -38,7 +37,7 @@ export type ServiceTarget =
   | {
       readonly kind: "file";
       readonly path: string;
-      /** For `queryparam` auth, to check a new callback's URL. */
+      /** For `queryparam` auth. */
       readonly authParameter: string;
     };
 
@@ -66,7 +65,6 @@ export interface ServeOptions {
   readonly dispatch: boolean;
   /** CIDRs allowed despite the public rules. */
   readonly allowNetworks: readonly string[];
-  /** Use X-Forwarded-* host and scheme in links. */
   readonly trustProxy: boolean;
   readonly credentials: Credentials;
   /** WHCB_SECRET_KEY; empty: a key file beside the database, created at the first run. */
@@ -82,9 +80,7 @@ export interface Credentials {
 }
 
 export interface RunningService {
-  /** http://host:port, with the bound port. */
   readonly url: string;
-  /** Those in force. */
   readonly settings: ServiceSettings;
   /** Resolves at the end of the service, by itself or through `stop`. */
   readonly stopped: Promise<void>;

@@ -12,13 +12,12 @@ export const FILE = value("--file <file>", "read call ids from this file, one pe
 
 const CALL_ID = /^[0-9a-f]{32}$/i;
 
-/** null: none given. */
 export interface CallOperands {
   readonly callback: string | null;
   readonly callIds: readonly string[] | null;
 }
 
-/** First, 32 hex digits or "-" (stdin) is a call of the default callback. Throws `usage` for no selector, or ids with a filter. */
+/** A first operand of 32 hex digits, or "-" (stdin), is a call. Throws `usage` for no selector, or ids with a filter. */
 export async function readCallOperands(
   invocation: Invocation,
   selectors: { readonly isFiltered: boolean; readonly flag: string },
@@ -46,7 +45,6 @@ export async function readCallOperands(
   return { callback, callIds: listed.flat() };
 }
 
-/** Default callback of the profile if none is named. */
 export async function toCallScope(
   operands: CallOperands,
   session: Session,
@@ -60,7 +58,6 @@ export async function toCallScope(
   return { callbacks, calls: { filter } };
 }
 
-/** Named by id, but don't exist. */
 export function missingCalls(callIds: readonly string[], code: "not-found" | "items-failed"): WhcbError {
   const shown = callIds.slice(0, 5).join(", ");
   const more = callIds.length > 5 ? ` and ${callIds.length - 5} more` : "";

@@ -1,4 +1,4 @@
-/** The program, help and completion are built from this; the handler is loaded when it runs. */
+/** Program, help and completion are built from this. */
 import type { Invocation } from "../invocation.js";
 import type { Flag } from "./flag.js";
 
@@ -7,11 +7,9 @@ export interface CommandSpec {
   /** In commander's syntax: "<callback>", "[call...]". */
   readonly operands?: readonly Operand[];
   readonly summary: string;
-  /** More paragraphs of the command's help. */
   readonly details?: string;
   readonly flags: readonly Flag<unknown>[];
   readonly examples: readonly Example[];
-  /** Resolves to the handler. */
   readonly load: () => Promise<CommandModule>;
 }
 
@@ -29,7 +27,6 @@ export interface CommandModule {
 export type Operand = readonly [syntax: string, summary: string];
 export type Example = readonly [command: string, what: string];
 
-/** Of the main help page. */
 export interface Section {
   readonly heading: string;
   readonly entries: readonly (CommandSpec | GroupSpec)[];

@@ -1,4 +1,3 @@
-/** Throws an Error that says what the text must be. */
 import { parseDuration } from "../../domain/duration.js";
 import type { ReadContext, ReadText } from "./flag.js";
 

@@ -5,11 +5,9 @@ export interface Flag<Value> {
   readonly syntax: string;
   readonly summary: string;
   readonly choices?: readonly string[];
-  /** As shown in help. */
   readonly defaultText?: string;
   /** In help; left out: "Flags". */
   readonly heading?: string;
-  /** May be given more than once. */
   readonly repeats?: boolean;
   /** `raw` is commander's value: undefined, a boolean, a text or texts. Throws `usage`. */
   readonly read: (raw: unknown, context: ReadContext) => Value;
@@ -51,7 +49,6 @@ export function flag(syntax: string, summary: string): Flag<boolean> {
   return { syntax, summary, read: (raw) => raw === !negative };
 }
 
-/** undefined if not given. */
 export function value<Value>(syntax: string, summary: string, readText: ReadText<Value>): Flag<Value | undefined> {
   return {
     syntax,
@@ -110,7 +107,6 @@ export function flagName(syntax: string): string {
   return `--${longName(syntax)}`;
 }
 
-/** Commander's key for the flag's value. */
 export function attributeName(syntax: string): string {
   return longName(syntax)
     .replace(/^no-/, "")

@@ -10,7 +10,6 @@ export interface ProgramOptions {
   /** Display columns. */
   readonly width: number;
   readonly write: (text: string) => void;
-  /** For a complete command line. */
   readonly onCommand: (
     spec: CommandSpec,
     operands: readonly string[],
@@ -91,7 +90,6 @@ function helpConfiguration(width: number): HelpConfiguration {
   return {
     showGlobalOptions: true,
     helpWidth: width,
-    // Operands are in each command's own help.
     subcommandTerm: (subcommand) => subcommand.name(),
     formatHelp,
   };
@@ -112,7 +110,6 @@ function formatHelp(command: Command, helper: Help): string {
   return `${ordered.join("\n\n")}\n`;
 }
 
-/** Beside its description, or below it if the line is too long. */
 function exampleText(examples: readonly Example[], width: number): string {
   const longest = Math.max(...examples.map(([command]) => command.length));
   const isWide = examples.some(([, what]) => longest + what.length + 4 > width);
@@ -122,7 +119,6 @@ function exampleText(examples: readonly Example[], width: number): string {
   return `\nExamples:\n${lines.join("\n")}`;
 }
 
-/** Help wraps paragraphs to the terminal. */
 function joinLines(text: string): string {
   return text.replace(/(?<!\n)\n(?!\n)/g, " ");
 }

@@ -46,7 +46,6 @@ export function readReplayOptions(args: ParsedArgs): ReplayOptions {
   return { ...readSendingFlags(args), to, withAuth: args.get(WITH_AUTH), mark: to === null || args.get(MARK), viaService };
 }
 
-/** Those of a reconcile too. */
 export function readSendingFlags(args: ParsedArgs): ReplayOptions {
   return {
     ...DEFAULT_REPLAY_OPTIONS,

@@ -20,9 +20,7 @@ export const OUTPUT = choice(
   "table, json, ndjson, csv or ids (default: table; tab-separated when piped)",
   OUTPUT_FORMATS,
 );
-/** For a single thing. */
 export const OUTPUT_TEXT_JSON = choice("-o, --output <format>", "table or json", ["table", "json"]);
-/** For events. */
 export const OUTPUT_LINES = choice("-o, --output <format>", "table, json or ndjson (one line per item)", [
   "table",
   "json",

@@ -1,4 +1,4 @@
-/** In the order of the first help page. Handlers are loaded when run. */
+/** In the order of the first help page. */
 import type { Section } from "../args/command-spec.js";
 import { CALLBACKS } from "./callbacks/command.js";
 import { CALLS } from "./calls/command.js";

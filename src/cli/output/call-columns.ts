@@ -35,7 +35,7 @@ const COLUMNS: readonly Column<CallRow>[] = [
 
 export const CALL_LISTING: ListingStyle<CallRow> = { columns: COLUMNS, toJson: callJson, toId: ({ call }) => call.id };
 
-/** A documented contract: all fields present, null if not returned by the service. */
+/** A documented contract: all fields present, null: not returned. */
 export function callJson({ call, callbackName }: CallRow): Readonly<Record<string, unknown>> {
   const { response } = call;
   return {

@@ -21,7 +21,6 @@ export interface Column<Row> {
 
 export type CellOptions = Omit<RenderOptions, "palette" | "width">;
 
-/** One sanitized line. */
 export function cellText<Row>(column: Column<Row>, row: Row, options: CellOptions): string {
   const value = column.value(row);
   if (value === null) return "";
@@ -45,7 +44,6 @@ function escapeFormula(text: string): string {
 /** Value null: left out. */
 export type Field = readonly [name: string, value: string | number | null, paint?: (text: string) => string];
 
-/** Names aligned, values sanitized. */
 export function renderFields(fields: readonly Field[], palette: Palette): string {
   const shown = fields.filter(([, value]) => value !== null && value !== "");
   const width = Math.max(0, ...shown.map(([name]) => name.length));

@@ -16,7 +16,6 @@ export interface ListingStyle<Row> {
 
 export interface Listing<Row> {
   add(rows: readonly Row[]): Promise<void>;
-  /** Resolves to the number of rows. */
   end(): Promise<number>;
 }
 

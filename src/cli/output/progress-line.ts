@@ -6,7 +6,6 @@ import { sanitize } from "./sanitize.js";
 
 export interface ProgressLine {
   show(text: string): void;
-  /** Makes room for output or a question. */
   clear(): void;
 }
 

@@ -27,7 +27,6 @@ export function needsYes({ argv }: Pick<Invocation, "argv">, question?: string):
   });
 }
 
-/** Quoted for a shell. */
 export function commandLine(words: readonly string[]): string {
   return ["whcb", ...words].map(shellQuote).join(" ");
 }
@@ -41,7 +40,6 @@ export async function askText(io: Io, question: string): Promise<string> {
   return ask(io, question, false);
 }
 
-/** Without echo. */
 export async function askSecret(io: Io, question: string): Promise<string> {
   return ask(io, question, true);
 }

@@ -10,7 +10,6 @@ const UNSAFE = new RegExp(`[${CONTROL}${INVISIBLE}]|\\p{Surrogate}`, "gu");
 /** More than any language uses: they would overwrite the lines above. */
 const STACKED_MARKS = /(\p{M}{4})\p{M}+/gu;
 
-/** One line, bounded: controls become pictures (␛, ␊), invisible characters code points. */
 export function sanitize(text: string): string {
   return escapeControls(text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text);
 }
@@ -30,7 +29,6 @@ export function safeJson(value: unknown, indent?: number): string {
   return JSON.stringify(value, undefined, indent).replace(JSON_UNSAFE, escapeUnits);
 }
 
-/** JSON.stringify escapes the controls below 7f. */
 const JSON_UNSAFE = new RegExp(`[\\u007f-\\u009f${INVISIBLE}]`, "gu");
 
 function picture(character: string): string {

@@ -13,9 +13,7 @@ export interface Screen {
   /** stdin and stderr are terminals. */
   readonly canAsk: boolean;
   readonly canAnimate: boolean;
-  /** As `writeOutput`. */
   out(text: string): Promise<void>;
-  /** A sanitized line on stderr. */
   info(text: string, paint?: (text: string) => string): void;
 }
 
@@ -27,7 +25,7 @@ export interface RenderOptions {
   readonly now: number;
 }
 
-/** By the reader of stdout (`| head`): end quietly. */
+/** By the reader (`| head`): end quietly. */
 export class OutputClosed extends Error {}
 
 export async function openScreen(
@@ -81,7 +79,6 @@ export async function writeOutput(stream: Output, text: string): Promise<void> {
   }
 }
 
-/** By meaning. */
 export interface Palette {
   readonly good: Paint;
   readonly bad: Paint;

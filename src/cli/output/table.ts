@@ -22,7 +22,6 @@ const BORDERS = {
   middle: "  ",
 };
 
-/** Each line ends in a line feed. */
 export function renderTable<Row>(rows: readonly Row[], columns: readonly Column<Row>[], options: RenderOptions): string {
   const texts = rows.map((row) => columns.map((column) => cellText(column, row, options)));
   const natural = columns.map((column, index) =>
@@ -74,7 +73,6 @@ function fitColumns<Row>(
   return shown;
 }
 
-/** To display columns, with an ellipsis. */
 function cutToWidth(text: string, width: number): string {
   if (stringWidth(text) <= width) return text;
   let kept = "";
@@ -88,7 +86,6 @@ function cutToWidth(text: string, width: number): string {
   return `${kept}…`;
 }
 
-/** Always cuts the widest. */
 function shrink<Row>(columns: readonly Column<Row>[], shown: Map<number, number>, excess: number): void {
   for (let left = excess; left > 0; left--) {
     let widest = -1;

@@ -24,7 +24,6 @@ export async function collectKeys(
   return keys;
 }
 
-/** For a resumed run, where the service returns none. */
 export function environmentKeys(
   { deps }: Invocation,
   callbacks: readonly { readonly id: string }[],

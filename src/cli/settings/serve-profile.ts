@@ -4,7 +4,6 @@ import type { Credentials } from "../cli-deps.js";
 import { changeSettings, type Profile, type Settings } from "./settings-file.js";
 
 export interface ServedService {
-  /** As this machine reaches it. */
   readonly url: string;
   /** An absolute path, or ":memory:". */
   readonly database: string;

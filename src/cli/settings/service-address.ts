@@ -48,7 +48,6 @@ function readFileUrl(text: string, source: string): string {
   }
 }
 
-/** As settings store it. */
 export function addressText(address: ServiceAddress): string {
   return address.kind === "http" ? address.url : address.path;
 }

@@ -15,12 +15,10 @@ export interface Session {
   readonly settings: ResolvedSettings;
 }
 
-/** Adds hints to the errors that `use` throws. */
 export async function withSession<Result>(invocation: Invocation, use: (session: Session) => Promise<Result>): Promise<Result> {
   return withService(invocation, await resolveInvocation(invocation), use);
 }
 
-/** With settings already resolved. */
 export async function withService<Result>(
   invocation: Invocation,
   settings: ResolvedSettings,

@@ -45,7 +45,6 @@ export function releaseOnInterrupt(
   });
 }
 
-/** For the question. */
 export function describeLocks({ isLocal }: RunLocks): readonly string[] {
   if (!isLocal) return [];
   return ["This service has no run locks: runs from other machines or by other users aren't kept out."];
@@ -54,7 +53,6 @@ export function describeLocks({ isLocal }: RunLocks): readonly string[] {
 export interface LockRequest {
   readonly callbacks: readonly LockedCallback[];
   readonly runDeps: RunDeps;
-  /** Of a resumed run. */
   readonly runId?: string;
 }
 

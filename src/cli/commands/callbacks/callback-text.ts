@@ -39,7 +39,7 @@ export async function showCallback(callback: ListedCallback, screen: Screen, sho
   );
 }
 
-/** A documented contract. Null: not returned by the service. */
+/** A documented contract. Null: not returned. */
 function callbackJson(callback: ListedCallback, showKey: boolean): Readonly<Record<string, unknown>> {
   const { auth } = callback;
   return {

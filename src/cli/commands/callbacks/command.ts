@@ -102,7 +102,6 @@ warning is printed unless it answers 200: the service doesn't check it.`,
   ],
 };
 
-/** Only those given. */
 export function readSettingFlags(args: ParsedArgs): CallbackChanges {
   const isOn = (text: "on" | "off" | undefined): boolean | undefined => (text === undefined ? undefined : text === "on");
   return {
@@ -118,7 +117,6 @@ export function readSettingFlags(args: ParsedArgs): CallbackChanges {
   };
 }
 
-/** For members that a PUT needs. */
 export const FLAG_OF_MEMBER = {
   name: "--name",
   url: "--url",

@@ -86,7 +86,6 @@ async function explain(client: Client, error: WhcbError, { name, url }: Required
 
 export interface CallbackKey {
   readonly key: string;
-  /** Generated here: shown once. */
   readonly isNew: boolean;
 }
 

@@ -52,7 +52,6 @@ async function listCalls({ args, screen }: Invocation, session: Session): Promis
   return 0;
 }
 
-/** With a column for the callback. */
 const ACROSS_CALLBACKS: Readonly<Record<string, readonly string[]>> = {
   table: ["attempted", "callback", "status", "code", "reason", "content", "id"],
   tsv: ["attempted", "callback", "status", "code", "reason", "content", "id"],

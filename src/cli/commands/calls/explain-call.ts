@@ -9,7 +9,7 @@ import { formatInstant, formatRelative } from "../../output/times.js";
 export interface CallFacts {
   readonly call: ListedCall;
   readonly callback: ListedCallback;
-  /** The open one; null if there is none or the service doesn't return outages. */
+  /** Open; null if there is none or it isn't returned. */
   readonly outage: ListedOutage | null;
 }
 

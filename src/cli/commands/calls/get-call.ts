@@ -15,7 +15,7 @@ import { findCallback, withSession } from "../../settings/session.js";
 import { type CallFacts, explainCall } from "./explain-call.js";
 
 interface CallDetails extends CallFacts {
-  /** Null if not returned by the service. */
+  /** Null: not returned. */
   readonly attempts: readonly ListedAttempt[] | null;
 }
 
@@ -111,7 +111,7 @@ function reasonOf({ statusMessage, error, isResent }: ListedAttempt): string | n
   return isResent ? `${reason ?? ""} (resent on a fresh connection)`.trim() : reason;
 }
 
-/** A documented contract: a call as in `calls list`, with `why`, `outage` and `attempts`. Null: not returned. */
+/** A documented contract: a call of `calls list`, `why`, `outage` and `attempts`. Null: not returned. */
 function detailsJson(details: CallDetails, now: number): unknown {
   const { call, callback, outage, attempts } = details;
   return {

@@ -43,7 +43,6 @@ export function run(invocation: Invocation): Promise<number> {
 interface CheckFacts {
   readonly failed: number;
   readonly callbacks: readonly { readonly id: string; readonly name: string; readonly failed: number }[];
-  /** Oldest last attempt of the FAILED calls. */
   readonly oldestAt: number | null;
 }
 

@@ -1,7 +1,6 @@
 import { singleQuote } from "../../../domain/shell-quote.js";
 import type { SHELLS } from "./command.js";
 
-/** A position in a command line, and what may follow. */
 export interface WordNode {
   /** "" is whcb itself, then "calls", "calls list". */
   readonly path: string;
@@ -159,7 +158,6 @@ function allWords(words: WordNode["words"], flags: WordNode["flags"]): readonly 
   return [...words.map(([word]) => word), ...flags.map(({ name }) => name)];
 }
 
-/** As "path --flag", with its choices. */
 function valueFlags(nodes: readonly WordNode[]): readonly (readonly [place: string, choices: readonly string[]])[] {
   return nodes.flatMap(({ path, flags }) =>
     flags.filter(({ takesValue }) => takesValue).map(({ name, choices }) => [`${path} ${name}`, choices] as const),

@@ -109,7 +109,7 @@ async function checkCallback(
   }
 }
 
-/** "" removes it. Credentials keep the origin that they were stored for. */
+/** "" removes it. */
 function changeProfile(before: Profile, name: Settable, text: string): Profile {
   if (name === "url") {
     const address = readServiceAddress(text, "url");

@@ -44,7 +44,6 @@ interface DemoCheck {
 
 const DELIVERED = 50;
 const FAILED = 200;
-/** For one step. */
 const LONGEST_WAIT_MS = 15_000;
 
 /** Uses the same client and engine as every command. Throws `unavailable` if a step takes too long. */
@@ -55,7 +54,6 @@ async function playDemo(deps: CliDeps, directory: string, say: (line: string) =>
     await closeAll(closers);
     return checks;
   } catch (error) {
-    // Nothing stays open, so that the process ends.
     await closeAll(closers).catch(() => undefined);
     throw error;
   }

@@ -1,4 +1,3 @@
-/** A temporary loopback endpoint with configurable failures. */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { WhcbError } from "../../../domain/errors.js";
 import type { Clock } from "../../../platform/clock.js";
@@ -17,7 +16,6 @@ export interface Received {
 }
 
 export interface Endpoint {
-  /** http://127.0.0.1:PORT */
   readonly url: string;
   setBehaviour(behaviour: Behaviour): void;
   close(): Promise<void>;

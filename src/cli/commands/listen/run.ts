@@ -8,7 +8,6 @@ import { formatInstant } from "../../output/times.js";
 import { DELAY, FAIL_FIRST, FAIL_FOR, FLAKY, HANG, PORT, SEED, STATUS_CODE } from "./command.js";
 import { type Behaviour, openEndpoint, type Received } from "./local-endpoint.js";
 
-/** Until Ctrl-C, or until its output is closed. */
 export async function run({ deps, args, screen }: Invocation): Promise<number> {
   const ending = new AbortController();
   const isJson = screen.format === "json" || screen.format === "ndjson";
@@ -66,7 +65,6 @@ function rememberIds(): (received: Received) => boolean {
   };
 }
 
-/** `isRepeat`: the webhook-id was received before. */
 function renderReceived(received: Received, isRepeat: boolean, options: RenderOptions): string {
   const { palette } = options;
   const status = received.status === null ? "hangs" : String(received.status);

@@ -23,7 +23,6 @@ export function markFailed(invocation: Invocation): Promise<number> {
 
 interface Marking {
   readonly status: "SUCCESS" | "FAILED";
-  /** Of the calls that a filter selects. */
   readonly from: "SUCCESS" | "FAILED";
   readonly isFiltered: boolean;
   readonly flag: string;

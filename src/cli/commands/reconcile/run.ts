@@ -65,7 +65,6 @@ interface ReconcileJob {
   readonly settings: Pick<ResolvedSettings, "timezone" | "country">;
   readonly options: ReplayOptions;
   readonly runDeps: RunDeps;
-  /** None for a dry run. */
   readonly locks?: RunLocks;
 }
 
@@ -201,7 +200,6 @@ async function showReconcile(plan: ReconcilePlan, shown: ShownPlan, screen: Invo
   await screen.out(`${safeJson(document, 2)}\n`);
 }
 
-/** What would happen to each. */
 async function showCalls(plan: ReconcilePlan, screen: Invocation["screen"]): Promise<void> {
   const line = (event: string, id: string) => `${safeJson({ event, callbackId: plan.callback.id, id })}\n`;
   await screen.out(plan.seen.map((id) => line("seen", id)).join(""));

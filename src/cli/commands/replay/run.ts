@@ -54,7 +54,6 @@ interface ReplayJob {
   readonly scope: ReplayScope;
   readonly options: ReplayOptions;
   readonly runDeps: RunDeps;
-  /** None for a dry run. */
   readonly locks?: RunLocks;
 }
 

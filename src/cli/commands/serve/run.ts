@@ -49,7 +49,6 @@ export async function run(invocation: Invocation): Promise<number> {
   });
   try {
     service = await startService(invocation, options).catch(async (error: unknown) => {
-      // Only if empty.
       if (created !== undefined) await rmdir(deps.paths.data).catch(() => undefined);
       throw error;
     });
@@ -132,15 +131,13 @@ function reachableUrl(url: string): string {
 
 interface ServeCredentials {
   readonly credentials: Credentials;
-  /** Generated in this run. */
   readonly isNew: boolean;
   /** All from the environment, so not stored. */
   readonly isGiven: boolean;
-  /** To store; null: nothing new. */
   readonly generated: Credentials | null;
 }
 
-/** From the environment, else an earlier run, else generated. */
+/** From the environment or an earlier run, else generated. */
 async function chooseCredentials({ deps }: Invocation): Promise<ServeCredentials> {
   const { env } = deps.io;
   const given = { username: env.WHCB_USERNAME || null, password: env.WHCB_PASSWORD || null, apiKey: env.WHCB_API_KEY || null };
@@ -163,7 +160,7 @@ async function chooseCredentials({ deps }: Invocation): Promise<ServeCredentials
   return { credentials, isNew: stored === null, isGiven: false, generated: stored === null ? base : null };
 }
 
-/** After the start, so that a failed one leaves no settings. Throws `config` if they can't be written. */
+/** After the start: a failed one leaves no settings. Throws `config`. */
 async function storeCredentials({ deps }: Invocation, { generated }: ServeCredentials): Promise<void> {
   if (generated !== null) await changeSettings(deps.paths.config, (settings) => ({ ...settings, serve: generated }));
 }

@@ -33,24 +33,23 @@ export function run(invocation: Invocation): Promise<number> {
 export interface CallbackState {
   readonly callback: ListedCallback;
   readonly failed: number;
-  /** Not all FAILED calls were read: the figures are of the newest. */
+  /** Not all FAILED calls were read, only the newest. */
   readonly isCut: boolean;
   /** There are more than `failed`, but not known how many. */
   readonly isAtLeast: boolean;
   readonly looked: number;
   /** Most frequent first; null: no answer. */
   readonly byStatusCode: readonly { readonly statusCode: number | null; readonly calls: number }[];
-  /** FAILED calls by hour of their last attempt: the last 24, oldest first. */
+  /** By hour of the last attempt: the last 24, oldest first. */
   readonly byHour: readonly number[];
   readonly oldestAttemptAt: number | null;
   readonly newestAttemptAt: number | null;
   /** To be retried; null if unknown (only `whcb serve` says). */
   readonly retried: { readonly calls: number; readonly nextAt: number | null; readonly until: number | null } | null;
-  /** Open ones; null if not returned by the service. */
+  /** Open; null: not returned. */
   readonly outages: readonly ListedOutage[] | null;
 }
 
-/** For a summary. */
 const MOST_CALLS_READ = 20_000;
 const HOUR_MS = 3_600_000;
 
@@ -153,7 +152,6 @@ function statusJson(state: CallbackState): Readonly<Record<string, unknown>> {
   };
 }
 
-/** Failing callbacks end with the commands to type next. */
 export function renderStatus(states: readonly CallbackState[], options: RenderOptions): string {
   return states.map((state) => renderCallbackState(state, options)).join("\n");
 }

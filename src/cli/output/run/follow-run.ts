@@ -1,4 +1,4 @@
-/** Progress line for people, a line per step for `-o ndjson`, and Ctrl-C. */
+/** Progress line, ndjson lines, Ctrl-C. */
 import { formatDuration } from "../../../domain/duration.js";
 import type { CallStep, RunEvent, RunListener } from "../../../runs/journal/run-step.js";
 import { EXIT_INTERRUPTED } from "../../exit-codes.js";

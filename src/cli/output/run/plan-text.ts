@@ -5,7 +5,6 @@ import type { ReplayOptions } from "../../../runs/run-options.js";
 import type { RenderOptions } from "../screen.js";
 import { formatInstant } from "../times.js";
 
-/** One line per callback, then what was left out. */
 export function describePlan(
   plan: ReplayPlan,
   options: Pick<ReplayOptions, "to" | "viaService">,
@@ -14,7 +13,6 @@ export function describePlan(
   return [...plan.groups.flatMap((group) => describeGroup(group, options, renderOptions)), ...describeLeftOut(plan)];
 }
 
-/** With reasons. */
 export function describeLeftOut(
   plan: Pick<ReplayPlan, "leftOut" | "notFailed" | "missing" | "skippedRetrying">,
 ): readonly string[] {

@@ -2,7 +2,6 @@ import type { Clock } from "../../../platform/clock.js";
 import type { RunCounts } from "../../../runs/journal/run-step.js";
 
 export interface Progress {
-  /** Calls that this session settled. */
   readonly done: number;
   readonly total: number;
   /** Over the last seconds; null before anything is done. */
@@ -18,10 +17,8 @@ export class RunProgress {
   readonly #total: number;
   readonly #openAtStart: number;
   #done = 0;
-  /** Over the window. */
   #samples: { readonly atMs: number; readonly done: number }[];
 
-  /** `total`: calls that this session is to settle. */
   constructor(clock: Clock, total: number, start: RunCounts) {
     this.#clock = clock;
     this.#total = total;

@@ -51,7 +51,6 @@ const DONE: Readonly<Record<RunKind, string>> = {
   "mark-failed": "marked FAILED",
 };
 
-/** With the command that continues the run. */
 export function renderSummary(summary: RunSummary, options: RenderOptions): string {
   const balance = balanceOf(summary);
   const { header, counts } = summary;
@@ -149,7 +148,7 @@ function describeCall({ id, message }: RunCall): string {
   return message === null ? id : `${id} ${message}`;
 }
 
-/** "balance: 10 failed = 4 seen + 5 accepted + 1 rejected + 0 unknown + 0 not sent + 0 ambiguous + 0 settled meanwhile". */
+/** "balance: 10 failed = 4 seen + 5 accepted + 1 rejected + …". */
 export function balanceText(balance: Balance): string {
   const { failed, seen, accepted, rejected, unknown, notSent, ambiguous, settledMeanwhile, missing } = balance;
   const parts = `${seen} seen + ${accepted} accepted + ${rejected} rejected + ${unknown} unknown + ${notSent} not sent`;
