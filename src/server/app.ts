@@ -1,4 +1,3 @@
-/** The callbacks service as a Fastify app. `main` lets it listen, or injects requests into it. */
 import Fastify, { type FastifyInstance } from "fastify";
 import { DEFAULT_RETRY_POLICY } from "../domain/retry-policy.js";
 import { pooledRandom, type Random, shortId } from "../platform/random.js";
@@ -21,23 +20,22 @@ import { addRunLockRoutes } from "./routes/run-lock-routes.js";
 import type { ServerDeps } from "./server-deps.js";
 
 const LARGEST_PAGE = 500;
-/** The platform's, for a service with a plan. */
+/** The platform's. */
 const LARGEST_PAGE_OF_PLAN = 20;
 
 const HEADERS_TIMEOUT_MS = 15_000;
-/** Longer than a registration's check, which may take 60 s. */
+/** Longer than a registration's check (60 s). */
 const IDLE_TIMEOUT_MS = 75_000;
 const KEEP_ALIVE_MS = 30_000;
 const MAX_HEADER_BYTES = 16_384;
 
-/** `policy` is DEFAULT_RETRY_POLICY unless given. */
 export type AppOptions = Omit<ServerDeps, "policy"> & Partial<Pick<ServerDeps, "policy">>;
 
 export async function createApp(given: AppOptions): Promise<FastifyInstance> {
   const deps: ServerDeps = { policy: DEFAULT_RETRY_POLICY, ...given, random: pooledRandom(given.random) };
   const app = Fastify({
     logger: false,
-    return503OnClosing: false, // requests in flight when a stop begins are finished
+    return503OnClosing: false, // a stop finishes requests in flight
     trustProxy: deps.trustProxy && isProxyInFront,
     bodyLimit: BODY_LIMIT,
     connectionTimeout: IDLE_TIMEOUT_MS,
@@ -93,7 +91,7 @@ function addApiRoutes(app: FastifyInstance, context: RouteContext): void {
   addTokenRoutes(app, context);
 }
 
-/** The client's X-Request-Id if it is usable. The same id is in the log and the answer. */
+/** The client's X-Request-Id if usable. */
 function requestId(given: string | string[] | undefined, random: Random): string {
   return typeof given === "string" && /^[\w.-]{1,64}$/.test(given) ? given : shortId(random);
 }
@@ -116,7 +114,7 @@ function addResponseHooks(app: FastifyInstance, { logger }: ServerDeps, metrics:
     const route = request.routeOptions.url ?? "none";
     const ms = reply.elapsedTime;
     metrics.answered({ method, route, status: reply.statusCode, seconds: ms / 1000 });
-    // Without the query, which may contain a key.
+    // The query may contain a key.
     logger.info(
       { requestId: request.id, method, path: request.url.split("?", 1)[0], status: reply.statusCode, ms: Math.round(ms) },
       "request",

@@ -1,20 +1,17 @@
-/** Closes a listening app: requests in flight are finished, idle connections are closed at once. */
+/** Finishes requests in flight; closes idle connections at once. */
 import type { FastifyInstance } from "fastify";
 import type { Timers } from "../platform/clock.js";
 
 export interface CloseLimits {
   readonly timers: Timers;
   readonly nowMs: () => number;
-  /** Requests that take longer are cut off. */
+  /** Then they are cut off. */
   readonly limitMs: number;
 }
 
 const SWEEP_MS = 50;
 
-/**
- * Call before the app listens. Node's own close waits for a connection without a request, which browsers keep open, and for a stream that
- * never ends.
- */
+/** Call before the app listens. Node's close waits for idle connections and endless streams. */
 export function closeGracefully(app: FastifyInstance, { timers, nowMs, limitMs }: CloseLimits): () => Promise<void> {
   let inFlight = 0;
   app.server.on("request", (_, response) => {

@@ -1,4 +1,4 @@
-/** What the server is given: it opens nothing and doesn't know the dispatcher. */
+/** Doesn't know the dispatcher. */
 import type { DeliveryResult } from "../domain/attempt.js";
 import type { RetryPolicy } from "../domain/retry-policy.js";
 import type { Clock, Timers } from "../platform/clock.js";
@@ -15,33 +15,31 @@ export interface ServerDeps {
   readonly random: Random;
   readonly logger: Logger;
   readonly policy: RetryPolicy;
-  /** Applies the platform's rate and page limits; null: none. */
+  /** Rate and page limits; null: none. */
   readonly plan: PlanName | null;
-  /** "none" only for injected requests of the same process, never for an app that listens. */
+  /** "none" only for requests injected in the same process. */
   readonly authentication: "required" | "none";
-  /** Take the host and scheme of links, and the client's address, from X-Forwarded-*. */
+  /** Take host, scheme and client address from X-Forwarded-*. */
   readonly trustProxy: boolean;
   readonly version: string;
   readonly stats: ServiceStats;
-  /** The name of the query parameter for `queryparam` auth. */
+  /** For `queryparam` auth. */
   readonly authParameter: string;
-  /** The GET of a registration; null: callbacks are stored unchecked. */
+  /** The registration's GET; null: unchecked. */
   readonly checkEndpoint: ((request: DeliveryRequest) => Promise<DeliveryResult>) | null;
-  /** Throws `address-refused` for a URL that the address rule doesn't allow. */
+  /** Throws `address-refused`. */
   checkCallbackUrl(url: string): void;
-  /** After the commit: responses were accepted, or settings, marks or replays changed what has to be sent. */
+  /** After a commit that changed what has to be sent. */
   onWork(callbackId: string, kind: WorkKind): void;
-  /** false until the service has started, and from the moment it stops. */
+  /** From start to the beginning of the stop. */
   isReady(): boolean;
 }
 
 export type WorkKind = "accepted" | "changed";
 
-/** The numbers in /metrics that the server doesn't count itself. */
+/** For /metrics. */
 export interface ServiceStats {
-  /** Current values. */
   read(): Promise<ServiceGauges>;
-  /** Calls `handler` after each attempt. */
   onAttempt(handler: (attempt: AttemptTiming) => void): void;
 }
 
@@ -60,7 +58,7 @@ export interface AttemptTiming {
   readonly durationMs: number;
 }
 
-/** For a service without a dispatcher. */
+/** Without a dispatcher. */
 export const NO_STATS: ServiceStats = {
   read: async () => ({ waiting: 0, due: 0, inFlight: 0, openOutages: 0, queuedMails: 0 }),
   onAttempt() {},

@@ -1,4 +1,3 @@
-/** Runs before every route: content negotiation, credentials, and the plan's rate limits. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { WhcbError } from "../../domain/errors.js";
 import { negotiate } from "../../wire/media-types.js";
@@ -10,10 +9,9 @@ import { Authenticator, type Verdict } from "./authenticator.js";
 import { hasValidHost, isDirectlyFromHere } from "./client-address.js";
 import { PLANS, RateCounter } from "./rate-plan.js";
 
-/** Paths that need no credentials and ignore Accept. /metrics has a rule of its own. */
+/** Without credentials, ignoring Accept. /metrics has its own rule. */
 const OPEN_PATHS: ReadonlySet<string> = new Set(["/healthz", "/readyz", "/openapi.json"]);
 
-/** Returns the authenticator, for the routes that issue tokens. */
 export function addAuthHook(app: FastifyInstance, deps: ServerDeps): Authenticator {
   const authenticator = new Authenticator(deps.store, deps.clock);
   const rates = deps.plan === null ? null : new RateCounter(PLANS[deps.plan]);
@@ -57,7 +55,7 @@ export function addAuthHook(app: FastifyInstance, deps: ServerDeps): Authenticat
     rejectUnread(request, reply, answer, deps.timers);
   }
 
-  /** While the service stops, it finishes what it has and accepts no new work. */
+  /** A service that stops accepts no new work. */
   function isStopping({ method }: FastifyRequest): boolean {
     return method !== "GET" && method !== "HEAD" && !deps.isReady();
   }
@@ -83,7 +81,7 @@ function rejectionOf(verdict: Exclude<Verdict, { kind: "granted" }>): ErrorAnswe
     : errorAnswer(403, "The API key could not be verified", verdict.reason, { "x-error-code": "ERR_403_DEVELOPER_INACTIVE" });
 }
 
-/** As on the platform: 403, not 429, with the reason in headers. */
+/** As on the platform: 403, not 429. */
 function overPlan(over: "QPS" | "QPD", retryAfterSeconds: number): ErrorAnswer {
   const detail = `Account Over Queries Per ${over === "QPS" ? "Second" : "Day"} Limit`;
   return errorAnswer(403, "The plan's limit is reached", detail, {

@@ -1,4 +1,4 @@
-/** Verifies an API key together with a user's password or token (docs/contract.md, Requests). */
+/** docs/contract.md, Requests. */
 import { createHash } from "node:crypto";
 import type { Clock } from "../../platform/clock.js";
 import type { CredentialStore, StoredCredential } from "../../store/store.js";
@@ -8,7 +8,7 @@ import { LoginThrottle } from "./login-throttle.js";
 export interface PresentedCredentials {
   readonly authorization: string | undefined;
   readonly apiKey: string | undefined;
-  /** The client's, for the login throttle. */
+  /** For the login throttle. */
   readonly address: string;
 }
 
@@ -17,7 +17,7 @@ export type Verdict =
   | { readonly kind: "rejected"; readonly code: "unauthenticated" | "forbidden"; readonly reason: string }
   | { readonly kind: "throttled"; readonly waitMs: number };
 
-/** How long verified credentials are accepted without hashing again, and so how soon a changed password takes effect. */
+/** A changed password takes effect within this time. */
 const CACHED_MS = 60_000;
 const MAX_CACHED = 1000;
 const LIST_FRESH_MS = 5000;
@@ -26,7 +26,7 @@ export class Authenticator {
   readonly #store: CredentialStore;
   readonly #clock: Clock;
   readonly #throttle = new LoginThrottle();
-  /** By a digest of the credentials, so that no secret stays in memory. Expired entries are kept: see the throttle below. */
+  /** By digest: no secret stays in memory. The throttle needs expired entries. */
   readonly #cache = new Map<string, { readonly verdict: Verdict; readonly until: number }>();
   readonly #inFlight = new Map<string, Promise<Verdict>>();
   #credentials: readonly StoredCredential[] = [];
@@ -37,10 +37,7 @@ export class Authenticator {
     this.#clock = clock;
   }
 
-  /**
-   * Synchronous for cached credentials. Checks that Authorization is present, then the key, then the password, so that nobody without a key
-   * can make the service hash.
-   */
+  /** Synchronous if cached. The password comes last: hashing needs a valid key. */
   verify(presented: PresentedCredentials): Verdict | Promise<Verdict> {
     const { authorization, apiKey } = presented;
     if (authorization === undefined) return rejected("unauthenticated", "Authorization is missing");
@@ -53,7 +50,7 @@ export class Authenticator {
     return inFlight;
   }
 
-  /** For a user that `verify` has granted; null if the user no longer exists. */
+  /** null if a granted user no longer exists. */
   async issueToken(username: string): Promise<string | null> {
     const credential = (await this.#list()).find((one) => one.username === username);
     return credential === undefined ? null : issueToken(credential, this.#clock.now());
@@ -97,7 +94,7 @@ export class Authenticator {
     const username = colon === -1 ? pair : pair.slice(0, colon);
     const password = colon === -1 ? "" : pair.slice(colon + 1);
     const login = { username, address: context.address };
-    // Credentials that were right before aren't throttled: guesses from the same address can't lock the user out.
+    // Not for once right credentials: guesses from the same address can't lock the user out.
     const waitMs = this.#cache.has(context.digest) ? 0 : this.#throttle.waitMs(login, this.#clock.now());
     if (waitMs > 0) return { kind: "throttled", waitMs };
     const credential = context.credentials.find((one) => one.username === username) ?? null;

@@ -1,4 +1,4 @@
-/** Hashes of credentials: scrypt for passwords; SHA-256 for API keys, which are long and random; and the tokens signed with them. */
+/** scrypt for passwords, SHA-256 for API keys (long and random), and tokens. */
 import { createHash, createHmac, scrypt, timingSafeEqual } from "node:crypto";
 import type { Random } from "../../platform/random.js";
 import type { StoredCredential } from "../../store/store.js";
@@ -22,7 +22,7 @@ export async function makeCredential(
   };
 }
 
-/** Pass null for an unknown user: the check takes the same time. */
+/** Takes the same time for an unknown user (null). */
 export async function verifyPassword(password: string, credential: StoredCredential | null): Promise<boolean> {
   const [, salt = "", expected = ""] = (credential?.passwordHash ?? "scrypt:AAAAAAAAAAAAAAAAAAAAAA==:").split(":");
   const hash = await derive(password, Buffer.from(salt, "base64"));
@@ -37,13 +37,13 @@ export function matchesApiKey(apiKeyHash: string, credential: StoredCredential):
   return isSame(Buffer.from(apiKeyHash, "hex"), Buffer.from(credential.apiKeyHash, "hex"));
 }
 
-/** Valid for an hour. Signed with the user's password hash, so it survives a restart and a new password revokes it. */
+/** For an hour. Signed with the password hash: a new password revokes it. */
 export function issueToken(credential: StoredCredential, now: number): string {
   const claim = Buffer.from(JSON.stringify([credential.username, now + TOKEN_LIFE_MS])).toString("base64url");
   return `${claim}.${sign(claim, credential).toString("base64url")}`;
 }
 
-/** The token's user and expiry (epoch ms); null if it is invalid, expired, or its user doesn't exist. */
+/** Expiry in epoch ms; null if invalid. */
 export function readToken(
   token: string,
   credentials: readonly StoredCredential[],

@@ -1,13 +1,13 @@
-/** Slows password guessing: after 5 failures each further try has to wait, twice as long each time. */
+/** Against guessing passwords: each further failure doubles the wait. */
 
 const FREE_FAILURES = 5;
 const FIRST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 60_000;
-/** The oldest entry is dropped first, so that made-up names can't fill the memory. */
+/** The oldest goes first: made-up names can't fill the memory. */
 const MAX_ENTRIES = 10_000;
-/** Concurrent hashings; each takes 32 MiB and a thread. Further logins wait a second. */
+/** Each takes 32 MiB and a thread. */
 const MAX_CONCURRENT = 8;
-/** For one address, so that it can't take them all. */
+/** One address can't take them all. */
 const MAX_CONCURRENT_PER_ADDRESS = 4;
 
 export interface Login {
@@ -23,10 +23,10 @@ interface Failures {
 export class LoginThrottle {
   /** By user and address. */
   readonly #failures = new Map<string, Failures>();
-  /** The addresses of the logins being checked. */
+  /** Addresses. */
   readonly #inFlight: string[] = [];
 
-  /** How long this login has to wait before a try, in ms; 0: not at all. */
+  /** In ms. */
   waitMs(login: Login, now: number): number {
     const blockedUntil = this.#failures.get(keyOf(login))?.blockedUntil ?? 0;
     if (blockedUntil > now) return blockedUntil - now;
@@ -35,7 +35,7 @@ export class LoginThrottle {
     return isBusy ? FIRST_WAIT_MS : 0;
   }
 
-  /** Runs one password check and records its result. */
+  /** Records the result. */
   async attempt(login: Login, now: () => number, check: () => Promise<boolean>): Promise<boolean> {
     const key = keyOf(login);
     this.#inFlight.push(login.address);
@@ -51,7 +51,7 @@ export class LoginThrottle {
 
   #recordFailure(key: string, now: number): void {
     const count = (this.#failures.get(key)?.count ?? 0) + 1;
-    this.#failures.delete(key); // keeps the map in the order of the last failure
+    this.#failures.delete(key); // in the order of the last failure
     const wait = count < FREE_FAILURES ? 0 : Math.min(FIRST_WAIT_MS * 2 ** (count - FREE_FAILURES), LONGEST_WAIT_MS);
     this.#failures.set(key, { count, blockedUntil: now + wait });
     if (this.#failures.size > MAX_ENTRIES) {

@@ -1,4 +1,4 @@
-/** The platform's plans: limits per second and day for each API key. */
+/** The platform's, per API key. */
 
 export type PlanName = "startup" | "business" | "enterprise";
 
@@ -26,10 +26,10 @@ const SECOND_MS = 1000;
 const DAY_MS = 86_400_000;
 const WITHIN: RateVerdict = { over: null };
 
-/** Counts by calendar second and UTC day, rejected requests not included. In memory only: a restart resets it. */
+/** By calendar second and UTC day. A restart resets it. */
 export class RateCounter {
   readonly #plan: Plan;
-  /** By API key. Only existing keys are counted, so it stays small. */
+  /** By API key. */
   readonly #usage = new Map<string, Usage>();
 
   constructor(plan: Plan) {

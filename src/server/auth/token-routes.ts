@@ -1,4 +1,3 @@
-/** Checks of credentials, and tokens: issued for a user, password and key; valid for an hour. */
 import type { FastifyInstance } from "fastify";
 import { WhcbError } from "../../domain/errors.js";
 import { send } from "../requests/send-document.js";
@@ -13,7 +12,7 @@ export function addTokenRoutes(app: FastifyInstance, { docs, deps, authenticator
     }
     const token = await authenticator.issueToken(request.username);
     if (token === null) throw new WhcbError("unauthenticated", "The user doesn't exist");
-    // A known Java client fails without a Location.
+    // A known Java client needs a Location.
     reply.header("location", new Linker(request).uri("/auth/verify"));
     return send(request, reply, { kind: "auth", shape: "token", document: { token, link: [] } });
   });

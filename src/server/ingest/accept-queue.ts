@@ -1,18 +1,18 @@
-/** Commits the responses of many requests together: one flush to disk for all that arrive in a turn of the event loop. */
+/** One flush to disk for many requests. */
 import { isWhcbError } from "../../domain/errors.js";
 import type { Clock } from "../../platform/clock.js";
 import type { CallStore, NewCall } from "../../store/store.js";
 
-/** Calls and bytes of requests in one transaction, at most. The calls of one request are never split. */
+/** Per transaction. A request's calls are never split. */
 const MAX_GROUP_CALLS = 2000;
 const MAX_GROUP_BYTES = 4 * 1024 * 1024;
 
-/** A group grows for at most this many turns of the event loop, and no longer than each brings a new request. */
+/** Of the event loop. */
 const MAX_TURNS = 16;
 
 interface Waiter {
   readonly calls: readonly NewCall[];
-  /** About the size of the calls. */
+  /** Approximate. */
   readonly bytes: number;
   readonly resolve: (accepted: number) => void;
   readonly reject: (error: unknown) => void;
@@ -21,20 +21,20 @@ interface Waiter {
 export interface AcceptQueueDeps {
   readonly store: Pick<CallStore, "acceptCalls">;
   readonly clock: Clock;
-  /** After each commit, with the number of new calls. */
+  /** `count`: new calls. */
   onAccepted(callbackId: string, count: number): void;
 }
 
 export class AcceptQueue {
   readonly #deps: AcceptQueueDeps;
-  /** By callback; an entry exists while its loop runs. */
+  /** By callback, while its loop runs. */
   readonly #waiters = new Map<string, Waiter[]>();
 
   constructor(deps: AcceptQueueDeps) {
     this.#deps = deps;
   }
 
-  /** Resolves with the number of new calls, once all are on disk: an id that was sent before counts 0. Throws as `acceptCalls`; then none was stored. */
+  /** New calls, once all are on disk. Throws as `acceptCalls`; then none was stored. */
   accept(callbackId: string, calls: readonly NewCall[], bytes: number): Promise<number> {
     return new Promise((resolve, reject) => {
       const waiters = this.#waiters.get(callbackId);
@@ -56,7 +56,7 @@ export class AcceptQueue {
     this.#waiters.delete(callbackId);
   }
 
-  /** Clients that wait for an answer before their next request all send after a commit, over a few turns. */
+  /** Waiting clients send again within a few turns of a commit. */
   async #gather(waiters: readonly Waiter[]): Promise<void> {
     for (let turn = 0, before = 0; turn < MAX_TURNS && waiters.length > before; turn++) {
       before = waiters.length;
@@ -71,10 +71,10 @@ export class AcceptQueue {
       const accepted = await store.acceptCalls(callbackId, calls, clock.now());
       onAccepted(callbackId, accepted.length);
       const left = new Set(accepted);
-      // An id in two requests is the first one's: that is the one stored.
+      // Of an id in two requests, the first is stored.
       for (const { calls, resolve } of group) resolve(calls.filter(({ id }) => left.delete(id)).length);
     } catch (error) {
-      // One request's invalid id must not fail the others: each is committed alone.
+      // One request's invalid id must not fail the others.
       if (group.length > 1 && isWhcbError(error, "invalid")) {
         for (const waiter of group) await this.#commit(callbackId, [waiter]);
         return;

@@ -1,4 +1,4 @@
-/** Submitted responses: parsed, given ids, and stored before the 202 (docs/contract.md, What ours adds). */
+/** Stored before the 202 (docs/contract.md, What ours adds). */
 import { Readable } from "node:stream";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { callIdFrom } from "../../domain/call.js";
@@ -25,7 +25,7 @@ export function addIngestRoute(app: FastifyInstance, { docs, deps, lookup, queue
     async (request, reply) => {
       const callback = await lookup.findRecent(request.params.id);
       if (request.body instanceof Readable) {
-        // Destroying the request would close the connection before an answer.
+        // Destroying the request would prevent an answer.
         const outcome = await ingestLines(ingest, callback, request.body.iterator({ destroyOnReturn: false }));
         if (outcome.stoppedAtLine !== undefined) return rejectUnread(request, reply, tooManyRejected(outcome), deps.timers);
         return send(request, reply, { kind: "call", shape: "accepted", document: { ...outcome }, status: 202 });
@@ -50,7 +50,7 @@ interface IngestDeps {
   readonly random: Random;
 }
 
-/** Loaded with the first response, and kept, because a dynamic import costs more than parsing a response. */
+/** Kept: a dynamic import costs more than parsing a response. */
 let parsers: typeof import("../../wire/json/parse-call.js") | null = null;
 
 async function loadParsers(): Promise<typeof import("../../wire/json/parse-call.js")> {
@@ -58,7 +58,7 @@ async function loadParsers(): Promise<typeof import("../../wire/json/parse-call.
   return parsers;
 }
 
-/** All or none. Returns the ids in the order given. Throws `invalid` if one is invalid or its kind is disabled. */
+/** All or none; ids in the order given. Throws `invalid`, also for a disabled kind. */
 async function ingestBody(deps: IngestDeps, callback: Callback, { body, bodyBytes }: FastifyRequest): Promise<readonly string[]> {
   const { parseSubmissions } = parsers ?? (await loadParsers());
   const calls = parseSubmissions(body, toPlatformDate(deps.clock.now())).map((submission) => newCall(deps, callback, submission));
@@ -67,10 +67,10 @@ async function ingestBody(deps: IngestDeps, callback: Callback, { body, bodyByte
 }
 
 interface IngestedLines {
-  /** Calls that are new: an id sent twice counts once. */
+  /** New calls. */
   readonly accepted: number;
   readonly rejected: readonly RejectedLine[];
-  /** Only if it stopped before the end, after MAX_REJECTED rejected lines. */
+  /** After MAX_REJECTED rejected lines. */
   readonly stoppedAtLine?: number;
 }
 
@@ -79,12 +79,12 @@ interface RejectedLine {
   readonly errorDetail: string;
 }
 
-/** Lines committed together: up to this many, or this many characters and the line that exceeds them. */
+/** Per commit; or this many characters and one line. */
 const BATCH_LINES = 1000;
 const BATCH_LENGTH = 1_048_576;
 const MAX_REJECTED = 1000;
 
-/** Valid lines are kept whatever the others are, also if the stream breaks off. */
+/** Valid lines are kept, even if the stream breaks off. */
 async function ingestLines(deps: IngestDeps, callback: Callback, stream: AsyncIterable<Buffer | string>): Promise<IngestedLines> {
   const { parseSubmission } = parsers ?? (await loadParsers());
   const rejected: RejectedLine[] = [];
@@ -150,7 +150,7 @@ async function commitLines(queue: AcceptQueue, callbackId: string, { lines, leng
       return 0;
     }
     if (!isWhcbError(error, "invalid")) throw error;
-    // One id belongs to another callback's call: halve until it is alone, and keep the rest.
+    // Halve until the other callback's id is alone.
     const middle = lines.length >> 1;
     const before = await commitLines(queue, callbackId, { lines: lines.slice(0, middle), length, reject });
     return before + (await commitLines(queue, callbackId, { lines: lines.slice(middle), length, reject }));

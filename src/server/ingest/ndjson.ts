@@ -1,25 +1,25 @@
-/** Splits a stream of any length into lines, in bounded memory. */
+/** In bounded memory. */
 import { StringDecoder } from "node:string_decoder";
 
-/** In bytes. A line is one response; a longer line is reported and skipped. */
+/** Bytes. Longer lines are reported and skipped. */
 export const LONGEST_LINE = 10_485_760;
-/** A line over this many characters needs room. */
+/** Characters; a longer line needs room. */
 export const SHORT_LINE = 1_048_576;
 
 export interface Line {
-  /** 1 for the first. */
+  /** From 1. */
   readonly number: number;
-  /** null if the line was longer than LONGEST_LINE. */
+  /** null: longer than LONGEST_LINE. */
   readonly text: string | null;
 }
 
-/** The memory for a long line, shared by all streams. */
+/** For long lines of all streams. */
 export interface LineRoom {
   reserve(bytes: number): Promise<void>;
   release(bytes: number): void;
 }
 
-/** Lines end with \n or \r\n, the last one also without. The stream is read no faster than lines are taken. */
+/** \n or \r\n, optional on the last. Reads no faster than lines are taken. */
 export async function* readLines(stream: AsyncIterable<Buffer | string>, room: LineRoom): AsyncGenerator<Line> {
   const decoder = new StringDecoder("utf8");
   let number = 0;
@@ -40,7 +40,7 @@ export async function* readLines(stream: AsyncIterable<Buffer | string>, room: L
     for await (const chunk of stream) {
       const text = typeof chunk === "string" ? chunk : decoder.write(chunk);
       const end = text.lastIndexOf("\n");
-      // Only the chunk is searched: rescanning the rest per chunk is O(n²).
+      // Only the chunk: rescanning the rest is O(n²).
       if (end !== -1) for (const line of (rest + text.slice(0, end)).split("\n")) yield lineOf(line);
       rest = end === -1 ? rest + text : text.slice(end + 1);
       if (rest.length > LONGEST_LINE) {
@@ -61,6 +61,6 @@ export async function* readLines(stream: AsyncIterable<Buffer | string>, room: L
 }
 
 function isOverLimit(text: string): boolean {
-  // A character has at most 3 bytes.
+  // At most 3 bytes per character.
   return text.length * 3 > LONGEST_LINE && Buffer.byteLength(text) > LONGEST_LINE;
 }

@@ -1,23 +1,22 @@
-/** Prometheus metrics. */
 import type { Registry } from "prom-client";
 import type { ServerDeps, ServiceStats } from "../server-deps.js";
 
 export interface Metrics {
   accepted(count: number): void;
   answered(request: AnsweredRequest): void;
-  /** In the Prometheus text format. */
+  /** Prometheus text format. */
   render(): Promise<{ readonly contentType: string; readonly text: string }>;
 }
 
 export interface AnsweredRequest {
   readonly method: string;
-  /** The route's pattern, not the path, so that the label has few values. */
+  /** The pattern: few values. */
   readonly route: string;
   readonly status: number;
   readonly seconds: number;
 }
 
-/** For a service within a command's own process: nobody scrapes it, and it starts without the library. */
+/** A command's own service isn't scraped. */
 const NO_METRICS: Metrics = {
   accepted() {},
   answered() {},

@@ -1,4 +1,4 @@
-/** /openapi.json, generated from the routes' own schemas when it is first requested. */
+/** Generated at the first request. */
 import type { FastifyInstance } from "fastify";
 import { decorateRequests } from "../requests/send-document.js";
 import type { RouteContext } from "../routes/route-context.js";
@@ -9,7 +9,7 @@ const SECURITY = {
   bearer: { type: "http", scheme: "bearer" },
 } as const;
 
-/** Adds the routes to a second app that never listens, so that the first one doesn't pay for the schemas. */
+/** In a second app: the first one doesn't pay for schemas. */
 export async function openApiDocument(
   version: string,
   addRoutes: (app: FastifyInstance, docs: RouteContext["docs"]) => void,

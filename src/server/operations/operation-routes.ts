@@ -1,4 +1,3 @@
-/** Health, readiness, metrics and OpenAPI, for those who operate the service. */
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { isWhcbError } from "../../domain/errors.js";
 import { RETRY_AFTER_SECONDS } from "../requests/error-answers.js";
@@ -37,12 +36,12 @@ export function addOperationRoutes(app: FastifyInstance, { deps, metrics, openAp
   });
 }
 
-/** As bytes, because Fastify adds a charset to JSON text. */
+/** Bytes: Fastify adds a charset to JSON text. */
 function sendJson(reply: FastifyReply, json: string): FastifyReply {
   return reply.header("content-type", "application/json").send(Buffer.from(json));
 }
 
-/** Why the store can't be written; null if it can. At most one write at a time and one a second, however many ask. */
+/** null if it can. At most one write at a time and one a second. */
 function checkedStore({ store, clock, logger }: ServerDeps): () => Promise<string | null> {
   let reason: Promise<string | null> = Promise.resolve(null);
   let validUntil = Number.NEGATIVE_INFINITY;

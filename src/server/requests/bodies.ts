@@ -1,4 +1,4 @@
-/** Request bodies: JSON and XML are read whole (10 MiB and 60 s at most), NDJSON is passed on as a stream. */
+/** JSON and XML are read whole (10 MiB and 60 s at most), NDJSON is streamed. */
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { BodyFormat } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
@@ -16,7 +16,7 @@ declare module "fastify" {
 export function addBodyParsers(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser([NDJSON, "application/ndjson"], (request, payload, done) => {
-    // Only one route reads a stream; for the others NDJSON isn't supported.
+    // Only one route reads a stream.
     if (request.routeOptions.config.takesNdjson) done(null, payload);
     else done(unsupported(), undefined);
   });
@@ -39,7 +39,7 @@ async function parseBody(contentType: string | undefined, body: Buffer): Promise
   }
 }
 
-/** Without a Content-Type, as in the documented mark request: by the first character. */
+/** By the first character; the documented mark request has no Content-Type. */
 function guessFormat(body: Buffer): BodyFormat | null {
   const [first] = /[^\s\ufeff]/.exec(body.subarray(0, 1024).toString()) ?? [];
   return first === "{" ? "json" : first === "<" ? "xml" : null;
@@ -53,7 +53,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** The XML reader is loaded with the first XML body: most callers send JSON. */
+/** Loaded with the first XML body. */
 async function parseXml(text: string): Promise<unknown> {
   const { callsFromXml, readXml } = await import("../../wire/xml/xml-read.js");
   return callsFromXml(readXml(text));
@@ -76,13 +76,13 @@ function decode(body: Buffer): string {
   }
 }
 
-/** From the headers to the last byte of a body that is read whole. */
+/** From headers to last byte. */
 const BODY_DEADLINE_MS = 60_000;
 const SWEEP_MS = 5000;
 
-/** Closes connections whose body arrives too slowly. Node's own limit would also end a long NDJSON stream that makes progress. */
+/** Node's own limit would end long NDJSON streams. */
 export function endSlowBodies(app: FastifyInstance, { timers, nowMs }: { readonly timers: Timers; nowMs(): number }): void {
-  /** In the order of their deadlines. */
+  /** By deadline. */
   const deadlines = new Map<FastifyRequest, number>();
   let cancel: (() => void) | null = null;
 

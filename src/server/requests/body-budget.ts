@@ -1,13 +1,13 @@
-/** Bounds the bytes of request bodies that are in memory at once, whatever the number of clients. */
+/** Bounds the bytes of request bodies in memory. */
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { WhcbError } from "../../domain/errors.js";
 import type { Timers } from "../../platform/clock.js";
 import { answerTo } from "./error-answers.js";
 import { rejectUnread } from "./send-errors.js";
 
-/** Parsed, and on the way to the database, a body takes several times its size. */
+/** A body takes several times its size in memory. */
 const BUDGET_BYTES = 64 * 1024 * 1024;
-/** A quarter of the budget is kept for bodies up to this size, so that large ones don't keep them out. */
+/** A quarter of the budget is kept for bodies up to this size. */
 const SMALL_BYTES = 64 * 1024;
 
 const BUSY = answerTo(new WhcbError("unavailable", "too many bytes of request bodies are in memory"));
@@ -16,7 +16,6 @@ export class BodyBudget {
   #used = 0;
   readonly #waiting: { readonly bytes: number; readonly resolve: () => void }[] = [];
 
-  /** False if there is no room now. */
   tryReserve(bytes: number): boolean {
     const limit = bytes <= SMALL_BYTES ? BUDGET_BYTES : BUDGET_BYTES * 0.75;
     if (this.#used > 0 && this.#used + bytes > limit) return false;
@@ -24,7 +23,7 @@ export class BodyBudget {
     return true;
   }
 
-  /** Resolves when there is room; first come, first served. */
+  /** First come, first served. */
   reserve(bytes: number): Promise<void> {
     if (this.#waiting.length === 0 && this.tryReserve(bytes)) return Promise.resolve();
     return new Promise((resolve) => this.#waiting.push({ bytes, resolve }));
@@ -39,7 +38,7 @@ export class BodyBudget {
   }
 }
 
-/** Reserves the bytes of a body that is read whole until its request is answered. Without room: 503, before the body is read. */
+/** Until answered. Without room: 503, before the body is read. */
 export function limitBodies(app: FastifyInstance, budget: BodyBudget, { timers, limit }: BodyLimits): void {
   const reading = new Map<FastifyRequest, number>();
   const handled = new Map<FastifyRequest, number>();
@@ -49,7 +48,7 @@ export function limitBodies(app: FastifyInstance, budget: BodyBudget, { timers, 
     if (bytes === 0) return done(null, payload);
     if (!budget.tryReserve(bytes)) return rejectUnread(request, reply, BUSY, timers);
     reading.set(request, bytes);
-    // A body that breaks off has no handler that could answer.
+    // A body that breaks off has no handler.
     reply.raw.once("close", () => release(reading, request));
     done(null, payload);
   });
@@ -59,7 +58,7 @@ export function limitBodies(app: FastifyInstance, budget: BodyBudget, { timers, 
     if (bytes !== undefined) handled.set(request, bytes);
     done();
   });
-  // Not on close: if the client is gone, its calls are still on their way to the database.
+  // Not on close: its calls may still be on their way to the database.
   app.addHook("onSend", (request, _, payload, done) => {
     release(reading, request);
     release(handled, request);
@@ -76,11 +75,11 @@ export function limitBodies(app: FastifyInstance, budget: BodyBudget, { timers, 
 
 interface BodyLimits {
   readonly timers: Timers;
-  /** The largest body, which is also what one of unknown length counts. */
+  /** Counts for a body of unknown length. */
   readonly limit: number;
 }
 
-/** 0 without a body, for a stream, and for a body that is rejected for its length anyway. */
+/** 0 for a stream or a body rejected for its length. */
 function bytesToReserve({ headers, routeOptions, is404 }: FastifyRequest, limit: number): number {
   if (is404 || (routeOptions.config.takesNdjson && /ndjson/i.test(headers["content-type"] ?? ""))) return 0;
   if (headers["transfer-encoding"] !== undefined) return limit;

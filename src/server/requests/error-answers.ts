@@ -1,4 +1,4 @@
-/** What the client gets for each error: the status, the three texts and the headers (docs/contract.md, Errors). */
+/** docs/contract.md, Errors. */
 import { STATUS_CODES } from "node:http";
 import { type ErrorCode, isWhcbError } from "../../domain/errors.js";
 import type { ErrorDocument } from "../../wire/json/error-json.js";
@@ -6,7 +6,6 @@ import type { JsonObject } from "../../wire/json/json-value.js";
 
 export interface ErrorAnswer {
   readonly status: number;
-  /** The three texts, and what else a route adds. */
   readonly document: ErrorDocument & JsonObject;
   readonly headers: Readonly<Record<string, string>>;
 }
@@ -46,7 +45,7 @@ const SUMMARY_OF: Readonly<Partial<Record<ErrorCode, string>>> = {
   unavailable: "The service can't do this now",
 };
 
-/** Codes whose messages describe the service's internals: clients don't get them. */
+/** Their messages describe internals: not for clients. */
 const INTERNAL: ReadonlySet<ErrorCode> = new Set(["config", "network", "items-failed", "unavailable", "interrupted"]);
 
 export const RETRY_AFTER_SECONDS = "5";
@@ -56,7 +55,7 @@ export function errorAnswer(status: number, summary: string, detail: string, hea
   return { status, document: { errorSummary: summary, errorText, errorDetail: detail }, headers };
 }
 
-/** An unexpected error is a plain 500: its stack, SQL and paths are only in the log. */
+/** Unexpected: a plain 500, details only in the log. */
 export function answerTo(error: unknown): ErrorAnswer {
   if (isWhcbError(error)) {
     const status = STATUS_OF[error.code];
@@ -86,7 +85,7 @@ export function methodNotAllowed(allowed: readonly string[]): ErrorAnswer {
   return errorAnswer(405, "The method isn't allowed here", `This path allows ${allow}`, { allow });
 }
 
-/** For errors of Fastify and Node. */
+/** Errors of Fastify and Node. */
 function statusOf(error: unknown): number {
   if (typeof error !== "object" || error === null || !("statusCode" in error)) return 500;
   return typeof error.statusCode === "number" ? error.statusCode : 500;

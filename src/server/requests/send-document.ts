@@ -1,4 +1,3 @@
-/** Sends a document in the format that the request asked for. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { JsonObject } from "../../wire/json/json-value.js";
 import { type Negotiated, type ResourceKind, vendorType } from "../../wire/media-types.js";
@@ -6,17 +5,17 @@ import { toXml, type XmlShape } from "../../wire/xml/xml-write.js";
 
 declare module "fastify" {
   interface FastifyRequest {
-    /** What Accept asks for; null if the service doesn't support it. */
+    /** null if not supported. */
     negotiated: Negotiated | null;
-    /** The SHA-256 of the request's API key; "" without authentication. */
+    /** SHA-256; "" without authentication. */
     apiKeyHash: string;
     username: string;
-    /** Of a body that was read whole; 0 without one. */
+    /** 0 unless read whole. */
     bodyBytes: number;
   }
 }
 
-/** Fastify wants every request to have these before its hooks set them. */
+/** Fastify wants them before hooks set them. */
 export function decorateRequests(app: FastifyInstance): void {
   app.decorateRequest("negotiated", null);
   app.decorateRequest("apiKeyHash", "");
@@ -31,7 +30,7 @@ export interface Answer {
   readonly status?: number;
 }
 
-/** As bytes, because Fastify adds a charset to JSON text. */
+/** Bytes: Fastify adds a charset to JSON text. */
 export function send(
   request: FastifyRequest,
   reply: FastifyReply,

@@ -1,4 +1,3 @@
-/** Sends the error object: for what a handler threw, an unknown path, a body that isn't read, and bytes that aren't HTTP. */
 import type { Socket } from "node:net";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Timers } from "../../platform/clock.js";
@@ -6,13 +5,13 @@ import { toXml } from "../../wire/xml/xml-write.js";
 import type { ServerDeps } from "../server-deps.js";
 import { answerTo, type ErrorAnswer, errorAnswer, methodNotAllowed } from "./error-answers.js";
 
-/** Call before the routes are added: it records their methods for the Allow header. */
+/** Call before adding routes: collects methods for Allow. */
 export function addErrorHandlers(app: FastifyInstance, { logger, timers }: Pick<ServerDeps, "logger" | "timers">): void {
   const allowedMethods = trackAllowedMethods(app);
   app.setErrorHandler((error, request, reply) => {
     const answer = answerTo(error);
     if (answer.status >= 500) logger.error({ requestId: request.id, err: error }, "request failed");
-    // Fastify closes the connection after a body that is too large.
+    // Fastify closes the connection after it.
     if (answer.status === 413) lingerAfterAnswer(request, timers);
     sendError(request, reply, answer);
   });
@@ -24,12 +23,12 @@ export function addErrorHandlers(app: FastifyInstance, { logger, timers }: Pick<
 
 export const NO_SUCH_PATH = errorAnswer(404, "Not found", "The service has no such path");
 
-/** Without the query, and without a trailing slash, which changes nothing. */
+/** Without query and trailing slash. */
 export function pathOf({ url }: FastifyRequest): string {
   return (url.split("?", 1)[0] ?? "").replace(/(.)\/$/, "$1");
 }
 
-/** In the format that the request asked for, or in JSON if that isn't supported. */
+/** JSON if the requested format isn't supported. */
 export function sendError(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -43,7 +42,7 @@ export function sendError(
     .send(Buffer.from(isXml ? toXml("error", { ...document }) : JSON.stringify(document)));
 }
 
-/** Answers without reading the body. If one is still arriving, the connection closes after the answer. */
+/** Closes the connection if a body is still arriving. */
 export function rejectUnread(request: FastifyRequest, reply: FastifyReply, answer: ErrorAnswer, timers: Timers): void {
   const hasBody = request.headers["transfer-encoding"] !== undefined || Number(request.headers["content-length"] ?? 0) > 0;
   if (hasBody) {
@@ -53,18 +52,15 @@ export function rejectUnread(request: FastifyRequest, reply: FastifyReply, answe
   sendError(request, reply, answer);
 }
 
-/** How long bytes that arrive after the answer are read and dropped. */
+/** Later bytes are dropped. */
 const LINGER_MS = 3000;
 
-/**
- * Lets an early answer reach the client: closing a connection with unread bytes resets it, and the reset can overtake the answer. Call it
- * before an answer with Connection: close is sent.
- */
+/** Call before an answer with Connection: close: closing with unread bytes causes a reset, which can overtake the answer. */
 function lingerAfterAnswer({ raw }: FastifyRequest, timers: Timers): void {
   const { socket } = raw;
   if (raw.complete || typeof socket.destroySoon !== "function") return;
   const destroySoon = socket.destroySoon.bind(socket);
-  // Node calls it once the answer is sent.
+  // Called once the answer is sent.
   socket.destroySoon = () => {
     const cancel = timers.after(LINGER_MS, destroySoon);
     socket.once("close", cancel);
@@ -88,7 +84,7 @@ function patternOf(url: string): RegExp {
 
 const STATUS_OF_PARSER_ERROR: Readonly<Record<string, number>> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 };
 
-/** For bytes that Node can't parse as HTTP: the error object, and the connection closes. */
+/** Bytes that aren't HTTP: the connection closes. */
 export function answerClientError(error: Error & { readonly code?: string }, socket: Socket): void {
   if (error.code === "ECONNRESET" || socket.destroyed) return;
   const { status, document } = errorAnswer(

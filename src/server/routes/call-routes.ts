@@ -1,4 +1,4 @@
-/** Calls: list, get, mark and replay (docs/contract.md, Calls). */
+/** docs/contract.md, Calls. */
 import type { FastifyInstance } from "fastify";
 import type { Attempt } from "../../domain/attempt.js";
 import { type Call, callIdFrom } from "../../domain/call.js";
@@ -105,7 +105,6 @@ export function addCallRoutes(app: FastifyInstance, { docs, deps, lookup, larges
   }
 }
 
-/** By id or by filter; only FAILED calls are replayed. */
 function readReplaySelection(query: Query): ReplaySelection {
   const ids = readIds(query);
   const filter = readFilter(query);
@@ -117,7 +116,7 @@ function readReplaySelection(query: Query): ReplaySelection {
   return ids.length > 0 ? { callIds: ids.map(checkedCallId) } : { filter: { ...filter, status } };
 }
 
-/** The schemas are loaded with the first mark. */
+/** Schemas load with the first mark. */
 async function readMark(body: unknown): Promise<Mark> {
   const { parseMark } = await import("../../wire/json/parse-call.js");
   return parseMark(body);
@@ -129,7 +128,7 @@ function readExpand(query: Query): boolean {
   return expand !== undefined;
 }
 
-/** The id as it is stored. No call id is longer or has a control character, and some databases fail on them. */
+/** No call id is longer or has a control character; some databases fail on them. */
 function checkedCallId(callId: string): string {
   if (callId.length > 64 || /\p{Cc}/u.test(callId)) throw noCall(callId);
   return callIdFrom(callId);

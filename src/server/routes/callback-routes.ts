@@ -1,4 +1,4 @@
-/** Callbacks: create, list, get, change and delete; and their outages (docs/contract.md, Callbacks). */
+/** docs/contract.md, Callbacks. */
 import type { FastifyInstance } from "fastify";
 import { isAccepted, resultMessage } from "../../domain/attempt.js";
 import type { CallbackSettings } from "../../domain/callback.js";
@@ -51,7 +51,7 @@ export function addCallbackRoutes(app: FastifyInstance, { docs, deps, lookup, la
   app.get<CallbackPath>("/callbacks/:id", docs("getCallback"), async (request, reply) => {
     const callback = await lookup.find(request.params.id);
     const linker = new Linker(request);
-    // A known client takes the URL for its PUT from here.
+    // For a known client's PUT.
     reply.header("location", linker.uri(`/callbacks/${callback.id}`));
     const document = callbackToJson(callback, callbackLinks(linker, callback.id));
     return send(request, reply, { kind: "callback", shape: "callback", document });
@@ -77,7 +77,7 @@ export function addCallbackRoutes(app: FastifyInstance, { docs, deps, lookup, la
   });
 }
 
-/** Outages, newest first. */
+/** Newest first. */
 export function addOutageRoute(app: FastifyInstance, { docs, deps, lookup, largestPage }: RouteContext): void {
   app.get<{ Querystring: Query }>("/outages", docs("listOutages"), async (request, reply) => {
     const { query } = request;
@@ -98,16 +98,16 @@ export function addOutageRoute(app: FastifyInstance, { docs, deps, lookup, large
   });
 }
 
-/** Loaded with the first write, so that a command that only reads a database file starts without the schemas. */
+/** A command that only reads a database starts without schemas. */
 const loadParser = () => import("../../wire/json/parse-callback.js");
 
-/** Checked before the endpoint is, because that may take a minute. The store checks it again. */
+/** The check may take a minute. The store checks names again. */
 async function rejectDuplicateName({ store }: ServerDeps, { name }: CallbackSettings): Promise<void> {
   const existing = await store.findCallback(name);
   if (existing?.name === name) throw new WhcbError("duplicate-name", `A callback named ${name} already exists`);
 }
 
-/** One GET, which must be answered with exactly 200. */
+/** One GET; exactly 200. */
 async function checkEndpoint(deps: ServerDeps, settings: CallbackSettings): Promise<void> {
   const result = await deps.checkEndpoint?.(buildEndpointCheck(settings, { authParameter: deps.authParameter }));
   if (result === undefined || isAccepted(result)) return;

@@ -1,4 +1,4 @@
-/** One page of a list, with its links and headers (docs/contract.md, Lists). */
+/** docs/contract.md, Lists. */
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Page, PageQuery } from "../../store/store.js";
 import { listToJson } from "../../wire/json/list-json.js";
@@ -23,13 +23,13 @@ export function sendList<Item>(request: FastifyRequest, reply: FastifyReply, lis
   const { name, kind, page, largestPage } = list;
   const linker = new Linker(request);
   const items = page.items.map((item) => list.write(item, linker));
-  // A client asks the platform for 20, and others for what this says.
+  // Clients ask the platform for 20, others for this.
   reply.header("x-max-limit", String(largestPage));
   const document = listToJson(name, items, { ...page, link: pageLinks(linker, page, list) });
   return send(request, reply, { kind, shape: name, document });
 }
 
-/** rel=next has a cursor, so that a deep page costs the same as the first; offset works too. */
+/** With a cursor, deep pages cost the same. */
 function pageLinks(
   linker: Linker,
   page: Page<unknown>,

@@ -1,4 +1,4 @@
-/** Reads query parameters: one out of range is a 422 that names it, an unknown one is ignored. */
+/** Out of range: a 422 with the name. Unknown ones are ignored. */
 import type { CallStatus } from "../../domain/call.js";
 import { type CallFilter, parseStatusCodePattern } from "../../domain/call-filter.js";
 import { WhcbError } from "../../domain/errors.js";
@@ -12,7 +12,7 @@ export type Query = Readonly<Record<string, string | readonly string[] | undefin
 
 const DEFAULT_LIMIT = 20;
 
-/** Databases limit the number of conditions. */
+/** Databases limit conditions. */
 const MAX_STATUS_CODES = 100;
 
 export function readPage(query: Query, largest: number): PageQuery {
@@ -26,7 +26,7 @@ export function readPage(query: Query, largest: number): PageQuery {
   };
 }
 
-/** `fields`: the allowed names, each with whether it is descending by default. */
+/** `fields`: whether each is descending by default. */
 export function readSort<Field extends string>(
   query: Query,
   fields: Readonly<Record<Field, boolean>>,
@@ -42,7 +42,6 @@ export function readSort<Field extends string>(
   });
 }
 
-/** The filters of the calls list. */
 export function readFilter(query: Query): CallFilter {
   const status = readStatus(query);
   const since = readInstant(query, "since");
@@ -64,7 +63,7 @@ export function readFilter(query: Query): CallFilter {
   };
 }
 
-/** `id` and `id[]`, repeated or separated by commas, each once in the order given. */
+/** `id` and `id[]`, repeated or comma-separated, each once. */
 export function readIds(query: Query): readonly string[] {
   const values = Object.entries(query).flatMap(([name, value]) =>
     /^id(?:\[\d*\])?$/.test(name) && value !== undefined ? value : [],
@@ -93,7 +92,7 @@ function readNumber(query: Query, name: string): number | undefined {
 function readInstant(query: Query, name: string): number | undefined {
   const text = one(query, name);
   if (text === undefined) return undefined;
-  // The query parser reads an unescaped + of a zone as a space.
+  // The query parser turns the + of a zone into a space.
   const at = readDate(text.replace(/ (\d{2}:?\d{2})$/, "+$1")) ?? readDate(text);
   if (at === null) throw new WhcbError("invalid", `${name} must be a date: ISO 8601 or dd/MM/yy HH:mm`);
   return at;

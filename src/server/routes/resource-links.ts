@@ -1,4 +1,4 @@
-/** The links of callbacks and calls, absolute, with the host and scheme that the client used. */
+/** Absolute, with the client's host and scheme. */
 import type { FastifyRequest } from "fastify";
 import type { Link } from "../../wire/links.js";
 import { type ResourceKind, vendorType } from "../../wire/media-types.js";
@@ -19,7 +19,7 @@ export class Linker {
   readonly #host: string;
   readonly #port: number;
   readonly #format: "json" | "xml";
-  /** A client that sends its key in the query (the legacy way) gets it in links too, as on the platform. */
+  /** A key in the query (legacy) is in links too. */
   readonly #apiKey: Parameters;
 
   constructor(request: FastifyRequest) {

@@ -1,4 +1,3 @@
-/** What the routes share: dependencies, the callback lookup, and the parameters of their paths. */
 import type { FastifySchema } from "fastify";
 import type { Callback } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
@@ -16,9 +15,9 @@ export interface RouteContext {
   readonly queue: AcceptQueue;
   readonly bodyBudget: BodyBudget;
   readonly authenticator: Authenticator;
-  /** A route's schema for /openapi.json; empty on the app that serves, which doesn't load the schemas. */
+  /** For /openapi.json; empty on the app that serves. */
   docs(route: RouteName): { readonly schema?: FastifySchema };
-  /** Rows in the largest page. */
+  /** In rows. */
   readonly largestPage: number;
 }
 
@@ -30,11 +29,11 @@ export interface CallPath {
   readonly Params: { readonly id: string; readonly callId: string };
 }
 
-/** How soon a change by another process is noticed. */
+/** Until a change by another process is noticed. */
 const FRESH_MS = 1000;
 const MAX_CACHED = 1000;
 
-/** Finds the callback of a path, by id or name. */
+/** By id or name. */
 export class CallbackLookup {
   readonly #store: Pick<CallbackStore, "findCallback">;
   readonly #clock: Clock;
@@ -45,15 +44,15 @@ export class CallbackLookup {
     this.#clock = clock;
   }
 
-  /** From the store. Throws `not-found`. */
+  /** Throws `not-found`. */
   async find(idOrName: string): Promise<Callback> {
-    // No id or name is longer or contains a NUL, and some databases fail on them.
+    // No id or name is longer or contains a NUL; some databases fail on them.
     const callback = idOrName.length > 64 || idOrName.includes("\0") ? null : await this.#store.findCallback(idOrName);
     if (callback === null) throw new WhcbError("not-found", `No callback ${idOrName.slice(0, 64)}`);
     return callback;
   }
 
-  /** At most a second old: for submitted responses, which come by the thousand. */
+  /** At most a second old: responses come by the thousand. */
   async findRecent(idOrName: string): Promise<Callback> {
     const now = this.#clock.monotonicMs();
     const cached = this.#cache.get(idOrName);
@@ -64,7 +63,7 @@ export class CallbackLookup {
     return callback;
   }
 
-  /** Call after a callback was created, changed or deleted. */
+  /** After a callback was created, changed or deleted. */
   forget(): void {
     this.#cache.clear();
   }

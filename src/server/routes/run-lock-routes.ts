@@ -1,4 +1,4 @@
-/** The run lock of a callback (docs/contract.md, Run lock). */
+/** docs/contract.md, Run lock. */
 import type { FastifyInstance } from "fastify";
 import type { RunLease } from "../../domain/callback.js";
 import { errorAnswer } from "../requests/error-answers.js";
@@ -31,7 +31,6 @@ export function addRunLockRoutes(app: FastifyInstance, { docs, deps, lookup }: R
   });
 }
 
-/** The schemas are loaded with the first run lock. */
 async function readLease(body: unknown): Promise<RunLease> {
   const { parseRunLease } = await import("../../wire/json/parse-call.js");
   return parseRunLease(body);
