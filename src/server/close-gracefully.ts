@@ -11,7 +11,7 @@ export interface CloseLimits {
 
 const SWEEP_MS = 50;
 
-/** Call before the app listens. Node's close waits for idle connections and endless streams. */
+/** Call before the app listens. Node's own close waits for connections without a request and endless streams. */
 export function closeGracefully(app: FastifyInstance, { timers, nowMs, limitMs }: CloseLimits): () => Promise<void> {
   let inFlight = 0;
   app.server.on("request", (_, response) => {

@@ -161,7 +161,7 @@ export interface DispatchStore {
   fetchDue(callbackId: string, dueBefore: number, limit: number, options?: FetchOptions): Promise<readonly Call[]>;
   /** In the order of the requests. */
   fetchReplays(callbackId: string, limit: number, options?: FetchOptions): Promise<readonly Call[]>;
-  /** Not failed in this recovery; oldest first, those that failed in earlier ones last. */
+  /** Due calls that haven't failed in this recovery; oldest first, those that failed in earlier ones last. */
   fetchBacklog(callbackId: string, recovery: number, limit: number, options?: FetchOptions): Promise<readonly Call[]>;
   /** The oldest. */
   fetchHeld(callbackId: string, options?: FetchOptions): Promise<Call | null>;

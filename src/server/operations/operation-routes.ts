@@ -41,7 +41,7 @@ function sendJson(reply: FastifyReply, json: string): FastifyReply {
   return reply.header("content-type", "application/json").send(Buffer.from(json));
 }
 
-/** null if it can. At most one write at a time and one a second. */
+/** null if the store is writable. At most one write at a time and one a second. */
 function checkedStore({ store, clock, logger }: ServerDeps): () => Promise<string | null> {
   let reason: Promise<string | null> = Promise.resolve(null);
   let validUntil = Number.NEGATIVE_INFINITY;

@@ -60,7 +60,7 @@ function lingerAfterAnswer({ raw }: FastifyRequest, timers: Timers): void {
   const { socket } = raw;
   if (raw.complete || typeof socket.destroySoon !== "function") return;
   const destroySoon = socket.destroySoon.bind(socket);
-  // Called once the answer is sent.
+  // Node calls it once the answer is sent.
   socket.destroySoon = () => {
     const cancel = timers.after(LINGER_MS, destroySoon);
     socket.once("close", cancel);

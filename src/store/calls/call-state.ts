@@ -35,7 +35,7 @@ function stateOf(seq: number, callbackKey: number, cells: ProgressCells): CallSt
   return { seq, callbackKey, before: progress, after: progress };
 }
 
-/** Changed ones only. Simple deliveries, the most frequent, need a third of the cells. */
+/** Only those that changed. Simple deliveries, the most frequent, need a third of the cells. */
 export async function writeStates(db: Db, states: Iterable<CallState>, changes: CountChanges): Promise<void> {
   const delivered: (readonly Cell[])[] = [];
   const others: (readonly Cell[])[] = [];
