@@ -32,7 +32,7 @@ export function callRequests(api: ServiceApi, { clock, random, timezone }: CallR
       ({ id }: ListedCall) => id,
     );
     for await (const { items, total } of pages) {
-      // Filtered again: a service that ignores an unknown filter must not cause other calls to be replayed.
+      // A service may ignore an unknown filter: other calls must not be replayed.
       const matching = items.filter((call) => matchesFilter(call, query.filter));
       yield { calls: matching.slice(0, left), leftOut: items.length - matching.length, total };
       left -= matching.length;
@@ -49,13 +49,11 @@ export function callRequests(api: ServiceApi, { clock, random, timezone }: CallR
     };
     if (path !== listPath(callUrl(callbackId), callQuery(query))) return read(path);
     return read(path).catch((error: unknown) => {
-      // A strict service rejects unknown parameters.
       if (!isWhcbError(error, "malformed") && !isWhcbError(error, "invalid")) throw error;
       return read(listPath(callUrl(callbackId), minimalCallQuery(query.filter)));
     });
   }
 
-  /** Until rejected. */
   let storesSettledBy = true;
   const callUrl = (callbackId: string): string => `${api.basePath}${callbackPath(callbackId)}/calls`;
 
@@ -78,7 +76,7 @@ export function callRequests(api: ServiceApi, { clock, random, timezone }: CallR
     async submitCalls(callbackId, calls) {
       const ids: string[] = [];
       for (let start = 0; start < calls.length; start += MAX_CALLS_PER_SUBMISSION) {
-        // Our own ids make it repeatable: the service accepts each id once.
+        // Own ids make it repeatable: the service accepts each once.
         const chunk = calls.slice(start, start + MAX_CALLS_PER_SUBMISSION).map((call) => withId(call));
         const answer = await api.exchange({
           method: "POST",

@@ -72,7 +72,6 @@ export function callbackRequests(api: ServiceApi): CallbackRequests {
         body: settingsToJson(settings),
       });
       const created = readCallback(api.documentOf(answer));
-      // The answer may hold only an id and links.
       return readCallback({ ...settingsToJson(settings), ...created.raw, id: created.id });
     },
     async updateCallback(id, body) {

@@ -12,39 +12,38 @@ import type { ListedOutage } from "../wire/json/outage-json.js";
 export type { ListedAttempt, ListedCall, ListedCallback, ListedOutage };
 
 export interface Client {
-  /** For messages: URL or file path. */
   readonly name: string;
   /** Throws `unauthenticated`, `forbidden` or `network`. */
   verify(): Promise<void>;
 
   /** On some services only id, name and url. */
   listCallbacks(): Promise<readonly ListedCallback[]>;
-  /** With all settings: a request each for incomplete list items. */
+  /** With all settings: incomplete items are read by id. */
   getAllCallbacks(): Promise<readonly ListedCallback[]>;
   /** With all settings. By name on every service. Throws `not-found`. */
   getCallback(idOrName: string): Promise<ListedCallback>;
   createCallback(settings: CallbackSettings): Promise<ListedCallback>;
-  /** `body`: of `changeCallbackJson`. */
+  /** `body`: made by `changeCallbackJson`. */
   updateCallback(id: string, body: JsonObject): Promise<void>;
   deleteCallback(id: string): Promise<void>;
 
-  /** Each call once. Applies the filter again to what the service returns. */
+  /** Each call once, filtered again here. */
   listCalls(callbackId: string, query: ListCallsQuery): AsyncIterable<CallPage>;
   /** Throws `not-found`. */
   getCall(callbackId: string, callId: string): Promise<ListedCall>;
-  /** Those that exist, in any order: by id, or by listing if that takes fewer requests. */
+  /** Those that exist, in any order. */
   findCalls(callbackId: string, callIds: readonly string[]): Promise<readonly ListedCall[]>;
   /** null if not offered (the platform). */
   listAttempts(callbackId: string, callId: string): Promise<readonly ListedAttempt[] | null>;
-  /** Up to MAX_IDS_PER_REQUEST, all or none. Throws `not-found`, which names an id if the service does. */
+  /** Up to MAX_IDS_PER_REQUEST, all or none. Throws `not-found`. */
   markCalls(callbackId: string, callIds: readonly string[], status: "SUCCESS" | "FAILED", by?: MarkedBy): Promise<void>;
   /** Returns the call ids in order. Throws `usage` except on `whcb serve`. */
   submitCalls(callbackId: string, calls: readonly SubmittedCall[]): Promise<readonly string[]>;
-  /** An attempt now of up to MAX_IDS_PER_REQUEST FAILED calls; returns how many. Throws `usage` if not offered. */
+  /** An attempt now, up to MAX_IDS_PER_REQUEST; returns how many. Throws `usage` if not offered. */
   requestReplays(callbackId: string, callIds: readonly string[]): Promise<number>;
   /** null if not offered. */
   listOutages(callbackId?: string): Promise<readonly ListedOutage[] | null>;
-  /** Up to 100 attempts by this client. false if the service can't record them. */
+  /** At most 100. false if not offered. */
   recordReplays(callbackId: string, attempts: readonly ReplayAttempt[], sentFrom: string): Promise<boolean>;
   /** Takes or renews it, for 30 s. */
   takeRunLock(callbackId: string, lease: RunLease): Promise<RunLockAnswer>;
@@ -74,7 +73,6 @@ export interface ListCallsQuery {
 
 export interface CallPage {
   readonly calls: readonly ListedCall[];
-  /** Calls listed that don't match the filter. */
   readonly leftOut: number;
   /** null if unknown. */
   readonly total: number | null;

@@ -21,7 +21,7 @@ export interface ClientOptions {
   readonly timezone: string;
   readonly clock: Clock;
   readonly random: Random;
-  /** A line per request and outcome, without secrets. */
+  /** Without secrets. */
   readonly onExchange?: (line: string) => void;
 }
 
@@ -45,7 +45,6 @@ export function createClient(transport: Transport, options: ClientOptions): Clie
 }
 
 function outageLister(api: ServiceApi): Client["listOutages"] {
-  /** False once the service has said that it has none. */
   let hasOutages = true;
   return async (callbackId) => {
     const outages = hasOutages ? await listOutages(api, callbackId) : null;

@@ -1,4 +1,4 @@
-/** node:http, since importing undici doubles the run time of a short command. undici is loaded only for a proxy. */
+/** node:http, since importing undici doubles the run time of a short command. */
 import type { ClientRequest, Agent as HttpAgent, IncomingMessage } from "node:http";
 import { systemErrorCode, WhcbError } from "../domain/errors.js";
 import {
@@ -19,7 +19,6 @@ export interface HttpTarget {
   readonly timeoutMs?: number;
 }
 
-/** HTTP_PROXY, HTTPS_PROXY and NO_PROXY. */
 export interface ProxySettings {
   readonly httpProxy?: string;
   readonly httpsProxy?: string;
@@ -124,7 +123,6 @@ async function createProxyTransport(
   };
 }
 
-/** From node:http, node:tls or undici. */
 function transportFailure(error: unknown): TransportFailure {
   if (error instanceof TransportFailure) return error;
   const { code, message } = rootError(error);

@@ -10,7 +10,7 @@ export interface ListPage<Item> {
 /** In a row without a new item. */
 const MAX_STALE_PAGES = 10;
 
-/** Each item once, even if pages overlap. Throws `unavailable` if `next` loops before `total` items or leaves this list. */
+/** Each item once. Throws `unavailable` if `next` loops before `total` items or leaves this list. */
 export async function* walkList<Item>(
   firstPath: string,
   load: (path: string) => Promise<ListPage<Item>>,

@@ -1,4 +1,4 @@
-/** Paced, retried where that may help, in bounded time. */
+/** Paced and retried, in bounded time. */
 import { WhcbError } from "../domain/errors.js";
 import { isLoopbackUrl } from "../domain/loopback.js";
 import type { Clock } from "../platform/clock.js";
@@ -10,8 +10,8 @@ import { type Transport, TransportFailure, type TransportRequest, type Transport
 
 export interface Requester {
   /**
-   * Any answer except those to retry later. `isRepeatable`: also sent again after a 5xx or no answer. Throws `network`, `unavailable`,
-   * `rate-limited`, `quota-exceeded`.
+   * Any answer but those to retry later. `isRepeatable`: resent after a 5xx or no answer. Throws `network`, `unavailable`, `rate-limited`,
+   * `quota-exceeded`.
    */
   send(request: TransportRequest, isRepeatable: boolean): Promise<TransportResponse>;
 }

@@ -1,4 +1,3 @@
-/** What runs need beyond the platform's API. */
 import type { RunLease } from "../domain/callback.js";
 import { toIsoDate } from "../wire/dates.js";
 import { countOf, objectOf, textOf } from "../wire/json/json-value.js";

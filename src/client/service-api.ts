@@ -25,11 +25,10 @@ export interface ServiceApi {
   readonly basePath: string;
   /** Any status. */
   exchange(request: ApiRequest): Promise<TransportResponse>;
-  /** Throws unless it is a success. */
   expectSuccess(request: ApiRequest): Promise<TransportResponse>;
   /** `fullPath` includes the base path. Throws `unavailable` if it isn't JSON. */
   getDocument(fullPath: string, noun: ApiRequest["noun"]): Promise<unknown>;
-  /** Sets the largest accepted `limit`, at most `wanted`: 20, or an answer's X-Max-Limit (docs/contract.md). */
+  /** The largest accepted `limit`, at most `wanted` (docs/contract.md, X-Max-Limit). */
   withPageLimit(path: string, wanted?: number): string;
   /** Of a list's `limit`, as far as known. */
   maxLimit(): number;
@@ -44,7 +43,6 @@ const MEDIA_TYPES = {
 
 /** The platform's. */
 const DEFAULT_MAX_LIMIT = 20;
-/** Of a service that would accept more. */
 const LARGEST_PAGE = 500;
 
 export interface ServiceApiDeps {
@@ -103,7 +101,6 @@ export function createServiceApi({ requester, name, basePath, credentials }: Ser
       const [route = "", query = ""] = path.split("?");
       const parameters = new URLSearchParams(query);
       const limit = Math.max(1, Math.min(wanted, maxLimit));
-      // The platform's links are followed as is.
       if (parameters.has("limit") && limit <= DEFAULT_MAX_LIMIT) return path;
       parameters.set("limit", String(limit));
       return `${route}?${parameters}`;

@@ -65,14 +65,13 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
   501: "usage",
 };
 
-/** On one line; "" without an error document. */
 function errorText({ body }: TransportResponse): string {
   const { errorSummary, errorDetail } = readError(parseJson(body));
   const text = errorDetail && errorSummary && errorDetail !== errorSummary ? `${errorSummary}: ${errorDetail}` : errorDetail;
   return (text || errorSummary).replace(/\s+/g, " ").slice(0, 500);
 }
 
-/** In either case of its hex digits. */
+/** In either case. */
 export function namesCall({ message }: Error, callId: string): boolean {
   return message.toUpperCase().includes(callId.toUpperCase());
 }

@@ -1,4 +1,4 @@
-/** By their own path if the service has one, otherwise by listing. */
+/** By path if the service has one, otherwise by listing. */
 import { WhcbError } from "../domain/errors.js";
 import { readAttempts, readCall } from "../wire/json/call-json.js";
 import { callbackPath } from "./callback-requests.js";
@@ -18,7 +18,6 @@ export function singleCalls(api: ServiceApi, listCalls: Client["listCalls"], tim
   const request = (callbackId: string, callId: string, rest = ""): Promise<TransportResponse> =>
     api.exchange({ method: "GET", path: `${callbackPath(callbackId)}/calls/${encodeURIComponent(callId)}${rest}`, noun: "call" });
 
-  /** Tries a call that is known to exist. */
   async function hasCallPaths(callbackId: string): Promise<boolean> {
     if (hasPaths !== null) return hasPaths;
     for await (const { calls } of listCalls(callbackId, { filter: {}, limit: 1 })) {

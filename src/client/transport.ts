@@ -1,14 +1,11 @@
-/** Over HTTP, or in this process. */
-
 /** 500 calls with long contents are some hundred KiB. */
 export const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 
 export interface Transport {
-  /** For messages: URL or file path. */
   readonly name: string;
   /** No trailing slash; usually "". */
   readonly basePath: string;
-  /** One deadline. Throws `TransportFailure` if no complete answer came. */
+  /** Throws `TransportFailure` if no complete answer came. */
   send(request: TransportRequest): Promise<TransportResponse>;
   close(): Promise<void>;
 }
@@ -33,7 +30,6 @@ export function isSuccess({ status }: Pick<TransportResponse, "status">): boolea
   return status >= 200 && status < 300;
 }
 
-/** From node:http, undici or fastify. */
 export function lastHeaderValues(
   headers: Readonly<Record<string, string | number | readonly string[] | undefined>>,
 ): Record<string, string> {
@@ -47,7 +43,7 @@ export function lastHeaderValues(
 
 export type TransportFailureReason = "refused" | "dns" | "tls" | "timeout" | "cut" | "too-large" | "unreachable";
 
-/** After `refused`, `dns` and `tls` nothing was done; after the others the request may have been. */
+/** After `refused`, `dns` and `tls` nothing was done. */
 export class TransportFailure extends Error {
   override readonly name = "TransportFailure";
   readonly reason: TransportFailureReason;

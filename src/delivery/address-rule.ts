@@ -27,10 +27,7 @@ export function publicAddressRule(allowNetworks: readonly string[] = []): Addres
   return { kind: "public", allowed: allowNetworks.map(parseNetwork) };
 }
 
-/**
- * The checks without DNS. Throws `address-refused`. With opened networks, names without a dot and other ports are left to
- * `isAddressAllowed`.
- */
+/** Without DNS. Throws `address-refused`. With opened networks, names without a dot and other ports are left to `isAddressAllowed`. */
 export function checkCallbackUrl(url: string, rule: AddressRule): void {
   const parsed = parseHttpUrl(url);
   if (parsed === null) {
@@ -38,7 +35,7 @@ export function checkCallbackUrl(url: string, rule: AddressRule): void {
   }
   if (rule.kind === "any") return;
   const host = hostOf(parsed);
-  // The URL parser normalizes every spelling of an IP address.
+  // The URL parser normalizes IP addresses.
   if (isIP(host) !== 0) {
     if (!isAllowedNetwork(host, rule)) {
       throw new WhcbError("address-refused", `A callback's url must contain a domain name, not an address (${host}).`, {
@@ -52,7 +49,6 @@ export function checkCallbackUrl(url: string, rule: AddressRule): void {
   if (!isPublicPort(parsed)) throw new WhcbError("address-refused", "A callback's url must use port 80 or 443.");
 }
 
-/** For an address about to be connected to. */
 export function isAddressAllowed(address: string, port: number, rule: AddressRule): boolean {
   if (rule.kind === "any") return true;
   if (isAllowedNetwork(address, rule)) return true;
@@ -66,7 +62,6 @@ export function parseHttpUrl(url: string): URL | null {
   return parsed.protocol === "http:" || parsed.protocol === "https:" ? parsed : null;
 }
 
-/** Without IPv6 brackets. */
 function hostOf(url: URL): string {
   return url.hostname.startsWith("[") ? url.hostname.slice(1, -1) : url.hostname;
 }
@@ -78,7 +73,7 @@ const AZURE_WIRE_SERVER = "168.63.129.16";
 function isPublicAddress(address: string): boolean {
   if (!ipaddr.isValid(address) || address === AZURE_WIRE_SERVER) return false;
   const parsed = ipaddr.parse(address);
-  // ipaddr.js: "unicast" is in none of the special ranges (private, shared, mapped …).
+  // "unicast": in none of the special ranges.
   if (parsed.range() !== "unicast") return false;
   return parsed.kind() === "ipv4" || parsed.match(GLOBAL_UNICAST);
 }

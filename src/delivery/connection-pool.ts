@@ -1,4 +1,4 @@
-/** Per origin (scheme, host, port): limited, last in first out, closed when idle. */
+/** Limited per origin, last in first out, closed when idle. */
 import type { Socket } from "node:net";
 import { type buildConnector, Client } from "undici";
 import type { Clock, Timers } from "../platform/clock.js";
@@ -70,7 +70,7 @@ export class ConnectionPool {
   }
 }
 
-/** Undici's client connects when it has a request, and again after a close. */
+/** Undici connects at a request, and again after a close. */
 export class Connection {
   readonly client: Client;
   /** On the monotonic clock. */
@@ -91,7 +91,7 @@ export class Connection {
       maxHeaderSize: maxHeaderBytes,
       keepAliveTimeout: keepAliveMs,
       keepAliveMaxTimeout: keepAliveMs,
-      // Undici's limits restart with each chunk; one deadline covers the exchange.
+      // Undici's limits restart with each chunk.
       headersTimeout: 0,
       bodyTimeout: 0,
       // One at a time, so that undici never resends by itself.
@@ -167,7 +167,6 @@ export class OriginConnections {
     this.#waiters.delete(waiter);
   }
 
-  /** After a complete exchange: it can be reused. */
   release(connection: Connection): void {
     if (this.#isFreshOnly) {
       this.discard(connection);
@@ -210,9 +209,8 @@ export class OriginConnections {
     return this.#options.clock.monotonicMs() < this.#freshUntil;
   }
 
-  /** Idle since before `before`. Returns whether nothing is left. */
+  /** Returns whether nothing is left. */
   closeIdle(before: number): boolean {
-    // The bottom is idle longest.
     const kept = this.#idle.findIndex((connection) => connection.idleSince >= before);
     for (const { client } of this.#idle.splice(0, kept === -1 ? this.#idle.length : kept)) void client.destroy();
     const lastResentAt = this.#resentAt.at(-1) ?? Number.NEGATIVE_INFINITY;

@@ -1,4 +1,4 @@
-/** Connects to the address that was checked, within a time limit. */
+/** Connects to the address that was checked. */
 import { connect as connectTcp, isIP, type LookupFunction, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import type { buildConnector } from "undici";
@@ -16,11 +16,10 @@ export interface ConnectorOptions {
   readonly connectTimeoutMs: number;
   /** PEM; replaces the system's authorities. */
   readonly ca?: string;
-  /** For cancelling. */
   readonly connecting: Set<ConnectingSocket>;
 }
 
-/** Of the connect timeout, before Node tries the next address. */
+/** Before Node tries the next address. */
 const TIMEOUT_SHARE_PER_ADDRESS = 0.3;
 
 /** One per origin: reuses its TLS session. */
@@ -89,7 +88,7 @@ export class ConnectingSocket {
     const socket = this.#isTls ? this.#startTls(endpoint, session) : connectTcp(endpoint);
     this.#socket = socket;
     socket.once(this.#isTls ? "secureConnect" : "connect", () => this.#succeed(socket));
-    // Stays on: errors before undici listens must not be unhandled.
+    // Stays: errors must not be unhandled before undici listens.
     socket.on("error", (error) => this.#fail(connectFailure(error, this.#where, this.#stage === "tls")));
   }
 

@@ -1,10 +1,9 @@
-/** All equally far ahead: they expire in the order added, so one timer is enough. */
+/** Deadlines expire in the order added: one timer is enough. */
 import type { Clock, Timers } from "../platform/clock.js";
 
 export interface Deadlined {
   /** On the monotonic clock. */
   readonly deadlineAt: number;
-  /** It has left the queue. */
   expire(): void;
 }
 

@@ -1,4 +1,4 @@
-/** The reasons of docs/dispatcher.md. A detail has host and port, never path or query, which may hold a key. */
+/** Reasons: docs/dispatcher.md. A detail never has path or query, which may hold a key. */
 import { errors } from "undici";
 import type { UnreachableReason } from "../domain/attempt.js";
 import { systemErrorCode, WhcbError } from "../domain/errors.js";
@@ -6,7 +6,7 @@ import { systemErrorCode, WhcbError } from "../domain/errors.js";
 export class DeliveryFailure extends Error {
   override readonly name = "DeliveryFailure";
   readonly reason: UnreachableReason;
-  /** With one of its own codes, or none, undici would retry a connect error forever. */
+  /** Otherwise undici would retry a connect error forever. */
   readonly code = "WHCB_DELIVERY";
 
   constructor(reason: UnreachableReason, detail: string, cause?: unknown) {
@@ -15,7 +15,6 @@ export class DeliveryFailure extends Error {
   }
 }
 
-/** Once connected. */
 export function exchangeFailure(error: unknown, host: string, hasHeaders: boolean): DeliveryFailure {
   if (error instanceof DeliveryFailure) return error;
   const code = systemErrorCode(error);
@@ -24,7 +23,7 @@ export function exchangeFailure(error: unknown, host: string, hasHeaders: boolea
   if (code === "HPE_INVALID_EOF_STATE" || (error instanceof errors.ResponseContentLengthMismatchError && hasHeaders)) {
     return new DeliveryFailure("reset", `${host} closed the connection before its answer was complete`, error);
   }
-  // A length mismatch before any body: headers contradict each other.
+  // The headers contradict each other.
   if (error instanceof errors.HTTPParserError || error instanceof errors.ResponseContentLengthMismatchError) {
     return new DeliveryFailure("protocol", `what ${host} sent isn't a valid HTTP answer`, error);
   }
@@ -44,7 +43,7 @@ export function exchangeFailure(error: unknown, host: string, hasHeaders: boolea
   return new DeliveryFailure("reset", `the connection to ${host} was lost${code === "" ? "" : ` (${code})`}`, error);
 }
 
-/** While connecting. A WhcbError isn't the endpoint's fault. */
+/** A WhcbError isn't the endpoint's fault. */
 export function connectFailure(error: unknown, host: string, isTls: boolean): DeliveryFailure | WhcbError {
   if (error instanceof DeliveryFailure || error instanceof WhcbError) return error;
   const first = error instanceof AggregateError ? error.errors[0] : error;

@@ -1,4 +1,3 @@
-/** One request and its answer, as undici's handler. */
 import type { Dispatcher as UndiciDispatcher } from "undici";
 import type { DeliveryResult } from "../domain/attempt.js";
 import { WhcbError } from "../domain/errors.js";
@@ -33,7 +32,7 @@ export interface ExchangeOptions {
 /** More than any real server sends. */
 const MAX_INTERIM_ANSWERS = 100;
 
-/** The older handler methods: the newer ones parse all headers, 1/8 of a delivery's CPU time. */
+/** The newer handler methods parse all headers: 1/8 of a delivery's CPU time. */
 export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Waiter, Deadlined, GuardedExchange {
   readonly deadlineAt: number;
   readonly signal: AbortSignal | undefined;
@@ -148,7 +147,6 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
     );
   }
 
-  /** Waiting, connecting or sent. */
   abort(failure: DeliveryFailure): void {
     this.#settleFailed(failure);
     if (this.#connection === null) this.#options.connections.cancelRequest(this);
@@ -174,7 +172,6 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
     if (this.#finish()) this.#options.reject(error);
   }
 
-  /** Whether it wasn't finished before. */
   #finish(): boolean {
     if (this.#isSettled) return false;
     this.#isSettled = true;

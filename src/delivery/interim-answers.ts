@@ -1,7 +1,4 @@
-/**
- * undici destroys the socket at an unsolicited `100 Continue`, but skips a 102: `socket.read()` is wrapped to turn 100 into 102, in place
- * and byte by byte, so nothing is buffered.
- */
+/** undici destroys the socket at an unsolicited `100 Continue`, but skips 102: `socket.read()` turns 100 into 102 in place. */
 import type { Socket } from "node:net";
 
 export interface InterimAnswers {
@@ -35,7 +32,6 @@ export class StatusRewriter implements InterimAnswers {
   #state: "status" | "headers" | "final" = "final";
   /** In the status line. */
   #position = 0;
-  /** Whether the first two digits are 10. */
   #isTen = false;
   #isLineEmpty = false;
 
@@ -52,7 +48,6 @@ export class StatusRewriter implements InterimAnswers {
     }
   }
 
-  /** Whether it is the last digit of 100. */
   #readStatusByte(byte: number): boolean {
     const position = this.#position++;
     const expected = INTERIM_STATUS_LINE.charCodeAt(position);

@@ -25,7 +25,7 @@ export interface FoundAddresses {
 /** Rejects with a node:dns `code` (ENOTFOUND: no such name). */
 export type NameSource = (name: string) => Promise<FoundAddresses>;
 
-/** Follows an endpoint that moves, without a lookup per connection. */
+/** Follows an endpoint that moves. */
 const MIN_TTL_MS = 1_000;
 const MAX_TTL_MS = 60_000;
 /** Short: someone may be fixing the name. */
@@ -34,7 +34,7 @@ const MAX_NAMES = 2_000;
 
 interface CacheEntry {
   readonly answer: Promise<readonly string[]>;
-  /** Monotonic; Infinity during the lookup. */
+  /** Monotonic; Infinity in flight. */
   expiresAt: number;
 }
 
@@ -50,7 +50,7 @@ export function createNameResolver(options: NameResolverOptions): NameResolver {
       entry.expiresAt = clock.monotonicMs() + ms;
     };
     found.then(({ ttlMs }) => expireIn(Math.min(Math.max(ttlMs, MIN_TTL_MS), MAX_TTL_MS))).catch(() => expireIn(FAILURE_TTL_MS));
-    // The caller handles the rejection, not the cache.
+    // Handled by the caller.
     entry.answer.catch(() => undefined);
     return entry;
   }
@@ -98,7 +98,6 @@ const QUERY_TIMEOUT_MS = 1_500;
 const QUERY_TRIES = 2;
 const HOSTS_FILE = process.platform === "win32" ? "C:\\Windows\\System32\\drivers\\etc\\hosts" : "/etc/hosts";
 
-/** Hosts file, DNS servers, system. */
 function systemNameSource(clock: Pick<Clock, "monotonicMs">): NameSource {
   const hosts = cachedHosts(clock);
   return async (name) => {
@@ -108,14 +107,14 @@ function systemNameSource(clock: Pick<Clock, "monotonicMs">): NameSource {
     const listed = (await hosts()).get(plain);
     if (listed !== undefined) return { addresses: listed, ttlMs: DEFAULT_TTL_MS };
     return queryDnsServers(name).catch((error: unknown) => {
-      // The system would ask the same silent servers and block one of libuv's four threads.
+      // The system would ask the same servers and block a libuv thread.
       if (systemErrorCode(error) === "ETIMEOUT") throw error;
       return askSystem(name);
     });
   };
 }
 
-/** c-ares is asynchronous: a slow DNS server delays only its own lookups. */
+/** A slow DNS server delays only its own lookups. */
 async function queryDnsServers(name: string): Promise<FoundAddresses> {
   // A new Resolver reads resolv.conf again.
   const resolver = new Resolver({ timeout: QUERY_TIMEOUT_MS, tries: QUERY_TRIES });
@@ -143,7 +142,7 @@ function cachedHosts(clock: Pick<Clock, "monotonicMs">): () => Promise<ReadonlyM
   };
 }
 
-/** hosts(5): lower-case names, each with all its addresses in order. */
+/** hosts(5); lower-case names. */
 export function parseHosts(text: string): ReadonlyMap<string, readonly string[]> {
   const hosts = new Map<string, string[]>();
   for (const line of text.split("\n")) {

@@ -48,7 +48,7 @@ function redirectTarget(location: string | null): string {
   return ` (to ${protocol}//${host})`.slice(0, KEPT_MESSAGE_LENGTH);
 }
 
-/** The first; `name` in lower case. */
+/** `name` in lower case. */
 function headerValue(headers: readonly Buffer[], name: string): string | null {
   for (let at = 0; at + 1 < headers.length; at += 2) {
     if (headers[at]?.length === name.length && headers[at]?.toString("latin1").toLowerCase() === name) {
@@ -58,7 +58,7 @@ function headerValue(headers: readonly Buffer[], name: string): string | null {
   return null;
 }
 
-/** Invalid UTF-8 becomes U+FFFD; a character cut by the limit is dropped. */
+/** Drops a character cut by the limit. */
 function textOf(body: Buffer): string {
   return storable(body.length < KEPT_BODY_BYTES ? body.toString() : new StringDecoder("utf8").write(body));
 }

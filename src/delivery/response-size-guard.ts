@@ -1,4 +1,4 @@
-/** Aborts endless answers that the parser's limits miss, such as an endless status line or chunk extension. */
+/** For what the parser doesn't limit: an endless status line or chunk extension. */
 import type { Timers } from "../platform/clock.js";
 import { DeliveryFailure } from "./delivery-failure.js";
 
@@ -10,13 +10,11 @@ export interface GuardedExchange {
 }
 
 const CHECK_INTERVAL_MS = 1_000;
-/** Far more than headers and body together may have. */
 const MAX_BYTES = 1024 * 1024;
 
 export class ResponseSizeGuard<T extends GuardedExchange> {
   readonly #inFlight: () => Iterable<T>;
   readonly #timers: Timers;
-  /** `bytesRead` when first seen. */
   #initial = new Map<T, number>();
   #isArmed = false;
 
@@ -25,7 +23,6 @@ export class ResponseSizeGuard<T extends GuardedExchange> {
     this.#timers = timers;
   }
 
-  /** When an exchange starts. */
   wake(): void {
     if (this.#isArmed) return;
     this.#isArmed = true;

@@ -18,9 +18,9 @@ export interface DelivererOptions {
   readonly connectTimeoutMs?: number;
   /** From `deliver` to the answer's last byte. */
   readonly deadlineMs?: number;
-  /** Beyond this, the body is dropped and the connection closed. */
+  /** The rest is dropped and the connection closed. */
   readonly maxAnswerBytes?: number;
-  /** For all callbacks at an origin; the dispatcher limits each callback. */
+  /** Across callbacks. */
   readonly maxConnectionsPerOrigin?: number;
   readonly keepAliveMs?: number;
   readonly addressRule?: AddressRule;
@@ -29,7 +29,7 @@ export interface DelivererOptions {
   readonly ca?: string;
 }
 
-/** Shorter than usual servers' (gunicorn 2 s; Node, Apache, uvicorn 5 s), so that they rarely close first. */
+/** Shorter than servers' (gunicorn 2 s; Node, Apache, uvicorn 5 s): they rarely close first. */
 const DEFAULT_KEEP_ALIVE_MS = 1_500;
 const MAX_HEADER_BYTES = 16 * 1024;
 
@@ -120,7 +120,7 @@ function unsent(failure: DeliveryFailure): Delivery {
   return { result: { kind: "unreachable", reason: failure.reason, detail: failure.message }, retryAfterMs: null };
 }
 
-/** Flat pairs: undici's cheapest form. No compression: it could be a decompression bomb. */
+/** Undici's cheapest form. No compression: it could be a bomb. */
 function headersOf(request: Pick<DeliveryRequest, "headers">): string[] {
   const pairs = ["accept-encoding", "identity"];
   for (const name in request.headers) pairs.push(name, request.headers[name] ?? "");
@@ -131,12 +131,11 @@ function abortedByService(): DeliveryFailure {
   return new DeliveryFailure("reset", "aborted by the service");
 }
 
-/** A URL, parsed and checked once. */
 interface Target {
   readonly path: string;
   /** host:port. */
   readonly where: string;
-  /** The pool may drop an idle origin and create it again. */
+  /** The pool may recreate an idle origin. */
   connections(): OriginConnections;
 }
 
@@ -156,7 +155,7 @@ class Targets {
     const cached = this.#targets.get(url);
     if (cached !== undefined) return cached;
     const target = this.#parse(url);
-    // A URL may hold a key and must not stay forever.
+    // A URL may hold a key.
     if (this.#targets.size >= MAX_TARGETS) this.#targets.clear();
     this.#targets.set(url, target);
     return target;

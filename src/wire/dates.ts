@@ -13,7 +13,7 @@ export function toPlatformDate(at: number, timezone = "UTC"): string {
 const PLATFORM_DATE = /^(\d{1,2})\/(\d{1,2})\/(\d{2}|\d{4})[ T]+(\d{1,2}):(\d{2})(?::(\d{2}))?$/;
 const ISO_DATE = /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?)?(?:\s*(Z|[+-]\d{2}:?\d{2}))?$/i;
 
-/** From ISO, dd/MM/yy HH:mm or epoch ms; `timezone` (IANA) is for dates without a zone. null if it isn't a date. */
+/** ISO, dd/MM/yy HH:mm or epoch ms; otherwise null. `timezone` (IANA): for dates without a zone. */
 export function readDate(value: unknown, timezone = "UTC"): number | null {
   if (typeof value === "number") return Number.isSafeInteger(value) && Math.abs(value) <= 8.64e15 ? value : null;
   if (typeof value !== "string") return null;
@@ -62,7 +62,6 @@ interface DateParts {
   readonly second: number;
 }
 
-/** Expensive to create. */
 const FORMATS = new Map<string, Intl.DateTimeFormat>();
 
 function partsIn(at: number, timezone: string): DateParts {

@@ -1,4 +1,3 @@
-/** What an endpoint receives (docs/contract.md). */
 import type { CallbackSettings } from "../domain/callback.js";
 import type { MessageResponse } from "../domain/message-response.js";
 import { responsePartsToJson } from "./json/response-json.js";
@@ -15,7 +14,7 @@ export interface DeliveryRequest<Body = string | null> {
 
 export type DeliveryTarget = Pick<CallbackSettings, "url" | "auth" | "contentType" | "removeHtml">;
 
-/** The platform's documents also show "auth", so it is a setting. */
+/** A setting: the platform's documents also show "auth". */
 export const DEFAULT_AUTH_PARAMETER = "Auth";
 
 export interface DeliveryOptions {
@@ -33,7 +32,7 @@ export function buildDelivery(
   return addressDelivery(target, { id, body: deliveryBody(target, response) }, options);
 }
 
-/** All attempts and replays of a call carry the same `webhook-id`, so that a receiver can drop a repeat. */
+/** All attempts and replays of a call carry the same `webhook-id`. */
 export function addressDelivery<Body>(
   target: DeliveryTarget,
   { id, body }: { readonly id: string; readonly body: Body },
@@ -49,7 +48,6 @@ export function buildEndpointCheck(target: DeliveryTarget, options: DeliveryOpti
   return { method: "GET", url, headers, body: null };
 }
 
-/** The same for every attempt while these settings don't change. */
 export function deliveryBody(target: Pick<DeliveryTarget, "contentType" | "removeHtml">, response: MessageResponse): string {
   const content = target.removeHtml ? removeHtml(response.responseMessage.content) : response.responseMessage.content;
   return target.contentType === "xml" ? xmlBody(response, content) : jsonBody(response, content);
@@ -89,7 +87,7 @@ function makeAddress({ url, auth, contentType }: DeliveryTarget, withAuth: boole
   }
 }
 
-/** Appends text, so that the rest of the URL is sent exactly as written. */
+/** Leaves the rest of the URL exactly as written. */
 function withQueryParameter(url: string, name: string, value: string): string {
   const [address = ""] = url.split("#", 1);
   const separator = address.includes("?") ? (/[?&]$/.test(address) ? "" : "&") : "?";

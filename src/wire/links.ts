@@ -11,7 +11,7 @@ export interface Link {
   readonly port?: number;
 }
 
-/** In every shape in use: a list, an object, a list in an object, or a bare URI (self). */
+/** A list, an object, a list in an object, or a bare URI (self). */
 export function readLinks(value: unknown): readonly Link[] {
   if (typeof value === "string") return value === "" ? [] : [{ uri: value, rel: "self", method: "GET" }];
   const links = isObject(value) && value.link !== undefined ? value.link : value;

@@ -14,7 +14,7 @@ function loadParser(): typeof HtmlParser {
   return htmlParser;
 }
 
-/** Decodes entities. `<br>` and block ends become one newline if text follows. A `<` that opens no tag stays: "5 < 6". Linear time. */
+/** `<br>` and block ends become one newline if text follows. A `<` that opens no tag stays: "5 < 6". Linear time. */
 export function removeHtml(content: string): string {
   return MARKUP.test(content) ? new TextOfHtml(content).read() : content;
 }
@@ -25,10 +25,8 @@ class TextOfHtml implements HtmlParser.TokenizerCallbacks {
   readonly #parts: string[] = [];
   #isBreakPending = false;
   #openTag = "";
-  /** The open hidden element, and how many of its name are nested. */
   #hidden = "";
   #hiddenDepth = 0;
-  /** Where the last complete token ends. */
   #consumed = 0;
 
   constructor(content: string) {

@@ -62,11 +62,10 @@ export interface ListedCall {
 }
 
 export interface ReadCallOptions {
-  /** If the call doesn't name its own. */
   readonly callbackId: string;
   /** IANA, for dates without a zone. Default UTC. */
   readonly timezone?: string;
-  /** The list's status filter, for a call without a status. */
+  /** For a call without a status. */
   readonly listedAs?: CallStatus;
 }
 
@@ -160,7 +159,7 @@ export function readAttempts(document: unknown, timezone = "UTC"): readonly List
   });
 }
 
-/** An integer or a string that begins with one; null without an answer. */
+/** null without an answer. */
 function readStatusCode(value: unknown): number | null {
   const code = /^\s*([1-9]\d\d)(?!\d)/.exec(textOf(value))?.[1];
   return code === undefined ? null : Number(code);

@@ -5,7 +5,7 @@ import type { Link } from "../links.js";
 import { firstText, flagOf, type JsonObject, objectOf, textOf } from "./json-value.js";
 import { readList } from "./list-json.js";
 
-/** Leaves out an empty key: a PUT without a key keeps the stored one. */
+/** Without an empty key: a PUT without one keeps the stored key. */
 export function settingsToJson(settings: CallbackSettings): Record<string, unknown> {
   const { auth } = settings;
   return {
@@ -105,7 +105,7 @@ export interface CallbackChanges {
   readonly undeliverable?: boolean | undefined;
 }
 
-/** All members as read, except `id` and `link`, with the changes. Never a made-up value: it would overwrite the stored one. */
+/** All members as read, except `id` and `link`, with the changes. */
 export function changeCallbackJson(raw: JsonObject, changes: CallbackChanges): JsonObject {
   const { id: _id, link: _link, ...body } = raw;
   const { name, url, email, contentType, retriesEnabled, removeHtml, authType, key, reply, undeliverable } = changes;
@@ -164,7 +164,7 @@ export function readCallbackList(document: unknown): ReadCallbackList {
   return { callbacks: items.map(readCallback), total, next };
 }
 
-/** Both spellings of `queryparam`, in any case; null if it isn't an auth type. */
+/** In any case; null if it isn't one. */
 export function readAuthType(value: unknown): AuthType | null {
   switch (textOf(value).toLowerCase()) {
     case "queryparam":

@@ -3,12 +3,11 @@ import { firstText, objectOf } from "./json-value.js";
 
 export interface ErrorDocument {
   readonly errorSummary: string;
-  /** The status's reason phrase: "Bad Request". */
+  /** "Bad Request". */
   readonly errorText: string;
   readonly errorDetail: string;
 }
 
-/** Never throws; missing texts are "". */
 export function readError(document: unknown): ErrorDocument {
   const error = objectOf(document);
   return {

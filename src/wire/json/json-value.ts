@@ -1,4 +1,4 @@
-/** Untrusted JSON: a value of the wrong type reads as empty and never throws. */
+/** A value of the wrong type reads as empty and never throws. */
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -6,7 +6,6 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Otherwise empty. */
 export function objectOf(value: unknown): JsonObject {
   return isObject(value) ? value : {};
 }
@@ -17,13 +16,12 @@ export function listOf(value: unknown): readonly unknown[] {
   return isObject(value) ? [value] : [];
 }
 
-/** Also of a number or boolean; otherwise "". */
+/** Numbers and booleans as text; otherwise "". */
 export function textOf(value: unknown): string {
   if (typeof value === "string") return value;
   return typeof value === "number" || typeof value === "boolean" ? String(value) : "";
 }
 
-/** The first that isn't empty. */
 export function firstText(object: JsonObject, ...names: readonly string[]): string {
   for (const name of names) {
     const text = textOf(object[name]);

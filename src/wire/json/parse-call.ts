@@ -33,7 +33,6 @@ export function parseSubmissions(value: unknown, now: string): readonly Submissi
   return checkMany(value).calls.map((call) => submissionOf(call, call.id, now));
 }
 
-/** Such as a line of NDJSON. */
 export function parseSubmission(value: unknown, now: string): Submission {
   const call = checkOne(value);
   return submissionOf(call, call.id, now);

@@ -10,7 +10,7 @@ const HEADER_SAFE = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
 /** Controls and lone surrogates. */
 const CONTROL = /[\p{Cc}\p{Surrogate}]/u;
 
-/** `stored`: for what an update leaves out; null for a create. Throws `invalid`, which names every wrong field. */
+/** `stored`: null for a create. Throws `invalid`, which names every wrong field. */
 export function parseCallback(value: unknown, stored: CallbackSettings | null): CallbackSettings {
   const body = checkBody(stored === null ? value : merged(stored, value));
   const { key = "" } = body.auth;
@@ -25,7 +25,6 @@ export function parseCallback(value: unknown, stored: CallbackSettings | null): 
   return settingsOf(body, { type, key });
 }
 
-/** Members that aren't objects are left for the check to reject. */
 function merged(stored: CallbackSettings, value: unknown): unknown {
   if (!isObject(value)) return value;
   const { auth, callbacks, ...kept } = settingsToJson(stored);

@@ -1,4 +1,3 @@
-/** Request bodies, also shown in /openapi.json. */
 import { type Static, type TSchema, Type } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
 import { UNREACHABLE_REASONS } from "../../domain/attempt.js";
@@ -48,7 +47,7 @@ export const CallbackSchema = Type.Object(
   { $id: "Callback", title: "an object", description: "A PUT keeps what is left out" },
 );
 
-/** For /openapi.json only: an update is checked after merging it into the stored settings. */
+/** For /openapi.json: an update is merged before the check. */
 export const CallbackUpdateSchema = Type.Partial(Type.Object({ ...CallbackSchema.properties, auth: Type.Partial(AuthSchema) }), {
   $id: "CallbackUpdate",
   title: "an object",
@@ -159,7 +158,7 @@ export const SubmissionListSchema = Type.Object({ calls: Type.Array(SubmissionSc
 /** Per error. */
 const MAX_PROBLEMS = 20;
 
-/** The check returns the value, or throws `invalid` (`malformed` if it isn't an object). Compiled at first use. */
+/** Returns the value, or throws `invalid` (`malformed` if it isn't an object). Compiled at first use. */
 export function checkerOf<Schema extends TSchema>(schema: Schema): (value: unknown) => Static<Schema> {
   let compiled: ReturnType<typeof TypeCompiler.Compile<Schema>> | null = null;
   return (value) => {

@@ -2,7 +2,6 @@ import { WhcbError } from "../../domain/errors.js";
 import type { Channel, MessageResponse, ResponseKind, Sender } from "../../domain/message-response.js";
 import { countOf, firstText, isObject, listOf, objectOf, textOf } from "./json-value.js";
 
-/** Absent fields are undefined, which JSON and XML leave out. */
 export function responseToJson(response: MessageResponse): Record<string, unknown> {
   return {
     messageId: response.messageId || undefined,
@@ -11,7 +10,7 @@ export function responseToJson(response: MessageResponse): Record<string, unknow
   };
 }
 
-/** The members with the same names in a list and in a delivery. */
+/** Same names in a list and in a delivery. */
 export function responsePartsToJson(
   { from, responseMessage, customParameters }: MessageResponse,
   content: string,
@@ -38,12 +37,10 @@ export function responsePartsToJson(
   };
 }
 
-/** For `POST /callbacks/{id}/calls`: alone, in a list or as a line of NDJSON. */
 export function submissionToJson(call: { readonly id?: string; readonly response: MessageResponse }): Record<string, unknown> {
   return { ...(call.id !== undefined && { id: call.id }), ...responseToJson(call.response) };
 }
 
-/** In the order of submission. */
 export function readSubmittedIds(document: unknown): readonly string[] {
   return listOf(objectOf(document).calls).map((call) => textOf(objectOf(call).id));
 }

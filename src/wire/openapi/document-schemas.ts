@@ -1,4 +1,3 @@
-/** What the service returns, for /openapi.json. */
 import { type TSchema, Type } from "@sinclair/typebox";
 
 const Instant = Type.String({ format: "date-time", description: "ISO 8601 with milliseconds" });
@@ -100,7 +99,6 @@ export const OutageDocument = Type.Object({
   notifiedBy: Type.Optional(Type.Union([Type.Literal("smtp"), Type.Literal("file")])),
 });
 
-/** An empty list has only a status. */
 export function listDocument(name: string, item: TSchema): TSchema {
   return Type.Object({
     status: Type.String({ description: '"1 to 20 of 347"' }),

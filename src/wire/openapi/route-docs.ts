@@ -80,7 +80,6 @@ interface RouteDoc {
   readonly isNdjson?: boolean;
 }
 
-/** As Fastify and @fastify/swagger read it. */
 interface RouteSchema {
   readonly summary: string;
   readonly tags: readonly string[];

@@ -8,7 +8,6 @@ const MAX_TAGS = 200_000;
 const MAX_DEPTH = 20;
 
 export interface XmlDocument {
-  /** Without a prefix. */
   readonly root: string;
   readonly value: JsonObject;
 }
@@ -62,7 +61,7 @@ export function callsFromXml({ root, value }: XmlDocument): JsonObject {
   return root !== "call" && value.call !== undefined ? { calls: listOf(value.call) } : value;
 }
 
-/** Outside CDATA and comments, `<!` always begins a declaration. Linear time. */
+/** Linear time. */
 function rejectDtd(text: string): void {
   let tags = 0;
   for (let at = text.indexOf("<"); at !== -1; at = text.indexOf("<", at + 1)) {

@@ -1,4 +1,4 @@
-/** With the platform's elements and namespaces (docs/contract.md, XML). The documents are small and fixed: escaping is all they need. */
+/** docs/contract.md, XML. */
 import { isObject, type JsonObject, listOf, objectOf, textOf } from "../json/json-value.js";
 
 const API = "http://schemas.api.whispir.com";
@@ -6,7 +6,6 @@ const DAP = "http://schemas.api.whispir.com/dap";
 
 export type XmlShape = "callbacks" | "callback" | "calls" | "call" | "attempts" | "outages" | "accepted" | "error" | "token";
 
-/** The document as for JSON. */
 export function toXml(shape: XmlShape, document: JsonObject): string {
   return XML_DECLARATION + root(shape, document);
 }
@@ -120,7 +119,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
 };
 const ATTRIBUTE_ENTITIES: Readonly<Record<string, string>> = { ...ENTITIES, "\t": "&#9;", "\n": "&#10;" };
 
-/** For text or, with `attribute`, for an attribute in double quotes. */
+/** `attribute`: in double quotes. */
 function escapeXml(text: string, attribute = false): string {
   if (!attribute && !NEEDS_ESCAPE.test(text)) return text;
   const entities = attribute ? ATTRIBUTE_ENTITIES : ENTITIES;
