@@ -1,11 +1,11 @@
-/** How many bytes of responses the dispatcher holds, prefetched and in flight (docs/dispatcher.md, Limits). */
+/** Bytes of responses, prefetched and in flight (docs/dispatcher.md, Limits). */
 import type { Call } from "../domain/call.js";
 
-/** While others wait, an owner holds at most one body of more than this: otherwise a few hanging endpoints would starve the rest. */
+/** While others wait, an owner holds at most one larger body, so that a few hanging endpoints don't starve the rest. */
 const LARGE_BYTES = 1024 * 1024;
-/** Half of the budget: what is prefetched may wait for long, and must not keep large bodies from being sent. */
+/** Half of the budget: prefetched calls may wait long, and must not block large bodies. */
 const PREFETCHED_SHARE = 2;
-/** What a call takes beside its response. */
+/** Of a call, without its response. */
 export const CALL_BYTES = 1_024;
 const BYTES_PER_CHARACTER = 2;
 
@@ -15,12 +15,12 @@ export class DeliveryBudget<Owner extends object> {
   readonly #prefetched = new Map<Owner, number>();
   #prefetchedBytes = 0;
   #inFlightBytes = 0;
-  /** Large bodies in flight, by owner. */
+  /** Large bodies in flight. */
   readonly #large = new Map<Owner, number>();
-  /** Those without room for their next body, in the order of their waiting. */
+  /** In the order of waiting. */
   readonly #waiting = new Set<Owner>();
 
-  /** `onRoom`: an owner that waited may try again. */
+  /** `onRoom`: a waiting owner may try again. */
   constructor(totalBytes: number, onRoom: (owner: Owner) => void) {
     this.#totalBytes = totalBytes;
     this.#onRoom = onRoom;
@@ -30,12 +30,10 @@ export class DeliveryBudget<Owner extends object> {
     return this.#prefetchedBytes + this.#inFlightBytes;
   }
 
-  /** How many bytes may be prefetched now. */
   get prefetchRoom(): number {
     return Math.max(0, this.#totalBytes / PREFETCHED_SHARE - this.#prefetchedBytes);
   }
 
-  /** What the owner has prefetched now. */
   setPrefetched(owner: Owner, bytes: number): void {
     const before = this.#prefetched.get(owner) ?? 0;
     if (bytes === before) return;
@@ -45,7 +43,7 @@ export class DeliveryBudget<Owner extends object> {
     if (bytes < before) this.#offerRoom();
   }
 
-  /** Takes room for a body that is about to be read; one may always go. Without room the owner waits for its turn. */
+  /** For a body about to be read; one may always go. Without room the owner waits. */
   tryHold(owner: Owner, bytes: number): boolean {
     const othersWait = this.#waiting.size > (this.#waiting.has(owner) ? 1 : 0);
     const fits = this.#inFlightBytes === 0 || this.heldBytes + bytes <= this.#totalBytes;
@@ -59,7 +57,7 @@ export class DeliveryBudget<Owner extends object> {
     return false;
   }
 
-  /** The body is in memory already. */
+  /** For a body already in memory. */
   hold(owner: Owner, bytes: number): void {
     this.#inFlightBytes += bytes;
     if (bytes > LARGE_BYTES) this.#large.set(owner, (this.#large.get(owner) ?? 0) + 1);
@@ -75,12 +73,11 @@ export class DeliveryBudget<Owner extends object> {
     this.#offerRoom();
   }
 
-  /** The owner has no body that waits for room. */
   leave(owner: Owner): void {
     if (this.#waiting.delete(owner)) this.#offerRoom();
   }
 
-  /** The first that holds no large body, since the others may not take another. */
+  /** The first without a large body: the others may not take another. */
   get #nextWaiting(): Owner | undefined {
     for (const owner of this.#waiting) if (!this.#large.has(owner)) return owner;
     return this.#waiting.values().next().value;
@@ -92,7 +89,6 @@ export class DeliveryBudget<Owner extends object> {
   }
 }
 
-/** What a prefetched call takes in memory. */
 export function prefetchedBytes({ leftOutBytes, response }: Pick<Call, "leftOutBytes" | "response">): number {
   if (leftOutBytes !== undefined) return CALL_BYTES;
   let characters = response.responseMessage.content.length;

@@ -1,4 +1,4 @@
-/** Delivers what waits: commits outcomes, fetches what is due and gives it to the endpoints' workers. */
+/** Commits outcomes, fetches due calls and passes them to the endpoints' workers. */
 import { DEFAULT_MAX_IN_FLIGHT } from "../domain/endpoint.js";
 import { latestScheduledRetry, type RetryPolicy } from "../domain/retry-policy.js";
 import type { Clock } from "../platform/clock.js";
@@ -23,18 +23,17 @@ export interface DispatcherDeps extends Pick<CallSenderDeps, "prepare">, Pick<Wo
   readonly limits?: Partial<DispatchLimits>;
   /** A commit queued e-mails. */
   onMailQueued(): void;
-  /** A callback was deleted, by this process or another. */
+  /** By this process or another. */
   onCallbackDeleted(): void;
 }
 
 export interface DispatchLimits {
   readonly inFlightPerEndpoint: number;
   readonly inFlightInAll: number;
-  /** Calls read at once. */
   readonly batch: number;
-  /** Bodies in memory, prefetched and in flight. One may always go. */
+  /** Prefetched and in flight. One may always go. */
   readonly bodyBytes: number;
-  /** How long outcomes are collected before they are committed together; 0: one turn of the event loop. */
+  /** Before outcomes are committed together; 0: one turn of the event loop. */
   readonly gatherMs: number;
 }
 
@@ -45,12 +44,12 @@ const DEFAULT_LIMITS: DispatchLimits = {
   bodyBytes: 64 * 1024 * 1024,
   gatherMs: 4,
 };
-/** With this many outcomes uncommitted nothing more is sent: a crash may lose the record of one group. */
+/** With this many uncommitted, nothing more is sent: a crash may lose one group. */
 const LARGEST_GROUP = 512;
 const POLL_MS = 500;
-/** An attempt may take 60 s, and 5 s more to connect. */
+/** 60 s an attempt, 5 s to connect. */
 export const LONGEST_STOP_MS = 65_000;
-/** A wall clock that lost more than this against the monotonic one was set back. */
+/** More than this behind the monotonic clock: the wall clock was set back. */
 const SET_BACK_MS = 1_000;
 
 export class Dispatcher {
@@ -64,9 +63,9 @@ export class Dispatcher {
   #groupIsFull = new AbortController();
   #isDrained = new AbortController();
   #isStopping = false;
-  /** Nothing is sent before a write has shown that what came of it could be recorded. */
+  /** Nothing is sent before a write has worked. */
   #storeState: "unproved" | "works" | "failed" = "unproved";
-  /** How far the wall clock was ahead of the monotonic one; Infinity before the first look. */
+  /** Against the monotonic clock; Infinity at first. */
   #wallAhead = Number.POSITIVE_INFINITY;
 
   constructor(deps: DispatcherDeps) {
@@ -107,12 +106,11 @@ export class Dispatcher {
     return this.#slots.inUse;
   }
 
-  /** Bytes of bodies in memory. */
   get heldBytes(): number {
     return this.#budget.heldBytes;
   }
 
-  /** Endpoints kept in memory: those with something to do. */
+  /** With something to do. */
   get endpoints(): number {
     return this.#pool.size;
   }
@@ -121,21 +119,20 @@ export class Dispatcher {
     this.#loop.start();
   }
 
-  /** New responses were accepted for this callback. */
   accepted(callbackId: string): void {
     this.#pool.accepted(callbackId);
     this.#loop.wake();
   }
 
-  /** The callback or its calls were changed: nothing that was read before is sent. */
+  /** Nothing that was read before is sent. */
   changed(callbackId: string): void {
     this.#pool.changed(callbackId);
     this.#loop.wake();
   }
 
   /**
-   * Nothing new is sent; resolves when what was in flight has ended and is committed, 65 s at most. Rejects with what the store
-   * says where it still can't be written by then: the calls that had no outcome on disk are sent again after the next start.
+   * Resolves when all in flight is committed, 65 s at most. Rejects with the store's error if it still can't be written: calls without a
+   * stored outcome are sent again after the next start.
    */
   async stop(): Promise<void> {
     const { clock } = this.#deps;
@@ -146,7 +143,7 @@ export class Dispatcher {
     await this.#commitBefore(end);
   }
 
-  /** Tries until this instant of the monotonic clock. */
+  /** Until this monotonic instant. */
   async #commitBefore(end: number): Promise<void> {
     const { clock, logger } = this.#deps;
     for (;;) {
@@ -163,10 +160,7 @@ export class Dispatcher {
     }
   }
 
-  /**
-   * Does all that is due now. Resolves with when the next thing is due by the clock (epoch ms), null where nothing is;
-   * answers still to come aren't in that.
-   */
+  /** Resolves with when the next thing is due (epoch ms), not counting answers in flight; null: nothing. */
   async tick(): Promise<number | null> {
     try {
       for (;;) {
@@ -186,7 +180,7 @@ export class Dispatcher {
     }
   }
 
-  /** Lets outcomes gather for a moment, so that they share a commit. */
+  /** So that outcomes share a commit. */
   async #gather(): Promise<void> {
     const { clock } = this.#deps;
     if (this.#gatherMs === 0 || this.#log.size === 0 || this.#log.size >= LARGEST_GROUP) return;
@@ -203,7 +197,7 @@ export class Dispatcher {
     }
   }
 
-  /** With nothing to commit, only a trial shows whether the outcome of what would be sent now could be. */
+  /** With nothing to commit, only a trial write shows whether outcomes could be recorded. */
   async #proveStore(): Promise<void> {
     if (this.#storeState === "works") return;
     await this.#deps.store.checkWritable();
@@ -236,7 +230,7 @@ export class Dispatcher {
     }
   }
 
-  /** An outage is over when none of its calls is FAILED any more, as after marks or a replay. */
+  /** Over when none of its calls is FAILED any more, as after marks or a replay. */
   async #checkOutage({ tracker }: EndpointWorker): Promise<void> {
     const outage = tracker.outageToCheck;
     if (outage === null) return;
@@ -248,13 +242,13 @@ export class Dispatcher {
     try {
       worker.accept(await fetchWork(worker.queue.requestWork(now), this.#deps.store), now);
     } catch (error) {
-      // What was read before the error is lost: all of it is read again.
+      // What was read is lost: read it again.
       worker.queue.invalidate();
       throw error;
     }
   }
 
-  /** At the start and after the wall clock was set back, nothing in the store may be in the future, and everything is read again. */
+  /** At the start and after the wall clock was set back: nothing stored may be in the future. */
   async #clampToClock(): Promise<void> {
     const { clock, policy, store } = this.#deps;
     const now = clock.now();

@@ -1,4 +1,4 @@
-/** Everything that a serving process does by itself: it delivers, mails and purges. */
+/** Delivers, mails and purges. */
 import type { Deliverer } from "../delivery/deliverer.js";
 import { isAccepted } from "../domain/attempt.js";
 import type { RetryPolicy } from "../domain/retry-policy.js";
@@ -14,14 +14,13 @@ import { MailSender } from "./mail-sender.js";
 import { Purger } from "./purger.js";
 
 export interface Dispatching {
-  /** After the commit: what others stored may need the dispatcher. */
+  /** After the commit. */
   onWork(callbackId: string, kind: "accepted" | "changed"): void;
   /** Requests in flight. */
   readonly inFlight: number;
-  /** Hands each attempt to `handler`. */
   onAttempt(handler: (attempt: AttemptTiming) => void): void;
   start(): void;
-  /** Takes no new work. Resolves when what was in flight has ended and is committed, LONGEST_STOP_MS at most. */
+  /** Resolves when all in flight is committed, LONGEST_STOP_MS at most. */
   stop(): Promise<void>;
 }
 
@@ -38,7 +37,7 @@ export interface DispatchingDeps {
   readonly random: Random;
   readonly logger: Logger;
   readonly policy: RetryPolicy;
-  /** The name of the query parameter for `queryparam` auth. */
+  /** For `queryparam` auth. */
   readonly authParameter: string;
   /** false: start() starts nothing. */
   readonly isEnabled: boolean;
@@ -82,7 +81,7 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
   };
 }
 
-/** Sending text makes bytes of it: with a large body both would be in memory for as long as the request takes. */
+/** As text, a large body would be in memory twice during the request. */
 function bodyAsBytes({ body, ...rest }: DeliveryRequest): DeliveryRequest<string | Uint8Array | null> {
   return { ...rest, body: body !== null && body.length > SMALL_BODY ? Buffer.from(body) : body };
 }

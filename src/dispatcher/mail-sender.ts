@@ -1,4 +1,4 @@
-/** Sends the queued e-mails. A mail server that is down delays the e-mail and nothing else. */
+/** A mail server that is down delays the e-mail and nothing else. */
 import type { Mail } from "../domain/mail.js";
 import type { Notifier } from "../notifier/notifier.js";
 import type { Clock } from "../platform/clock.js";
@@ -22,7 +22,7 @@ const POLL_MS = 5_000;
 export class MailSender {
   readonly #deps: MailSenderDeps;
   readonly #loop: RunLoop;
-  /** By outage: e-mails that were sent, which the store couldn't record yet. They aren't sent again. */
+  /** By outage: sent but not yet recorded; not sent again. */
   readonly #sentAt = new Map<string, number>();
   #isStopping = false;
 
@@ -39,22 +39,21 @@ export class MailSender {
     this.#loop.start();
   }
 
-  /** An e-mail was queued. */
   wake(): void {
     this.#loop.wake();
   }
 
-  /** Resolves when the e-mails being sent are out; the others stay queued until the next start. */
+  /** Resolves when nothing is in flight; the rest stays queued. */
   stop(): Promise<void> {
     this.#isStopping = true;
     return this.#loop.stop();
   }
 
-  /** Tries every e-mail that is due, once. Resolves with when the next one is due; null: none is queued. */
+  /** Each due e-mail once. Resolves with when the next is due; null: none is queued. */
   async tick(): Promise<number | null> {
     const { store } = this.#deps;
     for (let mails = await store.fetchQueuedMails(await this.#dueBefore(), BATCH); mails.length > 0; ) {
-      // Waits for all, whatever fails: the next step must not send an e-mail that this one is still sending.
+      // Waits for all: the next step must not repeat one in flight.
       await settleAll(...mails.map((mail) => this.#send(mail)));
       if (this.#isStopping) return null;
       mails = await store.fetchQueuedMails(await this.#dueBefore(), BATCH);
@@ -62,7 +61,7 @@ export class MailSender {
     return store.nextMailAt();
   }
 
-  /** Now; or later, if a clock that was set back since put the next e-mail off for too long. */
+  /** Later than now if a clock set back has put off the next e-mail too long. */
   async #dueBefore(): Promise<number> {
     const now = this.#deps.clock.now();
     const next = await this.#deps.store.nextMailAt();

@@ -2,7 +2,7 @@ import type { Mail } from "../domain/mail.js";
 import type { RetryPolicy } from "../domain/retry-policy.js";
 import type { AttemptOutcome, ClosedOutage, EndpointChange, Holding, OutcomeGroup } from "../store/store.js";
 
-/** Collects outcomes until they are committed as one group. A group that couldn't be committed is offered again, first. */
+/** Outcomes are committed in groups. A failed group is offered again, first. */
 export class OutcomeLog {
   readonly #policy: RetryPolicy;
   #gathering = emptyGroup();
@@ -12,7 +12,6 @@ export class OutcomeLog {
     this.#policy = policy;
   }
 
-  /** Outcomes and holdings not committed yet. */
   get size(): number {
     return sizeOf(this.#gathering) + (this.#committing ? sizeOf(this.#committing) : 0);
   }
@@ -29,7 +28,7 @@ export class OutcomeLog {
     this.#touched().holdings.push(holding);
   }
 
-  /** An endpoint's last change counts. */
+  /** The last change counts. */
   changeEndpoint(change: EndpointChange): void {
     this.#touched().endpoints.set(change.callbackId, change);
   }
@@ -52,7 +51,7 @@ export class OutcomeLog {
     );
   }
 
-  /** The group to commit next: the one that failed before, or all that has gathered; null where there is nothing. */
+  /** The failed group, or all that has gathered; null: nothing. */
   next(): OutcomeGroup | null {
     if (this.#committing === null) {
       if (!this.#gathering.isTouched) return null;
@@ -63,7 +62,7 @@ export class OutcomeLog {
     return { attempts, holdings, endpoints: [...endpoints.values()], closedOutages, mails, policy: this.#policy };
   }
 
-  /** The group that `next` gave is on disk. */
+  /** The group of `next` is stored. */
   committed(): void {
     this.#committing = null;
   }

@@ -1,4 +1,4 @@
-/** Removes deleted callbacks, and what is past retention, in small chunks (docs/dispatcher.md, A call, rules 8 and 10). */
+/** Deleted callbacks and what is past retention, in small chunks (docs/dispatcher.md, A call, rules 8 and 10). */
 import type { Clock } from "../platform/clock.js";
 import type { Logger } from "../platform/logger.js";
 import type { DispatchStore } from "../store/store.js";
@@ -13,9 +13,9 @@ export interface PurgerDeps {
 const CHUNK = 500;
 const PAUSE_MS = 50;
 const ROUND_MS = 60_000;
-/** A wall clock that gained more than this on the monotonic one was set, or the machine was asleep. */
+/** More than this ahead of the monotonic clock: set, or the machine was asleep. */
 const AHEAD_MS = 1_000;
-/** A clock that is wrong would remove calls for good; after a start or a jump ahead there is this long to correct it. */
+/** A wrong clock would remove calls for good: time to correct it after a start or a jump ahead. */
 const GRACE_MS = 3_600_000;
 
 export class Purger {
@@ -42,7 +42,6 @@ export class Purger {
     this.#loop.start();
   }
 
-  /** A callback was deleted. */
   wake(): void {
     this.#loop.wake();
   }
@@ -51,7 +50,7 @@ export class Purger {
     return this.#loop.stop();
   }
 
-  /** Removes one chunk. Resolves with when the next one is due. */
+  /** One chunk. Resolves with when the next is due. */
   async tick(): Promise<number> {
     const { store, clock } = this.#deps;
     const now = clock.now();

@@ -1,12 +1,12 @@
-/** The loop of every worker here: do what is due, sleep until the next thing is, go on after any error. */
+/** Do what is due, sleep until the next thing is, go on after any error. */
 import type { Clock } from "../platform/clock.js";
 
-/** Does everything that is due. Resolves with when the next thing is (epoch ms); null: nothing is. */
+/** Resolves with when the next thing is due (epoch ms); null: nothing. */
 export type Step = () => Promise<number | null>;
 
 export interface LoopOptions {
   readonly clock: Clock;
-  /** The loop looks again at least this often. */
+  /** At least this often. */
   readonly pollMs: number;
   readonly onError: (error: unknown) => void;
 }
@@ -30,12 +30,11 @@ export class RunLoop {
     this.#ended = this.#run();
   }
 
-  /** Look again now. */
   wake(): void {
     this.#alarm.abort("awake");
   }
 
-  /** Resolves when the current step has ended. */
+  /** After the current step. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.wake();
@@ -49,7 +48,7 @@ export class RunLoop {
       this.#alarm = new AbortController();
       const next = await this.#tryStep();
       if (next === "failed") {
-        // Whatever wakes the loop meanwhile, only a stop cuts this short.
+        // Only a stop cuts this short.
         await clock.sleepUntil(clock.now() + backoffMs, this.#stopping.signal);
         backoffMs = Math.min(backoffMs * 2, LONGEST_BACKOFF_MS);
       } else {

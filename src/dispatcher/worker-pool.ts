@@ -1,4 +1,4 @@
-/** The endpoints that have something to do, each with its worker, kept in step with what others change in the store. */
+/** Endpoints with something to do, kept in step with others' changes in the store. */
 import type { DispatchStore, EndpointRecord, Store } from "../store/store.js";
 import { EndpointWorker, type WorkerDeps } from "./endpoint/endpoint-worker.js";
 import { earlier } from "./endpoint/in-flight-calls.js";
@@ -6,7 +6,7 @@ import { earlier } from "./endpoint/in-flight-calls.js";
 export type PoolStore = Pick<DispatchStore, "listEndpoints" | "listActiveCallbacks"> &
   Pick<Store, "changeCounter" | "readLatestChange" | "readChanges">;
 
-/** Callbacks read at once: the event loop turns between two chunks. */
+/** Per read; the event loop turns in between. */
 const CHUNK = 200;
 
 export class WorkerPool {
@@ -14,10 +14,10 @@ export class WorkerPool {
   readonly #workerDeps: WorkerDeps;
   readonly #onDeleted: () => void;
   readonly #workers = new Map<string, EndpointWorker>();
-  /** Callbacks whose records must be read again. */
+  /** To read again. */
   readonly #changed = new Set<string>();
   #changeCounter: number | null = null;
-  /** In the store's change log; null: not started. */
+  /** In the change log; null: not started. */
   #position: number | null = null;
   #hasMore = false;
 
@@ -43,7 +43,7 @@ export class WorkerPool {
     return this.#changed.size > 0 || this.#hasMore;
   }
 
-  /** Whether its settings are up to date; what is read before they are might go to an old address. */
+  /** With older settings a call might go to an old address. */
   isCurrent(worker: EndpointWorker): boolean {
     return !this.#changed.has(worker.tracker.callback.id);
   }
@@ -59,14 +59,13 @@ export class WorkerPool {
     this.#changed.add(callbackId);
   }
 
-  /** Nothing that is in memory may be relied on. */
   changedAll(): void {
     for (const id of this.#workers.keys()) this.changed(id);
   }
 
   /**
-   * Reads again what others changed, one chunk at a time (`hasChanges` says whether there is more): every callback that has work at the
-   * start, then what this process reported and what another process recorded.
+   * Reads changes, one chunk at a time (`hasChanges`: more): at the start every callback with work, then what this process reported or
+   * another recorded.
    */
   async refresh(): Promise<void> {
     if (this.#position === null) await this.#readAll();
@@ -81,7 +80,7 @@ export class WorkerPool {
   }
 
   async #readChanges(after: number): Promise<void> {
-    // Read before the changes: what is written in between is read next time.
+    // Before the changes: what is written in between is read next time.
     const counter = await this.#store.changeCounter();
     if (counter === this.#changeCounter) return;
     const { callbackIds, position } = await this.#store.readChanges(after, CHUNK);
@@ -91,7 +90,7 @@ export class WorkerPool {
     if (!this.#hasMore) this.#changeCounter = counter;
   }
 
-  /** Drops the workers that have nothing to do, since their state is on disk. Returns when the others have work. */
+  /** Drops idle workers, whose state is stored. Returns when the others have work. */
   retire(): number | null {
     let next: number | null = null;
     for (const [id, worker] of this.#workers) {
@@ -107,7 +106,7 @@ export class WorkerPool {
 
   async #refreshChunk(): Promise<void> {
     const chunk = [...this.#changed].slice(0, CHUNK);
-    // What is reported while the records are read is newer than they are.
+    // Reports during the read are newer than its records.
     for (const id of chunk) this.#changed.delete(id);
     try {
       const records = await this.#store.listEndpoints(chunk);

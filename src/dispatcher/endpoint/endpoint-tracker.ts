@@ -1,4 +1,4 @@
-/** One endpoint's state and outage. Every change is committed together with what caused it. */
+/** An endpoint's state and outage. Changes are committed with their cause. */
 import type { Attempt } from "../../domain/attempt.js";
 import type { Call } from "../../domain/call.js";
 import type { Callback } from "../../domain/callback.js";
@@ -45,9 +45,9 @@ export class EndpointTracker {
   #outage: OpenOutage | null;
   #markedOutage: OpenOutage | null;
   #savedMarkedOutage: OpenOutage | null;
-  /** The calls of the outage may all be settled: the store knows. */
+  /** The outage's calls may all be settled: the store knows. */
   #mayBeOver: boolean;
-  /** The last first failure, until its outage is on disk: the e-mail is about it. */
+  /** For the e-mail: the last first failure, until its outage is stored. */
   #reported: { readonly call: Call; readonly attempt: Attempt | null } | null = null;
 
   constructor(record: EndpointRecord, deps: TrackerDeps) {
@@ -69,7 +69,7 @@ export class EndpointTracker {
     return this.#endpoint;
   }
 
-  /** The settings as they are now; state and outage are the tracker's own. */
+  /** Keeps the tracker's own state and outage. */
   useSettings(callback: Callback): void {
     const { repairedAt, replayRequestedAt } = this.#callback;
     this.#callback = callback;
@@ -77,12 +77,12 @@ export class EndpointTracker {
     this.#noticeRepair(repairedAt, replayRequestedAt);
   }
 
-  /** Down, with retries on: what isn't sent is held. */
+  /** Down, with retries on. */
   get isHolding(): boolean {
     return this.#endpoint.state === "down" && this.#callback.retriesEnabled;
   }
 
-  /** `hadFailed`: the call had failed before, so that its outage may be over. */
+  /** `hadFailed`: its outage may be over. */
   succeeded(at: number, hadFailed = false): void {
     this.closeOutageIfOver(at);
     this.#markedOutage = null;
@@ -90,7 +90,7 @@ export class EndpointTracker {
     this.#change(endpointAfterSuccess(this.#endpoint, at, this.#deps.maxInFlight), outageAfterSuccess(this.#outage, at));
   }
 
-  /** `call` is as it was when the attempt began. */
+  /** `call`: as when the attempt began. */
   failed(call: Call, attempt: Attempt): void {
     const { policy, random } = this.#deps;
     const at = attempt.startedAt + attempt.durationMs;
@@ -100,7 +100,7 @@ export class EndpointTracker {
     this.#change(endpointAfterFailure(this.#endpoint, failure, policy, random.fraction()), outage);
   }
 
-  /** A new response isn't sent, because the endpoint is down. */
+  /** The endpoint is down. */
   hold(call: Call, at: number): void {
     const { log, random } = this.#deps;
     this.closeOutageIfOver(at);
@@ -113,15 +113,15 @@ export class EndpointTracker {
     this.#change(endpointAtRound(this.#endpoint, at, this.#deps.policy, this.#deps.random.fraction()), this.#outage);
   }
 
-  /** Everything due was tried in this recovery. */
+  /** Everything due was tried. */
   drained(at: number): void {
     this.#change(endpointAfterDrain(this.#endpoint), this.#outage);
-    // Calls were held until now, so that an outage that was quiet for long enough closes now, not earlier.
+    // Calls were held until now, so that a quiet outage closes now.
     const closesAt = this.outageClosesAt();
     if (closesAt !== null && closesAt <= at) this.#closeOutage(at);
   }
 
-  /** A time too far ahead was set by a clock that has been set back. */
+  /** The clock has been set back. */
   clampToClock(now: number): void {
     this.#change(endpointByClock(this.#endpoint, now, this.#deps.policy), outageByClock(this.#outage, now));
   }
@@ -135,7 +135,7 @@ export class EndpointTracker {
     return this.#outage && outageClosesAt(this.#outage, this.#endpoint.state, this.#deps.policy);
   }
 
-  /** Changes made after these instants (exclusive) are news. */
+  /** Changes after these instants (exclusive) count. */
   #noticeRepair(repairedUntil: number, replayRequestedUntil: number): void {
     const { repairedAt, replayRequestedAt } = this.#callback;
     if (repairedAt > repairedUntil) this.#change(endpointAfterRepair(this.#endpoint, repairedAt), this.#outage);
@@ -147,22 +147,22 @@ export class EndpointTracker {
     return this.#deps.log.hasUncommitted(this.#callback.id);
   }
 
-  /** The open outage, if its calls may all be settled; null while an outcome waits for its commit. */
+  /** If its calls may all be settled; null while an outcome is uncommitted. */
   get outageToCheck(): OpenOutage | null {
     return this.#mayBeOver && !this.hasUncommitted ? this.#outage : null;
   }
 
-  /** Closes the outage if nothing of it is FAILED any more; `checked` is what outageToCheck returned. */
+  /** Closes it if no call is FAILED; `checked`: from outageToCheck. */
   outageChecked(checked: OpenOutage, { hasFailed, hasDelivered }: OutageProgress, at: number): void {
     if (this.#outage !== checked || this.hasUncommitted) return;
     this.#mayBeOver = false;
     if (hasFailed) return;
-    // Marked by hand, the endpoint may well fail on: then the same outage reopens.
+    // After marks the endpoint may still fail: the same outage reopens.
     this.#markedOutage = checked.quietSince === null && !hasDelivered ? checked : null;
     this.#closeOutage(at);
   }
 
-  /** A group is on disk, without so many holdings of this endpoint. `isDropped`: neither its outage nor the e-mail was written. */
+  /** A group is stored, less the skipped holdings. `isDropped`: neither its outage nor the e-mail was written. */
   groupCommitted(skippedHoldings: number, isDropped: boolean): void {
     const outage = outageWithoutHoldings(this.#outage, skippedHoldings);
     const reported = this.#reported;

@@ -1,4 +1,4 @@
-/** Sends one endpoint's calls, and records what came of each. Nothing here awaits. */
+/** Nothing here awaits. */
 import { type Attempt, type AttemptCause, isAccepted } from "../../domain/attempt.js";
 import type { Call } from "../../domain/call.js";
 import type { Callback } from "../../domain/callback.js";
@@ -15,10 +15,10 @@ export interface WorkerDeps extends TrackerDeps, WorkQueueDeps {
   readonly logger: Logger;
   readonly slots: SendSlots;
   readonly sender: Pick<CallSender, "attempt">;
-  /** False while outcomes can't be committed or the service is stopping. */
+  /** False while outcomes can't be committed, or when stopping. */
   maySend(): boolean;
   onAttempt(callbackId: string, attempt: Attempt): void;
-  /** There is something to commit or to read. */
+  /** Something to commit or read. */
   onChange(): void;
 }
 
@@ -33,7 +33,7 @@ export class EndpointWorker implements Sender {
     this.queue = new WorkQueue(this, this.tracker, record, deps);
   }
 
-  /** The settings or calls were changed by others. */
+  /** Changed by others. */
   refresh(callback: Callback): void {
     this.queue.invalidate();
     this.tracker.useSettings(callback);
@@ -70,7 +70,7 @@ export class EndpointWorker implements Sender {
       );
   }
 
-  /** Null: the call was marked or deleted before it was sent. */
+  /** Null: marked or deleted before it was sent. */
   #settle(call: Call, attempt: Attempt | null, recovery: number): void {
     if (attempt === null) {
       this.queue.withdrawn(call.seq);
@@ -93,7 +93,7 @@ export class EndpointWorker implements Sender {
     onAttempt(call.callbackId, attempt);
   }
 
-  /** Our own fault is no attempt: the call stays as it is (docs/dispatcher.md, A call, Rule 3). */
+  /** Our own fault is no attempt (docs/dispatcher.md, A call, Rule 3). */
   #failedHere({ id, seq, callbackId }: Call, error: unknown): void {
     const waitMs = this.queue.inFlight.failedHere(seq, this.#deps.clock.now());
     const fields = { err: error, callbackId, callId: id, waitMs };

@@ -1,22 +1,21 @@
-/** Reads from the store what an endpoint's worker asks for. */
 import type { Call } from "../../domain/call.js";
 import { FAILURES_TO_DOWN } from "../../domain/endpoint.js";
 import type { DispatchStore } from "../../store/store.js";
 
-/** What a worker wants to know of the store. Which calls may be sent depends on the endpoint's state (docs/dispatcher.md, An endpoint). */
+/** Depends on the endpoint's state (docs/dispatcher.md, An endpoint). */
 export interface WorkRequest {
   readonly callbackId: string;
-  /** The worker's, by which it knows a batch that became out of date. */
+  /** Shows the worker an outdated batch. */
   readonly generation: number;
-  /** Calls that are in flight, or waiting as a probe: the store doesn't know of them, so that many more are read. */
+  /** In flight or waiting as a probe: unknown to the store, so that many more are read. */
   readonly busy: number;
-  /** Calls of one kind to read at most, beyond the busy ones. */
+  /** Per kind, beyond the busy ones. */
   readonly batch: number;
-  /** Larger responses are left out of their calls. */
+  /** Larger responses are left out. */
   readonly maxBytes: number;
-  /** Retries of calls whose last attempt began after this must wait (docs/dispatcher.md, A call, Rule 11). */
+  /** Retries of calls attempted after this wait (docs/dispatcher.md, A call, Rule 11). */
   readonly attemptedBefore: number;
-  /** Calls that first failed before this lose their retry first; null: none. */
+  /** Calls that first failed before this lose their retry; null: none. */
   readonly expireBefore: number | null;
   readonly wantsPending: boolean;
   readonly mayProbe: boolean;
@@ -24,7 +23,7 @@ export interface WorkRequest {
   readonly failed: FailedCalls | null;
 }
 
-/** Which failed calls: due by `at`; not tried in this recovery; the next ones for a round. Requested replays always come first. */
+/** Due by `at`; not tried in this recovery; the next for a round. Requested replays come first. */
 export type FailedCalls =
   | { readonly kind: "due"; readonly at: number }
   | { readonly kind: "backlog"; readonly recovery: number }
@@ -34,11 +33,11 @@ export interface WorkBatch {
   readonly request: WorkRequest;
   readonly pending: readonly Call[];
   readonly hasMorePending: boolean;
-  /** The oldest that was held. */
+  /** The oldest. */
   readonly held: Call | null;
   readonly failed: readonly Call[];
   readonly hasMoreFailed: boolean;
-  /** The first calls with something due, whenever that is; empty where there are more failed ones. */
+  /** Whenever due; empty if there are more failed ones. */
   readonly upcoming: readonly Call[];
   readonly hasMoreUpcoming: boolean;
 }

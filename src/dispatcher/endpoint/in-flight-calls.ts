@@ -1,11 +1,11 @@
 /**
- * Calls in flight, calls with an outcome that isn't on disk yet, and calls that wait because our own side failed. What the store says of
- * them is out of date, so that batches leave them out and nothing is sent twice.
+ * In flight, with an uncommitted outcome, or waiting after our own fault: the store is out of date about these, so that batches leave them
+ * out and nothing is sent twice.
  */
 export interface InFlightCall {
-  /** When its outcome makes it due again; null: not at all, or no outcome yet. */
+  /** null: never, or no outcome yet. */
   dueAt: number | null;
-  /** The worker's, when the call was sent. */
+  /** When the call was sent. */
   readonly generation: number;
 }
 
@@ -39,7 +39,7 @@ export class InFlightCalls {
     this.#calls.set(callSeq, call);
   }
 
-  /** An attempt was made; it ends a row of faults. */
+  /** Ends a row of faults. */
   attempted(callSeq: number, dueAt: number | null): void {
     this.#faults.delete(callSeq);
     const call = this.#calls.get(callSeq);
@@ -52,7 +52,7 @@ export class InFlightCalls {
     return call;
   }
 
-  /** Our side failed: the call waits 1 s, 2 s, 4 s … up to the longest wait. Returns how long. */
+  /** Waits 1 s, 2 s, 4 s … up to the longest wait; returns it. */
   failedHere(callSeq: number, now: number): number {
     const before = this.#faults.get(callSeq);
     const waitMs = Math.min(before ? before.waitMs * 2 : FIRST_WAIT_MS, this.#longestWaitMs);
@@ -60,14 +60,13 @@ export class InFlightCalls {
     return waitMs;
   }
 
-  /** When the first of those that wait may be tried again. */
   get retryAt(): number | null {
     let first: number | null = null;
     for (const { retryAt } of this.#faults.values()) first = earlier(first, retryAt);
     return first;
   }
 
-  /** Whether some have waited long enough; the store is right about them again. A clock set back makes none wait for longer. */
+  /** Whether some have waited long enough. A clock set back makes none wait longer. */
   endWaits(now: number): boolean {
     let hasEnded = false;
     for (const [callSeq, fault] of this.#faults) {

@@ -1,21 +1,19 @@
-/** An endpoint's calls that were read from the store and not sent yet, and which of them goes next. */
+/** Calls read and not yet sent, and which goes next. */
 import type { Call } from "../../domain/call.js";
 import { type DeliveryBudget, prefetchedBytes } from "../delivery-budget.js";
 import type { Sender } from "../send-slots.js";
 
-/** While there is a backlog, one request in this many is for new responses. */
+/** With a backlog, one request in this many is for new responses. */
 const FRESH_EVERY = 4;
 
 export interface NextCall {
   readonly call: Call;
   readonly from: QueueName;
-  /** What its body takes in memory until the request has ended. */
+  /** In memory until the request ends. */
   readonly bodyBytes: number;
 }
 
-/**
- * `fresh`: new responses; `backlog`: failed calls whose retry is due, or that a round or a drain takes along.
- */
+/** `fresh`: new responses; `backlog`: failed calls that are due, or in a round or drain. */
 export type QueueName = "probe" | "fresh" | "backlog";
 
 export class PrefetchedCalls {
@@ -45,20 +43,20 @@ export class PrefetchedCalls {
     return this.fresh.length === 0 && this.backlog.length === 0 && this.probe.length === 0;
   }
 
-  /** Whether any of it was read before this instant of the monotonic clock. */
+  /** `instant` is monotonic. */
   isOlderThan(instant: number): boolean {
     return this.fresh.isOlderThan(instant) || this.backlog.isOlderThan(instant) || this.probe.isOlderThan(instant);
   }
 
-  /** Replaces what is left, since a newer batch is closer to the truth. `readAt` is on the monotonic clock. */
+  /** Replaces the rest: a newer batch is more accurate. `readAt` is monotonic. */
   fill(queue: QueueName, calls: readonly Call[], readAt: number): void {
     this.#queues[queue].fill(calls, readAt);
     this.#count();
   }
 
   /**
-   * Takes the call that goes next, if there is room for its body; else the endpoint waits for room. Calls of the backlog that fail
-   * `mayGo` are dropped. With nothing to send it stops waiting, unless it `keepsPlace`.
+   * The next call, if there is room for its body; otherwise the endpoint waits. Drops backlog calls that fail `mayGo`. With nothing to
+   * send it stops waiting, unless it `keepsPlace`.
    */
   take(mayGo: (call: Call) => boolean, keepsPlace: boolean): NextCall | undefined {
     const next = this.#next(mayGo);
@@ -75,12 +73,10 @@ export class PrefetchedCalls {
     return { ...next, bodyBytes };
   }
 
-  /** The request of a call that was taken has ended. */
   release({ bodyBytes }: NextCall): void {
     this.#budget.release(this.#owner, bodyBytes);
   }
 
-  /** It has no body that waits for room. */
   stopWaiting(): void {
     this.#budget.leave(this.#owner);
   }
@@ -102,7 +98,7 @@ export class PrefetchedCalls {
     return fresh && { call: fresh, from: "fresh" };
   }
 
-  /** Null: the body has to wait for room. What was prefetched whole is in memory already. */
+  /** Null: no room. A whole prefetched body is in memory already. */
   #holdBody(call: Call): number | null {
     const { leftOutBytes } = call;
     if (leftOutBytes !== undefined) return this.#budget.tryHold(this.#owner, leftOutBytes) ? leftOutBytes : null;
@@ -135,7 +131,6 @@ class CallQueue {
     this.#readAt = readAt;
   }
 
-  /** The first call, if there is one. */
   get head(): readonly [Call?] {
     const call = this.#calls[this.#next];
     return call ? [call] : [];

@@ -1,4 +1,4 @@
-/** What one endpoint may be sent: calls that were prefetched, calls in flight, and what the store may hold beyond them. */
+/** Prefetched calls, calls in flight, and what the store may hold beyond them. */
 import { attemptedLongAgo, type Call, isInWindow, mayBeginAt } from "../../domain/call.js";
 import { FAILURES_TO_DOWN, inFlightLimit } from "../../domain/endpoint.js";
 import { latestScheduledRetry, type RetryPolicy } from "../../domain/retry-policy.js";
@@ -16,15 +16,15 @@ export interface WorkQueueDeps {
   readonly clock: Clock;
   readonly policy: RetryPolicy;
   readonly maxInFlight: number;
-  /** Calls that the store is asked for at once, at most. */
+  /** At most, per read. */
   readonly batch: number;
   readonly budget: DeliveryBudget<Sender>;
 }
 
-/** A batch read longer ago than this is read again before anything of it is sent: a mark may have come in between. */
+/** Older batches are read again before sending: a mark may have come. */
 const STALE_AFTER_MS = 1_000;
 const LOW_WATER = 64;
-/** An endpoint's calls go on even while others fill the memory for prefetched calls. */
+/** Even while others fill the memory for prefetched calls. */
 const MIN_BATCH = 2;
 
 export interface TakenCall extends NextCall {
@@ -36,14 +36,13 @@ export class WorkQueue {
   readonly #deps: WorkQueueDeps;
   readonly #prefetched: PrefetchedCalls;
   readonly inFlight: InFlightCalls;
-  /** Grows when everything that was read, or is being read, has become useless. */
+  /** Grows when all that was read, or is being read, is outdated. */
   #generation = 0;
   readonly #hints: StoreHints;
   #requests = 0;
   #lastBatch: number;
   #isProbing = false;
   #roundInFlight = 0;
-  /** Calls that the round still has to send. */
   #roundLeft = 0;
 
   constructor(
@@ -60,17 +59,16 @@ export class WorkQueue {
     this.#hints = new StoreHints(record);
   }
 
-  /** Nothing is in flight, prefetched or left unread. */
+  /** Nothing in flight, prefetched or unread. */
   get isIdle(): boolean {
     return this.inFlight.size === 0 && this.#prefetched.isEmpty && !this.#hints.mayHavePending && !this.#hints.isDirty;
   }
 
-  /** New responses were accepted. */
   accepted(): void {
     this.#hints.mayHavePending = true;
   }
 
-  /** Nothing that was read may be relied on: the store is asked again for everything. */
+  /** Everything is read again. */
   invalidate(): void {
     if (this.#prefetched.probe.length > 0) this.#isProbing = false;
     this.#prefetched.clear();
@@ -78,15 +76,14 @@ export class WorkQueue {
     this.#hints.suspectAll();
   }
 
-  /** The worker is dropped. */
   close(): void {
     this.invalidate();
     this.#prefetched.stopWaiting();
   }
 
   /**
-   * The call's outcome is on disk: from here on a batch has it right. If others changed the call or the settings meanwhile it may
-   * have become anything (due for a replay, PENDING again), not only what was expected.
+   * From here on a batch has its stored outcome. If others changed the call or settings meanwhile, it may be anything (due for a replay,
+   * PENDING again).
    */
   committed(callSeq: number): void {
     const call = this.inFlight.remove(callSeq);
@@ -95,13 +92,12 @@ export class WorkQueue {
     else if (call.dueAt !== null) this.#hints.expectDue(call.dueAt);
   }
 
-  /** The call was changed by others before it was sent. */
+  /** Changed by others before it was sent. */
   withdrawn(callSeq: number): void {
     this.inFlight.remove(callSeq);
     this.#hints.suspectAll();
   }
 
-  /** Whether a read would bring something now. */
   needsWork(now: number): boolean {
     if (this.inFlight.endWaits(now)) this.#hints.suspectAll();
     if (this.#hints.isDirty) return true;
@@ -111,12 +107,12 @@ export class WorkQueue {
     return isDue(this.#nextFetchAt(), now);
   }
 
-  /** When the endpoint's clock, the first of its calls or a fault makes a read due; null: nothing waits for a time. */
+  /** When the endpoint, its first call or a fault makes a read due; null: none. */
   nextWorkAt(): number | null {
     return earlier(this.#nextFetchAt(), this.inFlight.retryAt);
   }
 
-  /** What to read now. Whatever changes from here on makes the worker ask again. */
+  /** Later changes make the worker ask again. */
   requestWork(now: number): WorkRequest {
     const { callback, endpoint } = this.#tracker;
     const mayProbe = endpoint.state === "down" && isDue(this.#nextProbeAt(), now);
@@ -131,7 +127,7 @@ export class WorkQueue {
       generation: this.#generation,
       busy: this.inFlight.size + this.#prefetched.probe.length,
       batch,
-      // Each stored byte may take two in memory; new and failed calls may come in one batch.
+      // A stored byte may take two in memory; new and failed calls may share a batch.
       maxBytes: Math.floor(room / (2 * batch * (failed && this.#hints.mayHavePending ? 2 : 1))),
       attemptedBefore: attemptedLongAgo(now, this.#deps.policy, callback.repairedAt),
       expireBefore: failed || wantsHeld ? expiresAt - this.#deps.policy.windowMs : null,
@@ -145,7 +141,7 @@ export class WorkQueue {
     return request;
   }
 
-  /** Offers what was read, unless settings, calls or the endpoint's state changed meanwhile. */
+  /** Ignored if settings, calls or state changed meanwhile. */
   accept(batch: WorkBatch, now: number): void {
     if (batch.request.generation !== this.#generation) return;
     if (batch.hasMorePending) this.#hints.mayHavePending = true;
@@ -156,7 +152,7 @@ export class WorkQueue {
     else if (failed) this.#acceptFailed(batch, failed, now);
   }
 
-  /** Takes the next call if fewer than `share` are in flight and the endpoint's limit allows it. "stale": everything must be read again. */
+  /** If fewer than `share` are in flight and the endpoint's limit allows it. "stale": read everything again. */
   take(share: number): TakenCall | "stale" | undefined {
     if (this.#requests >= Math.min(this.#limit, share)) {
       this.#prefetched.stopWaiting();
@@ -166,7 +162,7 @@ export class WorkQueue {
       this.invalidate();
       return "stale";
     }
-    // While everything is read again, the endpoint keeps its place among those that wait for room.
+    // During a re-read the endpoint keeps its place among those that wait for room.
     const next = this.#prefetched.take((call) => this.#mayGo(call), this.#hints.isDirty);
     if (next === undefined) return undefined;
     const taken = { ...next, isOfRound: this.#tracker.endpoint.state === "down" && next.from === "backlog" };
@@ -174,7 +170,6 @@ export class WorkQueue {
     return taken;
   }
 
-  /** The request of a call that was taken has ended. */
   ended(next: TakenCall): void {
     this.#prefetched.release(next);
     this.#requests -= 1;
@@ -182,7 +177,6 @@ export class WorkQueue {
     if (next.from === "probe") this.#isProbing = false;
   }
 
-  /** The endpoint went up, down or into recovery. */
   stateChanged(): void {
     this.#roundLeft = 0;
     this.invalidate();
@@ -192,19 +186,19 @@ export class WorkQueue {
     return inFlightLimit(this.#tracker.endpoint, this.#deps.maxInFlight);
   }
 
-  /** With fewer calls than this left in a queue, more are read. */
+  /** With fewer than this in a queue, more are read. */
   get #lowWater(): number {
     return Math.min(LOW_WATER, Math.ceil(this.#lastBatch / 2));
   }
 
-  /** Nothing of what was read waits to be tried. New responses don't count once they may go as fast as they ever do. */
+  /** Nothing waits to be tried. At full pace new responses don't count. */
   get #isDrained(): boolean {
     const { fresh, backlog } = this.#prefetched;
     return backlog.length === 0 && (fresh.length === 0 || this.#limit >= this.#deps.maxInFlight);
   }
 
   #nextFetchAt(): number | null {
-    // What was prefetched goes first, and for a slot; when it is sent, more is read.
+    // Prefetched calls go first.
     if (this.#prefetched.backlog.length >= this.#lowWater) return null;
     switch (this.#tracker.endpoint.state) {
       case "up":
@@ -216,7 +210,7 @@ export class WorkQueue {
     }
   }
 
-  /** When a round begins, or goes on with what it couldn't send at once. */
+  /** When a round begins or continues. */
   #nextRoundAt(): number | null {
     if (!this.#hints.mayHaveFailed) return null;
     if (this.#unsentOfRound > 0) return 0;
@@ -224,7 +218,7 @@ export class WorkQueue {
     return isInRound ? null : this.#tracker.endpoint.roundAt;
   }
 
-  /** Calls that a round was to send and hasn't, because what was read for it was invalidated. */
+  /** Unsent because what was read for the round was invalidated. */
   get #unsentOfRound(): number {
     return this.#prefetched.backlog.length === 0 ? this.#roundLeft : 0;
   }
@@ -234,7 +228,7 @@ export class WorkQueue {
     return mayProbe && this.#tracker.callback.retriesEnabled ? this.#tracker.endpoint.probeAt : null;
   }
 
-  /** Down, with retries on: a probe is in flight or may go now, so that new responses wait for its outcome. */
+  /** Down, with retries on: new responses wait for a probe that is in flight or may go now. */
   #awaitsProbe(now: number): boolean {
     return this.#isProbing || isDue(this.#tracker.endpoint.probeAt, now);
   }
@@ -256,8 +250,8 @@ export class WorkQueue {
   }
 
   /**
-   * Down, with retries on: the oldest response without an attempt, held or new, goes as a probe if one may go. The new ones wait for its
-   * outcome; they are held only if the last probe failed and the next may not go yet.
+   * Down, with retries on: the oldest response without an attempt goes as a probe if one may go, and new ones wait for its outcome. They
+   * are held only if the last probe failed and the next may not go yet.
    */
   #holdAndProbe({ request, held, pending }: WorkBatch, now: number): void {
     const waiting = this.#withoutBusy(pending);
@@ -312,7 +306,7 @@ export class WorkQueue {
     this.#hints.mayHaveFailed = batch.hasMoreFailed;
     if (batch.hasMoreFailed || !this.#isDrained) return;
     this.#tracker.drained(now);
-    // Read once in any case: scheduled retries didn't count until now, and the clock may have been set meanwhile.
+    // Read once: scheduled retries didn't count until now, and the clock may have been set.
     this.#hints.mayHaveFailed = upcoming.length > 0 || isSomeLeft;
     this.#hints.dueAt = this.#hints.mayHaveFailed ? 0 : null;
   }
@@ -328,7 +322,7 @@ export class WorkQueue {
   #mayGo(call: Call): boolean {
     const { recoveringSince } = this.#tracker.endpoint;
     if (isInWindow(call, recoveringSince ?? this.#deps.clock.now(), this.#deps.policy)) return true;
-    // Its window ended while it waited here; the next read cancels its retry.
+    // Its window ended here; the next read cancels its retry.
     this.#hints.expectDue(call.due?.at ?? 0);
     return false;
   }
