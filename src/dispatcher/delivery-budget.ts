@@ -1,9 +1,9 @@
-/** Bytes of responses, prefetched and in flight (docs/dispatcher.md, Limits). */
+/** docs/dispatcher.md, Limits. */
 import type { Call } from "../domain/call.js";
 
-/** While others wait, an owner holds at most one larger body, so that a few hanging endpoints don't starve the rest. */
+/** While others wait, an owner holds at most one larger body: hanging endpoints must not starve the rest. */
 const LARGE_BYTES = 1024 * 1024;
-/** Half of the budget: prefetched calls may wait long, and must not block large bodies. */
+/** Half: prefetched calls may wait long and must not block large bodies. */
 const PREFETCHED_SHARE = 2;
 /** Of a call, without its response. */
 export const CALL_BYTES = 1_024;
@@ -20,7 +20,6 @@ export class DeliveryBudget<Owner extends object> {
   /** In the order of waiting. */
   readonly #waiting = new Set<Owner>();
 
-  /** `onRoom`: a waiting owner may try again. */
   constructor(totalBytes: number, onRoom: (owner: Owner) => void) {
     this.#totalBytes = totalBytes;
     this.#onRoom = onRoom;
@@ -43,7 +42,7 @@ export class DeliveryBudget<Owner extends object> {
     if (bytes < before) this.#offerRoom();
   }
 
-  /** For a body about to be read; one may always go. Without room the owner waits. */
+  /** Before reading a body; one may always go. Without room the owner waits. */
   tryHold(owner: Owner, bytes: number): boolean {
     const othersWait = this.#waiting.size > (this.#waiting.has(owner) ? 1 : 0);
     const fits = this.#inFlightBytes === 0 || this.heldBytes + bytes <= this.#totalBytes;

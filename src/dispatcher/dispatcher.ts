@@ -1,4 +1,3 @@
-/** Commits outcomes, fetches due calls and passes them to the endpoints' workers. */
 import { DEFAULT_MAX_IN_FLIGHT } from "../domain/endpoint.js";
 import { latestScheduledRetry, type RetryPolicy } from "../domain/retry-policy.js";
 import type { Clock } from "../platform/clock.js";
@@ -33,7 +32,7 @@ export interface DispatchLimits {
   readonly batch: number;
   /** Prefetched and in flight. One may always go. */
   readonly bodyBytes: number;
-  /** Before outcomes are committed together; 0: one turn of the event loop. */
+  /** Outcomes within it share a commit; 0: one turn of the event loop. */
   readonly gatherMs: number;
 }
 
@@ -44,12 +43,12 @@ const DEFAULT_LIMITS: DispatchLimits = {
   bodyBytes: 64 * 1024 * 1024,
   gatherMs: 4,
 };
-/** With this many uncommitted, nothing more is sent: a crash may lose one group. */
+/** With this many uncommitted nothing more is sent: a crash may lose one group. */
 const LARGEST_GROUP = 512;
 const POLL_MS = 500;
 /** 60 s an attempt, 5 s to connect. */
 export const LONGEST_STOP_MS = 65_000;
-/** More than this behind the monotonic clock: the wall clock was set back. */
+/** A wall clock further behind the monotonic one was set back. */
 const SET_BACK_MS = 1_000;
 
 export class Dispatcher {
@@ -110,7 +109,6 @@ export class Dispatcher {
     return this.#budget.heldBytes;
   }
 
-  /** With something to do. */
   get endpoints(): number {
     return this.#pool.size;
   }
@@ -124,15 +122,14 @@ export class Dispatcher {
     this.#loop.wake();
   }
 
-  /** Nothing that was read before is sent. */
   changed(callbackId: string): void {
     this.#pool.changed(callbackId);
     this.#loop.wake();
   }
 
   /**
-   * Resolves when all in flight is committed, 65 s at most. Rejects with the store's error if it still can't be written: calls without a
-   * stored outcome are sent again after the next start.
+   * Resolves when all in flight is committed, 65 s at most. Rejects with the store's error: calls without a stored outcome are sent again
+   * after the next start.
    */
   async stop(): Promise<void> {
     const { clock } = this.#deps;
@@ -160,7 +157,7 @@ export class Dispatcher {
     }
   }
 
-  /** Resolves with when the next thing is due (epoch ms), not counting answers in flight; null: nothing. */
+  /** Resolves with when the next thing is due (epoch ms), answers aside; null: nothing. */
   async tick(): Promise<number | null> {
     try {
       for (;;) {
@@ -180,7 +177,6 @@ export class Dispatcher {
     }
   }
 
-  /** So that outcomes share a commit. */
   async #gather(): Promise<void> {
     const { clock } = this.#deps;
     if (this.#gatherMs === 0 || this.#log.size === 0 || this.#log.size >= LARGEST_GROUP) return;
@@ -197,7 +193,7 @@ export class Dispatcher {
     }
   }
 
-  /** With nothing to commit, only a trial write shows whether outcomes could be recorded. */
+  /** Only a trial write shows whether outcomes could be recorded. */
   async #proveStore(): Promise<void> {
     if (this.#storeState === "works") return;
     await this.#deps.store.checkWritable();
@@ -230,7 +226,6 @@ export class Dispatcher {
     }
   }
 
-  /** Over when none of its calls is FAILED any more, as after marks or a replay. */
   async #checkOutage({ tracker }: EndpointWorker): Promise<void> {
     const outage = tracker.outageToCheck;
     if (outage === null) return;
@@ -242,13 +237,12 @@ export class Dispatcher {
     try {
       worker.accept(await fetchWork(worker.queue.requestWork(now), this.#deps.store), now);
     } catch (error) {
-      // What was read is lost: read it again.
       worker.queue.invalidate();
       throw error;
     }
   }
 
-  /** At the start and after the wall clock was set back: nothing stored may be in the future. */
+  /** At the start and after the clock was set back: nothing stored may be in the future. */
   async #clampToClock(): Promise<void> {
     const { clock, policy, store } = this.#deps;
     const now = clock.now();

@@ -37,7 +37,6 @@ export interface DispatchingDeps {
   readonly random: Random;
   readonly logger: Logger;
   readonly policy: RetryPolicy;
-  /** For `queryparam` auth. */
   readonly authParameter: string;
   /** false: start() starts nothing. */
   readonly isEnabled: boolean;
@@ -81,7 +80,7 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
   };
 }
 
-/** As text, a large body would be in memory twice during the request. */
+/** As text, a large body would be in memory twice. */
 function bodyAsBytes({ body, ...rest }: DeliveryRequest): DeliveryRequest<string | Uint8Array | null> {
   return { ...rest, body: body !== null && body.length > SMALL_BODY ? Buffer.from(body) : body };
 }

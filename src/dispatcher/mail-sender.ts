@@ -1,4 +1,4 @@
-/** A mail server that is down delays the e-mail and nothing else. */
+/** A mail server that is down delays only the e-mail. */
 import type { Mail } from "../domain/mail.js";
 import type { Notifier } from "../notifier/notifier.js";
 import type { Clock } from "../platform/clock.js";
@@ -22,7 +22,7 @@ const POLL_MS = 5_000;
 export class MailSender {
   readonly #deps: MailSenderDeps;
   readonly #loop: RunLoop;
-  /** By outage: sent but not yet recorded; not sent again. */
+  /** By outage: sent, not yet recorded; not sent again. */
   readonly #sentAt = new Map<string, number>();
   #isStopping = false;
 
@@ -49,11 +49,11 @@ export class MailSender {
     return this.#loop.stop();
   }
 
-  /** Each due e-mail once. Resolves with when the next is due; null: none is queued. */
+  /** Resolves with when the next is due; null: none is queued. */
   async tick(): Promise<number | null> {
     const { store } = this.#deps;
     for (let mails = await store.fetchQueuedMails(await this.#dueBefore(), BATCH); mails.length > 0; ) {
-      // Waits for all: the next step must not repeat one in flight.
+      // The next step must not repeat one in flight.
       await settleAll(...mails.map((mail) => this.#send(mail)));
       if (this.#isStopping) return null;
       mails = await store.fetchQueuedMails(await this.#dueBefore(), BATCH);
@@ -61,7 +61,7 @@ export class MailSender {
     return store.nextMailAt();
   }
 
-  /** Later than now if a clock set back has put off the next e-mail too long. */
+  /** Later if a clock set back has put off the next e-mail too long. */
   async #dueBefore(): Promise<number> {
     const now = this.#deps.clock.now();
     const next = await this.#deps.store.nextMailAt();

@@ -2,7 +2,7 @@ import type { Mail } from "../domain/mail.js";
 import type { RetryPolicy } from "../domain/retry-policy.js";
 import type { AttemptOutcome, ClosedOutage, EndpointChange, Holding, OutcomeGroup } from "../store/store.js";
 
-/** Outcomes are committed in groups. A failed group is offered again, first. */
+/** A failed group is offered again, first. */
 export class OutcomeLog {
   readonly #policy: RetryPolicy;
   #gathering = emptyGroup();
@@ -51,7 +51,6 @@ export class OutcomeLog {
     );
   }
 
-  /** The failed group, or all that has gathered; null: nothing. */
   next(): OutcomeGroup | null {
     if (this.#committing === null) {
       if (!this.#gathering.isTouched) return null;
@@ -62,7 +61,6 @@ export class OutcomeLog {
     return { attempts, holdings, endpoints: [...endpoints.values()], closedOutages, mails, policy: this.#policy };
   }
 
-  /** The group of `next` is stored. */
   committed(): void {
     this.#committing = null;
   }

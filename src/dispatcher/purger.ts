@@ -1,4 +1,4 @@
-/** Deleted callbacks and what is past retention, in small chunks (docs/dispatcher.md, A call, rules 8 and 10). */
+/** In small chunks (docs/dispatcher.md, A call, rules 8 and 10). */
 import type { Clock } from "../platform/clock.js";
 import type { Logger } from "../platform/logger.js";
 import type { DispatchStore } from "../store/store.js";
@@ -13,9 +13,9 @@ export interface PurgerDeps {
 const CHUNK = 500;
 const PAUSE_MS = 50;
 const ROUND_MS = 60_000;
-/** More than this ahead of the monotonic clock: set, or the machine was asleep. */
+/** A wall clock further ahead of the monotonic one was set, or the machine slept. */
 const AHEAD_MS = 1_000;
-/** A wrong clock would remove calls for good: time to correct it after a start or a jump ahead. */
+/** A wrong clock would remove calls for good: time to correct it. */
 const GRACE_MS = 3_600_000;
 
 export class Purger {
@@ -50,7 +50,7 @@ export class Purger {
     return this.#loop.stop();
   }
 
-  /** One chunk. Resolves with when the next is due. */
+  /** Resolves with when the next chunk is due. */
   async tick(): Promise<number> {
     const { store, clock } = this.#deps;
     const now = clock.now();

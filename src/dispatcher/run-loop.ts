@@ -1,4 +1,4 @@
-/** Do what is due, sleep until the next thing is, go on after any error. */
+/** Goes on after any error. */
 import type { Clock } from "../platform/clock.js";
 
 /** Resolves with when the next thing is due (epoch ms); null: nothing. */
@@ -6,7 +6,6 @@ export type Step = () => Promise<number | null>;
 
 export interface LoopOptions {
   readonly clock: Clock;
-  /** At least this often. */
   readonly pollMs: number;
   readonly onError: (error: unknown) => void;
 }
@@ -34,7 +33,6 @@ export class RunLoop {
     this.#alarm.abort("awake");
   }
 
-  /** After the current step. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.wake();

@@ -1,15 +1,14 @@
-/** All requests in flight, shared fairly among the endpoints. */
 export interface Sender {
-  /** If it has fewer than `share` in flight; returns whether it did. */
+  /** If fewer than `share` are in flight. Returns whether it did. */
   sendOne(share: number): boolean;
 }
 
-/** With half of the slots taken, a sender may hold one in this many free ones. */
+/** With half taken, a sender may hold one in this many free slots. */
 const SCARCITY = 16;
 
 /**
- * Round-robin. Up to half of all slots only a sender's own limit counts. The rest is rationed: endpoints that hang keep their slots for a
- * minute and must leave room for those that answer.
+ * Round-robin. While half of all slots are free, only a sender's own limit counts; then they are rationed: endpoints that hang for a
+ * minute must leave room for those that answer.
  */
 export class SendSlots {
   #free: number;

@@ -1,4 +1,3 @@
-/** Endpoints with something to do, kept in step with others' changes in the store. */
 import type { DispatchStore, EndpointRecord, Store } from "../store/store.js";
 import { EndpointWorker, type WorkerDeps } from "./endpoint/endpoint-worker.js";
 import { earlier } from "./endpoint/in-flight-calls.js";
@@ -6,7 +5,7 @@ import { earlier } from "./endpoint/in-flight-calls.js";
 export type PoolStore = Pick<DispatchStore, "listEndpoints" | "listActiveCallbacks"> &
   Pick<Store, "changeCounter" | "readLatestChange" | "readChanges">;
 
-/** Per read; the event loop turns in between. */
+/** The event loop turns in between. */
 const CHUNK = 200;
 
 export class WorkerPool {
@@ -14,7 +13,6 @@ export class WorkerPool {
   readonly #workerDeps: WorkerDeps;
   readonly #onDeleted: () => void;
   readonly #workers = new Map<string, EndpointWorker>();
-  /** To read again. */
   readonly #changed = new Set<string>();
   #changeCounter: number | null = null;
   /** In the change log; null: not started. */
@@ -63,10 +61,7 @@ export class WorkerPool {
     for (const id of this.#workers.keys()) this.changed(id);
   }
 
-  /**
-   * Reads changes, one chunk at a time (`hasChanges`: more): at the start every callback with work, then what this process reported or
-   * another recorded.
-   */
+  /** One chunk at a time (`hasChanges`: more): at the start every callback with work, then what anyone changed. */
   async refresh(): Promise<void> {
     if (this.#position === null) await this.#readAll();
     else await this.#readChanges(this.#position);
@@ -80,7 +75,7 @@ export class WorkerPool {
   }
 
   async #readChanges(after: number): Promise<void> {
-    // Before the changes: what is written in between is read next time.
+    // Before: what is written in between is read next time.
     const counter = await this.#store.changeCounter();
     if (counter === this.#changeCounter) return;
     const { callbackIds, position } = await this.#store.readChanges(after, CHUNK);
@@ -106,7 +101,7 @@ export class WorkerPool {
 
   async #refreshChunk(): Promise<void> {
     const chunk = [...this.#changed].slice(0, CHUNK);
-    // Reports during the read are newer than its records.
+    // Reports during the read are newer.
     for (const id of chunk) this.#changed.delete(id);
     try {
       const records = await this.#store.listEndpoints(chunk);

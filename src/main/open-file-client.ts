@@ -10,8 +10,7 @@ import { openStore } from "../store/open-store.js";
 import { secretKeySource } from "../store/secret-key.js";
 
 /**
- * In this process: no server, no dispatching, no credentials but file permissions. `secretKey`: WHCB_SECRET_KEY. Throws `config` if there
- * is no such database.
+ * No server, no dispatching, no credentials but file permissions. `secretKey`: WHCB_SECRET_KEY. Throws `config` if there is no database.
  */
 export async function openFileClient(
   { path, authParameter }: { readonly path: string; readonly authParameter: string },

@@ -8,7 +8,7 @@ import { secretKeySource } from "../store/secret-key.js";
 import type { Store } from "../store/store.js";
 import type { Teardown } from "./teardown.js";
 
-/** As its only server, with the user of `options` added. Throws as lockDatabase and openStore. */
+/** With the user of `options` added. Throws as lockDatabase and openStore. */
 export async function openServedStore(options: ServeOptions, teardown: Teardown): Promise<Store> {
   const { database, credentials, secretKey } = options;
   const keySource = secretKeySource(database, secretKey);

@@ -1,4 +1,3 @@
-/** API, dispatcher and mail outbox on one database. */
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { dirname, join, resolve } from "node:path";
@@ -85,7 +84,7 @@ async function start(
   const closeApp = closeGracefully(app, { timers: systemTimers, nowMs: systemClock.monotonicMs, limitMs: LONGEST_STOP_MS });
   teardown.add(() => settleAll(closeApp(), dispatching.stop()));
   const url = await app.listen({ host: options.host, port: options.port });
-  // Not before: with its port taken, nothing is stored or sent.
+  // After listening: with the port taken, nothing is stored or sent.
   await store.saveSettings(options.settings);
   dispatching.start();
   return { url, settings };

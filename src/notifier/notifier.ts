@@ -1,11 +1,11 @@
-/** Addresses and names go to nodemailer as data, never as header text. */
+/** Addresses and names are data, never header text. */
 import { WhcbError } from "../domain/errors.js";
 import type { Mail } from "../domain/mail.js";
 import type { NoticeChannel } from "../domain/outage.js";
 
 export interface Notifier {
   readonly channel: NoticeChannel;
-  /** Resolves once handed over. A repeat replaces the first, or has the same Message-ID. Throws `unavailable`, with the reason. */
+  /** Resolves once handed over. A repeat replaces the first, or has the same Message-ID. Throws `unavailable`. */
   send(mail: Mail): Promise<void>;
   close(): Promise<void>;
 }
@@ -22,7 +22,7 @@ export function mailMessage(mail: Mail, from: string) {
     date: new Date(mail.createdAt),
     messageId: messageId(mail.outageId, from),
     headers: { "Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All" },
-    // A few non-ASCII characters would turn the whole text into base64.
+    // Otherwise the whole text becomes base64.
     ...(isAscii(mail.text) ? {} : { textEncoding: "quoted-printable" as const }),
     disableFileAccess: true,
     disableUrlAccess: true,
@@ -33,7 +33,7 @@ function isAscii(text: string): boolean {
   return /^[\t\n\r\u0020-\u007e]*$/.test(text);
 }
 
-/** The same for each outage, so that a repeat can be recognised. */
+/** The same for a repeat. */
 export function messageId(outageId: string, from: string): string {
   return `<outage.${checkOutageId(outageId)}@${from.slice(from.lastIndexOf("@") + 1)}>`;
 }
@@ -46,9 +46,9 @@ export function checkOutageId(outageId: string): string {
   return outageId;
 }
 
-/** One plain address: no name, list, comment, quote, space or control. */
+/** Without name, list, comment, quote, space or control. */
 export function checkAddress(address: string): string {
-  // Stored addresses may be older than the registration's check.
+  // Stored ones may predate the registration's check.
   if (!/^[^\s@<>(),;:"\\\p{Cc}]+@[^\s@<>(),;:"\\\p{Cc}]+$/u.test(address)) {
     throw new WhcbError("unavailable", "The callback's email isn't a single e-mail address, so the mail can't be sent.");
   }

@@ -11,7 +11,7 @@ import { isPlainLine, quoteBlock, toLine, truncate } from "./plain-text.js";
 export interface OutageFacts {
   readonly callback: Callback;
   readonly startedAt: number;
-  /** Of the attempt that opened the outage; null if a response was held. */
+  /** null if a response was held. */
   readonly result: DeliveryResult | null;
   readonly call: { readonly id: string; readonly response: MessageResponse };
   readonly policy: RetryPolicy;
@@ -128,7 +128,7 @@ function statusLine(result: { readonly statusCode: number; readonly statusMessag
   return `${result.statusCode} ${toLine(mask(result.statusMessage), 80)}`.trim();
 }
 
-/** In ASCII, so that the mail needs no encoding. */
+/** In ASCII: the mail needs no encoding. */
 function asciiKey(key: string): string {
   return maskKey(key).replaceAll("•", "*");
 }
@@ -138,7 +138,6 @@ function formatInstant(at: number): string {
   return `${new Date(at).toISOString().slice(0, 19).replace("T", " ")} UTC`;
 }
 
-/** A long value gets its own line. */
 function field(label: string, value: string): string {
   const line = `${`${label}:`.padEnd(11)}${value}`;
   return line.length > MAX_LINE ? `${label}:\n  ${value}` : line;

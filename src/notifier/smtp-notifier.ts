@@ -1,4 +1,4 @@
-/** One try per call, in bounded time; the outbox retries. */
+/** One try per call; the outbox retries. */
 import { errorMessage, WhcbError } from "../domain/errors.js";
 import type { Timers } from "../platform/clock.js";
 import { mailMessage, type Notifier } from "./notifier.js";
@@ -7,7 +7,7 @@ import { parseSmtpUrl, type SmtpServer } from "./smtp-url.js";
 export interface SmtpNotifierOptions {
   /** See smtp-url.ts; may contain a password. */
   readonly url: string;
-  /** Default: the URL's from=, the login if it is an address, or whcb@<host>. */
+  /** Default: the URL's from=, the login if an address, or whcb@<host>. */
   readonly from?: string;
   readonly timers: Timers;
   /** Per mail, to the server's last reply. */
@@ -54,7 +54,7 @@ function transportOptions(server: SmtpServer, timeoutMs: number, ca: string | un
     host: server.host,
     port: server.port,
     secure: server.isTls,
-    // No unencrypted login over a network: a man in the middle could hide STARTTLS.
+    // A man in the middle could hide STARTTLS and get the login.
     requireTLS: server.login !== null && !server.isTls && !server.isLoopback,
     ...(server.login === null ? {} : { auth: server.login }),
     connectionTimeout: Math.min(timeoutMs, 15_000),
@@ -72,7 +72,7 @@ function defaultSender(server: SmtpServer): string {
   return `whcb@${server.host.includes(":") ? `[IPv6:${server.host}]` : server.host}`;
 }
 
-/** The end of a sentence about the server; without secrets. */
+/** Without secrets. */
 function failureReason(error: unknown, server: SmtpServer): string {
   const code = fieldOf(error, "code");
   const status = fieldOf(error, "responseCode");
@@ -97,7 +97,7 @@ function fieldOf(error: unknown, name: string): string {
 
 const MAX_REPLY = 200;
 
-/** On one line; masks the password, as it is and as SMTP encodes it. */
+/** Masks the password, as it is and as SMTP encodes it. */
 function withoutLogin(text: string, { login }: SmtpServer): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are removed here
   const line = text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ");

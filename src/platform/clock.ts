@@ -1,17 +1,13 @@
 import { setTimeout as delay, setImmediate as turn } from "node:timers/promises";
 
-/** Injected, so that a day of retries takes milliseconds in a test. */
+/** Injected: a day of retries takes milliseconds in a test. */
 export interface Clock {
-  /** Wall time, epoch ms. It may jump. */
+  /** Epoch ms. It may jump. */
   now(): number;
   /** Ms since a fixed instant, without jumps: for durations and leases. */
   monotonicMs(): number;
-  /**
-   * Until `now()` reaches `at`, or for as long as was left (so a clock set back delays nobody), or until `signal` is aborted. Never
-   * rejects.
-   */
+  /** Until `now()` reaches `at` or as much time has passed as was left (for a clock set back), or `signal` is aborted. Never rejects. */
   sleepUntil(at: number, signal?: AbortSignal): Promise<void>;
-  /** One turn of the event loop. */
   nextTurn(): Promise<void>;
 }
 
@@ -31,9 +27,9 @@ export const systemClock: Clock = {
   },
 };
 
-/** Callbacks, not promises: cheap for time limits, most of which are cancelled. */
+/** Callbacks are cheap: most time limits are cancelled. */
 export interface Timers {
-  /** Returns the cancel function. The timer doesn't keep the process alive. */
+  /** Returns the cancel function. Doesn't keep the process alive. */
   after(delayMs: number, handler: () => void): () => void;
 }
 

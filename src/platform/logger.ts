@@ -1,4 +1,4 @@
-/** For the operator. Fields never hold a secret; the real logger redacts them all the same. */
+/** For the operator. Fields never hold a secret. */
 export interface Logger {
   info(fields: LogFields, message: string): void;
   warn(fields: LogFields, message: string): void;

@@ -1,4 +1,4 @@
-/** A sliding window: at most `rate` starts in any second. */
+/** At most `rate` starts in any second: a sliding window. */
 import type { Clock } from "./clock.js";
 
 export interface Pacer {
@@ -6,7 +6,7 @@ export interface Pacer {
   take(signal?: AbortSignal): Promise<void>;
 }
 
-/** Over a second: the network may bring requests closer together. */
+/** The network may bring requests closer together. */
 const WINDOW_MS = 1_050;
 
 /** `rate`: per second, may be below 1; null: no limit. */
@@ -14,7 +14,7 @@ export function createPacer(rate: number | null, clock: Clock): Pacer {
   if (rate === null || !Number.isFinite(rate)) return { take: () => Promise.resolve() };
   const starts = Math.max(1, Math.floor(rate));
   const windowMs = (WINDOW_MS * starts) / rate;
-  // Ring buffer; `next` is the oldest.
+  // A ring buffer.
   const lastStarts = new Array<number>(starts).fill(Number.NEGATIVE_INFINITY);
   let next = 0;
   let turn: Promise<void> = Promise.resolve();

@@ -8,7 +8,7 @@ export interface Paths {
   readonly data: string;
 }
 
-/** `WHCB_CONFIG_DIR` and `WHCB_DATA_DIR`, otherwise XDG, Library (macOS) or AppData (Windows). */
+/** Default: XDG, Library (macOS) or AppData (Windows). */
 export function pathsFrom(env: NodeJS.ProcessEnv, platform: NodeJS.Platform): Paths {
   const home = env.HOME || homedir();
   const config = env.WHCB_CONFIG_DIR || join(configHome(env, platform, home), "whcb");

@@ -16,7 +16,6 @@ const SECRETS = [
   "x-whispir-callback-key",
 ];
 
-/** JSON lines, secrets redacted. */
 export function pinoLogger(level: LogLevel, destination: DestinationStream): Logger {
   const paths = SECRETS.flatMap((name) => [`["${name}"]`, `*["${name}"]`, `*.*["${name}"]`]);
   const logger = pino(

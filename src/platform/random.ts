@@ -1,4 +1,4 @@
-/** Injected, so that a seed repeats a run. Ids are upper-case hex, as on the platform. */
+/** Injected: a seed repeats a run. Ids are upper-case hex, as on the platform. */
 import { randomBytes } from "node:crypto";
 
 export interface Random {
@@ -29,7 +29,7 @@ export function pooledRandom(random: Random): Random {
   };
 }
 
-/** UUIDv7 (RFC 9562), 32 digits: sorts by `now` (epoch ms). For calls, outages and runs. */
+/** UUIDv7 (RFC 9562), 32 digits; sorts by `now` (epoch ms). */
 export function timeOrderedId(now: number, random: Random): string {
   const bytes = random.bytes(10);
   const time = now.toString(16).padStart(12, "0");
@@ -39,12 +39,12 @@ export function timeOrderedId(now: number, random: Random): string {
   return (time + tail.toString("hex")).toUpperCase();
 }
 
-/** 16 digits. For callbacks. */
+/** 16 digits, for callbacks. */
 export function shortId(random: Random): string {
   return hexId(8, random);
 }
 
-/** 32 digits, all random. For message ids left out by the caller. */
+/** 32 digits, all random. */
 export function randomId(random: Random): string {
   return hexId(16, random);
 }

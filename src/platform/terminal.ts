@@ -1,4 +1,3 @@
-/** The process: streams, environment, signals. */
 import { fstatSync, writeSync } from "node:fs";
 import process from "node:process";
 import { Writable } from "node:stream";
@@ -8,7 +7,7 @@ export interface Io {
   readonly stdout: Output;
   readonly stderr: Output;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** On SIGINT and SIGTERM; returns the unsubscribe function. */
+  /** SIGINT and SIGTERM; returns the unsubscribe function. */
   onInterrupt(handler: () => void): () => void;
   /** For a second Ctrl-C. */
   exitNow(code: number): void;
@@ -19,7 +18,7 @@ export interface Output extends NodeJS.WritableStream {
   readonly columns?: number;
 }
 
-/** npx repeats the terminal's Ctrl-C: a second signal this soon is the same key press. */
+/** npx repeats the terminal's Ctrl-C: a second one this soon is the same. */
 const DUPLICATE_SIGNAL_MS = 200;
 
 export function processIo(process: NodeJS.Process): Io {
@@ -48,7 +47,7 @@ function isFile(fd: number, isTTY: boolean): boolean {
   return stat.isFile() || (stat.isCharacterDevice() && !isTTY);
 }
 
-/** Writes all of it: Node's stream ignores a short write, as on a full disk. */
+/** Node's stream ignores a short write, as on a full disk. */
 function fileOutput(fd: number): Output {
   return new Writable({
     write(chunk: Buffer, _encoding, done) {
@@ -64,10 +63,7 @@ function fileOutput(fd: number): Output {
 
 const STOP_SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
-/**
- * Removes the signal listeners that the loaded package added: one that cleans up at exit raises the signal again, which a stopping service
- * takes for a second Ctrl-C.
- */
+/** Removes the package's signal listeners: one that raises the signal again at exit would look like a second Ctrl-C. */
 export async function withoutSignalListeners<Loaded>(load: () => Promise<Loaded>): Promise<Loaded> {
   const before = STOP_SIGNALS.map((signal) => ({ signal, listeners: new Set(process.listeners(signal)) }));
   const loaded = await load();

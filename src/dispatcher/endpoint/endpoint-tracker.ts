@@ -1,4 +1,4 @@
-/** An endpoint's state and outage. Changes are committed with their cause. */
+/** Changes are committed with their cause. */
 import type { Attempt } from "../../domain/attempt.js";
 import type { Call } from "../../domain/call.js";
 import type { Callback } from "../../domain/callback.js";
@@ -45,9 +45,9 @@ export class EndpointTracker {
   #outage: OpenOutage | null;
   #markedOutage: OpenOutage | null;
   #savedMarkedOutage: OpenOutage | null;
-  /** The outage's calls may all be settled: the store knows. */
+  /** Its calls may all be settled. */
   #mayBeOver: boolean;
-  /** For the e-mail: the last first failure, until its outage is stored. */
+  /** For the e-mail, until its outage is stored. */
   #reported: { readonly call: Call; readonly attempt: Attempt | null } | null = null;
 
   constructor(record: EndpointRecord, deps: TrackerDeps) {
@@ -69,7 +69,7 @@ export class EndpointTracker {
     return this.#endpoint;
   }
 
-  /** Keeps the tracker's own state and outage. */
+  /** State and outage stay the tracker's. */
   useSettings(callback: Callback): void {
     const { repairedAt, replayRequestedAt } = this.#callback;
     this.#callback = callback;
@@ -90,7 +90,7 @@ export class EndpointTracker {
     this.#change(endpointAfterSuccess(this.#endpoint, at, this.#deps.maxInFlight), outageAfterSuccess(this.#outage, at));
   }
 
-  /** `call`: as when the attempt began. */
+  /** `call`: before the attempt. */
   failed(call: Call, attempt: Attempt): void {
     const { policy, random } = this.#deps;
     const at = attempt.startedAt + attempt.durationMs;
@@ -113,10 +113,9 @@ export class EndpointTracker {
     this.#change(endpointAtRound(this.#endpoint, at, this.#deps.policy, this.#deps.random.fraction()), this.#outage);
   }
 
-  /** Everything due was tried. */
   drained(at: number): void {
     this.#change(endpointAfterDrain(this.#endpoint), this.#outage);
-    // Calls were held until now, so that a quiet outage closes now.
+    // Calls were held until now: a quiet outage closes now.
     const closesAt = this.outageClosesAt();
     if (closesAt !== null && closesAt <= at) this.#closeOutage(at);
   }
@@ -147,22 +146,22 @@ export class EndpointTracker {
     return this.#deps.log.hasUncommitted(this.#callback.id);
   }
 
-  /** If its calls may all be settled; null while an outcome is uncommitted. */
+  /** null while an outcome is uncommitted. */
   get outageToCheck(): OpenOutage | null {
     return this.#mayBeOver && !this.hasUncommitted ? this.#outage : null;
   }
 
-  /** Closes it if no call is FAILED; `checked`: from outageToCheck. */
+  /** Closes it if none of its calls is FAILED. */
   outageChecked(checked: OpenOutage, { hasFailed, hasDelivered }: OutageProgress, at: number): void {
     if (this.#outage !== checked || this.hasUncommitted) return;
     this.#mayBeOver = false;
     if (hasFailed) return;
-    // After marks the endpoint may still fail: the same outage reopens.
+    // After marks it may still fail: the same outage reopens.
     this.#markedOutage = checked.quietSince === null && !hasDelivered ? checked : null;
     this.#closeOutage(at);
   }
 
-  /** A group is stored, less the skipped holdings. `isDropped`: neither its outage nor the e-mail was written. */
+  /** `isDropped`: neither its outage nor the e-mail was written. */
   groupCommitted(skippedHoldings: number, isDropped: boolean): void {
     const outage = outageWithoutHoldings(this.#outage, skippedHoldings);
     const reported = this.#reported;

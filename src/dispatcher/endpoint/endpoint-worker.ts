@@ -15,10 +15,9 @@ export interface WorkerDeps extends TrackerDeps, WorkQueueDeps {
   readonly logger: Logger;
   readonly slots: SendSlots;
   readonly sender: Pick<CallSender, "attempt">;
-  /** False while outcomes can't be committed, or when stopping. */
+  /** False when stopping, or while outcomes can't be committed. */
   maySend(): boolean;
   onAttempt(callbackId: string, attempt: Attempt): void;
-  /** Something to commit or read. */
   onChange(): void;
 }
 
@@ -33,7 +32,6 @@ export class EndpointWorker implements Sender {
     this.queue = new WorkQueue(this, this.tracker, record, deps);
   }
 
-  /** Changed by others. */
   refresh(callback: Callback): void {
     this.queue.invalidate();
     this.tracker.useSettings(callback);

@@ -5,15 +5,14 @@ import type { DispatchStore } from "../../store/store.js";
 /** Depends on the endpoint's state (docs/dispatcher.md, An endpoint). */
 export interface WorkRequest {
   readonly callbackId: string;
-  /** Shows the worker an outdated batch. */
   readonly generation: number;
-  /** In flight or waiting as a probe: unknown to the store, so that many more are read. */
+  /** The store doesn't know of these: that many more are read. */
   readonly busy: number;
-  /** Per kind, beyond the busy ones. */
+  /** Beyond the busy ones. */
   readonly batch: number;
   /** Larger responses are left out. */
   readonly maxBytes: number;
-  /** Retries of calls attempted after this wait (docs/dispatcher.md, A call, Rule 11). */
+  /** Calls last attempted after this must wait (docs/dispatcher.md, A call, Rule 11). */
   readonly attemptedBefore: number;
   /** Calls that first failed before this lose their retry; null: none. */
   readonly expireBefore: number | null;
@@ -33,7 +32,6 @@ export interface WorkBatch {
   readonly request: WorkRequest;
   readonly pending: readonly Call[];
   readonly hasMorePending: boolean;
-  /** The oldest. */
   readonly held: Call | null;
   readonly failed: readonly Call[];
   readonly hasMoreFailed: boolean;

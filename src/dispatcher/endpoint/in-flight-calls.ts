@@ -1,6 +1,6 @@
 /**
- * In flight, with an uncommitted outcome, or waiting after our own fault: the store is out of date about these, so that batches leave them
- * out and nothing is sent twice.
+ * In flight, uncommitted, or waiting after our own fault. The store is out of date about these: batches leave them out, so that nothing is
+ * sent twice.
  */
 export interface InFlightCall {
   /** null: never, or no outcome yet. */
@@ -52,7 +52,7 @@ export class InFlightCalls {
     return call;
   }
 
-  /** Waits 1 s, 2 s, 4 s … up to the longest wait; returns it. */
+  /** Waits 1 s, 2 s, 4 s … up to the longest; returns it. */
   failedHere(callSeq: number, now: number): number {
     const before = this.#faults.get(callSeq);
     const waitMs = Math.min(before ? before.waitMs * 2 : FIRST_WAIT_MS, this.#longestWaitMs);

@@ -1,9 +1,8 @@
-/** Calls read and not yet sent, and which goes next. */
 import type { Call } from "../../domain/call.js";
 import { type DeliveryBudget, prefetchedBytes } from "../delivery-budget.js";
 import type { Sender } from "../send-slots.js";
 
-/** With a backlog, one request in this many is for new responses. */
+/** With a backlog, one in this many is a new response. */
 const FRESH_EVERY = 4;
 
 export interface NextCall {
@@ -13,7 +12,7 @@ export interface NextCall {
   readonly bodyBytes: number;
 }
 
-/** `fresh`: new responses; `backlog`: failed calls that are due, or in a round or drain. */
+/** `backlog`: failed calls that are due, or in a round or drain. */
 export type QueueName = "probe" | "fresh" | "backlog";
 
 export class PrefetchedCalls {
@@ -48,15 +47,15 @@ export class PrefetchedCalls {
     return this.fresh.isOlderThan(instant) || this.backlog.isOlderThan(instant) || this.probe.isOlderThan(instant);
   }
 
-  /** Replaces the rest: a newer batch is more accurate. `readAt` is monotonic. */
+  /** A newer batch is more accurate. `readAt` is monotonic. */
   fill(queue: QueueName, calls: readonly Call[], readAt: number): void {
     this.#queues[queue].fill(calls, readAt);
     this.#count();
   }
 
   /**
-   * The next call, if there is room for its body; otherwise the endpoint waits. Drops backlog calls that fail `mayGo`. With nothing to
-   * send it stops waiting, unless it `keepsPlace`.
+   * Without room for the body, the endpoint waits. Drops backlog calls that fail `mayGo`. With nothing to send it stops waiting, unless it
+   * `keepsPlace`.
    */
   take(mayGo: (call: Call) => boolean, keepsPlace: boolean): NextCall | undefined {
     const next = this.#next(mayGo);
@@ -113,7 +112,6 @@ export class PrefetchedCalls {
   }
 }
 
-/** First in, first out. */
 class CallQueue {
   #calls: readonly Call[] = [];
   #next = 0;

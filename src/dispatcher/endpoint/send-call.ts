@@ -7,11 +7,11 @@ import type { Store } from "../../store/store.js";
 export interface CallSenderDeps {
   readonly clock: Clock;
   readonly store: Pick<Store, "findCall">;
-  /** Builds the request; the returned function sends it. Throws if it can't be built. */
+  /** The returned function sends it. Throws if it can't be built. */
   prepare(callback: Callback, call: Call): () => Promise<DeliveryResult>;
 }
 
-/** The clocks may differ by this much over a request. */
+/** The clocks may differ by this much over one request. */
 const CLOCKS_APART_MS = 1_000;
 
 export class CallSender {
@@ -22,10 +22,7 @@ export class CallSender {
     this.#deps = deps;
   }
 
-  /**
-   * Null: marked, changed or deleted before it was sent. Rejects if our side failed, which is no attempt (docs/dispatcher.md, A call, Rule
-   * 3). `callback` is called when the request is built.
-   */
+  /** Null: marked, changed or deleted before it was sent. Rejects if our side failed: no attempt (docs/dispatcher.md, A call, Rule 3). */
   async attempt(callback: () => Callback, call: Call, cause: AttemptCause): Promise<Attempt | null> {
     const { clock, prepare } = this.#deps;
     const send = call.leftOutBytes !== undefined ? await this.#readAndPrepare(callback, call) : prepare(callback(), call);
@@ -39,8 +36,8 @@ export class CallSender {
   }
 
   /**
-   * One at a time, with a turn of the event loop in between: otherwise connecting times out. Keeps only the request, so that a large body
-   * is in memory once.
+   * One at a time, with a turn of the event loop in between: otherwise connecting times out. Keeps only the request: a large body is in
+   * memory once.
    */
   #readAndPrepare(callback: () => Callback, call: Call): Promise<(() => Promise<DeliveryResult>) | null> {
     const { clock, store, prepare } = this.#deps;
@@ -60,7 +57,7 @@ function isUnchanged(before: Call, after: Call): boolean {
   return before.status === after.status && before.attemptCount === after.attemptCount && before.due?.cause === after.due?.cause;
 }
 
-/** If the clock was set back, the attempt doesn't end later than now. */
+/** After the clock was set back: doesn't end later than now. */
 function notAhead(startedAt: number, endedAt: number, durationMs: number): number {
   return startedAt + durationMs <= endedAt + CLOCKS_APART_MS ? startedAt : endedAt - durationMs;
 }

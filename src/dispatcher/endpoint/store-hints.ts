@@ -1,6 +1,6 @@
 import type { EndpointRecord } from "../../store/store.js";
 
-/** What the store may hold beyond the prefetched. A wrong guess only costs a read: a hint is withdrawn only by an empty batch. */
+/** A wrong guess only costs a read: a hint is withdrawn only by an empty batch. */
 export class StoreHints {
   mayHavePending: boolean;
   mayHaveFailed: boolean;
@@ -13,7 +13,7 @@ export class StoreHints {
     this.mayHavePending = pendingCalls > 0;
     this.mayHaveFailed = nextDueAt !== null;
     this.mayHaveHeld = this.mayHaveFailed;
-    // Read once at the start: later ones may be due earlier after a clock change.
+    // Read once: later ones may be due earlier after a clock change.
     this.dueAt = nextDueAt === null ? null : 0;
   }
 
@@ -23,7 +23,6 @@ export class StoreHints {
     this.expectDue(0);
   }
 
-  /** A retry may be due at `at`. */
   expectDue(at: number): void {
     this.mayHaveFailed = true;
     this.mayHaveHeld = true;

@@ -1,4 +1,3 @@
-/** Prefetched calls, calls in flight, and what the store may hold beyond them. */
 import { attemptedLongAgo, type Call, isInWindow, mayBeginAt } from "../../domain/call.js";
 import { FAILURES_TO_DOWN, inFlightLimit } from "../../domain/endpoint.js";
 import { latestScheduledRetry, type RetryPolicy } from "../../domain/retry-policy.js";
@@ -21,10 +20,10 @@ export interface WorkQueueDeps {
   readonly budget: DeliveryBudget<Sender>;
 }
 
-/** Older batches are read again before sending: a mark may have come. */
+/** Older batches are read again: a mark may have come. */
 const STALE_AFTER_MS = 1_000;
 const LOW_WATER = 64;
-/** Even while others fill the memory for prefetched calls. */
+/** Even while the memory for prefetched calls is full. */
 const MIN_BATCH = 2;
 
 export interface TakenCall extends NextCall {
@@ -36,7 +35,7 @@ export class WorkQueue {
   readonly #deps: WorkQueueDeps;
   readonly #prefetched: PrefetchedCalls;
   readonly inFlight: InFlightCalls;
-  /** Grows when all that was read, or is being read, is outdated. */
+  /** Grows when what was read, or is being read, is outdated. */
   #generation = 0;
   readonly #hints: StoreHints;
   #requests = 0;
@@ -59,7 +58,6 @@ export class WorkQueue {
     this.#hints = new StoreHints(record);
   }
 
-  /** Nothing in flight, prefetched or unread. */
   get isIdle(): boolean {
     return this.inFlight.size === 0 && this.#prefetched.isEmpty && !this.#hints.mayHavePending && !this.#hints.isDirty;
   }
@@ -68,7 +66,6 @@ export class WorkQueue {
     this.#hints.mayHavePending = true;
   }
 
-  /** Everything is read again. */
   invalidate(): void {
     if (this.#prefetched.probe.length > 0) this.#isProbing = false;
     this.#prefetched.clear();
@@ -81,10 +78,7 @@ export class WorkQueue {
     this.#prefetched.stopWaiting();
   }
 
-  /**
-   * From here on a batch has its stored outcome. If others changed the call or settings meanwhile, it may be anything (due for a replay,
-   * PENDING again).
-   */
+  /** If others changed the call or settings meanwhile, it may be anything (due for a replay, PENDING again). */
   committed(callSeq: number): void {
     const call = this.inFlight.remove(callSeq);
     if (!call) return;
@@ -92,7 +86,6 @@ export class WorkQueue {
     else if (call.dueAt !== null) this.#hints.expectDue(call.dueAt);
   }
 
-  /** Changed by others before it was sent. */
   withdrawn(callSeq: number): void {
     this.inFlight.remove(callSeq);
     this.#hints.suspectAll();
@@ -107,12 +100,11 @@ export class WorkQueue {
     return isDue(this.#nextFetchAt(), now);
   }
 
-  /** When the endpoint, its first call or a fault makes a read due; null: none. */
+  /** null: nothing will be due. */
   nextWorkAt(): number | null {
     return earlier(this.#nextFetchAt(), this.inFlight.retryAt);
   }
 
-  /** Later changes make the worker ask again. */
   requestWork(now: number): WorkRequest {
     const { callback, endpoint } = this.#tracker;
     const mayProbe = endpoint.state === "down" && isDue(this.#nextProbeAt(), now);
@@ -152,7 +144,7 @@ export class WorkQueue {
     else if (failed) this.#acceptFailed(batch, failed, now);
   }
 
-  /** If fewer than `share` are in flight and the endpoint's limit allows it. "stale": read everything again. */
+  /** If fewer than `share` are in flight. "stale": read everything again. */
   take(share: number): TakenCall | "stale" | undefined {
     if (this.#requests >= Math.min(this.#limit, share)) {
       this.#prefetched.stopWaiting();
@@ -162,7 +154,7 @@ export class WorkQueue {
       this.invalidate();
       return "stale";
     }
-    // During a re-read the endpoint keeps its place among those that wait for room.
+    // During a re-read the endpoint keeps its place.
     const next = this.#prefetched.take((call) => this.#mayGo(call), this.#hints.isDirty);
     if (next === undefined) return undefined;
     const taken = { ...next, isOfRound: this.#tracker.endpoint.state === "down" && next.from === "backlog" };
@@ -186,19 +178,18 @@ export class WorkQueue {
     return inFlightLimit(this.#tracker.endpoint, this.#deps.maxInFlight);
   }
 
-  /** With fewer than this in a queue, more are read. */
+  /** Below this, more are read. */
   get #lowWater(): number {
     return Math.min(LOW_WATER, Math.ceil(this.#lastBatch / 2));
   }
 
-  /** Nothing waits to be tried. At full pace new responses don't count. */
+  /** Nothing that was read waits to be tried; at full pace new responses don't count. */
   get #isDrained(): boolean {
     const { fresh, backlog } = this.#prefetched;
     return backlog.length === 0 && (fresh.length === 0 || this.#limit >= this.#deps.maxInFlight);
   }
 
   #nextFetchAt(): number | null {
-    // Prefetched calls go first.
     if (this.#prefetched.backlog.length >= this.#lowWater) return null;
     switch (this.#tracker.endpoint.state) {
       case "up":
@@ -210,7 +201,6 @@ export class WorkQueue {
     }
   }
 
-  /** When a round begins or continues. */
   #nextRoundAt(): number | null {
     if (!this.#hints.mayHaveFailed) return null;
     if (this.#unsentOfRound > 0) return 0;
@@ -218,7 +208,7 @@ export class WorkQueue {
     return isInRound ? null : this.#tracker.endpoint.roundAt;
   }
 
-  /** Unsent because what was read for the round was invalidated. */
+  /** Unsent because what was read was invalidated. */
   get #unsentOfRound(): number {
     return this.#prefetched.backlog.length === 0 ? this.#roundLeft : 0;
   }
@@ -228,7 +218,7 @@ export class WorkQueue {
     return mayProbe && this.#tracker.callback.retriesEnabled ? this.#tracker.endpoint.probeAt : null;
   }
 
-  /** Down, with retries on: new responses wait for a probe that is in flight or may go now. */
+  /** Down, with retries on: new responses wait for a probe. */
   #awaitsProbe(now: number): boolean {
     return this.#isProbing || isDue(this.#tracker.endpoint.probeAt, now);
   }
@@ -250,8 +240,8 @@ export class WorkQueue {
   }
 
   /**
-   * Down, with retries on: the oldest response without an attempt goes as a probe if one may go, and new ones wait for its outcome. They
-   * are held only if the last probe failed and the next may not go yet.
+   * Down, with retries on: the oldest response without an attempt goes as a probe if one may go; new ones wait for its outcome. They are
+   * held only if the last probe failed and the next may not go yet.
    */
   #holdAndProbe({ request, held, pending }: WorkBatch, now: number): void {
     const waiting = this.#withoutBusy(pending);
@@ -306,7 +296,7 @@ export class WorkQueue {
     this.#hints.mayHaveFailed = batch.hasMoreFailed;
     if (batch.hasMoreFailed || !this.#isDrained) return;
     this.#tracker.drained(now);
-    // Read once: scheduled retries didn't count until now, and the clock may have been set.
+    // Read once: scheduled retries didn't count until now.
     this.#hints.mayHaveFailed = upcoming.length > 0 || isSomeLeft;
     this.#hints.dueAt = this.#hints.mayHaveFailed ? 0 : null;
   }
