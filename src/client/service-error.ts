@@ -71,7 +71,7 @@ function errorText({ body }: TransportResponse): string {
   return (text || errorSummary).replace(/\s+/g, " ").slice(0, 500);
 }
 
-/** In either case. */
+/** In either case of the hex digits. */
 export function namesCall({ message }: Error, callId: string): boolean {
   return message.toUpperCase().includes(callId.toUpperCase());
 }

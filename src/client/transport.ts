@@ -43,7 +43,7 @@ export function lastHeaderValues(
 
 export type TransportFailureReason = "refused" | "dns" | "tls" | "timeout" | "cut" | "too-large" | "unreachable";
 
-/** After `refused`, `dns` and `tls` nothing was done. */
+/** After `refused`, `dns` and `tls` nothing was done; after the others the request may have been executed. */
 export class TransportFailure extends Error {
   override readonly name = "TransportFailure";
   readonly reason: TransportFailureReason;

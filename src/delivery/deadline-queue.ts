@@ -1,4 +1,4 @@
-/** Deadlines expire in the order added: one timer is enough. */
+/** Deadlines are all equally far ahead: one timer is enough. */
 import type { Clock, Timers } from "../platform/clock.js";
 
 export interface Deadlined {

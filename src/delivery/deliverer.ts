@@ -3,7 +3,10 @@ import type { DeliveryResult } from "../domain/attempt.js";
 import type { DeliveryRequest } from "../wire/delivery-request.js";
 
 export interface Deliverer {
-  /** The endpoint's failures are results. Rejects only with `unavailable`: out of file descriptors. Aborted: unreachable, reset. */
+  /**
+   * The endpoint's failures are results, within the deadline (60 s). Rejects only with `unavailable`: out of file descriptors. Aborted:
+   * unreachable, reset.
+   */
   deliver(request: DeliveryRequest<string | Uint8Array | null>, signal?: AbortSignal): Promise<Delivery>;
   /** Aborts what is in flight. */
   close(): Promise<void>;

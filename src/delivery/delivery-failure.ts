@@ -6,7 +6,7 @@ import { systemErrorCode, WhcbError } from "../domain/errors.js";
 export class DeliveryFailure extends Error {
   override readonly name = "DeliveryFailure";
   readonly reason: UnreachableReason;
-  /** Otherwise undici would retry a connect error forever. */
+  /** With one of its own codes, or none, undici would retry a connect error forever. */
   readonly code = "WHCB_DELIVERY";
 
   constructor(reason: UnreachableReason, detail: string, cause?: unknown) {

@@ -120,7 +120,7 @@ function unsent(failure: DeliveryFailure): Delivery {
   return { result: { kind: "unreachable", reason: failure.reason, detail: failure.message }, retryAfterMs: null };
 }
 
-/** Undici's cheapest form. No compression: it could be a bomb. */
+/** Undici's cheapest form. No compression: it could be a decompression bomb. */
 function headersOf(request: Pick<DeliveryRequest, "headers">): string[] {
   const pairs = ["accept-encoding", "identity"];
   for (const name in request.headers) pairs.push(name, request.headers[name] ?? "");
@@ -184,7 +184,7 @@ class Targets {
   }
 }
 
-/** Thousands of deliveries share one signal. */
+/** One listener per signal, shared by thousands of deliveries. */
 class AbortListeners {
   readonly #exchanges = new WeakMap<AbortSignal, Set<Exchange>>();
 

@@ -105,7 +105,7 @@ export interface CallbackChanges {
   readonly undeliverable?: boolean | undefined;
 }
 
-/** All members as read, except `id` and `link`, with the changes. */
+/** All members as read, except `id` and `link`, with the changes; a made-up value would overwrite the stored one. */
 export function changeCallbackJson(raw: JsonObject, changes: CallbackChanges): JsonObject {
   const { id: _id, link: _link, ...body } = raw;
   const { name, url, email, contentType, retriesEnabled, removeHtml, authType, key, reply, undeliverable } = changes;

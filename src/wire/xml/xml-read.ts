@@ -61,7 +61,7 @@ export function callsFromXml({ root, value }: XmlDocument): JsonObject {
   return root !== "call" && value.call !== undefined ? { calls: listOf(value.call) } : value;
 }
 
-/** Linear time. */
+/** Outside CDATA and comments, `<!` always begins a declaration. Linear time. */
 function rejectDtd(text: string): void {
   let tags = 0;
   for (let at = text.indexOf("<"); at !== -1; at = text.indexOf("<", at + 1)) {
