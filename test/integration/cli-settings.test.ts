@@ -115,5 +115,6 @@ test("config get aligns values as the terminal shows them", async () => {
   const stdout = await machine.works(["config", "get"], { columns: 120, env: { NO_COLOR: "1" } });
   const line = (name: string) => stdout.split("\n").find((text) => text.startsWith(name)) ?? "";
   const fullWidth = line("url").indexOf("  profile local");
-  expect(line("username")).toBe(`username  👨‍👩‍👧‍👦${" ".repeat(fullWidth - "username  ".length - 2)}  profile local`);
+  const label = "username".padEnd(line("url").indexOf("http"));
+  expect(line("username")).toBe(`${label}👨‍👩‍👧‍👦${" ".repeat(fullWidth - label.length - 2)}  profile local`);
 });

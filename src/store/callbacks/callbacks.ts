@@ -56,8 +56,10 @@ export function callbackStore(db: Db, cipher: KeyCipher): CallbackStore {
           .where("key", "=", before.key)
           .returningAll()
           .executeTakeFirstOrThrow();
-        if (isSwitchedOn) await switchRetriesOn(trx, before.key, now, policy);
-        else if (repaired && settings.retriesEnabled) await bringRetriesForward(trx, before.key, now, policy);
+        if (repaired && settings.retriesEnabled) {
+          await switchRetriesOn(trx, before.key, now, policy);
+          await bringRetriesForward(trx, before.key, now, policy);
+        }
         if (after.retries_enabled < before.retries_enabled) await switchRetriesOff(trx, before.key, now);
         await recordChange(trx, id);
         return toCallback(after, cipher);
@@ -114,7 +116,7 @@ async function listCallbacks(db: Db, cipher: KeyCipher, query: CallbackQuery): P
   };
 }
 
-/** docs/dispatcher.md, A call, rule 7; the window's last instant is included. A requested replay stays. */
+/** docs/dispatcher.md, A call, rules 7 and 8; the window's last instant is included. A requested replay stays. */
 export async function switchRetriesOn(db: Db, callbackKey: number, now: number, policy: RetryPolicy): Promise<void> {
   await sql`
     UPDATE calls SET due_at = ${now}, due_cause = 'retry', changed_at = ${now}
