@@ -23,7 +23,10 @@ const DUPLICATE_SIGNAL_MS = 200;
 
 export function processIo(process: NodeJS.Process): Io {
   return {
-    stdin: process.stdin,
+    // Opened when it is first read: opening it costs milliseconds.
+    get stdin() {
+      return process.stdin;
+    },
     stdout: isFile(process.stdout.fd, process.stdout.isTTY) ? fileOutput(process.stdout.fd) : process.stdout,
     stderr: process.stderr,
     env: process.env,

@@ -20,7 +20,7 @@ const service = await startService(
     allowNetworks: [],
     trustProxy: false,
     credentials: CREDENTIALS,
-    secretKey: "",
+    secretKey: Buffer.alloc(32).toString("base64"),
     logLevel: "warn",
   },
   { version: "0.0.0", log: process.stderr },
