@@ -36,3 +36,13 @@ function shownValue(name: string, value: string, mask: SecretMask): string {
   if (SECRET_NAME.test(name)) return MASK;
   return mask(value) === value ? encodeURIComponent(value) : MASK;
 }
+
+/** Masks every query value of a URL or path: `queryparam` auth has the key under a configurable name. */
+export function maskQuery(url: string): string {
+  return url.replace(/([?&][^=&]*)=[^&]*/g, "$1=••••");
+}
+
+/** Masks a URL's user and password, and nothing else. */
+export function maskUserinfo(url: string): string {
+  return url.replace(/\/\/[^/@]*@/, "//••••@");
+}

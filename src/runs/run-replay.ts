@@ -1,5 +1,6 @@
 import type { ListedCallback } from "../client/client.js";
 import { isWhcbError, WhcbError } from "../domain/errors.js";
+import { maskUserinfo } from "../domain/mask.js";
 import { chunkIds } from "../wire/bulk-ids.js";
 import { addressDelivery, type DeliveryRequest } from "../wire/delivery-request.js";
 import { requireAuthType, requireBodyStyle } from "../wire/json/callback-json.js";
@@ -169,7 +170,7 @@ function keyOf(callback: ListedCallback, { keys }: Pick<RunControl, "keys">): st
 
 /** Without a password in the URL. */
 export function recordedCallback({ id, name, url }: { id: string; name: string; url: string }): RunHeader["callbacks"][number] {
-  return { id, name, url: url.replace(/\/\/[^/@]*@/, "//••••@") };
+  return { id, name, url: maskUserinfo(url) };
 }
 
 export function recordedOptions({

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { maskKey, maskUrl, secretMask } from "../../../src/domain/mask.js";
+import { maskKey, maskQuery, maskUrl, maskUserinfo, secretMask } from "../../../src/domain/mask.js";
 
 describe("maskKey", () => {
   it.each([
@@ -48,4 +48,10 @@ describe("maskUrl", () => {
       "https://example.com/hook/****?a=****&b=1",
     );
   });
+});
+
+it("masks query values, or user and password, and leaves the rest of a URL as it is", () => {
+  expect(maskQuery("/hook?Auth=s3cret&b=1")).toBe("/hook?Auth=••••&b=••••");
+  expect(maskUserinfo("https://ada:s3cret@example.com/hook?b=1")).toBe("https://••••@example.com/hook?b=1");
+  expect(maskUserinfo("https://example.com/a@b")).toBe("https://example.com/a@b");
 });

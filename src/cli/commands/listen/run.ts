@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { maskQuery } from "../../../domain/mask.js";
 import type { ParsedArgs } from "../../args/flag.js";
 import { EXIT_INTERRUPTED } from "../../exit-codes.js";
 import type { Invocation } from "../../invocation.js";
@@ -91,11 +92,6 @@ function receivedJson(received: Received, isRepeat: boolean): Readonly<Record<st
 
 function isSecret(header: string): boolean {
   return /auth|key|token|secret|cookie/i.test(header);
-}
-
-/** Masks all values: `queryparam` auth has the key under a configurable name. */
-function maskQuery(url: string): string {
-  return url.replace(/([?&][^=&]*)=[^&]*/g, "$1=••••");
 }
 
 function describeBody(body: string): string {
