@@ -1,7 +1,7 @@
-import type { ListedCallback } from "../client/client.js";
+import type { ListedCallback, ReplayAttempt } from "../client/client.js";
 import { isWhcbError, WhcbError } from "../domain/errors.js";
 import { maskUserinfo } from "../domain/mask.js";
-import { chunkIds } from "../wire/bulk-ids.js";
+import { chunkIds, MAX_IDS_PER_REQUEST } from "../wire/bulk-ids.js";
 import { addressDelivery, type DeliveryRequest } from "../wire/delivery-request.js";
 import { requireAuthType, requireBodyStyle } from "../wire/json/callback-json.js";
 import { beginRun } from "./begin-run.js";
@@ -12,10 +12,9 @@ import type { ReplayGroup } from "./plan/group-draft.js";
 import { type ReplayPlan, snapshotPlan } from "./plan/replay-plan.js";
 import { SnapshotFile } from "./plan/snapshot-file.js";
 import { giveUpCallback, relistCalls } from "./relist-calls.js";
-import type { RunControl, RunDeps } from "./run-deps.js";
+import { type RunControl, type RunDeps, whoRuns } from "./run-deps.js";
 import type { ReplayOptions } from "./run-options.js";
 import { asWhcbError, type RunSession } from "./run-session.js";
-import { AttemptReporter } from "./send/attempt-reporter.js";
 import { applyToChunk, Marker } from "./send/marker.js";
 import { sendGroup } from "./send/send-group.js";
 
@@ -180,4 +179,44 @@ export function recordedOptions({
   ...options
 }: ReplayOptions & RunControl): ReplayOptions {
   return options;
+}
+
+class AttemptReporter {
+  readonly #callbackId: string;
+  readonly #session: RunSession;
+  #waiting: ReplayAttempt[] = [];
+  #isSupported = true;
+  #work: Promise<void> = Promise.resolve();
+
+  constructor(callbackId: string, session: RunSession) {
+    this.#callbackId = callbackId;
+    this.#session = session;
+  }
+
+  add(attempt: ReplayAttempt): void {
+    if (!this.#isSupported) return;
+    if (this.#waiting.push(attempt) >= MAX_IDS_PER_REQUEST) this.#report();
+  }
+
+  /** Never throws: a run doesn't fail because of the history. */
+  async finish(): Promise<void> {
+    if (this.#waiting.length > 0) this.#report();
+    await this.#work;
+  }
+
+  #report(): void {
+    const attempts = this.#waiting;
+    this.#waiting = [];
+    this.#work = this.#work.then(() => this.#post(attempts));
+  }
+
+  async #post(attempts: readonly ReplayAttempt[]): Promise<void> {
+    if (!this.#isSupported) return;
+    const { client } = this.#session.deps;
+    try {
+      this.#isSupported = await client.recordReplays(this.#callbackId, attempts, whoRuns(this.#session.deps));
+    } catch (error) {
+      if (!isWhcbError(error)) throw error;
+    }
+  }
 }

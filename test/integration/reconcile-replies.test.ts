@@ -1,6 +1,6 @@
 /**
  * A reconcile of two thousand replies to three messages, with a list as a receiver's database would give it.
- * Covers: src/runs/plan/plan-reconcile.ts, src/runs/plan/listed-calls-file.ts, src/runs/run-reconcile.ts
+ * Covers: src/runs/plan/plan-reconcile.ts, src/runs/plan/snapshot-file.ts, src/runs/run-reconcile.ts
  */
 import { afterEach, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";

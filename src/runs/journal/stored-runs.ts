@@ -2,14 +2,12 @@ import { open, readdir } from "node:fs/promises";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
 import type { Clock } from "../../platform/clock.js";
 import { readBootId } from "./boot-id.js";
-import { Journal, openJournalFile } from "./journal.js";
-import { type JournalEnd, readJournal } from "./journal-reader.js";
+import { Journal, type JournalEnd, openJournalFile, readJournal } from "./journal.js";
 import { isUnfinished } from "./run-counts.js";
 import { journalPath, runIdOfFile } from "./run-id.js";
 import { isRunLocked, lockRun } from "./run-lock.js";
 import { type RunCall, RunState } from "./run-state.js";
-import type { RunCounts } from "./run-step.js";
-import { parseStep, type RunHeader } from "./run-step.js";
+import { parseStep, type RunCounts, type RunHeader } from "./run-step.js";
 
 export interface RunOverview extends RunHeader {
   /** unfinished: something to send, mark or find out. discarded: the same, and given up by a user. */

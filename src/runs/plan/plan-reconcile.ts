@@ -6,11 +6,10 @@ import type { RunListener } from "../journal/run-step.js";
 import type { RunDeps } from "../run-deps.js";
 import { listScope } from "./call-scope.js";
 import { GroupDraft } from "./group-draft.js";
-import { ListedCallsFile } from "./listed-calls-file.js";
 import { type ComparableCall, type CompareOptions, comparableCall, matchSeen, type ParsePhone } from "./match-seen.js";
 import { type ReplayPlan, snapshotPlan } from "./replay-plan.js";
 import type { SeenList } from "./seen-list.js";
-import { SnapshotFile } from "./snapshot-file.js";
+import { ListedCallsFile, SnapshotFile } from "./snapshot-file.js";
 
 export interface ReconcilePlan {
   readonly callback: ListedCallback;
