@@ -6,7 +6,7 @@ import type { Notifier } from "../notifier/notifier.js";
 import type { Clock } from "../platform/clock.js";
 import type { Logger } from "../platform/logger.js";
 import type { Random } from "../platform/random.js";
-import { settleAll } from "../platform/settle-all.js";
+import { settleAll } from "../platform/teardown.js";
 import type { Store } from "../store/store.js";
 import { buildDelivery, type DeliveryRequest } from "../wire/delivery-request.js";
 import { Dispatcher } from "./dispatcher.js";

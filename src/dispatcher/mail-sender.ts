@@ -1,9 +1,9 @@
 /** A mail server that is down delays only the e-mail. */
-import type { Mail } from "../domain/mail.js";
+import type { Mail } from "../domain/outage.js";
 import type { Notifier } from "../notifier/notifier.js";
 import type { Clock } from "../platform/clock.js";
 import type { Logger } from "../platform/logger.js";
-import { settleAll } from "../platform/settle-all.js";
+import { settleAll } from "../platform/teardown.js";
 import type { MailStore } from "../store/store.js";
 import { RunLoop } from "./run-loop.js";
 

@@ -1,4 +1,4 @@
-import type { Mail } from "../domain/mail.js";
+import type { Mail } from "../domain/outage.js";
 import type { RetryPolicy } from "../domain/retry-policy.js";
 import type { AttemptOutcome, ClosedOutage, EndpointChange, Holding, OutcomeGroup } from "../store/store.js";
 

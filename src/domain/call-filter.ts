@@ -1,6 +1,5 @@
 /** The client checks it too: a service that ignores a filter must not widen a replay. */
-import type { CallStatus } from "./call.js";
-import { type Channel, type MessageResponse, senderAddress } from "./message-response.js";
+import { type CallStatus, type Channel, type MessageResponse, senderAddress } from "./call.js";
 
 export interface CallFilter {
   /** Default: SUCCESS and FAILED. */

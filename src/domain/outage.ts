@@ -67,3 +67,15 @@ export interface OutageProgress {
   /** By the dispatcher or a replay. */
   readonly hasDelivered: boolean;
 }
+
+/** At most one per outage: the outage's id is its id. */
+export interface Mail {
+  readonly outageId: string;
+  readonly callbackId: string;
+  readonly to: string;
+  readonly subject: string;
+  readonly text: string;
+  readonly createdAt: number;
+  /** Failed so far. */
+  readonly tries: number;
+}

@@ -13,11 +13,14 @@ import { createSmtpNotifier } from "../notifier/smtp-notifier.js";
 import { systemClock, systemTimers } from "../platform/clock.js";
 import { pinoLogger } from "../platform/pino-logger.js";
 import { systemRandom } from "../platform/random.js";
-import { settleAll } from "../platform/settle-all.js";
+import { settleAll, Teardown } from "../platform/teardown.js";
 import { createApp } from "../server/app.js";
+import { hashApiKey, makeCredential, matchesApiKey, verifyPassword } from "../server/auth/credential-hashes.js";
 import { closeGracefully } from "../server/close-gracefully.js";
-import { openServedStore } from "./open-served-store.js";
-import { Teardown } from "./teardown.js";
+import { lockDatabase } from "../store/lock-database.js";
+import { openStore } from "../store/open-store.js";
+import { secretKeySource } from "../store/secret-key.js";
+import type { Store } from "../store/store.js";
 
 export interface ServiceSurroundings {
   readonly version: string;
@@ -109,4 +112,24 @@ function openNotifier({ smtp, mailDirectory, database }: ServeOptions, teardown:
   const notifier = smtp === null ? createEmlNotifier({ directory }) : createSmtpNotifier({ url: smtp, timers: systemTimers });
   teardown.add(() => notifier.close());
   return notifier;
+}
+
+/** With the user of `options` added. Throws as lockDatabase and openStore. */
+async function openServedStore(options: ServeOptions, teardown: Teardown): Promise<Store> {
+  const { database, credentials, secretKey } = options;
+  const keySource = secretKeySource(database, secretKey);
+  const lock = await lockDatabase(database);
+  teardown.add(() => lock.release());
+  const store = await openStore({ url: database, clock: systemClock, secretKey: keySource });
+  teardown.add(() => store.close());
+  await letIn(credentials, store);
+  return store;
+}
+
+/** Keeps existing hashes: new ones would invalidate issued tokens. */
+async function letIn(credentials: ServeOptions["credentials"], store: Store): Promise<void> {
+  const stored = (await store.listCredentials()).find(({ username }) => username === credentials.username);
+  const isKnown =
+    stored && matchesApiKey(hashApiKey(credentials.apiKey), stored) && (await verifyPassword(credentials.password, stored));
+  if (!isKnown) await store.saveCredential(await makeCredential(credentials, systemRandom), systemClock.now());
 }

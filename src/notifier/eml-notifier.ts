@@ -2,7 +2,7 @@
 import { mkdir, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { systemErrorCode, WhcbError } from "../domain/errors.js";
-import type { Mail } from "../domain/mail.js";
+import type { Mail } from "../domain/outage.js";
 import { checkOutageId, DEFAULT_SENDER, mailMessage, type Notifier } from "./notifier.js";
 
 export interface EmlNotifierOptions {

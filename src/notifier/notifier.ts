@@ -1,7 +1,6 @@
 /** Addresses and names are data, never header text. */
 import { WhcbError } from "../domain/errors.js";
-import type { Mail } from "../domain/mail.js";
-import type { NoticeChannel } from "../domain/outage.js";
+import type { Mail, NoticeChannel } from "../domain/outage.js";
 
 export interface Notifier {
   readonly channel: NoticeChannel;

@@ -3,7 +3,7 @@
  * Covers: src/cli/commands/demo/command.ts, src/cli/commands/demo/run.ts, src/cli/commands/listen/command.ts
  * Covers: src/cli/commands/listen/run.ts, src/cli/commands/serve/command.ts, src/cli/commands/serve/run.ts
  * Covers: src/cli/commands/trigger/command.ts, src/cli/commands/trigger/run.ts, src/dispatcher/dispatching.ts
- * Covers: src/main/open-http-client.ts, src/main/open-served-store.ts, src/main/start-service.ts, src/main/teardown.ts
+ * Covers: src/main/open-http-client.ts, src/main/start-service.ts, src/platform/teardown.ts
  * Covers: src/server/close-gracefully.ts
  */
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";

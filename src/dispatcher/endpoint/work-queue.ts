@@ -6,10 +6,9 @@ import type { EndpointRecord } from "../../store/store.js";
 import { CALL_BYTES, type DeliveryBudget } from "../delivery-budget.js";
 import type { Sender } from "../send-slots.js";
 import type { EndpointTracker } from "./endpoint-tracker.js";
-import type { FailedCalls, WorkBatch, WorkRequest } from "./fetch-work.js";
+import { type FailedCalls, StoreHints, type WorkBatch, type WorkRequest } from "./fetch-work.js";
 import { earlier, InFlightCalls } from "./in-flight-calls.js";
 import { type NextCall, PrefetchedCalls } from "./prefetched-calls.js";
-import { StoreHints } from "./store-hints.js";
 
 export interface WorkQueueDeps {
   readonly clock: Clock;

@@ -1,6 +1,6 @@
 /** At most one e-mail per outage, queued in its opening transaction. */
 import { type Selectable, sql } from "kysely";
-import type { Mail } from "../../domain/mail.js";
+import type { Mail } from "../../domain/outage.js";
 import type { LiveCallbacks } from "../callbacks/callback-row.js";
 import type { Db, MailTable } from "../schema.js";
 import { batchOf, cell } from "../sqlite/json-rows.js";

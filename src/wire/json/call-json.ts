@@ -1,10 +1,8 @@
 /** docs/contract.md, Calls. */
-import type { Attempt, AttemptCause } from "../../domain/attempt.js";
-import { resultMessage } from "../../domain/attempt.js";
-import type { Call, CallStatus, SettledBy } from "../../domain/call.js";
+import { type Attempt, type AttemptCause, resultMessage } from "../../domain/attempt.js";
+import type { Call, CallStatus, MessageResponse, SettledBy } from "../../domain/call.js";
 import type { Callback } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
-import type { MessageResponse } from "../../domain/message-response.js";
 import { type RetryPolicy, retryUntil } from "../../domain/retry-policy.js";
 import { readDate, toIsoDate } from "../dates.js";
 import type { Link } from "../links.js";

@@ -1,6 +1,6 @@
 /** Compares what is on disk with the model when nothing is left to do at this instant. */
 import type { Call } from "../../../src/domain/call.js";
-import type { Mail } from "../../../src/domain/mail.js";
+import type { Mail } from "../../../src/domain/outage.js";
 import type { Store } from "../../../src/store/store.js";
 import type { DispatchModel, ModelCall, ModelCallback } from "./dispatch-model.js";
 

@@ -1,7 +1,7 @@
 /** A mail to send, the same as received, and the error of a send that fails. */
 import { expect } from "vitest";
 import { isWhcbError } from "../../../src/domain/errors.js";
-import type { Mail } from "../../../src/domain/mail.js";
+import type { Mail } from "../../../src/domain/outage.js";
 
 export function aMail(over: Partial<Mail> = {}): Mail {
   return {

@@ -1,5 +1,5 @@
 /**
- * Covers: src/platform/logger.ts, src/platform/settle-all.ts
+ * Covers: src/platform/logger.ts, src/platform/teardown.ts
  */
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -1,11 +1,10 @@
 import type { Client, ListedAttempt } from "../../../client/client.js";
+import { senderAddress } from "../../../domain/call.js";
 import { formatDuration } from "../../../domain/duration.js";
 import { isWhcbError, WhcbError } from "../../../domain/errors.js";
-import { senderAddress } from "../../../domain/message-response.js";
 import type { Invocation } from "../../invocation.js";
 import { callJson, dateOrNull, statusPaint } from "../../output/call-columns.js";
-import type { Column } from "../../output/cells.js";
-import { renderFields } from "../../output/cells.js";
+import { type Column, renderFields } from "../../output/cells.js";
 import { commandLine } from "../../output/questions.js";
 import { safeJson, sanitize } from "../../output/sanitize.js";
 import type { RenderOptions } from "../../output/screen.js";

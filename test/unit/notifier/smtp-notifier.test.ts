@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { parseSmtpUrl } from "../../../src/notifier/smtp-url.js";
+import { parseSmtpUrl } from "../../../src/notifier/smtp-notifier.js";
 
 describe("an SMTP URL", () => {
   test("gives server, port, TLS, login and sender", () => {

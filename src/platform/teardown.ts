@@ -28,3 +28,9 @@ export class Teardown {
     if (failures.length > 0) throw failures[0];
   }
 }
+
+/** Waits for all, then rejects with the first failure. */
+export async function settleAll(...work: readonly Promise<unknown>[]): Promise<void> {
+  const results = await Promise.allSettled(work);
+  for (const result of results) if (result.status === "rejected") throw result.reason;
+}
