@@ -1,12 +1,13 @@
+import { STATUS_CODES } from "node:http";
+import { StringDecoder } from "node:string_decoder";
 import type { Dispatcher as UndiciDispatcher } from "undici";
 import type { DeliveryResult } from "../domain/attempt.js";
 import { WhcbError } from "../domain/errors.js";
+import { parseRetryAfter } from "../wire/retry-after.js";
 import type { Connection, OriginConnections, Waiter } from "./connection-pool.js";
-import type { Deadlined } from "./deadline-queue.js";
 import type { Delivery } from "./deliverer.js";
 import { DeliveryFailure, exchangeFailure } from "./delivery-failure.js";
-import { KEPT_BODY_BYTES, type RawAnswer, resultOf, retryAfterOf } from "./read-answer.js";
-import type { GuardedExchange } from "./response-size-guard.js";
+import type { Deadlined, GuardedExchange } from "./exchange-limits.js";
 
 export interface ExchangeHost {
   readonly maxAnswerBytes: number;
@@ -178,4 +179,69 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
     this.#options.host.onSettled(this);
     return true;
   }
+}
+
+interface RawAnswer {
+  readonly statusCode: number;
+  readonly statusMessage: string;
+  /** Alternating names and values. */
+  readonly headers: readonly Buffer[];
+  /** At most the first KEPT_BODY_BYTES. */
+  readonly body: Buffer | null;
+}
+
+const KEPT_BODY_BYTES = 1024;
+const KEPT_MESSAGE_LENGTH = 200;
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+
+function resultOf(answer: RawAnswer): DeliveryResult {
+  const statusMessage = messageOf(answer);
+  if (REDIRECTS.has(answer.statusCode)) {
+    const detail = `${answer.statusCode} ${statusMessage}, not followed${redirectTarget(headerValue(answer.headers, "location"))}`;
+    return { kind: "unreachable", reason: "redirect", detail };
+  }
+  return {
+    kind: "answered",
+    statusCode: answer.statusCode,
+    statusMessage,
+    body: answer.body === null ? "" : textOf(answer.body),
+  };
+}
+
+/** In ms from `now` (epoch ms); ignored in a 200. */
+function retryAfterOf(answer: RawAnswer, now: number): number | null {
+  if (answer.statusCode === 200) return null;
+  const value = headerValue(answer.headers, "retry-after");
+  return value === null ? null : parseRetryAfter(value, now);
+}
+
+function messageOf({ statusCode, statusMessage }: RawAnswer): string {
+  return storable(statusMessage.slice(0, KEPT_MESSAGE_LENGTH)) || (STATUS_CODES[statusCode] ?? "");
+}
+
+/** Without path and query, which may hold a key. */
+function redirectTarget(location: string | null): string {
+  if (location === null || !URL.canParse(location)) return "";
+  const { protocol, host } = new URL(location);
+  return ` (to ${protocol}//${host})`.slice(0, KEPT_MESSAGE_LENGTH);
+}
+
+/** `name` in lower case. */
+function headerValue(headers: readonly Buffer[], name: string): string | null {
+  for (let at = 0; at + 1 < headers.length; at += 2) {
+    if (headers[at]?.length === name.length && headers[at]?.toString("latin1").toLowerCase() === name) {
+      return headers[at + 1]?.toString("latin1") ?? null;
+    }
+  }
+  return null;
+}
+
+/** Drops a character cut by the limit. */
+function textOf(body: Buffer): string {
+  return storable(body.length < KEPT_BODY_BYTES ? body.toString() : new StringDecoder("utf8").write(body));
+}
+
+/** Without NUL, which PostgreSQL's text can't contain. */
+function storable(text: string): string {
+  return text.includes("\u0000") ? text.replaceAll("\u0000", "\ufffd") : text;
 }

@@ -4,12 +4,11 @@ import type { Clock, Timers } from "../platform/clock.js";
 import type { DeliveryRequest } from "../wire/delivery-request.js";
 import { type AddressRule, ANY_ADDRESS, checkCallbackUrl, parseHttpUrl } from "./address-rule.js";
 import { ConnectionPool, type OriginConnections } from "./connection-pool.js";
-import { DeadlineQueue } from "./deadline-queue.js";
 import type { Deliverer, Delivery } from "./deliverer.js";
 import { DeliveryFailure } from "./delivery-failure.js";
 import { Exchange, type ExchangeHost } from "./exchange.js";
+import { DeadlineQueue, ResponseSizeGuard } from "./exchange-limits.js";
 import { createNameResolver, type NameResolver } from "./name-resolver.js";
-import { ResponseSizeGuard } from "./response-size-guard.js";
 
 export interface DelivererOptions {
   readonly clock: Pick<Clock, "now" | "monotonicMs">;

@@ -5,7 +5,7 @@ import type { Timers } from "../platform/clock.js";
 import { checkAddress, mailMessage, type Notifier } from "./notifier.js";
 
 export interface SmtpNotifierOptions {
-  /** See smtp-url.ts; may contain a password. */
+  /** See parseSmtpUrl; may contain a password. */
   readonly url: string;
   /** Default: the URL's from=, the login if an address, or whcb@<host>. */
   readonly from?: string;

@@ -1,11 +1,9 @@
 import { sql } from "kysely";
 import { WhcbError } from "../domain/errors.js";
-
+import { DEFAULT_SERVICE_SETTINGS, type ServiceSettings } from "../domain/service-settings.js";
 import type { Clock } from "../platform/clock.js";
-
 import { requireCallback } from "./callbacks/callback-row.js";
-import { callbackStore } from "./callbacks/callbacks.js";
-import { releaseRunLease, takeRunLease } from "./callbacks/run-leases.js";
+import { callbackStore, releaseRunLease, takeRunLease } from "./callbacks/callbacks.js";
 import { acceptCalls } from "./calls/accept-calls.js";
 import { listAttempts } from "./calls/attempts.js";
 import { readCounts } from "./calls/call-counts.js";
@@ -13,7 +11,6 @@ import { expireRetries, fetchBacklog, fetchDue, fetchHeld, fetchPending, fetchRe
 import { listCalls } from "./calls/list-calls.js";
 import { markCalls, recordReplays, requestReplays } from "./calls/mark-calls.js";
 import { readChanges, readLatestChange } from "./change-log.js";
-import { type KeyCipher, keyCipher } from "./key-cipher.js";
 import { clampTimes } from "./outcomes/clamp-times.js";
 import { commitOutcomes } from "./outcomes/commit-outcomes.js";
 import { listActiveCallbacks, listEndpoints } from "./outcomes/endpoints.js";
@@ -21,10 +18,9 @@ import { mailStore } from "./outcomes/mails.js";
 import { listOutages, readOutageProgress } from "./outcomes/outages.js";
 import { purgeDeleted, purgeExpired } from "./purge.js";
 import type { Db } from "./schema.js";
-import { checkSecretKey, hasKeyCheck, type SecretKeySource } from "./secret-key.js";
+import { checkSecretKey, hasKeyCheck, type KeyCipher, keyCipher, type SecretKeySource } from "./secret-key.js";
 import { openSqlite } from "./sqlite/open-sqlite.js";
-import type { CredentialStore, Gauges, Store } from "./store.js";
-import { settingsStore } from "./stored-settings.js";
+import type { CredentialStore, Gauges, SettingsStore, Store } from "./store.js";
 
 export interface OpenStoreOptions {
   /** A SQLite file's path, or ":memory:". */
@@ -145,4 +141,34 @@ async function readGauges(db: Db): Promise<Gauges> {
       (SELECT count(*) FROM outages WHERE ended_at IS NULL) AS "openOutages",
       (SELECT count(*) FROM mails WHERE next_try_at IS NOT NULL) AS "queuedMails"`.execute(db);
   return rows[0] ?? { waiting: 0, due: 0, openOutages: 0, queuedMails: 0 };
+}
+
+const SETTINGS_ROW = "service-settings";
+
+/** Stores only those set: a later version can change a default. */
+function settingsStore(db: Db): SettingsStore {
+  return {
+    readSettings: async () => ({ ...DEFAULT_SERVICE_SETTINGS, ...(await readStored(db)) }),
+    saveSettings: (changes) =>
+      db.transaction().execute(async (trx) => {
+        const stored = { ...(await readStored(trx)), ...changes };
+        const value = Buffer.from(JSON.stringify(stored));
+        await trx
+          .insertInto("settings")
+          .values({ name: SETTINGS_ROW, value })
+          .onConflict((conflict) => conflict.column("name").doUpdateSet({ value }))
+          .execute();
+      }),
+  };
+}
+
+async function readStored(db: Db): Promise<Partial<ServiceSettings>> {
+  const row = await db.selectFrom("settings").select("value").where("name", "=", SETTINGS_ROW).executeTakeFirst();
+  return row === undefined ? {} : parseStored(JSON.parse(Buffer.from(row.value).toString()));
+}
+
+/** Ignores non-numbers and unknown settings. */
+function parseStored(stored: Readonly<Record<string, unknown>>): Partial<ServiceSettings> {
+  const entries = Object.keys(DEFAULT_SERVICE_SETTINGS).map((name) => [name, stored[name]] as const);
+  return Object.fromEntries(entries.filter(([, value]) => typeof value === "number"));
 }

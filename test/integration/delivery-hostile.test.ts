@@ -1,6 +1,6 @@
 /**
  * Endpoints that misbehave, over real sockets.
- * Covers: src/delivery/exchange.ts, src/delivery/read-answer.ts, src/delivery/delivery-failure.ts
+ * Covers: src/delivery/exchange.ts, src/delivery/delivery-failure.ts
  */
 import type { Socket } from "node:net";
 import { setFlagsFromString } from "node:v8";

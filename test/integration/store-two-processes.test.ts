@@ -1,6 +1,6 @@
 /**
  * A server and an in-process client on one file, and the file after a crash.
- * Covers: src/store/lock-database.ts, src/store/sqlite/write-lock.ts
+ * Covers: src/store/lock-database.ts, src/store/sqlite/sqlite-dialect.ts
  */
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";

@@ -1,8 +1,8 @@
 import { type Insertable, type Selectable, sql } from "kysely";
 import type { Callback, CallbackSettings } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
-import type { KeyCipher } from "../key-cipher.js";
 import type { CallbackTable, Db } from "../schema.js";
+import type { KeyCipher } from "../secret-key.js";
 import { listOf } from "../sqlite/json-rows.js";
 import type { OutcomeGroup } from "../store.js";
 

@@ -1,8 +1,8 @@
 import { type Selectable, sql } from "kysely";
 import { type Endpoint, NEW_ENDPOINT } from "../../domain/endpoint.js";
 import { type CallbackRow, type LiveCallbacks, toCallback } from "../callbacks/callback-row.js";
-import type { KeyCipher } from "../key-cipher.js";
 import type { Db, EndpointTable } from "../schema.js";
+import type { KeyCipher } from "../secret-key.js";
 import { batchOf, cell, listOf } from "../sqlite/json-rows.js";
 import type { EndpointChange, EndpointRecord } from "../store.js";
 

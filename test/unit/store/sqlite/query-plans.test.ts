@@ -3,10 +3,8 @@ import type Database from "better-sqlite3";
 import { Kysely } from "kysely";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { CallFilter } from "../../../../src/domain/call-filter.js";
-
 import { DEFAULT_SERVICE_SETTINGS } from "../../../../src/domain/service-settings.js";
 import { systemClock } from "../../../../src/platform/clock.js";
-
 import { switchRetriesOff, switchRetriesOn } from "../../../../src/store/callbacks/callbacks.js";
 import { acceptCalls } from "../../../../src/store/calls/accept-calls.js";
 import {
@@ -20,12 +18,12 @@ import {
 } from "../../../../src/store/calls/fetch-calls.js";
 import { listCalls } from "../../../../src/store/calls/list-calls.js";
 import { markCalls } from "../../../../src/store/calls/mark-calls.js";
-import { keyCipher } from "../../../../src/store/key-cipher.js";
 import { commitOutcomes } from "../../../../src/store/outcomes/commit-outcomes.js";
 import { listEndpoints } from "../../../../src/store/outcomes/endpoints.js";
 import { mailStore } from "../../../../src/store/outcomes/mails.js";
 import { purgeDeleted, purgeExpired } from "../../../../src/store/purge.js";
 import type { Db, Schema } from "../../../../src/store/schema.js";
+import { keyCipher } from "../../../../src/store/secret-key.js";
 import { migrate } from "../../../../src/store/sqlite/migrations.js";
 import { connect } from "../../../../src/store/sqlite/open-sqlite.js";
 import { sqliteDialect } from "../../../../src/store/sqlite/sqlite-dialect.js";
