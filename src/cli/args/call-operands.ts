@@ -2,11 +2,11 @@ import { readFile } from "node:fs/promises";
 import type { CallFilter } from "../../domain/call-filter.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { CallScope } from "../../runs/plan/call-scope.js";
-import type { Invocation } from "../invocation.js";
 import { findCallback, type Session } from "../settings/session.js";
+import type { Invocation } from "./command-spec.js";
 import { isNarrowed, readNarrowing } from "./filter-flags.js";
 import { value } from "./flag.js";
-import { readAll, unreadableFile } from "./read-input.js";
+import { readAll, unreadableFile } from "./flag-values.js";
 
 export const FILE = value("--file <file>", "read call ids from this file, one per line", String);
 

@@ -1,6 +1,7 @@
 /** Program, help and completion are built from this. */
-import type { Invocation } from "../invocation.js";
-import type { Flag } from "./flag.js";
+import type { CliDeps } from "../cli-deps.js";
+import type { Screen } from "../output/screen.js";
+import type { Flag, ParsedArgs } from "./flag.js";
 
 export interface CommandSpec {
   readonly name: string;
@@ -34,4 +35,13 @@ export interface Section {
 
 export function isGroup(entry: CommandSpec | GroupSpec): entry is GroupSpec {
   return "commands" in entry;
+}
+
+export interface Invocation {
+  readonly deps: CliDeps;
+  readonly args: ParsedArgs;
+  readonly screen: Screen;
+  readonly path: string;
+  /** For "type this again with --yes". */
+  readonly argv: readonly string[];
 }

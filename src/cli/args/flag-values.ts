@@ -1,4 +1,5 @@
 import { parseDuration } from "../../domain/duration.js";
+import { errorMessage, systemErrorCode, WhcbError } from "../../domain/errors.js";
 import type { ReadContext, ReadText } from "./flag.js";
 
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
@@ -53,4 +54,22 @@ export function parseRate(text: string): number {
   const rate = match === null ? 0 : Number(match[1]) / (SECONDS[match[2] ?? "s"] ?? 1);
   if (rate > 0) return rate;
   throw new Error('must be a rate, such as "20/s" or "600/m"');
+}
+
+export async function readAll(stream: NodeJS.ReadableStream): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(Buffer.from(chunk));
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such file",
+  EACCES: "permission denied",
+  EISDIR: "it is a folder",
+};
+
+/** The `usage` error for a file named by a flag. */
+export function unreadableFile(path: string, error: unknown): WhcbError {
+  const reason = REASONS[systemErrorCode(error)] ?? errorMessage(error);
+  return new WhcbError("usage", `${path} can't be read: ${reason}`, { cause: error });
 }

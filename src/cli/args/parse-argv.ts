@@ -1,7 +1,9 @@
+import { Command, type CommanderError, Help, type HelpConfiguration, Option } from "commander";
 import { WhcbError } from "../../domain/errors.js";
 import { EXIT_CODES_HELP } from "../exit-codes.js";
-import { type CommandSpec, isGroup, type Section } from "./command-spec.js";
-import { buildProgram, isCommanderError } from "./program.js";
+import { type CommandSpec, type Example, type GroupSpec, isGroup, type Section } from "./command-spec.js";
+import type { Flag } from "./flag.js";
+import { GLOBAL_FLAGS } from "./shared-flags.js";
 
 export type ParsedLine =
   | {
@@ -80,4 +82,128 @@ function usageError(code: string, message: string, help: string): WhcbError {
     });
   }
   return new WhcbError("usage", `unknown option '${name}'`, { hint });
+}
+
+interface ProgramOptions {
+  /** Other commands get only name and summary, enough for help. */
+  readonly argv: readonly string[];
+  readonly version: string;
+  /** Display columns. */
+  readonly width: number;
+  readonly write: (text: string) => void;
+  readonly onCommand: (
+    spec: CommandSpec,
+    operands: readonly string[],
+    raw: Readonly<Record<string, unknown>>,
+    path: string,
+  ) => void;
+}
+
+const INTRO = "Lists, replays and settles failed webhook callbacks, and serves callbacks itself.";
+
+const ROOT_EXAMPLES: readonly Example[] = [
+  ["whcb serve", "run a callbacks service here, on SQLite"],
+  ["whcb calls list demo --failed", "list the calls that failed"],
+  ["whcb replay demo --failed", "send them again, and mark what is accepted"],
+  ["whcb help exit-codes", "the exit codes that scripts can rely on"],
+];
+
+function buildProgram(sections: readonly Section[], options: ProgramOptions): Command {
+  const program = prepare(new Command("whcb"), options).description(INTRO).usage("<command> [flags]");
+  for (const flag of GLOBAL_FLAGS) program.addOption(toOption(flag));
+  program.version(options.version, "-V, --version", "print the version");
+  for (const section of sections) {
+    program.commandsGroup(`${section.heading}:`);
+    for (const entry of section.entries)
+      program.addCommand(isGroup(entry) ? toGroup(entry, options) : toCommand(entry, options, "whcb"));
+  }
+  program.commandsGroup("More:").helpCommand("help [command...]", "help for a command, or for exit-codes");
+  return program.addHelpText("after", exampleText(ROOT_EXAMPLES, options.width));
+}
+
+function isCommanderError(error: unknown): error is CommanderError {
+  return error instanceof Error && "exitCode" in error && "code" in error && String(error.code).startsWith("commander.");
+}
+
+function toGroup(group: GroupSpec, options: ProgramOptions): Command {
+  const command = prepare(new Command(group.name), options)
+    .description(`${sentence(group.summary)}.`)
+    .summary(group.summary)
+    .usage("<command> [flags]")
+    .helpCommand(false);
+  if (!options.argv.includes(group.name)) return command;
+  for (const spec of group.commands) command.addCommand(toCommand(spec, options, `whcb ${group.name}`));
+  return command.addHelpText("after", exampleText(group.examples, options.width));
+}
+
+function toCommand(spec: CommandSpec, options: ProgramOptions, parent: string): Command {
+  const details = spec.details === undefined ? "" : `\n\n${joinLines(spec.details)}`;
+  const command = prepare(new Command(spec.name), options)
+    .summary(spec.summary)
+    .description(`${sentence(spec.summary)}.${details}`);
+  if (!options.argv.includes(spec.name)) return command;
+  for (const [syntax, summary] of spec.operands ?? []) command.argument(syntax, summary);
+  for (const flag of spec.flags) command.addOption(toOption(flag));
+  command.addHelpText("after", exampleText(spec.examples, options.width));
+  return command.action(() => {
+    options.onCommand(spec, command.args, command.optsWithGlobals<Record<string, unknown>>(), `${parent} ${spec.name}`);
+  });
+}
+
+function prepare(command: Command, options: ProgramOptions): Command {
+  return command
+    .exitOverride()
+    .showSuggestionAfterError(true)
+    .configureHelp(helpConfiguration(options.width))
+    .helpOption("-h, --help", "show this help")
+    .configureOutput({ writeOut: options.write, writeErr: options.write, outputError: () => {} });
+}
+
+function toOption(flag: Flag<unknown>): Option {
+  const summary = flag.defaultText === undefined ? flag.summary : `${flag.summary} (default: ${flag.defaultText})`;
+  const option = new Option(flag.syntax, summary);
+  if (flag.heading !== undefined) option.helpGroup(`${flag.heading}:`);
+  if (flag.repeats === true) option.argParser((text: string, before: readonly string[] | undefined) => [...(before ?? []), text]);
+  return option;
+}
+
+function helpConfiguration(width: number): HelpConfiguration {
+  return {
+    showGlobalOptions: true,
+    helpWidth: width,
+    subcommandTerm: (subcommand) => subcommand.name(),
+    formatHelp,
+  };
+}
+
+/** "Options" become "flags"; a group's commands come before its flags. */
+function formatHelp(command: Command, helper: Help): string {
+  const blocks = Help.prototype.formatHelp
+    .call(helper, command, helper)
+    .replace(/^(Usage: .*)\[options\]/m, "$1[flags]")
+    .replace(/^Options:$/m, "Flags:")
+    .replace(/^Global Options:$/m, "Flags of every command:")
+    .trimEnd()
+    .split("\n\n");
+  const isFlags = (block: string) => block.startsWith("Flags");
+  const ordered =
+    command.commands.length === 0 ? blocks : [...blocks.filter((block) => !isFlags(block)), ...blocks.filter(isFlags)];
+  return `${ordered.join("\n\n")}\n`;
+}
+
+function exampleText(examples: readonly Example[], width: number): string {
+  const longest = Math.max(...examples.map(([command]) => command.length));
+  const isWide = examples.some(([, what]) => longest + what.length + 4 > width);
+  const lines = examples.map(([command, what]) =>
+    isWide ? `  # ${what}\n  ${command}` : `  ${command.padEnd(longest)}  ${what}`,
+  );
+  return `\nExamples:\n${lines.join("\n")}`;
+}
+
+function joinLines(text: string): string {
+  return text.replace(/(?<!\n)\n(?!\n)/g, " ");
+}
+
+function sentence(summary: string): string {
+  return summary.charAt(0).toUpperCase() + summary.slice(1);
 }

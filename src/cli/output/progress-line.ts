@@ -1,7 +1,7 @@
 /** A spinner on a terminal, else nothing. */
 import type { Ora } from "ora";
 import { withoutSignalListeners } from "../../platform/terminal.js";
-import type { Invocation } from "../invocation.js";
+import type { Invocation } from "../args/command-spec.js";
 import { sanitize } from "./sanitize.js";
 
 export interface ProgressLine {

@@ -5,8 +5,8 @@ import { Writable } from "node:stream";
 import { WhcbError } from "../../domain/errors.js";
 import { shellQuote } from "../../domain/shell-quote.js";
 import type { Io } from "../../platform/terminal.js";
+import type { Invocation } from "../args/command-spec.js";
 import { flag } from "../args/flag.js";
-import type { Invocation } from "../invocation.js";
 import { sanitizeLines } from "./sanitize.js";
 
 export const YES = flag("-y, --yes", "don't ask");

@@ -3,7 +3,7 @@ import { WhcbError } from "../../domain/errors.js";
 import type { ReplayPlan } from "../../runs/plan/replay-plan.js";
 import type { ReplayOptions } from "../../runs/run-options.js";
 import { callbacksWithoutKey } from "../../runs/run-replay.js";
-import type { Invocation } from "../invocation.js";
+import type { Invocation } from "../args/command-spec.js";
 import { askSecret } from "../output/questions.js";
 
 /** From WHCB_CALLBACK_KEY if one is needed, else from a prompt. Throws `config` without either. */

@@ -1,11 +1,12 @@
 import { access } from "node:fs/promises";
 import type { Client, ListedCallback } from "../../client/client.js";
+import { TransportFailure } from "../../client/transport.js";
 import { isWhcbError, systemErrorCode, WhcbError } from "../../domain/errors.js";
+import { isLoopbackUrl } from "../../domain/loopback.js";
 import { closestMatch } from "../args/closest-match.js";
+import type { Invocation } from "../args/command-spec.js";
 import { PROFILE, SERVICE, VERBOSE } from "../args/shared-flags.js";
 import type { ServiceTarget } from "../cli-deps.js";
-import type { Invocation } from "../invocation.js";
-import { withConnectionHint } from "./connection-hint.js";
 import { type ResolvedSettings, resolveSettings, toServiceTarget } from "./resolve-settings.js";
 import { isExposed, readSettings, settingsPath } from "./settings-file.js";
 
@@ -107,4 +108,34 @@ function withOwnHint(error: WhcbError, hint: string): WhcbError {
 function credentialsFix(origin: string, ...sources: readonly string[]): string {
   const variables = sources.filter((source) => source.startsWith("WHCB_"));
   return variables.length > 0 ? `fix or unset ${variables.join(" and ")}` : `store new ones with \`whcb login ${origin}\``;
+}
+
+/** The client doesn't know where the address came from. */
+export function withConnectionHint(error: WhcbError, url: string, source: string): WhcbError {
+  if (error.code !== "network") return error;
+  const hint = connectionHint(error, url, source) ?? error.hint;
+  return hint === undefined ? error : new WhcbError(error.code, error.message, { hint, cause: error });
+}
+
+function connectionHint(error: WhcbError, url: string, source: string): string | undefined {
+  const { origin, protocol, host } = new URL(url);
+  const reason = error.cause instanceof TransportFailure ? error.cause.reason : null;
+  const address = `the address ${origin} (from ${source})`;
+  switch (reason) {
+    case "refused":
+      if (isLoopbackUrl(url)) return `is it running? Start it with \`whcb serve\`, or check ${address}`;
+      return `check ${address}`;
+    case "tls":
+      if (error.message.includes("doesn't use TLS")) return `change ${address} to http://${host}, or to the port that uses TLS`;
+      return error.message.includes("another host name") ? `check ${address}` : error.hint;
+    case "cut":
+      // Node reports a TLS server's answer to plain HTTP as a closed connection.
+      if (error.hint === undefined && protocol === "http:") return `if the port uses TLS, change ${address} to https://${host}`;
+      return undefined;
+    case "timeout":
+    case "too-large":
+      return undefined;
+    default:
+      return `check ${address} and your network`;
+  }
 }

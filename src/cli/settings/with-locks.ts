@@ -2,9 +2,9 @@
 import { WhcbError } from "../../domain/errors.js";
 import type { RunDeps } from "../../runs/run-deps.js";
 import { describeBusy, type LockedCallback, RunLocks } from "../../runs/run-locks.js";
+import type { Invocation } from "../args/command-spec.js";
 import { WAIT } from "../args/sending-flags.js";
 import { EXIT_INTERRUPTED } from "../exit-codes.js";
-import type { Invocation } from "../invocation.js";
 import { confirm } from "../output/questions.js";
 
 /** Always releases the locks. Throws `items-failed` at the end if busy callbacks were left out. */

@@ -2,8 +2,7 @@ import { spellDuration } from "../../../domain/duration.js";
 import { DEFAULT_RETRY_POLICY } from "../../../domain/retry-policy.js";
 import type { CallbackChanges, RequiredMember } from "../../../wire/json/callback-json.js";
 import type { GroupSpec } from "../../args/command-spec.js";
-import type { ParsedArgs } from "../../args/flag.js";
-import { choice, flag, value } from "../../args/flag.js";
+import { choice, flag, type ParsedArgs, value } from "../../args/flag.js";
 import { COLUMNS, OUTPUT, OUTPUT_TEXT_JSON } from "../../args/shared-flags.js";
 import { YES } from "../../output/questions.js";
 
@@ -82,7 +81,7 @@ warning is printed unless it answers 200: the service doesn't check it.`,
         ["whcb callbacks update demo --retries on", "switch retries on"],
         ["whcb callbacks update demo --url https://new.example.com/hook", "the endpoint has moved"],
       ],
-      load: () => import("./update-callback.js"),
+      load: async () => ({ run: (await import("./run.js")).updateCallback }),
     },
     {
       name: "delete",

@@ -1,8 +1,8 @@
 import type { ListedCallback } from "../../../client/client.js";
 import { count } from "../../../domain/count.js";
+import type { Invocation } from "../../args/command-spec.js";
 import { readFilter } from "../../args/filter-flags.js";
 import { COLUMNS } from "../../args/shared-flags.js";
-import type { Invocation } from "../../invocation.js";
 import { CALL_LISTING } from "../../output/call-columns.js";
 import { openListing } from "../../output/listing.js";
 import { findCallback, type Session, withSession } from "../../settings/session.js";

@@ -1,7 +1,7 @@
 import type { Client, ListedCallback } from "../../../client/client.js";
 import { count } from "../../../domain/count.js";
+import type { Invocation } from "../../args/command-spec.js";
 import { EXIT_DONE, EXIT_ITEMS_FAILED } from "../../exit-codes.js";
-import type { Invocation } from "../../invocation.js";
 import { dateOrNull } from "../../output/call-columns.js";
 import { safeJson, sanitize } from "../../output/sanitize.js";
 import { formatInstant } from "../../output/times.js";

@@ -1,9 +1,8 @@
 import { errorMessage, isWhcbError, WhcbError } from "../../../domain/errors.js";
 import { maskKey } from "../../../domain/mask.js";
 import { requireOneOf } from "../../args/closest-match.js";
-import { parseParameterName, parseRate } from "../../args/flag-values.js";
-import { readAll } from "../../args/read-input.js";
-import type { Invocation } from "../../invocation.js";
+import type { Invocation } from "../../args/command-spec.js";
+import { parseParameterName, parseRate, readAll } from "../../args/flag-values.js";
 import { askSecret, commandLine } from "../../output/questions.js";
 import { safeJson, sanitize } from "../../output/sanitize.js";
 import {
@@ -15,8 +14,7 @@ import {
 } from "../../settings/resolve-settings.js";
 import { addressText, readServiceAddress } from "../../settings/service-address.js";
 import { findCallback, resolveInvocation, withService } from "../../settings/session.js";
-import type { Profile, Settings } from "../../settings/settings-file.js";
-import { changeSettings, readSettings, settingsPath } from "../../settings/settings-file.js";
+import { changeSettings, type Profile, readSettings, type Settings, settingsPath } from "../../settings/settings-file.js";
 
 export async function getConfig(invocation: Invocation): Promise<number> {
   const { args, screen } = invocation;

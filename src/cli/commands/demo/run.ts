@@ -11,9 +11,9 @@ import { DEFAULT_REPLAY_OPTIONS } from "../../../runs/run-options.js";
 import { runReplay } from "../../../runs/run-replay.js";
 import { toPlatformDate } from "../../../wire/dates.js";
 import { DEFAULT_AUTH_PARAMETER } from "../../../wire/delivery-request.js";
+import type { Invocation } from "../../args/command-spec.js";
 import type { CliDeps, Credentials } from "../../cli-deps.js";
 import { EXIT_BUG, EXIT_DONE } from "../../exit-codes.js";
-import type { Invocation } from "../../invocation.js";
 import { type Behaviour, openEndpoint } from "../listen/local-endpoint.js";
 
 export async function run({ deps, screen }: Invocation): Promise<number> {

@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import { maskQuery } from "../../../domain/mask.js";
+import type { Invocation } from "../../args/command-spec.js";
 import type { ParsedArgs } from "../../args/flag.js";
 import { EXIT_INTERRUPTED } from "../../exit-codes.js";
-import type { Invocation } from "../../invocation.js";
 import { safeJson, sanitize } from "../../output/sanitize.js";
 import type { RenderOptions } from "../../output/screen.js";
 import { formatInstant } from "../../output/times.js";

@@ -3,12 +3,12 @@ import { basename } from "node:path";
 import { type ErrorCode, isWhcbError, WhcbError } from "../../../domain/errors.js";
 import { isLoopbackHost } from "../../../domain/loopback.js";
 import { DEFAULT_AUTH_PARAMETER } from "../../../wire/delivery-request.js";
+import type { Invocation } from "../../args/command-spec.js";
 import { PROFILE, SERVICE, VERBOSE } from "../../args/shared-flags.js";
 import type { Credentials, ServiceTarget } from "../../cli-deps.js";
-import type { Invocation } from "../../invocation.js";
 import { askSecret, askText } from "../../output/questions.js";
-import { withConnectionHint } from "../../settings/connection-hint.js";
 import { addressText, readServiceAddress, type ServiceAddress } from "../../settings/service-address.js";
+import { withConnectionHint } from "../../settings/session.js";
 import { changeSettings, readSettings } from "../../settings/settings-file.js";
 import { KEEP_CURRENT, LOGIN_NAME, USERNAME } from "./command.js";
 

@@ -1,9 +1,9 @@
 import { count } from "../../../domain/count.js";
 import { type MarkPlan, planMarks, runMarks } from "../../../runs/run-marks.js";
 import { missingCalls, readCallOperands, toCallScope } from "../../args/call-operands.js";
+import type { Invocation } from "../../args/command-spec.js";
 import { FAILED, SUCCESS } from "../../args/filter-flags.js";
 import { DRY_RUN } from "../../args/sending-flags.js";
-import type { Invocation } from "../../invocation.js";
 import { openProgress } from "../../output/progress-line.js";
 import { confirm, needsYes, YES } from "../../output/questions.js";
 import { followRun } from "../../output/run/follow-run.js";

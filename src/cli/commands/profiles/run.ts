@@ -1,10 +1,9 @@
+import type { Invocation } from "../../args/command-spec.js";
 import { COLUMNS } from "../../args/shared-flags.js";
-import type { Invocation } from "../../invocation.js";
 import { type ListingStyle, openListing } from "../../output/listing.js";
 import { confirm } from "../../output/questions.js";
 import { findProfile } from "../../settings/resolve-settings.js";
-import type { Profile } from "../../settings/settings-file.js";
-import { changeSettings, readSettings } from "../../settings/settings-file.js";
+import { changeSettings, type Profile, readSettings } from "../../settings/settings-file.js";
 
 export async function listProfiles({ args, deps, screen }: Invocation): Promise<number> {
   const settings = await readSettings(deps.paths.config);

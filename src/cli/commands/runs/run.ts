@@ -1,10 +1,8 @@
 import type { RunCall } from "../../../runs/journal/run-state.js";
-import type { RunOverview, RunRecord } from "../../../runs/journal/stored-runs.js";
-import { discardRun, listRuns, readRun } from "../../../runs/journal/stored-runs.js";
+import { discardRun, listRuns, type RunOverview, type RunRecord, readRun } from "../../../runs/journal/stored-runs.js";
+import type { Invocation } from "../../args/command-spec.js";
 import { COLUMNS } from "../../args/shared-flags.js";
-import type { Invocation } from "../../invocation.js";
-import type { Column } from "../../output/cells.js";
-import { renderFields } from "../../output/cells.js";
+import { type Column, renderFields } from "../../output/cells.js";
 import { type ListingStyle, openListing } from "../../output/listing.js";
 import { renderCounts } from "../../output/run/run-summary.js";
 import { safeJson } from "../../output/sanitize.js";

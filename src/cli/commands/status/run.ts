@@ -1,6 +1,6 @@
 import type { Client, ListedCall, ListedCallback, ListedOutage } from "../../../client/client.js";
 import { count } from "../../../domain/count.js";
-import type { Invocation } from "../../invocation.js";
+import type { Invocation } from "../../args/command-spec.js";
 import { dateOrNull } from "../../output/call-columns.js";
 import { describeNotice } from "../../output/outage-text.js";
 import { openProgress } from "../../output/progress-line.js";

@@ -6,11 +6,10 @@ import type { RunCall } from "../../../runs/journal/run-state.js";
 import type { RunCounts, RunKind } from "../../../runs/journal/run-step.js";
 import { type Balance, balanceOf } from "../../../runs/run-reconcile.js";
 import type { Rejection } from "../../../runs/run-session.js";
+import type { Invocation } from "../../args/command-spec.js";
 import { EXIT_DONE } from "../../exit-codes.js";
-import type { Invocation } from "../../invocation.js";
 import { renderFields } from "../cells.js";
 import { commandLine } from "../questions.js";
-
 import { withHint } from "../render-error.js";
 import { safeJson, sanitize } from "../sanitize.js";
 import { PLAIN, type RenderOptions } from "../screen.js";

@@ -1,5 +1,5 @@
 /**
- * Covers: src/cli/args/command-spec.ts, src/cli/args/flag.ts, src/cli/args/parse-argv.ts, src/cli/args/program.ts
+ * Covers: src/cli/args/command-spec.ts, src/cli/args/flag.ts, src/cli/args/parse-argv.ts
  */
 import { describe, expect, test } from "vitest";
 import { newCliWorld, runCli } from "../../../support/cli/run-cli.js";

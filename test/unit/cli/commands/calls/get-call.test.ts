@@ -1,8 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { renderDetails } from "../../../../../src/cli/commands/calls/get-call.js";
-import type { RenderOptions } from "../../../../../src/cli/output/screen.js";
-import { PLAIN } from "../../../../../src/cli/output/screen.js";
-import { aListedCall, aListedCallback } from "../../../../support/cli/listed.js";
+import { explainCall, renderDetails } from "../../../../../src/cli/commands/calls/get-call.js";
+import { PLAIN, type RenderOptions } from "../../../../../src/cli/output/screen.js";
+import { aListedCall, aListedCallback, aListedOutage } from "../../../../support/cli/listed.js";
 
 const NOW = Date.UTC(2026, 10, 24, 12);
 const OPTIONS: RenderOptions = { palette: PLAIN, width: 100, utc: true, now: NOW };
@@ -28,5 +27,57 @@ describe("calls get", () => {
       This service doesn't return the attempts.
       "
     `);
+  });
+});
+
+const MINUTE = 60_000;
+
+describe("the reason for a call's state", () => {
+  const callback = aListedCallback();
+  test.each([
+    ["PENDING", { status: "PENDING" }, "It is waiting for its first attempt."],
+    ["delivered", { status: "SUCCESS", settledBy: "dispatcher" }, "demo accepted it (200); nothing more is sent."],
+    ["replayed", { status: "SUCCESS", settledBy: "replay" }, "demo accepted it in a replay (200); nothing more is sent."],
+    ["marked SUCCESS", { status: "SUCCESS", settledBy: "user" }, "It was marked SUCCESS; nothing more is sent."],
+    [
+      "retried",
+      { nextAttemptAt: NOW + 3 * MINUTE, retryUntil: NOW + 60 * MINUTE },
+      "The service sends it again at 2026-11-24 12:03:00Z (in 3m), then about every 5 minutes until 2026-11-24 13:00:00Z (in 1h).",
+    ],
+    [
+      "past its retry window",
+      { retryUntil: NOW - MINUTE },
+      "Its retry window ended at 2026-11-24 11:59:00Z (1m ago): the service won't send it again by itself.",
+    ],
+    [
+      "marked FAILED",
+      { settledBy: "user" },
+      "It was marked FAILED. No retry is scheduled: the service won't send it again by itself.",
+    ],
+    [
+      "held",
+      { attemptCount: 0, statusMessage: "Held: endpoint down since 2026-11-24T10:00:00.000Z", nextAttemptAt: NOW + MINUTE },
+      "It is held: it arrived while the endpoint was down and hasn't been sent yet. The service sends it again at 2026-11-24 12:01:00Z (in 1m).",
+    ],
+    ["on a service that reports no retries", { attemptCount: null }, "Retries are on for this callback."],
+    ["SUCCESS there", { attemptCount: null, status: "SUCCESS" }, "It was delivered or marked SUCCESS."],
+  ] as const)("%s", (_, changes, sentence) => {
+    expect(explainCall({ call: aListedCall(changes), callback, outage: null }, OPTIONS).join(" ")).toBe(sentence);
+  });
+
+  test.each([
+    [false, "Retries are off for this callback."],
+    [null, "Retries: unknown, the service didn't return the callback's setting."],
+  ])("on a service that reports no retries, with the setting %s", (retriesEnabled, sentence) => {
+    const facts = { call: aListedCall({ attemptCount: null }), callback: aListedCallback({ retriesEnabled }), outage: null };
+    expect(explainCall(facts, OPTIONS)).toEqual([sentence]);
+  });
+
+  test("with retries off", () => {
+    const facts = { call: aListedCall(), callback: aListedCallback({ retriesEnabled: false }), outage: aListedOutage() };
+    expect(explainCall(facts, OPTIONS)).toEqual([
+      "Retries are off for this callback: the service won't send it again by itself.",
+      "The endpoint has been down since 2026-11-24 10:00:00Z (12 failed calls; an e-mail to ops@example.com was sent at 2026-11-24 10:00:05Z).",
+    ]);
   });
 });

@@ -1,5 +1,5 @@
 /**
- * Covers: src/cli/commands/completion/command.ts, src/cli/commands/completion/run.ts, src/cli/commands/completion/scripts.ts
+ * Covers: src/cli/commands/completion/command.ts, src/cli/commands/completion/run.ts
  */
 import { spawnSync } from "node:child_process";
 import { describe, expect, test } from "vitest";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { RunProgress } from "../../../../../src/cli/output/run/run-progress.js";
+import { RunProgress } from "../../../../../src/cli/output/run/follow-run.js";
 import { NO_COUNTS } from "../../../../../src/runs/journal/run-counts.js";
 import { VirtualClock } from "../../../../support/time/virtual-clock.js";
 
