@@ -58,18 +58,19 @@ export class PrefetchedCalls {
    * `keepsPlace`.
    */
   take(mayGo: (call: Call) => boolean, keepsPlace: boolean): NextCall | undefined {
-    const next = this.#next(mayGo);
-    if (next === undefined) {
+    const from = this.#next(mayGo);
+    const next = from && this.#queues[from].head;
+    if (from === undefined || next === undefined) {
       this.#count();
       if (!keepsPlace) this.stopWaiting();
       return undefined;
     }
-    const bodyBytes = this.#holdBody(next.call);
+    const bodyBytes = this.#holdBody(next);
     if (bodyBytes === null) return undefined;
-    this.#queues[next.from].take();
+    this.#queues[from].take();
     this.#taken += 1;
     this.#count();
-    return { ...next, bodyBytes };
+    return { call: next.call, from, bodyBytes };
   }
 
   release({ bodyBytes }: NextCall): void {
@@ -85,23 +86,21 @@ export class PrefetchedCalls {
     this.#count();
   }
 
-  #next(mayGo: (call: Call) => boolean): Omit<NextCall, "bodyBytes"> | undefined {
-    const [probe] = this.probe.head;
-    if (probe) return { call: probe, from: "probe" };
-    const [fresh] = this.fresh.head;
-    const isFreshNext = fresh !== undefined && this.#taken % FRESH_EVERY === FRESH_EVERY - 1;
-    for (let [call] = isFreshNext ? [] : this.backlog.head; call; [call] = this.backlog.head) {
-      if (mayGo(call)) return { call, from: "backlog" };
-      this.backlog.take();
+  #next(mayGo: (call: Call) => boolean): QueueName | undefined {
+    if (this.probe.length > 0) return "probe";
+    const isFreshNext = this.fresh.length > 0 && this.#taken % FRESH_EVERY === FRESH_EVERY - 1;
+    if (!isFreshNext) {
+      for (let next = this.backlog.head; next; next = this.backlog.head) {
+        if (mayGo(next.call)) return "backlog";
+        this.backlog.take();
+      }
     }
-    return fresh && { call: fresh, from: "fresh" };
+    return this.fresh.length > 0 ? "fresh" : undefined;
   }
 
   /** Null: no room. A whole prefetched body is in memory already. */
-  #holdBody(call: Call): number | null {
-    const { leftOutBytes } = call;
+  #holdBody({ call: { leftOutBytes }, bytes }: PrefetchedCall): number | null {
     if (leftOutBytes !== undefined) return this.#budget.tryHold(this.#owner, leftOutBytes) ? leftOutBytes : null;
-    const bytes = prefetchedBytes(call);
     this.stopWaiting();
     this.#budget.hold(this.#owner, bytes);
     return bytes;
@@ -112,8 +111,13 @@ export class PrefetchedCalls {
   }
 }
 
+interface PrefetchedCall {
+  readonly call: Call;
+  readonly bytes: number;
+}
+
 class CallQueue {
-  #calls: readonly Call[] = [];
+  #calls: readonly PrefetchedCall[] = [];
   #next = 0;
   #readAt = 0;
   #bytes = 0;
@@ -123,15 +127,14 @@ class CallQueue {
   }
 
   fill(calls: readonly Call[], readAt: number): void {
-    this.#calls = calls;
+    this.#calls = calls.map((call) => ({ call, bytes: prefetchedBytes(call) }));
     this.#next = 0;
-    this.#bytes = calls.reduce((sum, call) => sum + prefetchedBytes(call), 0);
+    this.#bytes = this.#calls.reduce((sum, { bytes }) => sum + bytes, 0);
     this.#readAt = readAt;
   }
 
-  get head(): readonly [Call?] {
-    const call = this.#calls[this.#next];
-    return call ? [call] : [];
+  get head(): PrefetchedCall | undefined {
+    return this.#calls[this.#next];
   }
 
   get bytes(): number {
@@ -139,14 +142,12 @@ class CallQueue {
   }
 
   take(): void {
-    const call = this.#calls[this.#next];
-    if (call === undefined) return;
-    this.#next += 1;
-    this.#bytes -= prefetchedBytes(call);
+    this.#bytes -= this.head?.bytes ?? 0;
+    if (this.length > 0) this.#next += 1;
   }
 
   has(callSeq: number): boolean {
-    return this.length > 0 && this.#calls.some(({ seq }, index) => index >= this.#next && seq === callSeq);
+    return this.length > 0 && this.#calls.some(({ call }, index) => index >= this.#next && call.seq === callSeq);
   }
 
   clear(): void {

@@ -40,11 +40,13 @@ export async function readRows<Row>(
 ): Promise<readonly Row[]> {
   const sizes = maxJsonBytes === undefined ? [] : json.map((column) => `${column}_bytes`);
   const cells = [...columns, ...json.map((column) => `json(${column})`), ...sizes];
-  const inBounds = (column: string): string =>
-    maxJsonBytes === undefined ? column : `CASE WHEN octet_length(${column}) <= ${maxJsonBytes} THEN ${column} END AS ${column}`;
-  const sizeOf = (column: string): string => `octet_length(${column}) AS ${column}_bytes`;
+  const bounded = (name: string): RawBuilder<unknown> => {
+    const [column, size] = [sql.raw(name), sql.raw(`${name}_bytes`)];
+    if (maxJsonBytes === undefined) return column;
+    return sql`CASE WHEN octet_length(${column}) <= ${maxJsonBytes} THEN ${column} END AS ${column}, octet_length(${column}) AS ${size}`;
+  };
   const { rows } = await sql<{ rows: string }>`
     SELECT json_group_array(json_array(${sql.raw(cells.join(", "))})) AS rows
-    FROM (SELECT ${sql.raw([...columns, ...json.map(inBounds), ...json.map(sizeOf)].join(", "))} ${from})`.execute(db);
+    FROM (SELECT ${sql.join([sql.raw(columns.join(", ")), ...json.map(bounded)])} ${from})`.execute(db);
   return JSON.parse(rows[0]?.rows ?? "[]");
 }
