@@ -1,4 +1,4 @@
-/** The composition root: with src/main/, the one place that builds real adapters and hands them to those who know interfaces only. */
+/** The composition root: with src/main/, the one place that builds real adapters and passes them to code that knows only interfaces. */
 import packageJson from "../package.json" with { type: "json" };
 import type { CliDeps } from "./cli/cli-deps.js";
 import { run } from "./cli/run.js";

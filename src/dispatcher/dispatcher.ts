@@ -201,7 +201,7 @@ export class Dispatcher {
   }
 
   #storeWorks(): void {
-    if (this.#storeState === "failed") this.#deps.logger.warn({}, "The store can be written again; dispatching goes on");
+    if (this.#storeState === "failed") this.#deps.logger.warn({}, "The store can be written again; dispatching continues");
     this.#storeState = "works";
   }
 

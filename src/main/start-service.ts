@@ -122,12 +122,12 @@ async function openServedStore(options: ServeOptions, teardown: Teardown): Promi
   teardown.add(() => lock.release());
   const store = await openStore({ url: database, clock: systemClock, secretKey: keySource });
   teardown.add(() => store.close());
-  await letIn(credentials, store);
+  await addUser(credentials, store);
   return store;
 }
 
 /** Keeps existing hashes: new ones would invalidate issued tokens. */
-async function letIn(credentials: ServeOptions["credentials"], store: Store): Promise<void> {
+async function addUser(credentials: ServeOptions["credentials"], store: Store): Promise<void> {
   const stored = (await store.listCredentials()).find(({ username }) => username === credentials.username);
   const isKnown =
     stored && matchesApiKey(hashApiKey(credentials.apiKey), stored) && (await verifyPassword(credentials.password, stored));

@@ -44,7 +44,7 @@ export async function planMarks(scope: CallScope, status: "SUCCESS" | "FAILED", 
   };
 }
 
-/** Records calls that the service doesn't know and goes on. Throws `unavailable` if the journal can't be created. */
+/** Records calls that the service doesn't know, and continues. Throws `unavailable` if the journal can't be created. */
 export async function runMarks(
   plan: MarkPlan,
   { signal }: RunControl,

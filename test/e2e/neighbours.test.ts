@@ -29,7 +29,7 @@ beforeEach(() => {
 afterEach(() => home.leave());
 
 interface Run {
-  /** From the moment in which a response was handed in to its arrival, in ascending order. */
+  /** From the moment in which a response was submitted to its arrival, in ascending order. */
   readonly latencies: readonly number[];
   readonly mostOpen: Readonly<Record<string, number>>;
 }

@@ -63,7 +63,7 @@ describe.skipIf(!mayTroubleDisks)("a disk that fills up", () => {
     await expectEnd();
   });
 
-  it("lets no run begin", async () => {
+  it("prevents a run from beginning", async () => {
     const disk = SmallDisk.mount(home.path("data", "runs"), 1);
     closing.push(() => disk.unmount());
     outage = await replayOutage(home, 20);

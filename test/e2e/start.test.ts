@@ -1,4 +1,4 @@
-/** Starts of `whcb serve` that are refused: the code, the sentence, and what is left behind. */
+/** Failing starts of `whcb serve`: the code, the message, and what is left behind. */
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";

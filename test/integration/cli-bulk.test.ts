@@ -87,7 +87,7 @@ describe("replay", () => {
     expect(asked).toMatchObject({
       code: 2,
       stdout: "",
-      stderr: expect.stringContaining("hint: to go on, type: whcb replay demo --failed --grep 'I can' --yes\n"),
+      stderr: expect.stringContaining("hint: to continue, type: whcb replay demo --failed --grep 'I can' --yes\n"),
     });
   });
 

@@ -57,7 +57,7 @@ describe("serve", () => {
     expect([profiles.get("local"), profiles.get("local-2")?.url]).toEqual([mine, served.url]);
   });
 
-  test("goes on with the profile that version 0.1.0 wrote for the same address", async () => {
+  test("keeps using the profile that version 0.1.0 wrote for the same address", async () => {
     const served = await machine.serve(["--db", machine.path("a.db")]);
     await served.stop();
     // 0.1.0 didn't write down which database a profile is for.

@@ -71,7 +71,7 @@ describe("profiles remove", () => {
     expect(answered).toMatchObject({ code: 0, stderr: expect.stringContaining("Remove profile old (") });
     expect(await machine.whcb(["profiles", "remove", "old"])).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining("hint: to go on, type: whcb profiles remove old --yes"),
+      stderr: expect.stringContaining("hint: to continue, type: whcb profiles remove old --yes"),
     });
     expect((await readSettings(machine.world.paths.config)).profiles.has("old")).toBe(true);
     expect(await machine.whcb(["profiles", "remove", "old", "--yes"])).toMatchObject({
@@ -90,7 +90,7 @@ describe("login", () => {
   const ask = { canAsk: true, stdin: "ops\npass\nkey\n", env: { NO_COLOR: "1" } };
 
   test.each([
-    ["nobody listens", "http://127.0.0.1:1", /^error: http:\/\/127\.0\.0\.1:1: connection refused\n/],
+    ["nothing listens", "http://127.0.0.1:1", /^error: http:\/\/127\.0\.0\.1:1: connection refused\n/],
     ["the host doesn't exist", "http://nowhere.invalid", /the host name can't be resolved/],
   ])("asks for nothing at an address where %s", async (_, url, message) => {
     const { code, stderr } = await machine.whcb(["login", url], ask);

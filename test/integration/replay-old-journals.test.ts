@@ -19,7 +19,7 @@ const KILLED = "20261125-045038-26E1";
 /** Interrupted twice: one call rejected, one deferred, one settled meanwhile. */
 const INTERRUPTED = "20261125-045043-432D";
 const INTERRUPTED_RECONCILE = "20261125-045049-B849";
-/** The boot id that stands in the fixtures. */
+/** The boot id in the fixtures. */
 const BOOT_ID = "3f1c0a52-0000-4000-8000-6d2b7e000001";
 
 let runsDirectory: string;

@@ -1,5 +1,5 @@
 /**
- * Runs that were cut, and go on.
+ * Interrupted runs, resumed.
  * Covers: src/runs/begin-run.ts, src/runs/journal/boot-id.ts, src/runs/journal/stored-runs.ts, src/runs/send/marker.ts
  */
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, truncateSync } from "node:fs";
@@ -235,7 +235,7 @@ describe("a disk that fills up during a run", () => {
     expect(failed(calls).length).toBe(300 - before);
     room = Number.POSITIVE_INFINITY;
     const resumed = await resume(desk);
-    // Without a last line, what was written ahead can't be told from what was sent: it is reported as unknown.
+    // Without a last line, what was written ahead can't be distinguished from what was sent: it is reported as unknown.
     expect(resumed.counts.unknown).toBeLessThanOrEqual(8);
     expect(failed(calls).length).toBe(resumed.counts.unknown);
     expect((await resume(desk, { resendUnknown: true }, summary.header.runId)).counts).toMatchObject({ unknown: 0, left: 0 });

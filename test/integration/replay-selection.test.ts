@@ -164,7 +164,7 @@ describe("the platform's limits", () => {
     expect(summary.error).toMatchObject({ code: "quota-exceeded" });
     expect(summary.isResumable).toBe(true);
     expect(summary.counts.toMark).toBeGreaterThan(0);
-    // The one that was refused was the last that was asked.
+    // The rejected request was the last one sent.
     expect(platform.requests.length).toBe(20);
     expect((await readRun(desk.deps.runsDirectory, summary.header.runId, clock)).state).toBe("unfinished");
   });

@@ -53,7 +53,7 @@ async function replay({ desk }: Scene, over: Partial<ReplayOptions & RunControl>
   return runReplay(plan, { ...DEFAULT_REPLAY_OPTIONS, ...over }, desk.deps, desk.listener);
 }
 
-/** What the summary counts is what the journal tells, whatever happened. */
+/** The summary's counts match the journal's, whatever happened. */
 async function expectSameBooks({ desk }: Scene, { header, counts }: Awaited<ReturnType<typeof replay>>): Promise<void> {
   expect((await readRun(desk.deps.runsDirectory, header.runId, systemClock)).counts).toEqual(counts);
 }

@@ -62,7 +62,7 @@ const PRESENTED: readonly (readonly [what: string, headers: Record<string, strin
 
 describe("without valid credentials", () => {
   let service: Service;
-  // The clock goes on a day a request, so that failed logins don't slow the matrix down.
+  // The clock advances a day per request, so that failed logins don't slow the matrix down.
   let now = Date.UTC(2026, 0, 1);
   const clock: Clock = { ...systemClock, now: () => (now += 86_400_000) };
 
@@ -72,7 +72,7 @@ describe("without valid credentials", () => {
   });
   afterAll(() => closeService(service));
 
-  it.each(PRESENTED)("every route refuses %s", async (_, headers, status) => {
+  it.each(PRESENTED)("every route rejects %s", async (_, headers, status) => {
     const answers = [];
     for (const route of ROUTES) {
       const [method, url] = route.split(" ");
@@ -121,7 +121,7 @@ describe("with valid credentials", () => {
     await fresh.app.close();
   });
 
-  it("accepts the key in the query, as the platform once did, and then puts it into the links", async () => {
+  it("accepts the key in the query, as the platform once did, and then includes it in the links", async () => {
     const answer = await get(`/callbacks?apikey=${USER.apiKey}&limit=1`, { authorization: BASIC });
     expect(answer.statusCode).toBe(200);
     await service.store.createCallback("0123456789ABCDEF", CALLBACK_SETTINGS, 0);

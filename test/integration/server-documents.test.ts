@@ -54,7 +54,7 @@ it.each<[string, "GET" | "POST", string, object | undefined, TSchema]>([
   ["no calls", "GET", "/callbacks/demo/calls?status=SUCCESS", undefined, listDocument("calls", CallDocument)],
   ["attempts", "GET", "/callbacks/demo/calls/B/attempts", undefined, listDocument("attempts", AttemptDocument)],
   ["outages", "GET", "/outages", undefined, listDocument("outages", OutageDocument)],
-  ["what was handed in", "POST", "/callbacks/demo/calls", { id: "C" }, SubmittedDocument],
+  ["a submission", "POST", "/callbacks/demo/calls", { id: "C" }, SubmittedDocument],
   ["what is replayed", "POST", "/callbacks/demo/replays?status=FAILED", undefined, AcceptedDocument],
   ["a token", "POST", "/auth", undefined, TokenDocument],
   ["its verification", "GET", "/auth/verify", undefined, VerifiedDocument],

@@ -85,7 +85,7 @@ it(
       { numRuns: RUNS, seed: SEED, endOnFailure: true },
     );
     if (process.env.WHCB_FUZZ_RUNS) process.stdout.write(`requests by status: ${JSON.stringify(counts)}\n`);
-    // It gets past the door, and is refused for reasons of every kind.
+    // It is authenticated, and is rejected for every kind of reason.
     for (const status of [200, 202, 204, 400, 401, 403, 404, 405, 415, 422]) expect(counts[status]).toBeGreaterThan(0);
   },
   10_000 + RUNS * 100,

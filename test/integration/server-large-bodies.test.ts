@@ -55,7 +55,7 @@ it("answers 503 with Retry-After, before the body is read, when too many bytes a
   expect([status, (await service.store.fetchPending(ID, 10)).map((call) => call.id)]).toEqual([202, ["small", "A"]]);
 });
 
-it("accepts or puts off each of many large bodies at once, and loses none that it accepted", async () => {
+it("accepts or postpones each of many large bodies at once, and loses none that it accepted", async () => {
   const answers = await Promise.all(Array.from({ length: 8 }, (_, index) => post(bodyOf(`N${index}`, SIZE)).catch(() => null)));
   const accepted = answers.filter((answer) => answer?.status === 202).length;
   expect(

@@ -87,7 +87,7 @@ describe("after a crash", () => {
 });
 
 describe("the serving lock", () => {
-  it("is refused to a second holder, and free again when released", async () => {
+  it("excludes a second holder until it is released", async () => {
     const file = path();
     const lock = await lockDatabase(file);
     await expect(lockDatabase(file)).rejects.toMatchObject({
@@ -108,7 +108,7 @@ describe("the serving lock", () => {
     await lock.release();
   });
 
-  it("is refused to another process, and released when its own process dies", async () => {
+  it("excludes another process, and is released when its own process dies", async () => {
     const file = path();
     const attempted = (path: string) =>
       spawnSync(process.execPath, [

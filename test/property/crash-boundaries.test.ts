@@ -1,4 +1,4 @@
-/** The process dies at each of the dispatcher's writes, before and after it: the next one goes on from what is on disk. */
+/** The process dies at each of the dispatcher's writes, before and after it: the next one continues from what is on disk. */
 import { describe, expect, it } from "vitest";
 import type { Callback } from "../../src/domain/callback.js";
 import { ACCEPTED, REFUSED_503 } from "../support/builders.js";

@@ -32,7 +32,7 @@ describe("one response against a dead endpoint", () => {
     expect(attempts.get(id)?.map(({ startedAt }) => startedAt)).toEqual(sim.sent.map(({ at }) => at));
   });
 
-  it("is tried once where retries are off", async () => {
+  it("is tried once if retries are off", async () => {
     const sim = await open();
     sim.endpoint = down;
     await sim.accept(await sim.callback({ retriesEnabled: false }));
@@ -67,7 +67,7 @@ describe("one response against a dead endpoint", () => {
 });
 
 describe("ten thousand responses against a dead endpoint", () => {
-  it("cost at most 10 requests a tick, one probe a back-off step, and one e-mail", async () => {
+  it("cost at most 10 requests a round, one probe a back-off step, and one e-mail", async () => {
     const sim = await open();
     sim.endpoint = down;
     const callback = await sim.callback();
@@ -124,7 +124,7 @@ describe("a recovering endpoint", () => {
     expect([...starts.values()].slice(0, 6)).toEqual([1, 2, 4, 8, 16, 32]);
   });
 
-  it("doesn't keep 990 good calls waiting behind ten that it can't digest", async () => {
+  it("doesn't delay 990 good calls behind ten that it can't process", async () => {
     const sim = await open();
     sim.endpoint = down;
     const callback = await sim.callback();

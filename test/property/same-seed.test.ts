@@ -1,4 +1,4 @@
-/** I10: chance, time and the wire are handed in, so the same seed makes the same log, byte for byte. */
+/** I10: randomness, time and the wire are injected, so the same seed makes the same log, byte for byte. */
 import { describe, expect, it } from "vitest";
 import { DispatchRun } from "../support/dispatcher/dispatch-run.js";
 import { MINUTE } from "../support/dispatcher/simulation.js";

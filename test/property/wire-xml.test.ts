@@ -125,7 +125,7 @@ describe("readXml", () => {
     ["two roots", "<a/><b/>"],
     ["no root", "text"],
     ["nothing", ""],
-  ])("refuses %s", (_, text) => {
+  ])("rejects %s", (_, text) => {
     expect(() => readXml(text)).toThrow(expect.objectContaining({ code: "malformed" }));
   });
 

@@ -23,7 +23,7 @@ export async function confirm(invocation: Invocation, question: string): Promise
 export function needsYes({ argv }: Pick<Invocation, "argv">, question?: string): WhcbError {
   const asked = question === undefined ? "" : `\n${question}`;
   return new WhcbError("usage", `confirmation needed: add --yes${asked}`, {
-    hint: `to go on, type: ${commandLine([...argv, "--yes"])}`,
+    hint: `to continue, type: ${commandLine([...argv, "--yes"])}`,
   });
 }
 

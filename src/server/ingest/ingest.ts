@@ -84,7 +84,7 @@ const BATCH_LINES = 1000;
 const BATCH_LENGTH = 1_048_576;
 const MAX_REJECTED = 1000;
 
-/** Valid lines are kept, even if the stream breaks off. */
+/** Valid lines are kept, even if the stream is cut off. */
 async function ingestLines(deps: IngestDeps, callback: Callback, stream: AsyncIterable<Buffer | string>): Promise<IngestedLines> {
   const { parseSubmission } = parsers ?? (await loadParsers());
   const rejected: RejectedLine[] = [];

@@ -48,7 +48,7 @@ export function limitBodies(app: FastifyInstance, budget: BodyBudget, { timers, 
     if (bytes === 0) return done(null, payload);
     if (!budget.tryReserve(bytes)) return rejectUnread(request, reply, BUSY, timers);
     reading.set(request, bytes);
-    // A body that breaks off has no handler.
+    // A body that is cut off has no handler.
     reply.raw.once("close", () => release(reading, request));
     done(null, payload);
   });

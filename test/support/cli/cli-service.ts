@@ -74,7 +74,7 @@ export class CliMachine {
     return this.start(["listen", ...(argv.includes("--port") ? [] : ["--port", "0"]), ...argv]);
   }
 
-  /** Registers a callback at this endpoint, hands over responses, and waits until none is PENDING. */
+  /** Registers a callback at this endpoint, submits responses, and waits until none is PENDING. */
   async rehearse(name: string, url: string, responses: number, flags: readonly string[] = []): Promise<void> {
     const created = ["callbacks", "create", "--name", name, "--url", `${url}/hook`, "--email", "ops@example.com", ...flags];
     await this.works(created, { env: { WHCB_CALLBACK_KEY: "PLANTED-CALLBACK-KEY" } });

@@ -1,4 +1,4 @@
-/** Callbacks services for the client's suite: `whcb serve`'s app over a socket and in this process, and the scripted platform likewise. */
+/** Callbacks services for the client's suite: `whcb serve`'s app over a socket and in this process, and the scripted platform, both ways. */
 import type { FastifyInstance } from "fastify";
 import type { Client } from "../../../src/client/client.js";
 import { createClient } from "../../../src/client/create-client.js";

@@ -36,7 +36,7 @@ export async function startFaultProxy({ target, seed, share, pageSize }: FaultOp
 
   let faults = 0;
 
-  /** When is by chance; which is by turns, so that none is missing in a short run. */
+  /** The time is random; the kinds take turns, so that none is missing in a short run. */
   function fateOf(): Fault | null {
     return random.fraction() < share ? (FAULTS[faults++ % FAULTS.length] ?? null) : null;
   }

@@ -119,7 +119,7 @@ export class DispatchRun {
     this.#intrusions.length = 0;
     this.#failures.length = 0;
     await sim.runFor(windowMs + 2 * intervalMs + 2 * MINUTE);
-    // A dead endpoint gets ten replays a tick, however many were asked for.
+    // A dead endpoint gets ten replays a round, however many were asked for.
     const calls = this.#callbacks.flatMap(({ calls }) => [...calls.values()]);
     const replays = calls.filter(({ owes }) => owes === "replay").length;
     if (replays > 0) await sim.runFor((replays / 10 + 2) * 2 * intervalMs);

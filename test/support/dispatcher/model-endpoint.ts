@@ -89,7 +89,7 @@ export class ModelEndpoint {
     return this.wasDownAt(at) && (isUnknown || at < this.#probeMayGoAt);
   }
 
-  /** Another process goes on: of the time in which none ran, a drain excuses one interval at most. */
+  /** Another process takes over: a drain excuses at most one interval of the time in which none ran. */
   takenOver(at: number): void {
     if (this.state === "recovering") this.graceSince = Math.max(this.graceSince, at - this.#policy.intervalMs);
   }

@@ -1,4 +1,4 @@
-/** A dispatcher on a real SQLite store, with nothing faked but the clock, chance and the wire. */
+/** A dispatcher on a real SQLite store, with only the clock, randomness and the wire faked. */
 
 import { setImmediate as turn } from "node:timers/promises";
 import { Dispatcher, type DispatchLimits } from "../../../src/dispatcher/dispatcher.js";
@@ -53,10 +53,10 @@ export interface Watcher {
   settled(sent: Sent, attempt: Attempt): void;
 }
 
-/** What a store that fails throws here: the dispatcher's loop would wait and go on. */
+/** What a store that fails throws here: the dispatcher's loop would wait and continue. */
 export class StoreFailure extends Error {}
 
-/** Thrown by a store in whose hands the process dies. */
+/** Thrown by a store at whose write the process dies. */
 export class ProcessDied extends Error {}
 
 export type Endpoint = (request: { readonly callback: Callback; readonly call: Call; readonly at: number }) => Answer;
@@ -117,7 +117,7 @@ export class Simulation {
     return this.store.createCallback(shortId(this.random), settings, this.clock.now());
   }
 
-  /** Accepts `count` responses and tells the dispatcher; returns their ids, oldest first. */
+  /** Accepts `count` responses and notifies the dispatcher; returns their ids, oldest first. */
   async accept(callback: Callback, count = 1, response = aResponse()): Promise<string[]> {
     const now = this.clock.now();
     const calls = Array.from({ length: count }, () => ({ id: timeOrderedId(now, this.random), response }));

@@ -184,7 +184,7 @@ async function readRequest(incoming: IncomingMessage): Promise<TransportRequest>
   return { method, path: incoming.url ?? "/", headers, body: Buffer.concat(chunks).toString("utf8") || null };
 }
 
-/** So many FAILED calls, newest first as the platform lists them; ids by chance alone, as its ids are. */
+/** So many FAILED calls, newest first as the platform lists them; random ids, as its ids are. */
 export function platformCalls(
   count: number,
   over: (index: number) => Readonly<Record<string, unknown>> = () => ({}),

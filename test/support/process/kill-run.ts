@@ -11,7 +11,7 @@ export interface KillRunOptions {
   readonly kills: number;
   /** First words of the receiver's paths; each makes one callback. */
   readonly endpoints: readonly ("ok" | "slow" | "flaky" | "down")[];
-  /** Responses handed in at once. */
+  /** Responses submitted at once. */
   readonly batch: number;
   /** In [0,1). */
   readonly unit: () => number;
@@ -174,7 +174,7 @@ async function serve(home: Home, port: string, args: readonly string[] = []): Pr
   return { server, api: new ServedApi(server.url) };
 }
 
-/** Hands responses in until told to stop, each batch again until it is taken. The port stays the same over all restarts. */
+/** Submits responses until stopped, repeating each batch until it is accepted. The port stays the same over all restarts. */
 async function produce(
   api: ServedApi,
   target: Target,

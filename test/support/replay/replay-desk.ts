@@ -47,10 +47,10 @@ export async function countingEndpoint(
     const number = received.push(callId);
     bodies.push(Buffer.concat(chunks).toString("utf8"));
     headers.push(request.headers);
-    const { status, headers: told = {}, delayMs = 0 } = answer(callId, number);
+    const { status, headers: given = {}, delayMs = 0 } = answer(callId, number);
     if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs).unref());
     atOnce--;
-    response.writeHead(status, told).end("ok");
+    response.writeHead(status, given).end("ok");
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

@@ -1,4 +1,4 @@
-/** After an outage: `whcb serve` as a process, a callback whose calls all failed, and its endpoint, mended and counting, in this process. */
+/** After an outage: `whcb serve` as a process, a callback whose calls all failed, and its endpoint, repaired and counting, in this process. */
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { eventually, type Home, type Outcome, type RunOptions } from "../process/whcb-process.js";
@@ -6,9 +6,9 @@ import { type CountingEndpoint, countingEndpoint, type EndpointAnswer } from "./
 
 export interface ReplayOutage {
   readonly callIds: readonly string[];
-  /** Calls that reached the mended endpoint, in order. */
+  /** Calls that reached the repaired endpoint, in order. */
   received(): readonly string[];
-  /** Resolves when the mended endpoint has had so many requests, of which it has the last in hand. */
+  /** Resolves when the repaired endpoint has got so many requests; it hasn't answered the last yet. */
   hasReceived(requests: number): Promise<void>;
   failedIds(): Promise<readonly string[]>;
   close(): Promise<void>;

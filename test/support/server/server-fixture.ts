@@ -22,7 +22,7 @@ const credential = makeCredential(USER, systemRandom);
 export interface Service {
   readonly app: FastifyInstance;
   readonly store: Store;
-  /** What the dispatcher would have been told. */
+  /** The notifications that the dispatcher would have got. */
   readonly work: { readonly callbackId: string; readonly kind: WorkKind }[];
 }
 

@@ -2,7 +2,7 @@
 import { setImmediate as turn } from "node:timers/promises";
 import type { VirtualClock } from "./virtual-clock.js";
 
-/** Turns of the event loop in which nobody has to move before time does: files and sockets of this process get their turn. */
+/** Turns of the event loop without activity before time advances: files and sockets of this process get their turn. */
 const QUIET_TURNS = 20;
 const MOST_STEPS = 100_000;
 
@@ -17,5 +17,5 @@ export async function passTime<Result>(clock: VirtualClock, work: Promise<Result
     if (isDone) return work;
     if (clock.nextWakeAt !== null) clock.set(clock.nextWakeAt);
   }
-  throw new Error("The work goes on and on.");
+  throw new Error("The work doesn't end.");
 }

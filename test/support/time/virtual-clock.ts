@@ -39,7 +39,7 @@ export class VirtualClock implements Clock {
     return this.#sleep(Number.POSITIVE_INFINITY, this.#monotonic + ms);
   }
 
-  /** The earliest instant that somebody sleeps until; null: nobody sleeps. */
+  /** The earliest instant that anything sleeps until; null: nothing sleeps. */
   get nextWakeAt(): number | null {
     let next: number | null = null;
     for (const { at, monotonicAt } of this.#sleepers) {
@@ -48,7 +48,7 @@ export class VirtualClock implements Clock {
     return next;
   }
 
-  /** Moves time forward to `at` and wakes whoever sleeps until then. */
+  /** Moves time forward to `at` and wakes what sleeps until then. */
   set(at: number): void {
     this.#monotonic += Math.max(0, at - this.#now);
     this.#now = Math.max(at, this.#now);

@@ -41,7 +41,7 @@ describe("the budget for bodies", () => {
     expect(offered).toEqual([two, three]);
   });
 
-  it("lets an owner hold one large body while others wait, and any number when nobody does", () => {
+  it("lets an owner hold one large body while others wait, and any number when none do", () => {
     budget.tryHold(one, 30 * MIB);
     budget.tryHold(one, 30 * MIB);
     expect(budget.tryHold(two, 10 * MIB)).toBe(false);
@@ -51,7 +51,7 @@ describe("the budget for bodies", () => {
     expect([budget.tryHold(one, 10 * MIB), budget.tryHold(one, 10 * MIB)]).toEqual([true, true]);
   });
 
-  it("passes over an owner that waits for a second large body", () => {
+  it("skips an owner that waits for a second large body", () => {
     budget.tryHold(one, 40 * MIB);
     budget.tryHold(two, 20 * MIB);
     expect([budget.tryHold(one, 10 * MIB), budget.tryHold(three, 10 * MIB)]).toEqual([false, false]);

@@ -158,7 +158,7 @@ describe("a recovering endpoint", () => {
     await sim.runFor(1_500);
     const failedInRecovery = new Set(sim.sent.slice(-11, -1).map(({ callId }) => callId));
     expect(requests).toBe(1 + 10 + 1); // and the probe that may go at once
-    // Until rule 11 permits them again; what went as a probe meanwhile is held back in their stead.
+    // Until rule 11 permits them again; what went as a probe meanwhile is held back instead.
     sim.endpoint = down;
     await sim.runFor(9 * MINUTE);
     sim.endpoint = slowly(10);
@@ -257,7 +257,7 @@ describe("a retry round", () => {
       dispatcherStore: (store) =>
         watchStore(store, async (method, args, work) => {
           const result = await work();
-          // The second callback's reading comes after the first one's tick was offered and before anything is sent.
+          // The second callback is read after the first one's batch was offered, and before anything is sent.
           if (isReading && method === "fetchDue" && args[0] === second.id) {
             isReading = false;
             await sim.mark(first, [], "SUCCESS");
@@ -277,7 +277,7 @@ describe("a retry round", () => {
     expect([isReading, sim.sent.length - before]).toEqual([false, 20]);
   });
 
-  it("isn't begun while requests of the one before are in flight", async () => {
+  it("doesn't begin while requests of the previous one are in flight", async () => {
     await sim.store.close();
     sim = await Simulation.open({ policy: { intervalMs: 10_000, windowMs: HOUR, jitter: false } });
     sim.endpoint = down;

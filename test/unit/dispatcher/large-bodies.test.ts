@@ -74,7 +74,7 @@ describe("a call with a large body that is marked while it is read", () => {
         watchStore(store, async (method, [callbackId, callId], work) => {
           if (method === "findCall" && marked === "") {
             marked = String(callId);
-            // By another process, which this one hears nothing of.
+            // By another process, without a notification.
             await sim.store.markCalls(String(callbackId), [marked], "SUCCESS", sim.clock.now());
           }
           return work();

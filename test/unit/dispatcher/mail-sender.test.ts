@@ -56,7 +56,7 @@ async function runFor(sender: MailSender, ms: number): Promise<void> {
 }
 
 describe("a mail sender", () => {
-  it("writes the mail of an outage once, and tells the outage when", async () => {
+  it("sends one e-mail for an outage, and records when", async () => {
     await anOutage();
     const sender = senderOf(createEmlNotifier({ directory }));
     await sender.tick();
@@ -68,7 +68,7 @@ describe("a mail sender", () => {
     expect(items).toMatchObject([{ notifiedAt: sim.clock.now(), notifiedBy: "file" }]);
   });
 
-  it("sends no mail again that is out, because the store couldn't note it", async () => {
+  it("doesn't repeat a sent e-mail because the store couldn't note it", async () => {
     await anOutage();
     const notifier = failing(0);
     let isFull = true;

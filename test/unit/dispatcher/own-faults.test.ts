@@ -41,7 +41,7 @@ describe("a store error while a large body is read", () => {
     expect((await sim.store.listOutages(PAGE)).items).toEqual([]);
   });
 
-  it("waits one interval at most", async () => {
+  it("waits at most one interval", async () => {
     const readAt: number[] = [];
     sim = await Simulation.open({
       dispatcherStore: (store) =>

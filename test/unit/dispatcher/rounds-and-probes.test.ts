@@ -17,7 +17,7 @@ afterEach(() => sim.store.close());
 const failing = (afterMs: number) => () => ({ result: REFUSED_503, afterMs });
 
 describe("a retry round", () => {
-  it("that waits for slots tries nothing twice when what it was to send is marked", async () => {
+  it("that waits for slots sends nothing twice if the next call is marked meanwhile", async () => {
     await open({ limits: { inFlightInAll: 4 } });
     const callback = await sim.callback();
     const ids = await sim.accept(callback, 12);
@@ -34,7 +34,7 @@ describe("a retry round", () => {
     expect([sent.length, new Set(sent).size]).toEqual([4, 4]);
   });
 
-  it("cut short by a recovery doesn't go on when the endpoint is down again", async () => {
+  it("interrupted by a recovery doesn't continue when the endpoint is down again", async () => {
     await open({ limits: { inFlightInAll: 4 } });
     const callback = await sim.callback();
     const ids = await sim.accept(callback, 30);
@@ -50,7 +50,7 @@ describe("a retry round", () => {
   });
 
   it("and a probe due at the same time don't send the same call at once", async () => {
-    // Probes go at 0, 1, 3 and 7 s, and so does the first tick.
+    // Probes go at 0, 1, 3 and 7 s, and so does the first round.
     await open({ policy: { intervalMs: 7_000, windowMs: HOUR, jitter: false } });
     const callback = await sim.callback();
     const ids = await sim.accept(callback, 10);
@@ -93,7 +93,7 @@ describe("a probe", () => {
     expect([sim.sent.length, sim.requestsFor(late).length]).toEqual([10 + 2 + 9, 0]);
   });
 
-  it("that waited for a slot in vain comes later", async () => {
+  it("that got no slot comes later", async () => {
     await open({ limits: { inFlightInAll: 1 } });
     const dead = await sim.callback({ name: "dead" });
     const hanging = await sim.callback({ name: "hanging", retriesEnabled: false });

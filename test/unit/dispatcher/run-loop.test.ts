@@ -40,7 +40,7 @@ describe("a run loop", () => {
     await loop.stop();
   });
 
-  it("outlives errors: it waits 100 ms, 200 ms … at most 5 s, and starts small again after a success", async () => {
+  it("continues after errors: it waits 100 ms, 200 ms … at most 5 s, and starts small again after a success", async () => {
     const { loop, at, errors, runUntil } = aLoop([...Array(8).fill(failing), async () => 20_000, failing, idle]);
     loop.start();
     await runUntil(17_500);
@@ -51,7 +51,7 @@ describe("a run loop", () => {
     await loop.stop();
   });
 
-  it("hears what wakes it during a step", async () => {
+  it("takes another step if it is woken during one", async () => {
     const { loop, at, runUntil } = aLoop([
       async () => {
         loop.wake();

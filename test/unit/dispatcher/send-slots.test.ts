@@ -70,7 +70,7 @@ describe("send slots", () => {
     expect(Math.min(...healthy.map((it) => it.inFlight))).toBeGreaterThanOrEqual(1);
   });
 
-  it("use at least half of them, whoever is busy", () => {
+  it("use at least half of them, whichever endpoints are busy", () => {
     for (const busy of [4, 8, 20, 64]) {
       const slots = new SendSlots(512);
       offer(

@@ -46,7 +46,7 @@ describe("clamping times in the store", () => {
 });
 
 describe("a clock that is set", { timeout: 60_000 }, () => {
-  it("back by an hour puts no retry off: it comes one interval later at most", async () => {
+  it("back by an hour delays no retry by more than one interval", async () => {
     const callback = await sim.callback();
     await sim.accept(callback, 3);
     await sim.runFor(MINUTE);
@@ -56,7 +56,7 @@ describe("a clock that is set", { timeout: 60_000 }, () => {
     expect(sim.sent.length - before).toBe(3);
   });
 
-  it("back by three minutes puts off none of the calls behind the first: each comes one interval later at most", async () => {
+  it("back by three minutes delays none of the later calls: each comes one interval later at most", async () => {
     const callback = await sim.callback();
     await sim.accept(callback);
     await sim.runFor(4 * MINUTE);
@@ -115,7 +115,7 @@ describe("a clock that is set", { timeout: 60_000 }, () => {
     expect(short.sent).toHaveLength(2);
   });
 
-  it("an hour ahead at the first failure and then corrected: the call is retried for 24 h from then on", async () => {
+  it("an hour ahead at the first failure and then corrected: the call is retried for 24 h after that", async () => {
     sim.clock.jump(HOUR);
     const [id = ""] = await sim.accept(await sim.callback());
     await sim.runFor(MINUTE);

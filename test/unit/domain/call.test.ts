@@ -46,7 +46,7 @@ describe("an attempt", () => {
     expect(recordAttempt(failed, anAttempt({ startedAt: 1_099 }), RETRY).due).not.toBeNull();
   });
 
-  it("leaves nothing due where retries are off", () => {
+  it("leaves nothing due if retries are off", () => {
     expect(recordAttempt(aCall(), anAttempt(), NO_RETRY).due).toBeNull();
   });
 
@@ -62,7 +62,7 @@ describe("an attempt", () => {
     expect(recordAttempt(asked, anAttempt({ number: 2, startedAt: 360, cause: "replay" }), NO_RETRY).due).toBeNull();
   });
 
-  it("that failed in a recovery sends the call to the end of the next one, and a later tick doesn't bring it forward", () => {
+  it("that failed in a recovery sends the call to the end of the next one, and a later round doesn't bring it forward", () => {
     const inRecovery = recordAttempt(aCall(), anAttempt(), RETRY, 2);
     expect(inRecovery.failedInRecovery).toBe(2);
     expect(recordAttempt(inRecovery, anAttempt({ number: 2 }), RETRY).failedInRecovery).toBe(2);
@@ -83,7 +83,7 @@ describe("a holding", () => {
     expect(isHeld(held)).toBe(true);
   });
 
-  it("touches none but a PENDING call", () => {
+  it("changes only a PENDING call", () => {
     const settled = aCall({ status: "SUCCESS", settledBy: "user" });
     expect(holdCall(settled, 500, 100, RETRY)).toBe(settled);
   });
@@ -95,7 +95,7 @@ describe("a user's word", () => {
     expect(markCall(due, "SUCCESS", 5)).toEqual({ ...due, status: "SUCCESS", due: null, settledBy: "user", changedAt: 5 });
   });
 
-  it("FAILED changes the status and makes nothing due; said of a FAILED call it changes nothing", () => {
+  it("FAILED changes the status and makes nothing due; it doesn't change a FAILED call", () => {
     expect(markCall(aCall({ status: "SUCCESS" }), "FAILED", 5)).toMatchObject({ status: "FAILED", due: null, settledBy: "user" });
     const failed = aCall({ status: "FAILED", due: { at: 9, cause: "retry" } });
     expect(markCall(failed, "FAILED", 5)).toBe(failed);

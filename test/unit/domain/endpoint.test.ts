@@ -70,7 +70,7 @@ describe("an endpoint", () => {
       expect(after(NEW_ENDPOINT, 2_000)).toEqual(NEW_ENDPOINT);
   });
 
-  it("by a clock set back: no tick is further off than one interval, no probe than its step", () => {
+  it("by a clock set back: no round is more than one interval away, no probe more than its step", () => {
     const failed = fail(DOWN, 3, 10_000, "probe");
     expect(endpointByClock(failed, 10_000, POLICY)).toBe(failed);
     expect(endpointByClock(failed, -500_000, POLICY)).toEqual({

@@ -11,7 +11,7 @@ describe("an expected failure", () => {
     expect("cause" in new WhcbError("config", "no cause")).toBe(false);
   });
 
-  it("is told from a bug, and by its code from other failures", () => {
+  it("is distinguished from a bug, and from other failures by its code", () => {
     const error = new WhcbError("not-found", "no call X");
     expect([isWhcbError(error), isWhcbError(error, "not-found"), isWhcbError(error, "config")]).toEqual([true, true, false]);
     expect([isWhcbError(missing), isWhcbError({ code: "not-found" }), isWhcbError(undefined)]).toEqual([false, false, false]);

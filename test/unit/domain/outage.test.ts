@@ -11,7 +11,7 @@ const OPEN = { id: "A", startedAt: 100, failedCalls: 1, quietSince: null };
 const newId = () => "NEW";
 
 describe("an outage", () => {
-  it("opens with a call's first failure and goes on with the next", () => {
+  it("opens with a call's first failure and continues with the next", () => {
     expect(outageAfterFirstFailure(null, 100, newId, null, POLICY)).toEqual({
       id: "NEW",
       startedAt: 100,

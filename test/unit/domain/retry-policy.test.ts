@@ -4,7 +4,7 @@ import { nextDueAt, type RetryPolicy } from "../../../src/domain/retry-policy.js
 
 const POLICY: RetryPolicy = { intervalMs: 300_000, windowMs: 86_400_000, jitter: true };
 
-describe("a call's own turn", () => {
+describe("a call's scheduled retry", () => {
   it("comes one interval after the attempt began, give or take a tenth", () => {
     expect(nextDueAt(0, 1_000, POLICY, 0)).toBe(1_000 + 270_000);
     expect(nextDueAt(0, 1_000, POLICY, 0.5)).toBe(1_000 + 300_000);

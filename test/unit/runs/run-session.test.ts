@@ -27,7 +27,7 @@ async function replay(deps: RunDeps) {
 }
 
 describe("a run", () => {
-  it("doesn't tell the key, even where the endpoint says it back", async () => {
+  it("doesn't show the key, even if the endpoint echoes it", async () => {
     const desk = deskWhere({ kind: "answered", statusCode: 401, statusMessage: `not the key: ${KEY}`, body: "" }, 1);
     const { header, rejections } = await replay(desk.deps);
     const folder = desk.deps.runsDirectory;

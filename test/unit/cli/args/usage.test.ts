@@ -74,7 +74,7 @@ hint: use \`whcb login\`, or the environment: WHCB_USERNAME, WHCB_PASSWORD, WHCB
   test.each([
     [["serve", "--db", "postgres://whcb:hunter2@db/whcb"], "WHCB_DB"],
     [["serve", "--smtp", "smtp://whcb:hunter2@mail:587"], "WHCB_SMTP"],
-  ])("a password in a URL flag is refused: %j", async (argv, variable) => {
+  ])("a password in a URL flag is rejected: %j", async (argv, variable) => {
     const { code, stderr } = await runCli(newCliWorld(), argv);
     expect(code).toBe(2);
     expect(stderr).toContain(`give the URL as ${variable} instead`);
@@ -85,7 +85,7 @@ hint: use \`whcb login\`, or the environment: WHCB_USERNAME, WHCB_PASSWORD, WHCB
     [["serve", "--db", "postgres://db/whcb"], {}, "--db"],
     [["serve"], { WHCB_DB: "postgres://whcb:hunter2@db/whcb" }, "WHCB_DB"],
     [["serve"], { WHCB_DB: "file:postgres://whcb:hunter2@db/whcb" }, "WHCB_DB"],
-  ])("a database server's URL is refused and never repeated: %j %j", async (argv, env, source) => {
+  ])("a database server's URL is rejected and never shown: %j %j", async (argv, env, source) => {
     expect(await runCli(newCliWorld(), argv, { env })).toEqual({
       code: 2,
       stdout: "",
@@ -104,7 +104,7 @@ hint: use \`whcb login\`, or the environment: WHCB_USERNAME, WHCB_PASSWORD, WHCB
       env: { NO_COLOR: "1" },
       stdin: `${"A".repeat(32)}\ny\n`,
     });
-    expect([code, stderr.split("\n")[1]]).toEqual([2, `hint: to go on, type: whcb ${argv.join(" ")} --yes`]);
+    expect([code, stderr.split("\n")[1]]).toEqual([2, `hint: to continue, type: whcb ${argv.join(" ")} --yes`]);
   });
 
   test.each([

@@ -1,4 +1,4 @@
-/** What a service or a person wrote is harmless wherever it is shown, not only in tables. */
+/** Text of a service or user is sanitized wherever it is shown, not only in tables. */
 import { expect, test } from "vitest";
 import type { Column } from "../../../../src/cli/output/cells.js";
 import { cellData, renderFields } from "../../../../src/cli/output/cells.js";

@@ -13,7 +13,7 @@ describe("text from a service", () => {
     ["half \ud83d pair", "half <U+D83D> pair"],
     ["tag\u{e0041}", "tag<U+E0041>"],
     ["a\u0301\u0301\u0301\u0301\u0301\u0301\u0301", "a\u0301\u0301\u0301\u0301"],
-  ])("%j becomes one harmless line", (hostile, harmless) => {
+  ])("%j becomes one sanitized line", (hostile, harmless) => {
     expect(sanitize(hostile)).toBe(harmless);
   });
 

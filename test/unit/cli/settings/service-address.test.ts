@@ -36,7 +36,7 @@ describe("what WHCB_URL names", () => {
     "https://:hunter2@api.au.whispir.com",
     "https://api.au.whispir.com/?apikey=hunter2",
     "postgres://ops:hunter2@db/whcb",
-  ])("credentials in a URL are refused without being repeated", (text) => {
+  ])("credentials in a URL are rejected without being shown", (text) => {
     let message = "";
     try {
       readServiceAddress(text, "WHCB_URL");

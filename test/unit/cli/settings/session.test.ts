@@ -26,7 +26,7 @@ function hintFor(url: string, reason: TransportFailureReason, message = "it fail
 
 describe("the hint of a network error", () => {
   test.each(["http://localhost:8787", "http://127.0.0.1:8787", "http://127.9.8.7", "http://[::1]:8787"])(
-    "where nobody listens on this machine, says how to start a service: %s",
+    "refused on loopback, says how to start a service: %s",
     (url) => {
       expect(hintFor(url, "refused")).toBe(
         `is it running? Start it with \`whcb serve\`, or check the address ${url} (from WHCB_URL)`,

@@ -10,7 +10,7 @@ describe("credentials that HTTP can't carry", () => {
     ["an API key beyond Latin-1", { WHCB_API_KEY: "SECRET-kéy→" }],
     ["a user name with a colon", { WHCB_USERNAME: "a:b" }],
     ["a password with a NUL", { WHCB_PASSWORD: "SECRET\0" }],
-  ])("%s is refused before anything is opened, by callers and by serve", async (_, odd) => {
+  ])("%s is rejected before anything is opened, by clients and by serve", async (_, odd) => {
     const env = { ...SOUND, ...odd, WHCB_URL: "http://127.0.0.1:1" };
     for (const argv of [["callbacks", "list"], ["serve"]]) {
       const { code, stderr } = await runCli(newCliWorld(), argv, { env });

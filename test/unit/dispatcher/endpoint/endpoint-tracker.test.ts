@@ -21,7 +21,7 @@ function aTracker(endpoint: Partial<Endpoint> = {}, outage: typeof OUTAGE | null
 
 const closed = [{ ...OUTAGE, callbackId: "A", endedAt: 6 * MINUTE }];
 
-describe("an outage that is over, though nobody looked since", () => {
+describe("an outage that ended unnoticed", () => {
   it("is ended by a first failure as of when it was over, and another one opens", () => {
     const { log, tracker } = aTracker();
     tracker.failed(aCall(), anAttempt({ startedAt: 9 * MINUTE }));

@@ -60,7 +60,7 @@ describe("a dispatcher", () => {
     expect([items.map(({ endedAt }) => endedAt), sim.dispatcher.endpoints]).toEqual([[quietSince + 5 * MINUTE], 0]);
   });
 
-  it("goes on with a recovery that a crash interrupted with nothing left to send and no outage open: the endpoint is up", async () => {
+  it("ends a recovery that a crash interrupted, if nothing is left to send and no outage is open", async () => {
     await sim.store.close();
     sim = await Simulation.open({ policy: { intervalMs: 5 * MINUTE, windowMs: 30 * MINUTE, jitter: false } });
     const callback = await sim.callback();

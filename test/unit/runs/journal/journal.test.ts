@@ -55,7 +55,7 @@ describe("the journal", () => {
     expect(done).toEqual(["A", "B", "C"]);
   });
 
-  it("that can't be written says so to all who wait, and to all who come", async () => {
+  it("that can't be written rejects all who wait, and all later calls", async () => {
     const journal = new Journal({
       write: (bytes) => bytes.length,
       sync: (done) => setImmediate(() => done(new Error("EIO: i/o error, fdatasync"))),
@@ -89,7 +89,7 @@ describe("a call", () => {
     expect(handedOut).toMatchObject({ id: "CALL-0" });
   });
 
-  it("takes a slot only when the outcome that freed it is written down", async () => {
+  it("takes a slot only when the outcome that freed it is committed", async () => {
     const written: string[] = [];
     let begun = 0;
     let settled = 0;
@@ -147,13 +147,13 @@ async function read(): Promise<{ lines: RunStep[]; length: number; lacksLineEnd:
   return { lines, ...end };
 }
 
-describe("the reader of journals", () => {
+describe("reading a journal", () => {
   it("reads what was written", async () => {
     writeFileSync(path, WHOLE);
     expect(await read()).toEqual({ lines: LINES, length: Buffer.byteLength(WHOLE), lacksLineEnd: false });
   });
 
-  it("passes over a last line torn at any byte, and says where a writer goes on", async () => {
+  it("ignores a last line torn at any byte, and says where a writer continues", async () => {
     const bytes = Buffer.from(WHOLE);
     const lastStart = bytes.lastIndexOf("\n", -2) + 1;
     for (let cut = lastStart; cut < bytes.length - 1; cut++) {
@@ -162,23 +162,23 @@ describe("the reader of journals", () => {
     }
   });
 
-  it("takes a last line that lacks nothing but its end", async () => {
+  it("accepts a last line without its line feed", async () => {
     writeFileSync(path, WHOLE.slice(0, -1));
     expect(await read()).toEqual({ lines: LINES, length: Buffer.byteLength(WHOLE) - 1, lacksLineEnd: true });
   });
 
-  it("passes over zeros that a power cut left at the end", async () => {
+  it("ignores zeros that a power cut left at the end", async () => {
     writeFileSync(path, WHOLE);
     appendFileSync(path, Buffer.alloc(5_000));
     expect(await read()).toMatchObject({ lines: LINES, length: Buffer.byteLength(WHOLE) });
   });
 
-  it("trusts no journal with a bad line between good ones", async () => {
+  it("rejects a journal with a bad line between good ones", async () => {
     writeFileSync(path, `${stepText({ step: "sent", call: "A", at: 2 })}{"step":"sen\n${WHOLE}`);
     await expect(read()).rejects.toMatchObject({ code: "malformed" });
   });
 
-  it("reads lines that span the pieces in which a file comes", async () => {
+  it("reads lines that span several chunks", async () => {
     const many = Array.from({ length: 9_000 }, (_, at): RunStep => ({ step: "sent", call: `CALL-${at}`, at }));
     writeFileSync(path, many.map(stepText).join(""));
     expect((await read()).lines).toEqual(many);

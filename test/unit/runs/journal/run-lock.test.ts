@@ -38,20 +38,20 @@ describe("a run's lock", () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  it("of a process that is gone holds nobody up", async () => {
+  it("of a process that is gone blocks no other", async () => {
     lockOf(await deadPid());
     expect(await isRunLocked(folder, RUN)).toBe(false);
     await (await lockRun(folder, RUN)).release();
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  it("goes to one only of all that find its process gone", async () => {
+  it("goes to only one of the processes that find its holder gone", async () => {
     lockOf(await deadPid(), 4);
     const tries = await Promise.allSettled(Array.from({ length: 8 }, () => lockRun(folder, RUN)));
     expect(tries.filter(({ status }) => status === "fulfilled").length).toBe(1);
   });
 
-  it("given back twice isn't taken from who has it now", async () => {
+  it("released twice isn't taken from its present owner", async () => {
     const first = await lockRun(folder, RUN);
     await first.release();
     await lockRun(folder, RUN);

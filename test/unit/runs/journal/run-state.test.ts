@@ -50,7 +50,7 @@ describe("after a kill", () => {
     expect(states).toEqual({ A: "unknown", B: "accepted", C: "accepted", D: "unknown", E: "left", F: "left" });
   });
 
-  it("of the machine all that was said to be sent is unknown, since outcomes may be lost with it", () => {
+  it("of the machine, every written-ahead send is unknown, since outcomes may be lost with it", () => {
     const states = statesAfter([session(2), ...sent("A", "B", "C", "D"), accepted("A")], "another boot");
     expect(states).toEqual({ A: "accepted", B: "unknown", C: "unknown", D: "unknown", E: "left", F: "left" });
   });
@@ -67,7 +67,7 @@ describe("after a kill", () => {
   });
 });
 
-describe("a session that ended in order", () => {
+describe("a session that ended normally", () => {
   it("leaves nothing unknown: what was written ahead and not sent is left", () => {
     const state = new RunState(HEADER);
     const lines: RunStep[] = [session(2), ...sent("A", "B"), accepted("A")];

@@ -25,12 +25,12 @@ const made = (at: number): string => timeOrderedId(at, random);
 const opaque = (digit: string): string => digit.repeat(32);
 
 describe("the sending order", () => {
-  it("of ids that hold their time is that in which they were made, whatever was attempted last", () => {
+  it("of ids that contain their time is by that time, whatever was attempted last", () => {
     const calls = [aCall(made(NOW - 1_000), NOW - 9_000), aCall(made(NOW - 3_000), NOW), aCall(made(NOW - 2_000), 0)];
     expect(placesOf(calls)).toEqual([1, 2, 0]);
   });
 
-  it("of ids that don't is that of the responses, then of the last attempts", () => {
+  it("of other ids is by the responses' dates, then by the last attempts", () => {
     const calls = [
       aCall(opaque("A"), NOW - 1_000, "24/11/26 09:10"),
       aCall(opaque("B"), NOW - 2_000, "24/11/26 09:10"),
@@ -45,16 +45,16 @@ describe("the sending order", () => {
     expect(placesOf(calls)).toEqual([2, 1, 0]);
   });
 
-  it("of calls that are alike turns the list round, which has the newest first", () => {
+  it("of calls that are alike is the reverse of the list's", () => {
     expect(placesOf(["A", "B", "C"].map((digit) => aCall(opaque(digit), NOW)))).toEqual([2, 1, 0]);
   });
 
-  it("believes no id's time when one of the calls has none", () => {
+  it("ignores the times in ids if one of them has none", () => {
     const calls = [aCall(made(NOW - 9_000), NOW, "24/11/26 09:20"), aCall(opaque("A"), NOW, "24/11/26 09:10")];
     expect(placesOf(calls)).toEqual([1, 0]);
   });
 
-  it("believes no id that is shaped so by chance: its time is before there were any, or to come", () => {
+  it("ignores the time in an id that has this format by chance: before 2020, or in the future", () => {
     for (const at of [Date.UTC(2019, 11, 31), NOW + 86_400_001]) {
       const calls = [aCall(made(NOW - 1_000), NOW, "24/11/26 08:00"), aCall(made(at), NOW, "24/11/26 09:00")];
       expect(placesOf(calls)).toEqual([0, 1]);

@@ -5,7 +5,7 @@ import { toCurl } from "../../../../src/runs/plan/preview-replay.js";
 const HOSTILE = "it's $(touch x) `touch x` \\ ! \u001b[2J\u0007\r\n\u0085\u202eEVIL\u200b\u0001234\\'";
 
 describe("toCurl", () => {
-  it("says what a terminal would obey by number, and a shell takes it for what it was", () => {
+  it("escapes control characters as numbers, which a shell turns back into the characters", () => {
     const line = toCurl({ method: "POST", url: `http://h/${HOSTILE}`, headers: { a: HOSTILE }, body: HOSTILE });
     expect(line).not.toMatch(/[\p{Cc}\p{Cf}]/u);
     const script = `curl() { printf '%s\\0' "$@"; }; ${line}`;

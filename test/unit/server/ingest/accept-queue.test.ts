@@ -85,7 +85,7 @@ describe("AcceptQueue", () => {
     ]);
   });
 
-  it("rejects each request for a deleted callback, and goes on with the others", async () => {
+  it("rejects each request for a deleted callback, and continues with the others", async () => {
     await store.deleteCallback(ID, 1);
     const results = await Promise.allSettled([
       queue.accept(ID, [aCall("A")], 0),

@@ -45,7 +45,7 @@ describe("readLines", () => {
     expect([await linesOf("a\n"), await linesOf()]).toEqual([[{ number: 1, text: "a" }], []]);
   });
 
-  it("reserves room for a line while it is over a mebibyte long, and leaves it even if the stream breaks off", async () => {
+  it("reserves room for a line while it is over a mebibyte long, and releases it even if the stream is cut off", async () => {
     const log: string[] = [];
     const room = {
       reserve: async () => void log.push("reserve"),
@@ -68,7 +68,7 @@ describe("readLines", () => {
     expect(lines.map(({ text }) => text?.length)).toEqual([LONGEST_LINE / 2, undefined]);
   });
 
-  it("skips a line that is too long, and goes on after it", async () => {
+  it("skips a line that is too long, and continues after it", async () => {
     const half = "x".repeat(LONGEST_LINE / 2 + 1);
     expect(await linesOf("a\n", half, half, half, half, `${half}\nb\n`, half, half)).toEqual([
       { number: 1, text: "a" },

@@ -48,7 +48,7 @@ describe("migrations", () => {
     expect(tablesOf(database)).toEqual([]);
   });
 
-  it("are refused for a newer database", () => {
+  it("are rejected for a newer database", () => {
     const database = new Database(":memory:");
     migrate(database, "x.db", steps);
     expect(() => migrate(database, "x.db", steps.slice(0, 1))).toThrow(

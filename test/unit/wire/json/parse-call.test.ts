@@ -10,7 +10,7 @@ describe("parseSubmission", () => {
     expect([response.messageId, response.messageLocation]).toEqual(["M", "https://h/messages/M"]);
   });
 
-  it("makes up nothing but the date that says a message was undeliverable", () => {
+  it("only invents the date of an undeliverable message", () => {
     const from = { name: "", mri: "", mobile: "", email: "", voice: "" };
     const parsed = [{}, { responseMessage: { undeliverable: "" } }].map((body) => parseSubmission(body, now));
     expect(parsed).toEqual(
