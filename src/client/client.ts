@@ -1,8 +1,9 @@
 /** The platform, `whcb serve`, or a database file in this process. */
 import type { DeliveryResult } from "../domain/attempt.js";
-import type { MarkedBy, MessageResponse } from "../domain/call.js";
+import type { MarkedBy } from "../domain/call.js";
 import type { CallFilter } from "../domain/call-filter.js";
 import type { CallbackSettings, RunLease } from "../domain/callback.js";
+import type { MessageResponse } from "../domain/message-response.js";
 import type { ListedAttempt, ListedCall } from "../wire/json/call-json.js";
 import type { ListedCallback } from "../wire/json/callback-json.js";
 import type { JsonObject } from "../wire/json/json-value.js";

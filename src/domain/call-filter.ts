@@ -1,5 +1,6 @@
 /** The client checks it too: a service that ignores a filter must not widen a replay. */
-import { type CallStatus, type Channel, type MessageResponse, senderAddress } from "./call.js";
+import type { CallStatus } from "./call.js";
+import { type Channel, type MessageResponse, senderAddress } from "./message-response.js";
 
 export interface CallFilter {
   /** Default: SUCCESS and FAILED. */

@@ -1,9 +1,9 @@
 /** docs/dispatcher.md, An outage. */
 import type { DeliveryResult, UnreachableReason } from "../domain/attempt.js";
-import { type MessageResponse, senderAddress } from "../domain/call.js";
 import type { Callback } from "../domain/callback.js";
 import { spellDuration } from "../domain/duration.js";
 import { maskKey, maskUrl, type SecretMask, secretMask } from "../domain/mask.js";
+import { type MessageResponse, senderAddress } from "../domain/message-response.js";
 import { type RetryPolicy, retryUntil } from "../domain/retry-policy.js";
 import { shellQuote } from "../domain/shell-quote.js";
 

@@ -1,9 +1,10 @@
 /** Instants are epoch ms; booleans are 0 or 1. */
 import type { Generated, Kysely } from "kysely";
 import type { UnreachableReason } from "../domain/attempt.js";
-import type { CallStatus, Channel } from "../domain/call.js";
+import type { CallStatus } from "../domain/call.js";
 import type { AuthType, BodyFormat } from "../domain/callback.js";
 import type { EndpointState } from "../domain/endpoint.js";
+import type { Channel } from "../domain/message-response.js";
 import type { NoticeChannel } from "../domain/outage.js";
 
 export interface Schema {

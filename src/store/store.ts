@@ -1,9 +1,10 @@
 /** Every method that writes is atomic: one transaction. */
 import type { Attempt } from "../domain/attempt.js";
-import type { Call, CallStatus, MarkedBy, MessageResponse } from "../domain/call.js";
+import type { Call, CallStatus, MarkedBy } from "../domain/call.js";
 import type { CallFilter } from "../domain/call-filter.js";
 import type { Callback, CallbackSettings, RunLease } from "../domain/callback.js";
 import type { Endpoint } from "../domain/endpoint.js";
+import type { MessageResponse } from "../domain/message-response.js";
 import type { Mail, NoticeChannel, OpenOutage, Outage, OutageProgress } from "../domain/outage.js";
 import type { RetryPolicy } from "../domain/retry-policy.js";
 import type { ServiceSettings } from "../domain/service-settings.js";

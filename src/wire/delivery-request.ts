@@ -1,5 +1,5 @@
-import type { MessageResponse } from "../domain/call.js";
 import type { CallbackSettings } from "../domain/callback.js";
+import type { MessageResponse } from "../domain/message-response.js";
 import { responsePartsToJson } from "./json/response-json.js";
 import { removeHtml } from "./remove-html.js";
 import { element, textElement, XML_DECLARATION } from "./xml/xml-write.js";

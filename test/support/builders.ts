@@ -1,7 +1,8 @@
 /** Values for tests that name only what matters to the case. */
 import type { Attempt, DeliveryResult } from "../../src/domain/attempt.js";
-import type { Call, MessageResponse } from "../../src/domain/call.js";
+import type { Call } from "../../src/domain/call.js";
 import type { CallbackSettings } from "../../src/domain/callback.js";
+import type { MessageResponse } from "../../src/domain/message-response.js";
 
 export function someSettings(over: Partial<CallbackSettings> = {}): CallbackSettings {
   return {

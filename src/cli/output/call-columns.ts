@@ -1,5 +1,5 @@
 import type { ListedCall } from "../../client/client.js";
-import { senderAddress } from "../../domain/call.js";
+import { senderAddress } from "../../domain/message-response.js";
 import type { Column } from "./cells.js";
 import type { ListingStyle } from "./listing.js";
 import type { Palette } from "./screen.js";

@@ -1,6 +1,7 @@
 /** The rules are in docs/cli.md, Reconcile. */
 import type { ListedCall } from "../../client/client.js";
-import type { CallStatus, ResponseKind } from "../../domain/call.js";
+import type { CallStatus } from "../../domain/call.js";
+import type { ResponseKind } from "../../domain/message-response.js";
 import { readDate } from "../../wire/dates.js";
 import { removeHtml } from "../../wire/remove-html.js";
 import { contentKey, idKey, type SeenLine } from "./seen-list.js";

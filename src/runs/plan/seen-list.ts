@@ -1,7 +1,7 @@
 /** docs/cli.md, Reconcile: bodies as NDJSON or XML, a table as CSV or TSV, or bare ids. */
 import { parse as parseCsv } from "csv-parse/sync";
-import type { ResponseKind } from "../../domain/call.js";
 import { WhcbError } from "../../domain/errors.js";
+import type { ResponseKind } from "../../domain/message-response.js";
 import { readDate } from "../../wire/dates.js";
 import { readXml } from "../../wire/xml/xml-read.js";
 

@@ -2,8 +2,8 @@
 import { type FileHandle, mkdir, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { ListedCall } from "../../client/client.js";
-import { type MessageResponse, senderAddress } from "../../domain/call.js";
 import { errorMessage, WhcbError } from "../../domain/errors.js";
+import { type MessageResponse, senderAddress } from "../../domain/message-response.js";
 import { type DeliveryTarget, deliveryBody } from "../../wire/delivery-request.js";
 
 export interface PlannedCall {

@@ -1,6 +1,7 @@
 import type { RawBuilder } from "kysely";
 import type { UnreachableReason } from "../../domain/attempt.js";
-import type { Call, CallProgress, CallStatus, Channel, MessageResponse, ResponseKind, SettledBy } from "../../domain/call.js";
+import type { Call, CallProgress, CallStatus, SettledBy } from "../../domain/call.js";
+import type { Channel, MessageResponse, ResponseKind } from "../../domain/message-response.js";
 import { type Db, NEVER } from "../schema.js";
 import { readRows } from "../sqlite/json-rows.js";
 

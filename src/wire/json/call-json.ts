@@ -1,8 +1,9 @@
 /** docs/contract.md, Calls. */
 import { type Attempt, type AttemptCause, resultMessage } from "../../domain/attempt.js";
-import type { Call, CallStatus, MessageResponse, SettledBy } from "../../domain/call.js";
+import type { Call, CallStatus, SettledBy } from "../../domain/call.js";
 import type { Callback } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
+import type { MessageResponse } from "../../domain/message-response.js";
 import { type RetryPolicy, retryUntil } from "../../domain/retry-policy.js";
 import { readDate, toIsoDate } from "../dates.js";
 import type { Link } from "../links.js";

@@ -1,7 +1,8 @@
 import type { Attempt, DeliveryResult } from "../../domain/attempt.js";
-import type { MarkedBy, MessageResponse } from "../../domain/call.js";
+import type { MarkedBy } from "../../domain/call.js";
 import type { RunLease } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
+import type { MessageResponse } from "../../domain/message-response.js";
 import { readDate } from "../dates.js";
 import { isObject } from "./json-value.js";
 import {

@@ -1,5 +1,5 @@
-import type { Channel, MessageResponse, ResponseKind, Sender } from "../../domain/call.js";
 import { WhcbError } from "../../domain/errors.js";
+import type { Channel, MessageResponse, ResponseKind, Sender } from "../../domain/message-response.js";
 import { countOf, firstText, isObject, listOf, objectOf, textOf } from "./json-value.js";
 
 export function responseToJson(response: MessageResponse): Record<string, unknown> {

@@ -1,6 +1,6 @@
 /** Callbacks, calls and outages as a client lists them; a test names what matters. */
 import type { ListedCall, ListedCallback, ListedOutage } from "../../../src/client/client.js";
-import type { MessageResponse } from "../../../src/domain/call.js";
+import type { MessageResponse } from "../../../src/domain/message-response.js";
 
 export function aListedCallback(changes: Partial<ListedCallback> = {}): ListedCallback {
   return {

@@ -1,8 +1,9 @@
 /** Any value that the wire must carry, for properties. */
 import fc from "fast-check";
 import type { Attempt, DeliveryResult } from "../../../src/domain/attempt.js";
-import type { Call, MessageResponse } from "../../../src/domain/call.js";
+import type { Call } from "../../../src/domain/call.js";
 import type { CallbackSettings } from "../../../src/domain/callback.js";
+import type { MessageResponse } from "../../../src/domain/message-response.js";
 import type { Outage } from "../../../src/domain/outage.js";
 
 /** Text with markup, quotes, control characters, emoji, line ends of each kind. */

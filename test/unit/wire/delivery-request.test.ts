@@ -1,6 +1,6 @@
 import { XMLParser } from "fast-xml-parser";
 import { describe, expect, it } from "vitest";
-import type { MessageResponse } from "../../../src/domain/call.js";
+import type { MessageResponse } from "../../../src/domain/message-response.js";
 import { buildDelivery, buildEndpointCheck, type DeliveryTarget } from "../../../src/wire/delivery-request.js";
 
 const response: MessageResponse = {

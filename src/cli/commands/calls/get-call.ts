@@ -1,8 +1,8 @@
 import type { Client, ListedAttempt, ListedCall, ListedCallback, ListedOutage } from "../../../client/client.js";
-import { senderAddress } from "../../../domain/call.js";
 import { count } from "../../../domain/count.js";
 import { formatDuration, spellDuration } from "../../../domain/duration.js";
 import { isWhcbError, WhcbError } from "../../../domain/errors.js";
+import { senderAddress } from "../../../domain/message-response.js";
 import { DEFAULT_RETRY_POLICY } from "../../../domain/retry-policy.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { callJson, dateOrNull, statusPaint } from "../../output/call-columns.js";

@@ -1,9 +1,9 @@
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import type { SubmittedCall } from "../../../client/client.js";
-import type { MessageResponse } from "../../../domain/call.js";
 import { count } from "../../../domain/count.js";
 import { isWhcbError, WhcbError } from "../../../domain/errors.js";
+import type { MessageResponse } from "../../../domain/message-response.js";
 import { randomId } from "../../../platform/random.js";
 import { toPlatformDate } from "../../../wire/dates.js";
 import { parseSubmission } from "../../../wire/json/parse-call.js";

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { CallStatus, MessageResponse, ResponseMessage, Sender } from "../../../../src/domain/call.js";
+import type { CallStatus } from "../../../../src/domain/call.js";
+import type { MessageResponse, ResponseMessage, Sender } from "../../../../src/domain/message-response.js";
 import { comparableCall, matchSeen } from "../../../../src/runs/plan/match-seen.js";
 import { readSeenList } from "../../../../src/runs/plan/seen-list.js";
 import { deliveryBody } from "../../../../src/wire/delivery-request.js";
