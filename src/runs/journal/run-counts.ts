@@ -36,38 +36,45 @@ export interface StepContext {
 }
 
 export function reduceCounts(counts: RunCounts, step: CallStep, { header, from, calls }: StepContext): RunCounts {
+  // One copy per step: a replay counts thousands a second.
+  const next = { ...counts };
   switch (step.step) {
-    case "planned": {
-      const { planned, toMark } = counts;
-      const needsMark = step.do === "mark" ? calls : 0;
-      return add({ ...counts, planned: planned + calls, toMark: toMark + needsMark }, plannedState(step.do, header), calls);
-    }
+    case "planned":
+      next.planned += calls;
+      if (step.do === "mark") next.toMark += calls;
+      add(next, plannedState(step.do, header), calls);
+      break;
     case "sent":
     case "deferred":
-      return move(counts, from, "left", calls);
+      move(next, from, "left", calls);
+      break;
     case "accepted":
-      return move(marksAccepted(header) ? { ...counts, toMark: counts.toMark + calls } : counts, from, "accepted", calls);
+      if (marksAccepted(header)) next.toMark += calls;
+      move(next, from, "accepted", calls);
+      break;
     case "rejected":
     case "requested":
-      return move(counts, from, step.step, calls);
-    case "not-found": {
-      const wasToMark = from === "accepted" || from === "seen" || header.options === null;
-      return move(wasToMark ? { ...counts, toMark: counts.toMark - calls } : counts, from, "not-found", calls);
-    }
-    case "marked": {
-      const marked = { ...counts, marked: counts.marked + calls, toMark: counts.toMark - calls };
-      return from === "left" ? add(marked, "left", -calls) : marked;
-    }
-    case "skipped": {
-      const skipped = { ...counts.skipped, [step.reason]: counts.skipped[step.reason] + calls };
-      return add({ ...counts, skipped }, from, -calls);
-    }
+      move(next, from, step.step, calls);
+      break;
+    case "not-found":
+      if (from === "accepted" || from === "seen" || header.options === null) next.toMark -= calls;
+      move(next, from, "not-found", calls);
+      break;
+    case "marked":
+      next.marked += calls;
+      next.toMark -= calls;
+      if (from === "left") next.left -= calls;
+      break;
+    case "skipped":
+      next.skipped = { ...counts.skipped, [step.reason]: counts.skipped[step.reason] + calls };
+      add(next, from, -calls);
   }
+  return next;
 }
 
 /** For sends without an outcome when the process was killed. */
 export function countUnknown(counts: RunCounts, calls: number): RunCounts {
-  return move(counts, "left", "unknown", calls);
+  return { ...counts, left: counts.left - calls, unknown: counts.unknown + calls };
 }
 
 export function plannedState(action: PlannedAction, { kind }: Pick<RunHeader, "kind">): RunCallState {
@@ -102,13 +109,14 @@ export function sumCounts(all: Iterable<RunCounts>): RunCounts {
   return sum;
 }
 
-function move(counts: RunCounts, from: RunCallState, to: RunCallState, calls: number): RunCounts {
-  return from === to ? counts : add(add(counts, from, -calls), to, calls);
+type Counting = { -readonly [Name in keyof RunCounts]: RunCounts[Name] };
+
+function move(counts: Counting, from: RunCallState, to: RunCallState, calls: number): void {
+  add(counts, from, -calls);
+  add(counts, to, calls);
 }
 
 /** Skipped calls count by reason. */
-function add(counts: RunCounts, state: RunCallState, calls: number): RunCounts {
-  if (state === "skipped" || state === "marked") return counts;
-  const key = state === "not-found" ? "notFound" : state;
-  return { ...counts, [key]: counts[key] + calls };
+function add(counts: Counting, state: RunCallState, calls: number): void {
+  if (state !== "skipped" && state !== "marked") counts[state === "not-found" ? "notFound" : state] += calls;
 }

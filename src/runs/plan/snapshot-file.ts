@@ -18,6 +18,7 @@ export interface PlannedCall {
 /** Larger bodies aren't read ahead: many calls may be waiting. */
 const LARGE_BYTES = 16 * 1024;
 const WRITE_AT_ONCE_BYTES = 1024 * 1024;
+const LF = 0x0a;
 const FIRST_LINE_BYTES = 1024;
 
 export interface CallToKeep {
@@ -88,7 +89,7 @@ export class SnapshotFile {
     if (place.length <= LARGE_BYTES) return smallCall(await readWhole(this.#file, place));
     const line = await readLine(this.#file, place);
     const body = { offset: place.offset + line.length + 1, length: place.length - line.length - 1 };
-    return { ...keysIn(line), bytes: body.length, readBody: () => readWhole(this.#file, body) };
+    return { ...keysIn(line.toString("utf8")), bytes: body.length, readBody: () => readWhole(this.#file, body) };
   }
 
   async close(): Promise<void> {
@@ -102,20 +103,21 @@ type BodyStyle = Pick<DeliveryTarget, "contentType" | "removeHtml">;
 
 /** First line: keys; rest: body, as a view, not a copy. */
 function smallCall(bytes: Buffer): PlannedCall {
-  const end = bytes.indexOf("\n");
+  const end = bytes.indexOf(LF);
+  const { id, from, message } = keysIn(bytes.toString("utf8", 0, end));
   const body = bytes.subarray(end + 1);
-  return { ...keysIn(bytes.subarray(0, end)), bytes: body.length, readBody: () => body };
+  return { id, from, message, bytes: body.length, readBody: () => body };
 }
 
-function keysIn(line: Buffer): Pick<PlannedCall, "id" | "from" | "message"> {
-  const [id = "", from = "", message = ""]: readonly string[] = JSON.parse(line.toString("utf8"));
+function keysIn(line: string): Pick<PlannedCall, "id" | "from" | "message"> {
+  const [id = "", from = "", message = ""]: readonly string[] = JSON.parse(line);
   return { id, from, message };
 }
 
 async function readLine(file: FileHandle, { offset, length }: SnapshotPlace): Promise<Buffer> {
   for (let size = FIRST_LINE_BYTES; ; size *= 4) {
     const bytes = await readWhole(file, { offset, length: Math.min(size, length) });
-    const end = bytes.indexOf("\n");
+    const end = bytes.indexOf(LF);
     if (end !== -1) return bytes.subarray(0, end);
   }
 }
