@@ -173,6 +173,30 @@ describe("time, randomness and the environment", () => {
   });
 });
 
+describe("the command line", () => {
+  const cli = files.filter(({ folder }) => folder === "cli");
+  const using = (pattern: RegExp) =>
+    cli
+      .filter(({ text }) => pattern.test(text))
+      .map(({ path }) => path)
+      .sort();
+
+  it("writes through screen.ts, which takes only escaped text; questions.ts also repeats what is typed", () => {
+    expect(using(/\b(?:stdout|stderr)\.write\(|\bconsole\./)).toEqual(["cli/output/questions.ts"]);
+  });
+
+  it("calls text a layout only where all of it is its own or escaped", () => {
+    expect(using(/\blayoutText\(/)).toEqual([
+      "cli/commands/completion/run.ts",
+      "cli/output/listing.ts",
+      "cli/output/screen-text.ts",
+      "cli/output/screen.ts",
+      "cli/output/table.ts",
+      "cli/run-command.ts",
+    ]);
+  });
+});
+
 describe("main", () => {
   it("decides nothing: it imports types and errors from domain, no rules", () => {
     const wrong = files.filter(isComposition).flatMap(({ path, text }) =>

@@ -5,7 +5,8 @@ import type { CliDeps } from "./cli-deps.js";
 import { SECTIONS } from "./commands/all.js";
 import { EXIT_CODES, EXIT_DONE } from "./exit-codes.js";
 import { exitCodeOf, renderError } from "./output/render-error.js";
-import { loadPalette, OutputClosed, openScreen, requireWritten, wantsColor, writeOutput } from "./output/screen.js";
+import { loadPalette, notify, OutputClosed, openScreen, requireWritten, wantsColor, writeOutput } from "./output/screen.js";
+import { layoutText } from "./output/screen-text.js";
 
 export async function runCommand(argv: readonly string[], deps: CliDeps): Promise<number> {
   const { io } = deps;
@@ -14,7 +15,7 @@ export async function runCommand(argv: readonly string[], deps: CliDeps): Promis
   } catch (error) {
     if (error instanceof OutputClosed) return EXIT_DONE;
     const palette = await loadPalette(wantsColor(io.stderr, io.env, argv.includes("--no-color")));
-    io.stderr.write(renderError(error, { json: wantsJson(argv), palette }));
+    notify(io.stderr, renderError(error, { json: wantsJson(argv), palette }));
     return exitCodeOf(error);
   }
 }
@@ -24,11 +25,11 @@ async function parseAndRun(argv: readonly string[], deps: CliDeps): Promise<numb
   const width = io.stdout.isTTY === true ? io.stdout.columns || 80 : 100;
   const parsed = parseArgv(argv, SECTIONS, { version: deps.version, width });
   if (parsed.kind === "text") {
-    await writeOutput(io.stdout, parsed.text);
+    await writeOutput(io.stdout, layoutText(parsed.text));
     return EXIT_DONE;
   }
   if (parsed.kind === "incomplete") {
-    io.stderr.write(parsed.text);
+    notify(io.stderr, layoutText(parsed.text));
     return EXIT_CODES.usage;
   }
   const now = deps.clock.now();

@@ -1,5 +1,6 @@
 import type { CliDeps } from "./cli-deps.js";
 import { writeOutput } from "./output/screen.js";
+import { text } from "./output/screen-text.js";
 
 /** `argv` without "node whcb". Never rejects, never ends the process. */
 export async function run(argv: readonly string[], deps: CliDeps): Promise<number> {
@@ -8,7 +9,7 @@ export async function run(argv: readonly string[], deps: CliDeps): Promise<numbe
   for (const stream of [stdout, stderr]) stream.on("error", () => {});
   if (argv.length === 1 && (argv[0] === "--version" || argv[0] === "-V")) {
     try {
-      await writeOutput(stdout, `${deps.version}\n`);
+      await writeOutput(stdout, text`${deps.version}\n`);
       return 0;
     } catch {
       // The command meets the same error and reports it.

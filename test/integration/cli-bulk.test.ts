@@ -150,7 +150,9 @@ describe("replay", () => {
     // The URL is another one than was confirmed.
     expect(await machine.whcb(["replay", "--resume"])).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining("confirmation needed: add --yes\nThe URL has changed since the run began.\ndemo: http"),
+      stderr: expect.stringMatching(
+        /^The URL has changed since the run began\.\ndemo: http[\s\S]*\nerror: confirmation needed: add --yes\n/,
+      ),
     });
     // The canary is sent again.
     const resumed = await machine.whcb(["replay", "--resume", "--yes"]);

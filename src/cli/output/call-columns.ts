@@ -2,7 +2,7 @@ import type { ListedCall } from "../../client/client.js";
 import { senderAddress } from "../../domain/message-response.js";
 import type { Column } from "./cells.js";
 import type { ListingStyle } from "./listing.js";
-import type { Palette } from "./screen.js";
+import type { Paint, Palette } from "./screen.js";
 import { isoInstant } from "./times.js";
 
 export interface CallRow {
@@ -61,7 +61,7 @@ export function callJson({ call, callbackName }: CallRow): Readonly<Record<strin
   };
 }
 
-export function statusPaint(status: string, palette: Palette): (text: string) => string {
+export function statusPaint(status: string, palette: Palette): Paint {
   return status === "SUCCESS" ? palette.good : status === "FAILED" ? palette.bad : palette.warn;
 }
 

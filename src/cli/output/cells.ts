@@ -1,5 +1,5 @@
-import { escapeControls, sanitize } from "./sanitize.js";
-import type { Palette, RenderOptions } from "./screen.js";
+import type { Paint, Palette, RenderOptions } from "./screen.js";
+import { escapeControls, joinText, type ScreenText, sanitize, text } from "./screen-text.js";
 import { formatInstant, isoInstant } from "./times.js";
 
 /** For tables, tab-separated lines and csv. */
@@ -10,7 +10,7 @@ export interface Column<Row> {
   /** null: empty. Instants are epoch ms with `kind` "instant". */
   readonly value: (row: Row) => string | number | null;
   readonly kind?: "instant" | "number";
-  readonly paint?: (row: Row, palette: Palette) => (text: string) => string;
+  readonly paint?: (row: Row, palette: Palette) => Paint;
   /** Smallest width when cut; left out: never cut. */
   readonly least?: number;
   /** Highest dropped first on a narrow terminal; 0 or left out: never. */
@@ -42,15 +42,14 @@ function escapeFormula(text: string): string {
 }
 
 /** Value null: left out. */
-export type Field = readonly [name: string, value: string | number | null, paint?: (text: string) => string];
+export type Field = readonly [name: string, value: string | number | null, paint?: Paint];
 
-export function renderFields(fields: readonly Field[], palette: Palette): string {
-  const shown = fields.filter(([, value]) => value !== null && value !== "");
-  const width = Math.max(0, ...shown.map(([name]) => name.length));
-  return shown
-    .map(([name, value, paint]) => {
-      const text = sanitize(String(value));
-      return `${palette.dim(name.padEnd(width))}  ${paint?.(text) ?? text}\n`;
-    })
-    .join("");
+export function renderFields(fields: readonly Field[], palette: Palette): ScreenText {
+  return text`${joinText(fieldLines(fields, palette), "\n")}\n`;
+}
+
+export function fieldLines(fields: readonly Field[], palette: Palette): readonly ScreenText[] {
+  const shown = fields.flatMap(([name, value, paint]) => (value === null || value === "" ? [] : [{ name, value, paint }]));
+  const width = Math.max(0, ...shown.map(({ name }) => name.length));
+  return shown.map(({ name, value, paint }) => text`${palette.dim(name.padEnd(width))}  ${paint?.(value) ?? value}`);
 }

@@ -4,8 +4,8 @@ import { WhcbError } from "../../domain/errors.js";
 import { requireOneOf } from "../args/closest-match.js";
 import type { Column } from "./cells.js";
 import { cellData, cellText } from "./cells.js";
-import { safeJson, sanitize } from "./sanitize.js";
 import type { Screen } from "./screen.js";
+import { joinText, jsonItem, layoutText, type Printable, safeJson, text } from "./screen-text.js";
 
 export interface ListingStyle<Row> {
   readonly columns: readonly Column<Row>[];
@@ -28,11 +28,16 @@ export function openListing<Row>(
   const columns = pickColumns(style.columns, columnNames, screen.format);
   switch (screen.format) {
     case "ids":
-      return lineListing(screen, (row: Row) => sanitize(style.toId(row)));
+      return lineListing(screen, (row: Row) => style.toId(row));
     case "ndjson":
       return lineListing(screen, (row: Row) => safeJson(style.toJson(row)));
     case "tsv":
-      return lineListing(screen, (row: Row) => columns.map((column) => cellText(column, row, screen.renderOptions)).join("\t"));
+      return lineListing(screen, (row: Row) =>
+        joinText(
+          columns.map((column) => cellText(column, row, screen.renderOptions)),
+          "\t",
+        ),
+      );
     case "json":
       return jsonListing(screen, style.toJson);
     case "csv":
@@ -58,12 +63,12 @@ function pickColumns<Row>(
   });
 }
 
-function lineListing<Row>(screen: Screen, toLine: (row: Row) => string): Listing<Row> {
+function lineListing<Row>(screen: Screen, toLine: (row: Row) => Printable): Listing<Row> {
   let count = 0;
   return {
     async add(rows) {
       count += rows.length;
-      await screen.out(rows.map((row) => `${toLine(row)}\n`).join(""));
+      await screen.out(joinText(rows.map((row) => text`${toLine(row)}\n`)));
     },
     end: async () => count,
   };
@@ -73,12 +78,15 @@ function jsonListing<Row>(screen: Screen, toJson: (row: Row) => unknown): Listin
   let count = 0;
   return {
     async add(rows) {
-      const texts = rows.map((row, index) => `${count + index === 0 ? "[\n" : ",\n"}${indent(safeJson(toJson(row), 2))}`);
+      const items = rows.map((row, index) => {
+        const item = jsonItem(toJson(row));
+        return count + index === 0 ? text`[\n${item}` : text`,\n${item}`;
+      });
       count += rows.length;
-      await screen.out(texts.join(""));
+      await screen.out(joinText(items));
     },
     async end() {
-      await screen.out(count === 0 ? "[]\n" : "\n]\n");
+      await screen.out(count === 0 ? text`[]\n` : text`\n]\n`);
       return count;
     },
   };
@@ -95,7 +103,7 @@ function csvListing<Row>(screen: Screen, columns: readonly Column<Row>[]): Listi
     return csv;
   };
   const flush = async (stream: Stringifier) => {
-    for (let chunk: unknown = stream.read(); chunk !== null; chunk = stream.read()) await screen.out(String(chunk));
+    for (let chunk: unknown = stream.read(); chunk !== null; chunk = stream.read()) await screen.out(layoutText(String(chunk)));
   };
   return {
     async add(rows) {
@@ -125,8 +133,4 @@ function tableListing<Row>(screen: Screen, columns: readonly Column<Row>[]): Lis
       return all.length;
     },
   };
-}
-
-function indent(text: string): string {
-  return text.replace(/^/gm, "  ");
 }

@@ -2,7 +2,7 @@
 import type { Ora } from "ora";
 import { withoutSignalListeners } from "../../platform/terminal.js";
 import type { Invocation } from "../args/command-spec.js";
-import { sanitize } from "./sanitize.js";
+import { sanitize } from "./screen-text.js";
 
 export interface ProgressLine {
   show(text: string): void;
@@ -14,7 +14,7 @@ const SILENT: ProgressLine = { show() {}, clear() {} };
 export async function openProgress({ screen, deps }: Pick<Invocation, "screen" | "deps">, first: string): Promise<ProgressLine> {
   if (!screen.canAnimate) return SILENT;
   const { default: ora } = await withoutSignalListeners(() => import("ora"));
-  const spinner: Ora = ora({ stream: deps.io.stderr, text: first, isEnabled: true, discardStdin: false, color: false });
+  const spinner: Ora = ora({ stream: deps.io.stderr, text: sanitize(first), isEnabled: true, discardStdin: false, color: false });
   spinner.start();
   return {
     show(text) {

@@ -7,22 +7,25 @@ import { shellQuote } from "../../domain/shell-quote.js";
 import type { Io } from "../../platform/terminal.js";
 import type { Invocation } from "../args/command-spec.js";
 import { flag } from "../args/flag.js";
-import { sanitizeLines } from "./sanitize.js";
+import { notify } from "./screen.js";
+import { type Printable, text } from "./screen-text.js";
 
 export const YES = flag("-y, --yes", "don't ask");
 
 /** Throws `usage` without a terminal and without --yes. */
-export async function confirm(invocation: Invocation, question: string): Promise<boolean> {
+export async function confirm(invocation: Invocation, question: Printable): Promise<boolean> {
   if (invocation.args.get(YES)) return true;
-  if (!invocation.screen.canAsk) throw needsYes(invocation, question);
+  if (!invocation.screen.canAsk) {
+    invocation.screen.info(question);
+    throw needsYes(invocation);
+  }
   if (await askYesNo(invocation.deps.io, question)) return true;
   invocation.screen.info("nothing was done");
   return false;
 }
 
-export function needsYes({ argv }: Pick<Invocation, "argv">, question?: string): WhcbError {
-  const asked = question === undefined ? "" : `\n${question}`;
-  return new WhcbError("usage", `confirmation needed: add --yes${asked}`, {
+export function needsYes({ argv }: Pick<Invocation, "argv">): WhcbError {
+  return new WhcbError("usage", "confirmation needed: add --yes", {
     hint: `to continue, type: ${commandLine([...argv, "--yes"])}`,
   });
 }
@@ -32,30 +35,30 @@ export function commandLine(words: readonly string[]): string {
 }
 
 /** Only y or yes is yes; end of input is no. */
-export async function askYesNo(io: Io, question: string): Promise<boolean> {
-  return /^y(es)?$/i.test((await askText(io, `${question} [y/N]`)).trim());
+export async function askYesNo(io: Io, question: Printable): Promise<boolean> {
+  return /^y(es)?$/i.test((await askText(io, text`${question} [y/N]`)).trim());
 }
 
-export async function askText(io: Io, question: string): Promise<string> {
+export async function askText(io: Io, question: Printable): Promise<string> {
   return ask(io, question, false);
 }
 
-export async function askSecret(io: Io, question: string): Promise<string> {
+export async function askSecret(io: Io, question: Printable): Promise<string> {
   return ask(io, question, true);
 }
 
 /** A paste also answers the next questions. */
 const typedAhead = new WeakMap<Io["stdin"], string[]>();
 
-async function ask(io: Io, question: string, hidden: boolean): Promise<string> {
-  io.stderr.write(`${sanitizeLines(question)} `);
+async function ask(io: Io, question: Printable, hidden: boolean): Promise<string> {
+  notify(io.stderr, text`${question} `);
   try {
     const lines = typedAhead.get(io.stdin) ?? [];
     typedAhead.set(io.stdin, lines);
     if (lines.length === 0 && !hasEnded(io.stdin)) await readInto(lines, io, hidden);
     return lines.shift() ?? "";
   } finally {
-    if (hidden) io.stderr.write("\n");
+    if (hidden) notify(io.stderr, text`\n`);
   }
 }
 

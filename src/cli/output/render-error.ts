@@ -1,24 +1,26 @@
 import { errorMessage, isWhcbError, WhcbError } from "../../domain/errors.js";
 import { EXIT_BUG, EXIT_CODES } from "../exit-codes.js";
-import { safeJson, sanitizeLines } from "./sanitize.js";
 import type { Palette } from "./screen.js";
+import { joinText, type ScreenText, safeJson, text } from "./screen-text.js";
 
 export function exitCodeOf(error: unknown): number {
   return isWhcbError(error) ? EXIT_CODES[error.code] : EXIT_BUG;
 }
 
 /** "error: …" and "hint: …", or {"error":{"code","message","hint"}}. Bugs show their stack trace. */
-export function renderError(error: unknown, options: { readonly json: boolean; readonly palette: Palette }): string {
+export function renderError(error: unknown, options: { readonly json: boolean; readonly palette: Palette }): ScreenText {
   const known = isWhcbError(error);
   const message = known ? error.message : unexpectedMessage(error);
   const hint = known ? uniformHint(error.hint) : "this is a bug in whcb: please report it with the lines above";
   if (options.json) {
-    return `${safeJson({ error: { code: known ? error.code : "unexpected", message, ...(hint === undefined ? {} : { hint }) } })}\n`;
+    const document = { code: known ? error.code : "unexpected", message, ...(hint === undefined ? {} : { hint }) };
+    return text`${safeJson({ error: document })}\n`;
   }
-  const lines = [`${options.palette.bad("error:")} ${sanitizeLines(message)}`];
-  if (!known && error instanceof Error && error.stack !== undefined) lines.push(sanitizeLines(error.stack));
-  if (hint !== undefined) lines.push(`${options.palette.warn("hint:")} ${sanitizeLines(hint)}`);
-  return `${lines.join("\n")}\n`;
+  const lines = [text`${options.palette.bad("error:")} ${message}\n`];
+  if (!known && error instanceof Error && error.stack !== undefined)
+    lines.push(text`${joinText(error.stack.split("\n"), "\n")}\n`);
+  if (hint !== undefined) lines.push(text`${options.palette.warn("hint:")} ${hint}\n`);
+  return joinText(lines);
 }
 
 /** Keeps an existing hint. */

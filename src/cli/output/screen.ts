@@ -2,7 +2,7 @@
 import { errorMessage, systemErrorCode, WhcbError } from "../../domain/errors.js";
 import type { Io, Output } from "../../platform/terminal.js";
 import type { OutputFormat } from "../args/shared-flags.js";
-import { sanitizeLines } from "./sanitize.js";
+import { layoutText, type Printable, type ScreenText, text } from "./screen-text.js";
 
 export interface Screen {
   readonly renderOptions: RenderOptions;
@@ -13,8 +13,9 @@ export interface Screen {
   /** stdin and stderr are terminals. */
   readonly canAsk: boolean;
   readonly canAnimate: boolean;
-  out(text: string): Promise<void>;
-  info(text: string, paint?: (text: string) => string): void;
+  out(text: ScreenText): Promise<void>;
+  /** On stderr, with a line end. */
+  info(text: Printable): void;
 }
 
 export interface RenderOptions {
@@ -48,9 +49,14 @@ export async function openScreen(
     canAsk: io.stdin.isTTY === true && stderrIsTerminal,
     // At a reported width of 0 a spinner erases lines without end.
     canAnimate: stderrIsTerminal && env.TERM !== "dumb" && "cursorTo" in stderr && (stderr.columns ?? 0) > 0,
-    out: (text) => writeOutput(stdout, text),
-    info: (text, paint = (plain) => plain) => void stderr.write(`${paint(sanitizeLines(text))}\n`),
+    out: (output) => writeOutput(stdout, output),
+    info: (message) => notify(stderr, text`${message}\n`),
   };
+}
+
+/** For stderr: a failure isn't reported. */
+export function notify(stream: Output, message: ScreenText): void {
+  stream.write(message.toString());
 }
 
 /** The first one per stream; later writes fail only as closed. */
@@ -63,13 +69,14 @@ export function requireWritten(stream: Output): void {
 }
 
 /** Resolves when written. Throws `OutputClosed` if the reader has gone, `unavailable` if it failed. */
-export async function writeOutput(stream: Output, text: string): Promise<void> {
-  if (text === "") return;
+export async function writeOutput(stream: Output, output: ScreenText): Promise<void> {
+  const written = output.toString();
+  if (written === "") return;
   requireWritten(stream);
   if (!stream.writable) throw new OutputClosed("output closed");
   try {
     await new Promise<void>((resolve, reject) => {
-      stream.write(text, (error) => (error ? reject(error) : resolve()));
+      stream.write(written, (error) => (error ? reject(error) : resolve()));
     });
   } catch (error) {
     if (systemErrorCode(error) === "EPIPE") throw new OutputClosed("output closed", { cause: error });
@@ -87,9 +94,9 @@ export interface Palette {
   readonly strong: Paint;
 }
 
-type Paint = (text: string) => string;
+export type Paint = (value: Printable) => ScreenText;
 
-const plain: Paint = (text) => text;
+const plain: Paint = (value) => text`${value}`;
 
 export const PLAIN: Palette = { good: plain, bad: plain, warn: plain, dim: plain, strong: plain };
 
@@ -97,8 +104,12 @@ export const PLAIN: Palette = { good: plain, bad: plain, warn: plain, dim: plain
 export async function loadPalette(color: boolean): Promise<Palette> {
   if (!color) return PLAIN;
   const { Chalk } = await import("chalk");
-  const chalk = new Chalk({ level: 1 });
-  return { good: chalk.green, bad: chalk.red, warn: chalk.yellow, dim: chalk.dim, strong: chalk.bold };
+  const { green, red, yellow, dim, bold } = new Chalk({ level: 1 });
+  const paint =
+    (style: (value: string) => string): Paint =>
+    (value) =>
+      layoutText(style(plain(value).toString()));
+  return { good: paint(green), bad: paint(red), warn: paint(yellow), dim: paint(dim), strong: paint(bold) };
 }
 
 /** --no-color, NO_COLOR, TERM=dumb: off; FORCE_COLOR (except "0", "false"): on; else on a terminal. */

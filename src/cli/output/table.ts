@@ -2,6 +2,7 @@ import Table from "cli-table3";
 import stringWidth from "string-width";
 import { type Column, cellText } from "./cells.js";
 import type { RenderOptions } from "./screen.js";
+import { layoutText, type ScreenText } from "./screen-text.js";
 
 const NO_BORDER = "";
 const BORDERS = {
@@ -22,7 +23,7 @@ const BORDERS = {
   middle: "  ",
 };
 
-export function renderTable<Row>(rows: readonly Row[], columns: readonly Column<Row>[], options: RenderOptions): string {
+export function renderTable<Row>(rows: readonly Row[], columns: readonly Column<Row>[], options: RenderOptions): ScreenText {
   const texts = rows.map((row) => columns.map((column) => cellText(column, row, options)));
   const natural = columns.map((column, index) =>
     texts.reduce((most, row) => Math.max(most, stringWidth(row[index] ?? "")), stringWidth(column.title)),
@@ -34,20 +35,17 @@ export function renderTable<Row>(rows: readonly Row[], columns: readonly Column<
     colWidths: [...shown.values()],
     colAligns: [...shown.keys()].map((index) => (columns[index]?.kind === "number" ? "right" : "left")),
   });
-  table.push([...shown].map(([index, width]) => options.palette.dim(cutToWidth(columns[index]?.title ?? "", width))));
+  table.push([...shown].map(([index, width]) => String(options.palette.dim(cutToWidth(columns[index]?.title ?? "", width)))));
   for (const [at, row] of rows.entries()) {
     table.push(
       [...shown].map(([index, width]) => {
         const text = cutToWidth(texts[at]?.[index] ?? "", width);
-        return columns[index]?.paint?.(row, options.palette)(text) ?? text;
+        return String(columns[index]?.paint?.(row, options.palette)(text) ?? text);
       }),
     );
   }
-  return `${table
-    .toString()
-    .split("\n")
-    .map((line) => line.trimEnd())
-    .join("\n")}\n`;
+  const lines = table.toString().split("\n");
+  return layoutText(lines.map((line) => `${line.trimEnd()}\n`).join(""));
 }
 
 const GAP = 2;

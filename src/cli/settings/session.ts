@@ -26,7 +26,7 @@ export async function withService<Result>(
   use: (session: Session) => Promise<Result>,
 ): Promise<Result> {
   const { screen, args, deps } = invocation;
-  const onExchange = args.get(VERBOSE) ? (line: string) => screen.info(line, screen.errPalette.dim) : undefined;
+  const onExchange = args.get(VERBOSE) ? (line: string) => screen.info(screen.errPalette.dim(line)) : undefined;
   const target = toServiceTarget(settings, onExchange);
   if (target.kind === "file") await requireFile(target.path);
   try {

@@ -6,6 +6,7 @@ import type { Invocation } from "../args/command-spec.js";
 import { WAIT } from "../args/sending-flags.js";
 import { EXIT_INTERRUPTED } from "../exit-codes.js";
 import { confirm } from "../output/questions.js";
+import type { Printable } from "../output/screen-text.js";
 
 /** Always releases the locks. Throws `items-failed` at the end if busy callbacks were left out. */
 export async function withLocks(
@@ -59,7 +60,7 @@ export interface LockRequest {
 const LONGEST_QUESTION_MS = 10 * 60_000;
 
 /** Limits how long a question holds a lock. Throws `usage` after 10 minutes. */
-export async function confirmInTime(invocation: Invocation, question: string): Promise<boolean> {
+export async function confirmInTime(invocation: Invocation, question: Printable): Promise<boolean> {
   const { clock } = invocation.deps;
   const answered = new AbortController();
   const expired = clock.sleepUntil(clock.now() + LONGEST_QUESTION_MS, answered.signal).then(() => {

@@ -4,8 +4,8 @@ import { maskKey } from "../../../domain/mask.js";
 import type { Column } from "../../output/cells.js";
 import { renderFields } from "../../output/cells.js";
 import type { ListingStyle } from "../../output/listing.js";
-import { safeJson } from "../../output/sanitize.js";
-import type { Palette, RenderOptions, Screen } from "../../output/screen.js";
+import type { Paint, Palette, RenderOptions, Screen } from "../../output/screen.js";
+import { type ScreenText, safeJson, text } from "../../output/screen-text.js";
 
 const COLUMNS: readonly Column<ListedCallback>[] = [
   { key: "name", title: "NAME", value: ({ name }) => name, least: 12 },
@@ -34,7 +34,7 @@ export const CALLBACK_LISTING: ListingStyle<ListedCallback> = {
 export async function showCallback(callback: ListedCallback, screen: Screen, showKey: boolean): Promise<void> {
   await screen.out(
     screen.format === "json"
-      ? `${safeJson(callbackJson(callback, showKey), 2)}\n`
+      ? text`${safeJson(callbackJson(callback, showKey), 2)}\n`
       : renderCallback(callback, screen.renderOptions, showKey),
   );
 }
@@ -55,7 +55,7 @@ function callbackJson(callback: ListedCallback, showKey: boolean): Readonly<Reco
   };
 }
 
-export function renderCallback(callback: ListedCallback, options: RenderOptions, showKey: boolean): string {
+export function renderCallback(callback: ListedCallback, options: RenderOptions, showKey: boolean): ScreenText {
   const { auth, events } = callback;
   return renderFields(
     [
@@ -82,7 +82,7 @@ function onOff(isOn: boolean | null): string {
   return isOn === null ? UNKNOWN : isOn ? "on" : "off";
 }
 
-function retriesPaint(isOn: boolean | null, palette: Palette): (text: string) => string {
+function retriesPaint(isOn: boolean | null, palette: Palette): Paint {
   return isOn === null ? palette.dim : isOn ? palette.good : palette.warn;
 }
 

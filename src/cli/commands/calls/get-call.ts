@@ -9,8 +9,8 @@ import { callJson, dateOrNull, statusPaint } from "../../output/call-columns.js"
 import { type Column, renderFields } from "../../output/cells.js";
 import { describeNotice } from "../../output/outage-text.js";
 import { commandLine } from "../../output/questions.js";
-import { safeJson, sanitize } from "../../output/sanitize.js";
 import type { RenderOptions } from "../../output/screen.js";
+import { joinText, type ScreenText, safeJson, text } from "../../output/screen-text.js";
 import { renderTable } from "../../output/table.js";
 import { formatInstant, formatRelative, isoInstant } from "../../output/times.js";
 import { findCallback, withSession } from "../../settings/session.js";
@@ -26,7 +26,7 @@ export function run(invocation: Invocation): Promise<number> {
     const details = await readDetails(client, args.operand(0), args.operand(1));
     await screen.out(
       screen.format === "json"
-        ? `${safeJson(detailsJson(details, screen.renderOptions.now), 2)}\n`
+        ? text`${safeJson(detailsJson(details, screen.renderOptions.now), 2)}\n`
         : renderDetails(details, screen.renderOptions),
     );
     return 0;
@@ -48,7 +48,7 @@ async function readDetails(client: Client, callbackName: string, callId: string)
   }
 }
 
-export function renderDetails(details: CallDetails, options: RenderOptions): string {
+export function renderDetails(details: CallDetails, options: RenderOptions): ScreenText {
   const { call, callback, attempts } = details;
   const { responseMessage, from, messageId, customParameters } = call.response;
   const code = call.statusCode === null ? "no answer" : String(call.statusCode);
@@ -77,13 +77,13 @@ export function renderDetails(details: CallDetails, options: RenderOptions): str
     ],
     options.palette,
   );
-  const why = `${explainCall(details, options).map(sanitize).join("\n")}\n`;
-  return `${fields}\n${why}${renderAttempts(attempts, options)}`;
+  const why = joinText(explainCall(details, options), "\n");
+  return text`${fields}\n${why}\n${renderAttempts(attempts, options)}`;
 }
 
-function renderAttempts(attempts: CallDetails["attempts"], options: RenderOptions): string {
-  if (attempts === null) return "\nThis service doesn't return the attempts.\n";
-  return attempts.length === 0 ? "" : `\n${renderTable(attempts, ATTEMPT_COLUMNS, options)}`;
+function renderAttempts(attempts: CallDetails["attempts"], options: RenderOptions): ScreenText {
+  if (attempts === null) return text`\nThis service doesn't return the attempts.\n`;
+  return attempts.length === 0 ? text`` : text`\n${renderTable(attempts, ATTEMPT_COLUMNS, options)}`;
 }
 
 const ATTEMPT_COLUMNS: readonly Column<ListedAttempt>[] = [

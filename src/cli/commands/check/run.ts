@@ -3,7 +3,7 @@ import { count } from "../../../domain/count.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { EXIT_DONE, EXIT_ITEMS_FAILED } from "../../exit-codes.js";
 import { dateOrNull } from "../../output/call-columns.js";
-import { safeJson, sanitize } from "../../output/sanitize.js";
+import { safeJson, text } from "../../output/screen-text.js";
 import { formatInstant } from "../../output/times.js";
 import { findCallback, withSession } from "../../settings/session.js";
 import { MAX_AGE, MAX_FAILED } from "./command.js";
@@ -28,13 +28,13 @@ export function run(invocation: Invocation): Promise<number> {
         maxAgeMs,
         problems,
       };
-      await screen.out(`${safeJson(document, 2)}\n`);
+      await screen.out(text`${safeJson(document, 2)}\n`);
     } else {
       const { palette } = screen.renderOptions;
       const head = isExceeded
-        ? `${palette.bad("exceeded")}: ${problems.join("; ")}`
-        : `${palette.good("ok")}: ${failedCalls(facts)}`;
-      await screen.out(`${head}\n`);
+        ? text`${palette.bad("exceeded")}: ${problems.join("; ")}`
+        : text`${palette.good("ok")}: ${failedCalls(facts)}`;
+      await screen.out(text`${head}\n`);
     }
     return isExceeded ? EXIT_ITEMS_FAILED : EXIT_DONE;
   });
@@ -71,10 +71,8 @@ async function readFacts(client: Client, callbacks: readonly ListedCallback[]): 
 function failedCalls({ failed, callbacks }: CheckFacts): string {
   const calls = count(failed, "failed call");
   const [only] = callbacks;
-  if (callbacks.length === 1 && only !== undefined) return `${calls} of ${sanitize(only.name)}`;
-  const failing = callbacks
-    .filter((callback) => callback.failed > 0)
-    .map((callback) => `${sanitize(callback.name)} ${callback.failed}`);
+  if (callbacks.length === 1 && only !== undefined) return `${calls} of ${only.name}`;
+  const failing = callbacks.filter((callback) => callback.failed > 0).map((callback) => `${callback.name} ${callback.failed}`);
   return `${calls} of ${count(callbacks.length, "callback")}${failing.length === 0 ? "" : ` (${failing.join(", ")})`}`;
 }
 

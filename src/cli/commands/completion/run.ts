@@ -3,13 +3,14 @@ import { requireOneOf } from "../../args/closest-match.js";
 import { type CommandSpec, type Invocation, isGroup, type Section } from "../../args/command-spec.js";
 import { type Flag, flagName } from "../../args/flag.js";
 import { GLOBAL_FLAGS } from "../../args/shared-flags.js";
+import { layoutText } from "../../output/screen-text.js";
 import { SHELLS } from "./command.js";
 
 export async function run({ args, screen }: Invocation): Promise<number> {
   const given = args.operand(0);
   const shell = requireOneOf(given.toLowerCase(), SHELLS, "usage", `no completion for ${JSON.stringify(given)}`);
   const { SECTIONS } = await import("../all.js");
-  await screen.out(SCRIPTS[shell](wordTree(SECTIONS)));
+  await screen.out(layoutText(SCRIPTS[shell](wordTree(SECTIONS))));
   return 0;
 }
 

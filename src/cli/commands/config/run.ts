@@ -4,7 +4,7 @@ import { requireOneOf } from "../../args/closest-match.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { parseParameterName, parseRate, readAll } from "../../args/flag-values.js";
 import { askSecret, commandLine } from "../../output/questions.js";
-import { safeJson, sanitize } from "../../output/sanitize.js";
+import { joinText, safeJson, sanitize, text } from "../../output/screen-text.js";
 import {
   credentialsOrigin,
   findProfile,
@@ -29,20 +29,22 @@ export async function getConfig(invocation: Invocation): Promise<number> {
         );
   const picked = shown.filter(({ name }) => wanted === null || name === wanted);
   if (screen.format === "json") {
-    await screen.out(`${safeJson(Object.fromEntries(picked.map(({ name, value, from }) => [name, { value, from }])), 2)}\n`);
+    await screen.out(text`${safeJson(Object.fromEntries(picked.map(({ name, value, from }) => [name, { value, from }])), 2)}\n`);
     return 0;
   }
   const { dim } = screen.renderOptions.palette;
   const { default: stringWidth } = await import("string-width");
-  const pad = (text: string, width: number) => text + " ".repeat(width - stringWidth(text));
+  const pad = (word: string, width: number) => word + " ".repeat(width - stringWidth(word));
   const rows = picked.map(({ name, value, from }) => ({ name, value: sanitize(value ?? "-"), from }));
   const nameWidth = Math.max(...rows.map(({ name }) => stringWidth(name)));
   const valueWidth = Math.max(...rows.map(({ value }) => stringWidth(value)));
-  const lines = rows.map(({ name, value, from }) => `${dim(pad(name, nameWidth))}  ${pad(value, valueWidth)}  ${dim(from)}\n`);
+  const lines = rows.map(
+    ({ name, value, from }) => text`${dim(pad(name, nameWidth))}  ${pad(value, valueWidth)}  ${dim(from)}\n`,
+  );
   await screen.out(
     screen.format === "tsv"
-      ? picked.map(({ name, value, from }) => `${name}\t${sanitize(value ?? "")}\t${from}\n`).join("")
-      : lines.join(""),
+      ? joinText(picked.map(({ name, value, from }) => text`${name}\t${value ?? ""}\t${from}\n`))
+      : joinText(lines),
   );
   return 0;
 }
@@ -85,7 +87,7 @@ export async function setConfig(invocation: Invocation): Promise<number> {
 }
 
 export async function printPath({ deps, screen }: Invocation): Promise<number> {
-  await screen.out(`${settingsPath(deps.paths.config)}\n`);
+  await screen.out(text`${settingsPath(deps.paths.config)}\n`);
   return 0;
 }
 

@@ -14,21 +14,22 @@ import { DEFAULT_AUTH_PARAMETER } from "../../../wire/delivery-request.js";
 import type { Invocation } from "../../args/command-spec.js";
 import type { CliDeps, Credentials } from "../../cli-deps.js";
 import { EXIT_BUG, EXIT_DONE } from "../../exit-codes.js";
+import { joinText, text } from "../../output/screen-text.js";
 import { type Behaviour, openEndpoint } from "../listen/local-endpoint.js";
 
 export async function run({ deps, screen }: Invocation): Promise<number> {
   const directory = await mkdtemp(join(tmpdir(), "whcb-demo-"));
   try {
-    const checks = await playDemo(deps, directory, (line) => screen.out(`${line}\n`));
+    const checks = await playDemo(deps, directory, (line) => screen.out(text`${line}\n`));
     const { palette } = screen.renderOptions;
     const wrong = checks.filter(({ expected, seen }) => expected !== seen);
     const width = Math.max(...checks.map(({ name }) => name.length));
     const lines = checks.map(({ name, expected, seen }) =>
       expected === seen
-        ? `${palette.good("ok")}     ${name.padEnd(width)}  ${seen}`
-        : `${palette.bad("wrong")}  ${name.padEnd(width)}  expected ${expected}, saw ${seen}`,
+        ? text`${palette.good("ok")}     ${name.padEnd(width)}  ${seen}`
+        : text`${palette.bad("wrong")}  ${name.padEnd(width)}  expected ${expected}, saw ${seen}`,
     );
-    await screen.out(`\n${lines.join("\n")}\n`);
+    await screen.out(text`\n${joinText(lines, "\n")}\n`);
     screen.info(wrong.length === 0 ? "every count is right" : `${wrong.length} of ${checks.length} counts are wrong`);
     return wrong.length === 0 ? EXIT_DONE : EXIT_BUG;
   } finally {

@@ -3,8 +3,8 @@ import { maskQuery } from "../../../domain/mask.js";
 import type { Invocation } from "../../args/command-spec.js";
 import type { ParsedArgs } from "../../args/flag.js";
 import { EXIT_INTERRUPTED } from "../../exit-codes.js";
-import { safeJson, sanitize } from "../../output/sanitize.js";
 import type { RenderOptions } from "../../output/screen.js";
+import { type ScreenText, safeJson, text } from "../../output/screen-text.js";
 import { formatInstant } from "../../output/times.js";
 import { DELAY, FAIL_FIRST, FAIL_FOR, FLAKY, HANG, PORT, SEED, STATUS_CODE } from "./command.js";
 import { type Behaviour, openEndpoint, type Received } from "./local-endpoint.js";
@@ -16,7 +16,7 @@ export async function run({ deps, args, screen }: Invocation): Promise<number> {
   const print = (received: Received): void => {
     const repeat = isRepeat(received);
     const line = isJson
-      ? `${safeJson(receivedJson(received, repeat))}\n`
+      ? text`${safeJson(receivedJson(received, repeat))}\n`
       : renderReceived(received, repeat, screen.renderOptions);
     screen.out(line).catch((error: unknown) => ending.abort(error));
   };
@@ -30,7 +30,7 @@ export async function run({ deps, args, screen }: Invocation): Promise<number> {
   try {
     // In JSON modes stdout holds only JSON.
     if (isJson) screen.info(`Listening on ${endpoint.url}`);
-    else await screen.out(`Listening on ${endpoint.url}\n`);
+    else await screen.out(text`Listening on ${endpoint.url}\n`);
     if (!ending.signal.aborted) await once(ending.signal, "abort");
     return 0;
   } finally {
@@ -66,14 +66,14 @@ function rememberIds(): (received: Received) => boolean {
   };
 }
 
-function renderReceived(received: Received, isRepeat: boolean, options: RenderOptions): string {
+function renderReceived(received: Received, isRepeat: boolean, options: RenderOptions): ScreenText {
   const { palette } = options;
   const status = received.status === null ? "hangs" : String(received.status);
   const paint = received.status === 200 ? palette.good : palette.bad;
   const what = received.number === 0 ? "" : ` ${describeBody(received.body)}`;
-  const repeat = isRepeat ? ` ${palette.warn("(seen before)")}` : "";
-  const head = `${palette.dim(formatInstant(received.at, options.utc))} ${paint(status)} ${sanitize(received.method)} ${sanitize(maskQuery(received.url))}`;
-  return `${head}${sanitize(what)}${repeat}\n`;
+  const repeat = isRepeat ? text` ${palette.warn("(seen before)")}` : "";
+  const head = text`${palette.dim(formatInstant(received.at, options.utc))} ${paint(status)} ${received.method} ${maskQuery(received.url)}`;
+  return text`${head}${what}${repeat}\n`;
 }
 
 /** A documented contract. Keys are masked. */

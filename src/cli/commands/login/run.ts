@@ -103,7 +103,7 @@ async function fileTarget(path: string): Promise<ServiceTarget> {
 }
 
 function httpTarget({ args, screen }: Invocation, url: string, credentials: Credentials): ServiceTarget {
-  const onExchange = args.get(VERBOSE) ? (line: string) => screen.info(line, screen.errPalette.dim) : undefined;
+  const onExchange = args.get(VERBOSE) ? (line: string) => screen.info(screen.errPalette.dim(line)) : undefined;
   return { kind: "http", url, ...credentials, rate: null, timezone: "UTC", ...(onExchange === undefined ? {} : { onExchange }) };
 }
 

@@ -9,7 +9,7 @@ import { confirm, needsYes, YES } from "../../output/questions.js";
 import { followRun } from "../../output/run/follow-run.js";
 import { describeLeftOut } from "../../output/run/plan-text.js";
 import { finishRun } from "../../output/run/run-summary.js";
-import { safeJson } from "../../output/sanitize.js";
+import { joinText, safeJson, text } from "../../output/screen-text.js";
 import { withSession } from "../../settings/session.js";
 import { withRunDeps } from "../../settings/with-run-deps.js";
 
@@ -42,7 +42,8 @@ async function mark(invocation: Invocation, marking: Marking): Promise<number> {
       if (plan.calls === 0) return nothingToMark(plan, screen);
       const description = describeMarks(plan);
       if (args.get(DRY_RUN)) return showMarks(plan, description, screen);
-      if (!(await confirm(invocation, `${description.join("\n")}\nMark ${count(plan.calls, "call")} ${plan.status}?`))) return 0;
+      if (!(await confirm(invocation, joinText([...description, `Mark ${count(plan.calls, "call")} ${plan.status}?`], "\n"))))
+        return 0;
       const summary = await followRun(invocation, plan.calls, ({ signal, listener }) =>
         runMarks(plan, { signal }, runDeps, listener),
       );
@@ -54,7 +55,8 @@ async function mark(invocation: Invocation, marking: Marking): Promise<number> {
 }
 
 function nothingToMark(plan: MarkPlan, screen: Invocation["screen"]): number {
-  screen.info(["nothing to mark: no call matches", ...describeLeftOut({ ...NOTHING_ELSE, ...plan, missing: [] })].join("\n"));
+  const leftOut = describeLeftOut({ ...NOTHING_ELSE, ...plan, missing: [] });
+  screen.info(joinText(["nothing to mark: no call matches", ...leftOut], "\n"));
   if (plan.missing.length > 0) throw missingCalls(plan.missing, "not-found");
   return 0;
 }
@@ -70,7 +72,7 @@ async function showMarks(plan: MarkPlan, description: readonly string[], screen:
   if (screen.format === "ndjson") {
     for (const { callback, callIds } of plan.groups) {
       const line = (id: string) => safeJson({ event: "planned", callbackId: callback.id, id, status: plan.status });
-      await screen.out(callIds.map((id) => `${line(id)}\n`).join(""));
+      await screen.out(joinText(callIds.map((id) => text`${line(id)}\n`)));
     }
     return 0;
   }
@@ -88,10 +90,10 @@ async function showMarks(plan: MarkPlan, description: readonly string[], screen:
       missing: plan.missing,
       callbacks,
     };
-    await screen.out(`${safeJson(document, 2)}\n`);
+    await screen.out(text`${safeJson(document, 2)}\n`);
     return 0;
   }
-  await screen.out(`${description.map((line) => `${line}\n`).join("")}`);
+  await screen.out(text`${joinText(description, "\n")}\n`);
   screen.info("dry run: nothing was marked");
   return 0;
 }

@@ -16,7 +16,7 @@ import { needsYes, YES } from "../../output/questions.js";
 import { followRun } from "../../output/run/follow-run.js";
 import { describePlan, planJson } from "../../output/run/plan-text.js";
 import { finishRun } from "../../output/run/run-summary.js";
-import { safeJson } from "../../output/sanitize.js";
+import { joinText, type ScreenText, safeJson, text } from "../../output/screen-text.js";
 import { collectKeys } from "../../settings/callback-keys.js";
 import type { ResolvedSettings } from "../../settings/resolve-settings.js";
 import { findCallback, withSession } from "../../settings/session.js";
@@ -78,7 +78,7 @@ async function listAndReconcile(job: ReconcileJob, invocation: Invocation): Prom
       return 0;
     }
     const warnings = describeWarnings(plan);
-    for (const warning of warnings) screen.info(`warning: ${warning}`);
+    for (const lines of warnings) screen.info(text`warning: ${joinText(lines, "\n  ")}`);
     const description = describeReconcile(plan, describePlan(plan.replay, options, screen.renderOptions));
     if (locks === undefined) {
       await showReconcile(plan, { seen: job.seen, description, warnings, dryRun: true }, screen);
@@ -90,12 +90,12 @@ async function listAndReconcile(job: ReconcileJob, invocation: Invocation): Prom
       return checkAmbiguous(plan, invocation);
     }
     const question = `Mark ${count(plan.seen.length, "call")} and send ${count(plan.replay.calls, "call")} again?`;
-    if (!(await confirmInTime(invocation, [...description, ...describeLocks(locks), question].join("\n")))) return 0;
+    if (!(await confirmInTime(invocation, joinText([...description, ...describeLocks(locks), question], "\n")))) return 0;
     const keys = await collectKeys(invocation, plan.replay, options);
     const summary = await followRun(invocation, plan.replay.calls, ({ signal, listener }) =>
       runReconcile(plan, { ...options, signal, keys, locks }, runDeps, listener),
     );
-    await finishRun(invocation, summary, { ambiguous: ambiguousJson(plan), warnings });
+    await finishRun(invocation, summary, { ambiguous: ambiguousJson(plan), warnings: warningsJson(warnings) });
     return args.get(AMBIGUOUS) === undefined ? checkAmbiguous(plan, invocation) : 0;
   } finally {
     await plan.replay.discard();
@@ -155,18 +155,23 @@ function checkAmbiguous({ ambiguous }: ReconcilePlan, { args }: Invocation): num
 
 const MAX_LISTED = 20;
 
-function describeWarnings({ ambiguous, unmatched, unreadableNumbers }: ReconcilePlan): readonly string[] {
-  const listed = ambiguous.slice(0, MAX_LISTED).map(({ id, from }) => `\n  ${id}${from === "" ? "" : ` from ${from}`}`);
-  const others = ambiguous.length > MAX_LISTED ? `\n  and ${ambiguous.length - MAX_LISTED} more (-o json lists all)` : "";
+/** The lines of each warning. */
+type Warnings = readonly (readonly string[])[];
+
+function describeWarnings({ ambiguous, unmatched, unreadableNumbers }: ReconcilePlan): Warnings {
+  const listed = ambiguous.slice(0, MAX_LISTED).map(({ id, from }) => `${id}${from === "" ? "" : ` from ${from}`}`);
+  const others = ambiguous.length > MAX_LISTED ? [`and ${ambiguous.length - MAX_LISTED} more (-o json lists all)`] : [];
+  const ambiguousCalls = `${count(ambiguous.length, "ambiguous call")}, which your system may have: neither marked nor sent`;
+  const numbers = `${count(unreadableNumbers, "mobile number")} not compared; for numbers in local form: whcb config set country AU`;
   return [
-    ambiguous.length === 0
-      ? ""
-      : `${count(ambiguous.length, "ambiguous call")}, which your system may have: neither marked nor sent${listed.join("")}${others}`,
-    unmatched === 0 ? "" : `${count(unmatched, "line")} matching no call`,
-    unreadableNumbers === 0
-      ? ""
-      : `${count(unreadableNumbers, "mobile number")} not compared; for numbers in local form: whcb config set country AU`,
-  ].filter((warning) => warning !== "");
+    ambiguous.length === 0 ? [] : [ambiguousCalls, ...listed, ...others],
+    unmatched === 0 ? [] : [`${count(unmatched, "line")} matching no call`],
+    unreadableNumbers === 0 ? [] : [numbers],
+  ].filter((lines) => lines.length > 0);
+}
+
+function warningsJson(warnings: Warnings): readonly string[] {
+  return warnings.map((lines) => lines.join("\n  "));
 }
 
 function describeReconcile(plan: ReconcilePlan, replay: readonly string[]): readonly string[] {
@@ -178,14 +183,14 @@ function describeReconcile(plan: ReconcilePlan, replay: readonly string[]): read
 interface ShownPlan {
   readonly seen: SeenList;
   readonly description: readonly string[];
-  readonly warnings: readonly string[];
+  readonly warnings: Warnings;
   readonly dryRun: boolean;
 }
 
 async function showReconcile(plan: ReconcilePlan, shown: ShownPlan, screen: Invocation["screen"]): Promise<void> {
   const { seen, description, warnings, dryRun } = shown;
   if (screen.format === "ndjson") return showCalls(plan, screen);
-  if (screen.format !== "json") return screen.out(description.map((line) => `${line}\n`).join(""));
+  if (screen.format !== "json") return screen.out(text`${joinText(description, "\n")}\n`);
   const document = {
     dryRun,
     format: seen.format,
@@ -194,16 +199,16 @@ async function showReconcile(plan: ReconcilePlan, shown: ShownPlan, screen: Invo
     seen: plan.seen.length,
     ambiguous: ambiguousJson(plan),
     unmatched: plan.unmatched,
-    warnings,
+    warnings: warningsJson(warnings),
     replay: planJson(plan.replay),
   };
-  await screen.out(`${safeJson(document, 2)}\n`);
+  await screen.out(text`${safeJson(document, 2)}\n`);
 }
 
 async function showCalls(plan: ReconcilePlan, screen: Invocation["screen"]): Promise<void> {
-  const line = (event: string, id: string) => `${safeJson({ event, callbackId: plan.callback.id, id })}\n`;
-  await screen.out(plan.seen.map((id) => line("seen", id)).join(""));
-  await screen.out(plan.ambiguous.map(({ id }) => line("ambiguous", id)).join(""));
+  const line = (event: string, id: string): ScreenText => text`${safeJson({ event, callbackId: plan.callback.id, id })}\n`;
+  await screen.out(joinText(plan.seen.map((id) => line("seen", id))));
+  await screen.out(joinText(plan.ambiguous.map(({ id }) => line("ambiguous", id))));
   for (const group of plan.replay.groups)
     for await (const id of plan.replay.callIds(group)) await screen.out(line("planned", id));
 }

@@ -21,7 +21,7 @@ import { needsYes, YES } from "../../output/questions.js";
 import { followRun } from "../../output/run/follow-run.js";
 import { describeLeftOut, describePlan, planJson } from "../../output/run/plan-text.js";
 import { finishRun } from "../../output/run/run-summary.js";
-import { safeJson } from "../../output/sanitize.js";
+import { joinText, safeJson, text, wholeText } from "../../output/screen-text.js";
 import { formatInstant } from "../../output/times.js";
 import { collectKeys, environmentKeys } from "../../settings/callback-keys.js";
 import { withSession } from "../../settings/session.js";
@@ -76,7 +76,7 @@ async function listAndReplay({ scope, options, runDeps, locks }: ReplayJob, invo
 }
 
 function nothingToReplay(plan: ReplayPlan, { screen }: Invocation): number {
-  screen.info(["nothing to replay: no failed call matches", ...describeLeftOut({ ...plan, missing: [] })].join("\n"));
+  screen.info(joinText(["nothing to replay: no failed call matches", ...describeLeftOut({ ...plan, missing: [] })], "\n"));
   if (plan.missing.length > 0) throw missingCalls(plan.missing, "not-found");
   return 0;
 }
@@ -88,9 +88,9 @@ interface PlannedReplay extends Omit<ReplayJob, "scope"> {
 
 async function askAndSend({ plan, options, runDeps, locks }: PlannedReplay, invocation: Invocation): Promise<number> {
   const { args, screen } = invocation;
-  const description = [...describePlan(plan, options, screen.renderOptions), ...describeLocks(locks)].join("\n");
+  const description = joinText([...describePlan(plan, options, screen.renderOptions), ...describeLocks(locks)], "\n");
   if (args.get(YES) && screen.format === "table") screen.info(description);
-  if (!(await confirmInTime(invocation, `${description}\nSend ${count(plan.calls, "call")} again?`))) return 0;
+  if (!(await confirmInTime(invocation, text`${description}\nSend ${count(plan.calls, "call")} again?`))) return 0;
   const keys = await collectKeys(invocation, plan, options);
   const summary = await followRun(invocation, plan.calls, ({ signal, listener }) =>
     runReplay(plan, { ...options, signal, keys, locks }, runDeps, listener),
@@ -103,17 +103,18 @@ async function askAndSend({ plan, options, runDeps, locks }: PlannedReplay, invo
 /** --dry-run. In curl commands the key is "$WHCB_CALLBACK_KEY". */
 async function showPlan(plan: ReplayPlan, options: ReplayOptions, { args, screen }: Invocation): Promise<number> {
   if (args.get(PRINT_CURL)) {
-    for await (const { request, secret } of previewReplay(plan, options)) await screen.out(`${toCurl(request, secret)}\n`);
+    for await (const { request, secret } of previewReplay(plan, options))
+      await screen.out(text`${wholeText(toCurl(request, secret))}\n`);
   } else if (screen.format === "json") {
-    await screen.out(`${safeJson({ dryRun: true, ...planJson(plan) }, 2)}\n`);
+    await screen.out(text`${safeJson({ dryRun: true, ...planJson(plan) }, 2)}\n`);
     return 0;
   } else if (screen.format === "ndjson") {
     for (const group of plan.groups) {
       const callbackId = group.callback.id;
-      for await (const id of plan.callIds(group)) await screen.out(`${safeJson({ event: "planned", callbackId, id })}\n`);
+      for await (const id of plan.callIds(group)) await screen.out(text`${safeJson({ event: "planned", callbackId, id })}\n`);
     }
     return 0;
-  } else await screen.out(`${describePlan(plan, options, screen.renderOptions).join("\n")}\n`);
+  } else await screen.out(text`${joinText(describePlan(plan, options, screen.renderOptions), "\n")}\n`);
   screen.info("dry run: nothing was sent");
   return 0;
 }
@@ -164,10 +165,8 @@ async function confirmMovedCallbacks(
     if (url !== before.url) moved.push(`${before.name || before.id}: ${url}, before: ${before.url}`);
   }
   if (moved.length === 0) return true;
-  return confirmInTime(
-    invocation,
-    `The URL has changed since the run began.\n${moved.join("\n")}\nSend the rest of the run there?`,
-  );
+  const question = ["The URL has changed since the run began.", ...moved, "Send the rest of the run there?"];
+  return confirmInTime(invocation, joinText(question, "\n"));
 }
 
 function nullIfGone(error: unknown): null {

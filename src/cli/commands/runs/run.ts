@@ -2,11 +2,12 @@ import type { RunCall } from "../../../runs/journal/run-state.js";
 import { discardRun, listRuns, type RunOverview, type RunRecord, readRun } from "../../../runs/journal/stored-runs.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { COLUMNS } from "../../args/shared-flags.js";
-import { type Column, renderFields } from "../../output/cells.js";
+import type { Column } from "../../output/cells.js";
+import { fieldLines } from "../../output/cells.js";
 import { type ListingStyle, openListing } from "../../output/listing.js";
-import { renderCounts } from "../../output/run/run-summary.js";
-import { safeJson } from "../../output/sanitize.js";
+import { countLines } from "../../output/run/run-summary.js";
 import type { RenderOptions } from "../../output/screen.js";
+import { joinText, type ScreenText, safeJson, text } from "../../output/screen-text.js";
 import { renderTable } from "../../output/table.js";
 import { formatInstant, isoInstant } from "../../output/times.js";
 import { runsDirectory } from "../../settings/with-run-deps.js";
@@ -26,12 +27,12 @@ export async function discardRunCommand({ args, screen, deps }: Invocation): Pro
 
 export async function showRun({ args, screen, deps }: Invocation): Promise<number> {
   const record = await readRun(runsDirectory(deps), args.operands[0] ?? null, deps.clock);
-  if (screen.format === "ndjson") await screen.out(record.calls.map((call) => `${safeJson(runCallJson(call))}\n`).join(""));
+  if (screen.format === "ndjson") await screen.out(joinText(record.calls.map((call) => text`${safeJson(runCallJson(call))}\n`)));
   else if (screen.format === "json")
-    await screen.out(`${safeJson({ ...overviewJson(record), calls: record.calls.map(runCallJson) }, 2)}\n`);
+    await screen.out(text`${safeJson({ ...overviewJson(record), calls: record.calls.map(runCallJson) }, 2)}\n`);
   else
     await screen.out(
-      `${renderRunHead(record, screen.renderOptions)}\n${renderTable(record.calls, CALL_COLUMNS, screen.renderOptions)}`,
+      text`${renderRunHead(record, screen.renderOptions)}\n${renderTable(record.calls, CALL_COLUMNS, screen.renderOptions)}`,
     );
   return 0;
 }
@@ -94,8 +95,8 @@ function runCallJson(call: RunCall): Readonly<Record<string, unknown>> {
   return { ...rest, marked: isMarked, reason: message, at: isoInstant(at) };
 }
 
-function renderRunHead(run: RunRecord, options: RenderOptions): string {
-  const fields = renderFields(
+function renderRunHead(run: RunRecord, options: RenderOptions): ScreenText {
+  const fields = fieldLines(
     [
       ["Run", run.runId],
       ["Kind", run.kind],
@@ -110,5 +111,5 @@ function renderRunHead(run: RunRecord, options: RenderOptions): string {
     ],
     options.palette,
   );
-  return `${fields}${renderCounts(run.counts, options)}`;
+  return text`${joinText([...fields, ...countLines(run.counts, options)], "\n")}\n`;
 }

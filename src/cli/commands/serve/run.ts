@@ -7,6 +7,7 @@ import { DEFAULT_AUTH_PARAMETER } from "../../../wire/delivery-request.js";
 import type { Invocation } from "../../args/command-spec.js";
 import type { Credentials, RunningService, ServeOptions } from "../../cli-deps.js";
 import { EXIT_INTERRUPTED } from "../../exit-codes.js";
+import { text } from "../../output/screen-text.js";
 import { requireValidCredentials } from "../../settings/resolve-settings.js";
 import { writeServeProfile } from "../../settings/serve-profile.js";
 import { changeSettings, readSettings, settingsPath } from "../../settings/settings-file.js";
@@ -116,7 +117,7 @@ async function announce(
     screen.info(`warning: the service's profile couldn't be written: ${error instanceof Error ? error.message : error}`);
   }
   screen.info(describeSettings(service.settings));
-  await screen.out(`Listening on ${service.url}\n`);
+  await screen.out(text`Listening on ${service.url}\n`);
 }
 
 function describeSettings({ intervalMs, windowMs, retainSuccessMs, retainFailedMs }: ServiceSettings): string {

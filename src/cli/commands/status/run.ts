@@ -5,8 +5,8 @@ import { dateOrNull } from "../../output/call-columns.js";
 import { describeNotice } from "../../output/outage-text.js";
 import { openProgress } from "../../output/progress-line.js";
 import { commandLine } from "../../output/questions.js";
-import { safeJson, sanitize } from "../../output/sanitize.js";
 import type { RenderOptions } from "../../output/screen.js";
+import { joinText, type Printable, type ScreenText, safeJson, text } from "../../output/screen-text.js";
 import { formatInstant, formatRelative } from "../../output/times.js";
 import { findCallback, withSession } from "../../settings/session.js";
 
@@ -23,7 +23,7 @@ export function run(invocation: Invocation): Promise<number> {
       progress.clear();
     }
     if (screen.format === "json")
-      await screen.out(`${safeJson({ service: client.name, callbacks: states.map(statusJson) }, 2)}\n`);
+      await screen.out(text`${safeJson({ service: client.name, callbacks: states.map(statusJson) }, 2)}\n`);
     else if (states.length === 0) screen.info("no callbacks yet; `whcb callbacks create` creates one");
     else await screen.out(renderStatus(states, screen.renderOptions));
     return 0;
@@ -152,35 +152,37 @@ function statusJson(state: CallbackState): Readonly<Record<string, unknown>> {
   };
 }
 
-export function renderStatus(states: readonly CallbackState[], options: RenderOptions): string {
-  return states.map((state) => renderCallbackState(state, options)).join("\n");
+export function renderStatus(states: readonly CallbackState[], options: RenderOptions): ScreenText {
+  return joinText(
+    states.map((state) => text`${joinText(stateLines(state, options), "\n")}\n`),
+    "\n",
+  );
 }
 
-function renderCallbackState(state: CallbackState, options: RenderOptions): string {
+function stateLines(state: CallbackState, options: RenderOptions): readonly Printable[] {
   const { callback, failed } = state;
   const { palette } = options;
   const outage = state.outages?.[0];
   const health =
     outage !== undefined ? palette.bad("outage") : failed > 0 ? palette.warn("failed calls") : palette.good("healthy");
-  const lines = [`${palette.strong(sanitize(callback.name))}  ${health}  ${palette.dim(sanitize(callback.url))}`];
+  const lines: Printable[] = [text`${palette.strong(callback.name)}  ${health}  ${palette.dim(callback.url)}`];
   if (outage !== undefined) {
     lines.push(
       `  outage since ${formatInstant(outage.startedAt, options.utc)} (${formatRelative(outage.startedAt, options.now)}); ${count(outage.failedCalls, "call")} failed in it`,
     );
     const notice = describeNotice(outage, callback, options);
-    if (notice !== null) lines.push(`  ${sanitize(notice)}`);
+    if (notice !== null) lines.push(`  ${notice}`);
   }
-  if (failed === 0)
-    return `${[...lines, outage === undefined ? "  no failed calls" : "  no failed calls are left"].join("\n")}\n`;
+  if (failed === 0) return [...lines, outage === undefined ? "  no failed calls" : "  no failed calls are left"];
   const codes = state.byStatusCode.map(({ statusCode, calls }) => `${statusCode ?? "no answer"}: ${calls}`).join(", ");
   lines.push(
-    `  ${palette.bad(`${state.isAtLeast ? "at least " : ""}${count(failed, "failed call")}`)} (${codes}${state.isCut ? `; of the newest ${state.looked}` : ""})`,
+    text`  ${palette.bad(`${state.isAtLeast ? "at least " : ""}${count(failed, "failed call")}`)} (${codes}${state.isCut ? `; of the newest ${state.looked}` : ""})`,
   );
-  lines.push(`  by hour, last 24: ${sparkline(state.byHour)}  ${palette.dim("now")}`);
+  lines.push(text`  by hour, last 24: ${sparkline(state.byHour)}  ${palette.dim("now")}`);
   lines.push(...describeRetries(state, options));
-  lines.push(`  ${palette.dim("next:")} ${typed(["calls", "list", callback.name, "--failed"])}`);
-  lines.push(`        ${typed(["replay", callback.name, "--failed"])}`);
-  return `${lines.join("\n")}\n`;
+  lines.push(text`  ${palette.dim("next:")} ${commandLine(["calls", "list", callback.name, "--failed"])}`);
+  lines.push(`        ${commandLine(["replay", callback.name, "--failed"])}`);
+  return lines;
 }
 
 function describeRetries({ retried, callback, failed }: CallbackState, options: RenderOptions): readonly string[] {
@@ -192,10 +194,6 @@ function describeRetries({ retried, callback, failed }: CallbackState, options: 
   return [
     `  ${retried.calls === failed ? "all" : retried.calls} still retried, next ${formatRelative(retried.nextAt, options.now)}${until}`,
   ];
-}
-
-function typed(words: readonly string[]): string {
-  return sanitize(commandLine(words));
 }
 
 const BARS = "▁▂▃▄▅▆▇█";

@@ -11,7 +11,7 @@ import type { Invocation } from "../../args/command-spec.js";
 import { unreadableFile } from "../../args/flag-values.js";
 import type { CliDeps } from "../../cli-deps.js";
 import { withHint } from "../../output/render-error.js";
-import { safeJson } from "../../output/sanitize.js";
+import { joinText, safeJson, text } from "../../output/screen-text.js";
 import { findCallback, withSession } from "../../settings/session.js";
 import { CHANNEL, CONTENT, COUNT, KIND, RATE, RESPONSES_FILE } from "./command.js";
 
@@ -31,7 +31,7 @@ export function run(invocation: Invocation): Promise<number> {
       for await (const batch of paced(calls, rate, deps)) {
         const submitted = await client.submitCalls(callback.id, batch);
         accepted += submitted.length;
-        if (screen.format === "ndjson") await screen.out(submitted.map((id) => `${safeJson({ id })}\n`).join(""));
+        if (screen.format === "ndjson") await screen.out(joinText(submitted.map((id) => text`${safeJson({ id })}\n`)));
         if (screen.format === "json") ids.push(...submitted);
       }
     } catch (error) {
@@ -42,8 +42,8 @@ export function run(invocation: Invocation): Promise<number> {
           : `the lines before it were submitted (${count(accepted, "response")}); those with an id can safely be submitted again`;
       throw withHint(error, submitted);
     }
-    if (screen.format === "json") await screen.out(`${safeJson({ callbackId: callback.id, accepted, ids }, 2)}\n`);
-    else if (screen.format !== "ndjson") await screen.out(`accepted ${count(accepted, "response")} for ${callback.name}\n`);
+    if (screen.format === "json") await screen.out(text`${safeJson({ callbackId: callback.id, accepted, ids }, 2)}\n`);
+    else if (screen.format !== "ndjson") await screen.out(text`accepted ${count(accepted, "response")} for ${callback.name}\n`);
     return 0;
   });
 }

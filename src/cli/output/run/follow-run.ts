@@ -5,7 +5,7 @@ import type { CallStep, RunCounts, RunEvent, RunListener } from "../../../runs/j
 import type { Invocation } from "../../args/command-spec.js";
 import { EXIT_INTERRUPTED } from "../../exit-codes.js";
 import { openProgress } from "../progress-line.js";
-import { safeJson } from "../sanitize.js";
+import { joinText, safeJson, text } from "../screen-text.js";
 
 export interface FollowedRun {
   readonly signal: AbortSignal;
@@ -28,11 +28,9 @@ export async function followRun<Result>(
     progress?.update(event.counts);
     if (progress !== null) line.show(progressText(progress));
     if (screen.format !== "ndjson") return;
-    const text = stepLines(event.callbackId, event.step)
-      .map((entry) => `${safeJson(entry)}\n`)
-      .join("");
+    const lines = joinText(stepLines(event.callbackId, event.step).map((entry) => text`${safeJson(entry)}\n`));
     // A failed write doesn't stop the run; run-command.ts reports it.
-    written = written.then(() => screen.out(text)).catch(() => undefined);
+    written = written.then(() => screen.out(lines)).catch(() => undefined);
   };
   try {
     return await withInterrupt(invocation, (signal) => work({ signal, listener }));

@@ -8,11 +8,11 @@ import { type Balance, balanceOf } from "../../../runs/run-reconcile.js";
 import type { Rejection } from "../../../runs/run-session.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { EXIT_DONE } from "../../exit-codes.js";
-import { renderFields } from "../cells.js";
+import { fieldLines } from "../cells.js";
 import { commandLine } from "../questions.js";
 import { withHint } from "../render-error.js";
-import { safeJson, sanitize } from "../sanitize.js";
 import { PLAIN, type RenderOptions } from "../screen.js";
+import { joinText, type Printable, type ScreenText, safeJson, text } from "../screen-text.js";
 import { formatInstant } from "../times.js";
 
 /** `more` is added to the JSON. Throws the run's error, or `items-failed` if the balance is wrong. */
@@ -24,9 +24,9 @@ export async function finishRun(
   const balance = balanceOf(summary);
   if (screen.format === "json") {
     const document = { ...summaryJson(summary), ...(balance === null ? {} : { balance }), ...more };
-    await screen.out(`${safeJson(document, 2)}\n`);
+    await screen.out(text`${safeJson(document, 2)}\n`);
   } else if (screen.format === "ndjson") {
-    screen.info(renderSummary(summary, { ...screen.renderOptions, palette: PLAIN }).trimEnd());
+    screen.info(joinText(summaryLines(summary, { ...screen.renderOptions, palette: PLAIN }), "\n"));
   } else await screen.out(renderSummary(summary, screen.renderOptions));
   if (summary.error !== null) throw explain(summary.error, summary);
   if (balance !== null && balance.missing !== 0) {
@@ -50,22 +50,26 @@ const DONE: Readonly<Record<RunKind, string>> = {
   "mark-failed": "marked FAILED",
 };
 
-export function renderSummary(summary: RunSummary, options: RenderOptions): string {
+export function renderSummary(summary: RunSummary, options: RenderOptions): ScreenText {
+  return text`${joinText(summaryLines(summary, options), "\n")}\n`;
+}
+
+function summaryLines(summary: RunSummary, options: RenderOptions): readonly Printable[] {
   const balance = balanceOf(summary);
   const { header, counts } = summary;
   const { palette } = options;
   const done = doneCalls(header.kind, counts);
   const planned = count(counts.planned, "call");
-  const figure = done === counts.planned ? planned : `${done} of ${planned}`;
-  const title = palette.strong(`${figure} ${DONE[header.kind]}`);
-  const head = `${title} in ${formatDuration(summary.durationMs)} ${palette.dim(`(run ${header.runId})`)}\n`;
-  const rejections = summary.rejections.map(
-    (rejection) => `  ${palette.bad("rejected")} ${sanitize(describeRejection(rejection, options))}\n`,
-  );
-  const troubled = summary.troubled.map((call) => `  ${palette.bad(call.state)} ${sanitize(describeCall(call))}\n`);
+  const title = palette.strong(`${done === counts.planned ? planned : `${done} of ${planned}`} ${DONE[header.kind]}`);
   const next = nextCommand(summary);
-  const balanceLine = balance === null ? "" : `${balanceText(balance)}\n`;
-  return `${head}${renderCounts(counts, options)}${rejections.join("")}${troubled.join("")}${balanceLine}${next === null ? "" : `\nnext: ${sanitize(next)}\n`}`;
+  return [
+    text`${title} in ${formatDuration(summary.durationMs)} ${palette.dim(`(run ${header.runId})`)}`,
+    ...countLines(counts, options),
+    ...summary.rejections.map((rejection) => text`  ${palette.bad("rejected")} ${describeRejection(rejection, options)}`),
+    ...summary.troubled.map((call) => text`  ${palette.bad(call.state)} ${describeCall(call)}`),
+    ...(balance === null ? [] : [balanceText(balance)]),
+    ...(next === null ? [] : ["", `next: ${next}`]),
+  ];
 }
 
 /** To finish what is left or list rejections; null when all is done. */
@@ -114,10 +118,10 @@ export function summaryJson(summary: RunSummary): Readonly<Record<string, unknow
   };
 }
 
-export function renderCounts(counts: RunCounts, options: RenderOptions): string {
+export function countLines(counts: RunCounts, options: RenderOptions): readonly ScreenText[] {
   const { palette } = options;
   const some = (number: number) => (number === 0 ? null : number);
-  const fields = renderFields(
+  const fields = fieldLines(
     [
       ["accepted", some(counts.accepted), palette.good],
       ["seen", some(counts.seen), palette.good],
@@ -133,7 +137,7 @@ export function renderCounts(counts: RunCounts, options: RenderOptions): string 
     ],
     palette,
   );
-  return fields.replace(/^(?=.)/gm, "  ");
+  return fields.map((line) => text`  ${line}`);
 }
 
 /** "136 × 503 Service Unavailable, first 01A2… at 10:00:00, last 01A3… at 10:02:00". */

@@ -6,15 +6,17 @@ import { WhcbError } from "../../../../src/domain/errors.js";
 describe("an error", () => {
   const error = new WhcbError("not-found", "no call nope in demo\u001b[2J", { hint: "look again" });
   test("is a sentence and a hint", () => {
-    expect(renderError(error, { json: false, palette: PLAIN })).toBe("error: no call nope in demo␛[2J\nhint: look again\n");
+    expect(String(renderError(error, { json: false, palette: PLAIN }))).toBe(
+      "error: no call nope in demo␛[2J\nhint: look again\n",
+    );
   });
   test("is one object in JSON modes", () => {
-    expect(JSON.parse(renderError(error, { json: true, palette: PLAIN }))).toEqual({
+    expect(JSON.parse(String(renderError(error, { json: true, palette: PLAIN })))).toEqual({
       error: { code: "not-found", message: "no call nope in demo\u001b[2J", hint: "look again" },
     });
   });
   test("that is a bug shows a stack trace", () => {
-    expect(renderError(new TypeError("x is not a function"), { json: false, palette: PLAIN })).toMatch(
+    expect(String(renderError(new TypeError("x is not a function"), { json: false, palette: PLAIN }))).toMatch(
       /^error: unexpected: x is not a function\nTypeError: x is not a function\n {4}at /,
     );
   });
@@ -28,5 +30,5 @@ test.each([
   ["did you mean demo?", "did you mean demo?"],
 ])("hints have no capital and no full stop: %s", (hint, shown) => {
   const error = new WhcbError("config", "it is off", { hint });
-  expect(renderError(error, { json: false, palette: PLAIN })).toBe(`error: it is off\nhint: ${shown}\n`);
+  expect(String(renderError(error, { json: false, palette: PLAIN }))).toBe(`error: it is off\nhint: ${shown}\n`);
 });

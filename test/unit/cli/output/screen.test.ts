@@ -1,6 +1,7 @@
 import { Writable } from "node:stream";
 import { describe, expect, test } from "vitest";
 import { openScreen, writeOutput } from "../../../../src/cli/output/screen.js";
+import { layoutText } from "../../../../src/cli/output/screen-text.js";
 import { run } from "../../../../src/cli/run.js";
 import { captureIo } from "../../../support/cli/cli-streams.js";
 import { cliDeps, newCliWorld } from "../../../support/cli/run-cli.js";
@@ -56,6 +57,7 @@ describe("a write that fails", () => {
   test("is reported again by later writes, not mistaken for a closed pipe", async () => {
     const stdout = failing("ENOSPC");
     stdout.on("error", () => {});
-    for (let turn = 0; turn < 2; turn++) await expect(writeOutput(stdout, "text")).rejects.toMatchObject({ code: "unavailable" });
+    for (let turn = 0; turn < 2; turn++)
+      await expect(writeOutput(stdout, layoutText("text"))).rejects.toMatchObject({ code: "unavailable" });
   });
 });

@@ -60,15 +60,15 @@ describe("a table of calls", () => {
   });
 
   test.each([60, 120])("at %i columns has the same text with and without colour", async (width) => {
-    const colored = renderTable(ROWS, SHOWN, await optionsFor(width, true));
+    const colored = String(renderTable(ROWS, SHOWN, await optionsFor(width, true)));
     const plain = colored.replace(ANSI, "");
-    expect(plain).toBe(renderTable(ROWS, SHOWN, await optionsFor(width)));
+    expect(plain).toBe(String(renderTable(ROWS, SHOWN, await optionsFor(width))));
     expect(colored).toContain("\u001b[31mFAILED\u001b[39m");
     expect(colored).toContain("\u001b[32mSUCCESS\u001b[39m");
   });
 
   test.each([30, 47, 60, 79, 80, 100, 120, 200])("is never wider than %i columns, except for its ids", async (width) => {
-    const lines = renderTable(ROWS, SHOWN, await optionsFor(width)).split("\n");
+    const lines = String(renderTable(ROWS, SHOWN, await optionsFor(width))).split("\n");
     const narrowest = "FAILED".length + 1 + 2 + 32;
     for (const line of lines) expect(stringWidth(line)).toBeLessThanOrEqual(Math.max(width, narrowest));
   });
@@ -87,7 +87,7 @@ describe("a table of calls", () => {
       },
       { callbackName: "x", call: aListedCall({ content: "x".repeat(1_000_000), statusMessage: "長".repeat(1_000_000) }) },
     ];
-    const text = renderTable(rows, CALL_LISTING.columns, await optionsFor(120));
+    const text = String(renderTable(rows, CALL_LISTING.columns, await optionsFor(120)));
     expect(text.split("\n")).toHaveLength(4);
     expect(text).not.toMatch(/[^\P{C}\n]/u);
   });
@@ -98,14 +98,14 @@ test("a family emoji and East Asian text are two columns wide, as a terminal sho
     { key: "content", title: "CONTENT", value: (row: string) => row, least: 4 },
     { key: "end", title: "END", value: () => "|" },
   ];
-  const table = renderTable(["👨‍👩‍👧‍👦👨‍👩‍👧‍👦", "日本", "abcd"], columns, await optionsFor(80));
+  const table = String(renderTable(["👨‍👩‍👧‍👦👨‍👩‍👧‍👦", "日本", "abcd"], columns, await optionsFor(80)));
   expect(table).toBe("CONTENT  END\n👨‍👩‍👧‍👦👨‍👩‍👧‍👦     |\n日本     |\nabcd     |\n");
 });
 
 describe("a table of callbacks", () => {
   test("never shows a key", async () => {
     const rows = [aListedCallback({ auth: { type: "queryparam", key: "PLANTED-SECRET-KEY" } })];
-    const text = renderTable(rows, CALLBACK_LISTING.columns, await optionsFor(null));
+    const text = String(renderTable(rows, CALLBACK_LISTING.columns, await optionsFor(null)));
     expect(text).toContain("queryparam");
     expect(text).not.toContain("PLANTED");
   });

@@ -9,8 +9,10 @@ const OPTIONS: RenderOptions = { palette: PLAIN, width: 100, utc: true, now: NOW
 
 describe("callbacks get", () => {
   test("masks the key without --show-key", () => {
-    expect(renderCallback(aListedCallback(), OPTIONS, false)).toContain("Key            ••••cret (--show-key shows it)\n");
-    expect(renderCallback(aListedCallback(), OPTIONS, false)).not.toContain("a-key");
-    expect(renderCallback(aListedCallback(), OPTIONS, true)).toContain("Key            a-key-that-is-secret\n");
+    expect(String(renderCallback(aListedCallback(), OPTIONS, false))).toContain(
+      "Key            ••••cret (--show-key shows it)\n",
+    );
+    expect(String(renderCallback(aListedCallback(), OPTIONS, false))).not.toContain("a-key");
+    expect(String(renderCallback(aListedCallback(), OPTIONS, true))).toContain("Key            a-key-that-is-secret\n");
   });
 });

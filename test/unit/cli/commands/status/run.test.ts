@@ -61,12 +61,12 @@ describe("status", () => {
 
   test("says nothing about retries that only whcb serve can know", () => {
     const elsewhere = { ...FAILING, failed: 20_000, isAtLeast: true, retried: null, outages: null };
-    expect(renderStatus([elsewhere], OPTIONS)).toContain(
+    expect(String(renderStatus([elsewhere], OPTIONS))).toContain(
       "  at least 20000 failed calls (503: 19990, no answer: 10; of the newest 20000)\n",
     );
-    expect(renderStatus([elsewhere], OPTIONS)).toContain("  retries are on\n");
+    expect(String(renderStatus([elsewhere], OPTIONS))).toContain("  retries are on\n");
     const unknown = { ...elsewhere, callback: aListedCallback({ retriesEnabled: null }) };
-    expect(renderStatus([unknown], OPTIONS)).toContain("  retries: unknown, the service didn't return the setting\n");
+    expect(String(renderStatus([unknown], OPTIONS))).toContain("  retries: unknown, the service didn't return the setting\n");
   });
 
   test("says that no failed calls are left while the outage is still open", () => {
@@ -88,6 +88,6 @@ describe("status", () => {
 
   test("quotes a name that a shell would interpret", () => {
     const state = { ...FAILING, callback: aListedCallback({ name: "it's $(rm) \u001b[2J" }) };
-    expect(renderStatus([state], OPTIONS)).toContain("whcb replay 'it'\\''s $(rm) ␛[2J' --failed");
+    expect(String(renderStatus([state], OPTIONS))).toContain("whcb replay 'it'\\''s $(rm) ␛[2J' --failed");
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { safeJson, sanitize } from "../../../../src/cli/output/sanitize.js";
+import { joinText, layoutText, safeJson, sanitize, text, wholeText } from "../../../../src/cli/output/screen-text.js";
 
 describe("text from a service", () => {
   test.each([
@@ -30,8 +30,28 @@ describe("text from a service", () => {
 
   test("in JSON is escaped without changing its meaning", () => {
     const value = { text: "\u009b31m \u202e \u{e0041} \ud83d \u2028 \u001b" };
-    const json = safeJson(value);
+    const json = String(safeJson(value));
     expect(JSON.parse(json)).toEqual(value);
     expect(json).toMatch(/^[\x20-\x7e]*$/);
+  });
+});
+
+describe("text for the screen", () => {
+  const hostile = "a\n\u001b[2J\u202e\u001b[32m";
+  const escaped = "a␊␛[2J<U+202E>␛[32m";
+
+  test("escapes every value, and keeps its own lines", () => {
+    expect(String(text`${hostile}\n\t${1}`)).toBe(`${escaped}\n\t1`);
+    expect(String(joinText([hostile, "b"], "\n"))).toBe(`${escaped}\nb`);
+    expect(String(wholeText(hostile.repeat(1_000)))).toBe(escaped.repeat(1_000));
+  });
+
+  test("is put into other text as it is", () => {
+    const line = text`${"a\n"}\n`;
+    expect(String(text`${line}${joinText([line, line])}`)).toBe("a␊\n".repeat(3));
+  });
+
+  test("made as a layout keeps line breaks, tabs and the palette's colours only", () => {
+    expect(String(layoutText("a\tb\n\u001b[32mc\u001b[39m\u001b[2J\u001b[5m\r"))).toBe("a\tb\n\u001b[32mc\u001b[39m␛[2J␛[5m␍");
   });
 });

@@ -1,0 +1,104 @@
+/**
+ * The only text that is written to the screen. Whatever is put into it is escaped: text of a service or user must not control a terminal
+ * or forge a line.
+ */
+
+/** More than a screen shows; bounds the work. */
+const LONGEST = 2_000;
+
+const CONTROL = String.raw`\u0000-\u001f\u007f-\u009f`;
+/** Bidi controls, zero-width characters, line separators and tags. */
+const INVISIBLE = String.raw`\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0e\ufeff\ufff9-\ufffb\u{e0000}-\u{e0fff}`;
+const UNSAFE = new RegExp(`[${CONTROL}${INVISIBLE}]|\\p{Surrogate}`, "gu");
+/** More than any language uses: they would overwrite the lines above. */
+const STACKED_MARKS = /(\p{M}{4})\p{M}+/gu;
+
+/** Not exported: text can't become ScreenText unescaped. */
+class EscapedText {
+  readonly #text: string;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  toString(): string {
+    return this.#text;
+  }
+}
+
+export type ScreenText = EscapedText;
+
+export type Printable = string | number | ScreenText;
+
+/** The template's own text as it is, each value as one escaped line. */
+export function text(parts: TemplateStringsArray, ...values: readonly Printable[]): ScreenText {
+  return new EscapedText(parts.map((part, index) => (index === 0 ? part : escapeValue(values[index - 1] ?? "") + part)).join(""));
+}
+
+/** Each part as one escaped line. The separator is the caller's own. */
+export function joinText(parts: readonly Printable[], separator = ""): ScreenText {
+  return new EscapedText(parts.map(escapeValue).join(separator));
+}
+
+/** As `text`, but never cut: for a value that is copied. */
+export function wholeText(value: string): ScreenText {
+  return new EscapedText(escapeControls(value));
+}
+
+/** Without a line end. Writes what `sanitize` would escape as \u escapes. */
+export function safeJson(value: unknown, indent?: number): ScreenText {
+  return new EscapedText(jsonOf(value, indent));
+}
+
+/** Indented, as an item of an array. */
+export function jsonItem(value: unknown): ScreenText {
+  return new EscapedText(jsonOf(value, 2).replace(/^/gm, "  "));
+}
+
+function jsonOf(value: unknown, indent?: number): string {
+  return JSON.stringify(value, undefined, indent).replace(JSON_UNSAFE, escapeUnits);
+}
+
+const JSON_UNSAFE = new RegExp(`[\\u007f-\\u009f${INVISIBLE}]`, "gu");
+
+/** Layout made of values that are escaped already: keeps line breaks, tabs and the palette's colours. */
+export function layoutText(layout: string): ScreenText {
+  return new EscapedText(
+    layout
+      .split(OWN_CONTROLS)
+      .map((part, index) => (index % 2 === 1 ? part : escapeControls(part)))
+      .join(""),
+  );
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: colours are control sequences
+const OWN_CONTROLS = /(\n|\t|\u001b\[(?:1|2|22|31|32|33|39)m)/;
+
+/** One line, for what is measured before it is written. */
+export function sanitize(value: string): string {
+  return escapeControls(value.length > LONGEST ? `${value.slice(0, LONGEST)}…` : value);
+}
+
+/** Like `sanitize`, but never cut. */
+export function escapeControls(value: string): string {
+  return value.replace(UNSAFE, picture).replace(STACKED_MARKS, "$1");
+}
+
+function escapeValue(value: Printable): string {
+  return value instanceof EscapedText ? value.toString() : sanitize(String(value));
+}
+
+function picture(character: string): string {
+  const code = character.codePointAt(0) ?? 0;
+  if (code < 0x20) return String.fromCodePoint(0x2400 + code);
+  if (code === 0x7f) return "␡";
+  return `<U+${code.toString(16).toUpperCase().padStart(4, "0")}>`;
+}
+
+function escapeUnits(character: string): string {
+  let escaped = "";
+  for (let index = 0; index < character.length; index++) {
+    escaped += `\\u${character.charCodeAt(index).toString(16).padStart(4, "0")}`;
+  }
+  return escaped;
+}

@@ -1,0 +1,136 @@
+/** A service whose every text tries to control the terminal or to forge a line of output. */
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { systemClock } from "../../src/platform/clock.js";
+import { CliMachine } from "../support/cli/cli-service.js";
+import type { IoOptions } from "../support/cli/cli-streams.js";
+import { platformCalls, platformId, scriptedPlatform } from "../support/platform/scripted-platform.js";
+
+const HOSTILE =
+  "x\u001b[2J\u001b]0;owned\u0007\r\nFORGED\n\u001b[32mFORGED\u009b31m\u0085\u2028FORGED\u202egnp\u2066\u2069\u200f\u007f\u0008\u{e0041}";
+/** What only this program may write; of those, lines and colours are checked below. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are looked for
+const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/u;
+/** Those of green, red, yellow, dim and bold, and their ends. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: colours are control sequences
+const OWN_COLOURS = /\u001b\[(?:1|2|22|31|32|33|39)m/g;
+
+const machine = new CliMachine();
+const endings: (() => unknown)[] = [];
+let env: Readonly<Record<string, string>>;
+let endpointUrl: string;
+
+beforeAll(async () => {
+  const server = createServer((socket) => {
+    socket.on("error", () => undefined);
+    socket.once("data", () => socket.end(`HTTP/1.1 503 Down${"\u001b[2J\u009b31m\u202e"}\r\ncontent-length: 0\r\n\r\n`, "utf8"));
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  endings.push(() => server.close());
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("The server has no port.");
+  endpointUrl = `http://127.0.0.1:${address.port}/hook?a=%1b`;
+  const calls = platformCalls(3, () => ({
+    messageId: HOSTILE,
+    messageLocation: HOSTILE,
+    from: { name: HOSTILE, mri: HOSTILE, mobile: HOSTILE, email: HOSTILE, voice: HOSTILE },
+    responseMessage: { channel: "sms", acknowledged: HOSTILE, content: HOSTILE },
+    customParameters: { [HOSTILE]: HOSTILE },
+    callback: { attemptedDate: "24/11/26 09:31", statusCode: "503", statusMessage: HOSTILE },
+  }));
+  const callback = { id: "9837E6D82347EB5D", name: HOSTILE, url: endpointUrl, key: "a-key-that-is-secret", calls };
+  const settings = { auth: { type: "httpheader", key: HOSTILE }, contentType: "json", email: HOSTILE, removeHTML: HOSTILE };
+  const other = { id: "9837E6D82347EB5E", name: `2${HOSTILE}`, url: HOSTILE, key: null, settings, calls: [] };
+  const platform = await scriptedPlatform({ clock: systemClock, callbacks: [callback, other] }).listen();
+  endings.push(() => platform.close());
+  env = { WHCB_URL: platform.url, WHCB_USERNAME: "u", WHCB_PASSWORD: "p", WHCB_API_KEY: "k" };
+});
+
+afterAll(async () => {
+  await machine.leave();
+  for (const end of endings.splice(0)) await end();
+});
+
+const ID = "9837E6D82347EB5D";
+const CALL = platformId(0);
+
+const COMMANDS: readonly (readonly string[])[] = [
+  ["callbacks", "list"],
+  ["callbacks", "get", ID],
+  ["callbacks", "get", "9837E6D82347EB5E", "--show-key"],
+  ["callbacks", "get", "nope"],
+  ["callbacks", "update", ID, "--url", "http://127.0.0.1:9/"],
+  ["callbacks", "update", "9837E6D82347EB5E", "--retries", "on"],
+  ["callbacks", "delete", ID],
+  ["calls", "list"],
+  ["calls", "list", ID],
+  ["calls", "list", ID, "--from", "nobody"],
+  ["calls", "get", ID, CALL],
+  ["calls", "get", ID, "nope"],
+  ["status"],
+  ["status", ID],
+  ["check"],
+  ["check", ID, "--max-age", "1h"],
+  ["trigger", ID],
+  ["mark-success", ID, "--failed", "--dry-run"],
+  ["mark-success", ID, "--failed"],
+  ["mark-failed", ID, CALL, HOSTILE, "--yes"],
+  ["replay", ID, "--failed", "--dry-run"],
+  ["replay", ID, "--failed", "--dry-run", "--print-curl"],
+  ["replay", ID, "--failed"],
+  ["replay", ID, "--failed", "--yes", "--verbose"],
+  ["replay", ID, HOSTILE, "--yes"],
+  ["replay", "--resume", "--verbose"],
+  ["reconcile", ID, "--seen", "-", "--dry-run"],
+  ["reconcile", ID, "--seen", "-", "--yes"],
+  ["runs", "list"],
+  ["runs", "show"],
+  ["runs", "show", HOSTILE],
+  ["profiles", "use", HOSTILE],
+  ["config", "set", "rate", HOSTILE],
+  ["config", "get", HOSTILE],
+  [HOSTILE],
+  ["replay", `--${HOSTILE}`],
+];
+
+const SEEN = JSON.stringify({ messageid: HOSTILE, from: { mobile: "+61400000000" } });
+
+describe.each<{ name: string; flags: readonly string[]; options: IoOptions }>([
+  { name: "in a pipe", flags: [], options: {} },
+  { name: "in colour", flags: [], options: { columns: 100, env: { FORCE_COLOR: "1" } } },
+  { name: "as JSON", flags: ["-o", "json"], options: {} },
+  { name: "as NDJSON", flags: ["-o", "ndjson"], options: {} },
+  { name: "as CSV", flags: ["-o", "csv"], options: {} },
+  { name: "as ids", flags: ["-o", "ids"], options: {} },
+])("nothing controls the terminal $name", ({ name, flags, options }) => {
+  test.each(COMMANDS.map((argv) => ({ title: argv.join(" ").replaceAll(HOSTILE, "<hostile>"), argv })))(
+    "in whcb $title",
+    async ({ argv }) => {
+      const { stdout, stderr } = await machine.whcb([...argv, ...flags], {
+        stdin: SEEN,
+        ...options,
+        env: { ...env, ...options.env },
+      });
+      for (const text of [stdout, stderr]) {
+        const plain = text.replace(OWN_COLOURS, "");
+        expect(plain).not.toMatch(CONTROLS);
+        // Line breaks stay in the quoted cells of csv.
+        if (name !== "as CSV") expect(plain).not.toMatch(/^FORGED/m);
+        expect(text).not.toContain("\u001b[32mFORGED");
+      }
+    },
+  );
+});
+
+test("a question shows a name with line breaks in one line", async () => {
+  const { stderr } = await machine.whcb(["replay", ID, "--failed"], {
+    canAsk: true,
+    stdin: "n\n",
+    env: { ...env, NO_COLOR: "1" },
+  });
+  expect(stderr).toContain(`3 failed calls of x␛[2J␛]0;owned␇␍␊FORGED␊`);
+  expect(stderr).not.toMatch(/^FORGED/m);
+  expect(stderr).toMatch(/\nSend 3 calls again\? \[y\/N\]/);
+});
