@@ -1,11 +1,11 @@
 /** docs/dispatcher.md, An outage. */
 import type { DeliveryResult, UnreachableReason } from "../domain/attempt.js";
 import type { Callback } from "../domain/callback.js";
+import { callbackOperand, commandLine } from "../domain/command-line.js";
 import { spellDuration } from "../domain/duration.js";
 import { maskKey, maskUrl, type SecretMask, secretMask } from "../domain/mask.js";
 import { type MessageResponse, senderAddress } from "../domain/message-response.js";
 import { type RetryPolicy, retryUntil } from "../domain/retry-policy.js";
-import { shellQuote } from "../domain/shell-quote.js";
 
 export interface OutageFacts {
   readonly callback: Callback;
@@ -87,7 +87,7 @@ function retryLines({ callback, startedAt, result, policy }: OutageFacts): strin
       "Nothing is lost: it stays listed as FAILED until you replay it.",
       "To have later failures retried:",
       "",
-      `  whcb callbacks update ${callbackArgument(callback)} --retries on`,
+      `  ${commandLine({ command: "callbacks update", operands: [callbackOperand(callback)], flags: ["--retries", "on"] })}`,
     ];
   }
   return [
@@ -100,13 +100,8 @@ function retryLines({ callback, startedAt, result, policy }: OutageFacts): strin
 }
 
 function commandLines(callback: Callback): string[] {
-  const argument = callbackArgument(callback);
-  return [`  whcb calls list ${argument} --failed`, `  whcb replay ${argument} --failed`];
-}
-
-/** Quoted for a shell; the id if the name can't be quoted or reads as a flag. */
-function callbackArgument({ id, name }: Callback): string {
-  return name !== "" && !name.startsWith("-") && isPlainLine(name) ? shellQuote(name) : id;
+  const words = { operands: [callbackOperand(callback)], flags: ["--failed"] };
+  return ["calls list", "replay"].map((command) => `  ${commandLine({ command, ...words })}`);
 }
 
 function callLines({ id, response }: OutageFacts["call"], mask: SecretMask): string[] {
@@ -161,10 +156,6 @@ const LINE_BREAKS = /\r\n|[\n\r\u0085\u2028\u2029]/;
 /** Controls, and characters that reorder or hide text. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are replaced here
 const INVISIBLE = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]/g;
-
-export function isPlainLine(text: string): boolean {
-  return text.search(INVISIBLE) === -1 && !LINE_BREAKS.test(text);
-}
 
 export function toLine(text: string, max: number): string {
   return truncate(text.split(LINE_BREAKS).join(" ").replace(INVISIBLE, "\ufffd").trim(), max);

@@ -1,4 +1,5 @@
 /** A service whose every text tries to control the terminal or to forge a line of output. */
+import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -133,4 +134,47 @@ test("a question shows a name with line breaks in one line", async () => {
   expect(stderr).toContain(`3 failed calls of x␛[2J␛]0;owned␇␍␊FORGED␊`);
   expect(stderr).not.toMatch(/^FORGED/m);
   expect(stderr).toMatch(/\nSend 3 calls again\? \[y\/N\]/);
+});
+
+describe("a command that is suggested", () => {
+  /** The words of the first command in the text that matches, as a shell reads them. */
+  function suggested(text: string, pattern: RegExp): readonly string[] {
+    const line = pattern.exec(text)?.[0] ?? "no command";
+    const { stdout } = spawnSync("bash", ["-c", `printf '%s\\0' ${line.replace(/^whcb /, "")}`], { encoding: "utf8" });
+    return stdout.split("\0").slice(0, -1);
+  }
+
+  test.each([
+    { id: ID, name: "--to=http://127.0.0.1:1/steal" },
+    { id: "--yes", name: "--yes" },
+    { id: "--to=http://127.0.0.1:1/", name: "x\nwhcb" },
+    { id: "$(touch pwned)'", name: "'; touch pwned" },
+  ])("means the callback $name with the id $id, whatever they look like", async ({ id, name }) => {
+    const callback = { id, name, url: endpointUrl, key: "a-key-that-is-secret", calls: platformCalls(2) };
+    const platform = await scriptedPlatform({ clock: systemClock, callbacks: [callback] }).listen();
+    endings.push(() => platform.close());
+    const own = { env: { ...env, WHCB_URL: platform.url } };
+    const { stdout } = await machine.whcb(["status"], own);
+    const replay = suggested(stdout, /whcb replay .*/);
+    expect(replay).toContain(id);
+    expect(await machine.whcb(replay, own)).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/add --yes\nhint: to go on, type: /),
+    });
+    const { stderr } = await machine.whcb(replay, own);
+    expect(stderr).toContain(`-> ${endpointUrl}`);
+    const confirmed = suggested(stderr, /whcb replay .*/);
+    expect(confirmed.filter((word) => word !== "--yes" || word === id).sort()).toEqual([...replay].sort());
+    expect(await machine.whcb(confirmed, own)).toMatchObject({
+      code: 8,
+      stdout: expect.stringMatching(/^0 of 2 calls replayed/),
+    });
+    const listed = suggested((await machine.whcb(["status"], own)).stdout, /whcb calls list .*/);
+    expect(await machine.whcb([...listed.slice(0, 2), "-o", "ids", ...listed.slice(2)], own)).toMatchObject({
+      code: 0,
+      stdout: `${platformId(0)}\n${platformId(1)}\n`,
+    });
+    const unknown = await machine.whcb(["calls", "get", "-o", "json", "--", id, "nope"], own);
+    expect(suggested(JSON.parse(unknown.stderr).error.hint, /whcb calls list [^`]*/)).toContain(id);
+  });
 });

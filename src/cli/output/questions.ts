@@ -2,8 +2,8 @@
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
+import { repeatedLine } from "../../domain/command-line.js";
 import { WhcbError } from "../../domain/errors.js";
-import { shellQuote } from "../../domain/shell-quote.js";
 import type { Io } from "../../platform/terminal.js";
 import type { Invocation } from "../args/command-spec.js";
 import { flag } from "../args/flag.js";
@@ -26,12 +26,8 @@ export async function confirm(invocation: Invocation, question: Printable): Prom
 
 export function needsYes({ argv }: Pick<Invocation, "argv">): WhcbError {
   return new WhcbError("usage", "confirmation needed: add --yes", {
-    hint: `to continue, type: ${commandLine([...argv, "--yes"])}`,
+    hint: `to continue, type: ${repeatedLine(argv, "--yes")}`,
   });
-}
-
-export function commandLine(words: readonly string[]): string {
-  return ["whcb", ...words].map(shellQuote).join(" ");
 }
 
 /** Only y or yes is yes; end of input is no. */

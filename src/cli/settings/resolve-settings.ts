@@ -1,4 +1,5 @@
 /** Flags before environment before profile before defaults. */
+import { commandLine } from "../../domain/command-line.js";
 import { errorMessage, WhcbError } from "../../domain/errors.js";
 import { DEFAULT_AUTH_PARAMETER } from "../../wire/delivery-request.js";
 import { closestMatch } from "../args/closest-match.js";
@@ -180,7 +181,7 @@ function missingCredentials(settings: ResolvedSettings, origin: string): WhcbErr
   const { foreignOrigin, profile } = settings;
   const why = foreignOrigin === null ? "" : `; those of profile ${profile.value} belong to ${foreignOrigin}`;
   return new WhcbError("config", `credentials for ${origin} are missing${why}`, {
-    hint: `use \`whcb login ${origin}\`, or set ${names.join(", ")}`,
+    hint: `use \`${commandLine({ command: "login", operands: [origin] })}\`, or set ${names.join(", ")}`,
   });
 }
 

@@ -1,6 +1,7 @@
 import { access } from "node:fs/promises";
 import type { Client, ListedCallback } from "../../client/client.js";
 import { TransportFailure } from "../../client/transport.js";
+import { callbackOperand, commandLine, shellQuote } from "../../domain/command-line.js";
 import { isWhcbError, systemErrorCode, WhcbError } from "../../domain/errors.js";
 import { isLoopbackUrl } from "../../domain/loopback.js";
 import { closestMatch } from "../args/closest-match.js";
@@ -59,15 +60,20 @@ export async function findCallback(client: Client, idOrName: string): Promise<Li
     return await client.getCallback(idOrName);
   } catch (error) {
     if (!isWhcbError(error, "not-found")) throw error;
-    const names = (await client.listCallbacks()).map(({ name }) => name);
-    const match = closestMatch(idOrName, names);
+    const callbacks = await client.listCallbacks();
+    const words = callbacks.map((callback) => shellQuote(callbackOperand(callback)));
+    const match = closestMatch(
+      idOrName,
+      callbacks.map(({ name }) => name),
+    );
+    const meant = words[callbacks.findIndex(({ name }) => name === match)];
     const hint =
-      match !== null
-        ? `did you mean ${match}?`
-        : names.length === 0
+      meant !== undefined
+        ? `did you mean ${meant}?`
+        : words.length === 0
           ? "there are none yet; create one with `whcb callbacks create`"
-          : names.length <= 8
-            ? `there are: ${names.join(", ")}`
+          : words.length <= 8
+            ? `there are: ${words.join(", ")}`
             : "see `whcb callbacks list`";
     throw new WhcbError("not-found", `no callback ${JSON.stringify(idOrName)}`, { hint, cause: error });
   }
@@ -79,7 +85,9 @@ async function requireFile(path: string): Promise<void> {
   } catch (error) {
     const isMissing = systemErrorCode(error) === "ENOENT";
     throw new WhcbError("config", isMissing ? `no database at ${path}` : `the database ${path} can't be read`, {
-      hint: isMissing ? `create it with \`whcb serve --db ${path}\`` : "check its owner and permissions",
+      hint: isMissing
+        ? `create it with \`${commandLine({ command: "serve", flags: ["--db", path] })}\``
+        : "check its owner and permissions",
       cause: error,
     });
   }
@@ -107,7 +115,9 @@ function withOwnHint(error: WhcbError, hint: string): WhcbError {
 /** The environment overrides a profile: a new login may change nothing. */
 function credentialsFix(origin: string, ...sources: readonly string[]): string {
   const variables = sources.filter((source) => source.startsWith("WHCB_"));
-  return variables.length > 0 ? `fix or unset ${variables.join(" and ")}` : `store new ones with \`whcb login ${origin}\``;
+  return variables.length > 0
+    ? `fix or unset ${variables.join(" and ")}`
+    : `store new ones with \`${commandLine({ command: "login", operands: [origin] })}\``;
 }
 
 /** The client doesn't know where the address came from. */

@@ -1,4 +1,4 @@
-import { singleQuote } from "../../domain/shell-quote.js";
+import { quoteWord } from "../../domain/command-line.js";
 import type { DeliveryRequest } from "../../wire/delivery-request.js";
 import type { RunControl } from "../run-deps.js";
 import type { ReplayOptions } from "../run-options.js";
@@ -41,23 +41,8 @@ export function toCurl({ method, url, headers, body }: DeliveryRequest, secret =
 }
 
 function quoted(text: string, secret: string): string {
-  if (secret === "") return quotedWhole(text);
+  if (secret === "") return quoteWord(text);
   // In a URL the key is percent-encoded; the variable isn't, which only differs for unusual keys.
   const parts = text.split(secret).flatMap((part) => part.split(encodeURIComponent(secret)));
-  return parts.map((part) => (part === "" ? "" : quotedWhole(part))).join('"$WHCB_CALLBACK_KEY"') || "''";
-}
-
-/** Control, invisible and direction characters. */
-const UNSHOWABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
-
-/** As $'…', with unshowable characters as numbers. */
-function quotedWhole(text: string): string {
-  if (text.search(UNSHOWABLE) === -1) return singleQuote(text);
-  return `$'${text.replace(/[\\']/g, "\\$&").replace(UNSHOWABLE, byNumber)}'`;
-}
-
-/** Octal for a byte, else \U, at full length: following digits aren't part of it. */
-function byNumber(character: string): string {
-  const code = character.codePointAt(0) ?? 0;
-  return code < 0x80 ? `\\${code.toString(8).padStart(3, "0")}` : `\\U${code.toString(16).padStart(8, "0")}`;
+  return parts.map((part) => (part === "" ? "" : quoteWord(part))).join('"$WHCB_CALLBACK_KEY"') || "''";
 }

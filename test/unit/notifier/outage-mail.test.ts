@@ -1,13 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { DEFAULT_RETRY_POLICY } from "../../../src/domain/retry-policy.js";
-import {
-  composeOutageMail,
-  isPlainLine,
-  type OutageFacts,
-  quoteBlock,
-  toLine,
-  truncate,
-} from "../../../src/notifier/outage-mail.js";
+import { composeOutageMail, type OutageFacts, quoteBlock, toLine, truncate } from "../../../src/notifier/outage-mail.js";
 import { aResponse, someSettings } from "../../support/builders.js";
 
 const STARTED_AT = Date.UTC(2026, 10, 24, 3, 12, 5);
@@ -157,8 +150,8 @@ This is the only e-mail about this outage.
   test.each([
     ["orders", "orders"],
     ["orders eu", "'orders eu'"],
-    ["it's; rm -rf ~", "'it'\\''s; rm -rf ~'"],
-    ["$(reboot)", "'$(reboot)'"],
+    ["it's; rm -rf ~", "00112233445566AA"],
+    ["$(reboot)", "00112233445566AA"],
     ["bestellungen-köln", "'bestellungen-köln'"],
     ["--all", "00112233445566AA"],
     ["a\nb", "00112233445566AA"],
@@ -170,8 +163,6 @@ This is the only e-mail about this outage.
 
 test("a line has no line breaks, no control characters and nothing invisible", () => {
   expect(toLine(" a\r\nb\u2028c\u001b[2J\u202ed ", 100)).toBe("a b c\ufffd[2J\ufffdd");
-  expect(["größe", "a b", ""].map(isPlainLine)).toEqual([true, true, true]);
-  expect(["a\nb", "a\u2028b", "a\u202eb", "a\u0007"].map(isPlainLine)).toEqual([false, false, false, false]);
 });
 
 test("a long text is truncated, but never within a surrogate pair", () => {

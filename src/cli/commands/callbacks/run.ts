@@ -1,6 +1,7 @@
 import type { Client, ListedCallback } from "../../../client/client.js";
 import { isAccepted, resultMessage } from "../../../domain/attempt.js";
 import type { CallbackSettings } from "../../../domain/callback.js";
+import { callbackOperand, commandLine } from "../../../domain/command-line.js";
 import { isWhcbError, WhcbError } from "../../../domain/errors.js";
 import { maskUrl } from "../../../domain/mask.js";
 import { buildEndpointCheck } from "../../../wire/delivery-request.js";
@@ -9,7 +10,7 @@ import type { Invocation } from "../../args/command-spec.js";
 import type { ParsedArgs } from "../../args/flag.js";
 import { COLUMNS } from "../../args/shared-flags.js";
 import { openListing } from "../../output/listing.js";
-import { askSecret, commandLine, confirm, needsYes, YES } from "../../output/questions.js";
+import { askSecret, confirm, needsYes, YES } from "../../output/questions.js";
 import { withHint } from "../../output/render-error.js";
 import { findCallback, withSession } from "../../settings/session.js";
 import { CALLBACK_LISTING, showCallback } from "./callback-text.js";
@@ -76,8 +77,12 @@ function readRequired(args: ParsedArgs): Required {
 async function explain(client: Client, error: WhcbError, { name, url }: Required): Promise<WhcbError> {
   if (error.code !== "malformed" && error.code !== "duplicate-name" && error.code !== "endpoint-check-failed") return error;
   const others = await client.listCallbacks().catch(() => []);
-  if (others.some((other) => other.name === name)) {
-    return withHint(error, `\`${commandLine(["callbacks", "update", name])}\` changes that one`);
+  const taken = others.find((other) => other.name === name);
+  if (taken !== undefined) {
+    return withHint(
+      error,
+      `\`${commandLine({ command: "callbacks update", operands: [callbackOperand(taken)] })}\` changes that one`,
+    );
   }
   const port = /^http:\/\/(?:127\.0\.0\.1|localhost):(\d+)/.exec(url)?.[1];
   return withHint(

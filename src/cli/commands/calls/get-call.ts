@@ -1,4 +1,5 @@
 import type { Client, ListedAttempt, ListedCall, ListedCallback, ListedOutage } from "../../../client/client.js";
+import { callbackOperand, commandLine } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
 import { formatDuration, spellDuration } from "../../../domain/duration.js";
 import { isWhcbError, WhcbError } from "../../../domain/errors.js";
@@ -8,7 +9,6 @@ import type { Invocation } from "../../args/command-spec.js";
 import { callJson, dateOrNull, statusPaint } from "../../output/call-columns.js";
 import { type Column, renderFields } from "../../output/cells.js";
 import { describeNotice } from "../../output/outage-text.js";
-import { commandLine } from "../../output/questions.js";
 import type { RenderOptions } from "../../output/screen.js";
 import { joinText, type ScreenText, safeJson, text } from "../../output/screen-text.js";
 import { renderTable } from "../../output/table.js";
@@ -42,7 +42,7 @@ async function readDetails(client: Client, callbackName: string, callId: string)
   } catch (error) {
     if (!isWhcbError(error, "not-found")) throw error;
     throw new WhcbError("not-found", `no call ${callId} in ${callback.name}`, {
-      hint: `\`${commandLine(["calls", "list", callback.name, "--all"])}\` lists them`,
+      hint: `\`${commandLine({ command: "calls list", operands: [callbackOperand(callback)], flags: ["--all"] })}\` lists them`,
       cause: error,
     });
   }

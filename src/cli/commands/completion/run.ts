@@ -1,4 +1,4 @@
-import { singleQuote } from "../../../domain/shell-quote.js";
+import { singleQuote } from "../../../domain/command-line.js";
 import { requireOneOf } from "../../args/closest-match.js";
 import { type CommandSpec, type Invocation, isGroup, type Section } from "../../args/command-spec.js";
 import { type Flag, flagName } from "../../args/flag.js";

@@ -1,9 +1,10 @@
+import { commandLine } from "../../../domain/command-line.js";
 import { errorMessage, isWhcbError, WhcbError } from "../../../domain/errors.js";
 import { maskKey } from "../../../domain/mask.js";
 import { requireOneOf } from "../../args/closest-match.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { parseParameterName, parseRate, readAll } from "../../args/flag-values.js";
-import { askSecret, commandLine } from "../../output/questions.js";
+import { askSecret } from "../../output/questions.js";
 import { joinText, safeJson, sanitize, text } from "../../output/screen-text.js";
 import {
   credentialsOrigin,
@@ -79,7 +80,7 @@ export async function setConfig(invocation: Invocation): Promise<number> {
   const after = profiles.get(profileName);
   if (name === "url" && after?.credentialsOrigin !== undefined && URL.canParse(after.url)) {
     screen.info(
-      `its credentials belong to ${after.credentialsOrigin} and are not sent to ${after.url}: store new ones with \`${commandLine(["login", "--name", profileName, after.url])}\``,
+      `its credentials belong to ${after.credentialsOrigin} and are not sent to ${after.url}: store new ones with \`${commandLine({ command: "login", operands: [after.url], flags: ["--name", profileName] })}\``,
     );
   } else if (before.credentialsOrigin !== undefined && after?.credentialsOrigin === undefined && name !== "url")
     screen.info(`removed the credentials for ${before.credentialsOrigin}`);

@@ -1,5 +1,6 @@
 import { access } from "node:fs/promises";
 import { basename } from "node:path";
+import { commandLine } from "../../../domain/command-line.js";
 import { type ErrorCode, isWhcbError, WhcbError } from "../../../domain/errors.js";
 import { isLoopbackHost } from "../../../domain/loopback.js";
 import { DEFAULT_AUTH_PARAMETER } from "../../../wire/delivery-request.js";
@@ -97,7 +98,10 @@ async function tryOut({ deps }: Invocation, target: ServiceTarget): Promise<void
 
 async function fileTarget(path: string): Promise<ServiceTarget> {
   await access(path).catch((error: unknown) => {
-    throw new WhcbError("config", `no database at ${path}`, { hint: `create it with \`whcb serve --db ${path}\``, cause: error });
+    throw new WhcbError("config", `no database at ${path}`, {
+      hint: `create it with \`${commandLine({ command: "serve", flags: ["--db", path] })}\``,
+      cause: error,
+    });
   });
   return { kind: "file", path, authParameter: DEFAULT_AUTH_PARAMETER };
 }

@@ -20,7 +20,7 @@ import { openProgress } from "../../output/progress-line.js";
 import { needsYes, YES } from "../../output/questions.js";
 import { followRun } from "../../output/run/follow-run.js";
 import { describeLeftOut, describePlan, planJson } from "../../output/run/plan-text.js";
-import { finishRun } from "../../output/run/run-summary.js";
+import { finishRun, resumeCommand } from "../../output/run/run-summary.js";
 import { joinText, safeJson, text, wholeText } from "../../output/screen-text.js";
 import { formatInstant } from "../../output/times.js";
 import { collectKeys, environmentKeys } from "../../settings/callback-keys.js";
@@ -184,7 +184,7 @@ async function mentionUnfinishedRun({ screen }: Invocation, { client, runsDirect
   );
   if (!(await isAnyFailed(open, client))) return;
   const started = formatInstant(run.startedAt, screen.renderOptions.utc);
-  screen.info(`note: the run of ${started} is unfinished; \`whcb replay --resume ${run.runId}\` finishes it`);
+  screen.info(`note: the run of ${started} is unfinished; \`${resumeCommand(run.runId)}\` finishes it`);
 }
 
 const SAMPLE = 10;

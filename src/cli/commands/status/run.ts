@@ -1,10 +1,10 @@
 import type { Client, ListedCall, ListedCallback, ListedOutage } from "../../../client/client.js";
+import { callbackOperand, commandLine } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { dateOrNull } from "../../output/call-columns.js";
 import { describeNotice } from "../../output/outage-text.js";
 import { openProgress } from "../../output/progress-line.js";
-import { commandLine } from "../../output/questions.js";
 import type { RenderOptions } from "../../output/screen.js";
 import { joinText, type Printable, type ScreenText, safeJson, text } from "../../output/screen-text.js";
 import { formatInstant, formatRelative } from "../../output/times.js";
@@ -180,8 +180,9 @@ function stateLines(state: CallbackState, options: RenderOptions): readonly Prin
   );
   lines.push(text`  by hour, last 24: ${sparkline(state.byHour)}  ${palette.dim("now")}`);
   lines.push(...describeRetries(state, options));
-  lines.push(text`  ${palette.dim("next:")} ${commandLine(["calls", "list", callback.name, "--failed"])}`);
-  lines.push(`        ${commandLine(["replay", callback.name, "--failed"])}`);
+  const words = { operands: [callbackOperand(callback)], flags: ["--failed"] };
+  lines.push(text`  ${palette.dim("next:")} ${commandLine({ command: "calls list", ...words })}`);
+  lines.push(`        ${commandLine({ command: "replay", ...words })}`);
   return lines;
 }
 

@@ -1,3 +1,4 @@
+import { callbackOperand, commandLine } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
 import { formatDuration } from "../../../domain/duration.js";
 import { WhcbError } from "../../../domain/errors.js";
@@ -9,7 +10,6 @@ import type { Rejection } from "../../../runs/run-session.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { EXIT_DONE } from "../../exit-codes.js";
 import { fieldLines } from "../cells.js";
-import { commandLine } from "../questions.js";
 import { withHint } from "../render-error.js";
 import { PLAIN, type RenderOptions } from "../screen.js";
 import { joinText, type Printable, type ScreenText, safeJson, text } from "../screen-text.js";
@@ -31,7 +31,7 @@ export async function finishRun(
   if (summary.error !== null) throw explain(summary.error, summary);
   if (balance !== null && balance.missing !== 0) {
     throw new WhcbError("items-failed", "the balance doesn't add up", {
-      hint: `\`whcb runs show ${summary.header.runId}\` lists each call`,
+      hint: `\`${commandLine({ command: "runs show", operands: [summary.header.runId] })}\` lists each call`,
     });
   }
   return EXIT_DONE;
@@ -76,16 +76,19 @@ function summaryLines(summary: RunSummary, options: RenderOptions): readonly Pri
 function nextCommand({ header, counts, isResumable }: RunSummary): string | null {
   if (isResumable) {
     const onlyUnknown = counts.left === 0 && counts.toMark === 0 && counts.unknown > 0;
-    return `whcb replay --resume ${header.runId}${onlyUnknown ? " --resend-unknown" : ""}`;
+    return resumeCommand(header.runId, onlyUnknown);
   }
   if (counts.rejected === 0) return null;
   const [first, ...others] = header.callbacks;
-  return commandLine([
-    "calls",
-    "list",
-    ...(first === undefined || others.length > 0 ? [] : [first.name || first.id]),
-    "--failed",
-  ]);
+  return commandLine({
+    command: "calls list",
+    operands: first === undefined || others.length > 0 ? [] : [callbackOperand(first)],
+    flags: ["--failed"],
+  });
+}
+
+export function resumeCommand(runId: string, resendUnknown = false): string {
+  return commandLine({ command: "replay", flags: ["--resume", runId, ...(resendUnknown ? ["--resend-unknown"] : [])] });
 }
 
 function doneCalls(kind: RunKind, counts: RunCounts): number {

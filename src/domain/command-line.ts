@@ -1,0 +1,59 @@
+/** Commands to type. What a service named is in them only as an operand: one word of a shell, and never a flag. */
+
+export interface CommandWords {
+  /** Such as "calls list". */
+  readonly command: string;
+  readonly operands?: readonly string[];
+  /** With their values. */
+  readonly flags?: readonly string[];
+}
+
+/** Operands come first, or after `--` if one of them would read as a flag. */
+export function commandLine({ command, operands = [], flags = [] }: CommandWords): string {
+  const isFlagLike = operands.some((operand) => operand.startsWith("-") && operand !== "-");
+  const words = isFlagLike ? [...flags, "--", ...operands] : [...operands, ...flags];
+  return [`whcb ${command}`, ...words.map(shellQuote)].join(" ");
+}
+
+/** As it was typed, with one more flag. */
+export function repeatedLine(argv: readonly string[], flag: string): string {
+  const end = argv.indexOf("--");
+  const words = end === -1 ? [...argv, flag] : [...argv.slice(0, end), flag, ...argv.slice(end)];
+  return ["whcb", ...words.map(shellQuote)].join(" ");
+}
+
+const PLAIN_NAME = /^[\p{L}\p{N}][\p{L}\p{M}\p{N} .,_@+&()/:-]*$/u;
+/** Would be found as a callback or a call. */
+const LIKE_AN_ID = /^(?:[0-9a-f]{16}|[0-9a-f]{32})$/i;
+
+/** The operand that names it: the id unless the name is plain. */
+export function callbackOperand({ id, name }: { readonly id: string; readonly name: string }): string {
+  return PLAIN_NAME.test(name) && !LIKE_AN_ID.test(name) ? name : id;
+}
+
+const PLAIN_WORD = /^[\w./:@%+=,-]+$/;
+
+/** For a shell; only if needed. */
+export function shellQuote(word: string): string {
+  return PLAIN_WORD.test(word) ? word : quoteWord(word);
+}
+
+/** Control, invisible and direction characters. */
+const UNSHOWABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+/** The shell expands nothing. With unshowable characters as $'…' (bash, zsh, ksh), which has them as numbers. */
+export function quoteWord(text: string): string {
+  if (text.search(UNSHOWABLE) === -1) return singleQuote(text);
+  return `$'${text.replace(/[\\']/g, "\\$&").replace(UNSHOWABLE, byNumber)}'`;
+}
+
+/** The shell expands nothing. */
+export function singleQuote(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+/** Octal for a byte, else \U, at full length: following digits aren't part of it. */
+function byNumber(character: string): string {
+  const code = character.codePointAt(0) ?? 0;
+  return code < 0x80 ? `\\${code.toString(8).padStart(3, "0")}` : `\\U${code.toString(16).padStart(8, "0")}`;
+}
