@@ -25,9 +25,9 @@ function realDeps(from: NodeJS.Process): CliDeps {
       if (target.kind === "http") return (await import("./main/open-http-client.js")).openHttpClient(target, env);
       return (await import("./main/open-file-client.js")).openFileClient(target, version, env.WHCB_SECRET_KEY);
     },
-    async openDeliverer({ maxConnections }) {
+    async openDeliverer({ maxConnections, addressRule }) {
       const { createDeliverer } = await import("./delivery/undici-deliverer.js");
-      return createDeliverer({ clock: systemClock, timers: systemTimers, maxConnectionsPerOrigin: maxConnections });
+      return createDeliverer({ clock: systemClock, timers: systemTimers, addressRule, maxConnectionsPerOrigin: maxConnections });
     },
     async lockFile(path) {
       return (await import("./store/lock-database.js")).lockFile(path);

@@ -1,5 +1,6 @@
 /** Nothing is opened before a command needs it. */
 import type { Client } from "../client/client.js";
+import type { AddressRule } from "../delivery/address-rule.js";
 import type { Deliverer } from "../delivery/deliverer.js";
 import type { ServiceSettings } from "../domain/service-settings.js";
 import type { Clock } from "../platform/clock.js";
@@ -43,6 +44,7 @@ export type ServiceTarget =
 
 export interface DelivererOptions {
   readonly maxConnections: number;
+  readonly addressRule: AddressRule;
 }
 
 export interface ServeOptions {

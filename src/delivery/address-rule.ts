@@ -1,16 +1,21 @@
 /** docs/cli.md. */
 import { isIP } from "node:net";
+import { networkInterfaces } from "node:os";
 import ipaddr from "ipaddr.js";
 import { WhcbError } from "../domain/errors.js";
-import { isLoopbackHost } from "../domain/loopback.js";
+import { isLocalName, isLoopbackHost } from "../domain/loopback.js";
 
-/** "any": a service on loopback, where every URL is allowed. */
+/** "any": what the user of this machine wants. */
 export type AddressRule = { readonly kind: "any" } | PublicRule;
 
+/** No private, loopback, link-local or metadata address, and none of this machine. */
 export interface PublicRule {
   readonly kind: "public";
   /** --allow-network: IP addresses and any port are allowed in these. */
   readonly allowed: readonly Network[];
+  /** Only domain names, and ports 80 and 443. */
+  readonly webOnly: boolean;
+  readonly ownAddresses: () => readonly string[];
 }
 
 export type Network = [address: ipaddr.IPv4 | ipaddr.IPv6, prefixLength: number];
@@ -22,9 +27,19 @@ export function addressRuleFor(host: string, allowNetworks: readonly string[]): 
   return isLoopbackHost(host) ? ANY_ADDRESS : publicAddressRule(allowNetworks);
 }
 
+export interface PublicRuleOptions {
+  /** Default: true. */
+  readonly webOnly?: boolean;
+  /** Default: of this machine's network interfaces. */
+  readonly ownAddresses?: () => readonly string[];
+}
+
 /** CIDRs or single addresses. Throws `usage`. */
-export function publicAddressRule(allowNetworks: readonly string[] = []): AddressRule {
-  return { kind: "public", allowed: allowNetworks.map(parseNetwork) };
+export function publicAddressRule(
+  allowNetworks: readonly string[] = [],
+  { webOnly = true, ownAddresses = interfaceAddresses }: PublicRuleOptions = {},
+): AddressRule {
+  return { kind: "public", allowed: allowNetworks.map(parseNetwork), webOnly, ownAddresses };
 }
 
 /** Without DNS. Throws `address-refused`. With opened networks, names without a dot and other ports are left to `isAddressAllowed`. */
@@ -37,22 +52,28 @@ export function checkCallbackUrl(url: string, rule: AddressRule): void {
   const host = hostOf(parsed);
   // The URL parser normalizes IP addresses.
   if (isIP(host) !== 0) {
-    if (!isAllowedNetwork(host, rule)) {
+    if (isAllowedNetwork(host, rule)) return;
+    if (rule.webOnly) {
       throw new WhcbError("address-refused", `A callback's url must contain a domain name, not an address (${host}).`, {
         hint: "An operator can allow a network with --allow-network CIDR.",
       });
     }
-    return;
+    if (isAddressAllowed(host, 0, rule)) return;
+    throw new WhcbError("address-refused", `${host} isn't a public address.`, {
+      hint: `If it is right: --allow-network ${host}`,
+    });
   }
   if (rule.allowed.length > 0) return;
   if (!isDomainName(host)) throw new WhcbError("address-refused", `${host} isn't a public domain name.`);
-  if (!isPublicPort(parsed)) throw new WhcbError("address-refused", "A callback's url must use port 80 or 443.");
+  if (rule.webOnly && !isPublicPort(parsed)) {
+    throw new WhcbError("address-refused", "A callback's url must use port 80 or 443.");
+  }
 }
 
 export function isAddressAllowed(address: string, port: number, rule: AddressRule): boolean {
   if (rule.kind === "any") return true;
   if (isAllowedNetwork(address, rule)) return true;
-  return (port === 80 || port === 443) && isPublicAddress(address);
+  return (!rule.webOnly || port === 80 || port === 443) && isPublicAddress(address) && !isOwnAddress(address, rule);
 }
 
 /** null unless absolute http or https. */
@@ -84,6 +105,16 @@ function isAllowedNetwork(address: string, rule: PublicRule): boolean {
   return rule.allowed.some((network) => network[0].kind() === parsed.kind() && parsed.match(network));
 }
 
+function isOwnAddress(address: string, { ownAddresses }: Pick<PublicRule, "ownAddresses">): boolean {
+  const parsed = ipaddr.process(address).toNormalizedString();
+  return ownAddresses().some((own) => ipaddr.isValid(own) && ipaddr.process(own).toNormalizedString() === parsed);
+}
+
+/** Link-local ones have a zone, which a URL can't contain. */
+function interfaceAddresses(): readonly string[] {
+  return Object.values(networkInterfaces()).flatMap((entries = []) => entries.map(({ address }) => address));
+}
+
 function parseNetwork(text: string): Network {
   if (ipaddr.isValidCIDR(text)) return ipaddr.parseCIDR(text);
   if (isIP(text) !== 0) return [ipaddr.parse(text), isIP(text) === 4 ? 32 : 128];
@@ -91,6 +122,7 @@ function parseNetwork(text: string): Network {
 }
 
 function isDomainName(host: string): boolean {
+  if (isLocalName(host)) return false;
   // A trailing dot could evade a proxy's rules; a single label is an internal host.
   return /^(?=.{1,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(host);
 }

@@ -10,3 +10,8 @@ export function isLoopbackHost(host: string): boolean {
 export function isLoopbackUrl(url: string): boolean {
   return URL.canParse(url) && isLoopbackHost(new URL(url).hostname);
 }
+
+/** Of this machine or its own network: localhost, *.localhost and *.local, with or without a final dot. */
+export function isLocalName(host: string): boolean {
+  return /^(?:.+\.)?(?:localhost|local)\.?$/i.test(host);
+}

@@ -1,5 +1,6 @@
 import { hostname, userInfo } from "node:os";
 import type { Client } from "../client/client.js";
+import type { AddressRule } from "../delivery/address-rule.js";
 import type { Deliverer } from "../delivery/deliverer.js";
 import type { Clock } from "../platform/clock.js";
 import type { Random } from "../platform/random.js";
@@ -35,6 +36,8 @@ export interface RunControl {
 export interface RunDeps {
   readonly client: Client;
   readonly deliverer: Deliverer;
+  /** Also of the deliverer. What it refuses without DNS is refused before anything is sent. */
+  readonly addressRule: AddressRule;
   readonly clock: Clock;
   readonly random: Random;
   /** Created if missing (0700). */

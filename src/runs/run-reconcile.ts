@@ -17,7 +17,7 @@ export async function runReconcile(
 ): Promise<RunSummary> {
   const { callback, replay, seen } = plan;
   try {
-    if (replay.calls > 0) targetOf(callback, options);
+    if (replay.calls > 0) targetOf(callback, options, deps.addressRule);
     const held = await beginRun(
       {
         header: {

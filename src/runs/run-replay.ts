@@ -1,4 +1,5 @@
 import type { ListedCallback, ReplayAttempt } from "../client/client.js";
+import { type AddressRule, checkCallbackUrl } from "../delivery/address-rule.js";
 import { isWhcbError, WhcbError } from "../domain/errors.js";
 import { maskUserinfo } from "../domain/mask.js";
 import { chunkIds, MAX_IDS_PER_REQUEST } from "../wire/bulk-ids.js";
@@ -26,7 +27,7 @@ export async function runReplay(
   onEvent: RunListener = () => {},
 ): Promise<RunSummary> {
   try {
-    if (!options.viaService) for (const { callback } of plan.groups) targetOf(callback, options);
+    if (!options.viaService) for (const { callback } of plan.groups) targetOf(callback, options, deps.addressRule);
     const callbacks = plan.groups.map(({ callback }) => recordedCallback(callback));
     const held = await beginRun(
       {
@@ -96,7 +97,7 @@ async function sendAndMark(
       {
         callbackId,
         calls: plan.read(group),
-        ...targetOf(group.callback, options),
+        ...targetOf(group.callback, options, session.deps.addressRule),
         options,
         onAccepted: (callId) => marker?.add(callId),
         onAttempt: (attempt) => reporter?.add(attempt),
@@ -140,8 +141,27 @@ export interface SendTarget {
   readonly secret: string;
 }
 
-/** Throws `config` for a missing key. */
-export function targetOf(callback: ListedCallback, options: ReplayOptions & Pick<RunControl, "keys">): SendTarget {
+/** Throws `address-refused` if the service may not send us to the callback's URL (docs/cli.md, Replay). */
+export function checkTarget(callback: ListedCallback, { to }: Pick<ReplayOptions, "to">, rule: AddressRule): void {
+  if (to !== null || rule.kind === "any") return;
+  try {
+    checkCallbackUrl(callback.url, rule);
+  } catch (error) {
+    if (!isWhcbError(error)) throw error;
+    throw new WhcbError(error.code, `callback ${callback.name || callback.id}: ${error.message}`, {
+      hint: `the service isn't on this machine, and may name public addresses only. If this one is right, allow it: --allow-network`,
+      cause: error,
+    });
+  }
+}
+
+/** Throws `config` for a missing key, and as `checkTarget`. */
+export function targetOf(
+  callback: ListedCallback,
+  options: ReplayOptions & Pick<RunControl, "keys">,
+  rule: AddressRule,
+): SendTarget {
+  checkTarget(callback, options, rule);
   const withAuth = options.to === null || options.withAuth;
   const key = keyOf(callback, options);
   if (withAuth && key === null) {

@@ -5,6 +5,7 @@
  */
 import { readdirSync } from "node:fs";
 import { afterEach, describe, expect, it } from "vitest";
+import { ANY_ADDRESS } from "../../src/delivery/address-rule.js";
 import { systemClock } from "../../src/platform/clock.js";
 import { readRun } from "../../src/runs/journal/stored-runs.js";
 import { planReplay, type ReplayScope } from "../../src/runs/plan/plan-replay.js";
@@ -221,7 +222,8 @@ describe("a preview", () => {
     const at = await scene(platformCalls(2));
     const plan = await planReplay({ callbacks: ["demo"], calls: { filter: {} }, skipRetrying: false }, at.desk.deps);
     const lines: string[] = [];
-    for await (const { request, secret } of previewReplay(plan, DEFAULT_REPLAY_OPTIONS)) lines.push(toCurl(request, secret));
+    for await (const { request, secret } of previewReplay(plan, DEFAULT_REPLAY_OPTIONS, ANY_ADDRESS))
+      lines.push(toCurl(request, secret));
     await plan.discard();
     expect(lines.length).toBe(2);
     expect(lines[0]).toContain(`--header 'x-whispir-callback-key: '"$WHCB_CALLBACK_KEY"`);

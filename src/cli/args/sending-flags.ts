@@ -1,7 +1,7 @@
 import { WhcbError } from "../../domain/errors.js";
 import { DEFAULT_REPLAY_OPTIONS, type ReplayOptions } from "../../runs/run-options.js";
 import type { ParsedArgs } from "./flag.js";
-import { choice, choiceOr, flag, value, valueOr } from "./flag.js";
+import { choice, choiceOr, flag, value, valueOr, values } from "./flag.js";
 import { integer, parseRate } from "./flag-values.js";
 
 export const CONCURRENCY = valueOr(
@@ -35,7 +35,13 @@ export const SKIP_RETRYING = flag("--skip-retrying", "leave out calls that the s
 
 export const WAIT = flag("--wait", "if another run is sending the calls, wait until it ends");
 
-export const SENDING_FLAGS = [CONCURRENCY, RATE, NO_CANARY, MAX_FAILURES, SERIAL_BY] as const;
+export const ALLOW_NETWORK = values(
+  "--allow-network <cidr>",
+  "send to addresses in this network too, though the service isn't on this machine (or the profile's allowNetwork)",
+  String,
+);
+
+export const SENDING_FLAGS = [CONCURRENCY, RATE, NO_CANARY, MAX_FAILURES, SERIAL_BY, ALLOW_NETWORK] as const;
 
 export function readReplayOptions(args: ParsedArgs): ReplayOptions {
   const to = args.get(TO) ?? null;

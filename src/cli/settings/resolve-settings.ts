@@ -24,6 +24,8 @@ export interface ResolvedSettings {
   readonly timezone: Sourced<string>;
   readonly country: Sourced<string | null>;
   readonly authParameter: Sourced<string>;
+  /** Comma-separated. */
+  readonly allowNetwork: Sourced<string | null>;
   /** Requests a second; null: no limit. */
   readonly rate: Sourced<number | null>;
   /** Of the profile's credentials, if unused because the address is of another origin; else null. */
@@ -63,6 +65,7 @@ export function resolveSettings({ flags, env, settings }: SettingsInput): Resolv
     country: first<string | null>([home?.[1].country, `profile ${home?.[0]}`]) ?? notSet,
     timezone: first([home?.[1].timezone, `profile ${home?.[0]}`]) ?? { value: "UTC", from: "default" },
     authParameter: first([home?.[1].authParameter, `profile ${home?.[0]}`]) ?? { value: DEFAULT_AUTH_PARAMETER, from: "default" },
+    allowNetwork: first<string | null>([home?.[1].allowNetwork, `profile ${home?.[0]}`]) ?? notSet,
     rate: resolveRate(env, home, address),
     foreignOrigin: profile !== undefined && owner === undefined ? credentialsOrigin(profile) : null,
   };

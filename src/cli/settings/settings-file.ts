@@ -30,6 +30,8 @@ export interface Profile {
   readonly country?: string;
   /** For `queryparam` auth. */
   readonly authParameter?: string;
+  /** Networks, comma-separated, that callbacks may be sent to though the service is elsewhere. */
+  readonly allowNetwork?: string;
   /** Requests a second. */
   readonly rate?: number;
 }
@@ -125,6 +127,7 @@ function parseProfile(name: string, profile: unknown): Profile {
     ...optionalText(profile, "timezone"),
     ...optionalText(profile, "country"),
     ...optionalText(profile, "authParameter"),
+    ...optionalText(profile, "allowNetwork"),
     ...(rate === undefined ? {} : { rate }),
   };
 }

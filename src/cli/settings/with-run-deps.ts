@@ -1,6 +1,10 @@
 import { join } from "node:path";
+import { type AddressRule, ANY_ADDRESS, publicAddressRule } from "../../delivery/address-rule.js";
 import type { Deliverer } from "../../delivery/deliverer.js";
+import { isLoopbackHost } from "../../domain/loopback.js";
 import type { RunDeps } from "../../runs/run-deps.js";
+import type { Invocation } from "../args/command-spec.js";
+import { ALLOW_NETWORK } from "../args/sending-flags.js";
 import type { CliDeps } from "../cli-deps.js";
 import type { Session } from "./session.js";
 
@@ -10,25 +14,45 @@ export function runsDirectory(deps: CliDeps): string {
 
 /** Connects at the first send, closes at the end. */
 export async function withRunDeps<Result>(
-  deps: CliDeps,
+  { args, deps }: Pick<Invocation, "args" | "deps">,
   session: Session,
-  maxConnections: number,
+  { maxConnections, to = null }: Sending,
   use: (runDeps: RunDeps) => Promise<Result>,
 ): Promise<Result> {
-  const deliverer = lazyDeliverer(() => deps.openDeliverer({ maxConnections }));
+  const addressRule = to === null ? callbackRule(session, args.get(ALLOW_NETWORK) ?? []) : ANY_ADDRESS;
+  const deliverer = lazyDeliverer(() => deps.openDeliverer({ maxConnections, addressRule }));
   try {
     return await use({
       client: session.client,
       deliverer,
+      addressRule,
       clock: deps.clock,
       random: deps.random,
       runsDirectory: runsDirectory(deps),
       lockFile: deps.lockFile,
-      profile: session.settings.profile.value ?? session.client.name,
+      profile: profileOf(session),
     });
   } finally {
     await deliverer.close();
   }
+}
+
+export interface Sending {
+  readonly maxConnections: number;
+  /** Where the user sends instead: to any address. Default: null, the callbacks' URLs. */
+  readonly to?: string | null;
+}
+
+/** Its runs are resumed under this name. */
+export function profileOf({ settings, client }: Session): string {
+  return settings.profile.value ?? client.name;
+}
+
+/** A service elsewhere may not send us to private addresses. Throws `usage` for an invalid network. */
+function callbackRule({ target, settings }: Session, allowNetworks: readonly string[]): AddressRule {
+  if (target.kind === "file" || isLoopbackHost(new URL(target.url).hostname)) return ANY_ADDRESS;
+  const ofProfile = settings.allowNetwork.value?.split(",") ?? [];
+  return publicAddressRule([...allowNetworks, ...ofProfile], { webOnly: false });
 }
 
 function lazyDeliverer(open: () => Promise<Deliverer>): Deliverer {

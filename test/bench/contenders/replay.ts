@@ -1,5 +1,6 @@
 /** `whcb replay --failed`'s engine against a running service: the sending phase, journal on disk. */
 import { userInfo } from "node:os";
+import { ANY_ADDRESS } from "../../../src/delivery/address-rule.js";
 import { createDeliverer } from "../../../src/delivery/undici-deliverer.js";
 import { openHttpClient } from "../../../src/main/open-http-client.js";
 import { systemClock, systemTimers } from "../../../src/platform/clock.js";
@@ -23,6 +24,7 @@ await contender<Options>(async ({ url, runsDirectory, count, concurrency }) => {
   const deps = {
     client: await openHttpClient(target, {}),
     deliverer: createDeliverer({ clock: systemClock, timers: systemTimers, maxConnectionsPerOrigin: concurrency }),
+    addressRule: ANY_ADDRESS,
     clock: systemClock,
     random: systemRandom,
     runsDirectory,

@@ -99,8 +99,8 @@ export class CliMachine {
 function realDeps(): Partial<CliDeps> {
   return {
     openClient: (target) => (target.kind === "http" ? openHttpClient(target, {}) : openFileClient(target, "1.2.3")),
-    openDeliverer: async ({ maxConnections }) =>
-      createDeliverer({ clock: systemClock, timers: systemTimers, maxConnectionsPerOrigin: maxConnections }),
+    openDeliverer: async ({ maxConnections, addressRule }) =>
+      createDeliverer({ clock: systemClock, timers: systemTimers, addressRule, maxConnectionsPerOrigin: maxConnections }),
     lockFile,
     startService: (options) => startService(options, { version: "1.2.3", log: process.stderr }),
   };

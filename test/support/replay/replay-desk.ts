@@ -7,6 +7,7 @@ import { join } from "node:path";
 import type { Client } from "../../../src/client/client.js";
 import { createClient } from "../../../src/client/create-client.js";
 import type { Transport } from "../../../src/client/transport.js";
+import { ANY_ADDRESS } from "../../../src/delivery/address-rule.js";
 import { createDeliverer } from "../../../src/delivery/undici-deliverer.js";
 import { type Clock, systemClock, systemTimers } from "../../../src/platform/clock.js";
 import type { RunEvent } from "../../../src/runs/journal/run-step.js";
@@ -98,6 +99,7 @@ export function openDesk({ transport, client, clock = systemClock, rate, over = 
     deps: {
       client: made,
       deliverer,
+      addressRule: ANY_ADDRESS,
       clock,
       random,
       runsDirectory: join(folder, "runs"),

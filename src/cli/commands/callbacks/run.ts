@@ -1,4 +1,5 @@
 import type { Client, ListedCallback } from "../../../client/client.js";
+import { ANY_ADDRESS } from "../../../delivery/address-rule.js";
 import { isAccepted, resultMessage } from "../../../domain/attempt.js";
 import type { CallbackSettings } from "../../../domain/callback.js";
 import { callbackOperand, commandLine } from "../../../domain/command-line.js";
@@ -167,7 +168,7 @@ async function checkEndpoint({ deps, screen }: Invocation, callback: ListedCallb
     return;
   }
   const target = { url: callback.url, auth: { type, key }, contentType: callback.contentType ?? "json", removeHtml: false };
-  const deliverer = await deps.openDeliverer({ maxConnections: 1 });
+  const deliverer = await deps.openDeliverer({ maxConnections: 1, addressRule: ANY_ADDRESS });
   try {
     const { result } = await deliverer.deliver(buildEndpointCheck(target, { withAuth: key !== "", authParameter }));
     if (isAccepted(result)) return;

@@ -8,7 +8,10 @@ export const CONFIG: GroupSpec = {
     {
       name: "get",
       operands: [
-        ["[name]", "one of: profile, url, username, password, apiKey, callback, timezone, authParameter, country, rate"],
+        [
+          "[name]",
+          "one of: profile, url, username, password, apiKey, callback, timezone, authParameter, allowNetwork, country, rate",
+        ],
       ],
       summary: "show settings and where they came from; secrets are masked",
       flags: [OUTPUT_TEXT_JSON],
@@ -21,7 +24,10 @@ export const CONFIG: GroupSpec = {
     {
       name: "set",
       operands: [
-        ["<name>", "one of: url, username, callback, timezone, authParameter, country, rate; password and apiKey with -"],
+        [
+          "<name>",
+          "one of: url, username, callback, timezone, authParameter, allowNetwork, country, rate; password and apiKey with -",
+        ],
         ["<value>", 'the value; "" removes it; - reads it from stdin or a prompt'],
       ],
       summary: "change a setting of the profile",

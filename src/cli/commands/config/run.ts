@@ -50,7 +50,18 @@ export async function getConfig(invocation: Invocation): Promise<number> {
   return 0;
 }
 
-const SETTABLE = ["url", "username", "password", "apiKey", "callback", "timezone", "authParameter", "country", "rate"] as const;
+const SETTABLE = [
+  "url",
+  "username",
+  "password",
+  "apiKey",
+  "callback",
+  "timezone",
+  "authParameter",
+  "allowNetwork",
+  "country",
+  "rate",
+] as const;
 type Settable = (typeof SETTABLE)[number];
 
 export async function setConfig(invocation: Invocation): Promise<number> {
@@ -64,6 +75,7 @@ export async function setConfig(invocation: Invocation): Promise<number> {
     });
   }
   const text = textGiven === "-" ? await readValue(invocation, name) : textGiven;
+  if (name === "allowNetwork") await checkNetworks(text);
   const { profile } = await resolveInvocation(invocation);
   const profileName = profile.value;
   if (profileName === null)
@@ -172,6 +184,7 @@ function describeSettings(settings: ResolvedSettings): readonly ShownSetting[] {
     plain("timezone", settings.timezone),
     plain("country", settings.country),
     plain("authParameter", settings.authParameter),
+    plain("allowNetwork", settings.allowNetwork),
     { name: "rate", value: settings.rate.value === null ? null : `${settings.rate.value}/s`, from: settings.rate.from },
   ];
 }
@@ -193,6 +206,12 @@ function readCountry(text: string): string {
   const country = text.toUpperCase();
   if (/^[A-Z]{2}$/.test(country)) return country;
   throw new WhcbError("usage", `country: ${JSON.stringify(text)} must be a code of two letters, such as "AU"`);
+}
+
+/** Throws `usage`. Only this setting needs the parser of addresses. */
+async function checkNetworks(text: string): Promise<void> {
+  const { publicAddressRule } = await import("../../../delivery/address-rule.js");
+  if (text !== "") publicAddressRule(text.split(","));
 }
 
 function readAuthParameter(text: string): string {

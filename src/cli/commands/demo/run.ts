@@ -2,6 +2,7 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Client, ListedCallback, SubmittedCall } from "../../../client/client.js";
+import { ANY_ADDRESS } from "../../../delivery/address-rule.js";
 import type { CallStatus } from "../../../domain/call.js";
 import { WhcbError } from "../../../domain/errors.js";
 import { randomId } from "../../../platform/random.js";
@@ -86,7 +87,10 @@ async function playSteps(
   closers.push(() => service.stop());
   const client = await deps.openClient({ kind: "http", url: service.url, ...credentials, rate: null, timezone: "UTC" });
   closers.push(() => client.close());
-  const deliverer = await deps.openDeliverer({ maxConnections: DEFAULT_REPLAY_OPTIONS.concurrency });
+  const deliverer = await deps.openDeliverer({
+    maxConnections: DEFAULT_REPLAY_OPTIONS.concurrency,
+    addressRule: ANY_ADDRESS,
+  });
   closers.push(() => deliverer.close());
   await say(`a service at ${service.url}, an endpoint at ${endpoint.url}`);
   const callback = await client.createCallback({
@@ -112,6 +116,7 @@ async function playSteps(
   const engine: RunDeps = {
     client,
     deliverer,
+    addressRule: ANY_ADDRESS,
     clock: deps.clock,
     random: deps.random,
     runsDirectory: join(directory, "runs"),

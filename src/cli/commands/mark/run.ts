@@ -31,11 +31,11 @@ interface Marking {
 const CONNECTIONS = 4;
 
 async function mark(invocation: Invocation, marking: Marking): Promise<number> {
-  const { args, deps, screen } = invocation;
+  const { args, screen } = invocation;
   const operands = await readCallOperands(invocation, marking);
   if (args.operands.includes("-") && !args.get(YES) && !args.get(DRY_RUN)) throw needsYes(invocation);
   return withSession(invocation, (session) =>
-    withRunDeps(deps, session, CONNECTIONS, async (runDeps) => {
+    withRunDeps(invocation, session, { maxConnections: CONNECTIONS }, async (runDeps) => {
       const scope = await toCallScope(operands, session, marking.from, invocation);
       const progress = await openProgress(invocation, "listing calls");
       const plan = await planMarks(scope, marking.status, runDeps).finally(() => progress.clear());

@@ -59,6 +59,7 @@ const PROFILE_LISTING: ListingStyle<ProfileRow> = {
     callback: profile.callback ?? null,
     timezone: profile.timezone ?? null,
     authParameter: profile.authParameter ?? null,
+    allowNetwork: profile.allowNetwork ?? null,
     rate: profile.rate ?? null,
     current: isCurrent,
   }),

@@ -8,6 +8,7 @@ import type { RunDeps } from "../../../runs/run-deps.js";
 import type { RunLocks } from "../../../runs/run-locks.js";
 import type { ReplayOptions } from "../../../runs/run-options.js";
 import { runReconcile } from "../../../runs/run-reconcile.js";
+import { checkTarget } from "../../../runs/run-replay.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { readAll, unreadableFile } from "../../args/flag-values.js";
 import { DRY_RUN, readSendingFlags } from "../../args/sending-flags.js";
@@ -25,7 +26,7 @@ import { withRunDeps } from "../../settings/with-run-deps.js";
 import { ALLOW_EMPTY, AMBIGUOUS, SEEN } from "./command.js";
 
 export async function run(invocation: Invocation): Promise<number> {
-  const { args, deps } = invocation;
+  const { args } = invocation;
   const source = args.get(SEEN);
   if (source === undefined) throw new WhcbError("usage", "reconcile needs --seen FILE (or -): what your system has");
   if (source === "-" && !args.get(YES) && !args.get(DRY_RUN)) throw needsYes(invocation);
@@ -41,7 +42,7 @@ export async function run(invocation: Invocation): Promise<number> {
       });
     }
     const callback = await findCallback(session.client, args.operand(0));
-    return withRunDeps(deps, session, options.concurrency, async (runDeps) => {
+    return withRunDeps(invocation, session, { maxConnections: options.concurrency }, async (runDeps) => {
       const job = { callback, seen, settings, options, runDeps };
       if (args.get(DRY_RUN)) return listAndReconcile(job, invocation);
       return withLocks(invocation, { callbacks: [callback], runDeps }, (locks) =>
@@ -77,6 +78,7 @@ async function listAndReconcile(job: ReconcileJob, invocation: Invocation): Prom
       screen.info(`nothing to reconcile: ${job.callback.name} has no failed call`);
       return 0;
     }
+    if (plan.replay.calls > 0) checkTarget(job.callback, options, runDeps.addressRule);
     const warnings = describeWarnings(plan);
     for (const lines of warnings) screen.info(text`warning: ${joinText(lines, "\n  ")}`);
     const description = describeReconcile(plan, describePlan(plan.replay, options, screen.renderOptions));

@@ -11,7 +11,7 @@ import { resumeRun } from "../../../runs/resume-run.js";
 import type { RunDeps } from "../../../runs/run-deps.js";
 import { busyError, type RunLocks } from "../../../runs/run-locks.js";
 import { DEFAULT_REPLAY_OPTIONS, type ReplayOptions } from "../../../runs/run-options.js";
-import { recordedCallback, runReplay } from "../../../runs/run-replay.js";
+import { checkTarget, recordedCallback, runReplay } from "../../../runs/run-replay.js";
 import { missingCalls, readCallOperands, toCallScope } from "../../args/call-operands.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { FAILED } from "../../args/filter-flags.js";
@@ -26,7 +26,7 @@ import { formatInstant } from "../../output/times.js";
 import { collectKeys, environmentKeys } from "../../settings/callback-keys.js";
 import { withSession } from "../../settings/session.js";
 import { confirmInTime, describeLocks, withLocks } from "../../settings/with-locks.js";
-import { withRunDeps } from "../../settings/with-run-deps.js";
+import { profileOf, runsDirectory, withRunDeps } from "../../settings/with-run-deps.js";
 import { RESEND_UNKNOWN, RESUME } from "./command.js";
 
 export async function run(invocation: Invocation): Promise<number> {
@@ -41,7 +41,7 @@ export async function run(invocation: Invocation): Promise<number> {
   return withSession(invocation, async (session) => {
     const options = { ...given, authParameter: session.settings.authParameter.value };
     const scope = await toCallScope(operands, session, "FAILED", invocation);
-    return withRunDeps(invocation.deps, session, options.concurrency, async (runDeps) => {
+    return withRunDeps(invocation, session, { maxConnections: options.concurrency, to: options.to }, async (runDeps) => {
       await mentionUnfinishedRun(invocation, runDeps);
       const job = { scope: { ...scope, skipRetrying: args.get(SKIP_RETRYING) }, options, runDeps };
       if (args.get(DRY_RUN)) return listAndReplay(job, invocation);
@@ -68,7 +68,8 @@ async function listAndReplay({ scope, options, runDeps, locks }: ReplayJob, invo
   }).finally(() => progress.clear());
   try {
     if (plan.calls === 0) return nothingToReplay(plan, invocation);
-    if (locks === undefined) return await showPlan(plan, options, invocation);
+    if (!options.viaService) for (const { callback } of plan.groups) checkTarget(callback, options, runDeps.addressRule);
+    if (locks === undefined) return await showPlan(plan, { options, runDeps }, invocation);
     return await askAndSend({ plan, options, runDeps, locks }, invocation);
   } finally {
     await plan.discard();
@@ -101,9 +102,13 @@ async function askAndSend({ plan, options, runDeps, locks }: PlannedReplay, invo
 }
 
 /** --dry-run. In curl commands the key is "$WHCB_CALLBACK_KEY". */
-async function showPlan(plan: ReplayPlan, options: ReplayOptions, { args, screen }: Invocation): Promise<number> {
+async function showPlan(
+  plan: ReplayPlan,
+  { options, runDeps }: Pick<ReplayJob, "options" | "runDeps">,
+  { args, screen }: Invocation,
+): Promise<number> {
   if (args.get(PRINT_CURL)) {
-    for await (const { request, secret } of previewReplay(plan, options))
+    for await (const { request, secret } of previewReplay(plan, options, runDeps.addressRule))
       await screen.out(text`${wholeText(toCurl(request, secret))}\n`);
   } else if (screen.format === "json") {
     await screen.out(text`${safeJson({ dryRun: true, ...planJson(plan) }, 2)}\n`);
@@ -123,15 +128,18 @@ async function showPlan(plan: ReplayPlan, options: ReplayOptions, { args, screen
 function resumeReplay(invocation: Invocation, wanted: string | null): Promise<number> {
   const { args, screen, deps } = invocation;
   if (args.operands.length > 0) throw new WhcbError("usage", "--resume takes its callback and calls from the run");
-  return withSession(invocation, (session) =>
-    withRunDeps(deps, session, DEFAULT_REPLAY_OPTIONS.concurrency, async (runDeps) => {
-      const { runsDirectory, profile, clock } = runDeps;
-      const run =
-        wanted === null ? await latestUnfinishedRun(runsDirectory, profile, clock) : await readRun(runsDirectory, wanted, clock);
-      if (run === null) {
-        screen.info("no unfinished run");
-        return 0;
-      }
+  return withSession(invocation, async (session) => {
+    const folder = runsDirectory(deps);
+    const run =
+      wanted === null
+        ? await latestUnfinishedRun(folder, profileOf(session), deps.clock)
+        : await readRun(folder, wanted, deps.clock);
+    if (run === null) {
+      screen.info("no unfinished run");
+      return 0;
+    }
+    const sending = { maxConnections: DEFAULT_REPLAY_OPTIONS.concurrency, to: run.options?.to ?? null };
+    return withRunDeps(invocation, session, sending, async (runDeps) => {
       const keys = environmentKeys(invocation, run.callbacks);
       const resendUnknown = args.get(RESEND_UNKNOWN);
       const total = run.counts.left + (resendUnknown ? run.counts.unknown : 0);
@@ -146,8 +154,8 @@ function resumeReplay(invocation: Invocation, wanted: string | null): Promise<nu
         );
         return finishRun(invocation, summary);
       });
-    }),
-  );
+    });
+  });
 }
 
 /** The run was confirmed for the URLs of that time. */
