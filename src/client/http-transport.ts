@@ -1,6 +1,7 @@
 /** node:http, since importing undici doubles the run time of a short command. */
 import type { ClientRequest, Agent as HttpAgent, IncomingMessage } from "node:http";
 import { systemErrorCode, WhcbError } from "../domain/errors.js";
+import { isLocalName, isLoopbackHost } from "../domain/loopback.js";
 import {
   lastHeaderValues,
   MAX_ANSWER_BYTES,
@@ -23,6 +24,8 @@ export interface ProxySettings {
   readonly httpProxy?: string;
   readonly httpsProxy?: string;
   readonly noProxy?: string;
+  /** Also for this machine and .local names. Default: false, they would get the credentials in clear. */
+  readonly includesLocal?: boolean;
 }
 
 const DEFAULT_TIMEOUT_MS = 60_000;
@@ -34,7 +37,10 @@ export async function createHttpTransport(target: HttpTarget): Promise<Transport
   const basePath = url.pathname.replace(/\/+$/, "");
   const { proxy } = target;
   const timeoutMs = target.timeoutMs ?? DEFAULT_TIMEOUT_MS;
-  if (proxy?.httpProxy || proxy?.httpsProxy) return createProxyTransport(url.origin, basePath, proxy, timeoutMs);
+  const isLocal = isLoopbackHost(url.hostname) || isLocalName(url.hostname);
+  if (proxy !== undefined && (proxy.httpProxy || proxy.httpsProxy) && (proxy.includesLocal === true || !isLocal)) {
+    return createProxyTransport(url.origin, basePath, proxy, timeoutMs);
+  }
   const { request, Agent } = url.protocol === "https:" ? await import("node:https") : await import("node:http");
   const agent: HttpAgent = new Agent({ keepAlive: true, maxSockets: MAX_SOCKETS });
   return {
@@ -59,7 +65,7 @@ export async function createHttpTransport(target: HttpTarget): Promise<Transport
 function parseServiceUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : null;
   if (url === null || (url.protocol !== "http:" && url.protocol !== "https:")) {
-    throw new WhcbError("config", `the service's URL must be an http or https URL: ${text.replace(/\/\/[^/@]*@/, "//…@")}`);
+    throw new WhcbError("config", "the service's URL must be an http or https URL");
   }
   return url;
 }
@@ -105,6 +111,8 @@ async function createProxyTransport(
     httpsProxy: proxy.httpsProxy ?? "",
     noProxy: proxy.noProxy ?? "",
     maxResponseSize: MAX_ANSWER_BYTES,
+    // By CONNECT only.
+    proxyTunnel: true,
   });
   return {
     name: origin + basePath,

@@ -23,6 +23,25 @@ export interface CallbackSettings {
 export type AuthType = "queryparam" | "httpheader" | "basicauth" | "bearertoken";
 export type BodyFormat = "json" | "xml";
 
+/** Controls, lone surrogates, line separators, and what changes the reading direction. */
+const UNSAFE_IN_NAME = /[\p{Cc}\p{Surrogate}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/u;
+
+/** What is wrong with it, or null. */
+export function callbackNameProblem(name: string): string | null {
+  if (UNSAFE_IN_NAME.test(name)) return "must not contain control characters";
+  if (name.trim() !== name) return "must not begin or end with a space";
+  // Clients remove these from a path.
+  return name === "." || name === ".." ? "must not be . or .." : null;
+}
+
+/** What is wrong with it, or null. Programs disagree about the host of a URL with a backslash or a user. */
+export function callbackUrlProblem(url: string): string | null {
+  if (!/^https?:\/\//i.test(url) || /[\s\p{Cc}]/u.test(url) || !URL.canParse(url)) return "must be an http or https URL";
+  if (/[\\\p{Cf}]/u.test(url)) return "must not contain a backslash or an invisible character";
+  const { username, password } = new URL(url);
+  return username || password ? "must not contain a user or password: use auth" : null;
+}
+
 export interface CallbackAuth {
   readonly type: AuthType;
   /** Up to 128 characters; secret. */

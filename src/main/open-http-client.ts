@@ -12,6 +12,7 @@ export async function openHttpClient(target: ServiceTarget & { kind: "http" }, e
     httpProxy: env.http_proxy ?? env.HTTP_PROXY ?? "",
     httpsProxy: env.https_proxy ?? env.HTTPS_PROXY ?? "",
     noProxy: env.no_proxy ?? env.NO_PROXY ?? "",
+    includesLocal: env.WHCB_PROXY_LOCAL === "1",
   };
   const transport = await createHttpTransport({ url, proxy });
   const options = { credentials: target, rate, timezone, clock: systemClock, random: systemRandom };

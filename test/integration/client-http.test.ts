@@ -140,13 +140,16 @@ describe("a request over HTTP", () => {
 });
 
 describe("a proxy", () => {
-  async function startProxy(): Promise<{ url: string; seen: string[] }> {
+  /** Connects everything to the service at this port; `seen` has what it was asked for, in clear. */
+  async function startProxy(servicePort: number): Promise<{ url: string; seen: string[] }> {
     const seen: string[] = [];
-    const server = createHttpServer();
+    const server = createHttpServer((request, response) => {
+      seen.push(`${request.method} ${request.url}`);
+      response.end();
+    });
     server.on("connect", (request, socket) => {
-      seen.push(String(request.url));
-      const [host = "", port = ""] = String(request.url).split(":");
-      const through = connect(Number(port), host, () => {
+      seen.push(`CONNECT ${request.url}`);
+      const through = connect(servicePort, "127.0.0.1", () => {
         socket.write("HTTP/1.1 200 Connection established\r\n\r\n");
         through.pipe(socket).pipe(through);
       });
@@ -157,14 +160,40 @@ describe("a proxy", () => {
     return { url: `http://127.0.0.1:${port}`, seen };
   }
 
-  it("is used if one is set, except for hosts in NO_PROXY", async () => {
+  async function aServiceAndProxy() {
     const port = await listen(createHttpServer((request, response) => void response.end(JSON.stringify({ path: request.url }))));
-    const proxy = await startProxy();
-    const url = `http://127.0.0.1:${port}`;
+    return { port, proxy: await startProxy(port) };
+  }
+
+  it("is used by CONNECT if one is set, except for hosts in NO_PROXY", async () => {
+    const { proxy } = await aServiceAndProxy();
+    const url = "http://service.invalid";
     expect(await send({ url, proxy: { httpProxy: proxy.url } })).toMatchObject({ status: 200, body: '{"path":"/callbacks"}' });
-    expect(proxy.seen).toEqual([`127.0.0.1:${port}`]);
-    expect((await send({ url, proxy: { httpProxy: proxy.url, noProxy: "127.0.0.1" } })).status).toBe(200);
-    expect((await send({ url, proxy: { httpsProxy: proxy.url } })).status).toBe(200);
-    expect(proxy.seen.length).toBe(1);
+    await expect(send({ url, proxy: { httpProxy: proxy.url, noProxy: "service.invalid" } })).rejects.toMatchObject({
+      reason: "dns",
+    });
+    await expect(send({ url, proxy: { httpsProxy: proxy.url } })).rejects.toMatchObject({ reason: "dns" });
+    // The service has no TLS, so the handshake inside the tunnel fails.
+    await expect(send({ url: "https://service.invalid", proxy: { httpsProxy: proxy.url } })).rejects.toMatchObject({
+      reason: "tls",
+    });
+    await expect(send({ url: "https://service.invalid", proxy: { httpProxy: proxy.url } })).rejects.toMatchObject({
+      reason: "tls",
+    });
+    expect(proxy.seen).toEqual(["CONNECT service.invalid:80", "CONNECT service.invalid:443", "CONNECT service.invalid:443"]);
+  });
+
+  it("isn't used for this machine and .local names, unless that is asked for", async () => {
+    const { port, proxy } = await aServiceAndProxy();
+    const proxies = { httpProxy: proxy.url, httpsProxy: proxy.url };
+    for (const host of ["127.0.0.1", "localhost", "LOCALHOST"]) {
+      expect((await send({ url: `http://${host}:${port}`, proxy: proxies })).status).toBe(200);
+    }
+    for (const host of ["whcb-service.local", "whcb-service.LOCAL.", "[::1]:1", "127.9.9.9:1"]) {
+      await expect(send({ url: `http://${host}`, proxy: proxies })).rejects.toThrow();
+    }
+    expect(proxy.seen).toEqual([]);
+    expect((await send({ url: "http://whcb-service.local", proxy: { ...proxies, includesLocal: true } })).status).toBe(200);
+    expect(proxy.seen).toEqual(["CONNECT whcb-service.local:80"]);
   });
 });

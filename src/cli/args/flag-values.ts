@@ -1,3 +1,4 @@
+import { callbackNameProblem, callbackUrlProblem } from "../../domain/callback.js";
 import { parseDuration } from "../../domain/duration.js";
 import { errorMessage, systemErrorCode, WhcbError } from "../../domain/errors.js";
 import type { ReadContext, ReadText } from "./flag.js";
@@ -72,4 +73,19 @@ const REASONS: Readonly<Record<string, string>> = {
 export function unreadableFile(path: string, error: unknown): WhcbError {
   const reason = REASONS[systemErrorCode(error)] ?? errorMessage(error);
   return new WhcbError("usage", `${path} can't be read: ${reason}`, { cause: error });
+}
+
+export function parseCallbackName(text: string): string {
+  const problem = callbackNameProblem(text);
+  if (problem !== null) throw new Error(problem);
+  return text;
+}
+
+/** Throws `usage` without the URL, which may contain a password. */
+export function parseCallbackUrl(flag: string): (text: string) => string {
+  return (text) => {
+    const problem = callbackUrlProblem(text);
+    if (problem !== null) throw new WhcbError("usage", `${flag} ${problem}`);
+    return text;
+  };
 }

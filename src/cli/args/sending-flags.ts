@@ -2,7 +2,7 @@ import { WhcbError } from "../../domain/errors.js";
 import { DEFAULT_REPLAY_OPTIONS, type ReplayOptions } from "../../runs/run-options.js";
 import type { ParsedArgs } from "./flag.js";
 import { choice, choiceOr, flag, value, valueOr, values } from "./flag.js";
-import { integer, parseRate } from "./flag-values.js";
+import { integer, parseCallbackUrl, parseRate } from "./flag-values.js";
 
 export const CONCURRENCY = valueOr(
   "--concurrency <n>",
@@ -22,7 +22,7 @@ export const SERIAL_BY = choice("--serial-by <what>", "keep the order within one
   "from",
   "message",
 ]);
-export const TO = value("--to <url>", "send there instead; marks nothing unless --mark is given", readEndpoint);
+export const TO = value("--to <url>", "send there instead; marks nothing unless --mark is given", parseCallbackUrl("--to"));
 export const WITH_AUTH = flag("--with-auth", "with --to: send the callback's auth too");
 export const MARK = flag("--mark", "with --to: mark what was accepted");
 export const VIA = choiceOr("--via <what>", "direct: send from here; service: ask the service to send", "direct", [
@@ -61,12 +61,4 @@ export function readSendingFlags(args: ParsedArgs): ReplayOptions {
     maxFailures: args.get(MAX_FAILURES),
     serialBy: args.get(SERIAL_BY) ?? null,
   };
-}
-
-function readEndpoint(text: string): string {
-  if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol)) throw new Error("must be an http or https URL");
-  const url = new URL(text);
-  if (url.username !== "" || url.password !== "")
-    throw new WhcbError("usage", "--to must not contain credentials: other users could read them");
-  return text;
 }

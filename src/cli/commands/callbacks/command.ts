@@ -3,6 +3,7 @@ import { DEFAULT_RETRY_POLICY } from "../../../domain/retry-policy.js";
 import type { CallbackChanges, RequiredMember } from "../../../wire/json/callback-json.js";
 import type { GroupSpec } from "../../args/command-spec.js";
 import { choice, flag, type ParsedArgs, value } from "../../args/flag.js";
+import { parseCallbackName, parseCallbackUrl } from "../../args/flag-values.js";
 import { COLUMNS, OUTPUT, OUTPUT_TEXT_JSON } from "../../args/shared-flags.js";
 import { YES } from "../../output/questions.js";
 
@@ -10,8 +11,8 @@ const ON_OFF = ["on", "off"] as const;
 const INTERVAL = spellDuration(DEFAULT_RETRY_POLICY.intervalMs);
 const WINDOW = spellDuration(DEFAULT_RETRY_POLICY.windowMs);
 
-export const NAME = value("--name <name>", "1 to 50 characters, unique; messages name it as their callbackId", String);
-export const URL_FLAG = value("--url <url>", "where responses are POSTed", String);
+export const NAME = value("--name <name>", "1 to 50 characters, unique; messages name it as their callbackId", parseCallbackName);
+export const URL_FLAG = value("--url <url>", "where responses are POSTed", parseCallbackUrl("--url"));
 export const EMAIL = value("--email <address>", "who gets the e-mail about an outage", String);
 const RETRIES = choice("--retries <on|off>", `retry failed calls about every ${INTERVAL} for ${WINDOW}`, ON_OFF);
 const CONTENT_TYPE = choice("--content-type <type>", "json or xml", ["json", "xml"]);

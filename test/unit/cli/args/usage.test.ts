@@ -119,3 +119,21 @@ hint: use \`whcb login\`, or the environment: WHCB_USERNAME, WHCB_PASSWORD, WHCB
     expect({ code, stdout, first: stderr.split("\n")[0] }).toEqual({ code: 2, stdout: "", first: `error: ${message}` });
   });
 });
+
+describe("a URL or name that a service could misread is rejected before anything is sent, and not repeated", () => {
+  const CREATE = ["callbacks", "create", "--email", "ops@example.com"];
+  test.each([
+    [[...CREATE, "--name", "demo", "--url", "http://example.com\\@127.0.0.1/"], "--url must not contain a backslash"],
+    [[...CREATE, "--name", "demo", "--url", "http://u:geheim@example.com/"], "--url must not contain a user or password"],
+    [[...CREATE, "--name", "demo", "--url", "http://example.com/\u001b"], "--url must be an http or https URL"],
+    [[...CREATE, "--name", "demo\u202egpj.exe", "--url", "http://example.com/"], "must not contain control characters"],
+    [["callbacks", "update", "demo", "--url", "http://example.com\\@127.0.0.1/"], "--url must not contain a backslash"],
+    [["replay", "--failed", "--to", "http://u:geheim@example.com/"], "--to must not contain a user or password"],
+    [["replay", "--failed", "--to", "http://example.com\\@127.0.0.1/"], "--to must not contain a backslash"],
+  ])("%j", async (argv, message) => {
+    const { code, stdout, stderr } = await runCli(newCliWorld(), argv);
+    expect([code, stdout]).toEqual([2, ""]);
+    expect(stderr).toContain(message);
+    expect(stderr).not.toMatch(/geheim/);
+  });
+});

@@ -70,10 +70,16 @@ describe("parseCallback", () => {
     ["name", { name: "" }, "name must not be empty"],
     ["name", { name: " demo" }, "name must not begin or end with a space"],
     ["name", { name: "a\nb" }, "name must not contain control characters"],
+    ["name", { name: "exe.\u202egnp" }, "name must not contain control characters"],
+    ["name", { name: "a\u2066b" }, "name must not contain control characters"],
+    ["name", { name: "a\u2028b" }, "name must not contain control characters"],
     ["name", { name: ".." }, "name must not be . or .."],
     ["name", { name: 5 }, "name must be a string"],
     ["url", { url: "ftp://example.com" }, "url must be an http or https URL"],
     ["url", { url: "https://me:secret@example.com" }, "url must not contain a user or password: use auth"],
+    ["url", { url: "http://example.com\\@127.0.0.1/" }, "url must not contain a backslash or an invisible character"],
+    ["url", { url: "http://example.com/\u202e" }, "url must not contain a backslash or an invisible character"],
+    ["url", { url: "http://example.com/\u0000" }, "url must be an http or https URL"],
     ["auth", { auth: { type: "digest", key: "k" } }, "auth.type must be queryparam, httpheader, basicauth or bearertoken"],
     [
       "auth.key",
@@ -86,5 +92,12 @@ describe("parseCallback", () => {
     ["callbacks", { callbacks: { reply: "on" } }, "callbacks.reply must be enabled or disabled"],
   ])("names the problem with %s", (_, change, problem) => {
     expect(problemsOf({ ...body, ...change })).toBe(problem);
+  });
+
+  it("accepts names in any script, and keeps a stored name and URL that a later rule rejects", () => {
+    for (const name of ["日本語", "مرحبا", "Zoë’s 👨‍👩‍👧", "C:\\x"])
+      expect(parseCallback({ ...body, name }, null).name).toBe(name);
+    const stored = { ...parseCallback(body, null), name: "a\u202eb", url: "http://example.com\\x" };
+    expect(parseCallback({ email: "new@example.com" }, stored)).toMatchObject({ name: stored.name, url: stored.url });
   });
 });
