@@ -9,6 +9,8 @@ import { processIo } from "./platform/terminal.js";
 
 /** Runs `argv` (without "node whcb") with this process's streams. Resolves to the exit code. */
 export function main(argv: readonly string[]): Promise<number> {
+  // Whatever is created is for this user only: databases with their side files, keys, journals, mails.
+  process.umask(0o077);
   return run(argv, realDeps(process));
 }
 

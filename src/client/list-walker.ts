@@ -7,10 +7,15 @@ export interface ListPage<Item> {
   readonly next: string | null;
 }
 
-/** In a row without a new item. */
+/** In a row without a new item: rows that arrive meanwhile move the others. */
 const MAX_STALE_PAGES = 10;
+/** Without a total. */
+const MAX_ITEMS = 1_000_000;
+/** Of a list that grows while it is read. */
+const MAX_GROWTH = 10_000;
+const MAX_LINK_LENGTH = 8_192;
 
-/** Each item once. Throws `unavailable` if `next` loops before `total` items or leaves this list. */
+/** Each item once. Throws `unavailable` if `next` loops before `total` items, leaves this list, or doesn't end. */
 export async function* walkList<Item>(
   firstPath: string,
   load: (path: string) => Promise<ListPage<Item>>,
@@ -19,6 +24,7 @@ export async function* walkList<Item>(
   const seenIds = new Set<string>();
   const seenPaths = new Set<string>();
   let stalePages = 0;
+  let announced: number | null = null;
   for (let path: string | null = firstPath; path !== null; ) {
     seenPaths.add(path);
     const { items, total, next } = await load(path);
@@ -26,6 +32,14 @@ export async function* walkList<Item>(
     const unique = [...new Map(newItems.map((item) => [idOf(item), item])).values()];
     for (const item of unique) seenIds.add(idOf(item));
     stalePages = unique.length === 0 ? stalePages + 1 : 0;
+    // The first one: a total that grows with each page would be no bound.
+    announced ??= total;
+    if (seenIds.size > (announced === null ? MAX_ITEMS : 2 * announced + MAX_GROWTH)) {
+      throw new WhcbError(
+        "unavailable",
+        `the list doesn't end: ${seenIds.size} items${announced === null ? "" : `, though the service said ${announced}`}`,
+      );
+    }
     yield { items: unique, total };
     path = next === null ? null : nextPath(next, firstPath);
     if (path !== null && (seenPaths.has(path) || stalePages >= MAX_STALE_PAGES)) {
@@ -38,6 +52,7 @@ export async function* walkList<Item>(
 /** Ignores the host: behind a proxy it may be an internal one. */
 function nextPath(next: string, listPath: string): string {
   const base = `http://service.invalid${listPath}`;
+  if (next.length > MAX_LINK_LENGTH) throw new WhcbError("unavailable", "the link to the next page is too long");
   const url = URL.canParse(next, base) ? new URL(next, base) : null;
   const isHttp = url?.protocol === "http:" || url?.protocol === "https:";
   if (url === null || !isHttp || lastSegment(url.pathname) !== lastSegment(new URL(base).pathname)) {

@@ -1,5 +1,7 @@
 /** Failing starts of `whcb serve`: the code, the message, and what is left behind. */
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { callIdOf, ServedApi, USER_ENV } from "../support/process/served-api.js";
@@ -134,5 +136,40 @@ describe("a failed start", () => {
     } finally {
       makeMutable(home.path("sealed"));
     }
+  });
+});
+
+describe("the files of a serving process", () => {
+  it("are for its user only: database, lock, journals and mails, also behind a link to a file that isn't there", async () => {
+    mkdirSync(home.path("real"));
+    symlinkSync(home.path("real", "calls.db"), home.path("x.db"));
+    await home.serve(["--mail-dir", home.path("new", "mail")]);
+    const failing = await home.listen(["--status", "503"]);
+    const created = ["--name", "demo", "--url", failing.url, "--email", "ops@example.com"];
+    expect(await home.whcb(["callbacks", "create", ...created])).toMatchObject({ code: 0 });
+    expect(await home.whcb(["trigger", "demo", "-n", "20"])).toMatchObject({ code: 0 });
+    await eventually(async () => existsSync(home.path("new", "mail")) && readdirSync(home.path("new", "mail")).length, Boolean);
+    expect(await home.whcb(["replay", "demo", "--failed", "--yes"])).toMatchObject({ code: 8 });
+    const entries = readdirSync(home.folder, { recursive: true, encoding: "utf8", withFileTypes: true });
+    const files = entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name));
+    const open = files.filter((path) => (statSync(path).mode & 0o077) !== 0);
+    expect(open).toEqual([]);
+    const names = files.map((path) => path.replace(/.*\.(\w+(?:-\w+)?)$/, "$1"));
+    expect(names).toEqual(expect.arrayContaining(["db", "db-wal", "db-shm", "lock", "key", "eml", "ndjson", "json"]));
+  });
+});
+
+describe("a malformed address", () => {
+  it.each([
+    ["WHCB_DB", ["serve", "--port", "0"], "postgres:/ops:hunter2@db/whcb"],
+    ["WHCB_DB", ["serve", "--port", "0"], "//ops:hunter2@db/whcb.db"],
+    ["WHCB_URL", ["status"], "ops:hunter2@api.example.com"],
+    ["WHCB_URL", ["status"], "https:/ops:hunter2@api.example.com"],
+    ["WHCB_URL", ["status"], "https://ops:hunter2@api.example.com:port"],
+  ])("in %s isn't repeated with its password by whcb %j: %s", async (name, args, text) => {
+    const { code, stdout, stderr } = await home.whcb(args, { env: { [name]: text } });
+    expect([code === 2 || code === 4, stdout]).toEqual([true, ""]);
+    expect(stderr).toContain(name);
+    expect(stderr).not.toContain("hunter2");
   });
 });

@@ -159,7 +159,7 @@ describe("a command that is suggested", () => {
     expect(replay).toContain(id);
     expect(await machine.whcb(replay, own)).toMatchObject({
       code: 2,
-      stderr: expect.stringMatching(/add --yes\nhint: to go on, type: /),
+      stderr: expect.stringMatching(/add --yes\nhint: to continue, type: /),
     });
     const { stderr } = await machine.whcb(replay, own);
     expect(stderr).toContain(`-> ${endpointUrl}`);

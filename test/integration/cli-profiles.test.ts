@@ -78,7 +78,7 @@ describe("config set url to another service", () => {
     const { code, stderr } = await machine.whcb(["config", "set", "url", other.url]);
     expect([code, stderr]).toEqual([
       0,
-      `url of profile local is set\nits credentials belong to ${first.url} and are not sent to ${other.url}: store new ones with \`whcb login --name local ${other.url}\`\n`,
+      `url of profile local is set\nits credentials belong to ${first.url} and are not sent to ${other.url}: store new ones with \`whcb login ${other.url} --name local\`\n`,
     ]);
     expect((await settings()).profiles.get("local")).toEqual({ ...before, url: other.url, credentialsOrigin: first.url });
     expect(await machine.whcb(["callbacks", "list"])).toMatchObject({

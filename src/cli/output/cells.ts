@@ -33,12 +33,15 @@ export function cellData<Row>(column: Column<Row>, row: Row): string | number {
   const value = column.value(row);
   if (value === null) return "";
   if (column.kind === "instant" && typeof value === "number") return isoInstant(value);
-  return typeof value === "number" ? value : escapeFormula(value.split(/\r?\n/).map(escapeControls).join("\n"));
+  return typeof value === "number" ? value : escapeFormula(value).split(/\r?\n/).map(escapeControls).join("\n");
 }
 
-/** Stops spreadsheets from running it as a formula. Phone and negative numbers stay. */
-function escapeFormula(text: string): string {
-  return /^([=@]|[+-](?!\d[\d ]*$))/.test(text) ? `'${text}` : text;
+/** Also full-width, and wherever a spreadsheet may see the beginning of a cell. Phone and negative numbers stay. */
+const FORMULA = /(^|[;\t\r\n])(\s*)(?=[=@＝＠]|[+＋\-－](?!\d[\d ]*(?:$|[;\t\r\n])))/g;
+
+/** Stops spreadsheets from running it as a formula. */
+function escapeFormula(value: string): string {
+  return value.replace(FORMULA, "$1$2'");
 }
 
 /** Value null: left out. */

@@ -10,6 +10,11 @@ export type ServiceAddress =
 /** Files end in .db, .sqlite or .sqlite3, have a separator, or start with "file:" or "~". Throws `config`, also for URL credentials. */
 export function readServiceAddress(text: string, source: string): ServiceAddress {
   const trimmed = text.trim();
+  if (mayHoldPassword(trimmed)) {
+    throw new WhcbError("config", `${source} looks like a URL with a password, and is neither an http URL nor a database file`, {
+      hint: "write a URL like http://127.0.0.1:8787, and a file like ./x.db",
+    });
+  }
   if (/^https?:\/\//i.test(trimmed)) return readUrl(trimmed, source);
   if (/^file:/i.test(trimmed)) return { kind: "file", path: readFileUrl(trimmed, source) };
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(trimmed)) {
@@ -23,6 +28,12 @@ export function readServiceAddress(text: string, source: string): ServiceAddress
   throw new WhcbError("config", `${source}: ${JSON.stringify(trimmed)} is neither a URL nor a database file`, {
     hint: `write https://${trimmed}, or ./${trimmed} for a file`,
   });
+}
+
+/** A malformed one is taken for a file, whose path would be shown. */
+export function mayHoldPassword(text: string): boolean {
+  const isWellFormed = /^(?:[a-z][a-z0-9+.-]+:\/\/|file:|\.{0,2}\/(?!\/)|~|[a-z]:[\\/])/i.test(text);
+  return !isWellFormed && /(?:^\/\/|:).*@/s.test(text);
 }
 
 function readUrl(text: string, source: string): ServiceAddress {

@@ -21,6 +21,9 @@ const WRITE_AT_ONCE_BYTES = 1024 * 1024;
 const LF = 0x0a;
 const FIRST_LINE_BYTES = 1024;
 
+/** A service that lists without end must not fill the disk. */
+const MAX_SNAPSHOT_BYTES = 2 * 1024 ** 3;
+
 export interface CallToKeep {
   readonly id: string;
   readonly response: MessageResponse;
@@ -33,27 +36,29 @@ export interface SnapshotPlace {
 
 export class SnapshotFile {
   readonly #file: FileHandle;
+  readonly #maxBytes: number;
   #end = 0;
   #isOpen = true;
 
-  private constructor(file: FileHandle) {
+  private constructor(file: FileHandle, maxBytes: number) {
     this.#file = file;
+    this.#maxBytes = maxBytes;
   }
 
   /** Throws `unavailable` if the folder can't be written. */
-  static async open(directory: string, name: string): Promise<SnapshotFile> {
+  static async open(directory: string, name: string, maxBytes = MAX_SNAPSHOT_BYTES): Promise<SnapshotFile> {
     const path = join(directory, `${name}.calls`);
     try {
       await mkdir(directory, { recursive: true, mode: 0o700 });
       const file = await open(path, "wx+", 0o600);
       await rm(path, { force: true });
-      return new SnapshotFile(file);
+      return new SnapshotFile(file, maxBytes);
     } catch (error) {
       throw snapshotError(error);
     }
   }
 
-  /** `target` determines the body format. */
+  /** `target` determines the body format. Throws `unavailable` beyond `maxBytes`. */
   async add(calls: readonly CallToKeep[], target: BodyStyle): Promise<readonly SnapshotPlace[]> {
     const places: SnapshotPlace[] = [];
     let texts: Buffer[] = [];
@@ -64,6 +69,7 @@ export class SnapshotFile {
       places.push({ offset: this.#end, length: text.length });
       texts.push(text);
       this.#end += text.length;
+      requireRoom(this.#end, this.#maxBytes);
       if (this.#end - start < WRITE_AT_ONCE_BYTES) continue;
       await writeWhole(this.#file, Buffer.concat(texts), start);
       texts = [];
@@ -143,6 +149,13 @@ async function writeWhole(file: FileHandle, bytes: Buffer, offset: number): Prom
   }
 }
 
+function requireRoom(bytes: number, maxBytes = MAX_SNAPSHOT_BYTES): void {
+  if (bytes <= maxBytes) return;
+  throw new WhcbError("unavailable", `the listed calls take more than ${maxBytes} bytes`, {
+    hint: "list fewer at a time, with --since and --until",
+  });
+}
+
 function snapshotError(cause: unknown): WhcbError {
   return new WhcbError("unavailable", `the snapshot of the calls can't be written: ${errorMessage(cause)}`, { cause });
 }
@@ -175,6 +188,7 @@ export class ListedCallsFile {
   async add(calls: readonly ListedCall[]): Promise<void> {
     for (const call of calls) {
       const bytes = Buffer.from(JSON.stringify({ ...call, raw: {} }), "utf8");
+      requireRoom(this.#end + bytes.length);
       await this.#file.write(bytes, 0, bytes.length, this.#end);
       this.#places.push({ id: call.id, offset: this.#end, length: bytes.length });
       this.#end += bytes.length;

@@ -62,6 +62,42 @@ describe("a list", () => {
     expect(pages).toBeLessThan(20);
   });
 
+  it.each([
+    { title: "without a total", total: () => null, most: 1_001_000 },
+    { title: "with a small total", total: () => 500, most: 13_000 },
+    { title: "with a total that grows with each page", total: (items: number) => items + 1_000, most: 15_000 },
+  ])("that never ends is an error $title", async ({ total, most }) => {
+    let items = 0;
+    const load = async (): Promise<ListPage<number>> => {
+      const page = Array.from({ length: 1_000 }, () => ++items);
+      return { items: page, total: total(items), next: `/callbacks/X/calls?after=${items}` };
+    };
+    const all = async (): Promise<void> => {
+      for await (const _ of walkList(FIRST, load, (item: number) => String(item)));
+    };
+    await expect(all()).rejects.toMatchObject({ code: "unavailable", message: expect.stringContaining("the list doesn't end") });
+    expect(items).toBeLessThanOrEqual(most);
+  });
+
+  it("may grow while it is read", async () => {
+    const pages = Array.from({ length: 12 }, (_, index) => [`/callbacks/X/calls?after=${index}`, index] as const);
+    const { items } = await walk(
+      Object.fromEntries(
+        pages.map(([path, index]) => {
+          const page = Array.from({ length: 1_000 }, (_, item) => `${index}.${item}`);
+          return [path, { items: page, total: 1_000 + index * 1_000, next: pages[index + 1]?.[0] ?? null }];
+        }),
+      ),
+      "/callbacks/X/calls?after=0",
+    );
+    expect(items).toHaveLength(12_000);
+  });
+
+  it("with a link of megabytes fails", async () => {
+    const next = `/callbacks/X/calls?after=${"x".repeat(10_000)}`;
+    await expect(walk({ [FIRST]: { items: ["a"], total: 2, next } })).rejects.toMatchObject({ code: "unavailable" });
+  });
+
   it("whose next isn't a page of it fails, so that credentials aren't sent elsewhere", async () => {
     for (const next of ["http://127.0.0.1/auth?token=1", "file:///callbacks/X/calls", "http://["]) {
       await expect(walk({ [FIRST]: { items: ["a"], total: 2, next } })).rejects.toMatchObject({ code: "unavailable" });

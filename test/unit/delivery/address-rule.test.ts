@@ -1,3 +1,4 @@
+import { networkInterfaces } from "node:os";
 import { describe, expect, test } from "vitest";
 import { ANY_ADDRESS, checkCallbackUrl, isAddressAllowed, publicAddressRule } from "../../../src/delivery/address-rule.js";
 import { isWhcbError } from "../../../src/domain/errors.js";
@@ -183,6 +184,44 @@ describe("the public rules", () => {
       false,
     ]);
   });
+});
+
+describe("this machine's own addresses", () => {
+  const ownAddresses = () => ["203.0.114.7", "2606:4700:0:0:0:0:0:9", "fe80::1%eth0", "not an address"];
+
+  test("are rejected by the public rules although they are public, unless a network is allowed", () => {
+    const rule = publicAddressRule([], { ownAddresses });
+    const addresses = ["203.0.114.7", "::ffff:203.0.114.7", "2606:4700::9", "203.0.114.8"];
+    expect(addresses.map((address) => isAddressAllowed(address, 443, rule))).toEqual([false, false, false, true]);
+    expect(isAddressAllowed("203.0.114.7", 443, publicAddressRule(["203.0.114.7"], { ownAddresses }))).toBe(true);
+  });
+
+  test("are those of the network interfaces", () => {
+    const addresses = Object.values(networkInterfaces()).flatMap((entries = []) => entries.map(({ address }) => address));
+    const rule = publicAddressRule();
+    expect(rule.kind === "public" ? rule.ownAddresses() : []).toEqual(addresses);
+    expect(addresses.filter((address) => isAddressAllowed(address, 443, rule))).toEqual([]);
+  });
+});
+
+describe("for a service elsewhere", () => {
+  const rule = publicAddressRule([], { webOnly: false });
+
+  test("public addresses and names are allowed at any port", () => {
+    for (const url of ["http://8.8.8.8:9000/", "https://[2606:4700:4700::1111]:8443/", "http://example.com:8080/"]) {
+      expect(refusalOf(url, rule)).toBeNull();
+    }
+    expect(isAddressAllowed("1.1.1.1", 9000, rule)).toBe(true);
+  });
+
+  test.each([
+    "http://127.1/",
+    "http://10.0.0.1/",
+    "http://169.254.169.254/",
+    "http://[::1]/",
+    "http://localhost/",
+    "http://x.local/",
+  ])("%s is rejected", (url) => expect(refusalOf(url, rule)).toBe("address-refused"));
 });
 
 describe("an allowed network", () => {

@@ -10,6 +10,7 @@ import { EXIT_INTERRUPTED } from "../../exit-codes.js";
 import { text } from "../../output/screen-text.js";
 import { requireValidCredentials } from "../../settings/resolve-settings.js";
 import { writeServeProfile } from "../../settings/serve-profile.js";
+import { mayHoldPassword } from "../../settings/service-address.js";
 import { changeSettings, readSettings, settingsPath } from "../../settings/settings-file.js";
 import {
   ALLOW_NETWORK,
@@ -211,6 +212,15 @@ function withoutPassword(text: string | undefined, flag: string, variable: strin
 function readDatabase(given: string | undefined, inEnvironment: string | undefined): string | undefined {
   const text = withoutPassword(given, "--db", "WHCB_DB") ?? (inEnvironment || undefined);
   if (text === undefined || text === ":memory:") return text;
+  if (mayHoldPassword(text)) {
+    throw new WhcbError(
+      "usage",
+      `${given === undefined ? "WHCB_DB" : "--db"} looks like a URL with a password, not like a file`,
+      {
+        hint: "give a file's path, such as --db ./whcb.db",
+      },
+    );
+  }
   const path = text.replace(/^file:(\/\/)?/i, "");
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(path)) {
     throw new WhcbError("usage", `${given === undefined ? "WHCB_DB" : "--db"} is a URL: whcb keeps its data in a SQLite file`, {

@@ -10,6 +10,9 @@ describe("what WHCB_URL names", () => {
     ["data/calls", resolve("data/calls")],
     ["/var/lib/whcb.sqlite3", "/var/lib/whcb.sqlite3"],
     ["~/x.db", join(homedir(), "x.db")],
+    ["./a:b@c.db", resolve("a:b@c.db")],
+    ["/tmp/a:b@c.db", "/tmp/a:b@c.db"],
+    ["ada@home/x.db", resolve("ada@home/x.db")],
     ["file:x.db", resolve("x.db")],
     ["file:///tmp/x.db", "/tmp/x.db"],
   ])("%s is a database file", (text, path) => {
@@ -36,6 +39,16 @@ describe("what WHCB_URL names", () => {
     "https://:hunter2@api.au.whispir.com",
     "https://api.au.whispir.com/?apikey=hunter2",
     "postgres://ops:hunter2@db/whcb",
+    "ops:hunter2@api.au.whispir.com",
+    "http:/ops:hunter2@api.au.whispir.com",
+    "http//ops:hunter2@api.au.whispir.com",
+    "//ops:hunter2@api.au.whispir.com/x",
+    "//hunter2@api.au.whispir.com/x",
+    "postgres:/ops:hunter2@db/whcb.db",
+    "postgres:ops:hunter2@db/whcb",
+    "h ttp://ops:hunter2@host/x",
+    "://ops:hunter2@host",
+    "http://ops:hunter2@ho st/",
   ])("credentials in a URL are rejected without being shown", (text) => {
     let message = "";
     try {
