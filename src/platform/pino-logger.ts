@@ -1,4 +1,5 @@
 import { type DestinationStream, pino } from "pino";
+import { escapeJson } from "../domain/unsafe-characters.js";
 import type { Logger } from "./logger.js";
 
 export type LogLevel = "silent" | "error" | "warn" | "info";
@@ -20,7 +21,8 @@ export function pinoLogger(level: LogLevel, destination: DestinationStream): Log
   const paths = SECRETS.flatMap((name) => [`["${name}"]`, `*["${name}"]`, `*.*["${name}"]`]);
   const logger = pino(
     { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, redact: { paths, censor: "[redacted]" } },
-    destination,
+    // A log may be read in a terminal.
+    { write: (line) => destination.write(escapeJson(line)) },
   );
   return {
     info: (fields, message) => logger.info(fields, message),

@@ -26,3 +26,10 @@ test("a line below the level isn't written", () => {
   logTo(lines, "warn").info({}, "ready");
   expect(lines).toEqual([]);
 });
+
+test("a line can't control a terminal", () => {
+  const lines: string[] = [];
+  logTo(lines).info({ callback: "\u009b2J\u202eexe\u001b[2J" }, "ready");
+  expect(lines.join("")).toMatch(/^[\x20-\x7e]+\n$/);
+  expect(lines.map((line) => JSON.parse(line).callback)).toEqual(["\u009b2J\u202eexe\u001b[2J"]);
+});
