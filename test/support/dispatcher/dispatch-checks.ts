@@ -100,6 +100,7 @@ async function checkProgress(store: Store, callback: ModelCallback, now: number,
   const { state, roundAt, probeAt } = record.endpoint;
   if (state !== endpoint.state) broken.push(`the endpoint is ${state} instead of ${endpoint.state}`);
   if (endpoint.inFlight === 0 && idle.some(({ owes }) => owes === "first")) broken.push("a new response is left unsent");
+  if (!endpoint.mayGoDown && endpoint.inFlight < 64 && idle.some(({ owes }) => owes === "first")) broken.push("I12 a call waits");
   if (state === "recovering" && endpoint.inFlight === 0) broken.push("recovering, and nothing is in flight");
   if (state === "up" && endpoint.inFlight < 64) {
     const comesAt = ({ id, due }: Call) => {

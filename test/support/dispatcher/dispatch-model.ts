@@ -119,7 +119,9 @@ export class DispatchModel implements Watcher {
   committed({ holdings, endpoints }: OutcomeGroup, idOf: (seq: number) => string | undefined): void {
     for (const { callbackId, callSeq, at } of holdings) this.#held(callbackId, idOf(callSeq) ?? "", at);
     for (const { callbackId, endpoint } of endpoints) {
-      if (endpoint.state === "up") this.callbacks.get(callbackId)?.endpoint.drained(endpoint.recovery);
+      const model = this.callbacks.get(callbackId)?.endpoint;
+      if (endpoint.state === "up") model?.drained(endpoint.recovery);
+      else this.#require(model?.mayGoDown !== false, `I12 ${endpoint.state} before ten different calls failed`);
     }
   }
 
@@ -127,6 +129,7 @@ export class DispatchModel implements Watcher {
     const callback = this.callbacks.get(callbackId);
     const call = callback?.calls.get(callId);
     if (!callback || !call || call.status !== "PENDING" || !callback.settings.retriesEnabled) return;
+    this.#require(callback.endpoint.mayGoDown, `I12 held before ten different calls failed: ${callId}`);
     this.#require(callback.endpoint.mayHoldAt(at), `held while ${callback.endpoint.state}, though a probe may go: ${callId}`);
     Object.assign(call, { status: "FAILED", owes: "retry", firstFailedAt: at, lastFailedAt: at, isHeld: true });
   }

@@ -18,6 +18,8 @@ export class ModelEndpoint {
   readonly #broken: (text: string) => void;
   /** Ids of the calls that failed since the last success. */
   readonly #failedCalls = new Set<string>();
+  /** Ids of the calls that ever failed. */
+  readonly #everFailed = new Set<string>();
   #limit = 1;
   #roundMayBeginAt = 0;
   #roundAt: number | null = null;
@@ -54,6 +56,11 @@ export class ModelEndpoint {
     const isAccepted = attempt.result.kind === "answered" && attempt.result.statusCode === 200;
     if (isAccepted) this.#succeeded(endedAt);
     else this.#failed(callId, endedAt, attempt);
+  }
+
+  /** I12: with fewer it never goes down, and no call waits. */
+  get mayGoDown(): boolean {
+    return this.#everFailed.size >= FAILURES_TO_DOWN;
   }
 
   wasDownAt(at: number): boolean {
@@ -156,6 +163,7 @@ export class ModelEndpoint {
 
   #failed(callId: string, at: number, { cause }: Attempt): void {
     this.#failedCalls.add(callId);
+    this.#everFailed.add(callId);
     if (this.state === "down") {
       if (cause !== "probe") return;
       this.#probeMayGoAt = at + this.#probeStepMs;
