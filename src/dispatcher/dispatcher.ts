@@ -45,6 +45,8 @@ const DEFAULT_LIMITS: DispatchLimits = {
 };
 /** With this many uncommitted nothing more is sent: a crash may lose one group. */
 const LARGEST_GROUP = 512;
+/** At a start with 10 000 endpoints, the API must answer in between. */
+const FETCHES_A_TURN = 16;
 const POLL_MS = 500;
 /** 60 s an attempt, 5 s to connect. */
 export const LONGEST_STOP_MS = 65_000;
@@ -216,13 +218,17 @@ export class Dispatcher {
   }
 
   async #fetchAll(): Promise<void> {
-    const now = this.#deps.clock.now();
+    let fetches = 0;
     for (const worker of this.#pool.all()) {
+      const now = this.#deps.clock.now();
       worker.tracker.clampToClock(now);
       worker.tracker.closeOutageIfOver(now);
       this.#slots.enqueue(worker);
       if (this.#maySend()) await this.#checkOutage(worker);
-      if (this.#maySend() && this.#pool.isCurrent(worker) && worker.queue.needsWork(now)) await this.#fetch(worker, now);
+      if (!this.#maySend() || !this.#pool.isCurrent(worker) || !worker.queue.needsWork(now)) continue;
+      await this.#fetch(worker, now);
+      fetches += 1;
+      if (fetches % FETCHES_A_TURN === 0) await this.#deps.clock.nextTurn();
     }
   }
 

@@ -2,6 +2,7 @@
  * Covers: src/dispatcher/endpoint/endpoint-worker.ts, src/dispatcher/endpoint/in-flight-calls.ts, src/dispatcher/endpoint/send-call.ts
  * Covers: src/dispatcher/endpoint/fetch-work.ts, src/dispatcher/endpoint/work-queue.ts, src/dispatcher/worker-pool.ts
  */
+import { setImmediate as turn } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ACCEPTED, aResponse, REFUSED_503 } from "../../support/builders.js";
 import { DAY, down, HOUR, MINUTE, Simulation, watchStore } from "../../support/dispatcher/simulation.js";
@@ -91,6 +92,30 @@ describe("a dispatcher", () => {
     counter += 1;
     await sim.settle();
     expect(read).toEqual([1]);
+  });
+
+  it("lets the event loop run while it reads the calls of many endpoints", async () => {
+    let reads = 0;
+    let mostInATurn = 0;
+    const endTurn = () => {
+      reads = 0;
+    };
+    await sim.store.close();
+    sim = await Simulation.open({
+      dispatcherStore: (store) =>
+        watchStore(store, (method, _, work) => {
+          if (method === "fetchPending") {
+            if (reads === 0) turn().then(endTurn);
+            reads += 1;
+            mostInATurn = Math.max(mostInATurn, reads);
+          }
+          return work();
+        }),
+    });
+    for (let index = 0; index < 150; index += 1) await sim.accept(await sim.callback({ name: `callback ${index}` }));
+    await sim.settle();
+    expect(sim.sent).toHaveLength(150);
+    expect(mostInATurn).toBeLessThanOrEqual(16);
   });
 
   it("sends nothing of a batch read more than a second ago: another process may have marked it", async () => {
