@@ -106,7 +106,7 @@ export class DispatchModel implements Watcher {
     callback.settings = settings;
     const isSwitchedOn = settings.retriesEnabled && !before.retriesEnabled;
     if (before.url !== settings.url || isSwitchedOn) {
-      callback.endpoint.repaired(at);
+      callback.endpoint.repaired(at, callback.repairedAt === at);
       callback.repairedAt = at;
     }
     for (const call of callback.calls.values()) {

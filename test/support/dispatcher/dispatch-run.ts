@@ -119,8 +119,11 @@ export class DispatchRun {
     this.#intrusions.length = 0;
     this.#failures.length = 0;
     await sim.runFor(windowMs + 2 * intervalMs + 2 * MINUTE);
-    // A dead endpoint gets ten replays a round, however many were asked for.
     const calls = this.#callbacks.flatMap(({ calls }) => [...calls.values()]);
+    // While a recovery's requests hang for a minute each, a call may fail for the first time late.
+    const lastFirst = Math.max(0, ...calls.map(({ firstFailedAt }) => firstFailedAt ?? 0));
+    if (!model.isJumpy) await sim.runUntil(Math.max(sim.clock.now(), lastFirst + windowMs + 2 * intervalMs + 10 * MINUTE));
+    // A dead endpoint gets ten replays a round, however many were asked for.
     const replays = calls.filter(({ owes }) => owes === "replay").length;
     if (replays > 0) await sim.runFor((replays / 10 + 2) * 2 * intervalMs);
     const broken = await checkSettled(sim.store, model, sim.clock.now(), true);

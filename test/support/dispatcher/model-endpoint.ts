@@ -84,10 +84,10 @@ export class ModelEndpoint {
     if (this.#slackMs > 0) this.#roundAt = null;
   }
 
-  /** A round and a probe are due now. */
-  repaired(at: number): void {
+  /** A round and a probe are due now. Of two changes in one millisecond, the second may go unnoticed. */
+  repaired(at: number, isSecond: boolean): void {
     this.replayRequested(at);
-    this.#probeMayGoAt = Math.min(this.#probeMayGoAt, at);
+    this.#probeMayGoAt = isSecond ? Number.NEGATIVE_INFINITY : Math.min(this.#probeMayGoAt, at);
   }
 
   /** Responses are held only if the last probe failed and the next may not go yet. */
