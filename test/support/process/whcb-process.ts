@@ -20,6 +20,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** No file that it writes may become longer than so many KiB. */
   readonly longestFileKiB?: number;
+  /** It may have no more files and sockets open. */
+  readonly openFiles?: number;
   /** stdout goes to this file. */
   readonly stdoutFile?: string;
 }
@@ -41,11 +43,12 @@ export class Home {
   }
 
   /** Starts a command that stays. */
-  start(args: readonly string[], { env = {}, longestFileKiB, stdoutFile }: RunOptions = {}): Running {
+  start(args: readonly string[], { env = {}, longestFileKiB, openFiles, stdoutFile }: RunOptions = {}): Running {
     const line = [process.execPath, BIN, ...args];
     const redirect = stdoutFile === undefined ? "" : ` > '${stdoutFile}'`;
-    const limited = ["bash", "-c", `ulimit -f "$0"; exec "$@"${redirect}`, String(longestFileKiB ?? "unlimited"), ...line];
-    const [command = "", ...rest] = longestFileKiB === undefined && redirect === "" ? line : limited;
+    const limits = `${longestFileKiB ? `ulimit -f ${longestFileKiB};` : ""}${openFiles ? `ulimit -n ${openFiles};` : ""}`;
+    const [command = "", ...rest] =
+      limits + redirect === "" ? line : ["bash", "-c", `${limits} exec "$@"${redirect}`, "bash", ...line];
     const child = spawn(command, rest, {
       cwd: this.folder,
       env: {
