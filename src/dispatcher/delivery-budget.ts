@@ -5,6 +5,10 @@ import type { Call } from "../domain/call.js";
 const LARGE_BYTES = 1024 * 1024;
 /** Half: prefetched calls may wait long and must not block large bodies. */
 const PREFETCHED_SHARE = 2;
+/** The part that bodies over SMALL_BYTES leave to the others. */
+const SMALL_SHARE = 16;
+/** These don't queue behind larger ones. */
+const SMALL_BYTES = 256 * 1024;
 /** Of a call, without its response. */
 export const CALL_BYTES = 1_024;
 const BYTES_PER_CHARACTER = 2;
@@ -17,8 +21,9 @@ export class DeliveryBudget<Owner extends object> {
   #inFlightBytes = 0;
   /** Large bodies in flight. */
   readonly #large = new Map<Owner, number>();
-  /** In the order of waiting. */
+  /** In the order of waiting; for a small body apart. */
   readonly #waiting = new Set<Owner>();
+  readonly #smallWaiting = new Set<Owner>();
 
   constructor(totalBytes: number, onRoom: (owner: Owner) => void) {
     this.#totalBytes = totalBytes;
@@ -30,7 +35,8 @@ export class DeliveryBudget<Owner extends object> {
   }
 
   get prefetchRoom(): number {
-    return Math.max(0, this.#totalBytes / PREFETCHED_SHARE - this.#prefetchedBytes);
+    const most = Math.min(this.#totalBytes / PREFETCHED_SHARE, this.#totalBytes - this.#inFlightBytes);
+    return Math.max(0, most - this.#prefetchedBytes);
   }
 
   setPrefetched(owner: Owner, bytes: number): void {
@@ -42,24 +48,29 @@ export class DeliveryBudget<Owner extends object> {
     if (bytes < before) this.#offerRoom();
   }
 
-  /** Before reading a body; one may always go. Without room the owner waits. */
-  tryHold(owner: Owner, bytes: number): boolean {
-    const othersWait = this.#waiting.size > (this.#waiting.has(owner) ? 1 : 0);
-    const fits = this.#inFlightBytes === 0 || this.heldBytes + bytes <= this.#totalBytes;
-    const mayHoldAnother = !othersWait || bytes <= LARGE_BYTES || !this.#large.has(owner);
-    if (fits && mayHoldAnother && (!othersWait || this.#nextWaiting === owner)) {
+  /** Before reading or building a body; one may always go. Without room the owner waits. `prefetched`: of `bytes`, already counted. */
+  tryHold(owner: Owner, bytes: number, prefetched = 0): boolean {
+    const isSmall = bytes <= SMALL_BYTES;
+    const mayGo = this.#fits(bytes - prefetched, isSmall) && (isSmall || this.#isNext(owner, bytes));
+    if (mayGo) {
       this.leave(owner);
-      this.hold(owner, bytes);
-      return true;
-    }
-    this.#waiting.add(owner);
-    return false;
+      this.#hold(owner, bytes);
+    } else (isSmall ? this.#smallWaiting : this.#waiting).add(owner);
+    return mayGo;
   }
 
-  /** For a body already in memory. */
-  hold(owner: Owner, bytes: number): void {
-    this.#inFlightBytes += bytes;
-    if (bytes > LARGE_BYTES) this.#large.set(owner, (this.#large.get(owner) ?? 0) + 1);
+  /** Once a body is built. False: there is no room for what it takes more. */
+  tryResize(owner: Owner, from: number, to: number): boolean {
+    const isAlone = this.#inFlightBytes === from;
+    if (to > from && !isAlone && this.heldBytes - from + to > this.#totalBytes) return false;
+    this.resize(owner, from, to);
+    return true;
+  }
+
+  /** It is in memory already. */
+  resize(owner: Owner, from: number, to: number): void {
+    this.#hold(owner, to);
+    this.release(owner, from);
   }
 
   release(owner: Owner, bytes: number): void {
@@ -73,7 +84,24 @@ export class DeliveryBudget<Owner extends object> {
   }
 
   leave(owner: Owner): void {
-    if (this.#waiting.delete(owner)) this.#offerRoom();
+    const wasSmall = this.#smallWaiting.delete(owner);
+    if (this.#waiting.delete(owner) || wasSmall) this.#offerRoom();
+  }
+
+  #fits(bytes: number, isSmall: boolean): boolean {
+    const left = isSmall ? 0 : this.#totalBytes / SMALL_SHARE;
+    return this.#inFlightBytes === 0 || this.heldBytes + bytes <= this.#totalBytes - left;
+  }
+
+  #isNext(owner: Owner, bytes: number): boolean {
+    const othersWait = this.#waiting.size > (this.#waiting.has(owner) ? 1 : 0);
+    if (!othersWait) return true;
+    return this.#nextWaiting === owner && (bytes <= LARGE_BYTES || !this.#large.has(owner));
+  }
+
+  #hold(owner: Owner, bytes: number): void {
+    this.#inFlightBytes += bytes;
+    if (bytes > LARGE_BYTES) this.#large.set(owner, (this.#large.get(owner) ?? 0) + 1);
   }
 
   /** The first without a large body: the others may not take another. */
@@ -83,14 +111,21 @@ export class DeliveryBudget<Owner extends object> {
   }
 
   #offerRoom(): void {
+    if (this.#waiting.size + this.#smallWaiting.size === 0) return;
     const next = this.#nextWaiting;
+    const [small] = this.#smallWaiting;
     if (next) this.#onRoom(next);
+    if (small) this.#onRoom(small);
   }
 }
 
+/** Of a prefetched call, without its request. */
 export function prefetchedBytes({ leftOutBytes, response }: Pick<Call, "leftOutBytes" | "response">): number {
   if (leftOutBytes !== undefined) return CALL_BYTES;
-  let characters = response.responseMessage.content.length;
-  for (const [name, value] of Object.entries(response.customParameters)) characters += name.length + value.length;
+  const { messageId, messageLocation, from, responseMessage, customParameters } = response;
+  const { name, mri, mobile, email, voice } = from;
+  let characters = messageId.length + messageLocation.length + responseMessage.content.length;
+  characters += name.length + mri.length + mobile.length + email.length + voice.length;
+  for (const [key, value] of Object.entries(customParameters)) characters += key.length + value.length;
   return CALL_BYTES + characters * BYTES_PER_CHARACTER;
 }

@@ -57,7 +57,7 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
     policy,
     prepare(callback, call) {
       const request = bodyAsBytes(buildDelivery(callback, call, { authParameter }));
-      return async () => (await deliverer.deliver(request)).result;
+      return { bodyBytes: bytesOf(request.body), send: async () => (await deliverer.deliver(request)).result };
     },
     onAttempt(_callbackId, { result, durationMs }) {
       const outcome = isAccepted(result) ? "success" : "failure";
@@ -83,4 +83,8 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
 /** As text, a large body would be in memory twice. */
 function bodyAsBytes({ body, ...rest }: DeliveryRequest): DeliveryRequest<string | Uint8Array | null> {
   return { ...rest, body: body !== null && body.length > SMALL_BODY ? Buffer.from(body) : body };
+}
+
+function bytesOf(body: string | Uint8Array | null): number {
+  return typeof body === "string" ? body.length * 2 : (body?.byteLength ?? 0);
 }

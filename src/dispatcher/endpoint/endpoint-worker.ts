@@ -61,14 +61,19 @@ export class EndpointWorker implements Sender {
       this.#deps.onChange();
     };
     this.#deps.sender
-      .attempt(() => this.tracker.callback, call, from === "probe" ? "probe" : causeOf(call))
+      .attempt(
+        () => this.tracker.callback,
+        call,
+        from === "probe" ? "probe" : causeOf(call),
+        (bodyBytes) => this.queue.built(taken, bodyBytes),
+      )
       .then(
         (attempt) => ended(() => this.#settle(call, attempt, state === "recovering" ? recovery : 0)),
         (error: unknown) => ended(() => this.#failedHere(call, error)),
       );
   }
 
-  /** Null: marked or deleted before it was sent. */
+  /** Null: marked or deleted before it was sent, or there was no room. */
   #settle(call: Call, attempt: Attempt | null, recovery: number): void {
     if (attempt === null) {
       this.queue.withdrawn(call.seq);

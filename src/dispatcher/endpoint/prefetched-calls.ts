@@ -1,5 +1,5 @@
 import type { Call } from "../../domain/call.js";
-import { type DeliveryBudget, prefetchedBytes } from "../delivery-budget.js";
+import { CALL_BYTES, type DeliveryBudget, prefetchedBytes } from "../delivery-budget.js";
 import type { Sender } from "../send-slots.js";
 
 /** With a backlog, one in this many is a new response. */
@@ -8,8 +8,8 @@ const FRESH_EVERY = 4;
 export interface NextCall {
   readonly call: Call;
   readonly from: QueueName;
-  /** In memory until the request ends. */
-  readonly bodyBytes: number;
+  /** In memory until the request ends: expected until it is built. */
+  bodyBytes: number;
 }
 
 /** `backlog`: failed calls that are due, or in a round or drain. */
@@ -20,6 +20,8 @@ export class PrefetchedCalls {
   readonly #owner: Sender;
   readonly #budget: DeliveryBudget<Sender>;
   #taken = 0;
+  /** Of the last body read for its request: built size by stored size. Escaping may multiply it. */
+  #growth = 1;
 
   constructor(owner: Sender, budget: DeliveryBudget<Sender>) {
     this.#owner = owner;
@@ -73,6 +75,18 @@ export class PrefetchedCalls {
     return { call: next.call, from, bodyBytes };
   }
 
+  /** `bytes`: of the request. False: no room; it must not be sent now. */
+  built(next: NextCall, bytes: number): boolean {
+    const { call, bodyBytes } = next;
+    const isWhole = call.leftOutBytes === undefined;
+    const total = bytes + (isWhole ? prefetchedBytes(call) : CALL_BYTES);
+    if (call.leftOutBytes) this.#growth = Math.max(1, bytes / call.leftOutBytes);
+    if (isWhole) this.#budget.resize(this.#owner, bodyBytes, total);
+    else if (!this.#budget.tryResize(this.#owner, bodyBytes, total)) return false;
+    next.bodyBytes = total;
+    return true;
+  }
+
   release({ bodyBytes }: NextCall): void {
     this.#budget.release(this.#owner, bodyBytes);
   }
@@ -98,12 +112,11 @@ export class PrefetchedCalls {
     return this.fresh.length > 0 ? "fresh" : undefined;
   }
 
-  /** Null: no room. A whole prefetched body is in memory already. */
+  /** Null: no room. The request of a prefetched call takes about as much again. */
   #holdBody({ call: { leftOutBytes }, bytes }: PrefetchedCall): number | null {
-    if (leftOutBytes !== undefined) return this.#budget.tryHold(this.#owner, leftOutBytes) ? leftOutBytes : null;
-    this.stopWaiting();
-    this.#budget.hold(this.#owner, bytes);
-    return bytes;
+    const isWhole = leftOutBytes === undefined;
+    const expected = isWhole ? 2 * bytes : Math.ceil(leftOutBytes * this.#growth) + 2 * CALL_BYTES;
+    return this.#budget.tryHold(this.#owner, expected, isWhole ? bytes : 0) ? expected : null;
   }
 
   #count(): void {

@@ -7,8 +7,14 @@ import type { Store } from "../../store/store.js";
 export interface CallSenderDeps {
   readonly clock: Clock;
   readonly store: Pick<Store, "findCall">;
-  /** The returned function sends it. Throws if it can't be built. */
-  prepare(callback: Callback, call: Call): () => Promise<DeliveryResult>;
+  /** Throws if it can't be built. */
+  prepare(callback: Callback, call: Call): PreparedDelivery;
+}
+
+export interface PreparedDelivery {
+  /** In memory, at most. */
+  readonly bodyBytes: number;
+  send(): Promise<DeliveryResult>;
 }
 
 /** The clocks may differ by this much over one request. */
@@ -22,14 +28,22 @@ export class CallSender {
     this.#deps = deps;
   }
 
-  /** Null: marked, changed or deleted before it was sent. Rejects if our side failed: no attempt (docs/dispatcher.md, A call, Rule 3). */
-  async attempt(callback: () => Callback, call: Call, cause: AttemptCause): Promise<Attempt | null> {
+  /**
+   * Null: marked, changed or deleted before it was sent, or `mayHold` has no room for the request. Rejects if our side failed: no attempt
+   * (docs/dispatcher.md, A call, Rule 3).
+   */
+  async attempt(
+    callback: () => Callback,
+    call: Call,
+    cause: AttemptCause,
+    mayHold: (bodyBytes: number) => boolean,
+  ): Promise<Attempt | null> {
     const { clock, prepare } = this.#deps;
-    const send = call.leftOutBytes !== undefined ? await this.#readAndPrepare(callback, call) : prepare(callback(), call);
-    if (send === null) return null;
+    const delivery = call.leftOutBytes !== undefined ? await this.#readAndPrepare(callback, call) : prepare(callback(), call);
+    if (delivery === null || !mayHold(delivery.bodyBytes)) return null;
     const startedAt = clock.now();
     const began = clock.monotonicMs();
-    const result = await send();
+    const result = await delivery.send();
     const durationMs = Math.round(clock.monotonicMs() - began);
     const number = call.attemptCount + 1;
     return { number, startedAt: notAhead(startedAt, clock.now(), durationMs), durationMs, cause, result };
@@ -39,7 +53,7 @@ export class CallSender {
    * One at a time, with a turn of the event loop in between: otherwise connecting times out. Keeps only the request: a large body is in
    * memory once.
    */
-  #readAndPrepare(callback: () => Callback, call: Call): Promise<(() => Promise<DeliveryResult>) | null> {
+  #readAndPrepare(callback: () => Callback, call: Call): Promise<PreparedDelivery | null> {
     const { clock, store, prepare } = this.#deps;
     const read = async () => {
       await clock.nextTurn();

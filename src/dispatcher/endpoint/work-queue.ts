@@ -161,6 +161,11 @@ export class WorkQueue {
     return taken;
   }
 
+  /** False: no room. */
+  built(next: TakenCall, bodyBytes: number): boolean {
+    return this.#prefetched.built(next, bodyBytes);
+  }
+
   ended(next: TakenCall): void {
     this.#prefetched.release(next);
     this.#requests -= 1;

@@ -37,15 +37,18 @@ await contender<Options>(async ({ origin, database, waiting, seconds }) => {
   let open = 0;
   const deliverer = createDeliverer({ clock: systemClock, timers: systemTimers });
   const { dispatcher } = startDelivering(store, {
-    prepare: (callback, call) => async () => {
-      const { result } = await deliverer.deliver(buildDelivery(callback, call));
-      const at = acceptedAt.get(call.id);
-      if (at === undefined) return result;
-      acceptedAt.delete(call.id);
-      open -= 1;
-      if (at > measuredFrom) delays.push(performance.now() - at);
-      return result;
-    },
+    prepare: (callback, call) => ({
+      bodyBytes: 0,
+      async send() {
+        const { result } = await deliverer.deliver(buildDelivery(callback, call));
+        const at = acceptedAt.get(call.id);
+        if (at === undefined) return result;
+        acceptedAt.delete(call.id);
+        open -= 1;
+        if (at > measuredFrom) delays.push(performance.now() - at);
+        return result;
+      },
+    }),
   });
   const began = performance.now();
   const measuredFrom = began + WARM_UP_MS;

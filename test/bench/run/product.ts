@@ -39,7 +39,8 @@ export function startDelivering(store: Store, over: Partial<DispatcherDeps> = {}
     policy: DEFAULT_RETRY_POLICY,
     prepare(callback, call) {
       const request = buildDelivery(callback, call);
-      return async () => (await deliverer.deliver(request)).result;
+      const bodyBytes = request.body?.length ?? 0;
+      return { bodyBytes, send: async () => (await deliverer.deliver(request)).result };
     },
     onAttempt: () => undefined,
     onMailQueued: () => undefined,

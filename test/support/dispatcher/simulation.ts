@@ -12,6 +12,7 @@ import type { Random } from "../../../src/platform/random.js";
 import { shortId, timeOrderedId } from "../../../src/platform/random.js";
 import { openStore } from "../../../src/store/open-store.js";
 import type { ReplaySelection, Store } from "../../../src/store/store.js";
+import { deliveryBody } from "../../../src/wire/delivery-request.js";
 import { ACCEPTED, aResponse, REFUSED_503, someSettings } from "../builders.js";
 import { seededRandom } from "../time/seeded-random.js";
 import { VirtualClock } from "../time/virtual-clock.js";
@@ -217,7 +218,10 @@ export class Simulation {
       policy,
       logger: silentLogger,
       limits: { gatherMs: 0, ...this.#options.limits },
-      prepare: (callback, call) => () => this.#send(callback, call),
+      prepare: (callback, call) => ({
+        bodyBytes: Buffer.byteLength(deliveryBody(callback, call.response)),
+        send: () => this.#send(callback, call),
+      }),
       onAttempt: (_, attempt) => this.#settled(attempt),
       onMailQueued: () => undefined,
       onCallbackDeleted: () => undefined,

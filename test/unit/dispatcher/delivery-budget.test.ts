@@ -59,6 +59,34 @@ describe("the budget for bodies", () => {
     expect([budget.tryHold(one, 10 * MIB), budget.tryHold(three, 10 * MIB)]).toEqual([false, true]);
   });
 
+  it("lets small bodies pass those that wait, in the sixteenth that large ones leave", () => {
+    const small = 256 * 1024;
+    expect([budget.tryHold(one, 50 * MIB), budget.tryHold(two, 11 * MIB)]).toEqual([true, false]);
+    budget.setPrefetched(three, 14 * MIB - small);
+    expect([budget.prefetchRoom, budget.tryHold(three, small), budget.tryHold(three, small)]).toEqual([small, true, false]);
+    budget.release(three, small);
+    expect([[...offered], budget.tryHold(three, small)]).toEqual([[two, three], true]);
+  });
+
+  it("counts only what a prefetched body takes beyond what it took before", () => {
+    budget.tryHold(one, 60 * MIB);
+    budget.setPrefetched(two, 4 * MIB - 1_000);
+    expect([budget.tryHold(two, 100_000, 98_999), budget.tryHold(two, 100_000, 99_000)]).toEqual([false, true]);
+  });
+
+  it("counts a body at its built size, if that fits or no other is held", () => {
+    budget.tryHold(one, 20 * MIB);
+    budget.tryHold(two, 20 * MIB);
+    expect([budget.tryResize(one, 20 * MIB, 45 * MIB), budget.heldBytes]).toEqual([false, 40 * MIB]);
+    expect([budget.tryResize(one, 20 * MIB, 44 * MIB), budget.heldBytes]).toEqual([true, 64 * MIB]);
+    budget.release(one, 44 * MIB);
+    expect([budget.tryResize(two, 20 * MIB, 90 * MIB), budget.tryResize(two, 90 * MIB, MIB), budget.heldBytes]).toEqual([
+      true,
+      true,
+      MIB,
+    ]);
+  });
+
   it("forgets an owner that has nothing to send any more", () => {
     budget.tryHold(one, 60 * MIB);
     budget.tryHold(two, 10 * MIB);

@@ -1,5 +1,6 @@
 /** Large responses: bounded memory, no endpoint starved, marks noticed in time (docs/dispatcher.md, Limits). */
 import { afterEach, describe, expect, it } from "vitest";
+import type { DispatchLimits } from "../../../src/dispatcher/dispatcher.js";
 import type { MessageResponse } from "../../../src/domain/message-response.js";
 import { ACCEPTED, aResponse, REFUSED_503 } from "../../support/builders.js";
 import { MINUTE, Simulation, watchStore } from "../../support/dispatcher/simulation.js";
@@ -10,16 +11,16 @@ afterEach(() => sim.store.close());
 
 const MIB = 1024 * 1024;
 
-function ofSize(bytes: number): MessageResponse {
+function ofSize(bytes: number, text = "x"): MessageResponse {
   const response = aResponse();
-  return { ...response, responseMessage: { ...response.responseMessage, content: "x".repeat(bytes) } };
+  return { ...response, responseMessage: { ...response.responseMessage, content: text.repeat(bytes) } };
 }
 
 /** Opens a simulation that notes the most bytes of bodies that were ever held. */
-async function openWith(bodyBytes: number): Promise<{ most: number }> {
+async function openWith(bodyBytes: number, limits: Partial<DispatchLimits> = {}): Promise<{ most: number }> {
   const held = { most: 0 };
   sim = await Simulation.open({
-    limits: { bodyBytes },
+    limits: { ...limits, bodyBytes },
     dispatcherStore: (store) =>
       watchStore(store, async (_method, _, work) => {
         const result = await work();
@@ -54,6 +55,40 @@ describe("bodies in memory", { timeout: 60_000 }, () => {
     await sim.runFor(MINUTE);
     for (const { id } of callbacks) expect((await sim.store.countCalls(id)).SUCCESS).toBe(30);
     expect(held.most).toBeLessThanOrEqual(8 * MIB);
+  });
+
+  it("stay within the budget when an endpoint that hangs has many calls of 60 KB", async () => {
+    const held = await openWith(4 * MIB, { batch: 16 });
+    const callback = await sim.callback();
+    const onWire = { most: 0 };
+    sim.endpoint = () => {
+      onWire.most = Math.max(onWire.most, sim.inFlight.get(callback.id) ?? 0);
+      return { result: ACCEPTED, afterMs: 1_000 };
+    };
+    await sim.accept(callback, 80, ofSize(60_000));
+    await sim.runFor(MINUTE);
+    expect((await sim.store.countCalls(callback.id)).SUCCESS).toBe(80);
+    expect(onWire.most).toBeGreaterThan(8);
+    expect(onWire.most * 60_000).toBeLessThanOrEqual(4 * MIB);
+    expect(held.most).toBeLessThanOrEqual(4 * MIB);
+  });
+
+  it("count as they are sent: escaped for XML, they may take five times what is stored", async () => {
+    const held = await openWith(8 * MIB);
+    const callbacks = await Promise.all(["one", "two"].map((name) => sim.callback({ name, contentType: "xml" })));
+    let most = 0;
+    sim.endpoint = () => {
+      most = Math.max(
+        most,
+        [...sim.inFlight.values()].reduce((sum, count) => sum + count, 0),
+      );
+      return { result: ACCEPTED, afterMs: 50 };
+    };
+    for (const callback of callbacks) await sim.accept(callback, 3, ofSize(MIB, "&"));
+    await sim.runFor(MINUTE);
+    const counts = await Promise.all(callbacks.map(({ id }) => sim.store.countCalls(id)));
+    expect(counts.map(({ SUCCESS }) => SUCCESS)).toEqual([3, 3]);
+    expect([most, held.most > 5 * MIB, held.most <= 8 * MIB]).toEqual([1, true, true]);
   });
 
   it("of a size beyond the budget go one at a time", async () => {

@@ -72,7 +72,7 @@ describe("a request that can't even be built", () => {
       limits: { gatherMs: 0 },
       prepare(_, { seq }) {
         if (seq === 1) throw new Error("no such header");
-        return async () => ACCEPTED;
+        return { bodyBytes: 0, send: async () => ACCEPTED };
       },
       onAttempt: () => undefined,
       onMailQueued: () => undefined,
