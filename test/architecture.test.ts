@@ -111,6 +111,12 @@ describe("the folders of src", () => {
     expect(wrong).toEqual([]);
   });
 
+  it("of a service load nothing later that src/server/lazy-parts.ts doesn't name", () => {
+    const parts = ["domain", "wire", "platform", "store", "delivery", "notifier", "dispatcher", "server"];
+    const lazy = files.filter((file) => parts.includes(file.folder) && /(?<!typeof )\bimport\s*\(/.test(codeOf(file)));
+    expect(lazy.map(({ path }) => path)).toEqual(["server/lazy-parts.ts"]);
+  });
+
   it(`hold at most ${MAX_FILES_IN_FOLDER} files each`, () => {
     const counts = new Map<string, number>();
     for (const { path } of files) counts.set(dirname(path), (counts.get(dirname(path)) ?? 0) + 1);

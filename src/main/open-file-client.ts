@@ -31,6 +31,7 @@ export async function openFileClient(
     plan: null,
     authentication: "none",
     trustProxy: false,
+    maxConnections: 0, // none: it doesn't listen
     authParameter,
     version,
     stats: { read: async () => ({ ...(await store.readGauges()), inFlight: 0 }), onAttempt: () => undefined },

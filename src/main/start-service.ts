@@ -16,7 +16,7 @@ import { systemRandom } from "../platform/random.js";
 import { settleAll, Teardown } from "../platform/teardown.js";
 import { createApp } from "../server/app.js";
 import { hashApiKey, makeCredential, matchesApiKey, verifyPassword } from "../server/auth/credential-hashes.js";
-import { closeGracefully } from "../server/close-gracefully.js";
+import { closeGracefully, connectionLimit } from "../server/connections.js";
 import { lockDatabase } from "../store/lock-database.js";
 import { openStore } from "../store/open-store.js";
 import { secretKeySource } from "../store/secret-key.js";
@@ -74,6 +74,7 @@ async function start(
     plan: options.plan,
     authentication: "required",
     trustProxy: options.trustProxy,
+    maxConnections: connectionLimit(descriptorLimit()),
     authParameter: options.authParameter,
     stats: {
       read: async () => ({ ...(await store.readGauges()), inFlight: dispatching.inFlight }),
@@ -84,13 +85,30 @@ async function start(
     onWork: dispatching.onWork,
     isReady: () => !teardown.hasBegun,
   });
-  const closeApp = closeGracefully(app, { timers: systemTimers, nowMs: systemClock.monotonicMs, limitMs: LONGEST_STOP_MS });
-  teardown.add(() => settleAll(closeApp(), dispatching.stop()));
-  const url = await app.listen({ host: options.host, port: options.port });
+  const closing = { timers: systemTimers, nowMs: systemClock.monotonicMs, limitMs: LONGEST_STOP_MS };
+  teardown.add(() => settleAll(closeGracefully(app, closing), dispatching.stop()));
+  const url = await app.listen({ host: options.host === "localhost" ? "127.0.0.1" : options.host, port: options.port });
+  await loadHttpParser(url);
   // After listening: with the port taken, nothing is stored or sent.
   await store.saveSettings(options.settings);
   dispatching.start();
   return { url, settings };
+}
+
+/** null: unlimited, or unknown as on Windows. */
+function descriptorLimit(): number | null {
+  const { report } = process;
+  if (report === undefined) return null;
+  const { userLimits } = report.getReport() as { readonly userLimits?: { readonly open_files?: { readonly soft?: unknown } } };
+  const soft = userLimits?.open_files?.soft;
+  return typeof soft === "number" ? soft : null;
+}
+
+/** undici loads it at the first answer, and later there may be no descriptor for it. So the first answer is our own. */
+async function loadHttpParser(url: string): Promise<void> {
+  const deliverer = createDeliverer({ clock: systemClock, timers: systemTimers });
+  await deliverer.deliver({ method: "GET", url: `${url}/healthz`, headers: {}, body: null });
+  await deliverer.close();
 }
 
 /** Before creating a database: a failed start leaves no files. Rejects as `listen`. */

@@ -1,6 +1,7 @@
 /** One .eml file per outage, without a mail server. */
 import { mkdir, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { createTransport } from "nodemailer";
 import { systemErrorCode, WhcbError } from "../domain/errors.js";
 import type { Mail } from "../domain/outage.js";
 import { checkOutageId, DEFAULT_SENDER, mailMessage, type Notifier } from "./notifier.js";
@@ -30,7 +31,6 @@ export function createEmlNotifier(options: EmlNotifierOptions): Notifier {
 
 async function composeMessage(mail: Mail, from: string): Promise<Buffer> {
   const message = mailMessage(mail, from);
-  const { createTransport } = await import("nodemailer");
   const { message: bytes } = await createTransport({ streamTransport: true, buffer: true, newline: "windows" }).sendMail(message);
   if (!Buffer.isBuffer(bytes)) throw new WhcbError("unavailable", "The mail couldn't be composed.");
   return bytes;

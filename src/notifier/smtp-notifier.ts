@@ -1,4 +1,5 @@
 /** One try per call; the outbox retries. */
+import { createTransport } from "nodemailer";
 import { errorMessage, WhcbError } from "../domain/errors.js";
 import { isLoopbackHost } from "../domain/loopback.js";
 import type { Timers } from "../platform/clock.js";
@@ -26,7 +27,6 @@ export function createSmtpNotifier(options: SmtpNotifierOptions): Notifier {
     channel: "smtp",
     async send(mail) {
       const message = mailMessage(mail, from);
-      const { createTransport } = await import("nodemailer");
       const transport = createTransport(transportOptions(server, timeoutMs, options.ca));
       const timeout = new AbortController();
       const cancel = options.timers.after(timeoutMs, () => timeout.abort());

@@ -4,8 +4,10 @@ import { pooledRandom, type Random, shortId } from "../platform/random.js";
 import { addAuthHook } from "./auth/auth-hook.js";
 import { isProxyInFront } from "./auth/client-address.js";
 import { addTokenRoutes } from "./auth/token-routes.js";
+import { Connections } from "./connections.js";
 import { AcceptQueue } from "./ingest/accept-queue.js";
 import { addIngestRoute } from "./ingest/ingest.js";
+import { loadLazyParts } from "./lazy-parts.js";
 import { createMetrics, type Metrics } from "./operations/metrics.js";
 import { openApiDocument } from "./operations/openapi.js";
 import { addOperationRoutes } from "./operations/operation-routes.js";
@@ -23,25 +25,23 @@ const LARGEST_PAGE = 500;
 /** The platform's. */
 const LARGEST_PAGE_OF_PLAN = 20;
 
-const HEADERS_TIMEOUT_MS = 15_000;
-/** Longer than a registration's check (60 s). */
-const IDLE_TIMEOUT_MS = 75_000;
-const KEEP_ALIVE_MS = 30_000;
-const MAX_HEADER_BYTES = 16_384;
+declare module "fastify" {
+  interface FastifyInstance {
+    readonly connections: Connections;
+  }
+}
 
 export type AppOptions = Omit<ServerDeps, "policy"> & Partial<Pick<ServerDeps, "policy">>;
 
 export async function createApp(given: AppOptions): Promise<FastifyInstance> {
   const deps: ServerDeps = { policy: DEFAULT_RETRY_POLICY, ...given, random: pooledRandom(given.random) };
+  const connections = new Connections({ limit: deps.maxConnections, timers: deps.timers });
   const app = Fastify({
     logger: false,
     return503OnClosing: false, // a stop finishes requests in flight
     trustProxy: deps.trustProxy && isProxyInFront,
     bodyLimit: BODY_LIMIT,
-    connectionTimeout: IDLE_TIMEOUT_MS,
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    requestTimeout: 0, // see endSlowBodies
-    http: { headersTimeout: HEADERS_TIMEOUT_MS, maxHeaderSize: MAX_HEADER_BYTES },
+    serverFactory: (handler) => connections.createServer(handler),
     genReqId: ({ headers }) => requestId(headers["x-request-id"], deps.random),
     routerOptions: { maxParamLength: 1000, ignoreTrailingSlash: true },
     clientErrorHandler: answerClientError,
@@ -51,7 +51,9 @@ export async function createApp(given: AppOptions): Promise<FastifyInstance> {
       sendError(request, reply.headers(SECURITY_HEADERS), answer);
     },
   });
+  app.decorate("connections", connections);
   addErrorHandlers(app, deps);
+  if (deps.authentication === "required") await loadLazyParts();
   const metrics = await createMetrics(deps);
   addResponseHooks(app, deps, metrics);
   const authenticator = addAuthHook(app, deps);

@@ -21,6 +21,8 @@ export interface ServerDeps {
   readonly authentication: "required" | "none";
   /** Take host, scheme and client address from X-Forwarded-*. */
   readonly trustProxy: boolean;
+  /** See connectionLimit. */
+  readonly maxConnections: number;
   readonly version: string;
   readonly stats: ServiceStats;
   /** For `queryparam` auth. */

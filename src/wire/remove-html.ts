@@ -6,10 +6,10 @@ const MARKUP = /<[a-z!/?]|&(?:#\d+|#x[\da-f]+|\w+);/i;
 const BREAKING = new Set("p div li tr h1 h2 h3 h4 h5 h6 blockquote pre ul ol table section article header footer".split(" "));
 const HIDDEN = new Set(["script", "style", "title", "template", "noscript"]);
 
-/** Loaded on first use: most callbacks never need it. */
+/** Loaded on first use: most commands never need it. */
 let htmlParser: typeof HtmlParser | null = null;
 
-function loadParser(): typeof HtmlParser {
+export function loadHtmlParser(): typeof HtmlParser {
   htmlParser ??= createRequire(import.meta.url)("htmlparser2") as typeof HtmlParser;
   return htmlParser;
 }
@@ -34,7 +34,7 @@ class TextOfHtml implements HtmlParser.TokenizerCallbacks {
   }
 
   read(): string {
-    const tokenizer = new (loadParser().Tokenizer)({}, this);
+    const tokenizer = new (loadHtmlParser().Tokenizer)({}, this);
     tokenizer.write(this.#content);
     const unfinished = this.#content.slice(this.#consumed);
     tokenizer.end();

@@ -4,7 +4,7 @@
  * Covers: src/cli/commands/listen/run.ts, src/cli/commands/serve/command.ts, src/cli/commands/serve/run.ts
  * Covers: src/cli/commands/trigger/command.ts, src/cli/commands/trigger/run.ts, src/dispatcher/dispatching.ts
  * Covers: src/main/open-http-client.ts, src/main/start-service.ts, src/platform/teardown.ts
- * Covers: src/server/close-gracefully.ts
+ * Covers: src/server/connections.ts, src/server/lazy-parts.ts
  */
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";

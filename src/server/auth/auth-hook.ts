@@ -24,7 +24,7 @@ export function addAuthHook(app: FastifyInstance, deps: ServerDeps): Authenticat
     if (!hasValidHost(request)) {
       return void reject(request, reply, errorAnswer(400, "The request can't be read", "The Host header isn't a valid host"));
     }
-    if (OPEN_PATHS.has(path) || (path === "/metrics" && isDirectlyFromHere(request))) return done();
+    if ((OPEN_PATHS.has(path) && isRead(request)) || (path === "/metrics" && isDirectlyFromHere(request))) return done();
     if (deps.authentication === "none") return admit();
     const verdict = authenticator.verify({
       authorization: request.headers.authorization,
@@ -38,6 +38,7 @@ export function addAuthHook(app: FastifyInstance, deps: ServerDeps): Authenticat
       if (verdict.kind !== "granted") return void reject(request, reply, rejectionOf(verdict));
       request.apiKeyHash = verdict.apiKey;
       request.username = verdict.username;
+      app.connections.markKnown(request.raw);
       const rate = rates?.take(verdict.apiKey, deps.clock.now());
       if (rate?.over) return void reject(request, reply, overPlan(rate.over, rate.retryAfterSeconds));
       admit();
@@ -56,10 +57,15 @@ export function addAuthHook(app: FastifyInstance, deps: ServerDeps): Authenticat
   }
 
   /** A service that stops accepts no new work. */
-  function isStopping({ method }: FastifyRequest): boolean {
-    return method !== "GET" && method !== "HEAD" && !deps.isReady();
+  function isStopping(request: FastifyRequest): boolean {
+    return !isRead(request) && !deps.isReady();
   }
   return authenticator;
+}
+
+/** Only these have no body that would be read. */
+function isRead({ method }: FastifyRequest): boolean {
+  return method === "GET" || method === "HEAD";
 }
 
 const STOPPING = answerTo(new WhcbError("unavailable", "The service is stopping"));

@@ -9,6 +9,7 @@ import { type Random, timeOrderedId } from "../../platform/random.js";
 import type { NewCall } from "../../store/store.js";
 import { toPlatformDate } from "../../wire/dates.js";
 import type { Submission } from "../../wire/json/parse-call.js";
+import { lazyParts } from "../lazy-parts.js";
 import type { BodyBudget } from "../requests/body-budget.js";
 import { type ErrorAnswer, errorAnswer } from "../requests/error-answers.js";
 import { send } from "../requests/send-document.js";
@@ -51,10 +52,10 @@ interface IngestDeps {
 }
 
 /** Kept: a dynamic import costs more than parsing a response. */
-let parsers: typeof import("../../wire/json/parse-call.js") | null = null;
+let parsers: Awaited<ReturnType<typeof lazyParts.callParsers>> | null = null;
 
-async function loadParsers(): Promise<typeof import("../../wire/json/parse-call.js")> {
-  parsers = await import("../../wire/json/parse-call.js");
+async function loadParsers(): Promise<NonNullable<typeof parsers>> {
+  parsers = await lazyParts.callParsers();
   return parsers;
 }
 

@@ -1,4 +1,5 @@
 import type { Registry } from "prom-client";
+import { lazyParts } from "../lazy-parts.js";
 import type { ServerDeps, ServiceStats } from "../server-deps.js";
 
 export interface Metrics {
@@ -24,7 +25,7 @@ const NO_METRICS: Metrics = {
 };
 
 export async function createMetrics({ authentication, stats }: ServerDeps): Promise<Metrics> {
-  return authentication === "none" ? NO_METRICS : registerMetrics(await import("prom-client"), stats);
+  return authentication === "none" ? NO_METRICS : registerMetrics(await lazyParts.prometheus(), stats);
 }
 
 const ATTEMPT_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];

@@ -1,5 +1,6 @@
 /** Generated at the first request. */
-import type { FastifyInstance } from "fastify";
+import Fastify, { type FastifyInstance } from "fastify";
+import { lazyParts } from "../lazy-parts.js";
 import { decorateRequests } from "../requests/send-document.js";
 import type { RouteContext } from "../routes/route-context.js";
 
@@ -14,11 +15,10 @@ export async function openApiDocument(
   version: string,
   addRoutes: (app: FastifyInstance, docs: RouteContext["docs"]) => void,
 ): Promise<string> {
-  const [{ default: Fastify }, { default: swagger }, { ROUTE_DOCS }, { ErrorSchema }] = await Promise.all([
-    import("fastify"),
-    import("@fastify/swagger"),
-    import("../../wire/openapi/route-docs.js"),
-    import("../../wire/openapi/document-schemas.js"),
+  const [{ default: swagger }, { ROUTE_DOCS }, { ErrorSchema }] = await Promise.all([
+    lazyParts.swagger(),
+    lazyParts.routeDocs(),
+    lazyParts.documentSchemas(),
   ]);
   const app = Fastify({ logger: false, exposeHeadRoutes: false });
   app.addSchema(ErrorSchema);

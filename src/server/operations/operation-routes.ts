@@ -10,19 +10,20 @@ export interface OperationRoutes {
   openApi(): Promise<string>;
 }
 
+const HEALTHY = Buffer.from('{"status":"ok"}');
 const RECHECK_MS = 1_000;
 
 export function addOperationRoutes(app: FastifyInstance, { deps, metrics, openApi }: OperationRoutes): void {
   const storeCheck = checkedStore(deps);
-  let document: Promise<string> | null = null;
+  let document: Promise<Buffer> | null = null;
 
-  app.get("/healthz", { schema: { hide: true } }, async (_, reply) => sendJson(reply, '{"status":"ok"}'));
+  app.get("/healthz", { schema: { hide: true } }, async (_, reply) => sendJson(reply, HEALTHY));
 
   app.get("/readyz", { schema: { hide: true } }, async (_, reply) => {
     const reason = deps.isReady() ? await storeCheck() : "The service is stopping";
     const body = reason === null ? { status: "ready" } : { status: "not ready", reason };
     reply.code(reason === null ? 200 : 503).headers(reason === null ? {} : { "retry-after": RETRY_AFTER_SECONDS });
-    return sendJson(reply, JSON.stringify(body));
+    return sendJson(reply, Buffer.from(JSON.stringify(body)));
   });
 
   app.get("/metrics", { schema: { hide: true } }, async (_, reply) => {
@@ -31,14 +32,17 @@ export function addOperationRoutes(app: FastifyInstance, { deps, metrics, openAp
   });
 
   app.get("/openapi.json", { schema: { hide: true } }, async (_, reply) => {
-    document ??= openApi();
+    document ??= openApi().then((text) => Buffer.from(text));
+    document.catch(() => {
+      document = null;
+    });
     return sendJson(reply, await document);
   });
 }
 
 /** Bytes: Fastify adds a charset to JSON text. */
-function sendJson(reply: FastifyReply, json: string): FastifyReply {
-  return reply.header("content-type", "application/json").send(Buffer.from(json));
+function sendJson(reply: FastifyReply, json: Buffer): FastifyReply {
+  return reply.header("content-type", "application/json").send(json);
 }
 
 /** null if the store is writable. At most one write at a time and one a second. */

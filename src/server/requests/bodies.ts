@@ -4,6 +4,7 @@ import type { BodyFormat } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { Timers } from "../../platform/clock.js";
 import { bodyFormat, NDJSON } from "../../wire/media-types.js";
+import { lazyParts } from "../lazy-parts.js";
 
 export const BODY_LIMIT = 10_485_760;
 
@@ -53,9 +54,8 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Loaded with the first XML body. */
 async function parseXml(text: string): Promise<unknown> {
-  const { callsFromXml, readXml } = await import("../../wire/xml/xml-read.js");
+  const { callsFromXml, readXml } = await lazyParts.xmlReader();
   return callsFromXml(readXml(text));
 }
 

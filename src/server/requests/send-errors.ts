@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Timers } from "../../platform/clock.js";
 import { toXml } from "../../wire/xml/xml-write.js";
+import { LINGER_MS } from "../connections.js";
 import type { ServerDeps } from "../server-deps.js";
 import { answerTo, type ErrorAnswer, errorAnswer, methodNotAllowed } from "./error-answers.js";
 
@@ -51,9 +52,6 @@ export function rejectUnread(request: FastifyRequest, reply: FastifyReply, answe
   }
   sendError(request, reply, answer);
 }
-
-/** Later bytes are dropped. */
-const LINGER_MS = 3000;
 
 /** Call before an answer with Connection: close: closing with unread bytes causes a reset, which can overtake the answer. */
 function lingerAfterAnswer({ raw }: FastifyRequest, timers: Timers): void {

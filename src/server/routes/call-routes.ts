@@ -7,6 +7,7 @@ import { WhcbError } from "../../domain/errors.js";
 import type { ReplaySelection } from "../../store/store.js";
 import { attemptsToJson, callToJson } from "../../wire/json/call-json.js";
 import type { Mark } from "../../wire/json/parse-call.js";
+import { lazyParts } from "../lazy-parts.js";
 import { send } from "../requests/send-document.js";
 import { sendList } from "./list-answer.js";
 import { one, type Query, readFilter, readIds, readPage, readSort } from "./query-parameters.js";
@@ -83,7 +84,7 @@ export function addCallRoutes(app: FastifyInstance, { docs, deps, lookup, larges
   });
 
   app.post<CallbackPath>("/callbacks/:id/attempts", docs("recordReplays"), async (request, reply) => {
-    const { parseReplayReports } = await import("../../wire/json/parse-call.js");
+    const { parseReplayReports } = await lazyParts.callParsers();
     const replays = parseReplayReports(request.body).map(({ callId, attempt }) => ({ callId: checkedCallId(callId), attempt }));
     const callback = await lookup.find(request.params.id);
     await store.recordReplays(callback.id, replays);
@@ -116,9 +117,8 @@ function readReplaySelection(query: Query): ReplaySelection {
   return ids.length > 0 ? { callIds: ids.map(checkedCallId) } : { filter: { ...filter, status } };
 }
 
-/** Schemas load with the first mark. */
 async function readMark(body: unknown): Promise<Mark> {
-  const { parseMark } = await import("../../wire/json/parse-call.js");
+  const { parseMark } = await lazyParts.callParsers();
   return parseMark(body);
 }
 

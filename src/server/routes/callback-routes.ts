@@ -7,6 +7,7 @@ import { shortId } from "../../platform/random.js";
 import { buildEndpointCheck } from "../../wire/delivery-request.js";
 import { callbackToJson } from "../../wire/json/callback-json.js";
 import { outageToJson } from "../../wire/json/outage-json.js";
+import { lazyParts } from "../lazy-parts.js";
 import { send } from "../requests/send-document.js";
 import type { ServerDeps } from "../server-deps.js";
 import { sendList } from "./list-answer.js";
@@ -18,7 +19,7 @@ export function addCallbackRoutes(app: FastifyInstance, { docs, deps, lookup, la
   const { store, clock } = deps;
 
   app.post("/callbacks", docs("createCallback"), async (request, reply) => {
-    const { parseCallback } = await loadParser();
+    const { parseCallback } = await lazyParts.callbackParsers();
     const settings = parseCallback(request.body, null);
     deps.checkCallbackUrl(settings.url);
     await rejectDuplicateName(deps, settings);
@@ -59,7 +60,7 @@ export function addCallbackRoutes(app: FastifyInstance, { docs, deps, lookup, la
 
   app.put<CallbackPath>("/callbacks/:id", docs("updateCallback"), async (request, reply) => {
     const before = await lookup.find(request.params.id);
-    const { parseCallback } = await loadParser();
+    const { parseCallback } = await lazyParts.callbackParsers();
     const settings = parseCallback(request.body, before);
     if (settings.url !== before.url) deps.checkCallbackUrl(settings.url);
     await store.updateCallback(before.id, settings, clock.now(), deps.policy);
@@ -97,9 +98,6 @@ export function addOutageRoute(app: FastifyInstance, { docs, deps, lookup, large
     });
   });
 }
-
-/** A command that only reads a database starts without schemas. */
-const loadParser = () => import("../../wire/json/parse-callback.js");
 
 /** The check may take a minute. The store checks names again. */
 async function rejectDuplicateName({ store }: ServerDeps, { name }: CallbackSettings): Promise<void> {

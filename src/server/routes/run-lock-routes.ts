@@ -1,6 +1,7 @@
 /** docs/contract.md, Run lock. */
 import type { FastifyInstance } from "fastify";
 import type { RunLease } from "../../domain/callback.js";
+import { lazyParts } from "../lazy-parts.js";
 import { errorAnswer } from "../requests/error-answers.js";
 import type { CallbackPath, RouteContext } from "./route-context.js";
 
@@ -32,6 +33,6 @@ export function addRunLockRoutes(app: FastifyInstance, { docs, deps, lookup }: R
 }
 
 async function readLease(body: unknown): Promise<RunLease> {
-  const { parseRunLease } = await import("../../wire/json/parse-call.js");
+  const { parseRunLease } = await lazyParts.callParsers();
   return parseRunLease(body);
 }

@@ -24,6 +24,7 @@ const app = await createApp({
   authParameter: "Auth",
   authentication: "required",
   trustProxy: false,
+  maxConnections: 1000,
   version: "0.0.0",
   stats: NO_STATS,
   checkEndpoint: null,

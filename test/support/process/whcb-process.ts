@@ -7,7 +7,8 @@ import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 
-const BIN = join(import.meta.dirname, "..", "..", "..", "bin", "whcb.js");
+export const REPOSITORY = join(import.meta.dirname, "..", "..", "..");
+const BIN = join(REPOSITORY, "bin", "whcb.js");
 
 export interface Outcome {
   readonly code: number | null;
@@ -24,6 +25,8 @@ export interface RunOptions {
   readonly openFiles?: number;
   /** stdout goes to this file. */
   readonly stdoutFile?: string;
+  /** Another copy's. */
+  readonly bin?: string;
 }
 
 /** A person's machine: settings, data and a working folder, and the processes started there. */
@@ -43,8 +46,8 @@ export class Home {
   }
 
   /** Starts a command that stays. */
-  start(args: readonly string[], { env = {}, longestFileKiB, openFiles, stdoutFile }: RunOptions = {}): Running {
-    const line = [process.execPath, BIN, ...args];
+  start(args: readonly string[], { env = {}, longestFileKiB, openFiles, stdoutFile, bin = BIN }: RunOptions = {}): Running {
+    const line = [process.execPath, bin, ...args];
     const redirect = stdoutFile === undefined ? "" : ` > '${stdoutFile}'`;
     const limits = `${longestFileKiB ? `ulimit -f ${longestFileKiB};` : ""}${openFiles ? `ulimit -n ${openFiles};` : ""}`;
     const [command = "", ...rest] =

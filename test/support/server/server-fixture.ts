@@ -40,6 +40,7 @@ export async function openService(overrides: Partial<ServerDeps> = {}): Promise<
     plan: null,
     authentication: "required",
     trustProxy: false,
+    maxConnections: 1000,
     authParameter: "Auth",
     version: "0.0.0",
     stats: NO_STATS,

@@ -1,0 +1,154 @@
+/** Bounds what clients can take without credentials: connections, and the requests that wait on one. */
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import type { FastifyInstance } from "fastify";
+import type { Timers } from "../platform/clock.js";
+
+/** Pipelined behind the one being answered. Clients that pipeline send about 10; one that sends more is disconnected. */
+const MAX_WAITING = 16;
+/** Within which the rest of a body that nobody reads has to arrive. */
+export const LINGER_MS = 3000;
+
+const HEADERS_TIMEOUT_MS = 15_000;
+/** Longer than a registration's check (60 s). */
+const IDLE_TIMEOUT_MS = 75_000;
+const KEEP_ALIVE_MS = 30_000;
+const MAX_HEADER_BYTES = 16_384;
+
+/** More need memory, and no known client needs them. */
+const MAX_CONNECTIONS = 4096;
+/** Files, name resolution and mail. */
+const RESERVED_DESCRIPTORS = 64;
+
+/** Of the process's descriptors (null: no limit); deliveries get as many. */
+export function connectionLimit(descriptors: number | null): number {
+  const free = (descriptors ?? Number.POSITIVE_INFINITY) - RESERVED_DESCRIPTORS;
+  return Math.min(Math.max(Math.floor(free / 2), 8), MAX_CONNECTIONS);
+}
+
+interface Connection {
+  isAnswering: boolean;
+  /** Has sent valid credentials. */
+  isKnown: boolean;
+  readonly waiting: (readonly [IncomingMessage, ServerResponse])[];
+}
+
+export class Connections {
+  readonly #limit: number;
+  readonly #timers: Timers;
+  /** Oldest first. */
+  readonly #open = new Map<Socket, Connection>();
+  #inFlight = 0;
+
+  constructor({ limit, timers }: { readonly limit: number; readonly timers: Timers }) {
+    this.#limit = limit;
+    this.#timers = timers;
+  }
+
+  /** Requests that are being answered. */
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** A server that hands `handler` one request of a connection at a time: answers that a client doesn't read don't pile up. */
+  createServer(handler: RequestListener): Server {
+    const server = createServer(
+      {
+        headersTimeout: HEADERS_TIMEOUT_MS,
+        maxHeaderSize: MAX_HEADER_BYTES,
+        keepAliveTimeout: KEEP_ALIVE_MS,
+        requestTimeout: 0, // see endSlowBodies
+      },
+      (request, response) => this.#receive(request, response, handler),
+    );
+    server.timeout = IDLE_TIMEOUT_MS;
+    return server.on("connection", (socket) => this.#add(socket));
+  }
+
+  /** Its connection is the last to be closed for want of room. */
+  markKnown({ socket }: IncomingMessage): void {
+    const connection = this.#open.get(socket);
+    if (connection !== undefined) connection.isKnown = true;
+  }
+
+  #add(socket: Socket): void {
+    if (this.#open.size >= this.#limit && !this.#makeRoom()) return void socket.destroy();
+    this.#open.set(socket, { isAnswering: false, isKnown: false, waiting: [] });
+    socket.once("close", () => this.#open.delete(socket));
+  }
+
+  /** Closes the oldest connection of a stranger, else the oldest idle one. */
+  #makeRoom(): boolean {
+    let idle: Socket | undefined;
+    for (const [socket, { isKnown, isAnswering }] of this.#open) {
+      if (!isKnown) return this.#drop(socket);
+      if (!isAnswering) idle ??= socket;
+    }
+    return idle !== undefined && this.#drop(idle);
+  }
+
+  #drop(socket: Socket): true {
+    socket.destroy();
+    this.#open.delete(socket);
+    return true;
+  }
+
+  #receive(request: IncomingMessage, response: ServerResponse, handler: RequestListener): void {
+    const { socket } = request;
+    const connection = this.#open.get(socket);
+    // The rest of what arrived with too many requests.
+    if (connection === undefined) return;
+    if (!connection.isAnswering) this.#answer(connection, request, response, handler);
+    else if (connection.waiting.length < MAX_WAITING) connection.waiting.push([request, response]);
+    else this.#drop(socket);
+  }
+
+  #answer(connection: Connection, request: IncomingMessage, response: ServerResponse, handler: RequestListener): void {
+    connection.isAnswering = true;
+    this.#inFlight += 1;
+    // Once the client has taken the answer, or is gone.
+    response.once("close", () => {
+      connection.isAnswering = false;
+      this.#inFlight -= 1;
+      if (request.socket.destroyed) return;
+      if (!request.complete) this.#endUnread(request);
+      const next = connection.waiting.shift();
+      if (next !== undefined) this.#answer(connection, ...next, handler);
+    });
+    handler(request, response);
+  }
+
+  /** Node drops the bytes that come, for as long as they come. */
+  #endUnread(request: IncomingMessage): void {
+    const { socket } = request;
+    request.once(
+      "close",
+      this.#timers.after(LINGER_MS, () => socket.destroy()),
+    );
+  }
+}
+
+interface CloseLimits {
+  readonly timers: Timers;
+  readonly nowMs: () => number;
+  /** Then they are cut off. */
+  readonly limitMs: number;
+}
+
+const SWEEP_MS = 50;
+
+/** Finishes requests in flight. Node's own close waits for connections without a request and endless streams. */
+export async function closeGracefully(app: FastifyInstance, { timers, nowMs, limitMs }: CloseLimits): Promise<void> {
+  const cutOffAt = nowMs() + limitMs;
+  let cancel = (): void => undefined;
+  const sweep = (): void => {
+    if (app.connections.inFlight === 0 || nowMs() >= cutOffAt) app.server.closeAllConnections();
+    cancel = timers.after(SWEEP_MS, sweep);
+  };
+  cancel = timers.after(0, sweep);
+  try {
+    await app.close();
+  } finally {
+    cancel();
+  }
+}

@@ -1,0 +1,18 @@
+/** The server's only lazy imports: a command in file mode starts without what it doesn't need. */
+import { loadHtmlParser } from "../wire/remove-html.js";
+
+export const lazyParts = {
+  callParsers: () => import("../wire/json/parse-call.js"),
+  callbackParsers: () => import("../wire/json/parse-callback.js"),
+  xmlReader: () => import("../wire/xml/xml-read.js"),
+  htmlParser: async () => loadHtmlParser(),
+  prometheus: () => import("prom-client"),
+  swagger: () => import("@fastify/swagger"),
+  routeDocs: () => import("../wire/openapi/route-docs.js"),
+  documentSchemas: () => import("../wire/openapi/document-schemas.js"),
+};
+
+/** Before a service listens. Later it may be out of file descriptors, and Node never tries a failed import again. */
+export async function loadLazyParts(): Promise<void> {
+  await Promise.all(Object.values(lazyParts).map((load) => load()));
+}

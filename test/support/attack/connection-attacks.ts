@@ -1,0 +1,89 @@
+/** Attacks on the service's connections, without credentials. Bounded, and against loopback only. */
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+
+export interface Attack {
+  /** Connections that the service hasn't closed. */
+  readonly open: number;
+  /** Connections that the service has closed, or that were refused. */
+  readonly closed: number;
+  stop(): Promise<void>;
+}
+
+export interface PipelineChoices {
+  readonly connections?: number;
+  readonly requests?: number;
+  readonly path?: string;
+}
+
+/** Each connection sends many requests at once and reads no answer. Resolves when all is sent, as far as the service takes it. */
+export async function pipelineUnread(
+  url: string,
+  { connections = 100, requests = 1_400, path = "/openapi.json" }: PipelineChoices = {},
+): Promise<Attack> {
+  const request = `GET ${path} HTTP/1.1\r\nHost: ${loopbackOf(url).host}\r\n\r\n`;
+  const attack = new ManyConnections(url, connections);
+  await attack.connected((socket) => socket.pause().write(request.repeat(requests)));
+  return attack;
+}
+
+export interface TrickleChoices {
+  readonly connections: number;
+  /** Of which one byte is sent now and then. */
+  readonly request?: string;
+  readonly everyMs?: number;
+}
+
+/** Each connection gets an answer and never finishes its request's body. */
+export async function trickleBodies(url: string, { connections, request, everyMs = 200 }: TrickleChoices): Promise<Attack> {
+  const head = request ?? `GET /healthz HTTP/1.1\r\nHost: ${loopbackOf(url).host}\r\nContent-Length: 1000000\r\n\r\n`;
+  const attack = new ManyConnections(url, connections);
+  await attack.connected((socket) => socket.resume().write(head));
+  attack.every(everyMs, (socket) => socket.write("x"));
+  return attack;
+}
+
+class ManyConnections implements Attack {
+  readonly #sockets: readonly Socket[];
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(url: string, count: number) {
+    const { hostname, port } = loopbackOf(url);
+    this.#sockets = Array.from({ length: count }, () => connect(Number(port), hostname));
+    for (const socket of this.#sockets) socket.on("error", () => undefined);
+  }
+
+  async connected(handler: (socket: Socket) => void): Promise<void> {
+    const outcomes = this.#sockets.map(async (socket) => {
+      await Promise.race([once(socket, "connect"), once(socket, "close")]).catch(() => undefined);
+      if (!socket.destroyed) handler(socket);
+    });
+    await Promise.all(outcomes);
+  }
+
+  every(ms: number, handler: (socket: Socket) => void): void {
+    this.#timer = setInterval(() => {
+      for (const socket of this.#sockets) if (!socket.destroyed) handler(socket);
+    }, ms);
+  }
+
+  get open(): number {
+    return this.#sockets.filter(({ destroyed }) => !destroyed).length;
+  }
+
+  get closed(): number {
+    return this.#sockets.length - this.open;
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await Promise.all(this.#sockets.map((socket) => (socket.destroyed ? undefined : once(socket.destroy(), "close"))));
+  }
+}
+
+/** Throws for any other host: these are weapons. */
+function loopbackOf(url: string): URL {
+  const parsed = new URL(url);
+  if (!/^(?:127\.|localhost$|\[::1\]$)/.test(parsed.hostname)) throw new Error("attacks are for loopback only");
+  return parsed;
+}
