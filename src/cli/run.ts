@@ -1,6 +1,5 @@
+import type { Output } from "../platform/terminal.js";
 import type { CliDeps } from "./cli-deps.js";
-import { writeOutput } from "./output/screen.js";
-import { text } from "./output/screen-text.js";
 
 /** `argv` without "node whcb". Never rejects, never ends the process. */
 export async function run(argv: readonly string[], deps: CliDeps): Promise<number> {
@@ -8,13 +7,16 @@ export async function run(argv: readonly string[], deps: CliDeps): Promise<numbe
   // An "error" event without a listener would end the process; the writer gets the failure.
   for (const stream of [stdout, stderr]) stream.on("error", () => {});
   if (argv.length === 1 && (argv[0] === "--version" || argv[0] === "-V")) {
-    try {
-      await writeOutput(stdout, text`${deps.version}\n`);
-      return 0;
-    } catch {
-      // The command meets the same error and reports it.
-    }
+    // At once: a command loads ten times as much. If this fails, the command reports it.
+    const error = await write(stdout, `${deps.version}\n`);
+    if (error === null) return 0;
+    const { outputFailure } = await import("./output/screen.js");
+    outputFailure(stdout, error);
   }
   const { runCommand } = await import("./run-command.js");
   return runCommand(argv, deps);
+}
+
+function write(stream: Output, text: string): Promise<Error | null> {
+  return new Promise((resolve) => stream.write(text, (error) => resolve(error ?? null)));
 }

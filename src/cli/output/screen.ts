@@ -79,11 +79,16 @@ export async function writeOutput(stream: Output, output: ScreenText): Promise<v
       stream.write(written, (error) => (error ? reject(error) : resolve()));
     });
   } catch (error) {
-    if (systemErrorCode(error) === "EPIPE") throw new OutputClosed("output closed", { cause: error });
-    const failed = new WhcbError("unavailable", `the output can't be written: ${errorMessage(error)}`, { cause: error });
-    failures.set(stream, failed);
-    throw failed;
+    throw outputFailure(stream, error);
   }
+}
+
+/** Keeps what failed, for `requireWritten`. */
+export function outputFailure(stream: Output, error: unknown): OutputClosed | WhcbError {
+  if (systemErrorCode(error) === "EPIPE") return new OutputClosed("output closed", { cause: error });
+  const failed = new WhcbError("unavailable", `the output can't be written: ${errorMessage(error)}`, { cause: error });
+  failures.set(stream, failed);
+  return failed;
 }
 
 export interface Palette {
