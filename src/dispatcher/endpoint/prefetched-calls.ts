@@ -79,7 +79,8 @@ export class PrefetchedCalls {
   built(next: NextCall, bytes: number): boolean {
     const { call, bodyBytes } = next;
     const isWhole = call.leftOutBytes === undefined;
-    const total = bytes + (isWhole ? prefetchedBytes(call) : CALL_BYTES);
+    // Half of what was expected is the call itself.
+    const total = bytes + (isWhole ? bodyBytes / 2 : CALL_BYTES);
     if (call.leftOutBytes) this.#growth = Math.max(1, bytes / call.leftOutBytes);
     if (isWhole) this.#budget.resize(this.#owner, bodyBytes, total);
     else if (!this.#budget.tryResize(this.#owner, bodyBytes, total)) return false;
