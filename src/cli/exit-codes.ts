@@ -24,6 +24,7 @@ export const EXIT_CODES = {
   "method-not-allowed": 5,
   unavailable: 5,
   network: 5,
+  locked: 5,
   "items-failed": EXIT_ITEMS_FAILED,
   interrupted: EXIT_INTERRUPTED,
 } as const satisfies Record<ErrorCode, number>;

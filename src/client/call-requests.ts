@@ -93,12 +93,13 @@ export function callRequests(api: ServiceApi, { clock, random, timezone }: CallR
       }
       return ids;
     },
-    async requestReplays(callbackId, callIds) {
+    async requestReplays(callbackId, callIds, lease) {
       if (callIds.length === 0) return 0;
       const path = `${callbackPath(callbackId)}/replays?${idQuery(callIds)}`;
-      const answer = await api.exchange({ method: "POST", path, noun: "call" });
+      const answer = await api.exchange({ method: "POST", path, noun: "call", ...(lease && { body: lease }) });
       if (isSuccess(answer)) return readAccepted(api.documentOf(answer));
       const error = api.errorOf(answer);
+      if (answer.status === 409) throw new WhcbError("locked", error.message);
       // A 404 of `whcb serve` names the id; otherwise the service has no such route.
       const isUnknownRoute = answer.status === 405 || answer.status === 501 || answer.status === 404;
       if (!isUnknownRoute || callIds.some((id) => namesCall(error, id))) throw error;

@@ -39,8 +39,8 @@ export interface Client {
   markCalls(callbackId: string, callIds: readonly string[], status: "SUCCESS" | "FAILED", by?: MarkedBy): Promise<void>;
   /** Returns the call ids in order. Throws `usage` except on `whcb serve`. */
   submitCalls(callbackId: string, calls: readonly SubmittedCall[]): Promise<readonly string[]>;
-  /** An attempt now, up to MAX_IDS_PER_REQUEST; returns how many. Throws `usage` if not offered. */
-  requestReplays(callbackId: string, callIds: readonly string[]): Promise<number>;
+  /** An attempt now, up to MAX_IDS_PER_REQUEST; returns how many. Throws `locked` if another run has the lock, `usage` if not offered. */
+  requestReplays(callbackId: string, callIds: readonly string[], lease?: RunLease): Promise<number>;
   /** null if not offered. */
   listOutages(callbackId?: string): Promise<readonly ListedOutage[] | null>;
   /** At most 100. false if not offered. */

@@ -1,3 +1,5 @@
+import { count } from "./count.js";
+
 export interface Callback extends CallbackSettings {
   /** 16 upper-case hex digits. */
   readonly id: string;
@@ -69,3 +71,12 @@ export interface RunLease {
 }
 
 export const LEASE_MS = 30_000;
+
+/** Of the service itself, while it replays `total` requested calls. */
+export function serviceLease(total: number): RunLease {
+  return { run: "", holder: "the service", done: 0, total };
+}
+
+export function describeHolder({ run, holder, total }: RunLease): string {
+  return run === "" ? `The service is replaying ${count(total, "call")} itself` : `Run ${run} of ${holder} is sending its calls`;
+}

@@ -17,6 +17,7 @@ export type ErrorCode =
   | "method-not-allowed"
   | "unavailable" // temporary
   | "network" // no answer from the service
+  | "locked" // another run sends the calls of the callback
   | "items-failed" // some items failed or a check was exceeded
   | "interrupted";
 

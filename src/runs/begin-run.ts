@@ -43,7 +43,7 @@ export async function beginRun(run: NewRun, deps: RunDeps, onEvent: RunListener)
     startedAt: deps.clock.now(),
   };
   await mkdir(deps.runsDirectory, { recursive: true, mode: 0o700 });
-  const lock = await lockRun(deps.runsDirectory, header.runId);
+  const lock = await ownLock(deps.runsDirectory, header.runId, run.locks);
   const path = journalPath(deps.runsDirectory, header.runId);
   const draft = `${path}.new`;
   let journal: Journal | null = null;
@@ -75,7 +75,7 @@ export async function reopenRun(
   onEvent: RunListener,
 ): Promise<ReopenedRun> {
   const runId = await findRunId(deps.runsDirectory, wanted);
-  const lock = await lockRun(deps.runsDirectory, runId);
+  const lock = await ownLock(deps.runsDirectory, runId, locks);
   let journal: Journal | null = null;
   try {
     const { state, end } = await readRunState(deps.runsDirectory, runId);
@@ -105,6 +105,11 @@ export async function reopenRun(
     await lock.release();
     throw error;
   }
+}
+
+/** The callbacks' locks include the run's. */
+async function ownLock(runsDirectory: string, runId: string, locks: HeldLocks | undefined): Promise<RunLock> {
+  return locks === undefined ? lockRun(runsDirectory, runId) : { release: async () => undefined };
 }
 
 /** On disk when it resolves. */

@@ -2,12 +2,15 @@ import { hostname, userInfo } from "node:os";
 import type { Client } from "../client/client.js";
 import type { AddressRule } from "../delivery/address-rule.js";
 import type { Deliverer } from "../delivery/deliverer.js";
+import type { RunLease } from "../domain/callback.js";
 import type { Clock } from "../platform/clock.js";
 import type { Random } from "../platform/random.js";
 import type { OpenJournalFile } from "./journal/journal.js";
 import type { RunCounts } from "./journal/run-step.js";
 
+/** Of a run and its callbacks. */
 export interface HeldLocks {
+  readonly lease: RunLease;
   maySend(callbackId: string): boolean;
   /** Retakes a lost lock. Throws `unavailable` if another run has it. */
   retake(callback: { readonly id: string; readonly name: string }): Promise<void>;

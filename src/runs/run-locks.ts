@@ -3,8 +3,10 @@ import { createHash } from "node:crypto";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { RunLease } from "../domain/callback.js";
+import { count } from "../domain/count.js";
 import { isWhcbError, WhcbError } from "../domain/errors.js";
 import { newRunId } from "./journal/run-id.js";
+import { lockRun, type RunLock } from "./journal/run-lock.js";
 import type { RunCounts } from "./journal/run-step.js";
 import { type FileLock, type HeldLocks, type RunDeps, whoRuns } from "./run-deps.js";
 
@@ -42,6 +44,7 @@ export class RunLocks implements HeldLocks {
   readonly busy: readonly BusyCallback[];
   readonly #deps: RunDeps;
   readonly #held: Map<string, Held>;
+  readonly #runLock: RunLock;
   readonly #ending = new AbortController();
   readonly #renewing: Promise<void>;
   #progress = { done: 0, total: 0 };
@@ -51,15 +54,18 @@ export class RunLocks implements HeldLocks {
     this.runId = runId;
     this.#deps = deps;
     this.#held = taken.held;
+    this.#runLock = taken.runLock;
     this.busy = taken.busy;
     this.#renewing = this.#renew();
   }
 
-  /** In the order of the ids, so two runs never deadlock. Throws `unavailable` if none can be taken. */
+  /** In the order of the ids, so two runs never deadlock. Throws `unavailable` if none can be taken, or while a process works on the run. */
   static async take(callbacks: readonly LockedCallback[], deps: RunDeps, options: LockOptions = {}): Promise<RunLocks> {
     const runId = options.runId ?? newRunId(deps.clock.now(), deps.random);
     const lease = { run: runId, holder: whoRuns(deps), done: 0, total: 0 };
-    const taken: Taken = { held: new Map(), busy: [] };
+    // First, and released last: a lease tells runs apart, but not two processes that resume the same run.
+    const runLock = await lockRun(deps.runsDirectory, runId);
+    const taken: Taken = { held: new Map(), busy: [], runLock };
     const ordered = callbacks.toSorted((one, other) => (one.id < other.id ? -1 : 1));
     try {
       for (const callback of ordered) {
@@ -78,6 +84,7 @@ export class RunLocks implements HeldLocks {
       if (busy !== undefined && taken.held.size === 0) throw busyError(busy);
     } catch (error) {
       for (const [id, { fileLock }] of taken.held) await releaseOne(id, lease, fileLock, deps);
+      await runLock.release();
       throw error;
     }
     return new RunLocks(runId, deps, taken);
@@ -109,7 +116,7 @@ export class RunLocks implements HeldLocks {
 
   /** Throws `unavailable` if another run has taken it. */
   async retake({ id, name }: LockedCallback): Promise<void> {
-    const answer = await takeOne(id, this.#lease(), this.#deps);
+    const answer = await takeOne(id, this.lease, this.#deps);
     if (!("renewedAt" in answer)) throw busyError({ callback: { id, name }, holder: answer.holder });
     this.#held.set(id, answer);
   }
@@ -128,11 +135,12 @@ export class RunLocks implements HeldLocks {
     const expired = clock.sleepUntil(clock.now() + LONGEST_RELEASE_MS, released.signal);
     await Promise.race([this.#releaseAll(), expired]);
     released.abort();
+    await this.#runLock.release();
   }
 
   async #releaseAll(): Promise<void> {
     await this.#renewing;
-    for (const [id, { fileLock }] of this.#held) await releaseOne(id, this.#lease(), fileLock, this.#deps);
+    for (const [id, { fileLock }] of this.#held) await releaseOne(id, this.lease, fileLock, this.#deps);
     this.#held.clear();
   }
 
@@ -152,11 +160,11 @@ export class RunLocks implements HeldLocks {
 
   async #renewOne(callbackId: string, held: Held): Promise<"renewed" | "failed"> {
     if (held.fileLock !== null) {
-      await writeHolder(callbackId, this.#lease(), this.#deps);
+      await writeHolder(callbackId, this.lease, this.#deps);
       return "renewed";
     }
     try {
-      const answer = await takeOne(callbackId, this.#lease(), this.#deps);
+      const answer = await takeOne(callbackId, this.lease, this.#deps);
       held.renewedAt = "renewedAt" in answer ? answer.renewedAt : null;
       return "renewed";
     } catch (error) {
@@ -165,7 +173,7 @@ export class RunLocks implements HeldLocks {
     }
   }
 
-  #lease(): RunLease {
+  get lease(): RunLease {
     return { run: this.runId, holder: whoRuns(this.#deps), ...this.#progress };
   }
 }
@@ -173,6 +181,7 @@ export class RunLocks implements HeldLocks {
 interface Taken {
   readonly held: Map<string, Held>;
   readonly busy: BusyCallback[];
+  readonly runLock: RunLock;
 }
 
 async function takeOne(callbackId: string, lease: RunLease, deps: RunDeps): Promise<Held | { readonly holder: RunLease | null }> {
@@ -230,6 +239,7 @@ export function busyError(busy: BusyCallback): WhcbError {
 export function describeBusy({ callback, holder }: BusyCallback): string {
   const name = callback.name || callback.id;
   if (holder === null) return `another run is sending the calls of ${name}`;
+  if (holder.run === "") return `the service is replaying ${count(holder.total, "call")} of ${name} itself`;
   const progress = holder.total === 0 ? "still listing" : `${holder.done} of ${holder.total} calls done`;
   return `another run is sending the calls of ${name}: run ${holder.run} of ${holder.holder}, ${progress}`;
 }

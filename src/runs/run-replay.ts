@@ -120,7 +120,7 @@ async function requestGroup(plan: ReplayPlan, group: ReplayGroup, session: RunSe
       await session.writeAhead(callbackId, chunk);
       const outcomes = applyToChunk(
         chunk,
-        (ids) => deps.client.requestReplays(callbackId, ids),
+        (ids) => deps.client.requestReplays(callbackId, ids, session.locks?.lease),
         () => deps.client.getCallback(callbackId),
       );
       for await (const outcome of outcomes) {

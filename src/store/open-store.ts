@@ -3,7 +3,8 @@ import { WhcbError } from "../domain/errors.js";
 import { DEFAULT_SERVICE_SETTINGS, type ServiceSettings } from "../domain/service-settings.js";
 import type { Clock } from "../platform/clock.js";
 import { requireCallback } from "./callbacks/callback-row.js";
-import { callbackStore, releaseRunLease, takeRunLease } from "./callbacks/callbacks.js";
+import { callbackStore } from "./callbacks/callbacks.js";
+import { releaseRunLease, takeRunLease } from "./callbacks/run-leases.js";
 import { acceptCalls } from "./calls/accept-calls.js";
 import { listAttempts } from "./calls/attempts.js";
 import { readCounts } from "./calls/call-counts.js";
@@ -65,7 +66,7 @@ function storeOn(db: Db, cipher: KeyCipher): Store {
     listAttempts: (callbackId, callIds) => listAttempts(db, callbackId, callIds),
     countCalls: async (callbackId) => readCounts(db, (await requireCallback(db, callbackId)).key),
     markCalls: (callbackId, callIds, status, now, by) => markCalls(db, { callbackId, callIds, status, by }, now),
-    requestReplays: (callbackId, selection, now) => requestReplays(db, callbackId, selection, now),
+    requestReplays: (callbackId, selection, now, by = null) => requestReplays(db, { callbackId, selection, by }, now),
     recordReplays: (callbackId, replays) => recordReplays(db, callbackId, replays),
     takeRunLease: (callbackId, lease, now) => takeRunLease(db, callbackId, lease, now),
     releaseRunLease: (callbackId, lease) => releaseRunLease(db, callbackId, lease),

@@ -112,11 +112,11 @@ export interface CallStore {
     now: number,
     by?: MarkedBy,
   ): Promise<void>;
-  /** One attempt each, due now; sets `replayRequestedAt`. Throws as `markCalls`. */
-  requestReplays(callbackId: string, selection: ReplaySelection, now: number): Promise<number>;
+  /** One attempt each, due now; sets `replayRequestedAt`. Throws as `markCalls`, and `locked` while another run than `by` has the lease. */
+  requestReplays(callbackId: string, selection: ReplaySelection, now: number, by?: RunLease | null): Promise<number>;
   /** Those of unknown calls are ignored. Throws `not-found` for the callback. */
   recordReplays(callbackId: string, replays: readonly ClientReplay[]): Promise<void>;
-  /** null, or the lease of another run. Throws `not-found`. */
+  /** null, or the lease of another run, or of the service while it replays requested calls. Throws `not-found`. */
   takeRunLease(callbackId: string, lease: RunLease, now: number): Promise<RunLease | null>;
   /** No-op if another run has it. */
   releaseRunLease(callbackId: string, lease: RunLease): Promise<void>;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { RunLease } from "../../src/domain/callback.js";
-import { aCallback, NOW, type OpenStore } from "./store-support.js";
+import { aCallback, accept, attempt, NOW, type OpenStore } from "./store-support.js";
 
 const aLease = (over: Partial<RunLease> = {}): RunLease => ({ run: "RUN-1", holder: "ada@desk", done: 0, total: 0, ...over });
 
@@ -48,6 +48,41 @@ export function describeRunLeases(open: OpenStore): void {
       const callback = await aCallback(store);
       await store.takeRunLease(callback.id, aLease(), NOW);
       expect(await store.takeRunLease(callback.id, aLease({ run: "RUN-2" }), NOW - 1)).toBeNull();
+    });
+
+    it("of another run keeps the service from replaying; the run itself may request it", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await accept(store, callback, ["A", "B"]);
+      await attempt(store, callback, ["A", "B"]);
+      await store.takeRunLease(callback.id, aLease(), NOW);
+      const request = (run: RunLease | null, at: number) => store.requestReplays(callback.id, { callIds: ["A"] }, at, run);
+      const locked = { code: "locked", message: expect.stringContaining("Run RUN-1 of ada@desk") };
+      await expect(request(null, NOW + 29_999)).rejects.toMatchObject(locked);
+      await expect(request(aLease({ holder: "ada@laptop" }), NOW)).rejects.toMatchObject(locked);
+      await expect(store.requestReplays(callback.id, { filter: {} }, NOW)).rejects.toMatchObject(locked);
+      expect(await request(aLease(), NOW)).toBe(1);
+      expect(await request(null, NOW + 30_000)).toBe(1);
+    });
+
+    it("isn't given while the service replays, except to the run that requested it", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await accept(store, callback, ["A", "B", "C"]);
+      await attempt(store, callback, ["A", "B", "C"]);
+      await store.takeRunLease(callback.id, aLease(), NOW);
+      await store.requestReplays(callback.id, { callIds: ["A", "B"] }, NOW, aLease());
+      expect(await store.takeRunLease(callback.id, aLease({ done: 1, total: 2 }), NOW + 1)).toBeNull();
+      await store.releaseRunLease(callback.id, aLease());
+      expect(await store.takeRunLease(callback.id, aLease(), NOW + 2)).toEqual({
+        run: "",
+        holder: "the service",
+        done: 0,
+        total: 2,
+      });
+      await attempt(store, callback, ["A"], { cause: "replay" });
+      await store.markCalls(callback.id, ["B"], "SUCCESS", NOW + 3, "user");
+      expect(await store.takeRunLease(callback.id, aLease(), NOW + 4)).toBeNull();
     });
 
     it("needs a callback", async () => {

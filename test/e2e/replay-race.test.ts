@@ -3,12 +3,13 @@
  *
  * Covers: src/cli/settings/with-locks.ts
  */
+import { readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";
-import { Home, type Outcome, type RunOptions } from "../support/process/whcb-process.js";
+import { eventually, Home, type Outcome, type RunOptions } from "../support/process/whcb-process.js";
 import { countingEndpoint } from "../support/replay/replay-desk.js";
-import { type ReplayOutage, replayOutage } from "../support/replay/replay-outage.js";
+import { newestJournal, type ReplayOutage, replayOutage, works } from "../support/replay/replay-outage.js";
 
 const CALLS = Number(process.env.WHCB_RACE_CALLS ?? 300);
 /** Six processes share this machine with other tests. */
@@ -99,5 +100,59 @@ describe("two competing replays that are killed", () => {
     expect(unknown.length).toBeLessThanOrEqual(4);
     for (const id of unknown) expect(resumed.stdout).toContain(id);
     expect(twice(outage.received())).toEqual([]);
+  });
+});
+
+it("a second --resume of a run that is being resumed leaves the callback locked", async () => {
+  const outage = await outageOf((_, number) => ({ status: 200, delayMs: number > 40 ? 100 : 0 }));
+  const killed = home.start(["replay", "demo", "--failed", "--yes", "--concurrency", "1"]);
+  await outage.hasReceived(40);
+  await killed.stop("SIGKILL");
+  const resumed = home.start(["replay", "--resume"]);
+  await outage.hasReceived(45);
+  const second = await home.whcb(["replay", "--resume", newestJournal(home)?.runId ?? ""]);
+  expect([second.code, second.stderr]).toEqual([5, expect.stringMatching(/process \d+ is working on run/)]);
+  const other = await home.whcb(["replay", "demo", "--failed", "--yes"]);
+  expect([other.code, other.stderr]).toEqual([5, expect.stringContaining("another run is sending the calls of demo")]);
+  await resumed.stop("SIGINT");
+  expect(twice(outage.received())).toEqual([]);
+});
+
+/** POST /replays of all failed calls, as any client of the API may send it: it names no run. */
+async function askService(): Promise<Response> {
+  const settings = JSON.parse(readFileSync(home.path("config", "config.json"), "utf8"));
+  const { url, username, password, apiKey } = settings.profiles.local;
+  const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
+  const headers = { authorization, "x-api-key": apiKey, accept: "application/json" };
+  return fetch(`${url}/callbacks/demo/replays?status=FAILED`, { method: "POST", headers });
+}
+
+describe("a replay by the service", () => {
+  it("is rejected while a run sends, naming it", async () => {
+    const outage = await outageOf(() => ({ status: 200, delayMs: 20 }));
+    const replay = home.start(["replay", "demo", "--failed", "--yes", "--concurrency", "1"]);
+    await outage.hasReceived(2);
+    const rejected = await askService();
+    expect([rejected.status, await rejected.json()]).toMatchObject([
+      409,
+      { errorDetail: expect.stringMatching(/^Run \S+ of \S+ is sending its calls$/) },
+    ]);
+    const asked = await home.whcb(["replay", "demo", "--failed", "--yes", "--via", "service"]);
+    expect([asked.code, asked.stderr]).toEqual([5, expect.stringContaining("another run is sending the calls of demo: run ")]);
+    await replay.stop("SIGINT");
+    expect((await askService()).status).toBe(202);
+    await eventually(outage.failedIds, (failed) => failed.length === 0);
+    expect(twice(outage.received())).toEqual([]);
+  });
+
+  it("keeps other runs out until it ends; one that waits finds nothing left", async () => {
+    const outage = await outageOf(() => ({ status: 200, delayMs: 100 }));
+    await works(home, ["replay", "demo", "--failed", "--yes", "--via", "service"]);
+    const [second, waiting] = await Promise.all(
+      [[], ["--wait"]].map((flags) => home.whcb(["replay", "demo", "--failed", "--yes", ...flags])),
+    );
+    expect(second).toMatchObject({ code: 5, stderr: expect.stringMatching(/the service is replaying \d+ calls of demo itself/) });
+    expect(waiting).toMatchObject({ code: 0, stderr: expect.stringContaining("nothing to replay") });
+    expect([outage.received().length, twice(outage.received())]).toEqual([CALLS, []]);
   });
 });

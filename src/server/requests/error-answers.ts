@@ -28,6 +28,7 @@ const STATUS_OF = {
   "method-not-allowed": 405,
   unavailable: 503,
   network: 502,
+  locked: 409,
   "items-failed": 500,
   interrupted: 503,
 } as const satisfies Record<ErrorCode, number>;
@@ -42,6 +43,7 @@ const SUMMARY_OF: Readonly<Partial<Record<ErrorCode, string>>> = {
   unauthenticated: "The user could not be verified",
   forbidden: "The API key could not be verified",
   "unsupported-media-type": "The Content-Type isn't supported",
+  locked: "The callback is locked",
   unavailable: "The service can't do this now",
 };
 

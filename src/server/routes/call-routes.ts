@@ -13,6 +13,7 @@ import { sendList } from "./list-answer.js";
 import { one, type Query, readFilter, readIds, readPage, readSort } from "./query-parameters.js";
 import { callLinks, Linker } from "./resource-links.js";
 import type { CallbackPath, CallPath, RouteContext } from "./route-context.js";
+import { readLease } from "./run-lock-routes.js";
 
 /** By date: newest first. */
 const SORT_FIELDS = { attemptedDate: true, status: false, messageId: false, id: false } as const;
@@ -78,7 +79,8 @@ export function addCallRoutes(app: FastifyInstance, { docs, deps, lookup, larges
   app.post<CallbackPath & { Querystring: Query }>("/callbacks/:id/replays", docs("requestReplays"), async (request, reply) => {
     const selection = readReplaySelection(request.query);
     const callback = await lookup.find(request.params.id);
-    const accepted = await store.requestReplays(callback.id, selection, clock.now());
+    const by = request.body === undefined ? null : await readLease(request.body);
+    const accepted = await store.requestReplays(callback.id, selection, clock.now(), by);
     if (accepted > 0) deps.onWork(callback.id, "changed");
     return send(request, reply, { kind: "call", shape: "accepted", document: { accepted }, status: 202 });
   });

@@ -1,8 +1,9 @@
 /** docs/contract.md, Run lock. */
 import type { FastifyInstance } from "fastify";
-import type { RunLease } from "../../domain/callback.js";
+import { describeHolder, type RunLease } from "../../domain/callback.js";
+import { WhcbError } from "../../domain/errors.js";
 import { lazyParts } from "../lazy-parts.js";
-import { errorAnswer } from "../requests/error-answers.js";
+import { answerTo } from "../requests/error-answers.js";
 import type { CallbackPath, RouteContext } from "./route-context.js";
 
 export function addRunLockRoutes(app: FastifyInstance, { docs, deps, lookup }: RouteContext): void {
@@ -13,11 +14,7 @@ export function addRunLockRoutes(app: FastifyInstance, { docs, deps, lookup }: R
     const callback = await lookup.find(request.params.id);
     const held = await store.takeRunLease(callback.id, lease, clock.now());
     if (held === null) return reply.code(204).send();
-    const { status, document } = errorAnswer(
-      409,
-      "The callback is locked",
-      `Run ${held.run} of ${held.holder} is sending its calls`,
-    );
+    const { status, document } = answerTo(new WhcbError("locked", describeHolder(held)));
     return reply
       .code(status)
       .header("content-type", "application/json")
@@ -32,7 +29,7 @@ export function addRunLockRoutes(app: FastifyInstance, { docs, deps, lookup }: R
   });
 }
 
-async function readLease(body: unknown): Promise<RunLease> {
+export async function readLease(body: unknown): Promise<RunLease> {
   const { parseRunLease } = await lazyParts.callParsers();
   return parseRunLease(body);
 }

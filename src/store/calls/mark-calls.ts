@@ -1,8 +1,10 @@
 /** docs/dispatcher.md, A call, rule 6. */
 import { sql } from "kysely";
 import { type MarkedBy, markCall, recordClientReplay, requestReplay } from "../../domain/call.js";
+import type { RunLease } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import { requireCallback } from "../callbacks/callback-row.js";
+import { requireLease } from "../callbacks/run-leases.js";
 import { recordChange } from "../change-log.js";
 import type { Db } from "../schema.js";
 import type { ClientReplay, ReplaySelection } from "../store.js";
@@ -16,6 +18,12 @@ export interface Marking {
   readonly callIds: readonly string[];
   readonly status: "SUCCESS" | "FAILED";
   readonly by?: MarkedBy | undefined;
+}
+
+export interface ReplayRequest {
+  readonly callbackId: string;
+  readonly selection: ReplaySelection;
+  readonly by: RunLease | null;
 }
 
 /** All or none. */
@@ -36,10 +44,11 @@ export function markCalls(db: Db, { callbackId, callIds, status, by }: Marking, 
   });
 }
 
-/** Atomic. Counts only FAILED calls. */
-export function requestReplays(db: Db, callbackId: string, selection: ReplaySelection, now: number): Promise<number> {
+/** Atomic. Counts only FAILED calls. Throws `locked` while another run than `by` has the lease. */
+export function requestReplays(db: Db, { callbackId, selection, by }: ReplayRequest, now: number): Promise<number> {
   return db.transaction().execute(async (trx) => {
     const { key } = await requireCallback(trx, callbackId);
+    await requireLease(trx, key, by, now);
     const requested =
       "callIds" in selection
         ? await requestByIds(trx, { id: callbackId, key }, selection.callIds, now)

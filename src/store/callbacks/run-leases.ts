@@ -1,0 +1,59 @@
+import { sql } from "kysely";
+import { describeHolder, LEASE_MS, type RunLease, serviceLease } from "../../domain/callback.js";
+import { WhcbError } from "../../domain/errors.js";
+import type { Db } from "../schema.js";
+import { requireCallback } from "./callback-row.js";
+
+/**
+ * One statement. null if taken, else the holder's lease. Ignores a lease from before the clock was set back. Requested replays keep
+ * other runs out until the last one has its outcome.
+ */
+export async function takeRunLease(db: Db, callbackId: string, lease: RunLease, now: number): Promise<RunLease | null> {
+  const { key } = await requireCallback(db, callbackId);
+  const { run, holder, done, total } = lease;
+  const expiresAt = now + LEASE_MS;
+  const { rows } = await sql<{ callback_key: number }>`
+    INSERT INTO run_leases (callback_key, run, holder, done, total, expires_at)
+    SELECT ${key}, ${run}, ${holder}, ${done}, ${total}, ${expiresAt}
+    WHERE NOT EXISTS (SELECT 1 FROM calls WHERE callback_key = ${key} AND due_cause = 'replay')
+      OR EXISTS (SELECT 1 FROM run_leases WHERE callback_key = ${key} AND run = ${run} AND holder = ${holder})
+    ON CONFLICT (callback_key) DO UPDATE SET
+      run = excluded.run, holder = excluded.holder, done = excluded.done, total = excluded.total, expires_at = excluded.expires_at
+    WHERE (run_leases.run = excluded.run AND run_leases.holder = excluded.holder)
+      OR run_leases.expires_at <= ${now} OR run_leases.expires_at > ${expiresAt}
+    RETURNING callback_key`.execute(db);
+  if (rows.length > 0) return null;
+  const other = (await readLease(db, key, now)) ?? (await readServiceLease(db, key));
+  // It may have been released since.
+  return other ?? takeRunLease(db, callbackId, lease, now);
+}
+
+/** Throws `locked` if another run than `by` has the lease. */
+export async function requireLease(db: Db, callbackKey: number, by: RunLease | null, now: number): Promise<void> {
+  const lease = await readLease(db, callbackKey, now);
+  if (lease === null || (lease.run === by?.run && lease.holder === by.holder)) return;
+  throw new WhcbError("locked", describeHolder(lease));
+}
+
+/** null if it is free or has expired. */
+async function readLease(db: Db, callbackKey: number, now: number): Promise<RunLease | null> {
+  const row = await db.selectFrom("run_leases").selectAll().where("callback_key", "=", callbackKey).executeTakeFirst();
+  if (row === undefined || row.expires_at <= now || row.expires_at > now + LEASE_MS) return null;
+  return { run: row.run, holder: row.holder, done: row.done, total: row.total };
+}
+
+async function readServiceLease(db: Db, callbackKey: number): Promise<RunLease | null> {
+  const { rows } = await sql<{ requested: number }>`
+    SELECT count(*) AS requested FROM calls WHERE callback_key = ${callbackKey} AND due_cause = 'replay'`.execute(db);
+  const requested = rows[0]?.requested ?? 0;
+  return requested === 0 ? null : serviceLease(requested);
+}
+
+export async function releaseRunLease(db: Db, callbackId: string, { run, holder }: RunLease): Promise<void> {
+  await db
+    .deleteFrom("run_leases")
+    .where("callback_key", "=", (callbacks) => callbacks.selectFrom("callbacks").select("key").where("id", "=", callbackId))
+    .where("run", "=", run)
+    .where("holder", "=", holder)
+    .execute();
+}
