@@ -15,8 +15,11 @@ import { runReplay } from "../../src/runs/run-replay.js";
 import { CLIENT_SERVICES } from "../support/client/client-services.js";
 import { platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";
 import { type CountingEndpoint, countingEndpoint, type Desk, openDesk } from "../support/replay/replay-desk.js";
+import { seededRandom } from "../support/time/seeded-random.js";
 import { VirtualClock } from "../support/time/virtual-clock.js";
 
+/** Another process gives its run another id. */
+const OTHER = { who: "bob@desk", random: seededRandom(8) };
 const closing: (() => Promise<void>)[] = [];
 
 afterEach(async () => {
@@ -34,7 +37,7 @@ describe.each(CLIENT_SERVICES)("on $name", (service) => {
     const opened = await service.open(3);
     const one = openDesk({ client: opened.client });
     // The same user on the same machine, in another process.
-    const other = openDesk({ client: opened.client, over: { runsDirectory: one.deps.runsDirectory, who: "bob@desk" } });
+    const other = openDesk({ client: opened.client, over: { ...OTHER, runsDirectory: one.deps.runsDirectory } });
     closing.push(opened.close);
     return [one, other];
   }
