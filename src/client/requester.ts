@@ -85,7 +85,9 @@ export function createRequester(deps: RequesterDeps): Requester {
           continue;
         }
         if (outcome instanceof TransportFailure) throw networkError(outcome, transport.name, request.method);
-        if (isOverRate(outcome) || outcome.status >= 500) throw serviceError(outcome, transport.name);
+        if (isOverRate(outcome) || outcome.status >= 500) {
+          throw serviceError(outcome, transport.name, parseRetryAfter(outcome.headers["retry-after"] ?? "", clock.now()));
+        }
         return outcome;
       }
     },

@@ -1,3 +1,4 @@
+import { formatDuration } from "../domain/duration.js";
 import { type ErrorCode, WhcbError } from "../domain/errors.js";
 import { readError } from "../wire/json/error-json.js";
 import type { TransportResponse } from "./transport.js";
@@ -21,7 +22,7 @@ function hasErrorCode(headers: TransportResponse["headers"], code: string): bool
 }
 
 /** For a status >= 300. Redirects aren't followed: credentials go only to the profile's origin. */
-export function serviceError(answer: TransportResponse, service: string): WhcbError {
+export function serviceError(answer: TransportResponse, service: string, retryAfterMs: number | null = null): WhcbError {
   const { status, headers } = answer;
   if (isOverDay(answer)) {
     return new WhcbError("quota-exceeded", `${service}: the daily limit of requests is reached`, {
@@ -29,8 +30,11 @@ export function serviceError(answer: TransportResponse, service: string): WhcbEr
     });
   }
   if (isOverRate(answer)) {
-    return new WhcbError("rate-limited", `${service}: too many requests per second, even after waiting`, {
+    const asked = retryAfterMs === null ? "too many requests per second, even after waiting" : "too many requests";
+    const pause = retryAfterMs === null ? "" : `; it asks for a pause of ${formatDuration(retryAfterMs)}`;
+    return new WhcbError("rate-limited", `${service}: ${asked}${pause}`, {
       hint: "Set a lower rate for the profile, or check who else uses this API key.",
+      retryAfterMs,
     });
   }
   if (status < 400) {
@@ -51,7 +55,7 @@ export function serviceError(answer: TransportResponse, service: string): WhcbEr
     });
   }
   const code = CODES[status] ?? (status >= 500 ? "unavailable" : "malformed");
-  return new WhcbError(code, detail || `${service}: answered ${status}`);
+  return new WhcbError(code, detail || `${service}: answered ${status}`, { retryAfterMs });
 }
 
 const CODES: Readonly<Record<number, ErrorCode>> = {

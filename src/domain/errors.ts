@@ -24,6 +24,8 @@ export type ErrorCode =
 export interface WhcbErrorOptions {
   /** What to do, in one sentence. */
   readonly hint?: string;
+  /** The pause that a service asked for. */
+  readonly retryAfterMs?: number | null;
   readonly cause?: unknown;
 }
 
@@ -32,11 +34,13 @@ export class WhcbError extends Error {
   override readonly name = "WhcbError";
   readonly code: ErrorCode;
   readonly hint: string | undefined;
+  readonly retryAfterMs: number | null;
 
   constructor(code: ErrorCode, message: string, options: WhcbErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.hint = options.hint;
+    this.retryAfterMs = options.retryAfterMs ?? null;
   }
 }
 

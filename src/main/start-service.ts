@@ -1,4 +1,6 @@
 import { once } from "node:events";
+import { lstatSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { dirname, join, resolve } from "node:path";
 import type { RunningService, ServeOptions } from "../cli/cli-deps.js";
@@ -48,7 +50,8 @@ async function start(
   const addressRule = addressRuleFor(options.host, options.allowNetworks);
   await tryToListen(options);
   const logger = pinoLogger(options.logLevel, log);
-  const store = await openServedStore(options, teardown);
+  let hasStarted = false;
+  const store = await openServedStore(options, teardown, () => hasStarted);
   const settings = { ...(await store.readSettings()), ...options.settings };
   const policy = { intervalMs: settings.intervalMs, windowMs: settings.windowMs, jitter: options.jitter };
   const deliverer = openDeliverer(addressRule, teardown);
@@ -92,6 +95,7 @@ async function start(
   // After listening: with the port taken, nothing is stored or sent.
   await store.saveSettings(options.settings);
   dispatching.start();
+  hasStarted = true;
   return { url, settings };
 }
 
@@ -132,16 +136,22 @@ function openNotifier({ smtp, mailDirectory, database }: ServeOptions, teardown:
   return notifier;
 }
 
-/** With the user of `options` added. Throws as lockDatabase and openStore. */
-async function openServedStore(options: ServeOptions, teardown: Teardown): Promise<Store> {
+/** With the user of `options` added. Throws as lockDatabase and openStore. A database that a failed start created is removed again. */
+async function openServedStore(options: ServeOptions, teardown: Teardown, hasStarted: () => boolean): Promise<Store> {
   const { database, credentials, secretKey } = options;
   const keySource = secretKeySource(database, secretKey);
+  const isNew = database !== ":memory:" && lstatSync(database, { throwIfNoEntry: false }) === undefined;
   const lock = await lockDatabase(database);
   teardown.add(() => lock.release());
+  if (isNew) teardown.add(async () => void (hasStarted() || (await removeDatabase(database))));
   const store = await openStore({ url: database, clock: systemClock, secretKey: keySource });
   teardown.add(() => store.close());
   await addUser(credentials, store);
   return store;
+}
+
+async function removeDatabase(path: string): Promise<void> {
+  for (const end of ["", "-journal", "-wal", "-shm", "-serve.lock", ".key"]) await rm(`${path}${end}`, { force: true });
 }
 
 /** Keeps existing hashes: new ones would invalidate issued tokens. */

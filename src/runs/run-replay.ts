@@ -48,20 +48,30 @@ export async function runReplay(
 }
 
 export async function replayPlan(plan: ReplayPlan, options: ReplayOptions & RunControl, session: RunSession): Promise<void> {
+  const markers: Marker[] = [];
   for (const group of plan.groups) {
-    if (session.stop.reason !== null) return;
+    if (session.stop.reason !== null) break;
     if (options.viaService) await requestGroup(plan, group, session);
-    else await sendAndMark(plan, group, options, session);
-    while (session.stopped(group.callback.id) === "lock-lost") await sendAgainWithLock(group, options, session);
-    if (session.stopped(group.callback.id) === "gone") await giveUpCallback(group.callback.id, session);
+    else await sendAndMark(plan, group, options, { session, markers });
+    while (session.stopped(group.callback.id) === "lock-lost") await sendAgainWithLock(group, options, { session, markers });
   }
+  for (const marker of markers) await marker.finish();
+  for (const { callback } of plan.groups) {
+    if (session.stopped(callback.id) === "gone") await giveUpCallback(callback.id, session);
+  }
+}
+
+interface Sending {
+  readonly session: RunSession;
+  /** Those that wait for a pause go on while other callbacks' calls are sent. */
+  readonly markers: Marker[];
 }
 
 /** Others may have sent some of the calls in the meantime. */
 async function sendAgainWithLock(
   { callback }: ReplayGroup,
   options: ReplayOptions & RunControl,
-  session: RunSession,
+  { session, markers }: Sending,
 ): Promise<void> {
   const { runsDirectory } = session.deps;
   try {
@@ -73,7 +83,7 @@ async function sendAgainWithLock(
     try {
       const draft = await relistCalls(callback, state, { file, resendUnknown: false }, session);
       const plan = snapshotPlan({ runId: session.header.runId, drafts: [draft], file });
-      for (const group of plan.groups) await sendAndMark(plan, group, options, session);
+      for (const group of plan.groups) await sendAndMark(plan, group, options, { session, markers });
     } finally {
       await file.close();
     }
@@ -87,10 +97,11 @@ async function sendAndMark(
   plan: ReplayPlan,
   group: ReplayGroup,
   options: ReplayOptions & RunControl,
-  session: RunSession,
+  { session, markers }: Sending,
 ): Promise<void> {
   const callbackId = group.callback.id;
   const marker = options.mark ? new Marker({ callbackId, status: "SUCCESS", from: "accepted" }, session) : null;
+  if (marker !== null) markers.push(marker);
   const reporter = options.mark ? new AttemptReporter(callbackId, session) : null;
   try {
     await sendGroup(
@@ -106,7 +117,7 @@ async function sendAndMark(
     );
   } finally {
     await reporter?.finish();
-    await marker?.finish();
+    await marker?.finishOrPause();
   }
 }
 

@@ -39,7 +39,7 @@ export class RunSession {
   readonly locks: HeldLocks | undefined;
   /** Of the whole run; each callback has its own (`stopOf`). */
   readonly stop: StopSignal;
-  readonly troubled: RunCall[] = [];
+  readonly #troubled = new Map<string, RunCall>();
   readonly #rejections = new Map<string, Rejection>();
   readonly startedAtMs: number;
   readonly #stops = new Map<string, StopSignal>();
@@ -84,12 +84,21 @@ export class RunSession {
     return stop;
   }
 
+  pausing(callbackId: string, until: number): void {
+    this.#onEvent({ type: "pausing", callbackId, until });
+  }
+
   continueCallback(callbackId: string): void {
     this.#stops.delete(callbackId);
   }
 
   stopped(callbackId: string): StopReason | null {
     return this.#stops.get(callbackId)?.reason ?? null;
+  }
+
+  /** Unknown or not found. */
+  get troubled(): readonly RunCall[] {
+    return [...this.#troubled.values()];
   }
 
   /** Most frequent first. */
@@ -102,6 +111,7 @@ export class RunSession {
     this.journal.collect(step);
     if (!isOutcome(step)) this.writeOutcomes();
     this.#count(callbackId, step, from);
+    if (from === "unknown" && "call" in step) this.#troubled.delete(step.call);
     const call = troubledCall(callbackId, step);
     if (call !== null) this.#addTroubled(call);
     this.#onEvent({ type: "step", callbackId, step, counts: this.#total });
@@ -125,6 +135,8 @@ export class RunSession {
       const from = this.#resending.get(call);
       if (from === undefined) continue;
       this.#resending.delete(call);
+      this.#troubled.delete(call);
+      if (from === "rejected") this.#forgetRejection(call);
       this.#count(callbackId, { step: "sent", call, at }, from);
     }
     await this.journal.flushed();
@@ -132,7 +144,7 @@ export class RunSession {
 
   #addTroubled(call: RunCall): void {
     if (call.state !== "rejected") {
-      if (this.troubled.length < MAX_TROUBLED) this.troubled.push(call);
+      if (this.#troubled.size < MAX_TROUBLED) this.#troubled.set(call.id, call);
       return;
     }
     const { statusCode, message } = call;
@@ -141,6 +153,15 @@ export class RunSession {
     if (same !== undefined) this.#rejections.set(key, { ...same, calls: same.calls + 1, last: call });
     else if (this.#rejections.size < MAX_REJECTIONS) {
       this.#rejections.set(key, { statusCode, message: message ?? "", calls: 1, first: call, last: call });
+    }
+  }
+
+  /** Of a canary. */
+  #forgetRejection(callId: string): void {
+    for (const [key, rejection] of this.#rejections) {
+      if (rejection.first.id !== callId && rejection.last.id !== callId) continue;
+      if (rejection.calls === 1) this.#rejections.delete(key);
+      else this.#rejections.set(key, { ...rejection, calls: rejection.calls - 1 });
     }
   }
 

@@ -89,6 +89,12 @@ describe("a failed start", () => {
     expect([existsSync(data), existsSync(home.path("new-config"))]).toEqual([false, false]);
   });
 
+  it.each([4, 60, 100])("on a disk that has only %i KiB left removes the database that it began", async (longestFileKiB) => {
+    const { code, stderr } = await home.whcb(["serve", "--port", "0", "--db", home.path("x.db")], { longestFileKiB });
+    expect([code, stderr]).toEqual([5, expect.stringContaining("x.db: The database's disk can't be read or written")]);
+    expect(leftBehind()).toEqual([]);
+  });
+
   it("on a file that isn't a database changes nothing and creates no file beside it", async () => {
     writeFileSync(home.path("x.db"), "not a database, but long enough to be read as one ".repeat(100));
     expect(await refused(["--db", home.path("x.db")])).toEqual({

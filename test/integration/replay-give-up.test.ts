@@ -3,8 +3,10 @@
  */
 import { afterEach, describe, expect, it } from "vitest";
 import type { Client } from "../../src/client/client.js";
+import type { Transport } from "../../src/client/transport.js";
 import { WhcbError } from "../../src/domain/errors.js";
-import { systemClock } from "../../src/platform/clock.js";
+import { type Clock, systemClock } from "../../src/platform/clock.js";
+import type { RunEvent } from "../../src/runs/journal/run-step.js";
 import { readRun } from "../../src/runs/journal/stored-runs.js";
 import { planReplay } from "../../src/runs/plan/plan-replay.js";
 import { resumeRun } from "../../src/runs/resume-run.js";
@@ -95,6 +97,88 @@ describe("a callback that is deleted during a replay", () => {
   });
 });
 
+/** The service answers the marks of the first callback with 429 until its pause is over, which time skips to at `release`. */
+async function pausedScene(retryAfterSeconds: number) {
+  const endpoint = await countingEndpoint();
+  const [one = [], other = []] = [platformCalls(60), platformCalls(100).slice(60)];
+  const callbacks = [one, other].map((calls, index) => {
+    return { id: IDS[index] ?? "", name: `callback-${index}`, url: endpoint.url, key: "k", calls };
+  });
+  let skippedMs = 0;
+  let onRelease = (): void => {};
+  const released = new Promise<void>((resolve) => {
+    onRelease = () => {
+      skippedMs = retryAfterSeconds * 1_000;
+      resolve();
+    };
+  });
+  const clock: Clock = {
+    ...systemClock,
+    now: () => systemClock.now() + skippedMs,
+    async sleepUntil(at, signal) {
+      if (at - clock.now() < 30_000) return systemClock.sleepUntil(at - skippedMs, signal);
+      const aborted = new Promise<void>((resolve) => signal?.addEventListener("abort", () => resolve(), { once: true }));
+      await Promise.race([released, aborted]);
+    },
+  };
+  const platform = scriptedPlatform({ clock, callbacks });
+  let rejectedAt = 0;
+  const transport: Transport = {
+    ...platform.transport(),
+    async send(request) {
+      if (request.method !== "PUT" || !request.path.includes(IDS[0] ?? "")) return platform.answer(request);
+      if (rejectedAt === 0) rejectedAt = clock.now();
+      if (clock.now() >= rejectedAt + retryAfterSeconds * 1_000) return platform.answer(request);
+      return { status: 429, headers: { "retry-after": String(retryAfterSeconds) }, body: "" };
+    },
+  };
+  const desk = openDesk({ transport, clock });
+  closing.push(endpoint.close, desk.leave);
+  return { deps: desk.deps, endpoint, calls: [one, other], release: () => onRelease() };
+}
+
+const failedOf = (calls: readonly PlatformCall[][]) => calls.map((own) => own.filter(({ status }) => status === "FAILED").length);
+
+describe("a pause that the service asks for when it is told to mark", () => {
+  it("is waited for; meanwhile the other callbacks' calls are sent and marked", async () => {
+    const at = await pausedScene(3_600);
+    const pauses: RunEvent[] = [];
+    const plan = await planReplay({ callbacks: null, calls: { filter: {} }, skipRetrying: false }, at.deps);
+    const summary = await runReplay(plan, { ...DEFAULT_REPLAY_OPTIONS }, at.deps, (event) => {
+      if (event.type === "pausing") pauses.push(event);
+      if (event.type === "step" && event.callbackId === IDS[1] && event.counts.marked === 40) at.release();
+    });
+    expect(pauses).toEqual([{ type: "pausing", callbackId: IDS[0], until: expect.any(Number) }]);
+    expect([at.endpoint.received.length, failedOf(at.calls)]).toEqual([100, [0, 0]]);
+    expect(summary).toMatchObject({ error: null, isResumable: false, counts: { accepted: 100, marked: 100, toMark: 0 } });
+  });
+
+  it("ends with Ctrl-C; --resume marks what was accepted and sends nothing twice", async () => {
+    const at = await pausedScene(3_600);
+    const stop = new AbortController();
+    const plan = await planReplay({ callbacks: null, calls: { filter: {} }, skipRetrying: false }, at.deps);
+    const summary = await runReplay(plan, { ...DEFAULT_REPLAY_OPTIONS, signal: stop.signal }, at.deps, (event) => {
+      if (event.type === "step" && event.callbackId === IDS[1] && event.counts.marked === 40) stop.abort();
+    });
+    expect(summary).toMatchObject({ error: { code: "interrupted" }, isResumable: true, counts: { accepted: 100, toMark: 60 } });
+    at.release();
+    const resumed = await resumeRun(summary.header.runId, { resendUnknown: false }, at.deps);
+    expect(resumed).toMatchObject({ error: null, isResumable: false, counts: { accepted: 100, marked: 100 } });
+    expect([at.endpoint.received.length, failedOf(at.calls)]).toEqual([100, [0, 0]]);
+  });
+
+  it("of more than two hours ends the run, and the message names the command that continues it", async () => {
+    const at = await pausedScene(7_260);
+    const summary = await replay(at.deps);
+    expect(summary).toMatchObject({ isResumable: true, error: { code: "rate-limited" } });
+    expect(summary.error?.message).toContain("it asks for a pause of 2h 1m");
+    expect(summary.error?.hint).toContain(`whcb replay --resume ${summary.header.runId}`);
+    at.release();
+    await resumeRun(summary.header.runId, { resendUnknown: false }, at.deps);
+    expect([new Set(at.endpoint.received).size, at.endpoint.received.length, failedOf(at.calls)]).toEqual([100, 100, [0, 0]]);
+  });
+});
+
 describe("a mark that the service rejects", () => {
   it.each(["malformed", "not-found", "duplicate-name", "invalid"] as const)(
     "with %s gives up that call only: it is listed, and the others are sent and marked",
@@ -146,7 +230,7 @@ describe("a canary that was rejected", () => {
     const first = await replay(at.deps);
     expect(first.counts).toMatchObject({ rejected: 1, left: 19 });
     const second = await resumeRun(first.header.runId, { resendUnknown: false }, at.deps);
-    expect(second).toMatchObject({ error: null, counts: { accepted: 20, rejected: 0, marked: 20, left: 0 } });
+    expect(second).toMatchObject({ error: null, rejections: [], counts: { accepted: 20, rejected: 0, marked: 20, left: 0 } });
     await expectSameCounts(at, second);
   });
 });

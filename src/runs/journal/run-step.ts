@@ -88,6 +88,8 @@ export type RunEvent =
   | { readonly type: "listed"; readonly callbackId: string; readonly calls: number; readonly total: number | null }
   | { readonly type: "started"; readonly runId: string; readonly counts: RunCounts }
   | { readonly type: "step"; readonly callbackId: string; readonly step: CallStep; readonly counts: RunCounts }
+  /** The service asked for a pause: nothing is marked until `until`. */
+  | { readonly type: "pausing"; readonly callbackId: string; readonly until: number }
   /** No new sends from here. */
   | { readonly type: "stopping"; readonly callbackId: string | null; readonly reason: StopReason };
 

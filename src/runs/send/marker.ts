@@ -1,9 +1,15 @@
 import { namesCall } from "../../client/service-error.js";
-import { type ErrorCode, isWhcbError } from "../../domain/errors.js";
+import { commandLine } from "../../domain/command-line.js";
+import { spellDuration } from "../../domain/duration.js";
+import { type ErrorCode, isWhcbError, WhcbError } from "../../domain/errors.js";
 import { chunkIds, MAX_IDS_PER_REQUEST } from "../../wire/bulk-ids.js";
 import type { RunCallState } from "../journal/run-counts.js";
 import { asWhcbError, type RunSession } from "../run-session.js";
 
+/** The client waits out shorter ones itself. */
+const SHORTEST_PAUSE_MS = 60_000;
+/** For one request, in all. */
+const LONGEST_PAUSE_MS = 2 * 60 * 60_000;
 /** For a chunk to fill. */
 const LONGEST_WAIT_MS = 1_000;
 
@@ -20,6 +26,8 @@ export class Marker {
   #isEnding = false;
   #hasFailed = false;
   #wake: () => void = () => {};
+  #onPause: () => void = () => {};
+  readonly #paused = new Promise<void>((resolve) => (this.#onPause = resolve));
   readonly #work: Promise<void>;
 
   constructor(job: MarkJob, session: RunSession) {
@@ -33,6 +41,11 @@ export class Marker {
   add(callId: string): void {
     this.#waiting.push(callId);
     if (this.#waiting.length === 1 || this.#waiting.length === MAX_IDS_PER_REQUEST) this.#wake();
+  }
+
+  /** As `finish`, but resolves as soon as the service asks for a pause: other callbacks needn't wait for its end. */
+  async finishOrPause(): Promise<void> {
+    await Promise.race([this.finish(), this.#paused]);
   }
 
   /** Resolves when all are marked, or the service has failed (the session is then stopped). */
@@ -79,8 +92,9 @@ export class Marker {
     try {
       const outcomes = applyToChunk(
         chunk,
-        (callIds) => deps.client.markCalls(callbackId, callIds, status, from === "accepted" ? "replay" : "user"),
-        () => deps.client.getCallback(callbackId),
+        (callIds) =>
+          this.#patiently(() => deps.client.markCalls(callbackId, callIds, status, from === "accepted" ? "replay" : "user")),
+        () => this.#patiently(() => deps.client.getCallback(callbackId)),
       );
       for await (const outcome of outcomes) {
         const at = deps.clock.now();
@@ -97,6 +111,32 @@ export class Marker {
       else this.#session.stop.stop("service", asWhcbError(error));
     }
   }
+
+  /** Waits for the pauses that the service asks for. Ctrl-C ends the wait. */
+  async #patiently<Result>(request: () => Promise<Result>): Promise<Result> {
+    const { stop, deps, header } = this.#session;
+    const startedAt = deps.clock.now();
+    for (;;) {
+      try {
+        return await request();
+      } catch (error) {
+        if (!isWhcbError(error) || (error.retryAfterMs ?? 0) < SHORTEST_PAUSE_MS || stop.reason !== null) throw error;
+        const until = deps.clock.now() + (error.retryAfterMs ?? 0);
+        if (until > startedAt + LONGEST_PAUSE_MS) throw tooLongPause(error, header.runId);
+        this.#session.pausing(this.#job.callbackId, until);
+        this.#onPause();
+        await deps.clock.sleepUntil(until, stop.signal);
+        if (stop.reason !== null) throw error;
+      }
+    }
+  }
+}
+
+function tooLongPause(cause: WhcbError, runId: string): WhcbError {
+  return new WhcbError(cause.code, cause.message, {
+    cause,
+    hint: `A run waits for at most ${spellDuration(LONGEST_PAUSE_MS)}. What was accepted is in its journal: \`${commandLine({ command: "replay", flags: ["--resume", runId] })}\` marks it later.`,
+  });
 }
 
 export async function markAll(job: MarkJob, callIds: Iterable<string>, session: RunSession): Promise<void> {

@@ -5,7 +5,10 @@ import type { CallStep, RunCounts, RunEvent, RunListener } from "../../../runs/j
 import type { Invocation } from "../../args/command-spec.js";
 import { EXIT_INTERRUPTED } from "../../exit-codes.js";
 import { openProgress } from "../progress-line.js";
+
 import { joinText, safeJson, text } from "../screen-text.js";
+import { formatInstant } from "../times.js";
+import { resumeCommand } from "./run-summary.js";
 
 export interface FollowedRun {
   readonly signal: AbortSignal;
@@ -21,9 +24,14 @@ export async function followRun<Result>(
   const { deps, screen } = invocation;
   const line = await openProgress(invocation, `0 of ${total}`);
   let progress: RunProgress | null = null;
+  let runId = "";
   let written: Promise<void> = Promise.resolve();
   const listener = (event: RunEvent): void => {
-    if (event.type === "started") progress = new RunProgress(deps.clock, total, event.counts);
+    if (event.type === "started") {
+      runId = event.runId;
+      progress = new RunProgress(deps.clock, total, event.counts);
+    }
+    if (event.type === "pausing") screen.info(pauseText(event.until, runId, invocation));
     if (event.type !== "step") return;
     progress?.update(event.counts);
     if (progress !== null) line.show(progressText(progress));
@@ -56,6 +64,12 @@ async function withInterrupt<Result>(
   } finally {
     stopListening();
   }
+}
+
+function pauseText(until: number, runId: string, { deps, screen }: Invocation): string {
+  const pause = formatDuration(until - deps.clock.now());
+  const time = formatInstant(until, screen.renderOptions.utc);
+  return `the service asked for a pause of ${pause}: marks wait until ${time}; Ctrl-C stops, \`${resumeCommand(runId)}\` continues`;
 }
 
 function progressText(progress: RunProgress): string {
