@@ -12,7 +12,7 @@ export interface RunSummary {
   readonly counts: RunCounts;
   readonly callbacks: readonly CallbackSummary[];
   readonly isResumable: boolean;
-  /** null when all is done; decides the exit code. items-failed: calls rejected, unknown or not found, or a failed canary. */
+  /** null when all is done; decides the exit code. items-failed: calls rejected, unknown or not found, or a failed canary. not-found: none could be marked. */
   readonly error: WhcbError | null;
   /** The first 100 unknown or not-found calls. */
   readonly troubled: readonly RunCall[];
@@ -84,5 +84,7 @@ function errorOf(
     counts.unknown > 0 && `${counts.unknown} sent with an unknown outcome`,
     counts.notFound > 0 && `${count(counts.notFound, "call")} not found`,
   ].filter((trouble) => trouble !== false);
-  return troubles.length === 0 ? null : new WhcbError("items-failed", troubles.join("; "));
+  if (troubles.length === 0) return null;
+  const isNothingMarked = options === null && counts.notFound === counts.planned;
+  return new WhcbError(isNothingMarked ? "not-found" : "items-failed", troubles.join("; "));
 }
