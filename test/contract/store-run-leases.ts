@@ -43,11 +43,19 @@ export function describeRunLeases(open: OpenStore): void {
       expect(await store.takeRunLease(other.id, aLease({ run: "RUN-2" }), NOW)).toBeNull();
     });
 
-    it("isn't prolonged when the clock is set back", async () => {
+    it("isn't taken by a run that read the clock earlier and then waited for the database", async () => {
       const store = await open();
       const callback = await aCallback(store);
       await store.takeRunLease(callback.id, aLease(), NOW);
-      expect(await store.takeRunLease(callback.id, aLease({ run: "RUN-2" }), NOW - 1)).toBeNull();
+      expect(await store.takeRunLease(callback.id, aLease({ run: "RUN-2" }), NOW - 1)).toEqual(aLease());
+      expect(await store.takeRunLease(callback.id, aLease({ run: "RUN-2" }), NOW - 30_000)).toEqual(aLease());
+    });
+
+    it("is prolonged by 30 seconds at most when the clock is set back", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await store.takeRunLease(callback.id, aLease(), NOW);
+      expect(await store.takeRunLease(callback.id, aLease({ run: "RUN-2" }), NOW - 30_001)).toBeNull();
     });
 
     it("of another run keeps the service from replaying; the run itself may request it", async () => {

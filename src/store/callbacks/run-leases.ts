@@ -4,10 +4,10 @@ import { WhcbError } from "../../domain/errors.js";
 import type { Db } from "../schema.js";
 import { requireCallback } from "./callback-row.js";
 
-/**
- * One statement. null if taken, else the holder's lease. Ignores a lease from before the clock was set back. Requested replays keep
- * other runs out until the last one has its outcome.
- */
+/** Beyond that it is from before the clock was set back. Another run's clock is later by its wait for the database, so there is a margin. */
+const latestExpiry = (now: number): number => now + 2 * LEASE_MS;
+
+/** One statement. null if taken, else the holder's lease. Requested replays keep other runs out until the last one has its outcome. */
 export async function takeRunLease(db: Db, callbackId: string, lease: RunLease, now: number): Promise<RunLease | null> {
   const { key } = await requireCallback(db, callbackId);
   const { run, holder, done, total } = lease;
@@ -20,7 +20,7 @@ export async function takeRunLease(db: Db, callbackId: string, lease: RunLease, 
     ON CONFLICT (callback_key) DO UPDATE SET
       run = excluded.run, holder = excluded.holder, done = excluded.done, total = excluded.total, expires_at = excluded.expires_at
     WHERE (run_leases.run = excluded.run AND run_leases.holder = excluded.holder)
-      OR run_leases.expires_at <= ${now} OR run_leases.expires_at > ${expiresAt}
+      OR run_leases.expires_at <= ${now} OR run_leases.expires_at > ${latestExpiry(now)}
     RETURNING callback_key`.execute(db);
   if (rows.length > 0) return null;
   const other = (await readLease(db, key, now)) ?? (await readServiceLease(db, key));
@@ -38,7 +38,7 @@ export async function requireLease(db: Db, callbackKey: number, by: RunLease | n
 /** null if it is free or has expired. */
 async function readLease(db: Db, callbackKey: number, now: number): Promise<RunLease | null> {
   const row = await db.selectFrom("run_leases").selectAll().where("callback_key", "=", callbackKey).executeTakeFirst();
-  if (row === undefined || row.expires_at <= now || row.expires_at > now + LEASE_MS) return null;
+  if (row === undefined || row.expires_at <= now || row.expires_at > latestExpiry(now)) return null;
   return { run: row.run, holder: row.holder, done: row.done, total: row.total };
 }
 
