@@ -22,6 +22,7 @@ test("exit codes are a contract with scripts", () => {
     "method-not-allowed": 5,
     unavailable: 5,
     network: 5,
+    locked: 5,
     "items-failed": 8,
     interrupted: 130,
   });
