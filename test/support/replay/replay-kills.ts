@@ -107,7 +107,7 @@ export async function replayKills(
   }
 }
 
-async function unknownCalls(home: Home, runId: string): Promise<readonly string[]> {
+export async function unknownCalls(home: Home, runId: string): Promise<readonly string[]> {
   const shown: { calls: { id: string; state: string }[] } = JSON.parse(await works(home, ["runs", "show", runId, "-o", "json"]));
   return shown.calls.filter(({ state }) => state === "unknown").map(({ id }) => id);
 }

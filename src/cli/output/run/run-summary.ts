@@ -67,9 +67,18 @@ function summaryLines(summary: RunSummary, options: RenderOptions): readonly Pri
     ...countLines(counts, options),
     ...summary.rejections.map((rejection) => text`  ${palette.bad("rejected")} ${describeRejection(rejection, options)}`),
     ...summary.troubled.map((call) => text`  ${palette.bad(call.state)} ${describeCall(call)}`),
+    ...unlisted(summary),
     ...(balance === null ? [] : [balanceText(balance)]),
     ...(next === null ? [] : ["", `next: ${next}`]),
   ];
+}
+
+/** A summary holds only the first of them. */
+function unlisted({ header, counts, troubled }: RunSummary): readonly Printable[] {
+  const more = counts.unknown + counts.notFound - troubled.length;
+  if (more <= 0) return [];
+  const command = commandLine({ command: "runs show", operands: [header.runId] });
+  return [text`  and ${more} more that are unknown or not found: \`${command}\` lists all`];
 }
 
 /** To finish what is left or list rejections; null when all is done. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { balanceText, finishRun } from "../../../../../src/cli/output/run/run-summary.js";
+import { balanceText, finishRun, renderSummary } from "../../../../../src/cli/output/run/run-summary.js";
 import { openScreen } from "../../../../../src/cli/output/screen.js";
 import type { RunSummary } from "../../../../../src/runs/end-run.js";
 import { NO_COUNTS } from "../../../../../src/runs/journal/run-counts.js";
@@ -87,4 +87,14 @@ describe("the balance of a reconcile", () => {
     });
     expect(io.out()).toContain('"missing": 1');
   });
+});
+
+test("a summary says how many unknown calls it doesn't list, and what lists them", async () => {
+  const { renderOptions } = await openScreen(captureIo(), { format: "table", noColor: true, utc: true, now: 0 });
+  const call = { callbackId: "A", state: "unknown", isMarked: false, statusCode: null, message: null, at: 0 } as const;
+  const summary = { ...aSummary({ ...NO_COUNTS, planned: 5, accepted: 1, unknown: 4 }), troubled: [{ ...call, id: "B" }] };
+  const more = "  unknown B\n  and 3 more that are unknown or not found: `whcb runs show 20261124-120000-ABCD` lists all\n";
+  expect(renderSummary(summary, renderOptions).toString()).toContain(more);
+  const listed = { ...summary, counts: { ...summary.counts, unknown: 1 } };
+  expect(renderSummary(listed, renderOptions).toString()).not.toContain("more");
 });
