@@ -34,6 +34,9 @@ function realDeps(from: NodeJS.Process): CliDeps {
     async lockFile(path) {
       return (await import("./store/lock-database.js")).lockFile(path);
     },
+    async openDatabase(path) {
+      return (await import("./main/open-database-admin.js")).openDatabaseAdmin(path);
+    },
     async startService(options) {
       return (await import("./main/start-service.js")).startService(options, { version, log: stderr });
     },

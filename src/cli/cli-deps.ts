@@ -18,6 +18,8 @@ export interface CliDeps {
   openDeliverer(options: DelivererOptions): Promise<Deliverer>;
   /** Until released or this process dies; null if another process has it. */
   lockFile(path: string): Promise<{ release(): Promise<void> } | null>;
+  /** Of an existing file. */
+  openDatabase(path: string): Promise<DatabaseAdmin>;
   startService(options: ServeOptions): Promise<RunningService>;
 }
 
@@ -41,6 +43,26 @@ export type ServiceTarget =
       /** For `queryparam` auth. */
       readonly authParameter: string;
     };
+
+/** On the database itself, beside a `serve` or without one: nothing that is reached over HTTP can do this. */
+export interface DatabaseAdmin {
+  listUsers(): Promise<readonly User[]>;
+  /** Returns the user's API key, shown once. Throws `invalid` for an existing user. */
+  addUser(username: string, password: string): Promise<string>;
+  /** Returns the new API key; null if it stays. Throws `not-found`. */
+  changePassword(username: string, password: string, withNewKey: boolean): Promise<string | null>;
+  /** Throws `not-found`. */
+  removeUser(username: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface User {
+  readonly username: string;
+  /** start: given to or made by `serve`; replaced by the next start's. */
+  readonly origin: "start" | "added";
+  /** Of the last change. */
+  readonly savedAt: number;
+}
 
 export interface DelivererOptions {
   readonly maxConnections: number;
@@ -81,9 +103,16 @@ export interface Credentials {
   readonly apiKey: string;
 }
 
+/** What the start's credentials did to the stored ones: server/auth/users.ts. */
+export interface StartUsers {
+  readonly removed: readonly string[];
+  readonly own: "new" | "same" | "changed" | "kept";
+}
+
 export interface RunningService {
   readonly url: string;
   readonly settings: ServiceSettings;
+  readonly users: StartUsers;
   /** Resolves at the end of the service, by itself or through `stop`. */
   readonly stopped: Promise<void>;
   /** Takes no new work, waits for attempts in flight (65 s at most), commits and closes. */

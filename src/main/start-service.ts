@@ -17,7 +17,7 @@ import { pinoLogger } from "../platform/pino-logger.js";
 import { systemRandom } from "../platform/random.js";
 import { settleAll, Teardown } from "../platform/teardown.js";
 import { createApp } from "../server/app.js";
-import { hashApiKey, makeCredential, matchesApiKey, verifyPassword } from "../server/auth/credential-hashes.js";
+import { admitStartUser, type StartUsers } from "../server/auth/users.js";
 import { closeGracefully, connectionLimit } from "../server/connections.js";
 import { lockDatabase } from "../store/lock-database.js";
 import { openStore } from "../store/open-store.js";
@@ -33,8 +33,8 @@ export interface ServiceSurroundings {
 export async function startService(options: ServeOptions, surroundings: ServiceSurroundings): Promise<RunningService> {
   const teardown = new Teardown();
   try {
-    const { url, settings } = await start(options, surroundings, teardown);
-    return { url, settings, stop: () => teardown.run(), stopped: teardown.done };
+    const service = await start(options, surroundings, teardown);
+    return { ...service, stop: () => teardown.run(), stopped: teardown.done };
   } catch (error) {
     // The start's error matters, not the teardown's.
     await teardown.run().catch(() => undefined);
@@ -46,12 +46,12 @@ async function start(
   options: ServeOptions,
   { version, log }: ServiceSurroundings,
   teardown: Teardown,
-): Promise<Pick<RunningService, "url" | "settings">> {
+): Promise<Pick<RunningService, "url" | "settings" | "users">> {
   const addressRule = addressRuleFor(options.host, options.allowNetworks);
   await tryToListen(options);
   const logger = pinoLogger(options.logLevel, log);
   let hasStarted = false;
-  const store = await openServedStore(options, teardown, () => hasStarted);
+  const { store, users } = await openServedStore(options, teardown, () => hasStarted);
   const settings = { ...(await store.readSettings()), ...options.settings };
   const policy = { intervalMs: settings.intervalMs, windowMs: settings.windowMs, jitter: options.jitter };
   const deliverer = openDeliverer(addressRule, teardown);
@@ -96,7 +96,7 @@ async function start(
   await store.saveSettings(options.settings);
   dispatching.start();
   hasStarted = true;
-  return { url, settings };
+  return { url, settings, users };
 }
 
 /** null: unlimited, or unknown as on Windows. */
@@ -136,8 +136,12 @@ function openNotifier({ smtp, mailDirectory, database }: ServeOptions, teardown:
   return notifier;
 }
 
-/** With the user of `options` added. Throws as lockDatabase and openStore. A database that a failed start created is removed again. */
-async function openServedStore(options: ServeOptions, teardown: Teardown, hasStarted: () => boolean): Promise<Store> {
+/** With the user of `options`. Throws as lockDatabase and openStore. A database that a failed start created is removed again. */
+async function openServedStore(
+  options: ServeOptions,
+  teardown: Teardown,
+  hasStarted: () => boolean,
+): Promise<{ readonly store: Store; readonly users: StartUsers }> {
   const { database, credentials, secretKey } = options;
   const keySource = secretKeySource(database, secretKey);
   const isNew = database !== ":memory:" && lstatSync(database, { throwIfNoEntry: false }) === undefined;
@@ -146,18 +150,10 @@ async function openServedStore(options: ServeOptions, teardown: Teardown, hasSta
   if (isNew) teardown.add(async () => void (hasStarted() || (await removeDatabase(database))));
   const store = await openStore({ url: database, clock: systemClock, secretKey: keySource });
   teardown.add(() => store.close());
-  await addUser(credentials, store);
-  return store;
+  const users = await admitStartUser(credentials, { store, random: systemRandom, now: systemClock.now() });
+  return { store, users };
 }
 
 async function removeDatabase(path: string): Promise<void> {
   for (const end of ["", "-journal", "-wal", "-shm", "-serve.lock", ".key"]) await rm(`${path}${end}`, { force: true });
-}
-
-/** Keeps existing hashes: new ones would invalidate issued tokens. */
-async function addUser(credentials: ServeOptions["credentials"], store: Store): Promise<void> {
-  const stored = (await store.listCredentials()).find(({ username }) => username === credentials.username);
-  const isKnown =
-    stored && matchesApiKey(hashApiKey(credentials.apiKey), stored) && (await verifyPassword(credentials.password, stored));
-  if (!isKnown) await store.saveCredential(await makeCredential(credentials, systemRandom), systemClock.now());
 }

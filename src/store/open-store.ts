@@ -12,6 +12,7 @@ import { expireRetries, fetchBacklog, fetchDue, fetchHeld, fetchPending, fetchRe
 import { listCalls } from "./calls/list-calls.js";
 import { markCalls, recordReplays, requestReplays } from "./calls/mark-calls.js";
 import { readChanges, readLatestChange } from "./change-log.js";
+import { credentialStore } from "./credentials.js";
 import { clampTimes } from "./outcomes/clamp-times.js";
 import { commitOutcomes } from "./outcomes/commit-outcomes.js";
 import { listActiveCallbacks, listEndpoints } from "./outcomes/endpoints.js";
@@ -21,7 +22,7 @@ import { purgeDeleted, purgeExpired } from "./purge.js";
 import type { Db } from "./schema.js";
 import { checkSecretKey, hasKeyCheck, type KeyCipher, keyCipher, type SecretKeySource } from "./secret-key.js";
 import { openSqlite } from "./sqlite/open-sqlite.js";
-import type { CredentialStore, Gauges, SettingsStore, Store } from "./store.js";
+import type { AdminStore, Gauges, SettingsStore, Store } from "./store.js";
 
 export interface OpenStoreOptions {
   /** A SQLite file's path, or ":memory:". */
@@ -50,6 +51,12 @@ export async function openStore({ url, secretKey, clock, mustExist = false }: Op
     await db.destroy();
     throw error;
   }
+}
+
+/** For what needs no callback's auth key, so no secret key either. Throws as openStore. */
+export function openAdminStore(path: string, clock: Clock): AdminStore {
+  const db = openSqlite({ path, mustExist: true, clock });
+  return { ...credentialStore(db), close: () => db.destroy() };
 }
 
 function storeOn(db: Db, cipher: KeyCipher): Store {
@@ -95,29 +102,6 @@ function storeOn(db: Db, cipher: KeyCipher): Store {
     readLatestChange: () => readLatestChange(db),
     readChanges: (after, limit) => readChanges(db, after, limit),
     close: () => db.destroy(),
-  };
-}
-
-function credentialStore(db: Db): CredentialStore {
-  return {
-    async listCredentials() {
-      const rows = await db.selectFrom("credentials").selectAll().orderBy("username").execute();
-      return rows.map(({ username, password_hash, api_key_hash }) => ({
-        username,
-        passwordHash: password_hash,
-        apiKeyHash: api_key_hash,
-      }));
-    },
-
-    saveCredential: ({ username, passwordHash, apiKeyHash }, now) =>
-      db.transaction().execute(async (trx) => {
-        const columns = { password_hash: passwordHash, api_key_hash: apiKeyHash, saved_at: now };
-        await trx
-          .insertInto("credentials")
-          .values({ username, ...columns })
-          .onConflict((conflict) => conflict.column("username").doUpdateSet(columns))
-          .execute();
-      }),
   };
 }
 

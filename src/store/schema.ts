@@ -143,6 +143,7 @@ export interface CredentialTable {
   password_hash: string;
   api_key_hash: string;
   saved_at: number;
+  origin: "start" | "added";
 }
 
 /** About the database itself, by name. */

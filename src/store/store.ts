@@ -239,12 +239,26 @@ export interface StoredCredential {
   readonly username: string;
   readonly passwordHash: string;
   readonly apiKeyHash: string;
+  readonly origin: CredentialOrigin;
 }
 
+/** start: given to a start of the service, and replaced by those of the next one. added: stays. */
+export type CredentialOrigin = "start" | "added";
+
 export interface CredentialStore {
-  listCredentials(): Promise<readonly StoredCredential[]>;
+  /** By username. */
+  listCredentials(): Promise<readonly (StoredCredential & { readonly savedAt: number })[]>;
   /** Replaces the one of this username. */
   saveCredential(credential: StoredCredential, now: number): Promise<void>;
+  /** false: there is none. */
+  removeCredential(username: string): Promise<boolean>;
+  /** Of origin `start`, except this one. Returns their usernames. */
+  removeStartCredentials(except: string): Promise<readonly string[]>;
+}
+
+/** For commands on the database itself. */
+export interface AdminStore extends CredentialStore {
+  close(): Promise<void>;
 }
 
 export interface SettingsStore {

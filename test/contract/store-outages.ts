@@ -139,10 +139,17 @@ export function describeOutages(open: OpenStore): void {
   it("stores credentials, one per username", async () => {
     const store = await open();
     expect(await store.listCredentials()).toEqual([]);
-    const credential = { username: "whcb", passwordHash: "p1", apiKeyHash: "k1" };
+    const credential = { username: "whcb", passwordHash: "p1", apiKeyHash: "k1", origin: "start" as const };
     await store.saveCredential({ ...credential, passwordHash: "old" }, NOW);
     await store.saveCredential(credential, NOW + 1);
-    await store.saveCredential({ ...credential, username: "ada" }, NOW);
-    expect(await store.listCredentials()).toEqual([{ ...credential, username: "ada" }, credential]);
+    await store.saveCredential({ ...credential, username: "ada", origin: "added" }, NOW);
+    expect(await store.listCredentials()).toEqual([
+      { ...credential, username: "ada", origin: "added", savedAt: NOW },
+      { ...credential, savedAt: NOW + 1 },
+    ]);
+    await store.saveCredential({ ...credential, username: "bob" }, NOW);
+    expect(await store.removeStartCredentials("whcb")).toEqual(["bob"]);
+    expect([await store.removeCredential("ada"), await store.removeCredential("ada")]).toEqual([true, false]);
+    expect((await store.listCredentials()).map(({ username }) => username)).toEqual(["whcb"]);
   });
 }

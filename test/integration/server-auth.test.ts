@@ -174,6 +174,50 @@ describe("with valid credentials", () => {
   });
 });
 
+describe("a removed user", () => {
+  async function openAt(start: number) {
+    let now = start;
+    const service = await openService({ clock: { ...systemClock, now: () => now, monotonicMs: () => now } });
+    const login = async (headers: Record<string, string> = CREDENTIALS) =>
+      (await service.app.inject({ url: "/auth/verify", headers })).statusCode;
+    return { service, login, pass: (ms: number) => (now += ms) };
+  }
+
+  it("is rejected half a second later, though the login is cached", async () => {
+    const { service, login, pass } = await openAt(Date.UTC(2026, 0, 1));
+    expect(await login()).toBe(200);
+    await service.store.removeCredential(USER.username);
+    pass(500);
+    expect(await login()).toBe(200);
+    pass(1);
+    expect([await login(), service.work]).toEqual([403, []]);
+    await closeService(service);
+  });
+
+  it("isn't cached by a login that was being checked meanwhile", async () => {
+    const { service, login, pass } = await openAt(Date.UTC(2026, 0, 1));
+    expect(await login({ authorization: "Basic x", "x-api-key": "x" })).toBe(403);
+    const slow = login();
+    await service.store.removeCredential(USER.username);
+    pass(501);
+    expect(await login({ authorization: "Basic x", "x-api-key": "x" })).toBe(403);
+    expect([await slow, await login()]).toEqual([200, 403]);
+    await closeService(service);
+  });
+
+  it("keeps nobody out while the list can't be read, once it can be again", async () => {
+    const { service, login, pass } = await openAt(Date.UTC(2026, 0, 1));
+    const { listCredentials } = service.store;
+    expect(await login()).toBe(200);
+    service.store.listCredentials = () => Promise.reject(new Error("no"));
+    pass(501);
+    expect(await login()).toBe(500);
+    service.store.listCredentials = listCredentials;
+    expect(await login()).toBe(200);
+    await closeService(service);
+  });
+});
+
 describe("failed logins", () => {
   it("are slowed after five, for that user from that address only, until the wait is over", async () => {
     let now = Date.UTC(2026, 0, 1);

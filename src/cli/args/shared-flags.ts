@@ -12,6 +12,9 @@ export const VERBOSE = flag("--verbose", "show each request and answer on stderr
 
 export const GLOBAL_FLAGS = [PROFILE, SERVICE, UTC, NO_COLOR, VERBOSE] as const;
 
+/** Of commands that work on the database itself. */
+export const DATABASE = value("--db <file>", "the database (default: WHCB_DB, then the profile's)", String);
+
 export const OUTPUT_FORMATS = ["table", "json", "ndjson", "csv", "ids"] as const;
 export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
 

@@ -16,11 +16,12 @@ import { RUNS } from "./runs/command.js";
 import { SERVE } from "./serve/command.js";
 import { STATUS } from "./status/command.js";
 import { TRIGGER } from "./trigger/command.js";
+import { USERS } from "./users/command.js";
 
 export const SECTIONS: readonly Section[] = [
   { heading: "See what failed", entries: [STATUS, CALLS, CHECK] },
   { heading: "Replay and settle", entries: [REPLAY, MARK_SUCCESS, MARK_FAILED, RECONCILE, RUNS] },
   { heading: "Endpoints", entries: [CALLBACKS] },
-  { heading: "Serve and rehearse", entries: [SERVE, TRIGGER, LISTEN, DEMO] },
+  { heading: "Serve and rehearse", entries: [SERVE, USERS, TRIGGER, LISTEN, DEMO] },
   { heading: "Settings", entries: [LOGIN, PROFILES, CONFIG, COMPLETION] },
 ];

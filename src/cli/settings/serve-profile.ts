@@ -9,7 +9,7 @@ export interface ServedService {
   readonly database: string;
   readonly authParameter: string;
   /** null: from the environment, so not stored. */
-  readonly credentials: Credentials | null;
+  readonly credentials: Credentials | null | "as stored";
 }
 
 export interface ServeProfile {
@@ -24,17 +24,12 @@ export async function writeServeProfile(configDirectory: string, service: Served
   const settings = await changeSettings(configDirectory, (before) => {
     const known = ownProfile(before, service);
     written = known === null ? { name: freeName(before), isNew: true } : { name: known, isNew: false };
-    const {
-      username: _u,
-      password: _p,
-      apiKey: _k,
-      credentialsOrigin: _o,
-      authParameter: _a,
-      ...rest
-    } = before.profiles.get(written.name) ?? {};
+    const { authParameter: _a, ...stored }: Partial<Profile> = before.profiles.get(written.name) ?? {};
+    const { username: _u, password: _p, apiKey: _k, credentialsOrigin: _o, ...rest } = stored;
     const { url, database, authParameter, credentials } = service;
     const setting = authParameter === DEFAULT_AUTH_PARAMETER ? {} : { authParameter };
-    const profile: Profile = { ...rest, url, database, ...setting, ...credentials };
+    const kept = credentials === "as stored" ? stored : { ...rest, ...credentials };
+    const profile: Profile = { ...kept, url, database, ...setting };
     const profiles = new Map(before.profiles).set(written.name, profile);
     return { ...before, profiles, current: before.current ?? written.name };
   });

@@ -79,7 +79,8 @@ export async function findCallback(client: Client, idOrName: string): Promise<Li
   }
 }
 
-async function requireFile(path: string): Promise<void> {
+/** Throws `config` if it is missing or unreadable. */
+export async function requireFile(path: string): Promise<void> {
   try {
     await access(path);
   } catch (error) {

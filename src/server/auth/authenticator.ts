@@ -17,20 +17,27 @@ export type Verdict =
   | { readonly kind: "rejected"; readonly code: "unauthenticated" | "forbidden"; readonly reason: string }
   | { readonly kind: "throttled"; readonly waitMs: number };
 
-/** A changed password takes effect within this time. */
 const CACHED_MS = 60_000;
 const MAX_CACHED = 1000;
-const LIST_FRESH_MS = 5000;
+/** A removed user, a changed password or key takes effect within this time, whichever process wrote it. */
+const LIST_FRESH_MS = 500;
+
+interface CachedVerdict {
+  readonly verdict: Verdict;
+  readonly until: number;
+  readonly credential: StoredCredential;
+}
 
 export class Authenticator {
   readonly #store: CredentialStore;
   readonly #clock: Clock;
   readonly #throttle = new LoginThrottle();
   /** By digest: no secret stays in memory. The throttle needs expired entries. */
-  readonly #cache = new Map<string, { readonly verdict: Verdict; readonly until: number }>();
+  readonly #cache = new Map<string, CachedVerdict>();
   readonly #inFlight = new Map<string, Promise<Verdict>>();
   #credentials: readonly StoredCredential[] = [];
   #readAtMs = Number.NEGATIVE_INFINITY;
+  #reading: Promise<readonly StoredCredential[]> | null = null;
 
   constructor(store: CredentialStore, clock: Clock) {
     this.#store = store;
@@ -43,8 +50,8 @@ export class Authenticator {
     if (authorization === undefined) return rejected("unauthenticated", "Authorization is missing");
     if (apiKey === undefined || apiKey === "") return rejected("forbidden", "The API key is missing");
     const digest = createHash("sha256").update(`${apiKey}\n${authorization}`).digest("base64");
-    const known = this.#cache.get(digest);
-    if (known !== undefined && known.until > this.#clock.now()) return known.verdict;
+    const known = this.#isListFresh() ? this.#cached(digest) : null;
+    if (known !== null) return known;
     const inFlight = this.#inFlight.get(digest) ?? this.#check(presented, digest);
     this.#inFlight.set(digest, inFlight);
     return inFlight;
@@ -59,6 +66,8 @@ export class Authenticator {
   async #check(presented: PresentedCredentials, digest: string): Promise<Verdict> {
     try {
       const credentials = await this.#list();
+      const known = this.#cached(digest);
+      if (known !== null) return known;
       const apiKey = hashApiKey(presented.apiKey ?? "");
       const hasKey = credentials.filter((credential) => matchesApiKey(apiKey, credential)).length > 0;
       if (!hasKey) return rejected("forbidden", "The API key is wrong");
@@ -68,7 +77,7 @@ export class Authenticator {
         case "bearer": {
           const token = readToken(value, credentials, now);
           if (token === null) return rejected("unauthenticated", "The token is wrong or has expired");
-          return this.#keep(digest, { kind: "granted", username: token.username, apiKey }, token.expiresAt);
+          return this.#grant(digest, { credential: token.credential, apiKey, validUntil: token.expiresAt });
         }
         case "basic":
           return await this.#checkPassword(value, { credentials, digest, apiKey, address: presented.address });
@@ -101,29 +110,64 @@ export class Authenticator {
     // scrypt pads passwords with NULs: "secret\0" has the hash of "secret".
     const check = async (): Promise<boolean> => (await verifyPassword(password, credential)) && !password.includes("\0");
     const isCorrect = await this.#throttle.attempt(login, () => this.#clock.now(), check);
-    if (!isCorrect) {
+    if (!isCorrect || credential === null) {
       this.#cache.delete(context.digest);
       return rejected("unauthenticated", "The user or the password is wrong");
     }
-    return this.#keep(context.digest, { kind: "granted", username, apiKey: context.apiKey }, Number.POSITIVE_INFINITY);
+    return this.#grant(context.digest, { credential, apiKey: context.apiKey, validUntil: Number.POSITIVE_INFINITY });
   }
 
-  #keep(digest: string, verdict: Verdict, validUntil: number): Verdict {
+  /** A key belongs to a user. Rejected only now: without the password nobody learns whose it is. */
+  #grant(
+    digest: string,
+    granted: { readonly credential: StoredCredential; readonly apiKey: string; readonly validUntil: number },
+  ): Verdict {
+    const { credential, apiKey, validUntil } = granted;
+    if (!matchesApiKey(apiKey, credential)) return rejected("forbidden", "The API key belongs to another user");
+    const verdict: Verdict = { kind: "granted", username: credential.username, apiKey };
+    // It may have been removed while its password was hashed.
+    if (!isAmong(this.#credentials, credential)) return verdict;
     this.#cache.delete(digest);
-    this.#cache.set(digest, { verdict, until: Math.min(this.#clock.now() + CACHED_MS, validUntil) });
+    this.#cache.set(digest, { verdict, credential, until: Math.min(this.#clock.now() + CACHED_MS, validUntil) });
     const [oldest] = this.#cache.keys();
     if (this.#cache.size > MAX_CACHED && oldest !== undefined) this.#cache.delete(oldest);
     return verdict;
   }
 
-  async #list(): Promise<readonly StoredCredential[]> {
-    const nowMs = this.#clock.monotonicMs();
-    if (nowMs - this.#readAtMs > LIST_FRESH_MS) {
-      this.#credentials = await this.#store.listCredentials();
-      this.#readAtMs = nowMs;
+  #cached(digest: string): Verdict | null {
+    const known = this.#cache.get(digest);
+    return known !== undefined && known.until > this.#clock.now() ? known.verdict : null;
+  }
+
+  #isListFresh(): boolean {
+    return this.#clock.monotonicMs() - this.#readAtMs <= LIST_FRESH_MS;
+  }
+
+  #list(): readonly StoredCredential[] | Promise<readonly StoredCredential[]> {
+    if (this.#isListFresh()) return this.#credentials;
+    this.#reading ??= this.#read().finally(() => {
+      this.#reading = null;
+    });
+    return this.#reading;
+  }
+
+  async #read(): Promise<readonly StoredCredential[]> {
+    // Before: what is written meanwhile is read next time.
+    const readAtMs = this.#clock.monotonicMs();
+    this.#credentials = await this.#store.listCredentials();
+    this.#readAtMs = readAtMs;
+    for (const [digest, { credential }] of this.#cache) {
+      if (!isAmong(this.#credentials, credential)) this.#cache.delete(digest);
     }
     return this.#credentials;
   }
+}
+
+function isAmong(credentials: readonly StoredCredential[], wanted: StoredCredential): boolean {
+  return credentials.some(
+    ({ username, passwordHash, apiKeyHash }) =>
+      username === wanted.username && passwordHash === wanted.passwordHash && apiKeyHash === wanted.apiKeyHash,
+  );
 }
 
 function rejected(code: "unauthenticated" | "forbidden", reason: string): Verdict {

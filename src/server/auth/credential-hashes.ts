@@ -1,7 +1,7 @@
 /** scrypt for passwords, SHA-256 for API keys (long and random), and tokens. */
 import { createHash, createHmac, scrypt, timingSafeEqual } from "node:crypto";
 import type { Random } from "../../platform/random.js";
-import type { StoredCredential } from "../../store/store.js";
+import type { CredentialOrigin, StoredCredential } from "../../store/store.js";
 
 /** 32 MiB and about 60 ms per hash. */
 const COST = { N: 32_768, r: 8, p: 1, maxmem: 64 * 1024 * 1024 } as const;
@@ -12,6 +12,7 @@ const TOKEN_LIFE_MS = 3_600_000;
 export async function makeCredential(
   { username, password, apiKey }: { readonly username: string; readonly password: string; readonly apiKey: string },
   random: Random,
+  origin: CredentialOrigin = "start",
 ): Promise<StoredCredential> {
   const salt = Buffer.from(random.bytes(SALT_BYTES));
   const hash = await derive(password, salt);
@@ -19,6 +20,7 @@ export async function makeCredential(
     username,
     passwordHash: `scrypt:${salt.toString("base64")}:${hash.toString("base64")}`,
     apiKeyHash: hashApiKey(apiKey),
+    origin,
   };
 }
 
@@ -43,18 +45,18 @@ export function issueToken(credential: StoredCredential, now: number): string {
   return `${claim}.${sign(claim, credential).toString("base64url")}`;
 }
 
-/** Expiry in epoch ms; null if invalid. */
+/** `expiresAt` in epoch ms; null if invalid. */
 export function readToken(
   token: string,
   credentials: readonly StoredCredential[],
   now: number,
-): { readonly username: string; readonly expiresAt: number } | null {
+): { readonly credential: StoredCredential; readonly expiresAt: number } | null {
   const [claim = "", signature = "", ...rest] = token.split(".");
   const [username, expiresAt] = parseClaim(claim);
   const credential = credentials.find((one) => one.username === username);
   if (rest.length > 0 || credential === undefined || typeof expiresAt !== "number") return null;
   if (!isSame(sign(claim, credential), Buffer.from(signature, "base64url")) || expiresAt <= now) return null;
-  return { username: credential.username, expiresAt };
+  return { credential, expiresAt };
 }
 
 function sign(claim: string, credential: StoredCredential): Buffer {

@@ -203,6 +203,9 @@ const NOTICE_CHANNEL = "ALTER TABLE outages ADD COLUMN notified_by TEXT;";
 /** JSON: the last outage, if closed by marks. */
 const MARKED_OUTAGE = "ALTER TABLE endpoints ADD COLUMN marked_outage TEXT;";
 
+/** Existing users were made by a start. */
+const USERS = "ALTER TABLE credentials ADD COLUMN origin TEXT NOT NULL DEFAULT 'start';";
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: "first tables", sql: FIRST },
   { version: 2, name: "columns in standard terms", sql: STANDARD_TERMS },
@@ -212,4 +215,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 6, name: "index of sent mails", sql: RETENTION },
   { version: 7, name: "change log", sql: CHANGE_LOG },
   { version: 8, name: "outages closed by marks", sql: MARKED_OUTAGE },
+  { version: 9, name: "users that stay", sql: USERS },
 ];

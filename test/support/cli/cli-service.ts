@@ -5,6 +5,7 @@ import { expect } from "vitest";
 import type { CliDeps } from "../../../src/cli/cli-deps.js";
 import { run } from "../../../src/cli/run.js";
 import { createDeliverer } from "../../../src/delivery/undici-deliverer.js";
+import { openDatabaseAdmin } from "../../../src/main/open-database-admin.js";
 import { openFileClient } from "../../../src/main/open-file-client.js";
 import { openHttpClient } from "../../../src/main/open-http-client.js";
 import { startService } from "../../../src/main/start-service.js";
@@ -102,6 +103,7 @@ function realDeps(): Partial<CliDeps> {
     openDeliverer: async ({ maxConnections, addressRule }) =>
       createDeliverer({ clock: systemClock, timers: systemTimers, addressRule, maxConnectionsPerOrigin: maxConnections }),
     lockFile,
+    openDatabase: openDatabaseAdmin,
     startService: (options) => startService(options, { version: "1.2.3", log: process.stderr }),
   };
 }

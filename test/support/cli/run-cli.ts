@@ -46,6 +46,7 @@ export function cliDeps(world: CliWorld, io: CliDeps["io"]): CliDeps {
     version: "1.2.3",
     openClient: nothing("client"),
     openDeliverer: nothing("deliverer"),
+    openDatabase: nothing("database"),
     startService: nothing("service"),
     lockFile: nothing("lock file"),
     ...world.deps,

@@ -62,7 +62,8 @@ export const SERVE: CommandSpec = {
   summary: "run a callbacks service here: API and dispatcher in one process, on SQLite",
   details: `When it is ready, it prints one line on stdout: Listening on http://127.0.0.1:8787. The first run creates a user and an API key
 and stores them in the settings file (0600) with a profile named local, so that the next command works without setup.
-WHCB_USERNAME, WHCB_PASSWORD and WHCB_API_KEY set them instead. Ctrl-C lets attempts in flight finish (at most 65 s); a second one
+WHCB_USERNAME, WHCB_PASSWORD and WHCB_API_KEY set them instead. They replace those of earlier starts; users that \`whcb users add\` added
+stay. Ctrl-C lets attempts in flight finish (at most 65 s); a second one
 stops immediately. A mail server's URL that contains a password is given as WHCB_SMTP. WHCB_SECRET_KEY (32 bytes, base64) is the
 key that encrypts the callbacks' auth keys; without it, one is created beside the database.
 

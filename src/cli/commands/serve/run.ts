@@ -8,9 +8,9 @@ import type { Invocation } from "../../args/command-spec.js";
 import type { Credentials, RunningService, ServeOptions } from "../../cli-deps.js";
 import { EXIT_INTERRUPTED } from "../../exit-codes.js";
 import { text } from "../../output/screen-text.js";
+import { DATABASE_NAME, readDatabase, withoutPassword } from "../../settings/database-path.js";
 import { requireValidCredentials } from "../../settings/resolve-settings.js";
 import { writeServeProfile } from "../../settings/serve-profile.js";
-import { mayHoldPassword } from "../../settings/service-address.js";
 import { changeSettings, readSettings, settingsPath } from "../../settings/settings-file.js";
 import {
   ALLOW_NETWORK,
@@ -104,7 +104,7 @@ async function announce(
 ): Promise<void> {
   const url = reachableUrl(service.url);
   try {
-    const credentials = chosen.isGiven ? null : chosen.credentials;
+    const credentials = service.users.own === "kept" ? "as stored" : chosen.isGiven ? null : chosen.credentials;
     const profile = await writeServeProfile(deps.paths.config, { url, database, authParameter, credentials });
     if (chosen.isNew) screen.info(`first run: created a user and an API key, stored in ${settingsPath(deps.paths.config)}`);
     if (profile.name !== profile.current) {
@@ -117,8 +117,21 @@ async function announce(
     // A container's settings folder may be read-only.
     screen.info(`warning: the service's profile couldn't be written: ${error instanceof Error ? error.message : error}`);
   }
+  for (const line of describeUsers(service.users, chosen.credentials.username)) screen.info(line);
   screen.info(describeSettings(service.settings));
   await screen.out(text`Listening on ${service.url}\n`);
+}
+
+function describeUsers({ removed, own }: RunningService["users"], username: string): readonly string[] {
+  const lines =
+    removed.length === 0 ? [] : [`removed ${removed.join(", ")}, made by an earlier start: ${username} is the user now`];
+  if (own === "changed") lines.push(`replaced the password or the API key of ${username}, made by an earlier start`);
+  if (own === "kept") {
+    lines.push(
+      `warning: ${username} was added or changed with \`whcb users\`, so it keeps its password and API key: not this start's`,
+    );
+  }
+  return lines;
 }
 
 function describeSettings({ intervalMs, windowMs, retainSuccessMs, retainFailedMs }: ServiceSettings): string {
@@ -174,7 +187,7 @@ function readServeOptions({ args, deps }: Invocation, credentials: Credentials):
   return {
     port: args.get(PORT),
     host: args.get(HOST),
-    database: readDatabase(args.get(DB), env.WHCB_DB) ?? join(deps.paths.data, "whcb.db"),
+    database: readDatabase(args.get(DB), env.WHCB_DB) ?? join(deps.paths.data, DATABASE_NAME),
     settings: withoutUndefined({
       intervalMs: args.get(RETRY_INTERVAL),
       windowMs: args.get(RETRY_WINDOW),
@@ -194,40 +207,6 @@ function readServeOptions({ args, deps }: Invocation, credentials: Credentials):
     secretKey: env.WHCB_SECRET_KEY ?? "",
     logLevel: args.get(LOG_LEVEL),
   };
-}
-
-/** Every user of the machine can read flags. */
-function withoutPassword(text: string | undefined, flag: string, variable: string): string | undefined {
-  if (text === undefined || !text.includes("://")) return text;
-  const authority = text.slice(text.indexOf("://") + 3).split(/[/?#]/)[0] ?? "";
-  if (/:[^@]*@/.test(authority) || /[?&](password|pass|auth)=/i.test(text)) {
-    throw new WhcbError("usage", `${flag} contains a password, which other users of this machine could read`, {
-      hint: `give the URL as ${variable} instead`,
-    });
-  }
-  return text;
-}
-
-/** A database server's URL is rejected before it is used or printed: it may contain a password. */
-function readDatabase(given: string | undefined, inEnvironment: string | undefined): string | undefined {
-  const text = withoutPassword(given, "--db", "WHCB_DB") ?? (inEnvironment || undefined);
-  if (text === undefined || text === ":memory:") return text;
-  if (mayHoldPassword(text)) {
-    throw new WhcbError(
-      "usage",
-      `${given === undefined ? "WHCB_DB" : "--db"} looks like a URL with a password, not like a file`,
-      {
-        hint: "give a file's path, such as --db ./whcb.db",
-      },
-    );
-  }
-  const path = text.replace(/^file:(\/\/)?/i, "");
-  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(path)) {
-    throw new WhcbError("usage", `${given === undefined ? "WHCB_DB" : "--db"} is a URL: whcb keeps its data in a SQLite file`, {
-      hint: "give a file's path, such as --db whcb.db",
-    });
-  }
-  return resolve(path);
 }
 
 function toSmtp(text: string | undefined): string | null {

@@ -17,6 +17,7 @@ describe("a demo that fails closes what it opened, the failing parts too", () =>
     const service = {
       url: "http://127.0.0.1:1",
       settings: DEFAULT_SERVICE_SETTINGS,
+      users: { removed: [], own: "new" as const },
       stopped: new Promise<void>(() => {}),
       stop: close("service"),
     };

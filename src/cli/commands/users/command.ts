@@ -1,0 +1,65 @@
+import type { GroupSpec } from "../../args/command-spec.js";
+import { flag } from "../../args/flag.js";
+import { COLUMNS, DATABASE, OUTPUT, OUTPUT_TEXT_JSON } from "../../args/shared-flags.js";
+import { YES } from "../../output/questions.js";
+
+export const PASSWORD_STDIN = flag("--password-stdin", "read the password from stdin instead of asking for it");
+export const NEW_KEY = flag("--new-key", "replace the API key too, and show the new one once");
+
+const USER = ["<user>", "the user's name"] as const;
+const DETAILS = `It works on the database itself, beside a running serve or without one: the API has no such request. A running serve
+applies it within a second.`;
+const PASSWORD =
+  "On a terminal it asks for the password; otherwise it comes from WHCB_NEW_PASSWORD or, with --password-stdin, from stdin.";
+
+export const USERS: GroupSpec = {
+  name: "users",
+  summary: "who may use a service of your own: passwords and API keys",
+  commands: [
+    {
+      name: "list",
+      summary: "list the users of a database",
+      details: "A user of origin start was made by serve, from the environment or at its first run; the next start replaces it.",
+      flags: [DATABASE, OUTPUT, COLUMNS],
+      examples: [
+        ["whcb users list", "of the database that the profile's serve uses"],
+        ["whcb users list --db x.db -o json", "of another one, for a script"],
+      ],
+      load: async () => ({ run: (await import("./run.js")).listUsers }),
+    },
+    {
+      name: "add",
+      operands: [USER],
+      summary: "add a user with a new API key, which is shown once",
+      details: `${PASSWORD}\n\n${DETAILS}`,
+      flags: [DATABASE, PASSWORD_STDIN, OUTPUT_TEXT_JSON],
+      examples: [
+        ["whcb users add ada", "asks for the password"],
+        ["whcb users add ci --password-stdin < password.txt", "from a file"],
+      ],
+      load: async () => ({ run: (await import("./run.js")).addUser }),
+    },
+    {
+      name: "remove",
+      operands: [USER],
+      summary: "remove a user: the password, the API key and all tokens stop working",
+      details: DETAILS,
+      flags: [DATABASE, YES],
+      examples: [["whcb users remove ada", "asks, then removes the user"]],
+      load: async () => ({ run: (await import("./run.js")).removeUser }),
+    },
+    {
+      name: "passwd",
+      operands: [USER],
+      summary: "change a user's password, which ends all tokens",
+      details: `${PASSWORD} A user that serve made stays as changed from then on.\n\n${DETAILS}`,
+      flags: [DATABASE, PASSWORD_STDIN, NEW_KEY, OUTPUT_TEXT_JSON],
+      examples: [
+        ["whcb users passwd ada", "asks for the new password"],
+        ["whcb users passwd ada --new-key", "after a laptop was lost: a new API key as well"],
+      ],
+      load: async () => ({ run: (await import("./run.js")).changePassword }),
+    },
+  ],
+  examples: [["whcb users list", "of the database that the profile's serve uses"]],
+};

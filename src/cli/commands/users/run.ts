@@ -1,0 +1,108 @@
+import { WhcbError } from "../../../domain/errors.js";
+import type { Invocation } from "../../args/command-spec.js";
+import { readAll } from "../../args/flag-values.js";
+import { COLUMNS } from "../../args/shared-flags.js";
+import type { User } from "../../cli-deps.js";
+import { renderFields } from "../../output/cells.js";
+import { type ListingStyle, openListing } from "../../output/listing.js";
+import { askSecret, confirm, needsYes, YES } from "../../output/questions.js";
+import { safeJson, text } from "../../output/screen-text.js";
+import { isoInstant } from "../../output/times.js";
+import { withDatabase } from "../../settings/database-path.js";
+import { requireValidCredentials } from "../../settings/resolve-settings.js";
+import { NEW_KEY, PASSWORD_STDIN } from "./command.js";
+
+export function listUsers(invocation: Invocation): Promise<number> {
+  const { args, screen } = invocation;
+  return withDatabase(invocation, async (admin, path) => {
+    const listing = openListing(USER_LISTING, screen, args.get(COLUMNS));
+    await listing.add(await admin.listUsers());
+    if ((await listing.end()) === 0) screen.info(`no users in ${path}; \`whcb users add\` and \`whcb serve\` add one`);
+    return 0;
+  });
+}
+
+export function addUser(invocation: Invocation): Promise<number> {
+  const username = readUsername(invocation);
+  return withDatabase(invocation, async (admin, path) => {
+    const apiKey = await admin.addUser(username, await readNewPassword(invocation, username));
+    await showKey(invocation, username, apiKey);
+    invocation.screen.info(`added the user ${username} to ${path}; the API key isn't shown again`);
+    return 0;
+  });
+}
+
+export function removeUser(invocation: Invocation): Promise<number> {
+  const { args, screen } = invocation;
+  const username = readUsername(invocation);
+  if (!args.get(YES) && !screen.canAsk) throw needsYes(invocation);
+  return withDatabase(invocation, async (admin, path) => {
+    const found = (await admin.listUsers()).find((user) => user.username === username);
+    const question = `Remove the user ${username} of ${path}? The password, the API key and all tokens stop working.`;
+    if (found !== undefined && !(await confirm(invocation, question))) return 0;
+    await admin.removeUser(username);
+    const again = found?.origin === "start" ? "; a start of `whcb serve` with the same credentials adds it again" : "";
+    screen.info(`removed the user ${username} of ${path}${again}`);
+    return 0;
+  });
+}
+
+export function changePassword(invocation: Invocation): Promise<number> {
+  const { args, screen } = invocation;
+  const username = readUsername(invocation);
+  return withDatabase(invocation, async (admin, path) => {
+    const password = await readNewPassword(invocation, username);
+    const apiKey = await admin.changePassword(username, password, args.get(NEW_KEY));
+    if (apiKey !== null) await showKey(invocation, username, apiKey);
+    const key = apiKey === null ? "" : " and the API key, which isn't shown again";
+    screen.info(`changed the password of ${username}${key}, in ${path}; all tokens have ended`);
+    return 0;
+  });
+}
+
+const LONGEST_NAME = 64;
+
+function readUsername({ args }: Invocation): string {
+  const username = args.operand(0);
+  if (username.trim() === username && username !== "" && username.length <= LONGEST_NAME) return username;
+  throw new WhcbError("usage", `a user's name has 1 to ${LONGEST_NAME} characters, without spaces around it`);
+}
+
+/** Never a process argument. Throws `config` without one. */
+async function readNewPassword({ args, deps, screen }: Invocation, username: string): Promise<string> {
+  const password = await readPassword();
+  if (password === "") {
+    throw new WhcbError("config", `a password for ${username} is needed`, {
+      hint: "type it on a terminal, set WHCB_NEW_PASSWORD, or pipe it in with --password-stdin",
+    });
+  }
+  requireValidCredentials({ username, password, apiKey: "" });
+  return password;
+
+  async function readPassword(): Promise<string> {
+    if (args.get(PASSWORD_STDIN)) return (await readAll(deps.io.stdin)).replace(/\r?\n$/, "");
+    const given = deps.io.env.WHCB_NEW_PASSWORD ?? "";
+    if (given !== "" || !screen.canAsk) return given;
+    const typed = await askSecret(deps.io, `New password of ${username}:`);
+    if (typed !== "" && (await askSecret(deps.io, "Again:")) !== typed) {
+      throw new WhcbError("usage", "the two passwords differ; nothing was changed");
+    }
+    return typed;
+  }
+}
+
+async function showKey({ screen }: Invocation, username: string, apiKey: string): Promise<void> {
+  const { palette } = screen.renderOptions;
+  const fields = [["User", username] as const, ["API key", apiKey] as const];
+  await screen.out(screen.format === "json" ? text`${safeJson({ username, apiKey }, 2)}\n` : renderFields(fields, palette));
+}
+
+const USER_LISTING: ListingStyle<User> = {
+  columns: [
+    { key: "username", title: "USER", value: ({ username }) => username, least: 12 },
+    { key: "origin", title: "ORIGIN", value: ({ origin }) => origin },
+    { key: "saved", title: "CHANGED", value: ({ savedAt }) => savedAt, kind: "instant", dropRank: 2 },
+  ],
+  toJson: ({ username, origin, savedAt }) => ({ username, origin, changedAt: isoInstant(savedAt) }),
+  toId: ({ username }) => username,
+};

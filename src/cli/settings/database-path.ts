@@ -1,0 +1,77 @@
+/** Which database file `serve` and the commands on the database itself use. */
+import { join, resolve } from "node:path";
+import { WhcbError } from "../../domain/errors.js";
+import type { Invocation } from "../args/command-spec.js";
+import { DATABASE } from "../args/shared-flags.js";
+import type { DatabaseAdmin } from "../cli-deps.js";
+import { mayHoldPassword } from "./service-address.js";
+import { requireFile, resolveInvocation } from "./session.js";
+import { readSettings } from "./settings-file.js";
+
+export const DATABASE_NAME = "whcb.db";
+
+/** Throws `config` if there is no such file, or if the profile's service isn't known to be on this machine. */
+export async function withDatabase<Result>(
+  invocation: Invocation,
+  use: (admin: DatabaseAdmin, path: string) => Promise<Result>,
+): Promise<Result> {
+  const path = await findDatabase(invocation);
+  await requireFile(path);
+  const admin = await invocation.deps.openDatabase(path);
+  try {
+    return await use(admin, path);
+  } finally {
+    await admin.close();
+  }
+}
+
+/** --db, WHCB_DB, the profile's (or --service's) file, the database of the profile's `serve`, or `serve`'s default. */
+async function findDatabase(invocation: Invocation): Promise<string> {
+  const { args, deps } = invocation;
+  const given = readDatabase(args.get(DATABASE), deps.io.env.WHCB_DB);
+  if (given !== undefined) return given;
+  const { address, profile } = await resolveInvocation(invocation);
+  if (address.value === null) return join(deps.paths.data, DATABASE_NAME);
+  if (address.value.kind === "file") return address.value.path;
+  const isOfProfile = profile.value !== null && address.from === `profile ${profile.value}`;
+  const { profiles } = await readSettings(deps.paths.config);
+  const database = isOfProfile ? profiles.get(profile.value)?.database : undefined;
+  if (database !== undefined) return database;
+  throw new WhcbError("config", `${address.from} names a service, and this command works on a database only`, {
+    hint: "on the machine of that service, name its file with --db",
+  });
+}
+
+/** Every user of the machine can read flags. */
+export function withoutPassword(text: string | undefined, flag: string, variable: string): string | undefined {
+  if (text === undefined || !text.includes("://")) return text;
+  const authority = text.slice(text.indexOf("://") + 3).split(/[/?#]/)[0] ?? "";
+  if (/:[^@]*@/.test(authority) || /[?&](password|pass|auth)=/i.test(text)) {
+    throw new WhcbError("usage", `${flag} contains a password, which other users of this machine could read`, {
+      hint: `give the URL as ${variable} instead`,
+    });
+  }
+  return text;
+}
+
+/** A database server's URL is rejected before it is used or printed: it may contain a password. */
+export function readDatabase(given: string | undefined, inEnvironment: string | undefined): string | undefined {
+  const text = withoutPassword(given, "--db", "WHCB_DB") ?? (inEnvironment || undefined);
+  if (text === undefined || text === ":memory:") return text;
+  if (mayHoldPassword(text)) {
+    throw new WhcbError(
+      "usage",
+      `${given === undefined ? "WHCB_DB" : "--db"} looks like a URL with a password, not like a file`,
+      {
+        hint: "give a file's path, such as --db ./whcb.db",
+      },
+    );
+  }
+  const path = text.replace(/^file:(\/\/)?/i, "");
+  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(path)) {
+    throw new WhcbError("usage", `${given === undefined ? "WHCB_DB" : "--db"} is a URL: whcb keeps its data in a SQLite file`, {
+      hint: "give a file's path, such as --db whcb.db",
+    });
+  }
+  return resolve(path);
+}

@@ -1,0 +1,71 @@
+/** Who may use the service: docs/operations.md, Users. */
+import { WhcbError } from "../../domain/errors.js";
+import type { Random } from "../../platform/random.js";
+import type { CredentialStore } from "../../store/store.js";
+import { hashApiKey, makeCredential, matchesApiKey, verifyPassword } from "./credential-hashes.js";
+
+export interface Login {
+  readonly username: string;
+  readonly password: string;
+}
+
+export interface UserDeps {
+  readonly store: CredentialStore;
+  readonly random: Random;
+  /** Epoch ms. */
+  readonly now: number;
+}
+
+export interface StartUsers {
+  /** Made by an earlier start; they can't log in any more. */
+  readonly removed: readonly string[];
+  /** kept: it was added or changed by `users`, with another password or key, and stays like that. */
+  readonly own: "new" | "same" | "changed" | "kept";
+}
+
+/** The start's credentials replace those of earlier starts. Equal ones keep their hashes: new ones would end issued tokens. */
+export async function admitStartUser(given: Login & { readonly apiKey: string }, deps: UserDeps): Promise<StartUsers> {
+  const { store, random, now } = deps;
+  const stored = (await store.listCredentials()).find(({ username }) => username === given.username);
+  const isSame =
+    stored !== undefined && matchesApiKey(hashApiKey(given.apiKey), stored) && (await verifyPassword(given.password, stored));
+  const own = stored === undefined ? "new" : isSame ? "same" : stored.origin === "added" ? "kept" : "changed";
+  if (own === "new" || own === "changed") await store.saveCredential(await makeCredential(given, random), now);
+  return { own, removed: await store.removeStartCredentials(given.username) };
+}
+
+/** Returns the user's API key, which isn't stored. Throws `invalid` if there is such a user. */
+export async function addUser(login: Login, deps: UserDeps): Promise<string> {
+  if ((await deps.store.listCredentials()).some(({ username }) => username === login.username)) {
+    throw new WhcbError("invalid", `there is a user ${JSON.stringify(login.username)} already`, {
+      hint: "`whcb users passwd` changes the password",
+    });
+  }
+  const apiKey = newApiKey(deps.random);
+  await deps.store.saveCredential(await makeCredential({ ...login, apiKey }, deps.random, "added"), deps.now);
+  return apiKey;
+}
+
+/** Ends the user's tokens. Returns the new API key, or null if it stays. Throws `not-found`. */
+export async function changePassword(login: Login, withNewKey: boolean, deps: UserDeps): Promise<string | null> {
+  const stored = (await deps.store.listCredentials()).find(({ username }) => username === login.username);
+  if (stored === undefined) throw noUser(login.username);
+  const apiKey = withNewKey ? newApiKey(deps.random) : null;
+  const changed = await makeCredential({ ...login, apiKey: apiKey ?? "" }, deps.random, "added");
+  const apiKeyHash = apiKey === null ? stored.apiKeyHash : changed.apiKeyHash;
+  await deps.store.saveCredential({ ...changed, apiKeyHash }, deps.now);
+  return apiKey;
+}
+
+/** Throws `not-found`. */
+export async function removeUser(username: string, store: CredentialStore): Promise<void> {
+  if (!(await store.removeCredential(username))) throw noUser(username);
+}
+
+function noUser(username: string): WhcbError {
+  return new WhcbError("not-found", `no user ${JSON.stringify(username)}`, { hint: "`whcb users list` shows them" });
+}
+
+function newApiKey(random: Random): string {
+  return Buffer.from(random.bytes(24)).toString("base64url");
+}

@@ -1,0 +1,129 @@
+/**
+ * Credentials that are taken away stop working, also on a running `serve`.
+ * Covers: src/server/auth/users.ts, src/store/credentials.ts, src/main/open-database-admin.ts
+ */
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { eventually, Home } from "../support/process/whcb-process.js";
+
+interface Login {
+  readonly username: string;
+  readonly password: string;
+  readonly apiKey: string;
+}
+
+const ALICE: Login = { username: "alice", password: "password of alice", apiKey: "key-of-alice" };
+const BOB: Login = { username: "bob", password: "password of bob", apiKey: "key-of-bob" };
+
+let home: Home;
+
+beforeEach(() => {
+  home = new Home();
+});
+afterEach(() => home.leave());
+
+const envOf = ({ username, password, apiKey }: Login) => ({
+  WHCB_USERNAME: username,
+  WHCB_PASSWORD: password,
+  WHCB_API_KEY: apiKey,
+});
+const basicOf = ({ username, password }: Login) => `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
+
+async function statusOf(url: string, authorization: string, apiKey: string): Promise<number> {
+  const answer = await fetch(`${url}/auth/verify`, { headers: { authorization, "x-api-key": apiKey } });
+  await answer.arrayBuffer();
+  return answer.status;
+}
+
+const logIn = (url: string, login: Login) => statusOf(url, basicOf(login), login.apiKey);
+
+async function tokenOf(url: string, login: Login): Promise<string> {
+  const headers = { authorization: basicOf(login), "x-api-key": login.apiKey };
+  const { token } = (await (await fetch(`${url}/auth`, { method: "POST", headers })).json()) as { token: string };
+  return `Bearer ${token}`;
+}
+
+async function addUser(username: string, password: string): Promise<Login> {
+  const env = { WHCB_NEW_PASSWORD: password };
+  const { code, stdout } = await home.whcb(["users", "add", username, "--db", home.path("x.db"), "-o", "json"], { env });
+  expect(code).toBe(0);
+  return { username, password, apiKey: JSON.parse(stdout).apiKey };
+}
+
+it("the credentials of a start replace those of an earlier start, and users that were added stay", async () => {
+  const first = await home.serve([], { env: envOf(ALICE) });
+  const ada = await addUser("ada", "password of ada");
+  const token = await tokenOf(first.url, ALICE);
+  expect([await logIn(first.url, ALICE), await logIn(first.url, ada), await logIn(first.url, BOB)]).toEqual([200, 200, 403]);
+  await first.stop();
+
+  const second = await home.serve([], { env: envOf(BOB) });
+  expect(second.stderr).toContain("removed alice, made by an earlier start: bob is the user now\n");
+  const withBobsKey = { ...ALICE, apiKey: BOB.apiKey };
+  expect({
+    bob: await logIn(second.url, BOB),
+    ada: await logIn(second.url, ada),
+    alice: await logIn(second.url, ALICE),
+    password: await logIn(second.url, withBobsKey),
+    token: await statusOf(second.url, token, BOB.apiKey),
+    key: await logIn(second.url, { ...BOB, apiKey: ALICE.apiKey }),
+  }).toEqual({ bob: 200, ada: 200, alice: 403, password: 401, token: 401, key: 403 });
+  const { stdout } = await home.whcb(["users", "list", "--db", home.path("x.db"), "-o", "json"]);
+  expect(JSON.parse(stdout)).toMatchObject([
+    { username: "ada", origin: "added" },
+    { username: "bob", origin: "start" },
+  ]);
+});
+
+it("a new password of the same user replaces the old one, and `serve` says so", async () => {
+  await (await home.serve([], { env: envOf(ALICE) })).stop();
+  const changed = { ...ALICE, password: "another password" };
+  const { url, stderr } = await home.serve([], { env: envOf(changed) });
+  expect(stderr).toContain("replaced the password or the API key of alice, made by an earlier start\n");
+  expect([await logIn(url, changed), await logIn(url, ALICE)]).toEqual([200, 401]);
+});
+
+it("a password that `users passwd` changed stays, also when the next start has the old one", async () => {
+  const first = await home.serve();
+  const db = ["--db", home.path("x.db")];
+  const env = { WHCB_NEW_PASSWORD: "changed password" };
+  const changed = await home.whcb(["users", "passwd", "local", "--new-key", ...db, "-o", "json"], { env });
+  const login = { username: "local", password: "changed password", apiKey: JSON.parse(changed.stdout).apiKey };
+  await eventually(
+    () => logIn(first.url, login),
+    (status) => status === 200,
+  );
+  await first.stop();
+  const second = await home.serve();
+  expect(second.stderr).toContain("warning: local was added or changed with `whcb users`, so it keeps its password and API key");
+  expect(await logIn(second.url, login)).toBe(200);
+  expect((await home.whcb(["status"])).code).toBe(4);
+});
+
+it("a running service rejects a removed user and the tokens of a changed password within a second", async () => {
+  const { url } = await home.serve([], { env: envOf(BOB) });
+  const [ada, eve] = [await addUser("ada", "password of ada"), await addUser("eve", "password of eve")];
+  await eventually(
+    () => logIn(url, eve),
+    (status) => status === 200,
+  );
+  const [adasToken, evesToken] = [await tokenOf(url, ada), await tokenOf(url, eve)];
+  const state = async () => [
+    await logIn(url, ada),
+    await statusOf(url, adasToken, ada.apiKey),
+    await logIn(url, eve),
+    await statusOf(url, evesToken, eve.apiKey),
+    await statusOf(url, basicOf(eve), ada.apiKey),
+    await logIn(url, BOB),
+  ];
+  // Both are cached now. The last of eve's: a key belongs to a user.
+  expect(await state()).toEqual([200, 200, 200, 200, 403, 200]);
+  const db = ["--db", home.path("x.db")];
+  expect((await home.whcb(["users", "remove", "ada", "--yes", ...db])).code).toBe(0);
+  expect((await home.whcb(["users", "passwd", "eve", "--password-stdin", ...db], { input: "new\n" })).code).toBe(0);
+  const gone = [403, 403, 401, 401, 403, 200];
+  const began = performance.now();
+  await eventually(state, (statuses) => JSON.stringify(statuses) === JSON.stringify(gone));
+  // Loosely: a loaded machine needs time for the requests. Cached for a minute, it would take 60 s.
+  expect(performance.now() - began).toBeLessThan(10_000);
+  expect(await logIn(url, { ...eve, password: "new" })).toBe(200);
+});

@@ -1,0 +1,110 @@
+/**
+ * The users of a database, from the command line.
+ * Covers: src/cli/commands/users/command.ts, src/cli/commands/users/run.ts, src/cli/settings/database-path.ts
+ */
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { changeSettings } from "../../src/cli/settings/settings-file.js";
+import { CliMachine } from "../support/cli/cli-service.js";
+
+let machine: CliMachine;
+let db: string;
+
+beforeEach(async () => {
+  machine = new CliMachine();
+  db = machine.path("x.db");
+  await (await machine.serve(["--db", db])).stop();
+});
+
+afterEach(() => machine.leave());
+
+const ENV = { env: { WHCB_NEW_PASSWORD: "secret" } };
+const names = async (...args: readonly string[]) =>
+  (await machine.works(["users", "list", "-o", "ids", ...args])).trim().split("\n");
+
+describe("the password of `users add`", () => {
+  test("is asked for twice on a terminal", async () => {
+    const { code, stdout, stderr } = await machine.whcb(["users", "add", "ada"], { canAsk: true, stdin: "secret\nsecret\n" });
+    expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/^User {5}ada\nAPI key {2}[\w-]{32}\n$/) });
+    expect(stderr).toBe(`New password of ada: \nAgain: \nadded the user ada to ${db}; the API key isn't shown again\n`);
+  });
+
+  test("isn't taken if the two differ, or if there is none", async () => {
+    const differs = await machine.whcb(["users", "add", "ada"], { canAsk: true, stdin: "secret\nsecrte\n" });
+    expect({ code: differs.code, stderr: differs.stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining("differ") });
+    const none = await machine.whcb(["users", "add", "ada"]);
+    expect(none).toEqual({
+      code: 4,
+      stdout: "",
+      stderr:
+        "error: a password for ada is needed\nhint: type it on a terminal, set WHCB_NEW_PASSWORD, or pipe it in with --password-stdin\n",
+    });
+    expect(await names()).toEqual(["local"]);
+  });
+
+  test("can't be an argument", async () => {
+    expect((await machine.whcb(["users", "add", "ada", "--password", "secret"])).code).toBe(2);
+    expect((await machine.whcb(["users", "add", "ada", "secret"])).code).toBe(2);
+  });
+});
+
+describe("users", () => {
+  test("are listed by origin, without hashes", async () => {
+    await machine.works(["users", "add", "ada"], ENV);
+    const changedAt = expect.stringMatching(/^20.*Z$/);
+    expect(JSON.parse(await machine.works(["users", "list", "-o", "json"]))).toEqual([
+      { username: "ada", origin: "added", changedAt },
+      { username: "local", origin: "start", changedAt },
+    ]);
+  });
+
+  test("can't be added twice, and unknown ones can't be changed", async () => {
+    await machine.works(["users", "add", "ada"], ENV);
+    expect(await machine.whcb(["users", "add", "ada"], ENV)).toMatchObject({ code: 2, stdout: "" });
+    expect(await machine.whcb(["users", "passwd", "eve"], ENV)).toMatchObject({ code: 3, stdout: "" });
+    expect(await machine.whcb(["users", "remove", "eve", "--yes"])).toMatchObject({ code: 3, stdout: "" });
+    expect(await machine.whcb(["users", "add", "a:b"], ENV)).toMatchObject({ code: 4, stdout: "" });
+    expect(await names()).toEqual(["ada", "local"]);
+  });
+
+  test("are removed after a question; one that `serve` made comes back with it", async () => {
+    expect((await machine.whcb(["users", "remove", "local"])).code).toBe(2);
+    await machine.whcb(["users", "remove", "local"], { canAsk: true, stdin: "n\n" });
+    expect(await names()).toEqual(["local"]);
+    const { code, stderr } = await machine.whcb(["users", "remove", "local"], { canAsk: true, stdin: "y\n" });
+    expect(code).toBe(0);
+    expect(stderr).toContain("a start of `whcb serve` with the same credentials adds it again\n");
+    expect(await names()).toEqual([""]);
+  });
+});
+
+describe("the database", () => {
+  test("is that of --db, of WHCB_DB, of the profile's file, or of the profile's `serve`", async () => {
+    const other = machine.path("other.db");
+    await (await machine.serve(["--db", other])).stop();
+    await machine.works(["users", "add", "ada", "--db", other], ENV);
+    expect(await names()).toEqual(["local"]);
+    expect(await names("--db", other)).toEqual(["ada", "local"]);
+    expect(await names("--profile", "local-2")).toEqual(["ada", "local"]);
+    expect(await names("--service", other)).toEqual(["ada", "local"]);
+    expect((await machine.works(["users", "list", "-o", "ids"], { env: { WHCB_DB: other } })).trim()).toBe("ada\nlocal");
+  });
+
+  test("must be named for a service elsewhere, and must exist", async () => {
+    const prod = { url: "https://api.au.whispir.com", username: "u", password: "p", apiKey: "k" };
+    await changeSettings(machine.world.paths.config, (before) => ({
+      ...before,
+      current: "prod",
+      profiles: new Map([...before.profiles, ["prod", prod]]),
+    }));
+    expect(await machine.whcb(["users", "list"])).toEqual({
+      code: 4,
+      stdout: "",
+      stderr:
+        "error: profile prod names a service, and this command works on a database only\nhint: on the machine of that service, name its file with --db\n",
+    });
+    expect(await machine.whcb(["users", "list", "--db", "absent.db"])).toMatchObject({
+      code: 4,
+      stderr: expect.stringContaining("error: no database at "),
+    });
+  });
+});
