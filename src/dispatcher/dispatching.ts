@@ -33,6 +33,8 @@ export interface DispatchingDeps {
   readonly store: Store;
   readonly deliverer: Pick<Deliverer, "deliver">;
   readonly notifier: Notifier;
+  /** Written before this, epoch ms. */
+  readonly removeMailFiles: (before: number) => Promise<void>;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -45,10 +47,10 @@ export interface DispatchingDeps {
 const SMALL_BODY = 64 * 1024;
 
 export function createDispatching(deps: DispatchingDeps): Dispatching {
-  const { store, deliverer, notifier, clock, random, logger, policy, authParameter, isEnabled } = deps;
+  const { store, deliverer, notifier, removeMailFiles, clock, random, logger, policy, authParameter, isEnabled } = deps;
   const handlers: ((attempt: AttemptTiming) => void)[] = [];
   const mailSender = new MailSender({ store, notifier, clock, logger });
-  const purger = new Purger({ store, clock, logger });
+  const purger = new Purger({ store, clock, logger, removeMailFiles });
   const dispatcher = new Dispatcher({
     store,
     clock,

@@ -1,11 +1,13 @@
 /** In small chunks (docs/dispatcher.md, A call, rules 8 and 10). */
 import type { Clock } from "../platform/clock.js";
 import type { Logger } from "../platform/logger.js";
-import type { DispatchStore } from "../store/store.js";
+import type { DispatchStore, SettingsStore } from "../store/store.js";
 import { RunLoop } from "./run-loop.js";
 
 export interface PurgerDeps {
-  readonly store: Pick<DispatchStore, "purgeDeleted" | "purgeExpired">;
+  readonly store: Pick<DispatchStore, "purgeDeleted" | "purgeExpired"> & Pick<SettingsStore, "readSettings">;
+  /** Mail files written before this, epoch ms. */
+  readonly removeMailFiles: (before: number) => Promise<void>;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -52,11 +54,13 @@ export class Purger {
 
   /** Resolves with when the next chunk is due. */
   async tick(): Promise<number> {
-    const { store, clock } = this.#deps;
+    const { store, clock, removeMailFiles } = this.#deps;
     const now = clock.now();
     if ((await store.purgeDeleted(CHUNK)) >= CHUNK) return now + PAUSE_MS;
     if (this.#isInGrace(now)) return now + ROUND_MS;
-    return now + ((await store.purgeExpired(now, CHUNK)) < CHUNK ? ROUND_MS : PAUSE_MS);
+    if ((await store.purgeExpired(now, CHUNK)) >= CHUNK) return now + PAUSE_MS;
+    await removeMailFiles(now - (await store.readSettings()).retainMailMs);
+    return now + ROUND_MS;
   }
 
   #isInGrace(now: number): boolean {

@@ -5,6 +5,8 @@ export interface ServiceSettings extends Pick<RetryPolicy, "intervalMs" | "windo
   /** After a call's last change. */
   readonly retainSuccessMs: number;
   readonly retainFailedMs: number;
+  /** Sent e-mails, in the database and as files. */
+  readonly retainMailMs: number;
 }
 
 const DAY_MS = 86_400_000;
@@ -14,7 +16,10 @@ export const DEFAULT_SERVICE_SETTINGS: ServiceSettings = {
   windowMs: DEFAULT_RETRY_POLICY.windowMs,
   retainSuccessMs: 30 * DAY_MS,
   retainFailedMs: 365 * DAY_MS,
+  retainMailMs: 365 * DAY_MS,
 };
 
-/** And sent e-mails. */
+/** Closed ones. */
 export const RETAIN_OUTAGES_MS = 365 * DAY_MS;
+/** Journals, at the least by `runs prune`. */
+export const RETAIN_RUNS_MS = 365 * DAY_MS;

@@ -2,14 +2,13 @@ import { once } from "node:events";
 import { lstatSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { createServer } from "node:net";
-import { dirname, join, resolve } from "node:path";
 import type { RunningService, ServeOptions } from "../cli/cli-deps.js";
 import { type AddressRule, addressRuleFor, checkCallbackUrl } from "../delivery/address-rule.js";
 import type { Deliverer } from "../delivery/deliverer.js";
 import { createDeliverer } from "../delivery/undici-deliverer.js";
 import { LONGEST_STOP_MS } from "../dispatcher/dispatcher.js";
 import { createDispatching } from "../dispatcher/dispatching.js";
-import { createEmlNotifier } from "../notifier/eml-notifier.js";
+import { createEmlNotifier, mailDirectoryOf, removeMailFiles } from "../notifier/eml-notifier.js";
 import type { Notifier } from "../notifier/notifier.js";
 import { createSmtpNotifier } from "../notifier/smtp-notifier.js";
 import { systemClock, systemTimers } from "../platform/clock.js";
@@ -55,11 +54,13 @@ async function start(
   const settings = { ...(await store.readSettings()), ...options.settings };
   const policy = { intervalMs: settings.intervalMs, windowMs: settings.windowMs, jitter: options.jitter };
   const deliverer = openDeliverer(addressRule, teardown);
+  const mails = options.mailDirectory ?? mailDirectoryOf(options.database);
   const dispatching = createDispatching({
     store,
     deliverer,
     logger,
-    notifier: openNotifier(options, teardown),
+    notifier: openNotifier(options, mails, teardown),
+    removeMailFiles: (before) => removeMailFiles(mails, before),
     clock: systemClock,
     random: systemRandom,
     policy,
@@ -129,8 +130,7 @@ function openDeliverer(addressRule: AddressRule, teardown: Teardown): Deliverer 
   return deliverer;
 }
 
-function openNotifier({ smtp, mailDirectory, database }: ServeOptions, teardown: Teardown): Notifier {
-  const directory = mailDirectory ?? join(dirname(resolve(database)), "mail");
+function openNotifier({ smtp }: ServeOptions, directory: string, teardown: Teardown): Notifier {
   const notifier = smtp === null ? createEmlNotifier({ directory }) : createSmtpNotifier({ url: smtp, timers: systemTimers });
   teardown.add(() => notifier.close());
   return notifier;

@@ -1,6 +1,6 @@
 /** One .eml file per outage, without a mail server. */
-import { mkdir, open, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
 import { createTransport } from "nodemailer";
 import { systemErrorCode, WhcbError } from "../domain/errors.js";
 import type { Mail } from "../domain/outage.js";
@@ -27,6 +27,21 @@ export function createEmlNotifier(options: EmlNotifierOptions): Notifier {
     },
     async close() {},
   };
+}
+
+/** Beside the database, if no folder is named. */
+export function mailDirectoryOf(database: string): string {
+  return join(dirname(resolve(database)), "mail");
+}
+
+/** Those last written before this (epoch ms); drafts that a crash left behind, too. Other files stay. */
+export async function removeMailFiles(directory: string, before: number): Promise<void> {
+  for (const name of await readdir(directory).catch(() => [])) {
+    const path = join(directory, name);
+    if (!/^(outage-[\w-]+\.eml|\.outage-[\w-]+\.eml\.draft)$/.test(name)) continue;
+    const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: before }));
+    if (mtimeMs < before) await rm(path, { force: true });
+  }
 }
 
 async function composeMessage(mail: Mail, from: string): Promise<Buffer> {

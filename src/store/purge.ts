@@ -34,7 +34,7 @@ export function purgeExpired(db: Db, now: number, limit: number, settings: Servi
     let left = limit;
     left -= await removeCalls(trx, changedBefore("SUCCESS", now - settings.retainSuccessMs), left);
     left -= await removeCalls(trx, changedBefore("FAILED", now - settings.retainFailedMs), left);
-    left -= await removeMails(trx, now - RETAIN_OUTAGES_MS, left);
+    left -= await removeMails(trx, now - settings.retainMailMs, left);
     left -= await removeOutages(trx, now - RETAIN_OUTAGES_MS, left);
     return limit - left;
   });

@@ -2,11 +2,11 @@
  * Mails written as .eml files.
  * Covers: src/notifier/eml-notifier.ts
  */
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
-import { createEmlNotifier } from "../../src/notifier/eml-notifier.js";
+import { createEmlNotifier, removeMailFiles } from "../../src/notifier/eml-notifier.js";
 import { AS_RECEIVED, aMail, failureOf } from "../support/mail/mails.js";
 
 const endings: (() => unknown)[] = [];
@@ -40,6 +40,20 @@ describe("mails as files", () => {
     await writeFile(join(directory, ".outage-0193D.eml.draft"), "half");
     await notifier.send(aMail({ outageId: "0193D" }));
     expect((await readdir(directory)).sort()).toEqual(["outage-0193C.eml", "outage-0193D.eml"]);
+  });
+
+  test("are removed once they are old, drafts too, and nothing else is", async () => {
+    const directory = await aDirectory();
+    const notifier = createEmlNotifier({ directory });
+    for (const outageId of ["01", "02"]) await notifier.send(aMail({ outageId }));
+    const others = [".outage-03.eml.draft", "mine.eml", "outage-04.eml.bak"];
+    for (const name of others) await writeFile(join(directory, name), "");
+    for (const name of ["outage-01.eml", ...others]) await utimes(join(directory, name), 1, 1_000);
+    await removeMailFiles(directory, 1_000_000);
+    expect(await readdir(directory)).toHaveLength(5);
+    await removeMailFiles(directory, 1_000_001);
+    expect((await readdir(directory)).sort()).toEqual(["mine.eml", "outage-02.eml", "outage-04.eml.bak"]);
+    await removeMailFiles(join(directory, "absent"), 1);
   });
 
   test("that can't be written fail with the folder and the reason", async () => {

@@ -28,13 +28,15 @@ describe("a service's settings", () => {
       "2h",
       "--retain-success",
       "10d",
+      "--retain-mail",
+      "90d",
     ]);
     await first.stop();
     await (await machine.serve(["--db", file, "--retry-interval", "6m"])).stop();
     const third = await machine.serve(["--db", file]);
     expect([first, third].map(({ io }) => inForce(io.err()))).toEqual([
-      ["retries about every 7 minutes for 2 hours; keeps SUCCESS calls 10d, FAILED calls 365d"],
-      ["retries about every 6 minutes for 2 hours; keeps SUCCESS calls 10d, FAILED calls 365d"],
+      ["retries about every 7 minutes for 2 hours; keeps SUCCESS calls 10d, FAILED calls 365d, e-mails 90d"],
+      ["retries about every 6 minutes for 2 hours; keeps SUCCESS calls 10d, FAILED calls 365d, e-mails 90d"],
     ]);
     const endpoint = await machine.listen(["--status", "503"]);
     await machine.rehearse("demo", endpoint.url, 1, ["--retries", "on"]);

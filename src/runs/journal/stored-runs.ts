@@ -1,4 +1,4 @@
-import { open, readdir } from "node:fs/promises";
+import { open, readdir, rm } from "node:fs/promises";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
 import type { Clock } from "../../platform/clock.js";
 import { readBootId } from "./boot-id.js";
@@ -74,6 +74,22 @@ export async function discardRun(runsDirectory: string, wanted: string, clock: C
     journal.append({ step: "discarded", at: clock.now() });
     await journal.close();
     return runId;
+  } finally {
+    await lock.release();
+  }
+}
+
+/** Finished and discarded ones whose last step is older than this (epoch ms); never an unfinished, running or unreadable one. Newest first. */
+export async function listOldRuns(runsDirectory: string, before: number, clock: Clock): Promise<readonly RunOverview[]> {
+  const runs = await listRuns(runsDirectory, clock);
+  return runs.filter(({ state, lastAt }) => (state === "finished" || state === "discarded") && lastAt < before);
+}
+
+/** Throws `unavailable` if a process has begun to work on it. */
+export async function deleteRun(runsDirectory: string, runId: string): Promise<void> {
+  const lock = await lockRun(runsDirectory, runId);
+  try {
+    await rm(journalPath(runsDirectory, runId), { force: true });
   } finally {
     await lock.release();
   }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { Purger } from "../../../src/dispatcher/purger.js";
+import { Purger, type PurgerDeps } from "../../../src/dispatcher/purger.js";
 import { silentLogger } from "../../../src/platform/logger.js";
 import { DAY, HOUR, Simulation } from "../../support/dispatcher/simulation.js";
 
@@ -11,7 +11,8 @@ beforeEach(async () => {
 
 afterEach(() => sim.store.close());
 
-const purgerOf = () => new Purger({ store: sim.store, clock: sim.clock, logger: silentLogger });
+const purgerOf = (removeMailFiles: PurgerDeps["removeMailFiles"] = async () => undefined) =>
+  new Purger({ store: sim.store, clock: sim.clock, logger: silentLogger, removeMailFiles });
 
 describe("a purger", () => {
   it("removes a deleted callback's calls in chunks, with a pause between, then looks again in a minute", async () => {
@@ -65,6 +66,18 @@ describe("a purger", () => {
       sim.clock.advance(HOUR);
       await purger.tick();
       expect(await kept()).toBe(0);
+    });
+
+    it("has mail files removed by the stored setting, and none in that hour", async () => {
+      const limits: number[] = [];
+      const purger = purgerOf(async (before) => void limits.push(sim.clock.now() - before));
+      await purger.tick();
+      expect(limits).toEqual([]);
+      sim.clock.advance(HOUR);
+      await purger.tick();
+      await sim.store.saveSettings({ retainMailMs: 7 * DAY });
+      await purger.tick();
+      expect(limits).toEqual([365 * DAY, 7 * DAY]);
     });
 
     it("removes a deleted callback's calls in that hour all the same", async () => {

@@ -1,5 +1,17 @@
+import { formatDuration, parseDuration } from "../../../domain/duration.js";
+import { RETAIN_RUNS_MS } from "../../../domain/service-settings.js";
 import type { GroupSpec } from "../../args/command-spec.js";
+import { flag, valueOr } from "../../args/flag.js";
 import { COLUMNS, OUTPUT, OUTPUT_LINES } from "../../args/shared-flags.js";
+import { YES } from "../../output/questions.js";
+
+export const OLDER_THAN = valueOr(
+  "--older-than <duration>",
+  "delete those whose last step is at least this old",
+  formatDuration(RETAIN_RUNS_MS),
+  parseDuration,
+);
+export const DRY_RUN = flag("--dry-run", "only list them");
 
 export const RUNS: GroupSpec = {
   name: "runs",
@@ -34,6 +46,17 @@ export const RUNS: GroupSpec = {
       flags: [],
       examples: [["whcb runs discard 20261125-0103", "by the beginning of its id"]],
       load: async () => ({ run: (await import("./run.js")).discardRunCommand }),
+    },
+    {
+      name: "prune",
+      summary: "delete the journals of finished and discarded runs that are old",
+      details: "An unfinished run is never deleted: finish it with `whcb replay --resume`, or discard it first.",
+      flags: [OLDER_THAN, DRY_RUN, YES, OUTPUT, COLUMNS],
+      examples: [
+        ["whcb runs prune --dry-run", "list what would be deleted"],
+        ["whcb runs prune --older-than 90d --yes", "for cron"],
+      ],
+      load: async () => ({ run: (await import("./run.js")).pruneRunsCommand }),
     },
   ],
   examples: [["whcb runs list", "what was replayed and marked from here"]],

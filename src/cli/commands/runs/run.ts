@@ -1,16 +1,28 @@
+import { count } from "../../../domain/count.js";
+import { formatDuration } from "../../../domain/duration.js";
 import type { RunCall } from "../../../runs/journal/run-state.js";
-import { discardRun, listRuns, type RunOverview, type RunRecord, readRun } from "../../../runs/journal/stored-runs.js";
+import {
+  deleteRun,
+  discardRun,
+  listOldRuns,
+  listRuns,
+  type RunOverview,
+  type RunRecord,
+  readRun,
+} from "../../../runs/journal/stored-runs.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { COLUMNS } from "../../args/shared-flags.js";
 import type { Column } from "../../output/cells.js";
 import { fieldLines } from "../../output/cells.js";
 import { type ListingStyle, openListing } from "../../output/listing.js";
+import { confirm } from "../../output/questions.js";
 import { countLines } from "../../output/run/run-summary.js";
 import type { RenderOptions } from "../../output/screen.js";
 import { joinText, type ScreenText, safeJson, text } from "../../output/screen-text.js";
 import { renderTable } from "../../output/table.js";
 import { formatInstant, isoInstant } from "../../output/times.js";
 import { runsDirectory } from "../../settings/with-run-deps.js";
+import { DRY_RUN, OLDER_THAN } from "./command.js";
 
 export async function listRunsCommand({ args, screen, deps }: Invocation): Promise<number> {
   const listing = openListing(RUN_LISTING, screen, args.get(COLUMNS));
@@ -22,6 +34,23 @@ export async function listRunsCommand({ args, screen, deps }: Invocation): Promi
 export async function discardRunCommand({ args, screen, deps }: Invocation): Promise<number> {
   const runId = await discardRun(runsDirectory(deps), args.operand(0), deps.clock);
   screen.info(`run ${runId} is discarded; its calls stay as they are`);
+  return 0;
+}
+
+export async function pruneRunsCommand(invocation: Invocation): Promise<number> {
+  const { args, screen, deps } = invocation;
+  const directory = runsDirectory(deps);
+  const age = args.get(OLDER_THAN);
+  const old = await listOldRuns(directory, deps.clock.now() - age, deps.clock);
+  const listing = openListing(RUN_LISTING, screen, args.get(COLUMNS));
+  const what = `${count(old.length, "finished run")} older than ${formatDuration(age)}`;
+  if (old.length > 0 && !args.get(DRY_RUN)) {
+    if (!(await confirm(invocation, `Delete the journals of ${what}?`))) return 0;
+    for (const { runId } of old) await deleteRun(directory, runId);
+  }
+  await listing.add(old);
+  await listing.end();
+  screen.info(`${args.get(DRY_RUN) ? "would delete" : "deleted"} the journals of ${what}`);
   return 0;
 }
 

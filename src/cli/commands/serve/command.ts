@@ -34,6 +34,11 @@ export const RETAIN_FAILED = value(
   `how long FAILED calls are kept after their last change (default: ${formatDuration(DEFAULT_SERVICE_SETTINGS.retainFailedMs)})`,
   parsePositiveDuration,
 );
+export const RETAIN_MAIL = value(
+  "--retain-mail <duration>",
+  `how long sent e-mails and .eml files are kept (default: ${formatDuration(DEFAULT_SERVICE_SETTINGS.retainMailMs)})`,
+  parsePositiveDuration,
+);
 export const SMTP = value("--smtp <url>", "the mail server for outage e-mails (or WHCB_SMTP; default: .eml files)", String);
 export const MAIL_DIR = value("--mail-dir <dir>", "where .eml files are written (default: mail/ beside the database)", String);
 export const PLAN = choice("--plan <plan>", "imitate the platform's rate and page limits: startup, business or enterprise", [
@@ -67,7 +72,7 @@ stay. Ctrl-C lets attempts in flight finish (at most 65 s); a second one
 stops immediately. A mail server's URL that contains a password is given as WHCB_SMTP. WHCB_SECRET_KEY (32 bytes, base64) is the
 key that encrypts the callbacks' auth keys; without it, one is created beside the database.
 
---retry-interval, --retry-window, --retain-success and --retain-failed are kept in the database: a later start without the flag uses
+--retry-interval, --retry-window, --retain-success, --retain-failed and --retain-mail are kept in the database: a later start without the flag uses
 the stored value. The values in force are printed on stderr.`,
   flags: [
     PORT,
@@ -78,6 +83,7 @@ the stored value. The values in force are printed on stderr.`,
     NO_JITTER,
     RETAIN_SUCCESS,
     RETAIN_FAILED,
+    RETAIN_MAIL,
     SMTP,
     MAIL_DIR,
     PLAN,

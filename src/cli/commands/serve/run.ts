@@ -25,6 +25,7 @@ import {
   PLAN,
   PORT,
   RETAIN_FAILED,
+  RETAIN_MAIL,
   RETAIN_SUCCESS,
   RETRY_INTERVAL,
   RETRY_WINDOW,
@@ -134,9 +135,11 @@ function describeUsers({ removed, own }: RunningService["users"], username: stri
   return lines;
 }
 
-function describeSettings({ intervalMs, windowMs, retainSuccessMs, retainFailedMs }: ServiceSettings): string {
-  const retries = `retries about every ${spellDuration(intervalMs)} for ${spellDuration(windowMs)}`;
-  return `${retries}; keeps SUCCESS calls ${formatDuration(retainSuccessMs)}, FAILED calls ${formatDuration(retainFailedMs)}`;
+function describeSettings(settings: ServiceSettings): string {
+  const retries = `retries about every ${spellDuration(settings.intervalMs)} for ${spellDuration(settings.windowMs)}`;
+  const { retainSuccessMs, retainFailedMs, retainMailMs } = settings;
+  const [success, failed, mail] = [retainSuccessMs, retainFailedMs, retainMailMs].map(formatDuration);
+  return `${retries}; keeps SUCCESS calls ${success}, FAILED calls ${failed}, e-mails ${mail}`;
 }
 
 /** For this machine, if bound to all addresses. */
@@ -193,6 +196,7 @@ function readServeOptions({ args, deps }: Invocation, credentials: Credentials):
       windowMs: args.get(RETRY_WINDOW),
       retainSuccessMs: args.get(RETAIN_SUCCESS),
       retainFailedMs: args.get(RETAIN_FAILED),
+      retainMailMs: args.get(RETAIN_MAIL),
     }),
     jitter: !args.get(NO_JITTER),
     smtp: toSmtp(withoutPassword(args.get(SMTP), "--smtp", "WHCB_SMTP") ?? env.WHCB_SMTP),

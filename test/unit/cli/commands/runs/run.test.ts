@@ -1,0 +1,75 @@
+import { cpSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeEach, describe, expect, test } from "vitest";
+import { systemClock } from "../../../../../src/platform/clock.js";
+import { lockRun } from "../../../../../src/runs/journal/run-lock.js";
+import { type CliWorld, newCliWorld, runCli } from "../../../../support/cli/run-cli.js";
+
+const JOURNALS = join(import.meta.dirname, "..", "..", "..", "..", "fixtures", "0.1.0", "journals");
+const UNFINISHED = ["20261125-045038-26E1", "20261125-045043-432D", "20261125-045049-B849"];
+/** The last steps of the fixtures are within a minute before this. */
+const WRITTEN = Date.UTC(2026, 10, 25, 4, 51);
+const DAY = 86_400_000;
+
+let world: CliWorld;
+let now: number;
+
+beforeEach(() => {
+  now = WRITTEN + 366 * DAY;
+  world = newCliWorld({ clock: { ...systemClock, now: () => now } });
+  cpSync(JOURNALS, join(world.paths.data, "runs"), { recursive: true });
+});
+
+const prune = (...flags: readonly string[]) => runCli(world, ["runs", "prune", "-o", "ids", ...flags]);
+const stored = () =>
+  readdirSync(join(world.paths.data, "runs"))
+    .map((name) => name.replace(".ndjson", ""))
+    .sort();
+const lines = (text: string) => text.split("\n").filter((line) => line !== "");
+
+describe("runs prune", () => {
+  test("lists finished runs that are old, deletes them, and keeps every unfinished one", async () => {
+    const all = stored();
+    const finished = all.filter((id) => !UNFINISHED.includes(id));
+    const tried = await prune("--dry-run");
+    expect([tried.code, tried.stderr, lines(tried.stdout).sort()]).toEqual([
+      0,
+      "would delete the journals of 6 finished runs older than 365d\n",
+      finished,
+    ]);
+    expect(stored()).toEqual(all);
+    const { code, stdout, stderr } = await prune("--yes");
+    expect([code, stderr, lines(stdout).sort()]).toEqual([
+      0,
+      "deleted the journals of 6 finished runs older than 365d\n",
+      finished,
+    ]);
+    expect(stored()).toEqual(UNFINISHED);
+  });
+
+  test("deletes nothing younger, nothing without a yes, and a discarded run", async () => {
+    const [discarded = "", ...kept] = UNFINISHED;
+    await runCli(world, ["runs", "discard", discarded]);
+    const all = stored();
+    expect((await prune()).code).toBe(2);
+    now = WRITTEN;
+    expect(await prune("--yes")).toEqual({
+      code: 0,
+      stdout: "",
+      stderr: "deleted the journals of 0 finished runs older than 365d\n",
+    });
+    expect(stored()).toEqual(all);
+    now = WRITTEN + 400 * DAY;
+    expect(await prune("--older-than", "1h", "--yes")).toMatchObject({ code: 0 });
+    expect(stored()).toEqual(kept);
+  });
+
+  test("leaves alone what a process works on, and what can't be read", async () => {
+    const [id = ""] = stored();
+    writeFileSync(join(world.paths.data, "runs", "20260101-000000-AAAA.ndjson"), "not a journal\n");
+    const lock = await lockRun(join(world.paths.data, "runs"), id);
+    await prune("--yes");
+    await lock.release();
+    expect(stored()).toEqual(["20260101-000000-AAAA", id, ...UNFINISHED]);
+  });
+});
