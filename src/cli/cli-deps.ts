@@ -53,7 +53,31 @@ export interface DatabaseAdmin {
   changePassword(username: string, password: string, withNewKey: boolean): Promise<string | null>;
   /** Throws `not-found`. */
   removeUser(username: string): Promise<void>;
+  /** Throws `config` while the database is served, `locked` while a run sends, `unavailable` if the file can't be rewritten yet. */
+  eraseSender(erasure: Erasure): Promise<Erased>;
   close(): Promise<void>;
+}
+
+export interface Erasure {
+  /** Whether it is one of the sender's addresses; false for "". */
+  readonly isSender: (address: string) => boolean;
+  /** Of .eml files; null: mail/ beside the database. */
+  readonly mailDirectory: string | null;
+  /** Only find. */
+  readonly dryRun: boolean;
+}
+
+export interface Erased {
+  readonly calls: number;
+  /** Of these calls: had something still to be sent. */
+  readonly waiting: number;
+  readonly attempts: number;
+  /** As they were stored, with the number of calls. */
+  readonly addresses: ReadonlyMap<string, number>;
+  readonly mails: number;
+  /** Of these: sent to a mail server, which still has them. */
+  readonly sentMails: number;
+  readonly mailFiles: number;
 }
 
 export interface User {

@@ -117,6 +117,18 @@ export function markCall(call: CallProgress, status: "SUCCESS" | "FAILED", at: n
   return { ...call, status, due: null, settledBy: by, changedAt: at };
 }
 
+const ERASED = "Erased: the sender's data was removed";
+
+/** Without its content it can't be sent: what waits or has failed is settled. */
+export function eraseCall(call: CallProgress, at: number): CallProgress {
+  return { ...markCall(call, "SUCCESS", at), due: null, statusMessage: ERASED };
+}
+
+/** It must not become FAILED: a replay would send an empty body. */
+export function isErased({ statusMessage }: Pick<CallProgress, "statusMessage">): boolean {
+  return statusMessage === ERASED;
+}
+
 /** Inside the window or not; FAILED calls only. */
 export function requestReplay(call: CallProgress, at: number): CallProgress {
   return call.status === "FAILED" ? { ...call, due: { at, cause: "replay" }, failedInRecovery: 0, changedAt: at } : call;

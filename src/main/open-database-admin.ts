@@ -1,7 +1,10 @@
 import type { DatabaseAdmin } from "../cli/cli-deps.js";
+import { eraseMailFiles, mailDirectoryOf } from "../notifier/eml-notifier.js";
+import { eraseOutageMail } from "../notifier/outage-mail.js";
 import { systemClock } from "../platform/clock.js";
 import { systemRandom } from "../platform/random.js";
 import { addUser, changePassword, removeUser } from "../server/auth/users.js";
+import { lockDatabase } from "../store/lock-database.js";
 import { openAdminStore } from "../store/open-store.js";
 
 /** Throws as openStore. */
@@ -13,6 +16,25 @@ export async function openDatabaseAdmin(path: string): Promise<DatabaseAdmin> {
     addUser: (username, password) => addUser({ username, password }, deps()),
     changePassword: (username, password, withNewKey) => changePassword({ username, password }, withNewKey, deps()),
     removeUser: (username) => removeUser(username, store),
+    async eraseSender({ isSender, mailDirectory, dryRun }) {
+      const lock = await lockDatabase(path);
+      try {
+        const { callIds, mails, ...found } = await store.eraseSender({
+          isSender,
+          dryRun,
+          now: systemClock.now(),
+          eraseMail: (mail, ids) => eraseOutageMail(mail, { isSender, callIds: ids }),
+        });
+        const mailFiles = await eraseMailFiles(mailDirectory ?? mailDirectoryOf(path), {
+          mails,
+          dryRun,
+          isAbout: (text) => eraseOutageMail({ subject: "", text }, { isSender, callIds }) !== null,
+        });
+        return { ...found, calls: callIds.size, mails: mails.length, mailFiles };
+      } finally {
+        await lock.release();
+      }
+    },
     close: () => store.close(),
   };
 }

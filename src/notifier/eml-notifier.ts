@@ -1,5 +1,5 @@
 /** One .eml file per outage, without a mail server. */
-import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { createTransport } from "nodemailer";
 import { systemErrorCode, WhcbError } from "../domain/errors.js";
@@ -19,7 +19,7 @@ export function createEmlNotifier(options: EmlNotifierOptions): Notifier {
     async send(mail) {
       const bytes = await composeMessage(mail, from);
       try {
-        await writeAtomically(options.directory, `outage-${checkOutageId(mail.outageId)}.eml`, bytes);
+        await writeAtomically(options.directory, fileNameOf(mail), bytes);
       } catch (error) {
         const reason = systemErrorCode(error) || "unknown reason";
         throw new WhcbError("unavailable", `The mail can't be written to ${options.directory}: ${reason}.`, { cause: error });
@@ -29,16 +29,64 @@ export function createEmlNotifier(options: EmlNotifierOptions): Notifier {
   };
 }
 
+/** Or a draft of one. */
+const MAIL_FILE = /^(outage-[\w-]+\.eml|\.outage-[\w-]+\.eml\.draft)$/;
+
+function fileNameOf({ outageId }: Pick<Mail, "outageId">): string {
+  return `outage-${checkOutageId(outageId)}.eml`;
+}
+
 /** Beside the database, if no folder is named. */
 export function mailDirectoryOf(database: string): string {
   return join(dirname(resolve(database)), "mail");
+}
+
+export interface MailFileErasure {
+  /** Of the outages that are still known, without the sender's data: their files are written again. */
+  readonly mails: readonly Mail[];
+  /** Whether a mail's text belongs to the sender: other files are removed. */
+  readonly isAbout: (text: string) => boolean;
+  /** Only count. */
+  readonly dryRun: boolean;
+}
+
+/** Returns how many files it changed or removed. */
+export async function eraseMailFiles(directory: string, { mails, isAbout, dryRun }: MailFileErasure): Promise<number> {
+  const notifier = createEmlNotifier({ directory });
+  const known = new Map(mails.map((mail) => [fileNameOf(mail), mail]));
+  let changed = 0;
+  for (const name of await readdir(directory).catch(() => [])) {
+    if (!MAIL_FILE.test(name)) continue;
+    const path = join(directory, name);
+    const mail = known.get(name);
+    if (mail === undefined && !isAbout(textOf(await readFile(path, "latin1")))) continue;
+    changed += 1;
+    if (dryRun) continue;
+    const { atime, mtime } = await stat(path);
+    if (mail === undefined) await rm(path);
+    else {
+      await notifier.send(mail);
+      // Its age counts for its retention.
+      await utimes(path, atime, mtime);
+    }
+  }
+  return changed;
+}
+
+/** The body of a message that composeMessage made. */
+function textOf(message: string): string {
+  const [, head = "", body = ""] = /^([\s\S]*?)\r?\n\r?\n([\s\S]*)$/.exec(message) ?? [];
+  const bytes = /^Content-Transfer-Encoding: quoted-printable/im.test(head)
+    ? body.replace(/=\r?\n/g, "").replace(/=([\da-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+    : body;
+  return Buffer.from(bytes, "latin1").toString("utf8").replaceAll("\r\n", "\n");
 }
 
 /** Those last written before this (epoch ms); drafts that a crash left behind, too. Other files stay. */
 export async function removeMailFiles(directory: string, before: number): Promise<void> {
   for (const name of await readdir(directory).catch(() => [])) {
     const path = join(directory, name);
-    if (!/^(outage-[\w-]+\.eml|\.outage-[\w-]+\.eml\.draft)$/.test(name)) continue;
+    if (!MAIL_FILE.test(name)) continue;
     const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: before }));
     if (mtimeMs < before) await rm(path, { force: true });
   }

@@ -53,6 +53,23 @@ export function composeOutageMail(facts: OutageFacts): OutageMail {
   return { subject: `[whcb] ${name} is failing: ${summary(facts.result, mask)}`, text };
 }
 
+export interface MailSubject {
+  readonly callIds: ReadonlySet<string>;
+  readonly isSender: (address: string) => boolean;
+}
+
+/** A composed mail, of any version, without the response, its sender and the answer; null if it is about another one. */
+export function eraseOutageMail({ subject, text }: OutageMail, { callIds, isSender }: MailSubject): OutageMail | null {
+  const call = /^Call:\s+(\S+)$/m.exec(text)?.[1] ?? "";
+  const [, address = "", name = ""] = /^From:\s+(.*?)(?: \((.*)\))?$/m.exec(text) ?? [];
+  if (!callIds.has(call) && !isSender(address) && !isSender(name)) return null;
+  const withoutAddresses = (line: string) => line.replace(/[^\s<>()"',;]+/g, (word) => (isSender(word) ? ERASED : word));
+  const erased = text.replace(/^From:\s+.*$/m, field("From", ERASED)).replace(/(?:^ {2}\|.*\n)+/gm, `  | ${ERASED}\n`);
+  return { subject: withoutAddresses(subject), text: withoutAddresses(erased) };
+}
+
+const ERASED = "(erased)";
+
 function summary(result: DeliveryResult | null, mask: SecretMask): string {
   if (result === null) return "the endpoint is down";
   return result.kind === "answered" ? `HTTP ${statusLine(result, mask)}` : REASONS[result.reason];

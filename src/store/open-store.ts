@@ -13,6 +13,7 @@ import { listCalls } from "./calls/list-calls.js";
 import { markCalls, recordReplays, requestReplays } from "./calls/mark-calls.js";
 import { readChanges, readLatestChange } from "./change-log.js";
 import { credentialStore } from "./credentials.js";
+import { eraseSender } from "./erase-sender.js";
 import { clampTimes } from "./outcomes/clamp-times.js";
 import { commitOutcomes } from "./outcomes/commit-outcomes.js";
 import { listActiveCallbacks, listEndpoints } from "./outcomes/endpoints.js";
@@ -56,7 +57,7 @@ export async function openStore({ url, secretKey, clock, mustExist = false }: Op
 /** For what needs no callback's auth key, so no secret key either. Throws as openStore. */
 export function openAdminStore(path: string, clock: Clock): AdminStore {
   const db = openSqlite({ path, mustExist: true, clock });
-  return { ...credentialStore(db), close: () => db.destroy() };
+  return { ...credentialStore(db), eraseSender: (erasure) => eraseSender(db, erasure), close: () => db.destroy() };
 }
 
 function storeOn(db: Db, cipher: KeyCipher): Store {

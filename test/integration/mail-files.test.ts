@@ -6,7 +6,7 @@ import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
-import { createEmlNotifier, removeMailFiles } from "../../src/notifier/eml-notifier.js";
+import { createEmlNotifier, eraseMailFiles, removeMailFiles } from "../../src/notifier/eml-notifier.js";
 import { AS_RECEIVED, aMail, failureOf } from "../support/mail/mails.js";
 
 const endings: (() => unknown)[] = [];
@@ -54,6 +54,26 @@ describe("mails as files", () => {
     await removeMailFiles(directory, 1_000_001);
     expect((await readdir(directory)).sort()).toEqual(["mine.eml", "outage-02.eml", "outage-04.eml.bak"]);
     await removeMailFiles(join(directory, "absent"), 1);
+  });
+
+  test("are written again without a sender's data, or removed if their outage isn't known any more", async () => {
+    const directory = await aDirectory();
+    const notifier = createEmlNotifier({ directory });
+    const about = (name: string) => `From:      61491570156\nContent:\n  | ${name} 👋 ${"long ".repeat(30)}\n`;
+    for (const outageId of ["01", "02"]) await notifier.send(aMail({ outageId, text: about("Zoë") }));
+    await notifier.send(aMail({ outageId: "03", text: about("Bob") }));
+    await utimes(join(directory, "outage-01.eml"), 1, 1_000);
+    const erasure = {
+      mails: [aMail({ outageId: "01", text: "erased\n" }), aMail({ outageId: "04" })],
+      isAbout: (text: string) => text.includes("| Zoë 👋 long long"),
+    };
+    expect(await eraseMailFiles(directory, { ...erasure, dryRun: true })).toBe(2);
+    expect(await readdir(directory)).toHaveLength(3);
+    expect(await eraseMailFiles(directory, { ...erasure, dryRun: false })).toBe(2);
+    expect((await readdir(directory)).sort()).toEqual(["outage-01.eml", "outage-03.eml"]);
+    expect(await readFile(join(directory, "outage-01.eml"), "utf8")).toMatch(/\r\n\r\nerased\r\n$/);
+    expect((await stat(join(directory, "outage-01.eml"))).mtimeMs).toBe(1_000_000);
+    expect(await eraseMailFiles(join(directory, "absent"), { ...erasure, dryRun: false })).toBe(0);
   });
 
   test("that can't be written fail with the folder and the reason", async () => {

@@ -5,6 +5,7 @@ import { CALLS } from "./calls/command.js";
 import { CHECK } from "./check/command.js";
 import { COMPLETION } from "./completion/command.js";
 import { CONFIG } from "./config/command.js";
+import { DB } from "./db/command.js";
 import { DEMO } from "./demo/command.js";
 import { LISTEN } from "./listen/command.js";
 import { LOGIN } from "./login/command.js";
@@ -22,6 +23,6 @@ export const SECTIONS: readonly Section[] = [
   { heading: "See what failed", entries: [STATUS, CALLS, CHECK] },
   { heading: "Replay and settle", entries: [REPLAY, MARK_SUCCESS, MARK_FAILED, RECONCILE, RUNS] },
   { heading: "Endpoints", entries: [CALLBACKS] },
-  { heading: "Serve and rehearse", entries: [SERVE, USERS, TRIGGER, LISTEN, DEMO] },
+  { heading: "Serve and rehearse", entries: [SERVE, USERS, DB, TRIGGER, LISTEN, DEMO] },
   { heading: "Settings", entries: [LOGIN, PROFILES, CONFIG, COMPLETION] },
 ];

@@ -110,7 +110,7 @@ async function snapshotRest(callback: ListedCallback, { runId, listed, isKept }:
 }
 
 /** To E.164; collects what can't be parsed. */
-async function phoneParser(
+export async function phoneParser(
   country: string | null,
 ): Promise<{ readonly parse: ParsePhone; readonly unreadable: ReadonlySet<string> }> {
   const { isSupportedCountry, parsePhoneNumberFromString } = await import("libphonenumber-js/min");

@@ -35,6 +35,12 @@ export async function requireLease(db: Db, callbackKey: number, by: RunLease | n
   throw new WhcbError("locked", describeHolder(lease));
 }
 
+/** Throws `locked` if a run sends the calls of any callback. */
+export async function requireNoRuns(db: Db, now: number): Promise<void> {
+  for (const { callback_key } of await db.selectFrom("run_leases").select("callback_key").execute())
+    await requireLease(db, callback_key, null, now);
+}
+
 /** null if it is free or has expired. */
 async function readLease(db: Db, callbackKey: number, now: number): Promise<RunLease | null> {
   const row = await db.selectFrom("run_leases").selectAll().where("callback_key", "=", callbackKey).executeTakeFirst();

@@ -46,6 +46,14 @@ export async function listAttempts(
   return byCall;
 }
 
+/** An endpoint's answer may repeat what it was sent. */
+export async function eraseAttempts(db: Db, seqs: readonly number[]): Promise<void> {
+  await sql`
+    UPDATE attempts SET outcome = CASE json_type(outcome, '$[3]')
+      WHEN 'text' THEN json_set(outcome, '$[4]', '') ELSE json_set(outcome, '$[4]', '', '$[5]', '') END
+    WHERE call_seq IN (SELECT batch.value FROM ${listOf(seqs)})`.execute(db);
+}
+
 function encode({ startedAt, durationMs, sentFrom, result, ...attempt }: Attempt): StoredOutcome {
   const cause: StoredCause = sentFrom === undefined ? attempt.cause : `replay ${sentFrom}`;
   const resent: Resent = result.resent ? [1] : [];

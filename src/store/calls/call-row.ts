@@ -1,9 +1,9 @@
-import type { RawBuilder } from "kysely";
+import { type RawBuilder, sql } from "kysely";
 import type { UnreachableReason } from "../../domain/attempt.js";
 import type { Call, CallProgress, CallStatus, SettledBy } from "../../domain/call.js";
 import type { Channel, MessageResponse, ResponseKind } from "../../domain/message-response.js";
 import { type Db, NEVER } from "../schema.js";
-import { readRows } from "../sqlite/json-rows.js";
+import { listOf, readRows } from "../sqlite/json-rows.js";
 
 /** In the order of PROGRESS_COLUMNS. */
 export type ProgressCells = readonly [
@@ -115,11 +115,20 @@ export type StoredResponse = readonly [
 /** Indexes in StoredResponse. */
 export const SENDER_INDEXES = [1, 2, 3, 4, 5] as const;
 export const CONTENT_INDEX = 8;
+const PARAMETERS_INDEX = 9;
 
 export function encodeResponse({ messageLocation, from, responseMessage, customParameters }: MessageResponse): StoredResponse {
   const { name, mri, mobile, email, voice } = from;
   const { kind, date, content } = responseMessage;
   return [messageLocation, name, mri, mobile, email, voice, kind, date, content, customParameters];
+}
+
+/** Kind, channel, date, message id and location stay. */
+export async function eraseResponses(db: Db, seqs: readonly number[]): Promise<void> {
+  const emptied = sql.join([...SENDER_INDEXES, CONTENT_INDEX].map((index) => sql`${sql.lit(`$[${index}]`)}, ''`));
+  await sql`
+    UPDATE calls SET response = json_set(response, ${emptied}, ${sql.lit(`$[${PARAMETERS_INDEX}]`)}, json('{}'))
+    WHERE seq IN (SELECT batch.value FROM ${listOf(seqs)})`.execute(db);
 }
 
 function decodeResponse(messageId: string, channel: Channel, stored: StoredResponse): MessageResponse {

@@ -1,6 +1,6 @@
 /** docs/dispatcher.md, A call, rule 6. */
 import { sql } from "kysely";
-import { type MarkedBy, markCall, recordClientReplay, requestReplay } from "../../domain/call.js";
+import { isErased, type MarkedBy, markCall, recordClientReplay, requestReplay } from "../../domain/call.js";
 import type { RunLease } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import { requireCallback } from "../callbacks/callback-row.js";
@@ -34,6 +34,9 @@ export function markCalls(db: Db, { callbackId, callIds, status, by }: Marking, 
     for (const [id, state] of states) {
       if (status === "FAILED" && state.before.status === "PENDING") {
         throw new WhcbError("invalid", `Call ${id} is waiting for its first attempt and can't be marked FAILED`);
+      }
+      if (status === "FAILED" && isErased(state.before)) {
+        throw new WhcbError("invalid", `Call ${id} was erased and can't be sent again, so it can't be marked FAILED`);
       }
       state.after = markCall(state.before, status, now, by);
     }

@@ -1,9 +1,9 @@
 /** At most one e-mail per outage, queued in its opening transaction. */
 import { type Selectable, sql } from "kysely";
-import type { Mail } from "../../domain/outage.js";
+import type { Mail, NoticeChannel } from "../../domain/outage.js";
 import type { LiveCallbacks } from "../callbacks/callback-row.js";
 import type { Db, MailTable } from "../schema.js";
-import { batchOf, cell } from "../sqlite/json-rows.js";
+import { batchOf, cell, listOf } from "../sqlite/json-rows.js";
 import type { MailStore, OutcomeGroup } from "../store.js";
 
 type MailRow = Pick<Selectable<MailTable>, "outage_id" | "recipient" | "subject" | "text" | "created_at" | "tries"> & {
@@ -54,6 +54,34 @@ export async function saveMails(db: Db, mails: OutcomeGroup["mails"], callbacks:
     INSERT INTO mails (outage_id, callback_key, recipient, subject, text, created_at, tries, next_try_at)
     SELECT ${cell(0)}, ${cell(1)}, ${cell(2)}, ${cell(3)}, ${cell(4)}, ${cell(5)}, 0, ${cell(5)} FROM ${batchOf(rows)} WHERE true
     ON CONFLICT (outage_id) DO NOTHING`.execute(db);
+}
+
+export async function* listMails(db: Db, atOnce: number): AsyncGenerator<Mail> {
+  for (let after = ""; ; ) {
+    const { rows } = await sql<MailRow>`
+      SELECT outage_id, recipient, subject, text, mails.created_at, tries, callbacks.id AS callback_id
+      FROM mails CROSS JOIN callbacks ON callbacks.key = mails.callback_key
+      WHERE outage_id > ${after} ORDER BY outage_id LIMIT ${atOnce}`.execute(db);
+    for (const row of rows) yield toMail(row);
+    const last = rows.at(-1);
+    if (last === undefined) return;
+    after = last.outage_id;
+  }
+}
+
+/** Of existing mails. */
+export async function saveMailTexts(db: Db, mails: readonly Mail[]): Promise<void> {
+  await db.transaction().execute(async (trx) => {
+    for (const { outageId, subject, text } of mails)
+      await trx.updateTable("mails").set({ subject, text }).where("outage_id", "=", outageId).execute();
+  });
+}
+
+export async function countSent(db: Db, mails: readonly Mail[], channel: NoticeChannel): Promise<number> {
+  const { rows } = await sql<{ sent: number }>`
+    SELECT count(*) AS sent FROM ${listOf(mails.map(({ outageId }) => outageId))} CROSS JOIN outages ON outages.id = batch.value
+    WHERE notified_by = ${channel}`.execute(db);
+  return rows[0]?.sent ?? 0;
 }
 
 function toMail(row: MailRow): Mail {

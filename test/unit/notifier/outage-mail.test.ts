@@ -1,6 +1,15 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { DEFAULT_RETRY_POLICY } from "../../../src/domain/retry-policy.js";
-import { composeOutageMail, type OutageFacts, quoteBlock, toLine, truncate } from "../../../src/notifier/outage-mail.js";
+import {
+  composeOutageMail,
+  eraseOutageMail,
+  type OutageFacts,
+  quoteBlock,
+  toLine,
+  truncate,
+} from "../../../src/notifier/outage-mail.js";
 import { aResponse, someSettings } from "../../support/builders.js";
 
 const STARTED_AT = Date.UTC(2026, 10, 24, 3, 12, 5);
@@ -174,4 +183,67 @@ test("a long text is truncated, but never within a surrogate pair", () => {
 test("a quoted block marks each of its lines, and says how long the text was", () => {
   expect(quoteBlock("\none\ttwo\nthree\u0000\n", 100)).toEqual(["  | one  two", "  | three\ufffd"]);
   expect(quoteBlock("one\ntwo", 4)).toEqual(["  | one", "  | ...", "  (truncated: 7 characters in total)"]);
+});
+
+describe("an erased e-mail", () => {
+  const MOBILE = "61400000001";
+  const isSender = (text: string) => text === MOBILE || text === "a-name-that-is-too-long-for-its-line".repeat(3);
+  const echo = {
+    kind: "answered",
+    statusCode: 500,
+    statusMessage: `no ${MOBILE}, sorry`,
+    body: `you sent\n\n${MOBILE}: Yes`,
+  } as const;
+  const aMailOf = (mobile: string, name = "Ada") => {
+    const call = { id: "CALL", response: aResponse({ from: { ...aResponse().from, mobile, name } }) };
+    return composeOutageMail(facts({ result: echo, call }));
+  };
+
+  test("has neither sender nor content nor answer, and keeps the rest", () => {
+    const mail = aMailOf(MOBILE);
+    const erased = eraseOutageMail(mail, { callIds: new Set(), isSender });
+    expect(erased?.subject).toBe("[whcb] orders is failing: HTTP 500 no (erased), sorry");
+    const before = mail.text.split("\n").filter((line) => !line.startsWith("  | "));
+    expect(erased?.text.split("\n").filter((line) => !before.includes(line))).toEqual([
+      "Error:     HTTP 500 no (erased), sorry; only HTTP 200 is a success",
+      "  | (erased)",
+      "From:      (erased)",
+      "  | (erased)",
+    ]);
+    expect(erased?.text.split("\n")).toHaveLength(mail.text.split("\n").length - 2);
+  });
+
+  test.each([
+    ["the sender's number", aMailOf(MOBILE), []],
+    ["the sender's name, which has a line of its own", aMailOf("", "a-name-that-is-too-long-for-its-line".repeat(3)), []],
+    ["an erased call", aMailOf("someone else"), ["CALL"]],
+  ])("is one about %s", (_, mail, callIds) => {
+    const text = eraseOutageMail(mail, { callIds: new Set(callIds), isSender })?.text ?? "";
+    expect(text).toMatch(/^From: {6}\(erased\)\nChannel:/m);
+  });
+
+  test("isn't one about another call, even if its content looks like the sender's", () => {
+    const response = aResponse({ responseMessage: { ...aResponse().responseMessage, content: `Call: CALL\nFrom: ${MOBILE}` } });
+    const mail = composeOutageMail(
+      facts({ call: { id: "OTHER", response: { ...response, from: { ...response.from, mobile: "1" } } } }),
+    );
+    expect(eraseOutageMail(mail, { callIds: new Set(["CALL"]), isSender })).toBeNull();
+  });
+
+  test("may be one that version 0.1.0 wrote", () => {
+    const folder = join(import.meta.dirname, "..", "..", "fixtures", "0.1.0", "mail");
+    const texts = readdirSync(folder).map((name) =>
+      readFileSync(join(folder, name), "utf8").split("\r\n\r\n").slice(1).join("\n\n"),
+    );
+    const erased = texts.map((text) =>
+      eraseOutageMail(
+        { subject: "", text: text.replaceAll("\r\n", "\n") },
+        { callIds: new Set(), isSender: (word) => word === "61491570102" },
+      ),
+    );
+    const [only] = erased.filter((mail) => mail !== null);
+    expect([erased.length, only?.text.includes("From:      (erased)\n"), only?.text.match(/reply 2|Person 2|rehearsed/)]).toEqual(
+      [2, true, null],
+    );
+  });
 });

@@ -1,4 +1,5 @@
 import type { Client, ListedAttempt, ListedCall, ListedCallback, ListedOutage } from "../../../client/client.js";
+import { isErased } from "../../../domain/call.js";
 import { callbackOperand, commandLine } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
 import { formatDuration, spellDuration } from "../../../domain/duration.js";
@@ -191,6 +192,7 @@ function explainUnreported({ call, callback }: CallFacts): readonly string[] {
 
 function explainOther(call: ListedCall, callback: ListedCallback): string {
   if (call.status === "PENDING") return "It is waiting for its first attempt.";
+  if (isErased(call)) return "Its sender's data was erased; nothing more is sent.";
   if (call.settledBy === "user") return "It was marked SUCCESS; nothing more is sent.";
   if (call.settledBy === "replay") return `${callback.name} accepted it in a replay (200); nothing more is sent.`;
   return `${callback.name} accepted it (200); nothing more is sent.`;

@@ -35,6 +35,11 @@ const MINUTE = 60_000;
 describe("the reason for a call's state", () => {
   const callback = aListedCallback();
   test.each([
+    [
+      "erased",
+      { status: "SUCCESS", settledBy: "user", statusMessage: "Erased: the sender's data was removed" },
+      "Its sender's data was erased; nothing more is sent.",
+    ],
     ["PENDING", { status: "PENDING" }, "It is waiting for its first attempt."],
     ["delivered", { status: "SUCCESS", settledBy: "dispatcher" }, "demo accepted it (200); nothing more is sent."],
     ["replayed", { status: "SUCCESS", settledBy: "replay" }, "demo accepted it in a replay (200); nothing more is sent."],

@@ -1,0 +1,41 @@
+import { resolve } from "node:path";
+import type { GroupSpec } from "../../args/command-spec.js";
+import { flag, value } from "../../args/flag.js";
+import { DATABASE, OUTPUT_TEXT_JSON } from "../../args/shared-flags.js";
+import { YES } from "../../output/questions.js";
+
+export const SENDER = value(
+  "--sender <mobile|e-mail>",
+  "the person: a mobile number such as +61491570100, or an e-mail address",
+  String,
+);
+export const MAIL_FOLDER = value(
+  "--mail-dir <dir>",
+  "where serve writes .eml files (default: mail/ beside the database)",
+  (text) => resolve(text),
+);
+export const DRY_RUN = flag("--dry-run", "only count what would be erased");
+
+export const DB: GroupSpec = {
+  name: "db",
+  summary: "maintenance of a service's database",
+  commands: [
+    {
+      name: "erase",
+      summary: "erase one person's content and addresses; ids and counts stay",
+      details: `Of the calls whose sender has this mobile number (in any form) or e-mail address, it erases content, addresses, name, custom
+parameters and the endpoint's answers; it also erases them from outage e-mails and .eml files. The database file is then rewritten, so that
+it no longer contains the bytes. A call that waits or has failed can't be sent any more: it becomes SUCCESS, and its reason says that it was
+erased.
+
+Stop serve first: while it runs, this ends with exit code 4. E-mails that were sent to a mail server and backups are not changed.`,
+      flags: [SENDER, DATABASE, MAIL_FOLDER, DRY_RUN, YES, OUTPUT_TEXT_JSON],
+      examples: [
+        ["whcb db erase --sender +61491570100 --dry-run", "count what there is"],
+        ["whcb db erase --sender ada@example.com", "asks, then erases"],
+      ],
+      load: async () => ({ run: (await import("./run.js")).eraseCommand }),
+    },
+  ],
+  examples: [["whcb db erase --sender +61491570100 --dry-run", "count what there is of one person"]],
+};

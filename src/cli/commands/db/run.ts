@@ -1,0 +1,59 @@
+import { count } from "../../../domain/count.js";
+import { WhcbError } from "../../../domain/errors.js";
+import type { Invocation } from "../../args/command-spec.js";
+import type { Erased } from "../../cli-deps.js";
+import { confirm } from "../../output/questions.js";
+import { safeJson, text } from "../../output/screen-text.js";
+import { withDatabase } from "../../settings/database-path.js";
+import { DRY_RUN, MAIL_FOLDER, SENDER } from "./command.js";
+
+export async function eraseCommand(invocation: Invocation): Promise<number> {
+  const { args, screen } = invocation;
+  const isSender = await senderMatcher(args.get(SENDER) ?? "");
+  const mailDirectory = args.get(MAIL_FOLDER) ?? null;
+  return withDatabase(invocation, async (admin, path) => {
+    const found = await admin.eraseSender({ isSender, mailDirectory, dryRun: true });
+    for (const [address, calls] of found.addresses) screen.info(`${count(calls, "call")} from ${address}`);
+    const what = `${count(found.calls, "call")}, ${count(found.attempts, "attempt")}, ${count(found.mails, "e-mail")} and ${count(found.mailFiles, "mail file")}`;
+    if (args.get(DRY_RUN)) {
+      await show(found, `would erase ${what} in ${path}`);
+      return 0;
+    }
+    const isEmpty = found.calls + found.mails + found.mailFiles === 0;
+    const waiting = found.waiting === 0 ? "" : ` ${found.waiting} of these calls are still to be sent, and won't be.`;
+    if (!isEmpty && !(await confirm(invocation, `Erase ${what} in ${path}?${waiting} This can't be undone.`))) return 0;
+    // Also if there is nothing: an earlier one may have been cut off before it rewrote the file.
+    const erased = await admin.eraseSender({ isSender, mailDirectory, dryRun: false });
+    await show(erased, `erased ${what} in ${path}`);
+    if (erased.sentMails > 0)
+      screen.info(`the mail server was sent ${count(erased.sentMails, "e-mail")} about them, which this can't erase`);
+    return 0;
+  });
+
+  async function show({ addresses: _, ...counts }: Erased, line: string): Promise<void> {
+    if (screen.format === "json") await screen.out(text`${safeJson(counts, 2)}\n`);
+    else screen.info(line);
+  }
+}
+
+/** Of an e-mail address in any case, or of a mobile number in any form. Throws `usage` for anything else. */
+async function senderMatcher(given: string): Promise<(address: string) => boolean> {
+  const wanted = given.trim().toLowerCase();
+  if (/^[^\s@]+@[^\s@]+$/.test(wanted)) return (address) => address.trim().toLowerCase() === wanted;
+  const { parsePhoneNumberFromString } = await import("libphonenumber-js/min");
+  const { phoneParser } = await import("../../../runs/plan/plan-reconcile.js");
+  const number = (await phoneParser(null)).parse(wanted);
+  if (number === null) {
+    throw new WhcbError("usage", "--sender must be an e-mail address or a mobile number in international form", {
+      hint: "write the number like +61491570100",
+    });
+  }
+  // A number that is stored in local form is taken as one of the same country.
+  const { parse } = await phoneParser(parsePhoneNumberFromString(number)?.country ?? null);
+  const digits = number.replace(/\D/g, "");
+  return (address) => {
+    const own = /^[+\d\s().-]+$/.test(address) ? address.replace(/\D/g, "") : "";
+    if (!own.endsWith(digits.slice(-6))) return false;
+    return own.replace(/^00/, "") === digits || parse(address.trim()) === number;
+  };
+}

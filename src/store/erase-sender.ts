@@ -1,0 +1,114 @@
+/** One person's content and addresses: docs/operations.md, Personal data. Ids and counts stay. */
+import { sql } from "kysely";
+import { type CallStatus, eraseCall } from "../domain/call.js";
+import { WhcbError } from "../domain/errors.js";
+import type { Mail } from "../domain/outage.js";
+import { requireNoRuns } from "./callbacks/run-leases.js";
+import { eraseAttempts } from "./calls/attempts.js";
+import { CountChanges } from "./calls/call-counts.js";
+import { eraseResponses } from "./calls/call-row.js";
+import { readStatesBySeq, writeStates } from "./calls/call-state.js";
+import { countSent, listMails, saveMailTexts } from "./outcomes/mails.js";
+import type { Db } from "./schema.js";
+import type { ErasedSender, SenderErasure } from "./store.js";
+
+/** Rows per transaction and per read. */
+const CHUNK = 500;
+
+/** Not atomic: what is cut off is completed by the next one. Throws `locked` while a run sends, `unavailable` if another process keeps the file from being rewritten. */
+export async function eraseSender(db: Db, { isSender, eraseMail, dryRun, now }: SenderErasure): Promise<ErasedSender> {
+  const { calls, addresses } = await findCalls(db, isSender);
+  const callIds = new Set(calls.map(({ id }) => id));
+  const mails: Mail[] = [];
+  for await (const mail of listMails(db, CHUNK)) {
+    const erased = eraseMail(mail, callIds);
+    if (erased !== null) mails.push({ ...mail, ...erased });
+  }
+  if (!dryRun) {
+    await requireNoRuns(db, now);
+    if (calls.length + mails.length > 0) await setUnfinished(db, true);
+    for (let start = 0; start < calls.length; start += CHUNK) await eraseCalls(db, calls.slice(start, start + CHUNK), now);
+    await saveMailTexts(db, mails);
+    if (await isUnfinished(db)) await rewriteFile(db);
+    await setUnfinished(db, false);
+  }
+  return {
+    callIds,
+    waiting: calls.filter(({ status, due_at }) => status === "PENDING" || due_at !== null).length,
+    attempts: calls.reduce((sum, { attempt_count }) => sum + attempt_count, 0),
+    addresses,
+    mails,
+    sentMails: await countSent(db, mails, "smtp"),
+  };
+}
+
+interface FoundCall {
+  readonly seq: number;
+  readonly id: string;
+  readonly status: CallStatus;
+  readonly due_at: number | null;
+  readonly attempt_count: number;
+}
+
+type Addresses = Readonly<Record<"name" | "mri" | "mobile" | "email" | "voice", string>>;
+
+/** Reads every call's addresses: no index has them. */
+async function findCalls(db: Db, isSender: SenderErasure["isSender"]) {
+  const calls: FoundCall[] = [];
+  const addresses = new Map<string, number>();
+  for (let after = -1; ; ) {
+    const { rows } = await sql<FoundCall & Addresses>`
+      SELECT seq, id, status, due_at, attempt_count, response ->> 1 AS name, response ->> 2 AS mri, response ->> 3 AS mobile,
+        response ->> 4 AS email, response ->> 5 AS voice
+      FROM calls WHERE seq > ${after} ORDER BY seq LIMIT ${CHUNK}`.execute(db);
+    for (const { name, mri, mobile, email, voice, ...call } of rows) {
+      const matching = new Set([mobile, email, voice, mri, name].filter(isSender));
+      if (matching.size > 0) calls.push(call);
+      for (const address of matching) addresses.set(address, (addresses.get(address) ?? 0) + 1);
+    }
+    const last = rows.at(-1);
+    if (last === undefined) return { calls, addresses };
+    after = last.seq;
+  }
+}
+
+function eraseCalls(db: Db, calls: readonly FoundCall[], now: number): Promise<void> {
+  const seqs = calls.map(({ seq }) => seq);
+  return db.transaction().execute(async (trx) => {
+    const states = await readStatesBySeq(trx, seqs);
+    for (const state of states.values()) state.after = eraseCall(state.before, now);
+    const changes = new CountChanges();
+    await writeStates(trx, states.values(), changes);
+    await changes.save(trx);
+    await eraseResponses(trx, seqs);
+    await eraseAttempts(trx, seqs);
+  });
+}
+
+const UNFINISHED = "unfinished-erasure";
+
+/** In the database while erased bytes may still be in its file. */
+async function setUnfinished(db: Db, isUnfinished: boolean): Promise<void> {
+  await db.transaction().execute(async (trx) => {
+    await trx.deleteFrom("settings").where("name", "=", UNFINISHED).execute();
+    if (isUnfinished) await trx.insertInto("settings").values({ name: UNFINISHED, value: new Uint8Array() }).execute();
+  });
+}
+
+async function isUnfinished(db: Db): Promise<boolean> {
+  return (await db.selectFrom("settings").select("name").where("name", "=", UNFINISHED).executeTakeFirst()) !== undefined;
+}
+
+/** Changed and deleted rows leave their bytes in free pages and in the write-ahead log, also those of earlier changes. */
+async function rewriteFile(db: Db): Promise<void> {
+  await sql`VACUUM`.execute(db);
+  const { rows } = await sql<{ busy: number }>`PRAGMA wal_checkpoint(TRUNCATE)`.execute(db);
+  if (rows[0]?.busy === 0) return;
+  throw new WhcbError(
+    "unavailable",
+    "another process is reading the database, so erased bytes are still in its write-ahead log",
+    {
+      hint: "end that process, then run this again",
+    },
+  );
+}

@@ -1,0 +1,147 @@
+/**
+ * One person's data is erased: from the database's bytes, the e-mails and what is listed. Ids, counts and everyone else's data stay.
+ * Covers: src/cli/commands/db/command.ts, src/cli/commands/db/run.ts
+ */
+import { once } from "node:events";
+import { readdirSync, readFileSync, statSync, utimesSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { eventually, Home } from "../support/process/whcb-process.js";
+
+/** Without country code: it is in every form. */
+const DIGITS = "491570156";
+const FORMS = ["+61491570156", "61491570156", "0491 570 156", "61 491-570-156"];
+const CONTENT = "Zürich-secret";
+const OTHER = "61491570157";
+/** In all fewer than ten fail, so that there are no probes. */
+const OTHERS = 4;
+
+let home: Home;
+/** Answers 500 with what it was sent. */
+let echo: Server;
+
+beforeEach(async () => {
+  home = new Home();
+  echo = createServer((request, response) => {
+    response.statusCode = request.method === "GET" ? 200 : 500;
+    request.pipe(response);
+  }).listen(0, "127.0.0.1");
+  await once(echo, "listening");
+});
+afterEach(async () => {
+  await home.leave();
+  echo.closeAllConnections();
+  echo.close();
+});
+
+const works = async (...args: readonly string[]) => {
+  const outcome = await home.whcb(args);
+  expect({ args, ...outcome, stdout: "" }).toMatchObject({ args, code: 0 });
+  return outcome.stdout;
+};
+const idsOf = async (...args: readonly string[]) =>
+  (await works("calls", "list", "demo", "--all", "-o", "ids", ...args))
+    .split("\n")
+    .filter((id) => id !== "")
+    .sort();
+
+/** The files that contain a text, as it is or in quoted-printable. */
+function filesWith(text: string): readonly string[] {
+  const quoted = [...Buffer.from(text)].map((byte) =>
+    byte < 128 ? String.fromCharCode(byte) : `=${byte.toString(16).toUpperCase()}`,
+  );
+  return readdirSync(home.folder, { recursive: true, encoding: "utf8" })
+    .filter((name) => statSync(join(home.folder, name)).isFile())
+    .filter((name) => [text, quoted.join("")].some((form) => readFileSync(join(home.folder, name)).includes(form)));
+}
+
+async function anOutage(): Promise<Awaited<ReturnType<Home["serve"]>>> {
+  const service = await home.serve(["--no-jitter"]);
+  const address = echo.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  const url = `http://127.0.0.1:${port}/hook`;
+  await works("callbacks", "create", "--name", "demo", "--url", url, "--email", "ops@example.com", "--retries", "on");
+  const response = (from: object, content: string) =>
+    JSON.stringify({
+      from: { name: "Ada", ...from },
+      responseMessage: { channel: "SMS", content },
+      customParameters: { who: content },
+    });
+  const ofSender = FORMS.map((mobile) => response({ mobile }, CONTENT));
+  ofSender.push(response({ email: "Ada@Example.com", voice: FORMS[1] }, CONTENT));
+  const ofOther = Array.from({ length: OTHERS }, () => response({ mobile: OTHER }, "hello"));
+  for (const lines of [ofSender, ofOther]) {
+    const failed = (await idsOf("--failed")).length;
+    expect((await home.whcb(["trigger", "demo", "--file", "-"], { input: lines.join("\n") })).code).toBe(0);
+    await eventually(
+      () => idsOf("--failed"),
+      (ids) => ids.length === failed + lines.length,
+    );
+  }
+  await eventually(
+    async () => readdirSync(home.path("mail")),
+    (names) => names.some((name) => name.startsWith("outage")),
+  );
+  return service;
+}
+
+it("is gone from the files and the lists, and nothing of it is sent any more", async () => {
+  const service = await anOutage();
+  const before = await idsOf();
+  const [mail = ""] = readdirSync(home.path("mail"));
+  utimesSync(home.path("mail", mail), 1_000_000, 1_000_000);
+  const erase = ["db", "erase", "--sender", "+61 491 570 156", "--db", home.path("x.db")];
+  expect(await home.whcb([...erase, "--yes"])).toMatchObject({
+    code: 4,
+    stderr: expect.stringContaining("already served by another process"),
+  });
+  await service.stop();
+  expect([filesWith(DIGITS), filesWith(CONTENT)].map((files) => [...files].sort())).toEqual([
+    [`mail/${mail}`, "x.db"],
+    [`mail/${mail}`, "x.db"],
+  ]);
+  const tried = await home.whcb(["db", "erase", "--sender", "ada@example.COM", "--db", home.path("x.db"), "--dry-run"]);
+  expect(tried).toEqual({
+    code: 0,
+    stdout: "",
+    stderr: `1 call from Ada@Example.com\nwould erase 1 call, 1 attempt, 0 e-mails and 0 mail files in ${home.path("x.db")}\n`,
+  });
+  const asked = await home.whcb(erase);
+  expect(asked).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("5 of these calls are still to be sent, and won't be."),
+  });
+  expect(filesWith(DIGITS)).toHaveLength(2);
+
+  const { stdout, stderr } = await home.whcb([...erase, "--yes", "-o", "json"]);
+  expect(JSON.parse(stdout)).toEqual({ calls: 5, waiting: 5, attempts: 5, mails: 1, sentMails: 0, mailFiles: 1 });
+  expect(stderr.split("\n").sort()).toEqual(
+    ["", ...FORMS.map((form) => `${form === FORMS[1] ? "2 calls" : "1 call"} from ${form}`)].sort(),
+  );
+  expect([filesWith(DIGITS), filesWith("491 570 156"), filesWith(CONTENT), filesWith("Ada@Example.com")]).toEqual([
+    [],
+    [],
+    [],
+    [],
+  ]);
+  // Everyone else's data, and the outage's other facts, are as they were.
+  expect(filesWith(OTHER)).toEqual(["x.db"]);
+  const text = readFileSync(home.path("mail", mail), "utf8");
+  expect(text).toContain("From:      (erased)\r\n");
+  expect(text).toContain("whcb replay demo --failed\r\n");
+  expect(statSync(home.path("mail", mail)).mtimeMs).toBe(1_000_000_000);
+
+  await home.serve();
+  expect(await idsOf()).toEqual(before);
+  const erased = await idsOf("--success");
+  expect(erased).toHaveLength(5);
+  const call = JSON.parse(await works("calls", "get", "demo", erased[0] ?? "", "-o", "json"));
+  expect(call).toMatchObject({
+    status: "SUCCESS",
+    settledBy: "user",
+    why: ["Its sender's data was erased; nothing more is sent."],
+  });
+  expect(await home.whcb(["mark-failed", "demo", erased[0] ?? "", "--yes"])).not.toMatchObject({ code: 0 });
+  expect(await idsOf("--failed")).toHaveLength(OTHERS);
+});

@@ -1,0 +1,132 @@
+import { readFileSync } from "node:fs";
+import Database from "better-sqlite3";
+import { afterEach, expect, it } from "vitest";
+import { systemClock } from "../../../src/platform/clock.js";
+import { openAdminStore } from "../../../src/store/open-store.js";
+import type { AdminStore, Store } from "../../../src/store/store.js";
+import { aCallback, accept, attempt, callOf, countRows, NOW } from "../../contract/store-support.js";
+import { aResponse } from "../../support/builders.js";
+import { storeFiles } from "../../support/store/store-files.js";
+
+const files = storeFiles();
+const MOBILE = "61491570156";
+/** More than one chunk. */
+const MANY = 1_201;
+
+const opened: AdminStore[] = [];
+afterEach(async () => {
+  for (const admin of opened.splice(0)) await admin.close();
+});
+
+function erase(path: string, dryRun = false) {
+  const admin = openAdminStore(path, systemClock);
+  opened.push(admin);
+  return admin.eraseSender({ isSender: (text) => text === MOBILE, eraseMail: () => null, dryRun, now: NOW + 1 });
+}
+
+const contains = (path: string) => [path, `${path}-wal`].some((file) => readFileSync(file).includes(MOBILE));
+const idOf = (index: number) => index.toString(16).toUpperCase().padStart(32, "0");
+
+async function acceptFrom(store: Store, callbackId: string, ids: readonly string[], mobile = MOBILE): Promise<void> {
+  const response = aResponse({ from: { ...aResponse().from, mobile }, customParameters: { number: mobile } });
+  await store.acceptCalls(
+    callbackId,
+    ids.map((id) => ({ id, response })),
+    NOW,
+  );
+}
+
+it("erases the calls of a sender in every state, and their attempts, and keeps ids, counts and everyone else's", async () => {
+  const path = files.path();
+  const store = await files.open(path);
+  const callback = await aCallback(store, { retriesEnabled: true });
+  await acceptFrom(store, callback.id, ["PENDING", "FAILED", "SUCCESS"]);
+  await accept(store, callback, ["OTHER"]);
+  const echo = { kind: "answered", statusMessage: MOBILE, body: `you sent ${MOBILE}` } as const;
+  await attempt(store, callback, ["FAILED", "OTHER"], { result: { ...echo, statusCode: 500 } });
+  await attempt(store, callback, ["SUCCESS"], { result: { ...echo, statusCode: 200 } });
+  await attempt(store, callback, ["FAILED"], { result: { kind: "unreachable", reason: "dns", detail: MOBILE } });
+  const other = await callOf(store, callback, "OTHER");
+  const before = await callOf(store, callback, "SUCCESS");
+
+  const found = { callIds: new Set(["PENDING", "FAILED", "SUCCESS"]), waiting: 2, attempts: 3, mails: [], sentMails: 0 };
+  expect(await erase(path, true)).toEqual({ ...found, addresses: new Map([[MOBILE, 3]]) });
+  expect((await callOf(store, callback, "FAILED")).status).toBe("FAILED");
+  expect(await erase(path)).toEqual({ ...found, addresses: new Map([[MOBILE, 3]]) });
+
+  const from = { name: "", mri: "", mobile: "", email: "", voice: "" };
+  const { responseMessage, ...rest } = aResponse();
+  const response = { ...rest, from, responseMessage: { ...responseMessage, content: "" } };
+  const erased = { status: "SUCCESS", due: null, statusMessage: "Erased: the sender's data was removed", response };
+  expect(await callOf(store, callback, "PENDING")).toMatchObject({ ...erased, settledBy: "user", changedAt: NOW + 1 });
+  expect(await callOf(store, callback, "FAILED")).toMatchObject({ ...erased, settledBy: "user", attemptCount: 2 });
+  // Its retention goes on from its last change.
+  expect(await callOf(store, callback, "SUCCESS")).toMatchObject({
+    ...erased,
+    settledBy: "dispatcher",
+    changedAt: before.changedAt,
+  });
+  expect(await callOf(store, callback, "OTHER")).toEqual(other);
+  expect(await store.countCalls(callback.id)).toEqual({ PENDING: 0, FAILED: 1, SUCCESS: 3 });
+  expect(await countRows(store, callback)).toEqual({ PENDING: 0, FAILED: 1, SUCCESS: 3 });
+  const attempts = await store.listAttempts(callback.id, ["FAILED", "SUCCESS", "OTHER"]);
+  expect(attempts.get("FAILED")).toMatchObject([
+    { number: 1, cause: "first", result: { kind: "answered", statusCode: 500, statusMessage: "", body: "" } },
+    { number: 2, result: { kind: "unreachable", reason: "dns", detail: "" } },
+  ]);
+  expect(attempts.get("OTHER")).toMatchObject([{ result: { body: `you sent ${MOBILE}` } }]);
+  await expect(store.markCalls(callback.id, ["OTHER", "PENDING"], "FAILED", NOW)).rejects.toMatchObject({
+    code: "invalid",
+    message: "Call PENDING was erased and can't be sent again, so it can't be marked FAILED",
+  });
+  expect(await store.requestReplays(callback.id, { filter: {} }, NOW)).toBe(1);
+});
+
+it("leaves no byte of thousands of calls in the file, nor of calls that were removed or changed before", async () => {
+  const path = files.path();
+  const store = await files.open(path);
+  const callback = await aCallback(store);
+  const gone = await aCallback(store);
+  await acceptFrom(store, gone.id, ["GONE"]);
+  await acceptFrom(
+    store,
+    callback.id,
+    Array.from({ length: MANY }, (_, index) => idOf(index)),
+  );
+  await store.deleteCallback(gone.id, NOW);
+  await store.purgeDeleted(10);
+  expect(contains(path)).toBe(true);
+  expect((await erase(path)).callIds.size).toBe(MANY);
+  expect(contains(path)).toBe(false);
+  expect(await store.countCalls(callback.id)).toEqual({ PENDING: 0, FAILED: 0, SUCCESS: MANY });
+});
+
+it("that another process keeps from rewriting the file is completed by the next one, though nothing is left to find", async () => {
+  const path = files.path();
+  const store = await files.open(path);
+  const callback = await aCallback(store);
+  await acceptFrom(store, callback.id, ["A"]);
+  const reader = new Database(path);
+  reader.exec("BEGIN");
+  reader.prepare("SELECT count(*) FROM calls").get();
+  await expect(erase(path)).rejects.toMatchObject({ code: "unavailable" });
+  reader.close();
+  expect(contains(path)).toBe(true);
+  expect((await erase(path)).callIds.size).toBe(0);
+  expect(contains(path)).toBe(false);
+});
+
+it("fails while a run is sending, and changes nothing", async () => {
+  const path = files.path();
+  const store = await files.open(path);
+  const callback = await aCallback(store);
+  await acceptFrom(store, callback.id, ["A"]);
+  await store.takeRunLease(callback.id, { run: "R1", holder: "ada@desk", done: 0, total: 1 }, NOW);
+  await expect(erase(path)).rejects.toMatchObject({
+    code: "locked",
+    message: expect.stringContaining("ada@desk"),
+  });
+  expect((await callOf(store, callback, "A")).status).toBe("PENDING");
+  await store.releaseRunLease(callback.id, { run: "R1", holder: "ada@desk", done: 0, total: 1 });
+  expect((await erase(path)).callIds.size).toBe(1);
+});
