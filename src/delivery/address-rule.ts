@@ -60,7 +60,7 @@ export function checkCallbackUrl(url: string, rule: AddressRule): void {
     }
     if (isAddressAllowed(host, 0, rule)) return;
     throw new WhcbError("address-refused", `${host} isn't a public address.`, {
-      hint: `If it is right: --allow-network ${host}`,
+      hint: `--allow-network ${host}`,
     });
   }
   if (rule.allowed.length > 0) return;

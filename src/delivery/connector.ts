@@ -72,7 +72,8 @@ export class ConnectingSocket {
     const allowed = addresses.filter((address) => isAddressAllowed(address, this.#port, addressRule));
     const first = allowed[0];
     if (first === undefined) {
-      this.#fail(new DeliveryFailure("address-refused", `${this.#where} resolves to an address that callbacks may not use`));
+      const detail = `${this.#where} resolves to an address that callbacks may not use; --allow-network allows a network`;
+      this.#fail(new DeliveryFailure("address-refused", detail));
       return;
     }
     this.#stage = "tcp";

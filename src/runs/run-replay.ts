@@ -160,7 +160,7 @@ export function checkTarget(callback: ListedCallback, { to }: Pick<ReplayOptions
   } catch (error) {
     if (!isWhcbError(error)) throw error;
     throw new WhcbError(error.code, `callback ${callback.name || callback.id}: ${error.message}`, {
-      hint: `the service isn't on this machine, and may name public addresses only. If this one is right, allow it: --allow-network`,
+      hint: `the service isn't on this machine, so it may name public addresses only; to allow this one: ${error.hint ?? "--allow-network CIDR"}`,
       cause: error,
     });
   }

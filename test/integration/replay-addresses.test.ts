@@ -66,7 +66,7 @@ describe("a service elsewhere that names an address of this machine", () => {
       code: 2,
       stdout: "",
       stderr: expect.stringMatching(
-        /error: callback demo: 127\.0\.0\.1 isn't a public address\.\nhint: the service isn't on this machine, .*: --allow-network\n$/,
+        /error: callback demo: 127\.0\.0\.1 isn't a public address\.\nhint: the service isn't on this machine, .*: --allow-network 127\.0\.0\.1\n$/,
       ),
     });
     expect(endpoint.received).toEqual([]);

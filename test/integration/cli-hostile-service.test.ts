@@ -1,6 +1,7 @@
-/** A service whose every text tries to control the terminal or to forge a line of output. */
+/** A service that tries to control the terminal, to forge lines and commands, or to keep a command busy for ever. */
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
@@ -177,4 +178,31 @@ describe("a command that is suggested", () => {
     const unknown = await machine.whcb(["calls", "get", "-o", "json", "--", id, "nope"], own);
     expect(suggested(JSON.parse(unknown.stderr).error.hint, /whcb calls list [^`]*/)).toContain(id);
   });
+});
+
+test.each([
+  ["replay", ID, "--failed", "--yes"],
+  ["calls", "list", ID, "-o", "ids"],
+])("a list without an end is an error of whcb %s %s %s %s", async (...argv) => {
+  let calls = 0;
+  const callback = { id: ID, name: "demo", url: endpointUrl, auth: { type: "httpheader", key: "k" }, contentType: "json" };
+  const server = createHttpServer((request, response) => {
+    request.resume();
+    const path = new URL(request.url ?? "/", "http://service.invalid").pathname;
+    const page = () =>
+      platformCalls(500, () => ({})).map((call, index) => ({ ...call, ...call.fields, id: platformId(calls + index) }));
+    const body = path.endsWith("/calls")
+      ? { status: "1 to 500 of 500", calls: page(), link: [{ rel: "next", method: "GET", uri: `${path}?after=${calls}` }] }
+      : callback;
+    if (path.endsWith("/calls")) calls += 500;
+    response.setHeader("content-type", "application/json").end(JSON.stringify(body));
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  endings.push(() => server.close());
+  const address = server.address();
+  const port = typeof address === "object" ? address?.port : 0;
+  const result = await machine.whcb(argv, { stdin: SEEN, env: { ...env, WHCB_URL: `http://127.0.0.1:${port}` } });
+  expect(result).toMatchObject({ code: 5, stderr: expect.stringContaining("the list doesn't end: ") });
+  expect(calls).toBeLessThan(15_000);
 });
