@@ -113,7 +113,12 @@ export interface ServeOptions {
   readonly dispatch: boolean;
   /** CIDRs allowed despite the public rules. */
   readonly allowNetworks: readonly string[];
-  readonly trustProxy: boolean;
+  /** CIDRs of proxies whose X-Forwarded-* are believed. */
+  readonly trustedProxies: readonly string[];
+  /** Names in Host that a service on loopback takes besides localhost. */
+  readonly allowHosts: readonly string[];
+  /** On 127.0.0.1, without credentials; 0: any free port; null: none. */
+  readonly metricsPort: number | null;
   readonly credentials: Credentials;
   /** WHCB_SECRET_KEY; empty: a key file beside the database, created at the first run. */
   readonly secretKey: string;
@@ -135,6 +140,8 @@ export interface StartUsers {
 
 export interface RunningService {
   readonly url: string;
+  /** null without metricsPort. */
+  readonly metricsUrl: string | null;
   readonly settings: ServiceSettings;
   readonly users: StartUsers;
   /** Resolves at the end of the service, by itself or through `stop`. */

@@ -101,8 +101,7 @@ function isPublicAddress(address: string): boolean {
 
 function isAllowedNetwork(address: string, rule: PublicRule): boolean {
   if (rule.allowed.length === 0 || !ipaddr.isValid(address)) return false;
-  const parsed = ipaddr.parse(address);
-  return rule.allowed.some((network) => network[0].kind() === parsed.kind() && parsed.match(network));
+  return isInOne(ipaddr.parse(address), rule.allowed);
 }
 
 function isOwnAddress(address: string, { ownAddresses }: Pick<PublicRule, "ownAddresses">): boolean {
@@ -113,6 +112,16 @@ function isOwnAddress(address: string, { ownAddresses }: Pick<PublicRule, "ownAd
 /** Link-local ones have a zone, which a URL can't contain. */
 function interfaceAddresses(): readonly string[] {
   return Object.values(networkInterfaces()).flatMap((entries = []) => entries.map(({ address }) => address));
+}
+
+/** Of CIDRs or single addresses. Throws `usage`. */
+export function inNetworks(texts: readonly string[]): (address: string) => boolean {
+  const networks = texts.map(parseNetwork);
+  return (address) => ipaddr.isValid(address) && isInOne(ipaddr.process(address), networks);
+}
+
+function isInOne(address: ipaddr.IPv4 | ipaddr.IPv6, networks: readonly Network[]): boolean {
+  return networks.some((network) => network[0].kind() === address.kind() && address.match(network));
 }
 
 function parseNetwork(text: string): Network {

@@ -30,7 +30,8 @@ export async function openFileClient(
     policy: { ...(await store.readSettings()), jitter: true },
     plan: null,
     authentication: "none",
-    trustProxy: false,
+    isTrustedProxy: null,
+    knownHosts: null,
     maxConnections: 0, // none: it doesn't listen
     authParameter,
     version,

@@ -3,7 +3,7 @@ import { lstatSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import type { RunningService, ServeOptions } from "../cli/cli-deps.js";
-import { type AddressRule, addressRuleFor, checkCallbackUrl } from "../delivery/address-rule.js";
+import { type AddressRule, addressRuleFor, checkCallbackUrl, inNetworks } from "../delivery/address-rule.js";
 import type { Deliverer } from "../delivery/deliverer.js";
 import { createDeliverer } from "../delivery/undici-deliverer.js";
 import { LONGEST_STOP_MS } from "../dispatcher/dispatcher.js";
@@ -18,6 +18,7 @@ import { settleAll, Teardown } from "../platform/teardown.js";
 import { createApp } from "../server/app.js";
 import { admitStartUser, type StartUsers } from "../server/auth/users.js";
 import { closeGracefully, connectionLimit } from "../server/connections.js";
+import { serveMetrics } from "../server/operations/metrics.js";
 import { lockDatabase } from "../store/lock-database.js";
 import { openStore } from "../store/open-store.js";
 import { secretKeySource } from "../store/secret-key.js";
@@ -45,9 +46,11 @@ async function start(
   options: ServeOptions,
   { version, log }: ServiceSurroundings,
   teardown: Teardown,
-): Promise<Pick<RunningService, "url" | "settings" | "users">> {
+): Promise<Pick<RunningService, "url" | "metricsUrl" | "settings" | "users">> {
   const addressRule = addressRuleFor(options.host, options.allowNetworks);
+  const isTrustedProxy = options.trustedProxies.length === 0 ? null : inNetworks(options.trustedProxies);
   await tryToListen(options);
+  if (options.metricsPort !== null) await tryToListen({ host: "127.0.0.1", port: options.metricsPort });
   const logger = pinoLogger(options.logLevel, log);
   let hasStarted = false;
   const { store, users } = await openServedStore(options, teardown, () => hasStarted);
@@ -77,7 +80,8 @@ async function start(
     policy,
     plan: options.plan,
     authentication: "required",
-    trustProxy: options.trustProxy,
+    isTrustedProxy,
+    knownHosts: addressRule.kind === "any" ? options.allowHosts : null,
     maxConnections: connectionLimit(descriptorLimit()),
     authParameter: options.authParameter,
     stats: {
@@ -92,12 +96,13 @@ async function start(
   const closing = { timers: systemTimers, nowMs: systemClock.monotonicMs, limitMs: LONGEST_STOP_MS };
   teardown.add(() => settleAll(closeGracefully(app, closing), dispatching.stop()));
   const url = await app.listen({ host: options.host === "localhost" ? "127.0.0.1" : options.host, port: options.port });
+  const metricsUrl = await openMetrics(app, options, teardown);
   await loadHttpParser(url);
   // After listening: with the port taken, nothing is stored or sent.
   await store.saveSettings(options.settings);
   dispatching.start();
   hasStarted = true;
-  return { url, settings, users };
+  return { url, metricsUrl, settings, users };
 }
 
 /** null: unlimited, or unknown as on Windows. */
@@ -116,8 +121,23 @@ async function loadHttpParser(url: string): Promise<void> {
   await deliverer.close();
 }
 
+async function openMetrics(
+  { metrics }: Pick<Awaited<ReturnType<typeof createApp>>, "metrics">,
+  { metricsPort }: ServeOptions,
+  teardown: Teardown,
+): Promise<string | null> {
+  if (metricsPort === null) return null;
+  const server = await serveMetrics(metrics, { port: metricsPort, timers: systemTimers });
+  teardown.add(async () => {
+    server.close();
+    server.closeAllConnections();
+  });
+  const address = server.address();
+  return `http://127.0.0.1:${typeof address === "object" ? address?.port : metricsPort}/metrics`;
+}
+
 /** Before creating a database: a failed start leaves no files. Rejects as `listen`. */
-async function tryToListen({ host, port }: ServeOptions): Promise<void> {
+async function tryToListen({ host, port }: Pick<ServeOptions, "host" | "port">): Promise<void> {
   const server = createServer().listen({ host, port });
   await once(server, "listening");
   server.close();

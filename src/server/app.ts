@@ -2,7 +2,6 @@ import Fastify, { type FastifyInstance } from "fastify";
 import { DEFAULT_RETRY_POLICY } from "../domain/retry-policy.js";
 import { pooledRandom, type Random, shortId } from "../platform/random.js";
 import { addAuthHook } from "./auth/auth-hook.js";
-import { isProxyInFront } from "./auth/client-address.js";
 import { addTokenRoutes } from "./auth/token-routes.js";
 import { Connections } from "./connections.js";
 import { AcceptQueue } from "./ingest/accept-queue.js";
@@ -28,6 +27,7 @@ const LARGEST_PAGE_OF_PLAN = 20;
 declare module "fastify" {
   interface FastifyInstance {
     readonly connections: Connections;
+    readonly metrics: Metrics;
   }
 }
 
@@ -39,7 +39,7 @@ export async function createApp(given: AppOptions): Promise<FastifyInstance> {
   const app = Fastify({
     logger: false,
     return503OnClosing: false, // a stop finishes requests in flight
-    trustProxy: deps.trustProxy && isProxyInFront,
+    trustProxy: deps.isTrustedProxy ?? false,
     bodyLimit: BODY_LIMIT,
     serverFactory: (handler) => connections.createServer(handler),
     genReqId: ({ headers }) => requestId(headers["x-request-id"], deps.random),
@@ -55,6 +55,7 @@ export async function createApp(given: AppOptions): Promise<FastifyInstance> {
   addErrorHandlers(app, deps);
   if (deps.authentication === "required") await loadLazyParts();
   const metrics = await createMetrics(deps);
+  app.decorate("metrics", metrics);
   addResponseHooks(app, deps, metrics);
   const authenticator = addAuthHook(app, deps);
   endSlowBodies(app, { timers: deps.timers, nowMs: () => deps.clock.monotonicMs() });

@@ -19,8 +19,10 @@ export interface ServerDeps {
   readonly plan: PlanName | null;
   /** "none" only for requests injected in the same process. */
   readonly authentication: "required" | "none";
-  /** Take host, scheme and client address from X-Forwarded-*. */
-  readonly trustProxy: boolean;
+  /** Whose X-Forwarded-* give host, scheme and client address; null: nobody's. */
+  readonly isTrustedProxy: ((address: string) => boolean) | null;
+  /** Names in Host that a service on loopback takes besides localhost; null: any, elsewhere. */
+  readonly knownHosts: readonly string[] | null;
   /** See connectionLimit. */
   readonly maxConnections: number;
   readonly version: string;

@@ -6,7 +6,9 @@
  * Covers: src/main/open-http-client.ts, src/main/start-service.ts, src/platform/teardown.ts
  * Covers: src/server/connections.ts, src/server/lazy-parts.ts
  */
+import { once } from "node:events";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { get } from "node:http";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -75,6 +77,53 @@ describe("serve", () => {
     other.close();
     expect({ code, stdout }).toEqual({ code: 5, stdout: "" });
     expect(stderr).toMatch(new RegExp(`error: .*${port}.*\\nhint: `));
+  });
+
+  test("gives metrics without credentials only on --metrics-port, and not to a web page", async () => {
+    const served = await machine.serve(["--metrics-port", "0"]);
+    const [, url = ""] = /metrics without credentials on (http:\/\/127\.0\.0\.1:\d+\/metrics)\n/.exec(served.io.err()) ?? [];
+    const metrics = await fetch(url);
+    expect([metrics.status, await metrics.text()]).toEqual([200, expect.stringContaining("whcb_calls_waiting 0")]);
+    const statuses = [`${served.url}/metrics`, url.replace("/metrics", "/callbacks")].map(
+      async (one) => (await fetch(one)).status,
+    );
+    expect(await Promise.all(statuses)).toEqual([401, 404]);
+    const rebound = get(url, { headers: { host: "rebound.example" } });
+    const [answer] = await once(rebound, "response");
+    expect(answer.resume().statusCode).toBe(404);
+    const { code, stderr } = await machine.whcb(["serve", "--port", "0", "--metrics-port", new URL(url).port]);
+    expect([code, stderr]).toEqual([5, expect.stringContaining(`port ${new URL(url).port} of 127.0.0.1 is taken`)]);
+  });
+
+  test.each([
+    [[], "http://127.0.0.1"],
+    [["--trust-proxy"], "https://proxy.example"],
+    [["--trust-proxy", "127.0.0.1,10.0.0.0/8"], "https://proxy.example"],
+    [["--trust-proxy", "10.0.0.0/8"], "http://127.0.0.1"],
+  ])("with %j a proxy on this machine makes links start with %s", async (flags, start) => {
+    const env = { WHCB_USERNAME: "u", WHCB_PASSWORD: "p", WHCB_API_KEY: "k" };
+    const { url } = await machine.serve(flags, { env });
+    const headers = { accept: "application/json", authorization: `Basic ${btoa("u:p")}`, "x-api-key": "k" };
+    const forwarded = { ...headers, "x-forwarded-host": "proxy.example", "x-forwarded-proto": "https" };
+    const answer = await fetch(url, { headers: forwarded });
+    const { link } = JSON.parse(await answer.text());
+    expect(link[0].uri.replace(/:\d+/, "")).toBe(`${start}/callbacks`);
+  });
+
+  test("answers to another name in Host only if --allow-host names it", async () => {
+    const { url } = await machine.serve(["--allow-host", "proxy.example"]);
+    const statusFor = async (host: string) => {
+      const [answer] = await once(get(`${url}/healthz`, { headers: { host } }), "response");
+      return answer.resume().statusCode;
+    };
+    expect([await statusFor("proxy.example"), await statusFor("localhost"), await statusFor("rebound.example")]).toEqual([
+      200, 200, 421,
+    ]);
+  });
+
+  test("rejects a --trust-proxy that is no network, before anything is created", async () => {
+    const { code, stderr } = await machine.whcb(["serve", "--port", "0", "--trust-proxy", "proxy.example"]);
+    expect([code, stderr, existsSync(machine.path("whcb.db"))]).toEqual([2, expect.stringContaining("must be a network"), false]);
   });
 
   test("rejects a database that another serve has open, and a file that isn't a database", async () => {

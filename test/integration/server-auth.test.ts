@@ -4,11 +4,13 @@
  */
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { inNetworks } from "../../src/delivery/address-rule.js";
 import type { Clock } from "../../src/platform/clock.js";
 import { systemClock } from "../../src/platform/clock.js";
 import { systemRandom } from "../../src/platform/random.js";
 import { makeCredential } from "../../src/server/auth/credential-hashes.js";
 import { openStore } from "../../src/store/open-store.js";
+import { type GuessHeaders, guessPasswords } from "../support/attack/guess-passwords.js";
 import {
   BASIC,
   CALLBACK_SETTINGS,
@@ -219,6 +221,8 @@ describe("a removed user", () => {
 });
 
 describe("failed logins", () => {
+  const stopped: Clock = { ...systemClock, now: () => Date.UTC(2026, 0, 1) };
+
   it("are slowed after five, for that user from that address only, until the wait is over", async () => {
     let now = Date.UTC(2026, 0, 1);
     const clock: Clock = { ...systemClock, now: () => now };
@@ -267,6 +271,35 @@ describe("failed logins", () => {
     expect(await login(`demo:${USER.password}`, "203.0.113.6")).toBe(200);
     const refused = (await Promise.all(guesses)).toSorted();
     expect(refused).toEqual([...Array(4).fill(401), ...Array(16).fill(429)]);
+    await closeService(service);
+  });
+
+  const loginFrom =
+    ({ app }: Service, remoteAddress: string) =>
+    async (headers: GuessHeaders) =>
+      (await app.inject({ url: "/auth/verify", headers: { ...headers }, remoteAddress })).statusCode;
+
+  it("from two addresses don't lock out the first correct login from a third", async () => {
+    const service = await openService({ clock: stopped });
+    const guesses = ["203.0.113.5", "203.0.113.6"].map((address) => guessPasswords(loginFrom(service, address), USER));
+    expect(await loginFrom(service, "203.0.113.7")(CREDENTIALS)).toBe(200);
+    const limited = { 401: 20, 429: 80 };
+    expect(await Promise.all(guesses)).toEqual([limited, limited]);
+    await closeService(service);
+  });
+
+  it("can't be spread over addresses that a client only claims in X-Forwarded-For", async () => {
+    const service = await openService({ clock: stopped, isTrustedProxy: inNetworks(["10.0.0.0/8"]) });
+    const direct = await guessPasswords(loginFrom(service, "203.0.113.5"), {
+      ...USER,
+      forwardedFor: (guess) => `198.51.100.${guess}`,
+    });
+    const byProxy = await guessPasswords(loginFrom(service, "10.0.0.1"), {
+      ...USER,
+      forwardedFor: (guess) => `198.51.100.${guess}, 203.0.113.6`,
+    });
+    const limited = { 401: 20, 429: 80 };
+    expect([direct, byProxy]).toEqual([limited, limited]);
     await closeService(service);
   });
 

@@ -9,6 +9,8 @@ export interface Flag<Value> {
   /** In help; left out: "Flags". */
   readonly heading?: string;
   readonly repeats?: boolean;
+  /** Of a flag with an optional value ("--flag [value]"). */
+  readonly valueIfBare?: string;
   /** `raw` is commander's value: undefined, a boolean, a text or texts. Throws `usage`. */
   readonly read: (raw: unknown, context: ReadContext) => Value;
 }

@@ -164,6 +164,7 @@ function toOption(flag: Flag<unknown>): Option {
   const option = new Option(flag.syntax, summary);
   if (flag.heading !== undefined) option.helpGroup(`${flag.heading}:`);
   if (flag.repeats === true) option.argParser((text: string, before: readonly string[] | undefined) => [...(before ?? []), text]);
+  if (flag.valueIfBare !== undefined) option.preset(flag.valueIfBare);
   return option;
 }
 

@@ -6,14 +6,15 @@ import { decorateRequests } from "../requests/send-document.js";
 import { pathOf, rejectUnread } from "../requests/send-errors.js";
 import type { ServerDeps } from "../server-deps.js";
 import { Authenticator, type Verdict } from "./authenticator.js";
-import { hasValidHost, isDirectlyFromHere } from "./client-address.js";
 import { PLANS, RateCounter } from "./rate-plan.js";
+import { createOriginCheck, isSafe } from "./request-origin.js";
 
-/** Without credentials, ignoring Accept. /metrics has its own rule. */
+/** Without credentials, ignoring Accept. */
 const OPEN_PATHS: ReadonlySet<string> = new Set(["/healthz", "/readyz", "/openapi.json"]);
 
 export function addAuthHook(app: FastifyInstance, deps: ServerDeps): Authenticator {
   const authenticator = new Authenticator(deps.store, deps.clock);
+  const checkOrigin = createOriginCheck(deps.knownHosts);
   const rates = deps.plan === null ? null : new RateCounter(PLANS[deps.plan]);
   decorateRequests(app);
 
@@ -21,10 +22,9 @@ export function addAuthHook(app: FastifyInstance, deps: ServerDeps): Authenticat
     const path = pathOf(request);
     const isToken = path === "/auth" || path === "/auth/verify";
     request.negotiated = negotiate(request.headers.accept, isToken ? "json" : "xml");
-    if (!hasValidHost(request)) {
-      return void reject(request, reply, errorAnswer(400, "The request can't be read", "The Host header isn't a valid host"));
-    }
-    if ((OPEN_PATHS.has(path) && isRead(request)) || (path === "/metrics" && isDirectlyFromHere(request))) return done();
+    const foreign = checkOrigin(request);
+    if (foreign !== null) return void reject(request, reply, foreign);
+    if (OPEN_PATHS.has(path) && isSafe(request)) return done();
     if (deps.authentication === "none") return admit();
     const verdict = authenticator.verify({
       authorization: request.headers.authorization,
@@ -58,14 +58,9 @@ export function addAuthHook(app: FastifyInstance, deps: ServerDeps): Authenticat
 
   /** A service that stops accepts no new work. */
   function isStopping(request: FastifyRequest): boolean {
-    return !isRead(request) && !deps.isReady();
+    return !isSafe(request) && !deps.isReady();
   }
   return authenticator;
-}
-
-/** Only these have no body that would be read. */
-function isRead({ method }: FastifyRequest): boolean {
-  return method === "GET" || method === "HEAD";
 }
 
 const STOPPING = answerTo(new WhcbError("unavailable", "The service is stopping"));

@@ -102,7 +102,7 @@ export class Authenticator {
     const colon = pair.indexOf(":");
     const username = colon === -1 ? pair : pair.slice(0, colon);
     const password = colon === -1 ? "" : pair.slice(colon + 1);
-    const login = { username, address: context.address };
+    const login = { username, address: context.address, apiKey: context.apiKey };
     // Not for once right credentials: guesses from the same address can't lock the user out.
     const waitMs = this.#cache.has(context.digest) ? 0 : this.#throttle.waitMs(login, this.#clock.now());
     if (waitMs > 0) return { kind: "throttled", waitMs };

@@ -1,4 +1,9 @@
+import { once } from "node:events";
+import type { Server } from "node:http";
 import type { Registry } from "prom-client";
+import { isLoopbackHost } from "../../domain/loopback.js";
+import type { Timers } from "../../platform/clock.js";
+import { Connections } from "../connections.js";
 import { lazyParts } from "../lazy-parts.js";
 import type { ServerDeps, ServiceStats } from "../server-deps.js";
 
@@ -71,4 +76,23 @@ function registerMetrics(prometheus: typeof import("prom-client"), stats: Servic
       return { contentType: registry.contentType, text: await registry.metrics() };
     },
   };
+}
+
+const MAX_SCRAPERS = 16;
+
+/** Without credentials, so on 127.0.0.1 only, and not for web pages: they send another Host. Rejects as `listen`. */
+export async function serveMetrics(metrics: Metrics, { port, timers }: { port: number; timers: Timers }): Promise<Server> {
+  const server = new Connections({ limit: MAX_SCRAPERS, timers }).createServer(async ({ url, headers }, response) => {
+    if (url !== "/metrics" || !isLoopbackHost((headers.host ?? "").replace(/:\d+$/, ""))) {
+      return void response.writeHead(404, { "content-type": "text/plain" }).end("Only /metrics is here\n");
+    }
+    try {
+      const { contentType, text } = await metrics.render();
+      response.writeHead(200, { "content-type": contentType }).end(text);
+    } catch {
+      response.writeHead(503).end();
+    }
+  });
+  await once(server.listen({ host: "127.0.0.1", port }), "listening");
+  return server;
 }

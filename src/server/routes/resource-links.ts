@@ -2,7 +2,7 @@
 import type { FastifyRequest } from "fastify";
 import type { Link } from "../../wire/links.js";
 import { type ResourceKind, vendorType } from "../../wire/media-types.js";
-import { schemeOf } from "../auth/client-address.js";
+import { schemeOf } from "../auth/request-origin.js";
 
 export type Parameters = readonly (readonly [name: string, value: string])[];
 

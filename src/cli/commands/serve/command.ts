@@ -54,7 +54,24 @@ export const AUTH_PARAMETER = value(
 export const NO_ENDPOINT_CHECK = flag("--no-endpoint-check", "don't check a callback's URL with a GET when it is registered");
 export const NO_DISPATCH = flag("--no-dispatch", "accept responses, but send none");
 export const ALLOW_NETWORK = values("--allow-network <cidr>", "with the public rules: allow callbacks in this network", String);
-export const TRUST_PROXY = flag("--trust-proxy", "use X-Forwarded-Host and X-Forwarded-Proto in links");
+export const TRUST_PROXY = {
+  ...values(
+    "--trust-proxy [cidr]",
+    "believe X-Forwarded-For, -Host and -Proto of proxies in this network (without a value: of this machine)",
+    String,
+  ),
+  valueIfBare: "127.0.0.0/8,::1",
+};
+export const ALLOW_HOST = values(
+  "--allow-host <name>",
+  "on loopback: a name in the Host header besides localhost, such as a proxy's",
+  String,
+);
+export const METRICS_PORT = value(
+  "--metrics-port <n>",
+  "serve /metrics without credentials on this port of 127.0.0.1; 0: any free port",
+  integer(0, 65_535),
+);
 export const LOG_LEVEL = choiceOr("--log-level <level>", "what is logged, as JSON on stderr", "warn", [
   "silent",
   "error",
@@ -92,6 +109,8 @@ the stored value. The values in force are printed on stderr.`,
     NO_DISPATCH,
     ALLOW_NETWORK,
     TRUST_PROXY,
+    ALLOW_HOST,
+    METRICS_PORT,
     LOG_LEVEL,
   ],
   examples: [

@@ -13,12 +13,14 @@ import { requireValidCredentials } from "../../settings/resolve-settings.js";
 import { writeServeProfile } from "../../settings/serve-profile.js";
 import { changeSettings, readSettings, settingsPath } from "../../settings/settings-file.js";
 import {
+  ALLOW_HOST,
   ALLOW_NETWORK,
   AUTH_PARAMETER,
   DB,
   HOST,
   LOG_LEVEL,
   MAIL_DIR,
+  METRICS_PORT,
   NO_DISPATCH,
   NO_ENDPOINT_CHECK,
   NO_JITTER,
@@ -83,8 +85,10 @@ async function startService({ deps }: Invocation, options: ServeOptions): Promis
   } catch (error) {
     if (isWhcbError(error)) throw error;
     const code = error instanceof Error && "code" in error ? error.code : "";
+    // The metrics' port may be the one that is taken.
+    const port = error instanceof Error && "port" in error ? error.port : options.port;
     if (code === "EADDRINUSE") {
-      throw new WhcbError("unavailable", `port ${options.port} of ${options.host} is taken`, {
+      throw new WhcbError("unavailable", `port ${port} of ${options.host} is taken`, {
         hint: "is whcb serve running already? --port 0 takes any free port",
         cause: error,
       });
@@ -120,6 +124,7 @@ async function announce(
   }
   for (const line of describeUsers(service.users, chosen.credentials.username)) screen.info(line);
   screen.info(describeSettings(service.settings));
+  if (service.metricsUrl !== null) screen.info(`metrics without credentials on ${service.metricsUrl}`);
   await screen.out(text`Listening on ${service.url}\n`);
 }
 
@@ -206,7 +211,9 @@ function readServeOptions({ args, deps }: Invocation, credentials: Credentials):
     endpointCheck: !args.get(NO_ENDPOINT_CHECK),
     dispatch: !args.get(NO_DISPATCH),
     allowNetworks: args.get(ALLOW_NETWORK) ?? [],
-    trustProxy: args.get(TRUST_PROXY),
+    trustedProxies: args.get(TRUST_PROXY) ?? [],
+    allowHosts: args.get(ALLOW_HOST) ?? [],
+    metricsPort: args.get(METRICS_PORT) ?? null,
     credentials,
     secretKey: env.WHCB_SECRET_KEY ?? "",
     logLevel: args.get(LOG_LEVEL),

@@ -1,16 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { LoginThrottle } from "../../../../src/server/auth/login-throttle.js";
+import { type Login, LoginThrottle } from "../../../../src/server/auth/login-throttle.js";
 
-const LOGIN = { username: "demo", address: "192.0.2.1" };
+const LOGIN = { username: "demo", address: "192.0.2.1", apiKey: "k" };
 
-async function fail(throttle: LoginThrottle, times: number, now: number): Promise<void> {
-  for (let count = 0; count < times; count++) {
-    await throttle.attempt(
-      LOGIN,
-      () => now,
-      async () => false,
-    );
-  }
+function attempt(throttle: LoginThrottle, login: Login, check: () => Promise<boolean>, now = 0): Promise<boolean> {
+  return throttle.attempt(login, () => now, check);
+}
+
+async function fail(throttle: LoginThrottle, times: number, now: number, login: Login = LOGIN): Promise<void> {
+  for (let count = 0; count < times; count++) await attempt(throttle, login, async () => false, now);
 }
 
 describe("LoginThrottle", () => {
@@ -37,32 +35,54 @@ describe("LoginThrottle", () => {
     expect([throttle.waitMs({ ...LOGIN, username: "other" }, 0), throttle.waitMs({ ...LOGIN, address: "192.0.2.2" }, 0)]).toEqual(
       [0, 0],
     );
-    await throttle.attempt(
-      LOGIN,
-      () => 1000,
-      async () => true,
-    );
+    await attempt(throttle, LOGIN, async () => true, 1000);
     await fail(throttle, 4, 1000);
     expect(throttle.waitMs(LOGIN, 1000)).toBe(0);
   });
 
-  it("checks at most four passwords of one address at a time, and eight of all", async () => {
+  it("lets an address fail 20 times, whatever the user, then once in three seconds", async () => {
+    const throttle = new LoginThrottle();
+    for (let user = 0; user < 20; user++) await fail(throttle, 1, 0, { ...LOGIN, username: `user${user}` });
+    const other = { ...LOGIN, username: "other" };
+    const waits = [throttle.waitMs(other, 0), throttle.waitMs(other, 2999), throttle.waitMs(other, 3000)];
+    expect([...waits, throttle.waitMs({ ...other, address: "192.0.2.2" }, 0)]).toEqual([3000, 1, 0, 0]);
+  });
+
+  it("takes an IPv6 client's /64 for one address", async () => {
+    const throttle = new LoginThrottle();
+    for (let user = 0; user < 20; user++) {
+      await fail(throttle, 1, 0, { ...LOGIN, username: `user${user}`, address: `2001:db8:0:1::${user}` });
+    }
+    const wait = (address: string) => throttle.waitMs({ ...LOGIN, address }, 0);
+    expect([wait("2001:db8:0:1:ffff::1"), wait("2001:db8:0:2::1"), wait("::ffff:192.0.2.1")]).toEqual([3000, 0, 0]);
+  });
+
+  it("lets a key fail 200 times from all addresses, then twice a second", async () => {
+    const throttle = new LoginThrottle();
+    for (let address = 0; address < 200; address++) await fail(throttle, 1, 0, { ...LOGIN, address: `192.0.3.${address}` });
+    const wait = (apiKey: string) => throttle.waitMs({ ...LOGIN, apiKey }, 0);
+    expect([wait("k"), wait("another")]).toEqual([500, 0]);
+  });
+
+  it("counts no success against an address or a key", async () => {
+    const throttle = new LoginThrottle();
+    for (let time = 0; time < 300; time++) expect(await attempt(throttle, LOGIN, async () => true)).toBe(true);
+    expect(throttle.waitMs(LOGIN, 0)).toBe(0);
+  });
+
+  it("checks at most four passwords of one address at a time and eight of all; others wait for their turn", async () => {
     const throttle = new LoginThrottle();
     const ends: (() => void)[] = [];
     const start = (address: string) =>
-      throttle.attempt(
-        { username: "demo", address },
-        () => 0,
-        () => new Promise((resolve) => ends.push(() => resolve(true))),
-      );
-    const running = ["a", "a", "a", "a"].map(start);
-    expect([throttle.waitMs({ username: "x", address: "a" }, 0), throttle.waitMs({ username: "x", address: "b" }, 0)]).toEqual([
-      1000, 0,
-    ]);
-    running.push(...["b", "b", "c", "c"].map(start));
-    expect(throttle.waitMs({ username: "x", address: "d" }, 0)).toBe(1000);
+      attempt(throttle, { ...LOGIN, address }, () => new Promise((resolve) => ends.push(() => resolve(true))));
+    const running = ["a", "a", "a", "a", "b", "b", "b", "b", "c"].map(start);
+    await Promise.resolve();
+    const wait = (address: string) => throttle.waitMs({ ...LOGIN, address }, 0);
+    expect([wait("a"), wait("b"), wait("c"), ends.length]).toEqual([1000, 1000, 0, 8]);
+    ends[0]?.();
+    await running[0];
+    expect([wait("a"), ends.length]).toEqual([0, 9]);
     for (const end of ends) end();
-    await Promise.all(running);
-    expect(throttle.waitMs({ username: "x", address: "a" }, 0)).toBe(0);
+    expect(await Promise.all(running)).toEqual(Array(9).fill(true));
   });
 });

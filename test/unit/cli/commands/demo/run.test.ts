@@ -15,6 +15,7 @@ describe("a demo that fails closes what it opened, the failing parts too", () =>
       throw new Error("it can't be closed either");
     };
     const service = {
+      metricsUrl: null,
       url: "http://127.0.0.1:1",
       settings: DEFAULT_SERVICE_SETTINGS,
       users: { removed: [], own: "new" as const },

@@ -1,0 +1,66 @@
+/** Where a request comes from, and for which host: what a browser may be made to send is rejected. */
+import type { FastifyRequest } from "fastify";
+import { isLoopbackHost } from "../../domain/loopback.js";
+import { type ErrorAnswer, errorAnswer } from "../requests/error-answers.js";
+
+const HOST = /^((?:[\w-]+(?:\.[\w-]+)*)|\[[\da-f:.]+\])\.?(?::(\d{1,5}))?$/i;
+
+/** Links are built from it. HTTP/1.0 may leave it out. */
+export function hasValidHost({ host }: Pick<FastifyRequest, "host">): boolean {
+  if (host === "") return true;
+  const match = host.length <= 255 ? HOST.exec(host) : null;
+  return match !== null && Number(match[2] ?? 0) <= 65_535;
+}
+
+/** GET and HEAD change nothing and have no body that is read. */
+export function isSafe({ method }: Pick<FastifyRequest, "method">): boolean {
+  return method === "GET" || method === "HEAD";
+}
+
+/**
+ * `knownHosts`: further names of a service on loopback; null: not on loopback, where any name may be right. A page whose name is
+ * changed to this machine's address (DNS rebinding) sends its own name.
+ */
+export function createOriginCheck(knownHosts: readonly string[] | null): (request: FastifyRequest) => ErrorAnswer | null {
+  const names = knownHosts === null ? null : new Set(knownHosts.map((name) => name.toLowerCase()));
+  /** The last Host that was right: mostly there is one. */
+  let lastHost: string | undefined;
+
+  return (request) => {
+    const { host } = request.headers;
+    if (host !== lastHost || request.host !== host) {
+      if (!hasValidHost(request)) return INVALID_HOST;
+      if (names !== null && host !== undefined && !isKnown(host, names)) return UNKNOWN_HOST;
+      if (request.host === host) lastHost = host;
+    }
+    if (isSafe(request)) return null;
+    if (request.headers["sec-fetch-site"] === "cross-site") return OTHER_SITE;
+    const { origin } = request.headers;
+    return origin === undefined || names === null || isSameOrigin(origin, request) ? null : OTHER_SITE;
+  };
+}
+
+const INVALID_HOST = errorAnswer(400, "The request can't be read", "The Host header isn't a valid host");
+const UNKNOWN_HOST = errorAnswer(421, "The service has another name", "Host must be localhost or a name given with --allow-host");
+const OTHER_SITE = errorAnswer(
+  403,
+  "The request comes from another site",
+  "A web page of another site may not change anything here",
+);
+
+function isKnown(host: string, names: ReadonlySet<string>): boolean {
+  const name = HOST.exec(host)?.[1]?.toLowerCase() ?? "";
+  return isLoopbackHost(name) || name.endsWith(".localhost") || names.has(name);
+}
+
+/** The scheme may differ: a proxy may end TLS. */
+function isSameOrigin(origin: string, { host }: FastifyRequest): boolean {
+  if (!URL.canParse(origin)) return false;
+  const { protocol, host: originHost } = new URL(origin);
+  const own = `${protocol}//${host}`;
+  return URL.canParse(own) && new URL(own).host === originHost;
+}
+
+export function schemeOf({ protocol }: FastifyRequest): "http" | "https" {
+  return protocol === "https" ? "https" : "http";
+}

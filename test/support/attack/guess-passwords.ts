@@ -1,0 +1,39 @@
+/** Guesses of passwords with a valid key and a new user name each time, several at once. */
+import { randomUUID } from "node:crypto";
+
+export interface GuessHeaders {
+  readonly authorization: string;
+  readonly "x-api-key": string;
+  readonly "x-forwarded-for"?: string;
+}
+
+export interface GuessChoices {
+  readonly apiKey: string;
+  readonly guesses?: number;
+  readonly atOnce?: number;
+  /** X-Forwarded-For of a guess. */
+  readonly forwardedFor?: (guess: number) => string;
+}
+
+/** `login` resolves to the status. How many guesses got each status. */
+export async function guessPasswords(
+  login: (headers: GuessHeaders) => Promise<number>,
+  { apiKey, guesses = 100, atOnce = 4, forwardedFor }: GuessChoices,
+): Promise<Record<number, number>> {
+  const counts: Record<number, number> = {};
+  let guess = 0;
+  const guessOn = async (): Promise<void> => {
+    while (guess < guesses) {
+      guess += 1;
+      const authorization = `Basic ${Buffer.from(`${randomUUID()}:guess`).toString("base64")}`;
+      const status = await login({
+        authorization,
+        "x-api-key": apiKey,
+        ...(forwardedFor && { "x-forwarded-for": forwardedFor(guess) }),
+      });
+      counts[status] = (counts[status] ?? 0) + 1;
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, guessOn));
+  return counts;
+}
