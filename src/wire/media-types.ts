@@ -3,6 +3,7 @@ import type { BodyFormat } from "../domain/callback.js";
 export type ResourceKind = "callback" | "call" | "auth";
 
 export const NDJSON = "application/x-ndjson";
+export const NDJSON_TYPES: ReadonlySet<string> = new Set([NDJSON, "application/ndjson"]);
 
 const VENDOR = /^application\/vnd\.whispir\.(?:api-callback|api-call|auth)-v1\+(json|xml)$/;
 
@@ -16,7 +17,7 @@ export function bodyFormat(contentType: string): BodyFormat | "ndjson" | null {
   const charset = parameters.map((parameter) => /^\s*charset\s*=\s*"?([\w-]+)"?\s*$/.exec(parameter)?.[1]).find(Boolean);
   if (charset !== undefined && !/^(?:utf-?8|us-ascii)$/.test(charset)) return null;
   const name = type.trim();
-  if (name === NDJSON || name === "application/ndjson") return "ndjson";
+  if (NDJSON_TYPES.has(name)) return "ndjson";
   return formatOf(name);
 }
 

@@ -27,11 +27,13 @@ afterEach(async () => {
 const headers = { ...CREDENTIALS, accept: "application/json", "content-type": "application/json" };
 
 /** Sends the headers of a request, and no body. */
-function begin(size: number): Socket {
+function begin(size: number, path = "/callbacks/demo/calls", given: Readonly<Record<string, string>> = headers): Socket {
   const socket = connect(Number(new URL(origin).port), "127.0.0.1");
   sockets.push(socket);
-  const lines = Object.entries({ host: "x", ...headers, "content-length": size }).map(([name, value]) => `${name}: ${value}\r\n`);
-  socket.write(`POST /callbacks/demo/calls HTTP/1.1\r\n${lines.join("")}\r\n`);
+  const lines = Object.entries({ host: "localhost", "content-length": size, ...given }).map(
+    ([name, value]) => `${name}: ${value}\r\n`,
+  );
+  socket.write(`POST ${path} HTTP/1.1\r\n${lines.join("")}\r\n`);
   return socket;
 }
 
@@ -53,6 +55,28 @@ it("answers 503 with Retry-After, before the body is read, when too many bytes a
   let status = 503;
   while (status === 503) ({ status } = await post(bodyOf("A", SIZE)));
   expect([status, (await service.store.fetchPending(ID, 10)).map((call) => call.id)]).toEqual([202, ["small", "A"]]);
+});
+
+it("counts a body that only looks like NDJSON", async () => {
+  const disguised = { ...headers, "content-type": "application/json; x=ndjson" };
+  for (let count = 0; count < 5; count++) begin(SIZE, "/callbacks/demo/calls", disguised);
+  await (await fetch(`${origin}/healthz`)).text();
+  const [answer] = await once(begin(SIZE, "/callbacks/demo/calls", disguised), "data");
+  expect(String(answer)).toMatch(/^HTTP\/1.1 503 /);
+});
+
+it("reads no body without credentials, or for a path or a method that it doesn't have", async () => {
+  const answers = [
+    once(begin(SIZE, "/healthz", { "content-type": "application/json" }), "data"),
+    once(begin(SIZE, "/nowhere"), "data"),
+    once(begin(SIZE, "/outages"), "data"),
+  ];
+  const lines = (await Promise.all(answers)).map(([answer]) => String(answer).split("\r\n"));
+  expect(lines.map(([status, ...rest]) => [status, rest.includes("connection: close")])).toEqual([
+    ["HTTP/1.1 401 Unauthorized", true],
+    ["HTTP/1.1 404 Not Found", true],
+    ["HTTP/1.1 405 Method Not Allowed", true],
+  ]);
 });
 
 it("accepts or postpones each of many large bodies at once, and loses none that it accepted", async () => {

@@ -135,3 +135,44 @@ describe("readXml", () => {
     });
   });
 });
+
+describe("long XML", () => {
+  const contentOf = (xml: string) => readXml(`<call><content>${xml}</content></call>`).value.content;
+
+  it("keeps its text: lines end with a line feed, and no reference is split", () => {
+    for (const unit of ["x", "&amp;", "&#x1F600;", "\r\n", "a\rb\r\n", "\ud83d\ude00", "]]", "a&lt;<!--x-->"]) {
+      // Each begins at another place.
+      for (const before of ["", "1", "12", "12345"]) {
+        const text = before + unit.repeat(Math.ceil(300_000 / unit.length));
+        const expected = text
+          .replaceAll(/\r\n?/g, "\n")
+          .replaceAll("<!--x-->", "")
+          .replaceAll("&lt;", "<")
+          .replaceAll("&amp;", "&")
+          .replaceAll("&#x1F600;", "\ud83d\ude00");
+        expect(contentOf(text) === expected, JSON.stringify(unit)).toBe(true);
+      }
+    }
+  });
+
+  it("has tags and instructions of up to 8 192 characters", () => {
+    const name = "a".repeat(8_000);
+    expect(readXml(`<?x ${name}?><${name}/>`).root).toBe(name);
+    for (const xml of [
+      `<call a="${name}>${name}"/>`,
+      `<call><${name}${name}/></call>`,
+      `<call></call${" ".repeat(8_192)}>`,
+      `<?x ${name}${name}?><call/>`,
+      `<?x '?><a b='?>${name}${name}'><call/>`,
+    ]) {
+      expect(() => readXml(xml)).toThrow(/^the body has a tag or an instruction that doesn't end within 8192 characters$/);
+    }
+  });
+
+  it("has no characters that XML doesn't allow", () => {
+    for (const character of ["\0", "\u0001", "\u001f", "\uffff"]) {
+      expect(() => readXml(`<call>${character}</call>`)).toThrow("the body has characters that aren't allowed in XML");
+    }
+    expect(contentOf("\t\n\u007f\u0085\ufffd")).toBe("\t\n\u007f\u0085\ufffd");
+  });
+});

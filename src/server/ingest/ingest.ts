@@ -9,6 +9,7 @@ import { type Random, timeOrderedId } from "../../platform/random.js";
 import type { NewCall } from "../../store/store.js";
 import { toPlatformDate } from "../../wire/dates.js";
 import type { Submission } from "../../wire/json/parse-call.js";
+import { readJson } from "../../wire/json/read-json.js";
 import { lazyParts } from "../lazy-parts.js";
 import type { BodyBudget } from "../requests/body-budget.js";
 import { type ErrorAnswer, errorAnswer } from "../requests/error-answers.js";
@@ -168,9 +169,5 @@ function newCall({ clock, random }: IngestDeps, callback: Callback, { id, respon
 
 function parseLine({ text }: Line): unknown {
   if (text === null) throw new WhcbError("invalid", "the line is longer than 10 MiB");
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new WhcbError("malformed", "the line isn't JSON");
-  }
+  return readJson(text, "line");
 }

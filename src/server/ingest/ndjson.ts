@@ -19,7 +19,7 @@ export interface LineRoom {
   release(bytes: number): void;
 }
 
-/** \n or \r\n, optional on the last. Reads no faster than lines are taken. */
+/** \n or \r\n, optional on the last; empty ones are skipped. Reads no faster than lines are taken. */
 export async function* readLines(stream: AsyncIterable<Buffer | string>, room: LineRoom): AsyncGenerator<Line> {
   const decoder = new StringDecoder("utf8");
   let number = 0;
@@ -41,7 +41,12 @@ export async function* readLines(stream: AsyncIterable<Buffer | string>, room: L
       const text = typeof chunk === "string" ? chunk : decoder.write(chunk);
       const end = text.lastIndexOf("\n");
       // Only the chunk: rescanning the rest is O(n²).
-      if (end !== -1) for (const line of (rest + text.slice(0, end)).split("\n")) yield lineOf(line);
+      if (end !== -1) {
+        for (const line of (rest + text.slice(0, end)).split("\n")) {
+          if (line !== "" || isTooLong) yield lineOf(line);
+          else number += 1;
+        }
+      }
       rest = end === -1 ? rest + text : text.slice(end + 1);
       if (rest.length > LONGEST_LINE) {
         isTooLong = true;

@@ -3,7 +3,8 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { BodyFormat } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { Timers } from "../../platform/clock.js";
-import { bodyFormat, NDJSON } from "../../wire/media-types.js";
+import { readJson } from "../../wire/json/read-json.js";
+import { bodyFormat, NDJSON_TYPES } from "../../wire/media-types.js";
 import { lazyParts } from "../lazy-parts.js";
 
 export const BODY_LIMIT = 10_485_760;
@@ -16,23 +17,28 @@ declare module "fastify" {
 
 export function addBodyParsers(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser([NDJSON, "application/ndjson"], (request, payload, done) => {
+  app.addContentTypeParser([...NDJSON_TYPES], (request, payload, done) => {
     // Only one route reads a stream.
     if (request.routeOptions.config.takesNdjson) done(null, payload);
     else done(unsupported(), undefined);
   });
-  app.addContentTypeParser("*", { parseAs: "buffer" }, (request, body, done) => {
+  app.addContentTypeParser<Buffer>("*", { parseAs: "buffer" }, (request, body, done) => {
     // A Content-Type without a body is fine.
-    if (body.length === 0 || request.is404) return done(null, undefined);
+    if (body.length === 0) return done(null, undefined);
     request.bodyBytes = body.length;
-    parseBody(request.headers["content-type"], Buffer.from(body)).then((document) => done(null, document), done);
+    parseBody(request.headers["content-type"], body).then((document) => done(null, document), done);
   });
+}
+
+/** As NDJSON; any other body is read whole. */
+export function isStreamed({ routeOptions, mediaType = "" }: FastifyRequest): boolean {
+  return routeOptions.config.takesNdjson === true && NDJSON_TYPES.has(mediaType);
 }
 
 async function parseBody(contentType: string | undefined, body: Buffer): Promise<unknown> {
   switch (contentType ? bodyFormat(contentType) : guessFormat(body)) {
     case "json":
-      return parseJson(decode(body));
+      return readJson(decode(body), "body");
     case "xml":
       return parseXml(decode(body));
     default:
@@ -44,14 +50,6 @@ async function parseBody(contentType: string | undefined, body: Buffer): Promise
 function guessFormat(body: Buffer): BodyFormat | null {
   const [first] = /[^\s\ufeff]/.exec(body.subarray(0, 1024).toString()) ?? [];
   return first === "{" ? "json" : first === "<" ? "xml" : null;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new WhcbError("malformed", "the body isn't JSON", { cause: error });
-  }
 }
 
 async function parseXml(text: string): Promise<unknown> {
@@ -97,7 +95,7 @@ export function endSlowBodies(app: FastifyInstance, { timers, nowMs }: { readonl
   };
 
   app.addHook("preParsing", (request, _, payload, done) => {
-    if (!request.routeOptions.config.takesNdjson || !/ndjson/i.test(request.headers["content-type"] ?? "")) {
+    if (!isStreamed(request)) {
       deadlines.set(request, nowMs() + BODY_DEADLINE_MS);
       cancel ??= timers.after(SWEEP_MS, sweep);
     }

@@ -2,6 +2,7 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { WhcbError } from "../../domain/errors.js";
 import type { Timers } from "../../platform/clock.js";
+import { isStreamed } from "./bodies.js";
 import { answerTo } from "./error-answers.js";
 import { rejectUnread } from "./send-errors.js";
 
@@ -80,8 +81,9 @@ interface BodyLimits {
 }
 
 /** 0 for a stream or a body rejected for its length. */
-function bytesToReserve({ headers, routeOptions, is404 }: FastifyRequest, limit: number): number {
-  if (is404 || (routeOptions.config.takesNdjson && /ndjson/i.test(headers["content-type"] ?? ""))) return 0;
+function bytesToReserve(request: FastifyRequest, limit: number): number {
+  const { headers } = request;
+  if (isStreamed(request)) return 0;
   if (headers["transfer-encoding"] !== undefined) return limit;
   const bytes = Number(headers["content-length"] ?? 0);
   return bytes > limit ? 0 : bytes;

@@ -16,9 +16,15 @@ export function addErrorHandlers(app: FastifyInstance, { logger, timers }: Pick<
     if (answer.status === 413) lingerAfterAnswer(request, timers);
     sendError(request, reply, answer);
   });
-  app.setNotFoundHandler((request, reply) => {
+  const answerNotFound = (request: FastifyRequest, reply: FastifyReply): void => {
     const allowed = allowedMethods(pathOf(request));
-    sendError(request, reply, allowed.length > 0 ? methodNotAllowed(allowed) : NO_SUCH_PATH);
+    rejectUnread(request, reply, allowed.length > 0 ? methodNotAllowed(allowed) : NO_SUCH_PATH, timers);
+  };
+  app.setNotFoundHandler(answerNotFound);
+  // Otherwise its body would be read first; POST /healthz needs no credentials.
+  app.addHook("preParsing", (request, reply, payload, done) => {
+    if (request.is404) answerNotFound(request, reply);
+    else done(null, payload);
   });
 }
 

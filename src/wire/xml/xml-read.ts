@@ -6,6 +6,17 @@ import { isObject, type JsonObject, listOf, objectOf } from "../json/json-value.
 /** 1 000 full calls have about 30 000. */
 const MAX_TAGS = 200_000;
 const MAX_DEPTH = 20;
+/** Characters, with attributes; also of an instruction. */
+const MAX_TAG_LENGTH = 8192;
+const TEXT_PIECE = 65_536;
+/** The parser takes no longer ones. */
+const LONGEST_REFERENCE = 64;
+
+const TAG = /^<(?:[^>"']|"[^"]*"|'[^']*')*>/;
+/** The parser ends it at a `?>` outside quotes, its validator at any. */
+const INSTRUCTION = /^<\?(?:(?!\?>)[^"']|"(?:(?!\?>)[^"])*"|'(?:(?!\?>)[^'])*')*\?>/;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters that are looked for
+const ILLEGAL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/;
 
 export interface XmlDocument {
   readonly root: string;
@@ -38,20 +49,20 @@ function newParser(): XMLParser {
 
 /**
  * Values are strings, objects, or lists if the element repeats; attributes are dropped. Throws `malformed` if not well-formed, with a DTD
- * (no sender's entities), or with too many tags or levels.
+ * (no sender's entities), or with too many tags or levels, or a long tag or instruction.
  */
 export function readXml(text: string): XmlDocument {
-  rejectDtd(text);
+  const document = bounded(withUnixLines(text));
   let parsed: unknown;
   try {
-    parsed = newParser().parse(text, true);
+    parsed = newParser().parse(document, true);
   } catch (error) {
-    throw new WhcbError("malformed", "the body isn't well-formed XML", { cause: error });
+    throw malformed("the body isn't well-formed XML", error);
   }
   const roots = Object.entries(objectOf(parsed)).filter(([name]) => name !== "#text");
   const [[root, value] = [undefined]] = roots;
   if (root === undefined || roots.length > 1 || Array.isArray(value)) {
-    throw new WhcbError("malformed", "the body isn't well-formed XML: it must have one root element");
+    throw malformed("the body isn't well-formed XML: it must have one root element");
   }
   return { root, value: objectOf(tidy({ name: root, parent: "", isContainer: true }, value)) };
 }
@@ -61,19 +72,64 @@ export function callsFromXml({ root, value }: XmlDocument): JsonObject {
   return root !== "call" && value.call !== undefined ? { calls: listOf(value.call) } : value;
 }
 
-/** Outside CDATA and comments, `<!` always begins a declaration. Linear time. */
-function rejectDtd(text: string): void {
-  let tags = 0;
-  for (let at = text.indexOf("<"); at !== -1; at = text.indexOf("<", at + 1)) {
-    tags += 1;
-    if (tags > MAX_TAGS) throw new WhcbError("malformed", `the body has more than ${MAX_TAGS} tags`);
-    if (text[at + 1] !== "!") continue;
-    const end = text.startsWith("<![CDATA[", at) ? "]]>" : text.startsWith("<!--", at) ? "-->" : null;
-    if (end === null) throw new WhcbError("malformed", "the body has a document type declaration, which isn't allowed");
-    const closed = text.indexOf(end, at + 4);
-    if (closed === -1) throw new WhcbError("malformed", "the body isn't well-formed XML");
-    at = closed;
+/**
+ * The same document, which the parser can read in bounded memory: it collects names, attributes and text character by character, at 32
+ * bytes each. Long tags are rejected; an empty CDATA section ends the collecting of text. Linear time.
+ */
+function bounded(text: string): string {
+  if (ILLEGAL.test(text)) throw malformed("the body has characters that aren't allowed in XML");
+  const pieces: string[] = [];
+  let end = 0;
+  for (let tags = 1, at = text.indexOf("<"); at !== -1; tags++, at = text.indexOf("<", end)) {
+    if (tags > MAX_TAGS) throw malformed(`the body has more than ${MAX_TAGS} tags`);
+    for (let cut = cutAfter(text, end); cut < at; cut = cutAfter(text, end)) {
+      pieces.push(text.slice(end, cut), "<![CDATA[]]>");
+      end = cut;
+    }
+    const start = end;
+    end = endOfMarkup(text, at);
+    pieces.push(text.slice(start, end));
   }
+  return pieces.concat(text.slice(end)).join("");
+}
+
+/** Not within a reference. */
+function cutAfter(text: string, from: number): number {
+  const end = from + TEXT_PIECE;
+  const reference = text.slice(end - LONGEST_REFERENCE, end).lastIndexOf("&");
+  return reference === -1 ? end : end - LONGEST_REFERENCE + reference;
+}
+
+function endOfMarkup(text: string, at: number): number {
+  if (text.startsWith("<![CDATA[", at)) return endOf(text, "]]>", at + 9);
+  if (text.startsWith("<!--", at)) return endOf(text, "-->", at + 4);
+  // Elsewhere, `<!` always begins a declaration.
+  if (text[at + 1] === "!") throw malformed("the body has a document type declaration, which isn't allowed");
+  const [tag = ""] = (text[at + 1] === "?" ? INSTRUCTION : TAG).exec(text.slice(at, at + MAX_TAG_LENGTH)) ?? [];
+  if (tag === "") throw malformed(`the body has a tag or an instruction that doesn't end within ${MAX_TAG_LENGTH} characters`);
+  return at + tag.length;
+}
+
+function endOf(text: string, mark: string, from: number): number {
+  const at = text.indexOf(mark, from);
+  if (at === -1) throw malformed("the body isn't well-formed XML");
+  return at + mark.length;
+}
+
+/** Many at once would take the parser hundreds of MB. */
+function withUnixLines(text: string): string {
+  if (!text.includes("\r")) return text;
+  const pieces: string[] = [];
+  for (let from = 0, end = 0; from < text.length; from = end) {
+    end = from + TEXT_PIECE;
+    if (text[end] === "\n") end += 1;
+    pieces.push(text.slice(from, end).replace(/\r\n?/g, "\n"));
+  }
+  return pieces.join("");
+}
+
+function malformed(message: string, cause?: unknown): WhcbError {
+  return new WhcbError("malformed", message, { cause });
 }
 
 interface Place {

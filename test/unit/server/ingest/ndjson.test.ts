@@ -17,12 +17,11 @@ async function linesOf(...chunks: readonly (string | Buffer)[]): Promise<Line[]>
 }
 
 describe("readLines", () => {
-  it("numbers lines from 1, whatever ends them and however the chunks are cut", async () => {
+  it("numbers lines from 1, whatever ends them and however the chunks are cut, and skips empty ones", async () => {
     const text = Buffer.from("one\r\ntwo ü\n\nfour");
     const expected = [
       { number: 1, text: "one" },
       { number: 2, text: "two ü" },
-      { number: 3, text: "" },
       { number: 4, text: "four" },
     ];
     expect(await linesOf(text)).toEqual(expected);
