@@ -1,6 +1,8 @@
-/** Ctrl-C in the middle of a replay: once, and twice. */
+/** Ctrl-C in the middle of a replay: once, twice, and while the service has asked for a pause. */
+import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { startFaultProxy } from "../support/client/fault-proxy.js";
 import { Home } from "../support/process/whcb-process.js";
 import { idsOf, newestJournal, type ReplayOutage, replayOutage, works } from "../support/replay/replay-outage.js";
 
@@ -72,4 +74,33 @@ it("a second Ctrl-C stops at once; the calls in flight are unknown, and repeated
   await works(home, ["replay", "--resume", "--resend-unknown"]);
   expect(sorted(outage.received())).toEqual(sorted([...outage.callIds, ...unknown]));
   expect(await outage.failedIds()).toEqual([]);
+});
+
+it("says until when marks wait for the service's pause, and Ctrl-C ends the wait", async () => {
+  delayMs = 0;
+  const { profiles } = JSON.parse(readFileSync(home.path("config", "config.json"), "utf8"));
+  const { url, username, password, apiKey } = profiles.local;
+  let pause: number | null = 5_400;
+  const proxy = await startFaultProxy({ target: url, seed: 1, share: 0, markPause: () => pause });
+  try {
+    const env = { WHCB_URL: proxy.url, WHCB_USERNAME: username, WHCB_PASSWORD: password, WHCB_API_KEY: apiKey };
+    const startedAt = Date.now();
+    const replaying = home.start(["replay", "demo", "--failed", "--yes", "--utc"], { env });
+    const says = /^the service asked for a pause of (.+): marks wait until (.+); Ctrl-C stops, `whcb (.+)` continues$/m;
+    const [, length, until = "", command = ""] = await replaying.says(says);
+    expect(length).toBe("1h 30m");
+    // Whole seconds are shown.
+    expect(Date.parse(until)).toBeGreaterThanOrEqual(startedAt + 5_399_000);
+    expect(Date.parse(until)).toBeLessThanOrEqual(Date.now() + 5_400_000);
+    expect(command).toBe(`replay --resume ${newestJournal(home)?.runId}`);
+    const stopped = await replaying.stop("SIGINT");
+    expect([stopped.code, stopped.stdout]).toEqual([130, expect.stringContaining(`next: whcb ${command}`)]);
+
+    pause = null;
+    expect(await home.whcb(command.split(" "), { env })).toMatchObject({ code: 0 });
+    expect(sorted(outage.received())).toEqual(sorted(outage.callIds));
+    expect(await outage.failedIds()).toEqual([]);
+  } finally {
+    await proxy.close();
+  }
 });

@@ -5,8 +5,7 @@
  */
 import { readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { systemClock } from "../../src/platform/clock.js";
-import { platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";
+import { callbackId, openRecordedPlatform, PLATFORM_USER, recordedCalls } from "../support/platform/recorded-platform.js";
 import { eventually, Home, type Outcome, type RunOptions } from "../support/process/whcb-process.js";
 import { countingEndpoint } from "../support/replay/replay-desk.js";
 import { newestJournal, type ReplayOutage, replayOutage, works } from "../support/replay/replay-outage.js";
@@ -71,13 +70,15 @@ describe.each([2, 5])("%i processes that replay the same calls at the same time"
     expect([outage.received().length, twice(outage.received())]).toEqual([CALLS, []]);
   });
 
-  it("against the platform send each call once", async () => {
+  it.each(["guide", "openapi"] as const)("against the platform, as in its %s, send each call once", async (edition) => {
     const endpoint = await countingEndpoint();
-    const calls = platformCalls(CALLS);
-    const callback = { id: "00112233445566AA", name: "demo", url: endpoint.url, key: "an-endpoint-s-key", calls };
-    const platform = await scriptedPlatform({ clock: systemClock, callbacks: [callback] }).listen();
+    const calls = recordedCalls(CALLS);
+    const settings = { auth: { type: "httpheader", key: "an-endpoint-s-key" }, contentType: "json", removeHTML: "disabled" };
+    const callback = { id: callbackId(0), name: "demo", url: endpoint.url, settings, calls };
+    const platform = await openRecordedPlatform({ edition, callbacks: [callback] });
     closing.push(endpoint.close, platform.close);
-    const env = { WHCB_URL: platform.url, WHCB_API_KEY: "k", WHCB_USERNAME: "u", WHCB_PASSWORD: "p" };
+    const { apiKey, username, password } = PLATFORM_USER;
+    const env = { WHCB_URL: platform.url, WHCB_API_KEY: apiKey, WHCB_USERNAME: username, WHCB_PASSWORD: password };
     const outcomes = await replays(processes, ["--wait"], { env });
     expect(outcomes.map(({ code, stderr }) => (code === 0 ? 0 : stderr))).toEqual(Array(processes).fill(0));
     expect([endpoint.received.length, twice(endpoint.received)]).toEqual([CALLS, []]);

@@ -22,13 +22,15 @@ export interface FaultOptions {
   readonly share: number;
   /** Asks for no longer pages than this, so that a short list takes many requests too. */
   readonly pageSize?: number;
+  /** While it returns seconds, marks are answered with 429 and these as Retry-After. */
+  readonly markPause?: () => number | null;
 }
 
 const FAULTS: readonly Fault[] = ["429", "403-qps", "500", "cut-before", "cut-after", "slow", "page-again", "page-shifted"];
 const SLOW_MS = 120;
 const SHIFTED_BY = 3;
 
-export async function startFaultProxy({ target, seed, share, pageSize }: FaultOptions): Promise<FaultProxy> {
+export async function startFaultProxy({ target, seed, share, pageSize, markPause }: FaultOptions): Promise<FaultProxy> {
   const random = seededRandom(seed);
   const counts = Object.fromEntries(FAULTS.map((fault) => [fault, 0])) as Record<Fault, number>;
   /** Items of the list page before, by list. */
@@ -43,6 +45,8 @@ export async function startFaultProxy({ target, seed, share, pageSize }: FaultOp
 
   const server = createServer(async (incoming, outgoing) => {
     const body = await bytesOf(incoming);
+    const pause = incoming.method === "PUT" && /\/calls\?/.test(incoming.url ?? "") ? (markPause?.() ?? null) : null;
+    if (pause !== null) return void outgoing.writeHead(429, { "retry-after": String(pause) }).end();
     const fate = fateOf();
     if (fate === "429" || fate === "403-qps" || fate === "500") {
       counts[fate]++;

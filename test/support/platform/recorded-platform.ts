@@ -173,40 +173,42 @@ class PlatformState {
 
   #listCallbacks(url: URL, format: Format): Answer {
     const { edition } = this.#options;
-    const values = this.#callbacks.map(({ id, name, url: target, settings }) => ({
+    const valuesOf = ({ id, name, url: target, settings }: RecordedCallback) => ({
       id,
       name,
       url: target,
       retries: String(settings.retriesEnabled) === "true",
-    }));
-    return this.#page({ name: "callbacks", url, format, values, template: `${edition}/callback-item` });
+    });
+    return this.#page({ name: "callbacks", url, format, all: this.#callbacks, valuesOf, template: `${edition}/callback-item` });
   }
 
   #listCalls(callback: RecordedCallback, url: URL, format: Format): Answer {
     const status = url.searchParams.get("status");
     const calls = callback.calls.filter((call) => status === null || call.status === status);
     const isOldestFirst = url.searchParams.get("sortOrder") === "asc";
-    const values = (isOldestFirst ? calls.reverse() : calls).map((call) => callValues(call, callback));
-    return this.#page({ name: "calls", url, format, values, template: `${this.#options.edition}/call` });
+    const all = isOldestFirst ? calls.reverse() : calls;
+    const valuesOf = (call: RecordedCall) => callValues(call, callback);
+    return this.#page({ name: "calls", url, format, all, valuesOf, template: `${this.#options.edition}/call` });
   }
 
-  #page(list: {
+  #page<Item>(list: {
     readonly name: "callbacks" | "calls";
     readonly url: URL;
     readonly format: Format;
-    readonly values: readonly Values[];
+    readonly all: readonly Item[];
+    readonly valuesOf: (item: Item) => Values;
     readonly template: string;
   }): Answer {
-    const { name, url, format, values, template } = list;
+    const { name, url, format, all, valuesOf, template } = list;
     const unknown = [...url.searchParams.keys()].filter((parameter) => !LIST_PARAMETERS.has(parameter));
     if (this.#options.unknownParameters === "reject" && unknown.length > 0) return failure("unprocessable", unknown.join());
     const limit = Number(url.searchParams.get("limit") ?? LIMITS.largestPage);
     if (!(limit >= 1 && limit <= LIMITS.largestPage)) return failure("unprocessable", "limit");
     const offset = Number(url.searchParams.get("offset") ?? 0);
-    const shown = values.slice(offset, offset + limit);
+    const shown = all.slice(offset, offset + limit).map(valuesOf);
     if (shown.length === 0 && format === "json") return json(200, recordedJson("no-records"));
-    const status = shown.length === 0 ? "No records found" : `${offset + 1} to ${offset + shown.length} of ${values.length}`;
-    const hasNext = offset + limit < values.length;
+    const status = shown.length === 0 ? "No records found" : `${offset + 1} to ${offset + shown.length} of ${all.length}`;
+    const hasNext = offset + limit < all.length;
     const kept = [...url.searchParams]
       .filter(([parameter]) => KEPT_PARAMETERS.has(parameter))
       .map((pair) => `${pair.join("=")}&`);
@@ -231,7 +233,8 @@ class PlatformState {
     const { status, ...unknown } = JSON.parse(body);
     if (status !== "SUCCESS" && status !== "FAILED") return failure("unprocessable", "status");
     if (this.#options.unknownParameters === "reject" && Object.keys(unknown).length > 0) return failure("unprocessable");
-    const calls = ids.map((id) => callback.calls.find((call) => callIds(call.number)[this.#options.edition] === id));
+    const byId = new Map(callback.calls.map((call) => [callIds(call.number)[this.#options.edition], call]));
+    const calls = ids.map((id) => byId.get(id));
     if (calls.includes(undefined)) return failure("not-found");
     for (const call of calls) if (call) call.status = status;
     return { status: 204, headers: {}, body: "" };
