@@ -6,6 +6,7 @@ import type { Callback } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { ReplaySelection } from "../../store/store.js";
 import { attemptsToJson, callToJson } from "../../wire/json/call-json.js";
+import { objectOf } from "../../wire/json/json-value.js";
 import type { Mark } from "../../wire/json/parse-call.js";
 import { lazyParts } from "../lazy-parts.js";
 import { send } from "../requests/send-document.js";
@@ -79,7 +80,7 @@ export function addCallRoutes(app: FastifyInstance, { docs, deps, lookup, larges
   app.post<CallbackPath & { Querystring: Query }>("/callbacks/:id/replays", docs("requestReplays"), async (request, reply) => {
     const selection = readReplaySelection(request.query);
     const callback = await lookup.find(request.params.id);
-    const by = request.body === undefined ? null : await readLease(request.body);
+    const by = objectOf(request.body).run === undefined ? null : await readLease(request.body);
     const accepted = await store.requestReplays(callback.id, selection, clock.now(), by);
     if (accepted > 0) deps.onWork(callback.id, "changed");
     return send(request, reply, { kind: "call", shape: "accepted", document: { accepted }, status: 202 });
