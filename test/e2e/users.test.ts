@@ -3,6 +3,7 @@
  * Covers: src/server/auth/users.ts, src/store/credentials.ts, src/main/open-database-admin.ts
  */
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { CliMachine } from "../support/cli/cli-service.js";
 import { eventually, Home } from "../support/process/whcb-process.js";
 
 interface Login {
@@ -15,11 +16,19 @@ const ALICE: Login = { username: "alice", password: "password of alice", apiKey:
 const BOB: Login = { username: "bob", password: "password of bob", apiKey: "key-of-bob" };
 
 let home: Home;
+/** Everything real as well, but in this process: it is faster. */
+let machine: CliMachine;
 
 beforeEach(() => {
   home = new Home();
+  machine = new CliMachine();
 });
-afterEach(() => home.leave());
+afterEach(async () => {
+  await machine.leave();
+  await home.leave();
+});
+
+const serve = (login?: Login) => machine.serve(["--db", machine.path("x.db")], login === undefined ? {} : { env: envOf(login) });
 
 const envOf = ({ username, password, apiKey }: Login) => ({
   WHCB_USERNAME: username,
@@ -42,16 +51,17 @@ async function tokenOf(url: string, login: Login): Promise<string> {
   return `Bearer ${token}`;
 }
 
-async function addUser(username: string, password: string): Promise<Login> {
+async function addUser(place: Pick<Home | CliMachine, "whcb" | "path">, username: string): Promise<Login> {
+  const password = `password of ${username}`;
   const env = { WHCB_NEW_PASSWORD: password };
-  const { code, stdout } = await home.whcb(["users", "add", username, "--db", home.path("x.db"), "-o", "json"], { env });
+  const { code, stdout } = await place.whcb(["users", "add", username, "--db", place.path("x.db"), "-o", "json"], { env });
   expect(code).toBe(0);
   return { username, password, apiKey: JSON.parse(stdout).apiKey };
 }
 
 it("the credentials of a start replace those of an earlier start, and users that were added stay", async () => {
   const first = await home.serve([], { env: envOf(ALICE) });
-  const ada = await addUser("ada", "password of ada");
+  const ada = await addUser(home, "ada");
   const token = await tokenOf(first.url, ALICE);
   expect([await logIn(first.url, ALICE), await logIn(first.url, ada), await logIn(first.url, BOB)]).toEqual([200, 200, 403]);
   await first.stop();
@@ -75,33 +85,35 @@ it("the credentials of a start replace those of an earlier start, and users that
 });
 
 it("a new password of the same user replaces the old one, and `serve` says so", async () => {
-  await (await home.serve([], { env: envOf(ALICE) })).stop();
+  await (await serve(ALICE)).stop();
   const changed = { ...ALICE, password: "another password" };
-  const { url, stderr } = await home.serve([], { env: envOf(changed) });
-  expect(stderr).toContain("replaced the password or the API key of alice, made by an earlier start\n");
+  const { url, io } = await serve(changed);
+  expect(io.err()).toContain("replaced the password or the API key of alice, made by an earlier start\n");
   expect([await logIn(url, changed), await logIn(url, ALICE)]).toEqual([200, 401]);
 });
 
 it("a password that `users passwd` changed stays, also when the next start has the old one", async () => {
-  const first = await home.serve();
-  const db = ["--db", home.path("x.db")];
+  const first = await serve();
+  const db = ["--db", machine.path("x.db")];
   const env = { WHCB_NEW_PASSWORD: "changed password" };
-  const changed = await home.whcb(["users", "passwd", "local", "--new-key", ...db, "-o", "json"], { env });
+  const changed = await machine.whcb(["users", "passwd", "local", "--new-key", ...db, "-o", "json"], { env });
   const login = { username: "local", password: "changed password", apiKey: JSON.parse(changed.stdout).apiKey };
   await eventually(
     () => logIn(first.url, login),
     (status) => status === 200,
   );
   await first.stop();
-  const second = await home.serve();
-  expect(second.stderr).toContain("warning: local was added or changed with `whcb users`, so it keeps its password and API key");
+  const second = await serve();
+  expect(second.io.err()).toContain(
+    "warning: local was added or changed with `whcb users`, so it keeps its password and API key",
+  );
   expect(await logIn(second.url, login)).toBe(200);
-  expect((await home.whcb(["status"])).code).toBe(4);
+  expect((await machine.whcb(["status"])).code).toBe(4);
 });
 
 it("a running service rejects a removed user and the tokens of a changed password within a second", async () => {
-  const { url } = await home.serve([], { env: envOf(BOB) });
-  const [ada, eve] = [await addUser("ada", "password of ada"), await addUser("eve", "password of eve")];
+  const { url } = await serve(BOB);
+  const [ada, eve] = [await addUser(machine, "ada"), await addUser(machine, "eve")];
   await eventually(
     () => logIn(url, eve),
     (status) => status === 200,
@@ -117,9 +129,9 @@ it("a running service rejects a removed user and the tokens of a changed passwor
   ];
   // Both are cached now. The last of eve's: a key belongs to a user.
   expect(await state()).toEqual([200, 200, 200, 200, 403, 200]);
-  const db = ["--db", home.path("x.db")];
-  expect((await home.whcb(["users", "remove", "ada", "--yes", ...db])).code).toBe(0);
-  expect((await home.whcb(["users", "passwd", "eve", "--password-stdin", ...db], { input: "new\n" })).code).toBe(0);
+  const db = ["--db", machine.path("x.db")];
+  expect((await machine.whcb(["users", "remove", "ada", "--yes", ...db])).code).toBe(0);
+  expect((await machine.whcb(["users", "passwd", "eve", "--password-stdin", ...db], { stdin: "new\n" })).code).toBe(0);
   const gone = [403, 403, 401, 401, 403, 200];
   const began = performance.now();
   await eventually(state, (statuses) => JSON.stringify(statuses) === JSON.stringify(gone));

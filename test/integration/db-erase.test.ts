@@ -7,6 +7,7 @@ import { readdirSync, readFileSync, statSync, utimesSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { type Background, CliMachine } from "../support/cli/cli-service.js";
 import { eventually, Home } from "../support/process/whcb-process.js";
 
 /** Without country code: it is in every form. */
@@ -17,11 +18,14 @@ const OTHER = "61491570157";
 /** In all fewer than ten fail, so that there are no probes. */
 const OTHERS = 4;
 
+let machine: CliMachine;
+/** For the command itself, as a process of its own. */
 let home: Home;
 /** Answers 500 with what it was sent. */
 let echo: Server;
 
 beforeEach(async () => {
+  machine = new CliMachine();
   home = new Home();
   echo = createServer((request, response) => {
     response.statusCode = request.method === "GET" ? 200 : 500;
@@ -30,34 +34,27 @@ beforeEach(async () => {
   await once(echo, "listening");
 });
 afterEach(async () => {
+  await machine.leave();
   await home.leave();
   echo.closeAllConnections();
   echo.close();
 });
 
-const works = async (...args: readonly string[]) => {
-  const outcome = await home.whcb(args);
-  expect({ args, ...outcome, stdout: "" }).toMatchObject({ args, code: 0 });
-  return outcome.stdout;
-};
-const idsOf = async (...args: readonly string[]) =>
-  (await works("calls", "list", "demo", "--all", "-o", "ids", ...args))
-    .split("\n")
-    .filter((id) => id !== "")
-    .sort();
+const works = (...args: readonly string[]) => machine.works(args);
+const idsOf = async (...args: readonly string[]) => [...(await machine.ids("demo", ...args))].sort();
 
 /** The files that contain a text, as it is or in quoted-printable. */
 function filesWith(text: string): readonly string[] {
   const quoted = [...Buffer.from(text)].map((byte) =>
     byte < 128 ? String.fromCharCode(byte) : `=${byte.toString(16).toUpperCase()}`,
   );
-  return readdirSync(home.folder, { recursive: true, encoding: "utf8" })
-    .filter((name) => statSync(join(home.folder, name)).isFile())
-    .filter((name) => [text, quoted.join("")].some((form) => readFileSync(join(home.folder, name)).includes(form)));
+  return readdirSync(machine.world.paths.data, { recursive: true, encoding: "utf8" })
+    .filter((name) => statSync(join(machine.world.paths.data, name)).isFile())
+    .filter((name) => [text, quoted.join("")].some((form) => readFileSync(join(machine.world.paths.data, name)).includes(form)));
 }
 
-async function anOutage(): Promise<Awaited<ReturnType<Home["serve"]>>> {
-  const service = await home.serve(["--no-jitter"]);
+async function anOutage(): Promise<Background> {
+  const service = await machine.serve(["--db", machine.path("x.db"), "--no-jitter"]);
   const address = echo.address();
   const port = typeof address === "object" && address !== null ? address.port : 0;
   const url = `http://127.0.0.1:${port}/hook`;
@@ -73,14 +70,14 @@ async function anOutage(): Promise<Awaited<ReturnType<Home["serve"]>>> {
   const ofOther = Array.from({ length: OTHERS }, () => response({ mobile: OTHER }, "hello"));
   for (const lines of [ofSender, ofOther]) {
     const failed = (await idsOf("--failed")).length;
-    expect((await home.whcb(["trigger", "demo", "--file", "-"], { input: lines.join("\n") })).code).toBe(0);
+    expect((await machine.whcb(["trigger", "demo", "--file", "-"], { stdin: lines.join("\n") })).code).toBe(0);
     await eventually(
       () => idsOf("--failed"),
       (ids) => ids.length === failed + lines.length,
     );
   }
   await eventually(
-    async () => readdirSync(home.path("mail")),
+    async () => readdirSync(machine.path("mail")),
     (names) => names.some((name) => name.startsWith("outage")),
   );
   return service;
@@ -89,9 +86,9 @@ async function anOutage(): Promise<Awaited<ReturnType<Home["serve"]>>> {
 it("is gone from the files and the lists, and nothing of it is sent any more", async () => {
   const service = await anOutage();
   const before = await idsOf();
-  const [mail = ""] = readdirSync(home.path("mail"));
-  utimesSync(home.path("mail", mail), 1_000_000, 1_000_000);
-  const erase = ["db", "erase", "--sender", "+61 491 570 156", "--db", home.path("x.db")];
+  const [mail = ""] = readdirSync(machine.path("mail"));
+  utimesSync(machine.path(`mail/${mail}`), 1_000_000, 1_000_000);
+  const erase = ["db", "erase", "--sender", "+61 491 570 156", "--db", machine.path("x.db")];
   expect(await home.whcb([...erase, "--yes"])).toMatchObject({
     code: 4,
     stderr: expect.stringContaining("already served by another process"),
@@ -101,11 +98,11 @@ it("is gone from the files and the lists, and nothing of it is sent any more", a
     [`mail/${mail}`, "x.db"],
     [`mail/${mail}`, "x.db"],
   ]);
-  const tried = await home.whcb(["db", "erase", "--sender", "ada@example.COM", "--db", home.path("x.db"), "--dry-run"]);
+  const tried = await home.whcb(["db", "erase", "--sender", "ada@example.COM", "--db", machine.path("x.db"), "--dry-run"]);
   expect(tried).toEqual({
     code: 0,
     stdout: "",
-    stderr: `1 call from Ada@Example.com\nwould erase 1 call, 1 attempt, 0 e-mails and 0 mail files in ${home.path("x.db")}\n`,
+    stderr: `1 call from Ada@Example.com\nwould erase 1 call, 1 attempt, 0 e-mails and 0 mail files in ${machine.path("x.db")}\n`,
   });
   const asked = await home.whcb(erase);
   expect(asked).toMatchObject({
@@ -127,12 +124,12 @@ it("is gone from the files and the lists, and nothing of it is sent any more", a
   ]);
   // Everyone else's data, and the outage's other facts, are as they were.
   expect(filesWith(OTHER)).toEqual(["x.db"]);
-  const text = readFileSync(home.path("mail", mail), "utf8");
+  const text = readFileSync(machine.path(`mail/${mail}`), "utf8");
   expect(text).toContain("From:      (erased)\r\n");
   expect(text).toContain("whcb replay demo --failed\r\n");
-  expect(statSync(home.path("mail", mail)).mtimeMs).toBe(1_000_000_000);
+  expect(statSync(machine.path(`mail/${mail}`)).mtimeMs).toBe(1_000_000_000);
 
-  await home.serve();
+  await machine.serve(["--db", machine.path("x.db")]);
   expect(await idsOf()).toEqual(before);
   const erased = await idsOf("--success");
   expect(erased).toHaveLength(5);
@@ -142,6 +139,6 @@ it("is gone from the files and the lists, and nothing of it is sent any more", a
     settledBy: "user",
     why: ["Its sender's data was erased; nothing more is sent."],
   });
-  expect(await home.whcb(["mark-failed", "demo", erased[0] ?? "", "--yes"])).not.toMatchObject({ code: 0 });
+  expect(await machine.whcb(["mark-failed", "demo", erased[0] ?? "", "--yes"])).not.toMatchObject({ code: 0 });
   expect(await idsOf("--failed")).toHaveLength(OTHERS);
 });
