@@ -1,4 +1,4 @@
-/** What `npm install -g` of the packed package gives: there, neither package-lock.json nor "overrides" applies. */
+/** What `npm install -g` of the packed package gives (there, neither package-lock.json nor "overrides" applies), and its licences. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -6,6 +6,7 @@ import { expect, test } from "vitest";
 interface LockedPackage {
   readonly version?: string;
   readonly dev?: boolean;
+  readonly license?: string;
   readonly engines?: { readonly node?: string };
 }
 
@@ -39,4 +40,58 @@ test("a version that must not change is pinned as a dependency, since an overrid
   expect(manifest.overrides).toBeUndefined();
   // 6.7 and later need cookie 2, which needs Node 22; fastify takes any 6.
   expect(manifest.dependencies["light-my-request"]).toBe("6.6.0");
+});
+
+/** Of alternatives ("MIT OR …"), one is enough. */
+const LICENCES = /^\(?(?:.* OR )?(?:MIT|MIT-0|ISC|0BSD|BSD-2-Clause|BSD-3-Clause|Apache-2\.0)(?: OR .*)?\)?$/;
+/** Not part of the package: vitest's CSS compiler. */
+const DEVELOPMENT_LICENCES = /^MPL-2\.0$/;
+
+const packages = Object.entries(locked)
+  .filter(([path]) => path !== "")
+  .map(([path, { version = "", license = "none", dev = false }]) => ({
+    name: path.replace(/^.*node_modules\//, ""),
+    isDirect: manifest.dependencies[path.replace("node_modules/", "")] !== undefined,
+    version,
+    license: license.replace(/^\((.*)\)$/, "$1"),
+    dev,
+  }));
+
+test("every package has a permissive licence", () => {
+  const others = packages.filter(({ license, dev }) => !LICENCES.test(license) && !(dev && DEVELOPMENT_LICENCES.test(license)));
+  expect(others).toEqual([]);
+});
+
+test("docs/dependencies.md is current: `npm run deps` writes it", async () => {
+  const installed = packages.filter(({ dev }) => !dev);
+  const direct = installed.filter(({ isDirect }) => isDirect);
+  const development = packages.filter(({ dev }) => dev);
+  const licences = [...new Set(packages.map(({ license }) => license))].sort();
+  const count = (from: typeof packages, license: string) => from.filter((one) => one.license === license).length;
+  const names = (license: string) =>
+    [...new Set(installed.filter((one) => one.license === license).map(({ name }) => name))].sort().join(", ");
+  const text = `# Dependencies
+
+\`npm run deps\` writes this file from \`package-lock.json\`, and a test keeps it current. \`npm run audit\` asks the registry for known
+vulnerabilities of the installed packages; it fails if the registry doesn't answer such requests, as some mirrors don't.
+
+Installing whcb installs ${installed.length} packages, ${direct.length} of them named by it. Its development needs ${development.length} more, of which those for other platforms are
+never installed; none of them is in the package. Only permissive licences are allowed; development tools may also have MPL-2.0.
+
+| package | version | licence |
+| --- | --- | --- |
+${direct.map(({ name, version, license }) => `| ${name} | ${version} | ${license} |`).join("\n")}
+
+| licence | installed | development |
+| --- | --- | --- |
+${licences.map((license) => `| ${license} | ${count(installed, license)} | ${count(development, license)} |`).join("\n")}
+
+## Installed packages
+
+${licences
+  .filter((license) => count(installed, license) > 0)
+  .map((license) => `${license}: ${names(license)}.`)
+  .join("\n\n")}
+`;
+  await expect(text).toMatchFileSnapshot("../docs/dependencies.md");
 });

@@ -8,8 +8,7 @@ import type { Readable, Writable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 
 export const REPOSITORY = join(import.meta.dirname, "..", "..", "..");
-/** WHCB_BIN: of another version, for comparison. */
-const BIN = process.env.WHCB_BIN ?? join(REPOSITORY, "bin", "whcb.js");
+const BIN = join(REPOSITORY, "bin", "whcb.js");
 
 export interface Outcome {
   readonly code: number | null;

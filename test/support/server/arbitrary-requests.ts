@@ -50,6 +50,8 @@ const anyPath = fc.oneof(
   id.map((one) => `/callbacks/${one}`),
   id.map((one) => `/callbacks/${one}/calls`),
   id.map((one) => `/callbacks/${one}/replays`),
+  id.map((one) => `/callbacks/${one}/attempts`),
+  id.map((one) => `/callbacks/${one}/run-lock`),
   fc.tuple(id, callId).map(([one, call]) => `/callbacks/${one}/calls/${call}`),
   fc.tuple(id, callId).map(([one, call]) => `/callbacks/${one}/calls/${call}/attempts`),
 );
@@ -109,10 +111,40 @@ const aCallbackBody = fc
     isRight ? { ...CALLBACK_BODY, name: "new" } : { ...CALLBACK_BODY, name: "new", [field]: value },
   );
 
+const aLeaseBody = fc.record(
+  {
+    run: fc.oneof(fc.constantFrom("R1", "R2"), oddValue),
+    holder: fc.oneof(fc.constant("a@b"), oddValue),
+    done: oddValue,
+    total: oddValue,
+  },
+  { requiredKeys: ["run", "holder"] },
+);
+const aReportBody = fc.record({
+  sentFrom: fc.oneof(fc.constant("a@b"), oddValue),
+  attempts: fc.array(
+    fc.record(
+      {
+        id: fc.oneof(callId, oddValue),
+        attemptedDate: fc.oneof(fc.constant("2026-01-01T00:00:00Z"), oddValue),
+        durationMs: fc.oneof(fc.constant(1), oddValue),
+        statusCode: fc.oneof(fc.constant(503), oddValue),
+        statusMessage: oddText,
+        error: fc.oneof(fc.constant("timeout"), oddValue),
+        body: oddText,
+      },
+      { requiredKeys: ["id", "attemptedDate", "durationMs"] },
+    ),
+    { maxLength: 3 },
+  ),
+});
+
 const aDocument = fc.oneof(
   aCallBody,
   fc.record({ calls: fc.oneof(fc.array(aCallBody, { maxLength: 3 }), oddValue) }),
   aCallbackBody,
+  aLeaseBody,
+  aReportBody,
   fc.record({ status: fc.oneof(fc.constantFrom("SUCCESS", "FAILED", "PENDING"), oddValue) }),
   oddValue,
 );
@@ -188,8 +220,119 @@ const anyHeaders = fc.record(
   { requiredKeys: [] },
 );
 
+type Shape = "callback" | "calls" | "call";
+
+/** A document that the route takes, as JSON or XML. */
+function sentAs(documents: fc.Arbitrary<Readonly<Record<string, unknown>>>, shape: Shape): fc.Arbitrary<Sent> {
+  const asJson = documents.map((document) => ({ type: "application/json", body: Buffer.from(JSON.stringify(document)) }));
+  const asXml = documents.map((document) => ({ type: "application/xml", body: Buffer.from(toXml(shape, { ...document })) }));
+  return fc.oneof(asJson, asXml);
+}
+
+interface Sent {
+  readonly type: string;
+  readonly body: Buffer;
+}
+
+const callback = fc.constantFrom("demo", "0123456789ABCDEF", "other");
+const aResponse = fc.record(
+  {
+    messageId: fc.constant("M1"),
+    from: fc.record({ mobile: fc.stringMatching(/^61\d{9}$/), name: anyText }),
+    responseMessage: fc.record({ channel: fc.constantFrom("SMS", "EMAIL", "VOICE"), content: anyText }),
+    customParameters: fc.dictionary(fc.stringMatching(/^[a-z]{1,9}$/), anyText, { maxKeys: 3 }),
+  },
+  { requiredKeys: [] },
+);
+const someIds = fc
+  .uniqueArray(fc.constantFrom("A", "B", "C"), { minLength: 1 })
+  .map((ids) => ids.map((one) => `id=${one}`).join("&"));
+const newCallback = fc
+  .record({
+    name: fc.stringMatching(/^new-[a-z]{1,6}$/),
+    contentType: fc.constantFrom("json", "xml"),
+    removeHTML: fc.constantFrom("enabled", "disabled"),
+  })
+  .map((changes) => ({ ...CALLBACK_BODY, ...changes }));
+const lines = fc.array(aResponse, { maxLength: 5 }).map((responses) => ({
+  type: "application/x-ndjson",
+  body: Buffer.from(responses.map((response) => JSON.stringify(response)).join("\n")),
+}));
+const aLease = fc.record({ run: fc.constantFrom("R1", "R2"), holder: fc.constant("a@b") });
+const aReport = fc.record({
+  id: fc.constantFrom("A", "B"),
+  attemptedDate: fc.constant("2026-01-01T00:00:00Z"),
+  durationMs: fc.nat(),
+});
+
+/** The method, the path's end behind the callback, the query and the body belong together. */
+const aRightRequest = fc
+  .oneof(
+    ...[
+      right("POST", fc.constant("/callbacks"), sentAs(newCallback, "callback")),
+      right(
+        "PUT",
+        onCallback(),
+        sentAs(
+          newCallback.map(({ contentType }) => ({ contentType })),
+          "callback",
+        ),
+      ),
+      right("GET", onCallback()),
+      right(
+        "GET",
+        onCallback("/calls"),
+        undefined,
+        fc.constantFrom("", "status=FAILED", "groupBy=statusCode", "expand=attempts"),
+      ),
+      right("POST", onCallback("/calls"), sentAs(aResponse, "call")),
+      right(
+        "POST",
+        onCallback("/calls"),
+        sentAs(fc.record({ calls: fc.array(aResponse, { minLength: 1, maxLength: 5 }) }), "calls"),
+      ),
+      right("POST", onCallback("/calls"), lines),
+      right("PUT", onCallback("/calls"), sentAs(fc.record({ status: fc.constantFrom("SUCCESS", "FAILED") }), "call"), someIds),
+      right("POST", onCallback("/replays"), undefined, someIds),
+      right(
+        "POST",
+        onCallback("/attempts"),
+        sentAs(fc.record({ sentFrom: fc.constant("a@b"), attempts: fc.array(aReport, { minLength: 1, maxLength: 3 }) }), "call"),
+      ),
+      right("PUT", onCallback("/run-lock"), sentAs(aLease, "call")),
+      right("DELETE", onCallback("/run-lock"), sentAs(aLease, "call")),
+      right("GET", onCallback("/calls/A")),
+      right("GET", onCallback("/calls/A/attempts")),
+      right("GET", fc.constantFrom("/callbacks", "/outages", "/metrics", "/openapi.json", "/readyz")),
+      right("POST", fc.constant("/auth")),
+    ],
+  )
+  .chain((request) =>
+    fc.constantFrom("application/json", "application/xml").map((accept) => ({
+      ...request,
+      headers: { ...CREDENTIALS, accept, ...request.headers },
+    })),
+  );
+
+function onCallback(rest = ""): fc.Arbitrary<string> {
+  return callback.map((one) => `/callbacks/${one}${rest}`);
+}
+
+function right(
+  method: string,
+  path: fc.Arbitrary<string>,
+  sent: fc.Arbitrary<Sent | null> = fc.constant(null),
+  query: fc.Arbitrary<string> = fc.constant(""),
+): fc.Arbitrary<RawRequest> {
+  return fc.tuple(path, sent, query).map(([where, body, parameters]) => ({
+    method,
+    path: where + (parameters === "" ? "" : `?${parameters}`),
+    ...(body && { headers: { "content-type": body.type }, body: body.body }),
+  }));
+}
+
 /** Most of them with the right credentials, so that they get further than the door. */
-export const anyRequest: fc.Arbitrary<RawRequest> = fc
+const aWildRequest: fc.Arbitrary<RawRequest> = fc
   .record({
     method: fc.oneof(
       { weight: 6, arbitrary: fc.constantFrom("GET", "POST", "PUT") },
@@ -206,6 +349,8 @@ export const anyRequest: fc.Arbitrary<RawRequest> = fc
     headers: { ...CREDENTIALS, accept: "application/json", ...(sent && { "content-type": sent.type }), ...headers },
     ...(sent && method !== "GET" && method !== "HEAD" && { body: sent.body }),
   }));
+
+export const anyRequest: fc.Arbitrary<RawRequest> = fc.oneof(aWildRequest, aRightRequest);
 
 function inPath(text: string): string {
   return encodeURIComponent(text.replace(/\p{Surrogate}/gu, "?"));
