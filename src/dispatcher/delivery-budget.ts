@@ -16,7 +16,6 @@ const BYTES_PER_CHARACTER = 2;
 export class DeliveryBudget<Owner extends object> {
   readonly #totalBytes: number;
   readonly #onRoom: (owner: Owner) => void;
-  readonly #prefetched = new Map<Owner, number>();
   #prefetchedBytes = 0;
   #inFlightBytes = 0;
   /** Large bodies in flight. */
@@ -39,13 +38,10 @@ export class DeliveryBudget<Owner extends object> {
     return Math.max(0, most - this.#prefetchedBytes);
   }
 
-  setPrefetched(owner: Owner, bytes: number): void {
-    const before = this.#prefetched.get(owner) ?? 0;
-    if (bytes === before) return;
-    this.#prefetchedBytes += bytes - before;
-    if (bytes === 0) this.#prefetched.delete(owner);
-    else this.#prefetched.set(owner, bytes);
-    if (bytes < before) this.#offerRoom();
+  /** `by`: bytes; negative if fewer are prefetched. */
+  changePrefetched(by: number): void {
+    this.#prefetchedBytes += by;
+    if (by < 0) this.#offerRoom();
   }
 
   /** Before reading or building a body; one may always go. Without room the owner waits. `prefetched`: of `bytes`, already counted. */
@@ -54,7 +50,8 @@ export class DeliveryBudget<Owner extends object> {
     const mayGo = this.#fits(bytes - prefetched, isSmall) && (isSmall || this.#isNext(owner, bytes));
     if (mayGo) {
       this.leave(owner);
-      this.#hold(owner, bytes);
+      this.#inFlightBytes += bytes;
+      this.#countLarge(owner, bytes, 1);
     } else (isSmall ? this.#smallWaiting : this.#waiting).add(owner);
     return mayGo;
   }
@@ -69,18 +66,14 @@ export class DeliveryBudget<Owner extends object> {
 
   /** It is in memory already. */
   resize(owner: Owner, from: number, to: number): void {
-    this.#hold(owner, to);
-    this.release(owner, from);
+    this.#inFlightBytes += to - from;
+    this.#countLarge(owner, to, 1);
+    this.#countLarge(owner, from, -1);
+    if (to < from) this.#offerRoom();
   }
 
   release(owner: Owner, bytes: number): void {
-    this.#inFlightBytes -= bytes;
-    if (bytes > LARGE_BYTES) {
-      const left = (this.#large.get(owner) ?? 0) - 1;
-      if (left > 0) this.#large.set(owner, left);
-      else this.#large.delete(owner);
-    }
-    this.#offerRoom();
+    this.resize(owner, bytes, 0);
   }
 
   leave(owner: Owner): void {
@@ -99,9 +92,11 @@ export class DeliveryBudget<Owner extends object> {
     return this.#nextWaiting === owner && (bytes <= LARGE_BYTES || !this.#large.has(owner));
   }
 
-  #hold(owner: Owner, bytes: number): void {
-    this.#inFlightBytes += bytes;
-    if (bytes > LARGE_BYTES) this.#large.set(owner, (this.#large.get(owner) ?? 0) + 1);
+  #countLarge(owner: Owner, bytes: number, by: 1 | -1): void {
+    if (bytes <= LARGE_BYTES) return;
+    const count = (this.#large.get(owner) ?? 0) + by;
+    if (count > 0) this.#large.set(owner, count);
+    else this.#large.delete(owner);
   }
 
   /** The first without a large body: the others may not take another. */

@@ -20,6 +20,7 @@ export class PrefetchedCalls {
   readonly #owner: Sender;
   readonly #budget: DeliveryBudget<Sender>;
   #taken = 0;
+  #countedBytes = 0;
   /** Of the last body read for its request: built size by stored size. Escaping may multiply it. */
   #growth = 1;
 
@@ -121,7 +122,9 @@ export class PrefetchedCalls {
   }
 
   #count(): void {
-    this.#budget.setPrefetched(this.#owner, this.fresh.bytes + this.backlog.bytes + this.probe.bytes);
+    const before = this.#countedBytes;
+    this.#countedBytes = this.fresh.bytes + this.backlog.bytes + this.probe.bytes;
+    this.#budget.changePrefetched(this.#countedBytes - before);
   }
 }
 

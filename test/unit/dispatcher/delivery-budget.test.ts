@@ -26,10 +26,10 @@ describe("the budget for bodies", () => {
 
   it("counts what is prefetched, which may take up to half of it", () => {
     expect(budget.prefetchRoom).toBe(32 * MIB);
-    budget.setPrefetched(one, 30 * MIB);
+    budget.changePrefetched(30 * MIB);
     expect(budget.prefetchRoom).toBe(2 * MIB);
     expect([budget.tryHold(two, 30 * MIB), budget.tryHold(two, 10 * MIB)]).toEqual([true, false]);
-    budget.setPrefetched(one, 0);
+    budget.changePrefetched(-30 * MIB);
     expect([offered, budget.tryHold(two, 10 * MIB)]).toEqual([[two], true]);
   });
 
@@ -62,7 +62,7 @@ describe("the budget for bodies", () => {
   it("lets small bodies pass those that wait, in the sixteenth that large ones leave", () => {
     const small = 256 * 1024;
     expect([budget.tryHold(one, 50 * MIB), budget.tryHold(two, 11 * MIB)]).toEqual([true, false]);
-    budget.setPrefetched(three, 14 * MIB - small);
+    budget.changePrefetched(14 * MIB - small);
     expect([budget.prefetchRoom, budget.tryHold(three, small), budget.tryHold(three, small)]).toEqual([small, true, false]);
     budget.release(three, small);
     expect([[...offered], budget.tryHold(three, small)]).toEqual([[two, three], true]);
@@ -70,7 +70,7 @@ describe("the budget for bodies", () => {
 
   it("counts only what a prefetched body takes beyond what it took before", () => {
     budget.tryHold(one, 60 * MIB);
-    budget.setPrefetched(two, 4 * MIB - 1_000);
+    budget.changePrefetched(4 * MIB - 1_000);
     expect([budget.tryHold(two, 100_000, 98_999), budget.tryHold(two, 100_000, 99_000)]).toEqual([false, true]);
   });
 
