@@ -59,8 +59,7 @@ export async function createApp(given: AppOptions): Promise<FastifyInstance> {
   addResponseHooks(app, deps, metrics);
   const authenticator = addAuthHook(app, deps);
   endSlowBodies(app, { timers: deps.timers, nowMs: () => deps.clock.monotonicMs() });
-  const bodyBudget = new BodyBudget();
-  limitBodies(app, bodyBudget, { timers: deps.timers, limit: BODY_LIMIT });
+  limitBodies(app, new BodyBudget(), { timers: deps.timers, limit: BODY_LIMIT });
   addBodyParsers(app);
   const context: RouteContext = {
     deps,
@@ -75,7 +74,6 @@ export async function createApp(given: AppOptions): Promise<FastifyInstance> {
         if (count > 0) deps.onWork(callbackId, "accepted");
       },
     }),
-    bodyBudget,
     largestPage: deps.plan === null ? LARGEST_PAGE : LARGEST_PAGE_OF_PLAN,
   };
   addApiRoutes(app, context);

@@ -1,10 +1,13 @@
 /** Bodies that cost far more than their size: a real service with a small heap stays up and answers others. */
+import { once } from "node:events";
+import { request } from "node:http";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { hostileBody } from "../support/attack/hostile-bodies.js";
-import { ServedApi, USER_ENV } from "../support/process/served-api.js";
-import { Home, type Running } from "../support/process/whcb-process.js";
+import { HEADERS, ServedApi, USER_ENV } from "../support/process/served-api.js";
+import { eventually, Home, type Running } from "../support/process/whcb-process.js";
 
 const BYTES = 10_400_000;
+const NDJSON = { ...HEADERS, "content-type": "application/x-ndjson" };
 
 let home: Home;
 let service: Running & { readonly url: string };
@@ -43,4 +46,24 @@ it.each([
   });
   expect((await Promise.all(answers)).flat()).toEqual([]);
   expect((await api.readiness()).status).toBe(200);
+});
+
+it("reads as many NDJSON streams at once as it has room for; others get a 503, and room is free again after they are cut off", async () => {
+  const line = `{"responseMessage":{"content":"${"x".repeat(1_000_000)}`;
+  const streams = Array.from({ length: 200 }, () => {
+    const { port } = new URL(service.url);
+    const stream = request({ port, method: "POST", path: "/callbacks/demo/calls", headers: NDJSON, agent: false });
+    stream.on("error", () => undefined).write(line);
+    return stream;
+  });
+  const rejected = await Promise.all(streams.slice(100).map(async (stream) => (await once(stream, "response"))[0].statusCode));
+  expect(new Set(rejected)).toEqual(new Set([503]));
+  expect((await api.hand("demo", ["small"])).status).toBe(202);
+  for (const stream of streams) stream.destroy();
+  const send = async () => {
+    const body = `{"responseMessage":{"content":"${"x".repeat(5_000_000)}"}}\n`;
+    const answer = await api.fetch("/callbacks/demo/calls", { method: "POST", headers: NDJSON, body });
+    return JSON.parse(await answer.text());
+  };
+  expect(await eventually(send, (answer) => answer.accepted === 1)).toEqual({ accepted: 1, rejected: [] });
 });

@@ -27,13 +27,13 @@ afterEach(async () => {
 const headers = { ...CREDENTIALS, accept: "application/json", "content-type": "application/json" };
 
 /** Sends the headers of a request, and no body. */
-function begin(size: number, path = "/callbacks/demo/calls", given: Readonly<Record<string, string>> = headers): Socket {
+function begin(size: number, target = "POST /callbacks/demo/calls", given: Readonly<Record<string, string>> = headers): Socket {
   const socket = connect(Number(new URL(origin).port), "127.0.0.1");
   sockets.push(socket);
   const lines = Object.entries({ host: "localhost", "content-length": size, ...given }).map(
     ([name, value]) => `${name}: ${value}\r\n`,
   );
-  socket.write(`POST ${path} HTTP/1.1\r\n${lines.join("")}\r\n`);
+  socket.write(`${target} HTTP/1.1\r\n${lines.join("")}\r\n`);
   return socket;
 }
 
@@ -57,19 +57,35 @@ it("answers 503 with Retry-After, before the body is read, when too many bytes a
   expect([status, (await service.store.fetchPending(ID, 10)).map((call) => call.id)]).toEqual([202, ["small", "A"]]);
 });
 
-it("counts a body that only looks like NDJSON", async () => {
+it("counts the bodies of every route, and one that only looks like NDJSON", async () => {
   const disguised = { ...headers, "content-type": "application/json; x=ndjson" };
-  for (let count = 0; count < 5; count++) begin(SIZE, "/callbacks/demo/calls", disguised);
+  begin(SIZE, "POST /callbacks/demo/calls", disguised);
+  for (const target of [
+    "POST /callbacks",
+    "PUT /callbacks/demo",
+    "PUT /callbacks/demo/calls?id=A",
+    "POST /callbacks/demo/attempts",
+  ]) {
+    begin(SIZE, target);
+  }
   await (await fetch(`${origin}/healthz`)).text();
-  const [answer] = await once(begin(SIZE, "/callbacks/demo/calls", disguised), "data");
-  expect(String(answer)).toMatch(/^HTTP\/1.1 503 /);
+  const targets = [
+    "DELETE /callbacks/demo/run-lock",
+    "PUT /callbacks/demo/calls/A",
+    "POST /callbacks/demo/replays",
+    "POST /auth",
+  ];
+  const answers = await Promise.all(targets.map((target) => once(begin(SIZE, target), "data")));
+  expect(answers.map(([answer]) => String(answer).split("\r\n", 1)[0])).toEqual(
+    targets.map(() => "HTTP/1.1 503 Service Unavailable"),
+  );
 });
 
 it("reads no body without credentials, or for a path or a method that it doesn't have", async () => {
   const answers = [
-    once(begin(SIZE, "/healthz", { "content-type": "application/json" }), "data"),
-    once(begin(SIZE, "/nowhere"), "data"),
-    once(begin(SIZE, "/outages"), "data"),
+    once(begin(SIZE, "POST /healthz", { "content-type": "application/json" }), "data"),
+    once(begin(SIZE, "POST /nowhere"), "data"),
+    once(begin(SIZE, "POST /outages"), "data"),
   ];
   const lines = (await Promise.all(answers)).map(([answer]) => String(answer).split("\r\n"));
   expect(lines.map(([status, ...rest]) => [status, rest.includes("connection: close")])).toEqual([

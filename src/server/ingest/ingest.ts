@@ -11,7 +11,7 @@ import { toPlatformDate } from "../../wire/dates.js";
 import type { Submission } from "../../wire/json/parse-call.js";
 import { readJson } from "../../wire/json/read-json.js";
 import { lazyParts } from "../lazy-parts.js";
-import type { BodyBudget } from "../requests/body-budget.js";
+import { BodyBudget, STREAM_BYTES } from "../requests/body-budget.js";
 import { type ErrorAnswer, errorAnswer } from "../requests/error-answers.js";
 import { send } from "../requests/send-document.js";
 import { rejectUnread } from "../requests/send-errors.js";
@@ -19,8 +19,11 @@ import type { CallbackPath, RouteContext } from "../routes/route-context.js";
 import type { AcceptQueue } from "./accept-queue.js";
 import { type Line, readLines } from "./ndjson.js";
 
-export function addIngestRoute(app: FastifyInstance, { docs, deps, lookup, queue, bodyBudget }: RouteContext): void {
-  const ingest: IngestDeps = { queue, bodyBudget, clock: deps.clock, random: deps.random };
+/** Two at once. Not the budget that streams hold a part of: they would wait for each other. */
+const LONG_LINES_BYTES = 32 * 1024 * 1024;
+
+export function addIngestRoute(app: FastifyInstance, { docs, deps, lookup, queue }: RouteContext): void {
+  const ingest: IngestDeps = { queue, longLines: new BodyBudget(LONG_LINES_BYTES), clock: deps.clock, random: deps.random };
   app.post<CallbackPath>(
     "/callbacks/:id/calls",
     { ...docs("submitCalls"), config: { takesNdjson: true } },
@@ -47,7 +50,7 @@ function tooManyRejected(outcome: IngestedLines): ErrorAnswer {
 
 interface IngestDeps {
   readonly queue: AcceptQueue;
-  readonly bodyBudget: BodyBudget;
+  readonly longLines: BodyBudget;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -83,7 +86,7 @@ interface RejectedLine {
 
 /** Per commit; or this many characters and one line. */
 const BATCH_LINES = 1000;
-const BATCH_LENGTH = 1_048_576;
+const BATCH_LENGTH = STREAM_BYTES / 2;
 const MAX_REJECTED = 1000;
 
 /** Valid lines are kept, even if the stream is cut off. */
@@ -104,7 +107,7 @@ async function ingestLines(deps: IngestDeps, callback: Callback, stream: AsyncIt
     batchLength = 0;
     accepted += await commitLines(deps.queue, callback.id, { lines, length, reject });
   };
-  for await (const line of readLines(stream, deps.bodyBudget)) {
+  for await (const line of readLines(stream, deps.longLines)) {
     if (line.text !== null && line.text.trim() === "") continue;
     batchLength += line.text?.length ?? 0;
     try {

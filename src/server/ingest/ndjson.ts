@@ -1,10 +1,11 @@
 /** In bounded memory. */
 import { StringDecoder } from "node:string_decoder";
+import { STREAM_BYTES } from "../requests/body-budget.js";
 
 /** Bytes. Longer lines are reported and skipped. */
 export const LONGEST_LINE = 10_485_760;
 /** Characters; a longer line needs room. */
-export const SHORT_LINE = 1_048_576;
+export const SHORT_LINE = STREAM_BYTES / 2;
 
 export interface Line {
   /** From 1. */

@@ -10,15 +10,22 @@ import { rejectUnread } from "./send-errors.js";
 const BUDGET_BYTES = 64 * 1024 * 1024;
 /** A quarter of the budget is kept for bodies up to this size. */
 const SMALL_BYTES = 64 * 1024;
+/** Of an NDJSON stream, as long as it lasts: an unfinished line, and lines that aren't stored yet. A longer line reserves its own. */
+export const STREAM_BYTES = 512 * 1024;
 
 const BUSY = answerTo(new WhcbError("unavailable", "too many bytes of request bodies are in memory"));
 
 export class BodyBudget {
+  readonly #bytes: number;
   #used = 0;
   readonly #waiting: { readonly bytes: number; readonly resolve: () => void }[] = [];
 
+  constructor(bytes = BUDGET_BYTES) {
+    this.#bytes = bytes;
+  }
+
   tryReserve(bytes: number): boolean {
-    const limit = bytes <= SMALL_BYTES ? BUDGET_BYTES : BUDGET_BYTES * 0.75;
+    const limit = bytes <= SMALL_BYTES ? this.#bytes : this.#bytes * 0.75;
     if (this.#used > 0 && this.#used + bytes > limit) return false;
     this.#used += bytes;
     return true;
@@ -80,10 +87,10 @@ interface BodyLimits {
   readonly limit: number;
 }
 
-/** 0 for a stream or a body rejected for its length. */
+/** 0 for a body rejected for its length. */
 function bytesToReserve(request: FastifyRequest, limit: number): number {
   const { headers } = request;
-  if (isStreamed(request)) return 0;
+  if (isStreamed(request)) return STREAM_BYTES;
   if (headers["transfer-encoding"] !== undefined) return limit;
   const bytes = Number(headers["content-length"] ?? 0);
   return bytes > limit ? 0 : bytes;

@@ -6,14 +6,12 @@ import type { CallbackStore } from "../../store/store.js";
 import type { RouteName } from "../../wire/openapi/route-docs.js";
 import type { Authenticator } from "../auth/authenticator.js";
 import type { AcceptQueue } from "../ingest/accept-queue.js";
-import type { BodyBudget } from "../requests/body-budget.js";
 import type { ServerDeps } from "../server-deps.js";
 
 export interface RouteContext {
   readonly deps: ServerDeps;
   readonly lookup: CallbackLookup;
   readonly queue: AcceptQueue;
-  readonly bodyBudget: BodyBudget;
   readonly authenticator: Authenticator;
   /** For /openapi.json; empty on the app that serves. */
   docs(route: RouteName): { readonly schema?: FastifySchema };

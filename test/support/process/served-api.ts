@@ -1,7 +1,7 @@
 /** The API of a `whcb serve` that runs as a process, called with plain fetch. */
 
 export const USER_ENV = { WHCB_USERNAME: "u", WHCB_PASSWORD: "correct horse", WHCB_API_KEY: "an-api-key-of-the-tests" };
-const HEADERS = {
+export const HEADERS = {
   authorization: `Basic ${Buffer.from(`${USER_ENV.WHCB_USERNAME}:${USER_ENV.WHCB_PASSWORD}`).toString("base64")}`,
   "x-api-key": USER_ENV.WHCB_API_KEY,
   accept: "application/json",
