@@ -35,7 +35,7 @@ export const EXIT_CODES_HELP = `Exit codes
   0    done
   1    unexpected: a bug in whcb, with a stack trace on stderr
   2    usage: invalid command, flag, file or value; nothing was done
-  3    not found: no such callback, call, run or profile
+  3    not found: no such callback, call, run, profile or user
   4    credentials or settings: missing, wrong or unreadable
   5    service or network: no answer, an error, or over its limits; trying again may help
   8    finished, but some items failed, or a check was exceeded

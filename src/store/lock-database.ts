@@ -63,7 +63,7 @@ function lockError(error: unknown, path: string): WhcbError {
   if (isWhcbError(error)) return error;
   if (isBusy(error)) {
     return new WhcbError("config", `${path} is already served by another process`, {
-      hint: "Stop that `whcb serve`, or give this one another --db.",
+      hint: "Stop that `whcb serve`, or name another database with --db.",
       cause: error,
     });
   }

@@ -173,6 +173,8 @@ function helpConfiguration(width: number): HelpConfiguration {
     showGlobalOptions: true,
     helpWidth: width,
     subcommandTerm: (subcommand) => subcommand.name(),
+    // Defaults are in the summary.
+    optionDescription: (option) => option.description,
     formatHelp,
   };
 }

@@ -1,18 +1,26 @@
 import type { GroupSpec } from "../../args/command-spec.js";
 import { OUTPUT_TEXT_JSON } from "../../args/shared-flags.js";
 
+export const SETTABLE = [
+  "url",
+  "username",
+  "password",
+  "apiKey",
+  "callback",
+  "timezone",
+  "country",
+  "authParameter",
+  "allowNetwork",
+  "rate",
+] as const;
+
 export const CONFIG: GroupSpec = {
   name: "config",
   summary: "the settings in force, and where each came from",
   commands: [
     {
       name: "get",
-      operands: [
-        [
-          "[name]",
-          "one of: profile, url, username, password, apiKey, callback, timezone, authParameter, allowNetwork, country, rate",
-        ],
-      ],
+      operands: [["[name]", `one of: profile, ${SETTABLE.join(", ")}`]],
       summary: "show settings and where they came from; secrets are masked",
       flags: [OUTPUT_TEXT_JSON],
       examples: [
@@ -24,10 +32,7 @@ export const CONFIG: GroupSpec = {
     {
       name: "set",
       operands: [
-        [
-          "<name>",
-          "one of: url, username, callback, timezone, authParameter, allowNetwork, country, rate; password and apiKey with -",
-        ],
+        ["<name>", `one of: ${SETTABLE.join(", ")}; password and apiKey only with -`],
         ["<value>", 'the value; "" removes it; - reads it from stdin or a prompt'],
       ],
       summary: "change a setting of the profile",

@@ -16,6 +16,7 @@ import {
 import { addressText, readServiceAddress } from "../../settings/service-address.js";
 import { findCallback, resolveInvocation, withService } from "../../settings/session.js";
 import { changeSettings, type Profile, readSettings, type Settings, settingsPath } from "../../settings/settings-file.js";
+import { SETTABLE } from "./command.js";
 
 export async function getConfig(invocation: Invocation): Promise<number> {
   const { args, screen } = invocation;
@@ -50,18 +51,6 @@ export async function getConfig(invocation: Invocation): Promise<number> {
   return 0;
 }
 
-const SETTABLE = [
-  "url",
-  "username",
-  "password",
-  "apiKey",
-  "callback",
-  "timezone",
-  "authParameter",
-  "allowNetwork",
-  "country",
-  "rate",
-] as const;
 type Settable = (typeof SETTABLE)[number];
 
 export async function setConfig(invocation: Invocation): Promise<number> {

@@ -23,7 +23,7 @@ export const DB: GroupSpec = {
     {
       name: "erase",
       summary: "erase one person's content and addresses; ids and counts stay",
-      details: `Of the calls whose sender has this mobile number (in any form) or e-mail address, it erases content, addresses, name, custom
+      details: `Of the calls whose sender has this mobile number (however it was written) or e-mail address, it erases content, addresses, name, custom
 parameters and the endpoint's answers; it also erases them from outage e-mails and .eml files. The database file is then rewritten, so that
 it no longer contains the bytes. A call that waits or has failed can't be sent any more: it becomes SUCCESS, and its reason says that it was
 erased.

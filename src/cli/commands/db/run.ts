@@ -9,7 +9,7 @@ import { DRY_RUN, MAIL_FOLDER, SENDER } from "./command.js";
 
 export async function eraseCommand(invocation: Invocation): Promise<number> {
   const { args, screen } = invocation;
-  const isSender = await senderMatcher(args.get(SENDER) ?? "");
+  const isSender = await senderMatcher(args.get(SENDER));
   const mailDirectory = args.get(MAIL_FOLDER) ?? null;
   return withDatabase(invocation, async (admin, path) => {
     const found = await admin.eraseSender({ isSender, mailDirectory, dryRun: true });
@@ -37,7 +37,8 @@ export async function eraseCommand(invocation: Invocation): Promise<number> {
 }
 
 /** Of an e-mail address in any case, or of a mobile number in any form. Throws `usage` for anything else. */
-async function senderMatcher(given: string): Promise<(address: string) => boolean> {
+async function senderMatcher(given: string | undefined): Promise<(address: string) => boolean> {
+  if (given === undefined) throw new WhcbError("usage", "db erase needs --sender: a mobile number or an e-mail address");
   const wanted = given.trim().toLowerCase();
   if (/^[^\s@]+@[^\s@]+$/.test(wanted)) return (address) => address.trim().toLowerCase() === wanted;
   const { parsePhoneNumberFromString } = await import("libphonenumber-js/min");
