@@ -125,7 +125,8 @@ function isInOne(address: ipaddr.IPv4 | ipaddr.IPv6, networks: readonly Network[
 }
 
 function parseNetwork(text: string): Network {
-  if (ipaddr.isValidCIDR(text)) return ipaddr.parseCIDR(text);
+  // ipaddr.js reads 192.168/16 as 192.0.0.168/16, and 010.0.0.0/8 as 8.0.0.0/8.
+  if (isIP(text.split("/", 1)[0] ?? "") !== 0 && ipaddr.isValidCIDR(text)) return ipaddr.parseCIDR(text);
   if (isIP(text) !== 0) return [ipaddr.parse(text), isIP(text) === 4 ? 32 : 128];
   throw new WhcbError("usage", `${text} must be a network: an address with a prefix length, like 10.0.0.0/8.`);
 }

@@ -1,5 +1,5 @@
 /** One serving process per database: an OS lock (docs/dispatcher.md, Ownership). */
-import { existsSync, realpathSync } from "node:fs";
+import { chmodSync, existsSync, realpathSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import type Database from "better-sqlite3";
 import { errorMessage, isWhcbError, WhcbError } from "../domain/errors.js";
@@ -38,6 +38,7 @@ function openLocked(path: string): DatabaseLock {
   let sideFile: Database.Database | undefined;
   try {
     sideFile = openDatabase(path, { timeout: 0 });
+    keepPrivate(path);
     sideFile.exec("BEGIN EXCLUSIVE");
   } catch (error) {
     sideFile?.close();
@@ -45,6 +46,15 @@ function openLocked(path: string): DatabaseLock {
   }
   const locked = sideFile;
   return { release: async () => void locked.close() };
+}
+
+/** Who may read it may lock it. Version 0.1.0 created it for everyone. */
+function keepPrivate(path: string): void {
+  try {
+    chmodSync(path, 0o600);
+  } catch {
+    // Another user's.
+  }
 }
 
 function isBusy(error: unknown): boolean {

@@ -4,7 +4,7 @@
  */
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { copyFileSync } from "node:fs";
+import { chmodSync, copyFileSync, statSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { lockDatabase } from "../../src/store/lock-database.js";
@@ -121,6 +121,15 @@ describe("the serving lock", () => {
     await lock.release();
     expect(attempted(`${file}-serve.lock`).signal).toBe("SIGKILL");
     await (await lockDatabase(file)).release();
+  });
+
+  it("can't be taken by other users, who could keep a service from starting: also where an earlier version let them", async () => {
+    const file = path();
+    writeFileSync(`${file}-serve.lock`, "");
+    chmodSync(`${file}-serve.lock`, 0o644);
+    const lock = await lockDatabase(file);
+    expect((statSync(`${file}-serve.lock`).mode & 0o777).toString(8)).toBe("600");
+    await lock.release();
   });
 
   it("isn't needed in memory, and is reported if it can't be created", async () => {

@@ -264,6 +264,9 @@ describe("an allowed network", () => {
   test("must be a CIDR or an address", () => {
     expect(() => publicAddressRule(["10.0.0.0/33"])).toThrow("10.0.0.0/33 must be a network");
     expect(() => publicAddressRule(["all"])).toThrow("all must be a network");
+    // Shortened, octal or hexadecimal: read as 192.0.0.168/16, 0.0.0.10/8 and 8.0.0.0/8 they would open other networks.
+    for (const text of ["192.168/16", "10/8", "010.0.0.0/8", "0x0a000000/8"])
+      expect(() => publicAddressRule([text])).toThrow(`${text} must be a network`);
   });
 });
 

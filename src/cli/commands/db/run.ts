@@ -53,8 +53,13 @@ async function senderMatcher(given: string | undefined): Promise<(address: strin
   const { parse } = await phoneParser(parsePhoneNumberFromString(number)?.country ?? null);
   const digits = number.replace(/\D/g, "");
   return (address) => {
-    const own = /^[+\d\s().-]+$/.test(address) ? address.replace(/\D/g, "") : "";
+    // Copied numbers have direction marks, other hyphens or wide digits.
+    const plain = address
+      .normalize("NFKC")
+      .replace(/^\s*tel:|\p{Cf}/giu, "")
+      .replace(/\p{Pd}/gu, "-");
+    const own = /^[+\d\s().-]+$/.test(plain) ? plain.replace(/\D/g, "") : "";
     if (!own.endsWith(digits.slice(-6))) return false;
-    return own.replace(/^00/, "") === digits || parse(address.trim()) === number;
+    return own.replace(/^00/, "") === digits || parse(plain.trim()) === number;
   };
 }

@@ -26,6 +26,11 @@ describe("db erase", () => {
   test.each([
     ["+61 491 570 156", ["+61491570156", "61491570156", "0061491570156", "0491 570 156", "(04) 9157-0156", "61 491-570-156"]],
     ["61491570156", ["+61491570156", "0491570156"]],
+    // As phones' address books and browsers copy them.
+    [
+      "+61491570156",
+      ["\u202a+61491570156\u202c", "+61\u2011491\u2011570\u2011156", "tel:+61491570156", "＋６１４９１５７０１５６"],
+    ],
     ["Ada@Example.com", ["ada@example.com", " ADA@EXAMPLE.COM "]],
   ])("of %j means every form of it", async (sender, forms) => {
     const { isSender } = await erase(sender, "--dry-run");
