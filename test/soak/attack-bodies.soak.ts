@@ -1,4 +1,7 @@
-/** Bodies that cost far more than their size, by hand: `npm run soak:attack`. ATTACK_BIN attacks another version's bin/whcb.js. */
+/**
+ * Bodies that cost far more than their size, by hand: `npm run soak:attack`. ATTACK_BIN attacks another version's bin/whcb.js,
+ * ATTACK_MIB gives it another heap.
+ */
 import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, expect, it } from "vitest";
@@ -9,7 +12,7 @@ import { Home, type Running } from "../support/process/whcb-process.js";
 const { ATTACK_BIN: bin } = process.env;
 const BYTES = 10_400_000;
 const AT_ONCE = 6;
-const HEAP_MIB = 512;
+const HEAP_MIB = Number(process.env.ATTACK_MIB ?? 256);
 const LONGEST_MS = 120_000;
 const LONGEST_STOP_MS = 10_000;
 

@@ -123,7 +123,7 @@ function withUnixLines(text: string): string {
   for (let from = 0, end = 0; from < text.length; from = end) {
     end = from + TEXT_PIECE;
     if (text[end] === "\n") end += 1;
-    pieces.push(text.slice(from, end).replace(/\r\n?/g, "\n"));
+    pieces.push(text.slice(from, end).split("\r\n").join("\n").split("\r").join("\n"));
   }
   return pieces.join("");
 }

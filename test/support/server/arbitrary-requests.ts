@@ -234,7 +234,7 @@ interface Sent {
   readonly body: Buffer;
 }
 
-const callback = fc.constantFrom("demo", "0123456789ABCDEF", "other");
+const callback = fc.constantFrom("demo", "demo", "demo", "0123456789ABCDEF", "other");
 const aResponse = fc.record(
   {
     messageId: fc.constant("M1"),
