@@ -180,6 +180,18 @@ describe("status and check", () => {
     expect(callbacks[0].byHour).toHaveLength(24);
   });
 
+  test("calls that were never sent don't count as without an answer", async () => {
+    await machine.rehearse("held", endpoint.url, 10, ["--retries", "on"]);
+    await machine.works(["trigger", "held", "-n", "5"]);
+    await machine.settled("held");
+    const codes = /\(503: \d+, not sent yet: [1-5]\)/;
+    expect(await machine.works(["status", "held"])).toMatch(codes);
+    expect(await machine.works(["replay", "held", "--failed", "--dry-run"])).toMatch(codes);
+    const [unsent = ""] = await machine.ids("held", "--status-code", "none");
+    expect(await machine.works(["calls", "get", "held", unsent])).toContain(", not sent yet: Held: endpoint down");
+    await machine.works(["callbacks", "delete", "held", "--yes"]);
+  });
+
   test.each([
     [["check", "demo"], 8, "exceeded: 12 failed calls of demo, 0 allowed\n"],
     [["check", "demo", "--max-failed", "12"], 0, "ok: 12 failed calls of demo\n"],

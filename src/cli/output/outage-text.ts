@@ -12,3 +12,26 @@ export function describeNotice(
   const outcome = { smtp: "was sent", file: "was written to a file, not sent,", unknown: "was sent or written to a file" };
   return `an e-mail to ${email ?? "the callback's address"} ${outcome[notifiedBy ?? "unknown"]} at ${formatInstant(notifiedAt, utc)}`;
 }
+
+export interface CodeCounts {
+  /** Most frequent first; null: without an answer. */
+  readonly statusCodes: readonly { readonly statusCode: number | null; readonly calls: number }[];
+  /** Of those without an answer. */
+  readonly unsent: number;
+}
+
+/** Such as "503: 12, not sent yet: 3". */
+export function describeCodes({ statusCodes, unsent }: CodeCounts): string {
+  return statusCodes
+    .flatMap(({ statusCode, calls }): readonly (readonly [string, number])[] =>
+      statusCode === null
+        ? [
+            ["no answer", calls - unsent],
+            ["not sent yet", unsent],
+          ]
+        : [[String(statusCode), calls]],
+    )
+    .filter(([, calls]) => calls > 0)
+    .map(([code, calls]) => `${code}: ${calls}`)
+    .join(", ");
+}

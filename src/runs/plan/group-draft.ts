@@ -1,6 +1,7 @@
 import type { ListedCall, ListedCallback } from "../../client/client.js";
 import type { Clock } from "../../platform/clock.js";
 import { readDate } from "../../wire/dates.js";
+import { isUnsent } from "../../wire/json/call-json.js";
 import { requireBodyStyle } from "../../wire/json/callback-json.js";
 import type { SnapshotFile } from "./snapshot-file.js";
 
@@ -22,8 +23,10 @@ export interface ReplayGroup {
   /** Of the last attempts, epoch ms; null if there are none. */
   readonly firstAttemptedAt: number | null;
   readonly lastAttemptedAt: number | null;
-  /** Most frequent first; null: no answer. */
+  /** Most frequent first; null: without an answer. */
   readonly statusCodes: readonly { readonly statusCode: number | null; readonly calls: number }[];
+  /** Of those without an answer. */
+  readonly unsent: number;
 }
 
 export class GroupDraft {
@@ -34,6 +37,7 @@ export class GroupDraft {
   readonly #file: SnapshotFile;
   readonly #clock: Clock;
   readonly #statusCodes = new Map<number | null, number>();
+  #unsent = 0;
   #retrying = 0;
   #firstAttemptedAt: number | null = null;
   #lastAttemptedAt: number | null = null;
@@ -60,6 +64,7 @@ export class GroupDraft {
     for (const call of calls) {
       this.#order.add(call, this.#clock.now());
       this.#statusCodes.set(call.statusCode, (this.#statusCodes.get(call.statusCode) ?? 0) + 1);
+      if (isUnsent(call)) this.#unsent++;
       if (this.isRetrying(call)) this.#retrying++;
       const at = call.attemptedAt;
       if (at === null) continue;
@@ -85,6 +90,7 @@ export class GroupDraft {
       firstAttemptedAt: this.#firstAttemptedAt,
       lastAttemptedAt: this.#lastAttemptedAt,
       statusCodes: statusCodes.sort((one, other) => other.calls - one.calls),
+      unsent: this.#unsent,
     };
   }
 }

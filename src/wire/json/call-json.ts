@@ -60,6 +60,11 @@ export interface ListedCall {
   readonly raw: JsonObject;
 }
 
+/** FAILED without an attempt: it arrived while its endpoint was down. */
+export function isUnsent({ status, attemptCount }: Pick<ListedCall, "status" | "attemptCount">): boolean {
+  return status === "FAILED" && attemptCount === 0;
+}
+
 export interface ReadCallOptions {
   readonly callbackId: string;
   /** IANA, for dates without a zone. Default UTC. */

@@ -6,6 +6,7 @@ import { formatDuration, spellDuration } from "../../../domain/duration.js";
 import { isWhcbError, WhcbError } from "../../../domain/errors.js";
 import { senderAddress } from "../../../domain/message-response.js";
 import { DEFAULT_RETRY_POLICY } from "../../../domain/retry-policy.js";
+import { isUnsent } from "../../../wire/json/call-json.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { callJson, dateOrNull, statusPaint } from "../../output/call-columns.js";
 import { type Column, renderFields } from "../../output/cells.js";
@@ -52,7 +53,7 @@ async function readDetails(client: Client, callbackName: string, callId: string)
 export function renderDetails(details: CallDetails, options: RenderOptions): ScreenText {
   const { call, callback, attempts } = details;
   const { responseMessage, from, messageId, customParameters } = call.response;
-  const code = call.statusCode === null ? "no answer" : String(call.statusCode);
+  const code = call.statusCode === null ? (isUnsent(call) ? "not sent yet" : "no answer") : String(call.statusCode);
   const fields = renderFields(
     [
       ["Call", call.id],
@@ -169,10 +170,10 @@ export function explainCall(facts: CallFacts, options: Pick<RenderOptions, "utc"
 function explainFailed({ call, callback }: CallFacts, options: Pick<RenderOptions, "utc" | "now">): readonly string[] {
   const at = (instant: number) => `${formatInstant(instant, options.utc)} (${formatRelative(instant, options.now)})`;
   const reason = call.settledBy === "user" ? ["It was marked FAILED."] : [];
-  if (isHeld(call)) reason.push("It is held: it arrived while the endpoint was down and hasn't been sent yet.");
+  if (isUnsent(call)) reason.push("It is held: it arrived while the endpoint was down and hasn't been sent yet.");
   if (call.nextAttemptAt !== null) {
     const until = call.retryUntil === null ? "" : `, then about every ${INTERVAL} until ${at(call.retryUntil)}`;
-    return [...reason, `The service sends it again at ${at(call.nextAttemptAt)}${until}.`];
+    return [...reason, `The service sends it${isUnsent(call) ? "" : " again"} at ${at(call.nextAttemptAt)}${until}.`];
   }
   if (call.retryUntil !== null && call.retryUntil <= options.now) {
     reason.push(`Its retry window ended at ${at(call.retryUntil)}: the service won't send it again by itself.`);
@@ -196,8 +197,4 @@ function explainOther(call: ListedCall, callback: ListedCallback): string {
   if (call.settledBy === "user") return "It was marked SUCCESS; nothing more is sent.";
   if (call.settledBy === "replay") return `${callback.name} accepted it in a replay (200); nothing more is sent.`;
   return `${callback.name} accepted it (200); nothing more is sent.`;
-}
-
-function isHeld(call: ListedCall): boolean {
-  return call.attemptCount === 0 && call.statusMessage?.startsWith("Held:") === true;
 }

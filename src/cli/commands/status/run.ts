@@ -1,9 +1,10 @@
 import type { Client, ListedCall, ListedCallback, ListedOutage } from "../../../client/client.js";
 import { callbackOperand, commandLine } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
+import { isUnsent } from "../../../wire/json/call-json.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { dateOrNull } from "../../output/call-columns.js";
-import { describeNotice } from "../../output/outage-text.js";
+import { describeCodes, describeNotice } from "../../output/outage-text.js";
 import { openProgress } from "../../output/progress-line.js";
 import type { RenderOptions } from "../../output/screen.js";
 import { joinText, type Printable, type ScreenText, safeJson, text } from "../../output/screen-text.js";
@@ -38,8 +39,10 @@ export interface CallbackState {
   /** There are more than `failed`, but not known how many. */
   readonly isAtLeast: boolean;
   readonly looked: number;
-  /** Most frequent first; null: no answer. */
+  /** Most frequent first; null: without an answer. */
   readonly byStatusCode: readonly { readonly statusCode: number | null; readonly calls: number }[];
+  /** Of those without an answer: arrived while the endpoint was down. */
+  readonly unsent: number;
   /** By hour of the last attempt: the last 24, oldest first. */
   readonly byHour: readonly number[];
   readonly oldestAttemptAt: number | null;
@@ -78,6 +81,7 @@ async function readCallbackState(client: Client, callback: ListedCallback, now: 
 
 class CallSummary {
   looked = 0;
+  unsent = 0;
   reportsRetries = false;
   readonly #now: number;
   readonly #byCode = new Map<number | null, number>();
@@ -95,6 +99,7 @@ class CallSummary {
   add(call: ListedCall): void {
     this.looked += 1;
     this.#byCode.set(call.statusCode, (this.#byCode.get(call.statusCode) ?? 0) + 1);
+    if (isUnsent(call)) this.unsent += 1;
     if (call.attemptCount !== null) this.reportsRetries = true;
     if (call.nextAttemptAt !== null) {
       this.#retried += 1;
@@ -108,10 +113,11 @@ class CallSummary {
     if (hoursAgo < 24) this.#byHour[23 - hoursAgo] = (this.#byHour[23 - hoursAgo] ?? 0) + 1;
   }
 
-  read(): Pick<CallbackState, "looked" | "byStatusCode" | "byHour" | "oldestAttemptAt" | "newestAttemptAt"> {
+  read(): Pick<CallbackState, "looked" | "byStatusCode" | "unsent" | "byHour" | "oldestAttemptAt" | "newestAttemptAt"> {
     return {
       looked: this.looked,
       byStatusCode: [...this.#byCode].map(([statusCode, calls]) => ({ statusCode, calls })).sort((a, b) => b.calls - a.calls),
+      unsent: this.unsent,
       byHour: this.#byHour,
       oldestAttemptAt: this.#oldest,
       newestAttemptAt: this.#newest,
@@ -174,7 +180,7 @@ function stateLines(state: CallbackState, options: RenderOptions): readonly Prin
     if (notice !== null) lines.push(`  ${notice}`);
   }
   if (failed === 0) return [...lines, outage === undefined ? "  no failed calls" : "  no failed calls are left"];
-  const codes = state.byStatusCode.map(({ statusCode, calls }) => `${statusCode ?? "no answer"}: ${calls}`).join(", ");
+  const codes = describeCodes({ statusCodes: state.byStatusCode, unsent: state.unsent });
   lines.push(
     text`  ${palette.bad(`${state.isAtLeast ? "at least " : ""}${count(failed, "failed call")}`)} (${codes}${state.isCut ? `; of the newest ${state.looked}` : ""})`,
   );

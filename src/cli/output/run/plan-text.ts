@@ -2,6 +2,7 @@ import { count } from "../../../domain/count.js";
 import type { ReplayGroup } from "../../../runs/plan/group-draft.js";
 import type { ReplayPlan } from "../../../runs/plan/replay-plan.js";
 import type { ReplayOptions } from "../../../runs/run-options.js";
+import { describeCodes } from "../outage-text.js";
 import type { RenderOptions } from "../screen.js";
 import { formatInstant } from "../times.js";
 
@@ -48,7 +49,6 @@ function describeGroup(
   renderOptions: Pick<RenderOptions, "utc">,
 ): readonly string[] {
   const where = options.viaService ? `${group.callback.url}, by the service` : (options.to ?? group.callback.url);
-  const codes = group.statusCodes.map(({ statusCode, calls }) => `${statusCode ?? "no answer"}: ${calls}`).join(", ");
   const since =
     group.firstAttemptedAt === null ? "" : `, last attempts from ${formatInstant(group.firstAttemptedAt, renderOptions.utc)}`;
   const retrying =
@@ -57,7 +57,10 @@ function describeGroup(
           `  the service is still retrying ${group.retrying} of them: the receiver may see those twice, with the same webhook-id (--skip-retrying leaves them out)`,
         ]
       : [];
-  return [`${count(group.calls, "failed call")} of ${group.callback.name} -> ${where}${since} (${codes})`, ...retrying];
+  return [
+    `${count(group.calls, "failed call")} of ${group.callback.name} -> ${where}${since} (${describeCodes(group)})`,
+    ...retrying,
+  ];
 }
 
 function listSome(ids: readonly string[]): string {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { describeNotice } from "../../../../src/cli/output/outage-text.js";
+import { describeCodes, describeNotice } from "../../../../src/cli/output/outage-text.js";
 import { aListedCallback, aListedOutage } from "../../../support/cli/listed.js";
 
 test.each([
@@ -12,4 +12,14 @@ test.each([
 
 test("says nothing before the e-mail is out", () => {
   expect(describeNotice(aListedOutage({ notifiedAt: null, notifiedBy: null }), aListedCallback(), { utc: true })).toBeNull();
+});
+
+test("tells calls without an answer from those that were never sent", () => {
+  const statusCodes = [
+    { statusCode: null, calls: 5 },
+    { statusCode: 503, calls: 2 },
+  ];
+  expect(describeCodes({ statusCodes, unsent: 5 })).toBe("not sent yet: 5, 503: 2");
+  expect(describeCodes({ statusCodes, unsent: 2 })).toBe("no answer: 3, not sent yet: 2, 503: 2");
+  expect(describeCodes({ statusCodes, unsent: 0 })).toBe("no answer: 5, 503: 2");
 });

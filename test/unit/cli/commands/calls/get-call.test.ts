@@ -62,7 +62,7 @@ describe("the reason for a call's state", () => {
     [
       "held",
       { attemptCount: 0, statusMessage: "Held: endpoint down since 2026-11-24T10:00:00.000Z", nextAttemptAt: NOW + MINUTE },
-      "It is held: it arrived while the endpoint was down and hasn't been sent yet. The service sends it again at 2026-11-24 12:01:00Z (in 1m).",
+      "It is held: it arrived while the endpoint was down and hasn't been sent yet. The service sends it at 2026-11-24 12:01:00Z (in 1m).",
     ],
     ["on a service that reports no retries", { attemptCount: null }, "Retries are on for this callback."],
     ["SUCCESS there", { attemptCount: null, status: "SUCCESS" }, "It was delivered or marked SUCCESS."],

@@ -18,6 +18,7 @@ const FAILING: CallbackState = {
     { statusCode: 503, calls: 19_990 },
     { statusCode: null, calls: 10 },
   ],
+  unsent: 7,
   byHour: [...Array.from({ length: 20 }, () => 0), 1, 8, 64, 19_927],
   oldestAttemptAt: NOW - 300 * MINUTE,
   newestAttemptAt: NOW,
@@ -32,7 +33,7 @@ describe("status", () => {
       demo  outage  http://127.0.0.1:9000/hook
         outage since 2026-11-24 10:00:00Z (2h ago); 12 calls failed in it
         an e-mail to ops@example.com was sent at 2026-11-24 10:00:05Z
-        25000 failed calls (503: 19990, no answer: 10; of the newest 20000)
+        25000 failed calls (503: 19990, no answer: 3, not sent yet: 7; of the newest 20000)
         by hour, last 24: ····················▁▁▁█  now
         20000 still retried, next in 2m, the last until 2026-11-25 11:00:00Z
         next: whcb calls list demo --failed
@@ -62,7 +63,7 @@ describe("status", () => {
   test("says nothing about retries that only whcb serve can know", () => {
     const elsewhere = { ...FAILING, failed: 20_000, isAtLeast: true, retried: null, outages: null };
     expect(String(renderStatus([elsewhere], OPTIONS))).toContain(
-      "  at least 20000 failed calls (503: 19990, no answer: 10; of the newest 20000)\n",
+      "  at least 20000 failed calls (503: 19990, no answer: 3, not sent yet: 7; of the newest 20000)\n",
     );
     expect(String(renderStatus([elsewhere], OPTIONS))).toContain("  retries are on\n");
     const unknown = { ...elsewhere, callback: aListedCallback({ retriesEnabled: null }) };
