@@ -44,6 +44,11 @@ export function callbackUrlProblem(url: string): string | null {
   return username || password ? "must not contain a user or password: use auth" : null;
 }
 
+/** One address, without name, list, comment, quote, space or control. */
+export function isEmailAddress(text: string): boolean {
+  return /^[^\s@<>(),;:"\\\p{Cc}]+@[^\s@<>(),;:"\\\p{Cc}]+$/u.test(text);
+}
+
 export interface CallbackAuth {
   readonly type: AuthType;
   /** Up to 128 characters; secret. */

@@ -1,4 +1,5 @@
 /** Addresses and names are data, never header text. */
+import { isEmailAddress } from "../domain/callback.js";
 import { WhcbError } from "../domain/errors.js";
 import type { Mail, NoticeChannel } from "../domain/outage.js";
 
@@ -45,10 +46,9 @@ export function checkOutageId(outageId: string): string {
   return outageId;
 }
 
-/** Without name, list, comment, quote, space or control. */
 export function checkAddress(address: string): string {
   // Stored ones may predate the registration's check.
-  if (!/^[^\s@<>(),;:"\\\p{Cc}]+@[^\s@<>(),;:"\\\p{Cc}]+$/u.test(address)) {
+  if (!isEmailAddress(address)) {
     throw new WhcbError("unavailable", "The callback's email isn't a single e-mail address, so the mail can't be sent.");
   }
   return address;

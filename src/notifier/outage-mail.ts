@@ -6,6 +6,7 @@ import { spellDuration } from "../domain/duration.js";
 import { maskKey, maskUrl, type SecretMask, secretMask } from "../domain/mask.js";
 import { type MessageResponse, senderAddress } from "../domain/message-response.js";
 import { type RetryPolicy, retryUntil } from "../domain/retry-policy.js";
+import { CONTROL, INVISIBLE } from "../domain/unsafe-characters.js";
 
 export interface OutageFacts {
   readonly callback: Callback;
@@ -170,12 +171,10 @@ const REASONS = {
 /** Outside text must not start a line, move the cursor or change the reading direction. */
 
 const LINE_BREAKS = /\r\n|[\n\r\u0085\u2028\u2029]/;
-/** Controls, and characters that reorder or hide text. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are replaced here
-const INVISIBLE = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]/g;
+const UNSAFE = new RegExp(`[${CONTROL}${INVISIBLE}]`, "gu");
 
 export function toLine(text: string, max: number): string {
-  return truncate(text.split(LINE_BREAKS).join(" ").replace(INVISIBLE, "\ufffd").trim(), max);
+  return truncate(text.split(LINE_BREAKS).join(" ").replace(UNSAFE, "\ufffd").trim(), max);
 }
 
 /** "..." if cut. */
@@ -188,6 +187,6 @@ export function truncate(text: string, max: number): string {
 /** So that no line looks like the mail's own text. */
 export function quoteBlock(text: string, max: number): string[] {
   const lines = truncate(text.trim(), max).split(LINE_BREAKS);
-  const quoted = lines.map((line) => `  | ${line.replaceAll("\t", "  ").replace(INVISIBLE, "\ufffd")}`);
+  const quoted = lines.map((line) => `  | ${line.replaceAll("\t", "  ").replace(UNSAFE, "\ufffd")}`);
   return text.trim().length > max ? [...quoted, `  (truncated: ${text.trim().length} characters in total)`] : quoted;
 }

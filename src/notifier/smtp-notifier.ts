@@ -99,8 +99,7 @@ const MAX_REPLY = 200;
 
 /** Masks the password, as it is and as SMTP encodes it. */
 function withoutLogin(text: string, { login }: SmtpServer): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are removed here
-  const line = text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ");
+  const line = text.replace(/\p{Cc}+/gu, " ");
   if (login === null || login.pass === "") return line.slice(0, MAX_REPLY);
   const spellings = [login.pass, base64(login.pass), base64(`\u0000${login.user}\u0000${login.pass}`)];
   return spellings.reduce((masked, spelling) => masked.replaceAll(spelling, "****"), line).slice(0, MAX_REPLY);

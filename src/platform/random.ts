@@ -49,6 +49,11 @@ export function randomId(random: Random): string {
   return hexId(16, random);
 }
 
+/** A new password, API key or callback's key. */
+export function newSecret(random: Random): string {
+  return Buffer.from(random.bytes(24)).toString("base64url");
+}
+
 function hexId(bytes: number, random: Random): string {
   return Buffer.from(random.bytes(bytes)).toString("hex").toUpperCase();
 }

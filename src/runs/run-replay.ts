@@ -63,7 +63,7 @@ export async function replayPlan(plan: ReplayPlan, options: ReplayOptions & RunC
 
 interface Sending {
   readonly session: RunSession;
-  /** Those that wait for a pause go on while other callbacks' calls are sent. */
+  /** Those that wait for a pause continue while other callbacks' calls are sent. */
   readonly markers: Marker[];
 }
 

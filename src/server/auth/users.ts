@@ -1,6 +1,6 @@
 /** Who may use the service: docs/operations.md, Users. */
 import { WhcbError } from "../../domain/errors.js";
-import type { Random } from "../../platform/random.js";
+import { newSecret, type Random } from "../../platform/random.js";
 import type { CredentialStore } from "../../store/store.js";
 import { hashApiKey, makeCredential, matchesApiKey, verifyPassword } from "./credential-hashes.js";
 
@@ -41,7 +41,7 @@ export async function addUser(login: Login, deps: UserDeps): Promise<string> {
       hint: "`whcb users passwd` changes the password",
     });
   }
-  const apiKey = newApiKey(deps.random);
+  const apiKey = newSecret(deps.random);
   await deps.store.saveCredential(await makeCredential({ ...login, apiKey }, deps.random, "added"), deps.now);
   return apiKey;
 }
@@ -50,7 +50,7 @@ export async function addUser(login: Login, deps: UserDeps): Promise<string> {
 export async function changePassword(login: Login, withNewKey: boolean, deps: UserDeps): Promise<string | null> {
   const stored = (await deps.store.listCredentials()).find(({ username }) => username === login.username);
   if (stored === undefined) throw noUser(login.username);
-  const apiKey = withNewKey ? newApiKey(deps.random) : null;
+  const apiKey = withNewKey ? newSecret(deps.random) : null;
   const changed = await makeCredential({ ...login, apiKey: apiKey ?? "" }, deps.random, "added");
   const apiKeyHash = apiKey === null ? stored.apiKeyHash : changed.apiKeyHash;
   await deps.store.saveCredential({ ...changed, apiKeyHash }, deps.now);
@@ -64,8 +64,4 @@ export async function removeUser(username: string, store: CredentialStore): Prom
 
 function noUser(username: string): WhcbError {
   return new WhcbError("not-found", `no user ${JSON.stringify(username)}`, { hint: "`whcb users list` shows them" });
-}
-
-function newApiKey(random: Random): string {
-  return Buffer.from(random.bytes(24)).toString("base64url");
 }

@@ -5,6 +5,7 @@ import type { CallbackSettings } from "../../../domain/callback.js";
 import { callbackOperand, commandLine } from "../../../domain/command-line.js";
 import { isWhcbError, WhcbError } from "../../../domain/errors.js";
 import { maskUrl } from "../../../domain/mask.js";
+import { newSecret } from "../../../platform/random.js";
 import { buildEndpointCheck } from "../../../wire/delivery-request.js";
 import { type CallbackChanges, changeCallbackJson, missingMembers, readCallback } from "../../../wire/json/callback-json.js";
 import type { Invocation } from "../../args/command-spec.js";
@@ -107,7 +108,7 @@ export async function chooseCallbackKey({ deps, screen }: Invocation): Promise<C
     const typed = await askSecret(deps.io, "Auth key of the callback (empty: generate one):");
     if (typed.trim() !== "") return { key: typed.trim(), isNew: false };
   }
-  return { key: Buffer.from(deps.random.bytes(24)).toString("base64url"), isNew: true };
+  return { key: newSecret(deps.random), isNew: true };
 }
 
 export function deleteCallback(invocation: Invocation): Promise<number> {

@@ -3,7 +3,7 @@ import { errorMessage, isWhcbError, WhcbError } from "../../../domain/errors.js"
 import { maskKey } from "../../../domain/mask.js";
 import { requireOneOf } from "../../args/closest-match.js";
 import type { Invocation } from "../../args/command-spec.js";
-import { parseParameterName, parseRate, readAll } from "../../args/flag-values.js";
+import { parseParameterName, parseRate, readAll, withoutLineEnd } from "../../args/flag-values.js";
 import { askSecret } from "../../output/questions.js";
 import { joinText, safeJson, sanitize, text } from "../../output/screen-text.js";
 import {
@@ -180,7 +180,7 @@ function describeSettings(settings: ResolvedSettings): readonly ShownSetting[] {
 
 async function readValue({ deps, screen }: Invocation, name: string): Promise<string> {
   const text = screen.canAsk ? await askSecret(deps.io, `${name}:`) : await readAll(deps.io.stdin);
-  return text.replace(/\r?\n$/, "");
+  return withoutLineEnd(text);
 }
 
 function readRate(text: string): number {

@@ -5,7 +5,7 @@ import type { Client, ListedCallback, SubmittedCall } from "../../../client/clie
 import { ANY_ADDRESS } from "../../../delivery/address-rule.js";
 import type { CallStatus } from "../../../domain/call.js";
 import { WhcbError } from "../../../domain/errors.js";
-import { randomId } from "../../../platform/random.js";
+import { newSecret, randomId } from "../../../platform/random.js";
 import { planReplay } from "../../../runs/plan/plan-replay.js";
 import type { RunDeps } from "../../../runs/run-deps.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../../runs/run-options.js";
@@ -180,8 +180,7 @@ function serveOptions(directory: string, credentials: Credentials) {
 }
 
 function newCredentials({ random }: CliDeps): Credentials {
-  const secret = () => Buffer.from(random.bytes(24)).toString("base64url");
-  return { username: "demo", password: secret(), apiKey: secret() };
+  return { username: "demo", password: newSecret(random), apiKey: newSecret(random) };
 }
 
 function responses(deps: CliDeps, howMany: number): readonly SubmittedCall[] {

@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { formatDuration, spellDuration } from "../../../domain/duration.js";
 import { isWhcbError, WhcbError } from "../../../domain/errors.js";
 import type { ServiceSettings } from "../../../domain/service-settings.js";
+import { newSecret } from "../../../platform/random.js";
 import { DEFAULT_AUTH_PARAMETER } from "../../../wire/delivery-request.js";
 import type { Invocation } from "../../args/command-spec.js";
 import type { Credentials, RunningService, ServeOptions } from "../../cli-deps.js";
@@ -173,8 +174,7 @@ async function chooseCredentials({ deps }: Invocation): Promise<ServeCredentials
     };
   }
   const stored = (await readSettings(deps.paths.config)).serve;
-  const secret = () => Buffer.from(deps.random.bytes(24)).toString("base64url");
-  const base = stored ?? { username: "local", password: secret(), apiKey: secret() };
+  const base = stored ?? { username: "local", password: newSecret(deps.random), apiKey: newSecret(deps.random) };
   const credentials = {
     username: given.username ?? base.username,
     password: given.password ?? base.password,

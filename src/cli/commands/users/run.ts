@@ -1,6 +1,6 @@
 import { WhcbError } from "../../../domain/errors.js";
 import type { Invocation } from "../../args/command-spec.js";
-import { readAll } from "../../args/flag-values.js";
+import { readAll, withoutLineEnd } from "../../args/flag-values.js";
 import { COLUMNS } from "../../args/shared-flags.js";
 import type { User } from "../../cli-deps.js";
 import { renderFields } from "../../output/cells.js";
@@ -80,7 +80,7 @@ async function readNewPassword({ args, deps, screen }: Invocation, username: str
   return password;
 
   async function readPassword(): Promise<string> {
-    if (args.get(PASSWORD_STDIN)) return (await readAll(deps.io.stdin)).replace(/\r?\n$/, "");
+    if (args.get(PASSWORD_STDIN)) return withoutLineEnd(await readAll(deps.io.stdin));
     const given = deps.io.env.WHCB_NEW_PASSWORD ?? "";
     if (given !== "" || !screen.canAsk) return given;
     const typed = await askSecret(deps.io, `New password of ${username}:`);
