@@ -1,6 +1,6 @@
 import { ParsedArgs } from "./args/flag.js";
 import { parseArgv } from "./args/parse-argv.js";
-import { NO_COLOR, OUTPUT, UTC } from "./args/shared-flags.js";
+import { NO_COLOR, OUTPUT, PROFILE, SERVICE, UTC } from "./args/shared-flags.js";
 import type { CliDeps } from "./cli-deps.js";
 import { SECTIONS } from "./commands/all.js";
 import { EXIT_CODES, EXIT_DONE } from "./exit-codes.js";
@@ -37,7 +37,12 @@ async function parseAndRun(argv: readonly string[], deps: CliDeps): Promise<numb
   const args = new ParsedArgs(parsed.operands, parsed.raw, { now, utc });
   // Read all values first: a typing error must have no effect.
   for (const flag of parsed.spec.flags) args.get(flag);
-  const screen = await openScreen(io, { format: args.get(OUTPUT), noColor: args.get(NO_COLOR), utc: args.get(UTC), now });
+  const serviceFlags = [
+    ["--profile", args.get(PROFILE)],
+    ["--service", args.get(SERVICE)],
+  ].flatMap(([flag = "", value]) => (value === undefined ? [] : [flag, value]));
+  const choices = { format: args.get(OUTPUT), noColor: args.get(NO_COLOR), utc: args.get(UTC), now, serviceFlags };
+  const screen = await openScreen(io, choices);
   const { run } = await parsed.spec.load();
   const code = await run({ deps, args, screen, path: parsed.path, argv });
   requireWritten(io.stdout);

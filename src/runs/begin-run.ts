@@ -1,5 +1,7 @@
 import { mkdir, open, rename, rm } from "node:fs/promises";
-import { errorMessage, WhcbError } from "../domain/errors.js";
+import type { Client } from "../client/client.js";
+import { shellQuote } from "../domain/command-line.js";
+import { errorMessage, isWhcbError, WhcbError } from "../domain/errors.js";
 import { MAX_IDS_PER_REQUEST } from "../wire/bulk-ids.js";
 import { readBootId } from "./journal/boot-id.js";
 import { Journal, openJournalFile } from "./journal/journal.js";
@@ -80,7 +82,7 @@ export async function reopenRun(
   try {
     const { state, end } = await readRunState(deps.runsDirectory, runId);
     const { header } = state;
-    checkService(header, deps);
+    await checkService(header, deps);
     if (state.isDiscarded) throw new WhcbError("usage", `run ${runId} was discarded`);
     state.closeSession(await readBootId(deps.clock));
     const file = openJournal(journalPath(deps.runsDirectory, runId), deps, end.length);
@@ -149,12 +151,28 @@ function openJournal(path: string, { openJournalFile: open = openJournalFile }: 
   }
 }
 
-/** The local service may come back on another port: then the profile's name must match. */
-function checkService(header: RunHeader, { client, profile }: RunDeps): void {
-  if (header.service === client.name || header.profile === profile) return;
-  throw new WhcbError("config", `run ${header.runId} was made with ${header.service} (profile ${header.profile})`, {
-    hint: `Add \`--profile ${header.profile}\`.`,
+/** A profile's service may come back on another port, or as a file. Another one has none of the callbacks: they must not pass for deleted. */
+async function checkService({ runId, service, profile, callbacks }: RunHeader, deps: RunDeps): Promise<void> {
+  if (service === deps.client.name) return;
+  const isSameProfile = profile === deps.profile;
+  if (isSameProfile && (await hasOneOf(callbacks, deps.client))) return;
+  const flag = isSameProfile || profile === service ? ["--service", service] : ["--profile", profile];
+  const elsewhere = isSameProfile ? `; ${deps.client.name} has none of its callbacks` : "";
+  throw new WhcbError("config", `run ${runId} was made with ${service} (profile ${profile})${elsewhere}`, {
+    hint: `Add \`${flag.map(shellQuote).join(" ")}\`.`,
   });
+}
+
+async function hasOneOf(callbacks: RunHeader["callbacks"], client: Client): Promise<boolean> {
+  for (const { id } of callbacks) {
+    try {
+      await client.getCallback(id);
+      return true;
+    } catch (error) {
+      if (!isWhcbError(error, "not-found")) throw error;
+    }
+  }
+  return false;
 }
 
 /** Survives a power cut, where the system can. */

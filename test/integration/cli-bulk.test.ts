@@ -140,6 +140,30 @@ describe("replay", () => {
     expect(await machine.ids("demo", "--failed")).toHaveLength(5);
   });
 
+  test("against another service than the profile's: the command to type next names it, and the run isn't resumed elsewhere", async () => {
+    const other = machine.path("other.db");
+    const served = await machine.serve(["--db", other]);
+    const broken = await machine.listen(["--status", "500"]);
+    await machine.rehearse("demo", broken.url, 5);
+    await served.stop();
+    await machine.serve();
+    await machine.works(["profiles", "use", "local-2"]);
+    const { code, stdout } = await machine.whcb(["replay", "demo", "--failed", "--yes", "--service", other]);
+    const [, runId = "", flags] = /\n\nnext: whcb replay --resume (\S+)(.*)\n$/.exec(stdout) ?? [];
+    expect([code, flags]).toEqual([8, ` --service ${other}`]);
+    const status = await machine.works(["status", "demo", "--service", other]);
+    expect(status).toContain(`whcb replay demo --failed --service ${other}\n`);
+    await broken.stop();
+    const endpoint = await machine.listen(["--port", new URL(broken.url).port]);
+    expect(await machine.whcb(["replay", "--resume", runId])).toEqual({
+      code: 4,
+      stdout: "",
+      stderr: expect.stringMatching(/has none of its callbacks\nhint: add `--service \S+other\.db`\n$/),
+    });
+    expect(await machine.works(["replay", "--resume", runId, "--service", other])).toMatch(/^5 calls replayed in /);
+    expect(endpoint.io.out().match(/ POST /g)?.length).toBe(5);
+  });
+
   test("mentions an interrupted run, which --resume finishes", async () => {
     await anOutage(5, ["--status", "500"]);
     await machine.whcb(["replay", "demo", "--failed", "--yes"]);

@@ -184,6 +184,20 @@ describe("an interrupted run", () => {
     expect(await unfinished(other)).toBeNull();
     await expect(resumeRun(header.runId, { resendUnknown: false }, other)).rejects.toMatchObject({ code: "config" });
     await expect(resume(desk, {}, "20200101-000000-AAAA")).rejects.toMatchObject({ code: "not-found" });
+    // Another database of the same profile: its callbacks aren't deleted ones.
+    const stranger = scriptedPlatform({ clock: systemClock, callbacks: [] }).transport();
+    const elsewhere = openDesk({
+      transport: { ...stranger, name: "/elsewhere.db" },
+      over: { runsDirectory: desk.deps.runsDirectory },
+    });
+    closing.push(elsewhere.leave);
+    const before = readFileSync(journalOf(desk), "utf8");
+    await expect(resumeRun(header.runId, { resendUnknown: false }, elsewhere.deps)).rejects.toMatchObject({
+      code: "config",
+      message: expect.stringMatching(/; \/elsewhere\.db has none of its callbacks$/),
+      hint: "Add `--service https://api.platform.invalid`.",
+    });
+    expect(readFileSync(journalOf(desk), "utf8")).toBe(before);
     expect((await resume(desk, {}, header.runId.slice(-4))).counts.accepted).toBe(20);
   });
 });

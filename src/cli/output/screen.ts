@@ -24,6 +24,8 @@ export interface RenderOptions {
   readonly width: number | null;
   readonly utc: boolean;
   readonly now: number;
+  /** `--profile` and `--service` as they were given: a suggested command needs them too. */
+  readonly serviceFlags: readonly string[];
 }
 
 /** By the reader (`| head`): end quietly. */
@@ -31,7 +33,8 @@ export class OutputClosed extends Error {}
 
 export async function openScreen(
   io: Io,
-  choices: { readonly format: OutputFormat | undefined; readonly noColor: boolean; readonly utc: boolean; readonly now: number },
+  choices: Pick<RenderOptions, "utc" | "now"> &
+    Partial<Pick<RenderOptions, "serviceFlags">> & { readonly format: OutputFormat | undefined; readonly noColor: boolean },
 ): Promise<Screen> {
   const { stdout, stderr, env } = io;
   const isTerminal = stdout.isTTY === true;
@@ -43,6 +46,7 @@ export async function openScreen(
       width: isTerminal ? stdout.columns || 80 : null,
       utc: choices.utc,
       now: choices.now,
+      serviceFlags: choices.serviceFlags ?? [],
     },
     errPalette: await loadPalette(wantsColor(stderr, env, choices.noColor)),
     format: format === "table" && !isTerminal ? "tsv" : format,

@@ -1,5 +1,6 @@
 /** docs/cli.md, Reconcile: bodies as NDJSON or XML, a table as CSV or TSV, or bare ids. */
-import { parse as parseCsv } from "csv-parse/sync";
+import { CsvError, parse as parseCsv } from "csv-parse/sync";
+import { count } from "../../domain/count.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { ResponseKind } from "../../domain/message-response.js";
 import { readDate } from "../../wire/dates.js";
@@ -169,8 +170,9 @@ function tableRecords(text: string, format: SeenFormat): readonly SeenRecord[] {
       },
     });
   } catch (error) {
-    const line = error instanceof Error && "lines" in error && typeof error.lines === "number" ? error.lines : 1;
-    throw unreadable(line + skipped, error instanceof Error ? error.message.replace(/ (?:at|on) line \d+.*$/s, "") : "");
+    if (!(error instanceof CsvError)) throw error;
+    // The row where it begins: csv-parse finds an open quote at the end of the file.
+    throw unreadable((rows.at(-1)?.endLine ?? 0) + 1 + skipped, csvProblem(error, rows[0]?.cells.length ?? 0));
   }
   const [names = { cells: [], endLine: 1 }, ...values] = rows;
   const columns = names.cells.map(columnName);
@@ -183,6 +185,14 @@ function tableRecords(text: string, format: SeenFormat): readonly SeenRecord[] {
     // An empty cell counts as missing.
     return { line, fields: new Map(fields.filter(([, value]) => value.trim() !== "")) };
   });
+}
+
+function csvProblem({ code, message, record }: CsvError, columns: number): string {
+  if (code === "CSV_QUOTE_NOT_CLOSED") return "a quote isn't closed";
+  if (/^CSV_(INVALID_CLOSING_QUOTE|NON_TRIMABLE_CHAR_AFTER_CLOSING_QUOTE)$|^INVALID_OPENING_QUOTE$/.test(code))
+    return "a quote inside a value must be doubled, and the value quoted";
+  if (code !== "CSV_RECORD_INCONSISTENT_FIELDS_LENGTH" || !Array.isArray(record)) return message;
+  return `it has ${count(record.length, "value")}, the header has ${count(columns, "column")}`;
 }
 
 interface TableRow {

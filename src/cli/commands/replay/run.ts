@@ -192,7 +192,7 @@ async function mentionUnfinishedRun({ screen }: Invocation, { client, runsDirect
   );
   if (!(await isAnyFailed(open, client))) return;
   const started = formatInstant(run.startedAt, screen.renderOptions.utc);
-  screen.info(`note: the run of ${started} is unfinished; \`${resumeCommand(run.runId)}\` finishes it`);
+  screen.info(`note: the run of ${started} is unfinished; \`${resumeCommand(run.runId, screen.renderOptions)}\` finishes it`);
 }
 
 const SAMPLE = 10;

@@ -186,7 +186,7 @@ function stateLines(state: CallbackState, options: RenderOptions): readonly Prin
   );
   lines.push(text`  by hour, last 24: ${sparkline(state.byHour)}  ${palette.dim("now")}`);
   lines.push(...describeRetries(state, options));
-  const words = { operands: [callbackOperand(callback)], flags: ["--failed"] };
+  const words = { operands: [callbackOperand(callback)], flags: ["--failed", ...options.serviceFlags] };
   lines.push(text`  ${palette.dim("next:")} ${commandLine({ command: "calls list", ...words })}`);
   lines.push(`        ${commandLine({ command: "replay", ...words })}`);
   return lines;

@@ -69,7 +69,7 @@ async function withInterrupt<Result>(
 function pauseText(until: number, runId: string, { deps, screen }: Invocation): string {
   const pause = formatDuration(until - deps.clock.now());
   const time = formatInstant(until, screen.renderOptions.utc);
-  return `the service asked for a pause of ${pause}: marks wait until ${time}; Ctrl-C stops, \`${resumeCommand(runId)}\` continues`;
+  return `the service asked for a pause of ${pause}: marks wait until ${time}; Ctrl-C stops, \`${resumeCommand(runId, screen.renderOptions)}\` continues`;
 }
 
 function progressText(progress: RunProgress): string {

@@ -23,7 +23,7 @@ export async function finishRun(
 ): Promise<number> {
   const balance = balanceOf(summary);
   if (screen.format === "json") {
-    const document = { ...summaryJson(summary), ...(balance === null ? {} : { balance }), ...more };
+    const document = { ...summaryJson(summary, screen.renderOptions), ...(balance === null ? {} : { balance }), ...more };
     await screen.out(text`${safeJson(document, 2)}\n`);
   } else if (screen.format === "ndjson") {
     screen.info(joinText(summaryLines(summary, { ...screen.renderOptions, palette: PLAIN }), "\n"));
@@ -31,7 +31,7 @@ export async function finishRun(
   if (summary.error !== null) throw explain(summary.error, summary);
   if (balance !== null && balance.missing !== 0) {
     throw new WhcbError("items-failed", "the balance doesn't add up", {
-      hint: `\`${commandLine({ command: "runs show", operands: [summary.header.runId] })}\` lists each call`,
+      hint: `\`${runCommand("runs show", summary, screen.renderOptions)}\` lists each call`,
     });
   }
   return EXIT_DONE;
@@ -61,43 +61,50 @@ function summaryLines(summary: RunSummary, options: RenderOptions): readonly Pri
   const done = doneCalls(header.kind, counts);
   const planned = count(counts.planned, "call");
   const title = palette.strong(`${done === counts.planned ? planned : `${done} of ${planned}`} ${DONE[header.kind]}`);
-  const next = nextCommand(summary);
+  const next = nextCommand(summary, options);
   return [
     text`${title} in ${formatDuration(summary.durationMs)} ${palette.dim(`(run ${header.runId})`)}`,
     ...countLines(counts, options),
     ...summary.rejections.map((rejection) => text`  ${palette.bad("rejected")} ${describeRejection(rejection, options)}`),
     ...summary.troubled.map((call) => text`  ${palette.bad(call.state)} ${describeCall(call)}`),
-    ...unlisted(summary),
+    ...unlisted(summary, options),
     ...(balance === null ? [] : [balanceText(balance)]),
     ...(next === null ? [] : ["", `next: ${next}`]),
   ];
 }
 
 /** A summary holds only the first of them. */
-function unlisted({ header, counts, troubled }: RunSummary): readonly Printable[] {
+function unlisted(summary: RunSummary, options: Target): readonly Printable[] {
+  const { counts, troubled } = summary;
   const more = counts.unknown + counts.notFound - troubled.length;
   if (more <= 0) return [];
-  const command = commandLine({ command: "runs show", operands: [header.runId] });
-  return [text`  and ${more} more that are unknown or not found: \`${command}\` lists all`];
+  return [text`  and ${more} more that are unknown or not found: \`${runCommand("runs show", summary, options)}\` lists all`];
+}
+
+type Target = Pick<RenderOptions, "serviceFlags">;
+
+function runCommand(command: string, { header }: Pick<RunSummary, "header">, { serviceFlags }: Target): string {
+  return commandLine({ command, operands: [header.runId], flags: serviceFlags });
 }
 
 /** To finish what is left or list rejections; null when all is done. */
-function nextCommand({ header, counts, isResumable }: RunSummary): string | null {
+function nextCommand({ header, counts, isResumable }: RunSummary, options: Target): string | null {
   if (isResumable) {
     const onlyUnknown = counts.left === 0 && counts.toMark === 0 && counts.unknown > 0;
-    return resumeCommand(header.runId, onlyUnknown);
+    return resumeCommand(header.runId, options, onlyUnknown);
   }
   if (counts.rejected === 0) return null;
   const [first, ...others] = header.callbacks;
   return commandLine({
     command: "calls list",
     operands: first === undefined || others.length > 0 ? [] : [callbackOperand(first)],
-    flags: ["--failed"],
+    flags: ["--failed", ...options.serviceFlags],
   });
 }
 
-export function resumeCommand(runId: string, resendUnknown = false): string {
-  return commandLine({ command: "replay", flags: ["--resume", runId, ...(resendUnknown ? ["--resend-unknown"] : [])] });
+export function resumeCommand(runId: string, { serviceFlags }: Target, resendUnknown = false): string {
+  const flags = ["--resume", runId, ...(resendUnknown ? ["--resend-unknown"] : []), ...serviceFlags];
+  return commandLine({ command: "replay", flags });
 }
 
 function doneCalls(kind: RunKind, counts: RunCounts): number {
@@ -112,7 +119,7 @@ function doneCalls(kind: RunKind, counts: RunCounts): number {
 }
 
 /** A documented contract. */
-export function summaryJson(summary: RunSummary): Readonly<Record<string, unknown>> {
+export function summaryJson(summary: RunSummary, options: Target): Readonly<Record<string, unknown>> {
   const { header, counts, error } = summary;
   return {
     runId: header.runId,
@@ -124,7 +131,7 @@ export function summaryJson(summary: RunSummary): Readonly<Record<string, unknow
       return { id: callback.callbackId, name: known?.name ?? null, counts: callback.counts, stopped: callback.stopped };
     }),
     resumable: summary.isResumable,
-    next: nextCommand(summary),
+    next: nextCommand(summary, options),
     durationMs: Math.round(summary.durationMs),
     error: error === null ? null : { code: error.code, message: error.message },
   };

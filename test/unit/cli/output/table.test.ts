@@ -33,7 +33,7 @@ const ROWS: readonly CallRow[] = [
 ];
 
 async function optionsFor(width: number | null, color = false): Promise<RenderOptions> {
-  return { palette: await loadPalette(color), width, utc: true, now: NOW };
+  return { palette: await loadPalette(color), width, utc: true, now: NOW, serviceFlags: [] };
 }
 
 describe("a table of calls", () => {

@@ -90,15 +90,27 @@ test.each([
   [`{"messageid":"${MESSAGE}"}\n[]\n`, "line 2 can't be read: it isn't a JSON object"],
   [`{"from":{"mobile":"1"}}\n`, "line 1 can't be read: it has neither a call id nor a message id"],
   [`messageid,callid,content\n${MESSAGE},,\n,,yes\n`, "line 3 can't be read: it has neither a call id nor a message id"],
+  [`messageid,from\n${MESSAGE}\n`, "line 2 can't be read: it has 1 value, the header has 2 columns"],
+  [
+    `messageid,content\n${MESSAGE},yes\n${MESSAGE},no, thanks\n`,
+    "line 3 can't be read: it has 3 values, the header has 2 columns",
+  ],
+  [
+    `\nmessageid,content\n${MESSAGE},"two\nlines"\n${MESSAGE},"no\n${MESSAGE},yes\n`,
+    "line 5 can't be read: a quote isn't closed",
+  ],
+  [
+    `messageid,content\n${MESSAGE},say "yes"\n`,
+    "line 2 can't be read: a quote inside a value must be doubled, and the value quoted",
+  ],
+  [
+    `messageid,content\n${MESSAGE},"say "yes""\n`,
+    "line 2 can't be read: a quote inside a value must be doubled, and the value quoted",
+  ],
   [`from,content\n1,yes\n`, "line 1 can't be read: the header must name a column messageid or callid"],
   [`messageid,acknowledged\n${MESSAGE},31/02/26 10:00\n`, "line 2 can't be read: \"31/02/26 10:00\" isn't a date"],
   [`<a/>\n`, "line 1 can't be read: it isn't a deliveryResponse document"],
   [`<deliveryResponse>\n<messageid>A</messageid>`, "line 1 can't be read: it isn't a deliveryResponse document"],
-  [
-    `messageid,content\n${MESSAGE},"yes\n`,
-    "line 2 can't be read: Quote Not Closed: the parsing is finished with an opening quote",
-  ],
-  [`messageid,content\n${MESSAGE}\n`, "line 2 can't be read: Invalid Record Length: expect 2, got 1"],
 ])("%j is rejected", (text, message) => {
   expect(() => readSeenList(text, "UTC")).toThrow(message);
 });

@@ -5,7 +5,7 @@ import { PLAIN } from "../../../../../src/cli/output/screen.js";
 import { aListedCallback } from "../../../../support/cli/listed.js";
 
 const NOW = Date.UTC(2026, 10, 24, 12);
-const OPTIONS: RenderOptions = { palette: PLAIN, width: 100, utc: true, now: NOW };
+const OPTIONS: RenderOptions = { palette: PLAIN, width: 100, utc: true, now: NOW, serviceFlags: [] };
 
 describe("callbacks get", () => {
   test("masks the key without --show-key", () => {

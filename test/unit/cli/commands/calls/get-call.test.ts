@@ -4,7 +4,7 @@ import { PLAIN, type RenderOptions } from "../../../../../src/cli/output/screen.
 import { aListedCall, aListedCallback, aListedOutage } from "../../../../support/cli/listed.js";
 
 const NOW = Date.UTC(2026, 10, 24, 12);
-const OPTIONS: RenderOptions = { palette: PLAIN, width: 100, utc: true, now: NOW };
+const OPTIONS: RenderOptions = { palette: PLAIN, width: 100, utc: true, now: NOW, serviceFlags: [] };
 
 describe("calls get", () => {
   test("shows the call, its last attempt and the reason for its state", () => {
