@@ -3,11 +3,13 @@ import { createHash } from "node:crypto";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { RunLease } from "../domain/callback.js";
+import { commandLine } from "../domain/command-line.js";
 import { count } from "../domain/count.js";
 import { isWhcbError, WhcbError } from "../domain/errors.js";
 import { newRunId } from "./journal/run-id.js";
 import { lockRun, type RunLock } from "./journal/run-lock.js";
 import type { RunCounts } from "./journal/run-step.js";
+import { readRun } from "./journal/stored-runs.js";
 import { type FileLock, type HeldLocks, type RunDeps, whoRuns } from "./run-deps.js";
 
 export interface LockedCallback {
@@ -18,6 +20,8 @@ export interface LockedCallback {
 export interface BusyCallback {
   readonly callback: LockedCallback;
   readonly holder: RunLease | null;
+  /** A run of this machine that was killed: its lease expires. */
+  readonly isAbandoned: boolean;
 }
 
 const RENEW_MS = 10_000;
@@ -37,6 +41,8 @@ export interface LockOptions {
   readonly runId?: string;
   readonly wait?: boolean;
   readonly onWait?: (busy: BusyCallback) => void;
+  /** Of suggested commands. */
+  readonly serviceFlags?: readonly string[];
 }
 
 export class RunLocks implements HeldLocks {
@@ -45,10 +51,11 @@ export class RunLocks implements HeldLocks {
   readonly #deps: RunDeps;
   readonly #held: Map<string, Held>;
   readonly #runLock: RunLock;
-  readonly #ending = new AbortController();
   readonly #renewing: Promise<void>;
   #progress = { done: 0, total: 0 };
   #isSending = false;
+  #isEnding = false;
+  #wake: () => void = () => {};
 
   private constructor(runId: string, deps: RunDeps, taken: Taken) {
     this.runId = runId;
@@ -73,15 +80,15 @@ export class RunLocks implements HeldLocks {
           const answer = await takeOne(callback.id, lease, deps);
           if ("renewedAt" in answer) taken.held.set(callback.id, answer);
           else if (options.wait) {
-            if (isFirst) options.onWait?.({ callback, holder: answer.holder });
+            if (isFirst) options.onWait?.(await busyCallback(callback, answer.holder, deps));
             await deps.clock.sleepUntil(deps.clock.now() + POLL_MS);
             continue;
-          } else taken.busy.push({ callback, holder: answer.holder });
+          } else taken.busy.push(await busyCallback(callback, answer.holder, deps));
           break;
         }
       }
       const [busy] = taken.busy;
-      if (busy !== undefined && taken.held.size === 0) throw busyError(busy);
+      if (busy !== undefined && taken.held.size === 0) throw busyError(busy, options.serviceFlags);
     } catch (error) {
       for (const [id, { fileLock }] of taken.held) await releaseOne(id, lease, fileLock, deps);
       await runLock.release();
@@ -117,20 +124,22 @@ export class RunLocks implements HeldLocks {
   /** Throws `unavailable` if another run has taken it. */
   async retake({ id, name }: LockedCallback): Promise<void> {
     const answer = await takeOne(id, this.lease, this.#deps);
-    if (!("renewedAt" in answer)) throw busyError({ callback: { id, name }, holder: answer.holder });
+    if (!("renewedAt" in answer)) throw busyError({ callback: { id, name }, holder: answer.holder, isAbandoned: false });
     this.#held.set(id, answer);
   }
 
-  /** Shown to waiting runs. */
+  /** Shown to waiting runs: at once that it sends, then at each renewal. */
   report({ planned, left, unknown }: RunCounts): void {
-    this.#isSending = true;
     this.#progress = { done: planned - left - unknown, total: planned };
+    if (!this.#isSending) this.#wake();
+    this.#isSending = true;
   }
 
   /** Never throws, waits at most 5 s: a lease expires anyway. */
   async release(): Promise<void> {
     const { clock } = this.#deps;
-    this.#ending.abort();
+    this.#isEnding = true;
+    this.#wake();
     const released = new AbortController();
     const expired = clock.sleepUntil(clock.now() + LONGEST_RELEASE_MS, released.signal);
     await Promise.race([this.#releaseAll(), expired]);
@@ -148,8 +157,11 @@ export class RunLocks implements HeldLocks {
     const { clock } = this.#deps;
     let hasFailed = false;
     for (;;) {
-      await clock.sleepUntil(clock.now() + (hasFailed ? RETRY_MS : RENEW_MS), this.#ending.signal);
-      if (this.#ending.signal.aborted) return;
+      if (this.#isEnding) return;
+      const woken = new AbortController();
+      this.#wake = () => woken.abort();
+      await clock.sleepUntil(clock.now() + (hasFailed ? RETRY_MS : RENEW_MS), woken.signal);
+      if (this.#isEnding) return;
       hasFailed = false;
       for (const [id, held] of this.#held) {
         const renewal = await this.#renewOne(id, held);
@@ -229,17 +241,37 @@ async function readHolder(callbackId: string, deps: RunDeps): Promise<RunLease |
   }
 }
 
-export function busyError(busy: BusyCallback): WhcbError {
+async function busyCallback(callback: LockedCallback, holder: RunLease | null, deps: RunDeps): Promise<BusyCallback> {
+  return { callback, holder, isAbandoned: await isAbandoned(holder?.run ?? "", deps) };
+}
+
+async function isAbandoned(runId: string, { runsDirectory, clock }: RunDeps): Promise<boolean> {
+  if (runId === "") return false;
+  try {
+    const run = await readRun(runsDirectory, runId, clock);
+    return run.runId === runId && run.state === "unfinished";
+  } catch (error) {
+    if (!isWhcbError(error)) throw error;
+    return false;
+  }
+}
+
+export function busyError(busy: BusyCallback, serviceFlags: readonly string[] = []): WhcbError {
+  const flags = ["--resume", busy.holder?.run ?? "", ...serviceFlags];
   return new WhcbError("unavailable", describeBusy(busy), {
-    hint: "Wait until it ends, or add --wait: then the calls are listed again.",
+    hint: busy.isAbandoned
+      ? `\`${commandLine({ command: "replay", flags })}\` continues it now. Or add --wait: then the calls are listed when they are free.`
+      : "Wait until it ends, or add --wait: then the calls are listed again.",
   });
 }
 
 /** "another run is sending the calls of demo: run 20261124-233015-7F3A of ada@desk, 120 of 300 calls done". */
-export function describeBusy({ callback, holder }: BusyCallback): string {
+export function describeBusy({ callback, holder, isAbandoned }: BusyCallback): string {
   const name = callback.name || callback.id;
   if (holder === null) return `another run is sending the calls of ${name}`;
   if (holder.run === "") return `the service is replaying ${count(holder.total, "call")} of ${name} itself`;
-  const progress = holder.total === 0 ? "still listing" : `${holder.done} of ${holder.total} calls done`;
-  return `another run is sending the calls of ${name}: run ${holder.run} of ${holder.holder}, ${progress}`;
+  const run = `run ${holder.run} of ${holder.holder}`;
+  if (isAbandoned) return `${run} was stopped before its end, and keeps the calls of ${name} for up to 30 seconds`;
+  const progress = holder.total === 0 ? "none sent yet" : `${holder.done} of ${holder.total} calls done`;
+  return `another run is sending the calls of ${name}: ${run}, ${progress}`;
 }

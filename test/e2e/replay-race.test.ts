@@ -93,9 +93,23 @@ describe("two competing replays that are killed", () => {
     await outage.hasReceived(sends);
     for (const { child } of two) child.kill("SIGKILL");
     await Promise.all(two.map(({ ended }) => ended));
+    const { runId = "", marked = new Set() } = newestJournal(home) ?? {};
     // Another run has to wait until the lease of the killed one has expired.
     const { code, stderr } = await home.whcb(["replay", "demo", "--failed", "--yes"]);
-    expect([code, stderr]).toEqual([5, expect.stringContaining("another run is sending the calls of demo")]);
+    const resume = `\`whcb replay --resume ${runId}\``;
+    expect([code, stderr]).toEqual([
+      5,
+      expect.stringContaining("was stopped before its end, and keeps the calls of demo for up to 30"),
+    ]);
+    expect(stderr).toContain(`\nhint: ${resume} continues it now`);
+    const [, again] =
+      new RegExp(`^note: .*${resume} finishes it\\. A new run sends up to (\\d+) calls? of it a second time$`, "m").exec(
+        stderr,
+      ) ?? [];
+    const sent = outage.received().length - marked.size;
+    expect(Number(again)).toBeGreaterThanOrEqual(sent);
+    expect(Number(again)).toBeLessThanOrEqual(sent + 4);
+    expect((await home.whcb(["status", "demo"])).stderr).toContain(`${resume} finishes it`);
     const resumed = await home.whcb(["replay", "--resume"]);
     const unknown = await outage.failedIds();
     expect(unknown.length).toBeLessThanOrEqual(4);

@@ -5,8 +5,10 @@
  */
 import { afterEach, describe, expect, it } from "vitest";
 import type { Client } from "../../src/client/client.js";
+import { errorMessage } from "../../src/domain/errors.js";
 import type { Clock } from "../../src/platform/clock.js";
 import { systemClock } from "../../src/platform/clock.js";
+import { NO_COUNTS } from "../../src/runs/journal/run-counts.js";
 import { callbacksOf } from "../../src/runs/plan/call-scope.js";
 import { planReplay } from "../../src/runs/plan/plan-replay.js";
 import { type LockOptions, RunLocks } from "../../src/runs/run-locks.js";
@@ -14,6 +16,7 @@ import { DEFAULT_REPLAY_OPTIONS } from "../../src/runs/run-options.js";
 import { runReplay } from "../../src/runs/run-replay.js";
 import { CLIENT_SERVICES } from "../support/client/client-services.js";
 import { platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";
+import { eventually } from "../support/process/whcb-process.js";
 import { type CountingEndpoint, countingEndpoint, type Desk, openDesk } from "../support/replay/replay-desk.js";
 import { seededRandom } from "../support/time/seeded-random.js";
 import { VirtualClock } from "../support/time/virtual-clock.js";
@@ -44,9 +47,13 @@ describe.each(CLIENT_SERVICES)("on $name", (service) => {
 
   it("a second run reports who is sending and how far that run is", async () => {
     const [one, other] = await twoDesks();
-    const { runId } = await take(one);
-    const expected = `another run is sending the calls of demo: run ${runId} of ada@desk, still listing`;
+    const first = await take(one);
+    const expected = `another run is sending the calls of demo: run ${first.runId} of ada@desk, none sent yet`;
     await expect(take(other)).rejects.toMatchObject({ code: "unavailable", message: expected });
+    // Long before the next renewal.
+    first.report({ ...NO_COUNTS, planned: 3, accepted: 2, left: 1 });
+    const busy = () => take(other).then(String, errorMessage);
+    await eventually(busy, (message) => message === expected.replace("none sent yet", "2 of 3 calls done"), 4_000);
   });
 
   it("the callback is free once the first run has released it", async () => {

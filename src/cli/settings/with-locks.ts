@@ -17,6 +17,7 @@ export async function withLocks(
   const locks = await RunLocks.take(callbacks, runDeps, {
     ...(runId === undefined ? {} : { runId }),
     wait: args.get(WAIT),
+    serviceFlags: screen.renderOptions.serviceFlags,
     onWait: (busy) => screen.info(`waiting: ${describeBusy(busy)}`),
   });
   const stopListening = releaseOnInterrupt(locks, deps);

@@ -1,7 +1,6 @@
 import type { Client } from "../../../client/client.js";
 import { count } from "../../../domain/count.js";
 import { isWhcbError, WhcbError } from "../../../domain/errors.js";
-import type { RunCall } from "../../../runs/journal/run-state.js";
 import { latestUnfinishedRun, type RunOverview, readRun } from "../../../runs/journal/stored-runs.js";
 import { callbacksOf } from "../../../runs/plan/call-scope.js";
 import { planReplay, type ReplayScope } from "../../../runs/plan/plan-replay.js";
@@ -20,11 +19,11 @@ import { openProgress } from "../../output/progress-line.js";
 import { needsYes, YES } from "../../output/questions.js";
 import { followRun } from "../../output/run/follow-run.js";
 import { describeLeftOut, describePlan, planJson } from "../../output/run/plan-text.js";
-import { finishRun, resumeCommand } from "../../output/run/run-summary.js";
+import { finishRun } from "../../output/run/run-summary.js";
 import { joinText, safeJson, text, wholeText } from "../../output/screen-text.js";
-import { formatInstant } from "../../output/times.js";
 import { collectKeys, environmentKeys } from "../../settings/callback-keys.js";
 import { withSession } from "../../settings/session.js";
+import { mentionUnfinishedRun } from "../../settings/unfinished-run.js";
 import { confirmInTime, describeLocks, withLocks } from "../../settings/with-locks.js";
 import { profileOf, runsDirectory, withRunDeps } from "../../settings/with-run-deps.js";
 import { RESEND_UNKNOWN, RESUME } from "./command.js";
@@ -147,7 +146,7 @@ function resumeReplay(invocation: Invocation, wanted: string | null): Promise<nu
       const callbacks = run.options === null ? [] : run.callbacks;
       return withLocks(invocation, { callbacks, runDeps, runId: run.runId }, async (locks) => {
         const [busy] = locks.busy;
-        if (busy !== undefined) throw busyError(busy);
+        if (busy !== undefined) throw busyError(busy, screen.renderOptions.serviceFlags);
         if (!(await confirmMovedCallbacks(run, session.client, invocation))) return 0;
         const summary = await followRun(invocation, total, ({ signal, listener }) =>
           resumeRun(run.runId, { signal, keys, locks, resendUnknown }, runDeps, listener),
@@ -180,34 +179,4 @@ async function confirmMovedCallbacks(
 function nullIfGone(error: unknown): null {
   if (isWhcbError(error, "not-found")) return null;
   throw error;
-}
-
-/** It doesn't block a new run. Not mentioned if a sample of its calls is settled. */
-async function mentionUnfinishedRun({ screen }: Invocation, { client, runsDirectory, profile, clock }: RunDeps): Promise<void> {
-  const run = await latestUnfinishedRun(runsDirectory, profile, clock);
-  if (run === null) return;
-  const { calls } = await readRun(runsDirectory, run.runId, clock);
-  const open = calls.filter(
-    ({ state, isMarked }) => state === "left" || state === "unknown" || (state === "accepted" && !isMarked),
-  );
-  if (!(await isAnyFailed(open, client))) return;
-  const started = formatInstant(run.startedAt, screen.renderOptions.utc);
-  screen.info(`note: the run of ${started} is unfinished; \`${resumeCommand(run.runId, screen.renderOptions)}\` finishes it`);
-}
-
-const SAMPLE = 10;
-
-async function isAnyFailed(calls: readonly RunCall[], client: Client): Promise<boolean> {
-  const step = Math.max(1, Math.floor(calls.length / SAMPLE));
-  const sample = calls.filter((_, index) => index % step === 0).slice(0, SAMPLE);
-  for (const callbackId of new Set(sample.map((call) => call.callbackId))) {
-    const ids = sample.filter((call) => call.callbackId === callbackId).map(({ id }) => id);
-    try {
-      const found = await client.findCalls(callbackId, ids);
-      if (found.some(({ status }) => status === "FAILED")) return true;
-    } catch (error) {
-      if (!isWhcbError(error, "not-found")) throw error;
-    }
-  }
-  return false;
 }

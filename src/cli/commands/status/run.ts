@@ -10,10 +10,13 @@ import type { RenderOptions } from "../../output/screen.js";
 import { joinText, type Printable, type ScreenText, safeJson, text } from "../../output/screen-text.js";
 import { formatInstant, formatRelative } from "../../output/times.js";
 import { findCallback, withSession } from "../../settings/session.js";
+import { mentionUnfinishedRun } from "../../settings/unfinished-run.js";
+import { profileOf, runsDirectory } from "../../settings/with-run-deps.js";
 
 export function run(invocation: Invocation): Promise<number> {
-  const { args, screen } = invocation;
-  return withSession(invocation, async ({ client, settings }) => {
+  const { args, screen, deps } = invocation;
+  return withSession(invocation, async (session) => {
+    const { client, settings } = session;
     const name = args.operands[0] ?? settings.callback.value;
     const progress = await openProgress(invocation, "reading calls");
     const states = [];
@@ -23,6 +26,9 @@ export function run(invocation: Invocation): Promise<number> {
     } finally {
       progress.clear();
     }
+    const { clock } = deps;
+    const runs = { client, runsDirectory: runsDirectory(deps), profile: profileOf(session), clock };
+    await mentionUnfinishedRun(invocation, runs);
     if (screen.format === "json")
       await screen.out(text`${safeJson({ service: client.name, callbacks: states.map(statusJson) }, 2)}\n`);
     else if (states.length === 0) screen.info("no callbacks yet; `whcb callbacks create` creates one");

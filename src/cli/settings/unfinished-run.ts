@@ -1,0 +1,46 @@
+import type { Client } from "../../client/client.js";
+import { count } from "../../domain/count.js";
+import { isWhcbError } from "../../domain/errors.js";
+import type { RunCall } from "../../runs/journal/run-state.js";
+import { latestUnfinishedRun, readRun } from "../../runs/journal/stored-runs.js";
+import type { RunDeps } from "../../runs/run-deps.js";
+import type { Invocation } from "../args/command-spec.js";
+import { resumeCommand } from "../output/run/run-summary.js";
+import { formatInstant } from "../output/times.js";
+
+/** It doesn't block a new run. Not mentioned if a sample of its calls is settled. */
+export async function mentionUnfinishedRun(
+  { screen }: Pick<Invocation, "screen">,
+  { client, runsDirectory, profile, clock }: Pick<RunDeps, "client" | "runsDirectory" | "profile" | "clock">,
+): Promise<void> {
+  const run = await latestUnfinishedRun(runsDirectory, profile, clock);
+  if (run === null) return;
+  const { calls } = await readRun(runsDirectory, run.runId, clock);
+  const open = calls.filter(
+    ({ state, isMarked }) => state === "left" || state === "unknown" || (["accepted", "seen"].includes(state) && !isMarked),
+  );
+  if (!(await isAnyFailed(open, client))) return;
+  const started = formatInstant(run.startedAt, screen.renderOptions.utc);
+  const sent = open.filter(({ state }) => state !== "left").length;
+  const again = sent === 0 ? "" : `. A new run sends up to ${count(sent, "call")} of it a second time`;
+  screen.info(
+    `note: the run of ${started} is unfinished; \`${resumeCommand(run.runId, screen.renderOptions)}\` finishes it${again}`,
+  );
+}
+
+const SAMPLE = 10;
+
+async function isAnyFailed(calls: readonly RunCall[], client: Client): Promise<boolean> {
+  const step = Math.max(1, Math.floor(calls.length / SAMPLE));
+  const sample = calls.filter((_, index) => index % step === 0).slice(0, SAMPLE);
+  for (const callbackId of new Set(sample.map((call) => call.callbackId))) {
+    const ids = sample.filter((call) => call.callbackId === callbackId).map(({ id }) => id);
+    try {
+      const found = await client.findCalls(callbackId, ids);
+      if (found.some(({ status }) => status === "FAILED")) return true;
+    } catch (error) {
+      if (!isWhcbError(error, "not-found")) throw error;
+    }
+  }
+  return false;
+}
