@@ -26,7 +26,7 @@ export async function confirm(invocation: Invocation, question: Printable): Prom
 
 export function needsYes({ argv }: Pick<Invocation, "argv">): WhcbError {
   return new WhcbError("usage", "confirmation needed: add --yes", {
-    hint: `to continue, type: ${repeatedLine(argv, "--yes")}`,
+    hint: `to continue, type${argv.includes("-") ? " after the pipe" : ""}: ${repeatedLine(argv, "--yes")}`,
   });
 }
 

@@ -101,7 +101,8 @@ export class Marker {
         if (outcome.kind === "done") {
           this.#session.record(callbackId, { step: "marked", calls: outcome.callIds, as: status, at }, from);
         } else {
-          const { callId: call, reason: message } = outcome;
+          const { callId: call, reason } = outcome;
+          const message = from === "accepted" ? `the endpoint accepted it, but it can't be marked: ${reason}` : reason;
           this.#session.record(callbackId, { step: "not-found", call, at, message }, from);
         }
       }

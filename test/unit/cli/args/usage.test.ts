@@ -105,7 +105,7 @@ hint: use \`whcb login\`, or the environment: WHCB_USERNAME, WHCB_PASSWORD, WHCB
       env: { NO_COLOR: "1" },
       stdin: `${"A".repeat(32)}\ny\n`,
     });
-    expect([code, stderr.split("\n")[1]]).toEqual([2, `hint: to continue, type: whcb ${argv.join(" ")} --yes`]);
+    expect([code, stderr.split("\n")[1]]).toEqual([2, `hint: to continue, type after the pipe: whcb ${argv.join(" ")} --yes`]);
   });
 
   test.each([
