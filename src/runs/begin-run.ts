@@ -5,9 +5,9 @@ import { errorMessage, isWhcbError, WhcbError } from "../domain/errors.js";
 import { MAX_IDS_PER_REQUEST } from "../wire/bulk-ids.js";
 import { readBootId } from "./journal/boot-id.js";
 import { Journal, openJournalFile } from "./journal/journal.js";
+import { lockRun, type ProcessLock } from "./journal/process-lock.js";
 import { NO_COUNTS, plannedState, reduceCounts } from "./journal/run-counts.js";
 import { journalPath } from "./journal/run-id.js";
-import { lockRun, type RunLock } from "./journal/run-lock.js";
 import { isOpen, type RunState } from "./journal/run-state.js";
 import type { PlannedAction, RunCounts, RunHeader, RunListener } from "./journal/run-step.js";
 import { findRunId, readRunState } from "./journal/stored-runs.js";
@@ -30,7 +30,7 @@ export interface PlannedCalls {
 
 export interface HeldRun {
   readonly session: RunSession;
-  readonly lock: RunLock;
+  readonly lock: ProcessLock;
 }
 
 const LINES_AT_ONCE = 1_000;
@@ -110,7 +110,7 @@ export async function reopenRun(
 }
 
 /** The callbacks' locks include the run's. */
-async function ownLock(runsDirectory: string, runId: string, locks: HeldLocks | undefined): Promise<RunLock> {
+async function ownLock(runsDirectory: string, runId: string, locks: HeldLocks | undefined): Promise<ProcessLock> {
   return locks === undefined ? lockRun(runsDirectory, runId) : { release: async () => undefined };
 }
 

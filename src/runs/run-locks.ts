@@ -6,8 +6,8 @@ import type { RunLease } from "../domain/callback.js";
 import { commandLine } from "../domain/command-line.js";
 import { count } from "../domain/count.js";
 import { isWhcbError, WhcbError } from "../domain/errors.js";
+import { lockRun, type ProcessLock } from "./journal/process-lock.js";
 import { newRunId } from "./journal/run-id.js";
-import { lockRun, type RunLock } from "./journal/run-lock.js";
 import type { RunCounts } from "./journal/run-step.js";
 import { readRun } from "./journal/stored-runs.js";
 import { type FileLock, type HeldLocks, type RunDeps, whoRuns } from "./run-deps.js";
@@ -50,7 +50,7 @@ export class RunLocks implements HeldLocks {
   readonly busy: readonly BusyCallback[];
   readonly #deps: RunDeps;
   readonly #held: Map<string, Held>;
-  readonly #runLock: RunLock;
+  readonly #processLock: ProcessLock;
   readonly #renewing: Promise<void>;
   #progress = { done: 0, total: 0 };
   #isSending = false;
@@ -61,7 +61,7 @@ export class RunLocks implements HeldLocks {
     this.runId = runId;
     this.#deps = deps;
     this.#held = taken.held;
-    this.#runLock = taken.runLock;
+    this.#processLock = taken.processLock;
     this.busy = taken.busy;
     this.#renewing = this.#renew();
   }
@@ -71,8 +71,8 @@ export class RunLocks implements HeldLocks {
     const runId = options.runId ?? newRunId(deps.clock.now(), deps.random);
     const lease = { run: runId, holder: whoRuns(deps), done: 0, total: 0 };
     // First, and released last: a lease tells runs apart, but not two processes that resume the same run.
-    const runLock = await lockRun(deps.runsDirectory, runId);
-    const taken: Taken = { held: new Map(), busy: [], runLock };
+    const processLock = await lockRun(deps.runsDirectory, runId);
+    const taken: Taken = { held: new Map(), busy: [], processLock };
     const ordered = callbacks.toSorted((one, other) => (one.id < other.id ? -1 : 1));
     try {
       for (const callback of ordered) {
@@ -91,7 +91,7 @@ export class RunLocks implements HeldLocks {
       if (busy !== undefined && taken.held.size === 0) throw busyError(busy, options.serviceFlags);
     } catch (error) {
       for (const [id, { fileLock }] of taken.held) await releaseOne(id, lease, fileLock, deps);
-      await runLock.release();
+      await processLock.release();
       throw error;
     }
     return new RunLocks(runId, deps, taken);
@@ -144,7 +144,7 @@ export class RunLocks implements HeldLocks {
     const expired = clock.sleepUntil(clock.now() + LONGEST_RELEASE_MS, released.signal);
     await Promise.race([this.#releaseAll(), expired]);
     released.abort();
-    await this.#runLock.release();
+    await this.#processLock.release();
   }
 
   async #releaseAll(): Promise<void> {
@@ -193,7 +193,7 @@ export class RunLocks implements HeldLocks {
 interface Taken {
   readonly held: Map<string, Held>;
   readonly busy: BusyCallback[];
-  readonly runLock: RunLock;
+  readonly processLock: ProcessLock;
 }
 
 async function takeOne(callbackId: string, lease: RunLease, deps: RunDeps): Promise<Held | { readonly holder: RunLease | null }> {

@@ -3,9 +3,9 @@ import { isWhcbError, WhcbError } from "../../domain/errors.js";
 import type { Clock } from "../../platform/clock.js";
 import { readBootId } from "./boot-id.js";
 import { Journal, type JournalEnd, openJournalFile, readJournal } from "./journal.js";
+import { isRunLocked, lockRun } from "./process-lock.js";
 import { isUnfinished } from "./run-counts.js";
 import { journalPath, runIdOfFile } from "./run-id.js";
-import { isRunLocked, lockRun } from "./run-lock.js";
 import { type RunCall, RunState } from "./run-state.js";
 import { parseStep, type RunCounts, type RunHeader } from "./run-step.js";
 

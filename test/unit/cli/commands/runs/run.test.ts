@@ -2,7 +2,7 @@ import { cpSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../../../../src/platform/clock.js";
-import { lockRun } from "../../../../../src/runs/journal/run-lock.js";
+import { lockRun } from "../../../../../src/runs/journal/process-lock.js";
 import { type CliWorld, newCliWorld, runCli } from "../../../../support/cli/run-cli.js";
 
 const JOURNALS = join(import.meta.dirname, "..", "..", "..", "..", "fixtures", "0.1.0", "journals");

@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { isRunLocked, lockRun } from "../../../../src/runs/journal/run-lock.js";
+import { isRunLocked, lockRun } from "../../../../src/runs/journal/process-lock.js";
 
 const RUN = "20261124-233015-7F3A";
 let folder: string;

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { kill, pid as ownPid } from "node:process";
 import { WhcbError } from "../../domain/errors.js";
 
-export interface RunLock {
+export interface ProcessLock {
   release(): Promise<void>;
 }
 
@@ -17,7 +17,7 @@ interface Holder {
 }
 
 /** Throws `unavailable` while another process works on the run. */
-export async function lockRun(runsDirectory: string, runId: string): Promise<RunLock> {
+export async function lockRun(runsDirectory: string, runId: string): Promise<ProcessLock> {
   await mkdir(runsDirectory, { recursive: true, mode: 0o700 });
   const last = await lastLock(runsDirectory, runId);
   if (last !== null && (await isAlive(last.holder))) throw lockedBy(runId, last.holder.pid);
