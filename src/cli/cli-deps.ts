@@ -77,6 +77,8 @@ export interface Erased {
   readonly mails: number;
   /** Of these: sent to a mail server, which still has them. */
   readonly sentMails: number;
+  /** Of these: written to a file. More than mailFiles if those are in another folder, or were removed. */
+  readonly filedMails: number;
   readonly mailFiles: number;
 }
 

@@ -30,6 +30,8 @@ export interface ProxySettings {
 
 const DEFAULT_TIMEOUT_MS = 60_000;
 const MAX_SOCKETS = 8;
+/** They connect to this machine. */
+const UNSPECIFIED = new Set(["0.0.0.0", "[::]"]);
 
 /** Throws `config` for an invalid URL. */
 export async function createHttpTransport(target: HttpTarget): Promise<Transport> {
@@ -37,7 +39,7 @@ export async function createHttpTransport(target: HttpTarget): Promise<Transport
   const basePath = url.pathname.replace(/\/+$/, "");
   const { proxy } = target;
   const timeoutMs = target.timeoutMs ?? DEFAULT_TIMEOUT_MS;
-  const isLocal = isLoopbackHost(url.hostname) || isLocalName(url.hostname);
+  const isLocal = isLoopbackHost(url.hostname) || isLocalName(url.hostname) || UNSPECIFIED.has(url.hostname);
   if (proxy !== undefined && (proxy.httpProxy || proxy.httpsProxy) && (proxy.includesLocal === true || !isLocal)) {
     return createProxyTransport(url.origin, basePath, proxy, timeoutMs);
   }
@@ -105,6 +107,7 @@ async function createProxyTransport(
   timeoutMs: number,
 ): Promise<Transport> {
   const { EnvHttpProxyAgent, request } = await import("undici");
+  for (const url of [proxy.httpProxy, proxy.httpsProxy]) if (url) checkProxyUrl(url);
   // Not undefined, which the agent would read from the environment.
   const agent = new EnvHttpProxyAgent({
     httpProxy: proxy.httpProxy ?? "",
@@ -129,6 +132,14 @@ async function createProxyTransport(
     },
     close: () => agent.close(),
   };
+}
+
+/** Never shows it: it may contain a password. */
+function checkProxyUrl(text: string): void {
+  if (/^https?:/i.test(text) && URL.canParse(text)) return;
+  throw new WhcbError("config", "HTTP_PROXY or HTTPS_PROXY isn't an http or https URL", {
+    hint: "write it like http://proxy.example.com:3128",
+  });
 }
 
 function transportFailure(error: unknown): TransportFailure {

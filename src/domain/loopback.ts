@@ -1,9 +1,11 @@
 const LOOPBACK_IPV4 = /^127(?:\.\d{1,3}){3}$/;
+/** As the URL parser writes ::ffff:127.0.0.1. */
+const MAPPED_LOOPBACK = /^::ffff:7f[\da-f]{2}:[\da-f]{1,4}$/;
 
 /** "localhost", 127.0.0.0/8, ::1 (brackets allowed) or ::ffff:127.0.0.0/104. Not *.localhost. */
 export function isLoopbackHost(host: string): boolean {
   const name = host.toLowerCase().replace(/^\[(.*)\]$/, "$1");
-  return name === "localhost" || name === "::1" || LOOPBACK_IPV4.test(name.replace(/^::ffff:/, ""));
+  return name === "localhost" || name === "::1" || LOOPBACK_IPV4.test(name.replace(/^::ffff:/, "")) || MAPPED_LOOPBACK.test(name);
 }
 
 /** False for text that isn't a URL. */

@@ -39,6 +39,7 @@ export async function eraseSender(db: Db, { isSender, eraseMail, dryRun, now }: 
     addresses,
     mails,
     sentMails: await countSent(db, mails, "smtp"),
+    filedMails: await countSent(db, mails, "file"),
   };
 }
 

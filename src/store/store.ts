@@ -277,6 +277,8 @@ export interface ErasedSender {
   readonly mails: readonly Mail[];
   /** Of these: sent to a mail server. */
   readonly sentMails: number;
+  /** Of these: written to a file. */
+  readonly filedMails: number;
 }
 
 /** For commands on the database itself. */

@@ -186,14 +186,29 @@ describe("a proxy", () => {
   it("isn't used for this machine and .local names, unless that is asked for", async () => {
     const { port, proxy } = await aServiceAndProxy();
     const proxies = { httpProxy: proxy.url, httpsProxy: proxy.url };
-    for (const host of ["127.0.0.1", "localhost", "LOCALHOST"]) {
+    for (const host of ["127.0.0.1", "localhost", "LOCALHOST", "0.0.0.0"]) {
       expect((await send({ url: `http://${host}:${port}`, proxy: proxies })).status).toBe(200);
     }
-    for (const host of ["whcb-service.local", "whcb-service.LOCAL.", "[::1]:1", "127.9.9.9:1"]) {
+    for (const host of [
+      "whcb-service.local",
+      "whcb-service.LOCAL.",
+      "[::1]:1",
+      "127.9.9.9:1",
+      "[::]:1",
+      "[::ffff:127.0.0.1]:1",
+    ]) {
       await expect(send({ url: `http://${host}`, proxy: proxies })).rejects.toThrow();
     }
     expect(proxy.seen).toEqual([]);
     expect((await send({ url: "http://whcb-service.local", proxy: { ...proxies, includesLocal: true } })).status).toBe(200);
     expect(proxy.seen).toEqual(["CONNECT whcb-service.local:80"]);
   });
+
+  it.each(["http://u:hunter2@[bad", "u:hunter2@proxy.invalid", "proxy.invalid:3128"])(
+    "at %s is an error that shows no password",
+    async (proxy) => {
+      const sent = send({ url: "http://service.invalid", proxy: { httpProxy: proxy } });
+      await expect(sent).rejects.toMatchObject({ code: "config", message: expect.not.stringContaining("hunter2") });
+    },
+  );
 });

@@ -104,6 +104,8 @@ it("is gone from the files and the lists, and nothing of it is sent any more", a
     stdout: "",
     stderr: `1 call from Ada@Example.com\nwould erase 1 call, 1 attempt, 0 e-mails and 0 mail files in ${machine.path("x.db")}\n`,
   });
+  const elsewhere = await home.whcb([...erase, "--dry-run", "--mail-dir", machine.path("none")]);
+  expect(elsewhere.stderr).toContain("found 0 of 1 file to which e-mails were written: --mail-dir names the folder\n");
   const asked = await home.whcb(erase);
   expect(asked).toMatchObject({
     code: 2,
@@ -112,7 +114,7 @@ it("is gone from the files and the lists, and nothing of it is sent any more", a
   expect(filesWith(DIGITS)).toHaveLength(2);
 
   const { stdout, stderr } = await home.whcb([...erase, "--yes", "-o", "json"]);
-  expect(JSON.parse(stdout)).toEqual({ calls: 5, waiting: 5, attempts: 5, mails: 1, sentMails: 0, mailFiles: 1 });
+  expect(JSON.parse(stdout)).toEqual({ calls: 5, waiting: 5, attempts: 5, mails: 1, sentMails: 0, filedMails: 1, mailFiles: 1 });
   expect(stderr.split("\n").sort()).toEqual(
     ["", ...FORMS.map((form) => `${form === FORMS[1] ? "2 calls" : "1 call"} from ${form}`)].sort(),
   );

@@ -2,10 +2,17 @@ import { describe, expect, test } from "vitest";
 import { isLoopbackHost, isLoopbackUrl } from "../../../src/domain/loopback.js";
 
 describe("a loopback host", () => {
-  test.each(["localhost", "LOCALHOST", "127.0.0.1", "127.255.255.254", "::1", "[::1]", "::ffff:127.0.0.1", "[::FFFF:127.1.2.3]"])(
-    "includes %s",
-    (host) => expect(isLoopbackHost(host)).toBe(true),
-  );
+  test.each([
+    "localhost",
+    "LOCALHOST",
+    "127.0.0.1",
+    "127.255.255.254",
+    "::1",
+    "[::1]",
+    "::ffff:127.0.0.1",
+    "[::FFFF:127.1.2.3]",
+    "[::ffff:7f01:203]",
+  ])("includes %s", (host) => expect(isLoopbackHost(host)).toBe(true));
 
   test.each([
     "localhost.example.com",
@@ -25,6 +32,8 @@ describe("a loopback host", () => {
     ["http://localhost:8787/callbacks", true],
     ["https://[::1]:8443/", true],
     ["http://127.1:8787", true],
+    ["http://[::ffff:127.0.0.1]:8787", true],
+    ["http://[::ffff:128.0.0.1]:8787", false],
     ["http://localhost.example.com", false],
     ["http://localhost@example.com", false],
     ["https://api.au.whispir.com/?host=localhost", false],

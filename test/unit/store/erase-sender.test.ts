@@ -49,7 +49,14 @@ it("erases the calls of a sender in every state, and their attempts, and keeps i
   const other = await callOf(store, callback, "OTHER");
   const before = await callOf(store, callback, "SUCCESS");
 
-  const found = { callIds: new Set(["PENDING", "FAILED", "SUCCESS"]), waiting: 2, attempts: 3, mails: [], sentMails: 0 };
+  const found = {
+    callIds: new Set(["PENDING", "FAILED", "SUCCESS"]),
+    waiting: 2,
+    attempts: 3,
+    mails: [],
+    sentMails: 0,
+    filedMails: 0,
+  };
   expect(await erase(path, true)).toEqual({ ...found, addresses: new Map([[MOBILE, 3]]) });
   expect((await callOf(store, callback, "FAILED")).status).toBe("FAILED");
   expect(await erase(path)).toEqual({ ...found, addresses: new Map([[MOBILE, 3]]) });

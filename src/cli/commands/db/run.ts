@@ -14,6 +14,10 @@ export async function eraseCommand(invocation: Invocation): Promise<number> {
   return withDatabase(invocation, async (admin, path) => {
     const found = await admin.eraseSender({ isSender, mailDirectory, dryRun: true });
     for (const [address, calls] of found.addresses) screen.info(`${count(calls, "call")} from ${address}`);
+    if (found.mailFiles < found.filedMails) {
+      const files = `${found.mailFiles} of ${count(found.filedMails, "file")}`;
+      screen.info(`found ${files} to which e-mails were written: --mail-dir names the folder`);
+    }
     const what = `${count(found.calls, "call")}, ${count(found.attempts, "attempt")}, ${count(found.mails, "e-mail")} and ${count(found.mailFiles, "mail file")}`;
     if (args.get(DRY_RUN)) {
       await show(found, `would erase ${what} in ${path}`);

@@ -12,7 +12,7 @@ async function erase(sender: string, ...flags: readonly string[]) {
         close: async () => undefined,
         async eraseSender(erasure: Erasure) {
           erasures.push(erasure);
-          return { calls: 1, waiting: 0, attempts: 0, addresses: new Map(), mails: 0, sentMails: 2, mailFiles: 0 };
+          return { calls: 1, waiting: 0, attempts: 0, addresses: new Map(), mails: 0, sentMails: 2, filedMails: 0, mailFiles: 0 };
         },
       }) as never,
   });
