@@ -8,8 +8,9 @@ import type { ListedAttempt, ListedCall } from "../wire/json/call-json.js";
 import type { ListedCallback } from "../wire/json/callback-json.js";
 import type { JsonObject } from "../wire/json/json-value.js";
 import type { ListedOutage } from "../wire/json/outage-json.js";
+import type { ListedReplay } from "../wire/json/replay-json.js";
 
-export type { ListedAttempt, ListedCall, ListedCallback, ListedOutage };
+export type { ListedAttempt, ListedCall, ListedCallback, ListedOutage, ListedReplay };
 
 export interface Client {
   readonly name: string;
@@ -41,6 +42,10 @@ export interface Client {
   submitCalls(callbackId: string, calls: readonly SubmittedCall[]): Promise<readonly string[]>;
   /** An attempt now, up to MAX_IDS_PER_REQUEST; returns how many. Throws `locked` if another run has the lock, `usage` if not offered. */
   requestReplays(callbackId: string, callIds: readonly string[], lease?: RunLease): Promise<number>;
+  /** A request with a lease adds to the replay with the run's id. null: unknown, or not offered. */
+  findReplay(callbackId: string, replayId: string): Promise<ListedReplay | null>;
+  /** What has not begun. false: unknown, or not offered. */
+  cancelReplay(callbackId: string, replayId: string): Promise<boolean>;
   /** null if not offered. */
   listOutages(callbackId?: string): Promise<readonly ListedOutage[] | null>;
   /** At most 100. false if not offered. */

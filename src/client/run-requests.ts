@@ -1,6 +1,7 @@
 import type { RunLease } from "../domain/callback.js";
 import { toIsoDate } from "../wire/dates.js";
 import { countOf, objectOf, textOf } from "../wire/json/json-value.js";
+import { readServiceReplay } from "../wire/json/replay-json.js";
 import { callbackPath } from "./callback-requests.js";
 import type { Client, ReplayAttempt } from "./client.js";
 import type { ServiceApi } from "./service-api.js";
@@ -9,7 +10,9 @@ import { isSuccess } from "./transport.js";
 /** Answers without this route; a gateway may say 403. */
 const UNKNOWN_ROUTE = new Set([403, 404, 405, 501]);
 
-export function runRequests(api: ServiceApi): Pick<Client, "takeRunLock" | "releaseRunLock" | "recordReplays"> {
+type RunRequests = Pick<Client, "takeRunLock" | "releaseRunLock" | "recordReplays" | "findReplay" | "cancelReplay">;
+
+export function runRequests(api: ServiceApi): RunRequests {
   const request = (method: "PUT" | "DELETE", callbackId: string, lease: RunLease) =>
     api.exchange({ method, path: `${callbackPath(callbackId)}/run-lock`, noun: "callback", body: lease, isRepeatable: true });
   return {
@@ -24,6 +27,19 @@ export function runRequests(api: ServiceApi): Pick<Client, "takeRunLock" | "rele
       const answer = await request("DELETE", callbackId, lease);
       // The callback may have been deleted.
       if (!isSuccess(answer) && answer.status !== 404) throw api.errorOf(answer);
+    },
+    async findReplay(callbackId, replayId) {
+      const answer = await api.exchange({ method: "GET", path: replayPath(callbackId, replayId), noun: "call" });
+      if (isSuccess(answer)) return readServiceReplay(api.documentOf(answer));
+      if (UNKNOWN_ROUTE.has(answer.status)) return null;
+      throw api.errorOf(answer);
+    },
+    async cancelReplay(callbackId, replayId) {
+      const path = replayPath(callbackId, replayId);
+      const answer = await api.exchange({ method: "DELETE", path, noun: "call", isRepeatable: true });
+      if (UNKNOWN_ROUTE.has(answer.status)) return false;
+      if (!isSuccess(answer)) throw api.errorOf(answer);
+      return true;
     },
     async recordReplays(callbackId, attempts, sentFrom) {
       const body = { sentFrom, attempts: attempts.map(attemptJson) };
@@ -42,7 +58,12 @@ function attemptJson({ callId, startedAt, durationMs, result }: ReplayAttempt): 
     : { ...attempt, error: result.reason, statusMessage: result.detail.slice(0, 1_000) };
 }
 
+function replayPath(callbackId: string, replayId: string): string {
+  return `${callbackPath(callbackId)}/replays/${encodeURIComponent(replayId)}`;
+}
+
 function readRunLease(document: unknown): RunLease {
-  const { run, holder, done, total } = objectOf(document);
-  return { run: textOf(run), holder: textOf(holder), done: countOf(done) ?? 0, total: countOf(total) ?? 0 };
+  const { run, holder, done, total, replay } = objectOf(document);
+  const lease = { run: textOf(run), holder: textOf(holder), done: countOf(done) ?? 0, total: countOf(total) ?? 0 };
+  return replay === undefined ? lease : { ...lease, replay: textOf(replay) };
 }

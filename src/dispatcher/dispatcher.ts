@@ -115,6 +115,11 @@ export class Dispatcher {
     return this.#pool.size;
   }
 
+  /** Seqs; their outcomes aren't committed yet. */
+  begunCalls(callbackId: string): ReadonlySet<number> {
+    return this.#pool.get(callbackId)?.queue.inFlight.begun() ?? new Set();
+  }
+
   start(): void {
     this.#loop.start();
   }

@@ -16,6 +16,8 @@ import { Purger } from "./purger.js";
 export interface Dispatching {
   /** After the commit. */
   onWork(callbackId: string, kind: "accepted" | "changed"): void;
+  /** Seqs of calls in flight. */
+  begunCalls(callbackId: string): ReadonlySet<number>;
   /** Requests in flight. */
   readonly inFlight: number;
   onAttempt(handler: (attempt: AttemptTiming) => void): void;
@@ -71,6 +73,7 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
   const workers = isEnabled ? [dispatcher, mailSender, purger] : [];
   return {
     onWork: (callbackId, kind) => (kind === "accepted" ? dispatcher.accepted(callbackId) : dispatcher.changed(callbackId)),
+    begunCalls: (callbackId) => dispatcher.begunCalls(callbackId),
     get inFlight() {
       return dispatcher.inFlight;
     },

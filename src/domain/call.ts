@@ -129,9 +129,19 @@ export function isErased({ statusMessage }: Pick<CallProgress, "statusMessage">)
   return statusMessage === ERASED;
 }
 
-/** Inside the window or not; FAILED calls only. */
-export function requestReplay(call: CallProgress, at: number): CallProgress {
-  return call.status === "FAILED" ? { ...call, due: { at, cause: "replay" }, failedInRecovery: 0, changedAt: at } : call;
+/** Inside the window or not; FAILED calls only. One that waits for an earlier replay stays with it. `requestedAt`: the replay's. */
+export function requestReplay(call: CallProgress, at: number, requestedAt = at): CallProgress {
+  if (call.status !== "FAILED" || call.due?.cause === "replay") return call;
+  return { ...call, due: { at: requestedAt, cause: "replay" }, failedInRecovery: 0, changedAt: at };
+}
+
+/** Its retries go on, inside its window. */
+export function cancelReplay(call: CallProgress, at: number, rule: RetryRule): CallProgress {
+  const { due, firstFailedAt, attemptedAt, settledBy } = call;
+  if (due?.cause !== "replay") return call;
+  const mayRetry = settledBy === null && firstFailedAt !== null && at <= retryUntil(firstFailedAt, rule.policy);
+  const retry = mayRetry ? dueAfterFailure(firstFailedAt, attemptedAt ?? firstFailedAt, rule) : null;
+  return { ...call, due: retry && { ...retry, at: Math.max(retry.at, at) }, changedAt: at };
 }
 
 /** Held, without an attempt since. */

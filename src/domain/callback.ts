@@ -73,15 +73,39 @@ export interface RunLease {
   /** Calls settled so far; 0 of 0 before they are listed. */
   readonly done: number;
   readonly total: number;
+  /** Of the service itself: the id of its oldest unfinished replay. */
+  readonly replay?: string;
 }
 
 export const LEASE_MS = 30_000;
 
-/** Of the service itself, while it replays `total` requested calls. */
-export function serviceLease(total: number): RunLease {
-  return { run: "", holder: "the service", done: 0, total };
+/** Requested calls, which the service attempts once each: docs/contract.md, What ours adds. */
+export interface ServiceReplay {
+  /** The run's that requested it, else the service's. Unique in its callback. */
+  readonly id: string;
+  readonly requestedAt: number;
+  readonly total: number;
+  readonly succeeded: number;
+  readonly failed: number;
+  /** Not attempted: withdrawn by a cancel, a mark or an erasure. */
+  readonly cancelled: number;
+  /** Wait for their attempt, or are in flight. */
+  readonly left: number;
+  /** null: not cancelled. */
+  readonly cancelledAt: number | null;
 }
 
-export function describeHolder({ run, holder, total }: RunLease): string {
-  return run === "" ? `The service is replaying ${count(total, "call")} itself` : `Run ${run} of ${holder} is sending its calls`;
+export function replayState({ left, cancelledAt }: ServiceReplay): "running" | "finished" | "cancelled" {
+  if (cancelledAt !== null) return "cancelled";
+  return left > 0 ? "running" : "finished";
+}
+
+/** Of the service itself, while a replay runs. */
+export function serviceLease({ id, total, left }: ServiceReplay): RunLease {
+  return { run: "", holder: "the service", done: total - left, total, replay: id };
+}
+
+export function describeHolder({ run, holder, total, replay }: RunLease): string {
+  if (run !== "") return `Run ${run} of ${holder} is sending its calls`;
+  return `The service is replaying ${count(total, "call")} itself: replay ${replay}`;
 }

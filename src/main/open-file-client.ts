@@ -39,6 +39,7 @@ export async function openFileClient(
     checkEndpoint: async (request) => (await deliverer.deliver(request)).result,
     checkCallbackUrl: () => undefined,
     onWork: () => undefined,
+    begunCalls: () => new Set(),
     isReady: () => true,
   });
   const transport: Transport = {

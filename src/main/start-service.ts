@@ -91,6 +91,7 @@ async function start(
     checkEndpoint: options.endpointCheck ? async (request) => (await deliverer.deliver(request)).result : null,
     checkCallbackUrl: (url) => checkCallbackUrl(url, addressRule),
     onWork: dispatching.onWork,
+    begunCalls: dispatching.begunCalls,
     isReady: () => !teardown.hasBegun,
   });
   const closing = { timers: systemTimers, nowMs: systemClock.monotonicMs, limitMs: LONGEST_STOP_MS };

@@ -152,7 +152,10 @@ function openJournal(path: string, { openJournalFile: open = openJournalFile }: 
 }
 
 /** A profile's service may come back on another port, or as a file. Another one has none of the callbacks: they must not pass for deleted. */
-async function checkService({ runId, service, profile, callbacks }: RunHeader, deps: RunDeps): Promise<void> {
+export async function checkService(
+  { runId, service, profile, callbacks }: RunHeader,
+  deps: Pick<RunDeps, "client" | "profile">,
+): Promise<void> {
   if (service === deps.client.name) return;
   const isSameProfile = profile === deps.profile;
   if (isSameProfile && (await hasOneOf(callbacks, deps.client))) return;

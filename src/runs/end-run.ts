@@ -4,7 +4,7 @@ import type { HeldRun } from "./begin-run.js";
 import { isUnfinished } from "./journal/run-counts.js";
 import type { RunCall } from "./journal/run-state.js";
 import type { RunCounts, RunHeader, StopReason } from "./journal/run-step.js";
-import type { Rejection, RunSession } from "./run-session.js";
+import type { Rejection, RunSession, ServiceCounts } from "./run-session.js";
 
 export interface RunSummary {
   readonly header: RunHeader;
@@ -18,6 +18,8 @@ export interface RunSummary {
   readonly troubled: readonly RunCall[];
   /** The first 20 different ones, most frequent first. */
   readonly rejections: readonly Rejection[];
+  /** `--via service`; null: not asked, or it doesn't say. */
+  readonly service: ServiceCounts | null;
   readonly durationMs: number;
 }
 
@@ -58,19 +60,18 @@ function summarize(session: RunSession): RunSummary {
     counts,
     callbacks,
     isResumable: isUnfinished(counts),
-    error: journal.failure ?? stop.error ?? errorOf(stop.reason, header, counts, callbacks),
+    error: journal.failure ?? stop.error ?? errorOf(stop.reason, session, callbacks),
     troubled,
     rejections: session.rejections(),
+    service: session.service,
     durationMs: Math.round(deps.clock.monotonicMs() - startedAtMs),
   };
 }
 
-function errorOf(
-  reason: StopReason | null,
-  { options, callbacks }: RunHeader,
-  counts: RunCounts,
-  summaries: readonly CallbackSummary[],
-): WhcbError | null {
+function errorOf(reason: StopReason | null, session: RunSession, summaries: readonly CallbackSummary[]): WhcbError | null {
+  const { options, callbacks } = session.header;
+  const { service } = session;
+  const counts = session.counts();
   if (reason === "interrupted") return new WhcbError("interrupted", "interrupted");
   const stopped = new Set(summaries.map((callback) => callback.stopped));
   const maxFailures = options?.maxFailures ?? 0;
@@ -82,6 +83,8 @@ function errorOf(
     gone.length > 0 && `${gone.map((id) => callbacks.find((one) => one.id === id)?.name || id).join(", ")} no longer exists`,
     counts.rejected > 0 && `${counts.rejected} rejected`,
     counts.unknown > 0 && `${counts.unknown} sent with an unknown outcome`,
+    service?.left === 0 && service.failed > 0 && `${service.failed} failed again`,
+    service?.left === 0 && service.cancelled > 0 && `${service.cancelled} cancelled`,
     counts.notFound > 0 && `${count(counts.notFound, "call")} not found`,
   ].filter((trouble) => trouble !== false);
   if (troubles.length === 0) return null;

@@ -32,6 +32,8 @@ export interface RunControl {
   readonly signal?: AbortSignal;
   /** By callback id, for keys that the service doesn't return. */
   readonly keys?: ReadonlyMap<string, string>;
+  /** `--via service`: the run lasts until the service has made its attempts. */
+  readonly followsService?: boolean;
   /** Nothing is sent without one. Left out: the caller excludes other runs. */
   readonly locks?: HeldLocks;
 }

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { RunLease } from "../domain/callback.js";
-import { commandLine } from "../domain/command-line.js";
+import { callbackOperand, commandLine } from "../domain/command-line.js";
 import { count } from "../domain/count.js";
 import { isWhcbError, WhcbError } from "../domain/errors.js";
 import { lockRun, type ProcessLock } from "./journal/process-lock.js";
@@ -258,7 +258,7 @@ async function isAbandoned(runId: string, { runsDirectory, clock }: RunDeps): Pr
 
 export function busyError(busy: BusyCallback, serviceFlags: readonly string[] = []): WhcbError {
   const flags = ["--resume", busy.holder?.run ?? "", ...serviceFlags];
-  return new WhcbError("unavailable", describeBusy(busy), {
+  return new WhcbError("unavailable", describeBusy(busy, serviceFlags), {
     hint: busy.isAbandoned
       ? `\`${commandLine({ command: "replay", flags })}\` continues it now. Or add --wait: then the calls are listed when they are free.`
       : "Wait until it ends, or add --wait: then the calls are listed again.",
@@ -266,10 +266,19 @@ export function busyError(busy: BusyCallback, serviceFlags: readonly string[] = 
 }
 
 /** "another run is sending the calls of demo: run 20261124-233015-7F3A of ada@desk, 120 of 300 calls done". */
-export function describeBusy({ callback, holder, isAbandoned }: BusyCallback): string {
+export function describeBusy({ callback, holder, isAbandoned }: BusyCallback, serviceFlags: readonly string[] = []): string {
   const name = callback.name || callback.id;
   if (holder === null) return `another run is sending the calls of ${name}`;
-  if (holder.run === "") return `the service is replaying ${count(holder.total, "call")} of ${name} itself`;
+  if (holder.run === "") {
+    const { replay, done, total } = holder;
+    const words = {
+      command: "replay",
+      operands: [callbackOperand(callback)],
+      flags: ["--cancel", replay ?? "", ...serviceFlags],
+    };
+    const cancel = replay === undefined ? "" : `, ${done} of ${total} done; \`${commandLine(words)}\` cancels the rest`;
+    return `the service is replaying ${count(total, "call")} of ${name} itself${cancel}`;
+  }
   const run = `run ${holder.run} of ${holder.holder}`;
   if (isAbandoned) return `${run} was stopped before its end, and keeps the calls of ${name} for up to 30 seconds`;
   const progress = holder.total === 0 ? "none sent yet" : `${holder.done} of ${holder.total} calls done`;

@@ -2,7 +2,7 @@ import type { ListedCallback, ReplayAttempt } from "../client/client.js";
 import { type AddressRule, checkCallbackUrl } from "../delivery/address-rule.js";
 import { isWhcbError, WhcbError } from "../domain/errors.js";
 import { maskUserinfo } from "../domain/mask.js";
-import { chunkIds, MAX_IDS_PER_REQUEST } from "../wire/bulk-ids.js";
+import { MAX_IDS_PER_REQUEST } from "../wire/bulk-ids.js";
 import { addressDelivery, type DeliveryRequest } from "../wire/delivery-request.js";
 import { requireAuthType, requireBodyStyle } from "../wire/json/callback-json.js";
 import { beginRun } from "./begin-run.js";
@@ -16,7 +16,8 @@ import { giveUpCallback, relistCalls } from "./relist-calls.js";
 import { type RunControl, type RunDeps, whoRuns } from "./run-deps.js";
 import type { ReplayOptions } from "./run-options.js";
 import { asWhcbError, type RunSession } from "./run-session.js";
-import { applyToChunk, Marker } from "./send/marker.js";
+import { askService, followService } from "./send/ask-service.js";
+import { Marker } from "./send/marker.js";
 import { sendGroup } from "./send/send-group.js";
 
 /** A canary per callback. Throws `config` for a missing key, `unavailable` if the journal can't be created: nothing was sent then. */
@@ -51,10 +52,12 @@ export async function replayPlan(plan: ReplayPlan, options: ReplayOptions & RunC
   const markers: Marker[] = [];
   for (const group of plan.groups) {
     if (session.stop.reason !== null) break;
-    if (options.viaService) await requestGroup(plan, group, session);
+    if (options.viaService) await askService(group.callback.id, plan.callIds(group), session);
     else await sendAndMark(plan, group, options, { session, markers });
     while (session.stopped(group.callback.id) === "lock-lost") await sendAgainWithLock(group, options, { session, markers });
   }
+  const isReachable = session.stop.reason === null || session.stop.reason === "interrupted";
+  if (options.viaService && isReachable) await followService(options.followsService ?? false, session);
   for (const marker of markers) await marker.finish();
   for (const { callback } of plan.groups) {
     if (session.stopped(callback.id) === "gone") await giveUpCallback(callback.id, session);
@@ -121,31 +124,6 @@ async function sendAndMark(
   }
 }
 
-/** One attempt per call; `whcb calls list` shows the results. */
-async function requestGroup(plan: ReplayPlan, group: ReplayGroup, session: RunSession): Promise<void> {
-  const { journal, deps, stop } = session;
-  const callbackId = group.callback.id;
-  for await (const chunk of chunkIds(plan.callIds(group))) {
-    if (stop.reason !== null) return;
-    try {
-      await session.writeAhead(callbackId, chunk);
-      const outcomes = applyToChunk(
-        chunk,
-        (ids) => deps.client.requestReplays(callbackId, ids, session.locks?.lease),
-        () => deps.client.getCallback(callbackId),
-      );
-      for await (const outcome of outcomes) {
-        const at = deps.clock.now();
-        if (outcome.kind === "done") session.record(callbackId, { step: "requested", calls: outcome.callIds, at });
-        else session.record(callbackId, { step: "skipped", call: outcome.callId, at, reason: "settled" });
-      }
-    } catch (error) {
-      if (isWhcbError(error, "not-found")) return session.stopOf(callbackId).stop("gone");
-      stop.stop(journal.failure === null ? "service" : "journal", asWhcbError(error));
-    }
-  }
-}
-
 export interface SendTarget {
   readonly build: <Body>(call: { readonly id: string; readonly body: Body }) => DeliveryRequest<Body>;
   /** "" for none. */
@@ -207,6 +185,7 @@ export function recordedOptions({
   keys: _keys,
   signal: _signal,
   locks: _locks,
+  followsService: _follows,
   ...options
 }: ReplayOptions & RunControl): ReplayOptions {
   return options;

@@ -18,6 +18,16 @@ export interface Rejection {
   readonly last: RunCall;
 }
 
+/** What the service has done of a run that it was asked for. */
+export interface ServiceCounts {
+  readonly total: number;
+  readonly succeeded: number;
+  readonly failed: number;
+  /** Not attempted: cancelled, marked or erased before. */
+  readonly cancelled: number;
+  readonly left: number;
+}
+
 export interface SessionParts {
   readonly header: RunHeader;
   readonly journal: Journal;
@@ -47,6 +57,7 @@ export class RunSession {
   #total: RunCounts;
   readonly #onEvent: RunListener;
   readonly #resending: Map<string, RunCallState>;
+  #service: ServiceCounts | null = null;
 
   constructor({ header, journal, counts, deps, onEvent, signal, locks, troubled = [], resending = new Map() }: SessionParts) {
     this.header = header;
@@ -82,6 +93,17 @@ export class RunSession {
     if (this.stop.reason !== null) follow();
     this.stop.signal.addEventListener("abort", follow, { once: true });
     return stop;
+  }
+
+  /** null: not asked, or it doesn't say. */
+  get service(): ServiceCounts | null {
+    return this.#service;
+  }
+
+  serviceReplayed(service: ServiceCounts): void {
+    this.#service = service;
+    this.locks?.report({ ...this.#total, left: this.#total.left + service.left });
+    this.#onEvent({ type: "replaying", service });
   }
 
   pausing(callbackId: string, until: number): void {

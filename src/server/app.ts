@@ -16,6 +16,7 @@ import { errorAnswer } from "./requests/error-answers.js";
 import { addErrorHandlers, answerClientError, NO_SUCH_PATH, sendError } from "./requests/send-errors.js";
 import { addCallRoutes } from "./routes/call-routes.js";
 import { addCallbackRoutes, addOutageRoute } from "./routes/callback-routes.js";
+import { addReplayRoutes } from "./routes/replay-routes.js";
 import { CallbackLookup, type RouteContext } from "./routes/route-context.js";
 import { addRunLockRoutes } from "./routes/run-lock-routes.js";
 import type { ServerDeps } from "./server-deps.js";
@@ -88,6 +89,7 @@ function addApiRoutes(app: FastifyInstance, context: RouteContext): void {
   addCallRoutes(app, context);
   addIngestRoute(app, context);
   addOutageRoute(app, context);
+  addReplayRoutes(app, context);
   addRunLockRoutes(app, context);
   addTokenRoutes(app, context);
 }

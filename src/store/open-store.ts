@@ -10,7 +10,8 @@ import { listAttempts } from "./calls/attempts.js";
 import { readCounts } from "./calls/call-counts.js";
 import { expireRetries, fetchBacklog, fetchDue, fetchHeld, fetchPending, fetchReplays, findCall } from "./calls/fetch-calls.js";
 import { listCalls } from "./calls/list-calls.js";
-import { markCalls, recordReplays, requestReplays } from "./calls/mark-calls.js";
+import { markCalls, recordReplays } from "./calls/mark-calls.js";
+import { cancelReplayChunk, findReplay, requestReplays } from "./calls/replays.js";
 import { readChanges, readLatestChange } from "./change-log.js";
 import { credentialStore } from "./credentials.js";
 import { eraseSender } from "./erase-sender.js";
@@ -74,7 +75,9 @@ function storeOn(db: Db, cipher: KeyCipher): Store {
     listAttempts: (callbackId, callIds) => listAttempts(db, callbackId, callIds),
     countCalls: async (callbackId) => readCounts(db, (await requireCallback(db, callbackId)).key),
     markCalls: (callbackId, callIds, status, now, by) => markCalls(db, { callbackId, callIds, status, by }, now),
-    requestReplays: (callbackId, selection, now, by = null) => requestReplays(db, { callbackId, selection, by }, now),
+    requestReplays: (callbackId, request, now) => requestReplays(db, callbackId, request, now),
+    findReplay: (callbackId, replayId) => findReplay(db, callbackId, replayId),
+    cancelReplayChunk: (callbackId, cancel) => cancelReplayChunk(db, callbackId, cancel),
     recordReplays: (callbackId, replays) => recordReplays(db, callbackId, replays),
     takeRunLease: (callbackId, lease, now) => takeRunLease(db, callbackId, lease, now),
     releaseRunLease: (callbackId, lease) => releaseRunLease(db, callbackId, lease),

@@ -36,6 +36,7 @@ export function purgeExpired(db: Db, now: number, limit: number, settings: Servi
     left -= await removeCalls(trx, changedBefore("FAILED", now - settings.retainFailedMs), left);
     left -= await removeMails(trx, now - settings.retainMailMs, left);
     left -= await removeOutages(trx, now - RETAIN_OUTAGES_MS, left);
+    left -= await removeReplays(trx, now - RETAIN_OUTAGES_MS, left);
     return limit - left;
   });
 }
@@ -81,6 +82,14 @@ async function removeOutages(db: Db, endedBefore: number, limit: number): Promis
   return Number(numAffectedRows ?? 0n);
 }
 
+async function removeReplays(db: Db, requestedBefore: number, limit: number): Promise<number> {
+  const { numAffectedRows } = await sql`
+    DELETE FROM replays WHERE (callback_key, requested_at) IN (
+      SELECT callback_key, requested_at FROM callbacks CROSS JOIN replays ON replays.callback_key = callbacks.key
+      WHERE requested_at < ${requestedBefore} AND waiting = 0 LIMIT ${limit})`.execute(db);
+  return Number(numAffectedRows ?? 0n);
+}
+
 /** Only once its e-mails are sent. */
 async function removeCallback(db: Db, key: number): Promise<void> {
   const queued = await db
@@ -90,7 +99,7 @@ async function removeCallback(db: Db, key: number): Promise<void> {
     .where("sent_at", "is", null)
     .executeTakeFirst();
   if (queued !== undefined) return;
-  for (const table of ["mails", "outages", "endpoints", "call_counts", "run_leases"] as const) {
+  for (const table of ["mails", "outages", "endpoints", "call_counts", "run_leases", "replays"] as const) {
     await db.deleteFrom(table).where("callback_key", "=", key).execute();
   }
   await db.deleteFrom("callbacks").where("key", "=", key).execute();

@@ -16,6 +16,7 @@ export interface Schema {
   mails: MailTable;
   call_counts: CallCountTable;
   run_leases: RunLeaseTable;
+  replays: ReplayTable;
   credentials: CredentialTable;
   settings: SettingTable;
   changes: ChangeTable;
@@ -136,6 +137,18 @@ export interface RunLeaseTable {
   done: number;
   total: number;
   expires_at: number;
+}
+
+/** Requested of the service. `requested_at` is unique in its callback: the `due_at` of its calls. */
+export interface ReplayTable {
+  callback_key: number;
+  requested_at: number;
+  id: string;
+  total: number;
+  succeeded: number;
+  failed: number;
+  waiting: number;
+  cancelled_at: number | null;
 }
 
 export interface CredentialTable {

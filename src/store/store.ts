@@ -2,7 +2,7 @@
 import type { Attempt } from "../domain/attempt.js";
 import type { Call, CallStatus, MarkedBy } from "../domain/call.js";
 import type { CallFilter } from "../domain/call-filter.js";
-import type { Callback, CallbackSettings, RunLease } from "../domain/callback.js";
+import type { Callback, CallbackSettings, RunLease, ServiceReplay } from "../domain/callback.js";
 import type { Endpoint } from "../domain/endpoint.js";
 import type { MessageResponse } from "../domain/message-response.js";
 import type { Mail, NoticeChannel, OpenOutage, Outage, OutageProgress } from "../domain/outage.js";
@@ -112,8 +112,15 @@ export interface CallStore {
     now: number,
     by?: MarkedBy,
   ): Promise<void>;
-  /** One attempt each, due now; sets `replayRequestedAt`. Throws as `markCalls`, and `locked` while another run than `by` has the lease. */
-  requestReplays(callbackId: string, selection: ReplaySelection, now: number, by?: RunLease | null): Promise<number>;
+  /**
+   * One attempt each, due now; sets `replayRequestedAt`. Adds to the replay with this id. Throws as `markCalls`, and `locked` while another
+   * run than `by` has the lease, or if that replay was cancelled.
+   */
+  requestReplays(callbackId: string, request: ReplayRequest, now: number): Promise<RequestedReplay>;
+  /** Throws `not-found` for the callback. */
+  findReplay(callbackId: string, replayId: string): Promise<ServiceReplay | null>;
+  /** One chunk of calls; false: there may be more. Calls keep their retries. Throws `not-found`. */
+  cancelReplayChunk(callbackId: string, cancel: ReplayCancel): Promise<boolean>;
   /** Those of unknown calls are ignored. Throws `not-found` for the callback. */
   recordReplays(callbackId: string, replays: readonly ClientReplay[]): Promise<void>;
   /** null, or the lease of another run, or of the service while it replays requested calls. Throws `not-found`. */
@@ -127,6 +134,30 @@ export interface CallStore {
 export interface ClientReplay {
   readonly callId: string;
   readonly attempt: Omit<Attempt, "number">;
+}
+
+export interface ReplayRequest {
+  readonly id: string;
+  readonly selection: ReplaySelection;
+  readonly by: RunLease | null;
+}
+
+export interface RequestedReplay {
+  readonly id: string;
+  /** Of the replay, with what was added. */
+  readonly total: number;
+  /** FAILED calls of the request; those that wait for an earlier replay count too. */
+  readonly accepted: number;
+}
+
+export interface ReplayCancel {
+  readonly replayId: string;
+  readonly now: number;
+  readonly policy: RetryPolicy;
+  /** In [0,1): the jitter. */
+  readonly random: number;
+  /** Seqs of calls in flight: they stay in the replay. */
+  begunCalls(): ReadonlySet<number>;
 }
 
 export type ReplaySelection = { readonly callIds: readonly string[] } | { readonly filter: CallFilter };

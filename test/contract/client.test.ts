@@ -160,6 +160,25 @@ for (const service of CLIENT_SERVICES) {
         expect([attempts, outages]).toEqual([null, null]);
         await expect(client.requestReplays(callbackId, callIds)).rejects.toMatchObject({ code: "usage" });
       }
+      expect([await client.findReplay(callbackId, "RUN-1"), await client.cancelReplay(callbackId, "RUN-1")]).toEqual([
+        null,
+        false,
+      ]);
+    });
+
+    it("adds to the replay of a run, shows it and cancels it, if the service offers it", async () => {
+      if (!service.isOurs) return;
+      const { client, callIds } = opened;
+      const lease = { run: "RUN-1", holder: "ada@desk", done: 0, total: 0 };
+      for (const chunk of [callIds.slice(0, 5), callIds.slice(5, 8)]) await client.requestReplays(callbackId, chunk, lease);
+      const replay = { id: "RUN-1", total: 8, succeeded: 0, failed: 0 };
+      expect(await client.findReplay(callbackId, "RUN-1")).toEqual({ ...replay, state: "running", cancelled: 0, left: 8 });
+      const other = { ...lease, run: "RUN-2" };
+      const holder = { run: "", holder: "the service", done: 0, total: 8, replay: "RUN-1" };
+      expect(await client.takeRunLock(callbackId, other)).toEqual({ kind: "busy", holder });
+      expect(await client.cancelReplay(callbackId, "RUN-1")).toBe(true);
+      expect(await client.findReplay(callbackId, "RUN-1")).toEqual({ ...replay, state: "cancelled", cancelled: 8, left: 0 });
+      expect(await client.takeRunLock(callbackId, other)).toEqual({ kind: "taken" });
     });
   });
 

@@ -455,9 +455,13 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
       const id = await createHistory();
       const replay = async (query: string) => caller.send("POST", `/callbacks/demo/replays${query}`, "call", {});
       const byId = await replay("?id=A&id=C");
-      expect([byId.status, byId.document]).toEqual([202, { accepted: caller.said(1) }]);
-      expect((await replay("?statusCode=none")).document).toEqual({ accepted: caller.said(1) });
+      const anId = expect.stringMatching(/^[0-9A-F]{16}$/);
+      expect([byId.status, byId.document]).toEqual([202, { id: anId, total: caller.said(1), accepted: caller.said(1) }]);
+      expect((await replay("?statusCode=none")).document).toEqual({ id: anId, total: caller.said(1), accepted: caller.said(1) });
+      // It waits already, for the first replay.
+      expect((await replay("?id=A")).document).toEqual({ id: anId, total: caller.said(0), accepted: caller.said(1) });
       expect(service.work).toEqual([
+        { callbackId: id, kind: "changed" },
         { callbackId: id, kind: "changed" },
         { callbackId: id, kind: "changed" },
       ]);
@@ -466,6 +470,35 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
       ]);
       const due = await service.store.findCall(id, "A");
       expect(due?.due?.cause).toBe("replay");
+    });
+
+    it("shows a replay and cancels it, under the id of the run that requested it", async () => {
+      const id = await createHistory();
+      await caller.send("POST", "/callbacks/demo/replays?id=A", "call", { run: "RUN-1", holder: "ada@desk" });
+      const path = "/callbacks/demo/replays/RUN-1";
+      const counts = { total: caller.said(1), succeeded: caller.said(0), failed: caller.said(0) };
+      const replay = { id: "RUN-1", requestedDate: expect.stringMatching(/^\d{4}-.*Z$/), ...counts };
+      expect((await caller.get(path)).document).toEqual({
+        ...replay,
+        state: "running",
+        cancelled: caller.said(0),
+        left: caller.said(1),
+      });
+      expect((await caller.delete(path)).status).toBe(204);
+      expect((await caller.delete(path)).status).toBe(204);
+      expect((await caller.get(path)).document).toEqual({
+        ...replay,
+        state: "cancelled",
+        cancelled: caller.said(1),
+        left: caller.said(0),
+      });
+      expect((await service.store.findCall(id, "A"))?.due).toBeNull();
+      const more = await caller.send("POST", "/callbacks/demo/replays?id=A", "call", { run: "RUN-1", holder: "ada@desk" });
+      expect(more.status).toBe(409);
+      for (const unknown of ["RUN-2", "x".repeat(100), "%00"]) {
+        const other = `/callbacks/demo/replays/${unknown}`;
+        expect([(await caller.get(other)).status, (await caller.delete(other)).status]).toEqual([404, 404]);
+      }
     });
 
     it("lists outages, of all callbacks or one", async () => {

@@ -3,6 +3,7 @@ import { aResponse, someSettings } from "../support/builders.js";
 import {
   aCallback,
   accept,
+  aReplay,
   attempt,
   callOf,
   countRows,
@@ -112,7 +113,7 @@ export function describeCallbacks(open: OpenStore): void {
       await store.markCalls(callback.id, ["marked", "done"], "SUCCESS", NOW);
       await store.markCalls(callback.id, ["marked"], "FAILED", NOW);
       await attempt(store, callback, ["replayed"], { startedAt: NOW });
-      await store.requestReplays(callback.id, { callIds: ["replayed"] }, NOW + 5);
+      await store.requestReplays(callback.id, aReplay({ callIds: ["replayed"] }), NOW + 5);
       const later = NOW + POLICY.windowMs;
       await store.updateCallback(callback.id, { ...callback, retriesEnabled: true }, later, POLICY);
       const due = await store.fetchDue(callback.id, Number.POSITIVE_INFINITY, 10);
@@ -128,7 +129,7 @@ export function describeCallbacks(open: OpenStore): void {
       await accept(store, callback, ["failed", "held", "replayed"]);
       const before = await callOf(store, callback, "held");
       await attempt(store, callback, ["failed", "replayed"]);
-      await store.requestReplays(callback.id, { callIds: ["replayed"] }, NOW + 5);
+      await store.requestReplays(callback.id, aReplay({ callIds: ["replayed"] }), NOW + 5);
       await hold(store, callback, ["held"]);
       await store.updateCallback(callback.id, { ...callback, retriesEnabled: false }, NOW + MINUTE, POLICY);
       expect(await store.fetchPending(callback.id, 10)).toEqual([{ ...before, changedAt: NOW + MINUTE }]);

@@ -1,7 +1,19 @@
 import { describe, expect, it } from "vitest";
 import type { Call } from "../../src/domain/call.js";
 import { ACCEPTED, anAttempt, aResponse, REFUSED_503 } from "../support/builders.js";
-import { aCallback, accept, attempt, callOf, countRows, hold, idsOf, NOW, type OpenStore, POLICY } from "./store-support.js";
+import {
+  aCallback,
+  accept,
+  aReplay,
+  attempt,
+  callOf,
+  countRows,
+  hold,
+  idsOf,
+  NOW,
+  type OpenStore,
+  POLICY,
+} from "./store-support.js";
 
 export function describeCalls(open: OpenStore): void {
   describe("accepting", () => {
@@ -133,12 +145,16 @@ export function describeCalls(open: OpenStore): void {
       await accept(store, callback, ["A", "B", "waiting"]);
       await attempt(store, callback, ["A"], { result: REFUSED_503 });
       await attempt(store, callback, ["B"], { result: ACCEPTED });
-      expect(await store.requestReplays(callback.id, { callIds: ["A", "B", "waiting"] }, NOW + 7)).toBe(1);
+      expect(await store.requestReplays(callback.id, aReplay({ callIds: ["A", "B", "waiting"] }), NOW + 7)).toMatchObject({
+        accepted: 1,
+      });
       expect((await store.fetchDue(callback.id, NOW + 7, 10)).map(({ id, due }) => [id, due])).toEqual([
         ["A", { at: NOW + 7, cause: "replay" }],
       ]);
       expect((await store.findCallback(callback.id))?.replayRequestedAt).toBe(NOW + 7);
-      await expect(store.requestReplays(callback.id, { callIds: ["nope"] }, NOW)).rejects.toMatchObject({ code: "not-found" });
+      await expect(store.requestReplays(callback.id, aReplay({ callIds: ["nope"] }), NOW)).rejects.toMatchObject({
+        code: "not-found",
+      });
     });
 
     it("get the attempts that a client made in their history, and nothing else changes", async () => {
@@ -176,9 +192,13 @@ export function describeCalls(open: OpenStore): void {
       await attempt(store, callback, ["C"], {
         result: { kind: "answered", statusCode: 404, statusMessage: "Not Found", body: "" },
       });
-      expect(await store.requestReplays(callback.id, { filter: { status: "SUCCESS" } }, NOW + 7)).toBe(0);
+      expect(await store.requestReplays(callback.id, aReplay({ filter: { status: "SUCCESS" } }), NOW + 7)).toMatchObject({
+        accepted: 0,
+      });
       expect((await store.findCallback(callback.id))?.replayRequestedAt).toBe(0);
-      expect(await store.requestReplays(callback.id, { filter: { statusCodes: [{ class: 5 }] } }, NOW + 7)).toBe(2);
+      expect(
+        await store.requestReplays(callback.id, aReplay({ filter: { statusCodes: [{ class: 5 }] } }), NOW + 7),
+      ).toMatchObject({ accepted: 2 });
       expect(idsOf(await store.fetchDue(callback.id, NOW + 7, 10))).toEqual(["A", "B"]);
     });
   });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { aCallback, accept, attempt, idsOf, NOW, type OpenStore, POLICY } from "./store-support.js";
+import { aCallback, accept, aReplay, attempt, idsOf, NOW, type OpenStore, POLICY } from "./store-support.js";
 
 export function describeChanges(open: OpenStore): void {
   describe("the change log", () => {
@@ -30,7 +30,7 @@ export function describeChanges(open: OpenStore): void {
         accept: await isRecorded(() => accept(store, callback, ["A", "B"])),
         attempt: await isRecorded(() => attempt(store, callback, ["A", "B"])),
         mark: await isRecorded(() => store.markCalls(callback.id, ["A"], "SUCCESS", NOW)),
-        replay: await isRecorded(() => store.requestReplays(callback.id, { callIds: ["B"] }, NOW)),
+        replay: await isRecorded(() => store.requestReplays(callback.id, aReplay({ callIds: ["B"] }), NOW)),
         update: await isRecorded(() => store.updateCallback(callback.id, { ...callback, email: "x@y" }, NOW, POLICY)),
         delete: await isRecorded(() => store.deleteCallback(callback.id, NOW)),
       };

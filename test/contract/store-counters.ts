@@ -1,9 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { Call } from "../../src/domain/call.js";
 import type { Callback } from "../../src/domain/callback.js";
 import type { Store } from "../../src/store/store.js";
 import { ACCEPTED, anAttempt, aResponse, REFUSED_503 } from "../support/builders.js";
-import { aCallback, aGroup, countRows, DAY, everyCall, MINUTE, NOW, type OpenStore, POLICY } from "./store-support.js";
+import { aCallback, aGroup, aReplay, countRows, DAY, everyCall, MINUTE, NOW, type OpenStore, POLICY } from "./store-support.js";
 
 export function describeCounters(open: OpenStore): void {
   describe("counters", () => {
@@ -27,7 +28,19 @@ export function describeCounters(open: OpenStore): void {
 }
 
 const anOperation = fc.record({
-  kind: fc.constantFrom("accept", "attempt", "attempt", "hold", "mark", "replay", "replayAll", "toggle", "expire", "purge"),
+  kind: fc.constantFrom(
+    "accept",
+    "attempt",
+    "attempt",
+    "hold",
+    "mark",
+    "replay",
+    "replayAll",
+    "cancel",
+    "toggle",
+    "expire",
+    "purge",
+  ),
   callback: fc.constantFrom(0, 1),
   /** Which of the calls there are. */
   pick: fc.array(fc.nat(20), { minLength: 1, maxLength: 6 }),
@@ -83,10 +96,18 @@ async function apply(
       break;
     }
     case "replay":
-      await store.requestReplays(callback.id, { callIds: picked(all).map(({ id }) => id) }, now);
+      await store.requestReplays(callback.id, aReplay({ callIds: picked(all).map(({ id }) => id) }, { id: `R${index}` }), now);
       break;
     case "replayAll":
-      await store.requestReplays(callback.id, { filter: { since: now - DAY } }, now);
+      await store.requestReplays(callback.id, aReplay({ filter: { since: now - DAY } }, { id: `R${index}` }), now);
+      break;
+    case "cancel":
+      for (const place of pick) {
+        if ((await store.findReplay(callback.id, `R${place}`)) === null) continue;
+        const begunCalls = () => new Set(isGood ? [] : picked(all).map(({ seq }) => seq));
+        const cancel = { replayId: `R${place}`, now, policy: POLICY, random: 0.5, begunCalls };
+        expect(await store.cancelReplayChunk(callback.id, cancel)).toBe(true);
+      }
       break;
     case "toggle": {
       const current = await store.findCallback(callback.id);
@@ -113,10 +134,26 @@ async function expectTrueCounts(store: Store, callback: Callback): Promise<void>
   expect(await store.fetchDue(callback.id, Number.POSITIVE_INFINITY, 10_000)).toEqual(due);
   const held = due.filter(({ attemptCount }) => attemptCount === 0).sort((one, other) => one.seq - other.seq);
   expect(await store.fetchHeld(callback.id)).toEqual(held[0] ?? null);
+  await expectTrueReplays(store, callback, due);
   for (const call of await everyCall(store, callback, { status: "SUCCESS" })) expect(call.due).toBeNull();
   const attempts = await store.listAttempts(
     callback.id,
     failed.map(({ id }) => id),
   );
   for (const { id, attemptCount } of failed) expect(attempts.get(id) ?? []).toHaveLength(attemptCount);
+}
+
+/** Each call that waits for a replay belongs to one. */
+async function expectTrueReplays(store: Store, callback: Callback, due: readonly Call[]): Promise<void> {
+  let waiting = due.filter((call) => call.due?.cause === "replay").length;
+  for (let index = 0; index < 40; index++) {
+    const replay = await store.findReplay(callback.id, `R${index}`);
+    if (replay === null) continue;
+    const { requestedAt, total, succeeded, failed, cancelled, left } = replay;
+    expect(due.filter((call) => call.due?.cause === "replay" && call.due.at === requestedAt)).toHaveLength(left);
+    expect(Math.min(succeeded, failed, cancelled)).toBeGreaterThanOrEqual(0);
+    expect(succeeded + failed + cancelled + left).toBe(total);
+    waiting -= left;
+  }
+  expect(waiting).toBe(0);
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { RunLease } from "../../src/domain/callback.js";
-import { aCallback, accept, attempt, NOW, type OpenStore } from "./store-support.js";
+import { ACCEPTED, REFUSED_503 } from "../support/builders.js";
+import { aCallback, accept, aReplay, attempt, callOf, DAY, idsOf, MINUTE, NOW, type OpenStore, POLICY } from "./store-support.js";
 
 const aLease = (over: Partial<RunLease> = {}): RunLease => ({ run: "RUN-1", holder: "ada@desk", done: 0, total: 0, ...over });
 
@@ -64,13 +65,14 @@ export function describeRunLeases(open: OpenStore): void {
       await accept(store, callback, ["A", "B"]);
       await attempt(store, callback, ["A", "B"]);
       await store.takeRunLease(callback.id, aLease(), NOW);
-      const request = (run: RunLease | null, at: number) => store.requestReplays(callback.id, { callIds: ["A"] }, at, run);
+      const request = (run: RunLease | null, at: number) =>
+        store.requestReplays(callback.id, aReplay({ callIds: ["A"] }, { by: run }), at);
       const locked = { code: "locked", message: expect.stringContaining("Run RUN-1 of ada@desk") };
       await expect(request(null, NOW + 29_999)).rejects.toMatchObject(locked);
       await expect(request(aLease({ holder: "ada@laptop" }), NOW)).rejects.toMatchObject(locked);
-      await expect(store.requestReplays(callback.id, { filter: {} }, NOW)).rejects.toMatchObject(locked);
-      expect(await request(aLease(), NOW)).toBe(1);
-      expect(await request(null, NOW + 30_000)).toBe(1);
+      await expect(store.requestReplays(callback.id, aReplay({ filter: {} }), NOW)).rejects.toMatchObject(locked);
+      expect(await request(aLease(), NOW)).toMatchObject({ accepted: 1 });
+      expect(await request(null, NOW + 30_000)).toMatchObject({ accepted: 1 });
     });
 
     it("isn't given while the service replays, except to the run that requested it", async () => {
@@ -79,23 +81,96 @@ export function describeRunLeases(open: OpenStore): void {
       await accept(store, callback, ["A", "B", "C"]);
       await attempt(store, callback, ["A", "B", "C"]);
       await store.takeRunLease(callback.id, aLease(), NOW);
-      await store.requestReplays(callback.id, { callIds: ["A", "B"] }, NOW, aLease());
+      await store.requestReplays(callback.id, aReplay({ callIds: ["A", "B"] }, { id: "RUN-1", by: aLease() }), NOW);
       expect(await store.takeRunLease(callback.id, aLease({ done: 1, total: 2 }), NOW + 1)).toBeNull();
       await store.releaseRunLease(callback.id, aLease());
-      expect(await store.takeRunLease(callback.id, aLease(), NOW + 2)).toEqual({
-        run: "",
-        holder: "the service",
-        done: 0,
-        total: 2,
-      });
+      const other = aLease({ run: "RUN-2" });
+      const service = { run: "", holder: "the service", replay: "RUN-1", total: 2 };
+      expect(await store.takeRunLease(callback.id, other, NOW + 2)).toEqual({ ...service, done: 0 });
       await attempt(store, callback, ["A"], { cause: "replay" });
-      await store.markCalls(callback.id, ["B"], "SUCCESS", NOW + 3, "user");
+      expect(await store.takeRunLease(callback.id, other, NOW + 3)).toEqual({ ...service, done: 1 });
+      // It was killed or left it to the service, and comes back.
       expect(await store.takeRunLease(callback.id, aLease(), NOW + 4)).toBeNull();
+      await store.releaseRunLease(callback.id, aLease());
+      await store.markCalls(callback.id, ["B"], "SUCCESS", NOW + 5, "user");
+      expect(await store.takeRunLease(callback.id, other, NOW + 6)).toBeNull();
+    });
+
+    it("isn't given back to a run that slept while the service began a replay", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await accept(store, callback, ["A"]);
+      await attempt(store, callback, ["A"]);
+      await store.takeRunLease(callback.id, aLease(), NOW);
+      await store.requestReplays(callback.id, aReplay({ callIds: ["A"] }), NOW + 30_000);
+      expect(await store.takeRunLease(callback.id, aLease(), NOW + 30_001)).toMatchObject({ run: "", replay: "REPLAY" });
     });
 
     it("needs a callback", async () => {
       const store = await open();
       await expect(store.takeRunLease("NONE", aLease(), NOW)).rejects.toMatchObject({ code: "not-found" });
+    });
+  });
+
+  describe("a replay by the service", () => {
+    async function failedCalls(ids: readonly string[]) {
+      const store = await open();
+      const callback = await aCallback(store, { retriesEnabled: true });
+      await accept(store, callback, ids);
+      await attempt(store, callback, ids, { startedAt: NOW, result: REFUSED_503 });
+      const request = (id: string, callIds: readonly string[], at = NOW) =>
+        store.requestReplays(callback.id, aReplay({ callIds }, { id }), at);
+      const cancel = (replayId: string, begun: readonly number[] = []) =>
+        store.cancelReplayChunk(callback.id, {
+          ...{ replayId, now: NOW + 9, policy: POLICY, random: 0.5 },
+          begunCalls: () => new Set(begun),
+        });
+      return { store, callback, request, cancel, find: (id: string) => store.findReplay(callback.id, id) };
+    }
+
+    it("counts its calls by outcome; those of an earlier one stay with that one", async () => {
+      const { store, callback, request, find } = await failedCalls(["A", "B", "C", "D", "E"]);
+      expect(await request("R1", ["A", "B", "C"])).toEqual({ id: "R1", total: 3, accepted: 3 });
+      expect(await request("R2", ["C", "E"])).toEqual({ id: "R2", total: 1, accepted: 2 });
+      expect(await request("R1", ["C", "D"], NOW + 5)).toEqual({ id: "R1", total: 4, accepted: 2 });
+      expect(idsOf(await store.fetchReplays(callback.id, 9))).toEqual(["A", "B", "C", "D", "E"]);
+      await attempt(store, callback, ["A"], { cause: "replay", result: ACCEPTED });
+      await attempt(store, callback, ["B"], { cause: "replay", result: REFUSED_503 });
+      // Begun before the request.
+      await attempt(store, callback, ["C"], { cause: "retry", result: REFUSED_503 });
+      await store.markCalls(callback.id, ["D"], "SUCCESS", NOW + 6);
+      const counts = { total: 4, succeeded: 1, failed: 1, cancelled: 1, left: 1 };
+      expect(await find("R1")).toEqual({ id: "R1", requestedAt: NOW, ...counts, cancelledAt: null });
+      expect(await find("R2")).toMatchObject({ total: 1, left: 1 });
+      expect(await find("R3")).toBeNull();
+    });
+
+    it("is cancelled but for the calls in flight, and takes no more; the others get their retries back", async () => {
+      const { store, callback, request, cancel, find } = await failedCalls(["A", "B"]);
+      await request("R1", ["A", "B"]);
+      const inFlight = (await callOf(store, callback, "A")).seq;
+      expect(await cancel("R1", [inFlight])).toBe(true);
+      expect(await find("R1")).toMatchObject({ cancelled: 1, left: 1, cancelledAt: NOW + 9 });
+      expect((await callOf(store, callback, "B")).due).toEqual({ at: NOW + POLICY.intervalMs, cause: "retry" });
+      expect(await store.takeRunLease(callback.id, aLease(), NOW)).toMatchObject({ run: "", replay: "R1" });
+      await expect(request("R1", ["B"])).rejects.toMatchObject({ code: "locked" });
+      await attempt(store, callback, ["A"], { cause: "replay", result: ACCEPTED });
+      expect(await find("R1")).toMatchObject({ succeeded: 1, cancelled: 1, left: 0 });
+      expect(await store.takeRunLease(callback.id, aLease(), NOW)).toBeNull();
+      await expect(cancel("R2")).rejects.toMatchObject({ code: "not-found" });
+    });
+
+    it("keeps its calls when the clock is set back, and later ones follow", async () => {
+      const { store, callback, request, find } = await failedCalls(["A", "B"]);
+      await request("R1", ["A"], NOW + DAY);
+      await store.clampTimes({ now: NOW, latestDueAt: NOW + MINUTE });
+      await request("R2", ["B"], NOW);
+      expect(idsOf(await store.fetchReplays(callback.id, 9))).toEqual(["A", "B"]);
+      for (const id of ["A", "B"]) await attempt(store, callback, [id], { cause: "replay", result: ACCEPTED });
+      expect([await find("R1"), await find("R2")]).toMatchObject([
+        { succeeded: 1, left: 0 },
+        { succeeded: 1, left: 0 },
+      ]);
     });
   });
 }

@@ -4,7 +4,7 @@ import type { CallStatus } from "../../src/domain/call.js";
 import type { Callback, CallbackSettings } from "../../src/domain/callback.js";
 import { type Endpoint, NEW_ENDPOINT } from "../../src/domain/endpoint.js";
 import { DEFAULT_RETRY_POLICY } from "../../src/domain/retry-policy.js";
-import type { CallQuery, OutcomeGroup, Store } from "../../src/store/store.js";
+import type { CallQuery, OutcomeGroup, ReplayRequest, Store } from "../../src/store/store.js";
 import { anAttempt, aResponse, someSettings } from "../support/builders.js";
 
 export const NOW = Date.UTC(2030, 0, 1);
@@ -34,6 +34,10 @@ export async function accept(store: Store, callback: Callback, ids: readonly str
 export function aGroup(over: Partial<OutcomeGroup> = {}): OutcomeGroup {
   return { attempts: [], holdings: [], endpoints: [], closedOutages: [], mails: [], policy: POLICY, ...over };
 }
+
+export const aReplay = (selection: ReplayRequest["selection"], over: Partial<ReplayRequest> = {}): ReplayRequest => {
+  return { id: "REPLAY", by: null, selection, ...over };
+};
 
 export function anEndpoint(over: Partial<Endpoint> = {}): Endpoint {
   return { ...NEW_ENDPOINT, ...over };

@@ -5,6 +5,7 @@ import {
   accept,
   aGroup,
   anEndpoint,
+  aReplay,
   attempt,
   callOf,
   hold,
@@ -106,7 +107,7 @@ export function describeWaiting(open: OpenStore): void {
       await attempt(store, callback, ["before", "replay"], { startedAt: NOW - 1 });
       await attempt(store, callback, ["older"], { startedAt: NOW - 2 });
       await attempt(store, callback, ["at"], { startedAt: NOW });
-      await store.requestReplays(callback.id, { callIds: ["replay"] }, NOW);
+      await store.requestReplays(callback.id, aReplay({ callIds: ["replay"] }), NOW);
       expect(await store.expireRetries(callback.id, NOW, 1)).toBe(1);
       expect((await callOf(store, callback, "older")).due).toBeNull();
       expect(await store.expireRetries(callback.id, NOW, 10)).toBe(1);

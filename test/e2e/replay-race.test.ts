@@ -162,12 +162,67 @@ describe("a replay by the service", () => {
 
   it("keeps other runs out until it ends; one that waits finds nothing left", async () => {
     const outage = await outageOf(() => ({ status: 200, delayMs: 100 }));
-    await works(home, ["replay", "demo", "--failed", "--yes", "--via", "service"]);
+    await works(home, ["replay", "demo", "--failed", "--yes", "--via", "service", "--detach"]);
     const [second, waiting] = await Promise.all(
       [[], ["--wait"]].map((flags) => home.whcb(["replay", "demo", "--failed", "--yes", ...flags])),
     );
     expect(second).toMatchObject({ code: 5, stderr: expect.stringMatching(/the service is replaying \d+ calls of demo itself/) });
     expect(waiting).toMatchObject({ code: 0, stderr: expect.stringContaining("nothing to replay") });
+    expect([outage.received().length, twice(outage.received())]).toEqual([CALLS, []]);
+  });
+
+  it("is followed until it ends, and goes on after a kill -9 of the service", async () => {
+    const outage = await outageOf((_, number) => ({ status: number % 10 === 0 ? 500 : 200, delayMs: 50 }));
+    await works(home, ["replay", "demo", "--failed", "--yes", "--via", "service", "--detach"]);
+    await outage.hasReceived(CALLS / 3);
+    await outage.serving.stop("SIGKILL");
+    await home.serve(["--no-endpoint-check"]);
+    const runId = newestJournal(home)?.runId ?? "";
+    const { code, stdout, stderr } = await home.whcb(["replay", "--resume", runId, "-o", "json"]);
+    const { viaService } = JSON.parse(stdout);
+    expect([code, stderr]).toEqual([8, expect.stringContaining(`${viaService.failed} failed again`)]);
+    expect(viaService).toMatchObject({ total: CALLS, cancelled: 0, left: 0 });
+    expect(viaService.succeeded + viaService.failed).toBe(CALLS);
+    expect((await outage.failedIds()).length).toBe(viaService.failed);
+    // Only what was in flight at the kill.
+    expect(twice(outage.received()).length).toBeLessThanOrEqual(64);
+  });
+
+  it("is cancelled while the endpoint is down, by the command that a refused run names", async () => {
+    const outage = await outageOf(() => ({ status: 503 }));
+    const asked = home.start(["replay", "demo", "--failed", "--yes", "--via", "service", "-o", "json"]);
+    await outage.hasReceived(10);
+    await asked.stop("SIGINT");
+    expect(await asked.ended).toMatchObject({ code: 130, stderr: expect.stringContaining("the service goes on") });
+    const refused = await home.whcb(["replay", "demo", "--failed", "--yes"]);
+    const [, command = ""] = /`whcb ([^`]+)` cancels the rest/.exec(refused.stderr) ?? [];
+    expect([refused.code, command]).toEqual([5, `replay demo --cancel ${newestJournal(home)?.runId}`]);
+    const cancelled = JSON.parse(await works(home, [...command.split(" "), "-o", "json"]));
+    expect(cancelled).toMatchObject({ state: "cancelled", succeeded: 0, left: 0 });
+    expect(cancelled.failed + cancelled.cancelled).toBe(cancelled.total);
+    const canary = await home.whcb(["replay", "demo", "--failed", "--yes"]);
+    expect([canary.code, canary.stderr]).toEqual([8, expect.stringContaining("the first call failed")]);
+  });
+
+  it("that is cancelled keeps its lock until the calls in flight have ended", async () => {
+    const outage = await outageOf(() => ({ status: 200, delayMs: 700 }));
+    await works(home, ["replay", "demo", "--failed", "--yes", "--via", "service", "--detach"]);
+    await outage.hasReceived(5);
+    const discarded = await home.whcb(["runs", "discard", newestJournal(home)?.runId ?? ""]);
+    expect([discarded.code, discarded.stderr]).toEqual([0, expect.stringContaining("the service sends no more of its calls")]);
+    expect(await home.whcb(["replay", "demo", "--failed", "--yes", "--wait"])).toMatchObject({ code: 0 });
+    expect([outage.received().length, twice(outage.received())]).toEqual([CALLS, []]);
+  });
+
+  it("that waits in a file that nothing serves is cancelled there", async () => {
+    const outage = await outageOf();
+    await outage.serving.stop("SIGTERM");
+    const onFile = (...args: string[]) => home.whcb([...args, "--service", home.path("x.db")]);
+    const asked = await onFile("replay", "demo", "--failed", "--yes", "--via", "service");
+    expect(asked).toMatchObject({ code: 0, stdout: expect.stringMatching(new RegExp(`not sent yet +${CALLS}\n`)) });
+    expect((await onFile("replay", "demo", "--failed", "--yes")).code).toBe(5);
+    expect((await onFile("runs", "discard", newestJournal(home)?.runId ?? "")).code).toBe(0);
+    expect((await onFile("replay", "demo", "--failed", "--yes")).code).toBe(0);
     expect([outage.received().length, twice(outage.received())]).toEqual([CALLS, []]);
   });
 });

@@ -143,7 +143,9 @@ describe("a database of version 0.1.0", () => {
     const store = await open();
     const [demo, down] = [await callbackOf(store, "demo"), await callbackOf(store, "down")];
     await store.markCalls(down.id, [FIRST_FAILED], "SUCCESS", NOW);
-    expect(await store.requestReplays(down.id, { filter: {} }, NOW)).toBe(15);
+    expect(await store.requestReplays(down.id, { id: "R", by: null, selection: { filter: {} } }, NOW)).toMatchObject({
+      accepted: 15,
+    });
     expect(await store.countCalls(down.id)).toEqual({ PENDING: 0, SUCCESS: 1, FAILED: 15 });
     const changed = await store.updateCallback(demo.id, { ...demo, name: "renamed" }, NOW, DEFAULT_RETRY_POLICY);
     expect(changed).toEqual({ ...demo, name: "renamed" });

@@ -7,13 +7,13 @@ import { FormatRegistry } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import {
-  AcceptedDocument,
   AttemptDocument,
   CallbackDocument,
   CallDocument,
   ErrorSchema,
   listDocument,
   OutageDocument,
+  RequestedReplayDocument,
   SubmittedDocument,
   TokenDocument,
   VerifiedDocument,
@@ -55,7 +55,7 @@ it.each<[string, "GET" | "POST", string, object | undefined, TSchema]>([
   ["attempts", "GET", "/callbacks/demo/calls/B/attempts", undefined, listDocument("attempts", AttemptDocument)],
   ["outages", "GET", "/outages", undefined, listDocument("outages", OutageDocument)],
   ["a submission", "POST", "/callbacks/demo/calls", { id: "C" }, SubmittedDocument],
-  ["what is replayed", "POST", "/callbacks/demo/replays?status=FAILED", undefined, AcceptedDocument],
+  ["what is replayed", "POST", "/callbacks/demo/replays?status=FAILED", undefined, RequestedReplayDocument],
   ["a token", "POST", "/auth", undefined, TokenDocument],
   ["its verification", "GET", "/auth/verify", undefined, VerifiedDocument],
   ["an error", "GET", "/callbacks/nope", undefined, ErrorSchema],

@@ -33,6 +33,7 @@ it("describes every route in a valid OpenAPI 3.1 document, without credentials",
     "/callbacks/{id}/calls/{callId} get,put",
     "/callbacks/{id}/calls/{callId}/attempts get",
     "/callbacks/{id}/replays post",
+    "/callbacks/{id}/replays/{replayId} delete,get",
     "/callbacks/{id}/run-lock delete,put",
     "/outages get",
   ]);

@@ -29,6 +29,7 @@ export const VIA = choiceOr("--via <what>", "direct: send from here; service: as
   "direct",
   "service",
 ]);
+export const DETACH = flag("--detach", "with --via service: don't wait until the service has sent the calls");
 export const DRY_RUN = flag("--dry-run", "show what would be done, and do nothing");
 export const PRINT_CURL = flag("--print-curl", "with --dry-run: print the requests as curl commands");
 export const SKIP_RETRYING = flag("--skip-retrying", "leave out calls that the service is still retrying");

@@ -18,11 +18,11 @@ export async function withLocks(
     ...(runId === undefined ? {} : { runId }),
     wait: args.get(WAIT),
     serviceFlags: screen.renderOptions.serviceFlags,
-    onWait: (busy) => screen.info(`waiting: ${describeBusy(busy)}`),
+    onWait: (busy) => screen.info(`waiting: ${describeBusy(busy, screen.renderOptions.serviceFlags)}`),
   });
   const stopListening = releaseOnInterrupt(locks, deps);
   try {
-    for (const busy of locks.busy) screen.info(`left out: ${describeBusy(busy)}`);
+    for (const busy of locks.busy) screen.info(`left out: ${describeBusy(busy, screen.renderOptions.serviceFlags)}`);
     const code = await use(locks);
     if (locks.busy.length === 0) return code;
     const names = locks.busy.map(({ callback }) => callback.name || callback.id).join(", ");

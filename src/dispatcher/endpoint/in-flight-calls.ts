@@ -35,6 +35,11 @@ export class InFlightCalls {
     return this.#calls.has(callSeq);
   }
 
+  /** Sent, or about to be; those that wait after our own fault aren't. */
+  begun(): ReadonlySet<number> {
+    return new Set([...this.#calls.keys()].filter((seq) => (this.#faults.get(seq)?.retryAt ?? null) === null));
+  }
+
   add(callSeq: number, call: InFlightCall): void {
     this.#calls.set(callSeq, call);
   }

@@ -1,5 +1,6 @@
 /** Each step is written to the journal, counted and passed to the listener (docs/runs.md); none holds a key or a call's content. */
 import type { ReplayOptions } from "../run-options.js";
+import type { ServiceCounts } from "../run-session.js";
 
 export type RunStep =
   | { readonly step: "run"; readonly version: 1; readonly header: RunHeader }
@@ -88,6 +89,8 @@ export type RunEvent =
   | { readonly type: "listed"; readonly callbackId: string; readonly calls: number; readonly total: number | null }
   | { readonly type: "started"; readonly runId: string; readonly counts: RunCounts }
   | { readonly type: "step"; readonly callbackId: string; readonly step: CallStep; readonly counts: RunCounts }
+  /** By the service (`--via service`). */
+  | { readonly type: "replaying"; readonly service: ServiceCounts }
   /** The service asked for a pause: nothing is marked until `until`. */
   | { readonly type: "pausing"; readonly callbackId: string; readonly until: number }
   /** No new sends from here. */

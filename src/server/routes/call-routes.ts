@@ -4,7 +4,6 @@ import type { Attempt } from "../../domain/attempt.js";
 import { type Call, callIdFrom } from "../../domain/call.js";
 import type { Callback } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
-import type { ReplaySelection } from "../../store/store.js";
 import { attemptsToJson, callToJson } from "../../wire/json/call-json.js";
 import { objectOf } from "../../wire/json/json-value.js";
 import type { Mark } from "../../wire/json/parse-call.js";
@@ -14,7 +13,6 @@ import { sendList } from "./list-answer.js";
 import { one, type Query, readFilter, readIds, readPage, readSort } from "./query-parameters.js";
 import { callLinks, Linker } from "./resource-links.js";
 import type { CallbackPath, CallPath, RouteContext } from "./route-context.js";
-import { readLease } from "./run-lock-routes.js";
 
 /** By date: newest first. */
 const SORT_FIELDS = { attemptedDate: true, status: false, messageId: false, id: false } as const;
@@ -77,15 +75,6 @@ export function addCallRoutes(app: FastifyInstance, { docs, deps, lookup, larges
     return send(request, reply, { kind: "call", shape: "attempts", document });
   });
 
-  app.post<CallbackPath & { Querystring: Query }>("/callbacks/:id/replays", docs("requestReplays"), async (request, reply) => {
-    const selection = readReplaySelection(request.query);
-    const callback = await lookup.find(request.params.id);
-    const by = objectOf(request.body).run === undefined ? null : await readLease(request.body);
-    const accepted = await store.requestReplays(callback.id, selection, clock.now(), by);
-    if (accepted > 0) deps.onWork(callback.id, "changed");
-    return send(request, reply, { kind: "call", shape: "accepted", document: { accepted }, status: 202 });
-  });
-
   app.post<CallbackPath>("/callbacks/:id/attempts", docs("recordReplays"), async (request, reply) => {
     const { parseReplayReports } = await lazyParts.callParsers();
     const replays = parseReplayReports(request.body).map(({ callId, attempt }) => ({ callId: checkedCallId(callId), attempt }));
@@ -109,17 +98,6 @@ export function addCallRoutes(app: FastifyInstance, { docs, deps, lookup, larges
   }
 }
 
-function readReplaySelection(query: Query): ReplaySelection {
-  const ids = readIds(query);
-  const filter = readFilter(query);
-  if (ids.length === 0 && Object.keys(filter).length === 0) {
-    throw new WhcbError("invalid", "id is missing: name the calls to replay, or status=FAILED for all failed calls");
-  }
-  const { status = "FAILED" } = filter;
-  if (status !== "FAILED") throw new WhcbError("invalid", "status must be FAILED: only failed calls can be replayed");
-  return ids.length > 0 ? { callIds: ids.map(checkedCallId) } : { filter: { ...filter, status } };
-}
-
 async function readMark(body: unknown): Promise<Mark> {
   const { parseMark } = await lazyParts.callParsers();
   return parseMark(body);
@@ -132,7 +110,7 @@ function readExpand(query: Query): boolean {
 }
 
 /** No call id is longer or has a control character; some databases fail on them. */
-function checkedCallId(callId: string): string {
+export function checkedCallId(callId: string): string {
   if (callId.length > 64 || /\p{Cc}/u.test(callId)) throw noCall(callId);
   return callIdFrom(callId);
 }

@@ -132,8 +132,14 @@ async function bringRetriesForward(db: Db, callbackKey: number, now: number, pol
       AND first_failed_at >= ${now - policy.windowMs}`.execute(db);
 }
 
-/** Held calls are PENDING again. A requested replay stays due. */
+/** Held calls are PENDING again, also those of a requested replay. Another requested replay stays due. */
 export async function switchRetriesOff(db: Db, callbackKey: number, now: number): Promise<void> {
+  const changes = new CountChanges();
+  const { rows } = await sql<{ requested_at: number; calls: number }>`
+    SELECT due_at AS requested_at, count(*) AS calls FROM calls
+    WHERE callback_key = ${callbackKey} AND status = 'FAILED' AND due_at IS NOT NULL AND attempt_count = 0 AND due_cause = 'replay'
+    GROUP BY due_at`.execute(db);
+  for (const { requested_at, calls } of rows) changes.leaveReplay(callbackKey, requested_at, null, calls);
   const released = await sql`
     UPDATE calls
     SET status = 'PENDING', attempted_at = ${NEVER}, status_message = NULL, first_failed_at = NULL,
@@ -142,7 +148,6 @@ export async function switchRetriesOff(db: Db, callbackKey: number, now: number)
   await sql`
     UPDATE calls SET due_at = NULL, due_cause = NULL, changed_at = ${now}
     WHERE callback_key = ${callbackKey} AND status = 'FAILED' AND due_at IS NOT NULL AND due_cause = 'retry'`.execute(db);
-  const changes = new CountChanges();
   changes.add(callbackKey, "PENDING", Number(released.numAffectedRows ?? 0n));
   changes.add(callbackKey, "FAILED", -Number(released.numAffectedRows ?? 0n));
   await changes.save(db);

@@ -1,13 +1,13 @@
 import { sql } from "kysely";
-import { describeHolder, LEASE_MS, type RunLease, serviceLease } from "../../domain/callback.js";
+import { describeHolder, LEASE_MS, type RunLease, type ServiceReplay, serviceLease } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
-import type { Db } from "../schema.js";
+import type { Db, ReplayTable } from "../schema.js";
 import { requireCallback } from "./callback-row.js";
 
 /** Beyond that it is from before the clock was set back. Another run's clock is later by its wait for the database, so there is a margin. */
 const latestExpiry = (now: number): number => now + 2 * LEASE_MS;
 
-/** One statement. null if taken, else the holder's lease. Requested replays keep other runs out until the last one has its outcome. */
+/** One statement. null if taken, else the holder's lease. A replay by the service keeps all runs out until it ends, but the one that requested it. */
 export async function takeRunLease(db: Db, callbackId: string, lease: RunLease, now: number): Promise<RunLease | null> {
   const { key } = await requireCallback(db, callbackId);
   const { run, holder, done, total } = lease;
@@ -15,8 +15,7 @@ export async function takeRunLease(db: Db, callbackId: string, lease: RunLease, 
   const { rows } = await sql<{ callback_key: number }>`
     INSERT INTO run_leases (callback_key, run, holder, done, total, expires_at)
     SELECT ${key}, ${run}, ${holder}, ${done}, ${total}, ${expiresAt}
-    WHERE NOT EXISTS (SELECT 1 FROM calls WHERE callback_key = ${key} AND due_cause = 'replay')
-      OR EXISTS (SELECT 1 FROM run_leases WHERE callback_key = ${key} AND run = ${run} AND holder = ${holder})
+    WHERE NOT EXISTS (SELECT 1 FROM replays WHERE callback_key = ${key} AND waiting > 0 AND id <> ${run})
     ON CONFLICT (callback_key) DO UPDATE SET
       run = excluded.run, holder = excluded.holder, done = excluded.done, total = excluded.total, expires_at = excluded.expires_at
     WHERE (run_leases.run = excluded.run AND run_leases.holder = excluded.holder)
@@ -49,10 +48,15 @@ async function readLease(db: Db, callbackKey: number, now: number): Promise<RunL
 }
 
 async function readServiceLease(db: Db, callbackKey: number): Promise<RunLease | null> {
-  const { rows } = await sql<{ requested: number }>`
-    SELECT count(*) AS requested FROM calls WHERE callback_key = ${callbackKey} AND due_cause = 'replay'`.execute(db);
-  const requested = rows[0]?.requested ?? 0;
-  return requested === 0 ? null : serviceLease(requested);
+  const { rows } = await sql<ReplayTable>`
+    SELECT * FROM replays WHERE callback_key = ${callbackKey} AND waiting > 0 ORDER BY requested_at LIMIT 1`.execute(db);
+  return rows[0] === undefined ? null : serviceLease(toServiceReplay(rows[0]));
+}
+
+export function toServiceReplay(row: ReplayTable): ServiceReplay {
+  const { id, requested_at, total, succeeded, failed, waiting, cancelled_at } = row;
+  const cancelled = total - succeeded - failed - waiting;
+  return { id, requestedAt: requested_at, total, succeeded, failed, cancelled, left: waiting, cancelledAt: cancelled_at };
 }
 
 export async function releaseRunLease(db: Db, callbackId: string, { run, holder }: RunLease): Promise<void> {

@@ -6,9 +6,17 @@ import { batchOf, cell } from "../sqlite/json-rows.js";
 
 export type CallCounts = Readonly<Record<CallStatus, number>>;
 
+interface ReplayCounts {
+  total: number;
+  succeeded: number;
+  failed: number;
+  waiting: number;
+}
+
 /** A batch updates few rows. */
 export class CountChanges {
   readonly #byCallback = new Map<number, Record<CallStatus, number>>();
+  readonly #byReplay = new Map<string, ReplayCounts & { readonly key: readonly [callbackKey: number, requestedAt: number] }>();
 
   add(callbackKey: number, status: CallStatus, change: number): void {
     const counts = this.#byCallback.get(callbackKey) ?? { PENDING: 0, SUCCESS: 0, FAILED: 0 };
@@ -22,7 +30,29 @@ export class CountChanges {
     this.add(callbackKey, to, 1);
   }
 
+  enterReplay(callbackKey: number, requestedAt: number): void {
+    const counts = this.#ofReplay(callbackKey, requestedAt);
+    counts.total += 1;
+    counts.waiting += 1;
+  }
+
+  /** `outcome`: of its attempt; null: withdrawn. */
+  leaveReplay(callbackKey: number, requestedAt: number, outcome: "succeeded" | "failed" | null, calls = 1): void {
+    const counts = this.#ofReplay(callbackKey, requestedAt);
+    counts.waiting -= calls;
+    if (outcome !== null) counts[outcome] += calls;
+  }
+
+  #ofReplay(callbackKey: number, requestedAt: number): ReplayCounts {
+    const name = `${callbackKey} ${requestedAt}`;
+    const key = [callbackKey, requestedAt] as const;
+    const counts = this.#byReplay.get(name) ?? { key, total: 0, succeeded: 0, failed: 0, waiting: 0 };
+    this.#byReplay.set(name, counts);
+    return counts;
+  }
+
   async save(db: Db): Promise<void> {
+    await this.#saveReplays(db);
     const rows: [number, string, number][] = [];
     for (const [key, counts] of this.#byCallback) {
       for (const [status, change] of Object.entries(counts)) if (change !== 0) rows.push([key, status, change]);
@@ -32,6 +62,17 @@ export class CountChanges {
       INSERT INTO call_counts (callback_key, status, count)
       SELECT ${cell(0)}, ${cell(1)}, ${cell(2)} FROM ${batchOf(rows)} WHERE true
       ON CONFLICT (callback_key, status) DO UPDATE SET count = call_counts.count + excluded.count`.execute(db);
+  }
+
+  async #saveReplays(db: Db): Promise<void> {
+    if (this.#byReplay.size === 0) return;
+    const rows = Array.from(this.#byReplay.values(), ({ key, total, succeeded, failed, waiting }) => {
+      return [...key, total, succeeded, failed, waiting];
+    });
+    await sql`
+      UPDATE replays SET total = total + ${cell(2)}, succeeded = succeeded + ${cell(3)}, failed = failed + ${cell(4)},
+        waiting = waiting + ${cell(5)}
+      FROM ${batchOf(rows)} WHERE callback_key = ${cell(0)} AND requested_at = ${cell(1)}`.execute(db);
   }
 }
 

@@ -43,6 +43,7 @@ export async function writeStates(db: Db, states: Iterable<CallState>, changes: 
     const { seq, callbackKey, before, after } = state;
     if (before === after) continue;
     changes.move(callbackKey, before.status, after.status);
+    countReplay(state, changes);
     if (isSimplyDelivered(state)) {
       delivered.push([seq, after.attemptCount, after.attemptedAt, after.statusMessage, after.changedAt]);
     } else others.push([seq, ...progressCells(after)]);
@@ -58,6 +59,14 @@ export async function writeStates(db: Db, states: Iterable<CallState>, changes: 
     const assignments = PROGRESS_COLUMNS.map((column, index) => sql`${sql.raw(column)} = ${cell(index + 1)}`);
     await sql`UPDATE calls SET ${sql.join(assignments)} FROM ${batchOf(others)} WHERE calls.seq = ${cell(0)}`.execute(db);
   }
+}
+
+function countReplay({ callbackKey, before, after }: CallState, changes: CountChanges): void {
+  if (before.due?.cause === "replay") {
+    if (after.due?.cause === "replay") return;
+    const outcome = after.status === "SUCCESS" ? "succeeded" : "failed";
+    changes.leaveReplay(callbackKey, before.due.at, after.attemptCount > before.attemptCount ? outcome : null);
+  } else if (after.due?.cause === "replay") changes.enterReplay(callbackKey, after.due.at);
 }
 
 function isSimplyDelivered({ before, after }: CallState): boolean {

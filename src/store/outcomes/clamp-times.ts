@@ -11,9 +11,9 @@ export interface ClockBounds {
 /** Atomic. Usually a few index lookups per callback. */
 export function clampTimes(db: Db, { now, latestDueAt }: ClockBounds): Promise<void> {
   return db.transaction().execute(async (trx) => {
-    await sql`UPDATE calls SET due_at = ${latestDueAt} WHERE ${isFailed(sql`due_at IS NOT NULL AND due_at > ${latestDueAt}`)}`.execute(
-      trx,
-    );
+    // A requested replay goes at once, whatever its due time, which is its replay's key.
+    const isTooLate = isFailed(sql`due_at IS NOT NULL AND due_at > ${latestDueAt} AND due_cause <> 'replay'`);
+    await sql`UPDATE calls SET due_at = ${latestDueAt} WHERE ${isTooLate}`.execute(trx);
     const isAhead = [
       isFailed(sql`status <> 'PENDING' AND attempted_at > ${now}`),
       isFailed(sql`due_cause = 'retry' AND first_failed_at > ${now}`),

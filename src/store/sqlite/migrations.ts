@@ -206,6 +206,28 @@ const MARKED_OUTAGE = "ALTER TABLE endpoints ADD COLUMN marked_outage TEXT;";
 /** Existing users were made by a start. */
 const USERS = "ALTER TABLE credentials ADD COLUMN origin TEXT NOT NULL DEFAULT 'start';";
 
+/** What an earlier version was asked to replay is one replay per callback. */
+const REPLAYS = `
+CREATE TABLE replays (
+  callback_key INTEGER NOT NULL,
+  requested_at INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  total INTEGER NOT NULL,
+  succeeded INTEGER NOT NULL,
+  failed INTEGER NOT NULL,
+  waiting INTEGER NOT NULL,
+  cancelled_at INTEGER,
+  PRIMARY KEY (callback_key, requested_at)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX replays_by_id ON replays (callback_key, id);
+CREATE INDEX replays_running ON replays (callback_key, requested_at) WHERE waiting > 0;
+INSERT INTO replays (callback_key, requested_at, id, total, succeeded, failed, waiting)
+  SELECT callback_key, min(due_at), hex(randomblob(8)), count(*), 0, 0, count(*)
+  FROM calls WHERE due_cause = 'replay' GROUP BY callback_key;
+UPDATE calls SET due_at = (SELECT requested_at FROM replays WHERE replays.callback_key = calls.callback_key)
+  WHERE due_cause = 'replay';
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: "first tables", sql: FIRST },
   { version: 2, name: "columns in standard terms", sql: STANDARD_TERMS },
@@ -216,4 +238,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 7, name: "change log", sql: CHANGE_LOG },
   { version: 8, name: "outages closed by marks", sql: MARKED_OUTAGE },
   { version: 9, name: "users that stay", sql: USERS },
+  { version: 10, name: "replays by the service", sql: REPLAYS },
 ];

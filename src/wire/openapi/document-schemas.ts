@@ -113,7 +113,22 @@ export const SubmittedDocument = Type.Object({
   rejected: Type.Optional(Type.Array(Type.Object({ line: Type.Integer(), errorDetail: Type.String() }))),
 });
 
-export const AcceptedDocument = Type.Object({ accepted: Type.Integer() });
+export const RequestedReplayDocument = Type.Object({
+  id: Type.String({ description: "The run's of the body; without one, a new id" }),
+  total: Type.Integer({ description: "Calls of the replay, with those of earlier requests of the run" }),
+  accepted: Type.Integer({ description: "Failed calls of this request; those that wait for an earlier replay count too" }),
+});
+
+export const ReplayDocument = Type.Object({
+  id: Type.String(),
+  state: Type.Union([Type.Literal("running"), Type.Literal("finished"), Type.Literal("cancelled")]),
+  requestedDate: Instant,
+  total: Type.Integer({ description: "succeeded + failed + cancelled + left" }),
+  succeeded: Type.Integer(),
+  failed: Type.Integer(),
+  cancelled: Type.Integer({ description: "Not attempted: cancelled, marked or erased before" }),
+  left: Type.Integer({ description: "Wait for their attempt, or are in flight" }),
+});
 
 export const TokenDocument = Type.Object({ token: Type.String(), link: Links });
 

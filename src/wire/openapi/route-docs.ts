@@ -12,12 +12,13 @@ import {
 } from "../json/request-schemas.js";
 import { NDJSON } from "../media-types.js";
 import {
-  AcceptedDocument,
   AttemptDocument,
   CallbackDocument,
   CallDocument,
   listDocument,
   OutageDocument,
+  ReplayDocument,
+  RequestedReplayDocument,
   SubmittedDocument,
   TokenDocument,
   VerifiedDocument,
@@ -25,6 +26,7 @@ import {
 
 const CallbackParams = { id: Type.String({ description: "The callback's id or name" }) };
 const CallParams = { ...CallbackParams, callId: Type.String() };
+const ReplayParams = { ...CallbackParams, replayId: Type.String() };
 
 const PAGE = {
   limit: Type.Optional(
@@ -174,8 +176,20 @@ export const ROUTE_DOCS = {
     params: CallbackParams,
     query: { ...IDS, ...FILTER },
     body: Type.Optional(RunLeaseSchema),
-    success: [202, AcceptedDocument],
+    success: [202, RequestedReplayDocument],
     errors: [409, 422],
+  }),
+  getReplay: route({
+    summary: "Get a replay by the service: its state and the number of calls by outcome",
+    tag: "calls",
+    params: ReplayParams,
+    success: [200, ReplayDocument],
+  }),
+  cancelReplay: route({
+    summary: "Cancel what a replay by the service has not begun to send; the calls keep their retries",
+    tag: "calls",
+    params: ReplayParams,
+    success: [204, null],
   }),
   recordReplays: route({
     summary: "Add up to 100 attempts that a client made to the history of their calls; this changes no status",

@@ -4,7 +4,17 @@ import { isObject, type JsonObject, listOf, objectOf, textOf } from "../json/jso
 const API = "http://schemas.api.whispir.com";
 const DAP = "http://schemas.api.whispir.com/dap";
 
-export type XmlShape = "callbacks" | "callback" | "calls" | "call" | "attempts" | "outages" | "accepted" | "error" | "token";
+export type XmlShape =
+  | "callbacks"
+  | "callback"
+  | "calls"
+  | "call"
+  | "attempts"
+  | "outages"
+  | "accepted"
+  | "replay"
+  | "error"
+  | "token";
 
 export function toXml(shape: XmlShape, document: JsonObject): string {
   return XML_DECLARATION + root(shape, document);
@@ -43,6 +53,8 @@ function root(shape: XmlShape, document: JsonObject): string {
       return single("ns2:call", callFields(document));
     case "accepted":
       return single("ns2:accepted", fields(document));
+    case "replay":
+      return single("ns2:replay", fields(document));
     case "error":
       return single("ns2:error", fields(document));
     case "token":

@@ -31,6 +31,7 @@ const app = await createApp({
   checkEndpoint: null,
   checkCallbackUrl: () => undefined,
   onWork: () => undefined,
+  begunCalls: () => new Set<number>(),
   isReady: () => true,
 });
 process.stdout.write(`${await app.listen({ host: "127.0.0.1", port: 0 })}\n`);

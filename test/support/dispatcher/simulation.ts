@@ -93,6 +93,7 @@ export class Simulation {
   readonly #options: SimulationOptions;
   readonly #sentByResult = new Map<DeliveryResult, Sent>();
   #crashes = 0;
+  #replays = 0;
 
   private constructor(store: Store, options: SimulationOptions, clock = new VirtualClock()) {
     this.clock = clock;
@@ -139,7 +140,8 @@ export class Simulation {
   }
 
   async replay(callback: Callback, selection: ReplaySelection): Promise<void> {
-    await this.store.requestReplays(callback.id, selection, this.clock.now());
+    this.#replays += 1;
+    await this.store.requestReplays(callback.id, { id: `R${this.#replays}`, by: null, selection }, this.clock.now());
     this.dispatcher.changed(callback.id);
   }
 

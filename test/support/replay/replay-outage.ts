@@ -1,10 +1,11 @@
 /** After an outage: `whcb serve` as a process, a callback whose calls all failed, and its endpoint, repaired and counting, in this process. */
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { eventually, type Home, type Outcome, type RunOptions } from "../process/whcb-process.js";
+import { eventually, type Home, type Outcome, type Running, type RunOptions } from "../process/whcb-process.js";
 import { type CountingEndpoint, countingEndpoint, type EndpointAnswer } from "./replay-desk.js";
 
 export interface ReplayOutage {
+  readonly serving: Running;
   readonly callIds: readonly string[];
   /** Calls that reached the repaired endpoint, in order. */
   received(): readonly string[];
@@ -32,7 +33,7 @@ export async function replayOutage(
     arrivals.dispatchEvent(new Event("request"));
     return answered;
   });
-  await home.serve(["--no-endpoint-check", "--log-level", "warn"]);
+  const serving = await home.serve(["--no-endpoint-check", "--log-level", "warn"]);
   await works(home, ["callbacks", "create", "--name", "demo", "--url", endpoint.url, "--email", "ops@example.com"]);
   await works(home, ["trigger", "demo", "-n", String(calls)]);
   const listed = (...flags: string[]) => idsOf(home, ["calls", "list", "demo", ...flags, "--all"]);
@@ -46,6 +47,7 @@ export async function replayOutage(
   isRepaired = true;
   const received = () => endpoint.received.slice(failures);
   return {
+    serving,
     callIds,
     received,
     async hasReceived(requests) {

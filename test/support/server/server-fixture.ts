@@ -48,6 +48,7 @@ export async function openService(overrides: Partial<ServerDeps> = {}): Promise<
     checkEndpoint: null,
     checkCallbackUrl() {},
     onWork: (callbackId, kind) => void work.push({ callbackId, kind }),
+    begunCalls: () => new Set(),
     isReady: () => true,
     ...overrides,
   });

@@ -1,5 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { holdCall, isHeld, markCall, type RetryRule, recordAttempt, requestReplay } from "../../../src/domain/call.js";
+import {
+  cancelReplay,
+  holdCall,
+  isHeld,
+  markCall,
+  type RetryRule,
+  recordAttempt,
+  requestReplay,
+} from "../../../src/domain/call.js";
 import { ACCEPTED, aCall, anAttempt, REFUSED_503 } from "../../support/builders.js";
 
 const RETRY: RetryRule = { retriesEnabled: true, policy: { intervalMs: 300, windowMs: 1_000, jitter: false }, random: 0.5 };
@@ -108,5 +116,27 @@ describe("a user's word", () => {
     });
     const success = aCall({ status: "SUCCESS" });
     expect(requestReplay(success, 5)).toBe(success);
+  });
+
+  it("a replay that is requested again stays with the first one", () => {
+    const waiting = requestReplay(aCall({ status: "FAILED" }), 5, 3);
+    expect(waiting).toMatchObject({ due: { at: 3, cause: "replay" }, changedAt: 5 });
+    expect(requestReplay(waiting, 9)).toBe(waiting);
+  });
+
+  it("a cancelled replay gives back the retries that the call would have had", () => {
+    const failed = { status: "FAILED", attemptCount: 1, attemptedAt: 100, firstFailedAt: 100 } as const;
+    const cancel = (over: Parameters<typeof aCall>[0], retriesEnabled = true) =>
+      cancelReplay(requestReplay(aCall({ ...failed, ...over }), 200), 300, { ...RETRY, retriesEnabled }).due;
+    const { intervalMs, windowMs } = RETRY.policy;
+    expect(cancel({})).toEqual({ at: 100 + intervalMs, cause: "retry" });
+    expect(cancel({}, false)).toBeNull();
+    // A mark made it FAILED, so nothing was due.
+    expect(cancel({ settledBy: "user" })).toBeNull();
+    expect(cancel({ firstFailedAt: 299 - windowMs })).toBeNull();
+    // It would have been due already.
+    expect(cancel({ firstFailedAt: 300 - windowMs, attemptedAt: 290 - intervalMs })).toEqual({ at: 300, cause: "retry" });
+    const retried = aCall({ ...failed, due: { at: 9, cause: "retry" } });
+    expect(cancelReplay(retried, 300, RETRY)).toBe(retried);
   });
 });

@@ -4,7 +4,7 @@ import { afterEach, expect, it } from "vitest";
 import { systemClock } from "../../../src/platform/clock.js";
 import { openAdminStore } from "../../../src/store/open-store.js";
 import type { AdminStore, Store } from "../../../src/store/store.js";
-import { aCallback, accept, attempt, callOf, countRows, NOW } from "../../contract/store-support.js";
+import { aCallback, accept, aReplay, attempt, callOf, countRows, NOW } from "../../contract/store-support.js";
 import { aResponse } from "../../support/builders.js";
 import { storeFiles } from "../../support/store/store-files.js";
 
@@ -86,7 +86,7 @@ it("erases the calls of a sender in every state, and their attempts, and keeps i
     code: "invalid",
     message: "Call PENDING was erased and can't be sent again, so it can't be marked FAILED",
   });
-  expect(await store.requestReplays(callback.id, { filter: {} }, NOW)).toBe(1);
+  expect(await store.requestReplays(callback.id, aReplay({ filter: {} }), NOW)).toMatchObject({ accepted: 1 });
 });
 
 it("leaves no byte of thousands of calls in the file, nor of calls that were removed or changed before", async () => {

@@ -44,7 +44,7 @@ async function mark(invocation: Invocation, marking: Marking): Promise<number> {
       if (args.get(DRY_RUN)) return showMarks(plan, description, screen);
       if (!(await confirm(invocation, joinText([...description, `Mark ${count(plan.calls, "call")} ${plan.status}?`], "\n"))))
         return 0;
-      const summary = await followRun(invocation, plan.calls, ({ signal, listener }) =>
+      const summary = await followRun(invocation, { total: plan.calls }, ({ signal, listener }) =>
         runMarks(plan, { signal }, runDeps, listener),
       );
       const code = await finishRun(invocation, summary);

@@ -94,7 +94,7 @@ async function listAndReconcile(job: ReconcileJob, invocation: Invocation): Prom
     const question = `Mark ${count(plan.seen.length, "call")} and send ${count(plan.replay.calls, "call")} again?`;
     if (!(await confirmInTime(invocation, joinText([...description, ...describeLocks(locks), question], "\n")))) return 0;
     const keys = await collectKeys(invocation, plan.replay, options);
-    const summary = await followRun(invocation, plan.replay.calls, ({ signal, listener }) =>
+    const summary = await followRun(invocation, { total: plan.replay.calls }, ({ signal, listener }) =>
       runReconcile(plan, { ...options, signal, keys, locks }, runDeps, listener),
     );
     await finishRun(invocation, summary, { ambiguous: ambiguousJson(plan), warnings: warningsJson(warnings) });

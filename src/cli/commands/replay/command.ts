@@ -1,8 +1,19 @@
 import { FILE } from "../../args/call-operands.js";
 import type { CommandSpec } from "../../args/command-spec.js";
 import { FAILED, NARROWING_FLAGS } from "../../args/filter-flags.js";
-import { type Flag, flag, under } from "../../args/flag.js";
-import { DRY_RUN, MARK, PRINT_CURL, SENDING_FLAGS, SKIP_RETRYING, TO, VIA, WAIT, WITH_AUTH } from "../../args/sending-flags.js";
+import { type Flag, flag, under, value } from "../../args/flag.js";
+import {
+  DETACH,
+  DRY_RUN,
+  MARK,
+  PRINT_CURL,
+  SENDING_FLAGS,
+  SKIP_RETRYING,
+  TO,
+  VIA,
+  WAIT,
+  WITH_AUTH,
+} from "../../args/sending-flags.js";
 import { OUTPUT_LINES } from "../../args/shared-flags.js";
 import { YES } from "../../output/questions.js";
 
@@ -13,6 +24,12 @@ export const RESUME: Flag<string | undefined> = {
   read: (raw) => (raw === true ? "" : typeof raw === "string" ? raw : undefined),
 };
 export const RESEND_UNKNOWN = flag("--resend-unknown", "with --resume: send calls again that may have arrived already");
+
+export const CANCEL = value(
+  "--cancel <replay>",
+  "cancel what the service has not begun to send of this replay (its run's id)",
+  String,
+);
 
 export const REPLAY: CommandSpec = {
   name: "replay",
@@ -25,11 +42,13 @@ export const REPLAY: CommandSpec = {
 sent. Each step is written to a journal before the next one, so that nothing is lost on Ctrl-C, kill -9 or a power cut:
 \`whcb replay --resume\` continues. The platform's rate limits are respected by default.
 Only one run at a time sends the calls of a callback; a second one ends, or waits with --wait.
+With --via service the service sends them, and this shows its progress; Ctrl-C stops only that. --cancel stops the service: calls in
+flight finish, and what was not sent keeps its retries.
 On a terminal it asks first; a script needs --yes.`,
   flags: [
     ...under("Which calls", [FAILED, ...NARROWING_FLAGS, FILE, SKIP_RETRYING]),
-    ...under("How to send", [...SENDING_FLAGS, TO, WITH_AUTH, MARK, VIA, WAIT]),
-    ...under("Continuing a run", [RESUME, RESEND_UNKNOWN]),
+    ...under("How to send", [...SENDING_FLAGS, TO, WITH_AUTH, MARK, VIA, DETACH, WAIT]),
+    ...under("Continuing or cancelling a run", [RESUME, RESEND_UNKNOWN, CANCEL]),
     YES,
     DRY_RUN,
     PRINT_CURL,
@@ -42,6 +61,8 @@ On a terminal it asks first; a script needs --yes.`,
     ["whcb replay --failed", "the calls of every callback"],
     ["whcb calls list demo --failed -o ids | whcb replay demo - --yes", "calls selected by another program"],
     ["whcb replay demo --failed --to http://127.0.0.1:9000/ --dry-run --print-curl", "print the requests"],
+    ["whcb replay demo --failed --via service --detach --yes", "let the service send them, and don't wait"],
+    ["whcb replay demo --cancel 20261126-010203-7F3A", "cancel what it has not sent"],
     ["whcb replay --resume", "finish an interrupted run"],
   ],
   load: () => import("./run.js"),

@@ -14,22 +14,24 @@ import { checkTarget, recordedCallback, runReplay } from "../../../runs/run-repl
 import { missingCalls, readCallOperands, toCallScope } from "../../args/call-operands.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { FAILED } from "../../args/filter-flags.js";
-import { DRY_RUN, PRINT_CURL, readReplayOptions, SKIP_RETRYING } from "../../args/sending-flags.js";
+import { DETACH, DRY_RUN, PRINT_CURL, readReplayOptions, SKIP_RETRYING } from "../../args/sending-flags.js";
 import { openProgress } from "../../output/progress-line.js";
 import { needsYes, YES } from "../../output/questions.js";
 import { followRun } from "../../output/run/follow-run.js";
 import { describeLeftOut, describePlan, planJson } from "../../output/run/plan-text.js";
-import { finishRun } from "../../output/run/run-summary.js";
+import { finishRun, serviceLines } from "../../output/run/run-summary.js";
 import { joinText, safeJson, text, wholeText } from "../../output/screen-text.js";
 import { collectKeys, environmentKeys } from "../../settings/callback-keys.js";
-import { withSession } from "../../settings/session.js";
+import { findCallback, type Session, withSession } from "../../settings/session.js";
 import { mentionUnfinishedRun } from "../../settings/unfinished-run.js";
 import { confirmInTime, describeLocks, withLocks } from "../../settings/with-locks.js";
 import { profileOf, runsDirectory, withRunDeps } from "../../settings/with-run-deps.js";
-import { RESEND_UNKNOWN, RESUME } from "./command.js";
+import { CANCEL, RESEND_UNKNOWN, RESUME } from "./command.js";
 
 export async function run(invocation: Invocation): Promise<number> {
   const { args } = invocation;
+  const cancelled = args.get(CANCEL);
+  if (cancelled !== undefined) return cancelReplay(invocation, cancelled);
   const resume = args.get(RESUME);
   if (resume !== undefined) return resumeReplay(invocation, resume === "" ? null : resume);
   const given = readReplayOptions(args);
@@ -42,7 +44,8 @@ export async function run(invocation: Invocation): Promise<number> {
     const scope = await toCallScope(operands, session, "FAILED", invocation);
     return withRunDeps(invocation, session, { maxConnections: options.concurrency, to: options.to }, async (runDeps) => {
       await mentionUnfinishedRun(invocation, runDeps);
-      const job = { scope: { ...scope, skipRetrying: args.get(SKIP_RETRYING) }, options, runDeps };
+      const follows = followsService(session, invocation);
+      const job = { scope: { ...scope, skipRetrying: args.get(SKIP_RETRYING) }, options, runDeps, followsService: follows };
       if (args.get(DRY_RUN)) return listAndReplay(job, invocation);
       const callbacks = await callbacksOf(scope, session.client);
       return withLocks(invocation, { callbacks, runDeps }, (locks) => {
@@ -57,10 +60,37 @@ interface ReplayJob {
   readonly scope: ReplayScope;
   readonly options: ReplayOptions;
   readonly runDeps: RunDeps;
+  readonly followsService: boolean;
   readonly locks?: RunLocks;
 }
 
-async function listAndReplay({ scope, options, runDeps, locks }: ReplayJob, invocation: Invocation): Promise<number> {
+/** On a file, the service may not be running. */
+function followsService({ target }: Session, { args }: Invocation): boolean {
+  return target.kind !== "file" && !args.get(DETACH);
+}
+
+function cancelReplay(invocation: Invocation, replayId: string): Promise<number> {
+  const { args, screen } = invocation;
+  if (args.operands.length > 1 || args.get(FAILED)) throw new WhcbError("usage", "--cancel takes only a callback");
+  return withSession(invocation, async (session) => {
+    const name = args.operands[0] ?? session.settings.callback.value;
+    if (name === null) throw new WhcbError("usage", "--cancel needs the callback of the replay");
+    const callback = await findCallback(session.client, name);
+    const isKnown = await session.client.cancelReplay(callback.id, replayId);
+    const replay = isKnown ? await session.client.findReplay(callback.id, replayId) : null;
+    if (replay === null)
+      throw new WhcbError("not-found", `the service has no replay ${replayId} of ${callback.name || callback.id}`);
+    if (screen.format === "json") await screen.out(text`${safeJson(replay, 2)}\n`);
+    else
+      screen.info(
+        joinText([`replay ${replay.id} of ${callback.name || callback.id}`, ...serviceLines(replay, screen.renderOptions)], "\n"),
+      );
+    return 0;
+  });
+}
+
+async function listAndReplay({ scope, locks, ...job }: ReplayJob, invocation: Invocation): Promise<number> {
+  const { options, runDeps } = job;
   const progress = await openProgress(invocation, "listing failed calls");
   const plan = await planReplay(scope, runDeps, (event) => {
     if (event.type === "listed") progress.show(`listing failed calls: ${event.calls}`);
@@ -69,7 +99,7 @@ async function listAndReplay({ scope, options, runDeps, locks }: ReplayJob, invo
     if (plan.calls === 0) return nothingToReplay(plan, invocation);
     if (!options.viaService) for (const { callback } of plan.groups) checkTarget(callback, options, runDeps.addressRule);
     if (locks === undefined) return await showPlan(plan, { options, runDeps }, invocation);
-    return await askAndSend({ plan, options, runDeps, locks }, invocation);
+    return await askAndSend({ plan, locks, ...job }, invocation);
   } finally {
     await plan.discard();
   }
@@ -86,14 +116,18 @@ interface PlannedReplay extends Omit<ReplayJob, "scope"> {
   readonly locks: RunLocks;
 }
 
-async function askAndSend({ plan, options, runDeps, locks }: PlannedReplay, invocation: Invocation): Promise<number> {
+async function askAndSend(
+  { plan, options, runDeps, locks, followsService }: PlannedReplay,
+  invocation: Invocation,
+): Promise<number> {
   const { args, screen } = invocation;
   const description = joinText([...describePlan(plan, options, screen.renderOptions), ...describeLocks(locks)], "\n");
   if (args.get(YES) && screen.format === "table") screen.info(description);
   if (!(await confirmInTime(invocation, text`${description}\nSend ${count(plan.calls, "call")} again?`))) return 0;
   const keys = await collectKeys(invocation, plan, options);
-  const summary = await followRun(invocation, plan.calls, ({ signal, listener }) =>
-    runReplay(plan, { ...options, signal, keys, locks }, runDeps, listener),
+  const { viaService } = options;
+  const summary = await followRun(invocation, { total: plan.calls, viaService }, ({ signal, listener }) =>
+    runReplay(plan, { ...options, signal, keys, locks, followsService }, runDeps, listener),
   );
   const code = await finishRun(invocation, summary);
   if (plan.missing.length > 0) throw missingCalls(plan.missing, "items-failed");
@@ -148,8 +182,10 @@ function resumeReplay(invocation: Invocation, wanted: string | null): Promise<nu
         const [busy] = locks.busy;
         if (busy !== undefined) throw busyError(busy, screen.renderOptions.serviceFlags);
         if (!(await confirmMovedCallbacks(run, session.client, invocation))) return 0;
-        const summary = await followRun(invocation, total, ({ signal, listener }) =>
-          resumeRun(run.runId, { signal, keys, locks, resendUnknown }, runDeps, listener),
+        const viaService = run.options?.viaService ?? false;
+        const control = { keys, locks, resendUnknown, followsService: followsService(session, invocation) };
+        const summary = await followRun(invocation, { total, viaService }, ({ signal, listener }) =>
+          resumeRun(run.runId, { ...control, signal }, runDeps, listener),
         );
         return finishRun(invocation, summary);
       });

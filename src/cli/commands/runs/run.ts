@@ -1,5 +1,6 @@
 import { count } from "../../../domain/count.js";
 import { formatDuration } from "../../../domain/duration.js";
+import { checkService } from "../../../runs/begin-run.js";
 import type { RunCall } from "../../../runs/journal/run-state.js";
 import {
   deleteRun,
@@ -21,7 +22,8 @@ import type { RenderOptions } from "../../output/screen.js";
 import { joinText, type ScreenText, safeJson, text } from "../../output/screen-text.js";
 import { renderTable } from "../../output/table.js";
 import { formatInstant, isoInstant } from "../../output/times.js";
-import { runsDirectory } from "../../settings/with-run-deps.js";
+import { withSession } from "../../settings/session.js";
+import { profileOf, runsDirectory } from "../../settings/with-run-deps.js";
 import { DRY_RUN, OLDER_THAN } from "./command.js";
 
 export async function listRunsCommand({ args, screen, deps }: Invocation): Promise<number> {
@@ -31,10 +33,25 @@ export async function listRunsCommand({ args, screen, deps }: Invocation): Promi
   return 0;
 }
 
-export async function discardRunCommand({ args, screen, deps }: Invocation): Promise<number> {
-  const runId = await discardRun(runsDirectory(deps), args.operand(0), deps.clock);
-  screen.info(`run ${runId} is discarded; its calls stay as they are`);
+export async function discardRunCommand(invocation: Invocation): Promise<number> {
+  const { args, screen, deps } = invocation;
+  const directory = runsDirectory(deps);
+  const run = await readRun(directory, args.operand(0), deps.clock);
+  const isCancelled = run.options?.viaService === true && (await cancelInService(run, invocation));
+  const runId = await discardRun(directory, run.runId, deps.clock);
+  const calls = isCancelled ? "the service sends no more of its calls" : "its calls stay as they are";
+  screen.info(`run ${runId} is discarded; ${calls}`);
   return 0;
+}
+
+/** First: a run that can't be cancelled isn't discarded. */
+function cancelInService(run: RunOverview, invocation: Invocation): Promise<boolean> {
+  return withSession(invocation, async (session) => {
+    await checkService(run, { client: session.client, profile: profileOf(session) });
+    let isCancelled = false;
+    for (const { id } of run.callbacks) isCancelled = (await session.client.cancelReplay(id, run.runId)) || isCancelled;
+    return isCancelled;
+  });
 }
 
 export async function pruneRunsCommand(invocation: Invocation): Promise<number> {

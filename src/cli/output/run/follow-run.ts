@@ -1,11 +1,11 @@
 /** Progress line, ndjson lines, Ctrl-C. */
 import { formatDuration } from "../../../domain/duration.js";
 import type { Clock } from "../../../platform/clock.js";
+import { NO_COUNTS } from "../../../runs/journal/run-counts.js";
 import type { CallStep, RunCounts, RunEvent, RunListener } from "../../../runs/journal/run-step.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { EXIT_INTERRUPTED } from "../../exit-codes.js";
 import { openProgress } from "../progress-line.js";
-
 import { joinText, safeJson, text } from "../screen-text.js";
 import { formatInstant } from "../times.js";
 import { resumeCommand } from "./run-summary.js";
@@ -15,21 +15,35 @@ export interface FollowedRun {
   readonly listener: RunListener;
 }
 
-/** `total`: calls to settle. Returns once every line is written. */
+export interface RunToFollow {
+  /** Calls to settle. */
+  readonly total: number;
+  /** Ctrl-C doesn't stop what was requested. */
+  readonly viaService?: boolean;
+}
+
+/** Returns once every line is written. */
 export async function followRun<Result>(
   invocation: Invocation,
-  total: number,
+  { total, viaService = false }: RunToFollow,
   work: (run: FollowedRun) => Promise<Result>,
 ): Promise<Result> {
   const { deps, screen } = invocation;
   const line = await openProgress(invocation, `0 of ${total}`);
   let progress: RunProgress | null = null;
+  let byService: RunProgress | null = null;
   let runId = "";
   let written: Promise<void> = Promise.resolve();
   const listener = (event: RunEvent): void => {
     if (event.type === "started") {
       runId = event.runId;
       progress = new RunProgress(deps.clock, total, event.counts);
+    }
+    if (event.type === "replaying") {
+      const { left, ...service } = event.service;
+      byService ??= new RunProgress(deps.clock, service.total, { ...NO_COUNTS, left: service.total });
+      byService.update({ ...NO_COUNTS, left });
+      line.show(`the service: ${progressText(byService)}${service.failed > 0 ? `, ${service.failed} failed` : ""}`);
     }
     if (event.type === "pausing") screen.info(pauseText(event.until, runId, invocation));
     if (event.type !== "step") return;
@@ -41,7 +55,7 @@ export async function followRun<Result>(
     written = written.then(() => screen.out(lines)).catch(() => undefined);
   };
   try {
-    return await withInterrupt(invocation, (signal) => work({ signal, listener }));
+    return await withInterrupt(invocation, viaService, (signal) => work({ signal, listener }));
   } finally {
     line.clear();
     await written;
@@ -51,13 +65,15 @@ export async function followRun<Result>(
 /** First Ctrl-C: no new sends, the rest finishes. Second: the process ends. */
 async function withInterrupt<Result>(
   { deps, screen }: Pick<Invocation, "deps" | "screen">,
+  viaService: boolean,
   work: (signal: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
   const controller = new AbortController();
   const stopListening = deps.io.onInterrupt(() => {
     if (controller.signal.aborted) return deps.io.exitNow(EXIT_INTERRUPTED);
     controller.abort();
-    screen.info("stopping: requests in flight finish and are marked; press Ctrl-C again to stop at once");
+    const rest = viaService ? "the service goes on with what it was asked to send" : "requests in flight finish and are marked";
+    screen.info(`stopping: ${rest}; press Ctrl-C again to stop at once`);
   });
   try {
     return await work(controller.signal);

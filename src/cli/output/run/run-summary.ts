@@ -6,7 +6,7 @@ import type { RunSummary } from "../../../runs/end-run.js";
 import type { RunCall } from "../../../runs/journal/run-state.js";
 import type { RunCounts, RunKind } from "../../../runs/journal/run-step.js";
 import { type Balance, balanceOf } from "../../../runs/run-reconcile.js";
-import type { Rejection } from "../../../runs/run-session.js";
+import type { Rejection, ServiceCounts } from "../../../runs/run-session.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { EXIT_DONE } from "../../exit-codes.js";
 import { fieldLines } from "../cells.js";
@@ -65,11 +65,15 @@ function summaryLines(summary: RunSummary, options: RenderOptions): readonly Pri
   return [
     text`${title} in ${formatDuration(summary.durationMs)} ${palette.dim(`(run ${header.runId})`)}`,
     ...countLines(counts, options),
+    ...(summary.service === null ? [] : serviceLines(summary.service, options)),
     ...summary.rejections.map((rejection) => text`  ${palette.bad("rejected")} ${describeRejection(rejection, options)}`),
     ...summary.troubled.map((call) => text`  ${palette.bad(call.state)} ${describeCall(call)}`),
     ...unlisted(summary, options),
     ...(balance === null ? [] : [balanceText(balance)]),
     ...(next === null ? [] : ["", `next: ${next}`]),
+    ...(isServiceSending(summary)
+      ? [`  or: ${runCommand("runs discard", summary, options)}  (cancels what the service has not sent)`]
+      : []),
   ];
 }
 
@@ -87,13 +91,19 @@ function runCommand(command: string, { header }: Pick<RunSummary, "header">, { s
   return commandLine({ command, operands: [header.runId], flags: serviceFlags });
 }
 
-/** To finish what is left or list rejections; null when all is done. */
-function nextCommand({ header, counts, isResumable }: RunSummary, options: Target): string | null {
+function isServiceSending({ service }: RunSummary): boolean {
+  return service !== null && service.left > 0;
+}
+
+/** To finish what is left, follow the service or list rejections; null when all is done. */
+function nextCommand(summary: RunSummary, options: Target): string | null {
+  const { header, counts, service, isResumable } = summary;
   if (isResumable) {
     const onlyUnknown = counts.left === 0 && counts.toMark === 0 && counts.unknown > 0;
     return resumeCommand(header.runId, options, onlyUnknown);
   }
-  if (counts.rejected === 0) return null;
+  if (isServiceSending(summary)) return resumeCommand(header.runId, options);
+  if (counts.rejected + (service?.failed ?? 0) === 0) return null;
   const [first, ...others] = header.callbacks;
   return commandLine({
     command: "calls list",
@@ -130,6 +140,7 @@ export function summaryJson(summary: RunSummary, options: Target): Readonly<Reco
       const known = header.callbacks.find(({ id }) => id === callback.callbackId);
       return { id: callback.callbackId, name: known?.name ?? null, counts: callback.counts, stopped: callback.stopped };
     }),
+    ...(summary.service !== null && { viaService: summary.service }),
     resumable: summary.isResumable,
     next: nextCommand(summary, options),
     durationMs: Math.round(summary.durationMs),
@@ -153,6 +164,24 @@ export function countLines(counts: RunCounts, options: RenderOptions): readonly 
       ["not found", some(counts.notFound), palette.bad],
       ["not marked yet", some(counts.toMark), palette.warn],
       ["left", some(counts.left), palette.warn],
+    ],
+    palette,
+  );
+  return fields.map((line) => text`  ${line}`);
+}
+
+/** What the service did of a replay. */
+export function serviceLines(
+  { succeeded, failed, cancelled, left }: ServiceCounts,
+  { palette }: RenderOptions,
+): readonly ScreenText[] {
+  const some = (number: number) => (number === 0 ? null : number);
+  const fields = fieldLines(
+    [
+      ["succeeded", some(succeeded), palette.good],
+      ["failed again", some(failed), palette.bad],
+      ["cancelled", some(cancelled), palette.warn],
+      ["not sent yet", some(left), palette.warn],
     ],
     palette,
   );

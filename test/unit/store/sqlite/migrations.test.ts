@@ -41,6 +41,29 @@ describe("migrations", () => {
     expect(backlog).toEqual(["callback_key", "failed_in_recovery"]);
   });
 
+  it("make one replay per callback of what was requested before", () => {
+    const database = new Database(":memory:");
+    migrate(database, "x.db", MIGRATIONS.slice(0, 9));
+    const insert = database.prepare(`
+      INSERT INTO calls (seq, id, callback_key, accepted_at, status, attempt_count, attempted_at, due_at, due_cause, failed_in_recovery,
+        changed_at, message_id, channel, response) VALUES (?, ?, ?, 1, 'FAILED', 1, 2, ?, ?, 0, 3, '', 'SMS', '[]')`);
+    const calls = [
+      [7, "replay"],
+      [5, "replay"],
+      [6, "retry"],
+      [null, null],
+    ] as const;
+    for (const [index, [dueAt, cause]] of calls.entries()) insert.run(index, `C${index}`, 1, dueAt, cause);
+    insert.run(9, "C9", 2, 8, "replay");
+    migrate(database, "x.db");
+    const counts = { succeeded: 0, failed: 0, cancelled_at: null, id: expect.stringMatching(/^[0-9A-F]{16}$/) };
+    expect(database.prepare("SELECT * FROM replays").all()).toEqual([
+      { callback_key: 1, requested_at: 5, total: 2, waiting: 2, ...counts },
+      { callback_key: 2, requested_at: 8, total: 1, waiting: 1, ...counts },
+    ]);
+    expect(database.prepare("SELECT due_at FROM calls ORDER BY seq").pluck().all()).toEqual([5, 5, 6, null, 8]);
+  });
+
   it("are all or nothing", () => {
     const database = new Database(":memory:");
     const broken = [...steps, { version: 3, name: "three", sql: "CREATE TABLE three (x); CREATE TABLE one (x)" }];

@@ -38,6 +38,7 @@ function aSummary(counts: RunCounts, reconcile?: RunSummary["header"]["reconcile
     error: null,
     troubled: [],
     rejections: [],
+    service: null,
     durationMs: 5,
   };
 }

@@ -1,0 +1,27 @@
+import { replayState, type ServiceReplay } from "../../domain/callback.js";
+import { toIsoDate } from "../dates.js";
+import { countOf, type JsonObject, objectOf, textOf } from "./json-value.js";
+
+/** As a client sees it. */
+export interface ListedReplay extends Pick<ServiceReplay, "id" | "total" | "succeeded" | "failed" | "cancelled" | "left"> {
+  readonly state: string;
+}
+
+export function serviceReplayToJson(replay: ServiceReplay): JsonObject {
+  const { id, requestedAt, total, succeeded, failed, cancelled, left } = replay;
+  return { id, state: replayState(replay), requestedDate: toIsoDate(requestedAt), total, succeeded, failed, cancelled, left };
+}
+
+export function readServiceReplay(document: unknown): ListedReplay {
+  const { id, state, total, succeeded, failed, cancelled, left } = objectOf(document);
+  const count = (value: unknown) => countOf(value) ?? 0;
+  return {
+    id: textOf(id),
+    state: textOf(state),
+    total: count(total),
+    succeeded: count(succeeded),
+    failed: count(failed),
+    cancelled: count(cancelled),
+    left: count(left),
+  };
+}
