@@ -3,8 +3,8 @@ import { WhcbError } from "../domain/errors.js";
 import type { HeldRun } from "./begin-run.js";
 import { isUnfinished } from "./journal/run-counts.js";
 import type { RunCall } from "./journal/run-state.js";
-import type { RunCounts, RunHeader, StopReason } from "./journal/run-step.js";
-import type { Rejection, RunSession, ServiceCounts } from "./run-session.js";
+import type { RunCounts, RunHeader, ServiceCounts, StopReason } from "./journal/run-step.js";
+import type { Rejection, RunSession } from "./run-session.js";
 
 export interface RunSummary {
   readonly header: RunHeader;

@@ -2,7 +2,7 @@ import { isWhcbError, type WhcbError } from "../domain/errors.js";
 import type { Journal } from "./journal/journal.js";
 import { NO_COUNTS, type RunCallState, reduceCounts, sumCounts } from "./journal/run-counts.js";
 import type { RunCall } from "./journal/run-state.js";
-import type { CallStep, RunCounts, RunHeader, RunListener, StopReason } from "./journal/run-step.js";
+import type { CallStep, RunCounts, RunHeader, RunListener, ServiceCounts, StopReason } from "./journal/run-step.js";
 import type { HeldLocks, RunDeps } from "./run-deps.js";
 
 /** The journal has all of them. */
@@ -16,16 +16,6 @@ export interface Rejection {
   readonly calls: number;
   readonly first: RunCall;
   readonly last: RunCall;
-}
-
-/** What the service has done of a run that it was asked for. */
-export interface ServiceCounts {
-  readonly total: number;
-  readonly succeeded: number;
-  readonly failed: number;
-  /** Not attempted: cancelled, marked or erased before. */
-  readonly cancelled: number;
-  readonly left: number;
 }
 
 export interface SessionParts {

@@ -1,6 +1,5 @@
 /** Each step is written to the journal, counted and passed to the listener (docs/runs.md); none holds a key or a call's content. */
 import type { ReplayOptions } from "../run-options.js";
-import type { ServiceCounts } from "../run-session.js";
 
 export type RunStep =
   | { readonly step: "run"; readonly version: 1; readonly header: RunHeader }
@@ -81,6 +80,16 @@ export interface RunCounts {
   readonly marked: number;
   /** Accepted, seen or to be marked, and not marked yet. */
   readonly toMark: number;
+}
+
+/** What the service has done of a run (`--via service`). */
+export interface ServiceCounts {
+  readonly total: number;
+  readonly succeeded: number;
+  readonly failed: number;
+  /** Not attempted: cancelled, marked or erased before. */
+  readonly cancelled: number;
+  readonly left: number;
 }
 
 /** `counts`: of the whole run, after the step. */

@@ -18,6 +18,7 @@ import {
 } from "../../../../src/store/calls/fetch-calls.js";
 import { listCalls } from "../../../../src/store/calls/list-calls.js";
 import { markCalls } from "../../../../src/store/calls/mark-calls.js";
+import { cancelReplayChunk } from "../../../../src/store/calls/replays.js";
 import { commitOutcomes } from "../../../../src/store/outcomes/commit-outcomes.js";
 import { listEndpoints } from "../../../../src/store/outcomes/endpoints.js";
 import { mailStore } from "../../../../src/store/outcomes/mails.js";
@@ -39,6 +40,7 @@ beforeAll(() => {
   migrate(database, ":memory:");
   db = new Kysely<Schema>({ dialect: sqliteDialect(database, systemClock), log: ({ query }) => void ran.push(query) });
   database.exec(`INSERT INTO callbacks VALUES (1, 'CB', 'demo', '', 'httpheader', x'', 'json', 0, 1, '', 1, 1, 0, 0, NULL, 0)`);
+  database.exec("INSERT INTO replays VALUES (1, 5, 'R', 1, 0, 0, 1, NULL)");
 });
 
 /** The plan of every statement on calls, attempts and mails. */
@@ -58,12 +60,15 @@ async function plansOf(work: () => Promise<unknown>): Promise<string[]> {
 const isScan = (line: string) =>
   /^SCAN (?!json_each|batch|\(subquery|\d+ CONSTANT ROW)/.test(line) || line.includes("TEMP B-TREE");
 
+const A_CANCEL = { replayId: "R", now: NOW, policy: POLICY, random: 0, begunCalls: () => new Set<number>() };
+
 const usual: readonly (readonly [string, string, () => Promise<unknown>])[] = [
   ["fetchPending", "calls_pending", () => fetchPending(db, "CB", 512)],
   ["fetchDue", "calls_due", () => fetchDue(db, "CB", NOW, 512)],
   ["fetchDue of all", "calls_due", () => fetchDue(db, "CB", Number.POSITIVE_INFINITY, 512)],
   ["fetchDue at each call's pace", "calls_due", () => fetchDue(db, "CB", NOW, 512, { attemptedBefore: NOW })],
   ["fetchReplays", "calls_replays", () => fetchReplays(db, "CB", 512)],
+  ["cancelling a replay", "calls_replays", () => cancelReplayChunk(db, "CB", A_CANCEL)],
   ["fetchBacklog", "calls_backlog", () => fetchBacklog(db, "CB", 3, 512)],
   ["fetchHeld", "calls_held", () => fetchHeld(db, "CB")],
   ["findCall", "sqlite_autoindex_calls_1", () => findCall(db, "CB", "A")],
