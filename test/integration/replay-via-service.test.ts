@@ -1,4 +1,8 @@
-/** `--via service`: the service is asked to attempt the calls itself, and the run keeps the books. */
+/**
+ * `--via service`: the service is asked to attempt the calls itself, and the run keeps the books.
+ *
+ * Covers: src/runs/send/ask-service.ts
+ */
 import { afterEach, describe, expect, it } from "vitest";
 import type { Client } from "../../src/client/client.js";
 import { WhcbError } from "../../src/domain/errors.js";

@@ -5,7 +5,6 @@ import { type Call, callIdFrom } from "../../domain/call.js";
 import type { Callback } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import { attemptsToJson, callToJson } from "../../wire/json/call-json.js";
-import { objectOf } from "../../wire/json/json-value.js";
 import type { Mark } from "../../wire/json/parse-call.js";
 import { lazyParts } from "../lazy-parts.js";
 import { send } from "../requests/send-document.js";

@@ -40,7 +40,7 @@ export async function findReplay(db: Db, callbackId: string, replayId: string): 
   return row === undefined ? null : toServiceReplay(row);
 }
 
-const CHUNK = 2_000;
+const CHUNK = 1_000;
 
 /** Atomic, for one chunk of calls; false: there may be more. Throws `not-found`. */
 export function cancelReplayChunk(db: Db, callbackId: string, cancel: ReplayCancel): Promise<boolean> {

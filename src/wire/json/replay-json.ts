@@ -25,3 +25,7 @@ export function readServiceReplay(document: unknown): ListedReplay {
     left: count(left),
   };
 }
+
+export function readAccepted(document: unknown): number {
+  return countOf(objectOf(document).accepted) ?? 0;
+}

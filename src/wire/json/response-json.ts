@@ -1,6 +1,6 @@
 import { WhcbError } from "../../domain/errors.js";
 import type { Channel, MessageResponse, ResponseKind, Sender } from "../../domain/message-response.js";
-import { countOf, firstText, isObject, listOf, objectOf, textOf } from "./json-value.js";
+import { firstText, isObject, listOf, objectOf, textOf } from "./json-value.js";
 
 export function responseToJson(response: MessageResponse): Record<string, unknown> {
   return {
@@ -43,10 +43,6 @@ export function submissionToJson(call: { readonly id?: string; readonly response
 
 export function readSubmittedIds(document: unknown): readonly string[] {
   return listOf(objectOf(document).calls).map((call) => textOf(objectOf(call).id));
-}
-
-export function readAccepted(document: unknown): number {
-  return countOf(objectOf(document).accepted) ?? 0;
 }
 
 /**

@@ -16,6 +16,7 @@ const userAct: fc.Arbitrary<UserAct> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ act: fc.constant("mark"), callback, call, status: fc.constantFrom("SUCCESS", "FAILED") }) },
   { weight: 2, arbitrary: fc.record({ act: fc.constant("replay"), callback, call }) },
   { weight: 1, arbitrary: fc.record({ act: fc.constant("replayAll"), callback }) },
+  { weight: 1, arbitrary: fc.record({ act: fc.constant("cancelReplays"), callback }) },
   { weight: 2, arbitrary: fc.record({ act: fc.constant("toggle"), callback }) },
   { weight: 1, arbitrary: fc.record({ act: fc.constant("edit"), callback }) },
   { weight: 1, arbitrary: fc.record({ act: fc.constant("delete"), callback: fc.constant(2) }) },

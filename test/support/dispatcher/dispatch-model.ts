@@ -97,8 +97,17 @@ export class DispatchModel implements Watcher {
     if (call.status !== "FAILED") return;
     call.owes = "replay";
     call.triedIn = 0;
-    call.isMarkedFailed = false;
     callback.endpoint.replayRequested(at);
+  }
+
+  /** One in flight stays with the replay. */
+  replayCancelled({ settings }: ModelCallback, call: ModelCall, at: number): void {
+    if (call.owes !== "replay" || call.inFlight !== null) return;
+    const { firstFailedAt, isMarkedFailed } = call;
+    const end = (firstFailedAt ?? 0) + this.policy.windowMs;
+    const mayRetry = firstFailedAt !== null && !isMarkedFailed && at <= end && (call.pacedFrom ?? firstFailedAt) < end;
+    call.owes = mayRetry && settings.retriesEnabled ? "retry" : null;
+    call.isDueNow = false;
   }
 
   updated(callback: ModelCallback, settings: Callback, at: number): void {

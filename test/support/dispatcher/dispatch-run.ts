@@ -16,6 +16,7 @@ export type UserAct =
   | { readonly act: "mark"; readonly callback: number; readonly call: number; readonly status: "SUCCESS" | "FAILED" }
   | { readonly act: "replay"; readonly callback: number; readonly call: number }
   | { readonly act: "replayAll"; readonly callback: number }
+  | { readonly act: "cancelReplays"; readonly callback: number }
   | { readonly act: "toggle"; readonly callback: number }
   | { readonly act: "edit"; readonly callback: number }
   | { readonly act: "delete"; readonly callback: number };
@@ -217,6 +218,10 @@ export class DispatchRun {
       case "replayAll":
         await sim.replay(settings, { filter: {} });
         for (const call of calls) model.replayed(callback, call, now);
+        return;
+      case "cancelReplays":
+        await sim.cancelReplays(settings);
+        for (const call of calls) model.replayCancelled(callback, call, now);
         return;
       case "toggle":
         return model.updated(callback, await sim.update(settings, { retriesEnabled: !settings.retriesEnabled }), now);

@@ -145,6 +145,20 @@ export class Simulation {
     this.dispatcher.changed(callback.id);
   }
 
+  /** All of the callback's. */
+  async cancelReplays(callback: Callback): Promise<void> {
+    const begunCalls = () => this.dispatcher.begunCalls(callback.id);
+    for (let index = 1; index <= this.#replays; index++) {
+      const replayId = `R${index}`;
+      if ((await this.store.findReplay(callback.id, replayId)) === null) continue;
+      await this.store.cancelReplayChunk(callback.id, {
+        ...{ replayId, now: this.clock.now(), policy: this.policy, random: 0.5 },
+        begunCalls,
+      });
+    }
+    this.dispatcher.changed(callback.id);
+  }
+
   async remove(callback: Callback): Promise<void> {
     await this.store.deleteCallback(callback.id, this.clock.now());
     this.dispatcher.changed(callback.id);

@@ -99,3 +99,23 @@ test("a summary says how many unknown calls it doesn't list, and what lists them
   const listed = { ...summary, counts: { ...summary.counts, unknown: 1 } };
   expect(renderSummary(listed, renderOptions).toString()).not.toContain("more");
 });
+
+test("a summary shows what the service did, and how to follow or cancel the rest", async () => {
+  const { renderOptions } = await openScreen(captureIo(), { format: "table", noColor: true, utc: true, now: 0 });
+  const summary = { ...aSummary({ ...NO_COUNTS, planned: 9, requested: 9 }) };
+  const replay = { ...summary, header: { ...summary.header, kind: "replay" as const } };
+  const service = { total: 9, succeeded: 4, failed: 2, cancelled: 0, left: 3 };
+  expect(renderSummary({ ...replay, service }, renderOptions).toString()).toBe(
+    [
+      "9 calls replayed in 5ms (run 20261124-120000-ABCD)",
+      "  requested  9",
+      "  succeeded     4",
+      "  failed again  2",
+      "  not sent yet  3",
+      "",
+      "next: whcb replay --resume 20261124-120000-ABCD",
+      "  or: whcb runs discard 20261124-120000-ABCD  (cancels what the service has not sent)",
+      "",
+    ].join("\n"),
+  );
+});
