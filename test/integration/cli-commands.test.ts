@@ -299,7 +299,7 @@ describe("credentials", () => {
     await machine.works(["config", "set", "password", "-"], { stdin: serve?.password ?? "" });
     expect(code).toBe(4);
     expect(stderr).toMatch(
-      /\nhint: user and password came from profile local: store new ones with `whcb login http:\/\/127\.0\.0\.1:\d+`\n$/,
+      /\nhint: user and password came from profile local: store new ones with `whcb login http:\/\/127\.0\.0\.1:\d+ --name local`\n$/,
     );
   });
 

@@ -70,6 +70,31 @@ describe("serve", () => {
   });
 });
 
+describe("login", () => {
+  test("without a name never repoints the profile of another service", async () => {
+    const first = await machine.serve(["--db", machine.path("a.db")]);
+    const second = await machine.serve(["--db", machine.path("b.db")]);
+    const { username = "", password = "", apiKey = "" } = (await settings()).profiles.get("local-2") ?? {};
+    const env = { WHCB_USERNAME: username, WHCB_PASSWORD: password, WHCB_API_KEY: apiKey };
+    await machine.works(["login", second.url], { env });
+    expect(await profileUrls()).toEqual({ current: "local-2", local: first.url, "local-2": second.url });
+    // The same service at an address that no profile has.
+    const localhost = second.url.replace("127.0.0.1", "localhost");
+    await machine.works(["login", localhost], { env });
+    expect(await profileUrls()).toMatchObject({ current: "local-3", local: first.url, "local-3": localhost });
+  });
+
+  test("is suggested for the profile whose credentials are rejected", async () => {
+    await machine.serve(["--db", machine.path("a.db")]);
+    const second = await machine.serve(["--db", machine.path("b.db")]);
+    await machine.works(["config", "set", "password", "-", "--profile", "local-2"], { stdin: "wrong-wrong-wrong" });
+    expect(await machine.whcb(["status", "--profile", "local-2"])).toMatchObject({
+      code: 4,
+      stderr: expect.stringContaining(`store new ones with \`whcb login ${second.url} --name local-2\`\n`),
+    });
+  });
+});
+
 describe("config set url to another service", () => {
   test("keeps the credentials, says whose they are, and sends them nowhere else", async () => {
     const first = await machine.serve(["--db", machine.path("a.db")]);
@@ -83,7 +108,7 @@ describe("config set url to another service", () => {
     expect((await settings()).profiles.get("local")).toEqual({ ...before, url: other.url, credentialsOrigin: first.url });
     expect(await machine.whcb(["callbacks", "list"])).toMatchObject({
       code: 4,
-      stderr: `error: credentials for ${other.url} are missing; those of profile local belong to ${first.url}\nhint: use \`whcb login ${other.url}\`, or set WHCB_USERNAME, WHCB_PASSWORD, WHCB_API_KEY\n`,
+      stderr: `error: credentials for ${other.url} are missing; those of profile local belong to ${first.url}\nhint: use \`whcb login ${other.url} --name local\`, or set WHCB_USERNAME, WHCB_PASSWORD, WHCB_API_KEY\n`,
     });
     expect((await other.stop()).stdout).not.toContain("GET");
   });

@@ -184,8 +184,15 @@ function missingCredentials(settings: ResolvedSettings, origin: string): WhcbErr
   const { foreignOrigin, profile } = settings;
   const why = foreignOrigin === null ? "" : `; those of profile ${profile.value} belong to ${foreignOrigin}`;
   return new WhcbError("config", `credentials for ${origin} are missing${why}`, {
-    hint: `use \`${commandLine({ command: "login", operands: [origin] })}\`, or set ${names.join(", ")}`,
+    hint: `use \`${loginCommand(settings, origin)}\`, or set ${names.join(", ")}`,
   });
+}
+
+/** Into the profile in use, if the address is its own. */
+export function loginCommand({ profile, address }: Pick<ResolvedSettings, "profile" | "address">, origin: string): string {
+  const isOfProfile = profile.value !== null && address.from === `profile ${profile.value}`;
+  const flags = isOfProfile ? ["--name", profile.value] : [];
+  return commandLine({ command: "login", operands: [origin], flags });
 }
 
 function first<Value>(...candidates: readonly (readonly [value: Value | undefined, from: string])[]): Sourced<Value> | undefined {

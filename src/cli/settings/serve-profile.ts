@@ -23,7 +23,7 @@ export async function writeServeProfile(configDirectory: string, service: Served
   let written = { name: "", isNew: false };
   const settings = await changeSettings(configDirectory, (before) => {
     const known = ownProfile(before, service);
-    written = known === null ? { name: freeName(before), isNew: true } : { name: known, isNew: false };
+    written = known === null ? { name: freeName(before, "local"), isNew: true } : { name: known, isNew: false };
     const { authParameter: _a, ...stored }: Partial<Profile> = before.profiles.get(written.name) ?? {};
     const { username: _u, password: _p, apiKey: _k, credentialsOrigin: _o, ...rest } = stored;
     const { url, database, authParameter, credentials } = service;
@@ -43,8 +43,9 @@ function ownProfile({ profiles }: Settings, { database, url }: ServedService): s
   return local !== undefined && local.database === undefined && local.url === url ? "local" : null;
 }
 
-function freeName({ profiles }: Settings): string {
-  let name = "local";
-  for (let number = 2; profiles.has(name); number++) name = `local-${number}`;
+/** `base`, or with the next free number: "local-2". */
+export function freeName({ profiles }: Settings, base: string): string {
+  let name = base;
+  for (let number = 2; profiles.has(name); number++) name = `${base}-${number}`;
   return name;
 }

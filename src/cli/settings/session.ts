@@ -8,7 +8,7 @@ import { closestMatch } from "../args/closest-match.js";
 import type { Invocation } from "../args/command-spec.js";
 import { PROFILE, SERVICE, VERBOSE } from "../args/shared-flags.js";
 import type { ServiceTarget } from "../cli-deps.js";
-import { type ResolvedSettings, resolveSettings, toServiceTarget } from "./resolve-settings.js";
+import { loginCommand, type ResolvedSettings, resolveSettings, toServiceTarget } from "./resolve-settings.js";
 import { isExposed, readSettings, settingsPath } from "./settings-file.js";
 
 export interface Session {
@@ -101,10 +101,13 @@ function explain(error: WhcbError, target: ServiceTarget, settings: ResolvedSett
   const { username, password, apiKey } = settings;
   if (error.code === "unauthenticated") {
     const from = username.from === password.from ? username.from : `${username.from} and ${password.from}`;
-    return withOwnHint(error, `user and password came from ${from}: ${credentialsFix(origin, username.from, password.from)}`);
+    return withOwnHint(
+      error,
+      `user and password came from ${from}: ${credentialsFix(settings, origin, username.from, password.from)}`,
+    );
   }
   if (error.code === "forbidden")
-    return withOwnHint(error, `the API key came from ${apiKey.from}: ${credentialsFix(origin, apiKey.from)}`);
+    return withOwnHint(error, `the API key came from ${apiKey.from}: ${credentialsFix(settings, origin, apiKey.from)}`);
   return error;
 }
 
@@ -114,11 +117,11 @@ function withOwnHint(error: WhcbError, hint: string): WhcbError {
 }
 
 /** The environment overrides a profile: a new login may change nothing. */
-function credentialsFix(origin: string, ...sources: readonly string[]): string {
+function credentialsFix(settings: ResolvedSettings, origin: string, ...sources: readonly string[]): string {
   const variables = sources.filter((source) => source.startsWith("WHCB_"));
   return variables.length > 0
     ? `fix or unset ${variables.join(" and ")}`
-    : `store new ones with \`${commandLine({ command: "login", operands: [origin] })}\``;
+    : `store new ones with \`${loginCommand(settings, origin)}\``;
 }
 
 /** The client doesn't know where the address came from. */

@@ -8,9 +8,10 @@ import type { Invocation } from "../../args/command-spec.js";
 import { PROFILE, SERVICE, VERBOSE } from "../../args/shared-flags.js";
 import type { Credentials, ServiceTarget } from "../../cli-deps.js";
 import { askSecret, askText } from "../../output/questions.js";
+import { freeName } from "../../settings/serve-profile.js";
 import { addressText, readServiceAddress, type ServiceAddress } from "../../settings/service-address.js";
 import { withConnectionHint } from "../../settings/session.js";
-import { changeSettings, readSettings } from "../../settings/settings-file.js";
+import { changeSettings, readSettings, type Settings } from "../../settings/settings-file.js";
 import { KEEP_CURRENT, LOGIN_NAME, USERNAME } from "./command.js";
 
 export async function run(invocation: Invocation): Promise<number> {
@@ -25,9 +26,10 @@ export async function run(invocation: Invocation): Promise<number> {
       ? httpTarget(invocation, address.url, credentials)
       : await fileTarget(addressText(address));
   await tryOut(invocation, target);
-  const name = args.get(LOGIN_NAME) ?? args.get(PROFILE) ?? nameFor(address);
   const url = addressText(address);
+  let name = args.get(LOGIN_NAME) ?? args.get(PROFILE) ?? "";
   const settings = await changeSettings(deps.paths.config, (before) => {
+    if (name === "") name = nameFor(before, address);
     const { username: _u, password: _p, apiKey: _k, credentialsOrigin: _o, ...rest } = before.profiles.get(name) ?? { url };
     const profiles = new Map(before.profiles).set(name, { ...rest, url, ...credentials });
     return { ...before, profiles, current: args.get(KEEP_CURRENT) ? before.current : name };
@@ -111,7 +113,16 @@ function httpTarget({ args, screen }: Invocation, url: string, credentials: Cred
   return { kind: "http", url, ...credentials, rate: null, timezone: "UTC", ...(onExchange === undefined ? {} : { onExchange }) };
 }
 
-function nameFor(address: ServiceAddress): string {
+/** Never the profile of another service. */
+function nameFor(settings: Settings, address: ServiceAddress): string {
+  const url = addressText(address);
+  const base = usualName(address);
+  if (settings.profiles.get(base)?.url === url) return base;
+  const [known] = [...settings.profiles].find(([, profile]) => profile.url === url) ?? [];
+  return known ?? freeName(settings, base);
+}
+
+function usualName(address: ServiceAddress): string {
   if (address.kind === "file") return basename(address.path).replace(/\.[^.]+$/, "");
   const { hostname } = new URL(address.url);
   const region = /^api\.([a-z0-9]+)\.whispir\.com$/.exec(hostname)?.[1];
