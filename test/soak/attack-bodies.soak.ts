@@ -8,6 +8,7 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { HOSTILE_BODIES } from "../support/attack/hostile-bodies.js";
 import { ServedApi, USER_ENV } from "../support/process/served-api.js";
 import { Home, type Running } from "../support/process/whcb-process.js";
+import { CALLBACK_BODY } from "../support/server/server-fixture.js";
 
 const { ATTACK_BIN: bin } = process.env;
 const BYTES = 10_400_000;
@@ -75,17 +76,12 @@ it.each([
   const endpoint = await home.listen();
   let server = await serve();
   let api = new ServedApi(server.url);
-  const id = await api.create({ name: "demo", url: endpoint.url });
-  await api.fetch(`/callbacks/${id}`, {
-    method: "PUT",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ removeHTML: "enabled" }),
-  });
-  await api.fetch(`/callbacks/${id}/calls`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ responseMessage: { channel: "EMAIL", content } }),
-  });
+  const post = (path: string, document: object) =>
+    api.fetch(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(document) });
+  const created = await post("/callbacks", { ...CALLBACK_BODY, url: endpoint.url, removeHTML: "enabled" });
+  const { id } = JSON.parse(await created.text());
+  const response = { messageId: "M1", responseMessage: { channel: "EMAIL", content } };
+  expect([created.status, (await post(`/callbacks/${id}/calls`, response)).status]).toEqual([201, 202]);
   await delay(200);
   const health = await Promise.race([healthMs(server), delay(20_000, null)]);
   const stopping = performance.now();
