@@ -65,8 +65,13 @@ export function eraseOutageMail({ subject, text }: OutageMail, { callIds, isSend
   const [, address = "", name = ""] = /^From:\s+(.*?)(?: \((.*)\))?$/m.exec(text) ?? [];
   if (!callIds.has(call) && !isSender(address) && !isSender(name)) return null;
   const withoutAddresses = (line: string) => line.replace(/[^\s<>()"',;]+/g, (word) => (isSender(word) ? ERASED : word));
-  const erased = text.replace(/^From:\s+.*$/m, field("From", ERASED)).replace(/(?:^ {2}\|.*\n)+/gm, `  | ${ERASED}\n`);
-  return { subject: withoutAddresses(subject), text: withoutAddresses(erased) };
+  const erased = text
+    .replace(/^From:\s+.*$/m, field("From", ERASED))
+    .replace(/(?:^ {2}\|.*\n)+/gm, `  | ${ERASED}\n`)
+    // The endpoint's reason phrase. 0.1.0 wrote "What".
+    .replace(/^((?:Error|What):\s+.*?HTTP \d{3}) .*(?=; only )/m, "$1");
+  const withoutReason = subject.replace(/^(.*? is failing: HTTP \d{3}) .*$/, "$1");
+  return { subject: withoutAddresses(withoutReason), text: withoutAddresses(erased) };
 }
 
 const ERASED = "(erased)";
