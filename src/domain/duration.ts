@@ -2,8 +2,8 @@ import { count } from "./count.js";
 
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** 100 years: with it, every instant is a valid date. */
-const LONGEST_MS = 36_500 * 86_400_000;
+/** 2 700 years, for "for ever": with more, an instant may be no valid date. */
+export const LONGEST_MS = 1_000_000 * 86_400_000;
 
 /** "500ms", "30s", "5m", "24h", "7d" or several ("1h30m") in ms. Throws an Error that says what is expected. */
 export function parseDuration(text: string): number {
@@ -12,7 +12,7 @@ export function parseDuration(text: string): number {
     throw new Error('must be a duration, such as "30s", "5m", "24h" or "7d"');
   }
   const total = parts.reduce((sum, [, amount, unit]) => sum + Number(amount) * (UNITS_MS[unit ?? ""] ?? 0), 0);
-  if (total > LONGEST_MS) throw new Error("must be at most 36500d");
+  if (total > LONGEST_MS) throw new Error("must be at most 1000000d");
   return Math.round(total);
 }
 

@@ -1,4 +1,5 @@
 import { sql } from "kysely";
+import { LONGEST_MS } from "../domain/duration.js";
 import { WhcbError } from "../domain/errors.js";
 import { DEFAULT_SERVICE_SETTINGS, type ServiceSettings } from "../domain/service-settings.js";
 import type { Clock } from "../platform/clock.js";
@@ -156,8 +157,10 @@ async function readStored(db: Db): Promise<Partial<ServiceSettings>> {
   return row === undefined ? {} : parseStored(JSON.parse(Buffer.from(row.value).toString()));
 }
 
-/** Ignores non-numbers and unknown settings. */
+/** Ignores non-numbers and unknown settings. 0.1.0 stored windows beyond the last date, which would end every start. */
 function parseStored(stored: Readonly<Record<string, unknown>>): Partial<ServiceSettings> {
   const entries = Object.keys(DEFAULT_SERVICE_SETTINGS).map((name) => [name, stored[name]] as const);
-  return Object.fromEntries(entries.filter(([, value]) => typeof value === "number"));
+  return Object.fromEntries(
+    entries.flatMap(([name, value]) => (typeof value === "number" ? [[name, Math.min(value, LONGEST_MS)]] : [])),
+  );
 }

@@ -16,5 +16,15 @@ export function describeSettings(open: OpenStore): void {
         retainFailedMs: 2 * DAY,
       });
     });
+
+    it("are shortened to what is a valid date, and never to the default: what was kept for ever isn't removed", async () => {
+      const store = await open();
+      await store.saveSettings({ windowMs: 1e21, retainSuccessMs: 1e20 });
+      expect(await store.readSettings()).toEqual({
+        ...DEFAULT_SERVICE_SETTINGS,
+        windowMs: 1_000_000 * DAY,
+        retainSuccessMs: 1_000_000 * DAY,
+      });
+    });
   });
 }
