@@ -3,6 +3,7 @@
  * Covers: src/server/auth/auth-hook.ts, src/server/auth/authenticator.ts, src/server/auth/credential-hashes.ts, src/server/auth/token-routes.ts
  */
 import { randomBytes } from "node:crypto";
+import { Readable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { inNetworks } from "../../src/delivery/address-rule.js";
 import type { Clock } from "../../src/platform/clock.js";
@@ -204,6 +205,24 @@ describe("a removed user", () => {
     pass(501);
     expect(await login({ authorization: "Basic x", "x-api-key": "x" })).toBe(403);
     expect([await slow, await login()]).toEqual([200, 403]);
+    await closeService(service);
+  });
+
+  it("gets nothing more stored by a stream of lines that goes on", async () => {
+    const { service, pass } = await openAt(Date.UTC(2026, 0, 1));
+    const { id } = await service.store.createCallback("00112233445566AA", CALLBACK_SETTINGS, 0);
+    const line = `${JSON.stringify({ from: { mobile: "61491570156" }, responseMessage: { channel: "SMS", content: "x" } })}\n`;
+    async function* lines() {
+      yield line.repeat(1_000);
+      while (service.work.length === 0) await systemClock.nextTurn();
+      await service.store.removeCredential(USER.username);
+      pass(501);
+      yield line.repeat(3);
+    }
+    const headers = { ...CREDENTIALS, "content-type": "application/x-ndjson", accept: "application/json" };
+    const payload = Readable.from(lines());
+    const answer = await service.app.inject({ method: "POST", url: `/callbacks/${id}/calls`, headers, payload });
+    expect([answer.statusCode, await service.store.countCalls(id)]).toEqual([401, { PENDING: 1_000, SUCCESS: 0, FAILED: 0 }]);
     await closeService(service);
   });
 

@@ -36,10 +36,9 @@ export function addAuthHook(app: FastifyInstance, deps: ServerDeps): Authenticat
 
     function apply(verdict: Verdict): void {
       if (verdict.kind !== "granted") return void reject(request, reply, rejectionOf(verdict));
-      request.apiKeyHash = verdict.apiKey;
-      request.username = verdict.username;
+      request.credential = verdict.credential;
       app.connections.markKnown(request.raw);
-      const rate = rates?.take(verdict.apiKey, deps.clock.now());
+      const rate = rates?.take(verdict.credential.apiKeyHash, deps.clock.now());
       if (rate?.over) return void reject(request, reply, overPlan(rate.over, rate.retryAfterSeconds));
       admit();
     }

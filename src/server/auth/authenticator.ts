@@ -13,7 +13,7 @@ export interface PresentedCredentials {
 }
 
 export type Verdict =
-  | { readonly kind: "granted"; readonly username: string /** Hashed. */; readonly apiKey: string }
+  | { readonly kind: "granted"; readonly credential: StoredCredential }
   | { readonly kind: "rejected"; readonly code: "unauthenticated" | "forbidden"; readonly reason: string }
   | { readonly kind: "throttled"; readonly waitMs: number };
 
@@ -58,9 +58,13 @@ export class Authenticator {
   }
 
   /** null if a granted user no longer exists. */
-  async issueToken(username: string): Promise<string | null> {
-    const credential = (await this.#list()).find((one) => one.username === username);
-    return credential === undefined ? null : issueToken(credential, this.#clock.now());
+  async issueToken(credential: StoredCredential | null): Promise<string | null> {
+    return credential !== null && (await this.isCurrent(credential)) ? issueToken(credential, this.#clock.now()) : null;
+  }
+
+  /** Whether what was granted is still as stored: for a request that goes on. */
+  async isCurrent(credential: StoredCredential): Promise<boolean> {
+    return isAmong(await this.#list(), credential);
   }
 
   async #check(presented: PresentedCredentials, digest: string): Promise<Verdict> {
@@ -124,7 +128,7 @@ export class Authenticator {
   ): Verdict {
     const { credential, apiKey, validUntil } = granted;
     if (!matchesApiKey(apiKey, credential)) return rejected("forbidden", "The API key belongs to another user");
-    const verdict: Verdict = { kind: "granted", username: credential.username, apiKey };
+    const verdict: Verdict = { kind: "granted", credential };
     // It may have been removed while its password was hashed.
     if (!isAmong(this.#credentials, credential)) return verdict;
     this.#cache.delete(digest);

@@ -10,7 +10,7 @@ export function addTokenRoutes(app: FastifyInstance, { docs, deps, authenticator
     if (!isPassword && deps.authentication === "required") {
       throw new WhcbError("unauthenticated", "A token is issued for a user and a password: use Basic");
     }
-    const token = await authenticator.issueToken(request.username);
+    const token = await authenticator.issueToken(request.credential);
     if (token === null) throw new WhcbError("unauthenticated", "The user doesn't exist");
     // A known Java client needs a Location.
     reply.header("location", new Linker(request).uri("/auth/verify"));

@@ -22,7 +22,7 @@ import { type Line, readLines } from "./ndjson.js";
 /** Two at once. Not the budget that streams hold a part of: they would wait for each other. */
 const LONG_LINES_BYTES = 32 * 1024 * 1024;
 
-export function addIngestRoute(app: FastifyInstance, { docs, deps, lookup, queue }: RouteContext): void {
+export function addIngestRoute(app: FastifyInstance, { docs, deps, lookup, queue, authenticator }: RouteContext): void {
   const ingest: IngestDeps = { queue, longLines: new BodyBudget(LONG_LINES_BYTES), clock: deps.clock, random: deps.random };
   app.post<CallbackPath>(
     "/callbacks/:id/calls",
@@ -30,8 +30,13 @@ export function addIngestRoute(app: FastifyInstance, { docs, deps, lookup, queue
     async (request, reply) => {
       const callback = await lookup.findRecent(request.params.id);
       if (request.body instanceof Readable) {
-        // Destroying the request would prevent an answer.
-        const outcome = await ingestLines(ingest, callback, request.body.iterator({ destroyOnReturn: false }));
+        const { credential } = request;
+        const stream: LineStream = {
+          // Destroying the request would prevent an answer.
+          chunks: request.body.iterator({ destroyOnReturn: false }),
+          mayGoOn: async () => credential === null || (await authenticator.isCurrent(credential)),
+        };
+        const outcome = await ingestLines(ingest, callback, stream);
         if (outcome.stoppedAtLine !== undefined) return rejectUnread(request, reply, tooManyRejected(outcome), deps.timers);
         return send(request, reply, { kind: "call", shape: "accepted", document: { ...outcome }, status: 202 });
       }
@@ -89,8 +94,14 @@ const BATCH_LINES = 1000;
 const BATCH_LENGTH = STREAM_BYTES / 2;
 const MAX_REJECTED = 1000;
 
-/** Valid lines are kept, even if the stream is cut off. */
-async function ingestLines(deps: IngestDeps, callback: Callback, stream: AsyncIterable<Buffer | string>): Promise<IngestedLines> {
+interface LineStream {
+  readonly chunks: AsyncIterable<Buffer | string>;
+  /** Its user may have been removed since it began. */
+  mayGoOn(): Promise<boolean>;
+}
+
+/** Valid lines are kept, even if the stream is cut off. Throws `unauthenticated`. */
+async function ingestLines(deps: IngestDeps, callback: Callback, { chunks, mayGoOn }: LineStream): Promise<IngestedLines> {
   const { parseSubmission } = parsers ?? (await loadParsers());
   const rejected: RejectedLine[] = [];
   let accepted = 0;
@@ -102,12 +113,13 @@ async function ingestLines(deps: IngestDeps, callback: Callback, stream: AsyncIt
     rejected.push({ line, errorDetail: error.message });
   };
   const commit = async (): Promise<void> => {
+    if (!(await mayGoOn())) throw new WhcbError("unauthenticated", "The user was removed, or the password or the key changed");
     const [lines, length] = [batch, batchLength];
     batch = [];
     batchLength = 0;
     accepted += await commitLines(deps.queue, callback.id, { lines, length, reject });
   };
-  for await (const line of readLines(stream, deps.longLines)) {
+  for await (const line of readLines(chunks, deps.longLines)) {
     if (line.text !== null && line.text.trim() === "") continue;
     batchLength += line.text?.length ?? 0;
     try {

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { StoredCredential } from "../../store/store.js";
 import type { JsonObject } from "../../wire/json/json-value.js";
 import { type Negotiated, type ResourceKind, vendorType } from "../../wire/media-types.js";
 import { toXml, type XmlShape } from "../../wire/xml/xml-write.js";
@@ -7,9 +8,8 @@ declare module "fastify" {
   interface FastifyRequest {
     /** null if not supported. */
     negotiated: Negotiated | null;
-    /** SHA-256; "" without authentication. */
-    apiKeyHash: string;
-    username: string;
+    /** null without authentication. */
+    credential: StoredCredential | null;
     /** 0 unless read whole. */
     bodyBytes: number;
   }
@@ -18,8 +18,7 @@ declare module "fastify" {
 /** Fastify wants them before hooks set them. */
 export function decorateRequests(app: FastifyInstance): void {
   app.decorateRequest("negotiated", null);
-  app.decorateRequest("apiKeyHash", "");
-  app.decorateRequest("username", "");
+  app.decorateRequest("credential", null);
   app.decorateRequest("bodyBytes", 0);
 }
 
