@@ -95,8 +95,8 @@ export interface ServiceReplay {
   readonly cancelledAt: number | null;
 }
 
-export function replayState({ left, cancelledAt }: ServiceReplay): "running" | "finished" | "cancelled" {
-  if (cancelledAt !== null) return "cancelled";
+export function replayState({ left, cancelled, cancelledAt }: ServiceReplay): "running" | "finished" | "cancelled" {
+  if (cancelledAt !== null && left + cancelled > 0) return "cancelled";
   return left > 0 ? "running" : "finished";
 }
 

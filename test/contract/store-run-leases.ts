@@ -147,6 +147,9 @@ export function describeRunLeases(open: OpenStore): void {
 
     it("is cancelled but for the calls in flight, and takes no more; the others get their retries back", async () => {
       const { store, callback, request, cancel, find } = await failedCalls(["A", "B"]);
+      await request("R0", []);
+      await cancel("R0");
+      await expect(request("R0", ["B"])).rejects.toMatchObject({ code: "locked" });
       await request("R1", ["A", "B"]);
       const inFlight = (await callOf(store, callback, "A")).seq;
       expect(await cancel("R1", [inFlight])).toBe(true);

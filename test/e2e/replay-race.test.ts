@@ -205,11 +205,15 @@ describe("a replay by the service", () => {
   });
 
   it("that is cancelled keeps its lock until the calls in flight have ended", async () => {
-    const outage = await outageOf(() => ({ status: 200, delayMs: 700 }));
+    let answerAll = () => {};
+    const after = new Promise<void>((resolve) => (answerAll = resolve));
+    const outage = await outageOf(() => ({ status: 200, after }));
     await works(home, ["replay", "demo", "--failed", "--yes", "--via", "service", "--detach"]);
     await outage.hasReceived(5);
     const discarded = await home.whcb(["runs", "discard", newestJournal(home)?.runId ?? ""]);
     expect([discarded.code, discarded.stderr]).toEqual([0, expect.stringContaining("the service sends no more of its calls")]);
+    expect((await home.whcb(["replay", "demo", "--failed", "--yes"])).code).toBe(5);
+    answerAll();
     expect(await home.whcb(["replay", "demo", "--failed", "--yes", "--wait"])).toMatchObject({ code: 0 });
     expect([outage.received().length, twice(outage.received())]).toEqual([CALLS, []]);
   });

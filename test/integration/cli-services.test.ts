@@ -96,6 +96,13 @@ const STEPS: readonly Step[] = [
     stderr: /nothing to replay/,
     requests: [10, 6],
   },
+  {
+    title: "replay --cancel",
+    argv: () => ["replay", CALLBACK, "--cancel", "R"],
+    code: 3,
+    stderr: /the service has no replay R of Replies CRM/,
+    requests: [5, 4],
+  },
   { title: "replay --resume", argv: () => ["replay", "--resume"], stderr: /^no unfinished run\n$/, requests: [0, 0] },
   { title: "runs list", argv: () => ["runs", "list"], stdout: /reconcile\tfinished\tReplies CRM/, requests: [0, 0] },
   { title: "check afterwards", argv: () => ["check"], stdout: /^ok/, requests: [23, 2] },

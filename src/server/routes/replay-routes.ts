@@ -67,7 +67,7 @@ function readSelection(query: Query): ReplaySelection {
 
 /** As for the run of a lease. */
 function isReplayId(replayId: string): boolean {
-  return replayId.length <= 64 && !/\p{Cc}/u.test(replayId);
+  return replayId.length <= 64 && !replayId.includes("\0");
 }
 
 function noReplay(replayId: string): WhcbError {

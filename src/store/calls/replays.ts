@@ -49,10 +49,11 @@ export function cancelReplayChunk(db: Db, callbackId: string, cancel: ReplayCanc
     const callback = await requireCallback(trx, callbackId);
     const replay = await readReplay(trx, callback.key, replayId);
     if (replay === undefined) throw new WhcbError("not-found", `No replay ${replayId} of callback ${callbackId}`);
-    if (replay.waiting === 0) return true;
+    // Also of one that has no call left: its run may be about to add some.
     await sql`
       UPDATE replays SET cancelled_at = coalesce(cancelled_at, ${now})
       WHERE callback_key = ${callback.key} AND requested_at = ${replay.requested_at}`.execute(trx);
+    if (replay.waiting === 0) return true;
     const begun = cancel.begunCalls();
     // Those that the dispatcher would send next come first.
     const { rows } = await sql<{ seq: number }>`

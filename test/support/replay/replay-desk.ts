@@ -27,7 +27,13 @@ export interface CountingEndpoint {
   close(): Promise<void>;
 }
 
-export type EndpointAnswer = { readonly status: number; readonly headers?: Record<string, string>; readonly delayMs?: number };
+export interface EndpointAnswer {
+  readonly status: number;
+  readonly headers?: Record<string, string>;
+  readonly delayMs?: number;
+  /** Not answered before it resolves. */
+  readonly after?: Promise<void>;
+}
 
 /** `answer` is asked for each request, with its call and its number (from 1). */
 export async function countingEndpoint(
@@ -48,8 +54,9 @@ export async function countingEndpoint(
     const number = received.push(callId);
     bodies.push(Buffer.concat(chunks).toString("utf8"));
     headers.push(request.headers);
-    const { status, headers: given = {}, delayMs = 0 } = answer(callId, number);
+    const { status, headers: given = {}, delayMs = 0, after } = answer(callId, number);
     if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs).unref());
+    await after;
     atOnce--;
     response.writeHead(status, given).end("ok");
   });

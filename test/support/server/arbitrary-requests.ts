@@ -50,6 +50,7 @@ const anyPath = fc.oneof(
   id.map((one) => `/callbacks/${one}`),
   id.map((one) => `/callbacks/${one}/calls`),
   id.map((one) => `/callbacks/${one}/replays`),
+  fc.tuple(id, callId).map(([one, replay]) => `/callbacks/${one}/replays/${replay}`),
   id.map((one) => `/callbacks/${one}/attempts`),
   id.map((one) => `/callbacks/${one}/run-lock`),
   fc.tuple(id, callId).map(([one, call]) => `/callbacks/${one}/calls/${call}`),
@@ -294,6 +295,9 @@ const aRightRequest = fc
       right("POST", onCallback("/calls"), lines),
       right("PUT", onCallback("/calls"), sentAs(fc.record({ status: fc.constantFrom("SUCCESS", "FAILED") }), "call"), someIds),
       right("POST", onCallback("/replays"), undefined, someIds),
+      right("POST", onCallback("/replays"), sentAs(aLease, "call"), someIds),
+      right("GET", onCallback("/replays/R")),
+      right("DELETE", onCallback("/replays/R")),
       right(
         "POST",
         onCallback("/attempts"),
