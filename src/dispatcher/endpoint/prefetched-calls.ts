@@ -80,7 +80,8 @@ export class PrefetchedCalls {
   built(next: NextCall, bytes: number): boolean {
     const { call, bodyBytes } = next;
     const isWhole = call.leftOutBytes === undefined;
-    // Half of what was expected is the call itself.
+    // Half of what was expected is the call itself, half its request.
+    if (isWhole && bytes <= bodyBytes / 2) return true;
     const total = bytes + (isWhole ? bodyBytes / 2 : CALL_BYTES);
     if (call.leftOutBytes) this.#growth = Math.max(1, bytes / call.leftOutBytes);
     if (isWhole) this.#budget.resize(this.#owner, bodyBytes, total);
