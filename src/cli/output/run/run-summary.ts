@@ -58,7 +58,7 @@ function summaryLines(summary: RunSummary, options: RenderOptions): readonly Pri
   const balance = balanceOf(summary);
   const { header, counts } = summary;
   const { palette } = options;
-  const done = doneCalls(header.kind, counts);
+  const done = doneCalls(summary);
   const planned = count(counts.planned, "call");
   const title = palette.strong(`${done === counts.planned ? planned : `${done} of ${planned}`} ${DONE[header.kind]}`);
   const next = nextCommand(summary, options);
@@ -117,10 +117,10 @@ export function resumeCommand(runId: string, { serviceFlags }: Target, resendUnk
   return commandLine({ command: "replay", flags });
 }
 
-function doneCalls(kind: RunKind, counts: RunCounts): number {
-  switch (kind) {
+function doneCalls({ header, counts, service }: RunSummary): number {
+  switch (header.kind) {
     case "replay":
-      return counts.accepted + counts.requested;
+      return counts.accepted + counts.requested - (service === null ? 0 : service.left + service.cancelled);
     case "reconcile":
       return counts.seen + counts.accepted;
     default:
