@@ -8,8 +8,9 @@ import type { EndpointRecord } from "../../store/store.js";
 import type { Sender, SendSlots } from "../send-slots.js";
 import { EndpointTracker, type TrackerDeps } from "./endpoint-tracker.js";
 import type { WorkBatch } from "./fetch-work.js";
-import type { CallSender } from "./send-call.js";
-import { type TakenCall, WorkQueue, type WorkQueueDeps } from "./work-queue.js";
+import type { TakenCall } from "./prefetched-calls.js";
+import type { CallSender, SendingEndpoint } from "./send-call.js";
+import { WorkQueue, type WorkQueueDeps } from "./work-queue.js";
 
 export interface WorkerDeps extends TrackerDeps, WorkQueueDeps {
   readonly logger: Logger;
@@ -21,7 +22,7 @@ export interface WorkerDeps extends TrackerDeps, WorkQueueDeps {
   onChange(): void;
 }
 
-export class EndpointWorker implements Sender {
+export class EndpointWorker implements Sender, SendingEndpoint {
   readonly tracker: EndpointTracker;
   readonly queue: WorkQueue;
   readonly #deps: WorkerDeps;
@@ -50,27 +51,37 @@ export class EndpointWorker implements Sender {
     return typeof taken === "object";
   }
 
+  get callback(): Callback {
+    return this.tracker.callback;
+  }
+
+  mayHold(taken: TakenCall, bodyBytes: number): boolean {
+    return this.queue.built(taken, bodyBytes);
+  }
+
   #send(taken: TakenCall): void {
     const { call, from } = taken;
     const { state, recovery } = this.tracker.endpoint;
-    const ended = (settle: () => void): void => {
-      this.queue.ended(taken);
-      settle();
-      this.#deps.slots.release(this);
-      this.#deps.slots.pump();
-      this.#deps.onChange();
-    };
-    this.#deps.sender
-      .attempt(
-        () => this.tracker.callback,
-        call,
-        from === "probe" ? "probe" : causeOf(call),
-        (bodyBytes) => this.queue.built(taken, bodyBytes),
-      )
-      .then(
-        (attempt) => ended(() => this.#settle(call, attempt, state === "recovering" ? recovery : 0)),
-        (error: unknown) => ended(() => this.#failedHere(call, error)),
-      );
+    const recoveryOfAttempt = state === "recovering" ? recovery : 0;
+    this.#deps.sender.attempt(taken, from === "probe" ? "probe" : causeOf(call), this).then(
+      (attempt) => {
+        this.queue.ended(taken);
+        this.#settle(call, attempt, recoveryOfAttempt);
+        this.#sendNext();
+      },
+      (error: unknown) => {
+        this.queue.ended(taken);
+        this.#failedHere(call, error);
+        this.#sendNext();
+      },
+    );
+  }
+
+  #sendNext(): void {
+    const { slots, onChange } = this.#deps;
+    slots.release(this);
+    slots.pump();
+    onChange();
   }
 
   /** Null: marked or deleted before it was sent, or there was no room. */

@@ -5,11 +5,12 @@ import type { Sender } from "../send-slots.js";
 /** With a backlog, one in this many is a new response. */
 const FRESH_EVERY = 4;
 
-export interface NextCall {
+export interface TakenCall {
   readonly call: Call;
   readonly from: QueueName;
   /** In memory until the request ends: expected until it is built. */
   bodyBytes: number;
+  isOfRound: boolean;
 }
 
 /** `backlog`: failed calls that are due, or in a round or drain. */
@@ -60,7 +61,7 @@ export class PrefetchedCalls {
    * Without room for the body, the endpoint waits. Drops backlog calls that fail `mayGo`. With nothing to send it stops waiting, unless it
    * `keepsPlace`.
    */
-  take(mayGo: (call: Call) => boolean, keepsPlace: boolean): NextCall | undefined {
+  take(mayGo: (call: Call) => boolean, keepsPlace: boolean): TakenCall | undefined {
     const from = this.#next(mayGo);
     const next = from && this.#queues[from].head;
     if (from === undefined || next === undefined) {
@@ -73,11 +74,11 @@ export class PrefetchedCalls {
     this.#queues[from].take();
     this.#taken += 1;
     this.#count();
-    return { call: next.call, from, bodyBytes };
+    return { call: next.call, from, bodyBytes, isOfRound: false };
   }
 
   /** `bytes`: of the request. False: no room; it must not be sent now. */
-  built(next: NextCall, bytes: number): boolean {
+  built(next: TakenCall, bytes: number): boolean {
     const { call, bodyBytes } = next;
     const isWhole = call.leftOutBytes === undefined;
     // Half of what was expected is the call itself, half its request.
@@ -90,7 +91,7 @@ export class PrefetchedCalls {
     return true;
   }
 
-  release({ bodyBytes }: NextCall): void {
+  release({ bodyBytes }: TakenCall): void {
     this.#budget.release(this.#owner, bodyBytes);
   }
 

@@ -3,6 +3,7 @@ import type { Call } from "../../domain/call.js";
 import type { Callback } from "../../domain/callback.js";
 import type { Clock } from "../../platform/clock.js";
 import type { Store } from "../../store/store.js";
+import type { TakenCall } from "./prefetched-calls.js";
 
 export interface CallSenderDeps {
   readonly clock: Clock;
@@ -17,6 +18,13 @@ export interface PreparedDelivery {
   send(): Promise<DeliveryResult>;
 }
 
+export interface SendingEndpoint {
+  /** Of this moment. */
+  readonly callback: Callback;
+  /** Whether there is room for a request of `bodyBytes`. */
+  mayHold(taken: TakenCall, bodyBytes: number): boolean;
+}
+
 /** The clocks may differ by this much over one request. */
 const CLOCKS_APART_MS = 1_000;
 
@@ -29,18 +37,15 @@ export class CallSender {
   }
 
   /**
-   * Null: marked, changed or deleted before it was sent, or `mayHold` has no room for the request. Rejects if our side failed: no attempt
+   * Null: marked, changed or deleted before it was sent, or there is no room for the request. Rejects if our side failed: no attempt
    * (docs/dispatcher.md, A call, Rule 3).
    */
-  async attempt(
-    callback: () => Callback,
-    call: Call,
-    cause: AttemptCause,
-    mayHold: (bodyBytes: number) => boolean,
-  ): Promise<Attempt | null> {
+  async attempt(taken: TakenCall, cause: AttemptCause, endpoint: SendingEndpoint): Promise<Attempt | null> {
     const { clock, prepare } = this.#deps;
-    const delivery = call.leftOutBytes !== undefined ? await this.#readAndPrepare(callback, call) : prepare(callback(), call);
-    if (delivery === null || !mayHold(delivery.bodyBytes)) return null;
+    const { call } = taken;
+    const isWhole = call.leftOutBytes === undefined;
+    const delivery = isWhole ? prepare(endpoint.callback, call) : await this.#readAndPrepare(call, endpoint);
+    if (delivery === null || !endpoint.mayHold(taken, delivery.bodyBytes)) return null;
     const startedAt = clock.now();
     const began = clock.monotonicMs();
     const result = await delivery.send();
@@ -53,12 +58,12 @@ export class CallSender {
    * One at a time, with a turn of the event loop in between: otherwise connecting times out. Keeps only the request: a large body is in
    * memory once.
    */
-  #readAndPrepare(callback: () => Callback, call: Call): Promise<PreparedDelivery | null> {
+  #readAndPrepare(call: Call, endpoint: SendingEndpoint): Promise<PreparedDelivery | null> {
     const { clock, store, prepare } = this.#deps;
     const read = async () => {
       await clock.nextTurn();
       const whole = await store.findCall(call.callbackId, call.id);
-      return whole && isUnchanged(call, whole) ? prepare(callback(), whole) : null;
+      return whole && isUnchanged(call, whole) ? prepare(endpoint.callback, whole) : null;
     };
     const next = this.#lastRead.then(read);
     this.#lastRead = next.catch(() => undefined);

@@ -8,7 +8,7 @@ import type { Sender } from "../send-slots.js";
 import type { EndpointTracker } from "./endpoint-tracker.js";
 import { type FailedCalls, StoreHints, type WorkBatch, type WorkRequest } from "./fetch-work.js";
 import { earlier, InFlightCalls } from "./in-flight-calls.js";
-import { type NextCall, PrefetchedCalls } from "./prefetched-calls.js";
+import { PrefetchedCalls, type QueueName, type TakenCall } from "./prefetched-calls.js";
 
 export interface WorkQueueDeps {
   readonly clock: Clock;
@@ -25,10 +25,6 @@ const LOW_WATER = 64;
 /** Even while the memory for prefetched calls is full. */
 const MIN_BATCH = 2;
 
-export interface TakenCall extends NextCall {
-  readonly isOfRound: boolean;
-}
-
 export class WorkQueue {
   readonly #tracker: EndpointTracker;
   readonly #deps: WorkQueueDeps;
@@ -42,6 +38,14 @@ export class WorkQueue {
   #isProbing = false;
   #roundInFlight = 0;
   #roundLeft = 0;
+
+  readonly #mayGo = (call: Call): boolean => {
+    const { recoveringSince } = this.#tracker.endpoint;
+    if (isInWindow(call, recoveringSince ?? this.#deps.clock.now(), this.#deps.policy)) return true;
+    // Its window ended here; the next read cancels its retry.
+    this.#hints.expectDue(call.due?.at ?? 0);
+    return false;
+  };
 
   constructor(
     owner: Sender,
@@ -154,9 +158,9 @@ export class WorkQueue {
       return "stale";
     }
     // During a re-read the endpoint keeps its place.
-    const next = this.#prefetched.take((call) => this.#mayGo(call), this.#hints.isDirty);
-    if (next === undefined) return undefined;
-    const taken = { ...next, isOfRound: this.#tracker.endpoint.state === "down" && next.from === "backlog" };
+    const taken = this.#prefetched.take(this.#mayGo, this.#hints.isDirty);
+    if (taken === undefined) return undefined;
+    taken.isOfRound = taken.from === "backlog" && this.#tracker.endpoint.state === "down";
     this.#began(taken);
     return taken;
   }
@@ -309,16 +313,8 @@ export class WorkQueue {
     return calls.filter(({ seq }) => !this.inFlight.has(seq) && !this.#prefetched.probe.has(seq));
   }
 
-  #offer(queue: NextCall["from"], calls: readonly Call[]): void {
+  #offer(queue: QueueName, calls: readonly Call[]): void {
     this.#prefetched.fill(queue, calls, this.#deps.clock.monotonicMs());
-  }
-
-  #mayGo(call: Call): boolean {
-    const { recoveringSince } = this.#tracker.endpoint;
-    if (isInWindow(call, recoveringSince ?? this.#deps.clock.now(), this.#deps.policy)) return true;
-    // Its window ended here; the next read cancels its retry.
-    this.#hints.expectDue(call.due?.at ?? 0);
-    return false;
   }
 
   #began({ call, isOfRound }: TakenCall): void {
