@@ -3,7 +3,7 @@ import { link, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { kill, pid as ownPid } from "node:process";
-import { WhcbError } from "../../domain/errors.js";
+import { errorMessage, systemErrorCode, WhcbError } from "../../domain/errors.js";
 
 export interface ProcessLock {
   release(): Promise<void>;
@@ -16,7 +16,7 @@ interface Holder {
   readonly started: string;
 }
 
-/** Throws `unavailable` while another process works on the run. */
+/** Throws `unavailable` while another process works on the run, or if the lock can't be written. */
 export async function lockRun(runsDirectory: string, runId: string): Promise<ProcessLock> {
   await mkdir(runsDirectory, { recursive: true, mode: 0o700 });
   const last = await lastLock(runsDirectory, runId);
@@ -24,14 +24,14 @@ export async function lockRun(runsDirectory: string, runId: string): Promise<Pro
   const number = (last?.number ?? 0) + 1;
   const path = lockPath(runsDirectory, runId, number);
   const draft = `${path}.${ownPid}`;
-  await writeFile(draft, JSON.stringify(await ownHolder()), { mode: 0o600 });
   try {
+    await writeFile(draft, JSON.stringify(await ownHolder()), { mode: 0o600 });
     // link() is atomic: nobody reads half a file, and the second link fails.
     await link(draft, path);
   } catch (error) {
-    const winner = await lastLock(runsDirectory, runId);
-    if (winner === null) throw error;
-    throw lockedBy(runId, winner.holder.pid);
+    const winner = systemErrorCode(error) === "EEXIST" ? await lastLock(runsDirectory, runId) : null;
+    if (winner !== null) throw lockedBy(runId, winner.holder.pid);
+    throw new WhcbError("unavailable", `the run's lock can't be written: ${errorMessage(error)}`, { cause: error });
   } finally {
     await rm(draft, { force: true });
   }

@@ -18,13 +18,13 @@ export class SmallDisk {
     return new SmallDisk(folder);
   }
 
-  /** Takes what is free, to the last block, also beside a process that takes some of it. */
-  fill(): void {
+  /** Takes what is free, but for `blocks`, also beside a process that takes some of it. */
+  fill(blocks = 0): void {
     for (;;) {
       const { bavail, bsize } = statfsSync(this.folder);
-      if (bavail === 0) return;
+      if (bavail <= blocks) return;
       try {
-        writeFileSync(join(this.folder, `filler-${bavail}`), Buffer.alloc(bavail * bsize, 1));
+        writeFileSync(join(this.folder, `filler-${bavail}`), Buffer.alloc((bavail - blocks) * bsize, 1));
       } catch (error) {
         if (!(error instanceof Error && "code" in error && error.code === "ENOSPC")) throw error;
       }
