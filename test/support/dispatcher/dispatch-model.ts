@@ -183,7 +183,11 @@ export class DispatchModel implements Watcher {
     this.isJumpy = true;
     for (const { endpoint, calls } of this.callbacks.values()) {
       endpoint.clockJumped();
-      for (const call of calls.values()) call.isDueNow = true;
+      for (const call of calls.values()) {
+        call.isDueNow = true;
+        // Its start is recorded by the new clock, and says nothing about a round.
+        call.sentDown = 0;
+      }
     }
   }
 
