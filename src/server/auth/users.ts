@@ -1,7 +1,7 @@
 /** Who may use the service: docs/operations.md, Users. */
 import { WhcbError } from "../../domain/errors.js";
 import { newSecret, type Random } from "../../platform/random.js";
-import type { CredentialStore } from "../../store/store.js";
+import type { CredentialStore, StoredCredential } from "../../store/store.js";
 import { hashApiKey, makeCredential, matchesApiKey, verifyPassword } from "./credential-hashes.js";
 
 export interface Login {
@@ -26,7 +26,7 @@ export interface StartUsers {
 /** The start's credentials replace those of earlier starts. Equal ones keep their hashes: new ones would end issued tokens. */
 export async function admitStartUser(given: Login & { readonly apiKey: string }, deps: UserDeps): Promise<StartUsers> {
   const { store, random, now } = deps;
-  const stored = (await store.listCredentials()).find(({ username }) => username === given.username);
+  const stored = await findUser(given.username, store);
   const isSame =
     stored !== undefined && matchesApiKey(hashApiKey(given.apiKey), stored) && (await verifyPassword(given.password, stored));
   const own = stored === undefined ? "new" : isSame ? "same" : stored.origin === "added" ? "kept" : "changed";
@@ -36,7 +36,7 @@ export async function admitStartUser(given: Login & { readonly apiKey: string },
 
 /** Returns the user's API key, which isn't stored. Throws `invalid` if there is such a user. */
 export async function addUser(login: Login, deps: UserDeps): Promise<string> {
-  if ((await deps.store.listCredentials()).some(({ username }) => username === login.username)) {
+  if ((await findUser(login.username, deps.store)) !== undefined) {
     throw new WhcbError("invalid", `there is a user ${JSON.stringify(login.username)} already`, {
       hint: "`whcb users passwd` changes the password",
     });
@@ -48,7 +48,7 @@ export async function addUser(login: Login, deps: UserDeps): Promise<string> {
 
 /** Ends the user's tokens. Returns the new API key, or null if it stays. Throws `not-found`. */
 export async function changePassword(login: Login, withNewKey: boolean, deps: UserDeps): Promise<string | null> {
-  const stored = (await deps.store.listCredentials()).find(({ username }) => username === login.username);
+  const stored = await findUser(login.username, deps.store);
   if (stored === undefined) throw noUser(login.username);
   const apiKey = withNewKey ? newSecret(deps.random) : null;
   const changed = await makeCredential({ ...login, apiKey: apiKey ?? "" }, deps.random, "added");
@@ -60,6 +60,10 @@ export async function changePassword(login: Login, withNewKey: boolean, deps: Us
 /** Throws `not-found`. */
 export async function removeUser(username: string, store: CredentialStore): Promise<void> {
   if (!(await store.removeCredential(username))) throw noUser(username);
+}
+
+async function findUser(wanted: string, store: CredentialStore): Promise<StoredCredential | undefined> {
+  return (await store.listCredentials()).find(({ username }) => username === wanted);
 }
 
 function noUser(username: string): WhcbError {
