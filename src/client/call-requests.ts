@@ -8,6 +8,7 @@ import { readSubmittedIds, submissionToJson } from "../wire/json/response-json.j
 import { callbackPath } from "./callback-requests.js";
 import type { CallPage, Client, ListCallsQuery, ListedCall, SubmittedCall } from "./client.js";
 import { walkList } from "./list-walker.js";
+import { replayReportJson } from "./run-requests.js";
 import type { ServiceApi } from "./service-api.js";
 import { namesCall } from "./service-error.js";
 import { isSuccess } from "./transport.js";
@@ -60,13 +61,13 @@ export function callRequests(api: ServiceApi, { clock, random, timezone }: CallR
 
   return {
     listCalls,
-    async markCalls(callbackId, callIds, status, by = "user") {
+    async markCalls(callbackId, callIds, status, { by = "user", replays } = {}) {
       if (callIds.length === 0) return;
       const path = `${callbackPath(callbackId)}/calls?${idQuery(callIds)}`;
       const put = (body: object) => api.expectSuccess({ method: "PUT", path, noun: "call", body });
       if (by === "user" || !storesSettledBy) return void (await put({ status }));
       try {
-        await put({ status, settledBy: by });
+        await put({ status, settledBy: by, ...(replays && { replays: replayReportJson(replays) }) });
       } catch (error) {
         if (!isWhcbError(error, "malformed") && !isWhcbError(error, "invalid")) throw error;
         // A strict service rejects unknown fields.

@@ -36,8 +36,8 @@ export interface Client {
   findCalls(callbackId: string, callIds: readonly string[]): Promise<readonly ListedCall[]>;
   /** null if not offered (the platform). */
   listAttempts(callbackId: string, callId: string): Promise<readonly ListedAttempt[] | null>;
-  /** Up to MAX_IDS_PER_REQUEST, all or none. Throws `not-found`. */
-  markCalls(callbackId: string, callIds: readonly string[], status: "SUCCESS" | "FAILED", by?: MarkedBy): Promise<void>;
+  /** Up to MAX_IDS_PER_REQUEST, all or none. `replays`: only if `recordReplays` is offered. Throws `not-found`. */
+  markCalls(callbackId: string, callIds: readonly string[], status: "SUCCESS" | "FAILED", details?: MarkDetails): Promise<void>;
   /** Returns the call ids in order. Throws `usage` except on `whcb serve`. */
   submitCalls(callbackId: string, calls: readonly SubmittedCall[]): Promise<readonly string[]>;
   /** An attempt now, up to MAX_IDS_PER_REQUEST; returns how many. Throws `locked` if another run has the lock, `usage` if not offered. */
@@ -49,13 +49,24 @@ export interface Client {
   /** null if not offered. */
   listOutages(callbackId?: string): Promise<readonly ListedOutage[] | null>;
   /** At most 100. false if not offered. */
-  recordReplays(callbackId: string, attempts: readonly ReplayAttempt[], sentFrom: string): Promise<boolean>;
+  recordReplays(callbackId: string, report: ReplayReport): Promise<boolean>;
   /** Takes or renews it, for 30 s. */
   takeRunLock(callbackId: string, lease: RunLease): Promise<RunLockAnswer>;
   releaseRunLock(callbackId: string, lease: RunLease): Promise<void>;
   /** As far as known. */
   rowsPerPage(): number;
   close(): Promise<void>;
+}
+
+export interface MarkDetails {
+  /** Default: a user. */
+  readonly by?: MarkedBy;
+  readonly replays?: ReplayReport;
+}
+
+export interface ReplayReport {
+  readonly sentFrom: string;
+  readonly attempts: readonly ReplayAttempt[];
 }
 
 export interface ReplayAttempt {

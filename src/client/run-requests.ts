@@ -3,7 +3,7 @@ import { toIsoDate } from "../wire/dates.js";
 import { countOf, objectOf, textOf } from "../wire/json/json-value.js";
 import { readServiceReplay } from "../wire/json/replay-json.js";
 import { callbackPath } from "./callback-requests.js";
-import type { Client, ReplayAttempt } from "./client.js";
+import type { Client, ReplayAttempt, ReplayReport } from "./client.js";
 import type { ServiceApi } from "./service-api.js";
 import { isSuccess } from "./transport.js";
 
@@ -41,14 +41,18 @@ export function runRequests(api: ServiceApi): RunRequests {
       if (!isSuccess(answer)) throw api.errorOf(answer);
       return true;
     },
-    async recordReplays(callbackId, attempts, sentFrom) {
-      const body = { sentFrom, attempts: attempts.map(attemptJson) };
+    async recordReplays(callbackId, report) {
+      const body = replayReportJson(report);
       const answer = await api.exchange({ method: "POST", path: `${callbackPath(callbackId)}/attempts`, noun: "call", body });
       if (UNKNOWN_ROUTE.has(answer.status)) return false;
       if (!isSuccess(answer)) throw api.errorOf(answer);
       return true;
     },
   };
+}
+
+export function replayReportJson({ sentFrom, attempts }: ReplayReport): object {
+  return { sentFrom, attempts: attempts.map(attemptJson) };
 }
 
 function attemptJson({ callId, startedAt, durationMs, result }: ReplayAttempt): object {

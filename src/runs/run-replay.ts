@@ -105,7 +105,7 @@ async function sendAndMark(
   const callbackId = group.callback.id;
   const marker = options.mark ? new Marker({ callbackId, status: "SUCCESS", from: "accepted" }, session) : null;
   if (marker !== null) markers.push(marker);
-  const reporter = options.mark ? new AttemptReporter(callbackId, session) : null;
+  const history = options.mark ? new AttemptReporter(callbackId, session) : null;
   try {
     await sendGroup(
       {
@@ -113,13 +113,17 @@ async function sendAndMark(
         calls: plan.read(group),
         ...targetOf(group.callback, options, session.deps.addressRule),
         options,
-        onAccepted: (callId) => marker?.add(callId),
-        onAttempt: (attempt) => reporter?.add(attempt),
+        onAccepted(attempt) {
+          const isRecorded = history?.isOffered === true;
+          marker?.add(attempt.callId, isRecorded ? attempt : undefined);
+          if (!isRecorded) history?.add(attempt);
+        },
+        onNotAccepted: (attempt) => history?.add(attempt),
       },
       session,
     );
   } finally {
-    await reporter?.finish();
+    await history?.finish();
     await marker?.finishOrPause();
   }
 }
@@ -195,7 +199,9 @@ class AttemptReporter {
   readonly #callbackId: string;
   readonly #session: RunSession;
   #waiting: ReplayAttempt[] = [];
-  #isSupported = true;
+  /** null: not known yet. */
+  #isOffered: boolean | null = null;
+  #hasAsked = false;
   #work: Promise<void> = Promise.resolve();
 
   constructor(callbackId: string, session: RunSession) {
@@ -203,9 +209,15 @@ class AttemptReporter {
     this.#session = session;
   }
 
+  get isOffered(): boolean | null {
+    return this.#isOffered;
+  }
+
+  /** The first one tells whether the service keeps a history. */
   add(attempt: ReplayAttempt): void {
-    if (!this.#isSupported) return;
-    if (this.#waiting.push(attempt) >= MAX_IDS_PER_REQUEST) this.#report();
+    if (this.#isOffered === false) return;
+    this.#waiting.push(attempt);
+    if (!this.#hasAsked || this.#waiting.length >= MAX_IDS_PER_REQUEST) this.#report();
   }
 
   /** Never throws: a run doesn't fail because of the history. */
@@ -217,14 +229,15 @@ class AttemptReporter {
   #report(): void {
     const attempts = this.#waiting;
     this.#waiting = [];
+    this.#hasAsked = true;
     this.#work = this.#work.then(() => this.#post(attempts));
   }
 
   async #post(attempts: readonly ReplayAttempt[]): Promise<void> {
-    if (!this.#isSupported) return;
+    if (this.#isOffered === false) return;
     const { client } = this.#session.deps;
     try {
-      this.#isSupported = await client.recordReplays(this.#callbackId, attempts, whoRuns(this.#session.deps));
+      this.#isOffered = await client.recordReplays(this.#callbackId, { sentFrom: whoRuns(this.#session.deps), attempts });
     } catch (error) {
       if (!isWhcbError(error)) throw error;
     }

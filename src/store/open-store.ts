@@ -75,7 +75,7 @@ function storeOn(db: Db, cipher: KeyCipher): Store {
     findCall: (callbackId, callId) => findCall(db, callbackId, callId),
     listAttempts: (callbackId, callIds) => listAttempts(db, callbackId, callIds),
     countCalls: async (callbackId) => readCounts(db, (await requireCallback(db, callbackId)).key),
-    markCalls: (callbackId, callIds, status, now, by) => markCalls(db, { callbackId, callIds, status, by }, now),
+    markCalls: (callbackId, callIds, status, now, details) => markCalls(db, { callbackId, callIds, status, ...details }, now),
     requestReplays: (callbackId, request, now) => requestReplays(db, callbackId, request, now),
     findReplay: (callbackId, replayId) => findReplay(db, callbackId, replayId),
     cancelReplayChunk: (callbackId, cancel) => cancelReplayChunk(db, callbackId, cancel),

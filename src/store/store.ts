@@ -104,13 +104,16 @@ export interface CallStore {
   listAttempts(callbackId: string, callIds: readonly string[]): Promise<ReadonlyMap<string, readonly Attempt[]>>;
   /** By status, from counters. */
   countCalls(callbackId: string): Promise<Readonly<Record<CallStatus, number>>>;
-  /** Up to 100 calls, all or none. Throws `not-found` for the first unknown id, `invalid` for FAILED on a PENDING call. */
+  /**
+   * Up to 100 calls, all or none, with a client's replays of them, as `recordReplays`. Throws `not-found` for the first unknown id,
+   * `invalid` for FAILED on a PENDING call.
+   */
   markCalls(
     callbackId: string,
     callIds: readonly string[],
     status: "SUCCESS" | "FAILED",
     now: number,
-    by?: MarkedBy,
+    details?: MarkDetails,
   ): Promise<void>;
   /**
    * One attempt each, due now; sets `replayRequestedAt`. Adds to the replay with this id. Throws as `markCalls`, and `locked` while another
@@ -129,6 +132,12 @@ export interface CallStore {
   releaseRunLease(callbackId: string, lease: RunLease): Promise<void>;
   /** Newest first. */
   listOutages(query: PageQuery & { readonly callbackId?: string }): Promise<Page<Outage>>;
+}
+
+export interface MarkDetails {
+  /** Default: a user. */
+  readonly settledBy?: MarkedBy;
+  readonly replays?: readonly ClientReplay[];
 }
 
 export interface ClientReplay {

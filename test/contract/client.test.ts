@@ -94,7 +94,7 @@ for (const service of CLIENT_SERVICES) {
     it("marks calls as settled by a replay, if the service stores that", async () => {
       const { client, callIds } = opened;
       const [first = "", second = ""] = callIds;
-      await client.markCalls(callbackId, [first], "SUCCESS", "replay");
+      await client.markCalls(callbackId, [first], "SUCCESS", { by: "replay" });
       await client.markCalls(callbackId, [second], "SUCCESS");
       const settledBy = [await client.getCall(callbackId, first), await client.getCall(callbackId, second)];
       expect(settledBy).toMatchObject([
@@ -112,7 +112,7 @@ for (const service of CLIENT_SERVICES) {
         { callId, startedAt, durationMs: 5, result: { kind: "answered", statusCode: 500, statusMessage: "Oh", body: "no" } },
         { callId, startedAt, durationMs: 6, result: refused },
       ] as const;
-      expect(await client.recordReplays(callbackId, attempts, "ada@desk")).toBe(service.isOurs);
+      expect(await client.recordReplays(callbackId, { sentFrom: "ada@desk", attempts })).toBe(service.isOurs);
       if (!service.isOurs) return;
       const reported = { attemptedAt: startedAt, cause: "replay", sentFrom: "ada@desk" };
       expect((await client.listAttempts(callbackId, callId))?.slice(1)).toMatchObject([

@@ -184,6 +184,28 @@ export function describeCalls(open: OpenStore): void {
       expect(await store.countCalls(callback.id)).toEqual({ PENDING: 1, FAILED: 1, SUCCESS: 0 });
     });
 
+    it("get a client's replays with the mark, once even if the request is repeated", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await accept(store, callback, ["A", "B"]);
+      await attempt(store, callback, ["A", "B"], { startedAt: NOW, result: REFUSED_503 });
+      const replay = { startedAt: NOW + 60, durationMs: 7, cause: "replay", sentFrom: "ada@desk", result: ACCEPTED } as const;
+      const details = { settledBy: "replay", replays: [{ callId: "A", attempt: replay }] } as const;
+      await store.markCalls(callback.id, ["A", "B"], "SUCCESS", NOW + 70, details);
+      await store.markCalls(callback.id, ["A", "B"], "SUCCESS", NOW + 80, details);
+      const attempts = await store.listAttempts(callback.id, ["A", "B"]);
+      expect(attempts.get("A")?.slice(1)).toEqual([{ ...replay, number: 2 }]);
+      expect(attempts.get("B")).toHaveLength(1);
+      const marked = { status: "SUCCESS", settledBy: "replay", changedAt: NOW + 70 };
+      expect(await callOf(store, callback, "A")).toMatchObject({
+        ...marked,
+        attemptCount: 2,
+        attemptedAt: NOW + 60,
+        statusCode: 200,
+      });
+      expect(await callOf(store, callback, "B")).toMatchObject({ ...marked, attemptCount: 1, statusCode: 503 });
+    });
+
     it("accepts a filter, and replays the FAILED calls that match", async () => {
       const store = await open();
       const callback = await aCallback(store);

@@ -92,7 +92,7 @@ export function describeRunLeases(open: OpenStore): void {
       // It was killed or left it to the service, and comes back.
       expect(await store.takeRunLease(callback.id, aLease(), NOW + 4)).toBeNull();
       await store.releaseRunLease(callback.id, aLease());
-      await store.markCalls(callback.id, ["B"], "SUCCESS", NOW + 5, "user");
+      await store.markCalls(callback.id, ["B"], "SUCCESS", NOW + 5, { settledBy: "user" });
       expect(await store.takeRunLease(callback.id, other, NOW + 6)).toBeNull();
     });
 

@@ -1,9 +1,11 @@
+import type { MarkDetails, ReplayAttempt } from "../../client/client.js";
 import { namesCall } from "../../client/service-error.js";
 import { commandLine } from "../../domain/command-line.js";
 import { spellDuration } from "../../domain/duration.js";
 import { type ErrorCode, isWhcbError, WhcbError } from "../../domain/errors.js";
 import { chunkIds, MAX_IDS_PER_REQUEST } from "../../wire/bulk-ids.js";
 import type { RunCallState } from "../journal/run-counts.js";
+import { whoRuns } from "../run-deps.js";
 import { asWhcbError, type RunSession } from "../run-session.js";
 
 /** The client waits out shorter ones itself. */
@@ -23,6 +25,7 @@ export class Marker {
   readonly #job: MarkJob;
   readonly #session: RunSession;
   readonly #waiting: string[] = [];
+  readonly #replays = new Map<string, ReplayAttempt>();
   #isEnding = false;
   #hasFailed = false;
   #wake: () => void = () => {};
@@ -38,8 +41,10 @@ export class Marker {
     this.#work.catch(() => undefined);
   }
 
-  add(callId: string): void {
+  /** `replay`: recorded with the mark. */
+  add(callId: string, replay?: ReplayAttempt): void {
     this.#waiting.push(callId);
+    if (replay !== undefined) this.#replays.set(callId, replay);
     if (this.#waiting.length === 1 || this.#waiting.length === MAX_IDS_PER_REQUEST) this.#wake();
   }
 
@@ -83,6 +88,7 @@ export class Marker {
     await this.#session.journal.flushed().catch(() => undefined);
     for await (const chunk of chunkIds(callIds)) {
       if (!this.#hasFailed) await this.#markChunk(chunk);
+      for (const id of chunk) this.#replays.delete(id);
     }
   }
 
@@ -92,8 +98,7 @@ export class Marker {
     try {
       const outcomes = applyToChunk(
         chunk,
-        (callIds) =>
-          this.#patiently(() => deps.client.markCalls(callbackId, callIds, status, from === "accepted" ? "replay" : "user")),
+        (callIds) => this.#patiently(() => deps.client.markCalls(callbackId, callIds, status, this.#details(callIds))),
         () => this.#patiently(() => deps.client.getCallback(callbackId)),
       );
       for await (const outcome of outcomes) {
@@ -111,6 +116,12 @@ export class Marker {
       if (isWhcbError(error, "not-found")) this.#session.stopOf(callbackId).stop("gone");
       else this.#session.stop.stop("service", asWhcbError(error));
     }
+  }
+
+  #details(callIds: readonly string[]): MarkDetails {
+    if (this.#job.from !== "accepted") return {};
+    const attempts = callIds.flatMap((id) => this.#replays.get(id) ?? []);
+    return { by: "replay", ...(attempts.length > 0 && { replays: { sentFrom: whoRuns(this.#session.deps), attempts } }) };
   }
 
   /** Waits for the pauses that the service asks for. Ctrl-C ends the wait. */

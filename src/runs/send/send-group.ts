@@ -17,8 +17,8 @@ export interface SendJob {
   /** Never recorded or shown. */
   readonly secret: string;
   readonly options: ReplayOptions;
-  readonly onAccepted: (callId: string) => void;
-  readonly onAttempt: (attempt: ReplayAttempt) => void;
+  readonly onAccepted: (attempt: ReplayAttempt) => void;
+  readonly onNotAccepted: (attempt: ReplayAttempt) => void;
 }
 
 /** Bodies in flight to one endpoint, unless a single one is larger. */
@@ -139,14 +139,15 @@ class GroupSender {
   #settle(call: PlannedCall, { result, retryAfterMs }: Delivery, ms: number): void {
     const { options, callbackId } = this.#job;
     const at = this.#session.deps.clock.now();
-    this.#job.onAttempt({ callId: call.id, startedAt: at - ms, durationMs: ms, result: this.#withoutSecret(result) });
+    const attempt = { callId: call.id, startedAt: at - ms, durationMs: ms, result: this.#withoutSecret(result) };
     if (isAccepted(result)) {
       this.#session.record(callbackId, { step: "accepted", call: call.id, at, ms });
       this.#pace = paceAfterSuccess(this.#pace, options);
-      this.#job.onAccepted(call.id);
+      this.#job.onAccepted(attempt);
       this.#calls.settled(call, true);
       return;
     }
+    this.#job.onNotAccepted(attempt);
     const status = result.kind === "answered" ? result.statusCode : null;
     const pauseMs = retryAfterMs ?? (status === 429 ? DEFAULT_PAUSE_MS : null);
     const deferrals = this.#deferrals.get(call.id) ?? 0;
@@ -155,7 +156,7 @@ class GroupSender {
     const isDeferred = isPause && (deferrals < MAX_DEFERRALS || pauseMs > LONGEST_PAUSE_MS);
     const { isCanaryOut } = this.#pace;
     if (pauseMs !== null) this.#pauseFor(pauseMs);
-    const message = resultMessage(this.#withoutSecret(result));
+    const message = resultMessage(attempt.result);
     const outcome = { call: call.id, at, ms, status, message };
     if (isDeferred) {
       this.#session.record(callbackId, { step: "deferred", ...outcome });

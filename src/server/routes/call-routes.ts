@@ -5,7 +5,7 @@ import { type Call, callIdFrom } from "../../domain/call.js";
 import type { Callback } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import { attemptsToJson, callToJson } from "../../wire/json/call-json.js";
-import type { Mark } from "../../wire/json/parse-call.js";
+import type { Mark, ReplayReport } from "../../wire/json/parse-call.js";
 import { lazyParts } from "../lazy-parts.js";
 import { send } from "../requests/send-document.js";
 import { sendList } from "./list-answer.js";
@@ -44,9 +44,9 @@ export function addCallRoutes(app: FastifyInstance, { docs, deps, lookup, larges
   app.put<CallbackPath & { Querystring: Query }>("/callbacks/:id/calls", docs("markCalls"), async (request, reply) => {
     const ids = readIds(request.query);
     if (ids.length === 0) throw new WhcbError("invalid", "id is missing: name the calls to mark");
-    const { status, settledBy } = await readMark(request.body);
+    const { status, ...details } = await readMark(request.body);
     const callback = await lookup.find(request.params.id);
-    await store.markCalls(callback.id, ids.map(checkedCallId), status, clock.now(), settledBy);
+    await store.markCalls(callback.id, ids.map(checkedCallId), status, clock.now(), details);
     deps.onWork(callback.id, "changed");
     return reply.code(204).send();
   });
@@ -59,9 +59,9 @@ export function addCallRoutes(app: FastifyInstance, { docs, deps, lookup, larges
   });
 
   app.put<CallPath>("/callbacks/:id/calls/:callId", docs("markCall"), async (request, reply) => {
-    const { status, settledBy } = await readMark(request.body);
+    const { status, ...details } = await readMark(request.body);
     const callback = await lookup.find(request.params.id);
-    await store.markCalls(callback.id, [checkedCallId(request.params.callId)], status, clock.now(), settledBy);
+    await store.markCalls(callback.id, [checkedCallId(request.params.callId)], status, clock.now(), details);
     deps.onWork(callback.id, "changed");
     return reply.code(204).send();
   });
@@ -76,7 +76,7 @@ export function addCallRoutes(app: FastifyInstance, { docs, deps, lookup, larges
 
   app.post<CallbackPath>("/callbacks/:id/attempts", docs("recordReplays"), async (request, reply) => {
     const { parseReplayReports } = await lazyParts.callParsers();
-    const replays = parseReplayReports(request.body).map(({ callId, attempt }) => ({ callId: checkedCallId(callId), attempt }));
+    const replays = parseReplayReports(request.body).map(withCheckedId);
     const callback = await lookup.find(request.params.id);
     await store.recordReplays(callback.id, replays);
     return reply.code(204).send();
@@ -99,7 +99,12 @@ export function addCallRoutes(app: FastifyInstance, { docs, deps, lookup, larges
 
 async function readMark(body: unknown): Promise<Mark> {
   const { parseMark } = await lazyParts.callParsers();
-  return parseMark(body);
+  const { replays, ...mark } = parseMark(body);
+  return { ...mark, replays: replays.map(withCheckedId) };
+}
+
+function withCheckedId({ callId, attempt }: ReplayReport): ReplayReport {
+  return { callId: checkedCallId(callId), attempt };
 }
 
 function readExpand(query: Query): boolean {

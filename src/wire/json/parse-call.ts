@@ -1,3 +1,4 @@
+import type { Static } from "@sinclair/typebox";
 import type { Attempt, DeliveryResult } from "../../domain/attempt.js";
 import type { MarkedBy } from "../../domain/call.js";
 import type { RunLease } from "../../domain/callback.js";
@@ -41,12 +42,13 @@ export function parseSubmission(value: unknown, now: string): Submission {
 export interface Mark {
   readonly status: "SUCCESS" | "FAILED";
   readonly settledBy: MarkedBy;
+  readonly replays: readonly ReplayReport[];
 }
 
 /** Throws `invalid` or `malformed`. */
 export function parseMark(value: unknown): Mark {
-  const { status, settledBy = "user" } = checkMark(value);
-  return { status, settledBy };
+  const { status, settledBy = "user", replays } = checkMark(value);
+  return { status, settledBy, replays: replays === undefined ? [] : readReport(replays) };
 }
 
 export interface ReplayReport {
@@ -56,7 +58,10 @@ export interface ReplayReport {
 
 /** At most 100. Throws `invalid` or `malformed`. */
 export function parseReplayReports(value: unknown): readonly ReplayReport[] {
-  const { sentFrom, attempts } = checkReport(value);
+  return readReport(checkReport(value));
+}
+
+function readReport({ sentFrom, attempts }: Static<typeof ReplayReportSchema>): readonly ReplayReport[] {
   return attempts.map(({ id, attemptedDate, durationMs, statusCode, statusMessage = "", error, body = "" }) => {
     const startedAt = readDate(attemptedDate);
     if (startedAt === null) throw new WhcbError("invalid", "attempts.attemptedDate must be ISO 8601");

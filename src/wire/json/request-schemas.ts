@@ -55,14 +55,6 @@ export const CallbackUpdateSchema = Type.Partial(Type.Object({ ...CallbackSchema
 
 export type CallbackBody = Static<typeof CallbackSchema>;
 
-export const MarkSchema = Type.Object(
-  {
-    status: Type.Union([Type.Literal("SUCCESS"), Type.Literal("FAILED")], { title: "SUCCESS or FAILED" }),
-    settledBy: Type.Optional(Type.Union([Type.Literal("user"), Type.Literal("replay")], { title: "user or replay" })),
-  },
-  { $id: "Mark", title: "an object" },
-);
-
 const NO_CONTROL_CHARACTERS = "^[^\\u0000-\\u001f\\u007f]*$";
 
 const Count = Type.Optional(Type.Integer({ minimum: 0, title: "a whole number" }));
@@ -89,6 +81,15 @@ export const ReplayReportSchema = Type.Object(
     ),
   },
   { $id: "ReplayReport", title: "an object" },
+);
+
+export const MarkSchema = Type.Object(
+  {
+    status: Type.Union([Type.Literal("SUCCESS"), Type.Literal("FAILED")], { title: "SUCCESS or FAILED" }),
+    settledBy: Type.Optional(Type.Union([Type.Literal("user"), Type.Literal("replay")], { title: "user or replay" })),
+    replays: Type.Optional(ReplayReportSchema),
+  },
+  { $id: "Mark", title: "an object" },
 );
 
 export const RunLeaseSchema = Type.Object(

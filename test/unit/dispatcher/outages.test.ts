@@ -89,7 +89,7 @@ describe("an outage that closed because its calls were marked by hand", () => {
 
   it("doesn't reopen if a replay marked one of them, which is a success", async () => {
     const { callback, ids } = await anOutage(2);
-    await sim.store.markCalls(callback.id, ids, "SUCCESS", sim.clock.now(), "replay");
+    await sim.store.markCalls(callback.id, ids, "SUCCESS", sim.clock.now(), { settledBy: "replay" });
     sim.dispatcher.changed(callback.id);
     await sim.runFor(MINUTE);
     await sim.accept(callback);

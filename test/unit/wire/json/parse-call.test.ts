@@ -88,8 +88,8 @@ describe("parseSubmission", () => {
 
 describe("parseMark", () => {
   it("reads either status", () => {
-    expect(parseMark({ status: "SUCCESS" })).toEqual({ status: "SUCCESS", settledBy: "user" });
-    expect(parseMark({ status: "FAILED", settledBy: "replay" })).toEqual({ status: "FAILED", settledBy: "replay" });
+    expect(parseMark({ status: "SUCCESS" })).toEqual({ status: "SUCCESS", settledBy: "user", replays: [] });
+    expect(parseMark({ status: "FAILED", settledBy: "replay" })).toEqual({ status: "FAILED", settledBy: "replay", replays: [] });
   });
 
   it.each([
