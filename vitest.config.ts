@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    exclude: ["**/node_modules/**", "test/bench/**"],
+    exclude: ["**/node_modules/**", "test/bench/**", "test/browser/**"],
     pool: "forks",
     maxWorkers: 3,
     testTimeout: 30_000,

@@ -1,0 +1,68 @@
+/** What the other browser tests rely on. */
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { expectUsable, LOOKS, openBrowser, openWindow, seriousProblems } from "../support/browser/browser-window.js";
+
+const PAGES: Readonly<Record<string, string>> = {
+  "/good": "<main><h1>Good</h1><p>Text</p></main>",
+  "/bad": `<main><h1>Bad</h1><img src="data:image/gif;base64,R0lGODlhAQABAAAAACw="><input></main>`,
+  "/wide": `<main><h1>Wide</h1><svg width="2000" height="20" role="img" aria-label="wide"></svg></main>`,
+  "/blocked": "<main><h1>Blocked</h1><p>Text</p></main><script>document.title = 'run'</script>",
+};
+
+let browser: Browser;
+let server: Server;
+let url: string;
+
+beforeAll(async () => {
+  server = createServer(({ url: path = "" }, response) => {
+    response.setHeader("content-type", "text/html");
+    response.setHeader("content-security-policy", "default-src 'none'; script-src 'self'; img-src data:");
+    response.end(`<!doctype html><html lang="en"><title>Page</title><body>${PAGES[path] ?? ""}</body></html>`);
+  }).listen(0, "127.0.0.1");
+  browser = await openBrowser();
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+
+afterAll(async () => {
+  await browser?.close();
+  server.close();
+});
+
+describe("a page", () => {
+  it.each(LOOKS)("is shown at $width px, $colorScheme", async (look) => {
+    const window = await openWindow(browser, url, look);
+    await window.page.goto("/good");
+    expect(await window.page.evaluate("innerWidth")).toBe(look.width);
+    expect(await window.page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")).toBe(look.colorScheme === "dark");
+    await expectUsable(window);
+    await window.close();
+  });
+
+  it("under a strict policy is still examined, and its problems are named", async () => {
+    const { page, close } = await openWindow(browser, url);
+    await page.goto("/bad");
+    expect(await seriousProblems(page)).toEqual([
+      expect.stringMatching(/^image-alt: <img/),
+      expect.stringMatching(/^label: <input/),
+    ]);
+    await close();
+  });
+
+  it("wider than the screen isn't usable", async () => {
+    const window = await openWindow(browser, url, { width: 360 });
+    await window.page.goto("/wide");
+    await expect(expectUsable(window)).rejects.toThrow("/wide");
+    await window.close();
+  });
+
+  it("whose script the policy blocks isn't usable", async () => {
+    const window = await openWindow(browser, url);
+    await window.page.goto("/blocked");
+    await expect(expectUsable(window)).rejects.toThrow("/blocked");
+    expect(await window.page.title()).toBe("Page");
+    await window.close();
+  });
+});

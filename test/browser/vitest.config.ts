@@ -1,0 +1,19 @@
+import { defineConfig } from "vitest/config";
+import { findChromium, NO_CHROMIUM } from "../support/browser/chromium.js";
+
+/** `--mode if-installed` leaves the tests out on a machine without a Chromium; without it they fail there. */
+export default defineConfig(({ mode }) => {
+  const isLeftOut = mode === "if-installed" && findChromium(process.env) === null;
+  if (isLeftOut) process.stderr.write(`The browser tests were left out: ${NO_CHROMIUM}.\n`);
+  return {
+    test: {
+      include: isLeftOut ? [] : ["test/browser/**/*.test.ts"],
+      passWithNoTests: isLeftOut,
+      pool: "forks",
+      maxWorkers: 2,
+      testTimeout: 60_000,
+      hookTimeout: 30_000,
+      env: { NO_COLOR: "1", TZ: "UTC" },
+    },
+  };
+});
