@@ -43,7 +43,8 @@ export async function createHttpTransport(target: HttpTarget): Promise<Transport
   if (proxy !== undefined && (proxy.httpProxy || proxy.httpsProxy) && (proxy.includesLocal === true || !isLocal)) {
     return createProxyTransport(url.origin, basePath, proxy, timeoutMs);
   }
-  const { request, Agent } = url.protocol === "https:" ? await import("node:https") : await import("node:http");
+  // import() would load Node's ESM loader: 4 ms.
+  const { request, Agent } = process.getBuiltinModule(url.protocol === "https:" ? "node:https" : "node:http");
   const agent: HttpAgent = new Agent({ keepAlive: true, maxSockets: MAX_SOCKETS });
   return {
     name: url.origin + basePath,

@@ -26,6 +26,7 @@ export const start: Bench = async (scope) => {
   const commands: Record<string, readonly string[]> = {
     node: ["-e", "0"],
     version: [whcb, "--version"],
+    help: [whcb, "--help"],
     list: [whcb, "calls", "list", "demo", "--limit", "20"],
   };
   const times = new Map<string, number[]>(Object.keys(commands).map((name) => [name, []]));
@@ -41,6 +42,7 @@ export const start: Bench = async (scope) => {
   const against = { against: ms("node"), unit: "ms" as const };
   return [
     compare({ measure: "whcb --version, against node -e 0", ours: ms("version"), ...against, atMost: 1.3 }),
-    compare({ measure: "whcb calls list (20 rows), against node -e 0", ours: ms("list"), ...against, atMost: 3 }),
+    compare({ measure: "whcb --help, against node -e 0", ours: ms("help"), ...against, atMost: 1.6 }),
+    compare({ measure: "whcb calls list (20 rows), against node -e 0", ours: ms("list"), ...against, atMost: 2.2 }),
   ];
 };

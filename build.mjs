@@ -1,0 +1,84 @@
+/** Builds dist/. Why these files, and why CommonJS: docs/adr/0007. */
+import { rmSync } from "node:fs";
+import { relative, resolve } from "node:path";
+import { build } from "esbuild";
+
+const MAIN = "src/main.ts";
+
+/**
+ * The entries of each file: modules that are loaded by `import()`. With them goes what they import and no earlier file has. The modules of
+ * an eager file all run when it is loaded; those of another when they are first imported.
+ */
+const FILES = [
+  { name: "main", isEager: true, entries: /^src\/main\.ts$/ },
+  { name: "cli", isEager: true, entries: /^src\/cli\/run-command\.ts$/ },
+  { name: "list", isEager: true, entries: /^src\/(main\/open-http-client|cli\/commands\/calls\/calls-listing)\.ts$/ },
+  { name: "commands", entries: /^src\/cli\/(?!commands\/(demo|mark|reconcile|replay|runs|status)\/)/ },
+  { name: "runs", entries: /^src\/(cli|runs)\// },
+  { name: "service", entries: /./ },
+];
+
+const OPTIONS = {
+  bundle: true,
+  format: "cjs",
+  platform: "node",
+  target: "node20.19",
+  packages: "external",
+  logLevel: "warning",
+  define: { "import.meta.url": "ownUrl" },
+  banner: { js: 'const ownUrl = require("node:url").pathToFileURL(__filename).href;' },
+};
+
+const { metafile } = await build({ ...OPTIONS, entryPoints: [MAIN], outdir: "dist", write: false, metafile: true });
+/** Each import from one module of ours to another, by their paths. */
+const imports = Object.entries(metafile.inputs).flatMap(([from, module]) =>
+  module.imports
+    .filter(({ external }) => !external)
+    .map(({ path, kind }) => ({ from, path, isDynamic: kind === "dynamic-import" })),
+);
+const fileOf = new Map();
+for (const { name, entries } of FILES) {
+  for (const path of [MAIN, ...imports.filter(({ isDynamic }) => isDynamic).map((one) => one.path)]) {
+    if (entries.test(path)) assign(path, name);
+  }
+}
+rmSync("dist", { recursive: true, force: true });
+await Promise.all(FILES.map(buildFile));
+
+function assign(path, name) {
+  if (fileOf.has(path)) return;
+  fileOf.set(path, name);
+  for (const one of imports) if (one.from === path && !one.isDynamic) assign(one.path, name);
+}
+
+/** Its exports are the modules that are imported from other files, by path. */
+function buildFile({ name, isEager = false }) {
+  const used = imports.filter(({ from, path }) => fileOf.get(from) !== fileOf.get(path)).map(({ path }) => path);
+  const paths = [...new Set([MAIN, ...used])].filter((path) => fileOf.get(path) === name);
+  const contents = isEager
+    ? `${paths.map((path, index) => `import * as m${index} from "./${path}";`).join("\n")}
+       module.exports = { ${paths.map((path, index) => `"${path}": m${index}`).join(", ")} };`
+    : `module.exports = { ${paths.map((path) => `get "${path}"() { return require("./${path}"); }`).join(", ")} };`;
+  return build({
+    ...OPTIONS,
+    stdin: { contents, resolveDir: ".", sourcefile: `${name}.js` },
+    outfile: `dist/${name}.cjs`,
+    plugins: [readOtherFiles(name)],
+  });
+}
+
+function readOtherFiles(name) {
+  return {
+    name: "read-other-files",
+    setup({ onResolve, onLoad }) {
+      onResolve({ filter: /^\.{1,2}\// }, ({ path, resolveDir, namespace }) => {
+        if (namespace === "other-file") return { path, external: true };
+        const source = relative(".", resolve(resolveDir, path)).replace(/\.js$/, ".ts");
+        return fileOf.get(source) === name ? undefined : { path: source, namespace: "other-file" };
+      });
+      onLoad({ filter: /./, namespace: "other-file" }, ({ path }) => ({
+        contents: `module.exports = require("./${fileOf.get(path)}.cjs")["${path}"];`,
+      }));
+    },
+  };
+}
