@@ -37,8 +37,8 @@ function realDeps(from: NodeJS.Process): CliDeps {
     async openDatabase(path) {
       return (await import("./main/open-database-admin.js")).openDatabaseAdmin(path);
     },
-    async startService(options) {
-      return (await import("./main/start-service.js")).startService(options, { version, log: stderr });
+    async startService(options, clock = systemClock) {
+      return (await import("./main/start-service.js")).startService(options, { version, log: stderr, clock });
     },
   };
 }

@@ -20,7 +20,8 @@ export interface CliDeps {
   lockFile(path: string): Promise<{ release(): Promise<void> } | null>;
   /** Of an existing file. */
   openDatabase(path: string): Promise<DatabaseAdmin>;
-  startService(options: ServeOptions): Promise<RunningService>;
+  /** `clock`: the service's; default: `clock` above. */
+  startService(options: ServeOptions, clock?: Clock): Promise<RunningService>;
 }
 
 export type ServiceTarget =

@@ -11,7 +11,7 @@ import { createDispatching } from "../dispatcher/dispatching.js";
 import { createEmlNotifier, mailDirectoryOf, removeMailFiles } from "../notifier/eml-notifier.js";
 import type { Notifier } from "../notifier/notifier.js";
 import { createSmtpNotifier } from "../notifier/smtp-notifier.js";
-import { systemClock, systemTimers } from "../platform/clock.js";
+import { type Clock, systemClock, systemTimers } from "../platform/clock.js";
 import { pinoLogger } from "../platform/pino-logger.js";
 import { systemRandom } from "../platform/random.js";
 import { settleAll, Teardown } from "../platform/teardown.js";
@@ -27,6 +27,7 @@ import type { Store } from "../store/store.js";
 export interface ServiceSurroundings {
   readonly version: string;
   readonly log: NodeJS.WritableStream;
+  readonly clock: Clock;
 }
 
 /** Resolves when the service answers. If it rejects, everything is closed again. */
@@ -44,7 +45,7 @@ export async function startService(options: ServeOptions, surroundings: ServiceS
 
 async function start(
   options: ServeOptions,
-  { version, log }: ServiceSurroundings,
+  { version, log, clock }: ServiceSurroundings,
   teardown: Teardown,
 ): Promise<Pick<RunningService, "url" | "metricsUrl" | "settings" | "users">> {
   const addressRule = addressRuleFor(options.host, options.allowNetworks);
@@ -53,7 +54,7 @@ async function start(
   if (options.metricsPort !== null) await tryToListen({ host: "127.0.0.1", port: options.metricsPort });
   const logger = pinoLogger(options.logLevel, log);
   let hasStarted = false;
-  const { store, users } = await openServedStore(options, teardown, () => hasStarted);
+  const { store, users } = await openServedStore(options, clock, teardown, () => hasStarted);
   const settings = { ...(await store.readSettings()), ...options.settings };
   const policy = { intervalMs: settings.intervalMs, windowMs: settings.windowMs, jitter: options.jitter };
   const deliverer = openDeliverer(addressRule, teardown);
@@ -64,7 +65,7 @@ async function start(
     logger,
     notifier: openNotifier(options, mails, teardown),
     removeMailFiles: (before) => removeMailFiles(mails, before),
-    clock: systemClock,
+    clock,
     random: systemRandom,
     policy,
     authParameter: options.authParameter,
@@ -74,7 +75,7 @@ async function start(
     store,
     logger,
     version,
-    clock: systemClock,
+    clock,
     random: systemRandom,
     timers: systemTimers,
     policy,
@@ -160,6 +161,7 @@ function openNotifier({ smtp }: ServeOptions, directory: string, teardown: Teard
 /** With the user of `options`. Throws as lockDatabase and openStore. A database that a failed start created is removed again. */
 async function openServedStore(
   options: ServeOptions,
+  clock: Clock,
   teardown: Teardown,
   hasStarted: () => boolean,
 ): Promise<{ readonly store: Store; readonly users: StartUsers }> {
@@ -169,9 +171,9 @@ async function openServedStore(
   const lock = await lockDatabase(database);
   teardown.add(() => lock.release());
   if (isNew) teardown.add(async () => void (hasStarted() || (await removeDatabase(database))));
-  const store = await openStore({ url: database, clock: systemClock, secretKey: keySource });
+  const store = await openStore({ url: database, clock, secretKey: keySource });
   teardown.add(() => store.close());
-  const users = await admitStartUser(credentials, { store, random: systemRandom, now: systemClock.now() });
+  const users = await admitStartUser(credentials, { store, random: systemRandom, now: clock.now() });
   return { store, users };
 }
 

@@ -1,7 +1,7 @@
 /**
- * What `serve`, `listen`, `trigger` and `demo` print, store and exit with.
- * Covers: src/cli/commands/demo/command.ts, src/cli/commands/demo/run.ts, src/cli/commands/listen/command.ts
- * Covers: src/cli/commands/listen/run.ts, src/cli/commands/serve/command.ts, src/cli/commands/serve/run.ts
+ * What `serve`, `listen` and `trigger` print, store and exit with.
+ * Covers: src/cli/commands/listen/command.ts, src/cli/commands/listen/run.ts
+ * Covers: src/cli/commands/serve/command.ts, src/cli/commands/serve/run.ts
  * Covers: src/cli/commands/trigger/command.ts, src/cli/commands/trigger/run.ts, src/dispatcher/dispatching.ts
  * Covers: src/main/open-http-client.ts, src/main/start-service.ts, src/platform/teardown.ts
  * Covers: src/server/connections.ts, src/server/lazy-parts.ts
@@ -283,23 +283,5 @@ describe("trigger", () => {
     );
     expect(accepted).toMatchObject({ accepted: 3 });
     expect([...accepted.ids].sort()).toEqual([...(await machine.ids("demo", "--pending", "--channel", "email"))].sort());
-  });
-});
-
-describe("demo", () => {
-  test("runs the whole story and checks every count", async () => {
-    const { code, stdout, stderr } = await machine.whcb(["demo"]);
-    expect({ code, stderr }).toEqual({ code: 0, stderr: "every count is right\n" });
-    expect(stdout.match(/^ok .*$/gm)?.map((line) => line.replace(/ {2,}/g, " "))).toEqual([
-      "ok accepted by the service 250",
-      "ok failed while it was down 200",
-      "ok e-mails about the outage 1",
-      "ok replayed and accepted 200",
-      "ok marked 200",
-      "ok received by the endpoint 250",
-      "ok received twice 0",
-      "ok SUCCESS in the list 250",
-      "ok left FAILED 0",
-    ]);
   });
 });

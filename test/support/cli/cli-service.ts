@@ -23,8 +23,12 @@ export interface Background {
 
 /** A person's machine; leave it when done. */
 export class CliMachine {
-  readonly world: CliWorld = newCliWorld(realDeps());
+  readonly world: CliWorld;
   readonly #running = new Set<Background>();
+
+  constructor(deps: Partial<CliDeps> = {}) {
+    this.world = newCliWorld({ ...realDeps(), ...deps });
+  }
 
   path(name: string): string {
     return join(this.world.paths.data, name);
@@ -41,7 +45,7 @@ export class CliMachine {
     return stdout;
   }
 
-  /** Starts `serve` or `listen` and waits until it says where it listens. */
+  /** Starts `serve`, `listen` or `demo --keep` and waits until it says where it listens. */
   async start(argv: readonly string[], options?: IoOptions): Promise<Background> {
     const io = captureIo(options);
     const ended = run(argv, cliDeps(this.world, io));
@@ -104,6 +108,6 @@ function realDeps(): Partial<CliDeps> {
       createDeliverer({ clock: systemClock, timers: systemTimers, addressRule, maxConnectionsPerOrigin: maxConnections }),
     lockFile,
     openDatabase: openDatabaseAdmin,
-    startService: (options) => startService(options, { version: "1.2.3", log: process.stderr }),
+    startService: (options, clock = systemClock) => startService(options, { version: "1.2.3", log: process.stderr, clock }),
   };
 }

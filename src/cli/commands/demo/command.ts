@@ -1,11 +1,17 @@
 import type { CommandSpec } from "../../args/command-spec.js";
+import { flag } from "../../args/flag.js";
+
+export const KEEP = flag("--keep", "add hours with two outages, and leave the service running for a look at its console");
 
 export const DEMO: CommandSpec = {
   name: "demo",
   summary: "run an outage, its e-mail and the replay in a few seconds, and check every count",
   details:
     "It uses its own in-memory service and real sockets; your data and settings aren't touched. Exits 1 if a count is wrong.",
-  flags: [],
-  examples: [["whcb demo", "see it work"]],
+  flags: [KEEP],
+  examples: [
+    ["whcb demo", "see it work"],
+    ["whcb demo --keep", "see it in the browser, until Ctrl-C"],
+  ],
   load: () => import("./run.js"),
 };

@@ -1,0 +1,144 @@
+/** What the demo plays on: a service in memory, its client, endpoints. */
+import { join } from "node:path";
+import type { Client, ListedCallback, SubmittedCall } from "../../../client/client.js";
+import { ANY_ADDRESS } from "../../../delivery/address-rule.js";
+import type { Deliverer } from "../../../delivery/deliverer.js";
+import { WhcbError } from "../../../domain/errors.js";
+import type { Clock } from "../../../platform/clock.js";
+import { newSecret, randomId } from "../../../platform/random.js";
+import type { Teardown } from "../../../platform/teardown.js";
+import { DEFAULT_REPLAY_OPTIONS } from "../../../runs/run-options.js";
+import { toPlatformDate } from "../../../wire/dates.js";
+import { DEFAULT_AUTH_PARAMETER } from "../../../wire/delivery-request.js";
+import type { CliDeps, Credentials } from "../../cli-deps.js";
+import { type Behaviour, type Endpoint, openEndpoint, type Received } from "../listen/local-endpoint.js";
+
+export interface Stage {
+  readonly deps: CliDeps;
+  /** The service's. */
+  readonly clock: Clock;
+  /** For e-mails and runs. */
+  readonly directory: string;
+  readonly url: string;
+  readonly client: Client;
+  readonly deliverer: Deliverer;
+  readonly teardown: Teardown;
+  say(line: string): Promise<void>;
+}
+
+export async function openStage(
+  deps: CliDeps,
+  { clock, directory, teardown, say }: Pick<Stage, "clock" | "directory" | "teardown" | "say">,
+): Promise<Stage> {
+  const credentials = newCredentials(deps);
+  const service = await deps.startService(serveOptions(directory, credentials), clock);
+  teardown.add(() => service.stop());
+  const client = await deps.openClient({ kind: "http", url: service.url, ...credentials, rate: null, timezone: "UTC" });
+  teardown.add(() => client.close());
+  const deliverer = await deps.openDeliverer({
+    maxConnections: DEFAULT_REPLAY_OPTIONS.concurrency,
+    addressRule: ANY_ADDRESS,
+  });
+  teardown.add(() => deliverer.close());
+  return { deps, clock, directory, url: service.url, client, deliverer, teardown, say };
+}
+
+export const UP: Behaviour = { status: 200, failFirst: null, failForMs: null, flaky: null, seed: 1, delayMs: 0, hang: false };
+export const DOWN: Behaviour = { ...UP, status: 503 };
+
+/** It accepts everything. */
+export async function openStageEndpoint(
+  { deps, teardown }: Pick<Stage, "deps" | "teardown">,
+  onReceived: (received: Received) => void,
+): Promise<Endpoint> {
+  const endpoint = await openEndpoint({ port: 0, behaviour: UP, clock: deps.clock }, onReceived);
+  teardown.add(() => endpoint.close());
+  return endpoint;
+}
+
+export function createCallback(
+  { client, deps }: Stage,
+  endpoint: Endpoint,
+  { name, retriesEnabled }: { readonly name: string; readonly retriesEnabled: boolean },
+): Promise<ListedCallback> {
+  return client.createCallback({
+    name,
+    url: `${endpoint.url}/hook`,
+    auth: { type: "httpheader", key: newSecret(deps.random) },
+    contentType: "json",
+    removeHtml: false,
+    retriesEnabled,
+    email: "ops@example.com",
+    events: { reply: true, undeliverable: true },
+  });
+}
+
+export async function submit(
+  { client, deps, clock }: Stage,
+  callback: ListedCallback,
+  howMany: number,
+): Promise<readonly string[]> {
+  return client.submitCalls(callback.id, responses(deps, howMany, clock.now()));
+}
+
+const LONGEST_WAIT_MS = 15_000;
+
+/** Throws `unavailable` if it takes too long. */
+export async function waitUntil({ deps: { clock } }: Stage, what: string, isSo: () => Promise<boolean>): Promise<void> {
+  const end = clock.now() + LONGEST_WAIT_MS;
+  while (!(await isSo())) {
+    if (clock.now() > end)
+      throw new WhcbError("unavailable", `the demo waited ${LONGEST_WAIT_MS / 1_000} s for ${what}, and gave up`);
+    await clock.sleepUntil(clock.now() + 30);
+  }
+}
+
+function serveOptions(directory: string, credentials: Credentials) {
+  return {
+    port: 0,
+    host: "127.0.0.1",
+    database: ":memory:",
+    settings: {},
+    jitter: true,
+    smtp: null,
+    mailDirectory: join(directory, "mail"),
+    plan: null,
+    authParameter: DEFAULT_AUTH_PARAMETER,
+    endpointCheck: true,
+    dispatch: true,
+    allowNetworks: [],
+    trustedProxies: [],
+    allowHosts: [],
+    metricsPort: null,
+    credentials,
+    secretKey: "",
+    logLevel: "silent",
+  } as const;
+}
+
+function newCredentials({ random }: CliDeps): Credentials {
+  return { username: "demo", password: newSecret(random), apiKey: newSecret(random) };
+}
+
+function responses({ random }: CliDeps, howMany: number, now: number): readonly SubmittedCall[] {
+  return Array.from({ length: howMany }, (_, index) => ({
+    response: {
+      messageId: randomId(random),
+      messageLocation: "",
+      from: {
+        name: `Person ${index + 1}`,
+        mri: "",
+        mobile: `614915701${String(index % 100).padStart(2, "0")}`,
+        email: "",
+        voice: "",
+      },
+      responseMessage: {
+        channel: "SMS",
+        kind: "reply",
+        date: toPlatformDate(now),
+        content: `Yes, I can come (${index + 1})`,
+      },
+      customParameters: {},
+    },
+  }));
+}

@@ -1,0 +1,56 @@
+/** Hours in a few seconds: the service's clock jumps from step to step, and everything else is real. */
+import type { Endpoint } from "../listen/local-endpoint.js";
+import { createCallback, DOWN, openStageEndpoint, type Stage, submit, UP } from "./demo-stage.js";
+import type { PastClock } from "./past-clock.js";
+
+const MINUTE_MS = 60_000;
+export const HISTORY_MS = 240 * MINUTE_MS;
+/** A step is over when the endpoints have received nothing for this long. */
+const QUIET_MS = 10;
+
+export interface History {
+  readonly callbackName: string;
+  /** Down. */
+  readonly endpoint: Endpoint;
+}
+
+/** `clock`: the service's, HISTORY_MS behind. It isn't behind any more at the end. */
+export async function playHistory(stage: Stage, clock: PastClock): Promise<History> {
+  const { deps, say } = stage;
+  let received = 0;
+  const count = (): void => {
+    received += 1;
+  };
+  const repaired = await openStageEndpoint(stage, count);
+  const broken = await openStageEndpoint(stage, count);
+  const reports = await createCallback(stage, repaired, { name: "Delivery reports", retriesEnabled: true });
+  const replies = await createCallback(stage, broken, { name: "Replies CRM", retriesEnabled: false });
+  await say("four hours pass: the endpoint of Delivery reports is down for 90 minutes, and retries deliver what failed");
+  await say("45 minutes ago the endpoint of Replies CRM went down: its retries are off");
+  const phases = [
+    { minutes: 60, step: 15, begin: () => undefined },
+    // As often as the service retries.
+    { minutes: 90, step: 5, begin: () => repaired.setBehaviour(DOWN) },
+    { minutes: 45, step: 15, begin: () => repaired.setBehaviour(UP) },
+    { minutes: 30, step: 10, begin: () => broken.setBehaviour(DOWN) },
+    { minutes: 15, step: 5, begin: () => broken.setBehaviour({ ...DOWN, status: 500 }) },
+  ];
+  let minutesAgo = HISTORY_MS / MINUTE_MS;
+  for (const { minutes, step, begin } of phases) {
+    begin();
+    for (const end = minutesAgo - minutes; minutesAgo > end; ) {
+      minutesAgo -= step;
+      clock.setBehind(minutesAgo * MINUTE_MS);
+      // More and fewer, as traffic is.
+      await Promise.all([
+        submit(stage, reports, Math.round(step * (1.8 + Math.sin(minutesAgo / 30)))),
+        submit(stage, replies, Math.round(step * (1.2 + Math.cos(minutesAgo / 20) / 2))),
+      ]);
+      for (let before = -1; before !== received; ) {
+        before = received;
+        await deps.clock.sleepUntil(deps.clock.now() + QUIET_MS);
+      }
+    }
+  }
+  return { callbackName: replies.name, endpoint: broken };
+}
