@@ -1,5 +1,5 @@
 /** Builds dist/. Why these files, and why CommonJS: docs/adr/0007. */
-import { rmSync } from "node:fs";
+import { cpSync, rmSync } from "node:fs";
 import { relative, resolve } from "node:path";
 import { build } from "esbuild";
 
@@ -15,7 +15,8 @@ const FILES = [
   { name: "list", isEager: true, entries: /^src\/(main\/open-http-client|cli\/commands\/calls\/calls-listing)\.ts$/ },
   { name: "commands", entries: /^src\/cli\/(?!commands\/(demo|mark|reconcile|replay|runs|status)\/)/ },
   { name: "runs", entries: /^src\/(cli|runs)\// },
-  { name: "service", entries: /./ },
+  { name: "service", entries: /^(?!src\/server\/console\/)/ },
+  { name: "console", entries: /./ },
 ];
 
 const OPTIONS = {
@@ -24,6 +25,8 @@ const OPTIONS = {
   platform: "node",
   target: "node20.19",
   packages: "external",
+  jsx: "automatic",
+  jsxImportSource: "preact",
   logLevel: "warning",
   define: { "import.meta.url": "ownUrl" },
   banner: { js: 'const ownUrl = require("node:url").pathToFileURL(__filename).href;' },
@@ -44,6 +47,8 @@ for (const { name, entries } of FILES) {
 }
 rmSync("dist", { recursive: true, force: true });
 await Promise.all(FILES.map(buildFile));
+// Beside the file that reads them.
+cpSync("src/server/console/assets", "dist/assets", { recursive: true });
 
 function assign(path, name) {
   if (fileOf.has(path)) return;
@@ -73,7 +78,8 @@ function readOtherFiles(name) {
     setup({ onResolve, onLoad }) {
       onResolve({ filter: /^\.{1,2}\// }, ({ path, resolveDir, namespace }) => {
         if (namespace === "other-file") return { path, external: true };
-        const source = relative(".", resolve(resolveDir, path)).replace(/\.js$/, ".ts");
+        const typescript = relative(".", resolve(resolveDir, path)).replace(/\.js$/, ".ts");
+        const source = fileOf.has(`${typescript}x`) ? `${typescript}x` : typescript;
         return fileOf.get(source) === name ? undefined : { path: source, namespace: "other-file" };
       });
       onLoad({ filter: /./, namespace: "other-file" }, ({ path }) => ({

@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
+    include: ["test/**/*.test.{ts,tsx}"],
     exclude: ["**/node_modules/**", "test/bench/**", "test/browser/**"],
     pool: "forks",
     maxWorkers: 3,

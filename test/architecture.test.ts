@@ -41,6 +41,8 @@ const PACKAGE_HOMES: Record<string, readonly string[]> = {
   "fast-xml-parser": ["wire"],
   "ipaddr.js": ["delivery"],
   pino: ["platform"],
+  preact: ["server"],
+  "preact-render-to-string": ["server"],
 };
 
 interface SourceFile {
@@ -51,12 +53,18 @@ interface SourceFile {
 }
 
 const files: readonly SourceFile[] = readdirSync(SRC, { recursive: true, encoding: "utf8" })
-  .filter((path) => path.endsWith(".ts"))
+  .filter((path) => /\.tsx?$/.test(path))
   .map((path) => {
     const text = readFileSync(join(SRC, path), "utf8");
     const imports = [...text.matchAll(/(?:\bfrom\s+|\bimport\s*\(\s*|^import\s+)"([^"]+)"/gm)].map((match) => match[1] ?? "");
     return { path, folder: path.includes("/") ? (path.split("/")[0] ?? "") : "", text, imports };
   });
+
+/** Of an import's path below src. */
+function sourceOf(imported: string): string {
+  const tsx = imported.replace(/\.js$/, ".tsx");
+  return files.some(({ path }) => path === tsx) ? tsx : imported.replace(/\.js$/, ".ts");
+}
 
 function folderOf(file: SourceFile, specifier: string): string {
   const target = relative(SRC, join(SRC, file.path, "..", specifier));
@@ -131,7 +139,7 @@ describe("the files of src", () => {
       files.map((file) => [
         file.path,
         [...file.text.matchAll(/(?:\bfrom\s+|^import\s+)"(\.[^"]+)"/gm)].map((match) =>
-          relative(SRC, join(SRC, file.path, "..", match[1] ?? "")).replace(/\.js$/, ".ts"),
+          sourceOf(relative(SRC, join(SRC, file.path, "..", match[1] ?? ""))),
         ),
       ]),
     );
@@ -203,6 +211,15 @@ describe("the command line", () => {
   });
 });
 
+describe("the console", () => {
+  const pages = files.filter(({ path }) => path.startsWith("server/console/"));
+
+  it("escapes by construction: nothing writes HTML as text, and no element has a style or a script of its own", () => {
+    const raw = /dangerouslySetInnerHTML|\bstyle=|<style|<script(?![^>]*\bsrc=)|\son[A-Z]\w*=/;
+    expect(pages.filter((file) => raw.test(file.text)).map(({ path }) => path)).toEqual([]);
+  });
+});
+
 describe("main", () => {
   it("decides nothing: it imports types and errors from domain, no rules", () => {
     const wrong = files.filter(isComposition).flatMap(({ path, text }) =>
@@ -229,7 +246,7 @@ describe("each file of src with a function in it", () => {
   /** From the "Covers: src/…" lines in the comments of the tests. */
   const covered = new Set(
     readdirSync(TEST, { recursive: true, encoding: "utf8" })
-      .filter((path) => path.endsWith(".test.ts"))
+      .filter((path) => /\.test\.tsx?$/.test(path))
       .flatMap((path) => readFileSync(join(TEST, path), "utf8").match(/^ \* Covers: .*$/gm) ?? [])
       .flatMap((line) => line.match(/src\/[\w./-]+/g) ?? []),
   );
@@ -238,7 +255,7 @@ describe("each file of src with a function in it", () => {
     const untested = files.filter(
       (file) =>
         !covered.has(`src/${file.path}`) &&
-        !existsSync(join(TEST, "unit", file.path.replace(/\.ts$/, ".test.ts"))) &&
+        !existsSync(join(TEST, "unit", file.path.replace(/\.(tsx?)$/, ".test.$1"))) &&
         hasFunctionBody(file),
     );
     expect(untested.map(({ path }) => path)).toEqual([]);

@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 
 const ROOT = join(import.meta.dirname, "..");
 const FILES = filesIn("*.md");
-const SOURCES = [...filesIn("src/*.ts"), ...filesIn("test/*.ts"), ...filesIn("test/*.mjs")];
+const SOURCES = [...filesIn("src/*.ts"), ...filesIn("src/*.tsx"), ...filesIn("test/*.ts"), ...filesIn("test/*.mjs")];
 
 function filesIn(pattern: string): readonly string[] {
   return execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard", pattern], { cwd: ROOT, encoding: "utf8" })
@@ -55,7 +55,7 @@ describe("the documentation", () => {
     for (const file of FILES) {
       const text = readFileSync(join(ROOT, file), "utf8");
       // The tour of the code names files below src.
-      for (const [, path = ""] of text.matchAll(/`((?:[\w.-]+\/)+[\w.-]+\.(?:ts|js|mjs|md))`/g)) {
+      for (const [, path = ""] of text.matchAll(/`((?:[\w.-]+\/)+[\w.-]+\.(?:ts|tsx|js|mjs|css|md))`/g)) {
         if (![ROOT, join(ROOT, "src")].some((base) => existsSync(join(base, path)))) missing.push(`${file}: ${path}`);
       }
     }

@@ -104,6 +104,7 @@ async function start(
   await store.saveSettings(options.settings);
   dispatching.start();
   hasStarted = true;
+  void app.loadConsole();
   return { url, metricsUrl, settings, users };
 }
 

@@ -4,6 +4,7 @@ import { pooledRandom, type Random, shortId } from "../platform/random.js";
 import { addAuthHook } from "./auth/auth-hook.js";
 import { addTokenRoutes } from "./auth/token-routes.js";
 import { Connections } from "./connections.js";
+import { addConsoleRoutes } from "./console/console-routes.js";
 import { AcceptQueue } from "./ingest/accept-queue.js";
 import { addIngestRoute } from "./ingest/ingest.js";
 import { loadLazyParts } from "./lazy-parts.js";
@@ -78,6 +79,7 @@ export async function createApp(given: AppOptions): Promise<FastifyInstance> {
     largestPage: deps.plan === null ? LARGEST_PAGE : LARGEST_PAGE_OF_PLAN,
   };
   addApiRoutes(app, context);
+  addConsoleRoutes(app, context);
   const openApi = (): Promise<string> =>
     openApiDocument(deps.version, (documented, docs) => addApiRoutes(documented, { ...context, docs }));
   addOperationRoutes(app, { deps, metrics, openApi });

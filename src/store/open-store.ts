@@ -14,6 +14,7 @@ import { listCalls } from "./calls/list-calls.js";
 import { markCalls, recordReplays } from "./calls/mark-calls.js";
 import { cancelReplayChunk, findReplay, requestReplays } from "./calls/replays.js";
 import { readChanges, readLatestChange } from "./change-log.js";
+import { sessionStore } from "./console-sessions.js";
 import { credentialStore } from "./credentials.js";
 import { eraseSender } from "./erase-sender.js";
 import { clampTimes } from "./outcomes/clamp-times.js";
@@ -69,6 +70,7 @@ function storeOn(db: Db, cipher: KeyCipher): Store {
     ...callbackStore(db, cipher),
     ...mailStore(db),
     ...credentialStore(db),
+    ...sessionStore(db),
 
     acceptCalls: (callbackId, calls, now) => acceptCalls(db, callbackId, calls, now),
     listCalls: (callbackId, query) => listCalls(db, callbackId, query),

@@ -18,6 +18,8 @@ export interface Schema {
   run_leases: RunLeaseTable;
   replays: ReplayTable;
   credentials: CredentialTable;
+  sessions: SessionTable;
+  sign_in_codes: SignInCodeTable;
   settings: SettingTable;
   changes: ChangeTable;
 }
@@ -157,6 +159,24 @@ export interface CredentialTable {
   api_key_hash: string;
   saved_at: number;
   origin: "start" | "added";
+}
+
+/** Of the console. Valid as long as the user's password hash has this digest. */
+export interface SessionTable {
+  token_hash: string;
+  username: string;
+  password_digest: string;
+  created_at: number;
+  used_at: number;
+}
+
+export interface SignInCodeTable {
+  id: string;
+  secret_hash: string;
+  username: string;
+  password_digest: string;
+  created_at: number;
+  tries_left: number;
 }
 
 /** About the database itself, by name. */

@@ -8,9 +8,11 @@ import type { MessageResponse } from "../domain/message-response.js";
 import type { Mail, NoticeChannel, OpenOutage, Outage, OutageProgress } from "../domain/outage.js";
 import type { RetryPolicy } from "../domain/retry-policy.js";
 import type { ServiceSettings } from "../domain/service-settings.js";
+import type { SessionStore } from "./console-sessions.js";
+import type { CredentialStore } from "./credentials.js";
 import type { ClockBounds } from "./outcomes/clamp-times.js";
 
-export interface Store extends CallbackStore, CallStore, DispatchStore, MailStore, CredentialStore, SettingsStore {
+export interface Store extends CallbackStore, CallStore, DispatchStore, MailStore, CredentialStore, SessionStore, SettingsStore {
   /** Throws `unavailable` with the reason. */
   checkWritable(): Promise<void>;
   /** Reads counters and indexes only. */
@@ -272,28 +274,6 @@ export interface MailStore {
   /** Sets the outage's `notifiedAt` and `notifiedBy`. */
   recordMailSent(outageId: string, at: number, by: NoticeChannel): Promise<void>;
   recordMailFailed(outageId: string, error: string, nextTryAt: number): Promise<void>;
-}
-
-/** Hashes: server/auth/credential-hashes.ts. */
-export interface StoredCredential {
-  readonly username: string;
-  readonly passwordHash: string;
-  readonly apiKeyHash: string;
-  readonly origin: CredentialOrigin;
-}
-
-/** start: given to a start of the service, and replaced by those of the next one. added: stays. */
-export type CredentialOrigin = "start" | "added";
-
-export interface CredentialStore {
-  /** By username. */
-  listCredentials(): Promise<readonly (StoredCredential & { readonly savedAt: number })[]>;
-  /** Replaces the one of this username. */
-  saveCredential(credential: StoredCredential, now: number): Promise<void>;
-  /** false: there is none. */
-  removeCredential(username: string): Promise<boolean>;
-  /** Of origin `start`, except this one. Returns their usernames. */
-  removeStartCredentials(except: string): Promise<readonly string[]>;
 }
 
 export interface SenderErasure {

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { WhcbError } from "../../domain/errors.js";
 import { negotiate } from "../../wire/media-types.js";
+import { CONSOLE_PATH } from "../console/console-routes.js";
 import { answerTo, CHALLENGE, type ErrorAnswer, errorAnswer, unsupportedMediaType } from "../requests/error-answers.js";
 import { decorateRequests } from "../requests/send-document.js";
 import { pathOf, rejectUnread } from "../requests/send-errors.js";
@@ -24,7 +25,11 @@ export function addAuthHook(app: FastifyInstance, deps: ServerDeps): Authenticat
     request.negotiated = negotiate(request.headers.accept, isToken ? "json" : "xml");
     const foreign = checkOrigin(request);
     if (foreign !== null) return void reject(request, reply, foreign);
+    if (path === "/" && isSafe(request) && isBrowser(request)) return void reply.redirect(CONSOLE_PATH);
     if (OPEN_PATHS.has(path) && isSafe(request)) return done();
+    // Its users sign in.
+    if (request.routeOptions.config.page !== undefined)
+      return isStopping(request) ? void reject(request, reply, STOPPING) : done();
     if (deps.authentication === "none") return admit();
     const verdict = authenticator.verify({
       authorization: request.headers.authorization,
@@ -60,6 +65,11 @@ export function addAuthHook(app: FastifyInstance, deps: ServerDeps): Authenticat
     return !isSafe(request) && !deps.isReady();
   }
   return authenticator;
+}
+
+/** Rather than a client of the API. */
+function isBrowser({ headers }: FastifyRequest): boolean {
+  return headers.authorization === undefined && /\btext\/html\b/i.test(headers.accept ?? "");
 }
 
 const STOPPING = answerTo(new WhcbError("unavailable", "The service is stopping"));

@@ -1,9 +1,9 @@
 /** docs/contract.md, Requests. */
 import { createHash } from "node:crypto";
 import type { Clock } from "../../platform/clock.js";
-import type { CredentialStore, StoredCredential } from "../../store/store.js";
+import type { CredentialStore, StoredCredential } from "../../store/credentials.js";
 import { hashApiKey, issueToken, matchesApiKey, readToken, verifyPassword } from "./credential-hashes.js";
-import { LoginThrottle } from "./login-throttle.js";
+import { type Login, LoginThrottle } from "./login-throttle.js";
 
 export interface PresentedCredentials {
   readonly authorization: string | undefined;
@@ -21,6 +21,9 @@ const CACHED_MS = 60_000;
 const MAX_CACHED = 1000;
 /** A removed user, a changed password or key takes effect within this time, whichever process wrote it. */
 const LIST_FRESH_MS = 500;
+
+/** In place of an API key: what is left of a key's failures is shared by all who sign in to the console. */
+const CONSOLE = "console";
 
 interface CachedVerdict {
   readonly verdict: Verdict;
@@ -55,6 +58,19 @@ export class Authenticator {
     const inFlight = this.#inFlight.get(digest) ?? this.#check(presented, digest);
     this.#inFlight.set(digest, inFlight);
     return inFlight;
+  }
+
+  /** Without an API key, for the console. */
+  async signIn(username: string, password: string, address: string): Promise<Verdict> {
+    const credential = (await this.#list()).find((one) => one.username === username) ?? null;
+    return this.#tryLogin({ username, address, apiKey: CONSOLE }, false, async () =>
+      (await isPassword(password, credential)) ? credential : null,
+    );
+  }
+
+  /** As `signIn`, with a code: `redeem` returns its user. */
+  signInByCode(address: string, redeem: () => Promise<StoredCredential | null>): Promise<Verdict> {
+    return this.#tryLogin({ username: "", address, apiKey: CONSOLE }, false, redeem);
   }
 
   /** null if a granted user no longer exists. */
@@ -106,19 +122,33 @@ export class Authenticator {
     const colon = pair.indexOf(":");
     const username = colon === -1 ? pair : pair.slice(0, colon);
     const password = colon === -1 ? "" : pair.slice(colon + 1);
-    const login = { username, address: context.address, apiKey: context.apiKey };
     // Not for once right credentials: guesses from the same address can't lock the user out.
-    const waitMs = this.#cache.has(context.digest) ? 0 : this.#throttle.waitMs(login, this.#clock.now());
-    if (waitMs > 0) return { kind: "throttled", waitMs };
+    const isKnown = this.#cache.has(context.digest);
+    const login = { username, address: context.address, apiKey: context.apiKey };
     const credential = context.credentials.find((one) => one.username === username) ?? null;
-    // scrypt pads passwords with NULs: "secret\0" has the hash of "secret".
-    const check = async (): Promise<boolean> => (await verifyPassword(password, credential)) && !password.includes("\0");
-    const isCorrect = await this.#throttle.attempt(login, () => this.#clock.now(), check);
-    if (!isCorrect || credential === null) {
-      this.#cache.delete(context.digest);
-      return rejected("unauthenticated", "The user or the password is wrong");
-    }
-    return this.#grant(context.digest, { credential, apiKey: context.apiKey, validUntil: Number.POSITIVE_INFINITY });
+    const checked = await this.#tryLogin(login, isKnown, async () =>
+      (await isPassword(password, credential)) ? credential : null,
+    );
+    if (checked.kind === "rejected") this.#cache.delete(context.digest);
+    if (checked.kind !== "granted") return checked;
+    return this.#grant(context.digest, {
+      credential: checked.credential,
+      apiKey: context.apiKey,
+      validUntil: Number.POSITIVE_INFINITY,
+    });
+  }
+
+  async #tryLogin(login: Login, isKnown: boolean, check: () => Promise<StoredCredential | null>): Promise<Verdict> {
+    const waitMs = isKnown ? 0 : this.#throttle.waitMs(login, this.#clock.now());
+    if (waitMs > 0) return { kind: "throttled", waitMs };
+    let verdict = rejected("unauthenticated", "The user or the password is wrong");
+    const attempt = async (): Promise<boolean> => {
+      const credential = await check();
+      if (credential !== null) verdict = { kind: "granted", credential };
+      return credential !== null;
+    };
+    await this.#throttle.attempt(login, () => this.#clock.now(), attempt);
+    return verdict;
   }
 
   /** A key belongs to a user. Rejected only now: without the password nobody learns whose it is. */
@@ -172,6 +202,11 @@ function isAmong(credentials: readonly StoredCredential[], wanted: StoredCredent
     ({ username, passwordHash, apiKeyHash }) =>
       username === wanted.username && passwordHash === wanted.passwordHash && apiKeyHash === wanted.apiKeyHash,
   );
+}
+
+/** scrypt pads passwords with NULs: "secret\0" has the hash of "secret". */
+async function isPassword(password: string, credential: StoredCredential | null): Promise<boolean> {
+  return (await verifyPassword(password, credential)) && !password.includes("\0");
 }
 
 function rejected(code: "unauthenticated" | "forbidden", reason: string): Verdict {

@@ -1,7 +1,7 @@
 /** scrypt for passwords, SHA-256 for API keys (long and random), and tokens. */
 import { createHash, createHmac, scrypt, timingSafeEqual } from "node:crypto";
 import type { Random } from "../../platform/random.js";
-import type { CredentialOrigin, StoredCredential } from "../../store/store.js";
+import type { CredentialOrigin, StoredCredential } from "../../store/credentials.js";
 
 /** 32 MiB and about 60 ms per hash. */
 const COST = { N: 32_768, r: 8, p: 1, maxmem: 64 * 1024 * 1024 } as const;

@@ -1,7 +1,7 @@
 /** Who may use the service: docs/operations.md, Users. */
 import { WhcbError } from "../../domain/errors.js";
 import { newSecret, type Random } from "../../platform/random.js";
-import type { CredentialStore, StoredCredential } from "../../store/store.js";
+import type { CredentialStore, StoredCredential } from "../../store/credentials.js";
 import { hashApiKey, makeCredential, matchesApiKey, verifyPassword } from "./credential-hashes.js";
 
 export interface Login {

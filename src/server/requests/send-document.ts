@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import type { StoredCredential } from "../../store/store.js";
+import type { StoredCredential } from "../../store/credentials.js";
 import type { JsonObject } from "../../wire/json/json-value.js";
 import { type Negotiated, type ResourceKind, vendorType } from "../../wire/media-types.js";
 import { toXml, type XmlShape } from "../../wire/xml/xml-write.js";

@@ -35,12 +35,19 @@ export function pathOf({ url }: FastifyRequest): string {
   return (url.split("?", 1)[0] ?? "").replace(/(.)\/$/, "$1");
 }
 
+declare module "fastify" {
+  interface FastifyContextConfig {
+    /** Of a page of the console: it has its own sign-in, and its errors are pages. */
+    page?: { sendError(request: FastifyRequest, reply: FastifyReply, answer: ErrorAnswer): FastifyReply };
+  }
+}
+
 /** JSON if the requested format isn't supported. */
-export function sendError(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  { status, document, headers }: ErrorAnswer,
-): FastifyReply {
+export function sendError(request: FastifyRequest, reply: FastifyReply, answer: ErrorAnswer): FastifyReply {
+  // Undefined if the path couldn't be read.
+  const page = request.routeOptions.config?.page;
+  if (page !== undefined) return page.sendError(request, reply, answer);
+  const { status, document, headers } = answer;
   const isXml = request.negotiated?.format === "xml";
   return reply
     .code(status)

@@ -1,13 +1,14 @@
 /** docs/contract.md, Calls. */
 import type { FastifyInstance } from "fastify";
 import type { Attempt } from "../../domain/attempt.js";
-import { type Call, callIdFrom } from "../../domain/call.js";
+import type { Call } from "../../domain/call.js";
 import type { Callback } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import { attemptsToJson, callToJson } from "../../wire/json/call-json.js";
 import type { Mark, ReplayReport } from "../../wire/json/parse-call.js";
 import { lazyParts } from "../lazy-parts.js";
 import { send } from "../requests/send-document.js";
+import { checkedCallId, findCall, markCalls } from "../use-cases/settle-calls.js";
 import { sendList } from "./list-answer.js";
 import { one, type Query, readFilter, readIds, readPage, readSort } from "./query-parameters.js";
 import { callLinks, Linker } from "./resource-links.js";
@@ -17,7 +18,7 @@ import type { CallbackPath, CallPath, RouteContext } from "./route-context.js";
 const SORT_FIELDS = { attemptedDate: true, status: false, messageId: false, id: false } as const;
 
 export function addCallRoutes(app: FastifyInstance, { docs, deps, lookup, largestPage }: RouteContext): void {
-  const { store, clock, policy } = deps;
+  const { store, policy } = deps;
 
   app.get<CallbackPath & { Querystring: Query }>("/callbacks/:id/calls", docs("listCalls"), async (request, reply) => {
     const { query } = request;
@@ -46,14 +47,13 @@ export function addCallRoutes(app: FastifyInstance, { docs, deps, lookup, larges
     if (ids.length === 0) throw new WhcbError("invalid", "id is missing: name the calls to mark");
     const { status, ...details } = await readMark(request.body);
     const callback = await lookup.find(request.params.id);
-    await store.markCalls(callback.id, ids.map(checkedCallId), status, clock.now(), details);
-    deps.onWork(callback.id, "changed");
+    await markCalls(deps, callback, { callIds: ids, status, ...details });
     return reply.code(204).send();
   });
 
   app.get<CallPath>("/callbacks/:id/calls/:callId", docs("getCall"), async (request, reply) => {
     const callback = await lookup.find(request.params.id);
-    const call = await findCall(callback, request.params.callId);
+    const call = await findCall(deps, callback, request.params.callId);
     const document = write(call, { callback, linker: new Linker(request), attempts: null });
     return send(request, reply, { kind: "call", shape: "call", document });
   });
@@ -61,14 +61,13 @@ export function addCallRoutes(app: FastifyInstance, { docs, deps, lookup, larges
   app.put<CallPath>("/callbacks/:id/calls/:callId", docs("markCall"), async (request, reply) => {
     const { status, ...details } = await readMark(request.body);
     const callback = await lookup.find(request.params.id);
-    await store.markCalls(callback.id, [checkedCallId(request.params.callId)], status, clock.now(), details);
-    deps.onWork(callback.id, "changed");
+    await markCalls(deps, callback, { callIds: [request.params.callId], status, ...details });
     return reply.code(204).send();
   });
 
   app.get<CallPath>("/callbacks/:id/calls/:callId/attempts", docs("listAttempts"), async (request, reply) => {
     const callback = await lookup.find(request.params.id);
-    const call = await findCall(callback, request.params.callId);
+    const call = await findCall(deps, callback, request.params.callId);
     const attempts = await store.listAttempts(callback.id, [call.id]);
     const document = attemptsToJson(attempts.get(call.id) ?? []);
     return send(request, reply, { kind: "call", shape: "attempts", document });
@@ -81,12 +80,6 @@ export function addCallRoutes(app: FastifyInstance, { docs, deps, lookup, larges
     await store.recordReplays(callback.id, replays);
     return reply.code(204).send();
   });
-
-  async function findCall(callback: Callback, callId: string): Promise<Call> {
-    const call = await store.findCall(callback.id, checkedCallId(callId));
-    if (call === null) throw noCall(callId);
-    return call;
-  }
 
   function write(
     call: Call,
@@ -111,14 +104,4 @@ function readExpand(query: Query): boolean {
   const expand = one(query, "expand");
   if (expand !== undefined && expand !== "attempts") throw new WhcbError("invalid", "expand must be attempts");
   return expand !== undefined;
-}
-
-/** No call id is longer or has a control character; some databases fail on them. */
-export function checkedCallId(callId: string): string {
-  if (callId.length > 64 || /\p{Cc}/u.test(callId)) throw noCall(callId);
-  return callIdFrom(callId);
-}
-
-function noCall(callId: string): WhcbError {
-  return new WhcbError("not-found", `No call ${callId.slice(0, 64).replace(/\p{Cc}/gu, "?")} of this callback`);
 }

@@ -228,6 +228,24 @@ UPDATE calls SET due_at = (SELECT requested_at FROM replays WHERE replays.callba
   WHERE due_cause = 'replay';
 `;
 
+const CONSOLE_SESSIONS = `
+CREATE TABLE sessions (
+  token_hash TEXT PRIMARY KEY,
+  username TEXT NOT NULL,
+  password_digest TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  used_at INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE sign_in_codes (
+  id TEXT PRIMARY KEY,
+  secret_hash TEXT NOT NULL,
+  username TEXT NOT NULL,
+  password_digest TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  tries_left INTEGER NOT NULL
+) WITHOUT ROWID;
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: "first tables", sql: FIRST },
   { version: 2, name: "columns in standard terms", sql: STANDARD_TERMS },
@@ -239,4 +257,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 8, name: "outages closed by marks", sql: MARKED_OUTAGE },
   { version: 9, name: "users that stay", sql: USERS },
   { version: 10, name: "replays by the service", sql: REPLAYS },
+  { version: 11, name: "sessions of the console", sql: CONSOLE_SESSIONS },
 ];

@@ -1,0 +1,129 @@
+/** Shows data: tables, badges, times, numbers. */
+import type { ComponentChildren, Key, VNode } from "preact";
+
+export interface Column<Row> {
+  readonly title: string;
+  /** number: right-aligned. wide: gets the room that is left. */
+  readonly kind?: "text" | "number" | "wide" | "mono";
+  /** Left out on narrow screens. */
+  readonly isSecondary?: boolean;
+  cell(row: Row): ComponentChildren;
+}
+
+/** The first column is the rows' heading. */
+export function Table<Row>({
+  caption,
+  columns,
+  rows,
+  keyOf,
+}: {
+  /** For screen readers. */
+  caption: string;
+  columns: readonly Column<Row>[];
+  rows: readonly Row[];
+  keyOf(row: Row): Key;
+}): VNode {
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls by keyboard too
+    <section class="table-frame" aria-label={caption} tabIndex={0}>
+      <table>
+        <caption class="visually-hidden">{caption}</caption>
+        <thead>
+          <tr>
+            {columns.map((column) => (
+              <th key={column.title} scope="col" class={classOf(column)}>
+                {column.title}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => (
+            <tr key={keyOf(row)}>
+              {columns.map((column, index) =>
+                index === 0 ? (
+                  <th key={column.title} scope="row" class={classOf(column)}>
+                    {column.cell(row)}
+                  </th>
+                ) : (
+                  <td key={column.title} class={classOf(column)}>
+                    {column.cell(row)}
+                  </td>
+                ),
+              )}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+function classOf({ kind = "text", isSecondary = false }: Pick<Column<never>, "kind" | "isSecondary">): string {
+  return isSecondary ? `cell-${kind} is-secondary` : `cell-${kind}`;
+}
+
+export type Tone = "good" | "bad" | "warning" | "neutral";
+
+/** A state; its text says all, the colour only helps. */
+export function Badge({ tone, children }: { tone: Tone; children: ComponentChildren }): VNode {
+  return <span class={`badge badge-${tone}`}>{children}</span>;
+}
+
+/** In UTC; the script adds the reader's own time as title. */
+export function Time({ at }: { at: number }): VNode {
+  const iso = new Date(at).toISOString();
+  return (
+    <time datetime={iso} data-local="">
+      {`${iso.slice(0, 10)} ${iso.slice(11, 19)} UTC`}
+    </time>
+  );
+}
+
+const NUMBER = new Intl.NumberFormat("en");
+
+export function Count({ value }: { value: number }): VNode {
+  return <span class="count">{NUMBER.format(value).replaceAll(",", "\u202f")}</span>;
+}
+
+/** Names and values. */
+export function Facts({ facts }: { facts: readonly (readonly [name: string, value: ComponentChildren])[] }): VNode {
+  return (
+    <dl class="facts">
+      {facts.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+export function Empty({ title, children }: { title: string; children?: ComponentChildren }): VNode {
+  return (
+    <div class="empty">
+      <p class="empty-title">{title}</p>
+      {children}
+    </div>
+  );
+}
+
+/** null: there is none. */
+export function Pager({ previous, next }: { previous: string | null; next: string | null }): VNode | null {
+  if (previous === null && next === null) return null;
+  return (
+    <nav class="pager" aria-label="Pages">
+      {previous !== null && (
+        <a class="button button-secondary" href={previous} rel="prev">
+          ← Previous
+        </a>
+      )}
+      {next !== null && (
+        <a class="button button-secondary" href={next} rel="next">
+          Next →
+        </a>
+      )}
+    </nav>
+  );
+}

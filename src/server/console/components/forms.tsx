@@ -1,0 +1,199 @@
+/** Forms: every control has a label, and its mistake beside it. */
+import { type ComponentChildren, h, type VNode } from "preact";
+
+export function Form({
+  action,
+  formToken,
+  children,
+  ...rest
+}: {
+  action: string;
+  /** Of the visit. */
+  formToken: string;
+  class?: string;
+  id?: string;
+  children: ComponentChildren;
+}): VNode {
+  return (
+    <form method="post" action={action} {...rest}>
+      <input type="hidden" name="token" value={formToken} />
+      {children}
+    </form>
+  );
+}
+
+interface Labelled {
+  readonly name: string;
+  readonly label: string;
+  /** Below the control. */
+  readonly hint?: ComponentChildren;
+  /** What is wrong with the value. */
+  readonly error?: string | undefined;
+}
+
+function idsOf({ name, hint, error }: Labelled) {
+  const id = `field-${name}`;
+  const notes = [hint !== undefined && `${id}-hint`, error !== undefined && `${id}-error`].filter((note) => note !== false);
+  return {
+    id,
+    name,
+    "aria-describedby": notes.length === 0 ? undefined : notes.join(" "),
+    "aria-invalid": error === undefined ? undefined : true,
+  } as const;
+}
+
+function Notes({ name, hint, error }: Labelled): VNode {
+  return (
+    <>
+      {error !== undefined && (
+        <p class="field-error" id={`field-${name}-error`}>
+          {error}
+        </p>
+      )}
+      {hint !== undefined && (
+        <p class="field-hint" id={`field-${name}-hint`}>
+          {hint}
+        </p>
+      )}
+    </>
+  );
+}
+
+function Labelling({ field, children }: { field: Labelled; children: ComponentChildren }): VNode {
+  return (
+    <div class={field.error === undefined ? "field" : "field has-error"}>
+      <label for={`field-${field.name}`}>{field.label}</label>
+      {children}
+      <Notes {...field} />
+    </div>
+  );
+}
+
+export interface TextFieldProps extends Labelled {
+  readonly value?: string;
+  readonly type?: "text" | "password" | "url" | "email" | "search" | "datetime-local" | "number";
+  readonly autocomplete?: string;
+  readonly placeholder?: string;
+  readonly maxLength?: number;
+  readonly isRequired?: boolean;
+  readonly isMonospaced?: boolean;
+  readonly hasFocus?: boolean;
+}
+
+export function TextField(props: TextFieldProps): VNode {
+  const { value = "", type = "text", autocomplete = "off", placeholder, maxLength } = props;
+  // By h: an element's types differ by its type.
+  const input = h("input", {
+    ...idsOf(props),
+    type,
+    value,
+    class: props.isMonospaced ? "monospaced" : undefined,
+    autocomplete,
+    autocapitalize: "none",
+    spellcheck: false,
+    placeholder,
+    maxLength,
+    required: props.isRequired,
+    autofocus: props.hasFocus,
+  });
+  return <Labelling field={props}>{input}</Labelling>;
+}
+
+export interface Choice {
+  readonly value: string;
+  readonly text: string;
+  readonly hint?: string;
+}
+
+export function SelectField(props: Labelled & { readonly value: string; readonly choices: readonly Choice[] }): VNode {
+  return (
+    <Labelling field={props}>
+      <select {...idsOf(props)}>
+        {props.choices.map(({ value, text }) => (
+          <option key={value} value={value} selected={value === props.value}>
+            {text}
+          </option>
+        ))}
+      </select>
+    </Labelling>
+  );
+}
+
+/** Two or three choices that should all be seen. */
+export function RadioField(props: Labelled & { readonly value: string; readonly choices: readonly Choice[] }): VNode {
+  const { name, label, value, choices, error } = props;
+  const { "aria-describedby": describedBy } = idsOf(props);
+  return (
+    <fieldset class={error === undefined ? "field" : "field has-error"} aria-describedby={describedBy}>
+      <legend>{label}</legend>
+      <div class="choices">
+        {choices.map((choice) => (
+          <label key={choice.value} class="choice">
+            <input type="radio" name={name} value={choice.value} checked={choice.value === value} />
+            <span>
+              {choice.text}
+              {choice.hint !== undefined && <small>{choice.hint}</small>}
+            </span>
+          </label>
+        ))}
+      </div>
+      <Notes {...props} />
+    </fieldset>
+  );
+}
+
+/** Sends its name with "on" if checked. */
+export function CheckField(props: Labelled & { readonly isChecked: boolean }): VNode {
+  return (
+    <div class={props.error === undefined ? "field" : "field has-error"}>
+      <label class="choice">
+        <input {...idsOf(props)} type="checkbox" checked={props.isChecked} />
+        <span>{props.label}</span>
+      </label>
+      <Notes {...props} />
+    </div>
+  );
+}
+
+export type ButtonKind = "primary" | "secondary" | "danger" | "quiet";
+
+/** Submits its form, with `name` and `value` if given; `form`: of another one. */
+export function Button({
+  kind = "secondary",
+  children,
+  ...rest
+}: {
+  kind?: ButtonKind;
+  name?: string;
+  value?: string;
+  form?: string;
+  formAction?: string;
+  children: ComponentChildren;
+}): VNode {
+  return (
+    <button type="submit" class={`button button-${kind}`} {...rest}>
+      {children}
+    </button>
+  );
+}
+
+/** Looks like a button. */
+export function ButtonLink({
+  href,
+  kind = "secondary",
+  children,
+}: {
+  href: string;
+  kind?: ButtonKind;
+  children: ComponentChildren;
+}): VNode {
+  return (
+    <a class={`button button-${kind}`} href={href}>
+      {children}
+    </a>
+  );
+}
+
+export function ButtonRow({ children }: { children: ComponentChildren }): VNode {
+  return <div class="button-row">{children}</div>;
+}

@@ -1,0 +1,151 @@
+/** What every page has around its content. */
+import type { ComponentChildren, VNode } from "preact";
+import { render } from "preact-render-to-string";
+import type { AssetPaths } from "../assets.js";
+import type { Page } from "../page.js";
+import type { Notice } from "../sessions.js";
+import { Button, Form } from "./forms.js";
+
+export interface PageView {
+  readonly page: Page;
+  /** null: signed out. */
+  readonly username: string | null;
+  readonly formToken: string;
+  readonly notice: Notice | null;
+  readonly assets: AssetPaths;
+}
+
+/** A whole document. */
+export function renderPage(view: PageView): string {
+  return `<!doctype html>\n${render(<Document {...view} />)}\n`;
+}
+
+function Document({ page, username, formToken, notice, assets }: PageView): VNode {
+  return (
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
+        <title>{`${page.title} · whcb`}</title>
+        <link rel="icon" href={assets.icon} type="image/svg+xml" />
+        <link rel="stylesheet" href={assets.style} />
+        <script type="module" src={assets.script} />
+      </head>
+      <body>
+        <a class="skip-link" href="#content">
+          Skip to content
+        </a>
+        <TopBar username={username} formToken={formToken} icon={assets.icon} />
+        <main id="content" tabIndex={-1}>
+          <Breadcrumb page={page} />
+          <header class="page-header">
+            <h1>{page.title}</h1>
+            {page.aside}
+          </header>
+          {page.callback && <CallbackTabs {...page.callback} />}
+          <div class="notices" aria-live="polite">
+            {notice && <Alert kind={notice.kind}>{notice.text}</Alert>}
+          </div>
+          {page.content}
+        </main>
+      </body>
+    </html>
+  );
+}
+
+function TopBar({ username, formToken, icon }: { username: string | null; formToken: string; icon: string }): VNode {
+  return (
+    <header class="top-bar">
+      <a class="product" href="/console">
+        <img src={icon} alt="" width="20" height="20" />
+        whcb
+      </a>
+      <nav aria-label="Main">
+        <a href="/console">Callbacks</a>
+      </nav>
+      {username !== null && (
+        <div class="user">
+          <span class="username" title={username}>
+            {username}
+          </span>
+          <Form action="/console/sign-out" formToken={formToken}>
+            <Button kind="quiet">Sign out</Button>
+          </Form>
+        </div>
+      )}
+    </header>
+  );
+}
+
+function Breadcrumb({ page }: { page: Page }): VNode | null {
+  if (page.breadcrumb === undefined) return null;
+  return (
+    <nav class="breadcrumb" aria-label="Breadcrumb">
+      <ol>
+        {page.breadcrumb.map(({ text, href }) => (
+          <li key={href}>
+            <a href={href}>{text}</a>
+          </li>
+        ))}
+        <li>
+          <span aria-current="page">{page.title}</span>
+        </li>
+      </ol>
+    </nav>
+  );
+}
+
+const TABS = [
+  { tab: "settings", text: "Settings", path: "edit" },
+  { tab: "calls", text: "Calls", path: "calls" },
+  { tab: "outages", text: "Outages", path: "outages" },
+] as const;
+
+function CallbackTabs({ id, tab }: NonNullable<Page["callback"]>): VNode {
+  return (
+    <nav class="tabs" aria-label="Callback">
+      {TABS.map((one) => (
+        <a
+          key={one.tab}
+          href={`/console/callbacks/${encodeURIComponent(id)}/${one.path}`}
+          aria-current={one.tab === tab ? "page" : undefined}
+        >
+          {one.text}
+        </a>
+      ))}
+    </nav>
+  );
+}
+
+export function Alert({ kind, children }: { kind: Notice["kind"] | "info"; children: ComponentChildren }): VNode {
+  return (
+    <div class={`alert alert-${kind}`} role={kind === "problem" ? "alert" : "status"}>
+      {children}
+    </div>
+  );
+}
+
+export function ErrorPage({
+  detail,
+  requestId,
+  wasForm,
+}: {
+  detail: string;
+  requestId: string;
+  /** A form was sent. */
+  wasForm: boolean;
+}): VNode {
+  return (
+    <section class="error-page">
+      <p>{detail}.</p>
+      {wasForm && <p>Nothing was changed.</p>}
+      <p>
+        <a href="/console">All callbacks</a>
+      </p>
+      <p class="muted">
+        Request <code>{requestId}</code>
+      </p>
+    </section>
+  );
+}

@@ -1,0 +1,63 @@
+/** What is loaded with the service; the rest of the console follows later. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { loadConsole } from "../lazy-parts.js";
+import type { ErrorAnswer } from "../requests/error-answers.js";
+import type { RouteContext } from "../routes/route-context.js";
+import type { Console } from "./console.js";
+
+export const CONSOLE_PATH = "/console";
+
+/** A form with a page of selected calls, or a callback's settings. */
+const FORM_LIMIT = 262_144;
+
+declare module "fastify" {
+  interface FastifyInstance {
+    /** Otherwise its first request does. Never rejects. */
+    loadConsole(): Promise<unknown>;
+  }
+}
+
+/** Not below the API's authentication: the console has sessions. Everything else applies to both. */
+export function addConsoleRoutes(app: FastifyInstance, context: RouteContext): void {
+  let loaded: Promise<Console> | null = null;
+  const load = (): Promise<Console> => {
+    loaded ??= loadConsole().then(({ createConsole }) => createConsole(context, app.connections));
+    loaded.catch(() => {
+      loaded = null;
+    });
+    return loaded;
+  };
+
+  const page = {
+    sendError(request: FastifyRequest, reply: FastifyReply, answer: ErrorAnswer): FastifyReply {
+      const { status, document, headers } = answer;
+      reply.code(status).headers(headers);
+      load()
+        .then((console) => console.errorPage(request, reply, answer))
+        .then(
+          (html) => reply.type("text/html; charset=utf-8").send(html),
+          () => reply.type("text/plain; charset=utf-8").send(`${document.errorSummary}: ${document.errorDetail}\n`),
+        );
+      return reply;
+    },
+  };
+
+  app.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser("application/x-www-form-urlencoded", { parseAs: "string" }, (_, body, done) => {
+      done(null, new URLSearchParams(String(body)));
+    });
+    for (const url of [CONSOLE_PATH, `${CONSOLE_PATH}/*`]) {
+      scope.route({
+        method: ["GET", "HEAD", "POST"],
+        url,
+        config: { page },
+        bodyLimit: FORM_LIMIT,
+        schema: { hide: true },
+        handler: async (request, reply) => (await load()).answer(request, reply),
+      });
+    }
+  });
+
+  app.decorate("loadConsole", () => load().catch(() => undefined));
+}

@@ -1,0 +1,20 @@
+import type { FastifyReply, FastifyRequest } from "fastify";
+import type { Connections } from "../connections.js";
+import type { ErrorAnswer } from "../requests/error-answers.js";
+import type { RouteContext } from "../routes/route-context.js";
+import { addCallbackList } from "./pages/callback-list.js";
+import { addSignIn } from "./pages/sign-in.js";
+import { Pages } from "./pages.js";
+
+export interface Console {
+  answer(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply>;
+  errorPage(request: FastifyRequest, reply: FastifyReply, answer: ErrorAnswer): string;
+}
+
+/** Each page is added here. */
+export function createConsole(context: RouteContext, connections: Connections): Console {
+  const pages = new Pages(context, connections);
+  addSignIn(pages);
+  addCallbackList(pages);
+  return pages;
+}

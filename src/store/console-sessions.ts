@@ -1,0 +1,147 @@
+/** Sessions and sign-in codes of the console. Only hashes of tokens and codes are stored. */
+import { createHash } from "node:crypto";
+import { type StoredCredential, toCredential } from "./credentials.js";
+import type { Db } from "./schema.js";
+
+export interface Session {
+  readonly tokenHash: string;
+  readonly username: string;
+  readonly createdAt: number;
+  /** The last use that was recorded. */
+  readonly usedAt: number;
+}
+
+export interface SignInCode {
+  /** Its public part. */
+  readonly id: string;
+  readonly secretHash: string;
+  readonly username: string;
+}
+
+export interface SessionLimits {
+  /** Epoch ms: what was created or used before is expired. */
+  readonly createdAfter: number;
+  readonly usedAfter: number;
+}
+
+export interface SessionStore {
+  /** Also removes what is expired. `credential`: as it was verified; a later password ends the session. */
+  createSession(session: Session, credential: StoredCredential, limits: SessionLimits): Promise<void>;
+  /** null: none, expired, or the user has been removed or has another password. */
+  findSession(tokenHash: string, limits: SessionLimits): Promise<{ session: Session; credential: StoredCredential } | null>;
+  touchSession(tokenHash: string, usedAt: number): Promise<void>;
+  endSession(tokenHash: string): Promise<void>;
+  /**
+   * Also removes codes of before `validAfter`, and the user's oldest beyond ten. false: there is a valid code with this id.
+   */
+  createSignInCode(
+    code: SignInCode & { readonly tries: number },
+    credential: StoredCredential,
+    times: { readonly now: number; readonly validAfter: number },
+  ): Promise<boolean>;
+  /**
+   * The user, if the secret is right: the code is used up. A wrong secret costs a try, the last one removes the code. null: wrong, used,
+   * expired, or the user has been removed or has another password.
+   */
+  redeemSignInCode(id: string, secretHash: string, validAfter: number): Promise<StoredCredential | null>;
+}
+
+const MAX_CODES_PER_USER = 10;
+
+export function sessionStore(db: Db): SessionStore {
+  return {
+    createSession: ({ tokenHash, username, createdAt, usedAt }, credential, { createdAfter, usedAfter }) =>
+      db.transaction().execute(async (trx) => {
+        await trx
+          .deleteFrom("sessions")
+          .where((where) => where.or([where("created_at", "<=", createdAfter), where("used_at", "<=", usedAfter)]))
+          .execute();
+        const columns = { username, password_digest: passwordDigest(credential), created_at: createdAt, used_at: usedAt };
+        await trx
+          .insertInto("sessions")
+          .values({ token_hash: tokenHash, ...columns })
+          .execute();
+      }),
+
+    async findSession(tokenHash, { createdAfter, usedAfter }) {
+      const row = await db
+        .selectFrom("sessions")
+        .selectAll()
+        .where("token_hash", "=", tokenHash)
+        .where("created_at", ">", createdAfter)
+        .where("used_at", ">", usedAfter)
+        .executeTakeFirst();
+      const credential = row === undefined ? null : await currentCredential(db, row);
+      if (row === undefined || credential === null) return null;
+      const { username, created_at: createdAt, used_at: usedAt } = row;
+      return { session: { tokenHash, username, createdAt, usedAt }, credential };
+    },
+
+    touchSession: (tokenHash, usedAt) =>
+      db.transaction().execute(async (trx) => {
+        await trx.updateTable("sessions").set({ used_at: usedAt }).where("token_hash", "=", tokenHash).execute();
+      }),
+
+    endSession: (tokenHash) =>
+      db.transaction().execute(async (trx) => {
+        await trx.deleteFrom("sessions").where("token_hash", "=", tokenHash).execute();
+      }),
+
+    createSignInCode: ({ id, secretHash, username, tries }, credential, { now, validAfter }) =>
+      db.transaction().execute(async (trx) => {
+        await trx.deleteFrom("sign_in_codes").where("created_at", "<=", validAfter).execute();
+        const created = await trx
+          .insertInto("sign_in_codes")
+          .values({
+            id,
+            secret_hash: secretHash,
+            username,
+            password_digest: passwordDigest(credential),
+            created_at: now,
+            tries_left: tries,
+          })
+          .onConflict((conflict) => conflict.doNothing())
+          .returning("id")
+          .execute();
+        const ofUser = trx.selectFrom("sign_in_codes").select("id").where("username", "=", username);
+        const surplus = ofUser.orderBy("created_at", "desc").orderBy("id").limit(-1).offset(MAX_CODES_PER_USER);
+        await trx.deleteFrom("sign_in_codes").where("id", "in", surplus).execute();
+        return created.length > 0;
+      }),
+
+    redeemSignInCode: (id, secretHash, validAfter) =>
+      db.transaction().execute(async (trx) => {
+        const code = await trx
+          .selectFrom("sign_in_codes")
+          .selectAll()
+          .where("id", "=", id)
+          .where("created_at", ">", validAfter)
+          .executeTakeFirst();
+        if (code === undefined) return null;
+        const isRight = code.secret_hash === secretHash;
+        if (isRight || code.tries_left <= 1) await trx.deleteFrom("sign_in_codes").where("id", "=", id).execute();
+        else
+          await trx
+            .updateTable("sign_in_codes")
+            .set({ tries_left: code.tries_left - 1 })
+            .where("id", "=", id)
+            .execute();
+        return isRight ? await currentCredential(trx, code) : null;
+      }),
+  };
+}
+
+/** null: removed, or with another password. */
+async function currentCredential(
+  db: Db,
+  { username, password_digest }: { readonly username: string; readonly password_digest: string },
+): Promise<StoredCredential | null> {
+  const row = await db.selectFrom("credentials").selectAll().where("username", "=", username).executeTakeFirst();
+  const credential = row === undefined ? null : toCredential(row);
+  return credential !== null && passwordDigest(credential) === password_digest ? credential : null;
+}
+
+/** The salt makes it another one even for the same password. */
+function passwordDigest({ passwordHash }: StoredCredential): string {
+  return createHash("sha256").update(passwordHash).digest("hex");
+}
