@@ -31,14 +31,9 @@ export function callbackStore(db: Db, cipher: KeyCipher): CallbackStore {
       }),
 
     async findCallback(idOrName) {
-      const row = await db
-        .selectFrom("callbacks")
-        .selectAll()
-        .where("deleted_at", "is", null)
-        .where((eb) => eb.or([eb("id", "=", idOrName), eb("name", "=", idOrName)]))
-        .orderBy((eb) => eb("id", "=", idOrName), "desc")
-        .limit(1)
-        .executeTakeFirst();
+      const named = (column: "id" | "name") =>
+        db.selectFrom("callbacks").selectAll().where(column, "=", idOrName).where("deleted_at", "is", null).executeTakeFirst();
+      const row = (await named("id")) ?? (await named("name"));
       return row === undefined ? null : toCallback(row, cipher);
     },
 
