@@ -9,6 +9,8 @@ export interface CallFilter {
   readonly since?: number;
   /** Last attempt < this (epoch ms). */
   readonly until?: number;
+  /** First failed <= this (epoch ms), or last changed if it never failed: what fails later isn't in a set that was counted then. */
+  readonly failedBefore?: number;
   /** Any of these. */
   readonly statusCodes?: readonly StatusCodePattern[];
   readonly channel?: Channel;
@@ -26,6 +28,8 @@ export interface FilteredCall {
   readonly status: CallStatus;
   readonly attemptedAt: number | null;
   readonly statusCode: number | null;
+  readonly firstFailedAt?: number | null;
+  readonly changedAt?: number;
   readonly response: Pick<MessageResponse, "messageId" | "from" | "responseMessage">;
 }
 
@@ -35,6 +39,7 @@ export function matchesFilter(call: FilteredCall, filter: CallFilter): boolean {
     (filter.status === undefined ? call.status !== "PENDING" : call.status === filter.status) &&
     (filter.since === undefined || (call.attemptedAt !== null && call.attemptedAt >= filter.since)) &&
     (filter.until === undefined || (call.attemptedAt !== null && call.attemptedAt < filter.until)) &&
+    (filter.failedBefore === undefined || (call.firstFailedAt ?? call.changedAt ?? Infinity) <= filter.failedBefore) &&
     (filter.statusCodes === undefined || filter.statusCodes.some((pattern) => matchesCode(call.statusCode, pattern))) &&
     (filter.channel === undefined || responseMessage.channel === filter.channel) &&
     (filter.messageId === undefined || messageId.toUpperCase() === filter.messageId.toUpperCase()) &&

@@ -8,9 +8,11 @@ export interface SortKey {
   readonly descending: boolean;
 }
 
+/** One per sort key. */
+export type Values = readonly (string | number)[];
+
 export interface Position {
-  /** One per sort key. */
-  readonly values: readonly (string | number)[];
+  readonly values: Values;
   /** Rows up to the end of the page. */
   readonly offset: number;
   /** Counted once per listing. */
@@ -21,16 +23,31 @@ export function orderBy(keys: readonly SortKey[]): RawBuilder<unknown> {
   return sql.join(keys.map(({ column, descending }) => (descending ? sql`${sql.ref(column)} DESC` : sql.ref(column))));
 }
 
-export function isAfter(keys: readonly SortKey[], values: readonly (string | number)[]): RawBuilder<SqlBool> {
+export function isAfter(keys: readonly SortKey[], values: Values): RawBuilder<SqlBool> {
   return sql`(${sql.join(rangesAfter(keys, values), sql` OR `)})`;
 }
 
 /** As disjoint ranges that an index can seek to. */
-export function rangesAfter(keys: readonly SortKey[], values: readonly (string | number)[]): RawBuilder<SqlBool>[] {
-  return keys.map(({ column, descending }, index) => {
-    const equal = keys.slice(0, index).map((key, nth) => sql`${sql.ref(key.column)} = ${values[nth]}`);
-    return sql`(${sql.join([...equal, sql`${sql.ref(column)} ${descending ? sql`<` : sql`>`} ${values[index]}`], sql` AND `)})`;
-  });
+export function rangesAfter(keys: readonly SortKey[], values: Values): RawBuilder<SqlBool>[] {
+  return rangesBetween(keys, values, null);
+}
+
+/** After `from`, up to and including `to`; null: from the start, to the end. */
+export function rangesBetween([key, ...rest]: readonly SortKey[], from: Values | null, to: Values | null): RawBuilder<SqlBool>[] {
+  if (key === undefined) return [sql<SqlBool>`true`];
+  const isLast = rest.length === 0;
+  const column = sql.ref(key.column);
+  const [after, before] = key.descending ? [sql`<`, sql`>`] : [sql`>`, sql`<`];
+  const among = (value: Values[number] | undefined, ranges: readonly RawBuilder<SqlBool>[]) =>
+    ranges.map((range) => sql<SqlBool>`(${column} = ${value} AND ${range})`);
+  if (!isLast && from && to && from[0] === to[0]) return among(from[0], rangesBetween(rest, from.slice(1), to.slice(1)));
+  const lower = from === null ? sql`true` : sql`${column} ${after} ${from[0]}`;
+  const upper = to === null ? sql`true` : sql`${column} ${before}${isLast ? sql`=` : sql``} ${to[0]}`;
+  return [
+    ...(from === null || isLast ? [] : among(from[0], rangesBetween(rest, from.slice(1), null))),
+    sql<SqlBool>`(${lower} AND ${upper})`,
+    ...(to === null || isLast ? [] : among(to[0], rangesBetween(rest, null, to.slice(1)))),
+  ];
 }
 
 /** Opaque; valid only for this order. */

@@ -11,8 +11,9 @@ import { listAttempts } from "./calls/attempts.js";
 import { readCounts } from "./calls/call-counts.js";
 import { expireRetries, fetchBacklog, fetchDue, fetchHeld, fetchPending, fetchReplays, findCall } from "./calls/fetch-calls.js";
 import { listCalls } from "./calls/list-calls.js";
-import { markCalls, recordReplays } from "./calls/mark-calls.js";
+import { markCalls, markMatching, recordReplays } from "./calls/mark-calls.js";
 import { cancelReplayChunk, findReplay, requestReplays } from "./calls/replays.js";
+import { countMatching } from "./calls/scan-calls.js";
 import { readChanges, readLatestChange } from "./change-log.js";
 import { sessionStore } from "./console-sessions.js";
 import { credentialStore } from "./credentials.js";
@@ -50,7 +51,7 @@ export async function openStore({ url, secretKey, clock, mustExist = false }: Op
     const key = typeof secretKey === "function" ? await secretKey({ mayCreate: !(await hasKeyCheck(db)) }) : secretKey;
     const cipher = keyCipher(key);
     await checkSecretKey(db, cipher);
-    return storeOn(db, cipher);
+    return storeOn(db, cipher, clock);
   } catch (error) {
     await db.destroy();
     throw error;
@@ -63,7 +64,7 @@ export function openAdminStore(path: string, clock: Clock): AdminStore {
   return { ...credentialStore(db), eraseSender: (erasure) => eraseSender(db, erasure), close: () => db.destroy() };
 }
 
-function storeOn(db: Db, cipher: KeyCipher): Store {
+function storeOn(db: Db, cipher: KeyCipher, clock: Clock): Store {
   const settings = settingsStore(db);
   return {
     ...settings,
@@ -84,6 +85,8 @@ function storeOn(db: Db, cipher: KeyCipher): Store {
     recordReplays: (callbackId, replays) => recordReplays(db, callbackId, replays),
     takeRunLease: (callbackId, lease, now) => takeRunLease(db, callbackId, lease, now),
     releaseRunLease: (callbackId, lease) => releaseRunLease(db, callbackId, lease),
+    countMatching: (callbackId, filter, limit) => countMatching(db, clock, callbackId, filter, limit),
+    markMatching: (callbackId, filter, mark) => markMatching(db, clock, callbackId, filter, mark),
     listOutages: (query) => listOutages(db, query),
 
     listActiveCallbacks: () => listActiveCallbacks(db),

@@ -11,8 +11,17 @@ import type { ServiceSettings } from "../domain/service-settings.js";
 import type { SessionStore } from "./console-sessions.js";
 import type { CredentialStore } from "./credentials.js";
 import type { ClockBounds } from "./outcomes/clamp-times.js";
+import type { OverviewStore } from "./overview-store.js";
 
-export interface Store extends CallbackStore, CallStore, DispatchStore, MailStore, CredentialStore, SessionStore, SettingsStore {
+export interface Store
+  extends CallbackStore,
+    CallStore,
+    OverviewStore,
+    DispatchStore,
+    MailStore,
+    CredentialStore,
+    SessionStore,
+    SettingsStore {
   /** Throws `unavailable` with the reason. */
   checkWritable(): Promise<void>;
   /** Reads counters and indexes only. */

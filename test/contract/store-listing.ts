@@ -207,6 +207,8 @@ export function describeListing(open: OpenStore): void {
               const meant = calls.filter((call) => matchesFilter(call, filter));
               expect(new Set(idsOf(page.items))).toEqual(new Set(idsOf(meant)));
               expect(page).toMatchObject({ total: meant.length, nextCursor: null });
+              const counted = await store.countMatching(callback.id, filter, { budgetMs: Number.POSITIVE_INFINITY });
+              expect(counted).toEqual({ count: meant.length, isExact: true });
             }
           },
         ),
@@ -243,6 +245,7 @@ const conditions = {
   status: fc.constantFrom("PENDING" as const, "SUCCESS" as const, "FAILED" as const),
   since: fc.oneof(instant, fc.constantFrom(-5, NOW + 0.5)),
   until: fc.oneof(instant, fc.constantFrom(-5, NOW + 0.5)),
+  failedBefore: instant,
   statusCodes: fc.array(fc.constantFrom({ code: 503 }, { code: 200 }, { class: 4 }, { class: 2 }, { none: true as const }), {
     maxLength: 3,
   }),

@@ -7,6 +7,7 @@ import { describeCounters } from "./store-counters.js";
 import { describeListing } from "./store-listing.js";
 import { describeOutages } from "./store-outages.js";
 import { describeOutcomes } from "./store-outcomes.js";
+import { describeOverview } from "./store-overview.js";
 import { describePurge } from "./store-purge.js";
 import { describeRunLeases } from "./store-run-leases.js";
 import { describeSettings } from "./store-settings.js";
@@ -21,6 +22,7 @@ export function describeStore(name: string, open: OpenStore): void {
     describeOutcomes(open);
     describeOutages(open);
     describeListing(open);
+    describeOverview(open);
     describePurge(open);
     describeSettings(open);
     describeCounters(open);

@@ -1,14 +1,15 @@
 /** A page of calls (docs/contract.md, Lists). */
 import { type RawBuilder, type SqlBool, sql } from "kysely";
 import type { Call } from "../../domain/call.js";
-import type { CallFilter, StatusCodePattern } from "../../domain/call-filter.js";
+import type { CallFilter } from "../../domain/call-filter.js";
 import { requireCallback } from "../callbacks/callback-row.js";
 import { isAfter, orderBy, type Position, rangesAfter, readCursor, type SortKey, writeCursor } from "../keyset.js";
 import type { Db } from "../schema.js";
 import { listOf } from "../sqlite/json-rows.js";
 import type { CallQuery, Page } from "../store.js";
-import { type CallCounts, readCounts } from "./call-counts.js";
-import { CONTENT_INDEX, readCalls, SENDER_INDEXES } from "./call-row.js";
+import { readCounts } from "./call-counts.js";
+import { readCalls } from "./call-row.js";
+import { countByCounters, selectEach } from "./scan-calls.js";
 
 /** Beyond it a total means "at least": a page never takes seconds. */
 export const MAX_COUNTED = 100_000;
@@ -26,11 +27,11 @@ export async function listCalls(db: Db, callbackId: string, query: CallQuery): P
   const keys = sortKeys(query);
   const position = query.cursor === undefined ? null : readCursor(keys, query.cursor);
   const { rows } = await sql<PositionRow>`
-    ${selectEach(key, filter, { columns: positionColumns(keys), after: rangesOf(keys, position) })}
+    ${selectEach(key, filter, { columns: positionColumns(keys), ranges: rangesOf(keys, position) })}
     ORDER BY ${orderBy(keys)} LIMIT ${limit + 1} OFFSET ${position === null ? query.offset : 0}`.execute(db);
   const shown = rows.slice(0, await countFitting(db, rows.slice(0, limit), query.withAttempts ?? false));
   const offset = position?.offset ?? query.offset;
-  const byCounters = totalByCounters(filter, await readCounts(db, key));
+  const byCounters = countByCounters(filter, await readCounts(db, key));
   const isLast = shown.length === rows.length && (shown.length > 0 || offset === 0);
   const total = byCounters ?? position?.total ?? (isLast ? offset + shown.length : await countCalls(db, key, filter));
   const last = isLast ? undefined : shown.at(-1);
@@ -86,36 +87,10 @@ function rangesOf(keys: readonly SortKey[], position: Position | null): readonly
     : [isAfter(keys, position.values)];
 }
 
-interface Selection {
-  readonly columns: RawBuilder<unknown>;
-  readonly after: readonly RawBuilder<SqlBool>[];
-}
-
-/** Statuses are literals, given twice: a partial index needs its condition in the query. */
-function selectEach(callbackKey: number, filter: CallFilter, { columns, after }: Selection): RawBuilder<unknown> {
-  const statuses = filter.status === undefined ? (["FAILED", "SUCCESS"] as const) : [filter.status];
-  const selects = statuses.flatMap((status) =>
-    after.map((range) => {
-      const indexed = status === "PENDING" ? sql`` : sql`AND status <> 'PENDING'`;
-      return sql`
-        SELECT ${columns} FROM calls
-        WHERE callback_key = ${callbackKey} AND status = ${sql.lit(status)} ${indexed} ${conditionsOf(filter)} AND ${range}`;
-    }),
-  );
-  return sql.join(selects, sql` UNION ALL `);
-}
-
-/** null if the filter has more than a status. */
-function totalByCounters(filter: CallFilter, counts: CallCounts): number | null {
-  const { status, ...others } = filter;
-  if (Object.values(others).some((value) => value !== undefined)) return null;
-  return status === undefined ? counts.FAILED + counts.SUCCESS : counts[status];
-}
-
 async function countCalls(db: Db, callbackKey: number, filter: CallFilter): Promise<number> {
   const { rows } = await sql<{ total: number }>`
     SELECT count(*) AS total FROM (
-      ${selectEach(callbackKey, filter, { columns: sql`1`, after: [sql<SqlBool>`true`] })} LIMIT ${MAX_COUNTED})`.execute(db);
+      ${selectEach(callbackKey, filter, { columns: sql`1`, ranges: [sql<SqlBool>`true`] })} LIMIT ${MAX_COUNTED})`.execute(db);
   return rows[0]?.total ?? 0;
 }
 
@@ -123,35 +98,4 @@ async function readPositions(db: Db, callbackId: string, positions: readonly Pos
   const from = sql`FROM ${listOf(positions.map(({ seq }) => seq))} CROSS JOIN calls ON calls.seq = batch.value`;
   const bySeq = new Map((await readCalls(db, callbackId, from)).map((call) => [call.seq, call]));
   return positions.flatMap(({ seq }) => bySeq.get(seq) ?? []);
-}
-
-/** Must match domain/call-filter.ts. Each begins with AND. A call without an attempted date (NEVER) is in no period. */
-export function conditionsOf(filter: CallFilter): RawBuilder<unknown> {
-  const { since, until, statusCodes, channel, messageId, from, text } = filter;
-  const conditions: RawBuilder<SqlBool>[] = [];
-  if (since !== undefined) conditions.push(sql`attempted_at >= ${Math.max(since, 0)}`);
-  if (until !== undefined) conditions.push(sql`attempted_at >= 0 AND attempted_at < ${until}`);
-  if (statusCodes !== undefined) conditions.push(codeCondition(statusCodes));
-  if (channel !== undefined) conditions.push(sql`channel = ${channel}`);
-  if (messageId !== undefined) conditions.push(sql`upper_case(message_id) = ${messageId.toUpperCase()}`);
-  if (from !== undefined) conditions.push(sql`${from} IN (${sql.join(SENDER_INDEXES.map(responsePart))})`);
-  if (text !== undefined) conditions.push(sql`instr(lower_case(${responsePart(CONTENT_INDEX)}), ${text.toLowerCase()}) > 0`);
-  return sql.join(
-    conditions.map((condition) => sql`AND ${condition}`),
-    sql` `,
-  );
-}
-
-function codeCondition(patterns: readonly StatusCodePattern[]): RawBuilder<SqlBool> {
-  if (patterns.length === 0) return sql`false`;
-  const alternatives = patterns.map((pattern) => {
-    if ("none" in pattern) return sql`status_code IS NULL`;
-    if ("code" in pattern) return sql`status_code = ${pattern.code}`;
-    return sql`(status_code >= ${pattern.class * 100} AND status_code < ${pattern.class * 100 + 100})`;
-  });
-  return sql`(${sql.join(alternatives, sql` OR `)})`;
-}
-
-function responsePart(index: number): RawBuilder<unknown> {
-  return sql`(response ->> ${sql.lit(index)})`;
 }

@@ -1,13 +1,18 @@
 /** docs/dispatcher.md, A call, rule 6. */
-import { isErased, markCall, recordClientReplay } from "../../domain/call.js";
+import { sql } from "kysely";
+import { type CallProgress, isErased, type MarkedBy, markCall, recordClientReplay } from "../../domain/call.js";
+import type { CallFilter } from "../../domain/call-filter.js";
 import { WhcbError } from "../../domain/errors.js";
+import type { Clock } from "../../platform/clock.js";
 import { requireCallback } from "../callbacks/callback-row.js";
 import { recordChange } from "../change-log.js";
+import type { MarkMatching } from "../overview-store.js";
 import type { Db } from "../schema.js";
 import type { ClientReplay, MarkDetails } from "../store.js";
 import { type RecordedAttempt, saveAttempts } from "./attempts.js";
 import { CountChanges } from "./call-counts.js";
-import { type CallState, readStatesById, writeStates } from "./call-state.js";
+import { type CallState, readStatesById, readStatesBySeq, writeStates } from "./call-state.js";
+import { indexKeys, scanCalls } from "./scan-calls.js";
 
 export interface Marking extends MarkDetails {
   readonly callbackId: string;
@@ -23,21 +28,78 @@ export function markCalls(db: Db, { callbackId, callIds, status, settledBy, repl
     // A request sent twice adds none twice.
     const isNew = ({ callId, attempt }: ClientReplay) => states.get(callId)?.before.attemptedAt !== attempt.startedAt;
     const attempts = addReplays(states, replays.filter(isNew));
-    for (const [id, state] of states) {
-      if (status === "FAILED" && state.before.status === "PENDING") {
-        throw new WhcbError("invalid", `Call ${id} is waiting for its first attempt and can't be marked FAILED`);
-      }
-      if (status === "FAILED" && isErased(state.before)) {
-        throw new WhcbError("invalid", `Call ${id} was erased and can't be sent again, so it can't be marked FAILED`);
-      }
-      state.after = markCall(state.after, status, now, settledBy);
+    for (const [id, { before }] of states) {
+      const reason = whyNotMarked(before, status);
+      if (reason !== null) throw new WhcbError("invalid", `Call ${id} ${reason} be marked FAILED`);
     }
-    const changes = new CountChanges();
-    await writeStates(trx, states.values(), changes);
+    await saveMarks(trx, callbackId, [...states.values()], { status, settledBy, now });
     await saveAttempts(trx, attempts);
-    await changes.save(trx);
-    await recordChange(trx, callbackId);
   });
+}
+
+const PENDING_REASON = "is waiting for its first attempt and can't";
+
+/** null if it can be. */
+function whyNotMarked(call: CallProgress, status: Mark["status"]): string | null {
+  if (status !== "FAILED") return null;
+  if (call.status === "PENDING") return PENDING_REASON;
+  return isErased(call) ? "was erased and can't be sent again, so it can't" : null;
+}
+
+interface Mark {
+  readonly status: "SUCCESS" | "FAILED";
+  readonly settledBy?: MarkedBy | undefined;
+  readonly now: number;
+}
+
+async function saveMarks(
+  db: Db,
+  callbackId: string,
+  states: readonly CallState[],
+  { status, settledBy, now }: Mark,
+): Promise<void> {
+  for (const state of states) state.after = markCall(state.after, status, now, settledBy);
+  const changes = new CountChanges();
+  await writeStates(db, states, changes);
+  await changes.save(db);
+  await recordChange(db, callbackId);
+}
+
+/** Of a transaction: about 10 ms. */
+const MARKED_AT_ONCE = 500;
+
+/** One transaction per step. Returns how many have changed. */
+export async function markMatching(
+  db: Db,
+  clock: Clock,
+  callbackId: string,
+  filter: CallFilter,
+  mark: MarkMatching,
+): Promise<number> {
+  const { status, by, now } = mark;
+  if (status === "FAILED" && filter.status === "PENDING")
+    throw new WhcbError("invalid", `A PENDING call ${PENDING_REASON} be marked FAILED`);
+  const { key } = await requireCallback(db, callbackId);
+  const scan = { callbackKey: key, filter, keys: indexKeys(filter), after: null, maxRows: MARKED_AT_ONCE };
+  let changed = 0;
+  for await (const step of scanCalls(db, clock, scan)) {
+    changed += await db.transaction().execute(async (trx) => {
+      await requireCallback(trx, callbackId);
+      const { rows } = await sql<{ seq: number }>`${step.select(sql`seq`)}`.execute(trx);
+      const states = [
+        ...(
+          await readStatesBySeq(
+            trx,
+            rows.map(({ seq }) => seq),
+          )
+        ).values(),
+      ];
+      const marked = states.filter(({ before }) => before.status !== status && whyNotMarked(before, status) === null);
+      if (marked.length > 0) await saveMarks(trx, callbackId, marked, { status, settledBy: by, now });
+      return marked.length;
+    });
+  }
+  return changed;
 }
 
 /** Atomic. Ignores attempts of unknown calls. */

@@ -12,8 +12,8 @@ import { listOf } from "../sqlite/json-rows.js";
 import type { ReplayCancel, ReplayRequest, RequestedReplay } from "../store.js";
 import { CountChanges } from "./call-counts.js";
 import { readStatesBySeq, writeStates } from "./call-state.js";
-import { conditionsOf } from "./list-calls.js";
 import { type CallbackKey, requireStates } from "./mark-calls.js";
+import { conditionsOf } from "./scan-calls.js";
 
 /** Atomic. Throws `locked` while another run than `by` has the lease, or if the replay was cancelled. */
 export function requestReplays(db: Db, callbackId: string, request: ReplayRequest, now: number): Promise<RequestedReplay> {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { type CallFilter, matchesFilter, parseStatusCodePattern } from "../../../src/domain/call-filter.js";
 import { aCall, aResponse } from "../../support/builders.js";
 
-const CALL = aCall({ status: "FAILED", attemptedAt: 1_000, statusCode: 503 });
+const CALL = aCall({ status: "FAILED", attemptedAt: 1_000, statusCode: 503, firstFailedAt: 900, changedAt: 2_000 });
 
 describe("a filter", () => {
   it.each<[string, CallFilter, boolean]>([
@@ -13,6 +13,8 @@ describe("a filter", () => {
     ["since a millisecond later", { since: 1_001 }, false],
     ["until its attempt (exclusive)", { until: 1_000 }, false],
     ["until a millisecond later", { until: 1_001 }, true],
+    ["a bound at its first failure (inclusive)", { failedBefore: 900 }, true],
+    ["a bound before its first failure", { failedBefore: 899 }, false],
     ["its code among others", { statusCodes: [{ code: 500 }, { code: 503 }] }, true],
     ["its class", { statusCodes: [{ class: 5 }] }, true],
     ["no answer", { statusCodes: [{ none: true }] }, false],

@@ -1,0 +1,184 @@
+/** Reads many calls in short steps; the event loop turns between them. */
+import { type RawBuilder, type SqlBool, sql } from "kysely";
+import type { CallFilter, StatusCodePattern } from "../../domain/call-filter.js";
+import type { Clock } from "../../platform/clock.js";
+import { requireCallback } from "../callbacks/callback-row.js";
+import { orderBy, rangesBetween, type SortKey, type Values } from "../keyset.js";
+import type { CallCount, CountLimit } from "../overview-store.js";
+import type { Db } from "../schema.js";
+import { type CallCounts, readCounts } from "./call-counts.js";
+import { CONTENT_INDEX, SENDER_INDEXES } from "./call-row.js";
+
+export interface Scan {
+  readonly callbackKey: number;
+  readonly filter: CallFilter;
+  /** Of an index: by attempted date, or by seq for PENDING. */
+  readonly keys: readonly SortKey[];
+  /** null: from the start. */
+  readonly after: Values | null;
+  /** Of a step, whether they match or not. */
+  readonly maxRows?: number;
+}
+
+export interface ScanStep {
+  /** Those that match, in no order. */
+  select(columns: RawBuilder<unknown>): RawBuilder<unknown>;
+  /** null: the last step. */
+  readonly end: Values | null;
+}
+
+const FIRST_ROWS = 1_024;
+const MIN_ROWS = 64;
+const MAX_ROWS = 32_768;
+/** A slow machine takes some times as long. */
+const STEP_MS = 5;
+/** Of responses, where the filter reads them. One larger response may exceed it. */
+const STEP_BYTES = 512 * 1024;
+
+/** A call that is attempted meanwhile moves to the end, by attempted date: in ascending order it is met again. */
+export async function* scanCalls(
+  db: Db,
+  clock: Clock,
+  { callbackKey, filter, keys, after, maxRows }: Scan,
+): AsyncGenerator<ScanStep> {
+  const { start, last, others } = periodOf(filter, keys);
+  let from = after ?? start;
+  for (let rows = FIRST_ROWS; ; await clock.nextTurn()) {
+    const began = clock.monotonicMs();
+    const left = { callbackKey, filter: others, keys, ranges: rangesBetween(keys, from, last) };
+    const end = await findEnd(db, left, Math.min(rows, maxRows ?? MAX_ROWS));
+    const ranges = rangesBetween(keys, from, end ?? last);
+    yield { select: (columns) => selectEach(callbackKey, others, { columns, ranges }), end };
+    if (end === null) return;
+    const tookMs = clock.monotonicMs() - began;
+    const factor = Math.min(Math.max(STEP_MS / Math.max(tookMs, 1), 0.25), 2);
+    rows = Math.min(Math.max(Math.round(rows * factor), MIN_ROWS), MAX_ROWS);
+    from = end;
+  }
+}
+
+/** As bounds of the keys: of two conditions on a column, an index seeks to one. A call without an attempted date is in no period. */
+export function periodOf(filter: CallFilter, keys: readonly SortKey[]) {
+  const { since, until, ...others } = filter;
+  const isByDate = keys[0]?.column === "attempted_at";
+  if (!isByDate || (since === undefined && until === undefined)) return { start: null, last: null, others: filter };
+  // No seq is this small.
+  const lower = [Math.max(since ?? 0, 0), -1] as const;
+  const upper = until === undefined ? null : [Math.max(until, lower[0]), -1];
+  return keys[0]?.descending ? { start: upper, last: lower, others } : { start: lower, last: upper, others };
+}
+
+interface Left {
+  readonly callbackKey: number;
+  readonly filter: CallFilter;
+  readonly keys: readonly SortKey[];
+  readonly ranges: readonly RawBuilder<SqlBool>[];
+}
+
+/** null: fewer rows are left. Reads an index only, or sizes too. */
+async function findEnd(db: Db, { callbackKey, filter, keys, ranges }: Left, rows: number): Promise<Values | null> {
+  const readsResponses = filter.from !== undefined || filter.text !== undefined;
+  const names = keys.map(({ column }) => column).join(", ");
+  const columns = sql.raw(readsResponses ? `${names}, octet_length(response) AS bytes` : names);
+  const each = selectEach(callbackKey, filter.status === undefined ? {} : { status: filter.status }, { columns, ranges });
+  const offset = readsResponses ? 0 : rows - 1;
+  const found = await sql<Readonly<Record<string, number>>>`
+    ${each} ORDER BY ${orderBy(keys)} LIMIT ${rows - offset} OFFSET ${offset}`.execute(db);
+  const last = found.rows[readsResponses ? lastFitting(found.rows, rows) : 0];
+  return last === undefined ? null : keys.map(({ column }) => last[column] ?? 0);
+}
+
+/** The row with which a step is full; -1: none. */
+function lastFitting(sizes: readonly Readonly<Record<string, number>>[], rows: number): number {
+  let room = STEP_BYTES;
+  const full = sizes.findIndex(({ bytes = 0 }) => {
+    room -= bytes;
+    return room <= 0;
+  });
+  return full === -1 && sizes.length === rows ? rows - 1 : full;
+}
+
+/** A call that is attempted meanwhile may be counted twice. Throws `not-found` for the callback. */
+export async function countMatching(
+  db: Db,
+  clock: Clock,
+  callbackId: string,
+  filter: CallFilter,
+  { budgetMs, most = Number.POSITIVE_INFINITY }: CountLimit,
+): Promise<CallCount> {
+  const { key } = await requireCallback(db, callbackId);
+  const counted = countByCounters(filter, await readCounts(db, key));
+  if (counted !== null) return { count: counted, isExact: true };
+  const end = clock.monotonicMs() + budgetMs;
+  let count = 0;
+  for await (const step of scanCalls(db, clock, { callbackKey: key, filter, keys: indexKeys(filter), after: null })) {
+    const { rows } = await sql<{ calls: number }>`SELECT count(*) AS calls FROM (${step.select(sql`1`)})`.execute(db);
+    count += rows[0]?.calls ?? 0;
+    if (step.end !== null && (count >= most || clock.monotonicMs() >= end)) return { count, isExact: false };
+  }
+  return { count, isExact: true };
+}
+
+/** null if the filter has more than a status. */
+export function countByCounters(filter: CallFilter, counts: CallCounts): number | null {
+  const { status, ...others } = filter;
+  if (Object.values(others).some((value) => value !== undefined)) return null;
+  return status === undefined ? counts.FAILED + counts.SUCCESS : counts[status];
+}
+
+/** Oldest attempt first; PENDING calls have none, and their index is by seq. */
+export function indexKeys({ status }: CallFilter): SortKey[] {
+  const seq = { column: "seq", descending: false };
+  return status === "PENDING" ? [seq] : [{ column: "attempted_at", descending: false }, seq];
+}
+
+interface Selection {
+  readonly columns: RawBuilder<unknown>;
+  readonly ranges: readonly RawBuilder<SqlBool>[];
+}
+
+/** Statuses are literals, given twice: a partial index needs its condition in the query. */
+export function selectEach(callbackKey: number, filter: CallFilter, { columns, ranges }: Selection): RawBuilder<unknown> {
+  const statuses = filter.status === undefined ? (["FAILED", "SUCCESS"] as const) : [filter.status];
+  const selects = statuses.flatMap((status) =>
+    ranges.map((range) => {
+      const indexed = status === "PENDING" ? sql`` : sql`AND status <> 'PENDING'`;
+      return sql`
+        SELECT ${columns} FROM calls
+        WHERE callback_key = ${callbackKey} AND status = ${sql.lit(status)} ${indexed} ${conditionsOf(filter)} AND ${range}`;
+    }),
+  );
+  return sql.join(selects, sql` UNION ALL `);
+}
+
+/** Must match domain/call-filter.ts. Each begins with AND. A call without an attempted date (NEVER) is in no period. */
+export function conditionsOf(filter: CallFilter): RawBuilder<unknown> {
+  const { since, until, failedBefore, statusCodes, channel, messageId, from, text } = filter;
+  const conditions: RawBuilder<SqlBool>[] = [];
+  if (since !== undefined) conditions.push(sql`attempted_at >= ${Math.max(since, 0)}`);
+  if (until !== undefined) conditions.push(sql`attempted_at >= 0 AND attempted_at < ${until}`);
+  if (failedBefore !== undefined) conditions.push(sql`coalesce(first_failed_at, changed_at) <= ${failedBefore}`);
+  if (statusCodes !== undefined) conditions.push(codeCondition(statusCodes));
+  if (channel !== undefined) conditions.push(sql`channel = ${channel}`);
+  if (messageId !== undefined) conditions.push(sql`upper_case(message_id) = ${messageId.toUpperCase()}`);
+  if (from !== undefined) conditions.push(sql`${from} IN (${sql.join(SENDER_INDEXES.map(responsePart))})`);
+  if (text !== undefined) conditions.push(sql`instr(lower_case(${responsePart(CONTENT_INDEX)}), ${text.toLowerCase()}) > 0`);
+  return sql.join(
+    conditions.map((condition) => sql`AND ${condition}`),
+    sql` `,
+  );
+}
+
+function codeCondition(patterns: readonly StatusCodePattern[]): RawBuilder<SqlBool> {
+  if (patterns.length === 0) return sql`false`;
+  const alternatives = patterns.map((pattern) => {
+    if ("none" in pattern) return sql`status_code IS NULL`;
+    if ("code" in pattern) return sql`status_code = ${pattern.code}`;
+    return sql`(status_code >= ${pattern.class * 100} AND status_code < ${pattern.class * 100 + 100})`;
+  });
+  return sql`(${sql.join(alternatives, sql` OR `)})`;
+}
+
+function responsePart(index: number): RawBuilder<unknown> {
+  return sql`(response ->> ${sql.lit(index)})`;
+}

@@ -1,0 +1,36 @@
+/** What a view of many calls needs (the console): nothing here keeps the event loop busy for long, whatever the number of calls. */
+import type { MarkedBy } from "../domain/call.js";
+import type { CallFilter } from "../domain/call-filter.js";
+
+export interface OverviewStore {
+  /**
+   * From counters if the filter has at most a status; otherwise by reading. A call that is attempted meanwhile may be counted twice. Throws
+   * `not-found` for the callback.
+   */
+  countMatching(callbackId: string, filter: CallFilter, limit: CountLimit): Promise<CallCount>;
+  /**
+   * Marks as `markCalls`, in many transactions: what is committed stays if a later one fails. Leaves out what can't be marked: PENDING and
+   * erased calls for FAILED. The dispatcher is to be told afterwards; it sends no call for more than 1 s after its mark. Returns how many
+   * have changed. Throws `not-found`, and `invalid` for PENDING calls as FAILED.
+   */
+  markMatching(callbackId: string, filter: CallFilter, mark: MarkMatching): Promise<number>;
+}
+
+export interface CountLimit {
+  /** Elapsed time, ms; Infinity: counts all. */
+  readonly budgetMs: number;
+  /** Ends beyond it. */
+  readonly most?: number;
+}
+
+export interface CallCount {
+  readonly count: number;
+  /** false: there are more. */
+  readonly isExact: boolean;
+}
+
+export interface MarkMatching {
+  readonly status: "SUCCESS" | "FAILED";
+  readonly by?: MarkedBy;
+  readonly now: number;
+}

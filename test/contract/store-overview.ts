@@ -1,0 +1,199 @@
+import { describe, expect, it } from "vitest";
+import type { Callback } from "../../src/domain/callback.js";
+import type { Store } from "../../src/store/store.js";
+import { ACCEPTED, anAttempt, aResponse, REFUSED_503 } from "../support/builders.js";
+import {
+  aCallback,
+  accept,
+  aGroup,
+  attempt,
+  callOf,
+  countRows,
+  everyCall,
+  hold,
+  idsOf,
+  NOW,
+  type OpenStore,
+} from "./store-support.js";
+
+const ALL = { budgetMs: Number.POSITIVE_INFINITY };
+
+export function describeOverview(open: OpenStore): void {
+  describe("counting calls that match", () => {
+    it("reads counters for all calls of a status, whatever the budget", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await manyFailed(store, callback, 2_000, () => ({}));
+      await accept(store, callback, ["P"]);
+      const counts = [];
+      for (const filter of [{}, { status: "FAILED" }, { status: "PENDING" }, { status: "SUCCESS" }] as const)
+        counts.push(await store.countMatching(callback.id, filter, { budgetMs: 0 }));
+      expect(counts).toEqual([2_000, 2_000, 1, 0].map((count) => ({ count, isExact: true })));
+    });
+
+    it("counts each call once across steps, also among calls of one instant, and lets the event loop turn", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await manyFailed(store, callback, 9_000, (index) => ({ startedAt: NOW + Math.floor(index / 4_000) }));
+      await manyFailed(store, callback, 3_000, () => ({ startedAt: NOW, result: ACCEPTED }), "good");
+      await accept(store, await aCallback(store), ["other"]);
+      const filters = [
+        { channel: "SMS" },
+        { status: "FAILED", statusCodes: [{ code: 503 }] },
+        { status: "FAILED", text: "yes" },
+        { from: "61400000001", until: NOW + 1 },
+        { messageId: "nope" },
+      ] as const;
+      const counts: unknown[] = [];
+      const turns = await turnsDuring(async () => {
+        for (const filter of filters) counts.push(await store.countMatching(callback.id, filter, ALL));
+      });
+      expect(counts).toEqual([12_000, 9_000, 9_000, 7_000, 0].map((count) => ({ count, isExact: true })));
+      expect(turns).toBeGreaterThan(10);
+    });
+
+    it("says that there are more once its budget is spent, and at its limit", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await manyFailed(store, callback, 5_000, () => ({}));
+      for (const limit of [{ budgetMs: 0 }, { ...ALL, most: 100 }]) {
+        const { count, isExact } = await store.countMatching(callback.id, { channel: "SMS" }, limit);
+        expect(isExact).toBe(false);
+        expect(count).toBeGreaterThanOrEqual(100);
+        expect(count).toBeLessThan(5_000);
+      }
+    });
+
+    it("reads at most a few large responses at a time", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      const content = `needle ${"x".repeat(200_000)}`;
+      const response = aResponse({ responseMessage: { ...aResponse().responseMessage, content } });
+      const ids = Array.from({ length: 30 }, (_, index) => `L${index}`);
+      await store.acceptCalls(
+        callback.id,
+        ids.map((id) => ({ id, response })),
+        NOW,
+      );
+      const turns = await turnsDuring(async () => {
+        const count = await store.countMatching(callback.id, { status: "PENDING", text: "NEEDLE" }, ALL);
+        expect(count).toEqual({ count: 30, isExact: true });
+      });
+      expect(turns).toBeGreaterThan(8);
+    });
+
+    it("leaves out what failed after the bound", async () => {
+      const store = await open();
+      const callback = await aCallback(store, { retriesEnabled: true });
+      await accept(store, callback, ["A", "B", "C", "marked"]);
+      await attempt(store, callback, ["A", "B"], { startedAt: NOW });
+      await attempt(store, callback, ["marked"], { startedAt: NOW, result: ACCEPTED });
+      await store.markCalls(callback.id, ["marked"], "FAILED", NOW + 3);
+      await attempt(store, callback, ["A"], { startedAt: NOW + 9, cause: "retry" });
+      await attempt(store, callback, ["C"], { startedAt: NOW + 5 });
+      const failedBefore = async (at: number) =>
+        idsOf(await everyCall(store, callback, { status: "FAILED", failedBefore: at })).sort();
+      expect(await failedBefore(NOW - 1)).toEqual([]);
+      expect(await failedBefore(NOW)).toEqual(["A", "B"]);
+      expect(await failedBefore(NOW + 4)).toEqual(["A", "B", "marked"]);
+      expect(await failedBefore(NOW + 5)).toEqual(["A", "B", "C", "marked"]);
+      expect(await store.countMatching(callback.id, { status: "FAILED", failedBefore: NOW }, ALL)).toEqual({
+        count: 2,
+        isExact: true,
+      });
+      const replay = { id: "R", by: null, selection: { filter: { status: "FAILED", failedBefore: NOW } } } as const;
+      expect(await store.requestReplays(callback.id, replay, NOW + 20)).toMatchObject({ accepted: 2 });
+      expect(idsOf(await store.fetchReplays(callback.id, 10))).toEqual(["A", "B"]);
+    });
+
+    it("rejects an unknown callback", async () => {
+      const store = await open();
+      for (const work of [
+        store.countMatching("nope", { channel: "SMS" }, ALL),
+        store.markMatching("nope", {}, { status: "SUCCESS", now: NOW }),
+      ])
+        await expect(work).rejects.toMatchObject({ code: "not-found" });
+    });
+  });
+
+  describe("marking calls that match", () => {
+    it("changes exactly those, as a mark by id does, in many transactions", async () => {
+      const store = await open();
+      const callback = await aCallback(store, { retriesEnabled: true });
+      await manyFailed(store, callback, 2_300, (index) => ({ startedAt: NOW + (index % 2) }));
+      await manyFailed(store, callback, 100, () => ({ startedAt: NOW + 60_000 }), "late");
+      await hold(store, callback, await acceptedIds(store, callback, ["held"]), NOW);
+      const filter = { status: "FAILED", failedBefore: NOW + 1 } as const;
+      const position = await store.readLatestChange();
+      const turns = await turnsDuring(async () => {
+        const mark = { status: "SUCCESS", by: "user", now: NOW + 70_000 } as const;
+        expect(await store.markMatching(callback.id, filter, mark)).toBe(2_301);
+      });
+      expect(turns).toBeGreaterThan(3);
+      expect((await store.readChanges(position, 10)).callbackIds).toEqual([callback.id]);
+      expect(await store.countCalls(callback.id)).toEqual({ PENDING: 0, SUCCESS: 2_301, FAILED: 100 });
+      expect(await store.countCalls(callback.id)).toEqual(await countRows(store, callback));
+      await store.markCalls(callback.id, ["late 0"], "SUCCESS", NOW + 70_000);
+      const { status, settledBy, due, changedAt } = await callOf(store, callback, "late 0");
+      for (const id of ["call 0", "held"])
+        expect(await callOf(store, callback, id)).toMatchObject({ status, settledBy, due, changedAt });
+      expect(await store.fetchDue(callback.id, Number.POSITIVE_INFINITY, 1_000)).toHaveLength(99);
+      expect(await store.markMatching(callback.id, filter, { status: "SUCCESS", now: NOW + 80_000 })).toBe(0);
+    });
+
+    it("marks FAILED what can be marked so, and settles PENDING calls only as SUCCESS", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await accept(store, callback, ["A", "B", "P"]);
+      await attempt(store, callback, ["A", "B"], { result: ACCEPTED });
+      expect(await store.markMatching(callback.id, {}, { status: "FAILED", now: NOW + 1 })).toBe(2);
+      const pending = { status: "PENDING" } as const;
+      await expect(store.markMatching(callback.id, pending, { status: "FAILED", now: NOW + 2 })).rejects.toMatchObject({
+        code: "invalid",
+      });
+      expect(await store.countCalls(callback.id)).toEqual({ PENDING: 1, SUCCESS: 0, FAILED: 2 });
+      expect(await store.markMatching(callback.id, pending, { status: "SUCCESS", by: "replay", now: NOW + 3 })).toBe(1);
+      expect(await callOf(store, callback, "P")).toMatchObject({ status: "SUCCESS", settledBy: "replay", changedAt: NOW + 3 });
+    });
+  });
+}
+
+async function acceptedIds(store: Store, callback: Callback, ids: readonly string[]): Promise<readonly string[]> {
+  await accept(store, callback, ids);
+  return ids;
+}
+
+/** Each attempted once, in one commit: 503 unless said otherwise. */
+async function manyFailed(
+  store: Store,
+  callback: Callback,
+  calls: number,
+  attemptOf: (index: number) => Parameters<typeof anAttempt>[0],
+  name = "call",
+): Promise<void> {
+  await accept(
+    store,
+    callback,
+    Array.from({ length: calls }, (_, index) => `${name} ${index}`),
+  );
+  const pending = await store.fetchPending(callback.id, calls);
+  const attempts = pending.map(({ seq }, index) => {
+    const made = anAttempt({ startedAt: NOW, result: REFUSED_503, ...attemptOf(index) });
+    return { callbackId: callback.id, callSeq: seq, random: 0.5, recovery: 0, attempt: made };
+  });
+  await store.commitOutcomes(aGroup({ attempts }));
+}
+
+/** Turns of the event loop. */
+async function turnsDuring(work: () => Promise<void>): Promise<number> {
+  let turns = 0;
+  let isDone = false;
+  const spin = () => {
+    turns += 1;
+    if (!isDone) setImmediate(spin);
+  };
+  setImmediate(spin);
+  await work();
+  isDone = true;
+  return turns;
+}
