@@ -15,6 +15,7 @@ export interface Look {
 export const LOOKS: readonly Look[] = ([360, 1280] as const).flatMap((width) =>
   (["light", "dark"] as const).map((colorScheme) => ({ width, colorScheme })),
 );
+const HEIGHT = 800;
 
 /** Throws where no Chromium is installed, with what to install. */
 export function openBrowser(): Promise<Browser> {
@@ -25,6 +26,8 @@ export function openBrowser(): Promise<Browser> {
 
 export interface Window {
   readonly page: Page;
+  readonly look: Look;
+  readonly hasScript: boolean;
   /** Of the page's scripts, and what its Content-Security-Policy blocked. */
   readonly errors: readonly string[];
   close(): Promise<void>;
@@ -38,9 +41,10 @@ export async function openWindow(
 ): Promise<Window> {
   const context = await browser.newContext({
     baseURL: url,
-    viewport: { width, height: 800 },
+    viewport: { width, height: HEIGHT },
     colorScheme,
     javaScriptEnabled: hasScript,
+    reducedMotion: "reduce",
     timezoneId: "Europe/Paris",
   });
   context.setDefaultTimeout(10_000);
@@ -51,23 +55,33 @@ export async function openWindow(
     // A page that answers with an error status is none of the script.
     if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) errors.push(message.text());
   });
-  return { page, errors, close: () => context.close() };
+  return { page, look: { width, colorScheme }, hasScript, errors, close: () => context.close() };
 }
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 /** What axe calls serious or critical: rule, elements and advice. */
 export async function seriousProblems(page: Page): Promise<readonly string[]> {
-  await page.evaluate(AXE);
+  if (!(await page.evaluate("'axe' in globalThis"))) await page.evaluate(AXE);
   const { violations }: AxeResults = await page.evaluate("axe.run()");
   return violations
     .filter(({ impact }) => impact === "serious" || impact === "critical")
     .flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html}\n${failureSummary}`));
 }
 
-/** For a reader with a screen reader, and one whose screen is narrow: nothing serious by axe, and no scrolling to the side. */
-export async function expectUsable({ page, errors }: Window): Promise<void> {
-  expect(await seriousProblems(page), page.url()).toEqual([]);
-  expect(await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"), page.url()).toBe(0);
+/** In every look: nothing serious by axe, which needs scripts, and no scrolling to the side. No error so far. */
+export async function expectUsable({ page, look, hasScript, errors }: Window): Promise<void> {
+  for (const one of LOOKS) {
+    await show(page, one);
+    const where = `${page.url()} at ${one.width} px, ${one.colorScheme}`;
+    if (hasScript) expect(await seriousProblems(page), where).toEqual([]);
+    expect(await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"), where).toBe(0);
+  }
+  await show(page, look);
   expect(errors, page.url()).toEqual([]);
+}
+
+async function show(page: Page, { width, colorScheme }: Look): Promise<void> {
+  await page.setViewportSize({ width, height: HEIGHT });
+  await page.emulateMedia({ colorScheme });
 }

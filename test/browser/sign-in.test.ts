@@ -1,0 +1,50 @@
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { expectUsable, openBrowser, openWindow } from "../support/browser/browser-window.js";
+import { Rehearsal } from "../support/browser/rehearsal.js";
+import { USER_ENV } from "../support/process/served-api.js";
+
+let browser: Browser;
+let rehearsal: Rehearsal;
+
+beforeAll(async () => {
+  [browser, rehearsal] = await Promise.all([openBrowser(), Rehearsal.begin()]);
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await rehearsal?.end();
+});
+
+const { WHCB_USERNAME: username, WHCB_PASSWORD: password } = USER_ENV;
+
+describe.each([{ hasScript: true }, { hasScript: false }])("with script: $hasScript", (choice) => {
+  it("a person signs in with a password, comes to the page that was asked for, and signs out", async () => {
+    const window = await openWindow(browser, rehearsal.url, choice);
+    const { page, close } = window;
+    await page.goto("/");
+    await page.getByRole("heading", { name: "Sign in" }).waitFor();
+    await expectUsable(window);
+
+    await page.getByLabel("User").fill(username);
+    await page.getByLabel("Password").fill("wrong");
+    await page.keyboard.press("Enter");
+    await page.getByRole("alert").waitFor();
+    expect(await page.getByLabel("User").inputValue()).toBe(username);
+    expect(await page.getByLabel("Password").inputValue()).toBe("");
+    await expectUsable(window);
+
+    await page.getByLabel("Password").fill(password);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByRole("heading", { name: "Manage API Callbacks" }).waitFor();
+    await expectUsable(window);
+
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.getByRole("heading", { name: "Sign in" }).waitFor();
+    await page.goBack();
+    await page.reload();
+    await page.getByRole("heading", { name: "Sign in" }).waitFor();
+    expect(new URL(page.url()).pathname).toBe("/console/sign-in");
+    await close();
+  });
+});
