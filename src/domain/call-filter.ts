@@ -40,7 +40,7 @@ export function matchesFilter(call: FilteredCall, filter: CallFilter): boolean {
     (filter.since === undefined || (call.attemptedAt !== null && call.attemptedAt >= filter.since)) &&
     (filter.until === undefined || (call.attemptedAt !== null && call.attemptedAt < filter.until)) &&
     (filter.failedBefore === undefined || (call.firstFailedAt ?? call.changedAt ?? Infinity) <= filter.failedBefore) &&
-    (filter.statusCodes === undefined || filter.statusCodes.some((pattern) => matchesCode(call.statusCode, pattern))) &&
+    (filter.statusCodes === undefined || filter.statusCodes.some((pattern) => matchesStatusCode(call.statusCode, pattern))) &&
     (filter.channel === undefined || responseMessage.channel === filter.channel) &&
     (filter.messageId === undefined || messageId.toUpperCase() === filter.messageId.toUpperCase()) &&
     (filter.from === undefined || isFrom(from, filter.from)) &&
@@ -56,7 +56,7 @@ export function parseStatusCodePattern(text: string): StatusCodePattern | null {
   return null;
 }
 
-function matchesCode(statusCode: number | null, pattern: StatusCodePattern): boolean {
+export function matchesStatusCode(statusCode: number | null, pattern: StatusCodePattern): boolean {
   if ("none" in pattern) return statusCode === null;
   if (statusCode === null) return false;
   return "code" in pattern ? statusCode === pattern.code : Math.floor(statusCode / 100) === pattern.class;

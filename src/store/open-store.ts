@@ -8,7 +8,7 @@ import { callbackStore } from "./callbacks/callbacks.js";
 import { releaseRunLease, takeRunLease } from "./callbacks/run-leases.js";
 import { acceptCalls } from "./calls/accept-calls.js";
 import { listAttempts } from "./calls/attempts.js";
-import { readCounts } from "./calls/call-counts.js";
+import { listFailures, readCounts } from "./calls/call-counts.js";
 import { expireRetries, fetchBacklog, fetchDue, fetchHeld, fetchPending, fetchReplays, findCall } from "./calls/fetch-calls.js";
 import { listCalls } from "./calls/list-calls.js";
 import { markCalls, markMatching, recordReplays } from "./calls/mark-calls.js";
@@ -87,6 +87,7 @@ function storeOn(db: Db, cipher: KeyCipher, clock: Clock): Store {
     releaseRunLease: (callbackId, lease) => releaseRunLease(db, callbackId, lease),
     countMatching: (callbackId, filter, limit) => countMatching(db, clock, callbackId, filter, limit),
     markMatching: (callbackId, filter, mark) => markMatching(db, clock, callbackId, filter, mark),
+    listFailures: (callbackId) => listFailures(db, callbackId),
     listOutages: (query) => listOutages(db, query),
 
     listActiveCallbacks: () => listActiveCallbacks(db),

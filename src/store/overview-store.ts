@@ -1,4 +1,5 @@
 /** What a view of many calls needs (the console): nothing here keeps the event loop busy for long, whatever the number of calls. */
+import type { UnreachableReason } from "../domain/attempt.js";
 import type { MarkedBy } from "../domain/call.js";
 import type { CallFilter } from "../domain/call-filter.js";
 
@@ -14,6 +15,15 @@ export interface OverviewStore {
    * have changed. Throws `not-found`, and `invalid` for PENDING calls as FAILED.
    */
   markMatching(callbackId: string, filter: CallFilter, mark: MarkMatching): Promise<number>;
+  /** FAILED calls by status code or reason, from counters; most calls first. Throws `not-found`. */
+  listFailures(callbackId: string): Promise<readonly FailureGroup[]>;
+}
+
+/** Both null: never answered, as a held call. */
+export interface FailureGroup {
+  readonly statusCode: number | null;
+  readonly reason: UnreachableReason | null;
+  readonly count: number;
 }
 
 export interface CountLimit {

@@ -2,7 +2,7 @@
 import { type RawBuilder, sql } from "kysely";
 import type { CallStatus } from "../domain/call.js";
 import { RETAIN_OUTAGES_MS, type ServiceSettings } from "../domain/service-settings.js";
-import { CountChanges } from "./calls/call-counts.js";
+import { CountChanges, FAILURE } from "./calls/call-counts.js";
 import type { Db } from "./schema.js";
 import { listOf } from "./sqlite/json-rows.js";
 
@@ -10,6 +10,7 @@ interface PurgedRow {
   readonly seq: number;
   readonly callback_key: number;
   readonly status: CallStatus;
+  readonly failure: string;
 }
 
 /** Atomic. Returns the number of calls; fewer than `limit`: done. */
@@ -43,13 +44,13 @@ export function purgeExpired(db: Db, now: number, limit: number, settings: Servi
 
 function ofCallback(key: number, status: CallStatus): RawBuilder<unknown> {
   const settled = status === "PENDING" ? sql`` : sql`AND status <> 'PENDING'`;
-  return sql`SELECT seq, callback_key, status FROM calls WHERE callback_key = ${key} AND status = ${sql.lit(status)} ${settled}`;
+  return sql`SELECT seq, callback_key, status, ${FAILURE} AS failure FROM calls WHERE callback_key = ${key} AND status = ${sql.lit(status)} ${settled}`;
 }
 
 /** By the index by attempt. Skips calls marked later or still due. */
 function changedBefore(status: "FAILED" | "SUCCESS", since: number): RawBuilder<unknown> {
   return sql`
-    SELECT seq, callback_key, status FROM callbacks CROSS JOIN calls ON calls.callback_key = callbacks.key
+    SELECT seq, callback_key, status, ${FAILURE} AS failure FROM callbacks CROSS JOIN calls ON calls.callback_key = callbacks.key
     WHERE status = ${sql.lit(status)} AND status <> 'PENDING' AND attempted_at < ${since} AND changed_at < ${since}
       AND due_at IS NULL AND deleted_at IS NULL`;
 }
@@ -62,7 +63,10 @@ async function removeCalls(db: Db, which: RawBuilder<unknown>, limit: number): P
   await sql`DELETE FROM attempts WHERE call_seq IN (SELECT batch.value FROM ${listOf(seqs)})`.execute(db);
   await sql`DELETE FROM calls WHERE seq IN (SELECT batch.value FROM ${listOf(seqs)})`.execute(db);
   const changes = new CountChanges();
-  for (const { callback_key, status } of rows) changes.add(callback_key, status, -1);
+  for (const { callback_key, status, failure } of rows) {
+    if (status === "FAILED") changes.addFailed(callback_key, failure, -1);
+    else changes.add(callback_key, status, -1);
+  }
   await changes.save(db);
   return rows.length;
 }
@@ -99,7 +103,7 @@ async function removeCallback(db: Db, key: number): Promise<void> {
     .where("sent_at", "is", null)
     .executeTakeFirst();
   if (queued !== undefined) return;
-  for (const table of ["mails", "outages", "endpoints", "call_counts", "run_leases", "replays"] as const) {
+  for (const table of ["mails", "outages", "endpoints", "call_counts", "failure_counts", "run_leases", "replays"] as const) {
     await db.deleteFrom(table).where("callback_key", "=", key).execute();
   }
   await db.deleteFrom("callbacks").where("key", "=", key).execute();

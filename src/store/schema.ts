@@ -15,6 +15,7 @@ export interface Schema {
   outages: OutageTable;
   mails: MailTable;
   call_counts: CallCountTable;
+  failure_counts: FailureCountTable;
   run_leases: RunLeaseTable;
   replays: ReplayTable;
   credentials: CredentialTable;
@@ -129,6 +130,14 @@ export interface MailTable {
 export interface CallCountTable {
   callback_key: number;
   status: CallStatus;
+  count: number;
+}
+
+/** FAILED calls; sums to their count in call_counts. */
+export interface FailureCountTable {
+  callback_key: number;
+  /** A status code, an UnreachableReason, or "". */
+  failure: string;
   count: number;
 }
 

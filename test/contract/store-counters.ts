@@ -1,6 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { DeliveryResult } from "../../src/domain/attempt.js";
 import type { Call } from "../../src/domain/call.js";
+import { matchesFilter } from "../../src/domain/call-filter.js";
 import type { Callback } from "../../src/domain/callback.js";
 import type { Store } from "../../src/store/store.js";
 import { ACCEPTED, anAttempt, aResponse, REFUSED_503 } from "../support/builders.js";
@@ -34,6 +36,8 @@ const anOperation = fc.record({
     "attempt",
     "hold",
     "mark",
+    "markMatching",
+    "clientReplay",
     "replay",
     "replayAll",
     "cancel",
@@ -68,7 +72,7 @@ async function apply(
       );
       break;
     case "attempt": {
-      const result = isGood ? ACCEPTED : REFUSED_503;
+      const result = resultOf(isGood, pick);
       const attempts = picked(all).map(({ seq, attemptCount }, place) => {
         return {
           ...of,
@@ -93,6 +97,19 @@ async function apply(
         isGood ? "SUCCESS" : "FAILED",
         now,
       );
+      break;
+    }
+    case "markMatching":
+      await store.markMatching(callback.id, { failedBefore: now - MINUTE }, { status: isGood ? "SUCCESS" : "FAILED", now });
+      break;
+    case "clientReplay": {
+      const replays = picked(all).map(({ id }) => {
+        return {
+          callId: id,
+          attempt: anAttempt({ startedAt: now, result: resultOf(isGood, pick), cause: "replay", sentFrom: "me@here" }),
+        };
+      });
+      await store.recordReplays(callback.id, replays);
       break;
     }
     case "replay":
@@ -123,6 +140,12 @@ async function apply(
   }
 }
 
+const FAILURES = [REFUSED_503, { ...REFUSED_503, statusCode: 404 }, { kind: "unreachable", reason: "dns", detail: "" }] as const;
+
+function resultOf(isGood: boolean, [place = 0]: readonly number[]): DeliveryResult {
+  return isGood ? ACCEPTED : (FAILURES[place % FAILURES.length] ?? REFUSED_503);
+}
+
 async function expectTrueCounts(store: Store, callback: Callback): Promise<void> {
   const counts = await countRows(store, callback);
   expect(await store.countCalls(callback.id)).toEqual(counts);
@@ -135,12 +158,24 @@ async function expectTrueCounts(store: Store, callback: Callback): Promise<void>
   const held = due.filter(({ attemptCount }) => attemptCount === 0).sort((one, other) => one.seq - other.seq);
   expect(await store.fetchHeld(callback.id)).toEqual(held[0] ?? null);
   await expectTrueReplays(store, callback, due);
+  await expectTrueFailures(store, callback, failed);
   for (const call of await everyCall(store, callback, { status: "SUCCESS" })) expect(call.due).toBeNull();
   const attempts = await store.listAttempts(
     callback.id,
     failed.map(({ id }) => id),
   );
   for (const { id, attemptCount } of failed) expect(attempts.get(id) ?? []).toHaveLength(attemptCount);
+}
+
+async function expectTrueFailures(store: Store, callback: Callback, failed: readonly Call[]): Promise<void> {
+  const counts = new Map<string, number>();
+  for (const { statusCode, error } of failed)
+    counts.set(`${statusCode} ${error}`, (counts.get(`${statusCode} ${error}`) ?? 0) + 1);
+  const groups = await store.listFailures(callback.id);
+  expect(new Map(groups.map(({ statusCode, reason, count }) => [`${statusCode} ${reason}`, count]))).toEqual(counts);
+  const filter = { status: "FAILED", statusCodes: [{ class: 5 }, { none: true }] } as const;
+  const matching = failed.filter((call) => matchesFilter(call, filter)).length;
+  expect(await store.countMatching(callback.id, filter, { budgetMs: 0 })).toEqual({ count: matching, isExact: true });
 }
 
 /** Each call that waits for a replay belongs to one. */

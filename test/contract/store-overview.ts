@@ -14,6 +14,7 @@ import {
   idsOf,
   NOW,
   type OpenStore,
+  POLICY,
 } from "./store-support.js";
 
 const ALL = { budgetMs: Number.POSITIVE_INFINITY };
@@ -113,6 +114,42 @@ export function describeOverview(open: OpenStore): void {
         store.markMatching("nope", {}, { status: "SUCCESS", now: NOW }),
       ])
         await expect(work).rejects.toMatchObject({ code: "not-found" });
+    });
+  });
+
+  describe("groups of failed calls", () => {
+    it("are by status code or reason, most calls first, held calls without either", async () => {
+      const store = await open();
+      const callback = await aCallback(store, { retriesEnabled: true });
+      await accept(store, callback, ["A", "B", "C", "D", "E", "held", "good"]);
+      await attempt(store, callback, ["A", "B", "C"]);
+      await attempt(store, callback, ["D", "E"], { result: { kind: "unreachable", reason: "refused", detail: "" } });
+      await attempt(store, callback, ["good"], { result: ACCEPTED });
+      await hold(store, callback, ["held"]);
+      expect(await store.listFailures(callback.id)).toEqual([
+        { statusCode: 503, reason: null, count: 3 },
+        { statusCode: null, reason: "refused", count: 2 },
+        { statusCode: null, reason: null, count: 1 },
+      ]);
+      await attempt(store, callback, ["A"], { result: ACCEPTED, cause: "retry" });
+      await attempt(store, callback, ["B"], { result: { kind: "unreachable", reason: "refused", detail: "" }, cause: "retry" });
+      await store.updateCallback(callback.id, { ...callback, retriesEnabled: false }, NOW, POLICY);
+      expect(await store.listFailures(callback.id)).toEqual([
+        { statusCode: null, reason: "refused", count: 3 },
+        { statusCode: 503, reason: null, count: 1 },
+      ]);
+    });
+
+    it("go with their callback", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await accept(store, callback, ["A"]);
+      await attempt(store, callback, ["A"]);
+      await store.deleteCallback(callback.id, NOW);
+      await expect(store.listFailures(callback.id)).rejects.toMatchObject({ code: "not-found" });
+      await store.purgeDeleted(10);
+      const again = await store.createCallback(callback.id, callback, NOW);
+      expect(await store.listFailures(again.id)).toEqual([]);
     });
   });
 

@@ -2,7 +2,7 @@ import { sql } from "kysely";
 import { type Callback, type CallbackSettings, isRepaired } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { RetryPolicy } from "../../domain/retry-policy.js";
-import { CountChanges } from "../calls/call-counts.js";
+import { CountChanges, NO_ANSWER } from "../calls/call-counts.js";
 import { recordChange } from "../change-log.js";
 import { isAfter, orderBy, readCursor, type SortKey, writeCursor } from "../keyset.js";
 import { type Db, NEVER } from "../schema.js";
@@ -144,6 +144,6 @@ export async function switchRetriesOff(db: Db, callbackKey: number, now: number)
     UPDATE calls SET due_at = NULL, due_cause = NULL, changed_at = ${now}
     WHERE callback_key = ${callbackKey} AND status = 'FAILED' AND due_at IS NOT NULL AND due_cause = 'retry'`.execute(db);
   changes.add(callbackKey, "PENDING", Number(released.numAffectedRows ?? 0n));
-  changes.add(callbackKey, "FAILED", -Number(released.numAffectedRows ?? 0n));
+  changes.addFailed(callbackKey, NO_ANSWER, -Number(released.numAffectedRows ?? 0n));
   await changes.save(db);
 }

@@ -1,6 +1,9 @@
 /** Counters, updated in the transaction that changes the calls. */
 import { sql } from "kysely";
-import type { CallStatus } from "../../domain/call.js";
+import { UNREACHABLE_REASONS } from "../../domain/attempt.js";
+import type { CallProgress, CallStatus } from "../../domain/call.js";
+import { requireCallback } from "../callbacks/callback-row.js";
+import type { FailureGroup } from "../overview-store.js";
 import type { Db } from "../schema.js";
 import { batchOf, cell } from "../sqlite/json-rows.js";
 
@@ -16,6 +19,7 @@ interface ReplayCounts {
 /** A batch updates few rows. */
 export class CountChanges {
   readonly #byCallback = new Map<number, Record<CallStatus, number>>();
+  readonly #failures = new Map<number, Map<string, number>>();
   readonly #byReplay = new Map<string, ReplayCounts & { readonly key: readonly [callbackKey: number, requestedAt: number] }>();
 
   add(callbackKey: number, status: CallStatus, change: number): void {
@@ -24,10 +28,22 @@ export class CountChanges {
     counts[status] += change;
   }
 
-  move(callbackKey: number, from: CallStatus, to: CallStatus): void {
-    if (from === to) return;
-    this.add(callbackKey, from, -1);
-    this.add(callbackKey, to, 1);
+  addFailed(callbackKey: number, failure: string, change: number): void {
+    this.add(callbackKey, "FAILED", change);
+    const failures = this.#failures.get(callbackKey) ?? new Map<string, number>();
+    this.#failures.set(callbackKey, failures);
+    failures.set(failure, (failures.get(failure) ?? 0) + change);
+  }
+
+  move(callbackKey: number, from: CallProgress, to: CallProgress): void {
+    if (from.status === to.status && from.status !== "FAILED") return;
+    this.#addCall(callbackKey, from, -1);
+    this.#addCall(callbackKey, to, 1);
+  }
+
+  #addCall(callbackKey: number, call: CallProgress, change: number): void {
+    if (call.status === "FAILED") this.addFailed(callbackKey, failureOf(call), change);
+    else this.add(callbackKey, call.status, change);
   }
 
   enterReplay(callbackKey: number, requestedAt: number): void {
@@ -53,6 +69,7 @@ export class CountChanges {
 
   async save(db: Db): Promise<void> {
     await this.#saveReplays(db);
+    await this.#saveFailures(db);
     const rows: [number, string, number][] = [];
     for (const [key, counts] of this.#byCallback) {
       for (const [status, change] of Object.entries(counts)) if (change !== 0) rows.push([key, status, change]);
@@ -62,6 +79,18 @@ export class CountChanges {
       INSERT INTO call_counts (callback_key, status, count)
       SELECT ${cell(0)}, ${cell(1)}, ${cell(2)} FROM ${batchOf(rows)} WHERE true
       ON CONFLICT (callback_key, status) DO UPDATE SET count = call_counts.count + excluded.count`.execute(db);
+  }
+
+  async #saveFailures(db: Db): Promise<void> {
+    const rows: [number, string, number][] = [];
+    for (const [key, failures] of this.#failures) {
+      for (const [failure, change] of failures) if (change !== 0) rows.push([key, failure, change]);
+    }
+    if (rows.length === 0) return;
+    await sql`
+      INSERT INTO failure_counts (callback_key, failure, count)
+      SELECT ${cell(0)}, ${cell(1)}, ${cell(2)} FROM ${batchOf(rows)} WHERE true
+      ON CONFLICT (callback_key, failure) DO UPDATE SET count = failure_counts.count + excluded.count`.execute(db);
   }
 
   async #saveReplays(db: Db): Promise<void> {
@@ -74,6 +103,32 @@ export class CountChanges {
         waiting = waiting + ${cell(5)}
       FROM ${batchOf(rows)} WHERE callback_key = ${cell(0)} AND requested_at = ${cell(1)}`.execute(db);
   }
+}
+
+/** Of a call that was neither attempted nor answered: held, or marked. */
+export const NO_ANSWER = "";
+
+/** A status code, or why there was no answer. */
+export function failureOf({ statusCode, error }: Pick<CallProgress, "statusCode" | "error">): string {
+  return statusCode === null ? (error ?? NO_ANSWER) : String(statusCode);
+}
+
+/** `failureOf` for a query. */
+export const FAILURE = sql<string>`coalesce(CAST(status_code AS TEXT), error, '')`;
+
+export async function listFailures(db: Db, callbackId: string): Promise<FailureGroup[]> {
+  return readFailures(db, (await requireCallback(db, callbackId)).key);
+}
+
+/** Most calls first. */
+export async function readFailures(db: Db, callbackKey: number): Promise<FailureGroup[]> {
+  const { rows } = await sql<{ failure: string; count: number }>`
+    SELECT failure, count FROM failure_counts WHERE callback_key = ${callbackKey} AND count > 0
+    ORDER BY count DESC, failure`.execute(db);
+  return rows.map(({ failure, count }) => {
+    const reason = UNREACHABLE_REASONS.find((each) => each === failure) ?? null;
+    return { statusCode: /^\d+$/.test(failure) ? Number(failure) : null, reason, count };
+  });
 }
 
 export async function readCounts(db: Db, callbackKey: number): Promise<CallCounts> {

@@ -43,7 +43,7 @@ export async function writeStates(db: Db, states: Iterable<CallState>, changes: 
   for (const state of states) {
     const { seq, callbackKey, before, after } = state;
     if (before === after) continue;
-    changes.move(callbackKey, before.status, after.status);
+    changes.move(callbackKey, before, after);
     countReplay(state, changes);
     if (isSettled(state)) {
       const { attemptCount, attemptedAt, statusMessage, changedAt } = after;

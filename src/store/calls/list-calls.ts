@@ -7,7 +7,6 @@ import { isAfter, orderBy, type Position, rangesAfter, readCursor, type SortKey,
 import type { Db } from "../schema.js";
 import { listOf } from "../sqlite/json-rows.js";
 import type { CallQuery, Page } from "../store.js";
-import { readCounts } from "./call-counts.js";
 import { readCalls } from "./call-row.js";
 import { countByCounters, selectEach } from "./scan-calls.js";
 
@@ -31,7 +30,7 @@ export async function listCalls(db: Db, callbackId: string, query: CallQuery): P
     ORDER BY ${orderBy(keys)} LIMIT ${limit + 1} OFFSET ${position === null ? query.offset : 0}`.execute(db);
   const shown = rows.slice(0, await countFitting(db, rows.slice(0, limit), query.withAttempts ?? false));
   const offset = position?.offset ?? query.offset;
-  const byCounters = countByCounters(filter, await readCounts(db, key));
+  const byCounters = await countByCounters(db, key, filter);
   const isLast = shown.length === rows.length && (shown.length > 0 || offset === 0);
   const total = byCounters ?? position?.total ?? (isLast ? offset + shown.length : await countCalls(db, key, filter));
   const last = isLast ? undefined : shown.at(-1);

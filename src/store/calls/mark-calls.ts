@@ -108,7 +108,9 @@ export function recordReplays(db: Db, callbackId: string, replays: readonly Clie
     const { key } = await requireCallback(trx, callbackId);
     const states = await readStatesById(trx, key, [...new Set(replays.map(({ callId }) => callId))]);
     const attempts = addReplays(states, replays);
-    await writeStates(trx, states.values(), new CountChanges());
+    const changes = new CountChanges();
+    await writeStates(trx, states.values(), changes);
+    await changes.save(trx);
     await saveAttempts(trx, attempts);
   });
 }

@@ -1,12 +1,12 @@
 /** Reads many calls in short steps; the event loop turns between them. */
 import { type RawBuilder, type SqlBool, sql } from "kysely";
-import type { CallFilter, StatusCodePattern } from "../../domain/call-filter.js";
+import { type CallFilter, matchesStatusCode, type StatusCodePattern } from "../../domain/call-filter.js";
 import type { Clock } from "../../platform/clock.js";
 import { requireCallback } from "../callbacks/callback-row.js";
 import { orderBy, rangesBetween, type SortKey, type Values } from "../keyset.js";
 import type { CallCount, CountLimit } from "../overview-store.js";
 import type { Db } from "../schema.js";
-import { type CallCounts, readCounts } from "./call-counts.js";
+import { readCounts, readFailures } from "./call-counts.js";
 import { CONTENT_INDEX, SENDER_INDEXES } from "./call-row.js";
 
 export interface Scan {
@@ -107,7 +107,7 @@ export async function countMatching(
   { budgetMs, most = Number.POSITIVE_INFINITY }: CountLimit,
 ): Promise<CallCount> {
   const { key } = await requireCallback(db, callbackId);
-  const counted = countByCounters(filter, await readCounts(db, key));
+  const counted = await countByCounters(db, key, filter);
   if (counted !== null) return { count: counted, isExact: true };
   const end = clock.monotonicMs() + budgetMs;
   let count = 0;
@@ -119,11 +119,18 @@ export async function countMatching(
   return { count, isExact: true };
 }
 
-/** null if the filter has more than a status. */
-export function countByCounters(filter: CallFilter, counts: CallCounts): number | null {
-  const { status, ...others } = filter;
+/** null: not for this filter. */
+export async function countByCounters(db: Db, callbackKey: number, filter: CallFilter): Promise<number | null> {
+  const { status, statusCodes, ...others } = filter;
   if (Object.values(others).some((value) => value !== undefined)) return null;
-  return status === undefined ? counts.FAILED + counts.SUCCESS : counts[status];
+  if (statusCodes === undefined) {
+    const counts = await readCounts(db, callbackKey);
+    return status === undefined ? counts.FAILED + counts.SUCCESS : counts[status];
+  }
+  if (status !== "FAILED") return null;
+  const failures = await readFailures(db, callbackKey);
+  const matching = failures.filter(({ statusCode }) => statusCodes.some((pattern) => matchesStatusCode(statusCode, pattern)));
+  return matching.reduce((sum, { count }) => sum + count, 0);
 }
 
 /** Oldest attempt first; PENDING calls have none, and their index is by seq. */

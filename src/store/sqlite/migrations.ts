@@ -246,6 +246,18 @@ CREATE TABLE sign_in_codes (
 ) WITHOUT ROWID;
 `;
 
+const FAILURE_COUNTS = `
+CREATE TABLE failure_counts (
+  callback_key INTEGER NOT NULL,
+  failure TEXT NOT NULL,
+  count INTEGER NOT NULL,
+  PRIMARY KEY (callback_key, failure)
+) WITHOUT ROWID;
+INSERT INTO failure_counts (callback_key, failure, count)
+  SELECT callback_key, coalesce(CAST(status_code AS TEXT), error, '') AS failure, count(*)
+  FROM calls WHERE status = 'FAILED' AND status <> 'PENDING' GROUP BY callback_key, failure;
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: "first tables", sql: FIRST },
   { version: 2, name: "columns in standard terms", sql: STANDARD_TERMS },
@@ -258,4 +270,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 9, name: "users that stay", sql: USERS },
   { version: 10, name: "replays by the service", sql: REPLAYS },
   { version: 11, name: "sessions of the console", sql: CONSOLE_SESSIONS },
+  { version: 12, name: "failed calls by status code", sql: FAILURE_COUNTS },
 ];

@@ -33,7 +33,9 @@ async function checkCounts(store: Store, callbackId: string, stored: ReadonlyMap
   const counts = await store.countCalls(callbackId);
   const rows = { PENDING: 0, SUCCESS: 0, FAILED: 0 };
   for (const { status } of stored.values()) rows[status] += 1;
-  return JSON.stringify(counts) === JSON.stringify(rows) ? [] : [`I9 counts ${JSON.stringify({ counts, rows })}`];
+  const failures = (await store.listFailures(callbackId)).reduce((sum, { count }) => sum + count, 0);
+  const isTrue = JSON.stringify(counts) === JSON.stringify(rows) && failures === rows.FAILED;
+  return isTrue ? [] : [`I9 counts ${JSON.stringify({ counts, rows, failures })}`];
 }
 
 /** I1, I6 and rules 2 to 7. */

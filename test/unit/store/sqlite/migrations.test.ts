@@ -64,6 +64,31 @@ describe("migrations", () => {
     expect(database.prepare("SELECT due_at FROM calls ORDER BY seq").pluck().all()).toEqual([5, 5, 6, null, 8]);
   });
 
+  it("count the failed calls of before by status code or reason", () => {
+    const database = new Database(":memory:");
+    migrate(database, "x.db", MIGRATIONS.slice(0, 11));
+    const insert = database.prepare(`
+      INSERT INTO calls (id, callback_key, accepted_at, status, attempt_count, attempted_at, status_code, error, failed_in_recovery,
+        changed_at, message_id, channel, response) VALUES (?, ?, 1, ?, 1, 2, ?, ?, 0, 3, '', 'SMS', '[]')`);
+    const calls = [
+      [1, "FAILED", 503, null],
+      [1, "FAILED", 503, null],
+      [1, "FAILED", null, "dns"],
+      [1, "FAILED", null, null],
+      [1, "SUCCESS", 503, null],
+      [1, "PENDING", null, null],
+      [2, "FAILED", 503, null],
+    ];
+    for (const [index, call] of calls.entries()) insert.run(`C${index}`, ...call);
+    migrate(database, "x.db");
+    expect(database.prepare("SELECT * FROM failure_counts").raw().all()).toEqual([
+      [1, "", 1],
+      [1, "503", 2],
+      [1, "dns", 1],
+      [2, "503", 1],
+    ]);
+  });
+
   it("are all or nothing", () => {
     const database = new Database(":memory:");
     const broken = [...steps, { version: 3, name: "three", sql: "CREATE TABLE three (x); CREATE TABLE one (x)" }];
