@@ -56,10 +56,16 @@ export function replayReportJson({ sentFrom, attempts }: ReplayReport): object {
 }
 
 function attemptJson({ callId, startedAt, durationMs, result }: ReplayAttempt): object {
-  const attempt = { id: callId, attemptedDate: toIsoDate(startedAt), durationMs };
-  return result.kind === "answered"
-    ? { ...attempt, statusCode: result.statusCode, statusMessage: result.statusMessage.slice(0, 1_000), body: result.body }
-    : { ...attempt, error: result.reason, statusMessage: result.detail.slice(0, 1_000) };
+  const isAnswered = result.kind === "answered";
+  return {
+    id: callId,
+    attemptedDate: toIsoDate(startedAt),
+    durationMs,
+    statusCode: isAnswered ? result.statusCode : undefined,
+    statusMessage: (isAnswered ? result.statusMessage : result.detail).slice(0, 1_000),
+    error: isAnswered ? undefined : result.reason,
+    body: (isAnswered && result.body) || undefined,
+  };
 }
 
 function replayPath(callbackId: string, replayId: string): string {

@@ -84,11 +84,12 @@ export function recordAttempt(call: CallProgress, attempt: Attempt, rule: RetryR
 }
 
 /** Changes neither the status nor what is due. */
-export function recordClientReplay(call: CallProgress, { startedAt, durationMs, result }: Attempt): CallProgress {
-  const counted = { ...call, attemptCount: call.attemptCount + 1 };
-  if (call.attemptedAt !== null && startedAt < call.attemptedAt) return counted;
+export function recordClientReplay(call: CallProgress, { startedAt, durationMs, result }: Omit<Attempt, "number">): CallProgress {
+  const attemptCount = call.attemptCount + 1;
+  if (call.attemptedAt !== null && startedAt < call.attemptedAt) return { ...call, attemptCount };
   return {
-    ...counted,
+    ...call,
+    attemptCount,
     attemptedAt: startedAt,
     statusCode: result.kind === "answered" ? result.statusCode : null,
     statusMessage: resultMessage(result),

@@ -10,6 +10,8 @@ export function toPlatformDate(at: number, timezone = "UTC"): string {
   return `${two(day)}/${two(month)}/${two(year % 100)} ${two(hour)}:${two(minute)}`;
 }
 
+/** Most dates are `toIsoDate`'s: those need no regular expression. */
+const TO_ISO_LENGTH = "2026-01-31T12:34:56.789Z".length;
 const PLATFORM_DATE = /^(\d{1,2})\/(\d{1,2})\/(\d{2}|\d{4})[ T]+(\d{1,2}):(\d{2})(?::(\d{2}))?$/;
 const ISO_DATE = /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?)?(?:\s*(Z|[+-]\d{2}:?\d{2}))?$/i;
 
@@ -17,6 +19,10 @@ const ISO_DATE = /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:[.
 export function readDate(value: unknown, timezone = "UTC"): number | null {
   if (typeof value === "number") return Number.isSafeInteger(value) && Math.abs(value) <= 8.64e15 ? value : null;
   if (typeof value !== "string") return null;
+  if (value.length === TO_ISO_LENGTH) {
+    const at = Date.parse(value);
+    if (!Number.isNaN(at) && toIsoDate(at) === value) return at;
+  }
   const text = value.trim();
   const platform = PLATFORM_DATE.exec(text);
   if (platform) {

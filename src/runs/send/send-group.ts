@@ -174,7 +174,8 @@ class GroupSender {
   /** An endpoint may repeat the key in its answer. */
   #withoutSecret(result: DeliveryResult): DeliveryResult {
     const { secret } = this.#job;
-    if (secret === "") return result;
+    const [text, body] = result.kind === "answered" ? [result.statusMessage, result.body] : [result.detail, ""];
+    if (secret === "" || !(text.includes(secret) || body.includes(secret))) return result;
     const masked = (text: string): string => text.replaceAll(secret, "••••");
     return result.kind === "answered"
       ? { ...result, statusMessage: masked(result.statusMessage), body: masked(result.body) }

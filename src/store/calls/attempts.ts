@@ -15,7 +15,7 @@ type Resent = [] | [1];
 export interface RecordedAttempt {
   readonly callSeq: number;
   readonly number: number;
-  readonly attempt: Attempt;
+  readonly attempt: Omit<Attempt, "number">;
 }
 
 export async function saveAttempts(db: Db, recorded: readonly RecordedAttempt[]): Promise<void> {
@@ -54,7 +54,7 @@ export async function eraseAttempts(db: Db, seqs: readonly number[]): Promise<vo
     WHERE call_seq IN (SELECT batch.value FROM ${listOf(seqs)})`.execute(db);
 }
 
-function encode({ startedAt, durationMs, sentFrom, result, ...attempt }: Attempt): StoredOutcome {
+function encode({ startedAt, durationMs, sentFrom, result, ...attempt }: RecordedAttempt["attempt"]): StoredOutcome {
   const cause: StoredCause = sentFrom === undefined ? attempt.cause : `replay ${sentFrom}`;
   const resent: Resent = result.resent ? [1] : [];
   return result.kind === "answered"

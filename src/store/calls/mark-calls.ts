@@ -120,9 +120,8 @@ function addReplays(states: ReadonlyMap<string, CallState>, replays: readonly Cl
   for (const { callId, attempt } of replays) {
     const state = states.get(callId);
     if (state === undefined) continue;
-    const number = state.after.attemptCount + 1;
-    state.after = recordClientReplay(state.after, { ...attempt, number });
-    recorded.push({ callSeq: state.seq, number, attempt: { ...attempt, number } });
+    state.after = recordClientReplay(state.after, attempt);
+    recorded.push({ callSeq: state.seq, number: state.after.attemptCount, attempt });
   }
   return recorded;
 }
