@@ -37,6 +37,9 @@ function realDeps(from: NodeJS.Process): CliDeps {
     async openDatabase(path) {
       return (await import("./main/open-database-admin.js")).openDatabaseAdmin(path);
     },
+    async openInBrowser(url) {
+      return (await import("./platform/browser.js")).openInBrowser(url, from.platform, env);
+    },
     async startService(options, clock = systemClock) {
       return (await import("./main/start-service.js")).startService(options, { version, log: stderr, clock });
     },

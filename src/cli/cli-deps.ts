@@ -20,6 +20,8 @@ export interface CliDeps {
   lockFile(path: string): Promise<{ release(): Promise<void> } | null>;
   /** Of an existing file. */
   openDatabase(path: string): Promise<DatabaseAdmin>;
+  /** Doesn't wait for it. false: there is none. */
+  openInBrowser(url: string): Promise<boolean>;
   /** `clock`: the service's; default: `clock` above. */
   startService(options: ServeOptions, clock?: Clock): Promise<RunningService>;
 }

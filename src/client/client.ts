@@ -53,9 +53,16 @@ export interface Client {
   /** Takes or renews it, for 30 s. */
   takeRunLock(callbackId: string, lease: RunLease): Promise<RunLockAnswer>;
   releaseRunLock(callbackId: string, lease: RunLease): Promise<void>;
+  /** For the console, as the user of this client. null if not offered. */
+  createSignInCode(): Promise<SignInCode | null>;
   /** As far as known. */
   rowsPerPage(): number;
   close(): Promise<void>;
+}
+
+export interface SignInCode {
+  readonly code: string;
+  readonly expiresAt: number;
 }
 
 export interface MarkDetails {

@@ -1,10 +1,12 @@
 import type { Clock } from "../platform/clock.js";
 import { createPacer } from "../platform/pacer.js";
 import type { Random } from "../platform/random.js";
+import { readDate } from "../wire/dates.js";
+import { objectOf, textOf } from "../wire/json/json-value.js";
 import { readOutageList } from "../wire/json/outage-json.js";
 import { callRequests } from "./call-requests.js";
 import { callbackRequests } from "./callback-requests.js";
-import type { Client, ListedOutage } from "./client.js";
+import type { Client, ListedOutage, SignInCode } from "./client.js";
 import { walkList } from "./list-walker.js";
 import { createRequester } from "./requester.js";
 import { runRequests } from "./run-requests.js";
@@ -39,6 +41,7 @@ export function createClient(transport: Transport, options: ClientOptions): Clie
     ...runRequests(api),
     ...singleCalls(api, calls.listCalls, timezone),
     listOutages: outageLister(api),
+    createSignInCode: () => createSignInCode(api),
     rowsPerPage: () => api.maxLimit(),
     close: () => transport.close(),
   };
@@ -51,6 +54,14 @@ function outageLister(api: ServiceApi): Client["listOutages"] {
     hasOutages = outages !== null;
     return outages;
   };
+}
+
+async function createSignInCode(api: ServiceApi): Promise<SignInCode | null> {
+  const answer = await api.exchange({ method: "POST", path: "/console/code", noun: "callback" });
+  if ([403, 404, 405, 501].includes(answer.status)) return null;
+  if (!isSuccess(answer)) throw api.errorOf(answer);
+  const { code, expiresAt } = objectOf(api.documentOf(answer));
+  return { code: textOf(code) ?? "", expiresAt: readDate(expiresAt) ?? 0 };
 }
 
 async function listOutages(api: ServiceApi, callbackId: string | undefined): Promise<readonly ListedOutage[] | null> {

@@ -10,6 +10,7 @@ import { describeOutcomes } from "./store-outcomes.js";
 import { describeOverview } from "./store-overview.js";
 import { describePurge } from "./store-purge.js";
 import { describeRunLeases } from "./store-run-leases.js";
+import { describeSessions } from "./store-sessions.js";
 import { describeSettings } from "./store-settings.js";
 import type { OpenStore } from "./store-support.js";
 import { describeWaiting } from "./store-waiting.js";
@@ -28,5 +29,6 @@ export function describeStore(name: string, open: OpenStore): void {
     describeCounters(open);
     describeRunLeases(open);
     describeChanges(open);
+    describeSessions(open);
   });
 }

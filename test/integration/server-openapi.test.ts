@@ -35,6 +35,7 @@ it("describes every route in a valid OpenAPI 3.1 document, without credentials",
     "/callbacks/{id}/replays post",
     "/callbacks/{id}/replays/{replayId} delete,get",
     "/callbacks/{id}/run-lock delete,put",
+    "/console/code post",
     "/outages get",
   ]);
 });

@@ -5,6 +5,7 @@ import { CALLS } from "./calls/command.js";
 import { CHECK } from "./check/command.js";
 import { COMPLETION } from "./completion/command.js";
 import { CONFIG } from "./config/command.js";
+import { CONSOLE } from "./console/command.js";
 import { DB } from "./db/command.js";
 import { DEMO } from "./demo/command.js";
 import { LISTEN } from "./listen/command.js";
@@ -20,7 +21,7 @@ import { TRIGGER } from "./trigger/command.js";
 import { USERS } from "./users/command.js";
 
 export const SECTIONS: readonly Section[] = [
-  { heading: "See what failed", entries: [STATUS, CALLS, CHECK] },
+  { heading: "See what failed", entries: [STATUS, CALLS, CONSOLE, CHECK] },
   { heading: "Replay and settle", entries: [REPLAY, MARK_SUCCESS, MARK_FAILED, RECONCILE, RUNS] },
   { heading: "Endpoints", entries: [CALLBACKS] },
   { heading: "Serve and rehearse", entries: [SERVE, USERS, DB, TRIGGER, LISTEN, DEMO] },

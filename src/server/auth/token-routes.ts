@@ -1,8 +1,10 @@
 import type { FastifyInstance } from "fastify";
 import { WhcbError } from "../../domain/errors.js";
+import { toIsoDate } from "../../wire/dates.js";
 import { send } from "../requests/send-document.js";
 import { Linker } from "../routes/resource-links.js";
 import type { RouteContext } from "../routes/route-context.js";
+import { createSignInCode } from "./sign-in-codes.js";
 
 export function addTokenRoutes(app: FastifyInstance, { docs, deps, authenticator }: RouteContext): void {
   app.post("/auth", docs("issueToken"), async (request, reply) => {
@@ -15,6 +17,17 @@ export function addTokenRoutes(app: FastifyInstance, { docs, deps, authenticator
     // A known Java client needs a Location.
     reply.header("location", new Linker(request).uri("/auth/verify"));
     return send(request, reply, { kind: "auth", shape: "token", document: { token, link: [] } });
+  });
+
+  /** Signs in to the console, which has no API key to ask for. */
+  app.post("/console/code", docs("createSignInCode"), async (request, reply) => {
+    if (request.credential === null) throw new WhcbError("invalid", "A code is for a user, and this service has none");
+    const { code, expiresAt } = await createSignInCode(deps, request.credential);
+    const document = { code, expiresAt: toIsoDate(expiresAt) };
+    return reply
+      .code(201)
+      .header("content-type", "application/json")
+      .send(Buffer.from(JSON.stringify(document)));
   });
 
   /** A known integration tests its credentials with it. */

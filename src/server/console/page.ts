@@ -31,6 +31,8 @@ export interface Page {
   readonly aside?: VNode;
   /** Shows the callback's tabs. */
   readonly callback?: { readonly id: string; readonly tab: "settings" | "calls" | "outages" };
+  /** For one short form. */
+  readonly isNarrow?: boolean;
   /** 200; 422 for a form with mistakes. */
   readonly status?: number;
 }

@@ -132,6 +132,8 @@ export const ReplayDocument = Type.Object({
 
 export const TokenDocument = Type.Object({ token: Type.String(), link: Links });
 
+export const SignInCodeDocument = Type.Object({ code: Type.String(), expiresAt: Instant });
+
 export const VerifiedDocument = Type.Object({ status: Type.String(), link: Links });
 
 export const ErrorSchema = Type.Object(

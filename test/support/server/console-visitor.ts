@@ -21,7 +21,7 @@ export class Visitor {
 
   constructor(app: FastifyInstance, headers: Readonly<Record<string, string>> = {}) {
     this.#app = app;
-    this.#headers = { accept: "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8", ...headers };
+    this.#headers = { host: "localhost", accept: "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8", ...headers };
   }
 
   open(url: string): Promise<PageSeen> {

@@ -37,7 +37,7 @@ function Document({ page, username, formToken, notice, assets }: PageView): VNod
           Skip to content
         </a>
         <TopBar username={username} formToken={formToken} icon={assets.icon} />
-        <main id="content" tabIndex={-1}>
+        <main id="content" tabIndex={-1} class={page.isNarrow ? "narrow" : undefined}>
           <Breadcrumb page={page} />
           <header class="page-header">
             <h1>{page.title}</h1>

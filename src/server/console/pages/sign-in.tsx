@@ -1,8 +1,10 @@
 /** /console/sign-in and /console/sign-out. */
 import type { VNode } from "preact";
+import type { Verdict } from "../../auth/authenticator.js";
+import { redeemSignInCode } from "../../auth/sign-in-codes.js";
 import { Button, ButtonRow, Form, TextField } from "../components/forms.js";
 import { Alert } from "../components/layout.js";
-import { type Page, redirect, type Visit } from "../page.js";
+import { type Page, type PageAnswer, redirect, type Visit } from "../page.js";
 import type { Pages } from "../pages.js";
 
 export interface SignInView {
@@ -11,10 +13,12 @@ export interface SignInView {
   readonly to: string;
   readonly username: string;
   readonly problem: string | null;
+  /** What was tried. */
+  readonly way: "password" | "code";
 }
 
 export function addSignIn(pages: Pages): void {
-  const { authenticator } = pages.context;
+  const { authenticator, deps } = pages.context;
   const open = { isOpen: true };
 
   pages.get(
@@ -23,7 +27,7 @@ export function addSignIn(pages: Pages): void {
       const { to } = visit.query;
       const target = pathInConsole(typeof to === "string" ? to : "");
       if (visit.username !== null) return redirect(target);
-      return signInPage(visit, { to: target, username: "", problem: null });
+      return signInPage(visit, { to: target, username: "", way: "password", problem: null });
     },
     open,
   );
@@ -31,19 +35,16 @@ export function addSignIn(pages: Pages): void {
   pages.post(
     "/console/sign-in",
     async (visit) => {
-      const { form, request, reply } = visit;
+      const { form, request } = visit;
       const to = pathInConsole(form.get("to") ?? "");
+      const code = form.get("code");
+      if (code !== null) {
+        const verdict = await authenticator.signInByCode(request.ip, () => redeemSignInCode(deps, code));
+        return signIn(visit, verdict, { to, username: "", way: "code" });
+      }
       const username = form.get("username") ?? "";
       const verdict = await authenticator.signIn(username, form.get("password") ?? "", request.ip);
-      if (verdict.kind === "granted") {
-        await pages.sessions.begin(request, reply, verdict.credential);
-        return redirect(to);
-      }
-      if (verdict.kind === "rejected") return signInPage(visit, { to, username, problem: verdict.reason, status: 422 });
-      const seconds = Math.ceil(verdict.waitMs / 1000);
-      reply.header("retry-after", String(seconds));
-      const problem = `Too many failed tries. Try again in ${seconds} s`;
-      return signInPage(visit, { to, username, problem, status: 429 });
+      return signIn(visit, verdict, { to, username, way: "password" });
     },
     open,
   );
@@ -56,33 +57,76 @@ export function addSignIn(pages: Pages): void {
     },
     open,
   );
+
+  async function signIn(visit: Visit, verdict: Verdict, view: Pick<SignInView, "to" | "username" | "way">): Promise<PageAnswer> {
+    const { request, reply } = visit;
+    if (verdict.kind === "granted") {
+      await pages.sessions.begin(request, reply, verdict.credential);
+      return redirect(view.to);
+    }
+    if (verdict.kind === "rejected") {
+      const problem = view.way === "password" ? verdict.reason : "The code is wrong, has been used or has expired";
+      return signInPage(visit, { ...view, problem, status: 422 });
+    }
+    const seconds = Math.ceil(verdict.waitMs / 1000);
+    reply.header("retry-after", String(seconds));
+    return signInPage(visit, { ...view, problem: `Too many failed tries. Try again in ${seconds} s`, status: 429 });
+  }
 }
 
 function signInPage({ formToken }: Visit, view: Omit<SignInView, "formToken"> & { readonly status?: number }): Page {
   const { status = 200, ...rest } = view;
-  return { kind: "page", title: "Sign in", content: <SignIn formToken={formToken} {...rest} />, status };
+  return { kind: "page", title: "Sign in", isNarrow: true, content: <SignIn formToken={formToken} {...rest} />, status };
 }
 
-export function SignIn({ formToken, to, username, problem }: SignInView): VNode {
+export function SignIn({ formToken, to, username, problem, way }: SignInView): VNode {
   return (
-    <div class="narrow">
+    <>
       {problem !== null && <Alert kind="problem">{problem}.</Alert>}
       <Form action="/console/sign-in" formToken={formToken} class="card">
         <input type="hidden" name="to" value={to} />
-        <TextField name="username" label="User" value={username} autocomplete="username" isRequired hasFocus={username === ""} />
+        <TextField
+          name="username"
+          label="User"
+          value={username}
+          autocomplete="username"
+          isRequired
+          hasFocus={way === "password" && username === ""}
+        />
         <TextField
           name="password"
           label="Password"
           type="password"
           autocomplete="current-password"
           isRequired
-          hasFocus={username !== ""}
+          hasFocus={way === "password" && username !== ""}
         />
         <ButtonRow>
           <Button kind="primary">Sign in</Button>
         </ButtonRow>
       </Form>
-    </div>
+      <Form action="/console/sign-in" formToken={formToken} class="card">
+        <input type="hidden" name="to" value={to} />
+        <TextField
+          name="code"
+          label="Or a code"
+          hint={
+            <>
+              <code>whcb console</code> prints one.
+            </>
+          }
+          autocomplete="one-time-code"
+          placeholder="XXXX-XXXX-XXXX"
+          maxLength={40}
+          isMonospaced
+          isRequired
+          hasFocus={way === "code"}
+        />
+        <ButtonRow>
+          <Button>Sign in with the code</Button>
+        </ButtonRow>
+      </Form>
+    </>
   );
 }
 

@@ -1,0 +1,18 @@
+import type { CommandSpec } from "../../args/command-spec.js";
+import { flag } from "../../args/flag.js";
+import { OUTPUT_TEXT_JSON } from "../../args/shared-flags.js";
+
+export const OPEN = flag("--open", "open the address in the browser");
+
+export const CONSOLE: CommandSpec = {
+  name: "console",
+  summary: "print the address of a service's console, and a code to sign in",
+  details:
+    "The code signs in the profile's user. It is valid for 5 minutes and for one use. The console is part of `whcb serve`; the platform has none.",
+  flags: [OPEN, OUTPUT_TEXT_JSON],
+  examples: [
+    ["whcb console", "address and code"],
+    ["whcb console --open", "open it, and type the code there"],
+  ],
+  load: () => import("./run.js"),
+};

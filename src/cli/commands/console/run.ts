@@ -1,0 +1,37 @@
+import { commandLine } from "../../../domain/command-line.js";
+import { WhcbError } from "../../../domain/errors.js";
+import type { Invocation } from "../../args/command-spec.js";
+import { EXIT_DONE } from "../../exit-codes.js";
+import { safeJson, text } from "../../output/screen-text.js";
+import { isoInstant } from "../../output/times.js";
+import { resolveInvocation, withService } from "../../settings/session.js";
+import { OPEN } from "./command.js";
+
+export async function run(invocation: Invocation): Promise<number> {
+  const { args, screen, deps } = invocation;
+  const settings = await resolveInvocation(invocation);
+  const address = settings.address.value;
+  if (address?.kind === "file") {
+    throw new WhcbError("config", "a database file has no console", {
+      hint: `start its service with \`${commandLine({ command: "serve", flags: ["--db", address.path] })}\`, and use the profile that it names`,
+    });
+  }
+  return withService(invocation, settings, async ({ client }) => {
+    const issued = await client.createSignInCode();
+    if (issued === null) {
+      // A gateway's 403 for an unknown path looks like one for a wrong key.
+      await client.verify();
+      throw new WhcbError("usage", `${client.name} has no console`, { hint: "it is part of `whcb serve`" });
+    }
+    const { code, expiresAt } = issued;
+    const url = `${client.name}/console`;
+    if (screen.format === "json") {
+      await screen.out(text`${safeJson({ url, code, expiresAt: isoInstant(expiresAt) }, 2)}\n`);
+    } else {
+      await screen.out(text`${url}\ncode  ${screen.renderOptions.palette.strong(code)}\n`);
+      screen.info("the code works once, within 5 minutes");
+    }
+    if (args.get(OPEN) && !(await deps.openInBrowser(url))) screen.info("no browser could be started; open the address yourself");
+    return EXIT_DONE;
+  });
+}

@@ -1,0 +1,20 @@
+import { spawn } from "node:child_process";
+
+/** Doesn't wait for the browser. false: there is no program for it. */
+export async function openInBrowser(url: string, platform: NodeJS.Platform, env: NodeJS.ProcessEnv): Promise<boolean> {
+  const [command, ...args] = openCommand(platform);
+  const child = spawn(command, [...args, url], { detached: true, stdio: "ignore", env });
+  return new Promise((resolve) => {
+    child.once("error", () => resolve(false));
+    child.once("spawn", () => {
+      child.unref();
+      resolve(true);
+    });
+  });
+}
+
+function openCommand(platform: NodeJS.Platform): readonly [command: string, ...args: string[]] {
+  if (platform === "darwin") return ["open"];
+  // Not `start`: cmd would read the address as a command line.
+  return platform === "win32" ? ["rundll32", "url.dll,FileProtocolHandler"] : ["xdg-open"];
+}

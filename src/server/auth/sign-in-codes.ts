@@ -1,0 +1,43 @@
+/** Codes for the console's sign-in: docs/contract.md, What ours adds. */
+import { createHash } from "node:crypto";
+import { WhcbError } from "../../domain/errors.js";
+import type { StoredCredential } from "../../store/credentials.js";
+import type { ServerDeps } from "../server-deps.js";
+
+/** Crockford's: none looks like another one. Five bits each. */
+const LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+const ID_LENGTH = 4;
+/** 40 bits. */
+const SECRET_LENGTH = 8;
+const TRIES = 5;
+const VALID_MS = 5 * 60_000;
+
+type Deps = Pick<ServerDeps, "store" | "clock" | "random">;
+
+/** One use, for this user. `expiresAt` in epoch ms. */
+export async function createSignInCode(
+  { store, clock, random }: Deps,
+  credential: StoredCredential,
+): Promise<{ readonly code: string; readonly expiresAt: number }> {
+  const now = clock.now();
+  for (let count = 0; count < 10; count++) {
+    const letters = [...random.bytes(ID_LENGTH + SECRET_LENGTH)].map((byte) => LETTERS[byte % LETTERS.length]).join("");
+    const { id, secretHash } = parse(letters);
+    const code = { id, secretHash, username: credential.username, tries: TRIES };
+    const isNew = await store.createSignInCode(code, credential, { now, validAfter: now - VALID_MS });
+    if (isNew) return { code: letters.replace(/(.{4})(?=.)/g, "$1-"), expiresAt: now + VALID_MS };
+  }
+  throw new WhcbError("unavailable", "Too many sign-in codes are valid");
+}
+
+/** As somebody types it. null: wrong, used or expired. */
+export function redeemSignInCode({ store, clock }: Deps, typed: string): Promise<StoredCredential | null> {
+  const { id, secretHash } = parse(typed.slice(0, 100).toUpperCase().replaceAll("O", "0").replace(/[IL]/g, "1"));
+  return store.redeemSignInCode(id, secretHash, clock.now() - VALID_MS);
+}
+
+function parse(code: string): { readonly id: string; readonly secretHash: string } {
+  const letters = code.replace(/[^0-9A-Z]/g, "");
+  const secretHash = createHash("sha256").update(letters).digest("hex");
+  return { id: letters.slice(0, ID_LENGTH), secretHash };
+}
