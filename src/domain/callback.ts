@@ -65,6 +65,18 @@ export function isRepaired(before: CallbackSettings, after: CallbackSettings): b
   );
 }
 
+export function hasSameSettings(a: CallbackSettings, b: CallbackSettings): boolean {
+  return (
+    !isRepaired(a, b) &&
+    a.name === b.name &&
+    a.removeHtml === b.removeHtml &&
+    a.retriesEnabled === b.retriesEnabled &&
+    a.email === b.email &&
+    a.events.reply === b.events.reply &&
+    a.events.undeliverable === b.events.undeliverable
+  );
+}
+
 /** docs/runs.md, One run at a time. Expires unless renewed. */
 export interface RunLease {
   readonly run: string;

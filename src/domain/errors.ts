@@ -26,6 +26,8 @@ export interface WhcbErrorOptions {
   readonly hint?: string;
   /** The pause that a service asked for. */
   readonly retryAfterMs?: number | null;
+  /** What is wrong with each field of a document, by its path ("auth.key"). */
+  readonly fields?: ReadonlyMap<string, string>;
   readonly cause?: unknown;
 }
 
@@ -35,12 +37,14 @@ export class WhcbError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
   readonly retryAfterMs: number | null;
+  readonly fields: ReadonlyMap<string, string>;
 
   constructor(code: ErrorCode, message: string, options: WhcbErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.hint = options.hint;
     this.retryAfterMs = options.retryAfterMs ?? null;
+    this.fields = options.fields ?? new Map();
   }
 }
 

@@ -8,7 +8,7 @@ import { callbackStore } from "./callbacks/callbacks.js";
 import { releaseRunLease, takeRunLease } from "./callbacks/run-leases.js";
 import { acceptCalls } from "./calls/accept-calls.js";
 import { listAttempts } from "./calls/attempts.js";
-import { listFailures, readCounts } from "./calls/call-counts.js";
+import { listFailures, readCounts, readCountsOf } from "./calls/call-counts.js";
 import { expireRetries, fetchBacklog, fetchDue, fetchHeld, fetchPending, fetchReplays, findCall } from "./calls/fetch-calls.js";
 import { listCalls } from "./calls/list-calls.js";
 import { markCalls, markMatching, recordReplays } from "./calls/mark-calls.js";
@@ -78,6 +78,7 @@ function storeOn(db: Db, cipher: KeyCipher, clock: Clock): Store {
     findCall: (callbackId, callId) => findCall(db, callbackId, callId),
     listAttempts: (callbackId, callIds) => listAttempts(db, callbackId, callIds),
     countCalls: async (callbackId) => readCounts(db, (await requireCallback(db, callbackId)).key),
+    countCallsOf: (callbackIds) => readCountsOf(db, callbackIds),
     markCalls: (callbackId, callIds, status, now, details) => markCalls(db, { callbackId, callIds, status, ...details }, now),
     requestReplays: (callbackId, request, now) => requestReplays(db, callbackId, request, now),
     findReplay: (callbackId, replayId) => findReplay(db, callbackId, replayId),

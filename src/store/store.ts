@@ -68,7 +68,10 @@ export interface Page<Item> {
 }
 
 export interface CallbackQuery extends PageQuery {
-  readonly sort: readonly Sort<"name" | "id">[];
+  /** failed, waiting: numbers of calls. */
+  readonly sort: readonly Sort<"name" | "id" | "failed" | "waiting">[];
+  /** In the name or URL, in any case. */
+  readonly text?: string;
 }
 
 export interface CallQuery extends PageQuery {
@@ -91,9 +94,15 @@ export interface CallbackStore {
   listCallbacks(query: CallbackQuery): Promise<Page<Callback>>;
   /**
    * Retries on, or a repair (`isRepaired`): FAILED calls inside their window are due now; sets `repairedAt`. Off: due retries are
-   * cancelled, held calls PENDING again. Throws `not-found`, `duplicate-name`.
+   * cancelled, held calls PENDING again. Throws `not-found`, `duplicate-name`, and `locked` if its settings aren't `expected`.
    */
-  updateCallback(id: string, settings: CallbackSettings, now: number, policy: RetryPolicy): Promise<Callback>;
+  updateCallback(
+    id: string,
+    settings: CallbackSettings,
+    now: number,
+    policy: RetryPolicy,
+    expected?: CallbackSettings,
+  ): Promise<Callback>;
   /** `purgeDeleted` removes the rows. Throws `not-found`. */
   deleteCallback(id: string, now: number): Promise<void>;
 }
@@ -115,6 +124,8 @@ export interface CallStore {
   listAttempts(callbackId: string, callIds: readonly string[]): Promise<ReadonlyMap<string, readonly Attempt[]>>;
   /** By status, from counters. */
   countCalls(callbackId: string): Promise<Readonly<Record<CallStatus, number>>>;
+  /** As `countCalls`, by callback id. */
+  countCallsOf(callbackIds: readonly string[]): Promise<ReadonlyMap<string, Readonly<Record<CallStatus, number>>>>;
   /**
    * Up to 100 calls, all or none, with a client's replays of them, as `recordReplays`. Throws `not-found` for the first unknown id,
    * `invalid` for FAILED on a PENDING call.

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { CallbackSettings } from "../../src/domain/callback.js";
 import { aResponse, someSettings } from "../support/builders.js";
 import {
   aCallback,
@@ -89,6 +90,68 @@ export function describeCallbacks(open: OpenStore): void {
         nextCursor: null,
       });
       expect((await store.listCallbacks({ limit: 3, offset: 3, sort })).items).toEqual(next.items);
+    });
+
+    it("lists by the number of failed or waiting calls, by cursor too", async () => {
+      const store = await open();
+      const [none, two, one] = [await aCallback(store), await aCallback(store), await aCallback(store)];
+      await accept(store, two, ["A", "B", "C"]);
+      await accept(store, one, ["D", "E"]);
+      await attempt(store, two, ["A", "B"]);
+      await attempt(store, one, ["D"]);
+      const listed = async (field: "failed" | "waiting", descending: boolean) => {
+        const order = { limit: 2, offset: 0, sort: [{ field, descending }] };
+        const first = await store.listCallbacks(order);
+        const rest = await store.listCallbacks({ ...order, cursor: first.nextCursor ?? "" });
+        return [...first.items, ...rest.items].map(({ id }) => id);
+      };
+      expect(await listed("failed", true)).toEqual([two.id, one.id, none.id]);
+      expect(await listed("waiting", false)).toEqual([none.id, two.id, one.id]);
+      expect(await store.countCallsOf([two.id, none.id, "unknown"])).toEqual(
+        new Map([
+          [two.id, { PENDING: 1, SUCCESS: 0, FAILED: 2 }],
+          [none.id, { PENDING: 0, SUCCESS: 0, FAILED: 0 }],
+          ["unknown", { PENDING: 0, SUCCESS: 0, FAILED: 0 }],
+        ]),
+      );
+    });
+
+    it("lists those whose name or URL contains a text, in any case, and counts them", async () => {
+      const store = await open();
+      const named = await aCallback(store, { name: "Replies 100%_" });
+      const placed = await aCallback(store, { name: "a", url: "https://crm.example.com/REPLIES" });
+      await aCallback(store, { name: "other", url: "https://example.com/" });
+      const find = async (text: string) => {
+        const { items, total } = await store.listCallbacks({ limit: 10, offset: 0, sort: [], text });
+        return [total, ...items.map(({ id }) => id)];
+      };
+      expect(await find("replies")).toEqual([2, named.id, placed.id]);
+      expect(await find("%_")).toEqual([1, named.id]);
+    });
+
+    it("changes a callback only as long as it has the expected settings", async () => {
+      const store = await open();
+      const loaded = await aCallback(store);
+      const update = (over: object) => store.updateCallback(loaded.id, { ...loaded, ...over }, NOW, POLICY, loaded);
+      const changes: readonly Partial<CallbackSettings>[] = [
+        { name: "another" },
+        { url: "http://127.0.0.1:9000/another" },
+        { auth: { ...loaded.auth, key: "another" } },
+        { auth: { ...loaded.auth, type: "basicauth" } },
+        { contentType: "xml" },
+        { removeHtml: true },
+        { retriesEnabled: true },
+        { email: "another@example.com" },
+        { events: { reply: false, undeliverable: true } },
+        { events: { reply: true, undeliverable: false } },
+      ];
+      for (const change of changes) {
+        const changed = await store.updateCallback(loaded.id, { ...loaded, ...change }, NOW, POLICY);
+        await expect(update({ email: "mine@example.com" })).rejects.toMatchObject({ code: "locked" });
+        expect(await store.findCallback(loaded.id)).toEqual(changed);
+      }
+      await store.updateCallback(loaded.id, loaded, NOW, POLICY);
+      expect((await update({ email: "mine@example.com" })).email).toBe("mine@example.com");
     });
 
     it("sets repairedAt when url, auth or content type change or retries are switched on, and for no other change", async () => {

@@ -1,5 +1,6 @@
 import { sql } from "kysely";
-import { type Callback, type CallbackSettings, isRepaired } from "../../domain/callback.js";
+import type { CallStatus } from "../../domain/call.js";
+import { type Callback, type CallbackSettings, hasSameSettings, isRepaired } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { RetryPolicy } from "../../domain/retry-policy.js";
 import { CountChanges, NO_ANSWER } from "../calls/call-counts.js";
@@ -39,12 +40,16 @@ export function callbackStore(db: Db, cipher: KeyCipher): CallbackStore {
 
     listCallbacks: (query) => listCallbacks(db, cipher, query),
 
-    updateCallback: (id, settings, now, policy) =>
+    updateCallback: (id, settings, now, policy, expected) =>
       db.transaction().execute(async (trx) => {
         const before = await requireCallback(trx, id);
+        const stored = toCallback(before, cipher);
+        if (expected !== undefined && !hasSameSettings(stored, expected)) {
+          throw new WhcbError("locked", `The callback ${stored.name} was changed meanwhile`);
+        }
         await rejectTakenName(trx, settings, id);
         const isSwitchedOn = settings.retriesEnabled && before.retries_enabled === 0;
-        const repaired = isSwitchedOn || isRepaired(toCallback(before, cipher), settings);
+        const repaired = isSwitchedOn || isRepaired(stored, settings);
         const after = await trx
           .updateTable("callbacks")
           .set({ ...settingsColumns(id, settings, cipher), repaired_at: repaired ? now : before.repaired_at })
@@ -85,26 +90,32 @@ async function rejectTakenName(db: Db, { name }: CallbackSettings, ownId: string
   if (taken !== undefined && taken.id !== ownId) throw new WhcbError("duplicate-name", `A callback named ${name} already exists`);
 }
 
+type ListedRow = CallbackRow & { readonly failed: number; readonly waiting: number };
+
 async function listCallbacks(db: Db, cipher: KeyCipher, query: CallbackQuery): Promise<Page<Callback>> {
   const sort = query.sort.length === 0 ? [{ field: "name" as const, descending: false }] : query.sort;
-  const keys: SortKey[] = sort.map(({ field, descending }) => ({ column: field, descending }));
+  const keys: (SortKey & { column: "name" | "id" | "failed" | "waiting" })[] = sort.map(({ field, descending }) => ({
+    column: field,
+    descending,
+  }));
   if (!keys.some(({ column }) => column === "id")) keys.push({ column: "id", descending: keys[0]?.descending ?? false });
   const position = query.cursor === undefined ? null : readCursor(keys, query.cursor);
-  const { rows } = await sql<CallbackRow>`
-    SELECT * FROM callbacks WHERE deleted_at IS NULL ${position === null ? sql`` : sql`AND ${isAfter(keys, position.values)}`}
+  const { text = "" } = query;
+  const matching = sql`deleted_at IS NULL AND (${text} = '' OR instr(lower(name), lower(${text})) > 0 OR instr(lower(url), lower(${text})) > 0)`;
+  const countOf = (status: CallStatus) =>
+    sql`coalesce((SELECT count FROM call_counts WHERE callback_key = callbacks.key AND status = ${sql.lit(status)}), 0)`;
+  const { rows } = await sql<ListedRow>`
+    SELECT * FROM (SELECT *, ${countOf("FAILED")} AS failed, ${countOf("PENDING")} AS waiting FROM callbacks)
+    WHERE ${matching} ${position === null ? sql`` : sql`AND ${isAfter(keys, position.values)}`}
     ORDER BY ${orderBy(keys)} LIMIT ${query.limit + 1} OFFSET ${position === null ? query.offset : 0}`.execute(db);
-  const { total } = await db
-    .selectFrom("callbacks")
-    .select((eb) => eb.fn.countAll<number>().as("total"))
-    .where("deleted_at", "is", null)
-    .executeTakeFirstOrThrow();
+  const counted = await sql<{ total: number }>`SELECT count(*) AS total FROM callbacks WHERE ${matching}`.execute(db);
   const offset = position?.offset ?? query.offset;
   const shown = rows.slice(0, query.limit);
   const last = rows.length > query.limit ? shown.at(-1) : undefined;
-  const valuesOf = (row: CallbackRow) => keys.map(({ column }) => (column === "name" ? row.name : row.id));
+  const valuesOf = (row: ListedRow) => keys.map(({ column }) => row[column]);
   return {
     items: shown.map((row) => toCallback(row, cipher)),
-    total,
+    total: counted.rows[0]?.total ?? 0,
     offset,
     nextCursor:
       last === undefined ? null : writeCursor(keys, { values: valuesOf(last), offset: offset + shown.length, total: null }),

@@ -5,7 +5,7 @@ import type { CallProgress, CallStatus } from "../../domain/call.js";
 import { requireCallback } from "../callbacks/callback-row.js";
 import type { FailureGroup } from "../overview-store.js";
 import type { Db } from "../schema.js";
-import { batchOf, cell } from "../sqlite/json-rows.js";
+import { batchOf, cell, listOf } from "../sqlite/json-rows.js";
 
 export type CallCounts = Readonly<Record<CallStatus, number>>;
 
@@ -133,6 +133,19 @@ export async function readFailures(db: Db, callbackKey: number): Promise<Failure
 
 export async function readCounts(db: Db, callbackKey: number): Promise<CallCounts> {
   const rows = await db.selectFrom("call_counts").select(["status", "count"]).where("callback_key", "=", callbackKey).execute();
+  return countsOf(rows);
+}
+
+/** By callback id. */
+export async function readCountsOf(db: Db, callbackIds: readonly string[]): Promise<ReadonlyMap<string, CallCounts>> {
+  const { rows } = await sql<{ id: string; status: CallStatus; count: number }>`
+    SELECT callbacks.id, call_counts.status, call_counts.count
+    FROM ${listOf(callbackIds)} JOIN callbacks ON callbacks.id = batch.value AND deleted_at IS NULL
+    JOIN call_counts ON callback_key = callbacks.key`.execute(db);
+  return new Map(callbackIds.map((id) => [id, countsOf(rows.filter((row) => row.id === id))]));
+}
+
+function countsOf(rows: readonly { readonly status: CallStatus; readonly count: number }[]): CallCounts {
   const counts: Record<CallStatus, number> = { PENDING: 0, SUCCESS: 0, FAILED: 0 };
   for (const { status, count } of rows) counts[status] = count;
   return counts;

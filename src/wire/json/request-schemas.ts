@@ -177,7 +177,8 @@ export function checkerOf<Schema extends TSchema>(schema: Schema): (value: unkno
 }
 
 export function invalidFields(problems: ReadonlyMap<string, string>): WhcbError {
-  return new WhcbError("invalid", [...problems].map(([field, problem]) => `${field} ${problem}`).join("; "));
+  const message = [...problems].map(([field, problem]) => `${field} ${problem}`).join("; ");
+  return new WhcbError("invalid", message, { fields: problems });
 }
 
 /** Never includes the value, which may be a secret. */

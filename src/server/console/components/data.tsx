@@ -7,6 +7,8 @@ export interface Column<Row> {
   readonly kind?: "text" | "number" | "wide" | "mono";
   /** Left out on narrow screens. */
   readonly isSecondary?: boolean;
+  /** Its heading sorts by it, and says whether the rows are. */
+  readonly sort?: { readonly href: string; readonly order: "ascending" | "descending" | null };
   cell(row: Row): ComponentChildren;
 }
 
@@ -16,23 +18,26 @@ export function Table<Row>({
   columns,
   rows,
   keyOf,
+  isStacked = false,
 }: {
   /** For screen readers. */
   caption: string;
   columns: readonly Column<Row>[];
   rows: readonly Row[];
   keyOf(row: Row): Key;
+  /** On narrow screens each row is a block of titles and values. */
+  isStacked?: boolean;
 }): VNode {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls by keyboard too
     <section class="table-frame" aria-label={caption} tabIndex={0}>
-      <table>
+      <table class={isStacked ? "is-stacked" : undefined}>
         <caption class="visually-hidden">{caption}</caption>
         <thead>
           <tr>
             {columns.map((column) => (
-              <th key={column.title} scope="col" class={classOf(column)}>
-                {column.title}
+              <th key={column.title} scope="col" class={classOf(column)} aria-sort={column.sort?.order ?? undefined}>
+                {column.sort ? <SortLink title={column.title} {...column.sort} /> : column.title}
               </th>
             ))}
           </tr>
@@ -46,7 +51,7 @@ export function Table<Row>({
                     {column.cell(row)}
                   </th>
                 ) : (
-                  <td key={column.title} class={classOf(column)}>
+                  <td key={column.title} class={classOf(column)} data-title={column.title}>
                     {column.cell(row)}
                   </td>
                 ),
@@ -56,6 +61,15 @@ export function Table<Row>({
         </tbody>
       </table>
     </section>
+  );
+}
+
+function SortLink({ title, href, order }: { title: string } & NonNullable<Column<never>["sort"]>): VNode {
+  return (
+    <a class="sort" href={href}>
+      {title}
+      {order !== null && <span aria-hidden="true">{order === "ascending" ? " ↑" : " ↓"}</span>}
+    </a>
   );
 }
 

@@ -1,44 +1,61 @@
 /** /console: Manage API Callbacks. */
 import type { VNode } from "preact";
-import type { EndpointState } from "../../../domain/endpoint.js";
 import { maskUrl } from "../../../domain/mask.js";
-import { readPage } from "../../routes/query-parameters.js";
-import { Badge, Count, Empty, Pager, Table, Time } from "../components/data.js";
-import { ButtonLink } from "../components/forms.js";
+import type { Sort } from "../../../store/store.js";
+import { one, type Query, readPage, readSort } from "../../routes/query-parameters.js";
+import { type Column, Count, Empty, Pager, Table } from "../components/data.js";
+import { EndpointBadge, type Health, healthOf } from "../components/endpoint-badge.js";
+import { Button, ButtonLink } from "../components/forms.js";
 import type { Pages } from "../pages.js";
 
-export interface CallbackRow {
+export interface CallbackRow extends Health {
   readonly id: string;
   readonly name: string;
   /** Masked. */
   readonly url: string;
   readonly retriesEnabled: boolean;
-  readonly state: EndpointState;
-  readonly downSince: number | null;
   readonly failed: number;
+  readonly waiting: number;
 }
+
+type SortField = "name" | "failed" | "waiting";
 
 export interface CallbackListView {
   readonly rows: readonly CallbackRow[];
-  readonly next: string | null;
+  /** Of the first row, 0-based. */
+  readonly offset: number;
+  /** That match. */
+  readonly total: number;
+  readonly sort: Sort<SortField>;
+  /** In the name or URL; "": all. */
+  readonly text: string;
+  /** null: the last page. */
+  readonly nextCursor: string | null;
 }
 
 const PAGE_SIZE = 50;
+/** Seen at once, without a search. */
+const FEW = 10;
+
+/** Whether each is descending at first. */
+const SORTS: Readonly<Record<SortField, boolean>> = { name: false, failed: true, waiting: true };
 
 export function addCallbackList(pages: Pages): void {
   const { store } = pages.context.deps;
 
   pages.get("/console", async ({ query }) => {
     const asked = { ...readPage(query, PAGE_SIZE), limit: PAGE_SIZE };
-    const { items, nextCursor } = await store.listCallbacks({ ...asked, sort: [{ field: "name", descending: false }] });
-    const records = await store.listEndpoints(items.map(({ id }) => id));
-    const states = new Map(records.map(({ callback, endpoint }) => [callback.id, endpoint]));
-    const rows = items.map(async ({ id, name, url, retriesEnabled }) => {
-      const { state = "up", downSince = null } = states.get(id) ?? {};
-      const { FAILED: failed } = await store.countCalls(id);
-      return { id, name, url: maskUrl(url), retriesEnabled, state, downSince, failed };
+    const [sort = BY_NAME] = readSort(query, SORTS, "name");
+    const text = readText(query);
+    const { items, ...page } = await store.listCallbacks({ ...asked, sort: [sort], text });
+    const ids = items.map(({ id }) => id);
+    const counts = await store.countCallsOf(ids);
+    const records = new Map((await store.listEndpoints(ids)).map((record) => [record.callback.id, record]));
+    const rows = items.map(({ id, name, url, retriesEnabled, events }): CallbackRow => {
+      const { FAILED: failed = 0, PENDING: waiting = 0 } = counts.get(id) ?? {};
+      const health = healthOf(records.get(id), events.reply || events.undeliverable);
+      return { id, name, url: maskUrl(url), retriesEnabled, failed, waiting, ...health };
     });
-    const next = nextCursor === null ? null : `/console?cursor=${encodeURIComponent(nextCursor)}`;
     return {
       kind: "page",
       title: "Manage API Callbacks",
@@ -47,67 +64,157 @@ export function addCallbackList(pages: Pages): void {
           New callback
         </ButtonLink>
       ),
-      content: <CallbackList rows={await Promise.all(rows)} next={next} />,
+      content: <CallbackList {...page} rows={rows} sort={sort} text={text} />,
     };
   });
 }
 
-export function CallbackList({ rows, next }: CallbackListView): VNode {
-  if (rows.length === 0) {
+const BY_NAME: Sort<SortField> = { field: "name", descending: false };
+
+function readText(query: Query): string {
+  return (one(query, "q") ?? "").trim();
+}
+
+export function CallbackList(view: CallbackListView): VNode {
+  const { rows, total, text, offset, nextCursor } = view;
+  if (total === 0 && text === "") {
     return (
       <Empty title="No callbacks yet">
-        <p>A callback is the URL to which every reply is posted.</p>
+        <p>A callback is the URL to which the service posts every reply to your messages.</p>
+        <p>Have your endpoint running, then register it: the service checks that it answers 200.</p>
+        <ButtonLink kind="primary" href="/console/callbacks/new">
+          New callback
+        </ButtonLink>
       </Empty>
     );
   }
   return (
     <>
-      <Table
-        caption="Callbacks"
-        keyOf={({ id }) => id}
-        rows={rows}
-        columns={[
-          {
-            title: "Callback",
-            cell: ({ id, name }) => <a href={`/console/callbacks/${encodeURIComponent(id)}/calls`}>{name}</a>,
-          },
-          { title: "Destination", kind: "wide", isSecondary: true, cell: ({ url }) => <span class="monospaced">{url}</span> },
-          { title: "Retries", cell: ({ retriesEnabled }) => (retriesEnabled ? "enabled" : "disabled") },
-          { title: "State", cell: (row) => <EndpointBadge {...row} /> },
-          { title: "Failed calls", kind: "number", cell: ({ failed }) => <Count value={failed} /> },
-          { title: "", cell: ({ id, name }) => <EditLink id={id} name={name} /> },
-        ]}
+      {(total > FEW || text !== "") && <Search text={text} sort={view.sort} />}
+      {rows.length === 0 ? <NoRows text={text} /> : <Table {...tableOf(view)} />}
+      {rows.length > 0 && (
+        <p class="range muted">
+          <Count value={offset + 1} />–<Count value={offset + rows.length} /> of <Count value={total} />
+        </p>
+      )}
+      <Pager
+        previous={offset === 0 ? null : listPath(view, { offset: Math.max(0, offset - PAGE_SIZE) })}
+        next={nextCursor === null ? null : listPath(view, { cursor: nextCursor })}
       />
-      <Pager previous={null} next={next} />
     </>
   );
 }
 
-function EditLink({ id, name }: { id: string; name: string }): VNode {
+function Search({ text, sort }: Pick<CallbackListView, "text" | "sort">): VNode {
   return (
-    <a href={`/console/callbacks/${encodeURIComponent(id)}/edit`} aria-label={`Edit ${name}`}>
-      Edit
-    </a>
+    // biome-ignore lint/a11y/useSemanticElements: browsers don't know <search> yet
+    <form class="search" role="search" action="/console">
+      <input
+        name="q"
+        type="search"
+        value={text}
+        placeholder="Name or destination"
+        aria-label="Name or destination contains"
+        autocomplete="off"
+      />
+      {sort.field !== "name" && <input type="hidden" name="sortFields" value={sort.field} />}
+      <Button>Find</Button>
+      {text !== "" && <a href="/console">Show all</a>}
+    </form>
   );
 }
 
-export function EndpointBadge({ state, downSince }: { state: EndpointState; downSince: number | null }): VNode {
-  switch (state) {
-    case "up":
-      return <Badge tone="good">up</Badge>;
-    case "recovering":
-      return <Badge tone="warning">recovering</Badge>;
-    case "down":
-      return (
-        <Badge tone="bad">
-          down
-          {downSince !== null && (
-            <>
-              {" "}
-              since <Time at={downSince} />
-            </>
-          )}
-        </Badge>
-      );
+function NoRows({ text }: { text: string }): VNode {
+  if (text === "") {
+    return (
+      <Empty title="No more callbacks">
+        <a href="/console">Show the first ones</a>
+      </Empty>
+    );
   }
+  return (
+    <Empty title="No callback found">
+      <p>None has “{text}” in its name or destination.</p>
+    </Empty>
+  );
+}
+
+function tableOf(view: CallbackListView): Parameters<typeof Table<CallbackRow>>[0] {
+  const pathTo = (id: string, page: string) => `/console/callbacks/${encodeURIComponent(id)}/${page}`;
+  const number = (title: string, field: "failed" | "waiting", status: string): Column<CallbackRow> => ({
+    title,
+    kind: "number",
+    sort: sortLink(view, field),
+    cell: ({ id, [field]: calls }) =>
+      calls === 0 ? (
+        <span class="muted">0</span>
+      ) : (
+        <a href={pathTo(id, `calls?status=${status}`)}>
+          <Count value={calls} />
+        </a>
+      ),
+  });
+  return {
+    caption: "Callbacks",
+    isStacked: true,
+    rows: view.rows,
+    keyOf: ({ id }) => id,
+    columns: [
+      {
+        title: "Callback",
+        kind: "wide",
+        sort: sortLink(view, "name"),
+        cell: ({ id, name, url }) => (
+          <>
+            <a href={pathTo(id, "calls")}>{name}</a>
+            <span class="below monospaced">{url}</span>
+          </>
+        ),
+      },
+      {
+        title: "Retries",
+        cell: ({ retriesEnabled }) => (retriesEnabled ? "enabled" : <span class="muted">disabled</span>),
+      },
+      { title: "State", cell: (row) => <EndpointBadge {...row} isInTable /> },
+      number("Failed", "failed", "FAILED"),
+      number("Waiting", "waiting", "PENDING"),
+      {
+        title: "Actions",
+        cell: ({ id, name }) => (
+          <span class="links">
+            {ACTIONS.map(({ text, page }) => (
+              <a key={page} href={pathTo(id, page)} aria-label={`${text}: ${name}`}>
+                {text}
+              </a>
+            ))}
+          </span>
+        ),
+      },
+    ],
+  };
+}
+
+const ACTIONS = [
+  { text: "Edit", page: "edit" },
+  { text: "Calls", page: "calls" },
+  { text: "Outages", page: "outages" },
+];
+
+/** The other way round if the rows are sorted by it. */
+function sortLink(view: CallbackListView, field: SortField): NonNullable<Column<never>["sort"]> {
+  const { sort } = view;
+  const isSorted = sort.field === field;
+  const descending = isSorted ? !sort.descending : SORTS[field];
+  const order = isSorted ? (sort.descending ? "descending" : "ascending") : null;
+  return { order, href: listPath({ ...view, sort: { field, descending } }) };
+}
+
+function listPath({ sort, text }: CallbackListView, place: { readonly offset?: number; readonly cursor?: string } = {}): string {
+  const parameters = new URLSearchParams();
+  if (text !== "") parameters.set("q", text);
+  if (sort.field !== "name") parameters.set("sortFields", sort.field);
+  if (sort.descending !== SORTS[sort.field]) parameters.set("sortOrder", sort.descending ? "desc" : "asc");
+  if (place.offset) parameters.set("offset", String(place.offset));
+  if (place.cursor !== undefined) parameters.set("cursor", place.cursor);
+  return parameters.size === 0 ? "/console" : `/console?${parameters}`;
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { WhcbError } from "../../../../src/domain/errors.js";
 import { parseCallback } from "../../../../src/wire/json/parse-callback.js";
 
 const body = {
@@ -33,6 +34,25 @@ describe("parseCallback", () => {
       email: "ops@example.com",
       events: { reply: true, undeliverable: false },
     });
+  });
+
+  it("says what is wrong by field, so that a form can show it there", () => {
+    const wrong = { ...body, name: "", email: "nobody", auth: { type: "httpheader", key: "ü" } };
+    const fieldsOf = (value: unknown) => {
+      try {
+        return parseCallback(value, null);
+      } catch (error) {
+        return error instanceof WhcbError ? [...error.fields] : error;
+      }
+    };
+    expect(fieldsOf(wrong)).toEqual([["name", "must not be empty"]]);
+    expect(fieldsOf({ ...wrong, name: "demo" })).toEqual([
+      ["auth.key", "must be printable ASCII, because it is sent in a header"],
+      ["email", "must be one e-mail address"],
+    ]);
+    expect(fieldsOf({ ...body, auth: { type: "none" } })).toEqual([
+      ["auth.type", "must be queryparam, httpheader, basicauth or bearertoken"],
+    ]);
   });
 
   it("has retries off by default", () => {

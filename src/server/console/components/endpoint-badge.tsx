@@ -1,0 +1,36 @@
+/** An endpoint's state, as everybody sees it. */
+import type { VNode } from "preact";
+import type { EndpointRecord } from "../../../store/store.js";
+import { Badge, Time } from "./data.js";
+
+export interface Health {
+  /** failing: an outage is open, with no success since. idle: no event is sent to it. */
+  readonly health: "up" | "failing" | "down" | "recovering" | "idle";
+  /** null: up or idle. */
+  readonly since: number | null;
+}
+
+/** undefined: it never had a call. */
+export function healthOf(record: Pick<EndpointRecord, "endpoint" | "outage"> | undefined, hasEvents = true): Health {
+  const { endpoint, outage } = record ?? { outage: null };
+  if (endpoint?.state === "down") return { health: "down", since: endpoint.downSince };
+  if (endpoint?.state === "recovering") return { health: "recovering", since: endpoint.recoveringSince };
+  if (outage !== null && outage.quietSince === null) return { health: "failing", since: outage.startedAt };
+  return { health: hasEvents ? "up" : "idle", since: null };
+}
+
+const TONES = { up: "good", failing: "bad", down: "bad", recovering: "warning", idle: "neutral" } as const;
+
+/** Beside a title, or in a table, where the time is on a line of its own. */
+export function EndpointBadge({ health, since, isInTable = false }: Health & { readonly isInTable?: boolean }): VNode {
+  return (
+    <>
+      <Badge tone={TONES[health]}>{health === "idle" ? "receives nothing" : health}</Badge>
+      {since !== null && (
+        <span class={isInTable ? "below" : "muted"}>
+          since <Time at={since} />
+        </span>
+      )}
+    </>
+  );
+}
