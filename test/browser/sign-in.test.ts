@@ -35,7 +35,7 @@ describe.each([{ hasScript: true }, { hasScript: false }])("with script: $hasScr
     await expectUsable(window);
 
     await page.getByLabel("Password").fill(password);
-    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByRole("button", { name: "Sign in", exact: true }).click();
     await page.getByRole("heading", { name: "Manage API Callbacks" }).waitFor();
     await expectUsable(window);
 
@@ -46,5 +46,20 @@ describe.each([{ hasScript: true }, { hasScript: false }])("with script: $hasScr
     await page.getByRole("heading", { name: "Sign in" }).waitFor();
     expect(new URL(page.url()).pathname).toBe("/console/sign-in");
     await close();
+  });
+
+  it("a person signs in with a code, once", async () => {
+    const { stdout } = await rehearsal.home.whcb(["console", "-o", "json"], { env: USER_ENV });
+    const { url, code } = JSON.parse(stdout);
+    for (const outcome of ["Manage API Callbacks", "Sign in"]) {
+      const { page, close } = await openWindow(browser, rehearsal.url, choice);
+      await page.goto(url);
+      await page.getByLabel("Or a code").fill(code);
+      await page.keyboard.press("Enter");
+      await page.getByRole("heading", { name: outcome }).or(page.getByRole("alert")).first().waitFor();
+      expect(await page.getByRole("heading", { level: 1 }).textContent()).toBe(outcome);
+      expect(page.url()).not.toContain(code);
+      await close();
+    }
   });
 });

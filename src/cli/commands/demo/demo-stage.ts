@@ -89,7 +89,7 @@ export async function waitUntil({ deps: { clock } }: Stage, what: string, isSo: 
   while (!(await isSo())) {
     if (clock.now() > end)
       throw new WhcbError("unavailable", `the demo waited ${LONGEST_WAIT_MS / 1_000} s for ${what}, and gave up`);
-    await clock.sleepUntil(clock.now() + 30);
+    await clock.sleepUntil(clock.now() + 10);
   }
 }
 

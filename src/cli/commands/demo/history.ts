@@ -1,11 +1,12 @@
 /** Hours in a few seconds: the service's clock jumps from step to step, and everything else is real. */
+import type { ListedCallback } from "../../../client/client.js";
 import type { Endpoint } from "../listen/local-endpoint.js";
-import { createCallback, DOWN, openStageEndpoint, type Stage, submit, UP } from "./demo-stage.js";
+import { createCallback, DOWN, openStageEndpoint, type Stage, submit, UP, waitUntil } from "./demo-stage.js";
 import type { PastClock } from "./past-clock.js";
 
 const MINUTE_MS = 60_000;
 export const HISTORY_MS = 240 * MINUTE_MS;
-/** A step is over when the endpoints have received nothing for this long. */
+/** A step's retries are over when the endpoints have received nothing for this long. */
 const QUIET_MS = 10;
 
 export interface History {
@@ -27,6 +28,14 @@ export async function playHistory(stage: Stage, clock: PastClock): Promise<Histo
   const replies = await createCallback(stage, broken, { name: "Replies CRM", retriesEnabled: false });
   await say("four hours pass: the endpoint of Delivery reports is down for 90 minutes, and retries deliver what failed");
   await say("45 minutes ago the endpoint of Replies CRM went down: its retries are off");
+  /** New responses have an outcome; of retries, which only add attempts, some may come later. */
+  async function settle(): Promise<void> {
+    await waitUntil(stage, "the outcomes", async () => (await isSettled(stage, reports)) && (await isSettled(stage, replies)));
+    for (let before = -1; before !== received; ) {
+      before = received;
+      await deps.clock.sleepUntil(deps.clock.now() + QUIET_MS);
+    }
+  }
   const phases = [
     { minutes: 60, step: 15, begin: () => undefined },
     // As often as the service retries.
@@ -38,19 +47,24 @@ export async function playHistory(stage: Stage, clock: PastClock): Promise<Histo
   let minutesAgo = HISTORY_MS / MINUTE_MS;
   for (const { minutes, step, begin } of phases) {
     begin();
-    for (const end = minutesAgo - minutes; minutesAgo > end; ) {
-      minutesAgo -= step;
+    for (const end = minutesAgo - minutes; minutesAgo > end; minutesAgo -= step) {
       clock.setBehind(minutesAgo * MINUTE_MS);
       // More and fewer, as traffic is.
       await Promise.all([
         submit(stage, reports, Math.round(step * (1.8 + Math.sin(minutesAgo / 30)))),
         submit(stage, replies, Math.round(step * (1.2 + Math.cos(minutesAgo / 20) / 2))),
       ]);
-      for (let before = -1; before !== received; ) {
-        before = received;
-        await deps.clock.sleepUntil(deps.clock.now() + QUIET_MS);
-      }
+      await settle();
     }
   }
+  clock.setBehind(0);
+  await settle();
   return { callbackName: replies.name, endpoint: broken };
+}
+
+async function isSettled({ client }: Stage, callback: ListedCallback): Promise<boolean> {
+  for await (const page of client.listCalls(callback.id, { filter: { status: "PENDING" }, limit: 1 })) {
+    if (page.calls.length > 0) return false;
+  }
+  return true;
 }
