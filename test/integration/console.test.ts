@@ -21,6 +21,8 @@ let service: Service;
 
 afterEach(() => closeService(service));
 
+const HTML = "text/html; charset=utf-8";
+const FORM = { host: "localhost", "content-type": "application/x-www-form-urlencoded" };
 const BROWSER = { accept: "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8" };
 
 describe("/", () => {
@@ -95,11 +97,114 @@ describe("the list of callbacks", () => {
 });
 
 describe("an error", () => {
-  it("is a page", async () => {
+  it("is a page, with the user in it", async () => {
     service = await openService();
     const visitor = await new Visitor(service.app).signIn();
     const page = await visitor.open("/console/nothing");
-    expect([page.status, page.headers["content-type"]]).toEqual([404, "text/html; charset=utf-8"]);
+    expect([page.status, page.headers["content-type"]]).toEqual([404, HTML]);
     expect(page.text).toContain("The console has no such page");
+    expect(page.text).toContain("Sign out");
+  });
+
+  it("of the service shows nothing of its inside", async () => {
+    service = await openService();
+    const visitor = await new Visitor(service.app).signIn();
+    await service.store.close();
+    const page = await visitor.open("/console");
+    expect([page.status, page.headers["content-type"]]).toEqual([500, HTML]);
+    expect(page.text).toMatch(/See the service's log for the request's id\..* Request [0-9A-F]{16}$/);
+    expect(page.html).not.toMatch(/database|sqlite|\.ts|Error:/i);
+  });
+
+  it("answers what can't be read as a page too", async () => {
+    service = await openService();
+    const visitor = await new Visitor(service.app).signIn();
+    const large = await visitor.post("/console/sign-out", { token: "x".repeat(9000) });
+    expect([large.status, large.headers["content-type"]]).toEqual([413, HTML]);
+    const cookie = [...visitor.cookies].map(([name, value]) => `${name}=${value}`).join("; ");
+    const json = await service.app.inject({
+      method: "POST",
+      url: "/console/sign-out",
+      headers: { host: "localhost", cookie, "content-type": "application/json" },
+      payload: "{}",
+    });
+    expect([json.statusCode, json.headers["content-type"]]).toEqual([415, HTML]);
+  });
+
+  it("says that a service which stops takes no forms", async () => {
+    let isReady = true;
+    service = await openService({ isReady: () => isReady });
+    const visitor = await new Visitor(service.app).signIn();
+    isReady = false;
+    expect((await visitor.open("/console")).status).toBe(200);
+    expect((await visitor.post("/console/sign-out", {})).status).toBe(503);
+  });
+});
+
+describe("without a session", () => {
+  it("a form's body isn't read, and the page says what to do", async () => {
+    service = await openService();
+    const answer = await service.app.inject({ method: "POST", url: "/console/callbacks/new", headers: FORM, payload: "name=x" });
+    expect([answer.statusCode, answer.headers.connection, answer.headers["www-authenticate"]]).toEqual([401, "close", undefined]);
+    expect(answer.body).toContain('<a href="/console/sign-in">Sign in</a>');
+    expect(answer.body).toContain("Nothing was changed.");
+  });
+
+  it("a link of another site goes by a page of our own, so that the browser sends the cookie", async () => {
+    service = await openService();
+    const visitor = await new Visitor(service.app).signIn();
+    const linked = await new Visitor(service.app, { "sec-fetch-site": "cross-site" }).open("/console?a=1");
+    const [, target = ""] = /content="0; url=([^"]+)"/.exec(linked.html) ?? [];
+    expect([linked.status, target, linked.setCookies]).toEqual([200, "/console/sign-in?to=%2Fconsole%3Fa%3D1", []]);
+    expect((await visitor.open(target)).url).toBe("/console?a=1");
+  });
+});
+
+describe("every answer", () => {
+  const CSP =
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; " +
+    "base-uri 'none'; frame-ancestors 'none'";
+
+  it("has the headers that keep others out", async () => {
+    service = await openService();
+    const visitor = await new Visitor(service.app).signIn();
+    for (const url of ["/console", "/console/nothing", "/console/sign-in"]) {
+      expect((await visitor.open(url)).headers).toMatchObject({
+        "content-security-policy": CSP,
+        "cache-control": "no-store",
+        "x-content-type-options": "nosniff",
+        "x-frame-options": "DENY",
+        "referrer-policy": "same-origin",
+        "cross-origin-opener-policy": "same-origin",
+        "cross-origin-resource-policy": "same-origin",
+      });
+    }
+  });
+
+  it("refers to the console's own files only, which browsers keep", async () => {
+    service = await openService();
+    const { html } = await (await new Visitor(service.app).signIn()).open("/console");
+    const paths = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path = ""]) => path);
+    expect(paths.filter((path) => !path.startsWith("/console") && path !== "#content")).toEqual([]);
+    const files = [...new Set(paths.filter((path) => path.startsWith("/console/assets/")))];
+    expect(files.map((path) => path.replace(/-[0-9a-f]{16}\./, "-HASH."))).toEqual([
+      "/console/assets/icon-HASH.svg",
+      "/console/assets/console-HASH.css",
+      "/console/assets/console-HASH.js",
+    ]);
+    for (const path of files) {
+      const { statusCode, headers } = await service.app.inject({ url: path });
+      expect([statusCode, headers["cache-control"]]).toEqual([200, "public, max-age=31536000, immutable"]);
+    }
+    expect((await service.app.inject({ url: "/console/assets/..%2f..%2fapp.ts" })).statusCode).toBe(404);
+  });
+});
+
+describe("a service without authentication", () => {
+  it("needs no sign-in, and still checks forms", async () => {
+    service = await openService({ authentication: "none" });
+    const visitor = new Visitor(service.app);
+    expect((await visitor.open("/console")).text).toContain("Manage API Callbacks");
+    expect((await visitor.post("/console/sign-out", {})).status).toBe(403);
   });
 });

@@ -9,6 +9,8 @@ export const CONSOLE_PATH = "/console";
 
 /** A form with a page of selected calls, or a callback's settings. */
 const FORM_LIMIT = 262_144;
+/** Without a session. */
+const OPEN_FORM_LIMIT = 8_192;
 
 declare module "fastify" {
   interface FastifyInstance {
@@ -30,7 +32,9 @@ export function addConsoleRoutes(app: FastifyInstance, context: RouteContext): v
 
   const page = {
     sendError(request: FastifyRequest, reply: FastifyReply, answer: ErrorAnswer): FastifyReply {
-      const { status, document, headers } = answer;
+      const { status, document } = answer;
+      // A browser would ask for a password itself.
+      const { "www-authenticate": _, ...headers } = answer.headers;
       reply.code(status).headers(headers);
       load()
         .then((console) => console.errorPage(request, reply, answer))
@@ -47,12 +51,16 @@ export function addConsoleRoutes(app: FastifyInstance, context: RouteContext): v
     scope.addContentTypeParser("application/x-www-form-urlencoded", { parseAs: "string" }, (_, body, done) => {
       done(null, new URLSearchParams(String(body)));
     });
-    for (const url of [CONSOLE_PATH, `${CONSOLE_PATH}/*`]) {
+    scope.addHook("onRequest", async (request, reply) => {
+      if (!(await (await load()).admit(request, reply))) return reply;
+    });
+    const open = ["sign-in", "sign-out"].map((name) => `${CONSOLE_PATH}/${name}`);
+    for (const url of [CONSOLE_PATH, `${CONSOLE_PATH}/*`, ...open]) {
       scope.route({
         method: ["GET", "HEAD", "POST"],
         url,
         config: { page },
-        bodyLimit: FORM_LIMIT,
+        bodyLimit: open.includes(url) ? OPEN_FORM_LIMIT : FORM_LIMIT,
         schema: { hide: true },
         handler: async (request, reply) => (await load()).answer(request, reply),
       });

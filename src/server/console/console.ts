@@ -7,6 +7,7 @@ import { addSignIn } from "./pages/sign-in.js";
 import { Pages } from "./pages.js";
 
 export interface Console {
+  admit(request: FastifyRequest, reply: FastifyReply): Promise<boolean>;
   answer(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply>;
   errorPage(request: FastifyRequest, reply: FastifyReply, answer: ErrorAnswer): string;
 }

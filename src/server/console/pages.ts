@@ -3,13 +3,14 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { WhcbError } from "../../domain/errors.js";
 import { isSafe } from "../auth/request-origin.js";
 import type { Connections } from "../connections.js";
-import type { ErrorAnswer } from "../requests/error-answers.js";
+import { answerTo, type ErrorAnswer } from "../requests/error-answers.js";
+import { pathOf, rejectUnread } from "../requests/send-errors.js";
 import type { Query } from "../routes/query-parameters.js";
 import type { RouteContext } from "../routes/route-context.js";
 import { ASSETS, sendAsset } from "./assets.js";
-import { ErrorPage, renderPage } from "./components/layout.js";
-import type { Page, PageHandler, PageOptions, Visit } from "./page.js";
-import { formToken, isFormToken, leaveNotice, Sessions, takeNotice, type Visitor } from "./sessions.js";
+import { ErrorPage, renderForward, renderPage } from "./components/layout.js";
+import type { Page, PageHandler, PageOptions } from "./page.js";
+import { formToken, isFormToken, leaveNotice, type Notice, Sessions, takeNotice, type Visitor } from "./sessions.js";
 
 const HEADERS = {
   "content-security-policy":
@@ -27,11 +28,19 @@ interface Route extends PageOptions {
   readonly handler: PageHandler;
 }
 
+interface Admitted {
+  /** null: there is no such page. */
+  readonly route: Route | null;
+  readonly visitor: Visitor;
+  readonly params: Readonly<Record<string, string>>;
+}
+
 export class Pages {
   readonly context: RouteContext;
   readonly sessions: Sessions;
   readonly #connections: Connections;
   readonly #routes: Route[] = [];
+  readonly #admitted = new WeakMap<FastifyRequest, Admitted>();
 
   constructor(context: RouteContext, connections: Connections) {
     this.context = context;
@@ -49,32 +58,37 @@ export class Pages {
     this.#routes.push({ ...options, method: "POST", pattern: patternOf(path), handler });
   }
 
-  async answer(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  /** Before a body is read: only of a visitor who is signed in, or wants to be. false: it will be answered here. */
+  async admit(request: FastifyRequest, reply: FastifyReply): Promise<boolean> {
     reply.headers(HEADERS);
-    const path = (request.url.split("?", 1)[0] ?? "").replace(/(.)\/$/, "$1");
-    if (isSafe(request) && path.startsWith("/console/assets/")) return sendAsset(path, reply);
+    const path = pathOf(request);
     const method = isSafe(request) ? "GET" : "POST";
-    const route = this.#routes.find((one) => one.method === method && one.pattern.test(path));
-    const visitor = await this.#visitor(request, reply, route);
-    if (visitor === null) return reply;
-    if (route === undefined) throw new WhcbError("not-found", "The console has no such page");
+    const route = this.#routes.find((one) => one.method === method && one.pattern.test(path)) ?? null;
+    if (method === "GET" && path.startsWith("/console/assets/")) return true;
+    const visitor = await this.#findVisitor(request, reply, route);
+    if (visitor !== null) this.#admitted.set(request, { route, visitor, params: paramsOf(route, path) });
+    else this.#askToSignIn(request, reply, route);
+    return visitor !== null;
+  }
+
+  /** Once it is admitted. */
+  async answer(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const admitted = this.#admitted.get(request);
+    if (admitted === undefined) return sendAsset(pathOf(request), reply);
+    const { route, visitor, params } = admitted;
+    if (route === null) throw new WhcbError("not-found", "The console has no such page");
     const form = request.body instanceof URLSearchParams ? request.body : new URLSearchParams();
-    if (method === "POST" && !isFormToken(form.get("token"), visitor)) {
-      throw new WhcbError("forbidden", "The form is out of date", { hint: "Open its page again" });
+    if (route.method === "POST" && !isFormToken(form.get("token"), visitor)) {
+      throw new WhcbError("forbidden", "The form is out of date", {
+        hint: "Open its page again; the browser must accept cookies",
+      });
     }
-    const visit: Visit = {
-      params: decoded(route.pattern.exec(path)?.groups ?? {}),
-      query: request.query as Query,
-      form,
-      username: visitor.credential?.username ?? null,
-      formToken: formToken(visitor),
-      request,
-      reply,
-    };
-    const answer = await route.handler(visit);
+    const username = visitor.credential?.username ?? null;
+    const query = request.query as Query;
+    const answer = await route.handler({ params, query, form, username, formToken: formToken(visitor), request, reply });
     switch (answer.kind) {
       case "page":
-        return this.#send(visit, visitor, answer);
+        return sendPage(request, reply, visitor, answer);
       case "redirect":
         if (answer.notice !== undefined) leaveNotice(request, reply, visitor, answer.notice);
         return reply.redirect(answer.path, 303);
@@ -83,51 +97,59 @@ export class Pages {
     }
   }
 
-  errorPage(request: FastifyRequest, reply: FastifyReply, { document }: ErrorAnswer): string {
+  errorPage(request: FastifyRequest, reply: FastifyReply, { status, document }: ErrorAnswer): string {
     reply.headers(HEADERS);
+    const visitor = this.#admitted.get(request)?.visitor ?? { credential: null, token: "" };
     const { errorSummary, errorDetail } = document;
-    return renderPage({
-      page: {
-        kind: "page",
-        title: errorSummary,
-        content: ErrorPage({ detail: errorDetail, requestId: request.id, wasForm: request.method === "POST" }),
-      },
-      username: null,
-      formToken: "",
-      notice: null,
-      assets: ASSETS,
-    });
+    const isSignedOut = status === 401;
+    const content = ErrorPage({ detail: errorDetail, requestId: request.id, wasForm: request.method === "POST", isSignedOut });
+    return htmlOf({ kind: "page", title: isSignedOut ? "Signed out" : errorSummary, content }, visitor, null);
   }
 
-  /** null: answered, since the visitor has to sign in first. */
-  async #visitor(request: FastifyRequest, reply: FastifyReply, route: Route | undefined): Promise<Visitor | null> {
+  /** null: has to sign in. */
+  async #findVisitor(request: FastifyRequest, reply: FastifyReply, route: Route | null): Promise<Visitor | null> {
     const found = await this.sessions.find(request, route?.isBackground !== true);
     if (found.credential !== null) {
       this.#connections.markKnown(request.raw);
       return found;
     }
-    const isOpen = route?.isOpen === true || this.context.deps.authentication === "none";
-    if (isOpen) return found.token === "" ? this.sessions.beginVisit(request, reply) : found;
-    if (route?.isBackground === true) throw new WhcbError("unauthenticated", "The session has ended");
-    const { url } = request;
-    reply.redirect(isSafe(request) ? `/console/sign-in?to=${encodeURIComponent(url)}` : "/console/sign-in", 303);
-    return null;
+    if (route?.isOpen !== true && this.context.deps.authentication === "required") return null;
+    return found.token === "" ? this.sessions.beginVisit(request, reply) : found;
   }
 
-  #send({ username, formToken, request, reply }: Visit, visitor: Visitor, page: Page): FastifyReply {
-    const notice = takeNotice(request, reply, visitor);
-    const html = renderPage({ page, username, formToken, notice, assets: ASSETS });
-    return reply
-      .code(page.status ?? 200)
-      .type("text/html; charset=utf-8")
-      .send(html);
+  #askToSignIn(request: FastifyRequest, reply: FastifyReply, route: Route | null): void {
+    if (!isSafe(request) || route?.isBackground === true) {
+      rejectUnread(request, reply, SESSION_ENDED, this.context.deps.timers);
+      return;
+    }
+    const target = `/console/sign-in?to=${encodeURIComponent(request.url)}`;
+    // A link of another site: the browser holds the cookie back. From our own page it sends it.
+    if (request.headers["sec-fetch-site"] === "cross-site") reply.type(HTML).send(renderForward(target));
+    else reply.redirect(target, 303);
   }
+}
+
+const HTML = "text/html; charset=utf-8";
+const SESSION_ENDED = answerTo(new WhcbError("unauthenticated", "The session has ended"));
+
+function sendPage(request: FastifyRequest, reply: FastifyReply, visitor: Visitor, page: Page): FastifyReply {
+  const html = htmlOf(page, visitor, takeNotice(request, reply, visitor));
+  return reply
+    .code(page.status ?? 200)
+    .type(HTML)
+    .send(html);
+}
+
+function htmlOf(page: Page, visitor: Visitor, notice: Notice | null): string {
+  const username = visitor.credential?.username ?? null;
+  return renderPage({ page, username, formToken: formToken(visitor), notice, assets: ASSETS });
 }
 
 function patternOf(path: string): RegExp {
   return new RegExp(`^${path.replace(/:(\w+)/g, "(?<$1>[^/]+)")}$`);
 }
 
-function decoded(groups: Readonly<Record<string, string>>): Record<string, string> {
+function paramsOf(route: Route | null, path: string): Record<string, string> {
+  const groups = route?.pattern.exec(path)?.groups ?? {};
   return Object.fromEntries(Object.entries(groups).map(([name, value]) => [name, decodeURIComponent(value)]));
 }

@@ -1,6 +1,6 @@
 /** A browser without a screen: keeps cookies, follows redirects, sends forms with their hidden fields. */
 import type { FastifyInstance } from "fastify";
-import { USER } from "./server-fixture.js";
+import { newSession } from "./server-fixture.js";
 
 export interface PageSeen {
   readonly status: number;
@@ -39,8 +39,10 @@ export class Visitor {
     return this.#follow("POST", url, new URLSearchParams(fields).toString());
   }
 
+  /** As USER. */
   async signIn(): Promise<this> {
-    await this.send("/console/sign-in", "/console/sign-in", { username: USER.username, password: USER.password });
+    const [, port] = /:(\d+)$/.exec(this.#headers.host ?? "") ?? [];
+    this.cookies.set(port === undefined ? "whcb-session" : `whcb-session-${port}`, await newSession(this.#app));
     return this;
   }
 

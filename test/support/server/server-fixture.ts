@@ -1,5 +1,5 @@
 /** The service's app on a real store in memory, with a user. */
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import type { FastifyInstance } from "fastify";
 import type { CallbackSettings } from "../../../src/domain/callback.js";
 import { DEFAULT_RETRY_POLICY } from "../../../src/domain/retry-policy.js";
@@ -24,6 +24,15 @@ export interface Service {
   readonly store: Store;
   /** The notifications that the dispatcher would have got. */
   readonly work: { readonly callbackId: string; readonly kind: WorkKind }[];
+}
+
+const sessions = new WeakMap<FastifyInstance, () => Promise<string>>();
+
+/** The token of a new session of USER, as after signing in, but without a password to hash. */
+export async function newSession(app: FastifyInstance): Promise<string> {
+  const begin = sessions.get(app);
+  if (begin === undefined) throw new Error("not a service of openService");
+  return begin();
 }
 
 export async function openService(overrides: Partial<ServerDeps> = {}): Promise<Service> {
@@ -53,6 +62,14 @@ export async function openService(overrides: Partial<ServerDeps> = {}): Promise<
     ...overrides,
   });
   await app.ready();
+  sessions.set(app, async () => {
+    const token = randomBytes(24).toString("base64url");
+    const tokenHash = createHash("sha256").update(token).digest("hex");
+    const at = (overrides.clock ?? systemClock).now();
+    const session = { tokenHash, username: USER.username, createdAt: at, usedAt: at };
+    await store.createSession(session, await credential, { createdAfter: 0, usedAfter: 0 });
+    return token;
+  });
   return { app, store, work };
 }
 

@@ -54,6 +54,22 @@ function Document({ page, username, formToken, notice, assets }: PageView): VNod
   );
 }
 
+/** Goes on to `path` as from a page of our own. */
+export function renderForward(path: string): string {
+  return `<!doctype html>\n${render(
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta http-equiv="refresh" content={`0; url=${path}`} />
+        <title>whcb</title>
+      </head>
+      <body>
+        <a href={path}>Continue</a>
+      </body>
+    </html>,
+  )}\n`;
+}
+
 function TopBar({ username, formToken, icon }: { username: string | null; formToken: string; icon: string }): VNode {
   return (
     <header class="top-bar">
@@ -130,19 +146,19 @@ export function ErrorPage({
   detail,
   requestId,
   wasForm,
+  isSignedOut,
 }: {
   detail: string;
   requestId: string;
   /** A form was sent. */
   wasForm: boolean;
+  isSignedOut: boolean;
 }): VNode {
   return (
     <section class="error-page">
       <p>{detail}.</p>
       {wasForm && <p>Nothing was changed.</p>}
-      <p>
-        <a href="/console">All callbacks</a>
-      </p>
+      <p>{isSignedOut ? <a href="/console/sign-in">Sign in</a> : <a href="/console">All callbacks</a>}</p>
       <p class="muted">
         Request <code>{requestId}</code>
       </p>
