@@ -1,5 +1,6 @@
 /** The client checks it too: a service that ignores a filter must not widen a replay. */
-import type { CallStatus } from "./call.js";
+import { UNREACHABLE_REASONS, type UnreachableReason } from "./attempt.js";
+import type { CallStatus, SettledBy } from "./call.js";
 import { type Channel, type MessageResponse, senderAddress } from "./message-response.js";
 
 export interface CallFilter {
@@ -9,10 +10,14 @@ export interface CallFilter {
   readonly since?: number;
   /** Last attempt < this (epoch ms). */
   readonly until?: number;
-  /** First failed <= this (epoch ms), or last changed if it never failed: what fails later isn't in a set that was counted then. */
-  readonly failedBefore?: number;
+  /** Last changed <= this (epoch ms): what is attempted or marked later isn't in a set that was counted then. */
+  readonly changedBefore?: number;
+  /** Marked by a user at this instant, and not changed since: the calls of one mark. */
+  readonly markedAt?: number;
   /** Any of these. */
   readonly statusCodes?: readonly StatusCodePattern[];
+  /** Why the last attempt got no answer. */
+  readonly reason?: FailureReason;
   readonly channel?: Channel;
   readonly messageId?: string;
   /** The sender's mobile, e-mail, voice number, MRI or name; exact. */
@@ -24,11 +29,18 @@ export interface CallFilter {
 /** A code, a class ("5xx" is { class: 5 }), or no answer. */
 export type StatusCodePattern = { readonly code: number } | { readonly class: number } | { readonly none: true };
 
+/** not-sent: no attempt has ended, as for a held call. */
+export type FailureReason = UnreachableReason | "not-sent";
+
+export const FAILURE_REASONS: readonly FailureReason[] = [...UNREACHABLE_REASONS, "not-sent"];
+
 export interface FilteredCall {
   readonly status: CallStatus;
   readonly attemptedAt: number | null;
   readonly statusCode: number | null;
-  readonly firstFailedAt?: number | null;
+  /** A client knows none of these three. */
+  readonly error?: UnreachableReason | null;
+  readonly settledBy?: SettledBy | null;
   readonly changedAt?: number;
   readonly response: Pick<MessageResponse, "messageId" | "from" | "responseMessage">;
 }
@@ -39,7 +51,9 @@ export function matchesFilter(call: FilteredCall, filter: CallFilter): boolean {
     (filter.status === undefined ? call.status !== "PENDING" : call.status === filter.status) &&
     (filter.since === undefined || (call.attemptedAt !== null && call.attemptedAt >= filter.since)) &&
     (filter.until === undefined || (call.attemptedAt !== null && call.attemptedAt < filter.until)) &&
-    (filter.failedBefore === undefined || (call.firstFailedAt ?? call.changedAt ?? Infinity) <= filter.failedBefore) &&
+    (filter.changedBefore === undefined || (call.changedAt ?? Infinity) <= filter.changedBefore) &&
+    (filter.markedAt === undefined || (call.changedAt === filter.markedAt && call.settledBy === "user")) &&
+    (filter.reason === undefined || reasonOf(call) === filter.reason) &&
     (filter.statusCodes === undefined || filter.statusCodes.some((pattern) => matchesStatusCode(call.statusCode, pattern))) &&
     (filter.channel === undefined || responseMessage.channel === filter.channel) &&
     (filter.messageId === undefined || messageId.toUpperCase() === filter.messageId.toUpperCase()) &&
@@ -60,6 +74,10 @@ export function matchesStatusCode(statusCode: number | null, pattern: StatusCode
   if ("none" in pattern) return statusCode === null;
   if (statusCode === null) return false;
   return "code" in pattern ? statusCode === pattern.code : Math.floor(statusCode / 100) === pattern.class;
+}
+
+function reasonOf({ statusCode, error = null }: FilteredCall): FailureReason | null {
+  return statusCode === null && error === null ? "not-sent" : error;
 }
 
 function isFrom(from: MessageResponse["from"], wanted: string): boolean {

@@ -9,10 +9,11 @@ import { releaseRunLease, takeRunLease } from "./callbacks/run-leases.js";
 import { acceptCalls } from "./calls/accept-calls.js";
 import { listAttempts } from "./calls/attempts.js";
 import { listFailures, readCounts, readCountsOf } from "./calls/call-counts.js";
+import { readStatesById } from "./calls/call-state.js";
 import { expireRetries, fetchBacklog, fetchDue, fetchHeld, fetchPending, fetchReplays, findCall } from "./calls/fetch-calls.js";
 import { listCalls } from "./calls/list-calls.js";
 import { markCalls, markMatching, recordReplays } from "./calls/mark-calls.js";
-import { cancelReplayChunk, findReplay, requestReplays } from "./calls/replays.js";
+import { cancelReplayChunk, findReplay, listReplays, requestReplays } from "./calls/replays.js";
 import { countMatching } from "./calls/scan-calls.js";
 import { readChanges, readLatestChange } from "./change-log.js";
 import { sessionStore } from "./console-sessions.js";
@@ -89,6 +90,11 @@ function storeOn(db: Db, cipher: KeyCipher, clock: Clock): Store {
     countMatching: (callbackId, filter, limit) => countMatching(db, clock, callbackId, filter, limit),
     markMatching: (callbackId, filter, mark) => markMatching(db, clock, callbackId, filter, mark),
     listFailures: (callbackId) => listFailures(db, callbackId),
+    async findProgress(callbackId, callIds) {
+      const states = await readStatesById(db, (await requireCallback(db, callbackId)).key, callIds);
+      return new Map(Array.from(states, ([id, { before }]) => [id, before]));
+    },
+    listReplays: (callbackId, limit) => listReplays(db, callbackId, limit),
     listOutages: (query) => listOutages(db, query),
 
     listActiveCallbacks: () => listActiveCallbacks(db),

@@ -1,7 +1,8 @@
 /** What a view of many calls needs (the console): nothing here keeps the event loop busy for long, whatever the number of calls. */
 import type { UnreachableReason } from "../domain/attempt.js";
-import type { MarkedBy } from "../domain/call.js";
+import type { CallProgress, MarkedBy } from "../domain/call.js";
 import type { CallFilter } from "../domain/call-filter.js";
+import type { ServiceReplay } from "../domain/callback.js";
 
 export interface OverviewStore {
   /**
@@ -17,6 +18,10 @@ export interface OverviewStore {
   markMatching(callbackId: string, filter: CallFilter, mark: MarkMatching): Promise<number>;
   /** FAILED calls by status code or reason, from counters; most calls first. Throws `not-found`. */
   listFailures(callbackId: string): Promise<readonly FailureGroup[]>;
+  /** Without their responses; unknown ids are left out. Throws `not-found` for the callback. */
+  findProgress(callbackId: string, callIds: readonly string[]): Promise<ReadonlyMap<string, CallProgress>>;
+  /** Newest first. Throws `not-found` for the callback. */
+  listReplays(callbackId: string, limit: number): Promise<readonly ServiceReplay[]>;
 }
 
 /** Both null: never answered, as a held call. */

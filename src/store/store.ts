@@ -67,6 +67,11 @@ export interface Page<Item> {
   readonly nextCursor: string | null;
 }
 
+export interface CallPage extends Page<Call> {
+  /** For the same list in the opposite order: what precedes the first item. null: there is no item. */
+  readonly previousCursor: string | null;
+}
+
 export interface CallbackQuery extends PageQuery {
   /** failed, waiting: numbers of calls. */
   readonly sort: readonly Sort<"name" | "id" | "failed" | "waiting">[];
@@ -118,7 +123,7 @@ export interface CallStore {
    * another callback's call.
    */
   acceptCalls(callbackId: string, calls: readonly NewCall[], now: number): Promise<readonly string[]>;
-  listCalls(callbackId: string, query: CallQuery): Promise<Page<Call>>;
+  listCalls(callbackId: string, query: CallQuery): Promise<CallPage>;
   findCall(callbackId: string, callId: string): Promise<Call | null>;
   /** By call id, in order of number. */
   listAttempts(callbackId: string, callIds: readonly string[]): Promise<ReadonlyMap<string, readonly Attempt[]>>;

@@ -100,7 +100,7 @@ async function apply(
       break;
     }
     case "markMatching":
-      await store.markMatching(callback.id, { failedBefore: now - MINUTE }, { status: isGood ? "SUCCESS" : "FAILED", now });
+      await store.markMatching(callback.id, { changedBefore: now - MINUTE }, { status: isGood ? "SUCCESS" : "FAILED", now });
       break;
     case "clientReplay": {
       const replays = picked(all).map(({ id }) => {

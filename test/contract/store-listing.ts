@@ -16,7 +16,13 @@ export function describeListing(open: OpenStore): void {
       await attempt(store, callback, ["B"], { startedAt: NOW + 1 });
       await attempt(store, callback, ["C"], { startedAt: NOW + 3 });
       const page = await store.listCalls(callback.id, query());
-      expect({ ...page, items: idsOf(page.items) }).toEqual({ items: ["C", "A", "B"], total: 3, offset: 0, nextCursor: null });
+      expect({ ...page, items: idsOf(page.items) }).toEqual({
+        items: ["C", "A", "B"],
+        total: 3,
+        offset: 0,
+        nextCursor: null,
+        previousCursor: expect.any(String),
+      });
       expect(page.items[0]).toEqual(await store.findCall(callback.id, "C"));
       expect(idsOf(await everyCall(store, callback, { status: "FAILED" }))).toEqual(["C", "B"]);
       expect(idsOf(await everyCall(store, callback, { status: "SUCCESS" }))).toEqual(["A"]);
@@ -94,6 +100,7 @@ export function describeListing(open: OpenStore): void {
             expect(page).toEqual({
               ...(await store.listCalls(callback.id, query({ sort, filter, limit: 2, offset }))),
               nextCursor: page.nextCursor,
+              previousCursor: page.previousCursor,
             });
             expect(page).toMatchObject({ offset, total: all.total });
             expect(idsOf(page.items)).toEqual(idsOf(all.items.slice(offset, offset + 2)));
@@ -125,6 +132,34 @@ export function describeListing(open: OpenStore): void {
       }
     });
 
+    it("leads back to what precedes a page, in the opposite order, also after new calls", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      const ids = Array.from({ length: 12 }, (_, index) => `C${String(index).padStart(2, "0")}`);
+      await accept(store, callback, [...ids, "new", "P1", "P2", "P3"]);
+      for (const [index, id] of ids.entries()) await attempt(store, callback, [id], { startedAt: NOW + Math.floor(index / 4) });
+      const read = async (filter: CallFilter, descending: boolean, cursor: string | null) => {
+        const sort = [{ field: "attemptedDate", descending }] as const;
+        return await store.listCalls(callback.id, query({ filter, sort, limit: 3, ...(cursor !== null && { cursor }) }));
+      };
+      for (const filter of [{}, { status: "FAILED", channel: "SMS" }] as const) {
+        const second = await read(filter, true, (await read(filter, true, null)).nextCursor);
+        const third = await read(filter, true, second.nextCursor);
+        const back = await read(filter, false, third.previousCursor);
+        expect(idsOf(back.items).reverse()).toEqual(idsOf(second.items));
+        expect(idsOf((await read(filter, true, back.previousCursor)).items)).toEqual(idsOf(third.items));
+        const newest = await read(filter, false, back.nextCursor);
+        expect([idsOf(newest.items), newest.nextCursor]).toEqual([ids.slice(-3), null]);
+      }
+      const back = await read({}, false, (await read({}, true, (await read({}, true, null)).nextCursor)).previousCursor);
+      expect(back.nextCursor).toBeNull();
+      await attempt(store, callback, ["new"], { startedAt: NOW + 9 });
+      const later = await read({}, false, (await read({}, true, (await read({}, true, null)).nextCursor)).previousCursor);
+      expect(idsOf(later.items)).toEqual(["C10", "C11", "new"]);
+      const pending = await read({ status: "PENDING" }, true, null);
+      expect(idsOf((await read({ status: "PENDING" }, false, pending.previousCursor)).items)).toEqual([]);
+    });
+
     it("sorts by the first mention of a field, then by the next field", async () => {
       const store = await open();
       const callback = await aCallback(store);
@@ -146,7 +181,7 @@ export function describeListing(open: OpenStore): void {
       const callback = await aCallback(store);
       await accept(store, callback, ["A", "B"]);
       await attempt(store, callback, ["A", "B"]);
-      const beyond = { items: [], total: 2, offset: 9, nextCursor: null };
+      const beyond = { items: [], total: 2, offset: 9, nextCursor: null, previousCursor: null };
       expect(await store.listCalls(callback.id, query({ offset: 9 }))).toEqual(beyond);
       expect(await store.listCalls(callback.id, query({ offset: 9, filter: { since: NOW } }))).toEqual(beyond);
     });
@@ -245,10 +280,12 @@ const conditions = {
   status: fc.constantFrom("PENDING" as const, "SUCCESS" as const, "FAILED" as const),
   since: fc.oneof(instant, fc.constantFrom(-5, NOW + 0.5)),
   until: fc.oneof(instant, fc.constantFrom(-5, NOW + 0.5)),
-  failedBefore: instant,
+  changedBefore: instant,
+  markedAt: instant,
   statusCodes: fc.array(fc.constantFrom({ code: 503 }, { code: 200 }, { class: 4 }, { class: 2 }, { none: true as const }), {
     maxLength: 3,
   }),
+  reason: fc.constantFrom("dns" as const, "refused" as const, "not-sent" as const),
   channel: fc.constantFrom("SMS" as const, "EMAIL" as const),
   messageId: word,
   from: word,

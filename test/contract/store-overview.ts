@@ -83,28 +83,29 @@ export function describeOverview(open: OpenStore): void {
       expect(turns).toBeGreaterThan(8);
     });
 
-    it("leaves out what failed after the bound", async () => {
+    it("leaves out what has changed after the bound: it wasn't as it is now when the set was counted", async () => {
       const store = await open();
       const callback = await aCallback(store, { retriesEnabled: true });
-      await accept(store, callback, ["A", "B", "C", "marked"]);
+      await accept(store, callback, ["A", "B", "C", "slow", "marked"]);
       await attempt(store, callback, ["A", "B"], { startedAt: NOW });
       await attempt(store, callback, ["marked"], { startedAt: NOW, result: ACCEPTED });
       await store.markCalls(callback.id, ["marked"], "FAILED", NOW + 3);
       await attempt(store, callback, ["A"], { startedAt: NOW + 9, cause: "retry" });
       await attempt(store, callback, ["C"], { startedAt: NOW + 5 });
-      const failedBefore = async (at: number) =>
-        idsOf(await everyCall(store, callback, { status: "FAILED", failedBefore: at })).sort();
-      expect(await failedBefore(NOW - 1)).toEqual([]);
-      expect(await failedBefore(NOW)).toEqual(["A", "B"]);
-      expect(await failedBefore(NOW + 4)).toEqual(["A", "B", "marked"]);
-      expect(await failedBefore(NOW + 5)).toEqual(["A", "B", "C", "marked"]);
-      expect(await store.countMatching(callback.id, { status: "FAILED", failedBefore: NOW }, ALL)).toEqual({
-        count: 2,
-        isExact: true,
+      await attempt(store, callback, ["slow"], { startedAt: NOW, durationMs: 8 });
+      const changedBefore = async (at: number) =>
+        idsOf(await everyCall(store, callback, { status: "FAILED", changedBefore: at })).sort();
+      expect(await changedBefore(NOW - 1)).toEqual([]);
+      expect(await changedBefore(NOW)).toEqual(["B"]);
+      expect(await changedBefore(NOW + 4)).toEqual(["B", "marked"]);
+      expect(await changedBefore(NOW + 5)).toEqual(["B", "C", "marked"]);
+      expect(await changedBefore(NOW + 9)).toEqual(["A", "B", "C", "marked", "slow"]);
+      const filter = { status: "FAILED", changedBefore: NOW + 4 } as const;
+      expect(await store.countMatching(callback.id, filter, ALL)).toEqual({ count: 2, isExact: true });
+      expect(await store.requestReplays(callback.id, { id: "R", by: null, selection: { filter } }, NOW + 20)).toMatchObject({
+        accepted: 2,
       });
-      const replay = { id: "R", by: null, selection: { filter: { status: "FAILED", failedBefore: NOW } } } as const;
-      expect(await store.requestReplays(callback.id, replay, NOW + 20)).toMatchObject({ accepted: 2 });
-      expect(idsOf(await store.fetchReplays(callback.id, 10))).toEqual(["A", "B"]);
+      expect(idsOf(await store.fetchReplays(callback.id, 10))).toEqual(["B", "marked"]);
     });
 
     it("rejects an unknown callback", async () => {
@@ -112,6 +113,8 @@ export function describeOverview(open: OpenStore): void {
       for (const work of [
         store.countMatching("nope", { channel: "SMS" }, ALL),
         store.markMatching("nope", {}, { status: "SUCCESS", now: NOW }),
+        store.findProgress("nope", ["A"]),
+        store.listReplays("nope", 1),
       ])
         await expect(work).rejects.toMatchObject({ code: "not-found" });
     });
@@ -160,7 +163,7 @@ export function describeOverview(open: OpenStore): void {
       await manyFailed(store, callback, 2_300, (index) => ({ startedAt: NOW + (index % 2) }));
       await manyFailed(store, callback, 100, () => ({ startedAt: NOW + 60_000 }), "late");
       await hold(store, callback, await acceptedIds(store, callback, ["held"]), NOW);
-      const filter = { status: "FAILED", failedBefore: NOW + 1 } as const;
+      const filter = { status: "FAILED", changedBefore: NOW + 1 } as const;
       const position = await store.readLatestChange();
       const turns = await turnsDuring(async () => {
         const mark = { status: "SUCCESS", by: "user", now: NOW + 70_000 } as const;
@@ -178,6 +181,19 @@ export function describeOverview(open: OpenStore): void {
       expect(await store.markMatching(callback.id, filter, { status: "SUCCESS", now: NOW + 80_000 })).toBe(0);
     });
 
+    it("finds the calls of one mark again, until they change", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await accept(store, callback, ["A", "B", "C", "D"]);
+      await attempt(store, callback, ["A", "B", "C"], { startedAt: NOW });
+      await attempt(store, callback, ["D"], { startedAt: NOW, durationMs: 50, result: ACCEPTED });
+      await store.markMatching(callback.id, { status: "FAILED" }, { status: "SUCCESS", by: "user", now: NOW + 50 });
+      await attempt(store, callback, ["C"], { startedAt: NOW + 60 });
+      const undone = { status: "FAILED", by: "user", now: NOW + 70 } as const;
+      expect(await store.markMatching(callback.id, { status: "SUCCESS", markedAt: NOW + 50 }, undone)).toBe(2);
+      expect(idsOf(await everyCall(store, callback, { status: "FAILED" })).sort()).toEqual(["A", "B"]);
+    });
+
     it("marks FAILED what can be marked so, and settles PENDING calls only as SUCCESS", async () => {
       const store = await open();
       const callback = await aCallback(store);
@@ -191,6 +207,41 @@ export function describeOverview(open: OpenStore): void {
       expect(await store.countCalls(callback.id)).toEqual({ PENDING: 1, SUCCESS: 0, FAILED: 2 });
       expect(await store.markMatching(callback.id, pending, { status: "SUCCESS", by: "replay", now: NOW + 3 })).toBe(1);
       expect(await callOf(store, callback, "P")).toMatchObject({ status: "SUCCESS", settledBy: "replay", changedAt: NOW + 3 });
+    });
+  });
+
+  describe("reading calls and replays", () => {
+    it("finds the progress of this callback's calls by id, without others", async () => {
+      const store = await open();
+      const [callback, other] = [await aCallback(store), await aCallback(store)];
+      await accept(store, callback, ["A", "B"]);
+      await accept(store, other, ["O"]);
+      await attempt(store, callback, ["B"]);
+      const found = await store.findProgress(callback.id, ["B", "O", "nope", "A"]);
+      expect(new Map([...found].map(([id, { status }]) => [id, status]))).toEqual(
+        new Map([
+          ["A", "PENDING"],
+          ["B", "FAILED"],
+        ]),
+      );
+      expect(await callOf(store, callback, "B")).toMatchObject(found.get("B") ?? {});
+    });
+
+    it("lists a callback's replays, newest first", async () => {
+      const store = await open();
+      const [callback, other] = [await aCallback(store), await aCallback(store)];
+      for (const one of [callback, other]) {
+        await accept(store, one, [`${one.id} 1`, `${one.id} 2`]);
+        await attempt(store, one, [`${one.id} 1`, `${one.id} 2`]);
+        for (const id of ["R1", "R2", "R3"])
+          await store.requestReplays(one.id, { id, by: null, selection: { callIds: [`${one.id} 1`] } }, NOW + 1);
+      }
+      const replays = await store.listReplays(callback.id, 2);
+      expect(replays.map(({ id, total }) => [id, total])).toEqual([
+        ["R3", 0],
+        ["R2", 0],
+      ]);
+      expect(await store.listReplays(callback.id, 9)).toContainEqual(await store.findReplay(callback.id, "R1"));
     });
   });
 }

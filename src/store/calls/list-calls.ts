@@ -6,7 +6,7 @@ import { requireCallback } from "../callbacks/callback-row.js";
 import { isAfter, orderBy, type Position, rangesAfter, readCursor, type SortKey, writeCursor } from "../keyset.js";
 import type { Db } from "../schema.js";
 import { listOf } from "../sqlite/json-rows.js";
-import type { CallQuery, Page } from "../store.js";
+import type { CallPage, CallQuery } from "../store.js";
 import { readCalls } from "./call-row.js";
 import { countByCounters, selectEach } from "./scan-calls.js";
 
@@ -20,7 +20,7 @@ const COLUMN_OF = { attemptedDate: "attempted_at", status: "status", messageId: 
 const NEWEST_FIRST: CallQuery["sort"] = [{ field: "attemptedDate", descending: true }];
 
 /** Reads positions first, from the index alone if possible. By attempted date, any page costs the same; other orders sort all matches. */
-export async function listCalls(db: Db, callbackId: string, query: CallQuery): Promise<Page<Call>> {
+export async function listCalls(db: Db, callbackId: string, query: CallQuery): Promise<CallPage> {
   const { key } = await requireCallback(db, callbackId);
   const { filter, limit } = query;
   const keys = sortKeys(query);
@@ -34,12 +34,17 @@ export async function listCalls(db: Db, callbackId: string, query: CallQuery): P
   const isLast = shown.length === rows.length && (shown.length > 0 || offset === 0);
   const total = byCounters ?? position?.total ?? (isLast ? offset + shown.length : await countCalls(db, key, filter));
   const last = isLast ? undefined : shown.at(-1);
-  const end = { offset: offset + shown.length, total: byCounters === null ? total : null };
+  const counted = byCounters === null ? total : null;
+  const cursorAt = (row: PositionRow, order: readonly SortKey[], end: number) => {
+    return writeCursor(order, { values: keys.map(({ column }) => row[column] ?? ""), offset: end, total: counted });
+  };
+  const [first] = shown;
   return {
     items: await readPositions(db, callbackId, shown),
     total,
     offset,
-    nextCursor: last === undefined ? null : writeCursor(keys, { values: keys.map(({ column }) => last[column] ?? ""), ...end }),
+    nextCursor: last === undefined ? null : cursorAt(last, keys, offset + shown.length),
+    previousCursor: first === undefined ? null : cursorAt(first, reversed(keys), 0),
   };
 }
 
@@ -72,6 +77,10 @@ function sortKeys({ sort, filter }: CallQuery): SortKey[] {
     .filter(({ field }) => filter.status !== "PENDING" || field !== "attemptedDate")
     .map(({ field, descending }) => ({ column: COLUMN_OF[field], descending }));
   return [...keys, { column: "seq", descending: requested[0]?.descending ?? true }];
+}
+
+function reversed(keys: readonly SortKey[]): SortKey[] {
+  return keys.map(({ column, descending }) => ({ column, descending: !descending }));
 }
 
 function positionColumns(keys: readonly SortKey[]): RawBuilder<unknown> {

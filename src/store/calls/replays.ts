@@ -40,6 +40,12 @@ export async function findReplay(db: Db, callbackId: string, replayId: string): 
   return row === undefined ? null : toServiceReplay(row);
 }
 
+export async function listReplays(db: Db, callbackId: string, limit: number): Promise<readonly ServiceReplay[]> {
+  const { key } = await requireCallback(db, callbackId);
+  const rows = db.selectFrom("replays").selectAll().where("callback_key", "=", key).orderBy("requested_at", "desc").limit(limit);
+  return (await rows.execute()).map(toServiceReplay);
+}
+
 const CHUNK = 1_000;
 
 /** Atomic, for one chunk of calls; false: there may be more. Throws `not-found`. */

@@ -160,12 +160,15 @@ export function selectEach(callbackKey: number, filter: CallFilter, { columns, r
 
 /** Must match domain/call-filter.ts. Each begins with AND. A call without an attempted date (NEVER) is in no period. */
 export function conditionsOf(filter: CallFilter): RawBuilder<unknown> {
-  const { since, until, failedBefore, statusCodes, channel, messageId, from, text } = filter;
+  const { since, until, changedBefore, markedAt, statusCodes, reason, channel, messageId, from, text } = filter;
   const conditions: RawBuilder<SqlBool>[] = [];
   if (since !== undefined) conditions.push(sql`attempted_at >= ${Math.max(since, 0)}`);
   if (until !== undefined) conditions.push(sql`attempted_at >= 0 AND attempted_at < ${until}`);
-  if (failedBefore !== undefined) conditions.push(sql`coalesce(first_failed_at, changed_at) <= ${failedBefore}`);
+  if (changedBefore !== undefined) conditions.push(sql`changed_at <= ${changedBefore}`);
+  if (markedAt !== undefined) conditions.push(sql`changed_at = ${markedAt} AND settled_by = 'user'`);
   if (statusCodes !== undefined) conditions.push(codeCondition(statusCodes));
+  if (reason !== undefined)
+    conditions.push(reason === "not-sent" ? sql`status_code IS NULL AND error IS NULL` : sql`error = ${reason}`);
   if (channel !== undefined) conditions.push(sql`channel = ${channel}`);
   if (messageId !== undefined) conditions.push(sql`upper_case(message_id) = ${messageId.toUpperCase()}`);
   if (from !== undefined) conditions.push(sql`${from} IN (${sql.join(SENDER_INDEXES.map(responsePart))})`);

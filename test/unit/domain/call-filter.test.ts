@@ -13,8 +13,10 @@ describe("a filter", () => {
     ["since a millisecond later", { since: 1_001 }, false],
     ["until its attempt (exclusive)", { until: 1_000 }, false],
     ["until a millisecond later", { until: 1_001 }, true],
-    ["a bound at its first failure (inclusive)", { failedBefore: 900 }, true],
-    ["a bound before its first failure", { failedBefore: 899 }, false],
+    ["a bound at its last change (inclusive)", { changedBefore: 2_000 }, true],
+    ["a bound before its last change", { changedBefore: 1_999 }, false],
+    ["the calls of a mark at that time", { markedAt: 2_000 }, false],
+    ["another reason", { reason: "dns" }, false],
     ["its code among others", { statusCodes: [{ code: 500 }, { code: 503 }] }, true],
     ["its class", { statusCodes: [{ class: 5 }] }, true],
     ["no answer", { statusCodes: [{ none: true }] }, false],
@@ -27,6 +29,15 @@ describe("a filter", () => {
     ["all of them at once, one wrong", { status: "FAILED", text: "no" }, false],
   ])("%s", (_, filter, isMeant) => {
     expect(matchesFilter(CALL, filter)).toBe(isMeant);
+  });
+
+  it("means a user's mark by its instant, and a missing answer by its reason", () => {
+    const marked = aCall({ status: "SUCCESS", settledBy: "user", changedAt: 2_000, error: "dns" });
+    expect([2_000, 1_999].map((markedAt) => matchesFilter(marked, { markedAt }))).toEqual([true, false]);
+    const reasons = ["dns", "refused", "not-sent"] as const;
+    expect(reasons.map((reason) => matchesFilter(marked, { reason }))).toEqual([true, false, false]);
+    const held = aCall({ status: "FAILED" });
+    expect(reasons.map((reason) => matchesFilter(held, { reason }))).toEqual([false, false, true]);
   });
 
   it("means no PENDING call unless asked for it", () => {
