@@ -12,7 +12,8 @@ import { asWhcbError, type RunSession } from "../run-session.js";
 const SHORTEST_PAUSE_MS = 60_000;
 /** For one request, in all. */
 const LONGEST_PAUSE_MS = 2 * 60 * 60_000;
-/** For a chunk to fill. */
+/** Waits for so many, at most this long: the journal is flushed once for all. */
+const MARKED_TOGETHER = 5 * MAX_IDS_PER_REQUEST;
 const LONGEST_WAIT_MS = 1_000;
 
 export interface MarkJob {
@@ -45,7 +46,7 @@ export class Marker {
   add(callId: string, replay?: ReplayAttempt): void {
     this.#waiting.push(callId);
     if (replay !== undefined) this.#replays.set(callId, replay);
-    if (this.#waiting.length === 1 || this.#waiting.length === MAX_IDS_PER_REQUEST) this.#wake();
+    if (this.#waiting.length === 1 || this.#waiting.length === MARKED_TOGETHER) this.#wake();
   }
 
   /** As `finish`, but resolves as soon as the service asks for a pause: other callbacks needn't wait for its end. */
@@ -67,7 +68,7 @@ export class Marker {
         await new Promise<void>((resolve) => (this.#wake = resolve));
         continue;
       }
-      if (this.#waiting.length < MAX_IDS_PER_REQUEST && !this.#isEnding) await this.#waitForMore();
+      if (this.#waiting.length < MARKED_TOGETHER && !this.#isEnding) await this.#waitForMore();
       // The rest waits for a full chunk.
       const { length } = this.#waiting;
       const partial = this.#isEnding || length < MAX_IDS_PER_REQUEST ? 0 : length % MAX_IDS_PER_REQUEST;
