@@ -77,18 +77,20 @@ function TopBar({ username, formToken, icon }: { username: string | null; formTo
         <img src={icon} alt="" width="20" height="20" />
         whcb
       </a>
-      <nav aria-label="Main">
-        <a href="/console">Callbacks</a>
-      </nav>
       {username !== null && (
-        <div class="user">
-          <span class="username" title={username}>
-            {username}
-          </span>
-          <Form action="/console/sign-out" formToken={formToken}>
-            <Button kind="quiet">Sign out</Button>
-          </Form>
-        </div>
+        <>
+          <nav aria-label="Main">
+            <a href="/console">Callbacks</a>
+          </nav>
+          <div class="user">
+            <span class="username" title={username}>
+              {username}
+            </span>
+            <Form action="/console/sign-out" formToken={formToken}>
+              <Button kind="quiet">Sign out</Button>
+            </Form>
+          </div>
+        </>
       )}
     </header>
   );
