@@ -55,7 +55,7 @@ export function changePassword(invocation: Invocation): Promise<number> {
     const apiKey = await admin.changePassword(username, password, args.get(NEW_KEY));
     if (apiKey !== null) await showKey(invocation, username, apiKey);
     const key = apiKey === null ? "" : " and the API key, which isn't shown again";
-    screen.info(`changed the password of ${username}${key}, in ${path}; all tokens have ended`);
+    screen.info(`changed the password of ${username}${key}, in ${path}; all tokens and sessions have ended`);
     return 0;
   });
 }
