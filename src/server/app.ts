@@ -118,7 +118,9 @@ function addResponseHooks(app: FastifyInstance, { logger }: ServerDeps, metrics:
     const { method } = request;
     const route = request.routeOptions.url ?? "none";
     const ms = reply.elapsedTime;
-    metrics.answered({ method, route, status: reply.statusCode, seconds: ms / 1000 });
+    // A stream of events lasts as long as somebody looks.
+    if (!String(reply.getHeader("content-type")).startsWith("text/event-stream"))
+      metrics.answered({ method, route, status: reply.statusCode, seconds: ms / 1000 });
     // The query may contain a key.
     logger.info(
       { requestId: request.id, method, path: request.url.split("?", 1)[0], status: reply.statusCode, ms: Math.round(ms) },

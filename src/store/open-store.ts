@@ -4,6 +4,7 @@ import { WhcbError } from "../domain/errors.js";
 import { DEFAULT_SERVICE_SETTINGS, type ServiceSettings } from "../domain/service-settings.js";
 import type { Clock } from "../platform/clock.js";
 import { requireCallback } from "./callbacks/callback-row.js";
+import { versionStore } from "./callbacks/callback-versions.js";
 import { callbackStore } from "./callbacks/callbacks.js";
 import { releaseRunLease, takeRunLease } from "./callbacks/run-leases.js";
 import { acceptCalls } from "./calls/accept-calls.js";
@@ -70,6 +71,7 @@ function storeOn(db: Db, cipher: KeyCipher, clock: Clock): Store {
   return {
     ...settings,
     ...callbackStore(db, cipher),
+    ...versionStore(db),
     ...mailStore(db),
     ...credentialStore(db),
     ...sessionStore(db),

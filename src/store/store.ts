@@ -8,6 +8,7 @@ import type { MessageResponse } from "../domain/message-response.js";
 import type { Mail, NoticeChannel, OpenOutage, Outage, OutageProgress } from "../domain/outage.js";
 import type { RetryPolicy } from "../domain/retry-policy.js";
 import type { ServiceSettings } from "../domain/service-settings.js";
+import type { VersionStore } from "./callbacks/callback-versions.js";
 import type { SessionStore } from "./console-sessions.js";
 import type { CredentialStore } from "./credentials.js";
 import type { ClockBounds } from "./outcomes/clamp-times.js";
@@ -15,6 +16,7 @@ import type { OverviewStore } from "./overview-store.js";
 
 export interface Store
   extends CallbackStore,
+    VersionStore,
     CallStore,
     OverviewStore,
     DispatchStore,

@@ -1,5 +1,21 @@
 import { describe, expect, it } from "vitest";
-import { aCallback, accept, aReplay, attempt, idsOf, NOW, type OpenStore, POLICY } from "./store-support.js";
+import type { Callback } from "../../src/domain/callback.js";
+import type { OpenOutage } from "../../src/domain/outage.js";
+import type { Store } from "../../src/store/store.js";
+import {
+  aCallback,
+  accept,
+  aGroup,
+  anEndpoint,
+  aReplay,
+  attempt,
+  hold,
+  idsOf,
+  MINUTE,
+  NOW,
+  type OpenStore,
+  POLICY,
+} from "./store-support.js";
 
 export function describeChanges(open: OpenStore): void {
   describe("the change log", () => {
@@ -65,4 +81,61 @@ export function describeChanges(open: OpenStore): void {
       expect(await store.listEndpoints([idle.id])).toHaveLength(1);
     });
   });
+
+  describe("a callback's version", () => {
+    it("is another one after each change of what is shown of it, and other callbacks keep theirs", async () => {
+      const store = await open();
+      const [callback, other] = [await aCallback(store), await aCallback(store)];
+      const before = (await store.readVersions([other.id])).get(other.id);
+      const outage: OpenOutage = { id: "O1", startedAt: NOW, failedCalls: 1, quietSince: null };
+      const mail = { callbackId: callback.id, to: "ops@example.com", subject: "It fails", text: "", createdAt: NOW };
+      const commit = (group: Parameters<typeof aGroup>[0]) => store.commitOutcomes(aGroup(group));
+      const of = { callbackId: callback.id, endpoint: anEndpoint() };
+      const steps: Record<string, () => Promise<unknown>> = {
+        accept: () => accept(store, callback, ["A", "B", "C"]),
+        attempt: () => attempt(store, callback, ["A", "B"]),
+        "attempt that fails again": () => attempt(store, callback, ["A"], { startedAt: NOW + 1 }),
+        hold: async () => {
+          await store.updateCallback(callback.id, { ...callback, retriesEnabled: true }, NOW, POLICY);
+          await hold(store, callback, ["C"]);
+        },
+        "outage opens": () => commit({ endpoints: [{ ...of, outage }], mails: [{ ...mail, outageId: "O1" }] }),
+        "outage goes on": () => commit({ endpoints: [{ ...of, outage: { ...outage, failedCalls: 2 } }] }),
+        "endpoint is down": () =>
+          commit({ endpoints: [{ ...of, endpoint: anEndpoint({ state: "down", downSince: NOW }), outage }] }),
+        "mail fails": () => store.recordMailFailed("O1", "421", NOW + MINUTE),
+        "mail is sent": () => store.recordMailSent("O1", NOW + MINUTE, "smtp"),
+        "outage ends": () => commit({ closedOutages: [{ ...outage, callbackId: callback.id, endedAt: NOW + MINUTE }] }),
+        "replay is requested": () => store.requestReplays(callback.id, aReplay({ callIds: ["A", "B"] }), NOW + MINUTE),
+        "replay goes on": () => attempt(store, callback, ["A"], { startedAt: NOW - 1, cause: "replay" }),
+        mark: () => store.markCalls(callback.id, ["B"], "SUCCESS", NOW),
+        update: () => store.updateCallback(callback.id, { ...callback, email: "x@y" }, NOW, POLICY),
+      };
+      const versions = [await versionOf(store, callback)];
+      for (const [name, step] of Object.entries(steps)) {
+        await step();
+        const version = await versionOf(store, callback);
+        expect(versions, name).not.toContain(version);
+        versions.push(version);
+      }
+      expect(await versionOf(store, callback)).toBe(versions.at(-1));
+      expect(await versionOf(store, other)).toBe(before);
+      await store.deleteCallback(callback.id, NOW);
+      expect(await versionOf(store, callback)).toBeUndefined();
+    });
+
+    it("needs no reading while nothing is written", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      const before = await store.readWriteCounter();
+      await versionOf(store, callback);
+      expect(await store.readWriteCounter()).toBe(before);
+      await accept(store, callback, ["A"]);
+      expect(await store.readWriteCounter()).not.toBe(before);
+    });
+  });
+}
+
+async function versionOf(store: Store, { id }: Callback): Promise<string | undefined> {
+  return (await store.readVersions([id])).get(id);
 }

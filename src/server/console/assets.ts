@@ -15,6 +15,7 @@ const BY_PATH = new Map<string, Asset>();
 export const ASSETS = {
   style: load("console.css", "text/css; charset=utf-8"),
   script: load("console.js", "text/javascript; charset=utf-8"),
+  live: load("live.js", "text/javascript; charset=utf-8"),
   icon: load("icon.svg", "image/svg+xml"),
 };
 

@@ -67,5 +67,10 @@ export function addConsoleRoutes(app: FastifyInstance, context: RouteContext): v
     }
   });
 
+  // A stop waits for requests, and a stream doesn't end by itself.
+  app.addHook("preClose", async () => {
+    const console = await loaded?.catch(() => null);
+    console?.close();
+  });
   app.decorate("loadConsole", () => load().catch(() => undefined));
 }

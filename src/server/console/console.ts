@@ -10,6 +10,8 @@ export interface Console {
   admit(request: FastifyRequest, reply: FastifyReply): Promise<boolean>;
   answer(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply>;
   errorPage(request: FastifyRequest, reply: FastifyReply, answer: ErrorAnswer): string;
+  /** Ends what goes on: the service stops. */
+  close(): void;
 }
 
 /** Each page is added here. */

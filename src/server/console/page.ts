@@ -43,6 +43,13 @@ export type PageAnswer =
   /** The handler has answered itself, for example with a stream. */
   | { readonly kind: "sent" };
 
+/** What a page follows, and what it shows of it. */
+export interface LiveState {
+  /** A callback's id, or any. */
+  readonly topic: string;
+  readonly version: string;
+}
+
 export type PageHandler = (visit: Visit) => Promise<PageAnswer>;
 
 export interface PageOptions {
@@ -50,6 +57,8 @@ export interface PageOptions {
   readonly isOpen?: boolean;
   /** Asked by the script: doesn't keep the session alive. */
   readonly isBackground?: boolean;
+  /** Its elements with `data-live` follow what happens: to the callback of its path, else to any. */
+  readonly isLive?: boolean;
 }
 
 /** After a POST. `notice` is shown by the page at `path`. */

@@ -9,7 +9,8 @@ import type { Query } from "../routes/query-parameters.js";
 import type { RouteContext } from "../routes/route-context.js";
 import { ASSETS, sendAsset } from "./assets.js";
 import { ErrorPage, renderForward, renderPage } from "./components/layout.js";
-import type { Page, PageHandler, PageOptions } from "./page.js";
+import { EVENT_STREAM, EVERYTHING, LiveStreams } from "./live-streams.js";
+import type { LiveState, Page, PageAnswer, PageHandler, PageOptions, Visit } from "./page.js";
 import { formToken, isFormToken, leaveNotice, type Notice, Sessions, takeNotice, type Visitor } from "./sessions.js";
 
 const HEADERS = {
@@ -39,6 +40,7 @@ export class Pages {
   readonly context: RouteContext;
   readonly sessions: Sessions;
   readonly #connections: Connections;
+  readonly #live: LiveStreams;
   readonly #routes: Route[] = [];
   readonly #admitted = new WeakMap<FastifyRequest, Admitted>();
 
@@ -46,6 +48,16 @@ export class Pages {
     this.context = context;
     this.sessions = new Sessions(context.deps);
     this.#connections = connections;
+    const { store, timers, maxConnections, authentication } = context.deps;
+    const isCurrent = async (request: FastifyRequest): Promise<boolean> =>
+      authentication === "none" || (await this.sessions.find(request, false)).credential !== null;
+    this.#live = new LiveStreams({ store, timers, maxConnections, isCurrent });
+    this.get("/console/events", (visit) => this.#stream(visit), { isBackground: true });
+  }
+
+  /** Ends streams: the service stops. */
+  close(): void {
+    this.#live.close();
   }
 
   /** `path`: like /console/callbacks/:id/edit. */
@@ -85,10 +97,11 @@ export class Pages {
     }
     const username = visitor.credential?.username ?? null;
     const query = request.query as Query;
+    const live = route.isLive ? await this.#liveState(params.id ?? EVERYTHING) : null;
     const answer = await route.handler({ params, query, form, username, formToken: formToken(visitor), request, reply });
     switch (answer.kind) {
       case "page":
-        return sendPage(request, reply, visitor, answer);
+        return sendPage(request, reply, visitor, answer, live);
       case "redirect":
         if (answer.notice !== undefined) leaveNotice(request, reply, visitor, answer.notice);
         return reply.redirect(answer.path, 303);
@@ -103,12 +116,12 @@ export class Pages {
     const { errorSummary, errorDetail } = document;
     const isSignedOut = status === 401;
     const content = ErrorPage({ detail: errorDetail, requestId: request.id, wasForm: request.method === "POST", isSignedOut });
-    return htmlOf({ kind: "page", title: isSignedOut ? "Signed out" : errorSummary, content }, visitor, null);
+    return htmlOf({ kind: "page", title: isSignedOut ? "Signed out" : errorSummary, content }, visitor);
   }
 
   /** null: has to sign in. */
   async #findVisitor(request: FastifyRequest, reply: FastifyReply, route: Route | null): Promise<Visitor | null> {
-    const found = await this.sessions.find(request, route?.isBackground !== true);
+    const found = await this.sessions.find(request, !isBackground(request, route));
     if (found.credential !== null) {
       this.#connections.markKnown(request.raw);
       return found;
@@ -118,7 +131,7 @@ export class Pages {
   }
 
   #askToSignIn(request: FastifyRequest, reply: FastifyReply, route: Route | null): void {
-    if (!isSafe(request) || route?.isBackground === true) {
+    if (!isSafe(request) || isBackground(request, route)) {
       rejectUnread(request, reply, SESSION_ENDED, this.context.deps.timers);
       return;
     }
@@ -127,22 +140,44 @@ export class Pages {
     if (request.headers["sec-fetch-site"] === "cross-site") reply.type(HTML).send(renderForward(target));
     else reply.redirect(target, 303);
   }
+
+  async #liveState(topic: string): Promise<LiveState> {
+    return { topic, version: (await this.#live.versionsOf([topic])).get(topic) ?? "" };
+  }
+
+  async #stream({ query, formToken, request, reply }: Visit): Promise<PageAnswer> {
+    const topics = [query.topic ?? []].flat();
+    if (request.method === "HEAD") reply.type(EVENT_STREAM).send();
+    else await this.#live.start({ topics, session: formToken, request, reply });
+    return { kind: "sent" };
+  }
+}
+
+/** The script asks by itself: also for a page again (live.js). */
+function isBackground({ headers }: FastifyRequest, route: Route | null): boolean {
+  return route?.isBackground === true || headers["x-refresh"] !== undefined;
 }
 
 const HTML = "text/html; charset=utf-8";
 const SESSION_ENDED = answerTo(new WhcbError("unauthenticated", "The session has ended"));
 
-function sendPage(request: FastifyRequest, reply: FastifyReply, visitor: Visitor, page: Page): FastifyReply {
-  const html = htmlOf(page, visitor, takeNotice(request, reply, visitor));
+function sendPage(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  visitor: Visitor,
+  page: Page,
+  live: LiveState | null,
+): FastifyReply {
+  const notice = isBackground(request, null) ? null : takeNotice(request, reply, visitor);
   return reply
     .code(page.status ?? 200)
     .type(HTML)
-    .send(html);
+    .send(htmlOf(page, visitor, notice, live));
 }
 
-function htmlOf(page: Page, visitor: Visitor, notice: Notice | null): string {
+function htmlOf(page: Page, visitor: Visitor, notice: Notice | null = null, live: LiveState | null = null): string {
   const username = visitor.credential?.username ?? null;
-  return renderPage({ page, username, formToken: formToken(visitor), notice, assets: ASSETS });
+  return renderPage({ page, live, username, formToken: formToken(visitor), notice, assets: ASSETS });
 }
 
 function patternOf(path: string): RegExp {

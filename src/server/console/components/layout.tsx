@@ -2,12 +2,14 @@
 import type { ComponentChildren, VNode } from "preact";
 import { render } from "preact-render-to-string";
 import type { AssetPaths } from "../assets.js";
-import type { Page } from "../page.js";
+import type { LiveState, Page } from "../page.js";
 import type { Notice } from "../sessions.js";
 import { Button, Form } from "./forms.js";
 
 export interface PageView {
   readonly page: Page;
+  /** null: it stays as it is. */
+  readonly live: LiveState | null;
   /** null: signed out. */
   readonly username: string | null;
   readonly formToken: string;
@@ -20,7 +22,7 @@ export function renderPage(view: PageView): string {
   return `<!doctype html>\n${render(<Document {...view} />)}\n`;
 }
 
-function Document({ page, username, formToken, notice, assets }: PageView): VNode {
+function Document({ page, live, username, formToken, notice, assets }: PageView): VNode {
   return (
     <html lang="en">
       <head>
@@ -31,15 +33,22 @@ function Document({ page, username, formToken, notice, assets }: PageView): VNod
         <link rel="icon" href={assets.icon} type="image/svg+xml" />
         <link rel="stylesheet" href={assets.style} />
         <script type="module" src={assets.script} />
+        {live && <script type="module" src={assets.live} />}
       </head>
       <body>
         <a class="skip-link" href="#content">
           Skip to content
         </a>
         <TopBar username={username} formToken={formToken} icon={assets.icon} />
-        <main id="content" tabIndex={-1} class={page.isNarrow ? "narrow" : undefined}>
+        <main
+          id="content"
+          tabIndex={-1}
+          class={page.isNarrow ? "narrow" : undefined}
+          data-topic={live?.topic}
+          data-version={live?.version}
+        >
           <Breadcrumb page={page} />
-          <header class="page-header">
+          <header class="page-header" data-live={live === null ? undefined : "page-header"}>
             <h1>{page.title}</h1>
             {page.aside}
           </header>
@@ -48,6 +57,7 @@ function Document({ page, username, formToken, notice, assets }: PageView): VNod
             {notice && <Alert kind={notice.kind}>{notice.text}</Alert>}
           </div>
           {page.content}
+          {live && <p class="visually-hidden" aria-live="polite" id="changes" />}
         </main>
       </body>
     </html>

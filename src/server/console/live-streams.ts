@@ -1,0 +1,157 @@
+/**
+ * Tells open pages that what they show has changed: server-sent events. An event is JSON, by topic: its version now. The first event
+ * of a stream names all its topics, so a client that reconnects misses nothing.
+ */
+import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { WhcbError } from "../../domain/errors.js";
+import type { Timers } from "../../platform/clock.js";
+import type { VersionStore } from "../../store/callbacks/callback-versions.js";
+
+/** Anything at all: for the list of callbacks. */
+export const EVERYTHING = "*";
+
+const POLL_MS = 1000;
+/** Below the time limits of connections and of usual proxies (60 s). In polls. */
+const HEARTBEAT_POLLS = 20;
+/** A browser needs one (live.js); without shared workers, one per visible tab. */
+const MAX_PER_SESSION = 6;
+const MAX_TOTAL = 256;
+const MAX_TOPICS = 50;
+const RETRY_AFTER_SECONDS = "30";
+/** A reader that is slower is disconnected. */
+const MAX_UNREAD_BYTES = 65_536;
+
+export const EVENT_STREAM = "text/event-stream; charset=utf-8";
+
+export interface StreamRequest {
+  readonly topics: readonly string[];
+  /** The same for all streams of a session. */
+  readonly session: string;
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+}
+
+interface Stream extends StreamRequest {
+  readonly response: ServerResponse;
+  /** By topic, as sent. */
+  readonly sent: Map<string, string>;
+}
+
+export interface LiveStreamsDeps {
+  readonly store: VersionStore;
+  readonly timers: Timers;
+  /** Of the service. */
+  readonly maxConnections: number;
+  /** Whether its session goes on. */
+  isCurrent(request: FastifyRequest): Promise<boolean>;
+}
+
+export class LiveStreams {
+  readonly #deps: LiveStreamsDeps;
+  readonly #streams = new Set<Stream>();
+  #isPolling = false;
+  #counter = "";
+  #polls = 0;
+  #isClosed = false;
+
+  constructor(deps: LiveStreamsDeps) {
+    this.#deps = deps;
+  }
+
+  /** Before what belongs to it is read: then a change meanwhile is noticed. */
+  async versionsOf(topics: readonly string[]): Promise<Map<string, string>> {
+    const { store } = this.#deps;
+    const ids = topics.filter((topic) => topic !== EVERYTHING);
+    const versions = ids.length === 0 ? new Map<string, string>() : await store.readVersions(ids);
+    // No callback, or none any more.
+    const entry = (topic: string) => [topic, versions.get(topic) ?? "none"] as const;
+    const found = new Map(ids.map(entry));
+    return topics.includes(EVERYTHING) ? found.set(EVERYTHING, await store.readWriteCounter()) : found;
+  }
+
+  /** Throws `rate-limited` with too many streams of the session, or in total. */
+  async start(asked: StreamRequest): Promise<void> {
+    const topics = [...new Set(asked.topics)].slice(0, MAX_TOPICS);
+    this.#checkRoom(asked);
+    const versions = await this.versionsOf(topics);
+    this.#checkRoom(asked);
+    const { reply } = asked;
+    const response = reply.raw;
+    // nginx would collect events.
+    reply.header("content-type", EVENT_STREAM).header("x-accel-buffering", "no").hijack();
+    if (response.destroyed) return;
+    const stream: Stream = { ...asked, topics, response, sent: new Map() };
+    this.#streams.add(stream);
+    response.once("close", () => this.#streams.delete(stream));
+    response.writeHead(200, reply.getHeaders() as OutgoingHttpHeaders);
+    send(stream, versions);
+    if (this.#isPolling) return;
+    this.#isPolling = true;
+    this.#pollLater();
+  }
+
+  /** The service stops: it doesn't wait for streams. */
+  close(): void {
+    this.#isClosed = true;
+    for (const { response } of this.#streams) response.end();
+  }
+
+  #checkRoom({ session, reply }: StreamRequest): void {
+    if (this.#isClosed) throw new WhcbError("unavailable", "The service is stopping");
+    const ofSession = [...this.#streams].filter((stream) => stream.session === session).length;
+    const total = Math.min(MAX_TOTAL, Math.ceil(this.#deps.maxConnections / 4));
+    if (ofSession < MAX_PER_SESSION && this.#streams.size < total) return;
+    reply.header("retry-after", RETRY_AFTER_SECONDS);
+    const whose = ofSession < MAX_PER_SESSION ? "The service" : "The session";
+    throw new WhcbError("rate-limited", `${whose} has as many live updates open as it may have`);
+  }
+
+  /** Until nobody watches. */
+  #pollLater(): void {
+    this.#deps.timers.after(POLL_MS, async () => {
+      this.#isPolling = this.#streams.size > 0;
+      if (!this.#isPolling) return;
+      // A fault of the store is not the pages': they keep what they show.
+      await this.#poll().catch(() => undefined);
+      this.#pollLater();
+    });
+  }
+
+  async #poll(): Promise<void> {
+    this.#polls += 1;
+    await this.#endEndedSessions();
+    if (this.#polls % HEARTBEAT_POLLS === 0) for (const stream of this.#streams) write(stream, ":\n\n");
+    const counter = await this.#deps.store.readWriteCounter();
+    if (counter === this.#counter) return;
+    const versions = await this.versionsOf([...new Set([...this.#streams].flatMap(({ topics }) => topics))]);
+    for (const stream of this.#streams) send(stream, versions);
+    this.#counter = counter;
+  }
+
+  async #endEndedSessions(): Promise<void> {
+    const isCurrent = new Map<string, boolean>();
+    for (const { session, request, response } of [...this.#streams]) {
+      const known = isCurrent.get(session) ?? (await this.#deps.isCurrent(request));
+      isCurrent.set(session, known);
+      if (!known) response.end();
+    }
+  }
+}
+
+/** What has changed. */
+function send(stream: Stream, versions: ReadonlyMap<string, string>): void {
+  const { topics, sent } = stream;
+  const changed = topics.flatMap((topic) => {
+    const version = versions.get(topic);
+    return version === undefined || version === sent.get(topic) ? [] : [[topic, version] as const];
+  });
+  if (changed.length === 0) return;
+  for (const [topic, version] of changed) sent.set(topic, version);
+  write(stream, `data: ${JSON.stringify(Object.fromEntries(changed))}\n\n`);
+}
+
+function write({ response }: Stream, text: string): void {
+  if (response.writableLength > MAX_UNREAD_BYTES) response.destroy();
+  else if (!response.writableEnded) response.write(text);
+}

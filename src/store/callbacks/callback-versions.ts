@@ -1,0 +1,51 @@
+/** For views that follow what happens: whether something has changed, without reading it. */
+import { createHash } from "node:crypto";
+import { sql } from "kysely";
+import type { Db } from "../schema.js";
+import { listOf } from "../sqlite/json-rows.js";
+
+export interface VersionStore {
+  /**
+   * By id: a short text that is another one after a change of the callback, its calls, outages or replays, by any process. Not of deleted
+   * ones. A few index lookups each.
+   */
+  readVersions(callbackIds: readonly string[]): Promise<ReadonlyMap<string, string>>;
+  /** Another one after any write, by any process. */
+  readWriteCounter(): Promise<string>;
+}
+
+export function versionStore(db: Db): VersionStore {
+  return {
+    readVersions: (callbackIds) => readVersions(db, callbackIds),
+    async readWriteCounter() {
+      // The first counts this connection's rows, the second other connections' transactions.
+      const { rows: own } = await sql<{ rows: number }>`SELECT total_changes() AS rows`.execute(db);
+      const { rows: others } = await sql<{ data_version: number }>`PRAGMA data_version`.execute(db);
+      return `${own[0]?.rows}.${others[0]?.data_version}`;
+    },
+  };
+}
+
+async function readVersions(db: Db, callbackIds: readonly string[]): Promise<Map<string, string>> {
+  // A call that fails again changes no counter, but the last attempt.
+  const lastAttempt = (status: string) => sql`
+    (SELECT max(attempted_at) FROM calls
+     WHERE callback_key = callbacks.key AND status = ${sql.lit(status)} AND status <> 'PENDING')`;
+  const { rows } = await sql<{ id: string; state: string }>`
+    SELECT callbacks.id, json_array(
+      (SELECT seq FROM changes WHERE callback_id = callbacks.id),
+      (SELECT json_group_array(count) FROM (SELECT count FROM call_counts WHERE callback_key = callbacks.key ORDER BY status)),
+      ${lastAttempt("FAILED")}, ${lastAttempt("SUCCESS")},
+      endpoints.state, endpoints.down_since,
+      outages.id, outages.failed_calls, outages.ended_at, outages.notified_at,
+      (SELECT json_array(tries, sent_at, last_error) FROM mails WHERE outage_id = outages.id),
+      (SELECT json_group_array(json_array(requested_at, succeeded, failed, waiting)) FROM
+        (SELECT * FROM replays WHERE callback_key = callbacks.key AND waiting > 0 ORDER BY requested_at LIMIT 10))
+    ) AS state
+    FROM callbacks
+    LEFT JOIN endpoints ON endpoints.callback_key = callbacks.key
+    LEFT JOIN outages ON outages.id =
+      (SELECT id FROM outages WHERE callback_key = callbacks.key ORDER BY started_at DESC, id DESC LIMIT 1)
+    WHERE deleted_at IS NULL AND callbacks.id IN (SELECT batch.value FROM ${listOf(callbackIds)})`.execute(db);
+  return new Map(rows.map(({ id, state }) => [id, createHash("sha256").update(state).digest("base64url").slice(0, 16)]));
+}
