@@ -15,8 +15,8 @@ export interface History {
   readonly endpoint: Endpoint;
 }
 
-/** `clock`: the service's, HISTORY_MS behind. It isn't behind any more at the end. */
-export async function playHistory(stage: Stage, clock: PastClock): Promise<History> {
+/** `clock`: the service's, HISTORY_MS behind. It isn't behind any more at the end. `healthy`: accepts everything. */
+export async function playHistory(stage: Stage, clock: PastClock, healthy: ListedCallback): Promise<History> {
   const { deps, say } = stage;
   let received = 0;
   const count = (): void => {
@@ -28,14 +28,16 @@ export async function playHistory(stage: Stage, clock: PastClock): Promise<Histo
   const replies = await createCallback(stage, broken, { name: "Replies CRM", retriesEnabled: false });
   await say("four hours pass: the endpoint of Delivery reports is down for 90 minutes, and retries deliver what failed");
   await say("45 minutes ago the endpoint of Replies CRM went down: its retries are off");
-  /** New responses have an outcome; of retries, which only add attempts, some may come later. */
-  async function settle(): Promise<void> {
-    await waitUntil(stage, "the outcomes", async () => (await isSettled(stage, reports)) && (await isSettled(stage, replies)));
-    for (let before = -1; before !== received; ) {
-      before = received;
-      await deps.clock.sleepUntil(deps.clock.now() + QUIET_MS);
-    }
-  }
+  /** New responses have an outcome then; some retries may come later. */
+  const settle = () =>
+    waitUntil(stage, "the outcomes", async () => {
+      for (let before = -1; before !== received; ) {
+        before = received;
+        await deps.clock.sleepUntil(deps.clock.now() + QUIET_MS);
+      }
+      const settled = await Promise.all([healthy, reports, replies].map((callback) => isSettled(stage, callback)));
+      return settled.every(Boolean);
+    });
   const phases = [
     { minutes: 60, step: 15, begin: () => undefined },
     // As often as the service retries.
@@ -52,7 +54,8 @@ export async function playHistory(stage: Stage, clock: PastClock): Promise<Histo
       // More and fewer, as traffic is.
       await Promise.all([
         submit(stage, reports, Math.round(step * (1.8 + Math.sin(minutesAgo / 30)))),
-        submit(stage, replies, Math.round(step * (1.2 + Math.cos(minutesAgo / 20) / 2))),
+        submit(stage, healthy, step),
+        submit(stage, replies, Math.round(step * (1.6 + Math.cos(minutesAgo / 20) / 2))),
       ]);
       await settle();
     }

@@ -33,9 +33,9 @@ async function play(invocation: Invocation, directory: string, teardown: Teardow
   const clock = new PastClock(deps.clock, isKept ? HISTORY_MS : 0);
   const say = (line: string) => screen.out(text`${line}\n`);
   const stage = await openStage(deps, { clock, directory, teardown, say });
-  const checks = await playStory(stage);
+  const { checks, callback } = await playStory(stage);
   const isRight = await report(checks, screen);
-  if (isRight && isKept) await keepRunning(invocation, stage, await playHistory(stage, clock));
+  if (isRight && isKept) await keepRunning(invocation, stage, await playHistory(stage, clock, callback));
   return isRight ? EXIT_DONE : EXIT_BUG;
 }
 

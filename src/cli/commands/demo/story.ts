@@ -16,11 +16,16 @@ export interface DemoCheck {
   readonly seen: number;
 }
 
+export interface Story {
+  readonly checks: readonly DemoCheck[];
+  readonly callback: ListedCallback;
+}
+
 const DELIVERED = 50;
 const FAILED = 200;
 
 /** Throws `unavailable` if a step takes too long. */
-export async function playStory(stage: Stage): Promise<readonly DemoCheck[]> {
+export async function playStory(stage: Stage): Promise<Story> {
   const { deps, client, deliverer, directory, say } = stage;
   const received = new Map<string, number>();
   const endpoint = await openStageEndpoint(stage, ({ headers, status, number }) => {
@@ -62,7 +67,7 @@ export async function playStory(stage: Stage): Promise<readonly DemoCheck[]> {
   const { counts, error } = await runReplay(plan, DEFAULT_REPLAY_OPTIONS, engine);
   if (error !== null) throw error;
   const [success, left] = [await countCalls(client, callback, "SUCCESS"), await countCalls(client, callback, "FAILED")];
-  return [
+  const checks = [
     { name: "accepted by the service", expected: DELIVERED + FAILED, seen: new Set([...first, ...second]).size },
     { name: "failed while it was down", expected: FAILED, seen: failed },
     { name: "e-mails about the outage", expected: 1, seen: await countMails(mails) },
@@ -73,6 +78,7 @@ export async function playStory(stage: Stage): Promise<readonly DemoCheck[]> {
     { name: "SUCCESS in the list", expected: DELIVERED + FAILED, seen: success },
     { name: "left FAILED", expected: 0, seen: left },
   ];
+  return { checks, callback };
 }
 
 async function waitForCalls(
