@@ -24,6 +24,10 @@ export function openBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath });
 }
 
+export interface WindowOptions extends Partial<Look> {
+  readonly hasScript?: boolean;
+}
+
 export interface Window {
   readonly page: Page;
   readonly look: Look;
@@ -37,7 +41,7 @@ export interface Window {
 export async function openWindow(
   browser: Browser,
   url: string,
-  { width = 1280, colorScheme = "light", hasScript = true }: Partial<Look> & { readonly hasScript?: boolean } = {},
+  { width = 1280, colorScheme = "light", hasScript = true }: WindowOptions = {},
 ): Promise<Window> {
   const context = await browser.newContext({
     baseURL: url,
@@ -79,6 +83,18 @@ export async function expectUsable({ page, look, hasScript, errors }: Window): P
   }
   await show(page, look);
   expect(errors, page.url()).toEqual([]);
+}
+
+/** Waits for the page with this heading. */
+export async function seePage({ page }: Window, name: string | RegExp): Promise<void> {
+  await page.getByRole("heading", { level: 1, name, exact: true }).waitFor();
+}
+
+/** Waits for a notice or an alert; returns all of it. */
+export async function seeNotice({ page }: Window, text: string | RegExp): Promise<string> {
+  const notice = page.getByRole("status").or(page.getByRole("alert")).filter({ hasText: text }).first();
+  await notice.waitFor();
+  return (await notice.textContent()) ?? "";
 }
 
 async function show(page: Page, { width, colorScheme }: Look): Promise<void> {

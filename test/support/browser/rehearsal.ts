@@ -1,44 +1,93 @@
 /** What the browser tests look at: `whcb serve` as a process, and an endpoint that goes down and comes back. */
-import { type Behaviour, type Endpoint, openEndpoint } from "../../../src/cli/commands/listen/local-endpoint.js";
-import { systemClock } from "../../../src/platform/clock.js";
-import { ServedApi, USER_ENV } from "../process/served-api.js";
-import { Home } from "../process/whcb-process.js";
-
-const ACCEPTING: Behaviour = { status: 200, failFirst: null, failForMs: null, flaky: null, seed: 1, delayMs: 0, hang: false };
+import { once } from "node:events";
+import { createServer, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Browser } from "playwright-core";
+import { callIdOf, ServedApi, USER_ENV } from "../process/served-api.js";
+import { eventually, Home } from "../process/whcb-process.js";
+import { openWindow, type Window, type WindowOptions } from "./browser-window.js";
 
 export class Rehearsal {
+  /** The service is its current profile. */
   readonly home: Home;
-  /** Of the service, as a profile of this home has it. */
   readonly url: string;
   readonly api: ServedApi;
-  readonly #endpoint: Endpoint;
+  readonly #server: Server;
+  #status = 200;
+  #isHolding = false;
+  readonly #held: ServerResponse[] = [];
+  #calls = 0;
 
-  private constructor(home: Home, url: string, endpoint: Endpoint) {
+  private constructor(home: Home, url: string) {
     this.home = home;
     this.url = url;
     this.api = new ServedApi(url);
-    this.#endpoint = endpoint;
+    this.#server = createServer((request, response) => {
+      request.resume();
+      if (this.#isHolding && request.method === "POST") this.#held.push(response);
+      else response.writeHead(request.method === "POST" ? this.#status : 200).end();
+    }).listen(0, "127.0.0.1");
   }
 
+  /** Of the endpoint, for a callback. */
+  get endpointUrl(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/hook`;
+  }
+
+  /** The endpoint accepts what it is sent. */
   static async begin(args: readonly string[] = []): Promise<Rehearsal> {
     const home = new Home();
     const { url } = await home.serve(args, { env: USER_ENV });
-    const endpoint = await openEndpoint({ port: 0, behaviour: ACCEPTING, clock: systemClock }, () => undefined);
-    return new Rehearsal(home, url, endpoint);
+    const rehearsal = new Rehearsal(home, url);
+    await once(rehearsal.#server, "listening");
+    return rehearsal;
   }
 
-  /** For a callback; it accepts what it is sent. */
-  get endpointUrl(): string {
-    return `${this.#endpoint.url}/hook`;
+  /** The endpoint answers with `status` from now on, also what it held. */
+  answer(status: number): void {
+    this.#status = status;
+    this.#isHolding = false;
+    for (const response of this.#held.splice(0)) response.writeHead(status).end();
   }
 
-  /** Every POST is answered with `status`, after `delayMs`. */
-  answer(status: number, delayMs = 0): void {
-    this.#endpoint.setBehaviour({ ...ACCEPTING, status, delayMs });
+  /** The endpoint leaves requests without an answer until `answer`. */
+  hold(): void {
+    this.#isHolding = true;
+  }
+
+  /** Gives the service responses, and waits until each has failed with `status`. */
+  async fail(callbackId: string, howMany: number, status: number): Promise<void> {
+    this.answer(status);
+    const before = await this.api.count(callbackId, "FAILED");
+    const ids = Array.from({ length: howMany }, () => callIdOf(this.#calls++));
+    const answer = await this.api.hand(callbackId, ids);
+    if (answer.status !== 202) throw new Error(`${answer.status}: ${await answer.text()}`);
+    await this.settled(callbackId, "FAILED", before + howMany);
+  }
+
+  /** Waits until there are this many calls of a status. */
+  async settled(callbackId: string, status: "SUCCESS" | "FAILED", howMany: number): Promise<void> {
+    await eventually(
+      () => this.api.count(callbackId, status),
+      (calls) => calls === howMany,
+    );
+  }
+
+  /** Shows the list of callbacks. */
+  async signIn(browser: Browser, options?: WindowOptions): Promise<Window> {
+    const window = await openWindow(browser, this.url, options);
+    const { page } = window;
+    await page.goto("/console");
+    await page.getByLabel("User").fill(USER_ENV.WHCB_USERNAME);
+    await page.getByLabel("Password").fill(USER_ENV.WHCB_PASSWORD);
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "Manage API Callbacks" }).waitFor();
+    return window;
   }
 
   async end(): Promise<void> {
-    await this.#endpoint.close();
+    this.#server.close();
+    this.#server.closeAllConnections();
     await this.home.leave();
   }
 }
