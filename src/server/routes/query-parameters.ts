@@ -92,8 +92,8 @@ function readNumber(query: Query, name: string): number | undefined {
 function readInstant(query: Query, name: string): number | undefined {
   const text = one(query, name);
   if (text === undefined) return undefined;
-  // The query parser turns the + of a zone into a space.
-  const at = readDate(text.replace(/ (\d{2}:?\d{2})$/, "+$1")) ?? readDate(text);
+  // The query parser turns the + of a zone into a space. Behind a date alone, it is a time.
+  const at = readDate(text.replace(/(?<=:\S*) (\d{2}:?\d{2})$/, "+$1")) ?? readDate(text);
   if (at === null) throw new WhcbError("invalid", `${name} must be a date: ISO 8601 or dd/MM/yy HH:mm`);
   return at;
 }

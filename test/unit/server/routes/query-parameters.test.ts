@@ -77,6 +77,8 @@ describe("readFilter", () => {
 
   it("reads a zone whose + was not escaped", () => {
     expect(readFilter({ since: "2026-01-09T13:00:00 11:00" })).toEqual({ since: Date.UTC(2026, 0, 9, 2) });
+    expect(readFilter({ since: "2026-01-09 13:00:00 1100" })).toEqual({ since: Date.UTC(2026, 0, 9, 2) });
+    expect(readFilter({ since: "2026-01-09 13:00" })).toEqual({ since: Date.UTC(2026, 0, 9, 13) });
   });
 
   it.each([
