@@ -83,7 +83,7 @@ function storeOn(db: Db, cipher: KeyCipher, clock: Clock): Store {
     countCalls: async (callbackId) => readCounts(db, (await requireCallback(db, callbackId)).key),
     countCallsOf: (callbackIds) => readCountsOf(db, callbackIds),
     markCalls: (callbackId, callIds, status, now, details) => markCalls(db, { callbackId, callIds, status, ...details }, now),
-    requestReplays: (callbackId, request, now) => requestReplays(db, callbackId, request, now),
+    requestReplays: (callbackId, request, now) => requestReplays(db, clock, callbackId, request, now),
     findReplay: (callbackId, replayId) => findReplay(db, callbackId, replayId),
     cancelReplayChunk: (callbackId, cancel) => cancelReplayChunk(db, callbackId, cancel),
     recordReplays: (callbackId, replays) => recordReplays(db, callbackId, replays),

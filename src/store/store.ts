@@ -145,8 +145,9 @@ export interface CallStore {
     details?: MarkDetails,
   ): Promise<void>;
   /**
-   * One attempt each, due now; sets `replayRequestedAt`. Adds to the replay with this id. Throws as `markCalls`, and `locked` while another
-   * run than `by` has the lease, or if that replay was cancelled.
+   * One attempt each, due now; sets `replayRequestedAt`. Adds to the replay with this id. By a filter in many transactions: what is
+   * requested stays if a later one fails. Throws as `markCalls`, and `locked` while another run than `by` has the lease, or if that replay
+   * was cancelled.
    */
   requestReplays(callbackId: string, request: ReplayRequest, now: number): Promise<RequestedReplay>;
   /** Throws `not-found` for the callback. */

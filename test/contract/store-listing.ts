@@ -247,7 +247,7 @@ export function describeListing(open: OpenStore): void {
             }
           },
         ),
-        { numRuns: 150 },
+        { numRuns: 100 },
       );
     });
   });

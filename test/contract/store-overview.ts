@@ -210,6 +210,31 @@ export function describeOverview(open: OpenStore): void {
     });
   });
 
+  describe("requesting a replay of calls that match", () => {
+    it("adds them in many transactions; those that wait for an earlier replay stay with it", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await manyFailed(store, callback, 3_500, (index) => ({ startedAt: NOW + (index % 3) }));
+      await manyFailed(store, callback, 10, () => ({ startedAt: NOW + 60_000 }), "late");
+      const earlier = { id: "R1", by: null, selection: { callIds: ["call 0", "call 3499"] } };
+      await store.requestReplays(callback.id, earlier, NOW + 70_000);
+      const request = { id: "R2", by: null, selection: { filter: { until: NOW + 60_000 } } };
+      const turns = await turnsDuring(async () => {
+        const requested = await store.requestReplays(callback.id, request, NOW + 80_000);
+        expect(requested).toEqual({ id: "R2", total: 3_498, accepted: 3_500 });
+      });
+      expect(turns).toBeGreaterThan(3);
+      expect((await store.listReplays(callback.id, 9)).map(({ total, left }) => [total, left])).toEqual([
+        [3_498, 3_498],
+        [2, 2],
+      ]);
+      const due = { at: NOW + 80_000, cause: "replay" };
+      expect(await callOf(store, callback, "call 1")).toMatchObject({ status: "FAILED", due, changedAt: NOW + 80_000 });
+      expect((await callOf(store, callback, "late 0")).due).toBeNull();
+      expect(await store.findCallback(callback.id)).toMatchObject({ replayRequestedAt: NOW + 80_000 });
+    });
+  });
+
   describe("reading calls and replays", () => {
     it("finds the progress of this callback's calls by id, without others", async () => {
       const store = await open();

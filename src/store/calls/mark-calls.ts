@@ -126,7 +126,7 @@ function addReplays(states: ReadonlyMap<string, CallState>, replays: readonly Cl
   return recorded;
 }
 
-export interface CallbackKey {
+interface CallbackKey {
   readonly id: string;
   readonly key: number;
 }

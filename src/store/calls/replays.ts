@@ -1,9 +1,9 @@
 /** Replays by the service: calls with `due_cause` "replay"; `due_at` says of which one. */
 import { sql } from "kysely";
 import { cancelReplay, type RetryRule, requestReplay } from "../../domain/call.js";
-import type { CallFilter } from "../../domain/call-filter.js";
 import type { ServiceReplay } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
+import type { Clock } from "../../platform/clock.js";
 import { requireCallback } from "../callbacks/callback-row.js";
 import { requireLease, toServiceReplay } from "../callbacks/run-leases.js";
 import { recordChange } from "../change-log.js";
@@ -12,26 +12,50 @@ import { listOf } from "../sqlite/json-rows.js";
 import type { ReplayCancel, ReplayRequest, RequestedReplay } from "../store.js";
 import { CountChanges } from "./call-counts.js";
 import { readStatesBySeq, writeStates } from "./call-state.js";
-import { type CallbackKey, requireStates } from "./mark-calls.js";
-import { conditionsOf } from "./scan-calls.js";
+import { requireStates } from "./mark-calls.js";
+import { indexKeys, type ScanStep, scanCalls } from "./scan-calls.js";
 
-/** Atomic. Throws `locked` while another run than `by` has the lease, or if the replay was cancelled. */
-export function requestReplays(db: Db, callbackId: string, request: ReplayRequest, now: number): Promise<RequestedReplay> {
-  return db.transaction().execute(async (trx) => {
-    const { key } = await requireCallback(trx, callbackId);
-    await requireLease(trx, key, request.by, now);
-    const replay = (await readReplay(trx, key, request.id)) ?? (await beginReplay(trx, key, request.id, now));
-    if (replay.cancelled_at !== null) throw new WhcbError("locked", `Replay ${replay.id} was cancelled`);
-    const { selection } = request;
-    const accepted =
-      "callIds" in selection
-        ? await requestByIds(trx, { id: callbackId, key }, selection.callIds, replay, now)
-        : await requestByFilter(trx, selection.filter, replay, now);
+/**
+ * By ids: atomic. By a filter: in many transactions, what is requested stays if a later one fails. Throws `locked` while another run than
+ * `by` has the lease, or if the replay was cancelled.
+ */
+export async function requestReplays(
+  db: Db,
+  clock: Clock,
+  callbackId: string,
+  request: ReplayRequest,
+  now: number,
+): Promise<RequestedReplay> {
+  const { selection } = request;
+  const inReplay = <Result>(work: (trx: Db, replay: ReplayTable) => Promise<Result>): Promise<Result> => {
+    return db.transaction().execute(async (trx) => work(trx, await openReplay(trx, callbackId, request, now)));
+  };
+  const end = async (trx: Db, { callback_key: key, id }: ReplayTable, accepted: number) => {
     if (accepted > 0) await trx.updateTable("callbacks").set({ replay_requested_at: now }).where("key", "=", key).execute();
     await recordChange(trx, callbackId);
-    const { total } = (await readReplay(trx, key, request.id)) ?? replay;
-    return { id: replay.id, total, accepted };
-  });
+    return { id, total: (await readReplay(trx, key, id))?.total ?? 0, accepted };
+  };
+  if ("callIds" in selection) {
+    return inReplay(async (trx, replay) => end(trx, replay, await requestByIds(trx, callbackId, selection.callIds, replay, now)));
+  }
+  let accepted = 0;
+  const { status = "FAILED" } = selection.filter;
+  if (status === "FAILED") {
+    const { key } = await requireCallback(db, callbackId);
+    const filter = { ...selection.filter, status };
+    const scan = { callbackKey: key, filter, keys: indexKeys(filter), after: null, maxRows: CHUNK };
+    for await (const step of scanCalls(db, clock, scan))
+      accepted += await inReplay((trx, replay) => requestStep(trx, step, replay, now));
+  }
+  return inReplay((trx, replay) => end(trx, replay, accepted));
+}
+
+async function openReplay(trx: Db, callbackId: string, { id, by }: ReplayRequest, now: number): Promise<ReplayTable> {
+  const { key } = await requireCallback(trx, callbackId);
+  await requireLease(trx, key, by, now);
+  const replay = (await readReplay(trx, key, id)) ?? (await beginReplay(trx, key, id, now));
+  if (replay.cancelled_at !== null) throw new WhcbError("locked", `Replay ${replay.id} was cancelled`);
+  return replay;
 }
 
 export async function findReplay(db: Db, callbackId: string, replayId: string): Promise<ServiceReplay | null> {
@@ -96,11 +120,12 @@ async function beginReplay(db: Db, callbackKey: number, id: string, now: number)
 
 async function requestByIds(
   db: Db,
-  callback: CallbackKey,
+  callbackId: string,
   callIds: readonly string[],
   replay: ReplayTable,
   now: number,
 ): Promise<number> {
+  const callback = { id: callbackId, key: replay.callback_key };
   const states = [...(await requireStates(db, callback, callIds)).values()];
   for (const state of states) state.after = requestReplay(state.before, now, replay.requested_at);
   const changes = new CountChanges();
@@ -109,20 +134,17 @@ async function requestByIds(
   return states.filter(({ after }) => after.due?.cause === "replay").length;
 }
 
-async function requestByFilter(db: Db, filter: CallFilter, replay: ReplayTable, now: number): Promise<number> {
-  if (filter.status !== undefined && filter.status !== "FAILED") return 0;
+/** As domain/call.ts does it, without reading the calls. Those that wait for an earlier replay stay with it, and are accepted too. */
+async function requestStep(db: Db, step: ScanStep, replay: ReplayTable, now: number): Promise<number> {
   const { callback_key, requested_at } = replay;
-  const { rows } = await sql<{ calls: number }>`
-    SELECT count(*) AS calls FROM calls WHERE callback_key = ${callback_key} AND due_cause = 'replay' ${conditionsOf(filter)}`.execute(
-    db,
-  );
+  const { rows } = await sql<{ seq: number }>`${step.select(sql`seq`)}`.execute(db);
   const { numAffectedRows } = await sql`
     UPDATE calls SET due_at = ${requested_at}, due_cause = 'replay', failed_in_recovery = 0, changed_at = ${now}
-    WHERE callback_key = ${callback_key} AND status = 'FAILED' AND status <> 'PENDING'
-      AND (due_cause IS NULL OR due_cause <> 'replay') ${conditionsOf(filter)}`.execute(db);
+    WHERE seq IN (SELECT batch.value FROM ${listOf(rows.map(({ seq }) => seq))})
+      AND (due_cause IS NULL OR due_cause <> 'replay')`.execute(db);
   const added = Number(numAffectedRows ?? 0n);
   await sql`
     UPDATE replays SET total = total + ${added}, waiting = waiting + ${added}
     WHERE callback_key = ${callback_key} AND requested_at = ${requested_at}`.execute(db);
-  return (rows[0]?.calls ?? 0) + added;
+  return rows.length;
 }
