@@ -2,7 +2,11 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Connections } from "../connections.js";
 import type { ErrorAnswer } from "../requests/error-answers.js";
 import type { RouteContext } from "../routes/route-context.js";
+import { addCallList } from "./pages/call-list.js";
 import { addCallbackList } from "./pages/callback-list.js";
+import { addConfirmation } from "./pages/confirm-action.js";
+import { addOneCall } from "./pages/one-call.js";
+import { addReplayPages } from "./pages/replay-pages.js";
 import { addSignIn } from "./pages/sign-in.js";
 import { Pages } from "./pages.js";
 
@@ -19,5 +23,9 @@ export function createConsole(context: RouteContext, connections: Connections): 
   const pages = new Pages(context, connections);
   addSignIn(pages);
   addCallbackList(pages);
+  addCallList(pages);
+  addOneCall(pages);
+  addConfirmation(pages);
+  addReplayPages(pages);
   return pages;
 }

@@ -24,6 +24,8 @@ export interface Visitor {
 export interface Notice {
   readonly kind: "done" | "problem";
   readonly text: string;
+  /** What may be done next. */
+  readonly link?: { readonly text: string; readonly href: string };
 }
 
 type Deps = Pick<ServerDeps, "store" | "clock" | "random">;
@@ -85,7 +87,7 @@ export function isFormToken(given: string | null, visitor: Visitor): boolean {
 
 /** Shown by the next page. In a cookie, since a URL could be made by anybody. */
 export function leaveNotice(request: FastifyRequest, reply: FastifyReply, visitor: Visitor, notice: Notice): void {
-  const text = Buffer.from(JSON.stringify([notice.kind, notice.text.slice(0, 500)])).toString("base64url");
+  const text = Buffer.from(JSON.stringify({ ...notice, text: notice.text.slice(0, 500) })).toString("base64url");
   setCookie(request, reply, "notice", `${text}.${signed(visitor.token, text)}`, NOTICE_SECONDS);
 }
 
@@ -95,8 +97,7 @@ export function takeNotice(request: FastifyRequest, reply: FastifyReply, visitor
   setCookie(request, reply, "notice", "", 0);
   const [text = "", signature = ""] = value.split(".");
   if (!isSame(signature, signed(visitor.token, text))) return null;
-  const [kind, message] = JSON.parse(Buffer.from(text, "base64url").toString());
-  return { kind, text: message };
+  return JSON.parse(Buffer.from(text, "base64url").toString());
 }
 
 function limitsAt(now: number): SessionLimits {

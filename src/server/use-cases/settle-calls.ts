@@ -19,8 +19,13 @@ export interface CallMark extends MarkDetails {
 }
 
 /** Up to 100 calls, all or none. Throws as the store. */
-export async function markCalls(deps: ServerDeps, callback: Callback, { callIds, status, ...details }: CallMark): Promise<void> {
-  await deps.store.markCalls(callback.id, callIds.map(checkedCallId), status, deps.clock.now(), details);
+export async function markCalls(
+  deps: ServerDeps,
+  callback: Callback,
+  { callIds, status, ...details }: CallMark,
+  now = deps.clock.now(),
+): Promise<void> {
+  await deps.store.markCalls(callback.id, callIds.map(checkedCallId), status, now, details);
   deps.onWork(callback.id, "changed");
 }
 
@@ -30,8 +35,9 @@ export async function requestReplay(
   callback: Callback,
   selection: ReplaySelection,
   by: RunLease | null = null,
+  id = by?.run ?? shortId(deps.random),
 ): Promise<RequestedReplay> {
-  const request = { id: by?.run ?? shortId(deps.random), selection, by };
+  const request = { id, selection, by };
   const requested = await deps.store.requestReplays(callback.id, request, deps.clock.now());
   if (requested.accepted > 0) deps.onWork(callback.id, "changed");
   return requested;

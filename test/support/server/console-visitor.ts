@@ -35,8 +35,9 @@ export class Visitor {
   }
 
   /** Exactly these fields. */
-  post(url: string, fields: Readonly<Record<string, string>>): Promise<PageSeen> {
-    return this.#follow("POST", url, new URLSearchParams(fields).toString());
+  post(url: string, fields: Readonly<Record<string, string>> | readonly (readonly [string, string])[]): Promise<PageSeen> {
+    const pairs = Array.isArray(fields) ? fields : Object.entries(fields);
+    return this.#follow("POST", url, new URLSearchParams(pairs).toString());
   }
 
   /** As USER. */

@@ -4,7 +4,7 @@ import type { ComponentChildren, Key, VNode } from "preact";
 export interface Column<Row> {
   readonly title: string;
   /** number: right-aligned. wide: gets the room that is left. */
-  readonly kind?: "text" | "number" | "wide" | "mono";
+  readonly kind?: "text" | "number" | "wide" | "mono" | "time";
   /** Left out on narrow screens. */
   readonly isSecondary?: boolean;
   /** Its heading sorts by it, and says whether the rows are. */
@@ -124,18 +124,26 @@ export function Empty({ title, children }: { title: string; children?: Component
 }
 
 /** null: there is none. */
-export function Pager({ previous, next }: { previous: string | null; next: string | null }): VNode | null {
+export function Pager({
+  previous,
+  next,
+  texts: [previousText, nextText] = ["← Previous", "Next →"],
+}: {
+  previous: string | null;
+  next: string | null;
+  texts?: readonly [previous: string, next: string];
+}): VNode | null {
   if (previous === null && next === null) return null;
   return (
     <nav class="pager" aria-label="Pages">
       {previous !== null && (
         <a class="button button-secondary" href={previous} rel="prev">
-          ← Previous
+          {previousText}
         </a>
       )}
       {next !== null && (
         <a class="button button-secondary" href={next} rel="next">
-          Next →
+          {nextText}
         </a>
       )}
     </nav>

@@ -54,7 +54,7 @@ function Document({ page, live, username, formToken, notice, assets }: PageView)
           </header>
           {page.callback && <CallbackTabs {...page.callback} />}
           <div class="notices" aria-live="polite">
-            {notice && <Alert kind={notice.kind}>{notice.text}</Alert>}
+            {notice && <NoticeAlert {...notice} />}
           </div>
           {page.content}
           {live && <p class="visually-hidden" aria-live="polite" id="changes" />}
@@ -143,6 +143,14 @@ function CallbackTabs({ id, tab }: NonNullable<Page["callback"]>): VNode {
         </a>
       ))}
     </nav>
+  );
+}
+
+function NoticeAlert({ kind, text, link }: Notice): VNode {
+  return (
+    <Alert kind={kind}>
+      {text} {link && <a href={link.href}>{link.text}</a>}
+    </Alert>
   );
 }
 

@@ -1,0 +1,44 @@
+/** The actions on calls, in words. */
+import { count } from "../../domain/count.js";
+import type { ActionResult, CallAction } from "../use-cases/act-on-calls.js";
+
+interface ActionText {
+  readonly button: string;
+  title(calls: number): string;
+  /** What it means for these calls. */
+  readonly effect: string;
+  /** What has been done to this many, or none. */
+  done(calls: number): string;
+}
+
+export const CALL_ACTIONS: Readonly<Record<CallAction, ActionText>> = {
+  success: {
+    button: "Mark successful",
+    title: (calls) => `Mark ${count(calls, "call")} successful`,
+    effect: "The service won't send them again.",
+    done: (calls) => `${calls === 0 ? "No call" : count(calls, "call")} ${calls > 1 ? "were" : "was"} marked successful.`,
+  },
+  failed: {
+    button: "Mark failed again",
+    title: (calls) => `Mark ${count(calls, "call")} failed again`,
+    effect: "They can be replayed then. The service doesn't retry them by itself.",
+    done: (calls) => `${calls === 0 ? "No call" : count(calls, "call")} ${calls > 1 ? "were" : "was"} marked failed again.`,
+  },
+  replay: {
+    button: "Replay",
+    title: (calls) => `Replay ${count(calls, "call")}`,
+    effect: "The service sends each of them once, in order of their acceptance, whether retries are enabled or not.",
+    done: (calls) => `${calls === 0 ? "No call" : count(calls, "call")} will be replayed.`,
+  },
+};
+
+/** "190 calls were marked successful. 10 had changed in the meantime: they are as they were." */
+export function describeResult(action: CallAction, { done, changed, notFound, waiting }: ActionResult): string {
+  const sentences = [
+    CALL_ACTIONS[action].done(done),
+    waiting > 0 && `${waiting} of them ${waiting === 1 ? "waits" : "wait"} for an earlier replay already.`,
+    changed > 0 && `${changed} had changed in the meantime: left as ${changed === 1 ? "it is" : "they are"}.`,
+    notFound > 0 && `${notFound} ${notFound === 1 ? "doesn't" : "don't"} exist any more.`,
+  ];
+  return sentences.filter((sentence) => sentence !== false).join(" ");
+}

@@ -1,0 +1,47 @@
+/** What several pages show of a call. */
+import type { VNode } from "preact";
+import type { UnreachableReason } from "../../../domain/attempt.js";
+import { type Call, isHeld } from "../../../domain/call.js";
+import type { CallFilter } from "../../../domain/call-filter.js";
+import { describeFilter } from "../filter-fields.js";
+import { Badge, Facts, Time } from "./data.js";
+
+/** With the id's end, which differs: its beginning is a time. */
+export function shortCallId(id: string): string {
+  return id.length <= 12 ? id : `…${id.slice(-8)}`;
+}
+
+export function CallBadge({ call }: { call: Pick<Call, "status" | "attemptCount" | "due"> }): VNode {
+  if (call.status === "SUCCESS") return <Badge tone="good">successful</Badge>;
+  if (call.status === "PENDING") return <Badge tone="neutral">waiting</Badge>;
+  return isHeld(call) ? <Badge tone="warning">held</Badge> : <Badge tone="bad">failed</Badge>;
+}
+
+/** "503 Service Unavailable", "refused: connect ECONNREFUSED 10.0.0.1:443"; "" without an attempt. */
+export function outcomeText({ statusCode, statusMessage }: Pick<Call, "statusCode" | "statusMessage">): string {
+  return [statusCode, statusMessage].filter((part) => part !== null && part !== "").join(" ");
+}
+
+/** As a filter. */
+export function causeOf(
+  statusCode: number | null,
+  error: UnreachableReason | null,
+): { field: "statusCode" | "reason"; value: string } {
+  if (statusCode !== null) return { field: "statusCode", value: String(statusCode) };
+  return { field: "reason", value: error ?? "not-sent" };
+}
+
+export function NextAttempt({ call }: { call: Pick<Call, "status" | "due"> }): VNode {
+  const { status, due } = call;
+  if (status === "PENDING") return <>in turn (first)</>;
+  if (due === null) return <span class="muted">none</span>;
+  if (due.cause === "replay") return <>in turn (replay)</>;
+  return <Time at={due.at} />;
+}
+
+/** A filter in words. */
+export function FilterFacts({ filter }: { filter: CallFilter }): VNode | null {
+  const conditions = describeFilter(filter);
+  if (conditions.length === 0) return null;
+  return <Facts facts={conditions.map(([label, value]) => [label, typeof value === "number" ? <Time at={value} /> : value])} />;
+}

@@ -1,0 +1,39 @@
+import type { VNode } from "preact";
+import type { Callback } from "../../../domain/callback.js";
+import type { ServerDeps } from "../../server-deps.js";
+import type { Page } from "../page.js";
+import { EndpointBadge, healthOf } from "./endpoint-badge.js";
+
+/** A page about a callback's calls: below its tabs, with its endpoint's state. */
+export async function callbackPage(
+  { store }: Pick<ServerDeps, "store">,
+  { id, name, events }: Callback,
+  page: {
+    readonly title: string;
+    readonly content: VNode;
+    /** Between the callback and this page. */
+    readonly trail?: NonNullable<Page["breadcrumb"]>;
+    readonly status?: number;
+  },
+): Promise<Page> {
+  const { title, content, trail, status = 200 } = page;
+  const [record] = await store.listEndpoints([id]);
+  return {
+    kind: "page",
+    title,
+    content,
+    status,
+    aside: <EndpointBadge {...healthOf(record, events.reply || events.undeliverable)} />,
+    callback: { id, tab: "calls" },
+    breadcrumb: [
+      { text: "Callbacks", href: "/console" },
+      ...(trail === undefined ? [] : [{ text: name, href: callsUrl(id) }, ...trail]),
+    ],
+  };
+}
+
+/** Below /console/callbacks/:id. */
+export function callsUrl(callbackId: string, ...parts: readonly string[]): string {
+  const path = parts.length === 0 ? ["calls"] : parts;
+  return `/console/callbacks/${[callbackId, ...path].map(encodeURIComponent).join("/")}`;
+}

@@ -1,0 +1,83 @@
+/** The filters of a callback's calls. */
+import type { VNode } from "preact";
+import { FAILURE_REASONS } from "../../../domain/call-filter.js";
+import { callsPath, FIELD_LABELS, FIELD_NAMES, type FieldName, type ParsedFilter, withField } from "../filter-fields.js";
+import { callsUrl } from "./callback-page.js";
+import { Button, SelectField, TextField } from "./forms.js";
+
+interface FilterView extends Pick<ParsedFilter, "typed" | "problems"> {
+  readonly callbackId: string;
+}
+
+/** The others are in a part that opens by itself when one of them is used. */
+const FIRST_FIELDS: readonly FieldName[] = ["since", "until", "statusCode", "q"];
+
+const PLACEHOLDERS: Readonly<Partial<Record<FieldName, string>>> = {
+  since: "1h, 2d or 2026-11-26 02:00",
+  until: "30m or 2026-11-26 06:00",
+  statusCode: "503, 5xx or none",
+  q: "in the message",
+  from: "mobile, e-mail or name",
+  messageId: "32 digits",
+};
+
+const CHOICES: Readonly<Partial<Record<FieldName, readonly string[]>>> = {
+  reason: FAILURE_REASONS,
+  channel: ["SMS", "EMAIL", "VOICE"],
+};
+
+export function FilterForm({ callbackId, typed, problems }: FilterView): VNode {
+  const others = FIELD_NAMES.filter((name) => !FIRST_FIELDS.includes(name));
+  const isOpen = others.some((name) => typed.fields[name] !== undefined || problems[name] !== undefined);
+  const field = (name: FieldName) => (
+    <FilterField key={name} name={name} value={typed.fields[name] ?? ""} problem={problems[name]} />
+  );
+  return (
+    <search>
+      <form class="filters" method="get" action={callsUrl(callbackId)}>
+        {typed.status !== "FAILED" && <input type="hidden" name="status" value={typed.status} />}
+        <div class="filter-row">
+          {FIRST_FIELDS.map(field)}
+          <Button kind="primary">Filter</Button>
+        </div>
+        <details open={isOpen}>
+          <summary>More filters</summary>
+          <div class="filter-row">{others.map(field)}</div>
+        </details>
+      </form>
+    </search>
+  );
+}
+
+function FilterField({ name, value, problem }: { name: FieldName; value: string; problem: string | undefined }): VNode {
+  const common = { name, label: FIELD_LABELS[name], value, error: problem };
+  const choices = CHOICES[name];
+  if (choices === undefined) return <TextField {...common} placeholder={PLACEHOLDERS[name] ?? ""} maxLength={200} />;
+  const options = [{ value: "", text: "any" }, ...choices.map((choice) => ({ value: choice, text: choice }))];
+  return <SelectField {...common} choices={options} />;
+}
+
+/** What is in use; each can be removed by itself. */
+export function Chips({ callbackId, typed }: Omit<FilterView, "problems">): VNode | null {
+  const given = FIELD_NAMES.flatMap((name) => {
+    const value = typed.fields[name];
+    return value === undefined ? [] : [{ name, text: `${FIELD_LABELS[name]}: ${value}` }];
+  });
+  if (given.length === 0) return null;
+  return (
+    <ul class="chips" aria-label="Filters in use">
+      {given.map(({ name, text }) => (
+        <li key={name}>
+          <a class="chip" href={callsPath(callbackId, withField(typed, name, null))} aria-label={`Remove the filter ${text}`}>
+            {text} <span aria-hidden="true">✕</span>
+          </a>
+        </li>
+      ))}
+      {given.length > 1 && (
+        <li>
+          <a href={callsPath(callbackId, { status: typed.status, fields: {} })}>Remove all</a>
+        </li>
+      )}
+    </ul>
+  );
+}

@@ -1,0 +1,138 @@
+/** The filters of the console's calls: as typed, in a URL; as the store takes them; in words. */
+import type { CallStatus } from "../../domain/call.js";
+import { type CallFilter, FAILURE_REASONS, type StatusCodePattern } from "../../domain/call-filter.js";
+import { parseDuration } from "../../domain/duration.js";
+import { isWhcbError, WhcbError } from "../../domain/errors.js";
+import { toIsoDate } from "../../wire/dates.js";
+import { one, type Query, readFilter } from "../routes/query-parameters.js";
+
+/** In the order of the form. */
+export const FIELD_LABELS = {
+  since: "Since",
+  until: "Until",
+  statusCode: "Status code",
+  q: "Text",
+  reason: "Reason",
+  channel: "Channel",
+  from: "From",
+  messageId: "Message id",
+} as const;
+
+export type FieldName = keyof typeof FIELD_LABELS;
+
+export const FIELD_NAMES = Object.keys(FIELD_LABELS) as readonly FieldName[];
+
+/** ATTEMPTED: failed or successful. */
+export type StatusChoice = CallStatus | "ATTEMPTED";
+
+/** As in the URL. */
+export interface TypedFilter {
+  readonly status: StatusChoice;
+  /** Those given, trimmed. */
+  readonly fields: Readonly<Partial<Record<FieldName, string>>>;
+}
+
+export interface ParsedFilter {
+  readonly typed: TypedFilter;
+  /** Without the fields that have a problem. */
+  readonly filter: CallFilter;
+  /** What is wrong with a field, as a sentence. */
+  readonly problems: Readonly<Partial<Record<FieldName, string>>>;
+}
+
+/** FAILED calls unless another status is asked for. `now`: since=1h is an hour before. Throws `invalid` for an unknown status. */
+export function parseFilter(query: Query, now: number): ParsedFilter {
+  const status = readStatusChoice(query);
+  const fields: Partial<Record<FieldName, string>> = {};
+  const problems: Partial<Record<FieldName, string>> = {};
+  let filter: CallFilter = status === "ATTEMPTED" ? {} : { status };
+  for (const name of FIELD_NAMES) {
+    try {
+      const text = one(query, name)?.trim() ?? "";
+      if (text === "") continue;
+      fields[name] = text;
+      filter = { ...filter, ...readField(name, text, now) };
+    } catch (error) {
+      problems[name] = problemOf(name, error);
+    }
+  }
+  const { since, until } = filter;
+  if (since !== undefined && until !== undefined && since >= until) problems.until = "Must be later than Since";
+  return { typed: { status, fields }, filter, problems };
+}
+
+function readStatusChoice(query: Query): StatusChoice {
+  const text = one(query, "status")?.toUpperCase();
+  if (text === "ATTEMPTED") return text;
+  return readFilter({ status: text }).status ?? "FAILED";
+}
+
+function readField(name: FieldName, text: string, now: number): CallFilter {
+  if ((name === "since" || name === "until") && /^\d+(?:\.\d+)?(?:ms|s|m|h|d)/.test(text))
+    return { [name]: now - parseDuration(text) };
+  if (name !== "reason") return readFilter({ [name]: text });
+  const reason = FAILURE_REASONS.find((one) => one === text);
+  if (reason === undefined) throw new WhcbError("invalid", `reason must be one of ${FAILURE_REASONS.join(", ")}`);
+  return { reason };
+}
+
+const EXPECTED: Readonly<Partial<Record<FieldName, string>>> = {
+  since: "Must be a time ago, such as 1h, 30m or 2d, or a date, such as 2026-11-26 02:00 or 2026-11-26T02:00+11:00",
+  until: "Must be a time ago, such as 1h, 30m or 2d, or a date, such as 2026-11-26 02:00 or 2026-11-26T02:00+11:00",
+};
+
+function problemOf(name: FieldName, error: unknown): string {
+  const isExpected = isWhcbError(error) || (name in EXPECTED && error instanceof Error);
+  if (!isExpected) throw error;
+  return EXPECTED[name] ?? error.message.replace(new RegExp(`^${name} m`), "M");
+}
+
+export function typedQuery({ status, fields }: TypedFilter, extra: Readonly<Record<string, string>> = {}): string {
+  return new URLSearchParams({ ...(status !== "FAILED" && { status }), ...fields, ...extra }).toString();
+}
+
+/** A page of calls, filtered so. */
+export function callsPath(callbackId: string, typed: TypedFilter, extra: Readonly<Record<string, string>> = {}): string {
+  const query = typedQuery(typed, extra);
+  const path = `/console/callbacks/${encodeURIComponent(callbackId)}/calls`;
+  return query === "" ? path : `${path}?${query}`;
+}
+
+export function withField({ status, fields }: TypedFilter, name: FieldName, value: string | null): TypedFilter {
+  const { [name]: _, ...others } = fields;
+  return { status, fields: value === null ? others : { ...others, [name]: value } };
+}
+
+/** For a URL or form that means the same later: with the instants, not the times ago. */
+export function settledFields(filter: CallFilter, { status, fields }: TypedFilter): Record<string, string> {
+  const instants = { since: filter.since, until: filter.until };
+  const settled = Object.entries(instants).flatMap(([name, at]) => (at === undefined ? [] : [[name, toIsoDate(at)] as const]));
+  return { status, ...fields, ...Object.fromEntries(settled) };
+}
+
+const STATUS_WORDS: Readonly<Record<CallStatus, string>> = { FAILED: "failed", SUCCESS: "successful", PENDING: "waiting" };
+
+export function statusWord(status: CallStatus): string {
+  return STATUS_WORDS[status];
+}
+
+/** Each condition but the status, in words; an instant is a number (epoch ms). */
+export function describeFilter(filter: CallFilter): readonly (readonly [label: string, value: string | number])[] {
+  const { since, until, statusCodes, reason, text, channel, from, messageId } = filter;
+  const conditions = [
+    ["Last attempt since", since],
+    ["Last attempt before", until],
+    ["Status code", statusCodes?.map(codeText).join(", ")],
+    ["Reason", reason],
+    ["Text contains", text],
+    ["Channel", channel],
+    ["From", from],
+    ["Message id", messageId],
+  ] as const;
+  return conditions.flatMap(([label, value]) => (value === undefined ? [] : [[label, value] as const]));
+}
+
+function codeText(pattern: StatusCodePattern): string {
+  if ("none" in pattern) return "none";
+  return "code" in pattern ? String(pattern.code) : `${pattern.class}xx`;
+}

@@ -1,0 +1,321 @@
+/** /console/callbacks/:id/calls */
+import type { VNode } from "preact";
+import type { Call, CallStatus } from "../../../domain/call.js";
+import type { Callback, ServiceReplay } from "../../../domain/callback.js";
+import { senderAddress } from "../../../domain/message-response.js";
+import type { CallCount, FailureGroup } from "../../../store/overview-store.js";
+import { one, type Query } from "../../routes/query-parameters.js";
+import { CALL_ACTIONS } from "../call-actions.js";
+import { CallBadge, causeOf, NextAttempt, outcomeText, shortCallId } from "../components/call-parts.js";
+import { callbackPage, callsUrl } from "../components/callback-page.js";
+import { Count, Empty, Pager, Table, Time } from "../components/data.js";
+import { Chips, FilterForm } from "../components/filter-form.js";
+import { Button } from "../components/forms.js";
+import { Alert } from "../components/layout.js";
+import { callsPath, type ParsedFilter, parseFilter, type StatusChoice, statusWord, type TypedFilter } from "../filter-fields.js";
+import type { Pages } from "../pages.js";
+
+export interface CallListView {
+  readonly callbackId: string;
+  readonly typed: TypedFilter;
+  readonly problems: ParsedFilter["problems"];
+  readonly counts: Readonly<Record<CallStatus, number>>;
+  readonly failures: readonly FailureGroup[];
+  readonly runningReplay: ServiceReplay | null;
+  /** null: the filter has problems. */
+  readonly found: FoundCalls | null;
+}
+
+export interface FoundCalls {
+  readonly calls: readonly Call[];
+  readonly matching: CallCount;
+  /** Paths. */
+  readonly newer: string | null;
+  readonly older: string | null;
+}
+
+const PAGE_SIZE = 50;
+/** What a filtered count may take, ms. */
+const COUNT_MS = 50;
+
+export function addCallList(pages: Pages): void {
+  const { deps, lookup } = pages.context;
+  const { store, clock } = deps;
+
+  pages.get(
+    "/console/callbacks/:id/calls",
+    async ({ params, query }) => {
+      const callback = await lookup.find(params.id ?? "");
+      const parsed = parseFilter(query, clock.now());
+      const { typed, problems } = parsed;
+      const isValid = Object.keys(problems).length === 0;
+      const found = isValid ? await findCalls(callback, parsed, query) : null;
+      const view = {
+        callbackId: callback.id,
+        typed,
+        problems,
+        counts: await store.countCalls(callback.id),
+        failures: await store.listFailures(callback.id),
+        runningReplay: (await store.listReplays(callback.id, 1)).find(({ left }) => left > 0) ?? null,
+        found,
+      };
+      return callbackPage(deps, callback, { title: callback.name, content: <CallList {...view} />, status: isValid ? 200 : 422 });
+    },
+    { isLive: true },
+  );
+
+  async function findCalls(callback: Callback, { typed, filter }: ParsedFilter, query: Query): Promise<FoundCalls> {
+    const [cursor, newer] = [one(query, "cursor"), one(query, "newer")];
+    const matching = await store.countMatching(callback.id, filter, { budgetMs: COUNT_MS });
+    const pathOf = (name: string, at: string | null) => (at === null ? null : callsPath(callback.id, typed, { [name]: at }));
+    const read = async (descending: boolean, at: string | undefined) => {
+      const sort = [{ field: "attemptedDate", descending }] as const;
+      const page = { limit: PAGE_SIZE, offset: 0, ...(at !== undefined && { cursor: at }) };
+      return await store.listCalls(callback.id, { filter, sort, ...page });
+    };
+    if (newer !== undefined) {
+      const page = await read(false, newer);
+      // Otherwise it is the first page, which may have got more calls since.
+      if (page.nextCursor !== null) {
+        const [newerPath, olderPath] = [pathOf("newer", page.nextCursor), pathOf("cursor", page.previousCursor)];
+        return { calls: page.items.toReversed(), matching, newer: newerPath, older: olderPath };
+      }
+    }
+    const page = await read(true, newer === undefined ? cursor : undefined);
+    return {
+      calls: page.items,
+      matching,
+      newer: cursor === undefined ? null : pathOf("newer", page.previousCursor),
+      older: pathOf("cursor", page.nextCursor),
+    };
+  }
+}
+
+export function CallList({ callbackId, typed, problems, counts, failures, runningReplay, found }: CallListView): VNode {
+  return (
+    <>
+      <div data-live="counts">
+        {runningReplay !== null && <RunningReplay callbackId={callbackId} replay={runningReplay} />}
+        <StatusTabs callbackId={callbackId} typed={typed} counts={counts} />
+        <Failures callbackId={callbackId} typed={typed} failures={failures} />
+      </div>
+      <FilterForm callbackId={callbackId} typed={typed} problems={problems} />
+      <Chips callbackId={callbackId} typed={typed} />
+      {found !== null && <FoundCallsForm callbackId={callbackId} typed={typed} found={found} />}
+    </>
+  );
+}
+
+function RunningReplay({ callbackId, replay }: { callbackId: string; replay: ServiceReplay }): VNode {
+  const { id, total, left } = replay;
+  return (
+    <Alert kind="info">
+      The service is replaying <Count value={total} /> calls, of which <Count value={left} /> are left.{" "}
+      <a href={callsUrl(callbackId, "replays", id)}>Progress</a>
+    </Alert>
+  );
+}
+
+const STATUS_TABS: readonly { readonly status: StatusChoice; readonly text: string }[] = [
+  { status: "FAILED", text: "Failed" },
+  { status: "PENDING", text: "Waiting" },
+  { status: "SUCCESS", text: "Successful" },
+  { status: "ATTEMPTED", text: "Failed and successful" },
+];
+
+function StatusTabs({ callbackId, typed, counts }: Pick<CallListView, "callbackId" | "typed" | "counts">): VNode {
+  return (
+    <nav class="segments" aria-label="Status">
+      {STATUS_TABS.map(({ status, text }) => (
+        <a
+          key={status}
+          href={callsPath(callbackId, { ...typed, status })}
+          aria-current={status === typed.status ? "page" : undefined}
+        >
+          {text} <Count value={status === "ATTEMPTED" ? counts.FAILED + counts.SUCCESS : counts[status]} />
+        </a>
+      ))}
+      <a class="segments-aside" href={callsUrl(callbackId, "replays")}>
+        Replays
+      </a>
+    </nav>
+  );
+}
+
+/** Of all failed calls, by what was answered. */
+function Failures({ callbackId, typed, failures }: Pick<CallListView, "callbackId" | "typed" | "failures">): VNode | null {
+  if (failures.length === 0 || typed.status !== "FAILED") return null;
+  return (
+    <section class="facets" aria-label="Failed calls by cause">
+      <h2>By cause</h2>
+      <ul>
+        {failures.map(({ statusCode, reason, count }) => {
+          const { field, value } = causeOf(statusCode, reason);
+          return (
+            <li key={value} data-key={value}>
+              <a
+                href={callsPath(callbackId, { status: "FAILED", fields: { [field]: value } })}
+                aria-current={typed.fields[field] === value ? "true" : undefined}
+              >
+                {value} <Count value={count} />
+              </a>
+            </li>
+          );
+        })}
+      </ul>
+    </section>
+  );
+}
+
+/** The form leads to the confirmation: nothing is changed yet, and no selection is stored. */
+function FoundCallsForm({
+  callbackId,
+  typed,
+  found: { calls, matching, newer, older },
+}: {
+  callbackId: string;
+  typed: TypedFilter;
+  found: FoundCalls;
+}): VNode {
+  if (calls.length === 0) return <NoCalls callbackId={callbackId} typed={typed} />;
+  return (
+    <form class="selection" method="get" action={callsUrl(callbackId, "confirm")} autocomplete="off" data-selection="">
+      <input type="hidden" name="status" value={typed.status} />
+      {Object.entries(typed.fields).map(([name, value]) => (
+        <input key={name} type="hidden" name={name} value={value} />
+      ))}
+      <div class="toolbar">
+        <p class="toolbar-count" data-live="matching">
+          <Matching matching={matching} typed={typed} />
+        </p>
+        <label class="choice" data-with-script="" hidden>
+          <input type="checkbox" data-select-page="" />
+          <span>This page</span>
+        </label>
+        <label class="choice">
+          <input type="checkbox" name="all" value="on" />
+          <span>
+            All that match{" "}
+            <span class="muted">
+              (<CountText count={matching} />)
+            </span>
+          </span>
+        </label>
+        <span class="toolbar-selected" data-selected="" aria-live="polite" />
+        {actionsFor(typed.status).map((action) => (
+          <Button key={action} name="action" value={action}>
+            {CALL_ACTIONS[action].button}
+          </Button>
+        ))}
+      </div>
+      <div class="call-table" data-live="calls">
+        <CallTable callbackId={callbackId} calls={calls} isWaiting={typed.status === "PENDING"} />
+        <Pager previous={newer} next={older} texts={["← Newer", "Older →"]} />
+      </div>
+    </form>
+  );
+}
+
+function actionsFor(status: StatusChoice): readonly (keyof typeof CALL_ACTIONS)[] {
+  switch (status) {
+    case "FAILED":
+    case "ATTEMPTED":
+      return ["success", "replay"];
+    case "PENDING":
+      return ["success"];
+    case "SUCCESS":
+      return ["failed"];
+  }
+}
+
+function Matching({ matching, typed }: { matching: CallCount; typed: TypedFilter }): VNode {
+  const adjective = typed.status === "ATTEMPTED" ? "" : `${statusWord(typed.status)} `;
+  return (
+    <>
+      <CountText count={matching} /> {`${adjective}${matching.count === 1 && matching.isExact ? "call" : "calls"}`}
+    </>
+  );
+}
+
+/** Never a guess. */
+export function CountText({ count: { count, isExact } }: { count: CallCount }): VNode {
+  return (
+    <>
+      {!isExact && "more than "}
+      <Count value={count} />
+    </>
+  );
+}
+
+function NoCalls({ callbackId, typed }: { callbackId: string; typed: TypedFilter }): VNode {
+  const isFiltered = Object.keys(typed.fields).length > 0;
+  if (isFiltered) {
+    return (
+      <Empty title="No call matches">
+        <p>
+          <a href={callsPath(callbackId, { status: typed.status, fields: {} })}>Remove the filters</a>
+        </p>
+      </Empty>
+    );
+  }
+  if (typed.status !== "FAILED") return <Empty title="No calls" />;
+  return (
+    <Empty title="No failed calls">
+      <p>Every call that was sent has been accepted or marked successful.</p>
+    </Empty>
+  );
+}
+
+function CallTable({ callbackId, calls, isWaiting }: { callbackId: string; calls: readonly Call[]; isWaiting: boolean }): VNode {
+  return (
+    <Table
+      caption="Calls"
+      keyOf={({ id }) => id}
+      rows={calls}
+      columns={[
+        { title: "Call", cell: ({ id }) => <PickCall callbackId={callbackId} id={id} /> },
+        {
+          title: isWaiting ? "Accepted" : "Last attempt",
+          kind: "time",
+          cell: ({ attemptedAt, acceptedAt }) => <Time at={attemptedAt ?? acceptedAt} />,
+        },
+        { title: "Status", kind: "wide", cell: (call) => <StatusCell call={call} /> },
+        { title: "Attempts", kind: "number", isSecondary: true, cell: ({ attemptCount }) => <Count value={attemptCount} /> },
+        { title: "Next attempt", isSecondary: true, cell: (call) => <NextAttempt call={call} /> },
+        { title: "From and text", kind: "wide", cell: (call) => <Excerpt call={call} /> },
+      ]}
+    />
+  );
+}
+
+function PickCall({ callbackId, id }: { callbackId: string; id: string }): VNode {
+  const name = shortCallId(id);
+  return (
+    <span class="pick">
+      <input type="checkbox" name="call" value={id} aria-label={`Select ${name}`} />
+      <a class="monospaced" href={callsUrl(callbackId, "calls", id)} title={id}>
+        {name}
+      </a>
+    </span>
+  );
+}
+
+function StatusCell({ call }: { call: Call }): VNode {
+  return (
+    <>
+      <CallBadge call={call} /> <span class="outcome">{outcomeText(call)}</span>
+    </>
+  );
+}
+
+const EXCERPT = 90;
+
+function Excerpt({ call: { response } }: { call: Call }): VNode {
+  const { content } = response.responseMessage;
+  return (
+    <>
+      <span class="muted">{senderAddress(response.from)}</span>{" "}
+      {content.length > EXCERPT ? `${content.slice(0, EXCERPT)}…` : content}
+    </>
+  );
+}

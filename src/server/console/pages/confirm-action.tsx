@@ -1,0 +1,264 @@
+/** /console/callbacks/:id/confirm: says exactly which calls an action is about, and does it. */
+import type { VNode } from "preact";
+import type { CallProgress } from "../../../domain/call.js";
+import type { CallFilter } from "../../../domain/call-filter.js";
+import type { Callback } from "../../../domain/callback.js";
+import { count } from "../../../domain/count.js";
+import { WhcbError } from "../../../domain/errors.js";
+import { maskUrl } from "../../../domain/mask.js";
+import { shortId } from "../../../platform/random.js";
+import { one, type Query } from "../../routes/query-parameters.js";
+import {
+  boundedFilter,
+  type CallAction,
+  CallActions,
+  type CallSet,
+  type CountedCalls,
+  countSet,
+} from "../../use-cases/act-on-calls.js";
+import { checkedCallId } from "../../use-cases/settle-calls.js";
+import { CALL_ACTIONS, describeResult } from "../call-actions.js";
+import { CallBadge, FilterFacts, shortCallId } from "../components/call-parts.js";
+import { callbackPage, callsUrl } from "../components/callback-page.js";
+import { Table, Time } from "../components/data.js";
+import { Button, ButtonLink, ButtonRow, Form } from "../components/forms.js";
+import { Alert } from "../components/layout.js";
+import { callsPath, describeFilter, parseFilter, settledFields, statusWord, typedQuery } from "../filter-fields.js";
+import { formProblem, type PageAnswer, type Visit } from "../page.js";
+import type { Pages } from "../pages.js";
+
+const MOST_LISTED = 100;
+
+/** What is to be confirmed, or was. */
+interface Asked {
+  readonly action: CallAction;
+  readonly set: CallSet;
+  /** When a filter's calls were counted. */
+  readonly at: number;
+  /** That a form needs for the same set. */
+  readonly fields: readonly (readonly [name: string, value: string])[];
+  /** A path: the list, or the call. */
+  readonly back: string;
+}
+
+export interface ConfirmationView {
+  readonly callbackId: string;
+  readonly formToken: string;
+  readonly action: CallAction;
+  readonly filter: CallFilter | null;
+  readonly listed: ReadonlyMap<string, CallProgress> | null;
+  readonly counted: CountedCalls;
+  readonly at: number;
+  /** Masked; where a replay is sent to. */
+  readonly url: string;
+  readonly isDown: boolean;
+  readonly fields: Asked["fields"];
+  readonly back: string;
+  readonly problem: string | null;
+}
+
+export function addConfirmation(pages: Pages): void {
+  const { deps, lookup } = pages.context;
+  const { store, clock, random } = deps;
+  const actions = new CallActions(deps);
+
+  pages.get("/console/callbacks/:id/confirm", async (visit) => {
+    const callback = await lookup.find(visit.params.id ?? "");
+    const asked = readAsked(callback, visit.query, clock.now());
+    if ("callIds" in asked.set && asked.set.callIds.length === 0) {
+      return { kind: "redirect", path: asked.back, notice: { kind: "problem", text: "Select calls first, or all that match." } };
+    }
+    return confirmation(visit, callback, asked, { once: shortId(random) });
+  });
+
+  pages.post("/console/callbacks/:id/confirm", async (visit) => {
+    const callback = await lookup.find(visit.params.id ?? "");
+    const form = queryOf(visit.form);
+    const asked = readAsked(callback, form, clock.now());
+    const [id, counted] = [one(form, "once") ?? "", Number(one(form, "counted"))];
+    if (!/^[\dA-F]{16}$/.test(id) || !Number.isSafeInteger(counted)) throw new WhcbError("invalid", "The form is incomplete");
+    const { action, set, back } = asked;
+    try {
+      const result = await actions.act(callback, { action, set, counted, id });
+      const notice = { kind: result.done > 0 ? "done" : "problem", text: describeResult(action, result) } as const;
+      if (action === "replay")
+        return { kind: "redirect", path: result.done > 0 ? callsUrl(callback.id, "replays", id) : back, notice };
+      const undo = action === "success" && result.done > 0;
+      const link = { text: "Undo", href: `${callsUrl(callback.id, "confirm")}?action=failed&marked=${result.at}` };
+      return { kind: "redirect", path: back, notice: { ...notice, ...(undo && { link }) } };
+    } catch (error) {
+      return confirmation(visit, callback, asked, { once: id, problem: formProblem(error) });
+    }
+  });
+
+  async function confirmation(
+    { formToken }: Visit,
+    callback: Callback,
+    asked: Asked,
+    { once, problem = null }: { readonly once: string; readonly problem?: string | null },
+  ): Promise<PageAnswer> {
+    const { action, set, at, back } = asked;
+    const counted = await countSet(deps, callback, action, set);
+    const [record] = await store.listEndpoints([callback.id]);
+    const view: ConfirmationView = {
+      callbackId: callback.id,
+      formToken,
+      action,
+      filter: "filter" in set ? set.filter : null,
+      listed: "callIds" in set ? await store.findProgress(callback.id, set.callIds) : null,
+      counted,
+      at,
+      url: maskUrl(callback.url),
+      isDown: record?.endpoint.state === "down",
+      fields: [...asked.fields, ["once", once], ["counted", String(counted.count)]],
+      back,
+      problem,
+    };
+    const title = counted.count === 0 ? "Nothing to change" : CALL_ACTIONS[action].title(counted.count);
+    const status = problem === null ? 200 : 409;
+    return callbackPage(deps, callback, { title, trail: [], content: <Confirmation {...view} />, status });
+  }
+}
+
+/** Of the list's form, the link of a call, or the confirmation's own form. */
+function readAsked(callback: Callback, query: Query, now: number): Asked {
+  const action = readAction(query);
+  const listQuery = one(query, "back") ?? typedQuery(parseFilter(query, now).typed);
+  const back = readBack(callback, listQuery);
+  const common = [
+    ["action", action],
+    ["back", listQuery],
+  ] as const;
+  const marked = readInstant(query, "marked");
+  const at = readInstant(query, "at") ?? now;
+  if (marked !== null) {
+    const filter = { status: "SUCCESS", markedAt: marked } as const;
+    return { action, set: { filter }, at, back, fields: [...common, ["marked", String(marked)]] };
+  }
+  if (one(query, "all") !== undefined) {
+    const { typed, filter, problems } = parseFilter(query, now);
+    const [problem] = Object.entries(problems);
+    if (problem !== undefined) throw new WhcbError("invalid", `${problem[0]}: ${problem[1]}`);
+    const fields = Object.entries({ ...settledFields(filter, typed), all: "on", at: String(at) });
+    return { action, set: { filter: boundedFilter(action, filter, at) }, at, back, fields: [...common, ...fields] };
+  }
+  const callIds = [...new Set([query.call ?? []].flat().map(checkedCallId))];
+  if (callIds.length > MOST_LISTED) throw new WhcbError("invalid", `At most ${MOST_LISTED} calls can be selected one by one`);
+  return { action, set: { callIds }, at, back, fields: [...common, ...callIds.map((id) => ["call", id] as const)] };
+}
+
+function readAction(query: Query): CallAction {
+  const action = one(query, "action") ?? "";
+  if (action === "success" || action === "failed" || action === "replay") return action;
+  throw new WhcbError("invalid", "action must be success, failed or replay");
+}
+
+function readInstant(query: Query, name: string): number | null {
+  const text = one(query, name);
+  if (text === undefined) return null;
+  if (!/^\d{1,15}$/.test(text)) throw new WhcbError("invalid", `${name} must be a time in ms`);
+  return Number(text);
+}
+
+/** The list with the filter as it was typed, or the call with this id. */
+function readBack({ id }: Callback, back: string): string {
+  if (back.startsWith("call:")) return callsUrl(id, "calls", checkedCallId(back.slice("call:".length)));
+  return callsPath(id, parseFilter(queryOf(new URLSearchParams(back)), 0).typed);
+}
+
+function queryOf(form: URLSearchParams): Query {
+  const names = [...new Set(form.keys())];
+  return Object.fromEntries(names.map((name) => [name, name === "call" ? form.getAll(name) : (form.get(name) ?? "")]));
+}
+
+export function Confirmation(view: ConfirmationView): VNode {
+  const { callbackId, formToken, action, filter, listed, counted, fields, back, problem } = view;
+  return (
+    <div class="card confirmation">
+      {problem !== null && <Alert kind="problem">{problem}.</Alert>}
+      {filter !== null && <FilterInWords filter={filter} at={view.at} />}
+      {listed !== null && <Listed listed={listed} counted={counted} />}
+      {counted.count > 0 && <Effect {...view} />}
+      <Form action={callsUrl(callbackId, "confirm")} formToken={formToken}>
+        {fields.map(([name, value]) => (
+          <input key={`${name} ${value}`} type="hidden" name={name} value={value} />
+        ))}
+        <ButtonRow>
+          {counted.count > 0 && <Button kind="primary">{CALL_ACTIONS[action].title(counted.count)}</Button>}
+          <ButtonLink href={back}>{counted.count > 0 ? "Cancel" : "Back"}</ButtonLink>
+        </ButtonRow>
+      </Form>
+    </div>
+  );
+}
+
+function FilterInWords({ filter, at }: { filter: CallFilter; at: number }): VNode {
+  const { status = "FAILED", markedAt } = filter;
+  if (markedAt !== undefined) {
+    return (
+      <p>
+        The calls that were marked successful at <Time at={markedAt} />, as far as they haven't changed since.
+      </p>
+    );
+  }
+  const isFiltered = describeFilter(filter).length > 0;
+  return (
+    <>
+      <p>
+        All <strong>{statusWord(status)}</strong> calls of the callback{isFiltered && " that match this filter"}, as they were at{" "}
+        <Time at={at} />:
+      </p>
+      <FilterFacts filter={filter} />
+      <p>A call that is attempted or marked before you confirm is left as it is.</p>
+    </>
+  );
+}
+
+function Listed({ listed, counted }: { listed: ReadonlyMap<string, CallProgress>; counted: CountedCalls }): VNode {
+  const { others, notFound } = counted;
+  return (
+    <>
+      {others > 0 && (
+        <p>{`${count(others, "selected call")} ${others === 1 ? "is" : "are"} left as ${others === 1 ? "it is" : "they are"}.`}</p>
+      )}
+      {notFound > 0 && <p>{`${count(notFound, "selected call")} can't be found any more.`}</p>}
+      <Table
+        caption="Selected calls"
+        keyOf={([id]) => id}
+        rows={[...listed]}
+        columns={[
+          {
+            title: "Call",
+            cell: ([id]) => (
+              <span class="monospaced" title={id}>
+                {shortCallId(id)}
+              </span>
+            ),
+          },
+          { title: "Status", cell: ([, call]) => <CallBadge call={call} /> },
+          {
+            title: "Last attempt",
+            kind: "time",
+            cell: ([, { attemptedAt }]) => attemptedAt !== null && <Time at={attemptedAt} />,
+          },
+        ]}
+      />
+    </>
+  );
+}
+
+function Effect({ action, url, isDown }: ConfirmationView): VNode {
+  return (
+    <>
+      <p>{CALL_ACTIONS[action].effect}</p>
+      {action === "replay" && (
+        <p>
+          Endpoint: <span class="monospaced">{url}</span>
+        </p>
+      )}
+      {action === "replay" && isDown && (
+        <Alert kind="info">The endpoint is down. Calls that it doesn't accept will be failed as before.</Alert>
+      )}
+    </>
+  );
+}

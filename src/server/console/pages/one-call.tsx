@@ -1,0 +1,227 @@
+/** /console/callbacks/:id/calls/:callId */
+import type { VNode } from "preact";
+import { type Attempt, resultMessage } from "../../../domain/attempt.js";
+import { type Call, isErased } from "../../../domain/call.js";
+import type { Callback } from "../../../domain/callback.js";
+import { formatDuration } from "../../../domain/duration.js";
+import type { EndpointState } from "../../../domain/endpoint.js";
+import { senderAddress } from "../../../domain/message-response.js";
+import { type RetryPolicy, retryUntil } from "../../../domain/retry-policy.js";
+import { toIsoDate } from "../../../wire/dates.js";
+import { deliveryBody } from "../../../wire/delivery-request.js";
+import type { CallAction } from "../../use-cases/act-on-calls.js";
+import { findCall } from "../../use-cases/settle-calls.js";
+import { CALL_ACTIONS } from "../call-actions.js";
+import { CallBadge, causeOf, outcomeText, shortCallId } from "../components/call-parts.js";
+import { callbackPage, callsUrl } from "../components/callback-page.js";
+import { Facts, Table, Time } from "../components/data.js";
+import { ButtonLink, ButtonRow } from "../components/forms.js";
+import type { Pages } from "../pages.js";
+import { prettyBody } from "../pretty-body.js";
+
+export interface OneCallView {
+  readonly callback: Pick<Callback, "id" | "contentType" | "retriesEnabled">;
+  readonly call: Call;
+  readonly attempts: readonly Attempt[];
+  readonly endpointState: EndpointState;
+  readonly policy: RetryPolicy;
+  /** As it is or would be delivered; null: erased. */
+  readonly body: string | null;
+}
+
+export function addOneCall(pages: Pages): void {
+  const { deps, lookup } = pages.context;
+  const { store, policy } = deps;
+
+  pages.get(
+    "/console/callbacks/:id/calls/:callId",
+    async ({ params }) => {
+      const callback = await lookup.find(params.id ?? "");
+      const call = await findCall(deps, callback, params.callId ?? "");
+      const attempts = (await store.listAttempts(callback.id, [call.id])).get(call.id) ?? [];
+      const [record] = await store.listEndpoints([callback.id]);
+      const endpointState = record?.endpoint.state ?? "up";
+      const body = isErased(call) ? null : deliveryBody(callback, call.response);
+      const view = { callback, call, attempts, endpointState, policy, body };
+      return callbackPage(deps, callback, { title: `Call ${shortCallId(call.id)}`, trail: [], content: <OneCall {...view} /> });
+    },
+    { isLive: true },
+  );
+}
+
+export function OneCall(view: OneCallView): VNode {
+  const { callback, call, attempts, body } = view;
+  return (
+    <>
+      <div data-live="call">
+        <CallFacts {...view} />
+        <Actions callbackId={callback.id} call={call} />
+        <h2>Attempts</h2>
+        <Attempts attempts={attempts} call={call} />
+      </div>
+      <h2>Body</h2>
+      <Body callback={callback} body={body} />
+    </>
+  );
+}
+
+function CallFacts(view: OneCallView): VNode {
+  const { call } = view;
+  const { response, acceptedAt, firstFailedAt } = call;
+  const settledBy = settledText(call);
+  const settled = settledBy === null ? [] : [["Settled", settledBy] as const];
+  return (
+    <>
+      <Facts
+        facts={[
+          ["Status", <CallBadge call={call} />],
+          ...settled,
+          ["Last outcome", outcomeText(call) || "none yet"],
+          ["Next attempt", <NextAttemptText {...view} />],
+          ["Accepted", <Time at={acceptedAt} />],
+          ["First failed", firstFailedAt === null ? "never" : <Time at={firstFailedAt} />],
+          ["From", senderAddress(response.from) || "unknown"],
+          ["Channel", response.responseMessage.channel],
+        ]}
+      />
+      <div class="ids">
+        <Facts
+          facts={[
+            ["Response id", <code>{call.id}</code>],
+            ["Message id", <code>{response.messageId}</code>],
+          ]}
+        />
+      </div>
+    </>
+  );
+}
+
+/** Who made it SUCCESS, or FAILED by hand; null: nobody. */
+function settledText(call: Call): string | null {
+  if (isErased(call)) return "the sender's data was erased";
+  switch (call.settledBy) {
+    case "dispatcher":
+      return "the endpoint accepted it";
+    case "user":
+      return call.status === "SUCCESS" ? "a user marked it successful" : "a user marked it failed";
+    case "replay":
+      return "a client replayed it, and the endpoint accepted it";
+    case null:
+      return null;
+  }
+}
+
+function NextAttemptText({ call, callback, endpointState, policy }: OneCallView): VNode {
+  const { status, due, firstFailedAt, settledBy } = call;
+  if (status === "SUCCESS") return <>none: it is settled</>;
+  if (status === "PENDING") return <>the first, as soon as it is its turn</>;
+  if (due?.cause === "replay") return <>a replay, as soon as it is its turn</>;
+  if (due !== null) {
+    return (
+      <>
+        <Time at={due.at} /> at the earliest{endpointState === "down" && ": the endpoint is down, so few calls are tried"}
+      </>
+    );
+  }
+  if (settledBy === "user") return <>none: a user marked it failed</>;
+  if (!callback.retriesEnabled) return <>none: retries are disabled</>;
+  if (firstFailedAt === null) return <>none</>;
+  return (
+    <>
+      none: retries ended at <Time at={retryUntil(firstFailedAt, policy)} />
+    </>
+  );
+}
+
+function Actions({ callbackId, call }: { callbackId: string; call: Call }): VNode | null {
+  const confirm = (query: Readonly<Record<string, string>>) => {
+    return `${callsUrl(callbackId, "confirm")}?${new URLSearchParams({ ...query, back: `call:${call.id}` })}`;
+  };
+  const one = (action: CallAction) => (
+    <ButtonLink key={action} href={confirm({ action, call: call.id })} kind={action === "replay" ? "primary" : "secondary"}>
+      {CALL_ACTIONS[action].button}
+    </ButtonLink>
+  );
+  if (call.status === "PENDING") return <ButtonRow>{one("success")}</ButtonRow>;
+  if (call.status === "SUCCESS") return isErased(call) ? null : <ButtonRow>{one("failed")}</ButtonRow>;
+  const since = call.firstFailedAt ?? call.attemptedAt;
+  const cause = causeOf(call.statusCode, call.error);
+  return (
+    <>
+      <ButtonRow>
+        {one("replay")}
+        {one("success")}
+      </ButtonRow>
+      {since !== null && (
+        <p class="since-then">
+          Replay all that have failed since then (<Time at={since} />
+          ):{" "}
+          <a href={confirm({ action: "replay", all: "on", since: toIsoDate(since), [cause.field]: cause.value })}>
+            with {cause.value} only
+          </a>{" "}
+          · <a href={confirm({ action: "replay", all: "on", since: toIsoDate(since) })}>whatever the cause</a>
+        </p>
+      )}
+    </>
+  );
+}
+
+function Attempts({ attempts, call }: { attempts: readonly Attempt[]; call: Call }): VNode {
+  if (attempts.length === 0) {
+    return <p class="muted">{call.status === "FAILED" ? "None: it arrived while the endpoint was down." : "None yet."}</p>;
+  }
+  return (
+    <Table
+      caption="Attempts"
+      keyOf={({ number }) => number}
+      rows={attempts}
+      columns={[
+        { title: "No.", kind: "number", cell: ({ number }) => number },
+        { title: "Began", kind: "time", cell: ({ startedAt }) => <Time at={startedAt} /> },
+        { title: "Took", kind: "number", isSecondary: true, cell: ({ durationMs }) => formatDuration(durationMs) },
+        { title: "Cause", cell: (attempt) => causeText(attempt) },
+        { title: "Outcome", kind: "wide", cell: (attempt) => <Outcome attempt={attempt} /> },
+      ]}
+    />
+  );
+}
+
+const CAUSES = { first: "first attempt", retry: "retry", probe: "probe", replay: "replay by the service" } as const;
+
+function causeText({ cause, sentFrom }: Attempt): string {
+  return sentFrom === undefined ? CAUSES[cause] : `replay by ${sentFrom}`;
+}
+
+function Outcome({ attempt: { result } }: { attempt: Attempt }): VNode {
+  const isAnswered = result.kind === "answered";
+  return (
+    <>
+      {isAnswered && <strong>{result.statusCode} </strong>}
+      {resultMessage(result)}
+      {result.resent && <span class="muted"> (sent again on a new connection)</span>}
+      {isAnswered && result.body !== "" && (
+        <details>
+          <summary>Answer</summary>
+          <pre>{result.body}</pre>
+        </details>
+      )}
+    </>
+  );
+}
+
+/** Characters. Larger bodies are what `whcb calls get` is for. */
+const SHOWN = 65_536;
+
+function Body({ callback, body }: Pick<OneCallView, "callback" | "body">): VNode {
+  if (body === null) return <p class="muted">Erased with the sender's data.</p>;
+  const text = prettyBody(body, callback.contentType);
+  return (
+    <>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls by keyboard too */}
+      <pre class="body" tabIndex={0}>
+        {text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text}
+      </pre>
+      {text.length > SHOWN && <p class="muted">{`The first ${SHOWN} of ${text.length} characters.`}</p>}
+    </>
+  );
+}

@@ -1,0 +1,153 @@
+/** /console/callbacks/:id/replays, and /replays/:replayId. */
+import type { VNode } from "preact";
+import { replayState, type ServiceReplay } from "../../../domain/callback.js";
+import { count } from "../../../domain/count.js";
+import { cancelReplay, findReplay } from "../../use-cases/settle-calls.js";
+import { callbackPage, callsUrl } from "../components/callback-page.js";
+import { Badge, Count, Empty, Facts, Table, Time } from "../components/data.js";
+import { Button, ButtonLink, ButtonRow, Form } from "../components/forms.js";
+import { redirect } from "../page.js";
+import type { Pages } from "../pages.js";
+
+const SHOWN_REPLAYS = 50;
+
+export function addReplayPages(pages: Pages): void {
+  const { deps, lookup } = pages.context;
+
+  pages.get(
+    "/console/callbacks/:id/replays",
+    async ({ params }) => {
+      const callback = await lookup.find(params.id ?? "");
+      const replays = await deps.store.listReplays(callback.id, SHOWN_REPLAYS);
+      const content = <ReplayList callbackId={callback.id} replays={replays} />;
+      return callbackPage(deps, callback, { title: "Replays", trail: [], content });
+    },
+    { isLive: true },
+  );
+
+  pages.get(
+    "/console/callbacks/:id/replays/:replayId",
+    async ({ params, formToken }) => {
+      const callback = await lookup.find(params.id ?? "");
+      const replay = await findReplay(deps, callback, params.replayId ?? "");
+      const content = <OneReplay callbackId={callback.id} formToken={formToken} replay={replay} />;
+      const trail = [{ text: "Replays", href: callsUrl(callback.id, "replays") }];
+      return callbackPage(deps, callback, { title: `Replay of ${count(replay.total, "call")}`, trail, content });
+    },
+    { isLive: true },
+  );
+
+  pages.post("/console/callbacks/:id/replays/:replayId", async ({ params }) => {
+    const callback = await lookup.find(params.id ?? "");
+    const before = await findReplay(deps, callback, params.replayId ?? "");
+    await cancelReplay(deps, callback, before.id);
+    return redirect(callsUrl(callback.id, "replays", before.id), stopNotice(await findReplay(deps, callback, before.id)));
+  });
+}
+
+function stopNotice({ total, succeeded, failed, cancelled, left }: ServiceReplay): string {
+  if (cancelled === 0 && left === 0) return `It had ended already: all ${count(total, "call")} were sent.`;
+  const inFlight = left === 0 ? "" : ` ${left} ${left === 1 ? "is" : "are"} being sent right now and will be finished.`;
+  return `Stopped: ${count(succeeded + failed, "call")} had been sent, ${cancelled} won't be sent by this replay.${inFlight}`;
+}
+
+export function ReplayList({ callbackId, replays }: { callbackId: string; replays: readonly ServiceReplay[] }): VNode {
+  if (replays.length === 0) {
+    return (
+      <Empty title="No replays">
+        <p>
+          Select <a href={callsUrl(callbackId)}>failed calls</a> and choose Replay.
+        </p>
+      </Empty>
+    );
+  }
+  const number = (title: string, name: "total" | "succeeded" | "failed" | "cancelled" | "left", isSecondary = false) => {
+    return { title, kind: "number" as const, isSecondary, cell: (replay: ServiceReplay) => <Count value={replay[name]} /> };
+  };
+  return (
+    <div data-live="replays">
+      <Table
+        caption="Replays"
+        keyOf={({ id }) => id}
+        rows={replays}
+        columns={[
+          {
+            title: "Requested",
+            cell: ({ id, requestedAt }) => (
+              <a href={callsUrl(callbackId, "replays", id)}>
+                <Time at={requestedAt} />
+              </a>
+            ),
+          },
+          { title: "State", cell: (replay) => <ReplayBadge replay={replay} /> },
+          number("Calls", "total"),
+          number("Accepted", "succeeded", true),
+          number("Failed again", "failed", true),
+          number("Not sent", "cancelled", true),
+          number("Left", "left"),
+        ]}
+      />
+    </div>
+  );
+}
+
+function ReplayBadge({ replay }: { replay: ServiceReplay }): VNode {
+  switch (replayState(replay)) {
+    case "running":
+      return <Badge tone="warning">running</Badge>;
+    case "finished":
+      return replay.failed > 0 ? <Badge tone="bad">finished with failures</Badge> : <Badge tone="good">finished</Badge>;
+    case "cancelled":
+      return <Badge tone="neutral">stopped</Badge>;
+  }
+}
+
+export function OneReplay({
+  callbackId,
+  formToken,
+  replay,
+}: {
+  callbackId: string;
+  formToken: string;
+  replay: ServiceReplay;
+}): VNode {
+  const { id, requestedAt, total, succeeded, failed, cancelled, left } = replay;
+  const path = callsUrl(callbackId, "replays", id);
+  const isRunning = left > 0;
+  return (
+    <div class="card" data-live="replay">
+      <p class="replay-state">
+        <ReplayBadge replay={replay} /> requested <Time at={requestedAt} />
+      </p>
+      <label class="progress">
+        <span>
+          <Count value={total - left} /> of <Count value={total} /> calls done
+        </span>
+        <progress max={Math.max(total, 1)} value={total === 0 ? 1 : total - left} />
+      </label>
+      <Facts
+        facts={[
+          ["Accepted", <Count value={succeeded} />],
+          ["Failed again", <Count value={failed} />],
+          ["Not sent: stopped, marked or erased", <Count value={cancelled} />],
+          ["Left", <Count value={left} />],
+        ]}
+      />
+      {failed > 0 && (
+        <p>
+          What failed again is among the <a href={callsUrl(callbackId)}>failed calls</a>, and is retried as before if retries are
+          enabled.
+        </p>
+      )}
+      {isRunning && (
+        <Form action={path} formToken={formToken}>
+          <ButtonRow>
+            <Button kind="danger">Stop</Button>
+            <ButtonLink href={path}>Reload</ButtonLink>
+            <span class="muted">Stop leaves out what hasn't been sent yet.</span>
+          </ButtonRow>
+        </Form>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,388 @@
+/**
+ * The console's calls: what is shown, and that an action changes exactly the calls that its confirmation counted.
+ * Covers: src/server/console/components/callback-page.tsx, src/server/console/components/call-parts.tsx,
+ * Covers: src/server/console/components/filter-form.tsx, src/server/console/pages/call-list.tsx,
+ * Covers: src/server/console/pages/confirm-action.tsx,
+ * Covers: src/server/console/pages/one-call.tsx, src/server/console/pages/replay-pages.tsx,
+ * Covers: src/server/use-cases/act-on-calls.ts
+ */
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Attempt } from "../../src/domain/attempt.js";
+import type { Callback } from "../../src/domain/callback.js";
+import { DEFAULT_RETRY_POLICY } from "../../src/domain/retry-policy.js";
+import { ACCEPTED, anAttempt, aResponse } from "../support/builders.js";
+import { type PageSeen, Visitor } from "../support/server/console-visitor.js";
+import { CALLBACK_SETTINGS, closeService, openService, type Service } from "../support/server/server-fixture.js";
+
+let service: Service;
+let visitor: Visitor;
+let callback: Callback;
+
+const HOUR = 3_600_000;
+const ID = "0123456789ABCDEF";
+const CALLS = `/console/callbacks/${ID}/calls`;
+const CONFIRM = `/console/callbacks/${ID}/confirm`;
+
+beforeEach(async () => {
+  service = await openService();
+  visitor = await new Visitor(service.app).signIn();
+  callback = await service.store.createCallback(ID, { ...CALLBACK_SETTINGS, retriesEnabled: false }, 0);
+});
+afterEach(() => closeService(service));
+
+describe("the calls of a callback", () => {
+  it("are its failed ones, latest attempt first, with links to each, to the causes and to the other states", async () => {
+    await accept("A", "B", "P", "S");
+    await attempt(["A"], { startedAt: Date.UTC(2026, 0, 2, 3, 4, 5), result: answered(503) });
+    await attempt(["B"], { startedAt: Date.UTC(2026, 0, 2, 3, 4, 6), result: UNREACHABLE });
+    await attempt(["S"], { startedAt: Date.UTC(2026, 0, 1), result: ACCEPTED });
+    const page = await visitor.open(CALLS);
+    expect(page.status).toBe(200);
+    expect(callsOn(page)).toEqual(["B", "A"]);
+    expect(page.text).toContain("2026-01-02 03:04:05 UTC failed 503 Service Unavailable");
+    expect(page.text).toContain("2026-01-02 03:04:06 UTC failed refused: connect ECONNREFUSED");
+    expect(page.text).toContain("Failed 2 Waiting 1 Successful 1 Failed and successful 3");
+    expect(page.html).toContain(`href="${CALLS}/A"`);
+    expect(callsOn(await visitor.open(linkOf(page, "503 1")))).toEqual(["A"]);
+    expect(callsOn(await visitor.open(linkOf(page, "refused 1")))).toEqual(["B"]);
+    expect(callsOn(await visitor.open(linkOf(page, "Waiting 1")))).toEqual(["P"]);
+    expect(callsOn(await visitor.open(linkOf(page, "Failed and successful 3")))).toEqual(["B", "A", "S"]);
+  });
+
+  it("are filtered by the URL; each filter in use can be removed by itself", async () => {
+    await accept("A", "B");
+    await attempt(["A"], { startedAt: Date.now() - HOUR / 2, result: answered(503) });
+    await attempt(["B"], { startedAt: Date.now() - 5 * HOUR, result: answered(500) });
+    const page = await visitor.open(`${CALLS}?since=1h&statusCode=5xx&q=YES`);
+    expect(callsOn(page)).toEqual(["A"]);
+    expect(page.html).toContain('value="5xx"');
+    expect(linkOf(page, "Since: 1h ✕")).toBe(`${CALLS}?statusCode=5xx&q=YES`);
+    expect(callsOn(await visitor.open(linkOf(page, "Since: 1h ✕")))).toEqual(["A", "B"]);
+    expect((await visitor.open(`${CALLS}?since=10m`)).text).toContain("No call matches");
+  });
+
+  it("with a filter that can't be read say so at its field, and show no calls", async () => {
+    await accept("A");
+    await attempt(["A"], {});
+    const page = await visitor.open(`${CALLS}?since=yesterday<b>&statusCode=503`);
+    expect([page.status, callsOn(page)]).toEqual([422, []]);
+    expect(page.html).toMatch(/id="field-since"[^>]*aria-invalid="true"[^>]*value="yesterday&lt;b>"/);
+    expect(page.text).toContain("Must be a time ago, such as 1h");
+  });
+
+  it("are paged from the newest to the oldest and back, each once", async () => {
+    const ids = Array.from({ length: 120 }, (_, index) => `C${String(index).padStart(3, "0")}`);
+    await accept(...ids);
+    for (const [index, id] of ids.entries()) await attempt([id], { startedAt: Date.UTC(2026, 0, 1) + index });
+    const first = await visitor.open(`${CALLS}?q=yes`);
+    const second = await visitor.open(linkOf(first, "Older →"));
+    const third = await visitor.open(linkOf(second, "Older →"));
+    expect([first, second, third].flatMap(callsOn)).toEqual(ids.toReversed());
+    expect(third.text).not.toContain("Older →");
+    expect(first.text).not.toContain("← Newer");
+    const back = await visitor.open(linkOf(third, "← Newer"));
+    expect(callsOn(back)).toEqual(callsOn(second));
+    expect(callsOn(await visitor.open(linkOf(back, "Older →")))).toEqual(callsOn(third));
+    const newest = await visitor.open(linkOf(back, "← Newer"));
+    expect(callsOn(newest)).toEqual(callsOn(first));
+    expect(newest.text).not.toContain("← Newer");
+  });
+
+  it("escape everything that others have written", async () => {
+    const hostile = `<script>alert("x")</script>`;
+    const response = aResponse({
+      from: { name: hostile, mri: "", mobile: "", email: "", voice: "" },
+      responseMessage: { channel: "SMS", kind: "reply", date: "", content: hostile },
+      customParameters: { [hostile]: hostile },
+    });
+    await service.store.acceptCalls(ID, [{ id: hostile, response }], 0);
+    const body = `</pre>${hostile}`;
+    await attempt([hostile], { result: { kind: "answered", statusCode: 500, statusMessage: hostile, body } });
+    const pages = [
+      await visitor.open(`${CALLS}?q=${encodeURIComponent(hostile)}`),
+      await visitor.open(`${CALLS}/${encodeURIComponent(hostile)}`),
+      await visitor.open(`${CONFIRM}?action=replay&call=${encodeURIComponent(hostile)}`),
+      await visitor.open(`${CONFIRM}?action=replay&all=on&q=${encodeURIComponent(hostile)}`),
+    ];
+    for (const page of pages) {
+      expect(page.status).toBe(200);
+      expect(page.html).not.toContain("<script>alert");
+      expect(page.html).not.toContain("</pre><script");
+      expect(page.html).toContain("&lt;script>alert");
+      expect(page.html).not.toContain("s3cret");
+    }
+  });
+});
+
+describe("one call", () => {
+  it("shows its body as it is delivered, its attempts in order, and what comes next", async () => {
+    await accept("A");
+    await attempt(["A"], { startedAt: Date.UTC(2026, 0, 1, 1), durationMs: 1_200, result: UNREACHABLE });
+    await attempt(["A"], {
+      startedAt: Date.UTC(2026, 0, 1, 2),
+      cause: "replay",
+      result: { kind: "answered", statusCode: 503, statusMessage: "Busy", body: "come back" },
+    });
+    const replay = { startedAt: Date.UTC(2026, 0, 1, 3), durationMs: 5, cause: "replay", sentFrom: "ada@host" } as const;
+    await service.store.recordReplays(ID, [{ callId: "A", attempt: { ...replay, result: answered(500) } }]);
+    const page = await visitor.open(`${CALLS}/A`);
+    expect(page.text).toMatch(
+      /1 2026-01-01 01:00:00 UTC 1s first attempt refused: .* 2 2026-01-01 02:00:00 UTC .* replay by the service 503 Busy Answer come back 3 2026-01-01 03:00:00 UTC 5ms replay by ada@host 500/,
+    );
+    expect(page.text).toContain("Next attempt none: retries are disabled");
+    expect(page.html).toContain('<pre class="body" tabindex="0">{\n  &quot;messageid&quot;');
+  });
+
+  it("that doesn't exist is a page of its own", async () => {
+    expect((await visitor.open(`${CALLS}/nope`)).status).toBe(404);
+  });
+
+  it("leads to replaying all that have failed since then, of the same cause or of all", async () => {
+    await accept("before", "A", "other", "same");
+    for (const [index, id] of ["before", "A", "other", "same"].entries())
+      await attempt([id], { startedAt: Date.UTC(2026, 0, 1) + index, result: answered(id === "other" ? 500 : 503) });
+    const page = await visitor.open(`${CALLS}/A`);
+    expect((await visitor.open(linkOf(page, "with 503 only"))).text).toContain("Replay 2 calls");
+    const all = await visitor.open(linkOf(page, "whatever the cause"));
+    expect(all.text).toContain("Last attempt since 2026-01-01 00:00:00 UTC");
+    expect(all.text).toContain("Replay 3 calls");
+    expect(linkOf(all, "Cancel")).toBe(`${CALLS}/A`);
+  });
+});
+
+describe("selected calls", () => {
+  it("are marked as the confirmation lists them; the result counts what had changed or is gone", async () => {
+    await accept("A", "B", "C", "D");
+    await attempt(["A", "B", "C", "D"], {});
+    const confirmation = await visitor.open(`${CONFIRM}?action=success&call=A&call=B&call=C&q=yes`);
+    expect(confirmation.text).toContain("Mark 3 calls successful");
+    await service.store.markCalls(ID, ["B"], "SUCCESS", Date.now());
+    const page = await confirm(confirmation, [["call", "gone"]]);
+    expect([page.status, page.url]).toEqual([200, `${CALLS}?q=yes`]);
+    expect(page.text).toContain(
+      "2 calls were marked successful. 1 had changed in the meantime: left as it is. 1 doesn't exist any more.",
+    );
+    expect(await statuses()).toEqual({ A: "SUCCESS user", B: "SUCCESS user", C: "SUCCESS user", D: "FAILED" });
+    expect(service.work).toContainEqual({ callbackId: ID, kind: "changed" });
+  });
+
+  it("are asked for if none is selected", async () => {
+    const page = await visitor.open(`${CONFIRM}?action=success&since=1h`);
+    expect([page.url, page.text]).toEqual([
+      `${CALLS}?since=1h`,
+      expect.stringContaining("Select calls first, or all that match."),
+    ]);
+  });
+
+  it("that are settled already are left out by the confirmation", async () => {
+    await accept("A", "B");
+    await attempt(["A"], {});
+    await attempt(["B"], { result: ACCEPTED });
+    const some = await visitor.open(`${CONFIRM}?action=replay&call=A&call=B`);
+    expect(some.text).toContain("Replay 1 call");
+    expect(some.text).toContain("1 selected call is left as it is");
+    const none = await visitor.open(`${CONFIRM}?action=replay&call=B`);
+    expect(none.text).toContain("Nothing to change");
+    expect(none.html).not.toContain('type="submit" class="button button-primary"');
+  });
+});
+
+describe("all calls that match", () => {
+  it("are exactly those that were counted, whatever happens before the confirmation is sent", async () => {
+    const counted = Array.from({ length: 60 }, (_, index) => `C${index}`);
+    await accept(...counted, "older code", "in flight", "waits", "outside");
+    const startedAt = Date.now() - HOUR / 2;
+    await attempt(counted, { startedAt, result: answered(503) });
+    await attempt(["older code"], { startedAt, result: answered(500) });
+    await attempt(["outside"], { startedAt: Date.now() - 2 * HOUR, result: answered(503) });
+    await otherCallback("X", answered(503));
+    const list = await visitor.open(`${CALLS}?since=1h&statusCode=503`);
+    expect(list.text).toContain("60 failed calls");
+    const confirmation = await visitor.open(selectAll(list, "success"));
+    expect(confirmation.text).toContain("Mark 60 calls successful");
+    expect(confirmation.text).toContain("Status code 503");
+
+    // One of them is accepted; others come to match: a retry, a call that was in flight, a first failure.
+    await attempt(["C0"], { startedAt: Date.now(), cause: "retry", result: ACCEPTED });
+    await attempt(["older code"], { startedAt: Date.now(), cause: "retry", result: answered(503) });
+    await attempt(["outside"], { startedAt: Date.now(), cause: "retry", result: answered(503) });
+    await attempt(["in flight"], { startedAt: Date.now() - 30_000, durationMs: 30_000, result: answered(503) });
+    await attempt(["waits"], { startedAt: Date.now(), result: answered(503) });
+
+    const page = await confirm(confirmation);
+    expect(page.url).toBe(`${CALLS}?since=1h&statusCode=503`);
+    expect(page.text).toContain("59 calls were marked successful. 1 had changed in the meantime: left as it is.");
+    const after = await statuses();
+    expect(counted.slice(1).every((id) => after[id] === "SUCCESS user")).toBe(true);
+    expect(after).toMatchObject({ C0: "SUCCESS dispatcher", "older code": "FAILED", "in flight": "FAILED", waits: "FAILED" });
+    expect(after.outside).toBe("FAILED");
+    expect(await service.store.countCalls("FEDCBA9876543210")).toMatchObject({ FAILED: 1 });
+  });
+
+  it("are marked failed again by Undo: those of that mark, as far as they haven't changed", async () => {
+    await accept("A", "B", "C", "earlier");
+    await attempt(["A", "B", "C", "earlier"], {});
+    await service.store.markCalls(ID, ["earlier"], "SUCCESS", Date.now() - HOUR);
+    const marked = await confirm(await visitor.open(`${CONFIRM}?action=success&all=on`));
+    expect(marked.text).toContain("3 calls were marked successful. Undo");
+    await attempt(["C"], { startedAt: Date.now() + 1, result: ACCEPTED });
+    const undo = await visitor.open(linkOf(marked, "Undo"));
+    expect(undo.text).toContain("Mark 2 calls failed again");
+    const page = await confirm(undo);
+    expect(page.text).toContain("2 calls were marked failed again.");
+    expect(await statuses()).toMatchObject({ A: "FAILED user", B: "FAILED user", earlier: "SUCCESS user" });
+  });
+
+  it("that wait can be marked, and successful ones marked failed again, but nothing else", async () => {
+    await accept("P", "S");
+    await attempt(["S"], { startedAt: Date.now() - HOUR, result: ACCEPTED });
+    expect((await visitor.open(`${CONFIRM}?action=success&all=on&status=PENDING`)).text).toMatch(
+      /Nothing to change|Mark 1 call successful/,
+    );
+    expect((await visitor.open(`${CONFIRM}?action=failed&all=on&status=SUCCESS`)).text).toContain("Mark 1 call failed again");
+    for (const query of ["action=replay&all=on&status=SUCCESS", "action=failed&all=on&status=PENDING", "action=erase&all=on"])
+      expect((await visitor.open(`${CONFIRM}?${query}`)).status).toBe(422);
+  });
+});
+
+describe("a confirmation", () => {
+  it("sent twice acts once, also at the same time, and the answer is the same", async () => {
+    await accept("A", "B");
+    await attempt(["A", "B"], {});
+    const confirmation = await visitor.open(`${CONFIRM}?action=success&all=on`);
+    const pages = await Promise.all([confirm(confirmation), confirm(confirmation)]);
+    await service.store.markCalls(ID, ["A"], "FAILED", Date.now());
+    pages.push(await confirm(confirmation));
+    for (const { url } of pages) expect(url).toBe(CALLS);
+    expect(pages.at(-1)?.text).toContain("2 calls were marked successful.");
+    expect(await statuses()).toEqual({ A: "FAILED user", B: "SUCCESS user" });
+  });
+
+  it("without the form's token changes nothing", async () => {
+    await accept("A");
+    await attempt(["A"], {});
+    const confirmation = await visitor.open(`${CONFIRM}?action=success&all=on`);
+    const page = await visitor.post(CONFIRM, { ...Object.fromEntries(fieldsOf(confirmation)), token: "guessed" });
+    expect(page.status).toBe(403);
+    expect(await statuses()).toEqual({ A: "FAILED" });
+  });
+
+  it("says who sends the callback's calls, and can be sent again afterwards", async () => {
+    await accept("A");
+    await attempt(["A"], {});
+    const lease = { run: "20260101-000000-ABCD", holder: "ada@laptop", done: 0, total: 9 };
+    await service.store.takeRunLease(ID, lease, Date.now());
+    const confirmation = await visitor.open(`${CONFIRM}?action=replay&call=A`);
+    const refused = await confirm(confirmation);
+    expect([refused.status, refused.text]).toEqual([
+      409,
+      expect.stringContaining("Run 20260101-000000-ABCD of ada@laptop is sending its calls"),
+    ]);
+    await service.store.releaseRunLease(ID, lease);
+    expect((await confirm(refused)).text).toContain("1 call will be replayed.");
+  });
+});
+
+describe("a replay", () => {
+  it("is a page with its progress, is requested once, and can be stopped", async () => {
+    const ids = Array.from({ length: 5 }, (_, index) => `C${index}`);
+    await accept(...ids);
+    await attempt(ids, {});
+    const confirmation = await visitor.open(`${CONFIRM}?action=replay&all=on`);
+    const page = await confirm(confirmation);
+    expect(page.url).toMatch(new RegExp(`^/console/callbacks/${ID}/replays/[0-9A-F]{16}$`));
+    expect(page.text).toContain("5 calls will be replayed.");
+    expect(page.text).toContain("0 of 5 calls done");
+    await attempt(["C0"], { startedAt: Date.now(), cause: "replay", result: ACCEPTED });
+    await attempt(["C1"], { startedAt: Date.now(), cause: "replay" });
+    expect((await confirm(confirmation)).text).toContain("2 of 5 calls done Accepted 1 Failed again 1");
+    expect((await service.store.listReplays(ID, 9)).map(({ total }) => total)).toEqual([5]);
+    expect((await visitor.open(CALLS)).text).toContain("The service is replaying 5 calls, of which 3 are left.");
+
+    const [form = ""] = page.html.match(/<form[^>]*replays.*?<\/form>/s) ?? [];
+    expect((await visitor.post(page.url, { token: "guessed" })).status).toBe(403);
+    const stopped = await visitor.post(page.url, { token: /name="token" value="([^"]*)"/.exec(form)?.[1] ?? "" });
+    expect(stopped.text).toContain("Stopped: 2 calls had been sent, 3 won't be sent by this replay.");
+    expect(stopped.text).toContain("stopped requested");
+    expect(await service.store.fetchReplays(ID, 9)).toEqual([]);
+    const list = await visitor.open(`/console/callbacks/${ID}/replays`);
+    expect(list.text).toMatch(/UTC stopped 5 1 1 3 0/);
+    expect(linkOf(list, /^\d{4}-.*UTC$/)).toBe(page.url);
+  });
+
+  it("of nobody is a page that says so", async () => {
+    expect((await visitor.open(`/console/callbacks/${ID}/replays/nope`)).status).toBe(404);
+    expect((await visitor.open(`/console/callbacks/${ID}/replays`)).text).toContain("No replays");
+  });
+});
+
+const UNREACHABLE = { kind: "unreachable", reason: "refused", detail: "connect ECONNREFUSED" } as const;
+
+function answered(statusCode: number) {
+  const statusMessage = statusCode === 503 ? "Service Unavailable" : "";
+  return { kind: "answered", statusCode, statusMessage, body: "" } as const;
+}
+
+async function accept(...ids: readonly string[]): Promise<void> {
+  const calls = ids.map((id) => ({ id, response: aResponse() }));
+  await service.store.acceptCalls(ID, calls, 0);
+}
+
+/** 503 an hour ago, unless said otherwise. */
+async function attempt(ids: readonly string[], over: Partial<Attempt>, callbackId = ID): Promise<void> {
+  const attempts = [];
+  for (const id of ids) {
+    const call = (await service.store.findCall(callbackId, id)) ?? expect.fail(`no call ${id}`);
+    const made = anAttempt({ number: call.attemptCount + 1, startedAt: Date.now() - HOUR, ...over });
+    attempts.push({ callbackId, callSeq: call.seq, attempt: made, random: 0.5, recovery: 0 });
+  }
+  const group = { attempts, holdings: [], endpoints: [], closedOutages: [], mails: [], policy: DEFAULT_RETRY_POLICY };
+  await service.store.commitOutcomes(group);
+}
+
+async function otherCallback(callId: string, result: Attempt["result"]): Promise<void> {
+  const { id } = await service.store.createCallback("FEDCBA9876543210", { ...callback, name: "other" }, 0);
+  await service.store.acceptCalls(id, [{ id: callId, response: aResponse() }], 0);
+  await attempt([callId], { startedAt: Date.now() - HOUR / 2, result }, id);
+}
+
+/** By call: status, and who settled it. */
+async function statuses(): Promise<Record<string, string>> {
+  const page = await service.store.listCalls(ID, { filter: {}, limit: 100, offset: 0, sort: [] });
+  const entries = page.items.map(({ id, status, settledBy }) => [id, [status, settledBy].filter(Boolean).join(" ")]);
+  return Object.fromEntries(entries);
+}
+
+function callsOn({ html }: PageSeen): readonly string[] {
+  return [...html.matchAll(/name="call" value="([^"]*)"/g)].map(([, id = ""]) => id);
+}
+
+/** By its whole text. */
+function linkOf({ html }: PageSeen, wanted: string | RegExp): string {
+  for (const [, href = "", inner = ""] of html.matchAll(/<a\b[^>]*?href="([^"]*)"[^>]*>(.*?)<\/a>/gs)) {
+    const text = inner
+      .replace(/<[^>]+>/g, "")
+      .replace(/\s+/g, " ")
+      .trim();
+    if (typeof wanted === "string" ? text === wanted : wanted.test(text)) return href.replaceAll("&amp;", "&");
+  }
+  throw new Error(`no link ${wanted}`);
+}
+
+/** Where the list's form leads with "All that match". */
+function selectAll({ html }: PageSeen, action: string): string {
+  const [form = ""] = html.match(/<form class="selection".*?<\/form>/s) ?? [];
+  const hidden = [...form.matchAll(/<input type="hidden" name="([^"]*)" value="([^"]*)"/g)];
+  const query = new URLSearchParams(hidden.map(([, name = "", value = ""]) => [name, value]));
+  return `${CONFIRM}?${query}&all=on&action=${action}`;
+}
+
+function fieldsOf({ html }: PageSeen): [string, string][] {
+  const [form = ""] = html.match(/<form[^>]*\/confirm".*?<\/form>/s) ?? [];
+  const inputs = [...form.matchAll(/<input type="hidden" name="([^"]*)" value="([^"]*)"/g)];
+  return inputs.map(([, name = "", value = ""]) => [name, value.replaceAll("&amp;", "&").replaceAll("&quot;", '"')]);
+}
+
+function confirm(confirmation: PageSeen, more: readonly [string, string][] = []): Promise<PageSeen> {
+  return visitor.post(CONFIRM, [...fieldsOf(confirmation), ...more]);
+}

@@ -1,0 +1,27 @@
+import { describe, expect, it } from "vitest";
+import { prettyBody } from "../../../../src/server/console/pretty-body.js";
+import { deliveryBody } from "../../../../src/wire/delivery-request.js";
+import { aResponse } from "../../../support/builders.js";
+
+const HOSTILE = `<b>&amp;</b> "quoted" </script><script>alert(1)</script> ]]> 𝄞\n`;
+const response = aResponse({
+  responseMessage: { channel: "SMS", kind: "reply", date: "24/11/26 09:30", content: HOSTILE },
+  customParameters: { "a<b": "" },
+});
+
+describe("a body", () => {
+  it("in JSON has a line per value, and is still the same document", () => {
+    const body = deliveryBody({ contentType: "json", removeHtml: false }, response);
+    const pretty = prettyBody(body, "json");
+    expect(JSON.stringify(JSON.parse(pretty))).toBe(body);
+    expect(pretty.split("\n").length).toBeGreaterThan(10);
+  });
+
+  it("in XML has a line per element, indented, and is still the same document", () => {
+    const body = deliveryBody({ contentType: "xml", removeHtml: false }, response);
+    const lines = prettyBody(body, "xml").split("\n");
+    expect(lines.map((line) => line.trimStart()).join("")).toBe(body.split("\n").join(""));
+    expect(lines.map((line) => line.length - line.trimStart().length).slice(0, 7)).toEqual([0, 0, 2, 2, 2, 4, 4]);
+    expect(lines.at(-1)).toBe("</ns2:deliveryResponse>");
+  });
+});
