@@ -1,10 +1,14 @@
 /**
  * Manage API Callbacks: the pages on a real store.
- * Covers: src/server/console/pages/callback-list.tsx
+ * Covers: src/server/console/pages/callback-list.tsx, src/server/console/pages/edit-callback.tsx
  */
 import { afterEach, describe, expect, it } from "vitest";
-import { aResponse } from "../support/builders.js";
-import { Visitor } from "../support/server/console-visitor.js";
+import type { DeliveryResult } from "../../src/domain/attempt.js";
+import { WhcbError } from "../../src/domain/errors.js";
+import { DEFAULT_RETRY_POLICY } from "../../src/domain/retry-policy.js";
+import type { DeliveryRequest } from "../../src/wire/delivery-request.js";
+import { ACCEPTED, aResponse, REFUSED_503 } from "../support/builders.js";
+import { hiddenFields, Visitor } from "../support/server/console-visitor.js";
 import { CALLBACK_SETTINGS, closeService, openService, type Service } from "../support/server/server-fixture.js";
 
 let service: Service;
@@ -61,5 +65,340 @@ describe("the list", () => {
     const page = await (await new Visitor(service.app).signIn()).open(`/console?q=${encodeURIComponent('"><script>x')}`);
     expect(page.text).toContain("No callback found");
     expect(page.html).not.toContain("<script>x");
+  });
+});
+
+const KEY = "a-typed-secret-key";
+const NEW = "/console/callbacks/new";
+
+const VALID = {
+  name: "crm",
+  url: "http://127.0.0.1:9000/crm",
+  contentType: "xml",
+  "callbacks.reply": "on",
+  "auth.type": "bearertoken",
+  "auth.key": KEY,
+  removeHTML: "enabled",
+  retriesEnabled: "true",
+  email: "crm@example.com",
+};
+
+const STORED = {
+  name: "crm",
+  url: "http://127.0.0.1:9000/crm",
+  contentType: "xml",
+  events: { reply: true, undeliverable: false },
+  auth: { type: "bearertoken", key: KEY },
+  removeHtml: true,
+  retriesEnabled: true,
+  email: "crm@example.com",
+};
+
+/** What the edit form of CALLBACK_SETTINGS sends if nothing is changed. */
+const UNCHANGED = {
+  name: CALLBACK_SETTINGS.name,
+  url: CALLBACK_SETTINGS.url,
+  contentType: "json",
+  "callbacks.reply": "on",
+  "callbacks.undeliverable": "on",
+  "auth.type": "httpheader",
+  "auth.key": "",
+  removeHTML: "disabled",
+  retriesEnabled: "true",
+  email: CALLBACK_SETTINGS.email,
+};
+
+/** Answers the registration's check. */
+function endpoint(result: DeliveryResult) {
+  const requests: DeliveryRequest[] = [];
+  const checkEndpoint = async (request: DeliveryRequest) => {
+    requests.push(request);
+    return result;
+  };
+  return { requests, checkEndpoint };
+}
+
+const valueIn = (html: string, name: string) => new RegExp(`<input[^>]* name="${name}"[^>]* value="([^"]*)"`).exec(html)?.[1];
+
+/** The text that a field is described by. */
+function errorAt(html: string, name: string): string | undefined {
+  const [, attributes = ""] = new RegExp(`<(?:input|select)([^>]* name="${name}"[^>]*)>`).exec(html) ?? [];
+  if (!attributes.includes('aria-invalid="true"') || !attributes.includes(`field-${name}-error`)) return undefined;
+  return new RegExp(`id="field-${name}-error">([^<]*)<`).exec(html)?.[1];
+}
+
+describe("a new callback", () => {
+  it("is created with what was chosen, once its endpoint has answered the check", async () => {
+    const { requests, checkEndpoint } = endpoint(ACCEPTED);
+    service = await openService({ checkEndpoint });
+    const visitor = await new Visitor(service.app).signIn();
+    const page = await visitor.send(NEW, NEW, VALID);
+    const { id, ...stored } = (await service.store.findCallback("crm")) ?? { id: "" };
+    expect(stored).toMatchObject(STORED);
+    expect([page.url, page.text]).toEqual([`/console/callbacks/${id}/edit`, expect.stringContaining("Created")]);
+    expect(requests.map(({ method, url, headers }) => [method, url, headers.authorization])).toEqual([
+      ["GET", VALID.url, `Bearer ${KEY}`],
+    ]);
+    expect(page.html).not.toContain(KEY);
+  });
+
+  it("shows each mistake at its field, first of all as a list, and keeps what was typed, but not the key", async () => {
+    service = await openService();
+    const visitor = await new Visitor(service.app).signIn();
+    const typed = { ...VALID, name: `x"<b>`.padEnd(60, "x"), url: "example.com/<i>", email: "no one" };
+    const page = await visitor.send(NEW, NEW, typed);
+    expect(page.status).toBe(422);
+    expect(["name", "url", "email", "auth.key"].map((name) => errorAt(page.html, name))).toEqual([
+      "Must be at most 50 characters.",
+      "Must be an http or https URL.",
+      "Must be one e-mail address.",
+      undefined,
+    ]);
+    expect(page.html).toMatch(/role="alert" tabindex="-1" autofocus/);
+    expect([...page.html.matchAll(/href="#field-([^"]*)"/g)].map(([, name]) => name)).toEqual(["name", "url", "email"]);
+    expect(valueIn(page.html, "name")).toBe(`x&quot;&lt;b>${"x".repeat(55)}`);
+    expect(valueIn(page.html, "url")).toBe("example.com/&lt;i>");
+    expect(page.html).toMatch(/value="xml" checked/);
+    expect(page.text).toContain("Type it again: a page never contains a key.");
+    expect(page.html).not.toContain(KEY);
+  });
+
+  it("needs a key, unless it sends none", async () => {
+    service = await openService();
+    const visitor = await new Visitor(service.app).signIn();
+    const keyless = { ...VALID, "auth.key": "" };
+    expect(errorAt((await visitor.send(NEW, NEW, keyless)).html, "auth.key")).toBe("Is required, unless the auth type is None.");
+    const contradictory = await visitor.send(NEW, NEW, { ...VALID, "auth.type": "none" });
+    expect(errorAt(contradictory.html, "auth.key")).toMatch(/^Isn't sent with the auth type None/);
+    await visitor.send(NEW, NEW, { ...keyless, "auth.type": "none" });
+    expect((await service.store.findCallback("crm"))?.auth).toEqual({ type: "httpheader", key: "" });
+  });
+
+  it("isn't created if its endpoint fails the check, its URL isn't allowed or its name is taken", async () => {
+    let isAllowed = true;
+    const checkCallbackUrl = () => {
+      if (!isAllowed) throw new WhcbError("address-refused", "127.0.0.1 isn't a public address.");
+    };
+    service = await openService({ ...endpoint(REFUSED_503), checkCallbackUrl });
+    await addCallback("crm");
+    const visitor = await new Visitor(service.app).signIn();
+    expect(errorAt((await visitor.send(NEW, NEW, VALID)).html, "name")).toBe("A callback named crm already exists.");
+    const other = { ...VALID, name: "other" };
+    expect(errorAt((await visitor.send(NEW, NEW, other)).html, "url")).toBe(
+      "Must answer a GET with exactly 200; it answered: 503 Service Unavailable.",
+    );
+    isAllowed = false;
+    expect(errorAt((await visitor.send(NEW, NEW, other)).html, "url")).toBe("127.0.0.1 isn't a public address.");
+    expect(await service.store.findCallback("other")).toBeNull();
+  });
+
+  it("sent twice is created once, and both times says so", async () => {
+    let answer = (_: DeliveryResult): void => undefined;
+    const check = new Promise<DeliveryResult>((resolve) => {
+      answer = resolve;
+    });
+    service = await openService({ checkEndpoint: () => check });
+    const visitor = await new Visitor(service.app).signIn();
+    const { html } = await visitor.open(NEW);
+    const fields = { token: valueIn(html, "token") ?? "", ...VALID };
+    const both = [visitor.post(NEW, fields), visitor.post(NEW, fields)];
+    answer(ACCEPTED);
+    const pages = [...(await Promise.all(both)), await visitor.post(NEW, fields)];
+    const { items } = await service.store.listCallbacks({ limit: 10, offset: 0, sort: [] });
+    expect(items.map(({ name }) => name)).toEqual(["crm"]);
+    expect(pages.map(({ status, url }) => [status, url])).toEqual(
+      Array.from({ length: 3 }, () => [200, `/console/callbacks/${items[0]?.id}/edit`]),
+    );
+    const changed = await visitor.post(NEW, { ...fields, email: "another@example.com" });
+    expect([changed.status, errorAt(changed.html, "name")]).toEqual([422, "A callback named crm already exists."]);
+  });
+});
+
+describe("a test of the endpoint", () => {
+  it("shows what came back, without the key, and saves nothing", async () => {
+    const body = `<b>${KEY}</b> 1 2`;
+    const { requests, checkEndpoint } = endpoint({ kind: "answered", statusCode: 418, statusMessage: "Teapot", body });
+    service = await openService({ checkEndpoint });
+    const visitor = await new Visitor(service.app).signIn();
+    const page = await visitor.send(NEW, NEW, { ...VALID, name: "", email: "", step: "test" });
+    expect(page.status).toBe(200);
+    expect(page.text).toMatch(/The endpoint answered 418: only 200 counts as delivered. Nothing was saved./);
+    expect(page.text).toMatch(/Request GET http:\/\/127.0.0.1:9000\/crm Answer 418 Teapot Duration \d+ms/);
+    expect(page.html).toContain("&lt;b>****&lt;/b> 1 2");
+    expect(page.html).not.toContain(KEY);
+    expect(page.text).toContain("Type the key again");
+    expect(valueIn(page.html, "url")).toBe(VALID.url);
+    expect(requests.map(({ headers }) => headers.authorization)).toEqual([`Bearer ${KEY}`]);
+    expect((await service.store.listCallbacks({ limit: 1, offset: 0, sort: [] })).total).toBe(0);
+  });
+
+  it("of a stored callback sends its key, and says why no answer came", async () => {
+    const { requests, checkEndpoint } = endpoint({ kind: "unreachable", reason: "refused", detail: "ECONNREFUSED" });
+    service = await openService({ checkEndpoint });
+    const { id } = await addCallback("demo");
+    const edit = `/console/callbacks/${id}/edit`;
+    const page = await (await new Visitor(service.app).signIn()).send(edit, edit, { ...UNCHANGED, step: "test" });
+    expect(page.text).toContain("The endpoint gave no answer. Nothing was saved.");
+    expect(page.text).toContain("Answer refused: ECONNREFUSED");
+    expect(requests.map(({ headers }) => headers["x-whispir-callback-key"])).toEqual([CALLBACK_SETTINGS.auth.key]);
+    expect(page.html).not.toContain(CALLBACK_SETTINGS.auth.key);
+  });
+
+  it("isn't offered by a service that doesn't check, and none is sent to a URL that isn't allowed", async () => {
+    service = await openService();
+    expect((await (await new Visitor(service.app).signIn()).open(NEW)).text).not.toContain("Send a test");
+    await closeService(service);
+    const { requests, checkEndpoint } = endpoint(ACCEPTED);
+    const checkCallbackUrl = () => {
+      throw new WhcbError("address-refused", "127.0.0.1 isn't a public address.");
+    };
+    service = await openService({ checkEndpoint, checkCallbackUrl });
+    const page = await (await new Visitor(service.app).signIn()).send(NEW, NEW, { ...VALID, step: "test" });
+    expect([errorAt(page.html, "url"), requests]).toEqual(["127.0.0.1 isn't a public address.", []]);
+  });
+});
+
+describe("editing", () => {
+  async function openEdit(over: Partial<typeof CALLBACK_SETTINGS> = {}) {
+    service = await openService();
+    const callback = await addCallback("demo", over);
+    const visitor = await new Visitor(service.app).signIn();
+    const path = `/console/callbacks/${callback.id}/edit`;
+    const { html } = await visitor.open(path);
+    const hidden = hiddenFields(html, path);
+    return {
+      callback,
+      visitor,
+      path,
+      html,
+      save: (fields: Readonly<Record<string, string>> = {}) => visitor.post(path, { ...hidden, ...UNCHANGED, ...fields }),
+      stored: () => service.store.findCallback(callback.id),
+      saveByAnother: (change: Partial<typeof CALLBACK_SETTINGS>) =>
+        service.store.updateCallback(callback.id, { ...callback, ...change }, Date.now(), DEFAULT_RETRY_POLICY),
+    };
+  }
+
+  it("shows the settings with the key masked, and escapes them", async () => {
+    const { html } = await openEdit({
+      url: "http://127.0.0.1:9000/?q=<script>",
+      auth: { type: "basicauth", key: "a-secret-of-19-1234" },
+    });
+    expect(html).toContain("••••1234");
+    expect(html).not.toContain("a-secret");
+    expect(html).not.toContain("?q=<script>");
+    expect(html).toMatch(/<option value="basicauth" selected/);
+    expect(html).toMatch(/name="retriesEnabled" value="true" checked/);
+  });
+
+  it("switches retries on, keeps the key, and tells the dispatcher", async () => {
+    const { callback, save, stored } = await openEdit({ retriesEnabled: false });
+    const page = await save({ retriesEnabled: "true" });
+    expect(page.text).toContain("Saved. Retries are enabled: the calls that failed within the last 24 hours are sent again now.");
+    expect(await stored()).toMatchObject({ ...CALLBACK_SETTINGS, retriesEnabled: true });
+    expect(service.work).toEqual([{ callbackId: callback.id, kind: "changed" }]);
+    expect((await save({ retriesEnabled: "true", email: "x@example.com" })).status).toBe(409);
+  });
+
+  it("replaces the key only by a typed one, and removes it with None", async () => {
+    const { path, save, stored, visitor } = await openEdit();
+    await save({ "auth.key": KEY, "callbacks.reply": "on" });
+    expect((await stored())?.auth).toEqual({ type: "httpheader", key: KEY });
+    await visitor.send(path, path, { ...UNCHANGED, "auth.type": "bearertoken" });
+    expect((await stored())?.auth).toEqual({ type: "bearertoken", key: KEY });
+    await visitor.send(path, path, { ...UNCHANGED, "auth.type": "none" });
+    expect((await stored())?.auth).toEqual({ type: "bearertoken", key: "" });
+  });
+
+  it("writes nothing where nothing was changed", async () => {
+    const { save } = await openEdit();
+    expect((await save()).text).toContain("Nothing was changed.");
+    expect(service.work).toEqual([]);
+  });
+
+  it("never overwrites silently what another saved since: it says what, and takes it into the form", async () => {
+    const { path, save, saveByAnother, stored, visitor } = await openEdit();
+    await saveByAnother({ retriesEnabled: false, email: "<i>@example.com", auth: { type: "httpheader", key: KEY } });
+    const page = await save({ name: "mine", email: "mine@example.com" });
+    expect(page.status).toBe(409);
+    expect(page.text).toContain("Nothing was saved, because the callback was changed while you edited it");
+    expect(page.text).toContain("Notification E-mail: ops@example.com → &lt;i>@example.com");
+    expect(page.text).toContain("Retries: enabled → disabled");
+    expect(page.text).toContain("Auth Parameter: another key");
+    expect(page.html).toMatch(/name="retriesEnabled" value="false" checked/);
+    expect([valueIn(page.html, "name"), valueIn(page.html, "email")]).toEqual(["mine", "mine@example.com"]);
+    expect(errorAt(page.html, "email")).toBe("Was changed to “&lt;i>@example.com” meanwhile.");
+    expect(page.html).not.toContain(KEY);
+    expect(await stored()).toMatchObject({ name: "demo", email: "<i>@example.com" });
+    // The form that was shown knows of the change.
+    const mine = { ...UNCHANGED, name: "mine", email: "mine@example.com", retriesEnabled: "false" };
+    await visitor.post(path, { ...hiddenFields(page.html, path), ...mine });
+    expect(await stored()).toMatchObject({ name: "mine", email: "mine@example.com", retriesEnabled: false, auth: { key: KEY } });
+  });
+
+  it("still finds the other's change after a mistake or a test", async () => {
+    const { path, save, saveByAnother, visitor, stored } = await openEdit();
+    const wrong = await save({ name: "" });
+    expect(errorAt(wrong.html, "name")).toBe("Must not be empty.");
+    await saveByAnother({ email: "another@example.com" });
+    const page = await visitor.post(path, { ...hiddenFields(wrong.html, path), ...UNCHANGED });
+    expect(page.status).toBe(409);
+    expect((await stored())?.email).toBe("another@example.com");
+  });
+
+  it("also finds a change that is saved at the same moment", async () => {
+    const { save, saveByAnother, stored } = await openEdit();
+    const { store } = service;
+    const update = store.updateCallback;
+    store.updateCallback = async (...given) => {
+      store.updateCallback = update;
+      await saveByAnother({ email: "another@example.com" });
+      return update(...given);
+    };
+    const page = await save({ retriesEnabled: "false" });
+    expect([page.status, page.text]).toEqual([409, expect.stringContaining("ops@example.com → another@example.com")]);
+    expect(await stored()).toMatchObject({ email: "another@example.com", retriesEnabled: true });
+  });
+});
+
+describe("deleting", () => {
+  it("says first how many calls failed or wait, and what becomes of them", async () => {
+    service = await openService();
+    const { id } = await addCallback("<b>demo");
+    await accept(id, 2);
+    await service.store.markCalls(id, [`${id}-0`], "SUCCESS", Date.now());
+    await service.store.markCalls(id, [`${id}-0`], "FAILED", Date.now());
+    const visitor = await new Visitor(service.app).signIn();
+    const path = `/console/callbacks/${id}/delete`;
+    const asked = await visitor.open(path);
+    expect(asked.text).toContain("Its 1 failed call and 1 waiting call are never sent again.");
+    expect(asked.text).toContain("&lt;b>demo");
+    expect(asked.html).not.toContain("<b>demo");
+    expect(await service.store.findCallback(id)).not.toBeNull();
+    const fields = { token: valueIn(asked.html, "token") ?? "" };
+    const done = await visitor.post(path, fields);
+    expect([done.url, done.text]).toEqual(["/console", expect.stringContaining("Deleted &lt;b>demo.")]);
+    expect(await service.store.findCallback(id)).toBeNull();
+    expect(service.work).toEqual([{ callbackId: id, kind: "changed" }]);
+    expect((await visitor.post(path, fields)).text).toContain("The callback is deleted.");
+  });
+});
+
+describe("a form with another session's token", () => {
+  it("creates, changes, tests and deletes nothing", async () => {
+    const { requests, checkEndpoint } = endpoint(ACCEPTED);
+    service = await openService({ checkEndpoint });
+    const { id } = await addCallback("demo");
+    const [visitor, other] = [await new Visitor(service.app).signIn(), await new Visitor(service.app).signIn()];
+    const token = valueIn((await other.open(NEW)).html, "token") ?? "";
+    const edit = `/console/callbacks/${id}/edit`;
+    const answers = [
+      await visitor.post(NEW, { ...VALID, token }),
+      await visitor.post(NEW, { ...VALID, token, step: "test" }),
+      await visitor.post(edit, { ...UNCHANGED, token, name: "changed" }),
+      await visitor.post(`/console/callbacks/${id}/delete`, { token }),
+    ];
+    expect(answers.map(({ status }) => status)).toEqual([403, 403, 403, 403]);
+    const { items } = await service.store.listCallbacks({ limit: 10, offset: 0, sort: [] });
+    expect([items.map(({ name }) => name), requests]).toEqual([["demo"], []]);
   });
 });

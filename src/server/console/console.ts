@@ -5,6 +5,7 @@ import type { RouteContext } from "../routes/route-context.js";
 import { addCallList } from "./pages/call-list.js";
 import { addCallbackList } from "./pages/callback-list.js";
 import { addConfirmation } from "./pages/confirm-action.js";
+import { addCallbackPages } from "./pages/edit-callback.js";
 import { addOneCall } from "./pages/one-call.js";
 import { addReplayPages } from "./pages/replay-pages.js";
 import { addSignIn } from "./pages/sign-in.js";
@@ -27,5 +28,6 @@ export function createConsole(context: RouteContext, connections: Connections): 
   addOneCall(pages);
   addConfirmation(pages);
   addReplayPages(pages);
+  addCallbackPages(pages);
   return pages;
 }

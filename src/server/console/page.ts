@@ -17,6 +17,8 @@ export interface Visit {
   readonly username: string | null;
   /** For `Form`. */
   readonly formToken: string;
+  /** Of a text, for this visitor: tells whether it is the same later, and doesn't give it away. */
+  mark(text: string): string;
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
 }

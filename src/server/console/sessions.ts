@@ -85,6 +85,10 @@ export function isFormToken(given: string | null, visitor: Visitor): boolean {
   return visitor.token !== "" && given !== null && isSame(given, formToken(visitor));
 }
 
+export function markOf(text: string, { token }: Visitor): string {
+  return signed(token, `mark ${text}`);
+}
+
 /** Shown by the next page. In a cookie, since a URL could be made by anybody. */
 export function leaveNotice(request: FastifyRequest, reply: FastifyReply, visitor: Visitor, notice: Notice): void {
   const text = Buffer.from(JSON.stringify({ ...notice, text: notice.text.slice(0, 500) })).toString("base64url");

@@ -1,9 +1,9 @@
 /** What the API and the console do with a callback. */
-import { isAccepted, resultMessage } from "../../domain/attempt.js";
+import { type DeliveryResult, isAccepted, resultMessage } from "../../domain/attempt.js";
 import type { Callback, CallbackSettings } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import { shortId } from "../../platform/random.js";
-import { buildEndpointCheck } from "../../wire/delivery-request.js";
+import { buildEndpointCheck, type DeliveryTarget } from "../../wire/delivery-request.js";
 import type { RouteContext } from "../routes/route-context.js";
 
 type Context = Pick<RouteContext, "deps" | "lookup">;
@@ -18,24 +18,43 @@ export async function createCallback({ deps, lookup }: Context, settings: Callba
   }
   const problem = await checkEndpoint({ deps }, settings);
   if (problem !== null) {
-    throw new WhcbError("endpoint-check-failed", `url must answer a GET with exactly 200; it answered: ${problem}`);
+    const unmet = `must answer a GET with exactly 200; it answered: ${problem}`;
+    throw new WhcbError("endpoint-check-failed", `url ${unmet}`, { fields: new Map([["url", unmet]]) });
   }
   const callback = await deps.store.createCallback(shortId(deps.random), settings, deps.clock.now());
   lookup.forget();
   return callback;
 }
 
-/** The registration's check: one GET, which must be answered with exactly 200. null if it was, or isn't asked for. Throws nothing. */
-export async function checkEndpoint({ deps }: Pick<Context, "deps">, settings: CallbackSettings): Promise<string | null> {
-  const result = await deps.checkEndpoint?.(buildEndpointCheck(settings, { authParameter: deps.authParameter }));
+async function checkEndpoint(context: Pick<Context, "deps">, settings: CallbackSettings): Promise<string | null> {
+  const { result } = (await testEndpoint(context, settings)) ?? {};
   if (result === undefined || isAccepted(result)) return null;
   return result.kind === "answered" ? `${result.statusCode} ${result.statusMessage}`.trim() : resultMessage(result);
 }
 
-/** Throws `not-found`, `duplicate-name`, `address-refused`. */
-export async function updateCallback({ deps, lookup }: Context, before: Callback, settings: CallbackSettings): Promise<void> {
+export interface EndpointTest {
+  readonly result: DeliveryResult;
+  readonly durationMs: number;
+}
+
+/** The registration's check: one GET, which must be answered with exactly 200. null: this service doesn't check. */
+export async function testEndpoint({ deps }: Pick<Context, "deps">, target: DeliveryTarget): Promise<EndpointTest | null> {
+  const { checkEndpoint: check, clock, authParameter } = deps;
+  if (check === null) return null;
+  const begun = clock.monotonicMs();
+  const result = await check(buildEndpointCheck(target, { authParameter }));
+  return { result, durationMs: clock.monotonicMs() - begun };
+}
+
+/** Throws `not-found`, `duplicate-name`, `address-refused`, and `locked` if its settings aren't `expected`. */
+export async function updateCallback(
+  { deps, lookup }: Context,
+  before: Callback,
+  settings: CallbackSettings,
+  expected?: CallbackSettings,
+): Promise<void> {
   if (settings.url !== before.url) deps.checkCallbackUrl(settings.url);
-  await deps.store.updateCallback(before.id, settings, deps.clock.now(), deps.policy);
+  await deps.store.updateCallback(before.id, settings, deps.clock.now(), deps.policy, expected);
   lookup.forget();
   deps.onWork(before.id, "changed");
 }

@@ -1,10 +1,5 @@
-import {
-  type AuthType,
-  type CallbackSettings,
-  callbackNameProblem,
-  callbackUrlProblem,
-  isEmailAddress,
-} from "../../domain/callback.js";
+import { type CallbackSettings, callbackNameProblem, callbackUrlProblem, isEmailAddress } from "../../domain/callback.js";
+import { isWhcbError } from "../../domain/errors.js";
 import { settingsToJson } from "./callback-json.js";
 import { isObject, objectOf } from "./json-value.js";
 import { type CallbackBody, CallbackSchema, checkerOf, invalidFields } from "./request-schemas.js";
@@ -18,18 +13,35 @@ const CONTROL = /[\p{Cc}\p{Surrogate}]/u;
 
 /** `stored`: null for a create. Throws `invalid`, which names every wrong field. */
 export function parseCallback(value: unknown, stored: CallbackSettings | null): CallbackSettings {
-  const body = checkBody(stored === null ? value : merged(stored, value));
-  const { key = "" } = body.auth;
-  const type = body.auth.type === "querystring" ? "queryparam" : body.auth.type;
-  const problems = new Map<string, string>();
-  const note = (field: string, problem: string | null): void => void (problem !== null && problems.set(field, problem));
+  const document = stored === null ? value : merged(stored, value);
+  const checked = checkCallback(document);
+  const problems = new Map(checked.problems);
+  const note = (field: string, text: unknown, findProblem: (text: string) => string | null): void => {
+    const problem = typeof text === "string" && !problems.has(field) ? findProblem(text) : null;
+    if (problem !== null) problems.set(field, problem);
+  };
+  const { name, url, email, auth } = objectOf(document);
+  const { type, key } = objectOf(auth);
   // A stored one may be older than a rule.
-  note("name", body.name === stored?.name ? null : callbackNameProblem(body.name));
-  note("url", body.url === stored?.url ? null : callbackUrlProblem(body.url));
-  note("auth.key", key === "" ? null : keyProblem(type, key));
-  note("email", isEmailAddress(body.email) ? null : "must be one e-mail address");
-  if (problems.size > 0) throw invalidFields(problems);
-  return settingsOf(body, { type, key });
+  note("name", name, (text) => (text === stored?.name ? null : callbackNameProblem(text)));
+  note("url", url, (text) => (text === stored?.url ? null : callbackUrlProblem(text)));
+  note("auth.key", key, (text) => (text === "" ? null : keyProblem(type, text)));
+  note("email", email, (text) => (isEmailAddress(text) ? null : "must be one e-mail address"));
+  if (checked.body === null || problems.size > 0) throw invalidFields(problems);
+  return settingsOf(checked.body);
+}
+
+/** By the schema. Throws `malformed`. */
+function checkCallback(document: unknown): {
+  readonly body: CallbackBody | null;
+  readonly problems: ReadonlyMap<string, string>;
+} {
+  try {
+    return { body: checkBody(document), problems: new Map() };
+  } catch (error) {
+    if (!isWhcbError(error, "invalid")) throw error;
+    return { body: null, problems: error.fields };
+  }
 }
 
 function merged(stored: CallbackSettings, value: unknown): unknown {
@@ -40,11 +52,12 @@ function merged(stored: CallbackSettings, value: unknown): unknown {
   return { ...kept, ...value, auth: mergeObject(auth, value.auth), callbacks: mergeObject(callbacks, value.callbacks) };
 }
 
-function settingsOf(body: CallbackBody, auth: CallbackSettings["auth"]): CallbackSettings {
+function settingsOf(body: CallbackBody): CallbackSettings {
+  const { type, key = "" } = body.auth;
   return {
     name: body.name,
     url: body.url,
-    auth,
+    auth: { type: type === "querystring" ? "queryparam" : type, key },
     contentType: body.contentType,
     removeHtml: body.removeHTML === "enabled",
     retriesEnabled: body.retriesEnabled === true || body.retriesEnabled === "true",
@@ -53,7 +66,7 @@ function settingsOf(body: CallbackBody, auth: CallbackSettings["auth"]): Callbac
   };
 }
 
-function keyProblem(type: AuthType, key: string): string | null {
-  if (type === "queryparam") return CONTROL.test(key) ? "must not contain control characters" : null;
+function keyProblem(type: unknown, key: string): string | null {
+  if (type === "queryparam" || type === "querystring") return CONTROL.test(key) ? "must not contain control characters" : null;
   return HEADER_SAFE.test(key) ? null : "must be printable ASCII, because it is sent in a header";
 }

@@ -88,10 +88,16 @@ export class Visitor {
   }
 }
 
-function hiddenFields(html: string, action: string): Record<string, string> {
+/** Of the form that sends to `action`. */
+export function hiddenFields(html: string, action: string): Record<string, string> {
   const forms = html.match(/<form.*?<\/form>/gs) ?? [];
   const form = forms.find((one) => one.includes(`action="${action}"`));
   if (form === undefined) throw new Error(`no form sends to ${action}`);
   const inputs = [...form.matchAll(/<input type="hidden" name="([^"]*)" value="([^"]*)"/g)];
-  return Object.fromEntries(inputs.map(([, name = "", value = ""]) => [name, value.replaceAll("&amp;", "&")]));
+  return Object.fromEntries(
+    inputs.map(([, name = "", value = ""]) => [
+      name,
+      value.replaceAll("&quot;", '"').replaceAll("&lt;", "<").replaceAll("&amp;", "&"),
+    ]),
+  );
 }

@@ -38,3 +38,58 @@ function countSelection(form) {
     update();
   });
 }
+
+/** A form is sent once, even if its button is pressed twice: a check of an endpoint may take a minute. */
+document.addEventListener("submit", (event) => {
+  const { target: form, submitter } = event;
+  if (form.method !== "post") return;
+  if (form.ariaBusy === "true") {
+    event.preventDefault();
+    return;
+  }
+  form.ariaBusy = "true";
+  if (submitter?.dataset.busy !== undefined) {
+    submitter.dataset.text = submitter.textContent;
+    submitter.textContent = submitter.dataset.busy;
+  }
+  if (submitter?.value === "test") {
+    event.preventDefault();
+    sendTest(form, submitter);
+  }
+});
+
+/** Back from the page that followed. */
+addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[aria-busy]")) {
+    form.ariaBusy = null;
+    for (const button of form.querySelectorAll("[data-text]")) button.textContent = button.dataset.text;
+  }
+});
+
+/** Shows the answer in this page, which keeps the typed key. */
+async function sendTest(form, submitter) {
+  const body = new URLSearchParams(new FormData(form, submitter));
+  const answer = await fetch(form.action, { method: "POST", body }).catch(() => null);
+  if (answer === null || answer.redirected) {
+    location.reload();
+    return;
+  }
+  const main = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("main");
+  const key = form.elements["auth.key"].value;
+  document.querySelector("main").replaceWith(main);
+  const field = main.querySelector("[name='auth.key']");
+  if (field !== null && key !== "") {
+    field.value = key;
+    for (const note of main.querySelectorAll("[data-key-lost]")) note.remove();
+  }
+  closeSamples();
+  main.querySelector("[autofocus]")?.focus();
+}
+
+/** On a narrow screen they are between the fields, and long. */
+function closeSamples() {
+  if (!matchMedia("(max-width: 720px)").matches) return;
+  for (const sample of document.querySelectorAll(".samples > details")) sample.open = false;
+}
+
+closeSamples();

@@ -12,6 +12,8 @@ export function Form({
   formToken: string;
   class?: string;
   id?: string;
+  /** The server says what is wrong, at each field. */
+  noValidate?: boolean;
   children: ComponentChildren;
 }): VNode {
   return (
@@ -56,6 +58,28 @@ function Notes({ name, hint, error }: Labelled): VNode {
         </p>
       )}
     </>
+  );
+}
+
+/** What is wrong with a form, first and focused: a link to each field. */
+export function ErrorSummary({
+  title,
+  problems,
+}: {
+  title: string;
+  problems: readonly { readonly name: string; readonly label: string; readonly problem: string }[];
+}): VNode {
+  return (
+    <div class="alert alert-problem" role="alert" tabIndex={-1} autofocus>
+      <p class="alert-title">{title}</p>
+      <ul>
+        {problems.map(({ name, label, problem }) => (
+          <li key={name}>
+            <a href={`#field-${name}`}>{label}</a> {problem}
+          </li>
+        ))}
+      </ul>
+    </div>
   );
 }
 
@@ -124,7 +148,7 @@ export function RadioField(props: Labelled & { readonly value: string; readonly 
   const { name, label, value, choices, error } = props;
   const { "aria-describedby": describedBy } = idsOf(props);
   return (
-    <fieldset class={error === undefined ? "field" : "field has-error"} aria-describedby={describedBy}>
+    <fieldset id={`field-${name}`} class={error === undefined ? "field" : "field has-error"} aria-describedby={describedBy}>
       <legend>{label}</legend>
       <div class="choices">
         {choices.map((choice) => (
@@ -160,10 +184,13 @@ export type ButtonKind = "primary" | "secondary" | "danger" | "quiet";
 /** Submits its form, with `name` and `value` if given; `form`: of another one. */
 export function Button({
   kind = "secondary",
+  busyText,
   children,
   ...rest
 }: {
   kind?: ButtonKind;
+  /** Shown by the script until the answer comes. */
+  busyText?: string;
   name?: string;
   value?: string;
   form?: string;
@@ -171,7 +198,7 @@ export function Button({
   children: ComponentChildren;
 }): VNode {
   return (
-    <button type="submit" class={`button button-${kind}`} {...rest}>
+    <button type="submit" class={`button button-${kind}`} data-busy={busyText} {...rest}>
       {children}
     </button>
   );

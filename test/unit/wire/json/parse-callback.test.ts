@@ -45,8 +45,8 @@ describe("parseCallback", () => {
         return error instanceof WhcbError ? [...error.fields] : error;
       }
     };
-    expect(fieldsOf(wrong)).toEqual([["name", "must not be empty"]]);
-    expect(fieldsOf({ ...wrong, name: "demo" })).toEqual([
+    expect(fieldsOf(wrong)).toEqual([
+      ["name", "must not be empty"],
       ["auth.key", "must be printable ASCII, because it is sent in a header"],
       ["email", "must be one e-mail address"],
     ]);

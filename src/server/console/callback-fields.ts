@@ -1,0 +1,195 @@
+/** The form of a callback, without its key: what it shows, what it sends, and what another changed in the meantime. */
+import type { CallbackSettings } from "../../domain/callback.js";
+import { type ErrorCode, isWhcbError } from "../../domain/errors.js";
+import { formProblem } from "./page.js";
+
+/** Named by their path in the API's document, in the screen's order. */
+export const LABELS = {
+  name: "Callback Name",
+  url: "Destination URL",
+  contentType: "Expected Content Type",
+  "callbacks.reply": "Invoke a callback for each message reply",
+  "callbacks.undeliverable": "Invoke a callback for each undeliverable message",
+  "auth.type": "Auth Type",
+  removeHTML: "Rich Content Responses",
+  retriesEnabled: "Retries",
+  email: "Notification E-mail",
+} as const;
+
+export const KEY_LABEL = "Auth Parameter";
+
+export type FieldName = keyof typeof LABELS;
+
+/** As in the API's document; "none" as `auth.type`: no credential is sent. */
+export type CallbackFields = Readonly<Record<FieldName, string>>;
+
+/** By field; "auth.key" too. */
+export type Problems = ReadonlyMap<string, string>;
+
+const NAMES = Object.keys(LABELS) as FieldName[];
+
+export const NEW_FIELDS: CallbackFields = {
+  name: "",
+  url: "",
+  contentType: "json",
+  "callbacks.reply": "enabled",
+  "callbacks.undeliverable": "enabled",
+  "auth.type": "httpheader",
+  removeHTML: "disabled",
+  retriesEnabled: "false",
+  email: "",
+};
+
+export function fieldsOf({ auth, events, ...settings }: CallbackSettings): CallbackFields {
+  return {
+    name: settings.name,
+    url: settings.url,
+    contentType: settings.contentType,
+    "callbacks.reply": enabledOrDisabled(events.reply),
+    "callbacks.undeliverable": enabledOrDisabled(events.undeliverable),
+    "auth.type": auth.key === "" ? "none" : auth.type,
+    removeHTML: enabledOrDisabled(settings.removeHtml),
+    retriesEnabled: String(settings.retriesEnabled),
+    email: settings.email,
+  };
+}
+
+export function readFields(form: URLSearchParams): CallbackFields {
+  const text = (name: FieldName) => (form.get(name) ?? "").trim();
+  const checked = (name: FieldName) => enabledOrDisabled(form.has(name));
+  return {
+    name: text("name"),
+    url: text("url"),
+    contentType: text("contentType"),
+    "callbacks.reply": checked("callbacks.reply"),
+    "callbacks.undeliverable": checked("callbacks.undeliverable"),
+    "auth.type": text("auth.type"),
+    removeHTML: text("removeHTML"),
+    retriesEnabled: text("retriesEnabled"),
+    email: text("email"),
+  };
+}
+
+function enabledOrDisabled(isEnabled: boolean): "enabled" | "disabled" {
+  return isEnabled ? "enabled" : "disabled";
+}
+
+export type ReadSettings =
+  | { readonly kind: "valid"; readonly settings: CallbackSettings }
+  | { readonly kind: "invalid"; readonly problems: Problems };
+
+/** `parse`: the API's. `key`: "" keeps the stored one. */
+export function readSettings(
+  fields: CallbackFields,
+  key: string,
+  stored: CallbackSettings | null,
+  parse: (document: unknown, stored: CallbackSettings | null) => CallbackSettings,
+): ReadSettings {
+  const keyProblem = findKeyProblem(fields, key, stored);
+  const own: Problems = new Map(keyProblem === null ? [] : [["auth.key", keyProblem]]);
+  try {
+    const settings = parse(documentOf(fields, key, stored), stored);
+    return own.size === 0 ? { kind: "valid", settings } : { kind: "invalid", problems: own };
+  } catch (error) {
+    return { kind: "invalid", problems: new Map([...problemsOf(error), ...own]) };
+  }
+}
+
+function findKeyProblem(fields: CallbackFields, key: string, stored: CallbackSettings | null): string | null {
+  if (fields["auth.type"] === "none") return key === "" ? null : "isn't sent with the auth type None: choose another one";
+  return key === "" && !stored?.auth.key ? "is required, unless the auth type is None" : null;
+}
+
+function documentOf(fields: CallbackFields, key: string, stored: CallbackSettings | null): Record<string, unknown> {
+  const type = fields["auth.type"];
+  // Of a stored one, the type stays.
+  const none = stored === null ? { type: NEW_FIELDS["auth.type"], key: "" } : { key: "" };
+  return {
+    ...fields,
+    callbacks: { reply: fields["callbacks.reply"], undeliverable: fields["callbacks.undeliverable"] },
+    auth: type === "none" ? none : { type, ...(key !== "" && { key }) },
+  };
+}
+
+const FIELD_OF: Readonly<Partial<Record<ErrorCode, FieldName>>> = {
+  "duplicate-name": "name",
+  "address-refused": "url",
+  "endpoint-check-failed": "url",
+};
+
+/** Throws the error again if no field is to blame. */
+export function problemsOf(error: unknown): Problems {
+  if (!isWhcbError(error)) throw error;
+  if (error.fields.size > 0) return error.fields;
+  const field = FIELD_OF[error.code];
+  if (field === undefined) throw error;
+  return new Map([[field, formProblem(error)]]);
+}
+
+/** What an edit form was loaded with. */
+export interface LoadedForm {
+  readonly fields: CallbackFields;
+  /** Differs for each key, and doesn't give it away. */
+  readonly keyMark: string;
+}
+
+export interface ForeignChange {
+  readonly label: string;
+  /** null: of the key, which isn't shown. */
+  readonly values: { readonly before: string; readonly after: string } | null;
+}
+
+export interface Conflict {
+  readonly changes: readonly ForeignChange[];
+  /** As typed, but with the other's changes of fields that weren't touched. */
+  readonly merged: CallbackFields;
+  /** Changed by both, to different values. */
+  readonly problems: Problems;
+}
+
+/** null: nobody changed the callback since. */
+export function findConflict(loaded: LoadedForm, typed: CallbackFields, stored: LoadedForm): Conflict | null {
+  const changed = NAMES.filter((name) => loaded.fields[name] !== stored.fields[name]);
+  const isKeyChanged = loaded.keyMark !== stored.keyMark;
+  if (changed.length === 0 && !isKeyChanged) return null;
+  const isTouched = (name: FieldName) => typed[name] !== loaded.fields[name];
+  const untouched = changed.filter((name) => !isTouched(name));
+  const disputed = changed.filter((name) => isTouched(name) && typed[name] !== stored.fields[name]);
+  const changes: ForeignChange[] = changed.map((name) => ({
+    label: LABELS[name],
+    values: { before: shownValue(name, loaded.fields[name]), after: shownValue(name, stored.fields[name]) },
+  }));
+  return {
+    changes: isKeyChanged ? [...changes, { label: KEY_LABEL, values: null }] : changes,
+    merged: { ...typed, ...Object.fromEntries(untouched.map((name) => [name, stored.fields[name]])) },
+    problems: new Map(disputed.map((name) => [name, `was changed to “${shownValue(name, stored.fields[name])}” meanwhile`])),
+  };
+}
+
+const SHOWN: Readonly<Partial<Record<FieldName, Readonly<Record<string, string>>>>> = {
+  contentType: { json: "JSON", xml: "XML" },
+  removeHTML: { enabled: "strip HTML", disabled: "retain HTML" },
+  retriesEnabled: { true: "enabled", false: "disabled" },
+  "auth.type": {
+    httpheader: "HTTP Header",
+    queryparam: "Query String",
+    basicauth: "Basic",
+    bearertoken: "Bearer Token",
+    none: "None",
+  },
+};
+
+export function shownValue(name: FieldName, value: string): string {
+  return SHOWN[name]?.[value] ?? value;
+}
+
+/** Throws nothing: a field that is missing or made up counts as changed. */
+export function readLoaded(form: URLSearchParams): LoadedForm {
+  const loaded = new URLSearchParams(form.get("loaded") ?? "");
+  const fields = Object.fromEntries(NAMES.map((name) => [name, loaded.get(name) ?? ""])) as Record<FieldName, string>;
+  return { fields, keyMark: form.get("keyMark") ?? "" };
+}
+
+export function writeLoaded({ fields }: LoadedForm): string {
+  return new URLSearchParams(fields).toString();
+}

@@ -1,0 +1,288 @@
+/** New and edit: the fields of the screen, and what a test showed. */
+import type { VNode } from "preact";
+import type { DeliveryResult } from "../../../domain/attempt.js";
+import { isAccepted, resultMessage } from "../../../domain/attempt.js";
+import type { BodyFormat, CallbackSettings } from "../../../domain/callback.js";
+import { formatDuration, spellDuration } from "../../../domain/duration.js";
+import { maskKey, maskUrl, secretMask } from "../../../domain/mask.js";
+import type { MessageResponse } from "../../../domain/message-response.js";
+import type { RetryPolicy } from "../../../domain/retry-policy.js";
+import { deliveryBody } from "../../../wire/delivery-request.js";
+import type { EndpointTest } from "../../use-cases/change-callbacks.js";
+import {
+  type CallbackFields,
+  type FieldName,
+  type ForeignChange,
+  KEY_LABEL,
+  LABELS,
+  type LoadedForm,
+  type Problems,
+  shownValue,
+  writeLoaded,
+} from "../callback-fields.js";
+import { Facts } from "../components/data.js";
+import {
+  Button,
+  ButtonLink,
+  ButtonRow,
+  CheckField,
+  type Choice,
+  ErrorSummary,
+  Form,
+  RadioField,
+  SelectField,
+  TextField,
+} from "../components/forms.js";
+import { PostedBody } from "../components/posted-body.js";
+
+export interface CallbackFormView {
+  readonly action: string;
+  readonly formToken: string;
+  readonly fields: CallbackFields;
+  readonly problems: Problems;
+  /** A key was typed, which no page contains: it has to be typed again. */
+  readonly isKeyLost: boolean;
+  /** null: a new callback. */
+  readonly stored: { readonly id: string; readonly maskedKey: string | null; readonly loaded: LoadedForm } | null;
+  readonly changes: readonly ForeignChange[];
+  readonly test: TestView | null;
+  /** null: this service doesn't check endpoints. */
+  readonly canTest: boolean;
+  readonly policy: RetryPolicy;
+  /** For Query String. */
+  readonly authParameter: string;
+}
+
+export function CallbackForm(view: CallbackFormView): VNode {
+  const { fields, stored, policy } = view;
+  const field = (name: FieldName) => ({ name, label: LABELS[name], value: fields[name], error: errorOf(view, name) });
+  const choice = (name: FieldName, value: string): Choice => ({ value, text: shownValue(name, value) });
+  return (
+    <>
+      <Summary {...view} />
+      {view.test !== null && <TestResult {...view.test} isKeyLost={view.isKeyLost} />}
+      <Form action={view.action} formToken={view.formToken} class="card callback-form" noValidate>
+        {stored !== null && (
+          <>
+            <input type="hidden" name="loaded" value={writeLoaded(stored.loaded)} />
+            <input type="hidden" name="keyMark" value={stored.loaded.keyMark} />
+          </>
+        )}
+        <TextField {...field("name")} isRequired hint="1 to 50 characters, unique. A message names it as its callbackId." />
+        <TextField {...field("url")} type="url" isRequired isMonospaced hint="Where each response is POSTed: http or https." />
+        <RadioField {...field("contentType")} choices={["json", "xml"].map((value) => choice("contentType", value))} />
+        <Samples />
+        <fieldset class="field">
+          <legend>Invoke</legend>
+          {(["callbacks.reply", "callbacks.undeliverable"] as const).map((name) => (
+            <CheckField key={name} {...field(name)} isChecked={fields[name] === "enabled"} />
+          ))}
+        </fieldset>
+        <SelectField {...field("auth.type")} choices={authChoices(view.authParameter)} />
+        <KeyField {...view} />
+        <RadioField
+          {...field("removeHTML")}
+          choices={[
+            { ...choice("removeHTML", "disabled"), hint: "<b>Yes</b> is sent as <b>Yes</b>" },
+            { ...choice("removeHTML", "enabled"), hint: "<b>Yes</b> is sent as Yes" },
+          ].map((one) => ({ ...one, text: capitalized(one.text) }))}
+        />
+        <RadioField
+          {...field("retriesEnabled")}
+          hint={`Enabled: a response that isn't answered with 200 is sent again about every ${spellDuration(policy.intervalMs)} for ${spellDuration(policy.windowMs)} from its first failure. Disabled: it is sent once.`}
+          choices={["true", "false"].map((value) => ({
+            value,
+            text: capitalized(shownValue("retriesEnabled", value)),
+          }))}
+        />
+        <TextField {...field("email")} type="email" isRequired hint="Gets one e-mail when the endpoint begins to fail." />
+        <ButtonRow>
+          <Button kind="primary" busyText={stored === null && view.canTest ? "Checking the endpoint…" : "Saving…"}>
+            {stored === null ? "Create callback" : "Save changes"}
+          </Button>
+          {view.canTest && (
+            <Button name="step" value="test" busyText="Testing…">
+              Send a test
+            </Button>
+          )}
+          <ButtonLink kind="quiet" href="/console">
+            Cancel
+          </ButtonLink>
+          {stored !== null && (
+            <a class="delete-link" href={`/console/callbacks/${encodeURIComponent(stored.id)}/delete`}>
+              Delete…
+            </a>
+          )}
+        </ButtonRow>
+        {view.canTest && (
+          <p class="field-hint">
+            A test sends one GET to the URL, with the key, and saves nothing.
+            {stored === null && " Creating a callback sends it too: only an endpoint that answers exactly 200 is accepted."}
+          </p>
+        )}
+      </Form>
+    </>
+  );
+}
+
+function capitalized(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+function errorOf({ problems }: CallbackFormView, name: string): string | undefined {
+  const problem = problems.get(name);
+  return problem === undefined ? undefined : `${capitalized(problem)}${/[.!?]$/.test(problem) ? "" : "."}`;
+}
+
+/** Of the fields on the screen. */
+const ORDER: readonly (readonly [name: string, label: string])[] = Object.entries(LABELS).flatMap((field) =>
+  field[0] === "auth.type" ? [field, ["auth.key", KEY_LABEL] as const] : [field],
+);
+
+function Summary({ problems, changes, isKeyLost }: CallbackFormView): VNode | null {
+  const listed = ORDER.flatMap(([name, label]) => {
+    const problem = problems.get(name);
+    return problem === undefined ? [] : [{ name, label: `${label}:`, problem }];
+  });
+  if (changes.length === 0) {
+    return listed.length === 0 ? null : <ErrorSummary title="Nothing was saved. Please correct:" problems={listed} />;
+  }
+  return (
+    <div class="alert alert-problem" role="alert" tabIndex={-1} autofocus>
+      <p class="alert-title">Nothing was saved, because the callback was changed while you edited it:</p>
+      <ul>
+        {changes.map(({ label, values }) => (
+          <li key={label}>
+            {label}: {values === null ? "another key" : <Change {...values} />}
+          </li>
+        ))}
+      </ul>
+      <p>
+        The form has these values now, and yours where you typed something. Look at it again, then save it.
+        {isKeyLost && " Type the key again too."}
+      </p>
+    </div>
+  );
+}
+
+function Change({ before, after }: { before: string; after: string }): VNode {
+  return (
+    <>
+      <del>{before}</del> → <ins>{after}</ins>
+    </>
+  );
+}
+
+function authChoices(authParameter: string): readonly Choice[] {
+  const sentAs = {
+    httpheader: "X-Whispir-Callback-Key: …",
+    queryparam: `?${authParameter}=…`,
+    basicauth: "Authorization: Basic …",
+    bearertoken: "Authorization: Bearer …",
+    none: "no credential is sent",
+  };
+  return Object.entries(sentAs).map(([value, how]) => ({ value, text: `${shownValue("auth.type", value)} (${how})` }));
+}
+
+/** Never with its value. */
+function KeyField(view: CallbackFormView): VNode {
+  const { stored, isKeyLost } = view;
+  const masked = stored?.maskedKey ?? null;
+  return (
+    <TextField
+      name="auth.key"
+      label={KEY_LABEL}
+      type="password"
+      autocomplete="new-password"
+      placeholder={masked === null ? "" : "unchanged"}
+      error={errorOf(view, "auth.key")}
+      hint={
+        <>
+          {isKeyLost && <strong data-key-lost="">Type it again: a page never contains a key. </strong>}
+          {masked === null ? (
+            "The key by which your endpoint knows the service; up to 128 characters. For Basic: base64 of user:password."
+          ) : (
+            <>
+              Stored: <span class="monospaced">{masked}</span>. It stays unless you type another one.
+            </>
+          )}
+        </>
+      }
+    />
+  );
+}
+
+const SAMPLE: MessageResponse = {
+  messageId: "4FBBC384BCE3DAABFE3A8B5A1A2B3C4D",
+  messageLocation: "https://api.au.whispir.com/messages/4FBBC384BCE3DAAB",
+  from: { name: "Fred Waters", mri: "Fred_Waters.528798@contact.au.whispir.com", mobile: "61400000001", email: "", voice: "" },
+  responseMessage: { channel: "SMS", kind: "reply", date: "24/11/26 09:30", content: "Yes, I accept." },
+  customParameters: { orderId: "1234" },
+};
+
+/** The style sheet shows the chosen one. */
+function Samples(): VNode {
+  return (
+    <div class="samples">
+      {(["json", "xml"] as const satisfies readonly BodyFormat[]).map((format) => (
+        <details key={format} class={`sample-${format}`} open>
+          <summary>Sample body: {shownValue("contentType", format)}</summary>
+          <PostedBody format={format} body={deliveryBody({ contentType: format, removeHtml: false }, SAMPLE)} />
+        </details>
+      ))}
+    </div>
+  );
+}
+
+export interface TestView {
+  readonly isAccepted: boolean;
+  readonly title: string;
+  readonly facts: readonly (readonly [name: string, value: string])[];
+  /** The answer's; "": none. */
+  readonly body: string;
+}
+
+/** Without the key, also where the endpoint repeats it. */
+export function testView({ result, durationMs }: EndpointTest, { url, auth }: Pick<CallbackSettings, "url" | "auth">): TestView {
+  const mask = secretMask(auth.key);
+  const { title, answer } = describe(result);
+  return {
+    isAccepted: isAccepted(result),
+    title,
+    facts: [
+      ["Request", `GET ${maskUrl(url, mask)}`],
+      ["Answer", mask(answer)],
+      ["Duration", formatDuration(durationMs)],
+    ],
+    body: result.kind === "answered" ? mask(result.body) : "",
+  };
+}
+
+function describe(result: DeliveryResult): { readonly title: string; readonly answer: string } {
+  if (result.kind === "unreachable") return { title: "The endpoint gave no answer.", answer: resultMessage(result) };
+  const answer = `${result.statusCode} ${result.statusMessage}`.trim();
+  if (isAccepted(result)) return { title: "The endpoint accepted the test.", answer };
+  return { title: `The endpoint answered ${result.statusCode}: only 200 counts as delivered.`, answer };
+}
+
+function TestResult({ isAccepted: isDone, title, facts, body, isKeyLost }: TestView & { readonly isKeyLost: boolean }): VNode {
+  return (
+    <section class="card test-result" aria-label="Result of the test" tabIndex={-1} autofocus>
+      <p class={`alert ${isDone ? "alert-done" : "alert-problem"}`} role="status">
+        {title} Nothing was saved.
+        {isKeyLost && <span data-key-lost=""> Type the key again before you save.</span>}
+      </p>
+      <Facts facts={facts.map(([name, value]) => [name, <span class="monospaced">{value}</span>])} />
+      {body !== "" && (
+        <>
+          <h2>Body of the answer</h2>
+          <pre>{body}</pre>
+        </>
+      )}
+    </section>
+  );
+}
+
+export function maskedKey(key: string): string | null {
+  return key === "" ? null : maskKey(key);
+}
