@@ -120,6 +120,16 @@ function newCredentials({ random }: CliDeps): Credentials {
   return { username: "demo", password: newSecret(random), apiKey: newSecret(random) };
 }
 
+const CONTENTS = [
+  "Yes, I can come",
+  "No, sorry, I'm away until Monday",
+  "YES",
+  "Can we move it to 3 pm?",
+  "Thanks, see you there",
+  "I'll be ten minutes late",
+  "Who is this?",
+];
+
 function responses({ random }: CliDeps, howMany: number, now: number): readonly SubmittedCall[] {
   return Array.from({ length: howMany }, (_, index) => ({
     response: {
@@ -136,7 +146,7 @@ function responses({ random }: CliDeps, howMany: number, now: number): readonly 
         channel: "SMS",
         kind: "reply",
         date: toPlatformDate(now),
-        content: `Yes, I can come (${index + 1})`,
+        content: CONTENTS[index % CONTENTS.length] ?? "",
       },
       customParameters: {},
     },

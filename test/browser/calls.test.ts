@@ -1,0 +1,124 @@
+/** What failed: found, marked and replayed. */
+import type { Browser } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { expectUsable, openBrowser, seeNotice, seePage, type Window } from "../support/browser/browser-window.js";
+import { Rehearsal } from "../support/browser/rehearsal.js";
+
+let browser: Browser;
+let rehearsal: Rehearsal;
+let window: Window;
+
+beforeAll(async () => {
+  browser = await openBrowser();
+});
+
+afterAll(() => browser?.close());
+
+beforeEach(async () => {
+  rehearsal = await Rehearsal.begin();
+});
+
+afterEach(async () => {
+  await window?.close();
+  await rehearsal.end();
+});
+
+describe.each([
+  { width: 1280, colorScheme: "light", hasScript: true },
+  { width: 360, colorScheme: "dark", hasScript: false },
+] as const)("at $width px, $colorScheme, with script: $hasScript", (look) => {
+  it("failed calls are filtered, some are marked, and all that match are replayed, stopped and replayed again", async () => {
+    const id = await rehearsal.api.create({ name: "Replies CRM", url: rehearsal.endpointUrl, retriesEnabled: false });
+    await rehearsal.fail(id, 30, 503);
+    await rehearsal.fail(id, 5, 500);
+    window = await rehearsal.signIn(browser, look);
+    const { page } = window;
+    const rows = page
+      .getByRole("table", { name: "Calls" })
+      .getByRole("row")
+      .filter({ has: page.getByRole("checkbox") });
+    const since = page.getByRole("textbox", { name: "Since" });
+    const act = (name: string) => page.getByRole("button", { name, exact: true }).click();
+
+    await page.getByRole("link", { name: "Replies CRM" }).first().click();
+    await seePage(window, "Replies CRM");
+    expect(await rows.count()).toBe(35);
+    await expectUsable(window);
+    await page.getByRole("link", { name: /^500/ }).click();
+    await page.waitForURL(/[?&]statusCode=500\b/);
+    expect(await rows.count()).toBe(5);
+    await since.fill("yesterday");
+    await act("Filter");
+    await page.locator("[aria-invalid=true]").waitFor();
+    expect(await since.inputValue()).toBe("yesterday");
+    await expectUsable(window);
+    await since.fill("1h");
+    await act("Filter");
+    await page.getByRole("link", { name: "Remove the filter Since: 1h" }).waitFor();
+
+    // What is selected before a filter is changed isn't selected after it.
+    await rows.nth(0).getByRole("checkbox").check();
+    await page.getByRole("link", { name: "Remove the filter Since: 1h" }).click();
+    await page.waitForURL((url) => !url.searchParams.has("since"));
+    expect(await rows.nth(0).getByRole("checkbox").isChecked()).toBe(false);
+    await act("Mark successful");
+    await seeNotice(window, "Select calls first");
+
+    for (const index of [1, 3]) await rows.nth(index).getByRole("checkbox").check();
+    if (look.hasScript) await page.getByText("2 selected").waitFor();
+    await expectUsable(window);
+    await act("Mark successful");
+    await seePage(window, "Mark 2 calls successful");
+    await expectUsable(window);
+    await act("Mark 2 calls successful");
+    await seeNotice(window, "2 calls were marked successful.");
+    expect(await rows.count()).toBe(3);
+    await rehearsal.settled(id, "SUCCESS", 2);
+
+    await page.getByRole("link", { name: /^503/ }).click();
+    await page.waitForURL(/[?&]statusCode=503\b/);
+    rehearsal.hold();
+    await page.getByLabel("All that match").check();
+    await act("Replay");
+    await seePage(window, "Replay 30 calls");
+    await expectUsable(window);
+    await act("Replay 30 calls");
+    await seePage(window, "Replay of 30 calls");
+    await page.getByText("running").waitFor();
+    await expectUsable(window);
+    await act("Stop");
+    const stopped = await seeNotice(window, /Stopped: 0 calls had been sent, \d+ won't be sent/);
+    const left = Number(/(\d+) won't be sent/.exec(stopped)?.[1]);
+    rehearsal.answer(200);
+    await rehearsal.settled(id, "SUCCESS", 2 + 30 - left);
+    await page.reload();
+    await page.getByText("stopped", { exact: true }).waitFor();
+    await expectUsable(window);
+
+    await page.getByRole("link", { name: "Calls", exact: true }).click();
+    await seePage(window, "Replies CRM");
+    await page.getByLabel("All that match").check();
+    await act("Replay");
+    await act(`Replay ${left + 3} calls`);
+    await seePage(window, `Replay of ${left + 3} calls`);
+    // It shows the end by itself where there are scripts.
+    const finished = page.getByText("finished", { exact: true });
+    if (!look.hasScript) await rehearsal.settled(id, "SUCCESS", 35);
+    if (!look.hasScript) await page.reload();
+    await finished.waitFor();
+    await page.getByText(`${left + 3} of ${left + 3} calls done`).waitFor();
+    await expectUsable(window);
+    await page.getByRole("link", { name: "Replays" }).click();
+    await seePage(window, "Replays");
+    await expectUsable(window);
+
+    await page.getByRole("link", { name: "Calls", exact: true }).click();
+    await page.getByText("No failed calls").waitFor();
+    await expectUsable(window);
+    await page.getByRole("link", { name: /^Successful/ }).click();
+    await rows.first().getByRole("link").first().click();
+    await seePage(window, /^Call /);
+    await page.getByRole("cell", { name: "replay by the service" }).waitFor();
+    await expectUsable(window);
+  });
+});
