@@ -26,13 +26,16 @@ afterEach(async () => {
 
 const headers = { ...CREDENTIALS, accept: "application/json", "content-type": "application/json" };
 
-/** Sends the headers of a request, and no body. */
-function begin(size: number, target = "POST /callbacks/demo/calls", given: Readonly<Record<string, string>> = headers): Socket {
+/** Sends the headers of a request, and no body. null: of no given size. */
+function begin(
+  size: number | null,
+  target = "POST /callbacks/demo/calls",
+  given: Readonly<Record<string, string>> = headers,
+): Socket {
   const socket = connect(Number(new URL(origin).port), "127.0.0.1");
   sockets.push(socket);
-  const lines = Object.entries({ host: "localhost", "content-length": size, ...given }).map(
-    ([name, value]) => `${name}: ${value}\r\n`,
-  );
+  const length = size === null ? {} : { "content-length": size };
+  const lines = Object.entries({ host: "localhost", ...length, ...given }).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.write(`${target} HTTP/1.1\r\n${lines.join("")}\r\n`);
   return socket;
 }
@@ -55,6 +58,13 @@ it("answers 503 with Retry-After, before the body is read, when too many bytes a
   let status = 503;
   while (status === 503) ({ status } = await post(bodyOf("A", SIZE)));
   expect([status, (await service.store.fetchPending(ID, 10)).map((call) => call.id)]).toEqual([202, ["small", "A"]]);
+});
+
+it("keeps no more room for a stranger's form than the form may have", async () => {
+  const form = { "content-type": "application/x-www-form-urlencoded", "transfer-encoding": "chunked" };
+  const held = Array.from({ length: 6 }, () => begin(null, "POST /console/sign-in", form));
+  await expect.poll(() => service.app.connections.inFlight, { interval: 5 }).toBe(held.length);
+  expect((await post(bodyOf("A", SIZE))).status).toBe(202);
 });
 
 it("counts the bodies of every route, and one that only looks like NDJSON", async () => {

@@ -22,7 +22,7 @@ const MAX_CACHED = 1000;
 /** A removed user, a changed password or key takes effect within this time, whichever process wrote it. */
 const LIST_FRESH_MS = 500;
 
-/** In place of an API key: what is left of a key's failures is shared by all who sign in to the console. */
+/** In place of an API key: what is left of a key's failures is shared by all who sign in to the console with a password. */
 const CONSOLE = "console";
 
 interface CachedVerdict {
@@ -68,9 +68,9 @@ export class Authenticator {
     );
   }
 
-  /** As `signIn`, with a code: `redeem` returns its user. */
+  /** As `signIn`, with a code: `redeem` returns its user. Guesses from many addresses don't shut out who has one. */
   signInByCode(address: string, redeem: () => Promise<StoredCredential | null>): Promise<Verdict> {
-    return this.#tryLogin({ username: "", address, apiKey: CONSOLE }, false, redeem);
+    return this.#tryLogin({ username: "", address, apiKey: null }, false, redeem);
   }
 
   /** null if a granted user no longer exists. */

@@ -19,8 +19,8 @@ const MAX_PER_ADDRESS = 4;
 export interface Login {
   readonly username: string;
   readonly address: string;
-  /** Hashed. A valid one: without it no password is checked. */
-  readonly apiKey: string;
+  /** Hashed. A valid one: without it no password is checked. null: what is guessed has no key, and is void after a few tries. */
+  readonly apiKey: string | null;
 }
 
 interface Failures {
@@ -106,16 +106,19 @@ class FailureBudget {
     this.#budget = budget;
   }
 
-  waitMs(key: string, now: number): number {
+  /** null: without a limit. */
+  waitMs(key: string | null, now: number): number {
+    if (key === null) return 0;
     const { failures, perFailureMs } = this.#budget;
     return Math.max((this.#spentUntil.get(key) ?? 0) - now - (failures - 1) * perFailureMs, 0);
   }
 
-  spend(key: string, now: number): void {
-    setLatest(this.#spentUntil, key, Math.max(this.#spentUntil.get(key) ?? 0, now) + this.#budget.perFailureMs);
+  spend(key: string | null, now: number): void {
+    if (key !== null) setLatest(this.#spentUntil, key, Math.max(this.#spentUntil.get(key) ?? 0, now) + this.#budget.perFailureMs);
   }
 
-  giveBack(key: string): void {
+  giveBack(key: string | null): void {
+    if (key === null) return;
     const spentUntil = this.#spentUntil.get(key);
     if (spentUntil !== undefined) this.#spentUntil.set(key, spentUntil - this.#budget.perFailureMs);
   }

@@ -34,7 +34,7 @@ export function createOriginCheck(knownHosts: readonly string[] | null): (reques
       if (request.host === host) lastHost = host;
     }
     if (isSafe(request)) return null;
-    if (request.headers["sec-fetch-site"] === "cross-site") return OTHER_SITE;
+    if (isForeign(request.headers["sec-fetch-site"])) return OTHER_SITE;
     const { origin } = request.headers;
     return origin === undefined || names === null || isSameOrigin(origin, request) ? null : OTHER_SITE;
   };
@@ -47,6 +47,11 @@ const OTHER_SITE = errorAnswer(
   "The request comes from another site",
   "A web page of another site may not change anything here",
 );
+
+/** Browsers send cookies to another port of a host, and those of another host of its domain. */
+function isForeign(site: unknown): boolean {
+  return site === "cross-site" || site === "same-site";
+}
 
 function isKnown(host: string, names: ReadonlySet<string>): boolean {
   const name = HOST.exec(host)?.[1]?.toLowerCase() ?? "";

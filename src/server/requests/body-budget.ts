@@ -2,6 +2,7 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { WhcbError } from "../../domain/errors.js";
 import type { Timers } from "../../platform/clock.js";
+import { isSafe } from "../auth/request-origin.js";
 import { isStreamed } from "./bodies.js";
 import { answerTo } from "./error-answers.js";
 import { rejectUnread } from "./send-errors.js";
@@ -87,10 +88,12 @@ interface BodyLimits {
   readonly limit: number;
 }
 
-/** 0 for a body rejected for its length. */
-function bytesToReserve(request: FastifyRequest, limit: number): number {
-  const { headers } = request;
+/** 0 for a body that isn't read, or is rejected for its length. */
+function bytesToReserve(request: FastifyRequest, largest: number): number {
+  const { headers, routeOptions } = request;
+  if (isSafe(request)) return 0;
   if (isStreamed(request)) return STREAM_BYTES;
+  const limit = Math.min(routeOptions.bodyLimit, largest);
   if (headers["transfer-encoding"] !== undefined) return limit;
   const bytes = Number(headers["content-length"] ?? 0);
   return bytes > limit ? 0 : bytes;

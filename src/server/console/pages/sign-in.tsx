@@ -130,10 +130,13 @@ export function SignIn({ formToken, to, username, problem, way }: SignInView): V
   );
 }
 
+/** The form goes with it. */
+const LONGEST_TARGET = 2000;
+
 /** Nothing else: the parameter may have been made by anybody. */
 function pathInConsole(to: string): string {
   const base = "http://console.invalid";
-  if (!to.startsWith("/console") || !URL.canParse(to, base)) return "/console";
+  if (!to.startsWith("/console") || to.length > LONGEST_TARGET || !URL.canParse(to, base)) return "/console";
   const { origin, pathname, search } = new URL(to, base);
   const isInside = origin === base && /^\/console(?:\/|$)/.test(pathname) && !/^\/console\/sign-/.test(pathname);
   return isInside ? pathname + search : "/console";

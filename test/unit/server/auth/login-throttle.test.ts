@@ -64,6 +64,15 @@ describe("LoginThrottle", () => {
     expect([wait("k"), wait("another")]).toEqual([500, 0]);
   });
 
+  it("has no limit for all where there is no key", async () => {
+    const throttle = new LoginThrottle();
+    const codes = { ...LOGIN, apiKey: null };
+    for (let address = 0; address < 250; address++) await fail(throttle, 1, 0, { ...codes, address: `192.0.3.${address}` });
+    expect([throttle.waitMs(codes, 0), throttle.waitMs(LOGIN, 0)]).toEqual([0, 0]);
+    await fail(throttle, 5, 0, codes);
+    expect(throttle.waitMs(codes, 0)).toBe(1000);
+  });
+
   it("counts no success against an address or a key", async () => {
     const throttle = new LoginThrottle();
     for (let time = 0; time < 300; time++) expect(await attempt(throttle, LOGIN, async () => true)).toBe(true);

@@ -1,5 +1,7 @@
+import Fastify from "fastify";
 import { expect, it } from "vitest";
-import { BodyBudget } from "../../../../src/server/requests/body-budget.js";
+import { systemTimers } from "../../../../src/platform/clock.js";
+import { BodyBudget, limitBodies } from "../../../../src/server/requests/body-budget.js";
 
 const MIB = 1024 * 1024;
 
@@ -28,4 +30,14 @@ it("lets those who wait in as room is released, first come, first served", async
   budget.release(10 * MIB);
   await waiting[2];
   expect(log).toEqual(["a", "b", "c"]);
+});
+
+it("keeps no room for what isn't read: the body of a GET, which may be answered by a stream", async () => {
+  const app = Fastify();
+  limitBodies(app, new BodyBudget(100), { timers: systemTimers, limit: 100 });
+  app.get("/", (_, reply) => void reply.hijack().raw.end("stream"));
+  app.post("/", async () => "read");
+  const headers = { "content-length": "60", "content-type": "text/plain" };
+  expect((await app.inject({ url: "/", headers })).body).toBe("stream");
+  expect((await app.inject({ method: "POST", url: "/", headers, payload: "x".repeat(60) })).body).toBe("read");
 });

@@ -1,0 +1,154 @@
+/** Attacks on the console without credentials: what is forged, too long, badly encoded or from another page. */
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Logger } from "../../src/platform/logger.js";
+import { silentLogger } from "../../src/platform/logger.js";
+import { Visitor } from "../support/server/console-visitor.js";
+import { CREDENTIALS, closeService, openService, type Service, USER } from "../support/server/server-fixture.js";
+import { VirtualClock } from "../support/time/virtual-clock.js";
+
+const LOGIN = { username: USER.username, password: USER.password };
+const FORM = { "content-type": "application/x-www-form-urlencoded" };
+
+let service: Service;
+/** What the service logged as its own fault. */
+let faults: unknown[];
+
+beforeEach(async () => {
+  faults = [];
+  const logger: Logger = { ...silentLogger, error: (fields) => void faults.push(fields) };
+  // Its time stands still: no limit recovers.
+  service = await openService({ logger, clock: new VirtualClock(), isTrustedProxy: (address) => address === "127.0.0.1" });
+});
+
+afterEach(async () => {
+  await closeService(service);
+  expect(faults).toEqual([]);
+});
+
+const from = (address: string) => new Visitor(service.app, { "x-forwarded-for": address });
+
+async function newCode(): Promise<string> {
+  return (await service.app.inject({ method: "POST", url: "/console/code", headers: CREDENTIALS })).json().code;
+}
+
+describe("a forged form token", () => {
+  // As long as a real one in characters, not in bytes.
+  it.each(["é".repeat(43), `${"😀".repeat(21)}a`, "\0".repeat(43), "x".repeat(8000), "\ud800".repeat(43)])(
+    "is rejected: %#",
+    async (token) => {
+      const signedOut = new Visitor(service.app);
+      await signedOut.open("/console/sign-in");
+      const signedIn = await new Visitor(service.app).signIn();
+      const statuses = [signedOut, signedIn].map(async (one) => (await one.post("/console/sign-in", { ...LOGIN, token })).status);
+      expect(await Promise.all(statuses)).toEqual([403, 403]);
+    },
+  );
+});
+
+describe("a forged cookie", () => {
+  it.each([
+    "whcb-session=é",
+    'whcb-session="x"',
+    `whcb-session=${"a".repeat(5000)}`,
+    "whcb-session",
+    "=;;=;",
+    "whcb-visit=%00",
+    "whcb-notice=.",
+    "whcb-notice=form.x",
+    `whcb-notice=${Buffer.from('["done","x"]').toString("base64url")}.${"x".repeat(43)}`,
+    "__proto__=x",
+  ])("opens nothing and shows nothing: %#", async (cookie) => {
+    const get = (url: string) => service.app.inject({ url, headers: { host: "localhost", cookie } });
+    expect((await get("/console")).statusCode).toBe(303);
+    const signIn = await get("/console/sign-in");
+    expect([signIn.statusCode, signIn.body.includes("alert-")]).toEqual([200, false]);
+  });
+});
+
+describe("an address that can't be read", () => {
+  const BAD = ["%", "%zz", "%ff", "%c3%28", "%e0%a4%a", "%00", "..%2f..%2fapp.ts", ";", "@", "[", "a".repeat(1100)];
+  const PATHS = ["", "assets/", "callbacks/", "callbacks/0123456789ABCDEF/calls/"].flatMap((path) =>
+    BAD.map((bad) => `/console/${path}${bad}`),
+  );
+
+  it("is an error of the client, signed in or not, and never kept", async () => {
+    const visitor = await new Visitor(service.app).signIn();
+    for (const path of PATHS) {
+      for (const one of [visitor, new Visitor(service.app)]) {
+        const page = await one.open(path);
+        expect([path, page.url.startsWith("/console/sign-in") || [400, 404].includes(page.status)]).toEqual([path, true]);
+        expect(page.headers).toMatchObject({ "cache-control": "no-store", "x-frame-options": "DENY" });
+      }
+    }
+  });
+
+  it("leads to the list if it is too long to go through signing in", async () => {
+    const page = await new Visitor(service.app).send(`/console?q=${"%F0%9F%98%80".repeat(600)}`, "/console/sign-in", LOGIN);
+    expect([page.status, page.url]).toEqual([200, "/console"]);
+  });
+});
+
+describe("a page of another origin", () => {
+  // Cookies are sent: another port of this host, or another host of the domain.
+  it("of the same site changes nothing either", async () => {
+    const visitor = await new Visitor(service.app).signIn();
+    const { html } = await visitor.open("/console");
+    const [, token = ""] = /name="token" value="([^"]+)"/.exec(html) ?? [];
+    const cookie = [...visitor.cookies].map(([name, value]) => `${name}=${value}`).join("; ");
+    const headers = { ...FORM, host: "whcb.example", cookie, origin: "https://evil.example", "sec-fetch-site": "same-site" };
+    const payload = new URLSearchParams({ token }).toString();
+    const answer = await service.app.inject({ method: "POST", url: "/console/sign-out", headers, payload });
+    expect(answer.statusCode).toBe(403);
+    expect((await visitor.open("/console")).url).toBe("/console");
+  });
+});
+
+describe("guessing codes", () => {
+  it("from many addresses shuts nobody else out: a code has its five tries", async () => {
+    const code = await newCode();
+    const visitor = new Visitor(service.app);
+    const [, token = ""] = /name="token" value="([^"]+)"/.exec((await visitor.open("/console/sign-in")).html) ?? [];
+    const cookie = [...visitor.cookies].map((pair) => pair.join("=")).join("; ");
+    // More than the shared limit for passwords.
+    for (let guess = 0; guess < 205; guess++) {
+      const address = `203.0.113.${Math.floor(guess / 5)}`;
+      const headers = { ...FORM, host: "localhost", cookie, "x-forwarded-for": address };
+      const payload = new URLSearchParams({ token, code: `ZZZZ-${guess}` }).toString();
+      const answer = await service.app.inject({ method: "POST", url: "/console/sign-in", headers, payload });
+      expect(answer.statusCode).toBe(422);
+    }
+    expect((await from("198.51.100.1").send("/console/sign-in", "/console/sign-in", LOGIN)).url).toBe("/console");
+    expect((await from("198.51.100.2").send("/console/sign-in", "/console/sign-in", { code })).url).toBe("/console");
+  });
+
+  it("at once from many addresses gets five tries of a code, the right one too late included", async () => {
+    const code = await newCode();
+    const guesses = Array.from({ length: 30 }, async (_, index) => {
+      const guess = `${code.slice(0, 4)}-0000-${1000 + index}`;
+      return (await from(`203.0.113.${index}`).send("/console/sign-in", "/console/sign-in", { code: guess })).status;
+    });
+    expect(new Set(await Promise.all(guesses))).toEqual(new Set([422]));
+    expect((await from("198.51.100.1").send("/console/sign-in", "/console/sign-in", { code })).status).toBe(422);
+  });
+
+  it("says the same for a code that exists as for one that doesn't", async () => {
+    const code = await newCode();
+    const answers = [`${code.slice(0, 4)}-0000-0000`, "0000-0000-0000", ""].map(async (guess) => {
+      const { status, text } = await from("203.0.113.1").send("/console/sign-in", "/console/sign-in", { code: guess });
+      return `${status} ${text}`;
+    });
+    expect(new Set(await Promise.all(answers)).size).toBe(1);
+  });
+
+  it("redeems a code once, however many try at once", async () => {
+    const code = await newCode();
+    const visitors = Array.from({ length: 4 }, (_, index) => from(`203.0.113.${index}`));
+    const pages = visitors.map((one) => one.send("/console/sign-in", "/console/sign-in", { code }));
+    expect((await Promise.all(pages)).map(({ url }) => url).sort()).toEqual([
+      "/console",
+      "/console/sign-in",
+      "/console/sign-in",
+      "/console/sign-in",
+    ]);
+  });
+});
