@@ -4,7 +4,7 @@ import type { ServerDeps } from "../../server-deps.js";
 import type { Page } from "../page.js";
 import { EndpointBadge, healthOf } from "./endpoint-badge.js";
 
-/** A page about a callback's calls: below its tabs, with its endpoint's state. */
+/** A page about a callback: below its tabs, with its endpoint's state. */
 export async function callbackPage(
   { store }: Pick<ServerDeps, "store">,
   { id, name, events }: Callback,
@@ -14,9 +14,11 @@ export async function callbackPage(
     /** Between the callback and this page. */
     readonly trail?: NonNullable<Page["breadcrumb"]>;
     readonly status?: number;
+    /** calls */
+    readonly tab?: NonNullable<Page["callback"]>["tab"];
   },
 ): Promise<Page> {
-  const { title, content, trail, status = 200 } = page;
+  const { title, content, trail, status = 200, tab = "calls" } = page;
   const [record] = await store.listEndpoints([id]);
   return {
     kind: "page",
@@ -24,7 +26,7 @@ export async function callbackPage(
     content,
     status,
     aside: <EndpointBadge {...healthOf(record, events.reply || events.undeliverable)} />,
-    callback: { id, tab: "calls" },
+    callback: { id, tab },
     breadcrumb: [
       { text: "Callbacks", href: "/console" },
       ...(trail === undefined ? [] : [{ text: name, href: callsUrl(id) }, ...trail]),

@@ -33,7 +33,7 @@ import {
   SelectField,
   TextField,
 } from "../components/forms.js";
-import { PostedBody } from "../components/posted-body.js";
+import { prettyBody } from "../pretty-body.js";
 
 export interface CallbackFormView {
   readonly action: string;
@@ -227,7 +227,7 @@ function Samples(): VNode {
       {(["json", "xml"] as const satisfies readonly BodyFormat[]).map((format) => (
         <details key={format} class={`sample-${format}`} open>
           <summary>Sample body: {shownValue("contentType", format)}</summary>
-          <PostedBody format={format} body={deliveryBody({ contentType: format, removeHtml: false }, SAMPLE)} />
+          <pre>{prettyBody(deliveryBody({ contentType: format, removeHtml: false }, SAMPLE), format)}</pre>
         </details>
       ))}
     </div>

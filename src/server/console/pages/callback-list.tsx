@@ -43,30 +43,34 @@ const SORTS: Readonly<Record<SortField, boolean>> = { name: false, failed: true,
 export function addCallbackList(pages: Pages): void {
   const { store } = pages.context.deps;
 
-  pages.get("/console", async ({ query }) => {
-    const asked = { ...readPage(query, PAGE_SIZE), limit: PAGE_SIZE };
-    const [sort = BY_NAME] = readSort(query, SORTS, "name");
-    const text = readText(query);
-    const { items, ...page } = await store.listCallbacks({ ...asked, sort: [sort], text });
-    const ids = items.map(({ id }) => id);
-    const counts = await store.countCallsOf(ids);
-    const records = new Map((await store.listEndpoints(ids)).map((record) => [record.callback.id, record]));
-    const rows = items.map(({ id, name, url, retriesEnabled, events }): CallbackRow => {
-      const { FAILED: failed = 0, PENDING: waiting = 0 } = counts.get(id) ?? {};
-      const health = healthOf(records.get(id), events.reply || events.undeliverable);
-      return { id, name, url: maskUrl(url), retriesEnabled, failed, waiting, ...health };
-    });
-    return {
-      kind: "page",
-      title: "Manage API Callbacks",
-      aside: (
-        <ButtonLink kind="primary" href="/console/callbacks/new">
-          New callback
-        </ButtonLink>
-      ),
-      content: <CallbackList {...page} rows={rows} sort={sort} text={text} />,
-    };
-  });
+  pages.get(
+    "/console",
+    async ({ query }) => {
+      const asked = { ...readPage(query, PAGE_SIZE), limit: PAGE_SIZE };
+      const [sort = BY_NAME] = readSort(query, SORTS, "name");
+      const text = readText(query);
+      const { items, ...page } = await store.listCallbacks({ ...asked, sort: [sort], text });
+      const ids = items.map(({ id }) => id);
+      const counts = await store.countCallsOf(ids);
+      const records = new Map((await store.listEndpoints(ids)).map((record) => [record.callback.id, record]));
+      const rows = items.map(({ id, name, url, retriesEnabled, events }): CallbackRow => {
+        const { FAILED: failed = 0, PENDING: waiting = 0 } = counts.get(id) ?? {};
+        const health = healthOf(records.get(id), events.reply || events.undeliverable);
+        return { id, name, url: maskUrl(url), retriesEnabled, failed, waiting, ...health };
+      });
+      return {
+        kind: "page",
+        title: "Manage API Callbacks",
+        aside: (
+          <ButtonLink kind="primary" href="/console/callbacks/new">
+            New callback
+          </ButtonLink>
+        ),
+        content: <CallbackList {...page} rows={rows} sort={sort} text={text} />,
+      };
+    },
+    { isLive: true },
+  );
 }
 
 const BY_NAME: Sort<SortField> = { field: "name", descending: false };
@@ -91,12 +95,14 @@ export function CallbackList(view: CallbackListView): VNode {
   return (
     <>
       {(total > FEW || text !== "") && <Search text={text} sort={view.sort} />}
-      {rows.length === 0 ? <NoRows text={text} /> : <Table {...tableOf(view)} />}
-      {rows.length > 0 && (
-        <p class="range muted">
-          <Count value={offset + 1} />–<Count value={offset + rows.length} /> of <Count value={total} />
-        </p>
-      )}
+      <div data-live="callbacks">
+        {rows.length === 0 ? <NoRows text={text} /> : <Table {...tableOf(view)} />}
+        {rows.length > 0 && (
+          <p class="range muted">
+            <Count value={offset + 1} />–<Count value={offset + rows.length} /> of <Count value={total} />
+          </p>
+        )}
+      </div>
       <Pager
         previous={offset === 0 ? null : listPath(view, { offset: Math.max(0, offset - PAGE_SIZE) })}
         next={nextCursor === null ? null : listPath(view, { cursor: nextCursor })}
@@ -167,7 +173,9 @@ function tableOf(view: CallbackListView): Parameters<typeof Table<CallbackRow>>[
         cell: ({ id, name, url }) => (
           <>
             <a href={pathTo(id, "calls")}>{name}</a>
-            <span class="below monospaced">{url}</span>
+            <span class="below monospaced clamped" title={url}>
+              {url}
+            </span>
           </>
         ),
       },
@@ -175,7 +183,14 @@ function tableOf(view: CallbackListView): Parameters<typeof Table<CallbackRow>>[
         title: "Retries",
         cell: ({ retriesEnabled }) => (retriesEnabled ? "enabled" : <span class="muted">disabled</span>),
       },
-      { title: "State", cell: (row) => <EndpointBadge {...row} isInTable /> },
+      {
+        title: "State",
+        cell: (row) => (
+          <span data-announce={row.name}>
+            <EndpointBadge {...row} isInTable />
+          </span>
+        ),
+      },
       number("Failed", "failed", "FAILED"),
       number("Waiting", "waiting", "PENDING"),
       {

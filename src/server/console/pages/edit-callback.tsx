@@ -21,8 +21,8 @@ import {
   readLoaded,
   readSettings,
 } from "../callback-fields.js";
+import { callbackPage, callsUrl } from "../components/callback-page.js";
 import { Count, Facts } from "../components/data.js";
-import { EndpointBadge, healthOf } from "../components/endpoint-badge.js";
 import { Button, ButtonLink, ButtonRow, Form } from "../components/forms.js";
 import { type Page, type PageAnswer, redirect, type Visit } from "../page.js";
 import type { Pages } from "../pages.js";
@@ -30,8 +30,7 @@ import { CallbackForm, maskedKey, type TestView, testView } from "./callback-for
 
 const LIST = { text: "Callbacks", href: "/console" };
 
-const pathTo = ({ id }: Pick<Callback, "id">, page: "edit" | "delete" | "calls") =>
-  `/console/callbacks/${encodeURIComponent(id)}/${page}`;
+const pathTo = ({ id }: Pick<Callback, "id">, page: "edit" | "delete" | "calls") => callsUrl(id, page);
 
 export function addCallbackPages(pages: Pages): void {
   const { deps, lookup } = pages.context;
@@ -58,10 +57,14 @@ export function addCallbackPages(pages: Pages): void {
     }
   });
 
-  pages.get("/console/callbacks/:id/edit", async (visit) => {
-    const stored = await lookup.find(visit.params.id ?? "");
-    return formPage(visit, stored, { fields: fieldsOf(stored) });
-  });
+  pages.get(
+    "/console/callbacks/:id/edit",
+    async (visit) => {
+      const stored = await lookup.find(visit.params.id ?? "");
+      return formPage(visit, stored, { fields: fieldsOf(stored) });
+    },
+    { isLive: true },
+  );
 
   pages.post("/console/callbacks/:id/edit", async (visit) => {
     const stored = await lookup.find(visit.params.id ?? "");
@@ -142,16 +145,7 @@ export function addCallbackPages(pages: Pages): void {
     );
     const status = changes.length > 0 ? 409 : problems.size > 0 ? 422 : 200;
     if (stored === null) return { kind: "page", title: "New API Callback", breadcrumb: [LIST], content, status };
-    const [record] = await deps.store.listEndpoints([stored.id]);
-    return {
-      kind: "page",
-      title: "Edit API Callback",
-      breadcrumb: [LIST, { text: stored.name, href: pathTo(stored, "calls") }],
-      callback: { id: stored.id, tab: "settings" },
-      aside: <EndpointBadge {...healthOf(record)} />,
-      content,
-      status,
-    };
+    return callbackPage(deps, stored, { title: "Edit API Callback", content, status, tab: "settings", trail: [] });
   }
 }
 

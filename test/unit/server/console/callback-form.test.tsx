@@ -1,6 +1,5 @@
 /**
- * Covers: src/server/console/callback-fields.ts, src/server/console/pages/callback-form.tsx,
- * Covers: src/server/console/components/posted-body.tsx
+ * Covers: src/server/console/callback-fields.ts, src/server/console/pages/callback-form.tsx
  */
 import { render } from "preact-render-to-string";
 import { describe, expect, it } from "vitest";
@@ -13,11 +12,9 @@ import {
   readSettings,
   writeLoaded,
 } from "../../../../src/server/console/callback-fields.js";
-import { PostedBody } from "../../../../src/server/console/components/posted-body.js";
 import { CallbackForm, type CallbackFormView, testView } from "../../../../src/server/console/pages/callback-form.js";
-import { deliveryBody } from "../../../../src/wire/delivery-request.js";
 import { parseCallback } from "../../../../src/wire/json/parse-callback.js";
-import { aResponse, someSettings } from "../../../support/builders.js";
+import { someSettings } from "../../../support/builders.js";
 
 const SETTINGS = [
   someSettings(),
@@ -147,36 +144,5 @@ describe("what a test showed", () => {
     const noContent = { kind: "answered", statusCode: 204, statusMessage: "No Content", body: "" } as const;
     const { isAccepted, title } = testView({ result: noContent, durationMs: 1 }, someSettings());
     expect([isAccepted, title]).toEqual([false, "The endpoint answered 204: only 200 counts as delivered."]);
-  });
-});
-
-describe("a posted body", () => {
-  const laidOut = (format: "json" | "xml") => {
-    const response = aResponse({ customParameters: { a: "1 < 2" } });
-    const body = deliveryBody({ contentType: format, removeHtml: false }, response);
-    const shown = render(<PostedBody format={format} body={body} />)
-      .replace(/^<pre>|<\/pre>$/g, "")
-      .replaceAll("&lt;", "<")
-      .replaceAll("&quot;", '"')
-      .replaceAll("&amp;", "&");
-    return { body, shown };
-  };
-
-  it("differs from what is sent only in its spaces", () => {
-    for (const format of ["json", "xml"] as const) {
-      const { body, shown } = laidOut(format);
-      expect(shown.replace(/\n */g, "").replace(/": /g, '":')).toBe(body);
-    }
-  });
-
-  it("has an element per line, indented", () => {
-    expect(laidOut("xml").shown.split("\n").slice(2, 8)).toEqual([
-      "  <messageid>0A1B2C3D4E5F60718293A4B5C6D7E8F9</messageid>",
-      "  <messagelocation>https://api.au.whispir.com/messages/0A1B2C3D4E5F60718293A4B5C6D7E8F9</messagelocation>",
-      "  <from>",
-      "    <name>Ada</name>",
-      "    <mobile>61400000001</mobile>",
-      "  </from>",
-    ]);
   });
 });
