@@ -1,4 +1,4 @@
-/** Delivers, mails and purges. */
+/** Delivers, mails, purges and samples. */
 import type { Deliverer } from "../delivery/deliverer.js";
 import { isAccepted } from "../domain/attempt.js";
 import type { RetryPolicy } from "../domain/retry-policy.js";
@@ -11,6 +11,7 @@ import type { Store } from "../store/store.js";
 import { buildDelivery, type DeliveryRequest } from "../wire/delivery-request.js";
 import { Dispatcher } from "./dispatcher.js";
 import { MailSender } from "./mail-sender.js";
+import { OutageSampler } from "./outage-sampler.js";
 import { Purger } from "./purger.js";
 
 export interface Dispatching {
@@ -70,7 +71,8 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
     onMailQueued: () => mailSender.wake(),
     onCallbackDeleted: () => purger.wake(),
   });
-  const workers = isEnabled ? [dispatcher, mailSender, purger] : [];
+  const sampler = new OutageSampler({ store, clock, logger });
+  const workers = isEnabled ? [dispatcher, mailSender, purger, sampler] : [];
   return {
     onWork: (callbackId, kind) => (kind === "accepted" ? dispatcher.accepted(callbackId) : dispatcher.changed(callbackId)),
     begunCalls: (callbackId) => dispatcher.begunCalls(callbackId),

@@ -20,11 +20,12 @@ import { readChanges, readLatestChange } from "./change-log.js";
 import { sessionStore } from "./console-sessions.js";
 import { credentialStore } from "./credentials.js";
 import { eraseSender } from "./erase-sender.js";
+import { listActivity, sampleWaiting } from "./outcomes/activity.js";
 import { clampTimes } from "./outcomes/clamp-times.js";
 import { commitOutcomes } from "./outcomes/commit-outcomes.js";
 import { listActiveCallbacks, listEndpoints } from "./outcomes/endpoints.js";
 import { mailStore } from "./outcomes/mails.js";
-import { listOutages, readOutageProgress } from "./outcomes/outages.js";
+import { findOutage, listOutages, readOutageProgress } from "./outcomes/outages.js";
 import { purgeDeleted, purgeExpired } from "./purge.js";
 import type { Db } from "./schema.js";
 import { checkSecretKey, hasKeyCheck, type KeyCipher, keyCipher, type SecretKeySource } from "./secret-key.js";
@@ -97,6 +98,8 @@ function storeOn(db: Db, cipher: KeyCipher, clock: Clock): Store {
       return new Map(Array.from(states, ([id, { before }]) => [id, before]));
     },
     listReplays: (callbackId, limit) => listReplays(db, callbackId, limit),
+    listActivity: (callbackId, query) => listActivity(db, clock, callbackId, query),
+    findOutage: (callbackId, outageId) => findOutage(db, callbackId, outageId),
     listOutages: (query) => listOutages(db, query),
 
     listActiveCallbacks: () => listActiveCallbacks(db),
@@ -109,6 +112,7 @@ function storeOn(db: Db, cipher: KeyCipher, clock: Clock): Store {
     expireRetries: (callbackId, firstFailedBefore, limit) => expireRetries(db, callbackId, firstFailedBefore, limit),
     clampTimes: (bounds) => clampTimes(db, bounds),
     readOutageProgress: (callbackId, since) => readOutageProgress(db, callbackId, since),
+    sampleWaiting: (now, after, limit) => sampleWaiting(db, now, after, limit),
     commitOutcomes: (group) => commitOutcomes(db, group),
     purgeDeleted: (limit) => purgeDeleted(db, limit),
     purgeExpired: async (now, limit) => purgeExpired(db, now, limit, await settings.readSettings()),

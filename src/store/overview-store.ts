@@ -3,6 +3,7 @@ import type { UnreachableReason } from "../domain/attempt.js";
 import type { CallProgress, MarkedBy } from "../domain/call.js";
 import type { CallFilter } from "../domain/call-filter.js";
 import type { ServiceReplay } from "../domain/callback.js";
+import type { Mail, NoticeChannel, Outage } from "../domain/outage.js";
 
 export interface OverviewStore {
   /**
@@ -22,6 +23,54 @@ export interface OverviewStore {
   findProgress(callbackId: string, callIds: readonly string[]): Promise<ReadonlyMap<string, CallProgress>>;
   /** Newest first. Throws `not-found` for the callback. */
   listReplays(callbackId: string, limit: number): Promise<readonly ServiceReplay[]>;
+  /** Throws `not-found`. */
+  listActivity(callbackId: string, query: ActivityQuery): Promise<Activity>;
+  findOutage(callbackId: string, outageId: string): Promise<Outage | null>;
+  /** null: none, or it is past retention. */
+  getOutageMail(outageId: string): Promise<OutageMail | null>;
+}
+
+export interface OutageMail extends Mail {
+  readonly sentAt: number | null;
+  /** null: not sent, or by 0.1.0. */
+  readonly sentBy: NoticeChannel | null;
+  /** null once sent. */
+  readonly nextTryAt: number | null;
+  /** Of the last try that failed, also once sent. */
+  readonly lastError: string | null;
+}
+
+export interface ActivityQuery {
+  /** Epoch ms, inclusive; a minute that has begun counts whole. */
+  readonly since: number;
+  /** Exclusive. */
+  readonly until: number;
+  /** 2 or more. */
+  readonly maxPoints: number;
+}
+
+export interface Activity {
+  /** Minutes are merged into buckets of this width, whole in UTC. */
+  readonly bucketMs: number;
+  /** Those with attempts or a sample, by time. */
+  readonly points: readonly ActivityPoint[];
+}
+
+/** Attempts by the minute in which they began. */
+export interface ActivityPoint {
+  /** The bucket's beginning. */
+  readonly at: number;
+  /** First attempts, retries and probes. */
+  readonly scheduled: AttemptCounts;
+  readonly serviceReplays: AttemptCounts;
+  readonly clientReplays: AttemptCounts;
+  /** The bucket's last sample: calls that aren't delivered. Taken while an outage is open: each minute, as it opens and as it closes. */
+  readonly waiting: { readonly pending: number; readonly failed: number } | null;
+}
+
+export interface AttemptCounts {
+  readonly accepted: number;
+  readonly failed: number;
 }
 
 /** Both null: never answered, as a held call. */

@@ -3,6 +3,7 @@ import { type RawBuilder, sql } from "kysely";
 import type { CallStatus } from "../domain/call.js";
 import { RETAIN_OUTAGES_MS, type ServiceSettings } from "../domain/service-settings.js";
 import { CountChanges, FAILURE } from "./calls/call-counts.js";
+import { minuteOf } from "./outcomes/activity.js";
 import type { Db } from "./schema.js";
 import { listOf } from "./sqlite/json-rows.js";
 
@@ -23,7 +24,8 @@ export async function purgeDeleted(db: Db, limit: number): Promise<number> {
     for (const { key } of await trx.selectFrom("callbacks").select("key").where("deleted_at", "is not", null).execute()) {
       for (const status of ["PENDING", "FAILED", "SUCCESS"] as const)
         left -= await removeCalls(trx, ofCallback(key, status), left);
-      if (left > 0) await removeCallback(trx, key);
+      if (left > 0 && (await removeActivity(trx, ofKey(key), left))) await removeCallback(trx, key);
+      else left = 0;
     }
     return limit - left;
   });
@@ -38,7 +40,11 @@ export function purgeExpired(db: Db, now: number, limit: number, settings: Servi
     left -= await removeMails(trx, now - settings.retainMailMs, left);
     left -= await removeOutages(trx, now - RETAIN_OUTAGES_MS, left);
     left -= await removeReplays(trx, now - RETAIN_OUTAGES_MS, left);
-    return limit - left;
+    const { retainSuccessMs, retainFailedMs } = settings;
+    const isQuietGone = left > 0 && (await removeActivity(trx, quietBefore(now - retainSuccessMs), left));
+    const isGone =
+      isQuietGone && (await removeActivity(trx, activeBefore(now - Math.max(retainSuccessMs, retainFailedMs)), left));
+    return isGone ? limit - left : limit;
   });
 }
 
@@ -71,9 +77,40 @@ async function removeCalls(db: Db, which: RawBuilder<unknown>, limit: number): P
   return rows.length;
 }
 
-async function removeMails(db: Db, sentBefore: number, limit: number): Promise<number> {
+/** Its rows are small. */
+const ACTIVITY_PER_CALL = 10;
+
+function ofKey(key: number): RawBuilder<unknown> {
+  return sql`SELECT callback_key, minute FROM activity WHERE callback_key = ${key}`;
+}
+
+/** As SUCCESS calls: nothing failed, and no outage was open. */
+function quietBefore(at: number): RawBuilder<unknown> {
+  return sql`
+    SELECT callback_key, minute FROM activity
+    WHERE failed = 0 AND replays_failed = 0 AND client_failed = 0 AND pending_calls IS NULL AND minute < ${minuteOf(at)}`;
+}
+
+function activeBefore(at: number): RawBuilder<unknown> {
+  return sql`
+    SELECT callback_key, minute FROM callbacks CROSS JOIN activity ON activity.callback_key = callbacks.key
+    WHERE minute < ${minuteOf(at)}`;
+}
+
+/** Returns whether all is removed. */
+async function removeActivity(db: Db, which: RawBuilder<unknown>, limit: number): Promise<boolean> {
+  const rows = limit * ACTIVITY_PER_CALL;
   const { numAffectedRows } = await sql`
-    DELETE FROM mails WHERE outage_id IN (SELECT outage_id FROM mails WHERE sent_at < ${sentBefore} LIMIT ${limit})`.execute(db);
+    DELETE FROM activity WHERE (callback_key, minute) IN (${which} LIMIT ${rows})`.execute(db);
+  return Number(numAffectedRows ?? 0n) < rows;
+}
+
+/** With their outages, if both are kept as long. */
+async function removeMails(db: Db, before: number, limit: number): Promise<number> {
+  const { numAffectedRows } = await sql`
+    DELETE FROM mails WHERE outage_id IN (
+      SELECT outage_id FROM mails LEFT JOIN outages ON outages.id = outage_id
+      WHERE sent_at < ${before} AND (outages.id IS NULL OR outages.ended_at < ${before}) LIMIT ${limit})`.execute(db);
   return Number(numAffectedRows ?? 0n);
 }
 

@@ -13,6 +13,7 @@ export interface Schema {
   calls: CallTable;
   attempts: AttemptTable;
   outages: OutageTable;
+  activity: ActivityTable;
   mails: MailTable;
   call_counts: CallCountTable;
   failure_counts: FailureCountTable;
@@ -111,6 +112,22 @@ export interface OutageTable {
   ended_at: number | null;
   notified_at: number | null;
   notified_by: NoticeChannel | null;
+}
+
+/** Attempts that began in this minute (since the epoch). */
+export interface ActivityTable {
+  callback_key: number;
+  minute: number;
+  accepted: Generated<number>;
+  failed: Generated<number>;
+  /** By the service. */
+  replays_accepted: Generated<number>;
+  replays_failed: Generated<number>;
+  client_accepted: Generated<number>;
+  client_failed: Generated<number>;
+  /** Samples of call_counts; null: no outage was open. */
+  pending_calls: number | null;
+  failed_calls: number | null;
 }
 
 export interface MailTable {

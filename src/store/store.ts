@@ -240,6 +240,11 @@ export interface DispatchStore {
   clampTimes(bounds: ClockBounds): Promise<void>;
   /** Of calls that first failed at or after `since`. */
   readOutageProgress(callbackId: string, since: number): Promise<OutageProgress>;
+  /**
+   * Of callbacks with an open outage: how many calls wait, for `listActivity`. `after`: where to read on (0: from the start). Returns it for
+   * the next chunk; null: done.
+   */
+  sampleWaiting(now: number, after: number, limit: number): Promise<number | null>;
   /** One transaction. Skips calls that no longer exist. */
   commitOutcomes(group: OutcomeGroup): Promise<CommittedOutcomes>;
   /** With their attempts, then the callbacks. Returns how many calls. */

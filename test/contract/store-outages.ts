@@ -97,6 +97,8 @@ export function describeOutages(open: OpenStore): void {
         nextCursor: null,
       });
       expect((await store.listOutages({ limit: 2, offset: 1, callbackId: one.id })).items.map(({ id }) => id)).toEqual(["O0"]);
+      expect(await store.findOutage(one.id, "O3")).toEqual(first.items[0]);
+      expect([await store.findOutage(other.id, "O3"), await store.findOutage(deleted.id, "O2")]).toEqual([null, null]);
     });
   });
 
@@ -125,8 +127,12 @@ export function describeOutages(open: OpenStore): void {
         ["O2", 0],
       ]);
       expect((await store.fetchQueuedMails(NOW + MINUTE, 1)).map(({ outageId }) => outageId)).toEqual(["O1"]);
+      const tried = { ...aMail(callback, "O1"), tries: 1, sentBy: null, lastError: "connection refused" };
+      expect(await store.getOutageMail("O1")).toEqual({ ...tried, sentAt: null, nextTryAt: NOW + MINUTE });
       await store.recordMailSent("O1", NOW + MINUTE, "file");
       await store.recordMailFailed("O1", "too late", NOW);
+      expect(await store.getOutageMail("O1")).toEqual({ ...tried, sentAt: NOW + MINUTE, nextTryAt: null, sentBy: "file" });
+      expect(await store.getOutageMail("O9")).toBeNull();
       await store.recordMailSent("O2", NOW + MINUTE, "smtp");
       expect(await store.fetchQueuedMails(NOW + MINUTE, 9)).toEqual([]);
       expect(await store.nextMailAt()).toBeNull();

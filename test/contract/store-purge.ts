@@ -113,9 +113,25 @@ export function describePurge(open: OpenStore): void {
       expect(await store.purgeExpired(NOW + 365 * DAY, 10)).toBe(0);
       const chunks = [];
       for (let chunk = 0; chunk < 3; chunk += 1) chunks.push(await store.purgeExpired(NOW + 365 * DAY + 1, 2));
-      expect(chunks).toEqual([2, 1, 0]);
+      expect(chunks).toEqual([2, 0, 0]);
       expect(await listed()).toEqual(["O1", "O2"]);
+      expect(await store.getOutageMail(openOne.mail.outageId)).toMatchObject({ subject: "s", sentAt: NOW });
       expect(await store.fetchQueuedMails(NOW, 10)).toEqual([{ ...queued.mail, tries: 0 }]);
+    });
+
+    it("keeps an outage's e-mail as long as the outage, which ends later than it is sent", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      const outage = { id: "O", callbackId: callback.id, startedAt: NOW, failedCalls: 1, quietSince: null, endedAt: NOW + DAY };
+      const mail = { outageId: "O", callbackId: callback.id, to: "a@b", subject: "s", text: "t", createdAt: NOW };
+      await store.commitOutcomes(aGroup({ closedOutages: [outage], mails: [mail] }));
+      await store.recordMailSent("O", NOW, "smtp");
+      const kept = async () =>
+        [await store.findOutage(callback.id, "O"), await store.getOutageMail("O")].map((each) => each !== null);
+      expect(await store.purgeExpired(NOW + 366 * DAY, 10)).toBe(0);
+      expect(await kept()).toEqual([true, true]);
+      expect(await store.purgeExpired(NOW + 366 * DAY + 1, 10)).toBe(2);
+      expect(await kept()).toEqual([false, false]);
     });
 
     it("counts from the mark, and removes marked calls that were never sent", async () => {

@@ -6,7 +6,7 @@
  * Covers: src/store/calls/accept-calls.ts, src/store/calls/list-calls.ts, src/store/calls/mark-calls.ts, src/store/calls/fetch-calls.ts
  * Covers: src/store/calls/call-counts.ts, src/store/calls/call-row.ts, src/store/calls/call-state.ts, src/store/calls/attempts.ts, src/store/calls/replays.ts
  * Covers: src/store/calls/scan-calls.ts
- * Covers: src/store/outcomes/commit-outcomes.ts, src/store/outcomes/endpoints.ts, src/store/outcomes/mails.ts, src/store/outcomes/outages.ts
+ * Covers: src/store/outcomes/activity.ts, src/store/outcomes/commit-outcomes.ts, src/store/outcomes/endpoints.ts, src/store/outcomes/mails.ts, src/store/outcomes/outages.ts
  * Covers: src/domain/attempt.ts, src/domain/callback.ts, src/domain/message-response.ts, src/domain/service-settings.ts
  */
 import { afterEach } from "vitest";

@@ -1,5 +1,6 @@
 /** One suite for every database that the store supports. */
 import { describe } from "vitest";
+import { describeActivity } from "./store-activity.js";
 import { describeCallbacks } from "./store-callbacks.js";
 import { describeCalls } from "./store-calls.js";
 import { describeChanges } from "./store-changes.js";
@@ -24,6 +25,7 @@ export function describeStore(name: string, open: OpenStore): void {
     describeOutages(open);
     describeListing(open);
     describeOverview(open);
+    describeActivity(open);
     describePurge(open);
     describeSettings(open);
     describeCounters(open);

@@ -6,6 +6,7 @@ import { WhcbError } from "../../domain/errors.js";
 import type { Clock } from "../../platform/clock.js";
 import { requireCallback } from "../callbacks/callback-row.js";
 import { recordChange } from "../change-log.js";
+import { ActivityChanges } from "../outcomes/activity.js";
 import type { MarkMatching } from "../overview-store.js";
 import type { Db } from "../schema.js";
 import type { ClientReplay, MarkDetails } from "../store.js";
@@ -27,13 +28,15 @@ export function markCalls(db: Db, { callbackId, callIds, status, settledBy, repl
     const states = await requireStates(trx, { id: callbackId, key }, callIds);
     // A request sent twice adds none twice.
     const isNew = ({ callId, attempt }: ClientReplay) => states.get(callId)?.before.attemptedAt !== attempt.startedAt;
-    const attempts = addReplays(states, replays.filter(isNew));
+    const activity = new ActivityChanges();
+    const attempts = addReplays(states, replays.filter(isNew), activity);
     for (const [id, { before }] of states) {
       const reason = whyNotMarked(before, status);
       if (reason !== null) throw new WhcbError("invalid", `Call ${id} ${reason} be marked FAILED`);
     }
     await saveMarks(trx, callbackId, [...states.values()], { status, settledBy, now });
     await saveAttempts(trx, attempts);
+    await activity.save(trx);
   });
 }
 
@@ -107,21 +110,28 @@ export function recordReplays(db: Db, callbackId: string, replays: readonly Clie
   return db.transaction().execute(async (trx) => {
     const { key } = await requireCallback(trx, callbackId);
     const states = await readStatesById(trx, key, [...new Set(replays.map(({ callId }) => callId))]);
-    const attempts = addReplays(states, replays);
+    const activity = new ActivityChanges();
+    const attempts = addReplays(states, replays, activity);
     const changes = new CountChanges();
     await writeStates(trx, states.values(), changes);
     await changes.save(trx);
     await saveAttempts(trx, attempts);
+    await activity.save(trx);
   });
 }
 
-function addReplays(states: ReadonlyMap<string, CallState>, replays: readonly ClientReplay[]): readonly RecordedAttempt[] {
+function addReplays(
+  states: ReadonlyMap<string, CallState>,
+  replays: readonly ClientReplay[],
+  activity: ActivityChanges,
+): readonly RecordedAttempt[] {
   const recorded: RecordedAttempt[] = [];
   for (const { callId, attempt } of replays) {
     const state = states.get(callId);
     if (state === undefined) continue;
     state.after = recordClientReplay(state.after, attempt);
     recorded.push({ callSeq: state.seq, number: state.after.attemptCount, attempt });
+    activity.add(state.callbackKey, attempt);
   }
   return recorded;
 }

@@ -7,6 +7,7 @@ import { CountChanges } from "../calls/call-counts.js";
 import { type CallState, readStatesBySeq, writeStates } from "../calls/call-state.js";
 import type { Db } from "../schema.js";
 import type { CommittedOutcomes, EndpointChange, OutcomeGroup } from "../store.js";
+import { ActivityChanges, minuteOf, type Sample, saveSamples } from "./activity.js";
 import { saveEndpoints } from "./endpoints.js";
 import { saveMails } from "./mails.js";
 import { closeOutages, saveOpenOutages } from "./outages.js";
@@ -17,17 +18,20 @@ export function commitOutcomes(db: Db, group: OutcomeGroup): Promise<CommittedOu
     const changes = new CountChanges();
     const states = await readStatesBySeq(trx, seqsOf(group));
     const skippedHoldings = applyHoldings(states, group, callbacks);
-    const recorded = applyAttempts(states, group, callbacks);
+    const activity = new ActivityChanges();
+    const recorded = applyAttempts(states, group, callbacks, activity);
     const { endpoints, droppedOutages } = withoutSkipped(group.endpoints, skippedHoldings);
     await writeStates(trx, states.values(), changes);
     await saveAttempts(trx, recorded);
     await changes.save(trx);
+    await activity.save(trx);
     await saveEndpoints(trx, endpoints, callbacks);
     // At most one open outage per callback.
     await closeOutages(trx, group.closedOutages, callbacks);
     await saveOpenOutages(trx, endpoints, callbacks);
     const mails = group.mails.filter(({ outageId }) => !droppedOutages.has(outageId));
     await saveMails(trx, mails, callbacks);
+    await saveSamples(trx, samplesOf(mails, group.closedOutages, callbacks));
     return { skippedHoldings, droppedOutages };
   });
 }
@@ -69,7 +73,12 @@ function applyHoldings(
 }
 
 /** Those of calls that still exist. */
-function applyAttempts(states: ReadonlyMap<number, CallState>, group: OutcomeGroup, callbacks: LiveCallbacks): RecordedAttempt[] {
+function applyAttempts(
+  states: ReadonlyMap<number, CallState>,
+  group: OutcomeGroup,
+  callbacks: LiveCallbacks,
+  activity: ActivityChanges,
+): RecordedAttempt[] {
   const { policy } = group;
   const recorded: RecordedAttempt[] = [];
   for (const { callbackId, callSeq, attempt, random, recovery } of group.attempts) {
@@ -79,6 +88,17 @@ function applyAttempts(states: ReadonlyMap<number, CallState>, group: OutcomeGro
     state.after = recordAttempt(state.after, attempt, { retriesEnabled: callback.retriesEnabled, policy, random }, recovery);
     // A stale sender's attempt gets a new number: none is lost.
     recorded.push({ callSeq, number: state.after.attemptCount, attempt });
+    activity.add(callback.key, attempt);
   }
   return recorded;
+}
+
+/** As an outage opens (its mail is queued then) and as it closes. */
+function samplesOf(opened: OutcomeGroup["mails"], closed: OutcomeGroup["closedOutages"], callbacks: LiveCallbacks): Sample[] {
+  const instants = [...opened.map(({ callbackId, createdAt }) => ({ callbackId, at: createdAt }))];
+  for (const { callbackId, endedAt } of closed) instants.push({ callbackId, at: endedAt });
+  return instants.flatMap(({ callbackId, at }): Sample[] => {
+    const callback = callbacks.get(callbackId);
+    return callback === undefined ? [] : [[callback.key, minuteOf(at)]];
+  });
 }

@@ -2,6 +2,7 @@
 import { type Selectable, sql } from "kysely";
 import type { Mail, NoticeChannel } from "../../domain/outage.js";
 import type { LiveCallbacks } from "../callbacks/callback-row.js";
+import type { OverviewStore } from "../overview-store.js";
 import type { Db, MailTable } from "../schema.js";
 import { batchOf, cell, listOf } from "../sqlite/json-rows.js";
 import type { MailStore, OutcomeGroup } from "../store.js";
@@ -10,7 +11,10 @@ type MailRow = Pick<Selectable<MailTable>, "outage_id" | "recipient" | "subject"
   callback_id: string;
 };
 
-export function mailStore(db: Db): MailStore {
+type OutageMailRow = MailRow &
+  Pick<Selectable<MailTable>, "sent_at" | "next_try_at" | "last_error"> & { notified_by: NoticeChannel | null };
+
+export function mailStore(db: Db): MailStore & Pick<OverviewStore, "getOutageMail"> {
   return {
     async fetchQueuedMails(now, limit) {
       const { rows } = await sql<MailRow>`
@@ -24,6 +28,18 @@ export function mailStore(db: Db): MailStore {
       const { rows } = await sql<{ at: number }>`
         SELECT next_try_at AS at FROM mails WHERE next_try_at IS NOT NULL ORDER BY next_try_at LIMIT 1`.execute(db);
       return rows[0]?.at ?? null;
+    },
+
+    async getOutageMail(outageId) {
+      const { rows } = await sql<OutageMailRow>`
+        SELECT outage_id, recipient, subject, text, mails.created_at, tries, callbacks.id AS callback_id, sent_at, next_try_at,
+          last_error, notified_by
+        FROM mails CROSS JOIN callbacks ON callbacks.key = mails.callback_key LEFT JOIN outages ON outages.id = outage_id
+        WHERE outage_id = ${outageId} AND deleted_at IS NULL`.execute(db);
+      const row = rows[0];
+      if (row === undefined) return null;
+      const { sent_at, next_try_at, last_error, notified_by } = row;
+      return { ...toMail(row), sentAt: sent_at, sentBy: notified_by, nextTryAt: next_try_at, lastError: last_error };
     },
 
     recordMailSent: (outageId, at, by) =>

@@ -79,6 +79,13 @@ export async function listOutages(db: Db, query: PageQuery & { readonly callback
   };
 }
 
+export async function findOutage(db: Db, callbackId: string, outageId: string): Promise<Outage | null> {
+  const { rows } = await sql<OutageRow>`
+    SELECT outages.*, callbacks.id AS callback_id FROM outages CROSS JOIN callbacks ON callbacks.key = outages.callback_key
+    WHERE outages.id = ${outageId} AND callbacks.id = ${callbackId} AND deleted_at IS NULL`.execute(db);
+  return rows[0] === undefined ? null : toOutage(rows[0]);
+}
+
 function toOutage(row: OutageRow): Outage {
   return {
     id: row.id,

@@ -258,6 +258,25 @@ INSERT INTO failure_counts (callback_key, failure, count)
   FROM calls WHERE status = 'FAILED' AND status <> 'PENDING' GROUP BY callback_key, failure;
 `;
 
+/** Most minutes of a healthy callback are quiet; they are kept for less time. */
+const ACTIVITY = `
+CREATE TABLE activity (
+  callback_key INTEGER NOT NULL,
+  minute INTEGER NOT NULL,
+  accepted INTEGER NOT NULL DEFAULT 0,
+  failed INTEGER NOT NULL DEFAULT 0,
+  replays_accepted INTEGER NOT NULL DEFAULT 0,
+  replays_failed INTEGER NOT NULL DEFAULT 0,
+  client_accepted INTEGER NOT NULL DEFAULT 0,
+  client_failed INTEGER NOT NULL DEFAULT 0,
+  pending_calls INTEGER,
+  failed_calls INTEGER,
+  PRIMARY KEY (callback_key, minute)
+) WITHOUT ROWID;
+CREATE INDEX activity_quiet ON activity (minute)
+  WHERE failed = 0 AND replays_failed = 0 AND client_failed = 0 AND pending_calls IS NULL;
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: "first tables", sql: FIRST },
   { version: 2, name: "columns in standard terms", sql: STANDARD_TERMS },
@@ -271,4 +290,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 10, name: "replays by the service", sql: REPLAYS },
   { version: 11, name: "sessions of the console", sql: CONSOLE_SESSIONS },
   { version: 12, name: "failed calls by status code", sql: FAILURE_COUNTS },
+  { version: 13, name: "activity per minute", sql: ACTIVITY },
 ];
