@@ -16,7 +16,7 @@ export interface Position {
   /** Rows up to the end of the page. */
   readonly offset: number;
   /** Counted once per listing. */
-  readonly total: number | null;
+  readonly total: { readonly count: number; readonly isExact: boolean } | null;
 }
 
 export function orderBy(keys: readonly SortKey[]): RawBuilder<unknown> {
@@ -52,16 +52,17 @@ export function rangesBetween([key, ...rest]: readonly SortKey[], from: Values |
 
 /** Opaque; valid only for this order. */
 export function writeCursor(keys: readonly SortKey[], { values, offset, total }: Position): string {
-  return Buffer.from(JSON.stringify([signature(keys), values, offset, total])).toString("base64url");
+  const counted = total === null ? [null] : total.isExact ? [total.count] : [total.count, "or more"];
+  return Buffer.from(JSON.stringify([signature(keys), values, offset, ...counted])).toString("base64url");
 }
 
 /** Throws `invalid` for another order's cursor. */
 export function readCursor(keys: readonly SortKey[], cursor: string): Position {
-  const [order, values, offset, total, ...rest] = parseList(Buffer.from(cursor, "base64url").toString());
-  if (order !== signature(keys) || rest.length > 0 || !isCount(offset) || !(total === null || isCount(total)))
+  const [order, values, offset, count, more, ...rest] = parseList(Buffer.from(cursor, "base64url").toString());
+  if (order !== signature(keys) || rest.length > 0 || !isCount(offset) || !(count === null || isCount(count)))
     throw invalidCursor();
   if (!Array.isArray(values) || values.length !== keys.length) throw invalidCursor();
-  return { values: values.map(sortValue), offset, total };
+  return { values: values.map(sortValue), offset, total: count === null ? null : { count, isExact: more === undefined } };
 }
 
 function signature(keys: readonly SortKey[]): string {

@@ -78,7 +78,7 @@ function storeOn(db: Db, cipher: KeyCipher, clock: Clock): Store {
     ...sessionStore(db),
 
     acceptCalls: (callbackId, calls, now) => acceptCalls(db, callbackId, calls, now),
-    listCalls: (callbackId, query) => listCalls(db, callbackId, query),
+    listCalls: (callbackId, query) => listCalls(db, clock, callbackId, query),
     findCall: (callbackId, callId) => findCall(db, callbackId, callId),
     listAttempts: (callbackId, callIds) => listAttempts(db, callbackId, callIds),
     countCalls: async (callbackId) => readCounts(db, (await requireCallback(db, callbackId)).key),

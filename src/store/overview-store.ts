@@ -83,8 +83,6 @@ export interface FailureGroup {
 export interface CountLimit {
   /** Elapsed time, ms; Infinity: counts all. */
   readonly budgetMs: number;
-  /** Ends beyond it. */
-  readonly most?: number;
 }
 
 export interface CallCount {

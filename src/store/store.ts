@@ -63,6 +63,8 @@ export interface Page<Item> {
   readonly items: readonly Item[];
   /** Rows that match. */
   readonly total: number;
+  /** false: there may be more. */
+  readonly isTotalExact?: false;
   /** Of the first item, 0-based. */
   readonly offset: number;
   /** null: the last page. */
@@ -86,6 +88,8 @@ export interface CallQuery extends PageQuery {
   readonly sort: readonly Sort<"attemptedDate" | "status" | "messageId" | "id">[];
   /** Attempts count for the page's size. */
   readonly withAttempts?: boolean;
+  /** Elapsed time of reading what doesn't match, ms; then the page ends, perhaps empty, with a cursor. Default: none. */
+  readonly budgetMs?: number;
 }
 
 export interface Sort<Field> {

@@ -2,9 +2,22 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Call } from "../../src/domain/call.js";
 import { type CallFilter, matchesFilter } from "../../src/domain/call-filter.js";
-import type { CallQuery } from "../../src/store/store.js";
+import type { Callback } from "../../src/domain/callback.js";
+import type { CallQuery, Page, Store } from "../../src/store/store.js";
 import { ACCEPTED, anAttempt, aResponse, REFUSED_503 } from "../support/builders.js";
-import { aCallback, accept, aGroup, attempt, everyCall, idsOf, NOW, type OpenStore, query } from "./store-support.js";
+import {
+  aCallback,
+  accept,
+  aGroup,
+  attempt,
+  everyCall,
+  idsOf,
+  manyFailed,
+  NOW,
+  type OpenStore,
+  query,
+  turnsDuring,
+} from "./store-support.js";
 
 export function describeListing(open: OpenStore): void {
   describe("listing calls", () => {
@@ -91,7 +104,13 @@ export function describeListing(open: OpenStore): void {
         }
       }
       for (const sort of sorts) {
-        for (const filter of [{}, { status: "FAILED" }, { status: "PENDING" }, { since: NOW + 1 }] as const) {
+        const filters = [
+          ...([{}, { status: "FAILED" }, { status: "PENDING" }, { since: NOW + 1 }, { until: NOW + 4 }] as const),
+          ...([{ since: NOW + 1, until: NOW + 4 }, { status: "FAILED", statusCodes: [{ class: 5 }] }, { text: "YES" }] as const),
+          { status: "PENDING", text: "yes" } as const,
+          { since: NOW + 1, until: NOW + 4, channel: "SMS" } as const,
+        ];
+        for (const filter of filters) {
           const all = await store.listCalls(callback.id, query({ sort, filter, limit: 100 }));
           let cursor: string | null = null;
           for (let offset = 0; offset < all.total; offset += 2) {
@@ -109,6 +128,56 @@ export function describeListing(open: OpenStore): void {
           expect(cursor).toBeNull();
         }
       }
+    });
+
+    it("finds few calls among many, and lets the event loop turn", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      const wanted = await fewAmongMany(store, callback);
+      const turns = await turnsDuring(async () => {
+        const page = await store.listCalls(callback.id, query({ filter: { text: "needle" }, limit: 4 }));
+        expect(idsOf(page.items)).toEqual(wanted.slice(0, 4));
+        const rest = await store.listCalls(
+          callback.id,
+          query({ filter: { text: "needle" }, limit: 4, cursor: page.nextCursor ?? "" }),
+        );
+        expect([idsOf(rest.items), rest.offset, rest.nextCursor]).toEqual([wanted.slice(4), 4, null]);
+      });
+      expect(turns).toBeGreaterThan(5);
+    });
+
+    it("ends a page after its budget, perhaps empty, with a cursor that continues", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      const wanted = await fewAmongMany(store, callback);
+      const seen: string[] = [];
+      const offsets: number[] = [];
+      let cursor: string | null = null;
+      do {
+        const within = { filter: { text: "needle" }, limit: 4, budgetMs: 0, ...(cursor === null ? {} : { cursor }) };
+        const page: Page<Call> = await store.listCalls(callback.id, query(within));
+        expect(page.offset).toBe(seen.length);
+        seen.push(...idsOf(page.items));
+        offsets.push(page.offset);
+        cursor = page.nextCursor;
+      } while (cursor !== null);
+      expect(seen).toEqual(wanted);
+      expect(offsets.length).toBeGreaterThan(3);
+    });
+
+    it("carries a total that may be too low from page to page", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await accept(store, callback, ["A", "B", "C", "D"]);
+      await attempt(store, callback, ["A", "B", "C", "D"]);
+      const filter = { channel: "SMS" } as const;
+      const { nextCursor } = await store.listCalls(callback.id, query({ filter, limit: 1 }));
+      const parts = JSON.parse(Buffer.from(nextCursor ?? "", "base64url").toString());
+      const cursor = Buffer.from(JSON.stringify([...parts.slice(0, 3), 1, "or more"])).toString("base64url");
+      const page = await store.listCalls(callback.id, query({ filter, limit: 1, cursor }));
+      expect(page).toMatchObject({ total: 2, isTotalExact: false, offset: 1 });
+      const last = await store.listCalls(callback.id, query({ filter, limit: 9, cursor: page.nextCursor ?? "" }));
+      expect([idsOf(last.items), last.total, last.isTotalExact]).toEqual([["B", "A"], 4, false]);
     });
 
     it("neither skips nor repeats calls that are marked between pages by cursor", async () => {
@@ -251,6 +320,17 @@ export function describeListing(open: OpenStore): void {
       );
     });
   });
+}
+
+/** 6 of 6 006 calls, newest first. */
+async function fewAmongMany(store: Store, callback: Callback): Promise<string[]> {
+  await manyFailed(store, callback, 6_000, (index) => ({ startedAt: NOW + Math.floor(index / 2_500) }));
+  const response = aResponse({ responseMessage: { ...aResponse().responseMessage, content: "a NEEDLE" } });
+  const needles = Array.from({ length: 6 }, (_, index) => ({ id: `needle ${index}`, response }));
+  await store.acceptCalls(callback.id, needles, NOW);
+  for (const [index, { id }] of needles.entries())
+    await attempt(store, callback, [id], { startedAt: NOW + (index % 3), result: index % 2 === 0 ? ACCEPTED : REFUSED_503 });
+  return ["needle 5", "needle 2", "needle 4", "needle 1", "needle 3", "needle 0"];
 }
 
 /** Few values, so that filters hit. */

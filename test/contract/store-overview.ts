@@ -1,20 +1,21 @@
 import { describe, expect, it } from "vitest";
 import type { Callback } from "../../src/domain/callback.js";
 import type { Store } from "../../src/store/store.js";
-import { ACCEPTED, anAttempt, aResponse, REFUSED_503 } from "../support/builders.js";
+import { ACCEPTED, aResponse } from "../support/builders.js";
 import {
   aCallback,
   accept,
-  aGroup,
   attempt,
   callOf,
   countRows,
   everyCall,
   hold,
   idsOf,
+  manyFailed,
   NOW,
   type OpenStore,
   POLICY,
+  turnsDuring,
 } from "./store-support.js";
 
 const ALL = { budgetMs: Number.POSITIVE_INFINITY };
@@ -53,16 +54,14 @@ export function describeOverview(open: OpenStore): void {
       expect(turns).toBeGreaterThan(10);
     });
 
-    it("says that there are more once its budget is spent, and at its limit", async () => {
+    it("says that there are more once its budget is spent", async () => {
       const store = await open();
       const callback = await aCallback(store);
       await manyFailed(store, callback, 5_000, () => ({}));
-      for (const limit of [{ budgetMs: 0 }, { ...ALL, most: 100 }]) {
-        const { count, isExact } = await store.countMatching(callback.id, { channel: "SMS" }, limit);
-        expect(isExact).toBe(false);
-        expect(count).toBeGreaterThanOrEqual(100);
-        expect(count).toBeLessThan(5_000);
-      }
+      const { count, isExact } = await store.countMatching(callback.id, { channel: "SMS" }, { budgetMs: 0 });
+      expect(isExact).toBe(false);
+      expect(count).toBeGreaterThan(0);
+      expect(count).toBeLessThan(5_000);
     });
 
     it("reads at most a few large responses at a time", async () => {
@@ -274,39 +273,4 @@ export function describeOverview(open: OpenStore): void {
 async function acceptedIds(store: Store, callback: Callback, ids: readonly string[]): Promise<readonly string[]> {
   await accept(store, callback, ids);
   return ids;
-}
-
-/** Each attempted once, in one commit: 503 unless said otherwise. */
-async function manyFailed(
-  store: Store,
-  callback: Callback,
-  calls: number,
-  attemptOf: (index: number) => Parameters<typeof anAttempt>[0],
-  name = "call",
-): Promise<void> {
-  await accept(
-    store,
-    callback,
-    Array.from({ length: calls }, (_, index) => `${name} ${index}`),
-  );
-  const pending = await store.fetchPending(callback.id, calls);
-  const attempts = pending.map(({ seq }, index) => {
-    const made = anAttempt({ startedAt: NOW, result: REFUSED_503, ...attemptOf(index) });
-    return { callbackId: callback.id, callSeq: seq, random: 0.5, recovery: 0, attempt: made };
-  });
-  await store.commitOutcomes(aGroup({ attempts }));
-}
-
-/** Turns of the event loop. */
-async function turnsDuring(work: () => Promise<void>): Promise<number> {
-  let turns = 0;
-  let isDone = false;
-  const spin = () => {
-    turns += 1;
-    if (!isDone) setImmediate(spin);
-  };
-  setImmediate(spin);
-  await work();
-  isDone = true;
-  return turns;
 }

@@ -5,7 +5,7 @@ import type { Callback, CallbackSettings } from "../../src/domain/callback.js";
 import { type Endpoint, NEW_ENDPOINT } from "../../src/domain/endpoint.js";
 import { DEFAULT_RETRY_POLICY } from "../../src/domain/retry-policy.js";
 import type { CallQuery, OutcomeGroup, ReplayRequest, Store } from "../../src/store/store.js";
-import { anAttempt, aResponse, someSettings } from "../support/builders.js";
+import { anAttempt, aResponse, REFUSED_503, someSettings } from "../support/builders.js";
 
 export const NOW = Date.UTC(2030, 0, 1);
 export const MINUTE = 60_000;
@@ -102,4 +102,39 @@ export async function countRows(store: Store, callback: Callback): Promise<Recor
   for (const status of ["PENDING", "SUCCESS", "FAILED"] as const)
     counts[status] = (await everyCall(store, callback, { status })).length;
   return counts;
+}
+
+/** Each attempted once, in one commit: 503 unless said otherwise. */
+export async function manyFailed(
+  store: Store,
+  callback: Callback,
+  calls: number,
+  attemptOf: (index: number) => Parameters<typeof anAttempt>[0],
+  name = "call",
+): Promise<void> {
+  await accept(
+    store,
+    callback,
+    Array.from({ length: calls }, (_, index) => `${name} ${index}`),
+  );
+  const pending = await store.fetchPending(callback.id, calls);
+  const attempts = pending.map(({ seq }, index) => {
+    const made = anAttempt({ startedAt: NOW, result: REFUSED_503, ...attemptOf(index) });
+    return { callbackId: callback.id, callSeq: seq, random: 0.5, recovery: 0, attempt: made };
+  });
+  await store.commitOutcomes(aGroup({ attempts }));
+}
+
+/** Turns of the event loop. */
+export async function turnsDuring(work: () => Promise<void>): Promise<number> {
+  let turns = 0;
+  let isDone = false;
+  const spin = () => {
+    turns += 1;
+    if (!isDone) setImmediate(spin);
+  };
+  setImmediate(spin);
+  await work();
+  isDone = true;
+  return turns;
 }

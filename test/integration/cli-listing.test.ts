@@ -1,4 +1,6 @@
 /** What is listed, by format and by where it goes (covers src/cli/commands/calls/list-calls.ts). */
+import { once } from "node:events";
+import { createServer } from "node:http";
 import { Writable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { run } from "../../src/cli/run.js";
@@ -19,6 +21,22 @@ beforeAll(async () => {
 });
 
 afterAll(() => machine.leave());
+
+test("calls list says that it was cut where the service couldn't count the calls for a page", async () => {
+  const calls = ["A", "B"].map((digit) => ({ id: digit.repeat(32), status: "FAILED" }));
+  const server = createServer(({ url = "" }, answer) => {
+    const list = { status: "1 to 2 of 900+", calls };
+    const callback = { id: "9837E6D82347EB5D", name: "far", url: endpointUrl };
+    answer.setHeader("content-type", "application/json").end(JSON.stringify(url.includes("/calls") ? list : callback));
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  const url = `http://127.0.0.1:${typeof address === "object" ? address?.port : ""}`;
+  const env = { WHCB_URL: url, WHCB_USERNAME: "u", WHCB_PASSWORD: "p", WHCB_API_KEY: "k" };
+  const { stdout, stderr } = await machine.whcb(["calls", "list", "far", "-o", "ids", "--limit", "2"], { env });
+  server.close();
+  expect([stdout.trim().split("\n").length, stderr]).toEqual([2, "the first 2 calls of far; --all shows all\n"]);
+});
 
 describe("calls list in a pipe", () => {
   test.each([["ids"], ["ndjson"], ["csv"], ["json"], ["table"]])("lists all calls: -o %s", async (format) => {

@@ -2,16 +2,17 @@
 import { type RawBuilder, type SqlBool, sql } from "kysely";
 import type { Call } from "../../domain/call.js";
 import type { CallFilter } from "../../domain/call-filter.js";
+import type { Clock } from "../../platform/clock.js";
 import { requireCallback } from "../callbacks/callback-row.js";
-import { isAfter, orderBy, type Position, rangesAfter, readCursor, type SortKey, writeCursor } from "../keyset.js";
+import { isAfter, orderBy, type Position, rangesBetween, readCursor, type SortKey, type Values, writeCursor } from "../keyset.js";
 import type { Db } from "../schema.js";
 import { listOf } from "../sqlite/json-rows.js";
 import type { CallPage, CallQuery } from "../store.js";
 import { readCalls } from "./call-row.js";
-import { countByCounters, selectEach } from "./scan-calls.js";
+import { countByCounters, countMatching, periodOf, scanCalls, selectEach } from "./scan-calls.js";
 
-/** Beyond it a total means "at least": a page never takes seconds. */
-export const MAX_COUNTED = 100_000;
+/** For the total of a filtered list. */
+const COUNT_BUDGET_MS = 15;
 
 /** With attempts. A page of large calls is shorter than its limit. */
 export const PAGE_BYTES = 16 * 1024 * 1024;
@@ -19,33 +20,85 @@ export const PAGE_BYTES = 16 * 1024 * 1024;
 const COLUMN_OF = { attemptedDate: "attempted_at", status: "status", messageId: "message_id", id: "id" } as const;
 const NEWEST_FIRST: CallQuery["sort"] = [{ field: "attemptedDate", descending: true }];
 
-/** Reads positions first, from the index alone if possible. By attempted date, any page costs the same; other orders sort all matches. */
-export async function listCalls(db: Db, callbackId: string, query: CallQuery): Promise<CallPage> {
+/**
+ * Reads positions first, from the index alone if possible. By attempted date, any page costs the same, and reading what doesn't match leaves
+ * the event loop free; other orders sort all matches.
+ */
+export async function listCalls(db: Db, clock: Clock, callbackId: string, query: CallQuery): Promise<CallPage> {
   const { key } = await requireCallback(db, callbackId);
   const { filter, limit } = query;
   const keys = sortKeys(query);
   const position = query.cursor === undefined ? null : readCursor(keys, query.cursor);
-  const { rows } = await sql<PositionRow>`
-    ${selectEach(key, filter, { columns: positionColumns(keys), ranges: rangesOf(keys, position) })}
-    ORDER BY ${orderBy(keys)} LIMIT ${limit + 1} OFFSET ${position === null ? query.offset : 0}`.execute(db);
+  const { rows, readTo } = await findRows(db, clock, { callbackKey: key, query, keys, position });
   const shown = rows.slice(0, await countFitting(db, rows.slice(0, limit), query.withAttempts ?? false));
   const offset = position?.offset ?? query.offset;
+  const isCut = shown.length < rows.length;
+  const [first, last] = [shown.at(0), shown.at(-1)];
+  const valuesOf = (row: PositionRow): Values => keys.map(({ column }) => row[column] ?? "");
+  const end = offset + shown.length;
   const byCounters = await countByCounters(db, key, filter);
-  const isLast = shown.length === rows.length && (shown.length > 0 || offset === 0);
-  const total = byCounters ?? position?.total ?? (isLast ? offset + shown.length : await countCalls(db, key, filter));
-  const last = isLast ? undefined : shown.at(-1);
-  const counted = byCounters === null ? total : null;
-  const cursorAt = (row: PositionRow, order: readonly SortKey[], end: number) => {
-    return writeCursor(order, { values: keys.map(({ column }) => row[column] ?? ""), offset: end, total: counted });
-  };
-  const [first] = shown;
+  // By a cursor that leads back, the offset isn't known.
+  const isWhole = position === null && !isCut && readTo === null && (shown.length > 0 || offset === 0);
+  const { count, isExact } =
+    byCounters !== null || isWhole
+      ? { count: byCounters ?? end, isExact: true }
+      : (position?.total ?? (await countMatching(db, clock, callbackId, filter, { budgetMs: COUNT_BUDGET_MS })));
+  const total = byCounters === null ? { count, isExact } : null;
+  const next = isCut ? last && valuesOf(last) : readTo;
   return {
     items: await readPositions(db, callbackId, shown),
-    total,
+    total: isExact ? count : Math.max(count, end),
+    ...(!isExact && { isTotalExact: false }),
     offset,
-    nextCursor: last === undefined ? null : cursorAt(last, keys, offset + shown.length),
-    previousCursor: first === undefined ? null : cursorAt(first, reversed(keys), 0),
+    nextCursor: next ? writeCursor(keys, { values: next, offset: end, total }) : null,
+    previousCursor: first ? writeCursor(reversed(keys), { values: valuesOf(first), offset: 0, total }) : null,
   };
+}
+
+interface PageSearch {
+  readonly callbackKey: number;
+  readonly query: CallQuery;
+  readonly keys: readonly SortKey[];
+  readonly position: Position | null;
+}
+
+/** `rows`: one more than the page, if there are. `readTo`: where to read on; null: at the end, or behind the rows. */
+interface FoundRows {
+  readonly rows: readonly PositionRow[];
+  readonly readTo: Values | null;
+}
+
+async function findRows(db: Db, clock: Clock, { callbackKey, query, keys, position }: PageSearch): Promise<FoundRows> {
+  const { filter, limit, budgetMs = Number.POSITIVE_INFINITY } = query;
+  const columns = positionColumns(keys);
+  const skipped = position === null ? query.offset : 0;
+  const isByIndex = filter.status === "PENDING" ? keys.length === 1 : keys.length === 2 && keys[0]?.column === "attempted_at";
+  if (!isByIndex || isOnlyPeriod(filter)) {
+    const { first, last } = periodOf(filter, keys);
+    const from = position?.values ?? first;
+    const ranges = isByIndex ? rangesBetween(keys, from, last) : [from === null ? sql<SqlBool>`true` : isAfter(keys, from)];
+    const { rows } = await sql<PositionRow>`
+      ${selectEach(callbackKey, filter, { columns, ranges, isByIndex })}
+      ORDER BY ${orderBy(keys)} LIMIT ${limit + 1} OFFSET ${skipped}`.execute(db);
+    return { rows, readTo: null };
+  }
+  const end = clock.monotonicMs() + budgetMs;
+  const found: PositionRow[] = [];
+  for await (const step of scanCalls(db, clock, { callbackKey, filter, keys, after: position?.values ?? null })) {
+    const wanted = skipped + limit + 1 - found.length;
+    const { rows } = await sql<PositionRow>`
+      ${step.select(columns)} ORDER BY ${orderBy(keys)} LIMIT ${wanted}`.execute(db);
+    found.push(...rows);
+    if (rows.length === wanted) break;
+    if (step.end !== null && found.length >= skipped && clock.monotonicMs() >= end)
+      return { rows: found.slice(skipped), readTo: step.end };
+  }
+  return { rows: found.slice(skipped), readTo: null };
+}
+
+/** All that the index holds of it matches. */
+function isOnlyPeriod({ status, since, until, ...others }: CallFilter): boolean {
+  return Object.values(others).every((value) => value === undefined);
 }
 
 /** Names add about 200 bytes to an attempt's row. */
@@ -85,21 +138,6 @@ function reversed(keys: readonly SortKey[]): SortKey[] {
 
 function positionColumns(keys: readonly SortKey[]): RawBuilder<unknown> {
   return sql.raw([...new Set(["seq", ...keys.map(({ column }) => column)])].join(", "));
-}
-
-/** In index order: ranges that SQLite can seek to. */
-function rangesOf(keys: readonly SortKey[], position: Position | null): readonly RawBuilder<SqlBool>[] {
-  if (position === null) return [sql<SqlBool>`true`];
-  return keys[0]?.column === "attempted_at" && keys[1]?.column === "seq"
-    ? rangesAfter(keys, position.values)
-    : [isAfter(keys, position.values)];
-}
-
-async function countCalls(db: Db, callbackKey: number, filter: CallFilter): Promise<number> {
-  const { rows } = await sql<{ total: number }>`
-    SELECT count(*) AS total FROM (
-      ${selectEach(callbackKey, filter, { columns: sql`1`, ranges: [sql<SqlBool>`true`] })} LIMIT ${MAX_COUNTED})`.execute(db);
-  return rows[0]?.total ?? 0;
 }
 
 async function readPositions(db: Db, callbackId: string, positions: readonly PositionRow[]): Promise<Call[]> {

@@ -36,19 +36,15 @@ const STEP_MS = 5;
 const STEP_BYTES = 512 * 1024;
 
 /** A call that is attempted meanwhile moves to the end, by attempted date: in ascending order it is met again. */
-export async function* scanCalls(
-  db: Db,
-  clock: Clock,
-  { callbackKey, filter, keys, after, maxRows }: Scan,
-): AsyncGenerator<ScanStep> {
-  const { start, last, others } = periodOf(filter, keys);
-  let from = after ?? start;
+export async function* scanCalls(db: Db, clock: Clock, scan: Scan): AsyncGenerator<ScanStep> {
+  const { callbackKey, filter, keys, after, maxRows } = scan;
+  const { first, last } = periodOf(filter, keys);
+  let from = after ?? first;
   for (let rows = FIRST_ROWS; ; await clock.nextTurn()) {
     const began = clock.monotonicMs();
-    const left = { callbackKey, filter: others, keys, ranges: rangesBetween(keys, from, last) };
-    const end = await findEnd(db, left, Math.min(rows, maxRows ?? MAX_ROWS));
+    const end = await findEnd(db, scan, rangesBetween(keys, from, last), Math.min(rows, maxRows ?? MAX_ROWS));
     const ranges = rangesBetween(keys, from, end ?? last);
-    yield { select: (columns) => selectEach(callbackKey, others, { columns, ranges }), end };
+    yield { select: (columns) => selectEach(callbackKey, filter, { columns, ranges, isByIndex: true }), end };
     if (end === null) return;
     const tookMs = clock.monotonicMs() - began;
     const factor = Math.min(Math.max(STEP_MS / Math.max(tookMs, 1), 0.25), 2);
@@ -57,30 +53,32 @@ export async function* scanCalls(
   }
 }
 
+interface Period {
+  readonly first: Values | null;
+  readonly last: Values | null;
+}
+
 /** As bounds of the keys: of two conditions on a column, an index seeks to one. A call without an attempted date is in no period. */
-export function periodOf(filter: CallFilter, keys: readonly SortKey[]) {
-  const { since, until, ...others } = filter;
+export function periodOf({ since, until }: CallFilter, keys: readonly SortKey[]): Period {
   const isByDate = keys[0]?.column === "attempted_at";
-  if (!isByDate || (since === undefined && until === undefined)) return { start: null, last: null, others: filter };
+  if (!isByDate || (since === undefined && until === undefined)) return { first: null, last: null };
   // No seq is this small.
   const lower = [Math.max(since ?? 0, 0), -1] as const;
   const upper = until === undefined ? null : [Math.max(until, lower[0]), -1];
-  return keys[0]?.descending ? { start: upper, last: lower, others } : { start: lower, last: upper, others };
-}
-
-interface Left {
-  readonly callbackKey: number;
-  readonly filter: CallFilter;
-  readonly keys: readonly SortKey[];
-  readonly ranges: readonly RawBuilder<SqlBool>[];
+  return keys[0]?.descending ? { first: upper, last: lower } : { first: lower, last: upper };
 }
 
 /** null: fewer rows are left. Reads an index only, or sizes too. */
-async function findEnd(db: Db, { callbackKey, filter, keys, ranges }: Left, rows: number): Promise<Values | null> {
-  const readsResponses = filter.from !== undefined || filter.text !== undefined;
+async function findEnd(
+  db: Db,
+  { callbackKey, filter: { status, from, text }, keys }: Scan,
+  ranges: readonly RawBuilder<SqlBool>[],
+  rows: number,
+): Promise<Values | null> {
+  const readsResponses = from !== undefined || text !== undefined;
   const names = keys.map(({ column }) => column).join(", ");
   const columns = sql.raw(readsResponses ? `${names}, octet_length(response) AS bytes` : names);
-  const each = selectEach(callbackKey, filter.status === undefined ? {} : { status: filter.status }, { columns, ranges });
+  const each = selectEach(callbackKey, status === undefined ? {} : { status }, { columns, ranges, isByIndex: true });
   const offset = readsResponses ? 0 : rows - 1;
   const found = await sql<Readonly<Record<string, number>>>`
     ${each} ORDER BY ${orderBy(keys)} LIMIT ${rows - offset} OFFSET ${offset}`.execute(db);
@@ -104,7 +102,7 @@ export async function countMatching(
   clock: Clock,
   callbackId: string,
   filter: CallFilter,
-  { budgetMs, most = Number.POSITIVE_INFINITY }: CountLimit,
+  { budgetMs }: CountLimit,
 ): Promise<CallCount> {
   const { key } = await requireCallback(db, callbackId);
   const counted = await countByCounters(db, key, filter);
@@ -114,7 +112,7 @@ export async function countMatching(
   for await (const step of scanCalls(db, clock, { callbackKey: key, filter, keys: indexKeys(filter), after: null })) {
     const { rows } = await sql<{ calls: number }>`SELECT count(*) AS calls FROM (${step.select(sql`1`)})`.execute(db);
     count += rows[0]?.calls ?? 0;
-    if (step.end !== null && (count >= most || clock.monotonicMs() >= end)) return { count, isExact: false };
+    if (step.end !== null && clock.monotonicMs() >= end) return { count, isExact: false };
   }
   return { count, isExact: true };
 }
@@ -142,28 +140,35 @@ export function indexKeys({ status }: CallFilter): SortKey[] {
 interface Selection {
   readonly columns: RawBuilder<unknown>;
   readonly ranges: readonly RawBuilder<SqlBool>[];
+  /** The ranges are of the index by attempted date: the period's conditions must not choose it in their place. */
+  readonly isByIndex: boolean;
 }
 
 /** Statuses are literals, given twice: a partial index needs its condition in the query. */
-export function selectEach(callbackKey: number, filter: CallFilter, { columns, ranges }: Selection): RawBuilder<unknown> {
+export function selectEach(
+  callbackKey: number,
+  filter: CallFilter,
+  { columns, ranges, isByIndex }: Selection,
+): RawBuilder<unknown> {
   const statuses = filter.status === undefined ? (["FAILED", "SUCCESS"] as const) : [filter.status];
   const selects = statuses.flatMap((status) =>
     ranges.map((range) => {
       const indexed = status === "PENDING" ? sql`` : sql`AND status <> 'PENDING'`;
       return sql`
         SELECT ${columns} FROM calls
-        WHERE callback_key = ${callbackKey} AND status = ${sql.lit(status)} ${indexed} ${conditionsOf(filter)} AND ${range}`;
+        WHERE callback_key = ${callbackKey} AND status = ${sql.lit(status)} ${indexed} ${conditionsOf(filter, isByIndex)} AND ${range}`;
     }),
   );
   return sql.join(selects, sql` UNION ALL `);
 }
 
 /** Must match domain/call-filter.ts. Each begins with AND. A call without an attempted date (NEVER) is in no period. */
-export function conditionsOf(filter: CallFilter): RawBuilder<unknown> {
+export function conditionsOf(filter: CallFilter, isByIndex = false): RawBuilder<unknown> {
+  const attemptedAt = isByIndex ? sql`+attempted_at` : sql`attempted_at`;
   const { since, until, changedBefore, markedAt, statusCodes, reason, channel, messageId, from, text } = filter;
   const conditions: RawBuilder<SqlBool>[] = [];
-  if (since !== undefined) conditions.push(sql`attempted_at >= ${Math.max(since, 0)}`);
-  if (until !== undefined) conditions.push(sql`attempted_at >= 0 AND attempted_at < ${until}`);
+  if (since !== undefined) conditions.push(sql`${attemptedAt} >= ${Math.max(since, 0)}`);
+  if (until !== undefined) conditions.push(sql`${attemptedAt} >= 0 AND ${attemptedAt} < ${until}`);
   if (changedBefore !== undefined) conditions.push(sql`changed_at <= ${changedBefore}`);
   if (markedAt !== undefined) conditions.push(sql`changed_at = ${markedAt} AND settled_by = 'user'`);
   if (statusCodes !== undefined) conditions.push(codeCondition(statusCodes));

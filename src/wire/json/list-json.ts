@@ -4,24 +4,25 @@ import { listOf, objectOf, textOf } from "./json-value.js";
 
 export const NO_RECORDS = "No records found";
 
-/** "1 to 20 of 347"; `offset` is 0-based. */
-export function listStatus(offset: number, count: number, total: number): string {
-  return count === 0 ? NO_RECORDS : `${offset + 1} to ${offset + count} of ${Math.max(total, offset + count)}`;
+/** "1 to 20 of 347", or "of 347+" if there may be more; `offset` is 0-based. */
+export function listStatus(offset: number, count: number, total: number, isTotalExact = true): string {
+  if (count === 0) return NO_RECORDS;
+  return `${offset + 1} to ${offset + count} of ${Math.max(total, offset + count)}${isTotalExact ? "" : "+"}`;
 }
 
 /** An empty page has only a `status`. */
 export function listToJson(
   name: string,
   items: readonly unknown[],
-  page: { readonly offset: number; readonly total: number; readonly link: readonly Link[] },
+  page: { readonly offset: number; readonly total: number; readonly isTotalExact?: boolean; readonly link: readonly Link[] },
 ): Record<string, unknown> {
   if (items.length === 0) return { status: NO_RECORDS };
-  return { status: listStatus(page.offset, items.length, page.total), [name]: items, link: page.link };
+  return { status: listStatus(page.offset, items.length, page.total, page.isTotalExact), [name]: items, link: page.link };
 }
 
 export interface ReadList {
   readonly items: readonly unknown[];
-  /** null if unknown. */
+  /** null if unknown, or if there may be more. */
   readonly total: number | null;
   readonly next: string | null;
 }

@@ -74,6 +74,7 @@ it("erases the calls of a sender in every state, and their attempts, and keeps i
     changedAt: before.changedAt,
   });
   expect(await callOf(store, callback, "OTHER")).toEqual(other);
+  expect(await store.markMatching(callback.id, {}, { status: "FAILED", now: NOW + 2 })).toBe(0);
   expect(await store.countCalls(callback.id)).toEqual({ PENDING: 0, FAILED: 1, SUCCESS: 3 });
   expect(await countRows(store, callback)).toEqual({ PENDING: 0, FAILED: 1, SUCCESS: 3 });
   const attempts = await store.listAttempts(callback.id, ["FAILED", "SUCCESS", "OTHER"]);

@@ -28,7 +28,7 @@ async function listCalls({ args, screen }: Invocation, session: Session): Promis
     screen,
     args.get(COLUMNS) ?? (name === null ? ACROSS_CALLBACKS[screen.format] : undefined),
   );
-  const total = { listed: 0, known: 0, leftOut: 0, isOpen: false };
+  const total = { listed: 0, known: 0, leftOut: 0, isOpen: false, isUncounted: false };
   for (const callback of callbacks) {
     const left = limit - total.listed;
     if (left <= 0) {
@@ -45,9 +45,10 @@ async function listCalls({ args, screen }: Invocation, session: Session): Promis
       await listing.add(page.calls.map((call) => ({ call, callbackName: callback.name })));
     }
     total.known += known ?? 0;
+    total.isUncounted ||= known === null && total.listed >= limit;
   }
   await listing.end();
-  const isCut = Number.isFinite(limit) && (total.isOpen || total.known > total.listed);
+  const isCut = Number.isFinite(limit) && (total.isOpen || total.isUncounted || total.known > total.listed);
   if (screen.format === "table" || total.listed === 0 || isCut) screen.info(closingLine(total, callbacks, isCut));
   return 0;
 }
@@ -58,7 +59,13 @@ const ACROSS_CALLBACKS: Readonly<Record<string, readonly string[]>> = {
 };
 
 function closingLine(
-  total: { readonly listed: number; readonly known: number; readonly leftOut: number; readonly isOpen: boolean },
+  total: {
+    readonly listed: number;
+    readonly known: number;
+    readonly leftOut: number;
+    readonly isOpen: boolean;
+    readonly isUncounted: boolean;
+  },
   callbacks: readonly ListedCallback[],
   isCut: boolean,
 ): string {
@@ -67,6 +74,7 @@ function closingLine(
     total.leftOut > 0 ? ` (${total.leftOut} left out: the service returned them although the filter excludes them)` : "";
   if (total.listed === 0) return `no calls${where} match${leftOut}`;
   if (total.isOpen) return `${count(total.listed, "call")}${leftOut}, and more callbacks that weren't read; --all shows all`;
+  if (isCut && total.isUncounted) return `the first ${count(total.listed, "call")}${where}${leftOut}; --all shows all`;
   if (isCut) return `${total.listed} of ${total.known} calls${where}${leftOut}; --all shows all`;
   return `${count(total.listed, "call")}${where}${leftOut}`;
 }

@@ -106,7 +106,7 @@ describe("query plans", () => {
         ]),
       ).toString("base64url");
       for (const place of [{}, { offset: 1_000 }, { cursor }]) {
-        const plans = await plansOf(() => listCalls(db, "CB", query({ filter, ...place })));
+        const plans = await plansOf(() => listCalls(db, systemClock, "CB", query({ filter, ...place })));
         expect(plans.join("\n")).toContain(index);
         expect(plans.filter(isScan)).toEqual([]);
       }
@@ -115,7 +115,7 @@ describe("query plans", () => {
 
   it("a page by cursor seeks by both keys", async () => {
     const cursor = Buffer.from(JSON.stringify(["-attempted_at,-seq", [9, 9], 0, null])).toString("base64url");
-    const plans = await plansOf(() => listCalls(db, "CB", query({ cursor })));
+    const plans = await plansOf(() => listCalls(db, systemClock, "CB", query({ cursor })));
     expect(plans.filter((line) => line.includes("attempted_at=? AND rowid<?"))).toHaveLength(2);
     expect(plans.filter((line) => line.includes("attempted_at<?"))).toHaveLength(2);
   });

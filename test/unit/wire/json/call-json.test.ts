@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { readCall, readCallList } from "../../../../src/wire/json/call-json.js";
+import { listToJson } from "../../../../src/wire/json/list-json.js";
 
 const PLATFORM_CALL = {
   id: "9B1A",
@@ -88,6 +89,12 @@ describe("readCallList", () => {
       const list = readCallList({ status: "1 to 20 of 1,347", calls: [PLATFORM_CALL], link }, { callbackId: "CB" });
       expect([list.total, list.next, list.calls.length]).toEqual([1347, next.uri, 1]);
     }
+  });
+
+  it("takes the total of a list that may be longer as unknown", () => {
+    const document = listToJson("calls", [PLATFORM_CALL], { offset: 40, total: 12_345, isTotalExact: false, link: [] });
+    expect(document.status).toBe("41 to 41 of 12345+");
+    expect(readCallList(document, { callbackId: "CB" })).toMatchObject({ total: null, next: null });
   });
 
   it("reads 'No records found' as an empty list", () => {
