@@ -31,6 +31,7 @@ export const list: Bench = async (scope) => {
     "statusCode=503": `${first}&statusCode=503`,
     "since and until": `${first}&since=2020-01-01T00:00:00Z&until=2100-01-01T00:00:00Z`,
     "channel=SMS": `${first}&channel=SMS`,
+    "q=come": `${first}&q=come`,
   };
   const times = new Map<string, number[]>(Object.keys(paths).map((name) => [name, []]));
   for (let sample = 0; sample < SAMPLES; sample += 1) {
@@ -46,7 +47,7 @@ export const list: Bench = async (scope) => {
   const filtered = Object.keys(paths).slice(2);
   return [
     compare({ measure: "page 5 000 by rel=next, against the first", ours: ms("deep"), ...against, atMost: 1.3 }),
-    ...filtered.map((name): Measure => compare({ measure: `first page, ${name}`, ours: ms(name), ...against })),
+    ...filtered.map((name): Measure => compare({ measure: `first page, ${name}`, ours: ms(name), ...against, atMost: 20 })),
     compare({
       measure: "counts by status, against those of 1 000 calls",
       ours: (countLargeUs ?? Number.NaN) / 1_000,

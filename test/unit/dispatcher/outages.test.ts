@@ -35,6 +35,22 @@ describe("an outage whose calls are all settled", () => {
     expect(await outages()).toEqual([{ endedAt: markedAt, failedCalls: 20 }]);
   });
 
+  it("closes when a mark of all that match is done, and sends none of them; the endpoint is told once", async () => {
+    sim = await Simulation.open();
+    sim.endpoint = down;
+    const callback = await sim.callback();
+    await sim.accept(callback, 1_200);
+    await sim.runFor(HOUR);
+    expect(await outages()).toMatchObject([{ endedAt: null }]);
+    const filter = { status: "FAILED", changedBefore: sim.clock.now() } as const;
+    expect(await sim.store.markMatching(callback.id, filter, { status: "SUCCESS", now: sim.clock.now() })).toBe(1_200);
+    const [markedAt, sent] = [sim.clock.now(), sim.sent.length];
+    sim.dispatcher.changed(callback.id);
+    await sim.runFor(HOUR);
+    expect(await outages()).toMatchObject([{ endedAt: markedAt }]);
+    expect(sim.sent.length).toBe(sent);
+  });
+
   it("closes at once when a requested replay delivers the last one", async () => {
     const { callback } = await anOutage(20);
     sim.endpoint = up;
