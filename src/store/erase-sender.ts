@@ -3,6 +3,7 @@ import { sql } from "kysely";
 import { type CallStatus, eraseCall } from "../domain/call.js";
 import { WhcbError } from "../domain/errors.js";
 import type { Mail } from "../domain/outage.js";
+import type { ErasedSender, SenderErasure } from "./admin-store.js";
 import { requireNoRuns } from "./callbacks/run-leases.js";
 import { eraseAttempts } from "./calls/attempts.js";
 import { CountChanges } from "./calls/call-counts.js";
@@ -10,7 +11,6 @@ import { eraseResponses } from "./calls/call-row.js";
 import { readStatesBySeq, writeStates } from "./calls/call-state.js";
 import { countSent, listMails, saveMailTexts } from "./outcomes/mails.js";
 import type { Db } from "./schema.js";
-import type { ErasedSender, SenderErasure } from "./store.js";
 
 /** Rows per transaction and per read. */
 const CHUNK = 500;

@@ -3,6 +3,7 @@ import { LONGEST_MS } from "../domain/duration.js";
 import { WhcbError } from "../domain/errors.js";
 import { DEFAULT_SERVICE_SETTINGS, type ServiceSettings } from "../domain/service-settings.js";
 import type { Clock } from "../platform/clock.js";
+import type { AdminStore } from "./admin-store.js";
 import { requireCallback } from "./callbacks/callback-row.js";
 import { versionStore } from "./callbacks/callback-versions.js";
 import { callbackStore } from "./callbacks/callbacks.js";
@@ -30,7 +31,7 @@ import { purgeDeleted, purgeExpired } from "./purge.js";
 import type { Db } from "./schema.js";
 import { checkSecretKey, hasKeyCheck, type KeyCipher, keyCipher, type SecretKeySource } from "./secret-key.js";
 import { openSqlite } from "./sqlite/open-sqlite.js";
-import type { AdminStore, Gauges, SettingsStore, Store } from "./store.js";
+import type { Gauges, SettingsStore, Store } from "./store.js";
 
 export interface OpenStoreOptions {
   /** A SQLite file's path, or ":memory:". */

@@ -313,38 +313,6 @@ export interface MailStore {
   recordMailFailed(outageId: string, error: string, nextTryAt: number): Promise<void>;
 }
 
-export interface SenderErasure {
-  /** Whether it is one of the sender's addresses; false for "". */
-  readonly isSender: (address: string) => boolean;
-  /** Without what belongs to the sender or to these calls; null: nothing does. */
-  readonly eraseMail: (mail: Mail, callIds: ReadonlySet<string>) => Pick<Mail, "subject" | "text"> | null;
-  /** Only find. */
-  readonly dryRun: boolean;
-  readonly now: number;
-}
-
-export interface ErasedSender {
-  readonly callIds: ReadonlySet<string>;
-  /** Of these calls: had something still to be sent. */
-  readonly waiting: number;
-  readonly attempts: number;
-  /** As they were stored, with the number of calls. */
-  readonly addresses: ReadonlyMap<string, number>;
-  /** As they are now. */
-  readonly mails: readonly Mail[];
-  /** Of these: sent to a mail server. */
-  readonly sentMails: number;
-  /** Of these: written to a file. */
-  readonly filedMails: number;
-}
-
-/** For commands on the database itself. */
-export interface AdminStore extends CredentialStore {
-  /** While nothing serves the database: a dispatcher has responses in memory. */
-  eraseSender(erasure: SenderErasure): Promise<ErasedSender>;
-  close(): Promise<void>;
-}
-
 export interface SettingsStore {
   /** Defaults for what isn't stored. */
   readSettings(): Promise<ServiceSettings>;
