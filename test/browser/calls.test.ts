@@ -1,7 +1,7 @@
 /** What failed: found, marked and replayed. */
 import type { Browser } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { expectUsable, openBrowser, seeNotice, seePage, type Window } from "../support/browser/browser-window.js";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { expectUsable, openBrowser, seeNotice, seePage, VISITS, type Window } from "../support/browser/browser-window.js";
 import { Rehearsal } from "../support/browser/rehearsal.js";
 
 let browser: Browser;
@@ -9,29 +9,23 @@ let rehearsal: Rehearsal;
 let window: Window;
 
 beforeAll(async () => {
-  browser = await openBrowser();
+  [browser, rehearsal] = await Promise.all([openBrowser(), Rehearsal.begin()]);
 });
 
-afterAll(() => browser?.close());
-
-beforeEach(async () => {
-  rehearsal = await Rehearsal.begin();
+afterAll(async () => {
+  await browser?.close();
+  await rehearsal?.end();
 });
 
-afterEach(async () => {
-  await window?.close();
-  await rehearsal.end();
-});
+afterEach(() => window?.close());
 
-describe.each([
-  { width: 1280, colorScheme: "light", hasScript: true },
-  { width: 360, colorScheme: "dark", hasScript: false },
-] as const)("at $width px, $colorScheme, with script: $hasScript", (look) => {
+describe.each(VISITS)("at $width px, $colorScheme, with script: $hasScript", (visit) => {
   it("failed calls are filtered, some are marked, and all that match are replayed, stopped and replayed again", async () => {
-    const id = await rehearsal.api.create({ name: "Replies CRM", url: rehearsal.endpointUrl, retriesEnabled: false });
+    const name = `Replies at ${visit.width} px ${visit.hasScript ? "with" : "without"} script`;
+    const id = await rehearsal.api.create({ name, url: rehearsal.endpointUrl, retriesEnabled: false });
     await rehearsal.fail(id, 30, 503);
     await rehearsal.fail(id, 5, 500);
-    window = await rehearsal.signIn(browser, look);
+    window = await rehearsal.signIn(browser, visit);
     const { page } = window;
     const rows = page
       .getByRole("table", { name: "Calls" })
@@ -40,8 +34,8 @@ describe.each([
     const since = page.getByRole("textbox", { name: "Since" });
     const act = (name: string) => page.getByRole("button", { name, exact: true }).click();
 
-    await page.getByRole("link", { name: "Replies CRM" }).first().click();
-    await seePage(window, "Replies CRM");
+    await page.getByRole("link", { name }).first().click();
+    await seePage(window, name);
     expect(await rows.count()).toBe(35);
     await expectUsable(window);
     await page.getByRole("link", { name: /^500/ }).click();
@@ -65,7 +59,7 @@ describe.each([
     await seeNotice(window, "Select calls first");
 
     for (const index of [1, 3]) await rows.nth(index).getByRole("checkbox").check();
-    if (look.hasScript) await page.getByText("2 selected").waitFor();
+    if (visit.hasScript) await page.getByText("2 selected").waitFor();
     await expectUsable(window);
     await act("Mark successful");
     await seePage(window, "Mark 2 calls successful");
@@ -96,15 +90,15 @@ describe.each([
     await expectUsable(window);
 
     await page.getByRole("link", { name: "Calls", exact: true }).click();
-    await seePage(window, "Replies CRM");
+    await seePage(window, name);
     await page.getByLabel("All that match").check();
     await act("Replay");
     await act(`Replay ${left + 3} calls`);
     await seePage(window, `Replay of ${left + 3} calls`);
     // It shows the end by itself where there are scripts.
     const finished = page.getByText("finished", { exact: true });
-    if (!look.hasScript) await rehearsal.settled(id, "SUCCESS", 35);
-    if (!look.hasScript) await page.reload();
+    if (!visit.hasScript) await rehearsal.settled(id, "SUCCESS", 35);
+    if (!visit.hasScript) await page.reload();
     await finished.waitFor();
     await page.getByText(`${left + 3} of ${left + 3} calls done`).waitFor();
     await expectUsable(window);

@@ -1,6 +1,6 @@
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { expectUsable, openBrowser, openWindow } from "../support/browser/browser-window.js";
+import { expectUsable, openBrowser, openWindow, VISITS } from "../support/browser/browser-window.js";
 import { Rehearsal } from "../support/browser/rehearsal.js";
 import { USER_ENV } from "../support/process/served-api.js";
 
@@ -18,9 +18,9 @@ afterAll(async () => {
 
 const { WHCB_USERNAME: username, WHCB_PASSWORD: password } = USER_ENV;
 
-describe.each([{ hasScript: true }, { hasScript: false }])("with script: $hasScript", (choice) => {
+describe.each(VISITS)("at $width px, $colorScheme, with script: $hasScript", (visit) => {
   it("a person signs in with a password, comes to the page that was asked for, and signs out", async () => {
-    const window = await openWindow(browser, rehearsal.url, choice);
+    const window = await openWindow(browser, rehearsal.url, visit);
     const { page, close } = window;
     await page.goto("/");
     await page.getByRole("heading", { name: "Sign in" }).waitFor();
@@ -52,7 +52,7 @@ describe.each([{ hasScript: true }, { hasScript: false }])("with script: $hasScr
     const { stdout } = await rehearsal.home.whcb(["console", "-o", "json"], { env: USER_ENV });
     const { url, code } = JSON.parse(stdout);
     for (const outcome of ["Manage API Callbacks", "Sign in"]) {
-      const { page, close } = await openWindow(browser, rehearsal.url, choice);
+      const { page, close } = await openWindow(browser, rehearsal.url, visit);
       await page.goto(url);
       await page.getByLabel("Or a code").fill(code);
       await page.keyboard.press("Enter");

@@ -26,11 +26,21 @@ export function openBrowser(): Promise<Browser> {
 
 export interface WindowOptions extends Partial<Look> {
   readonly hasScript?: boolean;
+  /** In which pages must be usable; default: this window's. */
+  readonly looks?: readonly Look[];
 }
+
+/** How a test's person looks at the console. */
+export const VISITS = [
+  { width: 1280, colorScheme: "light", hasScript: true, looks: LOOKS },
+  { width: 360, colorScheme: "dark", hasScript: true },
+  { width: 360, colorScheme: "light", hasScript: false },
+] as const satisfies readonly WindowOptions[];
 
 export interface Window {
   readonly page: Page;
   readonly look: Look;
+  readonly looks: readonly Look[];
   readonly hasScript: boolean;
   /** Of the page's scripts, and what its Content-Security-Policy blocked. */
   readonly errors: readonly string[];
@@ -41,8 +51,9 @@ export interface Window {
 export async function openWindow(
   browser: Browser,
   url: string,
-  { width = 1280, colorScheme = "light", hasScript = true }: WindowOptions = {},
+  { width = 1280, colorScheme = "light", hasScript = true, looks }: WindowOptions = {},
 ): Promise<Window> {
+  const look = { width, colorScheme };
   const context = await browser.newContext({
     baseURL: url,
     viewport: { width, height: HEIGHT },
@@ -59,7 +70,7 @@ export async function openWindow(
     // A page that answers with an error status is none of the script.
     if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) errors.push(message.text());
   });
-  return { page, look: { width, colorScheme }, hasScript, errors, close: () => context.close() };
+  return { page, look, looks: looks ?? [look], hasScript, errors, close: () => context.close() };
 }
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -73,9 +84,9 @@ export async function seriousProblems(page: Page): Promise<readonly string[]> {
     .flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html}\n${failureSummary}`));
 }
 
-/** In every look: nothing serious by axe, which needs scripts, and no scrolling to the side. No error so far. */
-export async function expectUsable({ page, look, hasScript, errors }: Window): Promise<void> {
-  for (const one of LOOKS) {
+/** In each of its looks: nothing serious by axe, which needs scripts, and no scrolling to the side. No error so far. */
+export async function expectUsable({ page, look, looks, hasScript, errors }: Window): Promise<void> {
+  for (const one of looks) {
     await show(page, one);
     const where = `${page.url()} at ${one.width} px, ${one.colorScheme}`;
     if (hasScript) expect(await seriousProblems(page), where).toEqual([]);

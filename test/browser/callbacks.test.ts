@@ -1,0 +1,86 @@
+/** The settings screen, by its path in the product's story. */
+import type { Browser } from "playwright-core";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { expectUsable, openBrowser, seeNotice, seePage, VISITS, type Window } from "../support/browser/browser-window.js";
+import { Rehearsal } from "../support/browser/rehearsal.js";
+
+let browser: Browser;
+let rehearsal: Rehearsal;
+let window: Window;
+
+beforeAll(async () => {
+  [browser, rehearsal] = await Promise.all([openBrowser(), Rehearsal.begin()]);
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await rehearsal?.end();
+});
+
+afterEach(() => window?.close());
+
+describe.each(VISITS)("at $width px, $colorScheme, with script: $hasScript", (visit) => {
+  it("a callback is created with mistakes first, tested, and its retries are switched on during an outage", async () => {
+    window = await rehearsal.signIn(browser, visit);
+    const { page } = window;
+    const sample = page.locator("details").filter({ visible: true }).locator("pre");
+    await seePage(window, "Manage API Callbacks");
+    await expectUsable(window);
+    await page.getByRole("link", { name: "New callback" }).first().click();
+    await seePage(window, "New API Callback");
+    await expectUsable(window);
+
+    await page.getByLabel("Destination URL").fill("ftp://crm.example.com");
+    await page.getByLabel("Notification E-mail").fill("ops@example.com");
+    await page.getByLabel("XML").check();
+    await page.getByRole("button", { name: "Create callback" }).click();
+    const summary = page.getByRole("alert");
+    await summary.waitFor();
+    await expectUsable(window);
+    expect(await page.getByLabel("Callback Name").getAttribute("aria-invalid")).toBe("true");
+    expect(await page.getByLabel("Destination URL").inputValue()).toBe("ftp://crm.example.com");
+    expect(await page.getByLabel("XML").isChecked()).toBe(true);
+    expect(await sample.textContent()).toContain("<messageid>");
+
+    await summary.getByRole("link", { name: "Callback Name" }).click();
+    await page.keyboard.type("Replies <b>CRM</b>");
+    await page.getByLabel("Destination URL").fill(rehearsal.endpointUrl);
+    await page.getByLabel("JSON").check();
+    expect(await sample.textContent()).toContain('"messageid"');
+    await page.getByLabel("Auth Parameter").fill("PLANTED-KEY");
+    await page.getByRole("button", { name: "Send a test" }).click();
+    await seeNotice(window, "The endpoint accepted the test");
+    await expectUsable(window);
+    expect(await page.content()).not.toContain("PLANTED-KEY");
+    await page.getByLabel("Auth Parameter").fill("PLANTED-KEY");
+    await page.getByRole("button", { name: "Create callback" }).click();
+    await seePage(window, "Edit API Callback");
+    expect(await page.content()).not.toContain("PLANTED-KEY");
+    await expectUsable(window);
+
+    const id = /callbacks\/(\w+)\/edit/.exec(page.url())?.[1] ?? "";
+    await rehearsal.fail(id, 12, 503);
+    await page.getByRole("link", { name: "Callbacks" }).first().click();
+    const row = page.getByRole("row").filter({ hasText: "Replies <b>CRM</b>" });
+    await row.getByText("down").waitFor();
+    await expectUsable(window);
+    rehearsal.answer(200);
+    await row.getByRole("link", { name: "Edit" }).click();
+    await seePage(window, "Edit API Callback");
+    const retries = page.getByRole("group", { name: "Retries" });
+    expect(await retries.getByLabel("Disabled").isChecked()).toBe(true);
+    await retries.getByLabel("Enabled").check();
+    await page.getByRole("button", { name: "Save changes" }).click();
+    await seeNotice(window, "Retries are enabled");
+    expect(await retries.getByLabel("Enabled").isChecked()).toBe(true);
+    await expectUsable(window);
+    await rehearsal.settled(id, "SUCCESS", 12);
+
+    await page.getByRole("link", { name: "Delete…" }).click();
+    await seePage(window, "Delete API Callback");
+    await expectUsable(window);
+    await page.getByRole("button", { name: "Delete this callback" }).click();
+    await seePage(window, "Manage API Callbacks");
+    await seeNotice(window, "Deleted Replies <b>CRM</b>");
+  });
+});
