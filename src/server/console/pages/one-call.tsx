@@ -59,7 +59,7 @@ export function OneCall(view: OneCallView): VNode {
         <h2>Attempts</h2>
         <Attempts attempts={attempts} call={call} />
       </div>
-      <h2>Body</h2>
+      <h2>Body as it is sent</h2>
       <Body callback={callback} body={body} />
     </>
   );

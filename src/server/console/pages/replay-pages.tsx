@@ -115,7 +115,7 @@ export function OneReplay({
   const path = callsUrl(callbackId, "replays", id);
   const isRunning = left > 0;
   return (
-    <div class="card" data-live="replay">
+    <div class="card replay" data-live="replay">
       <p class="replay-state">
         <ReplayBadge replay={replay} /> requested <Time at={requestedAt} />
       </p>
@@ -129,10 +129,11 @@ export function OneReplay({
         facts={[
           ["Accepted", <Count value={succeeded} />],
           ["Failed again", <Count value={failed} />],
-          ["Not sent: stopped, marked or erased", <Count value={cancelled} />],
+          ["Not sent", <Count value={cancelled} />],
           ["Left", <Count value={left} />],
         ]}
       />
+      {cancelled > 0 && <p>What wasn't sent was left out by Stop, marked or erased.</p>}
       {failed > 0 && (
         <p>
           What failed again is among the <a href={callsUrl(callbackId)}>failed calls</a>, and is retried as before if retries are

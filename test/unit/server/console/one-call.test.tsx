@@ -1,0 +1,71 @@
+import { render } from "preact-render-to-string";
+import { describe, expect, it } from "vitest";
+import type { Call } from "../../../../src/domain/call.js";
+import { DEFAULT_RETRY_POLICY } from "../../../../src/domain/retry-policy.js";
+import { OneCall, type OneCallView } from "../../../../src/server/console/pages/one-call.js";
+import { aCall, anAttempt } from "../../../support/builders.js";
+
+const NOW = Date.UTC(2030, 0, 1, 9, 30);
+const FAILED = { status: "FAILED", attemptCount: 1, attemptedAt: NOW, firstFailedAt: NOW, statusCode: 503 } as const;
+
+const aView = (call: Partial<Call>, over: Partial<OneCallView> = {}): OneCallView => ({
+  callback: { id: "00112233445566AA", contentType: "json", retriesEnabled: true },
+  call: aCall(call),
+  attempts: [],
+  endpointState: "up",
+  policy: DEFAULT_RETRY_POLICY,
+  body: "{}",
+  ...over,
+});
+
+const textOf = (view: OneCallView): string => {
+  return render(<OneCall {...view} />)
+    .replace(/<[^>]+>/g, " ")
+    .replace(/\s+/g, " ");
+};
+
+describe("a call's next attempt", () => {
+  it.each<[string, Partial<Call>, Partial<OneCallView>]>([
+    ["the first, as soon as it is its turn", { status: "PENDING" }, {}],
+    ["2030-01-01 09:30:00 UTC at the earliest", { ...FAILED, due: { at: NOW, cause: "retry" } }, {}],
+    ["at the earliest : the endpoint is down", { ...FAILED, due: { at: NOW, cause: "retry" } }, { endpointState: "down" }],
+    ["a replay, as soon as it is its turn", { ...FAILED, due: { at: NOW, cause: "replay" } }, {}],
+    ["none: retries ended at 2030-01-02 09:30:00 UTC", FAILED, {}],
+    ["none: a user marked it failed", { ...FAILED, settledBy: "user" }, {}],
+    ["none: retries are disabled", FAILED, { callback: { id: "00112233445566AA", contentType: "json", retriesEnabled: false } }],
+    ["none: it is settled", { status: "SUCCESS", settledBy: "dispatcher" }, {}],
+  ])("is %s", (text, call, over) => {
+    expect(textOf(aView(call, over)).replace(" :", ":")).toContain(
+      `Next attempt ${text.replace(" :", ":")}`.replace("Next attempt at", "at"),
+    );
+  });
+});
+
+describe("a settled call", () => {
+  it("says who settled it, and can be marked failed again unless it was erased", () => {
+    expect(textOf(aView({ status: "SUCCESS", settledBy: "replay" }))).toContain("Settled a client replayed it");
+    expect(textOf(aView({ status: "SUCCESS", settledBy: "user" }))).toMatch(/a user marked it successful.*Mark failed again/);
+    const erased = aView({ status: "SUCCESS", settledBy: "user", statusMessage: "Erased: the sender's data was removed" });
+    expect(textOf({ ...erased, body: null })).toMatch(/the sender's data was erased.*Erased with the sender's data/);
+    expect(textOf({ ...erased, body: null })).not.toContain("Mark failed again");
+  });
+});
+
+describe("attempts", () => {
+  it("say that a held call had none, and when one was sent twice on new connections", () => {
+    expect(textOf(aView({ ...FAILED, attemptCount: 0, statusCode: null }))).toContain("it arrived while the endpoint was down");
+    const result = { kind: "unreachable", reason: "reset", detail: "closed", resent: true } as const;
+    expect(textOf(aView(FAILED, { attempts: [anAttempt({ result })] }))).toContain(
+      "reset: closed (sent again on a new connection)",
+    );
+  });
+});
+
+describe("a body", () => {
+  it("of any size is shown up to a limit that is named", () => {
+    const body = JSON.stringify({ content: "x".repeat(200_000) });
+    const html = render(<OneCall {...aView(FAILED, { body })} />);
+    expect(html.length).toBeLessThan(75_000);
+    expect(html).toContain("The first 65536 of 200019 characters.");
+  });
+});
