@@ -37,6 +37,8 @@ export interface FoundCalls {
 const PAGE_SIZE = 50;
 /** What a filtered count may take, ms. */
 const COUNT_MS = 50;
+/** What reading calls that don't match may take, ms; the next page reads on. */
+const SEARCH_MS = 250;
 
 export function addCallList(pages: Pages): void {
   const { deps, lookup } = pages.context;
@@ -70,7 +72,7 @@ export function addCallList(pages: Pages): void {
     const pathOf = (name: string, at: string | null) => (at === null ? null : callsPath(callback.id, typed, { [name]: at }));
     const read = async (descending: boolean, at: string | undefined) => {
       const sort = [{ field: "attemptedDate", descending }] as const;
-      const page = { limit: PAGE_SIZE, offset: 0, ...(at !== undefined && { cursor: at }) };
+      const page = { limit: PAGE_SIZE, offset: 0, budgetMs: SEARCH_MS, ...(at !== undefined && { cursor: at }) };
       return await store.listCalls(callback.id, { filter, sort, ...page });
     };
     if (newer !== undefined) {
@@ -177,6 +179,7 @@ function FoundCallsForm({
   typed: TypedFilter;
   found: FoundCalls;
 }): VNode {
+  if (calls.length === 0 && older !== null) return <SearchOn older={older} />;
   if (calls.length === 0) return <NoCalls callbackId={callbackId} typed={typed} />;
   return (
     <form class="selection" method="get" action={callsUrl(callbackId, "confirm")} autocomplete="off" data-selection="">
@@ -229,6 +232,7 @@ function actionsFor(status: StatusChoice): readonly (keyof typeof CALL_ACTIONS)[
 }
 
 function Matching({ matching, typed }: { matching: CallCount; typed: TypedFilter }): VNode {
+  if (matching.count === 0 && !matching.isExact) return <>Calls that match: not counted</>;
   const adjective = typed.status === "ATTEMPTED" ? "" : `${statusWord(typed.status)} `;
   return (
     <>
@@ -238,12 +242,26 @@ function Matching({ matching, typed }: { matching: CallCount; typed: TypedFilter
 }
 
 /** Never a guess. */
-export function CountText({ count: { count, isExact } }: { count: CallCount }): VNode {
+function CountText({ count: { count, isExact } }: { count: CallCount }): VNode {
+  if (count === 0 && !isExact) return <>not counted</>;
   return (
     <>
       {!isExact && "more than "}
       <Count value={count} />
     </>
+  );
+}
+
+function SearchOn({ older }: { older: string }): VNode {
+  return (
+    <Empty title="Nothing found yet">
+      <p>There are many calls, and only the newer ones have been searched.</p>
+      <p>
+        <a class="button button-secondary" href={older}>
+          Search on
+        </a>
+      </p>
+    </Empty>
   );
 }
 

@@ -132,6 +132,7 @@ function readAsked(callback: Callback, query: Query, now: number): Asked {
   const marked = readInstant(query, "marked");
   const at = readInstant(query, "at") ?? now;
   if (marked !== null) {
+    if (action !== "failed") throw new WhcbError("invalid", "Only the mark can be undone");
     const filter = { status: "SUCCESS", markedAt: marked } as const;
     return { action, set: { filter }, at, back, fields: [...common, ["marked", String(marked)]] };
   }

@@ -68,6 +68,7 @@ export function ReplayList({ callbackId, replays }: { callbackId: string; replay
     <div data-live="replays">
       <Table
         caption="Replays"
+        isStacked
         keyOf={({ id }) => id}
         rows={replays}
         columns={[
@@ -117,7 +118,10 @@ export function OneReplay({
   return (
     <div class="card replay" data-live="replay">
       <p class="replay-state">
-        <ReplayBadge replay={replay} /> requested <Time at={requestedAt} />
+        <span data-announce="Replay">
+          <ReplayBadge replay={replay} />
+        </span>
+        requested <Time at={requestedAt} />
       </p>
       <label class="progress">
         <span>
