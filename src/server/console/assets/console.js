@@ -58,27 +58,36 @@ document.addEventListener("submit", (event) => {
   }
 });
 
-/** Back from the page that followed. */
-addEventListener("pageshow", () => {
+function endBusy() {
   for (const form of document.querySelectorAll("form[aria-busy]")) {
     form.ariaBusy = null;
     for (const button of form.querySelectorAll("[data-text]")) button.textContent = button.dataset.text;
   }
-});
+}
+
+// Back from the page that followed.
+addEventListener("pageshow", endBusy);
 
 /** Shows the answer in this page, which keeps the typed key. */
 async function sendTest(form, submitter) {
   const body = new URLSearchParams(new FormData(form, submitter));
   const answer = await fetch(form.action, { method: "POST", body }).catch(() => null);
-  if (answer === null || answer.redirected) {
-    location.reload();
+  // Signed out.
+  if (answer?.redirected) return location.reload();
+  if (answer === null || (!answer.ok && answer.status !== 422)) {
+    endBusy();
+    const notice = document.createElement("div");
+    notice.className = "alert alert-problem";
+    notice.textContent = "The service didn't send the test. Try again later.";
+    document.querySelector(".notices").replaceChildren(notice);
+    notice.scrollIntoView({ block: "nearest" });
     return;
   }
   const main = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("main");
   const key = form.elements["auth.key"].value;
   document.querySelector("main").replaceWith(main);
   const field = main.querySelector("[name='auth.key']");
-  if (field !== null && key !== "") {
+  if (key !== "") {
     field.value = key;
     for (const note of main.querySelectorAll("[data-key-lost]")) note.remove();
   }

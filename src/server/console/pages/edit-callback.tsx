@@ -66,26 +66,30 @@ export function addCallbackPages(pages: Pages): void {
     { isLive: true },
   );
 
-  pages.post("/console/callbacks/:id/edit", async (visit) => {
+  pages.post("/console/callbacks/:id/edit", saveChanges);
+
+  async function saveChanges(visit: Visit): Promise<PageAnswer> {
     const stored = await lookup.find(visit.params.id ?? "");
     const typed = readFields(visit.form);
     if (isTest(visit)) return showTest(visit, stored, typed);
-    const conflict = findConflict(readLoaded(visit.form), typed, loadedForm(visit, stored));
-    if (conflict !== null) return formPage(visit, stored, ofConflict(conflict));
     const read = readSettings(typed, typedKey(visit), stored, await parser());
+    // The form was sent twice, or nothing was changed.
+    if (read.kind === "valid" && hasSameSettings(stored, read.settings)) return redirect(pathTo(stored, "edit"), "Saved.");
+    const conflict = findConflict(readLoaded(visit.form), typed, loadedForm(visit, stored));
+    if (conflict !== null) {
+      const { merged, problems, changes } = conflict;
+      return formPage(visit, stored, { fields: merged, problems, changes });
+    }
     if (read.kind === "invalid") return formPage(visit, stored, { fields: typed, problems: read.problems });
-    if (hasSameSettings(stored, read.settings)) return redirect(pathTo(stored, "edit"), "Nothing was changed.");
     try {
       await updateCallback(pages.context, stored, read.settings, stored);
     } catch (error) {
-      if (!isWhcbError(error, "locked")) return formPage(visit, stored, { fields: typed, problems: problemsOf(error) });
       // Changed since it was read above.
-      const changed = await lookup.find(stored.id);
-      const found = findConflict(readLoaded(visit.form), typed, loadedForm(visit, changed));
-      return formPage(visit, changed, found === null ? { fields: typed } : ofConflict(found));
+      if (isWhcbError(error, "locked")) return saveChanges(visit);
+      return formPage(visit, stored, { fields: typed, problems: problemsOf(error) });
     }
     return redirect(pathTo(stored, "edit"), savedText(stored, read.settings, deps.policy));
-  });
+  }
 
   pages.get("/console/callbacks/:id/delete", async ({ params, formToken }) => {
     const callback = await lookup.find(params.id ?? "");
@@ -157,10 +161,6 @@ interface FormState {
 }
 
 const NO_PROBLEMS: Problems = new Map();
-
-function ofConflict({ merged, problems, changes }: Conflict): FormState {
-  return { fields: merged, problems, changes };
-}
 
 function loadedForm({ mark }: Visit, stored: Callback): LoadedForm {
   return { fields: fieldsOf(stored), keyMark: mark(stored.auth.key) };
