@@ -54,6 +54,7 @@ interface Answer {
   readonly headers: IncomingMessage["headers"];
   /** The next event's data; null once the stream has ended. */
   next(): Promise<Record<string, string> | null>;
+  heartbeats(): number;
   /** To the end. */
   text(): Promise<string>;
   leave(): Promise<void>;
@@ -70,7 +71,9 @@ async function listen({ cookies }: Visitor, path = PATH, method = "GET"): Promis
   answer.setEncoding("utf8");
   const chunks = answer[Symbol.asyncIterator]() as AsyncIterator<string>;
   let text = "";
+  let heartbeats = 0;
   return {
+    heartbeats: () => heartbeats,
     status: answer.statusCode ?? 0,
     headers: answer.headers,
     async next() {
@@ -79,6 +82,7 @@ async function listen({ cookies }: Visitor, path = PATH, method = "GET"): Promis
         if (rest !== undefined) {
           text = rest;
           if (event?.startsWith("data: ")) return JSON.parse(event.slice("data: ".length));
+          heartbeats += 1;
           continue;
         }
         const { done, value } = await chunks.next();
@@ -128,17 +132,24 @@ describe("a stream", () => {
     rmSync(folder, { recursive: true });
   });
 
-  it("says nothing but a heartbeat while nothing changes", async () => {
+  it("says nothing while nothing changes, but every 20 s that it is alive", async () => {
     const stream = await listen(await start());
     await stream.next();
-    for (let polls = 0; polls < 20; polls++) {
+    const { store } = service;
+    const read = store.readWriteCounter;
+    let polls = 0;
+    store.readWriteCounter = () => {
+      polls += 1;
+      return read();
+    };
+    for (let seconds = 1; seconds <= 20; seconds++) {
       timers.advance(SECOND);
-      await service.store.readWriteCounter();
-      await new Promise(setImmediate);
+      await expect.poll(() => polls, { interval: 1 }).toBe(seconds);
     }
     await accept("A");
     timers.advance(SECOND);
     expect(await stream.next()).toEqual({ [ID]: expect.any(String) });
+    expect(stream.heartbeats()).toBe(1);
   });
 
   it("needs a session, and ends with it", async () => {

@@ -7,6 +7,7 @@ import { addCallbackList } from "./pages/callback-list.js";
 import { addConfirmation } from "./pages/confirm-action.js";
 import { addCallbackPages } from "./pages/edit-callback.js";
 import { addOneCall } from "./pages/one-call.js";
+import { addOutages } from "./pages/outages.js";
 import { addReplayPages } from "./pages/replay-pages.js";
 import { addSignIn } from "./pages/sign-in.js";
 import { Pages } from "./pages.js";
@@ -29,5 +30,6 @@ export function createConsole(context: RouteContext, connections: Connections): 
   addConfirmation(pages);
   addReplayPages(pages);
   addCallbackPages(pages);
+  addOutages(pages);
   return pages;
 }

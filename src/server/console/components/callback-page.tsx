@@ -25,7 +25,11 @@ export async function callbackPage(
     title,
     content,
     status,
-    aside: <EndpointBadge {...healthOf(record, events.reply || events.undeliverable)} />,
+    aside: (
+      <span data-announce={name}>
+        <EndpointBadge {...healthOf(record, events.reply || events.undeliverable)} />
+      </span>
+    ),
     callback: { id, tab },
     breadcrumb: [
       { text: "Callbacks", href: "/console" },

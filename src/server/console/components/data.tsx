@@ -96,8 +96,12 @@ export function Time({ at }: { at: number }): VNode {
 
 const NUMBER = new Intl.NumberFormat("en");
 
+export function countText(value: number): string {
+  return NUMBER.format(value).replaceAll(",", "\u202f");
+}
+
 export function Count({ value }: { value: number }): VNode {
-  return <span class="count">{NUMBER.format(value).replaceAll(",", "\u202f")}</span>;
+  return <span class="count">{countText(value)}</span>;
 }
 
 /** Names and values. */

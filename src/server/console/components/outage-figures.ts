@@ -1,0 +1,103 @@
+/** What an outage's chart is about, in numbers and words. */
+import type { Outage } from "../../../domain/outage.js";
+import type { Activity, ActivityPoint, AttemptCounts } from "../../../store/overview-store.js";
+import { countText } from "./data.js";
+
+export interface OutageChartView extends Activity {
+  /** Epoch ms. */
+  readonly from: number;
+  readonly to: number;
+  readonly outage: { readonly startedAt: number; readonly endedAt: number | null };
+}
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
+
+/** What is shown of it: some time before and after; with `spanMs`, that long after its beginning. Never beyond `now`. */
+export function chartSpan(
+  { startedAt, endedAt }: Pick<Outage, "startedAt" | "endedAt">,
+  now: number,
+  spanMs: number | null,
+): { readonly from: number; readonly to: number } {
+  const duration = Math.max(0, (endedAt ?? now) - startedAt);
+  const from = startedAt - clamp(duration * 0.15, 5 * MINUTE, 2 * HOUR);
+  const after = endedAt === null ? Number.POSITIVE_INFINITY : endedAt + clamp(duration * 0.4, 15 * MINUTE, 6 * HOUR);
+  const to = Math.min(now, spanMs === null ? after : startedAt + spanMs);
+  return { from, to: Math.max(to, from + 5 * MINUTE) };
+}
+
+function clamp(value: number, least: number, most: number): number {
+  return Math.min(most, Math.max(least, value));
+}
+
+/** By a service or from a command line. */
+export function replaysOf({
+  serviceReplays,
+  clientReplays,
+}: Pick<ActivityPoint, "serviceReplays" | "clientReplays">): AttemptCounts {
+  return {
+    accepted: serviceReplays.accepted + clientReplays.accepted,
+    failed: serviceReplays.failed + clientReplays.failed,
+  };
+}
+
+export interface BacklogSample {
+  readonly at: number;
+  readonly calls: number;
+}
+
+/** Of the outage. A bucket has its last sample: of a shorter outage, only that of its end. */
+export function backlogOf({ points, bucketMs, outage, to }: OutageChartView): BacklogSample[] {
+  const end = Math.min(outage.endedAt ?? to, to);
+  if (outage.endedAt !== null && outage.endedAt - outage.startedAt < MINUTE) return [];
+  return points.flatMap(({ at, waiting }) => {
+    if (waiting === null || at + bucketMs <= outage.startedAt || at > end) return [];
+    return [{ at: Math.min(at + bucketMs, end), calls: waiting.pending + waiting.failed }];
+  });
+}
+
+export function shownPoints({ points, bucketMs, from, to }: OutageChartView): ActivityPoint[] {
+  return points.filter(({ at }) => at + bucketMs > from && at < to);
+}
+
+export function describeChart({ from, to, outage, ...view }: OutageChartView, points: readonly ActivityPoint[]): string {
+  const total = (countOf: (point: ActivityPoint) => number) => countText(points.reduce((sum, point) => sum + countOf(point), 0));
+  const most = Math.max(0, ...backlogOf({ from, to, outage, ...view }).map(({ calls }) => calls));
+  return [
+    `${timeText(from)} to ${timeText(to)}.`,
+    `The outage began at ${timeText(outage.startedAt)} and ${outage.endedAt === null ? "is open" : `ended at ${timeText(outage.endedAt)}`}.`,
+    `At most ${countText(most)} calls were waiting in the backlog.`,
+    `Attempts: ${total(({ scheduled }) => scheduled.accepted)} accepted, ${total(({ scheduled }) => scheduled.failed)} failed.`,
+    `By replays: ${total((point) => replaysOf(point).accepted)} accepted, ${total((point) => replaysOf(point).failed)} failed.`,
+    "The table below has all numbers.",
+  ].join(" ");
+}
+
+export function barText(point: ActivityPoint, bucketMs: number): string {
+  const { accepted, failed } = point.scheduled;
+  const replays = replaysOf(point);
+  const texts = [`${timeText(point.at)}, ${widthText(bucketMs)}: ${countText(accepted)} accepted, ${countText(failed)} failed`];
+  if (replays.accepted + replays.failed > 0)
+    texts.push(`by replays ${countText(replays.accepted)} accepted, ${countText(replays.failed)} failed`);
+  if (point.waiting !== null) texts.push(`${countText(point.waiting.pending + point.waiting.failed)} in the backlog`);
+  return texts.join("; ");
+}
+
+export function widthText(bucketMs: number): string {
+  const minutes = Math.round(bucketMs / 60_000);
+  if (minutes % 1_440 === 0) return minutes === 1_440 ? "day" : `${minutes / 1_440} days`;
+  if (minutes % 60 === 0) return minutes === 60 ? "hour" : `${minutes / 60} hours`;
+  return minutes === 1 ? "minute" : `${minutes} minutes`;
+}
+
+/** To the minute, as in a heading. */
+export function timeText(at: number): string {
+  const iso = new Date(at).toISOString();
+  return `${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC`;
+}
+
+/** "26 Nov" */
+export function dayOf(at: number): string {
+  return DAY.format(at);
+}

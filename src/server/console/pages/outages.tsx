@@ -1,0 +1,285 @@
+/** /console/callbacks/:id/outages: one outage in detail, and the list of all. */
+import type { VNode } from "preact";
+import type { Callback } from "../../../domain/callback.js";
+import { formatDuration } from "../../../domain/duration.js";
+import { WhcbError } from "../../../domain/errors.js";
+import type { Outage } from "../../../domain/outage.js";
+import type { OutageMail } from "../../../store/overview-store.js";
+import type { Page as StoredPage } from "../../../store/store.js";
+import { one, type Query, readPage } from "../../routes/query-parameters.js";
+import { callbackPage, callsUrl } from "../components/callback-page.js";
+import { Badge, Count, Empty, Facts, Pager, Table, Time } from "../components/data.js";
+import { OutageChart, OutageTable } from "../components/outage-chart.js";
+import { backlogOf, chartSpan, type OutageChartView, replaysOf, shownPoints, timeText } from "../components/outage-figures.js";
+import type { PageAnswer, Visit } from "../page.js";
+import type { Pages } from "../pages.js";
+
+const PAGE_SIZE = 20;
+/** As many bars as a narrow screen can show. */
+const MAX_POINTS = 72;
+
+export interface OutagesView {
+  readonly callback: Pick<Callback, "id" | "name">;
+  /** The newest, or the chosen one. null: there is none. */
+  readonly chosen: OutageDetails | null;
+  readonly outages: Pick<StoredPage<Outage>, "items" | "total" | "nextCursor">;
+  readonly isFirstPage: boolean;
+  readonly now: number;
+}
+
+export interface OutageDetails {
+  readonly outage: Outage;
+  readonly span: SpanName;
+  readonly chart: OutageChartView;
+  /** null: none was written. */
+  readonly mail: OutageMail | null;
+  /** PENDING and FAILED calls at this moment. */
+  readonly backlog: number;
+}
+
+/** Time from the beginning of the outage; null: as long as it took. */
+const SPANS = { outage: null, day: 86_400_000, week: 7 * 86_400_000 } as const;
+const SPAN_TEXTS = { outage: "The outage", day: "24 hours", week: "7 days" } as const;
+export type SpanName = keyof typeof SPANS;
+
+export function addOutages(pages: Pages): void {
+  const live = { isLive: true };
+  pages.get("/console/callbacks/:id/outages", (visit) => outagesPage(pages, visit), live);
+  pages.get("/console/callbacks/:id/outages/:outageId", (visit) => outagesPage(pages, visit), live);
+}
+
+async function outagesPage({ context }: Pages, { params, query }: Visit): Promise<PageAnswer> {
+  const { store, clock } = context.deps;
+  const callback = await context.lookup.find(params.id ?? "");
+  const asked = { ...readPage(query, PAGE_SIZE), limit: PAGE_SIZE };
+  const outages = await store.listOutages({ ...asked, callbackId: callback.id });
+  const newest = asked.cursor === undefined && asked.offset === 0 ? outages.items[0] : undefined;
+  const outage = params.outageId === undefined ? newest : await findOutage();
+  const now = clock.now();
+  const view: OutagesView = {
+    callback,
+    chosen: outage === undefined ? null : await readDetails(outage),
+    outages,
+    isFirstPage: newest !== undefined || outages.total === 0,
+    now,
+  };
+  const content = (
+    <div data-live="outages">
+      <Outages {...view} />
+    </div>
+  );
+  return callbackPage(context.deps, callback, { title: callback.name, tab: "outages", content });
+
+  async function findOutage(): Promise<Outage> {
+    const found = await store.findOutage(callback.id, params.outageId ?? "");
+    if (found === null) throw new WhcbError("not-found", "No such outage of this callback");
+    return found;
+  }
+
+  async function readDetails(outage: Outage): Promise<OutageDetails> {
+    const span = readSpan(query);
+    const { from, to } = chartSpan(outage, now, SPANS[span]);
+    const activity = await store.listActivity(callback.id, { since: from, until: to + 1, maxPoints: MAX_POINTS });
+    const mail = await store.getOutageMail(outage.id);
+    const { PENDING, FAILED } = await store.countCalls(callback.id);
+    return { outage, span, chart: { ...activity, from, to, outage }, mail, backlog: PENDING + FAILED };
+  }
+}
+
+function readSpan(query: Query): SpanName {
+  const span = one(query, "span");
+  return span === "day" || span === "week" ? span : "outage";
+}
+
+export function Outages({ callback, chosen, outages, isFirstPage, now }: OutagesView): VNode {
+  const path = callsUrl(callback.id, "outages");
+  if (outages.total === 0) {
+    return (
+      <Empty title="No outage so far">
+        <p>An outage begins when a call fails at its first attempt. It will appear here by itself.</p>
+      </Empty>
+    );
+  }
+  return (
+    <>
+      {chosen && <Details callbackId={callback.id} now={now} {...chosen} />}
+      <h2>All outages</h2>
+      <OutageList callbackId={callback.id} outages={outages.items} chosen={chosen?.outage.id ?? null} now={now} />
+      <Pager
+        previous={isFirstPage ? null : path}
+        next={outages.nextCursor === null ? null : `${path}?cursor=${encodeURIComponent(outages.nextCursor)}`}
+      />
+    </>
+  );
+}
+
+function Details({
+  callbackId,
+  outage,
+  span,
+  chart,
+  mail,
+  backlog,
+  now,
+}: OutageDetails & { callbackId: string; now: number }): VNode {
+  const path = callsUrl(callbackId, "outages", outage.id);
+  const most = backlogOf(chart).reduce((before, one) => (one.calls > before.calls ? one : before), { at: 0, calls: 0 });
+  const replays = shownPoints(chart).map(replaysOf);
+  const accepted = replays.reduce((sum, one) => sum + one.accepted, 0);
+  const failed = replays.reduce((sum, one) => sum + one.failed, 0);
+  return (
+    <article class="card outage" data-key={outage.id} aria-labelledby="outage-title">
+      <header class="outage-header">
+        <h2 id="outage-title">Outage of {timeText(outage.startedAt)}</h2>
+        <span data-announce="Outage">
+          <OutageBadge {...outage} />
+        </span>
+        <nav class="spans" aria-label="Time shown">
+          {Object.entries(SPAN_TEXTS).map(([name, text]) => (
+            <a
+              key={name}
+              href={name === "outage" ? path : `${path}?span=${name}`}
+              aria-current={name === span ? "true" : undefined}
+            >
+              {text}
+            </a>
+          ))}
+        </nav>
+      </header>
+      <Facts
+        facts={[
+          ["Began", <Time key="at" at={outage.startedAt} />],
+          ["Ended", outage.endedAt === null ? "not yet" : <Time key="at" at={outage.endedAt} />],
+          ["Duration", durationText(outage, now)],
+          ["Calls that failed in it", <Count key="count" value={outage.failedCalls} />],
+          [
+            "Backlog at most",
+            most.calls === 0 ? (
+              "not counted"
+            ) : (
+              <>
+                <Count value={most.calls} />{" "}
+                <span class="at">
+                  at <Time at={most.at} />
+                </span>
+              </>
+            ),
+          ],
+          [
+            "Backlog now",
+            <a key="link" href={`${callsUrl(callbackId)}?status=FAILED`}>
+              <Count value={backlog} />
+            </a>,
+          ],
+          [
+            "Sent by replays",
+            accepted + failed === 0 ? (
+              "nothing"
+            ) : (
+              <>
+                <Count value={accepted} /> accepted, <Count value={failed} /> failed
+              </>
+            ),
+          ],
+          ["E-mail", <MailState key="mail" outage={outage} mail={mail} />],
+        ]}
+      />
+      <OutageChart {...chart} />
+      <details>
+        <summary>The numbers of the chart</summary>
+        <OutageTable {...chart} />
+      </details>
+      {mail !== null && <MailText mail={mail} />}
+    </article>
+  );
+}
+
+function MailText({ mail }: { mail: OutageMail }): VNode {
+  return (
+    <details>
+      <summary>{mail.sentAt === null ? "The e-mail, not sent yet" : "The e-mail as it was sent"}</summary>
+      <Facts
+        facts={[
+          ["To", mail.to],
+          ["Subject", mail.subject],
+          [
+            mail.sentBy === "file" ? "Written to a file" : "Sent",
+            mail.sentAt === null ? "not yet" : <Time key="at" at={mail.sentAt} />,
+          ],
+        ]}
+      />
+      <pre>{mail.text}</pre>
+    </details>
+  );
+}
+
+/** `mail`: if it is read. */
+function MailState({ outage, mail }: { outage: Outage; mail?: OutageMail | null }): VNode {
+  if (outage.notifiedAt !== null) {
+    return (
+      <>
+        {outage.notifiedBy === "file" ? "written to a file" : "sent"}{" "}
+        <span class="at">
+          at <Time at={outage.notifiedAt} />
+        </span>
+      </>
+    );
+  }
+  if (mail === null) return <>none</>;
+  if (mail === undefined || mail.lastError === null) return <>not sent yet</>;
+  return (
+    <>
+      not sent yet: {mail.lastError}
+      {mail.nextTryAt !== null && (
+        <>
+          ; next try at <Time at={mail.nextTryAt} />
+        </>
+      )}
+    </>
+  );
+}
+
+function OutageList({
+  callbackId,
+  outages,
+  chosen,
+  now,
+}: {
+  callbackId: string;
+  outages: readonly Outage[];
+  chosen: string | null;
+  now: number;
+}): VNode {
+  return (
+    <Table
+      caption="Outages, newest first"
+      rows={outages}
+      keyOf={({ id }) => id}
+      isStacked
+      columns={[
+        {
+          title: "Began",
+          cell: ({ id, startedAt }) => (
+            <a href={callsUrl(callbackId, "outages", id)} aria-current={id === chosen ? "true" : undefined}>
+              <Time at={startedAt} />
+            </a>
+          ),
+        },
+        { title: "Ended", isSecondary: true, cell: ({ endedAt }) => (endedAt === null ? "" : <Time at={endedAt} />) },
+        { title: "State", cell: (outage) => <OutageBadge {...outage} /> },
+        { title: "Duration", kind: "number", cell: (outage) => durationText(outage, now) },
+        { title: "Failed calls", kind: "number", cell: ({ failedCalls }) => <Count value={failedCalls} /> },
+        { title: "E-mail", kind: "wide", isSecondary: true, cell: (outage) => <MailState outage={outage} /> },
+      ]}
+    />
+  );
+}
+
+function OutageBadge({ endedAt, quietSince }: Pick<Outage, "endedAt" | "quietSince">): VNode {
+  if (endedAt !== null) return <Badge tone="neutral">ended</Badge>;
+  return quietSince === null ? <Badge tone="bad">open</Badge> : <Badge tone="warning">open, accepting again</Badge>;
+}
+
+function durationText({ startedAt, endedAt }: Pick<Outage, "startedAt" | "endedAt">, now: number): string {
+  return formatDuration(Math.max(0, (endedAt ?? now) - startedAt));
+}

@@ -1,0 +1,160 @@
+/**
+ * The page of a callback's outages, on a real store.
+ * Covers: src/server/console/pages/outages.tsx
+ */
+import { afterEach, describe, expect, it } from "vitest";
+import type { OpenOutage } from "../../src/domain/outage.js";
+import { accept, aGroup, anEndpoint, attempt } from "../contract/store-support.js";
+import { Visitor } from "../support/server/console-visitor.js";
+import { CALLBACK_SETTINGS, closeService, openService, type Service } from "../support/server/server-fixture.js";
+
+const ID = "0123456789ABCDEF";
+const PATH = `/console/callbacks/${ID}/outages`;
+const MINUTE = 60_000;
+const NOON = Date.UTC(2026, 10, 26, 12);
+
+let service: Service;
+let now = NOON;
+
+afterEach(() => closeService(service));
+
+async function start(name = "Replies"): Promise<Visitor> {
+  now = NOON;
+  const clock = { now: () => now, monotonicMs: () => now, sleepUntil: async () => {}, nextTurn: async () => {} };
+  service = await openService({ clock });
+  await service.store.createCallback(ID, { ...CALLBACK_SETTINGS, name }, NOON);
+  return new Visitor(service.app).signIn();
+}
+
+const anOutage = (over: Partial<OpenOutage> = {}): OpenOutage => ({
+  id: "A".repeat(32),
+  startedAt: NOON,
+  failedCalls: 3,
+  quietSince: null,
+  ...over,
+});
+
+async function open(outage: OpenOutage, text = "It failed.\n"): Promise<void> {
+  const endpoint = anEndpoint({ state: "down", downSince: outage.startedAt });
+  const mail = { outageId: outage.id, callbackId: ID, to: "ops@example.com", subject: "Replies fails", text, createdAt: now };
+  await service.store.commitOutcomes(aGroup({ endpoints: [{ callbackId: ID, endpoint, outage }], mails: [mail] }));
+}
+
+async function close(outage: OpenOutage, endedAt: number): Promise<void> {
+  await service.store.commitOutcomes(aGroup({ closedOutages: [{ ...outage, callbackId: ID, endedAt }] }));
+}
+
+describe("the outages of a callback", () => {
+  it("are none at first, and the page says that they appear by themselves", async () => {
+    const page = await (await start()).open(PATH);
+    expect([page.status, page.text]).toEqual([200, expect.stringContaining("No outage so far")]);
+    expect(page.html).toContain(`data-topic="${ID}"`);
+  });
+
+  it("say when it went down, how large the backlog was, what replays did, and what was mailed", async () => {
+    const visitor = await start();
+    const { store } = service;
+    const callback = await store.findCallback(ID);
+    if (callback === null) throw new Error("it was created");
+    await accept(store, callback, ["A", "B", "C"], NOON);
+    await attempt(store, callback, ["A", "B", "C"], { startedAt: NOON + 1_000 });
+    await open(anOutage());
+    await store.recordMailSent(anOutage().id, NOON + 2_000, "smtp");
+    await store.requestReplays(ID, { id: "R", by: null, selection: { callIds: ["A", "B"] } }, NOON + 20 * MINUTE);
+    const replay = { cause: "replay", startedAt: NOON + 20 * MINUTE } as const;
+    await attempt(store, callback, ["A"], {
+      ...replay,
+      result: { kind: "answered", statusCode: 200, statusMessage: "", body: "" },
+    });
+    await attempt(store, callback, ["B"], replay);
+    now = NOON + 40 * MINUTE;
+    await close(anOutage(), NOON + 30 * MINUTE);
+    const { text, html } = await visitor.open(PATH);
+    expect(text).toContain("Outage of 2026-11-26 12:00 UTC ended");
+    expect(text).toContain("Began 2026-11-26 12:00:00 UTC Ended 2026-11-26 12:30:00 UTC Duration 30m Calls that failed in it 3");
+    expect(text).toContain("Backlog now 2 Sent by replays 1 accepted, 1 failed E-mail sent at 2026-11-26 12:00:02 UTC");
+    expect(text).toContain("To ops@example.com Subject Replies fails Sent 2026-11-26 12:00:02 UTC It failed.");
+    expect(html).toContain("chart-accepted-replays");
+    expect(html).toContain("chart-failed-replays");
+  });
+
+  it("say why an e-mail isn't sent yet", async () => {
+    const visitor = await start();
+    await open(anOutage());
+    expect((await visitor.open(PATH)).text).toContain("E-mail not sent yet Backlog");
+    await service.store.recordMailFailed(anOutage().id, "421 <busy>", NOON + 5 * MINUTE);
+    const { text, html } = await visitor.open(PATH);
+    expect(text).toContain("not sent yet: 421 &lt;busy>; next try at 2026-11-26 12:05:00 UTC");
+    expect(html).toContain("The e-mail, not sent yet");
+    expect(html).not.toContain("<busy>");
+  });
+
+  it("are listed newest first, page by page; any of them can be chosen, with the time that is shown", async () => {
+    const visitor = await start();
+    for (let day = 0; day < 21; day++) {
+      const outage = anOutage({ id: `O${day}`, startedAt: NOON + day * 1440 * MINUTE });
+      await close(outage, outage.startedAt + 10 * MINUTE);
+    }
+    now = NOON + 30 * 1440 * MINUTE;
+    await visitor.signIn();
+    const first = await visitor.open(PATH);
+    expect(first.text).toContain("Outage of 2026-12-16 12:00 UTC ended");
+    const [, next = ""] = /href="([^"]*cursor=[^"]*)"/.exec(first.html) ?? [];
+    const second = await visitor.open(next.replaceAll("&amp;", "&"));
+    expect(second.text).toContain("Began Ended State Duration Failed calls E-mail 2026-11-26 12:00:00 UTC");
+    expect(second.text).not.toContain("Outage of");
+    const chosen = await visitor.open(`${PATH}/O3?span=week`);
+    expect(chosen.text).toContain("Outage of 2026-11-29 12:00 UTC ended");
+    expect(chosen.html).toContain(`<a href="${PATH}/O3?span=week" aria-current="true">`);
+    expect(chosen.text).toContain("to 2026-12-06 12:00 UTC. The outage began");
+  });
+
+  it("of other callbacks aren't found here", async () => {
+    const visitor = await start();
+    await open(anOutage());
+    await service.store.createCallback("F".repeat(16), { ...CALLBACK_SETTINGS, name: "other" }, NOON);
+    expect((await visitor.open(`/console/callbacks/${"F".repeat(16)}/outages/${anOutage().id}`)).status).toBe(404);
+    expect((await visitor.open(`${PATH}/nope`)).status).toBe(404);
+    expect((await visitor.open(`${PATH}/${anOutage().id}`)).status).toBe(200);
+  });
+
+  it("escape what others have written", async () => {
+    const visitor = await start("<script>alert(1)</script>");
+    await open(anOutage(), "</pre><script>alert(2)</script>\n");
+    const { html, text } = await visitor.open(PATH);
+    expect(html).not.toContain("<script>alert");
+    expect(text).toContain("&lt;/pre>&lt;script>alert(2)");
+  });
+});
+
+describe("a page that follows its callback", () => {
+  const versionOf = (html: string) => /data-version="([^"]+)"/.exec(html)?.[1];
+
+  it("has the version of what it shows", async () => {
+    const visitor = await start();
+    const before = versionOf((await visitor.open(PATH)).html);
+    expect(before).toMatch(/^[\w-]{16}$/);
+    expect(versionOf((await visitor.open(PATH)).html)).toBe(before);
+    await open(anOutage());
+    const { html } = await visitor.open(PATH);
+    expect(versionOf(html)).not.toBe(before);
+    expect((await service.store.readVersions([ID])).get(ID)).toBe(versionOf(html));
+  });
+
+  it("is refreshed without keeping the session alive, and without taking the next page's notice", async () => {
+    const visitor = await start();
+    const refresh = async (): Promise<number> => {
+      const cookie = [...visitor.cookies].map(([name, value]) => `${name}=${value}`).join("; ");
+      const answer = await service.app.inject({ url: PATH, headers: { host: "localhost", cookie, "x-refresh": "1" } });
+      expect(answer.headers["set-cookie"]).toBeUndefined();
+      return answer.statusCode;
+    };
+    visitor.cookies.set("whcb-notice", "a.b");
+    for (let minutes = 0; minutes < 59; minutes += 10) {
+      now = NOON + minutes * MINUTE;
+      expect(await refresh()).toBe(200);
+    }
+    now = NOON + 60 * MINUTE;
+    expect(await refresh()).toBe(401);
+  });
+});
