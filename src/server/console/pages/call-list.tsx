@@ -211,7 +211,7 @@ function FoundCallsForm({
           </Button>
         ))}
       </div>
-      <div class="call-table" data-live="calls">
+      <div class="call-table is-short" data-live="calls">
         <CallTable callbackId={callbackId} calls={calls} isWaiting={typed.status === "PENDING"} />
         <Pager previous={newer} next={older} texts={["← Newer", "Older →"]} />
       </div>
@@ -299,7 +299,7 @@ function CallTable({ callbackId, calls, isWaiting }: { callbackId: string; calls
         },
         { title: "Status", kind: "wide", cell: (call) => <StatusCell call={call} /> },
         { title: "Attempts", kind: "number", isSecondary: true, cell: ({ attemptCount }) => <Count value={attemptCount} /> },
-        { title: "Next attempt", isSecondary: true, cell: (call) => <NextAttempt call={call} /> },
+        { title: "Next attempt", kind: "time", isSecondary: true, cell: (call) => <NextAttempt call={call} /> },
         { title: "From and text", kind: "wide", cell: (call) => <Excerpt call={call} /> },
       ]}
     />

@@ -57,7 +57,9 @@ export function OneCall(view: OneCallView): VNode {
         <CallFacts {...view} />
         <Actions callbackId={callback.id} call={call} />
         <h2>Attempts</h2>
-        <Attempts attempts={attempts} call={call} />
+        <div class="call-table">
+          <Attempts attempts={attempts} call={call} />
+        </div>
       </div>
       <h2>Body as it is sent</h2>
       <Body callback={callback} body={body} />
@@ -123,7 +125,7 @@ function NextAttemptText({ call, callback, endpointState, policy }: OneCallView)
       </>
     );
   }
-  if (settledBy === "user") return <>none: a user marked it failed</>;
+  if (settledBy === "user") return <>none</>;
   if (!callback.retriesEnabled) return <>none: retries are disabled</>;
   if (firstFailedAt === null) return <>none</>;
   return (

@@ -31,7 +31,7 @@ describe("a call's next attempt", () => {
     ["at the earliest : the endpoint is down", { ...FAILED, due: { at: NOW, cause: "retry" } }, { endpointState: "down" }],
     ["a replay, as soon as it is its turn", { ...FAILED, due: { at: NOW, cause: "replay" } }, {}],
     ["none: retries ended at 2030-01-02 09:30:00 UTC", FAILED, {}],
-    ["none: a user marked it failed", { ...FAILED, settledBy: "user" }, {}],
+    ["none", { ...FAILED, settledBy: "user" }, {}],
     ["none: retries are disabled", FAILED, { callback: { id: "00112233445566AA", contentType: "json", retriesEnabled: false } }],
     ["none: it is settled", { status: "SUCCESS", settledBy: "dispatcher" }, {}],
   ])("is %s", (text, call, over) => {
