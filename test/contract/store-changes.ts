@@ -95,12 +95,14 @@ export function describeChanges(open: OpenStore): void {
         accept: () => accept(store, callback, ["A", "B", "C"]),
         attempt: () => attempt(store, callback, ["A", "B"]),
         "attempt that fails again": () => attempt(store, callback, ["A"], { startedAt: NOW + 1 }),
+        "attempt that began before the last one": () => attempt(store, callback, ["B"], { startedAt: NOW - MINUTE }),
         hold: async () => {
           await store.updateCallback(callback.id, { ...callback, retriesEnabled: true }, NOW, POLICY);
           await hold(store, callback, ["C"]);
         },
         "outage opens": () => commit({ endpoints: [{ ...of, outage }], mails: [{ ...mail, outageId: "O1" }] }),
         "outage goes on": () => commit({ endpoints: [{ ...of, outage: { ...outage, failedCalls: 2 } }] }),
+        "waiting calls are counted": () => store.sampleWaiting(NOW + MINUTE, 0, 10),
         "endpoint is down": () =>
           commit({ endpoints: [{ ...of, endpoint: anEndpoint({ state: "down", downSince: NOW }), outage }] }),
         "mail fails": () => store.recordMailFailed("O1", "421", NOW + MINUTE),

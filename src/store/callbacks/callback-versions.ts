@@ -26,16 +26,17 @@ export function versionStore(db: Db): VersionStore {
   };
 }
 
+/** A call that fails again changes no counter. An attempt counts in the minute in which it began: one of the last. */
+const LATEST_ACTIVITY = sql`
+  (SELECT json_group_array(json_array(minute, accepted + failed, replays_accepted + replays_failed, pending_calls, failed_calls)) FROM
+    (SELECT * FROM activity WHERE callback_key = callbacks.key ORDER BY minute DESC LIMIT 5))`;
+
 async function readVersions(db: Db, callbackIds: readonly string[]): Promise<Map<string, string>> {
-  // A call that fails again changes no counter, but the last attempt.
-  const lastAttempt = (status: string) => sql`
-    (SELECT max(attempted_at) FROM calls
-     WHERE callback_key = callbacks.key AND status = ${sql.lit(status)} AND status <> 'PENDING')`;
   const { rows } = await sql<{ id: string; state: string }>`
     SELECT callbacks.id, json_array(
       (SELECT seq FROM changes WHERE callback_id = callbacks.id),
       (SELECT json_group_array(count) FROM (SELECT count FROM call_counts WHERE callback_key = callbacks.key ORDER BY status)),
-      ${lastAttempt("FAILED")}, ${lastAttempt("SUCCESS")},
+      ${LATEST_ACTIVITY},
       endpoints.state, endpoints.down_since,
       outages.id, outages.failed_calls, outages.ended_at, outages.notified_at,
       (SELECT json_array(tries, sent_at, last_error) FROM mails WHERE outage_id = outages.id),
