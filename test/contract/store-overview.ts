@@ -222,7 +222,7 @@ export function describeOverview(open: OpenStore): void {
         const requested = await store.requestReplays(callback.id, request, NOW + 80_000);
         expect(requested).toEqual({ id: "R2", total: 3_498, accepted: 3_500 });
       });
-      expect(turns).toBeGreaterThan(3);
+      expect(turns).toBeGreaterThan(2);
       expect((await store.listReplays(callback.id, 9)).map(({ total, left }) => [total, left])).toEqual([
         [3_498, 3_498],
         [2, 2],
