@@ -81,7 +81,7 @@ function storeOn(db: Db, cipher: KeyCipher, clock: Clock): Store {
     acceptCalls: (callbackId, calls, now) => acceptCalls(db, callbackId, calls, now),
     listCalls: (callbackId, query) => listCalls(db, clock, callbackId, query),
     findCall: (callbackId, callId) => findCall(db, callbackId, callId),
-    listAttempts: (callbackId, callIds) => listAttempts(db, callbackId, callIds),
+    listAttempts: (callbackId, callIds, latest) => listAttempts(db, callbackId, callIds, latest),
     countCalls: async (callbackId) => readCounts(db, (await requireCallback(db, callbackId)).key),
     countCallsOf: (callbackIds) => readCountsOf(db, callbackIds),
     markCalls: (callbackId, callIds, status, now, details) => markCalls(db, { callbackId, callIds, status, ...details }, now),

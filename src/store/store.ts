@@ -131,8 +131,8 @@ export interface CallStore {
   acceptCalls(callbackId: string, calls: readonly NewCall[], now: number): Promise<readonly string[]>;
   listCalls(callbackId: string, query: CallQuery): Promise<CallPage>;
   findCall(callbackId: string, callId: string): Promise<Call | null>;
-  /** By call id, in order of number. */
-  listAttempts(callbackId: string, callIds: readonly string[]): Promise<ReadonlyMap<string, readonly Attempt[]>>;
+  /** By call id, in order of number. `latest`: at most so many of each. */
+  listAttempts(callbackId: string, callIds: readonly string[], latest?: number): Promise<ReadonlyMap<string, readonly Attempt[]>>;
   /** By status, from counters. */
   countCalls(callbackId: string): Promise<Readonly<Record<CallStatus, number>>>;
   /** As `countCalls`, by callback id. */

@@ -251,6 +251,7 @@ export function describeCalls(open: OpenStore): void {
     ];
     for (const each of attempts) await attempt(store, callback, ["A"], each);
     expect(await store.listAttempts(callback.id, ["A", "B", "nope"])).toEqual(new Map([["A", attempts]]));
+    expect(await store.listAttempts(callback.id, ["A"], 2)).toEqual(new Map([["A", attempts.slice(-2)]]));
     expect(await store.listAttempts((await aCallback(store)).id, ["A"])).toEqual(new Map());
   });
 

@@ -48,10 +48,8 @@ export class Pages {
     this.context = context;
     this.sessions = new Sessions(context.deps);
     this.#connections = connections;
-    const { store, timers, maxConnections, authentication } = context.deps;
-    const isCurrent = async (request: FastifyRequest): Promise<boolean> =>
-      authentication === "none" || (await this.sessions.find(request, false)).credential !== null;
-    this.#live = new LiveStreams({ store, timers, maxConnections, isCurrent });
+    const { store, timers, maxConnections } = context.deps;
+    this.#live = new LiveStreams({ store, timers, maxConnections, isCurrent: (request) => this.#isCurrent(request) });
     this.get("/console/events", (visit) => this.#stream(visit), { isBackground: true });
   }
 
@@ -95,6 +93,9 @@ export class Pages {
         hint: "Open its page again; the browser must accept cookies",
       });
     }
+    // It may have ended while the body came.
+    const hasEnded = route.method === "POST" && visitor.credential !== null && !(await this.#isCurrent(request));
+    if (hasEnded) throw sessionEnded();
     const username = visitor.credential?.username ?? null;
     const query = request.query as Query;
     const live = route.isLive ? await this.#liveState(params.id ?? EVERYTHING) : null;
@@ -131,6 +132,11 @@ export class Pages {
     return found.token === "" ? this.sessions.beginVisit(request, reply) : found;
   }
 
+  /** Whether who was admitted still is. */
+  async #isCurrent(request: FastifyRequest): Promise<boolean> {
+    return this.context.deps.authentication === "none" || (await this.sessions.find(request, false)).credential !== null;
+  }
+
   #askToSignIn(request: FastifyRequest, reply: FastifyReply, route: Route | null): void {
     if (!isSafe(request) || isBackground(request, route)) {
       rejectUnread(request, reply, SESSION_ENDED, this.context.deps.timers);
@@ -160,7 +166,8 @@ function isBackground({ headers }: FastifyRequest, route: Route | null): boolean
 }
 
 const HTML = "text/html; charset=utf-8";
-const SESSION_ENDED = answerTo(new WhcbError("unauthenticated", "The session has ended"));
+const sessionEnded = () => new WhcbError("unauthenticated", "The session has ended");
+const SESSION_ENDED = answerTo(sessionEnded());
 
 function sendPage(
   request: FastifyRequest,

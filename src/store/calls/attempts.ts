@@ -30,11 +30,12 @@ export async function listAttempts(
   db: Db,
   callbackId: string,
   callIds: readonly string[],
+  latest = Number.MAX_SAFE_INTEGER,
 ): Promise<ReadonlyMap<string, readonly Attempt[]>> {
   const { rows } = await sql<Selectable<AttemptTable> & { id: string }>`
     SELECT calls.id, attempts.* FROM ${listOf([...new Set(callIds)])}
     CROSS JOIN calls ON calls.id = batch.value
-    CROSS JOIN attempts ON attempts.call_seq = calls.seq
+    CROSS JOIN attempts ON attempts.call_seq = calls.seq AND attempts.number > calls.attempt_count - ${latest}
     WHERE calls.callback_key = (SELECT key FROM callbacks WHERE callbacks.id = ${callbackId} AND deleted_at IS NULL)`.execute(db);
   const byCall = new Map<string, Attempt[]>();
   for (const row of rows) {

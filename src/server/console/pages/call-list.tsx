@@ -14,6 +14,7 @@ import { Button } from "../components/forms.js";
 import { Alert } from "../components/layout.js";
 import { callsPath, type ParsedFilter, parseFilter, type StatusChoice, statusWord, type TypedFilter } from "../filter-fields.js";
 import type { Pages } from "../pages.js";
+import { excerpt } from "../pretty-body.js";
 
 export interface CallListView {
   readonly callbackId: string;
@@ -329,11 +330,10 @@ function StatusCell({ call }: { call: Call }): VNode {
 const EXCERPT = 90;
 
 function Excerpt({ call: { response } }: { call: Call }): VNode {
-  const { content } = response.responseMessage;
   return (
     <>
-      <span class="muted">{senderAddress(response.from)}</span>{" "}
-      {content.length > EXCERPT ? `${content.slice(0, EXCERPT)}…` : content}
+      <span class="muted">{excerpt(senderAddress(response.from), EXCERPT)}</span>{" "}
+      {excerpt(response.responseMessage.content, EXCERPT)}
     </>
   );
 }

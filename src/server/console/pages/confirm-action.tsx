@@ -167,9 +167,9 @@ function readBack({ id }: Callback, back: string): string {
   return callsPath(id, parseFilter(queryOf(new URLSearchParams(back)), 0).typed);
 }
 
+/** Of a repeated name, the first value. */
 function queryOf(form: URLSearchParams): Query {
-  const names = [...new Set(form.keys())];
-  return Object.fromEntries(names.map((name) => [name, name === "call" ? form.getAll(name) : (form.get(name) ?? "")]));
+  return { ...Object.fromEntries([...form].toReversed()), call: form.getAll("call") };
 }
 
 export function Confirmation(view: ConfirmationView): VNode {

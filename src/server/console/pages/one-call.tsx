@@ -3,6 +3,7 @@ import type { VNode } from "preact";
 import { type Attempt, resultMessage } from "../../../domain/attempt.js";
 import { type Call, isErased } from "../../../domain/call.js";
 import type { Callback } from "../../../domain/callback.js";
+import { count } from "../../../domain/count.js";
 import { formatDuration } from "../../../domain/duration.js";
 import type { EndpointState } from "../../../domain/endpoint.js";
 import { senderAddress } from "../../../domain/message-response.js";
@@ -17,17 +18,22 @@ import { callbackPage, callsUrl } from "../components/callback-page.js";
 import { Facts, Table, Time } from "../components/data.js";
 import { ButtonLink, ButtonRow } from "../components/forms.js";
 import type { Pages } from "../pages.js";
-import { prettyBody } from "../pretty-body.js";
+import { excerpt, prettyBody, shownPart } from "../pretty-body.js";
 
 export interface OneCallView {
   readonly callback: Pick<Callback, "id" | "contentType" | "retriesEnabled">;
   readonly call: Call;
+  /** The latest. */
   readonly attempts: readonly Attempt[];
   readonly endpointState: EndpointState;
   readonly policy: RetryPolicy;
   /** As it is or would be delivered; null: erased. */
   readonly body: string | null;
+  /** A part of the response is left out. */
+  readonly isBodyCut?: boolean;
 }
+
+const SHOWN_ATTEMPTS = 300;
 
 export function addOneCall(pages: Pages): void {
   const { deps, lookup } = pages.context;
@@ -38,11 +44,12 @@ export function addOneCall(pages: Pages): void {
     async ({ params }) => {
       const callback = await lookup.find(params.id ?? "");
       const call = await findCall(deps, callback, params.callId ?? "");
-      const attempts = (await store.listAttempts(callback.id, [call.id])).get(call.id) ?? [];
+      const attempts = (await store.listAttempts(callback.id, [call.id], SHOWN_ATTEMPTS)).get(call.id) ?? [];
       const [record] = await store.listEndpoints([callback.id]);
       const endpointState = record?.endpoint.state ?? "up";
-      const body = isErased(call) ? null : deliveryBody(callback, call.response);
-      const view = { callback, call, attempts, endpointState, policy, body };
+      const { part, isWhole } = shownPart(call.response);
+      const body = isErased(call) ? null : deliveryBody(callback, part);
+      const view = { callback, call: { ...call, response: part }, attempts, endpointState, policy, body, isBodyCut: !isWhole };
       return callbackPage(deps, callback, { title: `Call ${shortCallId(call.id)}`, trail: [], content: <OneCall {...view} /> });
     },
     { isLive: true },
@@ -50,7 +57,7 @@ export function addOneCall(pages: Pages): void {
 }
 
 export function OneCall(view: OneCallView): VNode {
-  const { callback, call, attempts, body } = view;
+  const { callback, call, attempts } = view;
   return (
     <>
       <div data-live="call">
@@ -62,7 +69,7 @@ export function OneCall(view: OneCallView): VNode {
         </div>
       </div>
       <h2>Body as it is sent</h2>
-      <Body callback={callback} body={body} />
+      <Body {...view} />
     </>
   );
 }
@@ -172,20 +179,43 @@ function Attempts({ attempts, call }: { attempts: readonly Attempt[]; call: Call
   if (attempts.length === 0) {
     return <p class="muted">{call.status === "FAILED" ? "None: it arrived while the endpoint was down." : "None yet."}</p>;
   }
+  const earlier = (attempts[0]?.number ?? 1) - 1;
+  const answered = withAnswers(attempts);
   return (
-    <Table
-      caption="Attempts"
-      keyOf={({ number }) => number}
-      rows={attempts}
-      columns={[
-        { title: "No.", kind: "number", cell: ({ number }) => number },
-        { title: "Began", kind: "time", cell: ({ startedAt }) => <Time at={startedAt} /> },
-        { title: "Took", kind: "number", isSecondary: true, cell: ({ durationMs }) => formatDuration(durationMs) },
-        { title: "Cause", cell: (attempt) => causeText(attempt) },
-        { title: "Outcome", kind: "wide", cell: (attempt) => <Outcome attempt={attempt} /> },
-      ]}
-    />
+    <>
+      {earlier > 0 && <p class="muted">{`${count(earlier, "earlier attempt")} ${earlier === 1 ? "is" : "are"} left out.`}</p>}
+      <Table
+        caption="Attempts"
+        keyOf={({ number }) => number}
+        rows={attempts}
+        columns={[
+          { title: "No.", kind: "number", cell: ({ number }) => number },
+          { title: "Began", kind: "time", cell: ({ startedAt }) => <Time at={startedAt} /> },
+          { title: "Took", kind: "number", isSecondary: true, cell: ({ durationMs }) => formatDuration(durationMs) },
+          { title: "Cause", cell: (attempt) => causeText(attempt) },
+          {
+            title: "Outcome",
+            kind: "wide",
+            cell: (attempt) => <Outcome attempt={attempt} hasAnswer={answered.has(attempt)} />,
+          },
+        ]}
+      />
+    </>
   );
+}
+
+/** Characters of answers on a page. */
+const SHOWN_ANSWERS = 32_768;
+const SHOWN_MESSAGE = 200;
+
+/** The latest whose answers a page has room for. */
+function withAnswers(attempts: readonly Attempt[]): ReadonlySet<Attempt> {
+  let room = SHOWN_ANSWERS;
+  const latest = attempts.toReversed().filter(({ result }) => {
+    room -= result.kind === "answered" ? result.body.length : 0;
+    return room >= 0;
+  });
+  return new Set(latest);
 }
 
 const CAUSES = { first: "first attempt", retry: "retry", probe: "probe", replay: "replay by the service" } as const;
@@ -194,14 +224,15 @@ function causeText({ cause, sentFrom }: Attempt): string {
   return sentFrom === undefined ? CAUSES[cause] : `replay by ${sentFrom}`;
 }
 
-function Outcome({ attempt: { result } }: { attempt: Attempt }): VNode {
+function Outcome({ attempt: { result }, hasAnswer }: { attempt: Attempt; hasAnswer: boolean }): VNode {
   const isAnswered = result.kind === "answered";
   return (
     <>
       {isAnswered && <strong>{result.statusCode} </strong>}
-      {resultMessage(result)}
+      {excerpt(resultMessage(result), SHOWN_MESSAGE)}
       {result.resent && <span class="muted"> (sent again on a new connection)</span>}
-      {isAnswered && result.body !== "" && (
+      {isAnswered && result.body !== "" && !hasAnswer && <span class="muted"> (with an answer)</span>}
+      {isAnswered && result.body !== "" && hasAnswer && (
         <details>
           <summary>Answer</summary>
           <pre>{result.body}</pre>
@@ -211,19 +242,23 @@ function Outcome({ attempt: { result } }: { attempt: Attempt }): VNode {
   );
 }
 
-/** Characters. Larger bodies are what `whcb calls get` is for. */
-const SHOWN = 65_536;
+/** Characters. */
+const SHOWN_BODY = 65_536;
 
-function Body({ callback, body }: Pick<OneCallView, "callback" | "body">): VNode {
+function Body({ callback, body, isBodyCut = false }: Pick<OneCallView, "callback" | "body" | "isBodyCut">): VNode {
   if (body === null) return <p class="muted">Erased with the sender's data.</p>;
   const text = prettyBody(body, callback.contentType);
   return (
     <>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls by keyboard too */}
       <pre class="body" tabIndex={0}>
-        {text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text}
+        {excerpt(text, SHOWN_BODY)}
       </pre>
-      {text.length > SHOWN && <p class="muted">{`The first ${SHOWN} of ${text.length} characters.`}</p>}
+      {(isBodyCut || text.length > SHOWN_BODY) && (
+        <p class="muted">
+          Only the beginning is shown. <code>whcb calls get</code> prints all of it.
+        </p>
+      )}
     </>
   );
 }
