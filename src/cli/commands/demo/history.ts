@@ -17,7 +17,7 @@ export interface History {
 
 /** `clock`: the service's, HISTORY_MS behind. It isn't behind any more at the end. `healthy`: accepts everything. */
 export async function playHistory(stage: Stage, clock: PastClock, healthy: ListedCallback): Promise<History> {
-  const { deps, say } = stage;
+  const { deps, client, say } = stage;
   let received = 0;
   const count = (): void => {
     received += 1;
@@ -28,7 +28,7 @@ export async function playHistory(stage: Stage, clock: PastClock, healthy: Liste
   const replies = await createCallback(stage, broken, { name: "Replies CRM", retriesEnabled: false });
   await say("four hours pass: the endpoint of Delivery reports is down for 90 minutes, and retries deliver what failed");
   await say("45 minutes ago the endpoint of Replies CRM went down: its retries are off");
-  /** New responses have an outcome then; some retries may come later. */
+  /** New responses have an outcome then, and outages their e-mail; some retries may come later. */
   const settle = () =>
     waitUntil(stage, "the outcomes", async () => {
       for (let before = -1; before !== received; ) {
@@ -36,19 +36,22 @@ export async function playHistory(stage: Stage, clock: PastClock, healthy: Liste
         await deps.clock.sleepUntil(deps.clock.now() + QUIET_MS);
       }
       const settled = await Promise.all([healthy, reports, replies].map((callback) => isSettled(stage, callback)));
-      return settled.every(Boolean);
+      const outages = (await client.listOutages()) ?? [];
+      return settled.every(Boolean) && outages.every(({ notifiedAt }) => notifiedAt !== null);
     });
   const phases = [
-    { minutes: 60, step: 15, begin: () => undefined },
+    { minutes: 45, step: 15 },
+    { minutes: 15, step: 5 },
     // As often as the service retries.
     { minutes: 90, step: 5, begin: () => repaired.setBehaviour(DOWN) },
-    { minutes: 45, step: 15, begin: () => repaired.setBehaviour(UP) },
+    { minutes: 30, step: 5, begin: () => repaired.setBehaviour(UP) },
+    { minutes: 15, step: 15 },
     { minutes: 30, step: 10, begin: () => broken.setBehaviour(DOWN) },
     { minutes: 15, step: 5, begin: () => broken.setBehaviour({ ...DOWN, status: 500 }) },
   ];
   let minutesAgo = HISTORY_MS / MINUTE_MS;
   for (const { minutes, step, begin } of phases) {
-    begin();
+    begin?.();
     for (const end = minutesAgo - minutes; minutesAgo > end; minutesAgo -= step) {
       clock.setBehind(minutesAgo * MINUTE_MS);
       // More and fewer, as traffic is.
