@@ -1,0 +1,57 @@
+/** An outage, from its beginning to its end. That it appears by itself: live-updates.test.ts. */
+import type { Browser } from "playwright-core";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { expectUsable, openBrowser, seePage, VISITS, type Window } from "../support/browser/browser-window.js";
+import { Rehearsal } from "../support/browser/rehearsal.js";
+import { eventually } from "../support/process/whcb-process.js";
+
+let browser: Browser;
+let rehearsal: Rehearsal;
+let window: Window;
+
+beforeAll(async () => {
+  [browser, rehearsal] = await Promise.all([openBrowser(), Rehearsal.begin()]);
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await rehearsal?.end();
+});
+
+afterEach(() => window?.close());
+
+describe.each(VISITS)("at $width px, $colorScheme, with script: $hasScript", (visit) => {
+  it("a person sees when it began, its e-mail, what replays sent, and when it ended", async () => {
+    const name = `Replies at ${visit.width} px ${visit.hasScript ? "with" : "without"} script`;
+    const id = await rehearsal.api.create({ name, url: rehearsal.endpointUrl, retriesEnabled: false });
+    window = await rehearsal.signIn(browser, visit);
+    const { page } = window;
+    await page.getByRole("link", { name }).first().click();
+    await seePage(window, name);
+    await page.getByRole("link", { name: "Outages", exact: true }).click();
+    await page.getByText("No outage so far").waitFor();
+    await expectUsable(window);
+
+    await rehearsal.fail(id, 12, 503);
+    /** By itself where there are scripts. */
+    const seeChange = (change: string) =>
+      eventually(async () => {
+        if (!visit.hasScript) await page.reload();
+        return page.getByText(change).first().isVisible();
+      }, Boolean);
+    await seeChange("written to a file");
+    await page.getByRole("heading", { name: /^Outage of / }).waitFor();
+    await page.getByText("The numbers of the chart").click();
+    await page.getByText("The e-mail as it was sent").click();
+    await page.getByText(name, { exact: false }).last().waitFor();
+    await expectUsable(window);
+
+    rehearsal.answer(200);
+    const replay = await rehearsal.api.fetch(`/callbacks/${id}/replays?status=FAILED`, { method: "POST" });
+    expect(replay.status).toBe(202);
+    await rehearsal.settled(id, "SUCCESS", 12);
+    await seeChange("ended");
+    await page.getByText("12 accepted, 0 failed", { exact: true }).waitFor();
+    await expectUsable(window);
+  });
+});
