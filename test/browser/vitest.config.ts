@@ -1,13 +1,16 @@
 import { defineConfig } from "vitest/config";
 import { findChromium, NO_CHROMIUM } from "../support/browser/chromium.js";
 
-/** `--mode if-installed` leaves the tests out on a machine without a Chromium; without it they fail there. */
+/**
+ * `--mode if-installed` leaves the tests out on a machine without a Chromium; without it they fail there. `--mode screenshots` takes the
+ * README's pictures instead.
+ */
 export default defineConfig(({ mode }) => {
   const isLeftOut = mode === "if-installed" && findChromium(process.env) === null;
   if (isLeftOut) process.stderr.write(`The browser tests were left out: ${NO_CHROMIUM}.\n`);
   return {
     test: {
-      include: isLeftOut ? [] : ["test/browser/**/*.test.ts"],
+      include: isLeftOut ? [] : [mode === "screenshots" ? "test/browser/screenshots.ts" : "test/browser/**/*.test.ts"],
       passWithNoTests: isLeftOut,
       pool: "forks",
       maxWorkers: 2,
