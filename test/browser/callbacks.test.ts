@@ -21,6 +21,7 @@ afterEach(() => window?.close());
 
 describe.each(VISITS)("at $width px, $colorScheme, with script: $hasScript", (visit) => {
   it("a callback is created with mistakes first, tested, and its retries are switched on during an outage", async () => {
+    const name = `Replies <b>at ${visit.width} px ${visit.hasScript ? "with" : "without"} script</b>`;
     window = await rehearsal.signIn(browser, visit);
     const { page } = window;
     const sample = page.locator("details").filter({ visible: true }).locator("pre");
@@ -43,7 +44,7 @@ describe.each(VISITS)("at $width px, $colorScheme, with script: $hasScript", (vi
     expect(await sample.textContent()).toContain("<messageid>");
 
     await summary.getByRole("link", { name: "Callback Name" }).click();
-    await page.keyboard.type("Replies <b>CRM</b>");
+    await page.keyboard.type(name);
     await page.getByLabel("Destination URL").fill(rehearsal.endpointUrl);
     await page.getByLabel("JSON").check();
     expect(await sample.textContent()).toContain('"messageid"');
@@ -61,7 +62,7 @@ describe.each(VISITS)("at $width px, $colorScheme, with script: $hasScript", (vi
     const id = /callbacks\/(\w+)\/edit/.exec(page.url())?.[1] ?? "";
     await rehearsal.fail(id, 12, 503);
     await page.getByRole("link", { name: "Callbacks" }).first().click();
-    const row = page.getByRole("row").filter({ hasText: "Replies <b>CRM</b>" });
+    const row = page.getByRole("row").filter({ hasText: name });
     await row.getByText("down").waitFor();
     await expectUsable(window);
     rehearsal.answer(200);
@@ -81,6 +82,6 @@ describe.each(VISITS)("at $width px, $colorScheme, with script: $hasScript", (vi
     await expectUsable(window);
     await page.getByRole("button", { name: "Delete this callback" }).click();
     await seePage(window, "Manage API Callbacks");
-    await seeNotice(window, "Deleted Replies <b>CRM</b>");
+    await seeNotice(window, `Deleted ${name}`);
   });
 });
