@@ -4,7 +4,7 @@ import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Browser } from "playwright-core";
 import { callIdOf, ServedApi, USER_ENV } from "../process/served-api.js";
-import { eventually, Home } from "../process/whcb-process.js";
+import { eventually, Home, type Running } from "../process/whcb-process.js";
 import { openWindow, type Window, type WindowOptions } from "./browser-window.js";
 
 export class Rehearsal {
@@ -13,13 +13,16 @@ export class Rehearsal {
   readonly url: string;
   readonly api: ServedApi;
   readonly #server: Server;
+  #service: Running;
   #status = 200;
   #isHolding = false;
   readonly #held: ServerResponse[] = [];
   #calls = 0;
 
-  private constructor(home: Home, url: string) {
+  private constructor(home: Home, service: Running & { readonly url: string }) {
+    const { url } = service;
     this.home = home;
+    this.#service = service;
     this.url = url;
     this.api = new ServedApi(url);
     this.#server = createServer((request, response) => {
@@ -37,10 +40,15 @@ export class Rehearsal {
   /** The endpoint accepts what it is sent. */
   static async begin(args: readonly string[] = []): Promise<Rehearsal> {
     const home = new Home();
-    const { url } = await home.serve(args, { env: USER_ENV });
-    const rehearsal = new Rehearsal(home, url);
+    const rehearsal = new Rehearsal(home, await home.serve(args, { env: USER_ENV }));
     await once(rehearsal.#server, "listening");
     return rehearsal;
+  }
+
+  /** The service, at the same address. */
+  async restart(): Promise<void> {
+    await this.#service.stop();
+    this.#service = await this.home.serve(["--port", new URL(this.url).port], { env: USER_ENV });
   }
 
   /** The endpoint answers with `status` from now on, also what it held. */

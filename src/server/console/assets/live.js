@@ -8,9 +8,10 @@ const PING_MS = 20_000;
 /** The service sends something every 20 s. */
 const SILENT_MS = 60_000;
 const LONGEST_PAUSE_MS = 30_000;
-/** Between two refreshes, and at least this many times what one takes. */
+/** Between two refreshes: longer if one takes long. */
 const REFRESH_MS = 1000;
-const REFRESH_SHARE = 10;
+const REFRESH_SHARE = 5;
+const LONGEST_REFRESH_MS = 10_000;
 
 if ("SharedWorkerGlobalScope" in globalThis) serveTabs();
 else followPage();
@@ -144,8 +145,8 @@ function followPage() {
       isOutdated = false;
       const beganAt = performance.now();
       await refreshOnce().catch(() => undefined);
-      const took = performance.now() - beganAt;
-      await new Promise((resolve) => setTimeout(resolve, Math.max(REFRESH_MS, took * REFRESH_SHARE)));
+      const gap = Math.max(REFRESH_MS, (performance.now() - beganAt) * REFRESH_SHARE);
+      await new Promise((resolve) => setTimeout(resolve, Math.min(LONGEST_REFRESH_MS, gap)));
     }
     isRefreshing = false;
   }
