@@ -88,6 +88,8 @@ export interface CallQuery extends PageQuery {
   readonly sort: readonly Sort<"attemptedDate" | "status" | "messageId" | "id">[];
   /** Attempts count for the page's size. */
   readonly withAttempts?: boolean;
+  /** Larger responses are left out. */
+  readonly maxResponseBytes?: number;
   /** Elapsed time of reading what doesn't match, ms; then the page ends, perhaps empty, with a cursor. Default: none. */
   readonly budgetMs?: number;
 }

@@ -60,6 +60,10 @@ export function describeListing(open: OpenStore): void {
         [["C", "B"], 2, 5],
         [["A"], 4, 5],
       ]);
+      const short = await store.listCalls(callback.id, query({ filter: { status: "PENDING" }, maxResponseBytes: 1_000 }));
+      expect(idsOf(short.items)).toEqual(["E", "D", "C", "B", "A"]);
+      expect(short.items[0]?.leftOutBytes).toBeGreaterThan(content.length);
+      expect(short.items[0]?.response.responseMessage.content).not.toContain("x".repeat(50));
     });
 
     it("counts the attempts for the size of a page that has them", async () => {

@@ -30,7 +30,7 @@ export async function listCalls(db: Db, clock: Clock, callbackId: string, query:
   const keys = sortKeys(query);
   const position = query.cursor === undefined ? null : readCursor(keys, query.cursor);
   const { rows, readTo } = await findRows(db, clock, { callbackKey: key, query, keys, position });
-  const shown = rows.slice(0, await countFitting(db, rows.slice(0, limit), query.withAttempts ?? false));
+  const shown = rows.slice(0, await countFitting(db, rows.slice(0, limit), query));
   const offset = position?.offset ?? query.offset;
   const isCut = shown.length < rows.length;
   const [first, last] = [shown.at(0), shown.at(-1)];
@@ -46,7 +46,7 @@ export async function listCalls(db: Db, clock: Clock, callbackId: string, query:
   const total = byCounters === null ? { count, isExact } : null;
   const next = isCut ? last && valuesOf(last) : readTo;
   return {
-    items: await readPositions(db, callbackId, shown),
+    items: await readPositions(db, callbackId, shown, query.maxResponseBytes),
     total: isExact ? count : Math.max(count, end),
     ...(!isExact && { isTotalExact: false }),
     offset,
@@ -106,10 +106,14 @@ const ATTEMPT_BYTES = sql`
   + (SELECT coalesce(sum(octet_length(outcome) + 200), 0) FROM attempts WHERE attempts.call_seq = calls.seq)`;
 
 /** At least one. Reads sizes, not texts. */
-async function countFitting(db: Db, positions: readonly PositionRow[], withAttempts: boolean): Promise<number> {
+async function countFitting(
+  db: Db,
+  positions: readonly PositionRow[],
+  { withAttempts = false, maxResponseBytes = PAGE_BYTES }: CallQuery,
+): Promise<number> {
   if (positions.length <= 1) return positions.length;
   const { rows } = await sql<{ bytes: number }>`
-    SELECT octet_length(calls.response) ${withAttempts ? ATTEMPT_BYTES : sql``} AS bytes
+    SELECT min(octet_length(calls.response), ${maxResponseBytes}) ${withAttempts ? ATTEMPT_BYTES : sql``} AS bytes
     FROM ${listOf(positions.map(({ seq }) => seq))} CROSS JOIN calls ON calls.seq = batch.value`.execute(db);
   let room = PAGE_BYTES;
   const tooMany = rows.findIndex(({ bytes }, index) => {
@@ -140,8 +144,13 @@ function positionColumns(keys: readonly SortKey[]): RawBuilder<unknown> {
   return sql.raw([...new Set(["seq", ...keys.map(({ column }) => column)])].join(", "));
 }
 
-async function readPositions(db: Db, callbackId: string, positions: readonly PositionRow[]): Promise<Call[]> {
+async function readPositions(
+  db: Db,
+  callbackId: string,
+  positions: readonly PositionRow[],
+  maxResponseBytes?: number,
+): Promise<Call[]> {
   const from = sql`FROM ${listOf(positions.map(({ seq }) => seq))} CROSS JOIN calls ON calls.seq = batch.value`;
-  const bySeq = new Map((await readCalls(db, callbackId, from)).map((call) => [call.seq, call]));
+  const bySeq = new Map((await readCalls(db, callbackId, from, maxResponseBytes)).map((call) => [call.seq, call]));
   return positions.flatMap(({ seq }) => bySeq.get(seq) ?? []);
 }

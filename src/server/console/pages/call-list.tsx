@@ -11,7 +11,6 @@ import { callbackPage, callsUrl } from "../components/callback-page.js";
 import { Count, Empty, Pager, Table, Time } from "../components/data.js";
 import { Chips, FilterForm } from "../components/filter-form.js";
 import { Button } from "../components/forms.js";
-import { Alert } from "../components/layout.js";
 import { callsPath, type ParsedFilter, parseFilter, type StatusChoice, statusWord, type TypedFilter } from "../filter-fields.js";
 import type { Pages } from "../pages.js";
 import { excerpt } from "../pretty-body.js";
@@ -36,6 +35,8 @@ export interface FoundCalls {
 }
 
 const PAGE_SIZE = 50;
+/** A longer response would only be cut. */
+const MAX_BYTES = 65_536;
 /** What a filtered count may take, ms. */
 const COUNT_MS = 50;
 /** What reading calls that don't match may take, ms; the next page reads on. */
@@ -73,7 +74,13 @@ export function addCallList(pages: Pages): void {
     const pathOf = (name: string, at: string | null) => (at === null ? null : callsPath(callback.id, typed, { [name]: at }));
     const read = async (descending: boolean, at: string | undefined) => {
       const sort = [{ field: "attemptedDate", descending }] as const;
-      const page = { limit: PAGE_SIZE, offset: 0, budgetMs: SEARCH_MS, ...(at !== undefined && { cursor: at }) };
+      const page = {
+        limit: PAGE_SIZE,
+        offset: 0,
+        budgetMs: SEARCH_MS,
+        maxResponseBytes: MAX_BYTES,
+        ...(at !== undefined && { cursor: at }),
+      };
       return await store.listCalls(callback.id, { filter, sort, ...page });
     };
     if (newer !== undefined) {
@@ -112,10 +119,10 @@ export function CallList({ callbackId, typed, problems, counts, failures, runnin
 function RunningReplay({ callbackId, replay }: { callbackId: string; replay: ServiceReplay }): VNode {
   const { id, total, left } = replay;
   return (
-    <Alert kind="info">
+    <p class="alert alert-info">
       The service is replaying <Count value={total} /> calls, of which <Count value={left} /> are left.{" "}
       <a href={callsUrl(callbackId, "replays", id)}>Progress</a>
-    </Alert>
+    </p>
   );
 }
 

@@ -44,7 +44,9 @@ export function addOneCall(pages: Pages): void {
     async ({ params }) => {
       const callback = await lookup.find(params.id ?? "");
       const call = await findCall(deps, callback, params.callId ?? "");
-      const attempts = (await store.listAttempts(callback.id, [call.id], SHOWN_ATTEMPTS)).get(call.id) ?? [];
+      const recorded = (await store.listAttempts(callback.id, [call.id], SHOWN_ATTEMPTS)).get(call.id) ?? [];
+      // A client may report its attempts later.
+      const attempts = recorded.toSorted((one, other) => one.startedAt - other.startedAt || one.number - other.number);
       const [record] = await store.listEndpoints([callback.id]);
       const endpointState = record?.endpoint.state ?? "up";
       const { part, isWhole } = shownPart(call.response);
@@ -179,7 +181,7 @@ function Attempts({ attempts, call }: { attempts: readonly Attempt[]; call: Call
   if (attempts.length === 0) {
     return <p class="muted">{call.status === "FAILED" ? "None: it arrived while the endpoint was down." : "None yet."}</p>;
   }
-  const earlier = (attempts[0]?.number ?? 1) - 1;
+  const earlier = Math.min(...attempts.map(({ number }) => number)) - 1;
   const answered = withAnswers(attempts);
   return (
     <>
