@@ -201,6 +201,7 @@ describe("all calls that match", () => {
     const confirmation = await visitor.open(selectAll(list, "success"));
     expect(confirmation.text).toContain("Mark 60 calls successful");
     expect(confirmation.text).toContain("Status code 503");
+    expect(new Map(fieldsOf(confirmation)).get("since"), "not an hour before the action").toMatch(/^\d{4}-.*Z$/);
 
     // One of them is accepted; others come to match: a retry, a call that was in flight, a first failure.
     await attempt(["C0"], { startedAt: Date.now(), cause: "retry", result: ACCEPTED });
@@ -308,6 +309,22 @@ describe("a replay", () => {
     const list = await visitor.open(`/console/callbacks/${ID}/replays`);
     expect(list.text).toMatch(/UTC stopped 5 1 1 3 0/);
     expect(linkOf(list, /^\d{4}-.*UTC$/)).toBe(page.url);
+  });
+
+  it("is requested once also if the service was started again between", async () => {
+    await accept("A", "B");
+    await attempt(["A", "B"], {});
+    const confirmation = await visitor.open(`${CONFIRM}?action=replay&all=on`);
+    const first = await confirm(confirmation);
+    await attempt(["A", "B"], { startedAt: Date.now(), cause: "replay" });
+    const { app } = await openService({ store: service.store });
+    const later = new Visitor(app);
+    for (const [name, value] of visitor.cookies) later.cookies.set(name, value);
+    const second = await later.post(CONFIRM, fieldsOf(confirmation));
+    await app.close();
+    expect([second.status, second.url]).toEqual([200, first.url]);
+    expect(second.text).toContain("2 of 2 calls done Accepted 0 Failed again 2");
+    expect(await service.store.fetchReplays(ID, 9)).toEqual([]);
   });
 
   it("of nobody is a page that says so", async () => {
