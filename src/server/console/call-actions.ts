@@ -6,7 +6,7 @@ interface ActionText {
   readonly button: string;
   title(calls: number): string;
   /** What it means for these calls. */
-  readonly effect: string;
+  effect(calls: number): string;
   /** What has been done to this many, or none. */
   done(calls: number): string;
 }
@@ -15,19 +15,23 @@ export const CALL_ACTIONS: Readonly<Record<CallAction, ActionText>> = {
   success: {
     button: "Mark successful",
     title: (calls) => `Mark ${count(calls, "call")} successful`,
-    effect: "The service won't send them again.",
+    effect: (calls) => `The service won't send ${calls === 1 ? "it" : "them"} again.`,
     done: (calls) => `${calls === 0 ? "No call" : count(calls, "call")} ${calls > 1 ? "were" : "was"} marked successful.`,
   },
   failed: {
     button: "Mark failed again",
     title: (calls) => `Mark ${count(calls, "call")} failed again`,
-    effect: "They can be replayed then. The service doesn't retry them by itself.",
+    effect: (calls) =>
+      `${calls === 1 ? "It can be replayed then" : "They can be replayed then"}, and the service doesn't retry by itself.`,
     done: (calls) => `${calls === 0 ? "No call" : count(calls, "call")} ${calls > 1 ? "were" : "was"} marked failed again.`,
   },
   replay: {
     button: "Replay",
     title: (calls) => `Replay ${count(calls, "call")}`,
-    effect: "The service sends each of them once, in order of their acceptance, whether retries are enabled or not.",
+    effect: (calls) => {
+      const each = calls === 1 ? "it once" : "each of them once, in order of their acceptance";
+      return `The service sends ${each}, whether retries are enabled or not.`;
+    },
     done: (calls) => `${calls === 0 ? "No call" : count(calls, "call")} will be replayed.`,
   },
 };

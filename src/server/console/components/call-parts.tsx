@@ -1,7 +1,7 @@
 /** What several pages show of a call. */
 import type { VNode } from "preact";
 import type { UnreachableReason } from "../../../domain/attempt.js";
-import { type Call, isHeld } from "../../../domain/call.js";
+import { type Call, type CallProgress, isHeld } from "../../../domain/call.js";
 import type { CallFilter } from "../../../domain/call-filter.js";
 import { describeFilter } from "../filter-fields.js";
 import { Badge, Facts, Time } from "./data.js";
@@ -15,6 +15,14 @@ export function CallBadge({ call }: { call: Pick<Call, "status" | "attemptCount"
   if (call.status === "SUCCESS") return <Badge tone="good">successful</Badge>;
   if (call.status === "PENDING") return <Badge tone="neutral">waiting</Badge>;
   return isHeld(call) ? <Badge tone="warning">held</Badge> : <Badge tone="bad">failed</Badge>;
+}
+
+export function StatusText({ call }: { call: CallProgress }): VNode {
+  return (
+    <>
+      <CallBadge call={call} /> {outcomeText(call).replace(/^Held: /, "")}
+    </>
+  );
 }
 
 /** "503 Service Unavailable", "refused: connect ECONNREFUSED 10.0.0.1:443"; "" without an attempt. */

@@ -6,7 +6,7 @@ import { senderAddress } from "../../../domain/message-response.js";
 import type { CallCount, FailureGroup } from "../../../store/overview-store.js";
 import { one, type Query } from "../../routes/query-parameters.js";
 import { CALL_ACTIONS } from "../call-actions.js";
-import { CallBadge, causeOf, NextAttempt, outcomeText, shortCallId } from "../components/call-parts.js";
+import { causeOf, NextAttempt, StatusText, shortCallId } from "../components/call-parts.js";
 import { callbackPage, callsUrl } from "../components/callback-page.js";
 import { Count, Empty, Pager, Table, Time } from "../components/data.js";
 import { Chips, FilterForm } from "../components/filter-form.js";
@@ -305,7 +305,7 @@ function CallTable({ callbackId, calls, isWaiting }: { callbackId: string; calls
           kind: "time",
           cell: ({ attemptedAt, acceptedAt }) => <Time at={attemptedAt ?? acceptedAt} />,
         },
-        { title: "Status", kind: "wide", cell: (call) => <StatusCell call={call} /> },
+        { title: "Status", kind: "wide", cell: (call) => <StatusText call={call} /> },
         { title: "Attempts", kind: "number", isSecondary: true, cell: ({ attemptCount }) => <Count value={attemptCount} /> },
         { title: "Next attempt", kind: "time", isSecondary: true, cell: (call) => <NextAttempt call={call} /> },
         { title: "From and text", kind: "wide", cell: (call) => <Excerpt call={call} /> },
@@ -323,14 +323,6 @@ function PickCall({ callbackId, id }: { callbackId: string; id: string }): VNode
         {name}
       </a>
     </span>
-  );
-}
-
-function StatusCell({ call }: { call: Call }): VNode {
-  return (
-    <>
-      <CallBadge call={call} /> <span class="outcome">{outcomeText(call)}</span>
-    </>
   );
 }
 

@@ -18,7 +18,7 @@ import {
 } from "../../use-cases/act-on-calls.js";
 import { checkedCallId } from "../../use-cases/settle-calls.js";
 import { CALL_ACTIONS, describeResult } from "../call-actions.js";
-import { CallBadge, FilterFacts, shortCallId } from "../components/call-parts.js";
+import { FilterFacts, StatusText, shortCallId } from "../components/call-parts.js";
 import { callbackPage, callsUrl } from "../components/callback-page.js";
 import { Table, Time } from "../components/data.js";
 import { Button, ButtonLink, ButtonRow, Form } from "../components/forms.js";
@@ -223,35 +223,37 @@ function Listed({ listed, counted }: { listed: ReadonlyMap<string, CallProgress>
         <p>{`${count(others, "selected call")} ${others === 1 ? "is" : "are"} left as ${others === 1 ? "it is" : "they are"}.`}</p>
       )}
       {notFound > 0 && <p>{`${count(notFound, "selected call")} can't be found any more.`}</p>}
-      <Table
-        caption="Selected calls"
-        keyOf={([id]) => id}
-        rows={[...listed]}
-        columns={[
-          {
-            title: "Call",
-            cell: ([id]) => (
-              <span class="monospaced" title={id}>
-                {shortCallId(id)}
-              </span>
-            ),
-          },
-          { title: "Status", cell: ([, call]) => <CallBadge call={call} /> },
-          {
-            title: "Last attempt",
-            kind: "time",
-            cell: ([, { attemptedAt }]) => attemptedAt !== null && <Time at={attemptedAt} />,
-          },
-        ]}
-      />
+      <div class="call-table">
+        <Table
+          caption="Selected calls"
+          keyOf={([id]) => id}
+          rows={[...listed]}
+          columns={[
+            {
+              title: "Call",
+              cell: ([id]) => (
+                <span class="monospaced" title={id}>
+                  {shortCallId(id)}
+                </span>
+              ),
+            },
+            {
+              title: "Last attempt",
+              kind: "time",
+              cell: ([, { attemptedAt }]) => attemptedAt !== null && <Time at={attemptedAt} />,
+            },
+            { title: "Status", cell: ([, call]) => <StatusText call={call} /> },
+          ]}
+        />
+      </div>
     </>
   );
 }
 
-function Effect({ action, url, isDown }: ConfirmationView): VNode {
+function Effect({ action, counted, url, isDown }: ConfirmationView): VNode {
   return (
     <>
-      <p>{CALL_ACTIONS[action].effect}</p>
+      <p>{CALL_ACTIONS[action].effect(counted.count)}</p>
       {action === "replay" && (
         <p>
           Endpoint: <span class="monospaced">{url}</span>

@@ -130,7 +130,7 @@ function NextAttemptText({ call, callback, endpointState, policy }: OneCallView)
   if (due !== null) {
     return (
       <>
-        <Time at={due.at} /> at the earliest{endpointState === "down" && ": the endpoint is down, so few calls are tried"}
+        <Time at={due.at} /> at the earliest{endpointState === "down" && " (the endpoint is down)"}
       </>
     );
   }

@@ -18,6 +18,7 @@ describe("an action's result", () => {
   });
 
   it("is what its confirmation names", () => {
+    expect(CALL_ACTIONS.success.effect(1)).toBe("The service won't send it again.");
     expect([CALL_ACTIONS.replay.title(1), CALL_ACTIONS.success.title(12)]).toEqual(["Replay 1 call", "Mark 12 calls successful"]);
   });
 });

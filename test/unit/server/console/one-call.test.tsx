@@ -28,16 +28,18 @@ describe("a call's next attempt", () => {
   it.each<[string, Partial<Call>, Partial<OneCallView>]>([
     ["the first, as soon as it is its turn", { status: "PENDING" }, {}],
     ["2030-01-01 09:30:00 UTC at the earliest", { ...FAILED, due: { at: NOW, cause: "retry" } }, {}],
-    ["at the earliest : the endpoint is down", { ...FAILED, due: { at: NOW, cause: "retry" } }, { endpointState: "down" }],
+    [
+      "2030-01-01 09:30:00 UTC at the earliest (the endpoint is down)",
+      { ...FAILED, due: { at: NOW, cause: "retry" } },
+      { endpointState: "down" },
+    ],
     ["a replay, as soon as it is its turn", { ...FAILED, due: { at: NOW, cause: "replay" } }, {}],
     ["none: retries ended at 2030-01-02 09:30:00 UTC", FAILED, {}],
     ["none", { ...FAILED, settledBy: "user" }, {}],
     ["none: retries are disabled", FAILED, { callback: { id: "00112233445566AA", contentType: "json", retriesEnabled: false } }],
     ["none: it is settled", { status: "SUCCESS", settledBy: "dispatcher" }, {}],
   ])("is %s", (text, call, over) => {
-    expect(textOf(aView(call, over)).replace(" :", ":")).toContain(
-      `Next attempt ${text.replace(" :", ":")}`.replace("Next attempt at", "at"),
-    );
+    expect(textOf(aView(call, over))).toContain(`Next attempt ${text} `);
   });
 });
 
