@@ -3,12 +3,13 @@
  * Covers: src/cli/commands/demo/command.ts, src/cli/commands/demo/run.ts, src/cli/commands/demo/story.ts
  * Covers: src/cli/commands/demo/demo-stage.ts, src/cli/commands/demo/history.ts, src/cli/commands/demo/keep-running.ts
  */
+import { mkdirSync, readdirSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Client, ListedCall } from "../../src/client/client.js";
 import type { CallStatus } from "../../src/domain/call.js";
 import { openHttpClient } from "../../src/main/open-http-client.js";
 import { CliMachine } from "../support/cli/cli-service.js";
-import { eventually } from "../support/process/whcb-process.js";
+import { eventually, Home } from "../support/process/whcb-process.js";
 
 let machine: CliMachine;
 /** The demo's own. */
@@ -47,6 +48,20 @@ describe("demo", () => {
       "ok SUCCESS in the list 250",
       "ok left FAILED 0",
     ]);
+  });
+});
+
+describe("a Ctrl-C before the demo's end", () => {
+  test("ends it, and leaves no file behind", async () => {
+    const home = new Home();
+    mkdirSync(home.path("tmp"));
+    const demo = home.start(["demo", "--keep"], { env: { TMPDIR: home.path("tmp") } });
+    await demo.says(/hours pass/);
+    expect(readdirSync(home.path("tmp"))).toHaveLength(1);
+    const { code, stderr } = await demo.stop("SIGINT");
+    expect([code, stderr]).toEqual([130, "every count is right\nerror: interrupted\n"]);
+    expect(readdirSync(home.path("tmp"))).toEqual([]);
+    await home.leave();
   });
 });
 
@@ -93,6 +108,6 @@ describe("demo --keep", () => {
       0,
       expect.stringMatching(/^Listening on http:\/\/127\.0\.0\.1:\d+\/console(?:\ncode {2}\w{4}-\w{4}-\w{4}){2}$/m),
     ]);
-    await expect(client.listCallbacks()).rejects.toMatchObject({ code: "network" });
+    await expect(fetch(demo.url)).rejects.toThrow("fetch failed");
   }, 120_000);
 });

@@ -23,13 +23,16 @@ export interface Stage {
   readonly client: Client;
   readonly deliverer: Deliverer;
   readonly teardown: Teardown;
+  /** At a Ctrl-C. */
+  readonly ending: AbortSignal;
   say(line: string): Promise<void>;
 }
 
 export async function openStage(
   deps: CliDeps,
-  { clock, directory, teardown, say }: Pick<Stage, "clock" | "directory" | "teardown" | "say">,
+  surroundings: Pick<Stage, "clock" | "directory" | "teardown" | "ending" | "say">,
 ): Promise<Stage> {
+  const { clock, directory, teardown } = surroundings;
   const credentials = newCredentials(deps);
   const service = await deps.startService(serveOptions(directory, credentials), clock);
   teardown.add(() => service.stop());
@@ -40,7 +43,7 @@ export async function openStage(
     addressRule: ANY_ADDRESS,
   });
   teardown.add(() => deliverer.close());
-  return { deps, clock, directory, url: service.url, client, deliverer, teardown, say };
+  return { ...surroundings, deps, url: service.url, client, deliverer };
 }
 
 export const UP: Behaviour = { status: 200, failFirst: null, failForMs: null, flaky: null, seed: 1, delayMs: 0, hang: false };
@@ -83,10 +86,12 @@ export async function submit(
 
 const LONGEST_WAIT_MS = 15_000;
 
-/** Throws `unavailable` if it takes too long. */
-export async function waitUntil({ deps: { clock } }: Stage, what: string, isSo: () => Promise<boolean>): Promise<void> {
+/** Throws `unavailable` if it takes too long, `interrupted` at the demo's end. */
+export async function waitUntil({ deps: { clock }, ending }: Stage, what: string, isSo: () => Promise<boolean>): Promise<void> {
   const end = clock.now() + LONGEST_WAIT_MS;
-  while (!(await isSo())) {
+  for (;;) {
+    if (ending.aborted) throw new WhcbError("interrupted", "interrupted");
+    if (await isSo()) return;
     if (clock.now() > end)
       throw new WhcbError("unavailable", `the demo waited ${LONGEST_WAIT_MS / 1_000} s for ${what}, and gave up`);
     await clock.sleepUntil(clock.now() + 10);

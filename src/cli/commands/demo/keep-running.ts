@@ -2,7 +2,6 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { errorMessage } from "../../../domain/errors.js";
 import type { Invocation } from "../../args/command-spec.js";
-import { EXIT_INTERRUPTED } from "../../exit-codes.js";
 import type { Screen } from "../../output/screen.js";
 import { text } from "../../output/screen-text.js";
 import { DOWN, type Stage, UP } from "./demo-stage.js";
@@ -14,11 +13,6 @@ export async function keepRunning(
   stage: Stage,
   { endpoint, callbackName }: History,
 ): Promise<void> {
-  const ending = new AbortController();
-  const stopListening = deps.io.onInterrupt(() => {
-    if (ending.signal.aborted) return deps.io.exitNow(EXIT_INTERRUPTED);
-    ending.abort();
-  });
   const reader = screen.canAsk ? createInterface({ input: deps.io.stdin }) : null;
   let isDown = true;
   const repairOrBreak = (): void => {
@@ -36,10 +30,9 @@ export async function keepRunning(
     if (reader !== null)
       screen.info(`Enter repairs the endpoint of ${callbackName}, or breaks it again; c and Enter print another code`);
     screen.info("Ctrl-C ends the demo");
-    if (!ending.signal.aborted) await once(ending.signal, "abort");
+    if (!stage.ending.aborted) await once(stage.ending, "abort");
   } finally {
     reader?.close();
-    stopListening();
   }
 }
 

@@ -3,36 +3,44 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Teardown } from "../../../platform/teardown.js";
 import type { Invocation } from "../../args/command-spec.js";
-import { EXIT_BUG, EXIT_DONE } from "../../exit-codes.js";
+import { EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED } from "../../exit-codes.js";
 import type { Screen } from "../../output/screen.js";
 import { joinText, text } from "../../output/screen-text.js";
 import { KEEP } from "./command.js";
-import { openStage } from "./demo-stage.js";
+import { openStage, type Stage } from "./demo-stage.js";
 import { HISTORY_MS, playHistory } from "./history.js";
 import { keepRunning } from "./keep-running.js";
 import { PastClock } from "./past-clock.js";
 import { type DemoCheck, playStory } from "./story.js";
 
 export async function run(invocation: Invocation): Promise<number> {
+  const { io } = invocation.deps;
   const directory = await mkdtemp(join(tmpdir(), "whcb-demo-"));
   const teardown = new Teardown();
   teardown.add(() => rm(directory, { recursive: true, force: true }));
+  const ending = new AbortController();
+  const stopListening = io.onInterrupt(() => {
+    if (ending.signal.aborted) return io.exitNow(EXIT_INTERRUPTED);
+    ending.abort();
+  });
   try {
-    const code = await play(invocation, directory, teardown);
+    const code = await play(invocation, { directory, teardown, ending: ending.signal });
     await teardown.run();
     return code;
   } catch (error) {
     await teardown.run().catch(() => undefined);
     throw error;
+  } finally {
+    stopListening();
   }
 }
 
-async function play(invocation: Invocation, directory: string, teardown: Teardown): Promise<number> {
+async function play(invocation: Invocation, surroundings: Pick<Stage, "directory" | "teardown" | "ending">): Promise<number> {
   const { deps, args, screen } = invocation;
   const isKept = args.get(KEEP);
   const clock = new PastClock(deps.clock, isKept ? HISTORY_MS : 0);
   const say = (line: string) => screen.out(text`${line}\n`);
-  const stage = await openStage(deps, { clock, directory, teardown, say });
+  const stage = await openStage(deps, { ...surroundings, clock, say });
   const { checks, callback } = await playStory(stage);
   const isRight = await report(checks, screen);
   if (isRight && isKept) await keepRunning(invocation, stage, await playHistory(stage, clock, callback));
