@@ -1,5 +1,6 @@
 import type { BodyFormat } from "../../domain/callback.js";
 import type { MessageResponse } from "../../domain/message-response.js";
+import { escapeJson, INVISIBLE } from "../../domain/unsafe-characters.js";
 
 /** Characters. */
 const SHOWN = { content: 32_768, parameters: 16_384, sender: 200 };
@@ -15,7 +16,7 @@ export function shownPart(response: MessageResponse): { readonly part: MessageRe
   let isWhole = room >= 0;
   const cut = (text: string, length: number): string => {
     isWhole &&= text.length <= length;
-    return excerpt(text, length);
+    return cutText(text, length);
   };
   const part = {
     ...response,
@@ -33,13 +34,21 @@ export function shownPart(response: MessageResponse): { readonly part: MessageRe
 }
 
 /** Never ends with half a character. */
-export function excerpt(text: string, length: number): string {
+export function cutText(text: string, length: number): string {
   return text.length <= length ? text : `${text.slice(0, length).replace(/[\ud800-\udbff]$/, "")}…`;
 }
 
-/** A body that the service has written, with a line per value. Only white space between values differs. */
+/** For a line with other texts: without what changes the direction of more than itself, even out of an element. */
+export function excerpt(text: string, length: number): string {
+  return cutText(text, length).replace(/[\u202a-\u202e\u2066-\u2069]/g, "");
+}
+
+const INVISIBLE_CHARACTER = new RegExp(`[${INVISIBLE}]`, "gu");
+
+/** A body that the service has written, with a line per value. The same document: what would hide or reorder text is escaped. */
 export function prettyBody(body: string, format: BodyFormat): string {
-  return format === "json" ? JSON.stringify(JSON.parse(body), null, 2) : prettyXml(body);
+  if (format === "json") return escapeJson(JSON.stringify(JSON.parse(body), null, 2));
+  return prettyXml(body).replace(INVISIBLE_CHARACTER, (one) => `&#x${one.codePointAt(0)?.toString(16)};`);
 }
 
 /** Text has no "<": it is escaped. */

@@ -4,6 +4,7 @@ import type { UnreachableReason } from "../../../domain/attempt.js";
 import { type Call, type CallProgress, isHeld } from "../../../domain/call.js";
 import type { CallFilter } from "../../../domain/call-filter.js";
 import { describeFilter } from "../filter-fields.js";
+import { excerpt } from "../pretty-body.js";
 import { Badge, Facts, Time } from "./data.js";
 
 /** With the id's end, which differs: its beginning is a time. */
@@ -27,7 +28,7 @@ export function StatusText({ call }: { call: CallProgress }): VNode {
 
 /** "503 Service Unavailable", "refused: connect ECONNREFUSED 10.0.0.1:443"; "" without an attempt. */
 export function outcomeText({ statusCode, statusMessage }: Pick<Call, "statusCode" | "statusMessage">): string {
-  return [statusCode, statusMessage].filter((part) => part !== null && part !== "").join(" ");
+  return [statusCode, excerpt(statusMessage ?? "", 200)].filter((part) => part !== null && part !== "").join(" ");
 }
 
 /** As a filter. */

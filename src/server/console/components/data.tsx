@@ -89,7 +89,7 @@ export function Time({ at }: { at: number }): VNode {
   const iso = new Date(at).toISOString();
   return (
     <time datetime={iso} data-local="">
-      {`${iso.slice(0, 10)} ${iso.slice(11, 19)} UTC`}
+      {`${iso.slice(0, -5).replace("T", " ")} UTC`}
     </time>
   );
 }

@@ -1,8 +1,20 @@
 /** The filters of a callback's calls. */
 import type { VNode } from "preact";
 import { FAILURE_REASONS } from "../../../domain/call-filter.js";
-import { callsPath, FIELD_LABELS, FIELD_NAMES, type FieldName, type ParsedFilter, withField } from "../filter-fields.js";
+import { count } from "../../../domain/count.js";
+import type { FailureGroup } from "../../../store/overview-store.js";
+import {
+  callsPath,
+  FIELD_LABELS,
+  FIELD_NAMES,
+  type FieldName,
+  type ParsedFilter,
+  type TypedFilter,
+  withField,
+} from "../filter-fields.js";
+import { causeOf } from "./call-parts.js";
 import { callsUrl } from "./callback-page.js";
+import { Count } from "./data.js";
 import { Button, SelectField, TextField } from "./forms.js";
 
 interface FilterView extends Pick<ParsedFilter, "typed" | "problems"> {
@@ -79,5 +91,49 @@ export function Chips({ callbackId, typed }: Omit<FilterView, "problems">): VNod
         </li>
       )}
     </ul>
+  );
+}
+
+const SHOWN_CAUSES = 20;
+
+/** Of all failed calls, by what was answered. */
+export function Causes({
+  callbackId,
+  typed,
+  failures,
+}: Omit<FilterView, "problems"> & { failures: readonly FailureGroup[] }): VNode | null {
+  if (failures.length === 0 || typed.status !== "FAILED") return null;
+  const link = (failure: FailureGroup) => <Cause callbackId={callbackId} typed={typed} failure={failure} />;
+  const others = failures.length - SHOWN_CAUSES;
+  return (
+    <section class="facets" aria-label="Failed calls by cause">
+      <h2>By cause</h2>
+      <ul>
+        {failures.slice(0, SHOWN_CAUSES).map(link)}
+        {others > 0 && <li class="muted">{`and ${count(others, "other")}`}</li>}
+      </ul>
+    </section>
+  );
+}
+
+function Cause({
+  callbackId,
+  typed,
+  failure: { statusCode, reason, count: calls },
+}: {
+  callbackId: string;
+  typed: TypedFilter;
+  failure: FailureGroup;
+}): VNode {
+  const { field, value } = causeOf(statusCode, reason);
+  return (
+    <li data-key={value}>
+      <a
+        href={callsPath(callbackId, { status: "FAILED", fields: { [field]: value } })}
+        aria-current={typed.fields[field] === value ? "true" : undefined}
+      >
+        {value} <Count value={calls} />
+      </a>
+    </li>
   );
 }

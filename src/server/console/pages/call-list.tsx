@@ -6,10 +6,10 @@ import { senderAddress } from "../../../domain/message-response.js";
 import type { CallCount, FailureGroup } from "../../../store/overview-store.js";
 import { one, type Query } from "../../routes/query-parameters.js";
 import { CALL_ACTIONS } from "../call-actions.js";
-import { causeOf, NextAttempt, StatusText, shortCallId } from "../components/call-parts.js";
+import { NextAttempt, StatusText, shortCallId } from "../components/call-parts.js";
 import { callbackPage, callsUrl } from "../components/callback-page.js";
 import { Count, Empty, Pager, Table, Time } from "../components/data.js";
-import { Chips, FilterForm } from "../components/filter-form.js";
+import { Causes, Chips, FilterForm } from "../components/filter-form.js";
 import { Button } from "../components/forms.js";
 import { callsPath, type ParsedFilter, parseFilter, type StatusChoice, statusWord, type TypedFilter } from "../filter-fields.js";
 import type { Pages } from "../pages.js";
@@ -107,7 +107,7 @@ export function CallList({ callbackId, typed, problems, counts, failures, runnin
       <div data-live="counts">
         {runningReplay !== null && <RunningReplay callbackId={callbackId} replay={runningReplay} />}
         <StatusTabs callbackId={callbackId} typed={typed} counts={counts} />
-        <Failures callbackId={callbackId} typed={typed} failures={failures} />
+        <Causes callbackId={callbackId} typed={typed} failures={failures} />
       </div>
       <FilterForm callbackId={callbackId} typed={typed} problems={problems} />
       <Chips callbackId={callbackId} typed={typed} />
@@ -149,31 +149,6 @@ function StatusTabs({ callbackId, typed, counts }: Pick<CallListView, "callbackI
         Replays
       </a>
     </nav>
-  );
-}
-
-/** Of all failed calls, by what was answered. */
-function Failures({ callbackId, typed, failures }: Pick<CallListView, "callbackId" | "typed" | "failures">): VNode | null {
-  if (failures.length === 0 || typed.status !== "FAILED") return null;
-  return (
-    <section class="facets" aria-label="Failed calls by cause">
-      <h2>By cause</h2>
-      <ul>
-        {failures.map(({ statusCode, reason, count }) => {
-          const { field, value } = causeOf(statusCode, reason);
-          return (
-            <li key={value} data-key={value}>
-              <a
-                href={callsPath(callbackId, { status: "FAILED", fields: { [field]: value } })}
-                aria-current={typed.fields[field] === value ? "true" : undefined}
-              >
-                {value} <Count value={count} />
-              </a>
-            </li>
-          );
-        })}
-      </ul>
-    </section>
   );
 }
 
@@ -332,7 +307,7 @@ function Excerpt({ call: { response } }: { call: Call }): VNode {
   return (
     <>
       <span class="muted">{excerpt(senderAddress(response.from), EXCERPT)}</span>{" "}
-      {excerpt(response.responseMessage.content, EXCERPT)}
+      <span>{excerpt(response.responseMessage.content, EXCERPT)}</span>
     </>
   );
 }

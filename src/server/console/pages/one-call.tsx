@@ -18,7 +18,7 @@ import { callbackPage, callsUrl } from "../components/callback-page.js";
 import { Facts, Table, Time } from "../components/data.js";
 import { ButtonLink, ButtonRow } from "../components/forms.js";
 import type { Pages } from "../pages.js";
-import { excerpt, prettyBody, shownPart } from "../pretty-body.js";
+import { cutText, excerpt, prettyBody, shownPart } from "../pretty-body.js";
 
 export interface OneCallView {
   readonly callback: Pick<Callback, "id" | "contentType" | "retriesEnabled">;
@@ -231,7 +231,7 @@ function Outcome({ attempt: { result }, hasAnswer }: { attempt: Attempt; hasAnsw
   return (
     <>
       {isAnswered && <strong>{result.statusCode} </strong>}
-      {excerpt(resultMessage(result), SHOWN_MESSAGE)}
+      <span>{excerpt(resultMessage(result), SHOWN_MESSAGE)}</span>
       {result.resent && <span class="muted"> (sent again on a new connection)</span>}
       {isAnswered && result.body !== "" && !hasAnswer && <span class="muted"> (with an answer)</span>}
       {isAnswered && result.body !== "" && hasAnswer && (
@@ -254,7 +254,7 @@ function Body({ callback, body, isBodyCut = false }: Pick<OneCallView, "callback
     <>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls by keyboard too */}
       <pre class="body" tabIndex={0}>
-        {excerpt(text, SHOWN_BODY)}
+        {cutText(text, SHOWN_BODY)}
       </pre>
       {(isBodyCut || text.length > SHOWN_BODY) && (
         <p class="muted">

@@ -1,7 +1,7 @@
 import { render } from "preact-render-to-string";
 import { describe, expect, it } from "vitest";
 import { CallList, type CallListView, type FoundCalls } from "../../../../src/server/console/pages/call-list.js";
-import { aCall } from "../../../support/builders.js";
+import { aCall, aResponse } from "../../../support/builders.js";
 
 const textOf = (found: Partial<FoundCalls>, over: Partial<CallListView> = {}): string => {
   const view: CallListView = {
@@ -35,5 +35,29 @@ describe("a search that has found nothing yet", () => {
     expect(textOf({ calls: [], older: "/next" })).toMatch(/Nothing found yet .* Search on/);
     expect(textOf({ calls: [] })).toMatch(/No call matches Remove the filters/);
     expect(textOf({ calls: [] }, { typed: { status: "FAILED", fields: {} } })).toContain("No failed calls");
+  });
+});
+
+describe("what others have written", () => {
+  it("changes no direction outside of itself, and is cut off", () => {
+    const from = { name: "", mri: "", mobile: "\u202e16\u2066", email: "", voice: "" };
+    const responseMessage = { channel: "SMS", kind: "reply", date: "", content: `\u2068${"x".repeat(500)}` } as const;
+    const call = aCall({
+      status: "FAILED",
+      statusCode: 500,
+      statusMessage: "\u202eon",
+      response: aResponse({ from, responseMessage }),
+    });
+    const text = textOf({ calls: [call] });
+    expect(text).toContain("500 on");
+    expect(text).toMatch(/ 16 +x{89}… /);
+    expect(text).not.toMatch(/[\u202a-\u202e\u2066-\u2069]/);
+  });
+
+  it("fills no page with causes: the most frequent ones are named", () => {
+    const failures = Array.from({ length: 400 }, (_, index) => ({ statusCode: 201 + index, reason: null, count: 500 - index }));
+    const text = textOf({}, { failures });
+    expect(text).toMatch(/By cause 201 500 .* 220 481 and 380 others/);
+    expect(text).not.toContain("221 480");
   });
 });

@@ -24,4 +24,14 @@ describe("a body", () => {
     expect(lines.map((line) => line.length - line.trimStart().length).slice(0, 7)).toEqual([0, 0, 2, 2, 2, 4, 4]);
     expect(lines.at(-1)).toBe("</ns2:deliveryResponse>");
   });
+
+  it("shows what would hide text or change its direction, and is still the same document", () => {
+    const content = "\u202egnihton\u202c 👍🏽";
+    const hidden = aResponse({ responseMessage: { ...response.responseMessage, content } });
+    const json = prettyBody(deliveryBody({ contentType: "json", removeHtml: false }, hidden), "json");
+    expect(json).toContain('"content": "\\u202egnihton\\u202c 👍🏽"');
+    expect(JSON.parse(json).responseMessage.content).toBe(content);
+    const xml = prettyBody(deliveryBody({ contentType: "xml", removeHtml: false }, hidden), "xml");
+    expect(xml).toContain("<content>&#x202e;gnihton&#x202c; 👍🏽</content>");
+  });
 });
