@@ -9,13 +9,14 @@ export type SecretMask = (text: string) => string;
 const SHORTEST_SECRET = 4;
 const MASK = "****";
 
-/** Also percent-encoded and form-encoded. */
+/** Also percent-encoded, form-encoded and as in JSON. */
 export function secretMask(secret: string): SecretMask {
   if (secret.length < SHORTEST_SECRET) return (text) => text;
   // encodeURIComponent throws on half a surrogate pair.
   const wellFormed = Buffer.from(secret).toString();
   const inForm = new URLSearchParams([["", secret]]).toString().slice(1);
-  const spellings = new Set([secret, encodeURIComponent(wellFormed), encodeURI(wellFormed), inForm]);
+  const inJson = JSON.stringify(secret).slice(1, -1);
+  const spellings = new Set([secret, encodeURIComponent(wellFormed), encodeURI(wellFormed), inForm, inJson]);
   return (text) => [...spellings].reduce((masked, spelling) => masked.replaceAll(spelling, MASK), text);
 }
 

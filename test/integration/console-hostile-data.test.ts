@@ -5,7 +5,15 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { DEFAULT_RETRY_POLICY } from "../../src/domain/retry-policy.js";
 import { aResponse } from "../support/builders.js";
 import { Visitor } from "../support/server/console-visitor.js";
-import { CALLBACK_SETTINGS, closeService, openService, type Service } from "../support/server/server-fixture.js";
+import { pendingCalls, recordAttempts } from "../support/server/recorded-calls.js";
+import {
+  CALLBACK_BODY,
+  CALLBACK_SETTINGS,
+  CREDENTIALS,
+  closeService,
+  openService,
+  type Service,
+} from "../support/server/server-fixture.js";
 
 const ID = "0123456789ABCDEF";
 const PATH = `/console/callbacks/${ID}`;
@@ -65,6 +73,45 @@ describe("a page about a call", () => {
     expect(page.html).not.toContain('data-key="1700"');
     expect(page.text).toContain("1700 earlier attempts are left out.");
     expect(page.html).not.toContain("<img src=x");
+  });
+});
+
+describe("an endpoint that repeats the key", () => {
+  const { key } = CALLBACK_SETTINGS.auth;
+  const echo = { kind: "answered", statusCode: 500, statusMessage: `no ${key}`, body: `got ${encodeURIComponent(key)}` } as const;
+
+  it("has it masked where its answers are shown", async () => {
+    await service.store.acceptCalls(ID, [{ id: "A", response: aResponse() }], 0);
+    await recordAttempts(service.store, await pendingCalls(service.store, ID), () => ({ result: echo, startedAt: 1 }));
+    const pages = [await visitor.open(`${PATH}/calls`), await visitor.open(`${PATH}/calls/A`)];
+    pages.push(await visitor.open(`${PATH}/confirm?action=replay&call=A`));
+    expect(pages.map(({ html }) => html.includes(key))).toEqual([false, false, false]);
+    expect(pages[0]?.text).toContain("500 no ****");
+    expect(pages[1]?.text).toContain("got ****");
+  });
+
+  it("has it masked in the reason why a callback isn't created, in the API's answer too", async () => {
+    const other = await openService({ checkEndpoint: async () => echo });
+    const fields = {
+      url: CALLBACK_SETTINGS.url,
+      contentType: "json",
+      "auth.type": "httpheader",
+      "auth.key": key,
+      removeHTML: "disabled",
+      email: "a@example.com",
+    };
+    const path = "/console/callbacks/new";
+    const page = await (await new Visitor(other.app).signIn()).send(path, path, {
+      ...fields,
+      name: "new",
+      retriesEnabled: "true",
+    });
+    expect([page.status, page.html.includes(key)]).toEqual([422, false]);
+    expect(page.text).toContain("it answered: 500 no ****");
+    const headers = { ...CREDENTIALS, "content-type": "application/json" };
+    const answer = await other.app.inject({ method: "POST", url: "/callbacks", headers, payload: CALLBACK_BODY });
+    expect([answer.statusCode, answer.body.includes(key)]).toEqual([400, false]);
+    await closeService(other);
   });
 });
 

@@ -2,6 +2,7 @@
 import { type DeliveryResult, isAccepted, resultMessage } from "../../domain/attempt.js";
 import type { Callback, CallbackSettings } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
+import { secretMask } from "../../domain/mask.js";
 import { shortId } from "../../platform/random.js";
 import { buildEndpointCheck, type DeliveryTarget } from "../../wire/delivery-request.js";
 import type { RouteContext } from "../routes/route-context.js";
@@ -29,7 +30,9 @@ export async function createCallback({ deps, lookup }: Context, settings: Callba
 async function checkEndpoint(context: Pick<Context, "deps">, settings: CallbackSettings): Promise<string | null> {
   const { result } = (await testEndpoint(context, settings)) ?? {};
   if (result === undefined || isAccepted(result)) return null;
-  return result.kind === "answered" ? `${result.statusCode} ${result.statusMessage}`.trim() : resultMessage(result);
+  const problem = result.kind === "answered" ? `${result.statusCode} ${result.statusMessage}`.trim() : resultMessage(result);
+  // An endpoint may repeat what it was sent.
+  return secretMask(settings.auth.key)(problem);
 }
 
 export interface EndpointTest {

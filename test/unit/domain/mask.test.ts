@@ -13,8 +13,9 @@ describe("maskKey", () => {
 });
 
 describe("secretMask", () => {
-  it("masks every occurrence, in plain, percent-encoded and form-encoded text", () => {
+  it("masks every occurrence, in plain, percent-encoded and form-encoded text, and in JSON", () => {
     const mask = secretMask("a/b c");
+    expect(secretMask('a"b\\c')(JSON.stringify({ key: 'a"b\\c' }))).toBe('{"key":"****"}');
     expect(mask("a/b c, a%2Fb%20c, a/b%20c, a%2Fb+c, a/b c")).toBe("****, ****, ****, ****, ****");
   });
 

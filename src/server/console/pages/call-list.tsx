@@ -2,11 +2,12 @@
 import type { VNode } from "preact";
 import type { Call, CallStatus } from "../../../domain/call.js";
 import type { Callback, ServiceReplay } from "../../../domain/callback.js";
+import { secretMask } from "../../../domain/mask.js";
 import { senderAddress } from "../../../domain/message-response.js";
 import type { CallCount, FailureGroup } from "../../../store/overview-store.js";
 import { one, type Query } from "../../routes/query-parameters.js";
 import { CALL_ACTIONS } from "../call-actions.js";
-import { NextAttempt, StatusText, shortCallId } from "../components/call-parts.js";
+import { maskOutcome, NextAttempt, StatusText, shortCallId } from "../components/call-parts.js";
 import { callbackPage, callsUrl } from "../components/callback-page.js";
 import { Count, Empty, Pager, Table, Time } from "../components/data.js";
 import { Causes, Chips, FilterForm } from "../components/filter-form.js";
@@ -71,6 +72,7 @@ export function addCallList(pages: Pages): void {
   async function findCalls(callback: Callback, { typed, filter }: ParsedFilter, query: Query): Promise<FoundCalls> {
     const [cursor, newer] = [one(query, "cursor"), one(query, "newer")];
     const matching = await store.countMatching(callback.id, filter, { budgetMs: COUNT_MS });
+    const mask = secretMask(callback.auth.key);
     const pathOf = (name: string, at: string | null) => (at === null ? null : callsPath(callback.id, typed, { [name]: at }));
     const read = async (descending: boolean, at: string | undefined) => {
       const sort = [{ field: "attemptedDate", descending }] as const;
@@ -81,7 +83,8 @@ export function addCallList(pages: Pages): void {
         maxResponseBytes: MAX_BYTES,
         ...(at !== undefined && { cursor: at }),
       };
-      return await store.listCalls(callback.id, { filter, sort, ...page });
+      const { items, ...cursors } = await store.listCalls(callback.id, { filter, sort, ...page });
+      return { ...cursors, items: items.map((call) => maskOutcome(call, mask)) };
     };
     if (newer !== undefined) {
       const page = await read(false, newer);

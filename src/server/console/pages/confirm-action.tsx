@@ -5,7 +5,7 @@ import type { CallFilter } from "../../../domain/call-filter.js";
 import type { Callback } from "../../../domain/callback.js";
 import { count } from "../../../domain/count.js";
 import { WhcbError } from "../../../domain/errors.js";
-import { maskUrl } from "../../../domain/mask.js";
+import { maskUrl, secretMask } from "../../../domain/mask.js";
 import { shortId } from "../../../platform/random.js";
 import { one, type Query } from "../../routes/query-parameters.js";
 import {
@@ -18,7 +18,7 @@ import {
 } from "../../use-cases/act-on-calls.js";
 import { checkedCallId } from "../../use-cases/settle-calls.js";
 import { CALL_ACTIONS, describeResult } from "../call-actions.js";
-import { FilterFacts, StatusText, shortCallId } from "../components/call-parts.js";
+import { FilterFacts, maskOutcome, StatusText, shortCallId } from "../components/call-parts.js";
 import { callbackPage, callsUrl } from "../components/callback-page.js";
 import { Table, Time } from "../components/data.js";
 import { Button, ButtonLink, ButtonRow, Form } from "../components/forms.js";
@@ -105,7 +105,7 @@ export function addConfirmation(pages: Pages): void {
       formToken,
       action,
       filter: "filter" in set ? set.filter : null,
-      listed: "callIds" in set ? await store.findProgress(callback.id, set.callIds) : null,
+      listed: "callIds" in set ? await readListed(callback, set.callIds) : null,
       counted,
       at,
       url: maskUrl(callback.url),
@@ -117,6 +117,12 @@ export function addConfirmation(pages: Pages): void {
     const title = counted.count === 0 ? "Nothing to change" : CALL_ACTIONS[action].title(counted.count);
     const status = problem === null ? 200 : 409;
     return callbackPage(deps, callback, { title, trail: [], content: <Confirmation {...view} />, status });
+  }
+
+  async function readListed(callback: Callback, callIds: readonly string[]): Promise<ReadonlyMap<string, CallProgress>> {
+    const mask = secretMask(callback.auth.key);
+    const found = await store.findProgress(callback.id, callIds);
+    return new Map([...found].map(([id, call]) => [id, maskOutcome(call, mask)]));
   }
 }
 

@@ -6,6 +6,7 @@ import type { Callback } from "../../../domain/callback.js";
 import { count } from "../../../domain/count.js";
 import { formatDuration } from "../../../domain/duration.js";
 import type { EndpointState } from "../../../domain/endpoint.js";
+import { secretMask } from "../../../domain/mask.js";
 import { senderAddress } from "../../../domain/message-response.js";
 import { type RetryPolicy, retryUntil } from "../../../domain/retry-policy.js";
 import { toIsoDate } from "../../../wire/dates.js";
@@ -13,7 +14,7 @@ import { deliveryBody } from "../../../wire/delivery-request.js";
 import type { CallAction } from "../../use-cases/act-on-calls.js";
 import { findCall } from "../../use-cases/settle-calls.js";
 import { CALL_ACTIONS } from "../call-actions.js";
-import { CallBadge, causeOf, outcomeText, shortCallId } from "../components/call-parts.js";
+import { CallBadge, causeOf, maskAnswer, maskOutcome, outcomeText, shortCallId } from "../components/call-parts.js";
 import { callbackPage, callsUrl } from "../components/callback-page.js";
 import { Facts, Table, Time } from "../components/data.js";
 import { ButtonLink, ButtonRow } from "../components/forms.js";
@@ -43,10 +44,13 @@ export function addOneCall(pages: Pages): void {
     "/console/callbacks/:id/calls/:callId",
     async ({ params }) => {
       const callback = await lookup.find(params.id ?? "");
-      const call = await findCall(deps, callback, params.callId ?? "");
+      const mask = secretMask(callback.auth.key);
+      const call = maskOutcome(await findCall(deps, callback, params.callId ?? ""), mask);
       const recorded = (await store.listAttempts(callback.id, [call.id], SHOWN_ATTEMPTS)).get(call.id) ?? [];
       // A client may report its attempts later.
-      const attempts = recorded.toSorted((one, other) => one.startedAt - other.startedAt || one.number - other.number);
+      const attempts = recorded
+        .toSorted((one, other) => one.startedAt - other.startedAt || one.number - other.number)
+        .map((attempt) => ({ ...attempt, result: maskAnswer(attempt.result, mask) }));
       const [record] = await store.listEndpoints([callback.id]);
       const endpointState = record?.endpoint.state ?? "up";
       const { part, isWhole } = shownPart(call.response);
