@@ -25,7 +25,7 @@ const TONES = { up: "good", failing: "bad", down: "bad", recovering: "warning", 
 export function EndpointBadge({ health, since, isInTable = false }: Health & { readonly isInTable?: boolean }): VNode {
   return (
     <>
-      <Badge tone={TONES[health]}>{health === "idle" ? "receives nothing" : health}</Badge>
+      <Badge tone={TONES[health]}>{health === "idle" ? "receives nothing" : health}</Badge>{" "}
       {since !== null && (
         <span class={isInTable ? "below" : "muted"}>
           since <Time at={since} />
