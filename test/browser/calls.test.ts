@@ -23,7 +23,7 @@ describe.each(VISITS)("at $width px, $colorScheme, with script: $hasScript", (vi
   it("failed calls are filtered, some are marked, and all that match are replayed, stopped and replayed again", async () => {
     const name = `Replies at ${visit.width} px ${visit.hasScript ? "with" : "without"} script`;
     const id = await rehearsal.api.create({ name, url: rehearsal.endpointUrl, retriesEnabled: false });
-    await rehearsal.fail(id, 30, 503);
+    await rehearsal.fail(id, 14, 503);
     await rehearsal.fail(id, 5, 500);
     window = await rehearsal.signIn(browser, visit);
     const { page } = window;
@@ -36,7 +36,7 @@ describe.each(VISITS)("at $width px, $colorScheme, with script: $hasScript", (vi
 
     await page.getByRole("link", { name }).first().click();
     await seePage(window, name);
-    expect(await rows.count()).toBe(35);
+    expect(await rows.count()).toBe(19);
     await expectUsable(window);
     await page.getByRole("link", { name: /^500/ }).click();
     await page.waitForURL(/[?&]statusCode=500\b/);
@@ -74,17 +74,17 @@ describe.each(VISITS)("at $width px, $colorScheme, with script: $hasScript", (vi
     rehearsal.hold();
     await page.getByLabel("All that match").check();
     await act("Replay");
-    await seePage(window, "Replay 30 calls");
+    await seePage(window, "Replay 14 calls");
     await expectUsable(window);
-    await act("Replay 30 calls");
-    await seePage(window, "Replay of 30 calls");
+    await act("Replay 14 calls");
+    await seePage(window, "Replay of 14 calls");
     await page.getByText("running").waitFor();
     await expectUsable(window);
     await act("Stop");
     const stopped = await seeNotice(window, /Stopped: 0 calls had been sent, \d+ won't be sent/);
     const left = Number(/(\d+) won't be sent/.exec(stopped)?.[1]);
     rehearsal.answer(200);
-    await rehearsal.settled(id, "SUCCESS", 2 + 30 - left);
+    await rehearsal.settled(id, "SUCCESS", 2 + 14 - left);
     await page.reload();
     await page.getByText("stopped", { exact: true }).waitFor();
     await expectUsable(window);
@@ -97,7 +97,7 @@ describe.each(VISITS)("at $width px, $colorScheme, with script: $hasScript", (vi
     await seePage(window, `Replay of ${left + 3} calls`);
     // It shows the end by itself where there are scripts.
     const finished = page.getByText("finished", { exact: true });
-    if (!visit.hasScript) await rehearsal.settled(id, "SUCCESS", 35);
+    if (!visit.hasScript) await rehearsal.settled(id, "SUCCESS", 19);
     if (!visit.hasScript) await page.reload();
     await finished.waitFor();
     await page.getByText(`${left + 3} of ${left + 3} calls done`).waitFor();

@@ -32,8 +32,8 @@ export interface WindowOptions extends Partial<Look> {
 
 /** How a test's person looks at the console. */
 export const VISITS = [
-  { width: 1280, colorScheme: "light", hasScript: true, looks: LOOKS },
-  { width: 360, colorScheme: "dark", hasScript: true },
+  { width: 1280, colorScheme: "light", hasScript: true, looks: LOOKS.filter(({ width }) => width === 1280) },
+  { width: 360, colorScheme: "dark", hasScript: true, looks: LOOKS.filter(({ width }) => width === 360) },
   { width: 360, colorScheme: "light", hasScript: false },
 ] as const satisfies readonly WindowOptions[];
 
@@ -78,7 +78,9 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 /** What axe calls serious or critical: rule, elements and advice. */
 export async function seriousProblems(page: Page): Promise<readonly string[]> {
   if (!(await page.evaluate("'axe' in globalThis"))) await page.evaluate(AXE);
-  const { violations }: AxeResults = await page.evaluate("axe.run()");
+  const violations: AxeResults["violations"] = await page.evaluate(
+    "axe.run({ resultTypes: ['violations'] }).then(({ violations }) => violations)",
+  );
   return violations
     .filter(({ impact }) => impact === "serious" || impact === "critical")
     .flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html}\n${failureSummary}`));
