@@ -9,6 +9,9 @@ const PAGES: Readonly<Record<string, string>> = {
   "/good": "<main><h1>Good</h1><p>Text</p></main>",
   "/bad": `<main><h1>Bad</h1><img src="data:image/gif;base64,R0lGODlhAQABAAAAACw="><input></main>`,
   "/wide": `<main><h1>Wide</h1><svg width="1000" height="20" role="img" aria-label="wide"></svg></main>`,
+  "/barred": `<main><h1>Barred</h1><div style="height: 20px; overflow: auto"><p style="height: 21px; margin: 0"></p></div></main>`,
+  "/touching": `<style>th, td { padding: 0; border-spacing: 0 }</style><main><h1>Touching</h1><table style="border-collapse: collapse">
+    <tr><td>1</td><td>2026-11-26</td></tr></table></main>`,
   "/faint": `<style>@media (prefers-color-scheme: dark) { p { color: #ccc } }</style><main><h1>Faint</h1><p>Text</p></main>`,
   "/blocked": "<main><h1>Blocked</h1><p>Text</p></main><script>document.title = 'run'</script>",
 };
@@ -48,6 +51,8 @@ describe("a page", () => {
   it.each([
     ["/wide", "at 360 px"],
     ["/faint", "at 360 px, dark"],
+    ["/barred", "at 360 px"],
+    ["/touching", "at 360 px"],
   ])("that isn't usable in one of them isn't usable: %s", async (path, look) => {
     const window = await openWindow(browser, url, { looks: LOOKS });
     await window.page.goto(path);

@@ -86,13 +86,37 @@ export async function seriousProblems(page: Page): Promise<readonly string[]> {
     .flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html}\n${failureSummary}`));
 }
 
-/** In each of its looks: nothing serious by axe, which needs scripts, and no scrolling to the side. No error so far. */
+/** What a person would see at once, and axe doesn't: needless scroll bars, and values that touch the next one. */
+const LAYOUT_PROBLEMS = `(() => {
+  const seen = (element) => element.checkVisibility({ visibilityProperty: true });
+  const bars = [...document.querySelectorAll("body *")].filter((element) => {
+    const hidden = element.scrollHeight - element.clientHeight;
+    return hidden > 0 && hidden < 8 && /auto|scroll/.test(getComputedStyle(element).overflowY) && seen(element);
+  });
+  const textBox = (element) => {
+    const range = document.createRange();
+    range.selectNodeContents(element);
+    return range.getBoundingClientRect();
+  };
+  const touching = [...document.querySelectorAll("tbody tr")].filter(seen).flatMap((row) => {
+    const boxes = [...row.children].filter(seen).map((cell) => ({ cell, box: textBox(cell) })).filter(({ box }) => box.width > 0);
+    return boxes.slice(1).flatMap(({ cell, box }, index) => {
+      const before = boxes[index].box;
+      const isBeside = box.top < before.bottom && before.top < box.bottom && box.left >= before.left;
+      return isBeside && box.left - before.right < 4 ? [boxes[index].cell.textContent + "|" + cell.textContent] : [];
+    });
+  });
+  return [...bars.map(({ tagName, className }) => "scroll bar: " + tagName + "." + className), ...touching];
+})()`;
+
+/** In each of its looks: nothing serious by axe, which needs scripts, and a layout without faults. No error so far. */
 export async function expectUsable({ page, look, looks, hasScript, errors }: Window): Promise<void> {
   for (const one of looks) {
     await show(page, one);
     const where = `${page.url()} at ${one.width} px, ${one.colorScheme}`;
     if (hasScript) expect(await seriousProblems(page), where).toEqual([]);
     expect(await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"), where).toBe(0);
+    expect(await page.evaluate(LAYOUT_PROBLEMS), where).toEqual([]);
   }
   await show(page, look);
   expect(errors, page.url()).toEqual([]);
