@@ -29,7 +29,7 @@ export const CALL_ACTIONS: Readonly<Record<CallAction, ActionText>> = {
     button: "Replay",
     title: (calls) => `Replay ${count(calls, "call")}`,
     effect: (calls) => {
-      const each = calls === 1 ? "it once" : "each of them once, in order of their acceptance";
+      const each = calls === 1 ? "it once" : "each of them once, in the order in which they arrived";
       return `The service sends ${each}, whether retries are enabled or not.`;
     },
     done: (calls) => `${calls === 0 ? "No call" : count(calls, "call")} will be replayed.`,

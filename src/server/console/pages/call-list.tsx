@@ -262,6 +262,13 @@ function NoCalls({ callbackId, typed }: { callbackId: string; typed: TypedFilter
       </Empty>
     );
   }
+  if (typed.status === "PENDING") {
+    return (
+      <Empty title="No waiting calls">
+        <p>A call waits until its first attempt. What failed is among the failed calls, also if it is to be retried.</p>
+      </Empty>
+    );
+  }
   if (typed.status !== "FAILED") return <Empty title="No calls" />;
   return (
     <Empty title="No failed calls">
@@ -279,7 +286,7 @@ function CallTable({ callbackId, calls, isWaiting }: { callbackId: string; calls
       columns={[
         { title: "Call", cell: ({ id }) => <PickCall callbackId={callbackId} id={id} /> },
         {
-          title: isWaiting ? "Accepted" : "Last attempt",
+          title: isWaiting ? "Arrived" : "Last attempt",
           kind: "time",
           cell: ({ attemptedAt, acceptedAt }) => <Time at={attemptedAt ?? acceptedAt} />,
         },

@@ -93,7 +93,7 @@ function CallFacts(view: OneCallView): VNode {
           ...settled,
           ["Last outcome", outcomeText(call) || "none yet"],
           ["Next attempt", <NextAttemptText {...view} />],
-          ["Accepted", <Time at={acceptedAt} />],
+          ["Arrived", <Time at={acceptedAt} />],
           ["First failed", firstFailedAt === null ? "never" : <Time at={firstFailedAt} />],
           ["From", senderAddress(response.from) || "unknown"],
           ["Channel", response.responseMessage.channel],

@@ -71,3 +71,11 @@ describe("a body", () => {
     expect(html).toContain("Only the beginning is shown.");
   });
 });
+
+describe("a call that failed", () => {
+  it("isn't called accepted, which is what an endpoint does", () => {
+    const text = textOf(aView({ ...FAILED, acceptedAt: NOW }));
+    expect(text).toContain("Arrived 2030-01-01 09:30:00 UTC");
+    expect(text).not.toContain("Accepted");
+  });
+});
