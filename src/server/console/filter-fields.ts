@@ -22,6 +22,8 @@ export type FieldName = keyof typeof FIELD_LABELS;
 
 export const FIELD_NAMES = Object.keys(FIELD_LABELS) as readonly FieldName[];
 
+export const LONGEST_FIELD = 200;
+
 /** ATTEMPTED: failed or successful. */
 export type StatusChoice = CallStatus | "ATTEMPTED";
 
@@ -50,7 +52,9 @@ export function parseFilter(query: Query, now: number): ParsedFilter {
     try {
       const text = one(query, name)?.trim() ?? "";
       if (text === "") continue;
-      fields[name] = text;
+      fields[name] = text.slice(0, LONGEST_FIELD);
+      // It is in many links of the page, and some texts take long to read.
+      if (text.length > LONGEST_FIELD) throw new WhcbError("invalid", `${name} must have at most ${LONGEST_FIELD} characters`);
       filter = { ...filter, ...readField(name, text, now) };
     } catch (error) {
       problems[name] = problemOf(name, error);

@@ -8,6 +8,7 @@ import {
   FIELD_LABELS,
   FIELD_NAMES,
   type FieldName,
+  LONGEST_FIELD,
   type ParsedFilter,
   type TypedFilter,
   withField,
@@ -64,7 +65,7 @@ export function FilterForm({ callbackId, typed, problems }: FilterView): VNode {
 function FilterField({ name, value, problem }: { name: FieldName; value: string; problem: string | undefined }): VNode {
   const common = { name, label: FIELD_LABELS[name], value, error: problem };
   const choices = CHOICES[name];
-  if (choices === undefined) return <TextField {...common} placeholder={PLACEHOLDERS[name] ?? ""} maxLength={200} />;
+  if (choices === undefined) return <TextField {...common} placeholder={PLACEHOLDERS[name] ?? ""} maxLength={LONGEST_FIELD} />;
   const options = [{ value: "", text: "any" }, ...choices.map((choice) => ({ value: choice, text: choice }))];
   return <SelectField {...common} choices={options} />;
 }

@@ -88,6 +88,13 @@ describe("the filters of a URL", () => {
     if (name !== "q") expect(parsed.typed.fields[name]).toBe(value);
   });
 
+  it("aren't read if they are long: a link could keep the service busy, or make a page of megabytes", () => {
+    const parsed = parseFilter({ q: "a".repeat(201), since: `1s${"1".repeat(100_000)}`, from: "b".repeat(200) }, NOW);
+    expect(parsed.problems).toEqual({ q: "Must have at most 200 characters", since: expect.stringContaining("a time ago") });
+    expect(Object.values(parsed.typed.fields).map((value) => value.length)).toEqual([200, 200, 200]);
+    expect(parsed.filter).toEqual({ status: "FAILED", from: "b".repeat(200) });
+  });
+
   it("reject a period that ends before it begins", () => {
     expect(parseFilter({ since: "1h", until: "2h" }, NOW).problems).toEqual({ until: "Must be later than Since" });
   });
