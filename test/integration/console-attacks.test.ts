@@ -12,10 +12,15 @@ const FORM = { "content-type": "application/x-www-form-urlencoded" };
 let service: Service;
 /** What the service logged as its own fault. */
 let faults: unknown[];
+let logged: unknown[];
 
 beforeEach(async () => {
-  faults = [];
-  const logger: Logger = { ...silentLogger, error: (fields) => void faults.push(fields) };
+  [faults, logged] = [[], []];
+  const logger: Logger = {
+    ...silentLogger,
+    info: (fields) => void logged.push(fields),
+    error: (fields) => void faults.push(fields),
+  };
   // Its time stands still: no limit recovers.
   service = await openService({ logger, clock: new VirtualClock(), isTrustedProxy: (address) => address === "127.0.0.1" });
 });
@@ -100,6 +105,41 @@ describe("a page of another origin", () => {
     const answer = await service.app.inject({ method: "POST", url: "/console/sign-out", headers, payload });
     expect(answer.statusCode).toBe(403);
     expect((await visitor.open("/console")).url).toBe("/console");
+  });
+});
+
+describe("a method that no page has", () => {
+  it("does nothing, with a session or without", async () => {
+    const visitor = await new Visitor(service.app).signIn();
+    const cookie = [...visitor.cookies].map((pair) => pair.join("=")).join("; ");
+    for (const method of ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"] as const) {
+      for (const url of ["/console", "/console/sign-out", "/console/callbacks/new", "/console/assets/x"]) {
+        const answer = await service.app.inject({ method: method as "PUT", url, headers: { host: "localhost", cookie } });
+        expect([method, url, answer.statusCode]).toEqual([method, url, 401]);
+      }
+    }
+    expect((await visitor.open("/console")).url).toBe("/console");
+  });
+});
+
+describe("the log", () => {
+  it("has no password, code or token, whatever fails", async () => {
+    const code = await newCode();
+    const visitor = new Visitor(service.app);
+    const path = "/console/sign-in?password=in-the-query";
+    await visitor.send(path, "/console/sign-in", { username: USER.username, password: "a wrong guess" });
+    await visitor.send(path, "/console/sign-in", { code });
+    const [, token = ""] = /name="token" value="([^"]+)"/.exec((await visitor.open("/console")).html) ?? [];
+    await service.store.close();
+    expect((await visitor.open("/console")).status).toBe(500);
+    expect((await visitor.post("/console/sign-in", { ...LOGIN, token })).status).toBe(500);
+    const log = JSON.stringify([logged, faults], (_, value) =>
+      value instanceof Error ? `${value.stack} ${value.cause}` : value,
+    );
+    expect([logged.length > 5, faults.length]).toEqual([true, 2]);
+    faults = [];
+    const secrets = [code, "a wrong guess", "in-the-query", USER.password, token, ...visitor.cookies.values()];
+    expect(secrets.filter((secret) => log.includes(secret))).toEqual([]);
   });
 });
 
