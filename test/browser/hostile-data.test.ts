@@ -1,0 +1,71 @@
+/** What anybody can send to the service, on the console's pages: it runs nothing, and no page scrolls to the side. */
+import type { Browser } from "playwright-core";
+import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
+import { expectUsable, LOOKS, openBrowser, type Window } from "../support/browser/browser-window.js";
+import { Rehearsal } from "../support/browser/rehearsal.js";
+
+const MARKUP = `<img src=x onerror="alert(1)"><script>alert(2)</script>`;
+const LONG_WORD = "W".repeat(2000);
+const REORDERED = "\u202eevil\u202d\u2066";
+const MARKS = `Z${"\u0310".repeat(300)}`;
+
+let browser: Browser;
+let rehearsal: Rehearsal;
+let window: Window;
+
+beforeAll(async () => {
+  [browser, rehearsal] = await Promise.all([openBrowser(), Rehearsal.begin()]);
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await rehearsal?.end();
+});
+
+afterEach(() => window?.close());
+
+async function send(callbackId: string, id: string, text: string): Promise<void> {
+  const from = { name: text, mri: text, mobile: text, email: text, voice: text };
+  const call = { id, from, responseMessage: { channel: "SMS", content: text }, customParameters: { [text]: text } };
+  const answer = await rehearsal.api.fetch(`/callbacks/${callbackId}/calls`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(call),
+  });
+  if (answer.status !== 202) throw new Error(`${answer.status}: ${await answer.text()}`);
+}
+
+it("is shown as text", async () => {
+  const url = `${rehearsal.endpointUrl}?${"x".repeat(1500)}`;
+  const markupId = await rehearsal.api.create({ name: MARKUP.slice(0, 50), url });
+  const id = await rehearsal.api.create({ name: "W".repeat(50), url });
+  rehearsal.answer(500);
+  const texts = [MARKUP, LONG_WORD, REORDERED, MARKS];
+  for (const [index, text] of texts.entries()) await send(id, `${"I".repeat(60)}${index}`, text);
+  await rehearsal.settled(id, "FAILED", texts.length);
+  window = await rehearsal.signIn(browser, { width: 360, looks: LOOKS.filter(({ colorScheme }) => colorScheme === "light") });
+  const { page } = window;
+  const dialogs: string[] = [];
+  page.on("dialog", (dialog) => {
+    dialogs.push(dialog.message());
+    void dialog.dismiss();
+  });
+  const path = `/console/callbacks/${id}`;
+  const calls = texts.map((_, index) => `${path}/calls/${"I".repeat(60)}${index}`);
+  const search = `/console?q=${LONG_WORD}`;
+  const confirmation = `${path}/confirm?action=replay&all=on&q=${"W".repeat(200)}`;
+  const nothing = `/console/callbacks/${"W".repeat(60)}/calls`;
+  const outages = `${path}/outages`;
+  for (const one of ["/console", search, nothing, `${path}/edit`, `${path}/calls`, confirmation, outages, ...calls]) {
+    await page.goto(one);
+    await page.evaluate("for (const part of document.querySelectorAll('main details')) part.open = true");
+    await expectUsable(window);
+  }
+
+  // A part that the script brings up to date.
+  await page.goto(`/console/callbacks/${markupId}/calls`);
+  await send(markupId, "LATE", MARKUP);
+  await page.getByRole("row").filter({ hasText: "alert(2)" }).waitFor();
+  await expectUsable(window);
+  expect(dialogs).toEqual([]);
+});
