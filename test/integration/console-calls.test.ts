@@ -280,7 +280,7 @@ describe("a confirmation", () => {
       expect.stringContaining("Run 20260101-000000-ABCD of ada@laptop is sending its calls"),
     ]);
     await service.store.releaseRunLease(ID, lease);
-    expect((await confirm(refused)).text).toContain("1 call will be replayed.");
+    expect((await confirm(refused)).text).toContain("The replay of 1 call was requested.");
   });
 });
 
@@ -292,7 +292,7 @@ describe("a replay", () => {
     const confirmation = await visitor.open(`${CONFIRM}?action=replay&all=on`);
     const page = await confirm(confirmation);
     expect(page.url).toMatch(new RegExp(`^/console/callbacks/${ID}/replays/[0-9A-F]{16}$`));
-    expect(page.text).toContain("5 calls will be replayed.");
+    expect(page.text).toContain("The replay of 5 calls was requested.");
     expect(page.text).toContain("0 of 5 calls done");
     await attempt(["C0"], { startedAt: Date.now(), cause: "replay", result: ACCEPTED });
     await attempt(["C1"], { startedAt: Date.now(), cause: "replay" });
@@ -305,10 +305,20 @@ describe("a replay", () => {
     const stopped = await visitor.post(page.url, { token: /name="token" value="([^"]*)"/.exec(form)?.[1] ?? "" });
     expect(stopped.text).toContain("Stopped: 2 calls had been sent, 3 won't be sent by this replay.");
     expect(stopped.text).toContain("stopped requested");
+    expect(stopped.text).toContain("2 of 5 calls done Accepted 1 Failed again 1 Not sent 3 Left 0");
+    expect(linkOf(stopped, "failed calls")).toBe(CALLS);
     expect(await service.store.fetchReplays(ID, 9)).toEqual([]);
     const list = await visitor.open(`/console/callbacks/${ID}/replays`);
     expect(list.text).toMatch(/UTC stopped 5 1 1 3 0/);
     expect(linkOf(list, /^\d{4}-.*UTC$/)).toBe(page.url);
+  });
+
+  it("of one call leads to the call", async () => {
+    await accept("A");
+    await attempt(["A"], {});
+    const page = await confirm(await visitor.open(`${CONFIRM}?action=replay&call=A`));
+    expect(page.text).toContain("The replay of 1 call was requested. Show the call");
+    expect(linkOf(page, "Show the call")).toBe(`${CALLS}/A`);
   });
 
   it("is requested once also if the service was started again between", async () => {

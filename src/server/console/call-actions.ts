@@ -32,7 +32,8 @@ export const CALL_ACTIONS: Readonly<Record<CallAction, ActionText>> = {
       const each = calls === 1 ? "it once" : "each of them once, in the order in which they arrived";
       return `The service sends ${each}, whether retries are enabled or not.`;
     },
-    done: (calls) => `${calls === 0 ? "No call" : count(calls, "call")} will be replayed.`,
+    // True for as long as it is shown.
+    done: (calls) => (calls === 0 ? "No call is replayed." : `The replay of ${count(calls, "call")} was requested.`),
   },
 };
 

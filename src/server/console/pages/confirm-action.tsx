@@ -81,8 +81,15 @@ export function addConfirmation(pages: Pages): void {
     try {
       const result = await actions.act(callback, { action, set, counted, id });
       const notice = { kind: result.done > 0 ? "done" : "problem", text: describeResult(action, result) } as const;
-      if (action === "replay")
-        return { kind: "redirect", path: result.done > 0 ? callsUrl(callback.id, "replays", id) : back, notice };
+      if (action === "replay") {
+        const [callId, ...others] = "callIds" in set ? set.callIds : [];
+        const show = callId !== undefined &&
+          others.length === 0 && {
+            link: { text: "Show the call", href: callsUrl(callback.id, "calls", callId) },
+          };
+        const path = result.done > 0 ? callsUrl(callback.id, "replays", id) : back;
+        return { kind: "redirect", path, notice: { ...notice, ...show } };
+      }
       const undo = action === "success" && result.done > 0;
       const link = { text: "Undo", href: `${callsUrl(callback.id, "confirm")}?action=failed&marked=${result.at}` };
       return { kind: "redirect", path: back, notice: { ...notice, ...(undo && { link }) } };

@@ -114,7 +114,9 @@ export function OneReplay({
 }): VNode {
   const { id, requestedAt, total, succeeded, failed, cancelled, left } = replay;
   const path = callsUrl(callbackId, "replays", id);
-  const isRunning = left > 0;
+  const state = replayState(replay);
+  const done = succeeded + failed;
+  const failedCalls = <a href={callsUrl(callbackId)}>failed calls</a>;
   return (
     <div class="card replay" data-live="replay">
       <p class="replay-state">
@@ -125,9 +127,9 @@ export function OneReplay({
       </p>
       <label class="progress">
         <span>
-          <Count value={total - left} /> of <Count value={total} /> calls done
+          <Count value={done} /> of <Count value={total} /> calls done
         </span>
-        <progress max={Math.max(total, 1)} value={total === 0 ? 1 : total - left} />
+        <progress max={Math.max(total, 1)} value={total === 0 ? 1 : done} />
       </label>
       <Facts
         facts={[
@@ -137,19 +139,17 @@ export function OneReplay({
           ["Left", <Count value={left} />],
         ]}
       />
-      {cancelled > 0 && <p>What wasn't sent was left out by Stop, marked or erased.</p>}
-      {failed > 0 && (
-        <p>
-          What failed again is among the <a href={callsUrl(callbackId)}>failed calls</a>, and is retried as before if retries are
-          enabled.
-        </p>
-      )}
-      {isRunning && (
+      {cancelled > 0 && state === "cancelled" && <p>What Stop left out is among the {failedCalls}.</p>}
+      {cancelled > 0 && state !== "cancelled" && <p>What wasn't sent was marked or erased.</p>}
+      {failed > 0 && <p>What failed again is among the {failedCalls}, and is retried as before if retries are enabled.</p>}
+      {left > 0 && (
         <Form action={path} formToken={formToken}>
           <ButtonRow>
-            <Button kind="danger">Stop</Button>
+            {state === "running" && <Button kind="danger">Stop</Button>}
             <ButtonLink href={path}>Reload</ButtonLink>
-            <span class="muted">Stop leaves out what hasn't been sent yet.</span>
+            <span class="muted">
+              {state === "running" ? "Stop leaves out what hasn't been sent yet." : "What is being sent right now is finished."}
+            </span>
           </ButtonRow>
         </Form>
       )}

@@ -10,7 +10,7 @@ describe("an action's result", () => {
       "190 calls were marked successful. 10 had changed in the meantime: left as they are. 1 doesn't exist any more.",
     );
     expect(describeResult("replay", { ...result, done: 5, waiting: 2 })).toBe(
-      "5 calls will be replayed. 2 of them wait for an earlier replay already.",
+      "The replay of 5 calls was requested. 2 of them wait for an earlier replay already.",
     );
     expect(describeResult("failed", { ...result, changed: 1 })).toBe(
       "No call was marked failed again. 1 had changed in the meantime: left as it is.",
