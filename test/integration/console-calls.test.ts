@@ -220,6 +220,15 @@ describe("all calls that match", () => {
     expect(await service.store.countCalls("FEDCBA9876543210")).toMatchObject({ FAILED: 1 });
   });
 
+  it("are counted as they are now, whatever time a URL names", async () => {
+    await accept("A");
+    const confirmation = await visitor.open(`${CONFIRM}?action=success&all=on&at=${Date.now() + HOUR}`);
+    expect(confirmation.text).toContain("Nothing to change");
+    await attempt(["A"], { startedAt: Date.now() });
+    const form = fieldsOf(await visitor.open(`${CONFIRM}?action=success&all=on&at=${Date.now() + HOUR}`));
+    expect(Number(new Map(form).get("at"))).toBeLessThanOrEqual(Date.now());
+  });
+
   it("are marked failed again by Undo: those of that mark, as far as they haven't changed", async () => {
     await accept("A", "B", "C", "earlier");
     await attempt(["A", "B", "C", "earlier"], {});

@@ -143,7 +143,7 @@ function readAsked(callback: Callback, query: Query, now: number): Asked {
     ["back", listQuery],
   ] as const;
   const marked = readInstant(query, "marked");
-  const at = readInstant(query, "at") ?? now;
+  const at = Math.min(readInstant(query, "at") ?? now, now);
   if (marked !== null) {
     if (action !== "failed") throw new WhcbError("invalid", "Only the mark can be undone");
     const filter = { status: "SUCCESS", markedAt: marked } as const;
