@@ -173,8 +173,8 @@ function tableOf(view: CallbackListView): Parameters<typeof Table<CallbackRow>>[
         cell: ({ id, name, url }) => (
           <>
             <a href={pathTo(id, "calls")}>{name}</a>
-            <span class="below monospaced clamped" title={url}>
-              {url}
+            <span class="below monospaced" title={url}>
+              <span class="clamped">{url}</span>
             </span>
           </>
         ),
