@@ -12,7 +12,7 @@ it("are written to docs/images", async () => {
   const home = new Home();
   const browser = await openBrowser();
   try {
-    const demo = home.start(["demo", "--keep"]);
+    const demo = home.start(["demo", "--keep"], { env: { TMPDIR: home.folder } });
     const [, url = ""] = await demo.says(/Listening on (http:\/\/\S+)\/console/);
     const [, code = ""] = await demo.says(/code {2}(\S+)/);
     const window = await openWindow(browser, url);
