@@ -191,6 +191,7 @@ describe("every answer", () => {
       "/console/assets/icon-HASH.svg",
       "/console/assets/console-HASH.css",
       "/console/assets/console-HASH.js",
+      "/console/assets/live-HASH.js",
     ]);
     for (const path of files) {
       const { statusCode, headers } = await service.app.inject({ url: path });
