@@ -173,6 +173,7 @@ async function refreshOnce() {
   document.dispatchEvent(new CustomEvent("refresh", { detail: fresh }));
   const before = states();
   const { activeElement } = document;
+  if (hasOtherParts(fresh) && !activeElement?.matches("input, select")) return location.reload();
   for (const part of document.querySelectorAll("[data-live]")) {
     const wanted = fresh.querySelector(`[data-live="${CSS.escape(part.dataset.live)}"]`);
     if (wanted !== null) morph(part, wanted);
@@ -180,6 +181,13 @@ async function refreshOnce() {
   // Moved elements lose it.
   if (document.activeElement !== activeElement && activeElement.isConnected) activeElement.focus({ preventScroll: true });
   announce(before, states());
+}
+
+/** Where a list is empty, its form is left out too. */
+function hasOtherParts(fresh) {
+  const isReplaced = (from, to) =>
+    [...from.querySelectorAll("[data-instead-of]")].some(({ dataset }) => to.querySelector(`[data-live="${dataset.insteadOf}"]`));
+  return isReplaced(document, fresh) || isReplaced(fresh, document);
 }
 
 /** Of elements with `data-announce`: their name, and what they say. */

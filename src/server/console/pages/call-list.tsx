@@ -165,8 +165,13 @@ function FoundCallsForm({
   typed: TypedFilter;
   found: FoundCalls;
 }): VNode {
-  if (calls.length === 0 && older !== null) return <SearchOn older={older} />;
-  if (calls.length === 0) return <NoCalls callbackId={callbackId} typed={typed} />;
+  if (calls.length === 0) {
+    return (
+      <div data-instead-of="calls">
+        {older === null ? <NoCalls callbackId={callbackId} typed={typed} /> : <SearchOn older={older} />}
+      </div>
+    );
+  }
   return (
     <form class="selection" method="get" action={callsUrl(callbackId, "confirm")} autocomplete="off" data-selection="">
       <input type="hidden" name="status" value={typed.status} />

@@ -52,42 +52,42 @@ function stopNotice({ total, succeeded, failed, cancelled, left }: ServiceReplay
 }
 
 export function ReplayList({ callbackId, replays }: { callbackId: string; replays: readonly ServiceReplay[] }): VNode {
-  if (replays.length === 0) {
-    return (
-      <Empty title="No replays">
-        <p>
-          Select <a href={callsUrl(callbackId)}>failed calls</a> and choose Replay.
-        </p>
-      </Empty>
-    );
-  }
   const number = (title: string, name: "total" | "succeeded" | "failed" | "cancelled" | "left", isSecondary = false) => {
     return { title, kind: "number" as const, isSecondary, cell: (replay: ServiceReplay) => <Count value={replay[name]} /> };
   };
   return (
     <div data-live="replays">
-      <Table
-        caption="Replays"
-        isStacked
-        keyOf={({ id }) => id}
-        rows={replays}
-        columns={[
-          {
-            title: "Requested",
-            cell: ({ id, requestedAt }) => (
-              <a href={callsUrl(callbackId, "replays", id)}>
-                <Time at={requestedAt} />
-              </a>
-            ),
-          },
-          { title: "State", cell: (replay) => <ReplayBadge replay={replay} /> },
-          number("Calls", "total"),
-          number("Accepted", "succeeded", true),
-          number("Failed again", "failed", true),
-          number("Not sent", "cancelled", true),
-          number("Left", "left"),
-        ]}
-      />
+      {replays.length === 0 && (
+        <Empty title="No replays">
+          <p>
+            Select <a href={callsUrl(callbackId)}>failed calls</a> and choose Replay.
+          </p>
+        </Empty>
+      )}
+      {replays.length > 0 && (
+        <Table
+          caption="Replays"
+          isStacked
+          keyOf={({ id }) => id}
+          rows={replays}
+          columns={[
+            {
+              title: "Requested",
+              cell: ({ id, requestedAt }) => (
+                <a href={callsUrl(callbackId, "replays", id)}>
+                  <Time at={requestedAt} />
+                </a>
+              ),
+            },
+            { title: "State", cell: (replay) => <ReplayBadge replay={replay} /> },
+            number("Calls", "total"),
+            number("Accepted", "succeeded", true),
+            number("Failed again", "failed", true),
+            number("Not sent", "cancelled", true),
+            number("Left", "left"),
+          ]}
+        />
+      )}
     </div>
   );
 }
