@@ -291,8 +291,11 @@ describe("editing", () => {
   });
 
   it("switches retries on, keeps the key, and tells the dispatcher", async () => {
-    const { callback, save, stored } = await openEdit({ retriesEnabled: false });
+    const { callback, html, save, stored } = await openEdit({ retriesEnabled: false });
+    const warning = "When you enable them, the calls that failed within the last 24 hours are sent again at once.";
+    expect(html).toContain(warning);
     const page = await save({ retriesEnabled: "true" });
+    expect(page.text).not.toContain(warning);
     expect(page.text).toContain("Saved. Retries are enabled: the calls that failed within the last 24 hours are sent again now.");
     expect(await stored()).toMatchObject({ ...CALLBACK_SETTINGS, retriesEnabled: true });
     expect(service.work).toEqual([{ callbackId: callback.id, kind: "changed" }]);

@@ -54,7 +54,7 @@ export interface CallbackFormView {
 }
 
 export function CallbackForm(view: CallbackFormView): VNode {
-  const { fields, stored, policy } = view;
+  const { fields, stored } = view;
   const field = (name: FieldName) => ({ name, label: LABELS[name], value: fields[name], error: errorOf(view, name) });
   const choice = (name: FieldName, value: string): Choice => ({ value, text: shownValue(name, value) });
   return (
@@ -89,7 +89,7 @@ export function CallbackForm(view: CallbackFormView): VNode {
         />
         <RadioField
           {...field("retriesEnabled")}
-          hint={`Enabled: a response that isn't answered with 200 is sent again about every ${spellDuration(policy.intervalMs)} for ${spellDuration(policy.windowMs)} from its first failure. Disabled: it is sent once.`}
+          hint={retriesHint(view)}
           choices={["true", "false"].map((value) => ({
             value,
             text: capitalized(shownValue("retriesEnabled", value)),
@@ -123,6 +123,13 @@ export function CallbackForm(view: CallbackFormView): VNode {
       </Form>
     </>
   );
+}
+
+function retriesHint({ stored, policy }: CallbackFormView): string {
+  const window = spellDuration(policy.windowMs);
+  const rule = `Enabled: a response that isn't answered with 200 is sent again about every ${spellDuration(policy.intervalMs)} for ${window} from its first failure. Disabled: it is sent once.`;
+  if (stored?.loaded.fields.retriesEnabled !== "false") return rule;
+  return `${rule} When you enable them, the calls that failed within the last ${window} are sent again at once.`;
 }
 
 function capitalized(text: string): string {
