@@ -42,7 +42,7 @@ describe.each(VISITS)("at $width px, $colorScheme, with script: $hasScript", (vi
     await seeChange("written to a file");
     await page.getByRole("heading", { name: /^Outage of / }).waitFor();
     await page.getByText("The numbers of the chart").click();
-    await page.getByText("The e-mail as it was sent").click();
+    await page.getByText("The e-mail as it was written").click();
     await page.getByText(name, { exact: false }).last().waitFor();
     await expectUsable(window);
 

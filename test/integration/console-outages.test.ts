@@ -78,6 +78,24 @@ describe("the outages of a callback", () => {
     expect(html).toContain("chart-failed-replays");
   });
 
+  it("don't count what replays sent before", async () => {
+    const visitor = await start();
+    const { store } = service;
+    const callback = await store.findCallback(ID);
+    if (callback === null) throw new Error("it was created");
+    await accept(store, callback, ["A", "B"], NOON);
+    await attempt(store, callback, ["A", "B"], { startedAt: NOON + 1_000 });
+    await store.requestReplays(ID, { id: "R", by: null, selection: { callIds: ["A"] } }, NOON + 8 * MINUTE);
+    await attempt(store, callback, ["A"], { cause: "replay", startedAt: NOON + 8 * MINUTE });
+    await store.requestReplays(ID, { id: "S", by: null, selection: { callIds: ["B"] } }, NOON + 12 * MINUTE);
+    await attempt(store, callback, ["B"], { cause: "replay", startedAt: NOON + 12 * MINUTE });
+    await open(anOutage({ startedAt: NOON + 10 * MINUTE + 1 }));
+    now = NOON + 15 * MINUTE;
+    const { text } = await visitor.open(PATH);
+    expect(text).toContain("Sent by replays 0 accepted, 1 failed");
+    expect(text).toContain("By replays: 0 accepted, 2 failed.");
+  });
+
   it("say why an e-mail isn't sent yet", async () => {
     const visitor = await start();
     await open(anOutage());

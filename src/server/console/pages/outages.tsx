@@ -124,7 +124,7 @@ function Details({
 }: OutageDetails & { callbackId: string; now: number }): VNode {
   const path = callsUrl(callbackId, "outages", outage.id);
   const most = backlogOf(chart).reduce((before, one) => (one.calls > before.calls ? one : before), { at: 0, calls: 0 });
-  const replays = shownPoints(chart).map(replaysOf);
+  const replays = shownPoints({ ...chart, from: outage.startedAt }).map(replaysOf);
   const accepted = replays.reduce((sum, one) => sum + one.accepted, 0);
   const failed = replays.reduce((sum, one) => sum + one.failed, 0);
   return (
@@ -197,7 +197,11 @@ function Details({
 function MailText({ mail }: { mail: OutageMail }): VNode {
   return (
     <details>
-      <summary>{mail.sentAt === null ? "The e-mail, not sent yet" : "The e-mail as it was sent"}</summary>
+      <summary>
+        {mail.sentAt === null
+          ? "The e-mail, not sent yet"
+          : `The e-mail as it was ${mail.sentBy === "file" ? "written" : "sent"}`}
+      </summary>
       <Facts
         facts={[
           ["To", mail.to],
