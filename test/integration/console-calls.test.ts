@@ -327,6 +327,7 @@ describe("a replay", () => {
     await attempt(["A"], {});
     const page = await confirm(await visitor.open(`${CONFIRM}?action=replay&call=A`));
     expect(page.text).toContain("The replay of 1 call was requested. Show the call");
+    expect(page.text).toContain(`Replay of 1 call ${CALLBACK_SETTINGS.name} up `);
     expect(linkOf(page, "Show the call")).toBe(`${CALLS}/A`);
   });
 

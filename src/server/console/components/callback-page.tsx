@@ -26,9 +26,13 @@ export async function callbackPage(
     content,
     status,
     aside: (
-      <span data-announce={name}>
-        <EndpointBadge {...healthOf(record, events.reply || events.undeliverable)} />
-      </span>
+      <>
+        {/* Of the callback, where the title names something else. */}
+        {trail !== undefined && <span class="muted">{name}</span>}
+        <span data-announce={name}>
+          <EndpointBadge {...healthOf(record, events.reply || events.undeliverable)} />
+        </span>
+      </>
     ),
     callback: { id, tab },
     breadcrumb: [

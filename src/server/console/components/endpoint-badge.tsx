@@ -6,7 +6,7 @@ import { Badge, Time } from "./data.js";
 export interface Health {
   /** failing: an outage is open, with no success since. idle: no event is sent to it. */
   readonly health: "up" | "failing" | "down" | "recovering" | "idle";
-  /** null: up or idle. */
+  /** up: while its last outage is open. null: otherwise up, or idle. */
   readonly since: number | null;
 }
 
@@ -16,7 +16,7 @@ export function healthOf(record: Pick<EndpointRecord, "endpoint" | "outage"> | u
   if (endpoint?.state === "down") return { health: "down", since: endpoint.downSince };
   if (endpoint?.state === "recovering") return { health: "recovering", since: endpoint.recoveringSince };
   if (outage !== null && outage.quietSince === null) return { health: "failing", since: outage.startedAt };
-  return { health: hasEvents ? "up" : "idle", since: null };
+  return hasEvents ? { health: "up", since: outage?.quietSince ?? null } : { health: "idle", since: null };
 }
 
 const TONES = { up: "good", failing: "bad", down: "bad", recovering: "warning", idle: "neutral" } as const;

@@ -93,7 +93,9 @@ describe("an endpoint's state", () => {
     expect(shown(undefined)).toBe("up");
     expect(shown({ endpoint: NEW_ENDPOINT, outage: null })).toBe("up");
     expect(shown({ endpoint: NEW_ENDPOINT, outage: OUTAGE })).toBe("failing since 2030-01-01 09:30:00 UTC");
-    expect(shown({ endpoint: NEW_ENDPOINT, outage: { ...OUTAGE, quietSince: NOW } })).toBe("up");
+    const accepting = { endpoint: NEW_ENDPOINT, outage: { ...OUTAGE, quietSince: NOW } };
+    expect(shown(accepting)).toBe("up since 2030-01-01 09:30:00 UTC");
+    expect(shown(accepting, false)).toBe("receives nothing");
   });
 
   it("says since when it is down or recovers", () => {
