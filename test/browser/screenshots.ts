@@ -41,4 +41,4 @@ it("are written to docs/images", async () => {
     await browser.close();
     await home.leave();
   }
-});
+}, 300_000);

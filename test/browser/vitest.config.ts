@@ -14,7 +14,7 @@ export default defineConfig(({ mode }) => {
       passWithNoTests: isLeftOut,
       pool: "forks",
       maxWorkers: 2,
-      testTimeout: 60_000,
+      testTimeout: 120_000,
       hookTimeout: 30_000,
       env: { NO_COLOR: "1", TZ: "UTC" },
     },

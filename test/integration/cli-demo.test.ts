@@ -62,7 +62,7 @@ describe("a Ctrl-C before the demo's end", () => {
     expect([code, stderr]).toEqual([130, "every count is right\nerror: interrupted\n"]);
     expect(readdirSync(home.path("tmp"))).toEqual([]);
     await home.leave();
-  });
+  }, 60_000);
 });
 
 describe("demo --keep", () => {

@@ -62,7 +62,7 @@ export async function openWindow(
     reducedMotion: "reduce",
     timezoneId: "Europe/Paris",
   });
-  context.setDefaultTimeout(10_000);
+  context.setDefaultTimeout(20_000);
   const page = await context.newPage();
   const errors: string[] = [];
   page.on("pageerror", ({ message }) => errors.push(message));
