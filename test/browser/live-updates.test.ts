@@ -66,7 +66,7 @@ describe("an outage", () => {
     await rehearsal.settled(id, "SUCCESS", 1);
     expect(requests).toEqual([]);
     await setVisibility(page, "visible");
-    await page.getByText("open, accepting again").first().waitFor();
+    await page.getByText("open, recovering").first().waitFor();
     await page.getByRole("definition").filter({ hasText: /^6$/ }).first().waitFor();
     expect(await page.evaluate("document.isSamePage")).toBe(true);
     await expectUsable(window);

@@ -96,6 +96,33 @@ describe("the outages of a callback", () => {
     expect(text).toContain("By replays: 0 accepted, 2 failed.");
   });
 
+  it("have the same state as their endpoint at the page's head, and say when they end", async () => {
+    const visitor = await start();
+    const commit = (state: "down" | "recovering" | "up", quietSince: number | null) => {
+      const endpoint = anEndpoint({
+        state,
+        downSince: state === "down" ? NOON : null,
+        recoveringSince: state === "recovering" ? quietSince : null,
+      });
+      const outage = anOutage({ quietSince });
+      return service.store.commitOutcomes(aGroup({ endpoints: [{ callbackId: ID, endpoint, outage }] }));
+    };
+    await commit("down", null);
+    const down = await visitor.open(PATH);
+    expect(down.text).toContain("down since 2026-11-26 12:00:00 UTC");
+    expect(down.text).toMatch(/Outage of 2026-11-26 12:00 UTC open, down .*Ended not yet Duration/);
+    await commit("recovering", NOON + MINUTE);
+    now = NOON + 2 * MINUTE;
+    expect((await visitor.open(PATH)).text).toMatch(
+      /recovering since 2026-11-26 12:01:00 UTC .* open, recovering .*not yet Duration/,
+    );
+    await commit("up", NOON + MINUTE);
+    const { text } = await visitor.open(PATH);
+    expect(text).toMatch(/recovering since 2026-11-26 12:01:00 UTC .* open, recovering /);
+    expect(text).toContain("Ended not yet; at 2026-11-26 12:06:00 UTC if no other call fails until then Duration");
+    expect(text).not.toContain(" up ");
+  });
+
   it("say why an e-mail isn't sent yet", async () => {
     const visitor = await start();
     await open(anOutage());

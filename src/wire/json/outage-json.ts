@@ -11,6 +11,7 @@ export function outageToJson(outage: Outage): Record<string, unknown> {
     startedAt: toIsoDate(outage.startedAt),
     ...(outage.endedAt !== null && { endedAt: toIsoDate(outage.endedAt) }),
     state: outage.endedAt === null ? "open" : "closed",
+    ...(outage.endedAt === null && outage.quietSince !== null && { recoveringSince: toIsoDate(outage.quietSince) }),
     failedCalls: outage.failedCalls,
     ...(outage.notifiedAt !== null && { notifiedAt: toIsoDate(outage.notifiedAt) }),
     ...(outage.notifiedBy !== null && { notifiedBy: outage.notifiedBy }),
@@ -22,6 +23,8 @@ export interface ListedOutage {
   readonly callbackId: string;
   readonly startedAt: number;
   readonly endedAt: number | null;
+  /** Open, and calls are accepted again. null: they fail, it has ended, or it isn't returned. */
+  readonly recoveringSince: number | null;
   readonly failedCalls: number;
   readonly notifiedAt: number | null;
   readonly notifiedBy: NoticeChannel | null;
@@ -43,6 +46,7 @@ function readOutage(value: unknown): ListedOutage {
     callbackId: textOf(outage.callbackId),
     startedAt: readDate(outage.startedAt) ?? 0,
     endedAt: readDate(outage.endedAt),
+    recoveringSince: readDate(outage.recoveringSince),
     failedCalls: countOf(outage.failedCalls) ?? 0,
     notifiedAt: readDate(outage.notifiedAt),
     notifiedBy: outage.notifiedBy === "smtp" || outage.notifiedBy === "file" ? outage.notifiedBy : null,

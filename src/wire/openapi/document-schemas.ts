@@ -94,6 +94,7 @@ export const OutageDocument = Type.Object({
   startedAt: Instant,
   endedAt: Type.Optional(Instant),
   state: Type.Union([Type.Literal("open"), Type.Literal("closed")]),
+  recoveringSince: Type.Optional(Instant),
   failedCalls: Type.Integer(),
   notifiedAt: Type.Optional(Instant),
   notifiedBy: Type.Optional(Type.Union([Type.Literal("smtp"), Type.Literal("file")])),

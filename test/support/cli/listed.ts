@@ -54,6 +54,7 @@ export function aListedOutage(changes: Partial<ListedOutage> = {}): ListedOutage
     callbackId: "9837E6D82347EB5D",
     startedAt: Date.UTC(2026, 10, 24, 10),
     endedAt: null,
+    recoveringSince: null,
     failedCalls: 12,
     notifiedAt: Date.UTC(2026, 10, 24, 10, 0, 5),
     notifiedBy: "smtp",

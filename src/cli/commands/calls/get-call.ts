@@ -164,7 +164,8 @@ export function explainCall(facts: CallFacts, options: Pick<RenderOptions, "utc"
   const since = formatInstant(outage.startedAt, options.utc);
   const notice = describeNotice(outage, facts.callback, options);
   const failed = count(outage.failedCalls, "failed call");
-  return [...sentences, `The endpoint has been down since ${since} (${failed}${notice === null ? "" : `; ${notice}`}).`];
+  const state = outage.recoveringSince === null ? "has been down since" : "is recovering from an outage that began at";
+  return [...sentences, `The endpoint ${state} ${since} (${failed}${notice === null ? "" : `; ${notice}`}).`];
 }
 
 function explainFailed({ call, callback }: CallFacts, options: Pick<RenderOptions, "utc" | "now">): readonly string[] {

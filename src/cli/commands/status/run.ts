@@ -6,7 +6,7 @@ import type { Invocation } from "../../args/command-spec.js";
 import { dateOrNull } from "../../output/call-columns.js";
 import { describeCodes, describeNotice } from "../../output/outage-text.js";
 import { openProgress } from "../../output/progress-line.js";
-import type { RenderOptions } from "../../output/screen.js";
+import type { Palette, RenderOptions } from "../../output/screen.js";
 import { joinText, type Printable, type ScreenText, safeJson, text } from "../../output/screen-text.js";
 import { formatInstant, formatRelative } from "../../output/times.js";
 import { findCallback, withSession } from "../../settings/session.js";
@@ -175,13 +175,17 @@ function stateLines(state: CallbackState, options: RenderOptions): readonly Prin
   const { callback, failed } = state;
   const { palette } = options;
   const outage = state.outages?.[0];
-  const health =
-    outage !== undefined ? palette.bad("outage") : failed > 0 ? palette.warn("failed calls") : palette.good("healthy");
-  const lines: Printable[] = [text`${palette.strong(callback.name)}  ${health}  ${palette.dim(callback.url)}`];
+  const lines: Printable[] = [
+    text`${palette.strong(callback.name)}  ${describeHealth(state, palette)}  ${palette.dim(callback.url)}`,
+  ];
   if (outage !== undefined) {
     lines.push(
       `  outage since ${formatInstant(outage.startedAt, options.utc)} (${formatRelative(outage.startedAt, options.now)}); ${count(outage.failedCalls, "call")} failed in it`,
     );
+    if (outage.recoveringSince !== null)
+      lines.push(
+        `  recovering since ${formatInstant(outage.recoveringSince, options.utc)}: calls are accepted again; the outage ends when none has failed for a while`,
+      );
     const notice = describeNotice(outage, callback, options);
     if (notice !== null) lines.push(`  ${notice}`);
   }
@@ -196,6 +200,12 @@ function stateLines(state: CallbackState, options: RenderOptions): readonly Prin
   lines.push(text`  ${palette.dim("next:")} ${commandLine({ command: "calls list", ...words })}`);
   lines.push(`        ${commandLine({ command: "replay", ...words })}`);
   return lines;
+}
+
+function describeHealth({ outages, failed }: CallbackState, palette: Palette): Printable {
+  const outage = outages?.[0];
+  if (outage !== undefined) return outage.recoveringSince === null ? palette.bad("outage") : palette.warn("recovering");
+  return failed > 0 ? palette.warn("failed calls") : palette.good("healthy");
 }
 
 function describeRetries({ retried, callback, failed }: CallbackState, options: RenderOptions): readonly string[] {

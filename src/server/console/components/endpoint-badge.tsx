@@ -4,9 +4,12 @@ import type { EndpointRecord } from "../../../store/store.js";
 import { Badge, Time } from "./data.js";
 
 export interface Health {
-  /** failing: an outage is open, with no success since. idle: no event is sent to it. */
+  /**
+   * failing: an outage is open, and its last first attempt failed. recovering: it answers again, and the outage is still open. idle: no event
+   * is sent to it.
+   */
   readonly health: "up" | "failing" | "down" | "recovering" | "idle";
-  /** up: while its last outage is open. null: otherwise up, or idle. */
+  /** null: up or idle. */
   readonly since: number | null;
 }
 
@@ -16,10 +19,11 @@ export function healthOf(record: Pick<EndpointRecord, "endpoint" | "outage"> | u
   if (endpoint?.state === "down") return { health: "down", since: endpoint.downSince };
   if (endpoint?.state === "recovering") return { health: "recovering", since: endpoint.recoveringSince };
   if (outage !== null && outage.quietSince === null) return { health: "failing", since: outage.startedAt };
-  return hasEvents ? { health: "up", since: outage?.quietSince ?? null } : { health: "idle", since: null };
+  if (outage !== null) return { health: "recovering", since: outage.quietSince };
+  return { health: hasEvents ? "up" : "idle", since: null };
 }
 
-const TONES = { up: "good", failing: "bad", down: "bad", recovering: "warning", idle: "neutral" } as const;
+export const TONES = { up: "good", failing: "bad", down: "bad", recovering: "warning", idle: "neutral" } as const;
 
 /** Beside a title, or in a table, where the time is on a line of its own. */
 export function EndpointBadge({ health, since, isInTable = false }: Health & { readonly isInTable?: boolean }): VNode {

@@ -3,12 +3,13 @@ import type { VNode } from "preact";
 import type { Callback } from "../../../domain/callback.js";
 import { formatDuration } from "../../../domain/duration.js";
 import { WhcbError } from "../../../domain/errors.js";
-import type { Outage } from "../../../domain/outage.js";
+import { type Outage, outageClosesAt } from "../../../domain/outage.js";
 import type { OutageMail } from "../../../store/overview-store.js";
 import type { Page as StoredPage } from "../../../store/store.js";
 import { one, type Query, readPage } from "../../routes/query-parameters.js";
 import { callbackPage, callsUrl } from "../components/callback-page.js";
 import { Badge, Count, Empty, Facts, Pager, Table, Time } from "../components/data.js";
+import { type Health, healthOf, TONES } from "../components/endpoint-badge.js";
 import { OutageChart, OutageTable } from "../components/outage-chart.js";
 import { backlogOf, chartSpan, type OutageChartView, replaysOf, shownPoints, timeText } from "../components/outage-figures.js";
 import type { PageAnswer, Visit } from "../page.js";
@@ -24,6 +25,8 @@ export interface OutagesView {
   readonly chosen: OutageDetails | null;
   readonly outages: Pick<StoredPage<Outage>, "items" | "total" | "nextCursor">;
   readonly isFirstPage: boolean;
+  /** Of the endpoint. */
+  readonly health: Health["health"];
   readonly now: number;
 }
 
@@ -33,6 +36,8 @@ export interface OutageDetails {
   readonly chart: OutageChartView;
   /** null: none was written. */
   readonly mail: OutageMail | null;
+  /** If no other call fails first; null: it has ended, or that isn't known yet. */
+  readonly endsAt: number | null;
   /** PENDING and FAILED calls at this moment. */
   readonly backlog: number;
 }
@@ -49,18 +54,20 @@ export function addOutages(pages: Pages): void {
 }
 
 async function outagesPage({ context }: Pages, { params, query }: Visit): Promise<PageAnswer> {
-  const { store, clock } = context.deps;
+  const { store, clock, policy } = context.deps;
   const callback = await context.lookup.find(params.id ?? "");
   const asked = { ...readPage(query, PAGE_SIZE), limit: PAGE_SIZE };
   const outages = await store.listOutages({ ...asked, callbackId: callback.id });
   const newest = asked.cursor === undefined && asked.offset === 0 ? outages.items[0] : undefined;
   const outage = params.outageId === undefined ? newest : await findOutage();
+  const [record] = await store.listEndpoints([callback.id]);
   const now = clock.now();
   const view: OutagesView = {
     callback,
     chosen: outage === undefined ? null : await readDetails(outage),
     outages,
     isFirstPage: newest !== undefined || outages.total === 0,
+    health: healthOf(record).health,
     now,
   };
   const content = (
@@ -82,7 +89,9 @@ async function outagesPage({ context }: Pages, { params, query }: Visit): Promis
     const activity = await store.listActivity(callback.id, { since: from, until: to + 1, maxPoints: MAX_POINTS });
     const mail = await store.getOutageMail(outage.id);
     const { PENDING, FAILED } = await store.countCalls(callback.id);
-    return { outage, span, chart: { ...activity, from, to, outage }, mail, backlog: PENDING + FAILED };
+    const isEnding = outage.endedAt === null && outage.quietSince !== null && record?.endpoint.state === "up";
+    const endsAt = isEnding ? outageClosesAt(outage, "up", policy) : null;
+    return { outage, span, chart: { ...activity, from, to, outage }, mail, endsAt, backlog: PENDING + FAILED };
   }
 }
 
@@ -91,7 +100,7 @@ function readSpan(query: Query): SpanName {
   return span === "day" || span === "week" ? span : "outage";
 }
 
-export function Outages({ callback, chosen, outages, isFirstPage, now }: OutagesView): VNode {
+export function Outages({ callback, chosen, outages, isFirstPage, health, now }: OutagesView): VNode {
   const path = callsUrl(callback.id, "outages");
   if (outages.total === 0) {
     return (
@@ -102,9 +111,9 @@ export function Outages({ callback, chosen, outages, isFirstPage, now }: Outages
   }
   return (
     <>
-      {chosen && <Details callbackId={callback.id} now={now} {...chosen} />}
+      {chosen && <Details callbackId={callback.id} health={health} now={now} {...chosen} />}
       <h2>All outages</h2>
-      <OutageList callbackId={callback.id} outages={outages.items} chosen={chosen?.outage.id ?? null} now={now} />
+      <OutageList callbackId={callback.id} outages={outages.items} chosen={chosen?.outage.id ?? null} health={health} now={now} />
       <Pager
         previous={isFirstPage ? null : path}
         next={outages.nextCursor === null ? null : `${path}?cursor=${encodeURIComponent(outages.nextCursor)}`}
@@ -119,9 +128,11 @@ function Details({
   span,
   chart,
   mail,
+  endsAt,
   backlog,
+  health,
   now,
-}: OutageDetails & { callbackId: string; now: number }): VNode {
+}: OutageDetails & Pick<OutagesView, "health" | "now"> & { callbackId: string }): VNode {
   const path = callsUrl(callbackId, "outages", outage.id);
   const most = backlogOf(chart).reduce((before, one) => (one.calls > before.calls ? one : before), { at: 0, calls: 0 });
   const replays = shownPoints({ ...chart, from: outage.startedAt }).map(replaysOf);
@@ -132,7 +143,7 @@ function Details({
       <header class="outage-header">
         <h2 id="outage-title">Outage of {timeText(outage.startedAt)}</h2>
         <span data-announce="Outage">
-          <OutageBadge {...outage} />
+          <OutageBadge {...outage} health={health} />
         </span>
         <nav class="spans" aria-label="Time shown">
           {Object.entries(SPAN_TEXTS).map(([name, text]) => (
@@ -149,7 +160,7 @@ function Details({
       <Facts
         facts={[
           ["Began", <Time key="at" at={outage.startedAt} />],
-          ["Ended", outage.endedAt === null ? "not yet" : <Time key="at" at={outage.endedAt} />],
+          ["Ended", <End key="end" {...outage} endsAt={endsAt} />],
           ["Duration", durationText(outage, now)],
           ["Calls that failed in it", <Count key="count" value={outage.failedCalls} />],
           [
@@ -247,12 +258,12 @@ function OutageList({
   callbackId,
   outages,
   chosen,
+  health,
   now,
-}: {
+}: Pick<OutagesView, "health" | "now"> & {
   callbackId: string;
   outages: readonly Outage[];
   chosen: string | null;
-  now: number;
 }): VNode {
   return (
     <Table
@@ -270,7 +281,7 @@ function OutageList({
           ),
         },
         { title: "Ended", isSecondary: true, cell: ({ endedAt }) => (endedAt === null ? "" : <Time at={endedAt} />) },
-        { title: "State", cell: (outage) => <OutageBadge {...outage} /> },
+        { title: "State", cell: (outage) => <OutageBadge {...outage} health={health} /> },
         { title: "Duration", kind: "number", cell: (outage) => durationText(outage, now) },
         { title: "Failed calls", kind: "number", cell: ({ failedCalls }) => <Count value={failedCalls} /> },
         { title: "E-mail", kind: "wide", isSecondary: true, cell: (outage) => <MailState outage={outage} /> },
@@ -279,9 +290,19 @@ function OutageList({
   );
 }
 
-function OutageBadge({ endedAt, quietSince }: Pick<Outage, "endedAt" | "quietSince">): VNode {
-  if (endedAt !== null) return <Badge tone="neutral">ended</Badge>;
-  return quietSince === null ? <Badge tone="bad">open</Badge> : <Badge tone="warning">open, accepting again</Badge>;
+/** An open one has its endpoint's state. */
+function OutageBadge({ endedAt, health }: Pick<Outage, "endedAt"> & Pick<Health, "health">): VNode {
+  return endedAt === null ? <Badge tone={TONES[health]}>{`open, ${health}`}</Badge> : <Badge tone="neutral">ended</Badge>;
+}
+
+function End({ endedAt, endsAt }: Pick<Outage, "endedAt"> & Pick<OutageDetails, "endsAt">): VNode {
+  if (endedAt !== null) return <Time at={endedAt} />;
+  if (endsAt === null) return <>not yet</>;
+  return (
+    <>
+      not yet; at <Time at={endsAt} /> if no other call fails until then
+    </>
+  );
 }
 
 function durationText({ startedAt, endedAt }: Pick<Outage, "startedAt" | "endedAt">, now: number): string {

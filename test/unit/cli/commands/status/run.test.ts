@@ -82,6 +82,15 @@ describe("status", () => {
     `);
   });
 
+  test("calls an outage in which calls are accepted again recovering, as the console does", () => {
+    const state = { ...FAILING, outages: [aListedOutage({ recoveringSince: NOW - MINUTE })] };
+    const [first, ...lines] = String(renderStatus([state], OPTIONS)).split("\n");
+    expect(first).toBe("demo  recovering  http://127.0.0.1:9000/hook");
+    expect(lines).toContain(
+      "  recovering since 2026-11-24 11:59:00Z: calls are accepted again; the outage ends when none has failed for a while",
+    );
+  });
+
   test("shows an hour without failures differently from one with a single failure", () => {
     expect(sparkline([0, 1, 1_000])).toBe("·▁█");
     expect(sparkline([0, 0])).toBe("··");
