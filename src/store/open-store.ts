@@ -26,7 +26,8 @@ import { clampTimes } from "./outcomes/clamp-times.js";
 import { commitOutcomes } from "./outcomes/commit-outcomes.js";
 import { listActiveCallbacks, listEndpoints } from "./outcomes/endpoints.js";
 import { mailStore } from "./outcomes/mails.js";
-import { findOutage, listOutages, readOutageProgress } from "./outcomes/outages.js";
+import { countOutageCalls } from "./outcomes/outage-calls.js";
+import { findLastOutages, findOutage, listOutages, readOutageProgress } from "./outcomes/outages.js";
 import { purgeDeleted, purgeExpired } from "./purge.js";
 import type { Db } from "./schema.js";
 import { checkSecretKey, hasKeyCheck, type KeyCipher, keyCipher, type SecretKeySource } from "./secret-key.js";
@@ -101,6 +102,8 @@ function storeOn(db: Db, cipher: KeyCipher, clock: Clock): Store {
     listReplays: (callbackId, limit) => listReplays(db, callbackId, limit),
     listActivity: (callbackId, query) => listActivity(db, clock, callbackId, query),
     findOutage: (callbackId, outageId) => findOutage(db, callbackId, outageId),
+    findLastOutages: (callbackIds) => findLastOutages(db, callbackIds),
+    countOutageCalls: (outage, limit) => countOutageCalls(db, clock, outage, limit),
     listOutages: (query) => listOutages(db, query),
 
     listActiveCallbacks: () => listActiveCallbacks(db),

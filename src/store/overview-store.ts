@@ -26,8 +26,31 @@ export interface OverviewStore {
   /** Throws `not-found`. */
   listActivity(callbackId: string, query: ActivityQuery): Promise<Activity>;
   findOutage(callbackId: string, outageId: string): Promise<Outage | null>;
+  /** The newest of each callback that has one, by callback id. */
+  findLastOutages(callbackIds: readonly string[]): Promise<ReadonlyMap<string, Outage>>;
+  /** By reading. A call that is attempted meanwhile may be counted twice. Throws `not-found` for the callback. */
+  countOutageCalls(
+    outage: Pick<Outage, "callbackId" | "startedAt" | "endedAt" | "failedCalls">,
+    limit: CountLimit,
+  ): Promise<OutageCalls>;
   /** null: none, or it is past retention. */
   getOutageMail(outageId: string): Promise<OutageMail | null>;
+}
+
+/** Calls that first failed in an outage and are still stored: the first four are each of them once. */
+export interface OutageCalls {
+  /** Accepted at a retry. */
+  readonly retried: number;
+  /** Accepted, sent by a replay of the service or of a client. */
+  readonly replayed: number;
+  /** Successful by a mark, or erased. */
+  readonly marked: number;
+  /** Still FAILED. */
+  readonly failed: number;
+  /** Each call by its first failure; most calls first. */
+  readonly failures: readonly FailureGroup[];
+  /** false: there may be more. */
+  readonly isComplete: boolean;
 }
 
 export interface OutageMail extends Mail {

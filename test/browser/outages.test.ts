@@ -51,7 +51,7 @@ describe.each(VISITS)("at $width px, $colorScheme, with script: $hasScript", (vi
     expect(replay.status).toBe(202);
     await rehearsal.settled(id, "SUCCESS", 12);
     await seeChange("ended");
-    await page.getByText("12 accepted, 0 failed", { exact: true }).waitFor();
+    await page.getByText("12 accepted from a replay", { exact: true }).waitFor();
     await expectUsable(window);
   });
 });

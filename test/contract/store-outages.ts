@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Callback } from "../../src/domain/callback.js";
 import type { OpenOutage } from "../../src/domain/outage.js";
-import { aCallback, aGroup, anEndpoint, MINUTE, NOW, type OpenStore } from "./store-support.js";
+import { aCallback, accept, aGroup, anEndpoint, aReplay, attempt, hold, MINUTE, NOW, type OpenStore } from "./store-support.js";
 
 const opening = (callback: Callback, outage: OpenOutage | null) => [{ callbackId: callback.id, endpoint: anEndpoint(), outage }];
 const anOutage = (over: Partial<OpenOutage> = {}): OpenOutage => ({
@@ -70,6 +70,63 @@ export function describeOutages(open: OpenStore): void {
       await expect(store.commitOutcomes(aGroup({ endpoints: opening(callback, anOutage({ id: "O2" })) }))).rejects.toThrow(
         "UNIQUE",
       );
+    });
+
+    it("are found by callback: the last one of each", async () => {
+      const store = await open();
+      const [one, other, none] = [await aCallback(store), await aCallback(store), await aCallback(store)];
+      const closed = [one, other, one].map((callback, index) => ({
+        ...anOutage({ id: `O${index}`, startedAt: NOW + index }),
+        callbackId: callback.id,
+        endedAt: NOW + MINUTE,
+      }));
+      await store.commitOutcomes(aGroup({ closedOutages: closed }));
+      const last = await store.findLastOutages([one.id, other.id, none.id, "nope"]);
+      expect(Array.from(last, ([id, outage]) => [id, outage.id])).toEqual([
+        [one.id, "O2"],
+        [other.id, "O1"],
+      ]);
+    });
+
+    it("say why their calls failed first, and what became of each", async () => {
+      const store = await open();
+      const callback = await aCallback(store, { retriesEnabled: true });
+      const answered = (statusCode: number) => ({ kind: "answered", statusCode, statusMessage: "", body: "" }) as const;
+      await accept(store, callback, ["before", "retried", "replayed", "marked", "failed", "held", "after", "fine"]);
+      await attempt(store, callback, ["before"], { startedAt: NOW - 1 });
+      await attempt(store, callback, ["retried", "marked"], { startedAt: NOW, result: answered(503) });
+      await attempt(store, callback, ["replayed", "failed"], { startedAt: NOW + 5, result: answered(500) });
+      await attempt(store, callback, ["fine"], { startedAt: NOW + 5, result: answered(200) });
+      await hold(store, callback, ["held"], NOW + MINUTE);
+      await attempt(store, callback, ["after"], { startedAt: NOW + MINUTE + 1, result: answered(503) });
+      // Also a call that failed before is replayed, and one fails otherwise when it is replayed.
+      await attempt(store, callback, ["retried"], { startedAt: NOW + 2 * MINUTE, cause: "retry", result: answered(200) });
+      await store.requestReplays(callback.id, aReplay({ callIds: ["before", "replayed", "failed"] }), NOW + 2 * MINUTE);
+      await attempt(store, callback, ["before", "replayed"], {
+        startedAt: NOW + 2 * MINUTE,
+        cause: "replay",
+        result: answered(200),
+      });
+      await attempt(store, callback, ["failed"], { startedAt: NOW + 2 * MINUTE, cause: "replay", result: answered(404) });
+      await store.markCalls(callback.id, ["marked"], "SUCCESS", NOW + 2 * MINUTE);
+      const outage = { callbackId: callback.id, startedAt: NOW, endedAt: NOW + MINUTE, failedCalls: 5 };
+      const counted = await store.countOutageCalls(outage, { budgetMs: Infinity });
+      expect(counted).toEqual({
+        retried: 1,
+        replayed: 1,
+        marked: 1,
+        failed: 2,
+        failures: expect.arrayContaining([
+          { statusCode: 503, reason: null, count: 2 },
+          { statusCode: 500, reason: null, count: 2 },
+          { statusCode: null, reason: null, count: 1 },
+        ]),
+        isComplete: true,
+      });
+      expect(counted.failures.map(({ count }) => count)).toEqual([2, 2, 1]);
+      await expect(store.countOutageCalls({ ...outage, callbackId: "nope" }, { budgetMs: 1 })).rejects.toMatchObject({
+        code: "not-found",
+      });
     });
 
     it("are listed newest first, in pages, of one callback or of all", async () => {

@@ -125,10 +125,13 @@ export async function readFailures(db: Db, callbackKey: number): Promise<Failure
   const { rows } = await sql<{ failure: string; count: number }>`
     SELECT failure, count FROM failure_counts WHERE callback_key = ${callbackKey} AND count > 0
     ORDER BY count DESC, failure`.execute(db);
-  return rows.map(({ failure, count }) => {
-    const reason = UNREACHABLE_REASONS.find((each) => each === failure) ?? null;
-    return { statusCode: /^\d+$/.test(failure) ? Number(failure) : null, reason, count };
-  });
+  return rows.map(({ failure, count }) => toFailureGroup(failure, count));
+}
+
+/** `failure`: as by `failureOf`. */
+export function toFailureGroup(failure: string, count: number): FailureGroup {
+  const reason = UNREACHABLE_REASONS.find((each) => each === failure) ?? null;
+  return { statusCode: /^\d+$/.test(failure) ? Number(failure) : null, reason, count };
 }
 
 export async function readCounts(db: Db, callbackKey: number): Promise<CallCounts> {

@@ -3,7 +3,7 @@ import type { Outage, OutageProgress } from "../../domain/outage.js";
 import type { LiveCallbacks } from "../callbacks/callback-row.js";
 import { isAfter, orderBy, readCursor, writeCursor } from "../keyset.js";
 import type { Db, OutageTable } from "../schema.js";
-import { batchOf, cell } from "../sqlite/json-rows.js";
+import { batchOf, cell, listOf } from "../sqlite/json-rows.js";
 import type { ClosedOutage, EndpointChange, Page, PageQuery } from "../store.js";
 
 export async function saveOpenOutages(db: Db, changes: readonly EndpointChange[], callbacks: LiveCallbacks): Promise<void> {
@@ -84,6 +84,15 @@ export async function findOutage(db: Db, callbackId: string, outageId: string): 
     SELECT outages.*, callbacks.id AS callback_id FROM outages CROSS JOIN callbacks ON callbacks.key = outages.callback_key
     WHERE outages.id = ${outageId} AND callbacks.id = ${callbackId} AND deleted_at IS NULL`.execute(db);
   return rows[0] === undefined ? null : toOutage(rows[0]);
+}
+
+export async function findLastOutages(db: Db, callbackIds: readonly string[]): Promise<ReadonlyMap<string, Outage>> {
+  const { rows } = await sql<OutageRow>`
+    SELECT outages.*, callbacks.id AS callback_id FROM ${listOf(callbackIds)}
+    CROSS JOIN callbacks ON callbacks.id = batch.value AND deleted_at IS NULL
+    CROSS JOIN outages ON outages.id = (SELECT last.id FROM outages AS last WHERE last.callback_key = callbacks.key
+      ORDER BY ${orderBy(NEWEST_FIRST)} LIMIT 1)`.execute(db);
+  return new Map(rows.map((row) => [row.callback_id, toOutage(row)]));
 }
 
 function toOutage(row: OutageRow): Outage {

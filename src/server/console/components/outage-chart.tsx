@@ -42,7 +42,7 @@ export function OutageChart(view: OutageChartView): VNode {
       </svg>
       <figcaption>
         <ul class="legend">
-          <Key kind="backlog">backlog: calls not accepted yet</Key>
+          <Key kind="backlog">backlog: failed and waiting calls, counted each minute</Key>
           <Key kind="accepted">accepted (up)</Key>
           <Key kind="failed">failed (down)</Key>
           <Key kind="accepted" isReplay>
@@ -84,20 +84,31 @@ export function OutageTable(view: OutageChartView): VNode {
   );
 }
 
-/** The shaded outage in whole bars, and the axis of time. */
-function Times({ from, to, bucketMs, outage }: OutageChartView): VNode {
+/** The outage, shaded in both panels below their titles, and the axis of time. */
+function Times({ from, to, outage }: OutageChartView): VNode {
   const x = percentScale(from, to);
-  const start = x(Math.floor(outage.startedAt / bucketMs) * bucketMs);
-  const end = Math.max(start, outage.endedAt === null ? 100 : x(Math.ceil(outage.endedAt / bucketMs) * bucketMs));
-  const [top, bottom] = [BACKLOG.top - 6, ATTEMPTS.bottom];
+  const start = x(outage.startedAt);
+  const end = Math.max(start, outage.endedAt === null ? 100 : x(outage.endedAt));
+  const { bottom } = ATTEMPTS;
   const ticks = timeTicks(from, to, MOST_TIMES);
   // Every other one is left out on narrow screens.
   const before = (index: number) => ticks[index - (index % 2 === 0 ? 2 : 1)];
   return (
     <g>
-      <rect class="chart-outage" x={percent(start)} width={percent(end - start)} y={top} height={bottom - top} />
-      <line class="chart-edge" x1={percent(start)} x2={percent(start)} y1={top} y2={bottom} />
-      {outage.endedAt !== null && <line class="chart-edge" x1={percent(end)} x2={percent(end)} y1={top} y2={bottom} />}
+      {[BACKLOG, ATTEMPTS].map((panel) => (
+        <g key={panel.top}>
+          <rect
+            class="chart-outage"
+            x={percent(start)}
+            width={percent(end - start)}
+            y={panel.top - 6}
+            height={panel.bottom - panel.top + 6}
+          />
+          {[start, ...(outage.endedAt === null ? [] : [end])].map((edge) => (
+            <line key={edge} class="chart-edge" x1={percent(edge)} x2={percent(edge)} y1={panel.top - 6} y2={panel.bottom} />
+          ))}
+        </g>
+      ))}
       <text class="chart-count" x="-8" y={bottom + 18}>
         UTC
       </text>

@@ -14,7 +14,7 @@ const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
 
-/** What is shown of it: some time before and after; with `spanMs`, that long after its beginning. Never beyond `now`. */
+/** What is shown of it: some time before and after; with `spanMs`, that long, to `now` at the latest. */
 export function chartSpan(
   { startedAt, endedAt }: Pick<Outage, "startedAt" | "endedAt">,
   now: number,
@@ -22,8 +22,12 @@ export function chartSpan(
 ): { readonly from: number; readonly to: number } {
   const duration = Math.max(0, (endedAt ?? now) - startedAt);
   const from = startedAt - clamp(duration * 0.15, 5 * MINUTE, 2 * HOUR);
+  if (spanMs !== null) {
+    const to = Math.max(Math.min(now, from + spanMs), startedAt);
+    return { from: to - spanMs, to };
+  }
   const after = endedAt === null ? Number.POSITIVE_INFINITY : endedAt + clamp(duration * 0.4, 15 * MINUTE, 6 * HOUR);
-  const to = Math.min(now, spanMs === null ? after : startedAt + spanMs);
+  const to = Math.min(now, after);
   return { from, to: Math.max(to, from + 5 * MINUTE) };
 }
 
@@ -47,14 +51,23 @@ export interface BacklogSample {
   readonly calls: number;
 }
 
-/** Of the outage. A bucket has its last sample: of a shorter outage, only that of its end. */
+/** Of the outage. Samples are taken as each minute begins and at its end; a bucket has its last one: of a shorter outage, only that of its end. */
 export function backlogOf({ points, bucketMs, outage, to }: OutageChartView): BacklogSample[] {
   const end = Math.min(outage.endedAt ?? to, to);
   if (outage.endedAt !== null && outage.endedAt - outage.startedAt < MINUTE) return [];
   return points.flatMap(({ at, waiting }) => {
     if (waiting === null || at + bucketMs <= outage.startedAt || at > end) return [];
-    return [{ at: Math.min(at + bucketMs, end), calls: waiting.pending + waiting.failed }];
+    const sampledAt = at + bucketMs > end ? end : Math.max(outage.startedAt, at + bucketMs - MINUTE);
+    return [{ at: sampledAt, calls: waiting.pending + waiting.failed }];
   });
+}
+
+/** null: not counted. */
+export function largestBacklog(view: OutageChartView): BacklogSample | null {
+  return backlogOf(view).reduce<BacklogSample | null>(
+    (most, sample) => (most === null || sample.calls > most.calls ? sample : most),
+    null,
+  );
 }
 
 export function shownPoints({ points, bucketMs, from, to }: OutageChartView): ActivityPoint[] {
@@ -63,11 +76,11 @@ export function shownPoints({ points, bucketMs, from, to }: OutageChartView): Ac
 
 export function describeChart({ from, to, outage, ...view }: OutageChartView, points: readonly ActivityPoint[]): string {
   const total = (countOf: (point: ActivityPoint) => number) => countText(points.reduce((sum, point) => sum + countOf(point), 0));
-  const most = Math.max(0, ...backlogOf({ from, to, outage, ...view }).map(({ calls }) => calls));
+  const most = largestBacklog({ from, to, outage, ...view })?.calls ?? 0;
   return [
     `${timeText(from)} to ${timeText(to)}.`,
     `The outage began at ${timeText(outage.startedAt)} and ${outage.endedAt === null ? "is open" : `ended at ${timeText(outage.endedAt)}`}.`,
-    `At most ${countText(most)} calls were waiting in the backlog.`,
+    `The largest backlog shown is ${countText(most)}.`,
     `Attempts: ${total(({ scheduled }) => scheduled.accepted)} accepted, ${total(({ scheduled }) => scheduled.failed)} failed.`,
     `By replays: ${total((point) => replaysOf(point).accepted)} accepted, ${total((point) => replaysOf(point).failed)} failed.`,
     "The table below has all numbers.",

@@ -1,9 +1,10 @@
 /** /console: Manage API Callbacks. */
 import type { VNode } from "preact";
 import { maskUrl } from "../../../domain/mask.js";
+import type { Outage } from "../../../domain/outage.js";
 import type { Sort } from "../../../store/store.js";
 import { one, type Query, readPage, readSort } from "../../routes/query-parameters.js";
-import { type Column, Count, Empty, Pager, Table } from "../components/data.js";
+import { type Column, Count, Empty, Pager, Table, Time } from "../components/data.js";
 import { EndpointBadge, type Health, healthOf } from "../components/endpoint-badge.js";
 import { Button, ButtonLink } from "../components/forms.js";
 import type { Pages } from "../pages.js";
@@ -16,6 +17,8 @@ export interface CallbackRow extends Health {
   readonly retriesEnabled: boolean;
   readonly failed: number;
   readonly waiting: number;
+  /** If it ended within the last day. */
+  readonly lastOutage: (Pick<Outage, "id"> & { readonly endedAt: number }) | null;
 }
 
 type SortField = "name" | "failed" | "waiting";
@@ -34,6 +37,7 @@ export interface CallbackListView {
 }
 
 const PAGE_SIZE = 50;
+const DAY_MS = 86_400_000;
 /** Seen at once, without a search. */
 const FEW = 10;
 
@@ -41,7 +45,7 @@ const FEW = 10;
 const SORTS: Readonly<Record<SortField, boolean>> = { name: false, failed: true, waiting: true };
 
 export function addCallbackList(pages: Pages): void {
-  const { store } = pages.context.deps;
+  const { store, clock } = pages.context.deps;
 
   pages.get(
     "/console",
@@ -53,10 +57,16 @@ export function addCallbackList(pages: Pages): void {
       const ids = items.map(({ id }) => id);
       const counts = await store.countCallsOf(ids);
       const records = new Map((await store.listEndpoints(ids)).map((record) => [record.callback.id, record]));
+      const outages = await store.findLastOutages(ids);
+      const endedSince = clock.now() - DAY_MS;
+      const lastOutageOf = (callbackId: string): CallbackRow["lastOutage"] => {
+        const { id, endedAt = null } = outages.get(callbackId) ?? {};
+        return id === undefined || endedAt === null || endedAt < endedSince ? null : { id, endedAt };
+      };
       const rows = items.map(({ id, name, url, retriesEnabled, events }): CallbackRow => {
         const { FAILED: failed = 0, PENDING: waiting = 0 } = counts.get(id) ?? {};
         const health = healthOf(records.get(id), events.reply || events.undeliverable);
-        return { id, name, url: maskUrl(url), retriesEnabled, failed, waiting, ...health };
+        return { id, name, url: maskUrl(url), retriesEnabled, failed, waiting, lastOutage: lastOutageOf(id), ...health };
       });
       return {
         kind: "page",
@@ -186,9 +196,16 @@ function tableOf(view: CallbackListView): Parameters<typeof Table<CallbackRow>>[
       {
         title: "State",
         cell: (row) => (
-          <span data-announce={row.name}>
-            <EndpointBadge {...row} isInTable />
-          </span>
+          <>
+            <span data-announce={row.name}>
+              <EndpointBadge {...row} isInTable />
+            </span>
+            {row.lastOutage !== null && (
+              <a class="below" href={pathTo(row.id, `outages/${encodeURIComponent(row.lastOutage.id)}`)}>
+                outage ended <Time at={row.lastOutage.endedAt} />
+              </a>
+            )}
+          </>
         ),
       },
       number("Failed", "failed", "FAILED"),

@@ -4,20 +4,24 @@ import type { Callback } from "../../../domain/callback.js";
 import { formatDuration } from "../../../domain/duration.js";
 import { WhcbError } from "../../../domain/errors.js";
 import { type Outage, outageClosesAt } from "../../../domain/outage.js";
-import type { OutageMail } from "../../../store/overview-store.js";
+import type { OutageCalls, OutageMail } from "../../../store/overview-store.js";
 import type { Page as StoredPage } from "../../../store/store.js";
 import { one, type Query, readPage } from "../../routes/query-parameters.js";
+import { causeOf } from "../components/call-parts.js";
 import { callbackPage, callsUrl } from "../components/callback-page.js";
-import { Badge, Count, Empty, Facts, Pager, Table, Time } from "../components/data.js";
+import { Badge, Count, countText, Empty, Facts, Pager, Table, Time } from "../components/data.js";
 import { type Health, healthOf, TONES } from "../components/endpoint-badge.js";
 import { OutageChart, OutageTable } from "../components/outage-chart.js";
-import { backlogOf, chartSpan, type OutageChartView, replaysOf, shownPoints, timeText } from "../components/outage-figures.js";
+import { type BacklogSample, chartSpan, largestBacklog, type OutageChartView, timeText } from "../components/outage-figures.js";
 import type { PageAnswer, Visit } from "../page.js";
 import type { Pages } from "../pages.js";
 
 const PAGE_SIZE = 20;
 /** As many bars as a narrow screen can show. */
 const MAX_POINTS = 72;
+/** Of an outage as long as the longest window: a week of minutes. */
+const ALL_POINTS = 10_080;
+const COUNTING_MS = 50;
 
 export interface OutagesView {
   readonly callback: Pick<Callback, "id" | "name">;
@@ -38,11 +42,14 @@ export interface OutageDetails {
   readonly mail: OutageMail | null;
   /** If no other call fails first; null: it has ended, or that isn't known yet. */
   readonly endsAt: number | null;
-  /** PENDING and FAILED calls at this moment. */
-  readonly backlog: number;
+  readonly calls: OutageCalls;
+  /** null: not counted. */
+  readonly largest: BacklogSample | null;
+  /** Of the callback, at this moment. */
+  readonly backlog: { readonly failed: number; readonly waiting: number };
 }
 
-/** Time from the beginning of the outage; null: as long as it took. */
+/** null: as long as the outage took. */
 const SPANS = { outage: null, day: 86_400_000, week: 7 * 86_400_000 } as const;
 const SPAN_TEXTS = { outage: "The outage", day: "24 hours", week: "7 days" } as const;
 export type SpanName = keyof typeof SPANS;
@@ -86,12 +93,24 @@ async function outagesPage({ context }: Pages, { params, query }: Visit): Promis
   async function readDetails(outage: Outage): Promise<OutageDetails> {
     const span = readSpan(query);
     const { from, to } = chartSpan(outage, now, SPANS[span]);
+    const outageSpan = { since: outage.startedAt, until: (outage.endedAt ?? now) + 1 };
+    const minutes = await store.listActivity(callback.id, { ...outageSpan, maxPoints: ALL_POINTS });
+    const calls = await store.countOutageCalls(outage, { budgetMs: COUNTING_MS });
     const activity = await store.listActivity(callback.id, { since: from, until: to + 1, maxPoints: MAX_POINTS });
     const mail = await store.getOutageMail(outage.id);
     const { PENDING, FAILED } = await store.countCalls(callback.id);
     const isEnding = outage.endedAt === null && outage.quietSince !== null && record?.endpoint.state === "up";
     const endsAt = isEnding ? outageClosesAt(outage, "up", policy) : null;
-    return { outage, span, chart: { ...activity, from, to, outage }, mail, endsAt, backlog: PENDING + FAILED };
+    return {
+      outage,
+      span,
+      chart: { ...activity, from, to, outage },
+      mail,
+      endsAt,
+      calls,
+      largest: largestBacklog({ ...minutes, from: outageSpan.since, to: now, outage }),
+      backlog: { failed: FAILED, waiting: PENDING },
+    };
   }
 }
 
@@ -129,15 +148,13 @@ function Details({
   chart,
   mail,
   endsAt,
+  calls,
+  largest,
   backlog,
   health,
   now,
 }: OutageDetails & Pick<OutagesView, "health" | "now"> & { callbackId: string }): VNode {
   const path = callsUrl(callbackId, "outages", outage.id);
-  const most = backlogOf(chart).reduce((before, one) => (one.calls > before.calls ? one : before), { at: 0, calls: 0 });
-  const replays = shownPoints({ ...chart, from: outage.startedAt }).map(replaysOf);
-  const accepted = replays.reduce((sum, one) => sum + one.accepted, 0);
-  const failed = replays.reduce((sum, one) => sum + one.failed, 0);
   return (
     <article class="card outage" data-key={outage.id} aria-labelledby="outage-title">
       <header class="outage-header">
@@ -163,34 +180,32 @@ function Details({
           ["Ended", <End key="end" {...outage} endsAt={endsAt} />],
           ["Duration", durationText(outage, now)],
           ["Calls that failed in it", <Count key="count" value={outage.failedCalls} />],
+          ["Why they failed", <Failures key="why" {...calls} />],
+          ["What became of them", <Fates key="fates" {...calls} failedCalls={outage.failedCalls} />],
           [
-            "Backlog at most",
-            most.calls === 0 ? (
+            "Largest backlog of the callback",
+            largest === null ? (
               "not counted"
             ) : (
               <>
-                <Count value={most.calls} />{" "}
+                <Count value={largest.calls} />{" "}
                 <span class="at">
-                  at <Time at={most.at} />
+                  at <Time at={largest.at} />
                 </span>
               </>
             ),
           ],
           [
-            "Backlog now",
-            <a key="link" href={`${callsUrl(callbackId)}?status=FAILED`}>
-              <Count value={backlog} />
-            </a>,
-          ],
-          [
-            "Sent by replays",
-            accepted + failed === 0 ? (
-              "nothing"
-            ) : (
-              <>
-                <Count value={accepted} /> accepted, <Count value={failed} /> failed
-              </>
-            ),
+            "Its backlog now",
+            <>
+              <a href={`${callsUrl(callbackId)}?status=FAILED`}>
+                <Count value={backlog.failed} /> failed
+              </a>
+              {", "}
+              <a href={`${callsUrl(callbackId)}?status=PENDING`}>
+                <Count value={backlog.waiting} /> waiting
+              </a>
+            </>,
           ],
           ["E-mail", <MailState key="mail" outage={outage} mail={mail} />],
         ]}
@@ -204,6 +219,27 @@ function Details({
     </article>
   );
 }
+
+/** Of their first failures. */
+function Failures({ failures, isComplete }: Pick<OutageCalls, "failures" | "isComplete">): VNode {
+  const texts = failures.map(({ statusCode, reason, count }) => `${causeOf(statusCode, reason).value}: ${countText(count)}`);
+  return <>{texts.length === 0 ? "not known" : `${texts.join(", ")}${isComplete ? "" : ", and others"}`}</>;
+}
+
+/** Adds up to the calls that failed. */
+function Fates({ failedCalls, isComplete, ...calls }: OutageCalls & Pick<Outage, "failedCalls">): VNode {
+  const rest = failedCalls - FATES.reduce((sum, [fate]) => sum + calls[fate], 0);
+  const parts = FATES.map(([fate, text]) => [calls[fate], text] as const);
+  const all = [...parts, [rest, isComplete ? "no longer stored" : "not counted"] as const].filter(([count]) => count > 0);
+  return <>{all.map(([count, text]) => `${countText(count)} ${text}`).join(", ")}</>;
+}
+
+const FATES = [
+  ["replayed", "accepted from a replay"],
+  ["retried", "accepted at a retry"],
+  ["marked", "marked successful"],
+  ["failed", "still failed"],
+] as const;
 
 function MailText({ mail }: { mail: OutageMail }): VNode {
   return (

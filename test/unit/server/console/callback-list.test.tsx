@@ -19,6 +19,7 @@ const aRow = (over: Partial<CallbackRow> = {}): CallbackRow => ({
   waiting: 0,
   health: "up",
   since: null,
+  lastOutage: null,
   ...over,
 });
 
@@ -71,6 +72,12 @@ describe("the list of callbacks", () => {
       "/console?q=a%26b&sortFields=waiting",
     ]);
     expect(html(byFailed)).toMatch(/<th[^>]*aria-sort="descending"[^>]*><a[^>]*>Failed/);
+  });
+
+  it("leads to an outage that ended lately", () => {
+    const rows = [aRow({ lastOutage: { id: "A/B", endedAt: NOW } })];
+    expect(text({ rows })).toContain("outage ended 2030-01-01 09:30:00 UTC");
+    expect(links({ rows })).toContain("/console/callbacks/00112233445566AA/outages/A%2FB");
   });
 
   it("pages by cursor, and back", () => {

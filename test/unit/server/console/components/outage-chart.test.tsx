@@ -45,14 +45,20 @@ describe("the chart", () => {
     expect(rectangles(html, "chart-accepted")).toEqual([]);
   });
 
-  it("shades the outage in whole bars, and marks both ends; an open one until now", () => {
-    const outage = { startedAt: NOON + 15 * MINUTE + 10_000, endedAt: NOON + 44 * MINUTE + 10_000 };
-    expect(rectangles(draw({ outage }), "chart-outage")).toMatchObject([{ x: "25%", width: "50%" }]);
-    expect(rectangles(draw({ outage: { ...outage, endedAt: null } }), "chart-outage")).toMatchObject([
-      { x: "25%", width: "75%" },
-    ]);
-    expect(draw({ outage }).match(/class="chart-edge"/g)).toHaveLength(2);
-    expect(draw({ outage: { ...outage, endedAt: null } }).match(/class="chart-edge"/g)).toHaveLength(1);
+  it("shades the outage from its first to its last instant, below each title; an open one until now", () => {
+    const outage = { startedAt: NOON + 15 * MINUTE + 18_000, endedAt: NOON + 44 * MINUTE + 42_000 };
+    const place = { x: "25.5%", width: "49%" };
+    const shaded = rectangles(draw({ outage, bucketMs: 5 * MINUTE }), "chart-outage");
+    expect(shaded).toMatchObject([place, place]);
+    const titles = [...draw({ outage }).matchAll(/class="chart-title" x="0" y="(\d+)"/g)].map(([, y]) => Number(y));
+    expect(titles).toHaveLength(2);
+    for (const title of titles) {
+      for (const { y, height } of shaded) expect(title < Number(y) || title > Number(y) + Number(height) + 10).toBe(true);
+    }
+    const open = draw({ outage: { ...outage, endedAt: null } });
+    expect(rectangles(open, "chart-outage")).toMatchObject([{ width: "74.5%" }, { width: "74.5%" }]);
+    expect(draw({ outage }).match(/class="chart-edge"/g)).toHaveLength(4);
+    expect(open.match(/class="chart-edge"/g)).toHaveLength(2);
   });
 
   it("draws accepted attempts up from 0 and failed ones down, to the same scale", () => {
@@ -88,8 +94,8 @@ describe("the chart", () => {
   it("draws the backlog of the outage as a line, also of one sample", () => {
     const sample = (minute: number, failed: number) => aPoint(NOON + minute * MINUTE, { waiting: { pending: 0, failed } });
     const html = draw({ points: [sample(14, 1), sample(15, 50), sample(29, 100), sample(44, 0), sample(50, 9)] });
-    expect(html).toContain('class="chart-line" d="M266.67 66L500 26L750 106"');
-    expect(draw({ points: [sample(20, 7)] })).toMatch(/class="chart-line" d="M350 [\d.]+h1"/);
+    expect(html).toContain('class="chart-line" d="M250 66L483.33 26L733.33 106"');
+    expect(draw({ points: [sample(20, 7)] })).toMatch(/class="chart-line" d="M333.33 [\d.]+h1"/);
   });
 
   it("has a title and a description for screen readers, and times with their zone and day", () => {

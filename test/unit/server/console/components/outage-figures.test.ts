@@ -4,6 +4,7 @@ import {
   barText,
   chartSpan,
   describeChart,
+  largestBacklog,
   type OutageChartView,
   widthText,
 } from "../../../../../src/server/console/components/outage-figures.js";
@@ -42,9 +43,10 @@ describe("the time shown", () => {
     expect(minutes(chartSpan({ ...ended, endedAt: null }, NOON + 60 * MINUTE, null))).toEqual([-9, 60]);
   });
 
-  it("can be a day or a week from its beginning", () => {
-    expect(minutes(chartSpan(ended, NOON + 9 * 24 * HOUR, 24 * HOUR))).toEqual([-15, 1440]);
-    expect(minutes(chartSpan(ended, NOON + 2 * HOUR, 24 * HOUR))).toEqual([-15, 120]);
+  it("can be a whole day or week, until now at the latest, with the beginning of the outage", () => {
+    expect(minutes(chartSpan(ended, NOON + 9 * 24 * HOUR, 24 * HOUR))).toEqual([-15, 1425]);
+    expect(minutes(chartSpan(ended, NOON + 2 * HOUR, 24 * HOUR))).toEqual([-1320, 120]);
+    expect(minutes(chartSpan({ ...ended, endedAt: null }, NOON + 24 * HOUR, 24 * HOUR))).toEqual([-120, 1320]);
   });
 
   it("is some minutes for an outage of a moment, and of a clock that was set back", () => {
@@ -59,10 +61,19 @@ describe("the backlog", () => {
     const points = [waiting(5, 1), waiting(10, 2), waiting(25, 30), waiting(40, 4), waiting(41, 9)];
     const samples = backlogOf(aView({ points: [...points, aPoint(26)] }));
     expect(samples.map(({ at, calls }) => [(at - NOON) / MINUTE, calls])).toEqual([
-      [11, 2],
-      [26, 30],
+      [10, 2],
+      [25, 30],
       [40, 4],
     ]);
+  });
+
+  it("is largest at one of its samples, which are taken as a minute begins", () => {
+    const view = aView({ points: [waiting(10, 2), waiting(25, 30), waiting(26, 30), waiting(40, 4)] });
+    expect(largestBacklog(view)).toEqual({ at: NOON + 25 * MINUTE, calls: 30 });
+    expect(backlogOf({ ...view, bucketMs: 5 * MINUTE, points: [waiting(25, 30)] })).toEqual([
+      { at: NOON + 29 * MINUTE, calls: 30 },
+    ]);
+    expect(largestBacklog(aView())).toBeNull();
   });
 
   it("of an outage shorter than a minute isn't known: its one sample is of its end", () => {
@@ -93,10 +104,12 @@ describe("in words", () => {
     const view = aView({ points });
     expect(describeChart(view, points)).toBe(
       "2026-11-26 12:00 UTC to 2026-11-26 13:00 UTC. The outage began at 2026-11-26 12:10 UTC and ended at 2026-11-26 12:40 UTC. " +
-        "At most 12 calls were waiting in the backlog. Attempts: 1 accepted, 12 failed. By replays: 7 accepted, 1 failed. " +
+        "The largest backlog shown is 12. Attempts: 1 accepted, 12 failed. By replays: 7 accepted, 1 failed. " +
         "The table below has all numbers.",
     );
-    expect(describeChart(aView({ outage: { startedAt: NOON, endedAt: null } }), [])).toContain("is open. At most 0 calls");
+    expect(describeChart(aView({ outage: { startedAt: NOON, endedAt: null } }), [])).toContain(
+      "is open. The largest backlog shown is 0.",
+    );
   });
 
   it("a bar's width is minutes, hours or days", () => {

@@ -1,0 +1,49 @@
+/** The calls that failed in an outage: why, and what became of them. */
+import { sql } from "kysely";
+import type { Outage } from "../../domain/outage.js";
+import type { Clock } from "../../platform/clock.js";
+import { requireCallback } from "../callbacks/callback-row.js";
+import { toFailureGroup } from "../calls/call-counts.js";
+import { indexKeys, scanCalls } from "../calls/scan-calls.js";
+import type { CountLimit, OutageCalls } from "../overview-store.js";
+import type { Db } from "../schema.js";
+
+type Fate = Exclude<keyof OutageCalls, "failures" | "isComplete">;
+
+/** None was last attempted before the outage began, so the list's index applies. */
+export async function countOutageCalls(
+  db: Db,
+  clock: Clock,
+  { callbackId, startedAt, endedAt, failedCalls }: Pick<Outage, "callbackId" | "startedAt" | "endedAt" | "failedCalls">,
+  { budgetMs }: CountLimit,
+): Promise<OutageCalls> {
+  const { key } = await requireCallback(db, callbackId);
+  const filter = { since: startedAt };
+  const stopAt = clock.monotonicMs() + budgetMs;
+  const fates: Record<Fate, number> = { retried: 0, replayed: 0, marked: 0, failed: 0 };
+  const failures = new Map<string, number>();
+  let isComplete = true;
+  for await (const step of scanCalls(db, clock, { callbackKey: key, filter, keys: indexKeys(filter), after: null })) {
+    const columns = sql`seq, status, settled_by, first_failed_at, attempt_count`;
+    const { rows } = await sql<{ fate: Fate; failure: string; calls: number }>`
+      SELECT count(*) AS calls,
+        CASE WHEN status = 'FAILED' THEN 'failed' WHEN settled_by = 'user' THEN 'marked' WHEN settled_by = 'replay' THEN 'replayed'
+          WHEN (SELECT outcome ->> 2 FROM attempts WHERE call_seq = seq AND number = attempt_count) LIKE 'replay%' THEN 'replayed'
+          ELSE 'retried' END AS fate,
+        coalesce((SELECT CAST(outcome ->> 3 AS TEXT) FROM attempts
+          WHERE call_seq = seq AND number = 1 AND outcome ->> 0 <= first_failed_at), '') AS failure
+      FROM (${step.select(columns)})
+      WHERE first_failed_at >= ${startedAt} AND first_failed_at <= ${endedAt ?? Number.MAX_SAFE_INTEGER}
+      GROUP BY fate, failure`.execute(db);
+    for (const { fate, failure, calls } of rows) {
+      fates[fate] += calls;
+      failures.set(failure, (failures.get(failure) ?? 0) + calls);
+    }
+    const found = Object.values(fates).reduce((sum, calls) => sum + calls, 0);
+    if (step.end === null || found >= failedCalls) break;
+    isComplete = clock.monotonicMs() < stopAt;
+    if (!isComplete) break;
+  }
+  const groups = Array.from(failures, ([failure, count]) => toFailureGroup(failure, count));
+  return { ...fates, failures: groups.sort((one, other) => other.count - one.count), isComplete };
+}
