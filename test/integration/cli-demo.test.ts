@@ -95,6 +95,7 @@ describe("demo --keep", () => {
       async () => demo.io.err(),
       (said) => said.includes("accepts again"),
     );
+    expect(demo.io.err()).toContain("c and Enter print another code: after signing out, or for another browser\n");
     await client.requestReplays(
       replies,
       failed.slice(0, 3).map(({ id }) => id),

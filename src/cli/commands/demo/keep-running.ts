@@ -27,8 +27,10 @@ export async function keepRunning(
   try {
     await screen.out(text`\nListening on ${stage.url}/console\n`);
     await printCode(screen, stage);
-    if (reader !== null)
-      screen.info(`Enter repairs the endpoint of ${callbackName}, or breaks it again; c and Enter print another code`);
+    if (reader !== null) {
+      screen.info(`Enter repairs the endpoint of ${callbackName}, or breaks it again`);
+      screen.info("c and Enter print another code: after signing out, or for another browser");
+    }
     screen.info("Ctrl-C ends the demo");
     if (!stage.ending.aborted) await once(stage.ending, "abort");
   } finally {

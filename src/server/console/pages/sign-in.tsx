@@ -112,7 +112,7 @@ export function SignIn({ formToken, to, username, problem, way }: SignInView): V
           label="Or a code"
           hint={
             <>
-              <code>whcb console</code> prints one.
+              <code>whcb console</code> prints one. In the demo, type c and Enter where it runs.
             </>
           }
           autocomplete="one-time-code"
