@@ -1,7 +1,19 @@
 import { describe, expect, it } from "vitest";
 import type { Callback } from "../../src/domain/callback.js";
 import type { OpenOutage } from "../../src/domain/outage.js";
-import { aCallback, accept, aGroup, anEndpoint, aReplay, attempt, hold, MINUTE, NOW, type OpenStore } from "./store-support.js";
+import {
+  aCallback,
+  accept,
+  aGroup,
+  anEndpoint,
+  aReplay,
+  attempt,
+  hold,
+  MINUTE,
+  manyFailed,
+  NOW,
+  type OpenStore,
+} from "./store-support.js";
 
 const opening = (callback: Callback, outage: OpenOutage | null) => [{ callbackId: callback.id, endpoint: anEndpoint(), outage }];
 const anOutage = (over: Partial<OpenOutage> = {}): OpenOutage => ({
@@ -127,6 +139,20 @@ export function describeOutages(open: OpenStore): void {
       await expect(store.countOutageCalls({ ...outage, callbackId: "nope" }, { budgetMs: 1 })).rejects.toMatchObject({
         code: "not-found",
       });
+    });
+
+    it("count as many of their calls as the time permits, and no more calls than failed", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await manyFailed(store, callback, 2_500, (index) => ({ startedAt: NOW + index }));
+      const count = (failedCalls: number, budgetMs: number) =>
+        store.countOutageCalls({ callbackId: callback.id, startedAt: NOW, endedAt: null, failedCalls }, { budgetMs });
+      const cut = await count(2_500, 0);
+      expect(cut.isComplete).toBe(false);
+      expect(cut.failed).toBeLessThan(2_500);
+      expect(cut.failures).toEqual([{ statusCode: 503, reason: null, count: cut.failed }]);
+      expect(await count(2_500, Infinity)).toMatchObject({ failed: 2_500, isComplete: true });
+      expect(await count(100, 0)).toMatchObject({ failed: cut.failed, isComplete: true });
     });
 
     it("are listed newest first, in pages, of one callback or of all", async () => {

@@ -222,7 +222,7 @@ function Details({
 
 /** Of their first failures. */
 function Failures({ failures, isComplete }: Pick<OutageCalls, "failures" | "isComplete">): VNode {
-  const texts = failures.map(({ statusCode, reason, count }) => `${causeOf(statusCode, reason).value}: ${countText(count)}`);
+  const texts = failures.map(({ statusCode, reason, count }) => `${causeOf(statusCode, reason).value}:\u00a0${countText(count)}`);
   return <>{texts.length === 0 ? "not known" : `${texts.join(", ")}${isComplete ? "" : ", and others"}`}</>;
 }
 
