@@ -57,7 +57,9 @@ export function backlogOf({ points, bucketMs, outage, to }: OutageChartView): Ba
   if (outage.endedAt !== null && outage.endedAt - outage.startedAt < MINUTE) return [];
   return points.flatMap(({ at, waiting }) => {
     if (waiting === null || at + bucketMs <= outage.startedAt || at > end) return [];
-    const sampledAt = at + bucketMs > end ? end : Math.max(outage.startedAt, at + bucketMs - MINUTE);
+    const isLast = outage.endedAt !== null && at + bucketMs > end;
+    const minute = Math.min(at + bucketMs, Math.ceil(end / MINUTE) * MINUTE) - MINUTE;
+    const sampledAt = isLast ? end : Math.min(end, Math.max(outage.startedAt, minute));
     return [{ at: sampledAt, calls: waiting.pending + waiting.failed }];
   });
 }

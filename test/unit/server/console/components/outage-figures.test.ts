@@ -73,6 +73,9 @@ describe("the backlog", () => {
     expect(backlogOf({ ...view, bucketMs: 5 * MINUTE, points: [waiting(25, 30)] })).toEqual([
       { at: NOON + 29 * MINUTE, calls: 30 },
     ]);
+    const open = aView({ points: [waiting(25, 30)], outage: { ...view.outage, endedAt: null }, to: NOON + 25.5 * MINUTE });
+    expect(largestBacklog(open)?.at).toBe(NOON + 25 * MINUTE);
+    expect(largestBacklog({ ...open, bucketMs: 10 * MINUTE, points: [waiting(20, 30)] })?.at).toBe(NOON + 25 * MINUTE);
     expect(largestBacklog(aView())).toBeNull();
   });
 
