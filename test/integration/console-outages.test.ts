@@ -4,7 +4,7 @@
  */
 import { afterEach, describe, expect, it } from "vitest";
 import type { OpenOutage } from "../../src/domain/outage.js";
-import { accept, aGroup, anEndpoint, attempt } from "../contract/store-support.js";
+import { accept, aGroup, anEndpoint, attempt, hold } from "../contract/store-support.js";
 import { Visitor } from "../support/server/console-visitor.js";
 import { CALLBACK_SETTINGS, closeService, openService, type Service } from "../support/server/server-fixture.js";
 
@@ -49,6 +49,17 @@ describe("the outages of a callback", () => {
     const page = await (await start()).open(PATH);
     expect([page.status, page.text]).toEqual([200, expect.stringContaining("No outage so far")]);
     expect(page.html).toContain(`data-topic="${ID}"`);
+  });
+
+  it("name the calls that weren't sent, since it was down, in words", async () => {
+    const visitor = await start();
+    const callback = await service.store.findCallback(ID);
+    if (callback === null) throw new Error("it was created");
+    await accept(service.store, callback, ["A", "B", "C"]);
+    await attempt(service.store, callback, ["A"], { startedAt: NOON + 1_000 });
+    await hold(service.store, callback, ["B", "C"], NOON + 2_000);
+    await open(anOutage());
+    expect((await visitor.open(PATH)).text).toContain("Why they failed not sent while it was down: 2, 503: 1 What became");
   });
 
   it("say when it went down, how large the backlog was, what replays did, and what was mailed", async () => {

@@ -222,7 +222,10 @@ function Details({
 
 /** Of their first failures. */
 function Failures({ failures, isComplete }: Pick<OutageCalls, "failures" | "isComplete">): VNode {
-  const texts = failures.map(({ statusCode, reason, count }) => `${causeOf(statusCode, reason).value}:\u00a0${countText(count)}`);
+  const texts = failures.map(({ statusCode, reason, count }) => {
+    const isHeld = statusCode === null && reason === null;
+    return `${isHeld ? "not sent while it was down" : causeOf(statusCode, reason).value}:\u00a0${countText(count)}`;
+  });
   return <>{texts.length === 0 ? "not known" : `${texts.join(", ")}${isComplete ? "" : ", and others"}`}</>;
 }
 
