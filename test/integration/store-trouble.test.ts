@@ -2,6 +2,7 @@
  * A full disk, a read-only, locked or corrupt file: an `unavailable` error, as long as the cause lasts.
  * Covers: src/store/sqlite/sqlite-dialect.ts, src/store/sqlite/sqlite-error.ts
  */
+import { statSync } from "node:fs";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import Database from "better-sqlite3";
 import { Kysely } from "kysely";
@@ -56,6 +57,17 @@ describe("a database in trouble", () => {
     await checkWritable(db);
     expect(await accept(1_000)).toHaveLength(1_000);
     expect(await readCounts(db, 1)).toEqual({ PENDING: 1_010, SUCCESS: 0, FAILED: 0 });
+    await db.destroy();
+  });
+
+  it("is tried with a write that needs more room than an outcome, and leaves nothing", async () => {
+    const file = path();
+    const { database, db } = await openWithin(file);
+    database.pragma("wal_checkpoint(TRUNCATE)");
+    await checkWritable(db);
+    // An outcome, with its counters, writes about 20 pages of 4 KiB.
+    expect(statSync(`${file}-wal`).size).toBeGreaterThan(100_000);
+    expect(await db.selectFrom("settings").selectAll().where("name", "=", "trial").execute()).toEqual([]);
     await db.destroy();
   });
 
