@@ -9,7 +9,7 @@ import { callbackRequests } from "./callback-requests.js";
 import type { Client, ListedOutage, SignInCode } from "./client.js";
 import { walkList } from "./list-walker.js";
 import { createRequester } from "./requester.js";
-import { runRequests } from "./run-requests.js";
+import { runRequests, UNKNOWN_ROUTE } from "./run-requests.js";
 import { createServiceApi, type ServiceApi, type ServiceCredentials } from "./service-api.js";
 import { singleCalls } from "./single-calls.js";
 import { isSuccess, type Transport } from "./transport.js";
@@ -58,7 +58,7 @@ function outageLister(api: ServiceApi): Client["listOutages"] {
 
 async function createSignInCode(api: ServiceApi): Promise<SignInCode | null> {
   const answer = await api.exchange({ method: "POST", path: "/console/code", noun: "callback" });
-  if ([403, 404, 405, 501].includes(answer.status)) return null;
+  if (UNKNOWN_ROUTE.has(answer.status)) return null;
   if (!isSuccess(answer)) throw api.errorOf(answer);
   const { code, expiresAt } = objectOf(api.documentOf(answer));
   return { code: textOf(code) ?? "", expiresAt: readDate(expiresAt) ?? 0 };

@@ -8,7 +8,7 @@ import type { ServiceApi } from "./service-api.js";
 import { isSuccess } from "./transport.js";
 
 /** Answers without this route; a gateway may say 403. */
-const UNKNOWN_ROUTE = new Set([403, 404, 405, 501]);
+export const UNKNOWN_ROUTE: ReadonlySet<number> = new Set([403, 404, 405, 501]);
 
 type RunRequests = Pick<Client, "takeRunLock" | "releaseRunLock" | "recordReplays" | "findReplay" | "cancelReplay">;
 
