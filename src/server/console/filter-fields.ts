@@ -5,6 +5,7 @@ import { parseDuration } from "../../domain/duration.js";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
 import { toIsoDate } from "../../wire/dates.js";
 import { one, type Query, readFilter } from "../routes/query-parameters.js";
+import { callsUrl } from "./components/callback-page.js";
 
 /** In the order of the form. */
 export const FIELD_LABELS = {
@@ -98,7 +99,7 @@ export function typedQuery({ status, fields }: TypedFilter, extra: Readonly<Reco
 /** A page of calls, filtered so. */
 export function callsPath(callbackId: string, typed: TypedFilter, extra: Readonly<Record<string, string>> = {}): string {
   const query = typedQuery(typed, extra);
-  const path = `/console/callbacks/${encodeURIComponent(callbackId)}/calls`;
+  const path = callsUrl(callbackId);
   return query === "" ? path : `${path}?${query}`;
 }
 
