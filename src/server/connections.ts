@@ -96,11 +96,13 @@ export class Connections {
   #receive(request: IncomingMessage, response: ServerResponse, handler: RequestListener): void {
     const { socket } = request;
     const connection = this.#open.get(socket);
-    // The rest of what arrived with too many requests.
     if (connection === undefined) return;
     if (!connection.isAnswering) this.#answer(connection, request, response, handler);
     else if (connection.waiting.length < MAX_WAITING) connection.waiting.push([request, response]);
-    else this.#drop(socket);
+    else {
+      this.#drop(socket);
+      ignoreFurtherRequests(socket);
+    }
   }
 
   #answer(connection: Connection, request: IncomingMessage, response: ServerResponse, handler: RequestListener): void {
@@ -126,6 +128,14 @@ export class Connections {
       this.#timers.after(LINGER_MS, () => socket.destroy()),
     );
   }
+}
+
+/**
+ * Node goes on to parse what has already arrived, some 1 200 requests of 64 KiB, and keeps them all for as long as anything
+ * holds the socket: a few dozen such clients at once would fill the heap. Node has no public way to stop that.
+ */
+function ignoreFurtherRequests(socket: Socket & { readonly parser?: { onIncoming: unknown } | null }): void {
+  if (socket.parser) socket.parser.onIncoming = () => 0;
 }
 
 interface CloseLimits {

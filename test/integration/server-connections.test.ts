@@ -90,6 +90,18 @@ describe("pipelined requests", () => {
     expect(client.statuses.length).toBeLessThan(18);
     expect(await open().gets(STRANGER)).toEqual(["200"]);
   });
+
+  it("are not taken in, beyond those that may wait, although they have arrived", async () => {
+    const open = await listen();
+    let taken = 0;
+    service.app.server.on("request", () => {
+      taken += 1;
+    });
+    const client = open();
+    client.socket.write(STRANGER.repeat(1000));
+    await client.closed;
+    expect(taken).toBe(18);
+  });
 });
 
 it("closes a connection whose body nobody reads three seconds after the answer, though bytes still arrive", async () => {
