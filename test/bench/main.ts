@@ -1,6 +1,7 @@
 /** `npm run bench`: runs the rows, prints them as a table. */
 import { writeFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { accept } from "./rows/accept.js";
 import { badNeighbour } from "./rows/bad-neighbour.js";
@@ -12,6 +13,7 @@ import { outage } from "./rows/outage.js";
 import { replay } from "./rows/replay.js";
 import { start } from "./rows/start.js";
 import { through } from "./rows/through.js";
+import { Profiles } from "./run/profiles.js";
 import { type Bench, type Places, type Row, Scope } from "./run/scope.js";
 import { rowsAsTable } from "./run/table.js";
 
@@ -51,11 +53,12 @@ export async function main(argv: readonly string[], places: Places): Promise<num
     );
     return 2;
   }
+  const profiles = values.profile === undefined ? null : new Profiles(resolve(values.profile));
   const rows: Row[] = [];
   const failed: string[] = [];
   const loadBefore = loadavg();
   for (const name of names) {
-    const scope = new Scope(places, { scale, rounds, peers: !values["no-peers"], profiles: values.profile ?? null });
+    const scope = new Scope(places, { scale, rounds, peers: !values["no-peers"], profiles });
     try {
       process.stderr.write(`${name} …\n`);
       const found = await BENCHES[name]?.(scope);

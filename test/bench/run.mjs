@@ -1,16 +1,18 @@
 /** Bundles the benchmark with the product's sources (packages stay outside) and runs it: see README.md. */
-import { readdirSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
 
 const here = import.meta.dirname;
 // Below the product's node_modules, so that the bundle finds the very packages that the product uses.
-const outdir = join(here, "..", "..", "node_modules", ".cache", "whcb-bench");
+const cache = join(here, "..", "..", "node_modules", ".cache");
+mkdirSync(cache, { recursive: true });
+const outdir = mkdtempSync(join(cache, "whcb-bench-"));
 const contenders = readdirSync(join(here, "contenders")).map((name) => join(here, "contenders", name));
 
 await build({
-  entryPoints: [join(here, "main.ts"), ...contenders],
+  entryPoints: [join(here, "main.ts"), join(here, "run", "probe.ts"), ...contenders],
   outdir,
   outbase: here,
   outExtension: { ".js": ".mjs" },
@@ -22,5 +24,9 @@ await build({
   packages: "external",
   logLevel: "warning",
 });
-const { main } = await import(pathToFileURL(join(outdir, "main.mjs")).href);
-process.exitCode = await main(process.argv.slice(2), { home: here, contenders: join(outdir, "contenders") });
+try {
+  const { main } = await import(pathToFileURL(join(outdir, "main.mjs")).href);
+  process.exitCode = await main(process.argv.slice(2), { home: here, bundle: outdir });
+} finally {
+  rmSync(outdir, { recursive: true, force: true });
+}

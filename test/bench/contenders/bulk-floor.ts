@@ -4,7 +4,7 @@ import { encodeResponse } from "../../../src/store/calls/call-row.js";
 import { NEVER } from "../../../src/store/schema.js";
 import { migrate } from "../../../src/store/sqlite/migrations.js";
 import { connect } from "../../../src/store/sqlite/open-sqlite.js";
-import { contender } from "../run/contender.js";
+import { contender, measureRate } from "../run/contender.js";
 import { newCalls } from "../run/sample.js";
 
 const ROWS_EACH = 100;
@@ -35,9 +35,11 @@ await contender<{ database: string; count: number }>(async ({ database: path, co
   const insertSome = database.transaction((some: unknown[][]) => {
     for (const values of some) insert.run(...values);
   });
-  const began = performance.now();
-  for (let next = 0; next < statements.length; next += perTransaction) insertSome(statements.slice(next, next + perTransaction));
-  const rate = ((statements.length * ROWS_EACH) / (performance.now() - began)) * 1_000;
+  const figures = await measureRate(async () => {
+    for (let next = 0; next < statements.length; next += perTransaction)
+      insertSome(statements.slice(next, next + perTransaction));
+    return statements.length * ROWS_EACH;
+  });
   database.close();
-  return { rate };
+  return { ...figures };
 });

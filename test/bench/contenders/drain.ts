@@ -1,20 +1,21 @@
 /** Ours: due calls of one endpoint in a database file, until every outcome is committed. */
-import { contender, cpuEach } from "../run/contender.js";
-import { fill, openBenchStore, startDelivering, untilSent } from "../run/product.js";
+import { contender, measureRate } from "../run/contender.js";
+import { type Delivering, fill, openBenchStore, startDelivering, untilSent } from "../run/product.js";
 import { settingsFor } from "../run/sample.js";
 
 await contender<{ url: string; count: number; database: string }>(async ({ url, count, database }) => {
   const store = await openBenchStore(database);
   const callback = await store.createCallback("00112233445566AA", settingsFor(url), 0);
   await fill(store, callback.id, count);
-  const began = performance.now();
-  const cpu = process.cpuUsage();
-  const delivering = startDelivering(store);
-  await untilSent(store, callback.id);
-  const figures = { rate: (count / (performance.now() - began)) * 1_000, cpuUs: cpuEach(cpu, count) };
+  let delivering: Delivering | undefined;
+  const figures = await measureRate(async () => {
+    delivering = startDelivering(store);
+    await untilSent(store, callback.id);
+    return count;
+  });
   const { SUCCESS } = await store.countCalls(callback.id);
   if (SUCCESS !== count) throw new Error(`${SUCCESS} of ${count} delivered`);
-  await delivering.stop();
+  await delivering?.stop();
   await store.close();
-  return figures;
+  return { ...figures };
 });

@@ -1,6 +1,6 @@
 /** The floor: the same requests by undici, nothing kept. */
 import { Pool } from "undici";
-import { contender, cpuEach } from "../run/contender.js";
+import { contender, measureRate } from "../run/contender.js";
 import { sampleDelivery } from "../run/sample.js";
 
 await contender<{ url: string; count: number; concurrency: number }>(async ({ url, count, concurrency }) => {
@@ -8,8 +8,6 @@ await contender<{ url: string; count: number; concurrency: number }>(async ({ ur
   const pool = new Pool(origin, { connections: concurrency, pipelining: 1 });
   const { body, headers } = sampleDelivery(url);
   let left = count;
-  const began = performance.now();
-  const cpu = process.cpuUsage();
   const work = async () => {
     while (left-- > 0) {
       const answer = await pool.request({ path: pathname, method: "POST", headers, body });
@@ -17,8 +15,10 @@ await contender<{ url: string; count: number; concurrency: number }>(async ({ ur
       await answer.body.dump();
     }
   };
-  await Promise.all(Array.from({ length: concurrency }, work));
-  const figures = { rate: (count / (performance.now() - began)) * 1_000, cpuUs: cpuEach(cpu, count) };
+  const figures = await measureRate(async () => {
+    await Promise.all(Array.from({ length: concurrency }, work));
+    return count;
+  });
   await pool.close();
-  return figures;
+  return { ...figures };
 });

@@ -1,9 +1,49 @@
-/** The endpoint of all benches: 200 to everything, but a path with "hang" is never answered. Prints its port. */
+/**
+ * The endpoint of all benches: 200 to everything, but a path with "hang" is never answered, and 503 while it is down. Prints its port.
+ * `GET /arrivals` is answered with what arrived; `PUT /up` and `PUT /down` forget that.
+ */
 import { createServer } from "node:http";
 
+/** POSTs. */
+export interface Arrivals {
+  readonly accepted: number;
+  readonly rejected: number;
+  /** From the first accepted one to the last. */
+  readonly ms: number;
+}
+
+let isDown = false;
+let accepted = 0;
+let rejected = 0;
+let firstAt = 0;
+let lastAt = 0;
+
 const server = createServer((request, response) => {
+  const { url = "", method } = request;
+  if (url === "/arrivals" && method === "GET") {
+    response.end(JSON.stringify({ accepted, rejected, ms: lastAt - firstAt } satisfies Arrivals));
+    return;
+  }
+  if (method === "PUT") {
+    isDown = url === "/down";
+    accepted = 0;
+    rejected = 0;
+    response.end();
+    return;
+  }
   request.resume();
-  if (!request.url?.includes("hang")) request.on("end", () => response.end());
+  if (url.includes("hang")) return;
+  request.on("end", () => {
+    if (isDown) {
+      rejected += 1;
+      response.statusCode = 503;
+    } else {
+      lastAt = performance.now();
+      if (accepted === 0) firstAt = lastAt;
+      accepted += 1;
+    }
+    response.end();
+  });
 });
 server.keepAliveTimeout = 60_000;
 server.listen(0, "127.0.0.1", () => {

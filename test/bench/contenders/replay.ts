@@ -9,7 +9,7 @@ import { planReplay } from "../../../src/runs/plan/plan-replay.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../../src/runs/run-options.js";
 import { runReplay } from "../../../src/runs/run-replay.js";
 import { lockFile } from "../../../src/store/lock-database.js";
-import { contender } from "../run/contender.js";
+import { contender, measureRate, type RateFigures } from "../run/contender.js";
 import { CREDENTIALS } from "../run/service.js";
 
 interface Options {
@@ -33,13 +33,18 @@ await contender<Options>(async ({ url, runsDirectory, count, concurrency }) => {
     who: userInfo().username,
   };
   const plan = await planReplay({ callbacks: ["demo"], calls: { filter: {} }, skipRetrying: false }, deps);
-  let began = 0;
-  let ended = 0;
-  const { counts } = await runReplay(plan, { ...DEFAULT_REPLAY_OPTIONS, concurrency }, deps, (event) => {
-    if (event.type === "started") began = performance.now();
-    if (event.type === "step" && event.step.step === "accepted") ended = performance.now();
+  let sending: Promise<RateFigures> | undefined;
+  let accepted = 0;
+  let onLastAccepted = () => {};
+  const lastAccepted = new Promise<number>((resolve) => {
+    onLastAccepted = () => resolve(count);
   });
-  const whole = performance.now() - began;
-  if (counts.accepted !== count) throw new Error(`${counts.accepted} of ${count} accepted`);
-  return { rate: (count / (ended - began)) * 1_000, wholeMs: whole };
+  const { counts } = await runReplay(plan, { ...DEFAULT_REPLAY_OPTIONS, concurrency }, deps, (event) => {
+    if (event.type === "started") sending = measureRate(() => lastAccepted);
+    if (event.type !== "step" || event.step.step !== "accepted") return;
+    accepted += 1;
+    if (accepted === count) onLastAccepted();
+  });
+  if (sending === undefined || counts.accepted !== count) throw new Error(`${counts.accepted} of ${count} accepted`);
+  return { ...(await sending) };
 });

@@ -6,7 +6,7 @@
 import { createServer } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import { Pool } from "undici";
-import { contender } from "../run/contender.js";
+import { contender, MEASURED, MEASURING, mark } from "../run/contender.js";
 import { quantile } from "../run/rounds.js";
 import { SUBMISSION } from "../run/sample.js";
 import { HEADERS } from "../run/service.js";
@@ -44,9 +44,11 @@ await contender<{ url: string; count: number; seconds: number }>(async ({ url, c
   };
 
   await topRate(handIn, Math.min(5_000, count));
+  mark(MEASURING);
   const rate = await topRate(handIn, count);
+  mark(MEASURED);
   const delays = await delaysAt(handIn, rate / 2, seconds);
-  return { rate, p50Ms: quantile(delays, 0.5), p99Ms: quantile(delays, 0.99) };
+  return { rate, items: count, p50Ms: quantile(delays, 0.5), p99Ms: quantile(delays, 0.99) };
 });
 
 async function createCallback(pool: Pool, headers: Record<string, string>, url: string): Promise<void> {

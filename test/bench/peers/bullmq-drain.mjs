@@ -1,8 +1,8 @@
 /** BullMQ: jobs waiting in Redis, one worker with 64 at once, results kept. */
 import { Queue, Worker } from "bullmq";
-import { openDelivery } from "./delivery.mjs";
+import { measureRate, openDelivery } from "./delivery.mjs";
 
-const { url, count, concurrency, socket, job } = JSON.parse(process.argv[2]);
+const { url, count, concurrency, socket, stores, job } = JSON.parse(process.argv[2]);
 const name = `drain-${process.pid}`;
 const connection = { path: socket, maxRetriesPerRequest: null };
 const queue = new Queue(name, { connection });
@@ -24,12 +24,12 @@ worker.on("completed", () => {
 worker.on("failed", (_job, error) => {
   throw error;
 });
-const began = performance.now();
-worker.run();
-await done;
-const rate = (count / (performance.now() - began)) * 1_000;
+const figures = await measureRate(count, stores, async () => {
+  worker.run();
+  await done;
+});
 await worker.close();
 await queue.obliterate({ force: true });
 await queue.close();
 await delivery.close();
-process.stdout.write(`${JSON.stringify({ rate })}\n`);
+process.stdout.write(`${JSON.stringify(figures)}\n`);

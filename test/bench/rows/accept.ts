@@ -1,35 +1,45 @@
-import { compare } from "../run/measures.js";
+import { compare, limited } from "../run/measures.js";
 import { medians } from "../run/rounds.js";
-import type { Bench, Scope } from "../run/scope.js";
-import { startBenchService } from "../run/service.js";
+import type { Bench, Figures, Scope, Started } from "../run/scope.js";
+import { measureLoad, startBenchService } from "../run/service.js";
 
 /** One response a request, 202 only when it is on disk. */
 export const accept: Bench = async (scope) => {
   const count = scope.scaled(30_000);
   const { ours, hollow, bare } = await medians(scope.settings.rounds, {
-    bare: () => acceptedBy(scope, "accept-floor.mjs", count),
-    hollow: () => acceptedBy(scope, "hollow-service", count),
-    ours: () => acceptedByService(scope, count),
+    bare: async () => acceptedBy(scope, await scope.start("accept-floor.mjs"), count),
+    hollow: async () => acceptedBy(scope, await scope.start("hollow-service"), count),
+    ours: async () => {
+      const database = scope.freshFile(".db");
+      await scope.measure("fill", { database, url: "http://127.0.0.1:9/hook", count: 1, failedEach: 0 });
+      return acceptedBy(scope, await startBenchService(scope, { database, dispatch: false }), count);
+    },
   });
   const rate = { ours: ours?.rate, unit: "/s" as const };
+  const cpuAgainst = (other: Figures | null) => ({ ours: ours?.cpuUs, against: other?.cpuUs });
   return [
-    compare({ measure: "accepted, against the same server storing nothing", ...rate, against: hollow?.rate, atLeast: 0.6 }),
-    compare({ measure: "accepted, against bare Fastify answering 202", ...rate, against: bare?.rate }),
+    compare({
+      measure: "accepted, against bare Fastify answering 202",
+      ...rate,
+      against: bare?.rate,
+      atLeast: 0.6,
+      cpu: cpuAgainst(bare),
+    }),
+    compare({
+      measure: "accepted, against the same server storing nothing",
+      ...rate,
+      against: hollow?.rate,
+      cpu: cpuAgainst(hollow),
+    }),
+    limited({ measure: "longest pause of the event loop", ours: ours?.pauseMs, unit: "ms" }),
   ];
 };
 
-async function acceptedBy(scope: Scope, server: string, count: number) {
-  const { line, child } = await scope.start(server);
-  const figures = await scope.measure("accept-load", { url: line, count });
-  await scope.end(child);
-  return figures;
-}
-
-async function acceptedByService(scope: Scope, count: number) {
-  const database = scope.freshFile(".db");
-  await scope.measure("fill", { database, url: "http://127.0.0.1:9/hook", count: 1, failedEach: 0 });
-  const { url, child } = await startBenchService(scope, { database, dispatch: false });
-  const figures = await scope.measure("accept-load", { url, count });
-  await scope.end(child);
+async function acceptedBy(scope: Scope, server: Started & { readonly url?: string }, count: number): Promise<Figures> {
+  const figures = await measureLoad(scope, server, {
+    contender: "accept-load",
+    options: { url: server.url ?? server.line, count },
+  });
+  await scope.end(server.child);
   return figures;
 }

@@ -1,7 +1,7 @@
-import { compare } from "../run/measures.js";
+import { compare, limited } from "../run/measures.js";
 import { medians } from "../run/rounds.js";
 import type { Bench } from "../run/scope.js";
-import { startBenchService } from "../run/service.js";
+import { measureLoad, startBenchService } from "../run/service.js";
 
 /** Responses as NDJSON over HTTP: read, checked, stored. */
 export const bulkAccept: Bench = async (scope) => {
@@ -11,12 +11,22 @@ export const bulkAccept: Bench = async (scope) => {
     ours: async () => {
       const database = scope.freshFile(".db");
       await scope.measure("fill", { database, url: "http://127.0.0.1:9/hook", count: 1, failedEach: 0 });
-      const { url, child } = await startBenchService(scope, { database, dispatch: false });
-      const figures = await scope.measure("bulk-load", { url, count });
-      await scope.end(child);
+      const service = await startBenchService(scope, { database, dispatch: false });
+      const options = { url: service.url, count };
+      const figures = await measureLoad(scope, service, { contender: "bulk-load", options });
+      await scope.end(service.child);
       return figures;
     },
   });
-  const measure = "accepted as NDJSON, against multi-row inserts";
-  return [compare({ measure, ours: ours?.rate, against: floor?.rate, unit: "/s", atLeast: 0.6 })];
+  return [
+    compare({
+      measure: "accepted as NDJSON, against multi-row inserts",
+      ours: ours?.rate,
+      against: floor?.rate,
+      unit: "/s",
+      atLeast: 0.6,
+      cpu: { ours: ours?.cpuUs, against: floor?.cpuUs },
+    }),
+    limited({ measure: "longest pause of the event loop", ours: ours?.pauseMs, unit: "ms" }),
+  ];
 };

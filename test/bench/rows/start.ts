@@ -1,9 +1,8 @@
 import { spawnSync } from "node:child_process";
-import { join } from "node:path";
 import { compare } from "../run/measures.js";
 import { median } from "../run/rounds.js";
 import type { Bench } from "../run/scope.js";
-import { CREDENTIALS, startBenchService } from "../run/service.js";
+import { commandEnv, startBenchService, whcbOf } from "../run/service.js";
 
 const RUNS = 15;
 
@@ -12,17 +11,8 @@ export const start: Bench = async (scope) => {
   const database = scope.freshFile(".db");
   await scope.measure("fill", { database, url: "http://127.0.0.1:9/hook", count: 20, failedEach: 1 });
   const { url } = await startBenchService(scope, { database, dispatch: false });
-  const env = {
-    PATH: process.env.PATH ?? "",
-    HOME: scope.folder,
-    WHCB_CONFIG_DIR: join(scope.folder, "config"),
-    WHCB_DATA_DIR: join(scope.folder, "data"),
-    WHCB_URL: url,
-    WHCB_API_KEY: CREDENTIALS.apiKey,
-    WHCB_USERNAME: CREDENTIALS.username,
-    WHCB_PASSWORD: CREDENTIALS.password,
-  };
-  const whcb = join(scope.repository, "bin", "whcb.js");
+  const env = { ...commandEnv(scope), WHCB_URL: url };
+  const whcb = whcbOf(scope);
   const commands: Record<string, readonly string[]> = {
     node: ["-e", "0"],
     version: [whcb, "--version"],

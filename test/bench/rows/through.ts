@@ -1,26 +1,27 @@
-import { compare } from "../run/measures.js";
+import { compare, limited } from "../run/measures.js";
 import { startRedis } from "../run/peers.js";
 import { medians } from "../run/rounds.js";
-import type { Bench } from "../run/scope.js";
-import { startBenchService } from "../run/service.js";
+import type { Bench, Started } from "../run/scope.js";
+import { measureLoad, startBenchService } from "../run/service.js";
 
 /** Accepting and delivering at once, one process. */
 export const through: Bench = async (scope) => {
-  const redis = await startRedis(scope);
+  const redis = await startRedis(scope, "everysec");
   const load = { count: scope.scaled(30_000), seconds: Math.max(1, 5 * scope.settings.scale) };
+  const loaded = async (server: Started, url: string, stores: readonly number[]) => {
+    const figures = await measureLoad(scope, server, { contender: "through-load", options: { url, ...load }, stores });
+    await scope.end(server.child);
+    return figures;
+  };
   const { ours, bullmq } = await medians(scope.settings.rounds, {
     bullmq: async () => {
       if (redis.address === null) return null;
-      const { line, child } = await scope.start("bullmq-through.mjs", { ...redis.address, concurrency: 64 });
-      const figures = await scope.measure("through-load", { url: line, ...load });
-      await scope.end(child);
-      return figures;
+      const server = await scope.start("bullmq-through.mjs", { ...redis.address, concurrency: 64 });
+      return loaded(server, server.line, redis.address.stores);
     },
     ours: async () => {
-      const { url, child } = await startBenchService(scope, { database: scope.freshFile(".db"), dispatch: true });
-      const figures = await scope.measure("through-load", { url, ...load });
-      await scope.end(child);
-      return figures;
+      const service = await startBenchService(scope, { database: scope.freshFile(".db"), dispatch: true });
+      return loaded(service, service.url, []);
     },
   });
   const { missing } = redis;
@@ -33,8 +34,16 @@ export const through: Bench = async (scope) => {
       unit: "/s",
       atLeast: 1.5,
       missing,
+      cpu: { ours: ours?.cpuUs, against: bullmq?.cpuUs },
     }),
-    compare({ measure: "median from 202 to arrival at half of the rate", ours: ours?.p50Ms, against: bullmq?.p50Ms, ...delayed }),
+    compare({
+      measure: "p50 from 202 to arrival at half of the rate",
+      ours: ours?.p50Ms,
+      against: bullmq?.p50Ms,
+      atMost: 1.2,
+      ...delayed,
+    }),
     compare({ measure: "p99 from 202 to arrival at half of the rate", ours: ours?.p99Ms, against: bullmq?.p99Ms, ...delayed }),
+    limited({ measure: "longest pause of the event loop at the full rate", ours: ours?.pauseMs, unit: "ms" }),
   ];
 };

@@ -1,19 +1,24 @@
 /** The stores that the peers need, each a process of its own. What isn't there is said, and leaves its column empty. */
 import { spawn } from "node:child_process";
-import { chmodSync, existsSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import type { Scope } from "./scope.js";
 
+/** `stores`: the processes that keep the data. */
 export type Peer<Address> =
-  | { readonly address: Address; readonly missing: null }
+  | { readonly address: Address & { readonly stores: readonly number[] }; readonly missing: null }
   | { readonly address: null; readonly missing: string };
 
-/** Redis on a socket in the bench's folder, as Debian sets it up: nothing is flushed to disk while it is measured. */
-export async function startRedis(scope: Scope): Promise<Peer<{ readonly socket: string }>> {
+/** Redis on a socket, with an append-only file that is flushed to disk every second, or before each answer. */
+export async function startRedis(scope: Scope, appendfsync: "everysec" | "always"): Promise<Peer<{ readonly socket: string }>> {
   if (!scope.settings.peers) return missing("--no-peers");
-  const socket = join(scope.folder, "redis.sock");
-  const child = spawn("redis-server", ["--port", "0", "--unixsocket", socket, "--dir", scope.folder], { stdio: "ignore" });
+  const directory = join(scope.folder, `redis-${appendfsync}`);
+  mkdirSync(directory);
+  const socket = join(directory, "redis.sock");
+  const persistence = ["--appendonly", "yes", "--appendfsync", appendfsync, "--save", ""];
+  const settings = ["--port", "0", "--unixsocket", socket, "--dir", directory, "--maxmemory-policy", "noeviction"];
+  const child = spawn("redis-server", [...settings, ...persistence], { stdio: "ignore" });
   const failed = new Promise<string>((resolve) => {
     child.once("error", () => resolve("redis-server not found"));
     child.once("exit", (code) => resolve(`redis-server ended with ${code}`));
@@ -22,19 +27,20 @@ export async function startRedis(scope: Scope): Promise<Peer<{ readonly socket: 
   for (let tries = 0; tries < 100; tries += 1) {
     const reason = await Promise.race([failed, new Promise<null>((resolve) => setTimeout(resolve, 50, null))]);
     if (reason !== null) return missing(reason);
-    if (existsSync(socket)) return { address: { socket }, missing: null };
+    if (existsSync(socket)) return { address: { socket, stores: [child.pid ?? 0] }, missing: null };
   }
   return missing("redis-server didn't start");
 }
 
-/** PostgreSQL with its own defaults (fsync and synchronous_commit on). */
+/** PostgreSQL as durable as it is by default, and tuned (peers/postgres.mjs). */
 export async function startPostgres(scope: Scope): Promise<Peer<{ readonly connectionString: string }>> {
   if (!scope.settings.peers) return missing("--no-peers");
   // Its server runs as another user where this one is root.
   if (process.getuid?.() === 0) chmodSync(scope.folder, 0o755);
   try {
-    const { line } = await scope.start("postgres.mjs", { directory: join(scope.folder, "postgres"), port: await freePort() });
-    return { address: { connectionString: line }, missing: null };
+    const options = { directory: join(scope.folder, "postgres"), port: await freePort() };
+    const { line, child } = await scope.start("postgres.mjs", options);
+    return { address: { connectionString: line, stores: [child.pid ?? 0] }, missing: null };
   } catch {
     return missing("PostgreSQL didn't start");
   }

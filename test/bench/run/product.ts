@@ -8,13 +8,13 @@ import { systemRandom } from "../../../src/platform/random.js";
 import { openStore } from "../../../src/store/open-store.js";
 import type { Store } from "../../../src/store/store.js";
 import { buildDelivery } from "../../../src/wire/delivery-request.js";
-import { newCalls } from "./sample.js";
+import { newCalls, SECRET_KEY } from "./sample.js";
 
 /** In calls of one transaction. */
 const CHUNK = 1_000;
 
 export function openBenchStore(path: string): Promise<Store> {
-  return openStore({ url: path, clock: systemClock, secretKey: new Uint8Array(32) });
+  return openStore({ url: path, clock: systemClock, secretKey: SECRET_KEY });
 }
 
 export async function fill(store: Store, callbackId: string, count: number): Promise<void> {

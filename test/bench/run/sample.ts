@@ -6,6 +6,12 @@ import { systemRandom, timeOrderedId } from "../../../src/platform/random.js";
 import type { NewCall } from "../../../src/store/store.js";
 import { buildDelivery, type DeliveryRequest } from "../../../src/wire/delivery-request.js";
 
+/** Of every callback. */
+export const CALLBACK_KEY = "a-secret-callback-key";
+
+/** Encrypts it in every database. */
+export const SECRET_KEY = new Uint8Array(32);
+
 export const RESPONSE: MessageResponse = {
   messageId: "0A1B2C3D4E5F60718293A4B5C6D7E8F9",
   messageLocation: "https://api.au.whispir.com/messages/0A1B2C3D4E5F60718293A4B5C6D7E8F9",
@@ -27,7 +33,7 @@ export function settingsFor(url: string, over: Partial<CallbackSettings> = {}): 
   return {
     name: "demo",
     url,
-    auth: { type: "httpheader", key: "a-secret-callback-key" },
+    auth: { type: "httpheader", key: CALLBACK_KEY },
     contentType: "json",
     removeHtml: false,
     retriesEnabled: true,

@@ -5,16 +5,25 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { pathToFileURL } from "node:url";
+import { MEASURED, MEASURING } from "./contender.js";
+import type { ProbeFigures, ProbeMessage } from "./probe.js";
+import type { Profiles } from "./profiles.js";
 
 export interface Places {
   /** test/bench. */
   readonly home: string;
-  /** The bundled contenders. */
-  readonly contenders: string;
+  /** The bundle: main, contenders and the probe. */
+  readonly bundle: string;
 }
 
-export interface Measure {
+export interface Measure extends Compared {
   readonly measure: string;
+  /** Of one item, in µs. */
+  readonly cpu: Compared | null;
+}
+
+export interface Compared {
   readonly ours: string;
   readonly against: string;
   /** null where there was nothing to compare with. */
@@ -37,8 +46,8 @@ export interface Settings {
   readonly scale: number;
   readonly rounds: number;
   readonly peers: boolean;
-  /** Where each contender leaves a CPU profile; null: none is taken. */
-  readonly profiles: string | null;
+  /** null: none are taken. */
+  readonly profiles: Profiles | null;
 }
 
 export class Scope {
@@ -73,24 +82,47 @@ export class Scope {
     this.#closing.push(step);
   }
 
-  /** Runs a contender to its end; resolves with the figures that it printed as one line of JSON. */
-  async measure(name: string, options: object, nodeOptions: readonly string[] = []): Promise<Figures> {
-    const child = this.#spawn([...nodeOptions, this.#script(name), JSON.stringify(options)]);
-    let text = "";
-    child.stdout?.setEncoding("utf8").on("data", (chunk: string) => {
-      text += chunk;
+  /** Runs a contender to its end; resolves with the figures that it printed as its last line. */
+  async measure(name: string, options: object, { nodeOptions = [], onMark }: MeasureOptions = {}): Promise<Figures> {
+    const child = this.#spawn(name, [...nodeOptions, this.#script(name), JSON.stringify(options)]);
+    const lines: string[] = [];
+    const reader = createInterface({ input: outputOf(child) }).on("line", (line) => {
+      if (line === MEASURING || line === MEASURED) onMark?.(line);
+      else lines.push(line);
     });
-    const [code] = await once(child, "close");
+    const [[code]] = await Promise.all([once(child, "close"), once(reader, "close")]);
     if (code !== 0) throw new Error(`${name} ended with ${code}`);
-    return JSON.parse(text.trim().split("\n").at(-1) ?? "{}");
+    return JSON.parse(lines.at(-1) ?? "{}");
   }
 
   /** Starts a contender that stays; resolves with the first line that it prints. */
-  async start(name: string, options: object = {}): Promise<{ readonly line: string; readonly child: ChildProcess }> {
-    const child = this.#spawn([this.#script(name), JSON.stringify(options)]);
-    if (child.stdout === null) throw new Error("The process has no output.");
-    for await (const line of createInterface({ input: child.stdout })) return { line, child };
+  start(name: string, options: object = {}): Promise<Started> {
+    return this.startScript(name, [this.#script(name), JSON.stringify(options)]);
+  }
+
+  /** Starts `node` with these arguments and the probe. `name` is for messages and profiles. */
+  async startScript(name: string, args: readonly string[], spawning: Spawning = {}): Promise<Started> {
+    const probe = pathToFileURL(join(this.#places.bundle, "run", "probe.mjs")).href;
+    const child = this.#spawn(name, ["--import", probe, ...args], spawning);
+    for await (const line of createInterface({ input: outputOf(child) })) return { line, child, probe: new Probe(child) };
     throw new Error(`${name} ended before it was ready`);
+  }
+
+  #spawn(name: string, args: readonly string[], { env = process.env, isWorthShowing }: Spawning = {}): ChildProcess {
+    const { profiles } = this.settings;
+    const child = spawn(process.execPath, [...(profiles?.nodeOptions ?? []), ...args], {
+      env,
+      stdio: ["ignore", "pipe", isWorthShowing === undefined ? "inherit" : "pipe", "ipc"],
+    });
+    if (child.stderr !== null && isWorthShowing !== undefined) {
+      createInterface({ input: child.stderr }).on("line", (line) => {
+        if (isWorthShowing(line)) process.stderr.write(`${name}: ${line}\n`);
+      });
+    }
+    if (child.pid !== undefined) profiles?.started(child.pid, name);
+    this.#children.add(child);
+    child.once("close", () => this.#children.delete(child));
+    return child;
   }
 
   async end(child: ChildProcess): Promise<void> {
@@ -103,21 +135,65 @@ export class Scope {
 
   async close(): Promise<void> {
     for (const step of this.#closing.reverse()) await step().catch((error: unknown) => process.stderr.write(`${error}\n`));
+    // A profile is written at the end of a process.
+    if (this.settings.profiles !== null) await Promise.all([...this.#children].map((child) => this.end(child)));
     for (const child of this.#children) child.kill("SIGKILL");
     rmSync(this.folder, { recursive: true, force: true });
   }
 
   /** Peers run where their packages are, the rest from the bundle. */
   #script(name: string): string {
-    return name.endsWith(".mjs") ? join(this.#places.home, "peers", name) : join(this.#places.contenders, `${name}.mjs`);
+    return name.endsWith(".mjs")
+      ? join(this.#places.home, "peers", name)
+      : join(this.#places.bundle, "contenders", `${name}.mjs`);
+  }
+}
+
+export interface MeasureOptions {
+  readonly nodeOptions?: readonly string[];
+  /** What is measured begins or ends. */
+  readonly onMark?: (mark: typeof MEASURING | typeof MEASURED) => void;
+}
+
+export interface Spawning {
+  readonly env?: NodeJS.ProcessEnv;
+  /** Which lines of its stderr; default: all. */
+  readonly isWorthShowing?: (line: string) => boolean;
+}
+
+export interface Started {
+  readonly line: string;
+  readonly child: ChildProcess;
+  readonly probe: Probe;
+}
+
+/** What a started process says of itself. */
+export class Probe {
+  readonly #child: ChildProcess;
+
+  constructor(child: ChildProcess) {
+    this.#child = child;
   }
 
-  #spawn(args: readonly string[]): ChildProcess {
-    const { profiles } = this.settings;
-    const profiling = profiles === null ? [] : ["--cpu-prof", `--cpu-prof-dir=${profiles}`, "--cpu-prof-interval=500"];
-    const child = spawn(process.execPath, [...profiling, ...args], { stdio: ["ignore", "pipe", "inherit"] });
-    this.#children.add(child);
-    child.once("close", () => this.#children.delete(child));
-    return child;
+  /** `quietly`: without the timer that finds pauses. */
+  begin({ quietly = false } = {}): void {
+    this.#send(quietly ? "begin-quietly" : "begin");
   }
+
+  /** Since `begin`. */
+  async end(): Promise<ProbeFigures> {
+    const answered = once(this.#child, "message");
+    this.#send("end");
+    const [figures] = await answered;
+    return figures as ProbeFigures;
+  }
+
+  #send(message: ProbeMessage): void {
+    this.#child.send(message);
+  }
+}
+
+function outputOf({ stdout }: ChildProcess): NodeJS.ReadableStream {
+  if (stdout === null) throw new Error("The process has no output.");
+  return stdout;
 }

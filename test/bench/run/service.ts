@@ -1,7 +1,10 @@
-/** `whcb serve` as a contender, and how its callers let themselves in. */
+/** The built `whcb serve`, and how its callers let themselves in. */
 import { Buffer } from "node:buffer";
-import type { ChildProcess } from "node:child_process";
-import type { Scope } from "./scope.js";
+import { join } from "node:path";
+import { MEASURING } from "./contender.js";
+import { cpuOfProcesses } from "./process-cpu.mjs";
+import { SECRET_KEY } from "./sample.js";
+import type { Figures, Scope, Started } from "./scope.js";
 
 export const CREDENTIALS = { username: "bench", password: "bench-password", apiKey: "bench-api-key" };
 
@@ -14,14 +17,70 @@ export const HEADERS = {
 export interface ServiceOptions {
   readonly database: string;
   readonly dispatch: boolean;
+  readonly nodeOptions?: readonly string[];
 }
 
-export interface RunningBenchService {
+export interface RunningService extends Started {
   readonly url: string;
-  readonly child: ChildProcess;
 }
 
-export async function startBenchService(scope: Scope, options: ServiceOptions): Promise<RunningBenchService> {
-  const { line, child } = await scope.start("service", options);
-  return { url: line, child };
+export async function startBenchService(scope: Scope, options: ServiceOptions): Promise<RunningService> {
+  const { database, dispatch, nodeOptions = [] } = options;
+  const serve = ["serve", "--port", "0", "--db", database, "--no-endpoint-check", ...(dispatch ? [] : ["--no-dispatch"])];
+  const started = await scope.startScript("serve", [...nodeOptions, whcbOf(scope), ...serve], {
+    env: commandEnv(scope),
+    // What it logs, and why it can't start.
+    isWorthShowing: (line) => /^(\{|error)/.test(line),
+  });
+  return { ...started, url: started.line.replace(/^Listening on /, "") };
+}
+
+export function whcbOf(scope: Scope): string {
+  return join(scope.repository, "bin", "whcb.js");
+}
+
+/** Of a user with nothing set, whose settings and data are the benchmark's. NODE_EXTRA_CA_CERTS would slow every start down. */
+export function commandEnv(scope: Scope): NodeJS.ProcessEnv {
+  return {
+    PATH: process.env.PATH ?? "",
+    HOME: scope.folder,
+    TMPDIR: scope.folder,
+    WHCB_CONFIG_DIR: join(scope.folder, "config"),
+    WHCB_DATA_DIR: join(scope.folder, "data"),
+    WHCB_USERNAME: CREDENTIALS.username,
+    WHCB_PASSWORD: CREDENTIALS.password,
+    WHCB_API_KEY: CREDENTIALS.apiKey,
+    WHCB_SECRET_KEY: Buffer.from(SECRET_KEY).toString("base64"),
+  };
+}
+
+/**
+ * Runs a contender that puts load on `server` and prints how many `items` it measured. Adds the CPU that each took the server, with the
+ * processes that keep its data, and its longest pause.
+ */
+export async function measureLoad(
+  scope: Scope,
+  server: Started,
+  {
+    contender,
+    options,
+    stores = [],
+  }: { readonly contender: string; readonly options: object; readonly stores?: readonly number[] },
+): Promise<Figures> {
+  let before = Number.NaN;
+  let ended: Promise<{ readonly cpuMs: number; readonly pauseMs: number }> | null = null;
+  const { items = Number.NaN, ...figures } = await scope.measure(contender, options, {
+    onMark(mark) {
+      if (mark === MEASURING) {
+        before = cpuOfProcesses(stores);
+        server.probe.begin();
+      } else {
+        const storesMs = stores.length === 0 ? 0 : cpuOfProcesses(stores) - before;
+        ended = server.probe.end().then(({ cpuMs, pauseMs }) => ({ cpuMs: cpuMs + storesMs, pauseMs }));
+      }
+    },
+  });
+  if (ended === null) throw new Error(`${contender} measured nothing`);
+  const { cpuMs, pauseMs } = await ended;
+  return { ...figures, cpuUs: (cpuMs / items) * 1_000, pauseMs };
 }

@@ -1,4 +1,4 @@
-import type { Row } from "./scope.js";
+import type { Compared, Row } from "./scope.js";
 
 export interface Machine {
   readonly node: string;
@@ -10,25 +10,32 @@ export interface Machine {
   readonly rounds: number;
 }
 
+const COLUMNS = ["ours", "against", "ratio", "goal", "met"];
+
 export function rowsAsTable(rows: readonly Row[], machine: Machine): string {
-  const cells = rows.map(({ bench, measure, ours, against, ratio, goal, met }) => [
-    bench,
-    measure,
-    ours,
-    against,
-    ratio === null ? "" : ratio.toFixed(2),
-    goal,
-    met === null ? "" : met ? "yes" : "NO",
-  ]);
-  const table = [["bench", "measure", "ours", "against", "ratio", "goal", "met"], ...cells];
-  const widths = (table[0] ?? []).map((_, column) => Math.max(...table.map((line) => line[column]?.length ?? 0)));
-  const lines = table.map((line) =>
-    line
-      .map((text, column) => text.padEnd(widths[column] ?? 0))
-      .join("  ")
-      .trimEnd(),
-  );
+  const titles = ["bench", "measure", ...COLUMNS, "CPU ours", ...COLUMNS.slice(1)];
+  const cells = rows.map((row) => [row.bench, row.measure, ...cellsOf(row), ...cellsOf(row.cpu)]);
   const load = (values: readonly number[]) => values.map((value) => value.toFixed(1)).join(" ");
   const { node, cpus, cpu, loadBefore, loadAfter, scale, rounds } = machine;
-  return `${lines.join("\n")}\n\nnode ${node}, ${cpus} x ${cpu}, load ${load(loadBefore)} -> ${load(loadAfter)}, scale ${scale}, medians of ${rounds}\n`;
+  const footer = `node ${node}, ${cpus} x ${cpu}, load ${load(loadBefore)} -> ${load(loadAfter)}, scale ${scale}, medians of ${rounds}`;
+  return `${alignedColumns([titles, ...cells])}\n\n${footer}\n`;
+}
+
+/** Lines of cells, each column as wide as its widest. */
+export function alignedColumns(lines: readonly (readonly string[])[]): string {
+  const widths = (lines[0] ?? []).map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
+  return lines
+    .map((line) =>
+      line
+        .map((text, column) => text.padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}
+
+function cellsOf(compared: Compared | null): readonly string[] {
+  if (compared === null) return COLUMNS.map(() => "");
+  const { ours, against, ratio, goal, met } = compared;
+  return [ours, against, ratio === null ? "" : ratio.toFixed(2), goal, met === null ? "" : met ? "yes" : "NO"];
 }
