@@ -8,6 +8,7 @@ import { badNeighbour } from "./rows/bad-neighbour.js";
 import { bulkAccept } from "./rows/bulk-accept.js";
 import { drain } from "./rows/drain.js";
 import { list } from "./rows/list.js";
+import { manyEndpoints } from "./rows/many-endpoints.js";
 import { memory } from "./rows/memory.js";
 import { outage } from "./rows/outage.js";
 import { replay } from "./rows/replay.js";
@@ -19,6 +20,7 @@ import { rowsAsTable } from "./run/table.js";
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   drain,
+  "many-endpoints": manyEndpoints,
   accept,
   "bulk-accept": bulkAccept,
   through,

@@ -1,8 +1,9 @@
-/** Makes a database: a callback "demo" with calls that wait, or that were attempted (one in `failedEach` failed). */
+/** Makes a database: a callback "demo" with calls that wait, or that were attempted (one in `failedEach` failed), and copies of it. */
 import type { Attempt } from "../../../src/domain/attempt.js";
 import { DEFAULT_RETRY_POLICY } from "../../../src/domain/retry-policy.js";
 import type { Store } from "../../../src/store/store.js";
 import { contender } from "../run/contender.js";
+import { callbackIdOf, copyCallback } from "../run/copy-callback.js";
 import { fill, openBenchStore } from "../run/product.js";
 import { median } from "../run/rounds.js";
 import { settingsFor } from "../run/sample.js";
@@ -13,14 +14,16 @@ interface Options {
   readonly count: number;
   /** 0: nothing was attempted, all wait. */
   readonly failedEach: number;
+  /** Callbacks like it, each with as many calls. */
+  readonly copies?: number;
 }
 
 const CHUNK = 1_000;
 
-await contender<Options>(async ({ database, url, count, failedEach }) => {
+await contender<Options>(async ({ database, url, count, failedEach, copies = 0 }) => {
   const store = await openBenchStore(database);
   const callback = await store.createCallback(
-    "00112233445566AA",
+    callbackIdOf(0),
     settingsFor(url, { retriesEnabled: failedEach === 0 }),
     Date.now(),
   );
@@ -33,6 +36,7 @@ await contender<Options>(async ({ database, url, count, failedEach }) => {
   }
   const countLargeUs = await countUs(store, callback.id);
   await store.close();
+  copyCallback(database, copies);
   return { countSmallUs, countLargeUs };
 });
 
