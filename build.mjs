@@ -1,5 +1,6 @@
 /** Builds dist/. Why these files, and why CommonJS: docs/adr/0007. */
 import { cpSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
 import { relative, resolve } from "node:path";
 import { build } from "esbuild";
 
@@ -18,6 +19,12 @@ const FILES = [
   { name: "service", entries: /^(?!src\/server\/console\/)/ },
   { name: "console", entries: /./ },
 ];
+
+/** Bundled: a package costs more to find and read than to contain. The other packages stay outside. */
+const CONTAINED = "commander";
+
+/** Modules of Node that take about a millisecond to load. An eager file loads them when it first uses them. */
+const LATE = /^node:(child_process|fs\/promises|readline|stream|timers\/promises)$/;
 
 const OPTIONS = {
   bundle: true,
@@ -68,8 +75,32 @@ function buildFile({ name, isEager = false }) {
     ...OPTIONS,
     stdin: { contents, resolveDir: ".", sourcefile: `${name}.js` },
     outfile: `dist/${name}.cjs`,
-    plugins: [readOtherFiles(name)],
+    plugins: [readOtherFiles(name), contain(), ...(isEager ? [loadLate()] : [])],
   });
+}
+
+function contain() {
+  return {
+    name: "contain",
+    setup({ onResolve }) {
+      onResolve({ filter: new RegExp(`^${CONTAINED}$`) }, () => ({ path: createRequire(import.meta.url).resolve(CONTAINED) }));
+    },
+  };
+}
+
+function loadLate() {
+  const lateExport = (path) => (name) => `get ${name}() { return require("${path}").${name}; }`;
+  return {
+    name: "load-late",
+    setup({ onResolve, onLoad }) {
+      onResolve({ filter: LATE }, ({ path, namespace }) =>
+        namespace === "late" ? { path, external: true } : { path, namespace: "late" },
+      );
+      onLoad({ filter: LATE, namespace: "late" }, ({ path }) => ({
+        contents: `module.exports = { ${Object.keys(process.getBuiltinModule(path)).map(lateExport(path)).join(", ")} };`,
+      }));
+    },
+  };
 }
 
 function readOtherFiles(name) {
@@ -78,6 +109,7 @@ function readOtherFiles(name) {
     setup({ onResolve, onLoad }) {
       onResolve({ filter: /^\.{1,2}\// }, ({ path, resolveDir, namespace }) => {
         if (namespace === "other-file") return { path, external: true };
+        if (resolveDir.includes("node_modules")) return undefined;
         const typescript = relative(".", resolve(resolveDir, path)).replace(/\.js$/, ".ts");
         const source = fileOf.has(`${typescript}x`) ? `${typescript}x` : typescript;
         return fileOf.get(source) === name ? undefined : { path: source, namespace: "other-file" };

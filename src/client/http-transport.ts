@@ -86,19 +86,22 @@ function exchange(request: ClientRequest, body: string | null): Promise<Transpor
   });
 }
 
-async function readAnswer(answer: IncomingMessage): Promise<TransportResponse> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of answer) {
-    size += chunk.length;
-    if (size > MAX_ANSWER_BYTES) throw tooLarge();
-    chunks.push(chunk);
-  }
-  return {
-    status: answer.statusCode ?? 0,
-    headers: lastHeaderValues(answer.headers),
-    body: Buffer.concat(chunks).toString("utf8"),
-  };
+/** By events: the first `for await` of a process takes two milliseconds more. */
+function readAnswer(answer: IncomingMessage): Promise<TransportResponse> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    answer.on("data", (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > MAX_ANSWER_BYTES) answer.destroy(tooLarge());
+      else chunks.push(chunk);
+    });
+    answer.on("error", reject);
+    answer.on("end", () => {
+      const body = Buffer.concat(chunks).toString("utf8");
+      resolve({ status: answer.statusCode ?? 0, headers: lastHeaderValues(answer.headers), body });
+    });
+  });
 }
 
 async function createProxyTransport(

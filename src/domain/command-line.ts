@@ -22,13 +22,14 @@ export function repeatedLine(argv: readonly string[], flag: string): string {
   return ["whcb", ...words.map(shellQuote)].join(" ");
 }
 
-const PLAIN_NAME = /^[\p{L}\p{N}][\p{L}\p{M}\p{N} .,_@+&()/:-]*$/u;
 /** Would be found as a callback or a call. */
 const LIKE_AN_ID = /^(?:[0-9a-f]{16}|[0-9a-f]{32})$/i;
 
 /** The operand that names it: the id unless the name is plain. */
 export function callbackOperand({ id, name }: { readonly id: string; readonly name: string }): string {
-  return PLAIN_NAME.test(name) && !LIKE_AN_ID.test(name) ? name : id;
+  // Created when needed, here and below: Unicode's classes take a command that needs none a millisecond.
+  const isPlain = /^[\p{L}\p{N}][\p{L}\p{M}\p{N} .,_@+&()/:-]*$/u.test(name);
+  return isPlain && !LIKE_AN_ID.test(name) ? name : id;
 }
 
 const PLAIN_WORD = /^[\w./:@%+=,-]+$/;
@@ -38,13 +39,11 @@ export function shellQuote(word: string): string {
   return PLAIN_WORD.test(word) ? word : quoteWord(word);
 }
 
-/** Control, invisible and direction characters. */
-const UNSHOWABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
-
 /** The shell expands nothing. With unshowable characters as $'…' (bash, zsh, ksh), which has them as numbers. */
 export function quoteWord(text: string): string {
-  if (text.search(UNSHOWABLE) === -1) return singleQuote(text);
-  return `$'${text.replace(/[\\']/g, "\\$&").replace(UNSHOWABLE, byNumber)}'`;
+  const unshowable = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+  if (text.search(unshowable) === -1) return singleQuote(text);
+  return `$'${text.replace(/[\\']/g, "\\$&").replace(unshowable, byNumber)}'`;
 }
 
 /** The shell expands nothing. */

@@ -33,7 +33,7 @@ export function parseArgv(argv: readonly string[], sections: readonly Section[],
   const words = known === null ? asked.filter((word) => !HELP.test(word)) : asked;
   let printed = "";
   let parsed: ParsedLine | null = null;
-  const program = buildProgram(sections, {
+  const program = buildProgram(sectionsFor(known?.[0], sections), {
     ...options,
     argv: words,
     write: (text) => {
@@ -64,6 +64,12 @@ function commandPath(words: readonly string[], sections: readonly Section[]): re
   if (entry === undefined) return null;
   if (!isGroup(entry) || second === "" || second.startsWith("-")) return [first];
   return entry.commands.some(({ name }) => name === second) ? [first, second] : null;
+}
+
+/** A line that names a command needs no other. */
+function sectionsFor(name: string | undefined, sections: readonly Section[]): readonly Section[] {
+  if (name === undefined) return sections;
+  return sections.map(({ heading, entries }) => ({ heading, entries: entries.filter((entry) => entry.name === name) }));
 }
 
 const SECRET_FLAG = /^--?(pass(word|wd)?|api-?key|key|auth-?key|token|secret|credentials?)$/;

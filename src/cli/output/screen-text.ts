@@ -9,8 +9,6 @@ import { CONTROL, escapeJson, INVISIBLE } from "../../domain/unsafe-characters.j
 const LONGEST = 2_000;
 
 const UNSAFE = new RegExp(`[${CONTROL}${INVISIBLE}]|\\p{Surrogate}`, "gu");
-/** More than any language uses: they would overwrite the lines above. */
-const STACKED_MARKS = /(\p{M}{4})\p{M}+/gu;
 
 /** Not exported: text can't become ScreenText unescaped. */
 class EscapedText {
@@ -78,7 +76,10 @@ export function sanitize(value: string): string {
 
 /** Like `sanitize`, but never cut. */
 export function escapeControls(value: string): string {
-  return value.replace(UNSAFE, picture).replace(STACKED_MARKS, "$1");
+  // Most text is plain ASCII, and then Unicode's classes need not be built: they take a short command a millisecond.
+  if (/^[\x20-\x7e]*$/.test(value)) return value;
+  // More marks than any language uses would overwrite the lines above.
+  return value.replace(UNSAFE, picture).replace(/(\p{M}{4})\p{M}+/gu, "$1");
 }
 
 function escapeValue(value: Printable): string {

@@ -50,7 +50,7 @@ export async function openScreen(
     },
     errPalette: await loadPalette(wantsColor(stderr, env, choices.noColor)),
     format: format === "table" && !isTerminal ? "tsv" : format,
-    canAsk: io.stdin.isTTY === true && stderrIsTerminal,
+    canAsk: stderrIsTerminal && io.stdin.isTTY === true,
     // At a reported width of 0 a spinner erases lines without end.
     canAnimate: stderrIsTerminal && env.TERM !== "dumb" && "cursorTo" in stderr && (stderr.columns ?? 0) > 0,
     out: (output) => writeOutput(stdout, output),

@@ -1,5 +1,6 @@
 /** config.json, 0600. */
-import { chmod, mkdir, readFile, stat } from "node:fs/promises";
+import { readFileSync, statSync } from "node:fs";
+import { chmod, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { errorMessage, systemErrorCode, WhcbError } from "../../domain/errors.js";
 import { withoutSignalListeners } from "../../platform/terminal.js";
@@ -47,7 +48,7 @@ export function settingsPath(configDirectory: string): string {
 export async function readSettings(configDirectory: string): Promise<Settings> {
   const path = settingsPath(configDirectory);
   try {
-    return parseSettings(JSON.parse(await readFile(path, "utf8")));
+    return parseSettings(JSON.parse(readFileSync(path, "utf8")));
   } catch (error) {
     if (systemErrorCode(error) === "ENOENT") return NO_SETTINGS;
     const reason = error instanceof SyntaxError ? "it isn't JSON" : errorMessage(error);
@@ -92,7 +93,7 @@ export async function changeSettings(configDirectory: string, change: (settings:
 /** Readable by other users. */
 export async function isExposed(configDirectory: string): Promise<boolean> {
   try {
-    return process.platform !== "win32" && ((await stat(settingsPath(configDirectory))).mode & 0o077) !== 0;
+    return process.platform !== "win32" && (statSync(settingsPath(configDirectory)).mode & 0o077) !== 0;
   } catch {
     return false;
   }
