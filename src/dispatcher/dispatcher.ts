@@ -240,13 +240,16 @@ export class Dispatcher {
   async #checkOutage({ tracker }: EndpointWorker): Promise<void> {
     const outage = tracker.outageToCheck;
     if (outage === null) return;
-    const progress = await this.#deps.store.readOutageProgress(tracker.callback.id, outage.startedAt);
-    tracker.outageChecked(outage, progress, this.#deps.clock.now());
+    const [progress] = await this.#deps.store.readOutageProgress([
+      { callbackId: tracker.callback.id, since: outage.startedAt },
+    ]);
+    if (progress) tracker.outageChecked(outage, progress, this.#deps.clock.now());
   }
 
   async #fetch(worker: EndpointWorker, now: number): Promise<void> {
     try {
-      worker.accept(await fetchWork(worker.queue.requestWork(now), this.#deps.store), now);
+      const [batch] = await fetchWork([worker.queue.requestWork(now)], this.#deps.store);
+      if (batch) worker.accept(batch, now);
     } catch (error) {
       worker.queue.invalidate();
       throw error;

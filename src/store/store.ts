@@ -9,6 +9,7 @@ import type { Mail, NoticeChannel, OpenOutage, Outage, OutageProgress } from "..
 import type { RetryPolicy } from "../domain/retry-policy.js";
 import type { ServiceSettings } from "../domain/service-settings.js";
 import type { VersionStore } from "./callbacks/callback-versions.js";
+import type { BacklogRead, CallRead, DueRead, RetryExpiry } from "./calls/fetch-calls.js";
 import type { SessionStore } from "./console-sessions.js";
 import type { CredentialStore } from "./credentials.js";
 import type { ClockBounds } from "./outcomes/clamp-times.js";
@@ -218,12 +219,13 @@ export interface EndpointRecord {
   readonly nextDueAt: number | null;
 }
 
-export interface FetchOptions {
-  /** Leaves out retries of calls whose last attempt began after this. */
-  readonly attemptedBefore?: number;
-  /** Larger responses are left out; at most 256 KiB. */
-  readonly maxBytes?: number;
+export interface OutageRead {
+  readonly callbackId: string;
+  readonly since: number;
 }
+
+/** For each read, in their order. */
+type CallLists = Promise<readonly (readonly Call[])[]>;
 
 export interface DispatchStore {
   /** Those that may need the dispatcher, or all of `callbackIds`. */
@@ -231,21 +233,21 @@ export interface DispatchStore {
   /** Those that may need the dispatcher. */
   listActiveCallbacks(): Promise<readonly string[]>;
   /** Oldest first. */
-  fetchPending(callbackId: string, limit: number, options?: FetchOptions): Promise<readonly Call[]>;
-  /** `dueBefore` is inclusive (Infinity: all with something due); earliest first. */
-  fetchDue(callbackId: string, dueBefore: number, limit: number, options?: FetchOptions): Promise<readonly Call[]>;
+  fetchPending(reads: readonly CallRead[]): CallLists;
+  /** Earliest first. */
+  fetchDue(reads: readonly DueRead[]): CallLists;
   /** In the order of the requests. */
-  fetchReplays(callbackId: string, limit: number, options?: FetchOptions): Promise<readonly Call[]>;
+  fetchReplays(reads: readonly CallRead[]): CallLists;
   /** Due calls that haven't failed in this recovery; oldest first, those that failed in earlier ones last. */
-  fetchBacklog(callbackId: string, recovery: number, limit: number, options?: FetchOptions): Promise<readonly Call[]>;
-  /** The oldest. */
-  fetchHeld(callbackId: string, options?: FetchOptions): Promise<Call | null>;
-  /** `firstFailedBefore` is exclusive. Returns how many. */
-  expireRetries(callbackId: string, firstFailedBefore: number, limit: number): Promise<number>;
+  fetchBacklog(reads: readonly BacklogRead[]): CallLists;
+  /** Oldest first. */
+  fetchHeld(reads: readonly CallRead[]): CallLists;
+  /** At most `limit` in all. Returns how many. */
+  expireRetries(expiries: readonly RetryExpiry[], limit: number): Promise<number>;
   /** After a clock change or a shorter interval: future times become `now`, later due times `latestDueAt`. */
   clampTimes(bounds: ClockBounds): Promise<void>;
-  /** Of calls that first failed at or after `since`. */
-  readOutageProgress(callbackId: string, since: number): Promise<OutageProgress>;
+  /** Of calls that first failed at or after `since`; for each outage, in their order. */
+  readOutageProgress(outages: readonly OutageRead[]): Promise<readonly OutageProgress[]>;
   /**
    * Of callbacks with an open outage: how many calls wait, for `listActivity`. `after`: where to read on (0: from the start). Returns it for
    * the next chunk; null: done.

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { CallbackSettings } from "../../src/domain/callback.js";
 import { aResponse, someSettings } from "../support/builders.js";
+import { fetchDue, fetchHeld, fetchPending } from "../support/store/waiting-calls.js";
 import {
   aCallback,
   accept,
@@ -61,7 +62,7 @@ export function describeCallbacks(open: OpenStore): void {
       const gone = { code: "not-found" };
       expect(await store.findCallback(callback.id)).toBeNull();
       expect(await store.findCall(callback.id, "A")).toBeNull();
-      expect(await store.fetchPending(callback.id, 10)).toEqual([]);
+      expect(await fetchPending(store, callback.id, 10)).toEqual([]);
       expect(await store.listEndpoints()).toEqual([]);
       await expect(store.listCalls(callback.id, query())).rejects.toMatchObject(gone);
       await expect(accept(store, callback, ["B"])).rejects.toMatchObject(gone);
@@ -179,7 +180,7 @@ export function describeCallbacks(open: OpenStore): void {
       await store.requestReplays(callback.id, aReplay({ callIds: ["replayed"] }), NOW + 5);
       const later = NOW + POLICY.windowMs;
       await store.updateCallback(callback.id, { ...callback, retriesEnabled: true }, later, POLICY);
-      const due = await store.fetchDue(callback.id, Number.POSITIVE_INFINITY, 10);
+      const due = await fetchDue(store, callback.id, Number.POSITIVE_INFINITY, 10);
       expect(due.map(({ id, due }) => [id, due])).toEqual([
         ["replayed", { at: NOW + 5, cause: "replay" }],
         ["inside", { at: later, cause: "retry" }],
@@ -195,9 +196,9 @@ export function describeCallbacks(open: OpenStore): void {
       await store.requestReplays(callback.id, aReplay({ callIds: ["replayed"] }), NOW + 5);
       await hold(store, callback, ["held"]);
       await store.updateCallback(callback.id, { ...callback, retriesEnabled: false }, NOW + MINUTE, POLICY);
-      expect(await store.fetchPending(callback.id, 10)).toEqual([{ ...before, changedAt: NOW + MINUTE }]);
-      expect(idsOf(await store.fetchDue(callback.id, Number.POSITIVE_INFINITY, 10))).toEqual(["replayed"]);
-      expect(await store.fetchHeld(callback.id)).toBeNull();
+      expect(await fetchPending(store, callback.id, 10)).toEqual([{ ...before, changedAt: NOW + MINUTE }]);
+      expect(idsOf(await fetchDue(store, callback.id, Number.POSITIVE_INFINITY, 10))).toEqual(["replayed"]);
+      expect(await fetchHeld(store, callback.id)).toBeNull();
       expect(await store.countCalls(callback.id)).toEqual({ PENDING: 1, SUCCESS: 0, FAILED: 2 });
       expect(await countRows(store, callback)).toEqual({ PENDING: 1, SUCCESS: 0, FAILED: 2 });
     });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Call } from "../../src/domain/call.js";
 import { ACCEPTED, anAttempt, aResponse, REFUSED_503 } from "../support/builders.js";
+import { fetchDue, fetchHeld, fetchPending } from "../support/store/waiting-calls.js";
 import {
   aCallback,
   accept,
@@ -40,7 +41,7 @@ export function describeCalls(open: OpenStore): void {
       };
       const call = await callOf(store, callback, "A");
       expect(call).toEqual({ ...expected, seq: call.seq });
-      expect(await store.fetchPending(callback.id, 10)).toEqual([call]);
+      expect(await fetchPending(store, callback.id, 10)).toEqual([call]);
     });
 
     it("stores an id once, within a batch and across batches, and keeps the first row", async () => {
@@ -56,7 +57,7 @@ export function describeCalls(open: OpenStore): void {
         ),
       ).toEqual(["C"]);
       expect(await callOf(store, callback, "A")).toEqual(first);
-      expect(idsOf(await store.fetchPending(callback.id, 10))).toEqual(["A", "B", "C"]);
+      expect(idsOf(await fetchPending(store, callback.id, 10))).toEqual(["A", "B", "C"]);
       expect(await store.countCalls(callback.id)).toEqual({ PENDING: 3, SUCCESS: 0, FAILED: 0 });
     });
 
@@ -68,7 +69,7 @@ export function describeCalls(open: OpenStore): void {
         code: "invalid",
         message: expect.stringContaining("A"),
       });
-      expect(await store.fetchPending(other.id, 10)).toEqual([]);
+      expect(await fetchPending(store, other.id, 10)).toEqual([]);
       expect(await store.countCalls(other.id)).toEqual({ PENDING: 0, SUCCESS: 0, FAILED: 0 });
     });
 
@@ -78,7 +79,7 @@ export function describeCalls(open: OpenStore): void {
       const ids = Array.from({ length: 5_000 }, (_, index) => `call ${index}`);
       await accept(store, callback, ids);
       await accept(store, callback, []);
-      expect(idsOf(await store.fetchPending(callback.id, 10_000))).toEqual(ids);
+      expect(idsOf(await fetchPending(store, callback.id, 10_000))).toEqual(ids);
     });
   });
 
@@ -92,7 +93,7 @@ export function describeCalls(open: OpenStore): void {
       const marked = { status: "SUCCESS", settledBy: "user", due: null, changedAt: NOW + 9 };
       expect(await callOf(store, callback, "failed")).toMatchObject(marked);
       expect(await callOf(store, callback, "pending")).toMatchObject({ ...marked, attemptedAt: null });
-      expect(idsOf(await store.fetchPending(callback.id, 10))).toEqual(["other"]);
+      expect(idsOf(await fetchPending(store, callback.id, 10))).toEqual(["other"]);
       await store.markCalls(callback.id, ["failed"], "FAILED", NOW + 10);
       expect(await callOf(store, callback, "failed")).toMatchObject({ status: "FAILED", settledBy: "user", due: null });
       expect(await store.countCalls(callback.id)).toEqual(await countRows(store, callback));
@@ -148,7 +149,7 @@ export function describeCalls(open: OpenStore): void {
       expect(await store.requestReplays(callback.id, aReplay({ callIds: ["A", "B", "waiting"] }), NOW + 7)).toMatchObject({
         accepted: 1,
       });
-      expect((await store.fetchDue(callback.id, NOW + 7, 10)).map(({ id, due }) => [id, due])).toEqual([
+      expect((await fetchDue(store, callback.id, NOW + 7, 10)).map(({ id, due }) => [id, due])).toEqual([
         ["A", { at: NOW + 7, cause: "replay" }],
       ]);
       expect((await store.findCallback(callback.id))?.replayRequestedAt).toBe(NOW + 7);
@@ -221,7 +222,7 @@ export function describeCalls(open: OpenStore): void {
       expect(
         await store.requestReplays(callback.id, aReplay({ filter: { statusCodes: [{ class: 5 }] } }), NOW + 7),
       ).toMatchObject({ accepted: 2 });
-      expect(idsOf(await store.fetchDue(callback.id, NOW + 7, 10))).toEqual(["A", "B"]);
+      expect(idsOf(await fetchDue(store, callback.id, NOW + 7, 10))).toEqual(["A", "B"]);
     });
   });
 
@@ -268,6 +269,6 @@ export function describeCalls(open: OpenStore): void {
       statusMessage: "Held: endpoint down since 2029-12-31T23:59:00.000Z",
       due: { at: NOW + 3 + POLICY.intervalMs, cause: "retry" },
     });
-    expect(await store.fetchHeld(callback.id)).toEqual(held);
+    expect(await fetchHeld(store, callback.id)).toEqual(held);
   });
 }

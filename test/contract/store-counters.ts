@@ -6,6 +6,7 @@ import { matchesFilter } from "../../src/domain/call-filter.js";
 import type { Callback } from "../../src/domain/callback.js";
 import type { Store } from "../../src/store/store.js";
 import { ACCEPTED, anAttempt, aResponse, REFUSED_503 } from "../support/builders.js";
+import { fetchDue, fetchHeld, fetchPending } from "../support/store/waiting-calls.js";
 import { aCallback, aGroup, aReplay, countRows, DAY, everyCall, MINUTE, NOW, type OpenStore, POLICY } from "./store-support.js";
 
 export function describeCounters(open: OpenStore): void {
@@ -132,7 +133,7 @@ async function apply(
       break;
     }
     case "expire":
-      await store.expireRetries(callback.id, now - POLICY.windowMs, 3);
+      await store.expireRetries([{ callbackId: callback.id, firstFailedBefore: now - POLICY.windowMs }], 3);
       break;
     case "purge":
       await store.purgeExpired(now, 5);
@@ -149,14 +150,14 @@ function resultOf(isGood: boolean, [place = 0]: readonly number[]): DeliveryResu
 async function expectTrueCounts(store: Store, callback: Callback): Promise<void> {
   const counts = await countRows(store, callback);
   expect(await store.countCalls(callback.id)).toEqual(counts);
-  expect(await store.fetchPending(callback.id, 10_000)).toHaveLength(counts.PENDING);
+  expect(await fetchPending(store, callback.id, 10_000)).toHaveLength(counts.PENDING);
   const failed = await everyCall(store, callback, { status: "FAILED" });
   const due = failed
     .filter((call) => call.due !== null)
     .sort((one, other) => (one.due?.at ?? 0) - (other.due?.at ?? 0) || one.seq - other.seq);
-  expect(await store.fetchDue(callback.id, Number.POSITIVE_INFINITY, 10_000)).toEqual(due);
+  expect(await fetchDue(store, callback.id, Number.POSITIVE_INFINITY, 10_000)).toEqual(due);
   const held = due.filter(({ attemptCount }) => attemptCount === 0).sort((one, other) => one.seq - other.seq);
-  expect(await store.fetchHeld(callback.id)).toEqual(held[0] ?? null);
+  expect(await fetchHeld(store, callback.id)).toEqual(held[0] ?? null);
   await expectTrueReplays(store, callback, due);
   await expectTrueFailures(store, callback, failed);
   for (const call of await everyCall(store, callback, { status: "SUCCESS" })) expect(call.due).toBeNull();

@@ -5,6 +5,7 @@ import { type CallFilter, matchesFilter } from "../../src/domain/call-filter.js"
 import type { Callback } from "../../src/domain/callback.js";
 import type { CallQuery, Page, Store } from "../../src/store/store.js";
 import { ACCEPTED, anAttempt, aResponse, REFUSED_503 } from "../support/builders.js";
+import { fetchPending } from "../support/store/waiting-calls.js";
 import {
   aCallback,
   accept,
@@ -292,7 +293,7 @@ export function describeListing(open: OpenStore): void {
               specs.map(({ response }, index) => ({ id: `C${index}`, response })),
               NOW,
             );
-            const pending = await store.fetchPending(callback.id, 100);
+            const pending = await fetchPending(store, callback.id, 100);
             const of = (index: number) => ({ callbackId: callback.id, callSeq: pending[index]?.seq ?? 0, random: 0 });
             const tried = specs.flatMap(({ fate, at, statusCode }, index) => {
               const result =

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { holdCall, recordAttempt } from "../../src/domain/call.js";
 import { ACCEPTED, anAttempt, REFUSED_503 } from "../support/builders.js";
+import { fetchPending } from "../support/store/waiting-calls.js";
 import {
   aCallback,
   accept,
@@ -23,7 +24,7 @@ export function describeOutcomes(open: OpenStore): void {
       const callback = await aCallback(store, { retriesEnabled: true });
       await accept(store, callback, ["good", "bad", "unreachable"]);
       const results = [ACCEPTED, REFUSED_503, { kind: "unreachable", reason: "refused", detail: "ECONNREFUSED" } as const];
-      const before = await store.fetchPending(callback.id, 3);
+      const before = await fetchPending(store, callback.id, 3);
       const attempts = before.map((call, index) => ({
         callbackId: callback.id,
         callSeq: call.seq,
@@ -49,7 +50,7 @@ export function describeOutcomes(open: OpenStore): void {
       const store = await open();
       const callback = await aCallback(store, { retriesEnabled: true });
       await accept(store, callback, ["failed", "held"]);
-      const [failed, held] = await store.fetchPending(callback.id, 2);
+      const [failed, held] = await fetchPending(store, callback.id, 2);
       await store.updateCallback(callback.id, { ...callback, retriesEnabled: false }, NOW, POLICY);
       const of = (call: typeof failed) => ({ callbackId: callback.id, callSeq: call?.seq ?? 0, random: 0.5 });
       await store.commitOutcomes(
@@ -129,7 +130,7 @@ export function describeOutcomes(open: OpenStore): void {
           mails: [{ outageId: "O1", callbackId: deleted.id, to: "a@b", subject: "", text: "", createdAt: NOW }],
         }),
       );
-      expect(idsOf(await store.fetchPending(callback.id, 9))).toEqual(["A"]);
+      expect(idsOf(await fetchPending(store, callback.id, 9))).toEqual(["A"]);
       expect((await store.listAttempts(callback.id, ["A"])).size).toBe(0);
       expect((await store.listOutages({ limit: 9, offset: 0 })).items).toEqual([]);
       expect(await store.nextMailAt()).toBeNull();
@@ -149,7 +150,7 @@ export function describeOutcomes(open: OpenStore): void {
         callback,
         Array.from({ length: 1_000 }, (_, index) => `call ${index}`),
       );
-      const attempts = (await store.fetchPending(callback.id, 1_000)).map(({ seq }) => ({
+      const attempts = (await fetchPending(store, callback.id, 1_000)).map(({ seq }) => ({
         callbackId: callback.id,
         callSeq: seq,
         attempt: anAttempt({ startedAt: NOW, result: ACCEPTED }),

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Callback } from "../../src/domain/callback.js";
 import type { Store } from "../../src/store/store.js";
 import { ACCEPTED, aResponse } from "../support/builders.js";
+import { fetchDue, fetchReplays } from "../support/store/waiting-calls.js";
 import {
   aCallback,
   accept,
@@ -104,7 +105,7 @@ export function describeOverview(open: OpenStore): void {
       expect(await store.requestReplays(callback.id, { id: "R", by: null, selection: { filter } }, NOW + 20)).toMatchObject({
         accepted: 2,
       });
-      expect(idsOf(await store.fetchReplays(callback.id, 10))).toEqual(["B", "marked"]);
+      expect(idsOf(await fetchReplays(store, callback.id, 10))).toEqual(["B", "marked"]);
     });
 
     it("rejects an unknown callback", async () => {
@@ -176,7 +177,7 @@ export function describeOverview(open: OpenStore): void {
       const { status, settledBy, due, changedAt } = await callOf(store, callback, "late 0");
       for (const id of ["call 0", "held"])
         expect(await callOf(store, callback, id)).toMatchObject({ status, settledBy, due, changedAt });
-      expect(await store.fetchDue(callback.id, Number.POSITIVE_INFINITY, 1_000)).toHaveLength(99);
+      expect(await fetchDue(store, callback.id, Number.POSITIVE_INFINITY, 1_000)).toHaveLength(99);
       expect(await store.markMatching(callback.id, filter, { status: "SUCCESS", now: NOW + 80_000 })).toBe(0);
     });
 

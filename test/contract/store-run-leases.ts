@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { RunLease } from "../../src/domain/callback.js";
 import { ACCEPTED, REFUSED_503 } from "../support/builders.js";
+import { fetchReplays } from "../support/store/waiting-calls.js";
 import { aCallback, accept, aReplay, attempt, callOf, DAY, idsOf, MINUTE, NOW, type OpenStore, POLICY } from "./store-support.js";
 
 const aLease = (over: Partial<RunLease> = {}): RunLease => ({ run: "RUN-1", holder: "ada@desk", done: 0, total: 0, ...over });
@@ -133,7 +134,7 @@ export function describeRunLeases(open: OpenStore): void {
       expect(await request("R1", ["A", "B", "C"])).toEqual({ id: "R1", total: 3, accepted: 3 });
       expect(await request("R2", ["C", "E"])).toEqual({ id: "R2", total: 1, accepted: 2 });
       expect(await request("R1", ["C", "D"], NOW + 5)).toEqual({ id: "R1", total: 4, accepted: 2 });
-      expect(idsOf(await store.fetchReplays(callback.id, 9))).toEqual(["A", "B", "C", "D", "E"]);
+      expect(idsOf(await fetchReplays(store, callback.id, 9))).toEqual(["A", "B", "C", "D", "E"]);
       await attempt(store, callback, ["A"], { cause: "replay", result: ACCEPTED });
       await attempt(store, callback, ["B"], { cause: "replay", result: REFUSED_503 });
       // Begun before the request.
@@ -168,7 +169,7 @@ export function describeRunLeases(open: OpenStore): void {
       await request("R1", ["A"], NOW + DAY);
       await store.clampTimes({ now: NOW, latestDueAt: NOW + MINUTE });
       await request("R2", ["B"], NOW);
-      expect(idsOf(await store.fetchReplays(callback.id, 9))).toEqual(["A", "B"]);
+      expect(idsOf(await fetchReplays(store, callback.id, 9))).toEqual(["A", "B"]);
       for (const id of ["A", "B"]) await attempt(store, callback, [id], { cause: "replay", result: ACCEPTED });
       expect([await find("R1"), await find("R2")]).toMatchObject([
         { succeeded: 1, left: 0 },

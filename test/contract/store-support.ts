@@ -6,6 +6,7 @@ import { type Endpoint, NEW_ENDPOINT } from "../../src/domain/endpoint.js";
 import { DEFAULT_RETRY_POLICY } from "../../src/domain/retry-policy.js";
 import type { CallQuery, OutcomeGroup, ReplayRequest, Store } from "../../src/store/store.js";
 import { anAttempt, aResponse, REFUSED_503, someSettings } from "../support/builders.js";
+import { fetchPending } from "../support/store/waiting-calls.js";
 
 export const NOW = Date.UTC(2030, 0, 1);
 export const MINUTE = 60_000;
@@ -117,7 +118,7 @@ export async function manyFailed(
     callback,
     Array.from({ length: calls }, (_, index) => `${name} ${index}`),
   );
-  const pending = await store.fetchPending(callback.id, calls);
+  const pending = await fetchPending(store, callback.id, calls);
   const attempts = pending.map(({ seq }, index) => {
     const made = anAttempt({ startedAt: NOW, result: REFUSED_503, ...attemptOf(index) });
     return { callbackId: callback.id, callSeq: seq, random: 0.5, recovery: 0, attempt: made };

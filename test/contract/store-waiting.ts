@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { aResponse, REFUSED_503 } from "../support/builders.js";
+import { fetchBacklog, fetchDue, fetchHeld, fetchPending } from "../support/store/waiting-calls.js";
 import {
   aCallback,
   accept,
@@ -25,9 +26,9 @@ export function describeWaiting(open: OpenStore): void {
       await accept(store, callback, ["Z", "A"]);
       await accept(store, other, ["X"]);
       await accept(store, callback, ["M"]);
-      expect(idsOf(await store.fetchPending(callback.id, 2))).toEqual(["Z", "A"]);
-      expect(idsOf(await store.fetchPending(callback.id, 9))).toEqual(["Z", "A", "M"]);
-      expect(await store.fetchPending("nope", 9)).toEqual([]);
+      expect(idsOf(await fetchPending(store, callback.id, 2))).toEqual(["Z", "A"]);
+      expect(idsOf(await fetchPending(store, callback.id, 9))).toEqual(["Z", "A", "M"]);
+      expect(await fetchPending(store, "nope", 9)).toEqual([]);
     });
 
     it("fetches any number of large responses without their content, which findCall reads", async () => {
@@ -43,7 +44,7 @@ export function describeWaiting(open: OpenStore): void {
         ],
         NOW,
       );
-      const [first, second] = await store.fetchPending(callback.id, 9);
+      const [first, second] = await fetchPending(store, callback.id, 9);
       expect([first?.id, first?.leftOutBytes, second?.id, second?.leftOutBytes]).toEqual([
         "L",
         expect.any(Number),
@@ -62,10 +63,10 @@ export function describeWaiting(open: OpenStore): void {
       await attempt(store, callback, ["later"], { startedAt: NOW + 1 });
       await attempt(store, callback, ["now"], { startedAt: NOW });
       const due = NOW + POLICY.intervalMs;
-      expect(idsOf(await store.fetchDue(callback.id, due, 10))).toEqual(["now"]);
-      expect(idsOf(await store.fetchDue(callback.id, due + 1, 10))).toEqual(["now", "later"]);
-      expect(idsOf(await store.fetchDue(callback.id, due - 1, 10))).toEqual([]);
-      expect(idsOf(await store.fetchDue(callback.id, EVER, 1))).toEqual(["now"]);
+      expect(idsOf(await fetchDue(store, callback.id, due, 10))).toEqual(["now"]);
+      expect(idsOf(await fetchDue(store, callback.id, due + 1, 10))).toEqual(["now", "later"]);
+      expect(idsOf(await fetchDue(store, callback.id, due - 1, 10))).toEqual([]);
+      expect(idsOf(await fetchDue(store, callback.id, EVER, 1))).toEqual(["now"]);
     });
 
     it("fetches calls due at the same instant oldest first", async () => {
@@ -73,7 +74,7 @@ export function describeWaiting(open: OpenStore): void {
       const callback = await aCallback(store, { retriesEnabled: true });
       await accept(store, callback, ["B", "A", "C"]);
       await attempt(store, callback, ["C", "A", "B"]);
-      expect(idsOf(await store.fetchDue(callback.id, EVER, 10))).toEqual(["B", "A", "C"]);
+      expect(idsOf(await fetchDue(store, callback.id, EVER, 10))).toEqual(["B", "A", "C"]);
     });
 
     it("fetches a backlog oldest first, calls that failed in earlier recoveries last, without those of this one", async () => {
@@ -83,9 +84,9 @@ export function describeWaiting(open: OpenStore): void {
       await attempt(store, callback, ["newer", "older"]);
       await attempt(store, callback, ["earlier"], {}, 1);
       await attempt(store, callback, ["this"], {}, 2);
-      expect(idsOf(await store.fetchBacklog(callback.id, 2, 10))).toEqual(["older", "newer", "earlier"]);
-      expect(idsOf(await store.fetchBacklog(callback.id, 2, 2))).toEqual(["older", "newer"]);
-      expect(idsOf(await store.fetchBacklog(callback.id, 1, 10))).toEqual(["older", "newer"]);
+      expect(idsOf(await fetchBacklog(store, callback.id, 2, 10))).toEqual(["older", "newer", "earlier"]);
+      expect(idsOf(await fetchBacklog(store, callback.id, 2, 2))).toEqual(["older", "newer"]);
+      expect(idsOf(await fetchBacklog(store, callback.id, 1, 10))).toEqual(["older", "newer"]);
     });
 
     it("fetches the oldest held call: never sent and still due", async () => {
@@ -95,9 +96,9 @@ export function describeWaiting(open: OpenStore): void {
       await attempt(store, callback, ["failed"]);
       await hold(store, callback, ["later", "held", "marked"]);
       await store.markCalls(callback.id, ["marked"], "SUCCESS", NOW);
-      expect((await store.fetchHeld(callback.id))?.id).toBe("held");
+      expect((await fetchHeld(store, callback.id))?.id).toBe("held");
       await attempt(store, callback, ["held"], { cause: "probe", result: REFUSED_503 });
-      expect((await store.fetchHeld(callback.id))?.id).toBe("later");
+      expect((await fetchHeld(store, callback.id))?.id).toBe("later");
     });
 
     it("cancels the retry, not the replay, of calls that first failed before an instant", async () => {
@@ -108,12 +109,78 @@ export function describeWaiting(open: OpenStore): void {
       await attempt(store, callback, ["older"], { startedAt: NOW - 2 });
       await attempt(store, callback, ["at"], { startedAt: NOW });
       await store.requestReplays(callback.id, aReplay({ callIds: ["replay"] }), NOW);
-      expect(await store.expireRetries(callback.id, NOW, 1)).toBe(1);
+      expect(await store.expireRetries([{ callbackId: callback.id, firstFailedBefore: NOW }], 1)).toBe(1);
       expect((await callOf(store, callback, "older")).due).toBeNull();
-      expect(await store.expireRetries(callback.id, NOW, 10)).toBe(1);
-      expect(await store.expireRetries(callback.id, NOW, 10)).toBe(0);
-      expect(idsOf(await store.fetchDue(callback.id, EVER, 10))).toEqual(["replay", "at"]);
+      expect(await store.expireRetries([{ callbackId: callback.id, firstFailedBefore: NOW }], 10)).toBe(1);
+      expect(await store.expireRetries([{ callbackId: callback.id, firstFailedBefore: NOW }], 10)).toBe(0);
+      expect(idsOf(await fetchDue(store, callback.id, EVER, 10))).toEqual(["replay", "at"]);
       expect(await callOf(store, callback, "before")).toMatchObject({ status: "FAILED", due: null, firstFailedAt: NOW - 1 });
+    });
+  });
+
+  describe("waiting calls of many callbacks", () => {
+    it("are read together, for each callback as by itself", async () => {
+      const store = await open();
+      const on = { retriesEnabled: true };
+      const callbacks = [await aCallback(store, on), await aCallback(store, on), await aCallback(store, on)] as const;
+      const [first, second, third] = callbacks;
+      for (const [index, callback] of callbacks.entries()) {
+        await accept(
+          store,
+          callback,
+          ["P", "Q", "R", "S", "T", "U"].map((name) => `${name}${index}`),
+        );
+        await attempt(store, callback, [`T${index}`], { startedAt: NOW + index });
+        await attempt(store, callback, [`U${index}`], { startedAt: NOW - 1 }, index);
+      }
+      const read = (callback: { id: string }, limit: number) => ({ callbackId: callback.id, limit });
+      const pending = await store.fetchPending([read(third, 1), read({ id: "nope" }, 9), read(first, 9), read(second, 3)]);
+      expect(pending.map(idsOf)).toEqual([["P2"], [], ["P0", "Q0", "R0", "S0"], ["P1", "Q1", "R1"]]);
+      expect(pending[3]?.map(({ callbackId }) => callbackId)).toEqual([second.id, second.id, second.id]);
+      const dueBefore = NOW + POLICY.intervalMs;
+      const due = await store.fetchDue([
+        { ...read(first, 9), dueBefore },
+        { ...read(second, 9), dueBefore },
+        { ...read(third, 9), dueBefore: EVER, attemptedBefore: NOW + 1 },
+      ]);
+      expect(due.map(idsOf)).toEqual([["U0", "T0"], ["U1"], ["U2"]]);
+      const backlog = await store.fetchBacklog([
+        { ...read(second, 9), recovery: 1 },
+        { ...read(third, 9), recovery: 3 },
+      ]);
+      expect(backlog.map(idsOf)).toEqual([["T1"], ["T2", "U2"]]);
+      expect(await store.fetchReplays([])).toEqual([]);
+    });
+
+    it("are left out by each read's own bound of bytes", async () => {
+      const store = await open();
+      const [first, second] = [await aCallback(store), await aCallback(store)];
+      for (const callback of [first, second]) await accept(store, callback, [`of ${callback.id}`]);
+      const lists = await store.fetchPending([
+        { callbackId: first.id, limit: 9, maxBytes: 10 },
+        { callbackId: second.id, limit: 9 },
+      ]);
+      expect(lists.map(([call]) => call?.leftOutBytes !== undefined)).toEqual([true, false]);
+    });
+
+    it("lose their retries together, at most `limit` of them", async () => {
+      const store = await open();
+      const [first, second] = [
+        await aCallback(store, { retriesEnabled: true }),
+        await aCallback(store, { retriesEnabled: true }),
+      ];
+      for (const [index, callback] of [first, second].entries()) {
+        await accept(store, callback, [`A${index}`, `B${index}`]);
+        await attempt(store, callback, [`A${index}`, `B${index}`], { startedAt: NOW + index });
+      }
+      const expiries = [first, second].map(({ id }) => ({ callbackId: id, firstFailedBefore: NOW + 1 }));
+      expect(await store.expireRetries(expiries, 1)).toBe(1);
+      expect(await store.expireRetries(expiries, 9)).toBe(1);
+      expect(await store.expireRetries(expiries, 9)).toBe(0);
+      expect([await fetchDue(store, first.id, EVER, 9), idsOf(await fetchDue(store, second.id, EVER, 9))]).toEqual([
+        [],
+        ["A1", "B1"],
+      ]);
     });
   });
 

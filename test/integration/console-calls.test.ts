@@ -13,6 +13,7 @@ import { DEFAULT_RETRY_POLICY } from "../../src/domain/retry-policy.js";
 import { ACCEPTED, anAttempt, aResponse } from "../support/builders.js";
 import { type PageSeen, Visitor } from "../support/server/console-visitor.js";
 import { CALLBACK_SETTINGS, closeService, openService, type Service } from "../support/server/server-fixture.js";
+import { fetchReplays } from "../support/store/waiting-calls.js";
 
 let service: Service;
 let visitor: Visitor;
@@ -316,7 +317,7 @@ describe("a replay", () => {
     expect(stopped.text).toContain("stopped requested");
     expect(stopped.text).toContain("2 of 5 calls done Accepted 1 Failed again 1 Not sent 3 Left 0");
     expect(linkOf(stopped, "failed calls")).toBe(CALLS);
-    expect(await service.store.fetchReplays(ID, 9)).toEqual([]);
+    expect(await fetchReplays(service.store, ID, 9)).toEqual([]);
     const list = await visitor.open(`/console/callbacks/${ID}/replays`);
     expect(list.text).toMatch(/UTC stopped 5 1 1 3 0/);
     expect(linkOf(list, /^\d{4}-.*UTC$/)).toBe(page.url);
@@ -344,7 +345,7 @@ describe("a replay", () => {
     await app.close();
     expect([second.status, second.url]).toEqual([200, first.url]);
     expect(second.text).toContain("2 of 2 calls done Accepted 0 Failed again 2");
-    expect(await service.store.fetchReplays(ID, 9)).toEqual([]);
+    expect(await fetchReplays(service.store, ID, 9)).toEqual([]);
   });
 
   it("of nobody is a page that says so", async () => {

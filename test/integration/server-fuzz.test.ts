@@ -9,6 +9,7 @@ import { BUSY, pendingCalls, recordAttempts } from "../support/server/recorded-c
 import type { Service } from "../support/server/server-fixture.js";
 import { CALLBACK_SETTINGS, CREDENTIALS, closeService, openService } from "../support/server/server-fixture.js";
 import { inProcess, overHttp, type RawRequest, type Transport } from "../support/server/service-callers.js";
+import { fetchPending } from "../support/store/waiting-calls.js";
 
 const RUNS = Number(process.env.WHCB_FUZZ_RUNS ?? 150);
 const SEED = Number(process.env.WHCB_FUZZ_SEED ?? 20_260_109);
@@ -47,7 +48,7 @@ async function rows(): Promise<{ readonly text: string; readonly count: number }
   const calls = [];
   for (const { id } of callbacks) {
     calls.push(...(await service.store.listCalls(id, { ...page, filter: {}, sort: [] })).items);
-    calls.push(...(await service.store.fetchPending(id, 10_000)));
+    calls.push(...(await fetchPending(service.store, id, 10_000)));
   }
   return { text: JSON.stringify([callbacks, calls]), count: callbacks.length + calls.length };
 }

@@ -20,6 +20,7 @@ import {
   type Service,
   USER,
 } from "../support/server/server-fixture.js";
+import { fetchPending } from "../support/store/waiting-calls.js";
 
 const ID = "0123456789ABCDEF";
 const JSON_HEADERS = { ...CREDENTIALS, accept: "application/json" };
@@ -294,7 +295,7 @@ describe("NDJSON", () => {
         ],
       },
     ]);
-    expect((await service.store.fetchPending(ID, 10)).map((call) => call.id)).toEqual(["A", "B", "C"]);
+    expect((await fetchPending(service.store, ID, 10)).map((call) => call.id)).toEqual(["A", "B", "C"]);
   });
 
   it("uses the callback's current settings, even just after a change", async () => {
@@ -351,7 +352,7 @@ describe("NDJSON", () => {
       1000,
       { line: 1001, errorDetail: "the line isn't JSON" },
     ]);
-    expect((await service.store.fetchPending(ID, 10)).map((call) => call.id)).toEqual(["A"]);
+    expect((await fetchPending(service.store, ID, 10)).map((call) => call.id)).toEqual(["A"]);
   });
 
   it("gets its answer over a connection even if the service stops reading", async () => {

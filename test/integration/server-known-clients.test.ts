@@ -10,6 +10,7 @@ import {
   openService,
   type Service,
 } from "../support/server/server-fixture.js";
+import { fetchPending } from "../support/store/waiting-calls.js";
 
 const ID = "0123456789ABCDEF";
 const JSON_HEADERS = { ...CREDENTIALS, accept: "application/json" };
@@ -170,7 +171,7 @@ describe("calls", () => {
       callback: { id: ID, name: "demo", url: CALLBACK_SETTINGS.url },
       attemptCount: 0,
     });
-    const [first, second] = await service.store.fetchPending(ID, 10);
+    const [first, second] = await fetchPending(service.store, ID, 10);
     const bodies = [first, second].map((call) => call && JSON.parse(deliveryBody(CALLBACK_SETTINGS, call.response)));
     expect(bodies).toEqual([
       { from: { mobile: "61400000000" }, responseMessage: { channel: "SMS", content: "Yes" } },

@@ -5,6 +5,7 @@ import { Readable } from "node:stream";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { BUSY, pendingCalls, recordAttempts } from "../support/server/recorded-calls.js";
 import { CALLBACK_SETTINGS, CREDENTIALS, closeService, openService, type Service } from "../support/server/server-fixture.js";
+import { fetchPending } from "../support/store/waiting-calls.js";
 
 const ID = "0123456789ABCDEF";
 const SIZE = 9_500_000;
@@ -57,7 +58,7 @@ it("answers 503 with Retry-After, before the body is read, when too many bytes a
   // The room is free again once the service has noticed.
   let status = 503;
   while (status === 503) ({ status } = await post(bodyOf("A", SIZE)));
-  expect([status, (await service.store.fetchPending(ID, 10)).map((call) => call.id)]).toEqual([202, ["small", "A"]]);
+  expect([status, (await fetchPending(service.store, ID, 10)).map((call) => call.id)]).toEqual([202, ["small", "A"]]);
 });
 
 it("keeps no more room for a stranger's form than the form may have", async () => {

@@ -11,6 +11,7 @@ import { lockDatabase } from "../../src/store/lock-database.js";
 import { openStore } from "../../src/store/open-store.js";
 import { aCallback, accept, attempt, countRows, idsOf } from "../contract/store-support.js";
 import { storeFiles } from "../support/store/store-files.js";
+import { fetchPending } from "../support/store/waiting-calls.js";
 
 const { path, open } = storeFiles();
 
@@ -34,7 +35,7 @@ describe("two connections on one file", () => {
     const callback = await aCallback(client);
     await accept(client, callback, ["A"]);
     expect(await server.changeCounter()).not.toBe(before);
-    expect(idsOf(await server.fetchPending(callback.id, 9))).toEqual(["A"]);
+    expect(idsOf(await fetchPending(server, callback.id, 9))).toEqual(["A"]);
   });
 
   it("write in turns without losing or rejecting anything", async () => {

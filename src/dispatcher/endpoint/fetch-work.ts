@@ -1,5 +1,6 @@
 import type { Call } from "../../domain/call.js";
 import { FAILURES_TO_DOWN } from "../../domain/endpoint.js";
+import type { BacklogRead, CallRead, DueRead } from "../../store/calls/fetch-calls.js";
 import type { DispatchStore, EndpointRecord } from "../../store/store.js";
 
 /** Depends on the endpoint's state (docs/dispatcher.md, An endpoint). */
@@ -42,51 +43,102 @@ export interface WorkBatch {
 
 const EXPIRY_CHUNK = 5_000;
 
-export async function fetchWork(request: WorkRequest, store: DispatchStore): Promise<WorkBatch> {
-  const { callbackId, batch, busy, maxBytes, expireBefore, wantsPending, wantsHeld } = request;
-  const limit = batch + busy;
-  const failedLimit = request.failed?.kind === "round" ? FAILURES_TO_DOWN + busy + 1 : limit;
-  const pending = wantsPending ? await store.fetchPending(callbackId, limit, { maxBytes }) : [];
-  if (expireBefore !== null) while ((await store.expireRetries(callbackId, expireBefore, EXPIRY_CHUNK)) === EXPIRY_CHUNK);
-  const held = wantsHeld ? await store.fetchHeld(callbackId, { maxBytes }) : null;
-  return {
-    request,
-    pending,
-    hasMorePending: pending.length === limit,
-    held,
-    ...(await fetchFailed(request, failedLimit, store)),
-  };
+/** A few statements, however many requests. */
+export async function fetchWork(requests: readonly WorkRequest[], store: DispatchStore): Promise<WorkBatch[]> {
+  const pending = await fetchLists(requests, (request) => (request.wantsPending ? readOf(request) : null), store.fetchPending);
+  await expireRetries(requests, store);
+  const held = await fetchLists(requests, heldRead, store.fetchHeld);
+  const failed = await fetchFailed(requests, store);
+  return requests.map((request) => {
+    const waiting = pending.get(request) ?? [];
+    return {
+      request,
+      pending: waiting,
+      hasMorePending: waiting.length === readOf(request).limit,
+      held: held.get(request)?.[0] ?? null,
+      ...(failed.get(request) ?? NONE_FAILED),
+    };
+  });
+}
+
+async function expireRetries(requests: readonly WorkRequest[], store: DispatchStore): Promise<void> {
+  const expiries = requests.flatMap(({ callbackId, expireBefore }) =>
+    expireBefore === null ? [] : [{ callbackId, firstFailedBefore: expireBefore }],
+  );
+  if (expiries.length === 0) return;
+  while ((await store.expireRetries(expiries, EXPIRY_CHUNK)) === EXPIRY_CHUNK);
 }
 
 type FailedBatch = Pick<WorkBatch, "failed" | "hasMoreFailed" | "upcoming" | "hasMoreUpcoming">;
 
-async function fetchFailed(request: WorkRequest, limit: number, store: DispatchStore): Promise<FailedBatch> {
-  const { callbackId, failed, busy, maxBytes } = request;
-  if (failed === null) return { failed: [], hasMoreFailed: false, upcoming: [], hasMoreUpcoming: false };
-  const replays = await store.fetchReplays(callbackId, limit, { maxBytes });
-  const rest = await fetchRest(request, failed, limit, store);
-  const calls = replays.length === 0 ? rest : [...replays, ...rest.filter(({ due }) => due?.cause !== "replay")];
-  const hasMoreFailed = replays.length === limit || rest.length === limit;
-  if (hasMoreFailed) return { failed: calls, hasMoreFailed, upcoming: [], hasMoreUpcoming: false };
-  const upTo = calls.length + busy + 1;
-  const upcoming = await store.fetchDue(callbackId, Number.POSITIVE_INFINITY, upTo, { maxBytes: 0 });
-  return { failed: calls, hasMoreFailed, upcoming, hasMoreUpcoming: upcoming.length === upTo };
+const NONE_FAILED: FailedBatch = { failed: [], hasMoreFailed: false, upcoming: [], hasMoreUpcoming: false };
+
+async function fetchFailed(requests: readonly WorkRequest[], store: DispatchStore): Promise<Map<WorkRequest, FailedBatch>> {
+  const replays = await fetchLists(requests, failedRead, store.fetchReplays);
+  const due = await fetchLists(requests, dueRead, store.fetchDue);
+  const backlogs = await fetchLists(requests, backlogRead, store.fetchBacklog);
+  const batches = new Map<WorkRequest, FailedBatch>();
+  for (const [request, rest] of [...due, ...backlogs]) {
+    const requested = replays.get(request) ?? [];
+    const failed = requested.length === 0 ? rest : [...requested, ...rest.filter((call) => call.due?.cause !== "replay")];
+    const limit = failedLimit(request);
+    batches.set(request, { ...NONE_FAILED, failed, hasMoreFailed: requested.length === limit || rest.length === limit });
+  }
+  const upcomingLimit = (request: WorkRequest) => (batches.get(request)?.failed.length ?? 0) + request.busy + 1;
+  const upcomingRead = (request: WorkRequest) => {
+    const limit = upcomingLimit(request);
+    const isWanted = batches.get(request)?.hasMoreFailed === false;
+    return isWanted ? { callbackId: request.callbackId, dueBefore: Number.POSITIVE_INFINITY, limit, maxBytes: 0 } : null;
+  };
+  for (const [request, upcoming] of await fetchLists(requests, upcomingRead, store.fetchDue)) {
+    const hasMoreUpcoming = upcoming.length === upcomingLimit(request);
+    batches.set(request, { ...(batches.get(request) ?? NONE_FAILED), upcoming, hasMoreUpcoming });
+  }
+  return batches;
 }
 
-async function fetchRest(
-  { callbackId, ...options }: WorkRequest,
-  failed: FailedCalls,
-  limit: number,
-  store: DispatchStore,
-): Promise<readonly Call[]> {
-  switch (failed.kind) {
-    case "round":
-      return store.fetchDue(callbackId, Number.POSITIVE_INFINITY, limit, options);
-    case "due":
-      return store.fetchDue(callbackId, failed.at, limit, options);
-    case "backlog":
-      return store.fetchBacklog(callbackId, failed.recovery, limit, options);
+/** Of the requests for which there is a read. */
+async function fetchLists<Read>(
+  requests: readonly WorkRequest[],
+  toRead: (request: WorkRequest) => Read | null,
+  fetch: (reads: readonly Read[]) => Promise<readonly (readonly Call[])[]>,
+): Promise<Map<WorkRequest, readonly Call[]>> {
+  const reads = new Map<WorkRequest, Read>();
+  for (const request of requests) {
+    const read = toRead(request);
+    if (read !== null) reads.set(request, read);
   }
+  const lists = reads.size === 0 ? [] : await fetch([...reads.values()]);
+  return new Map(Array.from(reads.keys(), (request, index) => [request, lists[index] ?? []]));
+}
+
+function readOf({ callbackId, batch, busy, maxBytes }: WorkRequest): CallRead {
+  return { callbackId, limit: batch + busy, maxBytes };
+}
+
+function heldRead({ callbackId, wantsHeld, maxBytes }: WorkRequest): CallRead | null {
+  return wantsHeld ? { callbackId, limit: 1, maxBytes } : null;
+}
+
+function failedRead(request: WorkRequest): CallRead | null {
+  return request.failed && { ...readOf(request), limit: failedLimit(request) };
+}
+
+function failedLimit({ failed, batch, busy }: WorkRequest): number {
+  return failed?.kind === "round" ? FAILURES_TO_DOWN + busy + 1 : batch + busy;
+}
+
+function dueRead(request: WorkRequest): DueRead | null {
+  const { failed, attemptedBefore } = request;
+  const read = failedRead(request);
+  if (read === null || failed === null || failed.kind === "backlog") return null;
+  return { ...read, attemptedBefore, dueBefore: failed.kind === "due" ? failed.at : Number.POSITIVE_INFINITY };
+}
+
+function backlogRead(request: WorkRequest): BacklogRead | null {
+  const { failed, attemptedBefore } = request;
+  const read = failedRead(request);
+  return read !== null && failed?.kind === "backlog" ? { ...read, attemptedBefore, recovery: failed.recovery } : null;
 }
 
 /** A wrong guess only costs a read: a hint is withdrawn only by an empty batch. */

@@ -3,7 +3,7 @@ import type { UnreachableReason } from "../../domain/attempt.js";
 import type { Call, CallProgress, CallStatus, SettledBy } from "../../domain/call.js";
 import type { Channel, MessageResponse, ResponseKind } from "../../domain/message-response.js";
 import { type Db, NEVER } from "../schema.js";
-import { listOf, readRows } from "../sqlite/json-rows.js";
+import { listOf, readRows, readRowsOfEach } from "../sqlite/json-rows.js";
 
 /** In the order of PROGRESS_COLUMNS. */
 export type ProgressCells = readonly [
@@ -45,9 +45,21 @@ const LEFT_OUT: StoredResponse = ["", "", "", "", "", "", "reply", "", "(too lar
 
 /** `from`: FROM and the rest of the query, for this callback only. Responses over `maxBytes` are left out. */
 export async function readCalls(db: Db, callbackId: string, from: RawBuilder<unknown>, maxBytes?: number): Promise<Call[]> {
-  const bounds = maxBytes === undefined ? {} : { maxJsonBytes: maxBytes };
+  const bounds = maxBytes === undefined ? {} : { maxJsonBytes: sql`${maxBytes}` };
   const rows = await readRows<CallRow>(db, { columns: COLUMNS, json: ["response"], ...bounds }, from);
   return rows.map((row) => toCall(row, callbackId));
+}
+
+/** For each row of `batch`, a query with a column `max_bytes`, the calls of one callback, as `readCalls`. */
+export async function readCallsOfEach(
+  db: Db,
+  callbacks: readonly { readonly callbackId: string }[],
+  batch: RawBuilder<unknown>,
+  from: RawBuilder<unknown>,
+): Promise<Call[][]> {
+  const columns = { columns: COLUMNS, json: ["response"], maxJsonBytes: sql`batch.max_bytes` };
+  const lists = await readRowsOfEach<CallRow>(db, columns, batch, from);
+  return callbacks.map(({ callbackId }, index) => (lists[index] ?? []).map((row) => toCall(row, callbackId)));
 }
 
 function toCall([seq, id, acceptedAt, messageId, channel, ...more]: CallRow, callbackId: string): Call {

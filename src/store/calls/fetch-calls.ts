@@ -1,91 +1,156 @@
-/** Each query reads one partial index in order. */
+/** The next calls of many callbacks in one statement. Each query reads one partial index in order. */
 import { type RawBuilder, sql } from "kysely";
 import type { Call } from "../../domain/call.js";
 import type { Db } from "../schema.js";
-import type { FetchOptions } from "../store.js";
-import { readCalls } from "./call-row.js";
+import { batchOf, type Cell, cell } from "../sqlite/json-rows.js";
+import { readCalls, readCallsOfEach } from "./call-row.js";
+
+export interface CallRead {
+  readonly callbackId: string;
+  readonly limit: number;
+  /** Larger responses are left out; at most 256 KiB. */
+  readonly maxBytes?: number;
+}
+
+interface PacedRead extends CallRead {
+  /** Leaves out retries of calls whose last attempt began after this. */
+  readonly attemptedBefore?: number;
+}
+
+export interface DueRead extends PacedRead {
+  /** Inclusive; Infinity: all with something due. */
+  readonly dueBefore: number;
+}
+
+export interface BacklogRead extends PacedRead {
+  readonly recovery: number;
+}
+
+export interface RetryExpiry {
+  readonly callbackId: string;
+  /** Exclusive. */
+  readonly firstFailedBefore: number;
+}
 
 /** `findCall` reads larger ones. */
 const MAX_PREFETCHED_BYTES = 256 * 1024;
+const EVER = Number.MAX_SAFE_INTEGER;
 
-export function fetchPending(db: Db, callbackId: string, limit: number, options?: FetchOptions): Promise<Call[]> {
-  return fetch(db, callbackId, sql`status = 'PENDING' ORDER BY seq LIMIT ${limit}`, options);
-}
+type CallLists = Promise<(readonly Call[])[]>;
 
-/** `dueBefore` is inclusive. */
-export function fetchDue(db: Db, callbackId: string, dueBefore: number, limit: number, options?: FetchOptions): Promise<Call[]> {
-  return fetch(
+export function fetchPending(db: Db, reads: readonly CallRead[]): CallLists {
+  return fetchEach(
     db,
-    callbackId,
-    sql`status = 'FAILED' AND due_at IS NOT NULL AND due_at <= ${finite(dueBefore)} ${isPaced(options)}
-      ORDER BY due_at, seq LIMIT ${limit}`,
-    options,
+    reads,
+    () => [],
+    (limit) => sql`status = 'PENDING' ORDER BY seq LIMIT ${limit}`,
   );
 }
 
-export function fetchReplays(db: Db, callbackId: string, limit: number, options?: FetchOptions): Promise<Call[]> {
-  return fetch(db, callbackId, sql`due_cause = 'replay' ORDER BY due_at, seq LIMIT ${limit}`, options);
+export function fetchDue(db: Db, reads: readonly DueRead[]): CallLists {
+  return fetchEach(
+    db,
+    reads,
+    ({ dueBefore, attemptedBefore = EVER }) => [finite(dueBefore), finite(attemptedBefore)],
+    (limit) => sql`status = 'FAILED' AND due_at IS NOT NULL AND due_at <= ${extra(0)} AND ${isPaced}
+      ORDER BY due_at, seq LIMIT ${limit}`,
+  );
+}
+
+export function fetchReplays(db: Db, reads: readonly CallRead[]): CallLists {
+  return fetchEach(
+    db,
+    reads,
+    () => [],
+    (limit) => sql`due_cause = 'replay' ORDER BY due_at, seq LIMIT ${limit}`,
+  );
 }
 
 /** Leaves out calls that failed in this recovery. */
-export function fetchBacklog(
-  db: Db,
-  callbackId: string,
-  recovery: number,
-  limit: number,
-  options?: FetchOptions,
-): Promise<Call[]> {
-  return fetch(
+export function fetchBacklog(db: Db, reads: readonly BacklogRead[]): CallLists {
+  return fetchEach(
     db,
-    callbackId,
-    sql`status = 'FAILED' AND due_at IS NOT NULL AND failed_in_recovery < ${recovery} ${isPaced(options)}
+    reads,
+    ({ recovery, attemptedBefore = EVER }) => [recovery, finite(attemptedBefore)],
+    (limit) => sql`status = 'FAILED' AND due_at IS NOT NULL AND failed_in_recovery < ${extra(0)} AND ${isPaced}
       ORDER BY failed_in_recovery, seq LIMIT ${limit}`,
-    options,
   );
 }
 
-export async function fetchHeld(db: Db, callbackId: string, options?: FetchOptions): Promise<Call | null> {
-  const held = sql`status = 'FAILED' AND due_at IS NOT NULL AND attempt_count = 0 ORDER BY seq LIMIT 1`;
-  return (await fetch(db, callbackId, held, options))[0] ?? null;
+export function fetchHeld(db: Db, reads: readonly CallRead[]): CallLists {
+  const held = sql`status = 'FAILED' AND due_at IS NOT NULL AND attempt_count = 0`;
+  return fetchEach(
+    db,
+    reads,
+    () => [],
+    (limit) => sql`${held} ORDER BY seq LIMIT ${limit}`,
+  );
 }
 
 export async function findCall(db: Db, callbackId: string, callId: string): Promise<Call | null> {
-  return (await readCalls(db, callbackId, fromCalls(callbackId, sql`id = ${callId}`)))[0] ?? null;
-}
-
-function fetch(
-  db: Db,
-  callbackId: string,
-  which: RawBuilder<unknown>,
-  { maxBytes = MAX_PREFETCHED_BYTES }: FetchOptions = {},
-): Promise<Call[]> {
-  return readCalls(db, callbackId, fromCalls(callbackId, which), Math.min(maxBytes, MAX_PREFETCHED_BYTES));
+  const key = sql`(SELECT key FROM callbacks WHERE id = ${callbackId} AND deleted_at IS NULL)`;
+  return (await readCalls(db, callbackId, sql`FROM calls WHERE callback_key = ${key} AND id = ${callId}`))[0] ?? null;
 }
 
 /** Held calls and requested replays are exempt (docs/dispatcher.md, A call, Rule 11). */
-function isPaced({ attemptedBefore }: FetchOptions = {}): RawBuilder<unknown> {
-  if (attemptedBefore === undefined) return sql``;
-  return sql`AND (attempted_at <= ${finite(attemptedBefore)} OR attempt_count = 0 OR due_cause = 'replay')`;
+const isPaced = sql`(attempted_at <= ${extra(1)} OR attempt_count = 0 OR due_cause = 'replay')`;
+
+/** A column of `batch`. */
+function extra(index: 0 | 1): RawBuilder<unknown> {
+  return sql.raw(`batch.extra_${index}`);
+}
+
+/** `which`: the condition, order and limit of one callback's calls; `extrasOf` its values that differ. */
+async function fetchEach<Read extends CallRead>(
+  db: Db,
+  reads: readonly Read[],
+  extrasOf: (read: Read) => readonly number[],
+  which: (limit: number) => RawBuilder<unknown>,
+): Promise<(readonly Call[])[]> {
+  const found = new Map<Read, readonly Call[]>();
+  for (const alike of withSimilarLimits(reads)) {
+    const rows = alike.map((read): Cell[] => {
+      const maxBytes = Math.min(read.maxBytes ?? MAX_PREFETCHED_BYTES, MAX_PREFETCHED_BYTES);
+      return [read.callbackId, maxBytes, ...extrasOf(read)];
+    });
+    const batch = sql`
+      SELECT callbacks.key, ${cell(1)} AS max_bytes, ${cell(2)} AS extra_0, ${cell(3)} AS extra_1
+      FROM ${batchOf(rows)} LEFT JOIN callbacks ON callbacks.id = ${cell(0)} AND deleted_at IS NULL`;
+    const limit = Math.max(...alike.map((read) => read.limit));
+    const lists = await readCallsOfEach(db, alike, batch, sql`FROM calls WHERE callback_key = batch.key AND ${which(limit)}`);
+    for (const [index, read] of alike.entries()) found.set(read, lists[index]?.slice(0, read.limit) ?? []);
+  }
+  return reads.map((read) => found.get(read) ?? []);
+}
+
+/** A statement has one limit, so that of much smaller ones too much would be read. */
+function withSimilarLimits<Read extends CallRead>(reads: readonly Read[]): Iterable<readonly Read[]> {
+  const groups = new Map<number, Read[]>();
+  for (const read of reads) {
+    const size = Math.ceil(Math.log2(Math.max(1, read.limit)));
+    const group = groups.get(size);
+    if (group) group.push(read);
+    else groups.set(size, [read]);
+  }
+  return groups.values();
 }
 
 function finite(instant: number): number {
-  return Math.min(instant, Number.MAX_SAFE_INTEGER);
+  return Math.min(instant, EVER);
 }
 
-function fromCalls(callbackId: string, which: RawBuilder<unknown>): RawBuilder<unknown> {
-  const key = sql`(SELECT key FROM callbacks WHERE id = ${callbackId} AND deleted_at IS NULL)`;
-  return sql`FROM calls WHERE callback_key = ${key} AND ${which}`;
-}
-
-/** Atomic. `firstFailedBefore` is exclusive. */
-export function expireRetries(db: Db, callbackId: string, firstFailedBefore: number, limit: number): Promise<number> {
+/** Atomic. */
+export async function expireRetries(db: Db, expiries: readonly RetryExpiry[], limit: number): Promise<number> {
+  const rows = expiries.map(({ callbackId, firstFailedBefore }) => [callbackId, firstFailedBefore]);
+  const isOver = sql`
+    SELECT seq FROM ${batchOf(rows)} CROSS JOIN callbacks ON callbacks.id = ${cell(0)}
+    CROSS JOIN calls ON callback_key = callbacks.key AND due_cause = 'retry' AND first_failed_at < ${cell(1)}`;
+  // Without the write lock: usually none is.
+  const { rows: some } = await sql`${isOver} LIMIT 1`.execute(db);
+  if (some.length === 0) return 0;
   return db.transaction().execute(async (trx) => {
     const { numAffectedRows } = await sql`
-      UPDATE calls SET due_at = NULL, due_cause = NULL WHERE seq IN (
-        SELECT seq FROM calls
-        WHERE callback_key = (SELECT key FROM callbacks WHERE id = ${callbackId})
-          AND due_cause = 'retry' AND first_failed_at < ${firstFailedBefore}
-        ORDER BY first_failed_at LIMIT ${limit})`.execute(trx);
+      UPDATE calls SET due_at = NULL, due_cause = NULL WHERE seq IN (${isOver} LIMIT ${limit})`.execute(trx);
     return Number(numAffectedRows ?? 0n);
   });
 }

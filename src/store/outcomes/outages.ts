@@ -4,7 +4,7 @@ import type { LiveCallbacks } from "../callbacks/callback-row.js";
 import { isAfter, orderBy, readCursor, writeCursor } from "../keyset.js";
 import type { Db, OutageTable } from "../schema.js";
 import { batchOf, cell, listOf } from "../sqlite/json-rows.js";
-import type { ClosedOutage, EndpointChange, Page, PageQuery } from "../store.js";
+import type { ClosedOutage, EndpointChange, OutageRead, Page, PageQuery } from "../store.js";
 
 export async function saveOpenOutages(db: Db, changes: readonly EndpointChange[], callbacks: LiveCallbacks): Promise<void> {
   const rows = changes.flatMap(({ callbackId, outage }) => {
@@ -24,13 +24,16 @@ export async function saveOpenOutages(db: Db, changes: readonly EndpointChange[]
 }
 
 /** The list's index applies: the last attempt isn't before the first failure. */
-export async function readOutageProgress(db: Db, callbackId: string, since: number): Promise<OutageProgress> {
-  const ofOutage = sql`callback_key = (SELECT key FROM callbacks WHERE id = ${callbackId})
-    AND status <> 'PENDING' AND attempted_at >= ${since} AND first_failed_at >= ${since}`;
+export async function readOutageProgress(db: Db, outages: readonly OutageRead[]): Promise<OutageProgress[]> {
+  const ofOutage = sql`callback_key = batch.key AND status <> 'PENDING' AND attempted_at >= batch.since AND first_failed_at >= batch.since`;
   const { rows } = await sql<{ failed: number; delivered: number }>`
+    WITH batch AS MATERIALIZED (
+      SELECT callbacks.key, ${cell(1)} AS since
+      FROM ${batchOf(outages.map(({ callbackId, since }) => [callbackId, since]))} LEFT JOIN callbacks ON callbacks.id = ${cell(0)})
     SELECT EXISTS (SELECT 1 FROM calls WHERE status = 'FAILED' AND ${ofOutage}) AS failed,
-      EXISTS (SELECT 1 FROM calls WHERE status = 'SUCCESS' AND ${ofOutage} AND settled_by <> 'user') AS delivered`.execute(db);
-  return { hasFailed: rows[0]?.failed === 1, hasDelivered: rows[0]?.delivered === 1 };
+      EXISTS (SELECT 1 FROM calls WHERE status = 'SUCCESS' AND ${ofOutage} AND settled_by <> 'user') AS delivered
+    FROM batch`.execute(db);
+  return rows.map(({ failed, delivered }) => ({ hasFailed: failed === 1, hasDelivered: delivered === 1 }));
 }
 
 /** Written whole: one may have opened and closed within the group. */

@@ -29,15 +29,28 @@ export interface JsonColumns {
   /** JSON columns; they come last, parsed. */
   readonly json?: readonly string[];
   /** A longer JSON cell is null, unread. */
-  readonly maxJsonBytes?: number;
+  readonly maxJsonBytes?: RawBuilder<unknown>;
 }
 
 /** `from`: FROM and the rest of the query. One JSON text takes half the time of row objects. `Row` must be the columns' types. */
-export async function readRows<Row>(
+export async function readRows<Row>(db: Db, columns: JsonColumns, from: RawBuilder<unknown>): Promise<readonly Row[]> {
+  const { rows } = await sql<{ rows: string }>`${jsonRows(columns, from)}`.execute(db);
+  return JSON.parse(rows[0]?.rows ?? "[]");
+}
+
+/** As `readRows`, for each row of the query `batch`, in its order. `from` may name `batch` and its columns. */
+export async function readRowsOfEach<Row>(
   db: Db,
-  { columns, json = [], maxJsonBytes }: JsonColumns,
+  columns: JsonColumns,
+  batch: RawBuilder<unknown>,
   from: RawBuilder<unknown>,
-): Promise<readonly Row[]> {
+): Promise<readonly (readonly Row[])[]> {
+  const { rows } = await sql<{ rows: string }>`
+    WITH batch AS MATERIALIZED (${batch}) SELECT (${jsonRows(columns, from)}) AS rows FROM batch`.execute(db);
+  return rows.map((row) => JSON.parse(row.rows));
+}
+
+function jsonRows({ columns, json = [], maxJsonBytes }: JsonColumns, from: RawBuilder<unknown>): RawBuilder<unknown> {
   const sizes = maxJsonBytes === undefined ? [] : json.map((column) => `${column}_bytes`);
   const cells = [...columns, ...json.map((column) => `json(${column})`), ...sizes];
   const bounded = (name: string): RawBuilder<unknown> => {
@@ -45,8 +58,7 @@ export async function readRows<Row>(
     if (maxJsonBytes === undefined) return column;
     return sql`CASE WHEN octet_length(${column}) <= ${maxJsonBytes} THEN ${column} END AS ${column}, octet_length(${column}) AS ${size}`;
   };
-  const { rows } = await sql<{ rows: string }>`
+  return sql`
     SELECT json_group_array(json_array(${sql.raw(cells.join(", "))})) AS rows
-    FROM (SELECT ${sql.join([sql.raw(columns.join(", ")), ...json.map(bounded)])} ${from})`.execute(db);
-  return JSON.parse(rows[0]?.rows ?? "[]");
+    FROM (SELECT ${sql.join([sql.raw(columns.join(", ")), ...json.map(bounded)])} ${from})`;
 }

@@ -2,6 +2,7 @@
 import type { Attempt } from "../../../src/domain/attempt.js";
 import { DEFAULT_RETRY_POLICY } from "../../../src/domain/retry-policy.js";
 import type { Store } from "../../../src/store/store.js";
+import { fetchPending } from "../../support/store/waiting-calls.js";
 import { contender } from "../run/contender.js";
 import { callbackIdOf, copyCallback } from "../run/copy-callback.js";
 import { fill, openBenchStore } from "../run/product.js";
@@ -41,7 +42,7 @@ await contender<Options>(async ({ database, url, count, failedEach, copies = 0 }
 });
 
 async function attemptAll(store: Store, callbackId: string, size: number, failedEach: number): Promise<void> {
-  const calls = await store.fetchPending(callbackId, size);
+  const calls = await fetchPending(store, callbackId, size);
   const attempts = calls.map(({ seq }, index) => ({
     callbackId,
     callSeq: seq,

@@ -2,6 +2,7 @@
 import type { Call } from "../../../src/domain/call.js";
 import type { Mail } from "../../../src/domain/outage.js";
 import type { Store } from "../../../src/store/store.js";
+import { fetchDue, fetchPending } from "../store/waiting-calls.js";
 import type { DispatchModel, ModelCall, ModelCallback } from "./dispatch-model.js";
 
 /** Of two that failed, the one that began first may have ended last. */
@@ -17,7 +18,7 @@ export async function checkSettled(store: Store, model: DispatchModel, now: numb
     const { id } = callback.settings;
     const stored = new Map<string, Call>();
     for (const call of (await store.listCalls(id, { ...ALL, filter: {}, sort: [] })).items) stored.set(call.id, call);
-    for (const call of await store.fetchPending(id, ALL.limit)) stored.set(call.id, call);
+    for (const call of await fetchPending(store, id, ALL.limit)) stored.set(call.id, call);
     const attempts = isThorough ? await store.listAttempts(id, [...stored.keys()]) : null;
     for (const call of callback.calls.values()) {
       const listed = attempts && (attempts.get(call.id) ?? []).map(({ startedAt }) => startedAt);
@@ -94,7 +95,7 @@ async function checkProgress(store: Store, callback: ModelCallback, now: number,
   const { policy } = model;
   const [record] = await store.listEndpoints([settings.id]);
   const idle = [...calls.values()].filter(({ inFlight, owes }) => inFlight === null && owes !== null);
-  const due = (await store.fetchDue(settings.id, Number.POSITIVE_INFINITY, 10_000)).filter(({ id }) => !calls.get(id)?.inFlight);
+  const due = (await fetchDue(store, settings.id, Number.POSITIVE_INFINITY, 10_000)).filter(({ id }) => !calls.get(id)?.inFlight);
   const latest = now + policy.intervalMs * (policy.jitter ? 1.1 : 1) + 1;
   const comes = (at: number | null | undefined) => at != null && at > now && at <= latest;
   const broken: string[] = [];

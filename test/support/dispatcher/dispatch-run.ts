@@ -1,6 +1,7 @@
 /** Plays commands to a dispatcher and its model, and checks both against each other after each of them. */
 import type { DeliveryResult } from "../../../src/domain/attempt.js";
 import type { RetryPolicy } from "../../../src/domain/retry-policy.js";
+import type { RetryExpiry } from "../../../src/store/calls/fetch-calls.js";
 import type { ClockBounds } from "../../../src/store/outcomes/clamp-times.js";
 import type { OutcomeGroup } from "../../../src/store/store.js";
 import { ACCEPTED, REFUSED_503 } from "../builders.js";
@@ -167,7 +168,9 @@ export class DispatchRun {
       throw new StoreFailure("the store failed");
     }
     const result = await work();
-    if (method === "expireRetries" && result !== 0) await this.#expired(String(args[0]));
+    if (method === "expireRetries" && result !== 0) {
+      for (const { callbackId } of args[0] as readonly RetryExpiry[]) await this.#expired(callbackId);
+    }
     if (method === "clampTimes") this.model.clamped((args[0] as ClockBounds).now);
     if (method === "commitOutcomes") await this.#committed(args[0] as OutcomeGroup);
     const intrusion = this.#intrusions[0];

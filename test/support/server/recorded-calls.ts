@@ -5,6 +5,7 @@ import { NEW_ENDPOINT } from "../../../src/domain/endpoint.js";
 import type { OpenOutage } from "../../../src/domain/outage.js";
 import { DEFAULT_RETRY_POLICY } from "../../../src/domain/retry-policy.js";
 import type { Store } from "../../../src/store/store.js";
+import { fetchPending } from "../store/waiting-calls.js";
 
 export const BUSY: DeliveryResult = { kind: "answered", statusCode: 503, statusMessage: "Service Unavailable", body: "busy" };
 export const OK: DeliveryResult = { kind: "answered", statusCode: 200, statusMessage: "OK", body: "" };
@@ -39,5 +40,5 @@ export async function recordAttempts(
 }
 
 export async function pendingCalls(store: Store, callbackId: string): Promise<readonly Call[]> {
-  return store.fetchPending(callbackId, 10_000);
+  return fetchPending(store, callbackId, 10_000);
 }

@@ -4,6 +4,7 @@
  */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { DAY, down, HOUR, MINUTE, Simulation } from "../../support/dispatcher/simulation.js";
+import { fetchDue } from "../../support/store/waiting-calls.js";
 
 let sim: Simulation;
 
@@ -15,7 +16,7 @@ beforeEach(async () => {
 afterEach(() => sim.store.close());
 
 const dueOf = async (callbackId: string) =>
-  (await sim.store.fetchDue(callbackId, Number.POSITIVE_INFINITY, 100)).map(({ due }) => (due?.at ?? 0) - sim.clock.now());
+  (await fetchDue(sim.store, callbackId, Number.POSITIVE_INFINITY, 100)).map(({ due }) => (due?.at ?? 0) - sim.clock.now());
 
 describe("clamping times in the store", () => {
   it("moves calls that are due later than the bound to it, and no others", async () => {

@@ -5,6 +5,7 @@ import { AcceptQueue } from "../../../../src/server/ingest/accept-queue.js";
 import { openStore } from "../../../../src/store/open-store.js";
 import type { NewCall, Store } from "../../../../src/store/store.js";
 import { CALLBACK_SETTINGS } from "../../../support/server/server-fixture.js";
+import { fetchPending } from "../../../support/store/waiting-calls.js";
 
 const ID = "0123456789ABCDEF";
 const OTHER = "FEDCBA9876543210";
@@ -40,7 +41,7 @@ describe("AcceptQueue", () => {
   });
   afterEach(() => store.close());
 
-  const accepted = async (id = ID) => (await store.fetchPending(id, 10_000)).map((call) => call.id);
+  const accepted = async (id = ID) => (await fetchPending(store, id, 10_000)).map((call) => call.id);
 
   it("commits requests that arrive together in one transaction, in order", async () => {
     const ids = Array.from({ length: 64 }, (_, index) => `C${index}`);

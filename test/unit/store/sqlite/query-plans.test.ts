@@ -22,6 +22,7 @@ import { cancelReplayChunk } from "../../../../src/store/calls/replays.js";
 import { commitOutcomes } from "../../../../src/store/outcomes/commit-outcomes.js";
 import { listEndpoints } from "../../../../src/store/outcomes/endpoints.js";
 import { mailStore } from "../../../../src/store/outcomes/mails.js";
+import { readOutageProgress } from "../../../../src/store/outcomes/outages.js";
 import { purgeDeleted, purgeExpired } from "../../../../src/store/purge.js";
 import type { Db, Schema } from "../../../../src/store/schema.js";
 import { keyCipher } from "../../../../src/store/secret-key.js";
@@ -60,19 +61,21 @@ async function plansOf(work: () => Promise<unknown>): Promise<string[]> {
 const isScan = (line: string) =>
   /^SCAN (?!json_each|batch|\(subquery|\d+ CONSTANT ROW)/.test(line) || line.includes("TEMP B-TREE");
 
+const READ = { callbackId: "CB", limit: 512 };
 const A_CANCEL = { replayId: "R", now: NOW, policy: POLICY, random: 0, begunCalls: () => new Set<number>() };
 
 const usual: readonly (readonly [string, string, () => Promise<unknown>])[] = [
-  ["fetchPending", "calls_pending", () => fetchPending(db, "CB", 512)],
-  ["fetchDue", "calls_due", () => fetchDue(db, "CB", NOW, 512)],
-  ["fetchDue of all", "calls_due", () => fetchDue(db, "CB", Number.POSITIVE_INFINITY, 512)],
-  ["fetchDue at each call's pace", "calls_due", () => fetchDue(db, "CB", NOW, 512, { attemptedBefore: NOW })],
-  ["fetchReplays", "calls_replays", () => fetchReplays(db, "CB", 512)],
+  ["fetchPending", "calls_pending", () => fetchPending(db, [READ])],
+  ["fetchDue", "calls_due", () => fetchDue(db, [{ ...READ, dueBefore: NOW }])],
+  ["fetchDue of all", "calls_due", () => fetchDue(db, [{ ...READ, dueBefore: Number.POSITIVE_INFINITY }])],
+  ["fetchDue at each call's pace", "calls_due", () => fetchDue(db, [{ ...READ, dueBefore: NOW, attemptedBefore: NOW }])],
+  ["fetchReplays", "calls_replays", () => fetchReplays(db, [READ])],
   ["cancelling a replay", "calls_replays", () => cancelReplayChunk(db, "CB", A_CANCEL)],
-  ["fetchBacklog", "calls_backlog", () => fetchBacklog(db, "CB", 3, 512)],
-  ["fetchHeld", "calls_held", () => fetchHeld(db, "CB")],
+  ["fetchBacklog", "calls_backlog", () => fetchBacklog(db, [{ ...READ, recovery: 3 }])],
+  ["fetchHeld", "calls_held", () => fetchHeld(db, [READ])],
+  ["readOutageProgress", "calls_listed", () => readOutageProgress(db, [{ callbackId: "CB", since: NOW }])],
   ["findCall", "sqlite_autoindex_calls_1", () => findCall(db, "CB", "A")],
-  ["expireRetries", "calls_expiring", () => expireRetries(db, "CB", NOW, 100)],
+  ["expireRetries", "calls_expiring", () => expireRetries(db, [{ callbackId: "CB", firstFailedBefore: NOW }], 100)],
   ["markCalls", "sqlite_autoindex_calls_1", () => markCalls(db, { callbackId: "CB", callIds: [], status: "SUCCESS" }, NOW)],
   ["switching retries on", "calls_listed", () => switchRetriesOn(db, 1, NOW, POLICY)],
   ["switching retries off", "calls_due", () => switchRetriesOff(db, 1, NOW)],
