@@ -20,9 +20,10 @@ export class DeliveryBudget<Owner extends object> {
   #inFlightBytes = 0;
   /** Large bodies in flight. */
   readonly #large = new Map<Owner, number>();
-  /** In the order of waiting; for a small body apart. */
+  /** In the order of waiting. */
   readonly #waiting = new Set<Owner>();
-  readonly #smallWaiting = new Set<Owner>();
+  /** For a small body, with the bytes that it would add. */
+  readonly #smallWaiting = new Map<Owner, number>();
 
   constructor(totalBytes: number, onRoom: (owner: Owner) => void) {
     this.#totalBytes = totalBytes;
@@ -47,12 +48,18 @@ export class DeliveryBudget<Owner extends object> {
   /** Before reading or building a body; one may always go. Without room the owner waits. `prefetched`: of `bytes`, already counted. */
   tryHold(owner: Owner, bytes: number, prefetched = 0): boolean {
     const isSmall = bytes <= SMALL_BYTES;
-    const mayGo = this.#fits(bytes - prefetched, isSmall) && (isSmall || this.#isNext(owner, bytes));
+    const added = bytes - prefetched;
+    const mayGo = this.#fits(added, isSmall) && (isSmall || this.#isNext(owner, bytes));
     if (mayGo) {
       this.leave(owner);
       this.#inFlightBytes += bytes;
       this.#countLarge(owner, bytes, 1);
-    } else (isSmall ? this.#smallWaiting : this.#waiting).add(owner);
+    } else if (!isSmall) this.#waiting.add(owner);
+    else if (this.#smallWaiting.get(owner) !== added) {
+      this.#smallWaiting.set(owner, added);
+      // It was perhaps offered room that it can't use.
+      this.#offerSmall();
+    }
     return mayGo;
   }
 
@@ -106,11 +113,18 @@ export class DeliveryBudget<Owner extends object> {
   }
 
   #offerRoom(): void {
-    if (this.#waiting.size + this.#smallWaiting.size === 0) return;
-    const next = this.#nextWaiting;
-    const [small] = this.#smallWaiting;
+    const next = this.#waiting.size > 0 ? this.#nextWaiting : undefined;
     if (next) this.#onRoom(next);
-    if (small) this.#onRoom(small);
+    this.#offerSmall();
+  }
+
+  /** To the first for whom there is room: small bodies don't queue behind less small ones. */
+  #offerSmall(): void {
+    for (const [owner, added] of this.#smallWaiting) {
+      if (!this.#fits(added, true)) continue;
+      this.#onRoom(owner);
+      return;
+    }
   }
 }
 

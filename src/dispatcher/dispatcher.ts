@@ -29,6 +29,7 @@ export interface DispatcherDeps extends Pick<CallSenderDeps, "prepare">, Pick<Wo
 export interface DispatchLimits {
   readonly inFlightPerEndpoint: number;
   readonly inFlightInAll: number;
+  /** Calls of an endpoint per read, at most. */
   readonly batch: number;
   /** Prefetched and in flight. One may always go. */
   readonly bodyBytes: number;
@@ -45,8 +46,10 @@ const DEFAULT_LIMITS: DispatchLimits = {
 };
 /** With this many uncommitted nothing more is sent: a crash may lose one group. */
 const LARGEST_GROUP = 512;
-/** At a start with 10 000 endpoints, the API must answer in between. */
-const FETCHES_A_TURN = 16;
+/** With so many endpoints waiting for slots, the others' calls are read later. */
+const ENOUGH_WAITING = 512;
+/** At most: two batches of calls are divided among them. */
+const ENDPOINTS_PER_READ = 64;
 const POLL_MS = 500;
 /** 60 s an attempt, 5 s to connect. */
 export const LONGEST_STOP_MS = 65_000;
@@ -56,6 +59,7 @@ const SET_BACK_MS = 1_000;
 export class Dispatcher {
   readonly #deps: DispatcherDeps;
   readonly #gatherMs: number;
+  readonly #batch: number;
   readonly #log: OutcomeLog;
   readonly #slots: SendSlots;
   readonly #budget: DeliveryBudget<Sender>;
@@ -66,7 +70,7 @@ export class Dispatcher {
   #isStopping = false;
   /** Nothing is sent before a write has worked. */
   #storeState: "unproved" | "works" | "failed" = "unproved";
-  /** Against the monotonic clock; Infinity at first. */
+  /** Against the monotonic clock, at most since it was last set back; Infinity at first. */
   #wallAhead = Number.POSITIVE_INFINITY;
 
   constructor(deps: DispatcherDeps) {
@@ -74,6 +78,7 @@ export class Dispatcher {
     const { inFlightInAll, inFlightPerEndpoint, batch, bodyBytes, gatherMs } = { ...DEFAULT_LIMITS, ...deps.limits };
     this.#deps = deps;
     this.#gatherMs = gatherMs;
+    this.#batch = batch;
     this.#log = new OutcomeLog(policy);
     this.#slots = new SendSlots(inFlightInAll);
     this.#budget = new DeliveryBudget(bodyBytes, (sender) => this.#slots.enqueue(sender));
@@ -90,9 +95,8 @@ export class Dispatcher {
         slots: this.#slots,
         budget: this.#budget,
         maxInFlight: inFlightPerEndpoint,
-        batch,
         maySend: () => this.#maySend(),
-        onChange: () => this.#changedInside(),
+        wake: () => this.#changedInside(),
       },
       () => deps.onCallbackDeleted(),
     );
@@ -173,10 +177,11 @@ export class Dispatcher {
         await this.#proveStore();
         await this.#clampToClock();
         await this.#pool.refresh();
-        await this.#fetchAll();
-        this.#slots.pump();
+        if (this.#maySend()) await this.#checkOutages(this.#pool.review(this.#deps.clock.now()));
+        await this.#fetch();
+        this.#pump();
         await this.#deps.clock.nextTurn();
-        if (this.#log.isEmpty && !this.#hasWork()) return this.#maySend() ? this.#pool.retire() : null;
+        if (!this.#hasWork()) return this.#maySend() ? this.#pool.nextWorkAt : null;
       }
     } catch (error) {
       this.#storeState = "failed";
@@ -215,45 +220,64 @@ export class Dispatcher {
   #release(group: OutcomeGroup, { skippedHoldings, droppedOutages }: CommittedOutcomes): void {
     for (const { callbackId, outage } of group.endpoints) {
       const isDropped = outage !== null && droppedOutages.has(outage.id);
-      this.#pool.get(callbackId)?.tracker.groupCommitted(skippedHoldings.get(callbackId) ?? 0, isDropped);
+      this.#pool.get(callbackId)?.groupCommitted(skippedHoldings.get(callbackId) ?? 0, isDropped);
     }
-    for (const { callbackId, callSeq } of group.holdings) this.#pool.get(callbackId)?.queue.committed(callSeq);
-    for (const { callbackId, callSeq } of group.attempts) this.#pool.get(callbackId)?.queue.committed(callSeq);
+    for (const { callbackId, callSeq } of group.holdings) this.#pool.get(callbackId)?.committed(callSeq);
+    for (const { callbackId, callSeq } of group.attempts) this.#pool.get(callbackId)?.committed(callSeq);
     if (group.mails.length > 0) this.#deps.onMailQueued();
   }
 
-  async #fetchAll(): Promise<void> {
-    let fetches = 0;
-    for (const worker of this.#pool.all()) {
-      const now = this.#deps.clock.now();
-      worker.tracker.clampToClock(now);
-      worker.tracker.closeOutageIfOver(now);
-      this.#slots.enqueue(worker);
-      if (this.#maySend()) await this.#checkOutage(worker);
-      if (!this.#maySend() || !this.#pool.isCurrent(worker) || !worker.queue.needsWork(now)) continue;
-      await this.#fetch(worker, now);
-      fetches += 1;
-      if (fetches % FETCHES_A_TURN === 0) await this.#deps.clock.nextTurn();
+  async #checkOutages(workers: readonly EndpointWorker[]): Promise<void> {
+    const checks = workers.flatMap(({ tracker }) => {
+      const outage = tracker.outageToCheck;
+      return outage === null ? [] : [{ tracker, outage }];
+    });
+    if (checks.length === 0) return;
+    const reads = checks.map(({ tracker, outage }) => ({ callbackId: tracker.callback.id, since: outage.startedAt }));
+    const progress = await this.#deps.store.readOutageProgress(reads);
+    const now = this.#deps.clock.now();
+    for (const [index, { tracker, outage }] of checks.entries()) {
+      const found = progress[index];
+      if (found) tracker.outageChecked(outage, found, now);
     }
   }
 
-  async #checkOutage({ tracker }: EndpointWorker): Promise<void> {
-    const outage = tracker.outageToCheck;
-    if (outage === null) return;
-    const [progress] = await this.#deps.store.readOutageProgress([
-      { callbackId: tracker.callback.id, since: outage.startedAt },
-    ]);
-    if (progress) tracker.outageChecked(outage, progress, this.#deps.clock.now());
+  /** Reads the calls of endpoints that run low, many at once where each has few; the event loop turns in between. */
+  async #fetch(): Promise<void> {
+    const { clock, store } = this.#deps;
+    while (this.#maySend() && this.#mayRead) {
+      const now = clock.now();
+      const sharing = Math.min(ENDPOINTS_PER_READ, Math.max(this.#pool.toRead, this.#slots.waiting));
+      const workers = this.#pool.takeToRead(sharing, now);
+      if (workers.length === 0) continue;
+      const calls = Math.max(1, Math.min(this.#batch, Math.floor((2 * this.#batch) / sharing)));
+      const share = { calls, bytes: this.#budget.prefetchRoom / workers.length };
+      try {
+        const batches = await fetchWork(
+          workers.map(({ queue }) => queue.requestWork(now, share)),
+          store,
+        );
+        for (const [index, worker] of workers.entries()) {
+          const batch = batches[index];
+          if (batch) worker.accept(batch, now);
+        }
+      } catch (error) {
+        for (const worker of workers) worker.invalidate();
+        throw error;
+      }
+      this.#pump();
+      await clock.nextTurn();
+    }
   }
 
-  async #fetch(worker: EndpointWorker, now: number): Promise<void> {
-    try {
-      const [batch] = await fetchWork([worker.queue.requestWork(now)], this.#deps.store);
-      if (batch) worker.accept(batch, now);
-    } catch (error) {
-      worker.queue.invalidate();
-      throw error;
-    }
+  get #mayRead(): boolean {
+    return this.#pool.toRead > 0 && this.#slots.waiting < ENOUGH_WAITING;
+  }
+
+  #pump(): void {
+    if (!this.#maySend()) return;
+    this.#slots.enqueueLimited();
+    this.#slots.pump();
   }
 
   /** At the start and after the clock was set back: nothing stored may be in the future. */
@@ -264,18 +288,16 @@ export class Dispatcher {
     if (wallAhead < this.#wallAhead - SET_BACK_MS) {
       await store.clampTimes({ now, latestDueAt: latestScheduledRetry(now, policy) });
       this.#pool.changedAll();
+      this.#wallAhead = wallAhead;
     }
-    this.#wallAhead = wallAhead;
+    // Small steps back add up.
+    this.#wallAhead = Math.max(this.#wallAhead, wallAhead);
   }
 
   #hasWork(): boolean {
-    if (!this.#maySend()) return false;
-    if (this.#pool.hasChanges) return true;
-    const now = this.#deps.clock.now();
-    for (const worker of this.#pool.all()) {
-      if (worker.queue.needsWork(now) || worker.tracker.outageToCheck !== null) return true;
-    }
-    return false;
+    if (!this.#maySend()) return !this.#log.isEmpty;
+    const toCheck = this.#pool.review(this.#deps.clock.now());
+    return !this.#log.isEmpty || this.#pool.hasChanges || toCheck.length > 0 || this.#mayRead;
   }
 
   #maySend(): boolean {

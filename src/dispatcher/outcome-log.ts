@@ -21,16 +21,22 @@ export class OutcomeLog {
   }
 
   addAttempt(outcome: AttemptOutcome): void {
-    this.#touched().attempts.push(outcome);
+    const gathering = this.#touched();
+    gathering.attempts.push(outcome);
+    gathering.callbackIds.add(outcome.callbackId);
   }
 
   addHolding(holding: Holding): void {
-    this.#touched().holdings.push(holding);
+    const gathering = this.#touched();
+    gathering.holdings.push(holding);
+    gathering.callbackIds.add(holding.callbackId);
   }
 
   /** The last change counts. */
   changeEndpoint(change: EndpointChange): void {
-    this.#touched().endpoints.set(change.callbackId, change);
+    const gathering = this.#touched();
+    gathering.endpoints.set(change.callbackId, change);
+    gathering.callbackIds.add(change.callbackId);
   }
 
   closeOutage(outage: ClosedOutage): void {
@@ -42,13 +48,7 @@ export class OutcomeLog {
   }
 
   hasUncommitted(callbackId: string): boolean {
-    return [this.#gathering, this.#committing].some(
-      (group) =>
-        group !== null &&
-        (group.endpoints.has(callbackId) ||
-          group.attempts.some((attempt) => attempt.callbackId === callbackId) ||
-          group.holdings.some((holding) => holding.callbackId === callbackId)),
-    );
+    return this.#gathering.callbackIds.has(callbackId) || (this.#committing?.callbackIds.has(callbackId) ?? false);
   }
 
   next(): OutcomeGroup | null {
@@ -73,6 +73,8 @@ export class OutcomeLog {
 
 interface Gathered {
   isTouched: boolean;
+  /** Of attempts, holdings and endpoints. */
+  readonly callbackIds: Set<string>;
   readonly attempts: AttemptOutcome[];
   readonly holdings: Holding[];
   readonly endpoints: Map<string, EndpointChange>;
@@ -81,7 +83,15 @@ interface Gathered {
 }
 
 function emptyGroup(): Gathered {
-  return { isTouched: false, attempts: [], holdings: [], endpoints: new Map(), closedOutages: [], mails: [] };
+  return {
+    isTouched: false,
+    callbackIds: new Set(),
+    attempts: [],
+    holdings: [],
+    endpoints: new Map(),
+    closedOutages: [],
+    mails: [],
+  };
 }
 
 function sizeOf(group: Gathered): number {

@@ -1,6 +1,6 @@
 import type { DispatchStore, EndpointRecord, Store } from "../store/store.js";
+import { Agenda } from "./agenda.js";
 import { EndpointWorker, type WorkerDeps } from "./endpoint/endpoint-worker.js";
-import { earlier } from "./endpoint/in-flight-calls.js";
 
 export type PoolStore = Pick<DispatchStore, "listEndpoints" | "listActiveCallbacks"> &
   Pick<Store, "changeCounter" | "readLatestChange" | "readChanges">;
@@ -11,6 +11,7 @@ const CHUNK = 200;
 export class WorkerPool {
   readonly #store: PoolStore;
   readonly #workerDeps: WorkerDeps;
+  readonly #agenda = new Agenda((worker) => this.#isCurrent(worker));
   readonly #onDeleted: () => void;
   readonly #workers = new Map<string, EndpointWorker>();
   readonly #changed = new Set<string>();
@@ -19,18 +20,14 @@ export class WorkerPool {
   #position: number | null = null;
   #hasMore = false;
 
-  constructor(store: PoolStore, workerDeps: WorkerDeps, onDeleted: () => void) {
+  constructor(store: PoolStore, workerDeps: Omit<WorkerDeps, "onChange">, onDeleted: () => void) {
     this.#store = store;
-    this.#workerDeps = workerDeps;
+    this.#workerDeps = { ...workerDeps, onChange: (worker) => this.#changedInside(worker) };
     this.#onDeleted = onDeleted;
   }
 
   get(callbackId: string): EndpointWorker | undefined {
     return this.#workers.get(callbackId);
-  }
-
-  all(): Iterable<EndpointWorker> {
-    return this.#workers.values();
   }
 
   get size(): number {
@@ -41,19 +38,14 @@ export class WorkerPool {
     return this.#changed.size > 0 || this.#hasMore;
   }
 
-  /** With older settings a call might go to an old address. */
-  isCurrent(worker: EndpointWorker): boolean {
-    return !this.#changed.has(worker.tracker.callback.id);
-  }
-
   accepted(callbackId: string): void {
     const worker = this.#workers.get(callbackId);
-    if (worker) worker.queue.accepted();
+    if (worker) worker.accepted();
     else this.#changed.add(callbackId);
   }
 
   changed(callbackId: string): void {
-    this.#workers.get(callbackId)?.queue.invalidate();
+    this.#workers.get(callbackId)?.invalidate();
     this.#changed.add(callbackId);
   }
 
@@ -85,24 +77,57 @@ export class WorkerPool {
     if (!this.#hasMore) this.#changeCounter = counter;
   }
 
-  /** Drops idle workers, whose state is stored. Returns when the others have work. */
-  retire(): number | null {
-    let next: number | null = null;
-    for (const [id, worker] of this.#workers) {
-      const at = earlier(worker.queue.nextWorkAt(), worker.tracker.outageClosesAt());
-      if (at === null && worker.queue.isIdle) {
-        worker.queue.close();
-        this.#workers.delete(id);
-      }
-      next = earlier(next, at);
-    }
-    return next;
+  /** When the next worker has work; null: none will have any. */
+  get nextWorkAt(): number | null {
+    return this.#agenda.nextAt;
+  }
+
+  /** Workers that need their calls read. */
+  get toRead(): number {
+    return this.#agenda.toRead;
+  }
+
+  /** Looks at what has changed or is due. Drops idle workers, whose state is stored. Returns those whose outage must be checked. */
+  review(now: number): readonly EndpointWorker[] {
+    const { toCheck, idle } = this.#agenda.review(now);
+    for (const worker of idle) this.#drop(worker);
+    return toCheck;
+  }
+
+  /** Up to `count` workers that need their calls read. */
+  takeToRead(count: number, now: number): readonly EndpointWorker[] {
+    return this.#agenda.takeToRead(count, now);
+  }
+
+  /** With older settings a call might go to an old address. */
+  #isCurrent(worker: EndpointWorker): boolean {
+    return !this.#changed.has(worker.tracker.callback.id);
+  }
+
+  /** Not one that was dropped. */
+  #changedInside(worker: EndpointWorker): void {
+    if (this.#workers.get(worker.tracker.callback.id) === worker) this.#agenda.add(worker);
+  }
+
+  #add(worker: EndpointWorker): void {
+    this.#workers.set(worker.tracker.callback.id, worker);
+    this.#agenda.add(worker);
+  }
+
+  #drop(worker: EndpointWorker): void {
+    worker.queue.close();
+    this.#agenda.remove(worker);
+    this.#workers.delete(worker.tracker.callback.id);
   }
 
   async #refreshChunk(): Promise<void> {
-    const chunk = [...this.#changed].slice(0, CHUNK);
-    // Reports during the read are newer.
-    for (const id of chunk) this.#changed.delete(id);
+    const chunk: string[] = [];
+    for (const id of this.#changed) {
+      if (chunk.length === CHUNK) break;
+      chunk.push(id);
+      // Reports during the read are newer.
+      this.#changed.delete(id);
+    }
     try {
       const records = await this.#store.listEndpoints(chunk);
       const byId = new Map(records.map((record) => [record.callback.id, record]));
@@ -116,10 +141,9 @@ export class WorkerPool {
   #refresh(callbackId: string, record: EndpointRecord | undefined): void {
     const worker = this.#workers.get(callbackId);
     if (record === undefined) {
-      worker?.queue.close();
-      this.#workers.delete(callbackId);
+      if (worker) this.#drop(worker);
       this.#onDeleted();
     } else if (worker) worker.refresh(record.callback);
-    else this.#workers.set(callbackId, new EndpointWorker(record, this.#workerDeps));
+    else this.#add(new EndpointWorker(record, this.#workerDeps));
   }
 }

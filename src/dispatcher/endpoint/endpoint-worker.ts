@@ -19,7 +19,10 @@ export interface WorkerDeps extends TrackerDeps, WorkQueueDeps {
   /** False when stopping, or while outcomes can't be committed. */
   maySend(): boolean;
   onAttempt(callbackId: string, attempt: Attempt): void;
-  onChange(): void;
+  /** It may need something now, or at another time than before. */
+  onChange(worker: EndpointWorker): void;
+  /** For a step of the dispatcher. */
+  wake(): void;
 }
 
 export class EndpointWorker implements Sender, SendingEndpoint {
@@ -33,22 +36,58 @@ export class EndpointWorker implements Sender, SendingEndpoint {
     this.queue = new WorkQueue(this, this.tracker, record, deps);
   }
 
+  /** Nothing would be lost with it. */
+  get isIdle(): boolean {
+    return this.queue.isIdle && !this.tracker.hasUncommitted;
+  }
+
   refresh(callback: Callback): void {
     this.queue.invalidate();
     this.tracker.useSettings(callback);
+    this.#deps.onChange(this);
+  }
+
+  invalidate(): void {
+    this.queue.invalidate();
+    this.#deps.onChange(this);
+  }
+
+  /** New responses. */
+  accepted(): void {
+    this.queue.accepted();
+    this.#deps.onChange(this);
+  }
+
+  committed(callSeq: number): void {
+    this.queue.committed(callSeq);
+    this.#deps.onChange(this);
+  }
+
+  groupCommitted(skippedHoldings: number, isDropped: boolean): void {
+    this.tracker.groupCommitted(skippedHoldings, isDropped);
+    this.#deps.onChange(this);
+  }
+
+  /** What follows from the time alone. */
+  keepTime(now: number): void {
+    this.tracker.clampToClock(now);
+    this.tracker.closeOutageIfOver(now);
   }
 
   accept(batch: WorkBatch, now: number): void {
     this.queue.accept(batch, now);
     this.#deps.slots.enqueue(this);
+    this.#deps.onChange(this);
   }
 
-  sendOne(share: number): boolean {
-    if (!this.#deps.maySend()) return false;
+  sendOne(share: number): "sent" | "limited" | "nothing" {
     const taken = this.queue.take(share);
-    if (taken === "stale") this.#deps.onChange();
-    else if (taken) this.#send(taken);
-    return typeof taken === "object";
+    if (taken === "limited") return taken;
+    this.#deps.onChange(this);
+    if (taken === "stale") this.#deps.wake();
+    if (taken === undefined || taken === "stale") return "nothing";
+    this.#send(taken);
+    return "sent";
   }
 
   get callback(): Callback {
@@ -78,10 +117,11 @@ export class EndpointWorker implements Sender, SendingEndpoint {
   }
 
   #sendNext(): void {
-    const { slots, onChange } = this.#deps;
+    const { slots, maySend, onChange, wake } = this.#deps;
     slots.release(this);
-    slots.pump();
-    onChange();
+    if (maySend()) slots.pump();
+    onChange(this);
+    wake();
   }
 
   /** Null: marked or deleted before it was sent, or there was no room. */

@@ -14,9 +14,13 @@ export interface WorkQueueDeps {
   readonly clock: Clock;
   readonly policy: RetryPolicy;
   readonly maxInFlight: number;
-  /** At most, per read. */
-  readonly batch: number;
   readonly budget: DeliveryBudget<Sender>;
+}
+
+/** What an endpoint may read ahead, at most. */
+export interface ReadShare {
+  readonly calls: number;
+  readonly bytes: number;
 }
 
 /** Older batches are read again: a mark may have come. */
@@ -34,7 +38,7 @@ export class WorkQueue {
   #generation = 0;
   readonly #hints: StoreHints;
   #requests = 0;
-  #lastBatch: number;
+  #lastBatch = LOW_WATER * 2;
   #isProbing = false;
   #roundInFlight = 0;
   #roundLeft = 0;
@@ -56,7 +60,6 @@ export class WorkQueue {
     this.#prefetched = new PrefetchedCalls(owner, deps.budget);
     this.#tracker = tracker;
     this.#deps = deps;
-    this.#lastBatch = deps.batch;
     this.inFlight = new InFlightCalls(deps.policy.intervalMs);
     this.#hints = new StoreHints(record);
   }
@@ -108,14 +111,13 @@ export class WorkQueue {
     return earlier(this.#nextFetchAt(), this.inFlight.retryAt);
   }
 
-  requestWork(now: number): WorkRequest {
+  requestWork(now: number, { calls, bytes }: ReadShare): WorkRequest {
     const { callback, endpoint } = this.#tracker;
     const mayProbe = endpoint.state === "down" && isDue(this.#nextProbeAt(), now);
     const wantsHeld = mayProbe && this.#hints.mayHaveHeld;
     const failed = this.#failedToRequest(now);
     const expiresAt = failed?.kind === "backlog" ? (endpoint.recoveringSince ?? 0) : now;
-    const room = this.#deps.budget.prefetchRoom;
-    const batch = Math.min(this.#deps.batch, Math.max(MIN_BATCH, Math.floor(room / (2 * CALL_BYTES))));
+    const batch = Math.min(calls, Math.max(MIN_BATCH, Math.floor(bytes / (2 * CALL_BYTES))));
     this.#lastBatch = batch;
     const request = {
       callbackId: callback.id,
@@ -123,7 +125,7 @@ export class WorkQueue {
       busy: this.inFlight.size + this.#prefetched.probe.length,
       batch,
       // A stored byte may take two in memory; new and failed calls may share a batch.
-      maxBytes: Math.floor(room / (2 * batch * (failed && this.#hints.mayHavePending ? 2 : 1))),
+      maxBytes: Math.floor(bytes / (2 * batch * (failed && this.#hints.mayHavePending ? 2 : 1))),
       attemptedBefore: attemptedLongAgo(now, this.#deps.policy, callback.repairedAt),
       expireBefore: failed || wantsHeld ? expiresAt - this.#deps.policy.windowMs : null,
       wantsPending: this.#wantsPending(now),
@@ -147,11 +149,11 @@ export class WorkQueue {
     else if (failed) this.#acceptFailed(batch, failed, now);
   }
 
-  /** If fewer than `share` are in flight. "stale": read everything again. */
-  take(share: number): TakenCall | "stale" | undefined {
+  /** If fewer than `share` are in flight ("limited": no fewer). "stale": read everything again. */
+  take(share: number): TakenCall | "stale" | "limited" | undefined {
     if (this.#requests >= Math.min(this.#limit, share)) {
       this.#prefetched.stopWaiting();
-      return undefined;
+      return this.#requests < this.#limit ? "limited" : undefined;
     }
     if (this.#prefetched.isOlderThan(this.#deps.clock.monotonicMs() - STALE_AFTER_MS)) {
       this.invalidate();

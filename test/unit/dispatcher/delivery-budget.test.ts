@@ -68,6 +68,22 @@ describe("the budget for bodies", () => {
     expect([[...offered], budget.tryHold(three, small)]).toEqual([[two, three], true]);
   });
 
+  it("offers room to the first small body that fits: it doesn't queue behind a larger one", () => {
+    budget.tryHold(one, 63 * MIB);
+    budget.changePrefetched(MIB);
+    expect([budget.tryHold(two, 200_000), budget.tryHold(three, 1_000)]).toEqual([false, false]);
+    budget.changePrefetched(-1_000);
+    expect([offered, budget.tryHold(three, 1_000)]).toEqual([[three], true]);
+  });
+
+  it("offers room to another small body if the first needs more by now", () => {
+    budget.tryHold(one, 63 * MIB);
+    budget.changePrefetched(MIB);
+    expect([budget.tryHold(two, 1_000), budget.tryHold(three, 1_000)]).toEqual([false, false]);
+    budget.changePrefetched(-1_000);
+    expect([budget.tryHold(two, 5_000), offered]).toEqual([false, [two, three]]);
+  });
+
   it("counts only what a prefetched body takes beyond what it took before", () => {
     budget.tryHold(one, 60 * MIB);
     budget.changePrefetched(4 * MIB - 1_000);

@@ -38,6 +38,16 @@ describe("an outcome log", () => {
     expect(log.isEmpty).toBe(true);
   });
 
+  it("knows of which callbacks something isn't committed yet", () => {
+    const log = new OutcomeLog(POLICY);
+    log.addAttempt(outcome(1));
+    log.next();
+    log.changeEndpoint({ ...state(1), callbackId: "B" });
+    expect(["A", "B", "C"].map((id) => log.hasUncommitted(id))).toEqual([true, true, false]);
+    log.committed();
+    expect(["A", "B"].map((id) => log.hasUncommitted(id))).toEqual([false, true]);
+  });
+
   it("isn't empty while only an endpoint's state waits", () => {
     const log = new OutcomeLog(POLICY);
     log.changeEndpoint(state(1));

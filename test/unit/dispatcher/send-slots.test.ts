@@ -12,11 +12,12 @@ class Endpoint implements Sender {
     this.#limit = limit;
   }
 
-  sendOne(share: number): boolean {
-    if (this.left === 0 || this.inFlight >= Math.min(this.#limit, share)) return false;
+  sendOne(share: number): "sent" | "limited" | "nothing" {
+    if (this.left === 0 || this.inFlight >= this.#limit) return "nothing";
+    if (this.inFlight >= share) return "limited";
     this.left -= 1;
     this.inFlight += 1;
-    return true;
+    return "sent";
   }
 
   /** One of its requests ends. */
@@ -79,6 +80,23 @@ describe("send slots", () => {
       );
       expect(slots.inUse).toBeGreaterThanOrEqual(256);
     }
+  });
+
+  it("offer one that had its share another slot once more are free", () => {
+    const slots = new SendSlots(64);
+    const hanging = Array.from({ length: 8 }, () => new Endpoint(100, 4));
+    offer(slots, hanging);
+    const busy = new Endpoint(100);
+    offer(slots, [busy]);
+    expect([slots.inUse, busy.inFlight]).toEqual([33, 1]);
+    for (const endpoint of hanging.slice(0, 4)) {
+      endpoint.left = 0;
+      while (endpoint.inFlight > 0) endpoint.end(slots);
+    }
+    expect(busy.inFlight).toBe(1);
+    slots.enqueueLimited();
+    slots.pump();
+    expect(busy.inFlight).toBeGreaterThan(10);
   });
 
   it("forget no one who waits while all slots are taken", () => {

@@ -57,6 +57,17 @@ describe("a clock that is set", { timeout: 60_000 }, () => {
     expect(sim.sent.length - before).toBe(3);
   });
 
+  it("back by half a second again and again delays a retry round by no more than a second", async () => {
+    const callback = await sim.callback();
+    await sim.accept(callback, 10);
+    for (let steps = 0; steps < 40; steps += 1) {
+      await sim.runFor(100);
+      sim.clock.jump(-500);
+    }
+    await sim.runFor(5 * MINUTE + 1_000);
+    expect(sim.sent).toHaveLength(20);
+  });
+
   it("back by three minutes delays none of the later calls: each comes one interval later at most", async () => {
     const callback = await sim.callback();
     await sim.accept(callback);
