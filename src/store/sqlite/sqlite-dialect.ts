@@ -1,6 +1,6 @@
 /** Transactions fit a file shared by two processes. */
 import { resolve } from "node:path";
-import type { Database } from "better-sqlite3";
+import type { Database, Statement } from "better-sqlite3";
 import {
   CompiledQuery,
   type DatabaseConnection,
@@ -97,9 +97,21 @@ function prepare(database: Database, sql: string): SqliteStatement {
   return {
     reader: statement.reader,
     all: (parameters) => translateErrors(() => statement.all(...parameters)),
-    run: (parameters) => translateErrors(() => statement.run(...parameters)),
+    run: (parameters) =>
+      translateErrors(() => (isBatch(parameters) ? runBatch(statement, parameters) : statement.run(...parameters))),
     iterate: (parameters) => translateErrors(() => statement.iterate(...parameters)),
   };
+}
+
+/** Lists are the rows of a batch (batch.ts): no value is one. */
+function isBatch(parameters: readonly unknown[]): parameters is readonly unknown[][] {
+  return Array.isArray(parameters[0]);
+}
+
+function runBatch(statement: Statement, rows: readonly unknown[][]): ReturnType<SqliteStatement["run"]> {
+  let changes = 0;
+  for (const row of rows) changes += statement.run(row).changes;
+  return { changes, lastInsertRowid: 0 };
 }
 
 function translateErrors<Result>(work: () => Result): Result {

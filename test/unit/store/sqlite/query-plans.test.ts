@@ -52,9 +52,15 @@ async function plansOf(work: () => Promise<unknown>): Promise<string[]> {
   return statements.flatMap(({ sql, parameters }) =>
     database
       .prepare<unknown[], { detail: string }>(`EXPLAIN QUERY PLAN ${sql}`)
-      .all(...parameters)
+      .all(...valuesOf(parameters))
       .map(({ detail }) => detail),
   );
+}
+
+/** Of a batch, those of its first row. */
+function valuesOf(parameters: readonly unknown[]): readonly unknown[] {
+  const [first] = parameters;
+  return Array.isArray(first) ? first : parameters;
 }
 
 /** A batch's JSON is scanned as a table; that isn't a scan of the database. */
