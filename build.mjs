@@ -1,7 +1,7 @@
 /** Builds dist/. Why these files, and why CommonJS: docs/adr/0007. */
 import { cpSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
-import { relative, resolve } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { build } from "esbuild";
 
 const MAIN = "src/main.ts";
@@ -22,6 +22,7 @@ const FILES = [
 
 /** Bundled: a package costs more to find and read than to contain. The other packages stay outside. */
 const CONTAINED = "commander";
+const CONTAINED_ENTRY = createRequire(import.meta.url).resolve(CONTAINED);
 
 /** Modules of Node that take about a millisecond to load. An eager file loads them when it first uses them. */
 const LATE = /^node:(child_process|fs\/promises|readline|stream|timers\/promises)$/;
@@ -56,6 +57,8 @@ rmSync("dist", { recursive: true, force: true });
 await Promise.all(FILES.map(buildFile));
 // Beside the file that reads them.
 cpSync("src/server/console/assets", "dist/assets", { recursive: true });
+// Whoever passes a copy on must pass this on too.
+cpSync(join(dirname(CONTAINED_ENTRY), "LICENSE"), `dist/${CONTAINED}.LICENSE`);
 
 function assign(path, name) {
   if (fileOf.has(path)) return;
@@ -83,7 +86,7 @@ function contain() {
   return {
     name: "contain",
     setup({ onResolve }) {
-      onResolve({ filter: new RegExp(`^${CONTAINED}$`) }, () => ({ path: createRequire(import.meta.url).resolve(CONTAINED) }));
+      onResolve({ filter: new RegExp(`^${CONTAINED}$`) }, () => ({ path: CONTAINED_ENTRY }));
     },
   };
 }
