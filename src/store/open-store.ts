@@ -79,7 +79,7 @@ function storeOn(db: Db, cipher: KeyCipher, clock: Clock): Store {
     ...credentialStore(db),
     ...sessionStore(db),
 
-    acceptCalls: (callbackId, calls, now) => acceptCalls(db, callbackId, calls, now),
+    acceptCalls: (submissions, now) => acceptCalls(db, submissions, now),
     listCalls: (callbackId, query) => listCalls(db, clock, callbackId, query),
     findCall: (callbackId, callId) => findCall(db, callbackId, callId),
     listAttempts: (callbackId, callIds, latest) => listAttempts(db, callbackId, callIds, latest),

@@ -126,12 +126,17 @@ export interface NewCall {
   readonly response: MessageResponse;
 }
 
+export interface SubmittedCalls {
+  readonly callbackId: string;
+  readonly calls: readonly NewCall[];
+}
+
 export interface CallStore {
   /**
-   * On disk when it returns. Existing ids stay. Returns the new ids. Throws `not-found` for the callback, `invalid` for an id of
-   * another callback's call.
+   * On disk when it returns; all of them, or none. Existing ids stay. Returns the new ids. Throws `not-found` for a callback, `invalid`
+   * for an id of another callback's call.
    */
-  acceptCalls(callbackId: string, calls: readonly NewCall[], now: number): Promise<readonly string[]>;
+  acceptCalls(submissions: readonly SubmittedCalls[], now: number): Promise<readonly string[]>;
   listCalls(callbackId: string, query: CallQuery): Promise<CallPage>;
   findCall(callbackId: string, callId: string): Promise<Call | null>;
   /** By call id, in order of number. `latest`: at most so many of each. */

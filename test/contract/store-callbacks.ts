@@ -220,7 +220,7 @@ export function describeCallbacks(open: OpenStore): void {
       customParameters: { 'a"b': "ü\u0000\u2028 🎉", __proto__x: "", "": "empty" },
       responseMessage: { channel: "VOICE", kind: "undeliverable", date: "", content: "line\n\t\u0007 'quoted' \\ \u0000 end" },
     });
-    await store.acceptCalls(callback.id, [{ id: "A", response }], NOW);
+    await store.acceptCalls([{ callbackId: callback.id, calls: [{ id: "A", response }] }], NOW);
     expect((await callOf(store, callback, "A")).response).toEqual(response);
   });
 }

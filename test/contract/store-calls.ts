@@ -21,7 +21,9 @@ export function describeCalls(open: OpenStore): void {
     it("stores a response as a PENDING call that waits for its first attempt", async () => {
       const store = await open();
       const callback = await aCallback(store);
-      expect(await store.acceptCalls(callback.id, [{ id: "A", response: aResponse() }], NOW)).toEqual(["A"]);
+      expect(await store.acceptCalls([{ callbackId: callback.id, calls: [{ id: "A", response: aResponse() }] }], NOW)).toEqual([
+        "A",
+      ]);
       const expected: Omit<Call, "seq"> = {
         id: "A",
         callbackId: callback.id,
@@ -51,14 +53,38 @@ export function describeCalls(open: OpenStore): void {
       const first = await callOf(store, callback, "A");
       expect(
         await store.acceptCalls(
-          callback.id,
-          ["B", "C", "A"].map((id) => ({ id, response: aResponse({ messageId: "other" }) })),
+          [
+            {
+              callbackId: callback.id,
+              calls: ["B", "C", "A"].map((id) => ({ id, response: aResponse({ messageId: "other" }) })),
+            },
+          ],
           NOW + 1,
         ),
       ).toEqual(["C"]);
       expect(await callOf(store, callback, "A")).toEqual(first);
       expect(idsOf(await fetchPending(store, callback.id, 10))).toEqual(["A", "B", "C"]);
       expect(await store.countCalls(callback.id)).toEqual({ PENDING: 3, SUCCESS: 0, FAILED: 0 });
+    });
+
+    it("stores responses of different callbacks together, or none of them", async () => {
+      const store = await open();
+      const [one, other] = [await aCallback(store), await aCallback(store)];
+      const submit = (...submissions: [string, string[]][]) =>
+        store.acceptCalls(
+          submissions.map(([callbackId, ids]) => ({ callbackId, calls: ids.map((id) => ({ id, response: aResponse() })) })),
+          NOW,
+        );
+      expect(await submit([one.id, ["A"]], [other.id, ["B", "C"]], [one.id, ["D"]])).toEqual(["A", "B", "C", "D"]);
+      expect(await submit([other.id, ["E", "B"]], [one.id, ["D", "F"]])).toEqual(["E", "F"]);
+      await expect(submit([one.id, ["G"]], [other.id, ["A"]])).rejects.toMatchObject({ code: "invalid" });
+      await expect(submit([one.id, ["G"]], ["FFFFFFFFFFFFFFFF", ["H"]])).rejects.toMatchObject({ code: "not-found" });
+      const waiting = async ({ id }: { id: string }) => idsOf(await fetchPending(store, id, 10));
+      expect([await waiting(one), await waiting(other)]).toEqual([
+        ["A", "D", "F"],
+        ["B", "C", "E"],
+      ]);
+      expect([await store.countCalls(one.id), await store.countCalls(other.id)]).toMatchObject([{ PENDING: 3 }, { PENDING: 3 }]);
     });
 
     it("rejects the whole batch for an id of another callback's call", async () => {

@@ -67,8 +67,12 @@ async function apply(
   switch (kind) {
     case "accept":
       await store.acceptCalls(
-        callback.id,
-        pick.map((place) => ({ id: `${callback.id}-${index}-${place}`, response: aResponse() })),
+        [
+          {
+            callbackId: callback.id,
+            calls: pick.map((place) => ({ id: `${callback.id}-${index}-${place}`, response: aResponse() })),
+          },
+        ],
         now,
       );
       break;

@@ -48,7 +48,8 @@ export function describeListing(open: OpenStore): void {
       const callback = await aCallback(store);
       const content = "x".repeat(7 * 1024 * 1024);
       const response = aResponse({ responseMessage: { ...aResponse().responseMessage, content } });
-      for (const id of ["A", "B", "C", "D", "E"]) await store.acceptCalls(callback.id, [{ id, response }], NOW);
+      for (const id of ["A", "B", "C", "D", "E"])
+        await store.acceptCalls([{ callbackId: callback.id, calls: [{ id, response }] }], NOW);
       const pages: unknown[] = [];
       let cursor: string | undefined;
       do {
@@ -289,8 +290,7 @@ export function describeListing(open: OpenStore): void {
             const store = await open();
             const callback = await aCallback(store, { retriesEnabled: true });
             await store.acceptCalls(
-              callback.id,
-              specs.map(({ response }, index) => ({ id: `C${index}`, response })),
+              [{ callbackId: callback.id, calls: specs.map(({ response }, index) => ({ id: `C${index}`, response })) }],
               NOW,
             );
             const pending = await fetchPending(store, callback.id, 100);
@@ -332,7 +332,7 @@ async function fewAmongMany(store: Store, callback: Callback): Promise<string[]>
   await manyFailed(store, callback, 6_000, (index) => ({ startedAt: NOW + Math.floor(index / 2_500) }));
   const response = aResponse({ responseMessage: { ...aResponse().responseMessage, content: "a NEEDLE" } });
   const needles = Array.from({ length: 6 }, (_, index) => ({ id: `needle ${index}`, response }));
-  await store.acceptCalls(callback.id, needles, NOW);
+  await store.acceptCalls([{ callbackId: callback.id, calls: needles }], NOW);
   for (const [index, { id }] of needles.entries())
     await attempt(store, callback, [id], { startedAt: NOW + (index % 3), result: index % 2 === 0 ? ACCEPTED : REFUSED_503 });
   return ["needle 5", "needle 2", "needle 4", "needle 1", "needle 3", "needle 0"];

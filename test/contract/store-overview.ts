@@ -71,11 +71,7 @@ export function describeOverview(open: OpenStore): void {
       const content = `needle ${"x".repeat(200_000)}`;
       const response = aResponse({ responseMessage: { ...aResponse().responseMessage, content } });
       const ids = Array.from({ length: 30 }, (_, index) => `L${index}`);
-      await store.acceptCalls(
-        callback.id,
-        ids.map((id) => ({ id, response })),
-        NOW,
-      );
+      await store.acceptCalls([{ callbackId: callback.id, calls: ids.map((id) => ({ id, response })) }], NOW);
       const turns = await turnsDuring(async () => {
         const count = await store.countMatching(callback.id, { status: "PENDING", text: "NEEDLE" }, ALL);
         expect(count).toEqual({ count: 30, isExact: true });

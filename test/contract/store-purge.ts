@@ -32,7 +32,9 @@ export function describePurge(open: OpenStore): void {
       for (let chunk = 0; chunk < 4; chunk += 1) chunks.push(await store.purgeDeleted(2));
       expect(chunks).toEqual([2, 2, 1, 0]);
       const again = await store.createCallback(callback.id, callback, NOW);
-      expect(await store.acceptCalls(again.id, [{ id: "A", response: aResponse() }], NOW)).toEqual(["A"]);
+      expect(await store.acceptCalls([{ callbackId: again.id, calls: [{ id: "A", response: aResponse() }] }], NOW)).toEqual([
+        "A",
+      ]);
       expect(await countRows(store, again)).toEqual({ PENDING: 1, SUCCESS: 0, FAILED: 0 });
       expect((await store.listAttempts(again.id, ["A"])).size).toBe(0);
     });

@@ -25,11 +25,7 @@ export function aCallback(store: Store, over: Partial<CallbackSettings> = {}, no
 }
 
 export async function accept(store: Store, callback: Callback, ids: readonly string[], now = NOW): Promise<void> {
-  await store.acceptCalls(
-    callback.id,
-    ids.map((id) => ({ id, response: aResponse() })),
-    now,
-  );
+  await store.acceptCalls([{ callbackId: callback.id, calls: ids.map((id) => ({ id, response: aResponse() })) }], now);
 }
 
 export function aGroup(over: Partial<OutcomeGroup> = {}): OutcomeGroup {

@@ -37,10 +37,14 @@ export function describeWaiting(open: OpenStore): void {
       const content = "x".repeat(300_000);
       const large = aResponse({ responseMessage: { ...aResponse().responseMessage, content } });
       await store.acceptCalls(
-        callback.id,
         [
-          { id: "L", response: large },
-          { id: "S", response: aResponse() },
+          {
+            callbackId: callback.id,
+            calls: [
+              { id: "L", response: large },
+              { id: "S", response: aResponse() },
+            ],
+          },
         ],
         NOW,
       );

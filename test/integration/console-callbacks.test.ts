@@ -22,7 +22,7 @@ async function addCallback(name: string, over: Partial<typeof CALLBACK_SETTINGS>
 
 async function accept(callbackId: string, count: number): Promise<void> {
   const calls = Array.from({ length: count }, (_, index) => ({ id: `${callbackId}-${index}`, response: aResponse() }));
-  await service.store.acceptCalls(callbackId, calls, Date.now());
+  await service.store.acceptCalls([{ callbackId, calls }], Date.now());
 }
 
 /** In the order of the rows. */

@@ -96,7 +96,7 @@ describe("the calls of a callback", () => {
       responseMessage: { channel: "SMS", kind: "reply", date: "", content: hostile },
       customParameters: { [hostile]: hostile },
     });
-    await service.store.acceptCalls(ID, [{ id: hostile, response }], 0);
+    await service.store.acceptCalls([{ callbackId: ID, calls: [{ id: hostile, response }] }], 0);
     const body = `</pre>${hostile}`;
     await attempt([hostile], { result: { kind: "answered", statusCode: 500, statusMessage: hostile, body } });
     const pages = [
@@ -363,7 +363,7 @@ function answered(statusCode: number) {
 
 async function accept(...ids: readonly string[]): Promise<void> {
   const calls = ids.map((id) => ({ id, response: aResponse() }));
-  await service.store.acceptCalls(ID, calls, 0);
+  await service.store.acceptCalls([{ callbackId: ID, calls }], 0);
 }
 
 /** 503 an hour ago, unless said otherwise. */
@@ -380,7 +380,7 @@ async function attempt(ids: readonly string[], over: Partial<Attempt>, callbackI
 
 async function otherCallback(callId: string, result: Attempt["result"]): Promise<void> {
   const { id } = await service.store.createCallback("FEDCBA9876543210", { ...callback, name: "other" }, 0);
-  await service.store.acceptCalls(id, [{ id: callId, response: aResponse() }], 0);
+  await service.store.acceptCalls([{ callbackId: id, calls: [{ id: callId, response: aResponse() }] }], 0);
   await attempt([callId], { startedAt: Date.now() - HOUR / 2, result }, id);
 }
 

@@ -104,7 +104,8 @@ async function listen({ cookies }: Visitor, path = PATH, method = "GET"): Promis
   };
 }
 
-const accept = (id: string, { store } = service) => store.acceptCalls(ID, [{ id, response: aResponse() }], Date.now());
+const accept = (id: string, { store } = service) =>
+  store.acceptCalls([{ callbackId: ID, calls: [{ id, response: aResponse() }] }], Date.now());
 
 describe("a stream", () => {
   it("begins with the versions of its topics, and then says what changes, by any process", async () => {

@@ -34,7 +34,7 @@ async function openWithin(file: string, { lockWaitMs = 5_000 } = {}) {
     made += 1;
     return { id: `C${made}`, response: aResponse() };
   };
-  const accept = (count: number) => acceptCalls(db, "CB", Array.from({ length: count }, nextCall), 0);
+  const accept = (count: number) => acceptCalls(db, [{ callbackId: "CB", calls: Array.from({ length: count }, nextCall) }], 0);
   return { database, db, accept };
 }
 

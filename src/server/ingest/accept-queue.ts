@@ -1,7 +1,7 @@
 /** One flush to disk for many requests. */
 import { isWhcbError } from "../../domain/errors.js";
 import type { Clock } from "../../platform/clock.js";
-import type { CallStore, NewCall } from "../../store/store.js";
+import type { CallStore, NewCall, SubmittedCalls } from "../../store/store.js";
 
 /** Per transaction. A request's calls are never split. */
 const MAX_GROUP_CALLS = 2000;
@@ -10,8 +10,7 @@ const MAX_GROUP_BYTES = 4 * 1024 * 1024;
 /** Of the event loop. */
 const MAX_TURNS = 16;
 
-interface Waiter {
-  readonly calls: readonly NewCall[];
+interface Waiter extends SubmittedCalls {
   /** Approximate. */
   readonly bytes: number;
   readonly resolve: (accepted: number) => void;
@@ -27,8 +26,8 @@ export interface AcceptQueueDeps {
 
 export class AcceptQueue {
   readonly #deps: AcceptQueueDeps;
-  /** By callback, while its loop runs. */
-  readonly #waiters = new Map<string, Waiter[]>();
+  readonly #waiters: Waiter[] = [];
+  #isRunning = false;
 
   constructor(deps: AcceptQueueDeps) {
     this.#deps = deps;
@@ -37,50 +36,52 @@ export class AcceptQueue {
   /** New calls, once all are on disk. Throws as `acceptCalls`; then none was stored. */
   accept(callbackId: string, calls: readonly NewCall[], bytes: number): Promise<number> {
     return new Promise((resolve, reject) => {
-      const waiters = this.#waiters.get(callbackId);
-      if (waiters !== undefined) {
-        waiters.push({ calls, bytes, resolve, reject });
-        return;
-      }
-      const first: Waiter[] = [{ calls, bytes, resolve, reject }];
-      this.#waiters.set(callbackId, first);
-      void this.#run(callbackId, first);
+      this.#waiters.push({ callbackId, calls, bytes, resolve, reject });
+      if (!this.#isRunning) void this.#run();
     });
   }
 
-  async #run(callbackId: string, waiters: Waiter[]): Promise<void> {
-    while (waiters.length > 0) {
-      await this.#gather(waiters);
-      await this.#commit(callbackId, takeGroup(waiters));
+  async #run(): Promise<void> {
+    this.#isRunning = true;
+    while (this.#waiters.length > 0) {
+      await this.#gather();
+      await this.#commit(takeGroup(this.#waiters));
     }
-    this.#waiters.delete(callbackId);
+    this.#isRunning = false;
   }
 
   /** Waiting clients send again within a few turns of a commit. */
-  async #gather(waiters: readonly Waiter[]): Promise<void> {
-    for (let turn = 0, before = 0; turn < MAX_TURNS && waiters.length > before; turn++) {
-      before = waiters.length;
+  async #gather(): Promise<void> {
+    for (let turn = 0, before = 0; turn < MAX_TURNS && this.#waiters.length > before; turn++) {
+      before = this.#waiters.length;
       await this.#deps.clock.nextTurn();
     }
   }
 
-  async #commit(callbackId: string, group: readonly Waiter[]): Promise<void> {
-    const { store, clock, onAccepted } = this.#deps;
+  async #commit(group: readonly Waiter[]): Promise<void> {
+    const { store, clock } = this.#deps;
     try {
-      const calls = group.flatMap((waiter) => waiter.calls);
-      const accepted = await store.acceptCalls(callbackId, calls, clock.now());
-      onAccepted(callbackId, accepted.length);
-      const left = new Set(accepted);
+      const left = new Set(await store.acceptCalls(group, clock.now()));
       // Of an id in two requests, the first is stored.
-      for (const { calls, resolve } of group) resolve(calls.filter(({ id }) => left.delete(id)).length);
+      const accepted = group.map(({ calls }) => calls.filter(({ id }) => left.delete(id)).length);
+      this.#notify(group, accepted);
+      for (const [index, { resolve }] of group.entries()) resolve(accepted[index] ?? 0);
     } catch (error) {
-      // One request's invalid id must not fail the others.
-      if (group.length > 1 && isWhcbError(error, "invalid")) {
-        for (const waiter of group) await this.#commit(callbackId, [waiter]);
+      // One request's invalid id or deleted callback must not fail the others.
+      if (group.length > 1 && (isWhcbError(error, "invalid") || isWhcbError(error, "not-found"))) {
+        for (const waiter of group) await this.#commit([waiter]);
         return;
       }
       for (const waiter of group) waiter.reject(error);
     }
+  }
+
+  /** Once per callback. */
+  #notify(group: readonly Waiter[], accepted: readonly number[]): void {
+    const counts = new Map<string, number>();
+    for (const [index, { callbackId }] of group.entries())
+      counts.set(callbackId, (counts.get(callbackId) ?? 0) + (accepted[index] ?? 0));
+    for (const [callbackId, count] of counts) this.#deps.onAccepted(callbackId, count);
   }
 }
 

@@ -1,62 +1,87 @@
 import { sql } from "kysely";
 import { WhcbError } from "../../domain/errors.js";
-import { requireCallback } from "../callbacks/callback-row.js";
-import { recordChange } from "../change-log.js";
+import { readLiveCallbacks } from "../callbacks/callback-row.js";
+import { recordChanges } from "../change-log.js";
 import { type Db, NEVER } from "../schema.js";
-import { batchOf, cell, listOf } from "../sqlite/json-rows.js";
-import type { NewCall } from "../store.js";
+import { batchOf, type Cell, cell } from "../sqlite/json-rows.js";
+import type { SubmittedCalls } from "../store.js";
 import { CountChanges } from "./call-counts.js";
 import { encodeResponse } from "./call-row.js";
 
 /** Characters. A thousand large responses would exceed the longest string. */
 const INSERT_LENGTH = 8 * 1024 * 1024;
 
-/** Atomic, in the order given. Returns the new ids. */
-export function acceptCalls(db: Db, callbackId: string, calls: readonly NewCall[], now: number): Promise<readonly string[]> {
+/** Atomic, in the order given. Returns the new ids. Throws `not-found`, and `invalid` for an id of another callback's call. */
+export function acceptCalls(db: Db, submissions: readonly SubmittedCalls[], now: number): Promise<readonly string[]> {
   return db.transaction().execute(async (trx) => {
-    const { key } = await requireCallback(trx, callbackId);
+    const keys = await requireCallbacks(trx, submissions);
     const before = await lastSeq(trx);
     let accepted = 0;
-    for (const rows of chunksOf(calls)) {
+    for (const rows of chunksOf(submissions, keys)) {
       const { numAffectedRows } = await sql`
         INSERT INTO calls (callback_key, accepted_at, status, attempt_count, attempted_at, failed_in_recovery, changed_at, id, message_id, channel, response)
-        SELECT ${key}, ${now}, 'PENDING', 0, ${sql.lit(NEVER)}, 0, ${now}, ${cell(0)}, ${cell(1)}, ${cell(2)}, ${cell(3)}
+        SELECT ${cell(0)}, ${now}, 'PENDING', 0, ${sql.lit(NEVER)}, 0, ${now}, ${cell(1)}, ${cell(2)}, ${cell(3)}, ${cell(4)}
         FROM ${batchOf(rows)} WHERE true
         ON CONFLICT (id) DO NOTHING`.execute(trx);
       accepted += Number(numAffectedRows ?? 0n);
     }
-    const ids = calls.map(({ id }) => id);
-    const areAllNew = accepted === calls.length;
-    if (!areAllNew) await rejectForeignIds(trx, key, ids);
+    const all = submissions.flatMap(({ callbackId, calls }) =>
+      calls.map(({ id }) => ({ id, callback_key: keyOf(keys, callbackId) })),
+    );
+    const areAllNew = accepted === all.length;
+    if (!areAllNew) await rejectForeignIds(trx, all);
+    const added = areAllNew ? all : await callsSince(trx, before);
     const changes = new CountChanges();
-    changes.add(key, "PENDING", accepted);
+    for (const { callback_key } of added) changes.add(callback_key, "PENDING", 1);
     await changes.save(trx);
-    await recordChange(trx, callbackId);
-    return areAllNew ? ids : await idsSince(trx, before);
+    await recordChanges(trx, [...keys.keys()]);
+    return added.map(({ id }) => id);
   });
 }
 
+type CallbackKeys = ReadonlyMap<string, number>;
+
+async function requireCallbacks(db: Db, submissions: readonly SubmittedCalls[]): Promise<CallbackKeys> {
+  const ids = [...new Set(submissions.map(({ callbackId }) => callbackId))];
+  const callbacks = await readLiveCallbacks(db, ids);
+  const missing = ids.find((id) => !callbacks.has(id));
+  if (missing !== undefined) throw new WhcbError("not-found", `No callback ${missing}`);
+  return new Map(Array.from(callbacks, ([id, { key }]) => [id, key]));
+}
+
+function keyOf(keys: CallbackKeys, callbackId: string): number {
+  return keys.get(callbackId) ?? Number.NaN;
+}
+
 /** Only one chunk is in memory. */
-function* chunksOf(calls: readonly NewCall[]): Generator<readonly (readonly string[])[]> {
-  let rows: string[][] = [];
+function* chunksOf(submissions: readonly SubmittedCalls[], keys: CallbackKeys): Generator<readonly (readonly Cell[])[]> {
+  let rows: Cell[][] = [];
   let length = 0;
-  for (const { id, response } of calls) {
-    const encoded = JSON.stringify(encodeResponse(response));
-    if (rows.length > 0 && length + encoded.length > INSERT_LENGTH) {
-      yield rows;
-      rows = [];
-      length = 0;
+  for (const { callbackId, calls } of submissions) {
+    const key = keyOf(keys, callbackId);
+    for (const { id, response } of calls) {
+      const encoded = JSON.stringify(encodeResponse(response));
+      if (rows.length > 0 && length + encoded.length > INSERT_LENGTH) {
+        yield rows;
+        rows = [];
+        length = 0;
+      }
+      rows.push([key, id, response.messageId, response.responseMessage.channel, encoded]);
+      length += encoded.length;
     }
-    rows.push([id, response.messageId, response.responseMessage.channel, encoded]);
-    length += encoded.length;
   }
   if (rows.length > 0) yield rows;
 }
 
-async function rejectForeignIds(db: Db, callbackKey: number, ids: readonly string[]): Promise<void> {
+interface AddedCall {
+  readonly id: string;
+  readonly callback_key: number;
+}
+
+async function rejectForeignIds(db: Db, calls: readonly AddedCall[]): Promise<void> {
   const { rows } = await sql<{ id: string }>`
-    SELECT calls.id FROM ${listOf(ids)} CROSS JOIN calls ON calls.id = batch.value
-    WHERE calls.callback_key <> ${callbackKey} LIMIT 1`.execute(db);
+    SELECT calls.id FROM ${batchOf(calls.map(({ id, callback_key }) => [id, callback_key]))} CROSS JOIN calls ON calls.id = ${cell(0)}
+    WHERE calls.callback_key <> ${cell(1)} LIMIT 1`.execute(db);
   const foreign = rows[0];
   if (foreign !== undefined) throw new WhcbError("invalid", `The id ${foreign.id} belongs to another callback's call`);
 }
@@ -68,7 +93,7 @@ async function lastSeq(db: Db): Promise<number> {
 }
 
 /** Those of this transaction. RETURNING would cost as much as the insert itself. */
-async function idsSince(db: Db, seq: number): Promise<readonly string[]> {
-  const { rows } = await sql<{ id: string }>`SELECT id FROM calls WHERE seq > ${seq} ORDER BY seq`.execute(db);
-  return rows.map(({ id }) => id);
+async function callsSince(db: Db, seq: number): Promise<readonly AddedCall[]> {
+  const { rows } = await sql<AddedCall>`SELECT id, callback_key FROM calls WHERE seq > ${seq} ORDER BY seq`.execute(db);
+  return rows;
 }

@@ -14,7 +14,7 @@ import { closeOutages, saveOpenOutages } from "./outages.js";
 
 export function commitOutcomes(db: Db, group: OutcomeGroup): Promise<CommittedOutcomes> {
   return db.transaction().execute(async (trx) => {
-    const callbacks = await readLiveCallbacks(trx, group);
+    const callbacks = await readLiveCallbacks(trx, callbackIdsOf(group));
     const changes = new CountChanges();
     const states = await readStatesBySeq(trx, seqsOf(group));
     const skippedHoldings = applyHoldings(states, group, callbacks);
@@ -44,6 +44,13 @@ function withoutSkipped(endpoints: readonly EndpointChange[], skippedHoldings: R
     return { ...change, outage };
   });
   return { endpoints: changes, droppedOutages };
+}
+
+function callbackIdsOf({ attempts, holdings, endpoints, closedOutages, mails }: OutcomeGroup): string[] {
+  const ids = new Set<string>();
+  for (const part of [attempts, holdings, endpoints, closedOutages, mails])
+    for (const { callbackId } of part) ids.add(callbackId);
+  return [...ids];
 }
 
 function seqsOf({ attempts, holdings }: OutcomeGroup): number[] {

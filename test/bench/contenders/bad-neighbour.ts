@@ -58,7 +58,7 @@ await contender<Options>(async ({ origin, database, waiting, seconds }) => {
       // From before the commit: on the good endpoints' side nothing of what is ours is left out.
       for (const { id } of calls) acceptedAt.set(id, performance.now());
       open += calls.length;
-      await store.acceptCalls(callbackId, calls, systemClock.now());
+      await store.acceptCalls([{ callbackId, calls }], systemClock.now());
       dispatcher.accepted(callbackId);
     }
     await delay(Math.max(0, began + turn * TURN_MS - performance.now()));

@@ -14,7 +14,7 @@ const store = await openBenchStore(":memory:");
 await store.createCallback("00112233445566AA", settingsFor("http://127.0.0.1:9/hook"), 0);
 await store.saveCredential(await makeCredential(CREDENTIALS, systemRandom), 0);
 const app = await createApp({
-  store: { ...store, acceptCalls: async (_callbackId, calls) => calls.map(({ id }) => id) },
+  store: { ...store, acceptCalls: async (submissions) => submissions.flatMap(({ calls }) => calls.map(({ id }) => id)) },
   clock: systemClock,
   timers: systemTimers,
   random: systemRandom,

@@ -20,7 +20,7 @@ export function openBenchStore(path: string): Promise<Store> {
 export async function fill(store: Store, callbackId: string, count: number): Promise<void> {
   for (let done = 0; done < count; done += CHUNK) {
     const now = systemClock.now();
-    await store.acceptCalls(callbackId, newCalls(Math.min(CHUNK, count - done), now), now);
+    await store.acceptCalls([{ callbackId, calls: newCalls(Math.min(CHUNK, count - done), now) }], now);
   }
 }
 

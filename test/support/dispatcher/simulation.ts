@@ -123,7 +123,7 @@ export class Simulation {
   async accept(callback: Callback, count = 1, response = aResponse()): Promise<string[]> {
     const now = this.clock.now();
     const calls = Array.from({ length: count }, () => ({ id: timeOrderedId(now, this.random), response }));
-    await this.store.acceptCalls(callback.id, calls, now);
+    await this.store.acceptCalls([{ callbackId: callback.id, calls }], now);
     this.dispatcher.accepted(callback.id);
     return calls.map(({ id }) => id);
   }

@@ -83,7 +83,8 @@ describe("a dispatcher", () => {
     sim.endpoint = down;
     const callbacks = [];
     for (let made = 0; made < 450; made += 1) callbacks.push(await sim.callback({ name: `callback ${made}` }));
-    for (const callback of callbacks) await sim.store.acceptCalls(callback.id, [{ id: callback.id, response: aResponse() }], 0);
+    for (const callback of callbacks)
+      await sim.store.acceptCalls([{ callbackId: callback.id, calls: [{ id: callback.id, response: aResponse() }] }], 0);
     await sim.settle();
     expect(sim.sent).toHaveLength(450);
     expect(read).toEqual([200, 200, 50]);

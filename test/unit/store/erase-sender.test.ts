@@ -30,11 +30,7 @@ const idOf = (index: number) => index.toString(16).toUpperCase().padStart(32, "0
 
 async function acceptFrom(store: Store, callbackId: string, ids: readonly string[], mobile = MOBILE): Promise<void> {
   const response = aResponse({ from: { ...aResponse().from, mobile }, customParameters: { number: mobile } });
-  await store.acceptCalls(
-    callbackId,
-    ids.map((id) => ({ id, response })),
-    NOW,
-  );
+  await store.acceptCalls([{ callbackId, calls: ids.map((id) => ({ id, response })) }], NOW);
 }
 
 it("erases the calls of a sender in every state, and their attempts, and keeps ids, counts and everyone else's", async () => {

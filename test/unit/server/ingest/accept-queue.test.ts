@@ -49,6 +49,24 @@ describe("AcceptQueue", () => {
     expect([commits, await accepted(), notified]).toEqual([1, ids, [[ID, 64]]]);
   });
 
+  it("commits requests for different callbacks that arrive together in one transaction", async () => {
+    const counts = await Promise.all([
+      queue.accept(ID, [aCall("A")], 0),
+      queue.accept(OTHER, [aCall("B"), aCall("C")], 0),
+      queue.accept(ID, [aCall("D")], 0),
+    ]);
+    expect([commits, counts, await accepted(), await accepted(OTHER), notified]).toEqual([
+      1,
+      [1, 2, 1],
+      ["A", "D"],
+      ["B", "C"],
+      [
+        [ID, 2],
+        [OTHER, 2],
+      ],
+    ]);
+  });
+
   it("counts an id once, in the request that stored it, whether the repeats are in one group or not", async () => {
     const together = await Promise.all([
       queue.accept(ID, [aCall("A"), aCall("B"), aCall("A")], 0),

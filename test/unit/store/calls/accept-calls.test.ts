@@ -27,10 +27,10 @@ describe("a batch of large responses", () => {
     for (const id of ["CB", "OTHER"]) await callbacks.createCallback(id, someSettings({ name: id }), 0);
     const response = aResponse({ responseMessage: { channel: "SMS", kind: "reply", date: "", content: "x".repeat(3 * MB) } });
     const calls = ["A", "B", "C", "D", "E"].map((id) => ({ id, response }));
-    expect(await acceptCalls(db, "CB", calls, 0)).toEqual(["A", "B", "C", "D", "E"]);
+    expect(await acceptCalls(db, [{ callbackId: "CB", calls }], 0)).toEqual(["A", "B", "C", "D", "E"]);
     expect(lengths.map((length) => Math.floor(length / MB))).toEqual([6, 6, 3]);
     const again = ["F", "G", "H", "A"].map((id) => ({ id, response }));
-    await expect(acceptCalls(db, "OTHER", again, 0)).rejects.toMatchObject({ code: "invalid" });
+    await expect(acceptCalls(db, [{ callbackId: "OTHER", calls: again }], 0)).rejects.toMatchObject({ code: "invalid" });
     expect(database.prepare("SELECT id FROM calls ORDER BY seq").pluck().all()).toEqual(["A", "B", "C", "D", "E"]);
     await db.destroy();
   });

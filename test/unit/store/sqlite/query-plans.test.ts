@@ -130,10 +130,10 @@ describe("query plans", () => {
   });
 
   it("accepting, committing outcomes and purging find rows only by key", async () => {
-    await acceptCalls(db, "CB", [{ id: "A", response: aResponse() }], NOW);
+    await acceptCalls(db, [{ callbackId: "CB", calls: [{ id: "A", response: aResponse() }] }], NOW);
     const outcome = { callbackId: "CB", callSeq: 1, attempt: anAttempt(), random: 0, recovery: 0 };
     const plans = [
-      ...(await plansOf(() => acceptCalls(db, "CB", [{ id: "B", response: aResponse() }], NOW))),
+      ...(await plansOf(() => acceptCalls(db, [{ callbackId: "CB", calls: [{ id: "B", response: aResponse() }] }], NOW))),
       ...(await plansOf(() => commitOutcomes(db, aGroup({ attempts: [outcome] })))),
       ...(await plansOf(() => purgeDeleted(db, 10))),
       ...(await plansOf(() => purgeExpired(db, NOW, 10, DEFAULT_SERVICE_SETTINGS))),
