@@ -11,6 +11,7 @@ import { list } from "./rows/list.js";
 import { manyEndpoints } from "./rows/many-endpoints.js";
 import { memory } from "./rows/memory.js";
 import { outage } from "./rows/outage.js";
+import { recovery } from "./rows/recovery.js";
 import { replay } from "./rows/replay.js";
 import { start } from "./rows/start.js";
 import { through } from "./rows/through.js";
@@ -20,6 +21,7 @@ import { rowsAsTable } from "./run/table.js";
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   drain,
+  recovery,
   "many-endpoints": manyEndpoints,
   accept,
   "bulk-accept": bulkAccept,

@@ -1,11 +1,11 @@
 /** Hands in requests of two responses each over 64 connections, in turn to each of `callbacks`, and waits until all have arrived. */
 import { setTimeout as delay } from "node:timers/promises";
-import { Pool, request } from "undici";
+import { Pool } from "undici";
+import { readArrivals } from "../run/arrivals.js";
 import { contender, MEASURED, MEASURING, mark } from "../run/contender.js";
 import { callbackIdOf } from "../run/copy-callback.js";
 import { SUBMISSION } from "../run/sample.js";
 import { HEADERS } from "../run/service.js";
-import type { Arrivals } from "./receiver.js";
 
 interface Options {
   readonly url: string;
@@ -22,7 +22,7 @@ await contender<Options>(async ({ url, receiver, requests, callbacks }) => {
   const pool = new Pool(url, { connections: CONNECTIONS, pipelining: 1 });
   const headers = { ...HEADERS, "content-type": "application/json" };
   const handIn = async (count: number, callbackOf: (index: number) => number) => {
-    const before = await arrived(receiver);
+    const before = (await readArrivals(receiver)).accepted;
     let next = 0;
     const work = async () => {
       while (next < count) {
@@ -33,7 +33,7 @@ await contender<Options>(async ({ url, receiver, requests, callbacks }) => {
       }
     };
     await Promise.all(Array.from({ length: CONNECTIONS }, work));
-    while ((await arrived(receiver)) - before < count * EACH) await delay(10);
+    while ((await readArrivals(receiver)).accepted - before < count * EACH) await delay(10);
   };
   await handIn(Math.min(2_500, Math.ceil(requests / 4)), () => 0);
   mark(MEASURING);
@@ -43,8 +43,3 @@ await contender<Options>(async ({ url, receiver, requests, callbacks }) => {
   mark(MEASURED);
   return { rate, items: requests * EACH };
 });
-
-async function arrived(receiver: string): Promise<number> {
-  const answer = await request(`${receiver}/arrivals`);
-  return ((await answer.body.json()) as Arrivals).accepted;
-}

@@ -1,6 +1,6 @@
 /**
  * The endpoint of all benches: 200 to everything, but a path with "hang" is never answered, and 503 while it is down. Prints its port.
- * `GET /arrivals` is answered with what arrived; `PUT /up` and `PUT /down` forget that.
+ * `GET /arrivals` is answered with what arrived; `PUT /up` and `PUT /down` too, and begin a new count.
  */
 import { createServer } from "node:http";
 
@@ -21,14 +21,14 @@ let lastAt = 0;
 const server = createServer((request, response) => {
   const { url = "", method } = request;
   if (url === "/arrivals" && method === "GET") {
-    response.end(JSON.stringify({ accepted, rejected, ms: lastAt - firstAt } satisfies Arrivals));
+    response.end(arrivals());
     return;
   }
   if (method === "PUT") {
+    response.end(arrivals());
     isDown = url === "/down";
     accepted = 0;
     rejected = 0;
-    response.end();
     return;
   }
   request.resume();
@@ -50,3 +50,7 @@ server.listen(0, "127.0.0.1", () => {
   const address = server.address();
   if (address !== null && typeof address === "object") process.stdout.write(`${address.port}\n`);
 });
+
+function arrivals(): string {
+  return JSON.stringify({ accepted, rejected, ms: lastAt - firstAt } satisfies Arrivals);
+}

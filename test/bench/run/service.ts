@@ -1,6 +1,8 @@
 /** The built `whcb serve`, and how its callers let themselves in. */
 import { Buffer } from "node:buffer";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { request } from "undici";
 import { MEASURING } from "./contender.js";
 import { cpuOfProcesses } from "./process-cpu.mjs";
 import { SECRET_KEY } from "./sample.js";
@@ -14,9 +16,12 @@ export const HEADERS = {
   accept: "application/json",
 };
 
+const LOOK_EVERY_MS = 250;
+
 export interface ServiceOptions {
   readonly database: string;
   readonly dispatch: boolean;
+  readonly flags?: readonly string[];
   readonly nodeOptions?: readonly string[];
 }
 
@@ -25,14 +30,26 @@ export interface RunningService extends Started {
 }
 
 export async function startBenchService(scope: Scope, options: ServiceOptions): Promise<RunningService> {
-  const { database, dispatch, nodeOptions = [] } = options;
+  const { database, dispatch, flags = [], nodeOptions = [] } = options;
   const serve = ["serve", "--port", "0", "--db", database, "--no-endpoint-check", ...(dispatch ? [] : ["--no-dispatch"])];
-  const started = await scope.startScript("serve", [...nodeOptions, whcbOf(scope), ...serve], {
+  const started = await scope.startScript("serve", [...nodeOptions, whcbOf(scope), ...serve, ...flags], {
     env: commandEnv(scope),
     // What it logs, and why it can't start.
     isWorthShowing: (line) => /^(\{|error)/.test(line),
   });
   return { ...started, url: started.line.replace(/^Listening on /, "") };
+}
+
+/** Of its metrics. */
+export type Gauge = "whcb_calls_waiting" | "whcb_outages_open";
+
+export async function untilGauge({ url }: RunningService, gauge: Gauge, wanted: number): Promise<void> {
+  for (;;) {
+    const answer = await request(`${url}/metrics`, { headers: HEADERS });
+    const text = await answer.body.text();
+    if (text.includes(`\n${gauge} ${wanted}\n`)) return;
+    await delay(LOOK_EVERY_MS);
+  }
 }
 
 export function whcbOf(scope: Scope): string {
