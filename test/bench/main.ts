@@ -7,6 +7,7 @@ import { accept } from "./rows/accept.js";
 import { badNeighbour } from "./rows/bad-neighbour.js";
 import { bulkAccept } from "./rows/bulk-accept.js";
 import { drain } from "./rows/drain.js";
+import { idle } from "./rows/idle.js";
 import { list } from "./rows/list.js";
 import { manyEndpoints } from "./rows/many-endpoints.js";
 import { memory } from "./rows/memory.js";
@@ -23,6 +24,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   drain,
   recovery,
   "many-endpoints": manyEndpoints,
+  idle,
   accept,
   "bulk-accept": bulkAccept,
   through,

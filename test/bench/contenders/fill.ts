@@ -17,11 +17,13 @@ interface Options {
   readonly failedEach: number;
   /** Callbacks like it, each with as many calls. */
   readonly copies?: number;
+  /** So many of all callbacks get so many waiting calls more. */
+  readonly more?: { readonly callbacks: number; readonly calls: number };
 }
 
 const CHUNK = 1_000;
 
-await contender<Options>(async ({ database, url, count, failedEach, copies = 0 }) => {
+await contender<Options>(async ({ database, url, count, failedEach, copies = 0, more }) => {
   const store = await openBenchStore(database);
   const callback = await store.createCallback(
     callbackIdOf(0),
@@ -38,8 +40,15 @@ await contender<Options>(async ({ database, url, count, failedEach, copies = 0 }
   const countLargeUs = await countUs(store, callback.id);
   await store.close();
   copyCallback(database, copies);
+  if (more !== undefined) await addCalls(database, more);
   return { countSmallUs, countLargeUs };
 });
+
+async function addCalls(database: string, { callbacks, calls }: NonNullable<Options["more"]>): Promise<void> {
+  const store = await openBenchStore(database);
+  for (let index = 0; index < callbacks; index += 1) await fill(store, callbackIdOf(index), calls);
+  await store.close();
+}
 
 async function attemptAll(store: Store, callbackId: string, size: number, failedEach: number): Promise<void> {
   const calls = await fetchPending(store, callbackId, size);

@@ -41,7 +41,7 @@ export async function startBenchService(scope: Scope, options: ServiceOptions): 
 }
 
 /** Of its metrics. */
-export type Gauge = "whcb_calls_waiting" | "whcb_outages_open";
+export type Gauge = "whcb_calls_waiting" | "whcb_outages_open" | "whcb_mails_owed";
 
 export async function untilGauge({ url }: RunningService, gauge: Gauge, wanted: number): Promise<void> {
   for (;;) {
