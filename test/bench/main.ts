@@ -6,6 +6,7 @@ import { parseArgs } from "node:util";
 import { accept } from "./rows/accept.js";
 import { badNeighbour } from "./rows/bad-neighbour.js";
 import { bulkAccept } from "./rows/bulk-accept.js";
+import { costCurve } from "./rows/cost-curve.js";
 import { drain } from "./rows/drain.js";
 import { idle } from "./rows/idle.js";
 import { list } from "./rows/list.js";
@@ -24,6 +25,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   drain,
   recovery,
   "many-endpoints": manyEndpoints,
+  "cost-curve": costCurve,
   idle,
   accept,
   "bulk-accept": bulkAccept,

@@ -15,7 +15,7 @@ interface Options {
 const WARM_UP = 5_000;
 
 await contender<Options>(async ({ url, database, count }) => {
-  await warmUp(`${database}-warm-up`, url, Math.min(WARM_UP, count));
+  await warmUp(`${database}-warm-up`, url);
   const store = await openBenchStore(database);
   const { waiting } = await store.readGauges();
   let delivering: Delivering | undefined;
@@ -38,10 +38,10 @@ await contender<Options>(async ({ url, database, count }) => {
   return { ...figures };
 });
 
-async function warmUp(database: string, url: string, count: number): Promise<void> {
+async function warmUp(database: string, url: string): Promise<void> {
   const store = await openBenchStore(database);
   const callback = await store.createCallback(callbackIdOf(0), settingsFor(url), 0);
-  await fill(store, callback.id, count);
+  await fill(store, callback.id, WARM_UP);
   const delivering = startDelivering(store);
   await untilSent(store, callback.id);
   await delivering.stop();

@@ -1,3 +1,4 @@
+import { drained } from "../run/drained.js";
 import { compare, limited } from "../run/measures.js";
 import { medians } from "../run/rounds.js";
 import type { Bench, Scope } from "../run/scope.js";
@@ -15,8 +16,8 @@ export const manyEndpoints: Bench = async (scope) => {
   const callbacks = Math.round(scope.scaled(CALLS) / CALLS_EACH);
   const requests = scope.scaled(REQUESTS);
   const { one, many, oneGiven, manyGiven } = await medians(scope.settings.rounds, {
-    one: () => drained(scope, origin, callbacks * CALLS_EACH, 1),
-    many: () => drained(scope, origin, callbacks * CALLS_EACH, callbacks),
+    one: () => drained(scope, { origin, callbacks: 1, callsEach: callbacks * CALLS_EACH }),
+    many: () => drained(scope, { origin, callbacks, callsEach: CALLS_EACH }),
     oneGiven: () => handedIn(scope, origin, requests, 1),
     manyGiven: () => handedIn(scope, origin, requests, requests),
   });
@@ -41,13 +42,6 @@ export const manyEndpoints: Bench = async (scope) => {
     limited({ measure: "longest pause of the second", ours: manyGiven?.pauseMs, unit: "ms" }),
   ];
 };
-
-async function drained(scope: Scope, origin: string, count: number, callbacks: number) {
-  const database = scope.freshFile(".db");
-  const url = `${origin}/hook`;
-  await scope.measure("fill", { database, url, count: count / callbacks, failedEach: 0, copies: callbacks - 1 });
-  return scope.measure("drain-filled", { url, database, count });
-}
 
 async function handedIn(scope: Scope, receiver: string, requests: number, callbacks: number) {
   const database = scope.freshFile(".db");

@@ -51,8 +51,8 @@ export function startDelivering(store: Store, over: Partial<DispatcherDeps> = {}
   return {
     dispatcher,
     async stop() {
-      await deliverer.close();
       await dispatcher.stop();
+      await deliverer.close();
     },
   };
 }
