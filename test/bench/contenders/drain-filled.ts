@@ -12,7 +12,7 @@ interface Options {
   readonly count: number;
 }
 
-const WARM_UP = 5_000;
+const WARM_UP = 30_000;
 
 await contender<Options>(async ({ url, database, count }) => {
   await warmUp(`${database}-warm-up`, url);
