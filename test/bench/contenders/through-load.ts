@@ -12,7 +12,7 @@ import { SUBMISSION } from "../run/sample.js";
 import { HEADERS } from "../run/service.js";
 
 const CONNECTIONS = 64;
-const TURN_MS = 5;
+const TURN_MS = 1;
 
 const arrivals = new Map<string, number>();
 let arrived = 0;

@@ -17,7 +17,7 @@ export const costCurve: Bench = async (scope) => {
   const delivered = scope.scaled(DELIVERED);
   const byEndpoints = ENDPOINTS.filter((callbacks) => callbacks <= calls).map(
     (callbacks): Point => ({
-      name: `${callbacks} endpoints`,
+      name: callbacks === 1 ? "1 endpoint" : `${callbacks} endpoints`,
       backlog: { origin, callbacks, callsEach: Math.floor(calls / callbacks) },
     }),
   );
