@@ -1,4 +1,5 @@
 /** Makes a database: a callback "demo" with calls that wait, or that were attempted (one in `failedEach` failed), and copies of it. */
+import { STATUS_CODES } from "node:http";
 import type { Attempt } from "../../../src/domain/attempt.js";
 import { DEFAULT_RETRY_POLICY } from "../../../src/domain/retry-policy.js";
 import type { Store } from "../../../src/store/store.js";
@@ -7,7 +8,7 @@ import { contender } from "../run/contender.js";
 import { callbackIdOf, copyCallback } from "../run/copy-callback.js";
 import { fill, openBenchStore } from "../run/product.js";
 import { median } from "../run/rounds.js";
-import { settingsFor } from "../run/sample.js";
+import { RARE_RESPONSE, settingsFor } from "../run/sample.js";
 
 interface Options {
   readonly database: string;
@@ -15,6 +16,8 @@ interface Options {
   readonly count: number;
   /** 0: nothing was attempted, all wait. */
   readonly failedEach: number;
+  /** Of those attempted, so many more that have little in common with the others, spread over all. */
+  readonly rare?: number;
   /** Callbacks like it, each with as many calls. */
   readonly copies?: number;
   /** So many of all callbacks get so many waiting calls more. */
@@ -23,7 +26,7 @@ interface Options {
 
 const CHUNK = 1_000;
 
-await contender<Options>(async ({ database, url, count, failedEach, copies = 0, more }) => {
+await contender<Options>(async ({ database, url, count, failedEach, rare = 0, copies = 0, more }) => {
   const store = await openBenchStore(database);
   const callback = await store.createCallback(
     callbackIdOf(0),
@@ -34,7 +37,11 @@ await contender<Options>(async ({ database, url, count, failedEach, copies = 0, 
   for (let done = 0; done < count; done += CHUNK) {
     const size = Math.min(CHUNK, count - done);
     await fill(store, callback.id, size);
-    if (failedEach > 0) await attemptAll(store, callback.id, size, failedEach);
+    if (failedEach > 0) await attemptAll(store, callback.id, size, (index) => (index % failedEach === 0 ? 503 : 200));
+    if (Math.floor(((done + size) * rare) / count) > Math.floor((done * rare) / count)) {
+      await fill(store, callback.id, 1, RARE_RESPONSE);
+      await attemptAll(store, callback.id, 1, () => 404);
+    }
     if (done === 0) countSmallUs = await countUs(store, callback.id);
   }
   const countLargeUs = await countUs(store, callback.id);
@@ -50,12 +57,17 @@ async function addCalls(database: string, { callbacks, calls }: NonNullable<Opti
   await store.close();
 }
 
-async function attemptAll(store: Store, callbackId: string, size: number, failedEach: number): Promise<void> {
+async function attemptAll(
+  store: Store,
+  callbackId: string,
+  size: number,
+  statusCodeOf: (index: number) => number,
+): Promise<void> {
   const calls = await fetchPending(store, callbackId, size);
   const attempts = calls.map(({ seq }, index) => ({
     callbackId,
     callSeq: seq,
-    attempt: attemptWith(index % failedEach === 0 ? 503 : 200),
+    attempt: attemptWith(statusCodeOf(index)),
     random: 0.5,
     recovery: 0,
   }));
@@ -70,7 +82,7 @@ async function attemptAll(store: Store, callbackId: string, size: number, failed
 }
 
 function attemptWith(statusCode: number): Attempt {
-  const statusMessage = statusCode === 200 ? "OK" : "Service Unavailable";
+  const statusMessage = STATUS_CODES[statusCode] ?? "";
   return {
     number: 1,
     startedAt: Date.now(),

@@ -8,7 +8,7 @@ import { systemRandom } from "../../../src/platform/random.js";
 import { openStore } from "../../../src/store/open-store.js";
 import type { Store } from "../../../src/store/store.js";
 import { buildDelivery } from "../../../src/wire/delivery-request.js";
-import { newCalls, SECRET_KEY } from "./sample.js";
+import { newCalls, RESPONSE, SECRET_KEY } from "./sample.js";
 
 /** In calls of one transaction. */
 const CHUNK = 1_000;
@@ -17,10 +17,10 @@ export function openBenchStore(path: string): Promise<Store> {
   return openStore({ url: path, clock: systemClock, secretKey: SECRET_KEY });
 }
 
-export async function fill(store: Store, callbackId: string, count: number): Promise<void> {
+export async function fill(store: Store, callbackId: string, count: number, response = RESPONSE): Promise<void> {
   for (let done = 0; done < count; done += CHUNK) {
     const now = systemClock.now();
-    await store.acceptCalls([{ callbackId, calls: newCalls(Math.min(CHUNK, count - done), now) }], now);
+    await store.acceptCalls([{ callbackId, calls: newCalls(Math.min(CHUNK, count - done), now, response) }], now);
   }
 }
 

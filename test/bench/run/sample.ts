@@ -20,6 +20,14 @@ export const RESPONSE: MessageResponse = {
   customParameters: {},
 };
 
+/** Nothing that a list is filtered by is the same. */
+export const RARE_RESPONSE: MessageResponse = {
+  ...RESPONSE,
+  messageId: "F9E8D7C6B5A4F3E2D1C0B9A8F7E6D5C4",
+  from: { ...RESPONSE.from, name: "Grace", mobile: "61400000002" },
+  responseMessage: { ...RESPONSE.responseMessage, channel: "VOICE", content: "No, never" },
+};
+
 /** The same as a caller hands it in. */
 export const SUBMISSION = JSON.stringify({
   messageId: RESPONSE.messageId,
@@ -47,6 +55,6 @@ export function sampleDelivery(url: string): DeliveryRequest {
   return buildDelivery(settingsFor(url), { id: timeOrderedId(0, systemRandom), response: RESPONSE });
 }
 
-export function newCalls(count: number, now: number): NewCall[] {
-  return Array.from({ length: count }, () => ({ id: timeOrderedId(now, systemRandom), response: RESPONSE }));
+export function newCalls(count: number, now: number, response = RESPONSE): NewCall[] {
+  return Array.from({ length: count }, () => ({ id: timeOrderedId(now, systemRandom), response }));
 }
