@@ -9,6 +9,7 @@ import { bulkAccept } from "./rows/bulk-accept.js";
 import { costCurve } from "./rows/cost-curve.js";
 import { drain } from "./rows/drain.js";
 import { idle } from "./rows/idle.js";
+import { largeBodies } from "./rows/large-bodies.js";
 import { list } from "./rows/list.js";
 import { manyEndpoints } from "./rows/many-endpoints.js";
 import { memory } from "./rows/memory.js";
@@ -31,6 +32,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   "bulk-accept": bulkAccept,
   through,
   "bad-neighbour": badNeighbour,
+  "large-bodies": largeBodies,
   outage,
   list,
   replay,

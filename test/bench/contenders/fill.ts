@@ -8,7 +8,7 @@ import { contender } from "../run/contender.js";
 import { callbackIdOf, copyCallback } from "../run/copy-callback.js";
 import { fill, openBenchStore } from "../run/product.js";
 import { median } from "../run/rounds.js";
-import { RARE_RESPONSE, settingsFor } from "../run/sample.js";
+import { RARE_RESPONSE, RESPONSE, settingsFor } from "../run/sample.js";
 
 interface Options {
   readonly database: string;
@@ -20,8 +20,8 @@ interface Options {
   readonly rare?: number;
   /** Callbacks like it, each with as many calls. */
   readonly copies?: number;
-  /** So many of all callbacks get so many waiting calls more. */
-  readonly more?: { readonly callbacks: number; readonly calls: number };
+  /** So many of all callbacks get so many waiting calls more, in turn. */
+  readonly more?: { readonly callbacks: number; readonly calls: number; readonly contentBytes?: number };
 }
 
 const CHUNK = 1_000;
@@ -51,9 +51,11 @@ await contender<Options>(async ({ database, url, count, failedEach, rare = 0, co
   return { countSmallUs, countLargeUs };
 });
 
-async function addCalls(database: string, { callbacks, calls }: NonNullable<Options["more"]>): Promise<void> {
+async function addCalls(database: string, { callbacks, calls, contentBytes }: NonNullable<Options["more"]>): Promise<void> {
   const store = await openBenchStore(database);
-  for (let index = 0; index < callbacks; index += 1) await fill(store, callbackIdOf(index), calls);
+  const content = contentBytes === undefined ? RESPONSE.responseMessage.content : "x".repeat(contentBytes);
+  const response = { ...RESPONSE, responseMessage: { ...RESPONSE.responseMessage, content } };
+  for (let index = 0; index < callbacks * calls; index += 1) await fill(store, callbackIdOf(index % callbacks), 1, response);
   await store.close();
 }
 
