@@ -1,11 +1,12 @@
 /** Makes a database: a callback "demo" with calls that wait, or that were attempted (one in `failedEach` failed), and copies of it. */
 import { STATUS_CODES } from "node:http";
 import type { Attempt } from "../../../src/domain/attempt.js";
+import type { MessageResponse } from "../../../src/domain/message-response.js";
 import { DEFAULT_RETRY_POLICY } from "../../../src/domain/retry-policy.js";
 import type { Store } from "../../../src/store/store.js";
 import { fetchPending } from "../../support/store/waiting-calls.js";
 import { contender } from "../run/contender.js";
-import { callbackIdOf, copyCallback } from "../run/copy-callback.js";
+import { callbackIdOf, copyCallback, multiplyCalls } from "../run/copy-callback.js";
 import { fill, openBenchStore } from "../run/product.js";
 import { median } from "../run/rounds.js";
 import { RARE_RESPONSE, RESPONSE, settingsFor } from "../run/sample.js";
@@ -20,23 +21,28 @@ interface Options {
   readonly rare?: number;
   /** Callbacks like it, each with as many calls. */
   readonly copies?: number;
-  /** So many of all callbacks get so many waiting calls more, in turn. */
-  readonly more?: { readonly callbacks: number; readonly calls: number; readonly contentBytes?: number };
+  /** So many of all callbacks get so many waiting calls more. */
+  readonly more?: { readonly callbacks: number; readonly calls: number };
+  /** Of the responses that wait; default: a short message. */
+  readonly contentBytes?: number;
+  /** In the end each callback has so many times its calls, all waiting. */
+  readonly times?: number;
 }
 
 const CHUNK = 1_000;
 
-await contender<Options>(async ({ database, url, count, failedEach, rare = 0, copies = 0, more }) => {
+await contender<Options>(async ({ database, url, count, failedEach, rare = 0, copies = 0, more, contentBytes, times = 1 }) => {
   const store = await openBenchStore(database);
   const callback = await store.createCallback(
     callbackIdOf(0),
     settingsFor(url, { retriesEnabled: failedEach === 0 }),
     Date.now(),
   );
+  const response = responseOf(contentBytes);
   let countSmallUs = Number.NaN;
   for (let done = 0; done < count; done += CHUNK) {
     const size = Math.min(CHUNK, count - done);
-    await fill(store, callback.id, size);
+    await fill(store, callback.id, size, response);
     if (failedEach > 0) await attemptAll(store, callback.id, size, (index) => (index % failedEach === 0 ? 503 : 200));
     if (Math.floor(((done + size) * rare) / count) > Math.floor((done * rare) / count)) {
       await fill(store, callback.id, 1, RARE_RESPONSE);
@@ -47,16 +53,20 @@ await contender<Options>(async ({ database, url, count, failedEach, rare = 0, co
   const countLargeUs = await countUs(store, callback.id);
   await store.close();
   copyCallback(database, copies);
+  multiplyCalls(database, times);
   if (more !== undefined) await addCalls(database, more);
   return { countSmallUs, countLargeUs };
 });
 
-async function addCalls(database: string, { callbacks, calls, contentBytes }: NonNullable<Options["more"]>): Promise<void> {
+async function addCalls(database: string, { callbacks, calls }: NonNullable<Options["more"]>): Promise<void> {
   const store = await openBenchStore(database);
-  const content = contentBytes === undefined ? RESPONSE.responseMessage.content : "x".repeat(contentBytes);
-  const response = { ...RESPONSE, responseMessage: { ...RESPONSE.responseMessage, content } };
-  for (let index = 0; index < callbacks * calls; index += 1) await fill(store, callbackIdOf(index % callbacks), 1, response);
+  for (let index = 0; index < callbacks; index += 1) await fill(store, callbackIdOf(index), calls);
   await store.close();
+}
+
+function responseOf(contentBytes: number | undefined): MessageResponse {
+  if (contentBytes === undefined) return RESPONSE;
+  return { ...RESPONSE, responseMessage: { ...RESPONSE.responseMessage, content: "x".repeat(contentBytes) } };
 }
 
 async function attemptAll(

@@ -18,9 +18,8 @@ export const largeBodies: Bench = async (scope) => {
   const calls = Math.floor(Math.min(scope.scaled(1_000), fitting) / ENDPOINTS);
   const count = calls * ENDPOINTS;
   const database = scope.freshFile(".db");
-  const more = { callbacks: ENDPOINTS, calls, contentBytes: CONTENT_BYTES };
-  const copies = ENDPOINTS - 1;
-  await scope.measure("fill", { database, url: `${receiver}/hook`, count: 0, failedEach: 0, copies, more });
+  const sizes = { count: 1, failedEach: 0, contentBytes: CONTENT_BYTES, copies: ENDPOINTS - 1, times: calls };
+  await scope.measure("fill", { database, url: `${receiver}/hook`, ...sizes });
   const nodeOptions = [`--max-old-space-size=${ALLOWED_MIB}`];
   const service = await startBenchService(scope, { database, dispatch: true, nodeOptions });
   let delivered = 0;

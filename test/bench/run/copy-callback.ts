@@ -1,4 +1,4 @@
-/** Many callbacks at once: creating them one by one would flush the disk thousands of times. */
+/** Many callbacks or calls at once: creating them one by one would flush the disk thousands of times. */
 import type Database from "better-sqlite3";
 import { systemRandom, timeOrderedId } from "../../../src/platform/random.js";
 import { keyCipher } from "../../../src/store/secret-key.js";
@@ -36,6 +36,22 @@ export function copyCallback(path: string, copies: number): void {
       }
     }
   })();
+  database.close();
+}
+
+/** Each call that waits becomes so many, without its response passing through this process. */
+export function multiplyCalls(path: string, times: number): void {
+  if (times === 1) return;
+  const database = connect(path);
+  database.pragma("synchronous = OFF");
+  const columns = database.prepare<[], { name: string }>("PRAGMA table_info(calls)").all();
+  const kept = columns.map(({ name }) => name).filter((name) => name !== "seq" && name !== "id");
+  const [{ last } = { last: 0 }] = database.prepare<[], { last: number }>("SELECT max(seq) AS last FROM calls").all();
+  const copy = database.prepare(`
+    INSERT INTO calls (id, ${kept.join(", ")}) SELECT hex(randomblob(16)), ${kept.join(", ")} FROM calls WHERE seq <= ${last}`);
+  // In transactions of their own: the write-ahead log of one would be as large as all.
+  for (let time = 1; time < times; time += 1) copy.run();
+  database.prepare("UPDATE call_counts SET count = count * ?").run(times);
   database.close();
 }
 
