@@ -40,7 +40,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   memory,
 };
 
-/** 0 when everything ran, 1 when a bench couldn't, 2 for a wrong command line. A goal that is missed is no error. */
+/** 0 when everything ran, 1 when a bench couldn't, 2 for a wrong command line, 130 when stopped. A goal that is missed is no error. */
 export async function main(argv: readonly string[], places: Places): Promise<number> {
   const { values } = parseArgs({
     args: [...argv],
@@ -67,11 +67,15 @@ export async function main(argv: readonly string[], places: Places): Promise<num
   const rows: Row[] = [];
   const failed: string[] = [];
   const loadBefore = loadavg();
+  const stopped = new Promise<"stopped">((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => resolve("stopped"));
+  });
   for (const name of names) {
     const scope = new Scope(places, { scale, rounds, peers: !values["no-peers"], profiles });
     try {
       process.stderr.write(`${name} …\n`);
-      const found = await BENCHES[name]?.(scope);
+      const found = await Promise.race([BENCHES[name]?.(scope), stopped]);
+      if (found === "stopped") return 130;
       for (const row of found ?? []) rows.push({ bench: name, ...row });
     } catch (error) {
       failed.push(name);

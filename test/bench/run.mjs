@@ -24,9 +24,12 @@ await build({
   packages: "external",
   logLevel: "warning",
 });
+let code = 1;
 try {
   const { main } = await import(pathToFileURL(join(outdir, "main.mjs")).href);
-  process.exitCode = await main(process.argv.slice(2), { home: here, bundle: outdir });
+  code = await main(process.argv.slice(2), { home: here, bundle: outdir });
 } finally {
   rmSync(outdir, { recursive: true, force: true });
 }
+// What was stopped may still wait for something.
+process.exit(code);

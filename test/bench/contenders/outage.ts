@@ -13,9 +13,9 @@ await contender<{ database: string; count: number }>(async ({ database, count })
     await sim.accept(callback, Math.min(CHUNK, count - accepted));
     await sim.settle();
   }
-  const rssWaiting = rssMb();
+  const rssWaiting = rssMiB();
   await sim.runFor(24 * HOUR);
-  const rssAfter = rssMb();
+  const rssAfter = rssMiB();
   const { FAILED } = await sim.store.countCalls(callback.id);
   if (FAILED !== count) throw new Error(`${FAILED} of ${count} FAILED`);
   const { items } = await sim.store.listOutages({ limit: 10, offset: 0 });
@@ -23,7 +23,7 @@ await contender<{ database: string; count: number }>(async ({ database, count })
   return { requests: sim.sent.length, outages: items.length, rssWaiting, rssAfter };
 });
 
-function rssMb(): number {
+function rssMiB(): number {
   globalThis.gc?.();
   return process.memoryUsage().rss / 1_048_576;
 }

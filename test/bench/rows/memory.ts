@@ -15,10 +15,11 @@ const REST_MS = 3_000;
 export const memory: Bench = async (scope) => {
   const alive = `http://127.0.0.1:${(await scope.start("receiver")).line}/hook`;
   const none = await rssOf(scope, alive, scope.scaled(WARM_UP));
-  const waiting = await rssOf(scope, "http://127.0.0.1:9/hook", scope.scaled(1_000_000));
-  const against = { unit: "MB" as const, atMost: 1.3 };
+  const count = scope.scaled(1_000_000);
+  const waiting = await rssOf(scope, "http://127.0.0.1:9/hook", count);
+  const against = { unit: "MiB" as const, atMost: 1.3 };
   return [
-    compare({ measure: "RSS with 1 000 000 waiting, against none", ours: waiting.atRest, against: none.atRest, ...against }),
+    compare({ measure: `RSS with ${count} waiting, against none`, ours: waiting.atRest, against: none.atRest, ...against }),
     compare({ measure: "its most meanwhile", ours: waiting.most, against: none.most, ...against }),
   ];
 };
@@ -30,7 +31,7 @@ async function rssOf(scope: Scope, url: string, count: number): Promise<{ readon
   const client = new Client(service.url);
   let most = 0;
   for (;;) {
-    most = Math.max(most, rssMb(service.child.pid));
+    most = Math.max(most, rssMiB(service.child.pid));
     const answer = await client.request({
       path: "/callbacks/demo/calls?limit=1&status=PENDING",
       method: "GET",
@@ -41,13 +42,13 @@ async function rssOf(scope: Scope, url: string, count: number): Promise<{ readon
     await delay(LOOK_EVERY_MS);
   }
   await delay(REST_MS);
-  const atRest = rssMb(service.child.pid);
+  const atRest = rssMiB(service.child.pid);
   await client.close();
   await scope.end(service.child);
-  process.stderr.write(`  ${count} calls: at rest ${atRest.toFixed(1)} MB, most ${most.toFixed(1)} MB\n`);
+  process.stderr.write(`  ${count} calls: at rest ${atRest.toFixed(1)} MiB, most ${most.toFixed(1)} MiB\n`);
   return { atRest, most };
 }
 
-function rssMb(pid: number | undefined): number {
+function rssMiB(pid: number | undefined): number {
   return Number(execFileSync("ps", ["-o", "rss=", "-p", String(pid)], { encoding: "utf8" })) / 1_024;
 }

@@ -7,6 +7,6 @@ export const outage: Bench = async (scope) => {
   const { requests, rssWaiting, rssAfter } = await scope.measure("outage", options, { nodeOptions: ["--expose-gc"] });
   return [
     limited({ measure: "requests in 24 h to a dead endpoint", ours: requests, unit: "requests", atMost: 3_400 }),
-    compare({ measure: "RSS after 24 h, against the beginning", ours: rssAfter, against: rssWaiting, unit: "MB", atMost: 1.1 }),
+    compare({ measure: "RSS after 24 h, against the beginning", ours: rssAfter, against: rssWaiting, unit: "MiB", atMost: 1.1 }),
   ];
 };

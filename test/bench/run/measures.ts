@@ -17,7 +17,7 @@ interface Goal {
   readonly atMost?: number;
 }
 
-type Unit = "/s" | "ms" | "µs" | "MB" | "MiB" | "requests" | "%";
+type Unit = "/s" | "ms" | "µs" | "MiB" | "requests" | "%";
 
 /** A measure as a ratio: ours divided by the other's. */
 export function compare({ measure, ours, against, unit, missing, cpu, ...goal }: Comparison): Measure {

@@ -1,9 +1,8 @@
 /** The stores that the peers need, each a process of its own. What isn't there is said, and leaves its column empty. */
-import { spawn } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync } from "node:fs";
+import { chmodSync, mkdirSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import type { Scope } from "./scope.js";
+import type { Scope, Started } from "./scope.js";
 
 /** `stores`: the processes that keep the data. */
 export type Peer<Address> =
@@ -15,21 +14,12 @@ export async function startRedis(scope: Scope, appendfsync: "everysec" | "always
   if (!scope.settings.peers) return missing("--no-peers");
   const directory = join(scope.folder, `redis-${appendfsync}`);
   mkdirSync(directory);
-  const socket = join(directory, "redis.sock");
-  const persistence = ["--appendonly", "yes", "--appendfsync", appendfsync, "--save", ""];
-  const settings = ["--port", "0", "--unixsocket", socket, "--dir", directory, "--maxmemory-policy", "noeviction"];
-  const child = spawn("redis-server", [...settings, ...persistence], { stdio: "ignore" });
-  const failed = new Promise<string>((resolve) => {
-    child.once("error", () => resolve("redis-server not found"));
-    child.once("exit", (code) => resolve(`redis-server ended with ${code}`));
-  });
-  scope.onClose(async () => void child.kill("SIGKILL"));
-  for (let tries = 0; tries < 100; tries += 1) {
-    const reason = await Promise.race([failed, new Promise<null>((resolve) => setTimeout(resolve, 50, null))]);
-    if (reason !== null) return missing(reason);
-    if (existsSync(socket)) return { address: { socket, stores: [child.pid ?? 0] }, missing: null };
+  try {
+    const { line, child } = await startStore(scope, "redis.mjs", { directory, appendfsync });
+    return { address: { socket: line, stores: [child.pid ?? 0] }, missing: null };
+  } catch {
+    return missing("redis-server not found, or it didn't start");
   }
-  return missing("redis-server didn't start");
 }
 
 /** PostgreSQL as durable as it is by default, and tuned (peers/postgres.mjs). */
@@ -39,11 +29,18 @@ export async function startPostgres(scope: Scope): Promise<Peer<{ readonly conne
   if (process.getuid?.() === 0) chmodSync(scope.folder, 0o755);
   try {
     const options = { directory: join(scope.folder, "postgres"), port: await freePort() };
-    const { line, child } = await scope.start("postgres.mjs", options);
+    const { line, child } = await startStore(scope, "postgres.mjs", options);
     return { address: { connectionString: line, stores: [child.pid ?? 0] }, missing: null };
   } catch {
     return missing("PostgreSQL didn't start");
   }
+}
+
+/** Its own processes end with it, but only if it can end them. */
+async function startStore(scope: Scope, name: string, options: object): Promise<Started> {
+  const started = await scope.start(name, options);
+  scope.onClose(() => scope.end(started.child));
+  return started;
 }
 
 function missing(reason: string): { readonly address: null; readonly missing: string } {

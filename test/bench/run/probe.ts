@@ -1,4 +1,4 @@
-/** Loaded first into every process that serves: reports its own figures to the benchmark, from "begin" to "end". */
+/** Loaded first into every process: reports its own figures to the benchmark, from "begin" to "end", and doesn't outlive it. */
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { isMainThread } from "node:worker_threads";
 import { PAUSE_RESOLUTION_MS, pauseMs } from "./pauses.js";
@@ -10,6 +10,8 @@ export interface ProbeFigures {
   /** 0 if it began quietly. */
   readonly pauseMs: number;
 }
+
+const LONGEST_END_MS = 5_000;
 
 if (isMainThread && process.send !== undefined) {
   const delays = monitorEventLoopDelay({ resolution: PAUSE_RESOLUTION_MS });
@@ -24,6 +26,10 @@ if (isMainThread && process.send !== undefined) {
     delays.reset();
     if (message === "begin") delays.enable();
     since = process.cpuUsage();
+  });
+  process.once("disconnect", () => {
+    process.kill(process.pid, "SIGTERM");
+    setTimeout(() => process.exit(1), LONGEST_END_MS).unref();
   });
   // The process ends as it does without the benchmark.
   process.channel?.unref();

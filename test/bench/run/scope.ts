@@ -100,17 +100,17 @@ export class Scope {
     return this.startScript(name, [this.#script(name), JSON.stringify(options)]);
   }
 
-  /** Starts `node` with these arguments and the probe. `name` is for messages and profiles. */
+  /** Starts `node` with these arguments. `name` is for messages and profiles. */
   async startScript(name: string, args: readonly string[], spawning: Spawning = {}): Promise<Started> {
-    const probe = pathToFileURL(join(this.#places.bundle, "run", "probe.mjs")).href;
-    const child = this.#spawn(name, ["--import", probe, ...args], spawning);
+    const child = this.#spawn(name, args, spawning);
     for await (const line of createInterface({ input: outputOf(child) })) return { line, child, probe: new Probe(child) };
     throw new Error(`${name} ended before it was ready`);
   }
 
   #spawn(name: string, args: readonly string[], { env = process.env, isWorthShowing }: Spawning = {}): ChildProcess {
     const { profiles } = this.settings;
-    const child = spawn(process.execPath, [...(profiles?.nodeOptions ?? []), ...args], {
+    const probe = pathToFileURL(join(this.#places.bundle, "run", "probe.mjs")).href;
+    const child = spawn(process.execPath, ["--import", probe, ...(profiles?.nodeOptions ?? []), ...args], {
       env,
       stdio: ["ignore", "pipe", isWorthShowing === undefined ? "inherit" : "pipe", "ipc"],
     });
