@@ -94,6 +94,7 @@ export async function main(argv: readonly string[], places: Places): Promise<num
     rounds,
   };
   process.stdout.write(rowsAsTable(rows, machine));
+  if (profiles !== null) process.stdout.write(`profiles by function, file and package: ${profiles.writeSummary()}\n`);
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ machine, rows, failed }, null, 2)}\n`);
   return failed.length > 0 ? 1 : 0;
 }
