@@ -1,4 +1,4 @@
-/** Another process than the one that serves: changes callbacks in its database, then hands in a call of the last one and sees it arrive. */
+/** A process beside the one that serves: changes callbacks in its database, hands in a call of the last one, and waits until it arrives. */
 import { setTimeout as delay } from "node:timers/promises";
 import { systemClock } from "../../../src/platform/clock.js";
 import { connect } from "../../../src/store/sqlite/open-sqlite.js";
