@@ -65,7 +65,11 @@ export class Dispatcher {
   readonly #budget: DeliveryBudget<Sender>;
   readonly #pool: WorkerPool;
   readonly #loop: RunLoop;
-  #groupIsFull = new AbortController();
+  /** Ends a pause in which outcomes gather. */
+  #gathering = new AbortController();
+  /** Monotonic; null: nothing gathers. */
+  #gatheredAt: number | null = null;
+  #hasNewResponses = false;
   #isDrained = new AbortController();
   #isStopping = false;
   /** Nothing is sent before a write has worked. */
@@ -130,6 +134,8 @@ export class Dispatcher {
 
   accepted(callbackId: string): void {
     this.#pool.accepted(callbackId);
+    this.#hasNewResponses = true;
+    this.#gathering.abort();
     this.#loop.wake();
   }
 
@@ -172,8 +178,8 @@ export class Dispatcher {
   async tick(): Promise<number | null> {
     try {
       for (;;) {
-        await this.#gather();
-        await this.#commit();
+        if (await this.#gathered()) await this.#commit();
+        this.#hasNewResponses = false;
         await this.#proveStore();
         await this.#clampToClock();
         await this.#pool.refresh();
@@ -189,11 +195,20 @@ export class Dispatcher {
     }
   }
 
-  async #gather(): Promise<void> {
+  /** False: new responses came first. They don't wait for outcomes that gather. */
+  async #gathered(): Promise<boolean> {
     const { clock } = this.#deps;
-    if (this.#gatherMs === 0 || this.#log.size === 0 || this.#log.size >= LARGEST_GROUP) return;
-    this.#groupIsFull = new AbortController();
-    await clock.sleepUntil(clock.now() + this.#gatherMs, this.#groupIsFull.signal);
+    this.#gatheredAt ??= clock.monotonicMs() + this.#gatherMs;
+    const leftMs = this.#gatheredAt - clock.monotonicMs();
+    if (this.#log.size > 0 && this.#log.size < LARGEST_GROUP && leftMs > 0) {
+      if (!this.#hasNewResponses) {
+        this.#gathering = new AbortController();
+        await clock.sleepUntil(clock.now() + leftMs, this.#gathering.signal);
+      }
+      if (this.#hasNewResponses && this.#log.size < LARGEST_GROUP && clock.monotonicMs() < this.#gatheredAt) return false;
+    }
+    this.#gatheredAt = null;
+    return true;
   }
 
   async #commit(): Promise<void> {
@@ -305,7 +320,7 @@ export class Dispatcher {
   }
 
   #changedInside(): void {
-    if (this.#log.size >= LARGEST_GROUP) this.#groupIsFull.abort();
+    if (this.#log.size >= LARGEST_GROUP) this.#gathering.abort();
     if (this.#isStopping && this.inFlight === 0) this.#isDrained.abort();
     this.#loop.wake();
   }

@@ -18,6 +18,10 @@ afterEach(() => sim.store.close());
 
 const slowly = (afterMs: number) => () => ({ result: ACCEPTED, afterMs });
 
+async function turns(count: number): Promise<void> {
+  for (let number = 0; number < count; number += 1) await turn();
+}
+
 describe("a dispatcher", () => {
   it("keeps nothing in memory of endpoints that have nothing to do", async () => {
     for (let index = 0; index < 5; index += 1) await sim.accept(await sim.callback({ name: `callback ${index}` }));
@@ -40,6 +44,21 @@ describe("a dispatcher", () => {
     await sim.dispatcher.tick();
     const next = await sim.dispatcher.tick();
     expect([sim.dispatcher.inFlight, next === null || next > sim.clock.now()]).toEqual([64, true]);
+  });
+
+  it("sends a new response at once, while outcomes gather for a commit", async () => {
+    await sim.store.close();
+    sim = await Simulation.open({ limits: { gatherMs: 100 } });
+    const callback = await sim.callback();
+    await sim.accept(callback);
+    const ticking = sim.dispatcher.tick();
+    await turns(10);
+    await sim.accept(callback);
+    await turns(10);
+    expect([sim.sent.length, await sim.store.countCalls(callback.id)]).toMatchObject([2, { PENDING: 2 }]);
+    sim.clock.set(sim.clock.now() + 100);
+    await ticking;
+    expect(await sim.store.countCalls(callback.id)).toMatchObject({ SUCCESS: 2 });
   });
 
   it("sends nothing more for a deleted callback, and lets what is in flight end", async () => {
