@@ -1,5 +1,6 @@
 /** Builds dist/. Why these files, and why CommonJS: docs/adr/0007. */
-import { cpSync, rmSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, relative, resolve } from "node:path";
 import { build } from "esbuild";
@@ -25,7 +26,7 @@ const CONTAINED = "commander";
 const CONTAINED_ENTRY = createRequire(import.meta.url).resolve(CONTAINED);
 
 /** Modules of Node that take about a millisecond to load. An eager file loads them when it first uses them. */
-const LATE = /^node:(child_process|fs\/promises|readline|stream|timers\/promises)$/;
+const LATE = /^node:(child_process|fs\/promises|module|readline|stream|timers\/promises)$/;
 
 const OPTIONS = {
   bundle: true,
@@ -37,7 +38,10 @@ const OPTIONS = {
   jsxImportSource: "preact",
   logLevel: "warning",
   define: { "import.meta.url": "ownUrl" },
-  banner: { js: 'const ownUrl = require("node:url").pathToFileURL(__filename).href;' },
+  banner: {
+    js: '(function (module, require, __filename, importPackage) { const ownUrl = require("node:url").pathToFileURL(__filename).href;',
+  },
+  footer: { js: "})" },
 };
 
 const { metafile } = await build({ ...OPTIONS, entryPoints: [MAIN], outdir: "dist", write: false, metafile: true });
@@ -54,11 +58,17 @@ for (const { name, entries } of FILES) {
   }
 }
 rmSync("dist", { recursive: true, force: true });
+mkdirSync("dist");
 await Promise.all(FILES.map(buildFile));
 // Beside the file that reads them.
 cpSync("src/server/console/assets", "dist/assets", { recursive: true });
 // Whoever passes a copy on must pass this on too.
 cpSync(join(dirname(CONTAINED_ENTRY), "LICENSE"), `dist/${CONTAINED}.LICENSE`);
+// The flags of this process, and the settings of who builds, have no influence on it.
+execFileSync(process.execPath, ["compile.mjs"], {
+  env: { WHCB_CONFIG_DIR: resolve("dist", "none"), WHCB_USERNAME: "build", WHCB_PASSWORD: "build", WHCB_API_KEY: "build" },
+  stdio: ["ignore", "ignore", "inherit"],
+});
 
 function assign(path, name) {
   if (fileOf.has(path)) return;
@@ -67,19 +77,20 @@ function assign(path, name) {
 }
 
 /** Its exports are the modules that are imported from other files, by path. */
-function buildFile({ name, isEager = false }) {
+async function buildFile({ name, isEager = false }) {
   const used = imports.filter(({ from, path }) => fileOf.get(from) !== fileOf.get(path)).map(({ path }) => path);
   const paths = [...new Set([MAIN, ...used])].filter((path) => fileOf.get(path) === name);
   const contents = isEager
     ? `${paths.map((path, index) => `import * as m${index} from "./${path}";`).join("\n")}
        module.exports = { ${paths.map((path, index) => `"${path}": m${index}`).join(", ")} };`
     : `module.exports = { ${paths.map((path) => `get "${path}"() { return require("./${path}"); }`).join(", ")} };`;
-  return build({
+  const { outputFiles } = await build({
     ...OPTIONS,
     stdin: { contents, resolveDir: ".", sourcefile: `${name}.js` },
-    outfile: `dist/${name}.cjs`,
+    write: false,
     plugins: [readOtherFiles(name), contain(), ...(isEager ? [loadLate()] : [])],
   });
+  writeFileSync(`dist/${name}.cjs`, outputFiles[0].text.replaceAll(/\bimport\(/g, "importPackage("));
 }
 
 function contain() {
@@ -118,7 +129,7 @@ function readOtherFiles(name) {
         return fileOf.get(source) === name ? undefined : { path: source, namespace: "other-file" };
       });
       onLoad({ filter: /./, namespace: "other-file" }, ({ path }) => ({
-        contents: `module.exports = require("./${fileOf.get(path)}.cjs")["${path}"];`,
+        contents: `module.exports = require("./load.js").load("${fileOf.get(path)}")["${path}"];`,
       }));
     },
   };

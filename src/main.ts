@@ -16,7 +16,7 @@ export function main(argv: readonly string[]): Promise<number> {
 
 function realDeps(from: NodeJS.Process): CliDeps {
   const { version } = packageJson;
-  const { env, stderr } = from;
+  const { env } = from;
   return {
     io: processIo(from),
     clock: systemClock,
@@ -41,7 +41,7 @@ function realDeps(from: NodeJS.Process): CliDeps {
       return (await import("./platform/browser.js")).openInBrowser(url, from.platform, env);
     },
     async startService(options, clock = systemClock) {
-      return (await import("./main/start-service.js")).startService(options, { version, log: stderr, clock });
+      return (await import("./main/start-service.js")).startService(options, { version, log: from.stderr, clock });
     },
   };
 }

@@ -3,9 +3,7 @@ import type { CliDeps } from "./cli-deps.js";
 
 /** `argv` without "node whcb". Never rejects, never ends the process. */
 export async function run(argv: readonly string[], deps: CliDeps): Promise<number> {
-  const { stdout, stderr } = deps.io;
-  // An "error" event without a listener would end the process; the writer gets the failure.
-  for (const stream of [stdout, stderr]) stream.on("error", () => {});
+  const { stdout } = deps.io;
   if (argv.length === 1 && (argv[0] === "--version" || argv[0] === "-V")) {
     // At once: a command loads ten times as much. If this fails, the command reports it.
     const error = await write(stdout, `${deps.version}\n`);

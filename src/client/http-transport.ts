@@ -2,6 +2,7 @@
 import type { ClientRequest, Agent as HttpAgent, IncomingMessage } from "node:http";
 import { systemErrorCode, WhcbError } from "../domain/errors.js";
 import { isLocalName, isLoopbackHost } from "../domain/loopback.js";
+import type { Timers } from "../platform/clock.js";
 import {
   lastHeaderValues,
   MAX_ANSWER_BYTES,
@@ -15,6 +16,7 @@ import {
 export interface HttpTarget {
   /** Its path is the base path. */
   readonly url: string;
+  readonly timers: Timers;
   readonly proxy?: ProxySettings;
   /** To the last byte of the answer. Default 60 s. */
   readonly timeoutMs?: number;
@@ -30,6 +32,7 @@ export interface ProxySettings {
 
 const DEFAULT_TIMEOUT_MS = 60_000;
 const MAX_SOCKETS = 8;
+const NO_ANSWER = "no answer in time";
 /** They connect to this machine. */
 const UNSPECIFIED = new Set(["0.0.0.0", "[::]"]);
 
@@ -37,7 +40,7 @@ const UNSPECIFIED = new Set(["0.0.0.0", "[::]"]);
 export async function createHttpTransport(target: HttpTarget): Promise<Transport> {
   const url = parseServiceUrl(target.url);
   const basePath = url.pathname.replace(/\/+$/, "");
-  const { proxy } = target;
+  const { timers, proxy } = target;
   const timeoutMs = target.timeoutMs ?? DEFAULT_TIMEOUT_MS;
   const isLocal = isLoopbackHost(url.hostname) || isLocalName(url.hostname) || UNSPECIFIED.has(url.hostname);
   if (proxy !== undefined && (proxy.httpProxy || proxy.httpsProxy) && (proxy.includesLocal === true || !isLocal)) {
@@ -49,16 +52,13 @@ export async function createHttpTransport(target: HttpTarget): Promise<Transport
   return {
     name: url.origin + basePath,
     basePath,
-    send: (message) =>
-      exchange(
-        request(url.origin + message.path, {
-          method: message.method,
-          headers: headersOf(message),
-          agent,
-          signal: AbortSignal.timeout(timeoutMs),
-        }),
-        message.body,
-      ),
+    send(message) {
+      const sent = request(url.origin + message.path, { method: message.method, headers: headersOf(message), agent });
+      const answered = exchange(sent, message.body);
+      // Not AbortSignal.timeout, which takes a millisecond more.
+      const cancel = timers.after(timeoutMs, () => sent.destroy(new TransportFailure("timeout", NO_ANSWER)));
+      return answered.finally(cancel);
+    },
     async close() {
       agent.destroy();
     },
@@ -157,7 +157,7 @@ function transportFailure(error: unknown): TransportFailure {
     case "dns":
       return new TransportFailure("dns", `the host name can't be resolved (${code})`, error);
     case "timeout":
-      return new TransportFailure("timeout", "no answer in time", error);
+      return new TransportFailure("timeout", NO_ANSWER, error);
     case "unreachable":
       return new TransportFailure("unreachable", `the host can't be reached (${code})`, error);
   }

@@ -2,7 +2,7 @@ import type { ServiceTarget } from "../cli/cli-deps.js";
 import type { Client } from "../client/client.js";
 import { createClient } from "../client/create-client.js";
 import { createHttpTransport } from "../client/http-transport.js";
-import { systemClock } from "../platform/clock.js";
+import { systemClock, systemTimers } from "../platform/clock.js";
 import { systemRandom } from "../platform/random.js";
 
 /** Through the environment's proxy. */
@@ -14,7 +14,7 @@ export async function openHttpClient(target: ServiceTarget & { kind: "http" }, e
     noProxy: env.no_proxy ?? env.NO_PROXY ?? "",
     includesLocal: env.WHCB_PROXY_LOCAL === "1",
   };
-  const transport = await createHttpTransport({ url, proxy });
+  const transport = await createHttpTransport({ url, timers: systemTimers, proxy });
   const options = { credentials: target, rate, timezone, clock: systemClock, random: systemRandom };
   return createClient(transport, onExchange ? { ...options, onExchange } : options);
 }

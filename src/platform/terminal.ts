@@ -1,11 +1,11 @@
 import { fstatSync, writeSync } from "node:fs";
 import process from "node:process";
-import { Writable } from "node:stream";
+import { systemErrorCode } from "../domain/errors.js";
 
 export interface Io {
   readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
   readonly stdout: Output;
-  readonly stderr: Output;
+  readonly stderr: Output & NodeJS.WritableStream;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** SIGINT and SIGTERM; returns the unsubscribe function. */
   onInterrupt(handler: () => void): () => void;
@@ -13,22 +13,28 @@ export interface Io {
   exitNow(code: number): void;
 }
 
-export interface Output extends NodeJS.WritableStream {
+export interface Output {
   readonly isTTY?: boolean;
   readonly columns?: number;
+  readonly writable: boolean;
+  write(data: string | Uint8Array, done?: (error?: Error | null) => void): boolean;
 }
 
 /** npx repeats the terminal's Ctrl-C: a second one this soon is the same. */
 const DUPLICATE_SIGNAL_MS = 200;
 
 export function processIo(process: NodeJS.Process): Io {
+  let stderr: Io["stderr"] | undefined;
   return {
-    // Opened when it is first read: opening it costs milliseconds.
+    // stdin and stderr are opened when they are first used: opening one costs milliseconds.
     get stdin() {
       return process.stdin;
     },
-    stdout: isFile(process.stdout.fd, process.stdout.isTTY) ? fileOutput(process.stdout.fd) : process.stdout,
-    stderr: process.stderr,
+    stdout: hasTerminal(process) ? withoutErrorEvents(process.stdout) : directOutput(() => withoutErrorEvents(process.stdout)),
+    get stderr() {
+      stderr ??= withoutErrorEvents(process.stderr);
+      return stderr;
+    },
     env: process.env,
     onInterrupt(handler) {
       let receivedAt = Number.NEGATIVE_INFINITY;
@@ -45,23 +51,40 @@ export function processIo(process: NodeJS.Process): Io {
   };
 }
 
-function isFile(fd: number, isTTY: boolean): boolean {
-  const stat = fstatSync(fd);
-  return stat.isFile() || (stat.isCharacterDevice() && !isTTY);
+const STDOUT_FD = 1;
+
+function hasTerminal(process: NodeJS.Process): boolean {
+  return fstatSync(STDOUT_FD).isCharacterDevice() && process.stdout.isTTY;
 }
 
-/** Node's stream ignores a short write, as on a full disk. */
-function fileOutput(fd: number): Output {
-  return new Writable({
-    write(chunk: Buffer, _encoding, done) {
+/** An "error" event without a listener would end the process; the writer gets the failure. */
+function withoutErrorEvents<Stream extends NodeJS.WritableStream>(stream: Stream): Stream {
+  return stream.on("error", () => {});
+}
+
+/** stdout without Node's stream, which takes milliseconds to open and ignores a short write, as on a full disk. */
+function directOutput(openStream: () => Output): Output {
+  let stream: Output | null = null;
+  return {
+    writable: true,
+    write(data, done) {
+      if (stream !== null) return stream.write(data, done);
+      let rest = Buffer.from(data);
       try {
-        for (let offset = 0; offset < chunk.length; ) offset += writeSync(fd, chunk, offset);
-        done();
+        while (rest.length > 0) rest = rest.subarray(writeSync(STDOUT_FD, rest));
       } catch (error) {
-        done(error instanceof Error ? error : new Error(String(error)));
+        if (systemErrorCode(error) === "EAGAIN") {
+          // The pipe is full, and another process made it non-blocking: Node's stream waits.
+          stream = openStream();
+          return stream.write(rest, done);
+        }
+        done?.(error instanceof Error ? error : new Error(String(error)));
+        return true;
       }
+      done?.();
+      return true;
     },
-  });
+  };
 }
 
 const STOP_SIGNALS = ["SIGINT", "SIGTERM"] as const;

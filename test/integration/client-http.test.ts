@@ -36,8 +36,8 @@ async function listen(server: Server): Promise<number> {
   return address.port;
 }
 
-async function send(target: HttpTarget, request: TransportRequest = GET) {
-  const transport = await createHttpTransport(target);
+async function send(target: Omit<HttpTarget, "timers">, request: TransportRequest = GET) {
+  const transport = await createHttpTransport({ ...target, timers: systemTimers });
   closing.push(() => transport.close());
   return transport.send({ ...request, path: transport.basePath + request.path });
 }

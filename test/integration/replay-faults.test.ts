@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { createClient } from "../../src/client/create-client.js";
 import { createHttpTransport } from "../../src/client/http-transport.js";
-import { type Clock, systemClock } from "../../src/platform/clock.js";
+import { type Clock, systemClock, systemTimers } from "../../src/platform/clock.js";
 import { systemRandom } from "../../src/platform/random.js";
 import { planReplay } from "../../src/runs/plan/plan-replay.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../src/runs/run-options.js";
@@ -73,7 +73,7 @@ async function platform(endpointUrl: string): Promise<ServiceBehind> {
 }
 
 async function clientOf(url: string, clock = systemClock) {
-  const transport = await createHttpTransport({ url });
+  const transport = await createHttpTransport({ url, timers: systemTimers });
   return createClient(transport, { credentials: USER, rate: null, timezone: "UTC", clock, random: systemRandom });
 }
 

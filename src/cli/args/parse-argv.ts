@@ -160,9 +160,18 @@ function prepare(command: Command, options: ProgramOptions): Command {
   return command
     .exitOverride()
     .showSuggestionAfterError(true)
-    .configureHelp(helpConfiguration(options.width))
+    .configureHelp(HELP_CONFIGURATION)
     .helpOption("-h, --help", "show this help")
-    .configureOutput({ writeOut: options.write, writeErr: options.write, outputError: () => {} });
+    .configureOutput({
+      writeOut: options.write,
+      writeErr: options.write,
+      outputError: () => {},
+      // By default it asks the process's streams, and opening them takes milliseconds.
+      getOutHelpWidth: () => options.width,
+      getErrHelpWidth: () => options.width,
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    });
 }
 
 function toOption(flag: Flag<unknown>): Option {
@@ -174,16 +183,13 @@ function toOption(flag: Flag<unknown>): Option {
   return option;
 }
 
-function helpConfiguration(width: number): HelpConfiguration {
-  return {
-    showGlobalOptions: true,
-    helpWidth: width,
-    subcommandTerm: (subcommand) => subcommand.name(),
-    // Defaults are in the summary.
-    optionDescription: (option) => option.description,
-    formatHelp,
-  };
-}
+const HELP_CONFIGURATION: HelpConfiguration = {
+  showGlobalOptions: true,
+  subcommandTerm: (subcommand) => subcommand.name(),
+  // Defaults are in the summary.
+  optionDescription: (option) => option.description,
+  formatHelp,
+};
 
 /** "Options" become "flags"; a group's commands come before its flags. */
 function formatHelp(command: Command, helper: Help): string {

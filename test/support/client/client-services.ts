@@ -4,7 +4,7 @@ import type { Client } from "../../../src/client/client.js";
 import { createClient } from "../../../src/client/create-client.js";
 import { createHttpTransport } from "../../../src/client/http-transport.js";
 import { lastHeaderValues, type Transport } from "../../../src/client/transport.js";
-import { systemClock } from "../../../src/platform/clock.js";
+import { systemClock, systemTimers } from "../../../src/platform/clock.js";
 import { systemRandom } from "../../../src/platform/random.js";
 import { platformCalls, scriptedPlatform } from "../platform/scripted-platform.js";
 import { BUSY, pendingCalls, recordAttempts } from "../server/recorded-calls.js";
@@ -90,7 +90,7 @@ async function openPlatform(calls: number, url: string, overHttp: boolean): Prom
   const callbacks = [{ id: "00112233445566AA", name: "demo", url, key: "s3cret-key", calls: listed }];
   const platform = scriptedPlatform({ clock: systemClock, callbacks });
   const listening = overHttp ? await platform.listen() : null;
-  const client = clientOver(listening === null ? platform.transport() : await createHttpTransport({ url: listening.url }));
+  const client = clientOver(listening === null ? platform.transport() : await createHttpTransport({ url: listening.url, timers: systemTimers }));
   return {
     client,
     callIds: listed.map(({ id }) => id).reverse(),
@@ -108,7 +108,7 @@ export const CLIENT_SERVICES: readonly ClientService[] = [
     name: "whcb serve over HTTP",
     isOurs: true,
     open: (calls, url = NOWHERE) =>
-      openOurs(calls, url, async (app) => createHttpTransport({ url: await app.listen({ host: "127.0.0.1", port: 0 }) })),
+      openOurs(calls, url, async (app) => createHttpTransport({ url: await app.listen({ host: "127.0.0.1", port: 0 }), timers: systemTimers })),
   },
   {
     name: "whcb serve in this process",
