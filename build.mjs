@@ -39,7 +39,7 @@ const OPTIONS = {
   logLevel: "warning",
   define: { "import.meta.url": "ownUrl" },
   banner: {
-    js: '(function (module, require, __filename, importPackage) { const ownUrl = require("node:url").pathToFileURL(__filename).href;',
+    js: '(function (module, require, importModule, __filename) { const ownUrl = require("node:url").pathToFileURL(__filename).href;',
   },
   footer: { js: "})" },
 };
@@ -88,9 +88,9 @@ async function buildFile({ name, isEager = false }) {
     ...OPTIONS,
     stdin: { contents, resolveDir: ".", sourcefile: `${name}.js` },
     write: false,
-    plugins: [readOtherFiles(name), contain(), ...(isEager ? [loadLate()] : [])],
+    plugins: [leaveOtherFiles(name), contain(), ...(isEager ? [loadLate()] : [])],
   });
-  writeFileSync(`dist/${name}.cjs`, outputFiles[0].text.replaceAll(/\bimport\(/g, "importPackage("));
+  writeFileSync(`dist/${name}.cjs`, outputFiles[0].text.replaceAll(/\bimport\(/g, "importModule("));
 }
 
 function contain() {
@@ -117,20 +117,18 @@ function loadLate() {
   };
 }
 
-function readOtherFiles(name) {
+/** They stay outside, as "dist:FILE:MODULE": bin/load.js knows what that means. */
+function leaveOtherFiles(name) {
   return {
-    name: "read-other-files",
-    setup({ onResolve, onLoad }) {
-      onResolve({ filter: /^\.{1,2}\// }, ({ path, resolveDir, namespace }) => {
-        if (namespace === "other-file") return { path, external: true };
+    name: "leave-other-files",
+    setup({ onResolve }) {
+      onResolve({ filter: /^\.{1,2}\// }, ({ path, resolveDir }) => {
         if (resolveDir.includes("node_modules")) return undefined;
         const typescript = relative(".", resolve(resolveDir, path)).replace(/\.js$/, ".ts");
         const source = fileOf.has(`${typescript}x`) ? `${typescript}x` : typescript;
-        return fileOf.get(source) === name ? undefined : { path: source, namespace: "other-file" };
+        const file = fileOf.get(source);
+        return file === name ? undefined : { path: `dist:${file}:${source}`, external: true };
       });
-      onLoad({ filter: /./, namespace: "other-file" }, ({ path }) => ({
-        contents: `module.exports = require("./load.js").load("${fileOf.get(path)}")["${path}"];`,
-      }));
     },
   };
 }

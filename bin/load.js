@@ -8,7 +8,7 @@ const DIST = join(__dirname, "..", "dist");
 /** What is loaded, by name. */
 const files = new Map();
 
-/** The exports of dist/NAME.cjs. That is a function of what is passed here. */
+/** The exports of dist/NAME.cjs, which is a function of the parameters that it is called with here. */
 function load(name) {
   if (!files.has(name)) {
     const filename = join(DIST, `${name}.cjs`);
@@ -16,10 +16,26 @@ function load(name) {
     const script = new Script(source.latin1Slice(), { filename, cachedData: readCompiled(name, source) });
     const module = { exports: {} };
     files.set(name, { module, script, source });
-    // import() isn't available in a Script.
-    script.runInThisContext()(module, require, filename, (specifier) => import(specifier));
+    script.runInThisContext()(module, requireModule, importModule, filename);
   }
   return files.get(name).module.exports;
+}
+
+function requireModule(id) {
+  return OURS.test(id) ? ourModule(id) : require(id);
+}
+
+/** Instead of import(), which isn't available in a Script. */
+async function importModule(id) {
+  return OURS.test(id) ? ourModule(id) : import(id);
+}
+
+const OURS = /^dist:/;
+
+/** "dist:cli:src/cli/run-command.ts" */
+function ourModule(id) {
+  const [, name, path] = id.split(":");
+  return load(name)[path];
 }
 
 /** undefined if there is none for this Node, this source. V8 refuses code that was made with other flags, but runs damaged code. */
