@@ -5,17 +5,17 @@ const { Script } = require("node:vm");
 
 const DIST = join(__dirname, "..", "dist");
 
-/** What is loaded, by name. */
+/** What is loaded, by name: its V8 script and its module. */
 const files = new Map();
 
-/** The exports of dist/NAME.cjs, which is a function of the parameters that it is called with here. */
+/** The exports of dist/NAME.cjs, which is a function of what it is called with here. */
 function load(name) {
   if (!files.has(name)) {
-    const filename = join(DIST, `${name}.cjs`);
+    const filename = sourcePath(name);
     const source = readFileSync(filename);
     const script = new Script(source.latin1Slice(), { filename, cachedData: readCompiled(name, source) });
     const module = { exports: {} };
-    files.set(name, { module, script, source });
+    files.set(name, { script, module });
     script.runInThisContext()(module, requireModule, importModule, filename);
   }
   return files.get(name).module.exports;
@@ -25,7 +25,7 @@ function requireModule(id) {
   return OURS.test(id) ? ourModule(id) : require(id);
 }
 
-/** Instead of import(), which isn't available in a Script. */
+/** For import(), which a Script can't use without a warning. */
 async function importModule(id) {
   return OURS.test(id) ? ourModule(id) : import(id);
 }
@@ -38,7 +38,10 @@ function ourModule(id) {
   return load(name)[path];
 }
 
-/** undefined if there is none for this Node, this source. V8 refuses code that was made with other flags, but runs damaged code. */
+/**
+ * undefined: none for this Node and this source. V8 rejects code that another V8 made, or one with other flags, but would run damaged
+ * code, and that of another source of the same length.
+ */
 function readCompiled(name, source) {
   let content;
   try {
@@ -52,17 +55,20 @@ function readCompiled(name, source) {
   return isIntact ? code : undefined;
 }
 
-function compiledPath(name) {
-  return join(DIST, `${name}.${process.version}-${process.platform}-${process.arch}.compiled`);
+/** Writes the code of all functions that ran until now, of every loaded file. Twice: comparing is faster than loading a checksum of Node. */
+function saveCompiled() {
+  for (const [name, { script }] of files) {
+    const code = script.createCachedData();
+    writeFileSync(compiledPath(name), Buffer.concat([code, code, readFileSync(sourcePath(name))]));
+  }
 }
 
-/** For the next process. */
-function saveCompiled() {
-  for (const [name, { script, source }] of files) {
-    const code = script.createCachedData();
-    // Twice: to compare takes less time than to load a checksum of Node.
-    writeFileSync(compiledPath(name), Buffer.concat([code, code, source]));
-  }
+function sourcePath(name) {
+  return join(DIST, `${name}.cjs`);
+}
+
+function compiledPath(name) {
+  return join(DIST, `${name}.${process.version}-${process.platform}-${process.arch}.compiled`);
 }
 
 module.exports = { load, files, saveCompiled };

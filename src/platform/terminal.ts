@@ -30,7 +30,7 @@ export function processIo(process: NodeJS.Process): Io {
     get stdin() {
       return process.stdin;
     },
-    stdout: hasTerminal(process) ? withoutErrorEvents(process.stdout) : directOutput(() => withoutErrorEvents(process.stdout)),
+    stdout: openStdout(process),
     get stderr() {
       stderr ??= withoutErrorEvents(process.stderr);
       return stderr;
@@ -52,9 +52,14 @@ export function processIo(process: NodeJS.Process): Io {
 }
 
 const STDOUT_FD = 1;
+/** An empty pipe takes as much at once, on every system. */
+const PIPE_BYTES = 16_384;
 
-function hasTerminal(process: NodeJS.Process): boolean {
-  return fstatSync(STDOUT_FD).isCharacterDevice() && process.stdout.isTTY;
+function openStdout(process: NodeJS.Process): Output {
+  const stat = fstatSync(STDOUT_FD);
+  const openStream = (): Output => withoutErrorEvents(process.stdout);
+  if (stat.isCharacterDevice() && process.stdout.isTTY) return openStream();
+  return directOutput(stat.isFIFO() || stat.isSocket(), openStream);
 }
 
 /** An "error" event without a listener would end the process; the writer gets the failure. */
@@ -62,14 +67,18 @@ function withoutErrorEvents<Stream extends NodeJS.WritableStream>(stream: Stream
   return stream.on("error", () => {});
 }
 
-/** stdout without Node's stream, which takes milliseconds to open and ignores a short write, as on a full disk. */
-function directOutput(openStream: () => Output): Output {
+/** stdout without Node's stream, which takes milliseconds to open and, for a file, ignores a short write, as on a full disk. */
+function directOutput(isPipe: boolean, openStream: () => Output): Output {
+  let hasWritten = false;
   let stream: Output | null = null;
   return {
     writable: true,
     write(data, done) {
-      if (stream !== null) return stream.write(data, done);
       let rest = Buffer.from(data);
+      // A write that waits for the reader would stop everything else.
+      if (isPipe && (hasWritten || rest.length > PIPE_BYTES)) stream ??= openStream();
+      if (stream !== null) return stream.write(rest, done);
+      hasWritten = true;
       try {
         while (rest.length > 0) rest = rest.subarray(writeSync(STDOUT_FD, rest));
       } catch (error) {

@@ -1,7 +1,12 @@
 /** A write that fails is never taken for success, whatever the command and the format (covers src/platform/terminal.ts). */
-import { statSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { Home } from "../support/process/whcb-process.js";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, constants, openSync, statSync, writeSync } from "node:fs";
+import { Socket } from "node:net";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { afterAll, beforeAll, describe, expect, it, test, vi } from "vitest";
+import { Home, REPOSITORY } from "../support/process/whcb-process.js";
 
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
 
@@ -51,3 +56,45 @@ describe("a command whose output can't be written", () => {
     expect([limited.code, limited.stderr.includes("the output can't be written: EFBIG")]).toEqual([5, true]);
   });
 });
+
+test("a full pipe that another process made non-blocking is waited for", async () => {
+  const path = home.path("pipe");
+  execFileSync("mkfifo", [path]);
+  const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const writer = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
+  const fill = fillPipe(writer);
+  const recorder = join(REPOSITORY, "test", "support", "process", "report-full-pipe.cjs");
+  const line = [process.execPath, "--require", recorder, join(REPOSITORY, "bin", "whcb.js"), "--help"];
+  const child = spawn("bash", ["-c", 'exec "$@" >&3', "bash", ...line], { stdio: ["ignore", "ignore", "pipe", writer] });
+  closeSync(writer);
+  const closed = once(child, "close");
+  if (child.stderr === null) throw new Error("stderr isn't a pipe");
+  expect(String(await once(child.stderr, "data"))).toBe("full\n");
+  const written = await text(new Socket({ fd: reader, readable: true }));
+  expect(written.slice(fill)).toBe((await home.whcb(["--help"])).stdout);
+  expect(await closed).toEqual([0, null]);
+});
+
+test("a reader that doesn't read stops nothing but the output", async () => {
+  const endpoint = await home.listen(["-o", "json"]);
+  endpoint.child.stdout.pause();
+  const bodies = Array.from({ length: 20 }, (_, index) => `${index} ${"x".repeat(100_000)}`);
+  for (const body of bodies) expect((await fetch(endpoint.url, { method: "POST", body })).status).toBe(200);
+  endpoint.child.stdout.resume();
+  const { stdout } = await endpoint.stop();
+  const printed = stdout.trimEnd().split("\n");
+  expect(printed.map((line) => JSON.parse(line).body)).toEqual(bodies);
+});
+
+/** Returns how many bytes it took. */
+function fillPipe(writer: number): number {
+  const page = Buffer.alloc(4096, ".");
+  for (let written = 0; ; ) {
+    try {
+      written += writeSync(writer, page);
+    } catch (error) {
+      expect(error).toMatchObject({ code: "EAGAIN" });
+      return written;
+    }
+  }
+}

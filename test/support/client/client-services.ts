@@ -90,7 +90,9 @@ async function openPlatform(calls: number, url: string, overHttp: boolean): Prom
   const callbacks = [{ id: "00112233445566AA", name: "demo", url, key: "s3cret-key", calls: listed }];
   const platform = scriptedPlatform({ clock: systemClock, callbacks });
   const listening = overHttp ? await platform.listen() : null;
-  const client = clientOver(listening === null ? platform.transport() : await createHttpTransport({ url: listening.url, timers: systemTimers }));
+  const client = clientOver(
+    listening === null ? platform.transport() : await createHttpTransport({ url: listening.url, timers: systemTimers }),
+  );
   return {
     client,
     callIds: listed.map(({ id }) => id).reverse(),
@@ -108,7 +110,9 @@ export const CLIENT_SERVICES: readonly ClientService[] = [
     name: "whcb serve over HTTP",
     isOurs: true,
     open: (calls, url = NOWHERE) =>
-      openOurs(calls, url, async (app) => createHttpTransport({ url: await app.listen({ host: "127.0.0.1", port: 0 }), timers: systemTimers })),
+      openOurs(calls, url, async (app) =>
+        createHttpTransport({ url: await app.listen({ host: "127.0.0.1", port: 0 }), timers: systemTimers }),
+      ),
   },
   {
     name: "whcb serve in this process",

@@ -39,7 +39,9 @@ test("questions are asked only if stdin and stderr are both terminals", async ()
 
 describe("a write that fails", () => {
   function failing(code: string): Writable {
-    return new Writable({ write: (_chunk, _encoding, done) => done(Object.assign(new Error(`${code}: it failed`), { code })) });
+    return new Writable({
+      write: (_chunk, _encoding, done) => done(Object.assign(new Error(`${code}: it failed`), { code })),
+    }).on("error", () => {});
   }
 
   test.each([
@@ -56,7 +58,6 @@ describe("a write that fails", () => {
 
   test("is reported again by later writes, not mistaken for a closed pipe", async () => {
     const stdout = failing("ENOSPC");
-    stdout.on("error", () => {});
     for (let turn = 0; turn < 2; turn++)
       await expect(writeOutput(stdout, layoutText("text"))).rejects.toMatchObject({ code: "unavailable" });
   });
