@@ -72,7 +72,9 @@ function directOutput(isPipe: boolean, openStream: () => Output): Output {
   let hasWritten = false;
   let stream: Output | null = null;
   return {
-    writable: true,
+    get writable() {
+      return stream?.writable ?? true;
+    },
     write(data, done) {
       let rest = Buffer.from(data);
       // A write that waits for the reader would stop everything else.

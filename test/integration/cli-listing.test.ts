@@ -75,7 +75,7 @@ test("an output that can't be written doesn't stop a replay, and the exit code s
   const io = captureIo();
   const stdout = new Writable({
     write: (_chunk, _encoding, done) => done(Object.assign(new Error("ENOSPC: no space left"), { code: "ENOSPC" })),
-  });
+  }).on("error", () => {});
   const code = await run(["replay", "full", "--failed", "--yes", "-o", "ndjson"], cliDeps(machine.world, { ...io, stdout }));
   await endpoint.stop();
   expect([code, await machine.works(["calls", "list", "full", "--failed", "-o", "ids"])]).toEqual([5, ""]);

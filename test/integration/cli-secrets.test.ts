@@ -103,6 +103,6 @@ describe("a closed pipe", () => {
       write(_chunk, _encoding, done) {
         done(Object.assign(new Error("write EPIPE"), { code: "EPIPE" }));
       },
-    });
+    }).on("error", () => {});
   }
 });
