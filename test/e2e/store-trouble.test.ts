@@ -46,7 +46,8 @@ const FULL: Trouble = {
   end: () => disk?.free(),
 };
 
-const filesOf = (database: string) => ["", "-wal", "-shm"].map((ending) => database + ending);
+/** Without -shm, which is mapped into memory: a write to an immutable file's memory ends the process (SIGBUS). */
+const filesOf = (database: string) => ["", "-wal"].map((ending) => database + ending);
 const IMMUTABLE: Trouble = {
   reason: "The database's disk can't be read or written",
   prepare: () => home.path("x.db"),
