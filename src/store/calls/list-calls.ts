@@ -12,7 +12,7 @@ import { readCalls } from "./call-row.js";
 import { countByCounters, countMatching, periodOf, scanCalls, selectEach } from "./scan-calls.js";
 
 /** For the total of a filtered list. */
-const COUNT_BUDGET_MS = 10;
+const COUNT_BUDGET_MS = 5;
 
 /** With attempts. A page of large calls is shorter than its limit. */
 export const PAGE_BYTES = 16 * 1024 * 1024;
