@@ -15,9 +15,9 @@ export class WorkerPool {
   readonly #onDeleted: () => void;
   readonly #workers = new Map<string, EndpointWorker>();
   readonly #changed = new Set<string>();
-  #changeCounter: number | null = null;
+  #changeCounter: string | null = null;
   /** In the change log; null: not started. */
-  #position: number | null = null;
+  #position: string | null = null;
   #hasMore = false;
 
   constructor(store: PoolStore, workerDeps: Omit<WorkerDeps, "onChange">, onDeleted: () => void) {
@@ -66,14 +66,14 @@ export class WorkerPool {
     this.#position = position;
   }
 
-  async #readChanges(after: number): Promise<void> {
+  async #readChanges(after: string): Promise<void> {
     // Before: what is written in between is read next time.
     const counter = await this.#store.changeCounter();
     if (counter === this.#changeCounter) return;
     const { callbackIds, position } = await this.#store.readChanges(after, CHUNK);
     for (const id of callbackIds) this.changed(id);
     this.#position = position;
-    this.#hasMore = callbackIds.length === CHUNK;
+    this.#hasMore = callbackIds.length >= CHUNK;
     if (!this.#hasMore) this.#changeCounter = counter;
   }
 

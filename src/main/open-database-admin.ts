@@ -9,7 +9,7 @@ import { openAdminStore } from "../store/open-store.js";
 
 /** Throws as openStore. */
 export async function openDatabaseAdmin(path: string): Promise<DatabaseAdmin> {
-  const store = openAdminStore(path, systemClock);
+  const store = await openAdminStore(path, systemClock);
   const deps = () => ({ store, random: systemRandom, now: systemClock.now() });
   return {
     listUsers: () => store.listCredentials(),

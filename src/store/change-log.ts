@@ -1,7 +1,8 @@
 /** What other processes wrote, for the dispatcher (docs/dispatcher.md, Ownership). One row per callback, its latest change. */
 import { sql } from "kysely";
 import type { Db } from "./schema.js";
-import { listOf } from "./sqlite/json-rows.js";
+import { listOf } from "./sql/batches.js";
+import { isPostgres, perDatabase } from "./sql/per-database.js";
 import type { Changes } from "./store.js";
 
 /** In the change's transaction. */
@@ -11,15 +12,66 @@ export function recordChange(db: Db, callbackId: string): Promise<void> {
 
 /** AUTOINCREMENT never reuses a number. */
 export async function recordChanges(db: Db, callbackIds: readonly string[]): Promise<void> {
-  await sql`INSERT OR REPLACE INTO changes (callback_id) SELECT value FROM ${listOf(callbackIds)}`.execute(db);
+  const ids = listOf(callbackIds, "text");
+  await sql`${perDatabase({
+    sqlite: sql`INSERT OR REPLACE INTO changes (callback_id) SELECT value FROM ${ids}`,
+    postgres: () => sql`
+      INSERT INTO changes (callback_id) SELECT value FROM ${ids} ON CONFLICT (callback_id) DO UPDATE SET xid = excluded.xid`,
+  })}`.execute(db);
 }
 
-export async function readLatestChange(db: Db): Promise<number> {
+/** For a query of callbacks: another text or number after each change. */
+export const latestChange = perDatabase({
+  sqlite: sql`(SELECT seq FROM changes WHERE callback_id = callbacks.id)`,
+  postgres: () => sql`(SELECT xid::text FROM changes WHERE callback_id = callbacks.id)`,
+});
+
+export async function readLatestChange(db: Db): Promise<string> {
+  if (isPostgres(db)) return readSnapshot(db);
   const { rows } = await sql<{ seq: number | null }>`SELECT max(seq) AS seq FROM changes`.execute(db);
-  return rows[0]?.seq ?? 0;
+  return String(rows[0]?.seq ?? 0);
 }
 
-export async function readChanges(db: Db, after: number, limit: number): Promise<Changes> {
-  const rows = await db.selectFrom("changes").selectAll().where("seq", ">", after).orderBy("seq").limit(limit).execute();
-  return { callbackIds: rows.map(({ callback_id }) => callback_id), position: rows.at(-1)?.seq ?? after };
+export async function readChanges(db: Db, after: string, limit: number): Promise<Changes> {
+  if (isPostgres(db)) return readCommittedChanges(db, after, limit);
+  const { rows } = await sql<{ seq: number; callback_id: string }>`
+    SELECT seq, callback_id FROM changes WHERE seq > ${Number(after)} ORDER BY seq LIMIT ${limit}`.execute(db);
+  return { callbackIds: rows.map(({ callback_id }) => callback_id), position: String(rows.at(-1)?.seq ?? after) };
+}
+
+/** Another one after any write by another process. */
+export async function readChangeCounter(db: Db): Promise<string> {
+  if (isPostgres(db)) return readSnapshot(db);
+  const { rows } = await sql<{ data_version: number }>`PRAGMA data_version`.execute(db);
+  return String(rows[0]?.data_version);
+}
+
+/*
+ * On PostgreSQL a number that is handed out before the commit is no position: a reader that has passed it would miss the row. So a position
+ * is a snapshot, and what is read next are the rows of transactions that it doesn't see: each once, however long a transaction takes.
+ */
+
+/** Of the transactions that have ended: xmin:xmax:those between that haven't. */
+async function readSnapshot(db: Db): Promise<string> {
+  const { rows } = await sql<{ snapshot: string }>`SELECT pg_current_snapshot()::text AS snapshot`.execute(db);
+  return rows[0]?.snapshot ?? "";
+}
+
+async function readCommittedChanges(db: Db, after: string, limit: number): Promise<Changes> {
+  const { rows } = await sql<{ callback_id: string; xid: string; snapshot: string }>`
+    SELECT callback_id, xid::text AS xid, pg_current_snapshot()::text AS snapshot FROM changes
+    WHERE xid >= pg_snapshot_xmin(${after}::pg_snapshot) AND NOT pg_visible_in_snapshot(xid, ${after}::pg_snapshot)
+    ORDER BY changes.xid FETCH FIRST ${limit} ROWS WITH TIES`.execute(db);
+  const last = rows.at(-1);
+  const callbackIds = rows.map(({ callback_id }) => callback_id);
+  if (last === undefined) return { callbackIds, position: after };
+  return { callbackIds, position: rows.length < limit ? last.snapshot : snapshotUpTo(last.snapshot, BigInt(last.xid)) };
+}
+
+/** Sees no later transaction. */
+function snapshotUpTo(snapshot: string, last: bigint): string {
+  const [xmin = "", , running = ""] = snapshot.split(":");
+  const end = last + 1n;
+  const before = running.split(",").filter((xid) => xid !== "" && BigInt(xid) < end);
+  return `${BigInt(xmin) < end ? xmin : end}:${end}:${before.join(",")}`;
 }

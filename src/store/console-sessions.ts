@@ -2,6 +2,8 @@
 import { createHash } from "node:crypto";
 import { type StoredCredential, toCredential } from "./credentials.js";
 import type { Db } from "./schema.js";
+import { locked } from "./sql/per-database.js";
+import { transact } from "./sql/transactions.js";
 
 export interface Session {
   readonly tokenHash: string;
@@ -51,7 +53,7 @@ const MAX_CODES_PER_USER = 10;
 export function sessionStore(db: Db): SessionStore {
   return {
     createSession: ({ tokenHash, username, createdAt, usedAt }, credential, { createdAfter, usedAfter }) =>
-      db.transaction().execute(async (trx) => {
+      transact(db, async (trx) => {
         await trx
           .deleteFrom("sessions")
           .where((where) => where.or([where("created_at", "<=", createdAfter), where("used_at", "<=", usedAfter)]))
@@ -78,17 +80,17 @@ export function sessionStore(db: Db): SessionStore {
     },
 
     touchSession: (tokenHash, usedAt) =>
-      db.transaction().execute(async (trx) => {
+      transact(db, async (trx) => {
         await trx.updateTable("sessions").set({ used_at: usedAt }).where("token_hash", "=", tokenHash).execute();
       }),
 
     endSession: (tokenHash) =>
-      db.transaction().execute(async (trx) => {
+      transact(db, async (trx) => {
         await trx.deleteFrom("sessions").where("token_hash", "=", tokenHash).execute();
       }),
 
     createSignInCode: ({ id, secretHash, username, tries }, credential, { now, validAfter }) =>
-      db.transaction().execute(async (trx) => {
+      transact(db, async (trx) => {
         await trx.deleteFrom("sign_in_codes").where("created_at", "<=", validAfter).execute();
         const created = await trx
           .insertInto("sign_in_codes")
@@ -104,18 +106,23 @@ export function sessionStore(db: Db): SessionStore {
           .returning("id")
           .execute();
         const ofUser = trx.selectFrom("sign_in_codes").select("id").where("username", "=", username);
-        const surplus = ofUser.orderBy("created_at", "desc").orderBy("id").limit(-1).offset(MAX_CODES_PER_USER);
+        const surplus = ofUser
+          .orderBy("created_at", "desc")
+          .orderBy("id")
+          .limit(Number.MAX_SAFE_INTEGER)
+          .offset(MAX_CODES_PER_USER);
         await trx.deleteFrom("sign_in_codes").where("id", "in", surplus).execute();
         return created.length > 0;
       }),
 
     redeemSignInCode: (id, secretHash, validAfter) =>
-      db.transaction().execute(async (trx) => {
+      transact(db, async (trx) => {
         const code = await trx
           .selectFrom("sign_in_codes")
           .selectAll()
           .where("id", "=", id)
           .where("created_at", ">", validAfter)
+          .modifyEnd(locked)
           .executeTakeFirst();
         if (code === undefined) return null;
         const isRight = code.secret_hash === secretHash;

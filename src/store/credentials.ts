@@ -1,4 +1,5 @@
 import type { CredentialTable, Db } from "./schema.js";
+import { transact } from "./sql/transactions.js";
 
 /** Hashes: server/auth/credential-hashes.ts. */
 export interface StoredCredential {
@@ -30,7 +31,7 @@ export function credentialStore(db: Db): CredentialStore {
     },
 
     saveCredential: ({ username, passwordHash, apiKeyHash, origin }, now) =>
-      db.transaction().execute(async (trx) => {
+      transact(db, async (trx) => {
         const columns = { password_hash: passwordHash, api_key_hash: apiKeyHash, origin, saved_at: now };
         await trx
           .insertInto("credentials")
@@ -40,13 +41,13 @@ export function credentialStore(db: Db): CredentialStore {
       }),
 
     removeCredential: (username) =>
-      db.transaction().execute(async (trx) => {
+      transact(db, async (trx) => {
         const removed = await trx.deleteFrom("credentials").where("username", "=", username).returning("username").execute();
         return removed.length > 0;
       }),
 
     removeStartCredentials: (except) =>
-      db.transaction().execute(async (trx) => {
+      transact(db, async (trx) => {
         const removed = await trx
           .deleteFrom("credentials")
           .where("origin", "=", "start")

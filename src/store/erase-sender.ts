@@ -4,13 +4,16 @@ import { type CallStatus, eraseCall } from "../domain/call.js";
 import { WhcbError } from "../domain/errors.js";
 import type { Mail } from "../domain/outage.js";
 import type { ErasedSender, SenderErasure } from "./admin-store.js";
+import { lockKeys } from "./callbacks/callback-row.js";
 import { requireNoRuns } from "./callbacks/run-leases.js";
 import { eraseAttempts } from "./calls/attempts.js";
 import { CountChanges } from "./calls/call-counts.js";
-import { eraseResponses } from "./calls/call-row.js";
+import { eraseResponses, SENDER_INDEXES } from "./calls/call-row.js";
 import { readStatesBySeq, writeStates } from "./calls/call-state.js";
 import { countSent, listMails, saveMailTexts } from "./outcomes/mails.js";
 import type { Db } from "./schema.js";
+import { isPostgres, jsonPart } from "./sql/per-database.js";
+import { transact } from "./sql/transactions.js";
 
 /** Rows per transaction and per read. */
 const CHUNK = 500;
@@ -45,22 +48,27 @@ export async function eraseSender(db: Db, { isSender, eraseMail, dryRun, now }: 
 
 interface FoundCall {
   readonly seq: number;
+  readonly callback_key: number;
   readonly id: string;
   readonly status: CallStatus;
   readonly due_at: number | null;
   readonly attempt_count: number;
 }
 
-type Addresses = Readonly<Record<"name" | "mri" | "mobile" | "email" | "voice", string>>;
+/** In the order of SENDER_INDEXES. */
+const ADDRESSES = ["name", "mri", "mobile", "email", "voice"] as const;
+type Addresses = Readonly<Record<(typeof ADDRESSES)[number], string>>;
 
 /** Reads every call's addresses: no index has them. */
 async function findCalls(db: Db, isSender: SenderErasure["isSender"]) {
   const calls: FoundCall[] = [];
   const addresses = new Map<string, number>();
+  const addressColumns = ADDRESSES.map(
+    (name, index) => sql`${jsonPart("response", SENDER_INDEXES[index] ?? 0)} AS ${sql.ref(name)}`,
+  );
   for (let after = -1; ; ) {
     const { rows } = await sql<FoundCall & Addresses>`
-      SELECT seq, id, status, due_at, attempt_count, response ->> 1 AS name, response ->> 2 AS mri, response ->> 3 AS mobile,
-        response ->> 4 AS email, response ->> 5 AS voice
+      SELECT seq, callback_key, id, status, due_at, attempt_count, ${sql.join(addressColumns)}
       FROM calls WHERE seq > ${after} ORDER BY seq LIMIT ${CHUNK}`.execute(db);
     for (const { name, mri, mobile, email, voice, ...call } of rows) {
       const matching = new Set([mobile, email, voice, mri, name].filter(isSender));
@@ -75,7 +83,11 @@ async function findCalls(db: Db, isSender: SenderErasure["isSender"]) {
 
 function eraseCalls(db: Db, calls: readonly FoundCall[], now: number): Promise<void> {
   const seqs = calls.map(({ seq }) => seq);
-  return db.transaction().execute(async (trx) => {
+  return transact(db, async (trx) => {
+    await lockKeys(
+      trx,
+      calls.map(({ callback_key }) => callback_key),
+    );
     const states = await readStatesBySeq(trx, seqs);
     for (const state of states.values()) state.after = eraseCall(state.before, now);
     const changes = new CountChanges();
@@ -90,7 +102,7 @@ const UNFINISHED = "unfinished-erasure";
 
 /** In the database while erased bytes may still be in its file. */
 async function setUnfinished(db: Db, isUnfinished: boolean): Promise<void> {
-  await db.transaction().execute(async (trx) => {
+  await transact(db, async (trx) => {
     await trx.deleteFrom("settings").where("name", "=", UNFINISHED).execute();
     if (isUnfinished) await trx.insertInto("settings").values({ name: UNFINISHED, value: new Uint8Array() }).execute();
   });
@@ -102,6 +114,10 @@ async function isUnfinished(db: Db): Promise<boolean> {
 
 /** Changed and deleted rows leave their bytes in free pages and in the write-ahead log, also those of earlier changes. */
 async function rewriteFile(db: Db): Promise<void> {
+  if (isPostgres(db)) {
+    await sql`VACUUM (FULL) calls, attempts, mails`.execute(db);
+    return;
+  }
   await sql`VACUUM`.execute(db);
   const { rows } = await sql<{ busy: number }>`PRAGMA wal_checkpoint(TRUNCATE)`.execute(db);
   if (rows[0]?.busy === 0) return;

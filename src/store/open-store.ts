@@ -1,4 +1,4 @@
-import { sql } from "kysely";
+import { type RawBuilder, sql } from "kysely";
 import { LONGEST_MS } from "../domain/duration.js";
 import { WhcbError } from "../domain/errors.js";
 import { DEFAULT_SERVICE_SETTINGS, type ServiceSettings } from "../domain/service-settings.js";
@@ -17,7 +17,7 @@ import { listCalls } from "./calls/list-calls.js";
 import { markCalls, markMatching, recordReplays } from "./calls/mark-calls.js";
 import { cancelReplayChunk, findReplay, listReplays, requestReplays } from "./calls/replays.js";
 import { countMatching } from "./calls/scan-calls.js";
-import { readChanges, readLatestChange } from "./change-log.js";
+import { readChangeCounter, readChanges, readLatestChange } from "./change-log.js";
 import { sessionStore } from "./console-sessions.js";
 import { credentialStore } from "./credentials.js";
 import { eraseSender } from "./erase-sender.js";
@@ -31,11 +31,13 @@ import { findLastOutages, findOutage, listOutages, readOutageProgress } from "./
 import { purgeDeleted, purgeExpired } from "./purge.js";
 import type { Db } from "./schema.js";
 import { checkSecretKey, hasKeyCheck, type KeyCipher, keyCipher, type SecretKeySource } from "./secret-key.js";
+import { locked } from "./sql/per-database.js";
+import { transact } from "./sql/transactions.js";
 import { openSqlite } from "./sqlite/open-sqlite.js";
 import type { Gauges, SettingsStore, Store } from "./store.js";
 
 export interface OpenStoreOptions {
-  /** A SQLite file's path, or ":memory:". */
+  /** A SQLite file's path, ":memory:", or a URL of PostgreSQL. */
   readonly url: string;
   /** 32 bytes, or a function called once the file is a known database. */
   readonly secretKey: Uint8Array | SecretKeySource;
@@ -46,12 +48,7 @@ export interface OpenStoreOptions {
 
 /** Creates or migrates. Throws `config` for a database that can't be used, `unavailable` for what may pass (busy, full disk). */
 export async function openStore({ url, secretKey, clock, mustExist = false }: OpenStoreOptions): Promise<Store> {
-  if (/^[a-z+]{2,}:\/\//i.test(url)) {
-    throw new WhcbError("config", "This version stores its data in a SQLite file only, not behind a database URL", {
-      hint: "Give a file's path, for example --db whcb.db",
-    });
-  }
-  const db = openSqlite({ path: url, mustExist, clock });
+  const db = await openDb({ url, mustExist, clock });
   try {
     const key = typeof secretKey === "function" ? await secretKey({ mayCreate: !(await hasKeyCheck(db)) }) : secretKey;
     const cipher = keyCipher(key);
@@ -63,9 +60,18 @@ export async function openStore({ url, secretKey, clock, mustExist = false }: Op
   }
 }
 
+/** pg is loaded only if it is needed. */
+async function openDb({ url, mustExist, clock }: Required<Omit<OpenStoreOptions, "secretKey">>): Promise<Db> {
+  if (/^postgres(ql)?:\/\//i.test(url)) return (await import("./postgres/open-postgres.js")).openPostgres({ url, mustExist });
+  if (!/^[a-z+]{2,}:\/\//i.test(url)) return openSqlite({ path: url, mustExist, clock });
+  throw new WhcbError("config", "The database is neither a SQLite file nor PostgreSQL", {
+    hint: "Give a file's path, or a URL that begins with postgres://",
+  });
+}
+
 /** For what needs no callback's auth key, so no secret key either. Throws as openStore. */
-export function openAdminStore(path: string, clock: Clock): AdminStore {
-  const db = openSqlite({ path, mustExist: true, clock });
+export async function openAdminStore(url: string, clock: Clock): Promise<AdminStore> {
+  const db = await openDb({ url, mustExist: true, clock });
   return { ...credentialStore(db), eraseSender: (erasure) => eraseSender(db, erasure), close: () => db.destroy() };
 }
 
@@ -123,10 +129,7 @@ function storeOn(db: Db, cipher: KeyCipher, clock: Clock): Store {
 
     checkWritable: () => checkWritable(db),
     readGauges: () => readGauges(db),
-    async changeCounter() {
-      const { rows } = await sql<{ data_version: number }>`PRAGMA data_version`.execute(db);
-      return rows[0]?.data_version ?? 0;
-    },
+    changeCounter: () => readChangeCounter(db),
     readLatestChange: () => readLatestChange(db),
     readChanges: (after, limit) => readChanges(db, after, limit),
     close: () => db.destroy(),
@@ -139,7 +142,11 @@ const TRIAL_BYTES = 128 * 1024;
 /** Of a row that is deleted in its own transaction, nothing would be written. */
 export async function checkWritable(db: Db): Promise<void> {
   const trial = { name: "trial", value: new Uint8Array(TRIAL_BYTES) };
-  await db.replaceInto("settings").values(trial).execute();
+  await db
+    .insertInto("settings")
+    .values(trial)
+    .onConflict((conflict) => conflict.column("name").doUpdateSet({ value: trial.value }))
+    .execute();
   await db.deleteFrom("settings").where("name", "=", trial.name).execute();
 }
 
@@ -160,21 +167,18 @@ function settingsStore(db: Db): SettingsStore {
   return {
     readSettings: async () => ({ ...DEFAULT_SERVICE_SETTINGS, ...(await readStored(db)) }),
     saveSettings: (changes) =>
-      db.transaction().execute(async (trx) => {
-        const stored = { ...(await readStored(trx)), ...changes };
-        const value = Buffer.from(JSON.stringify(stored));
-        await trx
-          .insertInto("settings")
-          .values({ name: SETTINGS_ROW, value })
-          .onConflict((conflict) => conflict.column("name").doUpdateSet({ value }))
-          .execute();
+      transact(db, async (trx) => {
+        const stored = await readStored(trx, locked);
+        const value = Buffer.from(JSON.stringify({ ...stored, ...changes }));
+        if (stored === null) await trx.insertInto("settings").values({ name: SETTINGS_ROW, value }).execute();
+        else await trx.updateTable("settings").set({ value }).where("name", "=", SETTINGS_ROW).execute();
       }),
   };
 }
 
-async function readStored(db: Db): Promise<Partial<ServiceSettings>> {
-  const row = await db.selectFrom("settings").select("value").where("name", "=", SETTINGS_ROW).executeTakeFirst();
-  return row === undefined ? {} : parseStored(JSON.parse(Buffer.from(row.value).toString()));
+async function readStored(db: Db, lock: RawBuilder<unknown> = sql``): Promise<Partial<ServiceSettings> | null> {
+  const row = await db.selectFrom("settings").select("value").where("name", "=", SETTINGS_ROW).modifyEnd(lock).executeTakeFirst();
+  return row === undefined ? null : parseStored(JSON.parse(Buffer.from(row.value).toString()));
 }
 
 /** Ignores non-numbers and unknown settings. 0.1.0 stored windows beyond the last date, which would end every start. */

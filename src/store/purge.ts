@@ -5,7 +5,9 @@ import { RETAIN_OUTAGES_MS, type ServiceSettings } from "../domain/service-setti
 import { CountChanges, FAILURE } from "./calls/call-counts.js";
 import { minuteOf } from "./outcomes/activity.js";
 import type { Db } from "./schema.js";
-import { listOf } from "./sqlite/json-rows.js";
+import { listOf } from "./sql/batches.js";
+import { crossJoin, lockedIfFree } from "./sql/per-database.js";
+import { transact } from "./sql/transactions.js";
 
 interface PurgedRow {
   readonly seq: number;
@@ -16,12 +18,12 @@ interface PurgedRow {
 
 /** Atomic. Returns the number of calls; fewer than `limit`: done. */
 export async function purgeDeleted(db: Db, limit: number): Promise<number> {
-  const deleted = db.selectFrom("callbacks").select("key").where("deleted_at", "is not", null);
+  const deleted = (from: Db) => from.selectFrom("callbacks").select("key").where("deleted_at", "is not", null);
   // Without the write lock: usually nothing to remove.
-  if ((await deleted.executeTakeFirst()) === undefined) return 0;
-  return db.transaction().execute(async (trx) => {
+  if ((await deleted(db).executeTakeFirst()) === undefined) return 0;
+  return transact(db, async (trx) => {
     let left = limit;
-    for (const { key } of await trx.selectFrom("callbacks").select("key").where("deleted_at", "is not", null).execute()) {
+    for (const { key } of await deleted(trx).modifyEnd(lockedIfFree("callbacks")).execute()) {
       for (const status of ["PENDING", "FAILED", "SUCCESS"] as const)
         left -= await removeCalls(trx, ofCallback(key, status), left);
       if (left > 0 && (await removeActivity(trx, ofKey(key), left))) await removeCallback(trx, key);
@@ -33,7 +35,7 @@ export async function purgeDeleted(db: Db, limit: number): Promise<number> {
 
 /** Atomic. Returns the number of rows; fewer than `limit`: done. */
 export function purgeExpired(db: Db, now: number, limit: number, settings: ServiceSettings): Promise<number> {
-  return db.transaction().execute(async (trx) => {
+  return transact(db, async (trx) => {
     let left = limit;
     left -= await removeCalls(trx, changedBefore("SUCCESS", now - settings.retainSuccessMs), left);
     left -= await removeCalls(trx, changedBefore("FAILED", now - settings.retainFailedMs), left);
@@ -56,18 +58,18 @@ function ofCallback(key: number, status: CallStatus): RawBuilder<unknown> {
 /** By the index by attempt. Skips calls marked later or still due. */
 function changedBefore(status: "FAILED" | "SUCCESS", since: number): RawBuilder<unknown> {
   return sql`
-    SELECT seq, callback_key, status, ${FAILURE} AS failure FROM callbacks CROSS JOIN calls ON calls.callback_key = callbacks.key
+    SELECT seq, callback_key, status, ${FAILURE} AS failure FROM callbacks ${crossJoin} calls ON calls.callback_key = callbacks.key
     WHERE status = ${sql.lit(status)} AND status <> 'PENDING' AND attempted_at < ${since} AND changed_at < ${since}
       AND due_at IS NULL AND deleted_at IS NULL`;
 }
 
 async function removeCalls(db: Db, which: RawBuilder<unknown>, limit: number): Promise<number> {
   if (limit <= 0) return 0;
-  const { rows } = await sql<PurgedRow>`${which} LIMIT ${limit}`.execute(db);
+  const { rows } = await sql<PurgedRow>`${which} LIMIT ${limit} ${lockedIfFree("calls")}`.execute(db);
   if (rows.length === 0) return 0;
   const seqs = rows.map(({ seq }) => seq);
-  await sql`DELETE FROM attempts WHERE call_seq IN (SELECT batch.value FROM ${listOf(seqs)})`.execute(db);
-  await sql`DELETE FROM calls WHERE seq IN (SELECT batch.value FROM ${listOf(seqs)})`.execute(db);
+  await sql`DELETE FROM attempts WHERE call_seq IN (SELECT batch.value FROM ${listOf(seqs, "bigint")})`.execute(db);
+  await sql`DELETE FROM calls WHERE seq IN (SELECT batch.value FROM ${listOf(seqs, "bigint")})`.execute(db);
   const changes = new CountChanges();
   for (const { callback_key, status, failure } of rows) {
     if (status === "FAILED") changes.addFailed(callback_key, failure, -1);
@@ -93,7 +95,7 @@ function quietBefore(at: number): RawBuilder<unknown> {
 
 function activeBefore(at: number): RawBuilder<unknown> {
   return sql`
-    SELECT callback_key, minute FROM callbacks CROSS JOIN activity ON activity.callback_key = callbacks.key
+    SELECT callback_key, minute FROM callbacks ${crossJoin} activity ON activity.callback_key = callbacks.key
     WHERE minute < ${minuteOf(at)}`;
 }
 
@@ -126,7 +128,7 @@ async function removeOutages(db: Db, endedBefore: number, limit: number): Promis
 async function removeReplays(db: Db, requestedBefore: number, limit: number): Promise<number> {
   const { numAffectedRows } = await sql`
     DELETE FROM replays WHERE (callback_key, requested_at) IN (
-      SELECT callback_key, requested_at FROM callbacks CROSS JOIN replays ON replays.callback_key = callbacks.key
+      SELECT callback_key, requested_at FROM callbacks ${crossJoin} replays ON replays.callback_key = callbacks.key
       WHERE requested_at < ${requestedBefore} AND waiting = 0 LIMIT ${limit})`.execute(db);
   return Number(numAffectedRows ?? 0n);
 }

@@ -23,7 +23,6 @@ export interface Schema {
   sessions: SessionTable;
   sign_in_codes: SignInCodeTable;
   settings: SettingTable;
-  changes: ChangeTable;
 }
 
 /** Or a transaction. */
@@ -209,10 +208,4 @@ export interface SignInCodeTable {
 export interface SettingTable {
   name: string;
   value: Uint8Array;
-}
-
-/** See change-log.ts. */
-export interface ChangeTable {
-  seq: Generated<number>;
-  callback_id: string;
 }

@@ -2,6 +2,7 @@ import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import { link, readFile, rm, writeFile } from "node:fs/promises";
 import { WhcbError } from "../domain/errors.js";
 import type { Db } from "./schema.js";
+import { transact } from "./sql/transactions.js";
 
 /** `mayCreate`: nothing is encrypted yet. */
 export type SecretKeySource = (options: { readonly mayCreate: boolean }) => Promise<Uint8Array>;
@@ -82,7 +83,7 @@ const KEY_CHECK = "key-check";
 /** Reports a wrong key at start. Throws `config`. */
 export async function checkSecretKey(db: Db, cipher: KeyCipher): Promise<void> {
   if (await canDecryptKeyCheck(db, cipher)) return;
-  await db.transaction().execute(async (trx) => {
+  await transact(db, async (trx) => {
     // Again, under the write lock.
     if (await canDecryptKeyCheck(trx, cipher)) return;
     await trx

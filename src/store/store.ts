@@ -30,11 +30,11 @@ export interface Store
   /** Reads counters and indexes only. */
   readGauges(): Promise<Gauges>;
   /** Changes when another process has written. */
-  changeCounter(): Promise<number>;
-  /** 0: no change yet. */
-  readLatestChange(): Promise<number>;
-  /** Changed after this position, other than by the dispatcher; deleted callbacks too. */
-  readChanges(after: number, limit: number): Promise<Changes>;
+  changeCounter(): Promise<string>;
+  /** A position. */
+  readLatestChange(): Promise<string>;
+  /** Changed after this position, other than by the dispatcher; deleted callbacks too. More than `limit` only of one transaction. */
+  readChanges(after: string, limit: number): Promise<Changes>;
   close(): Promise<void>;
 }
 
@@ -42,7 +42,7 @@ export interface Changes {
   /** Each once, by latest change. */
   readonly callbackIds: readonly string[];
   /** Where to read on. */
-  readonly position: number;
+  readonly position: string;
 }
 
 export interface Gauges {

@@ -80,7 +80,7 @@ export function describeOutages(open: OpenStore): void {
       const callback = await aCallback(store);
       await store.commitOutcomes(aGroup({ endpoints: opening(callback, anOutage()) }));
       await expect(store.commitOutcomes(aGroup({ endpoints: opening(callback, anOutage({ id: "O2" })) }))).rejects.toThrow(
-        "UNIQUE",
+        /unique/i,
       );
     });
 

@@ -107,12 +107,12 @@ export function describeOverview(open: OpenStore): void {
     it("rejects an unknown callback", async () => {
       const store = await open();
       for (const work of [
-        store.countMatching("nope", { channel: "SMS" }, ALL),
-        store.markMatching("nope", {}, { status: "SUCCESS", now: NOW }),
-        store.findProgress("nope", ["A"]),
-        store.listReplays("nope", 1),
+        () => store.countMatching("nope", { channel: "SMS" }, ALL),
+        () => store.markMatching("nope", {}, { status: "SUCCESS", now: NOW }),
+        () => store.findProgress("nope", ["A"]),
+        () => store.listReplays("nope", 1),
       ])
-        await expect(work).rejects.toMatchObject({ code: "not-found" });
+        await expect(work()).rejects.toMatchObject({ code: "not-found" });
     });
   });
 

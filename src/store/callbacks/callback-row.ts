@@ -1,9 +1,10 @@
-import { type Insertable, type Selectable, sql } from "kysely";
+import { type Insertable, type RawBuilder, type Selectable, sql } from "kysely";
 import type { Callback, CallbackSettings } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { CallbackTable, Db } from "../schema.js";
 import type { KeyCipher } from "../secret-key.js";
-import { listOf } from "../sqlite/json-rows.js";
+import { listOf } from "../sql/batches.js";
+import { crossJoin, isPostgres, locked, perDatabase } from "../sql/per-database.js";
 
 export type CallbackRow = Selectable<CallbackTable>;
 
@@ -40,25 +41,48 @@ export function settingsColumns(id: string, settings: CallbackSettings, cipher: 
 }
 
 /** Throws `not-found`. */
-export async function requireCallback(db: Db, id: string): Promise<CallbackRow> {
+export function requireCallback(db: Db, id: string): Promise<CallbackRow> {
+  return findLive(db, id, sql``);
+}
+
+async function findLive(db: Db, id: string, lock: RawBuilder<unknown>): Promise<CallbackRow> {
   const row = await db
     .selectFrom("callbacks")
     .selectAll()
     .where("id", "=", id)
     .where("deleted_at", "is", null)
+    .modifyEnd(lock)
     .executeTakeFirst();
   if (row === undefined) throw new WhcbError("not-found", `No callback ${id}`);
   return row;
 }
 
+/** As requireCallback. What is written about a callback is written under this lock: docs/adr/0012. */
+export function lockCallback(trx: Db, id: string): Promise<CallbackRow> {
+  return findLive(trx, id, locked);
+}
+
+/** Every transaction that locks several does so in this order: none waits for another that waits for it. */
+const lockedInOrder = perDatabase({
+  sqlite: sql``,
+  postgres: () => sql`ORDER BY callbacks.key FOR NO KEY UPDATE OF callbacks`,
+});
+
+/** As lockCallback. Default: all. */
+export async function lockKeys(trx: Db, keys?: readonly number[]): Promise<void> {
+  if (!isPostgres(trx)) return;
+  const which = keys === undefined ? sql`` : sql`WHERE key IN (SELECT value FROM ${listOf(keys, "bigint")})`;
+  await sql`SELECT key FROM callbacks ${which} ${lockedInOrder}`.execute(trx);
+}
+
 /** Those not deleted, by id. */
 export type LiveCallbacks = ReadonlyMap<string, { readonly key: number; readonly retriesEnabled: boolean }>;
 
-export async function readLiveCallbacks(db: Db, ids: readonly string[]): Promise<LiveCallbacks> {
+/** Locked until the transaction ends. */
+export async function lockLiveCallbacks(trx: Db, ids: readonly string[]): Promise<LiveCallbacks> {
   if (ids.length === 0) return new Map();
   const { rows } = await sql<{ id: string; key: number; retries_enabled: number }>`
-    SELECT id, key, retries_enabled FROM ${listOf(ids)} CROSS JOIN callbacks ON id = batch.value WHERE deleted_at IS NULL`.execute(
-    db,
-  );
+    SELECT id, key, retries_enabled FROM ${listOf(ids, "text")} ${crossJoin} callbacks ON id = batch.value WHERE deleted_at IS NULL
+    ${lockedInOrder}`.execute(trx);
   return new Map(rows.map(({ id, key, retries_enabled }) => [id, { key, retriesEnabled: retries_enabled === 1 }]));
 }

@@ -1,8 +1,10 @@
 /** For views that follow what happens: whether something has changed, without reading it. */
 import { createHash } from "node:crypto";
 import { sql } from "kysely";
+import { latestChange, readChangeCounter } from "../change-log.js";
 import type { Db } from "../schema.js";
-import { listOf } from "../sqlite/json-rows.js";
+import { listOf } from "../sql/batches.js";
+import { isPostgres, perDatabase } from "../sql/per-database.js";
 
 export interface VersionStore {
   /**
@@ -18,6 +20,7 @@ export function versionStore(db: Db): VersionStore {
   return {
     readVersions: (callbackIds) => readVersions(db, callbackIds),
     async readWriteCounter() {
+      if (isPostgres(db)) return readChangeCounter(db);
       // The first counts this connection's rows, the second other connections' transactions.
       const { rows: own } = await sql<{ rows: number }>`SELECT total_changes() AS rows`.execute(db);
       const { rows: others } = await sql<{ data_version: number }>`PRAGMA data_version`.execute(db);
@@ -26,27 +29,30 @@ export function versionStore(db: Db): VersionStore {
   };
 }
 
+const jsonArray = perDatabase({ sqlite: sql`json_array`, postgres: () => sql`json_build_array` });
+const jsonList = perDatabase({ sqlite: sql`json_group_array`, postgres: () => sql`json_agg` });
+
 /** A call that fails again changes no counter. An attempt counts in the minute in which it began: one of the last. */
 const LATEST_ACTIVITY = sql`
-  (SELECT json_group_array(json_array(minute, accepted + failed, replays_accepted + replays_failed, pending_calls, failed_calls)) FROM
-    (SELECT * FROM activity WHERE callback_key = callbacks.key ORDER BY minute DESC LIMIT 5))`;
+  (SELECT ${jsonList}(${jsonArray}(minute, accepted + failed, replays_accepted + replays_failed, pending_calls, failed_calls)) FROM
+    (SELECT * FROM activity WHERE callback_key = callbacks.key ORDER BY minute DESC LIMIT 5) AS latest)`;
 
 async function readVersions(db: Db, callbackIds: readonly string[]): Promise<Map<string, string>> {
   const { rows } = await sql<{ id: string; state: string }>`
-    SELECT callbacks.id, json_array(
-      (SELECT seq FROM changes WHERE callback_id = callbacks.id),
-      (SELECT json_group_array(count) FROM (SELECT count FROM call_counts WHERE callback_key = callbacks.key ORDER BY status)),
+    SELECT callbacks.id, ${jsonArray}(
+      ${latestChange},
+      (SELECT ${jsonList}(count) FROM (SELECT count FROM call_counts WHERE callback_key = callbacks.key ORDER BY status) AS counts),
       ${LATEST_ACTIVITY},
       endpoints.state, endpoints.down_since,
       outages.id, outages.failed_calls, outages.ended_at, outages.notified_at,
-      (SELECT json_array(tries, sent_at, last_error) FROM mails WHERE outage_id = outages.id),
-      (SELECT json_group_array(json_array(requested_at, succeeded, failed, waiting)) FROM
-        (SELECT * FROM replays WHERE callback_key = callbacks.key AND waiting > 0 ORDER BY requested_at LIMIT 10))
+      (SELECT ${jsonArray}(tries, sent_at, last_error) FROM mails WHERE outage_id = outages.id),
+      (SELECT ${jsonList}(${jsonArray}(requested_at, succeeded, failed, waiting)) FROM
+        (SELECT * FROM replays WHERE callback_key = callbacks.key AND waiting > 0 ORDER BY requested_at LIMIT 10) AS running)
     ) AS state
     FROM callbacks
     LEFT JOIN endpoints ON endpoints.callback_key = callbacks.key
     LEFT JOIN outages ON outages.id =
       (SELECT id FROM outages WHERE callback_key = callbacks.key ORDER BY started_at DESC, id DESC LIMIT 1)
-    WHERE deleted_at IS NULL AND callbacks.id IN (SELECT batch.value FROM ${listOf(callbackIds)})`.execute(db);
+    WHERE deleted_at IS NULL AND callbacks.id IN (SELECT batch.value FROM ${listOf(callbackIds, "text")})`.execute(db);
   return new Map(rows.map(({ id, state }) => [id, createHash("sha256").update(state).digest("base64url").slice(0, 16)]));
 }

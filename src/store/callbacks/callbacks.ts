@@ -8,13 +8,14 @@ import { recordChange } from "../change-log.js";
 import { isAfter, orderBy, readCursor, type SortKey, writeCursor } from "../keyset.js";
 import { type Db, NEVER } from "../schema.js";
 import type { KeyCipher } from "../secret-key.js";
+import { transact } from "../sql/transactions.js";
 import type { CallbackQuery, CallbackStore, Page } from "../store.js";
-import { type CallbackRow, requireCallback, settingsColumns, toCallback } from "./callback-row.js";
+import { type CallbackRow, lockCallback, settingsColumns, toCallback } from "./callback-row.js";
 
 export function callbackStore(db: Db, cipher: KeyCipher): CallbackStore {
   return {
     createCallback: (id, settings, now) =>
-      db.transaction().execute(async (trx) => {
+      transact(db, async (trx) => {
         await rejectTakenName(trx, settings, null);
         const row = await trx
           .insertInto("callbacks")
@@ -41,8 +42,8 @@ export function callbackStore(db: Db, cipher: KeyCipher): CallbackStore {
     listCallbacks: (query) => listCallbacks(db, cipher, query),
 
     updateCallback: (id, settings, now, policy, expected) =>
-      db.transaction().execute(async (trx) => {
-        const before = await requireCallback(trx, id);
+      transact(db, async (trx) => {
+        const before = await lockCallback(trx, id);
         const stored = toCallback(before, cipher);
         if (expected !== undefined && !hasSameSettings(stored, expected)) {
           throw new WhcbError("locked", `The callback ${stored.name} was changed meanwhile`);
@@ -66,8 +67,8 @@ export function callbackStore(db: Db, cipher: KeyCipher): CallbackStore {
       }),
 
     deleteCallback: (id, now) =>
-      db.transaction().execute(async (trx) => {
-        const { key } = await requireCallback(trx, id);
+      transact(db, async (trx) => {
+        const { key } = await lockCallback(trx, id);
         await trx.updateTable("callbacks").set({ deleted_at: now, auth_key: new Uint8Array() }).where("key", "=", key).execute();
         await trx
           .updateTable("outages")
@@ -105,7 +106,7 @@ async function listCallbacks(db: Db, cipher: KeyCipher, query: CallbackQuery): P
   const countOf = (status: CallStatus) =>
     sql`coalesce((SELECT count FROM call_counts WHERE callback_key = callbacks.key AND status = ${sql.lit(status)}), 0)`;
   const { rows } = await sql<ListedRow>`
-    SELECT * FROM (SELECT *, ${countOf("FAILED")} AS failed, ${countOf("PENDING")} AS waiting FROM callbacks)
+    SELECT * FROM (SELECT *, ${countOf("FAILED")} AS failed, ${countOf("PENDING")} AS waiting FROM callbacks) AS listed
     WHERE ${matching} ${position === null ? sql`` : sql`AND ${isAfter(keys, position.values)}`}
     ORDER BY ${orderBy(keys)} LIMIT ${query.limit + 1} OFFSET ${position === null ? query.offset : 0}`.execute(db);
   const counted = await sql<{ total: number }>`SELECT count(*) AS total FROM callbacks WHERE ${matching}`.execute(db);

@@ -2,14 +2,19 @@ import { sql } from "kysely";
 import { describeHolder, LEASE_MS, type RunLease, type ServiceReplay, serviceLease } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { Db, ReplayTable } from "../schema.js";
-import { requireCallback } from "./callback-row.js";
+import { transact } from "../sql/transactions.js";
+import { lockCallback } from "./callback-row.js";
 
 /** Beyond that it is from before the clock was set back. Another run's clock is later by its wait for the database, so there is a margin. */
 const latestExpiry = (now: number): number => now + 2 * LEASE_MS;
 
-/** One statement. null if taken, else the holder's lease. A replay by the service keeps all runs out until it ends, but the one that requested it. */
-export async function takeRunLease(db: Db, callbackId: string, lease: RunLease, now: number): Promise<RunLease | null> {
-  const { key } = await requireCallback(db, callbackId);
+/** Atomic. null if taken, else the holder's lease. A replay by the service keeps all runs out until it ends, but the one that requested it. */
+export function takeRunLease(db: Db, callbackId: string, lease: RunLease, now: number): Promise<RunLease | null> {
+  return transact(db, (trx) => takeLease(trx, callbackId, lease, now));
+}
+
+async function takeLease(db: Db, callbackId: string, lease: RunLease, now: number): Promise<RunLease | null> {
+  const { key } = await lockCallback(db, callbackId);
   const { run, holder, done, total } = lease;
   const expiresAt = now + LEASE_MS;
   const { rows } = await sql<{ callback_key: number }>`
@@ -24,7 +29,7 @@ export async function takeRunLease(db: Db, callbackId: string, lease: RunLease, 
   if (rows.length > 0) return null;
   const other = (await readLease(db, key, now)) ?? (await readServiceLease(db, key));
   // It may have been released since.
-  return other ?? takeRunLease(db, callbackId, lease, now);
+  return other ?? takeLease(db, callbackId, lease, now);
 }
 
 /** Throws `locked` if another run than `by` has the lease. */

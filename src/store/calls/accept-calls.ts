@@ -1,9 +1,11 @@
 import { sql } from "kysely";
 import { WhcbError } from "../../domain/errors.js";
-import { readLiveCallbacks } from "../callbacks/callback-row.js";
+import { lockLiveCallbacks } from "../callbacks/callback-row.js";
 import { recordChanges } from "../change-log.js";
 import { type Db, NEVER } from "../schema.js";
-import { batchOf, type Cell, cell } from "../sqlite/json-rows.js";
+import { batchOf, type Cell, cell, listOf } from "../sql/batches.js";
+import { crossJoin, perDatabase } from "../sql/per-database.js";
+import { transact } from "../sql/transactions.js";
 import type { SubmittedCalls } from "../store.js";
 import { CountChanges } from "./call-counts.js";
 import { encodeResponse } from "./call-row.js";
@@ -13,15 +15,15 @@ const INSERT_LENGTH = 8 * 1024 * 1024;
 
 /** Atomic, in the order given. Returns the new ids. Throws `not-found`, and `invalid` for an id of another callback's call. */
 export function acceptCalls(db: Db, submissions: readonly SubmittedCalls[], now: number): Promise<readonly string[]> {
-  return db.transaction().execute(async (trx) => {
-    const keys = await requireCallbacks(trx, submissions);
+  return transact(db, async (trx) => {
+    const keys = await lockCallbacks(trx, submissions);
     const before = await lastSeq(trx);
     let accepted = 0;
     for (const rows of chunksOf(submissions, keys)) {
       const { numAffectedRows } = await sql`
         INSERT INTO calls (callback_key, accepted_at, status, attempt_count, attempted_at, failed_in_recovery, changed_at, id, message_id, channel, response)
         SELECT ${cell(0)}, ${now}, 'PENDING', 0, ${sql.lit(NEVER)}, 0, ${now}, ${cell(1)}, ${cell(2)}, ${cell(3)}, ${cell(4)}
-        FROM ${batchOf(rows)} WHERE true
+        FROM ${batchOf(rows, ["bigint", "text", "text", "text", "text"])} WHERE true
         ON CONFLICT (id) DO NOTHING`.execute(trx);
       accepted += Number(numAffectedRows ?? 0n);
     }
@@ -30,7 +32,7 @@ export function acceptCalls(db: Db, submissions: readonly SubmittedCalls[], now:
     );
     const areAllNew = accepted === all.length;
     if (!areAllNew) await rejectForeignIds(trx, all);
-    const added = areAllNew ? all : await callsSince(trx, before);
+    const added = areAllNew ? all : await newOf(trx, all, before);
     const changes = new CountChanges();
     for (const { callback_key } of added) changes.add(callback_key, "PENDING", 1);
     await changes.save(trx);
@@ -41,9 +43,9 @@ export function acceptCalls(db: Db, submissions: readonly SubmittedCalls[], now:
 
 type CallbackKeys = ReadonlyMap<string, number>;
 
-async function requireCallbacks(db: Db, submissions: readonly SubmittedCalls[]): Promise<CallbackKeys> {
+async function lockCallbacks(trx: Db, submissions: readonly SubmittedCalls[]): Promise<CallbackKeys> {
   const ids = [...new Set(submissions.map(({ callbackId }) => callbackId))];
-  const callbacks = await readLiveCallbacks(db, ids);
+  const callbacks = await lockLiveCallbacks(trx, ids);
   const missing = ids.find((id) => !callbacks.has(id));
   if (missing !== undefined) throw new WhcbError("not-found", `No callback ${missing}`);
   return new Map(Array.from(callbacks, ([id, { key }]) => [id, key]));
@@ -80,7 +82,10 @@ interface AddedCall {
 
 async function rejectForeignIds(db: Db, calls: readonly AddedCall[]): Promise<void> {
   const { rows } = await sql<{ id: string }>`
-    SELECT calls.id FROM ${batchOf(calls.map(({ id, callback_key }) => [id, callback_key]))} CROSS JOIN calls ON calls.id = ${cell(0)}
+    SELECT calls.id FROM ${batchOf(
+      calls.map(({ id, callback_key }) => [id, callback_key]),
+      ["text", "bigint"],
+    )} ${crossJoin} calls ON calls.id = ${cell(0)}
     WHERE calls.callback_key <> ${cell(1)} LIMIT 1`.execute(db);
   const foreign = rows[0];
   if (foreign !== undefined) throw new WhcbError("invalid", `The id ${foreign.id} belongs to another callback's call`);
@@ -93,7 +98,16 @@ async function lastSeq(db: Db): Promise<number> {
 }
 
 /** Those of this transaction. RETURNING would cost as much as the insert itself. */
-async function callsSince(db: Db, seq: number): Promise<readonly AddedCall[]> {
-  const { rows } = await sql<AddedCall>`SELECT id, callback_key FROM calls WHERE seq > ${seq} ORDER BY seq`.execute(db);
+async function newOf(db: Db, calls: readonly AddedCall[], before: number): Promise<readonly AddedCall[]> {
+  const ids = listOf(
+    calls.map(({ id }) => id),
+    "text",
+  );
+  const { rows } = await sql<AddedCall>`${perDatabase({
+    sqlite: sql`SELECT id, callback_key FROM calls WHERE seq > ${before} ORDER BY seq`,
+    postgres: () => sql`
+      SELECT id, callback_key FROM ${ids} JOIN calls ON calls.id = batch.value
+      WHERE calls.xmin = pg_current_xact_id()::xid ORDER BY seq`,
+  })}`.execute(db);
   return rows;
 }

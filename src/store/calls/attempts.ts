@@ -1,7 +1,8 @@
 import { type Selectable, sql } from "kysely";
 import type { Attempt, AttemptCause, DeliveryResult, UnreachableReason } from "../../domain/attempt.js";
 import type { AttemptTable, Db } from "../schema.js";
-import { batchOf, cell, jsonCell, listOf } from "../sqlite/json-rows.js";
+import { batchOf, cell, jsonCell, listOf } from "../sql/batches.js";
+import { crossJoin, perDatabase } from "../sql/per-database.js";
 
 /** A column for each would double the cost of the most frequent row. */
 type StoredOutcome = readonly [startedAt: number, durationMs: number, cause: StoredCause, ...result: Answered | Unreachable];
@@ -22,7 +23,7 @@ export async function saveAttempts(db: Db, recorded: readonly RecordedAttempt[])
   if (recorded.length === 0) return;
   const rows = recorded.map(({ callSeq, number, attempt }) => [callSeq, number, encode(attempt)]);
   await sql`
-    INSERT INTO attempts (call_seq, number, outcome) SELECT ${cell(0)}, ${cell(1)}, ${jsonCell(2)} FROM ${batchOf(rows)} WHERE true
+    INSERT INTO attempts (call_seq, number, outcome) SELECT ${cell(0)}, ${cell(1)}, ${jsonCell(2)} FROM ${batchOf(rows, ["bigint", "bigint", "json"])} WHERE true
     ON CONFLICT (call_seq, number) DO NOTHING`.execute(db);
 }
 
@@ -33,9 +34,9 @@ export async function listAttempts(
   latest = Number.MAX_SAFE_INTEGER,
 ): Promise<ReadonlyMap<string, readonly Attempt[]>> {
   const { rows } = await sql<Selectable<AttemptTable> & { id: string }>`
-    SELECT calls.id, attempts.* FROM ${listOf([...new Set(callIds)])}
-    CROSS JOIN calls ON calls.id = batch.value
-    CROSS JOIN attempts ON attempts.call_seq = calls.seq AND attempts.number > calls.attempt_count - ${latest}
+    SELECT calls.id, attempts.* FROM ${listOf([...new Set(callIds)], "text")}
+    ${crossJoin} calls ON calls.id = batch.value
+    ${crossJoin} attempts ON attempts.call_seq = calls.seq AND attempts.number > calls.attempt_count - ${latest}
     WHERE calls.callback_key = (SELECT key FROM callbacks WHERE callbacks.id = ${callbackId} AND deleted_at IS NULL)`.execute(db);
   const byCall = new Map<string, Attempt[]>();
   for (const row of rows) {
@@ -49,10 +50,18 @@ export async function listAttempts(
 
 /** An endpoint's answer may repeat what it was sent. */
 export async function eraseAttempts(db: Db, seqs: readonly number[]): Promise<void> {
+  const erased = perDatabase({
+    sqlite: sql`
+      CASE json_type(outcome, '$[3]')
+      WHEN 'text' THEN json_set(outcome, '$[4]', '') ELSE json_set(outcome, '$[4]', '', '$[5]', '') END`,
+    postgres: () => sql`
+      (SELECT json_agg(CASE WHEN place = 5 OR (place = 6 AND json_typeof(outcome::json -> 3) <> 'string') THEN '""'::json
+        ELSE part END ORDER BY place)::text
+       FROM json_array_elements(outcome::json) WITH ORDINALITY AS parts(part, place))`,
+  });
   await sql`
-    UPDATE attempts SET outcome = CASE json_type(outcome, '$[3]')
-      WHEN 'text' THEN json_set(outcome, '$[4]', '') ELSE json_set(outcome, '$[4]', '', '$[5]', '') END
-    WHERE call_seq IN (SELECT batch.value FROM ${listOf(seqs)})`.execute(db);
+    UPDATE attempts SET outcome = ${erased}
+    WHERE call_seq IN (SELECT batch.value FROM ${listOf(seqs, "bigint")})`.execute(db);
 }
 
 function encode({ startedAt, durationMs, sentFrom, result, ...attempt }: RecordedAttempt["attempt"]): StoredOutcome {

@@ -5,7 +5,7 @@ import type { CallProgress, CallStatus } from "../../domain/call.js";
 import { requireCallback } from "../callbacks/callback-row.js";
 import type { FailureGroup } from "../overview-store.js";
 import type { Db } from "../schema.js";
-import { batchOf, cell, listOf } from "../sqlite/json-rows.js";
+import { batchOf, cell, listOf } from "../sql/batches.js";
 
 export type CallCounts = Readonly<Record<CallStatus, number>>;
 
@@ -75,9 +75,10 @@ export class CountChanges {
       for (const [status, change] of Object.entries(counts)) if (change !== 0) rows.push([key, status, change]);
     }
     if (rows.length === 0) return;
+    rows.sort(byKey);
     await sql`
       INSERT INTO call_counts (callback_key, status, count)
-      SELECT ${cell(0)}, ${cell(1)}, ${cell(2)} FROM ${batchOf(rows)} WHERE true
+      SELECT ${cell(0)}, ${cell(1)}, ${cell(2)} FROM ${batchOf(rows, ["bigint", "text", "bigint"])} WHERE true
       ON CONFLICT (callback_key, status) DO UPDATE SET count = call_counts.count + excluded.count`.execute(db);
   }
 
@@ -87,9 +88,10 @@ export class CountChanges {
       for (const [failure, change] of failures) if (change !== 0) rows.push([key, failure, change]);
     }
     if (rows.length === 0) return;
+    rows.sort(byKey);
     await sql`
       INSERT INTO failure_counts (callback_key, failure, count)
-      SELECT ${cell(0)}, ${cell(1)}, ${cell(2)} FROM ${batchOf(rows)} WHERE true
+      SELECT ${cell(0)}, ${cell(1)}, ${cell(2)} FROM ${batchOf(rows, ["bigint", "text", "bigint"])} WHERE true
       ON CONFLICT (callback_key, failure) DO UPDATE SET count = failure_counts.count + excluded.count`.execute(db);
   }
 
@@ -101,8 +103,15 @@ export class CountChanges {
     await sql`
       UPDATE replays SET total = total + ${cell(2)}, succeeded = succeeded + ${cell(3)}, failed = failed + ${cell(4)},
         waiting = waiting + ${cell(5)}
-      FROM ${batchOf(rows)} WHERE callback_key = ${cell(0)} AND requested_at = ${cell(1)}`.execute(db);
+      FROM ${batchOf(rows, REPLAY_TYPES)} WHERE callback_key = ${cell(0)} AND requested_at = ${cell(1)}`.execute(db);
   }
+}
+
+const REPLAY_TYPES = ["bigint", "bigint", "bigint", "bigint", "bigint", "bigint"] as const;
+
+/** Two transactions that lock the same rows in the same order don't wait for each other. */
+function byKey([one, first]: readonly [number, string, number], [other, second]: readonly [number, string, number]): number {
+  return one - other || (first < second ? -1 : 1);
 }
 
 /** Of a call that was neither attempted nor answered: held, or marked. */
@@ -143,7 +152,7 @@ export async function readCounts(db: Db, callbackKey: number): Promise<CallCount
 export async function readCountsOf(db: Db, callbackIds: readonly string[]): Promise<ReadonlyMap<string, CallCounts>> {
   const { rows } = await sql<{ id: string; status: CallStatus; count: number }>`
     SELECT callbacks.id, call_counts.status, call_counts.count
-    FROM ${listOf(callbackIds)} JOIN callbacks ON callbacks.id = batch.value AND deleted_at IS NULL
+    FROM ${listOf(callbackIds, "text")} JOIN callbacks ON callbacks.id = batch.value AND deleted_at IS NULL
     JOIN call_counts ON callback_key = callbacks.key`.execute(db);
   return new Map(callbackIds.map((id) => [id, countsOf(rows.filter((row) => row.id === id))]));
 }

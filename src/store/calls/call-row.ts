@@ -3,7 +3,9 @@ import type { UnreachableReason } from "../../domain/attempt.js";
 import type { Call, CallProgress, CallStatus, SettledBy } from "../../domain/call.js";
 import type { Channel, MessageResponse, ResponseKind } from "../../domain/message-response.js";
 import { type Db, NEVER } from "../schema.js";
-import { listOf, readRows, readRowsOfEach } from "../sqlite/json-rows.js";
+import { type CellType, listOf } from "../sql/batches.js";
+import { readRows, readRowsOfEach } from "../sql/json-rows.js";
+import { perDatabase } from "../sql/per-database.js";
 
 /** In the order of PROGRESS_COLUMNS. */
 export type ProgressCells = readonly [
@@ -24,6 +26,12 @@ export type ProgressCells = readonly [
 export const PROGRESS_COLUMNS = [
   ...["status", "attempt_count", "attempted_at", "status_code", "status_message", "error", "first_failed_at"],
   ...["due_at", "due_cause", "failed_in_recovery", "settled_by", "changed_at"],
+];
+
+/** In the order of PROGRESS_COLUMNS. */
+export const PROGRESS_TYPES: readonly CellType[] = [
+  ...(["text", "bigint", "bigint", "bigint", "text", "text", "bigint"] as const),
+  ...(["bigint", "text", "bigint", "text", "bigint"] as const),
 ];
 
 type CallRow = readonly [
@@ -137,10 +145,18 @@ export function encodeResponse({ messageLocation, from, responseMessage, customP
 
 /** Kind, channel, date, message id and location stay. */
 export async function eraseResponses(db: Db, seqs: readonly number[]): Promise<void> {
-  const emptied = sql.join([...SENDER_INDEXES, CONTENT_INDEX].map((index) => sql`${sql.lit(`$[${index}]`)}, ''`));
+  const empty = [...SENDER_INDEXES, CONTENT_INDEX];
+  const paths = sql.join(empty.map((index) => sql`${sql.lit(`$[${index}]`)}, ''`));
+  const erased = perDatabase({
+    sqlite: sql`json_set(response, ${paths}, ${sql.lit(`$[${PARAMETERS_INDEX}]`)}, json('{}'))`,
+    postgres: () => sql`
+      (SELECT json_agg(CASE WHEN place - 1 IN (${sql.join(empty.map((index) => sql.lit(index)))}) THEN '""'::json
+        WHEN place - 1 = ${sql.lit(PARAMETERS_INDEX)} THEN '{}'::json ELSE part END ORDER BY place)::text
+       FROM json_array_elements(response::json) WITH ORDINALITY AS parts(part, place))`,
+  });
   await sql`
-    UPDATE calls SET response = json_set(response, ${emptied}, ${sql.lit(`$[${PARAMETERS_INDEX}]`)}, json('{}'))
-    WHERE seq IN (SELECT batch.value FROM ${listOf(seqs)})`.execute(db);
+    UPDATE calls SET response = ${erased}
+    WHERE seq IN (SELECT batch.value FROM ${listOf(seqs, "bigint")})`.execute(db);
 }
 
 function decodeResponse(messageId: string, channel: Channel, stored: StoredResponse): MessageResponse {

@@ -2,10 +2,11 @@
 import { sql } from "kysely";
 import type { CallProgress } from "../../domain/call.js";
 import type { Db } from "../schema.js";
-import { runForEach, type SqlValue } from "../sqlite/batch.js";
-import { listOf, readRows } from "../sqlite/json-rows.js";
+import { listOf, updateEach } from "../sql/batches.js";
+import { readRows } from "../sql/json-rows.js";
+import { crossJoin } from "../sql/per-database.js";
 import type { CountChanges } from "./call-counts.js";
-import { PROGRESS_COLUMNS, type ProgressCells, progressCells, toProgress } from "./call-row.js";
+import { PROGRESS_COLUMNS, PROGRESS_TYPES, type ProgressCells, progressCells, toProgress } from "./call-row.js";
 
 export interface CallState {
   readonly seq: number;
@@ -17,7 +18,7 @@ export interface CallState {
 /** Only calls of this callback. */
 export async function readStatesById(db: Db, callbackKey: number, ids: readonly string[]): Promise<Map<string, CallState>> {
   const columns = ["id", "seq", "callback_key", ...PROGRESS_COLUMNS];
-  const from = sql`FROM ${listOf(ids)} CROSS JOIN calls ON calls.id = batch.value WHERE calls.callback_key = ${callbackKey}`;
+  const from = sql`FROM ${listOf(ids, "text")} ${crossJoin} calls ON calls.id = batch.value WHERE calls.callback_key = ${callbackKey}`;
   const rows = await readRows<readonly [string, number, number, ...ProgressCells]>(db, { columns }, from);
   return new Map(rows.map(([id, seq, key, ...progress]) => [id, stateOf(seq, key, progress)]));
 }
@@ -26,7 +27,7 @@ export async function readStatesById(db: Db, callbackKey: number, ids: readonly 
 export async function readStatesBySeq(db: Db, seqs: readonly number[]): Promise<Map<number, CallState>> {
   if (seqs.length === 0) return new Map();
   const columns = ["seq", "callback_key", ...PROGRESS_COLUMNS];
-  const from = sql`FROM ${listOf(seqs)} CROSS JOIN calls ON calls.seq = batch.value`;
+  const from = sql`FROM ${listOf(seqs, "bigint")} ${crossJoin} calls ON calls.seq = batch.value`;
   const rows = await readRows<readonly [number, number, ...ProgressCells]>(db, { columns }, from);
   return new Map(rows.map(([seq, key, ...progress]) => [seq, stateOf(seq, key, progress)]));
 }
@@ -36,11 +37,11 @@ function stateOf(seq: number, callbackKey: number, cells: ProgressCells): CallSt
   return { seq, callbackKey, before: progress, after: progress };
 }
 
-const UPDATE = `UPDATE calls SET ${PROGRESS_COLUMNS.map((column) => `${column} = ?`).join(", ")} WHERE seq = ?`;
+const PROGRESS = { table: "calls", columns: PROGRESS_COLUMNS, types: PROGRESS_TYPES, key: "seq" };
 
 /** Only those that changed. */
 export async function writeStates(db: Db, states: Iterable<CallState>, changes: CountChanges): Promise<void> {
-  const rows: SqlValue[][] = [];
+  const rows: (string | number | null)[][] = [];
   for (const state of states) {
     const { seq, callbackKey, before, after } = state;
     if (before === after) continue;
@@ -48,7 +49,7 @@ export async function writeStates(db: Db, states: Iterable<CallState>, changes: 
     countReplay(state, changes);
     rows.push([...progressCells(after), seq]);
   }
-  await runForEach(db, UPDATE, rows);
+  await updateEach(db, PROGRESS, rows);
 }
 
 function countReplay({ callbackKey, before, after }: CallState, changes: CountChanges): void {

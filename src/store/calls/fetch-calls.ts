@@ -1,8 +1,11 @@
 /** The next calls of many callbacks in one statement. Each query reads one partial index in order. */
 import { type RawBuilder, sql } from "kysely";
 import type { Call } from "../../domain/call.js";
+import { lockLiveCallbacks } from "../callbacks/callback-row.js";
 import type { Db } from "../schema.js";
-import { batchOf, type Cell, cell } from "../sqlite/json-rows.js";
+import { batchOf, type Cell, cell } from "../sql/batches.js";
+import { crossJoin } from "../sql/per-database.js";
+import { transact } from "../sql/transactions.js";
 import { readCalls, readCallsOfEach } from "./call-row.js";
 
 export interface CallRead {
@@ -115,7 +118,7 @@ async function fetchEach<Read extends CallRead>(
     });
     const batch = sql`
       SELECT callbacks.key, ${cell(1)} AS max_bytes, ${cell(2)} AS extra_0, ${cell(3)} AS extra_1
-      FROM ${batchOf(rows)} LEFT JOIN callbacks ON callbacks.id = ${cell(0)} AND deleted_at IS NULL`;
+      FROM ${batchOf(rows, ["text", "bigint", "bigint", "bigint"])} LEFT JOIN callbacks ON callbacks.id = ${cell(0)} AND deleted_at IS NULL`;
     const limit = Math.max(...alike.map((read) => read.limit));
     const lists = await readCallsOfEach(db, alike, batch, sql`FROM calls WHERE callback_key = batch.key AND ${which(limit)}`);
     for (const [index, read] of alike.entries()) found.set(read, lists[index]?.slice(0, read.limit) ?? []);
@@ -143,12 +146,13 @@ function finite(instant: number): number {
 export async function expireRetries(db: Db, expiries: readonly RetryExpiry[], limit: number): Promise<number> {
   const rows = expiries.map(({ callbackId, firstFailedBefore }) => [callbackId, firstFailedBefore]);
   const isOver = sql`
-    SELECT seq FROM ${batchOf(rows)} CROSS JOIN callbacks ON callbacks.id = ${cell(0)}
-    CROSS JOIN calls ON callback_key = callbacks.key AND due_cause = 'retry' AND first_failed_at < ${cell(1)}`;
+    SELECT seq FROM ${batchOf(rows, ["text", "bigint"])} ${crossJoin} callbacks ON callbacks.id = ${cell(0)}
+    ${crossJoin} calls ON callback_key = callbacks.key AND due_cause = 'retry' AND first_failed_at < ${cell(1)}`;
   // Without the write lock: usually none is.
   const { rows: some } = await sql`${isOver} LIMIT 1`.execute(db);
   if (some.length === 0) return 0;
-  return db.transaction().execute(async (trx) => {
+  return transact(db, async (trx) => {
+    await lockLiveCallbacks(trx, [...new Set(expiries.map(({ callbackId }) => callbackId))]);
     const { numAffectedRows } = await sql`
       UPDATE calls SET due_at = NULL, due_cause = NULL WHERE seq IN (${isOver} LIMIT ${limit})`.execute(trx);
     return Number(numAffectedRows ?? 0n);

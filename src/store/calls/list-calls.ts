@@ -6,7 +6,8 @@ import type { Clock } from "../../platform/clock.js";
 import { requireCallback } from "../callbacks/callback-row.js";
 import { isAfter, orderBy, type Position, rangesBetween, readCursor, type SortKey, type Values, writeCursor } from "../keyset.js";
 import type { Db } from "../schema.js";
-import { listOf } from "../sqlite/json-rows.js";
+import { inGivenOrder, listOf } from "../sql/batches.js";
+import { crossJoin, least } from "../sql/per-database.js";
 import type { CallPage, CallQuery } from "../store.js";
 import { readCalls } from "./call-row.js";
 import { countByCounters, countMatching, periodOf, scanCalls, selectEach } from "./scan-calls.js";
@@ -113,8 +114,8 @@ async function countFitting(
 ): Promise<number> {
   if (positions.length <= 1) return positions.length;
   const { rows } = await sql<{ bytes: number }>`
-    SELECT min(octet_length(calls.response), ${maxResponseBytes}) ${withAttempts ? ATTEMPT_BYTES : sql``} AS bytes
-    FROM ${listOf(positions.map(({ seq }) => seq))} CROSS JOIN calls ON calls.seq = batch.value`.execute(db);
+    SELECT ${least(sql`octet_length(calls.response)`, maxResponseBytes)} ${withAttempts ? ATTEMPT_BYTES : sql``} AS bytes
+    FROM ${listOf(seqsOf(positions), "bigint")} ${crossJoin} calls ON calls.seq = batch.value ${inGivenOrder}`.execute(db);
   let room = PAGE_BYTES;
   const tooMany = rows.findIndex(({ bytes }, index) => {
     room -= bytes;
@@ -136,6 +137,10 @@ function sortKeys({ sort, filter }: CallQuery): SortKey[] {
   return [...keys, { column: "seq", descending: requested[0]?.descending ?? true }];
 }
 
+function seqsOf(positions: readonly PositionRow[]): number[] {
+  return positions.map(({ seq }) => seq);
+}
+
 function reversed(keys: readonly SortKey[]): SortKey[] {
   return keys.map(({ column, descending }) => ({ column, descending: !descending }));
 }
@@ -150,7 +155,7 @@ async function readPositions(
   positions: readonly PositionRow[],
   maxResponseBytes?: number,
 ): Promise<Call[]> {
-  const from = sql`FROM ${listOf(positions.map(({ seq }) => seq))} CROSS JOIN calls ON calls.seq = batch.value`;
+  const from = sql`FROM ${listOf(seqsOf(positions), "bigint")} ${crossJoin} calls ON calls.seq = batch.value`;
   const bySeq = new Map((await readCalls(db, callbackId, from, maxResponseBytes)).map((call) => [call.seq, call]));
   return positions.flatMap(({ seq }) => bySeq.get(seq) ?? []);
 }

@@ -4,11 +4,12 @@ import { type CallProgress, isErased, type MarkedBy, markCall, recordClientRepla
 import type { CallFilter } from "../../domain/call-filter.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { Clock } from "../../platform/clock.js";
-import { requireCallback } from "../callbacks/callback-row.js";
+import { lockCallback, requireCallback } from "../callbacks/callback-row.js";
 import { recordChange } from "../change-log.js";
 import { ActivityChanges } from "../outcomes/activity.js";
 import type { MarkMatching } from "../overview-store.js";
 import type { Db } from "../schema.js";
+import { transact } from "../sql/transactions.js";
 import type { ClientReplay, MarkDetails } from "../store.js";
 import { type RecordedAttempt, saveAttempts } from "./attempts.js";
 import { CountChanges } from "./call-counts.js";
@@ -23,8 +24,8 @@ export interface Marking extends MarkDetails {
 
 /** All or none. */
 export function markCalls(db: Db, { callbackId, callIds, status, settledBy, replays = [] }: Marking, now: number): Promise<void> {
-  return db.transaction().execute(async (trx) => {
-    const { key } = await requireCallback(trx, callbackId);
+  return transact(db, async (trx) => {
+    const { key } = await lockCallback(trx, callbackId);
     const states = await requireStates(trx, { id: callbackId, key }, callIds);
     // A request sent twice adds none twice.
     const isNew = ({ callId, attempt }: ClientReplay) => states.get(callId)?.before.attemptedAt !== attempt.startedAt;
@@ -86,8 +87,8 @@ export async function markMatching(
   const scan = { callbackKey: key, filter, keys: indexKeys(filter), after: null, maxRows: MARKED_AT_ONCE };
   let changed = 0;
   for await (const step of scanCalls(db, clock, scan)) {
-    changed += await db.transaction().execute(async (trx) => {
-      await requireCallback(trx, callbackId);
+    changed += await transact(db, async (trx) => {
+      await lockCallback(trx, callbackId);
       const { rows } = await sql<{ seq: number }>`${step.select(sql`seq`)}`.execute(trx);
       const states = [
         ...(
@@ -107,8 +108,8 @@ export async function markMatching(
 
 /** Atomic. Ignores attempts of unknown calls. */
 export function recordReplays(db: Db, callbackId: string, replays: readonly ClientReplay[]): Promise<void> {
-  return db.transaction().execute(async (trx) => {
-    const { key } = await requireCallback(trx, callbackId);
+  return transact(db, async (trx) => {
+    const { key } = await lockCallback(trx, callbackId);
     const states = await readStatesById(trx, key, [...new Set(replays.map(({ callId }) => callId))]);
     const activity = new ActivityChanges();
     const attempts = addReplays(states, replays, activity);

@@ -4,11 +4,12 @@ import { cancelReplay, type RetryRule, requestReplay } from "../../domain/call.j
 import type { ServiceReplay } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { Clock } from "../../platform/clock.js";
-import { requireCallback } from "../callbacks/callback-row.js";
+import { lockCallback, requireCallback } from "../callbacks/callback-row.js";
 import { requireLease, toServiceReplay } from "../callbacks/run-leases.js";
 import { recordChange } from "../change-log.js";
 import type { Db, ReplayTable } from "../schema.js";
-import { listOf } from "../sqlite/json-rows.js";
+import { listOf } from "../sql/batches.js";
+import { transact } from "../sql/transactions.js";
 import type { ReplayCancel, ReplayRequest, RequestedReplay } from "../store.js";
 import { CountChanges } from "./call-counts.js";
 import { readStatesBySeq, writeStates } from "./call-state.js";
@@ -28,7 +29,7 @@ export async function requestReplays(
 ): Promise<RequestedReplay> {
   const { selection } = request;
   const inReplay = <Result>(work: (trx: Db, replay: ReplayTable) => Promise<Result>): Promise<Result> => {
-    return db.transaction().execute(async (trx) => work(trx, await openReplay(trx, callbackId, request, now)));
+    return transact(db, async (trx) => work(trx, await openReplay(trx, callbackId, request, now)));
   };
   const end = async (trx: Db, { callback_key: key, id }: ReplayTable, accepted: number) => {
     if (accepted > 0) await trx.updateTable("callbacks").set({ replay_requested_at: now }).where("key", "=", key).execute();
@@ -51,7 +52,7 @@ export async function requestReplays(
 }
 
 async function openReplay(trx: Db, callbackId: string, { id, by }: ReplayRequest, now: number): Promise<ReplayTable> {
-  const { key } = await requireCallback(trx, callbackId);
+  const { key } = await lockCallback(trx, callbackId);
   await requireLease(trx, key, by, now);
   const replay = (await readReplay(trx, key, id)) ?? (await beginReplay(trx, key, id, now));
   if (replay.cancelled_at !== null) throw new WhcbError("locked", `Replay ${replay.id} was cancelled`);
@@ -75,8 +76,8 @@ const CHUNK = 1_000;
 /** Atomic, for one chunk of calls; false: there may be more. Throws `not-found`. */
 export function cancelReplayChunk(db: Db, callbackId: string, cancel: ReplayCancel): Promise<boolean> {
   const { replayId, now, policy, random } = cancel;
-  return db.transaction().execute(async (trx) => {
-    const callback = await requireCallback(trx, callbackId);
+  return transact(db, async (trx) => {
+    const callback = await lockCallback(trx, callbackId);
     const replay = await readReplay(trx, callback.key, replayId);
     if (replay === undefined) throw new WhcbError("not-found", `No replay ${replayId} of callback ${callbackId}`);
     // Also of one that has no call left: its run may be about to add some.
@@ -89,7 +90,7 @@ export function cancelReplayChunk(db: Db, callbackId: string, cancel: ReplayCanc
     const { rows } = await sql<{ seq: number }>`
       SELECT seq FROM calls
       WHERE callback_key = ${callback.key} AND due_cause = 'replay' AND due_at = ${replay.requested_at}
-        AND seq NOT IN (SELECT batch.value FROM ${listOf([...begun])})
+        AND seq NOT IN (SELECT batch.value FROM ${listOf([...begun], "bigint")})
       ORDER BY due_at, seq LIMIT ${CHUNK}`.execute(trx);
     const seqs = rows.map(({ seq }) => seq);
     const states = [...(await readStatesBySeq(trx, seqs)).values()];
@@ -140,7 +141,10 @@ async function requestStep(db: Db, step: ScanStep, replay: ReplayTable, now: num
   const { rows } = await sql<{ seq: number }>`${step.select(sql`seq`)}`.execute(db);
   const { numAffectedRows } = await sql`
     UPDATE calls SET due_at = ${requested_at}, due_cause = 'replay', failed_in_recovery = 0, changed_at = ${now}
-    WHERE seq IN (SELECT batch.value FROM ${listOf(rows.map(({ seq }) => seq))})
+    WHERE seq IN (SELECT batch.value FROM ${listOf(
+      rows.map(({ seq }) => seq),
+      "bigint",
+    )})
       AND (due_cause IS NULL OR due_cause <> 'replay')`.execute(db);
   const added = Number(numAffectedRows ?? 0n);
   await sql`

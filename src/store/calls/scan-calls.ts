@@ -6,6 +6,7 @@ import { requireCallback } from "../callbacks/callback-row.js";
 import { orderBy, rangesBetween, type SortKey, type Values } from "../keyset.js";
 import type { CallCount, CountLimit } from "../overview-store.js";
 import type { Db } from "../schema.js";
+import { jsonPart } from "../sql/per-database.js";
 import { readCounts, readFailures } from "./call-counts.js";
 import { CONTENT_INDEX, SENDER_INDEXES } from "./call-row.js";
 
@@ -63,8 +64,8 @@ export function periodOf({ since, until }: CallFilter, keys: readonly SortKey[])
   const isByDate = keys[0]?.column === "attempted_at";
   if (!isByDate || (since === undefined && until === undefined)) return { first: null, last: null };
   // No seq is this small.
-  const lower = [Math.max(since ?? 0, 0), -1] as const;
-  const upper = until === undefined ? null : [Math.max(until, lower[0]), -1];
+  const lower = [Math.ceil(Math.max(since ?? 0, 0)), -1] as const;
+  const upper = until === undefined ? null : [Math.ceil(Math.max(until, lower[0])), -1];
   return keys[0]?.descending ? { first: upper, last: lower } : { first: lower, last: upper };
 }
 
@@ -110,7 +111,7 @@ export async function countMatching(
   const end = clock.monotonicMs() + budgetMs;
   let count = 0;
   for await (const step of scanCalls(db, clock, { callbackKey: key, filter, keys: indexKeys(filter), after: null })) {
-    const { rows } = await sql<{ calls: number }>`SELECT count(*) AS calls FROM (${step.select(sql`1`)})`.execute(db);
+    const { rows } = await sql<{ calls: number }>`SELECT count(*) AS calls FROM (${step.select(sql`1`)}) AS matching`.execute(db);
     count += rows[0]?.calls ?? 0;
     if (step.end !== null && clock.monotonicMs() >= end) return { count, isExact: false };
   }
@@ -167,8 +168,8 @@ export function conditionsOf(filter: CallFilter, isByIndex = false): RawBuilder<
   const attemptedAt = isByIndex ? sql`+attempted_at` : sql`attempted_at`;
   const { since, until, changedBefore, markedAt, statusCodes, reason, channel, messageId, from, text } = filter;
   const conditions: RawBuilder<SqlBool>[] = [];
-  if (since !== undefined) conditions.push(sql`${attemptedAt} >= ${Math.max(since, 0)}`);
-  if (until !== undefined) conditions.push(sql`${attemptedAt} >= 0 AND ${attemptedAt} < ${until}`);
+  if (since !== undefined) conditions.push(sql`${attemptedAt} >= ${Math.ceil(Math.max(since, 0))}`);
+  if (until !== undefined) conditions.push(sql`${attemptedAt} >= 0 AND ${attemptedAt} < ${Math.ceil(until)}`);
   if (changedBefore !== undefined) conditions.push(sql`changed_at <= ${changedBefore}`);
   if (markedAt !== undefined) conditions.push(sql`changed_at = ${markedAt} AND settled_by = 'user'`);
   if (statusCodes !== undefined) conditions.push(codeCondition(statusCodes));
@@ -176,8 +177,10 @@ export function conditionsOf(filter: CallFilter, isByIndex = false): RawBuilder<
     conditions.push(reason === "not-sent" ? sql`status_code IS NULL AND error IS NULL` : sql`error = ${reason}`);
   if (channel !== undefined) conditions.push(sql`channel = ${channel}`);
   if (messageId !== undefined) conditions.push(sql`upper_case(message_id) = ${messageId.toUpperCase()}`);
-  if (from !== undefined) conditions.push(sql`${from} IN (${sql.join(SENDER_INDEXES.map(responsePart))})`);
-  if (text !== undefined) conditions.push(sql`instr(lower_case(${responsePart(CONTENT_INDEX)}), ${text.toLowerCase()}) > 0`);
+  if (from !== undefined)
+    conditions.push(sql`${from} IN (${sql.join(SENDER_INDEXES.map((index) => jsonPart("response", index)))})`);
+  if (text !== undefined)
+    conditions.push(sql`instr(lower_case(${jsonPart("response", CONTENT_INDEX)}), ${text.toLowerCase()}) > 0`);
   return sql.join(
     conditions.map((condition) => sql`AND ${condition}`),
     sql` `,
@@ -192,8 +195,4 @@ function codeCondition(patterns: readonly StatusCodePattern[]): RawBuilder<SqlBo
     return sql`(status_code >= ${pattern.class * 100} AND status_code < ${pattern.class * 100 + 100})`;
   });
   return sql`(${sql.join(alternatives, sql` OR `)})`;
-}
-
-function responsePart(index: number): RawBuilder<unknown> {
-  return sql`(response ->> ${sql.lit(index)})`;
 }

@@ -5,13 +5,17 @@ import type { Clock } from "../../platform/clock.js";
 import { requireCallback } from "../callbacks/callback-row.js";
 import type { Activity, ActivityPoint, ActivityQuery } from "../overview-store.js";
 import type { Db } from "../schema.js";
-import { batchOf, cell, readRows } from "../sqlite/json-rows.js";
+import { batchOf, cell } from "../sql/batches.js";
+import { readRows } from "../sql/json-rows.js";
+import { transact } from "../sql/transactions.js";
 
 const MINUTE_MS = 60_000;
 
 export const minuteOf = (at: number): number => Math.floor(at / MINUTE_MS);
 
 const COUNTS = ["accepted", "failed", "replays_accepted", "replays_failed", "client_accepted", "client_failed"] as const;
+
+const TYPES = ["bigint", "bigint", ...COUNTS.map(() => "bigint" as const)] as const;
 
 /** In the order of COUNTS. */
 type Counts = [number, number, number, number, number, number];
@@ -41,11 +45,12 @@ export class ActivityChanges {
       for (const [minute, counts] of minutes) rows.push([key, minute, ...counts]);
     }
     if (rows.length === 0) return;
+    rows.sort(([key = 0, minute = 0], [other = 0, next = 0]) => key - other || minute - next);
     await sql`
       INSERT INTO activity (callback_key, minute, ${sql.raw(COUNTS.join(", "))})
-      SELECT ${sql.join(Array.from({ length: COUNTS.length + 2 }, (_, index) => cell(index)))} FROM ${batchOf(rows)} WHERE true
+      SELECT ${sql.join(TYPES.map((_, index) => cell(index)))} FROM ${batchOf(rows, TYPES)} WHERE true
       ON CONFLICT (callback_key, minute) DO UPDATE SET
-        ${sql.raw(COUNTS.map((name) => `${name} = ${name} + excluded.${name}`).join(", "))}`.execute(db);
+        ${sql.raw(COUNTS.map((name) => `${name} = activity.${name} + excluded.${name}`).join(", "))}`.execute(db);
   }
 }
 
@@ -54,11 +59,12 @@ export type Sample = readonly [callbackKey: number, minute: number];
 /** A minute's last sample stays. */
 export async function saveSamples(db: Db, samples: readonly Sample[]): Promise<void> {
   if (samples.length === 0) return;
+  const latest = new Map(samples.map((sample) => [sample.join(), sample]));
   const countOf = (status: "PENDING" | "FAILED") => sql`
     coalesce((SELECT count FROM call_counts WHERE callback_key = ${cell(0)} AND status = ${sql.lit(status)}), 0)`;
   await sql`
     INSERT INTO activity (callback_key, minute, pending_calls, failed_calls)
-    SELECT ${cell(0)}, ${cell(1)}, ${countOf("PENDING")}, ${countOf("FAILED")} FROM ${batchOf(samples)} WHERE true
+    SELECT ${cell(0)}, ${cell(1)}, ${countOf("PENDING")}, ${countOf("FAILED")} FROM ${batchOf([...latest.values()], ["bigint", "bigint"])} WHERE true
     ON CONFLICT (callback_key, minute) DO UPDATE SET
       pending_calls = excluded.pending_calls, failed_calls = excluded.failed_calls`.execute(db);
 }
@@ -76,7 +82,7 @@ export async function sampleWaiting(db: Db, now: number, after: number, limit: n
   // Without the write lock: usually none is open.
   if (open.length === 0) return null;
   const samples = open.map(({ callback_key }): Sample => [callback_key, minuteOf(now)]);
-  await db.transaction().execute((trx) => saveSamples(trx, samples));
+  await transact(db, (trx) => saveSamples(trx, samples));
   return open.length < limit ? null : (open.at(-1)?.callback_key ?? null);
 }
 

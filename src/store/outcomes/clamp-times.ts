@@ -1,6 +1,9 @@
 /** No stored time may be in the future (docs/dispatcher.md, Ownership). */
 import { type RawBuilder, sql } from "kysely";
+import { lockKeys } from "../callbacks/callback-row.js";
 import type { Db } from "../schema.js";
+import { crossJoin } from "../sql/per-database.js";
+import { transact } from "../sql/transactions.js";
 
 export interface ClockBounds {
   readonly now: number;
@@ -10,7 +13,8 @@ export interface ClockBounds {
 
 /** Atomic. Usually a few index lookups per callback. */
 export function clampTimes(db: Db, { now, latestDueAt }: ClockBounds): Promise<void> {
-  return db.transaction().execute(async (trx) => {
+  return transact(db, async (trx) => {
+    await lockKeys(trx);
     // A requested replay goes at once, whatever its due time, which is its replay's key.
     const isTooLate = isFailed(sql`due_at IS NOT NULL AND due_at > ${latestDueAt} AND due_cause <> 'replay'`);
     await sql`UPDATE calls SET due_at = ${latestDueAt} WHERE ${isTooLate}`.execute(trx);
@@ -20,20 +24,25 @@ export function clampTimes(db: Db, { now, latestDueAt }: ClockBounds): Promise<v
     ];
     for (const which of isAhead) {
       await sql`
-        UPDATE calls SET attempted_at = min(attempted_at, ${now}), first_failed_at = min(first_failed_at, ${now}) WHERE ${which}`.execute(
+        UPDATE calls SET attempted_at = ${atMost("attempted_at", now)}, first_failed_at = ${atMost("first_failed_at", now)} WHERE ${which}`.execute(
         trx,
       );
     }
     await sql`
-      UPDATE outages SET started_at = min(started_at, ${now}), quiet_since = min(quiet_since, ${now})
+      UPDATE outages SET started_at = ${atMost("started_at", now)}, quiet_since = ${atMost("quiet_since", now)}
       WHERE ended_at IS NULL AND (started_at > ${now} OR quiet_since > ${now})`.execute(trx);
     await sql`
-      UPDATE callbacks SET repaired_at = min(repaired_at, ${now}), replay_requested_at = min(replay_requested_at, ${now})
+      UPDATE callbacks SET repaired_at = ${atMost("repaired_at", now)}, replay_requested_at = ${atMost("replay_requested_at", now)}
       WHERE repaired_at > ${now} OR replay_requested_at > ${now}`.execute(trx);
   });
 }
 
+/** null stays. */
+function atMost(column: string, now: number): RawBuilder<unknown> {
+  return sql`CASE WHEN ${sql.ref(column)} > ${now} THEN ${now} ELSE ${sql.ref(column)} END`;
+}
+
 function isFailed(condition: RawBuilder<unknown>): RawBuilder<unknown> {
   return sql`seq IN (
-    SELECT seq FROM callbacks CROSS JOIN calls ON calls.callback_key = callbacks.key WHERE status = 'FAILED' AND ${condition})`;
+    SELECT seq FROM callbacks ${crossJoin} calls ON calls.callback_key = callbacks.key WHERE status = 'FAILED' AND ${condition})`;
 }

@@ -1,11 +1,12 @@
 /** One transaction (docs/dispatcher.md, A call, Rule 5). */
 import { holdCall, recordAttempt } from "../../domain/call.js";
 import { outageWithoutHoldings } from "../../domain/outage.js";
-import { type LiveCallbacks, readLiveCallbacks } from "../callbacks/callback-row.js";
+import { type LiveCallbacks, lockLiveCallbacks } from "../callbacks/callback-row.js";
 import { type RecordedAttempt, saveAttempts } from "../calls/attempts.js";
 import { CountChanges } from "../calls/call-counts.js";
 import { type CallState, readStatesBySeq, writeStates } from "../calls/call-state.js";
 import type { Db } from "../schema.js";
+import { transact } from "../sql/transactions.js";
 import type { CommittedOutcomes, EndpointChange, OutcomeGroup } from "../store.js";
 import { ActivityChanges, minuteOf, type Sample, saveSamples } from "./activity.js";
 import { saveEndpoints } from "./endpoints.js";
@@ -13,8 +14,8 @@ import { saveMails } from "./mails.js";
 import { closeOutages, saveOpenOutages } from "./outages.js";
 
 export function commitOutcomes(db: Db, group: OutcomeGroup): Promise<CommittedOutcomes> {
-  return db.transaction().execute(async (trx) => {
-    const callbacks = await readLiveCallbacks(trx, callbackIdsOf(group));
+  return transact(db, async (trx) => {
+    const callbacks = await lockLiveCallbacks(trx, callbackIdsOf(group));
     const changes = new CountChanges();
     const states = await readStatesBySeq(trx, seqsOf(group));
     const skippedHoldings = applyHoldings(states, group, callbacks);

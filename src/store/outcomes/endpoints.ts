@@ -3,7 +3,7 @@ import { type Endpoint, NEW_ENDPOINT } from "../../domain/endpoint.js";
 import { type CallbackRow, type LiveCallbacks, toCallback } from "../callbacks/callback-row.js";
 import type { Db, EndpointTable } from "../schema.js";
 import type { KeyCipher } from "../secret-key.js";
-import { batchOf, cell, listOf } from "../sqlite/json-rows.js";
+import { batchOf, type CellType, cell, listOf } from "../sql/batches.js";
 import type { EndpointChange, EndpointRecord } from "../store.js";
 
 type Nullable<Row> = { [Column in keyof Row]: Row[Column] | null };
@@ -21,7 +21,8 @@ type RecordRow = CallbackRow &
 
 /** A counter and one index lookup per callback. */
 export async function listEndpoints(db: Db, cipher: KeyCipher, callbackIds?: readonly string[]): Promise<EndpointRecord[]> {
-  const which = callbackIds === undefined ? sql`` : sql`AND callbacks.id IN (SELECT batch.value FROM ${listOf(callbackIds)})`;
+  const which =
+    callbackIds === undefined ? sql`` : sql`AND callbacks.id IN (SELECT batch.value FROM ${listOf(callbackIds, "text")})`;
   const { rows } = await sql<RecordRow>`
     SELECT * FROM (
       SELECT callbacks.*, endpoints.*,
@@ -36,7 +37,7 @@ export async function listEndpoints(db: Db, cipher: KeyCipher, callbackIds?: rea
       LEFT JOIN call_counts ON call_counts.callback_key = callbacks.key AND call_counts.status = 'PENDING'
       WHERE deleted_at IS NULL ${which}
     ) AS records
-    WHERE ${sql.lit(callbackIds === undefined ? 0 : 1)} OR pending > 0 OR next_due_at IS NOT NULL OR outage_id IS NOT NULL OR state = 'recovering'
+    WHERE ${sql.lit(callbackIds !== undefined)} OR pending > 0 OR next_due_at IS NOT NULL OR outage_id IS NOT NULL OR state = 'recovering'
     ORDER BY key`.execute(db);
   return rows.map((row) => ({
     callback: toCallback(row, cipher),
@@ -69,7 +70,7 @@ export async function saveEndpoints(db: Db, changes: readonly EndpointChange[], 
   await sql`
     INSERT INTO endpoints (callback_key, state, failures_in_row, failed_calls, marked_outage, down_since, round_at, round_began_at, probe_at, probe_step_ms,
       in_flight_limit, recovery, recovering_since)
-    SELECT ${sql.join(Array.from({ length: 13 }, (_, index) => cell(index)))} FROM ${batchOf(rows)} WHERE true
+    SELECT ${sql.join(ENDPOINT_TYPES.map((_, index) => cell(index)))} FROM ${batchOf(rows, ENDPOINT_TYPES)} WHERE true
     ON CONFLICT (callback_key) DO UPDATE SET
       state = excluded.state, failures_in_row = excluded.failures_in_row, failed_calls = excluded.failed_calls, marked_outage = excluded.marked_outage, down_since = excluded.down_since, round_at = excluded.round_at,
       round_began_at = excluded.round_began_at, probe_at = excluded.probe_at, probe_step_ms = excluded.probe_step_ms,
@@ -77,6 +78,12 @@ export async function saveEndpoints(db: Db, changes: readonly EndpointChange[], 
     db,
   );
 }
+
+/** In the order of cellsOf. */
+const ENDPOINT_TYPES: readonly CellType[] = [
+  ...(["bigint", "text", "bigint", "text", "text", "bigint", "bigint", "bigint", "bigint"] as const),
+  ...(["bigint", "bigint", "bigint", "bigint"] as const),
+];
 
 function cellsOf(callbackKey: number, { endpoint, markedOutage }: EndpointChange) {
   return [

@@ -4,7 +4,9 @@ import type { Mail, NoticeChannel } from "../../domain/outage.js";
 import type { LiveCallbacks } from "../callbacks/callback-row.js";
 import type { OverviewStore } from "../overview-store.js";
 import type { Db, MailTable } from "../schema.js";
-import { batchOf, cell, listOf } from "../sqlite/json-rows.js";
+import { batchOf, type CellType, cell, listOf } from "../sql/batches.js";
+import { crossJoin } from "../sql/per-database.js";
+import { transact } from "../sql/transactions.js";
 import type { MailStore, OutcomeGroup } from "../store.js";
 
 type MailRow = Pick<Selectable<MailTable>, "outage_id" | "recipient" | "subject" | "text" | "created_at" | "tries"> & {
@@ -19,7 +21,7 @@ export function mailStore(db: Db): MailStore & Pick<OverviewStore, "getOutageMai
     async fetchQueuedMails(now, limit) {
       const { rows } = await sql<MailRow>`
         SELECT outage_id, recipient, subject, text, mails.created_at, tries, callbacks.id AS callback_id
-        FROM mails CROSS JOIN callbacks ON callbacks.key = mails.callback_key
+        FROM mails ${crossJoin} callbacks ON callbacks.key = mails.callback_key
         WHERE next_try_at IS NOT NULL AND next_try_at <= ${now} ORDER BY mails.created_at, outage_id LIMIT ${limit}`.execute(db);
       return rows.map(toMail);
     },
@@ -34,7 +36,7 @@ export function mailStore(db: Db): MailStore & Pick<OverviewStore, "getOutageMai
       const { rows } = await sql<OutageMailRow>`
         SELECT outage_id, recipient, subject, text, mails.created_at, tries, callbacks.id AS callback_id, sent_at, next_try_at,
           last_error, notified_by
-        FROM mails CROSS JOIN callbacks ON callbacks.key = mails.callback_key LEFT JOIN outages ON outages.id = outage_id
+        FROM mails ${crossJoin} callbacks ON callbacks.key = mails.callback_key LEFT JOIN outages ON outages.id = outage_id
         WHERE outage_id = ${outageId} AND deleted_at IS NULL`.execute(db);
       const row = rows[0];
       if (row === undefined) return null;
@@ -43,13 +45,13 @@ export function mailStore(db: Db): MailStore & Pick<OverviewStore, "getOutageMai
     },
 
     recordMailSent: (outageId, at, by) =>
-      db.transaction().execute(async (trx) => {
+      transact(db, async (trx) => {
         await trx.updateTable("mails").set({ sent_at: at, next_try_at: null }).where("outage_id", "=", outageId).execute();
         await trx.updateTable("outages").set({ notified_at: at, notified_by: by }).where("id", "=", outageId).execute();
       }),
 
     recordMailFailed: (outageId, error, nextTryAt) =>
-      db.transaction().execute(async (trx) => {
+      transact(db, async (trx) => {
         await trx
           .updateTable("mails")
           .set((eb) => ({ tries: eb("tries", "+", 1), last_error: error, next_try_at: nextTryAt }))
@@ -60,6 +62,8 @@ export function mailStore(db: Db): MailStore & Pick<OverviewStore, "getOutageMai
   };
 }
 
+const MAIL_TYPES: readonly CellType[] = ["text", "bigint", "text", "text", "text", "bigint"];
+
 export async function saveMails(db: Db, mails: OutcomeGroup["mails"], callbacks: LiveCallbacks): Promise<void> {
   const rows = mails.flatMap(({ outageId, callbackId, to, subject, text, createdAt }) => {
     const callback = callbacks.get(callbackId);
@@ -68,7 +72,7 @@ export async function saveMails(db: Db, mails: OutcomeGroup["mails"], callbacks:
   if (rows.length === 0) return;
   await sql`
     INSERT INTO mails (outage_id, callback_key, recipient, subject, text, created_at, tries, next_try_at)
-    SELECT ${cell(0)}, ${cell(1)}, ${cell(2)}, ${cell(3)}, ${cell(4)}, ${cell(5)}, 0, ${cell(5)} FROM ${batchOf(rows)} WHERE true
+    SELECT ${cell(0)}, ${cell(1)}, ${cell(2)}, ${cell(3)}, ${cell(4)}, ${cell(5)}, 0, ${cell(5)} FROM ${batchOf(rows, MAIL_TYPES)} WHERE true
     ON CONFLICT (outage_id) DO NOTHING`.execute(db);
 }
 
@@ -76,7 +80,7 @@ export async function* listMails(db: Db, atOnce: number): AsyncGenerator<Mail> {
   for (let after = ""; ; ) {
     const { rows } = await sql<MailRow>`
       SELECT outage_id, recipient, subject, text, mails.created_at, tries, callbacks.id AS callback_id
-      FROM mails CROSS JOIN callbacks ON callbacks.key = mails.callback_key
+      FROM mails ${crossJoin} callbacks ON callbacks.key = mails.callback_key
       WHERE outage_id > ${after} ORDER BY outage_id LIMIT ${atOnce}`.execute(db);
     for (const row of rows) yield toMail(row);
     const last = rows.at(-1);
@@ -87,7 +91,7 @@ export async function* listMails(db: Db, atOnce: number): AsyncGenerator<Mail> {
 
 /** Of existing mails. */
 export async function saveMailTexts(db: Db, mails: readonly Mail[]): Promise<void> {
-  await db.transaction().execute(async (trx) => {
+  await transact(db, async (trx) => {
     for (const { outageId, subject, text } of mails)
       await trx.updateTable("mails").set({ subject, text }).where("outage_id", "=", outageId).execute();
   });
@@ -95,7 +99,10 @@ export async function saveMailTexts(db: Db, mails: readonly Mail[]): Promise<voi
 
 export async function countSent(db: Db, mails: readonly Mail[], channel: NoticeChannel): Promise<number> {
   const { rows } = await sql<{ sent: number }>`
-    SELECT count(*) AS sent FROM ${listOf(mails.map(({ outageId }) => outageId))} CROSS JOIN outages ON outages.id = batch.value
+    SELECT count(*) AS sent FROM ${listOf(
+      mails.map(({ outageId }) => outageId),
+      "text",
+    )} ${crossJoin} outages ON outages.id = batch.value
     WHERE notified_by = ${channel}`.execute(db);
   return rows[0]?.sent ?? 0;
 }

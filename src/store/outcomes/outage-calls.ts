@@ -7,6 +7,7 @@ import { toFailureGroup } from "../calls/call-counts.js";
 import { indexKeys, scanCalls } from "../calls/scan-calls.js";
 import type { CountLimit, OutageCalls } from "../overview-store.js";
 import type { Db } from "../schema.js";
+import { jsonPart } from "../sql/per-database.js";
 
 type Fate = Exclude<keyof OutageCalls, "failures" | "isComplete">;
 
@@ -28,11 +29,11 @@ export async function countOutageCalls(
     const { rows } = await sql<{ fate: Fate; failure: string; calls: number }>`
       SELECT count(*) AS calls,
         CASE WHEN status = 'FAILED' THEN 'failed' WHEN settled_by = 'user' THEN 'marked' WHEN settled_by = 'replay' THEN 'replayed'
-          WHEN (SELECT outcome ->> 2 FROM attempts WHERE call_seq = seq AND number = attempt_count) LIKE 'replay%' THEN 'replayed'
+          WHEN (SELECT ${jsonPart("outcome", 2)} FROM attempts WHERE call_seq = seq AND number = attempt_count) LIKE 'replay%' THEN 'replayed'
           ELSE 'retried' END AS fate,
-        coalesce((SELECT CAST(outcome ->> 3 AS TEXT) FROM attempts
-          WHERE call_seq = seq AND number = 1 AND outcome ->> 0 <= first_failed_at), '') AS failure
-      FROM (${step.select(columns)})
+        coalesce((SELECT CAST(${jsonPart("outcome", 3)} AS TEXT) FROM attempts
+          WHERE call_seq = seq AND number = 1 AND CAST(${jsonPart("outcome", 0)} AS bigint) <= first_failed_at), '') AS failure
+      FROM (${step.select(columns)}) AS found
       WHERE first_failed_at >= ${startedAt} AND first_failed_at <= ${endedAt ?? Number.MAX_SAFE_INTEGER}
       GROUP BY fate, failure`.execute(db);
     for (const { fate, failure, calls } of rows) {

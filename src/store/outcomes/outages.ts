@@ -3,8 +3,11 @@ import type { Outage, OutageProgress } from "../../domain/outage.js";
 import type { LiveCallbacks } from "../callbacks/callback-row.js";
 import { isAfter, orderBy, readCursor, writeCursor } from "../keyset.js";
 import type { Db, OutageTable } from "../schema.js";
-import { batchOf, cell, listOf } from "../sqlite/json-rows.js";
+import { batchOf, type CellType, cell, inGivenOrder, listOf } from "../sql/batches.js";
+import { crossJoin } from "../sql/per-database.js";
 import type { ClosedOutage, EndpointChange, OutageRead, Page, PageQuery } from "../store.js";
+
+const OUTAGE_TYPES: readonly CellType[] = ["text", "bigint", "bigint", "bigint", "bigint", "bigint"];
 
 export async function saveOpenOutages(db: Db, changes: readonly EndpointChange[], callbacks: LiveCallbacks): Promise<void> {
   const rows = changes.flatMap(({ callbackId, outage }) => {
@@ -16,7 +19,7 @@ export async function saveOpenOutages(db: Db, changes: readonly EndpointChange[]
   if (rows.length === 0) return;
   await sql`
     INSERT INTO outages (id, callback_key, started_at, failed_calls, quiet_since)
-    SELECT ${cell(0)}, ${cell(1)}, ${cell(2)}, ${cell(3)}, ${cell(4)} FROM ${batchOf(rows)} WHERE true
+    SELECT ${cell(0)}, ${cell(1)}, ${cell(2)}, ${cell(3)}, ${cell(4)} FROM ${batchOf(rows, OUTAGE_TYPES.slice(0, 5))} WHERE true
     ON CONFLICT (id) DO UPDATE SET
       started_at = excluded.started_at, failed_calls = excluded.failed_calls, quiet_since = excluded.quiet_since, ended_at = NULL`.execute(
     db,
@@ -26,10 +29,11 @@ export async function saveOpenOutages(db: Db, changes: readonly EndpointChange[]
 /** The list's index applies: the last attempt isn't before the first failure. */
 export async function readOutageProgress(db: Db, outages: readonly OutageRead[]): Promise<OutageProgress[]> {
   const ofOutage = sql`callback_key = batch.key AND status <> 'PENDING' AND attempted_at >= batch.since AND first_failed_at >= batch.since`;
+  const reads = outages.map(({ callbackId, since }) => [callbackId, since]);
   const { rows } = await sql<{ failed: number; delivered: number }>`
     WITH batch AS MATERIALIZED (
       SELECT callbacks.key, ${cell(1)} AS since
-      FROM ${batchOf(outages.map(({ callbackId, since }) => [callbackId, since]))} LEFT JOIN callbacks ON callbacks.id = ${cell(0)})
+      FROM ${batchOf(reads, ["text", "bigint"])} LEFT JOIN callbacks ON callbacks.id = ${cell(0)} ${inGivenOrder})
     SELECT EXISTS (SELECT 1 FROM calls WHERE status = 'FAILED' AND ${ofOutage}) AS failed,
       EXISTS (SELECT 1 FROM calls WHERE status = 'SUCCESS' AND ${ofOutage} AND settled_by <> 'user') AS delivered
     FROM batch`.execute(db);
@@ -38,16 +42,18 @@ export async function readOutageProgress(db: Db, outages: readonly OutageRead[])
 
 /** Written whole: one may have opened and closed within the group. */
 export async function closeOutages(db: Db, closed: readonly ClosedOutage[], callbacks: LiveCallbacks): Promise<void> {
+  const seen = new Set<string>();
   const rows = closed.flatMap((outage) => {
     const callback = callbacks.get(outage.callbackId);
-    return callback === undefined
-      ? []
-      : [[outage.id, callback.key, outage.startedAt, outage.failedCalls, outage.quietSince, outage.endedAt]];
+    // One that closed again was written by the first.
+    if (callback === undefined || seen.has(outage.id)) return [];
+    seen.add(outage.id);
+    return [[outage.id, callback.key, outage.startedAt, outage.failedCalls, outage.quietSince, outage.endedAt]];
   });
   if (rows.length === 0) return;
   await sql`
     INSERT INTO outages (id, callback_key, started_at, failed_calls, quiet_since, ended_at)
-    SELECT ${cell(0)}, ${cell(1)}, ${cell(2)}, ${cell(3)}, ${cell(4)}, ${cell(5)} FROM ${batchOf(rows)} WHERE true
+    SELECT ${cell(0)}, ${cell(1)}, ${cell(2)}, ${cell(3)}, ${cell(4)}, ${cell(5)} FROM ${batchOf(rows, OUTAGE_TYPES)} WHERE true
     ON CONFLICT (id) DO UPDATE
     SET started_at = excluded.started_at, failed_calls = excluded.failed_calls, quiet_since = excluded.quiet_since, ended_at = excluded.ended_at
     WHERE outages.ended_at IS NULL`.execute(db);
@@ -84,16 +90,16 @@ export async function listOutages(db: Db, query: PageQuery & { readonly callback
 
 export async function findOutage(db: Db, callbackId: string, outageId: string): Promise<Outage | null> {
   const { rows } = await sql<OutageRow>`
-    SELECT outages.*, callbacks.id AS callback_id FROM outages CROSS JOIN callbacks ON callbacks.key = outages.callback_key
+    SELECT outages.*, callbacks.id AS callback_id FROM outages ${crossJoin} callbacks ON callbacks.key = outages.callback_key
     WHERE outages.id = ${outageId} AND callbacks.id = ${callbackId} AND deleted_at IS NULL`.execute(db);
   return rows[0] === undefined ? null : toOutage(rows[0]);
 }
 
 export async function findLastOutages(db: Db, callbackIds: readonly string[]): Promise<ReadonlyMap<string, Outage>> {
   const { rows } = await sql<OutageRow>`
-    SELECT outages.*, callbacks.id AS callback_id FROM ${listOf(callbackIds)}
-    CROSS JOIN callbacks ON callbacks.id = batch.value AND deleted_at IS NULL
-    CROSS JOIN outages ON outages.id = (SELECT last.id FROM outages AS last WHERE last.callback_key = callbacks.key
+    SELECT outages.*, callbacks.id AS callback_id FROM ${listOf(callbackIds, "text")}
+    ${crossJoin} callbacks ON callbacks.id = batch.value AND deleted_at IS NULL
+    ${crossJoin} outages ON outages.id = (SELECT last.id FROM outages AS last WHERE last.callback_key = callbacks.key
       ORDER BY ${orderBy(NEWEST_FIRST)} LIMIT 1)`.execute(db);
   return new Map(rows.map((row) => [row.callback_id, toOutage(row)]));
 }

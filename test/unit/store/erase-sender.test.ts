@@ -19,8 +19,8 @@ afterEach(async () => {
   for (const admin of opened.splice(0)) await admin.close();
 });
 
-function erase(path: string, dryRun = false) {
-  const admin = openAdminStore(path, systemClock);
+async function erase(path: string, dryRun = false) {
+  const admin = await openAdminStore(path, systemClock);
   opened.push(admin);
   return admin.eraseSender({ isSender: (text) => text === MOBILE, eraseMail: () => null, dryRun, now: NOW + 1 });
 }

@@ -65,7 +65,7 @@ function valuesOf(parameters: readonly unknown[]): readonly unknown[] {
 
 /** A batch's JSON is scanned as a table; that isn't a scan of the database. */
 const isScan = (line: string) =>
-  /^SCAN (?!json_each|batch|\(subquery|\d+ CONSTANT ROW)/.test(line) || line.includes("TEMP B-TREE");
+  /^SCAN (?!json_each|batch|found|matching|listed|\(subquery|\d+ CONSTANT ROW)/.test(line) || line.includes("TEMP B-TREE");
 
 const READ = { callbackId: "CB", limit: 512 };
 const A_CANCEL = { replayId: "R", now: NOW, policy: POLICY, random: 0, begunCalls: () => new Set<number>() };

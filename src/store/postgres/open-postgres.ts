@@ -1,0 +1,67 @@
+import { Kysely } from "kysely";
+import pg from "pg";
+import { WhcbError } from "../../domain/errors.js";
+import type { Db, Schema } from "../schema.js";
+import { postgresDialect } from "./postgres-dialect.js";
+import { migratePostgres } from "./postgres-migrations.js";
+
+export interface PostgresOptions {
+  /** postgres://user:password@host:port/database */
+  readonly url: string;
+  /** Don't create the tables. */
+  readonly mustExist: boolean;
+}
+
+/** Throws `config` for a database that can't be used, `unavailable` for what may pass. No message has the URL's password. */
+export async function openPostgres({ url, mustExist }: PostgresOptions): Promise<Db> {
+  const db = new Kysely<Schema>({ dialect: postgresDialect(connectPool(url)) });
+  try {
+    await migratePostgres(db, { name: nameOf(url), mustExist });
+    return db;
+  } catch (error) {
+    await db.destroy();
+    throw error;
+  }
+}
+
+const MAX_CONNECTIONS = 10;
+/** For a free connection too. */
+const CONNECT_TIMEOUT_MS = 10_000;
+/** Of a statement, in case the network hangs; longer than statement_timeout. */
+const ANSWER_TIMEOUT_MS = 40_000;
+const IDLE_MS = 60_000;
+
+/** Its connections are opened as they are needed. Throws `config` for an invalid URL. */
+export function connectPool(url: string): pg.Pool {
+  const types = new pg.TypeOverrides();
+  // Sums and counters stay below 2^53.
+  types.setTypeParser(pg.types.builtins.INT8, Number);
+  types.setTypeParser(pg.types.builtins.NUMERIC, Number);
+  types.setTypeParser(pg.types.builtins.BOOL, (text) => (text === "t" ? 1 : 0));
+  types.setTypeParser(pg.types.builtins.JSON, (text) => text);
+  try {
+    const pool = new pg.Pool({
+      connectionString: url,
+      types,
+      max: MAX_CONNECTIONS,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      query_timeout: ANSWER_TIMEOUT_MS,
+      idleTimeoutMillis: IDLE_MS,
+      keepAlive: true,
+      application_name: "whcb",
+    });
+    // A lost connection is reported by the statement that needs it, or replaced.
+    pool.on("error", () => {});
+    pool.on("connect", (client) => client.on("error", () => {}));
+    return pool;
+  } catch {
+    // Without the cause, which contains the URL.
+    throw new WhcbError("config", "The database's URL is invalid", { hint: "Write it as postgres://user@host:5432/database" });
+  }
+}
+
+/** Without user and password. */
+function nameOf(url: string): string {
+  const { host, pathname } = new URL(url);
+  return `${host}${pathname}`;
+}

@@ -1,0 +1,127 @@
+import {
+  type CompiledQuery,
+  type DatabaseConnection,
+  type Dialect,
+  type Driver,
+  PostgresAdapter,
+  PostgresIntrospector,
+  PostgresQueryCompiler,
+  type QueryResult,
+  type RawNode,
+} from "kysely";
+import type { Pool, PoolClient } from "pg";
+import type { VariantNode } from "../sql/per-database.js";
+import { translatePostgresError } from "./postgres-error.js";
+
+export function postgresDialect(pool: Pool): Dialect {
+  return {
+    createAdapter: () => new PostgresAdapter(),
+    createDriver: () => new PoolDriver(pool),
+    createIntrospector: (db) => new PostgresIntrospector(db),
+    createQueryCompiler: () => new VariantCompiler(),
+  };
+}
+
+class VariantCompiler extends PostgresQueryCompiler {
+  protected override visitRaw(node: RawNode): void {
+    if (isVariant(node)) this.visitNode(node.postgres());
+    else super.visitRaw(node);
+  }
+}
+
+function isVariant(node: RawNode): node is VariantNode {
+  return "postgres" in node;
+}
+
+/** Of a statement. In the transaction, since a pooler in front of the database rejects it as a startup parameter. */
+const BEGIN = "BEGIN; SET LOCAL statement_timeout = '30s'; SET LOCAL idle_in_transaction_session_timeout = '30s'";
+
+class PoolDriver implements Driver {
+  readonly #pool: Pool;
+
+  constructor(pool: Pool) {
+    this.#pool = pool;
+  }
+
+  async init(): Promise<void> {}
+
+  async acquireConnection(): Promise<PooledConnection> {
+    try {
+      return new PooledConnection(await this.#pool.connect());
+    } catch (error) {
+      throw translatePostgresError(error);
+    }
+  }
+
+  async beginTransaction(connection: PooledConnection): Promise<void> {
+    await connection.run(BEGIN);
+  }
+
+  async commitTransaction(connection: PooledConnection): Promise<void> {
+    if ((await connection.run("COMMIT")) === "ROLLBACK")
+      throw new Error("The transaction was rolled back: a statement had failed");
+  }
+
+  async rollbackTransaction(connection: PooledConnection): Promise<void> {
+    await connection.run("ROLLBACK");
+  }
+
+  async releaseConnection(connection: PooledConnection): Promise<void> {
+    connection.release();
+  }
+
+  async destroy(): Promise<void> {
+    await this.#pool.end();
+  }
+}
+
+class PooledConnection implements DatabaseConnection {
+  readonly #client: PoolClient;
+  /** A statement may still be running on it. */
+  #isBroken = false;
+
+  constructor(client: PoolClient) {
+    this.#client = client;
+  }
+
+  /** Without a name: a prepared statement's would be unknown to the next server connection of a pooler in transaction mode. */
+  async executeQuery<Row>({ sql, parameters }: CompiledQuery): Promise<QueryResult<Row>> {
+    const { command, rowCount, rows } = await this.#query(sql, parameters.map(storable));
+    const hasChanged = command === "INSERT" || command === "UPDATE" || command === "DELETE";
+    return hasChanged ? { rows, numAffectedRows: BigInt(rowCount ?? 0) } : { rows };
+  }
+
+  /** Returns the server's word for what it did. */
+  async run(text: string): Promise<string> {
+    return (await this.#query(text, [])).command;
+  }
+
+  // biome-ignore lint/correctness/useYield: not used
+  async *streamQuery<Row>(): AsyncIterableIterator<QueryResult<Row>> {
+    throw new Error("Queries aren't streamed");
+  }
+
+  release(): void {
+    this.#client.release(this.#isBroken);
+  }
+
+  async #query(text: string, values: unknown[]) {
+    try {
+      return await this.#client.query(text, values);
+    } catch (error) {
+      this.#isBroken ||= !isFromServer(error);
+      throw translatePostgresError(error);
+    }
+  }
+}
+
+/** After it the connection can be used. */
+function isFromServer(error: unknown): boolean {
+  return error instanceof Error && "severity" in error && error.severity === "ERROR";
+}
+
+/** PostgreSQL's text can't contain U+0000. JSON escapes it. */
+function storable(value: unknown): unknown {
+  if (typeof value === "string") return value.includes("\0") ? value.replaceAll("\0", "\ufffd") : value;
+  return Array.isArray(value) ? value.map(storable) : value;
+}

@@ -1,0 +1,84 @@
+/** Other files read PostgreSQL's error codes only by `isLostRace`. */
+import { type ErrorCode, errorMessage, systemErrorCode, WhcbError } from "../../domain/errors.js";
+
+interface Explanation {
+  readonly code: Extract<ErrorCode, "unavailable" | "config">;
+  readonly message: string;
+  readonly hint: string;
+}
+
+const passing = (message: string, hint: string): Explanation => ({ code: "unavailable", message, hint });
+const wrong = (message: string, hint: string): Explanation => ({ code: "config", message, hint });
+
+const LOST = passing(
+  "The connection to the database was lost",
+  "The service tries again by itself; check the network and the server.",
+);
+const STARTING = passing("The database is starting up or shutting down", "The service tries again by itself.");
+const UNREACHABLE = passing("The database can't be reached", "Check that it runs, and the host and port of its URL.");
+const UNKNOWN_HOST = passing("The database's host name can't be resolved", "Check the host of its URL, and DNS.");
+const REFUSED_USER = wrong("The database refuses this user", "Check the user and the password, and pg_hba.conf of the server.");
+
+/** SQLSTATEs and system errors; any other is a bug. */
+const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
+  "28P01": REFUSED_USER,
+  "28000": REFUSED_USER,
+  "3D000": wrong("The database doesn't exist on its server", "Create it: CREATE DATABASE …"),
+  "3F000": wrong("The database has no schema to use", "Check the user's search_path."),
+  "42501": wrong("The database's user lacks a right", "Make it the owner of the database, or of a schema in its search_path."),
+  "25006": passing("The database is read-only", "The service continues by itself once the database accepts writes."),
+  "53100": passing("The database's disk is full", "Free some space on it; the service then continues by itself."),
+  "53200": passing("The database is out of memory", "The service tries again by itself."),
+  "53300": passing("The database has too many connections", "Raise max_connections, or end other clients."),
+  "55P03": passing("The database is locked by another transaction", "The service tries again by itself."),
+  "57014": passing("The database took too long for a statement", "The service tries again by itself."),
+  "57P01": STARTING,
+  "57P02": STARTING,
+  "57P03": STARTING,
+  "57P05": LOST,
+  "58030": passing("The database's disk can't be read or written", "Check the server's disk."),
+  ECONNREFUSED: UNREACHABLE,
+  EHOSTUNREACH: UNREACHABLE,
+  ENETUNREACH: UNREACHABLE,
+  ENOENT: UNREACHABLE,
+  ETIMEDOUT: UNREACHABLE,
+  ENOTFOUND: UNKNOWN_HOST,
+  EAI_AGAIN: UNKNOWN_HOST,
+  ECONNRESET: LOST,
+  EPIPE: LOST,
+};
+
+/** Errors of pg that have no code, by their beginning. */
+const MESSAGES: readonly (readonly [RegExp, Explanation])[] = [
+  [
+    /^timeout e(xceeded|xpired)|^Connection terminated due to connection timeout/,
+    passing("The database doesn't answer", UNREACHABLE.hint),
+  ],
+  [/^(Connection terminated|Client has encountered a connection error|Client was closed)/, LOST],
+  [
+    /^Query read timeout/,
+    passing("The database doesn't answer", "The service tries again by itself; check the network and the server."),
+  ],
+  [
+    /^The server does not support SSL/,
+    wrong("The database's server doesn't support TLS", "Take sslmode out of its URL, or set TLS up."),
+  ],
+  [/^SASL: .*password/, wrong("The database asks for a password", "Give it in WHCB_DB, or in the file that PGPASSFILE names.")],
+];
+
+/** Errors without an explanation pass unchanged. */
+export function translatePostgresError(error: unknown): unknown {
+  const found = explain(error);
+  return found === null ? error : new WhcbError(found.code, found.message, { hint: found.hint, cause: error });
+}
+
+function explain(error: unknown): Explanation | null {
+  const code = systemErrorCode(error);
+  if (/^08/.test(code)) return LOST;
+  return EXPLANATIONS[code] ?? MESSAGES.find(([pattern]) => pattern.test(errorMessage(error)))?.[1] ?? null;
+}
+
+/** Serialization failure, deadlock, or another transaction took a unique value first: run again, it finds that one. */
+export function isLostRace(error: unknown): boolean {
+  return ["40001", "40P01", "23505"].includes(systemErrorCode(error));
+}

@@ -1,0 +1,49 @@
+/** What SQLite and PostgreSQL say differently in a statement that they share. */
+import { type OperationNode, PostgresAdapter, type RawBuilder, type RawNode, sql } from "kysely";
+import type { Db } from "../schema.js";
+
+export interface Variants {
+  readonly sqlite: RawBuilder<unknown>;
+  readonly postgres: () => RawBuilder<unknown>;
+}
+
+/** SQLite's compiler sees its own variant; postgres-dialect.ts takes the other one. */
+export interface VariantNode extends RawNode {
+  readonly postgres: () => OperationNode;
+}
+
+export function perDatabase({ sqlite, postgres }: Variants): RawBuilder<unknown> {
+  return sql`${{
+    expressionType: undefined,
+    toOperationNode: () => ({ ...sqlite.toOperationNode(), postgres: () => postgres().toOperationNode() }),
+  }}`;
+}
+
+export function isPostgres(db: Db): boolean {
+  return db.getExecutor().adapter instanceof PostgresAdapter;
+}
+
+/** Followed by ON. SQLite then reads the tables in this order. */
+export const crossJoin = perDatabase({ sqlite: sql`CROSS JOIN`, postgres: () => sql`JOIN` });
+
+/** Of rows that are read to be changed: other transactions wait. SQLite has one writer. */
+export const locked = perDatabase({ sqlite: sql``, postgres: () => sql`FOR NO KEY UPDATE` });
+
+/** Of rows that are read to be removed: leaves out those that another transaction changes. */
+export function lockedIfFree(table: "callbacks" | "calls"): RawBuilder<unknown> {
+  return perDatabase({ sqlite: sql``, postgres: () => sql`FOR UPDATE OF ${sql.table(table)} SKIP LOCKED` });
+}
+
+/** The smaller of two that aren't null. */
+export function least(one: RawBuilder<unknown>, other: RawBuilder<unknown> | number): RawBuilder<unknown> {
+  return perDatabase({ sqlite: sql`min(${one}, ${other})`, postgres: () => sql`least(${one}, ${other})` });
+}
+
+/** Of a JSON list in a column: as text on PostgreSQL, where text can't contain U+0000. */
+export function jsonPart(column: "response" | "outcome", index: number): RawBuilder<unknown> {
+  const [text, place] = [sql.ref(column), sql.lit(index)];
+  return perDatabase({
+    sqlite: sql`(${text} ->> ${place})`,
+    postgres: () => sql`(replace(${text}, '\\u0000', '\\ufffd')::json ->> ${place})`,
+  });
+}
