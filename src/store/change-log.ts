@@ -3,7 +3,13 @@ import { sql } from "kysely";
 import type { Db } from "./schema.js";
 import { listOf } from "./sql/batches.js";
 import { isPostgres, perDatabase } from "./sql/per-database.js";
-import type { Changes } from "./store.js";
+
+export interface Changes {
+  /** Each once, by latest change. */
+  readonly callbackIds: readonly string[];
+  /** Where to read on. */
+  readonly position: string;
+}
 
 /** In the change's transaction. */
 export function recordChange(db: Db, callbackId: string): Promise<void> {

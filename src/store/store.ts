@@ -10,6 +10,7 @@ import type { RetryPolicy } from "../domain/retry-policy.js";
 import type { ServiceSettings } from "../domain/service-settings.js";
 import type { VersionStore } from "./callbacks/callback-versions.js";
 import type { BacklogRead, CallRead, DueRead, RetryExpiry } from "./calls/fetch-calls.js";
+import type { Changes } from "./change-log.js";
 import type { SessionStore } from "./console-sessions.js";
 import type { CredentialStore } from "./credentials.js";
 import type { ClockBounds } from "./outcomes/clamp-times.js";
@@ -36,13 +37,6 @@ export interface Store
   /** Changed after this position, other than by the dispatcher; deleted callbacks too. More than `limit` only of one transaction. */
   readChanges(after: string, limit: number): Promise<Changes>;
   close(): Promise<void>;
-}
-
-export interface Changes {
-  /** Each once, by latest change. */
-  readonly callbackIds: readonly string[];
-  /** Where to read on. */
-  readonly position: string;
 }
 
 export interface Gauges {

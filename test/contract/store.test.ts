@@ -1,6 +1,6 @@
 /**
  * The store's contract on real databases.
- * Covers: src/store/open-store.ts, src/store/purge.ts, src/store/keyset.ts, src/store/sqlite/batch.ts, src/store/sqlite/json-rows.ts
+ * Covers: src/store/open-store.ts, src/store/purge.ts, src/store/keyset.ts, src/store/sql/batches.ts, src/store/sql/json-rows.ts
  * Covers: src/store/callbacks/callbacks.ts, src/store/callbacks/callback-row.ts, src/store/callbacks/run-leases.ts, src/store/open-store.ts
  * Covers: src/store/change-log.ts, src/store/callbacks/callback-versions.ts
  * Covers: src/store/calls/accept-calls.ts, src/store/calls/list-calls.ts, src/store/calls/mark-calls.ts, src/store/calls/fetch-calls.ts

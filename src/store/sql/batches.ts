@@ -27,12 +27,28 @@ export function batchOf(rows: readonly (readonly Cell[])[], types: readonly Cell
 
 /** A number, text or null. */
 export function cell(index: number): RawBuilder<unknown> {
-  return perDatabase({ sqlite: sql`batch.value ->> ${sql.lit(index)}`, postgres: () => sql.raw(`batch.c${index}`) });
+  return cellAt(CELLS, index);
 }
 
 /** JSON text. */
 export function jsonCell(index: number): RawBuilder<unknown> {
-  return perDatabase({ sqlite: sql`batch.value -> ${sql.lit(index)}`, postgres: () => sql.raw(`batch.c${index}`) });
+  return cellAt(JSON_CELLS, index);
+}
+
+const MAX_CELLS = 16;
+/** Made once: a batch in a hot path has a dozen. */
+const [CELLS, JSON_CELLS] = [makeCells("->>"), makeCells("->")];
+
+function makeCells(operator: "->>" | "->"): readonly RawBuilder<unknown>[] {
+  return Array.from({ length: MAX_CELLS }, (_, index) =>
+    perDatabase({ sqlite: sql.raw(`batch.value ${operator} ${index}`), postgres: () => sql.raw(`batch.c${index}`) }),
+  );
+}
+
+function cellAt(cells: readonly RawBuilder<unknown>[], index: number): RawBuilder<unknown> {
+  const found = cells[index];
+  if (found === undefined) throw new RangeError(`A batch has at most ${MAX_CELLS} cells a row`);
+  return found;
 }
 
 /** For FROM: a table `batch` with a column `value`. */

@@ -13,10 +13,8 @@ export interface VariantNode extends RawNode {
 }
 
 export function perDatabase({ sqlite, postgres }: Variants): RawBuilder<unknown> {
-  return sql`${{
-    expressionType: undefined,
-    toOperationNode: () => ({ ...sqlite.toOperationNode(), postgres: () => postgres().toOperationNode() }),
-  }}`;
+  const node = { ...sqlite.toOperationNode(), postgres: () => postgres().toOperationNode() };
+  return sql`${{ expressionType: undefined, toOperationNode: () => node }}`;
 }
 
 export function isPostgres(db: Db): boolean {
