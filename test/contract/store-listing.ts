@@ -340,9 +340,11 @@ async function fewAmongMany(store: Store, callback: Callback): Promise<string[]>
 
 /** Few values, so that filters hit. */
 const word = fc.constantFrom("", "Ada", "ada", "İ", "ß", "SS", "ǅ", "61400", "a%b_c", "x\u0000y", "'", '"\\', "🎉");
+/** PostgreSQL's text can't contain U+0000. */
+const messageId = word.map((text) => text.replaceAll("\0", ""));
 const response = fc
   .record({
-    messageId: word,
+    messageId,
     channel: fc.constantFrom("SMS" as const, "EMAIL" as const, "VOICE" as const),
     who: fc.array(word, { minLength: 5, maxLength: 5 }),
     content: fc.array(word),
@@ -372,7 +374,7 @@ const conditions = {
   }),
   reason: fc.constantFrom("dns" as const, "refused" as const, "not-sent" as const),
   channel: fc.constantFrom("SMS" as const, "EMAIL" as const),
-  messageId: word,
+  messageId,
   from: word,
   text: word,
 };

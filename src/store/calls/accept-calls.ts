@@ -106,8 +106,8 @@ async function newOf(db: Db, calls: readonly AddedCall[], before: number): Promi
   const { rows } = await sql<AddedCall>`${perDatabase({
     sqlite: sql`SELECT id, callback_key FROM calls WHERE seq > ${before} ORDER BY seq`,
     postgres: () => sql`
-      SELECT id, callback_key FROM ${ids} JOIN calls ON calls.id = batch.value
-      WHERE calls.xmin = pg_current_xact_id()::xid ORDER BY seq`,
+      SELECT id, callback_key FROM calls
+      WHERE id IN (SELECT value FROM ${ids}) AND xmin = pg_current_xact_id()::xid ORDER BY seq`,
   })}`.execute(db);
   return rows;
 }
