@@ -14,9 +14,10 @@ export interface PostgresOptions {
 
 /** Throws `config` for a database that can't be used, `unavailable` for what may pass. No message has the URL's password. */
 export async function openPostgres({ url, mustExist }: PostgresOptions): Promise<Db> {
-  const db = new Kysely<Schema>({ dialect: postgresDialect(connectPool(url)) });
+  const name = nameOf(url);
+  const db = new Kysely<Schema>({ dialect: postgresDialect(openPool(url)) });
   try {
-    await migratePostgres(db, { name: nameOf(url), mustExist });
+    await migratePostgres(db, { name, mustExist });
     return db;
   } catch (error) {
     await db.destroy();
@@ -31,37 +32,35 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const ANSWER_TIMEOUT_MS = 40_000;
 const IDLE_MS = 60_000;
 
-/** Its connections are opened as they are needed. Throws `config` for an invalid URL. */
-export function connectPool(url: string): pg.Pool {
+/** Its connections are opened as they are needed. */
+function openPool(url: string): pg.Pool {
   const types = new pg.TypeOverrides();
   // Sums and counters stay below 2^53.
   types.setTypeParser(pg.types.builtins.INT8, Number);
   types.setTypeParser(pg.types.builtins.NUMERIC, Number);
   types.setTypeParser(pg.types.builtins.BOOL, (text) => (text === "t" ? 1 : 0));
   types.setTypeParser(pg.types.builtins.JSON, (text) => text);
-  try {
-    const pool = new pg.Pool({
-      connectionString: url,
-      types,
-      max: MAX_CONNECTIONS,
-      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-      query_timeout: ANSWER_TIMEOUT_MS,
-      idleTimeoutMillis: IDLE_MS,
-      keepAlive: true,
-      application_name: "whcb",
-    });
-    // A lost connection is reported by the statement that needs it, or replaced.
-    pool.on("error", () => {});
-    pool.on("connect", (client) => client.on("error", () => {}));
-    return pool;
-  } catch {
-    // Without the cause, which contains the URL.
-    throw new WhcbError("config", "The database's URL is invalid", { hint: "Write it as postgres://user@host:5432/database" });
-  }
+  const pool = new pg.Pool({
+    connectionString: url,
+    types,
+    max: MAX_CONNECTIONS,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    query_timeout: ANSWER_TIMEOUT_MS,
+    idleTimeoutMillis: IDLE_MS,
+    keepAlive: true,
+    application_name: "whcb",
+  });
+  // A lost connection is reported by the statement that needs it, or replaced.
+  pool.on("error", () => {});
+  pool.on("connect", (client) => client.on("error", () => {}));
+  return pool;
 }
 
-/** Without user and password. */
+/** Without user and password. Throws `config` for an invalid URL. */
 function nameOf(url: string): string {
+  if (!URL.canParse(url)) {
+    throw new WhcbError("config", "The database's URL is invalid", { hint: "Write it as postgres://user@host:5432/database" });
+  }
   const { host, pathname } = new URL(url);
   return `${host}${pathname}`;
 }

@@ -8,6 +8,8 @@ import type { Store } from "../../../src/store/store.js";
 export interface TestDatabase {
   readonly url: string;
   query<Row extends pg.QueryResultRow>(text: string, values?: readonly unknown[]): Promise<Row[]>;
+  /** For a transaction; closed at the end. */
+  connect(): Promise<pg.Client>;
   /** Another one on it, closed at the end. */
   openStore(): Promise<Store>;
   /** Removes all rows. */
@@ -24,8 +26,10 @@ export async function createDatabase(name: string): Promise<TestDatabase> {
   const url = urlOf(name);
   const pool = new pg.Pool({ connectionString: url, max: 2 });
   const stores: Store[] = [];
+  const clients: pg.Client[] = [];
   afterAll(async () => {
     for (const store of stores) await store.close();
+    for (const client of clients) await client.end();
     await pool.end();
     await server.query(`DROP DATABASE ${server.escapeIdentifier(name)} WITH (FORCE)`);
     await server.end();
@@ -33,6 +37,12 @@ export async function createDatabase(name: string): Promise<TestDatabase> {
   return {
     url,
     query: async (text, values = []) => (await pool.query(text, [...values])).rows,
+    async connect() {
+      const client = new pg.Client(url);
+      clients.push(client);
+      await client.connect();
+      return client;
+    },
     async openStore() {
       const store = await openStore({ url, clock: systemClock, secretKey: SECRET_KEY });
       stores.push(store);

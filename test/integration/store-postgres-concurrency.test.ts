@@ -1,0 +1,205 @@
+/**
+ * Two nodes on one PostgreSQL database, at the same time.
+ * Covers: src/store/sql/transactions.ts, src/store/sql/per-database.ts
+ */
+import { beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { Callback } from "../../src/domain/callback.js";
+import type { Store } from "../../src/store/store.js";
+import {
+  aCallback,
+  accept,
+  aGroup,
+  anEndpoint,
+  aReplay,
+  attempt,
+  countRows,
+  DAY,
+  idsOf,
+  NOW,
+  POLICY,
+} from "../contract/store-support.js";
+import { ACCEPTED, anAttempt, aResponse, REFUSED_503, someSettings } from "../support/builders.js";
+import { createDatabase, type TestDatabase } from "../support/postgres/databases.js";
+import { fetchDue, fetchPending } from "../support/store/waiting-calls.js";
+
+let database: TestDatabase;
+let nodes: readonly [Store, Store];
+
+beforeAll(async () => {
+  database = await createDatabase("concurrency");
+  nodes = [await database.openStore(), await database.openStore()];
+});
+beforeEach(() => database.clear());
+
+const settled = <Value>(works: readonly Promise<Value>[]) => Promise.allSettled(works);
+const times = (count: number) => Array.from({ length: count }, (_, index) => index);
+
+describe("at the same time", () => {
+  it("one of several callbacks with the same name is created, and the others are told so", async () => {
+    const made = await settled(
+      times(8).map((index) => nodes[index % 2 === 0 ? 0 : 1].createCallback(`CB${index}`, someSettings({ name: "demo" }), NOW)),
+    );
+    expect(made.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+    for (const outcome of made) {
+      if (outcome.status === "rejected")
+        expect(outcome.reason).toMatchObject({ code: "duplicate-name", message: "A callback named demo already exists" });
+    }
+  });
+
+  it("a response that arrives twice is new once", async () => {
+    const callback = await aCallback(nodes[0]);
+    const calls = times(50).map((index) => ({ id: `call ${index}`, response: aResponse() }));
+    const returned = await Promise.all(nodes.map((node) => node.acceptCalls([{ callbackId: callback.id, calls }], NOW)));
+    expect(returned.flat().sort()).toEqual(calls.map(({ id }) => id).sort());
+    expect(await nodes[0].countCalls(callback.id)).toEqual(await countRows(nodes[0], callback));
+  });
+
+  it("settings that are saved are all kept", async () => {
+    await Promise.all([
+      nodes[0].saveSettings({ retainMailMs: 1 }),
+      nodes[1].saveSettings({ retainFailedMs: 2 }),
+      nodes[0].saveSettings({ retainSuccessMs: 3 }),
+    ]);
+    expect(await nodes[1].readSettings()).toMatchObject({ retainMailMs: 1, retainFailedMs: 2, retainSuccessMs: 3 });
+  });
+
+  it("a sign-in code is redeemed once", async () => {
+    const credential = { username: "ada", passwordHash: "hash", apiKeyHash: "hash", origin: "added" } as const;
+    await nodes[0].saveCredential(credential, NOW);
+    const code = { id: "code", secretHash: "secret", username: "ada", tries: 5 };
+    await nodes[0].createSignInCode(code, credential, { now: NOW, validAfter: 0 });
+    const redeemed = await Promise.all(
+      times(6).map((index) => nodes[index % 2 === 0 ? 0 : 1].redeemSignInCode("code", "secret", 0)),
+    );
+    expect(redeemed.filter((user) => user !== null)).toEqual([credential]);
+  });
+
+  it("a run takes the lease, or the service replays: never both", async () => {
+    for (const index of times(10)) {
+      const callback = await aCallback(nodes[0], { retriesEnabled: true });
+      await accept(nodes[0], callback, [`A${index}`]);
+      await attempt(nodes[0], callback, [`A${index}`]);
+      const lease = { run: "run", holder: "me@here", done: 0, total: 1 };
+      const [taken, requested] = await settled<unknown>([
+        nodes[0].takeRunLease(callback.id, lease, NOW),
+        nodes[1].requestReplays(callback.id, aReplay({ callIds: [`A${index}`] }), NOW),
+      ]);
+      const isTaken = taken?.status === "fulfilled" && taken.value === null;
+      expect(isTaken).toBe(requested?.status === "rejected");
+    }
+  });
+
+  it("no call is left behind by a callback that is deleted while it accepts", async () => {
+    const callbacks = await Promise.all(times(10).map(() => aCallback(nodes[0])));
+    await settled(
+      callbacks.flatMap((callback, index) => [
+        accept(nodes[0], callback, [`A${index}`]),
+        nodes[1].deleteCallback(callback.id, NOW),
+        accept(nodes[1], callback, [`B${index}`]),
+      ]),
+    );
+    while ((await Promise.all(nodes.map((node) => node.purgeDeleted(3)))).some((purged) => purged > 0));
+    expect(await database.query("SELECT id FROM calls")).toEqual([]);
+    expect(await database.query("SELECT id FROM callbacks")).toEqual([]);
+  });
+
+  it("outcomes, marks, replays, changes of settings and purging leave counters that equal the rows", async () => {
+    const callbacks = await Promise.all(times(4).map(() => aCallback(nodes[0], { retriesEnabled: true })));
+    for (const [index, callback] of callbacks.entries()) {
+      await accept(nodes[0], callback, idsFor(index, "old"));
+      await attempt(nodes[0], callback, idsFor(index, "old"), { startedAt: NOW - 400 * DAY, result: ACCEPTED });
+    }
+    for (const round of times(6)) {
+      const outcomes = await settled<unknown>([
+        ...callbacks.map((callback, index) => accept(nodes[round % 2 === 0 ? 0 : 1], callback, idsFor(index, `new ${round}`))),
+        commitAll(nodes[0], callbacks),
+        commitAll(nodes[1], callbacks.toReversed()),
+        ...callbacks.map((callback, index) => nodes[1].markCalls(callback.id, idsFor(index, "old"), "SUCCESS", NOW - 390 * DAY)),
+        ...callbacks.map((callback) =>
+          nodes[0].requestReplays(callback.id, aReplay({ filter: {} }, { id: `R${round}` }), NOW + round),
+        ),
+        ...callbacks.map((callback) => nodes[1].markMatching(callback.id, { status: "FAILED" }, { status: "SUCCESS", now: NOW })),
+        ...callbacks.map((callback) =>
+          nodes[0].updateCallback(callback.id, { ...callback, retriesEnabled: round % 2 === 0 }, NOW, POLICY),
+        ),
+        nodes[0].expireRetries(
+          callbacks.map(({ id }) => ({ callbackId: id, firstFailedBefore: NOW + 2 })),
+          50,
+        ),
+        nodes[0].clampTimes({ now: NOW, latestDueAt: NOW + DAY }),
+        ...nodes.map((node) => node.purgeExpired(NOW + round, 7)),
+        nodes[0].sampleWaiting(NOW, 0, 10),
+      ]);
+      // An old call may be purged before it is marked.
+      for (const outcome of outcomes)
+        if (outcome.status === "rejected") expect(outcome.reason).toMatchObject({ code: "not-found" });
+    }
+    for (const callback of callbacks) {
+      const counts = await countRows(nodes[0], callback);
+      expect(await nodes[0].countCalls(callback.id)).toEqual(counts);
+      expect(await fetchPending(nodes[1], callback.id, 1_000)).toHaveLength(counts.PENDING);
+      const failures = await nodes[0].listFailures(callback.id);
+      expect(failures.reduce((sum, { count }) => sum + count, 0)).toBe(counts.FAILED);
+      const replays = await nodes[0].listReplays(callback.id, 10);
+      const waiting = (await fetchDue(nodes[0], callback.id, Number.POSITIVE_INFINITY, 1_000)).filter(
+        ({ due }) => due?.cause === "replay",
+      );
+      expect(replays.reduce((sum, { left }) => sum + left, 0)).toBe(waiting.length);
+    }
+    expect(await database.query("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")).toEqual([
+      { deadlocks: "0" },
+    ]);
+  });
+});
+
+const idsFor = (callback: number, name: string): string[] => times(5).map((index) => `${name} ${callback} ${index}`);
+
+/** An attempt of every waiting call, with the endpoints' states. */
+async function commitAll(store: Store, callbacks: readonly Callback[]): Promise<void> {
+  const attempts = [];
+  for (const { id } of callbacks) {
+    for (const { seq } of await fetchPending(store, id, 20)) {
+      const result = seq % 3 === 0 ? ACCEPTED : REFUSED_503;
+      attempts.push({ callbackId: id, callSeq: seq, attempt: anAttempt({ startedAt: NOW, result }), random: 0, recovery: 0 });
+    }
+  }
+  const endpoints = callbacks.map(({ id }) => ({ callbackId: id, endpoint: anEndpoint({ recovery: 1 }), outage: null }));
+  await store.commitOutcomes(aGroup({ attempts: attempts.reverse(), endpoints }));
+}
+
+describe("the change log", () => {
+  it("misses no change of a transaction that commits after a later one, and has each once", async () => {
+    const [slow, quick] = [await aCallback(nodes[0]), await aCallback(nodes[0])];
+    const start = await nodes[0].readLatestChange();
+    const client = await database.connect();
+    await client.query("BEGIN");
+    await client.query("INSERT INTO changes (callback_id) VALUES ($1)", [slow.id]);
+    await accept(nodes[0], quick, ["A"]);
+    const first = await nodes[1].readChanges(start, 10);
+    expect(first.callbackIds).toEqual([quick.id]);
+    expect(await nodes[1].readChanges(first.position, 10)).toMatchObject({ callbackIds: [] });
+    const counter = await nodes[1].changeCounter();
+    await client.query("COMMIT");
+    expect(await nodes[1].changeCounter()).not.toBe(counter);
+    const second = await nodes[1].readChanges(first.position, 10);
+    expect(second.callbackIds).toEqual([slow.id]);
+    expect(await nodes[1].readChanges(second.position, 10)).toMatchObject({ callbackIds: [] });
+  });
+
+  it("is read on after a chunk that ends between running transactions", async () => {
+    const callbacks = [];
+    for (const _ of times(4)) callbacks.push(await aCallback(nodes[0]));
+    const [slow, ...quick] = callbacks;
+    const start = await nodes[0].readLatestChange();
+    const client = await database.connect();
+    await client.query("BEGIN");
+    await client.query("INSERT INTO changes (callback_id) VALUES ($1)", [slow?.id]);
+    for (const [index, callback] of quick.entries()) await accept(nodes[0], callback, [`A${index}`]);
+    const first = await nodes[1].readChanges(start, 1);
+    await client.query("COMMIT");
+    const second = await nodes[1].readChanges(first.position, 2);
+    const third = await nodes[1].readChanges(second.position, 9);
+    const read = [first, second, third].flatMap(({ callbackIds }) => callbackIds);
+    expect(read.toSorted()).toEqual(idsOf(callbacks).sort());
+  });
+});

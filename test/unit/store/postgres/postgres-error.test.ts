@@ -1,0 +1,136 @@
+/** Covers: src/store/postgres/postgres-dialect.ts */
+import { createServer, type Server } from "node:net";
+import { inspect } from "node:util";
+import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { isWhcbError } from "../../../../src/domain/errors.js";
+import { systemClock } from "../../../../src/platform/clock.js";
+import { openStore } from "../../../../src/store/open-store.js";
+import type { Store } from "../../../../src/store/store.js";
+import { someSettings } from "../../../support/builders.js";
+import { createDatabase, type TestDatabase, urlOf } from "../../../support/postgres/databases.js";
+
+const PASSWORD = "not the password";
+
+let database: TestDatabase;
+let store: Store;
+let deaf: Server;
+
+beforeAll(async () => {
+  database = await createDatabase("errors");
+  store = await database.openStore();
+  await database.query("CREATE ROLE reader LOGIN PASSWORD 'reader'");
+  deaf = createServer((socket) => socket.end());
+  await new Promise<void>((resolve) => deaf.listen(0, "127.0.0.1", resolve));
+});
+
+afterAll(async () => {
+  deaf.close();
+  await database.query("DROP ROLE reader");
+});
+
+/** The database's URL with other parts. */
+function other(parts: Partial<Pick<URL, "username" | "password" | "port" | "pathname" | "hostname">>): string {
+  return Object.assign(new URL(database.url), parts).href;
+}
+
+const portOf = (server: Server): string => {
+  const address = server.address();
+  return String(typeof address === "object" ? address?.port : "");
+};
+
+async function failureOf(url: string): Promise<{ code: string; message: string; hint: string | undefined; shown: string }> {
+  try {
+    await (await openStore({ url, clock: systemClock, secretKey: new Uint8Array(32) })).close();
+  } catch (error) {
+    if (isWhcbError(error)) {
+      const { code, message, hint } = error;
+      return { code, message, hint, shown: inspect(error, { depth: 9, showHidden: true }) };
+    }
+    throw error;
+  }
+  throw new Error("It opens");
+}
+
+describe("a PostgreSQL database that can't be opened", () => {
+  it.each([
+    ["another password", () => other({ password: PASSWORD }), "config", "The database refuses this user"],
+    ["an unknown user", () => other({ username: "nobody", password: PASSWORD }), "config", "The database refuses this user"],
+    ["an unknown database", () => urlOf("nowhere"), "config", "The database doesn't exist on its server"],
+    [
+      "no right to create tables",
+      () => other({ username: "reader", password: "reader" }),
+      "config",
+      "The database's user lacks a right",
+    ],
+    ["a port where nothing listens", () => other({ port: "9" }), "unavailable", "The database can't be reached"],
+    [
+      "an unknown host",
+      () => other({ hostname: "nowhere.invalid" }),
+      "unavailable",
+      "The database's host name can't be resolved",
+    ],
+    [
+      "a server that closes the connection",
+      () => other({ port: portOf(deaf) }),
+      "unavailable",
+      "The connection to the database was lost",
+    ],
+    ["an invalid URL", () => `postgres://me:${PASSWORD}@:x/y`, "config", "The database's URL is invalid"],
+  ])("%s", async (_name, url, code, message) => {
+    const failure = await failureOf(url());
+    expect(failure).toMatchObject({ code, message });
+    expect(failure.hint).toBeTruthy();
+    const { password } = new URL(inject("postgresUrl"));
+    for (const secret of [PASSWORD, password, decodeURIComponent(password)]) expect(failure.shown).not.toContain(secret);
+  });
+});
+
+describe("a PostgreSQL database that is open", () => {
+  it("is unavailable while it is read-only, and works afterwards", async () => {
+    const callback = await store.createCallback("A", someSettings({ name: "a" }), 0);
+    await database.query("ALTER DATABASE errors SET default_transaction_read_only = on");
+    const reader = await openStore({ url: database.url, clock: systemClock, secretKey: new Uint8Array(32) });
+    expect(await reader.findCallback("A")).toEqual(callback);
+    const readOnly = { code: "unavailable", message: "The database is read-only" };
+    await expect(reader.checkWritable()).rejects.toMatchObject(readOnly);
+    await expect(reader.deleteCallback("A", 0)).rejects.toMatchObject(readOnly);
+    await reader.close();
+    await database.query("ALTER DATABASE errors RESET default_transaction_read_only");
+    await store.checkWritable();
+  });
+
+  it("is unavailable for the statement whose connection is lost, and reconnects for the next", async () => {
+    const blocker = await database.connect();
+    await blocker.query("BEGIN; LOCK TABLE settings IN ACCESS EXCLUSIVE MODE");
+    const waiting = store.checkWritable().catch((error: unknown) => error);
+    await until(async () => (await blockedBackends()).length > 0);
+    for (const pid of await blockedBackends()) await database.query("SELECT pg_terminate_backend($1)", [pid]);
+    expect(await waiting).toMatchObject({ code: "unavailable" });
+    await blocker.query("ROLLBACK");
+    await store.checkWritable();
+  });
+
+  it("survives the loss of idle connections", async () => {
+    await store.checkWritable();
+    await database.query(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'whcb' AND datname = 'errors'",
+    );
+    await until(() =>
+      store.checkWritable().then(
+        () => true,
+        () => false,
+      ),
+    );
+  });
+});
+
+async function blockedBackends(): Promise<number[]> {
+  const rows = await database.query<{ pid: number }>(
+    "SELECT pid FROM pg_stat_activity WHERE application_name = 'whcb' AND datname = 'errors' AND wait_event_type = 'Lock'",
+  );
+  return rows.map(({ pid }) => pid);
+}
+
+async function until(isDone: () => Promise<boolean>): Promise<void> {
+  while (!(await isDone())) await new Promise((resolve) => setImmediate(resolve));
+}

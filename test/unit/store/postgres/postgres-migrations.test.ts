@@ -1,0 +1,53 @@
+/** Covers: src/store/postgres/open-postgres.ts */
+import { beforeAll, describe, expect, it } from "vitest";
+import { systemClock } from "../../../../src/platform/clock.js";
+import { openStore } from "../../../../src/store/open-store.js";
+import { POSTGRES_MIGRATIONS } from "../../../../src/store/postgres/postgres-migrations.js";
+import { createDatabase, type TestDatabase } from "../../../support/postgres/databases.js";
+
+let database: TestDatabase;
+let other: TestDatabase;
+let empty: TestDatabase;
+
+beforeAll(async () => {
+  database = await createDatabase("migrations");
+  other = await createDatabase("other");
+  empty = await createDatabase("empty");
+});
+
+const open = (url: string, mustExist = false) => openStore({ url, clock: systemClock, secretKey: new Uint8Array(32), mustExist });
+
+describe("a PostgreSQL database", () => {
+  it("is created by one of several nodes that start at once, and opened by all", async () => {
+    const stores = await Promise.all(Array.from({ length: 5 }, () => database.openStore()));
+    for (const store of stores) expect(await store.listActiveCallbacks()).toEqual([]);
+    const versions = await database.query("SELECT version, name FROM migrations ORDER BY version");
+    expect(versions).toEqual(POSTGRES_MIGRATIONS.map(({ version, name }) => ({ version, name })));
+  });
+
+  it("of a newer version is refused", async () => {
+    await database.query("INSERT INTO migrations VALUES (99, 'of the future')");
+    await expect(open(database.url)).rejects.toMatchObject({
+      code: "config",
+      message: expect.stringMatching(/^127\.0\.0\.1:\d+\/migrations was written by a newer whcb: it has database version 99/),
+    });
+    await database.query("DELETE FROM migrations WHERE version = 99");
+  });
+
+  it("with another program's tables is refused, and stays as it is", async () => {
+    await other.query("CREATE TABLE migrations (id integer)");
+    await expect(open(other.url)).rejects.toMatchObject({ code: "config", message: /other has another program's tables/ });
+    expect(await other.query("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")).toEqual([
+      { tablename: "migrations" },
+    ]);
+  });
+
+  it("without tables isn't created for a command that needs existing data", async () => {
+    await expect(open(empty.url, true)).rejects.toMatchObject({ code: "config", message: /empty has no data of whcb/ });
+    expect(await empty.query("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")).toEqual([]);
+  });
+});
+
+it("migrations are numbered without a gap", () => {
+  expect(POSTGRES_MIGRATIONS.map(({ version }) => version)).toEqual(POSTGRES_MIGRATIONS.map((_, index) => index + 1));
+});
