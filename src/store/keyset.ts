@@ -6,6 +6,8 @@ import { WhcbError } from "../domain/errors.js";
 export interface SortKey {
   readonly column: string;
   readonly descending: boolean;
+  /** As the index has it; default: the column. */
+  readonly expression?: RawBuilder<unknown>;
 }
 
 /** One per sort key. */
@@ -20,23 +22,42 @@ export interface Position {
 }
 
 export function orderBy(keys: readonly SortKey[]): RawBuilder<unknown> {
-  return sql.join(keys.map(({ column, descending }) => (descending ? sql`${sql.ref(column)} DESC` : sql.ref(column))));
+  return sql.join(keys.map((key) => (key.descending ? sql`${termOf(key)} DESC` : termOf(key))));
+}
+
+function termOf({ column, expression }: SortKey): RawBuilder<unknown> {
+  return expression ?? sql.ref(column);
 }
 
 export function isAfter(keys: readonly SortKey[], values: Values): RawBuilder<SqlBool> {
-  return sql`(${sql.join(rangesAfter(keys, values), sql` OR `)})`;
+  return sql`(${sql.join(rangesBetween(keys, values, null), sql` OR `)})`;
 }
 
-/** As disjoint ranges that an index can seek to. */
-export function rangesAfter(keys: readonly SortKey[], values: Values): RawBuilder<SqlBool>[] {
-  return rangesBetween(keys, values, null);
+/** After `from`, up to and including `to`, in an index's order; null: from the start, to the end. */
+export interface KeyRange {
+  readonly keys: readonly SortKey[];
+  readonly from: Values | null;
+  readonly to: Values | null;
 }
 
-/** After `from`, up to and including `to`; null: from the start, to the end. */
-export function rangesBetween([key, ...rest]: readonly SortKey[], from: Values | null, to: Values | null): RawBuilder<SqlBool>[] {
+/** As disjoint ranges: SQLite doesn't seek by a row of values with a row of values as its other end. */
+export function rangesOf({ keys, from, to }: KeyRange): RawBuilder<SqlBool>[] {
+  return rangesBetween(keys, from, to);
+}
+
+/** As one range, for PostgreSQL. The keys' directions are the same. */
+export function rowRangeOf({ keys, from, to }: KeyRange): RawBuilder<SqlBool> {
+  const [after, upTo] = keys[0]?.descending ? [sql`<`, sql`>=`] : [sql`>`, sql`<=`];
+  const row = sql.join(keys.map(termOf));
+  const lower = from === null ? sql`true` : sql`(${row}) ${after} (${sql.join(from)})`;
+  const upper = to === null ? sql`true` : sql`(${row}) ${upTo} (${sql.join(to)})`;
+  return sql<SqlBool>`(${lower} AND ${upper})`;
+}
+
+function rangesBetween([key, ...rest]: readonly SortKey[], from: Values | null, to: Values | null): RawBuilder<SqlBool>[] {
   if (key === undefined) return [sql<SqlBool>`true`];
   const isLast = rest.length === 0;
-  const column = sql.ref(key.column);
+  const column = termOf(key);
   const [after, before] = key.descending ? [sql`<`, sql`>`] : [sql`>`, sql`<`];
   const among = (value: Values[number] | undefined, ranges: readonly RawBuilder<SqlBool>[]) =>
     ranges.map((range) => sql<SqlBool>`(${column} = ${value} AND ${range})`);

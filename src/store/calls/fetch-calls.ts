@@ -4,7 +4,7 @@ import type { Call } from "../../domain/call.js";
 import { lockLiveCallbacks } from "../callbacks/callback-row.js";
 import type { Db } from "../schema.js";
 import { batchOf, type Cell, cell } from "../sql/batches.js";
-import { crossJoin } from "../sql/per-database.js";
+import { crossJoin, seqOfWaiting } from "../sql/per-database.js";
 import { transact } from "../sql/transactions.js";
 import { readCalls, readCallsOfEach } from "./call-row.js";
 
@@ -46,7 +46,7 @@ export function fetchPending(db: Db, reads: readonly CallRead[]): CallLists {
     db,
     reads,
     () => [],
-    (limit) => sql`status = 'PENDING' ORDER BY seq LIMIT ${limit}`,
+    (limit) => sql`status = 'PENDING' ORDER BY ${seqOfWaiting} LIMIT ${limit}`,
   );
 }
 
@@ -86,7 +86,7 @@ export function fetchHeld(db: Db, reads: readonly CallRead[]): CallLists {
     db,
     reads,
     () => [],
-    (limit) => sql`${held} ORDER BY seq LIMIT ${limit}`,
+    (limit) => sql`${held} ORDER BY ${seqOfWaiting} LIMIT ${limit}`,
   );
 }
 

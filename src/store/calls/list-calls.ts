@@ -1,16 +1,26 @@
 /** A page of calls (docs/contract.md, Lists). */
-import { type RawBuilder, type SqlBool, sql } from "kysely";
+import { type RawBuilder, sql } from "kysely";
 import type { Call } from "../../domain/call.js";
 import type { CallFilter } from "../../domain/call-filter.js";
 import type { Clock } from "../../platform/clock.js";
 import { requireCallback } from "../callbacks/callback-row.js";
-import { isAfter, orderBy, type Position, rangesBetween, readCursor, type SortKey, type Values, writeCursor } from "../keyset.js";
+import { isAfter, orderBy, type Position, readCursor, type SortKey, type Values, writeCursor } from "../keyset.js";
 import type { Db } from "../schema.js";
 import { inGivenOrder, listOf } from "../sql/batches.js";
 import { crossJoin, least } from "../sql/per-database.js";
+import { executeByIndex } from "../sql/transactions.js";
 import type { CallPage, CallQuery } from "../store.js";
 import { readCalls } from "./call-row.js";
-import { countByCounters, countMatching, periodOf, scanCalls, selectEach } from "./scan-calls.js";
+import {
+  conditionsOf,
+  countByCounters,
+  countMatching,
+  periodOf,
+  scanCalls,
+  selectByStatus,
+  selectPage,
+  seqKey,
+} from "./scan-calls.js";
 
 /** For the total of a filtered list. */
 const COUNT_BUDGET_MS = 5;
@@ -77,18 +87,23 @@ async function findRows(db: Db, clock: Clock, { callbackKey, query, keys, positi
   if (!isByIndex || isOnlyPeriod(filter)) {
     const { first, last } = periodOf(filter, keys);
     const from = position?.values ?? first;
-    const ranges = isByIndex ? rangesBetween(keys, from, last) : [from === null ? sql<SqlBool>`true` : isAfter(keys, from)];
+    const page = { limit: limit + 1, offset: skipped };
+    if (isByIndex) {
+      const range = { keys, from, to: last };
+      const { rows } = await executeByIndex(db, sql<PositionRow>`${selectPage(callbackKey, filter, { columns, range }, page)}`);
+      return { rows, readTo: null };
+    }
+    const matching = sql`${conditionsOf(filter)} ${from === null ? sql`` : sql`AND ${isAfter(keys, from)}`}`;
     const { rows } = await sql<PositionRow>`
-      ${selectEach(callbackKey, filter, { columns, ranges, isByIndex })}
-      ORDER BY ${orderBy(keys)} LIMIT ${limit + 1} OFFSET ${skipped}`.execute(db);
+      ${sql.join(selectByStatus(callbackKey, filter, columns, [matching]), sql` UNION ALL `)}
+      ORDER BY ${orderBy(keys)} LIMIT ${page.limit} OFFSET ${page.offset}`.execute(db);
     return { rows, readTo: null };
   }
   const end = clock.monotonicMs() + budgetMs;
   const found: PositionRow[] = [];
   for await (const step of scanCalls(db, clock, { callbackKey, filter, keys, after: position?.values ?? null })) {
     const wanted = skipped + limit + 1 - found.length;
-    const { rows } = await sql<PositionRow>`
-      ${step.select(columns)} ORDER BY ${orderBy(keys)} LIMIT ${wanted}`.execute(db);
+    const { rows } = await executeByIndex(db, sql<PositionRow>`${step.selectFirst(columns, wanted)}`);
     found.push(...rows);
     if (rows.length === wanted) break;
     if (step.end !== null && found.length >= skipped && clock.monotonicMs() >= end)
@@ -134,7 +149,9 @@ function sortKeys({ sort, filter }: CallQuery): SortKey[] {
     // PENDING calls have no attempted date; their index is by seq.
     .filter(({ field }) => filter.status !== "PENDING" || field !== "attemptedDate")
     .map(({ field, descending }) => ({ column: COLUMN_OF[field], descending }));
-  return [...keys, { column: "seq", descending: requested[0]?.descending ?? true }];
+  const descending = requested[0]?.descending ?? true;
+  // Other keys precede it in no index.
+  return [...keys, keys.length === 0 ? seqKey(filter.status, descending) : { column: "seq", descending }];
 }
 
 function seqsOf(positions: readonly PositionRow[]): number[] {
@@ -142,7 +159,7 @@ function seqsOf(positions: readonly PositionRow[]): number[] {
 }
 
 function reversed(keys: readonly SortKey[]): SortKey[] {
-  return keys.map(({ column, descending }) => ({ column, descending: !descending }));
+  return keys.map((key) => ({ ...key, descending: !key.descending }));
 }
 
 function positionColumns(keys: readonly SortKey[]): RawBuilder<unknown> {

@@ -1,12 +1,14 @@
 /** Reads many calls in short steps; the event loop turns between them. */
 import { type RawBuilder, type SqlBool, sql } from "kysely";
+import type { CallStatus } from "../../domain/call.js";
 import { type CallFilter, matchesStatusCode, type StatusCodePattern } from "../../domain/call-filter.js";
 import type { Clock } from "../../platform/clock.js";
 import { requireCallback } from "../callbacks/callback-row.js";
-import { orderBy, rangesBetween, type SortKey, type Values } from "../keyset.js";
+import { type KeyRange, orderBy, rangesOf, rowRangeOf, type SortKey, type Values } from "../keyset.js";
 import type { CallCount, CountLimit } from "../overview-store.js";
 import type { Db } from "../schema.js";
-import { jsonPart } from "../sql/per-database.js";
+import { jsonPart, perDatabase, seqOfWaiting } from "../sql/per-database.js";
+import { executeByIndex } from "../sql/transactions.js";
 import { readCounts, readFailures } from "./call-counts.js";
 import { CONTENT_INDEX, SENDER_INDEXES } from "./call-row.js";
 
@@ -24,6 +26,8 @@ export interface Scan {
 export interface ScanStep {
   /** Those that match, in no order. */
   select(columns: RawBuilder<unknown>): RawBuilder<unknown>;
+  /** The first of them. */
+  selectFirst(columns: RawBuilder<unknown>, limit: number): RawBuilder<unknown>;
   /** null: the last step. */
   readonly end: Values | null;
 }
@@ -43,9 +47,13 @@ export async function* scanCalls(db: Db, clock: Clock, scan: Scan): AsyncGenerat
   let from = after ?? first;
   for (let rows = FIRST_ROWS; ; await clock.nextTurn()) {
     const began = clock.monotonicMs();
-    const end = await findEnd(db, scan, rangesBetween(keys, from, last), Math.min(rows, maxRows ?? MAX_ROWS));
-    const ranges = rangesBetween(keys, from, end ?? last);
-    yield { select: (columns) => selectEach(callbackKey, filter, { columns, ranges, isByIndex: true }), end };
+    const end = await findEnd(db, scan, { keys, from, to: last }, Math.min(rows, maxRows ?? MAX_ROWS));
+    const range = { keys, from, to: end ?? last };
+    yield {
+      select: (columns) => selectEach(callbackKey, filter, { columns, range }),
+      selectFirst: (columns, limit) => selectPage(callbackKey, filter, { columns, range }, { limit, offset: 0 }),
+      end,
+    };
     if (end === null) return;
     const tookMs = clock.monotonicMs() - began;
     const factor = Math.min(Math.max(STEP_MS / Math.max(tookMs, 1), 0.25), 2);
@@ -73,16 +81,16 @@ export function periodOf({ since, until }: CallFilter, keys: readonly SortKey[])
 async function findEnd(
   db: Db,
   { callbackKey, filter: { status, from, text }, keys }: Scan,
-  ranges: readonly RawBuilder<SqlBool>[],
+  range: KeyRange,
   rows: number,
 ): Promise<Values | null> {
   const readsResponses = from !== undefined || text !== undefined;
   const names = keys.map(({ column }) => column).join(", ");
   const columns = sql.raw(readsResponses ? `${names}, octet_length(response) AS bytes` : names);
-  const each = selectEach(callbackKey, status === undefined ? {} : { status }, { columns, ranges, isByIndex: true });
   const offset = readsResponses ? 0 : rows - 1;
-  const found = await sql<Readonly<Record<string, number>>>`
-    ${each} ORDER BY ${orderBy(keys)} LIMIT ${rows - offset} OFFSET ${offset}`.execute(db);
+  const page = { limit: rows - offset, offset };
+  const each = selectPage(callbackKey, status === undefined ? {} : { status }, { columns, range }, page);
+  const found = await executeByIndex(db, sql<Readonly<Record<string, number>>>`${each}`);
   const last = found.rows[readsResponses ? lastFitting(found.rows, rows) : 0];
   return last === undefined ? null : keys.map(({ column }) => last[column] ?? 0);
 }
@@ -111,7 +119,8 @@ export async function countMatching(
   const end = clock.monotonicMs() + budgetMs;
   let count = 0;
   for await (const step of scanCalls(db, clock, { callbackKey: key, filter, keys: indexKeys(filter), after: null })) {
-    const { rows } = await sql<{ calls: number }>`SELECT count(*) AS calls FROM (${step.select(sql`1`)}) AS matching`.execute(db);
+    const matching = step.select(sql`1`);
+    const { rows } = await executeByIndex(db, sql<{ calls: number }>`SELECT count(*) AS calls FROM (${matching}) AS matching`);
     count += rows[0]?.calls ?? 0;
     if (step.end !== null && clock.monotonicMs() >= end) return { count, isExact: false };
   }
@@ -134,33 +143,78 @@ export async function countByCounters(db: Db, callbackKey: number, filter: CallF
 
 /** Oldest attempt first; PENDING calls have none, and their index is by seq. */
 export function indexKeys({ status }: CallFilter): SortKey[] {
-  const seq = { column: "seq", descending: false };
-  return status === "PENDING" ? [seq] : [{ column: "attempted_at", descending: false }, seq];
+  if (status === "PENDING") return [seqKey(status, false)];
+  return [{ column: "attempted_at", descending: false }, seqKey(status, false)];
+}
+
+export function seqKey(status: CallStatus | undefined, descending: boolean): SortKey {
+  return { column: "seq", descending, ...(status === "PENDING" && { expression: seqOfWaiting }) };
 }
 
 interface Selection {
   readonly columns: RawBuilder<unknown>;
-  readonly ranges: readonly RawBuilder<SqlBool>[];
-  /** The ranges are of the index by attempted date: the period's conditions must not choose it in their place. */
-  readonly isByIndex: boolean;
+  readonly range: KeyRange;
 }
 
-/** Statuses are literals, given twice: a partial index needs its condition in the query. */
-export function selectEach(
+interface PageBounds {
+  readonly limit: number;
+  readonly offset: number;
+}
+
+function selectEach(callbackKey: number, filter: CallFilter, { columns, range }: Selection): RawBuilder<unknown> {
+  const matching = sql`${conditionsOf(filter, true)}`;
+  const select = (ranges: readonly RawBuilder<SqlBool>[]) =>
+    sql.join(
+      selectByStatus(
+        callbackKey,
+        filter,
+        columns,
+        ranges.map((each) => sql`${matching} AND ${each}`),
+      ),
+      sql` UNION ALL `,
+    );
+  return perDatabase({ sqlite: select(rangesOf(range)), postgres: () => select([rowRangeOf(range)]) });
+}
+
+/** In the order of the range. PostgreSQL reads the index in order only within one status. */
+export function selectPage(
   callbackKey: number,
   filter: CallFilter,
-  { columns, ranges, isByIndex }: Selection,
+  { columns, range }: Selection,
+  { limit, offset }: PageBounds,
 ): RawBuilder<unknown> {
+  const ordered = sql`ORDER BY ${orderBy(range.keys)}`;
+  const page = sql`${ordered} LIMIT ${limit} OFFSET ${offset}`;
+  return perDatabase({
+    sqlite: sql`${selectEach(callbackKey, filter, { columns, range })} ${page}`,
+    postgres: () => {
+      const matching = sql`${conditionsOf(filter, true)} AND ${rowRangeOf(range)}`;
+      const selects = selectByStatus(callbackKey, filter, columns, [matching]);
+      if (selects.length === 1) return sql`${selects[0]} ${page}`;
+      return sql`${sql.join(
+        selects.map((select) => sql`(${select} ${ordered} LIMIT ${limit + offset})`),
+        sql` UNION ALL `,
+      )} ${page}`;
+    },
+  });
+}
+
+/** One for each status and condition, which begins with AND. Statuses are literals, given twice: a partial index needs its condition in the query. */
+export function selectByStatus(
+  callbackKey: number,
+  filter: CallFilter,
+  columns: RawBuilder<unknown>,
+  conditions: readonly RawBuilder<unknown>[],
+): RawBuilder<unknown>[] {
   const statuses = filter.status === undefined ? (["FAILED", "SUCCESS"] as const) : [filter.status];
-  const selects = statuses.flatMap((status) =>
-    ranges.map((range) => {
+  return statuses.flatMap((status) =>
+    conditions.map((condition) => {
       const indexed = status === "PENDING" ? sql`` : sql`AND status <> 'PENDING'`;
       return sql`
         SELECT ${columns} FROM calls
-        WHERE callback_key = ${callbackKey} AND status = ${sql.lit(status)} ${indexed} ${conditionsOf(filter, isByIndex)} AND ${range}`;
+        WHERE callback_key = ${callbackKey} AND status = ${sql.lit(status)} ${indexed} ${condition}`;
     }),
   );
-  return sql.join(selects, sql` UNION ALL `);
 }
 
 /** Must match domain/call-filter.ts. Each begins with AND. A call without an attempted date (NEVER) is in no period. */

@@ -4,6 +4,7 @@ import { type CallbackRow, type LiveCallbacks, toCallback } from "../callbacks/c
 import type { Db, EndpointTable } from "../schema.js";
 import type { KeyCipher } from "../secret-key.js";
 import { batchOf, type CellType, cell, listOf } from "../sql/batches.js";
+import { executeByIndex } from "../sql/transactions.js";
 import type { EndpointChange, EndpointRecord } from "../store.js";
 
 type Nullable<Row> = { [Column in keyof Row]: Row[Column] | null };
@@ -23,7 +24,9 @@ type RecordRow = CallbackRow &
 export async function listEndpoints(db: Db, cipher: KeyCipher, callbackIds?: readonly string[]): Promise<EndpointRecord[]> {
   const which =
     callbackIds === undefined ? sql`` : sql`AND callbacks.id IN (SELECT batch.value FROM ${listOf(callbackIds, "text")})`;
-  const { rows } = await sql<RecordRow>`
+  const { rows } = await executeByIndex(
+    db,
+    sql<RecordRow>`
     SELECT * FROM (
       SELECT callbacks.*, endpoints.*,
         outages.id AS outage_id, outages.started_at AS outage_started_at,
@@ -38,7 +41,8 @@ export async function listEndpoints(db: Db, cipher: KeyCipher, callbackIds?: rea
       WHERE deleted_at IS NULL ${which}
     ) AS records
     WHERE ${sql.lit(callbackIds !== undefined)} OR pending > 0 OR next_due_at IS NOT NULL OR outage_id IS NOT NULL OR state = 'recovering'
-    ORDER BY key`.execute(db);
+    ORDER BY key`,
+  );
   return rows.map((row) => ({
     callback: toCallback(row, cipher),
     endpoint: endpointOf(row),
@@ -51,13 +55,16 @@ export async function listEndpoints(db: Db, cipher: KeyCipher, callbackIds?: rea
 
 /** Reads no settings and no state. */
 export async function listActiveCallbacks(db: Db): Promise<string[]> {
-  const { rows } = await sql<{ id: string }>`
+  const { rows } = await executeByIndex(
+    db,
+    sql<{ id: string }>`
     SELECT id FROM callbacks
     WHERE deleted_at IS NULL AND (
       EXISTS (SELECT 1 FROM call_counts WHERE callback_key = callbacks.key AND status = 'PENDING' AND count > 0)
       OR EXISTS (SELECT 1 FROM calls WHERE callback_key = callbacks.key AND status = 'FAILED' AND due_at IS NOT NULL)
       OR EXISTS (SELECT 1 FROM outages WHERE callback_key = callbacks.key AND ended_at IS NULL)
-      OR EXISTS (SELECT 1 FROM endpoints WHERE callback_key = callbacks.key AND state = 'recovering'))`.execute(db);
+      OR EXISTS (SELECT 1 FROM endpoints WHERE callback_key = callbacks.key AND state = 'recovering'))`,
+  );
   return rows.map(({ id }) => id);
 }
 

@@ -8,6 +8,7 @@ import { indexKeys, scanCalls } from "../calls/scan-calls.js";
 import type { CountLimit, OutageCalls } from "../overview-store.js";
 import type { Db } from "../schema.js";
 import { jsonPart } from "../sql/per-database.js";
+import { executeByIndex } from "../sql/transactions.js";
 
 type Fate = Exclude<keyof OutageCalls, "failures" | "isComplete">;
 
@@ -26,7 +27,9 @@ export async function countOutageCalls(
   let isComplete = true;
   for await (const step of scanCalls(db, clock, { callbackKey: key, filter, keys: indexKeys(filter), after: null })) {
     const columns = sql`seq, status, settled_by, first_failed_at, attempt_count`;
-    const { rows } = await sql<{ fate: Fate; failure: string; calls: number }>`
+    const { rows } = await executeByIndex(
+      db,
+      sql<{ fate: Fate; failure: string; calls: number }>`
       SELECT count(*) AS calls,
         CASE WHEN status = 'FAILED' THEN 'failed' WHEN settled_by = 'user' THEN 'marked' WHEN settled_by = 'replay' THEN 'replayed'
           WHEN (SELECT ${jsonPart("outcome", 2)} FROM attempts WHERE call_seq = seq AND number = attempt_count) LIKE 'replay%' THEN 'replayed'
@@ -35,7 +38,8 @@ export async function countOutageCalls(
           WHERE call_seq = seq AND number = 1 AND CAST(${jsonPart("outcome", 0)} AS bigint) <= first_failed_at), '') AS failure
       FROM (${step.select(columns)}) AS found
       WHERE first_failed_at >= ${startedAt} AND first_failed_at <= ${endedAt ?? Number.MAX_SAFE_INTEGER}
-      GROUP BY fate, failure`.execute(db);
+      GROUP BY fate, failure`,
+    );
     for (const { fate, failure, calls } of rows) {
       fates[fate] += calls;
       failures.set(failure, (failures.get(failure) ?? 0) + calls);

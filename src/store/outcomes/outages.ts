@@ -5,6 +5,7 @@ import { isAfter, orderBy, readCursor, writeCursor } from "../keyset.js";
 import type { Db, OutageTable } from "../schema.js";
 import { batchOf, type CellType, cell, inGivenOrder, listOf } from "../sql/batches.js";
 import { crossJoin } from "../sql/per-database.js";
+import { executeByIndex } from "../sql/transactions.js";
 import type { ClosedOutage, EndpointChange, OutageRead, Page, PageQuery } from "../store.js";
 
 const OUTAGE_TYPES: readonly CellType[] = ["text", "bigint", "bigint", "bigint", "bigint", "bigint"];
@@ -30,13 +31,16 @@ export async function saveOpenOutages(db: Db, changes: readonly EndpointChange[]
 export async function readOutageProgress(db: Db, outages: readonly OutageRead[]): Promise<OutageProgress[]> {
   const ofOutage = sql`callback_key = batch.key AND status <> 'PENDING' AND attempted_at >= batch.since AND first_failed_at >= batch.since`;
   const reads = outages.map(({ callbackId, since }) => [callbackId, since]);
-  const { rows } = await sql<{ failed: number; delivered: number }>`
+  const { rows } = await executeByIndex(
+    db,
+    sql<{ failed: number; delivered: number }>`
     WITH batch AS MATERIALIZED (
       SELECT callbacks.key, ${cell(1)} AS since
       FROM ${batchOf(reads, ["text", "bigint"])} LEFT JOIN callbacks ON callbacks.id = ${cell(0)} ${inGivenOrder})
     SELECT EXISTS (SELECT 1 FROM calls WHERE status = 'FAILED' AND ${ofOutage}) AS failed,
       EXISTS (SELECT 1 FROM calls WHERE status = 'SUCCESS' AND ${ofOutage} AND settled_by <> 'user') AS delivered
-    FROM batch`.execute(db);
+    FROM batch`,
+  );
   return rows.map(({ failed, delivered }) => ({ hasFailed: failed === 1, hasDelivered: delivered === 1 }));
 }
 

@@ -33,7 +33,7 @@ const ANSWER_TIMEOUT_MS = 40_000;
 const IDLE_MS = 60_000;
 
 /** Its connections are opened as they are needed. */
-function openPool(url: string): pg.Pool {
+export function openPool(url: string): pg.Pool {
   const types = new pg.TypeOverrides();
   // Sums and counters stay below 2^53.
   types.setTypeParser(pg.types.builtins.INT8, Number);

@@ -157,11 +157,11 @@ CREATE TABLE calls (
   fillfactor = 85, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000,
   autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 20000
 );
-CREATE INDEX calls_pending ON calls (callback_key, seq) WHERE status = 'PENDING';
+CREATE INDEX calls_pending ON calls (callback_key, (seq + 0)) WHERE status = 'PENDING';
 CREATE INDEX calls_listed ON calls (callback_key, status, attempted_at, seq) WHERE status <> 'PENDING';
 CREATE INDEX calls_due ON calls (callback_key, due_at, seq) WHERE status = 'FAILED' AND due_at IS NOT NULL;
 CREATE INDEX calls_backlog ON calls (callback_key, failed_in_recovery, seq) WHERE status = 'FAILED' AND due_at IS NOT NULL;
-CREATE INDEX calls_held ON calls (callback_key, seq) WHERE status = 'FAILED' AND due_at IS NOT NULL AND attempt_count = 0;
+CREATE INDEX calls_held ON calls (callback_key, (seq + 0)) WHERE status = 'FAILED' AND due_at IS NOT NULL AND attempt_count = 0;
 CREATE INDEX calls_expiring ON calls (callback_key, first_failed_at) WHERE due_cause = 'retry';
 CREATE INDEX calls_replays ON calls (callback_key, due_at, seq) WHERE due_cause = 'replay';
 

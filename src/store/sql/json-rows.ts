@@ -3,6 +3,7 @@ import { type RawBuilder, sql } from "kysely";
 import type { Db } from "../schema.js";
 import { inGivenOrder } from "./batches.js";
 import { perDatabase } from "./per-database.js";
+import { executeByIndex } from "./transactions.js";
 
 export interface JsonColumns {
   readonly columns: readonly string[];
@@ -25,8 +26,11 @@ export async function readRowsOfEach<Row>(
   batch: RawBuilder<unknown>,
   from: RawBuilder<unknown>,
 ): Promise<readonly (readonly Row[])[]> {
-  const { rows } = await sql<{ rows: string }>`
-    WITH batch AS MATERIALIZED (${batch} ${inGivenOrder}) SELECT (${jsonRows(columns, from)}) AS rows FROM batch`.execute(db);
+  const { rows } = await executeByIndex(
+    db,
+    sql<{ rows: string }>`
+      WITH batch AS MATERIALIZED (${batch} ${inGivenOrder}) SELECT (${jsonRows(columns, from)}) AS rows FROM batch`,
+  );
   return rows.map((row) => JSON.parse(row.rows));
 }
 

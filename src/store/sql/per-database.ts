@@ -32,6 +32,12 @@ export function lockedIfFree(table: "callbacks" | "calls"): RawBuilder<unknown> 
   return perDatabase({ sqlite: sql``, postgres: () => sql`FOR UPDATE OF ${sql.table(table)} SKIP LOCKED` });
 }
 
+/**
+ * The order of waiting calls. On PostgreSQL their indexes have this term and not the column: the planner can't take the primary key in their
+ * place, and read all older calls.
+ */
+export const seqOfWaiting = perDatabase({ sqlite: sql`seq`, postgres: () => sql`(seq + 0)` });
+
 /** The smaller of two that aren't null. */
 export function least(one: RawBuilder<unknown>, other: RawBuilder<unknown> | number): RawBuilder<unknown> {
   return perDatabase({ sqlite: sql`min(${one}, ${other})`, postgres: () => sql`least(${one}, ${other})` });
