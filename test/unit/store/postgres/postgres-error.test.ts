@@ -1,4 +1,6 @@
-/** Covers: src/store/postgres/postgres-dialect.ts */
+/**
+ * Covers: src/store/postgres/postgres-dialect.ts
+ */
 import { createServer, type Server } from "node:net";
 import { inspect } from "node:util";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";

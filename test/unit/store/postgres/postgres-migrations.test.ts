@@ -1,4 +1,6 @@
-/** Covers: src/store/postgres/open-postgres.ts */
+/**
+ * Covers: src/store/postgres/open-postgres.ts
+ */
 import { beforeAll, describe, expect, it } from "vitest";
 import { systemClock } from "../../../../src/platform/clock.js";
 import { openStore } from "../../../../src/store/open-store.js";
