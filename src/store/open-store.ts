@@ -60,18 +60,26 @@ export async function openStore({ url, secretKey, clock, mustExist = false }: Op
   }
 }
 
+interface DbOptions extends Required<Omit<OpenStoreOptions, "secretKey">> {
+  readonly answerTimeoutMs?: number;
+}
+
 /** pg is loaded only if it is needed. */
-async function openDb({ url, mustExist, clock }: Required<Omit<OpenStoreOptions, "secretKey">>): Promise<Db> {
-  if (/^postgres(ql)?:\/\//i.test(url)) return (await import("./postgres/open-postgres.js")).openPostgres({ url, mustExist });
+async function openDb({ clock, ...options }: DbOptions): Promise<Db> {
+  const { url, mustExist } = options;
+  if (/^postgres(ql)?:\/\//i.test(url)) return (await import("./postgres/open-postgres.js")).openPostgres(options);
   if (!/^[a-z+]{2,}:\/\//i.test(url)) return openSqlite({ path: url, mustExist, clock });
   throw new WhcbError("config", "The database is neither a SQLite file nor PostgreSQL", {
     hint: "Give a file's path, or a URL that begins with postgres://",
   });
 }
 
+/** Of PostgreSQL, to rewrite its tables. */
+const ADMIN_TIMEOUT_MS = 24 * 60 * 60_000;
+
 /** For what needs no callback's auth key, so no secret key either. Throws as openStore. */
 export async function openAdminStore(url: string, clock: Clock): Promise<AdminStore> {
-  const db = await openDb({ url, mustExist: true, clock });
+  const db = await openDb({ url, mustExist: true, clock, answerTimeoutMs: ADMIN_TIMEOUT_MS });
   return { ...credentialStore(db), eraseSender: (erasure) => eraseSender(db, erasure), close: () => db.destroy() };
 }
 

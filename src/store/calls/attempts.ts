@@ -2,7 +2,7 @@ import { type Selectable, sql } from "kysely";
 import type { Attempt, AttemptCause, DeliveryResult, UnreachableReason } from "../../domain/attempt.js";
 import type { AttemptTable, Db } from "../schema.js";
 import { batchOf, cell, jsonCell, listOf } from "../sql/batches.js";
-import { crossJoin, perDatabase } from "../sql/per-database.js";
+import { crossJoin, jsonPart, perDatabase } from "../sql/per-database.js";
 
 /** A column for each would double the cost of the most frequent row. */
 type StoredOutcome = readonly [startedAt: number, durationMs: number, cause: StoredCause, ...result: Answered | Unreachable];
@@ -55,7 +55,7 @@ export async function eraseAttempts(db: Db, seqs: readonly number[]): Promise<vo
       CASE json_type(outcome, '$[3]')
       WHEN 'text' THEN json_set(outcome, '$[4]', '') ELSE json_set(outcome, '$[4]', '', '$[5]', '') END`,
     postgres: () => sql`
-      (SELECT json_agg(CASE WHEN place = 5 OR (place = 6 AND json_typeof(outcome::json -> 3) <> 'string') THEN '""'::json
+      (SELECT json_agg(CASE WHEN place = 5 OR (place = 6 AND ${jsonPart("outcome", 3)} ~ '^[0-9]+$') THEN '""'::json
         ELSE part END ORDER BY place)::text
        FROM json_array_elements(outcome::json) WITH ORDINALITY AS parts(part, place))`,
   });

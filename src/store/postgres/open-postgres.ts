@@ -10,19 +10,21 @@ export interface PostgresOptions {
   readonly url: string;
   /** Don't create the tables. */
   readonly mustExist: boolean;
+  /** For commands on the database itself, which may rewrite tables. Default: 40 s. */
+  readonly answerTimeoutMs?: number;
 }
 
 /** Throws `config` for a database that can't be used, `unavailable` for what may pass. No message has the URL's password. */
-export async function openPostgres({ url, mustExist }: PostgresOptions): Promise<Db> {
+export async function openPostgres({ url, mustExist, answerTimeoutMs = ANSWER_TIMEOUT_MS }: PostgresOptions): Promise<Db> {
   const name = nameOf(url);
-  const db = new Kysely<Schema>({ dialect: postgresDialect(openPool(url)) });
+  // Another node's migration may take long.
+  const patient = new Kysely<Schema>({ dialect: postgresDialect(openPool(url)) });
   try {
-    await migratePostgres(db, { name, mustExist });
-    return db;
-  } catch (error) {
-    await db.destroy();
-    throw error;
+    await migratePostgres(patient, { name, mustExist });
+  } finally {
+    await patient.destroy();
   }
+  return new Kysely<Schema>({ dialect: postgresDialect(openPool(url, answerTimeoutMs)) });
 }
 
 const MAX_CONNECTIONS = 10;
@@ -33,7 +35,7 @@ const ANSWER_TIMEOUT_MS = 40_000;
 const IDLE_MS = 60_000;
 
 /** Its connections are opened as they are needed. */
-export function openPool(url: string): pg.Pool {
+export function openPool(url: string, answerTimeoutMs?: number): pg.Pool {
   const types = new pg.TypeOverrides();
   // Sums and counters stay below 2^53.
   types.setTypeParser(pg.types.builtins.INT8, Number);
@@ -45,7 +47,7 @@ export function openPool(url: string): pg.Pool {
     types,
     max: MAX_CONNECTIONS,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    query_timeout: ANSWER_TIMEOUT_MS,
+    ...(answerTimeoutMs !== undefined && { query_timeout: answerTimeoutMs }),
     idleTimeoutMillis: IDLE_MS,
     keepAlive: true,
     application_name: "whcb",

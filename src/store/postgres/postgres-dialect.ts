@@ -34,15 +34,18 @@ function isVariant(node: RawNode): node is VariantNode {
   return "postgres" in node;
 }
 
+/** A paused process, or one that is cut off, must not keep its locks. */
+const TIMEOUTS = { statement_timeout: "30s", idle_in_transaction_session_timeout: "10s" };
+
 /**
  * With settings of this transaction: a pooler in front of the database rejects them as startup parameters. Every query finds its rows by an
  * index; compiling one (jit) takes longer than running it.
  */
-const BEGIN = begin("BEGIN", { statement_timeout: "30s", enable_seqscan: "off", jit: "off" });
+const BEGIN = begin("BEGIN", { ...TIMEOUTS, enable_seqscan: "off", jit: "off" });
 
 /** For queries by an index in its order. */
 const BEGIN_READ_ONLY = begin("BEGIN READ ONLY", {
-  statement_timeout: "30s",
+  ...TIMEOUTS,
   enable_seqscan: "off",
   enable_bitmapscan: "off",
   enable_sort: "off",

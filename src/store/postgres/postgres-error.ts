@@ -26,6 +26,7 @@ const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
   "3D000": wrong("The database doesn't exist on its server", "Create it: CREATE DATABASE …"),
   "3F000": wrong("The database has no schema to use", "Check the user's search_path."),
   "42501": wrong("The database's user lacks a right", "Make it the owner of the database, or of a schema in its search_path."),
+  "25P03": LOST,
   "25006": passing("The database is read-only", "The service continues by itself once the database accepts writes."),
   "53100": passing("The database's disk is full", "Free some space on it; the service then continues by itself."),
   "53200": passing("The database is out of memory", "The service tries again by itself."),

@@ -34,6 +34,7 @@ export async function migratePostgres(
     throw new WhcbError("config", `${name} has no data of whcb`, { hint: "Check its name, or start `whcb serve` on it once." });
   }
   await db.transaction().execute(async (trx) => {
+    await sql`SET LOCAL statement_timeout = 0`.execute(trx);
     await sql`SELECT pg_advisory_xact_lock(${MIGRATION_LOCK})`.execute(trx);
     // Again, under the lock.
     const version = await versionOf(trx, name);

@@ -3,10 +3,15 @@
  */
 import { createServer, type Server } from "node:net";
 import { inspect } from "node:util";
+import { Kysely, sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { isWhcbError } from "../../../../src/domain/errors.js";
 import { systemClock } from "../../../../src/platform/clock.js";
 import { openStore } from "../../../../src/store/open-store.js";
+import { openPool } from "../../../../src/store/postgres/open-postgres.js";
+import { postgresDialect } from "../../../../src/store/postgres/postgres-dialect.js";
+import type { Db, Schema } from "../../../../src/store/schema.js";
+import { executeByIndex, transact } from "../../../../src/store/sql/transactions.js";
 import type { Store } from "../../../../src/store/store.js";
 import { someSettings } from "../../../support/builders.js";
 import { createDatabase, type TestDatabase, urlOf } from "../../../support/postgres/databases.js";
@@ -110,6 +115,25 @@ describe("a PostgreSQL database that is open", () => {
     expect(await waiting).toMatchObject({ code: "unavailable" });
     await blocker.query("ROLLBACK");
     await store.checkWritable();
+  });
+
+  it("loses its locks when it pauses within a transaction, and no setting lasts longer than its transaction", async () => {
+    const pool = openPool(database.url);
+    const db: Db = new Kysely<Schema>({ dialect: postgresDialect(pool) });
+    const read = async (from: Db) => {
+      const { rows } = await sql<{ statement: string; idle: string; sort: string }>`
+        SELECT current_setting('statement_timeout') AS statement, current_setting('idle_in_transaction_session_timeout') AS idle,
+          current_setting('enable_sort') AS sort`.execute(from);
+      return rows[0];
+    };
+    const outside = { statement: "0", idle: "0", sort: "on" };
+    expect(await transact(db, read)).toEqual({ statement: "30s", idle: "10s", sort: "on" });
+    expect(await read(db)).toEqual(outside);
+    const { rows } = await executeByIndex(db, sql<{ sort: string }>`SELECT current_setting('enable_sort') AS sort`);
+    expect(rows).toEqual([{ sort: "off" }]);
+    expect(await read(db)).toEqual(outside);
+    await db.destroy();
+    expect(pool.totalCount).toBe(0);
   });
 
   it("survives the loss of idle connections", async () => {

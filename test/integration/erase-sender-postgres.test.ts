@@ -1,0 +1,53 @@
+import { expect, it } from "vitest";
+import { systemClock } from "../../src/platform/clock.js";
+import { openAdminStore } from "../../src/store/open-store.js";
+import { aCallback, accept, attempt, callOf, countRows, NOW } from "../contract/store-support.js";
+import { aResponse } from "../support/builders.js";
+import { createDatabase } from "../support/postgres/databases.js";
+
+const MOBILE = "61400123456";
+
+it("erases a sender's calls and attempts on PostgreSQL, and keeps ids, counts and everyone else's", async () => {
+  const database = await createDatabase("erase");
+  const store = await database.openStore();
+  const callback = await aCallback(store, { retriesEnabled: true });
+  const { responseMessage, from, ...rest } = aResponse();
+  const response = {
+    ...rest,
+    from: { ...from, mobile: MOBILE },
+    responseMessage: { ...responseMessage, content: "\u0000 Hi" },
+    customParameters: { number: MOBILE },
+  };
+  const ids = ["PENDING", "FAILED", "SUCCESS"];
+  await store.acceptCalls([{ callbackId: callback.id, calls: ids.map((id) => ({ id, response })) }], NOW);
+  await accept(store, callback, ["OTHER"]);
+  const body = `\u0000 you sent ${MOBILE}`;
+  const result = { kind: "answered", statusCode: 500, statusMessage: MOBILE, body } as const;
+  await attempt(store, callback, ["FAILED", "SUCCESS"], { result });
+  await attempt(store, callback, ["SUCCESS"], { result: { ...result, statusCode: 200 } });
+  await attempt(store, callback, ["FAILED"], { result: { kind: "unreachable", reason: "dns", detail: MOBILE } });
+  const other = await callOf(store, callback, "OTHER");
+  const admin = await openAdminStore(database.url, systemClock);
+  const isSender = (text: string) => text === MOBILE;
+  const erased = await admin.eraseSender({ isSender, eraseMail: () => null, dryRun: false, now: NOW + 1 });
+  await admin.close();
+  expect(erased).toMatchObject({ callIds: new Set(ids), waiting: 2, attempts: 4, addresses: new Map([[MOBILE, 3]]) });
+  const left = await database.query(
+    "SELECT seq FROM calls WHERE response LIKE $1 UNION ALL SELECT call_seq FROM attempts WHERE outcome LIKE $1",
+    [`%${MOBILE}%`],
+  );
+  expect(left).toEqual([]);
+  expect(await callOf(store, callback, "FAILED")).toMatchObject({
+    status: "SUCCESS",
+    due: null,
+    settledBy: "user",
+    response: { ...rest, from: { mobile: "" }, responseMessage: { ...responseMessage, content: "" }, customParameters: {} },
+  });
+  expect(await callOf(store, callback, "OTHER")).toEqual(other);
+  expect((await store.listAttempts(callback.id, ["FAILED"])).get("FAILED")).toMatchObject([
+    { number: 1, cause: "first", result: { kind: "answered", statusCode: 500, statusMessage: "", body: "" } },
+    { number: 2, result: { kind: "unreachable", reason: "dns", detail: "" } },
+  ]);
+  expect(await store.countCalls(callback.id)).toEqual({ PENDING: 1, FAILED: 0, SUCCESS: 3 });
+  expect(await countRows(store, callback)).toEqual({ PENDING: 1, FAILED: 0, SUCCESS: 3 });
+});
