@@ -30,7 +30,7 @@ function termOf({ column, expression }: SortKey): RawBuilder<unknown> {
 }
 
 export function isAfter(keys: readonly SortKey[], values: Values): RawBuilder<SqlBool> {
-  return sql`(${sql.join(rangesBetween(keys, values, null), sql` OR `)})`;
+  return sql`(${sql.join(rangesOf({ keys, from: values, to: null }), sql` OR `)})`;
 }
 
 /** After `from`, up to and including `to`, in an index's order; null: from the start, to the end. */
@@ -40,12 +40,7 @@ export interface KeyRange {
   readonly to: Values | null;
 }
 
-/** As disjoint ranges: SQLite doesn't seek by a row of values with a row of values as its other end. */
-export function rangesOf({ keys, from, to }: KeyRange): RawBuilder<SqlBool>[] {
-  return rangesBetween(keys, from, to);
-}
-
-/** As one range, for PostgreSQL. The keys' directions are the same. */
+/** As one range, which PostgreSQL seeks to. The keys' directions are the same. */
 export function rowRangeOf({ keys, from, to }: KeyRange): RawBuilder<SqlBool> {
   const [after, upTo] = keys[0]?.descending ? [sql`<`, sql`>=`] : [sql`>`, sql`<=`];
   const row = sql.join(keys.map(termOf));
@@ -54,20 +49,22 @@ export function rowRangeOf({ keys, from, to }: KeyRange): RawBuilder<SqlBool> {
   return sql<SqlBool>`(${lower} AND ${upper})`;
 }
 
-function rangesBetween([key, ...rest]: readonly SortKey[], from: Values | null, to: Values | null): RawBuilder<SqlBool>[] {
+/** As disjoint ranges that an index can seek to. */
+export function rangesOf({ keys: [key, ...rest], from, to }: KeyRange): RawBuilder<SqlBool>[] {
   if (key === undefined) return [sql<SqlBool>`true`];
   const isLast = rest.length === 0;
   const column = termOf(key);
   const [after, before] = key.descending ? [sql`<`, sql`>`] : [sql`>`, sql`<`];
   const among = (value: Values[number] | undefined, ranges: readonly RawBuilder<SqlBool>[]) =>
     ranges.map((range) => sql<SqlBool>`(${column} = ${value} AND ${range})`);
-  if (!isLast && from && to && from[0] === to[0]) return among(from[0], rangesBetween(rest, from.slice(1), to.slice(1)));
+  if (!isLast && from && to && from[0] === to[0])
+    return among(from[0], rangesOf({ keys: rest, from: from.slice(1), to: to.slice(1) }));
   const lower = from === null ? sql`true` : sql`${column} ${after} ${from[0]}`;
   const upper = to === null ? sql`true` : sql`${column} ${before}${isLast ? sql`=` : sql``} ${to[0]}`;
   return [
-    ...(from === null || isLast ? [] : among(from[0], rangesBetween(rest, from.slice(1), null))),
+    ...(from === null || isLast ? [] : among(from[0], rangesOf({ keys: rest, from: from.slice(1), to: null }))),
     sql<SqlBool>`(${lower} AND ${upper})`,
-    ...(to === null || isLast ? [] : among(to[0], rangesBetween(rest, null, to.slice(1)))),
+    ...(to === null || isLast ? [] : among(to[0], rangesOf({ keys: rest, from: null, to: to.slice(1) }))),
   ];
 }
 
@@ -83,7 +80,11 @@ export function readCursor(keys: readonly SortKey[], cursor: string): Position {
   if (order !== signature(keys) || rest.length > 0 || !isCount(offset) || !(count === null || isCount(count)))
     throw invalidCursor();
   if (!Array.isArray(values) || values.length !== keys.length) throw invalidCursor();
-  return { values: values.map(sortValue), offset, total: count === null ? null : { count, isExact: more === undefined } };
+  return {
+    values: values.map((value, index) => sortValue(value, keys[index])),
+    offset,
+    total: count === null ? null : { count, isExact: more === undefined },
+  };
 }
 
 function signature(keys: readonly SortKey[]): string {
@@ -100,8 +101,12 @@ function parseList(text: string): readonly unknown[] {
   throw invalidCursor();
 }
 
-function sortValue(value: unknown): string | number {
-  if (typeof value === "string" || (typeof value === "number" && Number.isFinite(value))) return value;
+const NUMBERS: ReadonlySet<string> = new Set(["seq", "attempted_at", "started_at", "failed", "waiting"]);
+
+function sortValue(value: unknown, key: SortKey | undefined): string | number {
+  const isNumber = NUMBERS.has(key?.column ?? "");
+  if (isNumber && typeof value === "number" && Number.isSafeInteger(value)) return value;
+  if (!isNumber && typeof value === "string") return value;
   throw invalidCursor();
 }
 

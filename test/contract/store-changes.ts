@@ -29,7 +29,7 @@ export function describeChanges(open: OpenStore): void {
       const second = await store.readChanges(first.position, 2);
       expect(second.callbackIds).toEqual([one.id]);
       expect(await store.readChanges(second.position, 2)).toEqual({ callbackIds: [], position: second.position });
-      expect(await store.readLatestChange()).toBe(second.position);
+      expect(await store.readChanges(await store.readLatestChange(), 2)).toMatchObject({ callbackIds: [] });
     });
 
     it("records responses, marks, requests for a replay, new settings and deletions, and nothing that the dispatcher commits", async () => {
@@ -129,9 +129,14 @@ export function describeChanges(open: OpenStore): void {
     it("needs no reading while nothing is written", async () => {
       const store = await open();
       const callback = await aCallback(store);
-      const before = await store.readWriteCounter();
-      await versionOf(store, callback);
-      expect(await store.readWriteCounter()).toBe(before);
+      let before = "";
+      const isSame = async () => {
+        before = await store.readWriteCounter();
+        await versionOf(store, callback);
+        return (await store.readWriteCounter()) === before;
+      };
+      // PostgreSQL counts the writes to other databases of its server, too.
+      await expect.poll(isSame, { interval: 1, timeout: 20_000 }).toBe(true);
       await accept(store, callback, ["A"]);
       expect(await store.readWriteCounter()).not.toBe(before);
     });

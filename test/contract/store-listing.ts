@@ -186,6 +186,15 @@ export function describeListing(open: OpenStore): void {
       expect([idsOf(last.items), last.total, last.isTotalExact]).toEqual([["B", "A"], 4, false]);
     });
 
+    it("rejects a cursor with a value of another kind, as a made-up one", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      for (const values of [["x", 1], [1.5, 1], [null, 1], [1], [2 ** 60, 1]]) {
+        const cursor = Buffer.from(JSON.stringify(["-attempted_at,-seq", values, 0, null])).toString("base64url");
+        await expect(store.listCalls(callback.id, query({ cursor }))).rejects.toMatchObject({ code: "invalid" });
+      }
+    });
+
     it("neither skips nor repeats calls that are marked between pages by cursor", async () => {
       const store = await open();
       const callback = await aCallback(store);
