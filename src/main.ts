@@ -37,6 +37,9 @@ function realDeps(from: NodeJS.Process): CliDeps {
     async openDatabase(path) {
       return (await import("./main/open-database-admin.js")).openDatabaseAdmin(path);
     },
+    async loadMaintenance() {
+      return (await import("./main/database-maintenance.js")).databaseMaintenance;
+    },
     async openInBrowser(url) {
       return (await import("./platform/browser.js")).openInBrowser(url, from.platform, env);
     },

@@ -20,6 +20,8 @@ export interface CliDeps {
   lockFile(path: string): Promise<{ release(): Promise<void> } | null>;
   /** Of an existing file. */
   openDatabase(path: string): Promise<DatabaseAdmin>;
+  /** Opens nothing yet. */
+  loadMaintenance(): Promise<DatabaseMaintenance>;
   /** Doesn't wait for it. false: there is none. */
   openInBrowser(url: string): Promise<boolean>;
   /** `clock`: the service's; default: `clock` above. */
@@ -59,6 +61,28 @@ export interface DatabaseAdmin {
   /** Throws `config` while the database is served, `locked` while a run sends, `unavailable` if the file can't be rewritten yet. */
   eraseSender(erasure: Erasure): Promise<Erased>;
   close(): Promise<void>;
+}
+
+/** Of a database as a whole. Each opens it itself, and migrates it only if it says so. `database`: a file's path, or a URL of PostgreSQL. */
+export interface DatabaseMaintenance {
+  /** Of a SQLite file, also beside a `serve`. Throws `usage` for a file that exists, `unavailable` if it can't be written. */
+  backUp(path: string, target: BackupTarget): Promise<Backup>;
+}
+
+export interface BackupTarget {
+  readonly file: string;
+  /** Replace a file that exists. */
+  readonly overwrite: boolean;
+  /** What it throws ends the backup. */
+  readonly onProgress: (done: number, total: number) => void;
+}
+
+export interface Backup {
+  readonly bytes: number;
+  /** Of the database's schema. */
+  readonly version: number;
+  /** Isn't in the backup; null: the key comes from WHCB_SECRET_KEY. */
+  readonly keyFile: string | null;
 }
 
 export interface Erasure {

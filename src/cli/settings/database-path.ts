@@ -1,6 +1,7 @@
 /** Which database file `serve` and the commands on the database itself use. */
 import { join, resolve } from "node:path";
 import { WhcbError } from "../../domain/errors.js";
+import { maskUrl } from "../../domain/mask.js";
 import type { Invocation } from "../args/command-spec.js";
 import { DATABASE } from "../args/shared-flags.js";
 import type { DatabaseAdmin } from "../cli-deps.js";
@@ -23,6 +24,22 @@ export async function withDatabase<Result>(
   } finally {
     await admin.close();
   }
+}
+
+/** As `findDatabase`, or a URL of PostgreSQL, with a password only in WHCB_DB. */
+export async function findAnyDatabase(invocation: Invocation): Promise<string> {
+  const { args, deps } = invocation;
+  const text = withoutPassword(args.get(DATABASE), "--db", "WHCB_DB") ?? deps.io.env.WHCB_DB ?? "";
+  return isPostgresUrl(text) ? text : findDatabase(invocation);
+}
+
+export function isPostgresUrl(text: string): boolean {
+  return /^postgres(ql)?:\/\//i.test(text);
+}
+
+/** Without a password. */
+export function databaseText(database: string): string {
+  return isPostgresUrl(database) ? maskUrl(database) : database;
 }
 
 /** --db, WHCB_DB, the profile's (or --service's) file, the database of the profile's `serve`, or `serve`'s default. */

@@ -8,11 +8,14 @@ export interface Migration {
   readonly sql: string;
 }
 
-/** One transaction. An up-to-date database isn't written: another process may be writing. Throws `config` for a newer version or another program's database. */
-export function migrate(database: Database, path: string, migrations: readonly Migration[] = MIGRATIONS): void {
+/**
+ * One transaction. Returns the version that was found. An up-to-date database isn't written: another process may be writing. Throws `config`
+ * for a newer version or another program's database.
+ */
+export function migrate(database: Database, path: string, migrations: readonly Migration[] = MIGRATIONS): number {
   const latest = migrations.at(-1)?.version ?? 0;
-  if (versionOf(database, path) === latest) return;
-  database
+  if (versionOf(database, path) === latest) return latest;
+  return database
     .transaction(() => {
       // Again, under the write lock.
       const version = versionOf(database, path);
@@ -23,12 +26,13 @@ export function migrate(database: Database, path: string, migrations: readonly M
         database.exec(step.sql);
         record.run(step.version, step.name);
       }
+      return version;
     })
     .immediate();
 }
 
-/** 0 for an empty database. */
-function versionOf(database: Database, path: string): number {
+/** 0 for an empty database. Throws `config` for another program's. */
+export function versionOf(database: Database, path: string): number {
   const tables = database.prepare<[], { name: string }>("SELECT name FROM sqlite_schema WHERE type = 'table'").all();
   if (tables.some(({ name }) => name === "migrations")) {
     const row = database.prepare<[], { version: number | null }>("SELECT max(version) AS version FROM migrations").get();

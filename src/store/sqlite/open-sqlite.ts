@@ -5,7 +5,7 @@ import { Kysely } from "kysely";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
 import type { Clock } from "../../platform/clock.js";
 import type { Db, Schema } from "../schema.js";
-import { migrate } from "./migrations.js";
+import { migrate, versionOf } from "./migrations.js";
 import { openDatabase } from "./open-database.js";
 import { sqliteDialect } from "./sqlite-dialect.js";
 import { sqliteCode, translateSqliteError } from "./sqlite-error.js";
@@ -26,6 +26,23 @@ export function openSqlite({ path, mustExist, clock }: SqliteOptions): Db {
     database = connect(path);
     migrate(database, path);
     return new Kysely<Schema>({ dialect: sqliteDialect(database, clock) });
+  } catch (error) {
+    database?.close();
+    throw openError(error, path);
+  }
+}
+
+/** One that exists, as it is: read only, and not migrated. Throws as openSqlite, and `config` if it has no data of whcb. */
+export function openToRead(path: string): { readonly database: Database.Database; readonly version: number } {
+  checkPath(path, true);
+  let database: Database.Database | undefined;
+  try {
+    // SQLite's own read-only mode would leave the side files of the write-ahead log.
+    database = openDatabase(path, { timeout: BUSY_TIMEOUT_MS, fileMustExist: true });
+    database.pragma("query_only = ON");
+    const version = versionOf(database, path);
+    if (version === 0) throw pathError(`${path} has no data of whcb`, "Check the path.");
+    return { database, version };
   } catch (error) {
     database?.close();
     throw openError(error, path);

@@ -5,6 +5,7 @@ import { expect } from "vitest";
 import type { CliDeps } from "../../../src/cli/cli-deps.js";
 import { run } from "../../../src/cli/run.js";
 import { createDeliverer } from "../../../src/delivery/undici-deliverer.js";
+import { databaseMaintenance } from "../../../src/main/database-maintenance.js";
 import { openDatabaseAdmin } from "../../../src/main/open-database-admin.js";
 import { openFileClient } from "../../../src/main/open-file-client.js";
 import { openHttpClient } from "../../../src/main/open-http-client.js";
@@ -108,6 +109,7 @@ function realDeps(): Partial<CliDeps> {
       createDeliverer({ clock: systemClock, timers: systemTimers, addressRule, maxConnectionsPerOrigin: maxConnections }),
     lockFile,
     openDatabase: openDatabaseAdmin,
+    loadMaintenance: async () => databaseMaintenance,
     startService: (options, clock = systemClock) => startService(options, { version: "1.2.3", log: process.stderr, clock }),
   };
 }

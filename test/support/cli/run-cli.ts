@@ -47,6 +47,7 @@ export function cliDeps(world: CliWorld, io: CliDeps["io"]): CliDeps {
     openClient: nothing("client"),
     openDeliverer: nothing("deliverer"),
     openDatabase: nothing("database"),
+    loadMaintenance: nothing("maintenance"),
     openInBrowser: nothing("browser"),
     startService: nothing("service"),
     lockFile: nothing("lock file"),

@@ -16,10 +16,26 @@ export const MAIL_FOLDER = value(
 );
 export const DRY_RUN = flag("--dry-run", "only count what would be erased");
 
+export const FORCE = flag("--force", "replace the file if it exists");
+
 export const DB: GroupSpec = {
   name: "db",
   summary: "maintenance of a service's database",
   commands: [
+    {
+      name: "backup",
+      operands: [["<file>", "the file to write"]],
+      summary: "copy a SQLite database to a file, also while serve runs",
+      details: `The copy has what was committed when it began. It gets its name once it is whole, and is for its owner only. The key that encrypts the
+callbacks' auth keys isn't in it: keep FILE.key, which is beside the database, or WHCB_SECRET_KEY too. A PostgreSQL database is backed up with
+its own tools, such as pg_dump.`,
+      flags: [DATABASE, FORCE, OUTPUT_TEXT_JSON],
+      examples: [
+        ["whcb db backup /backups/monday.db", "of the database that the profile's serve uses"],
+        ["whcb db backup --db x.db --force /backups/latest.db", "replaces the last one"],
+      ],
+      load: async () => ({ run: (await import("./maintain.js")).backUp }),
+    },
     {
       name: "erase",
       summary: "erase one person's content and addresses; ids and counts stay",

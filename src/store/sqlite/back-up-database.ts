@@ -1,0 +1,89 @@
+import { randomBytes } from "node:crypto";
+import { closeSync, existsSync, fsyncSync, openSync, realpathSync, renameSync, rmSync, statSync } from "node:fs";
+import { dirname } from "node:path";
+import type Database from "better-sqlite3";
+import { errorMessage, isWhcbError, systemErrorCode, WhcbError } from "../../domain/errors.js";
+import { openToRead } from "./open-sqlite.js";
+import { sqliteCode, translateSqliteError } from "./sqlite-error.js";
+
+export interface BackupTarget {
+  readonly file: string;
+  /** Replace a file that exists. */
+  readonly overwrite: boolean;
+  /** Of pages. What it throws ends the backup. */
+  readonly onProgress: (done: number, total: number) => void;
+}
+
+/**
+ * The committed state of one instant, also while other processes write, under its name only once it is whole and on disk. Throws `usage` for
+ * a file that exists, `unavailable` if it can't be written; then nothing is left.
+ */
+export async function backUpDatabase(path: string, { file, overwrite, onProgress }: BackupTarget) {
+  const { database, version } = openToRead(path);
+  try {
+    requireFree(file, path, overwrite);
+    const draft = `${file}.${randomBytes(6).toString("hex")}.partial`;
+    try {
+      // Owner only: it contains people's messages.
+      closeSync(openSync(draft, "wx", 0o600));
+      await copyPages(database, draft, onProgress);
+      flush(draft);
+      requireFree(file, path, overwrite);
+      renameSync(draft, file);
+      flush(dirname(file));
+    } finally {
+      for (const name of [draft, `${draft}-journal`]) rmSync(name, { force: true });
+    }
+    return { version, bytes: statSync(file).size };
+  } catch (error) {
+    throw isWhcbError(error) ? error : writeError(error, file);
+  } finally {
+    database.close();
+  }
+}
+
+/** 4 MiB. */
+const PAGES_AT_ONCE = 1_000;
+
+/**
+ * SQLite's online backup begins again whenever another process has written, so it would never end beside a busy service. A read transaction
+ * on its connection keeps one state. (VACUUM INTO has one too, but blocks this process until it is done: no progress, no Ctrl-C.)
+ */
+async function copyPages(database: Database.Database, draft: string, onProgress: BackupTarget["onProgress"]): Promise<void> {
+  database.exec("BEGIN; SELECT count(*) FROM sqlite_schema");
+  await database.backup(draft, {
+    progress({ totalPages, remainingPages }) {
+      onProgress(totalPages - remainingPages, totalPages);
+      return PAGES_AT_ONCE;
+    },
+  });
+}
+
+function requireFree(file: string, path: string, overwrite: boolean): void {
+  if (!existsSync(file)) return;
+  if (realpathSync(file) === realpathSync(path)) throw new WhcbError("usage", `${file} is the database itself`);
+  if (statSync(file).isDirectory()) throw new WhcbError("usage", `${file} is a folder`, { hint: "name a file in it" });
+  if (!overwrite) throw new WhcbError("usage", `${file} exists`, { hint: "name another file, or add --force to replace it" });
+  const side = [`${file}-wal`, `${file}-journal`].find(existsSync);
+  if (side === undefined) return;
+  throw new WhcbError("usage", `${file} is a database in use, or one that wasn't closed: there is ${side}`, {
+    hint: "name another file: SQLite would apply that one to the backup",
+  });
+}
+
+function flush(path: string): void {
+  const descriptor = openSync(path, "r");
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function writeError(error: unknown, file: string): unknown {
+  const translated = translateSqliteError(error);
+  if (translated === error && systemErrorCode(error) === "") return error;
+  const isFull = sqliteCode(error) === "FULL" || systemErrorCode(error) === "ENOSPC";
+  const reason = isFull ? "its disk is full" : errorMessage(translated);
+  return new WhcbError("unavailable", `the backup ${file} can't be written: ${reason}`, { cause: error });
+}

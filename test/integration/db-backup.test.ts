@@ -1,0 +1,83 @@
+/**
+ * A backup beside a service that writes, on a full disk, and of a database of an older version.
+ * Covers: src/cli/commands/db/maintain.ts, src/main/database-maintenance.ts
+ */
+import { mkdirSync, readdirSync, statSync } from "node:fs";
+import Database from "better-sqlite3";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { mayTroubleDisks, SmallDisk } from "../support/process/troubled-disk.js";
+import { Home } from "../support/process/whcb-process.js";
+
+let home: Home;
+beforeEach(() => {
+  home = new Home();
+});
+afterEach(() => home.leave());
+
+const backUp = (...args: readonly string[]) => home.whcb(["db", "backup", "--db", home.path("x.db"), ...args]);
+
+async function serveWithCalls(calls: number): Promise<void> {
+  await home.serve(["--no-endpoint-check"]);
+  const created = ["callbacks", "create", "--name", "demo", "--url", "http://127.0.0.1:9/hook", "--email", "ops@example.com"];
+  expect(await home.whcb(created)).toMatchObject({ code: 0 });
+  expect(await home.whcb(["trigger", "demo", "-n", String(calls)])).toMatchObject({ code: 0 });
+}
+
+function countsIn(file: string): unknown {
+  const database = new Database(file);
+  const counts = database
+    .prepare("SELECT (SELECT count(*) FROM calls) AS rows, (SELECT sum(count) FROM call_counts) AS counted")
+    .get();
+  const wrong = database.pragma("integrity_check", { simple: true });
+  database.close();
+  return wrong === "ok" ? counts : wrong;
+}
+
+describe("db backup", () => {
+  it("copies one state of a database that a service writes", async () => {
+    await serveWithCalls(500);
+    const writing = home.whcb(["trigger", "demo", "-n", "3000"]);
+    const { code, stdout, stderr } = await backUp("copy.db", "-o", "json");
+    await writing;
+    expect([code, stderr]).toEqual([0, `the secret key isn't in it: keep ${home.path("x.db.key")} too\n`]);
+    const bytes = statSync(home.path("copy.db")).size;
+    expect(JSON.parse(stdout)).toEqual({ file: home.path("copy.db"), bytes, version: 13, keyFile: home.path("x.db.key") });
+    const counts = countsIn(home.path("copy.db")) as { rows: number; counted: number };
+    expect(counts.counted).toBe(counts.rows);
+    expect(counts.rows).toBeGreaterThanOrEqual(500);
+    expect(await backUp("copy.db")).toMatchObject({ code: 2, stderr: expect.stringContaining("copy.db exists\n") });
+    expect(await backUp("--force", "copy.db")).toMatchObject({ code: 0, stdout: "" });
+    expect(countsIn(home.path("copy.db"))).toEqual({ rows: 3_500, counted: 3_500 });
+  });
+
+  it("leaves nothing of a file that can't be written", async () => {
+    await serveWithCalls(500);
+    mkdirSync(home.path("backups"));
+    const args = ["db", "backup", "--db", home.path("x.db"), home.path("backups", "copy.db")];
+    const failed = await home.whcb(args, { longestFileKiB: 64 });
+    expect(failed).toMatchObject({ code: 5, stdout: "", stderr: expect.stringContaining("copy.db can't be written: ") });
+    expect(readdirSync(home.path("backups"))).toEqual([]);
+  });
+
+  it.skipIf(!mayTroubleDisks)("says that the disk of the backup is full", async () => {
+    await serveWithCalls(500);
+    const disk = SmallDisk.mount(home.path("disk"), 1);
+    try {
+      disk.fill(10);
+      const before = readdirSync(disk.folder);
+      const failed = await backUp(home.path("disk", "copy.db"));
+      expect(failed).toMatchObject({ code: 5, stderr: expect.stringContaining("copy.db can't be written: its disk is full\n") });
+      expect(readdirSync(disk.folder)).toEqual(before);
+    } finally {
+      disk.unmount();
+    }
+  });
+
+  it("names PostgreSQL's own tools, and no password", async () => {
+    const failed = await home.whcb(["db", "backup", "x"], { env: { WHCB_DB: "postgres://me:hidden@127.0.0.1:1/x" } });
+    expect(failed).toMatchObject({ code: 2, stdout: "", stderr: expect.stringMatching(/PostgreSQL\n.*pg_dump/) });
+    expect(failed.stderr).not.toContain("hidden");
+    const inFlag = await home.whcb(["db", "backup", "x", "--db", "postgres://me:hidden@127.0.0.1:1/x"]);
+    expect(inFlag).toMatchObject({ code: 2, stderr: expect.not.stringContaining("hidden") });
+  });
+});
