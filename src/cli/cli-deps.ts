@@ -67,6 +67,30 @@ export interface DatabaseAdmin {
 export interface DatabaseMaintenance {
   /** Of a SQLite file, also beside a `serve`. Throws `usage` for a file that exists, `unavailable` if it can't be written. */
   backUp(path: string, target: BackupTarget): Promise<Backup>;
+  /** Reads only, and one state. Throws `config` for a database of another version. */
+  check(database: string, onProgress: (where: string) => void): Promise<CheckedDatabase>;
+  /** Throws `config` while a `serve` uses a SQLite file of another version. */
+  migrate(database: string): Promise<Migrated>;
+}
+
+export interface CheckedDatabase {
+  /** null: the file is damaged. */
+  readonly rows: { readonly callbacks: number; readonly calls: number; readonly attempts: number } | null;
+  readonly problems: readonly DatabaseProblem[];
+}
+
+export interface DatabaseProblem {
+  /** A table, or "file". */
+  readonly where: string;
+  readonly rows: number;
+  /** Of these rows, what is wrong; not of all. */
+  readonly examples: readonly string[];
+}
+
+/** Versions of the schema; the same if nothing was done. 0: there were no tables. */
+export interface Migrated {
+  readonly from: number;
+  readonly to: number;
 }
 
 export interface BackupTarget {

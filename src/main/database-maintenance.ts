@@ -1,9 +1,14 @@
 import { existsSync } from "node:fs";
 import type { DatabaseMaintenance } from "../cli/cli-deps.js";
+import { systemClock } from "../platform/clock.js";
+import { checkDatabase } from "../store/maintenance/check-database.js";
+import { migrateDatabase } from "../store/open-store.js";
 import { secretKeyPath } from "../store/secret-key.js";
 import { backUpDatabase } from "../store/sqlite/back-up-database.js";
 
 export const databaseMaintenance: DatabaseMaintenance = {
+  check: (database, onProgress) => checkDatabase(database, systemClock, onProgress),
+  migrate: migrateDatabase,
   async backUp(path, target) {
     const keyFile = secretKeyPath(path);
     return { ...(await backUpDatabase(path, target)), keyFile: existsSync(keyFile) ? keyFile : null };

@@ -32,3 +32,9 @@ export interface AdminStore extends CredentialStore {
   eraseSender(erasure: SenderErasure): Promise<ErasedSender>;
   close(): Promise<void>;
 }
+
+/** Versions of the schema; the same if nothing was done. */
+export interface Migrated {
+  readonly from: number;
+  readonly to: number;
+}

@@ -1,9 +1,10 @@
 import { type RawBuilder, sql } from "kysely";
+import { isPostgresUrl } from "../domain/database-url.js";
 import { LONGEST_MS } from "../domain/duration.js";
 import { WhcbError } from "../domain/errors.js";
 import { DEFAULT_SERVICE_SETTINGS, type ServiceSettings } from "../domain/service-settings.js";
 import type { Clock } from "../platform/clock.js";
-import type { AdminStore } from "./admin-store.js";
+import type { AdminStore, Migrated } from "./admin-store.js";
 import { requireCallback } from "./callbacks/callback-row.js";
 import { versionStore } from "./callbacks/callback-versions.js";
 import { callbackStore } from "./callbacks/callbacks.js";
@@ -33,7 +34,7 @@ import type { Db } from "./schema.js";
 import { checkSecretKey, hasKeyCheck, type KeyCipher, keyCipher, type SecretKeySource } from "./secret-key.js";
 import { locked } from "./sql/per-database.js";
 import { transact } from "./sql/transactions.js";
-import { openSqlite } from "./sqlite/open-sqlite.js";
+import { migrateSqliteAt, openSqlite, openSqliteReader } from "./sqlite/open-sqlite.js";
 import type { Gauges, SettingsStore, Store } from "./store.js";
 
 export interface OpenStoreOptions {
@@ -64,11 +65,28 @@ interface DbOptions extends Required<Omit<OpenStoreOptions, "secretKey">> {
   readonly answerTimeoutMs?: number;
 }
 
-/** pg is loaded only if it is needed. */
 async function openDb({ clock, ...options }: DbOptions): Promise<Db> {
   const { url, mustExist } = options;
-  if (/^postgres(ql)?:\/\//i.test(url)) return (await import("./postgres/open-postgres.js")).openPostgres(options);
-  if (!/^[a-z+]{2,}:\/\//i.test(url)) return openSqlite({ path: url, mustExist, clock });
+  if (isPostgresUrl(url)) return (await loadPostgres()).openPostgres(options);
+  requireFilePath(url);
+  return openSqlite({ path: url, mustExist, clock });
+}
+
+/** Only to read, and of this version: nothing is migrated. Throws as openStore. */
+export async function openReader(url: string, clock: Clock): Promise<Db> {
+  return isPostgresUrl(url) ? (await loadPostgres()).openPostgresReader(url) : openSqliteReader(url, clock);
+}
+
+/** Throws as openStore, and `config` while a `serve` of another version uses a SQLite file. */
+export async function migrateDatabase(url: string): Promise<Migrated> {
+  return isPostgresUrl(url) ? (await loadPostgres()).migratePostgresAt({ url, mustExist: false }) : migrateSqliteAt(url);
+}
+
+/** pg is loaded only if it is needed. */
+const loadPostgres = () => import("./postgres/open-postgres.js");
+
+function requireFilePath(url: string): void {
+  if (!/^[a-z+]{2,}:\/\//i.test(url)) return;
   throw new WhcbError("config", "The database is neither a SQLite file nor PostgreSQL", {
     hint: "Give a file's path, or a URL that begins with postgres://",
   });

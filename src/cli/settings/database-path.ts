@@ -1,5 +1,6 @@
 /** Which database file `serve` and the commands on the database itself use. */
 import { join, resolve } from "node:path";
+import { isPostgresUrl } from "../../domain/database-url.js";
 import { WhcbError } from "../../domain/errors.js";
 import { maskUrl } from "../../domain/mask.js";
 import type { Invocation } from "../args/command-spec.js";
@@ -31,10 +32,6 @@ export async function findAnyDatabase(invocation: Invocation): Promise<string> {
   const { args, deps } = invocation;
   const text = withoutPassword(args.get(DATABASE), "--db", "WHCB_DB") ?? deps.io.env.WHCB_DB ?? "";
   return isPostgresUrl(text) ? text : findDatabase(invocation);
-}
-
-export function isPostgresUrl(text: string): boolean {
-  return /^postgres(ql)?:\/\//i.test(text);
 }
 
 /** Without a password. */

@@ -1,9 +1,10 @@
 import { Kysely } from "kysely";
 import pg from "pg";
 import { WhcbError } from "../../domain/errors.js";
+import type { Migrated } from "../admin-store.js";
 import type { Db, Schema } from "../schema.js";
 import { postgresDialect } from "./postgres-dialect.js";
-import { migratePostgres } from "./postgres-migrations.js";
+import { LATEST_VERSION, migratePostgres, requireCurrent } from "./postgres-migrations.js";
 
 export interface PostgresOptions {
   /** postgres://user:password@host:port/database */
@@ -15,16 +16,34 @@ export interface PostgresOptions {
 }
 
 /** Throws `config` for a database that can't be used, `unavailable` for what may pass. No message has the URL's password. */
-export async function openPostgres({ url, mustExist, answerTimeoutMs = ANSWER_TIMEOUT_MS }: PostgresOptions): Promise<Db> {
+export async function openPostgres({ answerTimeoutMs = ANSWER_TIMEOUT_MS, ...options }: PostgresOptions): Promise<Db> {
+  await migratePostgresAt(options);
+  return new Kysely<Schema>({ dialect: postgresDialect(openPool(options.url, answerTimeoutMs)) });
+}
+
+/** Throws as openPostgres. */
+export async function migratePostgresAt({ url, mustExist }: Omit<PostgresOptions, "answerTimeoutMs">): Promise<Migrated> {
   const name = nameOf(url);
   // Another node's migration may take long.
   const patient = new Kysely<Schema>({ dialect: postgresDialect(openPool(url)) });
   try {
-    await migratePostgres(patient, { name, mustExist });
+    return { from: await migratePostgres(patient, { name, mustExist }), to: LATEST_VERSION };
   } finally {
     await patient.destroy();
   }
-  return new Kysely<Schema>({ dialect: postgresDialect(openPool(url, answerTimeoutMs)) });
+}
+
+/** Of this version, without a limit on a statement's time. Throws as openPostgres. */
+export async function openPostgresReader(url: string): Promise<Db> {
+  const name = nameOf(url);
+  const db = new Kysely<Schema>({ dialect: postgresDialect(openPool(url)) });
+  try {
+    await requireCurrent(db, name);
+    return db;
+  } catch (error) {
+    await db.destroy();
+    throw error;
+  }
 }
 
 const MAX_CONNECTIONS = 10;

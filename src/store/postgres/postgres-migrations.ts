@@ -20,20 +20,23 @@ interface Target {
 const MIGRATION_LOCK = 0x77_68_63_62;
 const OLDEST_SERVER = 140_000;
 
-/** One transaction. Throws `config` for a newer version, another program's tables, or a server or encoding that doesn't fit. */
+/**
+ * One transaction. Returns the version that was found. Throws `config` for a newer version, another program's tables, or a server or encoding
+ * that doesn't fit.
+ */
 export async function migratePostgres(
   db: Db,
   { name, mustExist }: Target,
   migrations: readonly PostgresMigration[] = POSTGRES_MIGRATIONS,
-): Promise<void> {
+): Promise<number> {
   const latest = migrations.at(-1)?.version ?? 0;
   await checkServer(db, name);
   const found = await versionOf(db, name);
-  if (found === latest) return;
+  if (found === latest) return latest;
   if (found === 0 && mustExist) {
     throw new WhcbError("config", `${name} has no data of whcb`, { hint: "Check its name, or start `whcb serve` on it once." });
   }
-  await db.transaction().execute(async (trx) => {
+  return db.transaction().execute(async (trx) => {
     await sql`SET LOCAL statement_timeout = 0`.execute(trx);
     await sql`SELECT pg_advisory_xact_lock(${MIGRATION_LOCK})`.execute(trx);
     // Again, under the lock.
@@ -44,6 +47,7 @@ export async function migratePostgres(
       await trx.executeQuery(CompiledQuery.raw(step.sql));
       await sql`INSERT INTO migrations (version, name) VALUES (${step.version}, ${step.name})`.execute(trx);
     }
+    return version;
   });
 }
 
@@ -60,6 +64,16 @@ async function checkServer(db: Db, name: string): Promise<void> {
       hint: "Create a database with ENCODING 'UTF8' TEMPLATE template0.",
     });
   }
+}
+
+/** Throws `config` for a database that this version's statements don't fit. */
+export async function requireCurrent(db: Db, name: string): Promise<void> {
+  const version = await versionOf(db, name);
+  if (version > LATEST_VERSION) throw newerError(name, version, LATEST_VERSION);
+  if (version === LATEST_VERSION) return;
+  throw new WhcbError("config", `${name} has database version ${version}, and this whcb has version ${LATEST_VERSION}`, {
+    hint: "Migrate it: `whcb db migrate`.",
+  });
 }
 
 /** 0 for a schema without tables. */
@@ -294,3 +308,5 @@ CREATE TABLE settings (
 `;
 
 export const POSTGRES_MIGRATIONS: readonly PostgresMigration[] = [{ version: 1, name: "first tables", sql: FIRST }];
+
+export const LATEST_VERSION = POSTGRES_MIGRATIONS.at(-1)?.version ?? 0;

@@ -42,6 +42,15 @@ export function versionOf(database: Database, path: string): number {
   throw new WhcbError("config", `${path} is another program's database`, { hint: "Name another file for whcb." });
 }
 
+/** Throws `config` for a file that this version's statements don't fit. */
+export function requireCurrent(version: number, path: string): void {
+  if (version > LATEST_VERSION) throw newerError(path, version, LATEST_VERSION);
+  if (version === LATEST_VERSION) return;
+  throw new WhcbError("config", `${path} has database version ${version}, and this whcb has version ${LATEST_VERSION}`, {
+    hint: "Migrate it: `whcb db migrate`.",
+  });
+}
+
 function newerError(path: string, version: number, latest: number): WhcbError {
   return new WhcbError(
     "config",
@@ -296,3 +305,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 12, name: "failed calls by status code", sql: FAILURE_COUNTS },
   { version: 13, name: "activity per minute", sql: ACTIVITY },
 ];
+
+export const LATEST_VERSION = MIGRATIONS.at(-1)?.version ?? 0;

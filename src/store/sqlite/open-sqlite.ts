@@ -4,8 +4,10 @@ import type Database from "better-sqlite3";
 import { Kysely } from "kysely";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
 import type { Clock } from "../../platform/clock.js";
+import type { Migrated } from "../admin-store.js";
+import { lockDatabase } from "../lock-database.js";
 import type { Db, Schema } from "../schema.js";
-import { migrate, versionOf } from "./migrations.js";
+import { LATEST_VERSION, migrate, requireCurrent, versionOf } from "./migrations.js";
 import { openDatabase } from "./open-database.js";
 import { sqliteDialect } from "./sqlite-dialect.js";
 import { sqliteCode, translateSqliteError } from "./sqlite-error.js";
@@ -46,6 +48,36 @@ export function openToRead(path: string): { readonly database: Database.Database
   } catch (error) {
     database?.close();
     throw openError(error, path);
+  }
+}
+
+/** Throws as openSqlite, and `config` while a `serve` of another version uses the file. */
+export async function migrateSqliteAt(path: string): Promise<Migrated> {
+  const { database: reader, version } = openToRead(path);
+  reader.close();
+  if (version === LATEST_VERSION) return { from: version, to: version };
+  const lock = await lockDatabase(path);
+  let database: Database.Database | undefined;
+  try {
+    database = connect(path);
+    return { from: migrate(database, path), to: LATEST_VERSION };
+  } catch (error) {
+    throw openError(error, path);
+  } finally {
+    database?.close();
+    await lock.release();
+  }
+}
+
+/** For queries of this version. Throws as openToRead, and `config` for another version's. */
+export function openSqliteReader(path: string, clock: Clock): Db {
+  const { database, version } = openToRead(path);
+  try {
+    requireCurrent(version, path);
+    return new Kysely<Schema>({ dialect: sqliteDialect(database, clock) });
+  } catch (error) {
+    database.close();
+    throw error;
   }
 }
 

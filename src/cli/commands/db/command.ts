@@ -16,6 +16,11 @@ export const MAIL_FOLDER = value(
 );
 export const DRY_RUN = flag("--dry-run", "only count what would be erased");
 
+const ANY_DATABASE = {
+  ...DATABASE,
+  syntax: "--db <file|url>",
+  summary: "the SQLite file, or the URL of PostgreSQL without password (default: WHCB_DB, then the profile's)",
+};
 export const FORCE = flag("--force", "replace the file if it exists");
 
 export const DB: GroupSpec = {
@@ -35,6 +40,30 @@ its own tools, such as pg_dump.`,
         ["whcb db backup --db x.db --force /backups/latest.db", "replaces the last one"],
       ],
       load: async () => ({ run: (await import("./maintain.js")).backUp }),
+    },
+    {
+      name: "check",
+      summary: "compare a database's counters, references and states with its rows",
+      details: `It reads one state and changes nothing, also beside a running serve. Of a SQLite file it checks the pages and indexes too. Exit code 8 if
+something is wrong: it lists the tables, how many rows, and the first of them. Restore a backup then; a service goes on with what there is.`,
+      flags: [ANY_DATABASE, OUTPUT_TEXT_JSON],
+      examples: [
+        ["whcb db check", "the database that the profile's serve uses"],
+        ["whcb db check --db /backups/monday.db -o json", "a backup, for a script"],
+      ],
+      load: async () => ({ run: (await import("./maintain.js")).check }),
+    },
+    {
+      name: "migrate",
+      summary: "bring a database to this version's schema, before serve does it",
+      details: `serve migrates what it opens; this does it at a time of your choice, and says from which version to which. In an empty PostgreSQL database it
+creates the tables. Make a backup first: an older whcb can't open the database any more.`,
+      flags: [ANY_DATABASE, OUTPUT_TEXT_JSON],
+      examples: [
+        ["whcb db migrate --db x.db", "a SQLite file that nothing serves"],
+        ["WHCB_DB=postgres://whcb@db.example.com/whcb whcb db migrate", "a PostgreSQL database; the password by PGPASSFILE"],
+      ],
+      load: async () => ({ run: (await import("./maintain.js")).migrate }),
     },
     {
       name: "erase",

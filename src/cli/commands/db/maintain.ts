@@ -1,25 +1,25 @@
 import { resolve } from "node:path";
 import { count } from "../../../domain/count.js";
+import { isPostgresUrl } from "../../../domain/database-url.js";
 import { WhcbError } from "../../../domain/errors.js";
 import type { Invocation } from "../../args/command-spec.js";
-import { EXIT_INTERRUPTED } from "../../exit-codes.js";
+import type { DatabaseMaintenance } from "../../cli-deps.js";
+import { EXIT_DONE, EXIT_INTERRUPTED, EXIT_ITEMS_FAILED } from "../../exit-codes.js";
 import { openProgress } from "../../output/progress-line.js";
 import { safeJson, text } from "../../output/screen-text.js";
-import { findAnyDatabase, isPostgresUrl } from "../../settings/database-path.js";
+import { databaseText, findAnyDatabase } from "../../settings/database-path.js";
 import { requireFile } from "../../settings/session.js";
 import { FORCE } from "./command.js";
 
 export async function backUp(invocation: Invocation): Promise<number> {
-  const { args, deps, screen } = invocation;
-  const database = await findAnyDatabase(invocation);
+  const { args, screen } = invocation;
+  const [database, maintenance] = await openMaintenance(invocation);
   if (isPostgresUrl(database)) {
     throw new WhcbError("usage", "db backup copies a SQLite file, and this database is PostgreSQL", {
       hint: "use pg_dump, or the backups of its server",
     });
   }
-  await requireFile(database);
   const file = resolve(args.operand(0));
-  const maintenance = await deps.loadMaintenance();
   const backup = await withProgress(invocation, { first: `copying ${database}`, left: "nothing was written" }, (show) =>
     maintenance.backUp(database, {
       file,
@@ -30,7 +30,52 @@ export async function backUp(invocation: Invocation): Promise<number> {
   if (screen.format === "json") await screen.out(text`${safeJson({ file, ...backup }, 2)}\n`);
   else screen.info(`copied ${database} to ${file}: ${count(backup.bytes, "byte")}`);
   screen.info(`the secret key isn't in it: keep ${backup.keyFile ?? "WHCB_SECRET_KEY"} too`);
-  return 0;
+  return EXIT_DONE;
+}
+
+export async function check(invocation: Invocation): Promise<number> {
+  const { screen } = invocation;
+  const [database, maintenance] = await openMaintenance(invocation);
+  const name = databaseText(database);
+  const { rows, problems } = await withProgress(
+    invocation,
+    { first: `checking ${name}`, left: "nothing was found yet" },
+    (show) => maintenance.check(database, (where) => show(`checking ${name}: ${where}`)),
+  );
+  const isFine = problems.length === 0;
+  if (screen.format === "json") {
+    await screen.out(text`${safeJson({ ok: isFine, database: name, ...rows, problems }, 2)}\n`);
+    return isFine ? EXIT_DONE : EXIT_ITEMS_FAILED;
+  }
+  const { palette } = screen.renderOptions;
+  for (const { where, rows: wrong, examples } of problems) {
+    await screen.out(text`${palette.bad("wrong")}: ${where}, ${count(wrong, "row")}\n`);
+    for (const example of examples) await screen.out(text`  ${example}\n`);
+    if (wrong > examples.length) await screen.out(text`  and ${wrong - examples.length} more\n`);
+  }
+  if (rows !== null) {
+    const { callbacks, calls, attempts } = rows;
+    const size = [count(callbacks, "callback"), count(calls, "call"), count(attempts, "attempt")].join(", ");
+    await screen.out(isFine ? text`${palette.good("ok")}: ${size}\n` : text`in all: ${size}\n`);
+  }
+  return isFine ? EXIT_DONE : EXIT_ITEMS_FAILED;
+}
+
+export async function migrate(invocation: Invocation): Promise<number> {
+  const { screen } = invocation;
+  const [database, maintenance] = await openMaintenance(invocation);
+  const name = databaseText(database);
+  const { from, to } = await maintenance.migrate(database);
+  if (screen.format === "json") await screen.out(text`${safeJson({ database: name, from, to }, 2)}\n`);
+  else if (from === to) screen.info(`${name} has version ${to} already: nothing to do`);
+  else screen.info(from === 0 ? `created version ${to} in ${name}` : `migrated ${name} from version ${from} to ${to}`);
+  return EXIT_DONE;
+}
+
+async function openMaintenance(invocation: Invocation): Promise<readonly [database: string, DatabaseMaintenance]> {
+  const database = await findAnyDatabase(invocation);
+  if (!isPostgresUrl(database)) await requireFile(database);
+  return [database, await invocation.deps.loadMaintenance()];
 }
 
 /** Ctrl-C makes `show` throw `interrupted`; a second one ends the process at once. */

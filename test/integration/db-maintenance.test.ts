@@ -1,12 +1,14 @@
 /**
- * A backup beside a service that writes, on a full disk, and of a database of an older version.
+ * Backups beside a service that writes and on a full disk; checks and migrations of a database that version 0.1.0 wrote.
  * Covers: src/cli/commands/db/maintain.ts, src/main/database-maintenance.ts
  */
-import { mkdirSync, readdirSync, statSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { lockDatabase } from "../../src/store/lock-database.js";
 import { mayTroubleDisks, SmallDisk } from "../support/process/troubled-disk.js";
-import { Home } from "../support/process/whcb-process.js";
+import { Home, REPOSITORY } from "../support/process/whcb-process.js";
 
 let home: Home;
 beforeEach(() => {
@@ -79,5 +81,56 @@ describe("db backup", () => {
     expect(failed.stderr).not.toContain("hidden");
     const inFlag = await home.whcb(["db", "backup", "x", "--db", "postgres://me:hidden@127.0.0.1:1/x"]);
     expect(inFlag).toMatchObject({ code: 2, stderr: expect.not.stringContaining("hidden") });
+  });
+});
+
+describe("a database of version 0.1.0", () => {
+  const db = (command: string, ...args: readonly string[]) => home.whcb(["db", command, "--db", home.path("x.db"), ...args]);
+
+  beforeEach(() => copyFileSync(join(REPOSITORY, "test/fixtures/0.1.0/whcb.db"), home.path("x.db")));
+
+  it("is backed up as it is, migrated once, and then checked", async () => {
+    expect(await db("backup", "old.db")).toMatchObject({ code: 0 });
+    expect(await db("check")).toMatchObject({
+      code: 4,
+      stderr: expect.stringContaining("has database version 1, and this whcb"),
+    });
+    expect(await db("migrate")).toEqual({ code: 0, stdout: "", stderr: `migrated ${home.path("x.db")} from version 1 to 13\n` });
+    expect(await db("migrate", "-o", "json")).toEqual({
+      code: 0,
+      stdout: `${JSON.stringify({ database: home.path("x.db"), from: 13, to: 13 }, undefined, 2)}\n`,
+      stderr: "",
+    });
+    expect(await db("check")).toMatchObject({
+      code: 0,
+      stdout: "ok: 4 callbacks, 26 calls, 20 attempts\n",
+    });
+    expect(await home.whcb(["db", "migrate", "--db", "old.db"])).toMatchObject({ code: 0 });
+  });
+
+  it("isn't migrated under a service", async () => {
+    const lock = await lockDatabase(home.path("x.db"));
+    expect(await db("migrate")).toMatchObject({ code: 4, stderr: expect.stringContaining("already served by another process") });
+    await lock.release();
+    expect(await db("migrate")).toMatchObject({ code: 0 });
+    const again = await lockDatabase(home.path("x.db"));
+    expect(await db("migrate")).toMatchObject({
+      code: 0,
+      stderr: `${home.path("x.db")} has version 13 already: nothing to do\n`,
+    });
+    await again.release();
+  });
+
+  it("has its wrong rows listed, with exit code 8", async () => {
+    await db("migrate");
+    const database = new Database(home.path("x.db"));
+    const { changes } = database.prepare("UPDATE calls SET status = 'LOST' WHERE status = 'SUCCESS'").run();
+    database.close();
+    const { code, stdout, stderr } = await db("check");
+    expect([code, stderr]).toEqual([8, ""]);
+    expect(stdout).toMatch(new RegExp(`^wrong: calls, ${changes} rows\n  \\w{32}: its state is unknown\n`));
+    expect(stdout).toMatch(/\nwrong: call_counts, 6 rows\n {2}\w{16} LOST: the counter is 0, and there are \d+\n/);
+    const { problems, ok } = JSON.parse((await db("check", "-o", "json")).stdout);
+    expect([ok, problems[0].where, problems[0].rows]).toEqual([false, "calls", changes]);
   });
 });

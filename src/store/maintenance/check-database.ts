@@ -1,0 +1,86 @@
+import { type RawBuilder, sql } from "kysely";
+import { errorMessage, isWhcbError } from "../../domain/errors.js";
+import type { Clock } from "../../platform/clock.js";
+import { openReader } from "../open-store.js";
+import type { Db } from "../schema.js";
+import { isPostgres } from "../sql/per-database.js";
+import { sqliteCode } from "../sqlite/sqlite-error.js";
+import { CHECK_RULES } from "./check-rules.js";
+
+export interface CheckedDatabase {
+  /** null: the file is damaged. */
+  readonly rows: { readonly callbacks: number; readonly calls: number; readonly attempts: number } | null;
+  readonly problems: readonly DatabaseProblem[];
+}
+
+export interface DatabaseProblem {
+  /** A table, or "file". */
+  readonly where: string;
+  /** Wrong rows, or as many faults of the file as SQLite lists. */
+  readonly rows: number;
+  /** At most EXAMPLES. */
+  readonly examples: readonly string[];
+}
+
+const EXAMPLES = 10;
+
+/** One state, also while others write. Reads only, and holds no rows but the examples. Throws `config` for another version's. */
+export async function checkDatabase(url: string, clock: Clock, onProgress: (where: string) => void): Promise<CheckedDatabase> {
+  const db = await openReader(url, clock);
+  try {
+    return await db.connection().execute(async (connection) => {
+      await beginSnapshot(connection);
+      const damage = isPostgres(connection) ? [] : await checkFile(connection, onProgress);
+      if (damage.length > 0) return { rows: null, problems: damage };
+      const problems = await checkRows(connection, onProgress);
+      const rows = {
+        callbacks: await countOf(connection, sql`callbacks`),
+        calls: await countOf(connection, sql`calls`),
+        attempts: await countOf(connection, sql`attempts`),
+      };
+      return { rows, problems };
+    });
+  } finally {
+    await db.destroy();
+  }
+}
+
+async function beginSnapshot(db: Db): Promise<void> {
+  if (!isPostgres(db)) return void (await sql`BEGIN`.execute(db));
+  await sql`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`.execute(db);
+  await sql`SET LOCAL statement_timeout = 0`.execute(db);
+}
+
+/** Pages, and indexes against rows. PostgreSQL's server sees to its own. */
+async function checkFile(db: Db, onProgress: (where: string) => void): Promise<readonly DatabaseProblem[]> {
+  onProgress("file");
+  const examples = (await readFaults(db)).filter((line) => line !== "ok");
+  return examples.length === 0 ? [] : [{ where: "file", rows: examples.length, examples }];
+}
+
+async function readFaults(db: Db): Promise<readonly string[]> {
+  try {
+    const { rows } = await sql<{ integrity_check: string }>`PRAGMA integrity_check(${sql.lit(EXAMPLES)})`.execute(db);
+    return rows.map((row) => row.integrity_check);
+  } catch (error) {
+    // So damaged that SQLite can't list the faults.
+    if (isWhcbError(error) && sqliteCode(error.cause) === "CORRUPT") return [errorMessage(error.cause)];
+    throw error;
+  }
+}
+
+async function checkRows(db: Db, onProgress: (where: string) => void): Promise<readonly DatabaseProblem[]> {
+  const problems: DatabaseProblem[] = [];
+  for (const { table, find } of CHECK_RULES) {
+    onProgress(table);
+    const { rows } = await sql<{ fault: string }>`${find} LIMIT ${EXAMPLES}`.execute(db);
+    if (rows.length === 0) continue;
+    problems.push({ where: table, rows: await countOf(db, sql`(${find})`), examples: rows.map(({ fault }) => fault) });
+  }
+  return problems;
+}
+
+async function countOf(db: Db, rows: RawBuilder<unknown>): Promise<number> {
+  const found = await sql<{ count: number }>`SELECT count(*) AS count FROM ${rows} AS counted`.execute(db);
+  return found.rows[0]?.count ?? 0;
+}

@@ -1,0 +1,126 @@
+/** What must be true of rows, as queries for those that break it. */
+import { type RawBuilder, sql } from "kysely";
+import { FAILURE } from "../calls/call-counts.js";
+import { NEVER } from "../schema.js";
+
+export interface CheckRule {
+  readonly table: string;
+  /** Of each wrong row: which one, and what is wrong. */
+  readonly find: RawBuilder<{ fault: string }>;
+}
+
+type Fault = readonly [what: string, condition: RawBuilder<unknown>];
+
+/** One scan of the table. `row`: names a row, as text. */
+function rowRule(table: string, row: RawBuilder<unknown>, faults: readonly Fault[]): CheckRule {
+  const cases = faults.map(([what, condition]) => sql`WHEN ${condition} THEN ${sql.lit(what)}`);
+  const find = sql<{ fault: string }>`
+    SELECT name || ': ' || what AS fault
+    FROM (SELECT ${row} AS name, CASE ${sql.join(cases, sql` `)} END AS what FROM ${sql.table(table)}) AS named WHERE what IS NOT NULL`;
+  return { table, find };
+}
+
+/** `counted` and `actual`: queries of callback_key, name, number. */
+function counterRule(table: string, counted: RawBuilder<unknown>, actual: RawBuilder<unknown>): CheckRule {
+  const find = sql<{ fault: string }>`
+    SELECT ${callbackOf("callback_key")} || ' ' || name || ': the counter is ' || counted || ', and there are ' || actual AS fault
+    FROM (
+      SELECT callback_key, name, CAST(sum(counted) AS bigint) AS counted, CAST(sum(actual) AS bigint) AS actual FROM (
+        SELECT callback_key, name, number AS counted, 0 AS actual FROM (${counted}) AS counters
+        UNION ALL SELECT callback_key, name, 0, number FROM (${actual}) AS rows_counted
+      ) AS both_sides GROUP BY callback_key, name
+    ) AS sums WHERE counted <> actual`;
+  return { table, find };
+}
+
+function callbackOf(column: string): RawBuilder<unknown> {
+  return sql`coalesce((SELECT callbacks.id FROM callbacks WHERE callbacks.key = ${sql.ref(column)}), 'callback ' || ${sql.ref(column)})`;
+}
+
+/** Declared as a foreign key or not: the tables that are written most have none. */
+const NO_CALLBACK: Fault = [
+  "its callback doesn't exist",
+  sql`NOT EXISTS (SELECT 1 FROM callbacks WHERE callbacks.key = callback_key)`,
+];
+
+/** The states that domain/call.ts makes. */
+const CALL_FAULTS: readonly Fault[] = [
+  NO_CALLBACK,
+  ["its state is unknown", sql`status NOT IN ('PENDING', 'SUCCESS', 'FAILED')`],
+  ["only one of its due time and its cause is set", sql`(due_at IS NULL) <> (due_cause IS NULL)`],
+  ["PENDING, but due at a time", sql`status = 'PENDING' AND due_at IS NOT NULL`],
+  ["PENDING, but has failed or is settled", sql`status = 'PENDING' AND (first_failed_at IS NOT NULL OR settled_by IS NOT NULL)`],
+  ["SUCCESS, but still due", sql`status = 'SUCCESS' AND due_at IS NOT NULL`],
+  ["SUCCESS, but settled by nobody", sql`status = 'SUCCESS' AND settled_by IS NULL`],
+  ["FAILED, but settled by the dispatcher", sql`status = 'FAILED' AND settled_by = 'dispatcher'`],
+  [
+    "a retry is due, but it was marked or has never failed",
+    sql`due_cause = 'retry' AND (settled_by IS NOT NULL OR first_failed_at IS NULL)`,
+  ],
+  [
+    "its replay doesn't exist",
+    sql`due_cause = 'replay' AND NOT EXISTS (
+      SELECT 1 FROM replays WHERE replays.callback_key = calls.callback_key AND requested_at = due_at)`,
+  ],
+  ["attempted, but at no time", sql`attempt_count > 0 AND attempted_at = ${sql.lit(NEVER)}`],
+  ["its count of attempts differs from its attempts", sql`attempt_count <> (SELECT count(*) FROM attempts WHERE call_seq = seq)`],
+];
+
+/** Of domain/endpoint.ts. */
+const ENDPOINT_FAULTS: readonly Fault[] = [
+  NO_CALLBACK,
+  ["its state is unknown", sql`state NOT IN ('up', 'down', 'recovering')`],
+  [
+    "down without a time, a round or a probe",
+    sql`state = 'down' AND (down_since IS NULL OR round_at IS NULL OR round_began_at IS NULL OR probe_at IS NULL)`,
+  ],
+  [
+    "not down, but with a round or a probe",
+    sql`state <> 'down' AND (down_since IS NOT NULL OR round_at IS NOT NULL OR probe_at IS NOT NULL)`,
+  ],
+  ["only one of its state and its time is recovering", sql`(state = 'recovering') <> (recovering_since IS NOT NULL)`],
+];
+
+const MAIL_FAULTS: readonly Fault[] = [
+  NO_CALLBACK,
+  ["its outage doesn't exist", sql`NOT EXISTS (SELECT 1 FROM outages WHERE outages.id = outage_id)`],
+  ["sent, but to be sent again; or neither", sql`(sent_at IS NULL) = (next_try_at IS NULL)`],
+];
+
+const REPLAY_FAULTS: readonly Fault[] = [
+  NO_CALLBACK,
+  [
+    "its count of waiting calls differs from its calls",
+    sql`waiting <> (
+      SELECT count(*) FROM calls
+      WHERE calls.callback_key = replays.callback_key AND due_cause = 'replay' AND due_at = requested_at)`,
+  ],
+  ["its counts are more than its total", sql`succeeded < 0 OR failed < 0 OR waiting < 0 OR succeeded + failed + waiting > total`],
+];
+
+const ofCallback = callbackOf("callback_key");
+
+export const CHECK_RULES: readonly CheckRule[] = [
+  rowRule("calls", sql`id`, CALL_FAULTS),
+  rowRule("attempts", sql`'attempt ' || number || ' of call number ' || call_seq`, [
+    ["its call doesn't exist", sql`NOT EXISTS (SELECT 1 FROM calls WHERE seq = call_seq)`],
+  ]),
+  counterRule(
+    "call_counts",
+    sql`SELECT callback_key, status AS name, count AS number FROM call_counts`,
+    sql`SELECT callback_key, status AS name, count(*) AS number FROM calls GROUP BY callback_key, status`,
+  ),
+  counterRule(
+    "failure_counts",
+    sql`SELECT callback_key, failure AS name, count AS number FROM failure_counts`,
+    sql`SELECT callback_key, ${FAILURE} AS name, count(*) AS number FROM calls WHERE status = 'FAILED' GROUP BY callback_key, ${FAILURE}`,
+  ),
+  rowRule("replays", sql`id`, REPLAY_FAULTS),
+  rowRule("endpoints", ofCallback, ENDPOINT_FAULTS),
+  rowRule("outages", sql`id`, [NO_CALLBACK]),
+  rowRule("mails", sql`outage_id`, MAIL_FAULTS),
+  rowRule("call_counts", sql`${ofCallback} || ' ' || status`, [NO_CALLBACK]),
+  rowRule("failure_counts", sql`${ofCallback} || ' ' || failure`, [NO_CALLBACK]),
+  rowRule("activity", sql`${ofCallback} || ' minute ' || minute`, [NO_CALLBACK]),
+  rowRule("run_leases", ofCallback, [NO_CALLBACK]),
+];

@@ -1,0 +1,32 @@
+/** On PostgreSQL. */
+import { beforeAll, expect, it } from "vitest";
+import { systemClock } from "../../src/platform/clock.js";
+import { checkDatabase } from "../../src/store/maintenance/check-database.js";
+import type { Store } from "../../src/store/store.js";
+import { createDatabase, type TestDatabase } from "../support/postgres/databases.js";
+import { describeCheck } from "./database-check.js";
+
+let database: TestDatabase;
+let store: Store;
+
+beforeAll(async () => {
+  database = await createDatabase("checked");
+  store = await database.openStore();
+});
+
+describeCheck("postgres", async () => {
+  await database.clear();
+  return {
+    url: database.url,
+    store,
+    async damage(statement) {
+      const client = await database.connect();
+      await client.query(`SET session_replication_role = replica; ${statement}`);
+    },
+  };
+});
+
+it("rejects a database without tables", async () => {
+  const empty = await createDatabase("checked empty");
+  await expect(checkDatabase(empty.url, systemClock, () => undefined)).rejects.toMatchObject({ code: "config" });
+});
