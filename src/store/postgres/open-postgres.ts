@@ -62,6 +62,7 @@ export function openPool(url: string, answerTimeoutMs?: number): pg.Pool {
   types.setTypeParser(pg.types.builtins.BOOL, (text) => (text === "t" ? 1 : 0));
   types.setTypeParser(pg.types.builtins.JSON, (text) => text);
   const pool = new pg.Pool({
+    Client: ClosingClient,
     connectionString: url,
     types,
     max: MAX_CONNECTIONS,
@@ -75,6 +76,19 @@ export function openPool(url: string, answerTimeoutMs?: number): pg.Pool {
   pool.on("error", () => {});
   pool.on("connect", (client) => client.on("error", () => {}));
   return pool;
+}
+
+/** pg leaves a connection open whose login it can't finish, which would keep this process alive. */
+class ClosingClient extends pg.Client {
+  override connect(): Promise<pg.Client>;
+  override connect(done: (error: Error | null, client: pg.Client) => void): void;
+  override connect(done?: (error: Error | null, client: pg.Client) => void): unknown {
+    if (done === undefined) return super.connect();
+    return super.connect((error: Error | null) => {
+      if (error !== null) void this.end();
+      done(error, this);
+    });
+  }
 }
 
 /** Without user and password. Throws `config` for an invalid URL. */
