@@ -69,8 +69,25 @@ export interface DatabaseMaintenance {
   backUp(path: string, target: BackupTarget): Promise<Backup>;
   /** Reads only, and one state. Throws `config` for a database of another version. */
   check(database: string, onProgress: (where: string) => void): Promise<CheckedDatabase>;
+  /**
+   * A SQLite file into a PostgreSQL database without data, or on with an interrupted copy of the same file. Throws `config` if the file is
+   * served or the target has other data, `locked` while a run sends, `items-failed` if the copy differs.
+   */
+  copy(path: string, url: string, onProgress: (progress: CopyProgress) => void): Promise<Copied>;
   /** Throws `config` while a `serve` uses a SQLite file of another version. */
   migrate(database: string): Promise<Migrated>;
+}
+
+export interface CopyProgress {
+  readonly step: "reading" | "copying" | "comparing";
+  readonly table: string;
+  readonly rows: number;
+}
+
+export interface Copied {
+  /** By table. */
+  readonly rows: ReadonlyMap<string, number>;
+  readonly isResumed: boolean;
 }
 
 export interface CheckedDatabase {

@@ -9,6 +9,9 @@ import { backUpDatabase } from "../store/sqlite/back-up-database.js";
 export const databaseMaintenance: DatabaseMaintenance = {
   check: (database, onProgress) => checkDatabase(database, systemClock, onProgress),
   migrate: migrateDatabase,
+  async copy(path, url, onProgress) {
+    return (await import("../store/copy/copy-database.js")).copyDatabase(path, url, systemClock, onProgress);
+  },
   async backUp(path, target) {
     const keyFile = secretKeyPath(path);
     return { ...(await backUpDatabase(path, target)), keyFile: existsSync(keyFile) ? keyFile : null };

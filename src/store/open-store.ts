@@ -20,6 +20,7 @@ import { cancelReplayChunk, findReplay, listReplays, requestReplays } from "./ca
 import { countMatching } from "./calls/scan-calls.js";
 import { readChangeCounter, readChanges, readLatestChange } from "./change-log.js";
 import { sessionStore } from "./console-sessions.js";
+import { requireNoUnfinishedCopy } from "./copy/copy-state.js";
 import { credentialStore } from "./credentials.js";
 import { eraseSender } from "./erase-sender.js";
 import { listActivity, sampleWaiting } from "./outcomes/activity.js";
@@ -67,14 +68,25 @@ interface DbOptions extends Required<Omit<OpenStoreOptions, "secretKey">> {
 
 async function openDb({ clock, ...options }: DbOptions): Promise<Db> {
   const { url, mustExist } = options;
-  if (isPostgresUrl(url)) return (await loadPostgres()).openPostgres(options);
+  if (isPostgresUrl(url)) return requireWhole(await (await loadPostgres()).openPostgres(options));
   requireFilePath(url);
   return openSqlite({ path: url, mustExist, clock });
 }
 
+async function requireWhole(db: Db): Promise<Db> {
+  try {
+    await requireNoUnfinishedCopy(db);
+    return db;
+  } catch (error) {
+    await db.destroy();
+    throw error;
+  }
+}
+
 /** Only to read, and of this version: nothing is migrated. Throws as openStore. */
 export async function openReader(url: string, clock: Clock): Promise<Db> {
-  return isPostgresUrl(url) ? (await loadPostgres()).openPostgresReader(url) : openSqliteReader(url, clock);
+  if (isPostgresUrl(url)) return requireWhole(await (await loadPostgres()).openPostgresReader(url));
+  return openSqliteReader(url, clock);
 }
 
 /** Throws as openStore, and `config` while a `serve` of another version uses a SQLite file. */

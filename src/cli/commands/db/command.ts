@@ -21,6 +21,7 @@ const ANY_DATABASE = {
   syntax: "--db <file|url>",
   summary: "the SQLite file, or the URL of PostgreSQL without password (default: WHCB_DB, then the profile's)",
 };
+export const FROM = value("--from <file>", "the SQLite file to copy; nothing may serve it", String);
 export const FORCE = flag("--force", "replace the file if it exists");
 
 export const DB: GroupSpec = {
@@ -64,6 +65,21 @@ creates the tables. Make a backup first: an older whcb can't open the database a
         ["WHCB_DB=postgres://whcb@db.example.com/whcb whcb db migrate", "a PostgreSQL database; the password by PGPASSFILE"],
       ],
       load: async () => ({ run: (await import("./maintain.js")).migrate }),
+    },
+    {
+      name: "copy",
+      summary: "copy a SQLite file into an empty PostgreSQL database",
+      details: `Stop serve first, and don't start it on the file again: then two services would send the same calls. The copy is compared with the file
+by the numbers of rows and by a digest of each callback with all that belongs to it. If it was interrupted, type the same again: it goes on
+where it was. Until it is complete, serve doesn't start on the database.
+
+The secret key isn't copied: serve needs the one of the file.`,
+      flags: [FROM, ANY_DATABASE, OUTPUT_TEXT_JSON],
+      examples: [
+        ["WHCB_DB=postgres://whcb@db.example.com/whcb whcb db copy --from x.db", "the password by PGPASSFILE"],
+        ["whcb db copy --from x.db --db postgres://whcb@db.example.com/whcb", "the same"],
+      ],
+      load: async () => ({ run: (await import("./maintain.js")).copy }),
     },
     {
       name: "erase",

@@ -9,7 +9,7 @@ import { openProgress } from "../../output/progress-line.js";
 import { safeJson, text } from "../../output/screen-text.js";
 import { databaseText, findAnyDatabase } from "../../settings/database-path.js";
 import { requireFile } from "../../settings/session.js";
-import { FORCE } from "./command.js";
+import { FORCE, FROM } from "./command.js";
 
 export async function backUp(invocation: Invocation): Promise<number> {
   const { args, screen } = invocation;
@@ -59,6 +59,38 @@ export async function check(invocation: Invocation): Promise<number> {
     await screen.out(isFine ? text`${palette.good("ok")}: ${size}\n` : text`in all: ${size}\n`);
   }
   return isFine ? EXIT_DONE : EXIT_ITEMS_FAILED;
+}
+
+export async function copy(invocation: Invocation): Promise<number> {
+  const { args, screen } = invocation;
+  const given = args.get(FROM);
+  if (given === undefined) throw new WhcbError("usage", "db copy needs --from: the SQLite file to copy");
+  // Not shown: it may contain a password.
+  if (given.includes("://")) throw new WhcbError("usage", "--from must be a SQLite file");
+  const path = resolve(given);
+  const url = await findAnyDatabase(invocation);
+  if (!isPostgresUrl(url)) {
+    throw new WhcbError("usage", "db copy writes to a PostgreSQL database", {
+      hint: "give its URL, postgres://…, as WHCB_DB, or without a password as --db",
+    });
+  }
+  await requireFile(path);
+  const maintenance = await invocation.deps.loadMaintenance();
+  const name = databaseText(url);
+  const left = "type the same again to go on";
+  const { rows, isResumed } = await withProgress(invocation, { first: `reading ${path}`, left }, (show) =>
+    maintenance.copy(path, url, ({ step, table, rows: done }) => show(`${step} ${table}: ${count(done, "row")}`)),
+  );
+  if (screen.format === "json") {
+    const document = { from: path, to: name, rows: Object.fromEntries(rows), resumed: isResumed };
+    await screen.out(text`${safeJson(document, 2)}\n`);
+    return EXIT_DONE;
+  }
+  const size = ["callbacks", "calls", "attempts"].map((table) => `${rows.get(table) ?? 0} ${table}`).join(", ");
+  screen.info(`${isResumed ? "resumed and finished the copy of" : "copied"} ${path} to ${name}: ${size}`);
+  screen.info("each callback has the same digest in both; the secret key isn't copied, and serve needs the one of the file");
+  screen.info("don't serve the file any more: its calls would be sent twice");
+  return EXIT_DONE;
 }
 
 export async function migrate(invocation: Invocation): Promise<number> {

@@ -1,0 +1,39 @@
+import type { Database } from "better-sqlite3";
+
+export interface CopiedTable {
+  readonly name: string;
+  readonly columns: readonly Column[];
+  /** Columns of the primary key, in its order. */
+  readonly key: readonly string[];
+}
+
+export interface Column {
+  readonly name: string;
+  readonly isBinary: boolean;
+}
+
+/** In this order, which the foreign keys need. */
+export const COPIED = [
+  ...["callbacks", "endpoints", "calls", "attempts", "call_counts", "failure_counts", "outages", "mails", "activity"],
+  ...["replays", "credentials", "sessions", "sign_in_codes", "settings"],
+];
+
+/** Of a file: leases of runs that have ended, positions in its change log, and its version. */
+export const NOT_COPIED = ["run_leases", "changes", "migrations"];
+
+/** The columns that the file has: the target may have more, with defaults. */
+export function readTables(source: Database): readonly CopiedTable[] {
+  return COPIED.map((name) => {
+    const columns = source
+      .prepare<[string], { name: string; type: string; pk: number }>("SELECT name, type, pk FROM pragma_table_info(?)")
+      .all(name);
+    return {
+      name,
+      columns: columns.map((column) => ({ name: column.name, isBinary: column.type === "BLOB" })),
+      key: columns
+        .filter(({ pk }) => pk > 0)
+        .sort((one, other) => one.pk - other.pk)
+        .map((column) => column.name),
+    };
+  });
+}

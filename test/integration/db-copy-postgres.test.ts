@@ -1,0 +1,187 @@
+/**
+ * A SQLite file copied into PostgreSQL, by processes that are killed, and what keeps a copy from being started, resumed or served.
+ * Covers: src/store/copy/copy-database.ts, src/store/copy/copied-tables.ts, src/store/copy/copy-state.ts, src/store/copy/digests.ts
+ */
+import { setTimeout as delay } from "node:timers/promises";
+import Database from "better-sqlite3";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { systemClock } from "../../src/platform/clock.js";
+import { COPIED, NOT_COPIED } from "../../src/store/copy/copied-tables.js";
+import { lockDatabase } from "../../src/store/lock-database.js";
+import { openStore } from "../../src/store/open-store.js";
+import type { Store } from "../../src/store/store.js";
+import { aCallback, accept, attempt, manyFailed, NOW } from "../contract/store-support.js";
+import { ACCEPTED, aResponse } from "../support/builders.js";
+import { createDatabase, type TestDatabase } from "../support/postgres/databases.js";
+import { Home } from "../support/process/whcb-process.js";
+
+const SECRET_KEY = new Uint8Array(32);
+
+let home: Home;
+let databases = 0;
+beforeEach(() => {
+  home = new Home();
+});
+afterEach(() => home.leave());
+
+function newDatabase(): Promise<TestDatabase> {
+  databases += 1;
+  return createDatabase(`copied ${databases}`);
+}
+
+const copy = (target: TestDatabase, ...args: readonly string[]) => {
+  return home.whcb(["db", "copy", "--from", "x.db", ...args], { env: { WHCB_DB: target.url } });
+};
+
+/** Two callbacks, calls in all states, and text that SQLite stores as it is. */
+async function fill(calls: number): Promise<void> {
+  const store = await openStore({ url: home.path("x.db"), clock: systemClock, secretKey: SECRET_KEY });
+  const [one, other] = [await aCallback(store, { retriesEnabled: true }), await aCallback(store, { name: "Zürich \u{1f426}" })];
+  await manyFailed(store, one, calls, () => ({}));
+  const response = aResponse({ customParameters: { nul: "a\0b", quotes: `"'\\` } });
+  await store.acceptCalls([{ callbackId: other.id, calls: ["nul", "ok"].map((id) => ({ id, response })) }], NOW);
+  await attempt(store, other, ["ok"], { result: ACCEPTED });
+  await store.saveCredential({ username: "a\0da", passwordHash: "x", apiKeyHash: "y", origin: "added" }, NOW);
+  await store.close();
+}
+
+const openTarget = (target: TestDatabase): Promise<Store> =>
+  openStore({ url: target.url, clock: systemClock, secretKey: SECRET_KEY });
+
+describe("db copy", () => {
+  it("names every table of the schema", async () => {
+    await fill(0);
+    const database = new Database(home.path("x.db"));
+    const tables = database
+      .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+      .pluck()
+      .all();
+    database.close();
+    expect([...COPIED, ...NOT_COPIED].sort()).toEqual(tables.sort());
+  });
+
+  it("copies what a store reads, and goes on with new keys", async () => {
+    await fill(20);
+    const target = await newDatabase();
+    const { code, stdout, stderr } = await copy(target, "-o", "json");
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(JSON.parse(stdout)).toMatchObject({ resumed: false, rows: { callbacks: 2, calls: 22, attempts: 21, credentials: 1 } });
+    const [source, copied] = [
+      await openStore({ url: home.path("x.db"), clock: systemClock, secretKey: SECRET_KEY }),
+      await openTarget(target),
+    ];
+    const all = { sort: [], limit: 100, offset: 0 };
+    const { items: callbacks } = await source.listCallbacks(all);
+    expect((await copied.listCallbacks(all)).items).toEqual(callbacks);
+    for (const { id } of callbacks) {
+      const wanted = await source.listCalls(id, { ...all, filter: {} });
+      expect((await copied.listCalls(id, { ...all, filter: {} })).items).toEqual(wanted.items);
+      const ids = wanted.items.map((call) => call.id);
+      expect(await copied.listAttempts(id, ids)).toEqual(await source.listAttempts(id, ids));
+    }
+    const added = await aCallback(copied);
+    await accept(copied, added, ["new"]);
+    expect((await copied.listCallbacks(all)).items).toHaveLength(3);
+    await source.close();
+    await copied.close();
+    expect(await home.whcb(["db", "check"], { env: { WHCB_DB: target.url } })).toMatchObject({ code: 0 });
+    expect(await copy(target)).toMatchObject({ code: 4, stderr: expect.stringContaining("has data already") });
+  });
+
+  it("goes on after kill -9, and can't be served before it is complete", async () => {
+    await fill(30_000);
+    const target = await newDatabase();
+    const killed = home.start(["db", "copy", "--from", "x.db"], { env: { WHCB_DB: target.url } });
+    const rowsCopied = async () => {
+      const rows = await target.query<{ rows: string }>("SELECT count(*) AS rows FROM calls").catch(() => []);
+      return Number(rows[0]?.rows ?? 0);
+    };
+    while ((await rowsCopied()) === 0) await delay(5);
+    await killed.stop("SIGKILL");
+    const half = await rowsCopied();
+    expect([half > 0, half < 30_002 || (await target.query("SELECT FROM attempts")).length < 30_001]).toEqual([true, true]);
+    await expect(openTarget(target)).rejects.toMatchObject({ code: "config", message: expect.stringContaining("unfinished") });
+    expect(await home.whcb(["db", "check"], { env: { WHCB_DB: target.url } })).toMatchObject({ code: 4 });
+
+    const { code, stdout } = await copy(target, "-o", "json");
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ resumed: true, rows: { calls: 30_002, attempts: 30_001 } });
+    await (await openTarget(target)).close();
+    expect(await home.whcb(["db", "check"], { env: { WHCB_DB: target.url } })).toMatchObject({ code: 0 });
+  });
+
+  it.each([
+    ["UPDATE calls SET response = response || ' ' WHERE seq = 3", "the numbers of rows are the same"],
+    ["DELETE FROM attempts WHERE call_seq = 3", "the numbers of rows differ in attempts"],
+    ["UPDATE callbacks SET auth_key = auth_key || '\\x00'::bytea WHERE key = 1", "the numbers of rows are the same"],
+  ])("finds what is changed in the target: %s", async (statement, counts) => {
+    await fill(10);
+    const target = await newDatabase();
+    await interruptAtTheEnd(target);
+    const [row] = await target.query<{ id: string }>("SELECT id FROM callbacks WHERE key = 1");
+    await target.query(statement);
+    const failed = await copy(target);
+    expect(failed).toMatchObject({
+      code: 8,
+      stdout: "",
+      stderr: expect.stringContaining(`differs from the file in ${row?.id}; ${counts}\n`),
+    });
+    await expect(openTarget(target)).rejects.toMatchObject({ code: "config" });
+  });
+
+  it("resumes only with the file that it was begun with", async () => {
+    await fill(10);
+    const target = await newDatabase();
+    await interruptAtTheEnd(target);
+    const store = await openStore({ url: home.path("x.db"), clock: systemClock, secretKey: SECRET_KEY });
+    await aCallback(store);
+    await store.close();
+    expect(await copy(target)).toMatchObject({ code: 4, stderr: expect.stringContaining("before it changed\n") });
+  });
+
+  it("refuses a file that is served or whose calls a run sends, and a target with any row", async () => {
+    await fill(1);
+    const target = await newDatabase();
+    const lock = await lockDatabase(home.path("x.db"));
+    expect(await copy(target)).toMatchObject({ code: 4, stderr: expect.stringContaining("already served") });
+    await lock.release();
+    const database = new Database(home.path("x.db"));
+    database.prepare("INSERT INTO run_leases VALUES (1, 'run', 'holder', 0, 1, ?)").run(Date.now() + 20_000);
+    expect(await copy(target)).toMatchObject({ code: 5, stderr: expect.stringContaining("A run sends calls") });
+    database.exec("DELETE FROM run_leases");
+    database.close();
+    await (await openTarget(target)).close();
+    expect(await copy(target)).toMatchObject({
+      code: 4,
+      stderr: expect.stringContaining("has data already, in its table settings"),
+    });
+  });
+
+  it("shows no password, and takes none as an argument", async () => {
+    await fill(1);
+    const target = await newDatabase();
+    const password = new URL(target.url).password;
+    const result = await copy(target);
+    expect(result).toMatchObject({ code: 0, stdout: "", stderr: expect.stringContaining("postgres://****@") });
+    expect(JSON.stringify(result)).not.toContain(password);
+    for (const args of [
+      ["--from", "x.db", "--db", target.url],
+      ["--from", target.url, "--db", "postgres://h/d"],
+    ]) {
+      const refused = await home.whcb(["db", "copy", ...args]);
+      expect(refused).toMatchObject({ code: 2, stderr: expect.not.stringContaining(password) });
+    }
+    expect(await home.whcb(["db", "copy", "--from", "x.db", "--db", "y.db"])).toMatchObject({ code: 2 });
+    expect(await home.whcb(["db", "copy"])).toMatchObject({ code: 2, stderr: expect.stringContaining("needs --from") });
+  });
+});
+
+/** All is copied and nothing compared: a trigger stands for the crash. */
+async function interruptAtTheEnd(target: TestDatabase): Promise<void> {
+  expect(await home.whcb(["db", "migrate"], { env: { WHCB_DB: target.url } })).toMatchObject({ code: 0 });
+  await target.query(`
+    CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''crashed''; END';
+    CREATE TRIGGER refuse BEFORE DELETE ON settings FOR EACH ROW EXECUTE FUNCTION refuse()`);
+  expect((await copy(target)).code).not.toBe(0);
+  await target.query("DROP TRIGGER refuse ON settings");
+}
