@@ -62,7 +62,7 @@ creates the tables. Make a backup first: an older whcb can't open the database a
       flags: [ANY_DATABASE, OUTPUT_TEXT_JSON],
       examples: [
         ["whcb db migrate --db x.db", "a SQLite file that nothing serves"],
-        ["WHCB_DB=postgres://whcb@db.example.com/whcb whcb db migrate", "a PostgreSQL database; the password by PGPASSFILE"],
+        ["whcb db migrate --db postgres://ada@db.example.com/calls", "a PostgreSQL database; the password by PGPASSFILE"],
       ],
       load: async () => ({ run: (await import("./maintain.js")).migrate }),
     },
@@ -76,8 +76,8 @@ where it was. Until it is complete, serve doesn't start on the database.
 The secret key isn't copied: serve needs the one of the file.`,
       flags: [FROM, ANY_DATABASE, OUTPUT_TEXT_JSON],
       examples: [
-        ["WHCB_DB=postgres://whcb@db.example.com/whcb whcb db copy --from x.db", "the password by PGPASSFILE"],
-        ["whcb db copy --from x.db --db postgres://whcb@db.example.com/whcb", "the same"],
+        ["whcb db copy --from x.db", "into the database of WHCB_DB"],
+        ["whcb db copy --from x.db --db postgres://ada@db.example.com/calls", "the password by PGPASSFILE"],
       ],
       load: async () => ({ run: (await import("./maintain.js")).copy }),
     },

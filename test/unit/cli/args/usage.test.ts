@@ -29,6 +29,7 @@ describe("an invalid command line", () => {
     [["serve", "--retry-window", "0s"], 'error: --retry-window: "0s" must be longer than zero\n'],
     [["replay", "demo", "--failed", "--rate", "fast"], 'error: --rate: "fast" must be a rate, such as "20/s" or "600/m"\n'],
     [["db", "erase"], "error: db erase needs --sender: a mobile number or an e-mail address\n"],
+    [["db", "copy"], "error: db copy needs --from: the SQLite file to copy\n"],
     [["listen", "--flaky", "2"], 'error: --flaky: "2" must be a number from 0 to 1\n'],
   ])("%j exits 2 and says what is wrong", async (argv, stderr) => {
     expect(await runCli(world, argv)).toEqual({ code: 2, stdout: "", stderr });

@@ -1,4 +1,0 @@
-/** Else a database is a SQLite file. */
-export function isPostgresUrl(database: string): boolean {
-  return /^postgres(ql)?:\/\//i.test(database);
-}
