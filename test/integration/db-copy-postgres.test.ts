@@ -2,6 +2,7 @@
  * A SQLite file copied into PostgreSQL, by processes that are killed, and what keeps a copy from being started, resumed or served.
  * Covers: src/store/copy/copy-database.ts, src/store/copy/copied-tables.ts, src/store/copy/copy-state.ts, src/store/copy/digests.ts
  */
+import { copyFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -88,6 +89,17 @@ describe("db copy", () => {
     expect(await copy(target)).toMatchObject({ code: 4, stderr: expect.stringContaining("has data already") });
   });
 
+  it("copies rows that are larger than a batch", async () => {
+    const store = await openStore({ url: home.path("x.db"), clock: systemClock, secretKey: SECRET_KEY });
+    const { id } = await aCallback(store);
+    const response = aResponse({ customParameters: { large: "é".repeat(5_000_000) } });
+    await store.acceptCalls([{ callbackId: id, calls: ["1", "2", "3"].map((call) => ({ id: call, response })) }], NOW);
+    await store.close();
+    const target = await newDatabase();
+    expect(await copy(target)).toMatchObject({ code: 0 });
+    expect(await target.query("SELECT min(octet_length(response)) > 10000000 AS large FROM calls")).toEqual([{ large: true }]);
+  });
+
   it("goes on after kill -9, and can't be served before it is complete", async () => {
     await fill(30_000);
     const target = await newDatabase();
@@ -154,6 +166,32 @@ describe("db copy", () => {
     expect(await copy(target)).toMatchObject({
       code: 4,
       stderr: expect.stringContaining("has data already, in its table settings"),
+    });
+  });
+
+  it("refuses rows that refer to nothing", async () => {
+    await fill(1);
+    const database = new Database(home.path("x.db"));
+    database.pragma("foreign_keys = OFF");
+    database.exec("DELETE FROM callbacks WHERE key = 1");
+    database.close();
+    const failed = await copy(await newDatabase());
+    expect(failed).toMatchObject({
+      code: 4,
+      stderr: expect.stringMatching(/rows in call_counts whose callback .*\n.*whcb db check/),
+    });
+  });
+
+  it("lets one of two processes copy", async () => {
+    await fill(10_000);
+    copyFileSync(home.path("x.db"), home.path("y.db"));
+    const target = await newDatabase();
+    const both = await Promise.all([copy(target), copy(target, "--from", "y.db")]);
+    const codes = both.map(({ code }) => code).sort();
+    expect([codes, [4, 5].includes(codes[1] ?? 0)]).toEqual([[0, codes[1]], true]);
+    expect(await home.whcb(["db", "check"], { env: { WHCB_DB: target.url } })).toMatchObject({
+      code: 0,
+      stdout: "ok: 2 callbacks, 10002 calls, 10001 attempts\n",
     });
   });
 

@@ -1,6 +1,6 @@
 /**
  * Backups beside a service that writes and on a full disk; checks and migrations of a database that version 0.1.0 wrote.
- * Covers: src/cli/commands/db/maintain.ts, src/main/database-maintenance.ts
+ * Covers: src/main/database-maintenance.ts
  */
 import { copyFileSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";

@@ -37,11 +37,10 @@ export async function check(invocation: Invocation): Promise<number> {
   const { screen } = invocation;
   const [database, maintenance] = await openMaintenance(invocation);
   const name = databaseText(database);
-  const { rows, problems } = await withProgress(
-    invocation,
-    { first: `checking ${name}`, left: "nothing was found yet" },
-    (show) => maintenance.check(database, (where) => show(`checking ${name}: ${where}`)),
-  );
+  const progress = await openProgress(invocation, `checking ${name}`);
+  const { rows, problems } = await maintenance
+    .check(database, (where) => progress.show(`checking ${name}: ${where}`))
+    .finally(() => progress.clear());
   const isFine = problems.length === 0;
   if (screen.format === "json") {
     await screen.out(text`${safeJson({ ok: isFine, database: name, ...rows, problems }, 2)}\n`);
@@ -110,16 +109,17 @@ async function openMaintenance(invocation: Invocation): Promise<readonly [databa
   return [database, await invocation.deps.loadMaintenance()];
 }
 
-/** Ctrl-C makes `show` throw `interrupted`; a second one ends the process at once. */
+/** For what must not be ended just anywhere: Ctrl-C makes `show` throw `interrupted`; a second one ends the process at once. */
 async function withProgress<Result>(
-  { deps, screen }: Invocation,
+  invocation: Invocation,
   { first, left }: { readonly first: string; readonly left: string },
   work: (show: (text: string) => void) => Promise<Result>,
 ): Promise<Result> {
-  const progress = await openProgress({ deps, screen }, first);
+  const { io } = invocation.deps;
+  const progress = await openProgress(invocation, first);
   let isInterrupted = false;
-  const stopListening = deps.io.onInterrupt(() => {
-    if (isInterrupted) return deps.io.exitNow(EXIT_INTERRUPTED);
+  const stopListening = io.onInterrupt(() => {
+    if (isInterrupted) return io.exitNow(EXIT_INTERRUPTED);
     isInterrupted = true;
   });
   try {

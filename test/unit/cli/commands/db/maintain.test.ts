@@ -1,0 +1,77 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import type { DatabaseMaintenance } from "../../../../../src/cli/cli-deps.js";
+import { run } from "../../../../../src/cli/run.js";
+import { captureIo } from "../../../../support/cli/cli-streams.js";
+import { cliDeps, newCliWorld } from "../../../../support/cli/run-cli.js";
+
+const WHCB_DB = "postgres://ada:hidden@db.example.com/calls";
+
+/** `whcb db …` on a file, with this maintenance. */
+async function db(
+  argv: readonly string[],
+  maintenance: (io: ReturnType<typeof captureIo>) => Partial<DatabaseMaintenance>,
+  env = {},
+) {
+  const io = captureIo({ env });
+  const world = newCliWorld({ loadMaintenance: async () => maintenance(io) as DatabaseMaintenance });
+  mkdirSync(world.paths.data, { recursive: true });
+  const file = join(world.paths.data, "whcb.db");
+  writeFileSync(file, "");
+  const words = argv.map((word) => (word === "FILE" ? file : word));
+  return { code: await run(["db", ...words], cliDeps(world, io)), stdout: io.out(), stderr: io.err(), file };
+}
+
+describe("Ctrl-C", () => {
+  it("ends a backup at its next step", async () => {
+    const result = await db(["backup", "copy.db"], (io) => ({
+      async backUp(_, target) {
+        target.onProgress(1, 3);
+        io.interrupt();
+        target.onProgress(2, 3);
+        throw new Error("not reached");
+      },
+    }));
+    expect(result).toMatchObject({ code: 130, stdout: "", stderr: "error: interrupted; nothing was written\n" });
+  });
+
+  it("ends a copy at its next step, and says how it goes on", async () => {
+    const maintenance = (io: ReturnType<typeof captureIo>): Partial<DatabaseMaintenance> => ({
+      async copy(_path, _url, onProgress) {
+        io.interrupt();
+        onProgress({ step: "copying", table: "calls", rows: 5_000 });
+        throw new Error("not reached");
+      },
+    });
+    const result = await db(["copy", "--from", "FILE"], maintenance, { WHCB_DB });
+    expect(result).toMatchObject({ code: 130, stderr: "error: interrupted; type the same again to go on\n" });
+  });
+});
+
+it("says how many wrong rows a check doesn't show, and escapes what it shows", async () => {
+  const { code, stdout } = await db(["check"], () => ({
+    check: async () => ({
+      rows: { callbacks: 1, calls: 20, attempts: 1 },
+      problems: [{ where: "calls", rows: 12, examples: ["a\u001b[2Jb: its state is unknown"] }],
+    }),
+  }));
+  expect([code, stdout]).toEqual([
+    8,
+    "wrong: calls, 12 rows\n  a␛[2Jb: its state is unknown\n  and 11 more\nin all: 1 callback, 20 calls, 1 attempt\n",
+  ]);
+});
+
+it("shows no totals of a damaged file", async () => {
+  const check = async () => ({ rows: null, problems: [{ where: "file", rows: 1, examples: ["page 3 is never used"] }] });
+  expect(await db(["check"], () => ({ check }))).toMatchObject({
+    code: 8,
+    stdout: "wrong: file, 1 row\n  page 3 is never used\n",
+  });
+});
+
+it("names WHCB_SECRET_KEY if there is no key file", async () => {
+  const backUp = async () => ({ bytes: 4_096, version: 13, keyFile: null });
+  const { stderr } = await db(["backup", "copy.db"], () => ({ backUp }));
+  expect(stderr).toMatch(/: 4096 bytes\nthe secret key isn't in it: keep WHCB_SECRET_KEY too\n$/);
+});
