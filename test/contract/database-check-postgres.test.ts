@@ -26,6 +26,16 @@ describeCheck("postgres", async () => {
   };
 });
 
+it("finds changes of another server's transactions, as after a restore", async () => {
+  await database.clear();
+  await database.query("INSERT INTO changes (callback_id) VALUES ('own')");
+  await database.query("INSERT INTO changes VALUES ('restored', '9999999')");
+  const { problems } = await checkDatabase(database.url, systemClock, () => undefined);
+  expect(problems).toEqual([
+    { where: "changes", rows: 1, examples: ["restored: its transaction isn't of this server: empty this table"] },
+  ]);
+});
+
 it("rejects a database without tables", async () => {
   const empty = await createDatabase("checked empty");
   await expect(checkDatabase(empty.url, systemClock, () => undefined)).rejects.toMatchObject({ code: "config" });

@@ -9,7 +9,7 @@ import { transact } from "../sql/transactions.js";
 import { requireCurrent } from "../sqlite/migrations.js";
 import { openToRead } from "../sqlite/open-sqlite.js";
 import { translateSqliteError } from "../sqlite/sqlite-error.js";
-import { type CopiedTable, readTables } from "./copied-tables.js";
+import { COPIED, type CopiedTable, readTables } from "./copied-tables.js";
 import { beginCopy, type CopyState, endCopy, moveState } from "./copy-state.js";
 import { type Digests, digestSource, digestTarget, storedText } from "./digests.js";
 
@@ -68,7 +68,8 @@ function requireNoRuns(source: Database, now: number): void {
 async function copyInto(target: Db, source: Database, clock: Clock, onProgress: OnCopyProgress): Promise<Copied> {
   const tables = readTables(source);
   const wanted = await digestSource(source, tables, clock, (table, rows) => onProgress({ step: "reading", table, rows }));
-  const begun = await beginCopy(target, wanted.ofAll, tables[0]?.name ?? "");
+  const [firstTable = ""] = COPIED;
+  const begun = await beginCopy(target, wanted.ofAll, firstTable);
   let state = begun;
   for (const table of tables.slice(tables.findIndex(({ name }) => name === begun.table))) {
     if (state.table !== table.name) state = await advance(target, state, { ...state, table: table.name, after: null, rows: 0 });
@@ -85,7 +86,7 @@ async function copyInto(target: Db, source: Database, clock: Clock, onProgress: 
   const found = await digestTarget(target, tables, (table, rows) => onProgress({ step: "comparing", table, rows }));
   requireSame(wanted, found, source);
   await endCopy(target);
-  return { rows: wanted.rows, isResumed: begun.after !== null };
+  return { rows: wanted.rows, isResumed: begun.table !== firstTable || begun.after !== null };
 }
 
 async function advance(

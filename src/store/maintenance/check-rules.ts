@@ -2,6 +2,7 @@
 import { type RawBuilder, sql } from "kysely";
 import { FAILURE } from "../calls/call-counts.js";
 import { NEVER } from "../schema.js";
+import { perDatabase } from "../sql/per-database.js";
 
 export interface CheckRule {
   readonly table: string;
@@ -98,6 +99,14 @@ const REPLAY_FAULTS: readonly Fault[] = [
   ["its counts are more than its total", sql`succeeded < 0 OR failed < 0 OR waiting < 0 OR succeeded + failed + waiting > total`],
 ];
 
+/** After a restore into another server, every reader would find such a row again and again. */
+const CHANGE_FAULTS: readonly Fault[] = [
+  [
+    "its transaction isn't of this server: empty this table",
+    perDatabase({ sqlite: sql`false`, postgres: () => sql`xid >= pg_snapshot_xmax(pg_current_snapshot())` }),
+  ],
+];
+
 const ofCallback = callbackOf("callback_key");
 
 export const CHECK_RULES: readonly CheckRule[] = [
@@ -123,4 +132,5 @@ export const CHECK_RULES: readonly CheckRule[] = [
   rowRule("failure_counts", sql`${ofCallback} || ' ' || failure`, [NO_CALLBACK]),
   rowRule("activity", sql`${ofCallback} || ' minute ' || minute`, [NO_CALLBACK]),
   rowRule("run_leases", ofCallback, [NO_CALLBACK]),
+  rowRule("changes", sql`callback_id`, CHANGE_FAULTS),
 ];
