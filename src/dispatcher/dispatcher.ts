@@ -129,7 +129,13 @@ export class Dispatcher {
   }
 
   start(): void {
+    this.#pool.ownership.start();
     this.#loop.start();
+  }
+
+  /** Another process may have written something. */
+  wake(): void {
+    this.#loop.wake();
   }
 
   accepted(callbackId: string): void {
@@ -152,9 +158,11 @@ export class Dispatcher {
     const { clock } = this.#deps;
     const end = clock.monotonicMs() + LONGEST_STOP_MS;
     this.#isStopping = true;
+    this.#pool.ownership.retire();
     if (this.inFlight > 0) await clock.sleepUntil(clock.now() + LONGEST_STOP_MS, this.#isDrained.signal);
     await this.#loop.stop();
     await this.#commitBefore(end);
+    await this.#pool.ownership.stop();
   }
 
   /** Until this monotonic instant. */
@@ -179,6 +187,7 @@ export class Dispatcher {
     try {
       for (;;) {
         if (await this.#gathered()) await this.#commit();
+        this.#pool.releaseLeft();
         this.#hasNewResponses = false;
         await this.#proveStore();
         await this.#clampToClock();
@@ -232,14 +241,26 @@ export class Dispatcher {
     this.#storeState = "works";
   }
 
-  #release(group: OutcomeGroup, { skippedHoldings, droppedOutages }: CommittedOutcomes): void {
-    for (const { callbackId, outage } of group.endpoints) {
-      const isDropped = outage !== null && droppedOutages.has(outage.id);
-      this.#pool.get(callbackId)?.groupCommitted(skippedHoldings.get(callbackId) ?? 0, isDropped);
+  #release(group: OutcomeGroup, { skippedHoldings, droppedOutages, staleCallbacks }: CommittedOutcomes): void {
+    if (staleCallbacks.size > 0) this.#forgetStale(group, staleCallbacks);
+    for (const { callbackId: id, outage } of group.endpoints) {
+      this.#workerOf(group, id)?.groupCommitted(skippedHoldings.get(id) ?? 0, outage !== null && droppedOutages.has(outage.id));
     }
-    for (const { callbackId, callSeq } of group.holdings) this.#pool.get(callbackId)?.committed(callSeq);
-    for (const { callbackId, callSeq } of group.attempts) this.#pool.get(callbackId)?.committed(callSeq);
+    for (const part of [group.holdings, group.attempts])
+      for (const { callbackId, callSeq } of part) this.#workerOf(group, callbackId)?.committed(callSeq);
     if (group.mails.length > 0) this.#deps.onMailQueued();
+  }
+
+  /** One with another fence knows nothing of this group. */
+  #workerOf({ fences }: OutcomeGroup, callbackId: string): EndpointWorker | undefined {
+    const worker = this.#pool.get(callbackId);
+    return worker?.tracker.fence === fences.get(callbackId) ? worker : undefined;
+  }
+
+  #forgetStale(group: OutcomeGroup, staleCallbacks: ReadonlySet<string>): void {
+    for (const id of staleCallbacks) if (this.#workerOf(group, id)) this.#pool.lose(id);
+    const calls = group.attempts.filter(({ callbackId }) => staleCallbacks.has(callbackId)).length;
+    this.#deps.logger.warn({ calls }, "Calls were sent, but not recorded: another dispatcher has taken their callbacks");
   }
 
   async #checkOutages(workers: readonly EndpointWorker[]): Promise<void> {
@@ -316,7 +337,9 @@ export class Dispatcher {
   }
 
   #maySend(): boolean {
-    return !this.#isStopping && this.#storeState === "works" && this.#log.size < LARGEST_GROUP;
+    return (
+      !this.#isStopping && this.#pool.ownership.isTrusted() && this.#storeState === "works" && this.#log.size < LARGEST_GROUP
+    );
   }
 
   #changedInside(): void {

@@ -2,10 +2,12 @@ import type { Mail } from "../domain/outage.js";
 import type { RetryPolicy } from "../domain/retry-policy.js";
 import type { AttemptOutcome, ClosedOutage, EndpointChange, Holding, OutcomeGroup } from "../store/store.js";
 
-/** A failed group is offered again, first. */
+/** A failed group is offered again, first. In a group, all outcomes of a callback have one fence. */
 export class OutcomeLog {
   readonly #policy: RetryPolicy;
   #gathering = emptyGroup();
+  /** Of these, a callback has had another fence since. */
+  readonly #closed: Gathered[] = [];
   #committing: Gathered | null = null;
 
   constructor(policy: RetryPolicy) {
@@ -13,68 +15,73 @@ export class OutcomeLog {
   }
 
   get size(): number {
-    return sizeOf(this.#gathering) + (this.#committing ? sizeOf(this.#committing) : 0);
+    return this.#all.reduce((sum, group) => sum + sizeOf(group), 0);
   }
 
   get isEmpty(): boolean {
-    return this.#committing === null && !this.#gathering.isTouched;
+    return this.#committing === null && this.#closed.length === 0 && this.#gathering.fences.size === 0;
   }
 
-  addAttempt(outcome: AttemptOutcome): void {
-    const gathering = this.#touched();
-    gathering.attempts.push(outcome);
-    gathering.callbackIds.add(outcome.callbackId);
+  addAttempt(outcome: AttemptOutcome, fence: number): void {
+    this.#groupOf(outcome.callbackId, fence).attempts.push(outcome);
   }
 
-  addHolding(holding: Holding): void {
-    const gathering = this.#touched();
-    gathering.holdings.push(holding);
-    gathering.callbackIds.add(holding.callbackId);
+  addHolding(holding: Holding, fence: number): void {
+    this.#groupOf(holding.callbackId, fence).holdings.push(holding);
   }
 
   /** The last change counts. */
-  changeEndpoint(change: EndpointChange): void {
-    const gathering = this.#touched();
-    gathering.endpoints.set(change.callbackId, change);
-    gathering.callbackIds.add(change.callbackId);
+  changeEndpoint(change: EndpointChange, fence: number): void {
+    this.#groupOf(change.callbackId, fence).endpoints.set(change.callbackId, change);
   }
 
-  closeOutage(outage: ClosedOutage): void {
-    this.#touched().closedOutages.push(outage);
+  closeOutage(outage: ClosedOutage, fence: number): void {
+    this.#groupOf(outage.callbackId, fence).closedOutages.push(outage);
   }
 
-  queueMail(mail: Omit<Mail, "tries">): void {
-    this.#touched().mails.push(mail);
+  queueMail(mail: Omit<Mail, "tries">, fence: number): void {
+    this.#groupOf(mail.callbackId, fence).mails.push(mail);
   }
 
   hasUncommitted(callbackId: string): boolean {
-    return this.#gathering.callbackIds.has(callbackId) || (this.#committing?.callbackIds.has(callbackId) ?? false);
+    return this.#all.some(({ fences }) => fences.has(callbackId));
   }
 
   next(): OutcomeGroup | null {
     if (this.#committing === null) {
-      if (!this.#gathering.isTouched) return null;
-      this.#committing = this.#gathering;
-      this.#gathering = emptyGroup();
+      if (this.isEmpty) return null;
+      if (this.#closed.length === 0) this.#close();
+      this.#committing = this.#closed.shift() ?? null;
     }
-    const { attempts, holdings, endpoints, closedOutages, mails } = this.#committing;
-    return { attempts, holdings, endpoints: [...endpoints.values()], closedOutages, mails, policy: this.#policy };
+    if (this.#committing === null) return null;
+    const { endpoints, ...group } = this.#committing;
+    return { ...group, endpoints: [...endpoints.values()], policy: this.#policy };
   }
 
   committed(): void {
     this.#committing = null;
   }
 
-  #touched(): Gathered {
-    this.#gathering.isTouched = true;
+  get #all(): readonly Gathered[] {
+    const committing = this.#committing ? [this.#committing] : [];
+    return [...committing, ...this.#closed, this.#gathering];
+  }
+
+  #groupOf(callbackId: string, fence: number): Gathered {
+    if ((this.#gathering.fences.get(callbackId) ?? fence) !== fence) this.#close();
+    this.#gathering.fences.set(callbackId, fence);
     return this.#gathering;
+  }
+
+  #close(): void {
+    this.#closed.push(this.#gathering);
+    this.#gathering = emptyGroup();
   }
 }
 
 interface Gathered {
-  isTouched: boolean;
-  /** Of attempts, holdings and endpoints. */
-  readonly callbackIds: Set<string>;
+  /** Of every callback with an outcome. */
+  readonly fences: Map<string, number>;
   readonly attempts: AttemptOutcome[];
   readonly holdings: Holding[];
   readonly endpoints: Map<string, EndpointChange>;
@@ -84,8 +91,7 @@ interface Gathered {
 
 function emptyGroup(): Gathered {
   return {
-    isTouched: false,
-    callbackIds: new Set(),
+    fences: new Map(),
     attempts: [],
     holdings: [],
     endpoints: new Map(),

@@ -1,28 +1,40 @@
 import type { DispatchStore, EndpointRecord, Store } from "../store/store.js";
 import { Agenda } from "./agenda.js";
 import { EndpointWorker, type WorkerDeps } from "./endpoint/endpoint-worker.js";
+import { LeasedCallbacks, type LeaseHolder } from "./leased-callbacks.js";
+import { type Ownership, soleOwner } from "./ownership.js";
 
 export type PoolStore = Pick<DispatchStore, "listEndpoints" | "listActiveCallbacks"> &
-  Pick<Store, "changeCounter" | "readLatestChange" | "readChanges">;
+  Pick<Store, "changeCounter" | "readLatestChange" | "readChanges" | "nodes">;
 
 /** The event loop turns in between. */
 const CHUNK = 200;
 
-export class WorkerPool {
+export class WorkerPool implements LeaseHolder {
+  readonly ownership: Ownership;
   readonly #store: PoolStore;
   readonly #workerDeps: WorkerDeps;
   readonly #agenda = new Agenda((worker) => this.#isCurrent(worker));
   readonly #onDeleted: () => void;
   readonly #workers = new Map<string, EndpointWorker>();
   readonly #changed = new Set<string>();
+  /** They only wait for what is in flight. */
+  readonly #leaving = new Set<EndpointWorker>();
   #changeCounter: string | null = null;
   /** In the change log; null: not started. */
   #position: string | null = null;
   #hasMore = false;
 
-  constructor(store: PoolStore, workerDeps: Omit<WorkerDeps, "onChange">, onDeleted: () => void) {
+  constructor(store: PoolStore, workerDeps: Omit<WorkerDeps, "onChange" | "owns">, onDeleted: () => void) {
+    const { clock, random, logger } = workerDeps;
+    const leases = store.nodes;
+    this.ownership = leases === null ? soleOwner : new LeasedCallbacks({ leases, clock, random, logger, holder: this });
     this.#store = store;
-    this.#workerDeps = { ...workerDeps, onChange: (worker) => this.#changedInside(worker) };
+    this.#workerDeps = {
+      ...workerDeps,
+      onChange: (worker) => this.#changedInside(worker),
+      owns: ({ tracker }) => this.ownership.isTrusted() && this.ownership.fenceOf(tracker.callback.id) === tracker.fence,
+    };
     this.#onDeleted = onDeleted;
   }
 
@@ -51,6 +63,49 @@ export class WorkerPool {
 
   changedAll(): void {
     for (const id of this.#workers.keys()) this.changed(id);
+  }
+
+  // For the ownership.
+
+  taken(callbackIds: Iterable<string>): void {
+    for (const id of callbackIds) this.changed(id);
+    this.#workerDeps.wake();
+  }
+
+  isIdle(callbackId: string): boolean {
+    return !this.#workers.has(callbackId) && !this.#changed.has(callbackId);
+  }
+
+  leave(callbackId: string): void {
+    this.#workerDeps.wake();
+    const worker = this.#workers.get(callbackId);
+    if (worker === undefined) {
+      this.ownership.release(callbackId);
+      return;
+    }
+    worker.queue.close();
+    this.#agenda.remove(worker);
+    this.#leaving.add(worker);
+  }
+
+  lostAll(): void {
+    for (const worker of this.#workers.values()) this.#drop(worker);
+  }
+
+  /** Of those that leave: what has nothing in flight any more. */
+  releaseLeft(): void {
+    for (const worker of this.#leaving) {
+      if (!worker.isAtRest) continue;
+      this.#drop(worker);
+      this.ownership.release(worker.tracker.callback.id);
+    }
+  }
+
+  /** Another dispatcher has taken it. What is in flight ends without a worker. */
+  lose(callbackId: string): void {
+    const worker = this.#workers.get(callbackId);
+    if (worker) this.#drop(worker);
+    this.ownership.lose(callbackId);
   }
 
   /** One chunk at a time (`hasChanges`: more): at the start every callback with work, then what anyone changed. */
@@ -104,9 +159,9 @@ export class WorkerPool {
     return !this.#changed.has(worker.tracker.callback.id);
   }
 
-  /** Not one that was dropped. */
+  /** Not one that was dropped, or leaves. */
   #changedInside(worker: EndpointWorker): void {
-    if (this.#workers.get(worker.tracker.callback.id) === worker) this.#agenda.add(worker);
+    if (this.#workers.get(worker.tracker.callback.id) === worker && !this.#leaving.has(worker)) this.#agenda.add(worker);
   }
 
   #add(worker: EndpointWorker): void {
@@ -117,6 +172,7 @@ export class WorkerPool {
   #drop(worker: EndpointWorker): void {
     worker.queue.close();
     this.#agenda.remove(worker);
+    this.#leaving.delete(worker);
     this.#workers.delete(worker.tracker.callback.id);
   }
 
@@ -128,12 +184,16 @@ export class WorkerPool {
       // Reports during the read are newer.
       this.#changed.delete(id);
     }
+    const isOwn = (id: string) => this.ownership.fenceOf(id) !== null;
+    const own = chunk.filter(isOwn);
+    if (own.length < chunk.length) this.ownership.want(chunk.filter((id) => !isOwn(id)));
+    if (own.length === 0) return;
     try {
-      const records = await this.#store.listEndpoints(chunk);
+      const records = await this.#store.listEndpoints(own);
       const byId = new Map(records.map((record) => [record.callback.id, record]));
-      for (const id of chunk) this.#refresh(id, byId.get(id));
+      for (const id of own) this.#refresh(id, byId.get(id));
     } catch (error) {
-      for (const id of chunk) this.#changed.add(id);
+      for (const id of own) this.#changed.add(id);
       throw error;
     }
   }
@@ -143,7 +203,14 @@ export class WorkerPool {
     if (record === undefined) {
       if (worker) this.#drop(worker);
       this.#onDeleted();
-    } else if (worker) worker.refresh(record.callback);
+    } else if (record.fence !== this.ownership.fenceOf(callbackId)) this.#otherFence(callbackId, record.fence);
+    else if (worker) worker.refresh(record.callback);
     else this.#add(new EndpointWorker(record, this.#workerDeps));
+  }
+  /** Larger: another dispatcher has taken it. Smaller: it was taken, and perhaps lost before, while the record was read. */
+  #otherFence(callbackId: string, fence: number): void {
+    const own = this.ownership.fenceOf(callbackId);
+    if (own === null || own > fence) return void this.#changed.add(callbackId);
+    this.lose(callbackId);
   }
 }

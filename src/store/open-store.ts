@@ -1,4 +1,5 @@
 import { type RawBuilder, sql } from "kysely";
+import { isPostgresUrl } from "../domain/database-url.js";
 import { LONGEST_MS } from "../domain/duration.js";
 import { WhcbError } from "../domain/errors.js";
 import { DEFAULT_SERVICE_SETTINGS, type ServiceSettings } from "../domain/service-settings.js";
@@ -23,6 +24,7 @@ import { sessionStore } from "./console-sessions.js";
 import { requireNoUnfinishedCopy } from "./copy/copy-state.js";
 import { credentialStore } from "./credentials.js";
 import { eraseSender } from "./erase-sender.js";
+import type { NodeStore } from "./nodes/node-store.js";
 import { listActivity, sampleWaiting } from "./outcomes/activity.js";
 import { clampTimes } from "./outcomes/clamp-times.js";
 import { commitOutcomes } from "./outcomes/commit-outcomes.js";
@@ -55,7 +57,7 @@ export async function openStore({ url, secretKey, clock, mustExist = false }: Op
     const key = typeof secretKey === "function" ? await secretKey({ mayCreate: !(await hasKeyCheck(db)) }) : secretKey;
     const cipher = keyCipher(key);
     await checkSecretKey(db, cipher);
-    return storeOn(db, cipher, clock);
+    return storeOn(db, { cipher, clock, nodes: await openNodes(url, clock) });
   } catch (error) {
     await db.destroy();
     throw error;
@@ -64,6 +66,10 @@ export async function openStore({ url, secretKey, clock, mustExist = false }: Op
 
 interface DbOptions extends Required<Omit<OpenStoreOptions, "secretKey">> {
   readonly answerTimeoutMs?: number;
+}
+
+async function openNodes(url: string, clock: Clock): Promise<NodeStore | null> {
+  return isPostgresUrl(url) ? (await import("./nodes/open-nodes.js")).openNodeStore(url, clock) : null;
 }
 
 async function openDb({ clock, ...options }: DbOptions): Promise<Db> {
@@ -113,7 +119,13 @@ export async function openAdminStore(url: string, clock: Clock): Promise<AdminSt
   return { ...credentialStore(db), eraseSender: (erasure) => eraseSender(db, erasure), close: () => db.destroy() };
 }
 
-function storeOn(db: Db, cipher: KeyCipher, clock: Clock): Store {
+interface StoreParts {
+  readonly cipher: KeyCipher;
+  readonly clock: Clock;
+  readonly nodes: NodeStore | null;
+}
+
+function storeOn(db: Db, { cipher, clock, nodes }: StoreParts): Store {
   const settings = settingsStore(db);
   return {
     ...settings,
@@ -170,7 +182,11 @@ function storeOn(db: Db, cipher: KeyCipher, clock: Clock): Store {
     changeCounter: () => readChangeCounter(db),
     readLatestChange: () => readLatestChange(db),
     readChanges: (after, limit) => readChanges(db, after, limit),
-    close: () => db.destroy(),
+    nodes,
+    async close() {
+      await nodes?.close();
+      await db.destroy();
+    },
   };
 }
 

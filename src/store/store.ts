@@ -8,11 +8,13 @@ import type { MessageResponse } from "../domain/message-response.js";
 import type { Mail, NoticeChannel, OpenOutage, Outage, OutageProgress } from "../domain/outage.js";
 import type { RetryPolicy } from "../domain/retry-policy.js";
 import type { ServiceSettings } from "../domain/service-settings.js";
+import type { Fences } from "./callbacks/callback-row.js";
 import type { VersionStore } from "./callbacks/callback-versions.js";
 import type { BacklogRead, CallRead, DueRead, RetryExpiry } from "./calls/fetch-calls.js";
 import type { Changes } from "./change-log.js";
 import type { SessionStore } from "./console-sessions.js";
 import type { CredentialStore } from "./credentials.js";
+import type { NodeStore } from "./nodes/node-store.js";
 import type { ClockBounds } from "./outcomes/clamp-times.js";
 import type { OverviewStore } from "./overview-store.js";
 
@@ -36,6 +38,8 @@ export interface Store
   readLatestChange(): Promise<string>;
   /** Changed after this position, other than by the dispatcher; deleted callbacks too. More than `limit` only of one transaction. */
   readChanges(after: string, limit: number): Promise<Changes>;
+  /** null: one process serves the database. */
+  readonly nodes: NodeStore | null;
   close(): Promise<void>;
 }
 
@@ -209,6 +213,8 @@ export type ReplaySelection = { readonly callIds: readonly string[] } | { readon
 
 export interface EndpointRecord {
   readonly callback: Callback;
+  /** Of the stored state's last owner; 0 on SQLite. */
+  readonly fence: number;
   readonly endpoint: Endpoint;
   readonly outage: OpenOutage | null;
   /** The last outage, if closed by marks, without success since. */
@@ -241,7 +247,7 @@ export interface DispatchStore {
   fetchBacklog(reads: readonly BacklogRead[]): CallLists;
   /** Oldest first. */
   fetchHeld(reads: readonly CallRead[]): CallLists;
-  /** At most `limit` in all. Returns how many. */
+  /** At most `limit` in all. Returns how many. Skips callbacks whose fence is stale. */
   expireRetries(expiries: readonly RetryExpiry[], limit: number): Promise<number>;
   /** After a clock change or a shorter interval: future times become `now`, later due times `latestDueAt`. */
   clampTimes(bounds: ClockBounds): Promise<void>;
@@ -252,7 +258,7 @@ export interface DispatchStore {
    * the next chunk; null: done.
    */
   sampleWaiting(now: number, after: number, limit: number): Promise<number | null>;
-  /** One transaction. Skips calls that no longer exist. */
+  /** One transaction. Skips calls that no longer exist, and all of a callback whose fence is stale. */
   commitOutcomes(group: OutcomeGroup): Promise<CommittedOutcomes>;
   /** With their attempts, then the callbacks. Returns how many calls. */
   purgeDeleted(limit: number): Promise<number>;
@@ -265,6 +271,8 @@ export interface CommittedOutcomes {
   readonly skippedHoldings: ReadonlyMap<string, number>;
   /** Only skipped holdings would have opened them. */
   readonly droppedOutages: ReadonlySet<string>;
+  /** Callbacks that another dispatcher has taken: nothing of theirs was written. */
+  readonly staleCallbacks: ReadonlySet<string>;
 }
 
 export interface OutcomeGroup {
@@ -276,6 +284,7 @@ export interface OutcomeGroup {
   readonly closedOutages: readonly ClosedOutage[];
   /** One per opened outage; a second one is skipped. */
   readonly mails: readonly Omit<Mail, "tries">[];
+  readonly fences: Fences;
   readonly policy: RetryPolicy;
 }
 

@@ -137,7 +137,7 @@ async function apply(
       break;
     }
     case "expire":
-      await store.expireRetries([{ callbackId: callback.id, firstFailedBefore: now - POLICY.windowMs }], 3);
+      await store.expireRetries([{ callbackId: callback.id, firstFailedBefore: now - POLICY.windowMs, fence: 0 }], 3);
       break;
     case "purge":
       await store.purgeExpired(now, 5);

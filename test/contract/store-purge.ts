@@ -62,7 +62,7 @@ export function describePurge(open: OpenStore): void {
         await attempt(store, callback, [bad], { startedAt: NOW });
         // Ends the retry.
         await store.markCalls(callback.id, [bad], "FAILED", NOW);
-        await store.expireRetries([{ callbackId: callback.id, firstFailedBefore: NOW + 1 }], 10);
+        await store.expireRetries([{ callbackId: callback.id, firstFailedBefore: NOW + 1, fence: 0 }], 10);
       }
       expect(await store.purgeExpired(NOW + 30 * DAY, 10)).toBe(0);
       expect(await store.purgeExpired(NOW + 30 * DAY + 1, 10)).toBe(2);

@@ -113,10 +113,10 @@ export function describeWaiting(open: OpenStore): void {
       await attempt(store, callback, ["older"], { startedAt: NOW - 2 });
       await attempt(store, callback, ["at"], { startedAt: NOW });
       await store.requestReplays(callback.id, aReplay({ callIds: ["replay"] }), NOW);
-      expect(await store.expireRetries([{ callbackId: callback.id, firstFailedBefore: NOW }], 1)).toBe(1);
+      expect(await store.expireRetries([{ callbackId: callback.id, firstFailedBefore: NOW, fence: 0 }], 1)).toBe(1);
       expect((await callOf(store, callback, "older")).due).toBeNull();
-      expect(await store.expireRetries([{ callbackId: callback.id, firstFailedBefore: NOW }], 10)).toBe(1);
-      expect(await store.expireRetries([{ callbackId: callback.id, firstFailedBefore: NOW }], 10)).toBe(0);
+      expect(await store.expireRetries([{ callbackId: callback.id, firstFailedBefore: NOW, fence: 0 }], 10)).toBe(1);
+      expect(await store.expireRetries([{ callbackId: callback.id, firstFailedBefore: NOW, fence: 0 }], 10)).toBe(0);
       expect(idsOf(await fetchDue(store, callback.id, EVER, 10))).toEqual(["replay", "at"]);
       expect(await callOf(store, callback, "before")).toMatchObject({ status: "FAILED", due: null, firstFailedAt: NOW - 1 });
     });
@@ -177,7 +177,7 @@ export function describeWaiting(open: OpenStore): void {
         await accept(store, callback, [`A${index}`, `B${index}`]);
         await attempt(store, callback, [`A${index}`, `B${index}`], { startedAt: NOW + index });
       }
-      const expiries = [first, second].map(({ id }) => ({ callbackId: id, firstFailedBefore: NOW + 1 }));
+      const expiries = [first, second].map(({ id }) => ({ callbackId: id, firstFailedBefore: NOW + 1, fence: 0 }));
       expect(await store.expireRetries(expiries, 1)).toBe(1);
       expect(await store.expireRetries(expiries, 9)).toBe(1);
       expect(await store.expireRetries(expiries, 9)).toBe(0);
@@ -208,9 +208,9 @@ export function describeWaiting(open: OpenStore): void {
       });
       const outage = { id: "O1", startedAt: NOW, failedCalls: 2, quietSince: null };
       await store.commitOutcomes(aGroup({ endpoints: [{ callbackId: failing.id, endpoint, outage }] }));
-      const ofPending = { callback: pending, endpoint: anEndpoint(), outage: null, pendingCalls: 2, nextDueAt: null };
-      const ofFailing = { callback: failing, endpoint, outage, pendingCalls: 0, nextDueAt: NOW + POLICY.intervalMs };
-      const ofIdle = { callback: idle, endpoint: anEndpoint(), outage: null, pendingCalls: 0, nextDueAt: null };
+      const ofPending = { callback: pending, fence: 0, endpoint: anEndpoint(), outage: null, pendingCalls: 2, nextDueAt: null };
+      const ofFailing = { callback: failing, fence: 0, endpoint, outage, pendingCalls: 0, nextDueAt: NOW + POLICY.intervalMs };
+      const ofIdle = { callback: idle, fence: 0, endpoint: anEndpoint(), outage: null, pendingCalls: 0, nextDueAt: null };
       expect(await store.listEndpoints()).toEqual([ofPending, ofFailing]);
       expect(await store.listEndpoints([failing.id, idle.id, "nope"])).toEqual([ofIdle, ofFailing]);
       expect(await store.listEndpoints([])).toEqual([]);

@@ -374,7 +374,15 @@ async function attempt(ids: readonly string[], over: Partial<Attempt>, callbackI
     const made = anAttempt({ number: call.attemptCount + 1, startedAt: Date.now() - HOUR, ...over });
     attempts.push({ callbackId, callSeq: call.seq, attempt: made, random: 0.5, recovery: 0 });
   }
-  const group = { attempts, holdings: [], endpoints: [], closedOutages: [], mails: [], policy: DEFAULT_RETRY_POLICY };
+  const group = {
+    attempts,
+    holdings: [],
+    endpoints: [],
+    closedOutages: [],
+    mails: [],
+    fences: new Map(),
+    policy: DEFAULT_RETRY_POLICY,
+  };
   await service.store.commitOutcomes(group);
 }
 

@@ -123,7 +123,7 @@ describe("at the same time", () => {
           nodes[0].updateCallback(callback.id, { ...callback, retriesEnabled: round % 2 === 0 }, NOW, POLICY),
         ),
         nodes[0].expireRetries(
-          callbacks.map(({ id }) => ({ callbackId: id, firstFailedBefore: NOW + 2 })),
+          callbacks.map(({ id }) => ({ callbackId: id, firstFailedBefore: NOW + 2, fence: 0 })),
           50,
         ),
         nodes[0].clampTimes({ now: NOW, latestDueAt: NOW + DAY }),

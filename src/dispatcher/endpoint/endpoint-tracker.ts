@@ -39,6 +39,7 @@ export interface TrackerDeps {
 }
 
 export class EndpointTracker {
+  readonly fence: number;
   readonly #deps: TrackerDeps;
   #callback: Callback;
   #endpoint: Endpoint;
@@ -51,6 +52,7 @@ export class EndpointTracker {
   #reported: { readonly call: Call; readonly attempt: Attempt | null } | null = null;
 
   constructor(record: EndpointRecord, deps: TrackerDeps) {
+    this.fence = record.fence;
     this.#deps = deps;
     this.#callback = record.callback;
     this.#endpoint = endpointTakenOver(record.endpoint, deps.clock.now(), deps.policy);
@@ -105,7 +107,7 @@ export class EndpointTracker {
     const { log, random } = this.#deps;
     this.closeOutageIfOver(at);
     const downSince = this.#endpoint.downSince ?? at;
-    log.addHolding({ callbackId: this.#callback.id, callSeq: call.seq, at, downSince, random: random.fraction() });
+    log.addHolding({ callbackId: this.#callback.id, callSeq: call.seq, at, downSince, random: random.fraction() }, this.fence);
     this.#change(this.#endpoint, this.#firstFailure(call, at, null));
   }
 
@@ -173,7 +175,7 @@ export class EndpointTracker {
 
   #closeOutage(endedAt: number): void {
     if (this.#outage === null) return;
-    this.#deps.log.closeOutage({ ...this.#outage, callbackId: this.#callback.id, endedAt });
+    this.#deps.log.closeOutage({ ...this.#outage, callbackId: this.#callback.id, endedAt }, this.fence);
     this.#change(this.#endpoint, null);
   }
 
@@ -192,7 +194,8 @@ export class EndpointTracker {
     const callback = this.#callback;
     const result = attempt?.result ?? null;
     const mail = composeOutageMail({ callback, startedAt: outage.startedAt, result, call, policy });
-    log.queueMail({ outageId: outage.id, callbackId: callback.id, to: callback.email, ...mail, createdAt: outage.startedAt });
+    const queued = { outageId: outage.id, callbackId: callback.id, to: callback.email, ...mail, createdAt: outage.startedAt };
+    log.queueMail(queued, this.fence);
   }
 
   #change(endpoint: Endpoint, outage: OpenOutage | null): void {
@@ -201,6 +204,7 @@ export class EndpointTracker {
     this.#savedMarkedOutage = this.#markedOutage;
     this.#endpoint = endpoint;
     this.#outage = outage;
-    this.#deps.log.changeEndpoint({ callbackId: this.#callback.id, endpoint, outage, markedOutage: this.#markedOutage });
+    const change = { callbackId: this.#callback.id, endpoint, outage, markedOutage: this.#markedOutage };
+    this.#deps.log.changeEndpoint(change, this.fence);
   }
 }

@@ -18,6 +18,8 @@ export interface WorkerDeps extends TrackerDeps, WorkQueueDeps {
   readonly sender: Pick<CallSender, "attempt">;
   /** False when stopping, or while outcomes can't be committed. */
   maySend(): boolean;
+  /** At this moment. */
+  owns(worker: EndpointWorker): boolean;
   onAttempt(callbackId: string, attempt: Attempt): void;
   /** It may need something now, or at another time than before. */
   onChange(worker: EndpointWorker): void;
@@ -39,6 +41,11 @@ export class EndpointWorker implements Sender, SendingEndpoint {
   /** Nothing would be lost with it. */
   get isIdle(): boolean {
     return this.queue.isIdle && !this.tracker.hasUncommitted;
+  }
+
+  /** Nothing of it is in flight or uncommitted. */
+  get isAtRest(): boolean {
+    return !this.queue.isSending && !this.tracker.hasUncommitted;
   }
 
   refresh(callback: Callback): void {
@@ -95,7 +102,7 @@ export class EndpointWorker implements Sender, SendingEndpoint {
   }
 
   mayHold(taken: TakenCall, bodyBytes: number): boolean {
-    return this.queue.built(taken, bodyBytes);
+    return this.#deps.owns(this) && this.queue.built(taken, bodyBytes);
   }
 
   #send(taken: TakenCall): void {
@@ -142,7 +149,7 @@ export class EndpointWorker implements Sender, SendingEndpoint {
       call.seq,
       mayRetry ? nextDueAt(call.firstFailedAt ?? startedAt, startedAt, policy, random) : null,
     );
-    log.addAttempt({ callbackId: call.callbackId, callSeq: call.seq, attempt, random, recovery });
+    log.addAttempt({ callbackId: call.callbackId, callSeq: call.seq, attempt, random, recovery }, this.tracker.fence);
     if (this.tracker.endpoint.state !== stateBefore) this.queue.stateChanged();
     onAttempt(call.callbackId, attempt);
   }

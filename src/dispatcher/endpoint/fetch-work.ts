@@ -6,6 +6,7 @@ import type { DispatchStore, EndpointRecord } from "../../store/store.js";
 /** Depends on the endpoint's state (docs/dispatcher.md, An endpoint). */
 export interface WorkRequest {
   readonly callbackId: string;
+  readonly fence: number;
   readonly generation: number;
   /** The store doesn't know of these: that many more are read. */
   readonly busy: number;
@@ -62,8 +63,8 @@ export async function fetchWork(requests: readonly WorkRequest[], store: Dispatc
 }
 
 async function expireRetries(requests: readonly WorkRequest[], store: DispatchStore): Promise<void> {
-  const expiries = requests.flatMap(({ callbackId, expireBefore }) =>
-    expireBefore === null ? [] : [{ callbackId, firstFailedBefore: expireBefore }],
+  const expiries = requests.flatMap(({ callbackId, fence, expireBefore }) =>
+    expireBefore === null ? [] : [{ callbackId, fence, firstFailedBefore: expireBefore }],
   );
   if (expiries.length === 0) return;
   while ((await store.expireRetries(expiries, EXPIRY_CHUNK)) === EXPIRY_CHUNK);

@@ -68,6 +68,10 @@ export class WorkQueue {
     return this.inFlight.size === 0 && this.#prefetched.isEmpty && !this.#hints.mayHavePending && !this.#hints.isDirty;
   }
 
+  get isSending(): boolean {
+    return this.#requests > 0;
+  }
+
   accepted(): void {
     this.#hints.mayHavePending = true;
   }
@@ -121,6 +125,7 @@ export class WorkQueue {
     this.#lastBatch = batch;
     const request = {
       callbackId: callback.id,
+      fence: this.#tracker.fence,
       generation: this.#generation,
       busy: this.inFlight.size + this.#prefetched.probe.length,
       batch,

@@ -1,7 +1,7 @@
 /** The next calls of many callbacks in one statement. Each query reads one partial index in order. */
 import { type RawBuilder, sql } from "kysely";
 import type { Call } from "../../domain/call.js";
-import { lockLiveCallbacks } from "../callbacks/callback-row.js";
+import { lockLiveCallbacks, withoutStale } from "../callbacks/callback-row.js";
 import type { Db } from "../schema.js";
 import { batchOf, type Cell, cell } from "../sql/batches.js";
 import { crossJoin, seqOfWaiting } from "../sql/per-database.js";
@@ -33,6 +33,7 @@ export interface RetryExpiry {
   readonly callbackId: string;
   /** Exclusive. */
   readonly firstFailedBefore: number;
+  readonly fence: number;
 }
 
 /** `findCall` reads larger ones. */
@@ -144,17 +145,22 @@ function finite(instant: number): number {
 
 /** Atomic. */
 export async function expireRetries(db: Db, expiries: readonly RetryExpiry[], limit: number): Promise<number> {
-  const rows = expiries.map(({ callbackId, firstFailedBefore }) => [callbackId, firstFailedBefore]);
-  const isOver = sql`
-    SELECT seq FROM ${batchOf(rows, ["text", "bigint"])} ${crossJoin} callbacks ON callbacks.id = ${cell(0)}
-    ${crossJoin} calls ON callback_key = callbacks.key AND due_cause = 'retry' AND first_failed_at < ${cell(1)}`;
   // Without the write lock: usually none is.
-  const { rows: some } = await sql`${isOver} LIMIT 1`.execute(db);
+  const { rows: some } = await sql`${isOver(expiries)} LIMIT 1`.execute(db);
   if (some.length === 0) return 0;
   return transact(db, async (trx) => {
-    await lockLiveCallbacks(trx, [...new Set(expiries.map(({ callbackId }) => callbackId))]);
+    const fences = new Map(expiries.map(({ callbackId, fence }) => [callbackId, fence]));
+    const callbacks = withoutStale(await lockLiveCallbacks(trx, [...fences.keys()]), fences);
+    const own = expiries.filter(({ callbackId }) => callbacks.has(callbackId));
     const { numAffectedRows } = await sql`
-      UPDATE calls SET due_at = NULL, due_cause = NULL WHERE seq IN (${isOver} LIMIT ${limit})`.execute(trx);
+      UPDATE calls SET due_at = NULL, due_cause = NULL WHERE seq IN (${isOver(own)} LIMIT ${limit})`.execute(trx);
     return Number(numAffectedRows ?? 0n);
   });
+}
+
+function isOver(expiries: readonly RetryExpiry[]): RawBuilder<unknown> {
+  const rows = expiries.map(({ callbackId, firstFailedBefore }) => [callbackId, firstFailedBefore]);
+  return sql`
+    SELECT seq FROM ${batchOf(rows, ["text", "bigint"])} ${crossJoin} callbacks ON callbacks.id = ${cell(0)}
+    ${crossJoin} calls ON callback_key = callbacks.key AND due_cause = 'retry' AND first_failed_at < ${cell(1)}`;
 }

@@ -1,7 +1,7 @@
 /** One transaction (docs/dispatcher.md, A call, Rule 5). */
 import { holdCall, recordAttempt } from "../../domain/call.js";
 import { outageWithoutHoldings } from "../../domain/outage.js";
-import { type LiveCallbacks, lockLiveCallbacks } from "../callbacks/callback-row.js";
+import { type LiveCallbacks, lockLiveCallbacks, withoutStale } from "../callbacks/callback-row.js";
 import { type RecordedAttempt, saveAttempts } from "../calls/attempts.js";
 import { CountChanges } from "../calls/call-counts.js";
 import { type CallState, readStatesBySeq, writeStates } from "../calls/call-state.js";
@@ -15,7 +15,8 @@ import { closeOutages, saveOpenOutages } from "./outages.js";
 
 export function commitOutcomes(db: Db, group: OutcomeGroup): Promise<CommittedOutcomes> {
   return transact(db, async (trx) => {
-    const callbacks = await lockLiveCallbacks(trx, callbackIdsOf(group));
+    const live = await lockLiveCallbacks(trx, callbackIdsOf(group));
+    const callbacks = withoutStale(live, group.fences);
     const changes = new CountChanges();
     const states = await readStatesBySeq(trx, seqsOf(group));
     const skippedHoldings = applyHoldings(states, group, callbacks);
@@ -33,7 +34,8 @@ export function commitOutcomes(db: Db, group: OutcomeGroup): Promise<CommittedOu
     const mails = group.mails.filter(({ outageId }) => !droppedOutages.has(outageId));
     await saveMails(trx, mails, callbacks);
     await saveSamples(trx, samplesOf(mails, group.closedOutages, callbacks));
-    return { skippedHoldings, droppedOutages };
+    const staleCallbacks = new Set([...live.keys()].filter((id) => !callbacks.has(id)));
+    return { skippedHoldings, droppedOutages, staleCallbacks };
   });
 }
 

@@ -16,8 +16,14 @@ interface OutageColumns {
   readonly outage_quiet_since: number | null;
 }
 
-type RecordRow = CallbackRow &
-  Nullable<Selectable<EndpointTable>> &
+/** Of callbacks: may need the dispatcher. */
+export const isActive = sql`(
+  EXISTS (SELECT 1 FROM call_counts WHERE callback_key = callbacks.key AND status = 'PENDING' AND count > 0)
+  OR EXISTS (SELECT 1 FROM calls WHERE callback_key = callbacks.key AND status = 'FAILED' AND due_at IS NOT NULL)
+  OR EXISTS (SELECT 1 FROM outages WHERE callback_key = callbacks.key AND ended_at IS NULL)
+  OR EXISTS (SELECT 1 FROM endpoints WHERE callback_key = callbacks.key AND state = 'recovering'))`;
+
+type RecordRow = CallbackRow & { readonly fence?: number } & Nullable<Selectable<EndpointTable>> &
   Nullable<OutageColumns> & { pending: number; next_due_at: number | null };
 
 /** A counter and one index lookup per callback. */
@@ -45,6 +51,7 @@ export async function listEndpoints(db: Db, cipher: KeyCipher, callbackIds?: rea
   );
   return rows.map((row) => ({
     callback: toCallback(row, cipher),
+    fence: row.fence ?? 0,
     endpoint: endpointOf(row),
     outage: outageOf(row),
     ...(row.marked_outage !== null && { markedOutage: JSON.parse(row.marked_outage) }),
@@ -55,16 +62,8 @@ export async function listEndpoints(db: Db, cipher: KeyCipher, callbackIds?: rea
 
 /** Reads no settings and no state. */
 export async function listActiveCallbacks(db: Db): Promise<string[]> {
-  const { rows } = await executeByIndex(
-    db,
-    sql<{ id: string }>`
-    SELECT id FROM callbacks
-    WHERE deleted_at IS NULL AND (
-      EXISTS (SELECT 1 FROM call_counts WHERE callback_key = callbacks.key AND status = 'PENDING' AND count > 0)
-      OR EXISTS (SELECT 1 FROM calls WHERE callback_key = callbacks.key AND status = 'FAILED' AND due_at IS NOT NULL)
-      OR EXISTS (SELECT 1 FROM outages WHERE callback_key = callbacks.key AND ended_at IS NULL)
-      OR EXISTS (SELECT 1 FROM endpoints WHERE callback_key = callbacks.key AND state = 'recovering'))`,
-  );
+  const active = sql<{ id: string }>`SELECT id FROM callbacks WHERE deleted_at IS NULL AND ${isActive}`;
+  const { rows } = await executeByIndex(db, active);
   return rows.map(({ id }) => id);
 }
 

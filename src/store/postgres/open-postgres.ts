@@ -18,7 +18,7 @@ export interface PostgresOptions {
 /** Throws `config` for a database that can't be used, `unavailable` for what may pass. No message has the URL's password. */
 export async function openPostgres({ answerTimeoutMs = ANSWER_TIMEOUT_MS, ...options }: PostgresOptions): Promise<Db> {
   await migratePostgresAt(options);
-  return new Kysely<Schema>({ dialect: postgresDialect(openPool(options.url, answerTimeoutMs)) });
+  return new Kysely<Schema>({ dialect: postgresDialect(openPool(options.url, { answerTimeoutMs })) });
 }
 
 /** Throws as openPostgres. */
@@ -47,14 +47,21 @@ export async function openPostgresReader(url: string): Promise<Db> {
 }
 
 const MAX_CONNECTIONS = 10;
-/** For a free connection too. */
 const CONNECT_TIMEOUT_MS = 10_000;
-/** Of a statement, in case the network hangs; longer than statement_timeout. */
+/** Longer than statement_timeout. */
 const ANSWER_TIMEOUT_MS = 40_000;
 const IDLE_MS = 60_000;
 
+export interface PoolLimits {
+  readonly maxConnections?: number;
+  /** For a free connection too. */
+  readonly connectTimeoutMs?: number;
+  /** Of a statement, in case the network hangs; default: none. */
+  readonly answerTimeoutMs?: number;
+}
+
 /** Its connections are opened as they are needed. */
-export function openPool(url: string, answerTimeoutMs?: number): pg.Pool {
+export function openPool(url: string, limits: PoolLimits = {}): pg.Pool {
   const types = new pg.TypeOverrides();
   // Sums and counters stay below 2^53.
   types.setTypeParser(pg.types.builtins.INT8, Number);
@@ -65,9 +72,9 @@ export function openPool(url: string, answerTimeoutMs?: number): pg.Pool {
     Client: ClosingClient,
     connectionString: url,
     types,
-    max: MAX_CONNECTIONS,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    ...(answerTimeoutMs !== undefined && { query_timeout: answerTimeoutMs }),
+    max: limits.maxConnections ?? MAX_CONNECTIONS,
+    connectionTimeoutMillis: limits.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
+    ...(limits.answerTimeoutMs !== undefined && { query_timeout: limits.answerTimeoutMs }),
     idleTimeoutMillis: IDLE_MS,
     keepAlive: true,
     application_name: "whcb",

@@ -128,9 +128,17 @@ CREATE TABLE callbacks (
   created_at bigint NOT NULL,
   repaired_at bigint NOT NULL,
   replay_requested_at bigint NOT NULL DEFAULT 0,
-  deleted_at bigint
+  deleted_at bigint,
+  owner text COLLATE "C",
+  fence bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 70);
 CREATE UNIQUE INDEX callbacks_name ON callbacks (name) WHERE deleted_at IS NULL;
+CREATE INDEX callbacks_owned ON callbacks (owner) WHERE owner IS NOT NULL;
+
+CREATE TABLE dispatchers (
+  id text COLLATE "C" PRIMARY KEY,
+  expires_at timestamptz NOT NULL
+) WITH (fillfactor = 50);
 
 CREATE TABLE endpoints (
   callback_key bigint PRIMARY KEY REFERENCES callbacks (key),

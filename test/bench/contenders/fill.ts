@@ -89,6 +89,7 @@ async function attemptAll(
     endpoints: [],
     closedOutages: [],
     mails: [],
+    fences: new Map(),
     policy: DEFAULT_RETRY_POLICY,
   });
 }

@@ -35,6 +35,7 @@ export async function recordAttempts(
     endpoints: outage === null ? [] : [{ callbackId: first.callbackId, endpoint: NEW_ENDPOINT, outage }],
     closedOutages: [],
     mails: [],
+    fences: new Map(),
     policy: DEFAULT_RETRY_POLICY,
   });
 }

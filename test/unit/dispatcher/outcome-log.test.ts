@@ -10,25 +10,26 @@ const state = (recovery: number) => ({ callbackId: "A", endpoint: { ...NEW_ENDPO
 describe("an outcome log", () => {
   it("gives what has gathered as one group, the last state of each endpoint in it", () => {
     const log = new OutcomeLog(POLICY);
-    log.addAttempt(outcome(1));
-    log.changeEndpoint(state(1));
-    log.addAttempt(outcome(2));
-    log.changeEndpoint(state(2));
+    log.addAttempt(outcome(1), 0);
+    log.changeEndpoint(state(1), 0);
+    log.addAttempt(outcome(2), 0);
+    log.changeEndpoint(state(2), 0);
     expect(log.next()).toEqual({
       attempts: [outcome(1), outcome(2)],
       holdings: [],
       endpoints: [state(2)],
       closedOutages: [],
       mails: [],
+      fences: new Map([["A", 0]]),
       policy: POLICY,
     });
   });
 
   it("offers a group that couldn't be committed again before what came later", () => {
     const log = new OutcomeLog(POLICY);
-    log.addAttempt(outcome(1));
+    log.addAttempt(outcome(1), 0);
     const first = log.next();
-    log.addAttempt(outcome(2));
+    log.addAttempt(outcome(2), 0);
     expect(log.size).toBe(2);
     expect(log.next()).toEqual(first);
     log.committed();
@@ -38,11 +39,37 @@ describe("an outcome log", () => {
     expect(log.isEmpty).toBe(true);
   });
 
+  it("keeps outcomes of one callback apart that have different fences, in their order", () => {
+    const log = new OutcomeLog(POLICY);
+    log.addAttempt(outcome(1), 7);
+    log.addAttempt({ ...outcome(2), callbackId: "B" }, 1);
+    log.addAttempt(outcome(3), 8);
+    log.addAttempt(outcome(4), 7);
+    expect([log.size, log.hasUncommitted("A"), log.hasUncommitted("B")]).toEqual([4, true, true]);
+    const groups = [];
+    for (let group = log.next(); group; group = log.next()) {
+      groups.push([group.attempts.map(({ callSeq }) => callSeq), [...group.fences]]);
+      log.committed();
+    }
+    expect(groups).toEqual([
+      [
+        [1, 2],
+        [
+          ["A", 7],
+          ["B", 1],
+        ],
+      ],
+      [[3], [["A", 8]]],
+      [[4], [["A", 7]]],
+    ]);
+    expect(log.isEmpty).toBe(true);
+  });
+
   it("knows of which callbacks something isn't committed yet", () => {
     const log = new OutcomeLog(POLICY);
-    log.addAttempt(outcome(1));
+    log.addAttempt(outcome(1), 0);
     log.next();
-    log.changeEndpoint({ ...state(1), callbackId: "B" });
+    log.changeEndpoint({ ...state(1), callbackId: "B" }, 0);
     expect(["A", "B", "C"].map((id) => log.hasUncommitted(id))).toEqual([true, true, false]);
     log.committed();
     expect(["A", "B"].map((id) => log.hasUncommitted(id))).toEqual([false, true]);
@@ -50,7 +77,7 @@ describe("an outcome log", () => {
 
   it("isn't empty while only an endpoint's state waits", () => {
     const log = new OutcomeLog(POLICY);
-    log.changeEndpoint(state(1));
+    log.changeEndpoint(state(1), 0);
     expect([log.isEmpty, log.size]).toEqual([false, 0]);
   });
 });

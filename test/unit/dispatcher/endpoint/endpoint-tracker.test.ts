@@ -13,7 +13,7 @@ const OUTAGE = { id: "OLD", startedAt: 0, failedCalls: 1, quietSince: MINUTE };
 function aTracker(endpoint: Partial<Endpoint> = {}, outage: typeof OUTAGE | null = OUTAGE) {
   const log = new OutcomeLog(POLICY);
   const callback = { ...someSettings(), id: "A", createdAt: 0, updatedAt: 0, repairedAt: 0, replayRequestedAt: 0 };
-  const record = { callback, endpoint: { ...NEW_ENDPOINT, ...endpoint }, outage, pendingCalls: 0, nextDueAt: null };
+  const record = { callback, fence: 0, endpoint: { ...NEW_ENDPOINT, ...endpoint }, outage, pendingCalls: 0, nextDueAt: null };
   const random = { fraction: () => 0.5, bytes: (count: number) => new Uint8Array(count) };
   const clock = new VirtualClock(10 * MINUTE);
   return { log, tracker: new EndpointTracker(record, { log, policy: POLICY, random, clock, maxInFlight: 64 }) };

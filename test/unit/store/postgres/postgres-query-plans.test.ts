@@ -129,7 +129,11 @@ const usual: readonly (readonly [string, string, () => Promise<unknown>])[] = [
       ]),
   ],
   ["findCall", "calls_id_key", () => findCall(db, "CB1", "A")],
-  ["expireRetries", "calls_expiring", () => expireRetries(db, [{ callbackId: "CB1", firstFailedBefore: NOW + 100 }], 100)],
+  [
+    "expireRetries",
+    "calls_expiring",
+    () => expireRetries(db, [{ callbackId: "CB1", firstFailedBefore: NOW + 100, fence: 0 }], 100),
+  ],
   ["markCalls", "calls_id_key", () => markCalls(db, { callbackId: "CB1", callIds: ["call 999998"], status: "SUCCESS" }, NOW)],
   ["switching retries on", "calls_listed", () => switchRetriesOn(db, 50, NOW + 10 * CALLS, POLICY)],
   ["nextMailAt", "mails_owed", () => mailStore(db).nextMailAt()],

@@ -81,7 +81,7 @@ const usual: readonly (readonly [string, string, () => Promise<unknown>])[] = [
   ["fetchHeld", "calls_held", () => fetchHeld(db, [READ])],
   ["readOutageProgress", "calls_listed", () => readOutageProgress(db, [{ callbackId: "CB", since: NOW }])],
   ["findCall", "sqlite_autoindex_calls_1", () => findCall(db, "CB", "A")],
-  ["expireRetries", "calls_expiring", () => expireRetries(db, [{ callbackId: "CB", firstFailedBefore: NOW }], 100)],
+  ["expireRetries", "calls_expiring", () => expireRetries(db, [{ callbackId: "CB", firstFailedBefore: NOW, fence: 0 }], 100)],
   ["markCalls", "sqlite_autoindex_calls_1", () => markCalls(db, { callbackId: "CB", callIds: [], status: "SUCCESS" }, NOW)],
   ["switching retries on", "calls_listed", () => switchRetriesOn(db, 1, NOW, POLICY)],
   ["switching retries off", "calls_due", () => switchRetriesOff(db, 1, NOW)],

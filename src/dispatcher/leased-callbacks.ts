@@ -1,0 +1,211 @@
+/** What a dispatcher owns on a database that it shares with others (docs/dispatcher.md, Ownership). */
+import type { Clock } from "../platform/clock.js";
+import type { Logger } from "../platform/logger.js";
+import { type Random, timeOrderedId } from "../platform/random.js";
+import { LEASE_MS, type LeaseStore } from "../store/nodes/node-store.js";
+import type { Ownership } from "./ownership.js";
+import { RunLoop } from "./run-loop.js";
+
+export interface LeaseHolder {
+  /** Their state is to be read. */
+  taken(callbackIds: Iterable<string>): void;
+  /** Everything: it must be forgotten at once. */
+  lostAll(): void;
+  /** Nothing to do, and nothing in flight or uncommitted. */
+  isIdle(callbackId: string): boolean;
+  /** Sends nothing more, and releases it once nothing is in flight or uncommitted. */
+  leave(callbackId: string): void;
+}
+
+export interface LeasedCallbacksDeps {
+  readonly leases: LeaseStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly holder: LeaseHolder;
+}
+
+const RENEW_MS = 5_000;
+/** A send may begin this long after it was checked. */
+const MARGIN_MS = 3_000;
+/** An idle callback may soon have work again. */
+const IDLE_MS = 30_000;
+/** Callbacks per step. */
+const CHUNK = 500;
+/** Between two steps that take callbacks, at least. */
+const PAUSE_MS = 20;
+/** When another's lease ends, it is up to the others to notice. */
+const EXPIRED_MS = 100;
+
+export class LeasedCallbacks implements Ownership {
+  readonly #deps: LeasedCallbacksDeps;
+  readonly #loop: RunLoop;
+  /** null: it has no lease. */
+  #id: string | null = null;
+  /** These two by the monotonic clock. */
+  #trustedUntil = Number.NEGATIVE_INFINITY;
+  #renewAt = Number.NEGATIVE_INFINITY;
+  readonly #fences = new Map<string, number>();
+  readonly #idleSince = new Map<string, number>();
+  readonly #leaving = new Set<string>();
+  /** Given back here, not yet in the store. */
+  readonly #released = new Set<string>();
+  readonly #wanted = new Set<string>();
+  /** Whatever is free is wanted. */
+  #wantsAny = false;
+  /** The store may have more for it than it knows: an answer was lost. */
+  #isUnsure = false;
+  #isRetired = false;
+
+  constructor(deps: LeasedCallbacksDeps) {
+    this.#deps = deps;
+    const { clock, logger } = deps;
+    this.#loop = new RunLoop(() => this.tick(), {
+      clock,
+      pollMs: RENEW_MS,
+      onError: (error) => logger.error({ err: error }, "The lease on the database can't be renewed; trying again"),
+    });
+  }
+
+  isTrusted(): boolean {
+    return this.#deps.clock.monotonicMs() < this.#trustedUntil;
+  }
+
+  fenceOf(callbackId: string): number | null {
+    return this.#fences.get(callbackId) ?? null;
+  }
+
+  want(callbackIds: Iterable<string>): void {
+    for (const id of callbackIds) this.#wanted.add(id);
+    this.#loop.wake();
+  }
+
+  release(callbackId: string): void {
+    if (!this.#fences.has(callbackId)) return;
+    this.lose(callbackId);
+    this.#released.add(callbackId);
+    this.#loop.wake();
+  }
+
+  lose(callbackId: string): void {
+    this.#fences.delete(callbackId);
+    this.#idleSince.delete(callbackId);
+    this.#leaving.delete(callbackId);
+  }
+
+  start(): void {
+    this.#loop.start();
+  }
+
+  retire(): void {
+    this.#isRetired = true;
+    for (const id of [...this.#fences.keys()]) this.#giveBack(id);
+  }
+
+  async stop(): Promise<void> {
+    await this.#loop.stop();
+    const id = this.#id;
+    this.#loseAll();
+    if (id !== null) await this.#deps.leases.endLease(id);
+  }
+
+  /** Resolves with when it is to be renewed, or something can be taken. */
+  async tick(): Promise<number> {
+    const { clock } = this.#deps;
+    if (clock.monotonicMs() >= this.#renewAt) await this.#renew();
+    await this.#storeReleases();
+    const isDone = await this.#take();
+    const leftMs = Math.max(0, this.#renewAt - clock.monotonicMs());
+    return clock.now() + (isDone ? leftMs : Math.min(leftMs, PAUSE_MS));
+  }
+
+  async #renew(): Promise<void> {
+    const { clock, leases, random, logger } = this.#deps;
+    if (this.#id === null) {
+      const id = timeOrderedId(clock.now(), random);
+      await leases.startLease(id);
+      this.#id = id;
+    }
+    const began = clock.monotonicMs();
+    const state = await leases.renewLease(this.#id);
+    if (state === null) {
+      logger.warn({ callbacks: this.#fences.size }, "The lease on the database had ended; starting again with a new one");
+      this.#loseAll();
+      return;
+    }
+    this.#trustedUntil = began + LEASE_MS - MARGIN_MS;
+    this.#renewAt = began + Math.min(RENEW_MS, Math.max(EXPIRED_MS, state.nextExpiryMs ?? RENEW_MS));
+    this.#wantsAny = true;
+    if (this.#isUnsure) await this.#adopt(this.#id);
+    this.#releaseIdle(began);
+    this.#giveBackSurplus(state.share);
+  }
+
+  /** What was taken by a query whose answer was lost. */
+  async #adopt(id: string): Promise<void> {
+    const owned = await this.#deps.leases.listOwned(id);
+    this.#isUnsure = false;
+    this.#add([...owned].filter(([callbackId]) => !this.#released.has(callbackId)));
+  }
+
+  #add(taken: Iterable<readonly [string, number]>): void {
+    const added = [...taken].filter(([id, fence]) => this.#fences.get(id) !== fence);
+    for (const [id, fence] of added) this.#fences.set(id, fence);
+    if (added.length > 0) this.#deps.holder.taken(added.map(([id]) => id));
+  }
+
+  #releaseIdle(now: number): void {
+    for (const id of [...this.#fences.keys()]) {
+      if (!this.#deps.holder.isIdle(id)) this.#idleSince.delete(id);
+      else if (!this.#idleSince.has(id)) this.#idleSince.set(id, now);
+      else if (now - (this.#idleSince.get(id) ?? now) >= IDLE_MS) this.release(id);
+    }
+  }
+
+  /** Idle ones first. */
+  #giveBackSurplus(share: number): void {
+    const kept = [...this.#fences.keys()].filter((id) => !this.#leaving.has(id));
+    const byUse = [...kept.filter((id) => this.#deps.holder.isIdle(id)), ...kept.filter((id) => !this.#deps.holder.isIdle(id))];
+    for (const id of byUse.slice(0, Math.max(0, kept.length - share))) this.#giveBack(id);
+  }
+
+  #giveBack(callbackId: string): void {
+    if (this.#deps.holder.isIdle(callbackId)) this.release(callbackId);
+    else {
+      this.#leaving.add(callbackId);
+      this.#deps.holder.leave(callbackId);
+    }
+  }
+
+  async #storeReleases(): Promise<void> {
+    if (this.#id === null || this.#released.size === 0) return;
+    const ids = [...this.#released];
+    await this.#deps.leases.releaseCallbacks(this.#id, ids);
+    for (const id of ids) this.#released.delete(id);
+  }
+
+  /** False: there may be more. */
+  async #take(): Promise<boolean> {
+    const wanted = this.#wantsAny ? undefined : [...this.#wanted];
+    if (this.#id === null || this.#isRetired || !this.isTrusted() || wanted?.length === 0) return true;
+    this.#wanted.clear();
+    this.#wantsAny = true;
+    this.#isUnsure = true;
+    const { fences, hasMore } = await this.#deps.leases.takeCallbacks(this.#id, CHUNK, wanted);
+    this.#isUnsure = false;
+    this.#wantsAny = hasMore;
+    this.#add(fences);
+    // Reports that come at once are answered together.
+    await this.#deps.clock.sleepUntil(this.#deps.clock.now() + PAUSE_MS);
+    return !hasMore;
+  }
+
+  #loseAll(): void {
+    this.#id = null;
+    this.#trustedUntil = Number.NEGATIVE_INFINITY;
+    this.#renewAt = Number.NEGATIVE_INFINITY;
+    for (const tracked of [this.#fences, this.#idleSince, this.#leaving, this.#released, this.#wanted]) tracked.clear();
+    this.#isUnsure = false;
+    this.#deps.holder.lostAll();
+  }
+}

@@ -1,0 +1,103 @@
+/** Which dispatcher owns which callback (docs/dispatcher.md, Ownership). On PostgreSQL only: one process owns a SQLite file. */
+import { type RawBuilder, sql } from "kysely";
+import { lockLiveCallbacks } from "../callbacks/callback-row.js";
+import { isActive } from "../outcomes/endpoints.js";
+import type { Db } from "../schema.js";
+import { listOf } from "../sql/batches.js";
+import { transact } from "../sql/transactions.js";
+import { LEASE_MS, type LeaseStore, type TakenCallbacks } from "./node-store.js";
+
+export function leaseStore(db: Db): LeaseStore {
+  return {
+    async startLease(dispatcherId) {
+      await sql`INSERT INTO dispatchers (id, expires_at) VALUES (${dispatcherId}, ${expiry})`.execute(db);
+    },
+
+    async renewLease(dispatcherId) {
+      // Each on its own: two that end each other's lease would wait for each other.
+      const renewed = await sql`UPDATE dispatchers SET expires_at = ${expiry} WHERE id = ${dispatcherId} RETURNING id`.execute(
+        db,
+      );
+      if (renewed.rows.length === 0) return null;
+      await sql`
+        DELETE FROM dispatchers WHERE id IN (
+          SELECT id FROM dispatchers WHERE expires_at <= clock_timestamp() FOR UPDATE SKIP LOCKED)`.execute(db);
+      const { rows } = await sql<{ living: number; owned: number; next_expiry_ms: number | null }>`
+        SELECT count(*) AS living, (SELECT count(*) FROM callbacks WHERE ${hasLivingOwner}) AS owned,
+          floor(extract(epoch FROM min(expires_at) FILTER (WHERE id <> ${dispatcherId}) - clock_timestamp()) * 1000)::bigint AS next_expiry_ms
+        FROM dispatchers`.execute(db);
+      const { living = 1, owned = 0, next_expiry_ms: nextExpiryMs = null } = rows[0] ?? {};
+      return { share: Math.ceil(owned / Math.max(1, living)), nextExpiryMs };
+    },
+
+    async endLease(dispatcherId) {
+      await sql`DELETE FROM dispatchers WHERE id = ${dispatcherId}`.execute(db);
+    },
+
+    takeCallbacks: (dispatcherId, limit, callbackIds) => takeCallbacks(db, dispatcherId, limit, callbackIds),
+
+    async listOwned(dispatcherId) {
+      const { rows } = await sql<{ id: string; fence: number }>`
+        SELECT id, fence FROM callbacks WHERE owner = ${dispatcherId}`.execute(db);
+      return new Map(rows.map(({ id, fence }) => [id, fence]));
+    },
+
+    releaseCallbacks: (dispatcherId, callbackIds) =>
+      transact(db, async (trx) => {
+        await lockLiveCallbacks(trx, callbackIds);
+        await sql`
+          UPDATE callbacks SET owner = NULL
+          WHERE owner = ${dispatcherId} AND id IN (SELECT batch.value FROM ${listOf(callbackIds, "text")})`.execute(trx);
+      }),
+  };
+}
+
+const expiry = sql`clock_timestamp() + ${sql.lit(LEASE_MS)} * interval '1 millisecond'`;
+
+/** An id that isn't in the table never comes back. */
+const hasLivingOwner = sql`owner IN (SELECT id FROM dispatchers)`;
+
+interface TakeRow {
+  readonly wanted: number;
+  /** JSON: [id, fence] each. */
+  readonly taken: string;
+}
+
+/**
+ * The fence is compared again under the lock: another dispatcher, unknown to this snapshot, may have taken the callback meanwhile. Those
+ * that are locked are left out, so that nobody waits.
+ */
+async function takeCallbacks(
+  db: Db,
+  dispatcherId: string,
+  limit: number,
+  callbackIds?: readonly string[],
+): Promise<TakenCallbacks> {
+  const which: RawBuilder<unknown> =
+    callbackIds === undefined ? sql`` : sql`AND id IN (SELECT batch.value FROM ${listOf(callbackIds, "text")})`;
+  const { rows } = await transact(db, (trx) =>
+    sql<TakeRow>`
+      WITH free AS MATERIALIZED (
+        SELECT key, fence FROM callbacks
+        WHERE deleted_at IS NULL AND (owner IS NULL OR NOT ${hasLivingOwner}) AND ${isActive} ${which}),
+      counts AS MATERIALIZED (
+        SELECT (SELECT count(*) FROM free) AS free, (SELECT count(*) FROM dispatchers) AS living,
+          (SELECT count(*) FROM callbacks WHERE ${hasLivingOwner}) AS owned,
+          (SELECT count(*) FROM callbacks WHERE owner = ${dispatcherId}) AS own),
+      share AS MATERIALIZED (
+        SELECT greatest(0, least(free, ceil((free + owned)::numeric / greatest(1, living)) - own))::bigint AS wanted FROM counts
+        WHERE EXISTS (SELECT 1 FROM dispatchers WHERE id = ${dispatcherId})),
+      locked AS MATERIALIZED (
+        SELECT callbacks.key FROM free JOIN callbacks ON callbacks.key = free.key AND callbacks.fence = free.fence
+        LIMIT (SELECT least(wanted, ${limit}) FROM share) FOR NO KEY UPDATE OF callbacks SKIP LOCKED),
+      taken AS (
+        UPDATE callbacks SET owner = ${dispatcherId}, fence = fence + 1 FROM locked WHERE callbacks.key = locked.key
+        RETURNING id, fence)
+      SELECT wanted, (SELECT coalesce(json_agg(json_build_array(id, fence)), '[]')::text FROM taken) AS taken FROM share`.execute(
+      trx,
+    ),
+  );
+  const { wanted, taken } = rows[0] ?? { wanted: 0, taken: "[]" };
+  const fences = new Map<string, number>(JSON.parse(taken));
+  return { fences, hasMore: wanted > fences.size };
+}

@@ -1,0 +1,48 @@
+/** What the nodes that share a PostgreSQL database agree on through it (docs/dispatcher.md, Ownership). */
+
+export interface NodeStore extends LeaseStore, Signals {
+  /** The database's clock, epoch ms. */
+  readTime(): Promise<number>;
+}
+
+export interface LeaseStore {
+  /** Under a new id: one whose lease was lost isn't used again. */
+  startLease(dispatcherId: string): Promise<void>;
+  /**
+   * For LEASE_MS. null: it had ended, and others may have taken what it owned. Ends those that have expired; until then a dispatcher still
+   * owns what it has, and may renew.
+   */
+  renewLease(dispatcherId: string): Promise<LeaseState | null>;
+  /** What it owned is free at once. */
+  endLease(dispatcherId: string): Promise<void>;
+  /** Atomic. Callbacks with something to do and no living owner, up to this dispatcher's share of all. Default: any. */
+  takeCallbacks(dispatcherId: string, limit: number, callbackIds?: readonly string[]): Promise<TakenCallbacks>;
+  /** With their fences, by callback id. */
+  listOwned(dispatcherId: string): Promise<ReadonlyMap<string, number>>;
+  /** Atomic. Those that it still owns. */
+  releaseCallbacks(dispatcherId: string, callbackIds: readonly string[]): Promise<void>;
+}
+
+export interface LeaseState {
+  /** How many callbacks one dispatcher owns if all own as many, rounded up. */
+  readonly share: number;
+  /** When the first of the others expires, if it isn't renewed; null: there is none. */
+  readonly nextExpiryMs: number | null;
+}
+
+export interface TakenCallbacks {
+  /** By callback id: larger than that of any earlier owner. */
+  readonly fences: ReadonlyMap<string, number>;
+  /** More of its share is free: beyond `limit`, or locked at this moment. */
+  readonly hasMore: boolean;
+}
+
+export interface Signals {
+  /** After a commit. Returns at once. */
+  announce(): void;
+  /** Until the store is closed: another node has announced something, or may have. */
+  listen(handler: () => void): void;
+  close(): Promise<void>;
+}
+
+export const LEASE_MS = 15_000;

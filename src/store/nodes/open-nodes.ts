@@ -1,0 +1,33 @@
+import { randomUUID } from "node:crypto";
+import { Kysely, sql } from "kysely";
+import type { Clock } from "../../platform/clock.js";
+import { openPool } from "../postgres/open-postgres.js";
+import { postgresDialect } from "../postgres/postgres-dialect.js";
+import type { Schema } from "../schema.js";
+import { leaseStore } from "./leases.js";
+import type { NodeStore } from "./node-store.js";
+import { openSignals } from "./signals.js";
+
+const MAX_CONNECTIONS = 2;
+/** Well within the lease. */
+const TIMEOUT_MS = 4_000;
+
+/** With connections of its own: a busy store must not end a lease. */
+export function openNodeStore(url: string, clock: Clock): NodeStore {
+  const pool = openPool(url, { maxConnections: MAX_CONNECTIONS, connectTimeoutMs: TIMEOUT_MS, answerTimeoutMs: TIMEOUT_MS });
+  const db = new Kysely<Schema>({ dialect: postgresDialect(pool) });
+  const signals = openSignals({ pool, url, nodeId: randomUUID(), clock });
+  return {
+    ...leaseStore(db),
+    ...signals,
+    async readTime() {
+      const { rows } = await sql<{ now: number }>`
+        SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now`.execute(db);
+      return rows[0]?.now ?? clock.now();
+    },
+    async close() {
+      await signals.close();
+      await db.destroy();
+    },
+  };
+}

@@ -1,0 +1,90 @@
+/**
+ * LISTEN/NOTIFY: wakes the other nodes. Only a hint: whoever misses one finds the work by polling, such as behind a pooler in transaction
+ * mode. In the transaction of a change, NOTIFY would make all commits wait for each other.
+ */
+import pg from "pg";
+import type { Clock } from "../../platform/clock.js";
+import type { Signals } from "./node-store.js";
+
+export interface SignalsDeps {
+  /** For announcements. */
+  readonly pool: pg.Pool;
+  readonly url: string;
+  /** Differs from that of all other nodes. */
+  readonly nodeId: string;
+  readonly clock: Clock;
+}
+
+const CHANNEL = "whcb_work";
+/** Between two announcements, at least. */
+const COALESCE_MS = 10;
+/** A connection may be dead without an error. */
+const CHECK_MS = 10_000;
+const ANSWER_TIMEOUT_MS = 5_000;
+const RECONNECT_MS = 1_000;
+
+export function openSignals({ pool, url, nodeId, clock }: SignalsDeps): Signals {
+  const closing = new AbortController();
+  const sleep = (ms: number, signal = closing.signal) => clock.sleepUntil(clock.now() + ms, signal);
+  let isAnnounced = false;
+  let isAnnouncing = false;
+  let listening: Promise<void> = Promise.resolve();
+
+  const announceAll = async () => {
+    isAnnouncing = true;
+    while (isAnnounced && !closing.signal.aborted) {
+      isAnnounced = false;
+      await pool.query("SELECT pg_notify($1, $2)", [CHANNEL, nodeId]).catch(() => undefined);
+      await sleep(COALESCE_MS);
+    }
+    isAnnouncing = false;
+  };
+
+  /** Until the connection is lost. */
+  const listenOnce = async (handler: () => void) => {
+    const lost = new AbortController();
+    const end = () => lost.abort();
+    closing.signal.addEventListener("abort", end);
+    const client = new pg.Client({
+      connectionString: url,
+      connectionTimeoutMillis: ANSWER_TIMEOUT_MS,
+      query_timeout: ANSWER_TIMEOUT_MS,
+      keepAlive: true,
+      application_name: "whcb listener",
+    });
+    client.on("error", end).on("end", end);
+    client.on("notification", ({ payload }) => void (payload === nodeId || handler()));
+    try {
+      await client.connect();
+      await client.query(`LISTEN ${CHANNEL}`);
+      // Something may have been announced before.
+      handler();
+      for (await sleep(CHECK_MS, lost.signal); !lost.signal.aborted; await sleep(CHECK_MS, lost.signal))
+        await client.query("SELECT 1");
+    } finally {
+      closing.signal.removeEventListener("abort", end);
+      // A dead connection would keep it waiting.
+      void client.end().catch(() => undefined);
+    }
+  };
+
+  return {
+    announce() {
+      isAnnounced = true;
+      if (!isAnnouncing) void announceAll();
+    },
+    listen(handler) {
+      const run = async () => {
+        while (!closing.signal.aborted) {
+          await listenOnce(handler).catch(() => undefined);
+          await sleep(RECONNECT_MS);
+        }
+      };
+      listening = run();
+    },
+    async close() {
+      closing.abort();
+      await listening;
+    },
+  };
+}

@@ -1,0 +1,244 @@
+/**
+ * Which of several dispatchers on one PostgreSQL database owns which callbacks, by the database's clock.
+ * Covers: src/store/nodes/leases.ts, src/store/nodes/open-nodes.ts
+ */
+import { beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { Callback } from "../../src/domain/callback.js";
+import type { NodeStore } from "../../src/store/nodes/node-store.js";
+import type { Store } from "../../src/store/store.js";
+import { aCallback, accept, aGroup, anEndpoint, callOf, MINUTE, NOW } from "../contract/store-support.js";
+import { ACCEPTED, anAttempt } from "../support/builders.js";
+import { createDatabase, type TestDatabase } from "../support/postgres/databases.js";
+
+let database: TestDatabase;
+let stores: readonly [Store, Store];
+let nodes: readonly [NodeStore, NodeStore];
+
+beforeAll(async () => {
+  database = await createDatabase("leases");
+  stores = [await database.openStore(), await database.openStore()];
+  nodes = [nodesOf(stores[0]), nodesOf(stores[1])];
+});
+beforeEach(() => database.clear());
+
+function nodesOf(store: Store): NodeStore {
+  if (store.nodes === null) throw new Error("several nodes may share PostgreSQL");
+  return store.nodes;
+}
+
+async function withWork(count: number): Promise<Callback[]> {
+  const callbacks = [];
+  for (let index = 0; index < count; index += 1) {
+    const callback = await aCallback(stores[0], { retriesEnabled: true });
+    await accept(stores[0], callback, [`${callback.id} call`]);
+    callbacks.push(callback);
+  }
+  return callbacks;
+}
+
+const start = async (...ids: string[]) => {
+  for (const id of ids) await nodes[0].startLease(id);
+};
+const expire = (id: string) =>
+  database.query("UPDATE dispatchers SET expires_at = clock_timestamp() - interval '1 ms' WHERE id = $1", [id]);
+const take = async (id: string, limit = 100, ids?: readonly string[]) =>
+  (await nodes[0].takeCallbacks(id, limit, ids)).fences.size;
+const ownerOf = async ({ id }: Callback) =>
+  (await database.query<{ owner: string | null; fence: string }>("SELECT owner, fence FROM callbacks WHERE id = $1", [id]))[0];
+
+describe("a lease", () => {
+  it("lasts 15 seconds after its renewal, by the database's clock", async () => {
+    await start("A", "B");
+    expect(await nodes[1].renewLease("A")).toMatchObject({ share: 0 });
+    const { nextExpiryMs } = (await nodes[0].renewLease("B")) ?? {};
+    expect(nextExpiryMs).toBeGreaterThan(14_000);
+    expect(nextExpiryMs).toBeLessThanOrEqual(15_000);
+  });
+
+  it("that has expired is renewed as long as no other dispatcher has ended it", async () => {
+    await start("A", "B");
+    await expire("A");
+    expect(await nodes[0].renewLease("A")).not.toBeNull();
+    await expire("A");
+    await nodes[1].renewLease("B");
+    expect(await nodes[0].renewLease("A")).toBeNull();
+  });
+});
+
+describe("a callback", () => {
+  it("is taken if it has something to do, and by one dispatcher", async () => {
+    await start("A", "B");
+    const [callback] = await withWork(1);
+    await aCallback(stores[0]);
+    if (callback === undefined) throw new Error("one was created");
+    expect(await nodes[0].takeCallbacks("A", 100)).toEqual({ fences: new Map([[callback.id, 1]]), hasMore: false });
+    expect(await nodes[1].takeCallbacks("B", 100)).toEqual({ fences: new Map(), hasMore: false });
+    expect(await ownerOf(callback)).toEqual({ owner: "A", fence: "1" });
+  });
+
+  it("is taken again, with a larger fence, once it is released or its owner's lease has ended", async () => {
+    await start("A", "B");
+    const [callback] = await withWork(1);
+    if (callback === undefined) throw new Error("one was created");
+    await take("A");
+    await nodes[0].releaseCallbacks("B", [callback.id]);
+    expect(await take("B")).toBe(0);
+    await nodes[0].releaseCallbacks("A", [callback.id]);
+    expect(await nodes[1].takeCallbacks("B", 100)).toEqual({ fences: new Map([[callback.id, 2]]), hasMore: false });
+    await nodes[1].endLease("B");
+    expect(await nodes[0].takeCallbacks("A", 100)).toEqual({ fences: new Map([[callback.id, 3]]), hasMore: false });
+    await expire("A");
+    await start("B");
+    expect(await take("B")).toBe(0);
+    await nodes[1].renewLease("B");
+    expect(await take("B")).toBe(1);
+    expect(await ownerOf(callback)).toEqual({ owner: "B", fence: "4" });
+  });
+
+  it("isn't taken by a dispatcher without a lease", async () => {
+    await withWork(1);
+    expect(await take("A")).toBe(0);
+  });
+
+  it.each([
+    ["a call that is due", async (callback: Callback) => attemptFailing(callback, null)],
+    ["an open outage", async (callback: Callback) => attemptFailing(callback, anOutage)],
+    ["a recovery", async (callback: Callback) => recover(callback)],
+  ])("has something to do with %s", async (_, arrange) => {
+    await start("A");
+    await arrange(await aCallback(stores[0], { retriesEnabled: true }));
+    expect(await take("A")).toBe(1);
+  });
+});
+
+const anOutage = { id: "O1", startedAt: NOW, failedCalls: 1, quietSince: null };
+
+async function attemptFailing(callback: Callback, outage: typeof anOutage | null): Promise<void> {
+  await accept(stores[0], callback, ["A"]);
+  await stores[0].markCalls(callback.id, ["A"], "SUCCESS", NOW);
+  if (outage) return commitEndpoint(callback, anEndpoint(), outage);
+  await stores[0].markCalls(callback.id, ["A"], "FAILED", NOW);
+  await stores[0].requestReplays(callback.id, { id: "R", by: null, selection: { callIds: ["A"] } }, NOW);
+}
+
+const recover = (callback: Callback) => commitEndpoint(callback, anEndpoint({ state: "recovering" }), null);
+
+async function commitEndpoint(callback: Callback, endpoint: ReturnType<typeof anEndpoint>, outage: typeof anOutage | null) {
+  await stores[0].commitOutcomes(aGroup({ endpoints: [{ callbackId: callback.id, endpoint, outage }] }));
+}
+
+describe("callbacks", () => {
+  it("are spread evenly, the odd one to either", async () => {
+    await start("A", "B");
+    const callbacks = await withWork(7);
+    expect(await take("A", 100)).toBe(4);
+    expect(await take("A", 100)).toBe(0);
+    expect(await take("B", 100)).toBe(3);
+    expect(await nodes[0].renewLease("A")).toMatchObject({ share: 4 });
+    await start("C");
+    expect(await nodes[0].renewLease("A")).toMatchObject({ share: 3 });
+    await nodes[0].releaseCallbacks(
+      "A",
+      callbacks.map(({ id }) => id),
+    );
+    expect(await take("C")).toBe(3);
+    expect(await take("B")).toBe(0);
+    expect(await take("A")).toBe(1);
+  });
+
+  it("are taken at most `limit` at once, and only the named ones", async () => {
+    await start("A");
+    const callbacks = await withWork(5);
+    expect(await nodes[0].takeCallbacks("A", 2)).toMatchObject({ hasMore: true });
+    expect(await take("A", 100, [callbacks[4]?.id ?? "", "nope"])).toBe(1);
+    expect(await nodes[0].takeCallbacks("A", 100)).toMatchObject({ hasMore: false });
+  });
+
+  it("are each taken by one of two dispatchers that take at the same moment", async () => {
+    await start("A", "B");
+    await withWork(40);
+    const taken: string[] = [];
+    for (let round = 0; taken.length < 40 && round < 20; round += 1) {
+      const both = await Promise.all([nodes[0].takeCallbacks("A", 7), nodes[1].takeCallbacks("B", 7)]);
+      taken.push(...both.flatMap(({ fences }) => [...fences.keys()]));
+    }
+    expect([taken.length, new Set(taken).size]).toEqual([40, 40]);
+  });
+
+  it("that are locked at this moment are left out, and wanted again", async () => {
+    await start("A");
+    const [callback] = await withWork(2);
+    const client = await database.connect();
+    await client.query("BEGIN");
+    await client.query("SELECT 1 FROM callbacks WHERE id = $1 FOR NO KEY UPDATE", [callback?.id]);
+    const { fences, hasMore } = await nodes[0].takeCallbacks("A", 100);
+    await client.query("ROLLBACK");
+    expect([fences.size, hasMore]).toEqual([1, true]);
+  });
+});
+
+describe("what a dispatcher writes under a stale fence", () => {
+  it("is rejected for that callback alone: outcomes, endpoint, outage and e-mail", async () => {
+    await start("A");
+    const [stale, own] = await withWork(2);
+    if (stale === undefined || own === undefined) throw new Error("two were created");
+    await take("A");
+    await nodes[0].endLease("A");
+    await start("B");
+    await take("B", 100, [stale.id]);
+    const committed = await stores[0].commitOutcomes(await groupOf([stale, own], 1));
+    expect([...committed.staleCallbacks]).toEqual([stale.id]);
+    expect(await stores[1].countCalls(stale.id)).toEqual({ PENDING: 1, SUCCESS: 0, FAILED: 0 });
+    expect(await stores[1].countCalls(own.id)).toEqual({ PENDING: 0, SUCCESS: 1, FAILED: 0 });
+    for (const { id } of [stale, own]) {
+      const isOwn = id === own.id;
+      const [record] = await stores[1].listEndpoints([id]);
+      expect(record).toMatchObject({ fence: isOwn ? 1 : 2, endpoint: { recovery: isOwn ? 3 : 0 } });
+      expect(record?.outage?.id).toBe(isOwn ? `O ${id}` : undefined);
+    }
+    expect((await database.query("SELECT outage_id FROM mails")).map((row) => row.outage_id)).toEqual([`O ${own.id}`]);
+  });
+
+  it("is rejected for retries whose window has ended", async () => {
+    await start("A");
+    const [callback] = await withWork(1);
+    if (callback === undefined) throw new Error("one was created");
+    await take("A");
+    const call = await callOf(stores[0], callback, `${callback.id} call`);
+    const attempt = anAttempt({ startedAt: NOW });
+    await stores[0].commitOutcomes(
+      aGroup({ attempts: [{ callbackId: callback.id, callSeq: call.seq, attempt, random: 0, recovery: 0 }] }),
+    );
+    const expire = (fence: number) =>
+      stores[0].expireRetries([{ callbackId: callback.id, firstFailedBefore: NOW + MINUTE, fence }], 10);
+    expect(await expire(0)).toBe(0);
+    expect(await expire(1)).toBe(1);
+  });
+});
+
+/** A delivery, a state, an outage and its e-mail of each. */
+async function groupOf(callbacks: readonly Callback[], fence: number) {
+  const attempts = [];
+  for (const callback of callbacks) {
+    const { seq } = await callOf(stores[0], callback, `${callback.id} call`);
+    const attempt = anAttempt({ startedAt: NOW, result: ACCEPTED });
+    attempts.push({ callbackId: callback.id, callSeq: seq, attempt, random: 0, recovery: 0 });
+  }
+  return aGroup({
+    attempts,
+    endpoints: callbacks.map(({ id }) => ({
+      ...{ callbackId: id, endpoint: anEndpoint({ recovery: 3 }), outage: { ...anOutage, id: `O ${id}` } },
+    })),
+    mails: callbacks.map(({ id }) => ({ outageId: `O ${id}`, callbackId: id, to: "", subject: "", text: "", createdAt: NOW })),
+    fences: new Map(callbacks.map(({ id }) => [id, fence])),
+  });
+}
+
+describe("the database's clock", () => {
+  it("is read in milliseconds", async () => {
+    const before = Date.now();
+    const now = await nodes[0].readTime();
+    expect(now).toBeGreaterThanOrEqual(before - 2);
+    expect(now).toBeLessThanOrEqual(Date.now() + 2);
+  });
+});
