@@ -11,6 +11,8 @@ export interface LeaseHolder {
   taken(callbackIds: Iterable<string>): void;
   /** Everything: it must be forgotten at once. */
   lostAll(): void;
+  /** As `Ownership.lose`, which it calls, and forgets it. */
+  lose(callbackId: string): void;
   /** Nothing to do, and nothing in flight or uncommitted. */
   isIdle(callbackId: string): boolean;
   /** Sends nothing more, and releases it once nothing is in flight or uncommitted. */
@@ -53,8 +55,6 @@ export class LeasedCallbacks implements Ownership {
   readonly #wanted = new Set<string>();
   /** Whatever is free is wanted. */
   #wantsAny = false;
-  /** The store may have more for it than it knows: an answer was lost. */
-  #isUnsure = false;
   #isRetired = false;
 
   constructor(deps: LeasedCallbacksDeps) {
@@ -136,15 +136,15 @@ export class LeasedCallbacks implements Ownership {
     this.#trustedUntil = began + LEASE_MS - MARGIN_MS;
     this.#renewAt = began + Math.min(RENEW_MS, Math.max(EXPIRED_MS, state.nextExpiryMs ?? RENEW_MS));
     this.#wantsAny = true;
-    if (this.#isUnsure) await this.#adopt(this.#id);
+    if (state.owned !== this.#fences.size + this.#released.size) await this.#reconcile(this.#id);
     this.#releaseIdle(began);
     this.#giveBackSurplus(state.share);
   }
 
-  /** What was taken by a query whose answer was lost. */
-  async #adopt(id: string): Promise<void> {
+  /** An answer was lost, or another dispatcher has taken something. */
+  async #reconcile(id: string): Promise<void> {
     const owned = await this.#deps.leases.listOwned(id);
-    this.#isUnsure = false;
+    for (const [callbackId, fence] of [...this.#fences]) if (owned.get(callbackId) !== fence) this.#deps.holder.lose(callbackId);
     this.#add([...owned].filter(([callbackId]) => !this.#released.has(callbackId)));
   }
 
@@ -190,9 +190,7 @@ export class LeasedCallbacks implements Ownership {
     if (this.#id === null || this.#isRetired || !this.isTrusted() || wanted?.length === 0) return true;
     this.#wanted.clear();
     this.#wantsAny = true;
-    this.#isUnsure = true;
     const { fences, hasMore } = await this.#deps.leases.takeCallbacks(this.#id, CHUNK, wanted);
-    this.#isUnsure = false;
     this.#wantsAny = hasMore;
     this.#add(fences);
     // Reports that come at once are answered together.
@@ -205,7 +203,6 @@ export class LeasedCallbacks implements Ownership {
     this.#trustedUntil = Number.NEGATIVE_INFINITY;
     this.#renewAt = Number.NEGATIVE_INFINITY;
     for (const tracked of [this.#fences, this.#idleSince, this.#leaving, this.#released, this.#wanted]) tracked.clear();
-    this.#isUnsure = false;
     this.#deps.holder.lostAll();
   }
 }

@@ -22,12 +22,13 @@ export function leaseStore(db: Db): LeaseStore {
       await sql`
         DELETE FROM dispatchers WHERE id IN (
           SELECT id FROM dispatchers WHERE expires_at <= clock_timestamp() FOR UPDATE SKIP LOCKED)`.execute(db);
-      const { rows } = await sql<{ living: number; owned: number; next_expiry_ms: number | null }>`
+      const { rows } = await sql<{ living: number; owned: number; own: number; next_expiry_ms: number | null }>`
         SELECT count(*) AS living, (SELECT count(*) FROM callbacks WHERE ${hasLivingOwner}) AS owned,
+          (SELECT count(*) FROM callbacks WHERE owner = ${dispatcherId}) AS own,
           floor(extract(epoch FROM min(expires_at) FILTER (WHERE id <> ${dispatcherId}) - clock_timestamp()) * 1000)::bigint AS next_expiry_ms
         FROM dispatchers`.execute(db);
-      const { living = 1, owned = 0, next_expiry_ms: nextExpiryMs = null } = rows[0] ?? {};
-      return { share: Math.ceil(owned / Math.max(1, living)), nextExpiryMs };
+      const { living = 1, owned = 0, own = 0, next_expiry_ms: nextExpiryMs = null } = rows[0] ?? {};
+      return { owned: own, share: Math.ceil(owned / Math.max(1, living)), nextExpiryMs };
     },
 
     async endLease(dispatcherId) {

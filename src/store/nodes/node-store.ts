@@ -24,6 +24,8 @@ export interface LeaseStore {
 }
 
 export interface LeaseState {
+  /** By this dispatcher. */
+  readonly owned: number;
   /** How many callbacks one dispatcher owns if all own as many, rounded up. */
   readonly share: number;
   /** When the first of the others expires, if it isn't renewed; null: there is none. */

@@ -1,0 +1,260 @@
+/** Covers: src/dispatcher/ownership.ts */
+import { beforeEach, describe, expect, it } from "vitest";
+import { LeasedCallbacks } from "../../../src/dispatcher/leased-callbacks.js";
+import { silentLogger } from "../../../src/platform/logger.js";
+import type { LeaseState, LeaseStore, TakenCallbacks } from "../../../src/store/nodes/node-store.js";
+import { seededRandom } from "../../support/time/seeded-random.js";
+import { VirtualClock } from "../../support/time/virtual-clock.js";
+
+const SECOND = 1_000;
+
+/** A database with one table of owners. What it answers next can be set. */
+class ScriptedLeases implements LeaseStore {
+  readonly owners = new Map<string, { owner: string | null; fence: number }>();
+  readonly living = new Set<string>();
+  state: Omit<LeaseState, "owned"> = { share: 100, nextExpiryMs: null };
+  fails = false;
+  /** After the work is done: its answer is lost. */
+  loses = false;
+  asked: string[] = [];
+
+  async startLease(id: string) {
+    return this.#answer("start", () => void this.living.add(id));
+  }
+  async renewLease(id: string) {
+    return this.#answer("renew", () => (this.living.has(id) ? { ...this.state, owned: this.#ownedBy(id).size } : null));
+  }
+  async endLease(id: string) {
+    return this.#answer("end", () => void this.living.delete(id));
+  }
+  async takeCallbacks(id: string, limit: number, ids?: readonly string[]): Promise<TakenCallbacks> {
+    return this.#answer(`take ${ids ?? "any"}`, () => {
+      const free = [...this.owners].filter(
+        ([key, { owner }]) => (ids ?? [key]).includes(key) && (owner === null || !this.living.has(owner)),
+      );
+      const taken = free.slice(0, limit).map(([key, row]) => {
+        Object.assign(row, { owner: id, fence: row.fence + 1 });
+        return [key, row.fence] as const;
+      });
+      return { fences: new Map(taken), hasMore: free.length > limit };
+    });
+  }
+  async listOwned(id: string) {
+    return this.#answer("list", () => this.#ownedBy(id));
+  }
+  async releaseCallbacks(id: string, ids: readonly string[]) {
+    return this.#answer(`release ${ids}`, () => {
+      for (const row of ids.map((key) => this.owners.get(key))) if (row?.owner === id) row.owner = null;
+    });
+  }
+
+  #ownedBy(id: string): Map<string, number> {
+    return new Map([...this.owners].flatMap(([key, { owner, fence }]) => (owner === id ? [[key, fence]] : [])));
+  }
+
+  #answer<Result>(asked: string, work: () => Result): Result {
+    this.asked.push(asked);
+    if (this.fails) throw new Error("away");
+    const result = work();
+    if (this.loses) throw new Error("the answer was lost");
+    return result;
+  }
+}
+
+let clock: VirtualClock;
+let leases: ScriptedLeases;
+let idle: Set<string>;
+let events: string[];
+let owned: LeasedCallbacks;
+
+beforeEach(() => {
+  clock = new VirtualClock();
+  leases = new ScriptedLeases();
+  idle = new Set();
+  events = [];
+  const holder = {
+    taken: (ids: Iterable<string>) => void events.push(`taken ${[...ids]}`),
+    lostAll: () => void events.push("lost all"),
+    lose: (id: string) => {
+      events.push(`lost ${id}`);
+      owned.lose(id);
+    },
+    isIdle: (id: string) => idle.has(id),
+    leave: (id: string) => void events.push(`leave ${id}`),
+  };
+  owned = new LeasedCallbacks({ leases, clock, random: seededRandom(1), logger: silentLogger, holder });
+});
+
+const free = (...ids: string[]) => {
+  for (const id of ids) leases.owners.set(id, { owner: null, fence: 0 });
+};
+/** A step, with the pause after a take. */
+async function tick(): Promise<number> {
+  const ticking = owned.tick();
+  let isDone = false;
+  void ticking.catch(() => undefined).finally(() => (isDone = true));
+  while (!isDone) {
+    if (clock.nextWakeAt !== null) clock.set(clock.nextWakeAt);
+    await clock.nextTurn();
+  }
+  return ticking;
+}
+/** Ticks at the times asked for, for so long. */
+async function run(ms: number): Promise<void> {
+  for (const end = clock.now() + ms; clock.now() < end; ) clock.set(Math.min(end, Math.max(clock.now() + 1, await tick())));
+}
+const fences = (...ids: string[]) => ids.map((id) => owned.fenceOf(id));
+
+describe("a dispatcher's lease", () => {
+  it("is trusted for 12 seconds from the start of the query that renewed it", async () => {
+    expect(owned.isTrusted()).toBe(false);
+    await tick();
+    const began = clock.monotonicMs() - 20;
+    clock.advance(12 * SECOND - 20 - 1 - (clock.monotonicMs() - began - 20));
+    expect(owned.isTrusted()).toBe(true);
+    clock.advance(1);
+    expect(owned.isTrusted()).toBe(false);
+  });
+
+  it("is not trusted by a wall clock that is set back", async () => {
+    await tick();
+    clock.advance(13 * SECOND);
+    clock.jump(-10 * 60 * SECOND);
+    expect(owned.isTrusted()).toBe(false);
+  });
+
+  it("is renewed every 5 seconds, and as soon as another one's may have ended", async () => {
+    await run(21 * SECOND);
+    expect(leases.asked.filter((asked) => asked === "renew")).toHaveLength(5);
+    leases.state = { share: 100, nextExpiryMs: 700 };
+    await run(5 * SECOND);
+    leases.asked = [];
+    await run(2_100);
+    expect(leases.asked.filter((asked) => asked === "renew")).toHaveLength(3);
+  });
+
+  it("that can't be renewed is not trusted, and everything stays once it is renewed late", async () => {
+    free("A");
+    await tick();
+    leases.fails = true;
+    clock.advance(60 * SECOND);
+    await expect(tick()).rejects.toThrow("away");
+    expect([owned.isTrusted(), ...fences("A")]).toEqual([false, 1]);
+    leases.fails = false;
+    await tick();
+    expect([owned.isTrusted(), ...fences("A"), events]).toEqual([true, 1, ["taken A"]]);
+  });
+
+  it("that others have ended is replaced by a new one, and everything it owned is lost", async () => {
+    free("A");
+    await tick();
+    leases.living.clear();
+    clock.advance(20 * SECOND);
+    await tick();
+    expect([owned.isTrusted(), ...fences("A")]).toEqual([false, null]);
+    await tick();
+    expect([owned.isTrusted(), ...fences("A"), events]).toEqual([true, 2, ["taken A", "lost all", "taken A"]]);
+    expect(leases.living.size).toBe(1);
+  });
+});
+
+describe("callbacks", () => {
+  it("are taken as they are wanted, together, and all that are free after each renewal", async () => {
+    await tick();
+    free("A", "B", "C");
+    owned.want(["A"]);
+    owned.want(["B", "nope"]);
+    leases.asked = [];
+    await tick();
+    expect([leases.asked, fences("A", "B", "C", "nope")]).toEqual([["take A,B,nope"], [1, 1, null, null]]);
+    await run(5 * SECOND);
+    expect(fences("C")).toEqual([1]);
+  });
+
+  it("aren't taken on a lease that isn't trusted", async () => {
+    await tick();
+    free("A");
+    leases.fails = true;
+    clock.advance(13 * SECOND);
+    await expect(tick()).rejects.toThrow();
+    owned.want(["A"]);
+    leases.asked = [];
+    await expect(tick()).rejects.toThrow();
+    expect(leases.asked).toEqual(["renew"]);
+  });
+
+  it("that were taken by a query whose answer was lost are found with the next renewal", async () => {
+    await tick();
+    free("A");
+    owned.want(["A"]);
+    leases.loses = true;
+    await expect(tick()).rejects.toThrow("lost");
+    expect(fences("A")).toEqual([null]);
+    leases.loses = false;
+    await run(6 * SECOND);
+    expect([fences("A"), events]).toEqual([[1], ["taken A"]]);
+  });
+
+  it("that another dispatcher has taken are lost with the next renewal", async () => {
+    free("A", "B");
+    await tick();
+    leases.living.add("other");
+    leases.owners.set("A", { owner: "other", fence: 2 });
+    await run(6 * SECOND);
+    expect([fences("A", "B"), events]).toEqual([
+      [null, 1],
+      ["taken A,B", "lost A"],
+    ]);
+  });
+
+  it("are given back after 30 idle seconds, not earlier", async () => {
+    free("A", "B");
+    await tick();
+    idle.add("A");
+    await run(20 * SECOND);
+    idle.delete("A");
+    await run(10 * SECOND);
+    idle.add("A");
+    await run(25 * SECOND);
+    expect(fences("A", "B")).toEqual([1, 1]);
+    await run(16 * SECOND);
+    expect(leases.asked.filter((asked) => asked.startsWith("release"))).toEqual(["release A"]);
+  });
+
+  it("beyond the share are given back when another dispatcher joins: idle ones at once, others when they are at rest", async () => {
+    free("A", "B", "C", "D");
+    await tick();
+    idle.add("C");
+    leases.state = { share: 2, nextExpiryMs: null };
+    leases.living.add("other");
+    for (const row of leases.owners.values()) expect(row.owner).not.toBeNull();
+    events = [];
+    clock.advance(5 * SECOND);
+    leases.takeCallbacks = async () => ({ fences: new Map(), hasMore: false });
+    await tick();
+    expect([events, fences("A", "B", "C", "D")]).toEqual([["leave A"], [1, 1, null, 1]]);
+    clock.advance(5 * SECOND);
+    await tick();
+    expect(events).toEqual(["leave A"]);
+    owned.release("A");
+    await tick();
+    expect(leases.owners.get("A")?.owner).toBeNull();
+  });
+
+  it("are all given back when the dispatcher stops", async () => {
+    free("A", "B");
+    await tick();
+    idle.add("A");
+    owned.retire();
+    expect([events, fences("A", "B")]).toEqual([
+      ["taken A,B", "leave B"],
+      [null, 1],
+    ]);
+    free("C");
+    owned.want(["C"]);
+    await tick();
+    expect([leases.owners.get("A")?.owner, ...fences("C")]).toEqual([null, null]);
+    await owned.stop();
+    expect([leases.living.size, ...fences("B")]).toEqual([0, null]);
+  });
+});
