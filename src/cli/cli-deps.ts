@@ -167,8 +167,10 @@ export interface ServeOptions {
   /** 0: any free port. */
   readonly port: number;
   readonly host: string;
-  /** A path, or ":memory:". */
+  /** A path, ":memory:", or a URL of PostgreSQL, perhaps with its password. */
   readonly database: string;
+  /** For the e-mails and the key of a database on a server. */
+  readonly dataDirectory: string;
   /** Only those given, which are stored; the database has the others. */
   readonly settings: Partial<ServiceSettings>;
   readonly jitter: boolean;

@@ -74,7 +74,13 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
   const sampler = new OutageSampler({ store, clock, logger });
   const workers = isEnabled ? [dispatcher, mailSender, purger, sampler] : [];
   return {
-    onWork: (callbackId, kind) => (kind === "accepted" ? dispatcher.accepted(callbackId) : dispatcher.changed(callbackId)),
+    onWork(callbackId, kind) {
+      if (kind === "accepted") dispatcher.accepted(callbackId);
+      else dispatcher.changed(callbackId);
+      store.nodes?.announce();
+      // Deleted, perhaps: the owner that would notice may be another node.
+      if (kind === "changed" && store.nodes) purger.wake();
+    },
     begunCalls: (callbackId) => dispatcher.begunCalls(callbackId),
     get inFlight() {
       return dispatcher.inFlight;
@@ -82,6 +88,7 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
     onAttempt: (handler) => void handlers.push(handler),
     start() {
       for (const worker of workers) worker.start();
+      if (isEnabled) store.nodes?.listen(() => dispatcher.wake());
     },
     stop: () => settleAll(...workers.map((worker) => worker.stop())),
   };

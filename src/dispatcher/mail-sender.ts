@@ -18,12 +18,14 @@ const BATCH = 20;
 const FIRST_WAIT_MS = 10_000;
 const LONGEST_WAIT_MS = 5 * 60_000;
 const POLL_MS = 5_000;
+/** Longer than a mail server may take; another node tries again after this one died. */
+const CLAIM_MS = 2 * 60_000;
 
 export class MailSender {
   readonly #deps: MailSenderDeps;
   readonly #loop: RunLoop;
-  /** By outage: sent, not yet recorded; not sent again. */
-  readonly #sentAt = new Map<string, number>();
+  /** Not yet recorded; not sent again. When each was sent. */
+  readonly #sent = new Map<Mail, number>();
   #isStopping = false;
 
   constructor(deps: MailSenderDeps) {
@@ -51,14 +53,23 @@ export class MailSender {
 
   /** Resolves with when the next is due; null: none is queued. */
   async tick(): Promise<number | null> {
-    const { store } = this.#deps;
-    for (let mails = await store.fetchQueuedMails(await this.#dueBefore(), BATCH); mails.length > 0; ) {
+    for (const [mail, at] of this.#sent) await this.#recordSent(mail, at);
+    for (let mails = await this.#claimDue(); mails.length > 0; mails = await this.#claimDue()) {
       // The next step must not repeat one in flight.
       await settleAll(...mails.map((mail) => this.#send(mail)));
       if (this.#isStopping) return null;
-      mails = await store.fetchQueuedMails(await this.#dueBefore(), BATCH);
     }
-    return store.nextMailAt();
+    return this.#deps.store.nextMailAt();
+  }
+
+  async #claimDue(): Promise<readonly Mail[]> {
+    const { store, clock } = this.#deps;
+    const dueBefore = await this.#dueBefore();
+    const mails = await store.fetchQueuedMails(dueBefore, BATCH);
+    if (mails.length === 0) return [];
+    const ids = mails.map(({ outageId }) => outageId);
+    const claimed = await store.claimMails(ids, dueBefore, clock.now() + CLAIM_MS);
+    return mails.filter(({ outageId }) => claimed.has(outageId));
   }
 
   /** Later if a clock set back has put off the next e-mail too long. */
@@ -72,10 +83,7 @@ export class MailSender {
     const { store, notifier, clock, logger } = this.#deps;
     const { outageId } = mail;
     try {
-      if (!this.#sentAt.has(outageId)) {
-        await notifier.send(mail);
-        this.#sentAt.set(outageId, clock.now());
-      }
+      await notifier.send(mail);
     } catch (error) {
       const nextTryAt = clock.now() + Math.min(FIRST_WAIT_MS * 2 ** mail.tries, LONGEST_WAIT_MS);
       const reason = error instanceof Error ? error.message : String(error);
@@ -83,8 +91,15 @@ export class MailSender {
       await store.recordMailFailed(outageId, reason, nextTryAt);
       return;
     }
-    await store.recordMailSent(outageId, this.#sentAt.get(outageId) ?? clock.now(), notifier.channel);
-    this.#sentAt.delete(outageId);
-    logger.info({ outageId, callbackId: mail.callbackId }, "The mail of an outage was sent");
+    await this.#recordSent(mail, clock.now());
+  }
+
+  async #recordSent(mail: Mail, at: number): Promise<void> {
+    const { store, notifier, logger } = this.#deps;
+    const { outageId, callbackId } = mail;
+    this.#sent.set(mail, at);
+    await store.recordMailSent(outageId, at, notifier.channel);
+    this.#sent.delete(mail);
+    logger.info({ outageId, callbackId }, "The mail of an outage was sent");
   }
 }

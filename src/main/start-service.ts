@@ -2,27 +2,35 @@ import { once } from "node:events";
 import { lstatSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { createServer } from "node:net";
+import { join } from "node:path";
 import type { RunningService, ServeOptions } from "../cli/cli-deps.js";
 import { type AddressRule, addressRuleFor, checkCallbackUrl, inNetworks } from "../delivery/address-rule.js";
 import type { Deliverer } from "../delivery/deliverer.js";
 import { createDeliverer } from "../delivery/undici-deliverer.js";
 import { LONGEST_STOP_MS } from "../dispatcher/dispatcher.js";
 import { createDispatching } from "../dispatcher/dispatching.js";
+import { RunLoop } from "../dispatcher/run-loop.js";
+import { isPostgresUrl } from "../domain/database-url.js";
 import { createEmlNotifier, mailDirectoryOf, removeMailFiles } from "../notifier/eml-notifier.js";
 import type { Notifier } from "../notifier/notifier.js";
 import { createSmtpNotifier } from "../notifier/smtp-notifier.js";
 import { type Clock, systemClock, systemTimers } from "../platform/clock.js";
+import type { Logger } from "../platform/logger.js";
 import { pinoLogger } from "../platform/pino-logger.js";
 import { systemRandom } from "../platform/random.js";
+import { SharedClock } from "../platform/shared-clock.js";
 import { settleAll, Teardown } from "../platform/teardown.js";
 import { createApp } from "../server/app.js";
 import { admitStartUser, type StartUsers } from "../server/auth/users.js";
 import { closeGracefully, connectionLimit } from "../server/connections.js";
 import { serveMetrics } from "../server/operations/metrics.js";
 import { lockDatabase } from "../store/lock-database.js";
+import type { NodeStore } from "../store/nodes/node-store.js";
 import { openStore } from "../store/open-store.js";
 import { secretKeySource } from "../store/secret-key.js";
 import type { Store } from "../store/store.js";
+
+const CLOCK_SYNC_MS = 5_000;
 
 export interface ServiceSurroundings {
   readonly version: string;
@@ -45,7 +53,7 @@ export async function startService(options: ServeOptions, surroundings: ServiceS
 
 async function start(
   options: ServeOptions,
-  { version, log, clock }: ServiceSurroundings,
+  { version, log, clock: machineClock }: ServiceSurroundings,
   teardown: Teardown,
 ): Promise<Pick<RunningService, "url" | "metricsUrl" | "settings" | "users">> {
   const addressRule = addressRuleFor(options.host, options.allowNetworks);
@@ -54,11 +62,12 @@ async function start(
   if (options.metricsPort !== null) await tryToListen({ host: "127.0.0.1", port: options.metricsPort });
   const logger = pinoLogger(options.logLevel, log);
   let hasStarted = false;
-  const { store, users } = await openServedStore(options, clock, teardown, () => hasStarted);
+  const { store, users } = await openServedStore(options, machineClock, teardown, () => hasStarted);
+  const clock = store.nodes === null ? machineClock : await openSharedClock(store.nodes, machineClock, logger, teardown);
   const settings = { ...(await store.readSettings()), ...options.settings };
   const policy = { intervalMs: settings.intervalMs, windowMs: settings.windowMs, jitter: options.jitter };
   const deliverer = openDeliverer(addressRule, teardown);
-  const mails = options.mailDirectory ?? mailDirectoryOf(options.database);
+  const mails = options.mailDirectory ?? mailDirectoryOf(placeOf(options));
   const dispatching = createDispatching({
     store,
     deliverer,
@@ -167,15 +176,44 @@ async function openServedStore(
   hasStarted: () => boolean,
 ): Promise<{ readonly store: Store; readonly users: StartUsers }> {
   const { database, credentials, secretKey } = options;
-  const keySource = secretKeySource(database, secretKey);
-  const isNew = database !== ":memory:" && lstatSync(database, { throwIfNoEntry: false }) === undefined;
-  const lock = await lockDatabase(database);
-  teardown.add(() => lock.release());
-  if (isNew) teardown.add(async () => void (hasStarted() || (await removeDatabase(database))));
+  const keySource = secretKeySource(placeOf(options), secretKey);
+  if (!isPostgresUrl(database)) await lockFileOf(database, teardown, hasStarted);
   const store = await openStore({ url: database, clock, secretKey: keySource });
   teardown.add(() => store.close());
   const users = await admitStartUser(credentials, { store, random: systemRandom, now: clock.now() });
   return { store, users };
+}
+
+/** What is kept beside a SQLite file is in the data folder with PostgreSQL. */
+function placeOf({ database, dataDirectory }: ServeOptions): string {
+  return isPostgresUrl(database) ? join(dataDirectory, "postgres") : database;
+}
+
+/** Kept in step until the service stops. */
+async function openSharedClock(nodes: NodeStore, local: Clock, logger: Logger, teardown: Teardown): Promise<Clock> {
+  const clock = new SharedClock(local, () => nodes.readTime());
+  await clock.sync();
+  const loop = new RunLoop(
+    async () => {
+      await clock.sync();
+      return null;
+    },
+    {
+      clock: local,
+      pollMs: CLOCK_SYNC_MS,
+      onError: (error) => logger.error({ err: error }, "The database's clock can't be read; trying again"),
+    },
+  );
+  loop.start();
+  teardown.add(() => loop.stop());
+  return clock;
+}
+
+async function lockFileOf(database: string, teardown: Teardown, hasStarted: () => boolean): Promise<void> {
+  const isNew = database !== ":memory:" && lstatSync(database, { throwIfNoEntry: false }) === undefined;
+  const lock = await lockDatabase(database);
+  teardown.add(() => lock.release());
+  if (isNew) teardown.add(async () => void (hasStarted() || (await removeDatabase(database))));
 }
 
 async function removeDatabase(path: string): Promise<void> {

@@ -318,7 +318,12 @@ export type ClosedOutage = Omit<Outage, "notifiedAt" | "notifiedBy"> & { readonl
 export interface MailStore {
   /** Due and unsent, oldest first. */
   fetchQueuedMails(now: number, limit: number): Promise<readonly Mail[]>;
-  /** null: none is queued. */
+  /**
+   * Of these, those that were due at `dueBefore` and that no other node has claimed: theirs until `until`, or recorded as sent or failed. On
+   * SQLite: all.
+   */
+  claimMails(outageIds: readonly string[], dueBefore: number, until: number): Promise<ReadonlySet<string>>;
+  /** null: none is queued, or claimed. */
   nextMailAt(): Promise<number | null>;
   /** Sets the outage's `notifiedAt` and `notifiedBy`. */
   recordMailSent(outageId: string, at: number, by: NoticeChannel): Promise<void>;

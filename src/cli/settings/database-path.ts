@@ -1,5 +1,6 @@
 /** Which database file `serve` and the commands on the database itself use. */
 import { join, resolve } from "node:path";
+import { isPostgresUrl } from "../../domain/database-url.js";
 import { WhcbError } from "../../domain/errors.js";
 import { maskUrl } from "../../domain/mask.js";
 import { isPostgresUrl } from "../../platform/paths.js";
@@ -68,6 +69,21 @@ export function withoutPassword(text: string | undefined, flag: string, variable
   return text;
 }
 
+/** For `serve`: a file's path, or a URL of PostgreSQL, whose password only the environment or PGPASSFILE gives. */
+export function readServedDatabase(given: string | undefined, inEnvironment: string | undefined): string | undefined {
+  const text = withoutPassword(given, "--db", "WHCB_DB") ?? (inEnvironment || undefined);
+  return text !== undefined && isPostgresUrl(text) ? text : readDatabase(given, inEnvironment);
+}
+
+/** Without a password. */
+export function databaseName(database: string): string {
+  if (!isPostgresUrl(database) || !URL.canParse(database)) return database;
+  const url = new URL(database);
+  url.password = "";
+  url.search = "";
+  return url.href;
+}
+
 /** A database server's URL is rejected before it is used or printed: it may contain a password. */
 export function readDatabase(given: string | undefined, inEnvironment: string | undefined): string | undefined {
   const text = withoutPassword(given, "--db", "WHCB_DB") ?? (inEnvironment || undefined);
@@ -83,8 +99,8 @@ export function readDatabase(given: string | undefined, inEnvironment: string | 
   }
   const path = text.replace(/^file:(\/\/)?/i, "");
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(path)) {
-    throw new WhcbError("usage", `${given === undefined ? "WHCB_DB" : "--db"} is a URL: whcb keeps its data in a SQLite file`, {
-      hint: "give a file's path, such as --db whcb.db",
+    throw new WhcbError("usage", `${given === undefined ? "WHCB_DB" : "--db"} is a URL, and not of a SQLite file`, {
+      hint: "give a file's path, such as --db whcb.db; with PostgreSQL, `whcb serve` takes a URL that begins with postgres://",
     });
   }
   return resolve(path);

@@ -5,7 +5,7 @@ import type { LiveCallbacks } from "../callbacks/callback-row.js";
 import type { OverviewStore } from "../overview-store.js";
 import type { Db, MailTable } from "../schema.js";
 import { batchOf, type CellType, cell, listOf } from "../sql/batches.js";
-import { crossJoin } from "../sql/per-database.js";
+import { crossJoin, isPostgres } from "../sql/per-database.js";
 import { transact } from "../sql/transactions.js";
 import type { MailStore, OutcomeGroup } from "../store.js";
 
@@ -24,6 +24,16 @@ export function mailStore(db: Db): MailStore & Pick<OverviewStore, "getOutageMai
         FROM mails ${crossJoin} callbacks ON callbacks.key = mails.callback_key
         WHERE next_try_at IS NOT NULL AND next_try_at <= ${now} ORDER BY mails.created_at, outage_id LIMIT ${limit}`.execute(db);
       return rows.map(toMail);
+    },
+
+    async claimMails(outageIds, dueBefore, until) {
+      if (!isPostgres(db)) return new Set(outageIds);
+      const { rows } = await sql<{ outage_id: string }>`
+        UPDATE mails SET next_try_at = ${until} WHERE outage_id IN (
+          SELECT outage_id FROM mails WHERE next_try_at <= ${dueBefore} AND outage_id IN (SELECT batch.value FROM ${listOf(outageIds, "text")})
+          FOR UPDATE SKIP LOCKED)
+        RETURNING outage_id`.execute(db);
+      return new Set(rows.map(({ outage_id }) => outage_id));
     },
 
     async nextMailAt() {

@@ -9,7 +9,7 @@ import type { Invocation } from "../../args/command-spec.js";
 import type { Credentials, RunningService, ServeOptions } from "../../cli-deps.js";
 import { EXIT_INTERRUPTED } from "../../exit-codes.js";
 import { text } from "../../output/screen-text.js";
-import { DATABASE_NAME, readDatabase, withoutPassword } from "../../settings/database-path.js";
+import { DATABASE_NAME, databaseName, readServedDatabase, withoutPassword } from "../../settings/database-path.js";
 import { requireValidCredentials } from "../../settings/resolve-settings.js";
 import { writeServeProfile } from "../../settings/serve-profile.js";
 import { changeSettings, readSettings, settingsPath } from "../../settings/settings-file.js";
@@ -111,7 +111,9 @@ async function announce(
   const url = reachableUrl(service.url);
   try {
     const credentials = service.users.own === "kept" ? "as stored" : chosen.isGiven ? null : chosen.credentials;
-    const profile = await writeServeProfile(deps.paths.config, { url, database, authParameter, credentials });
+    const profile = await writeServeProfile(deps.paths.config, {
+      ...{ url, database: databaseName(database), authParameter, credentials },
+    });
     if (chosen.isNew) screen.info(`first run: created a user and an API key, stored in ${settingsPath(deps.paths.config)}`);
     if (profile.name !== profile.current) {
       const done = profile.isNew ? "created" : "updated";
@@ -195,7 +197,8 @@ function readServeOptions({ args, deps }: Invocation, credentials: Credentials):
   return {
     port: args.get(PORT),
     host: args.get(HOST),
-    database: readDatabase(args.get(DB), env.WHCB_DB) ?? join(deps.paths.data, DATABASE_NAME),
+    database: readServedDatabase(args.get(DB), env.WHCB_DB) ?? join(deps.paths.data, DATABASE_NAME),
+    dataDirectory: deps.paths.data,
     settings: withoutUndefined({
       intervalMs: args.get(RETRY_INTERVAL),
       windowMs: args.get(RETRY_WINDOW),

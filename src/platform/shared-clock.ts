@@ -1,0 +1,39 @@
+import type { Clock } from "./clock.js";
+
+/** The clock of a database, for the machines that share it: their own may be minutes apart, or be set while they run. */
+export class SharedClock implements Clock {
+  readonly #local: Clock;
+  readonly #readTime: () => Promise<number>;
+  /** Of the shared clock, against the local monotonic one; null: not read yet. */
+  #ahead: number | null = null;
+
+  constructor(local: Clock, readTime: () => Promise<number>) {
+    this.#local = local;
+    this.#readTime = readTime;
+  }
+
+  /** Moves `now` no further than the time that the answer took allows for. */
+  async sync(): Promise<void> {
+    const asked = this.#local.monotonicMs();
+    const time = await this.#readTime();
+    const [least, most] = [time - this.#local.monotonicMs(), time - asked];
+    this.#ahead = Math.min(Math.max(this.#ahead ?? (least + most) / 2, least), most);
+  }
+
+  /** Local until the first `sync`. */
+  now(): number {
+    return this.#ahead === null ? this.#local.now() : Math.floor(this.#local.monotonicMs() + this.#ahead);
+  }
+
+  monotonicMs(): number {
+    return this.#local.monotonicMs();
+  }
+
+  nextTurn(): Promise<void> {
+    return this.#local.nextTurn();
+  }
+
+  sleepUntil(at: number, signal?: AbortSignal): Promise<void> {
+    return this.#local.sleepUntil(this.#local.now() + (at - this.now()), signal);
+  }
+}
