@@ -3,7 +3,7 @@ import { expect } from "vitest";
 import type { KillFigures } from "../support/process/kill-run.js";
 
 /** In flight and one group: what a kill may have sent again, of one endpoint. */
-const MOST_REPEATS_A_KILL = 64 + 512;
+export const MOST_REPEATS_A_KILL = 64 + 512;
 
 export function expectKillRules({
   kills,

@@ -50,7 +50,7 @@ export interface KillFigures {
   readonly stderr: string;
 }
 
-interface Target {
+export interface Target {
   readonly kind: string;
   readonly id: string;
   readonly path: string;
@@ -63,7 +63,7 @@ interface Line {
   readonly isAccepted: boolean;
 }
 
-class Ledger {
+export class Ledger {
   readonly #file: string;
 
   constructor(file: string) {
@@ -82,17 +82,14 @@ class Ledger {
   }
 }
 
-const SERVE = ["--retry-interval", "1s", "--no-endpoint-check", "--log-level", "warn"];
+export const SERVE = ["--retry-interval", "1s", "--no-endpoint-check", "--log-level", "warn"];
 
 export async function killRun(home: Home, options: KillRunOptions): Promise<KillFigures> {
   const { kills, endpoints, batch, unit } = options;
   const ledger = new Ledger(home.path("ledger"));
-  const receiver = spawn(process.execPath, [join(import.meta.dirname, "ledger-receiver.mjs"), home.path("ledger")], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+  const receiver = await startReceiver(home.path("ledger"));
   try {
-    const [line] = await once(receiver.stdout, "data");
-    const receiverUrl = String(line).trim();
+    const receiverUrl = receiver.url;
     let serving = await serve(home, "0");
     const port = new URL(serving.api.url).port;
     const targets: Target[] = [];
@@ -165,8 +162,17 @@ export async function killRun(home: Home, options: KillRunOptions): Promise<Kill
       stderr,
     };
   } finally {
-    receiver.kill("SIGKILL");
+    receiver.stop();
   }
+}
+
+/** Writes what it receives to the file. */
+export async function startReceiver(ledgerFile: string): Promise<{ readonly url: string; stop(): void }> {
+  const receiver = spawn(process.execPath, [join(import.meta.dirname, "ledger-receiver.mjs"), ledgerFile], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const [line] = await once(receiver.stdout, "data");
+  return { url: String(line).trim(), stop: () => void receiver.kill("SIGKILL") };
 }
 
 async function serve(home: Home, port: string, args: readonly string[] = []): Promise<{ server: Running; api: ServedApi }> {
@@ -214,11 +220,15 @@ async function readSuccesses(
   }
 }
 
-async function outagesOf(api: ServedApi, targets: readonly Target[]) {
+export async function outagesOf(api: ServedApi, targets: readonly Target[]) {
   return (await Promise.all(targets.map(({ id }) => api.outages(id)))).flat();
 }
 
-async function figuresOf(api: ServedApi, { kind, id, path, accepted }: Target, lines: readonly Line[]): Promise<EndpointFigures> {
+export async function figuresOf(
+  api: ServedApi,
+  { kind, id, path, accepted }: Target,
+  lines: readonly Line[],
+): Promise<EndpointFigures> {
   const [succeeded, failed, pending] = [
     await api.list(id, "SUCCESS"),
     await api.list(id, "FAILED"),

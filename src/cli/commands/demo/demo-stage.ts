@@ -106,6 +106,7 @@ function serveOptions(directory: string, credentials: Credentials) {
     settings: {},
     jitter: true,
     smtp: null,
+    dataDirectory: directory,
     mailDirectory: join(directory, "mail"),
     plan: null,
     authParameter: DEFAULT_AUTH_PARAMETER,

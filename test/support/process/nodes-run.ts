@@ -1,0 +1,208 @@
+/** Several `whcb serve` on one PostgreSQL database: killed and paused under load, with a ledger of everything that reached their endpoints. */
+import { existsSync, readdirSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
+import type pg from "pg";
+import { type EndpointFigures, figuresOf, Ledger, outagesOf, SERVE, startReceiver, type Target } from "./kill-run.js";
+import { callIdOf, ServedApi, USER_ENV } from "./served-api.js";
+import { eventually, Home, type Running } from "./whcb-process.js";
+
+export interface NodesRunOptions {
+  readonly url: string;
+  readonly query: <Row extends pg.QueryResultRow>(text: string, values?: readonly unknown[]) => Promise<Row[]>;
+  readonly nodes: number;
+  /** First words of the receiver's paths; each makes one callback. */
+  readonly endpoints: readonly ("ok" | "slow" | "flaky" | "down")[];
+  /** In all, at least; more if the incidents take longer. */
+  readonly calls: number;
+  /** In their order, each to another node. */
+  readonly incidents: readonly ("kill" | "pause")[];
+}
+
+export interface NodesFigures {
+  readonly endpoints: readonly EndpointFigures[];
+  /** From the incident until another node owns the last of the callbacks, ms. */
+  readonly takeOvers: readonly { readonly incident: string; readonly callbacks: number; readonly ms: number }[];
+  /** Of all nodes. */
+  readonly mails: readonly string[];
+  readonly outageIds: readonly string[];
+  readonly stderr: string;
+}
+
+interface Node {
+  readonly home: Home;
+  readonly server: Running;
+  readonly api: ServedApi;
+  readonly dispatcherId: string;
+}
+
+const BATCH = 20;
+const SECRET_KEY = Buffer.alloc(32, 7).toString("base64");
+
+export async function nodesRun(options: NodesRunOptions): Promise<NodesFigures> {
+  const { calls, endpoints, incidents } = options;
+  const homes = Array.from({ length: options.nodes + 1 }, () => new Home());
+  const [readerHome, ...nodeHomes] = homes;
+  if (readerHome === undefined) throw new Error("there is one home more than nodes");
+  const ledger = new Ledger(readerHome.path("ledger"));
+  const receiver = await startReceiver(readerHome.path("ledger"));
+  try {
+    const nodes: Node[] = [];
+    for (const home of nodeHomes) nodes.push(await startNode(home, nodes, options));
+    const [first] = nodes;
+    if (first === undefined) throw new Error("there is at least one node");
+    const targets: Target[] = [];
+    for (const [index, kind] of endpoints.entries()) {
+      const path = `/${kind}/${index}`;
+      targets.push({ kind, path, accepted: new Set(), id: await first.api.create({ name: path, url: receiver.url + path }) });
+    }
+    const answering = new Set(nodes);
+    const incidentsOver = new AbortController();
+    const enough = Math.ceil(calls / targets.length);
+    const producers = targets.map((target, index) =>
+      produce(target, {
+        prefix: `n${index}`,
+        answering,
+        until: () => incidentsOver.signal.aborted && target.accepted.size >= enough,
+      }),
+    );
+    const takeOvers: NodesFigures["takeOvers"][number][] = [];
+    for (const [index, incident] of incidents.entries()) {
+      const node = nodes[index % nodes.length];
+      if (node === undefined) throw new Error("each incident has a node");
+      // Work has been spread over all of them.
+      const owned = await eventually(
+        () => ownedBy(options, node),
+        (ids) => ids.length > 0,
+        60_000,
+      );
+      answering.delete(node);
+      takeOvers.push({ incident, callbacks: owned.length, ms: await (incident === "kill" ? kill : pause)(node, owned, options) });
+      if (incident === "pause") answering.add(node);
+    }
+    incidentsOver.abort();
+    await Promise.all(producers);
+    const [living] = answering;
+    if (living === undefined) throw new Error("a node is left");
+    await settled(living.api, targets);
+    const running = nodes.filter((node) => answering.has(node));
+    for (const { server } of running) {
+      const { code, stderr } = await server.stop();
+      if (code !== 0) throw new Error(`a stop ended with ${code}: ${stderr}`);
+    }
+    const reader = await serve(readerHome, options, ["--no-dispatch"]);
+    const api = new ServedApi(reader.url);
+    const lines = ledger.lines();
+    const figures: EndpointFigures[] = [];
+    for (const target of targets) figures.push(await figuresOf(api, target, lines));
+    const outageIds = (await outagesOf(api, targets)).map(({ id }) => id);
+    await reader.server.stop();
+    return {
+      endpoints: figures,
+      takeOvers,
+      mails: nodeHomes.flatMap((home) => (existsSync(home.path("data", "mail")) ? readdirSync(home.path("data", "mail")) : [])),
+      outageIds,
+      stderr: nodes.map(({ server }) => server.stderr).join(""),
+    };
+  } finally {
+    receiver.stop();
+    for (const home of homes) await home.leave();
+  }
+}
+
+async function serve(home: Home, { url }: NodesRunOptions, args: readonly string[] = []) {
+  const env = { ...USER_ENV, WHCB_DB: url, WHCB_SECRET_KEY: SECRET_KEY };
+  const server = home.start(["serve", "--port", "0", ...SERVE, ...args], { env });
+  const [, address = ""] = await server.says(/Listening on (http:\/\/\S+)/);
+  return { server, url: address };
+}
+
+/** After `others`, whose dispatchers are known. */
+async function startNode(home: Home, others: readonly Node[], options: NodesRunOptions): Promise<Node> {
+  const { server, url } = await serve(home, options);
+  const isNew = ({ id }: { id: string }) => others.every(({ dispatcherId }) => dispatcherId !== id);
+  const found = await eventually(
+    () => options.query<{ id: string }>("SELECT id FROM dispatchers"),
+    (rows) => rows.some(isNew),
+  );
+  return { home, server, api: new ServedApi(url), dispatcherId: found.find(isNew)?.id ?? "" };
+}
+
+async function ownedBy({ query }: NodesRunOptions, { dispatcherId }: Node, ids?: readonly string[]): Promise<string[]> {
+  const which = ids === undefined ? "" : "AND id = ANY($2)";
+  const rows = await query<{ id: string }>(`SELECT id FROM callbacks WHERE owner = $1 ${which}`, [
+    dispatcherId,
+    ...(ids === undefined ? [] : [ids]),
+  ]);
+  return rows.map(({ id }) => id);
+}
+
+async function kill(node: Node, owned: readonly string[], options: NodesRunOptions): Promise<number> {
+  await node.server.stop("SIGKILL");
+  return takenOver(node, owned, options);
+}
+
+/** Resolves after it has gone on. */
+async function pause(node: Node, owned: readonly string[], options: NodesRunOptions): Promise<number> {
+  node.server.child.kill("SIGSTOP");
+  const ms = await takenOver(node, owned, options);
+  // Others send its calls by now.
+  await delay(1_000);
+  node.server.child.kill("SIGCONT");
+  await node.server.says(/lease on the database had ended/);
+  return ms;
+}
+
+async function takenOver(node: Node, owned: readonly string[], options: NodesRunOptions): Promise<number> {
+  const began = performance.now();
+  await eventually(
+    () => ownedBy(options, node, owned),
+    (left) => left.length === 0,
+    60_000,
+  );
+  return Math.round(performance.now() - began);
+}
+
+/** Submits responses to any of the nodes, repeating each batch until it is accepted. */
+async function produce(
+  target: Target,
+  { prefix, answering, until }: { readonly prefix: string; readonly answering: ReadonlySet<Node>; until(): boolean },
+): Promise<void> {
+  for (let next = 0; !until(); next += BATCH) {
+    const ids = Array.from({ length: BATCH }, (_, index) => callIdOf(next + index, prefix));
+    for (let tries = next / BATCH; ; tries += 1) {
+      const node = [...answering][tries % answering.size];
+      const status = await node?.api.hand(target.id, ids, AbortSignal.timeout(5_000)).then(
+        async (response) => {
+          await response.text();
+          return response.status;
+        },
+        () => 0,
+      );
+      if (status === 202) break;
+      await delay(50);
+    }
+    for (const id of ids) target.accepted.add(id);
+    await delay(400);
+  }
+}
+
+async function settled(api: ServedApi, targets: readonly Target[]): Promise<void> {
+  for (const { id, kind } of targets) {
+    await eventually(
+      () => api.count(id, "PENDING"),
+      (pending) => pending === 0,
+      120_000,
+    );
+    if (kind !== "ok" && kind !== "slow") continue;
+    await eventually(
+      () => api.count(id, "FAILED"),
+      (failed) => failed === 0,
+      60_000,
+    );
+  }
+  await eventually(
+    () => outagesOf(api, targets),
+    (outages) => outages.every(({ notifiedAt }) => notifiedAt !== undefined),
+    150_000,
+  );
+}
