@@ -1,0 +1,283 @@
+/** Two dispatchers on one PostgreSQL database. Only their clocks and the wire are faked. */
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { Dispatcher } from "../../src/dispatcher/dispatcher.js";
+import type { Attempt, DeliveryResult } from "../../src/domain/attempt.js";
+import type { Callback } from "../../src/domain/callback.js";
+import { DEFAULT_RETRY_POLICY } from "../../src/domain/retry-policy.js";
+import type { Logger } from "../../src/platform/logger.js";
+import type { NodeStore } from "../../src/store/nodes/node-store.js";
+import type { Store } from "../../src/store/store.js";
+import { aCallback, accept, aGroup, anEndpoint } from "../contract/store-support.js";
+import { ACCEPTED, REFUSED_503 } from "../support/builders.js";
+import { createDatabase, type TestDatabase } from "../support/postgres/databases.js";
+import { eventually } from "../support/process/whcb-process.js";
+import { seededRandom } from "../support/time/seeded-random.js";
+import { VirtualClock } from "../support/time/virtual-clock.js";
+
+const SECOND = 1_000;
+
+/** A dispatcher with a clock of its own, whose requests end as the test says. */
+class Node {
+  readonly clock = new VirtualClock(Date.now());
+  readonly dispatcher: Dispatcher;
+  /** Call ids. */
+  readonly sent: string[] = [];
+  readonly recorded: Attempt[] = [];
+  readonly warnings: unknown[] = [];
+  /** null: requests hang until `answer`. */
+  result: DeliveryResult | null = ACCEPTED;
+  /** The database doesn't answer its leases. */
+  isCutOff = false;
+  readonly #hanging: ((result: DeliveryResult) => void)[] = [];
+  #running: Promise<void> | null = null;
+  #isEnded = false;
+
+  constructor(store: Store, seed: number) {
+    const note = (fields: object, message: string) =>
+      void this.warnings.push([message, "calls" in fields ? fields.calls : undefined]);
+    const logger: Logger = { error: note, warn: note, info: () => undefined };
+    this.dispatcher = new Dispatcher({
+      store: { ...store, nodes: this.#nodes(store) },
+      clock: this.clock,
+      random: seededRandom(seed),
+      logger,
+      policy: DEFAULT_RETRY_POLICY,
+      limits: { gatherMs: 0 },
+      prepare: (_, { id }) => ({ bodyBytes: 1, send: () => this.#send(id) }),
+      onAttempt: (_, attempt) => void this.recorded.push(attempt),
+      onMailQueued: () => undefined,
+      onCallbackDeleted: () => undefined,
+    });
+  }
+
+  /** Its time goes on by itself, in small steps, unless it is paused. */
+  start(): void {
+    this.dispatcher.start();
+    this.go();
+  }
+
+  go(): void {
+    this.#isEnded = false;
+    this.#running = (async () => {
+      while (!this.#isEnded) {
+        this.clock.advance(20);
+        await this.clock.nextTurn();
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+    })();
+  }
+
+  async pause(): Promise<void> {
+    this.#isEnded = true;
+    await this.#running;
+  }
+
+  async stop(): Promise<void> {
+    this.isCutOff = false;
+    this.answer(ACCEPTED);
+    if (this.#isEnded) this.go();
+    await this.dispatcher.stop();
+    await this.pause();
+  }
+
+  answer(result: DeliveryResult): void {
+    this.result = result;
+    for (const end of this.#hanging.splice(0)) end(result);
+  }
+
+  #send(id: string): Promise<DeliveryResult> {
+    this.sent.push(id);
+    return this.result === null ? new Promise((resolve) => this.#hanging.push(resolve)) : Promise.resolve(this.result);
+  }
+
+  #nodes({ nodes }: Store): NodeStore {
+    if (nodes === null) throw new Error("several nodes may share PostgreSQL");
+    return {
+      ...nodes,
+      renewLease: async (id) => {
+        if (this.isCutOff) throw new Error("The database doesn't answer");
+        return nodes.renewLease(id);
+      },
+    };
+  }
+}
+
+let database: TestDatabase;
+let stores: readonly [Store, Store];
+let nodes: readonly [Node, Node];
+
+beforeAll(async () => {
+  database = await createDatabase("ownership");
+  stores = [await database.openStore(), await database.openStore()];
+});
+beforeEach(async () => {
+  await database.clear();
+  nodes = [new Node(stores[0], 1), new Node(stores[1], 2)];
+});
+afterEach(async () => {
+  for (const node of nodes) await node.stop();
+});
+
+async function callbackWith(...ids: string[]): Promise<Callback> {
+  const callback = await aCallback(stores[0], { retriesEnabled: true }, 0);
+  if (ids.length > 0) await accept(stores[0], callback, ids, Date.now());
+  return callback;
+}
+const owners = async () =>
+  (await database.query<{ owner: string | null }>("SELECT owner FROM callbacks ORDER BY key")).map((row) => row.owner);
+const counts = ({ id }: Callback) => stores[0].countCalls(id);
+const settled = (callback: Callback, succeeded: number) =>
+  eventually(
+    () => counts(callback),
+    ({ SUCCESS }) => SUCCESS === succeeded,
+  );
+const sent = (node: Node, count: number) =>
+  eventually(
+    async () => node.sent.length,
+    (length) => length === count,
+  );
+/** As if its 15 seconds were over. */
+const expireLeases = () => database.query("UPDATE dispatchers SET expires_at = clock_timestamp() - interval '1 ms'");
+
+describe("two dispatchers", () => {
+  it("share the callbacks evenly, and each call is sent once", async () => {
+    const callbacks = [];
+    for (let index = 0; index < 6; index += 1) callbacks.push(await callbackWith(`A${index}`, `B${index}`));
+    for (const node of nodes) {
+      node.result = null;
+      node.start();
+    }
+    await eventually(
+      async () => nodes.map(({ sent: ids }) => ids.length),
+      (lengths) => lengths.every((length) => length === 6),
+    );
+    expect(new Set((await owners()).filter((owner) => owner !== null)).size).toBe(2);
+    for (const node of nodes) node.answer(ACCEPTED);
+    for (const callback of callbacks) await settled(callback, 2);
+    expect(new Set(nodes.flatMap(({ sent: ids }) => ids)).size).toBe(12);
+  });
+
+  it("send what either of them accepts", async () => {
+    const callback = await callbackWith();
+    for (const node of nodes) node.start();
+    for (const [index, node] of nodes.entries()) {
+      await accept(stores[index === 0 ? 0 : 1], callback, [`A${index}`], Date.now());
+      node.dispatcher.accepted(callback.id);
+      await settled(callback, index + 1);
+    }
+  });
+
+  it("pass a busy callback on only once nothing of it is in flight", async () => {
+    const [one, two] = [await callbackWith("A"), await callbackWith("B")];
+    nodes[0].result = null;
+    nodes[0].start();
+    await sent(nodes[0], 2);
+    nodes[1].start();
+    await eventually(
+      async () => (await database.query("SELECT id FROM dispatchers")).length,
+      (count) => count === 2,
+    );
+    await accept(stores[0], one, ["C"], Date.now());
+    await accept(stores[0], two, ["D"], Date.now());
+    nodes[0].answer(ACCEPTED);
+    await settled(one, 2);
+    await settled(two, 2);
+    await eventually(owners, (ids) => new Set(ids).size === 2);
+    expect([...nodes[0].sent, ...nodes[1].sent].sort()).toEqual(["A", "B", "C", "D"]);
+  });
+});
+
+describe("a dispatcher whose lease isn't renewed", () => {
+  it("sends nothing after 12 seconds, and goes on when it is renewed", async () => {
+    const callback = await callbackWith("A");
+    nodes[0].start();
+    await settled(callback, 1);
+    nodes[0].isCutOff = true;
+    await nodes[0].pause();
+    nodes[0].clock.advance(12 * SECOND);
+    await accept(stores[0], callback, ["B"], Date.now());
+    nodes[0].dispatcher.accepted(callback.id);
+    nodes[0].go();
+    await eventually(
+      async () => nodes[0].warnings.length,
+      (count) => count >= 2,
+    );
+    expect(nodes[0].sent).toEqual(["A"]);
+    nodes[0].isCutOff = false;
+    await settled(callback, 2);
+    expect(nodes[0].sent).toEqual(["A", "B"]);
+  });
+
+  it("loses its callbacks to another, and nothing is recorded of what it had in flight", async () => {
+    const callback = await callbackWith("A", "B");
+    nodes[0].result = null;
+    nodes[0].start();
+    await sent(nodes[0], 2);
+    nodes[0].isCutOff = true;
+    await expireLeases();
+    nodes[1].result = REFUSED_503;
+    nodes[1].start();
+    await eventually(
+      () => counts(callback),
+      ({ FAILED }) => FAILED === 2,
+    );
+    nodes[0].answer(ACCEPTED);
+    await eventually(
+      async () => nodes[0].warnings,
+      (warnings) => JSON.stringify(warnings).includes("sent, but not recorded"),
+    );
+    expect(await counts(callback)).toEqual({ PENDING: 0, FAILED: 2, SUCCESS: 0 });
+    expect(nodes[0].warnings).toContainEqual([
+      "Calls were sent, but not recorded: another dispatcher has taken their callbacks",
+      2,
+    ]);
+    expect(await stores[0].listOutages({ limit: 9, offset: 0 })).toMatchObject({ total: 1 });
+    expect(nodes[0].dispatcher.endpoints).toBe(0);
+  });
+
+  it("sends nothing when it wakes up after its lease has ended", async () => {
+    const callback = await callbackWith("A");
+    nodes[0].start();
+    await settled(callback, 1);
+    await nodes[0].pause();
+    await expireLeases();
+    nodes[1].start();
+    await accept(stores[1], callback, ["B"], Date.now());
+    nodes[1].dispatcher.accepted(callback.id);
+    await settled(callback, 2);
+    await accept(stores[1], callback, ["C"], Date.now());
+    // The process stood still: its monotonic clock didn't.
+    nodes[0].clock.advance(20 * SECOND);
+    nodes[0].dispatcher.accepted(callback.id);
+    nodes[0].go();
+    await settled(callback, 3);
+    expect([nodes[0].sent, nodes[1].sent]).toEqual([["A"], ["B", "C"]]);
+  });
+});
+
+describe("a dispatcher that stops", () => {
+  it("gives its callbacks to the other at once", async () => {
+    const callback = await callbackWith("A");
+    nodes[0].start();
+    await settled(callback, 1);
+    await nodes[0].dispatcher.stop();
+    nodes[1].start();
+    await accept(stores[1], callback, ["B"], Date.now());
+    nodes[1].dispatcher.accepted(callback.id);
+    await settled(callback, 2);
+    expect(nodes[1].sent).toEqual(["B"]);
+  });
+});
+
+describe("a recovering endpoint", () => {
+  it("starts at one request in flight with its new owner", async () => {
+    const callback = await callbackWith("A", "B", "C");
+    const endpoint = anEndpoint({ state: "recovering", limit: 32, recovery: 1, recoveringSince: Date.now() });
+    await stores[0].commitOutcomes(aGroup({ endpoints: [{ callbackId: callback.id, endpoint, outage: null }] }));
+    nodes[0].result = null;
+    nodes[0].start();
+    await sent(nodes[0], 1);
+    await eventually(owners, ([owner]) => owner !== null);
+    expect([nodes[0].sent.length, nodes[0].dispatcher.inFlight]).toEqual([1, 1]);
+  });
+});

@@ -1,0 +1,73 @@
+/**
+ * One node wakes the others through PostgreSQL.
+ * Covers: src/store/nodes/signals.ts
+ */
+import { beforeAll, beforeEach, expect, it } from "vitest";
+import type { NodeStore } from "../../src/store/nodes/node-store.js";
+import { createDatabase, type TestDatabase } from "../support/postgres/databases.js";
+import { eventually } from "../support/process/whcb-process.js";
+
+let database: TestDatabase;
+let nodes: readonly [NodeStore, NodeStore];
+let heard: [number, number];
+
+async function openNode(): Promise<NodeStore> {
+  const { nodes } = await database.openStore();
+  if (nodes === null) throw new Error("several nodes may share PostgreSQL");
+  return nodes;
+}
+
+const listeners = async () =>
+  (await database.query("SELECT pid FROM pg_stat_activity WHERE application_name = 'whcb listener' AND datname = 'signals'"))
+    .length;
+const heardOf = (index: 0 | 1, atLeast: number) =>
+  eventually(
+    async () => heard[index],
+    (count) => count >= atLeast,
+  );
+
+beforeAll(async () => {
+  database = await createDatabase("signals");
+  nodes = [await openNode(), await openNode()];
+  heard = [0, 0];
+  for (const index of [0, 1] as const) {
+    nodes[index].listen(() => {
+      heard[index] += 1;
+    });
+  }
+});
+
+beforeEach(async () => {
+  await eventually(listeners, (count) => count === 2);
+  // Each is told that it may have missed something.
+  await heardOf(0, 1);
+  await heardOf(1, 1);
+  heard = [0, 0];
+});
+
+it("tells the other node, not the one that announces", async () => {
+  nodes[0].announce();
+  await heardOf(1, 1);
+  nodes[1].announce();
+  await heardOf(0, 1);
+  expect(heard).toEqual([1, 1]);
+});
+
+it("announces what comes at once only once or twice", async () => {
+  for (let index = 0; index < 100; index += 1) nodes[0].announce();
+  await heardOf(1, 1);
+  nodes[1].announce();
+  await heardOf(0, 1);
+  expect(heard[1]).toBeLessThanOrEqual(2);
+});
+
+it("listens again after its connection was lost, and says so", async () => {
+  await database.query(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'whcb listener' AND datname = 'signals'",
+  );
+  await heardOf(0, 1);
+  await heardOf(1, 1);
+  heard = [0, 0];
+  nodes[0].announce();
+  await heardOf(1, 1);
+});

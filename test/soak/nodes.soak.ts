@@ -1,0 +1,31 @@
+/** The long run of test/e2e/nodes-postgres.test.ts, by hand: `npm run soak:nodes`. SOAK_CALLS changes it; the figures are printed. */
+import { expect, it } from "vitest";
+import { expectNodesRules } from "../e2e/nodes-rules.js";
+import { createDatabase } from "../support/postgres/databases.js";
+import { nodesRun } from "../support/process/nodes-run.js";
+
+const calls = Number(process.env.SOAK_CALLS ?? 20_000);
+
+it("three nodes survive a kill and a pause", async () => {
+  const { url, query } = await createDatabase("nodes");
+  const figures = await nodesRun({
+    ...{ url, query, nodes: 3, calls },
+    endpoints: ["ok", "ok", "ok", "slow", "slow", "slow", "slow", "flaky", "flaky", "down"],
+    incidents: ["kill", "pause"],
+  });
+  const { endpoints, takeOvers, mails, outageIds } = figures;
+  const sum = (of: (figures: (typeof endpoints)[number]) => number) => endpoints.reduce((total, each) => total + of(each), 0);
+  const shown = {
+    accepted: sum(({ accepted }) => accepted),
+    delivered: sum(({ delivered }) => delivered),
+    lost: sum(({ lost }) => lost.length),
+    repeats: sum(({ repeats }) => repeats),
+    unrecorded: sum(({ unrecorded }) => unrecorded),
+    outages: outageIds.length,
+    mails: mails.length,
+    takeOvers,
+  };
+  process.stdout.write(`${JSON.stringify(shown, null, 2)}\n`);
+  expectNodesRules(figures);
+  expect(takeOvers).toHaveLength(2);
+});
