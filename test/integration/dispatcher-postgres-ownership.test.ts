@@ -8,7 +8,7 @@ import type { Logger } from "../../src/platform/logger.js";
 import type { NodeStore } from "../../src/store/nodes/node-store.js";
 import type { Store } from "../../src/store/store.js";
 import { aCallback, accept, aGroup, anEndpoint } from "../contract/store-support.js";
-import { ACCEPTED, REFUSED_503 } from "../support/builders.js";
+import { ACCEPTED, aResponse, REFUSED_503 } from "../support/builders.js";
 import { createDatabase, type TestDatabase } from "../support/postgres/databases.js";
 import { eventually } from "../support/process/whcb-process.js";
 import { seededRandom } from "../support/time/seeded-random.js";
@@ -28,6 +28,9 @@ class Node {
   result: DeliveryResult | null = ACCEPTED;
   /** The database doesn't answer its leases. */
   isCutOff = false;
+  renewals = 0;
+  /** While a large body is read for a request. */
+  onRead: () => void = () => undefined;
   readonly #hanging: ((result: DeliveryResult) => void)[] = [];
   #running: Promise<void> | null = null;
   #isEnded = false;
@@ -37,7 +40,14 @@ class Node {
       void this.warnings.push([message, "calls" in fields ? fields.calls : undefined]);
     const logger: Logger = { error: note, warn: note, info: () => undefined };
     this.dispatcher = new Dispatcher({
-      store: { ...store, nodes: this.#nodes(store) },
+      store: {
+        ...store,
+        nodes: this.#nodes(store),
+        findCall: (callbackId, callId) => {
+          this.onRead();
+          return store.findCall(callbackId, callId);
+        },
+      },
       clock: this.clock,
       random: seededRandom(seed),
       logger,
@@ -96,6 +106,7 @@ class Node {
       ...nodes,
       renewLease: async (id) => {
         if (this.isCutOff) throw new Error("The database doesn't answer");
+        this.renewals += 1;
         return nodes.renewLease(id);
       },
     };
@@ -136,6 +147,13 @@ const sent = (node: Node, count: number) =>
     async () => node.sent.length,
     (length) => length === count,
   );
+const renewedTwice = (node: Node) => {
+  const before = node.renewals;
+  return eventually(
+    async () => node.renewals,
+    (renewals) => renewals >= before + 2,
+  );
+};
 /** As if its 15 seconds were over. */
 const expireLeases = () => database.query("UPDATE dispatchers SET expires_at = clock_timestamp() - interval '1 ms'");
 
@@ -173,10 +191,10 @@ describe("two dispatchers", () => {
     nodes[0].start();
     await sent(nodes[0], 2);
     nodes[1].start();
-    await eventually(
-      async () => (await database.query("SELECT id FROM dispatchers")).length,
-      (count) => count === 2,
-    );
+    await renewedTwice(nodes[1]);
+    await renewedTwice(nodes[0]);
+    await renewedTwice(nodes[1]);
+    expect([nodes[0].dispatcher.endpoints, new Set(await owners()).size]).toEqual([2, 1]);
     await accept(stores[0], one, ["C"], Date.now());
     await accept(stores[0], two, ["D"], Date.now());
     nodes[0].answer(ACCEPTED);
@@ -206,6 +224,28 @@ describe("a dispatcher whose lease isn't renewed", () => {
     nodes[0].isCutOff = false;
     await settled(callback, 2);
     expect(nodes[0].sent).toEqual(["A", "B"]);
+  });
+
+  it("doesn't send a large body that took too long to read", async () => {
+    const callback = await callbackWith();
+    const { responseMessage, ...rest } = aResponse();
+    const response = { ...rest, responseMessage: { ...responseMessage, content: "x".repeat(300_000) } };
+    await stores[0].acceptCalls([{ callbackId: callback.id, calls: [{ id: "A", response }] }], Date.now());
+    let reads = 0;
+    nodes[0].onRead = () => {
+      reads += 1;
+      nodes[0].isCutOff = reads === 1;
+      if (nodes[0].isCutOff) nodes[0].clock.advance(12 * SECOND);
+    };
+    nodes[0].start();
+    await eventually(
+      async () => nodes[0].warnings.length,
+      (count) => count >= 2,
+    );
+    expect([reads, nodes[0].sent]).toEqual([1, []]);
+    nodes[0].isCutOff = false;
+    await settled(callback, 1);
+    expect([reads, nodes[0].sent]).toEqual([2, ["A"]]);
   });
 
   it("loses its callbacks to another, and nothing is recorded of what it had in flight", async () => {

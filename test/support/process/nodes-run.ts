@@ -69,12 +69,13 @@ export async function nodesRun(options: NodesRunOptions): Promise<NodesFigures> 
     for (const [index, incident] of incidents.entries()) {
       const node = nodes[index % nodes.length];
       if (node === undefined) throw new Error("each incident has a node");
-      // Work has been spread over all of them.
-      const owned = await eventually(
-        () => ownedBy(options, node),
-        (ids) => ids.length > 0,
+      const isSpread = (counts: readonly number[]) => Math.min(...counts) >= Math.floor(targets.length / answering.size);
+      await eventually(
+        () => Promise.all([...answering].map(async (each) => (await ownedBy(options, each)).length)),
+        isSpread,
         60_000,
       );
+      const owned = await ownedBy(options, node);
       answering.delete(node);
       takeOvers.push({ incident, callbacks: owned.length, ms: await (incident === "kill" ? kill : pause)(node, owned, options) });
       if (incident === "pause") answering.add(node);
