@@ -1,4 +1,6 @@
 import type { DatabaseAdmin } from "../cli/cli-deps.js";
+import { isPostgresUrl } from "../domain/database-url.js";
+import { WhcbError } from "../domain/errors.js";
 import { eraseMailFiles, mailDirectoryOf } from "../notifier/eml-notifier.js";
 import { eraseOutageMail } from "../notifier/outage-mail.js";
 import { systemClock } from "../platform/clock.js";
@@ -17,6 +19,7 @@ export async function openDatabaseAdmin(path: string): Promise<DatabaseAdmin> {
     changePassword: (username, password, withNewKey) => changePassword({ username, password }, withNewKey, deps()),
     removeUser: (username) => removeUser(username, store),
     async eraseSender({ isSender, mailDirectory, dryRun }) {
+      if (isPostgresUrl(path)) throw new WhcbError("config", "A sender's data can't be erased on PostgreSQL yet");
       const lock = await lockDatabase(path);
       try {
         const { callIds, mails, ...found } = await store.eraseSender({

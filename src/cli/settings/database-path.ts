@@ -19,10 +19,10 @@ export async function withDatabase<Result>(
   use: (admin: DatabaseAdmin, path: string) => Promise<Result>,
 ): Promise<Result> {
   const path = await findDatabase(invocation);
-  await requireFile(path);
+  if (!isPostgresUrl(path)) await requireFile(path);
   const admin = await invocation.deps.openDatabase(path);
   try {
-    return await use(admin, path);
+    return await use(admin, databaseName(path));
   } finally {
     await admin.close();
   }
@@ -69,13 +69,7 @@ export function withoutPassword(text: string | undefined, flag: string, variable
   return text;
 }
 
-/** For `serve`: a file's path, or a URL of PostgreSQL, whose password only the environment or PGPASSFILE gives. */
-export function readServedDatabase(given: string | undefined, inEnvironment: string | undefined): string | undefined {
-  const text = withoutPassword(given, "--db", "WHCB_DB") ?? (inEnvironment || undefined);
-  return text !== undefined && isPostgresUrl(text) ? text : readDatabase(given, inEnvironment);
-}
-
-/** Without a password. */
+/** Without a password and parameters. */
 export function databaseName(database: string): string {
   if (!isPostgresUrl(database) || !URL.canParse(database)) return database;
   const url = new URL(database);
@@ -84,10 +78,10 @@ export function databaseName(database: string): string {
   return url.href;
 }
 
-/** A database server's URL is rejected before it is used or printed: it may contain a password. */
+/** A file's path, or a URL of PostgreSQL, whose password only WHCB_DB or PGPASSFILE may give. Other URLs are rejected before they are printed. */
 export function readDatabase(given: string | undefined, inEnvironment: string | undefined): string | undefined {
   const text = withoutPassword(given, "--db", "WHCB_DB") ?? (inEnvironment || undefined);
-  if (text === undefined || text === ":memory:") return text;
+  if (text === undefined || text === ":memory:" || isPostgresUrl(text)) return text;
   if (mayHoldPassword(text)) {
     throw new WhcbError(
       "usage",
@@ -99,8 +93,8 @@ export function readDatabase(given: string | undefined, inEnvironment: string | 
   }
   const path = text.replace(/^file:(\/\/)?/i, "");
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(path)) {
-    throw new WhcbError("usage", `${given === undefined ? "WHCB_DB" : "--db"} is a URL, and not of a SQLite file`, {
-      hint: "give a file's path, such as --db whcb.db; with PostgreSQL, `whcb serve` takes a URL that begins with postgres://",
+    throw new WhcbError("usage", `${given === undefined ? "WHCB_DB" : "--db"} is a URL, and not of PostgreSQL`, {
+      hint: "give a file's path, such as --db whcb.db, or a URL that begins with postgres://",
     });
   }
   return resolve(path);

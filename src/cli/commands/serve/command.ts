@@ -12,7 +12,11 @@ export const HOST = valueOr(
   "127.0.0.1",
   String,
 );
-export const DB = value("--db <file>", "the database (or WHCB_DB; default: whcb.db in the data folder)", String);
+export const DB = value(
+  "--db <database>",
+  "a file, or a URL of PostgreSQL (or WHCB_DB; default: whcb.db in the data folder)",
+  String,
+);
 export const RETRY_INTERVAL = value(
   "--retry-interval <duration>",
   `the time between two attempts of a call (default: ${spellDuration(DEFAULT_SERVICE_SETTINGS.intervalMs)})`,
@@ -81,13 +85,16 @@ export const LOG_LEVEL = choiceOr("--log-level <level>", "what is logged, as JSO
 
 export const SERVE: CommandSpec = {
   name: "serve",
-  summary: "run a callbacks service here: API and dispatcher in one process, on SQLite",
+  summary: "run a callbacks service here: API and dispatcher in one process, on SQLite or PostgreSQL",
   details: `When it is ready, it prints one line on stdout: Listening on http://127.0.0.1:8787. The first run creates a user and an API key
 and stores them in the settings file (0600) with a profile named local, so that the next command works without setup.
 WHCB_USERNAME, WHCB_PASSWORD and WHCB_API_KEY set them instead. They replace those of earlier starts; users that \`whcb users add\` added
 stay. Ctrl-C lets attempts in flight finish (at most 65 s); a second one
 stops immediately. A mail server's URL that contains a password is given as WHCB_SMTP. WHCB_SECRET_KEY (32 bytes, base64) is the
 key that encrypts the callbacks' auth keys; without it, one is created beside the database.
+
+Any number of \`whcb serve\` may share a PostgreSQL database, such as postgres://whcb@db.example.com/whcb, with the same WHCB_SECRET_KEY. A URL
+that contains a password is given as WHCB_DB, or the password in the file that PGPASSFILE names.
 
 --retry-interval, --retry-window, --retain-success, --retain-failed and --retain-mail are kept in the database: a later start without the flag uses
 the stored value. The values in force are printed on stderr.`,
@@ -116,6 +123,7 @@ the stored value. The values in force are printed on stderr.`,
   examples: [
     ["whcb serve", "on port 8787, with the database in the data folder"],
     ["whcb serve --port 0 --db x.db", "on any free port, with its own database"],
+    ["whcb serve --db postgres://whcb@localhost/whcb", "on PostgreSQL, which other nodes may share"],
     ["whcb serve --retry-interval 5s --retry-window 60s", "watch a retry window pass in a minute"],
     ["whcb serve --plan startup", "with the limits of the platform's smallest plan"],
   ],

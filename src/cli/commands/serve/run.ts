@@ -9,7 +9,7 @@ import type { Invocation } from "../../args/command-spec.js";
 import type { Credentials, RunningService, ServeOptions } from "../../cli-deps.js";
 import { EXIT_INTERRUPTED } from "../../exit-codes.js";
 import { text } from "../../output/screen-text.js";
-import { DATABASE_NAME, databaseName, readServedDatabase, withoutPassword } from "../../settings/database-path.js";
+import { DATABASE_NAME, databaseName, readDatabase, withoutPassword } from "../../settings/database-path.js";
 import { requireValidCredentials } from "../../settings/resolve-settings.js";
 import { writeServeProfile } from "../../settings/serve-profile.js";
 import { changeSettings, readSettings, settingsPath } from "../../settings/settings-file.js";
@@ -197,7 +197,7 @@ function readServeOptions({ args, deps }: Invocation, credentials: Credentials):
   return {
     port: args.get(PORT),
     host: args.get(HOST),
-    database: readServedDatabase(args.get(DB), env.WHCB_DB) ?? join(deps.paths.data, DATABASE_NAME),
+    database: readDatabase(args.get(DB), env.WHCB_DB) ?? join(deps.paths.data, DATABASE_NAME),
     dataDirectory: deps.paths.data,
     settings: withoutUndefined({
       intervalMs: args.get(RETRY_INTERVAL),

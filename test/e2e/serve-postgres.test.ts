@@ -1,0 +1,85 @@
+/** `whcb serve` and the commands on the database itself, with PostgreSQL. */
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { createDatabase, type TestDatabase } from "../support/postgres/databases.js";
+import { ServedApi, USER_ENV } from "../support/process/served-api.js";
+import { Home } from "../support/process/whcb-process.js";
+
+const PASSWORD = "a secret of the tests";
+
+let database: TestDatabase;
+let homes: readonly [Home, Home];
+
+beforeAll(async () => {
+  database = await createDatabase("serve");
+});
+beforeEach(async () => {
+  await database.query("DROP SCHEMA public CASCADE");
+  await database.query("CREATE SCHEMA public");
+  homes = [new Home(), new Home()];
+});
+afterEach(async () => {
+  for (const home of homes) await home.leave();
+});
+
+async function serve(home: Home, env: Readonly<Record<string, string>> = {}) {
+  const server = home.start(["serve", "--port", "0"], { env: { ...USER_ENV, WHCB_DB: database.url, ...env } });
+  const [, url = ""] = await server.says(/Listening on (http:\/\/\S+)/);
+  return { server, api: new ServedApi(url) };
+}
+
+describe("on PostgreSQL", () => {
+  it("a service keeps its key and e-mails in the data folder, and the database's password nowhere", async () => {
+    const [home] = homes;
+    const { server } = await serve(home);
+    const { code, stderr } = await server.stop();
+    expect(code).toBe(0);
+    expect(readdirSync(home.path("data"))).toEqual(["postgres.key"]);
+    const settings = readFileSync(home.path("config", "config.json"), "utf8");
+    expect(settings).toMatch(/"database": "postgres:\/\/postgres@127\.0\.0\.1:\d+\/serve"/);
+    for (const text of [settings, stderr, server.stdout]) {
+      expect(text).not.toContain(PASSWORD);
+      expect(text).not.toContain(encodeURIComponent(PASSWORD));
+    }
+  });
+
+  it("the password may be in the file that PGPASSFILE names", async () => {
+    const { hostname, port, pathname } = new URL(database.url);
+    const [home] = homes;
+    const file = home.path("pgpass");
+    writeFileSync(file, `${hostname}:${port}:*:postgres:${PASSWORD}\n`, { mode: 0o600 });
+    const db = `postgres://postgres@${hostname}:${port}${pathname}`;
+    const server = home.start(["serve", "--port", "0", "--db", db], { env: { ...USER_ENV, PGPASSFILE: file } });
+    await server.says(/Listening on/);
+    expect((await server.stop()).code).toBe(0);
+  });
+
+  it("a node without the service's secret key doesn't start", async () => {
+    const first = await serve(homes[0]);
+    const key = Buffer.alloc(32, 1).toString("base64");
+    for (const env of [{}, { WHCB_SECRET_KEY: key }]) {
+      const other = homes[1].start(["serve", "--port", "0"], { env: { ...USER_ENV, WHCB_DB: database.url, ...env } });
+      const { code, stderr } = await other.ended;
+      expect(code).not.toBe(0);
+      expect(stderr).toMatch(/key/);
+      expect(stderr).not.toContain(PASSWORD);
+    }
+    await first.server.stop();
+  });
+
+  it("users are added beside running nodes, on the database that WHCB_DB names", async () => {
+    const secret = { WHCB_SECRET_KEY: Buffer.alloc(32, 7).toString("base64") };
+    const nodes = [await serve(homes[0], secret), await serve(homes[1], secret)];
+    const env = { WHCB_DB: database.url, WHCB_NEW_PASSWORD: "another horse staple" };
+    const added = await homes[0].whcb(["users", "add", "bob"], { env });
+    expect(added).toMatchObject({ code: 0 });
+    expect(added.stderr).not.toContain(encodeURIComponent(PASSWORD));
+    const [, apiKey = ""] = /API key +(\S+)/.exec(added.stdout) ?? [];
+    const authorization = `Basic ${Buffer.from("bob:another horse staple").toString("base64")}`;
+    for (const { api } of nodes) {
+      const response = await api.fetch("/callbacks", { headers: { authorization, "x-api-key": apiKey } });
+      expect(response.status).toBe(200);
+    }
+    for (const { server } of nodes) expect((await server.stop()).code).toBe(0);
+  });
+});
