@@ -5,7 +5,7 @@ import { MOST_REPEATS_A_KILL } from "./kill-rules.js";
 
 const LONGEST_TAKE_OVER_MS = 20_000;
 
-export function expectNodesRules({ endpoints, takeOvers, mails, outageIds, stderr }: NodesFigures): void {
+export function expectNodesRules({ endpoints, takeOvers, mails, outageIds, wrongTimes, stderr }: NodesFigures): void {
   const most = takeOvers.length * MOST_REPEATS_A_KILL;
   for (const endpoint of endpoints) {
     expect(endpoint.accepted).toBeGreaterThan(0);
@@ -17,6 +17,7 @@ export function expectNodesRules({ endpoints, takeOvers, mails, outageIds, stder
     if (endpoint.kind === "down") expect(endpoint).toMatchObject({ delivered: 0, outages: 1 });
   }
   expect([...mails].sort()).toEqual(outageIds.map((id) => `outage-${id}.eml`).sort());
+  expect(wrongTimes).toBe(0);
   for (const { ms } of takeOvers) expect(ms).toBeLessThan(LONGEST_TAKE_OVER_MS);
   expect(stderr).not.toMatch(/correct horse|an-api-key-of-the-tests|key-of-the-callback|a secret of the tests/);
 }

@@ -6,14 +6,14 @@ import { nodesRun } from "../support/process/nodes-run.js";
 
 const calls = Number(process.env.SOAK_CALLS ?? 20_000);
 
-it("three nodes survive a kill and a pause", async () => {
+it("three nodes survive a kill, a pause and a network that hangs", async () => {
   const { url, query } = await createDatabase("nodes");
   const figures = await nodesRun({
     ...{ url, query, nodes: 3, calls },
     endpoints: ["ok", "ok", "ok", "slow", "slow", "slow", "slow", "flaky", "flaky", "down"],
-    incidents: ["kill", "pause"],
+    incidents: ["kill", "pause", "hang"],
   });
-  const { endpoints, takeOvers, mails, outageIds } = figures;
+  const { endpoints, takeOvers, mails, outageIds, wrongTimes } = figures;
   const sum = (of: (figures: (typeof endpoints)[number]) => number) => endpoints.reduce((total, each) => total + of(each), 0);
   const shown = {
     accepted: sum(({ accepted }) => accepted),
@@ -23,9 +23,10 @@ it("three nodes survive a kill and a pause", async () => {
     unrecorded: sum(({ unrecorded }) => unrecorded),
     outages: outageIds.length,
     mails: mails.length,
+    wrongTimes,
     takeOvers,
   };
   process.stdout.write(`${JSON.stringify(shown, null, 2)}\n`);
   expectNodesRules(figures);
-  expect(takeOvers).toHaveLength(2);
+  expect(takeOvers).toHaveLength(3);
 });

@@ -16,10 +16,15 @@ interface OutageColumns {
   readonly outage_quiet_since: number | null;
 }
 
-/** Of callbacks: may need the dispatcher. */
+/** Of a callback: when its first call is due. With a limit, PostgreSQL can't read those of all callbacks at once instead. */
+const firstDueAt = sql`
+  (SELECT due_at FROM calls WHERE callback_key = callbacks.key AND status = 'FAILED' AND due_at IS NOT NULL
+   ORDER BY due_at LIMIT 1)`;
+
+/** Of a callback: may need the dispatcher. */
 export const isActive = sql`(
   EXISTS (SELECT 1 FROM call_counts WHERE callback_key = callbacks.key AND status = 'PENDING' AND count > 0)
-  OR EXISTS (SELECT 1 FROM calls WHERE callback_key = callbacks.key AND status = 'FAILED' AND due_at IS NOT NULL)
+  OR ${firstDueAt} IS NOT NULL
   OR EXISTS (SELECT 1 FROM outages WHERE callback_key = callbacks.key AND ended_at IS NULL)
   OR EXISTS (SELECT 1 FROM endpoints WHERE callback_key = callbacks.key AND state = 'recovering'))`;
 
@@ -38,8 +43,7 @@ export async function listEndpoints(db: Db, cipher: KeyCipher, callbackIds?: rea
         outages.id AS outage_id, outages.started_at AS outage_started_at,
         outages.failed_calls AS outage_failed_calls, outages.quiet_since AS outage_quiet_since,
         coalesce(call_counts.count, 0) AS pending,
-        (SELECT due_at FROM calls WHERE callback_key = callbacks.key AND status = 'FAILED' AND due_at IS NOT NULL
-         ORDER BY due_at LIMIT 1) AS next_due_at
+        ${firstDueAt} AS next_due_at
       FROM callbacks
       LEFT JOIN endpoints ON endpoints.callback_key = callbacks.key
       LEFT JOIN outages ON outages.callback_key = callbacks.key AND outages.ended_at IS NULL

@@ -1,10 +1,17 @@
-/** Several `whcb serve` on one PostgreSQL database: killed and paused under load, with a ledger of everything that reached their endpoints. */
+/**
+ * Several `whcb serve` on one PostgreSQL database, with clocks ten minutes apart: killed, paused and cut off under load, with a ledger of
+ * everything that reached their endpoints.
+ */
 import { existsSync, readdirSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import type pg from "pg";
+import { openStallingProxy, type StallingProxy } from "../postgres/stalling-proxy.js";
 import { type EndpointFigures, figuresOf, Ledger, outagesOf, SERVE, startReceiver, type Target } from "./kill-run.js";
 import { callIdOf, ServedApi, USER_ENV } from "./served-api.js";
 import { eventually, Home, type Running } from "./whcb-process.js";
+
+/** hang: the network to the database. */
+type Incident = "kill" | "pause" | "hang";
 
 export interface NodesRunOptions {
   readonly url: string;
@@ -15,7 +22,7 @@ export interface NodesRunOptions {
   /** In all, at least; more if the incidents take longer. */
   readonly calls: number;
   /** In their order, each to another node. */
-  readonly incidents: readonly ("kill" | "pause")[];
+  readonly incidents: readonly Incident[];
 }
 
 export interface NodesFigures {
@@ -25,10 +32,13 @@ export interface NodesFigures {
   /** Of all nodes. */
   readonly mails: readonly string[];
   readonly outageIds: readonly string[];
+  /** Instants in the database before it began and after it ended: must be none. */
+  readonly wrongTimes: number;
   readonly stderr: string;
 }
 
 interface Node {
+  readonly network: StallingProxy;
   readonly home: Home;
   readonly server: Running;
   readonly api: ServedApi;
@@ -36,6 +46,8 @@ interface Node {
 }
 
 const BATCH = 20;
+const CLOCKS_APART_MS = 10 * 60_000;
+const NOW_MS = "(extract(epoch FROM clock_timestamp()) * 1000)::float8";
 const SECRET_KEY = Buffer.alloc(32, 7).toString("base64");
 
 export async function nodesRun(options: NodesRunOptions): Promise<NodesFigures> {
@@ -45,8 +57,9 @@ export async function nodesRun(options: NodesRunOptions): Promise<NodesFigures> 
   if (readerHome === undefined) throw new Error("there is one home more than nodes");
   const ledger = new Ledger(readerHome.path("ledger"));
   const receiver = await startReceiver(readerHome.path("ledger"));
+  const nodes: Node[] = [];
   try {
-    const nodes: Node[] = [];
+    const [{ now: began = 0 } = {}] = await options.query<{ now: number }>(`SELECT ${NOW_MS} AS now`);
     for (const home of nodeHomes) nodes.push(await startNode(home, nodes, options));
     const [first] = nodes;
     if (first === undefined) throw new Error("there is at least one node");
@@ -69,7 +82,9 @@ export async function nodesRun(options: NodesRunOptions): Promise<NodesFigures> 
     for (const [index, incident] of incidents.entries()) {
       const node = nodes[index % nodes.length];
       if (node === undefined) throw new Error("each incident has a node");
-      const isSpread = (counts: readonly number[]) => Math.min(...counts) >= Math.floor(targets.length / answering.size);
+      const isSpread = (counts: readonly number[]) =>
+        counts.reduce((sum, count) => sum + count, 0) === targets.length &&
+        Math.max(...counts) <= Math.ceil(targets.length / answering.size);
       await eventually(
         () => Promise.all([...answering].map(async (each) => (await ownedBy(options, each)).length)),
         isSpread,
@@ -77,20 +92,21 @@ export async function nodesRun(options: NodesRunOptions): Promise<NodesFigures> 
       );
       const owned = await ownedBy(options, node);
       answering.delete(node);
-      takeOvers.push({ incident, callbacks: owned.length, ms: await (incident === "kill" ? kill : pause)(node, owned, options) });
-      if (incident === "pause") answering.add(node);
+      takeOvers.push({ incident, callbacks: owned.length, ms: await INCIDENTS[incident](node, owned, options) });
+      if (incident !== "kill") answering.add(node);
     }
     incidentsOver.abort();
     await Promise.all(producers);
     const [living] = answering;
     if (living === undefined) throw new Error("a node is left");
     await settled(living.api, targets);
+    const wrongTimes = await countWrongTimes(options, began);
     const running = nodes.filter((node) => answering.has(node));
     for (const { server } of running) {
       const { code, stderr } = await server.stop();
       if (code !== 0) throw new Error(`a stop ended with ${code}: ${stderr}`);
     }
-    const reader = await serve(readerHome, options, ["--no-dispatch"]);
+    const reader = await serve(readerHome, options.url, {}, ["--no-dispatch"]);
     const api = new ServedApi(reader.url);
     const lines = ledger.lines();
     const figures: EndpointFigures[] = [];
@@ -102,30 +118,46 @@ export async function nodesRun(options: NodesRunOptions): Promise<NodesFigures> 
       takeOvers,
       mails: nodeHomes.flatMap((home) => (existsSync(home.path("data", "mail")) ? readdirSync(home.path("data", "mail")) : [])),
       outageIds,
+      wrongTimes,
       stderr: nodes.map(({ server }) => server.stderr).join(""),
     };
   } finally {
     receiver.stop();
+    for (const { network } of nodes) network.close();
     for (const home of homes) await home.leave();
   }
 }
 
-async function serve(home: Home, { url }: NodesRunOptions, args: readonly string[] = []) {
-  const env = { ...USER_ENV, WHCB_DB: url, WHCB_SECRET_KEY: SECRET_KEY };
+async function serve(home: Home, url: string, more: Readonly<Record<string, string>>, args: readonly string[] = []) {
+  const env = { ...USER_ENV, WHCB_DB: url, WHCB_SECRET_KEY: SECRET_KEY, ...more };
   const server = home.start(["serve", "--port", "0", ...SERVE, ...args], { env });
   const [, address = ""] = await server.says(/Listening on (http:\/\/\S+)/);
   return { server, url: address };
 }
 
 /** After `others`, whose dispatchers are known. */
-async function startNode(home: Home, others: readonly Node[], options: NodesRunOptions): Promise<Node> {
-  const { server, url } = await serve(home, options);
+async function startNode(home: Home, others: readonly Node[], { url, query }: NodesRunOptions): Promise<Node> {
+  const network = await openStallingProxy(url);
+  const aheadMs = (others.length % 3) * CLOCKS_APART_MS - CLOCKS_APART_MS;
+  const shift = `const { now } = Date; Date.now = () => now() + ${aheadMs};`;
+  const clock = { NODE_OPTIONS: `--import "data:text/javascript,${encodeURIComponent(shift)}"` };
+  const { server, url: address } = await serve(home, network.url, clock);
   const isNew = ({ id }: { id: string }) => others.every(({ dispatcherId }) => dispatcherId !== id);
   const found = await eventually(
-    () => options.query<{ id: string }>("SELECT id FROM dispatchers"),
+    () => query<{ id: string }>("SELECT id FROM dispatchers"),
     (rows) => rows.some(isNew),
   );
-  return { home, server, api: new ServedApi(url), dispatcherId: found.find(isNew)?.id ?? "" };
+  return { home, network, server, api: new ServedApi(address), dispatcherId: found.find(isNew)?.id ?? "" };
+}
+
+async function countWrongTimes({ query }: NodesRunOptions, began: number): Promise<number> {
+  const [row] = await query<{ count: number }>(
+    `SELECT count(*)::float8 AS count FROM calls, (SELECT ${NOW_MS} AS now) AS clock
+     WHERE accepted_at < $1 OR accepted_at > now OR attempted_at > now OR first_failed_at > now OR due_at > now + 10000
+       OR (attempted_at >= 0 AND attempted_at < $1)`,
+    [Math.floor(began)],
+  );
+  return row?.count ?? -1;
 }
 
 async function ownedBy({ query }: NodesRunOptions, { dispatcherId }: Node, ids?: readonly string[]): Promise<string[]> {
@@ -152,6 +184,18 @@ async function pause(node: Node, owned: readonly string[], options: NodesRunOpti
   await node.server.says(/lease on the database had ended/);
   return ms;
 }
+
+/** Resolves after the network is back. */
+async function hang(node: Node, owned: readonly string[], options: NodesRunOptions): Promise<number> {
+  node.network.stall();
+  const ms = await takenOver(node, owned, options);
+  await delay(1_000);
+  node.network.resume();
+  await node.server.says(/lease on the database had ended/);
+  return ms;
+}
+
+const INCIDENTS = { kill, pause, hang } satisfies Record<Incident, unknown>;
 
 async function takenOver(node: Node, owned: readonly string[], options: NodesRunOptions): Promise<number> {
   const began = performance.now();

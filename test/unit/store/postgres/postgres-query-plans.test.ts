@@ -20,6 +20,7 @@ import {
 import { listCalls } from "../../../../src/store/calls/list-calls.js";
 import { markCalls } from "../../../../src/store/calls/mark-calls.js";
 import { cancelReplayChunk } from "../../../../src/store/calls/replays.js";
+import { leaseStore } from "../../../../src/store/nodes/leases.js";
 import { listActivity } from "../../../../src/store/outcomes/activity.js";
 import { commitOutcomes } from "../../../../src/store/outcomes/commit-outcomes.js";
 import { listActiveCallbacks, listEndpoints } from "../../../../src/store/outcomes/endpoints.js";
@@ -209,5 +210,17 @@ describe.each(["without statistics", "with statistics"])("query plans %s", (stat
     ];
     expect(plans.join("\n")).toContain("calls_due");
     expect(plans.filter(isCostly)).toEqual([]);
+  });
+
+  it("taking callbacks looks at each one's counters and first due call, not at all calls", async () => {
+    const leases = leaseStore(db);
+    await leases.startLease(statistics);
+    // The named ones are sorted.
+    for (const [which, isWrong] of [[undefined, isCostly] as const, [["CB50", "CB51"], isScan] as const]) {
+      const plans = await plansOf(() => leases.takeCallbacks(statistics, 500, which));
+      expect(plans.join("\n")).toContain("calls_due");
+      expect(plans.filter(isWrong)).toEqual([]);
+    }
+    await leases.endLease(statistics);
   });
 });
