@@ -42,7 +42,8 @@ interface Node {
   readonly home: Home;
   readonly server: Running;
   readonly api: ServedApi;
-  readonly dispatcherId: string;
+  /** Another one after its lease has ended. */
+  dispatcherId: string;
 }
 
 const BATCH = 20;
@@ -93,7 +94,9 @@ export async function nodesRun(options: NodesRunOptions): Promise<NodesFigures> 
       const owned = await ownedBy(options, node);
       answering.delete(node);
       takeOvers.push({ incident, callbacks: owned.length, ms: await INCIDENTS[incident](node, owned, options) });
-      if (incident !== "kill") answering.add(node);
+      if (incident === "kill") continue;
+      node.dispatcherId = await newDispatcher(options, nodes);
+      answering.add(node);
     }
     incidentsOver.abort();
     await Promise.all(producers);
@@ -135,19 +138,24 @@ async function serve(home: Home, url: string, more: Readonly<Record<string, stri
   return { server, url: address };
 }
 
-/** After `others`, whose dispatchers are known. */
-async function startNode(home: Home, others: readonly Node[], { url, query }: NodesRunOptions): Promise<Node> {
-  const network = await openStallingProxy(url);
-  const aheadMs = (others.length % 3) * CLOCKS_APART_MS - CLOCKS_APART_MS;
-  const shift = `const { now } = Date; Date.now = () => now() + ${aheadMs};`;
-  const clock = { NODE_OPTIONS: `--import "data:text/javascript,${encodeURIComponent(shift)}"` };
-  const { server, url: address } = await serve(home, network.url, clock);
-  const isNew = ({ id }: { id: string }) => others.every(({ dispatcherId }) => dispatcherId !== id);
+/** That of none of these nodes. */
+async function newDispatcher({ query }: NodesRunOptions, nodes: readonly Node[]): Promise<string> {
+  const isNew = ({ id }: { id: string }) => nodes.every(({ dispatcherId }) => dispatcherId !== id);
   const found = await eventually(
     () => query<{ id: string }>("SELECT id FROM dispatchers"),
     (rows) => rows.some(isNew),
   );
-  return { home, network, server, api: new ServedApi(address), dispatcherId: found.find(isNew)?.id ?? "" };
+  return found.find(isNew)?.id ?? "";
+}
+
+async function startNode(home: Home, others: readonly Node[], options: NodesRunOptions): Promise<Node> {
+  const network = await openStallingProxy(options.url);
+  const aheadMs = (others.length % 3) * CLOCKS_APART_MS - CLOCKS_APART_MS;
+  const shift = `const { now } = Date; Date.now = () => now() + ${aheadMs};`;
+  const clock = { NODE_OPTIONS: `--import "data:text/javascript,${encodeURIComponent(shift)}"` };
+  const { server, url: address } = await serve(home, network.url, clock);
+  const dispatcherId = await newDispatcher(options, others);
+  return { home, network, server, api: new ServedApi(address), dispatcherId };
 }
 
 async function countWrongTimes({ query }: NodesRunOptions, began: number): Promise<number> {
