@@ -1,9 +1,9 @@
 import type { DatabaseAdmin } from "../cli/cli-deps.js";
-import { isPostgresUrl } from "../domain/database-url.js";
 import { WhcbError } from "../domain/errors.js";
 import { eraseMailFiles, mailDirectoryOf } from "../notifier/eml-notifier.js";
 import { eraseOutageMail } from "../notifier/outage-mail.js";
 import { systemClock } from "../platform/clock.js";
+import { isPostgresUrl } from "../platform/database-url.js";
 import { systemRandom } from "../platform/random.js";
 import { addUser, changePassword, removeUser } from "../server/auth/users.js";
 import { lockDatabase } from "../store/lock-database.js";

@@ -9,12 +9,11 @@ import type { Deliverer } from "../delivery/deliverer.js";
 import { createDeliverer } from "../delivery/undici-deliverer.js";
 import { LONGEST_STOP_MS } from "../dispatcher/dispatcher.js";
 import { createDispatching } from "../dispatcher/dispatching.js";
-import { RunLoop } from "../dispatcher/run-loop.js";
-import { isPostgresUrl } from "../domain/database-url.js";
 import { createEmlNotifier, mailDirectoryOf, removeMailFiles } from "../notifier/eml-notifier.js";
 import type { Notifier } from "../notifier/notifier.js";
 import { createSmtpNotifier } from "../notifier/smtp-notifier.js";
 import { type Clock, systemClock, systemTimers } from "../platform/clock.js";
+import { isPostgresUrl } from "../platform/database-url.js";
 import type { Logger } from "../platform/logger.js";
 import { pinoLogger } from "../platform/pino-logger.js";
 import { systemRandom } from "../platform/random.js";
@@ -29,8 +28,6 @@ import type { NodeStore } from "../store/nodes/node-store.js";
 import { openStore } from "../store/open-store.js";
 import { secretKeySource } from "../store/secret-key.js";
 import type { Store } from "../store/store.js";
-
-const CLOCK_SYNC_MS = 5_000;
 
 export interface ServiceSurroundings {
   readonly version: string;
@@ -189,23 +186,17 @@ function placeOf({ database, dataDirectory }: ServeOptions): string {
   return isPostgresUrl(database) ? join(dataDirectory, "postgres") : database;
 }
 
-/** Kept in step until the service stops. */
 async function openSharedClock(nodes: NodeStore, local: Clock, logger: Logger, teardown: Teardown): Promise<Clock> {
   const clock = new SharedClock(local, () => nodes.readTime());
   await clock.sync();
-  const loop = new RunLoop(
-    async () => {
-      await clock.sync();
-      return null;
-    },
-    {
-      clock: local,
-      pollMs: CLOCK_SYNC_MS,
-      onError: (error) => logger.error({ err: error }, "The database's clock can't be read; trying again"),
-    },
+  const stopping = new AbortController();
+  const following = clock.follow(stopping.signal, (error) =>
+    logger.error({ err: error }, "The database's clock can't be read; trying again"),
   );
-  loop.start();
-  teardown.add(() => loop.stop());
+  teardown.add(() => {
+    stopping.abort();
+    return following;
+  });
   return clock;
 }
 

@@ -1,5 +1,7 @@
 import type { Clock } from "./clock.js";
 
+const SYNC_MS = 5_000;
+
 /** The clock of a database, for the machines that share it: their own may be minutes apart, or be set while they run. */
 export class SharedClock implements Clock {
   readonly #local: Clock;
@@ -18,6 +20,14 @@ export class SharedClock implements Clock {
     const time = await this.#readTime();
     const [least, most] = [time - this.#local.monotonicMs(), time - asked];
     this.#ahead = Math.min(Math.max(this.#ahead ?? (least + most) / 2, least), most);
+  }
+
+  /** Until the signal is aborted. */
+  async follow(signal: AbortSignal, onError: (error: unknown) => void): Promise<void> {
+    while (!signal.aborted) {
+      await this.#local.sleepUntil(this.#local.now() + SYNC_MS, signal);
+      if (!signal.aborted) await this.sync().catch(onError);
+    }
   }
 
   /** Local until the first `sync`. */

@@ -1,10 +1,9 @@
 import { type RawBuilder, sql } from "kysely";
-import { isPostgresUrl } from "../domain/database-url.js";
 import { LONGEST_MS } from "../domain/duration.js";
 import { WhcbError } from "../domain/errors.js";
 import { DEFAULT_SERVICE_SETTINGS, type ServiceSettings } from "../domain/service-settings.js";
 import type { Clock } from "../platform/clock.js";
-import { isPostgresUrl } from "../platform/paths.js";
+import { isPostgresUrl } from "../platform/database-url.js";
 import type { AdminStore, Migrated } from "./admin-store.js";
 import { requireCallback } from "./callbacks/callback-row.js";
 import { versionStore } from "./callbacks/callback-versions.js";

@@ -1,9 +1,8 @@
 /** Which database file `serve` and the commands on the database itself use. */
 import { join, resolve } from "node:path";
-import { isPostgresUrl } from "../../domain/database-url.js";
 import { WhcbError } from "../../domain/errors.js";
 import { maskUrl } from "../../domain/mask.js";
-import { isPostgresUrl } from "../../platform/paths.js";
+import { isPostgresUrl } from "../../platform/database-url.js";
 import type { Invocation } from "../args/command-spec.js";
 import { DATABASE } from "../args/shared-flags.js";
 import type { DatabaseAdmin } from "../cli-deps.js";

@@ -1,4 +1,7 @@
-/** Covers: src/dispatcher/ownership.ts */
+/**
+ * With a scripted database.
+ * Covers: src/dispatcher/ownership.ts
+ */
 import { beforeEach, describe, expect, it } from "vitest";
 import { LeasedCallbacks } from "../../../src/dispatcher/leased-callbacks.js";
 import { silentLogger } from "../../../src/platform/logger.js";

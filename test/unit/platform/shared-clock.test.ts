@@ -15,6 +15,7 @@ beforeEach(() => {
   const start = local.now();
   [aheadMs, answerMs] = [10 * MINUTE, 0];
   shared = new SharedClock(local, async () => {
+    if (Number.isNaN(aheadMs)) throw new Error("away");
     const time = start + local.monotonicMs() + aheadMs;
     local.advance(answerMs);
     return time;
@@ -51,6 +52,26 @@ describe("a shared clock", () => {
     aheadMs = MINUTE;
     await shared.sync();
     expect(difference()).toBe(MINUTE);
+  });
+
+  it("follows the database every 5 seconds, also after an error, until it is stopped", async () => {
+    await shared.sync();
+    const stopping = new AbortController();
+    const errors: unknown[] = [];
+    const following = shared.follow(stopping.signal, (error) => errors.push(error));
+    for (const [ahead, expected] of [
+      [MINUTE, MINUTE],
+      [Number.NaN, MINUTE],
+      [2 * MINUTE, 2 * MINUTE],
+    ] as const) {
+      aheadMs = ahead;
+      local.advance(5_000);
+      await local.nextTurn();
+      expect(difference()).toBe(expected);
+    }
+    expect(errors).toEqual([new Error("away")]);
+    stopping.abort();
+    await following;
   });
 
   it("sleeps until its own time", async () => {

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { count } from "../../../domain/count.js";
 import { WhcbError } from "../../../domain/errors.js";
-import { isPostgresUrl } from "../../../platform/paths.js";
+import { isPostgresUrl } from "../../../platform/database-url.js";
 import type { Invocation } from "../../args/command-spec.js";
 import type { DatabaseMaintenance } from "../../cli-deps.js";
 import { EXIT_DONE, EXIT_INTERRUPTED, EXIT_ITEMS_FAILED } from "../../exit-codes.js";

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { isPostgresUrl } from "../../../src/domain/database-url.js";
+import { isPostgresUrl } from "../../../src/platform/database-url.js";
 
 it.each([
   ["postgres://db/whcb", true],
