@@ -16,11 +16,6 @@ export function pathsFrom(env: NodeJS.ProcessEnv, platform: NodeJS.Platform): Pa
   return { config, data };
 }
 
-/** Else a database is a SQLite file. */
-export function isPostgresUrl(database: string): boolean {
-  return /^postgres(ql)?:\/\//i.test(database);
-}
-
 function configHome(env: NodeJS.ProcessEnv, platform: NodeJS.Platform, home: string): string {
   if (platform === "win32") return env.APPDATA || join(home, "AppData", "Roaming");
   if (platform === "darwin") return join(home, "Library", "Preferences");

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isPostgresUrl, pathsFrom } from "../../../src/platform/paths.js";
+import { pathsFrom } from "../../../src/platform/paths.js";
 
 const ENV = { HOME: "/home/ada" };
 
@@ -18,15 +18,4 @@ test("files are where the platform keeps them", () => {
 test("WHCB_CONFIG_DIR and WHCB_DATA_DIR come first, an empty one doesn't count", () => {
   const env = { ...ENV, XDG_CONFIG_HOME: "/c", WHCB_CONFIG_DIR: "/mine", WHCB_DATA_DIR: "" };
   expect(pathsFrom(env, "linux")).toEqual({ config: "/mine", data: "/home/ada/.local/share/whcb" });
-});
-
-test("a database is a file unless it is a URL of PostgreSQL", () => {
-  const databases = [
-    "postgres://db.example.com/calls",
-    "PostgreSQL://db.example.com/calls",
-    "x.db",
-    "postgres.db",
-    "./postgres:/x",
-  ];
-  expect(databases.map(isPostgresUrl)).toEqual([true, true, false, false, false]);
 });
