@@ -161,8 +161,7 @@ export class Dispatcher {
     this.#pool.ownership.retire();
     if (this.inFlight > 0) await clock.sleepUntil(clock.now() + LONGEST_STOP_MS, this.#isDrained.signal);
     await this.#loop.stop();
-    await this.#commitBefore(end);
-    await this.#pool.ownership.stop();
+    await this.#commitBefore(end).finally(() => this.#pool.ownership.stop());
   }
 
   /** Until this monotonic instant. */

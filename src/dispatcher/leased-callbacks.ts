@@ -36,6 +36,8 @@ const IDLE_MS = 30_000;
 const CHUNK = 500;
 /** Between two steps that take callbacks, at least. */
 const PAUSE_MS = 20;
+/** For callbacks that are locked. */
+const LOCKED_MS = 100;
 /** When another's lease ends, it is up to the others to notice. */
 const EXPIRED_MS = 100;
 
@@ -104,9 +106,15 @@ export class LeasedCallbacks implements Ownership {
 
   async stop(): Promise<void> {
     await this.#loop.stop();
+    const { leases, logger } = this.#deps;
     const id = this.#id;
     this.#loseAll();
-    if (id !== null) await this.#deps.leases.endLease(id);
+    if (id === null) return;
+    try {
+      await leases.endLease(id);
+    } catch (error) {
+      logger.warn({ err: error }, "The lease on the database couldn't be ended; it expires by itself");
+    }
   }
 
   /** Resolves with when it is to be renewed, or something can be taken. */
@@ -114,9 +122,8 @@ export class LeasedCallbacks implements Ownership {
     const { clock } = this.#deps;
     if (clock.monotonicMs() >= this.#renewAt) await this.#renew();
     await this.#storeReleases();
-    const isDone = await this.#take();
-    const leftMs = Math.max(0, this.#renewAt - clock.monotonicMs());
-    return clock.now() + (isDone ? leftMs : Math.min(leftMs, PAUSE_MS));
+    const waitMs = await this.#take();
+    return clock.now() + Math.max(0, Math.min(waitMs, this.#renewAt - clock.monotonicMs()));
   }
 
   async #renew(): Promise<void> {
@@ -184,10 +191,10 @@ export class LeasedCallbacks implements Ownership {
     for (const id of ids) this.#released.delete(id);
   }
 
-  /** False: there may be more. */
-  async #take(): Promise<boolean> {
+  /** Returns how long to wait for what it couldn't take now. */
+  async #take(): Promise<number> {
     const wanted = this.#wantsAny ? undefined : [...this.#wanted];
-    if (this.#id === null || this.#isRetired || !this.isTrusted() || wanted?.length === 0) return true;
+    if (this.#id === null || this.#isRetired || !this.isTrusted() || wanted?.length === 0) return RENEW_MS;
     this.#wanted.clear();
     this.#wantsAny = true;
     const { fences, hasMore } = await this.#deps.leases.takeCallbacks(this.#id, CHUNK, wanted);
@@ -195,7 +202,8 @@ export class LeasedCallbacks implements Ownership {
     this.#add(fences);
     // Reports that come at once are answered together.
     await this.#deps.clock.sleepUntil(this.#deps.clock.now() + PAUSE_MS);
-    return !hasMore;
+    if (!hasMore) return RENEW_MS;
+    return fences.size > 0 ? 0 : LOCKED_MS;
   }
 
   #loseAll(): void {

@@ -260,4 +260,11 @@ describe("callbacks", () => {
     await owned.stop();
     expect([leases.living.size, ...fences("B")]).toEqual([0, null]);
   });
+
+  it("don't keep a stop from ending when the database is away", async () => {
+    await tick();
+    leases.fails = true;
+    await owned.stop();
+    expect([owned.isTrusted(), leases.asked.at(-1)]).toEqual([false, "end"]);
+  });
 });
