@@ -38,7 +38,7 @@ const CHUNK = 500;
 const PAUSE_MS = 20;
 /** For callbacks that are locked. */
 const LOCKED_MS = 100;
-/** When another's lease ends, it is up to the others to notice. */
+/** To a renewal that ends another's lease, at least. */
 const EXPIRED_MS = 100;
 
 export class LeasedCallbacks implements Ownership {
