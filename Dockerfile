@@ -1,0 +1,29 @@
+# The build uses the compiler of the full image if better-sqlite3 has no binary for this platform. Both stages have the same Node: dist/ has
+# code that its version compiled.
+ARG NODE_VERSION=20.20.2
+
+FROM node:${NODE_VERSION}-bookworm AS build
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci
+COPY tsconfig.json build.mjs compile.mjs ./
+COPY bin ./bin
+COPY src ./src
+RUN npm run build && npm prune --omit=dev && mkdir -m 700 /data
+
+FROM node:${NODE_VERSION}-bookworm-slim
+ENV NODE_ENV=production WHCB_DATA_DIR=/data WHCB_CONFIG_DIR=/data/config
+WORKDIR /app
+COPY --from=build /app/package.json ./
+COPY --from=build /app/node_modules ./node_modules
+COPY --from=build /app/bin ./bin
+COPY --from=build /app/dist ./dist
+# All that whcb writes: the root file system may be read-only.
+COPY --from=build --chown=node:node /data /data
+VOLUME /data
+USER node
+EXPOSE 8787
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s \
+  CMD ["node", "-e", "fetch('http://127.0.0.1:8787/healthz').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+ENTRYPOINT ["node", "/app/bin/whcb.js"]
+CMD ["serve", "--host", "0.0.0.0"]

@@ -1,0 +1,97 @@
+/** Facts that Dockerfile and compose.yaml share with the code. */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import { PORT, SERVE } from "../src/cli/commands/serve/command.js";
+import { LONGEST_STOP_MS } from "../src/dispatcher/dispatcher.js";
+import { parsePositiveDuration } from "../src/domain/duration.js";
+
+interface Service {
+  readonly command?: readonly string[];
+  readonly ports?: readonly string[];
+  readonly read_only?: boolean;
+  readonly stop_grace_period?: string;
+}
+
+const ROOT = join(import.meta.dirname, "..");
+const read = (file: string) => readFileSync(join(ROOT, file), "utf8");
+const dockerfile = read("Dockerfile");
+const { services }: { services: Readonly<Record<string, Service>> } = parse(read("compose.yaml"), { merge: true });
+const nodes = Object.entries(services).filter(([name]) => name.startsWith("node-"));
+const port = PORT.defaultText ?? "";
+
+function instructions(name: string): string[] {
+  return [...dockerfile.matchAll(new RegExp(`^${name} (.*(?:\\\\\\n.*)*)$`, "gm"))].map(([, rest = ""]) => rest);
+}
+
+function flagsIn(words: readonly string[]): string[] {
+  return words.filter((word) => word.startsWith("--"));
+}
+
+function sources(): string {
+  return readdirSync(join(ROOT, "src"), { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".ts"))
+    .map((file) => read(join("src", file)))
+    .join("");
+}
+
+describe("Dockerfile", () => {
+  it("builds and runs with one version of Node, which the package supports", () => {
+    const [version = ""] = /(?<=^ARG NODE_VERSION=)\d+\.\d+\.\d+$/m.exec(dockerfile) ?? [];
+    const [major = 0, minor = 0] = version.split(".").map(Number);
+    const [, oldestMajor, oldestMinor] = /^>=(\d+)\.(\d+)$/.exec(JSON.parse(read("package.json")).engines.node) ?? [];
+    expect(major * 1_000 + minor).toBeGreaterThanOrEqual(Number(oldestMajor) * 1_000 + Number(oldestMinor));
+    expect(instructions("FROM").map((image) => image.split("-")[0])).toEqual(["node:${NODE_VERSION}", "node:${NODE_VERSION}"]);
+  });
+
+  it("copies what is there and .dockerignore lets through, all of it", () => {
+    const copied = instructions("COPY")
+      .filter((words) => !words.startsWith("--from"))
+      .flatMap((words) => words.split(" ").slice(0, -1));
+    expect(copied.map((path) => path.replace("./", "")).sort()).toEqual(
+      [...read(".dockerignore").matchAll(/^!(.*)$/gm)].map(([, path]) => path).sort(),
+    );
+    expect(copied.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
+  });
+
+  it("serves on the default port, as a user without rights, and asks for its health there", () => {
+    expect(instructions("USER")).toEqual(["node"]);
+    expect(instructions("EXPOSE")).toEqual([port]);
+    expect(instructions("HEALTHCHECK")[0]).toContain(`http://127.0.0.1:${port}/healthz`);
+  });
+
+  it("gives flags and variables that exist", () => {
+    const [command = "[]"] = instructions("CMD");
+    expect(unknownFlags(JSON.parse(command))).toEqual([]);
+    const variables = instructions("ENV").flatMap((words) => words.match(/WHCB_\w+/g) ?? []);
+    expect(variables.filter((name) => !sources().includes(`env.${name}`))).toEqual([]);
+  });
+});
+
+describe("compose.yaml", () => {
+  it("runs two nodes with a read-only file system, each on a port of this machine", () => {
+    expect(nodes.map(([, { read_only, ports }]) => ({ read_only, ports }))).toEqual([
+      { read_only: true, ports: [`127.0.0.1:8787:${port}`] },
+      { read_only: true, ports: [`127.0.0.1:8788:${port}`] },
+    ]);
+  });
+
+  it("gives a node more time to stop than its attempts in flight may take", () => {
+    for (const [, { stop_grace_period = "" }] of nodes) {
+      expect(parsePositiveDuration(stop_grace_period)).toBeGreaterThan(LONGEST_STOP_MS);
+    }
+  });
+
+  it("gives flags, and names variables, that exist", () => {
+    for (const [, { command = [] }] of nodes) expect(unknownFlags(command)).toEqual([]);
+    const variables = read("compose.yaml").match(/WHCB_\w+/g) ?? [];
+    expect(variables.filter((name) => !sources().includes(`env.${name}`))).toEqual([]);
+  });
+});
+
+function unknownFlags([command, ...words]: readonly string[]): string[] {
+  expect(command).toBe(SERVE.name);
+  const known = SERVE.flags.map(({ syntax }) => syntax.split(" ")[0]);
+  return flagsIn(words).filter((flag) => !known.includes(flag));
+}
