@@ -13,6 +13,7 @@ import { largeBodies } from "./rows/large-bodies.js";
 import { list } from "./rows/list.js";
 import { manyEndpoints } from "./rows/many-endpoints.js";
 import { memory } from "./rows/memory.js";
+import { nodes } from "./rows/nodes.js";
 import { outage } from "./rows/outage.js";
 import { recovery } from "./rows/recovery.js";
 import { replay } from "./rows/replay.js";
@@ -38,6 +39,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   replay,
   start,
   memory,
+  nodes,
 };
 
 /** 0 when everything ran, 1 when a bench couldn't, 2 for a wrong command line, 130 when stopped. A goal that is missed is no error. */

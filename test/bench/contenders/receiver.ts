@@ -1,6 +1,7 @@
 /**
  * The endpoint of all benches: 200 to everything, but a path with "hang" is never answered, and 503 while it is down. Prints its port.
- * `GET /arrivals` is answered with what arrived; `PUT /up` and `PUT /down` too, and begin a new count.
+ * `GET /arrivals` is answered with what arrived; `PUT /up`, `PUT /down` and `PUT /after/50` (each answer waits 50 ms) too, and begin a new
+ * count.
  */
 import { createServer } from "node:http";
 
@@ -13,6 +14,7 @@ export interface Arrivals {
 }
 
 let isDown = false;
+let delayMs = 0;
 let accepted = 0;
 let rejected = 0;
 let firstAt = 0;
@@ -27,6 +29,7 @@ const server = createServer((request, response) => {
   if (method === "PUT") {
     response.end(arrivals());
     isDown = url === "/down";
+    delayMs = Number(/^\/after\/(\d+)$/.exec(url)?.[1] ?? 0);
     accepted = 0;
     rejected = 0;
     return;
@@ -42,7 +45,8 @@ const server = createServer((request, response) => {
       if (accepted === 0) firstAt = lastAt;
       accepted += 1;
     }
-    response.end();
+    if (delayMs > 0) setTimeout(() => response.end(), delayMs);
+    else response.end();
   });
 });
 server.keepAliveTimeout = 60_000;

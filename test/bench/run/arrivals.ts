@@ -8,7 +8,7 @@ export async function readArrivals(receiver: string): Promise<Arrivals> {
 }
 
 /** Resolves with what arrived until then; a new count begins. */
-export async function turnEndpoint(receiver: string, state: "up" | "down"): Promise<Arrivals> {
+export async function turnEndpoint(receiver: string, state: "up" | "down" | `after/${number}`): Promise<Arrivals> {
   const answer = await request(`${receiver}/${state}`, { method: "PUT" });
   return (await answer.body.json()) as Arrivals;
 }

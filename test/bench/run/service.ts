@@ -19,6 +19,7 @@ export const HEADERS = {
 const LOOK_EVERY_MS = 250;
 
 export interface ServiceOptions {
+  /** A file, or a URL of PostgreSQL. */
   readonly database: string;
   readonly dispatch: boolean;
   readonly flags?: readonly string[];
@@ -31,9 +32,10 @@ export interface RunningService extends Started {
 
 export async function startBenchService(scope: Scope, options: ServiceOptions): Promise<RunningService> {
   const { database, dispatch, flags = [], nodeOptions = [] } = options;
-  const serve = ["serve", "--port", "0", "--db", database, "--no-endpoint-check", ...(dispatch ? [] : ["--no-dispatch"])];
+  const serve = ["serve", "--port", "0", "--no-endpoint-check", ...(dispatch ? [] : ["--no-dispatch"])];
   const started = await scope.startScript("serve", [...nodeOptions, whcbOf(scope), ...serve, ...flags], {
-    env: commandEnv(scope),
+    // Not as --db: a URL may have a password.
+    env: { ...commandEnv(scope), WHCB_DB: database },
     // What it logs, and why it can't start.
     isWorthShowing: (line) => /^(\{|error)/.test(line),
   });
