@@ -26,7 +26,7 @@ export const nodes: Bench = async (scope) => {
     shared: async () => postgres.address && onPostgres(scope, receiver, postgres.address),
     file: () => onSqlite(scope, receiver),
   });
-  const against = (measure: string, [ours, name]: Pick, [other, otherName]: Pick, atLeast?: number) =>
+  const against = (measure: string, [ours, name]: Named, [other, otherName]: Named, atLeast?: number) =>
     compare({
       measure,
       ours: ours?.[`${name}Rate`],
@@ -47,7 +47,7 @@ export const nodes: Bench = async (scope) => {
   ];
 };
 
-type Pick = readonly [figures: Figures | null, name: string];
+type Named = readonly [figures: Figures | null, name: string];
 
 async function onPostgres(
   scope: Scope,
