@@ -22,7 +22,7 @@ const nodes = Object.entries(services).filter(([name]) => name.startsWith("node-
 const port = PORT.defaultText ?? "";
 
 function instructions(name: string): string[] {
-  return [...dockerfile.matchAll(new RegExp(`^${name} (.*(?:\\\\\\n.*)*)$`, "gm"))].map(([, rest = ""]) => rest);
+  return [...dockerfile.matchAll(new RegExp(`^${name} ((?:.*\\\\\\n)*.*)$`, "gm"))].map(([, rest = ""]) => rest);
 }
 
 function flagsIn(words: readonly string[]): string[] {
