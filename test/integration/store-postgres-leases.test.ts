@@ -234,6 +234,27 @@ async function groupOf(callbacks: readonly Callback[], fence: number) {
   });
 }
 
+describe("queued e-mails", () => {
+  it("are claimed by one of two nodes, and free again when the claim ends", async () => {
+    const ids: string[] = [];
+    for (let index = 0; index < 20; index += 1) {
+      const callback = await aCallback(stores[0]);
+      const outageId = `O${index}`;
+      const mail = { outageId, callbackId: callback.id, to: "", subject: "", text: "", createdAt: NOW };
+      await stores[0].commitOutcomes(aGroup({ mails: [mail] }));
+      ids.push(outageId);
+    }
+    const claim = (store: Store, at: number) => store.claimMails(ids, at, at + 2 * MINUTE);
+    const [first, second] = await Promise.all([claim(stores[0], NOW), claim(stores[1], NOW)]);
+    // Those that one locks at this moment, the other leaves out.
+    expect([...first, ...second].toSorted()).toEqual(ids.toSorted());
+    expect(await stores[1].fetchQueuedMails(NOW + 2 * MINUTE - 1, 100)).toEqual([]);
+    expect((await claim(stores[1], NOW + 2 * MINUTE)).size).toBe(20);
+    await stores[1].recordMailSent("O0", NOW + 2 * MINUTE, "smtp");
+    expect((await claim(stores[0], NOW + 9 * MINUTE)).has("O0")).toBe(false);
+  });
+});
+
 describe("the database's clock", () => {
   it("is read in milliseconds", async () => {
     const before = Date.now();
