@@ -17,6 +17,7 @@ const LATENCY_MS = 400;
 const SLOW_MS = 1_000;
 const SETTLE_MS = 1_500;
 const LONGEST_SPREAD_MS = 25_000;
+const LOOK_EVERY_MS = 200;
 
 /** One, two and three nodes on one database, each joining those that run. */
 export const nodes: Bench = async (scope) => {
@@ -54,12 +55,10 @@ async function onPostgres(
   receiver: string,
   { connectionString, stores }: { readonly connectionString: string; readonly stores: readonly number[] },
 ): Promise<Figures> {
-  const client = new pg.Client(connectionString);
-  await client.connect();
+  const name = `nodes_${Date.now()}`;
+  await query(connectionString, `CREATE DATABASE ${name} ENCODING 'UTF8' LOCALE 'C' TEMPLATE template0`);
   const url = new URL(connectionString);
-  url.pathname = `nodes_${Date.now()}`;
-  await client.query(`CREATE DATABASE ${url.pathname.slice(1)} ENCODING 'UTF8' LOCALE 'C' TEMPLATE template0`);
-  await client.end();
+  url.pathname = name;
   const database = url.href;
   await fill(scope, receiver, database);
   const running: RunningService[] = [];
@@ -92,18 +91,21 @@ async function fill(scope: Scope, receiver: string, database: string): Promise<v
 
 /** Each owns about as many callbacks. */
 async function untilSpread(database: string, count: number): Promise<void> {
-  const client = new pg.Client(database);
-  await client.connect();
+  let owned: readonly number[] = [];
+  for (const end = performance.now() + LONGEST_SPREAD_MS; performance.now() < end; await delay(LOOK_EVERY_MS)) {
+    owned = (await query<{ owned: number }>(database, OWNED)).map((row) => row.owned);
+    if (owned.length === count && Math.min(...owned) > (CALLBACKS / count) * 0.9) return;
+  }
+  throw new Error(`${count} nodes don't share the callbacks evenly: ${owned}`);
+}
+
+const OWNED = "SELECT (SELECT count(*) FROM callbacks WHERE owner = dispatchers.id)::float8 AS owned FROM dispatchers";
+
+async function query<Row extends pg.QueryResultRow>(connectionString: string, text: string): Promise<Row[]> {
+  const client = new pg.Client(connectionString);
   try {
-    let owned: readonly number[] = [];
-    for (const end = performance.now() + LONGEST_SPREAD_MS; performance.now() < end; await delay(200)) {
-      const { rows } = await client.query<{ owned: number }>(
-        "SELECT (SELECT count(*) FROM callbacks WHERE owner = dispatchers.id)::float8 AS owned FROM dispatchers",
-      );
-      owned = rows.map((row) => row.owned);
-      if (owned.length === count && Math.min(...owned) > (CALLBACKS / count) * 0.9) return;
-    }
-    throw new Error(`${count} nodes don't share the callbacks evenly: ${owned}`);
+    await client.connect();
+    return (await client.query<Row>(text)).rows;
   } finally {
     await client.end();
   }
