@@ -1,6 +1,6 @@
 /**
- * LISTEN/NOTIFY: wakes the other nodes. Only a hint: whoever misses one finds the work by polling, such as behind a pooler in transaction
- * mode. In the transaction of a change, NOTIFY would make all commits wait for each other.
+ * LISTEN/NOTIFY: wakes the other nodes. Only a hint: a node that misses one finds the work by polling, such as behind a pooler in
+ * transaction mode. In the transaction of a change, NOTIFY would make all commits wait for each other.
  */
 import pg from "pg";
 import type { Clock } from "../../platform/clock.js";
