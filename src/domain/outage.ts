@@ -8,6 +8,7 @@ export type NoticeChannel = "smtp" | "file";
 export interface OpenOutage {
   /** 32 upper-case hex digits. */
   readonly id: string;
+  /** The earliest first failure of its calls: the beginning of that attempt. */
   readonly startedAt: number;
   /** Calls that first failed in it. */
   readonly failedCalls: number;
@@ -33,7 +34,8 @@ export function outageAfterFirstFailure(
 ): OpenOutage {
   const before = outage ?? (marked !== null && at < marked.startedAt + policy.windowMs ? marked : null);
   if (before === null) return { id: newId(), startedAt: at, failedCalls: 1, quietSince: null };
-  return { ...before, failedCalls: before.failedCalls + 1, quietSince: null };
+  // Of attempts in flight together, the first to fail isn't always the first that began.
+  return { ...before, startedAt: Math.min(before.startedAt, at), failedCalls: before.failedCalls + 1, quietSince: null };
 }
 
 export function outageAfterSuccess(outage: OpenOutage | null, at: number): OpenOutage | null {

@@ -61,6 +61,22 @@ describe("an outage whose calls are all settled", () => {
     expect(sim.dispatcher.endpoints).toBe(0);
   });
 
+  it("stays open while its longest attempt has failed, which began before the one that opened it", async () => {
+    sim = await Simulation.open();
+    const callback = await sim.callback({ retriesEnabled: false });
+    const [long] = await sim.accept(callback, 1);
+    sim.endpoint = ({ call }) => ({ result: REFUSED_503, afterMs: call.id === long ? 5_000 : 10 });
+    await sim.runFor(1_000);
+    const began = sim.clock.now() - 1_000;
+    const others = await sim.accept(callback, 2);
+    await sim.runFor(MINUTE);
+    sim.endpoint = up;
+    await sim.replay(callback, { callIds: others });
+    await sim.settle();
+    const { items } = await sim.store.listOutages({ limit: 10, offset: 0 });
+    expect(items).toMatchObject([{ startedAt: began, endedAt: null, failedCalls: 3 }]);
+  });
+
   it("closes at the next start if another process marked them while no service ran", async () => {
     const { callback, ids } = await anOutage(3);
     await sim.store.markCalls(callback.id, ids, "SUCCESS", sim.clock.now());

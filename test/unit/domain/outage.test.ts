@@ -21,6 +21,10 @@ describe("an outage", () => {
     expect(outageAfterFirstFailure(OPEN, 200, newId, null, POLICY)).toEqual({ ...OPEN, failedCalls: 2 });
   });
 
+  it("began with the earliest of its first failures, whichever was reported first", () => {
+    expect(outageAfterFirstFailure(OPEN, 90, newId, null, POLICY)).toEqual({ ...OPEN, startedAt: 90, failedCalls: 2 });
+  });
+
   it("reopens if its calls were marked by hand, within one window of its start", () => {
     expect(outageAfterFirstFailure(null, 10_099, newId, OPEN, POLICY)).toEqual({ ...OPEN, failedCalls: 2 });
     expect(outageAfterFirstFailure(null, 10_100, newId, OPEN, POLICY)).toMatchObject({ id: "NEW", startedAt: 10_100 });
