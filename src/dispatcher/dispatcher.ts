@@ -4,6 +4,7 @@ import type { Clock } from "../platform/clock.js";
 import type { Logger } from "../platform/logger.js";
 import type { Random } from "../platform/random.js";
 import type { CommittedOutcomes, DispatchStore, OutcomeGroup, Store } from "../store/store.js";
+import { CommitTiming, type CommitTimingDeps } from "./commit-timing.js";
 import { DeliveryBudget } from "./delivery-budget.js";
 import type { EndpointWorker, WorkerDeps } from "./endpoint/endpoint-worker.js";
 import { fetchWork } from "./endpoint/fetch-work.js";
@@ -26,15 +27,13 @@ export interface DispatcherDeps extends Pick<CallSenderDeps, "prepare">, Pick<Wo
   onCallbackDeleted(): void;
 }
 
-export interface DispatchLimits {
+export interface DispatchLimits extends Pick<CommitTimingDeps, "gatherMs"> {
   readonly inFlightPerEndpoint: number;
   readonly inFlightInAll: number;
   /** Calls of an endpoint per read, at most. */
   readonly batch: number;
   /** Prefetched and in flight. One may always go. */
   readonly bodyBytes: number;
-  /** Outcomes within it share a commit; 0: one turn of the event loop. */
-  readonly gatherMs: number;
 }
 
 const DEFAULT_LIMITS: DispatchLimits = {
@@ -44,8 +43,6 @@ const DEFAULT_LIMITS: DispatchLimits = {
   bodyBytes: 64 * 1024 * 1024,
   gatherMs: 4,
 };
-/** With this many uncommitted nothing more is sent: a crash may lose one group. */
-const LARGEST_GROUP = 512;
 /** With so many endpoints waiting for slots, the others' calls are read later. */
 const ENOUGH_WAITING = 512;
 /** At most: two batches of calls are divided among them. */
@@ -58,18 +55,13 @@ const SET_BACK_MS = 1_000;
 
 export class Dispatcher {
   readonly #deps: DispatcherDeps;
-  readonly #gatherMs: number;
   readonly #batch: number;
   readonly #log: OutcomeLog;
+  readonly #timing: CommitTiming;
   readonly #slots: SendSlots;
   readonly #budget: DeliveryBudget<Sender>;
   readonly #pool: WorkerPool;
   readonly #loop: RunLoop;
-  /** Ends a pause in which outcomes gather. */
-  #gathering = new AbortController();
-  /** Monotonic; null: nothing gathers. */
-  #gatheredAt: number | null = null;
-  #hasNewResponses = false;
   #isDrained = new AbortController();
   #isStopping = false;
   /** Nothing is sent before a write has worked. */
@@ -81,9 +73,9 @@ export class Dispatcher {
     const { clock, random, policy, store, logger, prepare, onAttempt } = deps;
     const { inFlightInAll, inFlightPerEndpoint, batch, bodyBytes, gatherMs } = { ...DEFAULT_LIMITS, ...deps.limits };
     this.#deps = deps;
-    this.#gatherMs = gatherMs;
     this.#batch = batch;
     this.#log = new OutcomeLog(policy);
+    this.#timing = new CommitTiming({ clock, log: this.#log, gatherMs });
     this.#slots = new SendSlots(inFlightInAll);
     this.#budget = new DeliveryBudget(bodyBytes, (sender) => this.#slots.enqueue(sender));
     this.#pool = new WorkerPool(
@@ -140,8 +132,7 @@ export class Dispatcher {
 
   accepted(callbackId: string): void {
     this.#pool.accepted(callbackId);
-    this.#hasNewResponses = true;
-    this.#gathering.abort();
+    this.#timing.responsesCame();
     this.#loop.wake();
   }
 
@@ -185,9 +176,9 @@ export class Dispatcher {
   async tick(): Promise<number | null> {
     try {
       for (;;) {
-        if (await this.#gathered()) await this.#commit();
+        if (await this.#timing.gathered()) await this.#commit();
         this.#pool.releaseLeft();
-        this.#hasNewResponses = false;
+        this.#timing.readsResponses();
         await this.#proveStore();
         await this.#clampToClock();
         await this.#pool.refresh();
@@ -201,22 +192,6 @@ export class Dispatcher {
       this.#storeState = "failed";
       throw error;
     }
-  }
-
-  /** False: new responses came first. They don't wait for outcomes that gather. */
-  async #gathered(): Promise<boolean> {
-    const { clock } = this.#deps;
-    this.#gatheredAt ??= clock.monotonicMs() + this.#gatherMs;
-    const leftMs = this.#gatheredAt - clock.monotonicMs();
-    if (this.#log.size > 0 && this.#log.size < LARGEST_GROUP && leftMs > 0) {
-      if (!this.#hasNewResponses) {
-        this.#gathering = new AbortController();
-        await clock.sleepUntil(clock.now() + leftMs, this.#gathering.signal);
-      }
-      if (this.#hasNewResponses && this.#log.size < LARGEST_GROUP && clock.monotonicMs() < this.#gatheredAt) return false;
-    }
-    this.#gatheredAt = null;
-    return true;
   }
 
   async #commit(): Promise<void> {
@@ -336,13 +311,11 @@ export class Dispatcher {
   }
 
   #maySend(): boolean {
-    return (
-      !this.#isStopping && this.#pool.ownership.isTrusted() && this.#storeState === "works" && this.#log.size < LARGEST_GROUP
-    );
+    return !this.#isStopping && this.#pool.ownership.isTrusted() && this.#storeState === "works" && !this.#timing.isFull;
   }
 
   #changedInside(): void {
-    if (this.#log.size >= LARGEST_GROUP) this.#gathering.abort();
+    this.#timing.outcomeAdded();
     if (this.#isStopping && this.inFlight === 0) this.#isDrained.abort();
     this.#loop.wake();
   }
