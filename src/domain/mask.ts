@@ -1,3 +1,5 @@
+import type { DeliveryResult } from "./attempt.js";
+
 /** Shows the last four characters if 12 or more. */
 export function maskKey(key: string): string {
   return key.length >= 12 ? `••••${key.slice(-4)}` : "••••";
@@ -18,6 +20,12 @@ export function secretMask(secret: string): SecretMask {
   const inJson = JSON.stringify(secret).slice(1, -1);
   const spellings = new Set([secret, encodeURIComponent(wellFormed), encodeURI(wellFormed), inForm, inJson]);
   return (text) => [...spellings].reduce((masked, spelling) => masked.replaceAll(spelling, MASK), text);
+}
+
+/** An endpoint may repeat its key. */
+export function maskAnswer(result: DeliveryResult, mask: SecretMask): DeliveryResult {
+  if (result.kind === "unreachable") return { ...result, detail: mask(result.detail) };
+  return { ...result, statusMessage: mask(result.statusMessage), body: mask(result.body) };
 }
 
 const SECRET_NAME = /auth|key|token|secret|pass|pwd|sig|code|credential/i;

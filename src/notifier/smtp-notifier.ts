@@ -2,6 +2,7 @@
 import { createTransport } from "nodemailer";
 import { errorMessage, WhcbError } from "../domain/errors.js";
 import { isLoopbackHost } from "../domain/loopback.js";
+import { secretMask } from "../domain/mask.js";
 import type { Timers } from "../platform/clock.js";
 import { checkAddress, mailMessage, type Notifier } from "./notifier.js";
 
@@ -102,7 +103,7 @@ function withoutLogin(text: string, { login }: SmtpServer): string {
   const line = text.replace(/\p{Cc}+/gu, " ");
   if (login === null || login.pass === "") return line.slice(0, MAX_REPLY);
   const spellings = [login.pass, base64(login.pass), base64(`\u0000${login.user}\u0000${login.pass}`)];
-  return spellings.reduce((masked, spelling) => masked.replaceAll(spelling, "****"), line).slice(0, MAX_REPLY);
+  return spellings.reduce((masked, spelling) => secretMask(spelling)(masked), line).slice(0, MAX_REPLY);
 }
 
 function base64(text: string): string {

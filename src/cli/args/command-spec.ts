@@ -37,6 +37,11 @@ export function isGroup(entry: CommandSpec | GroupSpec): entry is GroupSpec {
   return "commands" in entry;
 }
 
+/** The one that help uses comes first. */
+export function namesOf({ name }: Pick<CommandSpec, "name">): readonly [string, ...string[]] {
+  return name === "list" ? [name, "ls"] : [name];
+}
+
 export interface Invocation {
   readonly deps: CliDeps;
   readonly args: ParsedArgs;

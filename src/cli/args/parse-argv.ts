@@ -1,7 +1,7 @@
 import { Command, type CommanderError, Help, type HelpConfiguration, Option } from "commander";
 import { WhcbError } from "../../domain/errors.js";
 import { EXIT_CODES_HELP } from "../exit-codes.js";
-import { type CommandSpec, type Example, type GroupSpec, isGroup, type Section } from "./command-spec.js";
+import { type CommandSpec, type Example, type GroupSpec, isGroup, namesOf, type Section } from "./command-spec.js";
 import type { Flag } from "./flag.js";
 import { GLOBAL_FLAGS } from "./shared-flags.js";
 
@@ -63,7 +63,7 @@ function commandPath(words: readonly string[], sections: readonly Section[]): re
   const entry = sections.flatMap(({ entries }) => entries).find(({ name }) => name === first);
   if (entry === undefined) return null;
   if (!isGroup(entry) || second === "" || second.startsWith("-")) return [first];
-  return entry.commands.some(({ name }) => name === second) ? [first, second] : null;
+  return entry.commands.flatMap(namesOf).includes(second) ? [first, second] : null;
 }
 
 /** A line that names a command needs no other. */
@@ -138,16 +138,20 @@ function toGroup(group: GroupSpec, options: ProgramOptions): Command {
     .usage("<command> [flags]")
     .helpCommand(false);
   if (!options.argv.includes(group.name)) return command;
-  for (const spec of group.commands) command.addCommand(toCommand(spec, options, `whcb ${group.name}`));
+  for (const spec of group.commands) {
+    // Hidden: help and suggestions name a command once.
+    for (const [index, name] of namesOf(spec).entries())
+      command.addCommand(toCommand(spec, options, `whcb ${group.name}`, name), { hidden: index > 0 });
+  }
   return command.addHelpText("after", exampleText(group.examples, options.width));
 }
 
-function toCommand(spec: CommandSpec, options: ProgramOptions, parent: string): Command {
+function toCommand(spec: CommandSpec, options: ProgramOptions, parent: string, name = spec.name): Command {
   const details = spec.details === undefined ? "" : `\n\n${joinLines(spec.details)}`;
-  const command = prepare(new Command(spec.name), options)
+  const command = prepare(new Command(name), options)
     .summary(spec.summary)
     .description(`${sentence(spec.summary)}.${details}`);
-  if (!options.argv.includes(spec.name)) return command;
+  if (!options.argv.includes(name)) return command;
   for (const [syntax, summary] of spec.operands ?? []) command.argument(syntax, summary);
   for (const flag of spec.flags) command.addOption(toOption(flag));
   command.addHelpText("after", exampleText(spec.examples, options.width));
@@ -185,7 +189,7 @@ function toOption(flag: Flag<unknown>): Option {
 
 const HELP_CONFIGURATION: HelpConfiguration = {
   showGlobalOptions: true,
-  subcommandTerm: (subcommand) => subcommand.name(),
+  subcommandTerm: (subcommand) => namesOf({ name: subcommand.name() }).join(", "),
   // Defaults are in the summary.
   optionDescription: (option) => option.description,
   formatHelp,

@@ -19,11 +19,12 @@ import { SERVE } from "./serve/command.js";
 import { STATUS } from "./status/command.js";
 import { TRIGGER } from "./trigger/command.js";
 import { USERS } from "./users/command.js";
+import { VERSION } from "./version/command.js";
 
 export const SECTIONS: readonly Section[] = [
   { heading: "See what failed", entries: [STATUS, CALLS, CONSOLE, CHECK] },
   { heading: "Replay and settle", entries: [REPLAY, MARK_SUCCESS, MARK_FAILED, RECONCILE, RUNS] },
   { heading: "Endpoints", entries: [CALLBACKS] },
   { heading: "Serve and rehearse", entries: [SERVE, USERS, DB, TRIGGER, LISTEN, DEMO] },
-  { heading: "Settings", entries: [LOGIN, PROFILES, CONFIG, COMPLETION] },
+  { heading: "Settings", entries: [LOGIN, PROFILES, CONFIG, COMPLETION, VERSION] },
 ];

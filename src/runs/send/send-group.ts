@@ -1,6 +1,7 @@
 import type { ReplayAttempt } from "../../client/client.js";
 import type { Delivery } from "../../delivery/deliverer.js";
-import { type DeliveryResult, isAccepted, resultMessage } from "../../domain/attempt.js";
+import { isAccepted, resultMessage } from "../../domain/attempt.js";
+import { maskAnswer, secretMask } from "../../domain/mask.js";
 import { createPacer, type Pacer } from "../../platform/pacer.js";
 import type { DeliveryRequest } from "../../wire/delivery-request.js";
 import type { StopReason } from "../journal/run-step.js";
@@ -139,7 +140,12 @@ class GroupSender {
   #settle(call: PlannedCall, { result, retryAfterMs }: Delivery, ms: number): void {
     const { options, callbackId } = this.#job;
     const at = this.#session.deps.clock.now();
-    const attempt = { callId: call.id, startedAt: at - ms, durationMs: ms, result: this.#withoutSecret(result) };
+    const attempt = {
+      callId: call.id,
+      startedAt: at - ms,
+      durationMs: ms,
+      result: maskAnswer(result, secretMask(this.#job.secret)),
+    };
     if (isAccepted(result)) {
       this.#session.record(callbackId, { step: "accepted", call: call.id, at, ms });
       this.#pace = paceAfterSuccess(this.#pace, options);
@@ -169,17 +175,6 @@ class GroupSender {
     this.#calls.settled(call, false);
     this.#pace = paceAfterFailure(this.#pace, options);
     if (this.#pace.stop !== null) this.#stop.stop(this.#pace.stop);
-  }
-
-  /** An endpoint may repeat the key in its answer. */
-  #withoutSecret(result: DeliveryResult): DeliveryResult {
-    const { secret } = this.#job;
-    const [text, body] = result.kind === "answered" ? [result.statusMessage, result.body] : [result.detail, ""];
-    if (secret === "" || !(text.includes(secret) || body.includes(secret))) return result;
-    const masked = (text: string): string => text.replaceAll(secret, "••••");
-    return result.kind === "answered"
-      ? { ...result, statusMessage: masked(result.statusMessage), body: masked(result.body) }
-      : { ...result, detail: masked(result.detail) };
   }
 
   #pauseFor(pauseMs: number): void {

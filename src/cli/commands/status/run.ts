@@ -136,7 +136,7 @@ class CallSummary {
 }
 
 /** A documented contract. */
-function statusJson(state: CallbackState): Readonly<Record<string, unknown>> {
+export function statusJson(state: CallbackState): Readonly<Record<string, unknown>> {
   const { callback, retried } = state;
   return {
     callbackId: callback.id,
@@ -154,9 +154,10 @@ function statusJson(state: CallbackState): Readonly<Record<string, unknown>> {
         ? null
         : { calls: retried.calls, nextAttemptDate: dateOrNull(retried.nextAt), until: dateOrNull(retried.until) },
     outages:
-      state.outages?.map(({ id, startedAt, failedCalls, notifiedAt, notifiedBy }) => ({
+      state.outages?.map(({ id, startedAt, recoveringSince, failedCalls, notifiedAt, notifiedBy }) => ({
         id,
         startedAt: dateOrNull(startedAt),
+        recoveringSince: dateOrNull(recoveringSince),
         failedCalls,
         notifiedAt: dateOrNull(notifiedAt),
         notifiedBy,

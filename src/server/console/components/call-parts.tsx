@@ -1,6 +1,6 @@
 /** What several pages show of a call. */
 import type { VNode } from "preact";
-import type { DeliveryResult, UnreachableReason } from "../../../domain/attempt.js";
+import type { UnreachableReason } from "../../../domain/attempt.js";
 import { type Call, type CallProgress, isHeld } from "../../../domain/call.js";
 import type { CallFilter } from "../../../domain/call-filter.js";
 import type { SecretMask } from "../../../domain/mask.js";
@@ -30,12 +30,6 @@ export function StatusText({ call }: { call: CallProgress }): VNode {
 /** "503 Service Unavailable", "refused: connect ECONNREFUSED 10.0.0.1:443"; "" without an attempt. */
 export function outcomeText({ statusCode, statusMessage }: Pick<Call, "statusCode" | "statusMessage">): string {
   return [statusCode, excerpt(statusMessage ?? "", 200)].filter((part) => part !== null && part !== "").join(" ");
-}
-
-/** An endpoint may repeat its key. */
-export function maskAnswer(result: DeliveryResult, mask: SecretMask): DeliveryResult {
-  if (result.kind === "unreachable") return { ...result, detail: mask(result.detail) };
-  return { ...result, statusMessage: mask(result.statusMessage), body: mask(result.body) };
 }
 
 export function maskOutcome<Outcome extends CallProgress>(call: Outcome, mask: SecretMask): Outcome {

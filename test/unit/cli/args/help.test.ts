@@ -66,6 +66,18 @@ describe("help", () => {
     expect(await runCli(world, ["help", "calls", "list"])).toEqual(await runCli(world, ["calls", "list", "--help"]));
   });
 
+  test("of `ls` is the help of `list`, which every `list` has", async () => {
+    const world = newCliWorld();
+    const groups = entries.filter((entry) => isGroup(entry) && entry.commands.some(({ name }) => name === "list"));
+    expect(groups.map(({ name }) => name)).toEqual(["calls", "runs", "callbacks", "users", "profiles"]);
+    for (const { name } of groups) {
+      const { code, stdout } = await runCli(world, ["--no-color", name, "ls", "--help"]);
+      const { stdout: help } = await runCli(world, [name, "list", "--help"]);
+      expect({ code, help: stdout.replace(" ls ", " list ") }).toEqual({ code: 0, help });
+      expect((await runCli(world, [name, "--help"])).stdout).toMatch(/^ {2}list, ls +list /m);
+    }
+  });
+
   test("exit-codes has its own page", async () => {
     const { code, stdout } = await runCli(newCliWorld(), ["help", "exit-codes"]);
     expect(code).toBe(0);
@@ -84,6 +96,7 @@ describe("help", () => {
     [["--no-color", "--version"]],
     [["-V", "status"]],
     [["calls", "list", "demo", "--version"]],
+    [["version"]],
   ])("%j prints the version and nothing else", async (argv) => {
     expect(await runCli(newCliWorld(), argv)).toEqual({ code: 0, stdout: "1.2.3\n", stderr: "" });
   });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type CallbackState, renderStatus, sparkline } from "../../../../../src/cli/commands/status/run.js";
+import { type CallbackState, renderStatus, sparkline, statusJson } from "../../../../../src/cli/commands/status/run.js";
 import type { RenderOptions } from "../../../../../src/cli/output/screen.js";
 import { PLAIN } from "../../../../../src/cli/output/screen.js";
 import { aListedCallback, aListedOutage } from "../../../../support/cli/listed.js";
@@ -27,6 +27,14 @@ const FAILING: CallbackState = {
 };
 
 describe("status", () => {
+  test("in JSON says since when an outage is recovering", () => {
+    const since = NOW - 3 * MINUTE;
+    const outages = [aListedOutage({ recoveringSince: since }), aListedOutage()];
+    expect(statusJson({ ...FAILING, outages })).toMatchObject({
+      outages: [{ recoveringSince: "2026-11-24T11:57:00.000Z" }, { recoveringSince: null }],
+    });
+  });
+
   test("shows an outage, its status codes, what is still retried and what to type next", () => {
     expect(`\n${renderStatus([FAILING], OPTIONS)}`).toMatchInlineSnapshot(`
       "
