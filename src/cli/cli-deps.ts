@@ -2,6 +2,7 @@
 import type { Client } from "../client/client.js";
 import type { AddressRule } from "../delivery/address-rule.js";
 import type { Deliverer } from "../delivery/deliverer.js";
+import type { SendLimits } from "../domain/send-limits.js";
 import type { ServiceSettings } from "../domain/service-settings.js";
 import type { Clock } from "../platform/clock.js";
 import type { Paths } from "../platform/paths.js";
@@ -183,6 +184,7 @@ export interface ServeOptions {
   readonly authParameter: string;
   readonly endpointCheck: boolean;
   readonly dispatch: boolean;
+  readonly limits: SendLimits;
   /** CIDRs allowed despite the public rules. */
   readonly allowNetworks: readonly string[];
   /** CIDRs of proxies whose X-Forwarded-* are believed. */
@@ -191,7 +193,8 @@ export interface ServeOptions {
   readonly allowHosts: readonly string[];
   /** On 127.0.0.1, without credentials; 0: any free port; null: none. */
   readonly metricsPort: number | null;
-  readonly credentials: Credentials;
+  /** null: without API and console; of HTTP only the health routes and metrics answer. */
+  readonly credentials: Credentials | null;
   /** WHCB_SECRET_KEY; empty: a key file beside the database, created at the first run. */
   readonly secretKey: string;
   /** JSON lines on stderr. */
@@ -215,7 +218,8 @@ export interface RunningService {
   /** null without metricsPort. */
   readonly metricsUrl: string | null;
   readonly settings: ServiceSettings;
-  readonly users: StartUsers;
+  /** null without credentials. */
+  readonly users: StartUsers | null;
   /** Resolves at the end of the service, by itself or through `stop`. */
   readonly stopped: Promise<void>;
   /** Takes no new work, waits for attempts in flight (65 s at most), commits and closes. */

@@ -1,5 +1,6 @@
 import { DEFAULT_MAX_IN_FLIGHT } from "../domain/endpoint.js";
 import { latestScheduledRetry, type RetryPolicy } from "../domain/retry-policy.js";
+import { DEFAULT_SEND_LIMITS, type SendLimits } from "../domain/send-limits.js";
 import type { Clock } from "../platform/clock.js";
 import type { Logger } from "../platform/logger.js";
 import type { Random } from "../platform/random.js";
@@ -27,20 +28,16 @@ export interface DispatcherDeps extends Pick<CallSenderDeps, "prepare">, Pick<Wo
   onCallbackDeleted(): void;
 }
 
-export interface DispatchLimits extends Pick<CommitTimingDeps, "gatherMs"> {
+export interface DispatchLimits extends SendLimits, Pick<CommitTimingDeps, "gatherMs"> {
   readonly inFlightPerEndpoint: number;
-  readonly inFlightInAll: number;
   /** Calls of an endpoint per read, at most. */
   readonly batch: number;
-  /** Prefetched and in flight. One may always go. */
-  readonly bodyBytes: number;
 }
 
 const DEFAULT_LIMITS: DispatchLimits = {
+  ...DEFAULT_SEND_LIMITS,
   inFlightPerEndpoint: DEFAULT_MAX_IN_FLIGHT,
-  inFlightInAll: 512,
   batch: 512,
-  bodyBytes: 64 * 1024 * 1024,
   gatherMs: 4,
 };
 /** With so many endpoints waiting for slots, the others' calls are read later. */

@@ -2,6 +2,7 @@
 import type { Deliverer } from "../delivery/deliverer.js";
 import { isAccepted } from "../domain/attempt.js";
 import type { RetryPolicy } from "../domain/retry-policy.js";
+import type { SendLimits } from "../domain/send-limits.js";
 import type { Notifier } from "../notifier/notifier.js";
 import type { Clock } from "../platform/clock.js";
 import type { Logger } from "../platform/logger.js";
@@ -43,6 +44,7 @@ export interface DispatchingDeps {
   readonly logger: Logger;
   readonly policy: RetryPolicy;
   readonly authParameter: string;
+  readonly limits: SendLimits;
   /** false: start() starts nothing. */
   readonly isEnabled: boolean;
 }
@@ -50,7 +52,7 @@ export interface DispatchingDeps {
 const SMALL_BODY = 64 * 1024;
 
 export function createDispatching(deps: DispatchingDeps): Dispatching {
-  const { store, deliverer, notifier, removeMailFiles, clock, random, logger, policy, authParameter, isEnabled } = deps;
+  const { store, deliverer, notifier, removeMailFiles, clock, random, logger, policy, authParameter, limits, isEnabled } = deps;
   const handlers: ((attempt: AttemptTiming) => void)[] = [];
   const mailSender = new MailSender({ store, notifier, clock, logger });
   const purger = new Purger({ store, clock, logger, removeMailFiles });
@@ -60,6 +62,7 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
     random,
     logger,
     policy,
+    limits,
     prepare(callback, call) {
       const request = bodyAsBytes(buildDelivery(callback, call, { authParameter }));
       return { bodyBytes: bytesOf(request.body), send: async () => (await deliverer.deliver(request)).result };

@@ -53,6 +53,7 @@ async function start(
   { version, log, clock: machineClock }: ServiceSurroundings,
   teardown: Teardown,
 ): Promise<Pick<RunningService, "url" | "metricsUrl" | "settings" | "users">> {
+  const hasApi = options.credentials !== null;
   const addressRule = addressRuleFor(options.host, options.allowNetworks);
   const isTrustedProxy = options.trustedProxies.length === 0 ? null : inNetworks(options.trustedProxies);
   await tryToListen(options);
@@ -75,6 +76,7 @@ async function start(
     random: systemRandom,
     policy,
     authParameter: options.authParameter,
+    limits: options.limits,
     isEnabled: options.dispatch,
   });
   const app = await createApp({
@@ -87,6 +89,7 @@ async function start(
     policy,
     plan: options.plan,
     authentication: "required",
+    hasApi,
     isTrustedProxy,
     knownHosts: addressRule.kind === "any" ? options.allowHosts : null,
     maxConnections: connectionLimit(descriptorLimit()),
@@ -110,7 +113,7 @@ async function start(
   await store.saveSettings(options.settings);
   dispatching.start();
   hasStarted = true;
-  void app.loadConsole();
+  if (hasApi) void app.loadConsole();
   return { url, metricsUrl, settings, users };
 }
 
@@ -171,14 +174,14 @@ async function openServedStore(
   clock: Clock,
   teardown: Teardown,
   hasStarted: () => boolean,
-): Promise<{ readonly store: Store; readonly users: StartUsers }> {
+): Promise<{ readonly store: Store; readonly users: StartUsers | null }> {
   const { database, credentials, secretKey } = options;
   const keySource = secretKeySource(placeOf(options), secretKey);
   if (!isPostgresUrl(database)) await lockFileOf(database, teardown, hasStarted);
   const store = await openStore({ url: database, clock, secretKey: keySource });
   teardown.add(() => store.close());
-  const users = await admitStartUser(credentials, { store, random: systemRandom, now: clock.now() });
-  return { store, users };
+  if (credentials === null) return { store, users: null };
+  return { store, users: await admitStartUser(credentials, { store, random: systemRandom, now: clock.now() }) };
 }
 
 /** What is kept beside a SQLite file is in the data folder with PostgreSQL. */

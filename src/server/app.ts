@@ -10,7 +10,7 @@ import { addIngestRoute } from "./ingest/ingest.js";
 import { loadLazyParts } from "./lazy-parts.js";
 import { createMetrics, type Metrics } from "./operations/metrics.js";
 import { openApiDocument } from "./operations/openapi.js";
-import { addOperationRoutes } from "./operations/operation-routes.js";
+import { addOpenApiRoute, addOperationRoutes } from "./operations/operation-routes.js";
 import { addBodyParsers, BODY_LIMIT, endSlowBodies } from "./requests/bodies.js";
 import { BodyBudget, limitBodies } from "./requests/body-budget.js";
 import { errorAnswer } from "./requests/error-answers.js";
@@ -33,10 +33,10 @@ declare module "fastify" {
   }
 }
 
-export type AppOptions = Omit<ServerDeps, "policy"> & Partial<Pick<ServerDeps, "policy">>;
+export type AppOptions = Omit<ServerDeps, "policy" | "hasApi"> & Partial<Pick<ServerDeps, "policy" | "hasApi">>;
 
 export async function createApp(given: AppOptions): Promise<FastifyInstance> {
-  const deps: ServerDeps = { policy: DEFAULT_RETRY_POLICY, ...given, random: pooledRandom(given.random) };
+  const deps: ServerDeps = { policy: DEFAULT_RETRY_POLICY, hasApi: true, ...given, random: pooledRandom(given.random) };
   const connections = new Connections({ limit: deps.maxConnections, timers: deps.timers });
   const app = Fastify({
     logger: false,
@@ -78,11 +78,14 @@ export async function createApp(given: AppOptions): Promise<FastifyInstance> {
     }),
     largestPage: deps.plan === null ? LARGEST_PAGE : LARGEST_PAGE_OF_PLAN,
   };
-  addApiRoutes(app, context);
-  addConsoleRoutes(app, context);
-  const openApi = (): Promise<string> =>
-    openApiDocument(deps.version, (documented, docs) => addApiRoutes(documented, { ...context, docs }));
-  addOperationRoutes(app, { deps, metrics, openApi });
+  addOperationRoutes(app, { deps, metrics });
+  if (deps.hasApi) {
+    addApiRoutes(app, context);
+    addConsoleRoutes(app, context);
+    addOpenApiRoute(app, () =>
+      openApiDocument(deps.version, (documented, docs) => addApiRoutes(documented, { ...context, docs })),
+    );
+  }
   return app;
 }
 

@@ -19,6 +19,8 @@ export interface ServerDeps {
   readonly plan: PlanName | null;
   /** "none" only for requests injected in the same process. */
   readonly authentication: "required" | "none";
+  /** false: nothing but the routes of operation, and no console. */
+  readonly hasApi: boolean;
   /** Whose X-Forwarded-* give host, scheme and client address; null: nobody's. */
   readonly isTrustedProxy: ((address: string) => boolean) | null;
   /** Names in Host that a service on loopback takes besides localhost; null: any, elsewhere. */

@@ -1,9 +1,9 @@
 /** `whcb serve` and the commands on the database itself, with PostgreSQL. */
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createDatabase, type TestDatabase } from "../support/postgres/databases.js";
-import { ServedApi, USER_ENV } from "../support/process/served-api.js";
-import { Home } from "../support/process/whcb-process.js";
+import { callIdOf, HEADERS, ServedApi, USER_ENV } from "../support/process/served-api.js";
+import { eventually, Home } from "../support/process/whcb-process.js";
 
 const PASSWORD = "a secret of the tests";
 
@@ -22,8 +22,8 @@ afterEach(async () => {
   for (const home of homes) await home.leave();
 });
 
-async function serve(home: Home, env: Readonly<Record<string, string>> = {}) {
-  const server = home.start(["serve", "--port", "0"], { env: { ...USER_ENV, WHCB_DB: database.url, ...env } });
+async function serve(home: Home, env: Readonly<Record<string, string>> = {}, flags: readonly string[] = []) {
+  const server = home.start(["serve", "--port", "0", ...flags], { env: { ...USER_ENV, WHCB_DB: database.url, ...env } });
   const [, url = ""] = await server.says(/Listening on (http:\/\/\S+)/);
   return { server, api: new ServedApi(url) };
 }
@@ -65,6 +65,45 @@ describe("on PostgreSQL", () => {
       expect(stderr).not.toContain(PASSWORD);
     }
     await first.server.stop();
+  });
+
+  it("what a node without dispatching accepts, a node without API delivers", async () => {
+    const secret = { WHCB_SECRET_KEY: Buffer.alloc(32, 7).toString("base64") };
+    const endpoint = await homes[1].listen();
+    const api = await serve(homes[0], secret, ["--no-dispatch"]);
+    const callback = await api.api.create({ name: "demo", url: endpoint.url });
+    const handed = await api.api.hand(callback, [callIdOf(0), callIdOf(1)]);
+    expect(handed.status).toBe(202);
+
+    // It has no credentials of its own, and mustn't replace the user of the others.
+    const dispatcher = homes[1].start(["serve", "--port", "0", "--no-api"], { env: { WHCB_DB: database.url, ...secret } });
+    const [, url = ""] = await dispatcher.says(/Listening on (http:\/\/\S+)/);
+    await eventually(
+      () => api.api.count(callback, "SUCCESS"),
+      (delivered) => delivered === 2,
+    );
+    const statusOf = async (path: string, init: RequestInit = {}) => (await fetch(`${url}${path}`, init)).status;
+    const asked = [
+      "/healthz",
+      "/readyz",
+      "/metrics",
+      "/",
+      "/callbacks",
+      "/auth",
+      "/openapi.json",
+      "/console",
+      "/console/sign-in",
+    ];
+    const statuses = await Promise.all(asked.map((path) => statusOf(path, { headers: { accept: "text/html" } })));
+    expect(statuses).toEqual([200, 200, 401, 404, 404, 404, 404, 404, 404]);
+    expect(await statusOf(`/callbacks/${callback}/calls`, { method: "POST", headers: HEADERS, body: "{}" })).toBe(404);
+    expect(await statusOf("/metrics", { headers: HEADERS })).toBe(200);
+
+    const { code, stdout, stderr } = await dispatcher.stop();
+    expect([code, stdout]).toEqual([0, `Listening on ${url}\n`]);
+    expect(stderr).not.toContain("first run");
+    expect(existsSync(homes[1].path("config", "config.json"))).toBe(false);
+    expect((await api.server.stop()).code).toBe(0);
   });
 
   it("users are added beside running nodes, on the database that WHCB_DB names", async () => {

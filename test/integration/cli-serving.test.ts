@@ -2,6 +2,7 @@
  * What `serve`, `listen` and `trigger` print, store and exit with.
  * Covers: src/cli/commands/listen/command.ts, src/cli/commands/listen/run.ts
  * Covers: src/cli/commands/serve/command.ts, src/cli/commands/serve/run.ts
+ * Covers: src/cli/commands/serve/serve-credentials.ts, src/cli/commands/serve/serve-options.ts
  * Covers: src/cli/commands/trigger/command.ts, src/cli/commands/trigger/run.ts, src/dispatcher/dispatching.ts
  * Covers: src/main/open-http-client.ts, src/main/start-service.ts, src/platform/teardown.ts
  * Covers: src/server/connections.ts, src/server/lazy-parts.ts
@@ -119,6 +120,11 @@ describe("serve", () => {
     expect([await statusFor("proxy.example"), await statusFor("localhost"), await statusFor("rebound.example")]).toEqual([
       200, 200, 421,
     ]);
+  });
+
+  test("rejects --no-api with --no-dispatch: nothing would be left", async () => {
+    const { code, stderr } = await machine.whcb(["serve", "--port", "0", "--no-api", "--no-dispatch"]);
+    expect([code, stderr, existsSync(machine.path("whcb.db"))]).toEqual([2, expect.stringContaining("nothing to do"), false]);
   });
 
   test("rejects a --trust-proxy that is no network, before anything is created", async () => {

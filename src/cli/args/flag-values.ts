@@ -1,6 +1,7 @@
 import { callbackNameProblem, callbackUrlProblem } from "../../domain/callback.js";
 import { parseDuration } from "../../domain/duration.js";
 import { errorMessage, systemErrorCode, WhcbError } from "../../domain/errors.js";
+import { MIB } from "../../domain/send-limits.js";
 import type { ReadContext, ReadText } from "./flag.js";
 
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
@@ -55,6 +56,21 @@ export function parseRate(text: string): number {
   const rate = match === null ? 0 : Number(match[1]) / (SECONDS[match[2] ?? "s"] ?? 1);
   if (rate > 0) return rate;
   throw new Error('must be a rate, such as "20/s" or "600/m"');
+}
+
+const UNIT_BYTES: Readonly<Record<string, number>> = { KiB: MIB / 1024, MiB: MIB, GiB: MIB * 1024 };
+
+/** "64MiB" or "1GiB", in bytes: 1 MiB or more. */
+export function parseSize(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*(KiB|MiB|GiB)$/.exec(text.trim());
+  const bytes = match === null ? 0 : Math.round(Number(match[1]) * (UNIT_BYTES[match[2] ?? ""] ?? 0));
+  if (bytes >= MIB && bytes <= Number.MAX_SAFE_INTEGER) return bytes;
+  throw new Error('must be a size of 1MiB or more, such as "64MiB" or "1GiB"');
+}
+
+/** As parseSize reads it. */
+export function formatSize(bytes: number): string {
+  return `${Number((bytes / MIB).toFixed(2))}MiB`;
 }
 
 export async function readAll(stream: NodeJS.ReadableStream): Promise<string> {

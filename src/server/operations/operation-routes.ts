@@ -7,15 +7,13 @@ import type { Metrics } from "./metrics.js";
 export interface OperationRoutes {
   readonly deps: ServerDeps;
   readonly metrics: Metrics;
-  openApi(): Promise<string>;
 }
 
 const HEALTHY = Buffer.from('{"status":"ok"}');
 const RECHECK_MS = 1_000;
 
-export function addOperationRoutes(app: FastifyInstance, { deps, metrics, openApi }: OperationRoutes): void {
+export function addOperationRoutes(app: FastifyInstance, { deps, metrics }: OperationRoutes): void {
   const storeCheck = checkedStore(deps);
-  let document: Promise<Buffer> | null = null;
 
   app.get("/healthz", { schema: { hide: true } }, async (_, reply) => sendJson(reply, HEALTHY));
 
@@ -30,9 +28,13 @@ export function addOperationRoutes(app: FastifyInstance, { deps, metrics, openAp
     const { contentType, text } = await metrics.render();
     return reply.type(contentType).send(text);
   });
+}
 
+/** `render` is called at the first request. */
+export function addOpenApiRoute(app: FastifyInstance, render: () => Promise<string>): void {
+  let document: Promise<Buffer> | null = null;
   app.get("/openapi.json", { schema: { hide: true } }, async (_, reply) => {
-    document ??= openApi().then((text) => Buffer.from(text));
+    document ??= render().then((text) => Buffer.from(text));
     document.catch(() => {
       document = null;
     });

@@ -4,6 +4,7 @@ import type { Client, ListedCallback, SubmittedCall } from "../../../client/clie
 import { ANY_ADDRESS } from "../../../delivery/address-rule.js";
 import type { Deliverer } from "../../../delivery/deliverer.js";
 import { WhcbError } from "../../../domain/errors.js";
+import { DEFAULT_SEND_LIMITS } from "../../../domain/send-limits.js";
 import type { Clock } from "../../../platform/clock.js";
 import { newSecret, randomId } from "../../../platform/random.js";
 import type { Teardown } from "../../../platform/teardown.js";
@@ -112,6 +113,7 @@ function serveOptions(directory: string, credentials: Credentials) {
     authParameter: DEFAULT_AUTH_PARAMETER,
     endpointCheck: true,
     dispatch: true,
+    limits: DEFAULT_SEND_LIMITS,
     allowNetworks: [],
     trustedProxies: [],
     allowHosts: [],

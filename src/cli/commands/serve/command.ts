@@ -1,9 +1,10 @@
 import { formatDuration, parsePositiveDuration, spellDuration } from "../../../domain/duration.js";
+import { DEFAULT_SEND_LIMITS } from "../../../domain/send-limits.js";
 import { DEFAULT_SERVICE_SETTINGS } from "../../../domain/service-settings.js";
 import { DEFAULT_AUTH_PARAMETER } from "../../../wire/delivery-request.js";
 import type { CommandSpec } from "../../args/command-spec.js";
 import { choice, choiceOr, flag, value, valueOr, values } from "../../args/flag.js";
-import { integer, parseParameterName } from "../../args/flag-values.js";
+import { formatSize, integer, parseParameterName, parseSize } from "../../args/flag-values.js";
 
 export const PORT = valueOr("--port <n>", "the port to listen on; 0: any free port", "8787", integer(0, 65_535));
 export const HOST = valueOr(
@@ -57,6 +58,19 @@ export const AUTH_PARAMETER = value(
 );
 export const NO_ENDPOINT_CHECK = flag("--no-endpoint-check", "don't check a callback's URL with a GET when it is registered");
 export const NO_DISPATCH = flag("--no-dispatch", "accept responses, but send none");
+export const NO_API = flag("--no-api", "dispatch only: of HTTP, answer /healthz, /readyz and /metrics");
+export const MAX_IN_FLIGHT = valueOr(
+  "--max-in-flight <n>",
+  "the requests to endpoints that this process has in flight, at most",
+  String(DEFAULT_SEND_LIMITS.inFlightInAll),
+  integer(1, 10_000),
+);
+export const BODY_MEMORY = valueOr(
+  "--body-memory <size>",
+  "the memory that bodies on their way to endpoints take, at most; one larger body may always go",
+  formatSize(DEFAULT_SEND_LIMITS.bodyBytes),
+  parseSize,
+);
 export const ALLOW_NETWORK = values("--allow-network <cidr>", "with the public rules: allow callbacks in this network", String);
 export const TRUST_PROXY = {
   ...values(
@@ -94,7 +108,8 @@ stops immediately. A mail server's URL that contains a password is given as WHCB
 key that encrypts the callbacks' auth keys; without it, one is created beside the database.
 
 Any number of \`whcb serve\` may share a PostgreSQL database, such as postgres://whcb@db.example.com/whcb, with the same WHCB_SECRET_KEY. A URL
-that contains a password is given as WHCB_DB, or the password in the file that PGPASSFILE names.
+that contains a password is given as WHCB_DB, or the password in the file that PGPASSFILE names. With --no-api a node has neither API nor
+console, makes no user and writes no profile; with --no-dispatch it accepts responses and leaves sending to the others.
 
 --retry-interval, --retry-window, --retain-success, --retain-failed and --retain-mail are kept in the database: a later start without the flag uses
 the stored value. The values in force are printed on stderr.`,
@@ -114,6 +129,9 @@ the stored value. The values in force are printed on stderr.`,
     AUTH_PARAMETER,
     NO_ENDPOINT_CHECK,
     NO_DISPATCH,
+    NO_API,
+    MAX_IN_FLIGHT,
+    BODY_MEMORY,
     ALLOW_NETWORK,
     TRUST_PROXY,
     ALLOW_HOST,

@@ -1,48 +1,30 @@
 import { mkdir, rmdir } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import { count } from "../../../domain/count.js";
 import { formatDuration, spellDuration } from "../../../domain/duration.js";
 import { isWhcbError, WhcbError } from "../../../domain/errors.js";
+import { DEFAULT_SEND_LIMITS } from "../../../domain/send-limits.js";
 import type { ServiceSettings } from "../../../domain/service-settings.js";
-import { newSecret } from "../../../platform/random.js";
-import { DEFAULT_AUTH_PARAMETER } from "../../../wire/delivery-request.js";
 import type { Invocation } from "../../args/command-spec.js";
-import type { Credentials, RunningService, ServeOptions } from "../../cli-deps.js";
+import { formatSize } from "../../args/flag-values.js";
+import type { RunningService, ServeOptions } from "../../cli-deps.js";
 import { EXIT_INTERRUPTED } from "../../exit-codes.js";
 import { text } from "../../output/screen-text.js";
-import { DATABASE_NAME, databaseName, readDatabase, withoutPassword } from "../../settings/database-path.js";
+import { databaseName } from "../../settings/database-path.js";
 import { requireValidCredentials } from "../../settings/resolve-settings.js";
 import { writeServeProfile } from "../../settings/serve-profile.js";
-import { changeSettings, readSettings, settingsPath } from "../../settings/settings-file.js";
-import {
-  ALLOW_HOST,
-  ALLOW_NETWORK,
-  AUTH_PARAMETER,
-  DB,
-  HOST,
-  LOG_LEVEL,
-  MAIL_DIR,
-  METRICS_PORT,
-  NO_DISPATCH,
-  NO_ENDPOINT_CHECK,
-  NO_JITTER,
-  PLAN,
-  PORT,
-  RETAIN_FAILED,
-  RETAIN_MAIL,
-  RETAIN_SUCCESS,
-  RETRY_INTERVAL,
-  RETRY_WINDOW,
-  SMTP,
-  TRUST_PROXY,
-} from "./command.js";
+import { settingsPath } from "../../settings/settings-file.js";
+import { NO_API } from "./command.js";
+import { chooseCredentials, type ServeCredentials, storeCredentials } from "./serve-credentials.js";
+import { readServeOptions } from "./serve-options.js";
 
 export async function run(invocation: Invocation): Promise<number> {
   const { deps, screen } = invocation;
   // Wrong flags fail before credentials are generated.
-  readServeOptions(invocation, { username: "", password: "", apiKey: "" });
-  const chosen = await chooseCredentials(invocation);
-  requireValidCredentials(chosen.credentials);
-  const options = readServeOptions(invocation, chosen.credentials);
+  const flags = readServeOptions(invocation);
+  const chosen = invocation.args.get(NO_API) ? null : await chooseCredentials(invocation);
+  if (chosen !== null) requireValidCredentials(chosen.credentials);
+  const options = { ...flags, credentials: chosen?.credentials ?? null };
   const created = await mkdir(deps.paths.data, { recursive: true, mode: 0o700 }).catch(() => undefined);
   let interrupts = 0;
   let service: RunningService | null = null;
@@ -59,8 +41,11 @@ export async function run(invocation: Invocation): Promise<number> {
       throw error;
     });
     try {
-      await storeCredentials(invocation, chosen);
-      await announce(invocation, service, options, chosen);
+      if (chosen !== null) {
+        await storeCredentials(invocation, chosen);
+        await announceApi(invocation, service, options, chosen);
+      }
+      await announce(invocation, service, options);
     } catch (error) {
       await service.stop().catch(() => undefined);
       throw error;
@@ -101,8 +86,7 @@ async function startService({ deps }: Invocation, options: ServeOptions): Promis
   }
 }
 
-/** stdout comes last: scripts that wait for it find the settings written. */
-async function announce(
+async function announceApi(
   { deps, screen }: Invocation,
   service: RunningService,
   { database, authParameter }: ServeOptions,
@@ -110,7 +94,7 @@ async function announce(
 ): Promise<void> {
   const url = reachableUrl(service.url);
   try {
-    const credentials = service.users.own === "kept" ? "as stored" : chosen.isGiven ? null : chosen.credentials;
+    const credentials = service.users?.own === "kept" ? "as stored" : chosen.isGiven ? null : chosen.credentials;
     const profile = await writeServeProfile(deps.paths.config, {
       ...{ url, database: databaseName(database), authParameter, credentials },
     });
@@ -126,12 +110,21 @@ async function announce(
     screen.info(`warning: the service's profile couldn't be written: ${error instanceof Error ? error.message : error}`);
   }
   for (const line of describeUsers(service.users, chosen.credentials.username)) screen.info(line);
+}
+
+/** stdout comes last: scripts that wait for it find the settings written. */
+async function announce({ screen }: Invocation, service: RunningService, { limits, dispatch }: ServeOptions): Promise<void> {
   screen.info(describeSettings(service.settings));
+  if (dispatch && !isDeepStrictEqual(limits, DEFAULT_SEND_LIMITS)) {
+    screen.info(`at most ${count(limits.inFlightInAll, "request")} in flight, with ${formatSize(limits.bodyBytes)} of bodies`);
+  }
   if (service.metricsUrl !== null) screen.info(`metrics without credentials on ${service.metricsUrl}`);
   await screen.out(text`Listening on ${service.url}\n`);
 }
 
-function describeUsers({ removed, own }: RunningService["users"], username: string): readonly string[] {
+function describeUsers(users: RunningService["users"], username: string): readonly string[] {
+  if (users === null) return [];
+  const { removed, own } = users;
   const lines =
     removed.length === 0 ? [] : [`removed ${removed.join(", ")}, made by an earlier start: ${username} is the user now`];
   if (own === "changed") lines.push(`replaced the password or the API key of ${username}, made by an earlier start`);
@@ -153,86 +146,4 @@ function describeSettings(settings: ServiceSettings): string {
 /** For this machine, if bound to all addresses. */
 function reachableUrl(url: string): string {
   return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:");
-}
-
-interface ServeCredentials {
-  readonly credentials: Credentials;
-  readonly isNew: boolean;
-  /** All from the environment, so not stored. */
-  readonly isGiven: boolean;
-  readonly generated: Credentials | null;
-}
-
-/** From the environment or an earlier run, else generated. */
-async function chooseCredentials({ deps }: Invocation): Promise<ServeCredentials> {
-  const { env } = deps.io;
-  const given = { username: env.WHCB_USERNAME || null, password: env.WHCB_PASSWORD || null, apiKey: env.WHCB_API_KEY || null };
-  if (given.username !== null && given.password !== null && given.apiKey !== null) {
-    return {
-      credentials: { username: given.username, password: given.password, apiKey: given.apiKey },
-      isNew: false,
-      isGiven: true,
-      generated: null,
-    };
-  }
-  const stored = (await readSettings(deps.paths.config)).serve;
-  const base = stored ?? { username: "local", password: newSecret(deps.random), apiKey: newSecret(deps.random) };
-  const credentials = {
-    username: given.username ?? base.username,
-    password: given.password ?? base.password,
-    apiKey: given.apiKey ?? base.apiKey,
-  };
-  return { credentials, isNew: stored === null, isGiven: false, generated: stored === null ? base : null };
-}
-
-/** After the start: a failed one leaves no settings. Throws `config`. */
-async function storeCredentials({ deps }: Invocation, { generated }: ServeCredentials): Promise<void> {
-  if (generated !== null) await changeSettings(deps.paths.config, (settings) => ({ ...settings, serve: generated }));
-}
-
-/** Throws `usage` for a flag with a password. */
-function readServeOptions({ args, deps }: Invocation, credentials: Credentials): ServeOptions {
-  const { env } = deps.io;
-  const mailDirectory = args.get(MAIL_DIR);
-  return {
-    port: args.get(PORT),
-    host: args.get(HOST),
-    database: readDatabase(args.get(DB), env.WHCB_DB) ?? join(deps.paths.data, DATABASE_NAME),
-    dataDirectory: deps.paths.data,
-    settings: withoutUndefined({
-      intervalMs: args.get(RETRY_INTERVAL),
-      windowMs: args.get(RETRY_WINDOW),
-      retainSuccessMs: args.get(RETAIN_SUCCESS),
-      retainFailedMs: args.get(RETAIN_FAILED),
-      retainMailMs: args.get(RETAIN_MAIL),
-    }),
-    jitter: !args.get(NO_JITTER),
-    smtp: toSmtp(withoutPassword(args.get(SMTP), "--smtp", "WHCB_SMTP") ?? env.WHCB_SMTP),
-    mailDirectory: mailDirectory === undefined ? null : resolve(mailDirectory),
-    plan: args.get(PLAN) ?? null,
-    authParameter: args.get(AUTH_PARAMETER) ?? DEFAULT_AUTH_PARAMETER,
-    endpointCheck: !args.get(NO_ENDPOINT_CHECK),
-    dispatch: !args.get(NO_DISPATCH),
-    allowNetworks: args.get(ALLOW_NETWORK) ?? [],
-    trustedProxies: args.get(TRUST_PROXY) ?? [],
-    allowHosts: args.get(ALLOW_HOST) ?? [],
-    metricsPort: args.get(METRICS_PORT) ?? null,
-    credentials,
-    secretKey: env.WHCB_SECRET_KEY ?? "",
-    logLevel: args.get(LOG_LEVEL),
-  };
-}
-
-function toSmtp(text: string | undefined): string | null {
-  if (text === undefined || text === "") return null;
-  if (!/^smtps?:\/\//i.test(text) || !URL.canParse(text)) {
-    throw new WhcbError("usage", "the mail server must be an smtp:// or smtps:// URL", {
-      hint: "write it like smtp://mail.example.com:587",
-    });
-  }
-  return text;
-}
-
-function withoutUndefined(settings: { [Name in keyof ServiceSettings]: number | undefined }): Partial<ServiceSettings> {
-  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
 }

@@ -1,0 +1,82 @@
+import { join, resolve } from "node:path";
+import { WhcbError } from "../../../domain/errors.js";
+import type { ServiceSettings } from "../../../domain/service-settings.js";
+import { DEFAULT_AUTH_PARAMETER } from "../../../wire/delivery-request.js";
+import type { Invocation } from "../../args/command-spec.js";
+import type { ServeOptions } from "../../cli-deps.js";
+import { DATABASE_NAME, readDatabase, withoutPassword } from "../../settings/database-path.js";
+import {
+  ALLOW_HOST,
+  ALLOW_NETWORK,
+  AUTH_PARAMETER,
+  BODY_MEMORY,
+  DB,
+  HOST,
+  LOG_LEVEL,
+  MAIL_DIR,
+  MAX_IN_FLIGHT,
+  METRICS_PORT,
+  NO_API,
+  NO_DISPATCH,
+  NO_ENDPOINT_CHECK,
+  NO_JITTER,
+  PLAN,
+  PORT,
+  RETAIN_FAILED,
+  RETAIN_MAIL,
+  RETAIN_SUCCESS,
+  RETRY_INTERVAL,
+  RETRY_WINDOW,
+  SMTP,
+  TRUST_PROXY,
+} from "./command.js";
+
+/** Throws `usage`, also for a flag with a password. */
+export function readServeOptions({ args, deps }: Invocation): Omit<ServeOptions, "credentials"> {
+  const { env } = deps.io;
+  const mailDirectory = args.get(MAIL_DIR);
+  if (args.get(NO_API) && args.get(NO_DISPATCH)) {
+    throw new WhcbError("usage", "--no-api and --no-dispatch leave nothing to do", { hint: "give one of them, or neither" });
+  }
+  return {
+    port: args.get(PORT),
+    host: args.get(HOST),
+    database: readDatabase(args.get(DB), env.WHCB_DB) ?? join(deps.paths.data, DATABASE_NAME),
+    dataDirectory: deps.paths.data,
+    settings: withoutUndefined({
+      intervalMs: args.get(RETRY_INTERVAL),
+      windowMs: args.get(RETRY_WINDOW),
+      retainSuccessMs: args.get(RETAIN_SUCCESS),
+      retainFailedMs: args.get(RETAIN_FAILED),
+      retainMailMs: args.get(RETAIN_MAIL),
+    }),
+    jitter: !args.get(NO_JITTER),
+    smtp: toSmtp(withoutPassword(args.get(SMTP), "--smtp", "WHCB_SMTP") ?? env.WHCB_SMTP),
+    mailDirectory: mailDirectory === undefined ? null : resolve(mailDirectory),
+    plan: args.get(PLAN) ?? null,
+    authParameter: args.get(AUTH_PARAMETER) ?? DEFAULT_AUTH_PARAMETER,
+    endpointCheck: !args.get(NO_ENDPOINT_CHECK),
+    dispatch: !args.get(NO_DISPATCH),
+    limits: { inFlightInAll: args.get(MAX_IN_FLIGHT), bodyBytes: args.get(BODY_MEMORY) },
+    allowNetworks: args.get(ALLOW_NETWORK) ?? [],
+    trustedProxies: args.get(TRUST_PROXY) ?? [],
+    allowHosts: args.get(ALLOW_HOST) ?? [],
+    metricsPort: args.get(METRICS_PORT) ?? null,
+    secretKey: env.WHCB_SECRET_KEY ?? "",
+    logLevel: args.get(LOG_LEVEL),
+  };
+}
+
+function toSmtp(text: string | undefined): string | null {
+  if (text === undefined || text === "") return null;
+  if (!/^smtps?:\/\//i.test(text) || !URL.canParse(text)) {
+    throw new WhcbError("usage", "the mail server must be an smtp:// or smtps:// URL", {
+      hint: "write it like smtp://mail.example.com:587",
+    });
+  }
+  return text;
+}
+
+function withoutUndefined(settings: { [Name in keyof ServiceSettings]: number | undefined }): Partial<ServiceSettings> {
+  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
+}
