@@ -1,26 +1,5 @@
-/** Random commands against the reference model. */
-import fc from "fast-check";
-import { describe, expect, it } from "vitest";
-import { anyCommand, RUNS, runOptions, SEED } from "../support/dispatcher/arbitrary-commands.js";
-import { DispatchRun } from "../support/dispatcher/dispatch-run.js";
+import { anyCommand, RUNS } from "../support/dispatcher/arbitrary-commands.js";
+import { onSqlite } from "../support/store/fresh-stores.js";
+import { describeAgreement } from "./dispatcher-model.js";
 
-describe("a dispatcher under random commands", () => {
-  it("agrees with the reference model after every command", { timeout: 600_000 }, async () => {
-    const agrees = fc.asyncProperty(
-      runOptions,
-      fc.array(anyCommand, { maxLength: 40, size: "max" }),
-      async (options, commands) => {
-        const run = await DispatchRun.open(options);
-        try {
-          for (const [index, command] of commands.entries()) {
-            expect(await run.play(command), `after command ${index}, ${JSON.stringify(command)}`).toEqual([]);
-          }
-          expect(await run.end(), "at the end").toEqual([]);
-        } finally {
-          await run.sim.store.close();
-        }
-      },
-    );
-    await fc.assert(agrees, { numRuns: RUNS, seed: SEED });
-  });
-});
+describeAgreement("a dispatcher under random commands", onSqlite, { commands: anyCommand, count: RUNS });

@@ -3,7 +3,7 @@ import type { DeliveryResult } from "../../../src/domain/attempt.js";
 import type { RetryPolicy } from "../../../src/domain/retry-policy.js";
 import type { RetryExpiry } from "../../../src/store/calls/fetch-calls.js";
 import type { ClockBounds } from "../../../src/store/outcomes/clamp-times.js";
-import type { OutcomeGroup } from "../../../src/store/store.js";
+import type { OutcomeGroup, Store } from "../../../src/store/store.js";
 import { ACCEPTED, REFUSED_503 } from "../builders.js";
 import { checkSettled } from "./dispatch-checks.js";
 import { DispatchModel, type ModelCallback } from "./dispatch-model.js";
@@ -69,14 +69,16 @@ export class DispatchRun {
     sim.endpoint = ({ callback, call }) => this.#answer(this.#behaviours.get(callback.id) ?? "up", call.seq);
   }
 
-  static async open({ policy, callbacks, seed, batch }: RunOptions): Promise<DispatchRun> {
+  /** Default: on a new store, in memory. */
+  static async open({ policy, callbacks, seed, batch }: RunOptions, store?: Store): Promise<DispatchRun> {
     const run: { current?: DispatchRun } = {};
     const sim = await Simulation.open({
+      ...(store && { store }),
       policy,
       seed,
       limits: { batch, inFlightPerEndpoint: MAX_IN_FLIGHT },
-      dispatcherStore: (store) =>
-        watchStore(store, (method, args, work) => run.current?.onStoreCall(method, args, work) ?? work()),
+      dispatcherStore: (inner) =>
+        watchStore(inner, (method, args, work) => run.current?.onStoreCall(method, args, work) ?? work()),
     });
     run.current = new DispatchRun(sim, policy);
     for (let index = 0; index < callbacks; index += 1) {

@@ -1,4 +1,4 @@
-/** A dispatcher on a real SQLite store, with only the clock, randomness and the wire faked. */
+/** A dispatcher on a real store, with only the clock, randomness and the wire faked. */
 
 import { setImmediate as turn } from "node:timers/promises";
 import { Dispatcher, type DispatchLimits } from "../../../src/dispatcher/dispatcher.js";
@@ -75,6 +75,8 @@ export interface SimulationOptions {
   readonly policy?: RetryPolicy;
   readonly limits?: Partial<DispatchLimits>;
   readonly url?: string;
+  /** An open one. Default: a new one at `url`. */
+  readonly store?: Store;
   /** Wraps the store that the dispatcher is given, to crash it. */
   readonly dispatcherStore?: (store: Store) => Store;
 }
@@ -105,7 +107,8 @@ export class Simulation {
   }
 
   static async open(options: SimulationOptions = {}): Promise<Simulation> {
-    const store = await openStore({ url: options.url ?? ":memory:", clock: systemClock, secretKey: new Uint8Array(32) });
+    const { url = ":memory:" } = options;
+    const store = options.store ?? (await openStore({ url, clock: systemClock, secretKey: new Uint8Array(32) }));
     return new Simulation(store, options);
   }
 

@@ -1,0 +1,31 @@
+/** Empty stores, for tests that need one again and again, on each kind of database. */
+import { beforeAll } from "vitest";
+import { systemClock } from "../../../src/platform/clock.js";
+import { openStore } from "../../../src/store/open-store.js";
+import type { Store } from "../../../src/store/store.js";
+import { createDatabase, type TestDatabase } from "../postgres/databases.js";
+
+export type WithFreshStore = (use: (store: Store) => Promise<void>) => Promise<void>;
+
+export const onSqlite: WithFreshStore = async (use) => {
+  const store = await openStore({ url: ":memory:", clock: systemClock, secretKey: new Uint8Array(32) });
+  try {
+    await use(store);
+  } finally {
+    await store.close();
+  }
+};
+
+/** One at a time, for one dispatcher: as with SQLite it owns every callback, without a lease, which the database's clock would end. */
+export function onPostgres(name: string): WithFreshStore {
+  let database: TestDatabase;
+  let store: Store;
+  beforeAll(async () => {
+    database = await createDatabase(name);
+    store = { ...(await database.openStore()), nodes: null };
+  });
+  return async (use) => {
+    await database.clear();
+    await use(store);
+  };
+}
