@@ -1,11 +1,23 @@
+import { WhcbError } from "../domain/errors.js";
+import type { CommandSpec } from "./args/command-spec.js";
 import { ParsedArgs } from "./args/flag.js";
+import { isJsonFlag } from "./args/json-flag.js";
 import { parseArgv } from "./args/parse-argv.js";
 import { NO_COLOR, OUTPUT, PROFILE, SERVICE, UTC } from "./args/shared-flags.js";
 import type { CliDeps } from "./cli-deps.js";
 import { SECTIONS } from "./commands/all.js";
 import { EXIT_CODES, EXIT_DONE } from "./exit-codes.js";
 import { exitCodeOf, renderError } from "./output/render-error.js";
-import { loadPalette, notify, OutputClosed, openScreen, requireWritten, wantsColor, writeOutput } from "./output/screen.js";
+import {
+  loadPalette,
+  notify,
+  OutputClosed,
+  openScreen,
+  requireWritten,
+  type ScreenChoices,
+  wantsColor,
+  writeOutput,
+} from "./output/screen.js";
 import { layoutText } from "./output/screen-text.js";
 
 export async function runCommand(argv: readonly string[], deps: CliDeps): Promise<number> {
@@ -41,7 +53,7 @@ async function parseAndRun(argv: readonly string[], deps: CliDeps): Promise<numb
     ["--profile", args.get(PROFILE)],
     ["--service", args.get(SERVICE)],
   ].flatMap(([flag = "", value]) => (value === undefined ? [] : [flag, value]));
-  const choices = { format: args.get(OUTPUT), noColor: args.get(NO_COLOR), utc: args.get(UTC), now, serviceFlags };
+  const choices = { ...readFormat(parsed.spec, args), noColor: args.get(NO_COLOR), utc: args.get(UTC), now, serviceFlags };
   const screen = await openScreen(io, choices);
   const { run } = await parsed.spec.load();
   const code = await run({ deps, args, screen, path: parsed.path, argv });
@@ -49,10 +61,22 @@ async function parseAndRun(argv: readonly string[], deps: CliDeps): Promise<numb
   return code;
 }
 
+/** `--json` picks members of JSON. Throws `usage` with a format that isn't JSON. */
+function readFormat(spec: CommandSpec, args: ParsedArgs): Pick<ScreenChoices, "format" | "jsonFields"> {
+  const format = args.get(OUTPUT);
+  const flag = spec.flags.find(isJsonFlag);
+  const jsonFields = flag && args.get(flag);
+  if (jsonFields === undefined) return { format };
+  if (format !== undefined && format !== "json" && format !== "ndjson")
+    throw new WhcbError("usage", `--json can't be used with -o ${format}`, { hint: "it is for json and ndjson" });
+  return { format: format ?? "json", jsonFields };
+}
+
 /** Errors are JSON then, even if the rest of the line is invalid. */
 function wantsJson(argv: readonly string[]): boolean {
   return argv.some(
     (word, index) =>
-      /^(-o|--output)=?(nd)?json$/.test(word) || (/^(-o|--output)$/.test(word) && /^(nd)?json$/.test(argv[index + 1] ?? "")),
+      /^((-o|--output)=?(nd)?json|--json(=.*)?)$/.test(word) ||
+      (/^(-o|--output)$/.test(word) && /^(nd)?json$/.test(argv[index + 1] ?? "")),
   );
 }

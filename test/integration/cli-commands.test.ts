@@ -63,6 +63,24 @@ describe("calls list", () => {
     expect(csv).toHaveLength(13);
   });
 
+  test("prints only the JSON fields that are asked for", async () => {
+    const list = async (...argv: readonly string[]) => JSON.parse(await machine.works([...argv]));
+    const [call] = await list("calls", "list", "demo", "--limit", "1", "--json", "statusCode,id");
+    expect(Object.entries(call)).toEqual([
+      ["statusCode", 503],
+      ["id", expect.stringMatching(/^[0-9A-F]{32}$/)],
+    ]);
+    expect(await list("calls", "get", "demo", call.id, "--json", "why,status")).toEqual({
+      why: expect.any(Array),
+      status: "FAILED",
+    });
+    expect(await list("callbacks", "get", "demo", "--json", "auth")).toEqual({ auth: { type: "httpheader", key: "••••-KEY" } });
+    expect(await machine.works(["callbacks", "list", "--json", "retriesEnabled,name", "-o", "ndjson"])).toBe(
+      '{"retriesEnabled":false,"name":"demo"}\n',
+    );
+    expect(await list("status", "--json", "callback,failed")).toMatchObject({ callbacks: [{ callback: "demo", failed: 12 }] });
+  });
+
   test("has the documented JSON fields", async () => {
     const [call] = JSON.parse(await machine.works(["calls", "list", "demo", "--limit", "1", "-o", "json"]));
     expect(Object.keys(call)).toEqual([

@@ -11,6 +11,8 @@ export interface Flag<Value> {
   readonly repeats?: boolean;
   /** Of a flag with an optional value ("--flag [value]"). */
   readonly valueIfBare?: string;
+  /** Printed instead of running the command if the optional value is missing. */
+  readonly textIfBare?: string;
   /** `raw` is commander's value: undefined, a boolean, a text or texts. Throws `usage`. */
   readonly read: (raw: unknown, context: ReadContext) => Value;
 }

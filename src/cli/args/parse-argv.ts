@@ -33,14 +33,18 @@ export function parseArgv(argv: readonly string[], sections: readonly Section[],
   const words = known === null ? asked.filter((word) => !HELP.test(word)) : asked;
   let printed = "";
   let parsed: ParsedLine | null = null;
+  let bareText: string | null = null;
   const program = buildProgram(sectionsFor(known?.[0], sections), {
     ...options,
     argv: words,
     write: (text) => {
       printed += text;
     },
+    onBareFlag: (text) => {
+      bareText ??= text;
+    },
     onCommand: (spec, operands, raw, path) => {
-      parsed = { kind: "command", spec, operands, raw, path };
+      parsed = bareText === null ? { kind: "command", spec, operands, raw, path } : { kind: "text", text: bareText };
     },
   });
   try {
@@ -48,6 +52,7 @@ export function parseArgv(argv: readonly string[], sections: readonly Section[],
   } catch (error) {
     if (!isCommanderError(error)) throw error;
     if (error.code === "commander.helpDisplayed" || error.code === "commander.version") return { kind: "text", text: printed };
+    if (error.code === "commander.missingArgument" && bareText !== null) return { kind: "text", text: bareText };
     if (error.code === "commander.help") return { kind: "incomplete", text: printed };
     throw usageError(error.code, error.message, ["whcb", ...(known ?? []), "--help"].join(" "));
   }
@@ -97,6 +102,7 @@ interface ProgramOptions {
   /** Display columns. */
   readonly width: number;
   readonly write: (text: string) => void;
+  readonly onBareFlag: (text: string) => void;
   readonly onCommand: (
     spec: CommandSpec,
     operands: readonly string[],
@@ -153,7 +159,15 @@ function toCommand(spec: CommandSpec, options: ProgramOptions, parent: string, n
     .description(`${sentence(spec.summary)}.${details}`);
   if (!options.argv.includes(name)) return command;
   for (const [syntax, summary] of spec.operands ?? []) command.argument(syntax, summary);
-  for (const flag of spec.flags) command.addOption(toOption(flag));
+  for (const flag of spec.flags) {
+    const option = toOption(flag);
+    command.addOption(option);
+    const { textIfBare } = flag;
+    if (textIfBare !== undefined)
+      command.on(`option:${option.name()}`, (value) => {
+        if (value === null) options.onBareFlag(textIfBare);
+      });
+  }
   command.addHelpText("after", exampleText(spec.examples, options.width));
   return command.action(() => {
     options.onCommand(spec, command.args, command.optsWithGlobals<Record<string, unknown>>(), `${parent} ${spec.name}`);

@@ -1,6 +1,7 @@
 import type { ListedCall } from "../../client/client.js";
 import { senderAddress } from "../../domain/message-response.js";
 import type { Column } from "./cells.js";
+import type { CALL_FIELDS, Json } from "./json-fields.js";
 import type { ListingStyle } from "./listing.js";
 import type { Paint, Palette } from "./screen.js";
 import { isoInstant } from "./times.js";
@@ -35,8 +36,7 @@ const COLUMNS: readonly Column<CallRow>[] = [
 
 export const CALL_LISTING: ListingStyle<CallRow> = { columns: COLUMNS, toJson: callJson, toId: ({ call }) => call.id };
 
-/** A documented contract: all fields present, null: not returned. */
-export function callJson({ call, callbackName }: CallRow): Readonly<Record<string, unknown>> {
+export function callJson({ call, callbackName }: CallRow): Json<typeof CALL_FIELDS> {
   const { response } = call;
   return {
     id: call.id,

@@ -4,13 +4,14 @@ import { WhcbError } from "../../domain/errors.js";
 import { requireOneOf } from "../args/closest-match.js";
 import type { Column } from "./cells.js";
 import { cellData, cellText } from "./cells.js";
+import { pickFields } from "./json-fields.js";
 import type { Screen } from "./screen.js";
 import { joinText, jsonItem, layoutText, type Printable, safeJson, text } from "./screen-text.js";
 
 export interface ListingStyle<Row> {
   readonly columns: readonly Column<Row>[];
   /** A documented contract. */
-  readonly toJson: (row: Row) => unknown;
+  readonly toJson: (row: Row) => Readonly<Record<string, unknown>>;
   readonly toId: (row: Row) => string;
 }
 
@@ -26,11 +27,12 @@ export function openListing<Row>(
   columnNames: readonly string[] | undefined,
 ): Listing<Row> {
   const columns = pickColumns(style.columns, columnNames, screen.format);
+  const toJson = (row: Row) => pickFields(style.toJson(row), screen.jsonFields);
   switch (screen.format) {
     case "ids":
       return lineListing(screen, (row: Row) => style.toId(row));
     case "ndjson":
-      return lineListing(screen, (row: Row) => safeJson(style.toJson(row)));
+      return lineListing(screen, (row: Row) => safeJson(toJson(row)));
     case "tsv":
       return lineListing(screen, (row: Row) =>
         joinText(
@@ -39,7 +41,7 @@ export function openListing<Row>(
         ),
       );
     case "json":
-      return jsonListing(screen, style.toJson);
+      return jsonListing(screen, toJson);
     case "csv":
       return csvListing(screen, columns);
     case "table":

@@ -10,6 +10,8 @@ export interface Screen {
   readonly errPalette: Palette;
   /** "tsv": a table that isn't written to a terminal. */
   readonly format: OutputFormat | "tsv";
+  /** Of JSON documents and items; null: all. */
+  readonly jsonFields: readonly string[] | null;
   /** stdin and stderr are terminals. */
   readonly canAsk: boolean;
   readonly canAnimate: boolean;
@@ -31,11 +33,13 @@ export interface RenderOptions {
 /** By the reader (`| head`): end quietly. */
 export class OutputClosed extends Error {}
 
-export async function openScreen(
-  io: Io,
-  choices: Pick<RenderOptions, "utc" | "now"> &
-    Partial<Pick<RenderOptions, "serviceFlags">> & { readonly format: OutputFormat | undefined; readonly noColor: boolean },
-): Promise<Screen> {
+export interface ScreenChoices extends Pick<RenderOptions, "utc" | "now">, Partial<Pick<RenderOptions, "serviceFlags">> {
+  readonly format: OutputFormat | undefined;
+  readonly jsonFields?: readonly string[];
+  readonly noColor: boolean;
+}
+
+export async function openScreen(io: Io, choices: ScreenChoices): Promise<Screen> {
   const { stdout, stderr, env } = io;
   const isTerminal = stdout.isTTY === true;
   const stderrIsTerminal = stderr.isTTY === true;
@@ -51,6 +55,7 @@ export async function openScreen(
     errPalette: await loadPalette(wantsColor(stderr, env, choices.noColor)),
     format: format === "table" && !isTerminal ? "tsv" : format,
     canAsk: stderrIsTerminal && io.stdin.isTTY === true,
+    jsonFields: choices.jsonFields ?? null,
     // At a reported width of 0 a spinner erases lines without end.
     canAnimate: stderrIsTerminal && env.TERM !== "dumb" && "cursorTo" in stderr && (stderr.columns ?? 0) > 0,
     out: (output) => writeOutput(stdout, output),

@@ -3,9 +3,10 @@ import type { ListedCallback } from "../../../client/client.js";
 import { maskKey } from "../../../domain/mask.js";
 import type { Column } from "../../output/cells.js";
 import { renderFields } from "../../output/cells.js";
+import { type CALLBACK_FIELDS, type Json, writeJson } from "../../output/json-fields.js";
 import type { ListingStyle } from "../../output/listing.js";
 import type { Paint, Palette, RenderOptions, Screen } from "../../output/screen.js";
-import { type ScreenText, safeJson, text } from "../../output/screen-text.js";
+import type { ScreenText } from "../../output/screen-text.js";
 
 const COLUMNS: readonly Column<ListedCallback>[] = [
   { key: "name", title: "NAME", value: ({ name }) => name, least: 12 },
@@ -32,15 +33,11 @@ export const CALLBACK_LISTING: ListingStyle<ListedCallback> = {
 };
 
 export async function showCallback(callback: ListedCallback, screen: Screen, showKey: boolean): Promise<void> {
-  await screen.out(
-    screen.format === "json"
-      ? text`${safeJson(callbackJson(callback, showKey), 2)}\n`
-      : renderCallback(callback, screen.renderOptions, showKey),
-  );
+  if (screen.format === "json") await writeJson(callbackJson(callback, showKey), screen);
+  else await screen.out(renderCallback(callback, screen.renderOptions, showKey));
 }
 
-/** A documented contract. Null: not returned. */
-function callbackJson(callback: ListedCallback, showKey: boolean): Readonly<Record<string, unknown>> {
+function callbackJson(callback: ListedCallback, showKey: boolean): Json<typeof CALLBACK_FIELDS> {
   const { auth } = callback;
   return {
     id: callback.id,

@@ -4,7 +4,9 @@ import type { CallbackChanges, RequiredMember } from "../../../wire/json/callbac
 import type { GroupSpec } from "../../args/command-spec.js";
 import { choice, flag, type ParsedArgs, value } from "../../args/flag.js";
 import { parseCallbackName, parseCallbackUrl } from "../../args/flag-values.js";
+import { jsonFlag } from "../../args/json-flag.js";
 import { COLUMNS, OUTPUT, OUTPUT_TEXT_JSON } from "../../args/shared-flags.js";
+import { CALLBACK_FIELDS } from "../../output/json-fields.js";
 import { YES } from "../../output/questions.js";
 
 const ON_OFF = ["on", "off"] as const;
@@ -37,7 +39,7 @@ export const CALLBACKS: GroupSpec = {
     {
       name: "list",
       summary: "list the callbacks",
-      flags: [OUTPUT, COLUMNS],
+      flags: [OUTPUT, COLUMNS, jsonFlag(CALLBACK_FIELDS)],
       examples: [
         ["whcb callbacks list", "all of them"],
         ["whcb callbacks list -o json", "for a script; keys are masked"],
@@ -48,7 +50,7 @@ export const CALLBACKS: GroupSpec = {
       name: "get",
       operands: [["<callback>", "id or name"]],
       summary: "show one callback's settings",
-      flags: [SHOW_KEY, OUTPUT_TEXT_JSON],
+      flags: [SHOW_KEY, OUTPUT_TEXT_JSON, jsonFlag(CALLBACK_FIELDS)],
       examples: [
         ["whcb callbacks get demo", "its settings, with the key masked"],
         ["whcb callbacks get demo --show-key", "with the key"],

@@ -2,7 +2,9 @@ import type { GroupSpec } from "../../args/command-spec.js";
 import { FILTER_FLAGS } from "../../args/filter-flags.js";
 import { flag, under, value } from "../../args/flag.js";
 import { integer } from "../../args/flag-values.js";
+import { jsonFlag } from "../../args/json-flag.js";
 import { COLUMNS, OUTPUT, OUTPUT_TEXT_JSON } from "../../args/shared-flags.js";
+import { CALL_DETAILS_FIELDS, CALL_FIELDS } from "../../output/json-fields.js";
 
 export const LIMIT = value("--limit <n>", "show at most this many (default: 20 on a terminal, all in a pipe)", integer(1));
 export const ALL = flag("--all", "show all, however many there are");
@@ -18,12 +20,13 @@ export const CALLS: GroupSpec = {
       summary: "list calls, newest first",
       details:
         "Without --failed, --success or --pending, both SUCCESS and FAILED calls are listed. Every filter is also applied here, so a\nservice that ignores a filter can't widen the list.",
-      flags: [...under("Which calls", FILTER_FLAGS), LIMIT, ALL, OLDEST_FIRST, OUTPUT, COLUMNS],
+      flags: [...under("Which calls", FILTER_FLAGS), LIMIT, ALL, OLDEST_FIRST, OUTPUT, COLUMNS, jsonFlag(CALL_FIELDS)],
       examples: [
         ["whcb calls list demo --failed", "what failed, newest first"],
         ["whcb calls list demo --failed --since 2h --status-code 5xx,none", "in the last two hours, a 5xx answer or none"],
         ["whcb calls list demo --failed -o ids | whcb mark-success demo -", "ids, for the next command"],
         ["whcb calls list demo -o csv > calls.csv", "for a spreadsheet"],
+        ["whcb calls list demo --failed --json id,statusCode,from", "for a script; --json alone lists the fields"],
       ],
       load: () => import("./calls-listing.js"),
     },
@@ -34,7 +37,7 @@ export const CALLS: GroupSpec = {
         ["<call>", "the call's id"],
       ],
       summary: "show one call, its attempts and the reason for its state",
-      flags: [OUTPUT_TEXT_JSON],
+      flags: [OUTPUT_TEXT_JSON, jsonFlag(CALL_DETAILS_FIELDS)],
       examples: [
         ["whcb calls get demo 0193F0C2A5B87C119D2E4F6A8B0C1D2E", "everything about one call"],
         ["whcb calls get demo 0193F0C2A5B87C119D2E4F6A8B0C1D2E -o json", "for a script"],

@@ -10,9 +10,10 @@ import { isUnsent } from "../../../wire/json/call-json.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { callJson, dateOrNull, statusPaint } from "../../output/call-columns.js";
 import { type Column, renderFields } from "../../output/cells.js";
+import { type CALL_DETAILS_FIELDS, type Json, writeJson } from "../../output/json-fields.js";
 import { describeNotice } from "../../output/outage-text.js";
 import type { RenderOptions } from "../../output/screen.js";
-import { joinText, type ScreenText, safeJson, text } from "../../output/screen-text.js";
+import { joinText, type ScreenText, text } from "../../output/screen-text.js";
 import { renderTable } from "../../output/table.js";
 import { formatInstant, formatRelative, isoInstant } from "../../output/times.js";
 import { findCallback, withSession } from "../../settings/session.js";
@@ -26,11 +27,8 @@ export function run(invocation: Invocation): Promise<number> {
   const { args, screen } = invocation;
   return withSession(invocation, async ({ client }) => {
     const details = await readDetails(client, args.operand(0), args.operand(1));
-    await screen.out(
-      screen.format === "json"
-        ? text`${safeJson(detailsJson(details, screen.renderOptions.now), 2)}\n`
-        : renderDetails(details, screen.renderOptions),
-    );
+    if (screen.format === "json") await writeJson(detailsJson(details, screen.renderOptions.now), screen);
+    else await screen.out(renderDetails(details, screen.renderOptions));
     return 0;
   });
 }
@@ -114,8 +112,7 @@ function reasonOf({ statusMessage, error, isResent }: ListedAttempt): string | n
   return isResent ? `${reason ?? ""} (resent on a fresh connection)`.trim() : reason;
 }
 
-/** A documented contract: a call of `calls list`, `why`, `outage` and `attempts`. Null: not returned. */
-function detailsJson(details: CallDetails, now: number): unknown {
+function detailsJson(details: CallDetails, now: number): Json<typeof CALL_DETAILS_FIELDS> {
   const { call, callback, outage, attempts } = details;
   return {
     ...callJson({ call, callbackName: callback.name }),

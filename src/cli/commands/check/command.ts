@@ -2,7 +2,9 @@ import { parsePositiveDuration } from "../../../domain/duration.js";
 import type { CommandSpec } from "../../args/command-spec.js";
 import { value } from "../../args/flag.js";
 import { integer } from "../../args/flag-values.js";
+import { jsonFlag } from "../../args/json-flag.js";
 import { OUTPUT_TEXT_JSON } from "../../args/shared-flags.js";
+import { CHECK_FIELDS } from "../../output/json-fields.js";
 
 export const MAX_FAILED = value(
   "--max-failed <n>",
@@ -19,7 +21,7 @@ export const CHECK: CommandSpec = {
   name: "check",
   operands: [["[callback]", "id or name (default: the profile's default callback, else all callbacks)"]],
   summary: "exit 8 if too many calls have failed, for cron and CI",
-  flags: [MAX_FAILED, MAX_AGE, OUTPUT_TEXT_JSON],
+  flags: [MAX_FAILED, MAX_AGE, OUTPUT_TEXT_JSON, jsonFlag(CHECK_FIELDS)],
   examples: [
     ["whcb check", "exit 8 if any call is FAILED"],
     ["whcb check demo --max-failed 100 --max-age 1h", "allow a hundred, none older than an hour"],

@@ -3,7 +3,8 @@ import { count } from "../../../domain/count.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { EXIT_DONE, EXIT_ITEMS_FAILED } from "../../exit-codes.js";
 import { dateOrNull } from "../../output/call-columns.js";
-import { safeJson, text } from "../../output/screen-text.js";
+import { type CHECK_FIELDS, type Json, writeJson } from "../../output/json-fields.js";
+import { text } from "../../output/screen-text.js";
 import { formatInstant } from "../../output/times.js";
 import { findCallback, withSession } from "../../settings/session.js";
 import { MAX_AGE, MAX_FAILED } from "./command.js";
@@ -19,7 +20,7 @@ export function run(invocation: Invocation): Promise<number> {
     const problems = findProblems(facts, { maxFailed, maxAgeMs, now: screen.renderOptions.now, utc: screen.renderOptions.utc });
     const isExceeded = problems.length > 0;
     if (screen.format === "json") {
-      const document = {
+      const document: Json<typeof CHECK_FIELDS> = {
         ok: !isExceeded,
         failed: facts.failed,
         callbacks: facts.callbacks,
@@ -28,7 +29,7 @@ export function run(invocation: Invocation): Promise<number> {
         maxAgeMs,
         problems,
       };
-      await screen.out(text`${safeJson(document, 2)}\n`);
+      await writeJson(document, screen);
     } else {
       const { palette } = screen.renderOptions;
       const head = isExceeded

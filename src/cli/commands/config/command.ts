@@ -1,5 +1,7 @@
 import type { GroupSpec } from "../../args/command-spec.js";
+import { jsonFlag } from "../../args/json-flag.js";
 import { OUTPUT_TEXT_JSON } from "../../args/shared-flags.js";
+import { SETTING_FIELDS } from "../../output/json-fields.js";
 
 export const SETTABLE = [
   "url",
@@ -22,7 +24,7 @@ export const CONFIG: GroupSpec = {
       name: "get",
       operands: [["[name]", `one of: profile, ${SETTABLE.join(", ")}`]],
       summary: "show settings and where they came from; secrets are masked",
-      flags: [OUTPUT_TEXT_JSON],
+      flags: [OUTPUT_TEXT_JSON, jsonFlag(SETTING_FIELDS)],
       examples: [
         ["whcb config get", "all of them"],
         ["whcb config get url", "one"],

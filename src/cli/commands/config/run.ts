@@ -4,8 +4,9 @@ import { maskKey } from "../../../domain/mask.js";
 import { requireOneOf } from "../../args/closest-match.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { parseParameterName, parseRate, readAll, withoutLineEnd } from "../../args/flag-values.js";
+import { type SETTING_FIELDS, writeJson } from "../../output/json-fields.js";
 import { askSecret } from "../../output/questions.js";
-import { joinText, safeJson, sanitize, text } from "../../output/screen-text.js";
+import { joinText, sanitize, text } from "../../output/screen-text.js";
 import {
   credentialsOrigin,
   findProfile,
@@ -31,7 +32,7 @@ export async function getConfig(invocation: Invocation): Promise<number> {
         );
   const picked = shown.filter(({ name }) => wanted === null || name === wanted);
   if (screen.format === "json") {
-    await screen.out(text`${safeJson(Object.fromEntries(picked.map(({ name, value, from }) => [name, { value, from }])), 2)}\n`);
+    await writeJson(Object.fromEntries(picked.map(({ name, value, from }) => [name, { value, from }])), screen);
     return 0;
   }
   const { dim } = screen.renderOptions.palette;
@@ -148,7 +149,7 @@ function withoutForeignCredentials(profile: Profile): Profile {
 }
 
 interface ShownSetting {
-  readonly name: string;
+  readonly name: keyof typeof SETTING_FIELDS;
   readonly value: string | null;
   readonly from: string;
 }
@@ -156,8 +157,12 @@ interface ShownSetting {
 function describeSettings(settings: ResolvedSettings): readonly ShownSetting[] {
   const { address } = settings;
   const url = address.value === null ? null : addressText(address.value);
-  const plain = (name: string, setting: Sourced<string | null>): ShownSetting => ({ name, ...setting });
-  const secret = (name: string, { value, from }: Sourced<string | null>, mask: (secret: string) => string): ShownSetting => ({
+  const plain = (name: ShownSetting["name"], setting: Sourced<string | null>): ShownSetting => ({ name, ...setting });
+  const secret = (
+    name: ShownSetting["name"],
+    { value, from }: Sourced<string | null>,
+    mask: (secret: string) => string,
+  ): ShownSetting => ({
     name,
     value: value === null ? null : mask(value),
     from,

@@ -1,5 +1,7 @@
 import type { GroupSpec } from "../../args/command-spec.js";
+import { jsonFlag } from "../../args/json-flag.js";
 import { COLUMNS, OUTPUT } from "../../args/shared-flags.js";
+import { PROFILE_FIELDS } from "../../output/json-fields.js";
 import { YES } from "../../output/questions.js";
 
 export const PROFILES: GroupSpec = {
@@ -9,7 +11,7 @@ export const PROFILES: GroupSpec = {
     {
       name: "list",
       summary: "list the profiles",
-      flags: [OUTPUT, COLUMNS],
+      flags: [OUTPUT, COLUMNS, jsonFlag(PROFILE_FIELDS)],
       examples: [["whcb profiles list", "names, addresses, and which one is current"]],
       load: async () => ({ run: (await import("./run.js")).listProfiles }),
     },

@@ -1,5 +1,6 @@
 import type { Invocation } from "../../args/command-spec.js";
 import { COLUMNS } from "../../args/shared-flags.js";
+import type { Json, PROFILE_FIELDS } from "../../output/json-fields.js";
 import { type ListingStyle, openListing } from "../../output/listing.js";
 import { confirm } from "../../output/questions.js";
 import { findProfile } from "../../settings/resolve-settings.js";
@@ -52,7 +53,7 @@ const PROFILE_LISTING: ListingStyle<ProfileRow> = {
     { key: "username", title: "USER", value: ({ profile }) => profile.username ?? null, least: 8, dropRank: 2 },
     { key: "callback", title: "CALLBACK", value: ({ profile }) => profile.callback ?? null, least: 8, dropRank: 3 },
   ],
-  toJson: ({ name, profile, isCurrent }) => ({
+  toJson: ({ name, profile, isCurrent }): Json<typeof PROFILE_FIELDS> => ({
     name,
     url: profile.url,
     username: profile.username ?? null,

@@ -2,7 +2,9 @@ import { formatDuration, parseDuration } from "../../../domain/duration.js";
 import { RETAIN_RUNS_MS } from "../../../domain/service-settings.js";
 import type { GroupSpec } from "../../args/command-spec.js";
 import { flag, valueOr } from "../../args/flag.js";
+import { jsonFlag } from "../../args/json-flag.js";
 import { COLUMNS, OUTPUT, OUTPUT_LINES } from "../../args/shared-flags.js";
+import { RUN_DETAILS_FIELDS, RUN_FIELDS } from "../../output/json-fields.js";
 import { YES } from "../../output/questions.js";
 
 export const OLDER_THAN = valueOr(
@@ -20,7 +22,7 @@ export const RUNS: GroupSpec = {
     {
       name: "list",
       summary: "list the runs, newest first",
-      flags: [OUTPUT, COLUMNS],
+      flags: [OUTPUT, COLUMNS, jsonFlag(RUN_FIELDS)],
       examples: [
         ["whcb runs list", "what was replayed and marked from here"],
         ["whcb runs list -o json", "for a script"],
@@ -31,7 +33,7 @@ export const RUNS: GroupSpec = {
       name: "show",
       operands: [["[run]", "a run's id, or the beginning or end of one; left out: the latest run"]],
       summary: "show a run and the result of each call",
-      flags: [OUTPUT_LINES],
+      flags: [OUTPUT_LINES, jsonFlag(RUN_DETAILS_FIELDS)],
       examples: [
         ["whcb runs show", "the latest run"],
         ["whcb runs show 20261125-0103", "by the beginning of its id"],
@@ -52,7 +54,7 @@ export const RUNS: GroupSpec = {
       name: "prune",
       summary: "delete the journals of finished and discarded runs that are old",
       details: "An unfinished run is never deleted: finish it with `whcb replay --resume`, or discard it first.",
-      flags: [OLDER_THAN, DRY_RUN, YES, OUTPUT, COLUMNS],
+      flags: [OLDER_THAN, DRY_RUN, YES, OUTPUT, COLUMNS, jsonFlag(RUN_FIELDS)],
       examples: [
         ["whcb runs prune --dry-run", "list what would be deleted"],
         ["whcb runs prune --older-than 90d --yes", "for cron"],

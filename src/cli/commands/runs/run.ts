@@ -1,5 +1,6 @@
 import { count } from "../../../domain/count.js";
 import { formatDuration } from "../../../domain/duration.js";
+import { WhcbError } from "../../../domain/errors.js";
 import { checkService } from "../../../runs/begin-run.js";
 import type { RunCall } from "../../../runs/journal/run-state.js";
 import {
@@ -15,6 +16,7 @@ import type { Invocation } from "../../args/command-spec.js";
 import { COLUMNS } from "../../args/shared-flags.js";
 import type { Column } from "../../output/cells.js";
 import { fieldLines } from "../../output/cells.js";
+import { type Json, type RUN_DETAILS_FIELDS, type RUN_FIELDS, writeJson } from "../../output/json-fields.js";
 import { type ListingStyle, openListing } from "../../output/listing.js";
 import { confirm } from "../../output/questions.js";
 import { countLines } from "../../output/run/run-summary.js";
@@ -72,10 +74,11 @@ export async function pruneRunsCommand(invocation: Invocation): Promise<number> 
 }
 
 export async function showRun({ args, screen, deps }: Invocation): Promise<number> {
+  if (screen.format === "ndjson" && screen.jsonFields !== null)
+    throw new WhcbError("usage", "--json names fields of the run, and -o ndjson prints its calls", { hint: "use one of them" });
   const record = await readRun(runsDirectory(deps), args.operands[0] ?? null, deps.clock);
   if (screen.format === "ndjson") await screen.out(joinText(record.calls.map((call) => text`${safeJson(runCallJson(call))}\n`)));
-  else if (screen.format === "json")
-    await screen.out(text`${safeJson({ ...overviewJson(record), calls: record.calls.map(runCallJson) }, 2)}\n`);
+  else if (screen.format === "json") await writeJson(detailsJson(record), screen);
   else
     await screen.out(
       text`${renderRunHead(record, screen.renderOptions)}\n${renderTable(record.calls, CALL_COLUMNS, screen.renderOptions)}`,
@@ -120,8 +123,7 @@ const CALL_COLUMNS: readonly Column<RunCall>[] = [
   { key: "id", title: "CALL", value: ({ id }) => id },
 ];
 
-/** A documented contract. */
-function overviewJson(run: RunOverview): Readonly<Record<string, unknown>> {
+function overviewJson(run: RunOverview): Json<typeof RUN_FIELDS> {
   return {
     runId: run.runId,
     kind: run.kind,
@@ -134,6 +136,10 @@ function overviewJson(run: RunOverview): Readonly<Record<string, unknown>> {
     callbacks: run.callbacks,
     counts: run.counts,
   };
+}
+
+function detailsJson(record: RunRecord): Json<typeof RUN_DETAILS_FIELDS> {
+  return { ...overviewJson(record), calls: record.calls.map(runCallJson) };
 }
 
 function runCallJson(call: RunCall): Readonly<Record<string, unknown>> {

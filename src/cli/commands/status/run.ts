@@ -4,6 +4,7 @@ import { count } from "../../../domain/count.js";
 import { isUnsent } from "../../../wire/json/call-json.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { dateOrNull } from "../../output/call-columns.js";
+import { type Json, pickFields, type STATUS_FIELDS } from "../../output/json-fields.js";
 import { describeCodes, describeNotice } from "../../output/outage-text.js";
 import { openProgress } from "../../output/progress-line.js";
 import type { Palette, RenderOptions } from "../../output/screen.js";
@@ -30,7 +31,9 @@ export function run(invocation: Invocation): Promise<number> {
     const runs = { client, runsDirectory: runsDirectory(deps), profile: profileOf(session), clock };
     await mentionUnfinishedRun(invocation, runs);
     if (screen.format === "json")
-      await screen.out(text`${safeJson({ service: client.name, callbacks: states.map(statusJson) }, 2)}\n`);
+      await screen.out(
+        text`${safeJson({ service: client.name, callbacks: states.map((state) => pickFields(statusJson(state), screen.jsonFields)) }, 2)}\n`,
+      );
     else if (states.length === 0) screen.info("no callbacks yet; `whcb callbacks create` creates one");
     else await screen.out(renderStatus(states, screen.renderOptions));
     return 0;
@@ -135,8 +138,7 @@ class CallSummary {
   }
 }
 
-/** A documented contract. */
-export function statusJson(state: CallbackState): Readonly<Record<string, unknown>> {
+export function statusJson(state: CallbackState): Json<typeof STATUS_FIELDS> {
   const { callback, retried } = state;
   return {
     callbackId: callback.id,

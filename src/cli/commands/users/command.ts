@@ -1,6 +1,8 @@
 import type { GroupSpec } from "../../args/command-spec.js";
 import { flag } from "../../args/flag.js";
+import { jsonFlag } from "../../args/json-flag.js";
 import { COLUMNS, DATABASE, OUTPUT, OUTPUT_TEXT_JSON } from "../../args/shared-flags.js";
+import { USER_FIELDS } from "../../output/json-fields.js";
 import { YES } from "../../output/questions.js";
 
 export const PASSWORD_STDIN = flag("--password-stdin", "read the password from stdin instead of asking for it");
@@ -20,7 +22,7 @@ export const USERS: GroupSpec = {
       name: "list",
       summary: "list the users of a database",
       details: "A user of origin start was made by serve, from the environment or at its first run; the next start replaces it.",
-      flags: [DATABASE, OUTPUT, COLUMNS],
+      flags: [DATABASE, OUTPUT, COLUMNS, jsonFlag(USER_FIELDS)],
       examples: [
         ["whcb users list", "of the database that the profile's serve uses"],
         ["whcb users list --db x.db -o json", "of another one, for a script"],

@@ -4,6 +4,7 @@ import { readAll, withoutLineEnd } from "../../args/flag-values.js";
 import { COLUMNS } from "../../args/shared-flags.js";
 import type { User } from "../../cli-deps.js";
 import { renderFields } from "../../output/cells.js";
+import type { Json, USER_FIELDS } from "../../output/json-fields.js";
 import { type ListingStyle, openListing } from "../../output/listing.js";
 import { askSecret, confirm, needsYes, YES } from "../../output/questions.js";
 import { safeJson, text } from "../../output/screen-text.js";
@@ -103,6 +104,6 @@ const USER_LISTING: ListingStyle<User> = {
     { key: "origin", title: "ORIGIN", value: ({ origin }) => origin },
     { key: "saved", title: "CHANGED", value: ({ savedAt }) => savedAt, kind: "instant", dropRank: 2 },
   ],
-  toJson: ({ username, origin, savedAt }) => ({ username, origin, changedAt: isoInstant(savedAt) }),
+  toJson: ({ username, origin, savedAt }): Json<typeof USER_FIELDS> => ({ username, origin, changedAt: isoInstant(savedAt) }),
   toId: ({ username }) => username,
 };

@@ -1,3 +1,6 @@
+/**
+ * Covers: src/cli/commands/version/command.ts, src/cli/commands/version/run.ts
+ */
 import { describe, expect, test } from "vitest";
 import { isGroup } from "../../../../src/cli/args/command-spec.js";
 import { attributeName } from "../../../../src/cli/args/flag.js";

@@ -1,0 +1,33 @@
+/** `--json FIELDS`: JSON with only these members. */
+import { WhcbError } from "../../domain/errors.js";
+import { requireOneOf } from "./closest-match.js";
+import type { Flag } from "./flag.js";
+
+/** Name and meaning of each member of a document. */
+export type JsonFields = Readonly<Record<string, string>>;
+
+export interface JsonFlag extends Flag<readonly string[] | undefined> {
+  readonly fields: JsonFields;
+}
+
+export function jsonFlag(fields: JsonFields): JsonFlag {
+  const names = Object.keys(fields);
+  return {
+    syntax: "--json [fields]",
+    summary: "JSON with only these fields, comma-separated; without a value it lists the fields",
+    textIfBare: `${names.join("\n")}\n`,
+    fields,
+    read: (raw) => (typeof raw === "string" ? readNames(raw, names) : undefined),
+  };
+}
+
+export function isJsonFlag(flag: Flag<unknown>): flag is JsonFlag {
+  return "fields" in flag;
+}
+
+function readNames(text: string, names: readonly string[]): readonly string[] {
+  const given = text.split(",").map((name) => name.trim());
+  if (given.every((name) => name === ""))
+    throw new WhcbError("usage", "--json: no field is named", { hint: `there are: ${names.join(", ")}` });
+  return given.map((name) => requireOneOf(name, names, "usage", `--json: no field ${JSON.stringify(name)}`));
+}

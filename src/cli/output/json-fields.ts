@@ -1,0 +1,139 @@
+/** The members of the JSON that commands print: a documented contract (docs/json.md). All are always present; null: unknown or none. */
+import type { JsonFields } from "../args/json-flag.js";
+import type { Screen } from "./screen.js";
+import { safeJson, text } from "./screen-text.js";
+
+/** The type makes each document complete. */
+export type Json<Fields extends JsonFields> = Readonly<Record<keyof Fields, unknown>>;
+
+export const CALL_FIELDS = {
+  id: "the call's id",
+  callbackId: "the callback's id",
+  callback: "the callback's name",
+  status: "PENDING, SUCCESS or FAILED",
+  attemptedDate: "of the last attempt, ISO 8601",
+  statusCode: "the last answer's; null: no answer came",
+  statusMessage: "the last answer's, or why none came",
+  messageId: "the message that the response answers",
+  messageLocation: "its URL",
+  from: "the sender: `name`, `mri`, `mobile`, `email`, `voice`",
+  channel: "SMS, EMAIL or VOICE",
+  kind: "reply or undeliverable",
+  date: "of the response, as the service writes it",
+  content: "the response's text",
+  customParameters: "of the message",
+  attemptCount: "`whcb serve` only",
+  nextAttemptDate: "of the scheduled retry; `whcb serve` only",
+  retryUntil: "the end of its retries; `whcb serve` only",
+  settledBy: "dispatcher, user or replay; `whcb serve` only",
+} as const;
+
+export const CALL_DETAILS_FIELDS = {
+  ...CALL_FIELDS,
+  why: "sentences that explain the state",
+  outage: "the open one: `id`, `startedAt`, `failedCalls`, `notifiedAt`, `notifiedBy`",
+  attempts:
+    "each with `number`, `attemptedDate`, `durationMs`, `cause`, `sentFrom`, `statusCode`, `statusMessage`, `error`, `body`, `resent`; null: the service doesn't return them",
+} as const;
+
+export const CALLBACK_FIELDS = {
+  id: "the callback's id",
+  name: "its name",
+  url: "where responses are POSTed",
+  auth: "`type` and `key`, which is masked without --show-key",
+  contentType: "json or xml",
+  removeHTML: "whether HTML is removed from the content",
+  retriesEnabled: "whether failed calls are retried",
+  email: "who gets the e-mail about an outage",
+  callbacks: "whether `reply` and `undeliverable` are delivered",
+} as const;
+
+export const STATUS_FIELDS = {
+  callbackId: "the callback's id",
+  callback: "its name",
+  url: "its endpoint",
+  retriesEnabled: "whether failed calls are retried",
+  failed: "how many calls are FAILED",
+  lookedAt: "how many of them were read, the newest ones",
+  byStatusCode: "of those read: `statusCode` (null: no answer) and `calls`, the most frequent first",
+  byHour: "of those read: by hour of the last attempt, the last 24 hours, oldest first",
+  oldestAttempt: "the earliest last attempt of those read",
+  newestAttempt: "the latest",
+  retried: "those that will be retried: `calls`, `nextAttemptDate`, `until`; `whcb serve` only",
+  outages:
+    "the open ones: `id`, `startedAt`, `recoveringSince` (null: calls fail), `failedCalls`, `notifiedAt`, `notifiedBy`; `whcb serve` only",
+} as const;
+
+export const CHECK_FIELDS = {
+  ok: "whether no limit is exceeded",
+  failed: "how many calls are FAILED",
+  callbacks: "each with `id`, `name`, `failed`",
+  oldestAttempt: "the earliest last attempt of a failed call",
+  maxFailed: "the limit of --max-failed",
+  maxAgeMs: "the limit of --max-age",
+  problems: "sentences that name the limits that are exceeded",
+} as const;
+
+export const RUN_FIELDS = {
+  runId: "the run's id",
+  kind: "replay, reconcile or mark",
+  state: "running, unfinished, finished or discarded",
+  who: "user and machine",
+  profile: "the profile it ran with",
+  service: "the service's URL or file",
+  startedAt: "ISO 8601",
+  lastAt: "of the last step",
+  callbacks: "each with `id`, `name`, `url`",
+  counts:
+    "calls by result: `planned`, `accepted`, `rejected`, `seen`, `requested`, `skipped`, `unknown`, `left`, `notFound`, `marked`, `toMark`",
+} as const;
+
+export const RUN_DETAILS_FIELDS = {
+  ...RUN_FIELDS,
+  calls: "each with `id`, `callbackId`, `state`, `marked`, `statusCode`, `reason`, `at`",
+} as const;
+
+export const USER_FIELDS = {
+  username: "the user's name",
+  origin: "start (given to or made by `serve`) or added",
+  changedAt: "of the last change, ISO 8601",
+} as const;
+
+export const PROFILE_FIELDS = {
+  name: "the profile's name",
+  url: "a URL or a database file",
+  username: "for the service",
+  callback: "the default callback",
+  timezone: "of the service's dates",
+  authParameter: "the query parameter of `queryparam` auth",
+  allowNetwork: "networks that replays may be sent to",
+  rate: "requests a second",
+  current: "whether it is used by default",
+} as const;
+
+/** Each has `value` and `from`. */
+export const SETTING_FIELDS = {
+  profile: "the profile's name",
+  url: "a URL or a database file",
+  username: "for the service",
+  password: "masked",
+  apiKey: "masked",
+  callback: "the default callback",
+  timezone: "of the service's dates",
+  country: "of mobile numbers without a country code",
+  authParameter: "the query parameter of `queryparam` auth",
+  allowNetwork: "networks that replays may be sent to",
+  rate: "requests a second",
+} as const;
+
+/** With only those of --json. */
+export function pickFields(
+  document: Readonly<Record<string, unknown>>,
+  names: readonly string[] | null,
+): Readonly<Record<string, unknown>> {
+  return names === null ? document : Object.fromEntries(names.map((name) => [name, document[name]]));
+}
+
+export async function writeJson(document: Readonly<Record<string, unknown>>, screen: Screen): Promise<void> {
+  await screen.out(text`${safeJson(pickFields(document, screen.jsonFields), 2)}\n`);
+}
