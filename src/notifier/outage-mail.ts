@@ -6,7 +6,7 @@ import { spellDuration } from "../domain/duration.js";
 import { maskKey, maskUrl, type SecretMask, secretMask } from "../domain/mask.js";
 import { type MessageResponse, senderAddress } from "../domain/message-response.js";
 import { type RetryPolicy, retryUntil } from "../domain/retry-policy.js";
-import { CONTROL, INVISIBLE } from "../domain/unsafe-characters.js";
+import { CONTROL, INVISIBLE } from "../platform/unsafe-characters.js";
 
 export interface OutageFacts {
   readonly callback: Callback;

@@ -1,6 +1,6 @@
 import { type DestinationStream, pino } from "pino";
-import { escapeJson } from "../domain/unsafe-characters.js";
 import type { Logger } from "./logger.js";
+import { escapeJson } from "./unsafe-characters.js";
 
 export type LogLevel = "silent" | "error" | "warn" | "info";
 

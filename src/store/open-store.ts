@@ -14,6 +14,7 @@ import { listAttempts } from "./calls/attempts.js";
 import { listFailures, readCounts, readCountsOf } from "./calls/call-counts.js";
 import { readStatesById } from "./calls/call-state.js";
 import { expireRetries, fetchBacklog, fetchDue, fetchHeld, fetchPending, fetchReplays, findCall } from "./calls/fetch-calls.js";
+import { groupCalls } from "./calls/group-calls.js";
 import { listCalls } from "./calls/list-calls.js";
 import { markCalls, markMatching, recordReplays } from "./calls/mark-calls.js";
 import { cancelReplayChunk, findReplay, listReplays, requestReplays } from "./calls/replays.js";
@@ -148,6 +149,7 @@ function storeOn(db: Db, { cipher, clock, nodes }: StoreParts): Store {
     takeRunLease: (callbackId, lease, now) => takeRunLease(db, callbackId, lease, now),
     releaseRunLease: (callbackId, lease) => releaseRunLease(db, callbackId, lease),
     countMatching: (callbackId, filter, limit) => countMatching(db, clock, callbackId, filter, limit),
+    groupCalls: (callbackId, query) => groupCalls(db, clock, callbackId, query),
     markMatching: (callbackId, filter, mark) => markMatching(db, clock, callbackId, filter, mark),
     listFailures: (callbackId) => listFailures(db, callbackId),
     async findProgress(callbackId, callIds) {

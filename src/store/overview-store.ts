@@ -2,6 +2,7 @@
 import type { UnreachableReason } from "../domain/attempt.js";
 import type { CallProgress, MarkedBy } from "../domain/call.js";
 import type { CallFilter } from "../domain/call-filter.js";
+import type { CallGroup, GroupKey } from "../domain/call-groups.js";
 import type { ServiceReplay } from "../domain/callback.js";
 import type { Mail, NoticeChannel, Outage } from "../domain/outage.js";
 
@@ -11,6 +12,11 @@ export interface OverviewStore {
    * `not-found` for the callback.
    */
   countMatching(callbackId: string, filter: CallFilter, limit: CountLimit): Promise<CallCount>;
+  /**
+   * A page counts the calls that it has read within its budget; the groups of the next one count others, and may be the same groups. Oldest
+   * attempt first: a call that is attempted meanwhile may be counted twice. Throws `not-found` for the callback.
+   */
+  groupCalls(callbackId: string, query: GroupQuery): Promise<GroupPage>;
   /**
    * Marks as `markCalls`, in many transactions: what is committed stays if a later one fails. Leaves out what can't be marked: PENDING and
    * erased calls for FAILED. The dispatcher is to be told afterwards; it sends no call for more than 1 s after its mark. Returns how many
@@ -112,6 +118,28 @@ export interface CallCount {
   readonly count: number;
   /** false: there are more. */
   readonly isExact: boolean;
+}
+
+export interface GroupQuery extends CountLimit {
+  readonly filter: CallFilter;
+  /** At least one, each once. */
+  readonly by: readonly GroupKey[];
+  readonly cursor?: string;
+}
+
+export interface GroupPage {
+  /** Most calls first. */
+  readonly groups: readonly CallGroup[];
+  /** Calls of earlier pages. */
+  readonly offset: number;
+  /** Calls of these groups. */
+  readonly count: number;
+  /** Calls that match. */
+  readonly total: number;
+  /** false: there may be more. */
+  readonly isTotalExact?: false;
+  /** null: the last page. */
+  readonly nextCursor: string | null;
 }
 
 export interface MarkMatching {

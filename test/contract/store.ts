@@ -5,6 +5,7 @@ import { describeCallbacks } from "./store-callbacks.js";
 import { describeCalls } from "./store-calls.js";
 import { describeChanges } from "./store-changes.js";
 import { describeCounters } from "./store-counters.js";
+import { describeGroups } from "./store-groups.js";
 import { describeListing } from "./store-listing.js";
 import { describeOutages } from "./store-outages.js";
 import { describeOutcomes } from "./store-outcomes.js";
@@ -25,6 +26,7 @@ export function describeStore(name: string, open: OpenStore): void {
     describeOutages(open);
     describeListing(open);
     describeOverview(open);
+    describeGroups(open);
     describeActivity(open);
     describePurge(open);
     describeSettings(open);

@@ -3,7 +3,7 @@
  * or forge a line.
  */
 
-import { CONTROL, escapeJson, INVISIBLE } from "../../domain/unsafe-characters.js";
+import { CONTROL, escapeJson, INVISIBLE } from "../../platform/unsafe-characters.js";
 
 /** More than a screen shows; bounds the work. */
 const LONGEST = 2_000;

@@ -1,6 +1,6 @@
 import type { BodyFormat } from "../../domain/callback.js";
 import type { MessageResponse } from "../../domain/message-response.js";
-import { escapeJson, INVISIBLE } from "../../domain/unsafe-characters.js";
+import { escapeJson, INVISIBLE } from "../../platform/unsafe-characters.js";
 
 /** Characters. */
 const SHOWN = { content: 32_768, parameters: 16_384, sender: 200 };

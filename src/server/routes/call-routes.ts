@@ -9,6 +9,7 @@ import type { Mark, ReplayReport } from "../../wire/json/parse-call.js";
 import { lazyParts } from "../lazy-parts.js";
 import { send } from "../requests/send-document.js";
 import { checkedCallId, findCall, markCalls } from "../use-cases/settle-calls.js";
+import { readGroupKeys, sendGroups } from "./group-answer.js";
 import { sendList } from "./list-answer.js";
 import { one, type Query, readFilter, readIds, readPage, readSort } from "./query-parameters.js";
 import { callLinks, Linker } from "./resource-links.js";
@@ -17,11 +18,14 @@ import type { CallbackPath, CallPath, RouteContext } from "./route-context.js";
 /** By date: newest first. */
 const SORT_FIELDS = { attemptedDate: true, status: false, messageId: false, id: false } as const;
 
-export function addCallRoutes(app: FastifyInstance, { docs, deps, lookup, largestPage }: RouteContext): void {
+export function addCallRoutes(app: FastifyInstance, context: RouteContext): void {
+  const { docs, deps, lookup, largestPage } = context;
   const { store, policy } = deps;
 
   app.get<CallbackPath & { Querystring: Query }>("/callbacks/:id/calls", docs("listCalls"), async (request, reply) => {
     const { query } = request;
+    const by = readGroupKeys(query);
+    if (by !== null) return sendGroups(request, reply, by, context);
     const asked = readPage(query, largestPage);
     const sort = readSort(query, SORT_FIELDS, "attemptedDate");
     const filter = readFilter(query);

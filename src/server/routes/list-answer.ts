@@ -53,7 +53,7 @@ function pageLinks(
 
 const REPLACED: ReadonlySet<string> = new Set(["limit", "offset", "cursor", "apikey"]);
 
-function keptParameters(query: Query): [string, string][] {
+export function keptParameters(query: Query): [string, string][] {
   return Object.entries(query).flatMap(([name, value]): [string, string][] => {
     if (REPLACED.has(name) || value === undefined) return [];
     return typeof value === "string" ? [[name, value]] : value.map((item): [string, string] => [name, item]);

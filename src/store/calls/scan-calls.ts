@@ -21,6 +21,8 @@ export interface Scan {
   readonly after: Values | null;
   /** Of a step, whether they match or not. */
   readonly maxRows?: number;
+  /** What is selected needs the responses. */
+  readonly readsResponses?: boolean;
 }
 
 export interface ScanStep {
@@ -80,11 +82,10 @@ export function periodOf({ since, until }: CallFilter, keys: readonly SortKey[])
 /** null: fewer rows are left. Reads an index only, or sizes too. */
 async function findEnd(
   db: Db,
-  { callbackKey, filter: { status, from, text }, keys }: Scan,
+  { callbackKey, filter: { status, from, text }, keys, readsResponses = from !== undefined || text !== undefined }: Scan,
   range: KeyRange,
   rows: number,
 ): Promise<Values | null> {
-  const readsResponses = from !== undefined || text !== undefined;
   const names = keys.map(({ column }) => column).join(", ");
   const columns = sql.raw(readsResponses ? `${names}, octet_length(response) AS bytes` : names);
   const offset = readsResponses ? 0 : rows - 1;

@@ -164,7 +164,7 @@ export function readAttempts(document: unknown, timezone = "UTC"): readonly List
 }
 
 /** null without an answer. */
-function readStatusCode(value: unknown): number | null {
+export function readStatusCode(value: unknown): number | null {
   const code = /^\s*([1-9]\d\d)(?!\d)/.exec(textOf(value))?.[1];
   return code === undefined ? null : Number(code);
 }

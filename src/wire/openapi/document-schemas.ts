@@ -100,7 +100,25 @@ export const OutageDocument = Type.Object({
   notifiedBy: Type.Optional(Type.Union([Type.Literal("smtp"), Type.Literal("file")])),
 });
 
-export function listDocument(name: string, item: TSchema): TSchema {
+export const CallGroupsDocument = Type.Object({
+  groupedBy: Type.String({ description: "The keys of groupBy" }),
+  groups: Type.Array(
+    Type.Object({
+      statusCode: Type.Optional(Type.Integer()),
+      reason: Type.Optional(Type.String({ description: "The answer's message, the kind of failure, or not-sent" })),
+      hour: Type.Optional(Instant),
+      from: Type.Optional(Type.String()),
+      messageId: Type.Optional(Type.String()),
+      channel: Type.Optional(Type.String()),
+      count: Type.Integer({ description: "Calls; those of the same group on the next page are others" }),
+      firstAttemptedDate: Type.Optional(Instant),
+      lastAttemptedDate: Type.Optional(Instant),
+      exampleId: Type.Optional(Type.String({ description: "One of the calls" })),
+    }),
+  ),
+});
+
+export function listDocument(name: string, item: TSchema) {
   return Type.Object({
     status: Type.String({ description: '"1 to 20 of 347"' }),
     [name]: Type.Optional(Type.Array(item)),

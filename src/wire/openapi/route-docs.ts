@@ -1,5 +1,6 @@
 /** The routes check bodies against the same schemas (wire/json/parse-*.ts). */
 import { type TSchema, Type } from "@sinclair/typebox";
+import { GROUP_KEYS } from "../../domain/call-groups.js";
 import { MAX_IDS_PER_REQUEST } from "../bulk-ids.js";
 import {
   CallbackSchema,
@@ -15,6 +16,7 @@ import {
   AttemptDocument,
   CallbackDocument,
   CallDocument,
+  CallGroupsDocument,
   listDocument,
   OutageDocument,
   ReplayDocument,
@@ -143,8 +145,14 @@ export const ROUTE_DOCS = {
     summary: "List a callback's calls, newest first",
     tag: "calls",
     params: CallbackParams,
-    query: { ...FILTER, ...PAGE, ...SORT, expand: Type.Optional(Type.Literal("attempts")) },
-    success: [200, listDocument("calls", CallDocument)],
+    query: {
+      ...FILTER,
+      ...PAGE,
+      ...SORT,
+      expand: Type.Optional(Type.Literal("attempts")),
+      groupBy: Type.Optional(Type.String({ description: `Counts instead of calls. Comma-separated: ${GROUP_KEYS.join(", ")}` })),
+    },
+    success: [200, Type.Composite([listDocument("calls", CallDocument), Type.Partial(CallGroupsDocument)])],
     errors: [422],
   }),
   markCalls: route({

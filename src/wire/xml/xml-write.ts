@@ -9,6 +9,7 @@ export type XmlShape =
   | "callback"
   | "calls"
   | "call"
+  | "groups"
   | "attempts"
   | "outages"
   | "accepted"
@@ -36,6 +37,12 @@ function root(shape: XmlShape, document: JsonObject): string {
         document,
         items(document.calls, (call) => element("ns2:call", callFields(call))),
         elementLinks(document.link, "ns2:link"),
+      );
+    case "groups":
+      return list(
+        document,
+        textElement("groupedBy", textOf(document.groupedBy)) +
+          items(document.groups, (group) => element("group", fields(group)), "groups"),
       );
     case "attempts":
       return list(

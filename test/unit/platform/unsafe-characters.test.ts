@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { escapeJson } from "../../../src/domain/unsafe-characters.js";
+import { escapeJson } from "../../../src/platform/unsafe-characters.js";
 
 test("JSON has no character that controls a terminal or hides text, and the same value", () => {
   const value = { "a\u202eb": "\u009b31m \u2066 \u{e0041} \u2028 \u001b \u200f é 日本 👍" };

@@ -1,0 +1,129 @@
+/** Calls counted by what they have in common. */
+import { UNREACHABLE_REASONS } from "./attempt.js";
+import type { FilteredCall } from "./call-filter.js";
+import { senderAddress } from "./message-response.js";
+
+export const GROUP_KEYS = ["statusCode", "reason", "hour", "from", "messageId", "channel"] as const;
+export type GroupKey = (typeof GROUP_KEYS)[number];
+
+/** Only the keys that the calls are grouped by. null: such calls have none. */
+export interface GroupValues {
+  readonly statusCode?: number | null;
+  /** As by `reasonText`. */
+  readonly reason?: string | null;
+  /** Of the last attempt: its beginning, whole in UTC. */
+  readonly hour?: number | null;
+  /** As by `senderAddress`. */
+  readonly from?: string | null;
+  readonly messageId?: string | null;
+  readonly channel?: string | null;
+}
+
+export interface CallGroup {
+  readonly values: GroupValues;
+  readonly count: number;
+  /** Last attempts. null: no call has one. */
+  readonly firstAttemptedAt: number | null;
+  readonly lastAttemptedAt: number | null;
+  /** One of its calls. null: removed meanwhile. */
+  readonly exampleId: string | null;
+}
+
+export const HOUR_MS = 3_600_000;
+/** In characters: a longer reason or sender is cut. */
+export const MAX_GROUP_TEXT = 256;
+
+export interface GroupedCall extends FilteredCall {
+  readonly id: string;
+  readonly statusMessage: string | null;
+  /** null: unknown. */
+  readonly attemptCount: number | null;
+}
+
+export function groupOf(call: GroupedCall, by: readonly GroupKey[]): CallGroup {
+  const { attemptedAt } = call;
+  const values = Object.fromEntries(by.map((key) => [key, VALUES[key](call)]));
+  return { values, count: 1, firstAttemptedAt: attemptedAt, lastAttemptedAt: attemptedAt, exampleId: call.id };
+}
+
+const VALUES: { readonly [Key in GroupKey]: (call: GroupedCall) => GroupValues[Key] } = {
+  statusCode: ({ statusCode }) => statusCode,
+  reason: (call) => cut(reasonText(call)),
+  hour: ({ attemptedAt }) => (attemptedAt === null ? null : Math.floor(attemptedAt / HOUR_MS) * HOUR_MS),
+  from: ({ response }) => cut(senderAddress(response.from)),
+  messageId: ({ response }) => response.messageId || null,
+  channel: ({ response }) => response.responseMessage.channel,
+};
+
+/** The message of the answer; without one, the kind of failure, which has no detail of the one call. */
+function reasonText({ statusCode, statusMessage, error, attemptCount }: GroupedCall): string {
+  if (statusCode !== null) return statusMessage ?? "";
+  if (error != null) return error;
+  if (attemptCount === 0) return "not-sent";
+  const kind = UNREACHABLE_REASONS.find((reason) => statusMessage?.startsWith(`${reason}: `));
+  return kind ?? statusMessage ?? "";
+}
+
+function cut(text: string): string | null {
+  return [...text.slice(0, 2 * MAX_GROUP_TEXT)].slice(0, MAX_GROUP_TEXT).join("") || null;
+}
+
+export function isGroupKey(text: string): text is GroupKey {
+  return GROUP_KEYS.some((key) => key === text);
+}
+
+/** Adds groups up. Holds at most so many: calls of further groups are only counted. */
+export class CallGroups {
+  readonly #by: readonly GroupKey[];
+  readonly #maxGroups: number;
+  readonly #groups = new Map<string, CallGroup>();
+  #calls = 0;
+  #otherCalls = 0;
+
+  constructor(by: readonly GroupKey[], maxGroups: number) {
+    this.#by = by;
+    this.#maxGroups = maxGroups;
+  }
+
+  add(group: CallGroup): void {
+    this.#calls += group.count;
+    const key = JSON.stringify(this.#by.map((name) => group.values[name] ?? null));
+    const known = this.#groups.get(key);
+    if (known === undefined && this.#groups.size >= this.#maxGroups) this.#otherCalls += group.count;
+    else this.#groups.set(key, known === undefined ? group : sumOf(known, group));
+  }
+
+  get size(): number {
+    return this.#groups.size;
+  }
+
+  /** In all groups. */
+  get calls(): number {
+    return this.#calls;
+  }
+
+  /** In groups that are not held. */
+  get otherCalls(): number {
+    return this.#otherCalls;
+  }
+
+  /** Most calls first; then the latest. */
+  sorted(): CallGroup[] {
+    return [...this.#groups.values()].sort(
+      (one, other) => other.count - one.count || (other.lastAttemptedAt ?? 0) - (one.lastAttemptedAt ?? 0),
+    );
+  }
+}
+
+function sumOf(one: CallGroup, other: CallGroup): CallGroup {
+  const isLater = (other.lastAttemptedAt ?? -1) > (one.lastAttemptedAt ?? -1);
+  const [earlier, later] = isLater ? [one, other] : [other, one];
+  const starts = [one.firstAttemptedAt, other.firstAttemptedAt].filter((at) => at !== null);
+  return {
+    values: one.values,
+    count: one.count + other.count,
+    firstAttemptedAt: starts.length === 0 ? null : Math.min(...starts),
+    lastAttemptedAt: later.lastAttemptedAt,
+    exampleId: later.exampleId ?? earlier.exampleId,
+  };
+}

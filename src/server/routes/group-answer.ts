@@ -1,0 +1,49 @@
+/** docs/contract.md, What ours adds: groupBy. */
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { GROUP_KEYS, type GroupKey, isGroupKey } from "../../domain/call-groups.js";
+import { WhcbError } from "../../domain/errors.js";
+import { groupsToJson } from "../../wire/json/group-json.js";
+import { send } from "../requests/send-document.js";
+import { keptParameters } from "./list-answer.js";
+import { one, type Query, readFilter } from "./query-parameters.js";
+import { Linker } from "./resource-links.js";
+import type { CallbackPath, RouteContext } from "./route-context.js";
+
+/** Then the answer has a link to the rest. */
+const BUDGET_MS = 1_000;
+
+export async function sendGroups(
+  request: FastifyRequest<CallbackPath & { Querystring: Query }>,
+  reply: FastifyReply,
+  by: readonly GroupKey[],
+  { deps, lookup, largestPage }: RouteContext,
+): Promise<FastifyReply> {
+  const { query } = request;
+  const filter = readFilter(query);
+  const cursor = one(query, "cursor");
+  const callback = await lookup.find(request.params.id);
+  const asked = { filter, by, budgetMs: BUDGET_MS, ...(cursor !== undefined && { cursor }) };
+  const { nextCursor, ...page } = await deps.store.groupCalls(callback.id, asked);
+  const rest = {
+    rel: "next",
+    method: "GET",
+    kind: "call" as const,
+    path: `/callbacks/${callback.id}/calls`,
+    parameters: [...keptParameters(query), ["cursor", nextCursor ?? ""] as const],
+  };
+  const link = nextCursor === null ? [] : [new Linker(request).link(rest)];
+  reply.header("x-max-limit", String(largestPage));
+  return send(request, reply, { kind: "call", shape: "groups", document: groupsToJson({ by, ...page, link }) });
+}
+
+/** Each once; null: not asked for. */
+export function readGroupKeys(query: Query): readonly GroupKey[] | null {
+  const names = one(query, "groupBy")?.split(",");
+  if (names === undefined) return null;
+  const keys = names.map((name) => {
+    const key = name.trim();
+    if (!isGroupKey(key)) throw new WhcbError("invalid", `groupBy may be ${GROUP_KEYS.join(", ")}, comma-separated`);
+    return key;
+  });
+  return [...new Set(keys)];
+}

@@ -1,0 +1,106 @@
+/** Counts calls by what they have in common. */
+import { type RawBuilder, sql } from "kysely";
+import {
+  type CallGroup,
+  CallGroups,
+  type GroupKey,
+  type GroupValues,
+  HOUR_MS,
+  MAX_GROUP_TEXT,
+} from "../../domain/call-groups.js";
+import type { Clock } from "../../platform/clock.js";
+import { requireCallback } from "../callbacks/callback-row.js";
+import { readCursor, type Values, writeCursor } from "../keyset.js";
+import type { GroupPage, GroupQuery } from "../overview-store.js";
+import { type Db, NEVER } from "../schema.js";
+import { listOf } from "../sql/batches.js";
+import { crossJoin, jsonPart } from "../sql/per-database.js";
+import { executeByIndex } from "../sql/transactions.js";
+import { countByCounters, indexKeys, type ScanStep, scanCalls } from "./scan-calls.js";
+
+/** Of a page, with those of one more step: some hundred kilobytes. */
+const MAX_GROUPS = 2_000;
+/** Of a step, as each may be a group. */
+const MAX_ROWS = 2_048;
+
+/** Oldest attempt first. A call that is attempted meanwhile may be counted twice. Throws `not-found` for the callback. */
+export async function groupCalls(db: Db, clock: Clock, callbackId: string, query: GroupQuery): Promise<GroupPage> {
+  const { filter, by, budgetMs } = query;
+  const { key } = await requireCallback(db, callbackId);
+  const keys = indexKeys(filter);
+  const position = query.cursor === undefined ? null : readCursor(keys, query.cursor);
+  const end = clock.monotonicMs() + budgetMs;
+  const groups = new CallGroups(by, Number.POSITIVE_INFINITY);
+  const scan = { callbackKey: key, filter, keys, after: position?.values ?? null };
+  const bounds = { maxRows: MAX_ROWS, readsResponses: by.includes("from") };
+  let readTo: Values | null = null;
+  for await (const step of scanCalls(db, clock, { ...scan, ...bounds })) {
+    for (const group of await readGroups(db, by, step)) groups.add(group);
+    if (step.end === null || (clock.monotonicMs() < end && groups.size < MAX_GROUPS)) continue;
+    readTo = step.end;
+    break;
+  }
+  const offset = position?.offset ?? 0;
+  const total = await countByCounters(db, key, filter);
+  const counted = offset + groups.calls;
+  return {
+    groups: await withExamples(db, groups.sorted()),
+    offset,
+    count: groups.calls,
+    total: total ?? counted,
+    ...(total === null && readTo !== null && { isTotalExact: false }),
+    nextCursor: readTo === null ? null : writeCursor(keys, { values: readTo, offset: counted, total: null }),
+  };
+}
+
+type GroupRow = GroupValues & { readonly calls: number; readonly first: number; readonly last: number; readonly seq: number };
+
+/** The example is a seq. */
+async function readGroups(db: Db, by: readonly GroupKey[], step: ScanStep): Promise<CallGroup[]> {
+  const names = sql.join(by.map((key) => sql.ref(key)));
+  const values = sql.join(by.map((key) => sql`${VALUES[key]} AS ${sql.ref(key)}`));
+  // A call that was never attempted is in no span.
+  const { rows } = await executeByIndex(
+    db,
+    sql<GroupRow>`
+      SELECT ${names}, count(*) AS calls, coalesce(min(nullif(attempted_at, ${NEVER})), ${NEVER}) AS first,
+        max(attempted_at) AS last, max(seq) AS seq
+      FROM (${step.select(sql`${values}, attempted_at, seq`)}) AS matching GROUP BY ${names}`,
+  );
+  return rows.map((row) => ({
+    values: Object.fromEntries(by.map((key) => [key, row[key]])),
+    count: row.calls,
+    firstAttemptedAt: instantOf(row.first),
+    lastAttemptedAt: instantOf(row.last),
+    exampleId: String(row.seq),
+  }));
+}
+
+function instantOf(at: number): number | null {
+  return at === NEVER ? null : at;
+}
+
+function textColumn(text: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`nullif(substr(${text}, 1, ${sql.lit(MAX_GROUP_TEXT)}), '')`;
+}
+
+/** As by `senderAddress`: mobile, email, voice, mri, name. */
+const SENDER = sql`coalesce(${sql.join([3, 4, 5, 2, 1].map((index) => sql`nullif(${jsonPart("response", index)}, '')`))})`;
+
+/** Must match domain/call-groups.ts. */
+const VALUES: Readonly<Record<GroupKey, RawBuilder<unknown>>> = {
+  statusCode: sql`status_code`,
+  reason: sql`CASE WHEN status_code IS NULL THEN coalesce(error, 'not-sent') ELSE ${textColumn(sql`status_message`)} END`,
+  hour: sql`CASE WHEN attempted_at >= 0 THEN attempted_at - attempted_at % ${sql.lit(HOUR_MS)} END`,
+  from: textColumn(SENDER),
+  messageId: sql`nullif(message_id, '')`,
+  channel: sql`channel`,
+};
+
+async function withExamples(db: Db, groups: readonly CallGroup[]): Promise<CallGroup[]> {
+  const seqs = groups.map(({ exampleId }) => Number(exampleId));
+  const { rows } = await sql<{ seq: number; id: string }>`
+    SELECT seq, id FROM ${listOf(seqs, "bigint")} ${crossJoin} calls ON calls.seq = batch.value`.execute(db);
+  const ids = new Map(rows.map(({ seq, id }) => [String(seq), id]));
+  return groups.map((group) => ({ ...group, exampleId: ids.get(group.exampleId ?? "") ?? null }));
+}

@@ -1,0 +1,70 @@
+/** Only `whcb serve` groups calls. */
+import type { CallGroup, GroupKey } from "../../domain/call-groups.js";
+import { readDate, toIsoDate } from "../dates.js";
+import type { Link } from "../links.js";
+import { readStatusCode } from "./call-json.js";
+import { countOf, isObject, type JsonObject, textOf } from "./json-value.js";
+import { listStatus, readList } from "./list-json.js";
+
+export interface GroupList {
+  readonly by: readonly GroupKey[];
+  readonly groups: readonly CallGroup[];
+  /** Calls of earlier pages, of this one, and of all. */
+  readonly offset: number;
+  readonly count: number;
+  readonly total: number;
+  readonly isTotalExact?: boolean;
+  readonly link: readonly Link[];
+}
+
+/** `groupedBy` is what a client recognizes: other services ignore `groupBy`. */
+export function groupsToJson({ by, groups, offset, count, total, isTotalExact, link }: GroupList): JsonObject {
+  return {
+    status: listStatus(offset, count, total, isTotalExact),
+    groupedBy: by.join(","),
+    groups: groups.map(groupToJson),
+    link,
+  };
+}
+
+function groupToJson({ values, count, firstAttemptedAt, lastAttemptedAt, exampleId }: CallGroup): JsonObject {
+  const { hour, ...others } = values;
+  const present = Object.entries(others).filter(([, value]) => value != null);
+  return {
+    ...Object.fromEntries(present),
+    ...(hour != null && { hour: toIsoDate(hour) }),
+    count,
+    ...(firstAttemptedAt !== null && { firstAttemptedDate: toIsoDate(firstAttemptedAt) }),
+    ...(lastAttemptedAt !== null && { lastAttemptedDate: toIsoDate(lastAttemptedAt) }),
+    ...(exampleId !== null && { exampleId }),
+  };
+}
+
+export interface ReadGroups {
+  readonly groups: readonly CallGroup[];
+  /** null if unknown, or if there may be more. */
+  readonly total: number | null;
+  readonly next: string | null;
+}
+
+/** null if it isn't grouped in this way. */
+export function readGroups(document: unknown, by: readonly GroupKey[]): ReadGroups | null {
+  if (!isObject(document) || document.groupedBy !== by.join(",")) return null;
+  const { items, total, next } = readList("groups", document);
+  return { groups: items.filter(isObject).map((group) => readGroup(group, by)), total, next };
+}
+
+function readGroup(group: JsonObject, by: readonly GroupKey[]): CallGroup {
+  return {
+    values: Object.fromEntries(by.map((key) => [key, readValue(key, group[key])])),
+    count: countOf(group.count) ?? 0,
+    firstAttemptedAt: readDate(group.firstAttemptedDate),
+    lastAttemptedAt: readDate(group.lastAttemptedDate),
+    exampleId: textOf(group.exampleId) || null,
+  };
+}
+
+function readValue(key: GroupKey, value: unknown): string | number | null {
+  if (key === "statusCode") return readStatusCode(value);
+  return key === "hour" ? readDate(value) : textOf(value) || null;
+}
