@@ -57,7 +57,7 @@ export async function openStore({ url, secretKey, clock, mustExist = false }: Op
     const key = typeof secretKey === "function" ? await secretKey({ mayCreate: !(await hasKeyCheck(db)) }) : secretKey;
     const cipher = keyCipher(key);
     await checkSecretKey(db, cipher);
-    return storeOn(db, { cipher, clock, nodes: await openNodes(url, clock) });
+    return storeOn(db, { cipher, clock, nodes: await openNodes(url, clock, db) });
   } catch (error) {
     await db.destroy();
     throw error;
@@ -68,8 +68,8 @@ interface DbOptions extends Required<Omit<OpenStoreOptions, "secretKey">> {
   readonly answerTimeoutMs?: number;
 }
 
-async function openNodes(url: string, clock: Clock): Promise<NodeStore | null> {
-  return isPostgresUrl(url) ? (await import("./nodes/open-nodes.js")).openNodeStore(url, clock) : null;
+async function openNodes(url: string, clock: Clock, db: Db): Promise<NodeStore | null> {
+  return isPostgresUrl(url) ? (await import("./nodes/open-nodes.js")).openNodeStore(url, clock, db) : null;
 }
 
 async function openDb({ clock, ...options }: DbOptions): Promise<Db> {

@@ -106,6 +106,31 @@ describe("on PostgreSQL", () => {
     expect((await api.server.stop()).code).toBe(0);
   });
 
+  it("a plan's requests and failed logins count on all nodes together", async () => {
+    const secret = { WHCB_SECRET_KEY: Buffer.alloc(32, 7).toString("base64") };
+    const nodes = [await serve(homes[0], secret, ["--plan", "startup"]), await serve(homes[1], secret, ["--plan", "startup"])];
+    const ask = (api: ServedApi) => api.fetch("/callbacks").then(({ status }) => status);
+    // Within one second of the database's clock, which is this machine's.
+    const burst = async () => {
+      const began = Math.floor(Date.now() / 1000);
+      const statuses = await Promise.all(nodes.flatMap(({ api }) => Array.from({ length: 8 }, () => ask(api))));
+      return { statuses, isOneSecond: Math.floor(Date.now() / 1000) === began };
+    };
+    const { statuses } = await eventually(burst, ({ isOneSecond, statuses }) => isOneSecond && statuses.includes(200));
+    expect(statuses.filter((status) => status === 200).length).toBeLessThanOrEqual(5);
+    expect(new Set(statuses)).toEqual(new Set([200, 403]));
+
+    const authorization = `Basic ${Buffer.from("u:wrong").toString("base64")}`;
+    const guesses: number[] = [];
+    for (let time = 0; time < 8; time++) {
+      const { status } = (await nodes[time % 2]?.api.fetch("/callbacks", { headers: { authorization } })) ?? {};
+      guesses.push(status ?? 0);
+    }
+    expect(guesses.slice(0, 5)).toEqual(Array(5).fill(401));
+    expect(guesses.slice(5)).toContain(429);
+    for (const { server } of nodes) expect((await server.stop()).code).toBe(0);
+  });
+
   it("users are added beside running nodes, on the database that WHCB_DB names", async () => {
     const secret = { WHCB_SECRET_KEY: Buffer.alloc(32, 7).toString("base64") };
     const nodes = [await serve(homes[0], secret), await serve(homes[1], secret)];

@@ -7,16 +7,16 @@ import { decorateRequests } from "../requests/send-document.js";
 import { pathOf, rejectUnread } from "../requests/send-errors.js";
 import type { ServerDeps } from "../server-deps.js";
 import { Authenticator, type Verdict } from "./authenticator.js";
-import { PLANS, RateCounter } from "./rate-plan.js";
+import { PLANS, RateCounter, type RateVerdict } from "./rate-plan.js";
 import { createOriginCheck, isSafe } from "./request-origin.js";
 
 /** Without credentials, ignoring Accept. */
 const OPEN_PATHS: ReadonlySet<string> = new Set(["/healthz", "/readyz", "/openapi.json"]);
 
 export function addAuthHook(app: FastifyInstance, deps: ServerDeps): Authenticator {
-  const authenticator = new Authenticator(deps.store, deps.clock);
+  const authenticator = new Authenticator(deps.store, deps.clock, deps.store.nodes);
   const checkOrigin = createOriginCheck(deps.knownHosts);
-  const rates = deps.plan === null ? null : new RateCounter(PLANS[deps.plan]);
+  const rates = deps.plan === null ? null : new RateCounter(PLANS[deps.plan], deps.store.nodes);
   decorateRequests(app);
 
   app.addHook("onRequest", (request, reply, done) => {
@@ -45,9 +45,15 @@ export function addAuthHook(app: FastifyInstance, deps: ServerDeps): Authenticat
       if (verdict.kind !== "granted") return void reject(request, reply, rejectionOf(verdict));
       request.credential = verdict.credential;
       app.connections.markKnown(request.raw);
-      const rate = rates?.take(verdict.credential.apiKeyHash, deps.clock.now());
-      if (rate?.over) return void reject(request, reply, overPlan(rate.over, rate.retryAfterSeconds));
-      admit();
+      if (rates === null) return void admit();
+      const rate = rates.take(verdict.credential.apiKeyHash, deps.clock.now());
+      if (rate instanceof Promise) rate.then(applyRate, done);
+      else applyRate(rate);
+    }
+
+    function applyRate(rate: RateVerdict): void {
+      if (rate.over !== null) reject(request, reply, overPlan(rate.over, rate.retryAfterSeconds));
+      else admit();
     }
 
     function admit(): void {

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import type { Clock } from "../../platform/clock.js";
 import type { CredentialStore, StoredCredential } from "../../store/credentials.js";
+import type { LimitStore } from "../../store/nodes/node-store.js";
 import { hashApiKey, issueToken, matchesApiKey, readToken, verifyPassword } from "./credential-hashes.js";
 import { type Login, LoginThrottle } from "./login-throttle.js";
 
@@ -34,7 +35,7 @@ interface CachedVerdict {
 export class Authenticator {
   readonly #store: CredentialStore;
   readonly #clock: Clock;
-  readonly #throttle = new LoginThrottle();
+  readonly #throttle: LoginThrottle;
   /** By digest: no secret stays in memory. The throttle needs expired entries. */
   readonly #cache = new Map<string, CachedVerdict>();
   readonly #inFlight = new Map<string, Promise<Verdict>>();
@@ -42,9 +43,11 @@ export class Authenticator {
   #readAtMs = Number.NEGATIVE_INFINITY;
   #reading: Promise<readonly StoredCredential[]> | null = null;
 
-  constructor(store: CredentialStore, clock: Clock) {
+  /** `limits`: of all nodes on the database; null: only this process checks logins. */
+  constructor(store: CredentialStore, clock: Clock, limits: LimitStore | null) {
     this.#store = store;
     this.#clock = clock;
+    this.#throttle = new LoginThrottle(clock, limits);
   }
 
   /** Synchronous if cached. The password comes last: hashing needs a valid key. */
@@ -139,16 +142,14 @@ export class Authenticator {
   }
 
   async #tryLogin(login: Login, isKnown: boolean, check: () => Promise<StoredCredential | null>): Promise<Verdict> {
-    const waitMs = isKnown ? 0 : this.#throttle.waitMs(login, this.#clock.now());
-    if (waitMs > 0) return { kind: "throttled", waitMs };
-    let verdict = rejected("unauthenticated", "The user or the password is wrong");
+    let verdict: Verdict = rejected("unauthenticated", "The user or the password is wrong");
     const attempt = async (): Promise<boolean> => {
       const credential = await check();
       if (credential !== null) verdict = { kind: "granted", credential };
       return credential !== null;
     };
-    await this.#throttle.attempt(login, () => this.#clock.now(), attempt);
-    return verdict;
+    const waitMs = await this.#throttle.attempt(login, attempt, { isLimited: !isKnown });
+    return waitMs > 0 ? { kind: "throttled", waitMs } : verdict;
   }
 
   /** A key belongs to a user. Rejected only now: without the password nobody learns whose it is. */

@@ -1,15 +1,24 @@
-/** Against guessing passwords, and against wearing out the processor with it. */
+/** Against guessing passwords, and against wearing out the processor with it. Failures are counted by all nodes on a database together. */
+import type { Clock } from "../../platform/clock.js";
+import type { LimitChange, LimitState, LimitStore } from "../../store/nodes/node-store.js";
+import { type ClientLimits, clientLimits } from "./client-limits.js";
+
+interface Budget {
+  readonly failures: number;
+  /** One more is allowed after this time. */
+  readonly perFailureMs: number;
+}
 
 /** Of a user from an address; each further failure doubles the wait. */
 const FREE_FAILURES = 5;
 const FIRST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 60_000;
-/** The oldest goes first: made-up names can't fill the memory. */
-const MAX_ENTRIES = 10_000;
+/** In a database: after it, and without further failures, they are forgotten. */
+const REMEMBERED_MS = 10 * 60_000;
 /** Failures of an address, whatever the user's name. */
-const ADDRESS_BUDGET = { failures: 20, perFailureMs: 3000 };
+const ADDRESS_BUDGET: Budget = { failures: 20, perFailureMs: 3000 };
 /** Failures with a key, from wherever: more than a few addresses can spend, or they would lock out the key's owner. */
-const KEY_BUDGET = { failures: 200, perFailureMs: 500 };
+const KEY_BUDGET: Budget = { failures: 200, perFailureMs: 500 };
 /** Each takes 32 MiB and a thread; others wait for their turn. */
 const MAX_CONCURRENT = 8;
 const MAX_WAITING = 64;
@@ -23,52 +32,72 @@ export interface Login {
   readonly apiKey: string | null;
 }
 
-interface Failures {
-  count: number;
-  blockedUntil: number;
-}
-
 export class LoginThrottle {
-  /** By user and address. */
-  readonly #failures = new Map<string, Failures>();
-  readonly #addresses = new FailureBudget(ADDRESS_BUDGET);
-  readonly #keys = new FailureBudget(KEY_BUDGET);
-  /** Of the logins being checked or waiting. */
+  readonly #clock: Pick<Clock, "now">;
+  readonly #limits: ClientLimits;
+  /** Networks of the logins being checked or waiting. */
   readonly #present: string[] = [];
   #running = 0;
   readonly #waiting: (() => void)[] = [];
 
-  /** In ms. */
-  waitMs(login: Login, now: number): number {
-    const network = networkOf(login.address);
-    const blockedMs = (this.#failures.get(keyOf(login))?.blockedUntil ?? 0) - now;
-    const waitMs = Math.max(blockedMs, this.#addresses.waitMs(network, now), this.#keys.waitMs(login.apiKey, now));
+  constructor(clock: Pick<Clock, "now">, shared: LimitStore | null = null) {
+    this.#clock = clock;
+    this.#limits = clientLimits(shared);
+  }
+
+  /** As far as this process knows, in ms. */
+  waitMs(login: Login): number {
+    const waitMs = waitOf(this.#limits.known(keysOf(login)), this.#clock.now());
     if (waitMs > 0) return waitMs;
+    const network = networkOf(login.address);
     const ofAddress = this.#present.filter((present) => present === network).length;
     return ofAddress >= MAX_PER_ADDRESS || this.#waiting.length >= MAX_WAITING ? FIRST_WAIT_MS : 0;
   }
 
-  /** Records the result. */
-  async attempt(login: Login, now: () => number, check: () => Promise<boolean>): Promise<boolean> {
+  /** Runs `check`, unless it returns how long to wait. Not limited, its result is only recorded. */
+  async attempt(login: Login, check: () => Promise<boolean>, { isLimited }: { readonly isLimited: boolean }): Promise<number> {
+    const knownWaitMs = isLimited ? this.waitMs(login) : 0;
+    if (knownWaitMs > 0) return knownWaitMs;
     const network = networkOf(login.address);
     this.#present.push(network);
-    // Until it has succeeded it counts as failed: many at once can't spend more than the budget.
-    this.#addresses.spend(network, now());
-    this.#keys.spend(login.apiKey, now());
-    await this.#takeTurn();
     try {
-      const isCorrect = await check();
-      if (!isCorrect) this.#recordFailure(keyOf(login), now());
-      else {
-        this.#failures.delete(keyOf(login));
-        this.#addresses.giveBack(network);
-        this.#keys.giveBack(login.apiKey);
+      const waitMs = await this.#spend(login, isLimited);
+      if (waitMs > 0) return waitMs;
+      await this.#takeTurn();
+      try {
+        await this.#record(login, await check());
+        return 0;
+      } finally {
+        this.#endTurn();
       }
-      return isCorrect;
     } finally {
       this.#present.splice(this.#present.indexOf(network), 1);
-      this.#endTurn();
     }
+  }
+
+  /** Until it has succeeded it counts as failed: many at once can't spend more than the budgets. */
+  #spend(login: Login, isLimited: boolean): number | Promise<number> {
+    const now = this.#clock.now();
+    return this.#limits.change(keysOf(login), (states) => {
+      const result = isLimited ? waitOf(states, now) : 0;
+      if (result > 0) return { states: null, result };
+      const [failures = [], ...budgets] = states;
+      const spent = budgets.map(([until = 0], index) => Math.max(until, now) + budgetAt(index).perFailureMs);
+      return { states: [failuresChange(failures), ...spent.map(budgetChange)], result };
+    });
+  }
+
+  #record(login: Login, isCorrect: boolean): void | Promise<void> {
+    const now = this.#clock.now();
+    const [key = "", ...others] = keysOf(login);
+    if (!isCorrect)
+      return this.#limits.change([key], ([[count = 0] = []]) => changed([failuresChange(failedAgain(count + 1, now))]));
+    return this.#limits.change([key, ...others], ([, ...budgets]) =>
+      changed([
+        { state: [], expiresAt: 0 },
+        ...budgets.map(([until = 0], index) => budgetChange(until - budgetAt(index).perFailureMs)),
+      ]),
+    );
   }
 
   /** First come, first served. */
@@ -83,56 +112,48 @@ export class LoginThrottle {
     if (next === undefined) this.#running -= 1;
     else next();
   }
-
-  #recordFailure(key: string, now: number): void {
-    const count = (this.#failures.get(key)?.count ?? 0) + 1;
-    const wait = count < FREE_FAILURES ? 0 : Math.min(FIRST_WAIT_MS * 2 ** (count - FREE_FAILURES), LONGEST_WAIT_MS);
-    setLatest(this.#failures, key, { count, blockedUntil: now + wait });
-  }
 }
 
-interface Budget {
-  readonly failures: number;
-  /** One more is allowed after this time. */
-  readonly perFailureMs: number;
+type Change = NonNullable<LimitChange<void>["states"]>[number];
+
+function changed(states: readonly Change[]): LimitChange<void> {
+  return { states, result: undefined };
 }
 
-class FailureBudget {
-  readonly #budget: Budget;
-  /** When all that was spent is allowed again. */
-  readonly #spentUntil = new Map<string, number>();
-
-  constructor(budget: Budget) {
-    this.#budget = budget;
-  }
-
-  /** null: without a limit. */
-  waitMs(key: string | null, now: number): number {
-    if (key === null) return 0;
-    const { failures, perFailureMs } = this.#budget;
-    return Math.max((this.#spentUntil.get(key) ?? 0) - now - (failures - 1) * perFailureMs, 0);
-  }
-
-  spend(key: string | null, now: number): void {
-    if (key !== null) setLatest(this.#spentUntil, key, Math.max(this.#spentUntil.get(key) ?? 0, now) + this.#budget.perFailureMs);
-  }
-
-  giveBack(key: string | null): void {
-    if (key === null) return;
-    const spentUntil = this.#spentUntil.get(key);
-    if (spentUntil !== undefined) this.#spentUntil.set(key, spentUntil - this.#budget.perFailureMs);
-  }
+/** Failures, and until when they block. */
+function failedAgain(count: number, now: number): LimitState {
+  const wait = count < FREE_FAILURES ? 0 : Math.min(FIRST_WAIT_MS * 2 ** (count - FREE_FAILURES), LONGEST_WAIT_MS);
+  return [count, now + wait];
 }
 
-function setLatest<Value>(map: Map<string, Value>, key: string, value: Value): void {
-  map.delete(key);
-  map.set(key, value);
-  const [oldest] = map.keys();
-  if (map.size > MAX_ENTRIES && oldest !== undefined) map.delete(oldest);
+function failuresChange(failures: LimitState): Change {
+  const [, blockedUntil = 0] = failures;
+  return { state: failures, expiresAt: blockedUntil + REMEMBERED_MS };
 }
 
-function keyOf({ username, address }: Login): string {
-  return `${address} ${username.slice(0, 256)}`;
+/** When all that was spent is allowed again. */
+function budgetChange(spentUntil: number): Change {
+  return { state: [spentUntil], expiresAt: spentUntil };
+}
+
+/** As in keysOf, after the first. */
+function budgetAt(index: number): Budget {
+  return index === 0 ? ADDRESS_BUDGET : KEY_BUDGET;
+}
+
+function waitOf([failures = [], ...budgets]: readonly LimitState[], now: number): number {
+  const [, blockedUntil = 0] = failures;
+  const waits = budgets.map(([spentUntil = 0], index) => {
+    const { failures, perFailureMs } = budgetAt(index);
+    return spentUntil - now - (failures - 1) * perFailureMs;
+  });
+  return Math.max(0, blockedUntil - now, ...waits);
+}
+
+/** Of the user from this address; of the address; of the key, if it has one. */
+function keysOf({ username, address, apiKey }: Login): readonly string[] {
+  const keys = [`failures ${address} ${username.slice(0, 256)}`, `address ${networkOf(address)}`];
+  return apiKey === null ? keys : [...keys, `key ${apiKey}`];
 }
 
 /** An IPv6 client has a /64 for itself. */

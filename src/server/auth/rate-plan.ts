@@ -1,4 +1,6 @@
 /** The platform's, per API key. */
+import type { LimitState, LimitStore } from "../../store/nodes/node-store.js";
+import { type ClientLimits, clientLimits } from "./client-limits.js";
 
 export type PlanName = "startup" | "business" | "enterprise";
 
@@ -15,40 +17,59 @@ export const PLANS: Readonly<Record<PlanName, Plan>> = {
 
 export type RateVerdict = { readonly over: null } | { readonly over: "QPS" | "QPD"; readonly retryAfterSeconds: number };
 
-interface Usage {
-  second: number;
-  inSecond: number;
-  day: number;
-  inDay: number;
-}
-
 const SECOND_MS = 1000;
 const DAY_MS = 86_400_000;
 const WITHIN: RateVerdict = { over: null };
 
-/** By calendar second and UTC day. A restart resets it. */
+/**
+ * By calendar second and UTC day, of all nodes on the database. Each admitted request is a write there, of which a plan has few; rejecting
+ * one takes none. One process counts in memory, and a restart resets it.
+ */
 export class RateCounter {
   readonly #plan: Plan;
-  /** By API key. */
-  readonly #usage = new Map<string, Usage>();
+  readonly #limits: ClientLimits;
 
-  constructor(plan: Plan) {
+  constructor(plan: Plan, shared: LimitStore | null = null) {
     this.#plan = plan;
+    this.#limits = clientLimits(shared);
   }
 
-  take(key: string, now: number): RateVerdict {
-    const second = Math.floor(now / SECOND_MS);
-    const day = Math.floor(now / DAY_MS);
-    const usage = this.#usage.get(key) ?? { second, inSecond: 0, day, inDay: 0 };
-    this.#usage.set(key, usage);
-    if (usage.day !== day) Object.assign(usage, { day, inDay: 0 });
-    if (usage.second !== second) Object.assign(usage, { second, inSecond: 0 });
-    if (usage.inDay >= this.#plan.perDay) {
+  take(key: string, now: number): RateVerdict | Promise<RateVerdict> {
+    const keys = [`plan ${key}`];
+    const [known = []] = this.#limits.known(keys);
+    const verdict = this.#judge(usageAt(known, now), now);
+    if (verdict.over !== null) return verdict;
+    return this.#limits.change<RateVerdict>(keys, ([stored = []]) => {
+      const usage = usageAt(stored, now);
+      const result = this.#judge(usage, now);
+      if (result.over !== null) return { states: null, result };
+      const { second, inSecond, day, inDay } = usage;
+      return { states: [{ state: [second, inSecond + 1, day, inDay + 1], expiresAt: (day + 1) * DAY_MS }], result };
+    });
+  }
+
+  #judge({ day, inDay, inSecond }: Usage, now: number): RateVerdict {
+    if (inDay >= this.#plan.perDay) {
       return { over: "QPD", retryAfterSeconds: Math.ceil(((day + 1) * DAY_MS - now) / SECOND_MS) };
     }
-    if (usage.inSecond >= this.#plan.perSecond) return { over: "QPS", retryAfterSeconds: 1 };
-    usage.inSecond += 1;
-    usage.inDay += 1;
-    return WITHIN;
+    return inSecond >= this.#plan.perSecond ? { over: "QPS", retryAfterSeconds: 1 } : WITHIN;
   }
+}
+
+interface Usage {
+  readonly second: number;
+  readonly inSecond: number;
+  readonly day: number;
+  readonly inDay: number;
+}
+
+/** Another node's clock may be some milliseconds ahead: a second that has begun there isn't counted anew. */
+function usageAt([second = 0, inSecond = 0, day = 0, inDay = 0]: LimitState, now: number): Usage {
+  const [thisSecond, thisDay] = [Math.floor(now / SECOND_MS), Math.floor(now / DAY_MS)];
+  return {
+    second: Math.max(second, thisSecond),
+    inSecond: second >= thisSecond ? inSecond : 0,
+    day: Math.max(day, thisDay),
+    inDay: day >= thisDay ? inDay : 0,
+  };
 }

@@ -1,6 +1,6 @@
 /** What the nodes that share a PostgreSQL database agree on through it (docs/dispatcher.md, Ownership). */
 
-export interface NodeStore extends LeaseStore, Signals {
+export interface NodeStore extends LeaseStore, LimitStore, Signals {
   /** The database's clock, epoch ms. */
   readTime(): Promise<number>;
 }
@@ -37,6 +37,21 @@ export interface TakenCallbacks {
   readonly fences: ReadonlyMap<string, number>;
   /** More of its share is free: beyond `limit`, or locked at this moment. */
   readonly hasMore: boolean;
+}
+
+/** What limits clients, counted by all nodes together. */
+export interface LimitStore {
+  /** Atomic. `change` gets what is stored, and may run again if a transaction has to be repeated. */
+  changeLimits<Result>(keys: readonly string[], change: (states: readonly LimitState[]) => LimitChange<Result>): Promise<Result>;
+}
+
+/** What it means is up to who counts; []: nothing yet. */
+export type LimitState = readonly number[];
+
+export interface LimitChange<Result> {
+  /** In the order of the keys; null: they stay. They may be forgotten at `expiresAt` (epoch ms). */
+  readonly states: readonly { readonly state: LimitState; readonly expiresAt: number }[] | null;
+  readonly result: Result;
 }
 
 export interface Signals {

@@ -3,8 +3,9 @@ import { Kysely, sql } from "kysely";
 import type { Clock } from "../../platform/clock.js";
 import { openPool } from "../postgres/open-postgres.js";
 import { postgresDialect } from "../postgres/postgres-dialect.js";
-import type { Schema } from "../schema.js";
+import type { Db, Schema } from "../schema.js";
 import { leaseStore } from "./leases.js";
+import { limitStore } from "./limits.js";
 import type { NodeStore } from "./node-store.js";
 import { openSignals } from "./signals.js";
 
@@ -12,13 +13,14 @@ const MAX_CONNECTIONS = 2;
 /** Well within the lease. */
 const TIMEOUT_MS = 4_000;
 
-/** With connections of its own: a busy store must not end a lease. */
-export function openNodeStore(url: string, clock: Clock): NodeStore {
+/** With connections of its own: a busy store must not end a lease. `store`: for what clients cause. */
+export function openNodeStore(url: string, clock: Clock, store: Db): NodeStore {
   const pool = openPool(url, { maxConnections: MAX_CONNECTIONS, connectTimeoutMs: TIMEOUT_MS, answerTimeoutMs: TIMEOUT_MS });
   const db = new Kysely<Schema>({ dialect: postgresDialect(pool) });
   const signals = openSignals({ pool, url, nodeId: randomUUID(), clock });
   return {
     ...leaseStore(db),
+    ...limitStore(store, clock),
     ...signals,
     async readTime() {
       const { rows } = await sql<{ now: number }>`

@@ -2,6 +2,7 @@
 import { CompiledQuery, sql } from "kysely";
 import { WhcbError } from "../../domain/errors.js";
 import type { Db } from "../schema.js";
+import { NODE_TABLES } from "./node-tables.js";
 
 export interface PostgresMigration {
   readonly version: number;
@@ -315,6 +316,9 @@ CREATE TABLE settings (
 );
 `;
 
-export const POSTGRES_MIGRATIONS: readonly PostgresMigration[] = [{ version: 1, name: "first tables", sql: FIRST }];
+export const POSTGRES_MIGRATIONS: readonly PostgresMigration[] = [
+  { version: 1, name: "first tables", sql: FIRST },
+  { version: 2, name: "nodes and shared limits", sql: NODE_TABLES },
+];
 
 export const LATEST_VERSION = POSTGRES_MIGRATIONS.at(-1)?.version ?? 0;

@@ -4,16 +4,18 @@ import { PLANS, RateCounter } from "../../../../src/server/auth/rate-plan.js";
 const NOON = Date.UTC(2026, 0, 1, 12);
 
 describe("RateCounter", () => {
-  it("allows the plan's number a second, for each key", () => {
+  it("allows the plan's number a second, for each key", async () => {
     const counter = new RateCounter({ perSecond: 2, perDay: 100 });
-    const take = (key: string, now: number) => counter.take(key, now).over;
+    const take = async (key: string, now: number) => (await counter.take(key, now)).over;
     expect([
-      take("a", NOON),
-      take("a", NOON + 999),
-      take("a", NOON + 999),
-      take("b", NOON + 999),
-      take("a", NOON + 1000),
-    ]).toEqual([null, null, "QPS", null, null]);
+      await take("a", NOON),
+      await take("a", NOON + 999),
+      await take("a", NOON + 999),
+      await take("b", NOON + 999),
+      await take("a", NOON + 1000),
+      await take("a", NOON + 999),
+      await take("a", NOON + 999),
+    ]).toEqual([null, null, "QPS", null, null, null, "QPS"]);
   });
 
   it("allows the plan's number a UTC day, rejected requests not counted", () => {

@@ -1,0 +1,50 @@
+/** On PostgreSQL only: one process has them in its memory. */
+import { sql } from "kysely";
+import type { Clock } from "../../platform/clock.js";
+import type { Db } from "../schema.js";
+import { batchOf, cell, listOf } from "../sql/batches.js";
+import { transact } from "../sql/transactions.js";
+import type { LimitState, LimitStore } from "./node-store.js";
+
+/** Between two removals of what has expired. */
+const SWEEP_MS = 10_000;
+
+export function limitStore(db: Db, clock: Clock): LimitStore {
+  let sweepAt = clock.monotonicMs() + SWEEP_MS;
+
+  const sweep = async () => {
+    if (clock.monotonicMs() < sweepAt) return;
+    sweepAt = clock.monotonicMs() + SWEEP_MS;
+    await sql`
+      DELETE FROM limits WHERE key IN (
+        SELECT key FROM limits WHERE expires_at <= extract(epoch FROM clock_timestamp()) * 1000 FOR UPDATE SKIP LOCKED)`.execute(
+      db,
+    );
+  };
+
+  return {
+    async changeLimits(keys, change) {
+      await sweep();
+      return transact(db, async (trx) => {
+        // Locks the rows, in an order: two that lock the same ones don't wait for each other.
+        const { rows } = await sql<{ key: string; state: string }>`
+          INSERT INTO limits (key, state, expires_at) SELECT batch.value, '[]', 0 FROM ${listOf([...keys].sort(), "text")}
+          ORDER BY batch.place ON CONFLICT (key) DO UPDATE SET state = limits.state RETURNING key, state`.execute(trx);
+        const stored = new Map(rows.map(({ key, state }) => [key, parseState(state)]));
+        const { states, result } = change(keys.map((key) => stored.get(key) ?? []));
+        if (states !== null) {
+          const changes = states.map(({ state, expiresAt }, index) => [keys[index] ?? "", JSON.stringify(state), expiresAt]);
+          await sql`
+            UPDATE limits SET state = ${cell(1)}, expires_at = ${cell(2)}
+            FROM ${batchOf(changes, ["text", "text", "bigint"])} WHERE key = ${cell(0)}`.execute(trx);
+        }
+        return result;
+      });
+    },
+  };
+}
+
+function parseState(text: string): LimitState {
+  const state: unknown = JSON.parse(text);
+  return Array.isArray(state) ? state.map(Number) : [];
+}

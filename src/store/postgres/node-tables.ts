@@ -1,0 +1,17 @@
+/**
+ * What nodes know of each other, and what they count together. After a crash of the server the counts begin anew: that is cheaper than
+ * writing each of them to disk.
+ */
+export const NODE_TABLES = `
+CREATE TABLE nodes (
+  id text COLLATE "C" PRIMARY KEY,
+  expires_at timestamptz NOT NULL,
+  settings text NOT NULL
+) WITH (fillfactor = 50);
+
+CREATE UNLOGGED TABLE limits (
+  key text COLLATE "C" PRIMARY KEY,
+  state text NOT NULL,
+  expires_at bigint NOT NULL
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+`;

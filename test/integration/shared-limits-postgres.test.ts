@@ -1,0 +1,107 @@
+/**
+ * What all nodes on a database count together.
+ * Covers: src/server/auth/client-limits.ts, src/store/nodes/limits.ts
+ */
+import { beforeAll, beforeEach, expect, it } from "vitest";
+import { systemClock } from "../../src/platform/clock.js";
+import { type Login, LoginThrottle } from "../../src/server/auth/login-throttle.js";
+import { RateCounter } from "../../src/server/auth/rate-plan.js";
+import type { NodeStore } from "../../src/store/nodes/node-store.js";
+import { openStore } from "../../src/store/open-store.js";
+import { createDatabase, type TestDatabase } from "../support/postgres/databases.js";
+
+const NOON = Date.UTC(2030, 0, 1, 12);
+const LOGIN: Login = { username: "demo", address: "192.0.2.1", apiKey: "k" };
+
+let database: TestDatabase;
+let nodes: readonly NodeStore[];
+
+beforeAll(async () => {
+  database = await createDatabase("limits");
+  const stores = [await database.openStore(), await database.openStore()];
+  nodes = stores.flatMap((store) => (store.nodes === null ? [] : [store.nodes]));
+});
+beforeEach(() => database.clear());
+
+it("a plan's requests per second and day hold in sum, also for requests at once", async () => {
+  const counters = nodes.map((node) => new RateCounter({ perSecond: 5, perDay: 8 }, node));
+  const granted = async (times: number, now: number) => {
+    const asked = counters.flatMap((counter) => Array.from({ length: times }, async () => counter.take("key", now)));
+    return (await Promise.all(asked)).map(({ over }) => over ?? "granted").sort();
+  };
+  expect(await granted(10, NOON)).toEqual([...Array(15).fill("QPS"), ...Array(5).fill("granted")]);
+  expect(await granted(2, NOON + 1000)).toEqual(["QPD", ...Array(3).fill("granted")]);
+  expect(await granted(1, NOON + 2000)).toEqual(["QPD", "QPD"]);
+});
+
+it("a rejected request costs nothing in the database", async () => {
+  const [node] = nodes;
+  let changes = 0;
+  const counted: Pick<NodeStore, "changeLimits"> = {
+    changeLimits: (keys, change) => {
+      changes += 1;
+      return node?.changeLimits(keys, change) ?? Promise.reject(new Error("no node"));
+    },
+  };
+  const counter = new RateCounter({ perSecond: 2, perDay: 100 }, counted);
+  for (let time = 0; time < 10; time++) await counter.take("key", NOON);
+  expect(changes).toBe(2);
+});
+
+it("failed logins of a user, an address and a key count on all nodes, also those at once", async () => {
+  const throttles = nodes.map((node) => new LoginThrottle({ now: () => NOON }, node));
+  let checked = 0;
+  const wrong = async () => {
+    checked += 1;
+    return false;
+  };
+  const guess = (index: number, login: Login) => throttles[index % 2]?.attempt(login, wrong, { isLimited: true });
+  for (let time = 0; time < 5; time++) expect(await guess(time, LOGIN)).toBe(0);
+  expect([await guess(0, LOGIN), await guess(1, LOGIN), checked]).toEqual([1000, 1000, 5]);
+
+  checked = 0;
+  const users = Array.from({ length: 40 }, (_, user) => ({ ...LOGIN, username: `user${user}`, address: "192.0.2.2" }));
+  for (let first = 0; first < users.length; first += 8) {
+    await Promise.all(users.slice(first, first + 8).map((login, index) => guess(index, login)));
+  }
+  expect(checked).toBe(20);
+
+  checked = 0;
+  const addresses = Array.from({ length: 200 }, (_, number) => ({ ...LOGIN, address: `192.0.3.${number}` }));
+  for (const [index, login] of addresses.entries()) await guess(index, login);
+  // 25 of the key's 200 were spent above.
+  expect(checked).toBe(175);
+});
+
+it("a right login is taken back everywhere", async () => {
+  const throttles = nodes.map((node) => new LoginThrottle({ now: () => NOON }, node));
+  const right = async () => true;
+  for (let time = 0; time < 50; time++) {
+    expect(await throttles[time % 2]?.attempt(LOGIN, right, { isLimited: true })).toBe(0);
+  }
+});
+
+it("stores no name and no address", async () => {
+  const [node] = nodes;
+  if (node === undefined) throw new Error("no node");
+  await new LoginThrottle(systemClock, node).attempt(LOGIN, async () => false, { isLimited: true });
+  const rows = await database.query<{ key: string; state: string }>("SELECT key, state FROM limits");
+  expect(rows).toHaveLength(3);
+  expect(JSON.stringify(rows)).not.toMatch(/demo|192/);
+});
+
+it("removes what has expired, every ten seconds", async () => {
+  let passedMs = 0;
+  const clock = { ...systemClock, monotonicMs: () => passedMs };
+  const store = await openStore({ url: database.url, clock, secretKey: new Uint8Array(32) });
+  const later = Date.now() + 60_000;
+  await database.query("INSERT INTO limits VALUES ('old', '[1]', 1), ('later', '[1]', $1)", [later]);
+  const keys = async () => (await database.query<{ key: string }>("SELECT key FROM limits ORDER BY key")).map(({ key }) => key);
+  const change = () => store.nodes?.changeLimits(["new"], () => ({ states: [{ state: [1], expiresAt: later }], result: 0 }));
+  await change();
+  expect(await keys()).toEqual(["later", "new", "old"]);
+  passedMs = 10_000;
+  await change();
+  expect(await keys()).toEqual(["later", "new"]);
+  await store.close();
+});
