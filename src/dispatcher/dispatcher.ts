@@ -28,6 +28,8 @@ export interface DispatcherDeps extends Pick<CallSenderDeps, "prepare">, Pick<Wo
   onCallbackDeleted(): void;
 }
 
+type StaleOutcomes = Pick<CommittedOutcomes, "staleCallbacks" | "lostAttempts">;
+
 export interface DispatchLimits extends SendLimits, Pick<CommitTimingDeps, "gatherMs"> {
   readonly inFlightPerEndpoint: number;
   /** Calls of an endpoint per read, at most. */
@@ -212,8 +214,8 @@ export class Dispatcher {
     this.#storeState = "works";
   }
 
-  #release(group: OutcomeGroup, { skippedHoldings, droppedOutages, staleCallbacks }: CommittedOutcomes): void {
-    if (staleCallbacks.size > 0) this.#forgetStale(group, staleCallbacks);
+  #release(group: OutcomeGroup, { skippedHoldings, droppedOutages, ...committed }: CommittedOutcomes): void {
+    if (committed.staleCallbacks.size > 0) this.#forgetStale(group, committed);
     for (const { callbackId: id, outage } of group.endpoints) {
       this.#workerOf(group, id)?.groupCommitted(skippedHoldings.get(id) ?? 0, outage !== null && droppedOutages.has(outage.id));
     }
@@ -228,9 +230,9 @@ export class Dispatcher {
     return worker?.tracker.fence === fences.get(callbackId) ? worker : undefined;
   }
 
-  #forgetStale(group: OutcomeGroup, staleCallbacks: ReadonlySet<string>): void {
+  #forgetStale(group: OutcomeGroup, { staleCallbacks, lostAttempts: calls }: StaleOutcomes): void {
     for (const id of staleCallbacks) if (this.#workerOf(group, id)) this.#pool.lose(id);
-    const calls = group.attempts.filter(({ callbackId }) => staleCallbacks.has(callbackId)).length;
+    if (calls === 0) return;
     this.#deps.logger.warn({ calls }, "Calls were sent, but not recorded: another dispatcher has taken their callbacks");
   }
 

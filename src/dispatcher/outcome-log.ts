@@ -48,6 +48,7 @@ export class OutcomeLog {
   }
 
   next(): OutcomeGroup | null {
+    const isRepeated = this.#committing !== null;
     if (this.#committing === null) {
       if (this.isEmpty) return null;
       if (this.#closed.length === 0) this.#close();
@@ -55,7 +56,7 @@ export class OutcomeLog {
     }
     if (this.#committing === null) return null;
     const { endpoints, ...group } = this.#committing;
-    return { ...group, endpoints: [...endpoints.values()], policy: this.#policy };
+    return { ...group, endpoints: [...endpoints.values()], policy: this.#policy, isRepeated };
   }
 
   committed(): void {

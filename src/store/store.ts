@@ -258,7 +258,10 @@ export interface DispatchStore {
    * the next chunk; null: done.
    */
   sampleWaiting(now: number, after: number, limit: number): Promise<number | null>;
-  /** One transaction. Skips calls that no longer exist, and all of a callback whose fence is stale. */
+  /**
+   * One transaction. Skips calls that no longer exist, and all of a callback whose fence is stale. A repeated group may have been committed
+   * before: nothing is recorded twice, and the result is the same.
+   */
   commitOutcomes(group: OutcomeGroup): Promise<CommittedOutcomes>;
   /** With their attempts, then the callbacks. Returns how many calls. */
   purgeDeleted(limit: number): Promise<number>;
@@ -273,6 +276,8 @@ export interface CommittedOutcomes {
   readonly droppedOutages: ReadonlySet<string>;
   /** Callbacks that another dispatcher has taken: nothing of theirs was written. */
   readonly staleCallbacks: ReadonlySet<string>;
+  /** Attempts of those that no earlier try has recorded either. */
+  readonly lostAttempts: number;
 }
 
 export interface OutcomeGroup {
@@ -286,6 +291,8 @@ export interface OutcomeGroup {
   readonly mails: readonly Omit<Mail, "tries">[];
   readonly fences: Fences;
   readonly policy: RetryPolicy;
+  /** A try has failed, perhaps after its commit: the answer may have been lost. */
+  readonly isRepeated: boolean;
 }
 
 export interface AttemptOutcome {

@@ -10,6 +10,7 @@ import {
   attempt,
   callOf,
   countRows,
+  everyCall,
   idsOf,
   MINUTE,
   NOW,
@@ -134,6 +135,63 @@ export function describeOutcomes(open: OpenStore): void {
       expect((await store.listAttempts(callback.id, ["A"])).size).toBe(0);
       expect((await store.listOutages({ limit: 9, offset: 0 })).items).toEqual([]);
       expect(await store.nextMailAt()).toBeNull();
+    });
+
+    it("is recorded once if it is repeated after its commit, with the same result", async () => {
+      const store = await open();
+      const callback = await aCallback(store, { retriesEnabled: true });
+      await accept(store, callback, ["again", "held", "marked", "new"]);
+      const [again, held, marked] = (await fetchPending(store, callback.id, 4)).map(({ seq }) => {
+        return { callbackId: callback.id, callSeq: seq, random: 0.5, recovery: 0 };
+      });
+      if (!again || !held || !marked) throw new Error("four calls were accepted");
+      await store.markCalls(callback.id, ["marked"], "SUCCESS", NOW);
+      const failed = anAttempt({ startedAt: NOW });
+      const retried = anAttempt({ number: 2, startedAt: NOW + MINUTE, cause: "retry", result: ACCEPTED });
+      const outage = { id: "O", startedAt: NOW, failedCalls: 2, quietSince: null };
+      const group = aGroup({
+        attempts: [
+          { ...again, attempt: failed },
+          { ...again, attempt: retried },
+        ],
+        holdings: [held, marked].map((call) => ({ ...call, at: NOW, downSince: NOW })),
+        endpoints: [{ callbackId: callback.id, endpoint: anEndpoint(), outage }],
+        mails: [{ outageId: "O", callbackId: callback.id, to: "a@b", subject: "", text: "", createdAt: NOW }],
+      });
+      const committed = await store.commitOutcomes(group);
+      const state = async () => [
+        await everyCall(store, callback, {}),
+        await store.listAttempts(callback.id, ["again"]),
+        await store.countCalls(callback.id),
+        await store.listActivity(callback.id, { since: NOW, until: NOW + 10 * MINUTE, maxPoints: 10 }),
+        await store.listOutages({ limit: 9, offset: 0 }),
+        await store.fetchQueuedMails(NOW, 9),
+      ];
+      const before = await state();
+      expect(await store.commitOutcomes({ ...group, isRepeated: true })).toEqual(committed);
+      expect(await state()).toEqual(before);
+      expect((await store.listAttempts(callback.id, ["again"])).get("again")).toEqual([failed, retried]);
+    });
+
+    it("is recorded if an earlier try wasn't committed, beside what others recorded meanwhile", async () => {
+      const store = await open();
+      const callback = await aCallback(store, { retriesEnabled: true });
+      await accept(store, callback, ["A", "B"]);
+      const of = { callbackId: callback.id, random: 0.5, recovery: 0 };
+      const reported = anAttempt({ startedAt: NOW + 1, cause: "replay" });
+      await store.recordReplays(callback.id, [{ callId: "A", attempt: { ...reported, sentFrom: "a laptop" } }]);
+      const attempts = [];
+      for (const id of ["A", "B"]) {
+        const { seq } = await callOf(store, callback, id);
+        attempts.push({ ...of, callSeq: seq, attempt: anAttempt({ startedAt: NOW, result: ACCEPTED }) });
+      }
+      await store.commitOutcomes(aGroup({ attempts, isRepeated: true }));
+      await store.commitOutcomes(aGroup({ attempts, isRepeated: true }));
+      const counts = (await everyCall(store, callback, { status: "SUCCESS" })).map(({ id, attemptCount }) => [id, attemptCount]);
+      expect(counts.toSorted()).toEqual([
+        ["A", 2],
+        ["B", 1],
+      ]);
     });
 
     it("does nothing for an empty group", async () => {

@@ -29,7 +29,11 @@ export async function accept(store: Store, callback: Callback, ids: readonly str
 }
 
 export function aGroup(over: Partial<OutcomeGroup> = {}): OutcomeGroup {
-  return { attempts: [], holdings: [], endpoints: [], closedOutages: [], mails: [], fences: new Map(), policy: POLICY, ...over };
+  return {
+    ...{ attempts: [], holdings: [], endpoints: [], closedOutages: [], mails: [] },
+    ...{ fences: new Map(), policy: POLICY, isRepeated: false },
+    ...over,
+  };
 }
 
 export const aReplay = (selection: ReplayRequest["selection"], over: Partial<ReplayRequest> = {}): ReplayRequest => {

@@ -382,6 +382,7 @@ async function attempt(ids: readonly string[], over: Partial<Attempt>, callbackI
     mails: [],
     fences: new Map(),
     policy: DEFAULT_RETRY_POLICY,
+    isRepeated: false,
   };
   await service.store.commitOutcomes(group);
 }

@@ -1,19 +1,23 @@
 /** The long run of test/e2e/nodes-postgres.test.ts, by hand: `npm run soak:nodes`. SOAK_CALLS changes it; the figures are printed. */
 import { expect, it } from "vitest";
-import { expectNodesRules } from "../e2e/nodes-rules.js";
+import { expectTakeOverRules } from "../e2e/nodes-rules.js";
 import { createDatabase } from "../support/postgres/databases.js";
+import { haveIncidents, type TakeOver } from "../support/process/node-incidents.js";
 import { nodesRun } from "../support/process/nodes-run.js";
 
 const calls = Number(process.env.SOAK_CALLS ?? 20_000);
 
 it("three nodes survive a kill, a pause and a network that hangs", async () => {
   const { url, query } = await createDatabase("nodes");
+  let takeOvers: TakeOver[] = [];
   const figures = await nodesRun({
     ...{ url, query, nodes: 3, calls },
     endpoints: ["ok", "ok", "ok", "slow", "slow", "slow", "slow", "flaky", "flaky", "down"],
-    incidents: ["kill", "pause", "hang"],
+    trouble: async (stage) => {
+      takeOvers = await haveIncidents(stage, ["kill", "pause", "hang"]);
+    },
   });
-  const { endpoints, takeOvers, mails, outageIds, wrongTimes } = figures;
+  const { endpoints, mails, outageIds, wrongTimes } = figures;
   const sum = (of: (figures: (typeof endpoints)[number]) => number) => endpoints.reduce((total, each) => total + of(each), 0);
   const shown = {
     accepted: sum(({ accepted }) => accepted),
@@ -27,6 +31,6 @@ it("three nodes survive a kill, a pause and a network that hangs", async () => {
     takeOvers,
   };
   process.stdout.write(`${JSON.stringify(shown, null, 2)}\n`);
-  expectNodesRules(figures);
+  expectTakeOverRules(figures, takeOvers);
   expect(takeOvers).toHaveLength(3);
 });

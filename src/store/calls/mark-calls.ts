@@ -11,7 +11,7 @@ import type { MarkMatching } from "../overview-store.js";
 import type { Db } from "../schema.js";
 import { transact } from "../sql/transactions.js";
 import type { ClientReplay, MarkDetails } from "../store.js";
-import { type RecordedAttempt, saveAttempts } from "./attempts.js";
+import { findRecorded, type RecordedAttempt, saveAttempts } from "./attempts.js";
 import { CountChanges } from "./call-counts.js";
 import { type CallState, readStatesById, readStatesBySeq, writeStates } from "./call-state.js";
 import { indexKeys, scanCalls } from "./scan-calls.js";
@@ -27,10 +27,8 @@ export function markCalls(db: Db, { callbackId, callIds, status, settledBy, repl
   return transact(db, async (trx) => {
     const { key } = await lockCallback(trx, callbackId);
     const states = await requireStates(trx, { id: callbackId, key }, callIds);
-    // A request sent twice adds none twice.
-    const isNew = ({ callId, attempt }: ClientReplay) => states.get(callId)?.before.attemptedAt !== attempt.startedAt;
     const activity = new ActivityChanges();
-    const attempts = addReplays(states, replays.filter(isNew), activity);
+    const attempts = await addReplays(trx, states, replays, activity);
     for (const [id, { before }] of states) {
       const reason = whyNotMarked(before, status);
       if (reason !== null) throw new WhcbError("invalid", `Call ${id} ${reason} be marked FAILED`);
@@ -112,7 +110,7 @@ export function recordReplays(db: Db, callbackId: string, replays: readonly Clie
     const { key } = await lockCallback(trx, callbackId);
     const states = await readStatesById(trx, key, [...new Set(replays.map(({ callId }) => callId))]);
     const activity = new ActivityChanges();
-    const attempts = addReplays(states, replays, activity);
+    const attempts = await addReplays(trx, states, replays, activity);
     const changes = new CountChanges();
     await writeStates(trx, states.values(), changes);
     await changes.save(trx);
@@ -121,15 +119,21 @@ export function recordReplays(db: Db, callbackId: string, replays: readonly Clie
   });
 }
 
-function addReplays(
+/** A request sent twice adds none twice. */
+async function addReplays(
+  trx: Db,
   states: ReadonlyMap<string, CallState>,
   replays: readonly ClientReplay[],
   activity: ActivityChanges,
-): readonly RecordedAttempt[] {
-  const recorded: RecordedAttempt[] = [];
-  for (const { callId, attempt } of replays) {
+): Promise<readonly RecordedAttempt[]> {
+  const sent = replays.flatMap(({ callId, attempt }) => {
     const state = states.get(callId);
-    if (state === undefined) continue;
+    return state === undefined ? [] : [{ state, callSeq: state.seq, attempt }];
+  });
+  const known = await findRecorded(trx, sent);
+  const recorded: RecordedAttempt[] = [];
+  for (const { state, attempt } of sent) {
+    if (known.has(attempt)) continue;
     state.after = recordClientReplay(state.after, attempt);
     recorded.push({ callSeq: state.seq, number: state.after.attemptCount, attempt });
     activity.add(state.callbackKey, attempt);

@@ -1,8 +1,9 @@
 /** One transaction (docs/dispatcher.md, A call, Rule 5). */
+import type { Attempt } from "../../domain/attempt.js";
 import { holdCall, recordAttempt } from "../../domain/call.js";
 import { outageWithoutHoldings } from "../../domain/outage.js";
 import { type LiveCallbacks, lockLiveCallbacks, withoutStale } from "../callbacks/callback-row.js";
-import { type RecordedAttempt, saveAttempts } from "../calls/attempts.js";
+import { findRecorded, type RecordedAttempt, saveAttempts } from "../calls/attempts.js";
 import { CountChanges } from "../calls/call-counts.js";
 import { type CallState, readStatesBySeq, writeStates } from "../calls/call-state.js";
 import type { Db } from "../schema.js";
@@ -19,9 +20,11 @@ export function commitOutcomes(db: Db, group: OutcomeGroup): Promise<CommittedOu
     const callbacks = withoutStale(live, group.fences);
     const changes = new CountChanges();
     const states = await readStatesBySeq(trx, seqsOf(group));
+    const known = group.isRepeated ? await findRecorded(trx, group.attempts) : new Set<Attempt>();
+    const attempts = group.attempts.filter(({ attempt }) => !known.has(attempt));
     const skippedHoldings = applyHoldings(states, group, callbacks);
     const activity = new ActivityChanges();
-    const recorded = applyAttempts(states, group, callbacks, activity);
+    const recorded = applyAttempts(states, { ...group, attempts }, callbacks, activity);
     const { endpoints, droppedOutages } = withoutSkipped(group.endpoints, skippedHoldings);
     await writeStates(trx, states.values(), changes);
     await saveAttempts(trx, recorded);
@@ -35,7 +38,8 @@ export function commitOutcomes(db: Db, group: OutcomeGroup): Promise<CommittedOu
     await saveMails(trx, mails, callbacks);
     await saveSamples(trx, samplesOf(mails, group.closedOutages, callbacks));
     const staleCallbacks = new Set([...live.keys()].filter((id) => !callbacks.has(id)));
-    return { skippedHoldings, droppedOutages, staleCallbacks };
+    const lostAttempts = attempts.filter(({ callbackId }) => staleCallbacks.has(callbackId)).length;
+    return { skippedHoldings, droppedOutages, staleCallbacks, lostAttempts };
   });
 }
 
@@ -76,6 +80,8 @@ function applyHoldings(
     const state = states.get(callSeq);
     if (callback === undefined || state?.callbackKey !== callback.key) continue;
     const before = state.after;
+    // By an earlier try of this group.
+    if (before.firstFailedAt === at) continue;
     if (callback.retriesEnabled) state.after = holdCall(before, at, downSince, { retriesEnabled: true, policy, random });
     if (state.after === before) skipped.set(callbackId, (skipped.get(callbackId) ?? 0) + 1);
   }

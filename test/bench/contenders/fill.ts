@@ -91,6 +91,7 @@ async function attemptAll(
     mails: [],
     fences: new Map(),
     policy: DEFAULT_RETRY_POLICY,
+    isRepeated: false,
   });
 }
 

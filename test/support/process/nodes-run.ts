@@ -1,17 +1,14 @@
 /**
- * Several `whcb serve` on one PostgreSQL database, with clocks ten minutes apart: killed, paused and cut off under load, with a ledger of
+ * Several `whcb serve` on one PostgreSQL database, with clocks ten minutes apart, under load while a test makes trouble, with a ledger of
  * everything that reached their endpoints.
  */
 import { existsSync, readdirSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import type pg from "pg";
-import { openStallingProxy, type StallingProxy } from "../postgres/stalling-proxy.js";
+import { type DatabaseProxy, openDatabaseProxy } from "../postgres/database-proxy.js";
 import { type EndpointFigures, figuresOf, Ledger, outagesOf, SERVE, startReceiver, type Target } from "./kill-run.js";
 import { callIdOf, ServedApi, USER_ENV } from "./served-api.js";
 import { eventually, Home, type Running } from "./whcb-process.js";
-
-/** hang: the network to the database. */
-type Incident = "kill" | "pause" | "hang";
 
 export interface NodesRunOptions {
   readonly url: string;
@@ -19,16 +16,32 @@ export interface NodesRunOptions {
   readonly nodes: number;
   /** First words of the receiver's paths; each makes one callback. */
   readonly endpoints: readonly ("ok" | "slow" | "flaky" | "down")[];
-  /** In all, at least; more if the incidents take longer. */
+  /** In all, at least; more while `trouble` lasts. */
   readonly calls: number;
-  /** In their order, each to another node. */
-  readonly incidents: readonly Incident[];
+  /** Under load. */
+  readonly trouble: (stage: Stage) => Promise<void>;
+}
+
+/** What a test makes trouble for. */
+export interface Stage extends Pick<NodesRunOptions, "query"> {
+  readonly nodes: readonly Node[];
+  /** Producers hand in responses to these. */
+  readonly answering: Set<Node>;
+  readonly targets: readonly Target[];
+  /** Lines of the ledger. */
+  requests(): number;
+  /** What producers got instead of 202. */
+  readonly refusals: readonly Refusal[];
+}
+
+export interface Refusal {
+  /** 0: no answer. */
+  readonly status: number;
+  readonly retryAfter: string | null;
 }
 
 export interface NodesFigures {
   readonly endpoints: readonly EndpointFigures[];
-  /** From the incident until another node owns the last of the callbacks, ms. */
-  readonly takeOvers: readonly { readonly incident: string; readonly callbacks: number; readonly ms: number }[];
   /** Of all nodes. */
   readonly mails: readonly string[];
   readonly outageIds: readonly string[];
@@ -37,8 +50,8 @@ export interface NodesFigures {
   readonly stderr: string;
 }
 
-interface Node {
-  readonly network: StallingProxy;
+export interface Node {
+  readonly network: DatabaseProxy;
   readonly home: Home;
   readonly server: Running;
   readonly api: ServedApi;
@@ -52,13 +65,14 @@ const NOW_MS = "(extract(epoch FROM clock_timestamp()) * 1000)::float8";
 const SECRET_KEY = Buffer.alloc(32, 7).toString("base64");
 
 export async function nodesRun(options: NodesRunOptions): Promise<NodesFigures> {
-  const { calls, endpoints, incidents } = options;
+  const { calls, endpoints, query, trouble } = options;
   const homes = Array.from({ length: options.nodes + 1 }, () => new Home());
   const [readerHome, ...nodeHomes] = homes;
   if (readerHome === undefined) throw new Error("there is one home more than nodes");
   const ledger = new Ledger(readerHome.path("ledger"));
   const receiver = await startReceiver(readerHome.path("ledger"));
   const nodes: Node[] = [];
+  const ended = new AbortController();
   try {
     const [{ now: began = 0 } = {}] = await options.query<{ now: number }>(`SELECT ${NOW_MS} AS now`);
     for (const home of nodeHomes) nodes.push(await startNode(home, nodes, options));
@@ -70,35 +84,18 @@ export async function nodesRun(options: NodesRunOptions): Promise<NodesFigures> 
       targets.push({ kind, path, accepted: new Set(), id: await first.api.create({ name: path, url: receiver.url + path }) });
     }
     const answering = new Set(nodes);
-    const incidentsOver = new AbortController();
+    let isTroubleOver = false;
     const enough = Math.ceil(calls / targets.length);
+    const refusals: Refusal[] = [];
     const producers = targets.map((target, index) =>
       produce(target, {
-        prefix: `n${index}`,
-        answering,
-        until: () => incidentsOver.signal.aborted && target.accepted.size >= enough,
+        ...{ prefix: `n${index}`, answering, refusals, ended: ended.signal },
+        until: () => isTroubleOver && target.accepted.size >= enough,
       }),
     );
-    const takeOvers: NodesFigures["takeOvers"][number][] = [];
-    for (const [index, incident] of incidents.entries()) {
-      const node = nodes[index % nodes.length];
-      if (node === undefined) throw new Error("each incident has a node");
-      const isSpread = (counts: readonly number[]) =>
-        counts.reduce((sum, count) => sum + count, 0) === targets.length &&
-        Math.max(...counts) <= Math.ceil(targets.length / answering.size);
-      await eventually(
-        () => Promise.all([...answering].map(async (each) => (await ownedBy(options, each)).length)),
-        isSpread,
-        60_000,
-      );
-      const owned = await ownedBy(options, node);
-      answering.delete(node);
-      takeOvers.push({ incident, callbacks: owned.length, ms: await INCIDENTS[incident](node, owned, options) });
-      if (incident === "kill") continue;
-      node.dispatcherId = await newDispatcher(options, nodes);
-      answering.add(node);
-    }
-    incidentsOver.abort();
+    const requests = () => ledger.lines().length;
+    await trouble({ nodes, answering, targets, query, requests, refusals });
+    isTroubleOver = true;
     await Promise.all(producers);
     const [living] = answering;
     if (living === undefined) throw new Error("a node is left");
@@ -118,13 +115,13 @@ export async function nodesRun(options: NodesRunOptions): Promise<NodesFigures> 
     await reader.server.stop();
     return {
       endpoints: figures,
-      takeOvers,
       mails: nodeHomes.flatMap((home) => (existsSync(home.path("data", "mail")) ? readdirSync(home.path("data", "mail")) : [])),
       outageIds,
       wrongTimes,
       stderr: nodes.map(({ server }) => server.stderr).join(""),
     };
   } finally {
+    ended.abort();
     receiver.stop();
     for (const { network } of nodes) network.close();
     for (const home of homes) await home.leave();
@@ -139,7 +136,7 @@ async function serve(home: Home, url: string, more: Readonly<Record<string, stri
 }
 
 /** That of none of these nodes. */
-async function newDispatcher({ query }: NodesRunOptions, nodes: readonly Node[]): Promise<string> {
+export async function newDispatcher({ query }: Pick<Stage, "query">, nodes: readonly Node[]): Promise<string> {
   const isNew = ({ id }: { id: string }) => nodes.every(({ dispatcherId }) => dispatcherId !== id);
   const found = await eventually(
     () => query<{ id: string }>("SELECT id FROM dispatchers"),
@@ -149,7 +146,7 @@ async function newDispatcher({ query }: NodesRunOptions, nodes: readonly Node[])
 }
 
 async function startNode(home: Home, others: readonly Node[], options: NodesRunOptions): Promise<Node> {
-  const network = await openStallingProxy(options.url);
+  const network = await openDatabaseProxy(options.url);
   const aheadMs = (others.length % 3) * CLOCKS_APART_MS - CLOCKS_APART_MS;
   const shift = `const { now } = Date; Date.now = () => now() + ${aheadMs};`;
   const clock = { NODE_OPTIONS: `--import "data:text/javascript,${encodeURIComponent(shift)}"` };
@@ -168,70 +165,33 @@ async function countWrongTimes({ query }: NodesRunOptions, began: number): Promi
   return row?.count ?? -1;
 }
 
-async function ownedBy({ query }: NodesRunOptions, { dispatcherId }: Node, ids?: readonly string[]): Promise<string[]> {
-  const which = ids === undefined ? "" : "AND id = ANY($2)";
-  const rows = await query<{ id: string }>(`SELECT id FROM callbacks WHERE owner = $1 ${which}`, [
-    dispatcherId,
-    ...(ids === undefined ? [] : [ids]),
-  ]);
-  return rows.map(({ id }) => id);
+interface Production {
+  /** Of its calls' ids. */
+  readonly prefix: string;
+  readonly answering: ReadonlySet<Node>;
+  readonly refusals: Refusal[];
+  until(): boolean;
+  readonly ended: AbortSignal;
 }
 
-async function kill(node: Node, owned: readonly string[], options: NodesRunOptions): Promise<number> {
-  await node.server.stop("SIGKILL");
-  return takenOver(node, owned, options);
-}
-
-/** Resolves after it has gone on. */
-async function pause(node: Node, owned: readonly string[], options: NodesRunOptions): Promise<number> {
-  node.server.child.kill("SIGSTOP");
-  const ms = await takenOver(node, owned, options);
-  // Others send its calls by now.
-  await delay(1_000);
-  node.server.child.kill("SIGCONT");
-  await node.server.says(/lease on the database had ended/);
-  return ms;
-}
-
-/** Resolves after the network is back. */
-async function hang(node: Node, owned: readonly string[], options: NodesRunOptions): Promise<number> {
-  node.network.stall();
-  const ms = await takenOver(node, owned, options);
-  await delay(1_000);
-  node.network.resume();
-  await node.server.says(/lease on the database had ended/);
-  return ms;
-}
-
-const INCIDENTS = { kill, pause, hang } satisfies Record<Incident, unknown>;
-
-async function takenOver(node: Node, owned: readonly string[], options: NodesRunOptions): Promise<number> {
-  const began = performance.now();
-  await eventually(
-    () => ownedBy(options, node, owned),
-    (left) => left.length === 0,
-    60_000,
-  );
-  return Math.round(performance.now() - began);
-}
+const NO_ANSWER: Refusal = { status: 0, retryAfter: null };
 
 /** Submits responses to any of the nodes, repeating each batch until it is accepted. */
-async function produce(
-  target: Target,
-  { prefix, answering, until }: { readonly prefix: string; readonly answering: ReadonlySet<Node>; until(): boolean },
-): Promise<void> {
+async function produce(target: Target, { prefix, answering, refusals, until, ended }: Production): Promise<void> {
   for (let next = 0; !until(); next += BATCH) {
     const ids = Array.from({ length: BATCH }, (_, index) => callIdOf(next + index, prefix));
     for (let tries = next / BATCH; ; tries += 1) {
       const node = [...answering][tries % answering.size];
-      const status = await node?.api.hand(target.id, ids, AbortSignal.timeout(5_000)).then(
+      const answer = await node?.api.hand(target.id, ids, AbortSignal.timeout(5_000)).then(
         async (response) => {
           await response.text();
-          return response.status;
+          return { status: response.status, retryAfter: response.headers.get("retry-after") };
         },
-        () => 0,
+        () => NO_ANSWER,
       );
-      if (status === 202) break;
+      if (answer?.status === 202) break;
+      if (ended.aborted) return;
+      refusals.push(answer ?? NO_ANSWER);
       await delay(50);
     }
     for (const id of ids) target.accepted.add(id);

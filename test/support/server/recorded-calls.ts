@@ -37,6 +37,7 @@ export async function recordAttempts(
     mails: [],
     fences: new Map(),
     policy: DEFAULT_RETRY_POLICY,
+    isRepeated: false,
   });
 }
 

@@ -22,6 +22,7 @@ describe("an outcome log", () => {
       mails: [],
       fences: new Map([["A", 0]]),
       policy: POLICY,
+      isRepeated: false,
     });
   });
 
@@ -31,7 +32,7 @@ describe("an outcome log", () => {
     const first = log.next();
     log.addAttempt(outcome(2), 0);
     expect(log.size).toBe(2);
-    expect(log.next()).toEqual(first);
+    expect(log.next()).toEqual({ ...first, isRepeated: true });
     log.committed();
     expect(log.next()?.attempts).toEqual([outcome(2)]);
     log.committed();

@@ -1,0 +1,95 @@
+/** A network between a node and the database that fails as a test asks for. */
+import { once } from "node:events";
+import { connect, createServer, type Socket } from "node:net";
+
+export interface DatabaseProxy {
+  /** The database's URL, through the proxy. */
+  readonly url: string;
+  /** Connections stay open, and nothing gets through. */
+  stall(): void;
+  /** What was sent meanwhile arrives. */
+  resume(): void;
+  /** Connections end, and so does each new one at once. */
+  cut(): void;
+  restore(): void;
+  /** The database does what it was asked; then the connection ends, before the answer. */
+  loseAnswers(isLost: (query: Buffer) => boolean): void;
+  readonly lostAnswers: number;
+  close(): void;
+}
+
+/** The end of a query's text is marked. */
+export const isCommit = (query: Buffer): boolean => query.includes("COMMIT\0");
+
+export async function openDatabaseProxy(databaseUrl: string): Promise<DatabaseProxy> {
+  const url = new URL(databaseUrl);
+  const target = { host: url.hostname, port: Number(url.port) };
+  const sockets = new Set<Socket>();
+  let isStalled = false;
+  let isCut = false;
+  let isLost = (_: Buffer) => false;
+  let lost = 0;
+
+  const server = createServer((inner) => {
+    if (isCut) return void inner.on("error", () => undefined).destroy();
+    const outer = connect(target);
+    let isAnswerLost = false;
+    inner.on("data", (bytes) => {
+      isAnswerLost ||= isLost(bytes);
+      outer.write(bytes);
+    });
+    outer.on("data", (bytes) => {
+      if (!isAnswerLost) return void inner.write(bytes);
+      lost += 1;
+      inner.destroy();
+    });
+    for (const [from, to] of [
+      [inner, outer],
+      [outer, inner],
+    ] as const) {
+      sockets.add(from);
+      from.on("error", () => undefined);
+      from.on("close", () => {
+        sockets.delete(from);
+        to.destroy();
+      });
+      if (isStalled) from.pause();
+    }
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  url.hostname = "127.0.0.1";
+  url.port = String(typeof address === "object" ? address?.port : "");
+  const endAll = () => {
+    for (const socket of sockets) socket.destroy();
+  };
+  return {
+    url: url.href,
+    stall() {
+      isStalled = true;
+      for (const socket of sockets) socket.pause();
+    },
+    resume() {
+      isStalled = false;
+      for (const socket of sockets) socket.resume();
+    },
+    cut() {
+      isCut = true;
+      endAll();
+    },
+    restore() {
+      isCut = false;
+    },
+    loseAnswers(decide) {
+      isLost = decide;
+    },
+    get lostAnswers() {
+      return lost;
+    },
+    close() {
+      server.close();
+      endAll();
+    },
+  };
+}

@@ -1,0 +1,86 @@
+/** Nodes that are killed, paused and cut off, one after the other. */
+import { setTimeout as delay } from "node:timers/promises";
+import { type Node, newDispatcher, type Stage } from "./nodes-run.js";
+import { eventually } from "./whcb-process.js";
+
+/** hang: the network to the database. */
+type Incident = "kill" | "pause" | "hang";
+
+/** From the incident until another node owns the last of the callbacks, ms. */
+export interface TakeOver {
+  readonly incident: Incident;
+  readonly callbacks: number;
+  readonly ms: number;
+}
+
+/** In their order, each to another node, once the callbacks are spread evenly. */
+export async function haveIncidents(stage: Stage, incidents: readonly Incident[]): Promise<TakeOver[]> {
+  const { nodes, answering, targets } = stage;
+  const takeOvers: TakeOver[] = [];
+  const isSpread = (counts: readonly number[]) =>
+    counts.reduce((sum, count) => sum + count, 0) === targets.length &&
+    Math.max(...counts) <= Math.ceil(targets.length / answering.size);
+  for (const [index, incident] of incidents.entries()) {
+    const node = nodes[index % nodes.length];
+    if (node === undefined) throw new Error("each incident has a node");
+    await eventually(
+      () => Promise.all([...answering].map(async (each) => (await ownedBy(stage, each)).length)),
+      isSpread,
+      60_000,
+    );
+    const owned = await ownedBy(stage, node);
+    answering.delete(node);
+    takeOvers.push({ incident, callbacks: owned.length, ms: await INCIDENTS[incident](node, owned, stage) });
+    if (incident === "kill") continue;
+    node.dispatcherId = await newDispatcher(stage, nodes);
+    answering.add(node);
+  }
+  return takeOvers;
+}
+
+async function ownedBy({ query }: Stage, { dispatcherId }: Node, ids?: readonly string[]): Promise<string[]> {
+  const which = ids === undefined ? "" : "AND id = ANY($2)";
+  const rows = await query<{ id: string }>(`SELECT id FROM callbacks WHERE owner = $1 ${which}`, [
+    dispatcherId,
+    ...(ids === undefined ? [] : [ids]),
+  ]);
+  return rows.map(({ id }) => id);
+}
+
+async function kill(node: Node, owned: readonly string[], stage: Stage): Promise<number> {
+  await node.server.stop("SIGKILL");
+  return takenOver(node, owned, stage);
+}
+
+/** Resolves after it has gone on. */
+async function pause(node: Node, owned: readonly string[], stage: Stage): Promise<number> {
+  node.server.child.kill("SIGSTOP");
+  const ms = await takenOver(node, owned, stage);
+  // Others send its calls by now.
+  await delay(1_000);
+  node.server.child.kill("SIGCONT");
+  await node.server.says(/lease on the database had ended/);
+  return ms;
+}
+
+/** Resolves after the network is back. */
+async function hang(node: Node, owned: readonly string[], stage: Stage): Promise<number> {
+  node.network.stall();
+  const ms = await takenOver(node, owned, stage);
+  await delay(1_000);
+  node.network.resume();
+  await node.server.says(/lease on the database had ended/);
+  return ms;
+}
+
+const INCIDENTS = { kill, pause, hang } satisfies Record<Incident, unknown>;
+
+async function takenOver(node: Node, owned: readonly string[], stage: Stage): Promise<number> {
+  const began = performance.now();
+  await eventually(
+    () => ownedBy(stage, node, owned),
+    (left) => left.length === 0,
+    60_000,
+  );
+  return Math.round(performance.now() - began);
+}
