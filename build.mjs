@@ -1,6 +1,6 @@
 /** Builds dist/. Why these files, and why CommonJS: docs/adr/0007. */
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, relative, resolve } from "node:path";
 import { build } from "esbuild";
@@ -15,7 +15,7 @@ const FILES = [
   { name: "main", isEager: true, entries: /^src\/main\.ts$/ },
   { name: "cli", isEager: true, entries: /^src\/cli\/run-command\.ts$/ },
   { name: "list", isEager: true, entries: /^src\/(main\/open-http-client|cli\/commands\/calls\/calls-listing)\.ts$/ },
-  { name: "commands", entries: /^src\/cli\/(?!commands\/(demo|mark|reconcile|replay|runs|status)\/)/ },
+  { name: "commands", entries: /^src\/(platform\/full-screen|cli\/(?!commands\/(demo|mark|reconcile|replay|runs|status)\/))/ },
   { name: "runs", entries: /^src\/(cli|runs)\// },
   { name: "service", entries: /^(?!src\/server\/console\/)/ },
   { name: "console", entries: /./ },
@@ -24,6 +24,19 @@ const FILES = [
 /** Bundled: a package costs more to find and read than to contain. The other packages stay outside. */
 const CONTAINED = "commander";
 const CONTAINED_ENTRY = createRequire(import.meta.url).resolve(CONTAINED);
+
+/** A file of its own, with Ink and React: those await at their top level, which CommonJS can't. */
+const DISPLAY = "src/cli/full-screen/display.tsx";
+
+/** What Ink would do besides drawing: nothing on a CI machine, exit handlers (platform/full-screen.ts has them), a debugger's connection. */
+const LEFT_OUT_OF_INK = {
+  "is-in-ci": "export default false;",
+  "signal-exit": "const onExit = () => () => undefined; export { onExit }; export default onExit;",
+  "./devtools.js": "",
+};
+
+/** Its package has no text of its licence, which is the same, of the same holder. */
+const LICENSED_AS = { "yoga-layout": "node_modules/react" };
 
 /** Modules of Node that take about a millisecond to load. An eager file loads them when it first uses them. */
 const LATE = /^node:(child_process|fs\/promises|module|readline|stream|timers\/promises)$/;
@@ -54,12 +67,12 @@ const imports = Object.entries(metafile.inputs).flatMap(([from, module]) =>
 const fileOf = new Map();
 for (const { name, entries } of FILES) {
   for (const path of [MAIN, ...imports.filter(({ isDynamic }) => isDynamic).map((one) => one.path)]) {
-    if (entries.test(path)) assign(path, name);
+    if (entries.test(path) && path !== DISPLAY) assign(path, name);
   }
 }
 rmSync("dist", { recursive: true, force: true });
 mkdirSync("dist");
-await Promise.all(FILES.map(buildFile));
+await Promise.all([...FILES.map(buildFile), buildDisplay()]);
 // Beside the file that reads them.
 cpSync("src/server/console/assets", "dist/assets", { recursive: true });
 // Whoever passes a copy on must pass this on too.
@@ -91,6 +104,44 @@ async function buildFile({ name, isEager = false }) {
     plugins: [leaveOtherFiles(name), contain(), ...(isEager ? [loadLate()] : [])],
   });
   writeFileSync(`dist/${name}.cjs`, outputFiles[0].text.replaceAll(/\bimport\(/g, "importModule("));
+}
+
+async function buildDisplay() {
+  const { metafile } = await build({
+    ...OPTIONS,
+    format: "esm",
+    packages: "bundle",
+    entryPoints: [DISPLAY],
+    outfile: "dist/display.mjs",
+    minify: true,
+    legalComments: "none",
+    metafile: true,
+    define: { "process.env.NODE_ENV": '"production"' },
+    banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+    footer: {},
+    plugins: [leaveOutOfInk()],
+  });
+  const folders = Object.keys(metafile.inputs).flatMap((path) => /.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? []);
+  const licences = [...new Set(folders)].sort().map((folder) => {
+    const { name, version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+    return `${name} ${version}\n\n${licenceIn(LICENSED_AS[name] ?? folder)}\n`;
+  });
+  writeFileSync("dist/display.LICENSES", licences.join(`\n${"-".repeat(80)}\n\n`));
+}
+
+function licenceIn(folder) {
+  const file = readdirSync(folder).find((name) => /^licen[cs]e/i.test(name));
+  return readFileSync(join(folder, file), "utf8").trim();
+}
+
+function leaveOutOfInk() {
+  return {
+    name: "leave-out-of-ink",
+    setup({ onResolve, onLoad }) {
+      onResolve({ filter: /./ }, ({ path }) => (path in LEFT_OUT_OF_INK ? { path, namespace: "left-out" } : undefined));
+      onLoad({ filter: /./, namespace: "left-out" }, ({ path }) => ({ contents: LEFT_OUT_OF_INK[path] }));
+    },
+  };
 }
 
 function contain() {
@@ -125,6 +176,8 @@ function leaveOtherFiles(name) {
       onResolve({ filter: /^\.{1,2}\// }, ({ path, resolveDir }) => {
         if (resolveDir.includes("node_modules")) return undefined;
         const typescript = relative(".", resolve(resolveDir, path)).replace(/\.js$/, ".ts");
+        // As bin/load.js imports it.
+        if (`${typescript}x` === DISPLAY) return { path: "../dist/display.mjs", external: true };
         const source = fileOf.has(`${typescript}x`) ? `${typescript}x` : typescript;
         const file = fileOf.get(source);
         return file === name ? undefined : { path: `dist:${file}:${source}`, external: true };

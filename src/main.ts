@@ -40,6 +40,9 @@ function realDeps(from: NodeJS.Process): CliDeps {
     async loadMaintenance() {
       return (await import("./main/database-maintenance.js")).databaseMaintenance;
     },
+    async openFullScreen() {
+      return (await import("./platform/full-screen.js")).enterFullScreen(from);
+    },
     async openInBrowser(url) {
       return (await import("./platform/browser.js")).openInBrowser(url, from.platform, env);
     },

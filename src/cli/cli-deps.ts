@@ -5,6 +5,7 @@ import type { Deliverer } from "../delivery/deliverer.js";
 import type { SendLimits } from "../domain/send-limits.js";
 import type { ServiceSettings } from "../domain/service-settings.js";
 import type { Clock } from "../platform/clock.js";
+import type { FullScreen } from "../platform/full-screen.js";
 import type { Paths } from "../platform/paths.js";
 import type { Random } from "../platform/random.js";
 import type { Io } from "../platform/terminal.js";
@@ -23,6 +24,8 @@ export interface CliDeps {
   openDatabase(path: string): Promise<DatabaseAdmin>;
   /** Opens nothing yet. */
   loadMaintenance(): Promise<DatabaseMaintenance>;
+  /** Of this process's terminal. Enters it. */
+  openFullScreen(): Promise<FullScreen>;
   /** Doesn't wait for it. false: there is none. */
   openInBrowser(url: string): Promise<boolean>;
   /** `clock`: the service's; default: `clock` above. */

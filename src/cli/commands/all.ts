@@ -20,9 +20,10 @@ import { STATUS } from "./status/command.js";
 import { TRIGGER } from "./trigger/command.js";
 import { USERS } from "./users/command.js";
 import { VERSION } from "./version/command.js";
+import { WATCH } from "./watch/command.js";
 
 export const SECTIONS: readonly Section[] = [
-  { heading: "See what failed", entries: [STATUS, CALLS, CONSOLE, CHECK] },
+  { heading: "See what failed", entries: [STATUS, WATCH, CALLS, CONSOLE, CHECK] },
   { heading: "Replay and settle", entries: [REPLAY, MARK_SUCCESS, MARK_FAILED, RECONCILE, RUNS] },
   { heading: "Endpoints", entries: [CALLBACKS] },
   { heading: "Serve and rehearse", entries: [SERVE, USERS, DB, TRIGGER, LISTEN, DEMO] },

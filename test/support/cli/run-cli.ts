@@ -49,6 +49,7 @@ export function cliDeps(world: CliWorld, io: CliDeps["io"]): CliDeps {
     openDatabase: nothing("database"),
     loadMaintenance: nothing("maintenance"),
     openInBrowser: nothing("browser"),
+    openFullScreen: nothing("full screen"),
     startService: nothing("service"),
     lockFile: nothing("lock file"),
     ...world.deps,

@@ -8,7 +8,7 @@ import type { Readable, Writable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 
 export const REPOSITORY = join(import.meta.dirname, "..", "..", "..");
-const BIN = join(REPOSITORY, "bin", "whcb.js");
+export const BIN = join(REPOSITORY, "bin", "whcb.js");
 
 export interface Outcome {
   readonly code: number | null;
@@ -52,7 +52,12 @@ export class Home {
     const limits = `${longestFileKiB ? `ulimit -f ${longestFileKiB};` : ""}${openFiles ? `ulimit -n ${openFiles};` : ""}`;
     const [command = "", ...rest] =
       limits + redirect === "" ? line : ["bash", "-c", `${limits} exec "$@"${redirect}`, "bash", ...line];
-    const child = spawn(command, rest, {
+    return this.spawn(command, rest, env);
+  }
+
+  /** Any program, with the environment that commands get here. */
+  spawn(command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Running {
+    const child = spawn(command, args, {
       cwd: this.folder,
       env: {
         PATH: process.env.PATH ?? "",

@@ -1,0 +1,101 @@
+/** What a service says about a callback now, in a few requests. */
+import type { Client, ListedCall, ListedCallback, ListedOutage } from "../../../client/client.js";
+import type { CallFilter } from "../../../domain/call-filter.js";
+
+export interface CallbackReading {
+  readonly callback: ListedCallback;
+  /** Monotonic, of the answer. */
+  readonly atMs: number;
+  /** Each null if the service doesn't say. */
+  readonly pending: number | null;
+  readonly failed: number | null;
+  readonly succeeded: number | null;
+  /** Since the reading before, newest first; the first reading has none. */
+  readonly failures: readonly ListedCall[];
+  /** More than those in `failures`. */
+  readonly moreFailures: number;
+  /** Open; null: none, or not returned. */
+  readonly outage: ListedOutage | null;
+}
+
+/** Of one reading. */
+const MOST_FAILURES = 100;
+
+export class CallbackReader {
+  readonly #client: Client;
+  readonly #callback: ListedCallback;
+  readonly #monotonicMs: () => number;
+  /** The newest failure's last attempt, by the service's clock; null: nothing was read yet. */
+  #newestAt: number | null = null;
+  /** Failures of that instant: a date may have no more than minutes. */
+  #known = new Set<string>();
+
+  constructor(client: Client, callback: ListedCallback, monotonicMs: () => number) {
+    this.#client = client;
+    this.#callback = callback;
+    this.#monotonicMs = monotonicMs;
+  }
+
+  /** `outages`: all open ones; null: not offered. `onAnswer`: after each request. */
+  async read(outages: readonly ListedOutage[] | null, onAnswer: () => void): Promise<CallbackReading> {
+    const { id } = this.#callback;
+    const count = async (filter: CallFilter): Promise<number | null> => {
+      const { total } = await this.#list(filter, 1);
+      onAnswer();
+      return total;
+    };
+    const { failures, moreFailures, failed } = await this.#readFailures();
+    onAnswer();
+    return {
+      callback: this.#callback,
+      failed,
+      succeeded: await count({ status: "SUCCESS" }),
+      // Another service may ignore this status and count all calls.
+      pending: outages === null ? null : await count({ status: "PENDING" }),
+      atMs: this.#monotonicMs(),
+      failures,
+      moreFailures,
+      outage: outages?.find(({ callbackId, endedAt }) => callbackId === id && endedAt === null) ?? null,
+    };
+  }
+
+  async #readFailures(): Promise<Pick<CallbackReading, "failures" | "moreFailures" | "failed">> {
+    const isFirst = this.#newestAt === null;
+    const alreadyKnown = this.#known.size;
+    const { calls, total } = await this.#list({ status: "FAILED" }, Math.min(MOST_FAILURES, this.#client.rowsPerPage()));
+    const since = this.#newestAt ?? Number.NEGATIVE_INFINITY;
+    const recent = calls.filter(({ attemptedAt }) => attemptedAt !== null && attemptedAt >= since);
+    const fresh = recent.filter((call) => !this.#known.has(attemptOf(call)));
+    this.#newestAt = Math.max(since, ...recent.map(({ attemptedAt }) => attemptedAt ?? since), 0);
+    const newest = recent.filter(({ attemptedAt }) => attemptedAt === this.#newestAt);
+    this.#known = new Set([...newest.map(attemptOf), ...(this.#newestAt === since ? this.#known : [])]);
+    const isCut = !isFirst && fresh.length === calls.length && calls.length > 0 && (total ?? 0) > calls.length;
+    return {
+      failures: isFirst ? [] : fresh,
+      moreFailures: isCut ? await this.#countMore(since, calls.length + alreadyKnown) : 0,
+      failed: total,
+    };
+  }
+
+  async #countMore(since: number, listed: number): Promise<number> {
+    const { total } = await this.#list({ status: "FAILED", since }, 1);
+    return Math.max(0, (total ?? listed) - listed);
+  }
+
+  async #list(filter: CallFilter, limit: number): Promise<{ calls: readonly ListedCall[]; total: number | null }> {
+    const calls: ListedCall[] = [];
+    let total: number | null = null;
+    let leftOut = 0;
+    for await (const page of this.#client.listCalls(this.#callback.id, { filter, limit })) {
+      calls.push(...page.calls);
+      total ??= page.total;
+      leftOut += page.leftOut;
+    }
+    // A service that ignores the filter counts other calls.
+    return { calls, total: leftOut > 0 ? null : total };
+  }
+}
+
+function attemptOf({ id, attemptedAt }: ListedCall): string {
+  return `${id} ${attemptedAt}`;
+}

@@ -1,0 +1,187 @@
+import type { Client, ListedCallback } from "../../../client/client.js";
+import { errorMessage, isWhcbError } from "../../../domain/errors.js";
+import type { Invocation } from "../../args/command-spec.js";
+import { EXIT_DONE, EXIT_INTERRUPTED } from "../../exit-codes.js";
+import { canFillScreen, withDisplay } from "../../full-screen/with-display.js";
+import { type ScreenText, text } from "../../output/screen-text.js";
+import { findCallback, withSession } from "../../settings/session.js";
+import { CallbackReader } from "./callback-reader.js";
+import { addReading, type WatchedCallback } from "./watch-state.js";
+import { countsLine, eventLine, type Freshness, freshnessLine, type WatchEvent, watchFrame } from "./watch-text.js";
+
+const INTERVAL_MS = 2_000;
+const TICK_MS = 1_000;
+const SILENT_MS = 5_000;
+const MOST_EVENTS = 500;
+
+export function run(invocation: Invocation): Promise<number> {
+  return withSession(invocation, async ({ client, settings, target }) => {
+    const { args } = invocation;
+    const name = args.operands[0] ?? settings.callback.value;
+    const callbacks = name === null ? await client.listCallbacks() : [await findCallback(client, name)];
+    // At most so long between two answers while all is well.
+    const silentMs = SILENT_MS + (target.kind === "http" && target.rate !== null ? 2_000 / target.rate : 0);
+    const watch = new Watch(client, callbacks, silentMs, invocation);
+    await watch.read();
+    return canFillScreen(invocation) ? watch.fillScreen() : watch.printLines();
+  });
+}
+
+class Watch {
+  readonly #invocation: Invocation;
+  readonly #client: Client;
+  readonly #silentMs: number;
+  readonly #readers: readonly CallbackReader[];
+  readonly #watched: (WatchedCallback | null)[];
+  readonly #ending = new AbortController();
+  /** Newest first. */
+  #events: readonly WatchEvent[] = [];
+  #answeredAt: number;
+  #lost: Freshness["lost"] = null;
+  #isReading = false;
+  #onEvent: (event: WatchEvent) => void = () => undefined;
+  #onCounts: (watched: WatchedCallback) => void = () => undefined;
+  #onFreshness: () => void = () => undefined;
+
+  constructor(client: Client, callbacks: readonly ListedCallback[], silentMs: number, invocation: Invocation) {
+    const { clock } = invocation.deps;
+    this.#invocation = invocation;
+    this.#client = client;
+    this.#silentMs = silentMs;
+    this.#readers = callbacks.map((callback) => new CallbackReader(client, callback, () => clock.monotonicMs()));
+    this.#watched = callbacks.map(() => null);
+    this.#answeredAt = clock.now();
+  }
+
+  async read(): Promise<void> {
+    const outages = await this.#client.listOutages();
+    this.#answered();
+    for (const [index, reader] of this.#readers.entries()) {
+      if (this.#ending.signal.aborted) return;
+      const reading = await reader.read(outages, () => this.#answered());
+      const { watched, changes } = addReading(this.#watched[index] ?? null, reading);
+      this.#watched[index] = watched;
+      for (const change of changes) {
+        if (change.kind === "counts") this.#onCounts(watched);
+        else {
+          const at = change.kind === "failure" ? change.call.attemptedAt : null;
+          this.#add({ at: at ?? this.#now(), callback: reading.callback, change });
+        }
+      }
+    }
+  }
+
+  async fillScreen(): Promise<number> {
+    let code = EXIT_DONE;
+    const end = (by: number): void => {
+      code = by;
+      this.#ending.abort();
+    };
+    return withDisplay(this.#invocation, {
+      frame: ({ rows }) =>
+        watchFrame({ callbacks: this.#known(), events: this.#events, freshness: this.#freshness() }, rows, this.#options()),
+      onKey: (key) => {
+        if (key.name === "interrupt") end(EXIT_INTERRUPTED);
+        if (key.name === "character" && key.character === "q") end(EXIT_DONE);
+      },
+      onInterrupt: () => end(EXIT_INTERRUPTED),
+      run: async (display) => {
+        await this.#follow(() => display.update());
+        return code;
+      },
+    }).then((ended) => this.#end(ended));
+  }
+
+  /** Until Ctrl-C. */
+  async printLines(): Promise<number> {
+    const { screen, deps } = this.#invocation;
+    let written = Promise.resolve();
+    const print = (line: ScreenText): void => {
+      written = screen.out(text`${line}\n`).catch((error: unknown) => this.#ending.abort(error));
+    };
+    this.#onEvent = (event) => print(eventLine(event, this.#options()));
+    this.#onCounts = (watched) => print(countsLine(watched, this.#options()));
+    this.#onFreshness = () => screen.info(freshnessLine(this.#freshness(), this.#options()));
+    for (const watched of this.#known()) this.#onCounts(watched);
+    const stopListening = deps.io.onInterrupt(() => this.#ending.abort());
+    try {
+      await this.#follow(() => undefined);
+      await written;
+    } finally {
+      stopListening();
+    }
+    return this.#end(EXIT_INTERRUPTED);
+  }
+
+  /** Until `#ending`. */
+  async #follow(onTick: () => void): Promise<void> {
+    const { signal } = this.#ending;
+    const { clock } = this.#invocation.deps;
+    void this.#readOnAndOn().catch((error: unknown) => this.#ending.abort(error));
+    while (!signal.aborted) {
+      if (this.#lost === null && clock.now() - this.#answeredAt > this.#silentMs) this.#lose(null);
+      onTick();
+      await clock.sleepUntil(clock.now() + TICK_MS, signal);
+    }
+  }
+
+  /** Throws what ended it. */
+  #end(code: number): number {
+    const { reason } = this.#ending.signal;
+    if (!(reason instanceof DOMException)) throw reason;
+    // A request may be retried for minutes.
+    if (this.#isReading) this.#invocation.deps.io.exitNow(code);
+    return code;
+  }
+
+  async #readOnAndOn(): Promise<void> {
+    const { signal } = this.#ending;
+    const { clock } = this.#invocation.deps;
+    while (!signal.aborted) {
+      await clock.sleepUntil(clock.now() + INTERVAL_MS, signal);
+      if (signal.aborted) return;
+      this.#isReading = true;
+      try {
+        await this.read();
+      } catch (error) {
+        if (!isWhcbError(error)) throw error;
+        this.#lose(errorMessage(error));
+      }
+      this.#isReading = false;
+    }
+  }
+
+  #answered(): void {
+    this.#answeredAt = this.#now();
+    if (this.#lost === null) return;
+    this.#lost = null;
+    this.#onFreshness();
+  }
+
+  #lose(reason: string | null): void {
+    const isNew = this.#lost === null;
+    this.#lost = { reason };
+    if (isNew) this.#onFreshness();
+  }
+
+  #add(event: WatchEvent): void {
+    this.#events = [event, ...this.#events].slice(0, MOST_EVENTS);
+    this.#onEvent(event);
+  }
+
+  #now(): number {
+    return this.#invocation.deps.clock.now();
+  }
+
+  #known(): readonly WatchedCallback[] {
+    return this.#watched.filter((watched) => watched !== null);
+  }
+
+  #freshness(): Freshness {
+    return { service: this.#client.name, answeredAt: this.#answeredAt, lost: this.#lost };
+  }
+
+  #options() {
+    return { ...this.#invocation.screen.renderOptions, now: this.#now() };
+  }
+}

@@ -1,0 +1,155 @@
+import type { ListedCall, ListedCallback } from "../../../client/client.js";
+import { count } from "../../../domain/count.js";
+import { formatDuration } from "../../../domain/duration.js";
+import { senderAddress } from "../../../domain/message-response.js";
+import { isUnsent } from "../../../wire/json/call-json.js";
+import { bodyRows, type Frame } from "../../full-screen/frame.js";
+import { describeNotice } from "../../output/outage-text.js";
+import type { RenderOptions } from "../../output/screen.js";
+import { joinText, type Printable, type ScreenText, text } from "../../output/screen-text.js";
+import { formatInstant, formatRelative } from "../../output/times.js";
+import type { WatchChange, WatchedCallback } from "./watch-state.js";
+
+export type WatchOptions = Pick<RenderOptions, "palette" | "utc" | "now">;
+
+/** What the service last said, and when (epoch ms). */
+export interface Freshness {
+  readonly service: string;
+  readonly answeredAt: number;
+  /** null: it answers. */
+  readonly lost: { readonly reason: string | null } | null;
+}
+
+export interface WatchEvent {
+  readonly at: number;
+  readonly callback: ListedCallback;
+  readonly change: Exclude<WatchChange, { kind: "counts" }>;
+}
+
+export function watchFrame(
+  {
+    callbacks,
+    events,
+    freshness,
+  }: {
+    readonly callbacks: readonly WatchedCallback[];
+    /** Newest first. */
+    readonly events: readonly WatchEvent[];
+    readonly freshness: Freshness;
+  },
+  rows: number,
+  options: WatchOptions,
+): Frame {
+  const { palette } = options;
+  const header = [text`${palette.strong("whcb watch")}  ${freshness.service}`, freshnessLine(freshness, options)];
+  const footer = [palette.dim("q quits")];
+  const blocks = callbacks.map((watched) => callbackLines(watched, options));
+  const room = bodyRows(rows, { header, footer });
+  // Half for the callbacks, so that what happens is always seen.
+  const [shown, hidden] = fitBlocks(blocks, events.length === 0 ? room : Math.max(4, Math.floor(room / 2)));
+  const more = hidden > 0 ? [palette.dim(`and ${count(hidden, "callback")} more: \`whcb watch <callback>\` watches one`)] : [];
+  const happened = events.map((event) => shortEventLine(event, options));
+  const none = callbacks.length === 0 ? ["no callbacks yet"] : [];
+  return { header, body: [...none, ...shown, ...more, ...(happened.length > 0 ? ["", ...happened] : [])].slice(0, room), footer };
+}
+
+/** One line, for a pipe. */
+export function countsLine(watched: WatchedCallback, options: WatchOptions): ScreenText {
+  const parts = [...countParts(watched), ...drainParts(watched)];
+  return text`${formatInstant(options.now, options.utc)}  ${watched.reading.callback.name}: ${joinText(parts, ", ")}`;
+}
+
+export function eventLine({ at, callback, change }: WatchEvent, options: WatchOptions): ScreenText {
+  return text`${formatInstant(at, options.utc)}  ${callback.name}: ${describeChange(change, callback, options)}`;
+}
+
+/** Of today, as it has just happened. */
+function shortEventLine({ at, callback, change }: WatchEvent, options: WatchOptions): ScreenText {
+  const time = formatInstant(at, options.utc).split(" ")[1] ?? "";
+  return text`${options.palette.dim(time)}  ${callback.name}: ${describeChange(change, callback, options)}`;
+}
+
+export function freshnessLine({ service, answeredAt, lost }: Freshness, options: WatchOptions): ScreenText {
+  const since = formatInstant(answeredAt, options.utc);
+  if (lost === null) return options.palette.dim(`as of ${since}`);
+  const reason = lost.reason === null ? `no answer from ${service}` : `it can't be read: ${lost.reason}`;
+  return options.palette.bad(`${reason}; what is shown is from ${since} (${formatRelative(answeredAt, options.now)})`);
+}
+
+function callbackLines(watched: WatchedCallback, options: WatchOptions): readonly Printable[] {
+  const { palette } = options;
+  const { callback, outage } = watched.reading;
+  const [state, since] =
+    outage === null
+      ? [watched.reading.failed === 0 ? palette.good("no failed calls") : palette.warn("failed calls"), ""]
+      : outage.recoveringSince === null
+        ? [
+            palette.bad("outage"),
+            `since ${formatInstant(outage.startedAt, options.utc)} (${formatRelative(outage.startedAt, options.now)})`,
+          ]
+        : [palette.warn("recovering"), `since ${formatInstant(outage.recoveringSince, options.utc)}`];
+  return [
+    text`${palette.strong(callback.name)}  ${state} ${since}`,
+    text`  ${joinText(countParts(watched), "  ")}`,
+    text`  ${joinText(rateParts(watched), "  ")}`,
+    ...drainParts(watched).map((part) => text`  ${part}`),
+  ];
+}
+
+function countParts({ reading: { failed, pending, succeeded } }: WatchedCallback): readonly string[] {
+  return [
+    `${failed ?? "?"} failed`,
+    ...(pending === null ? [] : [`${pending} waiting`]),
+    `${succeeded ?? "?"} delivered or marked`,
+  ];
+}
+
+function drainParts({ backlog, drainedInMs }: WatchedCallback): readonly string[] {
+  return drainedInMs === null || backlog === 0 ? [] : [`no backlog in ${formatDuration(drainedInMs)} at this rate`];
+}
+
+function rateParts({ perSecond }: WatchedCallback): readonly string[] {
+  const rate = (value: number | null) => (value === null ? "?" : value < 10 ? value.toFixed(1) : String(Math.round(value)));
+  return [
+    `in ${rate(perSecond.in)}/s`,
+    `out ${rate(perSecond.succeeded)}/s delivered or marked, ${rate(perSecond.failed)}/s failed`,
+  ];
+}
+
+function describeChange(
+  change: WatchEvent["change"],
+  callback: WatchEvent["callback"],
+  { palette, utc }: WatchOptions,
+): Printable {
+  switch (change.kind) {
+    case "failure":
+      return describeFailure(change.call, palette);
+    case "more-failures":
+      return palette.bad(`and ${count(change.calls, "more failure")} in the same moment`);
+    case "outage-opened": {
+      const notice = describeNotice(change.outage, callback, { utc });
+      return palette.bad(`outage since ${formatInstant(change.outage.startedAt, utc)}${notice === null ? "" : `; ${notice}`}`);
+    }
+    case "outage-recovering":
+      return palette.warn("calls are accepted again: the outage is ending");
+    case "outage-closed":
+      return palette.good(`the outage of ${formatInstant(change.outage.startedAt, utc)} is over`);
+  }
+}
+
+function describeFailure(call: ListedCall, palette: RenderOptions["palette"]): ScreenText {
+  const code = call.statusCode ?? (isUnsent(call) ? "not sent yet" : "no answer");
+  const failed = joinText(["failed", code, call.statusMessage ?? ""].filter(Boolean), " ");
+  return text`${palette.bad(failed)}, from ${senderAddress(call.response.from)}, call ${call.id}`;
+}
+
+/** Whole blocks, and how many don't fit. */
+function fitBlocks(blocks: readonly (readonly Printable[])[], rows: number): readonly [readonly Printable[], number] {
+  const shown: Printable[] = [];
+  for (const [index, block] of blocks.entries()) {
+    const isLast = index === blocks.length - 1;
+    if (index > 0 && shown.length + block.length + (isLast ? 0 : 1) > rows) return [shown, blocks.length - index];
+    shown.push(...block);
+  }
+  return [shown, 0];
+}

@@ -1,0 +1,31 @@
+import type { Printable } from "../output/screen-text.js";
+
+/** What a screen shows. A line that is too long is cut. */
+export interface Frame {
+  readonly header: readonly Printable[];
+  /** Cut at the end if there are more lines than `bodyRows`. */
+  readonly body: readonly Printable[];
+  readonly footer: readonly Printable[];
+}
+
+/** `character`: one, as it was typed; also of a paste. */
+export type Key =
+  | {
+      readonly name:
+        | "up"
+        | "down"
+        | "pageUp"
+        | "pageDown"
+        | "home"
+        | "end"
+        | "enter"
+        | "escape"
+        | "backspace"
+        | "tab"
+        | "interrupt";
+    }
+  | { readonly name: "character"; readonly character: string };
+
+export function bodyRows(rows: number, { header, footer }: Pick<Frame, "header" | "footer">): number {
+  return Math.max(0, rows - header.length - footer.length);
+}

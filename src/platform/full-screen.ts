@@ -1,0 +1,143 @@
+/** The whole of a terminal, as an editor uses it: what was on it before is there again afterwards. */
+
+export interface FullScreen {
+  readonly input: NodeJS.ReadStream;
+  /** For a renderer that writes whole frames: only lines that changed reach the terminal, and none while the screen is left. */
+  readonly output: NodeJS.WriteStream;
+  size(): ScreenSize;
+  onResize(handler: () => void): void;
+  /** As Ctrl-Z does: the shell has the terminal until `fg`. */
+  suspend(): void;
+  leave(): void;
+}
+
+export interface ScreenSize {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+const CLEAR = "\u001b[2J\u001b[H";
+/** The other screen, without a cursor. */
+const ENTER = `\u001b[?1049h\u001b[?25l${CLEAR}`;
+const LEAVE = "\u001b[0m\u001b[?25h\u001b[?1049l";
+
+const DEFAULT_SIZE = { columns: 80, rows: 24 };
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: a renderer shows and hides the cursor so
+const CURSOR_ONLY = /^(?:\u001b\[\?25[lh])*$/;
+
+/** Signals that end the process by default, and that nothing else handles. */
+const DEADLY = ["SIGHUP", "SIGQUIT"] as const;
+/** The system discards a stop that no shell could end. */
+const DISCARDED_AFTER_MS = 200;
+
+/** Also left when the process ends, by a signal or an error. SIGINT and SIGTERM are the caller's. */
+export function enterFullScreen(process: NodeJS.Process): FullScreen {
+  const { stdin, stdout } = process;
+  let isShown = false;
+  let hasLeft = false;
+  let onResize = (): void => undefined;
+  let frame = "";
+  /** Lines on the terminal. */
+  let shown: readonly string[] = [];
+
+  function show(): void {
+    isShown = true;
+    stdout.write(ENTER);
+    shown = [];
+    draw();
+  }
+
+  function draw(): void {
+    if (!isShown) return;
+    const lines = frame.split("\n").slice(0, stdout.rows || DEFAULT_SIZE.rows);
+    // Cleared first: after a line that fills its row, a terminal would clear its last character.
+    const changed = lines.map((line, row) => (line === shown[row] ? "" : `\u001b[${row + 1};1H\u001b[K${line}\u001b[0m`));
+    const rest = lines.length < shown.length ? `\u001b[${lines.length + 1};1H\u001b[J` : "";
+    stdout.write(changed.join("") + rest);
+    shown = lines;
+  }
+
+  function hide(): void {
+    if (!isShown) return;
+    isShown = false;
+    stdin.setRawMode(false);
+    stdout.write(LEAVE);
+  }
+
+  function resize(): void {
+    if (!isShown) return;
+    // A terminal may have moved the lines.
+    stdout.write(CLEAR);
+    shown = [];
+    onResize();
+    draw();
+  }
+
+  /** `target`: a process, or 0 for all of the terminal's job. */
+  function stop(target: number): void {
+    if (!isShown) return;
+    hide();
+    // Without a listener the system stops the process.
+    process.off("SIGTSTP", onStop);
+    process.kill(target, "SIGTSTP");
+    setTimeout(() => {
+      if (!isShown) resume();
+    }, DISCARDED_AFTER_MS);
+  }
+
+  function onStop(): void {
+    stop(process.pid);
+  }
+
+  function resume(): void {
+    if (hasLeft) return;
+    if (!isShown) process.on("SIGTSTP", onStop);
+    // First: in the background this stops the process again.
+    stdin.setRawMode(true);
+    // Also after a SIGSTOP, which gave no time to leave the screen.
+    show();
+    onResize();
+  }
+
+  function onDeadly(signal: NodeJS.Signals): void {
+    leave();
+    process.kill(process.pid, signal);
+  }
+
+  function leave(): void {
+    if (hasLeft) return;
+    hasLeft = true;
+    hide();
+    process.off("exit", leave).off("uncaughtExceptionMonitor", leave);
+    process.off("SIGTSTP", onStop).off("SIGCONT", resume);
+    for (const signal of DEADLY) process.off(signal, onDeadly);
+    stdout.off("resize", resize);
+  }
+
+  process.on("exit", leave).on("uncaughtExceptionMonitor", leave);
+  process.on("SIGTSTP", onStop).on("SIGCONT", resume);
+  for (const signal of DEADLY) process.on(signal, onDeadly);
+  stdout.on("resize", resize);
+  show();
+
+  return {
+    input: stdin,
+    output: Object.create(stdout, {
+      write: {
+        value: (data: string) => {
+          if (CURSOR_ONLY.test(data)) return true;
+          frame = data;
+          draw();
+          return true;
+        },
+      },
+    }),
+    size: () => ({ columns: stdout.columns || DEFAULT_SIZE.columns, rows: stdout.rows || DEFAULT_SIZE.rows }),
+    onResize(handler) {
+      onResize = handler;
+    },
+    suspend: () => stop(0),
+    leave,
+  };
+}

@@ -1,0 +1,78 @@
+import { describe, expect, it } from "vitest";
+import { CallbackReader } from "../../../../../src/cli/commands/watch/callback-reader.js";
+import type { CallPage, Client, ListCallsQuery, ListedCall } from "../../../../../src/client/client.js";
+import { matchesFilter } from "../../../../../src/domain/call-filter.js";
+import { aListedCall, aListedCallback, aListedOutage } from "../../../../support/cli/listed.js";
+
+const AT = Date.UTC(2026, 10, 24, 12);
+
+/** Lists newest first, 20 at most, as the platform does. */
+function reader(calls: ListedCall[], { ignoresFilters = false } = {}) {
+  const asked: string[] = [];
+  async function* listCalls(_: string, { filter, limit = 20 }: ListCallsQuery): AsyncGenerator<CallPage> {
+    asked.push(filter.status ?? "");
+    const listed = calls.filter((call) => ignoresFilters || matchesFilter(call, filter));
+    const page = listed.slice(0, 20);
+    const matching = page.filter((call) => matchesFilter(call, filter));
+    yield { calls: matching.slice(0, limit), leftOut: page.length - matching.length, total: listed.length };
+  }
+  const client = { listCalls, rowsPerPage: () => 20 } as Partial<Client> as Client;
+  return { asked, reader: new CallbackReader(client, aListedCallback(), () => 0) };
+}
+
+const failed = (id: string, at: number) => aListedCall({ id, attemptedAt: at });
+const read = (from: CallbackReader) => from.read([], () => undefined);
+
+describe("a reading", () => {
+  it("has the failures since the one before, each once, newest first", async () => {
+    const calls = [failed("A", AT)];
+    const { reader: one } = reader(calls);
+    expect(await read(one)).toMatchObject({ failures: [], failed: 1 });
+    calls.unshift(failed("C", AT + 2), failed("B", AT + 1));
+    expect((await read(one)).failures.map(({ id }) => id)).toEqual(["C", "B"]);
+    expect((await read(one)).failures).toEqual([]);
+  });
+
+  it("has a failure that comes in the same minute as the last one, where dates have no seconds", async () => {
+    const calls = [failed("B", AT), failed("A", AT)];
+    const { reader: one } = reader(calls);
+    await read(one);
+    calls.unshift(failed("C", AT));
+    expect((await read(one)).failures.map(({ id }) => id)).toEqual(["C"]);
+    calls.unshift(failed("D", AT));
+    expect((await read(one)).failures.map(({ id }) => id)).toEqual(["D"]);
+  });
+
+  it("has a call again that failed again", async () => {
+    const calls = [failed("A", AT)];
+    const { reader: one } = reader(calls);
+    await read(one);
+    calls[0] = failed("A", AT + 5);
+    expect((await read(one)).failures.map(({ id }) => id)).toEqual(["A"]);
+  });
+
+  it("counts the failures that don't fit on a page", async () => {
+    const calls = [failed("A", AT)];
+    const { reader: one } = reader(calls);
+    await read(one);
+    for (let index = 1; index <= 50; index++) calls.unshift(failed(`B${index}`, AT + index));
+    const { failures, moreFailures } = await read(one);
+    expect([failures.length, failures.length + moreFailures]).toEqual([20, 50]);
+  });
+
+  it("doesn't ask another service for PENDING calls, and knows no number from one that ignores the filter", async () => {
+    const { asked, reader: one } = reader([failed("A", AT), aListedCall({ id: "B", status: "SUCCESS" })], {
+      ignoresFilters: true,
+    });
+    expect(await one.read(null, () => undefined)).toMatchObject({ pending: null, failed: null, succeeded: null, outage: null });
+    expect(asked).toEqual(["FAILED", "SUCCESS"]);
+  });
+
+  it("has the open outage of its callback", async () => {
+    const open = aListedOutage({ id: "OPEN" });
+    const { reader: one } = reader([]);
+    const others = [aListedOutage({ endedAt: AT }), aListedOutage({ callbackId: "ANOTHER" })];
+    expect((await one.read([...others, open], () => undefined)).outage).toBe(open);
+    expect((await one.read(others, () => undefined)).outage).toBeNull();
+  });
+});
