@@ -97,7 +97,7 @@ export class EndpointTracker {
     const { policy, random } = this.#deps;
     const at = attempt.startedAt + attempt.durationMs;
     this.closeOutageIfOver(at);
-    const outage = call.firstFailedAt === null ? this.#firstFailure(call, attempt.startedAt, attempt) : this.#outage;
+    const outage = this.#isFirstFailure(call) ? this.#firstFailure(call, attempt.startedAt, attempt) : this.#outage;
     const failure = { at, cause: attempt.cause, callSeq: call.seq };
     this.#change(endpointAfterFailure(this.#endpoint, failure, policy, random.fraction()), outage);
   }
@@ -177,6 +177,11 @@ export class EndpointTracker {
     if (this.#outage === null) return;
     this.#deps.log.closeOutage({ ...this.#outage, callbackId: this.#callback.id, endedAt }, this.fence);
     this.#change(this.#endpoint, null);
+  }
+
+  /** Also of a held call that is PENDING again, because retries were switched off while it was in flight. */
+  #isFirstFailure({ firstFailedAt, attemptCount }: Call): boolean {
+    return firstFailedAt === null || (attemptCount === 0 && !this.#callback.retriesEnabled);
   }
 
   #firstFailure(call: Call, at: number, attempt: Attempt | null): OpenOutage {

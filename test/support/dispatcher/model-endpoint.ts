@@ -27,6 +27,7 @@ export class ModelEndpoint {
   readonly #sentAt = new Map<number, number>();
   /** When someone may have repaired it, or wanted a replay, since the last round began: each is worth a round before its time, maybe at the same instant. */
   #repairs: number[] = [];
+  #repairedAt = Number.NEGATIVE_INFINITY;
   #probeMayGoAt = 0;
   #probeStepMs = FIRST_STEP_MS;
   #downSince = Number.POSITIVE_INFINITY;
@@ -87,6 +88,7 @@ export class ModelEndpoint {
   /** A round and a probe are due now. Of two changes in one millisecond, the second may go unnoticed. */
   repaired(at: number, isSecond: boolean): void {
     this.replayRequested(at);
+    this.#repairedAt = at;
     this.#probeMayGoAt = isSecond ? Number.NEGATIVE_INFINITY : Math.min(this.#probeMayGoAt, at);
   }
 
@@ -96,8 +98,13 @@ export class ModelEndpoint {
     return this.wasDownAt(at) && (isUnknown || at < this.#probeMayGoAt);
   }
 
-  /** Another process takes over: a drain excuses at most one interval of the time in which none ran. */
+  /**
+   * Another process takes over: a drain excuses at most one interval of the time in which none ran. A change since the last round began
+   * counts again.
+   */
   takenOver(at: number): void {
+    if (this.state === "down" && this.#repairedAt > (this.#roundAt ?? this.#downSince))
+      this.#probeMayGoAt = Number.NEGATIVE_INFINITY;
     if (this.state === "recovering") this.graceSince = Math.max(this.graceSince, at - this.#policy.intervalMs);
   }
 

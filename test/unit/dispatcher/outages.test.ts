@@ -163,3 +163,27 @@ describe("a holding that is skipped at its commit, because retries were just swi
     expect((await sim.store.countCalls(dead.id)).PENDING).toBeGreaterThanOrEqual(3);
   });
 });
+
+describe("a held call that is in flight while retries are switched off", () => {
+  it("fails for the first time: it opens an outage, and costs an e-mail", async () => {
+    sim = await Simulation.open({ policy: { intervalMs: 5 * MINUTE, windowMs: 30 * MINUTE, jitter: false } });
+    sim.endpoint = down;
+    const callback = await sim.callback();
+    const start = sim.clock.now();
+    await sim.accept(callback, 10);
+    await sim.runFor(29 * MINUTE);
+    const held = (await sim.accept(callback, 20)).slice(1);
+    await sim.runFor(5 * MINUTE);
+    sim.endpoint = () => ({ result: REFUSED_503, afterMs: MINUTE });
+    await sim.runFor(1.5 * MINUTE);
+    await sim.update(callback, { retriesEnabled: false });
+    await sim.runFor(MINUTE);
+    const failedNow = held.filter((id) => sim.requestsFor(id)[0]?.at === start + 35 * MINUTE).length;
+    expect(failedNow).toBeGreaterThan(0);
+    expect(await outages()).toEqual([
+      { endedAt: null, failedCalls: failedNow },
+      { endedAt: start + 30 * MINUTE, failedCalls: 30 },
+    ]);
+    expect(await countMails()).toBe(2);
+  });
+});
