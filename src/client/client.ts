@@ -34,6 +34,15 @@ export interface Client {
   getCall(callbackId: string, callId: string): Promise<ListedCall>;
   /** Those that exist, in any order. */
   findCalls(callbackId: string, callIds: readonly string[]): Promise<readonly ListedCall[]>;
+  /**
+   * By prefix: the ids of calls that begin with it, or the one that is it. `onListing`: the service can't look them up, so its newest calls
+   * are listed.
+   */
+  findCallIds(
+    callbackId: string,
+    prefixes: readonly string[],
+    onListing?: (calls: number, requests: number) => void,
+  ): Promise<ReadonlyMap<string, CallIdMatches>>;
   /** null if not offered (the platform). */
   listAttempts(callbackId: string, callId: string): Promise<readonly ListedAttempt[] | null>;
   /** Up to MAX_IDS_PER_REQUEST, all or none. `replays`: only if `recordReplays` is offered. Throws `not-found`. */
@@ -58,6 +67,13 @@ export interface Client {
   /** As far as known. */
   rowsPerPage(): number;
   close(): Promise<void>;
+}
+
+export interface CallIdMatches {
+  /** Not all if there are many. */
+  readonly callIds: readonly string[];
+  /** There are or may be others. */
+  readonly hasMore: boolean;
 }
 
 export interface SignInCode {

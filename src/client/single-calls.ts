@@ -1,15 +1,19 @@
 /** By path if the service has one, otherwise by listing. */
 import { WhcbError } from "../domain/errors.js";
 import { readAttempts, readCall } from "../wire/json/call-json.js";
+import { listOf, objectOf, textOf } from "../wire/json/json-value.js";
 import { callbackPath } from "./callback-requests.js";
-import type { Client, ListedCall } from "./client.js";
+import type { CallIdMatches, Client, ListedCall } from "./client.js";
+import { UNKNOWN_ROUTE } from "./run-requests.js";
 import type { ServiceApi } from "./service-api.js";
 import { isSuccess, type TransportResponse } from "./transport.js";
 
-type SingleCalls = Pick<Client, "getCall" | "findCalls" | "listAttempts">;
+type SingleCalls = Pick<Client, "getCall" | "findCalls" | "findCallIds" | "listAttempts">;
 
 /** Beyond this, listing takes fewer requests. */
 const MAX_SINGLE_REQUESTS = 50;
+/** To look for short ids: 100 requests to the platform. */
+const MAX_CALLS_LISTED = 2_000;
 
 export function singleCalls(api: ServiceApi, listCalls: Client["listCalls"], timezone: string): SingleCalls {
   /** null: not known yet. */
@@ -64,8 +68,36 @@ export function singleCalls(api: ServiceApi, listCalls: Client["listCalls"], tim
     return found;
   }
 
+  async function findIdsByListing(callbackId: string, prefixes: readonly string[]): Promise<Map<string, CallIdMatches>> {
+    const ids: string[] = [];
+    for await (const { calls } of listCalls(callbackId, { filter: {}, limit: MAX_CALLS_LISTED + 1 })) {
+      ids.push(...calls.map(({ id }) => id));
+    }
+    const hasMore = ids.length > MAX_CALLS_LISTED;
+    const matchesOf = (prefix: string): CallIdMatches => {
+      if (ids.includes(prefix)) return { callIds: [prefix], hasMore: false };
+      return { callIds: ids.filter((id) => id.toUpperCase().startsWith(prefix.toUpperCase())), hasMore };
+    };
+    return new Map(prefixes.map((prefix) => [prefix, matchesOf(prefix)]));
+  }
+
   return {
     findCalls,
+    async findCallIds(callbackId, prefixes, onListing) {
+      const found = new Map<string, CallIdMatches>();
+      for (const prefix of prefixes) {
+        const path = `${callbackPath(callbackId)}/call-ids?prefix=${encodeURIComponent(prefix)}`;
+        const answer = await api.exchange({ method: "GET", path, noun: "call" });
+        if (UNKNOWN_ROUTE.has(answer.status) || answer.status === 400) {
+          onListing?.(MAX_CALLS_LISTED, Math.ceil(MAX_CALLS_LISTED / api.maxLimit()));
+          return findIdsByListing(callbackId, prefixes);
+        }
+        if (!isSuccess(answer)) throw api.errorOf(answer);
+        const { callIds, hasMore } = objectOf(api.documentOf(answer));
+        found.set(prefix, { callIds: listOf(callIds).map(textOf), hasMore: hasMore === true });
+      }
+      return found;
+    },
     async getCall(callbackId, callId) {
       const [call] = await findCalls(callbackId, [callId]);
       if (call === undefined) throw new WhcbError("not-found", `no call ${callId} in ${callbackId}`);

@@ -56,6 +56,16 @@ export function callIdFrom(text: string): string {
   return /^[\da-f]{32}$/i.test(text) ? text.toUpperCase() : text;
 }
 
+const SHORTEST_PREFIX = 6;
+
+/** What `isIdPrefix` accepts. */
+export const ID_PREFIX = `${SHORTEST_PREFIX} to 31 hex digits`;
+
+/** Such a text may also be a whole id that a caller chose. */
+export function isIdPrefix(text: string): boolean {
+  return text.length >= SHORTEST_PREFIX && text.length < 32 && /^[\da-f]+$/i.test(text);
+}
+
 /** docs/dispatcher.md, A call, Rules 2-6. `recovery`: the attempt's, 0 if none. */
 export function recordAttempt(call: CallProgress, attempt: Attempt, rule: RetryRule, recovery = 0): CallProgress {
   const { result } = attempt;

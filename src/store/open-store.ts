@@ -13,7 +13,16 @@ import { acceptCalls } from "./calls/accept-calls.js";
 import { listAttempts } from "./calls/attempts.js";
 import { listFailures, readCounts, readCountsOf } from "./calls/call-counts.js";
 import { readStatesById } from "./calls/call-state.js";
-import { expireRetries, fetchBacklog, fetchDue, fetchHeld, fetchPending, fetchReplays, findCall } from "./calls/fetch-calls.js";
+import {
+  expireRetries,
+  fetchBacklog,
+  fetchDue,
+  fetchHeld,
+  fetchPending,
+  fetchReplays,
+  findCall,
+  findCallIds,
+} from "./calls/fetch-calls.js";
 import { groupCalls } from "./calls/group-calls.js";
 import { listCalls } from "./calls/list-calls.js";
 import { markCalls, markMatching, recordReplays } from "./calls/mark-calls.js";
@@ -138,6 +147,7 @@ function storeOn(db: Db, { cipher, clock, nodes }: StoreParts): Store {
     acceptCalls: (submissions, now) => acceptCalls(db, submissions, now),
     listCalls: (callbackId, query) => listCalls(db, clock, callbackId, query),
     findCall: (callbackId, callId) => findCall(db, callbackId, callId),
+    findCallIds: (callbackId, prefix) => findCallIds(db, callbackId, prefix),
     listAttempts: (callbackId, callIds, latest) => listAttempts(db, callbackId, callIds, latest),
     countCalls: async (callbackId) => readCounts(db, (await requireCallback(db, callbackId)).key),
     countCallsOf: (callbackIds) => readCountsOf(db, callbackIds),

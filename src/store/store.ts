@@ -129,6 +129,12 @@ export interface SubmittedCalls {
   readonly calls: readonly NewCall[];
 }
 
+export interface CallIdMatches {
+  readonly callIds: readonly string[];
+  /** There are or may be others. */
+  readonly hasMore: boolean;
+}
+
 export interface CallStore {
   /**
    * On disk when it returns; all of them, or none. Existing ids stay. Returns the new ids. Throws `not-found` for a callback, `invalid`
@@ -137,6 +143,8 @@ export interface CallStore {
   acceptCalls(submissions: readonly SubmittedCalls[], now: number): Promise<readonly string[]>;
   listCalls(callbackId: string, query: CallQuery): Promise<CallPage>;
   findCall(callbackId: string, callId: string): Promise<Call | null>;
+  /** Those that begin with these hex digits, in order; only that id if it exists. */
+  findCallIds(callbackId: string, prefix: string): Promise<CallIdMatches>;
   /** By call id, in order of number. `latest`: at most so many of each. */
   listAttempts(callbackId: string, callIds: readonly string[], latest?: number): Promise<ReadonlyMap<string, readonly Attempt[]>>;
   /** By status, from counters. */

@@ -252,6 +252,34 @@ export function describeCalls(open: OpenStore): void {
     });
   });
 
+  it("completes the beginning of an id, of any status, unless several calls of the callback begin with it", async () => {
+    const store = await open();
+    const callback = await aCallback(store, { retriesEnabled: true });
+    const other = await aCallback(store, { name: "other" });
+    const [one, two, three] = ["AB0123F", "AB01240", "ABCDEF"].map((prefix) => prefix.padEnd(32, "0")) as [
+      string,
+      string,
+      string,
+    ];
+    await accept(store, callback, [one, two, "ab0123"]);
+    await accept(store, other, [three]);
+    await attempt(store, callback, [one], { startedAt: NOW, result: REFUSED_503 });
+    const find = (prefix: string) => store.findCallIds(callback.id, prefix);
+    expect(await find("AB0123")).toEqual({ callIds: [one], hasMore: false });
+    expect(await find("ab0123f")).toEqual({ callIds: [one], hasMore: false });
+    expect(await find("AB012")).toEqual({ callIds: [one, two], hasMore: false });
+    // Callers may choose ids: one that is the prefix is meant.
+    expect(await find("ab0123")).toEqual({ callIds: ["ab0123"], hasMore: false });
+    expect(await find("ABCDEF")).toEqual({ callIds: [], hasMore: false });
+    expect(await store.findCallIds(other.id, "ABCDEF")).toEqual({ callIds: [three], hasMore: false });
+    const many = Array.from({ length: 1_001 }, (_, index) => `CD01${String(index).padStart(28, "0")}`);
+    await accept(store, other, many);
+    expect(await find("CD01")).toEqual({ callIds: [], hasMore: true });
+    expect(await store.findCallIds(other.id, "CD01")).toEqual({ callIds: many.slice(0, 5), hasMore: true });
+    expect(await store.findCallIds(other.id, (many[7] ?? "").slice(0, 31))).toMatchObject({ hasMore: true });
+    expect(await store.findCallIds(other.id, `CD01${"0".repeat(24)}1000`.slice(0, 31))).toMatchObject({ hasMore: false });
+  });
+
   it("lists every attempt, ordered by number", async () => {
     const store = await open();
     const callback = await aCallback(store, { retriesEnabled: true });

@@ -7,6 +7,7 @@ import type { Invocation } from "./command-spec.js";
 import { isNarrowed, readNarrowing } from "./filter-flags.js";
 import { value } from "./flag.js";
 import { readAll, unreadableFile } from "./flag-values.js";
+import { completeCallIds, shortIdHint } from "./short-ids.js";
 
 export const FILE = value("--file <file>", "read call ids from this file, one per line", String);
 
@@ -52,8 +53,13 @@ export async function toCallScope(
   invocation: Invocation,
 ): Promise<CallScope> {
   const name = operands.callback ?? session.settings.callback.value;
-  const callbacks = name === null ? null : [(await findCallback(session.client, name)).id];
-  if (operands.callIds !== null) return { callbacks, calls: { callIds: operands.callIds } };
+  const callback = name === null ? null : await findCallback(session.client, name);
+  const callbacks = callback === null ? null : [callback.id];
+  if (operands.callIds !== null) {
+    const { client } = session;
+    const searched = async () => (callback === null ? client.listCallbacks() : [callback]);
+    return { callbacks, calls: { callIds: await completeCallIds(operands.callIds, searched, client, invocation.screen) } };
+  }
   const filter = { ...(status === undefined ? {} : { status }), ...readNarrowing(invocation.args) };
   return { callbacks, calls: { filter } };
 }
@@ -61,7 +67,12 @@ export async function toCallScope(
 export function missingCalls(callIds: readonly string[], code: "not-found" | "items-failed"): WhcbError {
   const shown = callIds.slice(0, 5).join(", ");
   const more = callIds.length > 5 ? ` and ${callIds.length - 5} more` : "";
-  return new WhcbError(code, `no such ${callIds.length === 1 ? "call" : "calls"}: ${shown}${more}`);
+  const hint = shortIdHint(callIds);
+  return new WhcbError(
+    code,
+    `no such ${callIds.length === 1 ? "call" : "calls"}: ${shown}${more}`,
+    hint === undefined ? {} : { hint },
+  );
 }
 
 function splitIds(text: string, source: string): readonly string[] {

@@ -1,6 +1,7 @@
 import { access } from "node:fs/promises";
 import type { Client, ListedCallback } from "../../client/client.js";
 import { TransportFailure } from "../../client/transport.js";
+import { isIdPrefix } from "../../domain/call.js";
 import { callbackOperand, commandLine, shellQuote } from "../../domain/command-line.js";
 import { isWhcbError, systemErrorCode, WhcbError } from "../../domain/errors.js";
 import { isLoopbackUrl } from "../../domain/loopback.js";
@@ -54,13 +55,21 @@ export async function resolveInvocation({ deps, args, screen }: Invocation): Pro
   });
 }
 
-/** Throws `not-found`, with the closest name as its hint. */
+/** By id, name or the beginning of an id. Throws `usage` if several begin so, `not-found` with the closest name as its hint. */
 export async function findCallback(client: Client, idOrName: string): Promise<ListedCallback> {
   try {
     return await client.getCallback(idOrName);
   } catch (error) {
     if (!isWhcbError(error, "not-found")) throw error;
     const callbacks = await client.listCallbacks();
+    const started = callbacks.filter(({ id }) => isIdPrefix(idOrName) && id.toUpperCase().startsWith(idOrName.toUpperCase()));
+    const [only, another] = started;
+    if (another !== undefined) {
+      throw new WhcbError("usage", `several callbacks begin with ${idOrName}: ${started.map(({ id }) => id).join(", ")}`, {
+        hint: "type more of the id",
+      });
+    }
+    if (only !== undefined) return client.getCallback(only.id);
     const words = callbacks.map((callback) => shellQuote(callbackOperand(callback)));
     const match = closestMatch(
       idOrName,

@@ -104,7 +104,14 @@ export async function findRunId(runsDirectory: string, wanted: string | null): P
   const matching = ids.filter((id) => id.startsWith(text) || id.endsWith(text));
   const [only] = matching;
   if (only === undefined) throw new WhcbError("not-found", `no run ${wanted}`, { hint: "`whcb runs list` shows them." });
-  if (matching.length > 1) throw new WhcbError("usage", `${wanted} matches ${matching.length} runs; type more of the id`);
+  if (matching.length > 1)
+    throw new WhcbError(
+      "usage",
+      `${wanted} matches ${matching.length} runs: ${matching.slice(0, 5).join(", ")}${matching.length > 5 ? ", …" : ""}`,
+      {
+        hint: "type more of the id",
+      },
+    );
   return only;
 }
 

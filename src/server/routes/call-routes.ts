@@ -1,7 +1,7 @@
 /** docs/contract.md, Calls. */
 import type { FastifyInstance } from "fastify";
 import type { Attempt } from "../../domain/attempt.js";
-import type { Call } from "../../domain/call.js";
+import { type Call, ID_PREFIX, isIdPrefix } from "../../domain/call.js";
 import type { Callback } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import { attemptsToJson, callToJson } from "../../wire/json/call-json.js";
@@ -44,6 +44,14 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
       largestPage,
       write: (call, linker) => write(call, { callback, linker, attempts: attempts && (attempts.get(call.id) ?? []) }),
     });
+  });
+
+  app.get<CallbackPath & { Querystring: Query }>("/callbacks/:id/call-ids", docs("findCallIds"), async (request, reply) => {
+    const prefix = one(request.query, "prefix") ?? "";
+    if (!isIdPrefix(prefix)) throw new WhcbError("invalid", `prefix must be ${ID_PREFIX}`);
+    const callback = await lookup.find(request.params.id);
+    const document = { ...(await store.findCallIds(callback.id, prefix)) };
+    return send(request, reply, { kind: "call", shape: "call-ids", document });
   });
 
   app.put<CallbackPath & { Querystring: Query }>("/callbacks/:id/calls", docs("markCalls"), async (request, reply) => {

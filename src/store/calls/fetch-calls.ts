@@ -1,11 +1,12 @@
 /** The next calls of many callbacks in one statement. Each query reads one partial index in order. */
 import { type RawBuilder, sql } from "kysely";
 import type { Call } from "../../domain/call.js";
-import { lockLiveCallbacks, withoutStale } from "../callbacks/callback-row.js";
+import { lockLiveCallbacks, requireCallback, withoutStale } from "../callbacks/callback-row.js";
 import type { Db } from "../schema.js";
 import { batchOf, type Cell, cell } from "../sql/batches.js";
 import { crossJoin, seqOfWaiting } from "../sql/per-database.js";
 import { transact } from "../sql/transactions.js";
+import type { CallIdMatches } from "../store.js";
 import { readCalls, readCallsOfEach } from "./call-row.js";
 
 export interface CallRead {
@@ -94,6 +95,30 @@ export function fetchHeld(db: Db, reads: readonly CallRead[]): CallLists {
 export async function findCall(db: Db, callbackId: string, callId: string): Promise<Call | null> {
   const key = sql`(SELECT key FROM callbacks WHERE id = ${callbackId} AND deleted_at IS NULL)`;
   return (await readCalls(db, callbackId, sql`FROM calls WHERE callback_key = ${key} AND id = ${callId}`))[0] ?? null;
+}
+
+/** Of all callbacks: reading more costs too much, and such a prefix is too short. */
+const MAX_IDS_READ = 1_000;
+const MAX_IDS_SHOWN = 5;
+
+export async function findCallIds(db: Db, callbackId: string, prefix: string): Promise<CallIdMatches> {
+  const { key } = await requireCallback(db, callbackId);
+  const idsWhere = async (
+    condition: RawBuilder<unknown>,
+  ): Promise<readonly { readonly id: string; readonly callback_key: number }[]> =>
+    (
+      await sql<{ id: string; callback_key: number }>`
+      SELECT id, callback_key FROM calls WHERE ${condition} ORDER BY id LIMIT ${MAX_IDS_READ + 1}`.execute(db)
+    ).rows;
+  const ownIds = (rows: Awaited<ReturnType<typeof idsWhere>>) =>
+    rows.filter(({ callback_key }) => callback_key === key).map(({ id }) => id);
+  const exact = ownIds(await idsWhere(sql`id = ${prefix}`));
+  if (exact.length > 0) return { callIds: exact, hasMore: false };
+  const first = prefix.toUpperCase();
+  // G follows the hex digits.
+  const rows = await idsWhere(sql`id >= ${first} AND id < ${`${first}G`}`);
+  const ids = ownIds(rows);
+  return { callIds: ids.slice(0, MAX_IDS_SHOWN), hasMore: rows.length > MAX_IDS_READ || ids.length > MAX_IDS_SHOWN };
 }
 
 /** Held calls and requested replays are exempt (docs/dispatcher.md, A call, Rule 11). */

@@ -138,6 +138,11 @@ export const RequestedReplayDocument = Type.Object({
   accepted: Type.Integer({ description: "Failed calls of this request; those that wait for an earlier replay count too" }),
 });
 
+export const CallIdMatchesDocument = Type.Object({
+  callIds: Type.Array(Type.String(), { description: "In order; at most 5" }),
+  hasMore: Type.Boolean({ description: "There are or may be others" }),
+});
+
 export const ReplayDocument = Type.Object({
   id: Type.String(),
   state: Type.Union([Type.Literal("running"), Type.Literal("finished"), Type.Literal("cancelled")]),

@@ -17,6 +17,7 @@ import {
   CallbackDocument,
   CallDocument,
   CallGroupsDocument,
+  CallIdMatchesDocument,
   listDocument,
   OutageDocument,
   ReplayDocument,
@@ -173,6 +174,14 @@ export const ROUTE_DOCS = {
   }),
   getCall: route({ summary: "Get a call", tag: "calls", params: CallParams, success: [200, CallDocument] }),
   markCall: route({ summary: "Mark a call", tag: "calls", params: CallParams, body: MarkSchema, success: [204, null] }),
+  findCallIds: route({
+    summary: "Complete a call id from its first 6 or more hex digits, whatever the calls' status",
+    tag: "calls",
+    params: CallbackParams,
+    query: { prefix: Type.String() },
+    success: [200, CallIdMatchesDocument],
+    errors: [422],
+  }),
   listAttempts: route({
     summary: "List a call's attempts",
     tag: "calls",

@@ -13,6 +13,7 @@ export type XmlShape =
   | "attempts"
   | "outages"
   | "accepted"
+  | "call-ids"
   | "replay"
   | "error"
   | "token";
@@ -60,6 +61,8 @@ function root(shape: XmlShape, document: JsonObject): string {
       return single("ns2:call", callFields(document));
     case "accepted":
       return single("ns2:accepted", fields(document));
+    case "call-ids":
+      return single("ns2:callIds", fields(document));
     case "replay":
       return single("ns2:replay", fields(document));
     case "error":

@@ -34,7 +34,7 @@ export const CALLS: GroupSpec = {
       name: "get",
       operands: [
         ["<callback>", "id or name"],
-        ["<call>", "the call's id"],
+        ["<call>", "the call's id, or the first 6 or more digits of it"],
       ],
       summary: "show one call, its attempts and the reason for its state",
       flags: [OUTPUT_TEXT_JSON, jsonFlag(CALL_DETAILS_FIELDS)],

@@ -8,6 +8,7 @@ import { senderAddress } from "../../../domain/message-response.js";
 import { DEFAULT_RETRY_POLICY } from "../../../domain/retry-policy.js";
 import { isUnsent } from "../../../wire/json/call-json.js";
 import type { Invocation } from "../../args/command-spec.js";
+import { completeCallIds, shortIdHint } from "../../args/short-ids.js";
 import { callJson, dateOrNull, statusPaint } from "../../output/call-columns.js";
 import { type Column, renderFields } from "../../output/cells.js";
 import { type CALL_DETAILS_FIELDS, type Json, writeJson } from "../../output/json-fields.js";
@@ -24,17 +25,18 @@ interface CallDetails extends CallFacts {
 }
 
 export function run(invocation: Invocation): Promise<number> {
-  const { args, screen } = invocation;
+  const { screen } = invocation;
   return withSession(invocation, async ({ client }) => {
-    const details = await readDetails(client, args.operand(0), args.operand(1));
+    const details = await readDetails(client, invocation);
     if (screen.format === "json") await writeJson(detailsJson(details, screen.renderOptions.now), screen);
     else await screen.out(renderDetails(details, screen.renderOptions));
     return 0;
   });
 }
 
-async function readDetails(client: Client, callbackName: string, callId: string): Promise<CallDetails> {
-  const callback = await findCallback(client, callbackName);
+async function readDetails(client: Client, { args, screen }: Invocation): Promise<CallDetails> {
+  const callback = await findCallback(client, args.operand(0));
+  const [callId = ""] = await completeCallIds([args.operand(1)], async () => [callback], client, screen);
   try {
     const call = await client.getCall(callback.id, callId);
     const [attempts, outages] = await Promise.all([client.listAttempts(callback.id, callId), client.listOutages(callback.id)]);
@@ -42,7 +44,9 @@ async function readDetails(client: Client, callbackName: string, callId: string)
   } catch (error) {
     if (!isWhcbError(error, "not-found")) throw error;
     throw new WhcbError("not-found", `no call ${callId} in ${callback.name}`, {
-      hint: `\`${commandLine({ command: "calls list", operands: [callbackOperand(callback)], flags: ["--all"] })}\` lists them`,
+      hint:
+        shortIdHint([callId]) ??
+        `\`${commandLine({ command: "calls list", operands: [callbackOperand(callback)], flags: ["--all"] })}\` lists them`,
       cause: error,
     });
   }

@@ -1,7 +1,7 @@
 import type { Client } from "../../../client/client.js";
 import { count } from "../../../domain/count.js";
 import { isWhcbError, WhcbError } from "../../../domain/errors.js";
-import { latestUnfinishedRun, type RunOverview, readRun } from "../../../runs/journal/stored-runs.js";
+import { findRunId, latestUnfinishedRun, type RunOverview, readRun } from "../../../runs/journal/stored-runs.js";
 import { callbacksOf } from "../../../runs/plan/call-scope.js";
 import { planReplay, type ReplayScope } from "../../../runs/plan/plan-replay.js";
 import { previewReplay, toCurl } from "../../../runs/plan/preview-replay.js";
@@ -69,17 +69,22 @@ function followsService({ target }: Session, { args }: Invocation): boolean {
   return target.kind !== "file" && !args.get(DETACH);
 }
 
-function cancelReplay(invocation: Invocation, replayId: string): Promise<number> {
-  const { args, screen } = invocation;
+function cancelReplay(invocation: Invocation, cancelled: string): Promise<number> {
+  const { args, screen, deps } = invocation;
   if (args.operands.length > 1 || args.get(FAILED)) throw new WhcbError("usage", "--cancel takes only a callback");
   return withSession(invocation, async (session) => {
     const name = args.operands[0] ?? session.settings.callback.value;
     if (name === null) throw new WhcbError("usage", "--cancel needs the callback of the replay");
     const callback = await findCallback(session.client, name);
-    const isKnown = await session.client.cancelReplay(callback.id, replayId);
-    const replay = isKnown ? await session.client.findReplay(callback.id, replayId) : null;
+    const { client } = session;
+    const cancel = async (id: string) =>
+      (await client.cancelReplay(callback.id, id)) ? client.findReplay(callback.id, id) : null;
+    let replay = await cancel(cancelled);
+    // Part of the id of a run made from here.
+    const runId = replay === null ? await findRunId(runsDirectory(deps), cancelled).catch(nullIfGone) : null;
+    if (runId !== null) replay = await cancel(runId);
     if (replay === null)
-      throw new WhcbError("not-found", `the service has no replay ${replayId} of ${callback.name || callback.id}`);
+      throw new WhcbError("not-found", `the service has no replay ${cancelled} of ${callback.name || callback.id}`);
     if (screen.format === "json") await screen.out(text`${safeJson(replay, 2)}\n`);
     else
       screen.info(

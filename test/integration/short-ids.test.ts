@@ -1,0 +1,105 @@
+/**
+ * A call, a callback or a run named by a part of its id, on each kind of service.
+ * Covers: src/cli/args/short-ids.ts
+ */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { CALLBACK, COMMAND_SERVICES, type OpenedService } from "../support/cli/command-services.js";
+
+/** The shortest allowed beginning that no other id has; not of 16 digits, which may be a whole id. */
+function shortest(id: string, ids: readonly string[]): string {
+  const lengths = Array.from({ length: id.length - 6 }, (_, index) => index + 6).filter((length) => length !== 16);
+  const unique = lengths.find((length) => ids.filter((other) => other.startsWith(id.slice(0, length))).length === 1);
+  return id.slice(0, unique);
+}
+
+for (const service of COMMAND_SERVICES) {
+  describe(`with ${service.name}`, () => {
+    let opened: OpenedService;
+    let ids: readonly string[];
+    let callbackId: string;
+
+    beforeAll(async () => {
+      opened = await service.open();
+      ids = (await opened.run(["calls", "list", CALLBACK, "--all", "-o", "ids"])).stdout.trimEnd().split("\n");
+      callbackId = JSON.parse((await opened.run(["callbacks", "get", CALLBACK, "--json", "id"])).stdout).id;
+    }, 60_000);
+
+    afterAll(() => opened.close());
+
+    test("a call is found by the beginning of its id, in any case", async () => {
+      const [id = ""] = ids;
+      const { code, stdout, stderr } = await opened.run([
+        "calls",
+        "get",
+        CALLBACK,
+        shortest(id, ids).toLowerCase(),
+        "--json",
+        "id",
+      ]);
+      expect({ code, id: JSON.parse(stdout).id }).toEqual({ code: 0, id });
+      const note = "looking for short ids among the newest 2000 calls of Replies CRM: up to 100 requests\n";
+      expect(stderr).toBe(service.kind === "platform" ? note : "");
+    });
+
+    test("a callback is found by the beginning of its id", async () => {
+      const { code, stdout } = await opened.run(["callbacks", "get", callbackId.slice(0, 9).toLowerCase(), "--json", "name"]);
+      expect({ code, name: JSON.parse(stdout).name }).toEqual({ code: 0, name: CALLBACK });
+    });
+
+    test("a beginning of no call exits 3, and one that is too short says so", async () => {
+      expect(await opened.run(["calls", "get", CALLBACK, "0a0a0a0"])).toMatchObject({
+        code: 3,
+        stdout: "",
+        stderr: expect.stringContaining("error: no call begins with 0a0a0a0\nhint: "),
+      });
+      expect(await opened.run(["mark-success", CALLBACK, "0a0a0", "--yes"])).toMatchObject({
+        code: 3,
+        stdout: "",
+        stderr: expect.stringMatching(/^error: no such call: 0a0a0\nhint: a call can be named by the first 6 to 31 hex digits /),
+      });
+    });
+
+    test("arguments, stdin and --file take short ids, which are marked as whole ones", async () => {
+      const [a = "", b = "", c = ""] = ids.slice(3).map((id) => shortest(id, ids));
+      const file = opened.machine.path("short.txt");
+      mkdirSync(dirname(file), { recursive: true });
+      writeFileSync(file, `${c}\n${ids[6]}\n`);
+      const { code, stdout } = await opened.run(["mark-success", CALLBACK, a, "-", "--file", file, "--yes", "-o", "json"], {
+        stdin: `${b}\n`,
+      });
+      expect({ code, marked: JSON.parse(stdout).counts.marked }).toEqual({ code: 0, marked: 4 });
+      const left = (await opened.run(["calls", "list", CALLBACK, "--failed", "--all", "-o", "ids"])).stdout.trimEnd().split("\n");
+      expect(ids.filter((id) => !left.includes(id)).sort()).toEqual(ids.slice(3, 7).sort());
+    });
+
+    test("an ambiguous one exits 2, names the calls and does nothing, whatever their status", async () => {
+      const several = ids.find((id) => ids.filter((other) => other.startsWith(id.slice(0, 6))).length > 1);
+      // The platform's ids are random.
+      if (several === undefined) return expect(service.kind).toBe("platform");
+      const { code, stderr } = await opened.run(["mark-failed", CALLBACK, several.slice(0, 6), "--yes"]);
+      expect(code).toBe(2);
+      expect(stderr).toMatch(
+        /^error: several calls begin with \w{6}: \w{32}, \w{32}, \w{32}, \w{32}, \w{32}, …\nhint: type more of the id\n$/,
+      );
+    });
+
+    test("whole ids cost no request", async () => {
+      const marked = await opened.run(["mark-success", CALLBACK, ids[0] ?? "", "--yes"]);
+      expect(marked.code).toBe(0);
+      expect(marked.requests.filter((line) => /call-ids|GET .*\/calls/.test(line))).toEqual([]);
+    });
+
+    test("a run is found by a part of its id; several exit 2 and are named", async () => {
+      const runs = (await opened.run(["runs", "ls", "-o", "ids"])).stdout.trimEnd().split("\n");
+      const [latest = ""] = runs;
+      expect((await opened.run(["runs", "show", latest.slice(-4), "--json", "runId"])).stdout).toContain(latest);
+      const { code, stderr } = await opened.run(["runs", "discard", "202"]);
+      expect({ code, stderr }).toEqual({
+        code: 2,
+        stderr: `error: 202 matches ${runs.length} runs: ${runs.join(", ")}\nhint: type more of the id\n`,
+      });
+    });
+  });
+}
