@@ -1,6 +1,6 @@
 /** The platform, `whcb serve`, or a database file in this process. */
 import type { DeliveryResult } from "../domain/attempt.js";
-import type { MarkedBy } from "../domain/call.js";
+import type { CallIdMatches, MarkedBy } from "../domain/call.js";
 import type { CallFilter } from "../domain/call-filter.js";
 import type { CallbackSettings, RunLease } from "../domain/callback.js";
 import type { MessageResponse } from "../domain/message-response.js";
@@ -67,13 +67,6 @@ export interface Client {
   /** As far as known. */
   rowsPerPage(): number;
   close(): Promise<void>;
-}
-
-export interface CallIdMatches {
-  /** Not all if there are many. */
-  readonly callIds: readonly string[];
-  /** There are or may be others. */
-  readonly hasMore: boolean;
 }
 
 export interface SignInCode {

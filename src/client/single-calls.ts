@@ -1,9 +1,10 @@
 /** By path if the service has one, otherwise by listing. */
+import type { CallIdMatches } from "../domain/call.js";
 import { WhcbError } from "../domain/errors.js";
 import { readAttempts, readCall } from "../wire/json/call-json.js";
 import { listOf, objectOf, textOf } from "../wire/json/json-value.js";
 import { callbackPath } from "./callback-requests.js";
-import type { CallIdMatches, Client, ListedCall } from "./client.js";
+import type { Client, ListedCall } from "./client.js";
 import { UNKNOWN_ROUTE } from "./run-requests.js";
 import type { ServiceApi } from "./service-api.js";
 import { isSuccess, type TransportResponse } from "./transport.js";

@@ -66,6 +66,14 @@ export function isIdPrefix(text: string): boolean {
   return text.length >= SHORTEST_PREFIX && text.length < 32 && /^[\da-f]+$/i.test(text);
 }
 
+/** Of calls that begin with a prefix. */
+export interface CallIdMatches {
+  /** Not all if there are many. */
+  readonly callIds: readonly string[];
+  /** There are or may be others. */
+  readonly hasMore: boolean;
+}
+
 /** docs/dispatcher.md, A call, Rules 2-6. `recovery`: the attempt's, 0 if none. */
 export function recordAttempt(call: CallProgress, attempt: Attempt, rule: RetryRule, recovery = 0): CallProgress {
   const { result } = attempt;

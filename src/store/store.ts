@@ -1,6 +1,6 @@
 /** Every method that writes is atomic: one transaction. */
 import type { Attempt } from "../domain/attempt.js";
-import type { Call, CallStatus, MarkedBy } from "../domain/call.js";
+import type { Call, CallIdMatches, CallStatus, MarkedBy } from "../domain/call.js";
 import type { CallFilter } from "../domain/call-filter.js";
 import type { Callback, CallbackSettings, RunLease, ServiceReplay } from "../domain/callback.js";
 import type { Endpoint } from "../domain/endpoint.js";
@@ -127,12 +127,6 @@ export interface NewCall {
 export interface SubmittedCalls {
   readonly callbackId: string;
   readonly calls: readonly NewCall[];
-}
-
-export interface CallIdMatches {
-  readonly callIds: readonly string[];
-  /** There are or may be others. */
-  readonly hasMore: boolean;
 }
 
 export interface CallStore {

@@ -1,6 +1,6 @@
 /** A call may be named by the beginning of its id. Never guesses. */
-import type { CallIdMatches, Client, ListedCallback } from "../../client/client.js";
-import { ID_PREFIX, isIdPrefix } from "../../domain/call.js";
+import type { Client, ListedCallback } from "../../client/client.js";
+import { type CallIdMatches, ID_PREFIX, isIdPrefix } from "../../domain/call.js";
 import { count } from "../../domain/count.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { Screen } from "../output/screen.js";

@@ -1,12 +1,11 @@
 /** The next calls of many callbacks in one statement. Each query reads one partial index in order. */
 import { type RawBuilder, sql } from "kysely";
-import type { Call } from "../../domain/call.js";
+import type { Call, CallIdMatches } from "../../domain/call.js";
 import { lockLiveCallbacks, requireCallback, withoutStale } from "../callbacks/callback-row.js";
 import type { Db } from "../schema.js";
 import { batchOf, type Cell, cell } from "../sql/batches.js";
 import { crossJoin, seqOfWaiting } from "../sql/per-database.js";
 import { transact } from "../sql/transactions.js";
-import type { CallIdMatches } from "../store.js";
 import { readCalls, readCallsOfEach } from "./call-row.js";
 
 export interface CallRead {
