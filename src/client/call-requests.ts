@@ -122,7 +122,7 @@ function listPath(path: string, query: URLSearchParams): string {
   return query.size === 0 ? path : `${path}?${query}`;
 }
 
-function callQuery({ filter, oldestFirst }: ListCallsQuery): URLSearchParams {
+export function callQuery({ filter, oldestFirst }: ListCallsQuery): URLSearchParams {
   const query = minimalCallQuery(filter);
   if (oldestFirst) {
     query.set("sortFields", "attemptedDate");

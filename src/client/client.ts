@@ -2,6 +2,7 @@
 import type { DeliveryResult } from "../domain/attempt.js";
 import type { CallIdMatches, MarkedBy } from "../domain/call.js";
 import type { CallFilter } from "../domain/call-filter.js";
+import type { CallGroup, GroupKey } from "../domain/call-groups.js";
 import type { CallbackSettings, RunLease } from "../domain/callback.js";
 import type { MessageResponse } from "../domain/message-response.js";
 import type { ListedAttempt, ListedCall } from "../wire/json/call-json.js";
@@ -30,6 +31,10 @@ export interface Client {
 
   /** Each call once, filtered again here. */
   listCalls(callbackId: string, query: ListCallsQuery): AsyncIterable<CallPage>;
+  /**
+   * By parts that count different calls: the caller adds groups up. Of a service that can't, from `listCalls`, a group per call.
+   */
+  groupCalls(callbackId: string, query: GroupCallsQuery): AsyncIterable<GroupPart>;
   /** Throws `not-found`. */
   getCall(callbackId: string, callId: string): Promise<ListedCall>;
   /** Those that exist, in any order. */
@@ -101,6 +106,19 @@ export interface ListCallsQuery {
   readonly limit?: number;
   /** By last attempt; default: newest first. */
   readonly oldestFirst?: boolean;
+}
+
+export interface GroupCallsQuery {
+  readonly filter: CallFilter;
+  /** At least one, each once. */
+  readonly by: readonly GroupKey[];
+}
+
+export interface GroupPart {
+  readonly groups: readonly CallGroup[];
+  readonly leftOut: number;
+  /** Calls that match, as the service said; null if unknown. */
+  readonly total: number | null;
 }
 
 export interface CallPage {

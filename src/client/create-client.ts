@@ -7,6 +7,7 @@ import { readOutageList } from "../wire/json/outage-json.js";
 import { callRequests } from "./call-requests.js";
 import { callbackRequests } from "./callback-requests.js";
 import type { Client, ListedOutage, SignInCode } from "./client.js";
+import { groupRequests } from "./group-requests.js";
 import { walkList } from "./list-walker.js";
 import { createRequester } from "./requester.js";
 import { runRequests, UNKNOWN_ROUTE } from "./run-requests.js";
@@ -39,6 +40,7 @@ export function createClient(transport: Transport, options: ClientOptions): Clie
     ...callbackRequests(api),
     ...calls,
     ...runRequests(api),
+    ...groupRequests(api, calls.listCalls),
     ...singleCalls(api, calls.listCalls, timezone),
     listOutages: outageLister(api),
     createSignInCode: () => createSignInCode(api),

@@ -50,7 +50,7 @@ export async function* walkList<Item>(
 }
 
 /** Ignores the host: behind a proxy it may be an internal one. */
-function nextPath(next: string, listPath: string): string {
+export function nextPath(next: string, listPath: string): string {
   const base = `http://service.invalid${listPath}`;
   if (next.length > MAX_LINK_LENGTH) throw new WhcbError("unavailable", "the link to the next page is too long");
   const url = URL.canParse(next, base) ? new URL(next, base) : null;

@@ -1,10 +1,11 @@
 /**
  * The client with every service that it must work with, and a whole replay over each.
- * Covers: src/client/call-requests.ts, src/client/callback-requests.ts, src/client/create-client.ts, src/client/service-api.ts, src/client/single-calls.ts, src/client/run-requests.ts, src/wire/json/replay-json.ts
+ * Covers: src/client/call-requests.ts, src/client/callback-requests.ts, src/client/create-client.ts, src/client/service-api.ts, src/client/single-calls.ts, src/client/run-requests.ts, src/client/group-requests.ts, src/wire/json/replay-json.ts
  */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { ListedCall } from "../../src/client/client.js";
 import type { CallFilter } from "../../src/domain/call-filter.js";
+import { CallGroups } from "../../src/domain/call-groups.js";
 import { planReplay } from "../../src/runs/plan/plan-replay.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../src/runs/run-options.js";
 import { runReplay } from "../../src/runs/run-replay.js";
@@ -65,6 +66,27 @@ for (const service of CLIENT_SERVICES) {
       // 1, 10 to 19
       expect(calls.length).toBe(11);
       expect(leftOut).toBe(service.isOurs ? 0 : CALLS - 11);
+    });
+
+    it("counts calls by what they have in common, also from the list of a service that can't, and by a filter it ignores", async () => {
+      const by = ["statusCode", "reason", "from"] as const;
+      const filter = { status: "FAILED", text: "reply 1" } as const;
+      const groups = new CallGroups(by, 100);
+      let leftOut = 0;
+      for await (const part of opened.client.groupCalls(callbackId, { filter, by })) {
+        leftOut += part.leftOut;
+        for (const group of part.groups) groups.add(group);
+      }
+      const values = (from: string) => ({ statusCode: 503, reason: "Service Unavailable", from });
+      expect(groups.sorted().map(({ count }) => count)).toEqual([2, 2, 2, 2, 1, 1, 1]);
+      // 1, 15
+      const one = groups.sorted().find((group) => group.values.from?.endsWith("001"));
+      expect(one).toMatchObject({ count: 2, values: values(one?.values.from ?? "") });
+      expect(leftOut).toBe(service.isOurs ? 0 : CALLS - 11);
+      const empty = [];
+      for await (const part of opened.client.groupCalls(callbackId, { filter: { messageId: "nope" }, by }))
+        empty.push(...part.groups);
+      expect(empty).toEqual([]);
     });
 
     it("finds calls by id, and throws not-found otherwise", async () => {

@@ -6,7 +6,7 @@ import { COLUMNS } from "../../args/shared-flags.js";
 import { CALL_LISTING } from "../../output/call-columns.js";
 import { openListing } from "../../output/listing.js";
 import { findCallback, type Session, withSession } from "../../settings/session.js";
-import { ALL, LIMIT, OLDEST_FIRST } from "./command.js";
+import { ALL, GROUP_BY, LIMIT, OLDEST_FIRST } from "./command.js";
 
 const TERMINAL_LIMIT = 20;
 
@@ -14,8 +14,8 @@ export function run(invocation: Invocation): Promise<number> {
   return withSession(invocation, (session) => listCalls(invocation, session));
 }
 
-async function listCalls({ args, screen }: Invocation, session: Session): Promise<number> {
-  const filter = readFilter(args);
+async function listCalls(invocation: Invocation, session: Session): Promise<number> {
+  const { args, screen } = invocation;
   // A pipe gets all calls: the next command mustn't miss some silently.
   const isTerminal = screen.renderOptions.width !== null;
   const limit = args.get(ALL)
@@ -23,6 +23,12 @@ async function listCalls({ args, screen }: Invocation, session: Session): Promis
     : (args.get(LIMIT) ?? (isTerminal ? TERMINAL_LIMIT : Number.POSITIVE_INFINITY));
   const name = args.operands[0] ?? session.settings.callback.value;
   const callbacks = name === null ? await session.client.listCallbacks() : [await findCallback(session.client, name)];
+  const by = args.get(GROUP_BY);
+  if (by !== undefined && by.length > 0) {
+    const { listGroups } = await import("./grouped-listing.js");
+    return listGroups(invocation, session, { by: [...new Set(by)], callbacks, limit });
+  }
+  const filter = readFilter(args);
   const listing = openListing(
     CALL_LISTING,
     screen,
@@ -70,11 +76,14 @@ function closingLine(
   isCut: boolean,
 ): string {
   const where = callbacks.length === 1 ? ` of ${callbacks[0]?.name}` : "";
-  const leftOut =
-    total.leftOut > 0 ? ` (${total.leftOut} left out: the service returned them although the filter excludes them)` : "";
+  const leftOut = leftOutText(total.leftOut);
   if (total.listed === 0) return `no calls${where} match${leftOut}`;
   if (total.isOpen) return `${count(total.listed, "call")}${leftOut}, and more callbacks that weren't read; --all shows all`;
   if (isCut && total.isUncounted) return `the first ${count(total.listed, "call")}${where}${leftOut}; --all shows all`;
   if (isCut) return `${total.listed} of ${total.known} calls${where}${leftOut}; --all shows all`;
   return `${count(total.listed, "call")}${where}${leftOut}`;
+}
+
+export function leftOutText(calls: number): string {
+  return calls > 0 ? ` (${calls} left out: the service returned them although the filter excludes them)` : "";
 }

@@ -1,6 +1,8 @@
+import type { GroupKey } from "../../../domain/call-groups.js";
+import { requireOneOf } from "../../args/closest-match.js";
 import type { GroupSpec } from "../../args/command-spec.js";
 import { FILTER_FLAGS } from "../../args/filter-flags.js";
-import { flag, under, value } from "../../args/flag.js";
+import { flag, under, value, values } from "../../args/flag.js";
 import { integer } from "../../args/flag-values.js";
 import { jsonFlag } from "../../args/json-flag.js";
 import { COLUMNS, OUTPUT, OUTPUT_TEXT_JSON } from "../../args/shared-flags.js";
@@ -8,6 +10,21 @@ import { CALL_DETAILS_FIELDS, CALL_FIELDS } from "../../output/json-fields.js";
 
 export const LIMIT = value("--limit <n>", "show at most this many (default: 20 on a terminal, all in a pipe)", integer(1));
 export const ALL = flag("--all", "show all, however many there are");
+const GROUP_NAMES = ["status-code", "reason", "hour", "from", "message", "channel"] as const;
+const GROUP_KEYS: Readonly<Record<(typeof GROUP_NAMES)[number], GroupKey>> = {
+  "status-code": "statusCode",
+  reason: "reason",
+  hour: "hour",
+  from: "from",
+  message: "messageId",
+  channel: "channel",
+};
+
+export const GROUP_BY = values(
+  "--group-by <keys>",
+  `counts instead of calls; comma-separated: ${GROUP_NAMES.join(", ")}`,
+  readGroupKey,
+);
 export const OLDEST_FIRST = flag("--oldest-first", "list the oldest first");
 
 export const CALLS: GroupSpec = {
@@ -19,12 +36,13 @@ export const CALLS: GroupSpec = {
       operands: [["[callback]", "id or name (default: the profile's default callback, else all callbacks, one after the other)"]],
       summary: "list calls, newest first",
       details:
-        "Without --failed, --success or --pending, both SUCCESS and FAILED calls are listed. Every filter is also applied here, so a\nservice that ignores a filter can't widen the list.",
-      flags: [...under("Which calls", FILTER_FLAGS), LIMIT, ALL, OLDEST_FIRST, OUTPUT, COLUMNS, jsonFlag(CALL_FIELDS)],
+        "Without --failed, --success or --pending, both SUCCESS and FAILED calls are listed. Every filter is also applied here, so a\nservice that ignores a filter can't widen the list.\nWith --group-by, calls are counted by the service if it can do that, else here, from the list; --limit and --all are about groups.",
+      flags: [...under("Which calls", FILTER_FLAGS), GROUP_BY, LIMIT, ALL, OLDEST_FIRST, OUTPUT, COLUMNS, jsonFlag(CALL_FIELDS)],
       examples: [
         ["whcb calls list demo --failed", "what failed, newest first"],
         ["whcb calls list demo --failed --since 2h --status-code 5xx,none", "in the last two hours, a 5xx answer or none"],
         ["whcb calls list demo --failed -o ids | whcb mark-success demo -", "ids, for the next command"],
+        ["whcb calls list demo --failed --group-by status-code,reason", "how many failed, and why, most first"],
         ["whcb calls list demo -o csv > calls.csv", "for a spreadsheet"],
         ["whcb calls list demo --failed --json id,statusCode,from", "for a script; --json alone lists the fields"],
       ],
@@ -50,3 +68,7 @@ export const CALLS: GroupSpec = {
     ["whcb calls get demo 0193F0C2A5B87C119D2E4F6A8B0C1D2E", "one call, with every attempt"],
   ],
 };
+
+function readGroupKey(text: string): GroupKey {
+  return GROUP_KEYS[requireOneOf(text, GROUP_NAMES, "usage", `--group-by: no key ${JSON.stringify(text)}`)];
+}

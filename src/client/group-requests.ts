@@ -1,0 +1,58 @@
+/** Calls counted by the service where it can, otherwise from its list. */
+import { type GroupKey, groupOf } from "../domain/call-groups.js";
+import { WhcbError } from "../domain/errors.js";
+import { type ReadGroups, readGroups } from "../wire/json/group-json.js";
+import { callQuery } from "./call-requests.js";
+import { callbackPath } from "./callback-requests.js";
+import type { Client, GroupCallsQuery, GroupPart } from "./client.js";
+import { nextPath } from "./list-walker.js";
+import type { ServiceApi } from "./service-api.js";
+import { isSuccess, type TransportResponse } from "./transport.js";
+
+/** A service that makes up links to more must end somewhere. */
+const MAX_PARTS = 100_000;
+/** A strict service rejects an unknown parameter. */
+const UNKNOWN_PARAMETER: ReadonlySet<number> = new Set([400, 404, 405, 422, 501]);
+
+export function groupRequests(api: ServiceApi, listCalls: Client["listCalls"]): Pick<Client, "groupCalls"> {
+  let mayGroup = true;
+
+  async function* groupCalls(callbackId: string, { filter, by }: GroupCallsQuery): AsyncGenerator<GroupPart> {
+    const query = callQuery({ filter });
+    query.set("groupBy", by.join(","));
+    const path = `${callbackPath(callbackId)}/calls?${query}`;
+    const answer = mayGroup ? await api.exchange({ method: "GET", path, noun: "call" }) : null;
+    const first = answer === null ? null : readAnswer(answer, by);
+    if (first !== null) {
+      yield* followParts(api.basePath + path, first, by);
+      return;
+    }
+    mayGroup = false;
+    for await (const { calls, leftOut, total } of listCalls(callbackId, { filter })) {
+      yield { groups: calls.map((call) => groupOf(call, by)), leftOut, total };
+    }
+  }
+
+  function readAnswer(answer: TransportResponse, by: readonly GroupKey[]): ReadGroups | null {
+    if (UNKNOWN_PARAMETER.has(answer.status)) return null;
+    if (!isSuccess(answer)) throw api.errorOf(answer);
+    return readGroups(api.documentOf(answer), by);
+  }
+
+  async function* followParts(firstPath: string, first: ReadGroups, by: readonly GroupKey[]): AsyncGenerator<GroupPart> {
+    const seen = new Set([firstPath]);
+    for (let part: ReadGroups | null = first; ; ) {
+      yield { groups: part.groups, leftOut: 0, total: part.total };
+      if (part.next === null) return;
+      const path = nextPath(part.next, firstPath);
+      if (seen.has(path) || seen.size >= MAX_PARTS) {
+        throw new WhcbError("unavailable", `the links to the next groups don't end after ${seen.size} answers`);
+      }
+      seen.add(path);
+      part = readGroups(await api.getDocument(path, "call"), by);
+      if (part === null) throw new WhcbError("unavailable", "the link to the next groups leads to something else");
+    }
+  }
+
+  return { groupCalls };
+}

@@ -1,0 +1,70 @@
+/** `calls list --group-by` (covers src/cli/commands/calls/grouped-listing.ts), in this process; test/e2e/group-by.test.ts starts processes. */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { CliMachine } from "../support/cli/cli-service.js";
+
+let machine: CliMachine;
+
+beforeAll(async () => {
+  machine = new CliMachine();
+  await machine.serve();
+  const endpoint = await machine.listen(["--status", "503"]);
+  await machine.rehearse("demo", endpoint.url, 45);
+  await endpoint.stop();
+});
+
+afterAll(() => machine.leave());
+
+const list = (...argv: readonly string[]) => machine.whcb(["calls", "list", ...argv]);
+
+describe("calls list --group-by", () => {
+  test("shows groups on a terminal, and their sum", async () => {
+    const argv = ["calls", "list", "demo", "--failed", "--group-by", "status-code,reason", "--no-color"];
+    const { code, stdout, stderr } = await machine.whcb(argv, { columns: 120 });
+    expect([code, stderr]).toEqual([0, "45 calls of demo in 1 group\n"]);
+    expect(stdout).toMatch(
+      /^CODE {2}REASON +CALLS {2}FIRST ATTEMPT +LAST ATTEMPT +ONE OF THEM\n 503 {2}Service Unavailable +45 .*[0-9A-F]{32}\n$/,
+    );
+  });
+
+  test("writes json, ndjson, csv and tab-separated lines", async () => {
+    const { stdout } = await list("demo", "--group-by", "hour,channel", "-o", "json");
+    const [group, ...rest] = JSON.parse(stdout);
+    expect(rest).toEqual([]);
+    expect(group).toEqual({
+      callbackId: expect.stringMatching(/^[0-9A-F]{16}$/),
+      callback: "demo",
+      hour: expect.stringMatching(/:00:00\.000Z$/),
+      channel: "SMS",
+      count: 45,
+      firstAttemptedDate: expect.stringMatching(/Z$/),
+      lastAttemptedDate: expect.stringMatching(/Z$/),
+      exampleId: expect.stringMatching(/^[0-9A-F]{32}$/),
+    });
+    expect(JSON.parse((await list("demo", "--group-by", "hour,channel", "-o", "ndjson")).stdout)).toEqual(group);
+    const csv = await list("demo", "--group-by", "channel", "--columns", "channel,count", "-o", "csv");
+    expect([csv.stdout, csv.stderr]).toEqual(["channel,count\nSMS,45\n", ""]);
+    expect((await list("demo", "--group-by", "status-code", "--columns", "code,count")).stdout).toBe("503\t45\n");
+  });
+
+  test("says which groups it left out, and that nothing matches", async () => {
+    const { stdout, stderr } = await list("demo", "--group-by", "from", "--limit", "3", "-o", "ndjson");
+    expect(stdout.trim().split("\n").length).toBe(3);
+    expect(stderr).toMatch(/^\d+ of 45 calls of demo, in 3 of \d+ groups; --all shows all\n$/);
+    expect(await list("demo", "--group-by", "from", "--grep", "nowhere", "-o", "json")).toEqual({
+      code: 0,
+      stdout: "[]\n",
+      stderr: "no calls of demo match\n",
+    });
+  });
+
+  test.each([
+    [["--group-by", "from", "-o", "ids"], "--group-by can't be used with -o ids"],
+    [["--group-by", "from", "--oldest-first"], "--group-by can't be used with --oldest-first"],
+    [["--group-by", "sender"], '--group-by: no key "sender"'],
+    [["--group-by", "from", "--columns", "content"], '--columns: no column "content"'],
+  ])("%j is a usage error", async (flags, message) => {
+    const { code, stdout, stderr } = await list("demo", ...flags);
+    expect([code, stdout]).toEqual([2, ""]);
+    expect(stderr).toContain(`error: ${message}`);
+  });
+});
