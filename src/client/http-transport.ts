@@ -1,8 +1,8 @@
 /** node:http, since importing undici doubles the run time of a short command. */
 import type { ClientRequest, Agent as HttpAgent, IncomingMessage } from "node:http";
 import { systemErrorCode, WhcbError } from "../domain/errors.js";
-import { isLocalName, isLoopbackHost } from "../domain/loopback.js";
 import type { Timers } from "../platform/clock.js";
+import { isLocalName, isLoopbackHost } from "../platform/loopback.js";
 import {
   lastHeaderValues,
   MAX_ANSWER_BYTES,

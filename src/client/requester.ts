@@ -1,7 +1,7 @@
 /** Paced and retried, in bounded time. */
 import { WhcbError } from "../domain/errors.js";
-import { isLoopbackUrl } from "../domain/loopback.js";
 import type { Clock } from "../platform/clock.js";
+import { isLoopbackUrl } from "../platform/loopback.js";
 import type { Pacer } from "../platform/pacer.js";
 import type { Random } from "../platform/random.js";
 import { parseRetryAfter } from "../wire/retry-after.js";

@@ -3,7 +3,7 @@ import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
 import ipaddr from "ipaddr.js";
 import { WhcbError } from "../domain/errors.js";
-import { isLocalName, isLoopbackHost } from "../domain/loopback.js";
+import { isLocalName, isLoopbackHost } from "../platform/loopback.js";
 
 /** "any": what the user of this machine wants. */
 export type AddressRule = { readonly kind: "any" } | PublicRule;

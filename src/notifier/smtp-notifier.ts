@@ -1,9 +1,9 @@
 /** One try per call; the outbox retries. */
 import { createTransport } from "nodemailer";
 import { errorMessage, WhcbError } from "../domain/errors.js";
-import { isLoopbackHost } from "../domain/loopback.js";
 import { secretMask } from "../domain/mask.js";
 import type { Timers } from "../platform/clock.js";
+import { isLoopbackHost } from "../platform/loopback.js";
 import { checkAddress, mailMessage, type Notifier } from "./notifier.js";
 
 export interface SmtpNotifierOptions {

@@ -1,4 +1,7 @@
-/** `calls list --group-by` (covers src/cli/commands/calls/grouped-listing.ts), in this process; test/e2e/group-by.test.ts starts processes. */
+/**
+ * `calls list --group-by`, in this process.
+ * Covers: src/cli/commands/calls/grouped-listing.ts
+ */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CliMachine } from "../support/cli/cli-service.js";
 

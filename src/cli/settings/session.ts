@@ -4,7 +4,7 @@ import { TransportFailure } from "../../client/transport.js";
 import { isIdPrefix } from "../../domain/call.js";
 import { callbackOperand, commandLine, shellQuote } from "../../domain/command-line.js";
 import { isWhcbError, systemErrorCode, WhcbError } from "../../domain/errors.js";
-import { isLoopbackUrl } from "../../domain/loopback.js";
+import { isLoopbackUrl } from "../../platform/loopback.js";
 import { closestMatch } from "../args/closest-match.js";
 import type { Invocation } from "../args/command-spec.js";
 import { PROFILE, SERVICE, VERBOSE } from "../args/shared-flags.js";

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { type AddressRule, ANY_ADDRESS, publicAddressRule } from "../../delivery/address-rule.js";
 import type { Deliverer } from "../../delivery/deliverer.js";
-import { isLoopbackHost } from "../../domain/loopback.js";
+import { isLoopbackHost } from "../../platform/loopback.js";
 import type { RunDeps } from "../../runs/run-deps.js";
 import type { Invocation } from "../args/command-spec.js";
 import { ALLOW_NETWORK } from "../args/sending-flags.js";

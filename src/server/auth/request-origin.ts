@@ -1,6 +1,6 @@
 /** Where a request comes from, and for which host: what a browser may be made to send is rejected. */
 import type { FastifyRequest } from "fastify";
-import { isLoopbackHost } from "../../domain/loopback.js";
+import { isLoopbackHost } from "../../platform/loopback.js";
 import { type ErrorAnswer, errorAnswer } from "../requests/error-answers.js";
 
 const HOST = /^((?:[\w-]+(?:\.[\w-]+)*)|\[[\da-f:.]+\])\.?(?::(\d{1,5}))?$/i;

@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import type { Server } from "node:http";
 import type { Registry } from "prom-client";
-import { isLoopbackHost } from "../../domain/loopback.js";
 import type { Timers } from "../../platform/clock.js";
+import { isLoopbackHost } from "../../platform/loopback.js";
 import { Connections } from "../connections.js";
 import { lazyParts } from "../lazy-parts.js";
 import type { ServerDeps, ServiceStats } from "../server-deps.js";

@@ -2,7 +2,7 @@ import { access } from "node:fs/promises";
 import { basename } from "node:path";
 import { commandLine } from "../../../domain/command-line.js";
 import { type ErrorCode, isWhcbError, WhcbError } from "../../../domain/errors.js";
-import { isLoopbackHost } from "../../../domain/loopback.js";
+import { isLoopbackHost } from "../../../platform/loopback.js";
 import { DEFAULT_AUTH_PARAMETER } from "../../../wire/delivery-request.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { PROFILE, SERVICE, VERBOSE } from "../../args/shared-flags.js";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { isLoopbackHost, isLoopbackUrl } from "../../../src/domain/loopback.js";
+import { isLoopbackHost, isLoopbackUrl } from "../../../src/platform/loopback.js";
 
 describe("a loopback host", () => {
   test.each([
