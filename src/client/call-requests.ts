@@ -122,12 +122,13 @@ function listPath(path: string, query: URLSearchParams): string {
   return query.size === 0 ? path : `${path}?${query}`;
 }
 
-export function callQuery({ filter, oldestFirst }: ListCallsQuery): URLSearchParams {
+export function callQuery({ filter, oldestFirst, withAttempts }: ListCallsQuery): URLSearchParams {
   const query = minimalCallQuery(filter);
   if (oldestFirst) {
     query.set("sortFields", "attemptedDate");
     query.set("sortOrder", "asc");
   }
+  if (withAttempts) query.set("expand", "attempts");
   if (filter.since !== undefined) query.set("since", new Date(filter.since).toISOString());
   if (filter.until !== undefined) query.set("until", new Date(filter.until).toISOString());
   if (filter.statusCodes?.length) query.set("statusCode", filter.statusCodes.map(patternText).join(","));

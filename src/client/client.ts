@@ -106,6 +106,8 @@ export interface ListCallsQuery {
   readonly limit?: number;
   /** By last attempt; default: newest first. */
   readonly oldestFirst?: boolean;
+  /** If the service lists them. */
+  readonly withAttempts?: boolean;
 }
 
 export interface GroupCallsQuery {

@@ -44,6 +44,8 @@ describe("calls list --group-by", () => {
       exampleId: expect.stringMatching(/^[0-9A-F]{32}$/),
     });
     expect(JSON.parse((await list("demo", "--group-by", "hour,channel", "-o", "ndjson")).stdout)).toEqual(group);
+    const picked = await list("demo", "--group-by", "channel", "--json", "count,channel");
+    expect(JSON.parse(picked.stdout)).toEqual([{ count: 45, channel: "SMS" }]);
     const csv = await list("demo", "--group-by", "channel", "--columns", "channel,count", "-o", "csv");
     expect([csv.stdout, csv.stderr]).toEqual(["channel,count\nSMS,45\n", ""]);
     expect((await list("demo", "--group-by", "status-code", "--columns", "code,count")).stdout).toBe("503\t45\n");
@@ -63,11 +65,13 @@ describe("calls list --group-by", () => {
   test.each([
     [["--group-by", "from", "-o", "ids"], "--group-by can't be used with -o ids"],
     [["--group-by", "from", "--oldest-first"], "--group-by can't be used with --oldest-first"],
+    [["--group-by", "from", "--json", "content"], '--json: no field "content" of these groups'],
+    [["--json", "count"], "--json: count is a field of groups: add --group-by"],
     [["--group-by", "sender"], '--group-by: no key "sender"'],
     [["--group-by", "from", "--columns", "content"], '--columns: no column "content"'],
   ])("%j is a usage error", async (flags, message) => {
     const { code, stdout, stderr } = await list("demo", ...flags);
     expect([code, stdout]).toEqual([2, ""]);
-    expect(stderr).toContain(`error: ${message}`);
+    expect(stderr).toContain(message.replaceAll('"', flags.includes("--json") ? '\\"' : '"'));
   });
 });

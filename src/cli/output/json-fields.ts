@@ -28,6 +28,31 @@ export const CALL_FIELDS = {
   settledBy: "dispatcher, user or replay; `whcb serve` only",
 } as const;
 
+/** Beside the callback's and those of the call that --group-by names. */
+export const GROUP_FIELDS = {
+  reason: "with --group-by reason: the answer's message, or why none came",
+  hour: "with --group-by hour: of the last attempt",
+  count: "with --group-by: the group's calls",
+  firstAttemptedDate: "with --group-by: the earliest last attempt",
+  lastAttemptedDate: "with --group-by: the latest",
+  exampleId: "with --group-by: the id of one of the calls",
+} as const;
+
+export const FOLLOWED_FIELDS = {
+  callbackId: "the callback's id",
+  callback: "the callback's name",
+  callId: "the call's id",
+  status: "of the call now: SUCCESS or FAILED",
+  number: "of the attempt, from 1; `whcb serve` only",
+  attemptedDate: "when it began, ISO 8601",
+  durationMs: "until the answer, or until there was none; `whcb serve` only",
+  cause: "first, retry, probe or replay; `whcb serve` only",
+  sentFrom: "user and machine of a replay; null: the service sent it",
+  statusCode: "the answer's; null: no answer came",
+  statusMessage: "the answer's, or why none came",
+  error: "the kind of failure if no answer came; `whcb serve` only",
+} as const;
+
 export const CALL_DETAILS_FIELDS = {
   ...CALL_FIELDS,
   why: "sentences that explain the state",

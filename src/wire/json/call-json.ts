@@ -56,6 +56,8 @@ export interface ListedCall {
   readonly nextAttemptAt: number | null;
   readonly retryUntil: number | null;
   readonly settledBy: SettledBy | null;
+  /** Only if they were asked for. */
+  readonly attempts?: readonly ListedAttempt[];
   /** As received, with unknown fields. */
   readonly raw: JsonObject;
 }
@@ -92,6 +94,7 @@ export function readCall(value: unknown, { callbackId, timezone = "UTC", listedA
     nextAttemptAt: readDate(value.nextAttemptDate, timezone),
     retryUntil: readDate(value.retryUntil, timezone),
     settledBy: settledByOf(value.settledBy),
+    ...(value.attempts !== undefined && { attempts: readAttempts(value, timezone) }),
     raw: value,
   };
 }

@@ -1,9 +1,11 @@
 import type { ListedCallback } from "../../../client/client.js";
 import { count } from "../../../domain/count.js";
+import { WhcbError } from "../../../domain/errors.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { readFilter } from "../../args/filter-flags.js";
 import { COLUMNS } from "../../args/shared-flags.js";
 import { CALL_LISTING } from "../../output/call-columns.js";
+import { GROUP_FIELDS } from "../../output/json-fields.js";
 import { openListing } from "../../output/listing.js";
 import { findCallback, type Session, withSession } from "../../settings/session.js";
 import { ALL, GROUP_BY, LIMIT, OLDEST_FIRST } from "./command.js";
@@ -28,6 +30,8 @@ async function listCalls(invocation: Invocation, session: Session): Promise<numb
     const { listGroups } = await import("./grouped-listing.js");
     return listGroups(invocation, session, { by: [...new Set(by)], callbacks, limit });
   }
+  const ofGroups = screen.jsonFields?.find((name) => name in GROUP_FIELDS);
+  if (ofGroups !== undefined) throw new WhcbError("usage", `--json: ${ofGroups} is a field of groups: add --group-by`);
   const filter = readFilter(args);
   const listing = openListing(
     CALL_LISTING,

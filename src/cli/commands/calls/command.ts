@@ -5,8 +5,8 @@ import { FILTER_FLAGS } from "../../args/filter-flags.js";
 import { flag, under, value, values } from "../../args/flag.js";
 import { integer } from "../../args/flag-values.js";
 import { jsonFlag } from "../../args/json-flag.js";
-import { COLUMNS, OUTPUT, OUTPUT_TEXT_JSON } from "../../args/shared-flags.js";
-import { CALL_DETAILS_FIELDS, CALL_FIELDS } from "../../output/json-fields.js";
+import { COLUMNS, OUTPUT, OUTPUT_LINES, OUTPUT_TEXT_JSON } from "../../args/shared-flags.js";
+import { CALL_DETAILS_FIELDS, CALL_FIELDS, FOLLOWED_FIELDS, GROUP_FIELDS } from "../../output/json-fields.js";
 
 export const LIMIT = value("--limit <n>", "show at most this many (default: 20 on a terminal, all in a pipe)", integer(1));
 export const ALL = flag("--all", "show all, however many there are");
@@ -37,7 +37,16 @@ export const CALLS: GroupSpec = {
       summary: "list calls, newest first",
       details:
         "Without --failed, --success or --pending, both SUCCESS and FAILED calls are listed. Every filter is also applied here, so a\nservice that ignores a filter can't widen the list.\nWith --group-by, calls are counted by the service if it can do that, else here, from the list; --limit and --all are about groups.",
-      flags: [...under("Which calls", FILTER_FLAGS), GROUP_BY, LIMIT, ALL, OLDEST_FIRST, OUTPUT, COLUMNS, jsonFlag(CALL_FIELDS)],
+      flags: [
+        ...under("Which calls", FILTER_FLAGS),
+        GROUP_BY,
+        LIMIT,
+        ALL,
+        OLDEST_FIRST,
+        OUTPUT,
+        COLUMNS,
+        jsonFlag({ ...CALL_FIELDS, ...GROUP_FIELDS }),
+      ],
       examples: [
         ["whcb calls list demo --failed", "what failed, newest first"],
         ["whcb calls list demo --failed --since 2h --status-code 5xx,none", "in the last two hours, a 5xx answer or none"],
@@ -62,10 +71,25 @@ export const CALLS: GroupSpec = {
       ],
       load: () => import("./get-call.js"),
     },
+    {
+      name: "follow",
+      operands: [["[callback]", "id or name (default: the profile's default callback, else all callbacks)"]],
+      summary: "show attempts as they happen, until Ctrl-C",
+      details:
+        "A line for each attempt once it has ended, each once, also across restarts of the service. A service that doesn't list attempts is asked\nevery 15 seconds, and of each call only the last attempt is known. json is written as ndjson: one object per line.",
+      flags: [OUTPUT_LINES, jsonFlag(FOLLOWED_FIELDS)],
+      examples: [
+        ["whcb calls follow demo", "like tail -f"],
+        ["whcb calls follow", "all callbacks, new ones too"],
+        ["whcb calls follow demo -o ndjson | jq 'select(.statusCode != 200)'", "only what failed"],
+      ],
+      load: () => import("./follow.js"),
+    },
   ],
   examples: [
     ["whcb calls list demo --failed", "what failed, newest first"],
     ["whcb calls get demo 0193F0C2A5B87C119D2E4F6A8B0C1D2E", "one call, with every attempt"],
+    ["whcb calls follow demo", "attempts as they happen"],
   ],
 };
 

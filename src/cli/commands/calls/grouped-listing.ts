@@ -2,6 +2,7 @@ import type { ListedCallback } from "../../../client/client.js";
 import { type CallGroup, CallGroups, type GroupKey } from "../../../domain/call-groups.js";
 import { count } from "../../../domain/count.js";
 import { WhcbError } from "../../../domain/errors.js";
+import { requireOneOf } from "../../args/closest-match.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { readFilter } from "../../args/filter-flags.js";
 import { COLUMNS } from "../../args/shared-flags.js";
@@ -15,6 +16,8 @@ import { OLDEST_FIRST } from "./command.js";
 
 /** Some tens of megabytes. */
 const MAX_GROUPS = 100_000;
+
+const COUNT_FIELDS = ["count", "firstAttemptedDate", "lastAttemptedDate", "exampleId"] as const;
 
 interface GroupRow {
   readonly group: CallGroup;
@@ -37,6 +40,9 @@ export async function listGroups(invocation: Invocation, { client }: Session, as
     throw new WhcbError("usage", "--group-by can't be used with -o ids", { hint: "Groups have no ids: take another format." });
   }
   if (args.get(OLDEST_FIRST)) throw new WhcbError("usage", "--group-by can't be used with --oldest-first");
+  const fields: readonly string[] = ["callbackId", "callback", ...by, ...COUNT_FIELDS];
+  for (const name of screen.jsonFields ?? [])
+    requireOneOf(name, fields, "usage", `--json: no field ${JSON.stringify(name)} of these groups`);
   const isOfOne = callbacks.length === 1;
   const listing = openListing(listingStyle(by, isOfOne), screen, args.get(COLUMNS));
   const filter = readFilter(args);

@@ -1,0 +1,120 @@
+/** The attempts of a callback that a service has recorded since the reading before, each once. */
+import type { Client, ListedAttempt, ListedCall, ListedCallback } from "../../../client/client.js";
+
+export interface FollowedAttempt {
+  readonly callback: Pick<ListedCallback, "id" | "name">;
+  readonly callId: string;
+  readonly status: ListedCall["status"];
+  readonly attemptedAt: number | null;
+  readonly statusCode: number | null;
+  readonly statusMessage: string | null;
+  /** null: the service doesn't list attempts, and this is all that it says about a call's last one. */
+  readonly details: ListedAttempt | null;
+}
+
+/**
+ * An attempt is recorded when it has ended, but listed by its beginning: one that takes 65 s appears that far down the list. A whole window is
+ * read now and then, and its end at each reading.
+ */
+const WINDOW_MS = 120_000;
+const END_MS = 2_000;
+
+/** What was shown of a call, or was there at the start. */
+interface Known {
+  /** 0 if the service doesn't number attempts. */
+  readonly number: number;
+  readonly attemptedAt: number | null;
+}
+
+export class AttemptReader {
+  readonly callback: ListedCallback;
+  readonly #client: Client;
+  readonly #windowEachMs: number;
+  readonly #known = new Map<string, Known>();
+  /** By the service's clock; null: there was no attempt. */
+  #newestAt: number | null = null;
+  /** Of older attempts nothing is known, and none is shown. */
+  #windowFrom = Number.NEGATIVE_INFINITY;
+  #windowReadAtMs: number | null = null;
+
+  constructor(client: Client, callback: ListedCallback, windowEachMs: number) {
+    this.#client = client;
+    this.callback = callback;
+    this.#windowEachMs = windowEachMs;
+  }
+
+  /** Of the newest calls, what is there already. */
+  async begin(nowMs: number): Promise<void> {
+    for await (const { calls } of this.#client.listCalls(this.callback.id, { filter: {}, limit: 1, withAttempts: true })) {
+      for (const call of calls) this.#newestAt = newestOf(call);
+    }
+    this.#windowFrom = (this.#newestAt ?? Number.NEGATIVE_INFINITY) - WINDOW_MS;
+    if (this.#newestAt !== null) await this.read(nowMs, () => undefined);
+  }
+
+  /** By their beginning. `onAnswer`: after each request. What it throws changes nothing: the next reading shows it all. */
+  async read(nowMs: number, onAnswer: () => void): Promise<readonly FollowedAttempt[]> {
+    const isWindow = this.#windowReadAtMs === null || nowMs - this.#windowReadAtMs >= this.#windowEachMs;
+    const since = this.#newestAt === null ? null : isWindow ? this.#windowFrom : this.#newestAt - END_MS;
+    const fresh: FollowedAttempt[] = [];
+    const known = new Map<string, Known>();
+    let newestAt = this.#newestAt;
+    const query = { filter: since === null ? {} : { since }, withAttempts: true };
+    for await (const { calls, leftOut } of this.#client.listCalls(this.callback.id, query)) {
+      onAnswer();
+      for (const call of calls) {
+        fresh.push(...this.#freshOf(call));
+        known.set(call.id, knownOf(call));
+        newestAt = latest(newestAt, newestOf(call));
+      }
+      // Newest first: a service that ignores `since` has passed it.
+      if (leftOut > 0) break;
+    }
+    onAnswer();
+    for (const [id, each] of known) this.#known.set(id, each);
+    this.#newestAt = newestAt;
+    if (isWindow) this.#endWindow(nowMs);
+    return fresh.sort((one, other) => (one.attemptedAt ?? 0) - (other.attemptedAt ?? 0));
+  }
+
+  #freshOf(call: ListedCall): FollowedAttempt[] {
+    const before = this.#known.get(call.id);
+    const common = { callback: this.callback, callId: call.id, status: call.status };
+    if (call.attempts === undefined) {
+      if (before !== undefined && before.attemptedAt === call.attemptedAt) return [];
+      const { attemptedAt, statusCode, statusMessage } = call;
+      return [{ ...common, attemptedAt, statusCode, statusMessage, details: null }];
+    }
+    const isFresh = ({ number, attemptedAt }: ListedAttempt) =>
+      before === undefined ? attemptedAt >= this.#windowFrom : number > before.number;
+    return call.attempts.filter(isFresh).map((details) => {
+      const { attemptedAt, statusCode, statusMessage } = details;
+      return { ...common, attemptedAt, statusCode, statusMessage, details };
+    });
+  }
+
+  #endWindow(nowMs: number): void {
+    this.#windowReadAtMs = nowMs;
+    if (this.#newestAt === null) return;
+    this.#windowFrom = Math.max(this.#windowFrom, this.#newestAt - WINDOW_MS);
+    for (const [id, { attemptedAt }] of this.#known) {
+      if (attemptedAt !== null && attemptedAt < this.#windowFrom) this.#known.delete(id);
+    }
+  }
+}
+
+function knownOf({ attempts, attemptedAt }: ListedCall): Known {
+  return { number: Math.max(0, ...(attempts ?? []).map(({ number }) => number)), attemptedAt };
+}
+
+/** A client's replay has the client's clock. */
+function newestOf({ attempts = [], attemptedAt }: ListedCall): number | null {
+  if (attempts.length === 0) return attemptedAt;
+  return attempts
+    .filter(({ sentFrom }) => sentFrom === null)
+    .reduce<number | null>((most, each) => latest(most, each.attemptedAt), null);
+}
+
+function latest(one: number | null, other: number | null): number | null {
+  return one === null || other === null ? (one ?? other) : Math.max(one, other);
+}
