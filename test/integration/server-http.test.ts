@@ -577,6 +577,30 @@ describe("failures of the service itself", () => {
     expect([answer.statusCode, answer.headers["retry-after"], answer.json().errorDetail]).toEqual([503, "5", "Try again later"]);
   });
 
+  it("that may pass are logged once a second, with the number of the others", async () => {
+    logged.length = 0;
+    let now = 0;
+    await open({ logger, clock: { ...systemClock, monotonicMs: () => now } });
+    const error = new WhcbError("unavailable", "The database is away");
+    service.store.listCallbacks = async () => {
+      throw error;
+    };
+    for (const at of [0, 1, 999, 1_000, 1_001]) {
+      now = at;
+      await service.app.inject({ url: "/callbacks", headers: { ...JSON_HEADERS, "x-request-id": `r${at}` } });
+    }
+    service.store.listCallbacks = async () => {
+      throw new Error("a bug");
+    };
+    await service.app.inject({ url: "/callbacks", headers: { ...JSON_HEADERS, "x-request-id": "bug" } });
+    const message = "request failed";
+    expect(logged.filter((line) => JSON.stringify(line).includes(message))).toEqual([
+      { requestId: "r0", err: error, message },
+      { requestId: "r1000", err: error, message, unlogged: 2 },
+      { requestId: "bug", err: expect.any(Error), message, unlogged: 1 },
+    ]);
+  });
+
   it("never log a query: it may contain a key", async () => {
     logged.length = 0;
     await open({ logger });

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { isWhcbError } from "../../domain/errors.js";
 import type { Timers } from "../../platform/clock.js";
 import { toXml } from "../../wire/xml/xml-write.js";
 import { LINGER_MS } from "../connections.js";
@@ -7,11 +8,13 @@ import type { ServerDeps } from "../server-deps.js";
 import { answerTo, type ErrorAnswer, errorAnswer, methodNotAllowed } from "./error-answers.js";
 
 /** Call before adding routes: collects methods for Allow. */
-export function addErrorHandlers(app: FastifyInstance, { logger, timers }: Pick<ServerDeps, "logger" | "timers">): void {
+export function addErrorHandlers(app: FastifyInstance, deps: Pick<ServerDeps, "logger" | "timers" | "clock">): void {
+  const { timers } = deps;
+  const logFailure = failureLog(deps);
   const allowedMethods = trackAllowedMethods(app);
   app.setErrorHandler((error, request, reply) => {
     const answer = answerTo(error);
-    if (answer.status >= 500) logger.error({ requestId: request.id, err: error }, "request failed");
+    if (answer.status >= 500) logFailure(request.id, error);
     // Fastify closes the connection after it.
     if (answer.status === 413) lingerAfterAnswer(request, timers);
     sendError(request, reply, answer);
@@ -26,6 +29,25 @@ export function addErrorHandlers(app: FastifyInstance, { logger, timers }: Pick<
     if (request.is404) answerNotFound(request, reply);
     else done(null, payload);
   });
+}
+
+const QUIET_MS = 1_000;
+
+/** While the database is away all requests fail: of those it writes one a second, with the number of the others. */
+function failureLog({ logger, clock }: Pick<ServerDeps, "logger" | "clock">): (requestId: string, error: unknown) => void {
+  let quietUntil = Number.NEGATIVE_INFINITY;
+  let unlogged = 0;
+  return (requestId, error) => {
+    const now = clock.monotonicMs();
+    const mayPass = isWhcbError(error, "unavailable");
+    if (mayPass && now < quietUntil) {
+      unlogged += 1;
+      return;
+    }
+    logger.error({ requestId, err: error, ...(unlogged > 0 && { unlogged }) }, "request failed");
+    unlogged = 0;
+    if (mayPass) quietUntil = now + QUIET_MS;
+  };
 }
 
 export const NO_SUCH_PATH = errorAnswer(404, "Not found", "The service has no such path");

