@@ -3,7 +3,11 @@
  * Covers: src/store/nodes/signals.ts
  */
 import { beforeAll, beforeEach, expect, it } from "vitest";
+import { type Clock, systemClock } from "../../src/platform/clock.js";
 import type { NodeStore } from "../../src/store/nodes/node-store.js";
+import { openSignals } from "../../src/store/nodes/signals.js";
+import { openPool } from "../../src/store/postgres/open-postgres.js";
+import { openDatabaseProxy } from "../support/postgres/database-proxy.js";
 import { createDatabase, type TestDatabase } from "../support/postgres/databases.js";
 import { eventually } from "../support/process/whcb-process.js";
 
@@ -59,6 +63,37 @@ it("announces what comes at once only once or twice", async () => {
   nodes[1].announce();
   await heardOf(0, 1);
   expect(heard[1]).toBeLessThanOrEqual(2);
+});
+
+/** Each wait takes a hundredth of its time. */
+const FAST: Clock = {
+  ...systemClock,
+  sleepUntil: (at, signal) => systemClock.sleepUntil(systemClock.now() + (at - systemClock.now()) / 100, signal),
+};
+
+it("listens again after its connection has died without an end", async () => {
+  const network = await openDatabaseProxy(database.url);
+  const pool = openPool(network.url);
+  const node = openSignals({ pool, url: network.url, nodeId: "C", clock: FAST });
+  let count = 0;
+  node.listen(() => {
+    count += 1;
+  });
+  const hears = () =>
+    eventually(
+      async () => {
+        for (const other of nodes) other.announce();
+        return count;
+      },
+      (heardSoFar) => heardSoFar > 0,
+    );
+  await hears();
+  network.stall("whcb listener");
+  count = 0;
+  await hears();
+  await node.close();
+  await pool.end();
+  network.close();
 });
 
 it("listens again after its connection was lost, and says so", async () => {

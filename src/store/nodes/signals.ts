@@ -30,11 +30,14 @@ export function openSignals({ pool, url, nodeId, clock }: SignalsDeps): Signals 
   let isAnnouncing = false;
   let listening: Promise<void> = Promise.resolve();
 
+  // pg throws at once if a file that the URL names can't be read.
+  const notify = async () => pool.query("SELECT pg_notify($1, $2)", [CHANNEL, nodeId]);
+
   const announceAll = async () => {
     isAnnouncing = true;
     while (isAnnounced && !closing.signal.aborted) {
       isAnnounced = false;
-      await pool.query("SELECT pg_notify($1, $2)", [CHANNEL, nodeId]).catch(() => undefined);
+      await notify().catch(() => undefined);
       await sleep(COALESCE_MS);
     }
     isAnnouncing = false;

@@ -19,7 +19,20 @@ const UNREACHABLE = passing("The database can't be reached", "Check that it runs
 const UNKNOWN_HOST = passing("The database's host name can't be resolved", "Check the host of its URL, and DNS.");
 const REFUSED_USER = wrong("The database refuses this user", "Check the user and the password, and pg_hba.conf of the server.");
 
-/** SQLSTATEs and system errors; any other is a bug. */
+const UNTRUSTED = wrong(
+  "The certificate of the database's server isn't trusted",
+  "Name the file with its authority's certificate in the database's URL: sslrootcert=FILE",
+);
+const CERTIFICATE_FILE = wrong(
+  "A certificate file that the database's URL names can't be read",
+  "Check sslrootcert, sslcert and sslkey in the URL.",
+);
+const NOT_ENCRYPTED = wrong(
+  "The database refuses this connection, which isn't encrypted",
+  "Add sslmode=verify-full to its URL, or check pg_hba.conf of the server.",
+);
+
+/** SQLSTATEs, system errors and those of TLS; any other is a bug. */
 const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
   "28P01": REFUSED_USER,
   "28000": REFUSED_USER,
@@ -45,6 +58,17 @@ const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
   ETIMEDOUT: UNREACHABLE,
   ENOTFOUND: UNKNOWN_HOST,
   EAI_AGAIN: UNKNOWN_HOST,
+  ERR_TLS_CERT_ALTNAME_INVALID: wrong(
+    "The certificate of the database's server is for another host",
+    "Write the host in the database's URL as the certificate names it.",
+  ),
+  SELF_SIGNED_CERT_IN_CHAIN: UNTRUSTED,
+  DEPTH_ZERO_SELF_SIGNED_CERT: UNTRUSTED,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNTRUSTED,
+  UNABLE_TO_GET_ISSUER_CERT: UNTRUSTED,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNTRUSTED,
+  CERT_HAS_EXPIRED: wrong("The certificate of the database's server has expired", "Renew it."),
+  ERR_OSSL_PEM_NO_START_LINE: CERTIFICATE_FILE,
   ECONNRESET: LOST,
   EPIPE: LOST,
 };
@@ -70,13 +94,24 @@ const MESSAGES: readonly (readonly [RegExp, Explanation])[] = [
 /** Errors without an explanation pass unchanged. */
 export function translatePostgresError(error: unknown): unknown {
   const found = explain(error);
-  return found === null ? error : new WhcbError(found.code, found.message, { hint: found.hint, cause: error });
+  if (found === null) return error;
+  const { code, message, hint } = found;
+  // Its message has the file's path.
+  return new WhcbError(code, message, found === CERTIFICATE_FILE ? { hint } : { hint, cause: error });
 }
 
 function explain(error: unknown): Explanation | null {
   const code = systemErrorCode(error);
   if (/^08/.test(code)) return LOST;
+  if (isFileError(error)) return CERTIFICATE_FILE;
+  if (code === "28000" && /no encryption/.test(errorMessage(error))) return NOT_ENCRYPTED;
   return EXPLANATIONS[code] ?? MESSAGES.find(([pattern]) => pattern.test(errorMessage(error)))?.[1] ?? null;
+}
+
+function isFileError(error: unknown): boolean {
+  return (
+    error instanceof Error && "syscall" in error && (error.syscall === "open" || error.syscall === "read") && "path" in error
+  );
 }
 
 /** Serialization failure, deadlock, or another transaction took a unique value first: run again, it finds that one. */

@@ -5,8 +5,8 @@ import { connect, createServer, type Socket } from "node:net";
 export interface DatabaseProxy {
   /** The database's URL, through the proxy. */
   readonly url: string;
-  /** Connections stay open, and nothing gets through. */
-  stall(): void;
+  /** Connections stay open, and nothing gets through. `name`: only those that an application of this name has now. */
+  stall(name?: string): void;
   /** What was sent meanwhile arrives. */
   resume(): void;
   /** Connections end, and so does each new one at once. */
@@ -25,6 +25,8 @@ export async function openDatabaseProxy(databaseUrl: string): Promise<DatabasePr
   const url = new URL(databaseUrl);
   const target = { host: url.hostname, port: Number(url.port) };
   const sockets = new Set<Socket>();
+  /** The first bytes of each connection. */
+  const startups = new Map<readonly Socket[], Buffer>();
   let isStalled = false;
   let isCut = false;
   let isLost = (_: Buffer) => false;
@@ -33,6 +35,9 @@ export async function openDatabaseProxy(databaseUrl: string): Promise<DatabasePr
   const server = createServer((inner) => {
     if (isCut) return void inner.on("error", () => undefined).destroy();
     const outer = connect(target);
+    const ends = [inner, outer];
+    inner.once("data", (startup) => void startups.set(ends, startup));
+    inner.once("close", () => void startups.delete(ends));
     let isAnswerLost = false;
     inner.on("data", (bytes) => {
       isAnswerLost ||= isLost(bytes);
@@ -66,9 +71,10 @@ export async function openDatabaseProxy(databaseUrl: string): Promise<DatabasePr
   };
   return {
     url: url.href,
-    stall() {
-      isStalled = true;
-      for (const socket of sockets) socket.pause();
+    stall(name) {
+      isStalled = name === undefined;
+      for (const [ends, startup] of startups)
+        if (name === undefined || startup.includes(`\0${name}\0`)) for (const socket of ends) socket.pause();
     },
     resume() {
       isStalled = false;

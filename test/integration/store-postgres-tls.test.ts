@@ -1,0 +1,102 @@
+/**
+ * A server that accepts only TLS, with a certificate for localhost by an authority of its own.
+ * Covers: src/store/postgres/postgres-error.ts
+ */
+import { chownSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { inspect } from "node:util";
+import pg from "pg";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { systemClock } from "../../src/platform/clock.js";
+import { openStore } from "../../src/store/open-store.js";
+import { selfSignedCertificate } from "../support/delivery/certificate.js";
+import { type PostgresServer, startServer } from "../support/postgres/server.js";
+
+let server: PostgresServer;
+/** Of the clients' files. */
+let folder: string;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "whcb-tls-"));
+  server = await startServer();
+  const { key, cert } = selfSignedCertificate("DNS:localhost");
+  writeFileSync(join(folder, "ca.pem"), cert);
+  writeFileSync(join(folder, "other.pem"), selfSignedCertificate("DNS:localhost").cert);
+  for (const [name, text] of [
+    ["server.crt", cert],
+    ["server.key", key],
+    ["pg_hba.conf", "hostssl all all 127.0.0.1/32 scram-sha-256\n"],
+  ] as const) {
+    const file = join(server.folder, name);
+    writeFileSync(file, text, { mode: 0o600 });
+    const { uid, gid } = statSync(server.folder);
+    chownSync(file, uid, gid);
+  }
+  const client = new pg.Client(server.url);
+  await client.connect();
+  await client.query("ALTER SYSTEM SET ssl = on");
+  await client.query("SELECT pg_reload_conf()");
+  await client.end();
+});
+afterAll(async () => {
+  await server.stop();
+  rmSync(folder, { recursive: true });
+});
+
+function urlWith(parameters: Readonly<Record<string, string>>, hostname = "localhost"): string {
+  const url = new URL(server.url);
+  url.hostname = hostname;
+  for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
+  return url.href;
+}
+
+const open = async (url: string) => {
+  const store = await openStore({ url, clock: systemClock, secretKey: new Uint8Array(32) });
+  await store.checkWritable();
+  await store.close();
+};
+const pem = (name: string) => join(folder, `${name}.pem`);
+
+describe("a database that accepts only TLS", () => {
+  it.each([
+    ["verify-full, with its authority", () => urlWith({ sslmode: "verify-full", sslrootcert: pem("ca") })],
+    ["require, with its authority", () => urlWith({ sslmode: "require", sslrootcert: pem("ca") })],
+    ["no-verify", () => urlWith({ sslmode: "no-verify" }, "127.0.0.1")],
+  ])("opens with sslmode=%s", (_, url) => open(url()));
+
+  it.each([
+    [
+      "another host than the certificate's",
+      () => urlWith({ sslmode: "verify-full", sslrootcert: pem("ca") }, "127.0.0.1"),
+      "The certificate of the database's server is for another host",
+    ],
+    [
+      "an authority that isn't known",
+      () => urlWith({ sslmode: "verify-full" }),
+      "The certificate of the database's server isn't trusted",
+    ],
+    [
+      "another authority",
+      () => urlWith({ sslmode: "verify-full", sslrootcert: pem("other") }),
+      "The certificate of the database's server isn't trusted",
+    ],
+    [
+      "require, which verifies too",
+      () => urlWith({ sslmode: "require" }),
+      "The certificate of the database's server isn't trusted",
+    ],
+    ["no TLS", () => urlWith({}), "The database refuses this connection, which isn't encrypted"],
+    [
+      "a certificate file that doesn't exist",
+      () => urlWith({ sslmode: "verify-full", sslrootcert: pem("missing") }),
+      "A certificate file that the database's URL names can't be read",
+    ],
+  ])("says so with %s", async (_, url, message) => {
+    const error = await open(url()).catch((failure: unknown) => failure);
+    expect(error).toMatchObject({ code: "config", message, hint: expect.any(String) });
+    const shown = inspect(error, { depth: 9, showHidden: true });
+    const { password } = new URL(server.url);
+    for (const secret of [password, decodeURIComponent(password), folder]) expect(shown).not.toContain(secret);
+  });
+});
