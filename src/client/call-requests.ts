@@ -132,6 +132,7 @@ export function callQuery({ filter, oldestFirst, withAttempts }: ListCallsQuery)
   if (filter.since !== undefined) query.set("since", new Date(filter.since).toISOString());
   if (filter.until !== undefined) query.set("until", new Date(filter.until).toISOString());
   if (filter.statusCodes?.length) query.set("statusCode", filter.statusCodes.map(patternText).join(","));
+  if (filter.reason !== undefined) query.set("reason", filter.reason);
   if (filter.channel !== undefined) query.set("channel", filter.channel);
   if (filter.messageId !== undefined) query.set("messageId", filter.messageId);
   if (filter.from !== undefined) query.set("from", filter.from);

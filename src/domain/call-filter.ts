@@ -16,8 +16,8 @@ export interface CallFilter {
   readonly markedAt?: number;
   /** Any of these. */
   readonly statusCodes?: readonly StatusCodePattern[];
-  /** Why the last attempt got no answer. */
-  readonly reason?: FailureReason;
+  /** As by `reasonText`. */
+  readonly reason?: string;
   readonly channel?: Channel;
   readonly messageId?: string;
   /** The sender's mobile, e-mail, voice number, MRI or name; exact. */
@@ -38,6 +38,9 @@ export interface FilteredCall {
   readonly status: CallStatus;
   readonly attemptedAt: number | null;
   readonly statusCode: number | null;
+  readonly statusMessage?: string | null;
+  /** null: unknown. */
+  readonly attemptCount?: number | null;
   /** A client knows none of these three. */
   readonly error?: UnreachableReason | null;
   readonly settledBy?: SettledBy | null;
@@ -53,7 +56,7 @@ export function matchesFilter(call: FilteredCall, filter: CallFilter): boolean {
     (filter.until === undefined || (call.attemptedAt !== null && call.attemptedAt < filter.until)) &&
     (filter.changedBefore === undefined || (call.changedAt ?? Infinity) <= filter.changedBefore) &&
     (filter.markedAt === undefined || (call.changedAt === filter.markedAt && call.settledBy === "user")) &&
-    (filter.reason === undefined || reasonOf(call) === filter.reason) &&
+    (filter.reason === undefined || reasonText(call) === filter.reason) &&
     (filter.statusCodes === undefined || filter.statusCodes.some((pattern) => matchesStatusCode(call.statusCode, pattern))) &&
     (filter.channel === undefined || responseMessage.channel === filter.channel) &&
     (filter.messageId === undefined || messageId.toUpperCase() === filter.messageId.toUpperCase()) &&
@@ -76,8 +79,23 @@ export function matchesStatusCode(statusCode: number | null, pattern: StatusCode
   return "code" in pattern ? statusCode === pattern.code : Math.floor(statusCode / 100) === pattern.class;
 }
 
-function reasonOf({ statusCode, error = null }: FilteredCall): FailureReason | null {
-  return statusCode === null && error === null ? "not-sent" : error;
+/** In characters: a longer one is cut. */
+export const MAX_REASON_TEXT = 256;
+
+/** The message of the answer; without one, the kind of failure, which has no detail of the one call. */
+export function reasonText(call: FilteredCall): string {
+  return cutText(call.statusCode === null ? unansweredText(call) : (call.statusMessage ?? ""));
+}
+
+function unansweredText({ statusMessage, error, attemptCount }: FilteredCall): string {
+  if (error != null) return error;
+  if (attemptCount === 0) return "not-sent";
+  const kind = UNREACHABLE_REASONS.find((reason) => statusMessage?.startsWith(`${reason}: `));
+  return kind ?? statusMessage ?? "";
+}
+
+export function cutText(text: string): string {
+  return [...text.slice(0, 2 * MAX_REASON_TEXT)].slice(0, MAX_REASON_TEXT).join("");
 }
 
 function isFrom(from: MessageResponse["from"], wanted: string): boolean {

@@ -1,6 +1,5 @@
 /** Calls counted by what they have in common. */
-import { UNREACHABLE_REASONS } from "./attempt.js";
-import type { FilteredCall } from "./call-filter.js";
+import { cutText, type FilteredCall, reasonText } from "./call-filter.js";
 import { senderAddress } from "./message-response.js";
 
 export const GROUP_KEYS = ["statusCode", "reason", "hour", "from", "messageId", "channel"] as const;
@@ -30,14 +29,8 @@ export interface CallGroup {
 }
 
 export const HOUR_MS = 3_600_000;
-/** In characters: a longer reason or sender is cut. */
-export const MAX_GROUP_TEXT = 256;
-
 export interface GroupedCall extends FilteredCall {
   readonly id: string;
-  readonly statusMessage: string | null;
-  /** null: unknown. */
-  readonly attemptCount: number | null;
 }
 
 export function groupOf(call: GroupedCall, by: readonly GroupKey[]): CallGroup {
@@ -48,25 +41,12 @@ export function groupOf(call: GroupedCall, by: readonly GroupKey[]): CallGroup {
 
 const VALUES: { readonly [Key in GroupKey]: (call: GroupedCall) => GroupValues[Key] } = {
   statusCode: ({ statusCode }) => statusCode,
-  reason: (call) => cut(reasonText(call)),
+  reason: (call) => reasonText(call) || null,
   hour: ({ attemptedAt }) => (attemptedAt === null ? null : Math.floor(attemptedAt / HOUR_MS) * HOUR_MS),
-  from: ({ response }) => cut(senderAddress(response.from)),
+  from: ({ response }) => cutText(senderAddress(response.from)) || null,
   messageId: ({ response }) => response.messageId || null,
   channel: ({ response }) => response.responseMessage.channel,
 };
-
-/** The message of the answer; without one, the kind of failure, which has no detail of the one call. */
-function reasonText({ statusCode, statusMessage, error, attemptCount }: GroupedCall): string {
-  if (statusCode !== null) return statusMessage ?? "";
-  if (error != null) return error;
-  if (attemptCount === 0) return "not-sent";
-  const kind = UNREACHABLE_REASONS.find((reason) => statusMessage?.startsWith(`${reason}: `));
-  return kind ?? statusMessage ?? "";
-}
-
-function cut(text: string): string | null {
-  return [...text.slice(0, 2 * MAX_GROUP_TEXT)].slice(0, MAX_GROUP_TEXT).join("") || null;
-}
 
 export function isGroupKey(text: string): text is GroupKey {
   return GROUP_KEYS.some((key) => key === text);

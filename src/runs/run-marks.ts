@@ -1,9 +1,11 @@
 import type { ListedCallback } from "../client/client.js";
 import type { CallFilter } from "../domain/call-filter.js";
-import { beginRun } from "./begin-run.js";
+import { WhcbError } from "../domain/errors.js";
+import { beginRun, checkService } from "./begin-run.js";
 import { type RunSummary, workAndEnd } from "./end-run.js";
 import { newRunId } from "./journal/run-id.js";
 import type { RunListener } from "./journal/run-step.js";
+import { readRun } from "./journal/stored-runs.js";
 import { type CallScope, callbacksOf, listScope } from "./plan/call-scope.js";
 import { giveUpCallback } from "./relist-calls.js";
 import type { RunControl, RunDeps } from "./run-deps.js";
@@ -72,6 +74,19 @@ export async function runMarks(
       if (held.session.stopped(callback.id) === "gone") await giveUpCallback(callback.id, held.session);
     }
   });
+}
+
+/** The calls that a run of mark-success has marked. Throws `usage` for another kind, `config` for another service, and as `readRun`. */
+export async function markedScope(wanted: string, deps: RunDeps): Promise<CallScope> {
+  const run = await readRun(deps.runsDirectory, wanted, deps.clock);
+  if (run.kind !== "mark-success") {
+    throw new WhcbError("usage", `run ${run.runId} is a ${run.kind}: only what mark-success marked can be undone`);
+  }
+  await checkService(run, deps);
+  return {
+    callbacks: run.callbacks.map(({ id }) => id),
+    calls: { callIds: run.calls.filter(({ isMarked }) => isMarked).map(({ id }) => id) },
+  };
 }
 
 type Found = Pick<MarkPlan, "groups" | "leftOut" | "missing">;

@@ -434,3 +434,67 @@ describe("a database file", () => {
     expect(await machine.works(["calls", "list", "demo", "--failed", "-o", "json"], { env })).toBe("[]\n");
   });
 });
+
+describe("replay --limit", () => {
+  test("sends the oldest only, and asks with their number", async () => {
+    await machine.serve();
+    const broken = await machine.listen(["--status", "503"]);
+    await machine.rehearse("demo", broken.url, 10);
+    const oldest = (await machine.ids("demo", "--failed")).toSorted();
+    await machine.works(["trigger", "demo", "-n", "2"]);
+    await machine.settled("demo");
+    await broken.stop();
+    const endpoint = await machine.listen(["--port", new URL(broken.url).port]);
+    expect(await machine.works(["replay", "demo", "--failed", "--limit", "10", "--dry-run"])).toMatch(
+      /^10 failed calls.*\(503: 10\)\n$/,
+    );
+    await machine.works(["replay", "demo", "--failed", "--limit", "10", "--yes"]);
+    expect([endpoint.io.out().match(/ POST /g)?.length, (await machine.ids("demo", "--success")).toSorted()]).toEqual([
+      10,
+      oldest,
+    ]);
+  });
+});
+
+describe("--reason", () => {
+  test("takes the calls that failed in one way of a status code, and nothing else", async () => {
+    await machine.serve();
+    const endpoint = await countingEndpoint((_, number) => ({
+      status: 503,
+      message: number % 3 === 0 ? "Out of Order" : "Try Later",
+    }));
+    closing.push(endpoint.close);
+    await machine.rehearse("demo", endpoint.url, 9);
+    expect(await machine.ids("demo", "--failed", "--status-code", "503", "--reason", "Try Later")).toHaveLength(6);
+    await machine.works(["mark-success", "demo", "--failed", "--reason", "Out of Order", "--yes"]);
+    expect([await machine.ids("demo", "--failed"), await machine.ids("demo", "--failed", "--reason", "")]).toMatchObject([
+      { length: 6 },
+      { length: 0 },
+    ]);
+  });
+});
+
+describe("mark-failed --undo", () => {
+  const runIdIn = (json: string): string => JSON.parse(json).runId;
+
+  test("marks exactly what a run of mark-success has marked", async () => {
+    await anOutage(9);
+    const ids = await machine.ids("demo", "--failed");
+    await machine.works(["mark-success", "demo", ...ids.slice(0, 2), "--yes"]);
+    const marked = await machine.whcb(["mark-success", "demo", ...ids.slice(2, 5), "F".repeat(32), "--yes", "-o", "json"]);
+    await machine.works(["mark-success", "demo", ...ids.slice(5, 6), "--yes"]);
+    await machine.works(["mark-failed", "--undo", runIdIn(marked.stdout), "--yes"]);
+    expect((await machine.ids("demo", "--success")).toSorted()).toEqual([...ids.slice(0, 2), ...ids.slice(5, 6)].toSorted());
+  });
+
+  test("takes neither another kind of run nor calls of its own", async () => {
+    await anOutage(1);
+    const replayed = runIdIn(await machine.works(["replay", "demo", "--failed", "--yes", "-o", "json"]));
+    expect(await machine.whcb(["mark-failed", "--undo", replayed, "--yes"])).toMatchObject({
+      code: 2,
+      stderr: `error: run ${replayed} is a replay: only what mark-success marked can be undone\n`,
+    });
+    expect(await machine.whcb(["mark-failed", "demo", "--success", "--undo", replayed, "--yes"])).toMatchObject({ code: 2 });
+    expect(await machine.whcb(["mark-failed", "--undo", "NONE", "--yes"])).toMatchObject({ code: 3 });
+  });
+});

@@ -9,13 +9,18 @@ export const PENDING = flag("--pending", "calls that wait for their first attemp
 export const SINCE = value("--since <when>", 'last attempt at or after: an ISO date, or "2h", "7d" ago', parseInstant);
 export const UNTIL = value("--until <when>", "last attempt before", parseInstant);
 export const STATUS_CODE = values("--status-code <codes>", '"500", "5xx", "none" (no answer), comma-separated', readStatusCode);
+export const REASON = value(
+  "--reason <text>",
+  'the answer\'s message, or "refused", "response-timeout", … where there was none: as --group-by reason shows it',
+  String,
+);
 export const CHANNEL = choice("--channel <channel>", "sms, email or voice", ["sms", "email", "voice"]);
 export const MESSAGE = value("--message <id>", "responses to this message", String);
 export const FROM = value("--from <sender>", "a mobile, e-mail, voice number, MRI or name, exactly", String);
 export const GREP = value("--grep <text>", "calls whose content contains this text, ignoring case", String);
 
 /** For commands that set the status themselves. */
-export const NARROWING_FLAGS: readonly Flag<unknown>[] = [SINCE, UNTIL, STATUS_CODE, CHANNEL, MESSAGE, FROM, GREP];
+export const NARROWING_FLAGS: readonly Flag<unknown>[] = [SINCE, UNTIL, STATUS_CODE, REASON, CHANNEL, MESSAGE, FROM, GREP];
 export const FILTER_FLAGS: readonly Flag<unknown>[] = [FAILED, SUCCESS, PENDING, ...NARROWING_FLAGS];
 
 const CHANNELS = { sms: "SMS", email: "EMAIL", voice: "VOICE" } as const;
@@ -36,6 +41,7 @@ export function readNarrowing(args: ParsedArgs): Omit<CallFilter, "status"> {
   const since = args.get(SINCE);
   const until = args.get(UNTIL);
   const statusCodes = args.get(STATUS_CODE);
+  const reason = args.get(REASON);
   const channel = args.get(CHANNEL);
   const messageId = args.get(MESSAGE);
   const from = args.get(FROM);
@@ -46,6 +52,7 @@ export function readNarrowing(args: ParsedArgs): Omit<CallFilter, "status"> {
     ...(since === undefined ? {} : { since }),
     ...(until === undefined ? {} : { until }),
     ...(statusCodes === undefined ? {} : { statusCodes }),
+    ...(reason === undefined ? {} : { reason }),
     ...(channel === undefined ? {} : { channel: CHANNELS[channel] }),
     ...(messageId === undefined ? {} : { messageId }),
     ...(from === undefined ? {} : { from }),

@@ -34,6 +34,8 @@ export const DRY_RUN = flag("--dry-run", "show what would be done, and do nothin
 export const PRINT_CURL = flag("--print-curl", "with --dry-run: print the requests as curl commands");
 export const SKIP_RETRYING = flag("--skip-retrying", "leave out calls that the service is still retrying");
 
+export const OLDEST = value("--limit <n>", "only the oldest n, of each callback", integer(1));
+
 export const WAIT = flag("--wait", "if another run is sending the calls, wait until it ends");
 
 export const ALLOW_NETWORK = values(

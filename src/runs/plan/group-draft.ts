@@ -36,11 +36,9 @@ export class GroupDraft {
   readonly #order = new SendOrder();
   readonly #file: SnapshotFile;
   readonly #clock: Clock;
-  readonly #statusCodes = new Map<number | null, number>();
-  #unsent = 0;
-  #retrying = 0;
-  #firstAttemptedAt: number | null = null;
-  #lastAttemptedAt: number | null = null;
+  readonly #statusCodes: (number | null)[] = [];
+  readonly #areUnsent: boolean[] = [];
+  readonly #areRetrying: boolean[] = [];
 
   constructor(callback: ListedCallback, file: SnapshotFile, clock: Clock) {
     this.callback = callback;
@@ -63,34 +61,46 @@ export class GroupDraft {
     }
     for (const call of calls) {
       this.#order.add(call, this.#clock.now());
-      this.#statusCodes.set(call.statusCode, (this.#statusCodes.get(call.statusCode) ?? 0) + 1);
-      if (isUnsent(call)) this.#unsent++;
-      if (this.isRetrying(call)) this.#retrying++;
-      const at = call.attemptedAt;
-      if (at === null) continue;
-      this.#firstAttemptedAt = Math.min(this.#firstAttemptedAt ?? at, at);
-      this.#lastAttemptedAt = Math.max(this.#lastAttemptedAt ?? at, at);
+      this.#statusCodes.push(call.statusCode);
+      this.#areUnsent.push(isUnsent(call));
+      this.#areRetrying.push(this.isRetrying(call));
     }
   }
 
-  places(): CallPlaces {
-    const order = this.#order.indexes();
+  /** Of the first `limit` calls in sending order. */
+  places(limit = Number.POSITIVE_INFINITY): CallPlaces {
+    const order = this.#order.indexes().slice(0, limit);
     return {
       offsets: Float64Array.from(order, (index) => this.#offsets[index] ?? 0),
       lengths: order.map((index) => this.#lengths[index] ?? 0),
     };
   }
 
-  group(): ReplayGroup {
-    const statusCodes = [...this.#statusCodes].map(([statusCode, calls]) => ({ statusCode, calls }));
+  /** Of the first `limit` calls in sending order. */
+  group(limit = Number.POSITIVE_INFINITY): ReplayGroup {
+    const byCode = new Map<number | null, number>();
+    const sum = { unsent: 0, retrying: 0 };
+    let first: number | null = null;
+    let last: number | null = null;
+    const order = this.#order.indexes().slice(0, limit);
+    for (const index of order) {
+      const code = this.#statusCodes[index] ?? null;
+      byCode.set(code, (byCode.get(code) ?? 0) + 1);
+      if (this.#areUnsent[index]) sum.unsent++;
+      if (this.#areRetrying[index]) sum.retrying++;
+      const at = this.#order.attemptedAt(index);
+      if (at === null) continue;
+      first = Math.min(first ?? at, at);
+      last = Math.max(last ?? at, at);
+    }
+    const statusCodes = [...byCode].map(([statusCode, calls]) => ({ statusCode, calls }));
     return {
       callback: this.callback,
-      calls: this.#offsets.length,
-      retrying: this.#retrying,
-      firstAttemptedAt: this.#firstAttemptedAt,
-      lastAttemptedAt: this.#lastAttemptedAt,
+      calls: order.length,
+      ...sum,
+      firstAttemptedAt: first,
+      lastAttemptedAt: last,
       statusCodes: statusCodes.sort((one, other) => other.calls - one.calls),
-      unsent: this.#unsent,
     };
   }
 }
@@ -109,6 +119,10 @@ export class SendOrder {
     this.#madeAt.push(madeAt ?? 0);
     this.#respondedAt.push(readDate(call.response.responseMessage.date) ?? attemptedAt);
     this.#attemptedAt.push(attemptedAt);
+  }
+
+  attemptedAt(index: number): number | null {
+    return this.#attemptedAt[index] || null;
   }
 
   /** In sending order: by the time in the id (`whcb serve`), else the response's date, then the last attempt; ties oldest first. */

@@ -10,6 +10,8 @@ import { SnapshotFile } from "./snapshot-file.js";
 export interface ReplayScope extends CallScope {
   /** Leave out calls that the service still retries. */
   readonly skipRetrying: boolean;
+  /** Of each callback, the oldest; default: all. */
+  readonly limit?: number | undefined;
   /** Locked callbacks as listed, and the run that has the locks. */
   readonly locked?: { readonly runId: string; readonly callbacks: readonly ListedCallback[] };
 }
@@ -50,7 +52,13 @@ export async function planReplay(scope: ReplayScope, deps: RunDeps, onEvent: Run
     await file.close();
     throw error;
   }
-  return snapshotPlan({ runId, drafts, file, leftOut: { ...counts, missing: wanted === null ? [] : [...wanted] } });
+  return snapshotPlan({
+    runId,
+    drafts,
+    file,
+    limit: scope.limit,
+    leftOut: { ...counts, missing: wanted === null ? [] : [...wanted] },
+  });
 }
 
 /** A service may be strict about the case of an id. */

@@ -32,17 +32,19 @@ export interface SnapshotParts {
   readonly drafts: readonly GroupDraft[];
   readonly file: SnapshotFile;
   readonly leftOut?: LeftOutCalls;
+  /** Of each callback, the oldest; default: all. */
+  readonly limit?: number | undefined;
 }
 
 const CALLS_AT_ONCE = 128;
 const NONE_LEFT_OUT: LeftOutCalls = { leftOut: 0, notFailed: 0, missing: [], skippedRetrying: 0 };
 
 /** Keeps only the places of the calls. */
-export function snapshotPlan({ runId, drafts, file, leftOut = NONE_LEFT_OUT }: SnapshotParts): ReplayPlan {
+export function snapshotPlan({ runId, drafts, file, leftOut = NONE_LEFT_OUT, limit }: SnapshotParts): ReplayPlan {
   const places = new Map<ReplayGroup, CallPlaces>();
   for (const draft of drafts) {
-    const group = draft.group();
-    if (group.calls > 0) places.set(group, draft.places());
+    const group = draft.group(limit);
+    if (group.calls > 0) places.set(group, draft.places(limit));
   }
   const groups = [...places.keys()];
 

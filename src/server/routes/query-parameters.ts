@@ -47,6 +47,8 @@ export function readFilter(query: Query): CallFilter {
   const since = readInstant(query, "since");
   const until = readInstant(query, "until");
   const statusCodes = readStatusCodes(query);
+  // An empty one is a filter too: for answers without a message.
+  const reason = query.reason === "" ? "" : one(query, "reason");
   const channel = readChannelFilter(query);
   const messageId = one(query, "messageId");
   const from = one(query, "from");
@@ -56,6 +58,7 @@ export function readFilter(query: Query): CallFilter {
     ...(since !== undefined && { since }),
     ...(until !== undefined && { until }),
     ...(statusCodes !== undefined && { statusCodes }),
+    ...(reason !== undefined && { reason }),
     ...(channel !== undefined && { channel }),
     ...(messageId !== undefined && { messageId }),
     ...(from !== undefined && { from }),

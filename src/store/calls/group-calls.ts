@@ -1,13 +1,6 @@
 /** Counts calls by what they have in common. */
 import { type RawBuilder, sql } from "kysely";
-import {
-  type CallGroup,
-  CallGroups,
-  type GroupKey,
-  type GroupValues,
-  HOUR_MS,
-  MAX_GROUP_TEXT,
-} from "../../domain/call-groups.js";
+import { type CallGroup, CallGroups, type GroupKey, type GroupValues, HOUR_MS } from "../../domain/call-groups.js";
 import type { Clock } from "../../platform/clock.js";
 import { requireCallback } from "../callbacks/callback-row.js";
 import { readCursor, type Values, writeCursor } from "../keyset.js";
@@ -16,7 +9,7 @@ import { type Db, NEVER } from "../schema.js";
 import { listOf } from "../sql/batches.js";
 import { crossJoin, jsonPart } from "../sql/per-database.js";
 import { executeByIndex } from "../sql/transactions.js";
-import { countByCounters, indexKeys, type ScanStep, scanCalls } from "./scan-calls.js";
+import { countByCounters, indexKeys, REASON, type ScanStep, scanCalls, textColumn } from "./scan-calls.js";
 
 /** Of a page, with those of one more step: some hundred kilobytes. */
 const MAX_GROUPS = 2_000;
@@ -80,17 +73,13 @@ function instantOf(at: number): number | null {
   return at === NEVER ? null : at;
 }
 
-function textColumn(text: RawBuilder<unknown>): RawBuilder<unknown> {
-  return sql`nullif(substr(${text}, 1, ${sql.lit(MAX_GROUP_TEXT)}), '')`;
-}
-
 /** As by `senderAddress`: mobile, email, voice, mri, name. */
 const SENDER = sql`coalesce(${sql.join([3, 4, 5, 2, 1].map((index) => sql`nullif(${jsonPart("response", index)}, '')`))})`;
 
 /** Must match domain/call-groups.ts. */
 const VALUES: Readonly<Record<GroupKey, RawBuilder<unknown>>> = {
   statusCode: sql`status_code`,
-  reason: sql`CASE WHEN status_code IS NULL THEN coalesce(error, 'not-sent') ELSE ${textColumn(sql`status_message`)} END`,
+  reason: REASON,
   hour: sql`CASE WHEN attempted_at >= 0 THEN attempted_at - attempted_at % ${sql.lit(HOUR_MS)} END`,
   from: textColumn(SENDER),
   messageId: sql`nullif(message_id, '')`,

@@ -1,7 +1,7 @@
 /** Reads many calls in short steps; the event loop turns between them. */
 import { type RawBuilder, type SqlBool, sql } from "kysely";
 import type { CallStatus } from "../../domain/call.js";
-import { type CallFilter, matchesStatusCode, type StatusCodePattern } from "../../domain/call-filter.js";
+import { type CallFilter, MAX_REASON_TEXT, matchesStatusCode, type StatusCodePattern } from "../../domain/call-filter.js";
 import type { Clock } from "../../platform/clock.js";
 import { requireCallback } from "../callbacks/callback-row.js";
 import { type KeyRange, orderBy, rangesOf, rowRangeOf, type SortKey, type Values } from "../keyset.js";
@@ -228,8 +228,7 @@ export function conditionsOf(filter: CallFilter, isByIndex = false): RawBuilder<
   if (changedBefore !== undefined) conditions.push(sql`changed_at <= ${changedBefore}`);
   if (markedAt !== undefined) conditions.push(sql`changed_at = ${markedAt} AND settled_by = 'user'`);
   if (statusCodes !== undefined) conditions.push(codeCondition(statusCodes));
-  if (reason !== undefined)
-    conditions.push(reason === "not-sent" ? sql`status_code IS NULL AND error IS NULL` : sql`error = ${reason}`);
+  if (reason !== undefined) conditions.push(sql`coalesce(${REASON}, '') = ${reason}`);
   if (channel !== undefined) conditions.push(sql`channel = ${channel}`);
   if (messageId !== undefined) conditions.push(sql`upper_case(message_id) = ${messageId.toUpperCase()}`);
   if (from !== undefined)
@@ -241,6 +240,15 @@ export function conditionsOf(filter: CallFilter, isByIndex = false): RawBuilder<
     sql` `,
   );
 }
+
+/** null: empty. */
+export function textColumn(text: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`nullif(substr(${text}, 1, ${sql.lit(MAX_REASON_TEXT)}), '')`;
+}
+
+/** As by `reasonText`. */
+export const REASON = sql`
+  CASE WHEN status_code IS NULL THEN coalesce(error, 'not-sent') ELSE ${textColumn(sql`status_message`)} END`;
 
 function codeCondition(patterns: readonly StatusCodePattern[]): RawBuilder<SqlBool> {
   if (patterns.length === 0) return sql`false`;

@@ -48,6 +48,7 @@ const FILTER = {
   since: Type.Optional(Type.String({ description: "Last attempt at or after this time: ISO 8601 or dd/MM/yy HH:mm" })),
   until: Type.Optional(Type.String({ description: "Last attempt before this time" })),
   statusCode: Type.Optional(Type.String({ description: "Comma-separated: 500, 5xx or none (no answer)" })),
+  reason: Type.Optional(Type.String({ description: "As a group's: the answer's message, or the kind of failure" })),
   channel: Type.Optional(Type.String({ description: "SMS, EMAIL or VOICE" })),
   messageId: Type.Optional(Type.String()),
   from: Type.Optional(Type.String()),

@@ -1,7 +1,7 @@
 /** What a replay needs around it: a client, an endpoint that counts, a folder for journals. Everything real but the service where a test scripts it. */
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:http";
+import { createServer, STATUS_CODES } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Client } from "../../../src/client/client.js";
@@ -29,6 +29,8 @@ export interface CountingEndpoint {
 
 export interface EndpointAnswer {
   readonly status: number;
+  /** Beside the status; left out: the usual one. */
+  readonly message?: string;
   readonly headers?: Record<string, string>;
   readonly delayMs?: number;
   /** Not answered before it resolves. */
@@ -54,11 +56,11 @@ export async function countingEndpoint(
     const number = received.push(callId);
     bodies.push(Buffer.concat(chunks).toString("utf8"));
     headers.push(request.headers);
-    const { status, headers: given = {}, delayMs = 0, after } = answer(callId, number);
+    const { status, message = STATUS_CODES[status] ?? "", headers: given = {}, delayMs = 0, after } = answer(callId, number);
     if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs).unref());
     await after;
     atOnce--;
-    response.writeHead(status, given).end("ok");
+    response.writeHead(status, message, given).end("ok");
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

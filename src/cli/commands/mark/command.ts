@@ -1,7 +1,7 @@
 import { FILE } from "../../args/call-operands.js";
 import type { CommandSpec, Operand } from "../../args/command-spec.js";
 import { FAILED, NARROWING_FLAGS, SUCCESS } from "../../args/filter-flags.js";
-import { under } from "../../args/flag.js";
+import { under, value } from "../../args/flag.js";
 import { DRY_RUN } from "../../args/sending-flags.js";
 import { OUTPUT_LINES } from "../../args/shared-flags.js";
 import { YES } from "../../output/questions.js";
@@ -29,16 +29,23 @@ export const MARK_SUCCESS: CommandSpec = {
   load: async () => ({ run: (await import("./run.js")).markSuccess }),
 };
 
+export const UNDO = value(
+  "--undo <run>",
+  "the calls that this run of mark-success has marked (an id of `whcb runs list`)",
+  String,
+);
+
 export const MARK_FAILED: CommandSpec = {
   name: "mark-failed",
   operands: OPERANDS,
   summary: "mark calls FAILED again, so that they can be replayed",
   details: `${DETAILS}\nNothing is sent and nothing becomes due.`,
-  flags: [...under("Which calls", [SUCCESS, ...NARROWING_FLAGS, FILE]), YES, DRY_RUN, OUTPUT_LINES],
+  flags: [...under("Which calls", [SUCCESS, ...NARROWING_FLAGS, FILE, UNDO]), YES, DRY_RUN, OUTPUT_LINES],
   examples: [
     ["whcb mark-failed demo 0193F0C2A5B87C119D2E4F6A8B0C1D2E", "one call"],
     ["whcb mark-failed demo --success --since 2h", "what the endpoint accepted and lost"],
     ["whcb mark-failed demo --file lost.txt --yes", "ids from a file"],
+    ["whcb mark-failed --undo 20261126-010203-7F3A", "exactly what that run marked SUCCESS"],
   ],
   load: async () => ({ run: (await import("./run.js")).markFailed }),
 };

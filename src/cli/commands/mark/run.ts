@@ -1,8 +1,9 @@
 import { count } from "../../../domain/count.js";
-import { type MarkPlan, planMarks, runMarks } from "../../../runs/run-marks.js";
-import { missingCalls, readCallOperands, toCallScope } from "../../args/call-operands.js";
+import { WhcbError } from "../../../domain/errors.js";
+import { type MarkPlan, markedScope, planMarks, runMarks } from "../../../runs/run-marks.js";
+import { FILE, missingCalls, readCallOperands, toCallScope } from "../../args/call-operands.js";
 import type { Invocation } from "../../args/command-spec.js";
-import { FAILED, SUCCESS } from "../../args/filter-flags.js";
+import { FAILED, isNarrowed, SUCCESS } from "../../args/filter-flags.js";
 import { DRY_RUN } from "../../args/sending-flags.js";
 import { openProgress } from "../../output/progress-line.js";
 import { confirm, needsYes, YES } from "../../output/questions.js";
@@ -12,6 +13,7 @@ import { finishRun } from "../../output/run/run-summary.js";
 import { joinText, safeJson, text } from "../../output/screen-text.js";
 import { withSession } from "../../settings/session.js";
 import { withRunDeps } from "../../settings/with-run-deps.js";
+import { UNDO } from "./command.js";
 
 export function markSuccess(invocation: Invocation): Promise<number> {
   return mark(invocation, { status: "SUCCESS", from: "FAILED", isFiltered: invocation.args.get(FAILED), flag: "--failed" });
@@ -32,11 +34,21 @@ const CONNECTIONS = 4;
 
 async function mark(invocation: Invocation, marking: Marking): Promise<number> {
   const { args, screen } = invocation;
-  const operands = await readCallOperands(invocation, marking);
+  const undone = marking.status === "FAILED" ? args.get(UNDO) : undefined;
+  if (
+    undone !== undefined &&
+    (marking.isFiltered || args.operands.length > 0 || args.get(FILE) !== undefined || isNarrowed(args))
+  ) {
+    throw new WhcbError("usage", "--undo takes its callback and calls from the run");
+  }
+  const operands = undone === undefined ? await readCallOperands(invocation, marking) : null;
   if (args.operands.includes("-") && !args.get(YES) && !args.get(DRY_RUN)) throw needsYes(invocation);
   return withSession(invocation, (session) =>
     withRunDeps(invocation, session, { maxConnections: CONNECTIONS }, async (runDeps) => {
-      const scope = await toCallScope(operands, session, marking.from, invocation);
+      const scope =
+        operands === null
+          ? await markedScope(undone ?? "", runDeps)
+          : await toCallScope(operands, session, marking.from, invocation);
       const progress = await openProgress(invocation, "listing calls");
       const plan = await planMarks(scope, marking.status, runDeps).finally(() => progress.clear());
       if (plan.calls === 0) return nothingToMark(plan, screen);

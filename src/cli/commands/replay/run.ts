@@ -14,7 +14,7 @@ import { checkTarget, recordedCallback, runReplay } from "../../../runs/run-repl
 import { missingCalls, readCallOperands, toCallScope } from "../../args/call-operands.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { FAILED } from "../../args/filter-flags.js";
-import { DETACH, DRY_RUN, PRINT_CURL, readReplayOptions, SKIP_RETRYING } from "../../args/sending-flags.js";
+import { DETACH, DRY_RUN, OLDEST, PRINT_CURL, readReplayOptions, SKIP_RETRYING } from "../../args/sending-flags.js";
 import { openProgress } from "../../output/progress-line.js";
 import { needsYes, YES } from "../../output/questions.js";
 import { followRun } from "../../output/run/follow-run.js";
@@ -45,7 +45,12 @@ export async function run(invocation: Invocation): Promise<number> {
     return withRunDeps(invocation, session, { maxConnections: options.concurrency, to: options.to }, async (runDeps) => {
       await mentionUnfinishedRun(invocation, runDeps);
       const follows = followsService(session, invocation);
-      const job = { scope: { ...scope, skipRetrying: args.get(SKIP_RETRYING) }, options, runDeps, followsService: follows };
+      const job = {
+        scope: { ...scope, skipRetrying: args.get(SKIP_RETRYING), limit: args.get(OLDEST) },
+        options,
+        runDeps,
+        followsService: follows,
+      };
       if (args.get(DRY_RUN)) return listAndReplay(job, invocation);
       const callbacks = await callbacksOf(scope, session.client);
       return withLocks(invocation, { callbacks, runDeps }, (locks) => {
