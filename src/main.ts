@@ -35,7 +35,7 @@ function realDeps(from: NodeJS.Process): CliDeps {
       return (await import("./store/lock-database.js")).lockFile(path);
     },
     async openDatabase(path) {
-      return (await import("./main/open-database-admin.js")).openDatabaseAdmin(path);
+      return (await import("./main/open-database-admin.js")).openDatabaseAdmin(path, pathsFrom(env, from.platform).data);
     },
     async loadMaintenance() {
       return (await import("./main/database-maintenance.js")).databaseMaintenance;

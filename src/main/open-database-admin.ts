@@ -1,16 +1,18 @@
 import type { DatabaseAdmin } from "../cli/cli-deps.js";
-import { WhcbError } from "../domain/errors.js";
 import { eraseMailFiles, mailDirectoryOf } from "../notifier/eml-notifier.js";
 import { eraseOutageMail } from "../notifier/outage-mail.js";
 import { systemClock } from "../platform/clock.js";
-import { isPostgresUrl } from "../platform/database-url.js";
+import { placeOf } from "../platform/database-url.js";
 import { systemRandom } from "../platform/random.js";
 import { addUser, changePassword, removeUser } from "../server/auth/users.js";
 import { lockDatabase } from "../store/lock-database.js";
 import { openAdminStore } from "../store/open-store.js";
+import { keepNodesOut } from "./node-membership.js";
+
+const SURROUNDINGS = { clock: systemClock, random: systemRandom };
 
 /** Throws as openStore. */
-export async function openDatabaseAdmin(path: string): Promise<DatabaseAdmin> {
+export async function openDatabaseAdmin(path: string, dataDirectory: string): Promise<DatabaseAdmin> {
   const store = await openAdminStore(path, systemClock);
   const deps = () => ({ store, random: systemRandom, now: systemClock.now() });
   return {
@@ -19,8 +21,9 @@ export async function openDatabaseAdmin(path: string): Promise<DatabaseAdmin> {
     changePassword: (username, password, withNewKey) => changePassword({ username, password }, withNewKey, deps()),
     removeUser: (username) => removeUser(username, store),
     async eraseSender({ isSender, mailDirectory, dryRun }) {
-      if (isPostgresUrl(path)) throw new WhcbError("config", "A sender's data can't be erased on PostgreSQL yet");
-      const lock = await lockDatabase(path);
+      const lock = await (store.members === null
+        ? lockDatabase(path)
+        : keepNodesOut(store.members, "whcb db erase", SURROUNDINGS));
       try {
         const { callIds, mails, ...found } = await store.eraseSender({
           isSender,
@@ -28,7 +31,7 @@ export async function openDatabaseAdmin(path: string): Promise<DatabaseAdmin> {
           now: systemClock.now(),
           eraseMail: (mail, ids) => eraseOutageMail(mail, { isSender, callIds: ids }),
         });
-        const mailFiles = await eraseMailFiles(mailDirectory ?? mailDirectoryOf(path), {
+        const mailFiles = await eraseMailFiles(mailDirectory ?? mailDirectoryOf(placeOf(path, dataDirectory)), {
           mails,
           dryRun,
           isAbout: (text) => eraseOutageMail({ subject: "", text }, { isSender, callIds }) !== null,

@@ -2,25 +2,25 @@ import { once } from "node:events";
 import { lstatSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { createServer } from "node:net";
-import { join } from "node:path";
 import type { RunningService, ServeOptions } from "../cli/cli-deps.js";
 import { type AddressRule, addressRuleFor, checkCallbackUrl, inNetworks } from "../delivery/address-rule.js";
 import type { Deliverer } from "../delivery/deliverer.js";
 import { createDeliverer } from "../delivery/undici-deliverer.js";
 import { LONGEST_STOP_MS } from "../dispatcher/dispatcher.js";
 import { createDispatching } from "../dispatcher/dispatching.js";
+import type { ServiceSettings } from "../domain/service-settings.js";
 import { createEmlNotifier, mailDirectoryOf, removeMailFiles } from "../notifier/eml-notifier.js";
 import type { Notifier } from "../notifier/notifier.js";
 import { createSmtpNotifier } from "../notifier/smtp-notifier.js";
 import { type Clock, systemClock, systemTimers } from "../platform/clock.js";
-import { isPostgresUrl } from "../platform/database-url.js";
+import { isPostgresUrl, placeOf } from "../platform/database-url.js";
 import type { Logger } from "../platform/logger.js";
 import { pinoLogger } from "../platform/pino-logger.js";
 import { systemRandom } from "../platform/random.js";
 import { SharedClock } from "../platform/shared-clock.js";
 import { settleAll, Teardown } from "../platform/teardown.js";
 import { createApp } from "../server/app.js";
-import { admitStartUser, type StartUsers } from "../server/auth/users.js";
+import { admitStartUser } from "../server/auth/users.js";
 import { closeGracefully, connectionLimit } from "../server/connections.js";
 import { serveMetrics } from "../server/operations/metrics.js";
 import { lockDatabase } from "../store/lock-database.js";
@@ -28,6 +28,7 @@ import type { NodeStore } from "../store/nodes/node-store.js";
 import { openStore } from "../store/open-store.js";
 import { secretKeySource } from "../store/secret-key.js";
 import type { Store } from "../store/store.js";
+import { joinNodes, type NodeSurroundings } from "./node-membership.js";
 
 export interface ServiceSurroundings {
   readonly version: string;
@@ -60,12 +61,15 @@ async function start(
   if (options.metricsPort !== null) await tryToListen({ host: "127.0.0.1", port: options.metricsPort });
   const logger = pinoLogger(options.logLevel, log);
   let hasStarted = false;
-  const { store, users } = await openServedStore(options, machineClock, teardown, () => hasStarted);
+  const store = await openServedStore(options, machineClock, teardown, () => hasStarted);
   const clock = store.nodes === null ? machineClock : await openSharedClock(store.nodes, machineClock, logger, teardown);
-  const settings = { ...(await store.readSettings()), ...options.settings };
+  const settings = await openSettings(store, options.settings, teardown, { clock, random: systemRandom, logger });
+  // A start that other nodes refuse changes no users.
+  const users =
+    options.credentials && (await admitStartUser(options.credentials, { store, random: systemRandom, now: clock.now() }));
   const policy = { intervalMs: settings.intervalMs, windowMs: settings.windowMs, jitter: options.jitter };
   const deliverer = openDeliverer(addressRule, teardown);
-  const mails = options.mailDirectory ?? mailDirectoryOf(placeOf(options));
+  const mails = options.mailDirectory ?? mailDirectoryOf(placeOf(options.database, options.dataDirectory));
   const dispatching = createDispatching({
     store,
     deliverer,
@@ -168,25 +172,32 @@ function openNotifier({ smtp }: ServeOptions, directory: string, teardown: Teard
   return notifier;
 }
 
-/** With the user of `options`. Throws as lockDatabase and openStore. A database that a failed start created is removed again. */
+/** Throws as joinNodes. */
+async function openSettings(
+  store: Store,
+  changes: Partial<ServiceSettings>,
+  teardown: Teardown,
+  surroundings: NodeSurroundings,
+): Promise<ServiceSettings> {
+  if (store.nodes === null) return { ...(await store.readSettings()), ...changes };
+  const { settings, leave } = await joinNodes(store.nodes, changes, (reason) => teardown.fail(reason), surroundings);
+  teardown.add(leave);
+  return settings;
+}
+
+/** Throws as lockDatabase and openStore. A database that a failed start created is removed again. */
 async function openServedStore(
   options: ServeOptions,
   clock: Clock,
   teardown: Teardown,
   hasStarted: () => boolean,
-): Promise<{ readonly store: Store; readonly users: StartUsers | null }> {
-  const { database, credentials, secretKey } = options;
-  const keySource = secretKeySource(placeOf(options), secretKey);
+): Promise<Store> {
+  const { database, dataDirectory, secretKey } = options;
+  const keySource = secretKeySource(placeOf(database, dataDirectory), secretKey);
   if (!isPostgresUrl(database)) await lockFileOf(database, teardown, hasStarted);
   const store = await openStore({ url: database, clock, secretKey: keySource });
   teardown.add(() => store.close());
-  if (credentials === null) return { store, users: null };
-  return { store, users: await admitStartUser(credentials, { store, random: systemRandom, now: clock.now() }) };
-}
-
-/** What is kept beside a SQLite file is in the data folder with PostgreSQL. */
-function placeOf({ database, dataDirectory }: ServeOptions): string {
-  return isPostgresUrl(database) ? join(dataDirectory, "postgres") : database;
+  return store;
 }
 
 async function openSharedClock(nodes: NodeStore, local: Clock, logger: Logger, teardown: Teardown): Promise<Clock> {

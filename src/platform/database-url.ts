@@ -1,4 +1,11 @@
+import { join } from "node:path";
+
 /** Otherwise a database is a SQLite file. */
 export function isPostgresUrl(database: string): boolean {
   return /^postgres(ql)?:\/\//i.test(database);
+}
+
+/** What is kept beside a SQLite file is in the data folder with PostgreSQL. */
+export function placeOf(database: string, dataDirectory: string): string {
+  return isPostgresUrl(database) ? join(dataDirectory, "postgres") : database;
 }

@@ -21,8 +21,13 @@ export class Teardown {
     return this.#running;
   }
 
-  async #closeAll(): Promise<void> {
-    const failures: unknown[] = [];
+  /** Begins it, if it hasn't begun; `run` then rejects with this. */
+  fail(reason: unknown): void {
+    this.#running ??= this.#closeAll([reason]);
+    this.#running.catch(() => undefined);
+  }
+
+  async #closeAll(failures: unknown[] = []): Promise<void> {
     for (const step of this.#steps.reverse()) await step().catch((error: unknown) => failures.push(error));
     this.#settle();
     if (failures.length > 0) throw failures[0];

@@ -1,6 +1,7 @@
 /** What commands on the database itself need. */
 import type { Mail } from "../domain/outage.js";
 import type { CredentialStore } from "./credentials.js";
+import type { MemberStore } from "./nodes/node-store.js";
 
 export interface SenderErasure {
   /** Whether it is one of the sender's addresses; false for "". */
@@ -30,6 +31,8 @@ export interface ErasedSender {
 export interface AdminStore extends CredentialStore {
   /** While nothing serves the database: a dispatcher has responses in memory. */
   eraseSender(erasure: SenderErasure): Promise<ErasedSender>;
+  /** Of PostgreSQL; null: a lock on the file keeps others out. */
+  readonly members: MemberStore | null;
   close(): Promise<void>;
 }
 

@@ -1,7 +1,5 @@
-import { type RawBuilder, sql } from "kysely";
-import { LONGEST_MS } from "../domain/duration.js";
+import { sql } from "kysely";
 import { WhcbError } from "../domain/errors.js";
-import { DEFAULT_SERVICE_SETTINGS, type ServiceSettings } from "../domain/service-settings.js";
 import type { Clock } from "../platform/clock.js";
 import { isPostgresUrl } from "../platform/database-url.js";
 import type { AdminStore, Migrated } from "./admin-store.js";
@@ -44,10 +42,9 @@ import { findLastOutages, findOutage, listOutages, readOutageProgress } from "./
 import { purgeDeleted, purgeExpired } from "./purge.js";
 import type { Db } from "./schema.js";
 import { checkSecretKey, hasKeyCheck, type KeyCipher, keyCipher, type SecretKeySource } from "./secret-key.js";
-import { locked } from "./sql/per-database.js";
-import { transact } from "./sql/transactions.js";
+import { settingsStore } from "./settings-store.js";
 import { migrateSqliteAt, openSqlite, openSqliteReader } from "./sqlite/open-sqlite.js";
-import type { Gauges, SettingsStore, Store } from "./store.js";
+import type { Gauges, Store } from "./store.js";
 
 export interface OpenStoreOptions {
   /** A SQLite file's path, ":memory:", or a URL of PostgreSQL. */
@@ -125,7 +122,8 @@ const ADMIN_TIMEOUT_MS = 24 * 60 * 60_000;
 /** For what needs no callback's auth key, so no secret key either. Throws as openStore. */
 export async function openAdminStore(url: string, clock: Clock): Promise<AdminStore> {
   const db = await openDb({ url, mustExist: true, clock, answerTimeoutMs: ADMIN_TIMEOUT_MS });
-  return { ...credentialStore(db), eraseSender: (erasure) => eraseSender(db, erasure), close: () => db.destroy() };
+  const members = isPostgresUrl(url) ? (await import("./nodes/members.js")).memberStore(db) : null;
+  return { ...credentialStore(db), eraseSender: (erasure) => eraseSender(db, erasure), members, close: () => db.destroy() };
 }
 
 interface StoreParts {
@@ -223,33 +221,4 @@ async function readGauges(db: Db): Promise<Gauges> {
       (SELECT count(*) FROM outages WHERE ended_at IS NULL) AS "openOutages",
       (SELECT count(*) FROM mails WHERE next_try_at IS NOT NULL) AS "queuedMails"`.execute(db);
   return rows[0] ?? { waiting: 0, due: 0, openOutages: 0, queuedMails: 0 };
-}
-
-const SETTINGS_ROW = "service-settings";
-
-/** Stores only those set: a later version can change a default. */
-function settingsStore(db: Db): SettingsStore {
-  return {
-    readSettings: async () => ({ ...DEFAULT_SERVICE_SETTINGS, ...(await readStored(db)) }),
-    saveSettings: (changes) =>
-      transact(db, async (trx) => {
-        const stored = await readStored(trx, locked);
-        const value = Buffer.from(JSON.stringify({ ...stored, ...changes }));
-        if (stored === null) await trx.insertInto("settings").values({ name: SETTINGS_ROW, value }).execute();
-        else await trx.updateTable("settings").set({ value }).where("name", "=", SETTINGS_ROW).execute();
-      }),
-  };
-}
-
-async function readStored(db: Db, lock: RawBuilder<unknown> = sql``): Promise<Partial<ServiceSettings> | null> {
-  const row = await db.selectFrom("settings").select("value").where("name", "=", SETTINGS_ROW).modifyEnd(lock).executeTakeFirst();
-  return row === undefined ? null : parseStored(JSON.parse(Buffer.from(row.value).toString()));
-}
-
-/** Ignores non-numbers and unknown settings. 0.1.0 stored windows beyond the last date, which would end every start. */
-function parseStored(stored: Readonly<Record<string, unknown>>): Partial<ServiceSettings> {
-  const entries = Object.keys(DEFAULT_SERVICE_SETTINGS).map((name) => [name, stored[name]] as const);
-  return Object.fromEntries(
-    entries.flatMap(([name, value]) => (typeof value === "number" ? [[name, Math.min(value, LONGEST_MS)]] : [])),
-  );
 }

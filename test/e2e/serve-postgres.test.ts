@@ -131,6 +131,17 @@ describe("on PostgreSQL", () => {
     for (const { server } of nodes) expect((await server.stop()).code).toBe(0);
   });
 
+  it("a node ends with a clear message when a newer version migrates the database under it", async () => {
+    const { server } = await serve(homes[0]);
+    await database.query("INSERT INTO migrations VALUES (99, 'of the future', false)");
+    const { code, stderr } = await server.ended;
+    expect(code).toBe(4);
+    expect(stderr).toContain(
+      "error: a newer whcb has migrated the database, so this node has stopped\nhint: start the newer whcb",
+    );
+    expect(await database.query("SELECT id FROM nodes")).toEqual([]);
+  });
+
   it("users are added beside running nodes, on the database that WHCB_DB names", async () => {
     const secret = { WHCB_SECRET_KEY: Buffer.alloc(32, 7).toString("base64") };
     const nodes = [await serve(homes[0], secret), await serve(homes[1], secret)];

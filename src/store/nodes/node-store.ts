@@ -1,8 +1,31 @@
 /** What the nodes that share a PostgreSQL database agree on through it (docs/dispatcher.md, Ownership). */
+import type { ServiceSettings } from "../../domain/service-settings.js";
 
-export interface NodeStore extends LeaseStore, LimitStore, Signals {
+export interface NodeStore extends LeaseStore, LimitStore, MemberStore, Signals {
   /** The database's clock, epoch ms. */
   readTime(): Promise<number>;
+}
+
+/** Who uses the database: by MEMBER_MS, by the database's clock. */
+export interface MemberStore {
+  /** Atomic: all that run at the same time have the same settings. Stores none; `changes` are compared with what runs. */
+  joinNodes(nodeId: string, changes: Partial<ServiceSettings>): Promise<Joined>;
+  /** Atomic. false: nodes run, or another task. Until it leaves, no node joins, and a node that hung finds its callbacks lost. */
+  joinAlone(taskId: string, task: string): Promise<boolean>;
+  renewMember(id: string): Promise<Renewed>;
+  leaveMembers(id: string): Promise<void>;
+}
+
+export type Joined =
+  | { readonly kind: "joined"; readonly settings: ServiceSettings }
+  | { readonly kind: "differs"; readonly running: ServiceSettings }
+  | { readonly kind: "busy"; readonly task: string };
+
+export interface Renewed {
+  /** false: it had expired. */
+  readonly isMember: boolean;
+  /** Migrations of a newer version, since the start. */
+  readonly newer: "none" | "compatible" | "incompatible";
 }
 
 export interface LeaseStore {
@@ -63,3 +86,4 @@ export interface Signals {
 }
 
 export const LEASE_MS = 15_000;
+export const MEMBER_MS = LEASE_MS;

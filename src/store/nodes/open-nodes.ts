@@ -6,6 +6,7 @@ import { postgresDialect } from "../postgres/postgres-dialect.js";
 import type { Db, Schema } from "../schema.js";
 import { leaseStore } from "./leases.js";
 import { limitStore } from "./limits.js";
+import { memberStore } from "./members.js";
 import type { NodeStore } from "./node-store.js";
 import { openSignals } from "./signals.js";
 
@@ -21,6 +22,7 @@ export function openNodeStore(url: string, clock: Clock, store: Db): NodeStore {
   return {
     ...leaseStore(db),
     ...limitStore(store, clock),
+    ...memberStore(db),
     ...signals,
     async readTime() {
       const { rows } = await sql<{ now: number }>`

@@ -6,7 +6,8 @@ export const NODE_TABLES = `
 CREATE TABLE nodes (
   id text COLLATE "C" PRIMARY KEY,
   expires_at timestamptz NOT NULL,
-  settings text NOT NULL
+  settings text NOT NULL,
+  task text
 ) WITH (fillfactor = 50);
 
 CREATE UNLOGGED TABLE limits (

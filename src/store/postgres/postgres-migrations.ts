@@ -8,6 +8,8 @@ export interface PostgresMigration {
   readonly version: number;
   readonly name: string;
   readonly sql: string;
+  /** Nodes of the version before go on: it only adds what they don't use. Default: false, they stop. */
+  readonly isCompatible?: boolean;
 }
 
 interface Target {
@@ -44,9 +46,11 @@ export async function migratePostgres(
     const version = await versionOf(trx, name);
     if (version > latest) throw newerError(name, version, latest);
     await sql`CREATE TABLE IF NOT EXISTS migrations (version integer PRIMARY KEY, name text NOT NULL)`.execute(trx);
+    await sql`ALTER TABLE migrations ADD COLUMN IF NOT EXISTS is_compatible boolean NOT NULL DEFAULT false`.execute(trx);
     for (const step of migrations.filter((each) => each.version > version)) {
       await trx.executeQuery(CompiledQuery.raw(step.sql));
-      await sql`INSERT INTO migrations (version, name) VALUES (${step.version}, ${step.name})`.execute(trx);
+      await sql`INSERT INTO migrations (version, name, is_compatible)
+        VALUES (${step.version}, ${step.name}, ${step.isCompatible ?? false})`.execute(trx);
     }
     return version;
   });

@@ -28,7 +28,11 @@ export class CliMachine {
   readonly #running = new Set<Background>();
 
   constructor(deps: Partial<CliDeps> = {}) {
-    this.world = newCliWorld({ ...realDeps(), ...deps });
+    this.world = newCliWorld({
+      ...realDeps(),
+      openDatabase: (path) => openDatabaseAdmin(path, this.world.paths.data),
+      ...deps,
+    });
   }
 
   path(name: string): string {
@@ -108,7 +112,6 @@ function realDeps(): Partial<CliDeps> {
     openDeliverer: async ({ maxConnections, addressRule }) =>
       createDeliverer({ clock: systemClock, timers: systemTimers, addressRule, maxConnectionsPerOrigin: maxConnections }),
     lockFile,
-    openDatabase: openDatabaseAdmin,
     loadMaintenance: async () => databaseMaintenance,
     startService: (options, clock = systemClock) => startService(options, { version: "1.2.3", log: process.stderr, clock }),
   };

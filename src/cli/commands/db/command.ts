@@ -85,11 +85,11 @@ The secret key isn't copied: serve needs the one of the file.`,
       name: "erase",
       summary: "erase one person's content and addresses; ids and counts stay",
       details: `Of the calls whose sender has this mobile number (however it was written) or e-mail address, it erases content, addresses, name, custom
-parameters and the endpoint's answers; it also erases them from outage e-mails and .eml files. The database file is then rewritten, so that
+parameters and the endpoint's answers; it also erases them from outage e-mails and .eml files. The database is then rewritten, so that
 it no longer contains the bytes. A call that waits or has failed can't be sent any more: it becomes SUCCESS, and its reason says that it was
 erased.
 
-Stop serve first: while it runs, this ends with exit code 4. E-mails that were sent to a mail server and backups are not changed.`,
+Stop serve first, on PostgreSQL all nodes: while one runs, this ends with exit code 4. E-mails that were sent to a mail server and backups are not changed.`,
       flags: [SENDER, DATABASE, MAIL_FOLDER, DRY_RUN, YES, OUTPUT_TEXT_JSON],
       examples: [
         ["whcb db erase --sender +61491570100 --dry-run", "count what there is"],

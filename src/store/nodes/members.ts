@@ -1,0 +1,73 @@
+import { isDeepStrictEqual } from "node:util";
+import { sql } from "kysely";
+import { LATEST_VERSION } from "../postgres/postgres-migrations.js";
+import type { Db } from "../schema.js";
+import { parseSettings, settingsStore } from "../settings-store.js";
+import { transact } from "../sql/transactions.js";
+import { MEMBER_MS, type MemberStore } from "./node-store.js";
+
+/** Of an advisory lock: who joins looks at the others first. */
+const JOIN_LOCK = 0x77_68_63_6e;
+
+export function memberStore(db: Db): MemberStore {
+  return {
+    joinNodes: (nodeId, changes) =>
+      transact(db, async (trx) => {
+        const [other] = await lockOthers(trx, nodeId);
+        if (other !== undefined && other.task !== null) return { kind: "busy", task: other.task };
+        const stored = await settingsStore(trx).readSettings();
+        const running = other === undefined ? stored : { ...stored, ...parseSettings(JSON.parse(other.settings)) };
+        const settings = { ...running, ...changes };
+        if (other !== undefined && !isDeepStrictEqual(settings, running)) return { kind: "differs", running };
+        await insert(trx, nodeId, JSON.stringify(settings), null);
+        return { kind: "joined", settings };
+      }),
+
+    joinAlone: (taskId, task) =>
+      transact(db, async (trx) => {
+        const others = await lockOthers(trx, taskId);
+        const { rows: dispatchers } = await sql`SELECT id FROM dispatchers WHERE expires_at > clock_timestamp()`.execute(trx);
+        if (others.length + dispatchers.length > 0) return false;
+        await sql`DELETE FROM dispatchers`.execute(trx);
+        await sql`UPDATE callbacks SET owner = NULL, fence = fence + 1 WHERE owner IS NOT NULL`.execute(trx);
+        await insert(trx, taskId, "{}", task);
+        return true;
+      }),
+
+    async renewMember(id) {
+      const { rows } = await sql<{ is_member: number; newer: number; is_compatible: number | null }>`
+        WITH renewed AS (UPDATE nodes SET expires_at = ${expiry} WHERE id = ${id} RETURNING id)
+        SELECT EXISTS (SELECT 1 FROM renewed) AS is_member, count(*) AS newer, bool_and(is_compatible) AS is_compatible
+        FROM migrations WHERE version > ${LATEST_VERSION}`.execute(db);
+      const { is_member = 0, newer = 0, is_compatible = null } = rows[0] ?? {};
+      return { isMember: is_member === 1, newer: newer === 0 ? "none" : is_compatible === 1 ? "compatible" : "incompatible" };
+    },
+
+    async leaveMembers(id) {
+      await sql`DELETE FROM nodes WHERE id = ${id}`.execute(db);
+    },
+  };
+}
+
+const expiry = sql`clock_timestamp() + ${sql.lit(MEMBER_MS)} * interval '1 millisecond'`;
+
+interface Member {
+  readonly settings: string;
+  readonly task: string | null;
+}
+
+/** Nobody joins until the end of the transaction. */
+async function lockOthers(trx: Db, id: string): Promise<readonly Member[]> {
+  await sql`SELECT pg_advisory_xact_lock(${JOIN_LOCK})`.execute(trx);
+  await sql`DELETE FROM nodes WHERE id IN (
+    SELECT id FROM nodes WHERE expires_at <= clock_timestamp() FOR UPDATE SKIP LOCKED)`.execute(trx);
+  const { rows } = await sql<Member>`
+    SELECT settings, task FROM nodes WHERE id <> ${id} AND expires_at > clock_timestamp()`.execute(trx);
+  return rows;
+}
+
+async function insert(trx: Db, id: string, settings: string, task: string | null): Promise<void> {
+  await sql`
+    INSERT INTO nodes (id, expires_at, settings, task) VALUES (${id}, ${expiry}, ${settings}, ${task})
+    ON CONFLICT (id) DO UPDATE SET expires_at = excluded.expires_at, settings = excluded.settings`.execute(trx);
+}

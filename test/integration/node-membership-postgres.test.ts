@@ -1,0 +1,173 @@
+/**
+ * The nodes on one database have the same settings, and make room for what must be done without them.
+ * Covers: src/main/node-membership.ts, src/store/nodes/members.ts, src/store/settings-store.ts, src/platform/database-url.ts
+ */
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { joinNodes } from "../../src/main/node-membership.js";
+import { systemClock } from "../../src/platform/clock.js";
+import { silentLogger } from "../../src/platform/logger.js";
+import { systemRandom } from "../../src/platform/random.js";
+import type { NodeStore } from "../../src/store/nodes/node-store.js";
+import { aCallback, accept } from "../contract/store-support.js";
+import { CliMachine } from "../support/cli/cli-service.js";
+import { createDatabase, type TestDatabase } from "../support/postgres/databases.js";
+import { USER_ENV } from "../support/process/served-api.js";
+
+let database: TestDatabase;
+let machine: CliMachine;
+let env: Readonly<Record<string, string>>;
+
+beforeAll(async () => {
+  database = await createDatabase("membership");
+  await database.openStore();
+});
+beforeEach(async () => {
+  await database.clear();
+  machine = new CliMachine();
+  env = { ...USER_ENV, WHCB_DB: database.url, WHCB_SECRET_KEY: Buffer.alloc(32).toString("base64") };
+});
+afterEach(() => machine.leave());
+
+const serve = (...flags: readonly string[]) => machine.serve(flags, { env });
+const refused = async (...flags: readonly string[]) => {
+  const { code, stdout, stderr } = await machine.whcb(["serve", "--port", "0", ...flags], { env });
+  return { code, stdout, stderr };
+};
+const isListed = async () => (await database.query("SELECT id FROM nodes")).length;
+
+describe("a node's settings", () => {
+  it("are those of the running nodes: another flag is refused, and stored once they have stopped", async () => {
+    const first = await serve("--retry-interval", "7m");
+    const second = await serve();
+    expect(second.io.err()).toContain("retries about every 7 minutes for 24 hours");
+    const same = await serve("--retry-interval", "7m", "--no-dispatch");
+    expect(await isListed()).toBe(3);
+    expect(await refused("--retry-interval", "1m", "--retain-mail", "2d")).toEqual({
+      code: 4,
+      stdout: "",
+      stderr:
+        "error: running nodes use --retry-interval 7m and --retain-mail 365d, and this one has --retry-interval 1m and --retain-mail 2d\n" +
+        "hint: leave the flag out, or stop all nodes first; a node that was killed counts for 15 seconds\n",
+    });
+    for (const node of [first, second, same]) await node.stop();
+    expect(await isListed()).toBe(0);
+    await (await serve("--retry-interval", "1m")).stop();
+    expect((await serve()).io.err()).toContain("retries about every 1 minute for 24 hours");
+  });
+
+  it("don't depend on who is first of two that start at once", async () => {
+    const starts = await Promise.allSettled([serve("--retry-window", "1h"), serve("--retry-window", "2h")]);
+    const [refusal, ...others] = starts.filter(({ status }) => status === "rejected");
+    expect(others).toEqual([]);
+    expect(refusal).toMatchObject({ reason: { message: expect.stringContaining("running nodes use --retry-window") } });
+  });
+
+  it("are no reason to replace the users of a start that is refused", async () => {
+    await serve();
+    env = { ...env, WHCB_USERNAME: "other" };
+    expect((await refused("--retry-interval", "1m")).code).toBe(4);
+    expect(await database.query("SELECT username FROM credentials")).toEqual([{ username: "u" }]);
+  });
+
+  it("are compared with those of nodes that are heard of, not of one that was killed", async () => {
+    const settings = JSON.stringify({ intervalMs: 60_000 });
+    await database.query("INSERT INTO nodes VALUES ('killed', clock_timestamp() - interval '1 ms', $1)", [settings]);
+    await serve("--retry-interval", "2m");
+    expect(await isListed()).toBe(1);
+  });
+});
+
+describe("a running node", () => {
+  /** Renews all the time. */
+  const clock = {
+    ...systemClock,
+    sleepUntil: (_: number, signal?: AbortSignal) => systemClock.sleepUntil(systemClock.now() + 5, signal),
+  };
+  const warnings: string[] = [];
+  const surroundings = {
+    clock,
+    random: systemRandom,
+    logger: { ...silentLogger, warn: (_: object, message: string) => void warnings.push(message) },
+  };
+
+  async function join(changes = {}) {
+    const { nodes } = await database.openStore();
+    if (nodes === null) throw new Error("several nodes may share PostgreSQL");
+    const lost: string[] = [];
+    const membership = await joinNodes(nodes, changes, ({ message }) => void lost.push(message), surroundings);
+    return { membership, lost };
+  }
+
+  afterEach(() => database.query("DELETE FROM migrations WHERE version = 99"));
+
+  it("goes on under a migration that is compatible, and says so once; otherwise it ends", async () => {
+    const { membership, lost } = await join();
+    await database.query("INSERT INTO migrations VALUES (99, 'of the future', true)");
+    await expect
+      .poll(() => warnings)
+      .toEqual([expect.stringContaining("A newer whcb has migrated the database; this node goes on")]);
+    await database.query("UPDATE migrations SET is_compatible = false WHERE version = 99");
+    await expect.poll(() => lost).toEqual(["a newer whcb has migrated the database, so this node has stopped"]);
+    expect(warnings).toHaveLength(1);
+    await membership.leave();
+  });
+
+  it("that was away joins again, unless others run with other settings", async () => {
+    const { membership, lost } = await join({ intervalMs: 60_000 });
+    await database.query("DELETE FROM nodes");
+    await expect.poll(isListed).toBe(1);
+    expect(lost).toEqual([]);
+    const settings = JSON.stringify({ intervalMs: 120_000 });
+    await database.query(
+      "WITH gone AS (DELETE FROM nodes) INSERT INTO nodes VALUES ('other', clock_timestamp() + interval '1 h', $1)",
+      [settings],
+    );
+    await expect.poll(() => lost).toEqual([expect.stringContaining("running nodes use --retry-interval 2m")]);
+    await membership.leave();
+  });
+});
+
+describe("what must be alone", () => {
+  let nodes: NodeStore;
+  beforeEach(async () => {
+    const store = await database.openStore();
+    if (store.nodes === null) throw new Error("several nodes may share PostgreSQL");
+    nodes = store.nodes;
+  });
+
+  it("isn't while a node or a dispatcher is heard of; then no node starts", async () => {
+    const node = await serve();
+    expect(await nodes.joinAlone("T", "a task")).toBe(false);
+    await node.stop();
+    await nodes.startLease("D");
+    expect(await nodes.joinAlone("T", "a task")).toBe(false);
+    await nodes.endLease("D");
+    expect(await nodes.joinAlone("T", "a task")).toBe(true);
+    expect(await nodes.joinAlone("T2", "another task")).toBe(false);
+    expect(await refused()).toMatchObject({ code: 4, stderr: expect.stringContaining("a task is changing the database\n") });
+    await nodes.leaveMembers("T");
+    await serve();
+  });
+
+  it("takes all callbacks from a dispatcher that hung, also if it comes back", async () => {
+    const store = await database.openStore();
+    await accept(store, await aCallback(store), ["CALL"]);
+    await nodes.startLease("hung");
+    expect((await nodes.takeCallbacks("hung", 10)).fences.size).toBe(1);
+    await database.query("UPDATE dispatchers SET expires_at = clock_timestamp() - interval '1 ms'");
+    expect(await nodes.joinAlone("T", "a task")).toBe(true);
+    expect(await nodes.renewLease("hung")).toBeNull();
+    expect(await database.query("SELECT owner, fence::int AS fence FROM callbacks")).toEqual([{ owner: null, fence: 2 }]);
+  });
+});
+
+describe("db erase", () => {
+  it("is refused while a node runs, and erases once it has stopped", async () => {
+    const node = await serve();
+    const erase = () => machine.whcb(["db", "erase", "--sender", "+61491570156", "--yes"], { env });
+    expect(await erase()).toMatchObject({ code: 4, stderr: expect.stringContaining("nodes run on the database") });
+    await node.stop();
+    expect(await erase()).toMatchObject({ code: 0, stderr: expect.stringContaining("erased 0 calls") });
+    expect(await isListed()).toBe(0);
+  });
+});
