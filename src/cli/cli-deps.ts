@@ -194,8 +194,8 @@ export interface ServeOptions {
   readonly trustedProxies: readonly string[];
   /** Names in Host that a service on loopback takes besides localhost. */
   readonly allowHosts: readonly string[];
-  /** On 127.0.0.1, without credentials; 0: any free port; null: none. */
-  readonly metricsPort: number | null;
+  /** Without credentials. Port 0: any free one; null: not there. */
+  readonly metrics: { readonly host: string; readonly port: number } | null;
   /** null: without API and console; of HTTP only the health routes and metrics answer. */
   readonly credentials: Credentials | null;
   /** WHCB_SECRET_KEY; empty: a key file beside the database, created at the first run. */
@@ -218,7 +218,7 @@ export interface StartUsers {
 
 export interface RunningService {
   readonly url: string;
-  /** null without metricsPort. */
+  /** null without metrics. */
   readonly metricsUrl: string | null;
   readonly settings: ServiceSettings;
   /** null without credentials. */

@@ -58,7 +58,7 @@ async function start(
   const addressRule = addressRuleFor(options.host, options.allowNetworks);
   const isTrustedProxy = options.trustedProxies.length === 0 ? null : inNetworks(options.trustedProxies);
   await tryToListen(options);
-  if (options.metricsPort !== null) await tryToListen({ host: "127.0.0.1", port: options.metricsPort });
+  if (options.metrics !== null) await tryToListen(options.metrics);
   const logger = pinoLogger(options.logLevel, log);
   let hasStarted = false;
   const store = await openServedStore(options, machineClock, teardown, () => hasStarted);
@@ -139,17 +139,18 @@ async function loadHttpParser(url: string): Promise<void> {
 
 async function openMetrics(
   { metrics }: Pick<Awaited<ReturnType<typeof createApp>>, "metrics">,
-  { metricsPort }: ServeOptions,
+  { metrics: place }: ServeOptions,
   teardown: Teardown,
 ): Promise<string | null> {
-  if (metricsPort === null) return null;
-  const server = await serveMetrics(metrics, { port: metricsPort, timers: systemTimers });
+  if (place === null) return null;
+  const server = await serveMetrics(metrics, { ...place, timers: systemTimers });
   teardown.add(async () => {
     server.close();
     server.closeAllConnections();
   });
   const address = server.address();
-  return `http://127.0.0.1:${typeof address === "object" ? address?.port : metricsPort}/metrics`;
+  const host = place.host.includes(":") ? `[${place.host}]` : place.host;
+  return `http://${host}:${typeof address === "object" ? address?.port : place.port}/metrics`;
 }
 
 /** Before creating a database: a failed start leaves no files. Rejects as `listen`. */

@@ -96,6 +96,18 @@ describe("serve", () => {
     expect([code, stderr]).toEqual([5, expect.stringContaining(`port ${new URL(url).port} of 127.0.0.1 is taken`)]);
   });
 
+  test("--metrics-host makes the metrics reachable from elsewhere, under any name", async () => {
+    const served = await machine.serve(["--metrics-port", "0", "--metrics-host", "0.0.0.0"]);
+    const [, port = ""] = /metrics without credentials on http:\/\/0\.0\.0\.0:(\d+)\/metrics\n/.exec(served.io.err()) ?? [];
+    const scrape = get(`http://127.0.0.1:${port}/metrics`, { headers: { host: `node-1:${port}` } });
+    const [answer] = await once(scrape, "response");
+    expect(answer.resume().statusCode).toBe(200);
+    const taken = await machine.whcb(["serve", "--port", "0", "--metrics-port", port, "--metrics-host", "0.0.0.0"]);
+    expect([taken.code, taken.stderr]).toEqual([5, expect.stringContaining(`port ${port} of 0.0.0.0 is taken`)]);
+    const alone = await machine.whcb(["serve", "--port", "0", "--metrics-host", "0.0.0.0"]);
+    expect([alone.code, alone.stderr]).toEqual([2, expect.stringContaining("--metrics-host needs --metrics-port")]);
+  });
+
   test.each([
     [[], "http://127.0.0.1"],
     [["--trust-proxy"], "https://proxy.example"],

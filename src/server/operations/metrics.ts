@@ -80,10 +80,17 @@ function registerMetrics(prometheus: typeof import("prom-client"), stats: Servic
 
 const MAX_SCRAPERS = 16;
 
-/** Without credentials, so on 127.0.0.1 only, and not for web pages: they send another Host. Rejects as `listen`. */
-export async function serveMetrics(metrics: Metrics, { port, timers }: { port: number; timers: Timers }): Promise<Server> {
+export interface MetricsPlace {
+  readonly host: string;
+  readonly port: number;
+  readonly timers: Timers;
+}
+
+/** Without credentials. On loopback not for web pages: they send another Host. Elsewhere a scraper's Host may be any. Rejects as `listen`. */
+export async function serveMetrics(metrics: Metrics, { host, port, timers }: MetricsPlace): Promise<Server> {
+  const isForAnyHost = !isLoopbackHost(host);
   const server = new Connections({ limit: MAX_SCRAPERS, timers }).createServer(async ({ url, headers }, response) => {
-    if (url !== "/metrics" || !isLoopbackHost((headers.host ?? "").replace(/:\d+$/, ""))) {
+    if (url !== "/metrics" || !(isForAnyHost || isLoopbackHost((headers.host ?? "").replace(/:\d+$/, "")))) {
       return void response.writeHead(404, { "content-type": "text/plain" }).end("Only /metrics is here\n");
     }
     try {
@@ -93,6 +100,6 @@ export async function serveMetrics(metrics: Metrics, { port, timers }: { port: n
       response.writeHead(503).end();
     }
   });
-  await once(server.listen({ host: "127.0.0.1", port }), "listening");
+  await once(server.listen({ host, port }), "listening");
   return server;
 }

@@ -117,7 +117,7 @@ function serveOptions(directory: string, credentials: Credentials) {
     allowNetworks: [],
     trustedProxies: [],
     allowHosts: [],
-    metricsPort: null,
+    metrics: null,
     credentials,
     secretKey: "",
     logLevel: "silent",

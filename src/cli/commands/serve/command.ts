@@ -87,8 +87,13 @@ export const ALLOW_HOST = values(
 );
 export const METRICS_PORT = value(
   "--metrics-port <n>",
-  "serve /metrics without credentials on this port of 127.0.0.1; 0: any free port",
+  "serve /metrics without credentials on this port; 0: any free port",
   integer(0, 65_535),
+);
+export const METRICS_HOST = value(
+  "--metrics-host <address>",
+  "the address of --metrics-port; whoever reaches it reads the metrics (default: 127.0.0.1)",
+  String,
 );
 export const LOG_LEVEL = choiceOr("--log-level <level>", "what is logged, as JSON on stderr", "warn", [
   "silent",
@@ -136,6 +141,7 @@ the stored value. The values in force are printed on stderr.`,
     TRUST_PROXY,
     ALLOW_HOST,
     METRICS_PORT,
+    METRICS_HOST,
     LOG_LEVEL,
   ],
   examples: [

@@ -71,16 +71,17 @@ async function startService({ deps }: Invocation, options: ServeOptions): Promis
   } catch (error) {
     if (isWhcbError(error)) throw error;
     const code = error instanceof Error && "code" in error ? error.code : "";
-    // The metrics' port may be the one that is taken.
+    // Of the API or of the metrics.
     const port = error instanceof Error && "port" in error ? error.port : options.port;
+    const host = error instanceof Error && "address" in error ? error.address : options.host;
     if (code === "EADDRINUSE") {
-      throw new WhcbError("unavailable", `port ${port} of ${options.host} is taken`, {
+      throw new WhcbError("unavailable", `port ${port} of ${host} is taken`, {
         hint: "is whcb serve running already? --port 0 takes any free port",
         cause: error,
       });
     }
     if (code === "EACCES" || code === "EADDRNOTAVAIL" || code === "ENOTFOUND") {
-      throw new WhcbError("unavailable", `can't listen on ${options.host}, port ${options.port} (${code})`, { cause: error });
+      throw new WhcbError("unavailable", `can't listen on ${host}, port ${port} (${code})`, { cause: error });
     }
     throw error;
   }

@@ -15,6 +15,7 @@ import {
   LOG_LEVEL,
   MAIL_DIR,
   MAX_IN_FLIGHT,
+  METRICS_HOST,
   METRICS_PORT,
   NO_API,
   NO_DISPATCH,
@@ -31,12 +32,18 @@ import {
   TRUST_PROXY,
 } from "./command.js";
 
+const LOOPBACK = "127.0.0.1";
+
 /** Throws `usage`, also for a flag with a password. */
 export function readServeOptions({ args, deps }: Invocation): Omit<ServeOptions, "credentials"> {
   const { env } = deps.io;
   const mailDirectory = args.get(MAIL_DIR);
   if (args.get(NO_API) && args.get(NO_DISPATCH)) {
     throw new WhcbError("usage", "--no-api and --no-dispatch leave nothing to do", { hint: "give one of them, or neither" });
+  }
+  const [metricsHost, metricsPort] = [args.get(METRICS_HOST), args.get(METRICS_PORT)];
+  if (metricsHost !== undefined && metricsPort === undefined) {
+    throw new WhcbError("usage", "--metrics-host needs --metrics-port");
   }
   return {
     port: args.get(PORT),
@@ -61,7 +68,7 @@ export function readServeOptions({ args, deps }: Invocation): Omit<ServeOptions,
     allowNetworks: args.get(ALLOW_NETWORK) ?? [],
     trustedProxies: args.get(TRUST_PROXY) ?? [],
     allowHosts: args.get(ALLOW_HOST) ?? [],
-    metricsPort: args.get(METRICS_PORT) ?? null,
+    metrics: metricsPort === undefined ? null : { host: metricsHost ?? LOOPBACK, port: metricsPort },
     secretKey: env.WHCB_SECRET_KEY ?? "",
     logLevel: args.get(LOG_LEVEL),
   };
