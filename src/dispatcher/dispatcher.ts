@@ -16,7 +16,7 @@ import { type Sender, SendSlots } from "./send-slots.js";
 import { type PoolStore, WorkerPool } from "./worker-pool.js";
 
 export interface DispatcherDeps extends Pick<CallSenderDeps, "prepare">, Pick<WorkerDeps, "onAttempt"> {
-  readonly store: DispatchStore & PoolStore & Pick<Store, "checkWritable" | "findCall">;
+  readonly store: DispatchStore & PoolStore & Pick<Store, "cancelReplayChunk" | "checkWritable" | "findCall">;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -115,7 +115,8 @@ export class Dispatcher {
   }
 
   /** Seqs; their outcomes aren't committed yet. */
-  begunCalls(callbackId: string): ReadonlySet<number> {
+  begunCalls(callbackId: string): ReadonlySet<number> | null {
+    if (this.#pool.ownership.fenceOf(callbackId) === null) return null;
     return this.#pool.get(callbackId)?.queue.inFlight.begun() ?? new Set();
   }
 
@@ -181,6 +182,7 @@ export class Dispatcher {
         await this.#proveStore();
         await this.#clampToClock();
         await this.#pool.refresh();
+        await this.#withdrawCancelled();
         if (this.#maySend()) await this.#checkOutages(this.#pool.review(this.#deps.clock.now()));
         await this.#fetch();
         this.#pump();
@@ -234,6 +236,16 @@ export class Dispatcher {
     for (const id of staleCallbacks) if (this.#workerOf(group, id)) this.#pool.lose(id);
     if (calls === 0) return;
     this.#deps.logger.warn({ calls }, "Calls were sent, but not recorded: another dispatcher has taken their callbacks");
+  }
+
+  /** Of replays that another node cancelled: only the owner knows what is in flight. */
+  async #withdrawCancelled(): Promise<void> {
+    const { clock, policy, random, store } = this.#deps;
+    for (const id of this.#pool.cancelled) {
+      const begunCalls = () => this.begunCalls(id);
+      const cancel = { replayId: null, now: clock.now(), policy, random: random.fraction(), begunCalls };
+      if (await store.cancelReplayChunk(id, cancel)) this.#pool.withdrawn(id);
+    }
   }
 
   async #checkOutages(workers: readonly EndpointWorker[]): Promise<void> {

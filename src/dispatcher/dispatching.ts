@@ -18,8 +18,8 @@ import { Purger } from "./purger.js";
 export interface Dispatching {
   /** After the commit. */
   onWork(callbackId: string, kind: "accepted" | "changed"): void;
-  /** Seqs of calls in flight. */
-  begunCalls(callbackId: string): ReadonlySet<number>;
+  /** Seqs of calls in flight; null: another dispatcher may own the callback. */
+  begunCalls(callbackId: string): ReadonlySet<number> | null;
   /** Requests in flight. */
   readonly inFlight: number;
   onAttempt(handler: (attempt: AttemptTiming) => void): void;

@@ -20,6 +20,8 @@ export class WorkerPool implements LeaseHolder {
   readonly #changed = new Set<string>();
   /** They only wait for what is in flight. */
   readonly #leaving = new Set<EndpointWorker>();
+  /** Of them, replays were cancelled. */
+  readonly #cancelled = new Set<string>();
   #changeCounter: string | null = null;
   /** In the change log; null: not started. */
   #position: string | null = null;
@@ -47,7 +49,16 @@ export class WorkerPool implements LeaseHolder {
   }
 
   get hasChanges(): boolean {
-    return this.#changed.size > 0 || this.#hasMore;
+    return this.#changed.size > 0 || this.#hasMore || this.#cancelled.size > 0;
+  }
+
+  /** Own callbacks, of whose cancelled replays calls may wait. */
+  get cancelled(): readonly string[] {
+    return [...this.#cancelled];
+  }
+
+  withdrawn(callbackId: string): void {
+    this.#cancelled.delete(callbackId);
   }
 
   accepted(callbackId: string): void {
@@ -201,11 +212,15 @@ export class WorkerPool implements LeaseHolder {
   #refresh(callbackId: string, record: EndpointRecord | undefined): void {
     const worker = this.#workers.get(callbackId);
     if (record === undefined) {
+      this.#cancelled.delete(callbackId);
       if (worker) this.#drop(worker);
       this.#onDeleted();
     } else if (record.fence !== this.ownership.fenceOf(callbackId)) this.#otherFence(callbackId, record.fence);
-    else if (worker) worker.refresh(record.callback);
-    else this.#add(new EndpointWorker(record, this.#workerDeps));
+    else {
+      if (record.hasCancelledReplay) this.#cancelled.add(callbackId);
+      if (worker) worker.refresh(record.callback);
+      else this.#add(new EndpointWorker(record, this.#workerDeps));
+    }
   }
   /** Larger: another dispatcher has taken it. Smaller: it was taken, and perhaps lost before, while the record was read. */
   #otherFence(callbackId: string, fence: number): void {

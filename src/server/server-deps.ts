@@ -37,8 +37,8 @@ export interface ServerDeps {
   checkCallbackUrl(url: string): void;
   /** After a commit that changed what has to be sent. */
   onWork(callbackId: string, kind: WorkKind): void;
-  /** Seqs of calls that the dispatcher of this process has in flight. */
-  begunCalls(callbackId: string): ReadonlySet<number>;
+  /** Seqs of calls that the dispatcher of this process has in flight; null: another one may own the callback. */
+  begunCalls(callbackId: string): ReadonlySet<number> | null;
   /** From start to the beginning of the stop. */
   isReady(): boolean;
 }

@@ -202,13 +202,14 @@ export interface RequestedReplay {
 }
 
 export interface ReplayCancel {
-  readonly replayId: string;
+  /** null: of the callback's cancelled replays, what still waits. */
+  readonly replayId: string | null;
   readonly now: number;
   readonly policy: RetryPolicy;
   /** In [0,1): the jitter. */
   readonly random: number;
-  /** Seqs of calls in flight: they stay in the replay. */
-  begunCalls(): ReadonlySet<number>;
+  /** Seqs of calls in flight: they stay in the replay. null: if a dispatcher owns the callback, it is to withdraw the others. */
+  begunCalls(): ReadonlySet<number> | null;
 }
 
 export type ReplaySelection = { readonly callIds: readonly string[] } | { readonly filter: CallFilter };
@@ -224,6 +225,8 @@ export interface EndpointRecord {
   readonly pendingCalls: number;
   /** The earliest of a FAILED call. */
   readonly nextDueAt: number | null;
+  /** On PostgreSQL: another node cancelled a replay, of which calls wait or are in flight. */
+  readonly hasCancelledReplay?: true;
 }
 
 export interface OutageRead {

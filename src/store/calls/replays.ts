@@ -4,11 +4,12 @@ import { cancelReplay, type RetryRule, requestReplay } from "../../domain/call.j
 import type { ServiceReplay } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { Clock } from "../../platform/clock.js";
-import { lockCallback, requireCallback } from "../callbacks/callback-row.js";
+import { type CallbackRow, lockCallback, requireCallback } from "../callbacks/callback-row.js";
 import { requireLease, toServiceReplay } from "../callbacks/run-leases.js";
 import { recordChange } from "../change-log.js";
 import type { Db, ReplayTable } from "../schema.js";
 import { listOf } from "../sql/batches.js";
+import { isPostgres } from "../sql/per-database.js";
 import { transact } from "../sql/transactions.js";
 import type { ReplayCancel, ReplayRequest, RequestedReplay } from "../store.js";
 import { CountChanges } from "./call-counts.js";
@@ -75,33 +76,71 @@ const CHUNK = 1_000;
 
 /** Atomic, for one chunk of calls; false: there may be more. Throws `not-found`. */
 export function cancelReplayChunk(db: Db, callbackId: string, cancel: ReplayCancel): Promise<boolean> {
-  const { replayId, now, policy, random } = cancel;
   return transact(db, async (trx) => {
     const callback = await lockCallback(trx, callbackId);
-    const replay = await readReplay(trx, callback.key, replayId);
-    if (replay === undefined) throw new WhcbError("not-found", `No replay ${replayId} of callback ${callbackId}`);
-    // Also of one that has no call left: its run may be about to add some.
-    await sql`
-      UPDATE replays SET cancelled_at = coalesce(cancelled_at, ${now})
-      WHERE callback_key = ${callback.key} AND requested_at = ${replay.requested_at}`.execute(trx);
-    if (replay.waiting === 0) return true;
+    const replays = await markCancelled(trx, callback, cancel);
     const begun = cancel.begunCalls();
-    // Those that the dispatcher would send next come first.
-    const { rows } = await sql<{ seq: number }>`
-      SELECT seq FROM calls
-      WHERE callback_key = ${callback.key} AND due_cause = 'replay' AND due_at = ${replay.requested_at}
-        AND seq NOT IN (SELECT batch.value FROM ${listOf([...begun], "bigint")})
-      ORDER BY due_at, seq LIMIT ${CHUNK}`.execute(trx);
-    const seqs = rows.map(({ seq }) => seq);
-    const states = [...(await readStatesBySeq(trx, seqs)).values()];
-    const rule: RetryRule = { retriesEnabled: callback.retries_enabled === 1, policy, random };
-    for (const state of states) state.after = cancelReplay(state.before, now, rule);
-    const changes = new CountChanges();
-    await writeStates(trx, states, changes);
-    await changes.save(trx);
-    await recordChange(trx, callbackId);
-    return rows.length < CHUNK;
+    // Nobody takes it while it is locked.
+    if (begun === null && (await hasOwner(trx, callback.key))) {
+      await recordChange(trx, callbackId);
+      return true;
+    }
+    let isDone = true;
+    for (const { requested_at } of replays.filter(({ waiting }) => waiting > 0))
+      isDone = (await withdraw(trx, callback, requested_at, begun ?? new Set(), cancel)) && isDone;
+    return isDone;
   });
+}
+
+/** Also one that has no call left: its run may be about to add some. */
+async function markCancelled(
+  trx: Db,
+  { key, id }: Pick<CallbackRow, "key" | "id">,
+  { replayId, now }: ReplayCancel,
+): Promise<readonly ReplayTable[]> {
+  if (replayId === null) {
+    const cancelled = trx.selectFrom("replays").selectAll().where("callback_key", "=", key).where("waiting", ">", 0);
+    return cancelled.where("cancelled_at", "is not", null).execute();
+  }
+  const replay = await readReplay(trx, key, replayId);
+  if (replay === undefined) throw new WhcbError("not-found", `No replay ${replayId} of callback ${id}`);
+  await sql`
+    UPDATE replays SET cancelled_at = coalesce(cancelled_at, ${now})
+    WHERE callback_key = ${key} AND requested_at = ${replay.requested_at}`.execute(trx);
+  return [replay];
+}
+
+async function hasOwner(trx: Db, callbackKey: number): Promise<boolean> {
+  if (!isPostgres(trx)) return false;
+  const { rows } = await sql`
+    SELECT 1 FROM callbacks JOIN dispatchers ON dispatchers.id = owner WHERE key = ${callbackKey}`.execute(trx);
+  return rows.length > 0;
+}
+
+/** False: there may be more. */
+async function withdraw(
+  trx: Db,
+  callback: CallbackRow,
+  requestedAt: number,
+  begun: ReadonlySet<number>,
+  { now, policy, random }: ReplayCancel,
+): Promise<boolean> {
+  // Those that the dispatcher would send next come first.
+  const { rows } = await sql<{ seq: number }>`
+    SELECT seq FROM calls
+    WHERE callback_key = ${callback.key} AND due_cause = 'replay' AND due_at = ${requestedAt}
+      AND seq NOT IN (SELECT batch.value FROM ${listOf([...begun], "bigint")})
+    ORDER BY due_at, seq LIMIT ${CHUNK}`.execute(trx);
+  if (rows.length === 0) return true;
+  const seqs = rows.map(({ seq }) => seq);
+  const states = [...(await readStatesBySeq(trx, seqs)).values()];
+  const rule: RetryRule = { retriesEnabled: callback.retries_enabled === 1, policy, random };
+  for (const state of states) state.after = cancelReplay(state.before, now, rule);
+  const changes = new CountChanges();
+  await writeStates(trx, states, changes);
+  await changes.save(trx);
+  await recordChange(trx, callback.id);
+  return rows.length < CHUNK;
 }
 
 function readReplay(db: Db, callbackKey: number, id: string): Promise<ReplayTable | undefined> {

@@ -86,4 +86,4 @@ export interface Signals {
 }
 
 export const LEASE_MS = 15_000;
-export const MEMBER_MS = LEASE_MS;
+export const MEMBER_MS = 15_000;

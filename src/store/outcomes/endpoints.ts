@@ -4,6 +4,7 @@ import { type CallbackRow, type LiveCallbacks, toCallback } from "../callbacks/c
 import type { Db, EndpointTable } from "../schema.js";
 import type { KeyCipher } from "../secret-key.js";
 import { batchOf, type CellType, cell, listOf } from "../sql/batches.js";
+import { perDatabase } from "../sql/per-database.js";
 import { executeByIndex } from "../sql/transactions.js";
 import type { EndpointChange, EndpointRecord } from "../store.js";
 
@@ -29,7 +30,14 @@ export const isActive = sql`(
   OR EXISTS (SELECT 1 FROM endpoints WHERE callback_key = callbacks.key AND state = 'recovering'))`;
 
 type RecordRow = CallbackRow & { readonly fence?: number } & Nullable<Selectable<EndpointTable>> &
-  Nullable<OutageColumns> & { pending: number; next_due_at: number | null };
+  Nullable<OutageColumns> & { pending: number; next_due_at: number | null; has_cancelled_replay: number };
+
+/** Of a callback. On SQLite the process that cancels knows what is in flight. */
+const hasCancelledReplay = perDatabase({
+  sqlite: sql`0`,
+  postgres: () => sql`EXISTS (
+    SELECT 1 FROM replays WHERE callback_key = callbacks.key AND waiting > 0 AND cancelled_at IS NOT NULL)`,
+});
 
 /** A counter and one index lookup per callback. */
 export async function listEndpoints(db: Db, cipher: KeyCipher, callbackIds?: readonly string[]): Promise<EndpointRecord[]> {
@@ -43,7 +51,8 @@ export async function listEndpoints(db: Db, cipher: KeyCipher, callbackIds?: rea
         outages.id AS outage_id, outages.started_at AS outage_started_at,
         outages.failed_calls AS outage_failed_calls, outages.quiet_since AS outage_quiet_since,
         coalesce(call_counts.count, 0) AS pending,
-        ${firstDueAt} AS next_due_at
+        ${firstDueAt} AS next_due_at,
+        ${hasCancelledReplay} AS has_cancelled_replay
       FROM callbacks
       LEFT JOIN endpoints ON endpoints.callback_key = callbacks.key
       LEFT JOIN outages ON outages.callback_key = callbacks.key AND outages.ended_at IS NULL
@@ -61,6 +70,7 @@ export async function listEndpoints(db: Db, cipher: KeyCipher, callbackIds?: rea
     ...(row.marked_outage !== null && { markedOutage: JSON.parse(row.marked_outage) }),
     pendingCalls: row.pending,
     nextDueAt: row.next_due_at,
+    ...(row.has_cancelled_replay === 1 && { hasCancelledReplay: true as const }),
   }));
 }
 
