@@ -2,8 +2,7 @@
 import type { Client } from "../client/client.js";
 import type { AddressRule } from "../delivery/address-rule.js";
 import type { Deliverer } from "../delivery/deliverer.js";
-import type { SendLimits } from "../domain/send-limits.js";
-import type { ServiceSettings } from "../domain/service-settings.js";
+import type { SendLimits, ServiceSettings } from "../domain/service-settings.js";
 import type { Clock } from "../platform/clock.js";
 import type { FullScreen } from "../platform/full-screen.js";
 import type { Paths } from "../platform/paths.js";

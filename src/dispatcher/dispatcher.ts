@@ -1,6 +1,6 @@
 import { DEFAULT_MAX_IN_FLIGHT } from "../domain/endpoint.js";
 import { latestScheduledRetry, type RetryPolicy } from "../domain/retry-policy.js";
-import { DEFAULT_SEND_LIMITS, type SendLimits } from "../domain/send-limits.js";
+import { DEFAULT_SEND_LIMITS, type SendLimits } from "../domain/service-settings.js";
 import type { Clock } from "../platform/clock.js";
 import type { Logger } from "../platform/logger.js";
 import type { Random } from "../platform/random.js";

@@ -2,7 +2,7 @@
 import type { Deliverer } from "../delivery/deliverer.js";
 import { isAccepted } from "../domain/attempt.js";
 import type { RetryPolicy } from "../domain/retry-policy.js";
-import type { SendLimits } from "../domain/send-limits.js";
+import type { SendLimits } from "../domain/service-settings.js";
 import type { Notifier } from "../notifier/notifier.js";
 import type { Clock } from "../platform/clock.js";
 import type { Logger } from "../platform/logger.js";

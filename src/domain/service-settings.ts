@@ -1,6 +1,6 @@
-/** In the database: the same for every process. */
 import { DEFAULT_RETRY_POLICY, type RetryPolicy } from "./retry-policy.js";
 
+/** In the database: the same for every process. */
 export interface ServiceSettings extends Pick<RetryPolicy, "intervalMs" | "windowMs"> {
   /** After a call's last change. */
   readonly retainSuccessMs: number;
@@ -23,3 +23,15 @@ export const DEFAULT_SERVICE_SETTINGS: ServiceSettings = {
 export const RETAIN_OUTAGES_MS = 365 * DAY_MS;
 /** Journals, at the least by `runs prune`. */
 export const RETAIN_RUNS_MS = 365 * DAY_MS;
+
+/** Of one process: docs/dispatcher.md, Limits. */
+export interface SendLimits {
+  /** Requests to endpoints. */
+  readonly inFlightInAll: number;
+  /** Of bodies, prefetched and in flight. One may always go. */
+  readonly bodyBytes: number;
+}
+
+export const MIB = 1024 * 1024;
+
+export const DEFAULT_SEND_LIMITS: SendLimits = { inFlightInAll: 512, bodyBytes: 64 * MIB };

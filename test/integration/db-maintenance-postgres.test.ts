@@ -1,5 +1,6 @@
 /** Commands on a PostgreSQL database, as processes: no password in what they print. */
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { LATEST_VERSION } from "../../src/store/postgres/postgres-migrations.js";
 import { createDatabase } from "../support/postgres/databases.js";
 import { Home } from "../support/process/whcb-process.js";
 
@@ -19,8 +20,12 @@ it("migrates and checks", async () => {
   };
   const name = `postgres://****@${host}/maintained`;
   expect(await db("check")).toMatchObject({ code: 4, stderr: expect.stringContaining(`${host}/maintained has`) });
-  expect(await db("migrate")).toEqual({ code: 0, stdout: "", stderr: `created version 1 in ${name}\n` });
-  expect(await db("migrate")).toEqual({ code: 0, stdout: "", stderr: `${name} has version 1 already: nothing to do\n` });
+  expect(await db("migrate")).toEqual({ code: 0, stdout: "", stderr: `created version ${LATEST_VERSION} in ${name}\n` });
+  expect(await db("migrate")).toEqual({
+    code: 0,
+    stdout: "",
+    stderr: `${name} has version ${LATEST_VERSION} already: nothing to do\n`,
+  });
   expect(await db("check")).toEqual({ code: 0, stdout: "ok: 0 callbacks, 0 calls, 0 attempts\n", stderr: "" });
   await query("INSERT INTO failure_counts VALUES (1, '503', 1)");
   expect(await db("check")).toMatchObject({

@@ -1,7 +1,7 @@
 import { callbackNameProblem, callbackUrlProblem } from "../../domain/callback.js";
 import { parseDuration } from "../../domain/duration.js";
 import { errorMessage, systemErrorCode, WhcbError } from "../../domain/errors.js";
-import { MIB } from "../../domain/send-limits.js";
+import { MIB } from "../../domain/service-settings.js";
 import type { ReadContext, ReadText } from "./flag.js";
 
 const DATE = /^\d{4}-\d{2}-\d{2}$/;

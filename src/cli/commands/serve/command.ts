@@ -1,6 +1,5 @@
 import { formatDuration, parsePositiveDuration, spellDuration } from "../../../domain/duration.js";
-import { DEFAULT_SEND_LIMITS } from "../../../domain/send-limits.js";
-import { DEFAULT_SERVICE_SETTINGS } from "../../../domain/service-settings.js";
+import { DEFAULT_SEND_LIMITS, DEFAULT_SERVICE_SETTINGS } from "../../../domain/service-settings.js";
 import { DEFAULT_AUTH_PARAMETER } from "../../../wire/delivery-request.js";
 import type { CommandSpec } from "../../args/command-spec.js";
 import { choice, choiceOr, flag, value, valueOr, values } from "../../args/flag.js";
