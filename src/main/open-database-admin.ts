@@ -1,4 +1,5 @@
 import type { DatabaseAdmin } from "../cli/cli-deps.js";
+import { keepNodesOut } from "../dispatcher/node-membership.js";
 import { eraseMailFiles, mailDirectoryOf } from "../notifier/eml-notifier.js";
 import { eraseOutageMail } from "../notifier/outage-mail.js";
 import { systemClock } from "../platform/clock.js";
@@ -7,7 +8,6 @@ import { systemRandom } from "../platform/random.js";
 import { addUser, changePassword, removeUser } from "../server/auth/users.js";
 import { lockDatabase } from "../store/lock-database.js";
 import { openAdminStore } from "../store/open-store.js";
-import { keepNodesOut } from "./node-membership.js";
 
 const SURROUNDINGS = { clock: systemClock, random: systemRandom };
 

@@ -8,6 +8,7 @@ import type { Deliverer } from "../delivery/deliverer.js";
 import { createDeliverer } from "../delivery/undici-deliverer.js";
 import { LONGEST_STOP_MS } from "../dispatcher/dispatcher.js";
 import { createDispatching } from "../dispatcher/dispatching.js";
+import { joinNodes, type NodeSurroundings } from "../dispatcher/node-membership.js";
 import type { ServiceSettings } from "../domain/service-settings.js";
 import { createEmlNotifier, mailDirectoryOf, removeMailFiles } from "../notifier/eml-notifier.js";
 import type { Notifier } from "../notifier/notifier.js";
@@ -28,7 +29,6 @@ import type { NodeStore } from "../store/nodes/node-store.js";
 import { openStore } from "../store/open-store.js";
 import { secretKeySource } from "../store/secret-key.js";
 import type { Store } from "../store/store.js";
-import { joinNodes, type NodeSurroundings } from "./node-membership.js";
 
 export interface ServiceSurroundings {
   readonly version: string;

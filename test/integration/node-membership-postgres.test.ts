@@ -1,9 +1,9 @@
 /**
  * The nodes on one database have the same settings, and make room for what must be done without them.
- * Covers: src/main/node-membership.ts, src/store/nodes/members.ts, src/store/settings-store.ts, src/platform/database-url.ts
+ * Covers: src/dispatcher/node-membership.ts, src/store/nodes/members.ts, src/store/settings-store.ts, src/platform/database-url.ts
  */
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { joinNodes } from "../../src/main/node-membership.js";
+import { joinNodes } from "../../src/dispatcher/node-membership.js";
 import { systemClock } from "../../src/platform/clock.js";
 import { silentLogger } from "../../src/platform/logger.js";
 import { systemRandom } from "../../src/platform/random.js";
