@@ -10,7 +10,7 @@ import type { RetryPolicy } from "../domain/retry-policy.js";
 import type { ServiceSettings } from "../domain/service-settings.js";
 import type { Fences } from "./callbacks/callback-row.js";
 import type { VersionStore } from "./callbacks/callback-versions.js";
-import type { BacklogRead, CallRead, DueRead, RetryExpiry } from "./calls/fetch-calls.js";
+import type { BacklogRead, CallRead, DueRead, PendingRead, RetryExpiry } from "./calls/fetch-calls.js";
 import type { Changes } from "./change-log.js";
 import type { SessionStore } from "./console-sessions.js";
 import type { CredentialStore } from "./credentials.js";
@@ -243,7 +243,7 @@ export interface DispatchStore {
   /** Those that may need the dispatcher. */
   listActiveCallbacks(): Promise<readonly string[]>;
   /** Oldest first. */
-  fetchPending(reads: readonly CallRead[]): CallLists;
+  fetchPending(reads: readonly PendingRead[]): CallLists;
   /** Earliest first. */
   fetchDue(reads: readonly DueRead[]): CallLists;
   /** In the order of the requests. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { aResponse, REFUSED_503 } from "../support/builders.js";
+import { ACCEPTED, aResponse, REFUSED_503 } from "../support/builders.js";
 import { fetchBacklog, fetchDue, fetchHeld, fetchPending } from "../support/store/waiting-calls.js";
 import {
   aCallback,
@@ -29,6 +29,15 @@ export function describeWaiting(open: OpenStore): void {
       expect(idsOf(await fetchPending(store, callback.id, 2))).toEqual(["Z", "A"]);
       expect(idsOf(await fetchPending(store, callback.id, 9))).toEqual(["Z", "A", "M"]);
       expect(await fetchPending(store, "nope", 9)).toEqual([]);
+    });
+
+    it("fetches a callback's waiting calls from a seq on", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await accept(store, callback, ["Z", "A", "M"]);
+      const from = (await callOf(store, callback, "A")).seq;
+      await attempt(store, callback, ["Z"], { result: ACCEPTED });
+      expect(idsOf(await fetchPending(store, callback.id, 9, { from }))).toEqual(["A", "M"]);
     });
 
     it("fetches any number of large responses without their content, which findCall reads", async () => {

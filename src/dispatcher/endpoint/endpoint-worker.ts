@@ -27,6 +27,9 @@ export interface WorkerDeps extends TrackerDeps, WorkQueueDeps {
   wake(): void;
 }
 
+/** From the instant of a change until it is stored, at most. */
+const LONGEST_CHANGE_MS = 5 * 60_000;
+
 export class EndpointWorker implements Sender, SendingEndpoint {
   readonly tracker: EndpointTracker;
   readonly queue: WorkQueue;
@@ -49,9 +52,17 @@ export class EndpointWorker implements Sender, SendingEndpoint {
   }
 
   refresh(callback: Callback): void {
+    if (this.#mayHaveBeenOff(callback)) this.queue.mayHaveReleased();
     this.queue.invalidate();
     this.tracker.useSettings(callback);
     this.#deps.onChange(this);
+  }
+
+  /** Retries may have been switched off, and perhaps on again: two changes of one millisecond look like one. */
+  #mayHaveBeenOff({ retriesEnabled, repairedAt }: Callback): boolean {
+    const before = this.tracker.callback;
+    const isChanged = retriesEnabled !== before.retriesEnabled || repairedAt !== before.repairedAt;
+    return isChanged || this.#deps.clock.now() < repairedAt + LONGEST_CHANGE_MS;
   }
 
   invalidate(): void {

@@ -1,6 +1,6 @@
 import type { Call } from "../../domain/call.js";
 import { FAILURES_TO_DOWN } from "../../domain/endpoint.js";
-import type { BacklogRead, CallRead, DueRead } from "../../store/calls/fetch-calls.js";
+import type { BacklogRead, CallRead, DueRead, PendingRead } from "../../store/calls/fetch-calls.js";
 import type { DispatchStore, EndpointRecord } from "../../store/store.js";
 
 /** Depends on the endpoint's state (docs/dispatcher.md, An endpoint). */
@@ -19,6 +19,8 @@ export interface WorkRequest {
   /** Calls that first failed before this lose their retry; null: none. */
   readonly expireBefore: number | null;
   readonly wantsPending: boolean;
+  /** A seq: no call before it is PENDING. */
+  readonly pendingFrom: number;
   readonly mayProbe: boolean;
   readonly wantsHeld: boolean;
   readonly failed: FailedCalls | null;
@@ -46,7 +48,7 @@ const EXPIRY_CHUNK = 5_000;
 
 /** A few statements, however many requests. */
 export async function fetchWork(requests: readonly WorkRequest[], store: DispatchStore): Promise<WorkBatch[]> {
-  const pending = await fetchLists(requests, (request) => (request.wantsPending ? readOf(request) : null), store.fetchPending);
+  const pending = await fetchLists(requests, pendingRead, store.fetchPending);
   await expireRetries(requests, store);
   const held = await fetchLists(requests, heldRead, store.fetchHeld);
   const failed = await fetchFailed(requests, store);
@@ -115,6 +117,10 @@ async function fetchLists<Read>(
 
 function readOf({ callbackId, batch, busy, maxBytes }: WorkRequest): CallRead {
   return { callbackId, limit: batch + busy, maxBytes };
+}
+
+function pendingRead(request: WorkRequest): PendingRead | null {
+  return request.wantsPending ? { ...readOf(request), from: request.pendingFrom } : null;
 }
 
 function heldRead({ callbackId, wantsHeld, maxBytes }: WorkRequest): CallRead | null {

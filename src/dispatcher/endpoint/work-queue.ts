@@ -37,6 +37,8 @@ export class WorkQueue {
   /** Grows when what was read, or is being read, is outdated. */
   #generation = 0;
   readonly #hints: StoreHints;
+  /** No call before this seq is PENDING: new ones get larger seqs, under the lock of their callback, and only switching retries off releases held ones. */
+  #pendingFrom = 0;
   #requests = 0;
   #lastBatch = LOW_WATER * 2;
   #isProbing = false;
@@ -74,6 +76,11 @@ export class WorkQueue {
 
   accepted(): void {
     this.#hints.mayHavePending = true;
+  }
+
+  /** Held calls may be PENDING again. */
+  mayHaveReleased(): void {
+    this.#pendingFrom = 0;
   }
 
   invalidate(): void {
@@ -134,6 +141,7 @@ export class WorkQueue {
       attemptedBefore: attemptedLongAgo(now, this.#deps.policy, callback.repairedAt),
       expireBefore: failed || wantsHeld ? expiresAt - this.#deps.policy.windowMs : null,
       wantsPending: this.#wantsPending(now),
+      pendingFrom: this.#pendingFrom,
       mayProbe,
       wantsHeld,
       failed,
@@ -147,6 +155,7 @@ export class WorkQueue {
   accept(batch: WorkBatch, now: number): void {
     if (batch.request.generation !== this.#generation) return;
     if (batch.hasMorePending) this.#hints.mayHavePending = true;
+    this.#pendingFrom = batch.pending[0]?.seq ?? this.#pendingFrom;
     if (this.#tracker.isHolding) this.#holdAndProbe(batch, now);
     else if (batch.request.wantsPending) this.#offer("fresh", this.#withoutBusy(batch.pending));
     const { failed } = batch.request;

@@ -4,7 +4,7 @@ import type { Call, CallIdMatches } from "../../domain/call.js";
 import { lockLiveCallbacks, requireCallback, withoutStale } from "../callbacks/callback-row.js";
 import type { Db } from "../schema.js";
 import { batchOf, type Cell, cell } from "../sql/batches.js";
-import { crossJoin, seqOfWaiting } from "../sql/per-database.js";
+import { crossJoin, perDatabase, seqOfWaiting } from "../sql/per-database.js";
 import { transact } from "../sql/transactions.js";
 import { readCalls, readCallsOfEach } from "./call-row.js";
 
@@ -13,6 +13,11 @@ export interface CallRead {
   readonly limit: number;
   /** Larger responses are left out; at most 256 KiB. */
   readonly maxBytes?: number;
+}
+
+export interface PendingRead extends CallRead {
+  /** A seq: the caller knows that no call before it is PENDING. */
+  readonly from?: number;
 }
 
 interface PacedRead extends CallRead {
@@ -42,12 +47,15 @@ const EVER = Number.MAX_SAFE_INTEGER;
 
 type CallLists = Promise<(readonly Call[])[]>;
 
-export function fetchPending(db: Db, reads: readonly CallRead[]): CallLists {
+/** A snapshot that stays open keeps delivered calls in PostgreSQL's index. On SQLite a seq may be used again. */
+const fromHint = perDatabase({ sqlite: sql``, postgres: () => sql`AND ${seqOfWaiting} >= ${extra(0)}` });
+
+export function fetchPending(db: Db, reads: readonly PendingRead[]): CallLists {
   return fetchEach(
     db,
     reads,
-    () => [],
-    (limit) => sql`status = 'PENDING' ORDER BY ${seqOfWaiting} LIMIT ${limit}`,
+    ({ from = 0 }) => [from],
+    (limit) => sql`status = 'PENDING' ${fromHint} ORDER BY ${seqOfWaiting} LIMIT ${limit}`,
   );
 }
 

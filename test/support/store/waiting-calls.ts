@@ -1,13 +1,13 @@
 /** One callback's calls, as the dispatcher reads those of many. */
 import type { Call } from "../../../src/domain/call.js";
-import type { BacklogRead, CallRead, DueRead } from "../../../src/store/calls/fetch-calls.js";
+import type { BacklogRead, DueRead, PendingRead } from "../../../src/store/calls/fetch-calls.js";
 import type { DispatchStore } from "../../../src/store/store.js";
 
 export async function fetchPending(
   store: Pick<DispatchStore, "fetchPending">,
   callbackId: string,
   limit: number,
-  options: Omit<CallRead, "callbackId" | "limit"> = {},
+  options: Omit<PendingRead, "callbackId" | "limit"> = {},
 ): Promise<readonly Call[]> {
   return (await store.fetchPending([{ callbackId, limit, ...options }]))[0] ?? [];
 }

@@ -187,6 +187,11 @@ describe.each(["without statistics", "with statistics"])("query plans %s", (stat
     },
   );
 
+  it("new responses are read from where the reading goes on, past entries of those delivered before", async () => {
+    const plans = await plansOf(() => fetchPending(db, [{ ...READ, from: 9 }, OTHER]));
+    expect(plans.join("\n")).toMatch(/Index Cond: .*\(seq \+ 0\) >= /);
+  });
+
   it("accepting, committing outcomes and purging find rows only by key", async () => {
     const { rows } = await sql<{
       seq: number;
