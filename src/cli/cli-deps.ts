@@ -181,6 +181,7 @@ export interface ServeOptions {
   readonly smtp: string | null;
   /** For .eml files; null: mail/ beside the database. */
   readonly mailDirectory: string | null;
+  readonly notices: NoticeOptions;
   readonly plan: "startup" | "business" | "enterprise" | null;
   /** For `queryparam` auth. */
   readonly authParameter: string;
@@ -201,6 +202,16 @@ export interface ServeOptions {
   readonly secretKey: string;
   /** JSON lines on stderr. */
   readonly logLevel: "silent" | "error" | "warn" | "info";
+}
+
+/** Of outages, besides their e-mail. */
+export interface NoticeOptions {
+  /** The URLs may hold secrets. */
+  readonly webhooks: readonly { readonly url: string; readonly format: "json" | "slack" }[];
+  /** WHCB_NOTIFY_SECRET; empty: JSON isn't signed. */
+  readonly secret: string;
+  /** An e-mail at the end of an outage, too. */
+  readonly recoveryMails: boolean;
 }
 
 export interface Credentials {

@@ -43,10 +43,10 @@ export function publicAddressRule(
 }
 
 /** Without DNS. Throws `address-refused`. With opened networks, names without a dot and other ports are left to `isAddressAllowed`. */
-export function checkCallbackUrl(url: string, rule: AddressRule): void {
+export function checkCallbackUrl(url: string, rule: AddressRule, what = "A callback's url"): void {
   const parsed = parseHttpUrl(url);
   if (parsed === null) {
-    throw new WhcbError("address-refused", "A callback's url must be an absolute http or https URL.");
+    throw new WhcbError("address-refused", `${what} must be an absolute http or https URL.`);
   }
   if (rule.kind === "any") return;
   const host = hostOf(parsed);
@@ -54,7 +54,7 @@ export function checkCallbackUrl(url: string, rule: AddressRule): void {
   if (isIP(host) !== 0) {
     if (isAllowedNetwork(host, rule)) return;
     if (rule.webOnly) {
-      throw new WhcbError("address-refused", `A callback's url must contain a domain name, not an address (${host}).`, {
+      throw new WhcbError("address-refused", `${what} must contain a domain name, not an address (${host}).`, {
         hint: "An operator can allow a network with --allow-network CIDR.",
       });
     }
@@ -66,7 +66,7 @@ export function checkCallbackUrl(url: string, rule: AddressRule): void {
   if (rule.allowed.length > 0) return;
   if (!isDomainName(host)) throw new WhcbError("address-refused", `${host} isn't a public domain name.`);
   if (rule.webOnly && !isPublicPort(parsed)) {
-    throw new WhcbError("address-refused", "A callback's url must use port 80 or 443.");
+    throw new WhcbError("address-refused", `${what} must use port 80 or 443.`);
   }
 }
 

@@ -22,8 +22,10 @@ export interface DispatcherDeps extends Pick<CallSenderDeps, "prepare">, Pick<Wo
   readonly logger: Logger;
   readonly policy: RetryPolicy;
   readonly limits?: Partial<DispatchLimits>;
-  /** A commit queued e-mails. */
-  onMailQueued(): void;
+  /** To whom outages are reported besides their e-mail. */
+  readonly notices?: () => OutcomeGroup["notices"];
+  /** A commit has opened or ended outages. */
+  onOutageChanged(): void;
   /** By this process or another. */
   onCallbackDeleted(): void;
 }
@@ -73,7 +75,7 @@ export class Dispatcher {
     const { inFlightInAll, inFlightPerEndpoint, batch, bodyBytes, gatherMs } = { ...DEFAULT_LIMITS, ...deps.limits };
     this.#deps = deps;
     this.#batch = batch;
-    this.#log = new OutcomeLog(policy);
+    this.#log = new OutcomeLog(policy, deps.notices);
     this.#timing = new CommitTiming({ clock, log: this.#log, gatherMs });
     this.#slots = new SendSlots(inFlightInAll);
     this.#budget = new DeliveryBudget(bodyBytes, (sender) => this.#slots.enqueue(sender));
@@ -221,9 +223,9 @@ export class Dispatcher {
     for (const { callbackId: id, outage } of group.endpoints) {
       this.#workerOf(group, id)?.groupCommitted(skippedHoldings.get(id) ?? 0, outage !== null && droppedOutages.has(outage.id));
     }
-    for (const part of [group.holdings, group.attempts])
-      for (const { callbackId, callSeq } of part) this.#workerOf(group, callbackId)?.committed(callSeq);
-    if (group.mails.length > 0) this.#deps.onMailQueued();
+    for (const { callbackId: id, callSeq } of [...group.holdings, ...group.attempts])
+      this.#workerOf(group, id)?.committed(callSeq);
+    if (group.mails.length + group.closedOutages.length > 0) this.#deps.onOutageChanged();
   }
 
   /** One with another fence knows nothing of this group. */

@@ -1,8 +1,10 @@
 /** Delivers, mails, purges and samples. */
 import type { Deliverer } from "../delivery/deliverer.js";
 import { isAccepted } from "../domain/attempt.js";
+import type { OutageEvent } from "../domain/outage.js";
 import type { RetryPolicy } from "../domain/retry-policy.js";
 import type { SendLimits } from "../domain/service-settings.js";
+import type { NoticeTarget } from "../notifier/notice-target.js";
 import type { Notifier } from "../notifier/notifier.js";
 import type { Clock } from "../platform/clock.js";
 import type { Logger } from "../platform/logger.js";
@@ -11,7 +13,8 @@ import { settleAll } from "../platform/teardown.js";
 import type { Store } from "../store/store.js";
 import { buildDelivery, type DeliveryRequest } from "../wire/delivery-request.js";
 import { Dispatcher } from "./dispatcher.js";
-import { MailSender } from "./mail-sender.js";
+import { createMailSender } from "./mail-sender.js";
+import { createNoticeSender } from "./notice-sender.js";
 import { OutageSampler } from "./outage-sampler.js";
 import { Purger } from "./purger.js";
 
@@ -37,6 +40,8 @@ export interface DispatchingDeps {
   readonly store: Store;
   readonly deliverer: Pick<Deliverer, "deliver">;
   readonly notifier: Notifier;
+  /** Besides the e-mail. */
+  readonly noticeTargets: readonly NoticeTarget[];
   /** Written before this, epoch ms. */
   readonly removeMailFiles: (before: number) => Promise<void>;
   readonly clock: Clock;
@@ -52,9 +57,26 @@ export interface DispatchingDeps {
 const SMALL_BODY = 64 * 1024;
 
 export function createDispatching(deps: DispatchingDeps): Dispatching {
-  const { store, deliverer, notifier, removeMailFiles, clock, random, logger, policy, authParameter, limits, isEnabled } = deps;
+  const {
+    store,
+    deliverer,
+    notifier,
+    noticeTargets,
+    removeMailFiles,
+    clock,
+    random,
+    logger,
+    policy,
+    authParameter,
+    limits,
+    isEnabled,
+  } = deps;
   const handlers: ((attempt: AttemptTiming) => void)[] = [];
-  const mailSender = new MailSender({ store, notifier, clock, logger });
+  const outboxes = [
+    createMailSender({ store, notifier, clock, logger }),
+    ...noticeTargets.map((target) => createNoticeSender({ store, target, clock, logger })),
+  ];
+  const told = { began: destinationsOf("began", noticeTargets), ended: destinationsOf("ended", noticeTargets) };
   const purger = new Purger({ store, clock, logger, removeMailFiles });
   const dispatcher = new Dispatcher({
     store,
@@ -71,11 +93,14 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
       const outcome = isAccepted(result) ? "success" : "failure";
       for (const handler of handlers) handler({ outcome, durationMs });
     },
-    onMailQueued: () => mailSender.wake(),
+    notices: () => (noticeTargets.length === 0 ? undefined : { ...told, at: clock.now() }),
+    onOutageChanged() {
+      for (const outbox of outboxes) outbox.wake();
+    },
     onCallbackDeleted: () => purger.wake(),
   });
   const sampler = new OutageSampler({ store, clock, logger });
-  const workers = isEnabled ? [dispatcher, mailSender, purger, sampler] : [];
+  const workers = isEnabled ? [dispatcher, ...outboxes, purger, sampler] : [];
   return {
     onWork(callbackId, kind) {
       if (kind === "accepted") dispatcher.accepted(callbackId);
@@ -95,6 +120,10 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
     },
     stop: () => settleAll(...workers.map((worker) => worker.stop())),
   };
+}
+
+function destinationsOf(event: OutageEvent, targets: readonly NoticeTarget[]): string[] {
+  return targets.filter(({ events }) => events.includes(event)).map(({ destination }) => destination);
 }
 
 /** As text, a large body would be in memory twice. */

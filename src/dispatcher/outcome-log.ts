@@ -5,13 +5,15 @@ import type { AttemptOutcome, ClosedOutage, EndpointChange, Holding, OutcomeGrou
 /** A failed group is offered again, first. In a group, all outcomes of a callback have one fence. */
 export class OutcomeLog {
   readonly #policy: RetryPolicy;
+  readonly #notices: () => OutcomeGroup["notices"];
   #gathering = emptyGroup();
   /** Of these, a callback has had another fence since. */
   readonly #closed: Gathered[] = [];
   #committing: Gathered | null = null;
 
-  constructor(policy: RetryPolicy) {
+  constructor(policy: RetryPolicy, notices: () => OutcomeGroup["notices"] = () => undefined) {
     this.#policy = policy;
+    this.#notices = notices;
   }
 
   get size(): number {
@@ -56,7 +58,8 @@ export class OutcomeLog {
     }
     if (this.#committing === null) return null;
     const { endpoints, ...group } = this.#committing;
-    return { ...group, endpoints: [...endpoints.values()], policy: this.#policy, isRepeated };
+    const notices = this.#notices();
+    return { ...group, endpoints: [...endpoints.values()], policy: this.#policy, isRepeated, ...(notices && { notices }) };
   }
 
   committed(): void {

@@ -1,4 +1,5 @@
 /** One e-mail each (docs/dispatcher.md, An outage). */
+import type { Callback } from "./callback.js";
 import type { EndpointState } from "./endpoint.js";
 import type { RetryPolicy } from "./retry-policy.js";
 
@@ -80,4 +81,59 @@ export interface Mail {
   readonly createdAt: number;
   /** Failed so far. */
   readonly tries: number;
+}
+
+export type OutageEvent = "began" | "ended";
+
+export interface OutageReport {
+  readonly event: OutageEvent;
+  readonly outageId: string;
+  readonly callback: Pick<Callback, "id" | "name" | "email">;
+  readonly startedAt: number;
+  /** Calls that first failed in it, as of `asOf`. */
+  readonly failedCalls: number;
+  /** null: it began. */
+  readonly end: OutageEnd | null;
+  readonly asOf: number;
+}
+
+export interface OutageEnd {
+  readonly endedAt: number;
+  readonly how: HowEnded;
+  /** Of the calls that first failed in it: what became of them. */
+  readonly calls: SettledCalls;
+}
+
+/** marked: its calls were marked by hand, without a success since. unrecovered: it was open for one window. */
+export type HowEnded = "recovered" | "marked" | "unrecovered";
+
+export interface SettledCalls {
+  /** By a retry or a replay. */
+  readonly delivered: number;
+  readonly marked: number;
+  readonly stillFailed: number;
+  /** Otherwise each is at least so many. */
+  readonly isComplete: boolean;
+}
+
+export function howOutageEnded(
+  { quietSince }: Pick<OpenOutage, "quietSince">,
+  { delivered, stillFailed }: SettledCalls,
+): HowEnded {
+  if (quietSince !== null) return "recovered";
+  if (stillFailed > 0) return "unrecovered";
+  return delivered > 0 ? "recovered" : "marked";
+}
+
+/** Queued for one destination. */
+export interface Notice {
+  readonly event: OutageEvent;
+  /** Not a URL, which may hold a secret. */
+  readonly destination: string;
+  readonly outage: Omit<Outage, "notifiedAt" | "notifiedBy">;
+  readonly callback: Pick<Callback, "id" | "name" | "email">;
+  /** Failed so far. */
+  readonly tries: number;
+  /** As it was first sent; a repeat says the same. */
+  readonly report: OutageReport | null;
 }

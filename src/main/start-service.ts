@@ -29,6 +29,7 @@ import type { NodeStore } from "../store/nodes/node-store.js";
 import { openStore } from "../store/open-store.js";
 import { secretKeySource } from "../store/secret-key.js";
 import type { Store } from "../store/store.js";
+import { planNotices } from "./notice-targets.js";
 
 export interface ServiceSurroundings {
   readonly version: string;
@@ -56,6 +57,7 @@ async function start(
 ): Promise<Pick<RunningService, "url" | "metricsUrl" | "settings" | "users">> {
   const hasApi = options.credentials !== null;
   const addressRule = addressRuleFor(options.host, options.allowNetworks);
+  const openNoticeTargets = planNotices(options.notices, addressRule);
   const isTrustedProxy = options.trustedProxies.length === 0 ? null : inNetworks(options.trustedProxies);
   await tryToListen(options);
   if (options.metrics !== null) await tryToListen(options.metrics);
@@ -70,11 +72,13 @@ async function start(
   const policy = { intervalMs: settings.intervalMs, windowMs: settings.windowMs, jitter: options.jitter };
   const deliverer = openDeliverer(addressRule, teardown);
   const mails = options.mailDirectory ?? mailDirectoryOf(placeOf(options.database, options.dataDirectory));
+  const notifier = openNotifier(options, mails, teardown);
   const dispatching = createDispatching({
     store,
     deliverer,
     logger,
-    notifier: openNotifier(options, mails, teardown),
+    notifier,
+    noticeTargets: openNoticeTargets({ deliverer, notifier, clock }),
     removeMailFiles: (before) => removeMailFiles(mails, before),
     clock,
     random: systemRandom,

@@ -6,7 +6,7 @@ import { spellDuration } from "../domain/duration.js";
 import { maskKey, maskUrl, type SecretMask, secretMask } from "../domain/mask.js";
 import { type MessageResponse, senderAddress } from "../domain/message-response.js";
 import { type RetryPolicy, retryUntil } from "../domain/retry-policy.js";
-import { CONTROL, INVISIBLE } from "../platform/unsafe-characters.js";
+import { field, formatInstant, quoteBlock, toLine, truncate } from "./notice-text.js";
 
 export interface OutageFacts {
   readonly callback: Callback;
@@ -22,12 +22,10 @@ export interface OutageMail {
   readonly text: string;
 }
 
-const MAX_NAME = 50;
+export const MAX_NAME = 50;
 const MAX_CONTENT = 1_000;
 const MAX_ANSWER = 300;
 const MAX_VALUE = 200;
-/** Longer lines need an encoding. */
-const MAX_LINE = 76;
 
 export function composeOutageMail(facts: OutageFacts): OutageMail {
   const name = toLine(facts.callback.name, MAX_NAME);
@@ -48,7 +46,7 @@ export function composeOutageMail(facts: OutageFacts): OutageMail {
     "THE FIRST RESPONSE THAT FAILED",
     ...callLines(facts.call, mask),
     "",
-    "This is the only e-mail about this outage.",
+    "No other e-mail about this outage follows while it lasts.",
     "",
   ].join("\n");
   return { subject: `[whcb] ${name} is failing: ${summary(facts.result, mask)}`, text };
@@ -122,7 +120,7 @@ function retryLines({ callback, startedAt, result, policy }: OutageFacts): strin
   ];
 }
 
-function commandLines(callback: Callback): string[] {
+export function commandLines(callback: Pick<Callback, "id" | "name">): string[] {
   const words = { operands: [callbackOperand(callback)], flags: ["--failed"] };
   return ["calls list", "replay"].map((command) => `  ${commandLine({ command, ...words })}`);
 }
@@ -150,16 +148,6 @@ function asciiKey(key: string): string {
   return maskKey(key).replaceAll("•", "*");
 }
 
-/** "2026-11-24 23:31:05 UTC". */
-function formatInstant(at: number): string {
-  return `${new Date(at).toISOString().slice(0, 19).replace("T", " ")} UTC`;
-}
-
-function field(label: string, value: string): string {
-  const line = `${`${label}:`.padEnd(11)}${value}`;
-  return line.length > MAX_LINE ? `${label}:\n  ${value}` : line;
-}
-
 const REASONS = {
   "connect-timeout": "connection timed out",
   "response-timeout": "no complete answer in time",
@@ -172,26 +160,3 @@ const REASONS = {
   "address-refused": "address not allowed",
   protocol: "invalid HTTP",
 } satisfies Record<UnreachableReason, string>;
-
-/** Outside text must not start a line, move the cursor or change the reading direction. */
-
-const LINE_BREAKS = /\r\n|[\n\r\u0085\u2028\u2029]/;
-const UNSAFE = new RegExp(`[${CONTROL}${INVISIBLE}]`, "gu");
-
-export function toLine(text: string, max: number): string {
-  return truncate(text.split(LINE_BREAKS).join(" ").replace(UNSAFE, "\ufffd").trim(), max);
-}
-
-/** "..." if cut. */
-export function truncate(text: string, max: number): string {
-  if (text.length <= max) return text;
-  // Whole surrogate pairs only.
-  return `${text.slice(0, max).replace(/[\ud800-\udbff]$/, "")}...`;
-}
-
-/** So that no line looks like the mail's own text. */
-export function quoteBlock(text: string, max: number): string[] {
-  const lines = truncate(text.trim(), max).split(LINE_BREAKS);
-  const quoted = lines.map((line) => `  | ${line.replaceAll("\t", "  ").replace(UNSAFE, "\ufffd")}`);
-  return text.trim().length > max ? [...quoted, `  (truncated: ${text.trim().length} characters in total)`] : quoted;
-}

@@ -59,6 +59,7 @@ export interface ServiceGauges {
   readonly inFlight: number;
   readonly openOutages: number;
   readonly queuedMails: number;
+  readonly queuedNotices: number;
 }
 
 export interface AttemptTiming {
@@ -68,6 +69,6 @@ export interface AttemptTiming {
 
 /** Without a dispatcher. */
 export const NO_STATS: ServiceStats = {
-  read: async () => ({ waiting: 0, due: 0, inFlight: 0, openOutages: 0, queuedMails: 0 }),
+  read: async () => ({ waiting: 0, due: 0, inFlight: 0, openOutages: 0, queuedMails: 0, queuedNotices: 0 }),
   onAttempt() {},
 };

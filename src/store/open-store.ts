@@ -37,6 +37,7 @@ import { clampTimes } from "./outcomes/clamp-times.js";
 import { commitOutcomes } from "./outcomes/commit-outcomes.js";
 import { listActiveCallbacks, listEndpoints } from "./outcomes/endpoints.js";
 import { mailStore } from "./outcomes/mails.js";
+import { noticeStore } from "./outcomes/notices.js";
 import { countOutageCalls } from "./outcomes/outage-calls.js";
 import { findLastOutages, findOutage, listOutages, readOutageProgress } from "./outcomes/outages.js";
 import { purgeDeleted, purgeExpired } from "./purge.js";
@@ -139,6 +140,7 @@ function storeOn(db: Db, { cipher, clock, nodes }: StoreParts): Store {
     ...callbackStore(db, cipher),
     ...versionStore(db),
     ...mailStore(db),
+    ...noticeStore(db),
     ...credentialStore(db),
     ...sessionStore(db),
 
@@ -219,6 +221,7 @@ async function readGauges(db: Db): Promise<Gauges> {
       (SELECT coalesce(sum(count), 0) FROM call_counts WHERE status = 'PENDING') AS waiting,
       (SELECT count(*) FROM calls WHERE status = 'FAILED' AND due_at IS NOT NULL) AS due,
       (SELECT count(*) FROM outages WHERE ended_at IS NULL) AS "openOutages",
-      (SELECT count(*) FROM mails WHERE next_try_at IS NOT NULL) AS "queuedMails"`.execute(db);
-  return rows[0] ?? { waiting: 0, due: 0, openOutages: 0, queuedMails: 0 };
+      (SELECT count(*) FROM mails WHERE next_try_at IS NOT NULL) AS "queuedMails",
+      (SELECT count(*) FROM notices WHERE next_try_at IS NOT NULL) AS "queuedNotices"`.execute(db);
+  return rows[0] ?? { waiting: 0, due: 0, openOutages: 0, queuedMails: 0, queuedNotices: 0 };
 }

@@ -4,6 +4,7 @@ import type { CallStatus } from "../domain/call.js";
 import { RETAIN_OUTAGES_MS, type ServiceSettings } from "../domain/service-settings.js";
 import { CountChanges, FAILURE } from "./calls/call-counts.js";
 import { minuteOf } from "./outcomes/activity.js";
+import { expireNotices, removeNotices } from "./outcomes/notices.js";
 import type { Db } from "./schema.js";
 import { listOf } from "./sql/batches.js";
 import { crossJoin, lockedIfFree } from "./sql/per-database.js";
@@ -40,6 +41,7 @@ export function purgeExpired(db: Db, now: number, limit: number, settings: Servi
     left -= await removeCalls(trx, changedBefore("SUCCESS", now - settings.retainSuccessMs), left);
     left -= await removeCalls(trx, changedBefore("FAILED", now - settings.retainFailedMs), left);
     left -= await removeMails(trx, now - settings.retainMailMs, left);
+    await expireNotices(trx, now);
     left -= await removeOutages(trx, now - RETAIN_OUTAGES_MS, left);
     left -= await removeReplays(trx, now - RETAIN_OUTAGES_MS, left);
     const { retainSuccessMs, retainFailedMs } = settings;
@@ -116,13 +118,16 @@ async function removeMails(db: Db, before: number, limit: number): Promise<numbe
   return Number(numAffectedRows ?? 0n);
 }
 
-/** By the index by start. Keeps those with a queued e-mail. */
+/** With their notices. By the index by start. Keeps those with a queued e-mail. */
 async function removeOutages(db: Db, endedBefore: number, limit: number): Promise<number> {
-  const { numAffectedRows } = await sql`
-    DELETE FROM outages WHERE id IN (
-      SELECT id FROM outages WHERE started_at < ${endedBefore} AND ended_at < ${endedBefore}
-        AND NOT EXISTS (SELECT 1 FROM mails WHERE outage_id = outages.id) LIMIT ${limit})`.execute(db);
-  return Number(numAffectedRows ?? 0n);
+  const { rows } = await sql<{ id: string }>`
+    SELECT id FROM outages WHERE started_at < ${endedBefore} AND ended_at < ${endedBefore}
+      AND NOT EXISTS (SELECT 1 FROM mails WHERE outage_id = outages.id) LIMIT ${limit}`.execute(db);
+  const ids = rows.map(({ id }) => id);
+  if (ids.length === 0) return 0;
+  await removeNotices(db, ids);
+  await sql`DELETE FROM outages WHERE id IN (SELECT batch.value FROM ${listOf(ids, "text")})`.execute(db);
+  return ids.length;
 }
 
 async function removeReplays(db: Db, requestedBefore: number, limit: number): Promise<number> {
@@ -142,7 +147,16 @@ async function removeCallback(db: Db, key: number): Promise<void> {
     .where("sent_at", "is", null)
     .executeTakeFirst();
   if (queued !== undefined) return;
-  for (const table of ["mails", "outages", "endpoints", "call_counts", "failure_counts", "run_leases", "replays"] as const) {
+  for (const table of [
+    "mails",
+    "notices",
+    "outages",
+    "endpoints",
+    "call_counts",
+    "failure_counts",
+    "run_leases",
+    "replays",
+  ] as const) {
     await db.deleteFrom(table).where("callback_key", "=", key).execute();
   }
   await db.deleteFrom("callbacks").where("key", "=", key).execute();

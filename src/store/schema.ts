@@ -5,7 +5,7 @@ import type { CallStatus } from "../domain/call.js";
 import type { AuthType, BodyFormat } from "../domain/callback.js";
 import type { EndpointState } from "../domain/endpoint.js";
 import type { Channel } from "../domain/message-response.js";
-import type { NoticeChannel } from "../domain/outage.js";
+import type { NoticeChannel, OutageEvent } from "../domain/outage.js";
 
 export interface Schema {
   callbacks: CallbackTable;
@@ -15,6 +15,7 @@ export interface Schema {
   outages: OutageTable;
   activity: ActivityTable;
   mails: MailTable;
+  notices: NoticeTable;
   call_counts: CallCountTable;
   failure_counts: FailureCountTable;
   run_leases: RunLeaseTable;
@@ -141,6 +142,21 @@ export interface MailTable {
   next_try_at: number | null;
   sent_at: number | null;
   last_error: string | null;
+}
+
+export interface NoticeTable {
+  outage_id: string;
+  event: OutageEvent;
+  destination: string;
+  callback_key: number;
+  created_at: number;
+  tries: number;
+  /** Null once sent, or too old. */
+  next_try_at: number | null;
+  sent_at: number | null;
+  last_error: string | null;
+  /** JSON OutageReport; null until it is first sent. */
+  report: string | null;
 }
 
 export interface CallCountTable {

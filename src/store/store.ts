@@ -15,6 +15,7 @@ import type { Changes } from "./change-log.js";
 import type { SessionStore } from "./console-sessions.js";
 import type { CredentialStore } from "./credentials.js";
 import type { NodeStore } from "./nodes/node-store.js";
+import type { NoticeStore, QueuedNotices } from "./notice-store.js";
 import type { ClockBounds } from "./outcomes/clamp-times.js";
 import type { OverviewStore } from "./overview-store.js";
 
@@ -25,6 +26,7 @@ export interface Store
     OverviewStore,
     DispatchStore,
     MailStore,
+    NoticeStore,
     CredentialStore,
     SessionStore,
     SettingsStore {
@@ -50,6 +52,7 @@ export interface Gauges {
   readonly due: number;
   readonly openOutages: number;
   readonly queuedMails: number;
+  readonly queuedNotices: number;
 }
 
 export interface PageQuery {
@@ -294,6 +297,8 @@ export interface OutcomeGroup {
   readonly closedOutages: readonly ClosedOutage[];
   /** One per opened outage; a second one is skipped. */
   readonly mails: readonly Omit<Mail, "tries">[];
+  /** Left out: nobody is told but by e-mail. */
+  readonly notices?: QueuedNotices;
   readonly fences: Fences;
   readonly policy: RetryPolicy;
   /** A try has failed, perhaps after its commit: the answer may have been lost. */

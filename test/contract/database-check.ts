@@ -36,7 +36,13 @@ async function fill(store: Store): Promise<void> {
     text: "…",
     createdAt: NOW,
   };
-  await store.commitOutcomes(aGroup({ endpoints: [{ callbackId: callback.id, endpoint, outage: OUTAGE }], mails: [mail] }));
+  await store.commitOutcomes(
+    aGroup({
+      endpoints: [{ callbackId: callback.id, endpoint, outage: OUTAGE }],
+      mails: [mail],
+      notices: { began: ["hook"], ended: [], at: NOW },
+    }),
+  );
   const deleted = await aCallback(store);
   await manyFailed(store, deleted, 3, () => ({}), "gone");
   await store.deleteCallback(deleted.id, NOW);
@@ -80,6 +86,9 @@ const FAULTS: readonly (readonly [statement: string, where: string, rows: number
   ["UPDATE endpoints SET state = 'up'", "endpoints", 1, /^\w{16}: not down, but with a round or a probe$/],
   ["UPDATE endpoints SET recovering_since = 5", "endpoints", 1, /^\w{16}: only one of its state and its time is recovering$/],
   ["DELETE FROM outages", "mails", 1, `${OUTAGE.id}: its outage doesn't exist`],
+  ["DELETE FROM outages", "notices", 1, `${OUTAGE.id} began: its outage doesn't exist`],
+  ["UPDATE notices SET sent_at = 5", "notices", 1, `${OUTAGE.id} began: sent, but to be sent again`],
+  ["UPDATE notices SET event = 'paused'", "notices", 1, `${OUTAGE.id} paused: its event is unknown`],
   ["UPDATE mails SET sent_at = 5", "mails", 1, `${OUTAGE.id}: sent, but to be sent again; or neither`],
 ];
 

@@ -8,7 +8,7 @@
  * Covers: src/store/calls/scan-calls.ts
  * Covers: src/store/outcomes/activity.ts, src/store/outcomes/commit-outcomes.ts, src/store/outcomes/endpoints.ts, src/store/outcomes/mails.ts, src/store/outcomes/outages.ts
  * Covers: src/domain/attempt.ts, src/domain/callback.ts, src/domain/message-response.ts, src/domain/service-settings.ts
- * Covers: src/store/outcomes/outage-calls.ts
+ * Covers: src/store/outcomes/outage-calls.ts, src/store/outcomes/notices.ts
  */
 import { afterEach } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";

@@ -7,6 +7,7 @@ import { describeChanges } from "./store-changes.js";
 import { describeCounters } from "./store-counters.js";
 import { describeGroups } from "./store-groups.js";
 import { describeListing } from "./store-listing.js";
+import { describeNotices } from "./store-notices.js";
 import { describeOutages } from "./store-outages.js";
 import { describeOutcomes } from "./store-outcomes.js";
 import { describeOverview } from "./store-overview.js";
@@ -24,6 +25,7 @@ export function describeStore(name: string, open: OpenStore): void {
     describeWaiting(open);
     describeOutcomes(open);
     describeOutages(open);
+    describeNotices(open);
     describeListing(open);
     describeOverview(open);
     describeGroups(open);

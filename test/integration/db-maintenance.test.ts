@@ -43,7 +43,7 @@ describe("db backup", () => {
     await writing;
     expect([code, stderr]).toEqual([0, `the secret key isn't in it: keep ${home.path("x.db.key")} too\n`]);
     const bytes = statSync(home.path("copy.db")).size;
-    expect(JSON.parse(stdout)).toEqual({ file: home.path("copy.db"), bytes, version: 13, keyFile: home.path("x.db.key") });
+    expect(JSON.parse(stdout)).toEqual({ file: home.path("copy.db"), bytes, version: 14, keyFile: home.path("x.db.key") });
     const counts = countsIn(home.path("copy.db")) as { rows: number; counted: number };
     expect(counts.counted).toBe(counts.rows);
     expect(counts.rows).toBeGreaterThanOrEqual(500);
@@ -95,10 +95,10 @@ describe("a database of version 0.1.0", () => {
       code: 4,
       stderr: expect.stringContaining("has database version 1, and this whcb"),
     });
-    expect(await db("migrate")).toEqual({ code: 0, stdout: "", stderr: `migrated ${home.path("x.db")} from version 1 to 13\n` });
+    expect(await db("migrate")).toEqual({ code: 0, stdout: "", stderr: `migrated ${home.path("x.db")} from version 1 to 14\n` });
     expect(await db("migrate", "-o", "json")).toEqual({
       code: 0,
-      stdout: `${JSON.stringify({ database: home.path("x.db"), from: 13, to: 13 }, undefined, 2)}\n`,
+      stdout: `${JSON.stringify({ database: home.path("x.db"), from: 14, to: 14 }, undefined, 2)}\n`,
       stderr: "",
     });
     expect(await db("check")).toMatchObject({
@@ -116,7 +116,7 @@ describe("a database of version 0.1.0", () => {
     const again = await lockDatabase(home.path("x.db"));
     expect(await db("migrate")).toMatchObject({
       code: 0,
-      stderr: `${home.path("x.db")} has version 13 already: nothing to do\n`,
+      stderr: `${home.path("x.db")} has version 14 already: nothing to do\n`,
     });
     await again.release();
   });

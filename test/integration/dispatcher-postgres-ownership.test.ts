@@ -55,7 +55,7 @@ class Node {
       limits: { gatherMs: 0 },
       prepare: (_, { id }) => ({ bodyBytes: 1, send: () => this.#send(id) }),
       onAttempt: (_, attempt) => void this.recorded.push(attempt),
-      onMailQueued: () => undefined,
+      onOutageChanged: () => undefined,
       onCallbackDeleted: () => undefined,
     });
   }

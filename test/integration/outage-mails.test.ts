@@ -1,6 +1,6 @@
 /** From a failing endpoint to the mail as received: real store, real mail server, virtual time. */
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { MailSender } from "../../src/dispatcher/mail-sender.js";
+import { createMailSender } from "../../src/dispatcher/mail-sender.js";
 import type { Notifier } from "../../src/notifier/notifier.js";
 import { createSmtpNotifier } from "../../src/notifier/smtp-notifier.js";
 import { systemTimers } from "../../src/platform/clock.js";
@@ -11,13 +11,13 @@ import { type MailServer, startMailServer } from "../support/mail/mail-server.js
 let sim: Simulation;
 let server: MailServer;
 let notifier: Notifier;
-let sender: MailSender;
+let sender: ReturnType<typeof createMailSender>;
 
 beforeEach(async () => {
   sim = await Simulation.open();
   server = await startMailServer();
   notifier = createSmtpNotifier({ url: `smtp://127.0.0.1:${server.port}`, timers: systemTimers, timeoutMs: 5_000 });
-  sender = new MailSender({ store: sim.store, notifier, clock: sim.clock, logger: silentLogger });
+  sender = createMailSender({ store: sim.store, notifier, clock: sim.clock, logger: silentLogger });
   sim.endpoint = down;
 });
 

@@ -503,7 +503,7 @@ describe("operations", () => {
     const handlers: ((attempt: { outcome: "success" | "failure"; durationMs: number }) => void)[] = [];
     await open({
       stats: {
-        read: async () => ({ waiting: 3, due: 4, inFlight: 5, openOutages: 1, queuedMails: 2 }),
+        read: async () => ({ waiting: 3, due: 4, inFlight: 5, openOutages: 1, queuedMails: 2, queuedNotices: 6 }),
         onAttempt: (handler) => void handlers.push(handler),
       },
     });
@@ -517,6 +517,7 @@ describe("operations", () => {
       "whcb_in_flight 5",
       "whcb_outages_open 1",
       "whcb_mails_owed 2",
+      "whcb_notices_owed 6",
       'whcb_attempt_seconds_bucket{le="0.05",outcome="failure"} 1',
       'whcb_http_request_seconds_count{method="POST",route="/callbacks/:id/calls",status="202"} 1',
     ]) {

@@ -255,6 +255,24 @@ describe("queued e-mails", () => {
   });
 });
 
+describe("queued notices", () => {
+  it("are claimed by one of two nodes, and free again when the claim ends", async () => {
+    for (let index = 0; index < 20; index += 1) {
+      const callback = await aCallback(stores[0]);
+      const closedOutages = [
+        { id: `O${index}`, callbackId: callback.id, startedAt: NOW, failedCalls: 1, quietSince: null, endedAt: NOW },
+      ];
+      await stores[0].commitOutcomes(aGroup({ closedOutages, notices: { began: [], ended: ["hook", "other"], at: NOW } }));
+    }
+    const claim = async (store: Store, at: number) =>
+      (await store.claimNotices(await store.fetchNotices("hook", at, 100), at, at + 2 * MINUTE)).map(({ outage }) => outage.id);
+    const [first, second] = await Promise.all([claim(stores[0], NOW), claim(stores[1], NOW)]);
+    expect([...first, ...second].toSorted()).toEqual(Array.from({ length: 20 }, (_, index) => `O${index}`).toSorted());
+    expect([await claim(stores[1], NOW + 1), (await stores[1].fetchNotices("other", NOW, 100)).length]).toEqual([[], 20]);
+    expect((await claim(stores[1], NOW + 2 * MINUTE)).length).toBe(20);
+  });
+});
+
 describe("the database's clock", () => {
   it("is read in milliseconds", async () => {
     const before = Date.now();

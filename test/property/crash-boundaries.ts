@@ -31,6 +31,7 @@ async function live(store: Store, { write, when }: Death): Promise<Life> {
     store,
     policy: { intervalMs: 5 * MINUTE, windowMs: 30 * MINUTE, jitter: true },
     limits: { batch: 32, inFlightPerEndpoint: 12 },
+    notices: { began: ["hook"], ended: ["hook"] },
     dispatcherStore: (inner) =>
       watchStore(inner, async (method, _, work) => {
         if (!WRITES.has(method)) return work();
@@ -119,8 +120,22 @@ async function checkLife({ sim, callbacks, unrecorded }: Life): Promise<void> {
       ({ callbackId }) => callbackId === callback.id,
     );
     expect(mails.map(({ outageId }) => outageId).sort()).toEqual(outages.items.map(({ id }) => id).sort());
+    expect(await noticesOf(sim, callback)).toEqual({ began: outages.total, ended: outages.total });
     expect(outages.items.every(({ endedAt }) => endedAt !== null)).toBe(true);
   }
+}
+
+/** The ends are found once the beginnings are sent. */
+async function noticesOf(sim: Simulation, callback: Callback) {
+  const counts = { began: 0, ended: 0 };
+  for (const event of ["began", "ended"] as const) {
+    const notices = (await sim.store.fetchNotices("hook", sim.clock.now(), 1_000)).filter(
+      (notice) => notice.callback.id === callback.id,
+    );
+    for (const notice of notices) await sim.store.recordNoticeSent(notice, sim.clock.now());
+    counts[event] = notices.filter((notice) => notice.event === event).length;
+  }
+  return counts;
 }
 
 /** At the first write that is given, from 1 on, and then at each that is `step` later. */

@@ -61,6 +61,7 @@ function registerMetrics(prometheus: typeof import("prom-client"), stats: Servic
     inFlight: new Gauge({ name: "whcb_in_flight", help: "Requests to endpoints in flight", registers }),
     openOutages: new Gauge({ name: "whcb_outages_open", help: "Open outages", registers }),
     queuedMails: new Gauge({ name: "whcb_mails_owed", help: "E-mails not sent yet", registers }),
+    queuedNotices: new Gauge({ name: "whcb_notices_owed", help: "Notices of outages not sent yet", registers }),
   };
   stats.onAttempt(({ outcome, durationMs }) => attempts.observe({ outcome }, durationMs / 1000));
   return {
@@ -73,6 +74,7 @@ function registerMetrics(prometheus: typeof import("prom-client"), stats: Servic
       gauges.inFlight.set(values.inFlight);
       gauges.openOutages.set(values.openOutages);
       gauges.queuedMails.set(values.queuedMails);
+      gauges.queuedNotices.set(values.queuedNotices);
       return { contentType: registry.contentType, text: await registry.metrics() };
     },
   };

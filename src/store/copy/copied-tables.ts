@@ -14,7 +14,7 @@ export interface Column {
 
 /** In this order, which the foreign keys need. */
 export const COPIED = [
-  ...["callbacks", "endpoints", "calls", "attempts", "call_counts", "failure_counts", "outages", "mails", "activity"],
+  ...["callbacks", "endpoints", "calls", "attempts", "call_counts", "failure_counts", "outages", "mails", "notices", "activity"],
   ...["replays", "credentials", "sessions", "sign_in_codes", "settings"],
 ];
 

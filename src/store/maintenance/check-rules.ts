@@ -82,10 +82,19 @@ const ENDPOINT_FAULTS: readonly Fault[] = [
   ["only one of its state and its time is recovering", sql`(state = 'recovering') <> (recovering_since IS NOT NULL)`],
 ];
 
+const NO_OUTAGE: Fault = ["its outage doesn't exist", sql`NOT EXISTS (SELECT 1 FROM outages WHERE outages.id = outage_id)`];
+
 const MAIL_FAULTS: readonly Fault[] = [
   NO_CALLBACK,
-  ["its outage doesn't exist", sql`NOT EXISTS (SELECT 1 FROM outages WHERE outages.id = outage_id)`],
+  NO_OUTAGE,
   ["sent, but to be sent again; or neither", sql`(sent_at IS NULL) = (next_try_at IS NULL)`],
+];
+
+const NOTICE_FAULTS: readonly Fault[] = [
+  NO_CALLBACK,
+  NO_OUTAGE,
+  ["its event is unknown", sql`event NOT IN ('began', 'ended')`],
+  ["sent, but to be sent again", sql`sent_at IS NOT NULL AND next_try_at IS NOT NULL`],
 ];
 
 const REPLAY_FAULTS: readonly Fault[] = [
@@ -128,6 +137,7 @@ export const CHECK_RULES: readonly CheckRule[] = [
   rowRule("endpoints", ofCallback, ENDPOINT_FAULTS),
   rowRule("outages", sql`id`, [NO_CALLBACK]),
   rowRule("mails", sql`outage_id`, MAIL_FAULTS),
+  rowRule("notices", sql`outage_id || ' ' || event`, NOTICE_FAULTS),
   rowRule("call_counts", sql`${ofCallback} || ' ' || status`, [NO_CALLBACK]),
   rowRule("failure_counts", sql`${ofCallback} || ' ' || failure`, [NO_CALLBACK]),
   rowRule("activity", sql`${ofCallback} || ' minute ' || minute`, [NO_CALLBACK]),

@@ -12,6 +12,7 @@ import type { CommittedOutcomes, EndpointChange, OutcomeGroup } from "../store.j
 import { ActivityChanges, minuteOf, type Sample, saveSamples } from "./activity.js";
 import { saveEndpoints } from "./endpoints.js";
 import { saveMails } from "./mails.js";
+import { saveNotices } from "./notices.js";
 import { closeOutages, saveOpenOutages } from "./outages.js";
 
 export function commitOutcomes(db: Db, group: OutcomeGroup): Promise<CommittedOutcomes> {
@@ -36,6 +37,7 @@ export function commitOutcomes(db: Db, group: OutcomeGroup): Promise<CommittedOu
     await saveOpenOutages(trx, endpoints, callbacks);
     const mails = group.mails.filter(({ outageId }) => !droppedOutages.has(outageId));
     await saveMails(trx, mails, callbacks);
+    if (group.notices) await saveNotices(trx, { mails, closedOutages: group.closedOutages }, callbacks, group.notices);
     await saveSamples(trx, samplesOf(mails, group.closedOutages, callbacks));
     const staleCallbacks = new Set([...live.keys()].filter((id) => !callbacks.has(id)));
     const lostAttempts = attempts.filter(({ callbackId }) => staleCallbacks.has(callbackId)).length;

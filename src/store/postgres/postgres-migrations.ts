@@ -320,9 +320,28 @@ CREATE TABLE settings (
 );
 `;
 
+const NOTICES = `
+CREATE TABLE notices (
+  outage_id text COLLATE "C" NOT NULL,
+  event text COLLATE "C" NOT NULL,
+  destination text COLLATE "C" NOT NULL,
+  callback_key bigint NOT NULL REFERENCES callbacks (key),
+  created_at bigint NOT NULL,
+  tries bigint NOT NULL,
+  next_try_at bigint,
+  sent_at bigint,
+  last_error text,
+  report text,
+  PRIMARY KEY (outage_id, event, destination)
+);
+CREATE INDEX notices_queued ON notices (destination, next_try_at) WHERE next_try_at IS NOT NULL;
+CREATE INDEX notices_by_callback ON notices (callback_key);
+`;
+
 export const POSTGRES_MIGRATIONS: readonly PostgresMigration[] = [
   { version: 1, name: "first tables", sql: FIRST },
   { version: 2, name: "nodes and shared limits", sql: NODE_TABLES },
+  { version: 3, name: "notices of outages", sql: NOTICES },
 ];
 
 export const LATEST_VERSION = POSTGRES_MIGRATIONS.at(-1)?.version ?? 0;

@@ -290,6 +290,24 @@ CREATE INDEX activity_quiet ON activity (minute)
   WHERE failed = 0 AND replays_failed = 0 AND client_failed = 0 AND pending_calls IS NULL;
 `;
 
+const NOTICES = `
+CREATE TABLE notices (
+  outage_id TEXT NOT NULL,
+  event TEXT NOT NULL,
+  destination TEXT NOT NULL,
+  callback_key INTEGER NOT NULL REFERENCES callbacks (key),
+  created_at INTEGER NOT NULL,
+  tries INTEGER NOT NULL,
+  next_try_at INTEGER,
+  sent_at INTEGER,
+  last_error TEXT,
+  report TEXT,
+  PRIMARY KEY (outage_id, event, destination)
+) WITHOUT ROWID;
+CREATE INDEX notices_queued ON notices (destination, next_try_at) WHERE next_try_at IS NOT NULL;
+CREATE INDEX notices_by_callback ON notices (callback_key);
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: "first tables", sql: FIRST },
   { version: 2, name: "columns in standard terms", sql: STANDARD_TERMS },
@@ -304,6 +322,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 11, name: "sessions of the console", sql: CONSOLE_SESSIONS },
   { version: 12, name: "failed calls by status code", sql: FAILURE_COUNTS },
   { version: 13, name: "activity per minute", sql: ACTIVITY },
+  { version: 14, name: "notices of outages", sql: NOTICES },
 ];
 
 export const LATEST_VERSION = MIGRATIONS.at(-1)?.version ?? 0;

@@ -43,7 +43,7 @@ export function startDelivering(store: Store, over: Partial<DispatcherDeps> = {}
       return { bodyBytes, send: async () => (await deliverer.deliver(request)).result };
     },
     onAttempt: () => undefined,
-    onMailQueued: () => undefined,
+    onOutageChanged: () => undefined,
     onCallbackDeleted: () => undefined,
     ...over,
   });

@@ -10,6 +10,7 @@ import { systemClock } from "../../../src/platform/clock.js";
 import { silentLogger } from "../../../src/platform/logger.js";
 import type { Random } from "../../../src/platform/random.js";
 import { shortId, timeOrderedId } from "../../../src/platform/random.js";
+import type { QueuedNotices } from "../../../src/store/notice-store.js";
 import { openStore } from "../../../src/store/open-store.js";
 import type { ReplaySelection, Store } from "../../../src/store/store.js";
 import { deliveryBody } from "../../../src/wire/delivery-request.js";
@@ -77,6 +78,8 @@ export interface SimulationOptions {
   readonly url?: string;
   /** An open one. Default: a new one at `url`. */
   readonly store?: Store;
+  /** To whom outages are reported. */
+  readonly notices?: Omit<QueuedNotices, "at">;
   /** Wraps the store that the dispatcher is given, to crash it. */
   readonly dispatcherStore?: (store: Store) => Store;
 }
@@ -230,6 +233,7 @@ export class Simulation {
 
   #newDispatcher(): Dispatcher {
     const { store, clock, random, policy } = this;
+    const { notices } = this.#options;
     return new Dispatcher({
       store: this.#options.dispatcherStore?.(store) ?? store,
       clock,
@@ -242,7 +246,8 @@ export class Simulation {
         send: () => this.#send(callback, call),
       }),
       onAttempt: (_, attempt) => this.#settled(attempt),
-      onMailQueued: () => undefined,
+      notices: () => notices && { ...notices, at: clock.now() },
+      onOutageChanged: () => undefined,
       onCallbackDeleted: () => undefined,
     });
   }

@@ -5,7 +5,7 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { MailSender } from "../../../src/dispatcher/mail-sender.js";
+import { createMailSender } from "../../../src/dispatcher/mail-sender.js";
 import { WhcbError } from "../../../src/domain/errors.js";
 import type { NoticeChannel } from "../../../src/domain/outage.js";
 import { createEmlNotifier } from "../../../src/notifier/eml-notifier.js";
@@ -26,8 +26,8 @@ afterEach(async () => {
   await rm(directory, { recursive: true });
 });
 
-function senderOf(notifier: Notifier): MailSender {
-  return new MailSender({ store: sim.store, notifier, clock: sim.clock, logger: silentLogger });
+function senderOf(notifier: Notifier): ReturnType<typeof createMailSender> {
+  return createMailSender({ store: sim.store, notifier, clock: sim.clock, logger: silentLogger });
 }
 
 /** A notifier that notes when it was asked, and fails the first `failures` times. */
@@ -50,7 +50,7 @@ async function anOutage(): Promise<void> {
   await sim.settle();
 }
 
-async function runFor(sender: MailSender, ms: number): Promise<void> {
+async function runFor(sender: ReturnType<typeof createMailSender>, ms: number): Promise<void> {
   const end = sim.clock.now() + ms;
   for (let next = await sender.tick(); next !== null && next <= end; next = await sender.tick()) sim.clock.set(next);
 }
@@ -79,7 +79,7 @@ describe("a mail sender", () => {
         await sim.store.recordMailSent(outageId, at, by);
       },
     };
-    const sender = new MailSender({ store, notifier, clock: sim.clock, logger: silentLogger });
+    const sender = createMailSender({ store, notifier, clock: sim.clock, logger: silentLogger });
     const sentAt = sim.clock.now();
     await expect(sender.tick()).rejects.toMatchObject({ code: "unavailable" });
     sim.clock.set(sentAt + MINUTE);

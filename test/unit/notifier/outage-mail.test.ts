@@ -1,15 +1,12 @@
+/**
+ * Covers: src/notifier/notice-text.ts
+ */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { DEFAULT_RETRY_POLICY } from "../../../src/domain/retry-policy.js";
-import {
-  composeOutageMail,
-  eraseOutageMail,
-  type OutageFacts,
-  quoteBlock,
-  toLine,
-  truncate,
-} from "../../../src/notifier/outage-mail.js";
+import { quoteBlock, toLine, truncate } from "../../../src/notifier/notice-text.js";
+import { composeOutageMail, eraseOutageMail, type OutageFacts } from "../../../src/notifier/outage-mail.js";
 import { aResponse, someSettings } from "../../support/builders.js";
 
 const STARTED_AT = Date.UTC(2026, 10, 24, 3, 12, 5);
@@ -71,7 +68,7 @@ Channel:   SMS, reply, 24/11/26 09:30
 Content:
   | Yes
 
-This is the only e-mail about this outage.
+No other e-mail about this outage follows while it lasts.
 `,
     });
   });

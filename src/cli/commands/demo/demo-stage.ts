@@ -109,6 +109,7 @@ function serveOptions(directory: string, credentials: Credentials) {
     smtp: null,
     dataDirectory: directory,
     mailDirectory: join(directory, "mail"),
+    notices: { webhooks: [], secret: "", recoveryMails: false },
     plan: null,
     authParameter: DEFAULT_AUTH_PARAMETER,
     endpointCheck: true,

@@ -45,6 +45,18 @@ export const RETAIN_MAIL = value(
 );
 export const SMTP = value("--smtp <url>", "the mail server for outage e-mails (or WHCB_SMTP; default: .eml files)", String);
 export const MAIL_DIR = value("--mail-dir <dir>", "where .eml files are written (default: mail/ beside the database)", String);
+export const NOTIFY = values(
+  "--notify <url>",
+  "POST a notice to this URL when an outage begins and ends (or WHCB_NOTIFY, for URLs that hold a secret)",
+  String,
+);
+export const NOTIFY_FORMAT = choiceOr(
+  "--notify-format <format>",
+  "json, signed with WHCB_NOTIFY_SECRET, or slack, which Slack's own URLs always get",
+  "json",
+  ["json", "slack"],
+);
+export const NOTIFY_RECOVERY = flag("--notify-recovery", "send an e-mail at the end of an outage, too");
 export const PLAN = choice("--plan <plan>", "imitate the platform's rate and page limits: startup, business or enterprise", [
   "startup",
   "business",
@@ -115,6 +127,9 @@ Any number of \`whcb serve\` may share a PostgreSQL database, such as postgres:/
 that contains a password is given as WHCB_DB, or the password in the file that PGPASSFILE names. With --no-api a node has neither API nor
 console, makes no user and writes no profile; with --no-dispatch it accepts responses and leaves sending to the others.
 
+--notify reports outages to other places than the callback's e-mail address. A URL that holds a secret, such as a login or one of Slack, is given
+in WHCB_NOTIFY, which may have several, separated by spaces. WHCB_NOTIFY_SECRET (whsec_ and base64) signs what is sent, as Standard Webhooks says.
+
 --retry-interval, --retry-window, --retain-success, --retain-failed and --retain-mail are kept in the database: a later start without the flag uses
 the stored value. The values in force are printed on stderr.`,
   flags: [
@@ -129,6 +144,9 @@ the stored value. The values in force are printed on stderr.`,
     RETAIN_MAIL,
     SMTP,
     MAIL_DIR,
+    NOTIFY,
+    NOTIFY_FORMAT,
+    NOTIFY_RECOVERY,
     PLAN,
     AUTH_PARAMETER,
     NO_ENDPOINT_CHECK,
@@ -148,6 +166,7 @@ the stored value. The values in force are printed on stderr.`,
     ["whcb serve --port 0 --db x.db", "on any free port, with its own database"],
     ["whcb serve --db postgres://whcb@localhost/whcb", "on PostgreSQL, which other nodes may share"],
     ["whcb serve --retry-interval 5s --retry-window 60s", "watch a retry window pass in a minute"],
+    ["WHCB_NOTIFY=https://hooks.slack.com/services/… whcb serve", "with a message in Slack when an outage begins and ends"],
     ["whcb serve --plan startup", "with the limits of the platform's smallest plan"],
   ],
   load: () => import("./run.js"),

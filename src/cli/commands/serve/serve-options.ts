@@ -3,8 +3,10 @@ import { WhcbError } from "../../../domain/errors.js";
 import type { ServiceSettings } from "../../../domain/service-settings.js";
 import { DEFAULT_AUTH_PARAMETER } from "../../../wire/delivery-request.js";
 import type { Invocation } from "../../args/command-spec.js";
-import type { ServeOptions } from "../../cli-deps.js";
+import type { ParsedArgs } from "../../args/flag.js";
+import type { NoticeOptions, ServeOptions } from "../../cli-deps.js";
 import { DATABASE_NAME, readDatabase, withoutPassword } from "../../settings/database-path.js";
+import { isSlackWebhook, readNoticeUrls } from "../../settings/notice-urls.js";
 import {
   ALLOW_HOST,
   ALLOW_NETWORK,
@@ -21,6 +23,9 @@ import {
   NO_DISPATCH,
   NO_ENDPOINT_CHECK,
   NO_JITTER,
+  NOTIFY,
+  NOTIFY_FORMAT,
+  NOTIFY_RECOVERY,
   PLAN,
   PORT,
   RETAIN_FAILED,
@@ -60,6 +65,7 @@ export function readServeOptions({ args, deps }: Invocation): Omit<ServeOptions,
     jitter: !args.get(NO_JITTER),
     smtp: toSmtp(withoutPassword(args.get(SMTP), "--smtp", "WHCB_SMTP") ?? env.WHCB_SMTP),
     mailDirectory: mailDirectory === undefined ? null : resolve(mailDirectory),
+    notices: readNoticeOptions(args, env),
     plan: args.get(PLAN) ?? null,
     authParameter: args.get(AUTH_PARAMETER) ?? DEFAULT_AUTH_PARAMETER,
     endpointCheck: !args.get(NO_ENDPOINT_CHECK),
@@ -71,6 +77,16 @@ export function readServeOptions({ args, deps }: Invocation): Omit<ServeOptions,
     metrics: metricsPort === undefined ? null : { host: metricsHost ?? LOOPBACK, port: metricsPort },
     secretKey: env.WHCB_SECRET_KEY ?? "",
     logLevel: args.get(LOG_LEVEL),
+  };
+}
+
+function readNoticeOptions(args: ParsedArgs, env: NodeJS.ProcessEnv): NoticeOptions {
+  const format = args.get(NOTIFY_FORMAT);
+  const urls = readNoticeUrls(args.get(NOTIFY), env.WHCB_NOTIFY);
+  return {
+    webhooks: urls.map((url) => ({ url, format: isSlackWebhook(new URL(url)) ? "slack" : format })),
+    secret: env.WHCB_NOTIFY_SECRET ?? "",
+    recoveryMails: args.get(NOTIFY_RECOVERY),
   };
 }
 

@@ -25,6 +25,7 @@ import { listActivity } from "../../../../src/store/outcomes/activity.js";
 import { commitOutcomes } from "../../../../src/store/outcomes/commit-outcomes.js";
 import { listActiveCallbacks, listEndpoints } from "../../../../src/store/outcomes/endpoints.js";
 import { mailStore } from "../../../../src/store/outcomes/mails.js";
+import { noticeStore } from "../../../../src/store/outcomes/notices.js";
 import { readOutageProgress } from "../../../../src/store/outcomes/outages.js";
 import { openPool } from "../../../../src/store/postgres/open-postgres.js";
 import { postgresDialect } from "../../../../src/store/postgres/postgres-dialect.js";
@@ -71,6 +72,9 @@ beforeAll(async () => {
   await database.query(
     "INSERT INTO mails SELECT 'O' || n, 1, '', '', '', 0, 0, n, NULL, NULL FROM generate_series(1, 10000) AS n",
   );
+  await database.query(
+    "INSERT INTO notices SELECT 'O' || n, 'ended', 'hook', 1, 0, 0, CASE WHEN n < 10 THEN n END, NULL, NULL, NULL FROM generate_series(1, 10000) AS n",
+  );
   analyze = () => database.query("ANALYZE");
 }, 300_000);
 
@@ -80,7 +84,7 @@ afterAll(() => db.destroy());
 function explainEach(client: pg.PoolClient): void {
   const run = client.query.bind(client);
   const query = async (text: string, values: unknown[]) => {
-    if (/\b(calls|attempts|mails|activity)\b/.test(text)) {
+    if (/\b(calls|attempts|mails|notices|activity)\b/.test(text)) {
       const { rows } = await run<{ "QUERY PLAN": string }>(`EXPLAIN ${text}`, values);
       plans.push(...rows.map((row) => row["QUERY PLAN"]));
     }
@@ -96,7 +100,7 @@ async function plansOf(work: () => Promise<unknown>): Promise<string[]> {
   return plans;
 }
 
-const isScan = (line: string) => /Seq Scan on (calls|attempts|mails|activity)/.test(line);
+const isScan = (line: string) => /Seq Scan on (calls|attempts|mails|notices|activity)/.test(line);
 const isCostly = (line: string) => isScan(line) || /(^|->\s+)(Incremental )?Sort /.test(line);
 
 const READ = { callbackId: "CB1", limit: 512 };
@@ -144,6 +148,7 @@ const usual: readonly (readonly [string, string, () => Promise<unknown>])[] = [
 const sorted: readonly (readonly [string, string, () => Promise<unknown>])[] = [
   ["switching retries off", "calls_", () => switchRetriesOff(db, 50, NOW)],
   ["the activity of a day", "activity_pkey", () => listActivity(db, systemClock, "CB1", { since: 0, until: DAY, maxPoints: 10 })],
+  ["nextNoticeAt", "notices_queued", () => noticeStore(db).nextNoticeAt("hook", NOW)],
   ["versions", "activity_pkey", () => versionStore(db).readVersions(["CB1", "CB2"])],
 ];
 

@@ -22,6 +22,7 @@ import { cancelReplayChunk } from "../../../../src/store/calls/replays.js";
 import { commitOutcomes } from "../../../../src/store/outcomes/commit-outcomes.js";
 import { listEndpoints } from "../../../../src/store/outcomes/endpoints.js";
 import { mailStore } from "../../../../src/store/outcomes/mails.js";
+import { noticeStore } from "../../../../src/store/outcomes/notices.js";
 import { readOutageProgress } from "../../../../src/store/outcomes/outages.js";
 import { purgeDeleted, purgeExpired } from "../../../../src/store/purge.js";
 import type { Db, Schema } from "../../../../src/store/schema.js";
@@ -44,11 +45,11 @@ beforeAll(() => {
   database.exec("INSERT INTO replays VALUES (1, 5, 'R', 1, 0, 0, 1, NULL)");
 });
 
-/** The plan of every statement on calls, attempts and mails. */
+/** The plan of every statement on calls, attempts, mails and notices. */
 async function plansOf(work: () => Promise<unknown>): Promise<string[]> {
   ran = [];
   await work();
-  const statements = ran.filter(({ sql }) => /\b(calls|attempts|mails)\b/.test(sql));
+  const statements = ran.filter(({ sql }) => /\b(calls|attempts|mails|notices)\b/.test(sql));
   return statements.flatMap(({ sql, parameters }) =>
     database
       .prepare<unknown[], { detail: string }>(`EXPLAIN QUERY PLAN ${sql}`)
@@ -86,6 +87,7 @@ const usual: readonly (readonly [string, string, () => Promise<unknown>])[] = [
   ["switching retries on", "calls_listed", () => switchRetriesOn(db, 1, NOW, POLICY)],
   ["switching retries off", "calls_due", () => switchRetriesOff(db, 1, NOW)],
   ["nextMailAt", "mails_owed", () => mailStore(db).nextMailAt()],
+  ["nextNoticeAt", "notices_queued", () => noticeStore(db).nextNoticeAt("hook", NOW)],
 ];
 
 const listings: readonly (readonly [string, CallFilter, string])[] = [
@@ -138,8 +140,8 @@ describe("query plans", () => {
       ...(await plansOf(() => purgeDeleted(db, 10))),
       ...(await plansOf(() => purgeExpired(db, NOW, 10, DEFAULT_SERVICE_SETTINGS))),
     ];
-    // Callbacks are few; purge scans them to find each one's old calls by index.
-    expect(plans.filter(isScan).filter((line) => !line.startsWith("SCAN callbacks"))).toEqual([]);
+    // Callbacks and queued notices are few; purge scans the callbacks to find each one's old calls by index.
+    expect(plans.filter(isScan).filter((line) => !/^SCAN (callbacks|notices USING INDEX notices_queued)/.test(line))).toEqual([]);
   });
 
   it("listing endpoints reads each callback's counters and first due call", async () => {

@@ -71,7 +71,7 @@ it("shows no totals of a damaged file", async () => {
 });
 
 it("names WHCB_SECRET_KEY if there is no key file", async () => {
-  const backUp = async () => ({ bytes: 4_096, version: 13, keyFile: null });
+  const backUp = async () => ({ bytes: 4_096, version: 14, keyFile: null });
   const { stderr } = await db(["backup", "copy.db"], () => ({ backUp }));
   expect(stderr).toMatch(/: 4096 bytes\nthe secret key isn't in it: keep WHCB_SECRET_KEY too\n$/);
 });

@@ -1,0 +1,47 @@
+/** Where outages are reported besides their e-mail: URLs, of which those that hold a secret come from the environment only. */
+import { WhcbError } from "../../domain/errors.js";
+
+/** `--notify`, else WHCB_NOTIFY. Throws `usage`, without the URL. */
+export function readNoticeUrls(given: readonly string[] | undefined, inEnvironment = ""): readonly string[] {
+  const fromFlags = given?.map((text) => readUrl(text, "--notify")) ?? [];
+  if (fromFlags.some(holdsSecret)) {
+    throw new WhcbError(
+      "usage",
+      "--notify contains a URL that seems to hold a secret, which other users of this machine could read",
+      {
+        hint: "give the URLs as WHCB_NOTIFY instead, separated by spaces",
+      },
+    );
+  }
+  const texts = inEnvironment.split(/\s+/).filter((text) => text !== "");
+  const urls = given === undefined ? texts.map((text) => readUrl(text, "WHCB_NOTIFY")) : fromFlags;
+  return [...new Set(urls.map(({ href }) => href))];
+}
+
+function readUrl(text: string, source: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url === null || !/^https?:$/.test(url.protocol)) {
+    throw new WhcbError("usage", `${source} contains something that isn't an http or https URL`, {
+      hint: "write URLs like https://alerts.example.com/whcb",
+    });
+  }
+  url.hash = "";
+  return url;
+}
+
+export function isSlackWebhook({ hostname }: URL): boolean {
+  return /(^|\.)hooks\.slack(-gov)?\.com$/.test(hostname);
+}
+
+/** Whoever has such a URL may post to it. */
+function holdsSecret(url: URL): boolean {
+  if (url.username !== "" || url.password !== "" || isSlackWebhook(url)) return true;
+  const names = [...url.searchParams.keys()];
+  if (names.some((name) => /auth|key|token|secret|pass|pwd|sig|code|credential/i.test(name))) return true;
+  return [...url.pathname.split("/"), ...url.searchParams.values()].some(looksRandom);
+}
+
+/** Long, and of letters and digits: an id or a token. */
+function looksRandom(text: string): boolean {
+  return text.length >= 16 && /^[\w.~@%+=-]+$/.test(text) && /\d/.test(text) && /[a-z]/i.test(text);
+}

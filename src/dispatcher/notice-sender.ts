@@ -1,0 +1,65 @@
+import { errorMessage } from "../domain/errors.js";
+import { howOutageEnded, type Notice, type OutageReport } from "../domain/outage.js";
+import type { NoticeTarget } from "../notifier/notice-target.js";
+import type { Clock } from "../platform/clock.js";
+import type { Logger } from "../platform/logger.js";
+import type { NoticeStore } from "../store/notice-store.js";
+import type { OverviewStore } from "../store/overview-store.js";
+import { OutboxSender } from "./outbox-sender.js";
+
+export interface NoticeSenderDeps {
+  readonly store: NoticeStore & Pick<OverviewStore, "countOutageCalls">;
+  readonly target: NoticeTarget;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Of a long outage's calls, to count them. */
+const COUNT_BUDGET_MS = 5_000;
+
+export function createNoticeSender({ store, target, clock, logger }: NoticeSenderDeps): OutboxSender<Notice> {
+  const { destination, place } = target;
+  return new OutboxSender<Notice>(
+    {
+      atOnce: target.atOnce,
+      waitsTogether: target.atOnce === 1,
+      nextAt: () => store.nextNoticeAt(destination, clock.now()),
+      async claimDue(dueBefore, limit, until) {
+        return store.claimNotices(await store.fetchNotices(destination, dueBefore, limit), dueBefore, until);
+      },
+      async send(notice) {
+        const report = notice.report ?? (await makeReport(store, notice, clock.now()));
+        if (notice.report === null) await store.saveReport(notice, report);
+        try {
+          return await target.send(report);
+        } catch (error) {
+          return { reason: errorMessage(error), retryAfterMs: null };
+        }
+      },
+      async recordSent(notice, at) {
+        await store.recordNoticeSent(notice, at);
+        logger.info({ ...about(notice), place }, "A notice of an outage was sent");
+      },
+      async recordFailed(notice, reason, nextTryAt) {
+        logger.warn({ ...about(notice), place, reason, nextTryAt }, "A notice could not be sent; it will be tried again");
+        await store.recordNoticeFailed(notice, reason, nextTryAt);
+      },
+      onError: (error) => logger.error({ err: error }, "The notices can't be read or written; trying again"),
+    },
+    clock,
+  );
+}
+
+function about({ outage, event }: Notice) {
+  return { outageId: outage.id, callbackId: outage.callbackId, event };
+}
+
+async function makeReport(store: NoticeSenderDeps["store"], notice: Notice, asOf: number): Promise<OutageReport> {
+  const { event, outage, callback } = notice;
+  const { id: outageId, startedAt, endedAt, failedCalls } = outage;
+  const report = { event, outageId, callback, startedAt, failedCalls, asOf };
+  if (event === "began" || endedAt === null) return { ...report, end: null };
+  const { retried, replayed, marked, failed, isComplete } = await store.countOutageCalls(outage, { budgetMs: COUNT_BUDGET_MS });
+  const calls = { delivered: retried + replayed, marked, stillFailed: failed, isComplete };
+  return { ...report, end: { endedAt, how: howOutageEnded(outage, calls), calls } };
+}

@@ -1,0 +1,59 @@
+import { count } from "../domain/count.js";
+import { formatDuration } from "../domain/duration.js";
+import type { HowEnded, OutageReport } from "../domain/outage.js";
+import { formatInstant, toLine } from "./notice-text.js";
+import { MAX_NAME } from "./outage-mail.js";
+
+/** Its members are a contract. Nothing of a message is in it. */
+export function noticeDocument({ event, outageId, callback, startedAt, failedCalls, end, asOf }: OutageReport) {
+  return {
+    type: `outage.${event}`,
+    timestamp: toIso(end?.endedAt ?? startedAt),
+    data: {
+      outageId,
+      callbackId: callback.id,
+      callbackName: callback.name,
+      startedAt: toIso(startedAt),
+      failedCalls,
+      ...(end !== null && {
+        endedAt: toIso(end.endedAt),
+        durationMs: end.endedAt - startedAt,
+        end: end.how,
+        deliveredCalls: end.calls.delivered,
+        markedCalls: end.calls.marked,
+        stillFailedCalls: end.calls.stillFailed,
+        isComplete: end.calls.isComplete,
+      }),
+      asOf: toIso(asOf),
+    },
+  };
+}
+
+export function slackText({ callback, startedAt, failedCalls, end }: OutageReport): string {
+  const name = `"${escapeSlack(toLine(callback.name, MAX_NAME))}" (${callback.id})`;
+  const since = formatInstant(startedAt);
+  if (end === null) return `Callback ${name} is failing since ${since}: ${count(failedCalls, "call")} so far.`;
+  const { delivered, marked, stillFailed, isComplete } = end.calls;
+  const atLeast = isComplete ? "" : "at least ";
+  const byHand = marked === 0 ? "" : `, ${atLeast}${marked} marked by hand`;
+  const lasted = formatDuration(end.endedAt - startedAt);
+  return (
+    `Callback ${name} ${HOW[end.how]}. The outage began at ${since} and lasted ${lasted}: ` +
+    `${count(failedCalls, "call")} failed, ${atLeast}${delivered} delivered since${byHand}, ${atLeast}${stillFailed} still failed.`
+  );
+}
+
+const HOW = {
+  recovered: "has recovered",
+  marked: "has no failed calls left, since they were marked by hand; nothing has been accepted yet",
+  unrecovered: "has not recovered, and its outage is closed; the next failure opens another one",
+} satisfies Record<HowEnded, string>;
+
+/** Otherwise a name could mention everybody in a channel. */
+function escapeSlack(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+}
+
+function toIso(at: number): string {
+  return new Date(at).toISOString();
+}

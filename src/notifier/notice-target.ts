@@ -1,0 +1,19 @@
+import type { OutageEvent, OutageReport } from "../domain/outage.js";
+
+export interface NoticeTarget {
+  /** In the database. Not a URL, which may hold a secret. */
+  readonly destination: string;
+  /** For people: without secrets. */
+  readonly place: string;
+  readonly events: readonly OutageEvent[];
+  /** In flight. */
+  readonly atOnce: number;
+  /** null: taken. A repeat has the same id. */
+  send(report: OutageReport): Promise<NoticeFailure | null>;
+}
+
+export interface NoticeFailure {
+  /** Without secrets. */
+  readonly reason: string;
+  readonly retryAfterMs: number | null;
+}

@@ -1,0 +1,36 @@
+/** Outside text must not start a line, move the cursor or change the reading direction. */
+import { CONTROL, INVISIBLE } from "../platform/unsafe-characters.js";
+
+/** "2026-11-24 23:31:05 UTC". */
+export function formatInstant(at: number): string {
+  return `${new Date(at).toISOString().slice(0, 19).replace("T", " ")} UTC`;
+}
+
+/** Longer lines need an encoding. */
+const MAX_LINE = 76;
+
+export function field(label: string, value: string): string {
+  const line = `${`${label}:`.padEnd(11)}${value}`;
+  return line.length > MAX_LINE ? `${label}:\n  ${value}` : line;
+}
+
+const LINE_BREAKS = /\r\n|[\n\r\u0085\u2028\u2029]/;
+const UNSAFE = new RegExp(`[${CONTROL}${INVISIBLE}]`, "gu");
+
+export function toLine(text: string, max: number): string {
+  return truncate(text.split(LINE_BREAKS).join(" ").replace(UNSAFE, "\ufffd").trim(), max);
+}
+
+/** "..." if cut. */
+export function truncate(text: string, max: number): string {
+  if (text.length <= max) return text;
+  // Whole surrogate pairs only.
+  return `${text.slice(0, max).replace(/[\ud800-\udbff]$/, "")}...`;
+}
+
+/** So that no line looks like the mail's own text. */
+export function quoteBlock(text: string, max: number): string[] {
+  const lines = truncate(text.trim(), max).split(LINE_BREAKS);
+  const quoted = lines.map((line) => `  | ${line.replaceAll("\t", "  ").replace(UNSAFE, "\ufffd")}`);
+  return text.trim().length > max ? [...quoted, `  (truncated: ${text.trim().length} characters in total)`] : quoted;
+}

@@ -1,0 +1,65 @@
+/** The e-mail at the end of an outage (serve --notify-recovery). */
+import { count } from "../domain/count.js";
+import { formatDuration } from "../domain/duration.js";
+import type { HowEnded, OutageEnd, OutageReport } from "../domain/outage.js";
+import type { NoticeTarget } from "./notice-target.js";
+import { field, formatInstant, toLine } from "./notice-text.js";
+import type { Notifier } from "./notifier.js";
+import { commandLines, MAX_NAME, type OutageMail } from "./outage-mail.js";
+
+/** Not the key of a URL, which has 16 digits. */
+const DESTINATION = "e-mail";
+const AT_ONCE = 20;
+
+export function createRecoveryMails(notifier: Notifier): NoticeTarget {
+  return {
+    destination: DESTINATION,
+    place: DESTINATION,
+    events: ["ended"],
+    atOnce: AT_ONCE,
+    async send(report) {
+      const { outageId, callback, end, asOf } = report;
+      if (end === null) return null;
+      const mail = { outageId: `${outageId}-ended`, callbackId: callback.id, to: callback.email, tries: 0, createdAt: asOf };
+      await notifier.send({ ...mail, ...composeRecoveryMail(report, end) });
+      return null;
+    },
+  };
+}
+
+export function composeRecoveryMail({ callback, startedAt, failedCalls, asOf }: OutageReport, end: OutageEnd): OutageMail {
+  const { delivered, marked, stillFailed, isComplete } = end.calls;
+  const name = toLine(callback.name, MAX_NAME);
+  const lasted = formatDuration(end.endedAt - startedAt);
+  const atLeast = isComplete ? "" : "at least ";
+  const text = [
+    `The outage of callback "${name}" has ended.`,
+    ...HOW[end.how].lines,
+    "",
+    field("Began", formatInstant(startedAt)),
+    field("Ended", `${formatInstant(end.endedAt)}, after ${lasted}`),
+    field("Callback", `${name} (id ${callback.id})`),
+    field("Failed", count(failedCalls, "call")),
+    field("Delivered", `${atLeast}${delivered} of them`),
+    field("Marked", `${atLeast}${marked} of them by hand`),
+    field("Left", `${atLeast}${stillFailed} of them FAILED as of ${formatInstant(asOf)}`),
+    ...(stillFailed === 0 ? [] : ["", "List what still fails, and replay it:", "", ...commandLines(callback)]),
+    "",
+  ].join("\n");
+  return { subject: `[whcb] ${name} ${HOW[end.how].subject} (${lasted})`, text };
+}
+
+const HOW = {
+  recovered: { subject: "has recovered", lines: ["Its endpoint has accepted responses since."] },
+  marked: {
+    subject: "has no failed calls left: marked by hand",
+    lines: ["Its calls were marked by hand. No response has been accepted since, so", "the endpoint may still be failing."],
+  },
+  unrecovered: {
+    subject: "has not recovered: the outage is closed",
+    lines: [
+      "No response has been accepted since the last one failed. The outage was",
+      "open for too long; the next failure opens another one.",
+    ],
+  },
+} satisfies Record<HowEnded, { readonly subject: string; readonly lines: readonly string[] }>;

@@ -1,0 +1,89 @@
+/** Notices as POSTs of JSON, signed as Standard Webhooks specifies, or of text for Slack (docs/operations.md, Notices). */
+import { createHash, createHmac } from "node:crypto";
+import type { DeliveryResult } from "../domain/attempt.js";
+import { WhcbError } from "../domain/errors.js";
+import type { Clock } from "../platform/clock.js";
+import type { DeliveryRequest } from "../wire/delivery-request.js";
+import { noticeDocument, slackText } from "./notice-bodies.js";
+import type { NoticeTarget } from "./notice-target.js";
+
+export type NoticeFormat = "json" | "slack";
+
+export interface WebhookOptions {
+  /** May hold a secret. */
+  readonly url: string;
+  readonly format: NoticeFormat;
+  /** None: not signed. */
+  readonly signingKeys: readonly Buffer[];
+  readonly clock: Pick<Clock, "now">;
+  readonly deliver: (
+    request: DeliveryRequest,
+  ) => Promise<{ readonly result: DeliveryResult; readonly retryAfterMs: number | null }>;
+}
+
+export function createWebhookNotices({ url, format, signingKeys, clock, deliver }: WebhookOptions): NoticeTarget {
+  const address = new URL(url);
+  const credentials = authorizationOf(address);
+  return {
+    destination: createHash("sha256").update(url).digest("hex").slice(0, 16),
+    place: address.host,
+    events: ["began", "ended"],
+    // A receiver isn't sent many at once, even if all callbacks fail.
+    atOnce: 1,
+    async send(report) {
+      const body = JSON.stringify(format === "slack" ? { text: slackText(report) } : noticeDocument(report));
+      const id = `${report.outageId}-${report.event}`;
+      const headers = {
+        "content-type": "application/json",
+        ...credentials,
+        ...signedHeaders(id, body, signingKeys, clock.now()),
+      };
+      const { result, retryAfterMs } = await deliver({ method: "POST", url: address.href, headers, body });
+      return isTaken(result) ? null : { reason: reasonOf(result), retryAfterMs };
+    },
+  };
+}
+
+/** Removed from the URL, and sent as a header. */
+function authorizationOf(address: URL): Record<string, string> {
+  const { username, password } = address;
+  if (username === "" && password === "") return {};
+  address.username = "";
+  address.password = "";
+  const login = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  return { authorization: `Basic ${Buffer.from(login).toString("base64")}` };
+}
+
+/** `at`: of this try. The id is the same for a repeat. */
+function signedHeaders(id: string, body: string, keys: readonly Buffer[], at: number): Record<string, string> {
+  const timestamp = String(Math.floor(at / 1_000));
+  const signatures = keys.map((key) => `v1,${createHmac("sha256", key).update(`${id}.${timestamp}.${body}`).digest("base64")}`);
+  return {
+    "webhook-id": id,
+    "webhook-timestamp": timestamp,
+    ...(signatures.length === 0 ? {} : { "webhook-signature": signatures.join(" ") }),
+  };
+}
+
+/** Of WHCB_NOTIFY_SECRET: one or more, separated by white space; the first is the newest. Throws `config`, without the secret. */
+export function readSigningKeys(text: string): Buffer[] {
+  return text.split(/\s+/).flatMap((secret) => {
+    if (secret === "") return [];
+    const [, encoded = ""] = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(secret) ?? [];
+    const key = Buffer.from(encoded, "base64");
+    if (key.length >= 24 && key.length <= 64) return [key];
+    throw new WhcbError("config", "WHCB_NOTIFY_SECRET must be whsec_ followed by 24 to 64 bytes in base64", {
+      hint: 'create one: echo "whsec_$(openssl rand -base64 32)"',
+    });
+  });
+}
+
+/** Any 2xx. */
+function isTaken(result: DeliveryResult): boolean {
+  return result.kind === "answered" && result.statusCode >= 200 && result.statusCode < 300;
+}
+
+/** Without what the receiver wrote, which may repeat a secret of the URL. */
+function reasonOf(result: DeliveryResult): string {
+  return result.kind === "answered" ? `HTTP ${result.statusCode}` : `${result.reason}: ${result.detail}`;
+}

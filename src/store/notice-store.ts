@@ -1,0 +1,27 @@
+import type { Notice, OutageReport } from "../domain/outage.js";
+
+/** To whom the outages of a group are reported, at `at`. */
+export interface QueuedNotices {
+  /** Destinations. */
+  readonly began: readonly string[];
+  readonly ended: readonly string[];
+  readonly at: number;
+}
+
+export interface NoticeStore {
+  /**
+   * To one destination, due at `dueBefore`, oldest first. An outage's end only after its beginning was sent, and not while the outage is
+   * open again. None of a deleted callback, and none older than NOTICE_LIFETIME_MS.
+   */
+  fetchNotices(destination: string, dueBefore: number, limit: number): Promise<readonly Notice[]>;
+  /** As claimMails: those of `notices` that are this node's until `until`. */
+  claimNotices(notices: readonly Notice[], dueBefore: number, until: number): Promise<readonly Notice[]>;
+  /** When the next of those that fetchNotices finds is due. */
+  nextNoticeAt(destination: string, now: number): Promise<number | null>;
+  saveReport(notice: Notice, report: OutageReport): Promise<void>;
+  recordNoticeSent(notice: Notice, at: number): Promise<void>;
+  recordNoticeFailed(notice: Notice, error: string, nextTryAt: number): Promise<void>;
+}
+
+/** Older ones aren't sent: an outage of last week is no news. */
+export const NOTICE_LIFETIME_MS = 24 * 60 * 60_000;

@@ -1,0 +1,131 @@
+/** At most one per outage, event and destination, queued in the transaction that opens or ends the outage. */
+import { type RawBuilder, type Selectable, sql } from "kysely";
+import type { Notice } from "../../domain/outage.js";
+import type { LiveCallbacks } from "../callbacks/callback-row.js";
+import { NOTICE_LIFETIME_MS, type NoticeStore, type QueuedNotices } from "../notice-store.js";
+import type { Db, NoticeTable, OutageTable } from "../schema.js";
+import { batchOf, type CellType, cell, listOf } from "../sql/batches.js";
+import { isPostgres } from "../sql/per-database.js";
+import type { OutcomeGroup } from "../store.js";
+
+type NoticeRow = Pick<Selectable<NoticeTable>, "outage_id" | "event" | "destination" | "tries" | "report"> &
+  Pick<Selectable<OutageTable>, "started_at" | "failed_calls" | "quiet_since" | "ended_at"> & {
+    readonly callback_id: string;
+    readonly name: string;
+    readonly email: string;
+  };
+
+export function noticeStore(db: Db): NoticeStore {
+  return {
+    async fetchNotices(destination, dueBefore, limit) {
+      const { rows } = await sql<NoticeRow>`
+        SELECT outage_id, event, destination, tries, report, started_at, failed_calls, quiet_since, ended_at,
+          callbacks.id AS callback_id, name, email
+        FROM ${queuedFor(destination, dueBefore)} AND next_try_at <= ${dueBefore}
+        ORDER BY notices.created_at, outage_id, event LIMIT ${limit}`.execute(db);
+      return rows.map(toNotice);
+    },
+
+    async claimNotices(notices, dueBefore, until) {
+      if (!isPostgres(db) || notices.length === 0) return notices;
+      const keys = notices.map(({ outage, event, destination }) => [outage.id, event, destination]);
+      const { rows } = await sql<Pick<NoticeRow, "outage_id" | "event" | "destination">>`
+        UPDATE notices SET next_try_at = ${until} WHERE (outage_id, event, destination) IN (
+          SELECT outage_id, event, destination FROM notices
+          WHERE next_try_at <= ${dueBefore}
+            AND (outage_id, event, destination) IN (SELECT ${cell(0)}, ${cell(1)}, ${cell(2)} FROM ${batchOf(keys, KEY_TYPES)})
+          FOR UPDATE SKIP LOCKED)
+        RETURNING outage_id, event, destination`.execute(db);
+      return notices.filter(({ outage, event, destination }) =>
+        rows.some((row) => row.outage_id === outage.id && row.event === event && row.destination === destination),
+      );
+    },
+
+    async nextNoticeAt(destination, now) {
+      const { rows } = await sql<{ at: number }>`
+        SELECT next_try_at AS at FROM ${queuedFor(destination, now)} ORDER BY next_try_at LIMIT 1`.execute(db);
+      return rows[0]?.at ?? null;
+    },
+
+    saveReport: (notice, report) => change(db, notice, sql`report = ${JSON.stringify(report)}`),
+    recordNoticeSent: (notice, at) => change(db, notice, sql`sent_at = ${at}, next_try_at = NULL`),
+    recordNoticeFailed: (notice, error, nextTryAt) =>
+      change(db, notice, sql`tries = tries + 1, last_error = ${error}, next_try_at = ${nextTryAt}`),
+  };
+}
+
+const KEY_TYPES: readonly CellType[] = ["text", "text", "text"];
+const TYPES: readonly CellType[] = ["text", "text", "text", "bigint", "bigint"];
+
+/** For FROM, up to its conditions. */
+function queuedFor(destination: string, now: number): RawBuilder<unknown> {
+  return sql`notices JOIN outages ON outages.id = outage_id JOIN callbacks ON callbacks.key = notices.callback_key
+    WHERE destination = ${destination} AND next_try_at IS NOT NULL AND notices.created_at > ${now - NOTICE_LIFETIME_MS}
+      AND deleted_at IS NULL AND (event = 'began' OR (ended_at IS NOT NULL AND NOT EXISTS (
+        SELECT 1 FROM notices AS first WHERE first.outage_id = notices.outage_id AND first.event = 'began'
+          AND first.destination = notices.destination AND first.next_try_at IS NOT NULL
+          AND first.created_at > ${now - NOTICE_LIFETIME_MS})))`;
+}
+
+async function change(db: Db, { outage, event, destination }: Notice, changes: RawBuilder<unknown>): Promise<void> {
+  await sql`
+    UPDATE notices SET ${changes}
+    WHERE outage_id = ${outage.id} AND event = ${event} AND destination = ${destination} AND sent_at IS NULL`.execute(db);
+}
+
+/** An outage opens with its mail. One that reopened and ends again is reported as of then, unless its end was reported before. */
+export async function saveNotices(
+  db: Db,
+  { mails, closedOutages }: Pick<OutcomeGroup, "mails" | "closedOutages">,
+  callbacks: LiveCallbacks,
+  { began, ended, at }: QueuedNotices,
+): Promise<void> {
+  const events = [
+    ...mails.map(({ outageId, callbackId }) => ({ outageId, callbackId, event: "began", destinations: began })),
+    ...closedOutages.map(({ id, callbackId }) => ({ outageId: id, callbackId, event: "ended", destinations: ended })),
+  ];
+  const rows = new Map<string, (string | number)[]>();
+  for (const { outageId, callbackId, event, destinations } of events) {
+    const callback = callbacks.get(callbackId);
+    if (callback === undefined) continue;
+    for (const destination of destinations)
+      rows.set(`${outageId} ${event} ${destination}`, [outageId, event, destination, callback.key, at]);
+  }
+  if (rows.size === 0) return;
+  await sql`
+    INSERT INTO notices (outage_id, event, destination, callback_key, created_at, tries, next_try_at)
+    SELECT ${cell(0)}, ${cell(1)}, ${cell(2)}, ${cell(3)}, ${cell(4)}, 0, ${cell(4)} FROM ${batchOf([...rows.values()], TYPES)} WHERE true
+    ON CONFLICT (outage_id, event, destination) DO UPDATE
+    SET created_at = excluded.created_at, next_try_at = excluded.next_try_at, report = NULL WHERE notices.sent_at IS NULL`.execute(
+    db,
+  );
+}
+
+/** Those that are too old to be sent. */
+export async function expireNotices(db: Db, now: number): Promise<void> {
+  await sql`
+    UPDATE notices SET next_try_at = NULL
+    WHERE next_try_at IS NOT NULL AND created_at <= ${now - NOTICE_LIFETIME_MS}`.execute(db);
+}
+
+export async function removeNotices(db: Db, outageIds: readonly string[]): Promise<void> {
+  await sql`DELETE FROM notices WHERE outage_id IN (SELECT batch.value FROM ${listOf(outageIds, "text")})`.execute(db);
+}
+
+function toNotice(row: NoticeRow): Notice {
+  return {
+    event: row.event,
+    destination: row.destination,
+    outage: {
+      id: row.outage_id,
+      callbackId: row.callback_id,
+      startedAt: row.started_at,
+      failedCalls: row.failed_calls,
+      quietSince: row.quiet_since,
+      endedAt: row.ended_at,
+    },
+    callback: { id: row.callback_id, name: row.name, email: row.email },
+    tries: row.tries,
+    report: row.report === null ? null : JSON.parse(row.report),
+  };
+}

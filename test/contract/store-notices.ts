@@ -1,0 +1,182 @@
+import { describe, expect, it } from "vitest";
+import type { Callback } from "../../src/domain/callback.js";
+import type { Notice, OpenOutage, OutageReport } from "../../src/domain/outage.js";
+import type { Store } from "../../src/store/store.js";
+import { aCallback, aGroup, anEndpoint, DAY, MINUTE, NOW, type OpenStore } from "./store-support.js";
+
+const HOOK = "0123456789abcdef";
+const TO_HOOK = { began: [HOOK], ended: [HOOK, "e-mail"] };
+const OUTAGE: OpenOutage = { id: "O1", startedAt: NOW, failedCalls: 3, quietSince: null };
+
+async function begin(store: Store, callback: Callback, outage = OUTAGE, at = NOW): Promise<void> {
+  const mail = { outageId: outage.id, callbackId: callback.id, to: "a@b", subject: "s", text: "t", createdAt: at };
+  const endpoints = [{ callbackId: callback.id, endpoint: anEndpoint(), outage }];
+  await store.commitOutcomes(aGroup({ endpoints, mails: [mail], notices: { ...TO_HOOK, at } }));
+}
+
+async function end(store: Store, callback: Callback, at: number, outage = OUTAGE): Promise<void> {
+  const closedOutages = [{ ...outage, callbackId: callback.id, endedAt: at }];
+  await store.commitOutcomes(aGroup({ closedOutages, notices: { ...TO_HOOK, at } }));
+}
+
+async function reopen(store: Store, callback: Callback, at: number): Promise<void> {
+  const endpoints = [{ callbackId: callback.id, endpoint: anEndpoint(), outage: { ...OUTAGE, failedCalls: 4 } }];
+  await store.commitOutcomes(aGroup({ endpoints, notices: { ...TO_HOOK, at } }));
+}
+
+async function fetch(store: Store, at: number, destination = HOOK): Promise<readonly Notice[]> {
+  return store.fetchNotices(destination, at, 9);
+}
+
+const events = (notices: readonly Notice[]) => notices.map(({ event, outage }) => `${outage.id} ${event}`);
+
+async function first(store: Store, at: number, destination = HOOK): Promise<Notice> {
+  const [notice] = await fetch(store, at, destination);
+  if (notice === undefined) throw new Error("no notice is due");
+  return notice;
+}
+
+const aReport = (notice: Notice): OutageReport => ({
+  ...{ event: notice.event, outageId: notice.outage.id, callback: notice.callback },
+  ...{ startedAt: NOW, failedCalls: 3, end: null, asOf: NOW },
+});
+
+export function describeNotices(open: OpenStore): void {
+  describe("notices", () => {
+    it("are queued once for each outage, event and destination, in the transaction of the event", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await begin(store, callback);
+      await begin(store, callback);
+      const began = {
+        event: "began",
+        destination: HOOK,
+        outage: { ...OUTAGE, callbackId: callback.id, endedAt: null },
+        callback: { id: callback.id, name: callback.name, email: callback.email },
+        tries: 0,
+        report: null,
+      };
+      expect(await fetch(store, NOW)).toEqual([began]);
+      expect(await fetch(store, NOW - 1)).toEqual([]);
+      expect(await fetch(store, NOW, "e-mail")).toEqual([]);
+      await end(store, callback, NOW + MINUTE);
+      await end(store, callback, NOW + MINUTE);
+      const ended = { ...began, event: "ended", destination: "e-mail", outage: { ...began.outage, endedAt: NOW + MINUTE } };
+      expect(await fetch(store, NOW + MINUTE, "e-mail")).toEqual([ended]);
+      expect((await store.readGauges()).queuedNotices).toBe(3);
+    });
+
+    it("aren't queued for a group without destinations, or for an outage that isn't stored", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await store.commitOutcomes(aGroup({ endpoints: [{ callbackId: callback.id, endpoint: anEndpoint(), outage: OUTAGE }] }));
+      await store.deleteCallback(callback.id, NOW);
+      await end(store, callback, NOW + MINUTE);
+      expect((await store.readGauges()).queuedNotices).toBe(0);
+    });
+
+    it("tell of the end after the beginning was sent", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await begin(store, callback);
+      await end(store, callback, NOW + 1);
+      const began = await first(store, NOW + 1);
+      expect(began.event).toBe("began");
+      await store.recordNoticeFailed(began, "HTTP 500", NOW + MINUTE);
+      expect([await fetch(store, NOW + 1), await store.nextNoticeAt(HOOK, NOW + 1)]).toEqual([[], NOW + MINUTE]);
+      const again = await first(store, NOW + MINUTE);
+      expect([again.event, again.tries]).toEqual(["began", 1]);
+      await store.recordNoticeSent(again, NOW + MINUTE);
+      expect(await store.nextNoticeAt(HOOK, NOW + MINUTE)).toBe(NOW + 1);
+      const ended = await first(store, NOW + MINUTE);
+      await store.recordNoticeSent(ended, NOW + MINUTE);
+      expect([ended.event, await fetch(store, NOW + DAY), await store.nextNoticeAt(HOOK, NOW)]).toEqual(["ended", [], null]);
+    });
+
+    it("keep the report of the first try", async () => {
+      const store = await open();
+      await begin(store, await aCallback(store));
+      const notice = await first(store, NOW);
+      await store.saveReport(notice, aReport(notice));
+      expect((await first(store, NOW)).report).toEqual(aReport(notice));
+    });
+
+    it("don't tell of the end of an outage that is open again, and tell of its last end", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await begin(store, callback);
+      await store.recordNoticeSent(await first(store, NOW), NOW);
+      await end(store, callback, NOW + 1);
+      const early = await first(store, NOW + 1);
+      await store.saveReport(early, aReport(early));
+      await store.recordNoticeFailed(early, "HTTP 500", NOW + 2);
+      await reopen(store, callback, NOW + 3);
+      expect([await fetch(store, NOW + DAY), await store.nextNoticeAt(HOOK, NOW + 4)]).toEqual([[], null]);
+      await end(store, callback, NOW + MINUTE, { ...OUTAGE, failedCalls: 4 });
+      expect(await first(store, NOW + MINUTE)).toMatchObject({
+        event: "ended",
+        outage: { failedCalls: 4, endedAt: NOW + MINUTE },
+        report: null,
+      });
+    });
+
+    it("don't tell of a second end once the first was reported", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await begin(store, callback);
+      await store.recordNoticeSent(await first(store, NOW), NOW);
+      await end(store, callback, NOW + 1);
+      await store.recordNoticeSent(await first(store, NOW + 1), NOW + 1);
+      await reopen(store, callback, NOW + 2);
+      await end(store, callback, NOW + MINUTE);
+      expect(events(await fetch(store, NOW + DAY - 1))).toEqual([]);
+    });
+
+    it("are given up after a day, and don't keep the end from being told", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await begin(store, callback);
+      await end(store, callback, NOW + 1);
+      expect(events(await fetch(store, NOW + DAY - 1))).toEqual(["O1 began"]);
+      expect(events(await fetch(store, NOW + DAY))).toEqual(["O1 ended"]);
+      expect([await fetch(store, NOW + DAY + 1), await store.nextNoticeAt(HOOK, NOW + DAY + 1)]).toEqual([[], null]);
+      await store.purgeExpired(NOW + DAY + 1, 10);
+      expect((await store.readGauges()).queuedNotices).toBe(0);
+    });
+
+    it("aren't sent for a deleted callback, and are removed with it", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await begin(store, callback);
+      for (const { outageId } of await store.fetchQueuedMails(NOW, 9)) await store.recordMailSent(outageId, NOW, "file");
+      await store.deleteCallback(callback.id, NOW);
+      expect([await fetch(store, NOW), await store.nextNoticeAt(HOOK, NOW)]).toEqual([[], null]);
+      await store.purgeDeleted(10);
+      expect((await store.readGauges()).queuedNotices).toBe(0);
+    });
+
+    it("are removed with their outage", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await begin(store, callback);
+      await end(store, callback, NOW + MINUTE);
+      await store.recordMailSent("O1", NOW, "file");
+      await store.purgeExpired(NOW + MINUTE + 365 * DAY, 10);
+      expect((await store.listOutages({ limit: 9, offset: 0 })).total).toBe(1);
+      expect(await store.purgeExpired(NOW + MINUTE + 365 * DAY + 1, 10)).toBe(2);
+      expect((await store.listOutages({ limit: 9, offset: 0 })).total).toBe(0);
+      // Otherwise the outage's notices would be found again.
+      await begin(store, callback, OUTAGE, NOW + 400 * DAY);
+      expect(await first(store, NOW + 400 * DAY)).toMatchObject({ event: "began", tries: 0 });
+    });
+
+    it("go oldest first, and to one destination at a time", async () => {
+      const store = await open();
+      for (const index of [2, 1, 3]) {
+        await begin(store, await aCallback(store), { ...OUTAGE, id: `O${index}` }, NOW + index);
+      }
+      expect(events(await store.fetchNotices(HOOK, NOW + 3, 2))).toEqual(["O1 began", "O2 began"]);
+      expect(await store.fetchNotices("another", NOW + 3, 2)).toEqual([]);
+    });
+  });
+}
