@@ -13,9 +13,9 @@ import { settleAll } from "../platform/teardown.js";
 import type { Store } from "../store/store.js";
 import { buildDelivery, type DeliveryRequest } from "../wire/delivery-request.js";
 import { Dispatcher } from "./dispatcher.js";
-import { createMailSender } from "./mail-sender.js";
-import { createNoticeSender } from "./notice-sender.js";
 import { OutageSampler } from "./outage-sampler.js";
+import { createMailSender } from "./outbox/mail-sender.js";
+import { createNoticeSender } from "./outbox/notice-sender.js";
 import { Purger } from "./purger.js";
 
 export interface Dispatching {

@@ -1,7 +1,7 @@
 /** Two nodes on one PostgreSQL database send the notices of the same outages to a real receiver. */
 import { expect, it } from "vitest";
 import { createDeliverer } from "../../src/delivery/undici-deliverer.js";
-import { createNoticeSender } from "../../src/dispatcher/notice-sender.js";
+import { createNoticeSender } from "../../src/dispatcher/outbox/notice-sender.js";
 import { createWebhookNotices } from "../../src/notifier/webhook-notices.js";
 import { systemClock, systemTimers } from "../../src/platform/clock.js";
 import { silentLogger } from "../../src/platform/logger.js";

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { publicAddressRule } from "../../src/delivery/address-rule.js";
 import type { Deliverer } from "../../src/delivery/deliverer.js";
 import { createDeliverer } from "../../src/delivery/undici-deliverer.js";
-import { createNoticeSender } from "../../src/dispatcher/notice-sender.js";
+import { createNoticeSender } from "../../src/dispatcher/outbox/notice-sender.js";
 import type { NoticeTarget } from "../../src/notifier/notice-target.js";
 import { createWebhookNotices, type NoticeFormat, readSigningKeys } from "../../src/notifier/webhook-notices.js";
 import { systemClock, systemTimers } from "../../src/platform/clock.js";

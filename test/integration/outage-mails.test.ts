@@ -1,6 +1,6 @@
 /** From a failing endpoint to the mail as received: real store, real mail server, virtual time. */
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { createMailSender } from "../../src/dispatcher/mail-sender.js";
+import { createMailSender } from "../../src/dispatcher/outbox/mail-sender.js";
 import type { Notifier } from "../../src/notifier/notifier.js";
 import { createSmtpNotifier } from "../../src/notifier/smtp-notifier.js";
 import { systemTimers } from "../../src/platform/clock.js";

@@ -1,13 +1,13 @@
 /**
- * Covers: src/dispatcher/outbox-sender.ts
+ * Covers: src/dispatcher/outbox/outbox-sender.ts
  */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createNoticeSender } from "../../../src/dispatcher/notice-sender.js";
-import { WhcbError } from "../../../src/domain/errors.js";
-import type { OutageReport } from "../../../src/domain/outage.js";
-import type { NoticeFailure, NoticeTarget } from "../../../src/notifier/notice-target.js";
-import { silentLogger } from "../../../src/platform/logger.js";
-import { DAY, down, HOUR, MINUTE, Simulation, up } from "../../support/dispatcher/simulation.js";
+import { createNoticeSender } from "../../../../src/dispatcher/outbox/notice-sender.js";
+import { WhcbError } from "../../../../src/domain/errors.js";
+import type { OutageReport } from "../../../../src/domain/outage.js";
+import type { NoticeFailure, NoticeTarget } from "../../../../src/notifier/notice-target.js";
+import { silentLogger } from "../../../../src/platform/logger.js";
+import { DAY, down, HOUR, MINUTE, Simulation, up } from "../../../support/dispatcher/simulation.js";
 
 let sim: Simulation;
 

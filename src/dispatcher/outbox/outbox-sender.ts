@@ -1,7 +1,7 @@
 /** Sends what a transaction has queued. A receiver that is down delays only its own. */
-import type { Clock } from "../platform/clock.js";
-import { settleAll } from "../platform/teardown.js";
-import { RunLoop } from "./run-loop.js";
+import type { Clock } from "../../platform/clock.js";
+import { settleAll } from "../../platform/teardown.js";
+import { RunLoop } from "../run-loop.js";
 
 export interface Outbox<Item extends { readonly tries: number }> {
   /** At most, in flight. */

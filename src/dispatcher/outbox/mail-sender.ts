@@ -1,9 +1,9 @@
-import { errorMessage } from "../domain/errors.js";
-import type { Mail } from "../domain/outage.js";
-import type { Notifier } from "../notifier/notifier.js";
-import type { Clock } from "../platform/clock.js";
-import type { Logger } from "../platform/logger.js";
-import type { MailStore } from "../store/store.js";
+import { errorMessage } from "../../domain/errors.js";
+import type { Mail } from "../../domain/outage.js";
+import type { Notifier } from "../../notifier/notifier.js";
+import type { Clock } from "../../platform/clock.js";
+import type { Logger } from "../../platform/logger.js";
+import type { MailStore } from "../../store/store.js";
 import { OutboxSender } from "./outbox-sender.js";
 
 export interface MailSenderDeps {

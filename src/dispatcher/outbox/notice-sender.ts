@@ -1,10 +1,10 @@
-import { errorMessage } from "../domain/errors.js";
-import { howOutageEnded, type Notice, type OutageReport } from "../domain/outage.js";
-import type { NoticeTarget } from "../notifier/notice-target.js";
-import type { Clock } from "../platform/clock.js";
-import type { Logger } from "../platform/logger.js";
-import type { NoticeStore } from "../store/notice-store.js";
-import type { OverviewStore } from "../store/overview-store.js";
+import { errorMessage } from "../../domain/errors.js";
+import { howOutageEnded, type Notice, type OutageReport } from "../../domain/outage.js";
+import type { NoticeTarget } from "../../notifier/notice-target.js";
+import type { Clock } from "../../platform/clock.js";
+import type { Logger } from "../../platform/logger.js";
+import type { NoticeStore } from "../../store/notice-store.js";
+import type { OverviewStore } from "../../store/overview-store.js";
 import { OutboxSender } from "./outbox-sender.js";
 
 export interface NoticeSenderDeps {
