@@ -231,6 +231,10 @@ export interface RunningService {
   /** null without metrics. */
   readonly metricsUrl: string | null;
   readonly settings: ServiceSettings;
+  /** At the start. `retried`: of the failed calls, those of callbacks with retries on. */
+  readonly waiting: { readonly pending: number; readonly failed: number; readonly retried: number };
+  /** Of .eml files, without a mail server. */
+  readonly mailDirectory: string;
   /** null without credentials. */
   readonly users: StartUsers | null;
   /** Resolves at the end of the service, by itself or through `stop`. */

@@ -54,7 +54,7 @@ async function start(
   options: ServeOptions,
   { version, log, clock: machineClock }: ServiceSurroundings,
   teardown: Teardown,
-): Promise<Pick<RunningService, "url" | "metricsUrl" | "settings" | "users">> {
+): Promise<Pick<RunningService, "url" | "metricsUrl" | "settings" | "waiting" | "mailDirectory" | "users">> {
   const hasApi = options.credentials !== null;
   const addressRule = addressRuleFor(options.host, options.allowNetworks);
   const openNoticeTargets = planNotices(options.notices, addressRule);
@@ -119,10 +119,11 @@ async function start(
   await loadHttpParser(url);
   // After listening: with the port taken, nothing is stored or sent.
   await store.saveSettings(options.settings);
+  const waiting = await store.readWaiting();
   dispatching.start();
   hasStarted = true;
   if (hasApi) void app.loadConsole();
-  return { url, metricsUrl, settings, users };
+  return { url, metricsUrl, settings, waiting, mailDirectory: mails, users };
 }
 
 /** null: unlimited, or unknown as on Windows. */

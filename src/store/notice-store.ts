@@ -1,4 +1,20 @@
-import type { Notice, OutageReport } from "../domain/outage.js";
+/** What is queued with an outage: its e-mail, and notices to other places. */
+import type { Mail, Notice, NoticeChannel, OutageReport } from "../domain/outage.js";
+
+export interface MailStore {
+  /** Due and unsent, oldest first. */
+  fetchQueuedMails(now: number, limit: number): Promise<readonly Mail[]>;
+  /**
+   * Of these, those that were due at `dueBefore` and that no other node has claimed: theirs until `until`, or recorded as sent or failed. On
+   * SQLite: all.
+   */
+  claimMails(outageIds: readonly string[], dueBefore: number, until: number): Promise<ReadonlySet<string>>;
+  /** null: none is queued, or claimed. */
+  nextMailAt(): Promise<number | null>;
+  /** Sets the outage's `notifiedAt` and `notifiedBy`. */
+  recordMailSent(outageId: string, at: number, by: NoticeChannel): Promise<void>;
+  recordMailFailed(outageId: string, error: string, nextTryAt: number): Promise<void>;
+}
 
 /** To whom the outages of a group are reported, at `at`. */
 export interface QueuedNotices {

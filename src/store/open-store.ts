@@ -9,7 +9,7 @@ import { callbackStore } from "./callbacks/callbacks.js";
 import { releaseRunLease, takeRunLease } from "./callbacks/run-leases.js";
 import { acceptCalls } from "./calls/accept-calls.js";
 import { listAttempts } from "./calls/attempts.js";
-import { listFailures, readCounts, readCountsOf } from "./calls/call-counts.js";
+import { listFailures, readCounts, readCountsOf, readWaiting } from "./calls/call-counts.js";
 import { readStatesById } from "./calls/call-state.js";
 import {
   expireRetries,
@@ -161,6 +161,7 @@ function storeOn(db: Db, { cipher, clock, nodes }: StoreParts): Store {
     countMatching: (callbackId, filter, limit) => countMatching(db, clock, callbackId, filter, limit),
     groupCalls: (callbackId, query) => groupCalls(db, clock, callbackId, query),
     markMatching: (callbackId, filter, mark) => markMatching(db, clock, callbackId, filter, mark),
+    readWaiting: () => readWaiting(db),
     listFailures: (callbackId) => listFailures(db, callbackId),
     async findProgress(callbackId, callIds) {
       const states = await readStatesById(db, (await requireCallback(db, callbackId)).key, callIds);

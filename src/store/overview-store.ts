@@ -39,8 +39,17 @@ export interface OverviewStore {
     outage: Pick<Outage, "callbackId" | "startedAt" | "endedAt" | "failedCalls">,
     limit: CountLimit,
   ): Promise<OutageCalls>;
+  /** Of all callbacks, from counters. */
+  readWaiting(): Promise<WaitingCalls>;
   /** null: none, or it is past retention. */
   getOutageMail(outageId: string): Promise<OutageMail | null>;
+}
+
+export interface WaitingCalls {
+  readonly pending: number;
+  readonly failed: number;
+  /** Of the failed ones: of callbacks with retries on. Their windows may be over. */
+  readonly retried: number;
 }
 
 /** Calls that first failed in an outage and are still stored: the first four are each of them once. */

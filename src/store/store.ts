@@ -5,7 +5,7 @@ import type { CallFilter } from "../domain/call-filter.js";
 import type { Callback, CallbackSettings, RunLease, ServiceReplay } from "../domain/callback.js";
 import type { Endpoint } from "../domain/endpoint.js";
 import type { MessageResponse } from "../domain/message-response.js";
-import type { Mail, NoticeChannel, OpenOutage, Outage, OutageProgress } from "../domain/outage.js";
+import type { Mail, OpenOutage, Outage, OutageProgress } from "../domain/outage.js";
 import type { RetryPolicy } from "../domain/retry-policy.js";
 import type { ServiceSettings } from "../domain/service-settings.js";
 import type { Fences } from "./callbacks/callback-row.js";
@@ -15,7 +15,7 @@ import type { Changes } from "./change-log.js";
 import type { SessionStore } from "./console-sessions.js";
 import type { CredentialStore } from "./credentials.js";
 import type { NodeStore } from "./nodes/node-store.js";
-import type { NoticeStore, QueuedNotices } from "./notice-store.js";
+import type { MailStore, NoticeStore, QueuedNotices } from "./notice-store.js";
 import type { ClockBounds } from "./outcomes/clamp-times.js";
 import type { OverviewStore } from "./overview-store.js";
 
@@ -331,21 +331,6 @@ export interface EndpointChange {
 }
 
 export type ClosedOutage = Omit<Outage, "notifiedAt" | "notifiedBy"> & { readonly endedAt: number };
-
-export interface MailStore {
-  /** Due and unsent, oldest first. */
-  fetchQueuedMails(now: number, limit: number): Promise<readonly Mail[]>;
-  /**
-   * Of these, those that were due at `dueBefore` and that no other node has claimed: theirs until `until`, or recorded as sent or failed. On
-   * SQLite: all.
-   */
-  claimMails(outageIds: readonly string[], dueBefore: number, until: number): Promise<ReadonlySet<string>>;
-  /** null: none is queued, or claimed. */
-  nextMailAt(): Promise<number | null>;
-  /** Sets the outage's `notifiedAt` and `notifiedBy`. */
-  recordMailSent(outageId: string, at: number, by: NoticeChannel): Promise<void>;
-  recordMailFailed(outageId: string, error: string, nextTryAt: number): Promise<void>;
-}
 
 export interface SettingsStore {
   /** Defaults for what isn't stored. */

@@ -22,6 +22,25 @@ import {
 const ALL = { budgetMs: Number.POSITIVE_INFINITY };
 
 export function describeOverview(open: OpenStore): void {
+  describe("counting what waits", () => {
+    it("counts the calls of all callbacks that aren't deleted", async () => {
+      const store = await open();
+      expect(await store.readWaiting()).toEqual({ pending: 0, failed: 0, retried: 0 });
+      const [retried, once, gone] = [
+        await aCallback(store, { retriesEnabled: true }),
+        await aCallback(store),
+        await aCallback(store),
+      ];
+      await manyFailed(store, retried, 3, () => ({}), "a");
+      await manyFailed(store, once, 2, () => ({}), "b");
+      await manyFailed(store, gone, 9, () => ({}), "c");
+      await accept(store, once, ["P"]);
+      await accept(store, gone, ["Q"]);
+      await store.deleteCallback(gone.id, NOW);
+      expect(await store.readWaiting()).toEqual({ pending: 1, failed: 5, retried: 3 });
+    });
+  });
+
   describe("counting calls that match", () => {
     it("reads counters for all calls of a status, whatever the budget", async () => {
       const store = await open();

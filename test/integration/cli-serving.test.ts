@@ -82,7 +82,7 @@ describe("serve", () => {
 
   test("gives metrics without credentials only on --metrics-port, and not to a web page", async () => {
     const served = await machine.serve(["--metrics-port", "0"]);
-    const [, url = ""] = /metrics without credentials on (http:\/\/127\.0\.0\.1:\d+\/metrics)\n/.exec(served.io.err()) ?? [];
+    const [, url = ""] = /metrics +(http:\/\/127\.0\.0\.1:\d+\/metrics), without credentials\n/.exec(served.io.err()) ?? [];
     const metrics = await fetch(url);
     expect([metrics.status, await metrics.text()]).toEqual([200, expect.stringContaining("whcb_calls_waiting 0")]);
     const statuses = [`${served.url}/metrics`, url.replace("/metrics", "/callbacks")].map(
@@ -98,7 +98,7 @@ describe("serve", () => {
 
   test("--metrics-host makes the metrics reachable from elsewhere, under any name", async () => {
     const served = await machine.serve(["--metrics-port", "0", "--metrics-host", "0.0.0.0"]);
-    const [, port = ""] = /metrics without credentials on http:\/\/0\.0\.0\.0:(\d+)\/metrics\n/.exec(served.io.err()) ?? [];
+    const [, port = ""] = /metrics +http:\/\/0\.0\.0\.0:(\d+)\/metrics, without credentials\n/.exec(served.io.err()) ?? [];
     const scrape = get(`http://127.0.0.1:${port}/metrics`, { headers: { host: `node-1:${port}` } });
     const [answer] = await once(scrape, "response");
     expect(answer.resume().statusCode).toBe(200);

@@ -39,7 +39,7 @@ describe("a node's settings", () => {
   it("are those of the running nodes: another flag is refused, and stored once they have stopped", async () => {
     const first = await serve("--retry-interval", "7m");
     const second = await serve();
-    expect(second.io.err()).toContain("retries about every 7 minutes for 24 hours");
+    expect(second.io.err()).toContain("retries   about every 7 minutes for 24 hours");
     const same = await serve("--retry-interval", "7m", "--no-dispatch");
     expect(await isListed()).toBe(3);
     expect(await refused("--retry-interval", "1m", "--retain-mail", "2d")).toEqual({
@@ -52,7 +52,7 @@ describe("a node's settings", () => {
     for (const node of [first, second, same]) await node.stop();
     expect(await isListed()).toBe(0);
     await (await serve("--retry-interval", "1m")).stop();
-    expect((await serve()).io.err()).toContain("retries about every 1 minute for 24 hours");
+    expect((await serve()).io.err()).toContain("retries   about every 1 minute for 24 hours");
   });
 
   it("don't depend on who is first of two that start at once", async () => {

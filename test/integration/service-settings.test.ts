@@ -14,7 +14,7 @@ beforeEach(() => {
 
 afterEach(() => machine.leave());
 
-const inForce = (stderr: string) => stderr.split("\n").filter((line) => line.startsWith("retries about"));
+const inForce = (stderr: string) => stderr.split("\n").filter((line) => /^(retries|keeps) /.test(line));
 
 describe("a service's settings", () => {
   test("are stored when they are given, printed at each start, and used in file mode", async () => {
@@ -35,8 +35,8 @@ describe("a service's settings", () => {
     await (await machine.serve(["--db", file, "--retry-interval", "6m"])).stop();
     const third = await machine.serve(["--db", file]);
     expect([first, third].map(({ io }) => inForce(io.err()))).toEqual([
-      ["retries about every 7 minutes for 2 hours; keeps SUCCESS calls 10d, FAILED calls 365d, e-mails 90d"],
-      ["retries about every 6 minutes for 2 hours; keeps SUCCESS calls 10d, FAILED calls 365d, e-mails 90d"],
+      ["retries   about every 7 minutes for 2 hours", "keeps     SUCCESS calls 10d, FAILED calls 365d, e-mails 90d"],
+      ["retries   about every 6 minutes for 2 hours", "keeps     SUCCESS calls 10d, FAILED calls 365d, e-mails 90d"],
     ]);
     const endpoint = await machine.listen(["--status", "503"]);
     await machine.rehearse("demo", endpoint.url, 1, ["--retries", "on"]);
@@ -54,7 +54,7 @@ describe("a service's settings", () => {
     const file = machine.path("y.db");
     expect((await machine.whcb(["serve", "--port", port, "--db", file, "--retry-interval", "1m"])).code).toBe(5);
     const again = await machine.serve(["--db", file]);
-    expect(inForce(again.io.err())).toEqual([expect.stringContaining("about every 5 minutes")]);
+    expect(inForce(again.io.err())).toEqual([expect.stringContaining("about every 5 minutes"), expect.any(String)]);
   });
 
   test("include WHCB_SECRET_KEY, which file mode uses instead of a key file", async () => {

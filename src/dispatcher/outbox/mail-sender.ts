@@ -3,7 +3,7 @@ import type { Mail } from "../../domain/outage.js";
 import type { Notifier } from "../../notifier/notifier.js";
 import type { Clock } from "../../platform/clock.js";
 import type { Logger } from "../../platform/logger.js";
-import type { MailStore } from "../../store/store.js";
+import type { MailStore } from "../../store/notice-store.js";
 import { OutboxSender } from "./outbox-sender.js";
 
 export interface MailSenderDeps {

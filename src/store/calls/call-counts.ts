@@ -3,7 +3,7 @@ import { sql } from "kysely";
 import { UNREACHABLE_REASONS } from "../../domain/attempt.js";
 import type { CallProgress, CallStatus } from "../../domain/call.js";
 import { requireCallback } from "../callbacks/callback-row.js";
-import type { FailureGroup } from "../overview-store.js";
+import type { FailureGroup, WaitingCalls } from "../overview-store.js";
 import type { Db } from "../schema.js";
 import { batchOf, cell, listOf } from "../sql/batches.js";
 
@@ -161,4 +161,13 @@ function countsOf(rows: readonly { readonly status: CallStatus; readonly count: 
   const counts: Record<CallStatus, number> = { PENDING: 0, SUCCESS: 0, FAILED: 0 };
   for (const { status, count } of rows) counts[status] = count;
   return counts;
+}
+
+export async function readWaiting(db: Db): Promise<WaitingCalls> {
+  const { rows } = await sql<WaitingCalls>`
+    SELECT coalesce(sum(CASE WHEN status = 'PENDING' THEN count END), 0) AS pending,
+      coalesce(sum(CASE WHEN status = 'FAILED' THEN count END), 0) AS failed,
+      coalesce(sum(CASE WHEN status = 'FAILED' AND retries_enabled = 1 THEN count END), 0) AS retried
+    FROM call_counts JOIN callbacks ON callbacks.key = callback_key WHERE deleted_at IS NULL`.execute(db);
+  return rows[0] ?? { pending: 0, failed: 0, retried: 0 };
 }

@@ -1,12 +1,6 @@
 import { mkdir, rmdir } from "node:fs/promises";
-import { isDeepStrictEqual } from "node:util";
-import { count } from "../../../domain/count.js";
-import { formatDuration, spellDuration } from "../../../domain/duration.js";
 import { isWhcbError, WhcbError } from "../../../domain/errors.js";
-import type { ServiceSettings } from "../../../domain/service-settings.js";
-import { DEFAULT_SEND_LIMITS } from "../../../domain/service-settings.js";
 import type { Invocation } from "../../args/command-spec.js";
-import { formatSize } from "../../args/flag-values.js";
 import type { RunningService, ServeOptions } from "../../cli-deps.js";
 import { EXIT_INTERRUPTED } from "../../exit-codes.js";
 import { text } from "../../output/screen-text.js";
@@ -17,6 +11,7 @@ import { settingsPath } from "../../settings/settings-file.js";
 import { NO_API } from "./command.js";
 import { chooseCredentials, type ServeCredentials, storeCredentials } from "./serve-credentials.js";
 import { readServeOptions } from "./serve-options.js";
+import { describeStart } from "./start-text.js";
 
 export async function run(invocation: Invocation): Promise<number> {
   const { deps, screen } = invocation;
@@ -114,12 +109,8 @@ async function announceApi(
 }
 
 /** stdout comes last: scripts that wait for it find the settings written. */
-async function announce({ screen }: Invocation, service: RunningService, { limits, dispatch }: ServeOptions): Promise<void> {
-  screen.info(describeSettings(service.settings));
-  if (dispatch && !isDeepStrictEqual(limits, DEFAULT_SEND_LIMITS)) {
-    screen.info(`at most ${count(limits.inFlightInAll, "request")} in flight, with ${formatSize(limits.bodyBytes)} of bodies`);
-  }
-  if (service.metricsUrl !== null) screen.info(`metrics without credentials on ${service.metricsUrl}`);
+async function announce({ screen }: Invocation, service: RunningService, options: ServeOptions): Promise<void> {
+  for (const line of describeStart(service, options, reachableUrl(service.url))) screen.info(line);
   await screen.out(text`Listening on ${service.url}\n`);
 }
 
@@ -135,13 +126,6 @@ function describeUsers(users: RunningService["users"], username: string): readon
     );
   }
   return lines;
-}
-
-function describeSettings(settings: ServiceSettings): string {
-  const retries = `retries about every ${spellDuration(settings.intervalMs)} for ${spellDuration(settings.windowMs)}`;
-  const { retainSuccessMs, retainFailedMs, retainMailMs } = settings;
-  const [success, failed, mail] = [retainSuccessMs, retainFailedMs, retainMailMs].map(formatDuration);
-  return `${retries}; keeps SUCCESS calls ${success}, FAILED calls ${failed}, e-mails ${mail}`;
 }
 
 /** For this machine, if bound to all addresses. */

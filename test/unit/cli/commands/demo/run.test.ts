@@ -18,6 +18,8 @@ describe("a demo that fails closes what it opened, the failing parts too", () =>
       metricsUrl: null,
       url: "http://127.0.0.1:1",
       settings: DEFAULT_SERVICE_SETTINGS,
+      waiting: { pending: 0, failed: 0, retried: 0 },
+      mailDirectory: "",
       users: { removed: [], own: "new" as const },
       stopped: new Promise<void>(() => {}),
       stop: close("service"),

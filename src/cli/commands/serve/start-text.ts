@@ -1,0 +1,53 @@
+/** What `serve` says of itself before it takes requests. */
+import { isDeepStrictEqual } from "node:util";
+import { count } from "../../../domain/count.js";
+import { formatDuration, spellDuration } from "../../../domain/duration.js";
+import { DEFAULT_SEND_LIMITS } from "../../../domain/service-settings.js";
+import { formatSize } from "../../args/flag-values.js";
+import type { NoticeOptions, RunningService, ServeOptions } from "../../cli-deps.js";
+import { databaseName } from "../../settings/database-path.js";
+
+const LABEL_WIDTH = 10;
+
+/** Without secrets. `url`: as this machine reaches it. */
+export function describeStart(
+  service: Pick<RunningService, "settings" | "waiting" | "mailDirectory" | "metricsUrl" | "users">,
+  options: Pick<ServeOptions, "database" | "smtp" | "notices" | "limits" | "dispatch">,
+  url: string,
+): readonly string[] {
+  const { settings, waiting, metricsUrl, users } = service;
+  const { limits, notices, dispatch } = options;
+  const keeps = [settings.retainSuccessMs, settings.retainFailedMs, settings.retainMailMs].map(formatDuration);
+  const lines: readonly (readonly [label: string, text: string | null])[] = [
+    ["database", databaseName(options.database)],
+    ["retries", `about every ${spellDuration(settings.intervalMs)} for ${spellDuration(settings.windowMs)}`],
+    ["keeps", `SUCCESS calls ${keeps[0]}, FAILED calls ${keeps[1]}, e-mails ${keeps[2]}`],
+    [
+      "waiting",
+      `${count(waiting.pending, "call")} to send; ${count(waiting.failed, "failed call")}, ${waiting.retried} of callbacks with retries on`,
+    ],
+    ["sending", dispatch ? describeLimits(limits) : "off (--no-dispatch): no calls, e-mails or notices"],
+    ["e-mails", dispatch ? describeMails(service, options) : null],
+    ["notices", dispatch ? describeNotices(notices) : null],
+    ["console", users === null ? null : `${url}/console`],
+    ["metrics", metricsUrl === null ? null : `${metricsUrl}, without credentials`],
+  ];
+  return lines.flatMap(([label, text]) => (text === null ? [] : [label.padEnd(LABEL_WIDTH) + text]));
+}
+
+function describeLimits(limits: ServeOptions["limits"]): string | null {
+  if (isDeepStrictEqual(limits, DEFAULT_SEND_LIMITS)) return null;
+  return `at most ${count(limits.inFlightInAll, "request")} in flight, with ${formatSize(limits.bodyBytes)} of bodies`;
+}
+
+function describeMails({ mailDirectory }: Pick<RunningService, "mailDirectory">, { smtp }: Pick<ServeOptions, "smtp">): string {
+  return smtp === null ? `not sent, but written to ${mailDirectory}` : `sent by ${new URL(smtp).host}`;
+}
+
+function describeNotices({ webhooks, secret, recoveryMails }: NoticeOptions): string | null {
+  const parts = webhooks.map(
+    ({ url, format }) => `${new URL(url).host}${format === "json" && secret === "" ? " (not signed)" : ""}`,
+  );
+  if (recoveryMails) parts.push("an e-mail at the end of an outage");
+  return parts.length === 0 ? null : parts.join(", ");
+}
