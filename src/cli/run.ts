@@ -11,6 +11,10 @@ export async function run(argv: readonly string[], deps: CliDeps): Promise<numbe
     const { outputFailure } = await import("./output/screen.js");
     outputFailure(stdout, error);
   }
+  if (argv[0] === "__complete") {
+    const { completeLine } = await import("./commands/completion/complete.js");
+    return completeLine(argv.slice(1), deps);
+  }
   const { runCommand } = await import("./run-command.js");
   return runCommand(argv, deps);
 }

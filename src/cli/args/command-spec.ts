@@ -25,7 +25,7 @@ export interface CommandModule {
   readonly run: (invocation: Invocation) => Promise<number>;
 }
 
-export type Operand = readonly [syntax: string, summary: string];
+export type Operand = readonly [syntax: string, summary: string, choices?: readonly string[]];
 export type Example = readonly [command: string, what: string];
 
 export interface Section {

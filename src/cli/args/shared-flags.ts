@@ -1,6 +1,6 @@
 import { choice, flag, value, values } from "./flag.js";
 
-export const PROFILE = value("--profile <name>", "the profile to use (default: WHCB_PROFILE, then the current one)", String);
+export const PROFILE = value("--profile <profile>", "the profile to use (default: WHCB_PROFILE, then the current one)", String);
 export const SERVICE = value(
   "--service <url|file>",
   "the service: its URL, or a database file (default: WHCB_URL, then the profile's)",

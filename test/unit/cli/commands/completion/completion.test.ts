@@ -1,53 +1,149 @@
 /**
+ * The shells themselves: test/e2e/completion-shells.test.ts.
  * Covers: src/cli/commands/completion/command.ts, src/cli/commands/completion/run.ts
+ * Covers: src/cli/commands/completion/suggest.ts
  */
-import { spawnSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
+import type { Client } from "../../../../../src/client/client.js";
+import { systemClock } from "../../../../../src/platform/clock.js";
+import { aListedCall, aListedCallback } from "../../../../support/cli/listed.js";
 import { newCliWorld, runCli } from "../../../../support/cli/run-cli.js";
 
-async function script(shell: string): Promise<string> {
-  const { code, stdout, stderr } = await runCli(newCliWorld(), ["completion", shell]);
+const ENV = { WHCB_URL: "http://127.0.0.1:1", WHCB_USERNAME: "u", WHCB_PASSWORD: "p", WHCB_API_KEY: "k" };
+const PATIENT = { ...ENV, WHCB_COMPLETION_TIMEOUT: "30s" };
+
+/** The values offered for the last word. */
+async function offered(
+  world: ReturnType<typeof newCliWorld>,
+  words: readonly string[],
+  env: Readonly<Record<string, string>> = PATIENT,
+): Promise<readonly string[]> {
+  const argv = ["__complete", "zsh", ...words.slice(0, -1), `:${words.at(-1)}`];
+  const { code, stdout, stderr } = await runCli(world, argv, { env });
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-  return stdout;
+  const lines = stdout.split("\n").filter((line) => line !== "");
+  return lines.map((line) => (line === "\tfiles" ? "files" : line.replace(/\t.*/, "")));
 }
 
-/** What bash offers for the last of these words. */
-function complete(source: string, words: readonly string[]): readonly string[] {
-  const line = words.map((word) => JSON.stringify(word)).join(" ");
-  const probe = `${source}\nCOMP_WORDS=(${line}); COMP_CWORD=${words.length - 1}; _whcb; printf '%s\\n' "\${COMPREPLY[@]}"`;
-  const { stdout, stderr } = spawnSync("bash", ["--norc", "-c", probe], { encoding: "utf8" });
-  expect(stderr).toBe("");
-  return stdout.split("\n").filter((word) => word !== "");
+function aService(over: Partial<Client> = {}) {
+  const state = { opened: 0, filters: [] as unknown[], shiftMs: 0 };
+  const client: Partial<Client> = {
+    listCallbacks: async () => [
+      aListedCallback({ id: "0123456789ABCDEF", name: "Replies CRM" }),
+      aListedCallback({ id: "1123456789ABCDEF", name: "--yes" }),
+      aListedCallback({ id: "2123456789ABCDEF", name: "2123456789ABCDE0" }),
+    ],
+    getCallback: async () => aListedCallback({ id: "0123456789ABCDEF" }),
+    async *listCalls(_, { filter }) {
+      state.filters.push(filter);
+      yield { calls: [aListedCall({ id: "AB".repeat(16) })], leftOut: 0, total: 1 };
+    },
+    close: async () => {},
+    ...over,
+  };
+  const clock = {
+    ...systemClock,
+    now: () => systemClock.now() + state.shiftMs,
+    sleepUntil: (at: number) => systemClock.sleepUntil(at - state.shiftMs),
+  };
+  const world = newCliWorld({
+    clock,
+    openClient: async () => {
+      state.opened += 1;
+      return client as Client;
+    },
+  });
+  return { state, world };
 }
 
-describe("completion", () => {
-  test("in bash offers commands, verbs, flags and choices", async () => {
-    const source = await script("bash");
-    expect(complete(source, ["whcb", "ca"])).toEqual(["calls", "callbacks"]);
-    expect(complete(source, ["whcb", "calls", ""])).toContain("list");
-    expect(complete(source, ["whcb", "calls", "list", "demo", "--sta"])).toEqual(["--status-code"]);
-    expect(complete(source, ["whcb", "calls", "list", "demo", "--output", "nd"])).toEqual(["ndjson"]);
-    expect(complete(source, ["whcb", "callbacks", "update", "demo", "--retries", ""])).toEqual(["on", "off"]);
-    expect(complete(source, ["whcb", "completion", "p"])).toEqual(["powershell"]);
-    expect(complete(source, ["whcb", "replay", "--pr"])).toEqual(["--print-curl", "--profile"]);
+describe("completion offers", () => {
+  const world = newCliWorld();
+
+  test.each([
+    [["ca"], ["calls", "callbacks"]],
+    [
+      ["calls", ""],
+      ["list", "get"],
+    ],
+    [["calls", "ls", "demo", "--sta"], ["--status-code"]],
+    [["calls", "list", "-o", "demo", "--output", "nd"], ["ndjson"]],
+    [["calls", "list", "--output=n"], ["--output=ndjson"]],
+    [
+      ["callbacks", "update", "demo", "--retries", ""],
+      ["on", "off"],
+    ],
+    [["completion", "p"], ["powershell"]],
+    [
+      ["replay", "--pr"],
+      ["--print-curl", "--profile"],
+    ],
+    [["--utc", "help", "ru"], []],
+    [["help", "runs", "d"], ["discard"]],
+    [["config", "set", "time"], ["timezone"]],
+    [
+      ["runs", "list", "--json", "kind,st"],
+      ["kind,state", "kind,startedAt"],
+    ],
+    [["serve", "--db", ""], ["files"]],
+    [["nonsense", ""], []],
+    [
+      ["replay", "--resume", "--f"],
+      ["--failed", "--from", "--file"],
+    ],
+    [["status", "--", "--ut"], []],
+  ])("for %j: %j", async (words, expected) => {
+    expect(await offered(world, words)).toEqual(expected);
   });
 
-  test.each(["zsh", "fish", "powershell"])("in %s names every command and its flags", async (shell) => {
-    const source = await script(shell);
-    for (const word of ["calls", "callbacks", "mark-success", "status-code", "retry-window", "print-curl"])
-      expect(source).toContain(word);
+  test("callbacks by name, or by id where the name reads as a flag or an id", async () => {
+    const service = aService();
+    expect(await offered(service.world, ["status", ""])).toEqual(["Replies CRM", "1123456789ABCDEF", "2123456789ABCDEF"]);
+    expect(await offered(service.world, ["status", "Rep"])).toEqual(["Replies CRM"]);
   });
 
-  test.each(["zsh", "fish"])("in %s is a script that the shell can read, where it is installed", async (shell) => {
-    const { status, error, stderr } = spawnSync(shell, ["-n"], { input: await script(shell), encoding: "utf8" });
-    if (error === undefined) expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+  test("the calls that the command can change", async () => {
+    const { world: ours, state } = aService();
+    for (const command of [["calls", "get"], ["replay"], ["mark-failed"]])
+      expect(await offered(ours, [...command, "demo", ""])).toEqual(["AB".repeat(16)]);
+    expect(state.filters).toEqual([{}, { status: "FAILED" }, { status: "SUCCESS" }]);
+  });
+});
+
+describe("what is looked up", () => {
+  test("is kept for some seconds, for one service and user", async () => {
+    const { world, state } = aService();
+    for (let time = 0; time < 3; time++) await offered(world, ["status", ""]);
+    expect(state.opened).toBe(1);
+    await offered(world, ["status", ""], { ...PATIENT, WHCB_USERNAME: "other" });
+    expect(state.opened).toBe(2);
+    state.shiftMs = 20_000;
+    await offered(world, ["status", ""]);
+    expect(state.opened).toBe(3);
   });
 
-  test("for another shell says which there are", async () => {
-    expect(await runCli(newCliWorld(), ["completion", "bsh"])).toEqual({
-      code: 2,
-      stdout: "",
-      stderr: 'error: no completion for "bsh"\nhint: did you mean bash? there are: bash, zsh, fish, powershell\n',
-    });
+  test("is left out if it fails, and if it takes too long", async () => {
+    const failing = aService({ listCallbacks: () => Promise.reject(new Error("boom")) });
+    expect(await offered(failing.world, ["status", ""])).toEqual([]);
+    const hanging = aService({ listCallbacks: () => new Promise(() => {}) });
+    expect(await offered(hanging.world, ["status", ""], { ...ENV, WHCB_COMPLETION_TIMEOUT: "20ms" })).toEqual([]);
+    expect(await offered(newCliWorld(), ["status", ""], { ...ENV, WHCB_URL: "no such file.db" })).toEqual([]);
+    expect(await offered(newCliWorld(), ["status", ""], { ...ENV, WHCB_COMPLETION_TIMEOUT: "soon" })).toEqual([]);
+  });
+});
+
+test("the script for PowerShell asks with the words before the cursor, and quotes what it inserts", async () => {
+  const { stdout } = await runCli(newCliWorld(), ["completion", "powershell"]);
+  expect(stdout).toContain("Register-ArgumentCompleter -Native -CommandName whcb");
+  expect(stdout).toContain('whcb __complete powershell @words ":$current" 2>$null');
+  expect(stdout).toContain(`"'" + $value.Replace("'", "''") + "'"`);
+  const count = (text: string) => stdout.split(text).length;
+  expect([count("{"), count("(")]).toEqual([count("}"), count(")")]);
+});
+
+test("a script for another shell: it says which there are", async () => {
+  expect(await runCli(newCliWorld(), ["completion", "bsh"])).toEqual({
+    code: 2,
+    stdout: "",
+    stderr: 'error: no completion for "bsh"\nhint: did you mean bash? there are: bash, zsh, fish, powershell\n',
   });
 });

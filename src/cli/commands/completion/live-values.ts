@@ -1,0 +1,142 @@
+/** Names and ids from the service, the journals and the settings. Throws whatever goes wrong: the caller shows nothing. */
+import { createHash } from "node:crypto";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Client } from "../../../client/client.js";
+import { listRuns } from "../../../runs/journal/stored-runs.js";
+import { isObject, listOf, objectOf, textOf } from "../../../wire/json/json-value.js";
+import type { CliDeps } from "../../cli-deps.js";
+import { resolveSettings, toServiceTarget } from "../../settings/resolve-settings.js";
+import { requireFile } from "../../settings/session.js";
+import { readSettings } from "../../settings/settings-file.js";
+import { runsDirectory } from "../../settings/with-run-deps.js";
+
+export interface Candidate {
+  readonly value: string;
+  readonly summary: string;
+}
+
+/** As typed. */
+export interface ServiceFlags {
+  readonly profile: string | undefined;
+  readonly service: string | undefined;
+}
+
+const CACHED_MS = 20_000;
+const MAX_CALLS = 100;
+const LIKE_A_FLAG_OR_ID = /^-|^(?:[0-9a-f]{16}|[0-9a-f]{32})$/i;
+
+export class LiveValues {
+  readonly #deps: CliDeps;
+
+  constructor(deps: CliDeps) {
+    this.#deps = deps;
+  }
+
+  /** Names, and the ids of all. */
+  async callbacks(service: ServiceFlags): Promise<readonly Candidate[]> {
+    const listed = await this.#ask(service, ["callbacks"], async (client) =>
+      (await client.listCallbacks()).map(({ id, name }) => ({ value: id, summary: name })),
+    );
+    const named = listed.filter(({ summary }) => summary !== "" && !LIKE_A_FLAG_OR_ID.test(summary));
+    const nameless = listed.filter((callback) => !named.includes(callback));
+    return [...named.map(({ value, summary }) => ({ value: summary, summary: value })), ...nameless];
+  }
+
+  /** The newest of a callback. */
+  calls(service: ServiceFlags, callback: string, status: "FAILED" | "SUCCESS" | undefined): Promise<readonly Candidate[]> {
+    return this.#ask(service, ["calls", callback, status ?? ""], async (client) => {
+      const { id } = await client.getCallback(callback);
+      const found: Candidate[] = [];
+      const filter = status === undefined ? {} : { status };
+      for await (const { calls } of client.listCalls(id, { filter, limit: MAX_CALLS })) {
+        found.push(...calls.map((call) => ({ value: call.id, summary: `${call.status} ${call.statusCode ?? ""}`.trim() })));
+      }
+      return found;
+    });
+  }
+
+  async runs(): Promise<readonly Candidate[]> {
+    const runs = await listRuns(runsDirectory(this.#deps), this.#deps.clock);
+    return runs.map(({ runId, kind, state }) => ({ value: runId, summary: `${kind}, ${state}` }));
+  }
+
+  async profiles(): Promise<readonly Candidate[]> {
+    const { profiles } = await readSettings(this.#deps.paths.config);
+    return [...profiles.keys()].map((value) => ({ value, summary: "" }));
+  }
+
+  async #ask(
+    flags: ServiceFlags,
+    question: readonly string[],
+    load: (client: Client) => Promise<readonly Candidate[]>,
+  ): Promise<readonly Candidate[]> {
+    const deps = this.#deps;
+    const settings = resolveSettings({ flags, env: deps.io.env, settings: await readSettings(deps.paths.config) });
+    const target = toServiceTarget(settings);
+    const owner = target.kind === "http" ? [target.url, target.username] : [target.path];
+    const cache = new CandidateCache(deps, JSON.stringify([...owner, ...question]));
+    const cached = await cache.read();
+    if (cached !== null) return cached;
+    if (target.kind === "file") await requireFile(target.path);
+    const client = await deps.openClient(target);
+    try {
+      const found = await load(client);
+      await cache.write(found);
+      return found;
+    } finally {
+      await client.close();
+    }
+  }
+}
+
+/** One private file. It has names, ids and statuses of the last seconds. */
+class CandidateCache {
+  readonly #path: string;
+  readonly #folder: string;
+  readonly #key: string;
+  readonly #now: number;
+
+  constructor({ paths, clock }: Pick<CliDeps, "paths" | "clock">, question: string) {
+    this.#folder = paths.data;
+    this.#path = join(paths.data, "completion-cache.json");
+    this.#key = createHash("sha256").update(question).digest("hex");
+    this.#now = clock.now();
+  }
+
+  async read(): Promise<readonly Candidate[] | null> {
+    const entry = (await this.#entries()).get(this.#key);
+    if (entry === undefined) return null;
+    return listOf(entry.candidates).map((one) => ({
+      value: textOf(objectOf(one).value),
+      summary: textOf(objectOf(one).summary),
+    }));
+  }
+
+  async write(candidates: readonly Candidate[]): Promise<void> {
+    const entries = await this.#entries();
+    entries.set(this.#key, { at: this.#now, candidates });
+    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    await writeFile(this.#path, JSON.stringify(Object.fromEntries(entries)), { mode: 0o600 });
+  }
+
+  /** Without old ones; none if the file is unreadable or another process is writing it. */
+  async #entries(): Promise<Map<string, { readonly at: number; readonly candidates: unknown }>> {
+    const entries = new Map<string, { readonly at: number; readonly candidates: unknown }>();
+    const text = await readFile(this.#path, "utf8").catch(() => "{}");
+    for (const [key, entry] of Object.entries(parse(text))) {
+      const { at, candidates } = objectOf(entry);
+      if (typeof at === "number" && at <= this.#now && this.#now - at < CACHED_MS) entries.set(key, { at, candidates });
+    }
+    return entries;
+  }
+}
+
+function parse(text: string): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isObject(value) ? value : {};
+  } catch {
+    return {};
+  }
+}

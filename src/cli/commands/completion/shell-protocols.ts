@@ -1,0 +1,45 @@
+/** How each shell's script passes what was typed, and takes the candidates. */
+import { joinText, type ScreenText, text, wholeText } from "../../output/screen-text.js";
+import { parseBashLine, quoteForBash } from "./bash-line.js";
+import type { SHELLS } from "./command.js";
+import type { Suggestions } from "./suggest.js";
+
+export interface Typed {
+  /** Without quotes and "whcb". */
+  readonly words: readonly string[];
+  readonly current: string;
+}
+
+interface ShellProtocol {
+  /** null: not a line that the script sends. */
+  answer(args: readonly string[], suggest: (typed: Typed) => Promise<Suggestions>): Promise<ScreenText>;
+}
+
+const FILES = text`\tfiles\n`;
+
+/** WORD… :CURRENT. The colon keeps an empty word, which PowerShell would leave out. Lines of value, tab, summary; the shell quotes. */
+const words: ShellProtocol = {
+  async answer(args, suggest) {
+    const current = args.at(-1) ?? "";
+    const found = await suggest({ words: args.slice(0, -1), current: current.slice(1) });
+    if (found === "files") return FILES;
+    return joinText(found.map(({ value, summary }) => text`${wholeText(value)}\t${summary}\n`));
+  },
+};
+
+/** The line up to the cursor, and COMP_WORDBREAKS. Lines of what replaces the part that bash takes for the word, quoted. */
+const bash: ShellProtocol = {
+  async answer([line = "", breaks = ""], suggest) {
+    const typed = parseBashLine(line, breaks);
+    const found = await suggest(typed);
+    if (found === "files") return FILES;
+    return joinText(found.map(({ value }) => text`${wholeText(quoteForBash(value.slice(typed.kept.length), typed.quote))}\n`));
+  },
+};
+
+export const SHELL_PROTOCOLS: Readonly<Record<(typeof SHELLS)[number], ShellProtocol>> = {
+  bash,
+  zsh: words,
+  fish: words,
+  powershell: words,
+};

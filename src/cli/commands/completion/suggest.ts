@@ -1,0 +1,149 @@
+/** What may follow the words of a line. */
+import { type CommandSpec, type GroupSpec, isGroup, namesOf, type Operand } from "../../args/command-spec.js";
+import { type Flag, flagName } from "../../args/flag.js";
+import { isJsonFlag } from "../../args/json-flag.js";
+import { GLOBAL_FLAGS } from "../../args/shared-flags.js";
+import { SECTIONS } from "../all.js";
+import type { Candidate, LiveValues } from "./live-values.js";
+
+/** "files": the shell completes file names. */
+export type Suggestions = readonly Candidate[] | "files";
+
+/** `words` are whole, without "whcb"; `current` is what was typed of the next one. */
+export async function suggest(words: readonly string[], current: string, live: LiveValues): Promise<Suggestions> {
+  const line = readLine(words, current);
+  if (line === null) return [];
+  const found = await suggestWord(line, current, live);
+  return found === "files" ? found : found.filter(({ value }) => value.startsWith(current) && !UNTYPABLE.test(value));
+}
+
+const UNTYPABLE = /^$|[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
+
+interface TypedLine {
+  readonly entry: CommandSpec | GroupSpec | null;
+  readonly spec: CommandSpec | null;
+  readonly operands: readonly string[];
+  /** Its value comes next. */
+  readonly flag: Flag<unknown> | null;
+  /** Of flags. */
+  readonly values: ReadonlyMap<string, string>;
+  /** After "--". */
+  readonly isFlagsEnd: boolean;
+}
+
+const ENTRIES = SECTIONS.flatMap(({ entries }) => entries);
+const HELP: Candidate = { value: "help", summary: "help for a command, or for exit-codes" };
+
+/** null: a word isn't known. */
+function readLine(words: readonly string[], current: string): TypedLine | null {
+  let entry: TypedLine["entry"] = null;
+  let spec: CommandSpec | null = null;
+  let flag: Flag<unknown> | null = null;
+  let isFlagsEnd = false;
+  const operands: string[] = [];
+  const values = new Map<string, string>();
+  // "help calls list" is read as "calls list".
+  for (const word of words[0] === "help" ? words.slice(1) : words) {
+    const isFlag = !isFlagsEnd && word.startsWith("-") && word !== "-";
+    if (flag !== null && !(isFlag && isOptional(flag))) {
+      values.set(flagName(flag.syntax), word);
+      flag = null;
+    } else if (word === "--") isFlagsEnd = true;
+    else if (isFlag) {
+      flag = null;
+      const [name = "", ...value] = word.split("=");
+      const known = flagsOf(spec).find(({ syntax }) => syntax.split(/, | /).includes(name));
+      if (known !== undefined && value.length > 0) values.set(flagName(known.syntax), value.join("="));
+      else if (known !== undefined && /[<[]/.test(known.syntax)) flag = known;
+    } else if (entry === null) {
+      entry = ENTRIES.find(({ name }) => name === word) ?? null;
+      if (entry === null) return null;
+      if (!isGroup(entry)) spec = entry;
+    } else if (spec === null && isGroup(entry)) {
+      spec = entry.commands.find((command) => namesOf(command).includes(word)) ?? null;
+      if (spec === null) return null;
+    } else operands.push(word);
+  }
+  if (flag !== null && isOptional(flag) && current.startsWith("-")) flag = null;
+  return { entry, spec, operands, flag, values, isFlagsEnd };
+}
+
+async function suggestWord(line: TypedLine, current: string, live: LiveValues): Promise<Suggestions> {
+  const { entry, spec, flag, isFlagsEnd } = line;
+  if (flag !== null) return suggestValue(flag, current, line, live);
+  if (current.startsWith("-") && !isFlagsEnd) {
+    const [name = "", ...value] = current.split("=");
+    if (value.length === 0) return flagCandidates(spec);
+    const known = flagsOf(spec).find(({ syntax }) => flagName(syntax) === name);
+    const found = known === undefined ? [] : await suggestValue(known, value.join("="), line, live);
+    return found === "files" ? found : found.map((candidate) => ({ ...candidate, value: `${name}=${candidate.value}` }));
+  }
+  if (entry === null) return [...ENTRIES.map(({ name, summary }) => ({ value: name, summary })), HELP];
+  if (spec === null) return isGroup(entry) ? entry.commands.map(({ name, summary }) => ({ value: name, summary })) : [];
+  const { operands = [] } = spec;
+  const last = operands.at(-1);
+  const operand = operands[line.operands.length] ?? (last?.[0].includes("...") ? last : undefined);
+  return operand === undefined ? [] : suggestOperand(operand, line, live);
+}
+
+function suggestOperand([syntax, , choices]: Operand, line: TypedLine, live: LiveValues): Promise<Suggestions> | Suggestions {
+  return choices === undefined ? suggestKind(syntax, line, live) : choices.map((value) => ({ value, summary: "" }));
+}
+
+async function suggestValue(flag: Flag<unknown>, current: string, line: TypedLine, live: LiveValues): Promise<Suggestions> {
+  if (isJsonFlag(flag)) {
+    const before = current.slice(0, current.lastIndexOf(",") + 1);
+    const named = before.split(",");
+    const fields = Object.entries(flag.fields).filter(([name]) => !named.includes(name));
+    return fields.map(([name, summary]) => ({ value: before + name, summary: summary.replaceAll("`", "") }));
+  }
+  if (flag.choices !== undefined) return flag.choices.map((value) => ({ value, summary: "" }));
+  return suggestKind(flag.syntax, line, live);
+}
+
+/** By the name that help gives the value: "<callback>". */
+async function suggestKind(syntax: string, { spec, operands, values }: TypedLine, live: LiveValues): Promise<Suggestions> {
+  const service = { profile: values.get("--profile"), service: values.get("--service") };
+  switch (/[<[]([^>\].]+)/.exec(syntax)?.[1]) {
+    case "callback":
+      return live.callbacks(service);
+    case "call":
+      return live.calls(service, operands[0] ?? "", STATUS_OF[spec?.name ?? ""]);
+    case "run":
+    case "replay":
+      return live.runs();
+    case "profile":
+      return live.profiles();
+    case "file":
+    case "dir":
+    case "database":
+    case "url|file":
+    case "file|url":
+      return "files";
+    default:
+      return [];
+  }
+}
+
+/** Of the calls that a command changes. */
+const STATUS_OF: Readonly<Record<string, "FAILED" | "SUCCESS">> = {
+  replay: "FAILED",
+  "mark-success": "FAILED",
+  "mark-failed": "SUCCESS",
+};
+
+function flagsOf(spec: CommandSpec | null): readonly Flag<unknown>[] {
+  return [...(spec?.flags ?? []), ...GLOBAL_FLAGS];
+}
+
+function flagCandidates(spec: CommandSpec | null): readonly Candidate[] {
+  return [
+    ...flagsOf(spec).map(({ syntax, summary }) => ({ value: flagName(syntax), summary })),
+    { value: "--help", summary: "show help" },
+    { value: "--version", summary: "print the version" },
+  ];
+}
+
+function isOptional({ syntax }: Flag<unknown>): boolean {
+  return syntax.includes("[");
+}
