@@ -1,8 +1,9 @@
-/** Builds dist/. Why these files, and why CommonJS: docs/adr/0007. */
+/** Builds dist/ and man/. Why these files, and why CommonJS: docs/adr/0007. */
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, relative, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
 
 const MAIN = "src/main.ts";
@@ -82,6 +83,32 @@ execFileSync(process.execPath, ["compile.mjs"], {
   env: { WHCB_CONFIG_DIR: resolve("dist", "none"), WHCB_USERNAME: "build", WHCB_PASSWORD: "build", WHCB_API_KEY: "build" },
   stdio: ["ignore", "ignore", "inherit"],
 });
+
+await writeManPages();
+
+/** What the declarations of the commands load when they run is left out. */
+async function writeManPages() {
+  const leaveLazy = {
+    name: "leave-lazy",
+    setup({ onResolve }) {
+      onResolve({ filter: /./ }, ({ path, kind }) => (kind === "dynamic-import" ? { path, external: true } : undefined));
+    },
+  };
+  const { bundle, platform, target } = OPTIONS;
+  const { outputFiles } = await build({
+    ...{ bundle, platform, target, format: "esm", write: false, plugins: [contain(), leaveLazy] },
+    entryPoints: ["src/cli/commands/man-pages.ts"],
+    banner: {
+      js: `import { createRequire } from "node:module"; const require = createRequire("${pathToFileURL(resolve("build.mjs"))}");`,
+    },
+  });
+  const { manPages } = await import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].text).toString("base64")}`);
+  rmSync("man", { recursive: true, force: true });
+  mkdirSync("man");
+  const { version } = JSON.parse(readFileSync("package.json", "utf8"));
+  const date = new Date().toISOString().slice(0, 10);
+  for (const [name, page] of manPages(version, date)) writeFileSync(join("man", name), page);
+}
 
 function assign(path, name) {
   if (fileOf.has(path)) return;

@@ -111,9 +111,9 @@ interface ProgramOptions {
   ) => void;
 }
 
-const INTRO = "Lists, replays and settles failed webhook callbacks, and serves callbacks itself.";
+export const INTRO = "Lists, replays and settles failed webhook callbacks, and serves callbacks itself.";
 
-const ROOT_EXAMPLES: readonly Example[] = [
+export const ROOT_EXAMPLES: readonly Example[] = [
   ["whcb serve", "run a callbacks service here, on SQLite"],
   ["whcb calls list demo --failed", "list the calls that failed"],
   ["whcb replay demo --failed", "send them again, and mark what is accepted"],
@@ -233,10 +233,10 @@ function exampleText(examples: readonly Example[], width: number): string {
   return `\nExamples:\n${lines.join("\n")}`;
 }
 
-function joinLines(text: string): string {
+export function joinLines(text: string): string {
   return text.replace(/(?<!\n)\n(?!\n)/g, " ");
 }
 
-function sentence(summary: string): string {
+export function sentence(summary: string): string {
   return summary.charAt(0).toUpperCase() + summary.slice(1);
 }
