@@ -61,10 +61,7 @@ describe("completion offers", () => {
 
   test.each([
     [["ca"], ["calls", "callbacks"]],
-    [
-      ["calls", ""],
-      ["list", "get"],
-    ],
+    [["calls", "l"], ["list"]],
     [["calls", "ls", "demo", "--sta"], ["--status-code"]],
     [["calls", "list", "-o", "demo", "--output", "nd"], ["ndjson"]],
     [["calls", "list", "--output=n"], ["--output=ndjson"]],
@@ -86,10 +83,7 @@ describe("completion offers", () => {
     ],
     [["serve", "--db", ""], ["files"]],
     [["nonsense", ""], []],
-    [
-      ["replay", "--resume", "--f"],
-      ["--failed", "--from", "--file"],
-    ],
+    [["replay", "--resume", "--fi"], ["--file"]],
     [["status", "--", "--ut"], []],
   ])("for %j: %j", async (words, expected) => {
     expect(await offered(world, words)).toEqual(expected);
