@@ -54,6 +54,21 @@ describe("at the same time", () => {
     expect(await nodes[0].countCalls(callback.id)).toEqual(await countRows(nodes[0], callback));
   });
 
+  it("marks of the same calls change each call once, and the counters equal the rows", async () => {
+    const callback = await aCallback(nodes[0], { retriesEnabled: true });
+    const ids = times(40).map((index) => `call ${index}`);
+    await accept(nodes[0], callback, ids);
+    await attempt(nodes[0], callback, ids.slice(20), { result: REFUSED_503 });
+    const marks = times(6).map((index) => nodes[index % 2 === 0 ? 0 : 1].markCalls(callback.id, ids, "SUCCESS", NOW + index));
+    await Promise.all(marks);
+    const counts = { PENDING: 0, SUCCESS: 40, FAILED: 0 };
+    expect([await nodes[1].countCalls(callback.id), await countRows(nodes[1], callback)]).toEqual([counts, counts]);
+    expect(await fetchDue(nodes[1], callback.id, Number.POSITIVE_INFINITY, 99)).toEqual([]);
+    const { items } = await nodes[1].listCalls(callback.id, { limit: 99, offset: 0, filter: {}, sort: [] });
+    // Only the first mark: the others found nothing to change.
+    expect(new Set(items.map(({ changedAt }) => changedAt)).size).toBe(1);
+  });
+
   it("settings that are saved are all kept", async () => {
     await Promise.all([
       nodes[0].saveSettings({ retainMailMs: 1 }),
