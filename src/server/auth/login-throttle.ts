@@ -90,8 +90,7 @@ export class LoginThrottle {
   #record(login: Login, isCorrect: boolean): void | Promise<void> {
     const now = this.#clock.now();
     const [key = "", ...others] = keysOf(login);
-    if (!isCorrect)
-      return this.#limits.change([key], ([[count = 0] = []]) => changed([failuresChange(failedAgain(count + 1, now))]));
+    if (!isCorrect) return this.#limits.change([key], ([[count = 0] = []]) => changed([failuresChange([count + 1, now])]));
     return this.#limits.change([key, ...others], ([, ...budgets]) =>
       changed([
         { state: [], expiresAt: 0 },
@@ -120,15 +119,16 @@ function changed(states: readonly Change[]): LimitChange<void> {
   return { states, result: undefined };
 }
 
-/** Failures, and until when they block. */
-function failedAgain(count: number, now: number): LimitState {
-  const wait = count < FREE_FAILURES ? 0 : Math.min(FIRST_WAIT_MS * 2 ** (count - FREE_FAILURES), LONGEST_WAIT_MS);
-  return [count, now + wait];
+/** How many, and when the last one was. */
+function failuresChange(failures: LimitState): Change {
+  const [, failedAt = 0] = failures;
+  return { state: failures, expiresAt: failedAt + REMEMBERED_MS };
 }
 
-function failuresChange(failures: LimitState): Change {
-  const [, blockedUntil = 0] = failures;
-  return { state: failures, expiresAt: blockedUntil + REMEMBERED_MS };
+/** 0 while they are free: the clock of another node may be behind. */
+function waitAfterFailures([count = 0, failedAt = 0]: LimitState, now: number): number {
+  if (count < FREE_FAILURES) return 0;
+  return failedAt + Math.min(FIRST_WAIT_MS * 2 ** (count - FREE_FAILURES), LONGEST_WAIT_MS) - now;
 }
 
 /** When all that was spent is allowed again. */
@@ -142,12 +142,11 @@ function budgetAt(index: number): Budget {
 }
 
 function waitOf([failures = [], ...budgets]: readonly LimitState[], now: number): number {
-  const [, blockedUntil = 0] = failures;
   const waits = budgets.map(([spentUntil = 0], index) => {
     const { failures, perFailureMs } = budgetAt(index);
     return spentUntil - now - (failures - 1) * perFailureMs;
   });
-  return Math.max(0, blockedUntil - now, ...waits);
+  return Math.max(0, waitAfterFailures(failures, now), ...waits);
 }
 
 /** Of the user from this address; of the address; of the key, if it has one. */

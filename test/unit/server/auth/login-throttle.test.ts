@@ -37,6 +37,12 @@ describe("LoginThrottle", () => {
     expect(waits).toEqual([0, 1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000]);
   });
 
+  it("doesn't wait after the first failures, also where a clock is behind the one that saw them", async () => {
+    const throttle = newThrottle();
+    await fail(throttle, 4, 1000);
+    expect(waitMs(throttle, LOGIN, 990)).toBe(0);
+  });
+
   it("ends the wait on the millisecond", async () => {
     const throttle = newThrottle();
     await fail(throttle, 5, 0);
