@@ -1,6 +1,10 @@
 import { defineConfig } from "vitest/config";
+import { findPgbouncer, NO_PGBOUNCER } from "./test/support/postgres/find-pgbouncer.js";
 
 const POSTGRES = ["test/**/*postgres*.test.ts", "test/**/postgres/*.test.ts"];
+
+const WITHOUT_POOLER = findPgbouncer(process.env) === null ? ["test/e2e/pooler-postgres.test.ts"] : [];
+if (WITHOUT_POOLER.length > 0) process.stderr.write(`The tests with a pooler were left out: ${NO_PGBOUNCER}.\n`);
 
 export default defineConfig({
   test: {
@@ -17,7 +21,7 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: "postgres", include: POSTGRES, globalSetup: "test/support/postgres/cluster.ts" },
+        test: { name: "postgres", include: POSTGRES, exclude: WITHOUT_POOLER, globalSetup: "test/support/postgres/cluster.ts" },
       },
     ],
   },

@@ -54,6 +54,8 @@ export interface DispatchingDeps {
   readonly isEnabled: boolean;
 }
 
+const DEAF =
+  "Notifications of the database don't arrive, as behind a pooler in transaction mode: what other nodes accept is sent up to half a second later";
 const SMALL_BODY = 64 * 1024;
 
 export function createDispatching(deps: DispatchingDeps): Dispatching {
@@ -100,6 +102,11 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
     onCallbackDeleted: () => purger.wake(),
   });
   const sampler = new OutageSampler({ store, clock, logger });
+  let isDeaf = false;
+  const warnDeaf = () => {
+    if (!isDeaf) logger.warn({}, DEAF);
+    isDeaf = true;
+  };
   const workers = isEnabled ? [dispatcher, ...outboxes, purger, sampler] : [];
   return {
     onWork(callbackId, kind) {
@@ -116,7 +123,7 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
     onAttempt: (handler) => void handlers.push(handler),
     start() {
       for (const worker of workers) worker.start();
-      if (isEnabled) store.nodes?.listen(() => dispatcher.wake());
+      if (isEnabled) store.nodes?.listen(() => dispatcher.wake(), warnDeaf);
     },
     stop: () => settleAll(...workers.map((worker) => worker.stop())),
   };

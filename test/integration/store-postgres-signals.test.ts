@@ -35,9 +35,12 @@ beforeAll(async () => {
   nodes = [await openNode(), await openNode()];
   heard = [0, 0];
   for (const index of [0, 1] as const) {
-    nodes[index].listen(() => {
-      heard[index] += 1;
-    });
+    nodes[index].listen(
+      () => {
+        heard[index] += 1;
+      },
+      () => undefined,
+    );
   }
 });
 
@@ -76,9 +79,12 @@ it("listens again after its connection has died without an end", async () => {
   const pool = openPool(network.url);
   const node = openSignals({ pool, url: network.url, nodeId: "C", clock: FAST });
   let count = 0;
-  node.listen(() => {
-    count += 1;
-  });
+  node.listen(
+    () => {
+      count += 1;
+    },
+    () => undefined,
+  );
   const hears = () =>
     eventually(
       async () => {

@@ -6,7 +6,6 @@ import { chownSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inspect } from "node:util";
-import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { openStore } from "../../src/store/open-store.js";
@@ -33,11 +32,8 @@ beforeAll(async () => {
     const { uid, gid } = statSync(server.folder);
     chownSync(file, uid, gid);
   }
-  const client = new pg.Client(server.url);
-  await client.connect();
-  await client.query("ALTER SYSTEM SET ssl = on");
-  await client.query("SELECT pg_reload_conf()");
-  await client.end();
+  await server.query("ALTER SYSTEM SET ssl = on");
+  await server.query("SELECT pg_reload_conf()");
 });
 afterAll(async () => {
   await server.stop();

@@ -80,8 +80,11 @@ export interface LimitChange<Result> {
 export interface Signals {
   /** After a commit. Returns at once. */
   announce(): void;
-  /** Until the store is closed: another node has announced something, or may have. */
-  listen(handler: () => void): void;
+  /**
+   * Until the store is closed: another node has announced something, or may have. `onDeaf`: a connection was made on which nothing arrives,
+   * as by a pooler in transaction mode.
+   */
+  listen(handler: () => void, onDeaf: () => void): void;
   close(): Promise<void>;
 }
 

@@ -16,9 +16,11 @@ export interface SignalsDeps {
 }
 
 const CHANNEL = "whcb_work";
+/** Whether a node hears itself. It wakes no other. */
+const PROBE = "probe ";
 /** Between two announcements, at least. */
 const COALESCE_MS = 10;
-/** A connection may be dead without an error. */
+/** A connection may be dead without an error, or hear nothing. */
 const CHECK_MS = 10_000;
 const ANSWER_TIMEOUT_MS = 5_000;
 const RECONNECT_MS = 1_000;
@@ -31,21 +33,22 @@ export function openSignals({ pool, url, nodeId, clock }: SignalsDeps): Signals 
   let listening: Promise<void> = Promise.resolve();
 
   // pg throws at once if a file that the URL names can't be read.
-  const notify = async () => pool.query("SELECT pg_notify($1, $2)", [CHANNEL, nodeId]);
+  const notify = async (text: string) => pool.query("SELECT pg_notify($1, $2)", [CHANNEL, text]);
 
   const announceAll = async () => {
     isAnnouncing = true;
     while (isAnnounced && !closing.signal.aborted) {
       isAnnounced = false;
-      await notify().catch(() => undefined);
+      await notify(nodeId).catch(() => undefined);
       await sleep(COALESCE_MS);
     }
     isAnnouncing = false;
   };
 
   /** Until the connection is lost. */
-  const listenOnce = async (handler: () => void) => {
+  const listenOnce = async (handler: () => void, onDeaf: () => void) => {
     const lost = new AbortController();
+    const heardItself = new AbortController();
     const end = () => lost.abort();
     closing.signal.addEventListener("abort", end);
     const client = new pg.Client({
@@ -56,12 +59,18 @@ export function openSignals({ pool, url, nodeId, clock }: SignalsDeps): Signals 
       application_name: "whcb listener",
     });
     client.on("error", end).on("end", end);
-    client.on("notification", ({ payload }) => void (payload === nodeId || handler()));
+    client.on("notification", ({ payload = "" }) => {
+      if (payload === PROBE + nodeId) heardItself.abort();
+      else if (payload !== nodeId && !payload.startsWith(PROBE)) handler();
+    });
     try {
       await client.connect();
       await client.query(`LISTEN ${CHANNEL}`);
       // Something may have been announced before.
       handler();
+      await notify(PROBE + nodeId);
+      await sleep(CHECK_MS, AbortSignal.any([lost.signal, heardItself.signal]));
+      if (!lost.signal.aborted && !heardItself.signal.aborted) onDeaf();
       for (await sleep(CHECK_MS, lost.signal); !lost.signal.aborted; await sleep(CHECK_MS, lost.signal))
         await client.query("SELECT 1");
     } finally {
@@ -76,10 +85,10 @@ export function openSignals({ pool, url, nodeId, clock }: SignalsDeps): Signals 
       isAnnounced = true;
       if (!isAnnouncing) void announceAll();
     },
-    listen(handler) {
+    listen(handler, onDeaf) {
       const run = async () => {
         while (!closing.signal.aborted) {
-          await listenOnce(handler).catch(() => undefined);
+          await listenOnce(handler, onDeaf).catch(() => undefined);
           await sleep(RECONNECT_MS);
         }
       };

@@ -3,14 +3,16 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import pg from "pg";
 import { eventually } from "../process/whcb-process.js";
 
 export interface PostgresServer {
   /** Of a superuser, with a database that is empty. */
   readonly url: string;
-  readonly port: number;
   /** Its data. */
   readonly folder: string;
+  /** On a connection of its own: others may have been lost. */
+  query<Row extends pg.QueryResultRow>(text: string, values?: readonly unknown[]): Promise<Row[]>;
   /** As `pg_ctl stop -m`. */
   halt(mode: "fast" | "immediate"): Promise<void>;
   start(): Promise<void>;
@@ -57,10 +59,19 @@ export async function startServer(settings: readonly string[] = []): Promise<Pos
     await stop();
     throw new Error(`The PostgreSQL of the tests doesn't start: ${log.join("")}`, { cause: error });
   }
+  const url = `postgres://${USER}:${encodeURIComponent(PASSWORD)}@127.0.0.1:${port}/postgres`;
   return {
-    url: `postgres://${USER}:${encodeURIComponent(PASSWORD)}@127.0.0.1:${port}/postgres`,
-    port,
+    url,
     folder,
+    async query(text, values = []) {
+      const client = new pg.Client(url);
+      await client.connect();
+      try {
+        return (await client.query(text, [...values])).rows;
+      } finally {
+        await client.end();
+      }
+    },
     async halt(mode) {
       const pid = Number.parseInt(readFileSync(join(folder, "postmaster.pid"), "utf8"), 10);
       process.kill(pid, mode === "fast" ? "SIGINT" : "SIGQUIT");
@@ -91,7 +102,7 @@ function isRunning(pid: number): boolean {
   }
 }
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer().on("error", reject);
     server.listen(0, "127.0.0.1", () => {
