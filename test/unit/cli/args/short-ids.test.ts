@@ -1,0 +1,54 @@
+import { describe, expect, test } from "vitest";
+import { completeCallIds } from "../../../../src/cli/args/short-ids.js";
+import type { Client } from "../../../../src/client/client.js";
+import { aListedCall, aListedCallback } from "../../../support/cli/listed.js";
+
+const whole = (start: string) => start.padEnd(32, "0");
+
+/** `ids` by callback. `more`: callbacks with too many calls to read. */
+function complete(words: readonly string[], ids: Readonly<Record<string, readonly string[]>>, more: readonly string[] = []) {
+  const asked: string[] = [];
+  const client = {
+    findCallIds: async (callbackId, prefixes) => {
+      asked.push(callbackId);
+      const matching = (prefix: string) => (ids[callbackId] ?? []).filter((id) => id.startsWith(prefix));
+      return new Map(prefixes.map((prefix) => [prefix, { callIds: matching(prefix), hasMore: more.includes(callbackId) }]));
+    },
+    findCalls: async (callbackId, wanted) =>
+      (ids[callbackId] ?? []).filter((id) => wanted.includes(id)).map((id) => aListedCall({ id })),
+  } satisfies Partial<Client>;
+  const callbacks = Object.keys(ids).map((id) => aListedCallback({ id }));
+  const completed = completeCallIds(words, async () => callbacks, client as unknown as Client, { info: () => {} });
+  return { completed, asked };
+}
+
+describe("short ids", () => {
+  test("whole ids, and ids that callers chose, ask nothing", async () => {
+    const words = [whole("ABC"), "0123456789ABCDEF", "order-17"];
+    const { completed, asked } = complete(words, { one: [] });
+    expect([await completed, asked]).toEqual([words, []]);
+  });
+
+  test("each is looked for in every callback, and the others stay as they are", async () => {
+    const { completed } = complete(["ABCDEF", "order-17", "ABC123"], { one: [whole("ABC123")], two: [whole("ABCDEF")] });
+    expect(await completed).toEqual([whole("ABCDEF"), "order-17", whole("ABC123")]);
+  });
+
+  test("one that calls of two callbacks begin with is ambiguous", async () => {
+    const { completed } = complete(["ABCDEF"], { one: [whole("ABCDEF1")], two: [whole("ABCDEF2")] });
+    await expect(completed).rejects.toMatchObject({
+      code: "usage",
+      message: `several calls begin with ABCDEF: ${whole("ABCDEF1")}, ${whole("ABCDEF2")}`,
+    });
+  });
+
+  test("one match isn't enough where not all calls were read", async () => {
+    const { completed } = complete(["ABCDEF"], { one: [whole("ABCDEF")], two: [] }, ["two"]);
+    await expect(completed).rejects.toMatchObject({ code: "usage", message: "too many calls to tell which one ABCDEF is" });
+  });
+
+  test("one that is too short is only ever a whole id that a caller chose", async () => {
+    expect(await complete(["12345"], { one: ["12345"] }).completed).toEqual(["12345"]);
+    await expect(complete(["12345"], { one: [whole("12345")] }).completed).rejects.toMatchObject({ code: "not-found" });
+  });
+});
