@@ -44,17 +44,18 @@ export class CallbackReader {
       onAnswer();
       return total;
     };
-    const { failures, moreFailures, failed } = await this.#readFailures();
+    // First: a call that ends meanwhile is counted twice in this reading, but never left out, so no more fail than come in.
+    // Another service may ignore this status and count all calls.
+    const pending = outages === null ? null : await count({ status: "PENDING" });
+    const succeeded = await count({ status: "SUCCESS" });
+    const failures = await this.#readFailures();
     onAnswer();
     return {
       callback: this.#callback,
-      failed,
-      succeeded: await count({ status: "SUCCESS" }),
-      // Another service may ignore this status and count all calls.
-      pending: outages === null ? null : await count({ status: "PENDING" }),
+      pending,
+      succeeded,
+      ...failures,
       atMs: this.#monotonicMs(),
-      failures,
-      moreFailures,
       outage: outages?.find(({ callbackId, endedAt }) => callbackId === id && endedAt === null) ?? null,
     };
   }
@@ -72,13 +73,14 @@ export class CallbackReader {
     const isCut = !isFirst && fresh.length === calls.length && calls.length > 0 && (total ?? 0) > calls.length;
     return {
       failures: isFirst ? [] : fresh,
-      moreFailures: isCut ? await this.#countMore(since, calls.length + alreadyKnown) : 0,
+      moreFailures: isCut ? await this.#countMore(since, this.#newestAt, calls.length + alreadyKnown) : 0,
       failed: total,
     };
   }
 
-  async #countMore(since: number, listed: number): Promise<number> {
-    const { total } = await this.#list({ status: "FAILED", since }, 1);
+  /** Later ones are in the next reading. */
+  async #countMore(since: number, newestAt: number, listed: number): Promise<number> {
+    const { total } = await this.#list({ status: "FAILED", since, until: newestAt + 1 }, 1);
     return Math.max(0, (total ?? listed) - listed);
   }
 

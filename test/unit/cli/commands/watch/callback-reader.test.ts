@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { CallbackReader } from "../../../../../src/cli/commands/watch/callback-reader.js";
+import { CallbackReader, type CallbackReading } from "../../../../../src/cli/commands/watch/callback-reader.js";
 import type { CallPage, Client, ListCallsQuery, ListedCall } from "../../../../../src/client/client.js";
 import { matchesFilter } from "../../../../../src/domain/call-filter.js";
 import { aListedCall, aListedCallback, aListedOutage } from "../../../../support/cli/listed.js";
@@ -7,14 +7,16 @@ import { aListedCall, aListedCallback, aListedOutage } from "../../../../support
 const AT = Date.UTC(2026, 10, 24, 12);
 
 /** Lists newest first, 20 at most, as the platform does. */
-function reader(calls: ListedCall[], { ignoresFilters = false } = {}) {
+function reader(calls: ListedCall[], { ignoresFilters = false, beforeAnswer = (_: number) => {} } = {}) {
   const asked: string[] = [];
   async function* listCalls(_: string, { filter, limit = 20 }: ListCallsQuery): AsyncGenerator<CallPage> {
     asked.push(filter.status ?? "");
     const listed = calls.filter((call) => ignoresFilters || matchesFilter(call, filter));
     const page = listed.slice(0, 20);
     const matching = page.filter((call) => matchesFilter(call, filter));
-    yield { calls: matching.slice(0, limit), leftOut: page.length - matching.length, total: listed.length };
+    const total = listed.length;
+    beforeAnswer(asked.length);
+    yield { calls: matching.slice(0, limit), leftOut: page.length - matching.length, total };
   }
   const client = { listCalls, rowsPerPage: () => 20 } as Partial<Client> as Client;
   return { asked, reader: new CallbackReader(client, aListedCallback(), () => 0) };
@@ -60,12 +62,32 @@ describe("a reading", () => {
     expect([failures.length, failures.length + moreFailures]).toEqual([20, 50]);
   });
 
+  it.each([1, 2, 3, 4])("counts what comes in and fails around its request %i as such, each once", async (request) => {
+    const calls = [failed("A", AT)];
+    const fail = (ids: string, at: number, count: number) => {
+      for (let index = 0; index < count; index++) calls.unshift(failed(`${ids}${index}`, at + index));
+    };
+    let awaited = Number.NaN;
+    const { asked, reader: one } = reader(calls, { beforeAnswer: (asked) => asked === awaited && fail("C", AT + 100, 300) });
+    const known = (reading: CallbackReading) => (reading.pending ?? 0) + (reading.succeeded ?? 0) + (reading.failed ?? 0);
+    const before = known(await read(one));
+    fail("B", AT + 1, 25);
+    awaited = asked.length + request;
+    let failures = 0;
+    for (let readings = 0; readings < 2; readings++) {
+      const reading = await read(one);
+      failures += reading.failures.length + reading.moreFailures;
+      expect(known(reading) - before).toBeGreaterThanOrEqual(failures);
+    }
+    expect(failures).toBe(325);
+  });
+
   it("doesn't ask another service for PENDING calls, and knows no number from one that ignores the filter", async () => {
     const { asked, reader: one } = reader([failed("A", AT), aListedCall({ id: "B", status: "SUCCESS" })], {
       ignoresFilters: true,
     });
     expect(await one.read(null, () => undefined)).toMatchObject({ pending: null, failed: null, succeeded: null, outage: null });
-    expect(asked).toEqual(["FAILED", "SUCCESS"]);
+    expect(asked).toEqual(["SUCCESS", "FAILED"]);
   });
 
   it("has the open outage of its callback", async () => {
