@@ -16,6 +16,8 @@ export interface CliDeps {
   readonly paths: Paths;
   readonly version: string;
   openClient(target: ServiceTarget): Promise<Client>;
+  /** Of a program that runs commands itself. */
+  onRunStarted?(runId: string): void;
   openDeliverer(options: DelivererOptions): Promise<Deliverer>;
   /** Until released or this process dies; null if another process has it. */
   lockFile(path: string): Promise<{ release(): Promise<void> } | null>;

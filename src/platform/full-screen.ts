@@ -6,6 +6,8 @@ export interface FullScreen {
   readonly output: NodeJS.WriteStream;
   size(): ScreenSize;
   onResize(handler: () => void): void;
+  /** Into the clipboard, if the terminal allows it: it doesn't say. */
+  copy(text: string): void;
   /** As Ctrl-Z does: the shell has the terminal until `fg`. */
   suspend(): void;
   leave(): void;
@@ -137,6 +139,7 @@ export function enterFullScreen(process: NodeJS.Process): FullScreen {
     onResize(handler) {
       onResize = handler;
     },
+    copy: (text) => void stdout.write(`\u001b]52;c;${Buffer.from(text).toString("base64")}\u0007`),
     suspend: () => stop(0),
     leave,
   };

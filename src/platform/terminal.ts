@@ -11,6 +11,8 @@ export interface Io {
   onInterrupt(handler: () => void): () => void;
   /** For a second Ctrl-C. */
   exitNow(code: number): void;
+  /** Instead of a line on stderr. */
+  readonly progress?: { show(text: string): void; clear(): void };
 }
 
 export interface Output {

@@ -17,6 +17,7 @@ import { REPLAY } from "./replay/command.js";
 import { RUNS } from "./runs/command.js";
 import { SERVE } from "./serve/command.js";
 import { STATUS } from "./status/command.js";
+import { TRIAGE } from "./triage/command.js";
 import { TRIGGER } from "./trigger/command.js";
 import { USERS } from "./users/command.js";
 import { VERSION } from "./version/command.js";
@@ -24,7 +25,7 @@ import { WATCH } from "./watch/command.js";
 
 export const SECTIONS: readonly Section[] = [
   { heading: "See what failed", entries: [STATUS, WATCH, CALLS, CONSOLE, CHECK] },
-  { heading: "Replay and settle", entries: [REPLAY, MARK_SUCCESS, MARK_FAILED, RECONCILE, RUNS] },
+  { heading: "Replay and settle", entries: [TRIAGE, REPLAY, MARK_SUCCESS, MARK_FAILED, RECONCILE, RUNS] },
   { heading: "Endpoints", entries: [CALLBACKS] },
   { heading: "Serve and rehearse", entries: [SERVE, USERS, DB, TRIGGER, LISTEN, DEMO] },
   { heading: "Settings", entries: [LOGIN, PROFILES, CONFIG, COMPLETION, VERSION] },

@@ -1,5 +1,6 @@
-import type { ScreenSize } from "../../platform/full-screen.js";
+import type { FullScreen, ScreenSize } from "../../platform/full-screen.js";
 import type { Invocation } from "../args/command-spec.js";
+import { type Printable, text } from "../output/screen-text.js";
 import type { Display } from "./display.js";
 import type { Frame, Key } from "./frame.js";
 
@@ -9,12 +10,18 @@ export interface Showing {
   /** SIGINT or SIGTERM from outside; Ctrl-C is a key. */
   readonly onInterrupt: () => void;
   /** The screen is left when it ends. */
-  readonly run: (display: Display) => Promise<number>;
+  readonly run: (display: Display, screen: FullScreen) => Promise<number>;
 }
 
 /** On a terminal that can be written and read, and moves its cursor. */
 export function canFillScreen({ screen, deps: { io } }: Pick<Invocation, "screen" | "deps">): boolean {
   return screen.format === "table" && io.stdin.isTTY === true && io.env.TERM !== "dumb";
+}
+
+/** Text that isn't ScreenText yet can't control the terminal either. */
+function escaped({ header, body, footer }: Frame): Frame {
+  const lines = (printables: readonly Printable[]) => printables.map((one) => text`${one}`);
+  return { header: lines(header), body: lines(body), footer: lines(footer) };
 }
 
 export async function withDisplay(
@@ -25,9 +32,9 @@ export async function withDisplay(
   const screen = await deps.openFullScreen();
   const stopListening = deps.io.onInterrupt(onInterrupt);
   try {
-    const display = openDisplay({ screen, frame, onKey });
+    const display = openDisplay({ screen, frame: (size) => escaped(frame(size)), onKey });
     try {
-      return await run(display);
+      return await run(display, screen);
     } finally {
       display.close();
     }

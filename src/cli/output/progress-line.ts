@@ -12,6 +12,10 @@ export interface ProgressLine {
 const SILENT: ProgressLine = { show() {}, clear() {} };
 
 export async function openProgress({ screen, deps }: Pick<Invocation, "screen" | "deps">, first: string): Promise<ProgressLine> {
+  if (deps.io.progress !== undefined) {
+    deps.io.progress.show(first);
+    return deps.io.progress;
+  }
   if (!screen.canAnimate) return SILENT;
   const { default: ora } = await withoutSignalListeners(() => import("ora"));
   const spinner: Ora = ora({ stream: deps.io.stderr, text: sanitize(first), isEnabled: true, discardStdin: false, color: false });

@@ -3,6 +3,7 @@ import stringWidth from "string-width";
 import { type Column, cellText } from "./cells.js";
 import type { RenderOptions } from "./screen.js";
 import { layoutText, type ScreenText } from "./screen-text.js";
+import { cutToWidth } from "./text-width.js";
 
 const NO_BORDER = "";
 const BORDERS = {
@@ -69,19 +70,6 @@ function fitColumns<Row>(
   const total = [...shown.values()].reduce((sum, size) => sum + size, 0) + GAP * (shown.size - 1);
   shrink(columns, shown, Math.min(total - width, total));
   return shown;
-}
-
-function cutToWidth(text: string, width: number): string {
-  if (stringWidth(text) <= width) return text;
-  let kept = "";
-  let used = 0;
-  for (const { segment } of new Intl.Segmenter(undefined, { granularity: "grapheme" }).segment(text)) {
-    const size = stringWidth(segment);
-    if (used + size > width - 1) break;
-    kept += segment;
-    used += size;
-  }
-  return `${kept}…`;
 }
 
 function shrink<Row>(columns: readonly Column<Row>[], shown: Map<number, number>, excess: number): void {

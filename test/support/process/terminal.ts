@@ -109,3 +109,6 @@ export class Terminal {
 
 export const CTRL_C = "\u0003";
 export const CTRL_Z = "\u001a";
+export const ENTER = "\r";
+export const ESCAPE = "\u001b";
+export const DOWN = "\u001b[B";

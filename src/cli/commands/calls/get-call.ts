@@ -19,7 +19,7 @@ import { renderTable } from "../../output/table.js";
 import { formatInstant, formatRelative, isoInstant } from "../../output/times.js";
 import { findCallback, withSession } from "../../settings/session.js";
 
-interface CallDetails extends CallFacts {
+export interface CallDetails extends CallFacts {
   /** Null: not returned. */
   readonly attempts: readonly ListedAttempt[] | null;
 }
@@ -27,16 +27,21 @@ interface CallDetails extends CallFacts {
 export function run(invocation: Invocation): Promise<number> {
   const { screen } = invocation;
   return withSession(invocation, async ({ client }) => {
-    const details = await readDetails(client, invocation);
+    const details = await findDetails(client, invocation);
     if (screen.format === "json") await writeJson(detailsJson(details, screen.renderOptions.now), screen);
     else await screen.out(renderDetails(details, screen.renderOptions));
     return 0;
   });
 }
 
-async function readDetails(client: Client, { args, screen }: Invocation): Promise<CallDetails> {
+async function findDetails(client: Client, { args, screen }: Invocation): Promise<CallDetails> {
   const callback = await findCallback(client, args.operand(0));
   const [callId = ""] = await completeCallIds([args.operand(1)], async () => [callback], client, screen);
+  return readDetails(client, callback, callId);
+}
+
+/** Throws `not-found`. */
+export async function readDetails(client: Client, callback: ListedCallback, callId: string): Promise<CallDetails> {
   try {
     const call = await client.getCall(callback.id, callId);
     const [attempts, outages] = await Promise.all([client.listAttempts(callback.id, callId), client.listOutages(callback.id)]);

@@ -37,6 +37,7 @@ export async function followRun<Result>(
   const listener = (event: RunEvent): void => {
     if (event.type === "started") {
       runId = event.runId;
+      deps.onRunStarted?.(runId);
       progress = new RunProgress(deps.clock, total, event.counts);
     }
     if (event.type === "replaying") {

@@ -1,0 +1,59 @@
+/** Which calls an action means, and the words that select them in a command. */
+import type { ListedCallback } from "../../../client/client.js";
+import type { CallFilter } from "../../../domain/call-filter.js";
+import { type CallGroup, type GroupKey, HOUR_MS } from "../../../domain/call-groups.js";
+import { isoInstant } from "../../output/times.js";
+
+export interface CallTarget {
+  readonly callback: ListedCallback;
+  /** Ids, or all that match. */
+  readonly calls: { readonly ids: readonly string[] } | { readonly filter: CallFilter };
+  /** The call under the cursor; null: none. */
+  readonly current: string | null;
+}
+
+/** null: no filter selects them, such as calls without a sender. */
+export function filterOfGroup({ values }: Pick<CallGroup, "values">, by: readonly GroupKey[]): CallFilter | null {
+  const { statusCode, reason, hour, from, messageId } = values;
+  const isUnsent = by.includes("hour") && hour == null;
+  if ((by.includes("from") && from == null) || (by.includes("messageId") && messageId == null)) return null;
+  return {
+    ...(by.includes("statusCode") && { statusCodes: [statusCode == null ? { none: true } : { code: statusCode }] }),
+    // Empty: an answer without a message.
+    ...(by.includes("reason") && { reason: reason ?? "" }),
+    ...(isUnsent && { statusCodes: [{ none: true }], reason: "not-sent" }),
+    ...(hour != null && { since: hour, until: hour + HOUR_MS }),
+    ...(from != null && { from }),
+    ...(messageId != null && { messageId }),
+  };
+}
+
+/** Those of `inner` too: what a group of a group is. Of two periods the later beginning and the earlier end. */
+export function narrowed(outer: CallFilter, inner: CallFilter): CallFilter {
+  const since = Math.max(outer.since ?? -Infinity, inner.since ?? -Infinity);
+  const until = Math.min(outer.until ?? Infinity, inner.until ?? Infinity);
+  return { ...outer, ...inner, ...(since > -Infinity && { since }), ...(until < Infinity && { until }) };
+}
+
+/** As flags of `calls list`, `replay` and `mark-success`. */
+export function filterFlags({ since, until, statusCodes, reason, messageId, from, text }: CallFilter): readonly string[] {
+  const codes = statusCodes?.map((pattern) =>
+    "code" in pattern ? String(pattern.code) : "none" in pattern ? "none" : `${pattern.class}xx`,
+  );
+  return [
+    "--failed",
+    ...flagOf("--status-code", codes?.join(",")),
+    ...flagOf("--reason", reason),
+    ...flagOf("--since", since === undefined ? undefined : isoInstant(since)),
+    ...flagOf("--until", until === undefined ? undefined : isoInstant(until)),
+    ...flagOf("--from", from),
+    ...flagOf("--message", messageId),
+    ...flagOf("--grep", text),
+  ];
+}
+
+function flagOf(name: string, value: string | undefined): readonly string[] {
+  if (value === undefined) return [];
+  // A value like a flag would be read as one.
+  return value.startsWith("-") ? [`${name}=${value}`] : [name, value];
+}

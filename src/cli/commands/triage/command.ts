@@ -1,0 +1,18 @@
+import type { CommandSpec } from "../../args/command-spec.js";
+
+export const TRIAGE: CommandSpec = {
+  name: "triage",
+  operands: [["[callback]", "id or name (default: the profile's default callback, else all callbacks, to choose from)"]],
+  summary: "go through failed calls by what they have in common, and replay or mark them",
+  details: `Fills the terminal: from groups (by status code and reason, hour, sender or message) to a group, to its calls, to one call with its
+attempts and how they differ. At each level: replay one, ten or all, mark, copy as curl, save the ids, undo the last mark.
+Each action runs the command that it shows, with its questions, journal, lock and limits.
+Arrows or j and k move, Enter opens, Esc goes back, / filters, space selects calls, Tab groups by something else, ? lists the actions,
+@ lists the commands that were run, q quits.`,
+  flags: [],
+  examples: [
+    ["whcb triage", "choose a callback first"],
+    ["whcb triage demo", "the failed calls of one callback"],
+  ],
+  load: () => import("./run.js"),
+};

@@ -1,0 +1,171 @@
+/** The rows of each level, as far as they are on the screen. */
+import { count } from "../../../domain/count.js";
+import { PLAIN, type RenderOptions } from "../../output/screen.js";
+import { joinText, type Printable, type ScreenText, sanitize, text } from "../../output/screen-text.js";
+import { fitToWidth, wrapToWidth } from "../../output/text-width.js";
+import { formatInstant, formatRelative } from "../../output/times.js";
+import { renderDetails } from "../calls/get-call.js";
+import { describeDifferences } from "./attempt-differences.js";
+import {
+  type CallLevel,
+  type CallsLevel,
+  DIMENSIONS,
+  type Dimension,
+  type GroupLevel,
+  type GroupsLevel,
+  groupName,
+  type Level,
+  rowCount,
+  selectedIds,
+  shownCallbacks,
+  shownGroups,
+} from "./triage-state.js";
+
+export interface RowSpace {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+export type TextOptions = Pick<RenderOptions, "palette" | "utc" | "now">;
+
+export function levelRows(level: Level, space: RowSpace, options: TextOptions): readonly Printable[] {
+  if (level.kind === "call") return callLines(level, space, options);
+  const top = firstRow(level.cursor, rowCount(level), space.rows);
+  const shown = Array.from({ length: Math.max(0, Math.min(space.rows, rowCount(level) - top)) }, (_, index) => top + index);
+  if (shown.length === 0) return [level.isLoaded ? nothingIn(level) : "reading …"];
+  const rowOf = rowsOf(level, space.columns, options);
+  return shown.map((index) => marked(index === level.cursor, rowOf(index), options));
+}
+
+/** The cursor stays in the middle where it can. */
+export function firstRow(cursor: number, count: number, rows: number): number {
+  return Math.max(0, Math.min(cursor - Math.floor(rows / 2), count - rows));
+}
+
+function marked(isCursor: boolean, row: Printable, { palette }: TextOptions): ScreenText {
+  return isCursor ? palette.strong(text`> ${row}`) : text`  ${row}`;
+}
+
+export function nothingIn(level: Level): string {
+  if (level.filterText !== "") return "nothing matches";
+  return level.kind === "callbacks" ? "no callbacks yet" : "no failed calls";
+}
+
+function rowsOf(level: Exclude<Level, CallLevel>, columns: number, options: TextOptions): (index: number) => Printable {
+  switch (level.kind) {
+    case "callbacks": {
+      const callbacks = shownCallbacks(level);
+      return (index) => text`${callbacks[index]?.name ?? ""}  ${options.palette.dim(callbacks[index]?.url ?? "")}`;
+    }
+    case "groups":
+      return groupRow(level, columns, options);
+    case "group":
+      return partRow(level, columns, options);
+    case "calls":
+      return callRow(level, columns, options);
+  }
+}
+
+const COUNT_COLUMNS = 8;
+/** "2026-11-24 23:28:01Z" */
+const TIME_COLUMNS = 20;
+const GAP = "  ";
+
+function groupRow(level: GroupsLevel, columns: number, options: TextOptions): (index: number) => Printable {
+  const groups = shownGroups(level);
+  const nameColumns = Math.max(10, columns - COUNT_COLUMNS - TIME_COLUMNS - 8);
+  return (index) => {
+    const group = groups[index];
+    if (group === undefined) return "";
+    const last = group.lastAttemptedAt === null ? "" : `last ${formatRelative(group.lastAttemptedAt, options.now)}`;
+    const name = fitToWidth(sanitize(shownName(level.dimension, group, options)), nameColumns);
+    return text`${String(group.count).padStart(COUNT_COLUMNS)}${GAP}${name}${GAP}${options.palette.dim(last)}`;
+  };
+}
+
+function partRow(level: GroupLevel, columns: number, options: TextOptions): (index: number) => Printable {
+  const nameColumns = Math.max(10, columns - COUNT_COLUMNS - 20);
+  return (index) => {
+    const part = level.parts[index - 1];
+    if (part === undefined) return `${String(level.group.count).padStart(COUNT_COLUMNS)}${GAP}all of them`;
+    const name = fitToWidth(sanitize(shownName(part.dimension, part.group, options)), nameColumns);
+    return text`${String(part.group.count).padStart(COUNT_COLUMNS)}${GAP}${name}${GAP}${options.palette.dim(PART_NAMES[part.dimension])}`;
+  };
+}
+
+const PART_NAMES: Readonly<Record<Dimension, string>> = { cause: "cause", hour: "hour", from: "sender", message: "message" };
+
+function callRow(level: CallsLevel, columns: number, options: TextOptions): (index: number) => Printable {
+  const chosen = new Set(selectedIds(level));
+  const room = Math.max(0, columns - TIME_COLUMNS - 8);
+  const outcomeColumns = Math.min(32, Math.floor(room / 3));
+  const fromColumns = Math.min(24, Math.floor(room / 3));
+  return (index) => {
+    const id = level.ids[index] ?? "";
+    const line = level.lines.get(id);
+    const box = chosen.has(id) ? "x " : "  ";
+    if (line === undefined) return text`${box}${id}`;
+    const at = line.attemptedAt === null ? "not sent yet" : formatInstant(line.attemptedAt, options.utc);
+    const cells = [
+      fitToWidth(at, TIME_COLUMNS),
+      fitToWidth(sanitize(line.outcome), outcomeColumns),
+      fitToWidth(sanitize(line.from), fromColumns),
+      line.content,
+    ];
+    return text`${box}${joinText(cells, " ")}`;
+  };
+}
+
+/** An hour as a local date. */
+export function shownName(
+  dimension: Dimension,
+  group: Parameters<typeof groupName>[0],
+  { utc }: Pick<TextOptions, "utc">,
+): string {
+  const { hour } = group.values;
+  return dimension === "hour" && hour != null
+    ? formatInstant(hour, utc).replace(/:\d\d(?=Z?$)/, "")
+    : groupName(group, dimension);
+}
+
+function callLines(level: CallLevel, { columns, rows }: RowSpace, options: TextOptions): readonly Printable[] {
+  const lines = callText(level, columns, options);
+  const top = Math.max(0, Math.min(level.cursor, lines.length - rows));
+  return lines.slice(top, top + rows).map((line) => text`  ${line}`);
+}
+
+/** Without colours, as they are wrapped. */
+export function callText(level: CallLevel, columns: number, options: TextOptions): readonly string[] {
+  if (level.details === null) return ["reading …"];
+  const width = columns - 2;
+  const details = renderDetails(level.details, { ...options, palette: PLAIN, width, serviceFlags: [] })
+    .toString()
+    .trimEnd();
+  const differences = describeDifferences(level.details.attempts ?? []).map(sanitize);
+  const differing = differences.length === 0 ? [] : ["", "How the attempts differ:", ...differences];
+  return [...details.split("\n"), ...differing].flatMap((line) => wrapToWidth(line, width));
+}
+
+export function levelTitle(level: Level, options: Pick<TextOptions, "utc">): string {
+  switch (level.kind) {
+    case "callbacks":
+      return "callbacks";
+    case "groups": {
+      const { counted, dimension, callback, isLoaded } = level;
+      const more = counted.otherCalls > 0 ? `; ${count(counted.otherCalls, "call")} in more groups than are shown` : "";
+      return `${count(counted.calls, "failed call")}${isLoaded ? "" : " so far"} of ${callback.name}, by ${DIMENSIONS[dimension].title}${more}`;
+    }
+    case "group":
+      return `${level.callback.name}: ${shownName(level.dimension, level.group, options)}, ${count(level.group.count, "call")}`;
+    case "calls": {
+      const total = level.total ?? (level.isLoaded ? level.ids.length : null);
+      const chosen = selectedIds(level).length;
+      const hidden = level.selected.size - chosen;
+      const selected =
+        level.selected.size === 0 ? "" : `; ${chosen} selected${hidden > 0 ? `, ${hidden} more hidden by the filter` : ""}`;
+      return `${level.callback.name}: ${level.title}, ${total === null ? "calls" : count(total, "call")}${selected}`;
+    }
+    case "call":
+      return `${level.callback.name}: call ${level.callId}`;
+  }
+}

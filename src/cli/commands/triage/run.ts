@@ -1,0 +1,41 @@
+import { commandLine } from "../../../domain/command-line.js";
+import { WhcbError } from "../../../domain/errors.js";
+import type { Invocation } from "../../args/command-spec.js";
+import { EXIT_DONE, EXIT_INTERRUPTED } from "../../exit-codes.js";
+import { canFillScreen, withDisplay } from "../../full-screen/with-display.js";
+import { findCallback, withSession } from "../../settings/session.js";
+import { groupsLevel } from "./triage-keys.js";
+import { TriageProgram } from "./triage-program.js";
+import { newState } from "./triage-state.js";
+
+export function run(invocation: Invocation): Promise<number> {
+  const { args, screen } = invocation;
+  if (!canFillScreen(invocation)) {
+    const operands = args.operands.slice(0, 1);
+    const listed = commandLine({
+      command: "calls list",
+      operands,
+      flags: ["--failed", "--group-by", "status-code,reason", ...screen.renderOptions.serviceFlags],
+    });
+    throw new WhcbError("usage", "triage needs a terminal", { hint: `\`${listed}\` prints the groups` });
+  }
+  return withSession(invocation, async ({ client, settings }) => {
+    const name = args.operands[0] ?? settings.callback.value;
+    const first =
+      name === null
+        ? ({ id: 0, cursor: 0, filterText: "", isLoaded: false, kind: "callbacks", callbacks: [] } as const)
+        : groupsLevel(await findCallback(client, name), 0);
+    const program = new TriageProgram(invocation, client, newState(first));
+    const code = await withDisplay(invocation, {
+      frame: (size) => program.frame(size),
+      onKey: (key) => program.press(key),
+      onInterrupt: () => program.interrupt(),
+      run: async (display, fullScreen) => {
+        const isInterrupted = await program.show(display, fullScreen);
+        return isInterrupted ? EXIT_INTERRUPTED : EXIT_DONE;
+      },
+    });
+    if (program.isReading) invocation.deps.io.exitNow(code);
+    return code;
+  });
+}

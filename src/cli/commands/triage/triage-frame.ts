@@ -1,0 +1,116 @@
+import { commandLine } from "../../../domain/command-line.js";
+import type { ScreenSize } from "../../../platform/full-screen.js";
+import { bodyRows, type Frame } from "../../full-screen/frame.js";
+import { type Printable, text } from "../../output/screen-text.js";
+import { wrapToWidth } from "../../output/text-width.js";
+import { formatInstant } from "../../output/times.js";
+import { firstRow, levelRows, levelTitle, type RowSpace, type TextOptions } from "./level-rows.js";
+import type { Action, ActionName } from "./triage-actions.js";
+import { type Level, type Panel, type TriageState, topLevel } from "./triage-state.js";
+
+export interface FrameOptions extends TextOptions {
+  /** In this state. */
+  readonly actions: readonly Action[];
+}
+
+export function triageFrame(state: TriageState, size: ScreenSize, options: FrameOptions): Frame {
+  const { palette } = options;
+  const level = topLevel(state);
+  const header = [text`${palette.strong("whcb triage")}  ${levelTitle(level, options)}`, typedLine(state, level)];
+  const footer = footerLines(state, options);
+  const rows = bodyRows(size.rows, { header, footer });
+  const space = { rows, columns: size.columns };
+  if (state.panel !== null) return { header, body: panelLines(state.panel, space, options), footer };
+  if (state.overlay?.kind === "actions") return { header, body: actionLines(state.overlay.cursor, rows, options), footer };
+  if (state.overlay?.kind === "commands")
+    return { header, body: commandLines(state, state.overlay.cursor, rows, options), footer };
+  return { header, body: levelRows(level, space, options), footer };
+}
+
+function typedLine({ isTyping }: TriageState, level: Level): Printable {
+  if (isTyping) return `filter: ${level.filterText}_${level.kind === "calls" ? "  (Enter looks for it)" : ""}`;
+  return level.filterText === "" ? "" : `filter: ${level.filterText}  (Esc removes it)`;
+}
+
+function footerLines(state: TriageState, { palette, actions }: FrameOptions): readonly Printable[] {
+  const { panel, overlay } = state;
+  if (panel !== null) {
+    if (panel.code !== null) return [palette.dim("any key goes back")];
+    if (panel.question === null) return [palette.dim("Ctrl-C stops it; a second one ends whcb")];
+    return [palette.dim(panel.question.isSecret ? "Enter takes it, Esc gives it up" : "y: yes, n: no")];
+  }
+  if (overlay?.kind === "actions") return [palette.dim("Enter or its key runs it, Esc goes back")];
+  if (overlay !== null) return [palette.dim("any key goes back")];
+  const keys = actions.map(({ key, name }) => `${key} ${SHORT[name]}`);
+  const level = topLevel(state);
+  const more = [level.kind === "groups" ? "Tab groups" : "", level.kind === "calls" ? "space selects" : ""].filter(Boolean);
+  return [
+    state.notice === null ? palette.dim(lastCommand(state)) : palette.warn(state.notice),
+    palette.dim(["? actions", ...more, "/ filter", "@ commands", "q quits"].join("  ")),
+    palette.dim(keys.join("  ")),
+  ];
+}
+
+const SHORT: Readonly<Record<ActionName, string>> = {
+  one: "replay one",
+  ten: "ten",
+  all: "all",
+  mark: "mark",
+  curl: "curl",
+  save: "save ids",
+  undo: "undo",
+};
+
+function lastCommand({ ran }: TriageState): string {
+  const last = ran.at(-1);
+  return last === undefined ? "" : `${last.command}: ${codeText(last.code)}`;
+}
+
+function codeText(code: number): string {
+  return code === 0 ? "done" : `exit code ${code}`;
+}
+
+function actionLines(cursor: number, rows: number, { actions, palette }: FrameOptions): readonly Printable[] {
+  if (actions.length === 0) return ["nothing can be done here"];
+  const lines = actions.flatMap(({ key, label, command }, index) => [
+    index === cursor ? palette.strong(`> ${key}  ${label}`) : `  ${key}  ${label}`,
+    palette.dim(`       ${shortCommand(commandLine(command))}`),
+  ]);
+  const top = firstRow(2 * cursor, lines.length, rows);
+  return lines.slice(top, top + rows);
+}
+
+function commandLines({ ran }: TriageState, cursor: number, rows: number, { utc, palette }: FrameOptions): readonly Printable[] {
+  if (ran.length === 0) return ["no command was run yet"];
+  const lines = ran.toReversed().map(({ at, command, code }) => {
+    return text`${palette.dim(formatInstant(at, utc))}  ${code === 0 ? palette.good("done") : palette.bad(codeText(code))}  ${shortCommand(command)}`;
+  });
+  return lines.slice(cursor, cursor + rows);
+}
+
+/** The end of its output, and what it asks or does now. */
+function panelLines(
+  { command, output, progress, question, code }: Panel,
+  { rows, columns }: RowSpace,
+  { palette }: FrameOptions,
+): readonly Printable[] {
+  const wrap = (line: string) => wrapToWidth(line, columns);
+  const head = [...wrap(`$ ${shortCommand(command)}`), ""];
+  const asked = question === null ? [] : wrap(question.text + (question.isSecret ? "•".repeat(question.typed.length) : ""));
+  const progressing = progress === null ? [] : [palette.dim(progress)];
+  const result = code === 0 ? palette.good("done") : palette.bad(codeText(code ?? 0));
+  const now = code === null ? [...progressing, ...asked] : ["", result];
+  const room = Math.max(0, rows - head.length - now.length);
+  return [...head, ...(room === 0 ? [] : output.flatMap(wrap).slice(-room)), ...now];
+}
+
+const MOST_IDS = 3;
+
+/** Without most ids: @ and a file have room for no more than a few either. */
+export function shortCommand(command: string): string {
+  const ids = command.match(/(?: [0-9A-F]{32})+/i)?.[0];
+  if (ids === undefined) return command;
+  const all = ids.trim().split(" ");
+  if (all.length <= MOST_IDS) return command;
+  return command.replace(ids, ` ${all.slice(0, MOST_IDS).join(" ")} … (${all.length} ids)`);
+}

@@ -1,0 +1,205 @@
+/** Does what keys ask for, and shows what comes of it. */
+import { createWriteStream } from "node:fs";
+import { resolve } from "node:path";
+import type { Client } from "../../../client/client.js";
+import { commandLine } from "../../../domain/command-line.js";
+import type { FullScreen, ScreenSize } from "../../../platform/full-screen.js";
+import type { Invocation } from "../../args/command-spec.js";
+import type { Display } from "../../full-screen/display.js";
+import type { Frame, Key } from "../../full-screen/frame.js";
+import { LevelLoader, loadFailure } from "./level-loader.js";
+import { callText } from "./level-rows.js";
+import { type PanelRun, startInPanel } from "./run-panel.js";
+import { type Action, argvOf } from "./triage-actions.js";
+import { triageFrame } from "./triage-frame.js";
+import { actionsIn, type Effect, type PressContext, press } from "./triage-keys.js";
+import { type Panel, type TriageState, topLevel, updateLevel } from "./triage-state.js";
+
+const HEADER_AND_FOOTER = 5;
+const TICK_MS = 100;
+const MOST_LINES = 1_000;
+
+export class TriageProgram {
+  readonly #invocation: Invocation;
+  readonly #client: Client;
+  readonly #loader: LevelLoader;
+  readonly #ending = new AbortController();
+  #state: TriageState;
+  #display: Display | null = null;
+  #fullScreen: FullScreen | null = null;
+  #run: PanelRun | null = null;
+  #lastId = 0;
+  #reading = 0;
+  #isChanged = false;
+  #isInterrupted = false;
+
+  constructor(invocation: Invocation, client: Client, state: TriageState) {
+    this.#invocation = invocation;
+    this.#client = client;
+    this.#state = state;
+    this.#loader = new LevelLoader(client, (id, change) => this.#change((before) => updateLevel(before, id, change)));
+  }
+
+  /** Until it is quit. true: by a signal or Ctrl-C. Throws a bug. */
+  async show(display: Display, fullScreen: FullScreen): Promise<boolean> {
+    const { clock } = this.#invocation.deps;
+    const { signal } = this.#ending;
+    this.#display = display;
+    this.#fullScreen = fullScreen;
+    this.#load();
+    while (!signal.aborted) {
+      // What a run reports comes thousands of times a second.
+      if (this.#isChanged) display.update();
+      this.#isChanged = false;
+      await clock.sleepUntil(clock.now() + TICK_MS, signal);
+    }
+    await this.#run?.ended;
+    if (signal.reason instanceof Error && !(signal.reason instanceof DOMException)) throw signal.reason;
+    return this.#isInterrupted;
+  }
+
+  /** A request that may be retried for minutes. */
+  get isReading(): boolean {
+    return this.#reading > 0;
+  }
+
+  frame(size: ScreenSize): Frame {
+    return triageFrame(this.#state, size, { ...this.#options(), actions: actionsIn(this.#state, this.#context()) });
+  }
+
+  press(key: Key): void {
+    const { state, effect } = press(this.#state, key, this.#context());
+    this.#state = state;
+    if (effect !== undefined) this.#do(effect, key);
+    this.#display?.update();
+  }
+
+  /** From outside. A run ends in order first. */
+  interrupt(): void {
+    this.#isInterrupted = true;
+    this.#run?.interrupt();
+    this.#ending.abort();
+  }
+
+  #do(effect: Effect, key: Key): void {
+    switch (effect.do) {
+      case "quit":
+        this.#isInterrupted = key.name === "interrupt";
+        this.#ending.abort();
+        break;
+      case "interrupt":
+        this.#run?.interrupt();
+        break;
+      case "answer":
+        this.#run?.answer(effect.text);
+        break;
+      case "load":
+        this.#load();
+        break;
+      case "run":
+        void this.#runAction(effect.action).catch((error: unknown) => this.#ending.abort(error));
+    }
+  }
+
+  #load(): void {
+    const { rows } = this.#fullScreen?.size() ?? { rows: 0 };
+    this.#reading++;
+    const reading = this.#loader.load(topLevel(this.#state), rows).finally(() => this.#reading--);
+    void reading.catch((error: unknown) => {
+      try {
+        const notice = loadFailure(error);
+        this.#loader.restart();
+        this.#change((state) => ({ ...state, notice }));
+      } catch (bug) {
+        this.#ending.abort(bug);
+      }
+    });
+  }
+
+  async #runAction(action: Action): Promise<void> {
+    const { deps } = this.#invocation;
+    const file = action.name === "save" ? this.#fileForIds() : null;
+    const command = commandLine(action.command) + (file === null ? "" : ` > ${file.name}`);
+    const lines: string[] = [];
+    const data: string[] = [];
+    let runId: string | null = null;
+    const change = (part: Partial<Panel>): void =>
+      this.#change((state) => (state.panel === null ? state : { ...state, panel: { ...state.panel, ...part } }));
+    this.#change((state) => ({ ...state, panel: { command, output: [], progress: null, question: null, code: null } }));
+    const { columns } = this.#fullScreen?.size() ?? { columns: 80 };
+    this.#run = startInPanel(
+      argvOf(action.command),
+      { deps, client: this.#client, columns, ...(file !== null && { stdout: file.stream }) },
+      {
+        onLine: (line, isData) => {
+          if (isData) data.push(line);
+          lines.push(line);
+          change({ output: lines.slice(-MOST_LINES) });
+        },
+        onProgress: (progress) => change({ progress }),
+        onQuestion: (question, isSecret) =>
+          change({ question: question === null ? null : { text: question, isSecret, typed: "" } }),
+        onRunStarted: (id) => {
+          runId = id;
+        },
+      },
+    );
+    const code = await this.#run.ended;
+    this.#run = null;
+    file?.stream.end();
+    if (action.name === "curl" && code === 0) {
+      this.#fullScreen?.copy(data.join("\n"));
+      lines.push("", "copied, if the terminal allows it");
+    }
+    if (file !== null && code === 0) lines.push(`saved in ${file.path}`);
+    this.#change((state) => ({
+      ...state,
+      ran: [...state.ran, { at: deps.clock.now(), command, code }],
+      undoable: undoableAfter(action, runId, code, state.undoable),
+      panel: state.panel && { ...state.panel, output: [...lines], progress: null, question: null, code },
+    }));
+    if (action.name !== "curl" && action.name !== "save") this.#reload();
+  }
+
+  /** What was done has changed the lists. */
+  #reload(): void {
+    this.#loader.restart();
+    this.#change((state) => ({
+      ...state,
+      levels: state.levels.map((level) => (level.kind === "callbacks" ? level : { ...level, isLoaded: false })),
+    }));
+    this.#load();
+  }
+
+  #fileForIds() {
+    const { clock } = this.#invocation.deps;
+    const name = `whcb-ids-${new Date(clock.now()).toISOString().replace(/\D/g, "").slice(0, 17)}.txt`;
+    // A new file: never over another one.
+    return { name, path: resolve(name), stream: createWriteStream(name, { flags: "wx", mode: 0o600 }) };
+  }
+
+  #context(): PressContext {
+    const { rows, columns } = this.#fullScreen?.size() ?? { rows: 24, columns: 80 };
+    const level = topLevel(this.#state);
+    return {
+      page: Math.max(1, rows - HEADER_AND_FOOTER),
+      callRows: level.kind === "call" ? callText(level, columns, this.#options()).length : 0,
+      serviceFlags: this.#invocation.screen.renderOptions.serviceFlags,
+      newId: () => ++this.#lastId,
+    };
+  }
+
+  #options() {
+    return { ...this.#invocation.screen.renderOptions, now: this.#invocation.deps.clock.now() };
+  }
+
+  #change(change: (state: TriageState) => TriageState): void {
+    this.#state = change(this.#state);
+    this.#isChanged = true;
+  }
+}
+
+function undoableAfter({ name }: Action, runId: string | null, code: number, before: string | null): string | null {
+  if (name === "mark" && runId !== null) return runId;
+  return name === "undo" && code === 0 ? null : before;
+}

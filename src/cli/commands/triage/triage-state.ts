@@ -1,0 +1,227 @@
+/** What triage shows, without the screen: levels from callbacks to one call, and what lies over them. */
+import type { ListedCallback } from "../../../client/client.js";
+import type { CallFilter } from "../../../domain/call-filter.js";
+import type { CallGroup, GroupKey } from "../../../domain/call-groups.js";
+import type { CallDetails } from "../calls/get-call.js";
+import { type CallTarget, filterOfGroup, narrowed } from "./call-target.js";
+
+export type Dimension = "cause" | "hour" | "from" | "message";
+
+export const DIMENSIONS: Readonly<Record<Dimension, { readonly title: string; readonly by: readonly GroupKey[] }>> = {
+  cause: { title: "status code and reason", by: ["statusCode", "reason"] },
+  hour: { title: "hour of the last attempt", by: ["hour"] },
+  from: { title: "sender", by: ["from"] },
+  message: { title: "message", by: ["messageId"] },
+};
+
+export const DIMENSION_NAMES: readonly Dimension[] = ["cause", "hour", "from", "message"];
+
+export type Level = CallbacksLevel | GroupsLevel | GroupLevel | CallsLevel | CallLevel;
+
+interface LevelBase {
+  /** What arrives for a level that is gone is dropped. */
+  readonly id: number;
+  readonly cursor: number;
+  /** Typed after /. */
+  readonly filterText: string;
+  readonly isLoaded: boolean;
+}
+
+export interface CallbacksLevel extends LevelBase {
+  readonly kind: "callbacks";
+  readonly callbacks: readonly ListedCallback[];
+}
+
+/** Of all failed calls. */
+export interface GroupsLevel extends LevelBase {
+  readonly kind: "groups";
+  readonly callback: ListedCallback;
+  readonly dimension: Dimension;
+  readonly counted: CountedGroups;
+}
+
+export interface CountedGroups {
+  /** Most calls first. */
+  readonly groups: readonly CallGroup[];
+  readonly calls: number;
+  /** In more groups than are kept. */
+  readonly otherCalls: number;
+}
+
+/** One group, and groups of its calls by something else. Its first row is all of them. */
+export interface GroupLevel extends LevelBase {
+  readonly kind: "group";
+  readonly callback: ListedCallback;
+  readonly dimension: Dimension;
+  readonly group: CallGroup;
+  readonly filter: CallFilter;
+  readonly parts: readonly GroupPart[];
+}
+
+export interface GroupPart {
+  readonly dimension: Dimension;
+  readonly group: CallGroup;
+}
+
+export interface CallsLevel extends LevelBase {
+  readonly kind: "calls";
+  readonly callback: ListedCallback;
+  readonly title: string;
+  /** Without the typed text. */
+  readonly filter: CallFilter;
+  /** As far as they were listed. */
+  readonly ids: readonly string[];
+  /** Of some of these calls: those that were shown last. */
+  readonly lines: ReadonlyMap<string, CallLine>;
+  /** null: unknown. */
+  readonly total: number | null;
+  /** By id, with the content that a filter text is looked for in. */
+  readonly selected: ReadonlyMap<string, string>;
+}
+
+/** As much of a call as its row shows. */
+export interface CallLine {
+  readonly attemptedAt: number | null;
+  readonly outcome: string;
+  readonly from: string;
+  readonly content: string;
+}
+
+export interface CallLevel extends LevelBase {
+  readonly kind: "call";
+  readonly callback: ListedCallback;
+  readonly callId: string;
+  readonly details: CallDetails | null;
+}
+
+/** A command that runs, or has run. */
+export interface Panel {
+  readonly command: string;
+  readonly output: readonly string[];
+  readonly progress: string | null;
+  readonly question: { readonly text: string; readonly isSecret: boolean; readonly typed: string } | null;
+  /** null: it runs. */
+  readonly code: number | null;
+}
+
+export interface RanCommand {
+  readonly at: number;
+  readonly command: string;
+  readonly code: number;
+}
+
+export interface TriageState {
+  /** The last is shown. */
+  readonly levels: readonly Level[];
+  readonly isTyping: boolean;
+  readonly overlay: { readonly kind: "actions" | "commands"; readonly cursor: number } | null;
+  readonly panel: Panel | null;
+  readonly ran: readonly RanCommand[];
+  /** The last run of mark-success that wasn't undone. */
+  readonly undoable: string | null;
+  readonly notice: string | null;
+}
+
+export function newState(first: Level): TriageState {
+  return { levels: [first], isTyping: false, overlay: null, panel: null, ran: [], undoable: null, notice: null };
+}
+
+export function topLevel({ levels }: TriageState): Level {
+  const top = levels.at(-1);
+  if (top === undefined) throw new Error("triage has no level");
+  return top;
+}
+
+export function updateLevel(state: TriageState, id: number, change: (level: Level) => Level): TriageState {
+  return { ...state, levels: state.levels.map((level) => (level.id === id ? withCursorInside(change(level)) : level)) };
+}
+
+/** Also after rows have gone. */
+export function withCursorInside(level: Level): Level {
+  return { ...level, cursor: Math.max(0, Math.min(level.cursor, rowCount(level) - 1)) };
+}
+
+export function rowCount(level: Level): number {
+  switch (level.kind) {
+    case "callbacks":
+      return shownCallbacks(level).length;
+    case "groups":
+      return shownGroups(level).length;
+    case "group":
+      return level.parts.length + 1;
+    case "calls":
+      return level.ids.length;
+    case "call":
+      return Number.POSITIVE_INFINITY;
+  }
+}
+
+export function shownCallbacks({ callbacks, filterText }: CallbacksLevel): readonly ListedCallback[] {
+  return callbacks.filter(({ name }) => contains(name, filterText));
+}
+
+export function shownGroups({ counted, dimension, filterText }: GroupsLevel): readonly CallGroup[] {
+  return counted.groups.filter((group) => contains(groupName(group, dimension), filterText));
+}
+
+/** As it is searched; a frame shows hours as dates. */
+export function groupName({ values }: CallGroup, dimension: Dimension): string {
+  switch (dimension) {
+    case "cause":
+      return [values.statusCode ?? "no answer:", values.reason ?? "without a message"].join(" ");
+    case "hour":
+      return values.hour == null ? "not sent yet" : new Date(values.hour).toISOString();
+    case "from":
+      return values.from ?? "no sender";
+    case "message":
+      return values.messageId ?? "no message id";
+  }
+}
+
+/** With the typed text: what is listed. */
+export function listFilter({ filter, filterText }: Pick<CallsLevel, "filter" | "filterText">): CallFilter {
+  return { ...filter, status: "FAILED", ...(filterText !== "" && { text: filterText }) };
+}
+
+/** What a filter hides is never acted on. As domain/call-filter.ts looks for text. */
+export function selectedIds({ selected, filterText }: CallsLevel): readonly string[] {
+  return [...selected].filter(([, content]) => contains(content, filterText)).map(([id]) => id);
+}
+
+/** null: nothing, or no filter selects it. */
+export function targetOf(level: Level): CallTarget | null {
+  switch (level.kind) {
+    case "callbacks":
+      return null;
+    case "groups": {
+      const group = shownGroups(level)[level.cursor];
+      const filter = group === undefined ? null : filterOfGroup(group, DIMENSIONS[level.dimension].by);
+      return filter === null ? null : { callback: level.callback, calls: { filter }, current: null };
+    }
+    case "group": {
+      const filter = partFilter(level);
+      return filter === null ? null : { callback: level.callback, calls: { filter }, current: null };
+    }
+    case "calls": {
+      const { callback, ids, cursor } = level;
+      const current = ids[cursor];
+      if (current === undefined) return null;
+      const chosen = selectedIds(level);
+      return { callback, calls: chosen.length > 0 ? { ids: chosen } : { filter: listFilter(level) }, current };
+    }
+    case "call":
+      return { callback: level.callback, calls: { ids: [level.callId] }, current: level.callId };
+  }
+}
+
+/** Of the row under the cursor. */
+export function partFilter({ filter, parts, cursor }: GroupLevel): CallFilter | null {
+  const part = parts[cursor - 1];
+  if (part === undefined) return filter;
+  const inner = filterOfGroup(part.group, DIMENSIONS[part.dimension].by);
+  return inner === null ? null : narrowed(filter, inner);
+}
+
+function contains(text: string, part: string): boolean {
+  return text.toLowerCase().includes(part.toLowerCase());
+}

@@ -1,0 +1,45 @@
+/** As terminals display it: emoji and East Asian characters take two columns. */
+import stringWidth from "string-width";
+
+export function cutToWidth(text: string, width: number): string {
+  if (stringWidth(text) <= width) return text;
+  return `${headOf(text, width - 1)}…`;
+}
+
+/** Exactly `width` columns. */
+export function fitToWidth(text: string, width: number): string {
+  const cut = cutToWidth(text, width);
+  return cut + " ".repeat(Math.max(0, width - stringWidth(cut)));
+}
+
+/** At words; a longer word is broken. At least one line. */
+export function wrapToWidth(text: string, width: number): readonly string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(/(?<= )(?! )/)) {
+    if (line !== "" && stringWidth(line + word.trimEnd()) > width) {
+      lines.push(line.trimEnd());
+      line = "";
+    }
+    line += word;
+    while (stringWidth(line.trimEnd()) > width) {
+      // At least one character, even if it is too wide.
+      const head = headOf(line, width) || String.fromCodePoint(line.codePointAt(0) ?? 0);
+      lines.push(head);
+      line = line.slice(head.length);
+    }
+  }
+  return line.trimEnd() === "" && lines.length > 0 ? lines : [...lines, line.trimEnd()];
+}
+
+/** As many characters as fit. */
+function headOf(text: string, width: number): string {
+  let head = "";
+  let used = 0;
+  for (const { segment } of new Intl.Segmenter(undefined, { granularity: "grapheme" }).segment(text)) {
+    used += stringWidth(segment);
+    if (used > width) break;
+    head += segment;
+  }
+  return head;
+}

@@ -1,0 +1,163 @@
+/**
+ * `whcb triage` in real terminals: an outage with two causes.
+ * Covers: src/cli/commands/triage/command.ts, src/cli/commands/triage/run.ts, src/cli/commands/triage/run-panel.ts
+ * Covers: src/cli/commands/triage/triage-program.ts
+ */
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { CTRL_C, DOWN, ENTER, ESCAPE, Terminal, type TerminalOptions } from "../support/process/terminal.js";
+import { eventually, Home, type Running } from "../support/process/whcb-process.js";
+
+let home: Home;
+let served: Running & { url: string };
+let url: string;
+
+beforeEach(async () => {
+  home = new Home();
+  served = await home.serve(["--no-endpoint-check"]);
+  const refusing = await home.listen(["--status", "503"]);
+  ({ url } = refusing);
+  const created = ["--name", "demo", "--url", `${url}/hook`, "--email", "ops@example.com"];
+  await home.whcb(["callbacks", "create", ...created], { env: { WHCB_CALLBACK_KEY: "PLANTED-KEY" } });
+  await fail(12);
+  await refusing.stop();
+  const broken = await answer(["--status", "500"]);
+  await fail(5);
+  await broken.stop();
+});
+
+afterEach(() => home.leave());
+
+const answer = (flags: readonly string[]) => home.listen(["--port", new URL(url).port, ...flags]);
+const failed = async (...flags: readonly string[]) =>
+  (await home.whcb(["calls", "list", "demo", "--failed", ...flags, "-o", "ids"])).stdout.split("\n").filter(Boolean);
+
+async function fail(count: number): Promise<void> {
+  const before = (await failed()).length;
+  await home.whcb(["trigger", "demo", "-n", String(count)]);
+  await eventually(
+    () => failed("--status-code", "5xx"),
+    (ids) => ids.length === before + count,
+  );
+}
+
+async function triage(options: TerminalOptions = { columns: 100, rows: 30 }): Promise<Terminal> {
+  const terminal = Terminal.whcb(home, ["triage", "demo"], options);
+  await terminal.shows(/17 failed calls of demo, by status code [\s\S]*> +12 {2}503 Service Unavailable/);
+  return terminal;
+}
+
+describe("whcb triage", () => {
+  it.each([
+    [60, 20],
+    [200, 60],
+  ])("at %i columns and %i rows goes down to one call and back", async (columns, rows) => {
+    const terminal = await triage({ columns, rows });
+    terminal.type(DOWN);
+    await terminal.shows(/> +5 {2}500 Internal Server Error/);
+    terminal.type(ENTER);
+    await terminal.shows(/demo: 500 Internal Server Error, 5 calls\n[\s\S]*> +5 {2}all of them\n[\s\S]* sender/);
+    terminal.type(ENTER);
+    await terminal.shows(/> +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d +500/);
+    terminal.type(ENTER);
+    const call = await terminal.shows(/Retries are off for this callback/);
+    expect(call.split("\n").filter((line) => line.length > columns)).toEqual([]);
+    terminal.resize(80, 24);
+    await terminal.shows(/q quits\nr replay one {2}m mark {2}c curl$/);
+    terminal.type(ESCAPE);
+    await terminal.shows("space selects");
+    terminal.type("q");
+    expect([(await terminal.closed()).code, terminal.isFilled]).toEqual([0, false]);
+  });
+
+  it("replays what is repaired, marks the rest, takes the mark back, and shows the commands", async () => {
+    await answer([]);
+    const terminal = await triage();
+    terminal.type("r");
+    await terminal.shows(/1 failed call of demo -> http:\S+\/hook[\s\S]*Send 1 call again\? \[y\/N\]/);
+    terminal.type("n");
+    await terminal.shows(/nothing was done\n\ndone/);
+    expect(await failed()).toHaveLength(17);
+    terminal.type(" t");
+    await terminal.shows("Send 10 calls again? [y/N]");
+    terminal.type("y");
+    await terminal.shows(/10 calls replayed in .*\n {2}accepted +10\n {2}marked +10\n[\s\S]*done/);
+    terminal.type(" ");
+    await terminal.shows(/> +5 {2}500[\s\S]*? {2}2 {2}503/);
+    const ids = await failed("--status-code", "500");
+    terminal.type("m");
+    await terminal.shows("Mark 5 calls SUCCESS? [y/N]");
+    terminal.type("y");
+    await terminal.shows(/marked +5\n/);
+    expect(await failed()).toHaveLength(2);
+    terminal.type(" u");
+    await terminal.shows(/whcb mark-failed --undo \S+\n[\s\S]*Mark 5 calls FAILED\? \[y\/N\]/);
+    terminal.type("y");
+    await terminal.shows(/5 calls marked FAILED/);
+    expect(await failed("--status-code", "500")).toEqual(ids);
+    terminal.type(" @");
+    const commands = await terminal.shows(/done {2}whcb mark-failed --undo/);
+    expect(commands.split("\n").flatMap((line) => /done {2}(whcb \S+)/.exec(line)?.[1] ?? [])).toEqual([
+      "whcb mark-failed",
+      "whcb mark-success",
+      "whcb replay",
+      "whcb replay",
+    ]);
+    terminal.type(`${ESCAPE}`);
+    await terminal.shows("? actions");
+    terminal.type("q");
+    await terminal.closed();
+    const { stdout } = await home.whcb(["runs", "list", "-o", "json"]);
+    expect(JSON.parse(stdout).map(({ kind }: { kind: string }) => kind)).toEqual(["mark-failed", "mark-success", "replay"]);
+    expect(terminal.written).not.toContain("PLANTED-KEY");
+  });
+
+  it("copies a call as curl without its key, and saves ids in a new file for this user only", async () => {
+    const terminal = await triage();
+    terminal.type("c");
+    await terminal.shows("copied, if the terminal allows it");
+    const copied = terminal.written.split("\u001b]52;c;")[1]?.split("\u0007")[0] ?? "";
+    expect(Buffer.from(copied, "base64").toString()).toMatch(/^curl .*"\$WHCB_CALLBACK_KEY"[^\n]*$/);
+    terminal.type(" s");
+    await terminal.shows(/whcb calls list demo --failed --status-code 503 [\s\S]*-o ids >\s+whcb-ids-\d+\.txt\n[\s\S]*saved in/);
+    const [file = ""] = readdirSync(home.folder).filter((name) => name.startsWith("whcb-ids-"));
+    expect(readFileSync(home.path(file), "utf8").trimEnd().split("\n")).toEqual(await failed("--status-code", "503"));
+    expect(statSync(home.path(file)).mode & 0o077).toBe(0);
+    terminal.type(" q");
+    await terminal.closed();
+  });
+
+  it("stops a replay on Ctrl-C as the command does, and goes on itself", async () => {
+    await answer(["--delay", "400ms"]);
+    const terminal = await triage();
+    terminal.type("a");
+    await terminal.shows("Send 12 calls again? [y/N]");
+    terminal.type("y");
+    await terminal.shows(/[1-9] of 12/);
+    terminal.type(CTRL_C);
+    await terminal.shows(/stopping: requests in flight finish and are marked/);
+    await terminal.shows(/next: whcb replay --resume \S+\n[\s\S]*exit code 130/);
+    terminal.type(" ");
+    await terminal.shows("? actions");
+    terminal.type(CTRL_C);
+    expect((await terminal.closed()).code).toBe(130);
+  });
+
+  it("says that the service doesn't answer, and still ends at once", async () => {
+    const terminal = await triage();
+    await served.stop("SIGKILL");
+    terminal.type("\t");
+    await terminal.shows("by hour of the last attempt");
+    terminal.type("q");
+    expect((await terminal.closed()).code).toBe(0);
+  });
+
+  it("needs a terminal, and names the command that doesn't", async () => {
+    expect(await home.whcb(["triage", "demo"])).toEqual({
+      code: 2,
+      stdout: "",
+      stderr:
+        "error: triage needs a terminal\nhint: `whcb calls list demo --failed --group-by status-code,reason` prints the groups\n",
+    });
+  });
+});

@@ -1,0 +1,53 @@
+import { describe, expect, it } from "vitest";
+import { filterFlags, filterOfGroup, narrowed } from "../../../../../src/cli/commands/triage/call-target.js";
+
+const HOUR = Date.UTC(2026, 10, 24, 12);
+
+describe("the filter of a group", () => {
+  it.each([
+    [["statusCode", "reason"], { statusCode: 503, reason: "Try later" }, { statusCodes: [{ code: 503 }], reason: "Try later" }],
+    [["statusCode", "reason"], { statusCode: 503, reason: null }, { statusCodes: [{ code: 503 }], reason: "" }],
+    [["statusCode", "reason"], { statusCode: null, reason: "refused" }, { statusCodes: [{ none: true }], reason: "refused" }],
+    [["hour"], { hour: HOUR }, { since: HOUR, until: HOUR + 3_600_000 }],
+    [["hour"], { hour: null }, { statusCodes: [{ none: true }], reason: "not-sent" }],
+    [["from"], { from: "61400000000" }, { from: "61400000000" }],
+    [["from"], { from: null }, null],
+    [["messageId"], { messageId: null }, null],
+  ] as const)("by %j of %j is %j", (by, values, filter) => {
+    expect(filterOfGroup({ values }, by)).toEqual(filter);
+  });
+
+  it("inside another one never takes more: the later beginning and the earlier end", () => {
+    expect(narrowed({ since: 5, until: 9, from: "a" }, { since: 3, until: 7, reason: "b" })).toEqual({
+      since: 5,
+      until: 7,
+      from: "a",
+      reason: "b",
+    });
+  });
+});
+
+it("the flags of a filter are one word each, also for values that look like flags", () => {
+  const filter = {
+    statusCodes: [{ code: 503 }, { none: true }, { class: 5 }],
+    reason: "-x",
+    since: HOUR,
+    from: "a b",
+    messageId: "M",
+    text: "hi",
+  } as const;
+  expect(filterFlags(filter)).toEqual([
+    "--failed",
+    "--status-code",
+    "503,none,5xx",
+    "--reason=-x",
+    "--since",
+    "2026-11-24T12:00:00.000Z",
+    "--from",
+    "a b",
+    "--message",
+    "M",
+    "--grep",
+    "hi",
+  ]);
+});

@@ -1,0 +1,186 @@
+/**
+ * Covers: src/cli/commands/triage/level-rows.ts
+ */
+import { describe, expect, it } from "vitest";
+import { possibleActions } from "../../../../../src/cli/commands/triage/triage-actions.js";
+import { type FrameOptions, shortCommand, triageFrame } from "../../../../../src/cli/commands/triage/triage-frame.js";
+import {
+  type Level,
+  newState,
+  type TriageState,
+  targetOf,
+  topLevel,
+} from "../../../../../src/cli/commands/triage/triage-state.js";
+import { PLAIN } from "../../../../../src/cli/output/screen.js";
+import { aListedCall, aListedCallback } from "../../../../support/cli/listed.js";
+
+const NOW = Date.UTC(2026, 10, 24, 12);
+const callback = aListedCallback();
+const base = { id: 1, cursor: 0, filterText: "", isLoaded: true, callback };
+const group = {
+  count: 12,
+  values: { statusCode: 503, reason: "Service Unavailable" },
+  firstAttemptedAt: NOW - 60_000,
+  lastAttemptedAt: NOW - 5_000,
+  exampleId: null,
+};
+
+function frame(state: TriageState, columns = 80, rows = 14): string {
+  const options: FrameOptions = {
+    palette: PLAIN,
+    utc: true,
+    now: NOW,
+    actions: possibleActions(targetOf(topLevel(state)), null, []),
+  };
+  const { header, body, footer } = triageFrame(state, { columns, rows }, options);
+  return `\n${[...header, ...body, ...footer].map((line) => String(line).trimEnd()).join("\n")}`;
+}
+
+const GROUPS: Level = {
+  ...base,
+  kind: "groups",
+  dimension: "cause",
+  counted: { groups: [group, { ...group, count: 3, values: { statusCode: null, reason: "refused" } }], calls: 15, otherCalls: 0 },
+};
+
+describe("the screen of triage", () => {
+  it("shows groups, with what can be done", () => {
+    expect(frame(newState(GROUPS))).toMatchInlineSnapshot(`
+      "
+      whcb triage  15 failed calls of demo, by status code and reason
+
+      >       12  503 Service Unavailable                       last 5s ago
+               3  no answer: refused                            last 5s ago
+
+      ? actions  Tab groups  / filter  @ commands  q quits
+      r replay one  t ten  a all  m mark  c curl  s save ids"
+    `);
+  });
+
+  it("shows a group by what else its calls have in common", () => {
+    const part = { dimension: "hour", group: { ...group, count: 7, values: { hour: NOW } } } as const;
+    const level: Level = {
+      ...base,
+      kind: "group",
+      dimension: "cause",
+      group,
+      filter: { statusCodes: [{ code: 503 }] },
+      parts: [part],
+      cursor: 1,
+    };
+    expect(frame(newState(level))).toMatchInlineSnapshot(`
+      "
+      whcb triage  demo: 503 Service Unavailable, 12 calls
+
+              12  all of them
+      >        7  2026-11-24 12:00Z                                     hour
+
+      ? actions  / filter  @ commands  q quits
+      r replay one  t ten  a all  m mark  c curl  s save ids"
+    `);
+  });
+
+  it("shows calls, those that are selected, and how many of those the filter hides", () => {
+    const line = { attemptedAt: NOW, outcome: "503 Service Unavailable", from: "61491570140", content: "yes, \u001b[2Jplease" };
+    const lines = new Map([
+      ["A", line],
+      ["B", line],
+    ]);
+    const selected = new Map([
+      ["A", "yes, please"],
+      ["X", "no"],
+    ]);
+    const level: Level = {
+      ...base,
+      kind: "calls",
+      title: "503",
+      filter: {},
+      ids: ["A", "B", "C"],
+      lines,
+      total: 3,
+      selected,
+      filterText: "yes",
+      cursor: 1,
+    };
+    expect(frame(newState(level), 100)).toMatchInlineSnapshot(`
+      "
+      whcb triage  demo: 503, 3 calls; 1 selected, 1 more hidden by the filter
+      filter: yes  (Esc removes it)
+        x 2026-11-24 12:00:00Z 503 Service Unavailable  61491570140              yes, ␛[2Jplease
+      >   2026-11-24 12:00:00Z 503 Service Unavailable  61491570140              yes, ␛[2Jplease
+          C
+
+      ? actions  space selects  / filter  @ commands  q quits
+      r replay one  t ten  a all  m mark  c curl"
+    `);
+  });
+
+  it("shows a call with its attempts and how they differ, wrapped", () => {
+    const attempt = {
+      number: 1,
+      attemptedAt: NOW,
+      durationMs: 3,
+      statusCode: 503,
+      statusMessage: "Service Unavailable",
+      error: null,
+      cause: "first",
+      body: null,
+      sentFrom: null,
+      isResent: false,
+    } as const;
+    const attempts = [attempt, { ...attempt, number: 2, statusCode: 500, statusMessage: "Oops" }];
+    const details = { call: aListedCall({ content: "a long answer ".repeat(8).trim() }), callback, attempts, outage: null };
+    const level: Level = { ...base, kind: "call", callId: details.call.id, details };
+    const shown = frame(newState(level), 60, 40);
+    expect(shown).toContain("How the attempts differ:\n  #2 not as #1: 503 Service Unavailable -> 500 Oops\n");
+    expect(shown.split("\n").filter((row) => row.length > 60)).toEqual([]);
+  });
+
+  it("shows a command that runs: the end of its output and its question, on as few rows as there are", () => {
+    const output = Array.from({ length: 30 }, (_, index) => `line ${index}`);
+    const panel = {
+      command: "whcb replay demo --failed",
+      output,
+      progress: null,
+      question: { text: "Send 12 calls again? [y/N] ", isSecret: false, typed: "" },
+      code: null,
+    };
+    expect(frame({ ...newState(GROUPS), panel }, 60, 10)).toMatchInlineSnapshot(`
+      "
+      whcb triage  15 failed calls of demo, by status code and reason
+
+      $ whcb replay demo --failed
+
+      line 26
+      line 27
+      line 28
+      line 29
+      Send 12 calls again? [y/N]
+      y: yes, n: no"
+    `);
+    expect(frame({ ...newState(GROUPS), panel: { ...panel, question: null, code: 8 } }, 60, 8)).toContain("exit code 8");
+    const secret = { text: "Auth key of demo: ", isSecret: true, typed: "hush" };
+    expect(frame({ ...newState(GROUPS), panel: { ...panel, question: secret } })).toContain("Auth key of demo: ••••\n");
+  });
+
+  it("lists what is possible and what was run", () => {
+    expect(frame({ ...newState(GROUPS), overlay: { kind: "actions", cursor: 5 } }, 80, 10)).toContain(
+      "> s  save the ids in a file",
+    );
+    const ran = [
+      { at: NOW, command: "whcb replay demo --failed", code: 0 },
+      { at: NOW, command: "whcb mark-success demo A", code: 8 },
+    ];
+    expect(frame({ ...newState(GROUPS), ran, overlay: { kind: "commands", cursor: 0 } })).toContain(
+      "2026-11-24 12:00:00Z  exit code 8  whcb mark-success demo A\n2026-11-24 12:00:00Z  done  whcb replay demo --failed",
+    );
+  });
+});
+
+it("a command with many ids is shown with a few of them and their number", () => {
+  const ids = Array.from({ length: 5 }, (_, index) => String(index).repeat(32));
+  expect(shortCommand(`whcb replay demo ${ids.join(" ")} --limit 10`)).toBe(
+    `whcb replay demo ${ids.slice(0, 3).join(" ")} … (5 ids) --limit 10`,
+  );
+  expect(shortCommand(`whcb replay demo ${ids[0]}`)).toBe(`whcb replay demo ${ids[0]}`);
+});

@@ -1,0 +1,184 @@
+/**
+ * Covers: src/cli/commands/triage/triage-state.ts
+ */
+import { describe, expect, it } from "vitest";
+import { type PressContext, press } from "../../../../../src/cli/commands/triage/triage-keys.js";
+import {
+  type CallsLevel,
+  type Level,
+  newState,
+  type TriageState,
+  topLevel,
+} from "../../../../../src/cli/commands/triage/triage-state.js";
+import type { Key } from "../../../../../src/cli/full-screen/frame.js";
+import { aListedCallback } from "../../../../support/cli/listed.js";
+
+const callback = aListedCallback();
+const CONTEXT: PressContext = { page: 10, callRows: 0, serviceFlags: [], newId: () => 99 };
+
+function keys(text: string): Key[] {
+  const named: Readonly<Record<string, Key["name"]>> = {
+    "↓": "down",
+    "↵": "enter",
+    "⎋": "escape",
+    "⇥": "tab",
+    "⌫": "backspace",
+    "^": "interrupt",
+  };
+  return [...text].map((character) => {
+    const name = named[character];
+    return name === undefined || name === "character" ? { name: "character", character } : { name };
+  });
+}
+
+/** The state after the keys, and what the last one asked for. */
+function typed(state: TriageState, text: string) {
+  let last = press(state, { name: "home" }, CONTEXT);
+  for (const key of keys(text)) last = press(last.state, key, CONTEXT);
+  return last;
+}
+
+function groups(): TriageState {
+  const group = { firstAttemptedAt: 0, lastAttemptedAt: 0, exampleId: null };
+  const counted = {
+    groups: [
+      { ...group, count: 30, values: { statusCode: 503, reason: "Service Unavailable" } },
+      { ...group, count: 20, values: { statusCode: 500, reason: "Internal Server Error" } },
+    ],
+    calls: 50,
+    otherCalls: 0,
+  };
+  return newState({ id: 1, kind: "groups", callback, dimension: "cause", counted, cursor: 0, filterText: "", isLoaded: true });
+}
+
+function calls(changes: Partial<CallsLevel> = {}): TriageState {
+  const content = ["yes please", "no", "yes"];
+  const ids = ["A", "B", "C"];
+  const lines = new Map(
+    ids.map((id, index) => [id, { attemptedAt: 0, outcome: "503", from: "6140", content: content[index] ?? "" }]),
+  );
+  const level: Level = {
+    id: 1,
+    kind: "calls",
+    callback,
+    title: "503",
+    filter: { statusCodes: [{ code: 503 }] },
+    ids,
+    lines,
+    total: 3,
+    selected: new Map(),
+    cursor: 0,
+    filterText: "",
+    isLoaded: true,
+  };
+  return newState({ ...level, ...changes });
+}
+
+describe("moving", () => {
+  it("goes from groups to one group, to its calls and to a call, and back", () => {
+    const group = typed(groups(), "j↵").state;
+    expect(topLevel(group)).toMatchObject({
+      kind: "group",
+      group: { count: 20 },
+      filter: { statusCodes: [{ code: 500 }], reason: "Internal Server Error" },
+    });
+    expect(topLevel(typed(group, "↵").state)).toMatchObject({ kind: "calls", filter: { statusCodes: [{ code: 500 }] }, ids: [] });
+    expect(topLevel(typed(calls(), "↓↓↵").state)).toMatchObject({ kind: "call", callId: "C" });
+    expect(typed(group, "⎋").state.levels).toHaveLength(1);
+  });
+
+  it("never leaves the rows", () => {
+    expect(topLevel(typed(groups(), "jjjj").state).cursor).toBe(1);
+    expect(topLevel(typed(groups(), "kk").state).cursor).toBe(0);
+    expect(typed(groups(), "⎋")).toMatchObject({ state: { levels: [{ kind: "groups" }], notice: "q quits" } });
+  });
+
+  it("groups by something else with Tab", () => {
+    expect(topLevel(typed(groups(), "⇥⇥").state)).toMatchObject({ dimension: "from", isLoaded: false });
+  });
+});
+
+describe("a filter", () => {
+  it("hides groups, and what is opened is what is seen", () => {
+    const filtered = typed(groups(), "/internal↵").state;
+    expect(topLevel(typed(filtered, "↵").state)).toMatchObject({ group: { count: 20 } });
+    expect(topLevel(typed(filtered, "⎋").state).filterText).toBe("");
+  });
+
+  it("types q and a instead of doing what they do", () => {
+    expect(typed(groups(), "/qa")).toMatchObject({ state: { isTyping: true, levels: [{ filterText: "qa" }] } });
+    expect(topLevel(typed(groups(), "/qa⌫").state).filterText).toBe("q");
+  });
+
+  it("of calls is asked of the service once it is complete", () => {
+    expect(typed(calls(), "/ye").effect).toBeUndefined();
+    expect(typed(calls(), "/ye↵")).toMatchObject({ effect: { do: "load" }, state: { levels: [{ ids: [], filterText: "ye" }] } });
+  });
+});
+
+describe("an action", () => {
+  const command = (text: string, state = calls()) => {
+    const { effect } = typed(state, text);
+    return effect?.do === "run" ? [effect.action.command.operands, effect.action.command.flags] : effect;
+  };
+
+  it("means the selected calls, else all that match", () => {
+    expect(command("a")).toEqual([["demo"], ["--failed", "--status-code", "503"]]);
+    expect(command(" ↓ a")).toEqual([["demo", "A", "C"], []]);
+    expect(command(" k a")).toEqual([["demo"], ["--failed", "--status-code", "503"]]);
+  });
+
+  it("never touches a selected call that the filter hides", () => {
+    const selected = new Map([
+      ["A", "yes please"],
+      ["B", "no"],
+      ["C", "YES"],
+    ]);
+    const filtered = { selected, filterText: "yes", ids: ["A", "C"] };
+    expect(command("a", calls(filtered))).toEqual([["demo", "A", "C"], []]);
+    expect(command("m", calls(filtered))).toEqual([["demo", "A", "C"], []]);
+    // All that was selected is hidden.
+    const hidden = { selected: new Map([["B", "no"]]), filterText: "yes", ids: ["A", "C"] };
+    expect(command("m", calls(hidden))).toEqual([["demo", "A"], []]);
+    expect(command("a", calls(hidden))).toEqual([["demo"], ["--failed", "--status-code", "503", "--grep", "yes"]]);
+  });
+
+  it("runs from the list of actions too", () => {
+    expect(command("?↓↓↵")).toEqual([["demo"], ["--failed", "--status-code", "503"]]);
+    expect(typed(calls(), "?⎋")).toMatchObject({ state: { overlay: null } });
+  });
+
+  it("says if it isn't possible", () => {
+    expect(typed(calls(), "u")).toMatchObject({ state: { notice: "not possible here: ? lists what is" } });
+  });
+});
+
+describe("a running command", () => {
+  const panel = { command: "whcb replay demo", output: [], progress: null, question: null, code: null };
+  const asked = { text: "Send? [y/N] ", isSecret: false, typed: "" };
+  const during = (changes: object) => ({ ...calls(), panel: { ...panel, ...changes } });
+  const pressed = (state: TriageState, text: string) => press(state, keys(text)[0] ?? { name: "escape" }, CONTEXT);
+
+  it("takes y and n as answers, Esc and Ctrl-C as no, and nothing else", () => {
+    expect(pressed(during({ question: asked }), "y").effect).toEqual({ do: "answer", text: "y" });
+    expect(pressed(during({ question: asked }), "n").effect).toEqual({ do: "answer", text: "n" });
+    expect(pressed(during({ question: asked }), "⎋").effect).toEqual({ do: "answer", text: "" });
+    expect(pressed(during({ question: asked }), "^").effect).toEqual({ do: "answer", text: "" });
+    expect(pressed(during({ question: asked }), "a").effect).toBeUndefined();
+  });
+
+  it("is stopped by Ctrl-C, and keeps the other keys from the list behind it", () => {
+    expect(pressed(during({}), "^").effect).toEqual({ do: "interrupt" });
+    expect(pressed(during({}), "q")).toEqual({ state: during({}) });
+  });
+
+  it("takes a secret, which is typed", () => {
+    const question = { text: "Auth key of demo: ", isSecret: true, typed: "q" };
+    expect(pressed(during({ question }), "y").state.panel?.question?.typed).toBe("qy");
+    expect(pressed(during({ question }), "↵").effect).toEqual({ do: "answer", text: "q" });
+  });
+
+  it("stays until a key once it has ended", () => {
+    expect(pressed(during({ code: 0 }), "q")).toEqual({ state: { ...calls(), panel: null } });
+  });
+});
