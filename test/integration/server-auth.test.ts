@@ -3,6 +3,8 @@
  * Covers: src/server/auth/auth-hook.ts, src/server/auth/authenticator.ts, src/server/auth/credential-hashes.ts, src/server/auth/token-routes.ts
  */
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { request } from "node:http";
 import { Readable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { inNetworks } from "../../src/delivery/address-rule.js";
@@ -339,4 +341,17 @@ describe("failed logins", () => {
     expect(Math.max(verified, keyless)).toBeLessThan(hashed / 2);
     await closeService(service);
   });
+});
+
+it("asks for credentials at /metrics without the API too, however its path is spelled", async () => {
+  const { app, ...rest } = await openService({ hasApi: false });
+  const { hostname, port, host } = new URL(await app.listen({ host: "127.0.0.1", port: 0 }));
+  const statusOf = async (path: string) => {
+    const [response] = await once(request({ hostname, port, path, agent: false }).end(), "response");
+    response.resume();
+    return response.statusCode;
+  };
+  const paths = ["/metrics", "/metrics/", "/%6Detrics", "/metrics#", `http://${host}/metrics`, "/healthz", "/callbacks"];
+  expect(await Promise.all(paths.map(statusOf))).toEqual([401, 401, 401, 401, 401, 200, 404]);
+  await closeService({ app, ...rest });
 });
