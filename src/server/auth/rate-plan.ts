@@ -63,13 +63,10 @@ interface Usage {
   readonly inDay: number;
 }
 
-/** Another node's clock may be some milliseconds ahead: a second that has begun there isn't counted anew. */
-function usageAt([second = 0, inSecond = 0, day = 0, inDay = 0]: LimitState, now: number): Usage {
-  const [thisSecond, thisDay] = [Math.floor(now / SECOND_MS), Math.floor(now / DAY_MS)];
-  return {
-    second: Math.max(second, thisSecond),
-    inSecond: second >= thisSecond ? inSecond : 0,
-    day: Math.max(day, thisDay),
-    inDay: day >= thisDay ? inDay : 0,
-  };
+/** Another node's clock may be some milliseconds ahead: a second that has begun there goes on. A later one was before the clock was set back. */
+function usageAt([countedSecond = 0, inSecond = 0, countedDay = 0, inDay = 0]: LimitState, now: number): Usage {
+  const thisSecond = Math.floor(now / SECOND_MS);
+  const second = countedSecond === thisSecond + 1 ? countedSecond : thisSecond;
+  const day = Math.floor((second * SECOND_MS) / DAY_MS);
+  return { second, inSecond: countedSecond === second ? inSecond : 0, day, inDay: countedDay === day ? inDay : 0 };
 }

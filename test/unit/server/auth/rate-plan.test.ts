@@ -35,4 +35,14 @@ describe("RateCounter", () => {
     expect(counter.take("a", midnight - 1)).toEqual({ over: "QPD", retryAfterSeconds: 1 });
     expect(counter.take("a", midnight)).toEqual({ over: null });
   });
+
+  it("counts anew after the clock was set back", async () => {
+    const counter = new RateCounter({ perSecond: 2, perDay: 3 });
+    const ahead = NOON + 40 * 86_400_000;
+    expect([await counter.take("a", ahead), await counter.take("a", ahead)]).toEqual([{ over: null }, { over: null }]);
+    expect([await counter.take("a", NOON), await counter.take("a", NOON)]).toEqual([{ over: null }, { over: null }]);
+    expect(await counter.take("a", NOON)).toEqual({ over: "QPS", retryAfterSeconds: 1 });
+    expect(await counter.take("a", NOON + 1000)).toEqual({ over: null });
+    expect(await counter.take("a", NOON + 2000)).toEqual({ over: "QPD", retryAfterSeconds: 12 * 3600 - 2 });
+  });
 });
