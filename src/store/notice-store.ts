@@ -26,7 +26,7 @@ export interface QueuedNotices {
 
 export interface NoticeStore {
   /**
-   * To one destination, due at `dueBefore`, oldest first. An outage's end only after its beginning was sent, and not while the outage is
+   * To one destination, due at `dueBefore`, the least tried first, then the oldest. An outage's end only after its beginning was sent, and not while the outage is
    * open again. None of a deleted callback, and none older than NOTICE_LIFETIME_MS.
    */
   fetchNotices(destination: string, dueBefore: number, limit: number): Promise<readonly Notice[]>;

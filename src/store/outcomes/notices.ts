@@ -22,7 +22,7 @@ export function noticeStore(db: Db): NoticeStore {
         SELECT outage_id, event, destination, tries, report, started_at, failed_calls, quiet_since, ended_at,
           callbacks.id AS callback_id, name, email
         FROM ${queuedFor(destination, dueBefore)} AND next_try_at <= ${dueBefore}
-        ORDER BY notices.created_at, outage_id, event LIMIT ${limit}`.execute(db);
+        ORDER BY tries, notices.created_at, outage_id, event LIMIT ${limit}`.execute(db);
       return rows.map(toNotice);
     },
 

@@ -175,4 +175,20 @@ describe("a notice sender", () => {
     expect(receiver.reports[1]).toEqual(receiver.reports[0]);
     expect(await sim.store.nextNoticeAt("hook", sim.clock.now())).toBeNull();
   });
+
+  it("lets no notice that the place always rejects keep the others from it", async () => {
+    const [first, second] = [await sim.callback({ name: "first" }), await sim.callback({ name: "second" })];
+    const receiver = aReceiver();
+    const target: NoticeTarget = {
+      ...receiver,
+      send: async (report) =>
+        report.callback.id === first.id ? { reason: "HTTP 400", retryAfterMs: null } : receiver.send(report),
+    };
+    for (const callback of [first, second]) {
+      await sim.accept(callback);
+      await sim.settle();
+    }
+    await runFor(senderTo(target), HOUR);
+    expect(receiver.reports.map(({ callback }) => callback.name)).toEqual(["second"]);
+  });
 });
