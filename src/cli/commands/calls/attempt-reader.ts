@@ -45,11 +45,21 @@ export class AttemptReader {
 
   /** Of the newest calls, what is there already. */
   async begin(nowMs: number): Promise<void> {
-    for await (const { calls } of this.#client.listCalls(this.callback.id, { filter: {}, limit: 1, withAttempts: true })) {
-      for (const call of calls) this.#newestAt = newestOf(call);
-    }
+    await this.#findNewest(1);
+    // A client alone may have sent the newest ones.
+    if (this.#newestAt === null) await this.#findNewest(Number.POSITIVE_INFINITY);
     this.#windowFrom = (this.#newestAt ?? Number.NEGATIVE_INFINITY) - WINDOW_MS;
     if (this.#newestAt !== null) await this.read(nowMs, () => undefined);
+  }
+
+  async #findNewest(limit: number): Promise<void> {
+    for await (const { calls } of this.#client.listCalls(this.callback.id, { filter: {}, limit, withAttempts: true })) {
+      for (const call of calls) {
+        this.#known.set(call.id, knownOf(call));
+        this.#newestAt = latest(this.#newestAt, newestOf(call));
+      }
+      if (this.#newestAt !== null) return;
+    }
   }
 
   /** By their beginning. `onAnswer`: after each request. What it throws changes nothing: the next reading shows it all. */

@@ -155,4 +155,15 @@ describe("following attempts", () => {
     expect(await shown(reader, EACH_MS)).toEqual([]);
     expect(service.pages - before).toBeLessThan(8);
   });
+
+  it("shows nothing from before the start where the newest call was only sent by a client", async () => {
+    const service = new Service();
+    for (const id of ["A", "B", "C"]) service.attempt(id, NOON - 90_000_000);
+    service.attempt("held", NOON, { sentFrom: "ada@laptop", cause: "replay" });
+    const reader = service.reader();
+    await reader.begin(0);
+    expect(await shown(reader)).toEqual([]);
+    service.attempt("A", NOON + 1);
+    expect(await shown(reader)).toEqual(["A2"]);
+  });
 });
