@@ -30,31 +30,36 @@ export async function joinNodes(
   { clock, random, logger }: NodeSurroundings,
 ): Promise<Membership> {
   const id = timeOrderedId(clock.now(), random);
-  const settings = settingsOf(await members.joinNodes(id, changes), changes);
+  const joined = await members.joinNodes(id, changes);
+  if (joined.kind !== "joined") throw refusalOf(joined, changes);
+  const { settings } = joined;
   let isLost = false;
   let saysNewer = true;
 
+  const lose = (reason: WhcbError) => {
+    isLost = true;
+    onLost(reason);
+    return null;
+  };
   const renew = async () => {
     if (isLost) return null;
     const { isMember, newer } = await members.renewMember(id);
-    if (newer === "incompatible") throw TOO_NEW;
+    if (newer === "incompatible") return lose(TOO_NEW);
     if (newer === "compatible" && saysNewer) {
       saysNewer = false;
       logger.warn({}, "A newer whcb has migrated the database; this node goes on, and no longer starts");
     }
-    // All settings: nodes that began meanwhile may have others.
-    if (!isMember) settingsOf(await members.joinNodes(id, settings), settings);
+    if (!isMember) {
+      // All settings: nodes that began meanwhile may have others.
+      const again = await members.joinNodes(id, settings);
+      if (again.kind !== "joined") return lose(refusalOf(again, settings));
+    }
     return clock.now() + RENEW_MS;
   };
   const loop = new RunLoop(renew, {
     clock,
     pollMs: RENEW_MS,
-    onError(error) {
-      if (error instanceof WhcbError && error.code === "config") {
-        isLost = true;
-        onLost(error);
-      } else logger.warn({ err: error }, "The database doesn't answer this node; trying again");
-    },
+    onError: (error) => logger.warn({ err: error }, "The database doesn't answer this node; trying again"),
   });
   loop.start();
   return {
@@ -80,16 +85,15 @@ const FLAGS: readonly (readonly [keyof ServiceSettings, string])[] = [
   ["retainMailMs", "--retain-mail"],
 ];
 
-function settingsOf(joined: Joined, changes: Partial<ServiceSettings>): ServiceSettings {
-  if (joined.kind === "joined") return joined.settings;
-  if (joined.kind === "busy") {
-    throw new WhcbError("config", `${joined.task} is changing the database`, { hint: "start again when it has ended" });
+function refusalOf(refused: Exclude<Joined, { kind: "joined" }>, changes: Partial<ServiceSettings>): WhcbError {
+  if (refused.kind === "busy") {
+    return new WhcbError("config", `${refused.task} is changing the database`, { hint: "start again when it has ended" });
   }
-  const { running } = joined;
+  const { running } = refused;
   const differing = FLAGS.filter(([name]) => changes[name] !== undefined && changes[name] !== running[name]);
   const describe = (settings: Partial<ServiceSettings>) =>
     differing.map(([name, flag]) => `${flag} ${formatDuration(settings[name] ?? 0)}`).join(" and ");
-  throw new WhcbError("config", `running nodes use ${describe(running)}, and this one has ${describe(changes)}`, {
+  return new WhcbError("config", `running nodes use ${describe(running)}, and this one has ${describe(changes)}`, {
     hint: "leave the flag out, or stop all nodes first; a node that was killed counts for 15 seconds",
   });
 }

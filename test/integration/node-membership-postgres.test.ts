@@ -125,6 +125,19 @@ describe("a running node", () => {
     await expect.poll(() => lost).toEqual([expect.stringContaining("running nodes use --retry-interval 2m")]);
     await membership.leave();
   });
+
+  it("goes on when the database rejects it for a while, such as while its password is changed", async () => {
+    const { membership, lost } = await join();
+    warnings.length = 0;
+    await database.query(`
+      CREATE FUNCTION reject() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no' USING ERRCODE = '28P01'; END $$;
+      CREATE TRIGGER rejected BEFORE UPDATE ON nodes EXECUTE FUNCTION reject()`);
+    await expect.poll(() => lost.length + warnings.length).toBeGreaterThan(0);
+    await database.query("DROP FUNCTION reject CASCADE; DELETE FROM nodes");
+    await expect.poll(isListed).toBe(1);
+    expect(lost).toEqual([]);
+    await membership.leave();
+  });
 });
 
 describe("what must be alone", () => {
