@@ -1,5 +1,6 @@
 /** Notices as POSTs of JSON, signed as Standard Webhooks specifies, or of text for Slack (docs/operations.md, Notices). */
 import { createHash, createHmac } from "node:crypto";
+import querystring from "node:querystring";
 import type { DeliveryResult } from "../domain/attempt.js";
 import { WhcbError } from "../domain/errors.js";
 import type { Clock } from "../platform/clock.js";
@@ -50,7 +51,8 @@ function authorizationOf(address: URL): Record<string, string> {
   if (username === "" && password === "") return {};
   address.username = "";
   address.password = "";
-  const login = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  // Unlike decodeURIComponent, it leaves a lone % as it is.
+  const login = `${querystring.unescape(username)}:${querystring.unescape(password)}`;
   return { authorization: `Basic ${Buffer.from(login).toString("base64")}` };
 }
 

@@ -123,6 +123,13 @@ describe("a notice by HTTP", () => {
     expect(first?.headers).not.toHaveProperty("webhook-signature");
   });
 
+  it("has the login as it was written if that isn't percent-encoded", async () => {
+    receiver = await startNoticeReceiver();
+    await (await anOutage(receiver.url, noticesTo(receiver.url.replace("//", "//ada:100%@"), "json", ""))).tick();
+    const authorization = `Basic ${Buffer.from("ada:100%").toString("base64")}`;
+    expect(receiver.received[0]?.headers).toMatchObject({ authorization });
+  });
+
   it("is signed with every secret, while one replaces another", async () => {
     receiver = await startNoticeReceiver();
     const older = `whsec_${Buffer.alloc(24, 7).toString("base64")}`;
