@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
+import { spellDuration } from "../../domain/duration.js";
 import { isWhcbError } from "../../domain/errors.js";
 import { RETRY_AFTER_SECONDS } from "../requests/error-answers.js";
 import type { ServerDeps } from "../server-deps.js";
@@ -11,6 +12,9 @@ export interface OperationRoutes {
 
 const HEALTHY = Buffer.from('{"status":"ok"}');
 const RECHECK_MS = 1_000;
+/** Of whoever asks, such as a load balancer: a network that hangs is given up after 40 s. */
+const PATIENCE_MS = 3_000;
+const SILENT = `The database hasn't answered within ${spellDuration(PATIENCE_MS)}`;
 
 export function addOperationRoutes(app: FastifyInstance, { deps, metrics }: OperationRoutes): void {
   const storeCheck = checkedStore(deps);
@@ -47,14 +51,14 @@ function sendJson(reply: FastifyReply, json: Buffer): FastifyReply {
   return reply.header("content-type", "application/json").send(json);
 }
 
-/** null if the store is writable. At most one write at a time and one a second. */
-function checkedStore({ store, clock, logger }: ServerDeps): () => Promise<string | null> {
+/** null if the store is writable. At most one write at a time and one a second, whatever it takes. */
+function checkedStore({ store, clock, timers, logger }: ServerDeps): () => Promise<string | null> {
   let reason: Promise<string | null> = Promise.resolve(null);
   let validUntil = Number.NEGATIVE_INFINITY;
   return () => {
     if (clock.monotonicMs() >= validUntil) {
       validUntil = Number.POSITIVE_INFINITY;
-      reason = check();
+      reason = withinPatience(check());
     }
     return reason;
   };
@@ -69,5 +73,15 @@ function checkedStore({ store, clock, logger }: ServerDeps): () => Promise<strin
     } finally {
       validUntil = clock.monotonicMs() + RECHECK_MS;
     }
+  }
+
+  function withinPatience(checked: Promise<string | null>): Promise<string | null> {
+    return new Promise((resolve) => {
+      const cancel = timers.after(PATIENCE_MS, () => {
+        logger.warn({}, SILENT);
+        resolve(SILENT);
+      });
+      void checked.then(resolve).finally(cancel);
+    });
   }
 }
