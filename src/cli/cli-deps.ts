@@ -2,6 +2,7 @@
 import type { Client } from "../client/client.js";
 import type { AddressRule } from "../delivery/address-rule.js";
 import type { Deliverer } from "../delivery/deliverer.js";
+import type { BackupTarget, CheckedDatabase, Copied, CopyProgress, Migrated } from "../domain/maintenance.js";
 import type { SendLimits, ServiceSettings } from "../domain/service-settings.js";
 import type { Clock } from "../platform/clock.js";
 import type { FullScreen } from "../platform/full-screen.js";
@@ -81,46 +82,6 @@ export interface DatabaseMaintenance {
   copy(path: string, url: string, onProgress: (progress: CopyProgress) => void): Promise<Copied>;
   /** Throws `config` while a `serve` uses a SQLite file of another version. */
   migrate(database: string): Promise<Migrated>;
-}
-
-export interface CopyProgress {
-  readonly step: "reading" | "copying" | "comparing";
-  readonly table: string;
-  readonly rows: number;
-}
-
-export interface Copied {
-  /** By table. */
-  readonly rows: ReadonlyMap<string, number>;
-  readonly isResumed: boolean;
-}
-
-export interface CheckedDatabase {
-  /** null: the file is damaged. */
-  readonly rows: { readonly callbacks: number; readonly calls: number; readonly attempts: number } | null;
-  readonly problems: readonly DatabaseProblem[];
-}
-
-export interface DatabaseProblem {
-  /** A table, or "file". */
-  readonly where: string;
-  readonly rows: number;
-  /** Of these rows, what is wrong; not of all. */
-  readonly examples: readonly string[];
-}
-
-/** Versions of the schema; the same if nothing was done. 0: there were no tables. */
-export interface Migrated {
-  readonly from: number;
-  readonly to: number;
-}
-
-export interface BackupTarget {
-  readonly file: string;
-  /** Replace a file that exists. */
-  readonly overwrite: boolean;
-  /** What it throws ends the backup. */
-  readonly onProgress: (done: number, total: number) => void;
 }
 
 export interface Backup {

@@ -35,9 +35,3 @@ export interface AdminStore extends CredentialStore {
   readonly members: MemberStore | null;
   close(): Promise<void>;
 }
-
-/** Versions of the schema; the same if nothing was done. */
-export interface Migrated {
-  readonly from: number;
-  readonly to: number;
-}

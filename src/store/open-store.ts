@@ -1,8 +1,9 @@
 import { sql } from "kysely";
 import { WhcbError } from "../domain/errors.js";
+import type { Migrated } from "../domain/maintenance.js";
 import type { Clock } from "../platform/clock.js";
 import { isPostgresUrl } from "../platform/database-url.js";
-import type { AdminStore, Migrated } from "./admin-store.js";
+import type { AdminStore } from "./admin-store.js";
 import { requireCallback } from "./callbacks/callback-row.js";
 import { versionStore } from "./callbacks/callback-versions.js";
 import { callbackStore } from "./callbacks/callbacks.js";

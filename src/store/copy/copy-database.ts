@@ -1,6 +1,7 @@
 import type { Database } from "better-sqlite3";
 import { sql } from "kysely";
 import { isWhcbError, systemErrorCode, WhcbError } from "../../domain/errors.js";
+import type { Copied, CopyProgress } from "../../domain/maintenance.js";
 import type { Clock } from "../../platform/clock.js";
 import { lockDatabase } from "../lock-database.js";
 import { openPostgres } from "../postgres/open-postgres.js";
@@ -13,20 +14,8 @@ import { COPIED, type CopiedTable, readTables } from "./copied-tables.js";
 import { beginCopy, type CopyState, endCopy, moveState } from "./copy-state.js";
 import { type Digests, digestSource, digestTarget, storedText } from "./digests.js";
 
-export interface Copied {
-  /** By table. */
-  readonly rows: ReadonlyMap<string, number>;
-  readonly isResumed: boolean;
-}
-
-export interface CopyProgress {
-  readonly step: "reading" | "copying" | "comparing";
-  readonly table: string;
-  readonly rows: number;
-}
-
 /** What it throws ends the copy; it can be resumed. */
-export type OnCopyProgress = (progress: CopyProgress) => void;
+type OnCopyProgress = (progress: CopyProgress) => void;
 
 /**
  * Copies a SQLite file, which nothing may serve meanwhile, into a PostgreSQL database without data, and compares the two. What was interrupted

@@ -1,26 +1,12 @@
 import { type RawBuilder, sql } from "kysely";
 import { errorMessage, isWhcbError } from "../../domain/errors.js";
+import type { CheckedDatabase, DatabaseProblem } from "../../domain/maintenance.js";
 import type { Clock } from "../../platform/clock.js";
 import { openReader } from "../open-store.js";
 import type { Db } from "../schema.js";
 import { isPostgres } from "../sql/per-database.js";
 import { sqliteCode } from "../sqlite/sqlite-error.js";
 import { CHECK_RULES } from "./check-rules.js";
-
-export interface CheckedDatabase {
-  /** null: the file is damaged. */
-  readonly rows: { readonly callbacks: number; readonly calls: number; readonly attempts: number } | null;
-  readonly problems: readonly DatabaseProblem[];
-}
-
-export interface DatabaseProblem {
-  /** A table, or "file". */
-  readonly where: string;
-  /** Wrong rows, or as many faults of the file as SQLite lists. */
-  readonly rows: number;
-  /** At most EXAMPLES. */
-  readonly examples: readonly string[];
-}
 
 const EXAMPLES = 10;
 

@@ -1,7 +1,7 @@
 import { Kysely } from "kysely";
 import pg from "pg";
 import { WhcbError } from "../../domain/errors.js";
-import type { Migrated } from "../admin-store.js";
+import type { Migrated } from "../../domain/maintenance.js";
 import type { Db, Schema } from "../schema.js";
 import { postgresDialect } from "./postgres-dialect.js";
 import { LATEST_VERSION, migratePostgres, requireCurrent } from "./postgres-migrations.js";

@@ -3,16 +3,9 @@ import { closeSync, existsSync, fsyncSync, openSync, realpathSync, renameSync, r
 import { dirname } from "node:path";
 import type Database from "better-sqlite3";
 import { errorMessage, isWhcbError, systemErrorCode, WhcbError } from "../../domain/errors.js";
+import type { BackupTarget } from "../../domain/maintenance.js";
 import { openToRead } from "./open-sqlite.js";
 import { sqliteCode, translateSqliteError } from "./sqlite-error.js";
-
-export interface BackupTarget {
-  readonly file: string;
-  /** Replace a file that exists. */
-  readonly overwrite: boolean;
-  /** Of pages. What it throws ends the backup. */
-  readonly onProgress: (done: number, total: number) => void;
-}
 
 /**
  * The committed state of one instant, also while other processes write, under its name only once it is whole and on disk. Throws `usage` for
