@@ -16,8 +16,9 @@ const FILES = [
   { name: "main", isEager: true, entries: /^src\/main\.ts$/ },
   { name: "cli", isEager: true, entries: /^src\/cli\/run-command\.ts$/ },
   { name: "list", isEager: true, entries: /^src\/(main\/open-http-client|cli\/commands\/calls\/calls-listing)\.ts$/ },
-  { name: "commands", entries: /^src\/(platform\/full-screen|cli\/(?!commands\/(demo|mark|reconcile|replay|runs|status)\/))/ },
-  { name: "runs", entries: /^src\/(cli|runs)\// },
+  { name: "commands", entries: /^src\/cli\/(?!full-screen\/|commands\/(demo|mark|reconcile|replay|runs|status|triage|watch)\/)/ },
+  { name: "runs", entries: /^src\/(cli\/(?!full-screen\/|commands\/(triage|watch)\/)|runs\/)/ },
+  { name: "screens", entries: /^src\/(cli|platform\/full-screen)/ },
   { name: "service", entries: /^(?!src\/server\/console\/)/ },
   { name: "console", entries: /./ },
 ];
