@@ -82,7 +82,7 @@ export class LoginThrottle {
       const result = isLimited ? waitOf(states, now) : 0;
       if (result > 0) return { states: null, result };
       const [failures = [], ...budgets] = states;
-      const spent = budgets.map(([until = 0], index) => Math.max(until, now) + budgetAt(index).perFailureMs);
+      const spent = budgets.map(([until = 0], index) => now + Math.max(0, leftMs(until, now)) + budgetAt(index).perFailureMs);
       return { states: [failuresChange(failures), ...spent.map(budgetChange)], result };
     });
   }
@@ -128,7 +128,7 @@ function failuresChange(failures: LimitState): Change {
 /** 0 while they are free: the clock of another node may be behind. */
 function waitAfterFailures([count = 0, failedAt = 0]: LimitState, now: number): number {
   if (count < FREE_FAILURES) return 0;
-  return failedAt + Math.min(FIRST_WAIT_MS * 2 ** (count - FREE_FAILURES), LONGEST_WAIT_MS) - now;
+  return leftMs(failedAt + Math.min(FIRST_WAIT_MS * 2 ** (count - FREE_FAILURES), LONGEST_WAIT_MS), now);
 }
 
 /** When all that was spent is allowed again. */
@@ -144,9 +144,14 @@ function budgetAt(index: number): Budget {
 function waitOf([failures = [], ...budgets]: readonly LimitState[], now: number): number {
   const waits = budgets.map(([spentUntil = 0], index) => {
     const { failures, perFailureMs } = budgetAt(index);
-    return spentUntil - now - (failures - 1) * perFailureMs;
+    return leftMs(spentUntil, now) - (failures - 1) * perFailureMs;
   });
   return Math.max(0, waitAfterFailures(failures, now), ...waits);
+}
+
+/** Nothing lasts longer than what is remembered: then the clock was set back since. */
+function leftMs(until: number, now: number): number {
+  return until - now > REMEMBERED_MS ? 0 : until - now;
 }
 
 /** Of the user from this address; of the address; of the key, if it has one. */

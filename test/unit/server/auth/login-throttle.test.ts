@@ -43,6 +43,16 @@ describe("LoginThrottle", () => {
     expect(waitMs(throttle, LOGIN, 990)).toBe(0);
   });
 
+  it("has no wait from before the clock was set back by an hour", async () => {
+    const throttle = newThrottle();
+    await fail(throttle, 30, 3_600_000);
+    expect(waitMs(throttle, LOGIN, 3_600_000)).toBeGreaterThan(0);
+    const other = { ...LOGIN, username: "other" };
+    expect([waitMs(throttle, LOGIN, 0), waitMs(throttle, other, 0)]).toEqual([0, 0]);
+    await fail(throttle, 20, 0, other);
+    expect(waitMs(throttle, { ...LOGIN, username: "third" }, 0)).toBe(3000);
+  });
+
   it("ends the wait on the millisecond", async () => {
     const throttle = newThrottle();
     await fail(throttle, 5, 0);
