@@ -65,7 +65,8 @@ Register-ArgumentCompleter -Native -CommandName whcb -ScriptBlock {
   whcb __complete powershell @words ":$current" 2>$null | ForEach-Object {
     $value, $summary = $_ -split "\`t", 2
     if ($value -ne '') {
-      $typed = if ($value -match '^[\\w./:@%+=-]+$') { $value } else { "'" + $value.Replace("'", "''") + "'" }
+      # Curly quotes end a string too.
+      $typed = if ($value -match '^[\\w./:%+=-]+$') { $value } else { "'" + ($value -replace "['\\u2018-\\u201B]", '$0$0') + "'" }
       if (-not $summary) { $summary = $value }
       [System.Management.Automation.CompletionResult]::new($typed, $value, 'ParameterValue', $summary)
     }

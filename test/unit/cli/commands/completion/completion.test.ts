@@ -129,7 +129,7 @@ test("the script for PowerShell asks with the words before the cursor, and quote
   const { stdout } = await runCli(newCliWorld(), ["completion", "powershell"]);
   expect(stdout).toContain("Register-ArgumentCompleter -Native -CommandName whcb");
   expect(stdout).toContain('whcb __complete powershell @words ":$current" 2>$null');
-  expect(stdout).toContain(`"'" + $value.Replace("'", "''") + "'"`);
+  expect(stdout).toContain(String.raw`"'" + ($value -replace "['\u2018-\u201B]", '$0$0') + "'"`);
   const count = (text: string) => stdout.split(text).length;
   expect([count("{"), count("(")]).toEqual([count("}"), count(")")]);
 });
