@@ -265,7 +265,7 @@ export function busyError(busy: BusyCallback, serviceFlags: readonly string[] = 
   });
 }
 
-/** "another run is sending the calls of demo: run 20261124-233015-7F3A of ada@desk, 120 of 300 calls done". */
+/** "another run is sending the calls of demo: run 20261124-233015-0427F3A of ada@desk, 120 of 300 calls done". */
 export function describeBusy({ callback, holder, isAbandoned }: BusyCallback, serviceFlags: readonly string[] = []): string {
   const name = callback.name || callback.id;
   if (holder === null) return `another run is sending the calls of ${name}`;

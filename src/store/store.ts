@@ -140,7 +140,7 @@ export interface CallStore {
   acceptCalls(submissions: readonly SubmittedCalls[], now: number): Promise<readonly string[]>;
   listCalls(callbackId: string, query: CallQuery): Promise<CallPage>;
   findCall(callbackId: string, callId: string): Promise<Call | null>;
-  /** Those that begin with these hex digits, in order; only that id if it exists. */
+  /** Those that begin with these hex digits, as given or in upper case, in order; only that id if it exists. */
   findCallIds(callbackId: string, prefix: string): Promise<CallIdMatches>;
   /** By call id, in order of number. `latest`: at most so many of each. */
   listAttempts(callbackId: string, callIds: readonly string[], latest?: number): Promise<ReadonlyMap<string, readonly Attempt[]>>;

@@ -280,6 +280,17 @@ export function describeCalls(open: OpenStore): void {
     expect(await store.findCallIds(other.id, `CD01${"0".repeat(24)}1000`.slice(0, 31))).toMatchObject({ hasMore: false });
   });
 
+  it("doesn't take a call for another one whose chosen id begins as it was typed", async () => {
+    const store = await open();
+    const callback = await aCallback(store);
+    const generated = "FACADE1".padEnd(32, "0");
+    await accept(store, callback, [generated, "facade-2", "FACADEab"]);
+    const find = async (prefix: string) => (await store.findCallIds(callback.id, prefix)).callIds;
+    expect(await find("facade")).toEqual([generated, "FACADEab", "facade-2"]);
+    expect(await find("FACADE")).toEqual([generated, "FACADEab"]);
+    expect(await find("facade1")).toEqual([generated]);
+  });
+
   it("lists every attempt, ordered by number", async () => {
     const store = await open();
     const callback = await aCallback(store, { retriesEnabled: true });

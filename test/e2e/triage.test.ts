@@ -4,55 +4,72 @@
  * Covers: src/cli/commands/triage/triage-program.ts
  */
 import { readdirSync, readFileSync, statSync } from "node:fs";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CTRL_C, DOWN, ENTER, ESCAPE, Terminal, type TerminalOptions } from "../support/process/terminal.js";
 import { eventually, Home, type Running } from "../support/process/whcb-process.js";
 
-let home: Home;
-let served: Running & { url: string };
-let url: string;
+/** Twelve calls that failed with 503, and five with 500. The endpoint isn't there any more. */
+class Outage {
+  readonly home = new Home();
+  #url = "";
 
-beforeEach(async () => {
-  home = new Home();
-  served = await home.serve(["--no-endpoint-check"]);
-  const refusing = await home.listen(["--status", "503"]);
-  ({ url } = refusing);
-  const created = ["--name", "demo", "--url", `${url}/hook`, "--email", "ops@example.com"];
-  await home.whcb(["callbacks", "create", ...created], { env: { WHCB_CALLBACK_KEY: "PLANTED-KEY" } });
-  await fail(12);
-  await refusing.stop();
-  const broken = await answer(["--status", "500"]);
-  await fail(5);
-  await broken.stop();
-});
+  async begin(): Promise<Running & { url: string }> {
+    const served = await this.home.serve(["--no-endpoint-check"]);
+    const refusing = await this.home.listen(["--status", "503"]);
+    this.#url = refusing.url;
+    const created = ["--name", "demo", "--url", `${refusing.url}/hook`, "--email", "ops@example.com"];
+    await this.home.whcb(["callbacks", "create", ...created], { env: { WHCB_CALLBACK_KEY: "PLANTED-KEY" } });
+    await this.#fail(12);
+    await refusing.stop();
+    const broken = await this.answer(["--status", "500"]);
+    await this.#fail(5);
+    await broken.stop();
+    return served;
+  }
 
-afterEach(() => home.leave());
+  answer(flags: readonly string[] = []) {
+    return this.home.listen(["--port", new URL(this.#url).port, ...flags]);
+  }
 
-const answer = (flags: readonly string[]) => home.listen(["--port", new URL(url).port, ...flags]);
-const failed = async (...flags: readonly string[]) =>
-  (await home.whcb(["calls", "list", "demo", "--failed", ...flags, "-o", "ids"])).stdout.split("\n").filter(Boolean);
+  async failed(...flags: readonly string[]): Promise<readonly string[]> {
+    const { stdout } = await this.home.whcb(["calls", "list", "demo", "--failed", ...flags, "-o", "ids"]);
+    return stdout.split("\n").filter(Boolean);
+  }
 
-async function fail(count: number): Promise<void> {
-  const before = (await failed()).length;
-  await home.whcb(["trigger", "demo", "-n", String(count)]);
-  await eventually(
-    () => failed("--status-code", "5xx"),
-    (ids) => ids.length === before + count,
-  );
+  async open(options: TerminalOptions = { columns: 100, rows: 30 }): Promise<Terminal> {
+    const terminal = Terminal.whcb(this.home, ["triage", "demo"], options);
+    await terminal.shows(/failed calls of demo, by status code [\s\S]*> +\d+ {2}50\d/);
+    return terminal;
+  }
+
+  async #fail(count: number): Promise<void> {
+    const before = (await this.failed()).length;
+    await this.home.whcb(["trigger", "demo", "-n", String(count)]);
+    await eventually(
+      () => this.failed("--status-code", "5xx"),
+      (ids) => ids.length === before + count,
+      60_000,
+    );
+  }
 }
 
-async function triage(options: TerminalOptions = { columns: 100, rows: 30 }): Promise<Terminal> {
-  const terminal = Terminal.whcb(home, ["triage", "demo"], options);
-  await terminal.shows(/17 failed calls of demo, by status code [\s\S]*> +12 {2}503 Service Unavailable/);
-  return terminal;
-}
+const LONGEST_START_MS = 120_000;
 
 describe("whcb triage", () => {
+  const outage = new Outage();
+  let served: Running;
+
+  beforeAll(async () => {
+    served = await outage.begin();
+  }, LONGEST_START_MS);
+
+  afterAll(() => outage.home.leave());
+
   it.each([
     [60, 20],
     [200, 60],
   ])("at %i columns and %i rows goes down to one call and back", async (columns, rows) => {
-    const terminal = await triage({ columns, rows });
+    const terminal = await outage.open({ columns, rows });
     terminal.type(DOWN);
     await terminal.shows(/> +5 {2}500 Internal Server Error/);
     terminal.type(ENTER);
@@ -70,66 +87,35 @@ describe("whcb triage", () => {
     expect([(await terminal.closed()).code, terminal.isFilled]).toEqual([0, false]);
   });
 
-  it("replays what is repaired, marks the rest, takes the mark back, and shows the commands", async () => {
-    await answer([]);
-    const terminal = await triage();
-    terminal.type("r");
-    await terminal.shows(/1 failed call of demo -> http:\S+\/hook[\s\S]*Send 1 call again\? \[y\/N\]/);
-    terminal.type("n");
-    await terminal.shows(/nothing was done\n\ndone/);
-    expect(await failed()).toHaveLength(17);
-    terminal.type(" t");
-    await terminal.shows("Send 10 calls again? [y/N]");
-    terminal.type("y");
-    await terminal.shows(/10 calls replayed in .*\n {2}accepted +10\n {2}marked +10\n[\s\S]*done/);
-    terminal.type(" ");
-    await terminal.shows(/> +5 {2}500[\s\S]*? {2}2 {2}503/);
-    const ids = await failed("--status-code", "500");
-    terminal.type("m");
-    await terminal.shows("Mark 5 calls SUCCESS? [y/N]");
-    terminal.type("y");
-    await terminal.shows(/marked +5\n/);
-    expect(await failed()).toHaveLength(2);
-    terminal.type(" u");
-    await terminal.shows(/whcb mark-failed --undo \S+\n[\s\S]*Mark 5 calls FAILED\? \[y\/N\]/);
-    terminal.type("y");
-    await terminal.shows(/5 calls marked FAILED/);
-    expect(await failed("--status-code", "500")).toEqual(ids);
-    terminal.type(" @");
-    const commands = await terminal.shows(/done {2}whcb mark-failed --undo/);
-    expect(commands.split("\n").flatMap((line) => /done {2}(whcb \S+)/.exec(line)?.[1] ?? [])).toEqual([
-      "whcb mark-failed",
-      "whcb mark-success",
-      "whcb replay",
-      "whcb replay",
-    ]);
-    terminal.type(`${ESCAPE}`);
-    await terminal.shows("? actions");
-    terminal.type("q");
-    await terminal.closed();
-    const { stdout } = await home.whcb(["runs", "list", "-o", "json"]);
-    expect(JSON.parse(stdout).map(({ kind }: { kind: string }) => kind)).toEqual(["mark-failed", "mark-success", "replay"]);
-    expect(terminal.written).not.toContain("PLANTED-KEY");
-  });
-
   it("copies a call as curl without its key, and saves ids in a new file for this user only", async () => {
-    const terminal = await triage();
+    const terminal = await outage.open();
     terminal.type("c");
     await terminal.shows("copied, if the terminal allows it");
     const copied = terminal.written.split("\u001b]52;c;")[1]?.split("\u0007")[0] ?? "";
     expect(Buffer.from(copied, "base64").toString()).toMatch(/^curl .*"\$WHCB_CALLBACK_KEY"[^\n]*$/);
     terminal.type(" s");
     await terminal.shows(/whcb calls list demo --failed --status-code 503 [\s\S]*-o ids >\s+whcb-ids-\d+\.txt\n[\s\S]*saved in/);
-    const [file = ""] = readdirSync(home.folder).filter((name) => name.startsWith("whcb-ids-"));
-    expect(readFileSync(home.path(file), "utf8").trimEnd().split("\n")).toEqual(await failed("--status-code", "503"));
-    expect(statSync(home.path(file)).mode & 0o077).toBe(0);
+    const [file = ""] = readdirSync(outage.home.folder).filter((name) => name.startsWith("whcb-ids-"));
+    expect(readFileSync(outage.home.path(file), "utf8").trimEnd().split("\n")).toEqual(
+      await outage.failed("--status-code", "503"),
+    );
+    expect(statSync(outage.home.path(file)).mode & 0o077).toBe(0);
     terminal.type(" q");
     await terminal.closed();
   });
 
+  it("needs a terminal, and names the command that doesn't", async () => {
+    expect(await outage.home.whcb(["triage", "demo"])).toEqual({
+      code: 2,
+      stdout: "",
+      stderr:
+        "error: triage needs a terminal\nhint: `whcb calls list demo --failed --group-by status-code,reason` prints the groups\n",
+    });
+  });
+
   it("stops a replay on Ctrl-C as the command does, and goes on itself", async () => {
-    await answer(["--delay", "400ms"]);
-    const terminal = await triage();
+    await outage.answer(["--delay", "400ms"]);
+    const terminal = await outage.open();
     terminal.type("a");
     await terminal.shows("Send 12 calls again? [y/N]");
     terminal.type("y");
@@ -144,20 +130,61 @@ describe("whcb triage", () => {
   });
 
   it("says that the service doesn't answer, and still ends at once", async () => {
-    const terminal = await triage();
+    const terminal = await outage.open();
     await served.stop("SIGKILL");
     terminal.type("\t");
     await terminal.shows("by hour of the last attempt");
     terminal.type("q");
     expect((await terminal.closed()).code).toBe(0);
   });
+});
 
-  it("needs a terminal, and names the command that doesn't", async () => {
-    expect(await home.whcb(["triage", "demo"])).toEqual({
-      code: 2,
-      stdout: "",
-      stderr:
-        "error: triage needs a terminal\nhint: `whcb calls list demo --failed --group-by status-code,reason` prints the groups\n",
-    });
+describe("an outage with two causes", () => {
+  const outage = new Outage();
+
+  beforeAll(() => outage.begin(), LONGEST_START_MS);
+
+  afterAll(() => outage.home.leave());
+
+  it("replays what is repaired, marks the rest, takes the mark back, and shows the commands", async () => {
+    await outage.answer();
+    const terminal = await outage.open();
+    terminal.type("r");
+    await terminal.shows(/1 failed call of demo -> http:\S+\/hook[\s\S]*Send 1 call again\? \[y\/N\]/);
+    terminal.type("n");
+    await terminal.shows(/nothing was done\n\ndone/);
+    expect(await outage.failed()).toHaveLength(17);
+    terminal.type(" t");
+    await terminal.shows("Send 10 calls again? [y/N]");
+    terminal.type("y");
+    await terminal.shows(/10 calls replayed in .*\n {2}accepted +10\n {2}marked +10\n[\s\S]*done/);
+    terminal.type(" ");
+    await terminal.shows(/> +5 {2}500[\s\S]*? {2}2 {2}503/);
+    const ids = await outage.failed("--status-code", "500");
+    terminal.type("m");
+    await terminal.shows("Mark 5 calls SUCCESS? [y/N]");
+    terminal.type("y");
+    await terminal.shows(/marked +5\n/);
+    expect(await outage.failed()).toHaveLength(2);
+    terminal.type(" u");
+    await terminal.shows(/whcb mark-failed --undo \S+\n[\s\S]*Mark 5 calls FAILED\? \[y\/N\]/);
+    terminal.type("y");
+    await terminal.shows(/5 calls marked FAILED/);
+    expect(await outage.failed("--status-code", "500")).toEqual(ids);
+    terminal.type(" @");
+    const commands = await terminal.shows(/done {2}whcb mark-failed --undo/);
+    expect(commands.split("\n").flatMap((line) => /done {2}(whcb \S+)/.exec(line)?.[1] ?? [])).toEqual([
+      "whcb mark-failed",
+      "whcb mark-success",
+      "whcb replay",
+      "whcb replay",
+    ]);
+    terminal.type(`${ESCAPE}`);
+    await terminal.shows("? actions");
+    terminal.type("q");
+    await terminal.closed();
+    const { stdout } = await outage.home.whcb(["runs", "list", "-o", "json"]);
+    expect(JSON.parse(stdout).map(({ kind }: { kind: string }) => kind)).toEqual(["mark-failed", "mark-success", "replay"]);
+    expect(terminal.written).not.toContain("PLANTED-KEY");
   });
 });

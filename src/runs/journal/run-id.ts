@@ -1,11 +1,12 @@
 import { join } from "node:path";
 import type { Random } from "../../platform/random.js";
 
-/** 20261124-233015-7F3A: UTC time (`now`, epoch ms) and four random digits. Sorts by time. */
+/** 20261124-233015-0427F3A: UTC time (`now`, epoch ms) and four random digits. Sorts by time. */
 export function newRunId(now: number, random: Random): string {
   const [date = "", time = ""] = new Date(now).toISOString().split("T");
+  const milliseconds = time.slice(9, 12);
   const digits = Buffer.from(random.bytes(2)).toString("hex").toUpperCase();
-  return `${date.replaceAll("-", "")}-${time.slice(0, 8).replaceAll(":", "")}-${digits}`;
+  return `${date.replaceAll("-", "")}-${time.slice(0, 8).replaceAll(":", "")}-${milliseconds}${digits}`;
 }
 
 export function journalPath(runsDirectory: string, runId: string): string {

@@ -121,11 +121,17 @@ export async function findCallIds(db: Db, callbackId: string, prefix: string): P
     rows.filter(({ callback_key }) => callback_key === key).map(({ id }) => id);
   const exact = ownIds(await idsWhere(sql`id = ${prefix}`));
   if (exact.length > 0) return { callIds: exact, hasMore: false };
-  const first = prefix.toUpperCase();
-  // G follows the hex digits.
-  const rows = await idsWhere(sql`id >= ${first} AND id < ${`${first}G`}`);
-  const ids = ownIds(rows);
-  return { callIds: ids.slice(0, MAX_IDS_SHOWN), hasMore: rows.length > MAX_IDS_READ || ids.length > MAX_IDS_SHOWN };
+  // Of generated ids, and of those that a caller chose.
+  const beginnings = new Set([prefix.toUpperCase(), prefix]);
+  const found = await Promise.all(Array.from(beginnings, (first) => idsWhere(sql`id >= ${first} AND id < ${following(first)}`)));
+  const ids = found.flatMap(ownIds);
+  const isCut = found.some((rows) => rows.length > MAX_IDS_READ);
+  return { callIds: ids.slice(0, MAX_IDS_SHOWN), hasMore: isCut || ids.length > MAX_IDS_SHOWN };
+}
+
+/** The first text after all that begin with this one. */
+function following(text: string): string {
+  return text.slice(0, -1) + String.fromCharCode(text.charCodeAt(text.length - 1) + 1);
 }
 
 /** Held calls and requested replays are exempt (docs/dispatcher.md, A call, Rule 11). */

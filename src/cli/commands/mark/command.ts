@@ -45,7 +45,7 @@ export const MARK_FAILED: CommandSpec = {
     ["whcb mark-failed demo 0193F0C2A5B87C119D2E4F6A8B0C1D2E", "one call"],
     ["whcb mark-failed demo --success --since 2h", "what the endpoint accepted and lost"],
     ["whcb mark-failed demo --file lost.txt --yes", "ids from a file"],
-    ["whcb mark-failed --undo 20261126-010203-7F3A", "exactly what that run marked SUCCESS"],
+    ["whcb mark-failed --undo 20261126-010203-0427F3A", "exactly what that run marked SUCCESS"],
   ],
   load: async () => ({ run: (await import("./run.js")).markFailed }),
 };

@@ -69,11 +69,13 @@ function rowsOf(level: Exclude<Level, CallLevel>, columns: number, options: Text
 const COUNT_COLUMNS = 8;
 /** "2026-11-24 23:28:01Z" */
 const TIME_COLUMNS = 20;
+/** "last 23h 59m ago" */
+const LAST_COLUMNS = 16;
 const GAP = "  ";
 
 function groupRow(level: GroupsLevel, columns: number, options: TextOptions): (index: number) => Printable {
   const groups = shownGroups(level);
-  const nameColumns = Math.max(10, columns - COUNT_COLUMNS - TIME_COLUMNS - 8);
+  const nameColumns = Math.max(10, columns - COUNT_COLUMNS - LAST_COLUMNS - 6);
   return (index) => {
     const group = groups[index];
     if (group === undefined) return "";

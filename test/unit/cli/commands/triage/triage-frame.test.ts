@@ -49,8 +49,8 @@ describe("the screen of triage", () => {
       "
       whcb triage  15 failed calls of demo, by status code and reason
 
-      >       12  503 Service Unavailable                       last 5s ago
-               3  no answer: refused                            last 5s ago
+      >       12  503 Service Unavailable                             last 5s ago
+               3  no answer: refused                                  last 5s ago
 
       ? actions  Tab groups  / filter  @ commands  q quits
       r replay one  t ten  a all  m mark  c curl  s save ids"
