@@ -73,7 +73,7 @@ export class AttemptReader {
     for await (const { calls, leftOut } of this.#client.listCalls(this.callback.id, query)) {
       onAnswer();
       for (const call of calls) {
-        fresh.push(...this.#freshOf(call));
+        for (const attempt of this.#freshOf(call)) fresh.push(attempt);
         known.set(call.id, knownOf(call));
         newestAt = latest(newestAt, newestOf(call));
       }
@@ -113,8 +113,8 @@ export class AttemptReader {
   }
 }
 
-function knownOf({ attempts, attemptedAt }: ListedCall): Known {
-  return { number: Math.max(0, ...(attempts ?? []).map(({ number }) => number)), attemptedAt };
+function knownOf({ attempts = [], attemptedAt }: ListedCall): Known {
+  return { number: attempts.reduce((most, { number }) => Math.max(most, number), 0), attemptedAt };
 }
 
 /** A client's replay has the client's clock. */

@@ -166,4 +166,17 @@ describe("following attempts", () => {
     service.attempt("A", NOON + 1);
     expect(await shown(reader)).toEqual(["A2"]);
   });
+
+  it("takes any number of attempts of a call", async () => {
+    const service = new Service();
+    service.attempt("A", NOON);
+    const reader = service.reader();
+    await reader.begin(0);
+    const [call] = service.calls;
+    const [attempt] = call?.attempts ?? [];
+    if (call === undefined || attempt === undefined) throw new Error("it has one");
+    const attempts = Array.from({ length: 200_000 }, (_, index) => ({ ...attempt, number: index + 1 }));
+    service.calls = [{ ...call, attempts }];
+    expect(await shown(reader)).toHaveLength(199_999);
+  });
 });
