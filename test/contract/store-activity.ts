@@ -7,7 +7,7 @@ import type { ClosedOutage, Store } from "../../src/store/store.js";
 import { ACCEPTED, anAttempt, REFUSED_503 } from "../support/builders.js";
 import { aCallback, accept, aGroup, anEndpoint, attempt, DAY, hold, MINUTE, NOW, type OpenStore } from "./store-support.js";
 
-export function describeActivity(open: OpenStore): void {
+export function describeActivity(open: OpenStore, runs: number): void {
   describe("activity", () => {
     it("counts every recorded attempt in the minute in which it began, by cause and outcome", async () => {
       await fc.assert(
@@ -34,7 +34,7 @@ export function describeActivity(open: OpenStore): void {
             expect((await between(store, callback, NOW, NOW + 10 * MINUTE)).points).toEqual(meant(own));
           }
         }),
-        { numRuns: 40 },
+        { numRuns: runs },
       );
     });
 

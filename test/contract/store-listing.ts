@@ -20,7 +20,7 @@ import {
   turnsDuring,
 } from "./store-support.js";
 
-export function describeListing(open: OpenStore): void {
+export function describeListing(open: OpenStore, runs: number): void {
   describe("listing calls", () => {
     it("lists the latest attempt first, and PENDING calls only on request", async () => {
       const store = await open();
@@ -89,7 +89,7 @@ export function describeListing(open: OpenStore): void {
     it("returns the same pages by offset and by cursor", async () => {
       const store = await open();
       const callback = await aCallback(store);
-      const ids = Array.from({ length: 25 }, (_, index) => `C${index}`);
+      const ids = Array.from({ length: 17 }, (_, index) => `C${index}`);
       await accept(store, callback, [...ids, "P1", "P2", "P3"]);
       for (const [index, id] of ids.entries()) {
         await attempt(store, callback, [id], {
@@ -97,26 +97,20 @@ export function describeListing(open: OpenStore): void {
           result: index % 3 === 0 ? ACCEPTED : REFUSED_503,
         });
       }
-      const sorts: CallQuery["sort"][] = [[]];
-      for (const field of ["attemptedDate", "status", "messageId", "id"] as const) {
-        for (const descending of [true, false]) {
-          sorts.push(
-            [{ field, descending }],
-            [
-              { field: "status", descending: !descending },
-              { field, descending },
-            ],
-          );
-        }
-      }
-      for (const sort of sorts) {
-        const filters = [
-          ...([{}, { status: "FAILED" }, { status: "PENDING" }, { since: NOW + 1 }, { until: NOW + 4 }] as const),
-          ...([{ since: NOW + 1, until: NOW + 4 }, { status: "FAILED", statusCodes: [{ class: 5 }] }, { text: "YES" }] as const),
-          { status: "PENDING", text: "yes" } as const,
-          { since: NOW + 1, until: NOW + 4, channel: "SMS" } as const,
-        ];
-        for (const filter of filters) {
+      const both = [true, false];
+      const fields = ["attemptedDate", "status", "messageId", "id"] as const;
+      const single = fields.flatMap((field) => both.map((descending) => ({ field, descending })));
+      const byStatus = single.map((sort) => [{ field: "status", descending: !sort.descending } as const, sort]);
+      const sorts: CallQuery["sort"][] = [[], ...single.map((sort) => [sort]), ...byStatus];
+      const some: readonly CallFilter[] = [{}, { status: "FAILED" }, { since: NOW + 1, until: NOW + 4, channel: "SMS" }];
+      const more: readonly CallFilter[] = [
+        ...[{ status: "PENDING" } as const, { since: NOW + 1 }, { until: NOW + 4 }, { since: NOW + 1, until: NOW + 4 }],
+        ...[{ status: "FAILED", statusCodes: [{ class: 5 }] } as const, { text: "YES" }],
+        { status: "PENDING", text: "yes" },
+      ];
+      for (const [index, sort] of sorts.entries()) {
+        // By an index in its order: the first three.
+        for (const filter of index < 3 ? [...some, ...more] : some) {
           const all = await store.listCalls(callback.id, query({ sort, filter, limit: 100 }));
           let cursor: string | null = null;
           for (let offset = 0; offset < all.total; offset += 2) {
@@ -330,7 +324,7 @@ export function describeListing(open: OpenStore): void {
             }
           },
         ),
-        { numRuns: 100 },
+        { numRuns: runs },
       );
     });
   });

@@ -12,7 +12,9 @@ beforeAll(async () => {
   store = await database.openStore();
 });
 
-describeStore("postgres", async () => {
+async function open(): Promise<Store> {
   await database.clear();
   return store;
-});
+}
+
+describeStore("postgres", open, 15);

@@ -22,8 +22,10 @@ afterEach(async () => {
   for (const store of opened.splice(0)) await store.close();
 });
 
-describeStore("sqlite", async () => {
+async function open(): Promise<Store> {
   const store = await openStore({ url: ":memory:", clock: systemClock, secretKey: new Uint8Array(32) });
   opened.push(store);
   return store;
-});
+}
+
+describeStore("sqlite", open, 60);

@@ -18,7 +18,8 @@ import { describeSettings } from "./store-settings.js";
 import type { OpenStore } from "./store-support.js";
 import { describeWaiting } from "./store-waiting.js";
 
-export function describeStore(name: string, open: OpenStore): void {
+/** `runs`: of the properties; less where each takes longer. */
+export function describeStore(name: string, open: OpenStore, runs: number): void {
   describe(`the store on ${name}`, () => {
     describeCallbacks(open);
     describeCalls(open);
@@ -26,13 +27,13 @@ export function describeStore(name: string, open: OpenStore): void {
     describeOutcomes(open);
     describeOutages(open);
     describeNotices(open);
-    describeListing(open);
+    describeListing(open, runs);
     describeOverview(open);
     describeGroups(open);
-    describeActivity(open);
+    describeActivity(open, runs);
     describePurge(open);
     describeSettings(open);
-    describeCounters(open);
+    describeCounters(open, runs);
     describeRunLeases(open);
     describeChanges(open);
     describeSessions(open);

@@ -16,6 +16,9 @@ export interface TestDatabase {
   clear(): Promise<void>;
 }
 
+/** Of all tables, without their indexes. */
+const SMALL_BYTES = 512 * 1024;
+
 const SECRET_KEY = new Uint8Array(32);
 
 /** Empty; dropped at the end of the test file. */
@@ -27,6 +30,7 @@ export async function createDatabase(name: string): Promise<TestDatabase> {
   const pool = new pg.Pool({ connectionString: url, max: 2 });
   const stores: Store[] = [];
   const clients: pg.Client[] = [];
+  let clearing: string | null = null;
   afterAll(async () => {
     for (const store of stores) await store.close();
     for (const client of clients) await client.end();
@@ -49,12 +53,29 @@ export async function createDatabase(name: string): Promise<TestDatabase> {
       return store;
     },
     async clear() {
-      const { rows } = await pool.query<{ name: string }>(
-        "SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'migrations'",
-      );
-      await pool.query(`TRUNCATE ${rows.map((row) => row.name).join(", ")} RESTART IDENTITY`);
+      clearing ??= await clearingOf(pool);
+      await pool.query(clearing);
     },
   };
+}
+
+/** Of small tables deleting takes a fraction of the time of TRUNCATE, which makes new files; rows that are gone would slow large ones down. */
+async function clearingOf(pool: pg.Pool): Promise<string> {
+  const { rows } = await pool.query<{ tables: string; sizes: string; deletes: string }>(`
+    SELECT string_agg(format('%I', tablename), ', ') AS tables,
+      string_agg(format('pg_relation_size(%L)', tablename), ' + ') AS sizes,
+      string_agg(format('DELETE FROM %I', tablename), '; ') AS deletes
+    FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'migrations'`);
+  const { rows: sequences } = await pool.query<{ restart: string }>(
+    "SELECT string_agg(format('ALTER SEQUENCE %I RESTART', sequencename), '; ') AS restart FROM pg_sequences WHERE schemaname = 'public'",
+  );
+  const { tables = "", sizes = "", deletes = "" } = rows[0] ?? {};
+  // Without foreign keys, in any order.
+  return `DO $$ BEGIN
+    IF ${sizes} > ${SMALL_BYTES} THEN TRUNCATE ${tables} RESTART IDENTITY;
+    ELSE SET LOCAL session_replication_role = replica; ${deletes}; ${sequences[0]?.restart};
+    END IF;
+  END $$`;
 }
 
 export function urlOf(name: string): string {

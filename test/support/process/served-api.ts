@@ -87,9 +87,9 @@ export class ServedApi {
     return JSON.parse(await response.text()).outages ?? [];
   }
 
-  async readiness(): Promise<{ readonly status: number; readonly body: unknown }> {
+  async readiness(): Promise<{ readonly status: number; readonly body: { readonly status: string; readonly reason?: string } }> {
     const response = await this.fetch("/readyz");
-    return { status: response.status, body: await response.json() };
+    return { status: response.status, body: JSON.parse(await response.text()) };
   }
 }
 
