@@ -77,7 +77,7 @@ export function singleCalls(api: ServiceApi, listCalls: Client["listCalls"], tim
     const hasMore = ids.length > MAX_CALLS_LISTED;
     const matchesOf = (prefix: string): CallIdMatches => {
       if (ids.includes(prefix)) return { callIds: [prefix], hasMore: false };
-      return { callIds: ids.filter((id) => id.toUpperCase().startsWith(prefix.toUpperCase())), hasMore };
+      return { callIds: ids.filter((id) => beginsWith(id, prefix)), hasMore };
     };
     return new Map(prefixes.map((prefix) => [prefix, matchesOf(prefix)]));
   }
@@ -95,7 +95,8 @@ export function singleCalls(api: ServiceApi, listCalls: Client["listCalls"], tim
         }
         if (!isSuccess(answer)) throw api.errorOf(answer);
         const { callIds, hasMore } = objectOf(api.documentOf(answer));
-        found.set(prefix, { callIds: listOf(callIds).map(textOf), hasMore: hasMore === true });
+        const ids = listOf(callIds).map(textOf);
+        found.set(prefix, { callIds: ids.filter((id) => beginsWith(id, prefix)), hasMore: hasMore === true });
       }
       return found;
     },
@@ -111,6 +112,10 @@ export function singleCalls(api: ServiceApi, listCalls: Client["listCalls"], tim
       throw api.errorOf(answer);
     },
   };
+}
+
+function beginsWith(id: string, prefix: string): boolean {
+  return id.toUpperCase().startsWith(prefix.toUpperCase());
 }
 
 /** No such call and no such path look the same. */

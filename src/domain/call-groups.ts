@@ -44,7 +44,7 @@ const VALUES: { readonly [Key in GroupKey]: (call: GroupedCall) => GroupValues[K
   reason: (call) => reasonText(call) || null,
   hour: ({ attemptedAt }) => (attemptedAt === null ? null : Math.floor(attemptedAt / HOUR_MS) * HOUR_MS),
   from: ({ response }) => cutText(senderAddress(response.from)) || null,
-  messageId: ({ response }) => response.messageId || null,
+  messageId: ({ response }) => cutText(response.messageId) || null,
   channel: ({ response }) => response.responseMessage.channel,
 };
 

@@ -1,4 +1,5 @@
 /** Only `whcb serve` groups calls. */
+import { cutText } from "../../domain/call-filter.js";
 import type { CallGroup, GroupKey } from "../../domain/call-groups.js";
 import { readDate, toIsoDate } from "../dates.js";
 import type { Link } from "../links.js";
@@ -60,11 +61,11 @@ function readGroup(group: JsonObject, by: readonly GroupKey[]): CallGroup {
     count: countOf(group.count) ?? 0,
     firstAttemptedAt: readDate(group.firstAttemptedDate),
     lastAttemptedAt: readDate(group.lastAttemptedDate),
-    exampleId: textOf(group.exampleId) || null,
+    exampleId: cutText(textOf(group.exampleId)) || null,
   };
 }
 
 function readValue(key: GroupKey, value: unknown): string | number | null {
   if (key === "statusCode") return readStatusCode(value);
-  return key === "hour" ? readDate(value) : textOf(value) || null;
+  return key === "hour" ? readDate(value) : cutText(textOf(value)) || null;
 }

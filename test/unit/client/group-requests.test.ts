@@ -46,3 +46,12 @@ it("ends when links loop, leave the list, or lead to something else", async () =
   const calls = ({ path }: TransportRequest) => (path.includes("cursor") ? { calls: [CALL] } : looping());
   await expect(counts(calls)).rejects.toMatchObject({ code: "unavailable", message: expect.stringContaining("something else") });
 });
+
+it("cuts the texts of groups: however many there are, they take little memory", async () => {
+  const long = "x".repeat(5000);
+  const answer = { groupedBy: "messageId", groups: [{ messageId: long, count: 1, exampleId: long }] };
+  const query = { filter: {}, by: ["messageId"] } as const;
+  for await (const { groups } of clientOf(() => answer).groupCalls("CB", query)) {
+    expect(groups.map(({ values, exampleId }) => [values.messageId?.length, exampleId?.length])).toEqual([[256, 256]]);
+  }
+});
