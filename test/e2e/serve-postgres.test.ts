@@ -3,9 +3,10 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createDatabase, type TestDatabase } from "../support/postgres/databases.js";
 import { callIdOf, HEADERS, ServedApi, USER_ENV } from "../support/process/served-api.js";
-import { eventually, Home } from "../support/process/whcb-process.js";
+import { eventually, Home, type Running } from "../support/process/whcb-process.js";
 
 const PASSWORD = "a secret of the tests";
+const SECRET = { WHCB_SECRET_KEY: Buffer.alloc(32, 7).toString("base64") };
 
 let database: TestDatabase;
 let homes: readonly [Home, Home];
@@ -26,6 +27,16 @@ async function serve(home: Home, env: Readonly<Record<string, string>> = {}, fla
   const server = home.start(["serve", "--port", "0", ...flags], { env: { ...USER_ENV, WHCB_DB: database.url, ...env } });
   const [, url = ""] = await server.says(/Listening on (http:\/\/\S+)/);
   return { server, api: new ServedApi(url) };
+}
+
+/** Both started at once, with one secret key. */
+function serveTwo(flags: readonly string[] = []) {
+  return Promise.all(homes.map((home) => serve(home, SECRET, flags)));
+}
+
+async function stopAll(nodes: readonly { readonly server: Running }[]): Promise<void> {
+  const ends = await Promise.all(nodes.map(({ server }) => server.stop()));
+  expect(ends.map(({ code }) => code)).toEqual(nodes.map(() => 0));
 }
 
 describe("on PostgreSQL", () => {
@@ -57,9 +68,10 @@ describe("on PostgreSQL", () => {
   it("a node without the service's secret key doesn't start", async () => {
     const first = await serve(homes[0]);
     const key = Buffer.alloc(32, 1).toString("base64");
-    for (const env of [{}, { WHCB_SECRET_KEY: key }]) {
-      const other = homes[1].start(["serve", "--port", "0"], { env: { ...USER_ENV, WHCB_DB: database.url, ...env } });
-      const { code, stderr } = await other.ended;
+    const others = [{}, { WHCB_SECRET_KEY: key }].map((env) => {
+      return homes[1].start(["serve", "--port", "0"], { env: { ...USER_ENV, WHCB_DB: database.url, ...env } });
+    });
+    for (const { code, stderr } of await Promise.all(others.map(({ ended }) => ended))) {
       expect(code).not.toBe(0);
       expect(stderr).toMatch(/key/);
       expect(stderr).not.toContain(PASSWORD);
@@ -68,15 +80,14 @@ describe("on PostgreSQL", () => {
   });
 
   it("what a node without dispatching accepts, a node without API delivers", async () => {
-    const secret = { WHCB_SECRET_KEY: Buffer.alloc(32, 7).toString("base64") };
     const endpoint = await homes[1].listen();
-    const api = await serve(homes[0], secret, ["--no-dispatch"]);
+    const api = await serve(homes[0], SECRET, ["--no-dispatch"]);
     const callback = await api.api.create({ name: "demo", url: endpoint.url });
     const handed = await api.api.hand(callback, [callIdOf(0), callIdOf(1)]);
     expect(handed.status).toBe(202);
 
     // It has no credentials of its own, and mustn't replace the user of the others.
-    const dispatcher = homes[1].start(["serve", "--port", "0", "--no-api"], { env: { WHCB_DB: database.url, ...secret } });
+    const dispatcher = homes[1].start(["serve", "--port", "0", "--no-api"], { env: { WHCB_DB: database.url, ...SECRET } });
     const [, url = ""] = await dispatcher.says(/Listening on (http:\/\/\S+)/);
     await eventually(
       () => api.api.count(callback, "SUCCESS"),
@@ -107,8 +118,7 @@ describe("on PostgreSQL", () => {
   });
 
   it("a plan's requests and failed logins count on all nodes together", async () => {
-    const secret = { WHCB_SECRET_KEY: Buffer.alloc(32, 7).toString("base64") };
-    const nodes = [await serve(homes[0], secret, ["--plan", "startup"]), await serve(homes[1], secret, ["--plan", "startup"])];
+    const nodes = await serveTwo(["--plan", "startup"]);
     const ask = (api: ServedApi) => api.fetch("/callbacks").then(({ status }) => status);
     // Within one second of the database's clock, which is this machine's.
     const burst = async () => {
@@ -128,7 +138,7 @@ describe("on PostgreSQL", () => {
     }
     expect(guesses.slice(0, 5)).toEqual(Array(5).fill(401));
     expect(guesses.slice(5)).toContain(429);
-    for (const { server } of nodes) expect((await server.stop()).code).toBe(0);
+    await stopAll(nodes);
   });
 
   it("a node ends with a clear message when a newer version migrates the database under it", async () => {
@@ -143,8 +153,7 @@ describe("on PostgreSQL", () => {
   });
 
   it("users are added beside running nodes, on the database that WHCB_DB names", async () => {
-    const secret = { WHCB_SECRET_KEY: Buffer.alloc(32, 7).toString("base64") };
-    const nodes = [await serve(homes[0], secret), await serve(homes[1], secret)];
+    const nodes = await serveTwo();
     const env = { WHCB_DB: database.url, WHCB_NEW_PASSWORD: "another horse staple" };
     const added = await homes[0].whcb(["users", "add", "bob"], { env });
     expect(added).toMatchObject({ code: 0 });
@@ -155,6 +164,6 @@ describe("on PostgreSQL", () => {
       const response = await api.fetch("/callbacks", { headers: { authorization, "x-api-key": apiKey } });
       expect(response.status).toBe(200);
     }
-    for (const { server } of nodes) expect((await server.stop()).code).toBe(0);
+    await stopAll(nodes);
   });
 });

@@ -101,7 +101,7 @@ describe("db copy", () => {
   });
 
   it("goes on after kill -9, and can't be served before it is complete", async () => {
-    await fill(30_000);
+    await fill(20_000);
     const target = await newDatabase();
     const killed = home.start(["db", "copy", "--from", "x.db"], { env: { WHCB_DB: target.url } });
     const rowsCopied = async () => {
@@ -111,13 +111,13 @@ describe("db copy", () => {
     while ((await rowsCopied()) === 0) await delay(5);
     await killed.stop("SIGKILL");
     const half = await rowsCopied();
-    expect([half > 0, half < 30_002 || (await target.query("SELECT FROM attempts")).length < 30_001]).toEqual([true, true]);
+    expect([half > 0, half < 20_002 || (await target.query("SELECT FROM attempts")).length < 20_001]).toEqual([true, true]);
     await expect(openTarget(target)).rejects.toMatchObject({ code: "config", message: expect.stringContaining("unfinished") });
     expect(await home.whcb(["db", "check"], { env: { WHCB_DB: target.url } })).toMatchObject({ code: 4 });
 
     const { code, stdout } = await copy(target, "-o", "json");
     expect(code).toBe(0);
-    expect(JSON.parse(stdout)).toMatchObject({ resumed: true, rows: { calls: 30_002, attempts: 30_001 } });
+    expect(JSON.parse(stdout)).toMatchObject({ resumed: true, rows: { calls: 20_002, attempts: 20_001 } });
     await (await openTarget(target)).close();
     expect(await home.whcb(["db", "check"], { env: { WHCB_DB: target.url } })).toMatchObject({ code: 0 });
   });
@@ -183,7 +183,7 @@ describe("db copy", () => {
   });
 
   it("lets one of two processes copy", async () => {
-    await fill(10_000);
+    await fill(6_000);
     copyFileSync(home.path("x.db"), home.path("y.db"));
     const target = await newDatabase();
     const both = await Promise.all([copy(target), copy(target, "--from", "y.db")]);
@@ -191,7 +191,7 @@ describe("db copy", () => {
     expect([codes, [4, 5].includes(codes[1] ?? 0)]).toEqual([[0, codes[1]], true]);
     expect(await home.whcb(["db", "check"], { env: { WHCB_DB: target.url } })).toMatchObject({
       code: 0,
-      stdout: "ok: 2 callbacks, 10002 calls, 10001 attempts\n",
+      stdout: "ok: 2 callbacks, 6002 calls, 6001 attempts\n",
     });
   });
 
@@ -202,15 +202,14 @@ describe("db copy", () => {
     const result = await copy(target);
     expect(result).toMatchObject({ code: 0, stdout: "", stderr: expect.stringContaining("postgres://****@") });
     expect(JSON.stringify(result)).not.toContain(password);
-    for (const args of [
+    const wrong = [
       ["--from", "x.db", "--db", target.url],
       ["--from", target.url, "--db", "postgres://h/d"],
-    ]) {
-      const refused = await home.whcb(["db", "copy", ...args]);
-      expect(refused).toMatchObject({ code: 2, stderr: expect.not.stringContaining(password) });
-    }
-    expect(await home.whcb(["db", "copy", "--from", "x.db", "--db", "y.db"])).toMatchObject({ code: 2 });
-    expect(await home.whcb(["db", "copy"])).toMatchObject({ code: 2, stderr: expect.stringContaining("needs --from") });
+      ["--from", "x.db", "--db", "y.db"],
+    ];
+    const refused = await Promise.all([...wrong, []].map((args) => home.whcb(["db", "copy", ...args])));
+    for (const each of refused) expect(each).toMatchObject({ code: 2, stderr: expect.not.stringContaining(password) });
+    expect(refused.at(-1)?.stderr).toContain("needs --from");
   });
 });
 
