@@ -1,5 +1,6 @@
 /**
- * Processes that replay the same calls at the same time: each call is sent once. WHCB_RACE_CALLS=5000 makes it as large as an outage.
+ * Processes that replay the same calls at the same time: each call is sent once. WHCB_RACE_CALLS=5000 makes it as large as an outage, and
+ * WHCB_RACE_PROCESSES sets how many there are.
  *
  * Covers: src/cli/settings/with-locks.ts
  */
@@ -10,8 +11,9 @@ import { eventually, Home, type Outcome, type RunOptions } from "../support/proc
 import { countingEndpoint } from "../support/replay/replay-desk.js";
 import { newestJournal, type ReplayOutage, replayOutage, works } from "../support/replay/replay-outage.js";
 
-const CALLS = Number(process.env.WHCB_RACE_CALLS ?? 300);
-/** Six processes share this machine with other tests. */
+const CALLS = Number(process.env.WHCB_RACE_CALLS ?? 150);
+const PROCESSES = Number(process.env.WHCB_RACE_PROCESSES ?? 3);
+/** These processes share this machine with other tests. */
 vi.setConfig({ testTimeout: 120_000 + 20 * CALLS });
 
 let home: Home;
@@ -39,10 +41,10 @@ function replays(processes: number, args: readonly string[] = [], options: RunOp
 
 const twice = (ids: readonly string[]): readonly string[] => ids.filter((id, index) => ids.indexOf(id) !== index);
 
-describe.each([2, 5])("%i processes that replay the same calls at the same time", (processes) => {
+describe(`${PROCESSES} processes that replay the same calls at the same time`, () => {
   it("over HTTP send each call once: one replays, the others say who does and exit 5", async () => {
     const outage = await outageOf();
-    const outcomes = await replays(processes);
+    const outcomes = await replays(PROCESSES);
     expect(twice(outage.received())).toEqual([]);
     expect(outage.received().length).toBe(CALLS);
     expect(await outage.failedIds()).toEqual([]);
@@ -57,16 +59,16 @@ describe.each([2, 5])("%i processes that replay the same calls at the same time"
 
   it("over HTTP with --wait list again when it is their turn, and find nothing", async () => {
     const outage = await outageOf();
-    const outcomes = await replays(processes, ["--wait"]);
-    expect(outcomes.map(({ code }) => code)).toEqual(Array(processes).fill(0));
+    const outcomes = await replays(PROCESSES, ["--wait"]);
+    expect(outcomes.map(({ code }) => code)).toEqual(Array(PROCESSES).fill(0));
     expect(twice(outage.received())).toEqual([]);
-    expect(outcomes.filter(({ stderr }) => stderr.includes("nothing to replay")).length).toBe(processes - 1);
+    expect(outcomes.filter(({ stderr }) => stderr.includes("nothing to replay")).length).toBe(PROCESSES - 1);
   });
 
   it("in file mode send each call once", async () => {
     const outage = await outageOf();
-    const outcomes = await replays(processes, ["--wait", "--service", home.path("x.db")]);
-    expect(outcomes.map(({ code, stderr }) => (code === 0 ? 0 : stderr))).toEqual(Array(processes).fill(0));
+    const outcomes = await replays(PROCESSES, ["--wait", "--service", home.path("x.db")]);
+    expect(outcomes.map(({ code, stderr }) => (code === 0 ? 0 : stderr))).toEqual(Array(PROCESSES).fill(0));
     expect([outage.received().length, twice(outage.received())]).toEqual([CALLS, []]);
   });
 
@@ -79,15 +81,15 @@ describe.each([2, 5])("%i processes that replay the same calls at the same time"
     closing.push(endpoint.close, platform.close);
     const { apiKey, username, password } = PLATFORM_USER;
     const env = { WHCB_URL: platform.url, WHCB_API_KEY: apiKey, WHCB_USERNAME: username, WHCB_PASSWORD: password };
-    const outcomes = await replays(processes, ["--wait"], { env });
-    expect(outcomes.map(({ code, stderr }) => (code === 0 ? 0 : stderr))).toEqual(Array(processes).fill(0));
+    const outcomes = await replays(PROCESSES, ["--wait"], { env });
+    expect(outcomes.map(({ code, stderr }) => (code === 0 ? 0 : stderr))).toEqual(Array(PROCESSES).fill(0));
     expect([endpoint.received.length, twice(endpoint.received)]).toEqual([CALLS, []]);
     expect(calls.filter(({ status }) => status === "FAILED")).toEqual([]);
   });
 });
 
 describe("two competing replays that are killed", () => {
-  it.each([5, 60, 150])("after %i sends leave nothing sent twice, and the rest to be resumed without waiting", async (sends) => {
+  it.each([5, 100])("after %i sends leave nothing sent twice, and the rest to be resumed without waiting", async (sends) => {
     const outage = await outageOf((_, number) => ({ status: 200, delayMs: number % 7 }));
     const two = [0, 1].map(() => home.start(["replay", "demo", "--failed", "--yes", "--concurrency", "4"]));
     await outage.hasReceived(sends);
