@@ -47,6 +47,8 @@ export type ServiceTarget =
       readonly timezone: string;
       /** Without secrets, for --verbose. */
       readonly onExchange?: (line: string) => void;
+      /** Whether a request waits for a service that refuses connections now. Default: yes, if it has answered before. */
+      readonly retriesRefused?: (reason: string) => boolean;
     }
   | {
       readonly kind: "file";

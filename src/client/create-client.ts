@@ -26,13 +26,15 @@ export interface ClientOptions {
   readonly random: Random;
   /** Without secrets. */
   readonly onExchange?: (line: string) => void;
+  /** See RequesterDeps. */
+  readonly retriesRefused?: (reason: string) => boolean;
 }
 
 /** Closing the client closes the transport. */
 export function createClient(transport: Transport, options: ClientOptions): Client {
-  const { clock, random, credentials, timezone, onExchange } = options;
+  const { clock, random, credentials, timezone, onExchange, retriesRefused } = options;
   const pacer = createPacer(options.rate, clock);
-  const requester = createRequester({ transport, pacer, clock, random, onExchange });
+  const requester = createRequester({ transport, pacer, clock, random, onExchange, retriesRefused });
   const api = createServiceApi({ requester, name: transport.name, basePath: transport.basePath, credentials });
   const calls = callRequests(api, { clock, random, timezone });
   return {

@@ -22,6 +22,8 @@ export interface RequesterDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly onExchange?: ((line: string) => void) | undefined;
+  /** While a service that has answered before refuses connections. false: the request fails at once. Default: it is retried. */
+  readonly retriesRefused?: ((reason: string) => boolean) | undefined;
 }
 
 /** From the first try of a request. */
@@ -60,7 +62,9 @@ export function createRequester(deps: RequesterDeps): Requester {
     if (outcome instanceof TransportFailure) {
       if (outcome.reason === "tls" || outcome.reason === "too-large") return false;
       // Never answered: a wrong URL or no service, so waiting won't help.
-      if (outcome.reason === "refused" || outcome.reason === "dns") return hasAnswered;
+      if (outcome.reason === "refused" || outcome.reason === "dns") {
+        return hasAnswered && (deps.retriesRefused?.(outcome.message) ?? true);
+      }
       return isRepeatable;
     }
     return isOverRate(outcome) || (isRepeatable && outcome.status >= 500 && outcome.status !== 501);

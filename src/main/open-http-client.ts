@@ -7,7 +7,7 @@ import { systemRandom } from "../platform/random.js";
 
 /** Through the environment's proxy. */
 export async function openHttpClient(target: ServiceTarget & { kind: "http" }, env: NodeJS.ProcessEnv): Promise<Client> {
-  const { url, rate, timezone, onExchange } = target;
+  const { url, rate, timezone, onExchange, retriesRefused } = target;
   const proxy = {
     httpProxy: env.http_proxy ?? env.HTTP_PROXY ?? "",
     httpsProxy: env.https_proxy ?? env.HTTPS_PROXY ?? "",
@@ -16,5 +16,5 @@ export async function openHttpClient(target: ServiceTarget & { kind: "http" }, e
   };
   const transport = await createHttpTransport({ url, timers: systemTimers, proxy });
   const options = { credentials: target, rate, timezone, clock: systemClock, random: systemRandom };
-  return createClient(transport, onExchange ? { ...options, onExchange } : options);
+  return createClient(transport, { ...options, ...(onExchange && { onExchange }), ...(retriesRefused && { retriesRefused }) });
 }

@@ -57,7 +57,7 @@ const LONGEST_START_MS = 120_000;
 
 describe("whcb triage", () => {
   const outage = new Outage();
-  let served: Running;
+  let served: Running & { url: string };
 
   beforeAll(async () => {
     served = await outage.begin();
@@ -129,11 +129,28 @@ describe("whcb triage", () => {
     expect((await terminal.closed()).code).toBe(130);
   });
 
-  it("says that the service doesn't answer, and still ends at once", async () => {
+  it("says that the service doesn't answer, gives up on Ctrl-C, and reads on when it is back", async () => {
     const terminal = await outage.open();
     await served.stop("SIGKILL");
-    terminal.type("\t");
-    await terminal.shows("by hour of the last attempt");
+    const NO_ANSWER = /no answer from http:\S+ \(connection refused\), trying again/;
+    terminal.type(ENTER);
+    await terminal.shows(NO_ANSWER);
+    terminal.type(CTRL_C);
+    await terminal.shows("failed calls of demo, by status code");
+    terminal.type("a");
+    await terminal.shows(/\$ whcb replay demo [\s\S]*no answer from http:\S+ \(connection refused\), trying again/);
+    terminal.type(CTRL_C);
+    await terminal.shows("exit code 130");
+    terminal.type(" ");
+    await terminal.shows(/\? actions/);
+    terminal.type(ENTER);
+    await terminal.shows(NO_ANSWER);
+    served = await outage.home.serve(["--no-endpoint-check", "--port", new URL(served.url).port]);
+    await terminal.shows(/all of them\n[\s\S]* sender/);
+    expect(await terminal.text()).not.toMatch(NO_ANSWER);
+    await served.stop("SIGKILL");
+    terminal.type(`${ENTER}`);
+    await terminal.shows(NO_ANSWER);
     terminal.type("q");
     expect((await terminal.closed()).code).toBe(0);
   });

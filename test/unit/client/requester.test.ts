@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createRequester } from "../../../src/client/requester.js";
+import { createRequester, type RequesterDeps } from "../../../src/client/requester.js";
 import { TransportFailure, type TransportRequest, type TransportResponse } from "../../../src/client/transport.js";
 import { createPacer } from "../../../src/platform/pacer.js";
 import { passTime } from "../../support/time/pass-time.js";
@@ -17,8 +17,13 @@ function answered(status: number, headers: Record<string, string> = {}): Transpo
   return { status, headers, body: "{}" };
 }
 
+interface Options {
+  readonly name: string;
+  readonly retriesRefused: RequesterDeps["retriesRefused"];
+}
+
 /** A service that gives these answers in turn, then keeps giving the last. */
-function requesterAt(answers: readonly Answer[], name = "http://127.0.0.1:8787") {
+function requesterAt(answers: readonly Answer[], { name = "http://127.0.0.1:8787", retriesRefused }: Partial<Options> = {}) {
   const clock = new VirtualClock();
   const sentAt: number[] = [];
   const lines: string[] = [];
@@ -27,6 +32,7 @@ function requesterAt(answers: readonly Answer[], name = "http://127.0.0.1:8787")
     random: seededRandom(1),
     pacer: createPacer(null, clock),
     onExchange: (line) => lines.push(line),
+    retriesRefused,
     transport: {
       name,
       basePath: "",
@@ -108,7 +114,7 @@ describe("a request", () => {
   it("to a service that has never answered fails at once, and locally hints at `whcb serve`", async () => {
     const here = requesterAt([REFUSED]);
     await expect(here.send(GET, true)).rejects.toMatchObject({ code: "network", hint: expect.stringContaining("whcb serve") });
-    const elsewhere = requesterAt([REFUSED], "https://api.au.whispir.com");
+    const elsewhere = requesterAt([REFUSED], { name: "https://api.au.whispir.com" });
     await expect(elsewhere.send(GET, true)).rejects.toMatchObject({
       code: "network",
       hint: expect.not.stringContaining("serve"),
@@ -121,6 +127,16 @@ describe("a request", () => {
     await service.send(GET, true);
     expect(await service.send(GET, true)).toEqual(OK);
     expect(service.sentAt.length).toBe(4);
+  });
+
+  it("fails at once at a refusal that its user doesn't want to wait for, and is retried after others", async () => {
+    const reasons: string[] = [];
+    const retriesRefused = (reason: string) => reasons.push(reason) > 1;
+    const service = requesterAt([OK, CUT, REFUSED, REFUSED, OK], { retriesRefused });
+    await service.send(GET, true);
+    await expect(service.send(GET, true)).rejects.toMatchObject({ code: "network" });
+    expect(await service.send(GET, true)).toEqual(OK);
+    expect(reasons).toEqual(["connection refused", "connection refused"]);
   });
 
   it("isn't retried after a certificate error", async () => {

@@ -18,9 +18,12 @@ export interface PanelListener {
 
 export interface PanelRun {
   answer(text: string): void;
-  /** As Ctrl-C in the command's own terminal. */
+  /** As Ctrl-C in the command's own terminal; before its run has begun it is given up. */
   interrupt(): void;
+  /** Or given up. */
   readonly ended: Promise<number>;
+  /** Nothing of it runs any longer. */
+  readonly finished: Promise<number>;
 }
 
 export interface PanelParts {
@@ -38,22 +41,30 @@ export function startInPanel(
   listener: PanelListener,
 ): PanelRun {
   const interrupted = new Set<() => void>();
+  let isGivenUp = false;
+  let giveUp: (code: number) => void = () => undefined;
+  const givenUp = new Promise<number>((resolve) => {
+    giveUp = resolve;
+  });
+  const shownOutput = new PanelStream(columns, listener, true);
   const stdin: PassThrough & { isTTY?: boolean } = new PassThrough();
   stdin.isTTY = true;
   const io: Io = {
     stdin,
-    stdout: stdout ?? new PanelStream(columns, listener, true),
+    stdout: stdout ?? shownOutput,
     stderr: new PanelStream(columns, listener, false),
     // Lines are wrapped, which colours would be in the way of.
     env: { ...deps.io.env, NO_COLOR: "1" },
     onInterrupt(handler) {
       interrupted.add(handler);
+      // A run that begins after all ends at once, in order.
+      if (isGivenUp) queueMicrotask(handler);
       return () => void interrupted.delete(handler);
     },
     exitNow: (code) => deps.io.exitNow(code),
     progress: { show: (text) => listener.onProgress(text), clear: () => listener.onProgress(null) },
   };
-  const ended = runCommand(argv, {
+  const finished = runCommand(argv, {
     ...deps,
     io,
     openClient: async () => ({ ...client, close: async () => undefined }),
@@ -65,11 +76,18 @@ export function startInPanel(
       stdin.write(`${text}\n`);
     },
     interrupt() {
-      // Without a handler Ctrl-C ends a command.
-      if (interrupted.size === 0) deps.io.exitNow(EXIT_INTERRUPTED);
-      for (const handler of [...interrupted]) handler();
+      if (interrupted.size > 0) {
+        for (const handler of [...interrupted]) handler();
+        return;
+      }
+      // What it asks for now is no longer answered, and what it prints has no reader.
+      isGivenUp = true;
+      stdin.end();
+      shownOutput.end();
+      giveUp(EXIT_INTERRUPTED);
     },
-    ended,
+    ended: Promise.race([finished, givenUp]),
+    finished,
   };
 }
 

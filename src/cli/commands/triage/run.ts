@@ -1,6 +1,7 @@
 import { commandLine } from "../../../domain/command-line.js";
 import { WhcbError } from "../../../domain/errors.js";
 import type { Invocation } from "../../args/command-spec.js";
+import type { CliDeps } from "../../cli-deps.js";
 import { EXIT_DONE, EXIT_INTERRUPTED } from "../../exit-codes.js";
 import { canFillScreen, withDisplay } from "../../full-screen/with-display.js";
 import { findCallback, withSession } from "../../settings/session.js";
@@ -9,7 +10,7 @@ import { TriageProgram } from "./triage-program.js";
 import { newState } from "./triage-state.js";
 
 export function run(invocation: Invocation): Promise<number> {
-  const { args, screen } = invocation;
+  const { args, screen, deps } = invocation;
   if (!canFillScreen(invocation)) {
     const operands = args.operands.slice(0, 1);
     const listed = commandLine({
@@ -19,23 +20,29 @@ export function run(invocation: Invocation): Promise<number> {
     });
     throw new WhcbError("usage", "triage needs a terminal", { hint: `\`${listed}\` prints the groups` });
   }
-  return withSession(invocation, async ({ client, settings }) => {
+  let program: TriageProgram | null = null;
+  const openClient: CliDeps["openClient"] = (target) =>
+    deps.openClient(
+      target.kind === "http" ? { ...target, retriesRefused: (reason) => program?.retriesRefused(reason) ?? false } : target,
+    );
+  return withSession({ ...invocation, deps: { ...deps, openClient } }, async ({ client, settings }) => {
     const name = args.operands[0] ?? settings.callback.value;
     const first =
       name === null
         ? ({ id: 0, cursor: 0, filterText: "", isLoaded: false, kind: "callbacks", callbacks: [] } as const)
         : groupsLevel(await findCallback(client, name), 0);
-    const program = new TriageProgram(invocation, client, newState(first));
+    const shown = new TriageProgram(invocation, client, newState(first));
+    program = shown;
     const code = await withDisplay(invocation, {
-      frame: (size) => program.frame(size),
-      onKey: (key) => program.press(key),
-      onInterrupt: () => program.interrupt(),
+      frame: (size) => shown.frame(size),
+      onKey: (key) => shown.press(key),
+      onInterrupt: () => shown.interrupt(),
       run: async (display, fullScreen) => {
-        const isInterrupted = await program.show(display, fullScreen);
+        const isInterrupted = await shown.show(display, fullScreen);
         return isInterrupted ? EXIT_INTERRUPTED : EXIT_DONE;
       },
     });
-    if (program.isReading) invocation.deps.io.exitNow(code);
+    if (shown.isReading) invocation.deps.io.exitNow(code);
     return code;
   });
 }

@@ -10,6 +10,7 @@ import {
   groupName,
   type Level,
   partFilter,
+  rowCount,
   shownCallbacks,
   shownGroups,
   type TriageState,
@@ -40,7 +41,7 @@ export interface PressContext {
 
 export function press(state: TriageState, key: Key, context: PressContext): Pressed {
   if (state.panel !== null) return pressInPanel(state, state.panel, key);
-  if (key.name === "interrupt") return { state, effect: { do: "quit" } };
+  if (key.name === "interrupt") return isUnread(state) ? goBack(state) : { state, effect: { do: "quit" } };
   if (state.isTyping) return pressWhileTyping(state, key);
   const known = { ...state, notice: null };
   if (state.overlay !== null) return pressInOverlay(known, state.overlay, key, context);
@@ -122,6 +123,13 @@ function moveCursor(state: TriageState, by: number, { callRows, page }: PressCon
   const last = level.kind === "call" ? Math.max(0, callRows - page) : Number.POSITIVE_INFINITY;
   const moved = updateLevel(state, level.id, (one) => ({ ...one, cursor: Math.min(one.cursor + by, last) }));
   return { state: moved, effect: { do: "load" } };
+}
+
+/** There is something to go back to, and nothing to see here yet. */
+function isUnread(state: TriageState): boolean {
+  const level = topLevel(state);
+  if (level.isLoaded || state.levels.length === 1) return false;
+  return level.kind === "call" ? level.details === null : rowCount(level) === (level.kind === "group" ? 1 : 0);
 }
 
 function goBack(state: TriageState): Pressed {

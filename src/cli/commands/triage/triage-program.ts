@@ -3,6 +3,7 @@ import { createWriteStream } from "node:fs";
 import { resolve } from "node:path";
 import type { Client } from "../../../client/client.js";
 import { commandLine } from "../../../domain/command-line.js";
+import { errorMessage, isWhcbError } from "../../../domain/errors.js";
 import type { FullScreen, ScreenSize } from "../../../platform/full-screen.js";
 import type { Invocation } from "../../args/command-spec.js";
 import type { Display } from "../../full-screen/display.js";
@@ -18,6 +19,8 @@ import { type Panel, type TriageState, topLevel, updateLevel } from "./triage-st
 const HEADER_AND_FOOTER = 5;
 const TICK_MS = 100;
 const MOST_LINES = 1_000;
+/** While there is no answer. */
+const READ_AGAIN_MS = 2_000;
 
 export class TriageProgram {
   readonly #invocation: Invocation;
@@ -32,6 +35,8 @@ export class TriageProgram {
   #reading = 0;
   #isChanged = false;
   #isInterrupted = false;
+  /** Why there is no answer, and when it is read again. */
+  #lost: { readonly notice: string; readonly readAgainAt: number } | null = null;
 
   constructor(invocation: Invocation, client: Client, state: TriageState) {
     this.#invocation = invocation;
@@ -51,6 +56,7 @@ export class TriageProgram {
       // What a run reports comes thousands of times a second.
       if (this.#isChanged) display.update();
       this.#isChanged = false;
+      if (this.#lost !== null && clock.now() >= this.#lost.readAgainAt && !this.isReading) this.#load();
       await clock.sleepUntil(clock.now() + TICK_MS, signal);
     }
     await this.#run?.ended;
@@ -58,13 +64,21 @@ export class TriageProgram {
     return this.#isInterrupted;
   }
 
-  /** A request that may be retried for minutes. */
+  /** A run waits for a service that is restarted. What is only shown is read again here. */
+  retriesRefused(reason: string): boolean {
+    if (this.#run === null) return false;
+    this.#changePanel({ progress: this.#noAnswer(reason) });
+    return true;
+  }
+
+  /** A request that may be retried for minutes, or a command that was given up. */
   get isReading(): boolean {
     return this.#reading > 0;
   }
 
   frame(size: ScreenSize): Frame {
-    return triageFrame(this.#state, size, { ...this.#options(), actions: actionsIn(this.#state, this.#context()) });
+    const state = this.#lost === null ? this.#state : { ...this.#state, notice: this.#lost.notice };
+    return triageFrame(state, size, { ...this.#options(), actions: actionsIn(this.#state, this.#context()) });
   }
 
   press(key: Key): void {
@@ -104,16 +118,35 @@ export class TriageProgram {
   #load(): void {
     const { rows } = this.#fullScreen?.size() ?? { rows: 0 };
     this.#reading++;
-    const reading = this.#loader.load(topLevel(this.#state), rows).finally(() => this.#reading--);
-    void reading.catch((error: unknown) => {
-      try {
-        const notice = loadFailure(error);
-        this.#loader.restart();
-        this.#change((state) => ({ ...state, notice }));
-      } catch (bug) {
-        this.#ending.abort(bug);
-      }
-    });
+    this.#loader
+      .load(topLevel(this.#state), rows)
+      .then(
+        () => this.#find(),
+        (error: unknown) => this.#lose(error),
+      )
+      .catch((bug: unknown) => this.#ending.abort(bug))
+      .finally(() => this.#reading--);
+  }
+
+  #find(): void {
+    this.#lost = null;
+    this.#isChanged = true;
+  }
+
+  #lose(error: unknown): void {
+    const notice = loadFailure(error);
+    this.#loader.restart();
+    if (!isWhcbError(error, "network")) {
+      this.#change((state) => ({ ...state, notice }));
+      return;
+    }
+    const { clock } = this.#invocation.deps;
+    this.#lost = { notice: this.#noAnswer(errorMessage(error.cause)), readAgainAt: clock.now() + READ_AGAIN_MS };
+    this.#isChanged = true;
+  }
+
+  #noAnswer(reason: string): string {
+    return `no answer from ${this.#client.name} (${reason}), trying again`;
   }
 
   async #runAction(action: Action): Promise<void> {
@@ -123,8 +156,11 @@ export class TriageProgram {
     const lines: string[] = [];
     const data: string[] = [];
     let runId: string | null = null;
-    const change = (part: Partial<Panel>): void =>
-      this.#change((state) => (state.panel === null ? state : { ...state, panel: { ...state.panel, ...part } }));
+    let hasEnded = false;
+    // One that was given up may still report.
+    const change = (part: Partial<Panel>): void => {
+      if (!hasEnded) this.#changePanel(part);
+    };
     this.#change((state) => ({ ...state, panel: { command, output: [], progress: null, question: null, code: null } }));
     const { columns } = this.#fullScreen?.size() ?? { columns: 80 };
     this.#run = startInPanel(
@@ -138,13 +174,19 @@ export class TriageProgram {
         },
         onProgress: (progress) => change({ progress }),
         onQuestion: (question, isSecret) =>
-          change({ question: question === null ? null : { text: question, isSecret, typed: "" } }),
+          change({
+            progress: null,
+            question: question === null ? null : { text: question, isSecret, typed: "" },
+          }),
         onRunStarted: (id) => {
           runId = id;
         },
       },
     );
+    this.#reading++;
+    void this.#run.finished.finally(() => this.#reading--);
     const code = await this.#run.ended;
+    hasEnded = true;
     this.#run = null;
     file?.stream.end();
     if (action.name === "curl" && code === 0) {
@@ -191,6 +233,10 @@ export class TriageProgram {
 
   #options() {
     return { ...this.#invocation.screen.renderOptions, now: this.#invocation.deps.clock.now() };
+  }
+
+  #changePanel(part: Partial<Panel>): void {
+    this.#change((state) => (state.panel === null ? state : { ...state, panel: { ...state.panel, ...part } }));
   }
 
   #change(change: (state: TriageState) => TriageState): void {

@@ -74,6 +74,18 @@ function calls(changes: Partial<CallsLevel> = {}): TriageState {
   return newState({ ...level, ...changes });
 }
 
+describe("Ctrl-C", () => {
+  it("goes back from what isn't read yet, and quits otherwise", () => {
+    const group = typed(groups(), "↵").state;
+    const back = typed(group, "^");
+    expect([topLevel(back.state).kind, back.effect]).toEqual(["groups", { do: "load" }]);
+    expect(typed(back.state, "^").effect).toEqual({ do: "quit" });
+    const list = typed(group, "↵").state;
+    expect(topLevel(typed(list, "^").state).kind).toBe("group");
+    expect(typed(newState({ ...(topLevel(groups()) as Level), isLoaded: false }), "^").effect).toEqual({ do: "quit" });
+  });
+});
+
 describe("moving", () => {
   it("goes from groups to one group, to its calls and to a call, and back", () => {
     const group = typed(groups(), "j↵").state;
