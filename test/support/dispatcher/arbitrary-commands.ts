@@ -5,7 +5,7 @@ import type { Command, RunOptions, UserAct } from "./dispatch-run.js";
 import { MINUTE } from "./simulation.js";
 
 /** Set by WHCB_PROPERTY_RUNS. */
-export const RUNS = Number(process.env.WHCB_PROPERTY_RUNS ?? 700);
+export const RUNS = Number(process.env.WHCB_PROPERTY_RUNS ?? 400);
 /** Fixed, so that every change is tested by the same runs; WHCB_PROPERTY_SEED sets another. A failure prints its seed. */
 export const SEED = Number(process.env.WHCB_PROPERTY_SEED ?? 20_300_101);
 
