@@ -1,4 +1,4 @@
-import type { ListedCallback } from "../client/client.js";
+import type { Client, ListedCall, ListedCallback } from "../client/client.js";
 import type { CallFilter } from "../domain/call-filter.js";
 import { WhcbError } from "../domain/errors.js";
 import { beginRun, checkService } from "./begin-run.js";
@@ -21,6 +21,10 @@ export interface MarkPlan {
   readonly leftOut: number;
   /** Named by id, not found. */
   readonly missing: readonly string[];
+  /** Named by id, of this status before: left as they are. */
+  readonly already: number;
+  /** Of the run to undo: settled by a delivery and not by its mark. Left as they are. */
+  readonly delivered: number;
 }
 
 export interface MarkGroup {
@@ -28,21 +32,46 @@ export interface MarkGroup {
   readonly callIds: readonly string[];
 }
 
-/** Filter: matching calls of the other status. Ids: unlisted with one callback, else looked for. Throws `not-found`. */
-export async function planMarks(scope: CallScope, status: "SUCCESS" | "FAILED", deps: RunDeps): Promise<MarkPlan> {
+/** Filter or ids: calls of the other status, and with one callback ids that the service doesn't list. Throws `not-found`. */
+export function planMarks(scope: CallScope, status: "SUCCESS" | "FAILED", deps: RunDeps): Promise<MarkPlan> {
+  return planScope(scope, { status, isUndo: false }, deps);
+}
+
+/**
+ * FAILED again: the calls that a run of mark-success has marked, as far as they are still as it left them. Throws `usage` for another kind,
+ * `config` for another service, and as `readRun`.
+ */
+export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan> {
+  const run = await readRun(deps.runsDirectory, wanted, deps.clock);
+  if (run.kind !== "mark-success") {
+    throw new WhcbError("usage", `run ${run.runId} is a ${run.kind}: only what mark-success marked can be undone`);
+  }
+  await checkService(run, deps);
+  const scope = {
+    callbacks: run.callbacks.map(({ id }) => id),
+    calls: { callIds: run.calls.filter(({ isMarked }) => isMarked).map(({ id }) => id) },
+  };
+  return planScope(scope, { status: "FAILED", isUndo: true }, deps);
+}
+
+interface Marking {
+  readonly status: "SUCCESS" | "FAILED";
+  readonly isUndo: boolean;
+}
+
+async function planScope(scope: CallScope, marking: Marking, deps: RunDeps): Promise<MarkPlan> {
   const callbacks = await callbacksOf(scope, deps.client);
   const found =
     "filter" in scope.calls
-      ? await byFilter(callbacks, { ...scope.calls.filter, status: status === "SUCCESS" ? "FAILED" : "SUCCESS" }, deps)
-      : await byIds(callbacks, scope.calls.callIds, deps);
+      ? await byFilter(callbacks, { ...scope.calls.filter, status: otherThan(marking.status) }, deps)
+      : await byIds(callbacks, scope.calls.callIds, marking, deps);
   const groups = found.groups.filter(({ callIds }) => callIds.length > 0);
   return {
+    ...found,
     runId: newRunId(deps.clock.now(), deps.random),
-    status,
+    status: marking.status,
     groups,
     calls: groups.reduce((sum, { callIds }) => sum + callIds.length, 0),
-    leftOut: found.leftOut,
-    missing: found.missing,
   };
 }
 
@@ -76,20 +105,7 @@ export async function runMarks(
   });
 }
 
-/** The calls that a run of mark-success has marked. Throws `usage` for another kind, `config` for another service, and as `readRun`. */
-export async function markedScope(wanted: string, deps: RunDeps): Promise<CallScope> {
-  const run = await readRun(deps.runsDirectory, wanted, deps.clock);
-  if (run.kind !== "mark-success") {
-    throw new WhcbError("usage", `run ${run.runId} is a ${run.kind}: only what mark-success marked can be undone`);
-  }
-  await checkService(run, deps);
-  return {
-    callbacks: run.callbacks.map(({ id }) => id),
-    calls: { callIds: run.calls.filter(({ isMarked }) => isMarked).map(({ id }) => id) },
-  };
-}
-
-type Found = Pick<MarkPlan, "groups" | "leftOut" | "missing">;
+type Found = Pick<MarkPlan, "groups" | "leftOut" | "missing" | "already" | "delivered">;
 
 async function byFilter(callbacks: readonly ListedCallback[], filter: CallFilter, deps: RunDeps): Promise<Found> {
   const groups: MarkGroup[] = [];
@@ -102,21 +118,64 @@ async function byFilter(callbacks: readonly ListedCallback[], filter: CallFilter
     leftOut += listed.leftOut;
     groups.push({ callback, callIds });
   }
-  return { groups, leftOut, missing: [] };
+  return { groups, leftOut, missing: [], already: 0, delivered: 0 };
 }
 
-async function byIds(callbacks: readonly ListedCallback[], callIds: readonly string[], deps: RunDeps): Promise<Found> {
-  const [only, ...others] = callbacks;
+async function byIds(
+  callbacks: readonly ListedCallback[],
+  callIds: readonly string[],
+  { status, isUndo }: Marking,
+  { client }: RunDeps,
+): Promise<Found> {
   // A service may be strict about the case of an id.
   const wanted = new Map(callIds.map((id) => [id.toUpperCase(), id]));
-  if (only !== undefined && others.length === 0) {
-    return { groups: [{ callback: only, callIds: [...wanted.values()] }], leftOut: 0, missing: [] };
-  }
   const groups: MarkGroup[] = [];
+  let already = 0;
+  let delivered = 0;
   for (const callback of callbacks) {
     if (wanted.size === 0) break;
-    const found = await deps.client.findCalls(callback.id, [...wanted.values()]);
-    groups.push({ callback, callIds: found.map(({ id }) => id).filter((id) => wanted.delete(id.toUpperCase())) });
+    const changed: string[] = [];
+    for (const call of await findNamed(client, callback.id, wanted, status)) {
+      if (!wanted.delete(call.id.toUpperCase())) continue;
+      if (call.status === status) already++;
+      else if (isUndo && isDelivered(call)) delivered++;
+      else changed.push(call.id);
+    }
+    if (callbacks.length === 1) {
+      // The service has the last word on what it doesn't list.
+      changed.push(...wanted.values());
+      wanted.clear();
+    }
+    groups.push({ callback, callIds: changed });
   }
-  return { groups, leftOut: 0, missing: [...wanted.values()] };
+  return { groups, leftOut: 0, missing: [...wanted.values()], already, delivered };
+}
+
+/** Beyond this, they are first looked for among the calls to change. */
+const MAX_SINGLE_CALLS = 50;
+
+async function findNamed(
+  client: Client,
+  callbackId: string,
+  wanted: ReadonlyMap<string, string>,
+  status: "SUCCESS" | "FAILED",
+): Promise<readonly ListedCall[]> {
+  const left = new Map(wanted);
+  const found: ListedCall[] = [];
+  if (left.size > MAX_SINGLE_CALLS) {
+    for await (const { calls } of client.listCalls(callbackId, { filter: { status: otherThan(status) } })) {
+      found.push(...calls.filter(({ id }) => left.delete(id.toUpperCase())));
+      if (left.size === 0) break;
+    }
+  }
+  return [...found, ...(await client.findCalls(callbackId, [...left.values()]))];
+}
+
+function otherThan(status: "SUCCESS" | "FAILED"): "SUCCESS" | "FAILED" {
+  return status === "SUCCESS" ? "FAILED" : "SUCCESS";
+}
+
+/** false if the service doesn't say who settled it. */
+function isDelivered({ settledBy }: ListedCall): boolean {
+  return settledBy === "dispatcher" || settledBy === "replay";
 }

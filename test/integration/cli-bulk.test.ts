@@ -487,6 +487,28 @@ describe("mark-failed --undo", () => {
     expect((await machine.ids("demo", "--success")).toSorted()).toEqual([...ids.slice(0, 2), ...ids.slice(5, 6)].toSorted());
   });
 
+  test("leaves what was delivered, before or after the mark", async () => {
+    await anOutage(4);
+    const [before = "", after = "", marked = "", other = ""] = await machine.ids("demo", "--failed");
+    const send = (id: string) => machine.works(["replay", "demo", id, "--yes"]);
+    await send(before);
+    const run = runIdIn(await machine.works(["mark-success", "demo", before, after, marked, "--yes", "-o", "json"]));
+    await machine.works(["mark-failed", "demo", after, "--yes"]);
+    await send(after);
+    expect(await machine.works(["mark-failed", "--undo", run, "--yes"])).toMatch(/^1 call marked FAILED in /);
+    expect((await machine.ids("demo", "--failed")).toSorted()).toEqual([marked, other].toSorted());
+    expect(await machine.whcb(["mark-failed", "--undo", run, "--yes"])).toEqual({
+      code: 0,
+      stdout: "",
+      stderr: "nothing to undo\n1 call left out: already FAILED\n1 call left out: delivered, so not SUCCESS by the mark\n",
+    });
+    expect(await machine.whcb(["mark-success", "demo", before, "--yes"])).toEqual({
+      code: 0,
+      stdout: "",
+      stderr: "nothing to mark\n1 call left out: already SUCCESS\n",
+    });
+  });
+
   test("takes neither another kind of run nor calls of its own", async () => {
     await anOutage(1);
     const replayed = runIdIn(await machine.works(["replay", "demo", "--failed", "--yes", "-o", "json"]));

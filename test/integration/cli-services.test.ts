@@ -60,13 +60,14 @@ const STEPS: readonly Step[] = [
     title: "mark-success",
     argv: (_, [first = "", second = ""]) => ["mark-success", CALLBACK, first, second, "--yes"],
     stdout: /^2 calls marked SUCCESS in /,
-    requests: [6, 4],
+    // With a look at their status before.
+    requests: [10, 5],
   },
   {
     title: "mark-failed",
     argv: (_, [first = ""]) => ["mark-failed", CALLBACK, first, "--yes"],
     stdout: /^1 call marked FAILED in /,
-    requests: [6, 4],
+    requests: [10, 4],
   },
   {
     title: "replay --dry-run",

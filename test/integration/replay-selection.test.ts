@@ -11,7 +11,7 @@ import { readRun } from "../../src/runs/journal/stored-runs.js";
 import { planReplay, type ReplayScope } from "../../src/runs/plan/plan-replay.js";
 import { previewReplay, toCurl } from "../../src/runs/plan/preview-replay.js";
 import type { ReplayPlan } from "../../src/runs/plan/replay-plan.js";
-import { planMarks, runMarks } from "../../src/runs/run-marks.js";
+import { planMarks, planUndo, runMarks } from "../../src/runs/run-marks.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../src/runs/run-options.js";
 import { runReplay } from "../../src/runs/run-replay.js";
 import {
@@ -198,6 +198,20 @@ describe("marks", () => {
     expect(back.calls).toBe(30);
     expect((await runMarks(back, {}, at.desk.deps)).error).toBeNull();
     expect(failed(at.calls).length).toBe(60);
+  });
+
+  it.each([2, 80])("by %i ids leave out what is already SUCCESS, so that an undo doesn't make it FAILED", async (number) => {
+    const at = await scene(platformCalls(100));
+    const [delivered] = at.calls;
+    if (delivered) delivered.status = "SUCCESS";
+    const callIds = at.calls.slice(0, number).map(({ id }) => id.toLowerCase());
+    const plan = await planMarks({ callbacks: ["demo"], calls: { callIds } }, "SUCCESS", at.desk.deps);
+    expect(plan).toMatchObject({ calls: number - 1, already: 1, missing: [] });
+    await runMarks(plan, {}, at.desk.deps);
+    const undo = await planUndo(plan.runId, at.desk.deps);
+    await runMarks(undo, {}, at.desk.deps);
+    expect(failed(at.calls)).toEqual(at.calls.slice(1).map(({ id }) => id));
+    expect(await planUndo(plan.runId, at.desk.deps)).toMatchObject({ calls: 0, already: number - 1 });
   });
 
   it("end at once if the callback is gone, not call by call", async () => {

@@ -12,7 +12,7 @@ const OPERANDS: readonly Operand[] = [
 ];
 
 const DETAILS =
-  "A first argument of 32 hex digits, or -, is a call and not a callback. Up to 100 calls are marked per request.\nOn a terminal it asks first; a script needs --yes.";
+  "A first argument of 32 hex digits, or -, is a call and not a callback. Up to 100 calls are marked per request;\nthose that have the status already are left out.\nOn a terminal it asks first; a script needs --yes.";
 
 export const MARK_SUCCESS: CommandSpec = {
   name: "mark-success",

@@ -1,6 +1,6 @@
 import { count } from "../../../domain/count.js";
 import { WhcbError } from "../../../domain/errors.js";
-import { type MarkPlan, markedScope, planMarks, runMarks } from "../../../runs/run-marks.js";
+import { type MarkPlan, planMarks, planUndo, runMarks } from "../../../runs/run-marks.js";
 import { FILE, missingCalls, readCallOperands, toCallScope } from "../../args/call-operands.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { FAILED, isNarrowed, SUCCESS } from "../../args/filter-flags.js";
@@ -45,13 +45,11 @@ async function mark(invocation: Invocation, marking: Marking): Promise<number> {
   if (args.operands.includes("-") && !args.get(YES) && !args.get(DRY_RUN)) throw needsYes(invocation);
   return withSession(invocation, (session) =>
     withRunDeps(invocation, session, { maxConnections: CONNECTIONS }, async (runDeps) => {
-      const scope =
-        operands === null
-          ? await markedScope(undone ?? "", runDeps)
-          : await toCallScope(operands, session, marking.from, invocation);
+      const scope = operands && (await toCallScope(operands, session, marking.from, invocation));
       const progress = await openProgress(invocation, "listing calls");
-      const plan = await planMarks(scope, marking.status, runDeps).finally(() => progress.clear());
-      if (plan.calls === 0) return nothingToMark(plan, screen);
+      const planning = scope === null ? planUndo(undone ?? "", runDeps) : planMarks(scope, marking.status, runDeps);
+      const plan = await planning.finally(() => progress.clear());
+      if (plan.calls === 0) return nothingToMark(plan, scope === null, screen);
       const description = describeMarks(plan);
       if (args.get(DRY_RUN)) return showMarks(plan, description, screen);
       if (!(await confirm(invocation, joinText([...description, `Mark ${count(plan.calls, "call")} ${plan.status}?`], "\n"))))
@@ -66,9 +64,10 @@ async function mark(invocation: Invocation, marking: Marking): Promise<number> {
   );
 }
 
-function nothingToMark(plan: MarkPlan, screen: Invocation["screen"]): number {
-  const leftOut = describeLeftOut({ ...NOTHING_ELSE, ...plan, missing: [] });
-  screen.info(joinText(["nothing to mark: no call matches", ...leftOut], "\n"));
+function nothingToMark(plan: MarkPlan, isUndo: boolean, screen: Invocation["screen"]): number {
+  const leftOut = describeUnmarked({ ...plan, missing: [] });
+  const why = leftOut.length > 0 ? "" : isUndo ? ": the run marked no calls" : ": no call matches";
+  screen.info(joinText([`nothing to ${isUndo ? "undo" : "mark"}${why}`, ...leftOut], "\n"));
   if (plan.missing.length > 0) throw missingCalls(plan.missing, "not-found");
   return 0;
 }
@@ -77,7 +76,16 @@ function describeMarks(plan: MarkPlan): readonly string[] {
   const groups = plan.groups.map(
     ({ callback, callIds }) => `${count(callIds.length, "call")} of ${callback.name} -> ${plan.status}`,
   );
-  return [...groups, ...describeLeftOut({ ...NOTHING_ELSE, ...plan })];
+  return [...groups, ...describeUnmarked(plan)];
+}
+
+function describeUnmarked(plan: MarkPlan): readonly string[] {
+  const { already, delivered, status } = plan;
+  return [
+    ...(already > 0 ? [`${count(already, "call")} left out: already ${status}`] : []),
+    ...(delivered > 0 ? [`${count(delivered, "call")} left out: delivered, so not SUCCESS by the mark`] : []),
+    ...describeLeftOut({ ...NOTHING_ELSE, ...plan }),
+  ];
 }
 
 async function showMarks(plan: MarkPlan, description: readonly string[], screen: Invocation["screen"]): Promise<number> {
@@ -99,6 +107,8 @@ async function showMarks(plan: MarkPlan, description: readonly string[], screen:
       status: plan.status,
       calls: plan.calls,
       leftOut: plan.leftOut,
+      already: plan.already,
+      delivered: plan.delivered,
       missing: plan.missing,
       callbacks,
     };

@@ -188,7 +188,7 @@ export function selectedIds({ selected, filterText }: CallsLevel): readonly stri
   return [...selected].filter(([, content]) => contains(content, filterText)).map(([id]) => id);
 }
 
-/** null: nothing, or no filter selects it. */
+/** null: nothing, no filter selects it, or it has been delivered. */
 export function targetOf(level: Level): CallTarget | null {
   switch (level.kind) {
     case "callbacks":
@@ -209,8 +209,11 @@ export function targetOf(level: Level): CallTarget | null {
       const chosen = selectedIds(level);
       return { callback, calls: chosen.length > 0 ? { ids: chosen } : { filter: listFilter(level) }, current };
     }
-    case "call":
-      return { callback: level.callback, calls: { ids: [level.callId] }, current: level.callId };
+    case "call": {
+      const { callback, callId, details } = level;
+      const isFailed = details === null || details.call.status === "FAILED";
+      return isFailed ? { callback, calls: { ids: [callId] }, current: callId } : null;
+    }
   }
 }
 

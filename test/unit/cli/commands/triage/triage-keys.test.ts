@@ -11,7 +11,8 @@ import {
   topLevel,
 } from "../../../../../src/cli/commands/triage/triage-state.js";
 import type { Key } from "../../../../../src/cli/full-screen/frame.js";
-import { aListedCallback } from "../../../../support/cli/listed.js";
+import type { CallStatus } from "../../../../../src/domain/call.js";
+import { aListedCall, aListedCallback } from "../../../../support/cli/listed.js";
 
 const callback = aListedCallback();
 const CONTEXT: PressContext = { page: 10, callRows: 0, serviceFlags: [], newId: () => 99 };
@@ -153,6 +154,24 @@ describe("an action", () => {
     const hidden = { selected: new Map([["B", "no"]]), filterText: "yes", ids: ["A", "C"] };
     expect(command("m", calls(hidden))).toEqual([["demo", "A"], []]);
     expect(command("a", calls(hidden))).toEqual([["demo"], ["--failed", "--status-code", "503", "--grep", "yes"]]);
+  });
+
+  it("on one call is possible while that is FAILED", () => {
+    const state = (status: CallStatus) => {
+      const details = { call: { ...aListedCall(), status }, callback, attempts: null, outage: null };
+      return newState({
+        id: 1,
+        kind: "call",
+        callback,
+        callId: "A",
+        details,
+        cursor: 0,
+        filterText: "",
+        isLoaded: true,
+      });
+    };
+    expect(command("m", state("FAILED"))).toEqual([["demo", "A"], []]);
+    expect([..."mrcta"].map((key) => command(key, state("SUCCESS")))).toEqual([..."mrcta"].map(() => undefined));
   });
 
   it("runs from the list of actions too", () => {
