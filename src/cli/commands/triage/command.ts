@@ -8,7 +8,7 @@ export const TRIAGE: CommandSpec = {
 attempts and how they differ. At each level: replay one, ten or all, mark, copy as curl, save the ids, undo the last mark.
 Each action runs the command that it shows, with its questions, journal, lock and limits.
 Arrows or j and k move, Enter opens, Esc goes back, / filters, space selects calls, Tab groups by something else, ? lists the actions,
-@ lists the commands that were run, q quits.`,
+R reads again, @ lists the commands that were run, q quits.`,
   flags: [],
   examples: [
     ["whcb triage", "choose a callback first"],

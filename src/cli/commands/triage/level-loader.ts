@@ -16,6 +16,7 @@ import {
   type GroupLevel,
   type Level,
   listFilter,
+  withCounted,
 } from "./triage-state.js";
 
 export type UpdateLevel = (id: number, change: (level: Level) => Level) => void;
@@ -35,13 +36,15 @@ interface CallList {
 export class LevelLoader {
   readonly #client: Client;
   readonly #update: UpdateLevel;
+  readonly #now: () => number;
   /** By level: how far calls were listed. */
   readonly #lists = new Map<number, CallList>();
   /** Another than a list of calls; what is read for one that isn't shown any longer is dropped. */
   #current: number | null = null;
 
-  constructor(client: Client, update: UpdateLevel) {
+  constructor(client: Client, update: UpdateLevel, now: () => number) {
     this.#client = client;
+    this.#now = now;
     this.#update = update;
   }
 
@@ -84,9 +87,12 @@ export class LevelLoader {
 
   async #loadGroups(level: Extract<Level, { kind: "groups" }>, isWanted: () => boolean): Promise<void> {
     const { by } = DIMENSIONS[level.dimension];
-    await this.#count(level.callback.id, { filter: { status: "FAILED" }, by }, isWanted, (counted, isLoaded) =>
-      this.#update(level.id, (one) => (one.kind === "groups" ? { ...one, counted, isLoaded } : one)),
-    );
+    const isFirst = level.counted.readAt === null;
+    await this.#count(level.callback.id, { filter: { status: "FAILED" }, by }, isWanted, (counted, isLoaded) => {
+      // Later, what was counted is shown until all is counted again.
+      if (!isFirst && !isLoaded) return;
+      this.#update(level.id, (one) => (one.kind === "groups" ? withCounted(one, counted, isLoaded) : one));
+    });
   }
 
   async #loadParts(level: GroupLevel, isWanted: () => boolean): Promise<void> {
@@ -116,13 +122,15 @@ export class LevelLoader {
     onCounted: (counted: CountedGroups, isAll: boolean) => void,
   ): Promise<void> {
     const groups = new CallGroups(query.by, MAX_GROUPS);
-    const read = () => ({ groups: groups.sorted(), calls: groups.calls, otherCalls: groups.otherCalls });
+    const read = (readAt: number | null) => {
+      return { readAt, groups: groups.sorted(), calls: groups.calls, otherCalls: groups.otherCalls };
+    };
     for await (const part of this.#client.groupCalls(callbackId, query)) {
       if (!isWanted()) return;
       for (const group of part.groups) groups.add(group);
-      onCounted(read(), false);
+      onCounted(read(null), false);
     }
-    onCounted(read(), true);
+    onCounted(read(this.#now()), true);
   }
 
   async #loadCall({ id, callback, callId }: CallLevel): Promise<void> {

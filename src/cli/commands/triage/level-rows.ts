@@ -32,9 +32,14 @@ export function levelRows(level: Level, space: RowSpace, options: TextOptions): 
   if (level.kind === "call") return callLines(level, space, options);
   const top = firstRow(level.cursor, rowCount(level), space.rows);
   const shown = Array.from({ length: Math.max(0, Math.min(space.rows, rowCount(level) - top)) }, (_, index) => top + index);
-  if (shown.length === 0) return [level.isLoaded ? nothingIn(level) : "reading …"];
+  if (shown.length === 0) return [wasRead(level) ? nothingIn(level) : "reading …"];
   const rowOf = rowsOf(level, space.columns, options);
   return shown.map((index) => marked(index === level.cursor, rowOf(index), options));
+}
+
+/** Also if it is being read again. */
+function wasRead(level: Level): boolean {
+  return level.kind === "groups" ? level.counted.readAt !== null : level.isLoaded;
 }
 
 /** The cursor stays in the middle where it can. */
@@ -153,9 +158,9 @@ export function levelTitle(level: Level, options: Pick<TextOptions, "utc">): str
     case "callbacks":
       return "callbacks";
     case "groups": {
-      const { counted, dimension, callback, isLoaded } = level;
+      const { counted, dimension, callback } = level;
       const more = counted.otherCalls > 0 ? `; ${count(counted.otherCalls, "call")} in more groups than are shown` : "";
-      return `${count(counted.calls, "failed call")}${isLoaded ? "" : " so far"} of ${callback.name}, by ${DIMENSIONS[dimension].title}${more}`;
+      return `${count(counted.calls, "failed call")}${counted.readAt === null ? " so far" : ""} of ${callback.name}, by ${DIMENSIONS[dimension].title}${more}`;
     }
     case "group":
       return `${level.callback.name}: ${shownName(level.dimension, level.group, options)}, ${count(level.group.count, "call")}`;

@@ -25,13 +25,13 @@ export function run(invocation: Invocation): Promise<number> {
     deps.openClient(
       target.kind === "http" ? { ...target, retriesRefused: (reason) => program?.retriesRefused(reason) ?? false } : target,
     );
-  return withSession({ ...invocation, deps: { ...deps, openClient } }, async ({ client, settings }) => {
+  return withSession({ ...invocation, deps: { ...deps, openClient } }, async ({ client, settings, target }) => {
     const name = args.operands[0] ?? settings.callback.value;
     const first =
       name === null
         ? ({ id: 0, cursor: 0, filterText: "", isLoaded: false, kind: "callbacks", callbacks: [] } as const)
         : groupsLevel(await findCallback(client, name), 0);
-    const shown = new TriageProgram(invocation, client, newState(first));
+    const shown = new TriageProgram(invocation, client, newState(first), target.kind === "file" || target.rate === null);
     program = shown;
     const code = await withDisplay(invocation, {
       frame: (size) => shown.frame(size),

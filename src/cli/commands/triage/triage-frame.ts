@@ -1,7 +1,7 @@
 import { commandLine } from "../../../domain/command-line.js";
 import type { ScreenSize } from "../../../platform/full-screen.js";
 import { bodyRows, type Frame } from "../../full-screen/frame.js";
-import { type Printable, text } from "../../output/screen-text.js";
+import { joinText, type Printable, text } from "../../output/screen-text.js";
 import { wrapToWidth } from "../../output/text-width.js";
 import { formatInstant } from "../../output/times.js";
 import { firstRow, levelRows, levelTitle, type RowSpace, type TextOptions } from "./level-rows.js";
@@ -16,7 +16,13 @@ export interface FrameOptions extends TextOptions {
 export function triageFrame(state: TriageState, size: ScreenSize, options: FrameOptions): Frame {
   const { palette } = options;
   const level = topLevel(state);
-  const header = [text`${palette.strong("whcb triage")}  ${levelTitle(level, options)}`, typedLine(state, level)];
+  const header = [
+    text`${palette.strong("whcb triage")}  ${levelTitle(level, options)}`,
+    joinText(
+      [typedLine(state, level), asOf(level, options)].filter((part) => part !== ""),
+      "  ",
+    ),
+  ];
   const footer = footerLines(state, options);
   const rows = bodyRows(size.rows, { header, footer });
   const space = { rows, columns: size.columns };
@@ -30,6 +36,11 @@ export function triageFrame(state: TriageState, size: ScreenSize, options: Frame
 function typedLine({ isTyping }: TriageState, level: Level): Printable {
   if (isTyping) return `filter: ${level.filterText}_${level.kind === "calls" ? "  (Enter looks for it)" : ""}`;
   return level.filterText === "" ? "" : `filter: ${level.filterText}  (Esc removes it)`;
+}
+
+function asOf(level: Level, { palette, utc }: FrameOptions): Printable {
+  if (level.kind !== "groups" || level.counted.readAt === null) return "";
+  return palette.dim(`as of ${formatInstant(level.counted.readAt, utc)}`);
 }
 
 function footerLines(state: TriageState, { palette, actions }: FrameOptions): readonly Printable[] {
@@ -46,7 +57,7 @@ function footerLines(state: TriageState, { palette, actions }: FrameOptions): re
   const more = [level.kind === "groups" ? "Tab groups" : "", level.kind === "calls" ? "space selects" : ""].filter(Boolean);
   return [
     state.notice === null ? palette.dim(lastCommand(state)) : palette.warn(state.notice),
-    palette.dim(["? actions", ...more, "/ filter", "@ commands", "q quits"].join("  ")),
+    palette.dim(["? actions", ...more, "/ filter", "R refresh", "@ log", "q quits"].join("  ")),
     palette.dim(keys.join("  ")),
   ];
 }

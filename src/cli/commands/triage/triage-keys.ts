@@ -20,7 +20,7 @@ import {
 } from "./triage-state.js";
 
 export type Effect =
-  | { readonly do: "quit" | "interrupt" | "load" }
+  | { readonly do: "quit" | "interrupt" | "load" | "reload" }
   | { readonly do: "run"; readonly action: Action }
   | { readonly do: "answer"; readonly text: string };
 
@@ -71,6 +71,7 @@ function pressCharacter(state: TriageState, character: string, context: PressCon
   if (character === "q") return { state, effect: { do: "quit" } };
   if (character === "?") return { state: { ...state, overlay: { kind: "actions", cursor: 0 } } };
   if (character === "@") return { state: { ...state, overlay: { kind: "commands", cursor: 0 } } };
+  if (character === "R") return readAgain(state, () => true);
   if (character === "/") return { state: { ...state, isTyping: level.kind !== "call" && level.kind !== "group" } };
   if (character === " " && level.kind === "calls") return moveCursor(select(state, level), 1, context);
   return runAction(
@@ -136,7 +137,15 @@ function goBack(state: TriageState): Pressed {
   const level = topLevel(state);
   if (level.filterText !== "") return filterBy(state, "");
   if (state.levels.length === 1) return { state: { ...state, notice: "q quits" } };
-  return { state: { ...state, levels: state.levels.slice(0, -1) }, effect: { do: "load" } };
+  // Meanwhile calls may have failed or been sent.
+  return readAgain({ ...state, levels: state.levels.slice(0, -1) }, (one) => one.kind === "groups");
+}
+
+/** What was read is shown meanwhile. */
+function readAgain(state: TriageState, isStale: (level: Level) => boolean): Pressed {
+  const level = topLevel(state);
+  if (!isStale(level)) return { state, effect: { do: "load" } };
+  return { state: updateLevel(state, level.id, (one) => ({ ...one, isLoaded: false })), effect: { do: "reload" } };
 }
 
 function pressWhileTyping(state: TriageState, key: Key): Pressed {
@@ -206,7 +215,7 @@ function levelBelow(level: Level, { newId }: PressContext): Level | "unselectabl
 }
 
 export function groupsLevel(callback: ListedCallback, id: number): Level {
-  const counted = { groups: [], calls: 0, otherCalls: 0 };
+  const counted = { readAt: null, groups: [], calls: 0, otherCalls: 0 };
   return { id, cursor: 0, filterText: "", isLoaded: false, kind: "groups", callback, dimension: "cause", counted };
 }
 

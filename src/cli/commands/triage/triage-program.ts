@@ -21,6 +21,10 @@ const TICK_MS = 100;
 const MOST_LINES = 1_000;
 /** While there is no answer. */
 const READ_AGAIN_MS = 2_000;
+/** Of groups. */
+const REFRESH_MS = 12_000;
+/** Times as long as the reading took. */
+const LEAST_PAUSE = 20;
 
 export class TriageProgram {
   readonly #invocation: Invocation;
@@ -31,6 +35,9 @@ export class TriageProgram {
   #display: Display | null = null;
   #fullScreen: FullScreen | null = null;
   #run: PanelRun | null = null;
+  readonly #isCheap: boolean;
+  /** The last reading. */
+  #tookMs = 0;
   #lastId = 0;
   #reading = 0;
   #isChanged = false;
@@ -38,11 +45,17 @@ export class TriageProgram {
   /** Why there is no answer, and when it is read again. */
   #lost: { readonly notice: string; readonly readAgainAt: number } | null = null;
 
-  constructor(invocation: Invocation, client: Client, state: TriageState) {
+  /** `isCheap`: the service may be asked as often as it suits. */
+  constructor(invocation: Invocation, client: Client, state: TriageState, isCheap: boolean) {
+    this.#isCheap = isCheap;
     this.#invocation = invocation;
     this.#client = client;
     this.#state = state;
-    this.#loader = new LevelLoader(client, (id, change) => this.#change((before) => updateLevel(before, id, change)));
+    this.#loader = new LevelLoader(
+      client,
+      (id, change) => this.#change((before) => updateLevel(before, id, change)),
+      () => invocation.deps.clock.now(),
+    );
   }
 
   /** Until it is quit. true: by a signal or Ctrl-C. Throws a bug. */
@@ -56,7 +69,7 @@ export class TriageProgram {
       // What a run reports comes thousands of times a second.
       if (this.#isChanged) display.update();
       this.#isChanged = false;
-      if (this.#lost !== null && clock.now() >= this.#lost.readAgainAt && !this.isReading) this.#load();
+      if (!this.isReading && clock.now() >= this.#readAgainAt()) this.#readAgain();
       await clock.sleepUntil(clock.now() + TICK_MS, signal);
     }
     await this.#run?.ended;
@@ -110,6 +123,10 @@ export class TriageProgram {
       case "load":
         this.#load();
         break;
+      case "reload":
+        this.#loader.restart();
+        this.#load();
+        break;
       case "run":
         void this.#runAction(effect.action).catch((error: unknown) => this.#ending.abort(error));
     }
@@ -117,20 +134,38 @@ export class TriageProgram {
 
   #load(): void {
     const { rows } = this.#fullScreen?.size() ?? { rows: 0 };
+    const { clock } = this.#invocation.deps;
+    const beganAt = clock.monotonicMs();
+    const level = topLevel(this.#state);
     this.#reading++;
     this.#loader
-      .load(topLevel(this.#state), rows)
+      .load(level, rows)
       .then(
-        () => this.#find(),
+        () => {
+          this.#lost = null;
+          if (!level.isLoaded) this.#tookMs = clock.monotonicMs() - beganAt;
+          this.#isChanged = true;
+        },
         (error: unknown) => this.#lose(error),
       )
       .catch((bug: unknown) => this.#ending.abort(bug))
       .finally(() => this.#reading--);
   }
 
-  #find(): void {
-    this.#lost = null;
-    this.#isChanged = true;
+  /** Infinity: not by itself. */
+  #readAgainAt(): number {
+    if (this.#lost !== null) return this.#lost.readAgainAt;
+    const { levels, panel, overlay, isTyping } = this.#state;
+    const level = levels.at(-1);
+    if (!this.#isCheap || level?.kind !== "groups" || panel !== null || overlay !== null || isTyping)
+      return Number.POSITIVE_INFINITY;
+    return (level.counted.readAt ?? Number.POSITIVE_INFINITY) + Math.max(REFRESH_MS, LEAST_PAUSE * this.#tookMs);
+  }
+
+  #readAgain(): void {
+    const { id } = topLevel(this.#state);
+    this.#change((state) => updateLevel(state, id, (level) => ({ ...level, isLoaded: false })));
+    this.#load();
   }
 
   #lose(error: unknown): void {

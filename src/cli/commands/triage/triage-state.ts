@@ -41,6 +41,8 @@ export interface GroupsLevel extends LevelBase {
 }
 
 export interface CountedGroups {
+  /** null: not all were counted yet. */
+  readonly readAt: number | null;
   /** Most calls first. */
   readonly groups: readonly CallGroup[];
   readonly calls: number;
@@ -176,6 +178,18 @@ export function groupName({ values }: CallGroup, dimension: Dimension): string {
     case "message":
       return values.messageId ?? "no message id";
   }
+}
+
+/** The cursor stays on its group. */
+export function withCounted(level: GroupsLevel, counted: CountedGroups, isLoaded: boolean): GroupsLevel {
+  const nameAt = (one: GroupsLevel, index: number) => {
+    const group = shownGroups(one)[index];
+    return group === undefined ? null : groupName(group, one.dimension);
+  };
+  const name = nameAt(level, level.cursor);
+  const now = { ...level, counted, isLoaded };
+  const cursor = shownGroups(now).findIndex((group) => groupName(group, now.dimension) === name);
+  return { ...now, cursor: cursor < 0 || level.counted.readAt === null ? level.cursor : cursor };
 }
 
 /** With the typed text: what is listed. */

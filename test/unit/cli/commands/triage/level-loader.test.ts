@@ -31,9 +31,13 @@ function listOf(calls: number) {
   }
   let state = newState(CALLS);
   const client = { listCalls, findCalls } as Partial<Client> as Client;
-  const loader = new LevelLoader(client, (id, change) => {
-    state = updateLevel(state, id, change);
-  });
+  const loader = new LevelLoader(
+    client,
+    (id, change) => {
+      state = updateLevel(state, id, change);
+    },
+    () => 0,
+  );
   const shown = (): CallsLevel => {
     const level = topLevel(state);
     if (level.kind !== "calls") throw new Error("no calls");

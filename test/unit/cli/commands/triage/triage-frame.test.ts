@@ -40,7 +40,12 @@ const GROUPS: Level = {
   ...base,
   kind: "groups",
   dimension: "cause",
-  counted: { groups: [group, { ...group, count: 3, values: { statusCode: null, reason: "refused" } }], calls: 15, otherCalls: 0 },
+  counted: {
+    groups: [group, { ...group, count: 3, values: { statusCode: null, reason: "refused" } }],
+    calls: 15,
+    otherCalls: 0,
+    readAt: NOW,
+  },
 };
 
 describe("the screen of triage", () => {
@@ -48,11 +53,11 @@ describe("the screen of triage", () => {
     expect(frame(newState(GROUPS))).toMatchInlineSnapshot(`
       "
       whcb triage  15 failed calls of demo, by status code and reason
-
+      as of 2026-11-24 12:00:00Z
       >       12  503 Service Unavailable                             last 5s ago
                3  no answer: refused                                  last 5s ago
 
-      ? actions  Tab groups  / filter  @ commands  q quits
+      ? actions  Tab groups  / filter  R refresh  @ log  q quits
       r replay one  t ten  a all  m mark  c curl  s save ids"
     `);
   });
@@ -75,7 +80,7 @@ describe("the screen of triage", () => {
               12  all of them
       >        7  2026-11-24 12:00Z                                     hour
 
-      ? actions  / filter  @ commands  q quits
+      ? actions  / filter  R refresh  @ log  q quits
       r replay one  t ten  a all  m mark  c curl  s save ids"
     `);
   });
@@ -110,7 +115,7 @@ describe("the screen of triage", () => {
       >   2026-11-24 12:00:00Z 503 Service Unavailable  61491570140              yes, ␛[2Jplease
           C
 
-      ? actions  space selects  / filter  @ commands  q quits
+      ? actions  space selects  / filter  R refresh  @ log  q quits
       r replay one  t ten  a all  m mark  c curl"
     `);
   });
@@ -148,7 +153,7 @@ describe("the screen of triage", () => {
     expect(frame({ ...newState(GROUPS), panel }, 60, 10)).toMatchInlineSnapshot(`
       "
       whcb triage  15 failed calls of demo, by status code and reason
-
+      as of 2026-11-24 12:00:00Z
       $ whcb replay demo --failed
 
       line 26

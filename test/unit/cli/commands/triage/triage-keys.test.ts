@@ -48,6 +48,7 @@ function groups(): TriageState {
     ],
     calls: 50,
     otherCalls: 0,
+    readAt: 0,
   };
   return newState({ id: 1, kind: "groups", callback, dimension: "cause", counted, cursor: 0, filterText: "", isLoaded: true });
 }
@@ -79,11 +80,18 @@ describe("Ctrl-C", () => {
   it("goes back from what isn't read yet, and quits otherwise", () => {
     const group = typed(groups(), "↵").state;
     const back = typed(group, "^");
-    expect([topLevel(back.state).kind, back.effect]).toEqual(["groups", { do: "load" }]);
+    expect([topLevel(back.state).kind, back.effect]).toEqual(["groups", { do: "reload" }]);
     expect(typed(back.state, "^").effect).toEqual({ do: "quit" });
     const list = typed(group, "↵").state;
     expect(topLevel(typed(list, "^").state).kind).toBe("group");
     expect(typed(newState({ ...(topLevel(groups()) as Level), isLoaded: false }), "^").effect).toEqual({ do: "quit" });
+  });
+});
+
+describe("R", () => {
+  it("reads again what is shown, which stays meanwhile", () => {
+    const { state, effect } = typed(groups(), "jR");
+    expect([topLevel(state), effect]).toEqual([{ ...topLevel(groups()), cursor: 1, isLoaded: false }, { do: "reload" }]);
   });
 });
 

@@ -1,0 +1,84 @@
+import { describe, expect, it } from "vitest";
+import { groupsLevel } from "../../../../../src/cli/commands/triage/triage-keys.js";
+import { TriageProgram } from "../../../../../src/cli/commands/triage/triage-program.js";
+import { newState } from "../../../../../src/cli/commands/triage/triage-state.js";
+import { PLAIN } from "../../../../../src/cli/output/screen.js";
+import type { Client, GroupPart } from "../../../../../src/client/client.js";
+import { TransportFailure } from "../../../../../src/client/transport.js";
+import { WhcbError } from "../../../../../src/domain/errors.js";
+import type { FullScreen } from "../../../../../src/platform/full-screen.js";
+import { aListedCallback } from "../../../../support/cli/listed.js";
+import { passTime } from "../../../../support/time/pass-time.js";
+import { VirtualClock } from "../../../../support/time/virtual-clock.js";
+
+const NOON = Date.UTC(2030, 0, 1, 12);
+
+type Counts = Readonly<Record<number, number>>;
+
+/** Until the service was asked so often, or so long. Each answer is a page with the calls of each status code, or none at all. */
+async function showGroups(answers: readonly (Counts | null)[], isCheap = true) {
+  const clock = new VirtualClock(NOON);
+  const asked: number[] = [];
+  const frames: string[] = [];
+  async function* groupCalls(): AsyncGenerator<GroupPart> {
+    const answer = answers[asked.push(clock.now() - NOON) - 1] ?? null;
+    if (answer === null) {
+      const cause = new TransportFailure("refused", "connection refused");
+      throw new WhcbError("network", "http://there: connection refused", { cause });
+    }
+    const groups = Object.entries(answer).map(([code, count]) => {
+      const values = { statusCode: Number(code), reason: "x" };
+      return { values, count, firstAttemptedAt: NOON, lastAttemptedAt: NOON, exampleId: null };
+    });
+    yield { groups, leftOut: 0, total: null };
+  }
+  const invocation = { deps: { clock }, screen: { renderOptions: { palette: PLAIN, utc: true, serviceFlags: [] } } };
+  const client = { name: "http://there", groupCalls } as Partial<Client> as Client;
+  const program = new TriageProgram(
+    invocation as unknown as ConstructorParameters<typeof TriageProgram>[0],
+    client,
+    newState(groupsLevel(aListedCallback(), 0)),
+    isCheap,
+  );
+  const size = { rows: 9, columns: 70 };
+  const update = () => {
+    const { header, body, footer } = program.frame(size);
+    frames.push([...header, ...body, ...footer.slice(0, 1)].map((line) => String(line).trimEnd()).join("\n"));
+  };
+  const ends = clock.sleepFor(60_000);
+  const shown = program.show({ update, close: () => undefined }, { size: () => size } as Partial<FullScreen> as FullScreen);
+  const stop = async () => {
+    while (asked.length < answers.length && clock.monotonicMs() < 60_000) await Promise.race([ends, clock.sleepFor(500)]);
+    await clock.sleepFor(500);
+    program.press({ name: "character", character: "q" });
+    await shown;
+  };
+  await passTime(clock, stop());
+  return { asked, frames };
+}
+
+describe("the groups of triage", () => {
+  it("are counted again by themselves, with the cursor on the same group", async () => {
+    const { asked, frames } = await showGroups([
+      { 503: 30, 500: 20 },
+      { 500: 40, 503: 3 },
+    ]);
+    expect(asked[1]).toBeGreaterThanOrEqual(12_000);
+    expect(asked[1]).toBeLessThan(13_000);
+    expect(frames.at(-1)).toMatch(/43 failed calls[\s\S]*as of 2030-01-01 12:00:12Z\n {2} +40 {2}500 x.*\n> +3 {2}503 x/);
+    expect(frames.filter((frame) => frame.includes("reading"))).toEqual([]);
+  });
+
+  it("aren't counted again by themselves by a service that limits requests", async () => {
+    expect((await showGroups([{ 503: 30 }, { 503: 3 }], false)).asked).toEqual([0]);
+  });
+
+  it("are read again until there is an answer", async () => {
+    const { asked, frames } = await showGroups([{ 503: 30 }, null, null, { 503: 3 }]);
+    expect((asked[3] ?? 0) - (asked[1] ?? 0)).toBeLessThan(5_000);
+    expect(
+      frames.some((frame) => /as of 2030-01-01 12:00:00Z[\s\S]*30 {2}503[\s\S]*no answer from http:\/\/there/.test(frame)),
+    ).toBe(true);
+    expect(frames.at(-1)).toMatch(/^(?![\s\S]*no answer)[\s\S]* 3 {2}503/);
+  });
+});
