@@ -18,6 +18,8 @@ export interface Io {
 export interface Output {
   readonly isTTY?: boolean;
   readonly columns?: number;
+  /** That its reader has gone shows only in a write. */
+  readonly isPipe?: boolean;
   readonly writable: boolean;
   write(data: string | Uint8Array, done?: (error?: Error | null) => void): boolean;
 }
@@ -74,6 +76,7 @@ function directOutput(isPipe: boolean, openStream: () => Output): Output {
   let hasWritten = false;
   let stream: Output | null = null;
   return {
+    isPipe,
     get writable() {
       return stream?.writable ?? true;
     },

@@ -113,6 +113,12 @@ describe("whcb triage", () => {
     });
   });
 
+  it("says what a dumb terminal can't do", async () => {
+    const terminal = Terminal.whcb(outage.home, ["triage", "demo"], { columns: 120, env: { TERM: "dumb" } });
+    await terminal.shows("error: triage needs a terminal that can position the cursor (TERM is dumb)");
+    expect((await terminal.closed()).code).toBe(2);
+  });
+
   it("stops a replay on Ctrl-C as the command does, and goes on itself", async () => {
     await outage.answer(["--delay", "400ms"]);
     const terminal = await outage.open();

@@ -136,6 +136,12 @@ describe("whcb watch in a pipe", () => {
     expect(stdout).not.toMatch(/\u001b/);
   });
 
+  it("ends when its reader has gone, though nothing changes", async () => {
+    const line = `'${process.execPath}' '${BIN}' watch demo | head -1; echo "ended \${PIPESTATUS[0]}"`;
+    const running = home.spawn("bash", ["-c", line]);
+    expect(await running.ended).toMatchObject({ code: 0, stdout: expect.stringMatching(/\nended 0\n$/), stderr: "" });
+  }, 60_000);
+
   it("names a callback that doesn't exist", async () => {
     expect(await home.whcb(["watch", "nope"])).toMatchObject({ code: 3, stdout: "" });
   });

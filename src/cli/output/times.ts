@@ -19,6 +19,13 @@ export function formatRelative(at: number, now: number): string {
   return at < now ? `${formatDuration(now - at)} ago` : `in ${formatDuration(at - now)}`;
 }
 
+/** A held call's message has the time as the service stores it. */
+export function withReadableTime(message: string, utc: boolean): string {
+  const [, what = "", since = ""] = /^(Held: endpoint down since )(\S+Z)$/.exec(message) ?? [];
+  const at = Date.parse(since);
+  return Number.isNaN(at) ? message : what + formatInstant(at, utc);
+}
+
 function twoDigits(number: number): string {
   return String(number).padStart(2, "0");
 }

@@ -16,7 +16,7 @@ import { describeNotice } from "../../output/outage-text.js";
 import type { RenderOptions } from "../../output/screen.js";
 import { joinText, type ScreenText, text } from "../../output/screen-text.js";
 import { renderTable } from "../../output/table.js";
-import { formatInstant, formatRelative, isoInstant } from "../../output/times.js";
+import { formatInstant, formatRelative, isoInstant, withReadableTime } from "../../output/times.js";
 import { findCallback, withSession } from "../../settings/session.js";
 
 export interface CallDetails extends CallFacts {
@@ -71,10 +71,10 @@ export function renderDetails(details: CallDetails, options: RenderOptions): Scr
         "Last attempt",
         call.attemptedAt === null
           ? null
-          : `${formatInstant(call.attemptedAt, options.utc)}, ${code}: ${call.statusMessage ?? ""}`,
+          : `${formatInstant(call.attemptedAt, options.utc)}, ${code}: ${withReadableTime(call.statusMessage ?? "", options.utc)}`,
       ],
       ["Message", messageId],
-      ["Response", `${responseMessage.kind} by ${responseMessage.channel}, ${responseMessage.date}`],
+      ["Response", [`${responseMessage.kind} by ${responseMessage.channel}`, responseMessage.date].filter(Boolean).join(", ")],
       ["From", [senderAddress(from), from.name].filter((text) => text !== "").join(", ")],
       ["Content", responseMessage.content],
       [

@@ -202,6 +202,9 @@ function stateLines(state: CallbackState, options: RenderOptions): readonly Prin
   const words = { operands: [callbackOperand(callback)], flags: ["--failed", ...options.serviceFlags] };
   lines.push(text`  ${palette.dim("next:")} ${commandLine({ command: "calls list", ...words })}`);
   lines.push(`        ${commandLine({ command: "replay", ...words })}`);
+  // It fills a terminal.
+  if (options.width !== null)
+    lines.push(`        ${commandLine({ command: "triage", operands: words.operands, flags: options.serviceFlags })}`);
   return lines;
 }
 
@@ -218,7 +221,7 @@ function describeRetries({ retried, callback, failed }: CallbackState, options: 
   if (retried.calls === 0 || retried.nextAt === null) return ["  none of them is retried any longer"];
   const until = retried.until === null ? "" : `, the last until ${formatInstant(retried.until, options.utc)}`;
   return [
-    `  ${retried.calls === failed ? "all" : retried.calls} still retried, next ${formatRelative(retried.nextAt, options.now)}${until}`,
+    `  ${retried.calls === failed ? "all" : retried.calls} still retried, next ${formatRelative(Math.max(retried.nextAt, options.now), options.now)}${until}`,
   ];
 }
 

@@ -18,7 +18,9 @@ export function run(invocation: Invocation): Promise<number> {
       operands,
       flags: ["--failed", "--group-by", "status-code,reason", ...screen.renderOptions.serviceFlags],
     });
-    throw new WhcbError("usage", "triage needs a terminal", { hint: `\`${listed}\` prints the groups` });
+    const isDumb = screen.format === "table" && deps.io.stdin.isTTY === true && deps.io.env.TERM === "dumb";
+    const what = isDumb ? "triage needs a terminal that can position the cursor (TERM is dumb)" : "triage needs a terminal";
+    throw new WhcbError("usage", what, { hint: `\`${listed}\` prints the groups` });
   }
   let program: TriageProgram | null = null;
   const openClient: CliDeps["openClient"] = (target) =>

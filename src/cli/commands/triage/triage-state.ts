@@ -170,6 +170,7 @@ export function shownGroups({ counted, dimension, filterText }: GroupsLevel): re
 export function groupName({ values }: CallGroup, dimension: Dimension): string {
   switch (dimension) {
     case "cause":
+      if (values.statusCode == null && values.reason === "not-sent") return "not sent yet";
       return [values.statusCode ?? "no answer:", values.reason ?? "without a message"].join(" ");
     case "hour":
       return values.hour == null ? "not sent yet" : new Date(values.hour).toISOString();

@@ -4,7 +4,8 @@ export const WATCH: CommandSpec = {
   name: "watch",
   operands: [["[callback]", "id or name (default: the profile's default callback, else all callbacks)"]],
   summary: "watch calls come in, fail and recover, live",
-  details: `Fills the terminal; q quits. In a pipe it prints one line per change, until Ctrl-C.
+  details: `Fills the terminal; q quits. In a pipe it prints one line per change, and "no change" after 10 quiet seconds, until Ctrl-C or
+until its reader has gone.
 It shows the rates in and out, failures as they arrive, outages as they open and close, and how long the backlog takes at the present
 rate. The requests stay within the platform's rate. If the service stops answering, it says so, and since when.`,
   flags: [],

@@ -7,11 +7,13 @@ import { type ScreenText, text } from "../../output/screen-text.js";
 import { findCallback, withSession } from "../../settings/session.js";
 import { CallbackReader } from "./callback-reader.js";
 import { addReading, type WatchedCallback } from "./watch-state.js";
-import { countsLine, eventLine, type Freshness, freshnessLine, type WatchEvent, watchFrame } from "./watch-text.js";
+import { countsLine, eventLine, type Freshness, freshnessLine, quietLine, type WatchEvent, watchFrame } from "./watch-text.js";
 
 const INTERVAL_MS = 2_000;
 const TICK_MS = 1_000;
 const SILENT_MS = 5_000;
+/** Without a line a pipe's reader may have gone. */
+const QUIET_MS = 10_000;
 const MOST_EVENTS = 500;
 
 export function run(invocation: Invocation): Promise<number> {
@@ -95,8 +97,11 @@ class Watch {
   /** Until Ctrl-C. */
   async printLines(): Promise<number> {
     const { screen, deps } = this.#invocation;
+    const { clock } = deps;
     let written = Promise.resolve();
+    let printedAt = clock.monotonicMs();
     const print = (line: ScreenText): void => {
+      printedAt = clock.monotonicMs();
       written = screen.out(text`${line}\n`).catch((error: unknown) => this.#ending.abort(error));
     };
     this.#onEvent = (event) => print(eventLine(event, this.#options()));
@@ -105,7 +110,10 @@ class Watch {
     for (const watched of this.#known()) this.#onCounts(watched);
     const stopListening = deps.io.onInterrupt(() => this.#ending.abort());
     try {
-      await this.#follow(() => undefined);
+      await this.#follow(() => {
+        const isQuiet = clock.monotonicMs() - printedAt >= QUIET_MS;
+        if (deps.io.stdout.isPipe === true && isQuiet) print(quietLine(this.#freshness(), this.#options()));
+      });
       await written;
     } finally {
       stopListening();

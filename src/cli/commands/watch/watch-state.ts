@@ -6,6 +6,8 @@ export interface WatchedCallback {
   readonly reading: CallbackReading;
   /** Calls a second; null: not known yet, or the service doesn't say. */
   readonly perSecond: { readonly in: number | null; readonly succeeded: number | null; readonly failed: number | null };
+  /** Of the rates; null: not known yet. */
+  readonly windowMs: number | null;
   /** Waiting or failed; null: unknown. */
   readonly backlog: number | null;
   /** At the present rate; null: it isn't draining. */
@@ -56,6 +58,7 @@ export function addReading(
       succeeded: atLeastNone(perSecond(samples, ({ succeeded }) => succeeded)),
       failed: perSecond(samples, ({ failures }) => failures),
     },
+    windowMs: samples.length > 1 ? reading.atMs - (samples[0]?.atMs ?? reading.atMs) : null,
     backlog,
     drainedInMs: backlog === null || drained === null || drained <= 0 ? null : Math.round((backlog / drained) * 1_000),
     samples,

@@ -1,4 +1,5 @@
 import type { ListedCall, ListedCallback } from "../../../client/client.js";
+import { callbackOperand, commandLine } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
 import { formatDuration } from "../../../domain/duration.js";
 import { senderAddress } from "../../../domain/message-response.js";
@@ -10,7 +11,7 @@ import { joinText, type Printable, type ScreenText, text } from "../../output/sc
 import { formatInstant, formatRelative } from "../../output/times.js";
 import type { WatchChange, WatchedCallback } from "./watch-state.js";
 
-export type WatchOptions = Pick<RenderOptions, "palette" | "utc" | "now">;
+export type WatchOptions = Pick<RenderOptions, "palette" | "utc" | "now" | "serviceFlags">;
 
 /** What the service last said, and when (epoch ms). */
 export interface Freshness {
@@ -42,7 +43,8 @@ export function watchFrame(
 ): Frame {
   const { palette } = options;
   const header = [text`${palette.strong("whcb watch")}  ${freshness.service}`, freshnessLine(freshness, options)];
-  const footer = [palette.dim("q quits")];
+  const failing = callbacks.filter(({ reading }) => reading.failed !== 0);
+  const footer = [...triageLine(failing, options), palette.dim("q quits")];
   const blocks = callbacks.map((watched) => callbackLines(watched, options));
   const room = bodyRows(rows, { header, footer });
   // Half for the callbacks, so that what happens is always seen.
@@ -53,10 +55,22 @@ export function watchFrame(
   return { header, body: [...none, ...shown, ...more, ...(happened.length > 0 ? ["", ...happened] : [])].slice(0, room), footer };
 }
 
+function triageLine(failing: readonly WatchedCallback[], { palette, serviceFlags }: WatchOptions): readonly Printable[] {
+  const [first, another] = failing;
+  if (first === undefined) return [];
+  const operands = another === undefined ? [callbackOperand(first.reading.callback)] : [];
+  return [palette.dim(`\`${commandLine({ command: "triage", operands, flags: serviceFlags })}\` goes through failed calls`)];
+}
+
 /** One line, for a pipe. */
 export function countsLine(watched: WatchedCallback, options: WatchOptions): ScreenText {
   const parts = [...countParts(watched), ...drainParts(watched)];
   return text`${formatInstant(options.now, options.utc)}  ${watched.reading.callback.name}: ${joinText(parts, ", ")}`;
+}
+
+/** In a pipe, when nothing else was printed for a while. */
+export function quietLine({ lost }: Freshness, options: WatchOptions): ScreenText {
+  return text`${formatInstant(options.now, options.utc)}  ${lost === null ? "no change" : "no answer"}`;
 }
 
 export function eventLine({ at, callback, change }: WatchEvent, options: WatchOptions): ScreenText {
@@ -96,11 +110,13 @@ function callbackLines(watched: WatchedCallback, options: WatchOptions): readonl
   ];
 }
 
-function countParts({ reading: { failed, pending, succeeded } }: WatchedCallback): readonly string[] {
+/** The service is asked for one after the other: of calls that move meanwhile, a sum isn't exact. */
+function countParts({ reading: { failed, pending, succeeded }, perSecond }: WatchedCallback): readonly string[] {
+  const isMoving = (pending ?? 0) > 0 || (perSecond.succeeded ?? 0) > 0 || (perSecond.failed ?? 0) > 0;
   return [
     `${failed ?? "?"} failed`,
     ...(pending === null ? [] : [`${pending} waiting`]),
-    `${succeeded ?? "?"} delivered or marked`,
+    `${succeeded ?? "?"} delivered or marked${isMoving ? " (counted in turn)" : ""}`,
   ];
 }
 
@@ -108,11 +124,12 @@ function drainParts({ backlog, drainedInMs }: WatchedCallback): readonly string[
   return drainedInMs === null || backlog === 0 ? [] : [`no backlog in ${formatDuration(drainedInMs)} at this rate`];
 }
 
-function rateParts({ perSecond }: WatchedCallback): readonly string[] {
+function rateParts({ perSecond, windowMs }: WatchedCallback): readonly string[] {
   const rate = (value: number | null) => (value === null ? "?" : value < 10 ? value.toFixed(1) : String(Math.round(value)));
   return [
     `in ${rate(perSecond.in)}/s`,
     `out ${rate(perSecond.succeeded)}/s delivered or marked, ${rate(perSecond.failed)}/s failed`,
+    ...(windowMs === null ? [] : [`(last ${formatDuration(Math.round(windowMs / 1_000) * 1_000)})`]),
   ];
 }
 

@@ -30,6 +30,21 @@ describe("calls get", () => {
   });
 });
 
+describe("a held call", () => {
+  test("without a date has no comma, and shows since when as other times", () => {
+    const held = aListedCall({
+      attemptCount: 0,
+      statusCode: null,
+      statusMessage: "Held: endpoint down since 2026-11-24T11:30:00.509Z",
+    });
+    const responseMessage = { ...held.response.responseMessage, date: "" };
+    const call = { ...held, response: { ...held.response, responseMessage } };
+    const shown = String(renderDetails({ call, callback: aListedCallback(), outage: null, attempts: null }, OPTIONS));
+    expect(shown).toMatch(/\nLast attempt .*not sent yet: Held: endpoint down since 2026-11-24 11:30:00Z\n/);
+    expect(shown).toMatch(/\nResponse +reply by SMS\n/);
+  });
+});
+
 const MINUTE = 60_000;
 
 describe("the reason for a call's state", () => {

@@ -46,8 +46,16 @@ describe("status", () => {
         20000 still retried, next in 2m, the last until 2026-11-25 11:00:00Z
         next: whcb calls list demo --failed
               whcb replay demo --failed
+              whcb triage demo
       "
     `);
+  });
+
+  test("says of a time that has passed that it is now, and names triage only on a terminal", () => {
+    const retried = { calls: 25_000, nextAt: NOW - 2 * MINUTE, until: null };
+    const shown = (width: number | null) => String(renderStatus([{ ...FAILING, retried }], { ...OPTIONS, width }));
+    expect(shown(80)).toMatch(/ {2}all still retried, next now\n[\s\S]*\n {8}whcb triage demo\n$/);
+    expect(shown(null)).toMatch(/\n {8}whcb replay demo --failed\n$/);
   });
 
   test("shows two lines for a healthy callback", () => {

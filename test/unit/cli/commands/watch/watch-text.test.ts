@@ -11,7 +11,7 @@ import { PLAIN } from "../../../../../src/cli/output/screen.js";
 import { aListedCall, aListedCallback, aListedOutage } from "../../../../support/cli/listed.js";
 
 const NOW = Date.UTC(2026, 10, 24, 12);
-const OPTIONS = { palette: PLAIN, utc: true, now: NOW };
+const OPTIONS = { palette: PLAIN, utc: true, now: NOW, serviceFlags: [] };
 const callback = aListedCallback();
 const FRESH = { service: "http://127.0.0.1:8787", answeredAt: NOW, lost: null };
 
@@ -36,12 +36,13 @@ describe("the screen of watch", () => {
       whcb watch  http://127.0.0.1:8787
       as of 2026-11-24 12:00:00Z
       demo  outage since 2026-11-24 10:00:00Z (2h ago)
-        900 failed  3 waiting  40 delivered or marked
-        in 0.0/s  out 0.0/s delivered or marked, 0.0/s failed
+        900 failed  3 waiting  40 delivered or marked (counted in turn)
+        in 0.0/s  out 0.0/s delivered or marked, 0.0/s failed  (last 10s)
         no backlog in 1m 30s at this rate
 
       12:00:00Z  demo: failed 503 Service Unavailable, from 61491570140, call B
       12:00:00Z  demo: failed 503 Service Unavailable, from 61491570140, call A
+      \`whcb triage demo\` goes through failed calls
       q quits"
     `);
   });
@@ -50,7 +51,7 @@ describe("the screen of watch", () => {
     const callbacks = Array.from({ length: 30 }, (_, index) => watched(`callback ${index}`));
     const events = Array.from({ length: 30 }, (_, index) => failure(`CALL${index}`));
     const { body } = watchFrame({ callbacks, events, freshness: FRESH }, 20, OPTIONS);
-    expect(body).toHaveLength(17);
+    expect(body).toHaveLength(16);
     expect(String(body.at(4))).toBe("and 29 callbacks more: `whcb watch <callback>` watches one");
     expect(String(body.at(-1))).toContain("failed 503 Service Unavailable");
   });
@@ -74,7 +75,7 @@ describe("what a pipe gets", () => {
       2026-11-24 12:00:00Z  demo: and 7 more failures in the same moment
       2026-11-24 12:00:00Z  demo: calls are accepted again: the outage is ending
       2026-11-24 12:00:00Z  demo: the outage of 2026-11-24 10:00:00Z is over
-      2026-11-24 12:00:00Z  demo: 900 failed, 3 waiting, 40 delivered or marked, no backlog in 1m 30s at this rate"
+      2026-11-24 12:00:00Z  demo: 900 failed, 3 waiting, 40 delivered or marked (counted in turn), no backlog in 1m 30s at this rate"
     `);
   });
 
