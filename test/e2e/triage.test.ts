@@ -174,7 +174,7 @@ describe("an outage with two causes", () => {
     terminal.type("r");
     await terminal.shows(/1 failed call of demo -> http:\S+\/hook[\s\S]*Send 1 call again\? \[y\/N\]/);
     terminal.type("n");
-    await terminal.shows(/nothing was done\n\ndone/);
+    await terminal.shows(/nothing was done\n\nnothing done/);
     expect(await outage.failed()).toHaveLength(17);
     terminal.type(" t");
     await terminal.shows("Send 10 calls again? [y/N]");
@@ -195,9 +195,27 @@ describe("an outage with two causes", () => {
     terminal.type("y");
     await terminal.shows(/5 calls marked FAILED/);
     expect(await outage.failed("--status-code", "500")).toEqual(ids);
-    terminal.type(" @");
-    const commands = await terminal.shows(/done {2}whcb mark-failed --undo/);
-    expect(commands.split("\n").flatMap((line) => /done {2}(whcb \S+)/.exec(line)?.[1] ?? [])).toEqual([
+    terminal.type(" ");
+    await terminal.shows(/ +5 {2}500[\s\S]*?> +2 {2}503/);
+    terminal.type("k");
+    await terminal.shows(/> +5 {2}500/);
+    terminal.type(ENTER);
+    await terminal.shows(/> +5 {2}all of them/);
+    terminal.type(ENTER);
+    await terminal.shows(/> +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d +500/);
+    terminal.type(" ");
+    await terminal.shows("5 calls; 1 selected");
+    terminal.type("m");
+    await terminal.shows("Mark 1 call SUCCESS? [y/N]");
+    terminal.type("y");
+    await terminal.shows(/1 call marked SUCCESS[\s\S]*any key/);
+    terminal.type(" ");
+    // With its action the selection ends.
+    await terminal.shows(/Internal Server Error, 4 calls\n/);
+    terminal.type("@");
+    const commands = await terminal.shows(/done, run \S+\n {2}whcb mark-success demo [0-9A-F]{32}/);
+    expect(commands.split("\n").flatMap((line) => /^ {2}(whcb \S+)/.exec(line)?.[1] ?? [])).toEqual([
+      "whcb mark-success",
       "whcb mark-failed",
       "whcb mark-success",
       "whcb replay",
@@ -207,8 +225,11 @@ describe("an outage with two causes", () => {
     await terminal.shows("? actions");
     terminal.type("q");
     await terminal.closed();
+    expect(await terminal.text()).toMatch(/to undo the last mark: whcb mark-failed --undo \S+/);
     const { stdout } = await outage.home.whcb(["runs", "list", "-o", "json"]);
-    expect(JSON.parse(stdout).map(({ kind }: { kind: string }) => kind)).toEqual(["mark-failed", "mark-success", "replay"]);
+    expect(JSON.parse(stdout).map(({ kind }: { kind: string }) => kind)).toEqual([
+      ...["mark-success", "mark-failed", "mark-success", "replay"],
+    ]);
     expect(terminal.written).not.toContain("PLANTED-KEY");
   });
 });

@@ -5,6 +5,7 @@ import type { CliDeps } from "../../cli-deps.js";
 import { EXIT_DONE, EXIT_INTERRUPTED } from "../../exit-codes.js";
 import { canFillScreen, withDisplay } from "../../full-screen/with-display.js";
 import { findCallback, withSession } from "../../settings/session.js";
+import { undoCommand } from "./triage-actions.js";
 import { groupsLevel } from "./triage-keys.js";
 import { TriageProgram } from "./triage-program.js";
 import { newState } from "./triage-state.js";
@@ -44,6 +45,10 @@ export function run(invocation: Invocation): Promise<number> {
         return isInterrupted ? EXIT_INTERRUPTED : EXIT_DONE;
       },
     });
+    if (shown.undoable !== null) {
+      const command = commandLine(undoCommand(shown.undoable, screen.renderOptions.serviceFlags));
+      screen.info(`to undo the last mark: ${command}`);
+    }
     if (shown.isReading) invocation.deps.io.exitNow(code);
     return code;
   });

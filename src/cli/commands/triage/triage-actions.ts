@@ -21,8 +21,13 @@ export function possibleActions(
 ): readonly Action[] {
   const forCalls = target === null ? [] : actionsOn(target, serviceFlags);
   if (undoable === null) return forCalls;
-  const command = { command: "mark-failed", flags: ["--undo", undoable, ...serviceFlags] };
+  const command = undoCommand(undoable, serviceFlags);
   return [...forCalls, { name: "undo", key: "u", label: "undo the last mark", command }];
+}
+
+/** Of a run of mark-success. */
+export function undoCommand(runId: string, serviceFlags: readonly string[]): CommandWords {
+  return { command: "mark-failed", flags: ["--undo", runId, ...serviceFlags] };
 }
 
 function actionsOn({ callback, calls, current }: CallTarget, serviceFlags: readonly string[]): readonly Action[] {

@@ -6,7 +6,7 @@ import { wrapToWidth } from "../../output/text-width.js";
 import { formatInstant } from "../../output/times.js";
 import { firstRow, levelRows, levelTitle, type RowSpace, type TextOptions } from "./level-rows.js";
 import type { Action, ActionName } from "./triage-actions.js";
-import { type Level, type Panel, type TriageState, topLevel } from "./triage-state.js";
+import { type Level, type Outcome, type Panel, type TriageState, topLevel } from "./triage-state.js";
 
 export interface FrameOptions extends TextOptions {
   /** In this state. */
@@ -29,7 +29,7 @@ export function triageFrame(state: TriageState, size: ScreenSize, options: Frame
   if (state.panel !== null) return { header, body: panelLines(state.panel, space, options), footer };
   if (state.overlay?.kind === "actions") return { header, body: actionLines(state.overlay.cursor, rows, options), footer };
   if (state.overlay?.kind === "commands")
-    return { header, body: commandLines(state, state.overlay.cursor, rows, options), footer };
+    return { header, body: commandLines(state, state.overlay.cursor, space, options), footer };
   return { header, body: levelRows(level, space, options), footer };
 }
 
@@ -46,9 +46,9 @@ function asOf(level: Level, { palette, utc }: FrameOptions): Printable {
 function footerLines(state: TriageState, { palette, actions }: FrameOptions): readonly Printable[] {
   const { panel, overlay } = state;
   if (panel !== null) {
-    if (panel.code !== null) return [palette.dim("any key goes back")];
+    if (panel.outcome !== null) return [palette.dim("any key goes back")];
     if (panel.question === null) return [palette.dim("Ctrl-C stops it; a second one ends whcb")];
-    return [palette.dim(panel.question.isSecret ? "Enter takes it, Esc gives it up" : "y: yes, n: no")];
+    return [palette.dim(panel.question.isSecret ? "Enter takes it, Esc gives it up" : "y: yes, Enter or n: no")];
   }
   if (overlay?.kind === "actions") return [palette.dim("Enter or its key runs it, Esc goes back")];
   if (overlay !== null) return [palette.dim("any key goes back")];
@@ -74,11 +74,11 @@ const SHORT: Readonly<Record<ActionName, string>> = {
 
 function lastCommand({ ran }: TriageState): string {
   const last = ran.at(-1);
-  return last === undefined ? "" : `${last.command}: ${codeText(last.code)}`;
+  return last === undefined ? "" : `${last.outcome.text}: ${last.command}`;
 }
 
-function codeText(code: number): string {
-  return code === 0 ? "done" : `exit code ${code}`;
+function outcomeText({ text, isGood }: Outcome, { palette }: FrameOptions): Printable {
+  return isGood ? palette.good(text) : palette.bad(text);
 }
 
 function actionLines(cursor: number, rows: number, { actions, palette }: FrameOptions): readonly Printable[] {
@@ -91,26 +91,35 @@ function actionLines(cursor: number, rows: number, { actions, palette }: FrameOp
   return lines.slice(top, top + rows);
 }
 
-function commandLines({ ran }: TriageState, cursor: number, rows: number, { utc, palette }: FrameOptions): readonly Printable[] {
+/** A command isn't cut: two may differ at their ends. */
+function commandLines(
+  { ran }: TriageState,
+  cursor: number,
+  { rows, columns }: RowSpace,
+  options: FrameOptions,
+): readonly Printable[] {
   if (ran.length === 0) return ["no command was run yet"];
-  const lines = ran.toReversed().map(({ at, command, code }) => {
-    return text`${palette.dim(formatInstant(at, utc))}  ${code === 0 ? palette.good("done") : palette.bad(codeText(code))}  ${shortCommand(command)}`;
-  });
-  return lines.slice(cursor, cursor + rows);
+  const lines = ran
+    .toReversed()
+    .slice(cursor)
+    .flatMap(({ at, command, outcome }) => [
+      text`${options.palette.dim(formatInstant(at, options.utc))}  ${outcomeText(outcome, options)}`,
+      ...wrapToWidth(`  ${shortCommand(command)}`, columns),
+    ]);
+  return lines.slice(0, rows);
 }
 
 /** The end of its output, and what it asks or does now. */
 function panelLines(
-  { command, output, progress, question, code }: Panel,
+  { command, output, progress, question, outcome }: Panel,
   { rows, columns }: RowSpace,
-  { palette }: FrameOptions,
+  options: FrameOptions,
 ): readonly Printable[] {
   const wrap = (line: string) => wrapToWidth(line, columns);
   const head = [...wrap(`$ ${shortCommand(command)}`), ""];
   const asked = question === null ? [] : wrap(question.text + (question.isSecret ? "•".repeat(question.typed.length) : ""));
-  const progressing = progress === null ? [] : [palette.dim(progress)];
-  const result = code === 0 ? palette.good("done") : palette.bad(codeText(code ?? 0));
-  const now = code === null ? [...progressing, ...asked] : ["", result];
+  const progressing = progress === null ? [] : [options.palette.dim(progress)];
+  const now = outcome === null ? [...progressing, ...asked] : ["", outcomeText(outcome, options)];
   const room = Math.max(0, rows - head.length - now.length);
   return [...head, ...(room === 0 ? [] : output.flatMap(wrap).slice(-room)), ...now];
 }

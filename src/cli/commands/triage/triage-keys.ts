@@ -253,7 +253,7 @@ function pressInOverlay(
 }
 
 function pressInPanel(state: TriageState, panel: NonNullable<TriageState["panel"]>, key: Key): Pressed {
-  if (panel.code !== null) return { state: { ...state, panel: null } };
+  if (panel.outcome !== null) return { state: { ...state, panel: null } };
   const { question } = panel;
   if (question === null) return key.name === "interrupt" ? { state, effect: { do: "interrupt" } } : { state };
   if (key.name === "interrupt" || key.name === "escape") return { state, effect: { do: "answer", text: "" } };
@@ -267,6 +267,7 @@ function pressInPanel(state: TriageState, panel: NonNullable<TriageState["panel"
           : question.typed;
     return { state: { ...state, panel: { ...panel, question: { ...question, typed } } } };
   }
+  if (key.name === "enter") return { state, effect: { do: "answer", text: "" } };
   // As on a line: anything but y is no, but a slip of a finger isn't an answer.
   if (key.name !== "character" || !/^[yn]$/i.test(key.character)) return { state };
   return { state, effect: { do: "answer", text: key.character } };

@@ -14,7 +14,7 @@ import { type PanelRun, startInPanel } from "./run-panel.js";
 import { type Action, argvOf } from "./triage-actions.js";
 import { triageFrame } from "./triage-frame.js";
 import { actionsIn, type Effect, type PressContext, press } from "./triage-keys.js";
-import { type Panel, type TriageState, topLevel, updateLevel } from "./triage-state.js";
+import { type Level, type Outcome, type Panel, type TriageState, topLevel, updateLevel } from "./triage-state.js";
 
 const HEADER_AND_FOOTER = 5;
 const TICK_MS = 100;
@@ -87,6 +87,11 @@ export class TriageProgram {
   /** A request that may be retried for minutes, or a command that was given up. */
   get isReading(): boolean {
     return this.#reading > 0;
+  }
+
+  /** null: nothing was marked, or it was undone. */
+  get undoable(): string | null {
+    return this.#state.undoable;
   }
 
   frame(size: ScreenSize): Frame {
@@ -196,7 +201,7 @@ export class TriageProgram {
     const change = (part: Partial<Panel>): void => {
       if (!hasEnded) this.#changePanel(part);
     };
-    this.#change((state) => ({ ...state, panel: { command, output: [], progress: null, question: null, code: null } }));
+    this.#change((state) => ({ ...state, panel: { command, output: [], progress: null, question: null, outcome: null } }));
     const { columns } = this.#fullScreen?.size() ?? { columns: 80 };
     this.#run = startInPanel(
       argvOf(action.command),
@@ -229,13 +234,15 @@ export class TriageProgram {
       lines.push("", "copied, if the terminal allows it");
     }
     if (file !== null && code === 0) lines.push(`saved in ${file.path}`);
+    const outcome = outcomeOf(action, code, runId);
     this.#change((state) => ({
       ...state,
-      ran: [...state.ran, { at: deps.clock.now(), command, code }],
+      ran: [...state.ran, { at: deps.clock.now(), command, outcome }],
       undoable: undoableAfter(action, runId, code, state.undoable),
-      panel: state.panel && { ...state.panel, output: [...lines], progress: null, question: null, code },
+      panel: state.panel && { ...state.panel, output: [...lines], progress: null, question: null, outcome },
     }));
-    if (action.name !== "curl" && action.name !== "save") this.#reload();
+    if (runId !== null) this.#change((state) => ({ ...state, levels: state.levels.map(withoutSelection) }));
+    if (isRun(action)) this.#reload();
   }
 
   /** What was done has changed the lists. */
@@ -278,6 +285,21 @@ export class TriageProgram {
     this.#state = change(this.#state);
     this.#isChanged = true;
   }
+}
+
+function isRun({ name }: Action): boolean {
+  return name !== "curl" && name !== "save";
+}
+
+function outcomeOf(action: Action, code: number, runId: string | null): Outcome {
+  if (code !== 0) return { text: `exit code ${code}${runId === null ? "" : `, run ${runId}`}`, isGood: false };
+  if (!isRun(action)) return { text: "done", isGood: true };
+  return { text: runId === null ? "nothing done" : `done, run ${runId}`, isGood: true };
+}
+
+/** An action ends it: what was chosen may be gone from the list. */
+function withoutSelection(level: Level): Level {
+  return level.kind === "calls" ? { ...level, selected: new Map() } : level;
 }
 
 function undoableAfter({ name }: Action, runId: string | null, code: number, before: string | null): string | null {

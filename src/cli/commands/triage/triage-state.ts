@@ -103,13 +103,18 @@ export interface Panel {
   readonly progress: string | null;
   readonly question: { readonly text: string; readonly isSecret: boolean; readonly typed: string } | null;
   /** null: it runs. */
-  readonly code: number | null;
+  readonly outcome: Outcome | null;
+}
+
+export interface Outcome {
+  readonly text: string;
+  readonly isGood: boolean;
 }
 
 export interface RanCommand {
   readonly at: number;
   readonly command: string;
-  readonly code: number;
+  readonly outcome: Outcome;
 }
 
 export interface TriageState {

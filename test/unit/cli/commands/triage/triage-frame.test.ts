@@ -154,7 +154,7 @@ describe("the screen of triage", () => {
       output,
       progress: null,
       question: { text: "Send 12 calls again? [y/N] ", isSecret: false, typed: "" },
-      code: null,
+      outcome: null,
     };
     expect(frame({ ...newState(GROUPS), panel }, 60, 10)).toMatchInlineSnapshot(`
       "
@@ -167,9 +167,11 @@ describe("the screen of triage", () => {
       line 28
       line 29
       Send 12 calls again? [y/N]
-      y: yes, n: no"
+      y: yes, Enter or n: no"
     `);
-    expect(frame({ ...newState(GROUPS), panel: { ...panel, question: null, code: 8 } }, 60, 8)).toContain("exit code 8");
+    expect(
+      frame({ ...newState(GROUPS), panel: { ...panel, question: null, outcome: { text: "exit code 8", isGood: false } } }, 60, 8),
+    ).toContain("exit code 8");
     const secret = { text: "Auth key of demo: ", isSecret: true, typed: "hush" };
     expect(frame({ ...newState(GROUPS), panel: { ...panel, question: secret } })).toContain("Auth key of demo: ••••\n");
   });
@@ -179,11 +181,11 @@ describe("the screen of triage", () => {
       "> s  save the ids in a file",
     );
     const ran = [
-      { at: NOW, command: "whcb replay demo --failed", code: 0 },
-      { at: NOW, command: "whcb mark-success demo A", code: 8 },
+      { at: NOW, command: "whcb replay demo --failed", outcome: { text: "nothing done", isGood: true } },
+      { at: NOW, command: "whcb mark-success demo A", outcome: { text: "exit code 8", isGood: false } },
     ];
     expect(frame({ ...newState(GROUPS), ran, overlay: { kind: "commands", cursor: 0 } })).toContain(
-      "2026-11-24 12:00:00Z  exit code 8  whcb mark-success demo A\n2026-11-24 12:00:00Z  done  whcb replay demo --failed",
+      "2026-11-24 12:00:00Z  exit code 8\n  whcb mark-success demo A\n2026-11-24 12:00:00Z  nothing done\n  whcb replay demo --failed",
     );
   });
 });

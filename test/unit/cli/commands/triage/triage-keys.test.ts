@@ -193,14 +193,15 @@ describe("an action", () => {
 });
 
 describe("a running command", () => {
-  const panel = { command: "whcb replay demo", output: [], progress: null, question: null, code: null };
+  const panel = { command: "whcb replay demo", output: [], progress: null, question: null, outcome: null };
   const asked = { text: "Send? [y/N] ", isSecret: false, typed: "" };
   const during = (changes: object) => ({ ...calls(), panel: { ...panel, ...changes } });
   const pressed = (state: TriageState, text: string) => press(state, keys(text)[0] ?? { name: "escape" }, CONTEXT);
 
-  it("takes y and n as answers, Esc and Ctrl-C as no, and nothing else", () => {
+  it("takes y and n as answers, Enter, Esc and Ctrl-C as no, and nothing else", () => {
     expect(pressed(during({ question: asked }), "y").effect).toEqual({ do: "answer", text: "y" });
     expect(pressed(during({ question: asked }), "n").effect).toEqual({ do: "answer", text: "n" });
+    expect(pressed(during({ question: asked }), "↵").effect).toEqual({ do: "answer", text: "" });
     expect(pressed(during({ question: asked }), "⎋").effect).toEqual({ do: "answer", text: "" });
     expect(pressed(during({ question: asked }), "^").effect).toEqual({ do: "answer", text: "" });
     expect(pressed(during({ question: asked }), "a").effect).toBeUndefined();
@@ -218,6 +219,6 @@ describe("a running command", () => {
   });
 
   it("stays until a key once it has ended", () => {
-    expect(pressed(during({ code: 0 }), "q")).toEqual({ state: { ...calls(), panel: null } });
+    expect(pressed(during({ outcome: { text: "done", isGood: true } }), "q")).toEqual({ state: { ...calls(), panel: null } });
   });
 });
