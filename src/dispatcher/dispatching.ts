@@ -78,7 +78,7 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
     createMailSender({ store, notifier, clock, logger }),
     ...noticeTargets.map((target) => createNoticeSender({ store, target, clock, logger })),
   ];
-  const told = { began: destinationsOf("began", noticeTargets), ended: destinationsOf("ended", noticeTargets) };
+  const destinations = { began: destinationsOf("began", noticeTargets), ended: destinationsOf("ended", noticeTargets) };
   const purger = new Purger({ store, clock, logger, removeMailFiles });
   const dispatcher = new Dispatcher({
     store,
@@ -95,7 +95,7 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
       const outcome = isAccepted(result) ? "success" : "failure";
       for (const handler of handlers) handler({ outcome, durationMs });
     },
-    notices: () => (noticeTargets.length === 0 ? undefined : { ...told, at: clock.now() }),
+    notices: () => (noticeTargets.length === 0 ? undefined : { ...destinations, at: clock.now() }),
     onOutageChanged() {
       for (const outbox of outboxes) outbox.wake();
     },

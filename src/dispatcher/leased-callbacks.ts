@@ -200,7 +200,7 @@ export class LeasedCallbacks implements Ownership {
     const { fences, hasMore } = await this.#deps.leases.takeCallbacks(this.#id, CHUNK, wanted);
     this.#wantsAny = hasMore;
     this.#add(fences);
-    // Reports that come at once are answered together.
+    // Reports that arrive meanwhile share the next query.
     await this.#deps.clock.sleepUntil(this.#deps.clock.now() + PAUSE_MS);
     if (!hasMore) return RENEW_MS;
     return fences.size > 0 ? 0 : LOCKED_MS;

@@ -66,7 +66,7 @@ async function start(
   const store = await openServedStore(options, machineClock, teardown, () => hasStarted);
   const clock = store.nodes === null ? machineClock : await openSharedClock(store.nodes, machineClock, logger, teardown);
   const settings = await openSettings(store, options.settings, teardown, { clock, random: systemRandom, logger });
-  // A start that other nodes refuse changes no users.
+  // A start that other nodes reject changes no users.
   const users =
     options.credentials && (await admitStartUser(options.credentials, { store, random: systemRandom, now: clock.now() }));
   const policy = { intervalMs: settings.intervalMs, windowMs: settings.windowMs, jitter: options.jitter };

@@ -41,7 +41,7 @@ export interface RunControl {
 export interface RunDeps {
   readonly client: Client;
   readonly deliverer: Deliverer;
-  /** Also of the deliverer. What it refuses without DNS is refused before anything is sent. */
+  /** Also of the deliverer. What it rejects without DNS is rejected before anything is sent. */
   readonly addressRule: AddressRule;
   readonly clock: Clock;
   readonly random: Random;

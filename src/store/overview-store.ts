@@ -19,7 +19,7 @@ export interface OverviewStore {
   groupCalls(callbackId: string, query: GroupQuery): Promise<GroupPage>;
   /**
    * Marks as `markCalls`, in many transactions: what is committed stays if a later one fails. Leaves out what can't be marked: PENDING and
-   * erased calls for FAILED. The dispatcher is to be told afterwards; it sends no call for more than 1 s after its mark. Returns how many
+   * erased calls for FAILED. Notify the dispatcher afterwards; it sends no call for more than 1 s after its mark. Returns how many
    * have changed. Throws `not-found`, and `invalid` for PENDING calls as FAILED.
    */
   markMatching(callbackId: string, filter: CallFilter, mark: MarkMatching): Promise<number>;

@@ -297,7 +297,7 @@ export interface OutcomeGroup {
   readonly closedOutages: readonly ClosedOutage[];
   /** One per opened outage; a second one is skipped. */
   readonly mails: readonly Omit<Mail, "tries">[];
-  /** Left out: nobody is told but by e-mail. */
+  /** Left out: outages are reported by e-mail only. */
   readonly notices?: QueuedNotices;
   readonly fences: Fences;
   readonly policy: RetryPolicy;

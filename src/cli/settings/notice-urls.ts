@@ -33,7 +33,7 @@ export function isSlackWebhook({ hostname }: URL): boolean {
   return /(^|\.)hooks\.slack(-gov)?\.com$/.test(hostname);
 }
 
-/** Whoever has such a URL may post to it. */
+/** Anyone who has such a URL can post to it. */
 function holdsSecret(url: URL): boolean {
   if (url.username !== "" || url.password !== "" || isSlackWebhook(url)) return true;
   const names = [...url.searchParams.keys()];

@@ -25,7 +25,7 @@ export function addAuthHook(app: FastifyInstance, deps: ServerDeps): Authenticat
     request.negotiated = negotiate(request.headers.accept, isToken ? "json" : "xml");
     const foreign = checkOrigin(request);
     if (foreign !== null) return void reject(request, reply, foreign);
-    // The rest isn't there, whoever asks. By route: a path has several spellings.
+    // The rest is 404, with or without credentials. By route: a path has several spellings.
     if (!deps.hasApi && request.routeOptions.url !== "/metrics") return done();
     if (path === "/" && isSafe(request) && isBrowser(request)) return void reply.redirect(CONSOLE_PATH);
     if (OPEN_PATHS.has(path) && isSafe(request)) return done();

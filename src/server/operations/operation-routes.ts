@@ -12,7 +12,7 @@ export interface OperationRoutes {
 
 const HEALTHY = Buffer.from('{"status":"ok"}');
 const RECHECK_MS = 1_000;
-/** Of whoever asks, such as a load balancer: a network that hangs is given up after 40 s. */
+/** For a load balancer's sake: the store waits up to 40 s for a database that doesn't answer. */
 const PATIENCE_MS = 3_000;
 const SILENT = `The database hasn't answered within ${spellDuration(PATIENCE_MS)}`;
 

@@ -17,7 +17,7 @@ const LOST = passing(
 const STARTING = passing("The database is starting up or shutting down", "The service tries again by itself.");
 const UNREACHABLE = passing("The database can't be reached", "Check that it runs, and the host and port of its URL.");
 const UNKNOWN_HOST = passing("The database's host name can't be resolved", "Check the host of its URL, and DNS.");
-const REFUSED_USER = wrong("The database refuses this user", "Check the user and the password, and pg_hba.conf of the server.");
+const REJECTED_USER = wrong("The database rejects this user", "Check the user and the password, and pg_hba.conf of the server.");
 
 const UNTRUSTED = wrong(
   "The certificate of the database's server isn't trusted",
@@ -34,8 +34,8 @@ const NOT_ENCRYPTED = wrong(
 
 /** SQLSTATEs, system errors and those of TLS; any other is a bug. */
 const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
-  "28P01": REFUSED_USER,
-  "28000": REFUSED_USER,
+  "28P01": REJECTED_USER,
+  "28000": REJECTED_USER,
   "3D000": wrong("The database doesn't exist on its server", "Create it: CREATE DATABASE …"),
   "3F000": wrong("The database has no schema to use", "Check the user's search_path."),
   "42501": wrong("The database's user lacks a right", "Make it the owner of the database, or of a schema in its search_path."),

@@ -103,7 +103,7 @@ export const METRICS_PORT = value(
 );
 export const METRICS_HOST = value(
   "--metrics-host <address>",
-  "the address of --metrics-port; whoever reaches it reads the metrics (default: 127.0.0.1)",
+  "the address of --metrics-port; anyone who can reach it can read the metrics (default: 127.0.0.1)",
   String,
 );
 export const LOG_LEVEL = choiceOr("--log-level <level>", "what is logged, as JSON on stderr", "warn", [

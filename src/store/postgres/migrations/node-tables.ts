@@ -1,6 +1,6 @@
 /**
- * What nodes know of each other, and what they count together. After a crash of the server the counts begin anew: that is cheaper than
- * writing each of them to disk.
+ * What nodes know of each other, and the counts that they share. A crash of the server resets these counts: that is cheaper than writing
+ * each of them to disk.
  */
 export const NODE_TABLES = `
 CREATE TABLE nodes (

@@ -60,8 +60,8 @@ async function failureOf(url: string): Promise<{ code: string; message: string; 
 
 describe("a PostgreSQL database that can't be opened", () => {
   it.each([
-    ["another password", () => other({ password: PASSWORD }), "config", "The database refuses this user"],
-    ["an unknown user", () => other({ username: "nobody", password: PASSWORD }), "config", "The database refuses this user"],
+    ["another password", () => other({ password: PASSWORD }), "config", "The database rejects this user"],
+    ["an unknown user", () => other({ username: "nobody", password: PASSWORD }), "config", "The database rejects this user"],
     ["an unknown database", () => urlOf("nowhere"), "config", "The database doesn't exist on its server"],
     [
       "no right to create tables",
