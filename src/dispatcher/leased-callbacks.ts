@@ -28,6 +28,13 @@ export interface LeasedCallbacksDeps {
 }
 
 const RENEW_MS = 5_000;
+/** A renewal that comes this much too late is late. */
+const LATE_MS = 1_000;
+const SHORTEST_GRACE_MS = 3_000;
+/** In a row: one that is always late takes the callbacks of dead ones too. */
+const MOST_GRACES = 3;
+/** Of a renewal that fails: it must come within others' graces. */
+const LONGEST_BACKOFF_MS = 1_000;
 /** A send may begin this long after it was checked. */
 const MARGIN_MS = 3_000;
 /** An idle callback may soon have work again. */
@@ -46,9 +53,14 @@ export class LeasedCallbacks implements Ownership {
   readonly #loop: RunLoop;
   /** null: it has no lease. */
   #id: string | null = null;
-  /** These two by the monotonic clock. */
-  #trustedUntil = Number.NEGATIVE_INFINITY;
+  // These by the monotonic clock.
+  /** When the last renewal began; null: none yet under this id. */
+  #renewedAt: number | null = null;
   #renewAt = Number.NEGATIVE_INFINITY;
+  /** Until then it ends nobody's lease. */
+  #graceEndsAt = Number.NEGATIVE_INFINITY;
+  /** Of renewals in a row. */
+  #graces = 0;
   readonly #fences = new Map<string, number>();
   readonly #idleSince = new Map<string, number>();
   readonly #leaving = new Set<string>();
@@ -65,12 +77,13 @@ export class LeasedCallbacks implements Ownership {
     this.#loop = new RunLoop(() => this.tick(), {
       clock,
       pollMs: RENEW_MS,
+      longestBackoffMs: LONGEST_BACKOFF_MS,
       onError: (error) => logger.error({ err: error }, "The lease on the database can't be renewed; trying again"),
     });
   }
 
   isTrusted(): boolean {
-    return this.#deps.clock.monotonicMs() < this.#trustedUntil;
+    return this.#renewedAt !== null && this.#deps.clock.monotonicMs() < this.#renewedAt + LEASE_MS - MARGIN_MS;
   }
 
   fenceOf(callbackId: string): number | null {
@@ -134,18 +147,32 @@ export class LeasedCallbacks implements Ownership {
       this.#id = id;
     }
     const began = clock.monotonicMs();
-    const state = await leases.renewLease(this.#id);
-    if (state === null) {
+    if (!(await leases.renewLease(this.#id))) {
       logger.warn({ callbacks: this.#fences.size }, "The lease on the database had ended; starting again with a new one");
       this.#loseAll();
       return;
     }
-    this.#trustedUntil = began + LEASE_MS - MARGIN_MS;
-    this.#renewAt = began + Math.min(RENEW_MS, Math.max(EXPIRED_MS, state.nextExpiryMs ?? RENEW_MS));
+    this.#grantGrace();
+    if (clock.monotonicMs() >= this.#graceEndsAt) await leases.endExpired();
+    const state = await leases.readShare(this.#id);
+    this.#renewedAt = began;
+    const nextExpiryAt = Math.max(began + EXPIRED_MS, this.#graceEndsAt, began + (state.nextExpiryMs ?? RENEW_MS));
+    this.#renewAt = Math.min(began + RENEW_MS, nextExpiryAt);
     this.#wantsAny = true;
     if (state.owned !== this.#fences.size + this.#released.size) await this.#reconcile(this.#id);
     this.#releaseIdle(began);
     this.#giveBackSurplus(state.share);
+  }
+
+  /** A new or late one can't tell who died from whom the database was away for too. These may be as late as it was. */
+  #grantGrace(): void {
+    const now = this.#deps.clock.monotonicMs();
+    const lateMs = this.#renewedAt === null ? LATE_MS : now - this.#renewedAt - RENEW_MS;
+    if (lateMs < LATE_MS) this.#graces = 0;
+    else if (this.#graces < MOST_GRACES) {
+      this.#graces += 1;
+      this.#graceEndsAt = now + Math.min(LEASE_MS, Math.max(SHORTEST_GRACE_MS, lateMs));
+    }
   }
 
   /** An answer was lost, or another dispatcher has taken something. */
@@ -208,7 +235,7 @@ export class LeasedCallbacks implements Ownership {
 
   #loseAll(): void {
     this.#id = null;
-    this.#trustedUntil = Number.NEGATIVE_INFINITY;
+    this.#renewedAt = null;
     this.#renewAt = Number.NEGATIVE_INFINITY;
     for (const tracked of [this.#fences, this.#idleSince, this.#leaving, this.#released, this.#wanted]) tracked.clear();
     this.#deps.holder.lostAll();

@@ -8,6 +8,8 @@ export interface LoopOptions {
   readonly clock: Clock;
   readonly pollMs: number;
   readonly onError: (error: unknown) => void;
+  /** Between two steps that fail. */
+  readonly longestBackoffMs?: number;
 }
 
 const FIRST_BACKOFF_MS = 100;
@@ -41,14 +43,14 @@ export class RunLoop {
 
   async #run(): Promise<void> {
     let backoffMs = FIRST_BACKOFF_MS;
-    const { clock, pollMs } = this.#options;
+    const { clock, pollMs, longestBackoffMs = LONGEST_BACKOFF_MS } = this.#options;
     while (!this.#stopping.signal.aborted) {
       this.#alarm = new AbortController();
       const next = await this.#tryStep();
       if (next === "failed") {
         // Only a stop cuts this short.
         await clock.sleepUntil(clock.now() + backoffMs, this.#stopping.signal);
-        backoffMs = Math.min(backoffMs * 2, LONGEST_BACKOFF_MS);
+        backoffMs = Math.min(backoffMs * 2, longestBackoffMs);
       } else {
         backoffMs = FIRST_BACKOFF_MS;
         const latest = clock.now() + pollMs;

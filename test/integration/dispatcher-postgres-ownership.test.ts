@@ -275,6 +275,31 @@ describe("a dispatcher whose lease isn't renewed", () => {
     expect(nodes[0].dispatcher.endpoints).toBe(0);
   });
 
+  it("keeps its callbacks if the database was away for the others too, and came back for them first", async () => {
+    const callback = await callbackWith("A", "B");
+    nodes[0].result = null;
+    nodes[0].start();
+    await sent(nodes[0], 2);
+    nodes[1].start();
+    await renewedTwice(nodes[1]);
+    for (const node of nodes) {
+      node.isCutOff = true;
+      await node.pause();
+      node.clock.advance(20 * SECOND);
+    }
+    await expireLeases();
+    nodes[1].isCutOff = false;
+    nodes[1].go();
+    await renewedTwice(nodes[1]);
+    nodes[0].isCutOff = false;
+    nodes[0].go();
+    nodes[0].answer(ACCEPTED);
+    await settled(callback, 2);
+    await renewedTwice(nodes[1]);
+    expect([nodes[0].sent, nodes[1].sent]).toEqual([["A", "B"], []]);
+    expect(JSON.stringify(nodes[0].warnings)).not.toContain("not recorded");
+  });
+
   it("sends nothing when it wakes up after its lease has ended", async () => {
     const callback = await callbackWith("A");
     nodes[0].start();

@@ -49,8 +49,8 @@ const ownerOf = async ({ id }: Callback) =>
 describe("a lease", () => {
   it("lasts 15 seconds after its renewal, by the database's clock", async () => {
     await start("A", "B");
-    expect(await nodes[1].renewLease("A")).toMatchObject({ share: 0 });
-    const { nextExpiryMs } = (await nodes[0].renewLease("B")) ?? {};
+    expect(await nodes[1].renewLease("A")).toBe(true);
+    const { nextExpiryMs } = await nodes[0].readShare("B");
     expect(nextExpiryMs).toBeGreaterThan(14_000);
     expect(nextExpiryMs).toBeLessThanOrEqual(15_000);
   });
@@ -58,10 +58,13 @@ describe("a lease", () => {
   it("that has expired is renewed as long as no other dispatcher has ended it", async () => {
     await start("A", "B");
     await expire("A");
-    expect(await nodes[0].renewLease("A")).not.toBeNull();
-    await expire("A");
     await nodes[1].renewLease("B");
-    expect(await nodes[0].renewLease("A")).toBeNull();
+    expect(await nodes[0].renewLease("A")).toBe(true);
+    await nodes[1].endExpired();
+    expect(await nodes[0].renewLease("A")).toBe(true);
+    await expire("A");
+    await nodes[1].endExpired();
+    expect(await nodes[0].renewLease("A")).toBe(false);
   });
 });
 
@@ -90,7 +93,7 @@ describe("a callback", () => {
     await expire("A");
     await start("B");
     expect(await take("B")).toBe(0);
-    await nodes[1].renewLease("B");
+    await nodes[1].endExpired();
     expect(await take("B")).toBe(1);
     expect(await ownerOf(callback)).toEqual({ owner: "B", fence: "4" });
   });
@@ -134,9 +137,9 @@ describe("callbacks", () => {
     expect(await take("A", 100)).toBe(4);
     expect(await take("A", 100)).toBe(0);
     expect(await take("B", 100)).toBe(3);
-    expect(await nodes[0].renewLease("A")).toMatchObject({ share: 4 });
+    expect(await nodes[0].readShare("A")).toMatchObject({ share: 4 });
     await start("C");
-    expect(await nodes[0].renewLease("A")).toMatchObject({ share: 3 });
+    expect(await nodes[0].readShare("A")).toMatchObject({ share: 3 });
     await nodes[0].releaseCallbacks(
       "A",
       callbacks.map(({ id }) => id),

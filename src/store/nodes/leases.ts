@@ -14,14 +14,20 @@ export function leaseStore(db: Db): LeaseStore {
     },
 
     async renewLease(dispatcherId) {
-      // Each on its own: two that end each other's lease would wait for each other.
-      const renewed = await sql`UPDATE dispatchers SET expires_at = ${expiry} WHERE id = ${dispatcherId} RETURNING id`.execute(
+      const { rows } = await sql`UPDATE dispatchers SET expires_at = ${expiry} WHERE id = ${dispatcherId} RETURNING id`.execute(
         db,
       );
-      if (renewed.rows.length === 0) return null;
+      return rows.length > 0;
+    },
+
+    async endExpired() {
+      // Those that are being renewed or ended at this moment are left out: two that end each other's would wait for each other.
       await sql`
         DELETE FROM dispatchers WHERE id IN (
           SELECT id FROM dispatchers WHERE expires_at <= clock_timestamp() FOR UPDATE SKIP LOCKED)`.execute(db);
+    },
+
+    async readShare(dispatcherId) {
       const { rows } = await sql<{ living: number; owned: number; own: number; next_expiry_ms: number | null }>`
         SELECT count(*) AS living, (SELECT count(*) FROM callbacks WHERE ${hasLivingOwner}) AS owned,
           (SELECT count(*) FROM callbacks WHERE owner = ${dispatcherId}) AS own,

@@ -31,11 +31,11 @@ export interface Renewed {
 export interface LeaseStore {
   /** Under a new id: one whose lease was lost isn't used again. */
   startLease(dispatcherId: string): Promise<void>;
-  /**
-   * For LEASE_MS. null: it had ended, and others may have taken what it owned. Ends those that have expired; until then a dispatcher still
-   * owns what it has, and may renew.
-   */
-  renewLease(dispatcherId: string): Promise<LeaseState | null>;
+  /** For LEASE_MS. false: it had ended, and others may have taken what it owned. */
+  renewLease(dispatcherId: string): Promise<boolean>;
+  /** Those of any dispatcher that have expired. Until then it still owns what it has, and may renew. */
+  endExpired(): Promise<void>;
+  readShare(dispatcherId: string): Promise<LeaseShare>;
   /** What it owned is free at once. */
   endLease(dispatcherId: string): Promise<void>;
   /** Atomic. Callbacks with something to do and no living owner, up to this dispatcher's share of all. Default: any. */
@@ -46,7 +46,7 @@ export interface LeaseStore {
   releaseCallbacks(dispatcherId: string, callbackIds: readonly string[]): Promise<void>;
 }
 
-export interface LeaseState {
+export interface LeaseShare {
   /** By this dispatcher. */
   readonly owned: number;
   /** How many callbacks one dispatcher owns if all own as many, rounded up. */

@@ -5,7 +5,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { LeasedCallbacks } from "../../../src/dispatcher/leased-callbacks.js";
 import { silentLogger } from "../../../src/platform/logger.js";
-import type { LeaseState, LeaseStore, TakenCallbacks } from "../../../src/store/nodes/node-store.js";
+import type { LeaseShare, LeaseStore, TakenCallbacks } from "../../../src/store/nodes/node-store.js";
 import { seededRandom } from "../../support/time/seeded-random.js";
 import { VirtualClock } from "../../support/time/virtual-clock.js";
 
@@ -15,7 +15,7 @@ const SECOND = 1_000;
 class ScriptedLeases implements LeaseStore {
   readonly owners = new Map<string, { owner: string | null; fence: number }>();
   readonly living = new Set<string>();
-  state: Omit<LeaseState, "owned"> = { share: 100, nextExpiryMs: null };
+  state: Omit<LeaseShare, "owned"> = { share: 100, nextExpiryMs: null };
   fails = false;
   /** After the work is done: its answer is lost. */
   loses = false;
@@ -25,7 +25,13 @@ class ScriptedLeases implements LeaseStore {
     return this.#answer("start", () => void this.living.add(id));
   }
   async renewLease(id: string) {
-    return this.#answer("renew", () => (this.living.has(id) ? { ...this.state, owned: this.#ownedBy(id).size } : null));
+    return this.#answer("renew", () => this.living.has(id));
+  }
+  async endExpired() {
+    return this.#answer("end expired", () => undefined);
+  }
+  async readShare(id: string) {
+    return this.#answer("share", () => ({ ...this.state, owned: this.#ownedBy(id).size }));
   }
   async endLease(id: string) {
     return this.#answer("end", () => void this.living.delete(id));
@@ -158,6 +164,50 @@ describe("a dispatcher's lease", () => {
     await tick();
     expect([owned.isTrusted(), ...fences("A"), events]).toEqual([true, 2, ["taken A", "lost all", "taken A"]]);
     expect(leases.living.size).toBe(1);
+  });
+});
+
+describe("leases of others that have expired", () => {
+  /** Seconds from the first renewal to the end of the first others. */
+  async function firstEnd(seconds: number): Promise<number> {
+    const began = clock.now();
+    leases.asked = [];
+    while (!leases.asked.includes("end expired") && clock.now() < began + seconds * SECOND) await run(100);
+    return (clock.now() - began) / SECOND;
+  }
+
+  it("are ended with each renewal, by a new dispatcher not for 3 seconds", async () => {
+    leases.state = { share: 100, nextExpiryMs: 0 };
+    expect(await firstEnd(10)).toBeCloseTo(3, 0);
+    await run(20 * SECOND);
+    leases.asked = [];
+    leases.state = { share: 100, nextExpiryMs: null };
+    await run(5 * SECOND);
+    expect(leases.asked).toContain("end expired");
+  });
+
+  it.each([
+    [2, 3],
+    [9, 9],
+    [60, 15],
+  ])("aren't ended after a renewal that was %d s late for %d s: the database may have been away for all", async (late, grace) => {
+    await run(10 * SECOND);
+    await tick();
+    leases.state = { share: 100, nextExpiryMs: 0 };
+    clock.set(clock.now() + (5 + late) * SECOND);
+    const seconds = await firstEnd(30);
+    expect(seconds).toBeGreaterThan(grace - 0.2);
+    expect(seconds).toBeLessThan(grace + 0.5);
+  });
+
+  it("are ended by a dispatcher that is always late, too", async () => {
+    await tick();
+    leases.asked = [];
+    for (let renewals = 0; renewals < 5; renewals += 1) {
+      clock.advance(20 * SECOND);
+      await tick();
+    }
+    expect(leases.asked.filter((asked) => asked === "end expired").length).toBeGreaterThan(0);
   });
 });
 
