@@ -80,7 +80,7 @@ describe("whcb triage", () => {
     const call = await terminal.shows(/Retries are off for this callback/);
     expect(call.split("\n").filter((line) => line.length > columns)).toEqual([]);
     terminal.resize(80, 24);
-    await terminal.shows(/q quits\nr replay one {2}m mark {2}c curl$/);
+    await terminal.shows(/q quits\nr replay it {2}m mark it {2}c curl$/);
     terminal.type(ESCAPE);
     await terminal.shows("space selects");
     terminal.type("q");

@@ -76,7 +76,8 @@ function describeMarks(plan: MarkPlan): readonly string[] {
   const groups = plan.groups.map(
     ({ callback, callIds }) => `${count(callIds.length, "call")} of ${callback.name} -> ${plan.status}`,
   );
-  return [...groups, ...describeUnmarked(plan)];
+  const isAgain = plan.status === "FAILED" && plan.calls > 0;
+  return [...groups, ...describeUnmarked(plan), ...(isAgain ? ["they aren't retried: `whcb replay` sends them"] : [])];
 }
 
 function describeUnmarked(plan: MarkPlan): readonly string[] {

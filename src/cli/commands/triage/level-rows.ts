@@ -153,6 +153,11 @@ export function callText(level: CallLevel, columns: number, options: TextOptions
   return [...details.split("\n"), ...differing].flatMap((line) => wrapToWidth(line, width));
 }
 
+/** null: not known. */
+export function totalCalls({ total, isLoaded, ids }: CallsLevel): number | null {
+  return total ?? (isLoaded ? ids.length : null);
+}
+
 export function levelTitle(level: Level, options: Pick<TextOptions, "utc">): string {
   switch (level.kind) {
     case "callbacks":
@@ -165,7 +170,7 @@ export function levelTitle(level: Level, options: Pick<TextOptions, "utc">): str
     case "group":
       return `${level.callback.name}: ${shownName(level.dimension, level.group, options)}, ${count(level.group.count, "call")}`;
     case "calls": {
-      const total = level.total ?? (level.isLoaded ? level.ids.length : null);
+      const total = totalCalls(level);
       const chosen = selectedIds(level).length;
       const hidden = level.selected.size - chosen;
       const selected =

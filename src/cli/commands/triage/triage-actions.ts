@@ -8,6 +8,8 @@ export interface Action {
   readonly name: ActionName;
   readonly key: string;
   readonly label: string;
+  /** For a line with all of them. */
+  readonly short: string;
   readonly command: CommandWords;
 }
 
@@ -22,7 +24,7 @@ export function possibleActions(
   const forCalls = target === null ? [] : actionsOn(target, serviceFlags);
   if (undoable === null) return forCalls;
   const command = undoCommand(undoable, serviceFlags);
-  return [...forCalls, { name: "undo", key: "u", label: "undo the last mark", command }];
+  return [...forCalls, { name: "undo", key: "u", label: "undo the last mark", short: "undo", command }];
 }
 
 /** Of a run of mark-success. */
@@ -43,35 +45,46 @@ function actionsOn({ callback, calls, current }: CallTarget, serviceFlags: reado
   const oldest = one === null ? limit(1) : [];
   const isOne = ids?.length === 1 && ids[0] === current;
   const whole = ids === null ? "all of them" : isOne ? "it" : `the ${ids.length} selected`;
+  const selected = ids === null ? "all" : `the ${ids.length}`;
+  const marksOne = isOne || (ids === null && one !== null);
   return [
     {
       name: "one",
       key: "r",
       label: one === null ? "replay the oldest" : "replay this call",
+      short: one === null ? "replay 1" : "replay it",
       command: command("replay", one, oldest),
     },
     ...(isOne
       ? []
       : ([
-          { name: "ten", key: "t", label: "replay the ten oldest", command: command("replay", ids, limit(TEN)) },
-          { name: "all", key: "a", label: `replay ${whole}`, command: command("replay", ids) },
+          { name: "ten", key: "t", label: "replay the ten oldest", short: "10", command: command("replay", ids, limit(TEN)) },
+          { name: "all", key: "a", label: `replay ${whole}`, short: selected, command: command("replay", ids) },
         ] as const)),
     // All calls of a list are marked where it is a group: a key beside r and t must not mean them.
     {
       name: "mark",
       key: "m",
       label: ids === null && one !== null ? "mark this call SUCCESS" : `mark ${whole} SUCCESS`,
+      short: `mark ${marksOne ? "it" : selected}`,
       command: command("mark-success", ids ?? one),
     },
     {
       name: "curl",
       key: "c",
       label: one === null ? "copy the oldest as curl" : "copy this call as curl",
+      short: "curl",
       command: command("replay", one, [...oldest, "--dry-run", "--print-curl"]),
     },
     ...(ids === null
       ? ([
-          { name: "save", key: "s", label: "save the ids in a file", command: command("calls list", null, ["-o", "ids"]) },
+          {
+            name: "save",
+            key: "s",
+            label: "save the ids in a file",
+            short: "save",
+            command: command("calls list", null, ["-o", "ids"]),
+          },
         ] as const)
       : []),
   ];

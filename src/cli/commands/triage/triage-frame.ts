@@ -4,9 +4,9 @@ import { bodyRows, type Frame } from "../../full-screen/frame.js";
 import { joinText, type Printable, text } from "../../output/screen-text.js";
 import { wrapToWidth } from "../../output/text-width.js";
 import { formatInstant } from "../../output/times.js";
-import { firstRow, levelRows, levelTitle, type RowSpace, type TextOptions } from "./level-rows.js";
-import type { Action, ActionName } from "./triage-actions.js";
-import { type Level, type Outcome, type Panel, type TriageState, topLevel } from "./triage-state.js";
+import { firstRow, levelRows, levelTitle, type RowSpace, type TextOptions, totalCalls } from "./level-rows.js";
+import type { Action } from "./triage-actions.js";
+import { type Level, type Outcome, type Panel, rowCount, type TriageState, topLevel } from "./triage-state.js";
 
 export interface FrameOptions extends TextOptions {
   /** In this state. */
@@ -16,15 +16,17 @@ export interface FrameOptions extends TextOptions {
 export function triageFrame(state: TriageState, size: ScreenSize, options: FrameOptions): Frame {
   const { palette } = options;
   const level = topLevel(state);
+  const title = text`${palette.strong("whcb triage")}  ${levelTitle(level, options)}`;
+  const footer = footerLines(state, options);
+  const rows = bodyRows(size.rows, { header: [title, ""], footer });
+  const notes = [typedLine(state, level), positionIn(level, rows), asOf(level, options)];
   const header = [
-    text`${palette.strong("whcb triage")}  ${levelTitle(level, options)}`,
+    title,
     joinText(
-      [typedLine(state, level), asOf(level, options)].filter((part) => part !== ""),
+      notes.filter((part) => part !== ""),
       "  ",
     ),
   ];
-  const footer = footerLines(state, options);
-  const rows = bodyRows(size.rows, { header, footer });
   const space = { rows, columns: size.columns };
   if (state.panel !== null) return { header, body: panelLines(state.panel, space, options), footer };
   if (state.overlay?.kind === "actions") return { header, body: actionLines(state.overlay.cursor, rows, options), footer };
@@ -36,6 +38,13 @@ export function triageFrame(state: TriageState, size: ScreenSize, options: Frame
 function typedLine({ isTyping }: TriageState, level: Level): Printable {
   if (isTyping) return `filter: ${level.filterText}_${level.kind === "calls" ? "  (Enter looks for it)" : ""}`;
   return level.filterText === "" ? "" : `filter: ${level.filterText}  (Esc removes it)`;
+}
+
+/** In a list that is longer than the screen. */
+function positionIn(level: Level, rows: number): string {
+  if (level.kind === "call" || rowCount(level) <= rows) return "";
+  const total = level.kind === "calls" ? totalCalls(level) : rowCount(level);
+  return total === null ? `row ${level.cursor + 1}` : `${level.cursor + 1} of ${total}`;
 }
 
 function asOf(level: Level, { palette, utc }: FrameOptions): Printable {
@@ -52,7 +61,7 @@ function footerLines(state: TriageState, { palette, actions }: FrameOptions): re
   }
   if (overlay?.kind === "actions") return [palette.dim("Enter or its key runs it, Esc goes back")];
   if (overlay !== null) return [palette.dim("any key goes back")];
-  const keys = actions.map(({ key, name }) => `${key} ${SHORT[name]}`);
+  const keys = actions.map(({ key, short }) => `${key} ${short}`);
   const level = topLevel(state);
   const more = [level.kind === "groups" ? "Tab groups" : "", level.kind === "calls" ? "space selects" : ""].filter(Boolean);
   return [
@@ -61,16 +70,6 @@ function footerLines(state: TriageState, { palette, actions }: FrameOptions): re
     palette.dim(keys.join("  ")),
   ];
 }
-
-const SHORT: Readonly<Record<ActionName, string>> = {
-  one: "replay one",
-  ten: "ten",
-  all: "all",
-  mark: "mark",
-  curl: "curl",
-  save: "save ids",
-  undo: "undo",
-};
 
 function lastCommand({ ran }: TriageState): string {
   const last = ran.at(-1);

@@ -58,8 +58,15 @@ describe("the screen of triage", () => {
                3  no answer: refused                                  last 5s ago
 
       ? actions  Tab groups  / filter  R refresh  @ log  q quits
-      r replay one  t ten  a all  m mark  c curl  s save ids"
+      r replay 1  t 10  a all  m mark all  c curl  s save"
     `);
+  });
+
+  it("says where the cursor is in a list that is longer than the screen", () => {
+    const groups = Array.from({ length: 40 }, (_, hour) => ({ ...group, values: { statusCode: hour, reason: "" } }));
+    const counted = { groups, calls: 480, otherCalls: 0, readAt: null };
+    expect(frame(newState({ ...GROUPS, counted, cursor: 30 } as Level))).toContain("\n31 of 40\n");
+    expect(frame(newState({ ...GROUPS, counted, cursor: 30 } as Level), 80, 60)).not.toContain("31 of 40");
   });
 
   it("doesn't say of held calls that there was no answer", () => {
@@ -87,7 +94,7 @@ describe("the screen of triage", () => {
       >        7  2026-11-24 12:00Z                                     hour
 
       ? actions  / filter  R refresh  @ log  q quits
-      r replay one  t ten  a all  m mark  c curl  s save ids"
+      r replay 1  t 10  a all  m mark all  c curl  s save"
     `);
   });
 
@@ -122,7 +129,7 @@ describe("the screen of triage", () => {
           C
 
       ? actions  space selects  / filter  R refresh  @ log  q quits
-      r replay one  t ten  a all  m mark  c curl"
+      r replay it  t 10  a the 1  m mark the 1  c curl"
     `);
   });
 
