@@ -136,7 +136,7 @@ export function describeChanges(open: OpenStore): void {
         return (await store.readWriteCounter()) === before;
       };
       // PostgreSQL counts the writes to other databases of its server, too.
-      await expect.poll(isSame, { interval: 1, timeout: 20_000 }).toBe(true);
+      await expect.poll(isSame, { interval: 1 }).toBe(true);
       await accept(store, callback, ["A"]);
       expect(await store.readWriteCounter()).not.toBe(before);
     });

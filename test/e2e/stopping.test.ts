@@ -1,9 +1,11 @@
 /** `whcb serve` stopped by a signal, by a second one, and with work in progress. */
 import { once } from "node:events";
+import { type ClientRequest, request } from "node:http";
 import { connect } from "node:net";
+import { json } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { callIdOf, ServedApi, USER_ENV } from "../support/process/served-api.js";
+import { callIdOf, HEADERS, ServedApi, USER_ENV } from "../support/process/served-api.js";
 import { eventually, Home } from "../support/process/whcb-process.js";
 
 let home: Home;
@@ -17,6 +19,16 @@ afterEach(() => home.leave());
 async function serve() {
   const server = await home.serve([], { env: USER_ENV });
   return { server, api: new ServedApi(server.url) };
+}
+
+/** Resolves when the service has begun to handle the request. */
+async function streamTo(url: string): Promise<ClientRequest> {
+  const stream = request(url, {
+    method: "POST",
+    headers: { ...HEADERS, "content-type": "application/x-ndjson", expect: "100-continue" },
+  });
+  await once(stream, "continue");
+  return stream;
 }
 
 const idsOf = (count: number, from = 0) => Array.from({ length: count }, (_, index) => callIdOf(from + index));
@@ -34,16 +46,8 @@ describe("a first signal", () => {
       await slow.says(/(POST[\s\S]*){3}/);
 
       // A stream whose end comes after the signal.
-      const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
-      const lines = writable.getWriter();
-      const streaming = api.fetch(`/callbacks/${id}/calls`, {
-        method: "POST",
-        headers: { "content-type": "application/x-ndjson" },
-        body: readable,
-        duplex: "half",
-      });
-      await lines.write(Buffer.from(`${JSON.stringify({ id: callIdOf(3) })}\n`));
-      await delay(200);
+      const stream = await streamTo(`${api.url}/callbacks/${id}/calls`);
+      stream.write(`${JSON.stringify({ id: callIdOf(3) })}\n`);
       server.child.kill(signal);
       await server.says(/stopping/);
       const refused = await api.hand(id, idsOf(1, 4)).then(
@@ -51,10 +55,9 @@ describe("a first signal", () => {
         (error: Error) => String((error.cause as { code?: string }).code),
       );
       expect(["503 5", "ECONNREFUSED", "ECONNRESET", "UND_ERR_SOCKET"]).toContain(refused);
-      await lines.write(Buffer.from(`${JSON.stringify({ id: callIdOf(5) })}\n`));
-      await lines.close();
-      const streamed = await streaming;
-      expect([streamed.status, await streamed.json()]).toEqual([202, { accepted: 2, rejected: [] }]);
+      stream.end(`${JSON.stringify({ id: callIdOf(5) })}\n`);
+      const [streamed] = await once(stream, "response");
+      expect([streamed.statusCode, await json(streamed)]).toEqual([202, { accepted: 2, rejected: [] }]);
 
       const { code, stderr } = await server.ended;
       expect(code, stderr).toBe(0);

@@ -24,7 +24,7 @@ async function mailServer(options: SMTPServerOptions = {}): Promise<MailServer> 
 }
 
 function notifier(options: Omit<SmtpNotifierOptions, "timers">): Notifier {
-  const created = createSmtpNotifier({ timers: systemTimers, timeoutMs: 2_000, ...options });
+  const created = createSmtpNotifier({ timers: systemTimers, timeoutMs: 10_000, ...options });
   endings.push(() => created.close());
   return created;
 }

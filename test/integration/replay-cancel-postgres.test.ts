@@ -46,7 +46,7 @@ async function withFailedCalls(other: ServedApi, name: string): Promise<string> 
     callback,
     Array.from({ length: CALLS }, (_, number) => callIdOf(number, name)),
   );
-  await expect.poll(() => other.count(callback, "FAILED"), { timeout: 15_000 }).toBe(CALLS);
+  await expect.poll(() => other.count(callback, "FAILED")).toBe(CALLS);
   isRepaired = true;
   return `/callbacks/${callback}/replays`;
 }
@@ -70,17 +70,17 @@ it("what the owner has in flight isn't cancelled, and is counted by its outcome"
   const { other } = await twoNodes();
   const replay = await requestReplay(other, await withFailedCalls(other, "busy"));
   // One slot in two, then fewer: as many as one endpoint may have.
-  await expect.poll(() => held.length, { timeout: 15_000 }).toBeGreaterThan(0);
+  await expect.poll(() => held.length).toBeGreaterThan(0);
   expect((await other.fetch(replay, { method: "DELETE" })).status).toBe(204);
   const settled = async () => {
     const { left, cancelled, ...rest } = await counts(other, replay);
     return { ...rest, isSettled: left === held.length && cancelled === CALLS - held.length };
   };
-  await expect.poll(settled, { timeout: 15_000 }).toEqual({ state: "cancelled", succeeded: 0, failed: 0, isSettled: true });
+  await expect.poll(settled).toEqual({ state: "cancelled", succeeded: 0, failed: 0, isSettled: true });
   const sent = held.length;
   for (const response of held) response.end();
   await expect
-    .poll(() => counts(other, replay), { timeout: 15_000 })
+    .poll(() => counts(other, replay))
     .toEqual({ state: "cancelled", succeeded: sent, failed: 0, cancelled: CALLS - sent, left: 0 });
   expect(held).toHaveLength(sent);
 }, 60_000);

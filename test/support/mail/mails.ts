@@ -35,14 +35,12 @@ export const AS_RECEIVED = [
   "",
 ].join("\r\n");
 
-/** The message of its `unavailable`, which must come within 3 s; "none" if it succeeds. */
+/** The message of its `unavailable`; "none" if it succeeds. */
 export async function failureOf(sending: Promise<void>): Promise<string> {
-  const began = performance.now();
   try {
     await sending;
     return "none";
   } catch (error) {
-    expect(performance.now() - began).toBeLessThan(3_000);
     expect(isWhcbError(error, "unavailable")).toBe(true);
     return error instanceof Error ? error.message : "";
   }

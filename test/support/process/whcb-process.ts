@@ -141,7 +141,7 @@ export class Running {
 }
 
 /** Asks again until the answer is as wanted; fails with the last one after `ms`. */
-export async function eventually<T>(ask: () => Promise<T>, isWanted: (answer: T) => boolean, ms = 15_000): Promise<T> {
+export async function eventually<T>(ask: () => Promise<T>, isWanted: (answer: T) => boolean, ms = 60_000): Promise<T> {
   const end = performance.now() + ms;
   for (;;) {
     const answer = await ask();
