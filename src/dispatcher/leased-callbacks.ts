@@ -31,7 +31,7 @@ const RENEW_MS = 5_000;
 /** A renewal that comes this much too late is late. */
 const LATE_MS = 1_000;
 const SHORTEST_GRACE_MS = 3_000;
-/** In a row: one that is always late takes the callbacks of dead ones too. */
+/** In a row, for a dispatcher that is merely slow: it takes the callbacks of dead ones too. */
 const MOST_GRACES = 3;
 /** Of a renewal that fails: it must come within others' graces. */
 const LONGEST_BACKOFF_MS = 1_000;
@@ -59,8 +59,9 @@ export class LeasedCallbacks implements Ownership {
   #renewAt = Number.NEGATIVE_INFINITY;
   /** Until then it ends nobody's lease. */
   #graceEndsAt = Number.NEGATIVE_INFINITY;
-  /** Of renewals in a row. */
+  /** Of renewals in a row that were late without a failure. */
   #graces = 0;
+  #hasFailed = false;
   readonly #fences = new Map<string, number>();
   readonly #idleSince = new Map<string, number>();
   readonly #leaving = new Set<string>();
@@ -147,15 +148,18 @@ export class LeasedCallbacks implements Ownership {
       this.#id = id;
     }
     const began = clock.monotonicMs();
+    const hadFailed = this.#hasFailed;
+    this.#hasFailed = true;
     if (!(await leases.renewLease(this.#id))) {
       logger.warn({ callbacks: this.#fences.size }, "The lease on the database had ended; starting again with a new one");
       this.#loseAll();
       return;
     }
-    this.#grantGrace();
+    this.#grantGrace(hadFailed);
     if (clock.monotonicMs() >= this.#graceEndsAt) await leases.endExpired();
     const state = await leases.readShare(this.#id);
     this.#renewedAt = began;
+    this.#hasFailed = false;
     const nextExpiryAt = Math.max(began + EXPIRED_MS, this.#graceEndsAt, began + (state.nextExpiryMs ?? RENEW_MS));
     this.#renewAt = Math.min(began + RENEW_MS, nextExpiryAt);
     this.#wantsAny = true;
@@ -165,14 +169,13 @@ export class LeasedCallbacks implements Ownership {
   }
 
   /** A new or late one can't tell who died from whom the database was away for too. These may be as late as it was. */
-  #grantGrace(): void {
+  #grantGrace(hadFailed: boolean): void {
     const now = this.#deps.clock.monotonicMs();
     const lateMs = this.#renewedAt === null ? LATE_MS : now - this.#renewedAt - RENEW_MS;
-    if (lateMs < LATE_MS) this.#graces = 0;
-    else if (this.#graces < MOST_GRACES) {
-      this.#graces += 1;
-      this.#graceEndsAt = now + Math.min(LEASE_MS, Math.max(SHORTEST_GRACE_MS, lateMs));
-    }
+    if (lateMs < LATE_MS || hadFailed) this.#graces = 0;
+    if (lateMs < LATE_MS || this.#graces === MOST_GRACES) return;
+    this.#graces += 1;
+    this.#graceEndsAt = now + Math.min(LEASE_MS, Math.max(SHORTEST_GRACE_MS, lateMs));
   }
 
   /** An answer was lost, or another dispatcher has taken something. */
