@@ -50,6 +50,21 @@ export interface NodesFigures {
   readonly stderr: string;
 }
 
+/** Of all endpoints together. */
+export function totalsOf({ endpoints, mails, outageIds, wrongTimes }: NodesFigures) {
+  const sum = (of: (figures: EndpointFigures) => number) => endpoints.reduce((total, each) => total + of(each), 0);
+  return {
+    accepted: sum(({ accepted }) => accepted),
+    delivered: sum(({ delivered }) => delivered),
+    lost: sum(({ lost }) => lost.length),
+    repeats: sum(({ repeats }) => repeats),
+    unrecorded: sum(({ unrecorded }) => unrecorded),
+    outages: outageIds.length,
+    mails: mails.length,
+    wrongTimes,
+  };
+}
+
 export interface Node {
   readonly network: DatabaseProxy;
   readonly home: Home;
