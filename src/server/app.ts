@@ -112,6 +112,8 @@ const SECURITY_HEADERS = {
   "cache-control": "no-store",
 };
 
+const HEALTH_ROUTES: readonly string[] = ["/healthz", "/readyz"];
+
 function addResponseHooks(app: FastifyInstance, { logger }: ServerDeps, metrics: Metrics): void {
   app.addHook("onRequest", (request, reply, done) => {
     reply.headers(SECURITY_HEADERS).header("x-request-id", request.id);
@@ -124,6 +126,8 @@ function addResponseHooks(app: FastifyInstance, { logger }: ServerDeps, metrics:
     // A stream of events lasts as long as somebody looks.
     if (!String(reply.getHeader("content-type")).startsWith("text/event-stream"))
       metrics.answered({ method, route, status: reply.statusCode, seconds: ms / 1000 });
+    // They come every few seconds.
+    if (HEALTH_ROUTES.includes(route) && reply.statusCode === 200) return done();
     // The query may contain a key.
     logger.info(
       { requestId: request.id, method, path: request.url.split("?", 1)[0], status: reply.statusCode, ms: Math.round(ms) },

@@ -5,7 +5,7 @@
  */
 import { connect } from "node:net";
 import { Readable } from "node:stream";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { WhcbError } from "../../src/domain/errors.js";
 import { systemClock } from "../../src/platform/clock.js";
 import type { Logger } from "../../src/platform/logger.js";
@@ -608,5 +608,29 @@ describe("failures of the service itself", () => {
     await service.app.inject({ url: `/callbacks?apikey=${USER.apiKey}`, headers: { authorization: CREDENTIALS.authorization } });
     expect(logged).toMatchObject([{ path: "/callbacks", status: 200 }]);
     expect(JSON.stringify(logged)).not.toContain(USER.apiKey);
+  });
+});
+
+describe("health checks", () => {
+  const logged: unknown[] = [];
+  const note = (fields: object) => void logged.push(fields);
+  const logger: Logger = { info: note, warn: note, error: note };
+
+  beforeEach(() => {
+    logged.length = 0;
+  });
+
+  it("are counted and not logged while all is well, as they come every few seconds", async () => {
+    await open({ logger });
+    for (const path of ["/healthz", "/readyz"]) expect((await service.app.inject(path)).statusCode).toBe(200);
+    expect(logged).toEqual([]);
+    const metrics = await service.app.inject({ url: "/metrics", headers: JSON_HEADERS });
+    expect(metrics.body).toContain('whcb_http_request_seconds_count{method="GET",route="/healthz",status="200"} 1');
+  });
+
+  it("are logged when they fail", async () => {
+    await open({ logger, isReady: () => false });
+    await service.app.inject("/readyz");
+    expect(logged).toMatchObject([{ path: "/readyz", status: 503 }]);
   });
 });
