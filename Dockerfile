@@ -9,21 +9,22 @@ RUN npm ci
 COPY tsconfig.json build.mjs compile.mjs ./
 COPY bin ./bin
 COPY src ./src
-RUN npm run build && npm prune --omit=dev && mkdir -m 700 /data
+RUN npm run build && npm prune --omit=dev
 
 FROM node:${NODE_VERSION}-bookworm-slim
-ENV NODE_ENV=production WHCB_DATA_DIR=/data WHCB_CONFIG_DIR=/data/config
+# SQLITE_TMPDIR: temporary files, which may be as large as the database.
+ENV NODE_ENV=production WHCB_DATA_DIR=/data WHCB_CONFIG_DIR=/data/config SQLITE_TMPDIR=/data
 WORKDIR /app
 COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/bin ./bin
 COPY --from=build /app/dist ./dist
-# All that whcb writes: the root file system may be read-only.
-COPY --from=build --chown=node:node /data /data
+# /data is all that whcb writes: the root file system may be read-only. A new volume takes its mode and owner from here.
+RUN ln -s /app/bin/whcb.js /usr/local/bin/whcb && install --directory --mode=700 --owner=node --group=node /data
 VOLUME /data
 USER node
 EXPOSE 8787
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s \
   CMD ["node", "-e", "fetch('http://127.0.0.1:8787/healthz').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
-ENTRYPOINT ["node", "/app/bin/whcb.js"]
+ENTRYPOINT ["whcb"]
 CMD ["serve", "--host", "0.0.0.0"]

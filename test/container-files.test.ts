@@ -1,8 +1,10 @@
-/** Facts that Dockerfile and compose.yaml share with the code. */
+/** Facts that Dockerfile, compose.yaml and their documentation share with the code. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
+import { isGroup } from "../src/cli/args/command-spec.js";
+import { SECTIONS } from "../src/cli/commands/all.js";
 import { PORT, SERVE } from "../src/cli/commands/serve/command.js";
 import { LONGEST_STOP_MS } from "../src/dispatcher/dispatcher.js";
 import { parsePositiveDuration } from "../src/domain/duration.js";
@@ -10,6 +12,7 @@ import { parsePositiveDuration } from "../src/domain/duration.js";
 interface Service {
   readonly command?: readonly string[];
   readonly ports?: readonly string[];
+  readonly logging?: { readonly options: Readonly<Record<string, string>> };
   readonly read_only?: boolean;
   readonly stop_grace_period?: string;
 }
@@ -19,6 +22,9 @@ const read = (file: string) => readFileSync(join(ROOT, file), "utf8");
 const dockerfile = read("Dockerfile").replaceAll("\\\n", "");
 const { services }: { services: Readonly<Record<string, Service>> } = parse(read("compose.yaml"), { merge: true });
 const nodes = Object.entries(services).filter(([name]) => name.startsWith("node-"));
+const commands = SECTIONS.flatMap(({ entries }) => entries).flatMap((entry) =>
+  isGroup(entry) ? entry.commands.map(({ name }) => `${entry.name} ${name}`) : [entry.name],
+);
 const port = PORT.defaultText ?? "";
 
 function instructions(name: string): string[] {
@@ -57,6 +63,22 @@ describe("Dockerfile", () => {
     expect(instructions("HEALTHCHECK")[0]).toContain(`http://127.0.0.1:${port}/healthz`);
   });
 
+  it("makes a folder for its user only, and puts all files there that whcb writes, also SQLite's temporary ones", () => {
+    const folder = instructions("VOLUME")[0];
+    const [made = ""] = instructions("RUN").filter((words) => words.endsWith(` ${folder}`));
+    expect(made).toMatch(/install --directory --mode=700 --owner=node --group=node/);
+    const folders = [...(instructions("ENV")[0] ?? "").matchAll(/(\w+_(?:TMP)?DIR)=(\S+)/g)].map(([, name, path = ""]) => [
+      name,
+      path.split("/").slice(0, 2).join("/"),
+    ]);
+    expect(folders).toEqual(["WHCB_DATA_DIR", "WHCB_CONFIG_DIR", "SQLITE_TMPDIR"].map((name) => [name, folder]));
+  });
+
+  it("starts the command by which `docker compose exec` finds it too", () => {
+    expect(instructions("ENTRYPOINT")).toEqual(['["whcb"]']);
+    expect(instructions("RUN").join()).toContain(`ln -s /app/${JSON.parse(read("package.json")).bin.whcb} /usr/local/bin/whcb `);
+  });
+
   it("gives flags and variables that exist", () => {
     const [command = "[]"] = instructions("CMD");
     expect(unknownFlags(JSON.parse(command))).toEqual([]);
@@ -79,10 +101,27 @@ describe("compose.yaml", () => {
     }
   });
 
+  it("limits the log of every container", () => {
+    const unlimited = Object.entries(services).filter(([, { logging }]) => logging?.options["max-size"] === undefined);
+    expect(unlimited).toEqual([]);
+  });
+
   it("gives flags, and names variables, that exist", () => {
     for (const [, { command = [] }] of nodes) expect(unknownFlags(command)).toEqual([]);
     const variables = read("compose.yaml").match(/WHCB_\w+/g) ?? [];
     expect(variables.filter((name) => !sources().includes(`env.${name}`))).toEqual([]);
+  });
+});
+
+describe("docs/operations.md", () => {
+  it("runs whcb in services that exist, with commands that exist", () => {
+    const typed = [...read("docs/operations.md").matchAll(/^docker compose (?:exec (\S+) whcb|run --rm (\S+)) (.*)$/gm)];
+    expect(typed.length).toBeGreaterThan(0);
+    for (const [line, executing, running, words = ""] of typed) {
+      expect(Object.keys(services)).toContain(executing ?? running);
+      const found = commands.filter((command) => `${words} `.startsWith(`${command} `));
+      expect([line, found.length]).toEqual([line, 1]);
+    }
   });
 });
 
