@@ -120,6 +120,24 @@ export function describeNotices(open: OpenStore): void {
       });
     });
 
+    it("stay claimed and keep their report if their group is repeated", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      const until = NOW + 3 * MINUTE;
+      const groups = [() => begin(store, callback), () => end(store, callback, NOW)];
+      for (const commit of groups) {
+        await commit();
+        const notice = await first(store, NOW);
+        await store.saveReport(notice, aReport(notice));
+        await store.recordNoticeFailed(notice, "HTTP 500", until);
+        await commit();
+        expect(await fetch(store, until - 1)).toEqual([]);
+        const repeated = await first(store, until);
+        expect(repeated).toEqual({ ...notice, tries: 1, report: aReport(notice) });
+        await store.recordNoticeSent(repeated, until);
+      }
+    });
+
     it("don't tell of a second end once the first was reported", async () => {
       const store = await open();
       const callback = await aCallback(store);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { holdCall, recordAttempt } from "../../src/domain/call.js";
-import { ACCEPTED, anAttempt, REFUSED_503 } from "../support/builders.js";
+import { ACCEPTED, anAttempt, REFUSED_503, someSettings } from "../support/builders.js";
 import { fetchPending } from "../support/store/waiting-calls.js";
 import {
   aCallback,
@@ -171,6 +171,23 @@ export function describeOutcomes(open: OpenStore): void {
       expect(await store.commitOutcomes({ ...group, isRepeated: true })).toEqual(committed);
       expect(await state()).toEqual(before);
       expect((await store.listAttempts(callback.id, ["again"])).get("again")).toEqual([failed, retried]);
+    });
+
+    it("keeps the outage that an earlier try opened, if its calls were released before the repeat", async () => {
+      const store = await open();
+      const callback = await aCallback(store, { retriesEnabled: true });
+      await accept(store, callback, ["held"]);
+      const { seq } = await callOf(store, callback, "held");
+      const outage = { id: "O", startedAt: NOW, failedCalls: 1, quietSince: null };
+      const group = aGroup({
+        holdings: [{ callbackId: callback.id, callSeq: seq, random: 0.5, at: NOW, downSince: NOW }],
+        endpoints: [{ callbackId: callback.id, endpoint: anEndpoint(), outage }],
+        mails: [{ outageId: "O", callbackId: callback.id, to: "a@b", subject: "", text: "", createdAt: NOW }],
+      });
+      const committed = await store.commitOutcomes(group);
+      await store.updateCallback(callback.id, someSettings({ name: callback.name, retriesEnabled: false }), NOW + 1, POLICY);
+      expect(await store.commitOutcomes({ ...group, isRepeated: true })).toEqual(committed);
+      expect(await store.listEndpoints([callback.id])).toMatchObject([{ outage, pendingCalls: 1 }]);
     });
 
     it("is recorded if an earlier try wasn't committed, beside what others recorded meanwhile", async () => {

@@ -13,7 +13,7 @@ import { ActivityChanges, minuteOf, type Sample, saveSamples } from "./activity.
 import { saveEndpoints } from "./endpoints.js";
 import { saveMails } from "./mails.js";
 import { saveNotices } from "./notices.js";
-import { closeOutages, saveOpenOutages } from "./outages.js";
+import { closeOutages, findOpenOutages, saveOpenOutages } from "./outages.js";
 
 export function commitOutcomes(db: Db, group: OutcomeGroup): Promise<CommittedOutcomes> {
   return transact(db, async (trx) => {
@@ -26,18 +26,24 @@ export function commitOutcomes(db: Db, group: OutcomeGroup): Promise<CommittedOu
     const skippedHoldings = applyHoldings(states, group, callbacks);
     const activity = new ActivityChanges();
     const recorded = applyAttempts(states, { ...group, attempts }, callbacks, activity);
-    const { endpoints, droppedOutages } = withoutSkipped(group.endpoints, skippedHoldings);
+    const opened = await findOpenOutages(trx, group.isRepeated ? group.endpoints : []);
+    const { endpoints, droppedOutages } = withoutSkipped(group.endpoints, skippedHoldings, opened);
     await writeStates(trx, states.values(), changes);
     await saveAttempts(trx, recorded);
     await changes.save(trx);
     await activity.save(trx);
     await saveEndpoints(trx, endpoints, callbacks);
     // At most one open outage per callback.
-    await closeOutages(trx, group.closedOutages, callbacks);
+    const ended = await closeOutages(trx, group.closedOutages, callbacks);
     await saveOpenOutages(trx, endpoints, callbacks);
     const mails = group.mails.filter(({ outageId }) => !droppedOutages.has(outageId));
-    await saveMails(trx, mails, callbacks);
-    if (group.notices) await saveNotices(trx, { mails, closedOutages: group.closedOutages }, callbacks, group.notices);
+    const queued = await saveMails(trx, mails, callbacks);
+    if (group.notices) {
+      // Of an earlier try, they may be on their way.
+      const began = mails.filter(({ outageId }) => queued.has(outageId));
+      const closedOutages = group.closedOutages.filter(({ id }) => ended.has(id));
+      await saveNotices(trx, { mails: began, closedOutages }, callbacks, group.notices);
+    }
     await saveSamples(trx, samplesOf(mails, group.closedOutages, callbacks));
     const staleCallbacks = new Set([...live.keys()].filter((id) => !callbacks.has(id)));
     const lostAttempts = attempts.filter(({ callbackId }) => staleCallbacks.has(callbackId)).length;
@@ -45,12 +51,20 @@ export function commitOutcomes(db: Db, group: OutcomeGroup): Promise<CommittedOu
   });
 }
 
-function withoutSkipped(endpoints: readonly EndpointChange[], skippedHoldings: ReadonlyMap<string, number>) {
+/** `opened`: outages that an earlier try of this group opened. */
+function withoutSkipped(endpoints: readonly EndpointChange[], skippedHoldings: Map<string, number>, opened: ReadonlySet<string>) {
   const droppedOutages = new Set<string>();
   const changes = endpoints.map((change) => {
-    const outage = outageWithoutHoldings(change.outage, skippedHoldings.get(change.callbackId) ?? 0);
-    if (change.outage !== null && outage === null) droppedOutages.add(change.outage.id);
-    return { ...change, outage };
+    const { callbackId, outage } = change;
+    const left = outageWithoutHoldings(outage, skippedHoldings.get(callbackId) ?? 0);
+    if (outage === null || left !== null) return { ...change, outage: left };
+    if (opened.has(outage.id)) {
+      // Its calls were held then; switching retries off has released them since.
+      skippedHoldings.delete(callbackId);
+      return change;
+    }
+    droppedOutages.add(outage.id);
+    return { ...change, outage: null };
   });
   return { endpoints: changes, droppedOutages };
 }

@@ -75,16 +75,18 @@ export function mailStore(db: Db): MailStore & Pick<OverviewStore, "getOutageMai
 
 const MAIL_TYPES: readonly CellType[] = ["text", "bigint", "text", "text", "text", "bigint"];
 
-export async function saveMails(db: Db, mails: OutcomeGroup["mails"], callbacks: LiveCallbacks): Promise<void> {
+/** Returns the outages of those that are new. */
+export async function saveMails(db: Db, mails: OutcomeGroup["mails"], callbacks: LiveCallbacks): Promise<ReadonlySet<string>> {
   const rows = mails.flatMap(({ outageId, callbackId, to, subject, text, createdAt }) => {
     const callback = callbacks.get(callbackId);
     return callback === undefined ? [] : [[outageId, callback.key, to, subject, text, createdAt]];
   });
-  if (rows.length === 0) return;
-  await sql`
+  if (rows.length === 0) return new Set();
+  const queued = await sql<{ outage_id: string }>`
     INSERT INTO mails (outage_id, callback_key, recipient, subject, text, created_at, tries, next_try_at)
     SELECT ${cell(0)}, ${cell(1)}, ${cell(2)}, ${cell(3)}, ${cell(4)}, ${cell(5)}, 0, ${cell(5)} FROM ${batchOf(rows, MAIL_TYPES)} WHERE true
-    ON CONFLICT (outage_id) DO NOTHING`.execute(db);
+    ON CONFLICT (outage_id) DO NOTHING RETURNING outage_id`.execute(db);
+  return new Set(queued.rows.map(({ outage_id }) => outage_id));
 }
 
 export async function* listMails(db: Db, atOnce: number): AsyncGenerator<Mail> {

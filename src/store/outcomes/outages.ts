@@ -44,8 +44,12 @@ export async function readOutageProgress(db: Db, outages: readonly OutageRead[])
   return rows.map(({ failed, delivered }) => ({ hasFailed: failed === 1, hasDelivered: delivered === 1 }));
 }
 
-/** Written whole: one may have opened and closed within the group. */
-export async function closeOutages(db: Db, closed: readonly ClosedOutage[], callbacks: LiveCallbacks): Promise<void> {
+/** Written whole: one may have opened and closed within the group. Returns the ids of those that were open, or new. */
+export async function closeOutages(
+  db: Db,
+  closed: readonly ClosedOutage[],
+  callbacks: LiveCallbacks,
+): Promise<ReadonlySet<string>> {
   const seen = new Set<string>();
   const rows = closed.flatMap((outage) => {
     const callback = callbacks.get(outage.callbackId);
@@ -54,13 +58,23 @@ export async function closeOutages(db: Db, closed: readonly ClosedOutage[], call
     seen.add(outage.id);
     return [[outage.id, callback.key, outage.startedAt, outage.failedCalls, outage.quietSince, outage.endedAt]];
   });
-  if (rows.length === 0) return;
-  await sql`
+  if (rows.length === 0) return new Set();
+  const ended = await sql<{ id: string }>`
     INSERT INTO outages (id, callback_key, started_at, failed_calls, quiet_since, ended_at)
     SELECT ${cell(0)}, ${cell(1)}, ${cell(2)}, ${cell(3)}, ${cell(4)}, ${cell(5)} FROM ${batchOf(rows, OUTAGE_TYPES)} WHERE true
     ON CONFLICT (id) DO UPDATE
     SET started_at = excluded.started_at, failed_calls = excluded.failed_calls, quiet_since = excluded.quiet_since, ended_at = excluded.ended_at
-    WHERE outages.ended_at IS NULL`.execute(db);
+    WHERE outages.ended_at IS NULL RETURNING id`.execute(db);
+  return new Set(ended.rows.map(({ id }) => id));
+}
+
+/** The ids of those that are stored as open. */
+export async function findOpenOutages(db: Db, changes: readonly EndpointChange[]): Promise<ReadonlySet<string>> {
+  const ids = changes.flatMap(({ outage }) => (outage === null ? [] : [outage.id]));
+  if (ids.length === 0) return new Set();
+  const { rows } = await sql<{ id: string }>`
+    SELECT id FROM ${listOf(ids, "text")} ${crossJoin} outages ON outages.id = batch.value WHERE ended_at IS NULL`.execute(db);
+  return new Set(rows.map(({ id }) => id));
 }
 
 const NEWEST_FIRST = [
