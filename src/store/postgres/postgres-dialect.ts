@@ -75,7 +75,7 @@ class PoolDriver implements Driver {
   }
 
   async beginTransaction(connection: PooledConnection, { accessMode }: TransactionSettings): Promise<void> {
-    await connection.run(accessMode === "read only" ? BEGIN_READ_ONLY : BEGIN);
+    await connection.begin(accessMode === "read only" ? BEGIN_READ_ONLY : BEGIN);
   }
 
   async commitTransaction(connection: PooledConnection): Promise<void> {
@@ -84,7 +84,7 @@ class PoolDriver implements Driver {
   }
 
   async rollbackTransaction(connection: PooledConnection): Promise<void> {
-    await connection.run("ROLLBACK");
+    await connection.rollBack();
   }
 
   async releaseConnection(connection: PooledConnection): Promise<void> {
@@ -110,6 +110,21 @@ class PooledConnection implements DatabaseConnection {
     const { command, rowCount, rows } = await this.#query(sql, parameters.map(storable));
     const hasChanged = command === "INSERT" || command === "UPDATE" || command === "DELETE";
     return hasChanged ? { rows, numAffectedRows: BigInt(rowCount ?? 0) } : { rows };
+  }
+
+  /** A transaction that has only half begun would stay open for the next user. */
+  async begin(text: string): Promise<void> {
+    try {
+      await this.run(text);
+    } catch (error) {
+      this.#isBroken = true;
+      throw error;
+    }
+  }
+
+  /** A broken connection is closed, which ends its transaction: it would answer no sooner than the statement before. */
+  async rollBack(): Promise<void> {
+    if (!this.#isBroken) await this.run("ROLLBACK");
   }
 
   /** Returns the server's word for what it did. */
