@@ -31,6 +31,8 @@ const LONGEST_WAIT_MS = 5 * 60_000;
 const POLL_MS = 5_000;
 /** Longer than a receiver may take; another node tries again after this one died. */
 const CLAIM_MS = 2 * 60_000;
+/** Sending begins this long after the claim was asked for, at most; later, another node may send it too. */
+const CLAIM_TRUST_MS = 30_000;
 
 export class OutboxSender<Item extends { readonly tries: number }> {
   readonly #outbox: Outbox<Item>;
@@ -68,8 +70,9 @@ export class OutboxSender<Item extends { readonly tries: number }> {
   async tick(): Promise<number | null> {
     for (const [item, at] of this.#sent) await this.#recordSent(item, at);
     while (this.#pauseMs <= 0) {
+      const askedAt = this.#clock.monotonicMs();
       const items = await this.#claimDue();
-      if (items.length === 0) return this.#outbox.nextAt();
+      if (items.length === 0 || this.#clock.monotonicMs() - askedAt > CLAIM_TRUST_MS) return this.#outbox.nextAt();
       // The next step must not repeat one in flight.
       await settleAll(...items.map((item) => this.#send(item)));
       if (this.#isStopping) return null;

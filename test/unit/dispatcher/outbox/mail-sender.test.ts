@@ -68,6 +68,25 @@ describe("a mail sender", () => {
     expect(items).toMatchObject([{ notifiedAt: sim.clock.now(), notifiedBy: "file" }]);
   });
 
+  it("sends nothing that it claimed too long ago: another node may claim it now", async () => {
+    await anOutage();
+    const notifier = failing(0);
+    let claims = 0;
+    const store = {
+      ...sim.store,
+      async claimMails(...claim: Parameters<typeof sim.store.claimMails>) {
+        claims += 1;
+        if (claims === 1) sim.clock.advance(30_001);
+        return sim.store.claimMails(...claim);
+      },
+    };
+    const sender = createMailSender({ store, notifier, clock: sim.clock, logger: silentLogger });
+    await sender.tick();
+    expect(notifier.askedAt).toEqual([]);
+    await sender.tick();
+    expect(notifier.askedAt).toEqual([sim.clock.now()]);
+  });
+
   it("doesn't repeat a sent e-mail because the store couldn't note it", async () => {
     await anOutage();
     const notifier = failing(0);
