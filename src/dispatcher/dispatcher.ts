@@ -49,6 +49,8 @@ const ENOUGH_WAITING = 512;
 /** At most: two batches of calls are divided among them. */
 const ENDPOINTS_PER_READ = 64;
 const POLL_MS = 500;
+/** After a longer read, what others have changed meanwhile is looked for: a mark must be noticed within a second. */
+const SLOW_READ_MS = 200;
 /** 60 s an attempt, 5 s to connect. */
 export const LONGEST_STOP_MS = 65_000;
 /** A wall clock further behind the monotonic one was set back. */
@@ -276,10 +278,12 @@ export class Dispatcher {
       const calls = Math.max(1, Math.min(this.#batch, Math.floor((2 * this.#batch) / sharing)));
       const share = { calls, bytes: this.#budget.prefetchRoom / workers.length };
       try {
+        const began = clock.monotonicMs();
         const batches = await fetchWork(
           workers.map(({ queue }) => queue.requestWork(now, share)),
           store,
         );
+        if (clock.monotonicMs() - began > SLOW_READ_MS) await this.#pool.noticeChanges();
         for (const [index, worker] of workers.entries()) {
           const batch = batches[index];
           if (batch) worker.accept(batch, now);

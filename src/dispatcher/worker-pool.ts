@@ -126,6 +126,13 @@ export class WorkerPool implements LeaseHolder {
     if (this.#changed.size > 0) await this.#refreshChunk();
   }
 
+  /** After a slow read: what it read of them is out of date. */
+  async noticeChanges(): Promise<void> {
+    do {
+      if (this.#position !== null) await this.#readChanges(this.#position);
+    } while (this.#hasMore);
+  }
+
   async #readAll(): Promise<void> {
     const position = await this.#store.readLatestChange();
     for (const id of await this.#store.listActiveCallbacks()) this.#changed.add(id);
@@ -184,6 +191,7 @@ export class WorkerPool implements LeaseHolder {
     worker.queue.close();
     this.#agenda.remove(worker);
     this.#leaving.delete(worker);
+    this.#cancelled.delete(worker.tracker.callback.id);
     this.#workers.delete(worker.tracker.callback.id);
   }
 

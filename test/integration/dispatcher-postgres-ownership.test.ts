@@ -31,6 +31,8 @@ class Node {
   renewals = 0;
   /** While a large body is read for a request. */
   onRead: () => void = () => undefined;
+  /** Before it withdraws a cancelled replay. */
+  onWithdraw: () => Promise<void> = async () => undefined;
   readonly #hanging: ((result: DeliveryResult) => void)[] = [];
   #running: Promise<void> | null = null;
   #isEnded = false;
@@ -46,6 +48,10 @@ class Node {
         findCall: (callbackId, callId) => {
           this.onRead();
           return store.findCall(callbackId, callId);
+        },
+        cancelReplayChunk: async (...cancel) => {
+          await this.onWithdraw();
+          return store.cancelReplayChunk(...cancel);
         },
       },
       clock: this.clock,
@@ -234,18 +240,19 @@ describe("a dispatcher whose lease isn't renewed", () => {
     let reads = 0;
     nodes[0].onRead = () => {
       reads += 1;
-      nodes[0].isCutOff = reads === 1;
-      if (nodes[0].isCutOff) nodes[0].clock.advance(12 * SECOND);
+      if (reads > 1) return;
+      nodes[0].isCutOff = true;
+      nodes[0].clock.advance(12 * SECOND);
     };
     nodes[0].start();
     await eventually(
       async () => nodes[0].warnings.length,
       (count) => count >= 2,
     );
-    expect([reads, nodes[0].sent]).toEqual([1, []]);
+    expect(nodes[0].sent).toEqual([]);
     nodes[0].isCutOff = false;
     await settled(callback, 1);
-    expect([reads, nodes[0].sent]).toEqual([2, ["A"]]);
+    expect(nodes[0].sent).toEqual(["A"]);
   });
 
   it("loses its callbacks to another, and nothing is recorded of what it had in flight", async () => {
@@ -317,6 +324,37 @@ describe("a dispatcher whose lease isn't renewed", () => {
     nodes[0].go();
     await settled(callback, 3);
     expect([nodes[0].sent, nodes[1].sent]).toEqual([["A"], ["B", "C"]]);
+  });
+});
+
+describe("a dispatcher that loses a callback with a cancelled replay, which is then deleted", () => {
+  it("goes on with the others", async () => {
+    const [gone, other] = [await callbackWith("A"), await callbackWith()];
+    nodes[0].result = REFUSED_503;
+    nodes[0].start();
+    await eventually(
+      () => counts(gone),
+      ({ FAILED }) => FAILED === 1,
+    );
+    nodes[0].onWithdraw = async () => {
+      nodes[0].onWithdraw = async () => undefined;
+      await stores[1].deleteCallback(gone.id, Date.now());
+      await database.query("DELETE FROM dispatchers");
+      await eventually(
+        async () => nodes[0].dispatcher.begunCalls(gone.id),
+        (begun) => begun === null,
+      );
+      throw new Error("The database doesn't answer");
+    };
+    nodes[0].result = null;
+    await stores[1].requestReplays(gone.id, { id: "R", by: null, selection: { callIds: ["A"] } }, Date.now());
+    await sent(nodes[0], 2);
+    const cancel = { replayId: "R", now: Date.now(), policy: DEFAULT_RETRY_POLICY, random: 0.5, begunCalls: () => null };
+    await stores[1].cancelReplayChunk(gone.id, cancel);
+    await accept(stores[1], other, ["B"], Date.now());
+    await sent(nodes[0], 3);
+    nodes[0].answer(ACCEPTED);
+    await settled(other, 1);
   });
 });
 

@@ -83,7 +83,10 @@ async function fetchFailed(requests: readonly WorkRequest[], store: DispatchStor
   const batches = new Map<WorkRequest, FailedBatch>();
   for (const [request, rest] of [...due, ...backlogs]) {
     const requested = replays.get(request) ?? [];
-    const failed = requested.length === 0 ? rest : [...requested, ...rest.filter((call) => call.due?.cause !== "replay")];
+    // One whose replay was cancelled between the reads is in both.
+    const seqs = new Set(requested.map(({ seq }) => seq));
+    const others = rest.filter(({ seq, due }) => due?.cause !== "replay" && !seqs.has(seq));
+    const failed = requested.length === 0 ? rest : [...requested, ...others];
     const limit = failedLimit(request);
     batches.set(request, { ...NONE_FAILED, failed, hasMoreFailed: requested.length === limit || rest.length === limit });
   }

@@ -47,6 +47,52 @@ describe("a dispatcher", () => {
     },
   );
 
+  it("sends a call once whose replay is cancelled between the reads", async () => {
+    let isCancelled = false;
+    await sim.store.close();
+    sim = await Simulation.open({
+      dispatcherStore: (store) =>
+        watchStore(store, async (method, _, work) => {
+          const result = await work();
+          if (method !== "fetchReplays" || !Array.isArray(result) || !result.flat().length || isCancelled) return result;
+          isCancelled = true;
+          const cancel = { replayId: "R1", now: sim.clock.now(), policy: sim.policy, random: 0.5 };
+          await store.cancelReplayChunk(callback.id, { ...cancel, begunCalls: () => new Set() });
+          return result;
+        }),
+    });
+    sim.endpoint = down;
+    const callback = await sim.callback();
+    const [id = ""] = await sim.accept(callback);
+    await sim.runFor(5 * MINUTE - 1);
+    sim.clock.advance(1);
+    sim.endpoint = () => ({ result: ACCEPTED, afterMs: 1_000 });
+    await sim.replay(callback, { callIds: [id] });
+    await sim.settle();
+    expect([isCancelled, sim.sent.length]).toEqual([true, 2]);
+  });
+
+  it("doesn't send what was marked by another process while a read took long", async () => {
+    let isMarked = false;
+    await sim.store.close();
+    sim = await Simulation.open({
+      dispatcherStore: (store) =>
+        watchStore(store, async (method, _, work) => {
+          if (method === "changeCounter" && isMarked) return "another";
+          const result = await work();
+          if (method !== "fetchPending" || isMarked) return result;
+          isMarked = true;
+          await store.markCalls(callback.id, [id], "SUCCESS", sim.clock.now());
+          sim.clock.advance(1_001);
+          return result;
+        }),
+    });
+    const callback = await sim.callback();
+    const [id = "", other = ""] = await sim.accept(callback, 2);
+    await sim.runFor(MINUTE);
+    expect(sim.sent.map(({ callId }) => callId)).toEqual([other]);
+  });
+
   it("ends an outage with nothing else to do", async () => {
     const callback = await sim.callback({ retriesEnabled: false });
     sim.endpoint = down;
