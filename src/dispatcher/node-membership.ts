@@ -47,11 +47,11 @@ export async function joinNodes(
     if (newer === "incompatible") return lose(TOO_NEW);
     if (newer === "compatible" && saysNewer) {
       saysNewer = false;
-      logger.warn({}, "A newer whcb has migrated the database; this node goes on, and no longer starts");
+      logger.warn({}, "A newer whcb has migrated the database, compatibly: this node works on it; start the newer whcb here too");
     }
     if (!isMember) {
       // All settings: nodes that began meanwhile may have others.
-      const again = await members.joinNodes(id, settings);
+      const again = await members.rejoinNodes(id, settings);
       if (again.kind !== "joined") return lose(refusalOf(again, settings));
     }
     return clock.now() + RENEW_MS;

@@ -4,6 +4,8 @@ export interface CheckedDatabase {
   /** null: the file is damaged. */
   readonly rows: { readonly callbacks: number; readonly calls: number; readonly attempts: number } | null;
   readonly problems: readonly DatabaseProblem[];
+  /** It has parts of a newer version, which aren't checked. */
+  readonly isNewer: boolean;
 }
 
 export interface DatabaseProblem {

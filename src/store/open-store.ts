@@ -72,9 +72,7 @@ export async function openStore({ url, secretKey, clock, mustExist = false }: Op
   }
 }
 
-interface DbOptions extends Required<Omit<OpenStoreOptions, "secretKey">> {
-  readonly answerTimeoutMs?: number;
-}
+type DbOptions = Required<Omit<OpenStoreOptions, "secretKey">>;
 
 async function openNodes(url: string, clock: Clock, db: Db): Promise<NodeStore | null> {
   return isPostgresUrl(url) ? (await import("./nodes/open-nodes.js")).openNodeStore(url, clock, db) : null;
@@ -97,10 +95,13 @@ async function requireWhole(db: Db): Promise<Db> {
   }
 }
 
-/** Only to read, and of this version: nothing is migrated. Throws as openStore. */
+/** Only to read: nothing is migrated. Throws as openStore, and `config` for an older version. */
 export async function openReader(url: string, clock: Clock): Promise<Db> {
-  if (isPostgresUrl(url)) return requireWhole(await (await loadPostgres()).openPostgresReader(url));
-  return openSqliteReader(url, clock);
+  return isPostgresUrl(url) ? openPostgresAsIs(url) : openSqliteReader(url, clock);
+}
+
+async function openPostgresAsIs(url: string): Promise<Db> {
+  return requireWhole(await (await loadPostgres()).openPostgresAsIs(url));
 }
 
 /** Throws as openStore, and `config` while a `serve` of another version uses a SQLite file. */
@@ -118,14 +119,22 @@ function requireFilePath(url: string): void {
   });
 }
 
-/** Of PostgreSQL, to rewrite its tables. */
-const ADMIN_TIMEOUT_MS = 24 * 60 * 60_000;
-
-/** For what needs no callback's auth key, so no secret key either. Throws as openStore. */
+/**
+ * For what needs no callback's auth key, so no secret key either. Throws as openStore, and `config` for an older version of PostgreSQL's tables:
+ * migrating them could end running nodes.
+ */
 export async function openAdminStore(url: string, clock: Clock): Promise<AdminStore> {
-  const db = await openDb({ url, mustExist: true, clock, answerTimeoutMs: ADMIN_TIMEOUT_MS });
+  const db = isPostgresUrl(url) ? await openPostgresAsIs(url) : await openDb({ url, mustExist: true, clock });
   const members = isPostgresUrl(url) ? (await import("./nodes/members.js")).memberStore(db) : null;
-  return { ...credentialStore(db), eraseSender: (erasure) => eraseSender(db, erasure), members, close: () => db.destroy() };
+  return {
+    ...credentialStore(db),
+    async eraseSender(erasure) {
+      if (isPostgresUrl(url)) await (await loadPostgres()).requireNotNewerAt(url, db);
+      return eraseSender(db, erasure);
+    },
+    members,
+    close: () => db.destroy(),
+  };
 }
 
 interface StoreParts {

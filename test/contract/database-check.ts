@@ -99,7 +99,7 @@ export function describeCheck(name: string, open: () => Promise<CheckedStore>): 
     it("finds nothing in what the store writes", async () => {
       const { url, store } = await open();
       await fill(store);
-      expect(await check(url)).toEqual({ rows: { callbacks: 2, calls: 20, attempts: 19 }, problems: [] });
+      expect(await check(url)).toEqual({ rows: { callbacks: 2, calls: 20, attempts: 19 }, problems: [], isNewer: false });
     });
 
     it.each(FAULTS)("finds the rows after %s", async (statement, where, rows, example) => {

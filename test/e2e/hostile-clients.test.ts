@@ -1,10 +1,10 @@
 /** Clients without credentials that try to use up what `whcb serve` has, and what it does for the others meanwhile. */
-import { cpSync, existsSync, readdirSync, rmSync, symlinkSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { pipelineUnread, trickleBodies } from "../support/attack/connection-attacks.js";
 import { callIdOf, ServedApi, USER_ENV } from "../support/process/served-api.js";
-import { eventually, Home, REPOSITORY } from "../support/process/whcb-process.js";
+import { copyPackage, eventually, Home } from "../support/process/whcb-process.js";
 
 let home: Home;
 
@@ -56,8 +56,7 @@ it("delivers and takes work while strangers hold every connection that it may ha
 
 it("needs none of its own files once it listens", async () => {
   const copy = home.path("copy");
-  for (const part of ["bin", "dist", "package.json"]) cpSync(join(REPOSITORY, part), join(copy, part), { recursive: true });
-  symlinkSync(join(REPOSITORY, "node_modules"), join(copy, "node_modules"));
+  copyPackage(copy);
   const endpoint = await home.listen(["--status", "503"]);
   const server = await home.serve(["--retry-interval", "1s"], { env: USER_ENV, bin: join(copy, "bin", "whcb.js") });
   rmSync(copy, { recursive: true });

@@ -1,10 +1,10 @@
 /** What a command loads: start-up time that doesn't depend on the machine. Node's coverage names every script that ran. */
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { Home, REPOSITORY } from "../support/process/whcb-process.js";
+import { copyPackage, Home, REPOSITORY } from "../support/process/whcb-process.js";
 
 const home = new Home();
 const RECORDER = join(REPOSITORY, "test", "support", "process", "record-modules.cjs");
@@ -80,8 +80,7 @@ describe("compiled code", () => {
 
   function copy(): string {
     const folder = mkdtempSync(home.path("copy-"));
-    for (const name of ["bin", "dist"]) cpSync(join(REPOSITORY, name), join(folder, name), { recursive: true });
-    symlinkSync(join(REPOSITORY, "node_modules"), join(folder, "node_modules"));
+    copyPackage(folder);
     return folder;
   }
 

@@ -19,7 +19,7 @@ it("migrates and checks", async () => {
     return result;
   };
   const name = `postgres://****@${host}/maintained`;
-  expect(await db("check")).toMatchObject({ code: 4, stderr: expect.stringContaining(`${host}/maintained has`) });
+  expect(await db("check")).toMatchObject({ code: 4, stderr: expect.stringContaining(`${host}/maintained has no data of whcb`) });
   expect(await db("migrate")).toEqual({ code: 0, stdout: "", stderr: `created version ${LATEST_VERSION} in ${name}\n` });
   expect(await db("migrate")).toEqual({
     code: 0,

@@ -4,7 +4,7 @@ import { isWhcbError, systemErrorCode, WhcbError } from "../../domain/errors.js"
 import type { Copied, CopyProgress } from "../../domain/maintenance.js";
 import type { Clock } from "../../platform/clock.js";
 import { lockDatabase } from "../lock-database.js";
-import { openPostgres } from "../postgres/open-postgres.js";
+import { openPostgres, requireNotNewerAt } from "../postgres/open-postgres.js";
 import type { Db } from "../schema.js";
 import { transact } from "../sql/transactions.js";
 import { requireCurrent } from "../sqlite/migrations.js";
@@ -32,6 +32,7 @@ export async function copyDatabase(path: string, url: string, clock: Clock, onPr
       requireNoRuns(source, clock.now());
       const target = await openPostgres({ url, mustExist: false });
       try {
+        await requireNotNewerAt(url, target);
         return await copyInto(target, source, clock, onProgress);
       } finally {
         await target.destroy();

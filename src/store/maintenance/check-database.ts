@@ -3,6 +3,7 @@ import { errorMessage, isWhcbError } from "../../domain/errors.js";
 import type { CheckedDatabase, DatabaseProblem } from "../../domain/maintenance.js";
 import type { Clock } from "../../platform/clock.js";
 import { openReader } from "../open-store.js";
+import { readNewer } from "../postgres/postgres-migrations.js";
 import type { Db } from "../schema.js";
 import { isPostgres } from "../sql/per-database.js";
 import { sqliteCode } from "../sqlite/sqlite-error.js";
@@ -10,21 +11,25 @@ import { CHECK_RULES } from "./check-rules.js";
 
 const EXAMPLES = 10;
 
-/** One state, also while others write. Reads only, and holds no rows but the examples. Throws `config` for another version's. */
+/**
+ * One state, also while others write. Reads only, and holds no rows but the examples. Throws `config` for another version's, unless it is newer
+ * and compatible.
+ */
 export async function checkDatabase(url: string, clock: Clock, onProgress: (where: string) => void): Promise<CheckedDatabase> {
   const db = await openReader(url, clock);
   try {
     return await db.connection().execute(async (connection) => {
       await beginSnapshot(connection);
       const damage = isPostgres(connection) ? [] : await checkFile(connection, onProgress);
-      if (damage.length > 0) return { rows: null, problems: damage };
+      if (damage.length > 0) return { rows: null, problems: damage, isNewer: false };
       const problems = await checkRows(connection, onProgress);
       const rows = {
         callbacks: await countOf(connection, sql`callbacks`),
         calls: await countOf(connection, sql`calls`),
         attempts: await countOf(connection, sql`attempts`),
       };
-      return { rows, problems };
+      const isNewer = isPostgres(connection) && (await readNewer(connection)) !== "none";
+      return { rows, problems, isNewer };
     });
   } finally {
     await db.destroy();

@@ -4,46 +4,50 @@ import { WhcbError } from "../../domain/errors.js";
 import type { Migrated } from "../../domain/maintenance.js";
 import type { Db, Schema } from "../schema.js";
 import { postgresDialect } from "./postgres-dialect.js";
-import { LATEST_VERSION, migratePostgres, requireCurrent } from "./postgres-migrations.js";
+import { LATEST_VERSION, migratePostgres, requireNotNewer, requireUsable } from "./postgres-migrations.js";
 
 export interface PostgresOptions {
   /** postgres://user:password@host:port/database */
   readonly url: string;
   /** Don't create the tables. */
   readonly mustExist: boolean;
-  /** For commands on the database itself, which may rewrite tables. Default: 40 s. */
-  readonly answerTimeoutMs?: number;
 }
 
 /** Throws `config` for a database that can't be used, `unavailable` for what may pass. No message has the URL's password. */
-export async function openPostgres({ answerTimeoutMs = ANSWER_TIMEOUT_MS, ...options }: PostgresOptions): Promise<Db> {
+export async function openPostgres(options: PostgresOptions): Promise<Db> {
   await migratePostgresAt(options);
-  return new Kysely<Schema>({ dialect: postgresDialect(openPool(options.url, { answerTimeoutMs })) });
+  return new Kysely<Schema>({ dialect: postgresDialect(openPool(options.url, { answerTimeoutMs: ANSWER_TIMEOUT_MS })) });
 }
 
 /** Throws as openPostgres. */
-export async function migratePostgresAt({ url, mustExist }: Omit<PostgresOptions, "answerTimeoutMs">): Promise<Migrated> {
+export async function migratePostgresAt({ url, mustExist }: PostgresOptions): Promise<Migrated> {
   const name = nameOf(url);
   // Another node's migration may take long.
   const patient = new Kysely<Schema>({ dialect: postgresDialect(openPool(url)) });
   try {
-    return { from: await migratePostgres(patient, { name, mustExist }), to: LATEST_VERSION };
+    const from = await migratePostgres(patient, { name, mustExist });
+    return { from, to: Math.max(from, LATEST_VERSION) };
   } finally {
     await patient.destroy();
   }
 }
 
-/** Of this version, without a limit on a statement's time. Throws as openPostgres. */
-export async function openPostgresReader(url: string): Promise<Db> {
+/** Nothing is migrated, and a statement's time has no limit. Throws as openPostgres, and `config` for an older version. */
+export async function openPostgresAsIs(url: string): Promise<Db> {
   const name = nameOf(url);
   const db = new Kysely<Schema>({ dialect: postgresDialect(openPool(url)) });
   try {
-    await requireCurrent(db, name);
+    await requireUsable(db, name);
     return db;
   } catch (error) {
     await db.destroy();
     throw error;
   }
+}
+
+/** Throws `config` for a newer version, though this one's statements fit it. */
+export function requireNotNewerAt(url: string, db: Db): Promise<void> {
+  return requireNotNewer(db, nameOf(url));
 }
 
 const MAX_CONNECTIONS = 10;

@@ -9,7 +9,10 @@ export interface PostgresMigration {
   readonly version: number;
   readonly name: string;
   readonly sql: string;
-  /** Nodes of the version before go on: it only adds what they don't use. Default: false, they stop. */
+  /**
+   * Nodes of the version before go on and may start, beside nodes of this one: it only adds what they don't use, with defaults, and without
+   * references to rows that they delete. Default: false, they stop.
+   */
   readonly isCompatible?: boolean;
 }
 
@@ -34,8 +37,8 @@ const MIGRATION_LOCK = 0x77_68_63_62;
 const OLDEST_SERVER = 140_000;
 
 /**
- * One transaction. Returns the version that was found. Throws `config` for a newer version, another program's tables, or a server or encoding
- * that doesn't fit.
+ * One transaction. Returns the version that was found, which may be a newer, compatible one. Throws `config` for one that isn't compatible,
+ * another program's tables, or a server or encoding that doesn't fit.
  */
 export async function migratePostgres(
   db: Db,
@@ -46,15 +49,13 @@ export async function migratePostgres(
   await checkServer(db, name);
   const found = await versionOf(db, name);
   if (found === latest) return latest;
-  if (found === 0 && mustExist) {
-    throw new WhcbError("config", `${name} has no data of whcb`, { hint: "Check its name, or start `whcb serve` on it once." });
-  }
+  if (found === 0 && mustExist) throw emptyError(name);
   return db.transaction().execute(async (trx) => {
     await sql`SET LOCAL statement_timeout = 0`.execute(trx);
     await sql`SELECT pg_advisory_xact_lock(${MIGRATION_LOCK})`.execute(trx);
     // Again, under the lock.
     const version = await versionOf(trx, name);
-    if (version > latest) throw newerError(name, version, latest);
+    if (version > latest) await requireCompatible(trx, name, version, latest);
     await sql`CREATE TABLE IF NOT EXISTS migrations (version integer PRIMARY KEY, name text NOT NULL)`.execute(trx);
     await sql`ALTER TABLE migrations ADD COLUMN IF NOT EXISTS is_compatible boolean NOT NULL DEFAULT false`.execute(trx);
     for (const step of migrations.filter((each) => each.version > version)) {
@@ -82,13 +83,32 @@ async function checkServer(db: Db, name: string): Promise<void> {
 }
 
 /** Throws `config` for a database that this version's statements don't fit. */
-export async function requireCurrent(db: Db, name: string): Promise<void> {
+export async function requireUsable(db: Db, name: string): Promise<void> {
   const version = await versionOf(db, name);
-  if (version > LATEST_VERSION) throw newerError(name, version, LATEST_VERSION);
-  if (version === LATEST_VERSION) return;
+  if (version === 0) throw emptyError(name);
+  if (version >= LATEST_VERSION) return requireCompatible(db, name, version);
   throw new WhcbError("config", `${name} has database version ${version}, and this whcb has version ${LATEST_VERSION}`, {
     hint: "Migrate it: `whcb db migrate`.",
   });
+}
+
+/** For what must know all that is stored. Throws `config` for a newer version, compatible or not. */
+export async function requireNotNewer(db: Db, name: string): Promise<void> {
+  const version = await versionOf(db, name);
+  if (version > LATEST_VERSION) throw newerError(name, version, LATEST_VERSION);
+}
+
+async function requireCompatible(db: Db, name: string, version: number, latest = LATEST_VERSION): Promise<void> {
+  if ((await readNewer(db, latest)) === "incompatible") throw newerError(name, version, latest);
+}
+
+/** Of the steps that this version doesn't know. */
+export async function readNewer(db: Db, latest = LATEST_VERSION): Promise<"none" | "compatible" | "incompatible"> {
+  const { rows } = await sql<{ are_compatible: number | null }>`
+    SELECT bool_and(is_compatible) AS are_compatible FROM migrations WHERE version > ${latest}`.execute(db);
+  const areCompatible = rows[0]?.are_compatible ?? null;
+  if (areCompatible === null) return "none";
+  return areCompatible === 1 ? "compatible" : "incompatible";
 }
 
 /** 0 for a schema without tables. */
@@ -104,6 +124,10 @@ async function versionOf(db: Db, name: string): Promise<number> {
   }
   const { rows } = await sql<{ version: number | null }>`SELECT max(version)::bigint AS version FROM migrations`.execute(db);
   return rows[0]?.version ?? 0;
+}
+
+function emptyError(name: string): WhcbError {
+  return new WhcbError("config", `${name} has no data of whcb`, { hint: "Check its name, or start `whcb serve` on it once." });
 }
 
 function newerError(name: string, version: number, latest: number): WhcbError {

@@ -1,7 +1,7 @@
 /** bin/whcb.js as processes of their own, each home in a temporary folder. */
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
@@ -27,6 +27,12 @@ export interface RunOptions {
   readonly stdoutFile?: string;
   /** Another copy's. */
   readonly bin?: string;
+}
+
+/** As it is installed; bin/whcb.js in it is a command of its own. */
+export function copyPackage(folder: string): void {
+  for (const part of ["bin", "dist", "package.json"]) cpSync(join(REPOSITORY, part), join(folder, part), { recursive: true });
+  symlinkSync(join(REPOSITORY, "node_modules"), join(folder, "node_modules"));
 }
 
 /** A person's machine: settings, data and a working folder, and the processes started there. */

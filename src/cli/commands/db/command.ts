@@ -58,7 +58,7 @@ something is wrong: it lists the tables, how many rows, and the first of them. R
       name: "migrate",
       summary: "bring a database to this version's schema, before serve does it",
       details: `serve migrates what it opens; this does it at a time of your choice, and says from which version to which. In an empty PostgreSQL database it
-creates the tables. Make a backup first: an older whcb can't open the database any more.`,
+creates the tables. Make a backup first: an older whcb can't open the database any more, unless the migration of PostgreSQL is a compatible one.`,
       flags: [ANY_DATABASE, OUTPUT_TEXT_JSON],
       examples: [
         ["whcb db migrate --db x.db", "a SQLite file that nothing serves"],

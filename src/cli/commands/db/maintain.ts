@@ -38,9 +38,10 @@ export async function check(invocation: Invocation): Promise<number> {
   const [database, maintenance] = await openMaintenance(invocation);
   const name = databaseText(database);
   const progress = await openProgress(invocation, `checking ${name}`);
-  const { rows, problems } = await maintenance
+  const { rows, problems, isNewer } = await maintenance
     .check(database, (where) => progress.show(`checking ${name}: ${where}`))
     .finally(() => progress.clear());
+  if (isNewer) screen.info("a newer whcb has migrated it: what that added wasn't checked");
   const isFine = problems.length === 0;
   if (screen.format === "json") {
     await screen.out(text`${safeJson({ ok: isFine, database: name, ...rows, problems }, 2)}\n`);

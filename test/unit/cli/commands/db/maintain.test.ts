@@ -54,6 +54,7 @@ it("says how many wrong rows a check doesn't show, and escapes what it shows", a
     check: async () => ({
       rows: { callbacks: 1, calls: 20, attempts: 1 },
       problems: [{ where: "calls", rows: 12, examples: ["a\u001b[2Jb: its state is unknown"] }],
+      isNewer: false,
     }),
   }));
   expect([code, stdout]).toEqual([
@@ -63,7 +64,8 @@ it("says how many wrong rows a check doesn't show, and escapes what it shows", a
 });
 
 it("shows no totals of a damaged file", async () => {
-  const check = async () => ({ rows: null, problems: [{ where: "file", rows: 1, examples: ["page 3 is never used"] }] });
+  const problems = [{ where: "file", rows: 1, examples: ["page 3 is never used"] }];
+  const check = async () => ({ rows: null, problems, isNewer: false });
   expect(await db(["check"], () => ({ check }))).toMatchObject({
     code: 8,
     stdout: "wrong: file, 1 row\n  page 3 is never used\n",
