@@ -117,8 +117,8 @@ async function start(
   const url = await app.listen({ host: options.host === "localhost" ? "127.0.0.1" : options.host, port: options.port });
   const metricsUrl = await openMetrics(app, options, teardown);
   await loadHttpParser(url);
-  // After listening: with the port taken, nothing is stored or sent.
-  await store.saveSettings(options.settings);
+  // After listening: with the port taken, nothing is stored or sent. Nodes stored them as they joined.
+  if (store.nodes === null) await store.saveSettings(options.settings);
   const waiting = await store.readWaiting();
   dispatching.start();
   hasStarted = true;

@@ -9,23 +9,28 @@ import type { SettingsStore } from "./store.js";
 
 const SETTINGS_ROW = "service-settings";
 
-/** Stores only those set: a later version can change a default. */
 export function settingsStore(db: Db): SettingsStore {
   return {
-    readSettings: async () => ({ ...DEFAULT_SERVICE_SETTINGS, ...(await readStored(db)) }),
-    saveSettings: (changes) =>
-      transact(db, async (trx) => {
-        const stored = await readStored(trx, locked);
-        const value = Buffer.from(JSON.stringify({ ...stored, ...changes }));
-        if (stored === null) await trx.insertInto("settings").values({ name: SETTINGS_ROW, value }).execute();
-        else await trx.updateTable("settings").set({ value }).where("name", "=", SETTINGS_ROW).execute();
-      }),
+    readSettings: () => readSettings(db),
+    saveSettings: (changes) => transact(db, (trx) => saveSettings(trx, changes)),
   };
 }
 
-async function readStored(db: Db, lock: RawBuilder<unknown> = sql``): Promise<Partial<ServiceSettings> | null> {
+export async function readSettings(db: Db): Promise<ServiceSettings> {
+  return { ...DEFAULT_SERVICE_SETTINGS, ...parseSettings((await readStored(db)) ?? {}) };
+}
+
+/** Stores only those set: a later version can change a default. What only a newer version knows stays. */
+export async function saveSettings(trx: Db, changes: Partial<ServiceSettings>): Promise<void> {
+  const stored = await readStored(trx, locked);
+  const value = Buffer.from(JSON.stringify({ ...stored, ...changes }));
+  if (stored === null) await trx.insertInto("settings").values({ name: SETTINGS_ROW, value }).execute();
+  else await trx.updateTable("settings").set({ value }).where("name", "=", SETTINGS_ROW).execute();
+}
+
+async function readStored(db: Db, lock: RawBuilder<unknown> = sql``): Promise<Readonly<Record<string, unknown>> | null> {
   const row = await db.selectFrom("settings").select("value").where("name", "=", SETTINGS_ROW).modifyEnd(lock).executeTakeFirst();
-  return row === undefined ? null : parseSettings(JSON.parse(Buffer.from(row.value).toString()));
+  return row === undefined ? null : JSON.parse(Buffer.from(row.value).toString());
 }
 
 /** Ignores non-numbers and unknown settings. 0.1.0 stored windows beyond the last date, which would end every start. */

@@ -12,6 +12,7 @@ import { aCallback, accept } from "../contract/store-support.js";
 import { CliMachine } from "../support/cli/cli-service.js";
 import { createDatabase, type TestDatabase } from "../support/postgres/databases.js";
 import { USER_ENV } from "../support/process/served-api.js";
+import { eventually } from "../support/process/whcb-process.js";
 
 let database: TestDatabase;
 let machine: CliMachine;
@@ -69,6 +70,38 @@ describe("a node's settings", () => {
     expect(await database.query("SELECT username FROM credentials")).toEqual([{ username: "u" }]);
   });
 
+  it("are stored once a node may take them over, also if the start that gave them fails", async () => {
+    await database.query(`
+      CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock(1); RAISE 'no'; END; $$;
+      CREATE TRIGGER failing BEFORE INSERT ON credentials FOR EACH ROW EXECUTE FUNCTION fail()`);
+    const holder = await database.connect();
+    await holder.query("SELECT pg_advisory_lock(1)");
+    const failing = refused("--retry-interval", "7m");
+    await eventually(isListed, (nodes) => nodes === 1);
+    const second = await serve("--no-api");
+    await holder.query("SELECT pg_advisory_unlock(1)");
+    expect((await failing).code).not.toBe(0);
+    await database.query("DROP FUNCTION fail CASCADE");
+    expect(second.io.err()).toContain("retries   about every 7 minutes for 24 hours");
+    await second.stop();
+    expect((await serve()).io.err()).toContain("retries   about every 7 minutes for 24 hours");
+  });
+
+  it("that only a newer whcb knows stay when an older one starts", async () => {
+    const storedSettings = () =>
+      database.query("SELECT convert_from(value, 'UTF8')::json AS value FROM settings WHERE name = 'service-settings'");
+    await (await serve("--retry-interval", "7m")).stop();
+    await database.query(`UPDATE settings SET value = '{"retainNoticesMs": 5}' WHERE name = 'service-settings'`);
+    await (await serve("--retry-interval", "8m")).stop();
+    expect(await storedSettings()).toEqual([{ value: { retainNoticesMs: 5, intervalMs: 480_000 } }]);
+  });
+
+  it("are those of running nodes of a release with other defaults", async () => {
+    const settings = JSON.stringify({ intervalMs: 60_000 });
+    await database.query("INSERT INTO nodes VALUES ('older', clock_timestamp() + interval '1 h', $1)", [settings]);
+    expect((await serve()).io.err()).toContain("retries   about every 1 minute for 24 hours");
+  });
+
   it("are compared with those of nodes that are heard of, not of one that was killed", async () => {
     const settings = JSON.stringify({ intervalMs: 60_000 });
     await database.query("INSERT INTO nodes VALUES ('killed', clock_timestamp() - interval '1 ms', $1)", [settings]);
@@ -105,7 +138,7 @@ describe("a running node", () => {
     await database.query("INSERT INTO migrations VALUES (99, 'of the future', true)");
     await expect
       .poll(() => warnings)
-      .toEqual([expect.stringContaining("A newer whcb has migrated the database; this node goes on")]);
+      .toEqual([expect.stringContaining("A newer whcb has migrated the database, compatibly: this node works on it")]);
     await database.query("UPDATE migrations SET is_compatible = false WHERE version = 99");
     await expect.poll(() => lost).toEqual(["a newer whcb has migrated the database, so this node has stopped"]);
     expect(warnings).toHaveLength(1);

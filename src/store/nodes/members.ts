@@ -1,10 +1,11 @@
 import { isDeepStrictEqual } from "node:util";
 import { sql } from "kysely";
-import { LATEST_VERSION } from "../postgres/postgres-migrations.js";
+import type { ServiceSettings } from "../../domain/service-settings.js";
+import { readNewer } from "../postgres/postgres-migrations.js";
 import type { Db } from "../schema.js";
-import { parseSettings, settingsStore } from "../settings-store.js";
+import { parseSettings, readSettings, saveSettings } from "../settings-store.js";
 import { transact } from "../sql/transactions.js";
-import { MEMBER_MS, type MemberStore } from "./node-store.js";
+import { type Joined, MEMBER_MS, type MemberStore } from "./node-store.js";
 
 /** Of an advisory lock: who joins looks at the others first. */
 const JOIN_LOCK = 0x77_68_63_6e;
@@ -13,15 +14,13 @@ export function memberStore(db: Db): MemberStore {
   return {
     joinNodes: (nodeId, changes) =>
       transact(db, async (trx) => {
-        const [other] = await lockOthers(trx, nodeId);
-        if (other !== undefined && other.task !== null) return { kind: "busy", task: other.task };
-        const stored = await settingsStore(trx).readSettings();
-        const running = other === undefined ? stored : { ...stored, ...parseSettings(JSON.parse(other.settings)) };
-        const settings = { ...running, ...changes };
-        if (other !== undefined && !isDeepStrictEqual(settings, running)) return { kind: "differs", running };
-        await insert(trx, nodeId, JSON.stringify(settings), null);
-        return { kind: "joined", settings };
+        const joined = await join(trx, nodeId, changes);
+        // At once: others may take them over before this start succeeds, or fails.
+        if (joined.kind === "joined") await saveSettings(trx, changes);
+        return joined;
       }),
+
+    rejoinNodes: (nodeId, settings) => transact(db, (trx) => join(trx, nodeId, settings)),
 
     joinAlone: (taskId, task) =>
       transact(db, async (trx) => {
@@ -35,18 +34,26 @@ export function memberStore(db: Db): MemberStore {
       }),
 
     async renewMember(id) {
-      const { rows } = await sql<{ is_member: number; newer: number; is_compatible: number | null }>`
-        WITH renewed AS (UPDATE nodes SET expires_at = ${expiry} WHERE id = ${id} RETURNING id)
-        SELECT EXISTS (SELECT 1 FROM renewed) AS is_member, count(*) AS newer, bool_and(is_compatible) AS is_compatible
-        FROM migrations WHERE version > ${LATEST_VERSION}`.execute(db);
-      const { is_member = 0, newer = 0, is_compatible = null } = rows[0] ?? {};
-      return { isMember: is_member === 1, newer: newer === 0 ? "none" : is_compatible === 1 ? "compatible" : "incompatible" };
+      const { rows } = await sql`UPDATE nodes SET expires_at = ${expiry} WHERE id = ${id} RETURNING id`.execute(db);
+      return { isMember: rows.length === 1, newer: await readNewer(db) };
     },
 
     async leaveMembers(id) {
       await sql`DELETE FROM nodes WHERE id = ${id}`.execute(db);
     },
   };
+}
+
+async function join(trx: Db, nodeId: string, changes: Partial<ServiceSettings>): Promise<Joined> {
+  const [other] = await lockOthers(trx, nodeId);
+  if (other !== undefined && other.task !== null) return { kind: "busy", task: other.task };
+  const stored = await readSettings(trx);
+  // Of another version, it may have other defaults.
+  const running = other === undefined ? stored : { ...stored, ...parseSettings(JSON.parse(other.settings)) };
+  const settings = { ...running, ...changes };
+  if (other !== undefined && !isDeepStrictEqual(settings, running)) return { kind: "differs", running };
+  await insert(trx, nodeId, JSON.stringify(settings), null);
+  return { kind: "joined", settings };
 }
 
 const expiry = sql`clock_timestamp() + ${sql.lit(MEMBER_MS)} * interval '1 millisecond'`;

@@ -8,8 +8,10 @@ export interface NodeStore extends LeaseStore, LimitStore, MemberStore, Signals 
 
 /** Who uses the database: by MEMBER_MS, by the database's clock. */
 export interface MemberStore {
-  /** Atomic: all that run at the same time have the same settings. Stores none; `changes` are compared with what runs. */
+  /** Atomic: all that run at the same time have the same settings. `changes` are compared with what runs, and stored. */
   joinNodes(nodeId: string, changes: Partial<ServiceSettings>): Promise<Joined>;
+  /** Atomic. After it had expired, with all its settings; stores none. */
+  rejoinNodes(nodeId: string, settings: ServiceSettings): Promise<Joined>;
   /** Atomic. false: nodes run, or another task. Until it leaves, no node joins, and a node that hung finds its callbacks lost. */
   joinAlone(taskId: string, task: string): Promise<boolean>;
   renewMember(id: string): Promise<Renewed>;
@@ -24,7 +26,7 @@ export type Joined =
 export interface Renewed {
   /** false: it had expired. */
   readonly isMember: boolean;
-  /** Migrations of a newer version, since the start. */
+  /** Migrations that this version doesn't know. */
   readonly newer: "none" | "compatible" | "incompatible";
 }
 
