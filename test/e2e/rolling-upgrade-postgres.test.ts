@@ -12,7 +12,7 @@ import { BIN, eventually, Home, type Running } from "../support/process/whcb-pro
 const ADDED = "CREATE TABLE labels (callback_key bigint PRIMARY KEY, label text); ALTER TABLE calls ADD COLUMN label text";
 const WARNING = /"msg":"A newer whcb has migrated the database[^"]*"/g;
 
-vi.setConfig({ testTimeout: 90_000 });
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
 
 let home: Home;
 let database: TestDatabase;
