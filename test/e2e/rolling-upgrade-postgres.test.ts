@@ -85,7 +85,7 @@ describe("beside a newer whcb with a compatible migration", () => {
   it("older commands read and change what they know, and don't claim to erase or copy all", async () => {
     const { host } = new URL(database.url);
     const name = `postgres://****@${host}/upgraded`;
-    const refusal = {
+    const tooNew = {
       code: 4,
       stdout: "",
       stderr:
@@ -105,15 +105,15 @@ describe("beside a newer whcb with a compatible migration", () => {
       stdout: "ok: 0 callbacks, 0 calls, 0 attempts\n",
       stderr: "a newer whcb has migrated it: what that added wasn't checked\n",
     });
-    expect(await whcb(["db", "erase", "--sender", "+61491570156", "--dry-run"])).toEqual(refusal);
+    expect(await whcb(["db", "erase", "--sender", "+61491570156", "--dry-run"])).toEqual(tooNew);
     await (await home.serve()).stop();
     await database.query("DELETE FROM credentials");
-    expect(await whcb(["db", "copy", "--from", home.path("x.db")])).toEqual(refusal);
+    expect(await whcb(["db", "copy", "--from", home.path("x.db")])).toEqual(tooNew);
   });
 });
 
 describe("after a newer whcb's migration that isn't compatible", () => {
-  it("which only a start makes, older nodes end and don't start, and older commands are refused", async () => {
+  it("which only a start makes, older nodes end and don't start, and older commands exit with 4", async () => {
     const old = await start(BIN);
     expect(await home.whcb(["users", "list"], { env: env(), bin: incompatible })).toMatchObject({
       code: 4,
