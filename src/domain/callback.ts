@@ -89,7 +89,7 @@ export interface RunLease {
   readonly replay?: string;
 }
 
-export const LEASE_MS = 30_000;
+export const RUN_LEASE_MS = 30_000;
 
 /** Requested calls, which the service attempts once each: docs/contract.md, What ours adds. */
 export interface ServiceReplay {

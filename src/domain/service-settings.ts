@@ -19,7 +19,7 @@ export const DEFAULT_SERVICE_SETTINGS: ServiceSettings = {
   retainMailMs: 365 * DAY_MS,
 };
 
-/** Closed ones. */
+/** After a closed outage began and ended; also of a replay, after its request, once none of its calls waits. */
 export const RETAIN_OUTAGES_MS = 365 * DAY_MS;
 /** Journals, at the least by `runs prune`. */
 export const RETAIN_RUNS_MS = 365 * DAY_MS;

@@ -2,14 +2,14 @@
 import type { Mail, Notice, NoticeChannel, OutageReport } from "../domain/outage.js";
 
 export interface MailStore {
-  /** Due and unsent, oldest first. */
-  fetchQueuedMails(now: number, limit: number): Promise<readonly Mail[]>;
+  /** Unsent and due at `dueBefore`, oldest first. */
+  fetchQueuedMails(dueBefore: number, limit: number): Promise<readonly Mail[]>;
   /**
    * Of these, those that were due at `dueBefore` and that no other node has claimed: theirs until `until`, or recorded as sent or failed. On
    * SQLite: all.
    */
   claimMails(outageIds: readonly string[], dueBefore: number, until: number): Promise<ReadonlySet<string>>;
-  /** null: none is queued, or claimed. */
+  /** When the first is due, or the claim on it ends; null: none is queued. */
   nextMailAt(): Promise<number | null>;
   /** Sets the outage's `notifiedAt` and `notifiedBy`. */
   recordMailSent(outageId: string, at: number, by: NoticeChannel): Promise<void>;

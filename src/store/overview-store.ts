@@ -20,7 +20,7 @@ export interface OverviewStore {
   /**
    * Marks as `markCalls`, in many transactions: what is committed stays if a later one fails. Leaves out what can't be marked: PENDING and
    * erased calls for FAILED. Notify the dispatcher afterwards; it sends no call for more than 1 s after its mark. Returns how many
-   * have changed. Throws `not-found`, and `invalid` for PENDING calls as FAILED.
+   * have changed. Throws `not-found`, and `invalid` for FAILED if the filter asks for PENDING calls.
    */
   markMatching(callbackId: string, filter: CallFilter, mark: MarkMatching): Promise<number>;
   /** FAILED calls by status code or reason, from counters; most calls first. Throws `not-found`. */

@@ -219,7 +219,7 @@ export type ReplaySelection = { readonly callIds: readonly string[] } | { readon
 
 export interface EndpointRecord {
   readonly callback: Callback;
-  /** Of the stored state's last owner; 0 on SQLite. */
+  /** Larger after each change of the owner; 0 on SQLite. */
   readonly fence: number;
   readonly endpoint: Endpoint;
   readonly outage: OpenOutage | null;
@@ -271,14 +271,14 @@ export interface DispatchStore {
    * before: nothing is recorded twice, and the result is the same.
    */
   commitOutcomes(group: OutcomeGroup): Promise<CommittedOutcomes>;
-  /** With their attempts, then the callbacks. Returns how many calls. */
+  /** Calls with their attempts, then the callbacks. Fewer than `limit`: nothing is left to remove now. */
   purgeDeleted(limit: number): Promise<number>;
-  /** Returns how many calls, closed outages and sent mails. */
+  /** Calls, sent mails, closed outages, finished replays and activity. Fewer than `limit`: nothing is left to remove now. */
   purgeExpired(now: number, limit: number): Promise<number>;
 }
 
 export interface CommittedOutcomes {
-  /** By callback: retries were switched off, or calls marked. */
+  /** By callback, how many calls weren't held: its retries were switched off meanwhile, or the call was marked. */
   readonly skippedHoldings: ReadonlyMap<string, number>;
   /** Only skipped holdings would have opened them. */
   readonly droppedOutages: ReadonlySet<string>;

@@ -1,12 +1,12 @@
 import { sql } from "kysely";
-import { describeHolder, LEASE_MS, type RunLease, type ServiceReplay, serviceLease } from "../../domain/callback.js";
+import { describeHolder, RUN_LEASE_MS, type RunLease, type ServiceReplay, serviceLease } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { Db, ReplayTable } from "../schema.js";
 import { transact } from "../sql/transactions.js";
 import { lockCallback } from "./callback-row.js";
 
 /** Beyond that it is from before the clock was set back. Another run's clock is later by its wait for the database, so there is a margin. */
-const latestExpiry = (now: number): number => now + 2 * LEASE_MS;
+const latestExpiry = (now: number): number => now + 2 * RUN_LEASE_MS;
 
 /** Atomic. null if taken, else the holder's lease. A replay by the service keeps all runs out until it ends, but the one that requested it. */
 export function takeRunLease(db: Db, callbackId: string, lease: RunLease, now: number): Promise<RunLease | null> {
@@ -16,7 +16,7 @@ export function takeRunLease(db: Db, callbackId: string, lease: RunLease, now: n
 async function takeLease(db: Db, callbackId: string, lease: RunLease, now: number): Promise<RunLease | null> {
   const { key } = await lockCallback(db, callbackId);
   const { run, holder, done, total } = lease;
-  const expiresAt = now + LEASE_MS;
+  const expiresAt = now + RUN_LEASE_MS;
   const { rows } = await sql<{ callback_key: number }>`
     INSERT INTO run_leases (callback_key, run, holder, done, total, expires_at)
     SELECT ${key}, ${run}, ${holder}, ${done}, ${total}, ${expiresAt}

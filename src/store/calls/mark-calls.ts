@@ -88,14 +88,8 @@ export async function markMatching(
     changed += await transact(db, async (trx) => {
       await lockCallback(trx, callbackId);
       const { rows } = await sql<{ seq: number }>`${step.select(sql`seq`)}`.execute(trx);
-      const states = [
-        ...(
-          await readStatesBySeq(
-            trx,
-            rows.map(({ seq }) => seq),
-          )
-        ).values(),
-      ];
+      const seqs = rows.map(({ seq }) => seq);
+      const states = [...(await readStatesBySeq(trx, seqs)).values()];
       const marked = states.filter(({ before }) => before.status !== status && whyNotMarked(before, status) === null);
       if (marked.length > 0) await saveMarks(trx, callbackId, marked, { status, settledBy: by, now });
       return marked.length;

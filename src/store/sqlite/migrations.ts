@@ -64,8 +64,8 @@ function newerError(path: string, version: number, latest: number): WhcbError {
  * The transactions that write them have read the parent's row.
  *
  * Every index on calls is partial, so a call is only in those that its state needs; each ends with the rowid (seq).
- *   pending  fetchPending            due     fetchDue, nextDueAt        held     fetchHeld
- *   listed   listCalls, purge        backlog fetchBacklog, toggling     expiring expireRetries
+ *   pending  fetchPending            due     fetchDue, firstDueAt            held     fetchHeld
+ *   listed   listCalls, purge        backlog fetchBacklog, switching retries expiring expireRetries
  */
 const FIRST = `
 CREATE TABLE callbacks (
