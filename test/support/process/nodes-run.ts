@@ -2,11 +2,20 @@
  * Several `whcb serve` on one PostgreSQL database, with clocks ten minutes apart, under load while a test makes trouble, with a ledger of
  * everything that reached their endpoints.
  */
-import { existsSync, readdirSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import type pg from "pg";
 import { type DatabaseProxy, openDatabaseProxy } from "../postgres/database-proxy.js";
-import { type EndpointFigures, figuresOf, Ledger, outagesOf, SERVE, startReceiver, type Target } from "./kill-run.js";
+import {
+  type EndpointFigures,
+  type EndpointKind,
+  Ledger,
+  type RunFigures,
+  readFigures,
+  SERVE,
+  settled,
+  startReceiver,
+  type Target,
+} from "./run-figures.js";
 import { callIdOf, ServedApi, USER_ENV } from "./served-api.js";
 import { eventually, Home, type Running } from "./whcb-process.js";
 
@@ -14,8 +23,8 @@ export interface NodesRunOptions {
   readonly url: string;
   readonly query: <Row extends pg.QueryResultRow>(text: string, values?: readonly unknown[]) => Promise<Row[]>;
   readonly nodes: number;
-  /** First words of the receiver's paths; each makes one callback. */
-  readonly endpoints: readonly ("ok" | "slow" | "flaky" | "down")[];
+  /** Each makes one callback. */
+  readonly endpoints: readonly EndpointKind[];
   /** In all, at least; more while `trouble` lasts. */
   readonly calls: number;
   /** Under load. */
@@ -40,14 +49,10 @@ export interface Refusal {
   readonly retryAfter: string | null;
 }
 
-export interface NodesFigures {
-  readonly endpoints: readonly EndpointFigures[];
-  /** Of all nodes. */
-  readonly mails: readonly string[];
-  readonly outageIds: readonly string[];
+/** Of all nodes. */
+export interface NodesFigures extends RunFigures {
   /** Instants in the database before it began and after it ended: must be none. */
   readonly wrongTimes: number;
-  readonly stderr: string;
 }
 
 /** Of all endpoints together. */
@@ -122,19 +127,10 @@ export async function nodesRun(options: NodesRunOptions): Promise<NodesFigures> 
       if (code !== 0) throw new Error(`a stop ended with ${code}: ${stderr}`);
     }
     const reader = await serve(readerHome, options.url, {}, ["--no-dispatch"]);
-    const api = new ServedApi(reader.url);
-    const lines = ledger.lines();
-    const figures: EndpointFigures[] = [];
-    for (const target of targets) figures.push(await figuresOf(api, target, lines));
-    const outageIds = (await outagesOf(api, targets)).map(({ id }) => id);
+    const mailFolders = nodeHomes.map((home) => home.path("data", "mail"));
+    const figures = await readFigures(new ServedApi(reader.url), targets, ledger.lines(), mailFolders);
     await reader.server.stop();
-    return {
-      endpoints: figures,
-      mails: nodeHomes.flatMap((home) => (existsSync(home.path("data", "mail")) ? readdirSync(home.path("data", "mail")) : [])),
-      outageIds,
-      wrongTimes,
-      stderr: nodes.map(({ server }) => server.stderr).join(""),
-    };
+    return { ...figures, wrongTimes, stderr: nodes.map(({ server }) => server.stderr).join("") };
   } finally {
     ended.abort();
     receiver.stop();
@@ -212,25 +208,4 @@ async function produce(target: Target, { prefix, answering, refusals, until, end
     for (const id of ids) target.accepted.add(id);
     await delay(400);
   }
-}
-
-async function settled(api: ServedApi, targets: readonly Target[]): Promise<void> {
-  for (const { id, kind } of targets) {
-    await eventually(
-      () => api.count(id, "PENDING"),
-      (pending) => pending === 0,
-      120_000,
-    );
-    if (kind !== "ok" && kind !== "slow") continue;
-    await eventually(
-      () => api.count(id, "FAILED"),
-      (failed) => failed === 0,
-      60_000,
-    );
-  }
-  await eventually(
-    () => outagesOf(api, targets),
-    (outages) => outages.every(({ notifiedAt }) => notifiedAt !== undefined),
-    150_000,
-  );
 }
