@@ -1,5 +1,5 @@
 /**
- * As SQLite's schema (sqlite/migrations.ts). Text is compared byte by byte, as there. Every index on calls is partial, and ends with seq,
+ * As SQLite's schema (sqlite/migration-steps.ts). Text is compared byte by byte, as there. Every index on calls is partial, and ends with seq,
  * which is SQLite's rowid. Responses and outcomes are JSON in text columns: then their size is read without the text.
  *
  * Counters and endpoints are updated all the time, and no index has what changes: with room in each page their old versions are

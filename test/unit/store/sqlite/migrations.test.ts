@@ -1,6 +1,7 @@
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
-import { MIGRATIONS, migrate } from "../../../../src/store/sqlite/migrations.js";
+import { MIGRATIONS } from "../../../../src/store/sqlite/migration-steps.js";
+import { migrate } from "../../../../src/store/sqlite/migrations.js";
 
 const steps = [
   { version: 1, name: "one", sql: "CREATE TABLE one (x)" },
