@@ -9,6 +9,8 @@ import { RunLoop } from "./run-loop.js";
 export interface LeaseHolder {
   /** Their state is to be read. */
   taken(callbackIds: Iterable<string>): void;
+  /** The database may lack what it had committed: positions and numbers of calls may be used again. */
+  databaseReplaced(): void;
   /** Everything: it must be forgotten at once. */
   lostAll(): void;
   /** As `Ownership.lose`, which it calls, and forgets it. */
@@ -53,6 +55,7 @@ export class LeasedCallbacks implements Ownership {
   readonly #loop: RunLoop;
   /** null: it has no lease. */
   #id: string | null = null;
+  #timeline: string | null = null;
   // These by the monotonic clock.
   /** When the last renewal began; null: none yet under this id. */
   #renewedAt: number | null = null;
@@ -163,7 +166,14 @@ export class LeasedCallbacks implements Ownership {
     const nextExpiryAt = Math.max(began + EXPIRED_MS, this.#graceEndsAt, began + (state.nextExpiryMs ?? RENEW_MS));
     this.#renewAt = Math.min(began + RENEW_MS, nextExpiryAt);
     this.#wantsAny = true;
-    if (state.owned !== this.#fences.size + this.#released.size) await this.#reconcile(this.#id);
+    const timeline = (await leases.readTimeline()) ?? this.#timeline;
+    const isReplaced = this.#timeline !== null && timeline !== this.#timeline;
+    if (isReplaced || state.owned !== this.#fences.size + this.#released.size) await this.#reconcile(this.#id);
+    if (isReplaced) {
+      logger.warn({}, "The database was replaced by a standby or a backup; reading everything again");
+      this.#deps.holder.databaseReplaced();
+    }
+    this.#timeline = timeline;
     this.#releaseIdle(began);
     this.#giveBackSurplus(state.share);
   }

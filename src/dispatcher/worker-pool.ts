@@ -99,6 +99,14 @@ export class WorkerPool implements LeaseHolder {
     this.#leaving.add(worker);
   }
 
+  databaseReplaced(): void {
+    this.#position = null;
+    this.#changeCounter = null;
+    for (const worker of this.#workers.values()) worker.queue.mayHaveEarlierPending();
+    this.changedAll();
+    this.#workerDeps.wake();
+  }
+
   lostAll(): void {
     for (const worker of this.#workers.values()) this.#drop(worker);
   }

@@ -307,6 +307,7 @@ export interface OutcomeGroup {
 
 export interface AttemptOutcome {
   readonly callbackId: string;
+  readonly callId: string;
   readonly callSeq: number;
   readonly attempt: Attempt;
   /** In [0,1): the jitter. */
@@ -317,6 +318,7 @@ export interface AttemptOutcome {
 
 export interface Holding {
   readonly callbackId: string;
+  readonly callId: string;
   readonly callSeq: number;
   readonly at: number;
   readonly downSince: number;

@@ -20,7 +20,8 @@ export function describeActivity(open: OpenStore, runs: number): void {
           const outcomes = attempts
             .filter(({ attempt }) => attempt.sentFrom === undefined)
             .map(({ callback, attempt }) => {
-              const of = { callbackId: callbacks[callback]?.id ?? "", callSeq: seqs[callback] ?? 0 };
+              const { id = "" } = callbacks[callback] ?? {};
+              const of = { callbackId: id, callId: `${id} A`, callSeq: seqs[callback] ?? 0 };
               return { ...of, attempt: { ...attempt, number: 1 }, random: 0, recovery: 0 };
             });
           if (isOneCommit) await store.commitOutcomes(aGroup({ attempts: outcomes }));
@@ -218,7 +219,9 @@ const anOutage = ({ id }: Callback, at: number) => ({ id: `outage of ${id}`, sta
 async function opening(store: Store, callback: Callback, at: number, callId = `${callback.id} A`): Promise<void> {
   const outage = anOutage(callback, at);
   const seq = (await store.findCall(callback.id, callId))?.seq ?? 0;
-  const attempts = [{ callbackId: callback.id, callSeq: seq, attempt: anAttempt({ startedAt: at }), random: 0, recovery: 0 }];
+  const attempts = [
+    { callbackId: callback.id, callId, callSeq: seq, attempt: anAttempt({ startedAt: at }), random: 0, recovery: 0 },
+  ];
   const mail = { outageId: outage.id, callbackId: callback.id, to: "a@b", subject: "s", text: "t", createdAt: at };
   const endpoints = [{ callbackId: callback.id, endpoint: anEndpoint(), outage }];
   await store.commitOutcomes(aGroup({ attempts, endpoints, mails: [mail] }));

@@ -81,9 +81,10 @@ async function apply(
       break;
     case "attempt": {
       const result = resultOf(isGood, pick);
-      const attempts = (await picked()).map(({ seq, attemptCount }, place) => {
+      const attempts = (await picked()).map(({ id, seq, attemptCount }, place) => {
         return {
           ...of,
+          callId: id,
           callSeq: seq,
           attempt: anAttempt({ number: attemptCount + 1, startedAt: now, result }),
           recovery: place % 2,
@@ -94,7 +95,9 @@ async function apply(
     }
     case "hold":
       await store.commitOutcomes(
-        aGroup({ holdings: (await picked()).map(({ seq }) => ({ ...of, callSeq: seq, at: now, downSince: now })) }),
+        aGroup({
+          holdings: (await picked()).map(({ id, seq }) => ({ ...of, callId: id, callSeq: seq, at: now, downSince: now })),
+        }),
       );
       break;
     case "mark": {

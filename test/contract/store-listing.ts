@@ -297,7 +297,10 @@ export function describeListing(open: OpenStore, runs: number): void {
               NOW,
             );
             const pending = await fetchPending(store, callback.id, 100);
-            const of = (index: number) => ({ callbackId: callback.id, callSeq: pending[index]?.seq ?? 0, random: 0 });
+            const of = (index: number) => {
+              const { id = "", seq = 0 } = pending[index] ?? {};
+              return { callbackId: callback.id, callId: id, callSeq: seq, random: 0 };
+            };
             const tried = specs.flatMap(({ fate, at, statusCode }, index) => {
               const result =
                 statusCode === null

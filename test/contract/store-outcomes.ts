@@ -28,6 +28,7 @@ export function describeOutcomes(open: OpenStore): void {
       const before = await fetchPending(store, callback.id, 3);
       const attempts = before.map((call, index) => ({
         callbackId: callback.id,
+        callId: call.id,
         callSeq: call.seq,
         attempt: anAttempt({ startedAt: NOW + index, durationMs: 5, result: results[index] ?? ACCEPTED }),
         random: 0.9,
@@ -53,7 +54,12 @@ export function describeOutcomes(open: OpenStore): void {
       await accept(store, callback, ["failed", "held"]);
       const [failed, held] = await fetchPending(store, callback.id, 2);
       await store.updateCallback(callback.id, { ...callback, retriesEnabled: false }, NOW, POLICY);
-      const of = (call: typeof failed) => ({ callbackId: callback.id, callSeq: call?.seq ?? 0, random: 0.5 });
+      const of = (call: typeof failed) => ({
+        callbackId: callback.id,
+        callId: call?.id ?? "",
+        callSeq: call?.seq ?? 0,
+        random: 0.5,
+      });
       await store.commitOutcomes(
         aGroup({
           attempts: [{ ...of(failed), attempt: anAttempt({ startedAt: NOW }), recovery: 0 }],
@@ -69,7 +75,7 @@ export function describeOutcomes(open: OpenStore): void {
       const callback = await aCallback(store, { retriesEnabled: true });
       await accept(store, callback, ["A"]);
       const call = await callOf(store, callback, "A");
-      const of = { callbackId: callback.id, callSeq: call.seq, random: 0.5 };
+      const of = { callbackId: callback.id, callId: call.id, callSeq: call.seq, random: 0.5 };
       const failed = anAttempt({ startedAt: NOW + 2, cause: "probe" });
       const done = anAttempt({ number: 2, startedAt: NOW + 3, cause: "retry", result: ACCEPTED });
       await store.commitOutcomes(
@@ -94,7 +100,7 @@ export function describeOutcomes(open: OpenStore): void {
       await accept(store, callback, ["A"]);
       await attempt(store, callback, ["A"]);
       const call = await callOf(store, callback, "A");
-      const of = { callbackId: callback.id, callSeq: call.seq, random: 0.5 };
+      const of = { callbackId: callback.id, callId: call.id, callSeq: call.seq, random: 0.5 };
       const failed = anAttempt({ number: 2, startedAt: NOW + 1, cause: "retry" });
       const done = anAttempt({ number: 3, startedAt: NOW + 2, cause: "retry", result: ACCEPTED });
       await store.commitOutcomes(
@@ -109,15 +115,16 @@ export function describeOutcomes(open: OpenStore): void {
       expect(await callOf(store, callback, "A")).toEqual(recordAttempt(recordAttempt(call, failed, rule, 4), done, rule, 4));
     });
 
-    it("skips calls that no longer exist, and another callback's", async () => {
+    it("skips calls that no longer exist, another callback's, and those whose seq another call has now", async () => {
       const store = await open();
       const [callback, deleted] = [await aCallback(store), await aCallback(store)];
       await accept(store, callback, ["A"]);
       await accept(store, deleted, ["B"]);
       const [a, b] = [await callOf(store, callback, "A"), await callOf(store, deleted, "B")];
       await store.deleteCallback(deleted.id, NOW);
-      const outcome = (callbackId: string, callSeq: number) => ({
+      const outcome = (callbackId: string, callId: string, callSeq: number) => ({
         callbackId,
+        callId,
         callSeq,
         attempt: anAttempt({ result: ACCEPTED }),
         random: 0,
@@ -126,7 +133,14 @@ export function describeOutcomes(open: OpenStore): void {
       const outage = { id: "O1", startedAt: NOW, failedCalls: 1, quietSince: null };
       await store.commitOutcomes(
         aGroup({
-          attempts: [outcome(deleted.id, b.seq), outcome(deleted.id, a.seq), outcome(callback.id, 999), outcome("nope", a.seq)],
+          attempts: [
+            outcome(deleted.id, "B", b.seq),
+            outcome(deleted.id, "A", a.seq),
+            outcome(callback.id, "A", 999),
+            outcome(callback.id, "of before", a.seq),
+            outcome("nope", "A", a.seq),
+          ],
+          holdings: [{ callbackId: callback.id, callId: "of before", callSeq: a.seq, at: NOW, downSince: NOW, random: 0 }],
           endpoints: [{ callbackId: deleted.id, endpoint: anEndpoint(), outage }],
           mails: [{ outageId: "O1", callbackId: deleted.id, to: "a@b", subject: "", text: "", createdAt: NOW }],
         }),
@@ -141,8 +155,8 @@ export function describeOutcomes(open: OpenStore): void {
       const store = await open();
       const callback = await aCallback(store, { retriesEnabled: true });
       await accept(store, callback, ["again", "held", "marked", "new"]);
-      const [again, held, marked] = (await fetchPending(store, callback.id, 4)).map(({ seq }) => {
-        return { callbackId: callback.id, callSeq: seq, random: 0.5, recovery: 0 };
+      const [again, held, marked] = (await fetchPending(store, callback.id, 4)).map(({ id, seq }) => {
+        return { callbackId: callback.id, callId: id, callSeq: seq, random: 0.5, recovery: 0 };
       });
       if (!again || !held || !marked) throw new Error("four calls were accepted");
       await store.markCalls(callback.id, ["marked"], "SUCCESS", NOW);
@@ -200,7 +214,7 @@ export function describeOutcomes(open: OpenStore): void {
       const attempts = [];
       for (const id of ["A", "B"]) {
         const { seq } = await callOf(store, callback, id);
-        attempts.push({ ...of, callSeq: seq, attempt: anAttempt({ startedAt: NOW, result: ACCEPTED }) });
+        attempts.push({ ...of, callId: id, callSeq: seq, attempt: anAttempt({ startedAt: NOW, result: ACCEPTED }) });
       }
       await store.commitOutcomes(aGroup({ attempts, isRepeated: true }));
       await store.commitOutcomes(aGroup({ attempts, isRepeated: true }));
@@ -225,8 +239,9 @@ export function describeOutcomes(open: OpenStore): void {
         callback,
         Array.from({ length: 1_000 }, (_, index) => `call ${index}`),
       );
-      const attempts = (await fetchPending(store, callback.id, 1_000)).map(({ seq }) => ({
+      const attempts = (await fetchPending(store, callback.id, 1_000)).map(({ id, seq }) => ({
         callbackId: callback.id,
+        callId: id,
         callSeq: seq,
         attempt: anAttempt({ startedAt: NOW, result: ACCEPTED }),
         random: 0,

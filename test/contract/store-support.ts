@@ -58,6 +58,7 @@ export async function attempt(
     const number = call.attemptCount + 1;
     attempts.push({
       callbackId: callback.id,
+      callId: call.id,
       callSeq: call.seq,
       attempt: anAttempt({ number, startedAt: NOW, ...over }),
       random: 0.5,
@@ -72,6 +73,7 @@ export async function hold(store: Store, callback: Callback, ids: readonly strin
   for (const id of ids) {
     holdings.push({
       callbackId: callback.id,
+      callId: id,
       callSeq: (await callOf(store, callback, id)).seq,
       at,
       downSince: NOW - MINUTE,
@@ -119,9 +121,9 @@ export async function manyFailed(
     Array.from({ length: calls }, (_, index) => `${name} ${index}`),
   );
   const pending = await fetchPending(store, callback.id, calls);
-  const attempts = pending.map(({ seq }, index) => {
+  const attempts = pending.map(({ id, seq }, index) => {
     const made = anAttempt({ startedAt: NOW, result: REFUSED_503, ...attemptOf(index) });
-    return { callbackId: callback.id, callSeq: seq, random: 0.5, recovery: 0, attempt: made };
+    return { callbackId: callback.id, callId: id, callSeq: seq, random: 0.5, recovery: 0, attempt: made };
   });
   await store.commitOutcomes(aGroup({ attempts }));
 }

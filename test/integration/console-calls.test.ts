@@ -372,7 +372,7 @@ async function attempt(ids: readonly string[], over: Partial<Attempt>, callbackI
   for (const id of ids) {
     const call = (await service.store.findCall(callbackId, id)) ?? expect.fail(`no call ${id}`);
     const made = anAttempt({ number: call.attemptCount + 1, startedAt: Date.now() - HOUR, ...over });
-    attempts.push({ callbackId, callSeq: call.seq, attempt: made, random: 0.5, recovery: 0 });
+    attempts.push({ callbackId, callId: call.id, callSeq: call.seq, attempt: made, random: 0.5, recovery: 0 });
   }
   const group = {
     attempts,

@@ -173,9 +173,16 @@ const idsFor = (callback: number, name: string): string[] => times(5).map((index
 async function commitAll(store: Store, callbacks: readonly Callback[]): Promise<void> {
   const attempts = [];
   for (const { id } of callbacks) {
-    for (const { seq } of await fetchPending(store, id, 20)) {
+    for (const { id: callId, seq } of await fetchPending(store, id, 20)) {
       const result = seq % 3 === 0 ? ACCEPTED : REFUSED_503;
-      attempts.push({ callbackId: id, callSeq: seq, attempt: anAttempt({ startedAt: NOW, result }), random: 0, recovery: 0 });
+      attempts.push({
+        callbackId: id,
+        callId,
+        callSeq: seq,
+        attempt: anAttempt({ startedAt: NOW, result }),
+        random: 0,
+        recovery: 0,
+      });
     }
   }
   const endpoints = callbacks.map(({ id }) => ({ callbackId: id, endpoint: anEndpoint({ recovery: 1 }), outage: null }));

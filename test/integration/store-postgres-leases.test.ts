@@ -211,7 +211,7 @@ describe("what a dispatcher writes under a stale fence", () => {
     const call = await callOf(stores[0], callback, `${callback.id} call`);
     const attempt = anAttempt({ startedAt: NOW });
     await stores[0].commitOutcomes(
-      aGroup({ attempts: [{ callbackId: callback.id, callSeq: call.seq, attempt, random: 0, recovery: 0 }] }),
+      aGroup({ attempts: [{ callbackId: callback.id, callId: call.id, callSeq: call.seq, attempt, random: 0, recovery: 0 }] }),
     );
     const expire = (fence: number) =>
       stores[0].expireRetries([{ callbackId: callback.id, firstFailedBefore: NOW + MINUTE, fence }], 10);
@@ -224,9 +224,9 @@ describe("what a dispatcher writes under a stale fence", () => {
 async function groupOf(callbacks: readonly Callback[], fence: number) {
   const attempts = [];
   for (const callback of callbacks) {
-    const { seq } = await callOf(stores[0], callback, `${callback.id} call`);
+    const { id, seq } = await callOf(stores[0], callback, `${callback.id} call`);
     const attempt = anAttempt({ startedAt: NOW, result: ACCEPTED });
-    attempts.push({ callbackId: callback.id, callSeq: seq, attempt, random: 0, recovery: 0 });
+    attempts.push({ callbackId: callback.id, callId: id, callSeq: seq, attempt, random: 0, recovery: 0 });
   }
   return aGroup({
     attempts,

@@ -107,7 +107,10 @@ export class EndpointTracker {
     const { log, random } = this.#deps;
     this.closeOutageIfOver(at);
     const downSince = this.#endpoint.downSince ?? at;
-    log.addHolding({ callbackId: this.#callback.id, callSeq: call.seq, at, downSince, random: random.fraction() }, this.fence);
+    log.addHolding(
+      { callbackId: this.#callback.id, callId: call.id, callSeq: call.seq, at, downSince, random: random.fraction() },
+      this.fence,
+    );
     this.#change(this.#endpoint, this.#firstFailure(call, at, null));
   }
 

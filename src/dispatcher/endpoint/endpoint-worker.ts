@@ -52,7 +52,7 @@ export class EndpointWorker implements Sender, SendingEndpoint {
   }
 
   refresh(callback: Callback): void {
-    if (this.#mayHaveBeenOff(callback)) this.queue.mayHaveReleased();
+    if (this.#mayHaveBeenOff(callback)) this.queue.mayHaveEarlierPending();
     this.queue.invalidate();
     this.tracker.useSettings(callback);
     this.#deps.onChange(this);
@@ -160,7 +160,10 @@ export class EndpointWorker implements Sender, SendingEndpoint {
       call.seq,
       mayRetry ? nextDueAt(call.firstFailedAt ?? startedAt, startedAt, policy, random) : null,
     );
-    log.addAttempt({ callbackId: call.callbackId, callSeq: call.seq, attempt, random, recovery }, this.tracker.fence);
+    log.addAttempt(
+      { callbackId: call.callbackId, callId: call.id, callSeq: call.seq, attempt, random, recovery },
+      this.tracker.fence,
+    );
     if (this.tracker.endpoint.state !== stateBefore) this.queue.stateChanged();
     onAttempt(call.callbackId, attempt);
   }

@@ -78,8 +78,8 @@ export class WorkQueue {
     this.#hints.mayHavePending = true;
   }
 
-  /** Held calls may be PENDING again. */
-  mayHaveReleased(): void {
+  /** Held calls may be PENDING again, or seqs were given again. */
+  mayHaveEarlierPending(): void {
     this.#pendingFrom = 0;
   }
 

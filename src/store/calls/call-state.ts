@@ -9,6 +9,7 @@ import type { CountChanges } from "./call-counts.js";
 import { PROGRESS_COLUMNS, PROGRESS_TYPES, type ProgressCells, progressCells, toProgress } from "./call-row.js";
 
 export interface CallState {
+  readonly id: string;
   readonly seq: number;
   readonly callbackKey: number;
   readonly before: CallProgress;
@@ -20,21 +21,21 @@ export async function readStatesById(db: Db, callbackKey: number, ids: readonly 
   const columns = ["id", "seq", "callback_key", ...PROGRESS_COLUMNS];
   const from = sql`FROM ${listOf(ids, "text")} ${crossJoin} calls ON calls.id = batch.value WHERE calls.callback_key = ${callbackKey}`;
   const rows = await readRows<readonly [string, number, number, ...ProgressCells]>(db, { columns }, from);
-  return new Map(rows.map(([id, seq, key, ...progress]) => [id, stateOf(seq, key, progress)]));
+  return new Map(rows.map(([id, seq, key, ...progress]) => [id, stateOf(id, seq, key, progress)]));
 }
 
 /** Calls of any callback. */
 export async function readStatesBySeq(db: Db, seqs: readonly number[]): Promise<Map<number, CallState>> {
   if (seqs.length === 0) return new Map();
-  const columns = ["seq", "callback_key", ...PROGRESS_COLUMNS];
+  const columns = ["id", "seq", "callback_key", ...PROGRESS_COLUMNS];
   const from = sql`FROM ${listOf(seqs, "bigint")} ${crossJoin} calls ON calls.seq = batch.value`;
-  const rows = await readRows<readonly [number, number, ...ProgressCells]>(db, { columns }, from);
-  return new Map(rows.map(([seq, key, ...progress]) => [seq, stateOf(seq, key, progress)]));
+  const rows = await readRows<readonly [string, number, number, ...ProgressCells]>(db, { columns }, from);
+  return new Map(rows.map(([id, seq, key, ...progress]) => [seq, stateOf(id, seq, key, progress)]));
 }
 
-function stateOf(seq: number, callbackKey: number, cells: ProgressCells): CallState {
+function stateOf(id: string, seq: number, callbackKey: number, cells: ProgressCells): CallState {
   const progress = toProgress(cells);
-  return { seq, callbackKey, before: progress, after: progress };
+  return { id, seq, callbackKey, before: progress, after: progress };
 }
 
 const PROGRESS = { table: "calls", columns: PROGRESS_COLUMNS, types: PROGRESS_TYPES, key: "seq" };

@@ -1,5 +1,6 @@
 /** Which dispatcher owns which callback (docs/dispatcher.md, Ownership). On PostgreSQL only: one process owns a SQLite file. */
 import { type RawBuilder, sql } from "kysely";
+import { isWhcbError } from "../../domain/errors.js";
 import { lockLiveCallbacks } from "../callbacks/callback-row.js";
 import { isActive } from "../outcomes/endpoints.js";
 import type { Db } from "../schema.js";
@@ -35,6 +36,17 @@ export function leaseStore(db: Db): LeaseStore {
         FROM dispatchers`.execute(db);
       const { living = 1, owned = 0, own = 0, next_expiry_ms: nextExpiryMs = null } = rows[0] ?? {};
       return { owned: own, share: Math.ceil(owned / Math.max(1, living)), nextExpiryMs };
+    },
+
+    async readTimeline() {
+      try {
+        const { rows } = await sql<{ timeline: string }>`
+          SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8) AS timeline`.execute(db);
+        return rows[0]?.timeline ?? null;
+      } catch (error) {
+        if (isWhcbError(error) && error.code === "unavailable") throw error;
+        return null;
+      }
     },
 
     async endLease(dispatcherId) {

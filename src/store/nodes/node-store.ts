@@ -38,6 +38,8 @@ export interface LeaseStore {
   /** Those of any dispatcher that have expired. Until then it still owns what it has, and may renew. */
   endExpired(): Promise<void>;
   readShare(dispatcherId: string): Promise<LeaseShare>;
+  /** Another one after a promotion or a restore, which may lack the last commits. null: the server doesn't tell. */
+  readTimeline(): Promise<string | null>;
   /** What it owned is free at once. */
   endLease(dispatcherId: string): Promise<void>;
   /** Atomic. Callbacks with something to do and no living owner, up to this dispatcher's share of all. Default: any. */

@@ -91,10 +91,10 @@ function applyHoldings(
 ): Map<string, number> {
   const { policy } = group;
   const skipped = new Map<string, number>();
-  for (const { callbackId, callSeq, at, downSince, random } of group.holdings) {
+  for (const { callbackId, callId, callSeq, at, downSince, random } of group.holdings) {
     const callback = callbacks.get(callbackId);
     const state = states.get(callSeq);
-    if (callback === undefined || state?.callbackKey !== callback.key) continue;
+    if (callback === undefined || state?.id !== callId || state.callbackKey !== callback.key) continue;
     const before = state.after;
     // By an earlier try of this group.
     if (before.firstFailedAt === at) continue;
@@ -104,7 +104,7 @@ function applyHoldings(
   return skipped;
 }
 
-/** Those of calls that still exist. */
+/** Those of calls that still exist. Their seqs may have been given again. */
 function applyAttempts(
   states: ReadonlyMap<number, CallState>,
   group: OutcomeGroup,
@@ -113,10 +113,10 @@ function applyAttempts(
 ): RecordedAttempt[] {
   const { policy } = group;
   const recorded: RecordedAttempt[] = [];
-  for (const { callbackId, callSeq, attempt, random, recovery } of group.attempts) {
+  for (const { callbackId, callId, callSeq, attempt, random, recovery } of group.attempts) {
     const callback = callbacks.get(callbackId);
     const state = states.get(callSeq);
-    if (callback === undefined || state?.callbackKey !== callback.key) continue;
+    if (callback === undefined || state?.id !== callId || state.callbackKey !== callback.key) continue;
     state.after = recordAttempt(state.after, attempt, { retriesEnabled: callback.retriesEnabled, policy, random }, recovery);
     // A stale sender's attempt gets a new number: none is lost.
     recorded.push({ callSeq, number: state.after.attemptCount, attempt });

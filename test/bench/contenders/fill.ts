@@ -76,8 +76,9 @@ async function attemptAll(
   statusCodeOf: (index: number) => number,
 ): Promise<void> {
   const calls = await fetchPending(store, callbackId, size);
-  const attempts = calls.map(({ seq }, index) => ({
+  const attempts = calls.map(({ id, seq }, index) => ({
     callbackId,
+    callId: id,
     callSeq: seq,
     attempt: attemptWith(statusCodeOf(index)),
     random: 0.5,

@@ -29,7 +29,7 @@ export async function recordAttempts(
     attempts: calls.map((call, index) => {
       const { result, startedAt } = attemptOf(call, index);
       const attempt = { number: call.attemptCount + 1, startedAt, durationMs: 12, cause: "first" as const, result };
-      return { callbackId: call.callbackId, callSeq: call.seq, attempt, random: 0.5, recovery: 0 };
+      return { callbackId: call.callbackId, callId: call.id, callSeq: call.seq, attempt, random: 0.5, recovery: 0 };
     }),
     holdings: [],
     endpoints: outage === null ? [] : [{ callbackId: first.callbackId, endpoint: NEW_ENDPOINT, outage }],

@@ -16,6 +16,7 @@ class ScriptedLeases implements LeaseStore {
   readonly owners = new Map<string, { owner: string | null; fence: number }>();
   readonly living = new Set<string>();
   state: Omit<LeaseShare, "owned"> = { share: 100, nextExpiryMs: null };
+  timeline: string | null = "00000001";
   fails = false;
   /** After the work is done: its answer is lost. */
   loses = false;
@@ -32,6 +33,9 @@ class ScriptedLeases implements LeaseStore {
   }
   async readShare(id: string) {
     return this.#answer("share", () => ({ ...this.state, owned: this.#ownedBy(id).size }));
+  }
+  async readTimeline() {
+    return this.#answer("timeline", () => this.timeline);
   }
   async endLease(id: string) {
     return this.#answer("end", () => void this.living.delete(id));
@@ -83,6 +87,7 @@ beforeEach(() => {
   events = [];
   const holder = {
     taken: (ids: Iterable<string>) => void events.push(`taken ${[...ids]}`),
+    databaseReplaced: () => void events.push("replaced"),
     lostAll: () => void events.push("lost all"),
     lose: (id: string) => {
       events.push(`lost ${id}`);
@@ -164,6 +169,25 @@ describe("a dispatcher's lease", () => {
     await tick();
     expect([owned.isTrusted(), ...fences("A"), events]).toEqual([true, 2, ["taken A", "lost all", "taken A"]]);
     expect(leases.living.size).toBe(1);
+  });
+
+  it("keeps what it owns on another timeline of the database, unless the commit that took it is lost there", async () => {
+    free("A", "B");
+    await run(6 * SECOND);
+    Object.assign(leases.owners.get("B") ?? {}, { fence: 0 });
+    await run(6 * SECOND);
+    leases.timeline = null;
+    await run(6 * SECOND);
+    expect([events, fences("A", "B")]).toEqual([["taken A,B"], [1, 1]]);
+    leases.timeline = "00000002";
+    leases.loses = true;
+    await expect(run(6 * SECOND)).rejects.toThrow("the answer was lost");
+    leases.loses = false;
+    await run(12 * SECOND);
+    expect([events, fences("A", "B")]).toEqual([
+      ["taken A,B", "lost B", "taken B", "replaced"],
+      [1, 0],
+    ]);
   });
 });
 

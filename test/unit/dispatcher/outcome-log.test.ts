@@ -4,7 +4,9 @@ import { NEW_ENDPOINT } from "../../../src/domain/endpoint.js";
 import { anAttempt } from "../../support/builders.js";
 
 const POLICY = { intervalMs: 1, windowMs: 2, jitter: false };
-const outcome = (callSeq: number) => ({ callbackId: "A", callSeq, attempt: anAttempt(), random: 0, recovery: 0 });
+const outcome = (callSeq: number) => {
+  return { callbackId: "A", callId: `call ${callSeq}`, callSeq, attempt: anAttempt(), random: 0, recovery: 0 };
+};
 const state = (recovery: number) => ({ callbackId: "A", endpoint: { ...NEW_ENDPOINT, recovery }, outage: null });
 
 describe("an outcome log", () => {

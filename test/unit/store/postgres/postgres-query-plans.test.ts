@@ -122,7 +122,7 @@ describe.each(["without statistics", "with statistics"])("query plans %s", (stat
     const { rows } = await sql<{
       seq: number;
     }>`SELECT min(seq) AS seq FROM calls WHERE status = 'PENDING' AND callback_key = 1`.execute(db);
-    const outcome = { callbackId: "CB1", callSeq: rows[0]?.seq ?? 0, attempt: anAttempt(), random: 0, recovery: 0 };
+    const outcome = { callbackId: "CB1", callId: "A", callSeq: rows[0]?.seq ?? 0, attempt: anAttempt(), random: 0, recovery: 0 };
     const plans = [
       ...(await plansOf(() =>
         acceptCalls(db, [{ callbackId: "CB1", calls: [{ id: `new ${statistics}`, response: aResponse() }] }], NOW),

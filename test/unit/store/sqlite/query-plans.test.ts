@@ -74,7 +74,7 @@ describe("query plans", () => {
 
   it("accepting, committing outcomes and purging find rows only by key", async () => {
     await acceptCalls(db, [{ callbackId: "CB1", calls: [{ id: "A", response: aResponse() }] }], NOW);
-    const outcome = { callbackId: "CB1", callSeq: 1, attempt: anAttempt(), random: 0, recovery: 0 };
+    const outcome = { callbackId: "CB1", callId: "A", callSeq: 1, attempt: anAttempt(), random: 0, recovery: 0 };
     const plans = [
       ...(await plansOf(() => acceptCalls(db, [{ callbackId: "CB1", calls: [{ id: "B", response: aResponse() }] }], NOW))),
       ...(await plansOf(() => commitOutcomes(db, aGroup({ attempts: [outcome] })))),
