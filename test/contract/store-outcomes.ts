@@ -194,7 +194,7 @@ export function describeOutcomes(open: OpenStore): void {
       const { seq } = await callOf(store, callback, "held");
       const outage = { id: "O", startedAt: NOW, failedCalls: 1, quietSince: null };
       const group = aGroup({
-        holdings: [{ callbackId: callback.id, callSeq: seq, random: 0.5, at: NOW, downSince: NOW }],
+        holdings: [{ callbackId: callback.id, callId: "held", callSeq: seq, random: 0.5, at: NOW, downSince: NOW }],
         endpoints: [{ callbackId: callback.id, endpoint: anEndpoint(), outage }],
         mails: [{ outageId: "O", callbackId: callback.id, to: "a@b", subject: "", text: "", createdAt: NOW }],
       });
