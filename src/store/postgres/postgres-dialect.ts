@@ -12,7 +12,7 @@ import {
 } from "kysely";
 import type { Pool, PoolClient } from "pg";
 import type { VariantNode } from "../sql/per-database.js";
-import { translatePostgresError } from "./postgres-error.js";
+import { isReadOnly, translatePostgresError } from "./postgres-error.js";
 
 export function postgresDialect(pool: Pool): Dialect {
   return {
@@ -98,7 +98,7 @@ class PoolDriver implements Driver {
 
 class PooledConnection implements DatabaseConnection {
   readonly #client: PoolClient;
-  /** A statement may still be running on it. */
+  /** A statement may still be running on it, or its server isn't the primary any more. */
   #isBroken = false;
 
   constructor(client: PoolClient) {
@@ -145,7 +145,7 @@ class PooledConnection implements DatabaseConnection {
     try {
       return await this.#client.query(text, values);
     } catch (error) {
-      this.#isBroken ||= !isFromServer(error);
+      this.#isBroken ||= !isFromServer(error) || isReadOnly(error);
       throw translatePostgresError(error);
     }
   }

@@ -1,4 +1,4 @@
-/** Other files read PostgreSQL's error codes only by `isLostRace`. */
+/** Other files read PostgreSQL's error codes only by `isLostRace` and `isReadOnly`. */
 import { type ErrorCode, errorMessage, systemErrorCode, WhcbError } from "../../domain/errors.js";
 
 interface Explanation {
@@ -32,6 +32,8 @@ const NOT_ENCRYPTED = wrong(
   "Add sslmode=verify-full to its URL, or check pg_hba.conf of the server.",
 );
 
+const READ_ONLY = "25006";
+
 /** SQLSTATEs, system errors and those of TLS; any other is a bug. */
 const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
   "28P01": REJECTED_USER,
@@ -40,7 +42,7 @@ const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
   "3F000": wrong("The database has no schema to use", "Check the user's search_path."),
   "42501": wrong("The database's user lacks a right", "Make it the owner of the database, or of a schema in its search_path."),
   "25P03": LOST,
-  "25006": passing("The database is read-only", "The service continues by itself once the database accepts writes."),
+  [READ_ONLY]: passing("The database is read-only", "The service continues by itself once the database accepts writes."),
   "53100": passing("The database's disk is full", "Free some space on it; the service then continues by itself."),
   "53200": passing("The database is out of memory", "The service tries again by itself."),
   "53300": passing("The database has too many connections", "Raise max_connections, or end other clients."),
@@ -112,6 +114,11 @@ function isFileError(error: unknown): boolean {
   return (
     error instanceof Error && "syscall" in error && (error.syscall === "open" || error.syscall === "read") && "path" in error
   );
+}
+
+/** A later connection may be to another server. */
+export function isReadOnly(error: unknown): boolean {
+  return systemErrorCode(error) === READ_ONLY;
 }
 
 /** Serialization failure, deadlock, or another transaction took a unique value first: run again, it finds that one. */
