@@ -1,5 +1,6 @@
 import { CompiledQuery, sql } from "kysely";
 import { WhcbError } from "../../domain/errors.js";
+import { newerError, olderError } from "../database-version.js";
 import type { Db } from "../schema.js";
 import { FIRST_TABLES } from "./migrations/first-tables.js";
 import { NODE_TABLES } from "./migrations/node-tables.js";
@@ -87,9 +88,7 @@ export async function requireUsable(db: Db, name: string): Promise<void> {
   const version = await versionOf(db, name);
   if (version === 0) throw emptyError(name);
   if (version >= LATEST_VERSION) return requireCompatible(db, name, version);
-  throw new WhcbError("config", `${name} has database version ${version}, and this whcb has version ${LATEST_VERSION}`, {
-    hint: "Migrate it: `whcb db migrate`.",
-  });
+  throw olderError(name, version, LATEST_VERSION);
 }
 
 /** For what must know all that is stored. Throws `config` for a newer version, compatible or not. */
@@ -128,12 +127,4 @@ async function versionOf(db: Db, name: string): Promise<number> {
 
 function emptyError(name: string): WhcbError {
   return new WhcbError("config", `${name} has no data of whcb`, { hint: "Check its name, or start `whcb serve` on it once." });
-}
-
-function newerError(name: string, version: number, latest: number): WhcbError {
-  return new WhcbError(
-    "config",
-    `${name} was written by a newer whcb: it has database version ${version}, and this whcb knows versions up to ${latest}`,
-    { hint: "Use the whcb that wrote it, or a newer one." },
-  );
 }

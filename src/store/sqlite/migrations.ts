@@ -1,5 +1,6 @@
 import type { Database } from "better-sqlite3";
 import { WhcbError } from "../../domain/errors.js";
+import { newerError, olderError } from "../database-version.js";
 import { LATEST_VERSION, MIGRATIONS, type Migration } from "./migration-steps.js";
 
 /**
@@ -40,15 +41,5 @@ export function versionOf(database: Database, path: string): number {
 export function requireCurrent(version: number, path: string): void {
   if (version > LATEST_VERSION) throw newerError(path, version, LATEST_VERSION);
   if (version === LATEST_VERSION) return;
-  throw new WhcbError("config", `${path} has database version ${version}, and this whcb has version ${LATEST_VERSION}`, {
-    hint: "Migrate it: `whcb db migrate`.",
-  });
-}
-
-function newerError(path: string, version: number, latest: number): WhcbError {
-  return new WhcbError(
-    "config",
-    `${path} was written by a newer whcb: it has database version ${version}, and this whcb knows versions up to ${latest}`,
-    { hint: "Use the whcb that wrote it, or a newer one." },
-  );
+  throw olderError(path, version, LATEST_VERSION);
 }
