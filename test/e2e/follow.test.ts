@@ -23,7 +23,6 @@ async function shows(following: Running, lines: number): Promise<readonly string
   await eventually(
     async () => linesOf(following).length,
     (found) => found >= lines,
-    30_000,
   );
   return linesOf(following);
 }

@@ -18,4 +18,4 @@ it("loses nothing, repeats little and writes one e-mail per outage when it is ki
   const figures = await killRun(home, { kills: 5, endpoints: ["ok", "flaky", "down"], batch: 10, unit: () => random.fraction() });
   expectKillRules(figures);
   expect(figures.kills).toBe(5);
-}, 90_000);
+});

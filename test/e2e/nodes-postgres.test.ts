@@ -17,4 +17,4 @@ it("loses nothing and writes one e-mail per outage when one of two nodes is kill
   });
   expectTakeOverRules(figures, takeOvers);
   expect(takeOvers).toHaveLength(1);
-}, 120_000);
+}, 300_000);

@@ -32,4 +32,4 @@ it("two nodes behind a pooler keep all rules, and say that they don't wake each 
   const home = new Home();
   expect(await home.whcb(["db", "check"], { env: { WHCB_DB: pooler.url } })).toMatchObject({ code: 0 });
   await home.leave();
-}, 120_000);
+}, 300_000);

@@ -140,7 +140,7 @@ describe("whcb watch in a pipe", () => {
     const line = `'${process.execPath}' '${BIN}' watch demo | head -1; echo "ended \${PIPESTATUS[0]}"`;
     const running = home.spawn("bash", ["-c", line]);
     expect(await running.ended).toMatchObject({ code: 0, stdout: expect.stringMatching(/\nended 0\n$/), stderr: "" });
-  }, 60_000);
+  });
 
   it("names a callback that doesn't exist", async () => {
     expect(await home.whcb(["watch", "nope"])).toMatchObject({ code: 3, stdout: "" });

@@ -143,7 +143,7 @@ for (const service of COMMAND_SERVICES) {
       opened = await service.open();
       const listed = await opened.run(["calls", "list", CALLBACK, "--failed", "--all", "-o", "ids"]);
       ids = listed.stdout.trimEnd().split("\n");
-    }, 60_000);
+    });
 
     afterAll(() => opened.close());
 

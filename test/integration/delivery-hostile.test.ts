@@ -236,7 +236,7 @@ test("memory doesn't grow over a thousand hostile exchanges", async () => {
   expect(at.server.requests()).toBe(1_200);
   expect(after.heap - before.heap).toBeLessThan(10);
   expect(after.rss - before.rss).toBeLessThan(100);
-}, 120_000);
+});
 
 function memoryMiB(): { rss: number; heap: number } {
   setFlagsFromString("--expose_gc");

@@ -139,7 +139,7 @@ it("marks what was received, replays what wasn't, and leaves what is ambiguous",
   expect([...endpoint.received].sort()).toEqual(toSend.sort());
   const stillFailed = calls.filter(({ status }) => status === "FAILED").map(({ id }) => id);
   expect(stillFailed.sort()).toEqual([...ambiguous, ...rejected].sort());
-}, 60_000);
+});
 
 it("sends the ambiguous ones with --ambiguous send", async () => {
   const { desk, request } = await scene();

@@ -114,7 +114,7 @@ it("accepts or postpones each of many large bodies at once, and loses none that 
   ).toEqual([]);
   expect(accepted).toBeGreaterThanOrEqual(5);
   expect((await service.store.countCalls(ID)).PENDING).toBe(accepted);
-}, 90_000);
+});
 
 it("stores NDJSON lines of up to 10 MiB, and rejects a longer one", async () => {
   const body = Readable.from(

@@ -24,7 +24,7 @@ for (const service of COMMAND_SERVICES) {
       opened = await service.open();
       ids = (await opened.run(["calls", "list", CALLBACK, "--all", "-o", "ids"])).stdout.trimEnd().split("\n");
       callbackId = JSON.parse((await opened.run(["callbacks", "get", CALLBACK, "--json", "id"])).stdout).id;
-    }, 60_000);
+    });
 
     afterAll(() => opened.close());
 

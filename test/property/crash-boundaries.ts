@@ -148,7 +148,6 @@ export function describeDeaths(dispatcher: string, withStore: WithFreshStore, pa
   describe(dispatcher, () => {
     it.each(parts)(
       "loses nothing when it dies at a write, and repeats only what had no record yet (write $first of every $step)",
-      { timeout: 120_000 },
       async ({ first, step }) => {
         let writes = 0;
         await withStore(async (store) => {

@@ -128,7 +128,7 @@ describe.each(DISTURBANCES)("the recovery after an outage of 10 000 calls, and %
     // A request that was in flight at the crash has no record, and is repeated.
     if (disturbance !== "a crash") expect(tooEarly()).toEqual([]);
     expect([await stateOf(callback), await countOutages()]).toEqual(["up", 1]);
-  }, 60_000);
+  });
 });
 
 describe.each(DISTURBANCES)("a dead endpoint with retries off, and %s", (disturbance) => {

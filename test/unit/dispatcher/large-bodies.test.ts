@@ -31,7 +31,7 @@ async function openWith(bodyBytes: number, limits: Partial<DispatchLimits> = {})
   return held;
 }
 
-describe("bodies in memory", { timeout: 60_000 }, () => {
+describe("bodies in memory", () => {
   it("stay within the budget, and five hanging endpoints don't starve five others", async () => {
     const held = await openWith(8 * MIB);
     const callbacks = await Promise.all(Array.from({ length: 10 }, (_, index) => sim.callback({ name: `c${index}` })));

@@ -46,7 +46,7 @@ describe("clamping times in the store", () => {
   });
 });
 
-describe("a clock that is set", { timeout: 60_000 }, () => {
+describe("a clock that is set", () => {
   it("back by an hour delays no retry by more than one interval", async () => {
     const callback = await sim.callback();
     await sim.accept(callback, 3);
