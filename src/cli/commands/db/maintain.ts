@@ -86,7 +86,7 @@ export async function copy(invocation: Invocation): Promise<number> {
     await screen.out(text`${safeJson(document, 2)}\n`);
     return EXIT_DONE;
   }
-  const size = ["callbacks", "calls", "attempts"].map((table) => `${rows.get(table) ?? 0} ${table}`).join(", ");
+  const size = ["callback", "call", "attempt"].map((noun) => count(rows.get(`${noun}s`) ?? 0, noun)).join(", ");
   screen.info(`${isResumed ? "resumed and finished the copy of" : "copied"} ${path} to ${name}: ${size}`);
   screen.info("each callback has the same digest in both; the secret key isn't copied, and serve needs the one of the file");
   screen.info("don't serve the file any more: its calls would be sent twice");
