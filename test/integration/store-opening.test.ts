@@ -7,7 +7,9 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
+import { lockDatabase } from "../../src/store/lock-database.js";
 import { openStore } from "../../src/store/open-store.js";
+import { LATEST_VERSION } from "../../src/store/sqlite/migration-steps.js";
 import { someSettings } from "../support/builders.js";
 import { storeFiles } from "../support/store/store-files.js";
 
@@ -101,6 +103,22 @@ describe("opening a database", () => {
     await expect(open(file)).rejects.toMatchObject({ code: "config", message: `${file} is another program's database` });
     const tables = new Database(file).prepare("SELECT name FROM sqlite_schema").all();
     expect(tables).toEqual([{ name: "songs" }]);
+  });
+
+  it("isn't migrated by a command while an older whcb serves it", async () => {
+    const file = path();
+    await (await openStore({ url: file, clock: systemClock, secretKey })).close();
+    const older = new Database(file);
+    older.exec(`DROP TABLE notices; DELETE FROM migrations WHERE version = ${LATEST_VERSION}`);
+    older.close();
+    const serving = await lockDatabase(file);
+    const openExisting = () => openStore({ url: file, clock: systemClock, secretKey, mustExist: true });
+    await expect(openExisting()).rejects.toMatchObject({
+      code: "config",
+      message: `${file} is already served by another process`,
+    });
+    await serving.release();
+    await (await openExisting()).close();
   });
 
   it("says when a database is from a newer version", async () => {

@@ -21,18 +21,31 @@ export interface SqliteOptions {
   readonly clock: Clock;
 }
 
-/** Throws `config` for an unusable file, `unavailable` for what may pass (busy, full). */
-export function openSqlite({ path, mustExist, clock }: SqliteOptions): Db {
+/**
+ * Throws `config` for an unusable file, or one of an older version that must exist and is served, `unavailable` for what may pass (busy, full).
+ */
+export async function openSqlite({ path, mustExist, clock }: SqliteOptions): Promise<Db> {
   if (path !== ":memory:") checkPath(path, mustExist);
   let database: Database.Database | undefined;
   try {
     database = connect(path);
-    migrate(database, path);
+    // `serve` has the lock, and creates what doesn't exist.
+    const lock = mustExist && isOlder(database, path) ? await lockDatabase(path) : null;
+    try {
+      migrate(database, path);
+    } finally {
+      await lock?.release();
+    }
     return new Kysely<Schema>({ dialect: sqliteDialect(database, clock) });
   } catch (error) {
     database?.close();
     throw openError(error, path);
   }
+}
+
+function isOlder(database: Database.Database, path: string): boolean {
+  const version = versionOf(database, path);
+  return version > 0 && version < LATEST_VERSION;
 }
 
 /** One that exists, as it is: read only, and not migrated. Throws as openSqlite, and `config` if it has no data of whcb. */
