@@ -50,7 +50,9 @@ const ENOUGH_WAITING = 512;
 const ENDPOINTS_PER_READ = 64;
 const POLL_MS = 500;
 /** After a longer read, what others have changed meanwhile is looked for: a mark must be noticed within a second. */
-const SLOW_READ_MS = 200;
+const SLOW_READ_MS = 500;
+/** Not more often than this: while every read is slow and responses come all the time, none would be of use. */
+const RECHECK_MS = 10_000;
 /** 60 s an attempt, 5 s to connect. */
 export const LONGEST_STOP_MS = 65_000;
 /** A wall clock further behind the monotonic one was set back. */
@@ -67,6 +69,7 @@ export class Dispatcher {
   readonly #loop: RunLoop;
   #isDrained = new AbortController();
   #isStopping = false;
+  #recheckedAt = Number.NEGATIVE_INFINITY;
   /** Nothing is sent before a write has worked. */
   #storeState: "unproved" | "works" | "failed" = "unproved";
   /** Against the monotonic clock, at most since it was last set back; Infinity at first. */
@@ -283,7 +286,7 @@ export class Dispatcher {
           workers.map(({ queue }) => queue.requestWork(now, share)),
           store,
         );
-        if (clock.monotonicMs() - began > SLOW_READ_MS) await this.#pool.noticeChanges();
+        if (clock.monotonicMs() - began > SLOW_READ_MS) await this.#recheck();
         for (const [index, worker] of workers.entries()) {
           const batch = batches[index];
           if (batch) worker.accept(batch, now);
@@ -295,6 +298,13 @@ export class Dispatcher {
       this.#pump();
       await clock.nextTurn();
     }
+  }
+
+  async #recheck(): Promise<void> {
+    const now = this.#deps.clock.monotonicMs();
+    if (now - this.#recheckedAt < RECHECK_MS) return;
+    this.#recheckedAt = now;
+    await this.#pool.noticeChanges();
   }
 
   get #mayRead(): boolean {

@@ -1,6 +1,6 @@
 /** What the dispatcher keeps in mind of the store, where it would be forgotten: no call is left lying. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { ACCEPTED, REFUSED_503 } from "../../../support/builders.js";
+import { ACCEPTED, aResponse, REFUSED_503 } from "../../../support/builders.js";
 import { down, HOUR, MINUTE, Simulation, StoreFailure, up, watchStore } from "../../../support/dispatcher/simulation.js";
 
 let sim: Simulation;
@@ -91,6 +91,31 @@ describe("a dispatcher", () => {
     const [id = "", other = ""] = await sim.accept(callback, 2);
     await sim.runFor(MINUTE);
     expect(sim.sent.map(({ callId }) => callId)).toEqual([other]);
+  });
+
+  it("sends although every read takes long and responses come meanwhile", async () => {
+    let [reads, readsBefore] = [0, 0];
+    await sim.store.close();
+    sim = await Simulation.open({
+      dispatcherStore: (store) =>
+        watchStore(store, async (method, _, work) => {
+          if (method === "changeCounter") return String(reads);
+          const result = await work();
+          if (method !== "fetchPending" || reads === 10) return result;
+          reads += 1;
+          await store.acceptCalls([{ callbackId: callback.id, calls: [{ id: `${reads}`, response: aResponse() }] }], 0);
+          sim.clock.advance(600);
+          return result;
+        }),
+    });
+    sim.endpoint = () => {
+      readsBefore ||= reads;
+      return { result: ACCEPTED };
+    };
+    const callback = await sim.callback();
+    await sim.accept(callback);
+    await sim.runFor(MINUTE);
+    expect([readsBefore, await sim.store.countCalls(callback.id)]).toEqual([2, { PENDING: 0, SUCCESS: 11, FAILED: 0 }]);
   });
 
   it("ends an outage with nothing else to do", async () => {
