@@ -32,7 +32,7 @@ function realDeps(from: NodeJS.Process): CliDeps {
       return createDeliverer({ clock: systemClock, timers: systemTimers, addressRule, maxConnectionsPerOrigin: maxConnections });
     },
     async lockFile(path) {
-      return (await import("./store/lock-database.js")).lockFile(path);
+      return (await import("./store/sqlite/lock-database.js")).lockFile(path);
     },
     async openDatabase(path) {
       return (await import("./main/open-database-admin.js")).openDatabaseAdmin(path, pathsFrom(env, from.platform).data);

@@ -6,8 +6,8 @@ import { systemClock } from "../platform/clock.js";
 import { placeOf } from "../platform/database-url.js";
 import { systemRandom } from "../platform/random.js";
 import { addUser, changePassword, removeUser } from "../server/auth/users.js";
-import { lockDatabase } from "../store/lock-database.js";
 import { openAdminStore } from "../store/open-store.js";
+import { lockDatabase } from "../store/sqlite/lock-database.js";
 
 const SURROUNDINGS = { clock: systemClock, random: systemRandom };
 

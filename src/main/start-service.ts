@@ -24,10 +24,10 @@ import { createApp } from "../server/app.js";
 import { admitStartUser } from "../server/auth/users.js";
 import { closeGracefully, connectionLimit } from "../server/connections.js";
 import { serveMetrics } from "../server/operations/metrics.js";
-import { lockDatabase } from "../store/lock-database.js";
 import type { NodeStore } from "../store/nodes/node-store.js";
 import { openStore } from "../store/open-store.js";
 import { secretKeySource } from "../store/secret-key.js";
+import { lockDatabase } from "../store/sqlite/lock-database.js";
 import type { Store } from "../store/store.js";
 import { planNotices } from "./notice-targets.js";
 

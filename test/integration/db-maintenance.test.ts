@@ -6,7 +6,7 @@ import { copyFileSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { lockDatabase } from "../../src/store/lock-database.js";
+import { lockDatabase } from "../../src/store/sqlite/lock-database.js";
 import { mayTroubleDisks, SmallDisk } from "../support/process/troubled-disk.js";
 import { Home, REPOSITORY } from "../support/process/whcb-process.js";
 

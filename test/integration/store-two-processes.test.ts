@@ -1,14 +1,14 @@
 /**
  * A server and an in-process client on one file, and the file after a crash.
- * Covers: src/store/lock-database.ts, src/store/sqlite/sqlite-dialect.ts
+ * Covers: src/store/sqlite/lock-database.ts, src/store/sqlite/sqlite-dialect.ts
  */
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, copyFileSync, statSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
-import { lockDatabase } from "../../src/store/lock-database.js";
 import { openStore } from "../../src/store/open-store.js";
+import { lockDatabase } from "../../src/store/sqlite/lock-database.js";
 import { aCallback, accept, attempt, countRows, idsOf } from "../contract/store-support.js";
 import { storeFiles } from "../support/store/store-files.js";
 import { fetchPending } from "../support/store/waiting-calls.js";

@@ -8,7 +8,7 @@ import { systemRandom } from "../../../src/platform/random.js";
 import { planReplay } from "../../../src/runs/plan/plan-replay.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../../src/runs/run-options.js";
 import { runReplay } from "../../../src/runs/run-replay.js";
-import { lockFile } from "../../../src/store/lock-database.js";
+import { lockFile } from "../../../src/store/sqlite/lock-database.js";
 import { contender, measureRate, type RateFigures } from "../run/contender.js";
 import { CREDENTIALS } from "../run/service.js";
 

@@ -11,7 +11,7 @@ import { openFileClient } from "../../../src/main/open-file-client.js";
 import { openHttpClient } from "../../../src/main/open-http-client.js";
 import { startService } from "../../../src/main/start-service.js";
 import { systemClock, systemTimers } from "../../../src/platform/clock.js";
-import { lockFile } from "../../../src/store/lock-database.js";
+import { lockFile } from "../../../src/store/sqlite/lock-database.js";
 import { type CapturedIo, captureIo, type IoOptions } from "./cli-streams.js";
 import { type CliResult, type CliWorld, cliDeps, newCliWorld, runCli } from "./run-cli.js";
 

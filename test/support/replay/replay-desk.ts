@@ -12,7 +12,7 @@ import { createDeliverer } from "../../../src/delivery/undici-deliverer.js";
 import { type Clock, systemClock, systemTimers } from "../../../src/platform/clock.js";
 import type { RunEvent } from "../../../src/runs/journal/run-step.js";
 import type { RunDeps } from "../../../src/runs/run-deps.js";
-import { lockFile } from "../../../src/store/lock-database.js";
+import { lockFile } from "../../../src/store/sqlite/lock-database.js";
 import { seededRandom } from "../time/seeded-random.js";
 
 export interface CountingEndpoint {

@@ -1,10 +1,10 @@
-/** One serving process per database: an OS lock (docs/dispatcher.md, Ownership). */
+/** One process serves a file: an OS lock (docs/dispatcher.md, Ownership). */
 import { chmodSync, existsSync, realpathSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import type Database from "better-sqlite3";
-import { errorMessage, isWhcbError, WhcbError } from "../domain/errors.js";
-import { openDatabase } from "./sqlite/open-database.js";
-import { sqliteCode } from "./sqlite/sqlite-error.js";
+import { errorMessage, isWhcbError, WhcbError } from "../../domain/errors.js";
+import { openDatabase } from "./open-database.js";
+import { sqliteCode } from "./sqlite-error.js";
 
 export interface DatabaseLock {
   release(): Promise<void>;
