@@ -4,7 +4,8 @@ import { DEFAULT_SEND_LIMITS, type SendLimits } from "../domain/service-settings
 import type { Clock } from "../platform/clock.js";
 import type { Logger } from "../platform/logger.js";
 import type { Random } from "../platform/random.js";
-import type { CommittedOutcomes, DispatchStore, OutcomeGroup, Store } from "../store/store.js";
+import type { CommittedOutcomes, DispatchStore, OutcomeGroup } from "../store/dispatch-store.js";
+import type { Store } from "../store/store.js";
 import { CommitTiming, type CommitTimingDeps } from "./commit-timing.js";
 import { DeliveryBudget } from "./delivery-budget.js";
 import type { EndpointWorker, WorkerDeps } from "./endpoint/endpoint-worker.js";

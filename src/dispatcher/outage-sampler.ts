@@ -1,7 +1,7 @@
 /** How many calls wait, each minute while an outage is open. */
 import type { Clock } from "../platform/clock.js";
 import type { Logger } from "../platform/logger.js";
-import type { DispatchStore } from "../store/store.js";
+import type { DispatchStore } from "../store/dispatch-store.js";
 import { RunLoop } from "./run-loop.js";
 
 export interface SamplerDeps {

@@ -1,7 +1,8 @@
 /** In small chunks (docs/dispatcher.md, A call, rules 8 and 10). */
 import type { Clock } from "../platform/clock.js";
 import type { Logger } from "../platform/logger.js";
-import type { DispatchStore, SettingsStore } from "../store/store.js";
+import type { DispatchStore } from "../store/dispatch-store.js";
+import type { SettingsStore } from "../store/store.js";
 import { RunLoop } from "./run-loop.js";
 
 export interface PurgerDeps {

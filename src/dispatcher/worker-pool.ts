@@ -1,4 +1,5 @@
-import type { DispatchStore, EndpointRecord, Store } from "../store/store.js";
+import type { DispatchStore, EndpointRecord } from "../store/dispatch-store.js";
+import type { Store } from "../store/store.js";
 import { Agenda } from "./agenda.js";
 import { EndpointWorker, type WorkerDeps } from "./endpoint/endpoint-worker.js";
 import { LeasedCallbacks, type LeaseHolder } from "./leased-callbacks.js";

@@ -2,8 +2,9 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Attempt } from "../../src/domain/attempt.js";
 import type { Callback } from "../../src/domain/callback.js";
+import type { ClosedOutage } from "../../src/store/dispatch-store.js";
 import type { ActivityPoint } from "../../src/store/overview-store.js";
-import type { ClosedOutage, Store } from "../../src/store/store.js";
+import type { Store } from "../../src/store/store.js";
 import { ACCEPTED, anAttempt, REFUSED_503 } from "../support/builders.js";
 import { aCallback, accept, aGroup, anEndpoint, attempt, DAY, hold, MINUTE, NOW, type OpenStore } from "./store-support.js";
 

@@ -4,7 +4,8 @@ import type { CallStatus } from "../../src/domain/call.js";
 import type { Callback, CallbackSettings } from "../../src/domain/callback.js";
 import { type Endpoint, NEW_ENDPOINT } from "../../src/domain/endpoint.js";
 import { DEFAULT_RETRY_POLICY } from "../../src/domain/retry-policy.js";
-import type { CallQuery, OutcomeGroup, ReplayRequest, Store } from "../../src/store/store.js";
+import type { OutcomeGroup } from "../../src/store/dispatch-store.js";
+import type { CallQuery, ReplayRequest, Store } from "../../src/store/store.js";
 import { anAttempt, aResponse, REFUSED_503, someSettings } from "../support/builders.js";
 import { fetchPending } from "../support/store/waiting-calls.js";
 

@@ -27,7 +27,7 @@ import { composeOutageMail } from "../../notifier/outage-mail.js";
 import type { Clock } from "../../platform/clock.js";
 import type { Random } from "../../platform/random.js";
 import { timeOrderedId } from "../../platform/random.js";
-import type { EndpointRecord } from "../../store/store.js";
+import type { EndpointRecord } from "../../store/dispatch-store.js";
 import type { OutcomeLog } from "../outcome-log.js";
 
 export interface TrackerDeps {

@@ -4,7 +4,7 @@ import type { Call } from "../../domain/call.js";
 import type { Callback } from "../../domain/callback.js";
 import { nextDueAt } from "../../domain/retry-policy.js";
 import type { Logger } from "../../platform/logger.js";
-import type { EndpointRecord } from "../../store/store.js";
+import type { EndpointRecord } from "../../store/dispatch-store.js";
 import type { Sender, SendSlots } from "../send-slots.js";
 import { EndpointTracker, type TrackerDeps } from "./endpoint-tracker.js";
 import type { WorkBatch } from "./fetch-work.js";

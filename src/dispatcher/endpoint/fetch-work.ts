@@ -1,7 +1,7 @@
 import type { Call } from "../../domain/call.js";
 import { FAILURES_TO_DOWN } from "../../domain/endpoint.js";
 import type { BacklogRead, CallRead, DueRead, PendingRead } from "../../store/calls/fetch-calls.js";
-import type { DispatchStore, EndpointRecord } from "../../store/store.js";
+import type { DispatchStore, EndpointRecord } from "../../store/dispatch-store.js";
 
 /** Depends on the endpoint's state (docs/dispatcher.md, An endpoint). */
 export interface WorkRequest {

@@ -2,7 +2,7 @@ import { attemptedLongAgo, type Call, isInWindow, mayBeginAt } from "../../domai
 import { FAILURES_TO_DOWN, inFlightLimit } from "../../domain/endpoint.js";
 import { latestScheduledRetry, type RetryPolicy } from "../../domain/retry-policy.js";
 import type { Clock } from "../../platform/clock.js";
-import type { EndpointRecord } from "../../store/store.js";
+import type { EndpointRecord } from "../../store/dispatch-store.js";
 import { CALL_BYTES, type DeliveryBudget } from "../delivery-budget.js";
 import type { Sender } from "../send-slots.js";
 import type { EndpointTracker } from "./endpoint-tracker.js";

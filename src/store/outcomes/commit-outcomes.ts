@@ -6,9 +6,9 @@ import { type LiveCallbacks, lockLiveCallbacks, withoutStale } from "../callback
 import { findRecorded, type RecordedAttempt, saveAttempts } from "../calls/attempts.js";
 import { CountChanges } from "../calls/call-counts.js";
 import { type CallState, readStatesBySeq, writeStates } from "../calls/call-state.js";
+import type { CommittedOutcomes, EndpointChange, OutcomeGroup } from "../dispatch-store.js";
 import type { Db } from "../schema.js";
 import { transact } from "../sql/transactions.js";
-import type { CommittedOutcomes, EndpointChange, OutcomeGroup } from "../store.js";
 import { ActivityChanges, minuteOf, type Sample, saveSamples } from "./activity.js";
 import { saveEndpoints } from "./endpoints.js";
 import { saveMails } from "./mails.js";

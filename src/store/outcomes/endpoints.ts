@@ -1,12 +1,12 @@
 import { type Selectable, sql } from "kysely";
 import { type Endpoint, NEW_ENDPOINT } from "../../domain/endpoint.js";
 import { type CallbackRow, type LiveCallbacks, toCallback } from "../callbacks/callback-row.js";
+import type { EndpointChange, EndpointRecord } from "../dispatch-store.js";
 import type { Db, EndpointTable } from "../schema.js";
 import type { KeyCipher } from "../secret-key.js";
 import { batchOf, type CellType, cell, listOf } from "../sql/batches.js";
 import { perDatabase } from "../sql/per-database.js";
 import { executeByIndex } from "../sql/transactions.js";
-import type { EndpointChange, EndpointRecord } from "../store.js";
 
 type Nullable<Row> = { [Column in keyof Row]: Row[Column] | null };
 

@@ -2,13 +2,13 @@
 import { type Selectable, sql } from "kysely";
 import type { Mail, NoticeChannel } from "../../domain/outage.js";
 import type { LiveCallbacks } from "../callbacks/callback-row.js";
+import type { OutcomeGroup } from "../dispatch-store.js";
 import type { MailStore } from "../notice-store.js";
 import type { OverviewStore } from "../overview-store.js";
 import type { Db, MailTable } from "../schema.js";
 import { batchOf, type CellType, cell, listOf } from "../sql/batches.js";
 import { crossJoin, isPostgres } from "../sql/per-database.js";
 import { transact } from "../sql/transactions.js";
-import type { OutcomeGroup } from "../store.js";
 
 type MailRow = Pick<Selectable<MailTable>, "outage_id" | "recipient" | "subject" | "text" | "created_at" | "tries"> & {
   callback_id: string;

@@ -2,11 +2,11 @@
 import { type RawBuilder, type Selectable, sql } from "kysely";
 import type { Notice } from "../../domain/outage.js";
 import type { LiveCallbacks } from "../callbacks/callback-row.js";
+import type { OutcomeGroup } from "../dispatch-store.js";
 import { NOTICE_LIFETIME_MS, type NoticeStore, type QueuedNotices } from "../notice-store.js";
 import type { Db, NoticeTable, OutageTable } from "../schema.js";
 import { batchOf, type CellType, cell, listOf } from "../sql/batches.js";
 import { isPostgres } from "../sql/per-database.js";
-import type { OutcomeGroup } from "../store.js";
 
 type NoticeRow = Pick<Selectable<NoticeTable>, "outage_id" | "event" | "destination" | "tries" | "report"> &
   Pick<Selectable<OutageTable>, "started_at" | "failed_calls" | "quiet_since" | "ended_at"> & {

@@ -1,12 +1,13 @@
 import { type Selectable, sql } from "kysely";
 import type { Outage, OutageProgress } from "../../domain/outage.js";
 import type { LiveCallbacks } from "../callbacks/callback-row.js";
+import type { ClosedOutage, EndpointChange, OutageRead } from "../dispatch-store.js";
 import { isAfter, orderBy, readCursor, writeCursor } from "../keyset.js";
 import type { Db, OutageTable } from "../schema.js";
 import { batchOf, type CellType, cell, inGivenOrder, listOf } from "../sql/batches.js";
 import { crossJoin } from "../sql/per-database.js";
 import { executeByIndex } from "../sql/transactions.js";
-import type { ClosedOutage, EndpointChange, OutageRead, Page, PageQuery } from "../store.js";
+import type { Page, PageQuery } from "../store.js";
 
 const OUTAGE_TYPES: readonly CellType[] = ["text", "bigint", "bigint", "bigint", "bigint", "bigint"];
 

@@ -2,8 +2,9 @@
 import type { DeliveryResult } from "../../../src/domain/attempt.js";
 import type { RetryPolicy } from "../../../src/domain/retry-policy.js";
 import type { RetryExpiry } from "../../../src/store/calls/fetch-calls.js";
+import type { OutcomeGroup } from "../../../src/store/dispatch-store.js";
 import type { ClockBounds } from "../../../src/store/outcomes/clamp-times.js";
-import type { OutcomeGroup, Store } from "../../../src/store/store.js";
+import type { Store } from "../../../src/store/store.js";
 import { ACCEPTED, REFUSED_503 } from "../builders.js";
 import { checkSettled } from "./dispatch-checks.js";
 import { DispatchModel, type ModelCallback } from "./dispatch-model.js";

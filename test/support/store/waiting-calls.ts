@@ -1,7 +1,7 @@
 /** One callback's calls, as the dispatcher reads those of many. */
 import type { Call } from "../../../src/domain/call.js";
 import type { BacklogRead, DueRead, PendingRead } from "../../../src/store/calls/fetch-calls.js";
-import type { DispatchStore } from "../../../src/store/store.js";
+import type { DispatchStore } from "../../../src/store/dispatch-store.js";
 
 export async function fetchPending(
   store: Pick<DispatchStore, "fetchPending">,

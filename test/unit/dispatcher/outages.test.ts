@@ -1,7 +1,7 @@
 /** When an outage closes and reopens (docs/dispatcher.md, An outage). */
 import { afterEach, describe, expect, it } from "vitest";
 import type { Callback } from "../../../src/domain/callback.js";
-import type { OutcomeGroup } from "../../../src/store/store.js";
+import type { OutcomeGroup } from "../../../src/store/dispatch-store.js";
 import { REFUSED_503 } from "../../support/builders.js";
 import { DAY, down, HOUR, MINUTE, Simulation, up, watchStore } from "../../support/dispatcher/simulation.js";
 
