@@ -44,8 +44,9 @@ const BENCHES: Readonly<Record<string, Bench>> = {
 
 /** 0 when everything ran, 1 when a bench couldn't, 2 for a wrong command line, 130 when stopped. A goal that is missed is no error. */
 export async function main(argv: readonly string[], places: Places): Promise<number> {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
     args: [...argv],
+    allowPositionals: true,
     options: {
       only: { type: "string", multiple: true },
       scale: { type: "string", default: "1" },
@@ -58,7 +59,7 @@ export async function main(argv: readonly string[], places: Places): Promise<num
   const scale = Number(values.scale);
   const rounds = Number(values.rounds);
   const names = values.only?.flatMap((text) => text.split(",")) ?? Object.keys(BENCHES);
-  const unknown = names.find((name) => !(name in BENCHES));
+  const unknown = names.find((name) => !(name in BENCHES)) ?? positionals[0];
   if (unknown !== undefined || !(scale > 0) || !(rounds >= 1)) {
     process.stderr.write(
       `usage: npm run bench -- [--only ${Object.keys(BENCHES).join("|")}] [--scale 0.1] [--rounds 3] [--no-peers] [--profile DIR] [--json FILE]\n`,

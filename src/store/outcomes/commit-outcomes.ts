@@ -127,8 +127,10 @@ function applyAttempts(
 
 /** As an outage opens (its mail is queued then) and as it closes. */
 function samplesOf(opened: OutcomeGroup["mails"], closed: OutcomeGroup["closedOutages"], callbacks: LiveCallbacks): Sample[] {
-  const instants = [...opened.map(({ callbackId, createdAt }) => ({ callbackId, at: createdAt }))];
-  for (const { callbackId, endedAt } of closed) instants.push({ callbackId, at: endedAt });
+  const instants = [
+    ...opened.map(({ callbackId, createdAt: at }) => ({ callbackId, at })),
+    ...closed.map(({ callbackId, endedAt: at }) => ({ callbackId, at })),
+  ];
   return instants.flatMap(({ callbackId, at }): Sample[] => {
     const callback = callbacks.get(callbackId);
     return callback === undefined ? [] : [[callback.key, minuteOf(at)]];
