@@ -62,9 +62,8 @@ export class LeasedCallbacks implements Ownership {
   #renewAt = Number.NEGATIVE_INFINITY;
   /** Until then it ends nobody's lease. */
   #graceEndsAt = Number.NEGATIVE_INFINITY;
-  /** Of renewals in a row that were late without a failure. */
+  /** Of late renewals in a row, none of which had failed. */
   #graces = 0;
-  #hasFailed = false;
   readonly #fences = new Map<string, number>();
   readonly #idleSince = new Map<string, number>();
   readonly #leaving = new Set<string>();
@@ -137,7 +136,14 @@ export class LeasedCallbacks implements Ownership {
   /** Resolves with when it is to be renewed, or something can be taken. */
   async tick(): Promise<number> {
     const { clock } = this.#deps;
-    if (clock.monotonicMs() >= this.#renewAt) await this.#renew();
+    if (clock.monotonicMs() >= this.#renewAt) {
+      try {
+        await this.#renew();
+      } catch (error) {
+        this.#graces = 0;
+        throw error;
+      }
+    }
     await this.#storeReleases();
     const waitMs = await this.#take();
     return clock.now() + Math.max(0, Math.min(waitMs, this.#renewAt - clock.monotonicMs()));
@@ -151,18 +157,15 @@ export class LeasedCallbacks implements Ownership {
       this.#id = id;
     }
     const began = clock.monotonicMs();
-    const hadFailed = this.#hasFailed;
-    this.#hasFailed = true;
     if (!(await leases.renewLease(this.#id))) {
       logger.warn({ callbacks: this.#fences.size }, "The lease on the database had ended; starting again with a new one");
       this.#loseAll();
       return;
     }
-    this.#grantGrace(hadFailed);
+    this.#grantGrace();
     if (clock.monotonicMs() >= this.#graceEndsAt) await leases.endExpired();
     const state = await leases.readShare(this.#id);
     this.#renewedAt = began;
-    this.#hasFailed = false;
     const nextExpiryAt = Math.max(began + EXPIRED_MS, this.#graceEndsAt, began + (state.nextExpiryMs ?? RENEW_MS));
     this.#renewAt = Math.min(began + RENEW_MS, nextExpiryAt);
     this.#wantsAny = true;
@@ -179,13 +182,14 @@ export class LeasedCallbacks implements Ownership {
   }
 
   /** A new or late one can't tell who died from whom the database was away for too. These may be as late as it was. */
-  #grantGrace(hadFailed: boolean): void {
+  #grantGrace(): void {
     const now = this.#deps.clock.monotonicMs();
     const lateMs = this.#renewedAt === null ? LATE_MS : now - this.#renewedAt - RENEW_MS;
-    if (lateMs < LATE_MS || hadFailed) this.#graces = 0;
-    if (lateMs < LATE_MS || this.#graces === MOST_GRACES) return;
-    this.#graces += 1;
-    this.#graceEndsAt = now + Math.min(LEASE_MS, Math.max(SHORTEST_GRACE_MS, lateMs));
+    if (lateMs < LATE_MS) this.#graces = 0;
+    else if (this.#graces < MOST_GRACES) {
+      this.#graces += 1;
+      this.#graceEndsAt = now + Math.min(LEASE_MS, Math.max(SHORTEST_GRACE_MS, lateMs));
+    }
   }
 
   /** An answer was lost, or another dispatcher has taken something. */
