@@ -10,7 +10,7 @@ import { CommitTiming, type CommitTimingDeps } from "./commit-timing.js";
 import { DeliveryBudget } from "./delivery-budget.js";
 import type { EndpointWorker, WorkerDeps } from "./endpoint/endpoint-worker.js";
 import { fetchWork } from "./endpoint/fetch-work.js";
-import { CallSender, type CallSenderDeps } from "./endpoint/send-call.js";
+import { CallSender, type CallSenderDeps, SLOW_READ_MS } from "./endpoint/send-call.js";
 import { OutcomeLog } from "./outcome-log.js";
 import { RunLoop } from "./run-loop.js";
 import { type Sender, SendSlots } from "./send-slots.js";
@@ -50,9 +50,7 @@ const ENOUGH_WAITING = 512;
 /** At most: two batches of calls are divided among them. */
 const ENDPOINTS_PER_READ = 64;
 const POLL_MS = 500;
-/** After a longer read, what others have changed meanwhile is looked for: a mark must be noticed within a second. */
-const SLOW_READ_MS = 500;
-/** Not more often than this: while every read is slow and responses come all the time, none would be of use. */
+/** Between two looks for what others changed during a slow read: while all are slow and responses come all the time, none would be of use. */
 const RECHECK_MS = 10_000;
 /** 60 s an attempt, 5 s to connect. */
 export const LONGEST_STOP_MS = 65_000;

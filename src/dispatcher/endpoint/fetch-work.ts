@@ -83,10 +83,7 @@ async function fetchFailed(requests: readonly WorkRequest[], store: DispatchStor
   const batches = new Map<WorkRequest, FailedBatch>();
   for (const [request, rest] of [...due, ...backlogs]) {
     const requested = replays.get(request) ?? [];
-    // One whose replay was cancelled between the reads is in both.
-    const seqs = new Set(requested.map(({ seq }) => seq));
-    const others = rest.filter(({ seq, due }) => due?.cause !== "replay" && !seqs.has(seq));
-    const failed = requested.length === 0 ? rest : [...requested, ...others];
+    const failed = requested.length === 0 ? rest : [...requested, ...withoutReplays(rest, requested)];
     const limit = failedLimit(request);
     batches.set(request, { ...NONE_FAILED, failed, hasMoreFailed: requested.length === limit || rest.length === limit });
   }
@@ -101,6 +98,12 @@ async function fetchFailed(requests: readonly WorkRequest[], store: DispatchStor
     batches.set(request, { ...(batches.get(request) ?? NONE_FAILED), upcoming, hasMoreUpcoming });
   }
   return batches;
+}
+
+/** Replays are read on their own. One that was cancelled between the two reads is in both. */
+function withoutReplays(calls: readonly Call[], replays: readonly Call[]): readonly Call[] {
+  const seqs = new Set(replays.map(({ seq }) => seq));
+  return calls.filter(({ seq, due }) => due?.cause !== "replay" && !seqs.has(seq));
 }
 
 /** Of the requests for which there is a read. */

@@ -27,8 +27,8 @@ export interface SendingEndpoint {
 
 /** The clocks may differ by this much over one request. */
 const CLOCKS_APART_MS = 1_000;
-/** After a longer one, what was read may be out of date. */
-const SLOW_READ_MS = 500;
+/** After a longer read, what it found may be out of date: a mark must be noticed within a second. */
+export const SLOW_READ_MS = 500;
 
 export class CallSender {
   readonly #deps: CallSenderDeps;

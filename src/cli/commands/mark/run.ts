@@ -76,8 +76,11 @@ function describeMarks(plan: MarkPlan): readonly string[] {
   const groups = plan.groups.map(
     ({ callback, callIds }) => `${count(callIds.length, "call")} of ${callback.name} -> ${plan.status}`,
   );
-  const isAgain = plan.status === "FAILED" && plan.calls > 0;
-  return [...groups, ...describeUnmarked(plan), ...(isAgain ? ["they aren't retried: `whcb replay` sends them"] : [])];
+  return [
+    ...groups,
+    ...describeUnmarked(plan),
+    ...(plan.status === "FAILED" ? ["they aren't retried: `whcb replay` sends them"] : []),
+  ];
 }
 
 function describeUnmarked(plan: MarkPlan): readonly string[] {
