@@ -1,5 +1,5 @@
 /** The disk under a replay's journal is full. */
-import { statSync } from "node:fs";
+import { statSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { mayTroubleDisks, SmallDisk } from "../support/process/troubled-disk.js";
 import { Home, type Outcome } from "../support/process/whcb-process.js";
@@ -77,6 +77,33 @@ describe.skipIf(!mayTroubleDisks)("a disk that fills up", () => {
     disk.free();
     expect((await home.whcb(REPLAY)).code).toBe(0);
     await expectEnd();
+  });
+
+  it("prevents a reconcile from beginning, as it does a replay", async () => {
+    const disk = SmallDisk.mount(home.path("data", "runs"), 1);
+    closing.push(() => disk.unmount());
+    outage = await replayOutage(home, 60);
+    writeFileSync(home.path("seen.txt"), `${outage.callIds[0]}\n`);
+    const reconcile = ["reconcile", "demo", "--seen", home.path("seen.txt"), "--yes"];
+    const reasons = new Set<string>();
+    // The lock, the snapshot or the journal is the first that has no room.
+    for (const blocks of [0, 2, 4, 6]) {
+      disk.free();
+      disk.fill(blocks);
+      const { code, stdout, stderr } = await home.whcb(reconcile);
+      expect({ blocks, code, stdout }, stderr).toEqual({ blocks, code: 5, stdout: "" });
+      reasons.add(/error: (.*): ENOSPC/.exec(stderr)?.[1] ?? stderr);
+    }
+    expect([...reasons]).toEqual([
+      "the run's lock can't be written",
+      "the snapshot of the calls can't be written",
+      "the run's journal can't be written",
+    ]);
+    expect(outage.received()).toEqual([]);
+    expect((await outage.failedIds()).length).toBe(60);
+    disk.free();
+    expect((await home.whcb(reconcile)).code).toBe(0);
+    expect(outage.received().length).toBe(59);
   });
 });
 

@@ -31,6 +31,8 @@ export interface ReplayGroup {
 
 export class GroupDraft {
   readonly callback: ListedCallback;
+  readonly #ids: string[] = [];
+  #leftOut: ReadonlySet<string> = new Set();
   readonly #offsets: number[] = [];
   readonly #lengths: number[] = [];
   readonly #order = new SendOrder();
@@ -60,6 +62,7 @@ export class GroupDraft {
       this.#lengths.push(length);
     }
     for (const call of calls) {
+      this.#ids.push(call.id);
       this.#order.add(call, this.#clock.now());
       this.#statusCodes.push(call.statusCode);
       this.#areUnsent.push(isUnsent(call));
@@ -67,9 +70,13 @@ export class GroupDraft {
     }
   }
 
+  leaveOut(callIds: ReadonlySet<string>): void {
+    this.#leftOut = callIds;
+  }
+
   /** Of the first `limit` calls in sending order. */
   places(limit = Number.POSITIVE_INFINITY): CallPlaces {
-    const order = this.#order.indexes().slice(0, limit);
+    const order = this.#indexes(limit);
     return {
       offsets: Float64Array.from(order, (index) => this.#offsets[index] ?? 0),
       lengths: order.map((index) => this.#lengths[index] ?? 0),
@@ -82,7 +89,7 @@ export class GroupDraft {
     const sum = { unsent: 0, retrying: 0 };
     let first: number | null = null;
     let last: number | null = null;
-    const order = this.#order.indexes().slice(0, limit);
+    const order = this.#indexes(limit);
     for (const index of order) {
       const code = this.#statusCodes[index] ?? null;
       byCode.set(code, (byCode.get(code) ?? 0) + 1);
@@ -102,6 +109,11 @@ export class GroupDraft {
       lastAttemptedAt: last,
       statusCodes: statusCodes.sort((one, other) => other.calls - one.calls),
     };
+  }
+
+  #indexes(limit: number): Uint32Array {
+    const isKept = (index: number): boolean => !this.#leftOut.has(this.#ids[index] ?? "");
+    return this.#order.indexes().filter(isKept).slice(0, limit);
   }
 }
 

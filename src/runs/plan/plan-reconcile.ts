@@ -9,7 +9,7 @@ import { GroupDraft } from "./group-draft.js";
 import { type ComparableCall, type CompareOptions, comparableCall, matchSeen, type ParsePhone } from "./match-seen.js";
 import { type ReplayPlan, snapshotPlan } from "./replay-plan.js";
 import type { SeenList } from "./seen-list.js";
-import { ListedCallsFile, SnapshotFile } from "./snapshot-file.js";
+import { SnapshotFile } from "./snapshot-file.js";
 
 export interface ReconcilePlan {
   readonly callback: ListedCallback;
@@ -43,31 +43,32 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
   const { callback, seen, timezone, country, sendAmbiguous } = request;
   const runId = request.runId ?? newRunId(deps.clock.now(), deps.random);
   const phones = await phoneParser(country);
-  const listed = await ListedCallsFile.open(deps.runsDirectory, runId);
+  const file = await SnapshotFile.open(deps.runsDirectory, runId);
   try {
-    const calls = await listCalls(request, deps.client, listed, { parsePhone: phones.parse, timezone });
+    const draft = new GroupDraft(callback, file, deps.clock);
+    const calls = await listCalls(request, deps.client, draft, { parsePhone: phones.parse, timezone });
     const match = matchSeen(seen.lines, calls, { parsePhone: phones.parse });
-    const kept = new Set([...match.seen, ...(sendAmbiguous ? [] : match.ambiguous)].map(({ id }) => id));
-    const replay = await snapshotRest(callback, { runId, listed, isKept: (id) => kept.has(id) }, deps);
+    draft.leaveOut(new Set([...match.seen, ...(sendAmbiguous ? [] : match.ambiguous)].map(({ id }) => id)));
     return {
       callback,
       seen: match.seen.map(({ id }) => id),
       ambiguous: sendAmbiguous ? [] : match.ambiguous,
-      replay,
+      replay: snapshotPlan({ runId, drafts: [draft], file }),
       failed: calls.filter(({ status }) => status === "FAILED").length,
       unmatched: match.unmatched,
       unreadableNumbers: phones.unreadable.size,
     };
-  } finally {
-    await listed.close();
+  } catch (error) {
+    await file.close();
+    throw error;
   }
 }
 
-/** Of any status; the FAILED ones go to the file too. */
+/** Of any status; the FAILED ones go to the draft too. */
 async function listCalls(
   { callback, onCompare, onEvent }: ReconcileRequest,
   client: Client,
-  listed: ListedCallsFile,
+  draft: GroupDraft,
   options: CompareOptions,
 ): Promise<readonly ComparableCall[]> {
   const total = await countCalls(client, callback.id);
@@ -78,7 +79,7 @@ async function listCalls(
     const added = page.filter(({ id }) => !calls.has(id));
     for (const call of added) calls.set(call.id, comparableCall(call, options));
     isOurs ||= page.some(({ attemptCount }) => attemptCount !== null);
-    await listed.add(added.filter(({ status }) => status === "FAILED"));
+    await draft.add(added.filter(({ status }) => status === "FAILED"));
   };
   await listScope(client, { callbackId: callback.id, filter: {} }, take, onEvent);
   // `whcb serve` lists PENDING calls only on request; the receiver may have them.
@@ -89,24 +90,6 @@ async function listCalls(
 async function countCalls(client: Client, callbackId: string): Promise<number | null> {
   for await (const { total } of client.listCalls(callbackId, { filter: {}, limit: 1 })) return total;
   return 0;
-}
-
-interface Rest {
-  readonly runId: string;
-  readonly listed: ListedCallsFile;
-  readonly isKept: (callId: string) => boolean;
-}
-
-async function snapshotRest(callback: ListedCallback, { runId, listed, isKept }: Rest, deps: RunDeps): Promise<ReplayPlan> {
-  const file = await SnapshotFile.open(deps.runsDirectory, runId);
-  try {
-    const draft = new GroupDraft(callback, file, deps.clock);
-    for await (const calls of listed.read((id) => !isKept(id))) await draft.add(calls);
-    return snapshotPlan({ runId, drafts: [draft], file });
-  } catch (error) {
-    await file.close();
-    throw error;
-  }
 }
 
 /** To E.164; collects what can't be parsed. */
