@@ -22,7 +22,7 @@ export async function callbacksOf(
   return [...new Map(found.map((callback) => [callback.id, callback])).values()];
 }
 
-/** Settled calls shift the pages, so rows are skipped: list again, at most this often. */
+/** Calls that change meanwhile move others between the pages, so rows are skipped: list again, at most this often. */
 const MAX_PASSES = 4;
 
 /** Each matching call once. `leftOut`: listed although it doesn't match. */
@@ -34,11 +34,13 @@ export async function listScope(
 ): Promise<{ readonly leftOut: number }> {
   const ids = new Set<string>();
   for (let pass = 1; ; pass++) {
+    const known = ids.size;
     let expected: number | null = null;
+    let pages = 0;
     let listed = 0;
     let leftOut = 0;
     for await (const page of client.listCalls(callbackId, { filter })) {
-      expected ??= page.total;
+      if (++pages === 1) expected = page.total;
       listed += page.calls.length + page.leftOut;
       leftOut += page.leftOut;
       const fresh = page.calls.filter(({ id }) => !ids.has(id));
@@ -46,6 +48,8 @@ export async function listScope(
       if (fresh.length > 0) await take(fresh);
       onEvent({ type: "listed", callbackId, calls: ids.size, total: page.total });
     }
-    if (expected === null || listed >= expected || pass === MAX_PASSES) return { leftOut };
+    // Without an exact total, only a pass without a new call shows that none was skipped.
+    const isComplete = expected === null ? pages <= 1 || ids.size === known : listed >= expected;
+    if (isComplete || pass === MAX_PASSES) return { leftOut };
   }
 }

@@ -33,6 +33,12 @@ export interface PlatformOptions {
   readonly perSecond?: number;
   readonly perDay?: number;
   readonly retriesEnabled?: boolean;
+  /** Lists say "1 to 20 of 45+". */
+  readonly isTotalOpen?: boolean;
+  /** After a page of calls, with the number of such pages so far: what happens before the next one. */
+  readonly onPage?: (pages: number) => void;
+  /** The answer to a list whose query has one of these parameters. */
+  readonly rejected?: { readonly parameters: readonly string[]; readonly answer: Pick<TransportResponse, "status" | "body"> };
 }
 
 export interface ScriptedPlatform {
@@ -53,6 +59,7 @@ export function scriptedPlatform(options: PlatformOptions): ScriptedPlatform {
   const requests: { method: string; path: string; atMs: number; body: string | null }[] = [];
 
   let ignoresFilters = false;
+  let pages = 0;
   const say = (status: number, body: unknown, headers: Record<string, string> = {}): TransportResponse => {
     return { status, headers: { ...JSON_HEADERS, ...headers }, body: body === null ? "" : JSON.stringify(body) };
   };
@@ -113,11 +120,15 @@ export function scriptedPlatform(options: PlatformOptions): ScriptedPlatform {
   function listCalls(callback: PlatformCallback, url: URL): TransportResponse {
     const status = ignoresFilters ? null : url.searchParams.get("status");
     const meant = callback.calls.filter((call) => status === null || call.status === status);
-    return page(
+    const { rejected } = options;
+    if (rejected?.parameters.some((name) => url.searchParams.has(name))) return { headers: {}, ...rejected.answer };
+    const listed = page(
       "calls",
       meant.map((call) => ({ id: call.id, status: call.status, ...call.fields })),
       url,
     );
+    options.onPage?.(++pages);
+    return listed;
   }
 
   function page(name: string, all: readonly unknown[], url: URL): TransportResponse {
@@ -129,7 +140,11 @@ export function scriptedPlatform(options: PlatformOptions): ScriptedPlatform {
     const next = new URL(url);
     next.searchParams.set("offset", String(offset + size));
     const link = offset + size < all.length ? [{ uri: next.pathname + next.search, rel: "next", method: "GET" }] : [];
-    return say(200, { status: `${offset + 1} to ${offset + items.length} of ${all.length}`, [name]: items, link });
+    return say(200, {
+      status: `${offset + 1} to ${offset + items.length} of ${all.length}${options.isTotalOpen ? "+" : ""}`,
+      [name]: items,
+      link,
+    });
   }
 
   function mark(callback: PlatformCallback, url: URL, body: string): TransportResponse {
