@@ -1,13 +1,14 @@
-import { type CallFilter, matchesFilter, type StatusCodePattern } from "../domain/call-filter.js";
+import { matchesFilter, type StatusCodePattern } from "../domain/call-filter.js";
 import { isWhcbError, WhcbError } from "../domain/errors.js";
 import type { Clock } from "../platform/clock.js";
 import { type Random, timeOrderedId } from "../platform/random.js";
 import { readCallList } from "../wire/json/call-json.js";
+import { textOf } from "../wire/json/json-value.js";
 import { readAccepted } from "../wire/json/replay-json.js";
 import { readSubmittedIds, submissionToJson } from "../wire/json/response-json.js";
 import { callbackPath } from "./callback-requests.js";
 import type { CallPage, Client, ListCallsQuery, ListedCall, SubmittedCall } from "./client.js";
-import { walkList } from "./list-walker.js";
+import { type ListPage, walkList } from "./list-walker.js";
 import { replayReportJson } from "./run-requests.js";
 import type { ServiceApi } from "./service-api.js";
 import { namesCall } from "./service-error.js";
@@ -28,32 +29,35 @@ export function callRequests(api: ServiceApi, { clock, random, timezone }: CallR
   async function* listCalls(callbackId: string, query: ListCallsQuery): AsyncGenerator<CallPage> {
     let left = query.limit ?? Number.POSITIVE_INFINITY;
     if (left <= 0) return;
-    const pages = walkList(
-      listPath(callUrl(callbackId), callQuery(query)),
-      (path) => loadPage(path, callbackId, query, left),
-      ({ id }: ListedCall) => id,
-    );
-    for await (const { items, total } of pages) {
-      // A service may ignore an unknown filter: other calls must not be replayed.
+    const { status } = query.filter;
+    const options = { callbackId, timezone, ...(status !== undefined && { listedAs: status }) };
+    const queries = [callQuery(query), documentedQuery(query), documentedQuery({ ...query, filter: {} })];
+    const paths = queries.map((one) => listPath(callUrl(callbackId), one));
+    const [firstPath = "", , unfilteredPath] = paths;
+    /** Why the list is read without `status`. */
+    let rejection: unknown = null;
+
+    async function load(path: string): Promise<ListPage<ListedCall>> {
+      try {
+        const { calls, total, next } = readCallList(await api.getDocument(api.withPageLimit(path, left), "call"), options);
+        // Such a list has calls of any status, so each must say its own.
+        if (rejection !== null && calls.some(({ raw }) => textOf(raw.status).trim() === "")) throw rejection;
+        return { items: calls, total, next };
+      } catch (error) {
+        const simpler = paths[paths.lastIndexOf(path) + 1];
+        if (!paths.includes(path) || simpler === undefined || !isRejected(error)) throw error;
+        if (simpler === unfilteredPath && status !== undefined) rejection = error;
+        return load(simpler);
+      }
+    }
+
+    for await (const { items, total } of walkList(firstPath, load, ({ id }: ListedCall) => id)) {
+      // A service may ignore an unknown filter, or be read without it: other calls must not be replayed.
       const matching = items.filter((call) => matchesFilter(call, query.filter));
       yield { calls: matching.slice(0, left), leftOut: items.length - matching.length, total };
       left -= matching.length;
       if (left <= 0) return;
     }
-  }
-
-  async function loadPage(path: string, callbackId: string, query: ListCallsQuery, left: number) {
-    const { status } = query.filter;
-    const options = { callbackId, timezone, ...(status !== undefined && { listedAs: status }) };
-    const read = async (from: string) => {
-      const { calls, total, next } = readCallList(await api.getDocument(api.withPageLimit(from, left), "call"), options);
-      return { items: calls, total, next };
-    };
-    if (path !== listPath(callUrl(callbackId), callQuery(query))) return read(path);
-    return read(path).catch((error: unknown) => {
-      if (!isWhcbError(error, "malformed") && !isWhcbError(error, "invalid")) throw error;
-      return read(listPath(callUrl(callbackId), minimalCallQuery(query.filter)));
-    });
   }
 
   let storesSettledBy = true;
@@ -69,7 +73,7 @@ export function callRequests(api: ServiceApi, { clock, random, timezone }: CallR
       try {
         await put({ status, settledBy: by, ...(replays && { replays: replayReportJson(replays) }) });
       } catch (error) {
-        if (!isWhcbError(error, "malformed") && !isWhcbError(error, "invalid")) throw error;
+        if (!isRejected(error)) throw error;
         // A strict service rejects unknown fields.
         await put({ status });
         storesSettledBy = false;
@@ -122,12 +126,8 @@ function listPath(path: string, query: URLSearchParams): string {
   return query.size === 0 ? path : `${path}?${query}`;
 }
 
-export function callQuery({ filter, oldestFirst, withAttempts }: ListCallsQuery): URLSearchParams {
-  const query = minimalCallQuery(filter);
-  if (oldestFirst) {
-    query.set("sortFields", "attemptedDate");
-    query.set("sortOrder", "asc");
-  }
+export function callQuery({ filter, withAttempts, ...order }: ListCallsQuery): URLSearchParams {
+  const query = documentedQuery({ filter, ...order });
   if (withAttempts) query.set("expand", "attempts");
   if (filter.since !== undefined) query.set("since", new Date(filter.since).toISOString());
   if (filter.until !== undefined) query.set("until", new Date(filter.until).toISOString());
@@ -140,8 +140,19 @@ export function callQuery({ filter, oldestFirst, withAttempts }: ListCallsQuery)
   return query;
 }
 
-function minimalCallQuery({ status }: CallFilter): URLSearchParams {
-  return new URLSearchParams(status === undefined ? {} : { status });
+/** What the platform documents too. */
+function documentedQuery({ filter: { status }, oldestFirst }: ListCallsQuery): URLSearchParams {
+  const query = new URLSearchParams(status === undefined ? {} : { status });
+  if (oldestFirst) {
+    query.set("sortFields", "attemptedDate");
+    query.set("sortOrder", "asc");
+  }
+  return query;
+}
+
+/** 400 or 422. */
+function isRejected(error: unknown): boolean {
+  return isWhcbError(error, "malformed") || isWhcbError(error, "invalid");
 }
 
 function patternText(pattern: StatusCodePattern): string {

@@ -63,7 +63,8 @@ export function createServiceApi({ requester, name, basePath, credentials }: Ser
   ): Promise<TransportResponse> {
     // Without Accept the platform answers XML.
     const headers: Record<string, string> = { ...identity, accept: MEDIA_TYPES[noun] };
-    if (body !== undefined) headers["content-type"] = MEDIA_TYPES[noun];
+    // The platform requires it of a DELETE, which has no body.
+    if (body !== undefined || method === "DELETE") headers["content-type"] = MEDIA_TYPES[noun];
     const text = body === undefined ? null : JSON.stringify(body);
     const request = { method, path: fullPath, headers, body: text };
     const answer = await requester.send(request, isRepeatable ?? (method === "GET" || method === "PUT"));

@@ -1,6 +1,7 @@
 import { formatDuration } from "../domain/duration.js";
 import { type ErrorCode, WhcbError } from "../domain/errors.js";
 import { readError } from "../wire/json/error-json.js";
+import { removeHtml } from "../wire/remove-html.js";
 import type { TransportResponse } from "./transport.js";
 
 const OVER_RATE = "ERR_403_DEVELOPER_OVER_QPS";
@@ -55,7 +56,11 @@ export function serviceError(answer: TransportResponse, service: string, retryAf
     });
   }
   const code = CODES[status] ?? (status >= 500 ? "unavailable" : "malformed");
-  return new WhcbError(code, detail || `${service}: answered ${status}`, { retryAfterMs });
+  if (detail !== "") return new WhcbError(code, detail, { retryAfterMs });
+  // Not in the message, where an id means that this call was rejected: a gateway's page may repeat the whole request.
+  const text = oneLine(removeHtml(answer.body.slice(0, 10 * MAX_TEXT)));
+  const hint = text === "" ? {} : { hint: `The service says: ${text}` };
+  return new WhcbError(code, `${service}: answered ${status}`, { retryAfterMs, ...hint });
 }
 
 const CODES: Readonly<Record<number, ErrorCode>> = {
@@ -72,7 +77,13 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
 function errorText({ body }: TransportResponse): string {
   const { errorSummary, errorDetail } = readError(parseJson(body));
   const text = errorDetail && errorSummary && errorDetail !== errorSummary ? `${errorSummary}: ${errorDetail}` : errorDetail;
-  return (text || errorSummary).replace(/\s+/g, " ").slice(0, 500);
+  return oneLine(text || errorSummary);
+}
+
+const MAX_TEXT = 500;
+
+function oneLine(text: string): string {
+  return text.replace(/\s+/g, " ").trim().slice(0, MAX_TEXT);
 }
 
 /** In either case of the hex digits. */

@@ -74,3 +74,90 @@ describe("a list whose rows move while it is read", () => {
     expect(platform.requests.filter(({ path }) => path.includes("/calls?")).length).toBe(1);
   });
 });
+
+const FILTERS = ["since", "until", "statusCode", "reason", "channel", "messageId", "from", "q", "expand", "groupBy"];
+
+describe("a service that answers 400 to a filter", () => {
+  const body = JSON.stringify({ errorSummary: "Bad Request", errorDetail: "unknown parameter" });
+  const answer = { status: 400, body };
+  const sent = () => [...endpoint.received].sort();
+
+  /** Every third call has settled; the platform keeps the last answer of those that a user marked. */
+  function someCalls(): PlatformCall[] {
+    const calls = platformCalls(45, (index) => ({
+      callback: { attemptedDate: `2026-11-24T09:${59 - index}:00.000Z`, statusCode: index % 2 === 0 ? "503" : "404" },
+    }));
+    for (const call of calls.filter((_, index) => index % 3 === 0)) call.status = "SUCCESS";
+    return calls;
+  }
+  const expected = (calls: readonly PlatformCall[]) =>
+    calls.filter((call, index) => call.status === "FAILED" && index % 2 === 0).map(({ id }) => id);
+
+  it.each([{ parameters: FILTERS }, { parameters: [...FILTERS, "status"] }])(
+    "is read without it, and the filter is applied here: %o",
+    async ({ parameters }) => {
+      const calls = someCalls();
+      const failed = expected(calls).sort();
+      await open({ calls, rejected: { parameters, answer } });
+      const listed = await whcb("calls", "list", "demo", "--failed", "--status-code", "503", "-o", "ids");
+      expect({ code: listed.code, ids: listed.stdout.trimEnd().split("\n").sort() }).toEqual({ code: 0, ids: failed });
+      const grouped = await whcb("calls", "list", "demo", "--failed", "--group-by", "status-code", "--json", "statusCode,count");
+      expect(JSON.parse(grouped.stdout)).toEqual([
+        { statusCode: 404, count: 15 },
+        { statusCode: 503, count: 15 },
+      ]);
+      expect(await whcb("replay", "demo", "--failed", "--status-code", "503", "--yes")).toMatchObject({ code: 0 });
+      expect(sent()).toEqual(failed);
+      expect(calls.filter(({ status }) => status === "FAILED").length).toBe(15);
+    },
+  );
+
+  it("keeps the order that was asked for", async () => {
+    const calls = platformCalls(45);
+    await open({ calls, rejected: { parameters: ["since", "status"], answer } });
+    await whcb("calls", "list", "demo", "--failed", "--since", "2020-01-01", "--oldest-first", "--limit", "2");
+    const lists = platform.requests.map(({ path }) => path).filter((path) => path.includes("/calls?"));
+    expect(lists.length).toBe(3);
+    for (const path of lists) expect(path).toContain("sortFields=attemptedDate&sortOrder=asc");
+  });
+
+  it("and whose calls don't say their status isn't read without that: nothing is sent or marked", async () => {
+    // On the second page of the whole list only.
+    const calls = someCalls().map((call, index) => (index < 30 ? call : { ...call, fields: { ...call.fields, status: "" } }));
+    await open({ calls, rejected: { parameters: ["status"], answer } });
+    for (const command of [["replay"], ["mark-success"]]) {
+      const { code, stderr } = await whcb(...command, "demo", "--failed", "--yes");
+      expect({ code, stderr }).toEqual({ code: 2, stderr: "error: Bad Request: unknown parameter\n" });
+    }
+    expect(endpoint.received).toEqual([]);
+    expect(platform.requests.filter(({ method, path }) => method === "PUT" && path.includes("/calls?"))).toEqual([]);
+  });
+
+  it.each([
+    { body, says: "Bad Request: unknown parameter" },
+    { body: JSON.stringify({ status: 400, error: "Bad Request", message: "q is unknown" }), says: "Bad Request: q is unknown" },
+    {
+      body: JSON.stringify({ problems: [{ field: "q" }] }),
+      says: 'URL: answered 400\nhint: the service says: {"problems":[{"field":"q"}]}',
+    },
+    { body: "q is\nunknown\n", says: "URL: answered 400\nhint: the service says: q is unknown" },
+    {
+      body: "<html><h1>Bad Request</h1><p>q is unknown</p></html>",
+      says: "URL: answered 400\nhint: the service says: Bad Request q is unknown",
+    },
+    { body: "", says: "URL: answered 400" },
+  ])("whatever is asked is shown with its text: %o", async ({ body, says }) => {
+    await open({ calls: platformCalls(1), rejected: { parameters: ["limit"], answer: { status: 400, body } } });
+    const { code, stderr } = await whcb("calls", "list", "demo", "--grep", "x");
+    expect({ code, stderr }).toEqual({ code: 2, stderr: `error: ${says.replace("URL", listening.url)}\n` });
+  });
+});
+
+it("a DELETE has the callback's media type, as the platform requires", async () => {
+  await open({ calls: [] });
+  expect(await whcb("callbacks", "delete", "demo", "--yes")).toMatchObject({ code: 0 });
+  const deleted = platform.requests.filter(({ method }) => method === "DELETE");
+  expect(deleted.map(({ path, headers, body }) => [path, headers["content-type"], body])).toEqual([
+    ["/callbacks/528F17736481BA9A", "application/vnd.whispir.api-callback-v1+json", null],
+  ]);
+});

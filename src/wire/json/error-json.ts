@@ -13,6 +13,6 @@ export function readError(document: unknown): ErrorDocument {
   return {
     errorSummary: firstText(error, "errorSummary", "error", "message"),
     errorText: firstText(error, "errorText"),
-    errorDetail: firstText(error, "errorDetail", "errorDesc", "error_description"),
+    errorDetail: firstText(error, "errorDetail", "errorDesc", "error_description", "message"),
   };
 }

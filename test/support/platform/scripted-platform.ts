@@ -43,7 +43,7 @@ export interface PlatformOptions {
 
 export interface ScriptedPlatform {
   /** Every request, in order, with the instant of the clock. */
-  readonly requests: { readonly method: string; readonly path: string; readonly atMs: number; readonly body: string | null }[];
+  readonly requests: (TransportRequest & { readonly atMs: number })[];
   answer(request: TransportRequest): TransportResponse;
   /** From now on lists ignore `status`, as some services ignore a filter that they don't know. */
   ignoreFilters(): void;
@@ -56,7 +56,7 @@ const JSON_HEADERS = { "content-type": "application/json" };
 
 export function scriptedPlatform(options: PlatformOptions): ScriptedPlatform {
   const { clock, callbacks, pageSize = 20, perSecond = Number.POSITIVE_INFINITY, perDay = Number.POSITIVE_INFINITY } = options;
-  const requests: { method: string; path: string; atMs: number; body: string | null }[] = [];
+  const requests: (TransportRequest & { readonly atMs: number })[] = [];
 
   let ignoresFilters = false;
   let pages = 0;
@@ -71,7 +71,7 @@ export function scriptedPlatform(options: PlatformOptions): ScriptedPlatform {
   function answer(request: TransportRequest): TransportResponse {
     const atMs = clock.monotonicMs();
     const inLastSecond = requests.filter((earlier) => atMs - earlier.atMs < 1_000).length;
-    requests.push({ method: request.method, path: request.path, atMs, body: request.body });
+    requests.push({ ...request, atMs });
     if (requests.length > perDay) return over("ERR_403_DEVELOPER_OVER_QPD");
     if (inLastSecond >= perSecond) return over("ERR_403_DEVELOPER_OVER_QPS");
     if (!request.headers.accept?.includes("json")) return { status: 200, headers: {}, body: "<xml/>" };
@@ -82,7 +82,7 @@ export function scriptedPlatform(options: PlatformOptions): ScriptedPlatform {
     if (id === undefined) return page("callbacks", callbacks.map(asListItem), url);
     const callback = callbacks.find((one) => one.id === id);
     if (callback === undefined) return refuse(404, "no such callback");
-    if (list === undefined) return request.method === "PUT" ? say(204, null) : say(200, asJson(callback));
+    if (list === undefined) return request.method === "GET" ? say(200, asJson(callback)) : say(204, null);
     if (list !== "calls") return refuse(404, "no such resource");
     return request.method === "PUT" ? mark(callback, url, request.body ?? "") : listCalls(callback, url);
   }

@@ -47,6 +47,13 @@ describe("an answer", () => {
     expect(error.message).toBe("https://api.example: answered 500");
   });
 
+  it("of another form is in the hint, where it names no call", () => {
+    const body = `<html><head><title>400</title></head><body><p>Bad id=0ABC</p>${"x".repeat(9_000)}</body></html>`;
+    const error = serviceError(anAnswer(400, { body }), "https://api.example");
+    expect(error.message).toBe("https://api.example: answered 400");
+    expect(error.hint).toMatch(/^The service says: Bad id=0ABC x{1,500}$/);
+  });
+
   it("shows the platform's reason for a rejected API key", () => {
     const headers = { "x-error-detail": "Account Inactive" };
     const error = serviceError(anAnswer(403, { headers, body: "<h1>Developer Inactive</h1>" }), "https://api.example");
