@@ -11,14 +11,17 @@ export function vendorType(kind: ResourceKind, format: BodyFormat): string {
   return kind === "auth" ? `application/vnd.whispir.auth-v1+${format}` : `application/vnd.whispir.api-${kind}-v1+${format}`;
 }
 
-/** null if not supported. */
-export function bodyFormat(contentType: string): BodyFormat | "ndjson" | null {
+/** Curl's default, whatever the body is. */
+const FORM = "application/x-www-form-urlencoded";
+
+/** null if not supported; "unnamed" if it says nothing about the body. */
+export function bodyFormat(contentType: string): BodyFormat | "ndjson" | "unnamed" | null {
   const [type = "", ...parameters] = contentType.toLowerCase().split(";");
   const charset = parameters.map((parameter) => /^\s*charset\s*=\s*"?([\w-]+)"?\s*$/.exec(parameter)?.[1]).find(Boolean);
   if (charset !== undefined && !/^(?:utf-?8|us-ascii)$/.test(charset)) return null;
   const name = type.trim();
   if (NDJSON_TYPES.has(name)) return "ndjson";
-  return formatOf(name);
+  return name === "" || name === FORM ? "unnamed" : formatOf(name);
 }
 
 export interface Negotiated {

@@ -51,7 +51,8 @@ describe("forms", () => {
 
   it.each([
     ["text/plain", 415],
-    ["application/x-www-form-urlencoded", 415],
+    ["application/x-www-form-urlencoded", 201],
+    ["multipart/form-data; boundary=x", 415],
     ["application/json; charset=utf-16", 415],
     ["application/x-ndjson", 415],
     ["garbage", 415],

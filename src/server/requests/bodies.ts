@@ -26,7 +26,7 @@ export function addBodyParsers(app: FastifyInstance): void {
     // A Content-Type without a body is fine.
     if (body.length === 0) return done(null, undefined);
     request.bodyBytes = body.length;
-    parseBody(request.headers["content-type"], body).then((document) => done(null, document), done);
+    parseBody(request.headers["content-type"] ?? "", body).then((document) => done(null, document), done);
   });
 }
 
@@ -35,8 +35,9 @@ export function isStreamed({ routeOptions, mediaType = "" }: FastifyRequest): bo
   return routeOptions.config.takesNdjson === true && NDJSON_TYPES.has(mediaType);
 }
 
-async function parseBody(contentType: string | undefined, body: Buffer): Promise<unknown> {
-  switch (contentType ? bodyFormat(contentType) : guessFormat(body)) {
+async function parseBody(contentType: string, body: Buffer): Promise<unknown> {
+  const named = bodyFormat(contentType);
+  switch (named === "unnamed" ? guessFormat(body) : named) {
     case "json":
       return readJson(decode(body), "body");
     case "xml":

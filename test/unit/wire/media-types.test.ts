@@ -35,8 +35,11 @@ describe("bodyFormat", () => {
     ["application/x-ndjson", "ndjson"],
     ["application/json; charset=utf-16", null],
     ["text/plain", null],
-    ["application/x-www-form-urlencoded", null],
-    ["", null],
+    ["application/x-www-form-urlencoded", "unnamed"],
+    ["application/x-www-form-urlencoded; charset=UTF-8", "unnamed"],
+    ["application/x-www-form-urlencoded; charset=iso-8859-1", null],
+    ["multipart/form-data; boundary=x", null],
+    ["", "unnamed"],
   ])("reads Content-Type %s as %s", (type, format) => {
     expect(bodyFormat(type)).toBe(format);
   });
