@@ -4,18 +4,24 @@ import { readRunState } from "./journal/stored-runs.js";
 import { listScope } from "./plan/call-scope.js";
 import { GroupDraft } from "./plan/group-draft.js";
 import type { SnapshotFile } from "./plan/snapshot-file.js";
+import type { ReplayOptions } from "./run-options.js";
 import type { RunSession } from "./run-session.js";
+
+interface Relisting extends Pick<ReplayOptions, "contentType"> {
+  readonly file: SnapshotFile;
+  readonly resendUnknown: boolean;
+}
 
 /** The open and unknown calls that are still FAILED; the others are recorded as settled. */
 export async function relistCalls(
   callback: ListedCallback,
   state: RunState,
-  { file, resendUnknown }: { readonly file: SnapshotFile; readonly resendUnknown: boolean },
+  { file, resendUnknown, contentType }: Relisting,
   session: RunSession,
 ): Promise<GroupDraft> {
   const { client, clock } = session.deps;
   const callbackId = callback.id;
-  const draft = new GroupDraft(callback, file, clock);
+  const draft = new GroupDraft(callback, file, clock, contentType);
   const waiting = new Map(
     [...state.entries()]
       .filter((entry) => entry.callbackId === callbackId && isOpen(entry, true))

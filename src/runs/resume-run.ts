@@ -1,3 +1,4 @@
+import type { BodyFormat } from "../domain/callback.js";
 import { isWhcbError } from "../domain/errors.js";
 import { reopenRun } from "./begin-run.js";
 import { type RunSummary, workAndEnd } from "./end-run.js";
@@ -14,6 +15,8 @@ import { asWhcbError, type RunSession } from "./run-session.js";
 import { markAll } from "./send/marker.js";
 
 export interface ResumeOptions extends RunControl {
+  /** Instead of the run's. */
+  readonly contentType?: BodyFormat | undefined;
   /** Resend unknown calls: the receiver may see them twice. */
   readonly resendUnknown: boolean;
 }
@@ -31,7 +34,8 @@ export async function resumeRun(
     await markWhatIsDue(state, session);
     const { options: replayOptions } = session.header;
     if (replayOptions !== null && session.stop.reason === null) {
-      await sendTheRest(state, { ...replayOptions, ...options }, session);
+      const contentType = options.contentType ?? replayOptions.contentType;
+      await sendTheRest(state, { ...replayOptions, ...options, contentType }, session);
     }
   });
 }
@@ -59,7 +63,7 @@ async function sendTheRest(state: RunState, options: ReplayOptions & ResumeOptio
       if (session.stopped(id) === "gone" || !hasOpenCalls(state, id)) continue;
       const callback = await deps.client.getCallback(id).catch(nullIfGone);
       if (callback === null) await giveUpCallback(id, session);
-      else drafts.push(await relistCalls(callback, state, { file, resendUnknown: options.resendUnknown }, session));
+      else drafts.push(await relistCalls(callback, state, { ...options, file }, session));
     }
     await replayPlan(snapshotPlan({ runId: header.runId, drafts, file }), options, session);
   } catch (error) {

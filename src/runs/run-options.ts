@@ -1,3 +1,5 @@
+import type { BodyFormat } from "../domain/callback.js";
+
 export interface ReplayOptions {
   /** To one endpoint. */
   readonly concurrency: number;
@@ -16,6 +18,8 @@ export interface ReplayOptions {
   readonly mark: boolean;
   /** The service attempts the calls; other options are unused. */
   readonly viaService: boolean;
+  /** Of callbacks for which the service doesn't return it. */
+  readonly contentType?: BodyFormat | undefined;
   /** For `queryparam` auth; left out: the wire's default. */
   readonly authParameter?: string;
 }

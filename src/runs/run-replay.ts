@@ -3,7 +3,7 @@ import { type AddressRule, checkCallbackUrl } from "../delivery/address-rule.js"
 import { isWhcbError, WhcbError } from "../domain/errors.js";
 import { maskUserinfo } from "../domain/mask.js";
 import { MAX_IDS_PER_REQUEST } from "../wire/bulk-ids.js";
-import { addressDelivery, type DeliveryRequest } from "../wire/delivery-request.js";
+import { addressDelivery, DEFAULT_AUTH_PARAMETER, type DeliveryRequest } from "../wire/delivery-request.js";
 import { requireAuthType, requireBodyStyle } from "../wire/json/callback-json.js";
 import { beginRun } from "./begin-run.js";
 import { type RunSummary, workAndEnd } from "./end-run.js";
@@ -84,7 +84,7 @@ async function sendAgainWithLock(
     const { state } = await readRunState(runsDirectory, session.header.runId);
     const file = await SnapshotFile.open(runsDirectory, `${session.header.runId}-again`);
     try {
-      const draft = await relistCalls(callback, state, { file, resendUnknown: false }, session);
+      const draft = await relistCalls(callback, state, { ...options, file, resendUnknown: false }, session);
       const plan = snapshotPlan({ runId: session.header.runId, drafts: [draft], file });
       for (const group of plan.groups) await sendAndMark(plan, group, options, { session, markers });
     } finally {
@@ -155,7 +155,7 @@ export function targetOf(
   rule: AddressRule,
 ): SendTarget {
   checkTarget(callback, options, rule);
-  const withAuth = options.to === null || options.withAuth;
+  const withAuth = sendsAuth(options);
   const key = keyOf(callback, options);
   if (withAuth && key === null) {
     throw new WhcbError("config", `the service doesn't return the key of callback ${callback.name || callback.id}`, {
@@ -164,14 +164,26 @@ export function targetOf(
   }
   const url = options.to ?? callback.url;
   const auth = { type: withAuth ? requireAuthType(callback) : "httpheader", key: key ?? "" } as const;
-  const target = { url, auth, ...requireBodyStyle(callback) };
+  const target = { url, auth, ...requireBodyStyle(callback, options.contentType) };
   const { authParameter } = options;
   const delivery = { withAuth: withAuth && key !== "", ...(authParameter === undefined ? {} : { authParameter }) };
   return { build: (call) => addressDelivery(target, call, delivery), secret: withAuth ? (key ?? "") : "" };
 }
 
+/** The query parameter that has the key, if we send one in a query: an endpoint that reads another one may answer 200 and drop the call. */
+export function keyParameter({ auth }: ListedCallback, options: KeyOptions): string | null {
+  if (options.viaService || !sendsAuth(options) || auth.type !== "queryparam" || auth.key === "") return null;
+  return options.authParameter ?? DEFAULT_AUTH_PARAMETER;
+}
+
+export type KeyOptions = Pick<ReplayOptions, "to" | "withAuth" | "viaService" | "authParameter">;
+
+function sendsAuth({ to, withAuth }: Pick<ReplayOptions, "to" | "withAuth">): boolean {
+  return to === null || withAuth;
+}
+
 export function callbacksWithoutKey({ groups }: Pick<ReplayPlan, "groups">, options: ReplayOptions): readonly ListedCallback[] {
-  if (options.viaService || (options.to !== null && !options.withAuth)) return [];
+  if (options.viaService || !sendsAuth(options)) return [];
   return groups.map(({ callback }) => callback).filter((callback) => keyOf(callback, {}) === null);
 }
 

@@ -17,13 +17,15 @@ import { type CountingEndpoint, countingEndpoint } from "../support/replay/repla
 const SETTINGS = { auth: { type: "queryparam", key: "planted-key" }, contentType: "json", retriesEnabled: false };
 
 let home: Home;
+let endpointStatus: number;
 let endpoint: CountingEndpoint;
 let platform: ScriptedPlatform;
 let listening: Awaited<ReturnType<ScriptedPlatform["listen"]>>;
 
 beforeEach(async () => {
   home = new Home();
-  endpoint = await countingEndpoint();
+  endpointStatus = 200;
+  endpoint = await countingEndpoint(() => ({ status: endpointStatus }));
 });
 
 afterEach(async () => {
@@ -43,8 +45,11 @@ async function open({ calls, settings = SETTINGS, ...over }: Scene): Promise<voi
   listening = await platform.listen();
 }
 
-function whcb(...args: readonly string[]): Promise<Outcome> {
-  return home.whcb(args, { env: { WHCB_URL: listening.url, WHCB_USERNAME: "u", WHCB_PASSWORD: "p", WHCB_API_KEY: "k" } });
+const whcb = (...args: readonly string[]): Promise<Outcome> => whcbWith("", ...args);
+
+function whcbWith(input: string, ...args: readonly string[]): Promise<Outcome> {
+  const env = { WHCB_URL: listening.url, WHCB_USERNAME: "u", WHCB_PASSWORD: "p", WHCB_API_KEY: "k" };
+  return home.whcb(args, { input, env });
 }
 
 describe("a list whose rows move while it is read", () => {
@@ -160,4 +165,91 @@ it("a DELETE has the callback's media type, as the platform requires", async () 
   expect(deleted.map(({ path, headers, body }) => [path, headers["content-type"], body])).toEqual([
     ["/callbacks/528F17736481BA9A", "application/vnd.whispir.api-callback-v1+json", null],
   ]);
+});
+
+describe("a callback whose content type the service doesn't return", () => {
+  const { contentType: _, ...settings } = SETTINGS;
+  const formats = () => endpoint.bodies.map((body, index) => [endpoint.headers[index]?.["content-type"], body[0]]);
+  const JSON_SENT = ["application/json", "{"];
+  const XML_SENT = ["application/xml", "<"];
+
+  it("is replayed in the one that is given", async () => {
+    const calls = platformCalls(3);
+    await open({ calls, settings });
+    expect(await whcb("replay", "demo", "--failed", "--yes")).toEqual({
+      code: 4,
+      stdout: "",
+      stderr:
+        "error: the service doesn't return the content type of demo, and nothing is sent without it\n" +
+        "hint: add `--content-type json` or `--content-type xml`\n",
+    });
+    const preview = await whcb("replay", "demo", "--failed", "--content-type", "xml", "--dry-run", "--print-curl");
+    expect(preview.stdout.match(/application\/xml.*<\?xml/g)?.length).toBe(3);
+    expect(endpoint.bodies).toEqual([]);
+    expect(await whcb("replay", "demo", "--failed", "--content-type", "xml", "--yes")).toMatchObject({ code: 0 });
+    expect(formats()).toEqual([XML_SENT, XML_SENT, XML_SENT]);
+    expect(calls.map(({ status }) => status)).toEqual(["SUCCESS", "SUCCESS", "SUCCESS"]);
+  });
+
+  it("keeps it when the run is resumed, unless another one is given", async () => {
+    await open({ calls: platformCalls(3), settings });
+    endpointStatus = 500;
+    const begun = await whcb("replay", "demo", "--failed", "--content-type", "xml", "--yes");
+    expect(begun).toMatchObject({ code: 8, stdout: expect.stringContaining("next: whcb replay --resume") });
+    expect(await whcb("replay", "--resume")).toMatchObject({ code: 8 });
+    endpointStatus = 200;
+    expect(await whcb("replay", "--resume", "--content-type", "json")).toMatchObject({ code: 0 });
+    expect(formats()).toEqual([XML_SENT, XML_SENT, JSON_SENT, JSON_SENT, JSON_SENT]);
+  });
+
+  it("is reconciled in it too", async () => {
+    const calls = platformCalls(3);
+    await open({ calls, settings });
+    const reconcile = ["reconcile", "demo", "--seen", "-", "--yes"];
+    const run = (...flags: readonly string[]) => whcbWith(`${calls[0]?.id}\n`, ...reconcile, ...flags);
+    expect(await run()).toMatchObject({ code: 4, stderr: expect.stringContaining("hint: add `--content-type json`") });
+    expect(calls.map(({ status }) => status)).toEqual(["FAILED", "FAILED", "FAILED"]);
+    expect(await run("--content-type", "json")).toMatchObject({ code: 0 });
+    expect(formats()).toEqual([JSON_SENT, JSON_SENT]);
+    expect(await run()).toMatchObject({ code: 0, stderr: expect.stringContaining("nothing to reconcile") });
+    expect(calls.map(({ status }) => status)).toEqual(["SUCCESS", "SUCCESS", "SUCCESS"]);
+  });
+});
+
+it("a content type other than the service's is an error, and nothing is sent", async () => {
+  await open({ calls: platformCalls(3) });
+  expect(await whcb("replay", "demo", "--failed", "--content-type", "xml", "--yes")).toEqual({
+    code: 2,
+    stdout: "",
+    stderr: "error: the content type of demo is json, not xml: leave out --content-type\n",
+  });
+  expect(endpoint.received).toEqual([]);
+  expect(await whcb("replay", "demo", "--failed", "--content-type", "json", "--yes")).toMatchObject({ code: 0 });
+});
+
+describe("the parameter that has the key", () => {
+  const plan = async (...flags: readonly string[]) => (await whcb("replay", "demo", "--failed", "--dry-run", ...flags)).stdout;
+  const authParameter = async () => JSON.parse(await plan("-o", "json")).callbacks[0].authParameter;
+
+  it("is named by a question and a dry run", async () => {
+    const calls = platformCalls(2);
+    await open({ calls });
+    expect(await plan()).toContain(`2 failed calls of demo -> ${endpoint.url}, key in ?Auth=, last attempts from `);
+    expect(await authParameter()).toBe("Auth");
+    const seen = await whcbWith(`${calls[0]?.id}\n`, "reconcile", "demo", "--seen", "-", "--dry-run");
+    expect(seen.stdout).toContain(`1 failed call of demo -> ${endpoint.url}, key in ?Auth=, `);
+    expect(await plan("--to", endpoint.url, "--with-auth")).toContain("key in ?Auth=");
+    expect(await plan("--to", endpoint.url)).not.toContain("key in");
+    expect(await plan("--via", "service")).not.toContain("key in");
+  });
+
+  it.each([
+    { auth: { type: "querystring" }, parameter: "Auth" },
+    { auth: { type: "queryparam", key: "" }, parameter: null },
+    { auth: { type: "httpheader", key: "planted-key" }, parameter: null },
+  ])("of $auth is $parameter", async ({ auth, parameter }) => {
+    await open({ calls: platformCalls(1), settings: { ...SETTINGS, auth } });
+    expect(await authParameter()).toBe(parameter);
+    expect((await plan()).includes("key in ?Auth=")).toBe(parameter !== null);
+  });
 });

@@ -42,10 +42,29 @@ test.each([
   await machine.settled("demo");
   status = 200;
   const curl = await machine.works(["replay", "demo", "--failed", "--dry-run", "--print-curl"]);
-  await machine.works(["replay", "demo", "--failed", "--yes"]);
+  const asked = await machine.whcb(["replay", "demo", "--failed"], { canAsk: true, stdin: "yes\n" });
+  expect(asked.stderr).toContain(`demo -> ${url}/hook, key in ?${name}=, last attempts from `);
   expect(requests).toEqual([`GET /hook?${name}=KEY`, `POST /hook?${name}=KEY`, `POST /hook?${name}=KEY`]);
   expect(curl).toContain(`/hook?${name}=`);
   expect((await readSettings(machine.world.paths.config)).profiles.get("local")?.authParameter).toBe(stored);
+});
+
+test("the question of a resumed run whose URL has changed names it too", async () => {
+  await machine.serve(["--auth-parameter", "auth"]);
+  const created = ["callbacks", "create", "--name", "demo", "--url", `${url}/hook`, "--email", "ops@example.com"];
+  await machine.works([...created, "--auth", "queryparam"], { env: { WHCB_CALLBACK_KEY: "KEY" } });
+  status = 503;
+  await machine.works(["trigger", "demo", "-n", "2"]);
+  await machine.settled("demo");
+  expect((await machine.whcb(["replay", "demo", "--failed", "--yes"])).code).toBe(8);
+  status = 200;
+  await machine.works(["callbacks", "update", "demo", "--url", `${url}/other`]);
+  const asked = await machine.whcb(["replay", "--resume"], { canAsk: true, stdin: "yes\n" });
+  expect(asked).toMatchObject({
+    code: 0,
+    stderr: expect.stringContaining(`demo: ${url}/other, key in ?auth=, before: ${url}/hook`),
+  });
+  expect(requests.at(-1)).toBe("POST /other?auth=KEY");
 });
 
 test("config sets the profile's, and rejects what isn't a parameter's name", async () => {

@@ -22,6 +22,11 @@ export const SERIAL_BY = choice("--serial-by <what>", "keep the order within one
   "from",
   "message",
 ]);
+export const CONTENT_TYPE = choice(
+  "--content-type <format>",
+  "json or xml, of a callback for which the service doesn't return it",
+  ["json", "xml"],
+);
 export const TO = value("--to <url>", "send there instead; marks nothing unless --mark is given", parseCallbackUrl("--to"));
 export const WITH_AUTH = flag("--with-auth", "with --to: send the callback's auth too");
 export const MARK = flag("--mark", "with --to: mark what was accepted");
@@ -44,7 +49,7 @@ export const ALLOW_NETWORK = values(
   String,
 );
 
-export const SENDING_FLAGS = [CONCURRENCY, RATE, NO_CANARY, MAX_FAILURES, SERIAL_BY, ALLOW_NETWORK] as const;
+export const SENDING_FLAGS = [CONCURRENCY, RATE, NO_CANARY, MAX_FAILURES, SERIAL_BY, CONTENT_TYPE, ALLOW_NETWORK] as const;
 
 export function readReplayOptions(args: ParsedArgs): ReplayOptions {
   const to = args.get(TO) ?? null;
@@ -63,5 +68,6 @@ export function readSendingFlags(args: ParsedArgs): ReplayOptions {
     canary: !args.get(NO_CANARY),
     maxFailures: args.get(MAX_FAILURES),
     serialBy: args.get(SERIAL_BY) ?? null,
+    contentType: args.get(CONTENT_TYPE),
   };
 }

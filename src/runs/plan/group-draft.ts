@@ -1,4 +1,5 @@
 import type { ListedCall, ListedCallback } from "../../client/client.js";
+import type { BodyFormat } from "../../domain/callback.js";
 import type { Clock } from "../../platform/clock.js";
 import { readDate } from "../../wire/dates.js";
 import { isUnsent } from "../../wire/json/call-json.js";
@@ -41,9 +42,12 @@ export class GroupDraft {
   readonly #statusCodes: (number | null)[] = [];
   readonly #areUnsent: boolean[] = [];
   readonly #areRetrying: boolean[] = [];
+  readonly #contentType: BodyFormat | undefined;
 
-  constructor(callback: ListedCallback, file: SnapshotFile, clock: Clock) {
+  /** `contentType`: for a service that doesn't return it. */
+  constructor(callback: ListedCallback, file: SnapshotFile, clock: Clock, contentType: BodyFormat | undefined) {
     this.callback = callback;
+    this.#contentType = contentType;
     this.#file = file;
     this.#clock = clock;
   }
@@ -56,7 +60,8 @@ export class GroupDraft {
   }
 
   async add(calls: readonly ListedCall[]): Promise<void> {
-    const places = await this.#file.add(calls, requireBodyStyle(this.callback));
+    if (calls.length === 0) return;
+    const places = await this.#file.add(calls, requireBodyStyle(this.callback, this.#contentType));
     for (const { offset, length } of places) {
       this.#offsets.push(offset);
       this.#lengths.push(length);

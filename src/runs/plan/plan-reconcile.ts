@@ -1,5 +1,6 @@
 /** By what the receiver has (docs/cli.md, Reconcile). */
 import type { Client, ListedCall, ListedCallback } from "../../client/client.js";
+import type { BodyFormat } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import { newRunId } from "../journal/run-id.js";
 import type { RunListener } from "../journal/run-step.js";
@@ -31,6 +32,8 @@ export interface ReconcileRequest {
   /** ISO 3166, for mobile numbers in local form. */
   readonly country: string | null;
   readonly sendAmbiguous: boolean;
+  /** For a service that doesn't return it. */
+  readonly contentType?: BodyFormat | undefined;
   /** Of the run that has the callback's lock. */
   readonly runId?: string | undefined;
   /** Before the calls are listed. `requests`: null if the service gives no total. */
@@ -45,7 +48,7 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
   const phones = await phoneParser(country);
   const file = await SnapshotFile.open(deps.runsDirectory, runId);
   try {
-    const draft = new GroupDraft(callback, file, deps.clock);
+    const draft = new GroupDraft(callback, file, deps.clock, request.contentType);
     const calls = await listCalls(request, deps.client, draft, { parsePhone: phones.parse, timezone });
     const match = matchSeen(seen.lines, calls, { parsePhone: phones.parse });
     draft.leaveOut(new Set([...match.seen, ...(sendAmbiguous ? [] : match.ambiguous)].map(({ id }) => id)));

@@ -1,4 +1,5 @@
 import type { ListedCall, ListedCallback } from "../../client/client.js";
+import type { BodyFormat } from "../../domain/callback.js";
 import { newRunId } from "../journal/run-id.js";
 import type { RunListener } from "../journal/run-step.js";
 import type { RunDeps } from "../run-deps.js";
@@ -12,6 +13,8 @@ export interface ReplayScope extends CallScope {
   readonly skipRetrying: boolean;
   /** Of each callback, the oldest; default: all. */
   readonly limit?: number | undefined;
+  /** For a service that doesn't return it. */
+  readonly contentType?: BodyFormat | undefined;
   /** Locked callbacks as listed, and the run that has the locks. */
   readonly locked?: { readonly runId: string; readonly callbacks: readonly ListedCallback[] };
 }
@@ -29,7 +32,7 @@ export async function planReplay(scope: ReplayScope, deps: RunDeps, onEvent: Run
   const wanted = "callIds" in scope.calls ? new Set(scope.calls.callIds.map((id) => id.toUpperCase())) : null;
   try {
     for (const callback of callbacks) {
-      const draft = new GroupDraft(callback, file, deps.clock);
+      const draft = new GroupDraft(callback, file, deps.clock, scope.contentType);
       drafts.push(draft);
       const take = async (calls: readonly ListedCall[]): Promise<void> => {
         const meant = wanted === null ? calls : calls.filter(({ id }) => wanted.delete(id.toUpperCase()));

@@ -132,14 +132,17 @@ export function missingMembers(body: JsonObject): readonly RequiredMember[] {
   return REQUIRED.filter((member) => textOf(member === "auth.type" ? objectOf(body.auth).type : body[member]) === "");
 }
 
-/** Throws `config` if the service didn't return the content type. */
-export function requireBodyStyle({
-  contentType,
-  removeHtml,
-  name,
-}: ListedCallback): Pick<CallbackSettings, "contentType" | "removeHtml"> {
-  if (contentType === null) throw notReturned("content type", name);
-  return { contentType, removeHtml: removeHtml ?? false };
+/** `given`: for a service that doesn't return the content type. Throws `config` without either, `usage` if they differ. */
+export function requireBodyStyle(
+  { contentType, removeHtml, name }: ListedCallback,
+  given: BodyFormat | undefined,
+): Pick<CallbackSettings, "contentType" | "removeHtml"> {
+  const format = contentType ?? given;
+  if (format === undefined) throw notReturned("content type", name, "Add `--content-type json` or `--content-type xml`.");
+  if (given !== undefined && given !== format) {
+    throw new WhcbError("usage", `the content type of ${name} is ${format}, not ${given}: leave out --content-type`);
+  }
+  return { contentType: format, removeHtml: removeHtml ?? false };
 }
 
 /** Throws `config` if the service didn't return the auth type. */
@@ -148,8 +151,9 @@ export function requireAuthType({ auth, name }: ListedCallback): AuthType {
   return auth.type;
 }
 
-function notReturned(setting: string, name: string): WhcbError {
-  return new WhcbError("config", `the service doesn't return the ${setting} of ${name}, and nothing is sent without it`);
+function notReturned(setting: string, name: string, hint?: string): WhcbError {
+  const message = `the service doesn't return the ${setting} of ${name}, and nothing is sent without it`;
+  return new WhcbError("config", message, hint === undefined ? {} : { hint });
 }
 
 export interface ReadCallbackList {

@@ -83,12 +83,12 @@ async function listAndReconcile(job: ReconcileJob, invocation: Invocation): Prom
     for (const lines of warnings) screen.info(text`warning: ${joinText(lines, "\n  ")}`);
     const description = describeReconcile(plan, describePlan(plan.replay, options, screen.renderOptions));
     if (locks === undefined) {
-      await showReconcile(plan, { seen: job.seen, description, warnings, dryRun: true }, screen);
+      await showReconcile(plan, { seen: job.seen, options, description, warnings, dryRun: true }, screen);
       screen.info("dry run: nothing was marked or sent");
       return 0;
     }
     if (plan.seen.length + plan.replay.calls === 0) {
-      await showReconcile(plan, { seen: job.seen, description, warnings, dryRun: false }, screen);
+      await showReconcile(plan, { seen: job.seen, options, description, warnings, dryRun: false }, screen);
       return checkAmbiguous(plan, invocation);
     }
     const question = `Mark ${count(plan.seen.length, "call")} and send ${count(plan.replay.calls, "call")} again?`;
@@ -104,7 +104,7 @@ async function listAndReconcile(job: ReconcileJob, invocation: Invocation): Prom
   }
 }
 
-async function listAndMatch({ callback, seen, settings, runDeps, locks }: ReconcileJob, invocation: Invocation) {
+async function listAndMatch({ callback, seen, settings, options, runDeps, locks }: ReconcileJob, invocation: Invocation) {
   const { screen, args } = invocation;
   screen.info(`reading ${describeList(seen)}`);
   const listing = await openProgress(invocation, "listing calls");
@@ -115,6 +115,7 @@ async function listAndMatch({ callback, seen, settings, runDeps, locks }: Reconc
       timezone: settings.timezone.value,
       country: settings.country.value,
       sendAmbiguous: args.get(AMBIGUOUS) === "send",
+      contentType: options.contentType,
       runId: locks?.runId,
       onCompare(calls, requests) {
         const number = calls === null ? "all calls" : `all ${amount(calls)} calls`;
@@ -184,13 +185,14 @@ function describeReconcile(plan: ReconcilePlan, replay: readonly string[]): read
 
 interface ShownPlan {
   readonly seen: SeenList;
+  readonly options: ReplayOptions;
   readonly description: readonly string[];
   readonly warnings: Warnings;
   readonly dryRun: boolean;
 }
 
 async function showReconcile(plan: ReconcilePlan, shown: ShownPlan, screen: Invocation["screen"]): Promise<void> {
-  const { seen, description, warnings, dryRun } = shown;
+  const { seen, options, description, warnings, dryRun } = shown;
   if (screen.format === "ndjson") return showCalls(plan, screen);
   if (screen.format !== "json") return screen.out(text`${joinText(description, "\n")}\n`);
   const document = {
@@ -202,7 +204,7 @@ async function showReconcile(plan: ReconcilePlan, shown: ShownPlan, screen: Invo
     ambiguous: ambiguousJson(plan),
     unmatched: plan.unmatched,
     warnings: warningsJson(warnings),
-    replay: planJson(plan.replay),
+    replay: planJson(plan.replay, options),
   };
   await screen.out(text`${safeJson(document, 2)}\n`);
 }

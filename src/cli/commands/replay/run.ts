@@ -14,11 +14,11 @@ import { checkTarget, recordedCallback, runReplay } from "../../../runs/run-repl
 import { missingCalls, readCallOperands, toCallScope } from "../../args/call-operands.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { FAILED } from "../../args/filter-flags.js";
-import { DETACH, DRY_RUN, OLDEST, PRINT_CURL, readReplayOptions, SKIP_RETRYING } from "../../args/sending-flags.js";
+import { CONTENT_TYPE, DETACH, DRY_RUN, OLDEST, PRINT_CURL, readReplayOptions, SKIP_RETRYING } from "../../args/sending-flags.js";
 import { openProgress } from "../../output/progress-line.js";
 import { needsYes, YES } from "../../output/questions.js";
 import { followRun } from "../../output/run/follow-run.js";
-import { describeLeftOut, describePlan, planJson } from "../../output/run/plan-text.js";
+import { describeKey, describeLeftOut, describePlan, planJson } from "../../output/run/plan-text.js";
 import { finishRun, serviceLines } from "../../output/run/run-summary.js";
 import { joinText, safeJson, text, wholeText } from "../../output/screen-text.js";
 import { collectKeys, environmentKeys } from "../../settings/callback-keys.js";
@@ -46,7 +46,7 @@ export async function run(invocation: Invocation): Promise<number> {
       await mentionUnfinishedRun(invocation, runDeps);
       const follows = followsService(session, invocation);
       const job = {
-        scope: { ...scope, skipRetrying: args.get(SKIP_RETRYING), limit: args.get(OLDEST) },
+        scope: { ...scope, skipRetrying: args.get(SKIP_RETRYING), limit: args.get(OLDEST), contentType: options.contentType },
         options,
         runDeps,
         followsService: follows,
@@ -154,7 +154,7 @@ async function showPlan(
     for await (const { request, secret } of previewReplay(plan, options, runDeps.addressRule))
       await screen.out(text`${wholeText(toCurl(request, secret))}\n`);
   } else if (screen.format === "json") {
-    await screen.out(text`${safeJson({ dryRun: true, ...planJson(plan) }, 2)}\n`);
+    await screen.out(text`${safeJson({ dryRun: true, ...planJson(plan, options) }, 2)}\n`);
     return 0;
   } else if (screen.format === "ndjson") {
     for (const group of plan.groups) {
@@ -193,7 +193,8 @@ function resumeReplay(invocation: Invocation, wanted: string | null): Promise<nu
         if (busy !== undefined) throw busyError(busy, screen.renderOptions.serviceFlags);
         if (!(await confirmMovedCallbacks(run, session.client, invocation))) return 0;
         const viaService = run.options?.viaService ?? false;
-        const control = { keys, locks, resendUnknown, followsService: followsService(session, invocation) };
+        const follows = followsService(session, invocation);
+        const control = { keys, locks, resendUnknown, followsService: follows, contentType: args.get(CONTENT_TYPE) };
         const summary = await followRun(invocation, { total, viaService }, ({ signal, listener }) =>
           resumeRun(run.runId, { ...control, signal }, runDeps, listener),
         );
@@ -215,7 +216,7 @@ async function confirmMovedCallbacks(
     const now = await client.getCallback(before.id).catch(nullIfGone);
     if (now === null) continue;
     const { url } = recordedCallback(now);
-    if (url !== before.url) moved.push(`${before.name || before.id}: ${url}, before: ${before.url}`);
+    if (url !== before.url) moved.push(`${before.name || before.id}: ${url}${describeKey(now, options)}, before: ${before.url}`);
   }
   if (moved.length === 0) return true;
   const question = ["The URL has changed since the run began.", ...moved, "Send the rest of the run there?"];

@@ -1,14 +1,15 @@
+import type { ListedCallback } from "../../../client/client.js";
 import { count } from "../../../domain/count.js";
 import type { ReplayGroup } from "../../../runs/plan/group-draft.js";
 import type { ReplayPlan } from "../../../runs/plan/replay-plan.js";
-import type { ReplayOptions } from "../../../runs/run-options.js";
+import { type KeyOptions, keyParameter } from "../../../runs/run-replay.js";
 import { describeCodes } from "../outage-text.js";
 import type { RenderOptions } from "../screen.js";
 import { formatInstant } from "../times.js";
 
 export function describePlan(
   plan: ReplayPlan,
-  options: Pick<ReplayOptions, "to" | "viaService">,
+  options: KeyOptions,
   renderOptions: Pick<RenderOptions, "utc">,
 ): readonly string[] {
   return [...plan.groups.flatMap((group) => describeGroup(group, options, renderOptions)), ...describeLeftOut(plan)];
@@ -25,7 +26,7 @@ export function describeLeftOut(
   ].filter((line) => line !== "");
 }
 
-export function planJson(plan: ReplayPlan): Readonly<Record<string, unknown>> {
+export function planJson(plan: ReplayPlan, options: KeyOptions): Readonly<Record<string, unknown>> {
   return {
     calls: plan.calls,
     leftOut: plan.leftOut,
@@ -36,6 +37,7 @@ export function planJson(plan: ReplayPlan): Readonly<Record<string, unknown>> {
       id: group.callback.id,
       name: group.callback.name,
       url: group.callback.url,
+      authParameter: keyParameter(group.callback, options),
       calls: group.calls,
       retrying: group.retrying,
       statusCodes: group.statusCodes,
@@ -43,12 +45,15 @@ export function planJson(plan: ReplayPlan): Readonly<Record<string, unknown>> {
   };
 }
 
-function describeGroup(
-  group: ReplayGroup,
-  options: Pick<ReplayOptions, "to" | "viaService">,
-  renderOptions: Pick<RenderOptions, "utc">,
-): readonly string[] {
+/** ", key in ?Auth=", or "". */
+export function describeKey(callback: ListedCallback, options: KeyOptions): string {
+  const parameter = keyParameter(callback, options);
+  return parameter === null ? "" : `, key in ?${parameter}=`;
+}
+
+function describeGroup(group: ReplayGroup, options: KeyOptions, renderOptions: Pick<RenderOptions, "utc">): readonly string[] {
   const where = options.viaService ? `${group.callback.url}, by the service` : (options.to ?? group.callback.url);
+  const key = describeKey(group.callback, options);
   const since =
     group.firstAttemptedAt === null ? "" : `, last attempts from ${formatInstant(group.firstAttemptedAt, renderOptions.utc)}`;
   const retrying =
@@ -58,7 +63,7 @@ function describeGroup(
         ]
       : [];
   return [
-    `${count(group.calls, "failed call")} of ${group.callback.name} -> ${where}${since} (${describeCodes(group)})`,
+    `${count(group.calls, "failed call")} of ${group.callback.name} -> ${where}${key}${since} (${describeCodes(group)})`,
     ...retrying,
   ];
 }
