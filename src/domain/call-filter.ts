@@ -29,10 +29,13 @@ export interface CallFilter {
 /** A code, a class ("5xx" is { class: 5 }), or no answer. */
 export type StatusCodePattern = { readonly code: number } | { readonly class: number } | { readonly none: true };
 
-/** not-sent: no attempt has ended, as for a held call. */
-export type FailureReason = UnreachableReason | "not-sent";
+/** Of a call whose last attempt has neither a message nor a kind of failure. */
+export const NO_MESSAGE = "no-message";
 
-export const FAILURE_REASONS: readonly FailureReason[] = [...UNREACHABLE_REASONS, "not-sent"];
+/** not-sent: no attempt has ended, as for a held call. */
+export type FailureReason = UnreachableReason | "not-sent" | typeof NO_MESSAGE;
+
+export const FAILURE_REASONS: readonly FailureReason[] = [...UNREACHABLE_REASONS, "not-sent", NO_MESSAGE];
 
 export interface FilteredCall {
   readonly status: CallStatus;
@@ -82,9 +85,9 @@ export function matchesStatusCode(statusCode: number | null, pattern: StatusCode
 /** In characters: a longer one is cut. */
 export const MAX_REASON_TEXT = 256;
 
-/** The message of the answer; without one, the kind of failure, which has no detail of the one call. */
+/** The message of the answer; without an answer the kind of failure, which has no detail of the one call. Never empty. */
 export function reasonText(call: FilteredCall): string {
-  return cutText(call.statusCode === null ? unansweredText(call) : (call.statusMessage ?? ""));
+  return cutText(call.statusCode === null ? unansweredText(call) : (call.statusMessage ?? "")) || NO_MESSAGE;
 }
 
 function unansweredText({ statusMessage, error, attemptCount }: FilteredCall): string {

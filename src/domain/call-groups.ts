@@ -41,7 +41,7 @@ export function groupOf(call: GroupedCall, by: readonly GroupKey[]): CallGroup {
 
 const VALUES: { readonly [Key in GroupKey]: (call: GroupedCall) => GroupValues[Key] } = {
   statusCode: ({ statusCode }) => statusCode,
-  reason: (call) => reasonText(call) || null,
+  reason: reasonText,
   hour: ({ attemptedAt }) => (attemptedAt === null ? null : Math.floor(attemptedAt / HOUR_MS) * HOUR_MS),
   from: ({ response }) => cutText(senderAddress(response.from)) || null,
   messageId: ({ response }) => cutText(response.messageId) || null,

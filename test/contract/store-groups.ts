@@ -117,6 +117,18 @@ export function describeGroups(open: OpenStore): void {
       expect(["B", "C"]).toContain(refused?.exampleId);
     });
 
+    it("groups answers without a message as no-message, which the filter selects", async () => {
+      const store = await open();
+      const callback = await aMixedCallback(store);
+      const result = { kind: "answered", statusCode: 503, statusMessage: "", body: "" } as const;
+      await accept(store, callback, ["F"]);
+      await attempt(store, callback, ["F"], { startedAt: NOW, result });
+      expect(counted(await groups(store, callback, ["statusCode", "reason"], { reason: "no-message" }))).toEqual([
+        { statusCode: 503, reason: "no-message", count: 1 },
+      ]);
+      expect(counted(await groups(store, callback, ["reason"]))).toContainEqual({ reason: "no-message", count: 1 });
+    });
+
     it("counts only what matches the filter, and calls without an attempt have no hour", async () => {
       const store = await open();
       const callback = await aMixedCallback(store);

@@ -378,7 +378,7 @@ const conditions = {
   statusCodes: fc.array(fc.constantFrom({ code: 503 }, { code: 200 }, { class: 4 }, { class: 2 }, { none: true as const }), {
     maxLength: 3,
   }),
-  reason: fc.constantFrom("dns", "refused", "not-sent", "", "Service Unavailable"),
+  reason: fc.constantFrom("dns", "refused", "not-sent", "no-message", "Service Unavailable"),
   channel: fc.constantFrom("SMS" as const, "EMAIL" as const),
   messageId,
   from: word,

@@ -45,7 +45,7 @@ it("counts the list of a service that ignores groupBy and filters", async () => 
   expect(found.code).toBe(0);
   expect(JSON.parse(found.stdout)).toMatchObject([
     { statusCode: 503, reason: "Service Unavailable", count: 41, exampleId: expect.stringMatching(/^[0-9A-F]{32}$/) },
-    { statusCode: null, reason: null, count: 4, firstAttemptedDate: "2026-11-24T10:31:00.000Z" },
+    { statusCode: null, reason: "no-message", count: 4, firstAttemptedDate: "2026-11-24T10:31:00.000Z" },
   ]);
   expect(ids.code).toBe(2);
 });

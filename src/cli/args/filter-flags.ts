@@ -11,7 +11,7 @@ export const UNTIL = value("--until <when>", "last attempt before", parseInstant
 export const STATUS_CODE = values("--status-code <codes>", '"500", "5xx", "none" (no answer), comma-separated', readStatusCode);
 export const REASON = value(
   "--reason <text>",
-  'the answer\'s message, or "refused", "response-timeout", … where there was none: as --group-by reason shows it',
+  'the answer\'s message, "no-message", "refused", …: as --group-by reason shows it',
   String,
 );
 export const CHANNEL = choice("--channel <channel>", "sms, email or voice", ["sms", "email", "voice"]);

@@ -30,7 +30,7 @@ export const CALL_FIELDS = {
 
 /** Beside the callback's and those of the call that --group-by names. */
 export const GROUP_FIELDS = {
-  reason: "with --group-by reason: the answer's message, or why none came",
+  reason: "with --group-by reason: the answer's message, `no-message`, or why none came",
   hour: "with --group-by hour: of the last attempt",
   count: "with --group-by: the group's calls",
   firstAttemptedDate: "with --group-by: the earliest last attempt",

@@ -1,7 +1,13 @@
 /** Reads many calls in short steps; the event loop turns between them. */
 import { type RawBuilder, type SqlBool, sql } from "kysely";
 import type { CallStatus } from "../../domain/call.js";
-import { type CallFilter, MAX_REASON_TEXT, matchesStatusCode, type StatusCodePattern } from "../../domain/call-filter.js";
+import {
+  type CallFilter,
+  MAX_REASON_TEXT,
+  matchesStatusCode,
+  NO_MESSAGE,
+  type StatusCodePattern,
+} from "../../domain/call-filter.js";
 import type { Clock } from "../../platform/clock.js";
 import { requireCallback } from "../callbacks/callback-row.js";
 import { type KeyRange, orderBy, rangesOf, rowRangeOf, type SortKey, type Values } from "../keyset.js";
@@ -228,7 +234,7 @@ export function conditionsOf(filter: CallFilter, isByIndex = false): RawBuilder<
   if (changedBefore !== undefined) conditions.push(sql`changed_at <= ${changedBefore}`);
   if (markedAt !== undefined) conditions.push(sql`changed_at = ${markedAt} AND settled_by = 'user'`);
   if (statusCodes !== undefined) conditions.push(codeCondition(statusCodes));
-  if (reason !== undefined) conditions.push(sql`coalesce(${REASON}, '') = ${reason}`);
+  if (reason !== undefined) conditions.push(sql`${REASON} = ${reason}`);
   if (channel !== undefined) conditions.push(sql`channel = ${channel}`);
   if (messageId !== undefined) conditions.push(sql`upper_case(message_id) = ${messageId.toUpperCase()}`);
   if (from !== undefined)
@@ -248,7 +254,8 @@ export function textColumn(text: RawBuilder<unknown>): RawBuilder<unknown> {
 
 /** As by `reasonText`. */
 export const REASON = sql`
-  CASE WHEN status_code IS NULL THEN coalesce(error, 'not-sent') ELSE ${textColumn(sql`status_message`)} END`;
+  CASE WHEN status_code IS NULL THEN coalesce(error, 'not-sent')
+  ELSE coalesce(${textColumn(sql`status_message`)}, ${sql.lit(NO_MESSAGE)}) END`;
 
 function codeCondition(patterns: readonly StatusCodePattern[]): RawBuilder<SqlBool> {
   if (patterns.length === 0) return sql`false`;

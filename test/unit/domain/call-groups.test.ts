@@ -30,7 +30,9 @@ describe("adding groups up", () => {
 describe("the reason of a listed call", () => {
   it.each([
     [{ statusCode: 503, statusMessage: "Service Unavailable" }, "Service Unavailable"],
-    [{ statusCode: 503, statusMessage: null }, null],
+    [{ statusCode: 503, statusMessage: null }, "no-message"],
+    [{ statusCode: 503, statusMessage: "" }, "no-message"],
+    [{ statusCode: null, statusMessage: null, attemptCount: null }, "no-message"],
     [{ statusCode: null, statusMessage: "refused: connect ECONNREFUSED 10.0.0.1:80" }, "refused"],
     [{ statusCode: null, statusMessage: "refused by policy" }, "refused by policy"],
     [{ statusCode: null, statusMessage: "Held: endpoint down", attemptCount: 0 }, "not-sent"],

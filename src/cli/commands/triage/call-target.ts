@@ -12,21 +12,22 @@ export interface CallTarget {
   readonly current: string | null;
 }
 
-/** null: no filter selects them, such as calls without a sender. */
+/** null: no filter selects them, such as calls without a sender, as a filter can't be empty. */
 export function filterOfGroup({ values }: Pick<CallGroup, "values">, by: readonly GroupKey[]): CallFilter | null {
   const { statusCode, reason, hour, from, messageId } = values;
   const isUnsent = by.includes("hour") && hour == null;
-  if ((by.includes("from") && from == null) || (by.includes("messageId") && messageId == null)) return null;
+  if (TEXTS.some((key) => by.includes(key) && (values[key] ?? "").trim() === "")) return null;
   return {
     ...(by.includes("statusCode") && { statusCodes: [statusCode == null ? { none: true } : { code: statusCode }] }),
-    // Empty: an answer without a message.
-    ...(by.includes("reason") && { reason: reason ?? "" }),
+    ...(reason != null && { reason }),
     ...(isUnsent && { statusCodes: [{ none: true }], reason: "not-sent" }),
     ...(hour != null && { since: hour, until: hour + HOUR_MS }),
     ...(from != null && { from }),
     ...(messageId != null && { messageId }),
   };
 }
+
+const TEXTS = ["reason", "from", "messageId"] as const;
 
 /** Those of `inner` too: what a group of a group is. Of two periods the later beginning and the earlier end. */
 export function narrowed(outer: CallFilter, inner: CallFilter): CallFilter {

@@ -176,7 +176,7 @@ export function groupName({ values }: CallGroup, dimension: Dimension): string {
   switch (dimension) {
     case "cause":
       if (values.statusCode == null && values.reason === "not-sent") return "not sent yet";
-      return [values.statusCode ?? "no answer:", values.reason ?? "without a message"].join(" ");
+      return [values.statusCode ?? "no answer:", values.reason].join(" ");
     case "hour":
       return values.hour == null ? "not sent yet" : new Date(values.hour).toISOString();
     case "from":

@@ -6,12 +6,15 @@ const HOUR = Date.UTC(2026, 10, 24, 12);
 describe("the filter of a group", () => {
   it.each([
     [["statusCode", "reason"], { statusCode: 503, reason: "Try later" }, { statusCodes: [{ code: 503 }], reason: "Try later" }],
-    [["statusCode", "reason"], { statusCode: 503, reason: null }, { statusCodes: [{ code: 503 }], reason: "" }],
+    [["statusCode", "reason"], { statusCode: 503, reason: "no-message" }, { statusCodes: [{ code: 503 }], reason: "no-message" }],
+    [["statusCode", "reason"], { statusCode: 503, reason: null }, null],
+    [["statusCode", "reason"], { statusCode: 503, reason: " " }, null],
     [["statusCode", "reason"], { statusCode: null, reason: "refused" }, { statusCodes: [{ none: true }], reason: "refused" }],
     [["hour"], { hour: HOUR }, { since: HOUR, until: HOUR + 3_600_000 }],
     [["hour"], { hour: null }, { statusCodes: [{ none: true }], reason: "not-sent" }],
     [["from"], { from: "61400000000" }, { from: "61400000000" }],
     [["from"], { from: null }, null],
+    [["from"], { from: " " }, null],
     [["messageId"], { messageId: null }, null],
   ] as const)("by %j of %j is %j", (by, values, filter) => {
     expect(filterOfGroup({ values }, by)).toEqual(filter);
