@@ -15,6 +15,7 @@ import { changeSettings } from "../../src/cli/settings/settings-file.js";
 import { CliMachine } from "../support/cli/cli-service.js";
 import { captureIo } from "../support/cli/cli-streams.js";
 import { cliDeps } from "../support/cli/run-cli.js";
+import { startRawServer } from "../support/delivery/raw-server.js";
 import { countingEndpoint } from "../support/replay/replay-desk.js";
 
 let machine: CliMachine;
@@ -317,9 +318,13 @@ describe("marks", () => {
 
   test("do nothing if no call matches", async () => {
     await anOutage(1);
-    expect(await machine.whcb(["mark-success", "demo", "-", "--yes"], { stdin: "" })).toMatchObject({
+    expect(await machine.whcb(["mark-success", "demo", "--failed", "--from", "nobody", "--yes"])).toMatchObject({
       code: 0,
       stderr: "nothing to mark: no call matches\n",
+    });
+    expect(await machine.whcb(["mark-success", "demo", "-", "--yes"], { stdin: "" })).toMatchObject({
+      code: 2,
+      stderr: "error: stdin has no call ids\n",
     });
     expect(await machine.whcb(["mark-success", "demo", "-", "--yes"], { stdin: "not an id\n" })).toMatchObject({ code: 2 });
     expect(await machine.ids("demo", "--failed")).toHaveLength(1);
@@ -467,10 +472,31 @@ describe("--reason", () => {
     await machine.rehearse("demo", endpoint.url, 9);
     expect(await machine.ids("demo", "--failed", "--status-code", "503", "--reason", "Try Later")).toHaveLength(6);
     await machine.works(["mark-success", "demo", "--failed", "--reason", "Out of Order", "--yes"]);
-    expect([await machine.ids("demo", "--failed"), await machine.ids("demo", "--failed", "--reason", "")]).toMatchObject([
-      { length: 6 },
-      { length: 0 },
+    expect([
+      await machine.ids("demo", "--failed"),
+      await machine.ids("demo", "--failed", "--reason", "no-message"),
+    ]).toMatchObject([{ length: 6 }, { length: 0 }]);
+  });
+
+  test("no-message takes the calls whose answer had none, as --group-by shows them", async () => {
+    await machine.serve();
+    let posts = 0;
+    const endpoint = await startRawServer((socket) => {
+      const isPost = endpoint.lastRequest().startsWith("POST");
+      if (isPost) posts += 1;
+      socket.write(`HTTP/1.1 ${isPost ? `599 ${posts % 3 === 0 ? "" : "Try Later"}` : "200 OK"}\r\ncontent-length: 0\r\n\r\n`);
+    });
+    closing.push(endpoint.close);
+    await machine.rehearse("demo", `http://127.0.0.1:${endpoint.port}`, 9);
+    const groups = await machine.works(["calls", "list", "demo", "--failed", "--group-by", "reason", "--json", "reason,count"]);
+    expect(JSON.parse(groups)).toEqual([
+      { reason: "Try Later", count: 6 },
+      { reason: "no-message", count: 3 },
     ]);
+    await machine.works(["mark-success", "demo", "--failed", "--reason", "no-message", "--yes"]);
+    expect([await machine.ids("demo", "--failed", "--reason", "Try Later"), await machine.ids("demo", "--failed")]).toMatchObject(
+      [{ length: 6 }, { length: 6 }],
+    );
   });
 });
 

@@ -81,6 +81,8 @@ function splitIds(text: string, source: string): readonly string[] {
     .split(/\r?\n/)
     .map((line) => line.trim())
     .filter((line) => line !== "" && !line.startsWith("#"));
+  // A program that failed must not look like one that found nothing.
+  if (ids.length === 0) throw new WhcbError("usage", `${source} has no call ids`);
   const odd = ids.findIndex((id) => /\s/.test(id) || id.length > 128);
   if (odd >= 0)
     throw new WhcbError("malformed", `${source}: line ${odd + 1} isn't a call id`, {

@@ -25,7 +25,14 @@ export interface CommandModule {
   readonly run: (invocation: Invocation) => Promise<number>;
 }
 
-export type Operand = readonly [syntax: string, summary: string, choices?: readonly string[]];
+export type Operand = readonly [syntax: string, summary: string, rules?: OperandRules];
+
+interface OperandRules {
+  readonly choices?: readonly string[];
+  /** As of a flag. */
+  readonly mayBeEmpty?: boolean;
+}
+
 export type Example = readonly [command: string, what: string];
 
 export interface Section {

@@ -9,6 +9,8 @@ export interface Flag<Value> {
   /** In help; left out: "Flags". */
   readonly heading?: string;
   readonly repeats?: boolean;
+  /** Any other flag rejects an empty value: an unset variable of the shell must not select everything. */
+  readonly mayBeEmpty?: boolean;
   /** Of a flag with an optional value ("--flag [value]"). */
   readonly valueIfBare?: string;
   /** Printed instead of running the command if the optional value is missing. */
@@ -38,7 +40,9 @@ export class ParsedArgs {
 
   /** Throws `usage` for an invalid value. */
   get<Value>(flag: Flag<Value>): Value {
-    return flag.read(this.#raw[attributeName(flag.syntax)], this.#context);
+    const raw = this.#raw[attributeName(flag.syntax)];
+    if (!flag.mayBeEmpty) for (const text of [raw].flat()) requireFilled(text, flagName(flag.syntax));
+    return flag.read(raw, this.#context);
   }
 
   /** "" if missing, which a required one never is. */
@@ -96,7 +100,8 @@ export function values<Value>(syntax: string, summary: string, readText: ReadTex
     repeats: true,
     read: (raw, context) => {
       if (!Array.isArray(raw)) return undefined;
-      const texts = raw.flatMap((text) => String(text).split(",")).filter((text) => text.trim() !== "");
+      const texts = raw.flatMap((text) => String(text).split(","));
+      for (const text of texts) requireFilled(text, `an element of ${flagName(syntax)}`);
       return texts.map((text) => readValue(syntax, text.trim(), readText, context));
     },
   };
@@ -115,6 +120,10 @@ export function attributeName(syntax: string): string {
   return longName(syntax)
     .replace(/^no-/, "")
     .replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+}
+
+export function requireFilled(value: unknown, name: string): void {
+  if (typeof value === "string" && value.trim() === "") throw new WhcbError("usage", `${name} is empty`);
 }
 
 function longName(syntax: string): string {

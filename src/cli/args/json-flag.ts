@@ -1,5 +1,4 @@
 /** `--json FIELDS`: JSON with only these members. */
-import { WhcbError } from "../../domain/errors.js";
 import { requireOneOf } from "./closest-match.js";
 import type { Flag } from "./flag.js";
 
@@ -27,7 +26,5 @@ export function isJsonFlag(flag: Flag<unknown>): flag is JsonFlag {
 
 function readNames(text: string, names: readonly string[]): readonly string[] {
   const given = text.split(",").map((name) => name.trim());
-  if (given.every((name) => name === ""))
-    throw new WhcbError("usage", "--json: no field is named", { hint: `there are: ${names.join(", ")}` });
   return given.map((name) => requireOneOf(name, names, "usage", `--json: no field ${JSON.stringify(name)}`));
 }

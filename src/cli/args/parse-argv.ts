@@ -2,7 +2,7 @@ import { Command, type CommanderError, Help, type HelpConfiguration, Option } fr
 import { WhcbError } from "../../domain/errors.js";
 import { EXIT_CODES_HELP } from "../exit-codes.js";
 import { type CommandSpec, type Example, type GroupSpec, isGroup, namesOf, type Section } from "./command-spec.js";
-import type { Flag } from "./flag.js";
+import { type Flag, requireFilled } from "./flag.js";
 import { GLOBAL_FLAGS } from "./shared-flags.js";
 
 export type ParsedLine =
@@ -158,7 +158,11 @@ function toCommand(spec: CommandSpec, options: ProgramOptions, parent: string, n
     .summary(spec.summary)
     .description(`${sentence(spec.summary)}.${details}`);
   if (!options.argv.includes(name)) return command;
-  for (const [syntax, summary] of spec.operands ?? []) command.argument(syntax, summary);
+  for (const [syntax, summary, rules] of spec.operands ?? []) {
+    command.argument(syntax, summary, (text) => {
+      if (!rules?.mayBeEmpty) requireFilled(text, `argument '${syntax.replace(/\W/g, "")}'`);
+    });
+  }
   for (const flag of spec.flags) {
     const option = toOption(flag);
     command.addOption(option);

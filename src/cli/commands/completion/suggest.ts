@@ -86,7 +86,11 @@ async function suggestWord(line: TypedLine, current: string, live: LiveValues): 
   return operand === undefined ? [] : suggestOperand(operand, line, live);
 }
 
-function suggestOperand([syntax, , choices]: Operand, line: TypedLine, live: LiveValues): Promise<Suggestions> | Suggestions {
+function suggestOperand(
+  [syntax, , { choices } = {}]: Operand,
+  line: TypedLine,
+  live: LiveValues,
+): Promise<Suggestions> | Suggestions {
   return choices === undefined ? suggestKind(syntax, line, live) : choices.map((value) => ({ value, summary: "" }));
 }
 

@@ -22,7 +22,7 @@ export const CONFIG: GroupSpec = {
   commands: [
     {
       name: "get",
-      operands: [["[name]", `one of: profile, ${SETTABLE.join(", ")}`, ["profile", ...SETTABLE]]],
+      operands: [["[name]", `one of: profile, ${SETTABLE.join(", ")}`, { choices: ["profile", ...SETTABLE] }]],
       summary: "show settings and where they came from; secrets are masked",
       flags: [OUTPUT_TEXT_JSON, jsonFlag(SETTING_FIELDS)],
       examples: [
@@ -34,8 +34,8 @@ export const CONFIG: GroupSpec = {
     {
       name: "set",
       operands: [
-        ["<name>", `one of: ${SETTABLE.join(", ")}; password and apiKey only with -`, SETTABLE],
-        ["<value>", 'the value; "" removes it; - reads it from stdin or a prompt'],
+        ["<name>", `one of: ${SETTABLE.join(", ")}; password and apiKey only with -`, { choices: SETTABLE }],
+        ["<value>", 'the value; "" removes it; - reads it from stdin or a prompt', { mayBeEmpty: true }],
       ],
       summary: "change a setting of the profile",
       flags: [],

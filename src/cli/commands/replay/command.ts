@@ -18,11 +18,11 @@ import {
 import { OUTPUT_LINES } from "../../args/shared-flags.js";
 import { YES } from "../../output/questions.js";
 
-/** "" if no run is named. */
-export const RESUME: Flag<string | undefined> = {
+/** null if no run is named. */
+export const RESUME: Flag<string | null | undefined> = {
   syntax: "--resume [run]",
   summary: "finish an interrupted run (the latest one, or this one)",
-  read: (raw) => (raw === true ? "" : typeof raw === "string" ? raw : undefined),
+  read: (raw) => (raw === true ? null : typeof raw === "string" ? raw : undefined),
 };
 export const RESEND_UNKNOWN = flag("--resend-unknown", "with --resume: send calls again that may have arrived already");
 

@@ -33,7 +33,7 @@ export async function run(invocation: Invocation): Promise<number> {
   const cancelled = args.get(CANCEL);
   if (cancelled !== undefined) return cancelReplay(invocation, cancelled);
   const resume = args.get(RESUME);
-  if (resume !== undefined) return resumeReplay(invocation, resume === "" ? null : resume);
+  if (resume !== undefined) return resumeReplay(invocation, resume);
   const given = readReplayOptions(args);
   if (args.get(PRINT_CURL) && !args.get(DRY_RUN)) throw new WhcbError("usage", "--print-curl needs --dry-run");
   const operands = await readCallOperands(invocation, { isFiltered: args.get(FAILED), flag: "--failed" });

@@ -6,7 +6,10 @@ import { OUTPUT_LINES } from "../../args/shared-flags.js";
 export const COUNT = valueOr("-n, --count <n>", "how many responses", "1", integer(1, 10_000_000));
 export const KIND = choiceOr("--kind <kind>", "reply or undeliverable", "reply", ["reply", "undeliverable"]);
 export const CHANNEL = choiceOr("--channel <channel>", "sms, email or voice", "sms", ["sms", "email", "voice"]);
-export const CONTENT = value("--content <text>", "the text of the reply; {n} is replaced by its number", String);
+export const CONTENT = {
+  ...value("--content <text>", "the text of the reply; {n} is replaced by its number", String),
+  mayBeEmpty: true,
+};
 export const RESPONSES_FILE = value("--file <file>", "responses as NDJSON, one call object per line; - for stdin", String);
 export const RATE = value("--rate <n/s>", "the rate at which they are submitted, such as 50/s", parseRate);
 

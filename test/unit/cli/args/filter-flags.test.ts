@@ -47,6 +47,8 @@ describe("the flags of a filter", () => {
     [["--since", "1h", "--until", "2h"], "--since must be before --until"],
     [["--since", "1h", "--until", "1h"], "--since must be before --until"],
     [["--status-code", "5x"], "must be a status code"],
+    [["--status-code", "500,"], "an element of --status-code is empty"],
+    [["--from", ""], "--from is empty"],
   ])("%j are rejected", (argv, message) => {
     expect(() => readFilter(parse(...argv))).toThrow(message);
   });
