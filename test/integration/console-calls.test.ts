@@ -62,6 +62,19 @@ describe("the calls of a callback", () => {
     expect((await visitor.open(`${CALLS}?since=10m`)).text).toContain("No call matches");
   });
 
+  it("are all of them if the form's fields are left empty", async () => {
+    await accept("A", "B");
+    await attempt(["A"], { result: { ...answered(503), statusMessage: "" } });
+    await attempt(["B"], {});
+    const { html } = await visitor.open(CALLS);
+    const [form = ""] = html.match(/<form class="filters".*?<\/form>/s) ?? [];
+    const names = [...form.matchAll(/<(?:input|select)[^>]* name="([^"]*)"/g)].map(([, name = ""]) => name);
+    expect(names).toContain("from");
+    const page = await visitor.open(`${CALLS}?${names.map((name) => `${name}=`).join("&")}`);
+    expect([page.status, callsOn(page).toSorted()]).toEqual([200, ["A", "B"]]);
+    expect(callsOn(await visitor.open(`${CALLS}?from=+&reason=no-message`))).toEqual(["A"]);
+  });
+
   it("with a filter that can't be read say so at its field, and show no calls", async () => {
     await accept("A");
     await attempt(["A"], {});
@@ -173,6 +186,17 @@ describe("selected calls", () => {
       `${CALLS}?since=1h`,
       expect.stringContaining("Select calls first, or all that match."),
     ]);
+  });
+
+  it("are none, and never all, if an id or `all` is empty", async () => {
+    await accept("A");
+    await attempt(["A"], {});
+    for (const query of ["call=", "call=&all=", "call=%20"])
+      expect((await visitor.open(`${CONFIRM}?action=success&${query}`)).text).not.toContain("1 call");
+    const selected = await visitor.open(`${CONFIRM}?action=success&call=A`);
+    const fields = fieldsOf(selected).map(([name, value]): [string, string] => [name, name === "call" ? "" : value]);
+    await visitor.post(CONFIRM, [...fields, ["all", ""]]);
+    expect(await statuses()).toEqual({ A: "FAILED" });
   });
 
   it("that are settled already are left out by the confirmation", async () => {

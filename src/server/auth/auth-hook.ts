@@ -5,6 +5,7 @@ import { CONSOLE_PATH } from "../console/console-routes.js";
 import { answerTo, CHALLENGE, type ErrorAnswer, errorAnswer, unsupportedMediaType } from "../requests/error-answers.js";
 import { decorateRequests } from "../requests/send-document.js";
 import { pathOf, rejectUnread } from "../requests/send-errors.js";
+import { emptyParameter, type Query } from "../routes/query-parameters.js";
 import type { ServerDeps } from "../server-deps.js";
 import { Authenticator, type Verdict } from "./authenticator.js";
 import { PLANS, RateCounter, type RateVerdict } from "./rate-plan.js";
@@ -60,6 +61,8 @@ export function addAuthHook(app: FastifyInstance, deps: ServerDeps): Authenticat
       if (isStopping(request)) return void reject(request, reply, STOPPING);
       const isNegotiated = path !== "/metrics" && !request.is404;
       if (isNegotiated && request.negotiated === null) return void reject(request, reply, unsupportedMediaType("Accept"));
+      const empty = isNegotiated ? emptyParameter(request.query as Query) : null;
+      if (empty !== null) return void reject(request, reply, answerTo(empty));
       done();
     }
   });

@@ -1,4 +1,4 @@
-/** Out of range: a 422 with the name. Unknown ones are ignored. */
+/** Out of range: a 422 with the name. Unknown ones are ignored, except where they could widen a change. */
 import type { CallStatus } from "../../domain/call.js";
 import { type CallFilter, parseStatusCodePattern } from "../../domain/call-filter.js";
 import { WhcbError } from "../../domain/errors.js";
@@ -9,6 +9,18 @@ import { readChannel } from "../../wire/json/response-json.js";
 
 /** A repeated name is a list. */
 export type Query = Readonly<Record<string, string | readonly string[] | undefined>>;
+
+/** Paging, which selects nothing, and the key. */
+const MAY_BE_EMPTY: ReadonlySet<string> = new Set(["limit", "offset", "cursor", "sortFields", "sortOrder", "apikey"]);
+
+/** The error for a parameter without a value, or null: a variable of a program that isn't set must not select everything. */
+export function emptyParameter(query: Query): WhcbError | null {
+  const isEmpty = (name: string) => [query[name] ?? []].flat().some((text) => text.trim() === "");
+  const empty = Object.keys(query).find((name) => !MAY_BE_EMPTY.has(name) && isEmpty(name));
+  return empty === undefined ? null : new WhcbError("invalid", `${empty.slice(0, MAX_SHOWN_NAME)} must not be empty`);
+}
+
+const MAX_SHOWN_NAME = 64;
 
 const DEFAULT_LIMIT = 20;
 
@@ -42,13 +54,21 @@ export function readSort<Field extends string>(
   });
 }
 
+const ID = /^id(?:\[\d*\])?$/;
+const FILTERS = ["status", "since", "until", "statusCode", "reason", "channel", "messageId", "from", "q"];
+
+/** Throws `invalid` for any other parameter than ids and filters: without a misspelled one, more calls would be selected. */
+export function rejectUnknown(query: Query): void {
+  const unknown = Object.keys(query).find((name) => !ID.test(name) && !FILTERS.includes(name) && name !== "apikey");
+  if (unknown !== undefined) throw new WhcbError("invalid", `${unknown.slice(0, MAX_SHOWN_NAME)} is not a parameter here`);
+}
+
 export function readFilter(query: Query): CallFilter {
   const status = readStatus(query);
   const since = readInstant(query, "since");
   const until = readInstant(query, "until");
   const statusCodes = readStatusCodes(query);
-  // An empty one is a filter too: for answers without a message.
-  const reason = query.reason === "" ? "" : one(query, "reason");
+  const reason = one(query, "reason");
   const channel = readChannelFilter(query);
   const messageId = one(query, "messageId");
   const from = one(query, "from");
@@ -68,15 +88,15 @@ export function readFilter(query: Query): CallFilter {
 
 /** `id` and `id[]`, repeated or comma-separated, each once. */
 export function readIds(query: Query): readonly string[] {
-  const values = Object.entries(query).flatMap(([name, value]) =>
-    /^id(?:\[\d*\])?$/.test(name) && value !== undefined ? value : [],
-  );
-  const ids = [...new Set(values.flatMap((value) => value.split(",")).map((id) => id.trim()))].filter((id) => id !== "");
+  const values = Object.entries(query).flatMap(([name, value]) => (ID.test(name) && value !== undefined ? value : []));
+  const ids = [...new Set(values.flatMap((value) => value.split(",")).map((id) => id.trim()))];
+  if (ids.includes("")) throw new WhcbError("invalid", "id must not be empty");
   if (ids.length > MAX_IDS_PER_REQUEST)
     throw new WhcbError("invalid", `id may be given at most ${MAX_IDS_PER_REQUEST} times, not ${ids.length}`);
   return ids;
 }
 
+/** Undefined if it is empty, as in a form that isn't filled in: for the API, `emptyParameter` rejects it before. */
 export function one(query: Query, name: string): string | undefined {
   const value = query[name];
   if (value === undefined || value === "") return undefined;

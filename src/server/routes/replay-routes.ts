@@ -6,7 +6,7 @@ import { isObject } from "../../wire/json/json-value.js";
 import { serviceReplayToJson } from "../../wire/json/replay-json.js";
 import { send } from "../requests/send-document.js";
 import { cancelReplay, checkedCallId, findReplay, requestReplay } from "../use-cases/settle-calls.js";
-import { type Query, readFilter, readIds } from "./query-parameters.js";
+import { type Query, readFilter, readIds, rejectUnknown } from "./query-parameters.js";
 import type { CallbackPath, RouteContext } from "./route-context.js";
 import { readLease } from "./run-lock-routes.js";
 
@@ -37,6 +37,7 @@ export function addReplayRoutes(app: FastifyInstance, { docs, deps, lookup }: Ro
 }
 
 function readSelection(query: Query): ReplaySelection {
+  rejectUnknown(query);
   const ids = readIds(query);
   const filter = readFilter(query);
   if (ids.length === 0 && Object.keys(filter).length === 0) {

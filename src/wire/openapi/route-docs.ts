@@ -32,6 +32,9 @@ const CallbackParams = { id: Type.String({ description: "The callback's id or na
 const CallParams = { ...CallbackParams, callId: Type.String() };
 const ReplayParams = { ...CallbackParams, replayId: Type.String() };
 
+/** Whether a parameter may be empty: server/routes/query-parameters.ts. */
+const TEXT = { minLength: 1 };
+
 const PAGE = {
   limit: Type.Optional(
     Type.Integer({ minimum: 1, default: 20, description: "A value above the largest page size means the largest" }),
@@ -45,18 +48,20 @@ const SORT = {
 };
 const FILTER = {
   status: Type.Optional(Type.Union([Type.Literal("FAILED"), Type.Literal("SUCCESS"), Type.Literal("PENDING")])),
-  since: Type.Optional(Type.String({ description: "Last attempt at or after this time: ISO 8601 or dd/MM/yy HH:mm" })),
-  until: Type.Optional(Type.String({ description: "Last attempt before this time" })),
-  statusCode: Type.Optional(Type.String({ description: "Comma-separated: 500, 5xx or none (no answer)" })),
-  reason: Type.Optional(Type.String({ description: "As a group's: the answer's message, or the kind of failure" })),
-  channel: Type.Optional(Type.String({ description: "SMS, EMAIL or VOICE" })),
-  messageId: Type.Optional(Type.String()),
-  from: Type.Optional(Type.String()),
-  q: Type.Optional(Type.String({ description: "Text anywhere in the content, in any letter case" })),
+  since: Type.Optional(Type.String({ ...TEXT, description: "Last attempt at or after this time: ISO 8601 or dd/MM/yy HH:mm" })),
+  until: Type.Optional(Type.String({ ...TEXT, description: "Last attempt before this time" })),
+  statusCode: Type.Optional(Type.String({ ...TEXT, description: "Comma-separated: 500, 5xx or none (no answer)" })),
+  reason: Type.Optional(
+    Type.String({ ...TEXT, description: "As a group's: the answer's message, no-message, or the kind of failure" }),
+  ),
+  channel: Type.Optional(Type.String({ ...TEXT, description: "SMS, EMAIL or VOICE" })),
+  messageId: Type.Optional(Type.String(TEXT)),
+  from: Type.Optional(Type.String(TEXT)),
+  q: Type.Optional(Type.String({ ...TEXT, description: "Text anywhere in the content, in any letter case" })),
 };
 const IDS = {
   id: Type.Optional(
-    Type.Array(Type.String(), { maxItems: MAX_IDS_PER_REQUEST, description: "Repeat the parameter; id[] works too" }),
+    Type.Array(Type.String(TEXT), { maxItems: MAX_IDS_PER_REQUEST, description: "Repeat the parameter; id[] works too" }),
   ),
 };
 
@@ -152,7 +157,9 @@ export const ROUTE_DOCS = {
       ...PAGE,
       ...SORT,
       expand: Type.Optional(Type.Literal("attempts")),
-      groupBy: Type.Optional(Type.String({ description: `Counts instead of calls. Comma-separated: ${GROUP_KEYS.join(", ")}` })),
+      groupBy: Type.Optional(
+        Type.String({ ...TEXT, description: `Counts instead of calls. Comma-separated: ${GROUP_KEYS.join(", ")}` }),
+      ),
     },
     success: [200, Type.Composite([listDocument("calls", CallDocument), Type.Partial(CallGroupsDocument)])],
     errors: [422],
@@ -179,7 +186,7 @@ export const ROUTE_DOCS = {
     summary: "Complete a call id from its first 6 or more hex digits, whatever the calls' status",
     tag: "calls",
     params: CallbackParams,
-    query: { prefix: Type.String() },
+    query: { prefix: Type.String(TEXT) },
     success: [200, CallIdMatchesDocument],
     errors: [422],
   }),
@@ -190,7 +197,7 @@ export const ROUTE_DOCS = {
     success: [200, listDocument("attempts", AttemptDocument)],
   }),
   requestReplays: route({
-    summary: `Replay failed calls now: up to ${MAX_IDS_PER_REQUEST} by id, or all that match a filter`,
+    summary: `Replay failed calls now: up to ${MAX_IDS_PER_REQUEST} by id, or all that match a filter; another parameter is an error`,
     tag: "calls",
     params: CallbackParams,
     query: { ...IDS, ...FILTER },
@@ -235,7 +242,7 @@ export const ROUTE_DOCS = {
   listOutages: route({
     summary: "List outages, newest first",
     tag: "outages",
-    query: { callbackId: Type.Optional(Type.String()), ...PAGE },
+    query: { callbackId: Type.Optional(Type.String(TEXT)), ...PAGE },
     success: [200, listDocument("outages", OutageDocument)],
     errors: [404, 422],
   }),

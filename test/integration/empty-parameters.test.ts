@@ -1,0 +1,175 @@
+/**
+ * What is empty is an error, never "all": each parameter and member that /openapi.json declares.
+ * Covers: src/server/auth/auth-hook.ts, src/server/routes/query-parameters.ts, src/server/routes/replay-routes.ts
+ */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { objectOf } from "../../src/wire/json/json-value.js";
+import { anAttempt } from "../support/builders.js";
+import { pendingCalls, recordAttempts } from "../support/server/recorded-calls.js";
+import { CALLBACK_BODY, CREDENTIALS, closeService, openService, type Service } from "../support/server/server-fixture.js";
+
+/** Paging selects nothing. */
+const MAY_BE_EMPTY = ["limit", "offset", "cursor", "sortFields", "sortOrder"];
+/** "": no credential is sent; an answer without a message or a body. */
+const MEMBERS_THAT_MAY_BE_EMPTY = ["auth.key", "attempts.0.statusMessage", "attempts.0.body"];
+
+const LEASE = { run: "R1", holder: "ada@laptop", done: 0, total: 1 };
+const REPORT = {
+  sentFrom: "ada@laptop",
+  attempts: [
+    {
+      id: "A",
+      attemptedDate: "2026-01-09T00:00:00Z",
+      durationMs: 1,
+      statusCode: 503,
+      statusMessage: "no",
+      error: "dns",
+      body: "",
+    },
+  ],
+};
+const MARK = { status: "SUCCESS", settledBy: "user", replays: REPORT };
+/** Each has every member of its schema. */
+const BODIES: readonly object[] = [CALLBACK_BODY, MARK, REPORT, LEASE];
+
+let service: Service;
+let operations: readonly Operation[];
+
+interface Operation {
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
+  readonly path: string;
+  readonly parameters: readonly string[];
+  /** null: none, or a submission, which has what a person wrote or didn't. */
+  readonly body: object | null;
+}
+
+beforeAll(async () => {
+  service = await openService();
+  await ask("POST", "/callbacks", CALLBACK_BODY);
+  await ask("POST", "/callbacks/demo/calls", { calls: [{ id: "A" }, { id: "B" }] });
+  const { id = "" } = (await service.store.findCallback("demo")) ?? {};
+  await recordAttempts(service.store, await pendingCalls(service.store, id), () => anAttempt());
+  const document = objectOf((await service.app.inject({ url: "/openapi.json" })).json());
+  operations = Object.entries(objectOf(document.paths)).flatMap(([path, methods]) =>
+    Object.entries(objectOf(methods)).map(([method, declared]) => readOperation(path, method, objectOf(declared))),
+  );
+});
+afterAll(() => closeService(service));
+
+function readOperation(path: string, method: string, { parameters, requestBody }: Readonly<Record<string, unknown>>): Operation {
+  const declared = Array.isArray(parameters) ? parameters.map(objectOf) : [];
+  const { schema } = objectOf(objectOf(objectOf(requestBody).content)["application/json"]);
+  const members = Object.keys(objectOf(objectOf(schema).properties)).toSorted();
+  const body = BODIES.find((sample) => Object.keys(sample).toSorted().join() === members.join()) ?? null;
+  if (body === null && members.length > 0) throw new Error(`${method} ${path}: no sample has ${members}`);
+  return {
+    method: method.toUpperCase() as Operation["method"],
+    path: path.replace("{id}", "demo").replace("{callId}", "A").replace("{replayId}", "R1"),
+    parameters: declared.filter((parameter) => parameter.in === "query").map(({ name }) => String(name)),
+    body,
+  };
+}
+
+async function ask(method: Operation["method"], url: string, payload: object | null = null) {
+  const headers = { ...CREDENTIALS, accept: "application/json" };
+  const answer = await service.app.inject({ method, url, headers, ...(payload && { payload }) });
+  return { status: answer.statusCode, detail: answer.body === "" ? "" : String(answer.json().errorDetail ?? "") };
+}
+
+/** Paths of all strings. */
+function textsOf(value: unknown, path = ""): string[] {
+  if (typeof value === "string") return [path];
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([name, member]) => textsOf(member, path === "" ? name : `${path}.${name}`));
+}
+
+function withEmpty(value: unknown, path: string): unknown {
+  const [name = "", ...rest] = path.split(".");
+  if (path === "") return "";
+  if (Array.isArray(value)) return value.map((item) => withEmpty(item, rest.join(".")));
+  return { ...objectOf(value), [name]: withEmpty(objectOf(value)[name], rest.join(".")) };
+}
+
+describe("an empty value", () => {
+  it("of any declared parameter is a 422 that names it, except of paging", async () => {
+    const checked: string[] = [];
+    for (const { method, path, parameters, body } of operations) {
+      const names = parameters.flatMap((name) => (name === "id" ? [name, "id[]", "id[0]"] : [name]));
+      for (const name of names.filter((one) => !MAY_BE_EMPTY.includes(one))) {
+        for (const query of [`${name}=`, name, `${name}=%20%09`, `${name}=x&${name}=`]) {
+          const answer = await ask(method, `${path}?${query}`, body);
+          expect([method, path, query, answer]).toEqual([
+            method,
+            path,
+            query,
+            { status: 422, detail: `${name} must not be empty` },
+          ]);
+        }
+        checked.push(`${method} ${name}`);
+      }
+    }
+    for (const name of ["GET from", "GET groupBy", "GET prefix", "GET callbackId", "PUT id", "POST id", "POST from"])
+      expect(checked).toContain(name);
+  });
+
+  it("of paging or apikey changes nothing", async () => {
+    const query = [...MAY_BE_EMPTY, "apikey"].map((name) => `${name}=`).join("&");
+    for (const path of ["/callbacks", "/callbacks/demo/calls", "/outages"])
+      expect(await ask("GET", `${path}?${query}`)).toEqual({ status: 200, detail: "" });
+  });
+
+  it("of any other parameter is a 422, too: it may be a misspelled one", async () => {
+    expect(await ask("GET", "/callbacks/demo/calls?form=")).toEqual({ status: 422, detail: "form must not be empty" });
+  });
+
+  it.each(["A,", ",A", "A,%20,B"])("in a list of ids, %s, marks none of them", async (ids) => {
+    expect(await ask("PUT", `/callbacks/demo/calls?id=${ids}`, MARK)).toEqual({
+      status: 422,
+      detail: "id must not be empty",
+    });
+  });
+
+  it("of any member of a body is a 422 that names it, except where it means something", async () => {
+    for (const { method, path, parameters, body } of operations) {
+      for (const member of textsOf(body)) {
+        if (MEMBERS_THAT_MAY_BE_EMPTY.some((name) => member.endsWith(name))) continue;
+        const url = parameters.includes("id") ? `${path}?id=A` : path;
+        const { status, detail } = await ask(method, url, objectOf(withEmpty(body, member)));
+        expect([method, url, member, status]).toEqual([method, url, member, 422]);
+        expect(detail).toContain(member.split(".").at(-1));
+      }
+    }
+  });
+
+  it("has changed nothing in all these requests", async () => {
+    const { id = "" } = (await service.store.findCallback("demo")) ?? {};
+    expect(await service.store.countCalls(id)).toMatchObject({ FAILED: 2, SUCCESS: 0, PENDING: 0 });
+    expect(await service.store.listReplays(id, 1)).toEqual([]);
+  });
+});
+
+describe("a replay by filter", () => {
+  it.each(["form=61400000001", "statuscode=503", "ids=A", "from[]=x", "limit=1"])("with %s is a 422", async (query) => {
+    const answer = await ask("POST", `/callbacks/demo/replays?status=FAILED&${query}`);
+    expect(answer).toEqual({ status: 422, detail: `${query.split("=")[0]} is not a parameter here` });
+  });
+
+  it("takes every parameter that is declared for it", async () => {
+    const values: Readonly<Record<string, string>> = {
+      id: "A",
+      status: "FAILED",
+      since: "2026-01-09T00:00:00Z",
+      until: "2026-01-09T00:00:00Z",
+      statusCode: "503",
+      reason: "no-message",
+      channel: "SMS",
+      messageId: "M",
+      from: "x",
+      q: "x",
+    };
+    const { parameters = [] } = operations.find(({ path, method }) => path.endsWith("/replays") && method === "POST") ?? {};
+    expect(parameters.toSorted()).toEqual(Object.keys(values).toSorted());
+    for (const name of parameters)
+      expect(await ask("POST", `/callbacks/demo/replays?${name}=${values[name]}&apikey=`)).toEqual({ status: 202, detail: "" });
+  });
+});
