@@ -65,6 +65,7 @@ describe("five failed calls", () => {
     for (const [method, path, body] of [
       ["POST", "/callbacks/demo/replays?status=FAILED&from=", undefined],
       ["POST", "/callbacks/demo/replays?status=FAILED&form=61400000001", undefined],
+      ["POST", `/callbacks/demo/replays?id=${id}&from=61400000001`, undefined],
       ["PUT", `/callbacks/demo/calls?id=${id}&id=`, { status: "SUCCESS" }],
       ["PUT", `/callbacks/demo/calls?id=${id}&from=`, { status: "SUCCESS" }],
       ["PUT", `/callbacks/demo/calls?id[]=`, { status: "SUCCESS" }],

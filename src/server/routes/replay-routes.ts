@@ -43,7 +43,8 @@ function readSelection(query: Query): ReplaySelection {
   if (ids.length === 0 && Object.keys(filter).length === 0) {
     throw new WhcbError("invalid", "id is missing: name the calls to replay, or status=FAILED for all failed calls");
   }
-  const { status = "FAILED" } = filter;
+  const { status = "FAILED", ...narrowing } = filter;
   if (status !== "FAILED") throw new WhcbError("invalid", "status must be FAILED: only failed calls can be replayed");
+  if (ids.length > 0 && Object.keys(narrowing).length > 0) throw new WhcbError("invalid", "id and a filter can't be combined");
   return ids.length > 0 ? { callIds: ids.map(checkedCallId) } : { filter: { ...filter, status } };
 }
