@@ -93,7 +93,7 @@ export interface OutageReport {
   /** Calls that first failed in it, as of `asOf`. */
   readonly failedCalls: number;
   /** null: it began. */
-  readonly end: OutageEnd | null;
+  readonly end: OutageEnd | DeletedEnd | null;
   readonly asOf: number;
 }
 
@@ -102,6 +102,12 @@ export interface OutageEnd {
   readonly how: HowEnded;
   /** Of the calls that first failed in it: what became of them. */
   readonly calls: SettledCalls;
+}
+
+/** Its callback was deleted, with its calls. */
+export interface DeletedEnd {
+  readonly endedAt: number;
+  readonly how: "deleted";
 }
 
 /** marked: its calls were marked by hand, without a success since. unrecovered: it was open for one window. */
@@ -132,6 +138,7 @@ export interface Notice {
   readonly destination: string;
   readonly outage: Omit<Outage, "notifiedAt" | "notifiedBy">;
   readonly callback: Pick<Callback, "id" | "name" | "email">;
+  readonly isDeleted: boolean;
   /** Failed so far. */
   readonly tries: number;
   /** As it was first sent; a repeat says the same. */

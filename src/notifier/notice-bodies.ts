@@ -19,11 +19,14 @@ export function noticeDocument({ event, outageId, callback, startedAt, failedCal
         endedAt: toIso(end.endedAt),
         durationMs: end.endedAt - startedAt,
         end: end.how,
-        deliveredCalls: end.calls.delivered,
-        markedCalls: end.calls.marked,
-        stillFailedCalls: end.calls.stillFailed,
-        isComplete: end.calls.isComplete,
       }),
+      ...(end !== null &&
+        end.how !== "deleted" && {
+          deliveredCalls: end.calls.delivered,
+          markedCalls: end.calls.marked,
+          stillFailedCalls: end.calls.stillFailed,
+          isComplete: end.calls.isComplete,
+        }),
       asOf: toIso(asOf),
     },
   };
@@ -33,12 +36,13 @@ export function slackText({ callback, startedAt, failedCalls, end }: OutageRepor
   const name = `"${escapeSlack(toLine(callback.name, MAX_NAME))}" (${callback.id})`;
   const since = formatInstant(startedAt);
   if (end === null) return `Callback ${name} is failing since ${since}: ${count(failedCalls, "call")} so far.`;
+  const lasted = `The outage began at ${since} and lasted ${formatDuration(end.endedAt - startedAt)}`;
+  if (end.how === "deleted") return `Callback ${name} was deleted. ${lasted}: ${count(failedCalls, "call")} failed.`;
   const { delivered, marked, stillFailed, isComplete } = end.calls;
   const atLeast = isComplete ? "" : "at least ";
   const byHand = marked === 0 ? "" : `, ${atLeast}${marked} marked by hand`;
-  const lasted = formatDuration(end.endedAt - startedAt);
   return (
-    `Callback ${name} ${HOW[end.how]}. The outage began at ${since} and lasted ${lasted}: ` +
+    `Callback ${name} ${HOW[end.how]}. ${lasted}: ` +
     `${count(failedCalls, "call")} failed, ${atLeast}${delivered} delivered since${byHand}, ${atLeast}${stillFailed} still failed.`
   );
 }

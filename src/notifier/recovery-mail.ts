@@ -19,7 +19,7 @@ export function createRecoveryMails(notifier: Notifier): NoticeTarget {
     atOnce: AT_ONCE,
     async send(report) {
       const { outageId, callback, end, asOf } = report;
-      if (end === null) return null;
+      if (end === null || end.how === "deleted") return null;
       const mail = { outageId: `${outageId}-ended`, callbackId: callback.id, to: callback.email, tries: 0, createdAt: asOf };
       await notifier.send({ ...mail, ...composeRecoveryMail(report, end) });
       return null;

@@ -138,15 +138,14 @@ async function removeReplays(db: Db, requestedBefore: number, limit: number): Pr
   return Number(numAffectedRows ?? 0n);
 }
 
-/** Only once its e-mails are sent. */
+/** Only once its e-mails and the ends of its outages are sent. */
 async function removeCallback(db: Db, key: number): Promise<void> {
-  const queued = await db
-    .selectFrom("mails")
-    .select("outage_id")
-    .where("callback_key", "=", key)
-    .where("sent_at", "is", null)
-    .executeTakeFirst();
-  if (queued !== undefined) return;
+  const { rows: queued } = await sql`
+    SELECT 1 FROM mails WHERE callback_key = ${key} AND sent_at IS NULL
+    UNION ALL SELECT 1 FROM notices WHERE callback_key = ${key} AND event = 'ended' AND next_try_at IS NOT NULL LIMIT 1`.execute(
+    db,
+  );
+  if (queued.length > 0) return;
   for (const table of [
     "mails",
     "notices",

@@ -53,6 +53,7 @@ export function describeNotices(open: OpenStore): void {
         destination: HOOK,
         outage: { ...OUTAGE, callbackId: callback.id, endedAt: null },
         callback: { id: callback.id, name: callback.name, email: callback.email },
+        isDeleted: false,
         tries: 0,
         report: null,
       };
@@ -162,15 +163,50 @@ export function describeNotices(open: OpenStore): void {
       expect((await store.readGauges()).queuedNotices).toBe(0);
     });
 
-    it("aren't sent for a deleted callback, and are removed with it", async () => {
+    it("tell of the end of a deleted callback's open outage where its beginning was sent, also just then, and are removed after it", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      const destinations = ["told", "in flight", "away"];
+      const mail = { outageId: "O1", callbackId: callback.id, to: "a@b", subject: "s", text: "t", createdAt: NOW };
+      const endpoints = [{ callbackId: callback.id, endpoint: anEndpoint(), outage: OUTAGE }];
+      const notices = { began: destinations, ended: [...destinations, "e-mail"], at: NOW };
+      await store.commitOutcomes(aGroup({ endpoints, mails: [mail], notices }));
+      await store.recordMailSent("O1", NOW, "file");
+      await store.recordNoticeSent(await first(store, NOW, "told"), NOW);
+      const inFlight = await first(store, NOW, "in flight");
+      await store.deleteCallback(callback.id, NOW + 7);
+      await store.recordNoticeSent(inFlight, NOW + 8);
+      await store.purgeDeleted(10);
+      const due = async (destination: string) => [
+        events(await fetch(store, NOW + DAY - 1, destination)),
+        await store.nextNoticeAt(destination, NOW + DAY - 1),
+      ];
+      expect(await Promise.all([...destinations, "e-mail"].map(due))).toEqual([
+        [["O1 ended"], NOW + 7],
+        [["O1 ended"], NOW + 7],
+        [[], null],
+        [[], null],
+      ]);
+      for (const destination of ["told", "in flight"]) {
+        const ended = await first(store, NOW + 9, destination);
+        expect(ended).toMatchObject({ isDeleted: true, outage: { endedAt: NOW + 7 }, callback: { name: callback.name } });
+        await store.recordNoticeSent(ended, NOW + 9);
+      }
+      await store.purgeExpired(NOW + DAY + 7, 10);
+      await store.purgeDeleted(10);
+      expect((await store.readGauges()).queuedNotices).toBe(0);
+      expect((await store.listOutages({ limit: 9, offset: 0 })).total).toBe(0);
+    });
+
+    it("of an outage that had ended aren't queued again as its callback is deleted", async () => {
       const store = await open();
       const callback = await aCallback(store);
       await begin(store, callback);
-      for (const { outageId } of await store.fetchQueuedMails(NOW, 9)) await store.recordMailSent(outageId, NOW, "file");
-      await store.deleteCallback(callback.id, NOW);
-      expect([await fetch(store, NOW), await store.nextNoticeAt(HOOK, NOW)]).toEqual([[], null]);
-      await store.purgeDeleted(10);
-      expect((await store.readGauges()).queuedNotices).toBe(0);
+      await store.recordNoticeSent(await first(store, NOW), NOW);
+      await end(store, callback, NOW + 1);
+      await store.recordNoticeSent(await first(store, NOW + 1), NOW + 1);
+      await store.deleteCallback(callback.id, NOW + 2);
+      expect([await fetch(store, NOW + DAY), await store.nextNoticeAt(HOOK, NOW)]).toEqual([[], null]);
     });
 
     it("are removed with their outage", async () => {

@@ -74,6 +74,40 @@ describe("notices of outages", () => {
   });
 });
 
+describe("a deleted callback", () => {
+  it("whose outage was open sends its end to those who got its beginning", async () => {
+    const receiver = await startNoticeReceiver(() => 204);
+    const late = await startNoticeReceiver(() => 500);
+    const failing = await home.listen(["--status", "503"]);
+    const flags = ["--notify", `${receiver.url}/told`, "--notify", `${late.url}/late`, "--notify-recovery"];
+    const server = await home.serve(flags, { env: USER_ENV });
+    const api = new ServedApi(server.url);
+    const id = await api.create({ name: "demo", url: failing.url });
+    await api.hand(id, [callIdOf(1), callIdOf(2)]);
+    await eventually(
+      async () => [receiver.received.length, late.received.length, await api.count(id, "FAILED")],
+      ([told = 0, tried = 0, failed = 0]) => told === 1 && tried === 1 && failed === 2,
+    );
+    expect((await api.fetch(`/callbacks/${id}`, { method: "DELETE" })).status).toBe(204);
+    const [, ended] = await eventually(
+      async () => receiver.received,
+      (notices) => notices.length === 2,
+    );
+    expect(JSON.parse(ended?.body ?? "")).toEqual({
+      type: "outage.ended",
+      timestamp: expect.any(String),
+      data: {
+        ...{ outageId: expect.any(String), callbackId: id, callbackName: "demo", startedAt: expect.any(String), failedCalls: 2 },
+        ...{ endedAt: expect.any(String), durationMs: expect.any(Number), end: "deleted", asOf: expect.any(String) },
+      },
+    });
+    await server.stop();
+    expect(late.received.map(titleOf)).toEqual(["outage.began demo"]);
+    expect(readdirSync(home.path("mail")).filter((name) => name.includes("-ended"))).toEqual([]);
+    await Promise.all([receiver.close(), late.close()]);
+  });
+});
+
 describe("a start with notices", () => {
   it.each([
     ["a secret as a flag", ["--notify", "https://hooks.slack.com/services/T0/B0/hunter2"], {}, 2, "WHCB_NOTIFY instead"],

@@ -59,6 +59,7 @@ async function makeReport(store: NoticeSenderDeps["store"], notice: Notice, asOf
   const { id: outageId, startedAt, endedAt, failedCalls } = outage;
   const report = { event, outageId, callback, startedAt, failedCalls, asOf };
   if (event === "began" || endedAt === null) return { ...report, end: null };
+  if (notice.isDeleted) return { ...report, end: { endedAt, how: "deleted" } };
   const { retried, replayed, marked, failed, isComplete } = await store.countOutageCalls(outage, { budgetMs: COUNT_BUDGET_MS });
   const calls = { delivered: retried + replayed, marked, stillFailed: failed, isComplete };
   return { ...report, end: { endedAt, how: howOutageEnded(outage, calls), calls } };

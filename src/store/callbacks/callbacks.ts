@@ -7,6 +7,7 @@ import { CountChanges, NO_ANSWER } from "../calls/call-counts.js";
 import { recordChange } from "../change-log.js";
 import { isAfter, orderBy, readCursor, type SortKey, writeCursor } from "../keyset.js";
 import { type Db, NEVER } from "../schema.js";
+import { endNoticesOfDeleted } from "../outcomes/notices.js";
 import type { KeyCipher } from "../secret-key.js";
 import { transact } from "../sql/transactions.js";
 import type { CallbackQuery, CallbackStore, Page } from "../store.js";
@@ -71,6 +72,7 @@ export function callbackStore(db: Db, cipher: KeyCipher): CallbackStore {
         const { key } = await lockCallback(trx, id);
         await trx.updateTable("callbacks").set({ deleted_at: now, auth_key: new Uint8Array() }).where("key", "=", key).execute();
         await trx
+        await endNoticesOfDeleted(trx, key, now);
           .updateTable("outages")
           .set({ ended_at: now })
           .where("callback_key", "=", key)

@@ -13,6 +13,7 @@ type NoticeRow = Pick<Selectable<NoticeTable>, "outage_id" | "event" | "destinat
     readonly callback_id: string;
     readonly name: string;
     readonly email: string;
+    readonly deleted_at: number | null;
   };
 
 export function noticeStore(db: Db): NoticeStore {
@@ -20,7 +21,7 @@ export function noticeStore(db: Db): NoticeStore {
     async fetchNotices(destination, dueBefore, limit) {
       const { rows } = await sql<NoticeRow>`
         SELECT outage_id, event, destination, tries, report, started_at, failed_calls, quiet_since, ended_at,
-          callbacks.id AS callback_id, name, email
+          callbacks.id AS callback_id, name, email, deleted_at
         FROM ${queuedFor(destination, dueBefore)} AND next_try_at <= ${dueBefore}
         ORDER BY tries, notices.created_at, outage_id, event LIMIT ${limit}`.execute(db);
       return rows.map(toNotice);
@@ -59,12 +60,15 @@ const TYPES: readonly CellType[] = ["text", "text", "text", "bigint", "bigint"];
 
 /** For FROM, up to its conditions. */
 function queuedFor(destination: string, now: number): RawBuilder<unknown> {
+  const beganWhere = (condition: RawBuilder<unknown>) => sql`EXISTS (
+    SELECT 1 FROM notices AS first WHERE first.outage_id = notices.outage_id AND first.event = 'began'
+      AND first.destination = notices.destination AND ${condition})`;
+  const isQueued = sql`first.next_try_at IS NOT NULL AND first.created_at > ${now - NOTICE_LIFETIME_MS}`;
   return sql`notices JOIN outages ON outages.id = outage_id JOIN callbacks ON callbacks.key = notices.callback_key
     WHERE destination = ${destination} AND next_try_at IS NOT NULL AND notices.created_at > ${now - NOTICE_LIFETIME_MS}
-      AND deleted_at IS NULL AND (event = 'began' OR (ended_at IS NOT NULL AND NOT EXISTS (
-        SELECT 1 FROM notices AS first WHERE first.outage_id = notices.outage_id AND first.event = 'began'
-          AND first.destination = notices.destination AND first.next_try_at IS NOT NULL
-          AND first.created_at > ${now - NOTICE_LIFETIME_MS})))`;
+      AND CASE WHEN event = 'began' THEN deleted_at IS NULL
+        WHEN deleted_at IS NULL THEN ended_at IS NOT NULL AND NOT ${beganWhere(isQueued)}
+        ELSE ${beganWhere(sql`first.sent_at IS NOT NULL`)} END`;
 }
 
 async function change(db: Db, { outage, event, destination }: Notice, changes: RawBuilder<unknown>): Promise<void> {
@@ -92,9 +96,24 @@ export async function saveNotices(
       rows.set(`${outageId} ${event} ${destination}`, [outageId, event, destination, callback.key, at]);
   }
   if (rows.size === 0) return;
+  const values = sql`${cell(0)}, ${cell(1)}, ${cell(2)}, ${cell(3)}, ${cell(4)}, 0, ${cell(4)}`;
+  await queueNotices(db, sql`SELECT ${values} FROM ${batchOf([...rows.values()], TYPES)} WHERE true`);
+}
+
+/** Before its open outage is closed. To those who got, or may be getting, the beginning. */
+export async function endNoticesOfDeleted(db: Db, callbackKey: number, at: number): Promise<void> {
+  await queueNotices(
+    db,
+    sql`
+    SELECT outage_id, 'ended', destination, notices.callback_key, ${at}, 0, ${at} FROM notices JOIN outages ON outages.id = outage_id
+    WHERE notices.callback_key = ${callbackKey} AND event = 'began' AND ended_at IS NULL
+      AND (sent_at IS NOT NULL OR next_try_at IS NOT NULL)`,
+  );
+}
+
+async function queueNotices(db: Db, rows: RawBuilder<unknown>): Promise<void> {
   await sql`
-    INSERT INTO notices (outage_id, event, destination, callback_key, created_at, tries, next_try_at)
-    SELECT ${cell(0)}, ${cell(1)}, ${cell(2)}, ${cell(3)}, ${cell(4)}, 0, ${cell(4)} FROM ${batchOf([...rows.values()], TYPES)} WHERE true
+    INSERT INTO notices (outage_id, event, destination, callback_key, created_at, tries, next_try_at) ${rows}
     ON CONFLICT (outage_id, event, destination) DO UPDATE
     SET created_at = excluded.created_at, next_try_at = excluded.next_try_at, report = NULL WHERE notices.sent_at IS NULL`.execute(
     db,
@@ -125,6 +144,7 @@ function toNotice(row: NoticeRow): Notice {
       endedAt: row.ended_at,
     },
     callback: { id: row.callback_id, name: row.name, email: row.email },
+    isDeleted: row.deleted_at !== null,
     tries: row.tries,
     report: row.report === null ? null : JSON.parse(row.report),
   };

@@ -50,7 +50,9 @@ async function runFor(sender: ReturnType<typeof senderTo>, ms: number): Promise<
   for (let next = await sender.tick(); next !== null && next <= end; next = await sender.tick()) sim.clock.set(next);
 }
 
-const shown = ({ event, failedCalls, end }: OutageReport) => [event, failedCalls, end?.how ?? null, end?.calls ?? null];
+const shown = ({ event, failedCalls, end }: OutageReport) => {
+  return [event, failedCalls, end?.how ?? null, end !== null && "calls" in end ? end.calls : null];
+};
 
 describe("a notice sender", () => {
   it("tells of an outage's beginning and end, once each, and what became of its calls", async () => {
