@@ -1,5 +1,5 @@
 /** Failing starts of `whcb serve`: the code, the message, and what is left behind. */
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, linkSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import Database from "better-sqlite3";
@@ -56,6 +56,22 @@ describe("a failed start", () => {
     );
     expect(delivered).toMatchObject([{ id: callIdOf(1), attemptCount: 1 }]);
     expect(repaired.stdout.match(/POST/g)).toHaveLength(1);
+  });
+
+  it("on a file with two names says so and serves neither, also while the first is served", async () => {
+    const [file, other] = [home.path("x.db"), home.path("other.db")];
+    const server = await home.serve();
+    linkSync(file, other);
+    const rejection = (name: string) => ({ code: 4, sentence: expect.stringContaining(`${name} has 2 names (hard links)`) });
+    expect(await refused(["--db", other])).toEqual(rejection(other));
+    await server.stop();
+    expect(await refused(["--db", file])).toEqual(rejection(file));
+    expect(await home.whcb(["users", "list", "--db", other])).toMatchObject({
+      code: 4,
+      stderr: expect.stringContaining("hard links"),
+    });
+    rmSync(other);
+    await home.serve();
   });
 
   it("on a taken port sends nothing and stores no settings", async () => {

@@ -2,12 +2,12 @@
  * Which files can be opened, and the errors for the others.
  * Covers: src/store/sqlite/open-sqlite.ts
  */
-import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
-import { openStore } from "../../src/store/open-store.js";
+import { openReader, openStore } from "../../src/store/open-store.js";
 import { lockDatabase } from "../../src/store/sqlite/lock-database.js";
 import { LATEST_VERSION } from "../../src/store/sqlite/migration-steps.js";
 import { someSettings } from "../support/builders.js";
@@ -82,6 +82,24 @@ describe("opening a database", () => {
     const file = path();
     await open(file);
     expect([file, `${file}-wal`].map((name) => statSync(name).mode & 0o777)).toEqual([0o600, 0o600]);
+  });
+
+  it("rejects a file with another name, which would have a lock of its own, for all commands", async () => {
+    const file = path();
+    await (await openStore({ url: file, clock: systemClock, secretKey })).close();
+    const other = path();
+    linkSync(file, other);
+    const rejection = {
+      code: "config",
+      message: expect.stringContaining("has 2 names (hard links)"),
+      hint: expect.stringContaining("delete the other names"),
+    };
+    for (const name of [file, other]) {
+      for (const mustExist of [false, true]) await expect(open(name, { mustExist })).rejects.toMatchObject(rejection);
+      await expect(openReader(name, systemClock)).rejects.toMatchObject(rejection);
+    }
+    rmSync(other);
+    await open(file);
   });
 
   it("says when a file isn't a database, and doesn't change it", async () => {

@@ -142,7 +142,14 @@ function checkPath(path: string, mustExist: boolean): void {
       throw pathError(`The folder ${folder} isn't writable`, "Make it writable, or name another database file.");
     return;
   }
-  if (statSync(path).isDirectory()) throw pathError(`${path} is a folder, not a database file`, "Name a file in it.");
+  const file = statSync(path);
+  if (file.isDirectory()) throw pathError(`${path} is a folder, not a database file`, "Name a file in it.");
+  if (file.nlink > 1) {
+    throw pathError(
+      `${path} has ${file.nlink} names (hard links), each with a lock and a write-ahead log of its own, which would damage it`,
+      `Stop what uses it. Then delete the other names (\`find\` with -samefile finds them), or serve a copy of the file.`,
+    );
+  }
   // For the write-ahead log.
   if (isWritable(path) && isWritable(folder)) return;
   throw pathError(
