@@ -174,8 +174,13 @@ export function mayBeginAt(
   policy: RetryPolicy,
   repairedAt: number,
 ): number {
-  if (call.attemptCount === 0 || call.attemptedAt === null || call.due?.cause === "replay") return 0;
-  return call.attemptedAt < repairedAt ? 0 : call.attemptedAt + paceMs(policy);
+  if (sentAt === null || due?.cause === "replay") return 0;
+  return sentAt < repairedAt ? 0 : sentAt + paceMs(policy);
+}
+
+/** null: none is scheduled. One that waits, for its endpoint or for its turn, may be sent from now on. */
+export function nextAttemptAt({ due }: Pick<CallProgress, "due">, now: number): number | null {
+  return due && Math.max(due.at, now);
 }
 
 /** In a drain, `at` is the recovery's beginning. */

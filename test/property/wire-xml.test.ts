@@ -45,13 +45,13 @@ describe("XML reads back unchanged", () => {
         const link = [{ uri: "http://h/callbacks/x?a=1&b=<2>", rel: "self", method: "GET", host: "h", port: -1 }];
         const document = {
           status: "1 to 3 of 3",
-          calls: calls.map((call) => callToJson(call, { callback, policy, link })),
+          calls: calls.map((call) => callToJson(call, { callback, policy, link, now: 0 })),
           link,
         };
         const read = callsFromXml(readXml(toXml("calls", document))).calls;
         expect(Array.isArray(read) && read.map((call) => ({ ...readCall(call, { callbackId: "" }), raw: null }))).toEqual(
           calls.map((call) => ({
-            ...readCall(sayable(callToJson(call, { callback, policy, link })), { callbackId: "" }),
+            ...readCall(sayable(callToJson(call, { callback, policy, link, now: 0 })), { callbackId: "" }),
             raw: null,
           })),
         );

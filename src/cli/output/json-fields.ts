@@ -23,7 +23,7 @@ export const CALL_FIELDS = {
   content: "the response's text",
   customParameters: "of the message",
   attemptCount: "`whcb serve` only",
-  nextAttemptDate: "of the scheduled retry; `whcb serve` only",
+  nextAttemptDate: "of the scheduled retry, never in the past; `whcb serve` only",
   retryUntil: "the end of its retries; `whcb serve` only",
   settledBy: "dispatcher, user or replay; `whcb serve` only",
 } as const;

@@ -20,7 +20,7 @@ const SORT_FIELDS = { attemptedDate: true, status: false, messageId: false, id: 
 
 export function addCallRoutes(app: FastifyInstance, context: RouteContext): void {
   const { docs, deps, lookup, largestPage } = context;
-  const { store, policy } = deps;
+  const { store, policy, clock } = deps;
 
   app.get<CallbackPath & { Querystring: Query }>("/callbacks/:id/calls", docs("listCalls"), async (request, reply) => {
     const { query } = request;
@@ -98,7 +98,8 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
     around: { readonly callback: Callback; readonly linker: Linker; readonly attempts: readonly Attempt[] | null },
   ): Record<string, unknown> {
     const { callback, linker, attempts } = around;
-    return callToJson(call, { callback, policy, link: callLinks(linker, callback.id, call.id), ...(attempts && { attempts }) });
+    const link = callLinks(linker, callback.id, call.id);
+    return callToJson(call, { callback, policy, link, now: clock.now(), ...(attempts && { attempts }) });
   }
 }
 

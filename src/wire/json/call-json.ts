@@ -1,6 +1,6 @@
 /** docs/contract.md, Calls. */
 import { type Attempt, type AttemptCause, resultMessage } from "../../domain/attempt.js";
-import type { Call, CallStatus, SettledBy } from "../../domain/call.js";
+import { type Call, type CallStatus, nextAttemptAt, type SettledBy } from "../../domain/call.js";
 import type { Callback } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { MessageResponse } from "../../domain/message-response.js";
@@ -15,11 +15,13 @@ export interface CallContext {
   readonly callback: Pick<Callback, "id" | "name" | "url" | "retriesEnabled">;
   readonly policy: RetryPolicy;
   readonly link: readonly Link[];
+  readonly now: number;
   /** With `expand=attempts`. */
   readonly attempts?: readonly Attempt[];
 }
 
-export function callToJson(call: Call, { callback, policy, link, attempts }: CallContext): Record<string, unknown> {
+export function callToJson(call: Call, { callback, policy, link, now, attempts }: CallContext): Record<string, unknown> {
+  const nextAt = nextAttemptAt(call, now);
   const isRetried = call.status === "FAILED" && call.firstFailedAt !== null && callback.retriesEnabled;
   return {
     id: call.id,
@@ -34,7 +36,7 @@ export function callToJson(call: Call, { callback, policy, link, attempts }: Cal
       ...(call.statusMessage !== null && { statusMessage: call.statusMessage }),
     },
     attemptCount: call.attemptCount,
-    ...(call.due !== null && { nextAttemptDate: toIsoDate(call.due.at) }),
+    ...(nextAt !== null && { nextAttemptDate: toIsoDate(nextAt) }),
     ...(isRetried && { retryUntil: toIsoDate(retryUntil(call.firstFailedAt ?? 0, policy)) }),
     ...(call.settledBy !== null && { settledBy: call.settledBy }),
     ...(attempts !== undefined && { attempts: attempts.map(attemptToJson) }),

@@ -180,7 +180,8 @@ function explainFailed({ call, callback }: CallFacts, options: Pick<RenderOption
   if (isUnsent(call)) reason.push("It is held: it arrived while the endpoint was down and hasn't been sent yet.");
   if (call.nextAttemptAt !== null) {
     const until = call.retryUntil === null ? "" : `, then about every ${INTERVAL} until ${at(call.retryUntil)}`;
-    return [...reason, `The service sends it${isUnsent(call) ? "" : " again"} at ${at(call.nextAttemptAt)}${until}.`];
+    const when = call.nextAttemptAt > options.now ? `at ${at(call.nextAttemptAt)}` : "as soon as it is its turn";
+    return [...reason, `The service sends it${isUnsent(call) ? "" : " again"} ${when}${until}.`];
   }
   if (call.retryUntil !== null && call.retryUntil <= options.now) {
     reason.push(`Its retry window ended at ${at(call.retryUntil)}: the service won't send it again by itself.`);

@@ -45,11 +45,11 @@ export function causeOf(
   return { field: "reason", value: error ?? "not-sent" };
 }
 
-export function NextAttempt({ call }: { call: Pick<Call, "status" | "due"> }): VNode {
+export function NextAttempt({ call, now }: { call: Pick<Call, "status" | "due">; now: number }): VNode {
   const { status, due } = call;
   if (status === "PENDING") return <>in turn (first)</>;
   if (due === null) return <span class="muted">none</span>;
-  if (due.cause === "replay") return <>in turn (replay)</>;
+  if (due.cause === "replay" || due.at <= now) return <>in turn ({due.cause})</>;
   return <Time at={due.at} />;
 }
 

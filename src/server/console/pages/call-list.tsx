@@ -33,6 +33,7 @@ export interface FoundCalls {
   /** Paths. */
   readonly newer: string | null;
   readonly older: string | null;
+  readonly now: number;
 }
 
 const PAGE_SIZE = 50;
@@ -91,7 +92,7 @@ export function addCallList(pages: Pages): void {
       // Otherwise it is the first page, which may have got more calls since.
       if (page.nextCursor !== null) {
         const [newerPath, olderPath] = [pathOf("newer", page.nextCursor), pathOf("cursor", page.previousCursor)];
-        return { calls: page.items.toReversed(), matching, newer: newerPath, older: olderPath };
+        return { calls: page.items.toReversed(), matching, newer: newerPath, older: olderPath, now: clock.now() };
       }
     }
     const page = await read(true, newer === undefined ? cursor : undefined);
@@ -100,6 +101,7 @@ export function addCallList(pages: Pages): void {
       matching,
       newer: cursor === undefined ? null : pathOf("newer", page.previousCursor),
       older: pathOf("cursor", page.nextCursor),
+      now: clock.now(),
     };
   }
 }
@@ -159,7 +161,7 @@ function StatusTabs({ callbackId, typed, counts }: Pick<CallListView, "callbackI
 function FoundCallsForm({
   callbackId,
   typed,
-  found: { calls, matching, newer, older },
+  found: { calls, matching, newer, older, now },
 }: {
   callbackId: string;
   typed: TypedFilter;
@@ -203,7 +205,7 @@ function FoundCallsForm({
         ))}
       </div>
       <div class="call-table is-short" data-live="calls">
-        <CallTable callbackId={callbackId} calls={calls} isWaiting={typed.status === "PENDING"} />
+        <CallTable callbackId={callbackId} calls={calls} isWaiting={typed.status === "PENDING"} now={now} />
         <Pager previous={newer} next={older} texts={["← Newer", "Older →"]} />
       </div>
     </form>
@@ -282,7 +284,12 @@ function NoCalls({ callbackId, typed }: { callbackId: string; typed: TypedFilter
   );
 }
 
-function CallTable({ callbackId, calls, isWaiting }: { callbackId: string; calls: readonly Call[]; isWaiting: boolean }): VNode {
+function CallTable({
+  callbackId,
+  calls,
+  isWaiting,
+  now,
+}: Pick<FoundCalls, "calls" | "now"> & { callbackId: string; isWaiting: boolean }): VNode {
   return (
     <Table
       caption="Calls"
@@ -297,7 +304,7 @@ function CallTable({ callbackId, calls, isWaiting }: { callbackId: string; calls
         },
         { title: "Status", kind: "wide", cell: (call) => <StatusText call={call} /> },
         { title: "Attempts", kind: "number", isSecondary: true, cell: ({ attemptCount }) => <Count value={attemptCount} /> },
-        { title: "Next attempt", kind: "time", isSecondary: true, cell: (call) => <NextAttempt call={call} /> },
+        { title: "Next attempt", kind: "time", isSecondary: true, cell: (call) => <NextAttempt call={call} now={now} /> },
         { title: "From and text", kind: "wide", cell: (call) => <Excerpt call={call} /> },
       ]}
     />

@@ -28,6 +28,7 @@ export interface OneCallView {
   readonly attempts: readonly Attempt[];
   readonly endpointState: EndpointState;
   readonly policy: RetryPolicy;
+  readonly now: number;
   /** As it is or would be delivered; null: erased. */
   readonly body: string | null;
   /** A part of the response is left out. */
@@ -38,7 +39,7 @@ const SHOWN_ATTEMPTS = 300;
 
 export function addOneCall(pages: Pages): void {
   const { deps, lookup } = pages.context;
-  const { store, policy } = deps;
+  const { store, policy, clock } = deps;
 
   pages.get(
     "/console/callbacks/:id/calls/:callId",
@@ -55,7 +56,8 @@ export function addOneCall(pages: Pages): void {
       const endpointState = record?.endpoint.state ?? "up";
       const { part, isWhole } = shownPart(call.response);
       const body = isErased(call) ? null : deliveryBody(callback, part);
-      const view = { callback, call: { ...call, response: part }, attempts, endpointState, policy, body, isBodyCut: !isWhole };
+      const shown = { callback, call: { ...call, response: part }, attempts, endpointState, policy, now: clock.now() };
+      const view = { ...shown, body, isBodyCut: !isWhole };
       return callbackPage(deps, callback, { title: `Call ${shortCallId(call.id)}`, trail: [], content: <OneCall {...view} /> });
     },
     { isLive: true },
@@ -126,15 +128,17 @@ function settledText(call: Call): string | null {
   }
 }
 
-function NextAttemptText({ call, callback, endpointState, policy }: OneCallView): VNode {
+function NextAttemptText({ call, callback, endpointState, policy, now }: OneCallView): VNode {
   const { status, due, firstFailedAt, settledBy } = call;
   if (status === "SUCCESS") return <>none: it is settled</>;
   if (status === "PENDING") return <>the first, as soon as it is its turn</>;
   if (due?.cause === "replay") return <>a replay, as soon as it is its turn</>;
   if (due !== null) {
+    const down = endpointState === "down" && " (the endpoint is down)";
+    if (due.at <= now) return <>a retry, as soon as it is its turn{down}</>;
     return (
       <>
-        <Time at={due.at} /> at the earliest{endpointState === "down" && " (the endpoint is down)"}
+        <Time at={due.at} /> at the earliest{down}
       </>
     );
   }

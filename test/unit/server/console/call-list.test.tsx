@@ -11,7 +11,14 @@ const textOf = (found: Partial<FoundCalls>, over: Partial<CallListView> = {}): s
     counts: { FAILED: 1_234_567, PENDING: 0, SUCCESS: 0 },
     failures: [],
     runningReplay: null,
-    found: { calls: [aCall({ status: "FAILED" })], matching: { count: 1, isExact: true }, newer: null, older: null, ...found },
+    found: {
+      calls: [aCall({ status: "FAILED" })],
+      matching: { count: 1, isExact: true },
+      newer: null,
+      older: null,
+      now: 0,
+      ...found,
+    },
     ...over,
   };
   return render(<CallList {...view} />)

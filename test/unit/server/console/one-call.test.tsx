@@ -14,6 +14,7 @@ const aView = (call: Partial<Call>, over: Partial<OneCallView> = {}): OneCallVie
   attempts: [],
   endpointState: "up",
   policy: DEFAULT_RETRY_POLICY,
+  now: NOW - 1,
   body: "{}",
   ...over,
 });
@@ -32,6 +33,12 @@ describe("a call's next attempt", () => {
       "2030-01-01 09:30:00 UTC at the earliest (the endpoint is down)",
       { ...FAILED, due: { at: NOW, cause: "retry" } },
       { endpointState: "down" },
+    ],
+    ["a retry, as soon as it is its turn", { ...FAILED, due: { at: NOW, cause: "retry" } }, { now: NOW }],
+    [
+      "a retry, as soon as it is its turn (the endpoint is down)",
+      { ...FAILED, due: { at: NOW, cause: "retry" } },
+      { now: NOW, endpointState: "down" },
     ],
     ["a replay, as soon as it is its turn", { ...FAILED, due: { at: NOW, cause: "replay" } }, {}],
     ["none: retries ended at 2030-01-02 09:30:00 UTC", FAILED, {}],
