@@ -57,7 +57,7 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
   app.put<CallbackPath & { Querystring: Query }>("/callbacks/:id/calls", docs("markCalls"), async (request, reply) => {
     const ids = readIds(request.query);
     if (ids.length === 0) throw new WhcbError("invalid", "id is missing: name the calls to mark");
-    const { status, ...details } = await readMark(request.body);
+    const { status, ...details } = await readMark(request.body, clock.now());
     const callback = await lookup.find(request.params.id);
     await markCalls(deps, callback, { callIds: ids, status, ...details });
     return reply.code(204).send();
@@ -71,7 +71,7 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
   });
 
   app.put<CallPath>("/callbacks/:id/calls/:callId", docs("markCall"), async (request, reply) => {
-    const { status, ...details } = await readMark(request.body);
+    const { status, ...details } = await readMark(request.body, clock.now());
     const callback = await lookup.find(request.params.id);
     await markCalls(deps, callback, { callIds: [request.params.callId], status, ...details });
     return reply.code(204).send();
@@ -87,7 +87,7 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
 
   app.post<CallbackPath>("/callbacks/:id/attempts", docs("recordReplays"), async (request, reply) => {
     const { parseReplayReports } = await lazyParts.callParsers();
-    const replays = parseReplayReports(request.body).map(withCheckedId);
+    const replays = parseReplayReports(request.body, clock.now()).map(withCheckedId);
     const callback = await lookup.find(request.params.id);
     await store.recordReplays(callback.id, replays);
     return reply.code(204).send();
@@ -103,9 +103,9 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
   }
 }
 
-async function readMark(body: unknown): Promise<Mark> {
+async function readMark(body: unknown, now: number): Promise<Mark> {
   const { parseMark } = await lazyParts.callParsers();
-  const { replays, ...mark } = parseMark(body);
+  const { replays, ...mark } = parseMark(body, now);
   return { ...mark, replays: replays.map(withCheckedId) };
 }
 

@@ -1,13 +1,13 @@
 import type { Static } from "@sinclair/typebox";
-import type { Attempt, DeliveryResult } from "../../domain/attempt.js";
+import { type Attempt, type DeliveryResult, MAX_REPORT_AHEAD_MS } from "../../domain/attempt.js";
 import type { MarkedBy } from "../../domain/call.js";
 import type { RunLease } from "../../domain/callback.js";
-import { WhcbError } from "../../domain/errors.js";
 import type { MessageResponse } from "../../domain/message-response.js";
-import { readDate } from "../dates.js";
+import { readDate, toIsoDate } from "../dates.js";
 import { isObject } from "./json-value.js";
 import {
   checkerOf,
+  invalidFields,
   MarkSchema,
   ReplayReportSchema,
   RunLeaseSchema,
@@ -45,10 +45,10 @@ export interface Mark {
   readonly replays: readonly ReplayReport[];
 }
 
-/** Throws `invalid` or `malformed`. */
-export function parseMark(value: unknown): Mark {
+/** `now`: see `parseReplayReports`. Throws `invalid` or `malformed`. */
+export function parseMark(value: unknown, now: number): Mark {
   const { status, settledBy = "user", replays } = checkMark(value);
-  return { status, settledBy, replays: replays === undefined ? [] : readReport(replays) };
+  return { status, settledBy, replays: replays === undefined ? [] : readReport(replays, now, "replays.") };
 }
 
 export interface ReplayReport {
@@ -56,15 +56,23 @@ export interface ReplayReport {
   readonly attempt: Omit<Attempt, "number">;
 }
 
-/** At most 100. Throws `invalid` or `malformed`. */
-export function parseReplayReports(value: unknown): readonly ReplayReport[] {
-  return readReport(checkReport(value));
+/** At most 100. `now`: an attempt can't begin much later. Throws `invalid` or `malformed`. */
+export function parseReplayReports(value: unknown, now: number): readonly ReplayReport[] {
+  return readReport(checkReport(value), now, "");
 }
 
-function readReport({ sentFrom, attempts }: Static<typeof ReplayReportSchema>): readonly ReplayReport[] {
-  return attempts.map(({ id, attemptedDate, durationMs, statusCode, statusMessage = "", error, body = "" }) => {
+/** `path`: of the report in the body. */
+function readReport(
+  { sentFrom, attempts }: Static<typeof ReplayReportSchema>,
+  now: number,
+  path: "" | "replays.",
+): readonly ReplayReport[] {
+  return attempts.map(({ id, attemptedDate, durationMs, statusCode, statusMessage = "", error, body = "" }, index) => {
     const startedAt = readDate(attemptedDate);
-    if (startedAt === null) throw new WhcbError("invalid", "attempts.attemptedDate must be ISO 8601");
+    if (startedAt === null || startedAt < 0 || startedAt > now + MAX_REPORT_AHEAD_MS) {
+      const problem = `must be ISO 8601, from 1970 to 5 minutes after the service's clock, which is at ${toIsoDate(now)}`;
+      throw invalidFields(new Map([[`${path}attempts.${index}.attemptedDate`, problem]]));
+    }
     const result: DeliveryResult =
       statusCode === undefined
         ? { kind: "unreachable", reason: error ?? "protocol", detail: storable(statusMessage) }

@@ -1,6 +1,6 @@
 import { type Static, type TSchema, Type } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
-import { UNREACHABLE_REASONS } from "../../domain/attempt.js";
+import { MAX_REPORT_DURATION_MS, UNREACHABLE_REASONS } from "../../domain/attempt.js";
 import { WhcbError } from "../../domain/errors.js";
 import { isObject } from "./json-value.js";
 
@@ -70,8 +70,8 @@ export const ReplayReportSchema = Type.Object(
     attempts: Type.Array(
       Type.Object({
         id: Type.String({ minLength: 1, maxLength: 64, title: "a call id" }),
-        attemptedDate: Type.String({ title: "ISO 8601" }),
-        durationMs: Type.Integer({ minimum: 0, title: "milliseconds" }),
+        attemptedDate: Type.String({ title: "ISO 8601", description: "At most 5 minutes ahead of the service's clock" }),
+        durationMs: Type.Integer({ minimum: 0, maximum: MAX_REPORT_DURATION_MS, title: "milliseconds, at most a day" }),
         statusCode: Type.Optional(Type.Integer({ minimum: 100, maximum: 999, title: "a status code" })),
         statusMessage: Type.Optional(Type.String({ maxLength: 1_000, title: "text" })),
         error: Type.Optional(Reason),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseMark, parseSubmission, parseSubmissions } from "../../../../src/wire/json/parse-call.js";
+import { parseMark, parseReplayReports, parseSubmission, parseSubmissions } from "../../../../src/wire/json/parse-call.js";
 
 const now = "09/01/26 13:22";
 
@@ -88,8 +88,12 @@ describe("parseSubmission", () => {
 
 describe("parseMark", () => {
   it("reads either status", () => {
-    expect(parseMark({ status: "SUCCESS" })).toEqual({ status: "SUCCESS", settledBy: "user", replays: [] });
-    expect(parseMark({ status: "FAILED", settledBy: "replay" })).toEqual({ status: "FAILED", settledBy: "replay", replays: [] });
+    expect(parseMark({ status: "SUCCESS" }, 0)).toEqual({ status: "SUCCESS", settledBy: "user", replays: [] });
+    expect(parseMark({ status: "FAILED", settledBy: "replay" }, 0)).toEqual({
+      status: "FAILED",
+      settledBy: "replay",
+      replays: [],
+    });
   });
 
   it.each([
@@ -97,6 +101,41 @@ describe("parseMark", () => {
     [{ status: "PENDING" }, "invalid", "status must be SUCCESS or FAILED"],
     ["SUCCESS", "malformed", "the body must be an object"],
   ])("rejects %j as %s: %s", (value, code, message) => {
-    expect(() => parseMark(value)).toThrow(expect.objectContaining({ code, message }));
+    expect(() => parseMark(value, 0)).toThrow(expect.objectContaining({ code, message }));
+  });
+});
+
+describe("an attempt that a client reports", () => {
+  const at = Date.UTC(2030, 0, 1);
+  const DAY = 24 * 3_600_000;
+  const report = (over: object) => {
+    const fine = { id: "A", attemptedDate: new Date(at).toISOString(), durationMs: 5, statusCode: 200 };
+    return { sentFrom: "ada@desk", attempts: [fine, { ...fine, ...over }] };
+  };
+  const dated = (instant: number) => ({ attemptedDate: new Date(instant).toISOString() });
+  const dateProblem = "must be ISO 8601, from 1970 to 5 minutes after the service's clock, which is at 2030-01-01T00:00:00.000Z";
+
+  it.each([
+    ["5 minutes ahead", dated(at + 5 * 60_000)],
+    ["of 1970", dated(0)],
+    ["a day long", { durationMs: DAY }],
+  ])("may be %s", (_, over) => {
+    expect(parseReplayReports(report(over), at)).toHaveLength(2);
+    expect(parseMark({ status: "SUCCESS", replays: report(over) }, at).replays).toHaveLength(2);
+  });
+
+  it.each([
+    ["attemptedDate", dateProblem, dated(at + 5 * 60_000 + 1)],
+    ["attemptedDate", dateProblem, dated(-1)],
+    ["attemptedDate", dateProblem, { attemptedDate: "yesterday" }],
+    ["durationMs", "must be milliseconds, at most a day", { durationMs: DAY + 1 }],
+    ["durationMs", "must be milliseconds, at most a day", { durationMs: 1e300 }],
+    ["durationMs", "must be milliseconds, at most a day", { durationMs: -1 }],
+  ])("is rejected, with the others, by its %s: %s", (field, problem, over) => {
+    const rejection = (name: string) => {
+      return expect.objectContaining({ code: "invalid", message: `${name} ${problem}`, fields: new Map([[name, problem]]) });
+    };
+    expect(() => parseReplayReports(report(over), at)).toThrow(rejection(`attempts.1.${field}`));
+    expect(() => parseMark({ status: "SUCCESS", replays: report(over) }, at)).toThrow(rejection(`replays.attempts.1.${field}`));
   });
 });
