@@ -71,7 +71,7 @@ export function callRequests(api: ServiceApi, { clock, random, timezone }: CallR
       const put = (body: object) => api.expectSuccess({ method: "PUT", path, noun: "call", body });
       if (by === "user" || !storesSettledBy) return void (await put({ status }));
       try {
-        await put({ status, settledBy: by, ...(replays && { replays: replayReportJson(replays) }) });
+        await put({ status, settledBy: by, ...(replays && { replays: replayReportJson(replays, api) }) });
       } catch (error) {
         if (!isRejected(error)) throw error;
         // A strict service rejects unknown fields.

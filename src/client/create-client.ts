@@ -35,7 +35,7 @@ export function createClient(transport: Transport, options: ClientOptions): Clie
   const { clock, random, credentials, timezone, onExchange, retriesRefused } = options;
   const pacer = createPacer(options.rate, clock);
   const requester = createRequester({ transport, pacer, clock, random, onExchange, retriesRefused });
-  const api = createServiceApi({ requester, name: transport.name, basePath: transport.basePath, credentials });
+  const api = createServiceApi({ requester, name: transport.name, basePath: transport.basePath, credentials, clock });
   const calls = callRequests(api, { clock, random, timezone });
   return {
     name: transport.name,

@@ -1,3 +1,4 @@
+import { MAX_REPORT_DURATION_MS } from "../domain/attempt.js";
 import type { RunLease } from "../domain/callback.js";
 import { toIsoDate } from "../wire/dates.js";
 import { countOf, objectOf, textOf } from "../wire/json/json-value.js";
@@ -42,7 +43,7 @@ export function runRequests(api: ServiceApi): RunRequests {
       return true;
     },
     async recordReplays(callbackId, report) {
-      const body = replayReportJson(report);
+      const body = replayReportJson(report, api);
       const answer = await api.exchange({ method: "POST", path: `${callbackPath(callbackId)}/attempts`, noun: "call", body });
       if (UNKNOWN_ROUTE.has(answer.status)) return false;
       if (!isSuccess(answer)) throw api.errorOf(answer);
@@ -51,16 +52,17 @@ export function runRequests(api: ServiceApi): RunRequests {
   };
 }
 
-export function replayReportJson({ sentFrom, attempts }: ReplayReport): object {
-  return { sentFrom, attempts: attempts.map(attemptJson) };
+/** The service takes any report of ours, whatever our clock was set to meanwhile. */
+export function replayReportJson({ sentFrom, attempts }: ReplayReport, api: Pick<ServiceApi, "byServiceClock">): object {
+  return { sentFrom, attempts: attempts.map((attempt) => attemptJson(attempt, api.byServiceClock(attempt.startedAt))) };
 }
 
-function attemptJson({ callId, startedAt, durationMs, result }: ReplayAttempt): object {
+function attemptJson({ callId, durationMs, result }: ReplayAttempt, startedAt: number): object {
   const isAnswered = result.kind === "answered";
   return {
     id: callId,
     attemptedDate: toIsoDate(startedAt),
-    durationMs,
+    durationMs: Math.min(durationMs, MAX_REPORT_DURATION_MS),
     statusCode: isAnswered ? result.statusCode : undefined,
     statusMessage: (isAnswered ? result.statusMessage : result.detail).slice(0, 1_000),
     error: isAnswered ? undefined : result.reason,

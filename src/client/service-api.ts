@@ -1,5 +1,6 @@
 /** docs/contract.md: credentials, media types, JSON. */
 import { WhcbError } from "../domain/errors.js";
+import type { Clock } from "../platform/clock.js";
 import type { Requester } from "./requester.js";
 import { parseJson, serviceError } from "./service-error.js";
 import { isSuccess, type TransportRequest, type TransportResponse } from "./transport.js";
@@ -32,6 +33,8 @@ export interface ServiceApi {
   withPageLimit(path: string, wanted?: number): string;
   /** Of a list's `limit`, as far as known. */
   maxLimit(): number;
+  /** An instant of our clock by the service's, as its answers say. Within CLOCKS_APART_MS they count as the same. */
+  byServiceClock(instant: number): number;
   documentOf(answer: TransportResponse): unknown;
   errorOf(answer: TransportResponse): WhcbError;
 }
@@ -44,6 +47,8 @@ const MEDIA_TYPES = {
 /** The platform's. */
 const DEFAULT_MAX_LIMIT = 20;
 const LARGEST_PAGE = 500;
+/** `Date` has whole seconds, and an answer takes a while. */
+const CLOCKS_APART_MS = 60_000;
 
 export interface ServiceApiDeps {
   readonly requester: Requester;
@@ -51,10 +56,12 @@ export interface ServiceApiDeps {
   readonly basePath: string;
   /** null in this process: file permissions protect the data. */
   readonly credentials: ServiceCredentials | null;
+  readonly clock: Clock;
 }
 
-export function createServiceApi({ requester, name, basePath, credentials }: ServiceApiDeps): ServiceApi {
+export function createServiceApi({ requester, name, basePath, credentials, clock }: ServiceApiDeps): ServiceApi {
   let maxLimit = DEFAULT_MAX_LIMIT;
+  let serviceAheadMs = 0;
   const identity = credentials === null ? {} : credentialHeaders(credentials);
 
   async function sendTo(
@@ -70,6 +77,9 @@ export function createServiceApi({ requester, name, basePath, credentials }: Ser
     const answer = await requester.send(request, isRepeatable ?? (method === "GET" || method === "PUT"));
     const announced = Number(answer.headers["x-max-limit"]);
     if (Number.isInteger(announced) && announced > 0) maxLimit = Math.min(announced, LARGEST_PAGE);
+    const aheadMs = Date.parse(answer.headers.date ?? "") - clock.now();
+    // It stays the same while the clocks do: a report that is repeated has the same dates.
+    if (Math.abs(aheadMs - serviceAheadMs) > CLOCKS_APART_MS) serviceAheadMs = aheadMs;
     return answer;
   }
 
@@ -106,6 +116,8 @@ export function createServiceApi({ requester, name, basePath, credentials }: Ser
       parameters.set("limit", String(limit));
       return `${route}?${parameters}`;
     },
+    // It can't have been later than now, unless our clock was set back since.
+    byServiceClock: (instant) => Math.min(instant, clock.now()) + serviceAheadMs,
     documentOf,
     errorOf: (answer) => serviceError(answer, name),
   };

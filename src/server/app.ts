@@ -114,9 +114,10 @@ const SECURITY_HEADERS = {
 
 const HEALTH_ROUTES: readonly string[] = ["/healthz", "/readyz"];
 
-function addResponseHooks(app: FastifyInstance, { logger }: ServerDeps, metrics: Metrics): void {
+function addResponseHooks(app: FastifyInstance, { logger, clock }: ServerDeps, metrics: Metrics): void {
   app.addHook("onRequest", (request, reply, done) => {
-    reply.headers(SECURITY_HEADERS).header("x-request-id", request.id);
+    // Node's own would be the machine's clock, which may differ from the database's.
+    reply.headers(SECURITY_HEADERS).headers({ "x-request-id": request.id, date: new Date(clock.now()).toUTCString() });
     done();
   });
   app.addHook("onResponse", (request, reply, done) => {

@@ -1,0 +1,70 @@
+/**
+ * Covers: src/client/service-api.ts, src/client/run-requests.ts
+ */
+import { expect, it } from "vitest";
+import { createClient } from "../../../src/client/create-client.js";
+import type { TransportRequest } from "../../../src/client/transport.js";
+import { ACCEPTED } from "../../support/builders.js";
+import { seededRandom } from "../../support/time/seeded-random.js";
+import { VirtualClock } from "../../support/time/virtual-clock.js";
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+
+/** A client that has had an answer of a service whose clock is `ahead`. */
+async function aClient(ahead: number | null) {
+  const clock = new VirtualClock();
+  const bodies: string[] = [];
+  const transport = {
+    name: "service",
+    basePath: "",
+    async send({ body }: TransportRequest) {
+      if (body !== null) bodies.push(body);
+      const date = ahead === null ? {} : { date: new Date(clock.now() + ahead).toUTCString() };
+      return { status: body === null ? 200 : 204, headers: date, body: "{}" };
+    },
+    close: async () => undefined,
+  };
+  const client = createClient(transport, { credentials: null, rate: null, timezone: "UTC", clock, random: seededRandom(1) });
+  await client.listCallbacks();
+  const report = async (startedAt: number, durationMs = 5) => {
+    const attempts = [{ callId: "A", startedAt, durationMs, result: ACCEPTED }];
+    await client.recordReplays("CB", { sentFrom: "ada@desk", attempts });
+    return JSON.parse(bodies.at(-1) ?? "").attempts[0];
+  };
+  return { clock, report };
+}
+
+it.each([
+  ["has the same clock, but for the time of an answer", 59_000, 0],
+  ["doesn't say its time", null, 0],
+  ["is ten minutes behind", -10 * MINUTE, -10 * MINUTE],
+  ["is a day ahead", 24 * HOUR, 24 * HOUR],
+])("dates an attempt by the clock of a service that %s", async (_, ahead, shift) => {
+  const { clock, report } = await aClient(ahead);
+  const startedAt = clock.now() - 2_000;
+  // A date has whole seconds.
+  const shifted = shift === 0 ? 0 : Date.parse(new Date(clock.now() + shift).toUTCString()) - clock.now();
+  expect((await report(startedAt)).attemptedDate).toBe(new Date(startedAt + shifted).toISOString());
+});
+
+it("gives a repeated report the same date, though answers come later and later", async () => {
+  const { clock, report } = await aClient(-10 * MINUTE);
+  const startedAt = clock.now();
+  const { attemptedDate } = await report(startedAt);
+  clock.set(clock.now() + 2_345);
+  await report(startedAt);
+  expect((await report(startedAt)).attemptedDate).toBe(attemptedDate);
+});
+
+it("dates no attempt later than now, after our clock was set back", async () => {
+  const { clock, report } = await aClient(0);
+  const startedAt = clock.now();
+  clock.jump(-HOUR);
+  expect((await report(startedAt)).attemptedDate).toBe(new Date(clock.now()).toISOString());
+});
+
+it("reports no duration of more than a day: the machine may have slept", async () => {
+  const { clock, report } = await aClient(0);
+  expect((await report(clock.now(), 49 * HOUR)).durationMs).toBe(24 * HOUR);
+});
