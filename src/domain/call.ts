@@ -1,5 +1,5 @@
 /** A call's transitions. A status is assigned nowhere else. */
-import { type Attempt, isAccepted, resultMessage, type UnreachableReason } from "./attempt.js";
+import { type Attempt, type DeliveryResult, isAccepted, resultMessage, type UnreachableReason } from "./attempt.js";
 import type { MessageResponse } from "./message-response.js";
 import { nextDueAt, paceMs, type RetryPolicy, retryUntil } from "./retry-policy.js";
 
@@ -24,8 +24,10 @@ export type MarkedBy = "user" | "replay";
 export interface CallProgress {
   readonly status: CallStatus;
   readonly attemptCount: number;
-  /** The last attempt's start, or when held. */
+  /** The start of the last attempt, a client's too, or when held. */
   readonly attemptedAt: number | null;
+  /** The start of the service's own last attempt, which alone decides what is sent when. Never after `attemptedAt`. */
+  readonly sentAt: number | null;
   readonly statusCode: number | null;
   readonly statusMessage: string | null;
   readonly error: UnreachableReason | null;
@@ -81,9 +83,8 @@ export function recordAttempt(call: CallProgress, attempt: Attempt, rule: RetryR
     ...call,
     attemptCount: call.attemptCount + 1,
     attemptedAt: attempt.startedAt,
-    statusCode: result.kind === "answered" ? result.statusCode : null,
-    statusMessage: resultMessage(result),
-    error: result.kind === "answered" ? null : result.reason,
+    ...outcomeOf(result),
+    sentAt: attempt.startedAt,
     changedAt: attempt.startedAt + attempt.durationMs,
   };
   if (call.status === "SUCCESS") return attempted;
@@ -101,18 +102,19 @@ export function recordAttempt(call: CallProgress, attempt: Attempt, rule: RetryR
   };
 }
 
-/** Changes neither the status nor what is due. */
-export function recordClientReplay(call: CallProgress, { startedAt, durationMs, result }: Omit<Attempt, "number">): CallProgress {
+/** Changes only what is shown of the last attempt (docs/contract.md, POST …/attempts). */
+export function recordClientReplay(call: CallProgress, { startedAt, result }: Omit<Attempt, "number">): CallProgress {
   const attemptCount = call.attemptCount + 1;
   if (call.attemptedAt !== null && startedAt < call.attemptedAt) return { ...call, attemptCount };
+  return { ...call, attemptCount, attemptedAt: startedAt, ...outcomeOf(result) };
+}
+
+function outcomeOf(result: DeliveryResult): Pick<CallProgress, "statusCode" | "statusMessage" | "error"> {
+  const isAnswered = result.kind === "answered";
   return {
-    ...call,
-    attemptCount,
-    attemptedAt: startedAt,
-    statusCode: result.kind === "answered" ? result.statusCode : null,
+    statusCode: isAnswered ? result.statusCode : null,
     statusMessage: resultMessage(result),
-    error: result.kind === "answered" ? null : result.reason,
-    changedAt: Math.max(call.changedAt, startedAt + durationMs),
+    error: isAnswered ? null : result.reason,
   };
 }
 
@@ -123,6 +125,8 @@ export function holdCall(call: CallProgress, at: number, downSince: number, rule
     ...call,
     status: "FAILED",
     attemptedAt: at,
+    statusCode: null,
+    error: null,
     statusMessage: `Held: endpoint down since ${new Date(downSince).toISOString()}`,
     firstFailedAt: at,
     due: dueAfterFailure(at, at, rule),
@@ -140,12 +144,12 @@ const ERASED = "Erased: the sender's data was removed";
 
 /** Without its content it can't be sent: what waits or has failed is settled. */
 export function eraseCall(call: CallProgress, at: number): CallProgress {
-  return { ...markCall(call, "SUCCESS", at), due: null, statusMessage: ERASED };
+  return { ...markCall(call, "SUCCESS", at), due: null, statusCode: null, error: null, statusMessage: ERASED };
 }
 
-/** It must not become FAILED: a replay would send an empty body. */
-export function isErased({ statusMessage }: Pick<CallProgress, "statusMessage">): boolean {
-  return statusMessage === ERASED;
+/** It must not become FAILED: a replay would send an empty body. An endpoint that answers with this text has a status code. */
+export function isErased({ statusCode, statusMessage }: Pick<CallProgress, "statusCode" | "statusMessage">): boolean {
+  return statusCode === null && statusMessage === ERASED;
 }
 
 /** Inside the window or not; FAILED calls only. One that waits for an earlier replay stays with it. `requestedAt`: the replay's. */
@@ -156,21 +160,21 @@ export function requestReplay(call: CallProgress, at: number, requestedAt = at):
 
 /** Its retries go on, inside its window. */
 export function cancelReplay(call: CallProgress, at: number, rule: RetryRule): CallProgress {
-  const { due, firstFailedAt, attemptedAt, settledBy } = call;
+  const { due, firstFailedAt, sentAt, settledBy } = call;
   if (due?.cause !== "replay") return call;
   const mayRetry = settledBy === null && firstFailedAt !== null && at <= retryUntil(firstFailedAt, rule.policy);
-  const retry = mayRetry ? dueAfterFailure(firstFailedAt, attemptedAt ?? firstFailedAt, rule) : null;
+  const retry = mayRetry ? dueAfterFailure(firstFailedAt, sentAt ?? firstFailedAt, rule) : null;
   return { ...call, due: retry && { ...retry, at: Math.max(retry.at, at) }, changedAt: at };
 }
 
-/** Held, without an attempt since. */
-export function isHeld(call: Pick<CallProgress, "status" | "attemptCount" | "due">): boolean {
-  return call.status === "FAILED" && call.attemptCount === 0 && call.due !== null;
+/** Held, without an attempt of the service since. */
+export function isHeld(call: Pick<CallProgress, "status" | "sentAt" | "due">): boolean {
+  return call.status === "FAILED" && call.sentAt === null && call.due !== null;
 }
 
 /** docs/dispatcher.md, A call, Rule 11; 0: at any time. */
 export function mayBeginAt(
-  call: Pick<CallProgress, "attemptCount" | "attemptedAt" | "due">,
+  { sentAt, due }: Pick<CallProgress, "sentAt" | "due">,
   policy: RetryPolicy,
   repairedAt: number,
 ): number {
@@ -192,7 +196,7 @@ export function isInWindow(
   return due?.cause !== "retry" || firstFailedAt === null || at <= retryUntil(firstFailedAt, policy);
 }
 
-/** mayBeginAt for a query: last attempts at or before this. */
+/** mayBeginAt for a query: `sentAt` at or before this. */
 export function attemptedLongAgo(now: number, policy: RetryPolicy, repairedAt: number): number {
   return Math.max(now - paceMs(policy), Math.min(repairedAt, now) - 1);
 }

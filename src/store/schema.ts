@@ -77,6 +77,8 @@ export interface CallTable {
   attempt_count: number;
   /** NEVER if none: databases sort null differently. */
   attempted_at: number;
+  /** Of the service's own last attempt (NEVER if none), if that isn't the last one shown. */
+  sent_at: number | null;
   status_code: number | null;
   status_message: string | null;
   error: UnreachableReason | null;

@@ -40,6 +40,7 @@ export function describeCalls(open: OpenStore): void {
         failedInRecovery: 0,
         settledBy: null,
         changedAt: NOW,
+        sentAt: null,
       };
       const call = await callOf(store, callback, "A");
       expect(call).toEqual({ ...expected, seq: call.seq });
@@ -206,7 +207,6 @@ export function describeCalls(open: OpenStore): void {
         attemptedAt: NOW + 90,
         statusCode: 200,
         statusMessage: "OK",
-        changedAt: NOW + 98,
       });
       expect(await store.countCalls(callback.id)).toEqual({ PENDING: 1, FAILED: 1, SUCCESS: 0 });
     });

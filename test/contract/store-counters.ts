@@ -170,7 +170,7 @@ async function expectTrueCounts(store: Store, callback: Callback, replays: reado
     .filter((call) => call.due !== null)
     .sort((one, other) => (one.due?.at ?? 0) - (other.due?.at ?? 0) || one.seq - other.seq);
   expect(await fetchDue(store, callback.id, Number.POSITIVE_INFINITY, 10_000)).toEqual(due);
-  const held = due.filter(({ attemptCount }) => attemptCount === 0).sort((one, other) => one.seq - other.seq);
+  const held = due.filter(({ sentAt }) => sentAt === null).sort((one, other) => one.seq - other.seq);
   expect(await fetchHeld(store, callback.id)).toEqual(held[0] ?? null);
   await expectTrueReplays(store, callback, replays, due);
   await expectTrueFailures(store, callback, failed);

@@ -12,6 +12,7 @@ import { describeOutages } from "./store-outages.js";
 import { describeOutcomes } from "./store-outcomes.js";
 import { describeOverview } from "./store-overview.js";
 import { describePurge } from "./store-purge.js";
+import { describeReports } from "./store-reports.js";
 import { describeRunLeases } from "./store-run-leases.js";
 import { describeSessions } from "./store-sessions.js";
 import { describeSettings } from "./store-settings.js";
@@ -24,6 +25,7 @@ export function describeStore(name: string, open: OpenStore, runs: number): void
     describeCallbacks(open);
     describeCalls(open);
     describeWaiting(open);
+    describeReports(open);
     describeOutcomes(open);
     describeOutages(open);
     describeNotices(open);

@@ -127,7 +127,9 @@ describe("opening a database", () => {
     const file = path();
     await (await openStore({ url: file, clock: systemClock, secretKey })).close();
     const older = new Database(file);
-    older.exec(`DROP TABLE notices; DELETE FROM migrations WHERE version = ${LATEST_VERSION}`);
+    older.exec(`
+      DROP INDEX calls_held; CREATE INDEX calls_held ON calls (callback_key);
+      ALTER TABLE calls DROP COLUMN sent_at; DELETE FROM migrations WHERE version = ${LATEST_VERSION}`);
     older.close();
     const serving = await lockDatabase(file);
     const openExisting = () => openStore({ url: file, clock: systemClock, secretKey, mustExist: true });

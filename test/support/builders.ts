@@ -47,6 +47,7 @@ export function aCall(over: Partial<Call> = {}): Call {
     failedInRecovery: 0,
     settledBy: null,
     changedAt: 0,
+    sentAt: null,
     ...over,
   };
 }

@@ -183,8 +183,8 @@ export class EndpointTracker {
   }
 
   /** Also of a held call that is PENDING again, because retries were switched off while it was in flight. */
-  #isFirstFailure({ firstFailedAt, attemptCount }: Call): boolean {
-    return firstFailedAt === null || (attemptCount === 0 && !this.#callback.retriesEnabled);
+  #isFirstFailure({ firstFailedAt, sentAt }: Call): boolean {
+    return firstFailedAt === null || (sentAt === null && !this.#callback.retriesEnabled);
   }
 
   #firstFailure(call: Call, at: number, attempt: Attempt | null): OpenOutage {

@@ -178,5 +178,5 @@ export class EndpointWorker implements Sender, SendingEndpoint {
 
 function causeOf(call: Call): AttemptCause {
   if (call.due?.cause === "replay") return "replay";
-  return call.attemptCount === 0 ? "first" : "retry";
+  return call.sentAt === null ? "first" : "retry";
 }

@@ -78,7 +78,7 @@ export class CallSender {
 
 /** A mark must be noticed within a second (docs/dispatcher.md, A call, Rule 6). */
 function isUnchanged(before: Call, after: Call): boolean {
-  return before.status === after.status && before.attemptCount === after.attemptCount && before.due?.cause === after.due?.cause;
+  return before.status === after.status && before.sentAt === after.sentAt && before.due?.cause === after.due?.cause;
 }
 
 /** After the clock was set back: doesn't end later than now. */

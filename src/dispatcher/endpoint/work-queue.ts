@@ -296,7 +296,7 @@ export class WorkQueue {
     let next = calls.slice(0, room);
     if (this.#unsentOfRound > 0) {
       const began = this.#tracker.endpoint.roundBeganAt ?? 0;
-      const untried = calls.filter(({ attemptedAt }) => attemptedAt === null || attemptedAt < began);
+      const untried = calls.filter(({ sentAt }) => sentAt === null || sentAt < began);
       next = untried.slice(0, Math.min(this.#unsentOfRound, room));
     } else this.#tracker.beginRound(now);
     this.#roundLeft = next.length;

@@ -3,11 +3,12 @@ import type { CallStatus } from "../../domain/call.js";
 import { type Callback, type CallbackSettings, hasSameSettings, isRepaired } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { RetryPolicy } from "../../domain/retry-policy.js";
-import { CountChanges, NO_ANSWER } from "../calls/call-counts.js";
+import { CountChanges, FAILURE, NO_ANSWER } from "../calls/call-counts.js";
+import { UNSENT } from "../calls/call-row.js";
 import { recordChange } from "../change-log.js";
 import { isAfter, orderBy, readCursor, type SortKey, writeCursor } from "../keyset.js";
-import { type Db, NEVER } from "../schema.js";
 import { endNoticesOfDeleted } from "../outcomes/notices.js";
+import { type Db, NEVER } from "../schema.js";
 import type { KeyCipher } from "../secret-key.js";
 import { transact } from "../sql/transactions.js";
 import type { CallbackQuery, CallbackStore, Page } from "../store.js";
@@ -71,8 +72,8 @@ export function callbackStore(db: Db, cipher: KeyCipher): CallbackStore {
       transact(db, async (trx) => {
         const { key } = await lockCallback(trx, id);
         await trx.updateTable("callbacks").set({ deleted_at: now, auth_key: new Uint8Array() }).where("key", "=", key).execute();
-        await trx
         await endNoticesOfDeleted(trx, key, now);
+        await trx
           .updateTable("outages")
           .set({ ended_at: now })
           .where("callback_key", "=", key)
@@ -144,20 +145,26 @@ async function bringRetriesForward(db: Db, callbackKey: number, now: number, pol
 /** Held calls are PENDING again, also those of a requested replay. Another requested replay stays due. */
 export async function switchRetriesOff(db: Db, callbackKey: number, now: number): Promise<void> {
   const changes = new CountChanges();
+  const isHeld = sql`callback_key = ${callbackKey} AND status = 'FAILED' AND due_at IS NOT NULL AND ${UNSENT}`;
   const { rows } = await sql<{ requested_at: number; calls: number }>`
     SELECT due_at AS requested_at, count(*) AS calls FROM calls
-    WHERE callback_key = ${callbackKey} AND status = 'FAILED' AND due_at IS NOT NULL AND attempt_count = 0 AND due_cause = 'replay'
-    GROUP BY due_at`.execute(db);
+    WHERE ${isHeld} AND due_cause = 'replay' GROUP BY due_at`.execute(db);
   for (const { requested_at, calls } of rows) changes.leaveReplay(callbackKey, requested_at, null, calls);
+  // Usually none: what a client reported is still shown.
+  const { rows: reported } = await sql<{ failure: string }>`
+    SELECT ${FAILURE} AS failure FROM calls WHERE ${isHeld} AND attempt_count > 0`.execute(db);
+  for (const { failure } of reported) changes.addFailed(callbackKey, failure, -1);
   const released = await sql`
     UPDATE calls
-    SET status = 'PENDING', attempted_at = ${NEVER}, status_message = NULL, first_failed_at = NULL,
+    SET status = 'PENDING', attempted_at = CASE WHEN attempt_count = 0 THEN ${NEVER} ELSE attempted_at END,
+        status_message = CASE WHEN ${FAILURE} = '' THEN NULL ELSE status_message END, first_failed_at = NULL,
         due_at = NULL, due_cause = NULL, failed_in_recovery = 0, settled_by = NULL, changed_at = ${now}
-    WHERE callback_key = ${callbackKey} AND status = 'FAILED' AND due_at IS NOT NULL AND attempt_count = 0`.execute(db);
+    WHERE ${isHeld}`.execute(db);
   await sql`
     UPDATE calls SET due_at = NULL, due_cause = NULL, changed_at = ${now}
     WHERE callback_key = ${callbackKey} AND status = 'FAILED' AND due_at IS NOT NULL AND due_cause = 'retry'`.execute(db);
-  changes.add(callbackKey, "PENDING", Number(released.numAffectedRows ?? 0n));
-  changes.addFailed(callbackKey, NO_ANSWER, -Number(released.numAffectedRows ?? 0n));
+  const count = Number(released.numAffectedRows ?? 0n);
+  changes.add(callbackKey, "PENDING", count);
+  changes.addFailed(callbackKey, NO_ANSWER, reported.length - count);
   await changes.save(db);
 }

@@ -21,17 +21,18 @@ export type ProgressCells = readonly [
   failedInRecovery: number,
   settledBy: SettledBy | null,
   changedAt: number,
+  sentAt: number | null,
 ];
 
 export const PROGRESS_COLUMNS = [
   ...["status", "attempt_count", "attempted_at", "status_code", "status_message", "error", "first_failed_at"],
-  ...["due_at", "due_cause", "failed_in_recovery", "settled_by", "changed_at"],
+  ...["due_at", "due_cause", "failed_in_recovery", "settled_by", "changed_at", "sent_at"],
 ];
 
 /** In the order of PROGRESS_COLUMNS. */
 export const PROGRESS_TYPES: readonly CellType[] = [
   ...(["text", "bigint", "bigint", "bigint", "text", "text", "bigint"] as const),
-  ...(["bigint", "text", "bigint", "text", "bigint"] as const),
+  ...(["bigint", "text", "bigint", "text", "bigint", "bigint"] as const),
 ];
 
 type CallRow = readonly [
@@ -71,7 +72,7 @@ export async function readCallsOfEach(
 }
 
 function toCall([seq, id, acceptedAt, messageId, channel, ...more]: CallRow, callbackId: string): Call {
-  const [response, responseBytes] = [more[12], more[13]];
+  const [response, responseBytes] = [more[13], more[14]];
   return {
     seq,
     id,
@@ -85,11 +86,11 @@ function toCall([seq, id, acceptedAt, messageId, channel, ...more]: CallRow, cal
 
 export function toProgress(cells: readonly [...ProgressCells, ...unknown[]]): CallProgress {
   const [status, attemptCount, attemptedAt, statusCode, statusMessage, error, firstFailedAt, dueAt, dueCause, ...more] = cells;
-  const [failedInRecovery, settledBy, changedAt] = more;
+  const [failedInRecovery, settledBy, changedAt, sentAt] = more;
   return {
     status,
     attemptCount,
-    attemptedAt: attemptedAt === NEVER ? null : attemptedAt,
+    attemptedAt: instantOf(attemptedAt),
     statusCode,
     statusMessage,
     error,
@@ -98,14 +99,29 @@ export function toProgress(cells: readonly [...ProgressCells, ...unknown[]]): Ca
     failedInRecovery,
     settledBy,
     changedAt,
+    sentAt: sentAt === null ? sentAsShown(attemptCount, attemptedAt) : instantOf(sentAt),
   };
 }
 
+/** Unless a client has reported attempts. */
+function sentAsShown(attemptCount: number, attemptedAt: number): number | null {
+  return attemptCount === 0 ? null : attemptedAt;
+}
+
+function instantOf(cell: number): number | null {
+  return cell === NEVER ? null : cell;
+}
+
+/** For WHERE: the service has made no attempt. */
+export const UNSENT = sql`(attempt_count = 0 OR sent_at = ${sql.lit(NEVER)})`;
+
 export function progressCells(progress: CallProgress): ProgressCells {
+  const attemptedAt = progress.attemptedAt ?? NEVER;
+  const { sentAt } = progress;
   return [
     progress.status,
     progress.attemptCount,
-    progress.attemptedAt ?? NEVER,
+    attemptedAt,
     progress.statusCode,
     progress.statusMessage,
     progress.error,
@@ -115,6 +131,7 @@ export function progressCells(progress: CallProgress): ProgressCells {
     progress.failedInRecovery,
     progress.settledBy,
     progress.changedAt,
+    sentAt === sentAsShown(progress.attemptCount, attemptedAt) ? null : (sentAt ?? NEVER),
   ];
 }
 

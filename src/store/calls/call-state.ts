@@ -57,6 +57,9 @@ function countReplay({ callbackKey, before, after }: CallState, changes: CountCh
   if (before.due?.cause === "replay") {
     if (after.due?.cause === "replay") return;
     const outcome = after.status === "SUCCESS" ? "succeeded" : "failed";
-    changes.leaveReplay(callbackKey, before.due.at, after.attemptCount > before.attemptCount ? outcome : null);
+    // A mark may add a client's attempts: they aren't the replay's.
+    const isMarked = after.settledBy === "user" || after.settledBy === "replay";
+    const isAttempted = after.attemptCount > before.attemptCount && !isMarked;
+    changes.leaveReplay(callbackKey, before.due.at, isAttempted ? outcome : null);
   } else if (after.due?.cause === "replay") changes.enterReplay(callbackKey, after.due.at);
 }

@@ -6,7 +6,7 @@ import type { Db } from "../schema.js";
 import { batchOf, type Cell, cell } from "../sql/batches.js";
 import { crossJoin, perDatabase, seqOfWaiting } from "../sql/per-database.js";
 import { transact } from "../sql/transactions.js";
-import { readCalls, readCallsOfEach } from "./call-row.js";
+import { readCalls, readCallsOfEach, UNSENT } from "./call-row.js";
 
 export interface CallRead {
   readonly callbackId: string;
@@ -21,7 +21,7 @@ export interface PendingRead extends CallRead {
 }
 
 interface PacedRead extends CallRead {
-  /** Leaves out retries of calls whose last attempt began after this. */
+  /** Leaves out retries of calls that the service last sent after this. */
   readonly attemptedBefore?: number;
 }
 
@@ -90,7 +90,7 @@ export function fetchBacklog(db: Db, reads: readonly BacklogRead[]): CallLists {
 }
 
 export function fetchHeld(db: Db, reads: readonly CallRead[]): CallLists {
-  const held = sql`status = 'FAILED' AND due_at IS NOT NULL AND attempt_count = 0`;
+  const held = sql`status = 'FAILED' AND due_at IS NOT NULL AND ${UNSENT}`;
   return fetchEach(
     db,
     reads,
@@ -135,7 +135,7 @@ function following(text: string): string {
 }
 
 /** Held calls and requested replays are exempt (docs/dispatcher.md, A call, Rule 11). */
-const isPaced = sql`(attempted_at <= ${extra(1)} OR attempt_count = 0 OR due_cause = 'replay')`;
+const isPaced = sql`(coalesce(sent_at, attempted_at) <= ${extra(1)} OR attempt_count = 0 OR due_cause = 'replay')`;
 
 /** A column of `batch`. */
 function extra(index: 0 | 1): RawBuilder<unknown> {

@@ -113,7 +113,7 @@ export function recordReplays(db: Db, callbackId: string, replays: readonly Clie
   });
 }
 
-/** A request sent twice adds none twice. */
+/** A request sent twice adds none twice. The endpoint's answers may hold what was erased. */
 async function addReplays(
   trx: Db,
   states: ReadonlyMap<string, CallState>,
@@ -127,7 +127,7 @@ async function addReplays(
   const known = await findRecorded(trx, sent);
   const recorded: RecordedAttempt[] = [];
   for (const { state, attempt } of sent) {
-    if (known.has(attempt)) continue;
+    if (known.has(attempt) || isErased(state.before)) continue;
     state.after = recordClientReplay(state.after, attempt);
     recorded.push({ callSeq: state.seq, number: state.after.attemptCount, attempt });
     activity.add(state.callbackKey, attempt);

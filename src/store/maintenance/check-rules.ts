@@ -63,6 +63,7 @@ const CALL_FAULTS: readonly Fault[] = [
     sql`due_cause = 'replay' AND NOT EXISTS (
       SELECT 1 FROM replays WHERE replays.callback_key = calls.callback_key AND requested_at = due_at)`,
   ],
+  ["sent after its last attempt", sql`sent_at > attempted_at`],
   ["attempted, but at no time", sql`attempt_count > 0 AND attempted_at = ${sql.lit(NEVER)}`],
   ["its count of attempts differs from its attempts", sql`attempt_count <> (SELECT count(*) FROM attempts WHERE call_seq = seq)`],
 ];

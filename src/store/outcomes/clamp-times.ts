@@ -24,9 +24,8 @@ export function clampTimes(db: Db, { now, latestDueAt }: ClockBounds): Promise<v
     ];
     for (const which of isAhead) {
       await sql`
-        UPDATE calls SET attempted_at = ${atMost("attempted_at", now)}, first_failed_at = ${atMost("first_failed_at", now)} WHERE ${which}`.execute(
-        trx,
-      );
+        UPDATE calls SET attempted_at = ${atMost("attempted_at", now)}, sent_at = ${atMost("sent_at", now)},
+          first_failed_at = ${atMost("first_failed_at", now)} WHERE ${which}`.execute(trx);
     }
     await sql`
       UPDATE outages SET started_at = ${atMost("started_at", now)}, quiet_since = ${atMost("quiet_since", now)}

@@ -12,6 +12,10 @@ import { executeByIndex } from "../sql/transactions.js";
 
 type Fate = Exclude<keyof OutageCalls, "failures" | "isComplete">;
 
+const CAUSE = jsonPart("outcome", 2);
+/** Of an attempt: not one that a client reported. */
+const IS_OWN = sql`${CAUSE} NOT LIKE 'replay %'`;
+
 /** None was last attempted before the outage began, so the list's index applies. */
 export async function countOutageCalls(
   db: Db,
@@ -26,16 +30,16 @@ export async function countOutageCalls(
   const failures = new Map<string, number>();
   let isComplete = true;
   for await (const step of scanCalls(db, clock, { callbackKey: key, filter, keys: indexKeys(filter), after: null })) {
-    const columns = sql`seq, status, settled_by, first_failed_at, attempt_count`;
+    const columns = sql`seq, status, settled_by, first_failed_at`;
     const { rows } = await executeByIndex(
       db,
       sql<{ fate: Fate; failure: string; calls: number }>`
       SELECT count(*) AS calls,
         CASE WHEN status = 'FAILED' THEN 'failed' WHEN settled_by = 'user' THEN 'marked' WHEN settled_by = 'replay' THEN 'replayed'
-          WHEN (SELECT ${jsonPart("outcome", 2)} FROM attempts WHERE call_seq = seq AND number = attempt_count) LIKE 'replay%' THEN 'replayed'
+          WHEN (SELECT ${CAUSE} FROM attempts WHERE call_seq = seq AND ${IS_OWN} ORDER BY number DESC LIMIT 1) = 'replay' THEN 'replayed'
           ELSE 'retried' END AS fate,
         coalesce((SELECT CAST(${jsonPart("outcome", 3)} AS TEXT) FROM attempts
-          WHERE call_seq = seq AND number = 1 AND CAST(${jsonPart("outcome", 0)} AS bigint) <= first_failed_at), '') AS failure
+          WHERE call_seq = seq AND ${IS_OWN} AND CAST(${jsonPart("outcome", 0)} AS bigint) <= first_failed_at ORDER BY number LIMIT 1), '') AS failure
       FROM (${step.select(columns)}) AS found
       WHERE first_failed_at >= ${startedAt} AND first_failed_at <= ${endedAt ?? Number.MAX_SAFE_INTEGER}
       GROUP BY fate, failure`,

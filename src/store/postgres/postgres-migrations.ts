@@ -5,6 +5,7 @@ import type { Db } from "../schema.js";
 import { FIRST_TABLES } from "./migrations/first-tables.js";
 import { NODE_TABLES } from "./migrations/node-tables.js";
 import { NOTICE_TABLES } from "./migrations/notice-tables.js";
+import { OWN_ATTEMPTS } from "./migrations/own-attempts.js";
 
 export interface PostgresMigration {
   readonly version: number;
@@ -22,6 +23,7 @@ export const POSTGRES_MIGRATIONS: readonly PostgresMigration[] = [
   { version: 1, name: "first tables", sql: FIRST_TABLES },
   { version: 2, name: "nodes and shared limits", sql: NODE_TABLES },
   { version: 3, name: "notices of outages", sql: NOTICE_TABLES },
+  { version: 4, name: "the service's own attempts", sql: OWN_ATTEMPTS },
 ];
 
 export const LATEST_VERSION = POSTGRES_MIGRATIONS.at(-1)?.version ?? 0;

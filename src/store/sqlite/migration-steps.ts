@@ -255,6 +255,23 @@ CREATE INDEX notices_queued ON notices (destination, next_try_at) WHERE next_try
 CREATE INDEX notices_by_callback ON notices (callback_key);
 `;
 
+/**
+ * Until now a client's report moved the pace of a call, and replaced the text by which an erased call was recognized. `sent_at` is null for
+ * calls without reports: SQLite reads a null without the response, which may be large and is stored before it.
+ */
+const OWN_ATTEMPTS = `
+ALTER TABLE calls ADD COLUMN sent_at INTEGER;
+UPDATE calls SET sent_at = min(attempted_at, coalesce(
+    (SELECT max(outcome ->> 0) FROM attempts WHERE call_seq = seq AND outcome ->> 2 NOT LIKE 'replay %'), -1))
+  WHERE seq IN (SELECT call_seq FROM attempts WHERE outcome ->> 2 LIKE 'replay %');
+DROP INDEX calls_held;
+CREATE INDEX calls_held ON calls (callback_key)
+  WHERE status = 'FAILED' AND due_at IS NOT NULL AND (attempt_count = 0 OR sent_at = -1);
+UPDATE calls SET status_code = NULL, error = NULL, status_message = 'Erased: the sender''s data was removed'
+  WHERE status = 'SUCCESS' AND (status_message = 'Erased: the sender''s data was removed' OR sent_at IS NOT NULL)
+    AND (response ->> 1) || (response ->> 2) || (response ->> 3) || (response ->> 4) || (response ->> 5) || (response ->> 8) = '';
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: "first tables", sql: FIRST },
   { version: 2, name: "columns in standard terms", sql: STANDARD_TERMS },
@@ -270,6 +287,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 12, name: "failed calls by status code", sql: FAILURE_COUNTS },
   { version: 13, name: "activity per minute", sql: ACTIVITY },
   { version: 14, name: "notices of outages", sql: NOTICES },
+  { version: 15, name: "the service's own attempts", sql: OWN_ATTEMPTS },
 ];
 
 export const LATEST_VERSION = MIGRATIONS.at(-1)?.version ?? 0;

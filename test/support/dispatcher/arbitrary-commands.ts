@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import type { RetryPolicy } from "../../../src/domain/retry-policy.js";
 import type { Command, RunOptions, UserAct } from "./dispatch-run.js";
-import { MINUTE } from "./simulation.js";
+import { DAY, MINUTE } from "./simulation.js";
 
 /** Set by WHCB_PROPERTY_RUNS. */
 export const RUNS = Number(process.env.WHCB_PROPERTY_RUNS ?? 400);
@@ -11,12 +11,15 @@ export const SEED = Number(process.env.WHCB_PROPERTY_SEED ?? 20_300_101);
 
 const callback = fc.nat(2);
 const call = fc.nat(200);
+/** As far ahead as the service permits, or of any time before. */
+const ahead = fc.constantFrom(5 * MINUTE, MINUTE, 0, -MINUTE, -6 * MINUTE, -60 * MINUTE, -400 * DAY);
 const userAct: fc.Arbitrary<UserAct> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ act: fc.constant("accept"), callback, count: fc.constantFrom(1, 2, 5, 12, 40) }) },
   { weight: 2, arbitrary: fc.record({ act: fc.constant("mark"), callback, call, status: fc.constantFrom("SUCCESS", "FAILED") }) },
   { weight: 2, arbitrary: fc.record({ act: fc.constant("replay"), callback, call }) },
   { weight: 1, arbitrary: fc.record({ act: fc.constant("replayAll"), callback }) },
   { weight: 1, arbitrary: fc.record({ act: fc.constant("cancelReplays"), callback }) },
+  { weight: 2, arbitrary: fc.record({ act: fc.constant("report"), callback, ahead, isAccepted: fc.boolean() }) },
   { weight: 2, arbitrary: fc.record({ act: fc.constant("toggle"), callback }) },
   { weight: 1, arbitrary: fc.record({ act: fc.constant("edit"), callback }) },
   { weight: 1, arbitrary: fc.record({ act: fc.constant("delete"), callback: fc.constant(2) }) },

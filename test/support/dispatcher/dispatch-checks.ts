@@ -1,4 +1,5 @@
 /** Compares what is on disk with the model when nothing is left to do at this instant. */
+import type { Attempt } from "../../../src/domain/attempt.js";
 import type { Call } from "../../../src/domain/call.js";
 import type { Mail } from "../../../src/domain/outage.js";
 import type { Store } from "../../../src/store/store.js";
@@ -21,7 +22,7 @@ export async function checkSettled(store: Store, model: DispatchModel, now: numb
     for (const call of await fetchPending(store, id, ALL.limit)) stored.set(call.id, call);
     const attempts = isThorough ? await store.listAttempts(id, [...stored.keys()]) : null;
     for (const call of callback.calls.values()) {
-      const listed = attempts && (attempts.get(call.id) ?? []).map(({ startedAt }) => startedAt);
+      const listed = attempts && (attempts.get(call.id) ?? []);
       broken.push(...differences(call, stored.get(call.id), listed, callback, { now, model }));
     }
     broken.push(...(await checkProgress(store, callback, now, model)));
@@ -43,7 +44,7 @@ async function checkCounts(store: Store, callbackId: string, stored: ReadonlyMap
 function differences(
   call: ModelCall,
   stored: Call | undefined,
-  listed: readonly number[] | null,
+  listed: readonly Attempt[] | null,
   { settings }: ModelCallback,
   { now, model }: { readonly now: number; readonly model: DispatchModel },
 ): string[] {
@@ -52,11 +53,13 @@ function differences(
   if (isOver && call.owes === "retry" && stored.due === null) call.owes = null;
   const made = call.attempts.map(({ startedAt }) => startedAt);
   const due = stored.due?.cause ?? null;
-  const wanted = [call.status, made.length, call.firstFailedAt, call.owes === "first" ? null : call.owes];
+  const wanted = [call.status, made.length + call.reports, call.firstFailedAt, call.owes === "first" ? null : call.owes];
   const found = [stored.status, stored.attemptCount, stored.firstFailedAt, due];
   const broken: string[] = [];
   if (JSON.stringify(wanted) !== JSON.stringify(found)) broken.push(`${call.id} is ${found} instead of ${wanted}`);
-  if (listed && JSON.stringify(made) !== JSON.stringify(listed)) broken.push(`I6 ${call.id} lists ${listed} instead of ${made}`);
+  const own = listed?.filter(({ sentFrom }) => sentFrom === undefined).map(({ startedAt }) => startedAt);
+  if (own && JSON.stringify(made) !== JSON.stringify(own)) broken.push(`I6 ${call.id} lists ${own} instead of ${made}`);
+  if (own && own.length + call.reports !== listed?.length) broken.push(`I6 ${call.id} doesn't list all ${call.reports} reports`);
   if (due === "retry" && !settings.retriesEnabled) broken.push(`${call.id} has a retry with retries off`);
   return broken;
 }
@@ -114,7 +117,7 @@ async function checkProgress(store: Store, callback: ModelCallback, now: number,
   }
   if (state === "down" && endpoint.inFlight === 0) {
     if (due.length > 0 && !comes(roundAt)) broken.push(`the round is due at now ${(roundAt ?? 0) - now}`);
-    if (due.some(({ attemptCount }) => attemptCount === 0) && settings.retriesEnabled && !comes(probeAt)) {
+    if (due.some(({ sentAt }) => sentAt === null) && settings.retriesEnabled && !comes(probeAt)) {
       broken.push(`the probe is due at now ${(probeAt ?? 0) - now}`);
     }
   }

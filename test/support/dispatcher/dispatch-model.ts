@@ -16,6 +16,8 @@ export interface ModelCall {
   /** Why it should be sent (again), if it should. */
   owes: "first" | "retry" | "replay" | null;
   attempts: { readonly startedAt: number; readonly accepted: boolean }[];
+  /** Attempts that a client reported: listed, and nothing else. */
+  reports: number;
   firstFailedAt: number | null;
   /** When its last attempt began, by a clock that may have been set since. */
   pacedFrom: number | null;
@@ -71,6 +73,7 @@ export class DispatchModel implements Watcher {
         status: "PENDING",
         owes: "first",
         attempts: [],
+        reports: 0,
         firstFailedAt: null,
         lastFailedAt: null,
         pacedFrom: null,
@@ -98,6 +101,10 @@ export class DispatchModel implements Watcher {
     call.owes = "replay";
     call.triedIn = 0;
     callback.endpoint.replayRequested(at);
+  }
+
+  reported(call: ModelCall): void {
+    call.reports += 1;
   }
 
   /** One in flight stays with the replay. */
@@ -221,6 +228,7 @@ export class DispatchModel implements Watcher {
     call.pacedFrom = startedAt;
     const isWatched = call.sentDown !== 0 && call.sentDown === callback.endpoint.downs;
     if (isWatched && call.wasFirst) this.#require(attempt.cause === "probe", `sent while down, not held: ${call.id}`);
+    if (call.wasFirst) this.#require(attempt.cause !== "retry", `a first attempt is called a retry: ${call.id}`);
     callback.endpoint.settled(call.id, attempt, isWatched);
     if (call.status === "SUCCESS") return;
     if (isAccepted) return void Object.assign(call, { status: "SUCCESS", owes: null });

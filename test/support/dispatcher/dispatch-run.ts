@@ -17,6 +17,8 @@ export type UserAct =
   | { readonly act: "accept"; readonly callback: number; readonly count: number }
   | { readonly act: "mark"; readonly callback: number; readonly call: number; readonly status: "SUCCESS" | "FAILED" }
   | { readonly act: "replay"; readonly callback: number; readonly call: number }
+  /** A client says that it attempted the callback's calls, `ahead` of now. */
+  | { readonly act: "report"; readonly callback: number; readonly ahead: number; readonly isAccepted: boolean }
   | { readonly act: "replayAll"; readonly callback: number }
   | { readonly act: "cancelReplays"; readonly callback: number }
   | { readonly act: "toggle"; readonly callback: number }
@@ -190,7 +192,7 @@ export class DispatchRun {
     const { sim, model } = this;
     for (const call of model.overdue(callbackId, sim.clock.now())) {
       const stored = await sim.store.findCall(callbackId, call.id);
-      if (stored?.due === null && stored.attemptCount === call.attempts.length) call.owes = null;
+      if (stored?.due === null && stored.attemptCount === call.attempts.length + call.reports) call.owes = null;
     }
   }
 
@@ -221,6 +223,13 @@ export class DispatchRun {
         if (!picked) return;
         await sim.replay(settings, { callIds: [picked.id] });
         return model.replayed(callback, picked, now);
+      case "report": {
+        const result = act.isAccepted ? ACCEPTED : REFUSED_503;
+        const callIds = calls.map(({ id }) => id);
+        await sim.report(settings, callIds, now + act.ahead, result);
+        for (const call of calls) model.reported(call);
+        return;
+      }
       case "replayAll":
         await sim.replay(settings, { filter: {} });
         for (const call of calls) model.replayed(callback, call, now);

@@ -99,6 +99,7 @@ export class Simulation {
   readonly #sentByResult = new Map<DeliveryResult, Sent>();
   #crashes = 0;
   #replays = 0;
+  #reports = 0;
 
   private constructor(store: Store, options: SimulationOptions, clock = new VirtualClock()) {
     this.clock = clock;
@@ -149,6 +150,15 @@ export class Simulation {
     this.#replays += 1;
     await this.store.requestReplays(callback.id, { id: `R${this.#replays}`, by: null, selection }, this.clock.now());
     this.dispatcher.changed(callback.id);
+  }
+
+  /** A client's attempts. */
+  async report(callback: Callback, callIds: readonly string[], startedAt: number, result: DeliveryResult): Promise<void> {
+    this.#reports += 1;
+    // Two that are the same are one.
+    const attempt = { startedAt, durationMs: this.#reports, cause: "replay", sentFrom: "a laptop", result } as const;
+    const replays = callIds.map((callId) => ({ callId, attempt }));
+    await this.store.recordReplays(callback.id, replays);
   }
 
   /** All of the callback's. */

@@ -104,6 +104,7 @@ export const anyCall: fc.Arbitrary<Call> = fc.record({
   failedInRecovery: fc.constant(0),
   settledBy: fc.constantFrom("dispatcher" as const, "user" as const, "replay" as const, null),
   changedAt: anyInstant,
+  sentAt: fc.option(anyInstant),
 });
 
 export const anyOutage: fc.Arbitrary<Outage> = fc.record({

@@ -1,11 +1,16 @@
 import { describe, expect, it } from "vitest";
 import {
   cancelReplay,
+  eraseCall,
   holdCall,
+  isErased,
   isHeld,
   markCall,
+  mayBeginAt,
+  nextAttemptAt,
   type RetryRule,
   recordAttempt,
+  recordClientReplay,
   requestReplay,
 } from "../../../src/domain/call.js";
 import { ACCEPTED, aCall, anAttempt, REFUSED_503 } from "../../support/builders.js";
@@ -27,6 +32,7 @@ describe("an attempt", () => {
       statusMessage: "OK",
       due: null,
       changedAt: 65,
+      sentAt: 60,
     });
   });
 
@@ -91,9 +97,62 @@ describe("a holding", () => {
     expect(isHeld(held)).toBe(true);
   });
 
+  it("replaces what a client reported before", () => {
+    const reported = recordClientReplay(aCall(), anAttempt({ startedAt: 400, result: REFUSED_503 }));
+    expect(holdCall(reported, 500, 100, RETRY)).toMatchObject({
+      statusCode: null,
+      attemptedAt: 500,
+      attemptCount: 1,
+      sentAt: null,
+    });
+  });
+
   it("changes only a PENDING call", () => {
     const settled = aCall({ status: "SUCCESS", settledBy: "user" });
     expect(holdCall(settled, 500, 100, RETRY)).toBe(settled);
+  });
+});
+
+describe("an attempt that a client reports", () => {
+  const call = aCall({ status: "FAILED", attemptCount: 1, attemptedAt: 100, sentAt: 100, due: { at: 400, cause: "retry" } });
+
+  it("changes what is shown of the last attempt, and counts", () => {
+    expect(recordClientReplay(call, anAttempt({ startedAt: 100, durationMs: 9, result: ACCEPTED }))).toEqual({
+      ...call,
+      attemptCount: 2,
+      statusCode: 200,
+      statusMessage: "OK",
+    });
+    expect(recordClientReplay(call, anAttempt({ startedAt: 101 }))).toMatchObject({ attemptedAt: 101, sentAt: 100 });
+  });
+
+  it("of before the last one only counts", () => {
+    expect(recordClientReplay(call, anAttempt({ startedAt: 99, result: ACCEPTED }))).toEqual({ ...call, attemptCount: 2 });
+  });
+
+  it("doesn't move the time from which the service may send the call", () => {
+    const { policy } = RETRY;
+    const paced = mayBeginAt(call, policy, 0);
+    expect(mayBeginAt(recordClientReplay(call, anAttempt({ startedAt: 9_999 })), policy, 0)).toBe(paced);
+  });
+});
+
+describe("the next attempt", () => {
+  it("is never in the past", () => {
+    const call = aCall({ status: "FAILED", due: { at: 100, cause: "retry" } });
+    expect([99, 100, 101].map((now) => nextAttemptAt(call, now))).toEqual([100, 100, 101]);
+    expect(nextAttemptAt(aCall(), 5)).toBeNull();
+  });
+});
+
+describe("an erased call", () => {
+  it("can be told from one whose endpoint says that it is", () => {
+    const failed = aCall({ status: "FAILED", statusCode: 503, error: null, due: { at: 9, cause: "retry" } });
+    const erased = eraseCall(failed, 5);
+    expect(isErased(erased)).toBe(true);
+    expect(erased).toMatchObject({ status: "SUCCESS", settledBy: "user", due: null });
+    const { statusMessage } = erased;
+    for (const statusCode of [200, 503]) expect(isErased({ ...erased, statusCode, statusMessage })).toBe(false);
   });
 });
 
@@ -125,7 +184,7 @@ describe("a user's word", () => {
   });
 
   it("a cancelled replay gives back the retries that the call would have had", () => {
-    const failed = { status: "FAILED", attemptCount: 1, attemptedAt: 100, firstFailedAt: 100 } as const;
+    const failed = { status: "FAILED", attemptCount: 2, attemptedAt: 150, sentAt: 100, firstFailedAt: 100 } as const;
     const cancel = (over: Parameters<typeof aCall>[0], retriesEnabled = true) =>
       cancelReplay(requestReplay(aCall({ ...failed, ...over }), 200), 300, { ...RETRY, retriesEnabled }).due;
     const { intervalMs, windowMs } = RETRY.policy;
@@ -135,7 +194,7 @@ describe("a user's word", () => {
     expect(cancel({ settledBy: "user" })).toBeNull();
     expect(cancel({ firstFailedAt: 299 - windowMs })).toBeNull();
     // It would have been due already.
-    expect(cancel({ firstFailedAt: 300 - windowMs, attemptedAt: 290 - intervalMs })).toEqual({ at: 300, cause: "retry" });
+    expect(cancel({ firstFailedAt: 300 - windowMs, sentAt: 290 - intervalMs })).toEqual({ at: 300, cause: "retry" });
     const retried = aCall({ ...failed, due: { at: 9, cause: "retry" } });
     expect(cancelReplay(retried, 300, RETRY)).toBe(retried);
   });

@@ -6,7 +6,7 @@ import type { AdminStore } from "../../../src/store/admin-store.js";
 import { openAdminStore } from "../../../src/store/open-store.js";
 import type { Store } from "../../../src/store/store.js";
 import { aCallback, accept, aReplay, attempt, callOf, countRows, NOW } from "../../contract/store-support.js";
-import { aResponse } from "../../support/builders.js";
+import { aResponse, REFUSED_503 } from "../../support/builders.js";
 import { storeFiles } from "../../support/store/store-files.js";
 
 const files = storeFiles();
@@ -85,6 +85,37 @@ it("erases the calls of a sender in every state, and their attempts, and keeps i
     message: "Call PENDING was erased and can't be sent again, so it can't be marked FAILED",
   });
   expect(await store.requestReplays(callback.id, aReplay({ filter: {} }), NOW)).toMatchObject({ accepted: 1 });
+});
+
+it("leaves an erased call erased, whatever a client reports of it, and stores none of that", async () => {
+  const path = files.path();
+  const store = await files.open(path);
+  const callback = await aCallback(store);
+  await acceptFrom(store, callback.id, ["ERASED"]);
+  await accept(store, callback, ["OTHER"]);
+  await attempt(store, callback, ["ERASED", "OTHER"], { result: REFUSED_503 });
+  await erase(path);
+  const erased = await callOf(store, callback, "ERASED");
+  const saysErased = {
+    kind: "answered",
+    statusCode: 503,
+    statusMessage: "Erased: the sender's data was removed",
+    body: MOBILE,
+  } as const;
+  const replays = ["ERASED", "OTHER"].map((callId) => {
+    return {
+      callId,
+      attempt: { startedAt: NOW + 9, durationMs: 1, cause: "replay", sentFrom: "ada@desk", result: saysErased } as const,
+    };
+  });
+  await store.recordReplays(callback.id, replays);
+  await store.markCalls(callback.id, ["ERASED", "OTHER"], "SUCCESS", NOW + 9, { settledBy: "replay", replays });
+  expect(await callOf(store, callback, "ERASED")).toEqual(erased);
+  expect((await store.listAttempts(callback.id, ["ERASED"])).get("ERASED")).toHaveLength(1);
+  await expect(store.markCalls(callback.id, ["ERASED"], "FAILED", NOW + 9)).rejects.toMatchObject({ code: "invalid" });
+  // A text that an endpoint may answer erases nothing.
+  await store.markCalls(callback.id, ["OTHER"], "FAILED", NOW + 9);
+  expect(await callOf(store, callback, "OTHER")).toMatchObject({ status: "FAILED", attemptCount: 2 });
 });
 
 it("leaves no byte of thousands of calls in the file, nor of calls that were removed or changed before", async () => {

@@ -61,6 +61,7 @@ export function renderDetails(details: CallDetails, options: RenderOptions): Scr
   const { call, callback, attempts } = details;
   const { responseMessage, from, messageId, customParameters } = call.response;
   const code = call.statusCode === null ? (isUnsent(call) ? "not sent yet" : "no answer") : String(call.statusCode);
+  const outcome = isErased(call) ? "" : `${code}: `;
   const fields = renderFields(
     [
       ["Call", call.id],
@@ -71,7 +72,7 @@ export function renderDetails(details: CallDetails, options: RenderOptions): Scr
         "Last attempt",
         call.attemptedAt === null
           ? null
-          : `${formatInstant(call.attemptedAt, options.utc)}, ${code}: ${withReadableTime(call.statusMessage ?? "", options.utc)}`,
+          : `${formatInstant(call.attemptedAt, options.utc)}, ${outcome}${withReadableTime(call.statusMessage ?? "", options.utc)}`,
       ],
       ["Message", messageId],
       ["Response", [`${responseMessage.kind} by ${responseMessage.channel}`, responseMessage.date].filter(Boolean).join(", ")],

@@ -6,17 +6,21 @@ import { systemClock } from "../../../../src/platform/clock.js";
 import { openStore } from "../../../../src/store/open-store.js";
 import { POSTGRES_MIGRATIONS } from "../../../../src/store/postgres/postgres-migrations.js";
 import { createDatabase, type TestDatabase } from "../../../support/postgres/databases.js";
+import { CONVERTED_CALLS, INSERT_OLD_CALLS, READ_CALLS, READ_HELD } from "../../../support/store/old-reports.js";
 
 let database: TestDatabase;
 let other: TestDatabase;
 let empty: TestDatabase;
+let older: TestDatabase;
 
 beforeAll(async () => {
   database = await createDatabase("migrations");
   other = await createDatabase("other");
   empty = await createDatabase("empty");
+  older = await createDatabase("older");
 });
 
+const numberOf = (cell: string | null) => (cell === null ? null : Number(cell));
 const open = (url: string, mustExist = false) => openStore({ url, clock: systemClock, secretKey: new Uint8Array(32), mustExist });
 
 describe("a PostgreSQL database", () => {
@@ -36,6 +40,23 @@ describe("a PostgreSQL database", () => {
       message: expect.stringMatching(/^127\.0\.0\.1:\d+\/migrations was written by a newer whcb: it has database version 99/),
     });
     await database.query("DELETE FROM migrations WHERE version >= 98");
+  });
+
+  it("of an older version gets the service's own attempts apart from those that clients reported, and what was erased", async () => {
+    await (await open(older.url)).close();
+    await older.query("DROP INDEX calls_held");
+    await older.query("ALTER TABLE calls DROP COLUMN sent_at");
+    await older.query("CREATE INDEX calls_held ON calls (callback_key)");
+    await older.query("DELETE FROM migrations WHERE version >= 4");
+    for (const statement of INSERT_OLD_CALLS) await older.query(statement);
+    await (await open(older.url)).close();
+    const numbers = (await older.query(READ_CALLS)).map((row) => ({
+      ...row,
+      sent_at: numberOf(row.sent_at),
+      status_code: numberOf(row.status_code),
+    }));
+    expect(numbers).toEqual(CONVERTED_CALLS);
+    expect(await older.query(READ_HELD)).toEqual([{ id: "held" }, { id: "held and reported" }]);
   });
 
   it("with another program's tables is refused, and stays as it is", async () => {

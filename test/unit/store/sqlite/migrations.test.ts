@@ -5,6 +5,7 @@ import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import { MIGRATIONS } from "../../../../src/store/sqlite/migration-steps.js";
 import { migrate } from "../../../../src/store/sqlite/migrations.js";
+import { CONVERTED_CALLS, INSERT_OLD_CALLS, READ_CALLS, READ_HELD } from "../../../support/store/old-reports.js";
 
 const steps = [
   { version: 1, name: "one", sql: "CREATE TABLE one (x)" },
@@ -91,6 +92,15 @@ describe("migrations", () => {
       [1, "dns", 1],
       [2, "503", 1],
     ]);
+  });
+
+  it("tell the service's own attempts from those that clients reported, and what was erased from what says so", () => {
+    const database = new Database(":memory:");
+    migrate(database, "x.db", MIGRATIONS.slice(0, 14));
+    for (const statement of INSERT_OLD_CALLS) database.exec(statement);
+    migrate(database, "x.db");
+    expect(database.prepare(READ_CALLS).all()).toEqual(CONVERTED_CALLS);
+    expect(database.prepare(READ_HELD).pluck().all()).toEqual(["held", "held and reported"]);
   });
 
   it("are all or nothing", () => {

@@ -52,8 +52,13 @@ describe("the reason for a call's state", () => {
   test.each([
     [
       "erased",
-      { status: "SUCCESS", settledBy: "user", statusMessage: "Erased: the sender's data was removed" },
+      { status: "SUCCESS", settledBy: "user", statusCode: null, statusMessage: "Erased: the sender's data was removed" },
       "Its sender's data was erased; nothing more is sent.",
+    ],
+    [
+      "marked, whose endpoint says that it was erased",
+      { status: "SUCCESS", settledBy: "user", statusMessage: "Erased: the sender's data was removed" },
+      "It was marked SUCCESS; nothing more is sent.",
     ],
     ["PENDING", { status: "PENDING" }, "It is waiting for its first attempt."],
     ["delivered", { status: "SUCCESS", settledBy: "dispatcher" }, "demo accepted it (200); nothing more is sent."],
