@@ -1,5 +1,6 @@
 import { formatDuration } from "../domain/duration.js";
 import { type ErrorCode, WhcbError } from "../domain/errors.js";
+import { idKey } from "../domain/ids.js";
 import { readError } from "../wire/json/error-json.js";
 import { removeHtml } from "../wire/remove-html.js";
 import type { TransportResponse } from "./transport.js";
@@ -86,9 +87,10 @@ function oneLine(text: string): string {
   return text.replace(/\s+/g, " ").trim().slice(0, MAX_TEXT);
 }
 
-/** In either case of the hex digits. */
+/** As a word of the message. It may mean something else: an id may be a common word. */
 export function namesCall({ message }: Error, callId: string): boolean {
-  return message.toUpperCase().includes(callId.toUpperCase());
+  const key = idKey(callId);
+  return message.split(/[^\w.~-]+|\.(?!\w)/).some((word) => idKey(word) === key);
 }
 
 /** undefined if it isn't JSON. */

@@ -1,6 +1,6 @@
 /** By path if the service has one, otherwise by listing. */
-import type { CallIdMatches } from "../domain/call.js";
 import { WhcbError } from "../domain/errors.js";
+import { type CallIdMatches, completes, idKey } from "../domain/ids.js";
 import { readAttempts, readCall } from "../wire/json/call-json.js";
 import { listOf, objectOf, textOf } from "../wire/json/json-value.js";
 import { callbackPath } from "./callback-requests.js";
@@ -40,24 +40,26 @@ export function singleCalls(api: ServiceApi, listCalls: Client["listCalls"], tim
     const answer = await request(callbackId, callId);
     if (isSuccess(answer)) {
       hasPaths = true;
-      return readCall(api.documentOf(answer), { callbackId, timezone });
+      const call = readCall(api.documentOf(answer), { callbackId, timezone });
+      // A service may complete ids or ignore their case.
+      return idKey(call.id) === idKey(callId) ? call : null;
     }
     if (!isNotFound(answer)) throw api.errorOf(answer);
     return null;
   }
 
   async function findByListing(callbackId: string, callIds: readonly string[]): Promise<readonly ListedCall[]> {
-    const wanted = new Set(callIds.map((id) => id.toUpperCase()));
+    const wanted = new Set(callIds.map(idKey));
     const found: ListedCall[] = [];
     for await (const { calls } of listCalls(callbackId, { filter: {} })) {
-      for (const call of calls) if (wanted.delete(call.id.toUpperCase())) found.push(call);
+      for (const call of calls) if (wanted.delete(idKey(call.id))) found.push(call);
       if (wanted.size === 0) break;
     }
     return found;
   }
 
   async function findCalls(callbackId: string, callIds: readonly string[]): Promise<readonly ListedCall[]> {
-    const [first, ...rest] = [...new Set(callIds)];
+    const [first, ...rest] = new Map(callIds.map((id) => [idKey(id), id])).values();
     if (first === undefined) return [];
     if (hasPaths === false || rest.length >= MAX_SINGLE_REQUESTS) return findByListing(callbackId, [first, ...rest]);
     const found: ListedCall[] = [];
@@ -77,7 +79,7 @@ export function singleCalls(api: ServiceApi, listCalls: Client["listCalls"], tim
     const hasMore = ids.length > MAX_CALLS_LISTED;
     const matchesOf = (prefix: string): CallIdMatches => {
       if (ids.includes(prefix)) return { callIds: [prefix], hasMore: false };
-      return { callIds: ids.filter((id) => beginsWith(id, prefix)), hasMore };
+      return { callIds: ids.filter((id) => completes(id, prefix)), hasMore };
     };
     return new Map(prefixes.map((prefix) => [prefix, matchesOf(prefix)]));
   }
@@ -96,7 +98,8 @@ export function singleCalls(api: ServiceApi, listCalls: Client["listCalls"], tim
         if (!isSuccess(answer)) throw api.errorOf(answer);
         const { callIds, hasMore } = objectOf(api.documentOf(answer));
         const ids = listOf(callIds).map(textOf);
-        found.set(prefix, { callIds: ids.filter((id) => beginsWith(id, prefix)), hasMore: hasMore === true });
+        const matching = ids.filter((id) => id === prefix || completes(id, prefix));
+        found.set(prefix, { callIds: matching, hasMore: hasMore === true });
       }
       return found;
     },
@@ -112,10 +115,6 @@ export function singleCalls(api: ServiceApi, listCalls: Client["listCalls"], tim
       throw api.errorOf(answer);
     },
   };
-}
-
-function beginsWith(id: string, prefix: string): boolean {
-  return id.toUpperCase().startsWith(prefix.toUpperCase());
 }
 
 /** No such call and no such path look the same. */

@@ -1,6 +1,7 @@
 /** The client checks it too: a service that ignores a filter must not widen a replay. */
 import { UNREACHABLE_REASONS, type UnreachableReason } from "./attempt.js";
 import type { CallStatus, SettledBy } from "./call.js";
+import { idKey } from "./ids.js";
 import { type Channel, type MessageResponse, senderAddress } from "./message-response.js";
 
 export interface CallFilter {
@@ -62,7 +63,7 @@ export function matchesFilter(call: FilteredCall, filter: CallFilter): boolean {
     (filter.reason === undefined || reasonText(call) === filter.reason) &&
     (filter.statusCodes === undefined || filter.statusCodes.some((pattern) => matchesStatusCode(call.statusCode, pattern))) &&
     (filter.channel === undefined || responseMessage.channel === filter.channel) &&
-    (filter.messageId === undefined || messageId.toUpperCase() === filter.messageId.toUpperCase()) &&
+    (filter.messageId === undefined || idKey(messageId) === idKey(filter.messageId)) &&
     (filter.from === undefined || isFrom(from, filter.from)) &&
     (filter.text === undefined || responseMessage.content.toLowerCase().includes(filter.text.toLowerCase()))
   );

@@ -1,5 +1,6 @@
 /** Calls counted by what they have in common. */
 import { cutText, type FilteredCall, reasonText } from "./call-filter.js";
+import { idKey } from "./ids.js";
 import { senderAddress } from "./message-response.js";
 
 export const GROUP_KEYS = ["statusCode", "reason", "hour", "from", "messageId", "channel"] as const;
@@ -14,6 +15,7 @@ export interface GroupValues {
   readonly hour?: number | null;
   /** As by `senderAddress`. */
   readonly from?: string | null;
+  /** Its key (domain/ids.ts). */
   readonly messageId?: string | null;
   readonly channel?: string | null;
 }
@@ -44,7 +46,7 @@ const VALUES: { readonly [Key in GroupKey]: (call: GroupedCall) => GroupValues[K
   reason: reasonText,
   hour: ({ attemptedAt }) => (attemptedAt === null ? null : Math.floor(attemptedAt / HOUR_MS) * HOUR_MS),
   from: ({ response }) => cutText(senderAddress(response.from)) || null,
-  messageId: ({ response }) => cutText(response.messageId) || null,
+  messageId: ({ response }) => cutText(idKey(response.messageId)) || null,
   channel: ({ response }) => response.responseMessage.channel,
 };
 

@@ -8,7 +8,7 @@ export type CallStatus = "PENDING" | "SUCCESS" | "FAILED";
 export interface Call extends CallProgress {
   /** Unique, in order of acceptance: "oldest first". */
   readonly seq: number;
-  /** 32 upper-case hex digits (UUIDv7), or as given. */
+  /** Its key (domain/ids.ts): 32 upper-case hex digits (UUIDv7), or as given. */
   readonly id: string;
   readonly callbackId: string;
   readonly response: MessageResponse;
@@ -51,29 +51,6 @@ export interface RetryRule {
   readonly policy: RetryPolicy;
   /** In [0,1), for the jitter. */
   readonly random: number;
-}
-
-/** Upper-cases hex digits; other ids stay as they are. */
-export function callIdFrom(text: string): string {
-  return /^[\da-f]{32}$/i.test(text) ? text.toUpperCase() : text;
-}
-
-const SHORTEST_PREFIX = 6;
-
-/** What `isIdPrefix` accepts. */
-export const ID_PREFIX = `${SHORTEST_PREFIX} to 31 hex digits`;
-
-/** Such a text may also be a whole id that a caller chose. */
-export function isIdPrefix(text: string): boolean {
-  return text.length >= SHORTEST_PREFIX && text.length < 32 && /^[\da-f]+$/i.test(text);
-}
-
-/** Of calls that begin with a prefix. */
-export interface CallIdMatches {
-  /** Not all if there are many. */
-  readonly callIds: readonly string[];
-  /** There are or may be others. */
-  readonly hasMore: boolean;
 }
 
 /** docs/dispatcher.md, A call, Rules 2-6. `recovery`: the attempt's, 0 if none. */

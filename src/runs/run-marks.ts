@@ -1,6 +1,7 @@
 import type { Client, ListedCall, ListedCallback } from "../client/client.js";
 import type { CallFilter } from "../domain/call-filter.js";
 import { WhcbError } from "../domain/errors.js";
+import { idKey } from "../domain/ids.js";
 import { beginRun, checkService } from "./begin-run.js";
 import { type RunSummary, workAndEnd } from "./end-run.js";
 import { newRunId } from "./journal/run-id.js";
@@ -127,8 +128,7 @@ async function byIds(
   { status, isUndo }: Marking,
   { client }: RunDeps,
 ): Promise<Found> {
-  // A service may be strict about the case of an id.
-  const wanted = new Map(callIds.map((id) => [id.toUpperCase(), id]));
+  const wanted = new Map(callIds.map((id) => [idKey(id), id]));
   const groups: MarkGroup[] = [];
   let already = 0;
   let delivered = 0;
@@ -136,7 +136,7 @@ async function byIds(
     if (wanted.size === 0) break;
     const changed: string[] = [];
     for (const call of await findNamed(client, callback.id, wanted, status)) {
-      if (!wanted.delete(call.id.toUpperCase())) continue;
+      if (!wanted.delete(idKey(call.id))) continue;
       if (call.status === status) already++;
       else if (isUndo && isDelivered(call)) delivered++;
       else changed.push(call.id);
@@ -164,7 +164,7 @@ async function findNamed(
   const found: ListedCall[] = [];
   if (left.size > MAX_SINGLE_CALLS) {
     for await (const { calls } of client.listCalls(callbackId, { filter: { status: otherThan(status) } })) {
-      found.push(...calls.filter(({ id }) => left.delete(id.toUpperCase())));
+      found.push(...calls.filter(({ id }) => left.delete(idKey(id))));
       if (left.size === 0) break;
     }
   }

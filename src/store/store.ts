@@ -1,8 +1,9 @@
 /** Every method that writes is atomic: one transaction. */
 import type { Attempt } from "../domain/attempt.js";
-import type { Call, CallIdMatches, CallStatus, MarkedBy } from "../domain/call.js";
+import type { Call, CallStatus, MarkedBy } from "../domain/call.js";
 import type { CallFilter } from "../domain/call-filter.js";
 import type { Callback, CallbackSettings, RunLease, ServiceReplay } from "../domain/callback.js";
+import type { CallIdMatches } from "../domain/ids.js";
 import type { MessageResponse } from "../domain/message-response.js";
 import type { Outage } from "../domain/outage.js";
 import type { RetryPolicy } from "../domain/retry-policy.js";
@@ -137,7 +138,7 @@ export interface CallStore {
   acceptCalls(submissions: readonly SubmittedCalls[], now: number): Promise<readonly string[]>;
   listCalls(callbackId: string, query: CallQuery): Promise<CallPage>;
   findCall(callbackId: string, callId: string): Promise<Call | null>;
-  /** Those that begin with these hex digits, as given or in upper case, in order; only that id if it exists. */
+  /** Of 32 hex digits, those that begin with these, in order; only the id that is the prefix, if it exists. */
   findCallIds(callbackId: string, prefix: string): Promise<CallIdMatches>;
   /** By call id, in order of number. `latest`: at most so many of each. */
   listAttempts(callbackId: string, callIds: readonly string[], latest?: number): Promise<ReadonlyMap<string, readonly Attempt[]>>;

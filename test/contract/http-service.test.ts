@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { BodyFormat } from "../../src/domain/callback.js";
 import { listOf, objectOf, textOf } from "../../src/wire/json/json-value.js";
+import { aResponse } from "../support/builders.js";
 import { BUSY, OK, pendingCalls, REFUSED, recordAttempts } from "../support/server/recorded-calls.js";
 import { CALLBACK_BODY, closeService, openService, type Service } from "../support/server/server-fixture.js";
 import { Caller, inProcess, overHttp, type Transport } from "../support/server/service-callers.js";
@@ -319,7 +320,8 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
       ["?statusCode=503", ["A"]],
       ["?statusCode=5xx,none", ["B", "A"]],
       ["?channel=voice", ["B"]],
-      ["?messageId=m1", ["C", "A"]],
+      ["?messageId=M1", ["C", "A"]],
+      ["?messageId=m1", []],
       ["?from=%2B614", ["A"]],
       ["?q=YES", ["A"]],
       ["?since=2026-01-09T02:23:00Z", ["C", "B"]],
@@ -413,6 +415,36 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
       const list = await caller.get("/callbacks/demo/calls?expand=attempts&q=yes");
       const [call] = caller.items(list.document, "calls");
       expect(caller.items(objectOf(call), "attempts")).toEqual([expected]);
+    });
+
+    it("takes a UUID with and without its dashes, in either case, for one call, and any other id exactly", async () => {
+      await createHistory();
+      const [dashed, digits] = ["550e8400-e29b-41d4-a716-446655440000", "550E8400E29B41D4A716446655440000"];
+      for (const id of [dashed, digits.toLowerCase(), dashed.toUpperCase(), digits]) {
+        const answer = await submit("/callbacks/demo/calls", { id });
+        expect(caller.items(answer.document, "calls")).toEqual([{ id: digits }]);
+      }
+      expect(await idsOf("?status=PENDING")).toEqual([digits]);
+      await submit("/callbacks/demo/calls", { id: "order-1-11" }, { id: "ORDER-1-11" });
+      expect(await idsOf("?status=PENDING&sortFields=id")).toEqual([digits, "ORDER-1-11", "order-1-11"]);
+      expect((await caller.get(`/callbacks/demo/calls/${dashed}`)).document.id).toBe(digits);
+      const mark = (id: string) => caller.send("PUT", `/callbacks/demo/calls?id=A&id=${id}`, "call", { status: "SUCCESS" });
+      for (const other of ["order-11-1", "Order-1-11", "order-1-1", "a", `${dashed.slice(0, 13)}${dashed.slice(14)}`])
+        expect((await mark(other)).status).toBe(404);
+      expect((await mark(dashed)).status).toBe(204);
+      expect(await idsOf("?status=SUCCESS&sortFields=id")).toEqual([digits, "A", "C"]);
+    });
+
+    it("knows a call of 0.1.0 by the UUID with dashes that it was stored under", async () => {
+      const callbackId = await createDemo();
+      const dashed = "550e8400-e29b-41d4-a716-446655440000";
+      const response = aResponse();
+      await service.store.acceptCalls([{ callbackId, calls: [{ id: dashed, response }] }], Date.now());
+      expect((await caller.get(`/callbacks/demo/calls/${dashed}`)).document.id).toBe(dashed);
+      const path = `/callbacks/demo/calls?id=${dashed}`;
+      expect((await caller.send("PUT", path, "call", { status: "SUCCESS" })).status).toBe(204);
+      expect((await caller.send("POST", `/callbacks/demo/replays?id=${dashed}`, "call", {})).status).toBe(202);
+      expect(await idsOf("?status=SUCCESS")).toEqual([dashed]);
     });
 
     it("marks several, by id and by id[], and notifies the dispatcher", async () => {

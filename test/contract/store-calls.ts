@@ -275,20 +275,22 @@ export function describeCalls(open: OpenStore): void {
     const many = Array.from({ length: 1_001 }, (_, index) => `CD01${String(index).padStart(28, "0")}`);
     await accept(store, other, many);
     expect(await find("CD01")).toEqual({ callIds: [], hasMore: true });
-    expect(await store.findCallIds(other.id, "CD01")).toEqual({ callIds: many.slice(0, 5), hasMore: true });
-    expect(await store.findCallIds(other.id, (many[7] ?? "").slice(0, 31))).toMatchObject({ hasMore: true });
+    expect(await store.findCallIds(other.id, "CD01")).toEqual({ callIds: many.slice(0, 1_000), hasMore: true });
+    expect(await store.findCallIds(other.id, (many[7] ?? "").slice(0, 31))).toEqual({ callIds: many.slice(0, 10), hasMore: false });
     expect(await store.findCallIds(other.id, `CD01${"0".repeat(24)}1000`.slice(0, 31))).toMatchObject({ hasMore: false });
   });
 
-  it("doesn't take a call for another one whose chosen id begins as it was typed", async () => {
+  it("completes generated ids only: a chosen one is the call that is named by all of it", async () => {
     const store = await open();
     const callback = await aCallback(store);
     const generated = "FACADE1".padEnd(32, "0");
-    await accept(store, callback, [generated, "facade-2", "FACADEab"]);
+    const uuid = "FACADE12-0000-0000-0000-000000000000";
+    await accept(store, callback, [generated, "facade-2", "FACADEab", "FACADE1234567890", "FACADEa", uuid, "FACADEx".padEnd(32, "0")]);
     const find = async (prefix: string) => (await store.findCallIds(callback.id, prefix)).callIds;
-    expect(await find("facade")).toEqual([generated, "FACADEab", "facade-2"]);
-    expect(await find("FACADE")).toEqual([generated, "FACADEab"]);
-    expect(await find("facade1")).toEqual([generated]);
+    for (const prefix of ["facade", "FACADE", "facade1"]) expect(await find(prefix)).toEqual([generated]);
+    expect(await find("FACADEa")).toEqual(["FACADEa"]);
+    expect(await find("facadea")).toEqual([]);
+    expect(await find("FACADE1234567890")).toEqual(["FACADE1234567890"]);
   });
 
   it("lists every attempt, ordered by number", async () => {

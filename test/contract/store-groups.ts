@@ -40,6 +40,9 @@ export function describeGroups(open: OpenStore): void {
       return page?.groups ?? [];
     }
 
+    const UUID = "550e8400-e29b-41d4-a716-446655440000";
+    const UUID_DIGITS = "550E8400E29B41D4A716446655440000";
+
     const counted = (found: readonly CallGroup[]) => found.map(({ values, count }) => ({ ...values, count }));
 
     /** What the command line makes of the list must be the same. */
@@ -55,8 +58,8 @@ export function describeGroups(open: OpenStore): void {
         A: aResponse({ messageId: "M1", from: { name: "Ada", mri: "", mobile: "", email: "ada@example.com", voice: "" } }),
         B: aResponse({ messageId: "M1", responseMessage: { channel: "EMAIL", kind: "reply", date: "", content: "" } }),
         C: aResponse({ messageId: "", from: { name: "", mri: "", mobile: "", email: "", voice: "" } }),
-        D: aResponse({ messageId: "M2", from: { name: LONG, mri: "", mobile: "", email: "", voice: "" } }),
-        E: aResponse({ messageId: "M2" }),
+        D: aResponse({ messageId: UUID, from: { name: LONG, mri: "", mobile: "", email: "", voice: "" } }),
+        E: aResponse({ messageId: UUID_DIGITS.toLowerCase() }),
       };
       const calls = Object.entries(responses).map(([id, response]) => ({ id, response }));
       await store.acceptCalls([{ callbackId: callback.id, calls }], NOW);
@@ -94,7 +97,7 @@ export function describeGroups(open: OpenStore): void {
         { from: "ada@example.com", count: 1 },
       ]);
       expect(counted(await groups(store, callback, ["messageId"]))).toEqual([
-        { messageId: "M2", count: 2 },
+        { messageId: UUID_DIGITS, count: 2 },
         { messageId: "M1", count: 2 },
         { messageId: null, count: 1 },
       ]);

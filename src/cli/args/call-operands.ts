@@ -1,13 +1,14 @@
 import { readFile } from "node:fs/promises";
 import type { CallFilter } from "../../domain/call-filter.js";
 import { WhcbError } from "../../domain/errors.js";
+import { isIdPrefix } from "../../domain/ids.js";
 import type { CallScope } from "../../runs/plan/call-scope.js";
 import { findCallback, type Session } from "../settings/session.js";
 import type { Invocation } from "./command-spec.js";
 import { isNarrowed, readNarrowing } from "./filter-flags.js";
 import { value } from "./flag.js";
 import { readAll, unreadableFile } from "./flag-values.js";
-import { completeCallIds, shortIdHint } from "./short-ids.js";
+import { completeCallIds } from "./short-ids.js";
 
 export const FILE = value("--file <file>", "read call ids from this file, one per line", String);
 
@@ -15,7 +16,14 @@ const CALL_ID = /^[0-9a-f]{32}$/i;
 
 export interface CallOperands {
   readonly callback: string | null;
-  readonly callIds: readonly string[] | null;
+  readonly callIds: NamedCalls | null;
+}
+
+interface NamedCalls {
+  /** Arguments: ids or beginnings of ids. */
+  readonly typed: readonly string[];
+  /** Of stdin and files: whole ids. */
+  readonly listed: readonly string[];
 }
 
 /** A first operand of 32 hex digits, or "-" (stdin), is a call. Throws `usage` for no selector, or ids with a filter. */
@@ -39,11 +47,14 @@ export async function readCallOperands(
     });
   }
   if (!givesIds) return { callback, callIds: null };
-  const listed = await Promise.all([
-    ...named.map(async (word) => (word === "-" ? splitIds(await readAll(deps.io.stdin), "stdin") : [word])),
-    file === undefined ? [] : splitIds(await readIdFile(file), file),
-  ]);
-  return { callback, callIds: listed.flat() };
+  const typed = named.filter((word) => word !== "-");
+  const odd = typed.find((word) => !isOneId(word));
+  if (odd !== undefined) throw new WhcbError("usage", `${JSON.stringify(odd)} isn't a call id`);
+  const listed = [
+    ...(named.includes("-") ? splitIds(await readAll(deps.io.stdin), "stdin") : []),
+    ...(file === undefined ? [] : splitIds(await readIdFile(file), file)),
+  ];
+  return { callback, callIds: { typed, listed } };
 }
 
 export async function toCallScope(
@@ -58,7 +69,8 @@ export async function toCallScope(
   if (operands.callIds !== null) {
     const { client } = session;
     const searched = async () => (callback === null ? client.listCallbacks() : [callback]);
-    return { callbacks, calls: { callIds: await completeCallIds(operands.callIds, searched, client, invocation.screen) } };
+    const { typed, listed } = operands.callIds;
+    return { callbacks, calls: { callIds: [...(await completeCallIds(typed, searched, client, invocation.screen)), ...listed] } };
   }
   const filter = { ...(status === undefined ? {} : { status }), ...readNarrowing(invocation.args) };
   return { callbacks, calls: { filter } };
@@ -67,11 +79,10 @@ export async function toCallScope(
 export function missingCalls(callIds: readonly string[], code: "not-found" | "items-failed"): WhcbError {
   const shown = callIds.slice(0, 5).join(", ");
   const more = callIds.length > 5 ? ` and ${callIds.length - 5} more` : "";
-  const hint = shortIdHint(callIds);
   return new WhcbError(
     code,
     `no such ${callIds.length === 1 ? "call" : "calls"}: ${shown}${more}`,
-    hint === undefined ? {} : { hint },
+    callIds.some(isIdPrefix) ? { hint: "in a file and on stdin, ids are whole: only an argument may be the beginning of one" } : {},
   );
 }
 
@@ -83,12 +94,17 @@ function splitIds(text: string, source: string): readonly string[] {
     .filter((line) => line !== "" && !line.startsWith("#"));
   // A program that failed must not look like one that found nothing.
   if (ids.length === 0) throw new WhcbError("usage", `${source} has no call ids`);
-  const odd = ids.findIndex((id) => /\s/.test(id) || id.length > 128);
+  const odd = ids.findIndex((id) => !isOneId(id));
   if (odd >= 0)
     throw new WhcbError("malformed", `${source}: line ${odd + 1} isn't a call id`, {
       hint: "one id per line, as `whcb calls list … -o ids` writes them",
     });
   return ids;
+}
+
+/** A service takes what is separated by commas for several. */
+function isOneId(text: string): boolean {
+  return !/[\s,]/.test(text) && text.length <= 128;
 }
 
 async function readIdFile(file: string): Promise<string> {

@@ -1,64 +1,75 @@
-/** A call may be named by the beginning of its id. Never guesses. */
+/** A call may be named by the beginning of its id, where it is typed as an argument. Never guesses. */
 import type { Client, ListedCallback } from "../../client/client.js";
-import { type CallIdMatches, ID_PREFIX, isIdPrefix } from "../../domain/call.js";
 import { count } from "../../domain/count.js";
 import { WhcbError } from "../../domain/errors.js";
+import { type CallIdMatches, ID_PREFIX, idKey, isIdPrefix } from "../../domain/ids.js";
 import type { Screen } from "../output/screen.js";
 
-/** Whole ids cost no request and stay as they are. Throws `usage` if several calls match, `not-found` if none does. */
+/** Whole ids of 32 digits, and chosen ones that can't be a beginning, cost no request. Throws `usage` if several calls match, `not-found` if none does. */
 export async function completeCallIds(
   words: readonly string[],
   listCallbacks: () => Promise<readonly ListedCallback[]>,
   client: Client,
   screen: Pick<Screen, "info">,
 ): Promise<readonly string[]> {
-  const prefixes = [...new Set(words.filter(isShortId))];
+  const prefixes = [...new Set(words.filter(isIdPrefix))];
   const tooShort = [...new Set(words.filter((word) => /^[\da-f]{1,5}$/i.test(word)))];
   if (prefixes.length + tooShort.length === 0) return words;
   const found = new Map<string, CallIdMatches>(prefixes.map((prefix) => [prefix, { callIds: [], hasMore: false }]));
-  const chosenByCaller = new Set<string>();
-  for (const { id, name } of await listCallbacks()) {
+  const whole = new Set<string>();
+  const callbacks = await listCallbacks();
+  for (const { id, name } of callbacks) {
     const matches = await client.findCallIds(id, prefixes, (calls, requests) =>
       screen.info(`looking for short ids among the newest ${calls} calls of ${name || id}: up to ${count(requests, "request")}`),
     );
     for (const [prefix, { callIds, hasMore }] of matches) {
       const before = found.get(prefix);
       found.set(prefix, { callIds: [...(before?.callIds ?? []), ...callIds], hasMore: hasMore || before?.hasMore === true });
+      if (callIds.includes(prefix)) whole.add(prefix);
     }
-    for (const call of await client.findCalls(id, tooShort)) chosenByCaller.add(call.id.toUpperCase());
   }
-  const missing = tooShort.find((word) => !chosenByCaller.has(word.toUpperCase()));
+  // A whole id has 16 digits on some services.
+  const unsure = prefixes.filter((prefix) => prefix.length === 16 && found.get(prefix)?.hasMore && !whole.has(prefix));
+  for (const { id } of callbacks)
+    for (const call of await client.findCalls(id, [...tooShort, ...unsure])) whole.add(idKey(call.id));
+  const missing = tooShort.find((word) => !whole.has(word));
   if (missing !== undefined) throw new WhcbError("not-found", `no such call: ${missing}`, { hint: LENGTHS });
   return words.map((word) => {
     const matches = found.get(word);
-    return matches === undefined ? word : onlyMatch(word, matches);
+    return matches === undefined || whole.has(word) ? word : onlyMatch(word, matches);
   });
 }
 
-/** A whole id has 16 digits on some services. */
-const WHOLE_ID_DIGITS = 16;
-const LENGTHS = `a call can be named by the first ${ID_PREFIX} of its id, but not ${WHOLE_ID_DIGITS}, which are a whole id on some services`;
+const LENGTHS = `a call can be named by the first ${ID_PREFIX} of its id`;
 
-function isShortId(word: string): boolean {
-  return isIdPrefix(word) && word.length !== WHOLE_ID_DIGITS;
+function onlyMatch(prefix: string, { callIds, hasMore }: CallIdMatches): string {
+  const [first, second] = callIds;
+  if (second !== undefined) throw ambiguousBeginning("calls", prefix, { callIds, hasMore });
+  if (hasMore)
+    throw new WhcbError("usage", `too many calls to tell which one ${prefix} is`, { hint: "type more of the id, or all of it" });
+  if (first !== undefined) return first;
+  throw new WhcbError("not-found", `no call begins with ${prefix}`, { hint: "`whcb calls list … -o ids` lists ids" });
 }
 
 const SHOWN = 5;
 
-function onlyMatch(prefix: string, { callIds, hasMore }: CallIdMatches): string {
-  const [first, second] = callIds;
-  if (first !== undefined && second === undefined && !hasMore) return first;
-  if (second !== undefined) {
-    const others = hasMore || callIds.length > SHOWN ? ", …" : "";
-    const shown = `${callIds.slice(0, SHOWN).join(", ")}${others}`;
-    throw new WhcbError("usage", `several calls begin with ${prefix}: ${shown}`, { hint: "type more of the id" });
-  }
-  if (hasMore)
-    throw new WhcbError("usage", `too many calls to tell which one ${prefix} is`, { hint: "type more of the id, or all of it" });
-  throw new WhcbError("not-found", `no call begins with ${prefix}`, { hint: "`whcb calls list … -o ids` lists ids" });
+/** `callIds`: two or more that begin with it. */
+export function ambiguousBeginning(noun: string, prefix: string, { callIds, hasMore }: CallIdMatches): WhcbError {
+  const shown = `${callIds.slice(0, SHOWN).join(", ")}${hasMore || callIds.length > SHOWN ? ", …" : ""}`;
+  const enough = digitsToTell(callIds);
+  return new WhcbError("usage", `several ${noun} begin with ${prefix}: ${shown}`, {
+    hint: hasMore ? `type at least ${enough} digits, or the whole id: there are more than were compared` : `${enough} digits are enough`,
+  });
 }
 
-/** For ids that weren't found. */
-export function shortIdHint(ids: readonly string[]): string | undefined {
-  return ids.some((id) => /^[\da-f]+$/i.test(id) && id.length === WHOLE_ID_DIGITS) ? LENGTHS : undefined;
+/** So many first digits differ between any two. */
+function digitsToTell(ids: readonly string[]): number {
+  const sorted = ids.map((id) => id.toUpperCase()).toSorted();
+  return 1 + Math.max(...sorted.slice(1).map((id, index) => commonLength(id, sorted[index] ?? "")));
+}
+
+function commonLength(one: string, other: string): number {
+  let length = 0;
+  while (length < one.length && one[length] === other[length]) length++;
+  return length;
 }

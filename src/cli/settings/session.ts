@@ -1,12 +1,13 @@
 import { access } from "node:fs/promises";
 import type { Client, ListedCallback } from "../../client/client.js";
 import { TransportFailure } from "../../client/transport.js";
-import { isIdPrefix } from "../../domain/call.js";
 import { callbackOperand, commandLine, shellQuote } from "../../domain/command-line.js";
 import { isWhcbError, systemErrorCode, WhcbError } from "../../domain/errors.js";
+import { completes, isIdPrefix } from "../../domain/ids.js";
 import { isLoopbackUrl } from "../../platform/loopback.js";
 import { closestMatch } from "../args/closest-match.js";
 import type { Invocation } from "../args/command-spec.js";
+import { ambiguousBeginning } from "../args/short-ids.js";
 import { PROFILE, SERVICE, VERBOSE } from "../args/shared-flags.js";
 import type { ServiceTarget } from "../cli-deps.js";
 import { loginCommand, type ResolvedSettings, resolveSettings, toServiceTarget } from "./resolve-settings.js";
@@ -62,14 +63,10 @@ export async function findCallback(client: Client, idOrName: string): Promise<Li
   } catch (error) {
     if (!isWhcbError(error, "not-found")) throw error;
     const callbacks = await client.listCallbacks();
-    const started = callbacks.filter(({ id }) => isIdPrefix(idOrName) && id.toUpperCase().startsWith(idOrName.toUpperCase()));
+    const started = callbacks.map(({ id }) => id).filter((id) => isIdPrefix(idOrName) && completes(id, idOrName));
     const [only, another] = started;
-    if (another !== undefined) {
-      throw new WhcbError("usage", `several callbacks begin with ${idOrName}: ${started.map(({ id }) => id).join(", ")}`, {
-        hint: "type more of the id",
-      });
-    }
-    if (only !== undefined) return client.getCallback(only.id);
+    if (another !== undefined) throw ambiguousBeginning("callbacks", idOrName, { callIds: started, hasMore: false });
+    if (only !== undefined) return client.getCallback(only);
     const words = callbacks.map((callback) => shellQuote(callbackOperand(callback)));
     const match = closestMatch(
       idOrName,

@@ -1,5 +1,6 @@
 import type { Client, ListedCall, ListedCallback } from "../../client/client.js";
 import type { CallFilter } from "../../domain/call-filter.js";
+import { idKey } from "../../domain/ids.js";
 import type { RunListener } from "../journal/run-step.js";
 
 export interface CallScope {
@@ -8,7 +9,7 @@ export interface CallScope {
   readonly calls: CallSelector;
 }
 
-/** Ids (case ignored) or a filter. An empty list selects nothing. */
+/** Whole ids or a filter. An empty list selects nothing. */
 export type CallSelector = { readonly callIds: readonly string[] } | { readonly filter: CallFilter };
 
 /** Each once. Throws `not-found`. */
@@ -43,8 +44,8 @@ export async function listScope(
       if (++pages === 1) expected = page.total;
       listed += page.calls.length + page.leftOut;
       leftOut += page.leftOut;
-      const fresh = page.calls.filter(({ id }) => !ids.has(id));
-      for (const { id } of fresh) ids.add(id);
+      const fresh = page.calls.filter(({ id }) => !ids.has(idKey(id)));
+      for (const { id } of fresh) ids.add(idKey(id));
       if (fresh.length > 0) await take(fresh);
       onEvent({ type: "listed", callbackId, calls: ids.size, total: page.total });
     }

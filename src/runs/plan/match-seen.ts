@@ -1,10 +1,17 @@
 /** The rules are in docs/cli.md, Reconcile. */
-import type { ListedCall } from "../../client/client.js";
-import type { CallStatus } from "../../domain/call.js";
-import type { ResponseKind } from "../../domain/message-response.js";
-import { readDate } from "../../wire/dates.js";
-import { removeHtml } from "../../wire/remove-html.js";
-import { contentKey, idKey, type SeenLine } from "./seen-list.js";
+import { idKey } from "../../domain/ids.js";
+import type { Clock } from "../../platform/clock.js";
+import {
+  type ComparableCall,
+  type CompareOptions,
+  hasSender,
+  lineSenders,
+  SENDER_KINDS,
+  type SenderKind,
+  type Senders,
+  type WantedCall,
+} from "./comparable-call.js";
+import type { SeenLine } from "./seen-list.js";
 
 export interface SeenMatch {
   /** The only match of a line: the receiver has them. */
@@ -14,160 +21,113 @@ export interface SeenMatch {
   readonly unmatched: number;
 }
 
-/** E.164; null if it can't be parsed. */
-export type ParsePhone = (number: string) => string | null;
-
-export interface CompareOptions {
-  readonly parsePhone: ParsePhone;
-  /** IANA zone of dates without one. */
-  readonly timezone: string;
-}
-
-export interface ComparableCall {
-  readonly id: string;
-  readonly status: CallStatus;
-  readonly messageId: string;
-  readonly kind: ResponseKind;
-  readonly minute: number | null;
-  /** As listed, and as delivered without markup. */
-  readonly contents: readonly string[];
-  readonly senders: Senders;
-  /** Sender as listed, for people. */
-  readonly from: string;
-}
-
-/** By kind (mobile, email, mri), comparable. */
-type Senders = Readonly<Record<SenderKind, string | null>>;
-type SenderKind = "mobile" | "email" | "mri";
-const SENDER_KINDS = ["mobile", "email", "mri"] as const;
-
-export function comparableCall(call: ListedCall, { parsePhone, timezone }: CompareOptions): ComparableCall {
-  const { messageId, from, responseMessage } = call.response;
-  const at = readDate(responseMessage.date, timezone);
-  const contents = [contentKey(responseMessage.content), contentKey(removeHtml(responseMessage.content))];
-  return {
-    id: call.id,
-    status: call.status,
-    messageId: idKey(messageId),
-    kind: responseMessage.kind,
-    minute: at === null ? null : Math.floor(at / 60_000),
-    contents: [...new Set(contents)],
-    senders: sendersOf(from, parsePhone),
-    from: from.mobile || from.email || from.mri || from.name,
-  };
-}
-
-export function matchSeen(
+/** In time that grows with the lines and the calls, not with their product. */
+export async function matchSeen(
   lines: readonly SeenLine[],
   calls: readonly ComparableCall[],
-  { parsePhone }: Pick<CompareOptions, "parsePhone">,
-): SeenMatch {
-  const index = new CallIndex(calls);
+  { parsePhone, clock }: Pick<CompareOptions, "parsePhone"> & { readonly clock: Clock },
+): Promise<SeenMatch> {
+  const index = new CallIndex();
+  await inTurns(calls, clock, (call) => index.add(call));
+  const wanted: WantedCall[] = [];
+  await inTurns(lines, clock, (line) => wanted.push({ line: index.resolveId(line), senders: lineSenders(line, parsePhone) }));
   const seen = new Set<ComparableCall>();
   const possible = new Set<ComparableCall>();
+  const taken = new Set<readonly ComparableCall[]>();
   let unmatched = 0;
-  for (const line of lines) {
-    const wanted = { line: index.resolveId(line), senders: lineSenders(line, parsePhone) };
-    const matches = index.candidates(wanted).filter((call) => matchesCall(wanted, call));
-    const [only] = matches;
-    if (only !== undefined && matches.length === 1) {
-      seen.add(only);
-      continue;
-    }
-    const near =
-      matches.length > 0 ? matches : index.ofMessage(wanted.line.messageId).filter((call) => sharesSender(wanted, call));
-    if (near.length === 0) unmatched += 1;
-    for (const call of near) possible.add(call);
-  }
   const isFailed = ({ status }: ComparableCall): boolean => status === "FAILED";
+  const take = (near: readonly (readonly ComparableCall[])[]): void => {
+    if (near.length === 0) unmatched += 1;
+    for (const alike of near) {
+      if (taken.has(alike)) continue;
+      taken.add(alike);
+      for (const call of alike) if (isFailed(call)) possible.add(call);
+    }
+  };
+  for (const alike of groupBy(wanted, shapeOfLine).values()) {
+    const matchesOf = await index.matcherFor(alike, clock);
+    await inTurns(alike, clock, (each) => {
+      const matches = matchesOf(each);
+      const [only] = matches[0] ?? [];
+      if (only === undefined || matches.length > 1 || matches[0]?.length !== 1)
+        take(matches.length > 0 ? matches : index.near(each));
+      else if (isFailed(only)) seen.add(only);
+    });
+  }
   return {
-    seen: [...seen].filter(isFailed),
-    ambiguous: [...possible].filter((call) => isFailed(call) && !seen.has(call)),
+    seen: calls.filter((call) => seen.has(call)),
+    ambiguous: calls.filter((call) => possible.has(call) && !seen.has(call)),
     unmatched,
   };
 }
 
-interface WantedCall {
-  readonly line: SeenLine;
-  readonly senders: LineSenders;
-}
+const PER_TURN = 256;
 
-/** `any`: one of these, for a column that says only "from". */
-interface LineSenders extends Senders {
-  readonly any: Senders | null;
-}
-
-function lineSenders(line: SeenLine, parsePhone: ParsePhone): LineSenders {
-  const { from } = line;
-  const senders = sendersOf({ mobile: line.mobile ?? "", email: line.email ?? "", mri: line.mri ?? "" }, parsePhone);
-  if (from === null) return { ...senders, any: null };
-  const any = from.includes("@")
-    ? { mobile: null, email: textKey(from), mri: textKey(from) }
-    : { mobile: parsePhone(from), email: null, mri: null };
-  return { ...senders, any: any.mobile === null && any.email === null ? null : any };
-}
-
-function sendersOf(from: Readonly<Record<SenderKind, string>>, parsePhone: ParsePhone): Senders {
-  const mobile = from.mobile.trim();
-  return { mobile: mobile === "" ? null : parsePhone(mobile), email: textKey(from.email), mri: textKey(from.mri) };
-}
-
-function textKey(text: string): string | null {
-  return text.trim().toLowerCase() || null;
-}
-
-/** Every field that both have agrees. */
-function matchesCall({ line, senders }: WantedCall, call: ComparableCall): boolean {
-  return (
-    (line.callId === null || line.callId === idKey(call.id)) &&
-    (line.messageId === null || line.messageId === call.messageId) &&
-    (line.kind === null || line.kind === call.kind) &&
-    (line.minute === null || call.minute === null || line.minute === call.minute) &&
-    (line.content === null || call.contents.includes(line.content)) &&
-    sendersAgree(senders, call.senders)
-  );
-}
-
-/** At least one equal and none different, unless one side has none. */
-function sendersAgree(line: LineSenders, call: Senders): boolean {
-  if (!hasSender(call) || !(hasSender(line) || line.any !== null)) return true;
-  let isEqual = false;
-  for (const kind of SENDER_KINDS) {
-    const [one, other] = [line[kind], call[kind]];
-    if (one === null || other === null) continue;
-    if (one !== other) return false;
-    isEqual = true;
+/** The event loop turns now and then: Ctrl-C is answered, and locks are renewed. */
+async function inTurns<Item>(items: readonly Item[], clock: Clock, work: (item: Item) => void): Promise<void> {
+  for (const [index, item] of items.entries()) {
+    if (index % PER_TURN === 0) await clock.nextTurn();
+    work(item);
   }
-  if (line.any === null) return isEqual;
-  return equalsAny(line.any, call);
 }
 
-function sharesSender({ senders }: WantedCall, call: ComparableCall): boolean {
-  return equalsAny(senders, call.senders) || (senders.any !== null && equalsAny(senders.any, call.senders));
+type Field = "kind" | "minute" | "content" | SenderKind | "anyMobile" | "anyText";
+
+/** A call may have several values, a line has one. */
+const VALUES: {
+  readonly [Name in Field]: readonly [
+    ofCall: (call: ComparableCall) => readonly (string | number | null)[],
+    ofLine: (wanted: WantedCall) => string | number | null | undefined,
+  ];
+} = {
+  kind: [({ kind }) => [kind], ({ line }) => line.kind],
+  minute: [({ minute }) => [minute], ({ line }) => line.minute],
+  content: [({ contents }) => contents, ({ line }) => line.content],
+  mobile: [({ senders }) => [senders.mobile], ({ senders }) => senders.mobile],
+  email: [({ senders }) => [senders.email], ({ senders }) => senders.email],
+  mri: [({ senders }) => [senders.mri], ({ senders }) => senders.mri],
+  anyMobile: [({ senders }) => [senders.mobile], ({ senders }) => senders.any?.mobile],
+  anyText: [({ senders }) => [...new Set([senders.email, senders.mri])], ({ senders }) => senders.any?.email],
+};
+
+/** What must be equal, beside the ids; depends only on what the two have. null: they can't match. */
+function comparedFields({ line, senders }: WantedCall, call: ComparableCall): readonly Field[] | null {
+  const { any } = senders;
+  const fields: Field[] = [];
+  if (line.kind !== null) fields.push("kind");
+  if (line.minute !== null && call.minute !== null) fields.push("minute");
+  if (line.content !== null) fields.push("content");
+  if (!hasSender(call.senders) || !(hasSender(senders) || any !== null)) return fields;
+  const both = SENDER_KINDS.filter((kind) => senders[kind] !== null && call.senders[kind] !== null);
+  if (any === null) return both.length === 0 ? null : [...fields, ...both];
+  if (!SENDER_KINDS.some((kind) => any[kind] !== null && call.senders[kind] !== null)) return null;
+  return [...fields, ...both, any.mobile === null ? "anyText" : "anyMobile"];
 }
 
-function equalsAny(one: Senders, other: Senders): boolean {
-  return SENDER_KINDS.some((kind) => one[kind] !== null && one[kind] === other[kind]);
+/** Those of one shape have the same fields to compare with calls of one shape. */
+function shapeOfLine({ line, senders }: WantedCall): string {
+  const given = [line.callId, line.kind, line.minute, line.content, ...SENDER_KINDS.map((kind) => senders[kind])];
+  const any = senders.any === null ? "" : senders.any.mobile === null ? "text" : "mobile";
+  return given.map((value) => (value === null ? "-" : "+")).join("") + any;
 }
 
-function hasSender(senders: Senders): boolean {
-  return SENDER_KINDS.some((kind) => senders[kind] !== null);
+function shapeOfCall({ minute, senders }: ComparableCall): string {
+  return [minute, ...SENDER_KINDS.map((kind) => senders[kind])].map((value) => (value === null ? "-" : "+")).join("");
 }
 
-/** By sender: a message may have 100,000 replies. */
+type MatchesOf = (wanted: WantedCall) => readonly (readonly ComparableCall[])[];
+
 class CallIndex {
   readonly #byId = new Map<string, ComparableCall>();
-  readonly #byMessage = new Map<string, ComparableCall[]>();
   readonly #bySender = new Map<string, ComparableCall[]>();
-  readonly #withoutSender = new Map<string, ComparableCall[]>();
+  readonly #byShape = new Map<string, ComparableCall[]>();
+  /** Contents may be long; a key has their numbers. */
+  readonly #numbers = new Map<unknown, number>();
 
-  constructor(calls: readonly ComparableCall[]) {
-    for (const call of calls) {
-      this.#byId.set(idKey(call.id), call);
-      append(this.#byMessage, call.messageId, call);
-      for (const key of senderKeys(call.messageId, call.senders)) append(this.#bySender, key, call);
-      if (!hasSender(call.senders)) append(this.#withoutSender, call.messageId, call);
-    }
+  add(call: ComparableCall): void {
+    this.#byId.set(idKey(call.id), call);
+    append(this.#byShape, shapeOfCall(call), call);
+    for (const key of this.#senderKeys(call.messageId, call.senders)) append(this.#bySender, key, call);
   }
 
   /** A call's id first, else a message's. */
@@ -176,26 +136,73 @@ class CallIndex {
     return this.#byId.has(line.id) ? { ...line, callId: line.id } : { ...line, messageId: line.id };
   }
 
-  ofMessage(messageId: string | null): readonly ComparableCall[] {
-    return messageId === null ? [] : (this.#byMessage.get(messageId) ?? []);
+  /** For lines of one shape: calls that agree in every field that both have, each in one list. */
+  async matcherFor([example]: readonly WantedCall[], clock: Clock): Promise<MatchesOf> {
+    if (example === undefined) return () => [];
+    if (example.line.callId !== null) return (wanted) => this.#namedCall(wanted);
+    const indexes: { readonly fields: readonly Field[]; readonly calls: ReadonlyMap<string, ComparableCall[]> }[] = [];
+    for (const alike of this.#byShape.values()) {
+      const fields = alike[0] === undefined ? null : comparedFields(example, alike[0]);
+      if (fields === null) continue;
+      const calls = new Map<string, ComparableCall[]>();
+      await inTurns(alike, clock, (call) => {
+        for (const key of this.#callKeys(call, fields)) append(calls, key, call);
+      });
+      indexes.push({ fields, calls });
+    }
+    return (wanted) => indexes.flatMap(({ fields, calls }) => listOf(calls.get(this.#lineKey(wanted, fields))));
   }
 
-  candidates({ line, senders }: WantedCall): readonly ComparableCall[] {
-    if (line.callId !== null) {
-      const call = this.#byId.get(line.callId);
-      return call === undefined ? [] : [call];
-    }
-    const { messageId } = line;
+  /** Calls of its message that share a sender. */
+  near({ line: { messageId }, senders }: WantedCall): readonly (readonly ComparableCall[])[] {
     if (messageId === null) return [];
-    const keys = [...senderKeys(messageId, senders), ...(senders.any === null ? [] : senderKeys(messageId, senders.any))];
-    if (keys.length === 0) return this.ofMessage(messageId);
-    const found = new Set(keys.flatMap((key) => this.#bySender.get(key) ?? []));
-    return [...found, ...(this.#withoutSender.get(messageId) ?? [])];
+    const keys = [senders, senders.any].flatMap((each) => (each === null ? [] : this.#senderKeys(messageId, each)));
+    return keys.flatMap((key) => listOf(this.#bySender.get(key)));
+  }
+
+  #namedCall(wanted: WantedCall): readonly (readonly ComparableCall[])[] {
+    const { callId, messageId } = wanted.line;
+    const call = this.#byId.get(callId ?? "");
+    if (call === undefined || (messageId !== null && messageId !== call.messageId)) return [];
+    const fields = comparedFields(wanted, call);
+    return fields?.every((field) => VALUES[field][0](call).some((value) => value === VALUES[field][1](wanted))) ? [[call]] : [];
+  }
+
+  #callKeys(call: ComparableCall, fields: readonly Field[]): readonly string[] {
+    let keys = [this.#numberOf(call.messageId)];
+    for (const field of fields) {
+      const values = VALUES[field][0](call).filter((value) => value !== null);
+      keys = keys.flatMap((key) => values.map((value) => `${key} ${this.#numberOf(value)}`));
+    }
+    return keys;
+  }
+
+  #lineKey(wanted: WantedCall, fields: readonly Field[]): string {
+    const values = [wanted.line.messageId, ...fields.map((field) => VALUES[field][1](wanted))];
+    return values.map((value) => this.#numberOf(value)).join(" ");
+  }
+
+  #senderKeys(messageId: string, senders: Senders): readonly string[] {
+    return SENDER_KINDS.flatMap((kind) =>
+      senders[kind] === null ? [] : [`${kind} ${this.#numberOf(messageId)} ${this.#numberOf(senders[kind])}`],
+    );
+  }
+
+  #numberOf(value: unknown): string {
+    const known = this.#numbers.get(value) ?? this.#numbers.size;
+    this.#numbers.set(value, known);
+    return String(known);
   }
 }
 
-function senderKeys(messageId: string, senders: Senders): readonly string[] {
-  return SENDER_KINDS.flatMap((kind) => (senders[kind] === null ? [] : [`${messageId} ${kind} ${senders[kind]}`]));
+function listOf<Value>(value: Value | undefined): readonly Value[] {
+  return value === undefined ? [] : [value];
+}
+
+function groupBy<Value>(values: readonly Value[], keyOf: (value: Value) => string): ReadonlyMap<string, readonly Value[]> {
+  const groups = new Map<string, Value[]>();
+  for (const value of values) append(groups, keyOf(value), value);
+  return groups;
 }
 
 function append<Value>(map: Map<string, Value[]>, key: string, value: Value): void {

@@ -2,12 +2,14 @@
 import type { Client, ListedCall, ListedCallback } from "../../client/client.js";
 import type { BodyFormat } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
+import { idKey } from "../../domain/ids.js";
 import { newRunId } from "../journal/run-id.js";
 import type { RunListener } from "../journal/run-step.js";
 import type { RunDeps } from "../run-deps.js";
 import { listScope } from "./call-scope.js";
 import { GroupDraft } from "./group-draft.js";
-import { type ComparableCall, type CompareOptions, comparableCall, matchSeen, type ParsePhone } from "./match-seen.js";
+import { type ComparableCall, type CompareOptions, comparableCall, type ParsePhone } from "./comparable-call.js";
+import { matchSeen } from "./match-seen.js";
 import { type ReplayPlan, snapshotPlan } from "./replay-plan.js";
 import type { SeenList } from "./seen-list.js";
 import { SnapshotFile } from "./snapshot-file.js";
@@ -50,7 +52,7 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
   try {
     const draft = new GroupDraft(callback, file, deps.clock, request.contentType);
     const calls = await listCalls(request, deps.client, draft, { parsePhone: phones.parse, timezone });
-    const match = matchSeen(seen.lines, calls, { parsePhone: phones.parse });
+    const match = await matchSeen(seen.lines, calls, { parsePhone: phones.parse, clock: deps.clock });
     draft.leaveOut(new Set([...match.seen, ...(sendAmbiguous ? [] : match.ambiguous)].map(({ id }) => id)));
     return {
       callback,
@@ -67,32 +69,38 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
   }
 }
 
-/** Of any status; the FAILED ones go to the draft too. */
+/** Of any status, in their latest state; the FAILED ones go to the draft too. */
 async function listCalls(
   { callback, onCompare, onEvent }: ReconcileRequest,
   client: Client,
   draft: GroupDraft,
   options: CompareOptions,
 ): Promise<readonly ComparableCall[]> {
-  const total = await countCalls(client, callback.id);
+  const { total, isOurs } = await countCalls(client, callback.id);
   onCompare?.(total, total === null ? null : Math.ceil(total / client.rowsPerPage()));
+  if (total === 0) return [];
   const calls = new Map<string, ComparableCall>();
-  let isOurs = false;
   const take = async (page: readonly ListedCall[]): Promise<void> => {
-    const added = page.filter(({ id }) => !calls.has(id));
-    for (const call of added) calls.set(call.id, comparableCall(call, options));
-    isOurs ||= page.some(({ attemptCount }) => attemptCount !== null);
-    await draft.add(added.filter(({ status }) => status === "FAILED"));
+    for (const call of page) calls.set(idKey(call.id), comparableCall(call, options));
+    await draft.add(page.filter(({ status }) => status === "FAILED"));
   };
-  await listScope(client, { callbackId: callback.id, filter: {} }, take, onEvent);
-  // `whcb serve` lists PENDING calls only on request; the receiver may have them.
+  // `whcb serve` lists PENDING calls only on request; the receiver may have them. First: one that is attempted meanwhile is listed again.
   if (isOurs) await listScope(client, { callbackId: callback.id, filter: { status: "PENDING" } }, take, onEvent);
+  await listScope(client, { callbackId: callback.id, filter: {} }, take, onEvent);
   return [...calls.values()];
 }
 
-async function countCalls(client: Client, callbackId: string): Promise<number | null> {
-  for await (const { total } of client.listCalls(callbackId, { filter: {}, limit: 1 })) return total;
-  return 0;
+interface CallTotal {
+  /** Without PENDING ones. null: unknown. */
+  readonly total: number | null;
+  /** Of `whcb serve`. */
+  readonly isOurs: boolean;
+}
+
+async function countCalls(client: Client, callbackId: string): Promise<CallTotal> {
+  for await (const { total, calls } of client.listCalls(callbackId, { filter: {}, limit: 1 }))
+    return { total, isOurs: calls.some(({ attemptCount }) => attemptCount !== null) };
+  return { total: 0, isOurs: false };
 }
 
 /** To E.164; collects what can't be parsed. */

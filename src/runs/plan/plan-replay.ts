@@ -1,5 +1,6 @@
 import type { ListedCall, ListedCallback } from "../../client/client.js";
 import type { BodyFormat } from "../../domain/callback.js";
+import { idKey } from "../../domain/ids.js";
 import { newRunId } from "../journal/run-id.js";
 import type { RunListener } from "../journal/run-step.js";
 import type { RunDeps } from "../run-deps.js";
@@ -29,13 +30,13 @@ export async function planReplay(scope: ReplayScope, deps: RunDeps, onEvent: Run
   const file = await SnapshotFile.open(deps.runsDirectory, runId);
   const counts = { leftOut: 0, notFailed: 0, skippedRetrying: 0 };
   const drafts: GroupDraft[] = [];
-  const wanted = "callIds" in scope.calls ? new Set(scope.calls.callIds.map((id) => id.toUpperCase())) : null;
+  const wanted = "callIds" in scope.calls ? new Map(scope.calls.callIds.map((id) => [idKey(id), id])) : null;
   try {
     for (const callback of callbacks) {
       const draft = new GroupDraft(callback, file, deps.clock, scope.contentType);
       drafts.push(draft);
       const take = async (calls: readonly ListedCall[]): Promise<void> => {
-        const meant = wanted === null ? calls : calls.filter(({ id }) => wanted.delete(id.toUpperCase()));
+        const meant = wanted === null ? calls : calls.filter(({ id }) => wanted.delete(idKey(id)));
         const failed = meant.filter(({ status }) => status === "FAILED");
         const kept = scope.skipRetrying ? failed.filter((call) => !draft.isRetrying(call)) : failed;
         counts.notFailed += meant.length - failed.length;
@@ -48,7 +49,7 @@ export async function planReplay(scope: ReplayScope, deps: RunDeps, onEvent: Run
       } else if (wanted !== null && wanted.size > MAX_SINGLE_CALLS) {
         await listScope(deps.client, { callbackId: callback.id, filter: { status: "FAILED" } }, take, onEvent);
       } else if (wanted !== null && wanted.size > 0) {
-        await take(await deps.client.findCalls(callback.id, asGiven(scope.calls.callIds, wanted)));
+        await take(await deps.client.findCalls(callback.id, [...wanted.values()]));
       }
     }
   } catch (error) {
@@ -60,11 +61,6 @@ export async function planReplay(scope: ReplayScope, deps: RunDeps, onEvent: Run
     drafts,
     file,
     limit: scope.limit,
-    leftOut: { ...counts, missing: wanted === null ? [] : [...wanted] },
+    leftOut: { ...counts, missing: wanted === null ? [] : [...wanted.values()] },
   });
-}
-
-/** A service may be strict about the case of an id. */
-function asGiven(callIds: readonly string[], wanted: ReadonlySet<string>): readonly string[] {
-  return callIds.filter((id) => wanted.has(id.toUpperCase()));
 }

@@ -2,6 +2,7 @@
 import { CsvError, parse as parseCsv } from "csv-parse/sync";
 import { count } from "../../domain/count.js";
 import { WhcbError } from "../../domain/errors.js";
+import { idKey } from "../../domain/ids.js";
 import type { ResponseKind } from "../../domain/message-response.js";
 import { readDate } from "../../wire/dates.js";
 import { readXml } from "../../wire/xml/xml-read.js";
@@ -19,6 +20,7 @@ export interface SeenList {
 export interface SeenLine {
   /** From 1. */
   readonly line: number;
+  /** Ids are keys (domain/ids.ts). */
   readonly callId: string | null;
   readonly messageId: string | null;
   /** Of a call or a message. */
@@ -46,11 +48,6 @@ export function readSeenList(text: string, timezone: string): SeenList {
     if (!distinct.has(key)) distinct.set(key, seen);
   }
   return { format, lines: [...distinct.values()], read: records.length };
-}
-
-/** Case and dashes don't count. */
-export function idKey(id: string): string {
-  return id.trim().replaceAll("-", "").toUpperCase();
 }
 
 interface SeenRecord {
@@ -87,8 +84,8 @@ function jsonRecords(text: string): readonly SeenRecord[] {
     if (source.trim() === "") return [];
     try {
       return [{ line: index + 1, fields: bodyFields(JSON.parse(source)) }];
-    } catch {
-      throw unreadable(index + 1, "it isn't a JSON object");
+    } catch (error) {
+      throw unreadable(index + 1, error instanceof RangeError ? error.message : "it isn't a JSON object");
     }
   });
 }
@@ -127,14 +124,19 @@ function lineFeeds(text: string): number {
   return text.split("\n").length - 1;
 }
 
-/** As a callback receives it, or all fields in one object. */
+/** As a callback receives it, or all fields in one object. Throws `TypeError` for another value, `RangeError` for an id that is rounded. */
 function bodyFields(body: unknown): ReadonlyMap<string, string> {
   const top = named(body);
   if (top === null) throw new TypeError("not an object");
   const parts = [top, named(top.get("from")), named(top.get("responsemessage"))];
   const fields = new Map<string, string>();
   for (const part of parts) {
-    for (const [name, value] of part ?? []) if (isText(value)) fields.set(name, String(value));
+    for (const [name, value] of part ?? []) {
+      if (isId(name) && typeof value === "number" && !Number.isSafeInteger(value)) {
+        throw new RangeError(`${name} is a number with too many digits: write it as a string`);
+      }
+      if (isText(value)) fields.set(name, String(value));
+    }
   }
   return fields;
 }
@@ -149,6 +151,10 @@ function isText(value: unknown): value is string | number {
 }
 
 const ID_COLUMNS = new Set(["messageid", "callid", "webhookid"]);
+
+function isId(name: string): boolean {
+  return ID_COLUMNS.has(name) || name === "id";
+}
 
 function columnName(name: string): string {
   return name.toLowerCase().replace(/[\s"'_-]/g, "");
@@ -181,9 +187,9 @@ function tableRecords(text: string, format: SeenFormat): readonly SeenRecord[] {
   }
   return values.map(({ cells, endLine }) => {
     const line = endLine - lineFeeds(cells.join("")) + skipped;
-    const fields = cells.map((value, index): [string, string] => [columns[index] ?? "", value]);
+    const fields = cells.map((value, index): [string, string] => [columns[index] ?? "", value.trim()]);
     // An empty cell counts as missing.
-    return { line, fields: new Map(fields.filter(([, value]) => value.trim() !== "")) };
+    return { line, fields: new Map(fields.filter(([, value]) => value !== "")) };
   });
 }
 
@@ -200,22 +206,22 @@ interface TableRow {
   readonly endLine: number;
 }
 
+/** A sender may choose almost any; a line with one of these characters, or a database's NULL, is something else. */
+const ID = /^(?!null$)[^\s,;"'<>{}]{1,128}$/i;
+
 /** Quoted or not. Skips blank lines and comments (#). */
 function idRecords(text: string): readonly SeenRecord[] {
   return text.split(/\r?\n/).flatMap((source, index) => {
     const id = source.trim().replace(/^(["'])(.*)\1$/, "$2");
     if (id === "" || id.startsWith("#")) return [];
-    if (!/^[0-9a-f][0-9a-f-]{3,63}$/i.test(id)) throw unreadable(index + 1, "it isn't an id");
+    if (!ID.test(id)) throw unreadable(index + 1, "it isn't an id");
     return [{ line: index + 1, fields: new Map([["id", id]]) }];
   });
 }
 
 function seenLine(line: number, fields: ReadonlyMap<string, string>, timezone: string): SeenLine {
   const text = (name: string): string | null => fields.get(name)?.trim() || null;
-  const id = (name: string): string | null => {
-    const given = text(name);
-    return given === null ? null : idKey(given);
-  };
+  const id = (name: string): string | null => (text(name) === null ? null : idKey(fields.get(name) ?? ""));
   const seen = { callId: id("callid") ?? id("webhookid"), messageId: id("messageid"), id: id("id") };
   const bareId = fields.size === 1 ? seen.id : null;
   if (seen.callId === null && seen.messageId === null && bareId === null) {

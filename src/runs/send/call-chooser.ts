@@ -1,4 +1,5 @@
 /** In order, with `serialBy` one call per key at a time. */
+import { idKey } from "../../domain/ids.js";
 import type { PlannedCall } from "../plan/snapshot-file.js";
 import type { ReplayOptions } from "../run-options.js";
 
@@ -80,6 +81,7 @@ export class CallChooser {
   }
 
   #keyOf(call: PlannedCall): string | null {
-    return this.#serialBy === null ? null : call[this.#serialBy];
+    if (this.#serialBy === null) return null;
+    return this.#serialBy === "message" ? idKey(call.message) : call[this.#serialBy];
   }
 }

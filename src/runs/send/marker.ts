@@ -165,7 +165,7 @@ export type ChunkOutcome =
 /** Probably caused by one call. */
 const REJECTIONS: ReadonlySet<ErrorCode> = new Set(["not-found", "invalid", "malformed", "duplicate-name"]);
 
-/** All or nothing. The error names the rejected call, or halving finds it, after `checkCallback` (throws if the callback is gone). */
+/** All or nothing. The call that the error names is tried alone, else halving finds it, after `checkCallback` (throws if the callback is gone). */
 export async function* applyToChunk(
   callIds: readonly string[],
   apply: (callIds: readonly string[]) => Promise<unknown>,
@@ -189,8 +189,10 @@ export async function* applyToChunk(
       }
       const named = ids.find((id) => namesCall(error, id));
       if (named !== undefined) {
-        yield { kind: "rejected", callId: named, reason: error.message };
-        waiting.push(ids.filter((id) => id !== named));
+        waiting.push(
+          ids.filter((id) => id !== named),
+          [named],
+        );
         continue;
       }
       const middle = Math.ceil(ids.length / 2);

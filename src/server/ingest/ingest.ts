@@ -1,9 +1,9 @@
 /** Stored before the 202 (docs/contract.md, What ours adds). */
 import { Readable } from "node:stream";
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import { callIdFrom } from "../../domain/call.js";
 import type { Callback } from "../../domain/callback.js";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
+import { idKey } from "../../domain/ids.js";
 import type { Clock } from "../../platform/clock.js";
 import { type Random, timeOrderedId } from "../../platform/random.js";
 import type { NewCall } from "../../store/store.js";
@@ -179,7 +179,7 @@ function newCall({ clock, random }: IngestDeps, callback: Callback, { id, respon
   if (!callback.events[kind]) {
     throw new WhcbError("invalid", `callbacks.${kind} is disabled: callback ${callback.name} takes no response of this kind`);
   }
-  return { id: id === null ? timeOrderedId(clock.now(), random) : callIdFrom(id), response };
+  return { id: id === null ? timeOrderedId(clock.now(), random) : idKey(id), response };
 }
 
 function parseLine({ text }: Line): unknown {

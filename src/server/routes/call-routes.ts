@@ -1,14 +1,15 @@
 /** docs/contract.md, Calls. */
 import type { FastifyInstance } from "fastify";
 import type { Attempt } from "../../domain/attempt.js";
-import { type Call, ID_PREFIX, isIdPrefix } from "../../domain/call.js";
+import type { Call } from "../../domain/call.js";
 import type { Callback } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
+import { ID_PREFIX, isIdPrefix } from "../../domain/ids.js";
 import { attemptsToJson, callToJson } from "../../wire/json/call-json.js";
-import type { Mark, ReplayReport } from "../../wire/json/parse-call.js";
+import type { Mark } from "../../wire/json/parse-call.js";
 import { lazyParts } from "../lazy-parts.js";
 import { send } from "../requests/send-document.js";
-import { checkedCallId, findCall, markCalls } from "../use-cases/settle-calls.js";
+import { findCall, markCalls, withStoredIds } from "../use-cases/settle-calls.js";
 import { readGroupKeys, sendGroups } from "./group-answer.js";
 import { sendList } from "./list-answer.js";
 import { one, type Query, readFilter, readIds, readPage, readSort } from "./query-parameters.js";
@@ -87,9 +88,9 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
 
   app.post<CallbackPath>("/callbacks/:id/attempts", docs("recordReplays"), async (request, reply) => {
     const { parseReplayReports } = await lazyParts.callParsers();
-    const replays = parseReplayReports(request.body, clock.now()).map(withCheckedId);
+    const replays = parseReplayReports(request.body, clock.now());
     const callback = await lookup.find(request.params.id);
-    await store.recordReplays(callback.id, replays);
+    await store.recordReplays(callback.id, await withStoredIds(deps, callback, replays));
     return reply.code(204).send();
   });
 
@@ -105,12 +106,7 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
 
 async function readMark(body: unknown, now: number): Promise<Mark> {
   const { parseMark } = await lazyParts.callParsers();
-  const { replays, ...mark } = parseMark(body, now);
-  return { ...mark, replays: replays.map(withCheckedId) };
-}
-
-function withCheckedId({ callId, attempt }: ReplayReport): ReplayReport {
-  return { callId: checkedCallId(callId), attempt };
+  return parseMark(body, now);
 }
 
 function readExpand(query: Query): boolean {

@@ -5,7 +5,7 @@ import type { ReplaySelection } from "../../store/store.js";
 import { isObject } from "../../wire/json/json-value.js";
 import { serviceReplayToJson } from "../../wire/json/replay-json.js";
 import { send } from "../requests/send-document.js";
-import { cancelReplay, checkedCallId, findReplay, requestReplay } from "../use-cases/settle-calls.js";
+import { cancelReplay, findReplay, requestReplay } from "../use-cases/settle-calls.js";
 import { type Query, readFilter, readIds, rejectUnknown } from "./query-parameters.js";
 import type { CallbackPath, RouteContext } from "./route-context.js";
 import { readLease } from "./run-lock-routes.js";
@@ -46,5 +46,5 @@ function readSelection(query: Query): ReplaySelection {
   const { status = "FAILED", ...narrowing } = filter;
   if (status !== "FAILED") throw new WhcbError("invalid", "status must be FAILED: only failed calls can be replayed");
   if (ids.length > 0 && Object.keys(narrowing).length > 0) throw new WhcbError("invalid", "id and a filter can't be combined");
-  return ids.length > 0 ? { callIds: ids.map(checkedCallId) } : { filter: { ...filter, status } };
+  return ids.length > 0 ? { callIds: ids } : { filter: { ...filter, status } };
 }

@@ -1,14 +1,16 @@
 /** What the API and the console do with calls. */
-import { type Call, callIdFrom } from "../../domain/call.js";
+import type { Call } from "../../domain/call.js";
 import type { Callback, RunLease, ServiceReplay } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import { shortId } from "../../platform/random.js";
-import type { MarkDetails, ReplaySelection, RequestedReplay } from "../../store/store.js";
+import { idKey } from "../../domain/ids.js";
+import type { ClientReplay, MarkDetails, ReplaySelection, RequestedReplay } from "../../store/store.js";
 import type { ServerDeps } from "../server-deps.js";
 
 /** Throws `not-found`. */
-export async function findCall({ store }: ServerDeps, callback: Callback, callId: string): Promise<Call> {
-  const call = await store.findCall(callback.id, checkedCallId(callId));
+export async function findCall(deps: ServerDeps, callback: Callback, callId: string): Promise<Call> {
+  const [storedId = callId] = await storedCallIds(deps, callback, [callId]);
+  const call = await deps.store.findCall(callback.id, storedId);
   if (call === null) throw noCall(callId);
   return call;
 }
@@ -22,10 +24,12 @@ export interface CallMark extends MarkDetails {
 export async function markCalls(
   deps: ServerDeps,
   callback: Callback,
-  { callIds, status, ...details }: CallMark,
+  { callIds, status, replays = [], ...details }: CallMark,
   now = deps.clock.now(),
 ): Promise<void> {
-  await deps.store.markCalls(callback.id, callIds.map(checkedCallId), status, now, details);
+  const ids = await storedCallIds(deps, callback, callIds);
+  const ofCalls = await withStoredIds(deps, callback, replays);
+  await deps.store.markCalls(callback.id, ids, status, now, { ...details, replays: ofCalls });
   deps.onWork(callback.id, "changed");
 }
 
@@ -37,7 +41,8 @@ export async function requestReplay(
   by: RunLease | null = null,
   id = by?.run ?? shortId(deps.random),
 ): Promise<RequestedReplay> {
-  const request = { id, selection, by };
+  const ofCalls = "callIds" in selection ? { callIds: await storedCallIds(deps, callback, selection.callIds) } : selection;
+  const request = { id, selection: ofCalls, by };
   const requested = await deps.store.requestReplays(callback.id, request, deps.clock.now());
   if (requested.accepted > 0) deps.onWork(callback.id, "changed");
   return requested;
@@ -66,7 +71,31 @@ export async function cancelReplay(deps: ServerDeps, callback: Callback, replayI
 /** No call id is longer or has a control character; some databases fail on them. */
 export function checkedCallId(callId: string): string {
   if (callId.length > 64 || /\p{Cc}/u.test(callId)) throw noCall(callId);
-  return callIdFrom(callId);
+  return callId;
+}
+
+/**
+ * In the order given. A call is stored under the key of its id, but 0.1.0 kept the dashes of a UUID: receivers know such a call by this
+ * webhook-id. Throws `not-found`.
+ */
+async function storedCallIds({ store }: ServerDeps, { id }: Callback, callIds: readonly string[]): Promise<readonly string[]> {
+  const changed = callIds.map(checkedCallId).filter((callId) => callId.includes("-") && idKey(callId) !== callId);
+  const kept = changed.length === 0 ? null : await store.findProgress(id, changed);
+  return callIds.map((callId) => (kept?.has(callId) ? callId : idKey(callId)));
+}
+
+/** Throws `not-found`. */
+export async function withStoredIds(
+  deps: ServerDeps,
+  callback: Callback,
+  replays: readonly ClientReplay[],
+): Promise<readonly ClientReplay[]> {
+  const ids = await storedCallIds(
+    deps,
+    callback,
+    replays.map(({ callId }) => callId),
+  );
+  return replays.map((replay, index) => ({ ...replay, callId: ids[index] ?? replay.callId }));
 }
 
 function noCall(callId: string): WhcbError {

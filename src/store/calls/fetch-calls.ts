@@ -1,6 +1,7 @@
 /** The next calls of many callbacks in one statement. Each query reads one partial index in order. */
 import { type RawBuilder, sql } from "kysely";
-import type { Call, CallIdMatches } from "../../domain/call.js";
+import type { Call } from "../../domain/call.js";
+import { type CallIdMatches, isGeneratedId } from "../../domain/ids.js";
 import { lockLiveCallbacks, requireCallback, withoutStale } from "../callbacks/callback-row.js";
 import type { Db } from "../schema.js";
 import { batchOf, type Cell, cell } from "../sql/batches.js";
@@ -106,27 +107,20 @@ export async function findCall(db: Db, callbackId: string, callId: string): Prom
 
 /** Of all callbacks: reading more costs too much, and such a prefix is too short. */
 const MAX_IDS_READ = 1_000;
-const MAX_IDS_SHOWN = 5;
 
 export async function findCallIds(db: Db, callbackId: string, prefix: string): Promise<CallIdMatches> {
   const { key } = await requireCallback(db, callbackId);
-  const idsWhere = async (
-    condition: RawBuilder<unknown>,
-  ): Promise<readonly { readonly id: string; readonly callback_key: number }[]> =>
-    (
-      await sql<{ id: string; callback_key: number }>`
-      SELECT id, callback_key FROM calls WHERE ${condition} ORDER BY id LIMIT ${MAX_IDS_READ + 1}`.execute(db)
-    ).rows;
-  const ownIds = (rows: Awaited<ReturnType<typeof idsWhere>>) =>
-    rows.filter(({ callback_key }) => callback_key === key).map(({ id }) => id);
-  const exact = ownIds(await idsWhere(sql`id = ${prefix}`));
-  if (exact.length > 0) return { callIds: exact, hasMore: false };
-  // Of generated ids, and of those that a caller chose.
-  const beginnings = new Set([prefix.toUpperCase(), prefix]);
-  const found = await Promise.all(Array.from(beginnings, (first) => idsWhere(sql`id >= ${first} AND id < ${following(first)}`)));
-  const ids = found.flatMap(ownIds);
-  const isCut = found.some((rows) => rows.length > MAX_IDS_READ);
-  return { callIds: ids.slice(0, MAX_IDS_SHOWN), hasMore: isCut || ids.length > MAX_IDS_SHOWN };
+  const ownIds = async (condition: RawBuilder<unknown>) => {
+    const { rows } = await sql<{ id: string; callback_key: number }>`
+      SELECT id, callback_key FROM calls WHERE ${condition} ORDER BY id LIMIT ${MAX_IDS_READ + 1}`.execute(db);
+    const own = rows.slice(0, MAX_IDS_READ).filter(({ callback_key }) => callback_key === key);
+    return { callIds: own.map(({ id }) => id), hasMore: rows.length > MAX_IDS_READ };
+  };
+  const exact = await ownIds(sql`id = ${prefix}`);
+  if (exact.callIds.length > 0) return exact;
+  const first = prefix.toUpperCase();
+  const { callIds, hasMore } = await ownIds(sql`id >= ${first} AND id < ${following(first)}`);
+  return { callIds: callIds.filter((id) => id.length === 32 && isGeneratedId(id)), hasMore };
 }
 
 /** The first text after all that begin with this one. */

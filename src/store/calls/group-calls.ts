@@ -9,7 +9,7 @@ import { type Db, NEVER } from "../schema.js";
 import { listOf } from "../sql/batches.js";
 import { crossJoin, jsonPart } from "../sql/per-database.js";
 import { executeByIndex } from "../sql/transactions.js";
-import { countByCounters, indexKeys, REASON, type ScanStep, scanCalls, textColumn } from "./scan-calls.js";
+import { countByCounters, indexKeys, MESSAGE_KEY, REASON, type ScanStep, scanCalls, textColumn } from "./scan-calls.js";
 
 /** Of a page, with those of one more step: some hundred kilobytes. */
 const MAX_GROUPS = 2_000;
@@ -82,7 +82,7 @@ const VALUES: Readonly<Record<GroupKey, RawBuilder<unknown>>> = {
   reason: REASON,
   hour: sql`CASE WHEN attempted_at >= 0 THEN attempted_at - attempted_at % ${sql.lit(HOUR_MS)} END`,
   from: textColumn(SENDER),
-  messageId: sql`nullif(message_id, '')`,
+  messageId: sql`nullif(${MESSAGE_KEY}, '')`,
   channel: sql`channel`,
 };
 

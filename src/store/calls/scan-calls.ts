@@ -8,6 +8,7 @@ import {
   NO_MESSAGE,
   type StatusCodePattern,
 } from "../../domain/call-filter.js";
+import { idKey } from "../../domain/ids.js";
 import type { Clock } from "../../platform/clock.js";
 import { requireCallback } from "../callbacks/callback-row.js";
 import { type KeyRange, orderBy, rangesOf, rowRangeOf, type SortKey, type Values } from "../keyset.js";
@@ -236,7 +237,7 @@ export function conditionsOf(filter: CallFilter, isByIndex = false): RawBuilder<
   if (statusCodes !== undefined) conditions.push(codeCondition(statusCodes));
   if (reason !== undefined) conditions.push(sql`${REASON} = ${reason}`);
   if (channel !== undefined) conditions.push(sql`channel = ${channel}`);
-  if (messageId !== undefined) conditions.push(sql`upper_case(message_id) = ${messageId.toUpperCase()}`);
+  if (messageId !== undefined) conditions.push(sql`${MESSAGE_KEY} = ${idKey(messageId)}`);
   if (from !== undefined)
     conditions.push(sql`${from} IN (${sql.join(SENDER_INDEXES.map((index) => jsonPart("response", index)))})`);
   if (text !== undefined)
@@ -246,6 +247,17 @@ export function conditionsOf(filter: CallFilter, isByIndex = false): RawBuilder<
     sql` `,
   );
 }
+
+/** As `idKey`. */
+export const MESSAGE_KEY = perDatabase({
+  sqlite: sql`
+    CASE WHEN (length(message_id) = 32 OR message_id GLOB '????????-????-????-????-????????????')
+      AND length(replace(message_id, '-', '')) = 32 AND replace(message_id, '-', '') NOT GLOB '*[^0-9A-Fa-f]*'
+    THEN upper(replace(message_id, '-', '')) ELSE message_id END`,
+  postgres: () => sql`
+    CASE WHEN message_id ~* '^[0-9a-f]{8}(-?)[0-9a-f]{4}\\1[0-9a-f]{4}\\1[0-9a-f]{4}\\1[0-9a-f]{12}$'
+    THEN upper(replace(message_id, '-', '')) ELSE message_id END`,
+});
 
 /** null: empty. */
 export function textColumn(text: RawBuilder<unknown>): RawBuilder<unknown> {

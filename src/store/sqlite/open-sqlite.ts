@@ -114,7 +114,6 @@ export function connect(path: string): Database.Database {
     database.pragma(`cache_size = ${CACHE_SIZE}`);
     // lower() is ASCII only; must match domain/call-filter.ts.
     database.function("lower_case", { deterministic: true }, (text) => (typeof text === "string" ? text.toLowerCase() : null));
-    database.function("upper_case", { deterministic: true }, (text) => (typeof text === "string" ? text.toUpperCase() : null));
     return database;
   } catch (error) {
     database.close();

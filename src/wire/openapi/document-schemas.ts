@@ -139,7 +139,7 @@ export const RequestedReplayDocument = Type.Object({
 });
 
 export const CallIdMatchesDocument = Type.Object({
-  callIds: Type.Array(Type.String(), { description: "In order; at most 5" }),
+  callIds: Type.Array(Type.String(), { description: "In order; at most 1 000" }),
   hasMore: Type.Boolean({ description: "There are or may be others" }),
 });
 

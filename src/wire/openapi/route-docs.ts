@@ -183,7 +183,7 @@ export const ROUTE_DOCS = {
   getCall: route({ summary: "Get a call", tag: "calls", params: CallParams, success: [200, CallDocument] }),
   markCall: route({ summary: "Mark a call", tag: "calls", params: CallParams, body: MarkSchema, success: [204, null] }),
   findCallIds: route({
-    summary: "Complete a call id from its first 6 or more hex digits, whatever the calls' status",
+    summary: "Complete a generated call id from its first 6 or more hex digits, whatever the calls' status",
     tag: "calls",
     params: CallbackParams,
     query: { prefix: Type.String(TEXT) },

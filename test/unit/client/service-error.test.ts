@@ -69,7 +69,13 @@ test("only 429, or 403 with the platform's code, means a limit", () => {
   expect(daily.map(isOverRate)).toEqual([false, false, false]);
 });
 
-test("an id is found in a message in either case", () => {
-  expect(namesCall(new Error("no call 0abc in demo"), "0ABC")).toBe(true);
-  expect(namesCall(new Error("no call 0abd in demo"), "0ABC")).toBe(false);
+test("an id is found in a message as a word, exactly but for the form of a UUID", () => {
+  const digits = "550E8400E29B41D4A716446655440000";
+  const isNamed = (id: string, message: string) => namesCall(new Error(message), id);
+  expect(isNamed("order-1", "No call order-1 of callback X")).toBe(true);
+  expect(isNamed("a.b~c_d", 'unknown: "a.b~c_d".')).toBe(true);
+  expect(isNamed(digits, "no call 550e8400-e29b-41d4-a716-446655440000.")).toBe(true);
+  expect(isNamed("order-1", "No call order-11 of callback X")).toBe(false);
+  expect(isNamed("order-1", "No call order-1.5 of callback X")).toBe(false);
+  expect(isNamed("0ABC", "No call 0abc of callback X")).toBe(false);
 });

@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
 import { clientOver } from "../../support/client/client-services.js";
 
-it("takes of the ids that a service returns for a prefix only those that begin with it", async () => {
-  const callIds = ["ABCDEF01".padEnd(32, "0"), "0".repeat(32)];
+it("takes of the ids that a service returns for a prefix only generated ones that begin with it", async () => {
+  const callIds = ["ABCDEF01".padEnd(32, "0"), "0".repeat(32), "ABCDEF-1", "ABCDEF017"];
   const client = clientOver({
     name: "https://service.invalid",
     basePath: "",
@@ -11,4 +11,16 @@ it("takes of the ids that a service returns for a prefix only those that begin w
   });
   const found = await client.findCallIds("CB", ["abcdef"]);
   expect(found.get("abcdef")).toEqual({ callIds: callIds.slice(0, 1), hasMore: false });
+});
+
+it("takes no other call than the one it asked for, whatever a service makes of its id", async () => {
+  const lists = [{ status: "1 to 1 of 1", calls: [{ id: "not2AB", status: "FAILED" }] }];
+  const client = clientOver({
+    name: "https://service.invalid",
+    basePath: "",
+    send: async ({ path }) => ({ status: 200, headers: {}, body: JSON.stringify(path.includes("?") ? lists[0] : lists[0]?.calls[0]) }),
+    close: async () => undefined,
+  });
+  expect(await client.findCalls("CB", ["nOt2aB"])).toEqual([]);
+  expect((await client.findCalls("CB", ["not2AB"])).map(({ id }) => id)).toEqual(["not2AB"]);
 });

@@ -8,7 +8,7 @@ import { senderAddress } from "../../../domain/message-response.js";
 import { DEFAULT_RETRY_POLICY } from "../../../domain/retry-policy.js";
 import { isUnsent } from "../../../wire/json/call-json.js";
 import type { Invocation } from "../../args/command-spec.js";
-import { completeCallIds, shortIdHint } from "../../args/short-ids.js";
+import { completeCallIds } from "../../args/short-ids.js";
 import { callJson, dateOrNull, statusPaint } from "../../output/call-columns.js";
 import { type Column, renderFields } from "../../output/cells.js";
 import { type CALL_DETAILS_FIELDS, type Json, writeJson } from "../../output/json-fields.js";
@@ -49,9 +49,7 @@ export async function readDetails(client: Client, callback: ListedCallback, call
   } catch (error) {
     if (!isWhcbError(error, "not-found")) throw error;
     throw new WhcbError("not-found", `no call ${callId} in ${callback.name}`, {
-      hint:
-        shortIdHint([callId]) ??
-        `\`${commandLine({ command: "calls list", operands: [callbackOperand(callback)], flags: ["--all"] })}\` lists them`,
+      hint: `\`${commandLine({ command: "calls list", operands: [callbackOperand(callback)], flags: ["--all"] })}\` lists them`,
       cause: error,
     });
   }

@@ -5,13 +5,18 @@ import { aListedCall, aListedCallback } from "../../../support/cli/listed.js";
 
 const whole = (start: string) => start.padEnd(32, "0");
 
-/** `ids` by callback. `more`: callbacks with too many calls to read. */
-function complete(words: readonly string[], ids: Readonly<Record<string, readonly string[]>>, more: readonly string[] = []) {
+/** `ids` by callback. `more`: callbacks with too many calls to read. `read`: those that are read. */
+function complete(
+  words: readonly string[],
+  ids: Readonly<Record<string, readonly string[]>>,
+  more: readonly string[] = [],
+  read = Object.values(ids).flat(),
+) {
   const asked: string[] = [];
   const client = {
     findCallIds: async (callbackId, prefixes) => {
       asked.push(callbackId);
-      const matching = (prefix: string) => (ids[callbackId] ?? []).filter((id) => id.startsWith(prefix));
+      const matching = (prefix: string) => (ids[callbackId] ?? []).filter((id) => id.startsWith(prefix) && read.includes(id));
       return new Map(prefixes.map((prefix) => [prefix, { callIds: matching(prefix), hasMore: more.includes(callbackId) }]));
     },
     findCalls: async (callbackId, wanted) =>
@@ -24,7 +29,7 @@ function complete(words: readonly string[], ids: Readonly<Record<string, readonl
 
 describe("short ids", () => {
   test("whole ids, and ids that callers chose, ask nothing", async () => {
-    const words = [whole("ABC"), "0123456789ABCDEF", "order-17"];
+    const words = [whole("ABC"), "order-17", "ABCDEF0".padEnd(33, "0")];
     const { completed, asked } = complete(words, { one: [] });
     expect([await completed, asked]).toEqual([words, []]);
   });
@@ -39,7 +44,28 @@ describe("short ids", () => {
     await expect(completed).rejects.toMatchObject({
       code: "usage",
       message: `several calls begin with ABCDEF: ${whole("ABCDEF1")}, ${whole("ABCDEF2")}`,
+      hint: "7 digits are enough",
     });
+  });
+
+  test("of many that begin with it, five are listed, and the digits tell any two apart", async () => {
+    const ids = ["00", "01", "10", "1100", "1101", "2"].map((rest) => whole(`ABCDEF1234567${rest}`));
+    const several = { code: "usage", message: `several calls begin with ABCDEF: ${ids.slice(0, 5).join(", ")}, …` };
+    await expect(complete(["ABCDEF"], { one: ids }).completed).rejects.toMatchObject({ ...several, hint: "17 digits are enough" });
+    await expect(complete(["ABCDEF"], { one: ids }, ["one"]).completed).rejects.toMatchObject({
+      ...several,
+      hint: "type at least 17 digits, or the whole id: there are more than were compared",
+    });
+    for (const id of ids) expect(await complete([id.slice(0, 17)], { one: ids }).completed).toEqual([id]);
+    await expect(complete([ids[3]?.slice(0, 16) ?? ""], { one: ids }).completed).rejects.toMatchObject({ code: "usage" });
+  });
+
+  test("16 digits are a whole id if a call has it, in any callback and however old it is, else a beginning", async () => {
+    const sixteen = "0123456789ABCDEF";
+    expect(await complete([sixteen], { one: [whole(sixteen)], two: [] }).completed).toEqual([whole(sixteen)]);
+    expect(await complete([sixteen], { one: [whole(sixteen)], two: [sixteen] }).completed).toEqual([sixteen]);
+    const old = complete([sixteen], { one: [whole(sixteen), sixteen] }, ["one"], [whole(sixteen)]);
+    expect(await old.completed).toEqual([sixteen]);
   });
 
   test("one match isn't enough where not all calls were read", async () => {

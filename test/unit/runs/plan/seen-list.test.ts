@@ -58,12 +58,17 @@ describe("a list of what the receiver has", () => {
     expect(readSeenList(rows, "UTC")).toMatchObject({ format: "tsv", lines: [{ line: 2, content: 'say "yes"' }] });
   });
 
-  it("may be bare ids, with or without quotes, case and dashes", () => {
-    const ids = `# from psql\n"${MESSAGE.toLowerCase()}"\n\n0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9\n00ff\n`;
+  it("may be bare ids, with or without quotes, as senders choose them", () => {
+    const ids = `# from psql\n"${MESSAGE.toLowerCase()}"\n\n0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9\n00ff\norder-17\n'a.b/c:d'\n`;
     expect(readSeenList(ids, "UTC")).toEqual({
       format: "ids",
-      read: 3,
-      lines: [aLine({ line: 2, id: MESSAGE }), aLine({ line: 5, id: "00FF" })],
+      read: 5,
+      lines: [
+        aLine({ line: 2, id: MESSAGE }),
+        aLine({ line: 5, id: "00ff" }),
+        aLine({ line: 6, id: "order-17" }),
+        aLine({ line: 7, id: "a.b/c:d" }),
+      ],
     });
   });
 
@@ -88,6 +93,9 @@ test.each([
   [`${MESSAGE}\nNULL\n`, "line 2 can't be read: it isn't an id"],
   [`{"messageid":"${MESSAGE}"}\n{"messageid":\n`, "line 2 can't be read: it isn't a JSON object"],
   [`{"messageid":"${MESSAGE}"}\n[]\n`, "line 2 can't be read: it isn't a JSON object"],
+  [`order-17\norder-18,order-19\n`, "line 2 can't be read: it isn't an id"],
+  // JSON.parse rounds it to another id.
+  [`{"callid":1234567890123456789}\n`, "line 1 can't be read: callid is a number with too many digits: write it as a string"],
   [`{"from":{"mobile":"1"}}\n`, "line 1 can't be read: it has neither a call id nor a message id"],
   [`messageid,callid,content\n${MESSAGE},,\n,,yes\n`, "line 3 can't be read: it has neither a call id nor a message id"],
   [`messageid,from\n${MESSAGE}\n`, "line 2 can't be read: it has 1 value, the header has 2 columns"],

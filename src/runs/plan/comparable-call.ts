@@ -1,0 +1,85 @@
+/** What a line and a call are compared by (docs/cli.md, Reconcile). */
+import type { ListedCall } from "../../client/client.js";
+import type { CallStatus } from "../../domain/call.js";
+import { idKey } from "../../domain/ids.js";
+import type { ResponseKind } from "../../domain/message-response.js";
+import { readDate } from "../../wire/dates.js";
+import { removeHtml } from "../../wire/remove-html.js";
+import { contentKey, type SeenLine } from "./seen-list.js";
+
+/** E.164; null if it can't be parsed. */
+export type ParsePhone = (number: string) => string | null;
+
+export interface CompareOptions {
+  readonly parsePhone: ParsePhone;
+  /** IANA zone of dates without one. */
+  readonly timezone: string;
+}
+
+export interface ComparableCall {
+  readonly id: string;
+  readonly status: CallStatus;
+  /** Its key (domain/ids.ts). */
+  readonly messageId: string;
+  readonly kind: ResponseKind;
+  readonly minute: number | null;
+  /** As listed, and as delivered without markup. */
+  readonly contents: readonly string[];
+  readonly senders: Senders;
+  /** Sender as listed, for people. */
+  readonly from: string;
+}
+
+/** By kind (mobile, email, mri), comparable. */
+export type Senders = Readonly<Record<SenderKind, string | null>>;
+export type SenderKind = "mobile" | "email" | "mri";
+export const SENDER_KINDS = ["mobile", "email", "mri"] as const;
+
+export function comparableCall(call: ListedCall, { parsePhone, timezone }: CompareOptions): ComparableCall {
+  const { messageId, from, responseMessage } = call.response;
+  const at = readDate(responseMessage.date, timezone);
+  const contents = [contentKey(responseMessage.content), contentKey(removeHtml(responseMessage.content))];
+  return {
+    id: call.id,
+    status: call.status,
+    messageId: idKey(messageId),
+    kind: responseMessage.kind,
+    minute: at === null ? null : Math.floor(at / 60_000),
+    contents: [...new Set(contents)],
+    senders: sendersOf(from, parsePhone),
+    from: from.mobile || from.email || from.mri || from.name,
+  };
+}
+
+export interface WantedCall {
+  readonly line: SeenLine;
+  readonly senders: LineSenders;
+}
+
+/** `any`: one of these, for a column that says only "from". */
+interface LineSenders extends Senders {
+  readonly any: Senders | null;
+}
+
+export function lineSenders(line: SeenLine, parsePhone: ParsePhone): LineSenders {
+  const { from } = line;
+  const senders = sendersOf({ mobile: line.mobile ?? "", email: line.email ?? "", mri: line.mri ?? "" }, parsePhone);
+  if (from === null) return { ...senders, any: null };
+  const any = from.includes("@")
+    ? { mobile: null, email: textKey(from), mri: textKey(from) }
+    : { mobile: parsePhone(from), email: null, mri: null };
+  return { ...senders, any: any.mobile === null && any.email === null ? null : any };
+}
+
+function sendersOf(from: Readonly<Record<SenderKind, string>>, parsePhone: ParsePhone): Senders {
+  const mobile = from.mobile.trim();
+  return { mobile: mobile === "" ? null : parsePhone(mobile), email: textKey(from.email), mri: textKey(from.mri) };
+}
+
+function textKey(text: string): string | null {
+  return text.trim().toLowerCase() || null;
+}
+
+export function hasSender(senders: Senders): boolean {
+  return SENDER_KINDS.some((kind) => senders[kind] !== null);
+}

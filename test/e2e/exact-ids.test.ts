@@ -1,0 +1,241 @@
+/**
+ * Calls whose ids a sender chose, and ids that look like them: each command takes the call that is meant, or says that there is none, and
+ * marks and sends nothing else.
+ * Covers: src/domain/ids.ts, src/cli/args/call-operands.ts, src/runs/plan/seen-list.ts
+ */
+import { writeFileSync } from "node:fs";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { systemClock } from "../../src/platform/clock.js";
+import { scriptedPlatform } from "../support/platform/scripted-platform.js";
+import { eventually, Home, type Outcome } from "../support/process/whcb-process.js";
+import { countingEndpoint } from "../support/replay/replay-desk.js";
+import { idsOf, works } from "../support/replay/replay-outage.js";
+
+interface ChosenCall {
+  readonly id: string;
+  readonly messageId?: string;
+  /** The endpoint has accepted it. */
+  readonly isDelivered?: boolean;
+}
+
+interface Scene {
+  whcb(args: readonly string[], input?: string): Promise<Outcome>;
+  successIds(): Promise<readonly string[]>;
+  /** Calls that were sent since the endpoint works again. */
+  sent(): readonly string[];
+}
+
+const USER = { WHCB_USERNAME: "u", WHCB_PASSWORD: "p", WHCB_API_KEY: "k" };
+const FROM = { name: "Ada", mri: "", mobile: "61491570100", email: "", voice: "" };
+const RESPONSE = { channel: "SMS", acknowledged: "24/11/26 09:30", content: "Yes" };
+
+const closing: (() => Promise<void>)[] = [];
+let home: Home;
+
+beforeEach(() => {
+  home = new Home();
+});
+
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+  await home.leave();
+});
+
+async function openEndpoint(calls: readonly ChosenCall[]) {
+  const delivered = new Set(calls.filter(({ isDelivered }) => isDelivered).map(({ id }) => id));
+  let isRepaired = false;
+  const sent: string[] = [];
+  const endpoint = await countingEndpoint((id) => {
+    if (isRepaired) sent.push(id);
+    return { status: isRepaired || delivered.has(id) ? 200 : 503 };
+  });
+  closing.push(endpoint.close);
+  return { url: endpoint.url, sent, repair: () => (isRepaired = true) };
+}
+
+async function onServe(calls: readonly ChosenCall[]): Promise<Scene> {
+  const endpoint = await openEndpoint(calls);
+  await home.serve(["--no-endpoint-check", "--log-level", "warn"]);
+  await works(home, ["callbacks", "create", "--name", "demo", "--url", endpoint.url, "--email", "ops@example.com"]);
+  const lines = calls.map(({ id, messageId = "m" }) => JSON.stringify({ id, messageId, from: FROM, responseMessage: RESPONSE }));
+  writeFileSync(home.path("calls.ndjson"), lines.join("\n"));
+  await works(home, ["trigger", "demo", "--file", home.path("calls.ndjson")]);
+  const wanted = calls.filter(({ isDelivered }) => isDelivered).length;
+  await eventually(
+    async () => [
+      (await idsOf(home, ["calls", "list", "demo", "--pending", "--all"])).length,
+      (await idsOf(home, ["calls", "list", "demo", "--success", "--all"])).length,
+    ],
+    ([pending, success]) => pending === 0 && success === wanted,
+  );
+  endpoint.repair();
+  return {
+    whcb: (args, input = "") => home.whcb(args, { input }),
+    successIds: async () => [...(await idsOf(home, ["calls", "list", "demo", "--success", "--all"]))].sort(),
+    sent: () => [...endpoint.sent].sort(),
+  };
+}
+
+async function onPlatform(calls: readonly ChosenCall[]): Promise<Scene> {
+  const endpoint = await openEndpoint(calls);
+  endpoint.repair();
+  const listed = calls.map(({ id, messageId = "m", isDelivered = false }) => ({
+    id,
+    status: isDelivered ? ("SUCCESS" as const) : ("FAILED" as const),
+    fields: {
+      messageId,
+      from: FROM,
+      responseMessage: RESPONSE,
+      callback: { attemptedDate: "24/11/26 09:31", statusCode: isDelivered ? "200" : "503" },
+    },
+  }));
+  const callback = { id: "00112233445566AA", name: "demo", url: endpoint.url, key: "the-endpoint-s-key", calls: listed };
+  const platform = await scriptedPlatform({ clock: systemClock, callbacks: [callback] }).listen();
+  closing.push(platform.close);
+  return {
+    whcb: (args, input = "") => home.whcb(args, { input, env: { WHCB_URL: platform.url, ...USER } }),
+    successIds: async () =>
+      listed
+        .filter(({ status }) => status === "SUCCESS")
+        .map(({ id }) => id)
+        .sort(),
+    sent: () => [...endpoint.sent].sort(),
+  };
+}
+
+const KINDS = [
+  ["whcb serve", onServe],
+  ["the platform", onPlatform],
+] as const;
+
+const body = (messageId: string): string =>
+  JSON.stringify({ messageid: messageId, from: FROM, responseMessage: RESPONSE, customParameters: {} });
+
+function waysToGive(ids: readonly string[]) {
+  const text = `${ids.join("\n")}\n`;
+  writeFileSync(home.path("ids.txt"), text);
+  return {
+    arguments: { words: ids, input: "" },
+    stdin: { words: ["-"], input: text },
+    file: { words: ["--file", home.path("ids.txt")], input: "" },
+  } as const;
+}
+
+describe.each(KINDS)("on %s", (_, open) => {
+  it.each([
+    [["order-1-11", "nOt2aB", "100001"], ["1000017", "not2AB", "order-11-1"]],
+    [["1000017", "not2AB", "order-11-1"], ["100001", "nOt2aB", "order-1-11"]],
+  ])("reconcile with the received calls %j sends the failed calls %j", async (received, failed) => {
+    const scene = await open([
+      ...received.map((id) => ({ id, messageId: "a", isDelivered: true })),
+      ...failed.map((id) => ({ id, messageId: "b" })),
+    ]);
+    const [ids, table] = [`${received.join("\n")}\n`, `callid,from\n${received.join(",\n")},\n`];
+    const dryRun = await scene.whcb(["reconcile", "demo", "--seen", "-", "--dry-run", "-o", "json"], table);
+    expect(JSON.parse(dryRun.stdout)).toMatchObject({ failed: 3, seen: 0, ambiguous: [], unmatched: 0, replay: { calls: 3 } });
+    const { code, stderr } = await scene.whcb(["reconcile", "demo", "--seen", "-", "--yes"], ids);
+    expect({ code, stderr, sent: scene.sent() }).toMatchObject({ code: 0, sent: failed });
+  });
+
+  it.each([
+    ["camp-1-12", "camp-11-2"],
+    ["camp-11-2", "camp-1-12"],
+  ])("reconcile with a reply to message %s sends the failed reply to %s, of the same sender and content", async (received, failed) => {
+    const scene = await open([
+      { id: "received", messageId: received, isDelivered: true },
+      { id: "failed", messageId: failed },
+    ]);
+    for (const list of [body(received), `${received}\n`]) {
+      const { stdout } = await scene.whcb(["reconcile", "demo", "--seen", "-", "--dry-run", "-o", "ndjson"], list);
+      expect(stdout.trim().split("\n").map((line) => JSON.parse(line))).toMatchObject([{ event: "planned", id: "failed" }]);
+    }
+    const { code } = await scene.whcb(["reconcile", "demo", "--seen", "-", "--yes"], body(received));
+    expect({ code, sent: scene.sent() }).toEqual({ code: 0, sent: ["failed"] });
+  });
+
+  it("reconcile takes a list of chosen ids: of calls, else of messages", async () => {
+    const scene = await open([
+      { id: "order-17", messageId: "m-1" },
+      { id: "order-18", messageId: "order-17" },
+      { id: "order-19", messageId: "m_3~x" },
+      { id: "order-20", messageId: "m-4" },
+    ]);
+    const { code, stderr } = await scene.whcb(["reconcile", "demo", "--seen", "-", "--yes"], "order-17\n'm_3~x'\norder-2\n");
+    expect(stderr).toContain("reading 3 ids\n");
+    expect(stderr).toContain("warning: 1 line matching no call\n");
+    expect({ code, sent: scene.sent() }).toEqual({ code: 0, sent: ["order-18", "order-20"] });
+  });
+
+  it("an id that is no call's is not found, however it is given, and nothing is marked or sent", async () => {
+    const generated = "0193F0C2A5B87C119D2E4F6A8B0C1D2E";
+    const scene = await open([{ id: "not2AB" }, { id: "1000017" }, { id: "order-1-11" }, { id: generated }]);
+    for (const id of ["nOt2aB", "100001", "order-11-1", "order111", "order-1-1", "order-1-11x"]) {
+      for (const { words, input } of Object.values(waysToGive([id]))) {
+        for (const command of ["mark-success", "replay"]) {
+          const { code, stderr, stdout } = await scene.whcb([command, "demo", ...words, "--yes"], input);
+          expect({ command, words, code, output: stderr + stdout }).toMatchObject({ code: 3, output: expect.stringContaining(id) });
+        }
+      }
+    }
+    // A beginning is completed where it is typed, and nowhere else.
+    const { stdin, file, arguments: typed } = waysToGive([generated.slice(0, 16)]);
+    for (const { words, input } of [stdin, file]) {
+      for (const command of ["mark-success", "replay"]) {
+        expect(await scene.whcb([command, "demo", ...words, "--yes"], input)).toMatchObject({ code: 3 });
+      }
+    }
+    expect([await scene.successIds(), scene.sent()]).toEqual([[], []]);
+    expect((await scene.whcb(["replay", "demo", ...typed.words, "--yes"])).code).toBe(0);
+    expect([await scene.successIds(), scene.sent()]).toEqual([[generated], [generated]]);
+  });
+
+  it("61 ids in a file, two of which differ in case only, are 61 calls", async () => {
+    const many = Array.from({ length: 59 }, (_, index) => `order-${index}`);
+    const scene = await open([...many, "nOt2aB", "not2AB", "NOT2AB", "order-99"].map((id) => ({ id })));
+    const { words } = waysToGive([...many, "nOt2aB", "not2AB"]).file;
+    expect((await scene.whcb(["mark-success", "demo", ...words, "--yes"])).code).toBe(0);
+    expect(await scene.successIds()).toEqual([...many, "nOt2aB", "not2AB"].sort());
+  });
+
+  it("61 ids in a file, one of which differs in case from a call, are 60 calls and one that is not found", async () => {
+    const many = Array.from({ length: 60 }, (_, index) => `order-${index}`);
+    const scene = await open([...many, "not2AB"].map((id) => ({ id })));
+    const { words } = waysToGive([...many, "nOt2aB"]).file;
+    const { code, stdout, stderr } = await scene.whcb(["replay", "demo", ...words, "--yes"]);
+    expect({ code, output: stderr + stdout }).toMatchObject({ code: 8, output: expect.stringContaining("no such call: nOt2aB") });
+    expect([await scene.successIds(), scene.sent()]).toEqual([[...many].sort(), [...many].sort()]);
+    const marked = await scene.whcb(["mark-failed", "demo", ...words, "--yes"]);
+    expect({ code: marked.code, output: marked.stderr + marked.stdout }).toMatchObject({
+      code: 8,
+      output: expect.stringContaining("nOt2aB"),
+    });
+    expect(await scene.successIds()).toEqual([]);
+  });
+
+  it("a UUID is the same call with and without its dashes, in either case", async () => {
+    const uuid = "550e8400-e29b-41d4-a716-446655440000";
+    const digits = "550E8400E29B41D4A716446655440000";
+    const scene = await open([{ id: digits, messageId: uuid }, { id: "other", messageId: `${digits.slice(0, 31)}1` }]);
+    for (const id of [uuid, uuid.toUpperCase(), digits.toLowerCase()]) {
+      expect(JSON.parse((await scene.whcb(["calls", "get", "demo", id, "--json", "id"])).stdout)).toEqual({ id: digits });
+      const { stdout } = await scene.whcb(["reconcile", "demo", "--seen", "-", "--dry-run", "-o", "json"], `messageid\n${id}\n`);
+      expect(JSON.parse(stdout)).toMatchObject({ seen: 1, unmatched: 0, replay: { calls: 1 } });
+    }
+    const dashedElsewhere = "550e8400e29b-41d4-a716-446655440000";
+    expect((await scene.whcb(["mark-success", "demo", dashedElsewhere, "--yes"])).code).toBe(3);
+    expect((await scene.whcb(["mark-success", "demo", uuid, "--yes"])).code).toBe(0);
+    expect(await scene.successIds()).toEqual([digits]);
+  });
+});
+
+it("whcb serve accepts a UUID once, with or without its dashes and in either case, and answers with its digits", async () => {
+  const scene = await onServe([]);
+  const forms = ["550e8400-e29b-41d4-a716-446655440000", "550E8400E29B41D4A716446655440000", "550e8400E29B41d4a716446655440000"];
+  const lines = [...forms, "order-1", "ORDER-1"].map((id) => JSON.stringify({ id })).join("\n");
+  await scene.whcb(["trigger", "demo", "--file", "-"], lines);
+  await eventually(
+    () => idsOf(home, ["calls", "list", "demo", "--pending", "--all"]),
+    (pending) => pending.length === 0,
+  );
+  expect([...(await idsOf(home, ["calls", "list", "demo", "--all"]))].sort()).toEqual([forms[1], "ORDER-1", "order-1"]);
+});

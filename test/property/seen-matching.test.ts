@@ -1,0 +1,165 @@
+/**
+ * The matcher of reconcile finds what the rules of docs/cli.md say, pair by pair, and takes time that grows with lines and calls.
+ * Covers: src/runs/plan/match-seen.ts, src/runs/plan/comparable-call.ts
+ */
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { systemClock } from "../../src/platform/clock.js";
+import type { ComparableCall, Senders } from "../../src/runs/plan/comparable-call.js";
+import { matchSeen } from "../../src/runs/plan/match-seen.js";
+import type { SeenLine } from "../../src/runs/plan/seen-list.js";
+
+const deps = { parsePhone: (text: string) => (text === "unreadable" ? null : text), clock: systemClock };
+
+const KINDS = ["mobile", "email", "mri"] as const;
+
+/** Every line with every call, as the rules are written. */
+function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall[]) {
+  const seen = new Set<ComparableCall>();
+  const possible = new Set<ComparableCall>();
+  let unmatched = 0;
+  for (const line of lines) {
+    const { id } = line;
+    const isCall = calls.some((call) => call.id === id);
+    const callId = line.callId ?? (isCall ? id : null);
+    const messageId = line.messageId ?? (isCall ? null : id);
+    const mobile = line.mobile === null ? null : deps.parsePhone(line.mobile);
+    const given = { mobile, email: line.email, mri: line.mri };
+    const isAddress = line.from?.includes("@") === true;
+    const fromMobile = line.from === null || isAddress ? null : deps.parsePhone(line.from);
+    const any = isAddress
+      ? { mobile: null, email: line.from, mri: line.from }
+      : fromMobile === null
+        ? null
+        : { mobile: fromMobile, email: null, mri: null };
+    const shares = (one: Senders | null, call: ComparableCall) =>
+      one !== null && KINDS.some((kind) => one[kind] !== null && one[kind] === call.senders[kind]);
+    const differs = (call: ComparableCall) =>
+      KINDS.some((kind) => given[kind] !== null && call.senders[kind] !== null && given[kind] !== call.senders[kind]);
+    const hasNone = (one: Senders) => KINDS.every((kind) => one[kind] === null);
+    const agrees = (call: ComparableCall) =>
+      (callId === null || callId === call.id) &&
+      (messageId === null || messageId === call.messageId) &&
+      (line.kind === null || line.kind === call.kind) &&
+      (line.minute === null || call.minute === null || line.minute === call.minute) &&
+      (line.content === null || call.contents.includes(line.content)) &&
+      (hasNone(call.senders) ||
+        (hasNone(given) && any === null) ||
+        (!differs(call) && (any === null ? shares(given, call) : shares(any, call))));
+    const matches = calls.filter(agrees);
+    const [only] = matches;
+    if (only !== undefined && matches.length === 1) {
+      seen.add(only);
+      continue;
+    }
+    const isNear = (call: ComparableCall) => messageId === call.messageId && (shares(given, call) || shares(any, call));
+    const near = matches.length > 0 ? matches : calls.filter(isNear);
+    if (near.length === 0) unmatched += 1;
+    for (const call of near) possible.add(call);
+  }
+  const isFailed = ({ status }: ComparableCall) => status === "FAILED";
+  return {
+    seen: calls.filter((call) => isFailed(call) && seen.has(call)),
+    ambiguous: calls.filter((call) => isFailed(call) && possible.has(call) && !seen.has(call)),
+    unmatched,
+  };
+}
+
+/** Few values, so that much is equal. */
+const orNone = <Value>(...values: readonly Value[]) => fc.constantFrom<Value | null>(null, ...values);
+const SENDERS = { mobile: orNone("1", "2"), email: orNone("a@b", "c@d"), mri: orNone("a@b", "m") };
+
+const callArb = fc.record({
+  status: fc.constantFrom("FAILED" as const, "SUCCESS" as const, "PENDING" as const),
+  messageId: fc.constantFrom("m1", "m2"),
+  kind: fc.constantFrom("reply" as const, "undeliverable" as const),
+  minute: orNone(1, 2),
+  contents: fc.constantFrom(["yes"], ["no"], ["<b>yes", "yes"]),
+  senders: fc.record(SENDERS),
+  from: fc.constant(""),
+});
+
+const callsArb = fc
+  .array(callArb, { maxLength: 12 })
+  .map((calls): ComparableCall[] => calls.map((call, index) => ({ id: `c${index}`, ...call })));
+
+const lineArb = fc.record({
+  line: fc.constant(1),
+  named: fc.constantFrom(
+    { callId: null, messageId: "m1", id: null },
+    { callId: null, messageId: "m2", id: null },
+    { callId: "c1", messageId: null, id: null },
+    { callId: "c2", messageId: "m1", id: null },
+    { callId: null, messageId: null, id: "c3" },
+    { callId: null, messageId: null, id: "m1" },
+  ),
+  kind: orNone("reply" as const, "undeliverable" as const),
+  minute: orNone(1, 2),
+  content: orNone("yes", "no", "<b>yes"),
+  mobile: orNone("1", "2", "unreadable"),
+  email: SENDERS.email,
+  mri: SENDERS.mri,
+  from: orNone("1", "2", "a@b", "unreadable"),
+});
+
+const linesArb = fc.array(lineArb, { maxLength: 8 }).map((lines): SeenLine[] => lines.map(({ named, ...line }) => ({ ...line, ...named })));
+
+it("finds what comparing each line with each call finds", async () => {
+  await fc.assert(
+    fc.asyncProperty(linesArb, callsArb, async (lines, calls) => {
+      expect(await matchSeen(lines, calls, deps)).toEqual(matchNaively(lines, calls));
+    }),
+    { numRuns: 3_000 },
+  );
+});
+
+interface Shape {
+  readonly line: (index: number) => Partial<SeenLine>;
+  readonly call: (index: number) => Partial<ComparableCall>;
+}
+
+const NOTHING = { callId: null, id: null, kind: null, minute: null, content: null, mobile: null, email: null, mri: null, from: null };
+const A_LINE: SeenLine = { line: 1, messageId: "m", ...NOTHING };
+const NOBODY = { mobile: null, email: null, mri: null };
+const sender = (index: number) => ({ ...NOBODY, mobile: `+${index}` });
+
+/** One message each. */
+const SHAPES: readonly (readonly [string, Shape])[] = [
+  ["equal replies of different senders", { line: (n) => ({ mobile: `+${n}` }), call: (n) => ({ senders: sender(n) }) }],
+  ["different replies of one sender", { line: (n) => ({ mobile: "+1", content: `a${n}` }), call: (n) => ({ senders: sender(1), contents: [`a${n}`] }) }],
+  ["replies that differ from all calls", { line: (n) => ({ mobile: "+1", content: `b${n}` }), call: (n) => ({ senders: sender(1), contents: [`a${n}`] }) }],
+  ["lines that match every call", { line: (n) => ({ mobile: `+${n}` }), call: (n) => ({ contents: [`a${n}`] }) }],
+  ["lines without anything else", { line: (n) => ({ minute: n }), call: () => ({ minute: null }) }],
+  ["senders in a column from", { line: (n) => ({ from: `${n}@b` }), call: (n) => ({ senders: { ...NOBODY, email: `${n}@b`, mri: "m" } }) }],
+];
+
+/** How often the matcher reads a field of a line or a call: its work, whatever the machine does beside. */
+async function readsOf({ line, call }: Shape, size: number): Promise<number> {
+  let reads = 0;
+  const counted = <Item extends object>(item: Item): Item =>
+    new Proxy(item, {
+      get(target, name, receiver) {
+        reads += 1;
+        return Reflect.get(target, name, receiver);
+      },
+    });
+  const lines = Array.from({ length: size }, (_, n) => counted({ ...A_LINE, line: n, ...line(n) }));
+  const reply = { status: "FAILED", messageId: "m", kind: "reply", minute: 1, contents: ["yes"], senders: NOBODY, from: "" } as const;
+  const calls = Array.from({ length: size }, (_, n) => counted({ id: `c${n}`, ...reply, ...call(n) }));
+  await matchSeen(lines, calls, deps);
+  return reads;
+}
+
+describe("ten times the lines and calls of one message take at most thirteen times the work", () => {
+  it.each(SHAPES)("%s", async (_, shape) => {
+    expect((await readsOf(shape, 5_000)) / (await readsOf(shape, 500))).toBeLessThanOrEqual(13);
+  });
+});
+
+it("lets the event loop turn while it matches", async () => {
+  let turns = 0;
+  const clock = { ...systemClock, nextTurn: () => Promise.resolve(void turns++) };
+  const lines = Array.from({ length: 5_000 }, (_, n) => ({ ...A_LINE, line: n }));
+  await matchSeen(lines, [], { ...deps, clock });
+  expect(turns).toBeGreaterThan(10);
+});
