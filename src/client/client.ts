@@ -1,10 +1,9 @@
 /** The platform, `whcb serve`, or a database file in this process. */
 import type { DeliveryResult } from "../domain/attempt.js";
-import type { MarkedBy } from "../domain/call.js";
+import type { CallIdMatches, MarkedBy } from "../domain/call.js";
 import type { CallFilter } from "../domain/call-filter.js";
 import type { CallGroup, GroupKey } from "../domain/call-groups.js";
 import type { CallbackSettings, RunLease } from "../domain/callback.js";
-import type { CallIdMatches } from "../domain/ids.js";
 import type { MessageResponse } from "../domain/message-response.js";
 import type { ListedAttempt, ListedCall } from "../wire/json/call-json.js";
 import type { ListedCallback } from "../wire/json/callback-json.js";
@@ -41,7 +40,7 @@ export interface Client {
   /** Those that exist, in any order. */
   findCalls(callbackId: string, callIds: readonly string[]): Promise<readonly ListedCall[]>;
   /**
-   * By prefix: the generated ids that begin with it, or the call that has this id. `onListing`: the service can't look them up, so its newest calls
+   * By prefix: the generated ids that begin with it, or it alone if it is a whole id. `onListing`: the service can't look them up, so its newest calls
    * are listed.
    */
   findCallIds(

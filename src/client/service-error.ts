@@ -1,6 +1,6 @@
+import { idKey } from "../domain/call.js";
 import { formatDuration } from "../domain/duration.js";
 import { type ErrorCode, WhcbError } from "../domain/errors.js";
-import { idKey } from "../domain/ids.js";
 import { readError } from "../wire/json/error-json.js";
 import { removeHtml } from "../wire/remove-html.js";
 import type { TransportResponse } from "./transport.js";

@@ -1,6 +1,7 @@
 /** By path if the service has one, otherwise by listing. */
+
+import { type CallIdMatches, completes, idKey } from "../domain/call.js";
 import { WhcbError } from "../domain/errors.js";
-import { type CallIdMatches, completes, idKey } from "../domain/ids.js";
 import { readAttempts, readCall } from "../wire/json/call-json.js";
 import { listOf, objectOf, textOf } from "../wire/json/json-value.js";
 import { callbackPath } from "./callback-requests.js";
@@ -19,6 +20,8 @@ const MAX_CALLS_LISTED = 2_000;
 export function singleCalls(api: ServiceApi, listCalls: Client["listCalls"], timezone: string): SingleCalls {
   /** null: not known yet. */
   let hasPaths: boolean | null = null;
+  /** Of a call that was listed to know it. */
+  let firstId = "";
 
   const request = (callbackId: string, callId: string, rest = ""): Promise<TransportResponse> =>
     api.exchange({ method: "GET", path: `${callbackPath(callbackId)}/calls/${encodeURIComponent(callId)}${rest}`, noun: "call" });
@@ -28,6 +31,7 @@ export function singleCalls(api: ServiceApi, listCalls: Client["listCalls"], tim
     for await (const { calls } of listCalls(callbackId, { filter: {}, limit: 1 })) {
       const [call] = calls;
       if (call !== undefined) {
+        firstId = call.id;
         hasPaths = isSuccess(await request(callbackId, call.id));
         return hasPaths;
       }
@@ -71,6 +75,11 @@ export function singleCalls(api: ServiceApi, listCalls: Client["listCalls"], tim
     return found;
   }
 
+  /** The platform may make ids of 16 digits. A first id tells, and spares the requests that would look for it as a beginning. */
+  async function isWhole(callbackId: string, prefix: string): Promise<boolean> {
+    return prefix.length === 16 && !(await hasCallPaths(callbackId)) && firstId.length === 16;
+  }
+
   async function findIdsByListing(callbackId: string, prefixes: readonly string[]): Promise<Map<string, CallIdMatches>> {
     const ids: string[] = [];
     for await (const { calls } of listCalls(callbackId, { filter: {}, limit: MAX_CALLS_LISTED + 1 })) {
@@ -89,11 +98,16 @@ export function singleCalls(api: ServiceApi, listCalls: Client["listCalls"], tim
     async findCallIds(callbackId, prefixes, onListing) {
       const found = new Map<string, CallIdMatches>();
       for (const prefix of prefixes) {
+        if (await isWhole(callbackId, prefix)) {
+          found.set(prefix, { callIds: [prefix], hasMore: false });
+          continue;
+        }
         const path = `${callbackPath(callbackId)}/call-ids?prefix=${encodeURIComponent(prefix)}`;
         const answer = await api.exchange({ method: "GET", path, noun: "call" });
         if (UNKNOWN_ROUTE.has(answer.status) || answer.status === 400) {
           onListing?.(MAX_CALLS_LISTED, Math.ceil(MAX_CALLS_LISTED / api.maxLimit()));
-          return findIdsByListing(callbackId, prefixes);
+          const others = prefixes.filter((other) => !found.has(other));
+          return new Map([...found, ...(await findIdsByListing(callbackId, others))]);
         }
         if (!isSuccess(answer)) throw api.errorOf(answer);
         const { callIds, hasMore } = objectOf(api.documentOf(answer));

@@ -1,7 +1,6 @@
 /** The client checks it too: a service that ignores a filter must not widen a replay. */
 import { UNREACHABLE_REASONS, type UnreachableReason } from "./attempt.js";
-import type { CallStatus, SettledBy } from "./call.js";
-import { idKey } from "./ids.js";
+import { type CallStatus, idKey, type SettledBy } from "./call.js";
 import { type Channel, type MessageResponse, senderAddress } from "./message-response.js";
 
 export interface CallFilter {

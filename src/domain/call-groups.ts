@@ -1,6 +1,7 @@
 /** Calls counted by what they have in common. */
+
+import { idKey } from "./call.js";
 import { cutText, type FilteredCall, reasonText } from "./call-filter.js";
-import { idKey } from "./ids.js";
 import { senderAddress } from "./message-response.js";
 
 export const GROUP_KEYS = ["statusCode", "reason", "hour", "from", "messageId", "channel"] as const;
@@ -15,7 +16,7 @@ export interface GroupValues {
   readonly hour?: number | null;
   /** As by `senderAddress`. */
   readonly from?: string | null;
-  /** Its key (domain/ids.ts). */
+  /** Its key (domain/call.ts). */
   readonly messageId?: string | null;
   readonly channel?: string | null;
 }

@@ -1,5 +1,5 @@
 import type { ListedCall, ListedCallback } from "../client/client.js";
-import { idKey } from "../domain/ids.js";
+import { idKey } from "../domain/call.js";
 import { isOpen, type RunState } from "./journal/run-state.js";
 import { readRunState } from "./journal/stored-runs.js";
 import { listScope } from "./plan/call-scope.js";

@@ -1,7 +1,7 @@
 import type { Client, ListedCall, ListedCallback } from "../client/client.js";
+import { idKey } from "../domain/call.js";
 import type { CallFilter } from "../domain/call-filter.js";
 import { WhcbError } from "../domain/errors.js";
-import { idKey } from "../domain/ids.js";
 import { beginRun, checkService } from "./begin-run.js";
 import { type RunSummary, workAndEnd } from "./end-run.js";
 import { newRunId } from "./journal/run-id.js";

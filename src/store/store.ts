@@ -1,9 +1,8 @@
 /** Every method that writes is atomic: one transaction. */
 import type { Attempt } from "../domain/attempt.js";
-import type { Call, CallStatus, MarkedBy } from "../domain/call.js";
+import type { Call, CallIdMatches, CallStatus, MarkedBy } from "../domain/call.js";
 import type { CallFilter } from "../domain/call-filter.js";
 import type { Callback, CallbackSettings, RunLease, ServiceReplay } from "../domain/callback.js";
-import type { CallIdMatches } from "../domain/ids.js";
 import type { MessageResponse } from "../domain/message-response.js";
 import type { Outage } from "../domain/outage.js";
 import type { RetryPolicy } from "../domain/retry-policy.js";

@@ -276,7 +276,10 @@ export function describeCalls(open: OpenStore): void {
     await accept(store, other, many);
     expect(await find("CD01")).toEqual({ callIds: [], hasMore: true });
     expect(await store.findCallIds(other.id, "CD01")).toEqual({ callIds: many.slice(0, 1_000), hasMore: true });
-    expect(await store.findCallIds(other.id, (many[7] ?? "").slice(0, 31))).toEqual({ callIds: many.slice(0, 10), hasMore: false });
+    expect(await store.findCallIds(other.id, (many[7] ?? "").slice(0, 31))).toEqual({
+      callIds: many.slice(0, 10),
+      hasMore: false,
+    });
     expect(await store.findCallIds(other.id, `CD01${"0".repeat(24)}1000`.slice(0, 31))).toMatchObject({ hasMore: false });
   });
 
@@ -285,7 +288,15 @@ export function describeCalls(open: OpenStore): void {
     const callback = await aCallback(store);
     const generated = "FACADE1".padEnd(32, "0");
     const uuid = "FACADE12-0000-0000-0000-000000000000";
-    await accept(store, callback, [generated, "facade-2", "FACADEab", "FACADE1234567890", "FACADEa", uuid, "FACADEx".padEnd(32, "0")]);
+    await accept(store, callback, [
+      generated,
+      "facade-2",
+      "FACADEab",
+      "FACADE1234567890",
+      "FACADEa",
+      uuid,
+      "FACADEx".padEnd(32, "0"),
+    ]);
     const find = async (prefix: string) => (await store.findCallIds(callback.id, prefix)).callIds;
     for (const prefix of ["facade", "FACADE", "facade1"]) expect(await find(prefix)).toEqual([generated]);
     expect(await find("FACADEa")).toEqual(["FACADEa"]);

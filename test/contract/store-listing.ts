@@ -349,7 +349,15 @@ const word = fc.constantFrom("", "Ada", "ada", "İ", "ß", "SS", "ǅ", "61400", 
 const UUID = "550e8400-e29b-41d4-a716-446655440fff";
 const DIGITS = UUID.replaceAll("-", "");
 /** The last ones are no UUIDs: the upper case of ﬀ is FF. */
-const uuid = fc.constantFrom(UUID, UUID.toUpperCase(), DIGITS, DIGITS.toUpperCase(), `-${DIGITS}---`, UUID.replace("ff", "ﬀ"), `${DIGITS}0`);
+const uuid = fc.constantFrom(
+  UUID,
+  UUID.toUpperCase(),
+  DIGITS,
+  DIGITS.toUpperCase(),
+  `-${DIGITS}---`,
+  UUID.replace("ff", "ﬀ"),
+  `${DIGITS}0`,
+);
 /** PostgreSQL's text can't contain U+0000. */
 const messageId = fc.oneof(
   word.map((text) => text.replaceAll("\0", "")),

@@ -1,7 +1,7 @@
 /**
  * Calls whose ids a sender chose, and ids that look like them: each command takes the call that is meant, or says that there is none, and
  * marks and sends nothing else.
- * Covers: src/domain/ids.ts, src/cli/args/call-operands.ts, src/runs/plan/seen-list.ts
+ * Covers: src/domain/call.ts, src/cli/args/call-operands.ts, src/runs/plan/seen-list.ts
  */
 import { writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -123,8 +123,14 @@ function waysToGive(ids: readonly string[]) {
 
 describe.each(KINDS)("on %s", (_, open) => {
   it.each([
-    [["order-1-11", "nOt2aB", "100001"], ["1000017", "not2AB", "order-11-1"]],
-    [["1000017", "not2AB", "order-11-1"], ["100001", "nOt2aB", "order-1-11"]],
+    [
+      ["order-1-11", "nOt2aB", "100001"],
+      ["1000017", "not2AB", "order-11-1"],
+    ],
+    [
+      ["1000017", "not2AB", "order-11-1"],
+      ["100001", "nOt2aB", "order-1-11"],
+    ],
   ])("reconcile with the received calls %j sends the failed calls %j", async (received, failed) => {
     const scene = await open([
       ...received.map((id) => ({ id, messageId: "a", isDelivered: true })),
@@ -140,18 +146,26 @@ describe.each(KINDS)("on %s", (_, open) => {
   it.each([
     ["camp-1-12", "camp-11-2"],
     ["camp-11-2", "camp-1-12"],
-  ])("reconcile with a reply to message %s sends the failed reply to %s, of the same sender and content", async (received, failed) => {
-    const scene = await open([
-      { id: "received", messageId: received, isDelivered: true },
-      { id: "failed", messageId: failed },
-    ]);
-    for (const list of [body(received), `${received}\n`]) {
-      const { stdout } = await scene.whcb(["reconcile", "demo", "--seen", "-", "--dry-run", "-o", "ndjson"], list);
-      expect(stdout.trim().split("\n").map((line) => JSON.parse(line))).toMatchObject([{ event: "planned", id: "failed" }]);
-    }
-    const { code } = await scene.whcb(["reconcile", "demo", "--seen", "-", "--yes"], body(received));
-    expect({ code, sent: scene.sent() }).toEqual({ code: 0, sent: ["failed"] });
-  });
+  ])(
+    "reconcile with a reply to message %s sends the failed reply to %s, of the same sender and content",
+    async (received, failed) => {
+      const scene = await open([
+        { id: "received", messageId: received, isDelivered: true },
+        { id: "failed", messageId: failed },
+      ]);
+      for (const list of [body(received), `${received}\n`]) {
+        const { stdout } = await scene.whcb(["reconcile", "demo", "--seen", "-", "--dry-run", "-o", "ndjson"], list);
+        expect(
+          stdout
+            .trim()
+            .split("\n")
+            .map((line) => JSON.parse(line)),
+        ).toMatchObject([{ event: "planned", id: "failed" }]);
+      }
+      const { code } = await scene.whcb(["reconcile", "demo", "--seen", "-", "--yes"], body(received));
+      expect({ code, sent: scene.sent() }).toEqual({ code: 0, sent: ["failed"] });
+    },
+  );
 
   it("reconcile takes a list of chosen ids: of calls, else of messages", async () => {
     const scene = await open([
@@ -173,7 +187,10 @@ describe.each(KINDS)("on %s", (_, open) => {
       for (const { words, input } of Object.values(waysToGive([id]))) {
         for (const command of ["mark-success", "replay"]) {
           const { code, stderr, stdout } = await scene.whcb([command, "demo", ...words, "--yes"], input);
-          expect({ command, words, code, output: stderr + stdout }).toMatchObject({ code: 3, output: expect.stringContaining(id) });
+          expect({ command, words, code, output: stderr + stdout }).toMatchObject({
+            code: 3,
+            output: expect.stringContaining(id),
+          });
         }
       }
     }
@@ -215,7 +232,10 @@ describe.each(KINDS)("on %s", (_, open) => {
   it("a UUID is the same call with and without its dashes, in either case", async () => {
     const uuid = "550e8400-e29b-41d4-a716-446655440000";
     const digits = "550E8400E29B41D4A716446655440000";
-    const scene = await open([{ id: digits, messageId: uuid }, { id: "other", messageId: `${digits.slice(0, 31)}1` }]);
+    const scene = await open([
+      { id: digits, messageId: uuid },
+      { id: "other", messageId: `${digits.slice(0, 31)}1` },
+    ]);
     for (const id of [uuid, uuid.toUpperCase(), digits.toLowerCase()]) {
       expect(JSON.parse((await scene.whcb(["calls", "get", "demo", id, "--json", "id"])).stdout)).toEqual({ id: digits });
       const { stdout } = await scene.whcb(["reconcile", "demo", "--seen", "-", "--dry-run", "-o", "json"], `messageid\n${id}\n`);

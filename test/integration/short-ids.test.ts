@@ -7,9 +7,9 @@ import { dirname } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CALLBACK, COMMAND_SERVICES, type OpenedService } from "../support/cli/command-services.js";
 
-/** The shortest allowed beginning that no other id has; not of 16 digits, which may be a whole id. */
+/** The shortest allowed beginning that no other id has. */
 function shortest(id: string, ids: readonly string[]): string {
-  const lengths = Array.from({ length: id.length - 6 }, (_, index) => index + 6).filter((length) => length !== 16);
+  const lengths = Array.from({ length: id.length - 6 }, (_, index) => index + 6);
   const unique = lengths.find((length) => ids.filter((other) => other.startsWith(id.slice(0, length))).length === 1);
   return id.slice(0, unique);
 }
@@ -61,17 +61,33 @@ for (const service of COMMAND_SERVICES) {
       });
     });
 
-    test("arguments, stdin and --file take short ids, which are marked as whole ones", async () => {
+    test("arguments may be short ids; on stdin and in --file an id is whole", async () => {
       const [a = "", b = "", c = ""] = ids.slice(3).map((id) => shortest(id, ids));
       const file = opened.machine.path("short.txt");
       mkdirSync(dirname(file), { recursive: true });
       writeFileSync(file, `${c}\n${ids[6]}\n`);
-      const { code, stdout } = await opened.run(["mark-success", CALLBACK, a, "-", "--file", file, "--yes", "-o", "json"], {
-        stdin: `${b}\n`,
-      });
-      expect({ code, marked: JSON.parse(stdout).counts.marked }).toEqual({ code: 0, marked: 4 });
+      const argv = ["mark-success", CALLBACK, a, "-", "--file", file, "--yes", "-o", "json"];
+      const { code, stdout } = await opened.run(argv, { stdin: `${b}\n` });
+      expect({ code, counts: JSON.parse(stdout).counts }).toMatchObject({ code: 8, counts: { marked: 2, notFound: 2 } });
+      const replay = await opened.run(["replay", CALLBACK, "--file", file, "--dry-run"]);
+      expect(replay).toMatchObject({ code: 3, stderr: expect.stringContaining(`error: no such call: ${c}\nhint: in a file `) });
       const left = (await opened.run(["calls", "list", CALLBACK, "--failed", "--all", "-o", "ids"])).stdout.trimEnd().split("\n");
-      expect(ids.filter((id) => !left.includes(id)).sort()).toEqual(ids.slice(3, 7).sort());
+      expect(ids.filter((id) => !left.includes(id)).sort()).toEqual([ids[3], ids[6]].sort());
+    });
+
+    test("every length from 6 to one digit less than all names a call, or says how many digits are enough", async () => {
+      const [id = ""] = ids;
+      const enough = shortest(id, ids).length;
+      for (let length = 6; length < id.length; length++) {
+        const { code, stdout, stderr } = await opened.run(["calls", "get", CALLBACK, id.slice(0, length), "--json", "id"]);
+        if (length >= enough) expect({ length, code, id: JSON.parse(stdout).id }).toEqual({ length, code: 0, id });
+        else
+          expect({ length, code, stderr }).toEqual({
+            length,
+            code: 2,
+            stderr: expect.stringMatching(/"hint":"\d+ digits are enough"/),
+          });
+      }
     });
 
     test("an ambiguous one exits 2, names the calls and does nothing, whatever their status", async () => {
@@ -81,13 +97,16 @@ for (const service of COMMAND_SERVICES) {
       const { code, stderr } = await opened.run(["mark-failed", CALLBACK, several.slice(0, 6), "--yes"]);
       expect(code).toBe(2);
       expect(stderr).toMatch(
-        /^error: several calls begin with \w{6}: \w{32}, \w{32}, \w{32}, \w{32}, \w{32}, …\nhint: type more of the id\n$/,
+        /^error: several calls begin with \w{6}: \w{32}, \w{32}, \w{32}, \w{32}, \w{32}, …\nhint: \d+ digits are enough\n$/,
       );
+      const digits = Number(/(\d+) digits/.exec(stderr)?.[1]);
+      expect(new Set(ids.map((id) => id.slice(0, digits))).size).toBe(ids.length);
+      expect(new Set(ids.map((id) => id.slice(0, digits - 1))).size).toBeLessThan(ids.length);
     });
 
     test("whole ids aren't looked for as beginnings", async () => {
       const marked = await opened.run(["mark-success", CALLBACK, ids[0] ?? "", "--yes"]);
-      expect(marked.code).toBe(0);
+      expect(marked).toMatchObject({ code: 0, stderr: "" });
       expect(marked.requests.filter((line) => line.includes("call-ids"))).toEqual([]);
     });
 

@@ -102,7 +102,9 @@ const lineArb = fc.record({
   from: orNone("1", "2", "a@b", "unreadable"),
 });
 
-const linesArb = fc.array(lineArb, { maxLength: 8 }).map((lines): SeenLine[] => lines.map(({ named, ...line }) => ({ ...line, ...named })));
+const linesArb = fc
+  .array(lineArb, { maxLength: 8 })
+  .map((lines): SeenLine[] => lines.map(({ named, ...line }) => ({ ...line, ...named })));
 
 it("finds what comparing each line with each call finds", async () => {
   await fc.assert(
@@ -118,7 +120,17 @@ interface Shape {
   readonly call: (index: number) => Partial<ComparableCall>;
 }
 
-const NOTHING = { callId: null, id: null, kind: null, minute: null, content: null, mobile: null, email: null, mri: null, from: null };
+const NOTHING = {
+  callId: null,
+  id: null,
+  kind: null,
+  minute: null,
+  content: null,
+  mobile: null,
+  email: null,
+  mri: null,
+  from: null,
+};
 const A_LINE: SeenLine = { line: 1, messageId: "m", ...NOTHING };
 const NOBODY = { mobile: null, email: null, mri: null };
 const sender = (index: number) => ({ ...NOBODY, mobile: `+${index}` });
@@ -126,11 +138,20 @@ const sender = (index: number) => ({ ...NOBODY, mobile: `+${index}` });
 /** One message each. */
 const SHAPES: readonly (readonly [string, Shape])[] = [
   ["equal replies of different senders", { line: (n) => ({ mobile: `+${n}` }), call: (n) => ({ senders: sender(n) }) }],
-  ["different replies of one sender", { line: (n) => ({ mobile: "+1", content: `a${n}` }), call: (n) => ({ senders: sender(1), contents: [`a${n}`] }) }],
-  ["replies that differ from all calls", { line: (n) => ({ mobile: "+1", content: `b${n}` }), call: (n) => ({ senders: sender(1), contents: [`a${n}`] }) }],
+  [
+    "different replies of one sender",
+    { line: (n) => ({ mobile: "+1", content: `a${n}` }), call: (n) => ({ senders: sender(1), contents: [`a${n}`] }) },
+  ],
+  [
+    "replies that differ from all calls",
+    { line: (n) => ({ mobile: "+1", content: `b${n}` }), call: (n) => ({ senders: sender(1), contents: [`a${n}`] }) },
+  ],
   ["lines that match every call", { line: (n) => ({ mobile: `+${n}` }), call: (n) => ({ contents: [`a${n}`] }) }],
   ["lines without anything else", { line: (n) => ({ minute: n }), call: () => ({ minute: null }) }],
-  ["senders in a column from", { line: (n) => ({ from: `${n}@b` }), call: (n) => ({ senders: { ...NOBODY, email: `${n}@b`, mri: "m" } }) }],
+  [
+    "senders in a column from",
+    { line: (n) => ({ from: `${n}@b` }), call: (n) => ({ senders: { ...NOBODY, email: `${n}@b`, mri: "m" } }) },
+  ],
 ];
 
 /** How often the matcher reads a field of a line or a call: its work, whatever the machine does beside. */
@@ -144,7 +165,15 @@ async function readsOf({ line, call }: Shape, size: number): Promise<number> {
       },
     });
   const lines = Array.from({ length: size }, (_, n) => counted({ ...A_LINE, line: n, ...line(n) }));
-  const reply = { status: "FAILED", messageId: "m", kind: "reply", minute: 1, contents: ["yes"], senders: NOBODY, from: "" } as const;
+  const reply = {
+    status: "FAILED",
+    messageId: "m",
+    kind: "reply",
+    minute: 1,
+    contents: ["yes"],
+    senders: NOBODY,
+    from: "",
+  } as const;
   const calls = Array.from({ length: size }, (_, n) => counted({ id: `c${n}`, ...reply, ...call(n) }));
   await matchSeen(lines, calls, deps);
   return reads;

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
+import { isIdPrefix } from "../../domain/call.js";
 import type { CallFilter } from "../../domain/call-filter.js";
 import { WhcbError } from "../../domain/errors.js";
-import { isIdPrefix } from "../../domain/ids.js";
 import type { CallScope } from "../../runs/plan/call-scope.js";
 import { findCallback, type Session } from "../settings/session.js";
 import type { Invocation } from "./command-spec.js";
@@ -10,7 +10,7 @@ import { value } from "./flag.js";
 import { readAll, unreadableFile } from "./flag-values.js";
 import { completeCallIds } from "./short-ids.js";
 
-export const FILE = value("--file <file>", "read call ids from this file, one per line", String);
+export const FILE = value("--file <file>", "read whole call ids from this file, one per line", String);
 
 const CALL_ID = /^[0-9a-f]{32}$/i;
 
@@ -82,7 +82,9 @@ export function missingCalls(callIds: readonly string[], code: "not-found" | "it
   return new WhcbError(
     code,
     `no such ${callIds.length === 1 ? "call" : "calls"}: ${shown}${more}`,
-    callIds.some(isIdPrefix) ? { hint: "in a file and on stdin, ids are whole: only an argument may be the beginning of one" } : {},
+    callIds.some(isIdPrefix)
+      ? { hint: "in a file and on stdin, ids are whole: only an argument may be the beginning of one" }
+      : {},
   );
 }
 

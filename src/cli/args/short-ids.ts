@@ -1,8 +1,8 @@
 /** A call may be named by the beginning of its id, where it is typed as an argument. Never guesses. */
 import type { Client, ListedCallback } from "../../client/client.js";
+import { type CallIdMatches, ID_PREFIX, isIdPrefix } from "../../domain/call.js";
 import { count } from "../../domain/count.js";
 import { WhcbError } from "../../domain/errors.js";
-import { type CallIdMatches, ID_PREFIX, idKey, isIdPrefix } from "../../domain/ids.js";
 import type { Screen } from "../output/screen.js";
 
 /** Whole ids of 32 digits, and chosen ones that can't be a beginning, cost no request. Throws `usage` if several calls match, `not-found` if none does. */
@@ -17,8 +17,7 @@ export async function completeCallIds(
   if (prefixes.length + tooShort.length === 0) return words;
   const found = new Map<string, CallIdMatches>(prefixes.map((prefix) => [prefix, { callIds: [], hasMore: false }]));
   const whole = new Set<string>();
-  const callbacks = await listCallbacks();
-  for (const { id, name } of callbacks) {
+  for (const { id, name } of await listCallbacks()) {
     const matches = await client.findCallIds(id, prefixes, (calls, requests) =>
       screen.info(`looking for short ids among the newest ${calls} calls of ${name || id}: up to ${count(requests, "request")}`),
     );
@@ -27,11 +26,8 @@ export async function completeCallIds(
       found.set(prefix, { callIds: [...(before?.callIds ?? []), ...callIds], hasMore: hasMore || before?.hasMore === true });
       if (callIds.includes(prefix)) whole.add(prefix);
     }
+    for (const call of await client.findCalls(id, tooShort)) whole.add(call.id);
   }
-  // A whole id has 16 digits on some services.
-  const unsure = prefixes.filter((prefix) => prefix.length === 16 && found.get(prefix)?.hasMore && !whole.has(prefix));
-  for (const { id } of callbacks)
-    for (const call of await client.findCalls(id, [...tooShort, ...unsure])) whole.add(idKey(call.id));
   const missing = tooShort.find((word) => !whole.has(word));
   if (missing !== undefined) throw new WhcbError("not-found", `no such call: ${missing}`, { hint: LENGTHS });
   return words.map((word) => {
@@ -58,7 +54,9 @@ export function ambiguousBeginning(noun: string, prefix: string, { callIds, hasM
   const shown = `${callIds.slice(0, SHOWN).join(", ")}${hasMore || callIds.length > SHOWN ? ", …" : ""}`;
   const enough = digitsToTell(callIds);
   return new WhcbError("usage", `several ${noun} begin with ${prefix}: ${shown}`, {
-    hint: hasMore ? `type at least ${enough} digits, or the whole id: there are more than were compared` : `${enough} digits are enough`,
+    hint: hasMore
+      ? `type at least ${enough} digits, or the whole id: there are more than were compared`
+      : `${enough} digits are enough`,
   });
 }
 

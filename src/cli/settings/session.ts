@@ -1,14 +1,14 @@
 import { access } from "node:fs/promises";
 import type { Client, ListedCallback } from "../../client/client.js";
 import { TransportFailure } from "../../client/transport.js";
+import { completes, isIdPrefix } from "../../domain/call.js";
 import { callbackOperand, commandLine, shellQuote } from "../../domain/command-line.js";
 import { isWhcbError, systemErrorCode, WhcbError } from "../../domain/errors.js";
-import { completes, isIdPrefix } from "../../domain/ids.js";
 import { isLoopbackUrl } from "../../platform/loopback.js";
 import { closestMatch } from "../args/closest-match.js";
 import type { Invocation } from "../args/command-spec.js";
-import { ambiguousBeginning } from "../args/short-ids.js";
 import { PROFILE, SERVICE, VERBOSE } from "../args/shared-flags.js";
+import { ambiguousBeginning } from "../args/short-ids.js";
 import type { ServiceTarget } from "../cli-deps.js";
 import { loginCommand, type ResolvedSettings, resolveSettings, toServiceTarget } from "./resolve-settings.js";
 import { isExposed, readSettings, settingsPath } from "./settings-file.js";

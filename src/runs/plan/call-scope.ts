@@ -1,6 +1,6 @@
 import type { Client, ListedCall, ListedCallback } from "../../client/client.js";
+import { idKey } from "../../domain/call.js";
 import type { CallFilter } from "../../domain/call-filter.js";
-import { idKey } from "../../domain/ids.js";
 import type { RunListener } from "../journal/run-step.js";
 
 export interface CallScope {

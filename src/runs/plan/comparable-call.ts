@@ -1,7 +1,6 @@
 /** What a line and a call are compared by (docs/cli.md, Reconcile). */
 import type { ListedCall } from "../../client/client.js";
-import type { CallStatus } from "../../domain/call.js";
-import { idKey } from "../../domain/ids.js";
+import { type CallStatus, idKey } from "../../domain/call.js";
 import type { ResponseKind } from "../../domain/message-response.js";
 import { readDate } from "../../wire/dates.js";
 import { removeHtml } from "../../wire/remove-html.js";
@@ -19,7 +18,7 @@ export interface CompareOptions {
 export interface ComparableCall {
   readonly id: string;
   readonly status: CallStatus;
-  /** Its key (domain/ids.ts). */
+  /** Its key (domain/call.ts). */
   readonly messageId: string;
   readonly kind: ResponseKind;
   readonly minute: number | null;

@@ -1,5 +1,5 @@
 /** The rules are in docs/cli.md, Reconcile. */
-import { idKey } from "../../domain/ids.js";
+import { idKey } from "../../domain/call.js";
 import type { Clock } from "../../platform/clock.js";
 import {
   type ComparableCall,

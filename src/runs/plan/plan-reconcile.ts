@@ -1,14 +1,14 @@
 /** By what the receiver has (docs/cli.md, Reconcile). */
 import type { Client, ListedCall, ListedCallback } from "../../client/client.js";
+import { idKey } from "../../domain/call.js";
 import type { BodyFormat } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
-import { idKey } from "../../domain/ids.js";
 import { newRunId } from "../journal/run-id.js";
 import type { RunListener } from "../journal/run-step.js";
 import type { RunDeps } from "../run-deps.js";
 import { listScope } from "./call-scope.js";
-import { GroupDraft } from "./group-draft.js";
 import { type ComparableCall, type CompareOptions, comparableCall, type ParsePhone } from "./comparable-call.js";
+import { GroupDraft } from "./group-draft.js";
 import { matchSeen } from "./match-seen.js";
 import { type ReplayPlan, snapshotPlan } from "./replay-plan.js";
 import type { SeenList } from "./seen-list.js";

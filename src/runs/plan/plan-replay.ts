@@ -1,6 +1,6 @@
 import type { ListedCall, ListedCallback } from "../../client/client.js";
+import { idKey } from "../../domain/call.js";
 import type { BodyFormat } from "../../domain/callback.js";
-import { idKey } from "../../domain/ids.js";
 import { newRunId } from "../journal/run-id.js";
 import type { RunListener } from "../journal/run-step.js";
 import type { RunDeps } from "../run-deps.js";

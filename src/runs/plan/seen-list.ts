@@ -1,8 +1,8 @@
 /** docs/cli.md, Reconcile: bodies as NDJSON or XML, a table as CSV or TSV, or bare ids. */
 import { CsvError, parse as parseCsv } from "csv-parse/sync";
+import { idKey } from "../../domain/call.js";
 import { count } from "../../domain/count.js";
 import { WhcbError } from "../../domain/errors.js";
-import { idKey } from "../../domain/ids.js";
 import type { ResponseKind } from "../../domain/message-response.js";
 import { readDate } from "../../wire/dates.js";
 import { readXml } from "../../wire/xml/xml-read.js";
@@ -20,7 +20,7 @@ export interface SeenList {
 export interface SeenLine {
   /** From 1. */
   readonly line: number;
-  /** Ids are keys (domain/ids.ts). */
+  /** Ids are keys (domain/call.ts). */
   readonly callId: string | null;
   readonly messageId: string | null;
   /** Of a call or a message. */

@@ -1,5 +1,5 @@
 /** In order, with `serialBy` one call per key at a time. */
-import { idKey } from "../../domain/ids.js";
+import { idKey } from "../../domain/call.js";
 import type { PlannedCall } from "../plan/snapshot-file.js";
 import type { ReplayOptions } from "../run-options.js";
 

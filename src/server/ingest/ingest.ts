@@ -1,9 +1,9 @@
 /** Stored before the 202 (docs/contract.md, What ours adds). */
 import { Readable } from "node:stream";
 import type { FastifyInstance, FastifyRequest } from "fastify";
+import { idKey } from "../../domain/call.js";
 import type { Callback } from "../../domain/callback.js";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
-import { idKey } from "../../domain/ids.js";
 import type { Clock } from "../../platform/clock.js";
 import { type Random, timeOrderedId } from "../../platform/random.js";
 import type { NewCall } from "../../store/store.js";

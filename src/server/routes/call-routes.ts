@@ -1,10 +1,9 @@
 /** docs/contract.md, Calls. */
 import type { FastifyInstance } from "fastify";
 import type { Attempt } from "../../domain/attempt.js";
-import type { Call } from "../../domain/call.js";
+import { type Call, ID_PREFIX, isIdPrefix } from "../../domain/call.js";
 import type { Callback } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
-import { ID_PREFIX, isIdPrefix } from "../../domain/ids.js";
 import { attemptsToJson, callToJson } from "../../wire/json/call-json.js";
 import type { Mark } from "../../wire/json/parse-call.js";
 import { lazyParts } from "../lazy-parts.js";

@@ -1,9 +1,8 @@
 /** What the API and the console do with calls. */
-import type { Call } from "../../domain/call.js";
+import { type Call, idKey } from "../../domain/call.js";
 import type { Callback, RunLease, ServiceReplay } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import { shortId } from "../../platform/random.js";
-import { idKey } from "../../domain/ids.js";
 import type { ClientReplay, MarkDetails, ReplaySelection, RequestedReplay } from "../../store/store.js";
 import type { ServerDeps } from "../server-deps.js";
 

@@ -1,7 +1,6 @@
 /** The next calls of many callbacks in one statement. Each query reads one partial index in order. */
 import { type RawBuilder, sql } from "kysely";
-import type { Call } from "../../domain/call.js";
-import { type CallIdMatches, isGeneratedId } from "../../domain/ids.js";
+import { type Call, type CallIdMatches, isGeneratedId } from "../../domain/call.js";
 import { lockLiveCallbacks, requireCallback, withoutStale } from "../callbacks/callback-row.js";
 import type { Db } from "../schema.js";
 import { batchOf, type Cell, cell } from "../sql/batches.js";

@@ -1,6 +1,6 @@
 /** Reads many calls in short steps; the event loop turns between them. */
 import { type RawBuilder, type SqlBool, sql } from "kysely";
-import type { CallStatus } from "../../domain/call.js";
+import { type CallStatus, idKey } from "../../domain/call.js";
 import {
   type CallFilter,
   MAX_REASON_TEXT,
@@ -8,7 +8,6 @@ import {
   NO_MESSAGE,
   type StatusCodePattern,
 } from "../../domain/call-filter.js";
-import { idKey } from "../../domain/ids.js";
 import type { Clock } from "../../platform/clock.js";
 import { requireCallback } from "../callbacks/callback-row.js";
 import { type KeyRange, orderBy, rangesOf, rowRangeOf, type SortKey, type Values } from "../keyset.js";

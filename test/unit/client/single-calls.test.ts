@@ -18,7 +18,11 @@ it("takes no other call than the one it asked for, whatever a service makes of i
   const client = clientOver({
     name: "https://service.invalid",
     basePath: "",
-    send: async ({ path }) => ({ status: 200, headers: {}, body: JSON.stringify(path.includes("?") ? lists[0] : lists[0]?.calls[0]) }),
+    send: async ({ path }) => ({
+      status: 200,
+      headers: {},
+      body: JSON.stringify(path.includes("?") ? lists[0] : lists[0]?.calls[0]),
+    }),
     close: async () => undefined,
   });
   expect(await client.findCalls("CB", ["nOt2aB"])).toEqual([]);

@@ -8,7 +8,7 @@ import { YES } from "../../output/questions.js";
 
 const OPERANDS: readonly Operand[] = [
   ["[callback]", "id or name; left out: the profile's default callback, else all callbacks"],
-  ["[call...]", "ids of calls, or the first 6 or more digits of them; - reads them from stdin"],
+  ["[call...]", "ids of calls, or the first 6 or more digits of them; - reads whole ids from stdin"],
 ];
 
 const DETAILS =

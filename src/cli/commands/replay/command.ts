@@ -36,7 +36,7 @@ export const REPLAY: CommandSpec = {
   name: "replay",
   operands: [
     ["[callback]", "id or name; left out: the profile's default callback, else all callbacks"],
-    ["[call...]", "ids of calls, or the first 6 or more digits of them; - reads them from stdin"],
+    ["[call...]", "ids of calls, or the first 6 or more digits of them; - reads whole ids from stdin"],
   ],
   summary: "send failed calls to their endpoint again, and mark those that were accepted",
   details: `All matching calls are listed before one is sent. The oldest are sent first, after one canary: if it fails, nothing else is

@@ -52,13 +52,13 @@ const BOB = { mobile: "61400000002" };
 
 describe("a line that matches one call", () => {
   it("makes it seen, and only if it is FAILED to be marked", async () => {
-    expect(await match({ c1: { from: ADA }, c2: { from: BOB, status: "SUCCESS" } }, body({ from: ADA }) + body({ from: BOB }))).toEqual(
-      {
-        seen: ["c1"],
-        ambiguous: [],
-        unmatched: 0,
-      },
-    );
+    expect(
+      await match({ c1: { from: ADA }, c2: { from: BOB, status: "SUCCESS" } }, body({ from: ADA }) + body({ from: BOB })),
+    ).toEqual({
+      seen: ["c1"],
+      ambiguous: [],
+      unmatched: 0,
+    });
   });
 
   it("may name it by call id, by a bare call id, or by a bare message id", async () => {
@@ -94,7 +94,9 @@ describe("a line that matches one call", () => {
 
   it("may have the content as it was delivered, without markup", async () => {
     expect((await match({ c1: { reply: { content: "<b>Yes</b>" } } }, body({ reply: { content: "Yes" } }))).seen).toEqual(["c1"]);
-    expect((await match({ c1: { reply: { content: "<b>Yes</b>" } } }, body({ reply: { content: "<b>Yes</b>" } }))).seen).toEqual(["c1"]);
+    expect((await match({ c1: { reply: { content: "<b>Yes</b>" } } }, body({ reply: { content: "<b>Yes</b>" } }))).seen).toEqual([
+      "c1",
+    ]);
   });
 
   it("must have one equal sender field and no different one; empty ones don't count", async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { completes, idKey, isGeneratedId, isIdPrefix } from "../../../src/domain/ids.js";
+import { completes, idKey, isGeneratedId, isIdPrefix } from "../../../src/domain/call.js";
 
 const DASHED = "550e8400-e29b-41d4-a716-446655440000";
 const DIGITS = "550E8400E29B41D4A716446655440000";
