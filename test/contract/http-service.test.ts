@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { BodyFormat } from "../../src/domain/callback.js";
+import { systemClock } from "../../src/platform/clock.js";
 import { listOf, objectOf, textOf } from "../../src/wire/json/json-value.js";
 import { aResponse } from "../support/builders.js";
 import { BUSY, OK, pendingCalls, REFUSED, recordAttempts } from "../support/server/recorded-calls.js";
@@ -22,15 +23,17 @@ describe.each(["over HTTP", "in process"] as const)("a callbacks service %s", (w
 function describeService(way: "over HTTP" | "in process", format: BodyFormat): void {
   let service: Service;
   let caller: Caller;
+  let stoppedAt: number | null = null;
 
   beforeAll(async () => {
-    service = await openService();
+    service = await openService({ clock: { ...systemClock, now: () => stoppedAt ?? systemClock.now() } });
     let transport: Transport = inProcess(service.app);
     if (way === "over HTTP") transport = overHttp(await service.app.listen({ port: 0, host: "127.0.0.1" }));
     caller = new Caller(transport, format);
   });
   afterAll(() => closeService(service));
   beforeEach(async () => {
+    stoppedAt = null;
     for (const { id } of (await service.store.listCallbacks({ limit: 500, offset: 0, sort: [] })).items) {
       await service.store.deleteCallback(id, Date.now());
     }
@@ -268,6 +271,7 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
 
     it("lists them newest first, with all their fields", async () => {
       const id = await createHistory();
+      stoppedAt = FIRST_AT;
       const list = await caller.get("/callbacks/demo/calls");
       const calls = caller.items(list.document, "calls");
       expect([list.document.status, calls.map((call) => call.id)]).toEqual(["1 to 3 of 3", ["C", "B", "A"]]);
@@ -307,6 +311,7 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
 
     it("gets one by its id, the same as in the list", async () => {
       await createHistory();
+      stoppedAt = FIRST_AT;
       const [, , listed] = caller.items((await caller.get("/callbacks/demo/calls")).document, "calls");
       const one = await caller.get("/callbacks/demo/calls/A");
       expect([one.status, one.document]).toEqual([200, listed]);

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { lockDatabase } from "../../src/store/sqlite/lock-database.js";
+import { LATEST_VERSION } from "../../src/store/sqlite/migration-steps.js";
 import { mayTroubleDisks, SmallDisk } from "../support/process/troubled-disk.js";
 import { Home, REPOSITORY } from "../support/process/whcb-process.js";
 
@@ -43,7 +44,12 @@ describe("db backup", () => {
     await writing;
     expect([code, stderr]).toEqual([0, `the secret key isn't in it: keep ${home.path("x.db.key")} too\n`]);
     const bytes = statSync(home.path("copy.db")).size;
-    expect(JSON.parse(stdout)).toEqual({ file: home.path("copy.db"), bytes, version: 14, keyFile: home.path("x.db.key") });
+    expect(JSON.parse(stdout)).toEqual({
+      file: home.path("copy.db"),
+      bytes,
+      version: LATEST_VERSION,
+      keyFile: home.path("x.db.key"),
+    });
     const counts = countsIn(home.path("copy.db")) as { rows: number; counted: number };
     expect(counts.counted).toBe(counts.rows);
     expect(counts.rows).toBeGreaterThanOrEqual(500);
@@ -95,10 +101,14 @@ describe("a database of version 0.1.0", () => {
       code: 4,
       stderr: expect.stringContaining("has database version 1, and this whcb"),
     });
-    expect(await db("migrate")).toEqual({ code: 0, stdout: "", stderr: `migrated ${home.path("x.db")} from version 1 to 14\n` });
+    expect(await db("migrate")).toEqual({
+      code: 0,
+      stdout: "",
+      stderr: `migrated ${home.path("x.db")} from version 1 to ${LATEST_VERSION}\n`,
+    });
     expect(await db("migrate", "-o", "json")).toEqual({
       code: 0,
-      stdout: `${JSON.stringify({ database: home.path("x.db"), from: 14, to: 14 }, undefined, 2)}\n`,
+      stdout: `${JSON.stringify({ database: home.path("x.db"), from: LATEST_VERSION, to: LATEST_VERSION }, undefined, 2)}\n`,
       stderr: "",
     });
     expect(await db("check")).toMatchObject({
@@ -116,7 +126,7 @@ describe("a database of version 0.1.0", () => {
     const again = await lockDatabase(home.path("x.db"));
     expect(await db("migrate")).toMatchObject({
       code: 0,
-      stderr: `${home.path("x.db")} has version 14 already: nothing to do\n`,
+      stderr: `${home.path("x.db")} has version ${LATEST_VERSION} already: nothing to do\n`,
     });
     await again.release();
   });
