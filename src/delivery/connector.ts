@@ -1,5 +1,5 @@
 /** Connects to the address that was checked. */
-import { connect as connectTcp, isIP, type LookupFunction, type Socket } from "node:net";
+import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import type { buildConnector } from "undici";
 import type { WhcbError } from "../domain/errors.js";
@@ -19,13 +19,19 @@ export interface ConnectorOptions {
   readonly connecting: Set<ConnectingSocket>;
 }
 
-/** Before Node tries the next address. */
+interface ConnectingOptions extends ConnectorOptions {
+  readonly session: TlsSession;
+}
+
+/** Before the next address is tried. */
 const TIMEOUT_SHARE_PER_ADDRESS = 0.3;
+/** A server may give up a connection on which it has heard nothing for so long. */
+const LONGEST_SILENCE_MS = 1_500;
 
 /** One per origin: reuses its TLS session. */
 export function createConnector(options: ConnectorOptions): buildConnector.connector {
   const session: TlsSession = { ticket: undefined };
-  return (target, callback) => new ConnectingSocket(options, target, callback).start(session);
+  return (target, callback) => new ConnectingSocket({ ...options, session }, target, callback).start();
 }
 
 interface TlsSession {
@@ -33,17 +39,20 @@ interface TlsSession {
 }
 
 export class ConnectingSocket {
-  readonly #options: ConnectorOptions;
+  readonly #options: ConnectingOptions;
   readonly #callback: buildConnector.Callback;
   readonly #hostname: string;
   readonly #port: number;
   readonly #isTls: boolean;
   readonly #cancelTimer: () => void;
+  #cancelAddressTimer = (): void => undefined;
   #socket: Socket | null = null;
   #stage: "dns" | "tcp" | "tls" = "dns";
+  #stoppedBeforeMs = 0;
+  #isRepeated = false;
   #isDone = false;
 
-  constructor(options: ConnectorOptions, target: buildConnector.Options, callback: buildConnector.Callback) {
+  constructor(options: ConnectingOptions, target: buildConnector.Options, callback: buildConnector.Callback) {
     this.#options = options;
     this.#callback = callback;
     this.#hostname = target.hostname;
@@ -57,44 +66,72 @@ export class ConnectingSocket {
     this.#fail(new DeliveryFailure("reset", "the service is stopping"));
   }
 
-  start(session: TlsSession): void {
+  start(): void {
+    this.#stoppedBeforeMs = this.#options.timers.stoppedMs();
+    this.#stage = "dns";
     const resolved = isIP(this.#hostname) === 0 ? this.#options.names.resolve(this.#hostname) : Promise.resolve([this.#hostname]);
     resolved.then(
       (addresses) => {
-        if (!this.#isDone) this.#connect(addresses, session);
+        if (!this.#isDone) this.#connect(addresses);
       },
       (error: unknown) => this.#fail(connectFailure(error, this.#where, false)),
     );
   }
 
-  #connect(addresses: readonly string[], session: TlsSession): void {
+  #connect(addresses: readonly string[]): void {
     const { addressRule } = this.#options;
     const allowed = addresses.filter((address) => isAddressAllowed(address, this.#port, addressRule));
-    const first = allowed[0];
-    if (first === undefined) {
+    if (allowed.length === 0) {
       const detail = `${this.#where} resolves to an address that callbacks may not use; --allow-network allows a network`;
       this.#fail(new DeliveryFailure("address-refused", detail));
       return;
     }
     this.#stage = "tcp";
-    const endpoint = {
-      // The lookup returns only checked addresses.
-      host: allowed.length === 1 ? first : this.#hostname,
-      port: this.#port,
-      lookup: lookupAmong(allowed),
-      autoSelectFamily: true,
-      autoSelectFamilyAttemptTimeout: Math.ceil(this.#options.connectTimeoutMs * TIMEOUT_SHARE_PER_ADDRESS),
-      noDelay: true,
-    };
-    const socket = this.#isTls ? this.#startTls(endpoint, session) : connectTcp(endpoint);
-    this.#socket = socket;
-    socket.once(this.#isTls ? "secureConnect" : "connect", () => this.#succeed(socket));
-    // Stays: errors must not be unhandled before undici listens.
-    socket.on("error", (error) => this.#fail(connectFailure(error, this.#where, this.#stage === "tls")));
+    this.#tryAddresses(allowed);
   }
 
-  #startTls(endpoint: TcpEndpoint, session: TlsSession): Socket {
-    const { ca } = this.#options;
+  /** Not by Node's autoSelectFamily: its timer doesn't know of a stop. */
+  #tryAddresses([address = "", ...others]: readonly string[], firstFailure?: DeliveryFailure | WhcbError): void {
+    const { timers, connectTimeoutMs } = this.#options;
+    const endpoint = { host: address, port: this.#port, noDelay: true };
+    const socket = this.#isTls ? this.#startTls(endpoint) : connectTcp(endpoint);
+    this.#socket = socket;
+    const giveUp = (failure: DeliveryFailure | WhcbError) => {
+      if (this.#isDone || this.#socket !== socket) return;
+      const reported = this.#stage === "tls" ? failure : (firstFailure ?? failure);
+      if (this.#stage === "tcp" && others.length > 0) {
+        this.#drop();
+        this.#tryAddresses(others, reported);
+      } else if (!this.#repeatIfStopped()) this.#fail(reported);
+    };
+    if (others.length > 0) {
+      const silent = new DeliveryFailure("connect-timeout", `${this.#where} didn't accept the connection in time`);
+      this.#cancelAddressTimer = timers.after(connectTimeoutMs * TIMEOUT_SHARE_PER_ADDRESS, () => giveUp(silent));
+    }
+    socket.once("connect", () => this.#cancelAddressTimer());
+    socket.once(this.#isTls ? "secureConnect" : "connect", () => this.#succeed(socket));
+    // Stays: errors must not be unhandled before undici listens.
+    socket.on("error", (error) => giveUp(connectFailure(error, this.#where, this.#stage === "tls")));
+  }
+
+  /** The endpoint may have given up the connection meanwhile. Nothing was sent on it. */
+  #repeatIfStopped(): boolean {
+    const stoppedMs = this.#options.timers.stoppedMs() - this.#stoppedBeforeMs;
+    if (this.#isRepeated || stoppedMs <= LONGEST_SILENCE_MS) return false;
+    this.#isRepeated = true;
+    this.#drop();
+    this.start();
+    return true;
+  }
+
+  #drop(): void {
+    this.#cancelAddressTimer();
+    this.#socket?.destroy();
+    this.#socket = null;
+  }
+
+  #startTls(endpoint: TcpEndpoint): Socket {
+    const { ca, session } = this.#options;
     const socket = connectTls({
       ...endpoint,
       servername: isIP(this.#hostname) === 0 ? this.#hostname.replace(/\.$/, "") : "",
@@ -112,7 +149,7 @@ export class ConnectingSocket {
   }
 
   #succeed(socket: Socket): void {
-    if (this.#isDone) return;
+    if (this.#isDone || this.#repeatIfStopped()) return;
     this.#finish();
     this.#callback(null, socket);
   }
@@ -120,13 +157,14 @@ export class ConnectingSocket {
   #fail(failure: DeliveryFailure | WhcbError): void {
     if (this.#isDone) return;
     this.#finish();
-    this.#socket?.destroy();
+    this.#drop();
     this.#callback(failure, null);
   }
 
   #finish(): void {
     this.#isDone = true;
     this.#cancelTimer();
+    this.#cancelAddressTimer();
     this.#options.connecting.delete(this);
   }
 
@@ -150,16 +188,5 @@ export class ConnectingSocket {
 interface TcpEndpoint {
   readonly host: string;
   readonly port: number;
-  readonly lookup: LookupFunction;
-  readonly autoSelectFamily: boolean;
-  readonly autoSelectFamilyAttemptTimeout: number;
   readonly noDelay: boolean;
-}
-
-function lookupAmong(addresses: readonly string[]): LookupFunction {
-  const entries = addresses.map((address) => ({ address, family: isIP(address) }));
-  return (_name, options, callback) => {
-    if (options.all === true) callback(null, entries);
-    else callback(null, entries[0]?.address ?? "", entries[0]?.family);
-  };
 }

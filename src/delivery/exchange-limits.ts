@@ -1,9 +1,9 @@
 /** The time and the bytes that an exchange may take. */
-import type { Clock, Timers } from "../platform/clock.js";
+import type { Timers } from "../platform/clock.js";
 import { DeliveryFailure } from "./delivery-failure.js";
 
 export interface Deadlined {
-  /** On the monotonic clock. */
+  /** As `Timers.runningMs`. */
   readonly deadlineAt: number;
   expire(): void;
 }
@@ -11,12 +11,10 @@ export interface Deadlined {
 /** Deadlines are all equally far ahead: one timer is enough. */
 export class DeadlineQueue<T extends Deadlined> {
   readonly #waiting = new Set<T>();
-  readonly #clock: Pick<Clock, "monotonicMs">;
   readonly #timers: Timers;
   #isArmed = false;
 
-  constructor(clock: Pick<Clock, "monotonicMs">, timers: Timers) {
-    this.#clock = clock;
+  constructor(timers: Timers) {
     this.#timers = timers;
   }
 
@@ -36,12 +34,12 @@ export class DeadlineQueue<T extends Deadlined> {
 
   #arm(oldest: T): void {
     this.#isArmed = true;
-    this.#timers.after(Math.max(1, Math.ceil(oldest.deadlineAt - this.#clock.monotonicMs())), () => this.#expireDue());
+    this.#timers.after(oldest.deadlineAt - this.#timers.runningMs(), () => this.#expireDue());
   }
 
   #expireDue(): void {
     this.#isArmed = false;
-    const now = this.#clock.monotonicMs();
+    const now = this.#timers.runningMs();
     for (const item of this.#waiting) {
       if (item.deadlineAt > now) {
         // delete() leaves the timer, so it may fire early.

@@ -3,7 +3,7 @@ import { lookup, Resolver } from "node:dns/promises";
 import { readFile } from "node:fs/promises";
 import { isIP } from "node:net";
 import { systemErrorCode } from "../domain/errors.js";
-import type { Clock } from "../platform/clock.js";
+import type { Clock, Timers } from "../platform/clock.js";
 import { DeliveryFailure, outOfDescriptors } from "./delivery-failure.js";
 
 export interface NameResolver {
@@ -13,6 +13,7 @@ export interface NameResolver {
 
 export interface NameResolverOptions {
   readonly clock: Pick<Clock, "monotonicMs">;
+  readonly timers: Pick<Timers, "stoppedMs">;
   readonly source?: NameSource;
 }
 
@@ -31,6 +32,7 @@ const MAX_TTL_MS = 60_000;
 /** Short: someone may be fixing the name. */
 const FAILURE_TTL_MS = 2_000;
 const MAX_NAMES = 2_000;
+const TIMEOUTS: ReadonlySet<string> = new Set(["ETIMEOUT", "EAI_AGAIN"]);
 
 interface CacheEntry {
   readonly answer: Promise<readonly string[]>;
@@ -39,12 +41,24 @@ interface CacheEntry {
 }
 
 export function createNameResolver(options: NameResolverOptions): NameResolver {
-  const { clock } = options;
+  const { clock, timers } = options;
   const source = options.source ?? systemNameSource(clock);
   const cache = new Map<string, CacheEntry>();
 
+  /** The timers of c-ares and the system don't know of a stop. */
+  async function lookUp(name: string): Promise<FoundAddresses> {
+    const stoppedBeforeMs = timers.stoppedMs();
+    try {
+      return await source(name);
+    } catch (error) {
+      const isTimeout = TIMEOUTS.has(systemErrorCode(error));
+      if (isTimeout && timers.stoppedMs() > stoppedBeforeMs) return lookUp(name);
+      throw error;
+    }
+  }
+
   function startLookup(name: string): CacheEntry {
-    const found = source(name);
+    const found = lookUp(name);
     const entry: CacheEntry = { answer: found.then(addressesOf(name), failLookup(name)), expiresAt: Number.POSITIVE_INFINITY };
     const expireIn = (ms: number) => {
       entry.expiresAt = clock.monotonicMs() + ms;

@@ -39,7 +39,8 @@ export function createDeliverer(options: DelivererOptions): Deliverer {
 class UndiciDeliverer implements Deliverer, ExchangeHost {
   readonly maxAnswerBytes: number;
   readonly deadlineMs: number;
-  readonly #clock: Pick<Clock, "now" | "monotonicMs">;
+  readonly #clock: Pick<Clock, "now">;
+  readonly #timers: Timers;
   readonly #deadlines: DeadlineQueue<Exchange>;
   readonly #sizeGuard: ResponseSizeGuard<Exchange>;
   readonly #signals = new AbortListeners();
@@ -52,7 +53,8 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
     this.maxAnswerBytes = options.maxAnswerBytes ?? 64 * 1024;
     this.deadlineMs = options.deadlineMs ?? 60_000;
     this.#clock = options.clock;
-    this.#deadlines = new DeadlineQueue(options.clock, timers);
+    this.#timers = timers;
+    this.#deadlines = new DeadlineQueue(timers);
     this.#sizeGuard = new ResponseSizeGuard(() => this.#deadlines.items(), timers);
     const pool = new ConnectionPool({
       clock: options.clock,
@@ -63,7 +65,7 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
       connector: {
         timers,
         addressRule,
-        names: options.names ?? createNameResolver({ clock: options.clock }),
+        names: options.names ?? createNameResolver({ clock: options.clock, timers }),
         connectTimeoutMs: options.connectTimeoutMs ?? 5_000,
         ...(options.ca === undefined ? {} : { ca: options.ca }),
       },
@@ -88,7 +90,7 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
         where: target.where,
         request: { path: target.path, method: request.method, headers: headersOf(request), body: request.body },
         signal,
-        deadlineAt: this.#clock.monotonicMs() + this.deadlineMs,
+        deadlineAt: this.#timers.runningMs() + this.deadlineMs,
         resolve,
         reject,
       });

@@ -28,7 +28,7 @@ export function createSmtpNotifier(options: SmtpNotifierOptions): Notifier {
     channel: "smtp",
     async send(mail) {
       const message = mailMessage(mail, from);
-      const transport = createTransport(transportOptions(server, timeoutMs, options.ca));
+      const transport = createTransport(transportOptions(server, options.ca));
       const timeout = new AbortController();
       const cancel = options.timers.after(timeoutMs, () => timeout.abort());
       try {
@@ -50,7 +50,9 @@ export function createSmtpNotifier(options: SmtpNotifierOptions): Notifier {
   };
 }
 
-function transportOptions(server: SmtpServer, timeoutMs: number, ca: string | undefined) {
+const NEVER_MS = 24 * 3_600_000;
+
+function transportOptions(server: SmtpServer, ca: string | undefined) {
   return {
     host: server.host,
     port: server.port,
@@ -58,10 +60,11 @@ function transportOptions(server: SmtpServer, timeoutMs: number, ca: string | un
     // A man in the middle could hide STARTTLS and get the login.
     requireTLS: server.login !== null && !server.isTls && !server.isLoopback,
     ...(server.login === null ? {} : { auth: server.login }),
-    connectionTimeout: Math.min(timeoutMs, 15_000),
-    greetingTimeout: Math.min(timeoutMs, 15_000),
-    socketTimeout: Math.min(timeoutMs, 30_000),
-    dnsTimeout: Math.min(timeoutMs, 10_000),
+    // Nodemailer's timers don't know of a stop: a mail that was accepted would be sent again.
+    connectionTimeout: NEVER_MS,
+    greetingTimeout: NEVER_MS,
+    socketTimeout: NEVER_MS,
+    dnsTimeout: NEVER_MS,
     disableFileAccess: true,
     disableUrlAccess: true,
     tls: { rejectUnauthorized: !server.isLoopback || ca !== undefined, ...(ca === undefined ? {} : { ca }) },

@@ -1,4 +1,5 @@
 import { setTimeout as delay, setImmediate as turn } from "node:timers/promises";
+import { RunningTimers } from "./running-timers.js";
 
 /** Injected: a day of retries takes milliseconds in a test. */
 export interface Clock {
@@ -28,15 +29,20 @@ export const systemClock: Clock = {
   },
 };
 
-/** Callbacks are cheap: most time limits are cancelled. */
+/** Time limits count while this process runs. Callbacks are cheap: most limits are cancelled. */
 export interface Timers {
   /** Returns the cancel function. Doesn't keep the process alive. */
   after(delayMs: number, handler: () => void): () => void;
+  /** Ms for which the process has run, since a fixed instant. */
+  runningMs(): number;
+  /** Ms for which it hasn't: it was stopped, or one turn of its event loop took long. Noticed while a timer is armed. */
+  stoppedMs(): number;
 }
 
-export const systemTimers: Timers = {
+export const systemTimers: Timers = new RunningTimers({
+  ...systemClock,
   after(delayMs, handler) {
     const timer = setTimeout(handler, delayMs).unref();
     return () => clearTimeout(timer);
   },
-};
+});

@@ -60,7 +60,7 @@ export async function createApp(given: AppOptions): Promise<FastifyInstance> {
   app.decorate("metrics", metrics);
   addResponseHooks(app, deps, metrics);
   const authenticator = addAuthHook(app, deps);
-  endSlowBodies(app, { timers: deps.timers, nowMs: () => deps.clock.monotonicMs() });
+  endSlowBodies(app, deps.timers);
   limitBodies(app, new BodyBudget(), { timers: deps.timers, limit: BODY_LIMIT });
   addBodyParsers(app);
   const context: RouteContext = {

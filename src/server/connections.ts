@@ -62,7 +62,15 @@ export class Connections {
       (request, response) => this.#receive(request, response, handler),
     );
     server.timeout = IDLE_TIMEOUT_MS;
-    return server.on("connection", (socket) => this.#add(socket));
+    return server.on("connection", (socket) => this.#add(socket)).on("timeout", (socket) => this.#endIdle(socket));
+  }
+
+  /** After a stop of this process, a request may have arrived unread. */
+  #endIdle(socket: Socket): void {
+    const { bytesRead } = socket;
+    this.#timers.after(0, () => {
+      if (socket.bytesRead === bytesRead) socket.destroy();
+    });
   }
 
   /** Its connection is the last to be closed for want of room. */

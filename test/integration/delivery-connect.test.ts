@@ -11,7 +11,7 @@ import { publicAddressRule } from "../../src/delivery/address-rule.js";
 import type { Deliverer } from "../../src/delivery/deliverer.js";
 import { DeliveryFailure } from "../../src/delivery/delivery-failure.js";
 import { createDeliverer, type DelivererOptions } from "../../src/delivery/undici-deliverer.js";
-import { systemClock, systemTimers } from "../../src/platform/clock.js";
+import { systemClock, systemTimers, type Timers } from "../../src/platform/clock.js";
 import { selfSignedCertificate } from "../support/delivery/certificate.js";
 import { type RawServer, startRawServer } from "../support/delivery/raw-server.js";
 
@@ -92,6 +92,15 @@ describe("a name", () => {
     const server = await anEndpoint();
     const deliverer = aDeliverer({ names: namesReturning(["127.0.0.2", "::1", "127.0.0.1"]) });
     expect(await resultOf(deliverer, `http://orders.example:${server.port}/`)).toEqual(DELIVERED);
+  });
+
+  test("with an address that doesn't accept has the next one tried", async () => {
+    const port = await portWithFullQueue();
+    const accepting = createTcpServer((socket) => void socket.on("data", () => socket.write(OK))).listen(port, "127.0.0.2");
+    await once(accepting, "listening");
+    endings.push(() => accepting.close());
+    const deliverer = aDeliverer({ names: namesReturning(["127.0.0.1", "127.0.0.2"]), connectTimeoutMs: 1_000 });
+    expect(await resultOf(deliverer, `http://orders.example:${port}/`)).toEqual(DELIVERED);
   });
 
   test("whose lookup fails causes a failure per delivery, and no unhandled rejection", async () => {
@@ -181,6 +190,27 @@ describe("a connection", () => {
       reason: "connect-timeout",
       detail: `127.0.0.1:${port} didn't accept the connection within 0.3 s`,
     });
+  });
+
+  test("that was opened while the process was stopped for long is opened again before a request is sent on it", async () => {
+    let stoppedMs = 0;
+    const timers: Timers = {
+      after: (delayMs, handler) => systemTimers.after(delayMs, handler),
+      runningMs: () => systemTimers.runningMs(),
+      stoppedMs: () => stoppedMs,
+    };
+    const server = await anEndpoint();
+    server.onConnection((socket, number) => {
+      if (number === 1) socket.end("HTTP/1.1 408 Request Timeout\r\nconnection: close\r\n\r\n");
+    });
+    const names = {
+      async resolve() {
+        stoppedMs = 6_000;
+        return ["127.0.0.1"];
+      },
+    };
+    expect(await resultOf(aDeliverer({ timers, names }), `http://orders.example:${server.port}/`)).toEqual(DELIVERED);
+    expect([server.connections(), server.requests()]).toEqual([2, 1]);
   });
 
   test("to a URL that isn't http or https isn't tried", async () => {

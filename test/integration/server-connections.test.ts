@@ -113,6 +113,8 @@ it("closes a connection whose body nobody reads three seconds after the answer, 
         limits.add(handler);
         return () => limits.delete(handler);
       },
+      runningMs: () => systemTimers.runningMs(),
+      stoppedMs: () => systemTimers.stoppedMs(),
     },
   });
   const trickling = open();

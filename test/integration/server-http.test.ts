@@ -21,6 +21,7 @@ import {
   USER,
 } from "../support/server/server-fixture.js";
 import { fetchPending } from "../support/store/waiting-calls.js";
+import { ManualTimers } from "../support/time/manual-timers.js";
 
 const ID = "0123456789ABCDEF";
 const JSON_HEADERS = { ...CREDENTIALS, accept: "application/json" };
@@ -441,45 +442,27 @@ describe("limits", () => {
   });
 
   it("ends a request whose body takes longer than a minute", async () => {
-    const due: { delayMs: number; handler: () => void }[] = [];
-    let elapsed = 0;
-    await open({
-      clock: { ...systemClock, monotonicMs: () => elapsed },
-      timers: {
-        after(delayMs, handler) {
-          due.push({ delayMs, handler });
-          return () => {};
-        },
-      },
-    });
+    const timers = new ManualTimers();
+    await open({ timers });
     const headers = `host: x\r\nauthorization: ${CREDENTIALS.authorization}\r\nx-api-key: ${USER.apiKey}\r\n`;
     const ended = exchange(
       `POST /callbacks HTTP/1.1\r\n${headers}content-length: 1000\r\ncontent-type: application/json\r\n\r\n{`,
     );
-    while (due.length === 0) await systemClock.nextTurn();
-    for (elapsed = 5000; elapsed < 60_000; elapsed += 5000) due.shift()?.handler();
-    expect(due.length).toBe(1);
-    elapsed = 60_000;
-    due.shift()?.handler();
+    while (timers.count === 0) await systemClock.nextTurn();
+    timers.advance(59_999);
+    expect(timers.count).toBe(1);
+    timers.advance(1);
     expect(await ended).toBe("");
-    expect(due).toEqual([]);
+    expect(timers.count).toBe(0);
   });
 });
 
 it("doesn't end a request that takes long after its body has arrived", async () => {
-  const due: (() => void)[] = [];
-  let elapsed = 0;
+  const timers = new ManualTimers();
   await open({
-    clock: { ...systemClock, monotonicMs: () => elapsed },
-    timers: {
-      after(_, handler) {
-        due.push(handler);
-        return () => {};
-      },
-    },
+    timers,
     async checkEndpoint() {
-      elapsed = 120_000;
-      for (let handler = due.shift(); handler !== undefined; handler = due.shift()) handler();
+      timers.advance(120_000);
       return OK;
     },
   });

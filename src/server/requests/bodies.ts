@@ -80,13 +80,13 @@ const BODY_DEADLINE_MS = 60_000;
 const SWEEP_MS = 5000;
 
 /** Node's own limit would end long NDJSON streams. */
-export function endSlowBodies(app: FastifyInstance, { timers, nowMs }: { readonly timers: Timers; nowMs(): number }): void {
+export function endSlowBodies(app: FastifyInstance, timers: Timers): void {
   /** By deadline. */
   const deadlines = new Map<FastifyRequest, number>();
   let cancel: (() => void) | null = null;
 
   const sweep = (): void => {
-    const now = nowMs();
+    const now = timers.runningMs();
     for (const [request, deadline] of deadlines) {
       if (deadline > now) break;
       deadlines.delete(request);
@@ -97,7 +97,7 @@ export function endSlowBodies(app: FastifyInstance, { timers, nowMs }: { readonl
 
   app.addHook("preParsing", (request, _, payload, done) => {
     if (!isStreamed(request)) {
-      deadlines.set(request, nowMs() + BODY_DEADLINE_MS);
+      deadlines.set(request, timers.runningMs() + BODY_DEADLINE_MS);
       cancel ??= timers.after(SWEEP_MS, sweep);
     }
     done(null, payload);

@@ -1,16 +1,19 @@
 /**
  * An endpoint in a process of its own that writes down each POST before it answers: path, webhook-id and status, one line each.
- * SIGUSR2 ends the hanging: what hangs is answered, and so is everything after it.
+ * SIGUSR2 ends the hanging: what hangs is answered, and so is everything after it. With a file of key and certificate it speaks TLS, and
+ * closes idle connections as early as Node does by default.
  */
-import { appendFileSync } from "node:fs";
+import { appendFileSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 
-const [, , ledger] = process.argv;
+const [, , ledger, pemFile] = process.argv;
 let posts = 0;
 
 /** By the first word of the path. */
 const BEHAVIOURS = {
   ok: () => ({ status: 200, afterMs: 0 }),
+  prompt: () => ({ status: 200, afterMs: (posts % 5) * 20 }),
   slow: () => ({ status: 200, afterMs: 100 + (posts % 5) * 50 }),
   flaky: () => ({ status: posts % 5 === 0 ? 500 : 200, afterMs: 5 }),
   down: () => ({ status: 503, afterMs: 5 }),
@@ -25,7 +28,7 @@ process.on("SIGUSR2", () => {
   hanging.clear();
 });
 
-const server = createServer((request, response) => {
+const receive = (request, response) => {
   request.resume();
   request.on("end", () => {
     if (request.method !== "POST") return response.writeHead(200).end();
@@ -40,6 +43,9 @@ const server = createServer((request, response) => {
     hanging.add(late);
     response.on("close", () => hanging.delete(late));
   });
-});
-server.keepAliveTimeout = 60_000;
-server.listen(0, "127.0.0.1", () => process.stdout.write(`http://127.0.0.1:${server.address().port}\n`));
+};
+
+const pem = pemFile === undefined ? null : readFileSync(pemFile);
+const server = pem === null ? createServer(receive) : createTlsServer({ key: pem, cert: pem }, receive);
+if (pem === null) server.keepAliveTimeout = 60_000;
+server.listen(0, "127.0.0.1", () => process.stdout.write(`http${pem ? "s" : ""}://127.0.0.1:${server.address().port}\n`));

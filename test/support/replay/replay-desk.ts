@@ -1,7 +1,8 @@
 /** What a replay needs around it: a client, an endpoint that counts, a folder for journals. Everything real but the service where a test scripts it. */
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer, STATUS_CODES } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Client } from "../../../src/client/client.js";
@@ -13,6 +14,7 @@ import { type Clock, systemClock, systemTimers } from "../../../src/platform/clo
 import type { RunEvent } from "../../../src/runs/journal/run-step.js";
 import type { RunDeps } from "../../../src/runs/run-deps.js";
 import { lockFile } from "../../../src/store/sqlite/lock-database.js";
+import type { Certificate } from "../delivery/certificate.js";
 import { seededRandom } from "../time/seeded-random.js";
 
 export interface CountingEndpoint {
@@ -37,16 +39,23 @@ export interface EndpointAnswer {
   readonly after?: Promise<void>;
 }
 
+export interface TlsEndpoint {
+  readonly certificate: Certificate;
+  /** Before the handshake. */
+  readonly onConnection: () => void;
+}
+
 /** `answer` is asked for each request, with its call and its number (from 1). */
 export async function countingEndpoint(
   answer: (callId: string, number: number) => EndpointAnswer = () => ({ status: 200 }),
+  tls?: TlsEndpoint,
 ): Promise<CountingEndpoint> {
   const received: string[] = [];
   const bodies: string[] = [];
   const headers: Readonly<Record<string, unknown>>[] = [];
   let atOnce = 0;
   let most = 0;
-  const server = createServer(async (request, response) => {
+  const receive = async (request: IncomingMessage, response: ServerResponse) => {
     // The registration check.
     if (request.method === "GET") return void response.end();
     most = Math.max(most, ++atOnce);
@@ -61,13 +70,15 @@ export async function countingEndpoint(
     await after;
     atOnce--;
     response.writeHead(status, message, given).end("ok");
-  });
+  };
+  const server = tls === undefined ? createServer(receive) : createTlsServer(tls.certificate, receive);
+  if (tls !== undefined) server.on("connection", tls.onConnection);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("The server has no port.");
   return {
-    url: `http://127.0.0.1:${address.port}/hook`,
+    url: `http${tls === undefined ? "" : "s"}://127.0.0.1:${address.port}/hook`,
     received,
     bodies,
     headers,

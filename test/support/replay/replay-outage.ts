@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { eventually, type Home, type Outcome, type Running, type RunOptions } from "../process/whcb-process.js";
-import { type CountingEndpoint, countingEndpoint, type EndpointAnswer } from "./replay-desk.js";
+import { type CountingEndpoint, countingEndpoint, type EndpointAnswer, type TlsEndpoint } from "./replay-desk.js";
 
 export interface ReplayOutage {
   readonly serving: Running;
@@ -20,6 +20,7 @@ export async function replayOutage(
   home: Home,
   calls: number,
   answer: (callId: string, number: number) => EndpointAnswer = () => ({ status: 200 }),
+  { tls, ...options }: RunOptions & { readonly tls?: TlsEndpoint } = {},
 ): Promise<ReplayOutage> {
   let failures = 0;
   let isRepaired = false;
@@ -32,8 +33,8 @@ export async function replayOutage(
     const answered = answer(callId, number - failures);
     arrivals.dispatchEvent(new Event("request"));
     return answered;
-  });
-  const serving = await home.serve(["--no-endpoint-check", "--log-level", "warn"]);
+  }, tls);
+  const serving = await home.serve(["--no-endpoint-check", "--log-level", "warn"], options);
   await works(home, ["callbacks", "create", "--name", "demo", "--url", endpoint.url, "--email", "ops@example.com"]);
   await works(home, ["trigger", "demo", "-n", String(calls)]);
   const listed = (...flags: string[]) => idsOf(home, ["calls", "list", "demo", ...flags, "--all"]);

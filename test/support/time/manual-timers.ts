@@ -15,6 +15,14 @@ export class ManualTimers implements Timers {
     return this.#now;
   }
 
+  runningMs(): number {
+    return this.#now;
+  }
+
+  stoppedMs(): number {
+    return 0;
+  }
+
   /** Timers that are pending. */
   get count(): number {
     return this.#pending.size;

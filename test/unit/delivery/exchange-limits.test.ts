@@ -4,7 +4,7 @@ import { ManualTimers } from "../../support/time/manual-timers.js";
 
 function aQueue() {
   const time = new ManualTimers();
-  const queue = new DeadlineQueue<{ readonly deadlineAt: number; expire(): void }>(time, time);
+  const queue = new DeadlineQueue<{ readonly deadlineAt: number; expire(): void }>(time);
   const expired: string[] = [];
   const begin = (name: string) => {
     const item = { deadlineAt: time.monotonicMs() + 100, expire: () => void expired.push(`${name} at ${time.monotonicMs()}`) };

@@ -7,6 +7,7 @@ function aResolver(answer: (name: string, count: number) => Promise<FoundAddress
   const asked: string[] = [];
   const names = createNameResolver({
     clock: time,
+    timers: time,
     source: (name) => {
       asked.push(name);
       return answer(name, asked.length);
@@ -17,6 +18,31 @@ function aResolver(answer: (name: string, count: number) => Promise<FoundAddress
 
 function noSuchName(): Promise<never> {
   return Promise.reject(Object.assign(new Error("queryA ENOTFOUND"), { code: "ENOTFOUND" }));
+}
+
+test("a lookup that timed out while the process was stopped is made again, one that failed otherwise isn't", async () => {
+  let stoppedMs = 0;
+  const outcomes = [
+    fails("ETIMEOUT"),
+    async () => ({ addresses: ["10.0.0.1"], ttlMs: 5_000 }),
+    fails("ENOTFOUND"),
+    fails("ETIMEOUT"),
+  ];
+  const names = createNameResolver({
+    clock: new ManualTimers(),
+    timers: { stoppedMs: () => stoppedMs },
+    async source(name) {
+      if (name !== "running.example") stoppedMs += 6_000;
+      return (outcomes.shift() ?? fails("none is left"))();
+    },
+  });
+  expect(await names.resolve("stopped.example")).toEqual(["10.0.0.1"]);
+  await expect(names.resolve("gone.example")).rejects.toMatchObject({ message: "there is no host named gone.example" });
+  await expect(names.resolve("running.example")).rejects.toMatchObject({ message: expect.stringContaining("(ETIMEOUT)") });
+});
+
+function fails(code: string): () => Promise<never> {
+  return () => Promise.reject(Object.assign(new Error(code), { code }));
 }
 
 describe("a name", () => {

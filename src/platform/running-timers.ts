@@ -1,0 +1,79 @@
+/** A pause of this process is nobody else's failure (docs/dispatcher.md, Limits). */
+
+/** Goes on while the process doesn't run. */
+export interface RealTime {
+  monotonicMs(): number;
+  nextTurn(): Promise<void>;
+  /** Returns the cancel function. */
+  after(delayMs: number, handler: () => void): () => void;
+}
+
+/** Between two looks at the clock. A stop counts this much too short, at most, so that a process that keeps stopping still times out. */
+const TICK_MS = 50;
+/** Without a look for longer, the process had stopped. */
+const LONGEST_TURN_MS = 250;
+
+/** Needs one timer for all besides their own, while any is armed. */
+export class RunningTimers {
+  readonly #time: RealTime;
+  #armed = 0;
+  #isTicking = false;
+  #lookedAt = 0;
+  #stoppedMs = 0;
+
+  constructor(time: RealTime) {
+    this.#time = time;
+  }
+
+  after(delayMs: number, handler: () => void): () => void {
+    this.#armed += 1;
+    if (!this.#isTicking) this.#tick();
+    const dueAt = this.runningMs() + delayMs;
+    let isArmed = true;
+    let cancelTimer: () => void;
+    const cancel = () => {
+      if (isArmed) this.#armed -= 1;
+      isArmed = false;
+      cancelTimer();
+    };
+    const arm = () => {
+      const onTime = async () => {
+        // Timers come before sockets in a turn: what has arrived is read first.
+        await this.#time.nextTurn();
+        if (!isArmed) return;
+        if (this.runningMs() < dueAt) return arm();
+        cancel();
+        handler();
+      };
+      cancelTimer = this.#time.after(Math.max(1, Math.ceil(dueAt - this.runningMs())), onTime);
+    };
+    arm();
+    return cancel;
+  }
+
+  runningMs(): number {
+    return this.#look() - this.#stoppedMs;
+  }
+
+  stoppedMs(): number {
+    this.#look();
+    return this.#stoppedMs;
+  }
+
+  #tick(): void {
+    this.#lookedAt = this.#look();
+    this.#isTicking = this.#armed > 0;
+    if (this.#isTicking) this.#time.after(TICK_MS, () => this.#tick());
+  }
+
+  /** Returns the monotonic time. */
+  #look(): number {
+    const now = this.#time.monotonicMs();
+    const elapsedMs = now - this.#lookedAt;
+    if (this.#isTicking && elapsedMs > LONGEST_TURN_MS) {
+      this.#stoppedMs += elapsedMs - TICK_MS;
+      this.#lookedAt = now;
+    }
+    return now;
+  }
+}

@@ -1,0 +1,73 @@
+/** `whcb serve` that doesn't run for seconds, again and again under load, with a ledger of everything that reached its endpoints. */
+import { writeFileSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
+import { selfSignedCertificate } from "../delivery/certificate.js";
+import { Ledger, type RunFigures, readFigures, SERVE, settled, startReceiver, type Target } from "./run-figures.js";
+import { callIdOf, ServedApi, USER_ENV } from "./served-api.js";
+import type { Home, Running } from "./whcb-process.js";
+
+export interface PauseRunOptions {
+  readonly pauses: number;
+  /** Resolves when the process runs again. */
+  readonly pause: (serving: Running) => Promise<void>;
+  /** Handed in for each endpoint before each pause. */
+  readonly calls: number;
+  /** In [0,1). */
+  readonly unit: () => number;
+  /** Default: a file. */
+  readonly database?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** A pause begins up to so long after the calls were handed in: a connection is being opened, a request or an answer is on its way. */
+const LATEST_MS = 150;
+
+/** Over plain connections and TLS, to an address and to a name that has two; all answer within 100 ms. */
+export async function pauseRun(home: Home, options: PauseRunOptions): Promise<RunFigures> {
+  const { pauses, pause, calls, unit, database = home.path("x.db") } = options;
+  const ledger = home.path("ledger");
+  const pem = home.path("endpoint.pem");
+  const { key, cert } = selfSignedCertificate("DNS:localhost", "IP:127.0.0.1");
+  writeFileSync(pem, key + cert);
+  const receivers = [await startReceiver(ledger), await startReceiver(ledger, pem)];
+  try {
+    const env = { ...USER_ENV, WHCB_DB: database, NODE_EXTRA_CA_CERTS: pem, ...options.env };
+    const server = home.start(["serve", "--port", "0", "--mail-dir", home.path("mail"), ...SERVE], { env });
+    const [, address = ""] = await server.says(/Listening on (http:\/\/\S+)/);
+    const api = new ServedApi(address);
+    const targets: Target[] = [];
+    for (const url of receivers.flatMap((receiver) => [receiver.url, receiver.url.replace("127.0.0.1", "localhost")])) {
+      const path = `/prompt/${targets.length}`;
+      targets.push({ kind: "prompt", path, accepted: new Set(), id: await api.create({ name: path, url: url + path }) });
+    }
+    for (let begun = 0; begun < pauses; begun += 1) {
+      const handing = targets.map(async ({ id, accepted }, index) => {
+        const ids = Array.from({ length: calls }, (_, number) => callIdOf(begun * calls + number, `p${index}`));
+        const answer = await api.hand(id, ids);
+        if (answer.status !== 202) throw new Error(`${answer.status}: ${await answer.text()}`);
+        for (const callId of ids) accepted.add(callId);
+      });
+      await delay(unit() * LATEST_MS);
+      await pause(server);
+      await Promise.all(handing);
+      await settled(api, targets);
+      // Connections that were idle for so long are closed: the next calls need new ones.
+      await delay(2_000);
+    }
+    const figures = await readFigures(api, targets, new Ledger(ledger).lines(), [home.path("mail")]);
+    const { code, stderr } = await server.stop();
+    if (code !== 0) throw new Error(`the stop ended with ${code}: ${stderr}`);
+    return { ...figures, stderr };
+  } finally {
+    for (const receiver of receivers) receiver.stop();
+  }
+}
+
+/** By the signal that a process can't catch. */
+export function stopFor(ms: number): (stopped: Running) => Promise<void> {
+  return async ({ child }) => {
+    child.kill("SIGSTOP");
+    await delay(ms);
+    child.kill("SIGCONT");
+  };
+}
