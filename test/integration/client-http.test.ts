@@ -11,6 +11,7 @@ import { createHttpTransport, type HttpTarget } from "../../src/client/http-tran
 import type { TransportRequest } from "../../src/client/transport.js";
 import { systemTimers } from "../../src/platform/clock.js";
 import { selfSignedCertificate } from "../support/delivery/certificate.js";
+import { blockLoop } from "../support/time/block-loop.js";
 
 const GET: TransportRequest = { method: "GET", path: "/callbacks", headers: { accept: "application/json" }, body: null };
 const closing: (() => Promise<void> | void)[] = [];
@@ -86,6 +87,16 @@ describe("a request over HTTP", () => {
       }),
     );
     await expect(send({ url: `http://127.0.0.1:${port}`, timeoutMs: 150 })).rejects.toMatchObject({ reason: "timeout" });
+  });
+
+  it("has its answer though this process was stopped for longer, and has no deadline while it is", async () => {
+    const port = await listen(
+      createHttpServer((_, response) => {
+        response.end("here");
+        blockLoop(800);
+      }),
+    );
+    expect(await send({ url: `http://127.0.0.1:${port}`, timeoutMs: 500 })).toMatchObject({ status: 200, body: "here" });
   });
 
   it("distinguishes a closed port from a connection closed before or during the answer", async () => {
@@ -203,6 +214,19 @@ describe("a proxy", () => {
     expect(proxy.seen).toEqual([]);
     expect((await send({ url: "http://whcb-service.local", proxy: { ...proxies, includesLocal: true } })).status).toBe(200);
     expect(proxy.seen).toEqual(["CONNECT whcb-service.local:80"]);
+  });
+
+  it("has the same deadline, for as long as this process runs", async () => {
+    const silent = await startProxy(await listen(createHttpServer(() => undefined)));
+    const url = "http://service.invalid";
+    const timeoutMs = 500;
+    await expect(send({ url, timeoutMs, proxy: { httpProxy: silent.url } })).rejects.toMatchObject({ reason: "timeout" });
+    const blocking = createHttpServer((_, response) => {
+      response.end("here");
+      blockLoop(800);
+    });
+    const proxy = await startProxy(await listen(blocking));
+    expect(await send({ url, timeoutMs, proxy: { httpProxy: proxy.url } })).toMatchObject({ status: 200, body: "here" });
   });
 
   it.each(["http://u:hunter2@[bad", "u:hunter2@proxy.invalid", "proxy.invalid:3128"])(

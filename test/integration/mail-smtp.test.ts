@@ -11,6 +11,7 @@ import { systemTimers } from "../../src/platform/clock.js";
 import { selfSignedCertificate } from "../support/delivery/certificate.js";
 import { type MailServer, startMailServer } from "../support/mail/mail-server.js";
 import { AS_RECEIVED, aMail, failureOf } from "../support/mail/mails.js";
+import { blockLoop } from "../support/time/block-loop.js";
 
 const endings: (() => unknown)[] = [];
 afterEach(async () => {
@@ -130,6 +131,17 @@ describe("a mail server", () => {
     expect(await failureOf(notifier({ url: `smtp://127.0.0.1:${stuck.port}`, timeoutMs: 300 }).send(aMail()))).toMatch(
       /didn't accept the mail within 0\.3 s|can't be reached/,
     );
+  });
+
+  test("that has accepted the mail while this process was stopped isn't sent it again", async () => {
+    const { port } = await mailServer({
+      onData: (stream, _session, done) =>
+        void stream.resume().on("end", () => {
+          done();
+          blockLoop(800);
+        }),
+    });
+    await notifier({ url: `smtp://127.0.0.1:${port}`, timeoutMs: 500 }).send(aMail());
   });
 
   test("that talks endlessly times out", async () => {

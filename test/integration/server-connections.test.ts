@@ -10,6 +10,7 @@ import { systemTimers } from "../../src/platform/clock.js";
 import { connectionLimit } from "../../src/server/connections.js";
 import type { ServerDeps } from "../../src/server/server-deps.js";
 import { BASIC, CALLBACK_BODY, closeService, openService, type Service, USER } from "../support/server/server-fixture.js";
+import { blockLoop } from "../support/time/block-loop.js";
 
 let service: Service;
 const clients: Client[] = [];
@@ -65,6 +66,17 @@ async function listen(overrides: Partial<ServerDeps> = {}): Promise<() => Client
   const port = typeof address === "object" && address !== null ? address.port : 0;
   return () => new Client(port);
 }
+
+it("answers a request that arrived on an idle connection while this process was stopped, and closes one without", async () => {
+  const open = await listen();
+  service.app.server.keepAliveTimeout = 100;
+  const [asking, idle] = [open(), open()];
+  for (const client of [asking, idle]) expect(await client.gets(STRANGER)).toEqual(["200"]);
+  const answered = asking.gets(STRANGER);
+  blockLoop(2_000);
+  expect(await answered).toEqual(["200"]);
+  await idle.closed;
+});
 
 describe("pipelined requests", () => {
   it("are answered one after the other, in order, up to 17 at a time", async () => {

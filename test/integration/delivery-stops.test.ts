@@ -1,0 +1,65 @@
+/**
+ * Deliveries of a process that doesn't run for a while.
+ * Covers: src/platform/running-timers.ts, src/delivery/undici-deliverer.ts
+ */
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { afterEach, describe, expect, test } from "vitest";
+import { createDeliverer } from "../../src/delivery/undici-deliverer.js";
+import { systemClock, systemTimers } from "../../src/platform/clock.js";
+import { DEADLINE_MS, DeliverySetup, OK } from "../support/delivery/delivery-setup.js";
+import { blockLoop } from "../support/time/block-loop.js";
+
+const STOP_MS = DEADLINE_MS + 300;
+const DELIVERED = { kind: "answered", statusCode: 200, statusMessage: "OK", body: "ok" };
+
+const setup = new DeliverySetup();
+afterEach(() => setup.end());
+
+describe("a stop for longer than the deadline", () => {
+  test("doesn't fail a delivery whose answer has arrived meanwhile", async () => {
+    await setup.start((socket) => {
+      socket.write(OK);
+      blockLoop(STOP_MS);
+    });
+    expect((await setup.deliverer.deliver(setup.post())).result).toEqual(DELIVERED);
+  });
+
+  test("doesn't fail one that waits for a connection", async () => {
+    const answer = (socket: { write(text: string): void }) => {
+      blockLoop(STOP_MS);
+      socket.write(OK);
+    };
+    await setup.start(answer, { maxConnectionsPerOrigin: 1 });
+    const deliveries = await Promise.all([1, 2, 3].map(() => setup.deliverer.deliver(setup.post())));
+    expect(deliveries.map(({ result }) => result)).toEqual([DELIVERED, DELIVERED, DELIVERED]);
+    expect(setup.server.requests()).toBe(3);
+  });
+
+  test("is added to the deadline of one that isn't answered", async () => {
+    await setup.start(() => blockLoop(STOP_MS));
+    const began = performance.now();
+    expect((await setup.deliverer.deliver(setup.post())).result).toMatchObject({ reason: "response-timeout" });
+    const tookMs = performance.now() - began;
+    expect(tookMs).toBeGreaterThan(DEADLINE_MS + STOP_MS - 60);
+    expect(tookMs).toBeLessThan(DEADLINE_MS + STOP_MS + 1_000);
+  });
+
+  test("doesn't fail a connection that opens meanwhile, but for the time that it takes besides", async () => {
+    const server = createServer((socket) => {
+      socket.on("error", () => undefined);
+      blockLoop(STOP_MS);
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const address = server.address();
+    const port = typeof address === "object" ? address?.port : 0;
+    const deliverer = createDeliverer({ clock: systemClock, timers: systemTimers, connectTimeoutMs: DEADLINE_MS });
+    const began = performance.now();
+    // It accepts, and never says anything.
+    const { result } = await deliverer.deliver({ method: "POST", url: `https://127.0.0.1:${port}/`, headers: {}, body: "{}" });
+    expect(result).toMatchObject({ reason: "connect-timeout", detail: expect.stringContaining("TLS handshake") });
+    expect(performance.now() - began).toBeGreaterThan(DEADLINE_MS + STOP_MS - 60);
+    await deliverer.close();
+    server.close();
+  });
+});
