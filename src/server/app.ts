@@ -46,7 +46,11 @@ export async function createApp(given: AppOptions): Promise<FastifyInstance> {
     serverFactory: (handler) => connections.createServer(handler),
     genReqId: ({ headers }) => requestId(headers["x-request-id"], deps.random),
     routerOptions: { maxParamLength: 1000, ignoreTrailingSlash: true },
-    clientErrorHandler: answerClientError,
+    clientErrorHandler(error, socket) {
+      const answer = () => answerClientError(error, socket);
+      if (error.code === "ERR_HTTP_REQUEST_TIMEOUT") connections.endUnlessAsked(socket, answer);
+      else answer();
+    },
     frameworkErrors: ({ code }, request, reply) => {
       const isTooLong = code === "FST_ERR_MAX_PARAM_LENGTH"; // longer than any id or name
       const answer = isTooLong ? NO_SUCH_PATH : errorAnswer(400, "The request can't be read", "The path is badly encoded");

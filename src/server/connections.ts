@@ -30,6 +30,7 @@ interface Connection {
   isAnswering: boolean;
   /** Has sent valid credentials. */
   isKnown: boolean;
+  requests: number;
   readonly waiting: (readonly [IncomingMessage, ServerResponse])[];
 }
 
@@ -62,14 +63,25 @@ export class Connections {
       (request, response) => this.#receive(request, response, handler),
     );
     server.timeout = IDLE_TIMEOUT_MS;
-    return server.on("connection", (socket) => this.#add(socket)).on("timeout", (socket) => this.#endIdle(socket));
+    server.on("timeout", (socket) =>
+      this.#endWithout(
+        () => socket.bytesRead,
+        () => socket.destroy(),
+      ),
+    );
+    return server.on("connection", (socket) => this.#add(socket));
   }
 
-  /** After a stop of this process, a request may have arrived unread. */
-  #endIdle(socket: Socket): void {
-    const { bytesRead } = socket;
+  /** For a client that hasn't sent a whole header in time. */
+  endUnlessAsked(socket: Socket, end: () => void): void {
+    this.#endWithout(() => this.#open.get(socket)?.requests, end);
+  }
+
+  /** After a stop of this process, what a client has sent in time may be unread: it is read first. */
+  #endWithout(progress: () => number | undefined, end: () => void): void {
+    const before = progress();
     this.#timers.after(0, () => {
-      if (socket.bytesRead === bytesRead) socket.destroy();
+      if (progress() === before) end();
     });
   }
 
@@ -81,7 +93,7 @@ export class Connections {
 
   #add(socket: Socket): void {
     if (this.#open.size >= this.#limit && !this.#makeRoom()) return void socket.destroy();
-    this.#open.set(socket, { isAnswering: false, isKnown: false, waiting: [] });
+    this.#open.set(socket, { isAnswering: false, isKnown: false, requests: 0, waiting: [] });
     socket.once("close", () => this.#open.delete(socket));
   }
 
@@ -105,6 +117,7 @@ export class Connections {
     const { socket } = request;
     const connection = this.#open.get(socket);
     if (connection === undefined) return;
+    connection.requests += 1;
     if (!connection.isAnswering) this.#answer(connection, request, response, handler);
     else if (connection.waiting.length < MAX_WAITING) connection.waiting.push([request, response]);
     else {

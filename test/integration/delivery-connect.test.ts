@@ -193,12 +193,6 @@ describe("a connection", () => {
   });
 
   test("that was opened while the process was stopped for long is opened again before a request is sent on it", async () => {
-    let stoppedMs = 0;
-    const timers: Timers = {
-      after: (delayMs, handler) => systemTimers.after(delayMs, handler),
-      runningMs: () => systemTimers.runningMs(),
-      stoppedMs: () => stoppedMs,
-    };
     const received: number[] = [];
     let connections = 0;
     const port = await listening(
@@ -211,13 +205,7 @@ describe("a connection", () => {
         if (number === 1) socket.end("HTTP/1.1 408 Request Timeout\r\nconnection: close\r\n\r\n");
       }),
     );
-    const names = {
-      async resolve() {
-        stoppedMs = 6_000;
-        return ["127.0.0.1"];
-      },
-    };
-    expect(await resultOf(aDeliverer({ timers, names }), `http://orders.example:${port}/`)).toEqual(DELIVERED);
+    expect(await resultOf(aDeliverer(stoppedWhileConnecting()), `http://orders.example:${port}/`)).toEqual(DELIVERED);
     expect(received).toEqual([2]);
   });
 
@@ -306,6 +294,21 @@ describe("TLS", () => {
     });
   });
 
+  test("whose handshake the endpoint gave up while the process was stopped for long begins again", async () => {
+    const tls = createTlsServer(mine, (socket) => socket.on("data", () => socket.write(OK)));
+    let connections = 0;
+    const port = await listening(
+      createTcpServer((socket) => {
+        connections += 1;
+        if (connections === 1) socket.on("data", () => socket.resetAndDestroy());
+        else tls.emit("connection", socket);
+      }),
+    );
+    const deliverer = aDeliverer({ ca: mine.cert, ...stoppedWhileConnecting() });
+    expect(await resultOf(deliverer, `https://localhost:${port}/`)).toEqual(DELIVERED);
+    expect(connections).toBe(2);
+  });
+
   test("whose handshake never finishes is a connect-timeout", async () => {
     const port = await listening(createTcpServer(() => undefined));
     expect(await resultOf(aDeliverer({ connectTimeoutMs: 300 }), `https://localhost:${port}/`)).toEqual({
@@ -321,6 +324,23 @@ describe("TLS", () => {
     expect(result.kind === "unreachable" && ["protocol", "reset"].includes(result.reason)).toBe(true);
   });
 });
+
+/** For 6 s, the first time. */
+function stoppedWhileConnecting(): Pick<DelivererOptions, "timers" | "names"> {
+  let stoppedMs = 0;
+  const timers: Timers = {
+    after: (delayMs, handler) => systemTimers.after(delayMs, handler),
+    runningMs: () => systemTimers.runningMs(),
+    stoppedMs: () => stoppedMs,
+  };
+  const names = {
+    async resolve() {
+      stoppedMs = 6_000;
+      return ["127.0.0.1"];
+    },
+  };
+  return { timers, names };
+}
 
 /** A process that listens and never accepts, and enough connections to fill its queue. */
 async function portWithFullQueue(): Promise<number> {

@@ -78,6 +78,22 @@ it("answers a request that arrived on an idle connection while this process was 
   await idle.closed;
 });
 
+it("answers a request that had arrived when its time was over, and 408 to a client that has only begun one", async () => {
+  const open = await listen();
+  const { server } = service.app;
+  const late = Object.assign(new Error("Request timeout"), { code: "ERR_HTTP_REQUEST_TIMEOUT" });
+  const timedOut = (client: Client, text: string) => {
+    server.once("connection", (socket) => {
+      // What is written now is in the socket, unread.
+      client.socket.write(text);
+      server.emit("clientError", late, socket);
+    });
+    return Promise.race([client.gets(""), client.closed.then(() => client.statuses)]);
+  };
+  expect(await timedOut(open(), STRANGER)).toEqual(["200"]);
+  expect(await timedOut(open(), STRANGER.slice(0, 20))).toEqual(["408"]);
+});
+
 describe("pipelined requests", () => {
   it("are answered one after the other, in order, up to 17 at a time", async () => {
     let inFlight = 0;

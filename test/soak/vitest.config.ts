@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-const POSTGRES = ["test/soak/nodes.soak.ts", "test/soak/database-faults.soak.ts"];
+const POSTGRES = ["test/soak/nodes.soak.ts", "test/soak/database-faults.soak.ts", "test/soak/pause-postgres.soak.ts"];
 
 export default defineConfig({
   test: {
