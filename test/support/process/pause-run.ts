@@ -4,7 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { selfSignedCertificate } from "../delivery/certificate.js";
 import { Ledger, type RunFigures, readFigures, SERVE, settled, startReceiver, type Target } from "./run-figures.js";
 import { callIdOf, ServedApi, USER_ENV } from "./served-api.js";
-import type { Home, Running } from "./whcb-process.js";
+import { eventually, type Home, type Running } from "./whcb-process.js";
 
 export interface PauseRunOptions {
   readonly pauses: number;
@@ -19,17 +19,17 @@ export interface PauseRunOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** A pause begins up to so long after the calls were handed in: a connection is being opened, a request or an answer is on its way. */
-const LATEST_MS = 150;
+/** A pause begins up to so long after the calls were handed in, or the first was sent: connections, requests and answers are on their way. */
+const LATEST_MS = 100;
 
 /** Over plain connections and TLS, to an address and to a name that has two; all answer within 100 ms. */
 export async function pauseRun(home: Home, options: PauseRunOptions): Promise<RunFigures> {
   const { pauses, pause, calls, unit, database = home.path("x.db") } = options;
-  const ledger = home.path("ledger");
+  const ledger = new Ledger(home.path("ledger"));
   const pem = home.path("endpoint.pem");
   const { key, cert } = selfSignedCertificate("DNS:localhost", "IP:127.0.0.1");
   writeFileSync(pem, key + cert);
-  const receivers = [await startReceiver(ledger), await startReceiver(ledger, pem)];
+  const receivers = [await startReceiver(ledger.file), await startReceiver(ledger.file, pem)];
   try {
     const env = { ...USER_ENV, WHCB_DB: database, NODE_EXTRA_CA_CERTS: pem, ...options.env };
     const server = home.start(["serve", "--port", "0", "--mail-dir", home.path("mail"), ...SERVE], { env });
@@ -41,12 +41,18 @@ export async function pauseRun(home: Home, options: PauseRunOptions): Promise<Ru
       targets.push({ kind: "prompt", path, accepted: new Set(), id: await api.create({ name: path, url: url + path }) });
     }
     for (let begun = 0; begun < pauses; begun += 1) {
+      const before = ledger.lines().length;
       const handing = targets.map(async ({ id, accepted }, index) => {
         const ids = Array.from({ length: calls }, (_, number) => callIdOf(begun * calls + number, `p${index}`));
         const answer = await api.hand(id, ids);
         if (answer.status !== 202) throw new Error(`${answer.status}: ${await answer.text()}`);
         for (const callId of ids) accepted.add(callId);
       });
+      if (begun % 2 === 0)
+        await eventually(
+          async () => ledger.lines().length,
+          (length) => length > before,
+        );
       await delay(unit() * LATEST_MS);
       await pause(server);
       await Promise.all(handing);
@@ -54,7 +60,7 @@ export async function pauseRun(home: Home, options: PauseRunOptions): Promise<Ru
       // Connections that were idle for so long are closed: the next calls need new ones.
       await delay(2_000);
     }
-    const figures = await readFigures(api, targets, new Ledger(ledger).lines(), [home.path("mail")]);
+    const figures = await readFigures(api, targets, ledger.lines(), [home.path("mail")]);
     const { code, stderr } = await server.stop();
     if (code !== 0) throw new Error(`the stop ended with ${code}: ${stderr}`);
     return { ...figures, stderr };

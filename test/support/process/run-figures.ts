@@ -58,15 +58,15 @@ interface Line {
 
 /** The file that the receiver writes. */
 export class Ledger {
-  readonly #file: string;
+  readonly file: string;
 
   constructor(file: string) {
-    this.#file = file;
+    this.file = file;
   }
 
   lines(): Line[] {
-    if (!existsSync(this.#file)) return [];
-    return readFileSync(this.#file, "utf8")
+    if (!existsSync(this.file)) return [];
+    return readFileSync(this.file, "utf8")
       .split("\n")
       .slice(0, -1)
       .map((line) => {
