@@ -72,6 +72,9 @@ describe("a time limit", () => {
   it("is longer by the time for which the process didn't run, all stops together", async () => {
     const { loop, timers, ended, limit } = start();
     limit(5_000);
+    const cancel = limit(9_000);
+    cancel();
+    cancel();
     for (let stops = 0; stops < 3; stops++) {
       await loop.run(1_010);
       loop.stop(6_000);
