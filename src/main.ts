@@ -2,7 +2,7 @@
 import packageJson from "../package.json" with { type: "json" };
 import type { CliDeps } from "./cli/cli-deps.js";
 import { run } from "./cli/run.js";
-import { systemClock, systemTimers } from "./platform/clock.js";
+import { systemClock } from "./platform/clock.js";
 import { pathsFrom } from "./platform/paths.js";
 import { systemRandom } from "./platform/random.js";
 import { processIo } from "./platform/terminal.js";
@@ -29,6 +29,7 @@ function realDeps(from: NodeJS.Process): CliDeps {
     },
     async openDeliverer({ maxConnections, addressRule }) {
       const { createDeliverer } = await import("./delivery/undici-deliverer.js");
+      const { systemTimers } = await import("./platform/running-timers.js");
       return createDeliverer({ clock: systemClock, timers: systemTimers, addressRule, maxConnectionsPerOrigin: maxConnections });
     },
     async lockFile(path) {

@@ -2,8 +2,9 @@ import type { ServiceTarget } from "../cli/cli-deps.js";
 import type { Client } from "../client/client.js";
 import { createClient } from "../client/create-client.js";
 import { createHttpTransport } from "../client/http-transport.js";
-import { systemClock, systemTimers } from "../platform/clock.js";
+import { systemClock } from "../platform/clock.js";
 import { systemRandom } from "../platform/random.js";
+import { systemTimers } from "../platform/running-timers.js";
 
 /** Through the environment's proxy. */
 export async function openHttpClient(target: ServiceTarget & { kind: "http" }, env: NodeJS.ProcessEnv): Promise<Client> {

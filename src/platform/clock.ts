@@ -1,5 +1,4 @@
 import { setTimeout as delay, setImmediate as turn } from "node:timers/promises";
-import { RunningTimers } from "./running-timers.js";
 
 /** Injected: a day of retries takes milliseconds in a test. */
 export interface Clock {
@@ -38,11 +37,3 @@ export interface Timers {
   /** Ms for which it hasn't: it was stopped, or one turn of its event loop took long. Noticed while a timer is armed. */
   stoppedMs(): number;
 }
-
-export const systemTimers: Timers = new RunningTimers({
-  ...systemClock,
-  after(delayMs, handler) {
-    const timer = setTimeout(handler, delayMs).unref();
-    return () => clearTimeout(timer);
-  },
-});

@@ -1,12 +1,8 @@
 /** A pause of this process is nobody else's failure (docs/dispatcher.md, Limits). */
+import { type Clock, systemClock, type Timers } from "./clock.js";
 
 /** Goes on while the process doesn't run. */
-export interface RealTime {
-  monotonicMs(): number;
-  nextTurn(): Promise<void>;
-  /** Returns the cancel function. */
-  after(delayMs: number, handler: () => void): () => void;
-}
+export type RealTime = Pick<Clock, "monotonicMs" | "nextTurn"> & Pick<Timers, "after">;
 
 /** Between two looks at the clock. A stop counts this much too short, at most, so that a process that keeps stopping still times out. */
 const TICK_MS = 50;
@@ -14,7 +10,7 @@ const TICK_MS = 50;
 const LONGEST_TURN_MS = 250;
 
 /** Needs one timer for all besides their own, while any is armed. */
-export class RunningTimers {
+export class RunningTimers implements Timers {
   readonly #time: RealTime;
   #armed = 0;
   #isTicking = false;
@@ -77,3 +73,11 @@ export class RunningTimers {
     return now;
   }
 }
+
+export const systemTimers: Timers = new RunningTimers({
+  ...systemClock,
+  after(delayMs, handler) {
+    const timer = setTimeout(handler, delayMs).unref();
+    return () => clearTimeout(timer);
+  },
+});

@@ -9,7 +9,7 @@ import { connect, type Socket } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { createHttpTransport, type HttpTarget } from "../../src/client/http-transport.js";
 import type { TransportRequest } from "../../src/client/transport.js";
-import { systemTimers } from "../../src/platform/clock.js";
+import { systemTimers } from "../../src/platform/running-timers.js";
 import { selfSignedCertificate } from "../support/delivery/certificate.js";
 import { blockLoop } from "../support/time/block-loop.js";
 

@@ -11,7 +11,8 @@ import { publicAddressRule } from "../../src/delivery/address-rule.js";
 import type { Deliverer } from "../../src/delivery/deliverer.js";
 import { DeliveryFailure } from "../../src/delivery/delivery-failure.js";
 import { createDeliverer, type DelivererOptions } from "../../src/delivery/undici-deliverer.js";
-import { systemClock, systemTimers, type Timers } from "../../src/platform/clock.js";
+import { systemClock, type Timers } from "../../src/platform/clock.js";
+import { systemTimers } from "../../src/platform/running-timers.js";
 import { selfSignedCertificate } from "../support/delivery/certificate.js";
 import { type RawServer, startRawServer } from "../support/delivery/raw-server.js";
 

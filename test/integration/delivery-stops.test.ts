@@ -6,7 +6,8 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { createDeliverer } from "../../src/delivery/undici-deliverer.js";
-import { systemClock, systemTimers } from "../../src/platform/clock.js";
+import { systemClock } from "../../src/platform/clock.js";
+import { systemTimers } from "../../src/platform/running-timers.js";
 import { DEADLINE_MS, DeliverySetup, OK } from "../support/delivery/delivery-setup.js";
 import { blockLoop } from "../support/time/block-loop.js";
 

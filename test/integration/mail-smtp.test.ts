@@ -7,7 +7,7 @@ import type { SMTPServerOptions } from "smtp-server";
 import { afterEach, describe, expect, test } from "vitest";
 import type { Notifier } from "../../src/notifier/notifier.js";
 import { createSmtpNotifier, type SmtpNotifierOptions } from "../../src/notifier/smtp-notifier.js";
-import { systemTimers } from "../../src/platform/clock.js";
+import { systemTimers } from "../../src/platform/running-timers.js";
 import { selfSignedCertificate } from "../support/delivery/certificate.js";
 import { type MailServer, startMailServer } from "../support/mail/mail-server.js";
 import { AS_RECEIVED, aMail, failureOf } from "../support/mail/mails.js";

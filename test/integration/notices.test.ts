@@ -9,8 +9,9 @@ import { createDeliverer } from "../../src/delivery/undici-deliverer.js";
 import { createNoticeSender } from "../../src/dispatcher/outbox/notice-sender.js";
 import type { NoticeTarget } from "../../src/notifier/notice-target.js";
 import { createWebhookNotices, type NoticeFormat, readSigningKeys } from "../../src/notifier/webhook-notices.js";
-import { systemClock, systemTimers } from "../../src/platform/clock.js";
+import { systemClock } from "../../src/platform/clock.js";
 import type { Logger } from "../../src/platform/logger.js";
+import { systemTimers } from "../../src/platform/running-timers.js";
 import { down, HOUR, MINUTE, Simulation, up } from "../support/dispatcher/simulation.js";
 import {
   isSigned,

@@ -3,8 +3,8 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { createMailSender } from "../../src/dispatcher/outbox/mail-sender.js";
 import type { Notifier } from "../../src/notifier/notifier.js";
 import { createSmtpNotifier } from "../../src/notifier/smtp-notifier.js";
-import { systemTimers } from "../../src/platform/clock.js";
 import { silentLogger } from "../../src/platform/logger.js";
+import { systemTimers } from "../../src/platform/running-timers.js";
 import { DAY, down, HOUR, Simulation } from "../support/dispatcher/simulation.js";
 import { type MailServer, startMailServer } from "../support/mail/mail-server.js";
 

@@ -2,8 +2,9 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { createClient } from "../../src/client/create-client.js";
 import { createHttpTransport } from "../../src/client/http-transport.js";
-import { type Clock, systemClock, systemTimers } from "../../src/platform/clock.js";
+import { type Clock, systemClock } from "../../src/platform/clock.js";
 import { systemRandom } from "../../src/platform/random.js";
+import { systemTimers } from "../../src/platform/running-timers.js";
 import { planReplay } from "../../src/runs/plan/plan-replay.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../src/runs/run-options.js";
 import { runReplay } from "../../src/runs/run-replay.js";

@@ -6,7 +6,7 @@ import { EventEmitter, once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
-import { systemTimers } from "../../src/platform/clock.js";
+import { systemTimers } from "../../src/platform/running-timers.js";
 import { connectionLimit } from "../../src/server/connections.js";
 import type { ServerDeps } from "../../src/server/server-deps.js";
 import { BASIC, CALLBACK_BODY, closeService, openService, type Service, USER } from "../support/server/server-fixture.js";

@@ -1,8 +1,9 @@
 /** Twenty endpoints; how long the calls of ten take from their acceptance to their answer while the other ten hang, or don't. */
 import { setTimeout as delay } from "node:timers/promises";
 import { createDeliverer } from "../../../src/delivery/undici-deliverer.js";
-import { systemClock, systemTimers } from "../../../src/platform/clock.js";
+import { systemClock } from "../../../src/platform/clock.js";
 import { shortId, systemRandom } from "../../../src/platform/random.js";
+import { systemTimers } from "../../../src/platform/running-timers.js";
 import { buildDelivery } from "../../../src/wire/delivery-request.js";
 import { contender } from "../run/contender.js";
 import { fill, openBenchStore, startDelivering } from "../run/product.js";

@@ -1,8 +1,9 @@
 /** The service's own HTTP server with nothing behind it: every check of a request, and a store that stores nothing. Prints its URL. */
 import { DEFAULT_RETRY_POLICY } from "../../../src/domain/retry-policy.js";
-import { systemClock, systemTimers } from "../../../src/platform/clock.js";
+import { systemClock } from "../../../src/platform/clock.js";
 import { silentLogger } from "../../../src/platform/logger.js";
 import { systemRandom } from "../../../src/platform/random.js";
+import { systemTimers } from "../../../src/platform/running-timers.js";
 import { createApp } from "../../../src/server/app.js";
 import { makeCredential } from "../../../src/server/auth/credential-hashes.js";
 import { NO_STATS } from "../../../src/server/server-deps.js";

@@ -2,9 +2,10 @@
 import { createDeliverer } from "../../../src/delivery/undici-deliverer.js";
 import { Dispatcher, type DispatcherDeps } from "../../../src/dispatcher/dispatcher.js";
 import { DEFAULT_RETRY_POLICY } from "../../../src/domain/retry-policy.js";
-import { systemClock, systemTimers } from "../../../src/platform/clock.js";
+import { systemClock } from "../../../src/platform/clock.js";
 import { silentLogger } from "../../../src/platform/logger.js";
 import { systemRandom } from "../../../src/platform/random.js";
+import { systemTimers } from "../../../src/platform/running-timers.js";
 import { openStore } from "../../../src/store/open-store.js";
 import type { Store } from "../../../src/store/store.js";
 import { buildDelivery } from "../../../src/wire/delivery-request.js";

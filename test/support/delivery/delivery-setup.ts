@@ -2,7 +2,8 @@
 import type { Socket } from "node:net";
 import type { Deliverer } from "../../../src/delivery/deliverer.js";
 import { createDeliverer, type DelivererOptions } from "../../../src/delivery/undici-deliverer.js";
-import { systemClock, systemTimers } from "../../../src/platform/clock.js";
+import { systemClock } from "../../../src/platform/clock.js";
+import { systemTimers } from "../../../src/platform/running-timers.js";
 import type { DeliveryRequest } from "../../../src/wire/delivery-request.js";
 import { type RawServer, startRawServer } from "./raw-server.js";
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { systemClock, systemTimers } from "../../../src/platform/clock.js";
+import { systemClock } from "../../../src/platform/clock.js";
 
 describe("the system clock", () => {
   it("sleeps until an instant, and not at all until a past one", async () => {
@@ -17,16 +17,5 @@ describe("the system clock", () => {
     stop.abort();
     await sleeping;
     await systemClock.sleepUntil(systemClock.now() + 3_600_000, stop.signal);
-  });
-});
-
-describe("a system timer", () => {
-  it("calls its handler once, unless it is cancelled", async () => {
-    const called: string[] = [];
-    const cancel = systemTimers.after(1, () => called.push("cancelled"));
-    cancel();
-    systemTimers.after(1, () => called.push("first"));
-    await new Promise<void>((resolve) => systemTimers.after(5, resolve));
-    expect(called).toEqual(["first"]);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type RealTime, RunningTimers } from "../../../src/platform/running-timers.js";
+import { type RealTime, RunningTimers, systemTimers } from "../../../src/platform/running-timers.js";
 
 /** An event loop that turns once a millisecond, while a test lets it run. */
 class Loop implements RealTime {
@@ -142,4 +142,15 @@ it("needs one timer for all limits besides their own, and none without a limit",
   }
   await loop.run(TICK_MS);
   expect(loop.timerCount).toBe(0);
+});
+
+describe("a system timer", () => {
+  it("calls its handler once, unless it is cancelled", async () => {
+    const called: string[] = [];
+    const cancel = systemTimers.after(1, () => called.push("cancelled"));
+    cancel();
+    systemTimers.after(1, () => called.push("first"));
+    await new Promise<void>((resolve) => systemTimers.after(5, resolve));
+    expect(called).toEqual(["first"]);
+  });
 });

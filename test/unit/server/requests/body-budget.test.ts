@@ -1,6 +1,6 @@
 import Fastify from "fastify";
 import { expect, it } from "vitest";
-import { systemTimers } from "../../../../src/platform/clock.js";
+import { systemTimers } from "../../../../src/platform/running-timers.js";
 import { BodyBudget, limitBodies } from "../../../../src/server/requests/body-budget.js";
 
 const MIB = 1024 * 1024;
