@@ -9,6 +9,7 @@ import type { FullScreen } from "../platform/full-screen.js";
 import type { Paths } from "../platform/paths.js";
 import type { Random } from "../platform/random.js";
 import type { Io } from "../platform/terminal.js";
+import type { BodyNames } from "../wire/delivery-settings.js";
 
 export interface CliDeps {
   readonly io: Io;
@@ -150,6 +151,7 @@ export interface ServeOptions {
   readonly plan: "startup" | "business" | "enterprise" | null;
   /** For `queryparam` auth. */
   readonly authParameter: string;
+  readonly bodyNames: BodyNames;
   readonly endpointCheck: boolean;
   readonly dispatch: boolean;
   readonly limits: SendLimits;

@@ -125,6 +125,8 @@ export interface GroupPart {
 
 export interface CallPage {
   readonly calls: readonly ListedCall[];
+  /** Beside the others, beyond any limit: they can be neither sent nor marked. */
+  readonly withoutId: readonly ListedCall[];
   readonly leftOut: number;
   /** null if unknown. */
   readonly total: number | null;

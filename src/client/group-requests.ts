@@ -28,8 +28,8 @@ export function groupRequests(api: ServiceApi, listCalls: Client["listCalls"]): 
       return;
     }
     mayGroup = false;
-    for await (const { calls, leftOut, total } of listCalls(callbackId, { filter })) {
-      yield { groups: calls.map((call) => groupOf(call, by)), leftOut, total };
+    for await (const { calls, withoutId, leftOut, total } of listCalls(callbackId, { filter })) {
+      yield { groups: [...calls, ...withoutId].map((call) => groupOf(call, by)), leftOut, total };
     }
   }
 

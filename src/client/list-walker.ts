@@ -15,7 +15,7 @@ const MAX_ITEMS = 1_000_000;
 const MAX_GROWTH = 10_000;
 const MAX_LINK_LENGTH = 8_192;
 
-/** Each item once. Throws `unavailable` if `next` loops before `total` items, leaves this list, or doesn't end. */
+/** Each item once, but each without an id. Throws `unavailable` if `next` loops before `total` items, leaves this list, or doesn't end. */
 export async function* walkList<Item>(
   firstPath: string,
   load: (path: string) => Promise<ListPage<Item>>,
@@ -28,10 +28,11 @@ export async function* walkList<Item>(
   for (let path: string | null = firstPath; path !== null; ) {
     seenPaths.add(path);
     const { items, total, next } = await load(path);
+    const before = seenIds.size;
     const newItems = items.filter((item) => !seenIds.has(idOf(item)));
-    const unique = [...new Map(newItems.map((item) => [idOf(item), item])).values()];
-    for (const item of unique) seenIds.add(idOf(item));
-    stalePages = unique.length === 0 ? stalePages + 1 : 0;
+    const unique = [...new Map(newItems.map((item, index) => [idOf(item) || index, item])).values()];
+    for (const id of unique.map(idOf)) if (id !== "") seenIds.add(id);
+    stalePages = seenIds.size === before ? stalePages + 1 : 0;
     // The first one: a total that grows with each page would be no bound.
     announced ??= total;
     if (seenIds.size > (announced === null ? MAX_ITEMS : 2 * announced + MAX_GROWTH)) {

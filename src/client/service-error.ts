@@ -2,6 +2,7 @@ import { idKey } from "../domain/call.js";
 import { formatDuration } from "../domain/duration.js";
 import { type ErrorCode, WhcbError } from "../domain/errors.js";
 import { readError } from "../wire/json/error-json.js";
+import { parseJsonText } from "../wire/json/read-json.js";
 import { removeHtml } from "../wire/remove-html.js";
 import type { TransportResponse } from "./transport.js";
 
@@ -96,7 +97,7 @@ export function namesCall({ message }: Error, callId: string): boolean {
 /** undefined if it isn't JSON. */
 export function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJsonText(text);
   } catch {
     return undefined;
   }

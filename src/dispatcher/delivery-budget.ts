@@ -1,5 +1,6 @@
 /** docs/dispatcher.md, Limits. */
 import type { Call } from "../domain/call.js";
+import type { GivenMembers } from "../domain/message-response.js";
 
 /** While others wait, an owner holds at most one larger body: hanging endpoints must not starve the rest. */
 const LARGE_BYTES = 1024 * 1024;
@@ -131,10 +132,16 @@ export class DeliveryBudget<Owner extends object> {
 /** Of a prefetched call, without its request. */
 export function prefetchedBytes({ leftOutBytes, response }: Pick<Call, "leftOutBytes" | "response">): number {
   if (leftOutBytes !== undefined) return CALL_BYTES;
-  const { messageId, messageLocation, from, responseMessage, customParameters } = response;
+  const { messageId, messageLocation, from, responseMessage, customParameters, given } = response;
   const { name, mri, mobile, email, voice } = from;
   let characters = messageId.length + messageLocation.length + responseMessage.content.length;
   characters += name.length + mri.length + mobile.length + email.length + voice.length;
   for (const [key, value] of Object.entries(customParameters)) characters += key.length + value.length;
+  if (given !== undefined) characters += givenCharacters(given);
   return CALL_BYTES + characters * BYTES_PER_CHARACTER;
+}
+
+function givenCharacters({ response, from, responseMessage }: GivenMembers): number {
+  const pairs = [...response, ...from, ...responseMessage].filter((member) => typeof member !== "string");
+  return pairs.reduce((sum, [name, json]) => sum + name.length + json.length, 0);
 }

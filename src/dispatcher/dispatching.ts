@@ -12,6 +12,7 @@ import type { Random } from "../platform/random.js";
 import { settleAll } from "../platform/teardown.js";
 import type { Store } from "../store/store.js";
 import { buildDelivery, type DeliveryRequest } from "../wire/delivery-request.js";
+import type { BodyNames } from "../wire/delivery-settings.js";
 import { Dispatcher } from "./dispatcher.js";
 import { OutageSampler } from "./outage-sampler.js";
 import { createMailSender } from "./outbox/mail-sender.js";
@@ -49,6 +50,7 @@ export interface DispatchingDeps {
   readonly logger: Logger;
   readonly policy: RetryPolicy;
   readonly authParameter: string;
+  readonly bodyNames: BodyNames;
   readonly limits: SendLimits;
   /** false: start() starts nothing. */
   readonly isEnabled: boolean;
@@ -70,6 +72,7 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
     logger,
     policy,
     authParameter,
+    bodyNames,
     limits,
     isEnabled,
   } = deps;
@@ -88,7 +91,7 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
     policy,
     limits,
     prepare(callback, call) {
-      const request = bodyAsBytes(buildDelivery(callback, call, { authParameter }));
+      const request = bodyAsBytes(buildDelivery(callback, call, { authParameter, bodyNames }));
       return { bodyBytes: bytesOf(request.body), send: async () => (await deliverer.deliver(request)).result };
     },
     onAttempt(_callbackId, { result, durationMs }) {

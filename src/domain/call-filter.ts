@@ -1,7 +1,7 @@
 /** The client checks it too: a service that ignores a filter must not widen a replay. */
 import { UNREACHABLE_REASONS, type UnreachableReason } from "./attempt.js";
 import { type CallStatus, idKey, type SettledBy } from "./call.js";
-import { type Channel, type MessageResponse, senderAddress } from "./message-response.js";
+import { type MessageResponse, senderAddress } from "./message-response.js";
 
 export interface CallFilter {
   /** Default: SUCCESS and FAILED. */
@@ -18,7 +18,8 @@ export interface CallFilter {
   readonly statusCodes?: readonly StatusCodePattern[];
   /** As by `reasonText`. */
   readonly reason?: string;
-  readonly channel?: Channel;
+  /** As in `ResponseMessage`. */
+  readonly channel?: string;
   readonly messageId?: string;
   /** The sender's mobile, e-mail, voice number, MRI or name; exact. */
   readonly from?: string;

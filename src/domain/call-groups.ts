@@ -27,7 +27,7 @@ export interface CallGroup {
   /** Last attempts. null: no call has one. */
   readonly firstAttemptedAt: number | null;
   readonly lastAttemptedAt: number | null;
-  /** One of its calls. null: removed meanwhile. */
+  /** One of its calls. null: removed meanwhile, or without an id. */
   readonly exampleId: string | null;
 }
 
@@ -39,7 +39,7 @@ export interface GroupedCall extends FilteredCall {
 export function groupOf(call: GroupedCall, by: readonly GroupKey[]): CallGroup {
   const { attemptedAt } = call;
   const values = Object.fromEntries(by.map((key) => [key, VALUES[key](call)]));
-  return { values, count: 1, firstAttemptedAt: attemptedAt, lastAttemptedAt: attemptedAt, exampleId: call.id };
+  return { values, count: 1, firstAttemptedAt: attemptedAt, lastAttemptedAt: attemptedAt, exampleId: call.id || null };
 }
 
 const VALUES: { readonly [Key in GroupKey]: (call: GroupedCall) => GroupValues[Key] } = {
@@ -48,7 +48,7 @@ const VALUES: { readonly [Key in GroupKey]: (call: GroupedCall) => GroupValues[K
   hour: ({ attemptedAt }) => (attemptedAt === null ? null : Math.floor(attemptedAt / HOUR_MS) * HOUR_MS),
   from: ({ response }) => cutText(senderAddress(response.from)) || null,
   messageId: ({ response }) => cutText(idKey(response.messageId)) || null,
-  channel: ({ response }) => response.responseMessage.channel,
+  channel: ({ response }) => cutText(response.responseMessage.channel) || null,
 };
 
 export function isGroupKey(text: string): text is GroupKey {

@@ -7,26 +7,38 @@ export interface MessageResponse {
   readonly responseMessage: ResponseMessage;
   /** In the order given; may be empty. */
   readonly customParameters: Readonly<Record<string, string>>;
+  /** Left out if the fields say it all: then a member is there if its field isn't empty, an object if one of its members is. */
+  readonly given?: GivenMembers;
 }
 
-export interface Sender {
-  readonly name: string;
-  readonly mri: string;
-  readonly mobile: string;
-  readonly email: string;
-  readonly voice: string;
+/** What was given, to be sent as it came. */
+export interface GivenMembers {
+  readonly response: Members;
+  readonly from: Members;
+  readonly responseMessage: Members;
 }
+
+/** In the order given. A name alone has the value of its field, or is the object with these members; a pair has any other value as JSON. */
+export type Members = readonly (string | readonly [name: string, json: string])[];
+
+export type Sender = Readonly<Record<"name" | "mri" | "mobile" | "email" | "voice", string>>;
 
 export interface ResponseMessage {
-  readonly channel: Channel;
+  /** SMS, EMAIL or VOICE; another one as given. */
+  readonly channel: string;
   readonly kind: ResponseKind;
   /** Acknowledged or found undeliverable; dd/MM/yy HH:mm, as on the platform. */
   readonly date: string;
   readonly content: string;
 }
 
-export type Channel = "SMS" | "EMAIL" | "VOICE";
 export type ResponseKind = "reply" | "undeliverable";
+
+/** SMS, EMAIL and VOICE in any case; another one as it is. */
+export function channelOf(text: string): string {
+  const known = text.trim().toUpperCase();
+  return known === "SMS" || known === "EMAIL" || known === "VOICE" ? known : text;
+}
 
 /** The first present; for filters and serial order. */
 export function senderAddress(from: Sender): string {

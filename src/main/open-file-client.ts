@@ -9,6 +9,7 @@ import { systemTimers } from "../platform/running-timers.js";
 import { createApp } from "../server/app.js";
 import { openStore } from "../store/open-store.js";
 import { secretKeySource } from "../store/secret-key.js";
+import { DEFAULT_BODY_NAMES } from "../wire/delivery-settings.js";
 
 /**
  * No server, no dispatching, no credentials but file permissions. `secretKey`: WHCB_SECRET_KEY. Throws `config` if there is no database.
@@ -35,6 +36,7 @@ export async function openFileClient(
     knownHosts: null,
     maxConnections: 0, // none: it doesn't listen
     authParameter,
+    bodyNames: DEFAULT_BODY_NAMES, // for the console, which needs a server
     version,
     stats: { read: async () => ({ ...(await store.readGauges()), inFlight: 0 }), onAttempt: () => undefined },
     checkEndpoint: async (request) => (await deliverer.deliver(request)).result,

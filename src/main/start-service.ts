@@ -85,6 +85,7 @@ async function start(
     random: systemRandom,
     policy,
     authParameter: options.authParameter,
+    bodyNames: options.bodyNames,
     limits: options.limits,
     isEnabled: options.dispatch,
   });
@@ -103,6 +104,7 @@ async function start(
     knownHosts: addressRule.kind === "any" ? options.allowHosts : null,
     maxConnections: connectionLimit(descriptorLimit()),
     authParameter: options.authParameter,
+    bodyNames: options.bodyNames,
     stats: {
       read: async () => ({ ...(await store.readGauges()), inFlight: dispatching.inFlight }),
       onAttempt: dispatching.onAttempt,

@@ -127,13 +127,17 @@ export function commandLines(callback: Pick<Callback, "id" | "name">): string[] 
 
 function callLines({ id, response }: OutageFacts["call"], mask: SecretMask): string[] {
   const { from, responseMessage } = response;
+  const { channel } = responseMessage;
   const address = senderAddress(from);
   const name = from.name !== "" && from.name !== address ? ` (${toLine(from.name, MAX_VALUE)})` : "";
   return [
     field("Call", toLine(id, MAX_NAME)),
     field("Message", toLine(mask(response.messageLocation || response.messageId), MAX_VALUE * 2)),
     field("From", `${toLine(address, MAX_VALUE) || "unknown"}${name}`),
-    field("Channel", `${responseMessage.channel}, ${responseMessage.kind}, ${toLine(responseMessage.date, MAX_NAME)}`),
+    field(
+      "Channel",
+      `${toLine(mask(channel), MAX_NAME) || "unknown"}, ${responseMessage.kind}, ${toLine(responseMessage.date, MAX_NAME)}`,
+    ),
     "Content:",
     ...quoteBlock(mask(responseMessage.content), MAX_CONTENT),
   ];

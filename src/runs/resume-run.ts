@@ -56,7 +56,7 @@ async function markWhatIsDue(state: RunState, session: RunSession): Promise<void
 
 async function sendTheRest(state: RunState, options: ReplayOptions & ResumeOptions, session: RunSession): Promise<void> {
   const { header, deps } = session;
-  const file = await SnapshotFile.open(deps.runsDirectory, `${header.runId}-resumed`);
+  const file = await SnapshotFile.open(deps.runsDirectory, `${header.runId}-resumed`, options);
   try {
     const drafts: GroupDraft[] = [];
     for (const { id } of header.callbacks) {

@@ -7,19 +7,17 @@ import { type RunSummary, workAndEnd } from "./end-run.js";
 import { newRunId } from "./journal/run-id.js";
 import type { RunListener } from "./journal/run-step.js";
 import { readRun } from "./journal/stored-runs.js";
-import { type CallScope, callbacksOf, listScope } from "./plan/call-scope.js";
+import { type CallScope, callbacksOf, listScope, type UnusableCalls } from "./plan/call-scope.js";
 import { giveUpCallback } from "./relist-calls.js";
 import type { RunControl, RunDeps } from "./run-deps.js";
 import { recordedCallback } from "./run-replay.js";
 import { markAll } from "./send/marker.js";
 
-export interface MarkPlan {
+export interface MarkPlan extends UnusableCalls {
   readonly runId: string;
   readonly status: "SUCCESS" | "FAILED";
   readonly groups: readonly MarkGroup[];
   readonly calls: number;
-  /** Listed although they don't match the filter. */
-  readonly leftOut: number;
   /** Named by id, not found. */
   readonly missing: readonly string[];
   /** Named by id, of this status before: left as they are. */
@@ -106,20 +104,21 @@ export async function runMarks(
   });
 }
 
-type Found = Pick<MarkPlan, "groups" | "leftOut" | "missing" | "already" | "delivered">;
+type Found = UnusableCalls & Pick<MarkPlan, "groups" | "missing" | "already" | "delivered">;
 
 async function byFilter(callbacks: readonly ListedCallback[], filter: CallFilter, deps: RunDeps): Promise<Found> {
   const groups: MarkGroup[] = [];
-  let leftOut = 0;
+  const unusable = { leftOut: 0, withoutId: 0 };
   for (const callback of callbacks) {
     const callIds: string[] = [];
     const listed = await listScope(deps.client, { callbackId: callback.id, filter }, async (calls) => {
       for (const { id } of calls) callIds.push(id);
     });
-    leftOut += listed.leftOut;
+    unusable.leftOut += listed.leftOut;
+    unusable.withoutId += listed.withoutId;
     groups.push({ callback, callIds });
   }
-  return { groups, leftOut, missing: [], already: 0, delivered: 0 };
+  return { groups, ...unusable, missing: [], already: 0, delivered: 0 };
 }
 
 async function byIds(
@@ -148,7 +147,7 @@ async function byIds(
     }
     groups.push({ callback, callIds: changed });
   }
-  return { groups, leftOut: 0, missing: [...wanted.values()], already, delivered };
+  return { groups, leftOut: 0, withoutId: 0, missing: [...wanted.values()], already, delivered };
 }
 
 /** Beyond this, they are first looked for among the calls to change. */

@@ -1,4 +1,5 @@
 import type { BodyFormat } from "../domain/callback.js";
+import type { BodyNames } from "../wire/delivery-settings.js";
 
 export interface ReplayOptions {
   /** To one endpoint. */
@@ -22,6 +23,8 @@ export interface ReplayOptions {
   readonly contentType?: BodyFormat | undefined;
   /** For `queryparam` auth; left out: the wire's default. */
   readonly authParameter?: string;
+  /** Left out: the wire's default. */
+  readonly bodyNames?: BodyNames;
 }
 
 export const DEFAULT_REPLAY_OPTIONS: ReplayOptions = {

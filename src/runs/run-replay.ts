@@ -3,7 +3,8 @@ import { type AddressRule, checkCallbackUrl } from "../delivery/address-rule.js"
 import { isWhcbError, WhcbError } from "../domain/errors.js";
 import { maskUserinfo } from "../domain/mask.js";
 import { MAX_IDS_PER_REQUEST } from "../wire/bulk-ids.js";
-import { addressDelivery, DEFAULT_AUTH_PARAMETER, type DeliveryRequest } from "../wire/delivery-request.js";
+import { addressDelivery, type DeliveryRequest } from "../wire/delivery-request.js";
+import { DEFAULT_AUTH_PARAMETER } from "../wire/delivery-settings.js";
 import { requireAuthType, requireBodyStyle } from "../wire/json/callback-json.js";
 import { beginRun } from "./begin-run.js";
 import { type RunSummary, workAndEnd } from "./end-run.js";
@@ -82,7 +83,7 @@ async function sendAgainWithLock(
     session.continueCallback(callback.id);
     await session.journal.flushed();
     const { state } = await readRunState(runsDirectory, session.header.runId);
-    const file = await SnapshotFile.open(runsDirectory, `${session.header.runId}-again`);
+    const file = await SnapshotFile.open(runsDirectory, `${session.header.runId}-again`, options);
     try {
       const draft = await relistCalls(callback, state, { ...options, file, resendUnknown: false }, session);
       const plan = snapshotPlan({ runId: session.header.runId, drafts: [draft], file });

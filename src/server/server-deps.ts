@@ -6,6 +6,7 @@ import type { Logger } from "../platform/logger.js";
 import type { Random } from "../platform/random.js";
 import type { Store } from "../store/store.js";
 import type { DeliveryRequest } from "../wire/delivery-request.js";
+import type { BodyNames } from "../wire/delivery-settings.js";
 import type { PlanName } from "./auth/rate-plan.js";
 
 export interface ServerDeps {
@@ -31,6 +32,7 @@ export interface ServerDeps {
   readonly stats: ServiceStats;
   /** For `queryparam` auth. */
   readonly authParameter: string;
+  readonly bodyNames: BodyNames;
   /** The registration's GET; null: unchecked. */
   readonly checkEndpoint: ((request: DeliveryRequest) => Promise<DeliveryResult>) | null;
   /** Throws `address-refused`. */

@@ -4,7 +4,6 @@ import type { UnreachableReason } from "../domain/attempt.js";
 import type { CallStatus } from "../domain/call.js";
 import type { AuthType, BodyFormat } from "../domain/callback.js";
 import type { EndpointState } from "../domain/endpoint.js";
-import type { Channel } from "../domain/message-response.js";
 import type { NoticeChannel, OutageEvent } from "../domain/outage.js";
 
 export interface Schema {
@@ -89,7 +88,7 @@ export interface CallTable {
   settled_by: "dispatcher" | "user" | "replay" | null;
   changed_at: number;
   message_id: string;
-  channel: Channel;
+  channel: string;
   /** JSON StoredResponse (call-row.ts). */
   response: string;
 }

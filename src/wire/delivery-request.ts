@@ -1,8 +1,10 @@
 import type { CallbackSettings } from "../domain/callback.js";
 import type { MessageResponse } from "../domain/message-response.js";
-import { responsePartsToJson } from "./json/response-json.js";
+import { type BodyNames, DEFAULT_AUTH_PARAMETER, DEFAULT_BODY_NAMES } from "./delivery-settings.js";
+import type { JsonObject } from "./json/json-value.js";
+import { type MessageNames, responseToJson } from "./json/response-json.js";
 import { removeHtml } from "./remove-html.js";
-import { element, textElement, XML_DECLARATION } from "./xml/xml-write.js";
+import { elements, XML_DECLARATION } from "./xml/xml-write.js";
 
 export interface DeliveryRequest<Body = string | null> {
   readonly method: "GET" | "POST";
@@ -14,14 +16,19 @@ export interface DeliveryRequest<Body = string | null> {
 
 export type DeliveryTarget = Pick<CallbackSettings, "url" | "auth" | "contentType" | "removeHtml">;
 
-/** A setting: the platform's documents also show "auth". */
-export const DEFAULT_AUTH_PARAMETER = "Auth";
+const NAMES: Readonly<Record<BodyNames, MessageNames>> = {
+  "messageid-messagelocation": { messageId: "messageid", messageLocation: "messagelocation" },
+  "messageid-location": { messageId: "messageid", messageLocation: "location" },
+  "messageId-location": { messageId: "messageId", messageLocation: "location" },
+};
 
 export interface DeliveryOptions {
   /** For `queryparam` auth; default DEFAULT_AUTH_PARAMETER. */
   readonly authParameter?: string;
   /** false for a replay to another address. Default true. */
   readonly withAuth?: boolean;
+  /** Default DEFAULT_BODY_NAMES. */
+  readonly bodyNames?: BodyNames;
 }
 
 export function buildDelivery(
@@ -29,7 +36,7 @@ export function buildDelivery(
   { id, response }: { readonly id: string; readonly response: MessageResponse },
   options: DeliveryOptions = {},
 ): DeliveryRequest {
-  return addressDelivery(target, { id, body: deliveryBody(target, response) }, options);
+  return addressDelivery(target, { id, body: deliveryBody(target, response, options.bodyNames) }, options);
 }
 
 /** All attempts and replays of a call carry the same `webhook-id`. */
@@ -48,9 +55,18 @@ export function buildEndpointCheck(target: DeliveryTarget, options: DeliveryOpti
   return { method: "GET", url, headers, body: null };
 }
 
-export function deliveryBody(target: Pick<DeliveryTarget, "contentType" | "removeHtml">, response: MessageResponse): string {
-  const content = target.removeHtml ? removeHtml(response.responseMessage.content) : response.responseMessage.content;
-  return target.contentType === "xml" ? xmlBody(response, content) : jsonBody(response, content);
+export function deliveryBody(
+  target: Pick<DeliveryTarget, "contentType" | "removeHtml">,
+  response: MessageResponse,
+  bodyNames: BodyNames = DEFAULT_BODY_NAMES,
+): string {
+  const { content } = response.responseMessage;
+  const document = responseToJson(response, NAMES[bodyNames], target.removeHtml ? removeHtml(content) : content);
+  return target.contentType === "xml" ? xmlBody(document) : JSON.stringify(document);
+}
+
+function xmlBody(document: JsonObject): string {
+  return `${XML_DECLARATION}<ns2:deliveryResponse xmlns:ns2="http://schemas.api.whispir.com">${elements(document)}</ns2:deliveryResponse>`;
 }
 
 interface Address {
@@ -92,50 +108,4 @@ function withQueryParameter(url: string, name: string, value: string): string {
   const [address = ""] = url.split("#", 1);
   const separator = address.includes("?") ? (/[?&]$/.test(address) ? "" : "&") : "?";
   return `${address}${separator}${encodeURIComponent(name)}=${encodeURIComponent(value)}`;
-}
-
-function jsonBody(response: MessageResponse, content: string): string {
-  const { messageId, messageLocation } = response;
-  return JSON.stringify({
-    messageid: messageId || undefined,
-    messagelocation: messageLocation || undefined,
-    ...responsePartsToJson(response, content),
-  });
-}
-
-function xmlBody(
-  { messageId, messageLocation, from, responseMessage, customParameters }: MessageResponse,
-  content: string,
-): string {
-  const sender =
-    optionalElement("name", from.name) +
-    optionalElement("mri", from.mri) +
-    optionalElement("mobile", from.mobile) +
-    optionalElement("email", from.email) +
-    optionalElement("voice", from.voice);
-  return (
-    `${XML_DECLARATION}<ns2:deliveryResponse xmlns:ns2="http://schemas.api.whispir.com">` +
-    optionalElement("messageid", messageId) +
-    optionalElement("messagelocation", messageLocation) +
-    (sender && element("from", sender)) +
-    "<responseMessage>" +
-    textElement("channel", responseMessage.channel) +
-    optionalElement(responseMessage.kind === "undeliverable" ? "undeliverable" : "acknowledged", responseMessage.date) +
-    optionalElement("content", content) +
-    "</responseMessage>" +
-    customParameterElements(customParameters) +
-    "</ns2:deliveryResponse>"
-  );
-}
-
-function optionalElement(name: string, text: string): string {
-  return text === "" ? "" : textElement(name, text);
-}
-
-function customParameterElements(parameters: MessageResponse["customParameters"]): string {
-  const entries = Object.entries(parameters);
-  if (entries.length === 0) return "";
-  const entry = ([key, value]: [string, string]): string =>
-    element("entry", textElement("key", key) + textElement("value", value));
-  return element("customParameters", entries.map(entry).join(""));
 }

@@ -47,6 +47,21 @@ export function describeCalls(open: OpenStore): void {
       expect(await fetchPending(store, callback.id, 10)).toEqual([call]);
     });
 
+    it("keeps what was given beside a response's fields", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      const given = {
+        response: ["from", ["customParameters", "null"] as const],
+        from: [["__proto__", '{"a":["\\u0000"]}'] as const, "name"],
+        responseMessage: [],
+      };
+      const response = aResponse({ given, responseMessage: { channel: "WhatsApp", kind: "reply", date: "", content: "" } });
+      await store.acceptCalls([{ callbackId: callback.id, calls: [{ id: "A", response }] }], NOW);
+      expect((await callOf(store, callback, "A")).response).toEqual(response);
+      const groups = await store.groupCalls(callback.id, { filter: { status: "PENDING" }, by: ["channel"], budgetMs: 1_000 });
+      expect(groups.groups.map(({ values }) => values)).toEqual([{ channel: "WhatsApp" }]);
+    });
+
     it("stores an id once, within a batch and across batches, and keeps the first row", async () => {
       const store = await open();
       const callback = await aCallback(store);

@@ -61,7 +61,7 @@ async function anOutage(): Promise<Background> {
   await works("callbacks", "create", "--name", "demo", "--url", url, "--email", "ops@example.com", "--retries", "on");
   const response = (from: object, content: string) =>
     JSON.stringify({
-      from: { name: "Ada", ...from },
+      from: { name: "Ada", ...from, note: content },
       responseMessage: { channel: "SMS", content },
       customParameters: { who: content },
     });

@@ -17,6 +17,11 @@ it("erases a sender's calls and attempts on PostgreSQL, and keeps ids, counts an
     from: { ...from, mobile: MOBILE },
     responseMessage: { ...responseMessage, content: "\u0000 Hi" },
     customParameters: { number: MOBILE },
+    given: {
+      response: ["from", "responseMessage", "customParameters"],
+      from: ["mobile", ["phone", JSON.stringify([MOBILE, "\0"])] as const],
+      responseMessage: ["content"],
+    },
   };
   const ids = ["PENDING", "FAILED", "SUCCESS"];
   await store.acceptCalls([{ callbackId: callback.id, calls: ids.map((id) => ({ id, response })) }], NOW);

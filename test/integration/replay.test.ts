@@ -80,7 +80,7 @@ describe("a replay", () => {
     expect(at.endpoint.headers[0]).toMatchObject({ "x-whispir-callback-key": KEY, "content-type": "application/json" });
     expect(JSON.parse(at.endpoint.bodies[0] ?? "")).toMatchObject({
       messageid: at.calls[0]?.fields.messageId,
-      responseMessage: { channel: "SMS", acknowledged: "24/11/26 09:30", content: "Reply 0" },
+      responseMessage: { channel: "sms", acknowledged: "24/11/26 09:30", content: "Reply 0" },
     });
   });
 

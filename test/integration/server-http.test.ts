@@ -283,7 +283,7 @@ describe("NDJSON", () => {
     );
     await service.app.inject({ method: "POST", url: "/callbacks/other/calls", headers: JSON_HEADERS, payload: { id: "X" } });
     const answer = await hand(
-      '{"id":"A"}\r\n\n{"id":\n{"id":"X"}\n{"id":"B"}\n[1]\n{"id":"A"}\n{"responseMessage":{"channel":"FAX"}}\n{"id":"C"}',
+      '{"id":"A"}\r\n\n{"id":\n{"id":"X"}\n{"id":"B"}\n[1]\n{"id":"A"}\n{"responseMessage":{"channel":7}}\n{"id":"C"}',
     );
     expect([answer.statusCode, answer.json()]).toEqual([
       202,
@@ -293,7 +293,7 @@ describe("NDJSON", () => {
           { line: 3, errorDetail: "the line isn't JSON" },
           { line: 4, errorDetail: "The id X belongs to another callback's call" },
           { line: 6, errorDetail: "the body must be an object" },
-          { line: 8, errorDetail: "responseMessage.channel must be SMS, EMAIL or VOICE" },
+          { line: 8, errorDetail: "responseMessage.channel must be text of up to 64 characters, or null" },
         ],
       },
     ]);

@@ -7,15 +7,33 @@ import { describe, expect, it } from "vitest";
 import { resultMessage } from "../../src/domain/attempt.js";
 import { retryUntil } from "../../src/domain/retry-policy.js";
 import { readDate, toIsoDate, toPlatformDate } from "../../src/wire/dates.js";
+import { deliveryBody } from "../../src/wire/delivery-request.js";
 import { attemptsToJson, callToJson, readAttempts, readCall, readCallList } from "../../src/wire/json/call-json.js";
 import { callbackToJson, readCallback } from "../../src/wire/json/callback-json.js";
 import { listToJson } from "../../src/wire/json/list-json.js";
 import { outageToJson, readOutageList } from "../../src/wire/json/outage-json.js";
-import { readResponse, submissionToJson } from "../../src/wire/json/response-json.js";
-import { anyAttempt, anyCall, anyInstant, anyOutage, anyResponse, anySettings } from "../support/wire/arbitrary-wire.js";
+import { readResponse, responseToJson, submissionToJson } from "../../src/wire/json/response-json.js";
+import {
+  anyAttempt,
+  anyCall,
+  anyGivenResponse,
+  anyInstant,
+  anyOutage,
+  anyResponse,
+  anySettings,
+} from "../support/wire/arbitrary-wire.js";
 
 const policy = { intervalMs: 300_000, windowMs: 86_400_000, jitter: false };
 const overTheWire = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
+
+/** In any order. toEqual takes a member named __proto__ for a prototype. */
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.entries(value)
+    .map(([name, member]) => [name, sorted(member)])
+    .sort(([one], [other]) => (String(one) < String(other) ? -1 : 1));
+}
 
 describe("JSON reads back unchanged", () => {
   it("a callback", () => {
@@ -33,6 +51,20 @@ describe("JSON reads back unchanged", () => {
       fc.property(anyResponse, (response) => {
         expect(readResponse(overTheWire(submissionToJson({ response })))).toEqual(response);
       }),
+    );
+  });
+
+  it("any member of a listed call, in a list and in a delivery", () => {
+    fc.assert(
+      fc.property(anyGivenResponse, (given) => {
+        const { id: _, ...sent } = given;
+        const response = readResponse(given);
+        expect(sorted(overTheWire(responseToJson(response)))).toEqual(sorted(sent));
+        const { messageId: messageid, messageLocation: messagelocation, ...parts } = sent;
+        const body = deliveryBody({ contentType: "json", removeHtml: false }, response);
+        expect(sorted(JSON.parse(body))).toEqual(sorted(overTheWire({ messageid, messagelocation, ...parts })));
+      }),
+      { numRuns: 1_000 },
     );
   });
 

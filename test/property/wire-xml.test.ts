@@ -2,16 +2,18 @@
  * What is written as XML is read back unchanged.
  * Covers: src/wire/xml/xml-read.ts, src/wire/xml/xml-write.ts
  */
+import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
+import { XMLValidator } from "fast-xml-parser";
 import { describe, expect, it } from "vitest";
-import { buildDelivery } from "../../src/wire/delivery-request.js";
+import { buildDelivery, deliveryBody } from "../../src/wire/delivery-request.js";
 import { callToJson, readCall } from "../../src/wire/json/call-json.js";
 import { callbackToJson } from "../../src/wire/json/callback-json.js";
 import { parseCallback } from "../../src/wire/json/parse-callback.js";
 import { readResponse } from "../../src/wire/json/response-json.js";
 import { callsFromXml, readXml } from "../../src/wire/xml/xml-read.js";
 import { toXml } from "../../src/wire/xml/xml-write.js";
-import { anyCall, anyResponse, anySettings, anyText } from "../support/wire/arbitrary-wire.js";
+import { anyCall, anyGivenResponse, anyResponse, anySettings, anyText } from "../support/wire/arbitrary-wire.js";
 
 const policy = { intervalMs: 300_000, windowMs: 86_400_000, jitter: false };
 
@@ -25,6 +27,30 @@ function sayable<T>(value: T): T {
     if (typeof item !== "object" || item === null || Array.isArray(item)) return item;
     return Object.fromEntries(Object.entries(item).map(([key, inner]) => [key.replace(UNSAYABLE, "\ufffd"), inner]));
   });
+}
+
+/** Each text with the name of the element that it is in. */
+function leavesOf(value: unknown, name = "value", isParameters = false): (readonly [string, string])[] {
+  if (Array.isArray(value))
+    return value.length === 0 ? [[name, ""]] : value.flatMap((item) => leavesOf(item, name, isParameters));
+  if (typeof value !== "object" || value === null) return [[name, value === null ? "" : String(value)]];
+  return Object.entries(value).flatMap(([key, member]) => {
+    const isElement = !isParameters && /^(?!xml)[a-z_][\w.-]{0,31}$/i.test(key);
+    const element = SPELLED.get(key) ?? key;
+    return isElement
+      ? leavesOf(member, element, key === "customParameters")
+      : [["key", key] as const, ...leavesOf(member, "value")];
+  });
+}
+
+const SPELLED = new Map([
+  ["messageId", "messageid"],
+  ["messageLocation", "messagelocation"],
+]);
+
+function unescaped(text: string): string {
+  const characters: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"', "#13": "\r" };
+  return text.replace(/&([^;]+);/g, (_, name: string) => characters[name] ?? "");
 }
 
 describe("XML reads back unchanged", () => {
@@ -66,6 +92,20 @@ describe("XML reads back unchanged", () => {
         const { root, value } = readXml(buildDelivery(target, { id: "1", response }).body ?? "");
         expect([root, readResponse(value)]).toEqual(["deliveryResponse", sayable(response)]);
       }),
+    );
+  });
+
+  it("a delivery of any members: each text, each name that isn't an element's", () => {
+    fc.assert(
+      fc.property(anyGivenResponse, (given) => {
+        const { id: _, ...sent } = given;
+        const xml = deliveryBody({ contentType: "xml", removeHtml: false }, readResponse(given));
+        expect(XMLValidator.validate(xml)).toBe(true);
+        const written = [...xml.matchAll(/<(\w[\w.-]*)>([^<]*)<\/\1>/g)].map(([, name, text = ""]) => [name, unescaped(text)]);
+        const missing = leavesOf(sayable(sent)).filter((leaf) => !written.some((one) => isDeepStrictEqual(one, leaf)));
+        expect(missing).toEqual([]);
+      }),
+      { numRuns: 500 },
     );
   });
 

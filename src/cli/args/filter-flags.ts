@@ -1,6 +1,7 @@
 import { type CallFilter, parseStatusCodePattern, type StatusCodePattern } from "../../domain/call-filter.js";
 import { WhcbError } from "../../domain/errors.js";
-import { choice, type Flag, flag, type ParsedArgs, value, values } from "./flag.js";
+import { channelOf } from "../../domain/message-response.js";
+import { type Flag, flag, type ParsedArgs, value, values } from "./flag.js";
 import { parseInstant } from "./flag-values.js";
 
 export const FAILED = flag("--failed", "calls that failed");
@@ -14,7 +15,10 @@ export const REASON = value(
   'the answer\'s message, "no-message", "refused", …: as --group-by reason shows it',
   String,
 );
-export const CHANNEL = choice("--channel <channel>", "sms, email or voice", ["sms", "email", "voice"]);
+export const CHANNEL = {
+  ...value("--channel <channel>", "sms, email or voice; another one as listed", channelOf),
+  choices: ["sms", "email", "voice"],
+};
 export const MESSAGE = value("--message <id>", "responses to this message", String);
 export const FROM = value("--from <sender>", "a mobile, e-mail, voice number, MRI or name, exactly", String);
 export const GREP = value("--grep <text>", "calls whose content contains this text, ignoring case", String);
@@ -22,8 +26,6 @@ export const GREP = value("--grep <text>", "calls whose content contains this te
 /** For commands that set the status themselves. */
 export const NARROWING_FLAGS: readonly Flag<unknown>[] = [SINCE, UNTIL, STATUS_CODE, REASON, CHANNEL, MESSAGE, FROM, GREP];
 export const FILTER_FLAGS: readonly Flag<unknown>[] = [FAILED, SUCCESS, PENDING, ...NARROWING_FLAGS];
-
-const CHANNELS = { sms: "SMS", email: "EMAIL", voice: "VOICE" } as const;
 
 /** Throws `usage` for two statuses, or a --since that isn't before --until. */
 export function readFilter(args: ParsedArgs): CallFilter {
@@ -53,7 +55,7 @@ export function readNarrowing(args: ParsedArgs): Omit<CallFilter, "status"> {
     ...(until === undefined ? {} : { until }),
     ...(statusCodes === undefined ? {} : { statusCodes }),
     ...(reason === undefined ? {} : { reason }),
-    ...(channel === undefined ? {} : { channel: CHANNELS[channel] }),
+    ...(channel === undefined ? {} : { channel }),
     ...(messageId === undefined ? {} : { messageId }),
     ...(from === undefined ? {} : { from }),
     ...(text === undefined ? {} : { text }),

@@ -7,7 +7,7 @@ import { safeJson, text } from "./screen-text.js";
 export type Json<Fields extends JsonFields> = Readonly<Record<keyof Fields, unknown>>;
 
 export const CALL_FIELDS = {
-  id: "the call's id",
+  id: "the call's id; empty if the service listed it without one",
   callbackId: "the callback's id",
   callback: "the callback's name",
   status: "PENDING, SUCCESS or FAILED",
@@ -17,7 +17,7 @@ export const CALL_FIELDS = {
   messageId: "the message that the response answers",
   messageLocation: "its URL",
   from: "the sender: `name`, `mri`, `mobile`, `email`, `voice`",
-  channel: "SMS, EMAIL or VOICE",
+  channel: "SMS, EMAIL or VOICE; another one as listed",
   kind: "reply or undeliverable",
   date: "of the response, as the service writes it",
   content: "the response's text",
@@ -131,6 +131,7 @@ export const PROFILE_FIELDS = {
   callback: "the default callback",
   timezone: "of the service's dates",
   authParameter: "the query parameter of `queryparam` auth",
+  bodyNames: "what a body calls the message's id and URL",
   allowNetwork: "networks that replays may be sent to",
   rate: "requests a second",
   current: "whether it is used by default",
@@ -147,6 +148,7 @@ export const SETTING_FIELDS = {
   timezone: "of the service's dates",
   country: "of mobile numbers without a country code",
   authParameter: "the query parameter of `queryparam` auth",
+  bodyNames: "what a body calls the message's id and URL",
   allowNetwork: "networks that replays may be sent to",
   rate: "requests a second",
 } as const;

@@ -1,7 +1,7 @@
 /** Flags before environment before profile before defaults. */
 import { commandLine } from "../../domain/command-line.js";
 import { errorMessage, WhcbError } from "../../domain/errors.js";
-import { DEFAULT_AUTH_PARAMETER } from "../../wire/delivery-request.js";
+import { type BodyNames, DEFAULT_AUTH_PARAMETER, DEFAULT_BODY_NAMES } from "../../wire/delivery-settings.js";
 import { closestMatch } from "../args/closest-match.js";
 import { parseRate } from "../args/flag-values.js";
 import type { Credentials, ServiceTarget } from "../cli-deps.js";
@@ -24,6 +24,7 @@ export interface ResolvedSettings {
   readonly timezone: Sourced<string>;
   readonly country: Sourced<string | null>;
   readonly authParameter: Sourced<string>;
+  readonly bodyNames: Sourced<BodyNames>;
   /** Comma-separated. */
   readonly allowNetwork: Sourced<string | null>;
   /** Requests a second; null: no limit. */
@@ -65,6 +66,7 @@ export function resolveSettings({ flags, env, settings }: SettingsInput): Resolv
     country: first<string | null>([home?.[1].country, `profile ${home?.[0]}`]) ?? notSet,
     timezone: first([home?.[1].timezone, `profile ${home?.[0]}`]) ?? { value: "UTC", from: "default" },
     authParameter: first([home?.[1].authParameter, `profile ${home?.[0]}`]) ?? { value: DEFAULT_AUTH_PARAMETER, from: "default" },
+    bodyNames: first([home?.[1].bodyNames, `profile ${home?.[0]}`]) ?? { value: DEFAULT_BODY_NAMES, from: "default" },
     allowNetwork: first<string | null>([home?.[1].allowNetwork, `profile ${home?.[0]}`]) ?? notSet,
     rate: resolveRate(env, home, address),
     foreignOrigin: profile !== undefined && owner === undefined ? credentialsOrigin(profile) : null,

@@ -1,5 +1,5 @@
 /** One profile per database: never points another service's elsewhere. */
-import { DEFAULT_AUTH_PARAMETER } from "../../wire/delivery-request.js";
+import { type BodyNames, DEFAULT_AUTH_PARAMETER, DEFAULT_BODY_NAMES } from "../../wire/delivery-settings.js";
 import type { Credentials } from "../cli-deps.js";
 import { changeSettings, type Profile, type Settings } from "./settings-file.js";
 
@@ -8,6 +8,7 @@ export interface ServedService {
   /** An absolute path, or ":memory:". */
   readonly database: string;
   readonly authParameter: string;
+  readonly bodyNames: BodyNames;
   /** null: from the environment, so not stored. */
   readonly credentials: Credentials | null | "as stored";
 }
@@ -24,12 +25,15 @@ export async function writeServeProfile(configDirectory: string, service: Served
   const settings = await changeSettings(configDirectory, (before) => {
     const known = ownProfile(before, service);
     written = known === null ? { name: freeName(before, "local"), isNew: true } : { name: known, isNew: false };
-    const { authParameter: _a, ...stored }: Partial<Profile> = before.profiles.get(written.name) ?? {};
+    const { authParameter: _a, bodyNames: _b, ...stored }: Partial<Profile> = before.profiles.get(written.name) ?? {};
     const { username: _u, password: _p, apiKey: _k, credentialsOrigin: _o, ...rest } = stored;
-    const { url, database, authParameter, credentials } = service;
-    const setting = authParameter === DEFAULT_AUTH_PARAMETER ? {} : { authParameter };
+    const { url, database, authParameter, bodyNames, credentials } = service;
+    const changed = {
+      ...(authParameter !== DEFAULT_AUTH_PARAMETER && { authParameter }),
+      ...(bodyNames !== DEFAULT_BODY_NAMES && { bodyNames }),
+    };
     const kept = credentials === "as stored" ? stored : { ...rest, ...credentials };
-    const profile: Profile = { ...kept, url, database, ...setting };
+    const profile: Profile = { ...kept, url, database, ...changed };
     const profiles = new Map(before.profiles).set(written.name, profile);
     return { ...before, profiles, current: before.current ?? written.name };
   });

@@ -4,6 +4,7 @@ import { chmod, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { errorMessage, systemErrorCode, WhcbError } from "../../domain/errors.js";
 import { withoutSignalListeners } from "../../platform/terminal.js";
+import { type BodyNames, parseBodyNames } from "../../wire/delivery-settings.js";
 import type { Credentials } from "../cli-deps.js";
 
 export interface Settings {
@@ -31,6 +32,7 @@ export interface Profile {
   readonly country?: string;
   /** For `queryparam` auth. */
   readonly authParameter?: string;
+  readonly bodyNames?: BodyNames;
   /** Networks, comma-separated, that callbacks may be sent to though the service is elsewhere. */
   readonly allowNetwork?: string;
   /** Requests a second. */
@@ -128,9 +130,20 @@ function parseProfile(name: string, profile: unknown): Profile {
     ...optionalText(profile, "timezone"),
     ...optionalText(profile, "country"),
     ...optionalText(profile, "authParameter"),
+    ...optionalBodyNames(profile),
     ...optionalText(profile, "allowNetwork"),
     ...(rate === undefined ? {} : { rate }),
   };
+}
+
+function optionalBodyNames(profile: Readonly<Record<string, unknown>>): Pick<Profile, "bodyNames"> {
+  const names = text(profile, "bodyNames");
+  if (names === undefined) return {};
+  try {
+    return { bodyNames: parseBodyNames(names) };
+  } catch (error) {
+    throw new Error(`"bodyNames" ${errorMessage(error)}`);
+  }
 }
 
 function parseCredentials(value: unknown): Credentials {

@@ -26,13 +26,21 @@ export async function callbacksOf(
 /** Calls that change meanwhile move others between the pages, so rows are skipped: list again, at most this often. */
 const MAX_PASSES = 4;
 
-/** Each matching call once. `leftOut`: listed although it doesn't match. */
+/** Of calls that can't be used. */
+export interface UnusableCalls {
+  /** Listed although they don't match the filter. */
+  readonly leftOut: number;
+  /** They can be neither sent nor marked. */
+  readonly withoutId: number;
+}
+
+/** Each matching call once. Those without an id come apart, again with each pass. */
 export async function listScope(
   client: Client,
   { callbackId, filter }: { readonly callbackId: string; readonly filter: CallFilter },
-  take: (calls: readonly ListedCall[]) => Promise<void>,
+  take: (calls: readonly ListedCall[], withoutId: readonly ListedCall[]) => Promise<void>,
   onEvent: RunListener = () => {},
-): Promise<{ readonly leftOut: number }> {
+): Promise<UnusableCalls> {
   const ids = new Set<string>();
   for (let pass = 1; ; pass++) {
     const known = ids.size;
@@ -40,17 +48,19 @@ export async function listScope(
     let pages = 0;
     let listed = 0;
     let leftOut = 0;
+    let withoutId = 0;
     for await (const page of client.listCalls(callbackId, { filter })) {
       if (++pages === 1) expected = page.total;
-      listed += page.calls.length + page.leftOut;
+      listed += page.calls.length + page.withoutId.length + page.leftOut;
       leftOut += page.leftOut;
+      withoutId += page.withoutId.length;
       const fresh = page.calls.filter(({ id }) => !ids.has(idKey(id)));
       for (const { id } of fresh) ids.add(idKey(id));
-      if (fresh.length > 0) await take(fresh);
+      if (fresh.length + page.withoutId.length > 0) await take(fresh, page.withoutId);
       onEvent({ type: "listed", callbackId, calls: ids.size, total: page.total });
     }
     // Without an exact total, only a pass without a new call shows that none was skipped.
     const isComplete = expected === null ? pages <= 1 || ids.size === known : listed >= expected;
-    if (isComplete || pass === MAX_PASSES) return { leftOut };
+    if (isComplete || pass === MAX_PASSES) return { leftOut, withoutId };
   }
 }

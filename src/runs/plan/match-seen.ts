@@ -35,13 +35,14 @@ export async function matchSeen(
   const possible = new Set<ComparableCall>();
   const taken = new Set<readonly ComparableCall[]>();
   let unmatched = 0;
-  const isFailed = ({ status }: ComparableCall): boolean => status === "FAILED";
+  /** A call without an id can be neither marked nor sent. */
+  const isToSettle = ({ id, status }: ComparableCall): boolean => id !== "" && status === "FAILED";
   const take = (near: readonly (readonly ComparableCall[])[]): void => {
     if (near.length === 0) unmatched += 1;
     for (const alike of near) {
       if (taken.has(alike)) continue;
       taken.add(alike);
-      for (const call of alike) if (isFailed(call)) possible.add(call);
+      for (const call of alike) if (isToSettle(call)) possible.add(call);
     }
   };
   for (const alike of groupBy(wanted, shapeOfLine).values()) {
@@ -51,7 +52,7 @@ export async function matchSeen(
       const [only] = matches[0] ?? [];
       if (only === undefined || matches.length > 1 || matches[0]?.length !== 1)
         take(matches.length > 0 ? matches : index.near(each));
-      else if (isFailed(only)) seen.add(only);
+      else if (isToSettle(only)) seen.add(only);
     });
   }
   return {
@@ -125,7 +126,7 @@ class CallIndex {
   readonly #numbers = new Map<unknown, number>();
 
   add(call: ComparableCall): void {
-    this.#byId.set(idKey(call.id), call);
+    if (call.id !== "") this.#byId.set(idKey(call.id), call);
     append(this.#byShape, shapeOfCall(call), call);
     for (const key of this.#senderKeys(call.messageId, call.senders)) append(this.#bySender, key, call);
   }

@@ -3,6 +3,7 @@ import type { Client, ListedCall, ListedCallback } from "../../client/client.js"
 import { idKey } from "../../domain/call.js";
 import type { BodyFormat } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
+import type { BodyNames } from "../../wire/delivery-settings.js";
 import { newRunId } from "../journal/run-id.js";
 import type { RunListener } from "../journal/run-step.js";
 import type { RunDeps } from "../run-deps.js";
@@ -36,6 +37,8 @@ export interface ReconcileRequest {
   readonly sendAmbiguous: boolean;
   /** For a service that doesn't return it. */
   readonly contentType?: BodyFormat | undefined;
+  /** Left out: the wire's default. */
+  readonly bodyNames?: BodyNames;
   /** Of the run that has the callback's lock. */
   readonly runId?: string | undefined;
   /** Before the calls are listed. `requests`: null if the service gives no total. */
@@ -45,21 +48,21 @@ export interface ReconcileRequest {
 
 /** Sends and marks nothing. Throws what the client throws, and `config` for an unknown country. */
 export async function planReconcile(request: ReconcileRequest, deps: RunDeps): Promise<ReconcilePlan> {
-  const { callback, seen, timezone, country, sendAmbiguous } = request;
+  const { callback, seen, timezone, country, sendAmbiguous, bodyNames } = request;
   const runId = request.runId ?? newRunId(deps.clock.now(), deps.random);
   const phones = await phoneParser(country);
-  const file = await SnapshotFile.open(deps.runsDirectory, runId);
+  const file = await SnapshotFile.open(deps.runsDirectory, runId, { bodyNames });
   try {
     const draft = new GroupDraft(callback, file, deps.clock, request.contentType);
-    const calls = await listCalls(request, deps.client, draft, { parsePhone: phones.parse, timezone });
+    const { calls, withoutId } = await listCalls(request, deps.client, draft, { parsePhone: phones.parse, timezone });
     const match = await matchSeen(seen.lines, calls, { parsePhone: phones.parse, clock: deps.clock });
     draft.leaveOut(new Set([...match.seen, ...(sendAmbiguous ? [] : match.ambiguous)].map(({ id }) => id)));
     return {
       callback,
       seen: match.seen.map(({ id }) => id),
       ambiguous: sendAmbiguous ? [] : match.ambiguous,
-      replay: snapshotPlan({ runId, drafts: [draft], file }),
-      failed: calls.filter(({ status }) => status === "FAILED").length,
+      replay: snapshotPlan({ runId, drafts: [draft], file, leftOut: { withoutId } }),
+      failed: calls.filter(({ id, status }) => id !== "" && status === "FAILED").length,
       unmatched: match.unmatched,
       unreadableNumbers: phones.unreadable.size,
     };
@@ -69,25 +72,30 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
   }
 }
 
-/** Of any status, in their latest state; the FAILED ones go to the draft too. */
+/**
+ * Calls of any status, in their latest state; the FAILED ones go to the draft too. Those without an id are among them, since a line may be of
+ * one: the others alone aren't all that it may match.
+ */
 async function listCalls(
   { callback, onCompare, onEvent }: ReconcileRequest,
   client: Client,
   draft: GroupDraft,
   options: CompareOptions,
-): Promise<readonly ComparableCall[]> {
+): Promise<{ readonly calls: readonly ComparableCall[]; readonly withoutId: number }> {
   const { total, isOurs } = await countCalls(client, callback.id);
   onCompare?.(total, total === null ? null : Math.ceil(total / client.rowsPerPage()));
-  if (total === 0) return [];
+  if (total === 0) return { calls: [], withoutId: 0 };
   const calls = new Map<string, ComparableCall>();
-  const take = async (page: readonly ListedCall[]): Promise<void> => {
+  const nameless: ComparableCall[] = [];
+  const take = async (page: readonly ListedCall[], withoutId: readonly ListedCall[]): Promise<void> => {
+    for (const call of withoutId) nameless.push(comparableCall(call, options));
     for (const call of page) calls.set(idKey(call.id), comparableCall(call, options));
     await draft.add(page.filter(({ status }) => status === "FAILED"));
   };
   // `whcb serve` lists PENDING calls only on request; the receiver may have them. First: one that is attempted meanwhile is listed again.
   if (isOurs) await listScope(client, { callbackId: callback.id, filter: { status: "PENDING" } }, take, onEvent);
-  await listScope(client, { callbackId: callback.id, filter: {} }, take, onEvent);
-  return [...calls.values()];
+  const { withoutId } = await listScope(client, { callbackId: callback.id, filter: {} }, take, onEvent);
+  return { calls: [...calls.values(), ...nameless], withoutId };
 }
 
 interface CallTotal {

@@ -1,6 +1,7 @@
 import type { ListedCall, ListedCallback } from "../../client/client.js";
 import { idKey } from "../../domain/call.js";
 import type { BodyFormat } from "../../domain/callback.js";
+import type { BodyNames } from "../../wire/delivery-settings.js";
 import { newRunId } from "../journal/run-id.js";
 import type { RunListener } from "../journal/run-step.js";
 import type { RunDeps } from "../run-deps.js";
@@ -16,6 +17,8 @@ export interface ReplayScope extends CallScope {
   readonly limit?: number | undefined;
   /** For a service that doesn't return it. */
   readonly contentType?: BodyFormat | undefined;
+  /** Left out: the wire's default. */
+  readonly bodyNames?: BodyNames;
   /** Locked callbacks as listed, and the run that has the locks. */
   readonly locked?: { readonly runId: string; readonly callbacks: readonly ListedCallback[] };
 }
@@ -27,8 +30,8 @@ const MAX_SINGLE_CALLS = 50;
 export async function planReplay(scope: ReplayScope, deps: RunDeps, onEvent: RunListener = () => {}): Promise<ReplayPlan> {
   const runId = scope.locked?.runId ?? newRunId(deps.clock.now(), deps.random);
   const callbacks = scope.locked?.callbacks ?? (await callbacksOf(scope, deps.client));
-  const file = await SnapshotFile.open(deps.runsDirectory, runId);
-  const counts = { leftOut: 0, notFailed: 0, skippedRetrying: 0 };
+  const file = await SnapshotFile.open(deps.runsDirectory, runId, { bodyNames: scope.bodyNames });
+  const counts = { leftOut: 0, withoutId: 0, notFailed: 0, skippedRetrying: 0 };
   const drafts: GroupDraft[] = [];
   const wanted = "callIds" in scope.calls ? new Map(scope.calls.callIds.map((id) => [idKey(id), id])) : null;
   try {
@@ -45,7 +48,9 @@ export async function planReplay(scope: ReplayScope, deps: RunDeps, onEvent: Run
       };
       if ("filter" in scope.calls) {
         const filter = { ...scope.calls.filter, status: "FAILED" as const };
-        counts.leftOut += (await listScope(deps.client, { callbackId: callback.id, filter }, take, onEvent)).leftOut;
+        const unusable = await listScope(deps.client, { callbackId: callback.id, filter }, take, onEvent);
+        counts.leftOut += unusable.leftOut;
+        counts.withoutId += unusable.withoutId;
       } else if (wanted !== null && wanted.size > MAX_SINGLE_CALLS) {
         await listScope(deps.client, { callbackId: callback.id, filter: { status: "FAILED" } }, take, onEvent);
       } else if (wanted !== null && wanted.size > 0) {

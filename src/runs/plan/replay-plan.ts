@@ -1,10 +1,9 @@
 /** Every matching call once, oldest first, taken before the first send. */
+import type { UnusableCalls } from "./call-scope.js";
 import type { CallPlaces, GroupDraft, ReplayGroup } from "./group-draft.js";
 import type { PlannedCall, SnapshotFile } from "./snapshot-file.js";
 
-export interface LeftOutCalls {
-  /** Listed although they don't match the filter. */
-  readonly leftOut: number;
+export interface LeftOutCalls extends UnusableCalls {
   /** Named by id, but not FAILED. */
   readonly notFailed: number;
   /** Named by id, not found. */
@@ -31,16 +30,16 @@ export interface SnapshotParts {
   readonly runId: string;
   readonly drafts: readonly GroupDraft[];
   readonly file: SnapshotFile;
-  readonly leftOut?: LeftOutCalls;
+  readonly leftOut?: Partial<LeftOutCalls>;
   /** Of each callback, the oldest; default: all. */
   readonly limit?: number | undefined;
 }
 
 const CALLS_AT_ONCE = 128;
-const NONE_LEFT_OUT: LeftOutCalls = { leftOut: 0, notFailed: 0, missing: [], skippedRetrying: 0 };
+const NONE_LEFT_OUT: LeftOutCalls = { leftOut: 0, withoutId: 0, notFailed: 0, missing: [], skippedRetrying: 0 };
 
 /** Keeps only the places of the calls. */
-export function snapshotPlan({ runId, drafts, file, leftOut = NONE_LEFT_OUT, limit }: SnapshotParts): ReplayPlan {
+export function snapshotPlan({ runId, drafts, file, leftOut = {}, limit }: SnapshotParts): ReplayPlan {
   const places = new Map<ReplayGroup, CallPlaces>();
   for (const draft of drafts) {
     const group = draft.group(limit);
@@ -59,6 +58,7 @@ export function snapshotPlan({ runId, drafts, file, leftOut = NONE_LEFT_OUT, lim
   }
 
   return {
+    ...NONE_LEFT_OUT,
     ...leftOut,
     runId,
     groups,

@@ -5,6 +5,8 @@ import { count } from "../../domain/count.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { ResponseKind } from "../../domain/message-response.js";
 import { readDate } from "../../wire/dates.js";
+import { objectOf } from "../../wire/json/json-value.js";
+import { parseJsonText } from "../../wire/json/read-json.js";
 import { readXml } from "../../wire/xml/xml-read.js";
 
 export type SeenFormat = "ndjson" | "xml" | "csv" | "tsv" | "ids";
@@ -83,9 +85,9 @@ function jsonRecords(text: string): readonly SeenRecord[] {
   return text.split("\n").flatMap((source, index) => {
     if (source.trim() === "") return [];
     try {
-      return [{ line: index + 1, fields: bodyFields(JSON.parse(source)) }];
-    } catch (error) {
-      throw unreadable(index + 1, error instanceof RangeError ? error.message : "it isn't a JSON object");
+      return [{ line: index + 1, fields: bodyFields(parseJsonText(source)) }];
+    } catch {
+      throw unreadable(index + 1, "it isn't a JSON object");
     }
   });
 }
@@ -124,17 +126,20 @@ function lineFeeds(text: string): number {
   return text.split("\n").length - 1;
 }
 
-/** As a callback receives it, or all fields in one object. Throws `TypeError` for another value, `RangeError` for an id that is rounded. */
+/** A sender may have added other members: no id, and no second spelling. */
+const PARTS = { from: ["mobile", "email", "mri"], responsemessage: ["acknowledged", "undeliverable", "content"] } as const;
+
+/** As a callback receives it, or all fields in one object. */
 function bodyFields(body: unknown): ReadonlyMap<string, string> {
   const top = named(body);
   if (top === null) throw new TypeError("not an object");
-  const parts = [top, named(top.get("from")), named(top.get("responsemessage"))];
   const fields = new Map<string, string>();
-  for (const part of parts) {
-    for (const [name, value] of part ?? []) {
-      if (isId(name) && typeof value === "number" && !Number.isSafeInteger(value)) {
-        throw new RangeError(`${name} is a number with too many digits: write it as a string`);
-      }
+  for (const [name, value] of top) if (isText(value)) fields.set(name, String(value));
+  for (const [part, names] of Object.entries(PARTS)) {
+    const given = objectOf(top.get(part));
+    const spelled = named(given);
+    for (const name of names) {
+      const value = Object.hasOwn(given, name) ? given[name] : spelled?.get(name);
       if (isText(value)) fields.set(name, String(value));
     }
   }
@@ -151,10 +156,6 @@ function isText(value: unknown): value is string | number {
 }
 
 const ID_COLUMNS = new Set(["messageid", "callid", "webhookid"]);
-
-function isId(name: string): boolean {
-  return ID_COLUMNS.has(name) || name === "id";
-}
 
 function columnName(name: string): string {
   return name.toLowerCase().replace(/[\s"'_-]/g, "");

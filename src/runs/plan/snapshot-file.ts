@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { errorMessage, WhcbError } from "../../domain/errors.js";
 import { type MessageResponse, senderAddress } from "../../domain/message-response.js";
 import { type DeliveryTarget, deliveryBody } from "../../wire/delivery-request.js";
+import type { BodyNames } from "../../wire/delivery-settings.js";
 
 export interface PlannedCall {
   readonly id: string;
@@ -33,25 +34,33 @@ export interface SnapshotPlace {
   readonly length: number;
 }
 
+export interface SnapshotOptions {
+  /** Left out: the wire's default. */
+  readonly bodyNames?: BodyNames | undefined;
+  readonly maxBytes?: number;
+}
+
 export class SnapshotFile {
   readonly #file: FileHandle;
+  readonly #bodyNames: BodyNames | undefined;
   readonly #maxBytes: number;
   #end = 0;
   #isOpen = true;
 
-  private constructor(file: FileHandle, maxBytes: number) {
+  private constructor(file: FileHandle, { bodyNames, maxBytes = MAX_SNAPSHOT_BYTES }: SnapshotOptions) {
     this.#file = file;
+    this.#bodyNames = bodyNames;
     this.#maxBytes = maxBytes;
   }
 
   /** Throws `unavailable` if the folder can't be written. */
-  static async open(directory: string, name: string, maxBytes = MAX_SNAPSHOT_BYTES): Promise<SnapshotFile> {
+  static async open(directory: string, name: string, options: SnapshotOptions = {}): Promise<SnapshotFile> {
     const path = join(directory, `${name}.calls`);
     try {
       await mkdir(directory, { recursive: true, mode: 0o700 });
       const file = await open(path, "wx+", 0o600);
       await rm(path, { force: true });
-      return new SnapshotFile(file, maxBytes);
+      return new SnapshotFile(file, options);
     } catch (error) {
       throw snapshotError(error);
     }
@@ -64,7 +73,7 @@ export class SnapshotFile {
     let start = this.#end;
     for (const { id, response } of calls) {
       const keys = JSON.stringify([id, senderAddress(response.from), response.messageId]);
-      const text = Buffer.from(`${keys}\n${deliveryBody(target, response)}`, "utf8");
+      const text = Buffer.from(`${keys}\n${deliveryBody(target, response, this.#bodyNames)}`, "utf8");
       places.push({ offset: this.#end, length: text.length });
       texts.push(text);
       this.#end += text.length;

@@ -1,8 +1,8 @@
 import type { BodyFormat } from "../../domain/callback.js";
-import type { MessageResponse } from "../../domain/message-response.js";
+import type { Members, MessageResponse } from "../../domain/message-response.js";
 import { escapeJson, INVISIBLE } from "../../platform/unsafe-characters.js";
 
-/** Characters. */
+/** Characters. `parameters`: with what else was given. */
 const SHOWN = { content: 32_768, parameters: 16_384, sender: 200 };
 
 /** What a page has room for. */
@@ -14,6 +14,11 @@ export function shownPart(response: MessageResponse): { readonly part: MessageRe
     return room >= 0;
   });
   let isWhole = room >= 0;
+  const hasRoom = (member: Members[number]): boolean => {
+    room -= typeof member === "string" ? 0 : member[0].length + member[1].length;
+    isWhole &&= room >= 0;
+    return room >= 0;
+  };
   const cut = (text: string, length: number): string => {
     isWhole &&= text.length <= length;
     return cutText(text, length);
@@ -29,6 +34,13 @@ export function shownPart(response: MessageResponse): { readonly part: MessageRe
     },
     responseMessage: { ...responseMessage, content: cut(responseMessage.content, SHOWN.content) },
     customParameters: Object.fromEntries(parameters),
+    ...(response.given !== undefined && {
+      given: {
+        response: response.given.response.filter(hasRoom),
+        from: response.given.from.filter(hasRoom),
+        responseMessage: response.given.responseMessage.filter(hasRoom),
+      },
+    }),
   };
   return { part, isWhole };
 }

@@ -7,7 +7,6 @@ import { isWhcbError, WhcbError } from "../../domain/errors.js";
 import type { Clock } from "../../platform/clock.js";
 import { type Random, timeOrderedId } from "../../platform/random.js";
 import type { NewCall } from "../../store/store.js";
-import { toPlatformDate } from "../../wire/dates.js";
 import type { Submission } from "../../wire/json/parse-call.js";
 import { readJson } from "../../wire/json/read-json.js";
 import { lazyParts } from "../lazy-parts.js";
@@ -71,7 +70,7 @@ async function loadParsers(): Promise<NonNullable<typeof parsers>> {
 /** All or none; ids in the order given. Throws `invalid`, also for a disabled kind. */
 async function ingestBody(deps: IngestDeps, callback: Callback, { body, bodyBytes }: FastifyRequest): Promise<readonly string[]> {
   const { parseSubmissions } = parsers ?? (await loadParsers());
-  const calls = parseSubmissions(body, toPlatformDate(deps.clock.now())).map((submission) => newCall(deps, callback, submission));
+  const calls = parseSubmissions(body).map((submission) => newCall(deps, callback, submission));
   await deps.queue.accept(callback.id, calls, bodyBytes);
   return calls.map(({ id }) => id);
 }
@@ -123,10 +122,7 @@ async function ingestLines(deps: IngestDeps, callback: Callback, { chunks, mayGo
     if (line.text !== null && line.text.trim() === "") continue;
     batchLength += line.text?.length ?? 0;
     try {
-      batch.push({
-        line: line.number,
-        call: newCall(deps, callback, parseSubmission(parseLine(line), toPlatformDate(deps.clock.now()))),
-      });
+      batch.push({ line: line.number, call: newCall(deps, callback, parseSubmission(parseLine(line))) });
     } catch (error) {
       reject(line.number, error);
     }

@@ -2,10 +2,10 @@
 import type { CallStatus } from "../../domain/call.js";
 import { type CallFilter, parseStatusCodePattern } from "../../domain/call-filter.js";
 import { WhcbError } from "../../domain/errors.js";
+import { channelOf } from "../../domain/message-response.js";
 import type { PageQuery, Sort } from "../../store/store.js";
 import { MAX_IDS_PER_REQUEST } from "../../wire/bulk-ids.js";
 import { readDate } from "../../wire/dates.js";
-import { readChannel } from "../../wire/json/response-json.js";
 
 /** A repeated name is a list. */
 export type Query = Readonly<Record<string, string | readonly string[] | undefined>>;
@@ -69,7 +69,7 @@ export function readFilter(query: Query): CallFilter {
   const until = readInstant(query, "until");
   const statusCodes = readStatusCodes(query);
   const reason = one(query, "reason");
-  const channel = readChannelFilter(query);
+  const channel = one(query, "channel");
   const messageId = one(query, "messageId");
   const from = one(query, "from");
   const text = one(query, "q");
@@ -79,7 +79,7 @@ export function readFilter(query: Query): CallFilter {
     ...(until !== undefined && { until }),
     ...(statusCodes !== undefined && { statusCodes }),
     ...(reason !== undefined && { reason }),
-    ...(channel !== undefined && { channel }),
+    ...(channel !== undefined && { channel: channelOf(channel) }),
     ...(messageId !== undefined && { messageId }),
     ...(from !== undefined && { from }),
     ...(text !== undefined && { text }),
@@ -125,13 +125,6 @@ function readStatus(query: Query): CallStatus | undefined {
   const status = one(query, "status")?.toUpperCase();
   if (status === undefined || status === "SUCCESS" || status === "FAILED" || status === "PENDING") return status;
   throw new WhcbError("invalid", "status must be FAILED, SUCCESS or PENDING");
-}
-
-function readChannelFilter(query: Query): CallFilter["channel"] {
-  const text = one(query, "channel");
-  const channel = readChannel(text);
-  if (text !== undefined && channel === null) throw new WhcbError("invalid", "channel must be SMS, EMAIL or VOICE");
-  return channel ?? undefined;
 }
 
 function readStatusCodes(query: Query): CallFilter["statusCodes"] {

@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from "kysely";
 import type { UnreachableReason } from "../../domain/attempt.js";
 import type { Call, CallProgress, CallStatus, SettledBy } from "../../domain/call.js";
-import type { Channel, MessageResponse, ResponseKind } from "../../domain/message-response.js";
+import type { GivenMembers, MessageResponse, ResponseKind } from "../../domain/message-response.js";
 import { type Db, NEVER } from "../schema.js";
 import { type CellType, listOf } from "../sql/batches.js";
 import { readRows, readRowsOfEach } from "../sql/json-rows.js";
@@ -40,7 +40,7 @@ type CallRow = readonly [
   id: string,
   acceptedAt: number,
   messageId: string,
-  channel: Channel,
+  channel: string,
   ...progress: ProgressCells,
   response: StoredResponse | null,
   responseBytes?: number,
@@ -135,7 +135,7 @@ export function progressCells(progress: CallProgress): ProgressCells {
   ];
 }
 
-/** Field names would be half of the text. `messageId` and `channel` have columns. */
+/** Field names would be half of the text. `messageId` and `channel` have columns. 0.1.0 stored ten parts. */
 export type StoredResponse = readonly [
   messageLocation: string,
   name: string,
@@ -147,17 +147,21 @@ export type StoredResponse = readonly [
   date: string,
   content: string,
   customParameters: Readonly<Record<string, string>>,
+  given?: GivenMembers,
 ];
 
 /** Indexes in StoredResponse. */
 export const SENDER_INDEXES = [1, 2, 3, 4, 5] as const;
 export const CONTENT_INDEX = 8;
 const PARAMETERS_INDEX = 9;
+const GIVEN_INDEX = 10;
 
-export function encodeResponse({ messageLocation, from, responseMessage, customParameters }: MessageResponse): StoredResponse {
+export function encodeResponse(response: MessageResponse): StoredResponse {
+  const { messageLocation, from, responseMessage, customParameters, given } = response;
   const { name, mri, mobile, email, voice } = from;
   const { kind, date, content } = responseMessage;
-  return [messageLocation, name, mri, mobile, email, voice, kind, date, content, customParameters];
+  const stored = [messageLocation, name, mri, mobile, email, voice, kind, date, content, customParameters] as const;
+  return given === undefined ? stored : [...stored, given];
 }
 
 /** Kind, channel, date, message id and location stay. */
@@ -165,24 +169,26 @@ export async function eraseResponses(db: Db, seqs: readonly number[]): Promise<v
   const empty = [...SENDER_INDEXES, CONTENT_INDEX];
   const paths = sql.join(empty.map((index) => sql`${sql.lit(`$[${index}]`)}, ''`));
   const erased = perDatabase({
-    sqlite: sql`json_set(response, ${paths}, ${sql.lit(`$[${PARAMETERS_INDEX}]`)}, json('{}'))`,
+    sqlite: sql`
+      json_remove(json_set(response, ${paths}, ${sql.lit(`$[${PARAMETERS_INDEX}]`)}, json('{}')), ${sql.lit(`$[${GIVEN_INDEX}]`)})`,
     postgres: () => sql`
       (SELECT json_agg(CASE WHEN place - 1 IN (${sql.join(empty.map((index) => sql.lit(index)))}) THEN '""'::json
         WHEN place - 1 = ${sql.lit(PARAMETERS_INDEX)} THEN '{}'::json ELSE part END ORDER BY place)::text
-       FROM json_array_elements(response::json) WITH ORDINALITY AS parts(part, place))`,
+       FROM json_array_elements(response::json) WITH ORDINALITY AS parts(part, place) WHERE place <= ${sql.lit(GIVEN_INDEX)})`,
   });
   await sql`
     UPDATE calls SET response = ${erased}
     WHERE seq IN (SELECT batch.value FROM ${listOf(seqs, "bigint")})`.execute(db);
 }
 
-function decodeResponse(messageId: string, channel: Channel, stored: StoredResponse): MessageResponse {
-  const [messageLocation, name, mri, mobile, email, voice, kind, date, content, customParameters] = stored;
+function decodeResponse(messageId: string, channel: string, stored: StoredResponse): MessageResponse {
+  const [messageLocation, name, mri, mobile, email, voice, kind, date, content, customParameters, given] = stored;
   return {
     messageId,
     messageLocation,
     from: { name, mri, mobile, email, voice },
     responseMessage: { channel, kind, date, content },
     customParameters,
+    ...(given !== undefined && { given }),
   };
 }

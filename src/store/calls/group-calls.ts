@@ -83,7 +83,7 @@ const VALUES: Readonly<Record<GroupKey, RawBuilder<unknown>>> = {
   hour: sql`CASE WHEN attempted_at >= 0 THEN attempted_at - attempted_at % ${sql.lit(HOUR_MS)} END`,
   from: textColumn(SENDER),
   messageId: sql`nullif(${MESSAGE_KEY}, '')`,
-  channel: sql`channel`,
+  channel: textColumn(sql`channel`),
 };
 
 async function withExamples(db: Db, groups: readonly CallGroup[]): Promise<CallGroup[]> {

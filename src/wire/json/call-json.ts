@@ -46,6 +46,7 @@ export function callToJson(call: Call, { callback, policy, link, now, attempts }
 
 /** Fields that only `whcb serve` sends are null on other services. */
 export interface ListedCall {
+  /** "" if the service listed it without one. */
   readonly id: string;
   readonly callbackId: string;
   readonly status: CallStatus;
@@ -78,10 +79,15 @@ export interface ReadCallOptions {
 }
 
 /** Throws `unavailable` without an id or with an unknown status. */
-export function readCall(value: unknown, { callbackId, timezone = "UTC", listedAs }: ReadCallOptions): ListedCall {
+export function readCall(value: unknown, options: ReadCallOptions): ListedCall {
+  const call = readListedCall(value, options);
+  if (call.id === "") throw new WhcbError("unavailable", "the service returned a call without an id");
+  return call;
+}
+
+function readListedCall(value: unknown, { callbackId, timezone = "UTC", listedAs }: ReadCallOptions): ListedCall {
   if (!isObject(value)) throw new WhcbError("unavailable", "the service returned a call that isn't an object");
   const id = textOf(value.id);
-  if (id === "") throw new WhcbError("unavailable", "the service returned a call without an id");
   const callback = objectOf(value.callback);
   const statusCode = readStatusCode(callback.statusCode);
   return {
@@ -101,6 +107,7 @@ export function readCall(value: unknown, { callbackId, timezone = "UTC", listedA
   };
 }
 
+/** A call may have no id. */
 export interface ReadCallList {
   readonly calls: readonly ListedCall[];
   readonly total: number | null;
@@ -110,7 +117,7 @@ export interface ReadCallList {
 
 export function readCallList(document: unknown, options: ReadCallOptions): ReadCallList {
   const { items, total, next } = readList("calls", document);
-  return { calls: items.map((item) => readCall(item, options)), total, next };
+  return { calls: items.map((item) => readListedCall(item, options)), total, next };
 }
 
 export function attemptsToJson(attempts: readonly Attempt[]): Record<string, unknown> {

@@ -2,9 +2,11 @@ import type { Static } from "@sinclair/typebox";
 import { type Attempt, type DeliveryResult, MAX_REPORT_AHEAD_MS } from "../../domain/attempt.js";
 import type { MarkedBy } from "../../domain/call.js";
 import type { RunLease } from "../../domain/callback.js";
-import type { MessageResponse } from "../../domain/message-response.js";
+import { WhcbError } from "../../domain/errors.js";
+import type { GivenMembers, Members, MessageResponse } from "../../domain/message-response.js";
 import { readDate, toIsoDate } from "../dates.js";
 import { isObject } from "./json-value.js";
+import { hasManyValues } from "./read-json.js";
 import {
   checkerOf,
   invalidFields,
@@ -28,15 +30,15 @@ export interface Submission {
   readonly response: MessageResponse;
 }
 
-/** One call, or `{"calls": [...]}` of 1 to 1 000. `now` (dd/MM/yy HH:mm) dates an undated response. Throws `invalid` or `malformed`. */
-export function parseSubmissions(value: unknown, now: string): readonly Submission[] {
-  if (!isObject(value) || value.calls === undefined) return [parseSubmission(value, now)];
-  return checkMany(value).calls.map((call) => submissionOf(call, call.id, now));
+/** One call, or `{"calls": [...]}` of 1 to 1 000. Throws `invalid` or `malformed`. */
+export function parseSubmissions(value: unknown): readonly Submission[] {
+  if (!isObject(value) || value.calls === undefined) return [parseSubmission(value)];
+  return checkMany(value).calls.map((call) => submissionOf(call, call.id));
 }
 
-export function parseSubmission(value: unknown, now: string): Submission {
+export function parseSubmission(value: unknown): Submission {
   const call = checkOne(value);
-  return submissionOf(call, call.id, now);
+  return submissionOf(call, call.id);
 }
 
 export interface Mark {
@@ -87,28 +89,43 @@ export function parseRunLease(value: unknown): RunLease {
   return { run, holder, done, total };
 }
 
-function submissionOf(value: unknown, id: string | undefined, now: string): Submission {
-  const response = readResponse(value);
-  const isUndeliverable = response.responseMessage.kind === "undeliverable";
+function submissionOf(value: unknown, id: string | undefined): Submission {
+  const { messageId, messageLocation, from, responseMessage, customParameters, given } = readResponse(value);
   return {
     id: id ?? null,
     response: {
-      messageId: storable(response.messageId),
-      messageLocation: storable(response.messageLocation),
+      messageId: storable(messageId),
+      messageLocation: storable(messageLocation),
       from: {
-        name: storable(response.from.name),
-        mri: storable(response.from.mri),
-        mobile: storable(response.from.mobile),
-        email: storable(response.from.email),
-        voice: storable(response.from.voice),
+        name: storable(from.name),
+        mri: storable(from.mri),
+        mobile: storable(from.mobile),
+        email: storable(from.email),
+        voice: storable(from.voice),
       },
       responseMessage: {
-        ...response.responseMessage,
-        date: storable(response.responseMessage.date) || (isUndeliverable ? now : ""),
-        content: storable(response.responseMessage.content),
+        channel: storable(responseMessage.channel),
+        kind: responseMessage.kind,
+        date: storable(responseMessage.date),
+        content: storable(responseMessage.content),
       },
-      customParameters: storableValues(response.customParameters),
+      customParameters: storableValues(customParameters),
+      ...(given !== undefined && { given: storableGiven(given) }),
     },
+  };
+}
+
+/** In all lists and objects of a response: XML repeats the name for each item of a list. */
+const MAX_GIVEN_VALUES = 1_000;
+
+function storableGiven({ response, from, responseMessage }: GivenMembers): GivenMembers {
+  const values = [...response, ...from, ...responseMessage].filter((member) => typeof member !== "string");
+  if (hasManyValues(values.map(([, json]) => json).join(","), MAX_GIVEN_VALUES))
+    throw new WhcbError("invalid", `a response may have at most ${MAX_GIVEN_VALUES} values besides the documented ones`);
+  return {
+    response: response.map(storableMember),
+    from: from.map(storableMember),
+    responseMessage: responseMessage.map(storableMember),
   };
 }
 
@@ -116,9 +133,18 @@ function storableValues(parameters: MessageResponse["customParameters"]): Messag
   return Object.fromEntries(Object.entries(parameters).map(([key, value]) => [storable(key), storable(value)]));
 }
 
+function storableMember(member: Members[number]): Members[number] {
+  return typeof member === "string" ? member : [storable(member[0]), storableJson(member[1])];
+}
+
 /** NUL and lone surrogates: some databases can't store them, nor XML represent them. */
 const UNSTORABLE = /\p{Surrogate}|\0/gu;
 
 function storable(text: string): string {
   return text.replace(UNSTORABLE, "\ufffd");
+}
+
+/** JSON.stringify escapes them. */
+function storableJson(json: string): string {
+  return json.replace(/\\(?:u0000|ud[89a-f][\da-f]{2}|.)/g, (escaped) => (escaped.length > 2 ? "\\ufffd" : escaped));
 }

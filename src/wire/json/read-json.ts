@@ -4,27 +4,60 @@ import { WhcbError } from "../../domain/errors.js";
 const MAX_VALUES = 200_000;
 
 const [QUOTE, COMMA, BRACKET, BRACE] = [0x22, 0x2c, 0x5b, 0x7b];
+const [MINUS, ZERO, NINE] = [0x2d, 0x30, 0x39];
 
 /** Of a request. Throws `malformed`, also for too many values: `{},` takes 20 times its length in memory. */
 export function readJson(text: string, what: "body" | "line"): unknown {
   if (hasManyValues(text)) throw new WhcbError("malformed", `the ${what} has more than ${MAX_VALUES} values`);
   try {
-    return JSON.parse(text);
+    return parseJsonText(text);
   } catch (error) {
     throw new WhcbError("malformed", `the ${what} isn't JSON`, { cause: error });
   }
 }
 
+/** Of more than 15 digits, or with a large exponent: JavaScript may not have it. */
+const LONG_NUMBER = /\d[\d.]{15}|\d[eE][+-]?\d{3}/;
+const HAS_LONG_NUMBER = /[:[,]\s*-?\d(?:[\d.]{15}|[\d.]*[eE][+-]?\d{3})/;
+const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
+
+/** As JSON.parse, but a number that it would change is text, with the digits as they were given. */
+export function parseJsonText(text: string): unknown {
+  if (!HAS_LONG_NUMBER.test(text)) return JSON.parse(text);
+  // Quotes would make a key of a number.
+  JSON.parse(text);
+  return JSON.parse(quoteLongNumbers(text));
+}
+
+/** Of JSON. Linear time. */
+function quoteLongNumbers(text: string): string {
+  const pieces: string[] = [];
+  let written = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) at = endOfString(text, at);
+    if (code !== MINUS && (code < ZERO || code > NINE)) continue;
+    NUMBER.lastIndex = at;
+    const [number = ""] = NUMBER.exec(text) ?? [];
+    if (LONG_NUMBER.test(number) && String(Number(number)) !== number) {
+      pieces.push(text.slice(written, at), `"${number}"`);
+      written = at + number.length;
+    }
+    at += number.length - 1;
+  }
+  return pieces.concat(text.slice(written)).join("");
+}
+
 /** Linear time. */
-function hasManyValues(text: string): boolean {
-  if (text.length <= MAX_VALUES) return false;
+export function hasManyValues(text: string, max = MAX_VALUES): boolean {
+  if (text.length <= max) return false;
   let values = 1;
-  for (let at = 0; at < text.length && values <= MAX_VALUES; at++) {
+  for (let at = 0; at < text.length && values <= max; at++) {
     const code = text.charCodeAt(at);
     if (code === QUOTE) at = endOfString(text, at);
     else if (code === COMMA || code === BRACKET || code === BRACE) values += 1;
   }
-  return values > MAX_VALUES;
+  return values > max;
 }
 
 /** Its closing quote; the end of the text if there is none. */

@@ -1,5 +1,5 @@
 import { type Static, type TSchema, Type } from "@sinclair/typebox";
-import { TypeCompiler } from "@sinclair/typebox/compiler";
+import { TypeCompiler, type ValueError } from "@sinclair/typebox/compiler";
 import { MAX_REPORT_DURATION_MS, UNREACHABLE_REASONS } from "../../domain/attempt.js";
 import { WhcbError } from "../../domain/errors.js";
 import { isObject } from "./json-value.js";
@@ -9,8 +9,8 @@ const SwitchOff = Type.Union([Type.Literal("enabled"), Type.Literal("disabled")]
   default: "disabled",
 });
 
-/** Converted to text. */
-const Scalar = Type.Union([Type.String(), Type.Number(), Type.Boolean()], { title: "text" });
+/** Sent as it came. */
+const Scalar = Type.Union([Type.String(), Type.Number(), Type.Boolean(), Type.Null()], { title: "text or null" });
 
 const AuthSchema = Type.Object(
   {
@@ -112,8 +112,20 @@ const Sender = Type.Object(
     email: Type.Optional(Scalar),
     voice: Type.Optional(Scalar),
   },
-  { title: "an object" },
+  { description: "Other members are sent too" },
 );
+
+const ResponseMessage = Type.Object(
+  {
+    channel: optionalText(64, "SMS, EMAIL or VOICE; another one is sent as it came"),
+    acknowledged: optionalText(64, "dd/MM/yy HH:mm of a reply"),
+    undeliverable: optionalText(64, "dd/MM/yy HH:mm; if not empty, the message was undeliverable"),
+    content: Type.Optional(Scalar),
+  },
+  { description: "Other members are sent too" },
+);
+
+const MessageId = orNull(Type.String({ maxLength: 64, pattern: NO_CONTROL_CHARACTERS }), "up to 64 characters");
 
 export const SubmissionSchema = Type.Object(
   {
@@ -124,35 +136,30 @@ export const SubmissionSchema = Type.Object(
         description: "A call sent twice is accepted once",
       }),
     ),
-    messageId: Type.Optional(Type.String({ maxLength: 64, pattern: NO_CONTROL_CHARACTERS, title: "up to 64 characters" })),
-    messageid: Type.Optional(Type.String({ maxLength: 64, pattern: NO_CONTROL_CHARACTERS, title: "up to 64 characters" })),
-    messageLocation: Type.Optional(Type.String({ maxLength: 2048 })),
-    messagelocation: Type.Optional(Type.String({ maxLength: 2048 })),
-    from: Type.Optional(Sender),
-    responseMessage: Type.Optional(
-      Type.Object(
-        {
-          channel: Type.Optional(
-            Type.String({
-              pattern: "^\\s*(?:[Ss][Mm][Ss]|[Ee][Mm][Aa][Ii][Ll]|[Vv][Oo][Ii][Cc][Ee])\\s*$",
-              title: "SMS, EMAIL or VOICE",
-            }),
-          ),
-          acknowledged: Type.Optional(Type.String({ maxLength: 64, description: "dd/MM/yy HH:mm of a reply" })),
-          undeliverable: Type.Optional(
-            Type.String({ maxLength: 64, description: "dd/MM/yy HH:mm; if present, the message was undeliverable" }),
-          ),
-          content: Type.Optional(Scalar),
-        },
-        { title: "an object" },
-      ),
-    ),
-    customParameters: Type.Optional(
-      Type.Record(Type.String(), Type.Unknown(), { title: "an object", description: "Values are sent as strings" }),
+    messageId: MessageId,
+    messageid: MessageId,
+    messageLocation: optionalText(2048),
+    messagelocation: optionalText(2048),
+    from: orNull(Sender, "an object"),
+    responseMessage: orNull(ResponseMessage, "an object"),
+    customParameters: orNull(
+      Type.Record(Type.String(), Type.Unknown(), { description: "Values are sent as strings" }),
+      "an object",
     ),
   },
   { $id: "Submission", title: "an object" },
 );
+
+function optionalText(maxLength: number, description?: string) {
+  return orNull(
+    Type.String({ maxLength, ...(description !== undefined && { description }) }),
+    `text of up to ${maxLength} characters, or null`,
+  );
+}
+
+function orNull<Schema extends TSchema>(schema: Schema, title: string) {
+  return Type.Optional(Type.Union([schema, Type.Null()], { title }));
+}
 
 export const SubmissionListSchema = Type.Object({ calls: Type.Array(SubmissionSchema, { minItems: 1, maxItems: 1000 }) });
 
@@ -167,13 +174,22 @@ export function checkerOf<Schema extends TSchema>(schema: Schema): (value: unkno
     if (compiled.Check(value)) return value;
     if (!isObject(value)) throw new WhcbError("malformed", "the body must be an object");
     const problems = new Map<string, string>();
-    for (const { path, value: found, schema: wanted } of compiled.Errors(value)) {
+    for (const { path, value: found, schema: wanted } of innermost(compiled.Errors(value))) {
       const field = path.slice(1).replaceAll("/", ".");
       if (!problems.has(field)) problems.set(field, describe(found, wanted));
       if (problems.size === MAX_PROBLEMS) break;
     }
     throw invalidFields(problems);
   };
+}
+
+/** Of an object that may also be null: what is wrong within it. */
+function* innermost(errors: Iterable<ValueError>): Generator<ValueError> {
+  for (const error of errors) {
+    const [ofObject] = isObject(error.value) ? error.errors : [];
+    if (ofObject === undefined) yield error;
+    else yield* innermost(ofObject);
+  }
 }
 
 export function invalidFields(problems: ReadonlyMap<string, string>): WhcbError {

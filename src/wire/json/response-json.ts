@@ -1,38 +1,59 @@
 import { WhcbError } from "../../domain/errors.js";
-import type { Channel, MessageResponse, ResponseKind, Sender } from "../../domain/message-response.js";
-import { firstText, isObject, listOf, objectOf, textOf } from "./json-value.js";
+import {
+  channelOf,
+  type GivenMembers,
+  type Members,
+  type MessageResponse,
+  type ResponseMessage,
+  type Sender,
+} from "../../domain/message-response.js";
+import { isObject, type JsonObject, listOf, objectOf, textOf } from "./json-value.js";
 
-export function responseToJson(response: MessageResponse): Record<string, unknown> {
-  return {
-    messageId: response.messageId || undefined,
-    messageLocation: response.messageLocation || undefined,
-    ...responsePartsToJson(response, response.responseMessage.content),
-  };
+/** What a document calls the message's id and URL. */
+export interface MessageNames {
+  readonly messageId: string;
+  readonly messageLocation: string;
 }
 
-/** Same names in a list and in a delivery. */
-export function responsePartsToJson(
-  { from, responseMessage, customParameters }: MessageResponse,
-  content: string,
+const LIST_NAMES: MessageNames = { messageId: "messageId", messageLocation: "messageLocation" };
+
+/** For a list, or with the names and the content of a delivery. */
+export function responseToJson(
+  response: MessageResponse,
+  names = LIST_NAMES,
+  content = response.responseMessage.content,
 ): Record<string, unknown> {
+  const { messageId, messageLocation, from, responseMessage, customParameters, given } = response;
+  const message = messageTexts(responseMessage, content);
+  if (given !== undefined) {
+    const parts = { from: objectFrom(given.from, from), responseMessage: objectFrom(given.responseMessage, message) };
+    const members = Object.entries(objectFrom(given.response, { messageId, messageLocation, ...parts, customParameters }));
+    return Object.fromEntries(members.map(([name, value]) => [isMessageName(name) ? names[name] : name, value]));
+  }
   const { name, mri, mobile, email, voice } = from;
-  const { channel, kind, date } = responseMessage;
-  const hasSender = (name || mri || mobile || email || voice) !== "";
+  const { channel, acknowledged, undeliverable } = message;
   return {
-    from: hasSender
-      ? {
-          name: name || undefined,
-          mri: mri || undefined,
-          mobile: mobile || undefined,
-          email: email || undefined,
-          voice: voice || undefined,
-        }
-      : undefined,
-    responseMessage: {
-      channel,
-      [kind === "undeliverable" ? "undeliverable" : "acknowledged"]: date || undefined,
-      content: content || undefined,
-    },
+    [names.messageId]: messageId || undefined,
+    [names.messageLocation]: messageLocation || undefined,
+    from:
+      name || mri || mobile || email || voice
+        ? {
+            name: name || undefined,
+            mri: mri || undefined,
+            mobile: mobile || undefined,
+            email: email || undefined,
+            voice: voice || undefined,
+          }
+        : undefined,
+    responseMessage:
+      channel || responseMessage.date || content
+        ? {
+            channel: channel || undefined,
+            acknowledged: acknowledged || undefined,
+            undeliverable: undeliverable || undefined,
+            content: content || undefined,
+          }
+        : undefined,
     customParameters: Object.keys(customParameters).length > 0 ? customParameters : undefined,
   };
 }
@@ -45,33 +66,42 @@ export function readSubmittedIds(document: unknown): readonly string[] {
   return listOf(objectOf(document).calls).map((call) => textOf(objectOf(call).id));
 }
 
-/**
- * From a call, a submission, or a callback's body (lower-case names). Missing fields are ""; an unknown channel is SMS. Throws `malformed`
- * only if a custom parameter is nested too deeply.
- */
+/** From a call, a submission, or a callback's body (lower-case names). Throws `malformed` only if a value is nested too deeply. */
 export function readResponse(value: unknown): MessageResponse {
   const document = objectOf(value);
   const message = objectOf(document.responseMessage);
-  const isUndeliverable = message.undeliverable !== undefined && message.undeliverable !== null;
-  const kind: ResponseKind = isUndeliverable ? "undeliverable" : "reply";
-  return {
-    messageId: firstText(document, "messageId", "messageid"),
-    messageLocation: firstText(document, "messageLocation", "messagelocation"),
+  const names: MessageNames = {
+    messageId: presentName(document, "messageId", "messageid"),
+    messageLocation: presentName(document, "messageLocation", "messagelocation"),
+  };
+  const undeliverable = textOf(message.undeliverable);
+  const customParameters = readCustomParameters(document.customParameters);
+  const response: MessageResponse = {
+    messageId: textOf(document[names.messageId]),
+    messageLocation: textOf(document[names.messageLocation]),
     from: readSender(document.from),
     responseMessage: {
-      channel: readChannel(message.channel) ?? "SMS",
-      kind,
-      date: textOf(isUndeliverable ? message.undeliverable : message.acknowledged),
+      channel: channelOf(textOf(message.channel)),
+      kind: undeliverable === "" ? "reply" : "undeliverable",
+      date: undeliverable || textOf(message.acknowledged),
       content: textOf(message.content),
     },
-    customParameters: readCustomParameters(document.customParameters),
+    customParameters: customParameters ?? {},
   };
+  const hasParameters = customParameters !== null;
+  return saysAll(response, document, names)
+    ? response
+    : { ...response, given: givenMembers(document, names, { response, hasParameters }) };
 }
 
-/** In any case; otherwise null. */
-export function readChannel(value: unknown): Channel | null {
-  const channel = textOf(value).trim().toUpperCase();
-  return channel === "SMS" || channel === "EMAIL" || channel === "VOICE" ? channel : null;
+function isMessageName(name: string): name is keyof MessageNames {
+  return name === "messageId" || name === "messageLocation";
+}
+
+/** Of two spellings. */
+function presentName(document: JsonObject, name: string, other: string): string {
+  const isOther = textOf(document[name]) === "" && document[other] !== undefined;
+  return isOther && (document[name] === undefined || textOf(document[other]) !== "") ? other : name;
 }
 
 function readSender(value: unknown): Sender {
@@ -85,22 +115,105 @@ function readSender(value: unknown): Sender {
   };
 }
 
-/** An object, or XML's list of entries. A key may be `__proto__`, hence Object.fromEntries. */
-function readCustomParameters(value: unknown): Record<string, string> {
-  if (isObject(value) && value.entry === undefined) {
-    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, parameterText(item)]));
-  }
-  const entries = listOf(isObject(value) ? value.entry : value).filter(isObject);
-  return Object.fromEntries(entries.map((entry) => [textOf(entry.key), parameterText(entry.value)]));
+/** An object, or XML's entries; null for anything else. A key may be `__proto__`, hence Object.fromEntries. */
+function readCustomParameters(value: unknown): Record<string, string> | null {
+  if (!isObject(value)) return null;
+  const parameters = value.entry === undefined ? Object.entries(value) : readEntries(value);
+  return Object.fromEntries(parameters.map(([key, item]) => [key, parameterText(item)]));
+}
+
+/** Without other members, and each with a key. */
+function readEntries(value: JsonObject): readonly (readonly [string, unknown])[] {
+  const entries = listOf(value.entry).map(objectOf);
+  const isXml = Object.keys(value).length === 1 && entries.length > 0 && entries.every(({ key }) => key !== undefined);
+  return isXml ? entries.map((entry) => [textOf(entry.key), entry.value]) : Object.entries(value);
 }
 
 /** Objects and lists stay as JSON text. */
 function parameterText(value: unknown): string {
-  if (typeof value !== "object" || value === null) return textOf(value);
-  try {
-    return JSON.stringify(value);
-  } catch (error) {
-    // JSON.stringify overflows the stack at a few thousand levels.
-    throw new WhcbError("malformed", "customParameters contains a value that is nested too deeply", { cause: error });
+  return typeof value === "object" && value !== null ? jsonOf(value) : textOf(value);
+}
+
+function messageTexts({ channel, kind, date }: ResponseMessage, content: string) {
+  const isUndeliverable = kind === "undeliverable";
+  return { channel, acknowledged: isUndeliverable ? "" : date, undeliverable: isUndeliverable ? date : "", content };
+}
+
+/** Whether the fields imply what was given. */
+function saysAll(
+  { messageId, messageLocation, from, responseMessage, customParameters }: MessageResponse,
+  document: JsonObject,
+  names: MessageNames,
+): boolean {
+  return (
+    isImplied(document[names.messageId], messageId) &&
+    isImplied(document[names.messageLocation], messageLocation) &&
+    areImplied(document.from, from) &&
+    areImplied(document.responseMessage, messageTexts(responseMessage, responseMessage.content)) &&
+    (document.customParameters === undefined || Object.keys(customParameters).length > 0)
+  );
+}
+
+function isImplied(value: unknown, text: unknown): boolean {
+  return value === undefined || (value === text && text !== "");
+}
+
+function areImplied(value: unknown, texts: JsonObject): boolean {
+  if (value === undefined) return true;
+  if (!isObject(value)) return false;
+  let isEmpty = true;
+  for (const name in value) {
+    if (!isImplied(value[name], texts[name])) return false;
+    isEmpty = false;
   }
+  return !isEmpty;
+}
+
+interface ReadFields {
+  readonly response: MessageResponse;
+  readonly hasParameters: boolean;
+}
+
+function givenMembers(document: JsonObject, names: MessageNames, { response, hasParameters }: ReadFields): GivenMembers {
+  const { messageId, messageLocation, from, responseMessage } = response;
+  const members = Object.entries(document).flatMap(([name, value]): Members => {
+    if (name === names.messageId) return [memberOf("messageId", value, messageId)];
+    if (name === names.messageLocation) return [memberOf("messageLocation", value, messageLocation)];
+    const isField = name === "customParameters" ? hasParameters : isObject(value);
+    return name === "from" || name === "responseMessage" || name === "customParameters"
+      ? [isField ? name : [name, jsonOf(value)]]
+      : [];
+  });
+  return {
+    response: members,
+    from: membersOf(document.from, from),
+    responseMessage: membersOf(document.responseMessage, messageTexts(responseMessage, responseMessage.content)),
+  };
+}
+
+function membersOf(value: unknown, texts: JsonObject): Members {
+  return Object.entries(objectOf(value)).map(([name, member]) => memberOf(name, member, texts[name]));
+}
+
+function memberOf(name: string, value: unknown, text: unknown): Members[number] {
+  return value === text ? name : [name, jsonOf(value)];
+}
+
+function objectFrom(members: Members, fields: JsonObject): Record<string, unknown> {
+  const entryOf = (member: Members[number]) =>
+    typeof member === "string" ? ([member, fields[member]] as const) : ([member[0], JSON.parse(member[1])] as const);
+  return Object.fromEntries(members.map(entryOf));
+}
+
+/** Levels of a value. XML is written by recursion. */
+const MAX_DEPTH = 100;
+
+function jsonOf(value: unknown): string {
+  if (isDeeper(value, MAX_DEPTH)) throw new WhcbError("malformed", `a value of the response has more than ${MAX_DEPTH} levels`);
+  return JSON.stringify(value);
+}
+
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1));
 }

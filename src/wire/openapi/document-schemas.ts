@@ -49,29 +49,17 @@ export const AttemptDocument = Type.Object({
   resent: Type.Optional(Type.Literal(true, { description: "Sent again on a fresh connection, within this attempt" })),
 });
 
+/** A call has what was submitted, of whatever type. */
+const asSubmitted = (description: string) => Type.Optional(Type.Unknown({ description: `As submitted: ${description}` }));
+
 export const CallDocument = Type.Object({
   id: Type.String(),
-  messageId: Type.Optional(Type.String()),
-  messageLocation: Type.Optional(Type.String()),
+  messageId: asSubmitted("text"),
+  messageLocation: asSubmitted("text"),
   status: Type.Union([Type.Literal("FAILED"), Type.Literal("SUCCESS"), Type.Literal("PENDING")]),
-  from: Type.Optional(
-    Type.Partial(
-      Type.Object({
-        name: Type.String(),
-        mri: Type.String(),
-        mobile: Type.String(),
-        email: Type.String(),
-        voice: Type.String(),
-      }),
-    ),
-  ),
-  responseMessage: Type.Object({
-    channel: Type.Union([Type.Literal("SMS"), Type.Literal("EMAIL"), Type.Literal("VOICE")]),
-    acknowledged: Type.Optional(Type.String({ description: "dd/MM/yy HH:mm" })),
-    undeliverable: Type.Optional(Type.String({ description: "dd/MM/yy HH:mm" })),
-    content: Type.Optional(Type.String()),
-  }),
-  customParameters: Type.Optional(Type.Record(Type.String(), Type.String())),
+  from: asSubmitted("name, mri, mobile, email, voice"),
+  responseMessage: asSubmitted("channel, acknowledged or undeliverable (dd/MM/yy HH:mm), content"),
+  customParameters: asSubmitted("texts by name"),
   callback: Type.Object({
     id: Type.String(),
     name: Type.String(),

@@ -54,7 +54,7 @@ const FILTER = {
   reason: Type.Optional(
     Type.String({ ...TEXT, description: "As a group's: the answer's message, no-message, or the kind of failure" }),
   ),
-  channel: Type.Optional(Type.String({ ...TEXT, description: "SMS, EMAIL or VOICE" })),
+  channel: Type.Optional(Type.String({ ...TEXT, description: "SMS, EMAIL or VOICE; another one as listed" })),
   messageId: Type.Optional(Type.String(TEXT)),
   from: Type.Optional(Type.String(TEXT)),
   q: Type.Optional(Type.String({ ...TEXT, description: "Text anywhere in the content, in any letter case" })),

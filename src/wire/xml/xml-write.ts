@@ -89,28 +89,48 @@ function items(value: unknown, write: (item: JsonObject) => string, wrapper?: st
 function callFields(call: JsonObject): string {
   const { attempts, ...rest } = call;
   const expanded = items(attempts, (attempt) => element("attempt", fields(attempt)), "attempts");
-  return fields(rest) + expanded + elementLinks(call.link);
+  return elements({ ...rest, link: undefined }) + expanded + elementLinks(call.link);
 }
 
-/** A list repeats its element. Links are written by the caller: their form differs. */
+/** Without empty lists. Links are written by the caller: their form differs. */
 function fields(document: JsonObject): string {
-  return Object.entries(document)
-    .filter(([name]) => name !== "link")
-    .map(([name, value]) => field(name, value))
-    .join("");
+  const shown = Object.entries(document).filter(
+    ([name, value]) => name !== "link" && !(Array.isArray(value) && value.length === 0),
+  );
+  return elements(Object.fromEntries(shown));
+}
+
+/** null is an empty element. A list repeats its element, an empty one is an empty element. */
+export function elements(document: JsonObject): string {
+  let xml = "";
+  for (const name of Object.keys(document)) {
+    const value = document[name];
+    if (value !== undefined) xml += field(name, value);
+  }
+  return xml;
 }
 
 function field(name: string, value: unknown): string {
-  if (Array.isArray(value)) return value.map((item) => field(name, item)).join("");
-  if (!isObject(value)) return typeof value === "string" ? textElement(name, value) : textElement(name, textOf(value) || null);
-  return element(name, name === "customParameters" ? entries(value) : fields(value));
+  if (!ELEMENT_NAME.test(name)) return entry(name, value);
+  if (!Array.isArray(value) || value.length === 0) return element(name, contentOf(name, value));
+  return value.map((item) => element(name, contentOf(name, item))).join("");
 }
 
-/** Custom keys may not be valid XML names. */
-function entries(parameters: JsonObject): string {
-  return Object.entries(parameters)
-    .map(([key, value]) => element("entry", textElement("key", key) + textElement("value", textOf(value))))
-    .join("");
+function contentOf(name: string, value: unknown): string {
+  if (Array.isArray(value)) return value.length === 0 ? "" : field(name, value);
+  if (!isObject(value)) return escapeXml(textOf(value));
+  if (name !== "customParameters") return elements(value);
+  let xml = "";
+  for (const key of Object.keys(value)) xml += entry(key, value[key]);
+  return xml;
+}
+
+/** A sender may choose others, and longer ones, which a list would repeat. */
+const ELEMENT_NAME = /^(?![xX][mM][lL])[A-Za-z_][A-Za-z0-9_.-]{0,31}$/;
+
+function entry(key: string, value: unknown): string {
+  const item = typeof value === "string" ? textElement("value", value) : field("value", value);
+  return element("entry", textElement("key", key) + item);
 }
 
 function attributeLinks(links: unknown): string {

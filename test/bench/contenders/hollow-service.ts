@@ -23,6 +23,7 @@ const app = await createApp({
   policy: DEFAULT_RETRY_POLICY,
   plan: null,
   authParameter: "Auth",
+  bodyNames: "messageid-messagelocation",
   authentication: "required",
   isTrustedProxy: null,
   knownHosts: [],

@@ -53,6 +53,7 @@ export async function openService(overrides: Partial<ServerDeps> = {}): Promise<
     knownHosts: null,
     maxConnections: 1000,
     authParameter: "Auth",
+    bodyNames: "messageid-messagelocation",
     version: "0.0.0",
     stats: NO_STATS,
     checkEndpoint: null,

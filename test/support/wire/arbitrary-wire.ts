@@ -51,6 +51,35 @@ export const anyResponse: fc.Arbitrary<MessageResponse> = fc.record({
   customParameters: fc.dictionary(anyText, anyText, { maxKeys: 4, noNullPrototype: true }),
 });
 
+const anyJson = fc.jsonValue({ maxDepth: 3 }).map((value): unknown => JSON.parse(JSON.stringify(value)));
+const anyValue = fc.oneof({ weight: 2, arbitrary: anyText }, fc.constantFrom("", null, 0, false), anyJson);
+
+/** `names`: known ones; others may come too. */
+function anyObject(...names: readonly string[]): fc.Arbitrary<unknown> {
+  const anyName = fc.oneof(fc.constantFrom(...names), fc.constantFrom("__proto__", "constructor", "1", "a b", ""), anyText);
+  return fc.array(fc.tuple(anyName, anyValue), { maxLength: 6 }).map((members) => Object.fromEntries(members));
+}
+
+/** A call as a service may list it: each member may be there, with any value, or not. */
+export const anyGivenResponse: fc.Arbitrary<Record<string, unknown>> = fc.record(
+  {
+    id: hexId,
+    messageId: anyValue,
+    messageLocation: anyValue,
+    from: fc.oneof({ weight: 3, arbitrary: anyObject("name", "mri", "mobile", "email", "voice") }, anyValue),
+    responseMessage: fc.oneof(
+      { weight: 3, arbitrary: anyObject("channel", "acknowledged", "undeliverable", "content", "kind", "date") },
+      anyValue,
+    ),
+    // Their values become texts.
+    customParameters: fc.oneof(
+      fc.dictionary(anyText, anyText, { maxKeys: 3, noNullPrototype: true }),
+      anyValue.filter((value) => typeof value !== "object" || value === null || Array.isArray(value)),
+    ),
+  },
+  { requiredKeys: [], noNullPrototype: true },
+);
+
 export const anySettings: fc.Arbitrary<CallbackSettings> = fc.record({
   name: fc.stringMatching(/^[A-Za-z0-9_ ]{1,50}$/),
   url: fc.webUrl({ withQueryParameters: true }),

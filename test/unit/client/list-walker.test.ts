@@ -46,6 +46,24 @@ describe("a list", () => {
     expect(items).toEqual(["a", "b", "c", "d"]);
   });
 
+  it("yields each item without an id, and ends all the same", async () => {
+    const { items } = await walk({
+      [FIRST]: { items: ["a", "", ""], total: 4, next: SECOND },
+      [SECOND]: { items: ["", "a"], total: 4, next: null },
+    });
+    expect(items).toEqual(["a", "", "", ""]);
+    let pages = 0;
+    const load = async (): Promise<ListPage<string>> => ({
+      items: ["", ""],
+      total: 9,
+      next: `/callbacks/X/calls?page=${++pages}`,
+    });
+    const all = async (): Promise<void> => {
+      for await (const _ of walkList(FIRST, load, (item: string) => item));
+    };
+    await expect(all()).rejects.toMatchObject({ code: "unavailable" });
+  });
+
   it("whose links loop ends if all items were read, and fails otherwise", async () => {
     const circle = (total: number): Pages => ({ [FIRST]: { items: ["a", "b"], total, next: FIRST } });
     await expect(walk(circle(5))).rejects.toMatchObject({ code: "unavailable" });

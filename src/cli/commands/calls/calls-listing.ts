@@ -38,7 +38,7 @@ async function listCalls(invocation: Invocation, session: Session): Promise<numb
     screen,
     args.get(COLUMNS) ?? (name === null ? ACROSS_CALLBACKS[screen.format] : undefined),
   );
-  const total = { listed: 0, known: 0, leftOut: 0, isOpen: false, isUncounted: false };
+  const total = { listed: 0, known: 0, leftOut: 0, withoutId: 0, isOpen: false, isUncounted: false };
   for (const callback of callbacks) {
     const left = limit - total.listed;
     if (left <= 0) {
@@ -51,15 +51,18 @@ async function listCalls(invocation: Invocation, session: Session): Promise<numb
     for await (const page of session.client.listCalls(callback.id, query)) {
       known ??= page.total;
       total.leftOut += page.leftOut;
-      total.listed += page.calls.length;
-      await listing.add(page.calls.map((call) => ({ call, callbackName: callback.name })));
+      total.withoutId += page.withoutId.length;
+      const calls = screen.format === "ids" ? page.calls : [...page.calls, ...page.withoutId];
+      total.listed += calls.length;
+      await listing.add(calls.map((call) => ({ call, callbackName: callback.name })));
     }
     total.known += known ?? 0;
     total.isUncounted ||= known === null && total.listed >= limit;
   }
   await listing.end();
   const isCut = Number.isFinite(limit) && (total.isOpen || total.isUncounted || total.known > total.listed);
-  if (screen.format === "table" || total.listed === 0 || isCut) screen.info(closingLine(total, callbacks, isCut));
+  if (screen.format === "table" || total.listed === 0 || total.withoutId > 0 || isCut)
+    screen.info(closingLine(total, callbacks, isCut));
   return 0;
 }
 
@@ -73,6 +76,7 @@ function closingLine(
     readonly listed: number;
     readonly known: number;
     readonly leftOut: number;
+    readonly withoutId: number;
     readonly isOpen: boolean;
     readonly isUncounted: boolean;
   },
@@ -80,12 +84,16 @@ function closingLine(
   isCut: boolean,
 ): string {
   const where = callbacks.length === 1 ? ` of ${callbacks[0]?.name}` : "";
-  const leftOut = leftOutText(total.leftOut);
+  const leftOut = withoutIdText(total.withoutId) + leftOutText(total.leftOut);
   if (total.listed === 0) return `no calls${where} match${leftOut}`;
   if (total.isOpen) return `${count(total.listed, "call")}${leftOut}, and more callbacks that weren't read; --all shows all`;
   if (isCut && total.isUncounted) return `the first ${count(total.listed, "call")}${where}${leftOut}; --all shows all`;
   if (isCut) return `${total.listed} of ${total.known} calls${where}${leftOut}; --all shows all`;
   return `${count(total.listed, "call")}${where}${leftOut}`;
+}
+
+function withoutIdText(calls: number): string {
+  return calls > 0 ? ` (${calls} without an id: can be neither sent nor marked)` : "";
 }
 
 export function leftOutText(calls: number): string {

@@ -4,7 +4,7 @@ import { callbackOperand, commandLine } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
 import { formatDuration, spellDuration } from "../../../domain/duration.js";
 import { isWhcbError, WhcbError } from "../../../domain/errors.js";
-import { senderAddress } from "../../../domain/message-response.js";
+import { type ResponseMessage, senderAddress } from "../../../domain/message-response.js";
 import { DEFAULT_RETRY_POLICY } from "../../../domain/retry-policy.js";
 import { isUnsent } from "../../../wire/json/call-json.js";
 import type { Invocation } from "../../args/command-spec.js";
@@ -73,7 +73,7 @@ export function renderDetails(details: CallDetails, options: RenderOptions): Scr
           : `${formatInstant(call.attemptedAt, options.utc)}, ${outcome}${withReadableTime(call.statusMessage ?? "", options.utc)}`,
       ],
       ["Message", messageId],
-      ["Response", [`${responseMessage.kind} by ${responseMessage.channel}`, responseMessage.date].filter(Boolean).join(", ")],
+      ["Response", [responseText(responseMessage), responseMessage.date].filter(Boolean).join(", ")],
       ["From", [senderAddress(from), from.name].filter((text) => text !== "").join(", ")],
       ["Content", responseMessage.content],
       [
@@ -87,6 +87,10 @@ export function renderDetails(details: CallDetails, options: RenderOptions): Scr
   );
   const why = joinText(explainCall(details, options), "\n");
   return text`${fields}\n${why}\n${renderAttempts(attempts, options)}`;
+}
+
+function responseText({ kind, channel }: ResponseMessage): string {
+  return channel === "" ? kind : `${kind} by ${channel}`;
 }
 
 function renderAttempts(attempts: CallDetails["attempts"], options: RenderOptions): ScreenText {

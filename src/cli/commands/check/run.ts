@@ -57,9 +57,9 @@ async function readFacts(client: Client, callbacks: readonly ListedCallback[]): 
     let reportsRetries = false;
     for await (const page of client.listCalls(callback.id, { filter: { status: "FAILED" }, oldestFirst: true })) {
       total ??= page.total;
-      seen += page.calls.length;
-      for (const { attemptedAt } of page.calls)
-        if (attemptedAt !== null) oldestAt = Math.min(oldestAt ?? attemptedAt, attemptedAt);
+      const calls = [...page.calls, ...page.withoutId];
+      seen += calls.length;
+      for (const { attemptedAt } of calls) if (attemptedAt !== null) oldestAt = Math.min(oldestAt ?? attemptedAt, attemptedAt);
       reportsRetries ||= page.calls.some(({ attemptCount }) => attemptCount !== null);
       if (reportsRetries && total !== null && page.leftOut === 0) break;
     }

@@ -12,6 +12,7 @@ export const SETTABLE = [
   "timezone",
   "country",
   "authParameter",
+  "bodyNames",
   "allowNetwork",
   "rate",
 ] as const;

@@ -1,6 +1,7 @@
 import { commandLine } from "../../../domain/command-line.js";
 import { errorMessage, isWhcbError, WhcbError } from "../../../domain/errors.js";
 import { maskKey } from "../../../domain/mask.js";
+import { type BodyNames, parseBodyNames } from "../../../wire/delivery-settings.js";
 import { requireOneOf } from "../../args/closest-match.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { parseParameterName, parseRate, readAll, withoutLineEnd } from "../../args/flag-values.js";
@@ -130,6 +131,8 @@ function changeProfile(before: Profile, name: Settable, text: string): Profile {
       return { ...rest, country: readCountry(text) };
     case "authParameter":
       return { ...rest, authParameter: readAuthParameter(text) };
+    case "bodyNames":
+      return { ...rest, bodyNames: readBodyNames(text) };
     case "timezone":
       return { ...rest, timezone: readZone(text) };
     default:
@@ -178,6 +181,7 @@ function describeSettings(settings: ResolvedSettings): readonly ShownSetting[] {
     plain("timezone", settings.timezone),
     plain("country", settings.country),
     plain("authParameter", settings.authParameter),
+    plain("bodyNames", settings.bodyNames),
     plain("allowNetwork", settings.allowNetwork),
     { name: "rate", value: settings.rate.value === null ? null : `${settings.rate.value}/s`, from: settings.rate.from },
   ];
@@ -213,6 +217,14 @@ function readAuthParameter(text: string): string {
     return parseParameterName(text);
   } catch (error) {
     throw new WhcbError("usage", `authParameter: ${JSON.stringify(text)} ${errorMessage(error)}`);
+  }
+}
+
+function readBodyNames(text: string): BodyNames {
+  try {
+    return parseBodyNames(text);
+  } catch (error) {
+    throw new WhcbError("usage", `bodyNames: ${JSON.stringify(text)} ${errorMessage(error)}`);
   }
 }
 

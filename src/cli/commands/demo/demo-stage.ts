@@ -10,7 +10,7 @@ import { newSecret, randomId } from "../../../platform/random.js";
 import type { Teardown } from "../../../platform/teardown.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../../runs/run-options.js";
 import { toPlatformDate } from "../../../wire/dates.js";
-import { DEFAULT_AUTH_PARAMETER } from "../../../wire/delivery-request.js";
+import { DEFAULT_AUTH_PARAMETER, DEFAULT_BODY_NAMES } from "../../../wire/delivery-settings.js";
 import type { CliDeps, Credentials } from "../../cli-deps.js";
 import { type Behaviour, type Endpoint, openEndpoint, type Received } from "../listen/local-endpoint.js";
 
@@ -112,6 +112,7 @@ function serveOptions(directory: string, credentials: Credentials) {
     notices: { webhooks: [], secret: "", recoveryMails: false },
     plan: null,
     authParameter: DEFAULT_AUTH_PARAMETER,
+    bodyNames: DEFAULT_BODY_NAMES,
     endpointCheck: true,
     dispatch: true,
     limits: DEFAULT_SEND_LIMITS,

@@ -101,7 +101,7 @@ function describeBody(body: string): string {
   const from = isRecord(document.from) ? document.from : {};
   const sender = [from.mobile, from.email, from.voice, from.name].find((text) => typeof text === "string" && text !== "");
   const content = typeof response.content === "string" ? JSON.stringify(response.content.slice(0, 120)) : "";
-  const kind = "undeliverable" in response ? "undeliverable" : "reply";
+  const kind = response.undeliverable ? "undeliverable" : "reply";
   return [kind, typeof sender === "string" ? `from ${sender}` : "", content].filter((part) => part !== "").join(" ");
 }
 

@@ -60,6 +60,7 @@ const PROFILE_LISTING: ListingStyle<ProfileRow> = {
     callback: profile.callback ?? null,
     timezone: profile.timezone ?? null,
     authParameter: profile.authParameter ?? null,
+    bodyNames: profile.bodyNames ?? null,
     allowNetwork: profile.allowNetwork ?? null,
     rate: profile.rate ?? null,
     current: isCurrent,

@@ -15,7 +15,7 @@ import { DRY_RUN, readSendingFlags } from "../../args/sending-flags.js";
 import { openProgress } from "../../output/progress-line.js";
 import { needsYes, YES } from "../../output/questions.js";
 import { followRun } from "../../output/run/follow-run.js";
-import { describePlan, planJson } from "../../output/run/plan-text.js";
+import { describePlan, planJson, warnOfCallsWithoutId } from "../../output/run/plan-text.js";
 import { finishRun } from "../../output/run/run-summary.js";
 import { joinText, type ScreenText, safeJson, text } from "../../output/screen-text.js";
 import { collectKeys } from "../../settings/callback-keys.js";
@@ -34,7 +34,7 @@ export async function run(invocation: Invocation): Promise<number> {
   const given = readSendingFlags(args);
   return withSession(invocation, async (session) => {
     const { settings } = session;
-    const options = { ...given, authParameter: settings.authParameter.value };
+    const options = { ...given, authParameter: settings.authParameter.value, bodyNames: settings.bodyNames.value };
     const seen = readSeenList(text, settings.timezone.value);
     if (seen.read === 0 && !args.get(ALLOW_EMPTY)) {
       throw new WhcbError("usage", "the list of --seen is empty: nothing was done", {
@@ -63,7 +63,7 @@ async function readText({ deps }: Invocation, source: string): Promise<string> {
 interface ReconcileJob {
   readonly callback: ListedCallback;
   readonly seen: SeenList;
-  readonly settings: Pick<ResolvedSettings, "timezone" | "country">;
+  readonly settings: Pick<ResolvedSettings, "timezone" | "country" | "bodyNames">;
   readonly options: ReplayOptions;
   readonly runDeps: RunDeps;
   readonly locks?: RunLocks;
@@ -73,6 +73,7 @@ async function listAndReconcile(job: ReconcileJob, invocation: Invocation): Prom
   const { options, runDeps, locks } = job;
   const { args, screen } = invocation;
   const plan = await listAndMatch(job, invocation);
+  warnOfCallsWithoutId(plan.replay, screen);
   try {
     if (plan.failed === 0) {
       screen.info(`nothing to reconcile: ${job.callback.name} has no failed call`);
@@ -114,6 +115,7 @@ async function listAndMatch({ callback, seen, settings, options, runDeps, locks 
       seen,
       timezone: settings.timezone.value,
       country: settings.country.value,
+      bodyNames: settings.bodyNames.value,
       sendAmbiguous: args.get(AMBIGUOUS) === "send",
       contentType: options.contentType,
       runId: locks?.runId,

@@ -18,7 +18,7 @@ import { CONTENT_TYPE, DETACH, DRY_RUN, OLDEST, PRINT_CURL, readReplayOptions, S
 import { openProgress } from "../../output/progress-line.js";
 import { needsYes, YES } from "../../output/questions.js";
 import { followRun } from "../../output/run/follow-run.js";
-import { describeKey, describeLeftOut, describePlan, planJson } from "../../output/run/plan-text.js";
+import { describeKey, describeLeftOut, describePlan, planJson, warnOfCallsWithoutId } from "../../output/run/plan-text.js";
 import { finishRun, serviceLines } from "../../output/run/run-summary.js";
 import { joinText, safeJson, text, wholeText } from "../../output/screen-text.js";
 import { collectKeys, environmentKeys } from "../../settings/callback-keys.js";
@@ -40,13 +40,20 @@ export async function run(invocation: Invocation): Promise<number> {
   const readsStdin = args.operands.includes("-");
   if (readsStdin && !args.get(YES) && !args.get(DRY_RUN)) throw needsYes(invocation);
   return withSession(invocation, async (session) => {
-    const options = { ...given, authParameter: session.settings.authParameter.value };
+    const { authParameter, bodyNames } = session.settings;
+    const options = { ...given, authParameter: authParameter.value, bodyNames: bodyNames.value };
     const scope = await toCallScope(operands, session, "FAILED", invocation);
     return withRunDeps(invocation, session, { maxConnections: options.concurrency, to: options.to }, async (runDeps) => {
       await mentionUnfinishedRun(invocation, runDeps);
       const follows = followsService(session, invocation);
       const job = {
-        scope: { ...scope, skipRetrying: args.get(SKIP_RETRYING), limit: args.get(OLDEST), contentType: options.contentType },
+        scope: {
+          ...scope,
+          skipRetrying: args.get(SKIP_RETRYING),
+          limit: args.get(OLDEST),
+          contentType: options.contentType,
+          bodyNames: bodyNames.value,
+        },
         options,
         runDeps,
         followsService: follows,
@@ -105,6 +112,7 @@ async function listAndReplay({ scope, locks, ...job }: ReplayJob, invocation: In
   const plan = await planReplay(scope, runDeps, (event) => {
     if (event.type === "listed") progress.show(`listing failed calls: ${event.calls}`);
   }).finally(() => progress.clear());
+  warnOfCallsWithoutId(plan, invocation.screen);
   try {
     if (plan.calls === 0) return nothingToReplay(plan, invocation);
     if (!options.viaService) for (const { callback } of plan.groups) checkTarget(callback, options, runDeps.addressRule);

@@ -1,6 +1,6 @@
 import { formatDuration, parsePositiveDuration, spellDuration } from "../../../domain/duration.js";
 import { DEFAULT_SEND_LIMITS, DEFAULT_SERVICE_SETTINGS } from "../../../domain/service-settings.js";
-import { DEFAULT_AUTH_PARAMETER } from "../../../wire/delivery-request.js";
+import { BODY_NAMES, DEFAULT_AUTH_PARAMETER, DEFAULT_BODY_NAMES, parseBodyNames } from "../../../wire/delivery-settings.js";
 import type { CommandSpec } from "../../args/command-spec.js";
 import { choice, choiceOr, flag, value, valueOr, values } from "../../args/flag.js";
 import { formatSize, integer, parseParameterName, parseSize } from "../../args/flag-values.js";
@@ -67,6 +67,15 @@ export const AUTH_PARAMETER = value(
   `the query parameter that carries the key of a callback with queryparam auth (default: ${DEFAULT_AUTH_PARAMETER})`,
   parseParameterName,
 );
+export const BODY_NAME_SET = {
+  ...valueOr(
+    "--body-names <names>",
+    `what a delivered body calls the message's id and URL: ${BODY_NAMES.join(", ")}`,
+    DEFAULT_BODY_NAMES,
+    parseBodyNames,
+  ),
+  choices: BODY_NAMES,
+};
 export const NO_ENDPOINT_CHECK = flag("--no-endpoint-check", "don't check a callback's URL with a GET when it is registered");
 export const NO_DISPATCH = flag("--no-dispatch", "accept responses, but send none");
 export const NO_API = flag("--no-api", "dispatch only: of HTTP, answer /healthz, /readyz and /metrics");
@@ -149,6 +158,7 @@ the stored value. The values in force are printed on stderr.`,
     NOTIFY_RECOVERY,
     PLAN,
     AUTH_PARAMETER,
+    BODY_NAME_SET,
     NO_ENDPOINT_CHECK,
     NO_DISPATCH,
     NO_API,

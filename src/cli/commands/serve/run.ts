@@ -85,14 +85,14 @@ async function startService({ deps }: Invocation, options: ServeOptions): Promis
 async function announceApi(
   { deps, screen }: Invocation,
   service: RunningService,
-  { database, authParameter }: ServeOptions,
+  { database, authParameter, bodyNames }: ServeOptions,
   chosen: ServeCredentials,
 ): Promise<void> {
   const url = reachableUrl(service.url);
   try {
     const credentials = service.users?.own === "kept" ? "as stored" : chosen.isGiven ? null : chosen.credentials;
     const profile = await writeServeProfile(deps.paths.config, {
-      ...{ url, database: databaseName(database), authParameter, credentials },
+      ...{ url, database: databaseName(database), authParameter, bodyNames, credentials },
     });
     if (chosen.isNew) screen.info(`first run: created a user and an API key, stored in ${settingsPath(deps.paths.config)}`);
     if (profile.name !== profile.current) {

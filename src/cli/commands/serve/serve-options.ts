@@ -1,7 +1,7 @@
 import { join, resolve } from "node:path";
 import { WhcbError } from "../../../domain/errors.js";
 import type { ServiceSettings } from "../../../domain/service-settings.js";
-import { DEFAULT_AUTH_PARAMETER } from "../../../wire/delivery-request.js";
+import { DEFAULT_AUTH_PARAMETER } from "../../../wire/delivery-settings.js";
 import type { Invocation } from "../../args/command-spec.js";
 import type { ParsedArgs } from "../../args/flag.js";
 import type { NoticeOptions, ServeOptions } from "../../cli-deps.js";
@@ -12,6 +12,7 @@ import {
   ALLOW_NETWORK,
   AUTH_PARAMETER,
   BODY_MEMORY,
+  BODY_NAME_SET,
   DB,
   HOST,
   LOG_LEVEL,
@@ -68,6 +69,7 @@ export function readServeOptions({ args, deps }: Invocation): Omit<ServeOptions,
     notices: readNoticeOptions(args, env),
     plan: args.get(PLAN) ?? null,
     authParameter: args.get(AUTH_PARAMETER) ?? DEFAULT_AUTH_PARAMETER,
+    bodyNames: args.get(BODY_NAME_SET),
     endpointCheck: !args.get(NO_ENDPOINT_CHECK),
     dispatch: !args.get(NO_DISPATCH),
     limits: { inFlightInAll: args.get(MAX_IN_FLIGHT), bodyBytes: args.get(BODY_MEMORY) },

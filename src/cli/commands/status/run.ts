@@ -71,7 +71,7 @@ async function readCallbackState(client: Client, callback: ListedCallback, now: 
   let total: number | null = null;
   for await (const page of client.listCalls(callback.id, { filter: { status: "FAILED" }, limit: MOST_CALLS_READ })) {
     total ??= page.total;
-    for (const call of page.calls) summary.add(call);
+    for (const call of [...page.calls, ...page.withoutId]) summary.add(call);
   }
   const reportsRetries = summary.reportsRetries || (summary.looked === 0 && outages !== null);
   // Another service may ignore the filter; its total would count other calls.

@@ -7,6 +7,7 @@ import type { MessageResponse } from "../../../domain/message-response.js";
 import { randomId } from "../../../platform/random.js";
 import { toPlatformDate } from "../../../wire/dates.js";
 import { parseSubmission } from "../../../wire/json/parse-call.js";
+import { parseJsonText } from "../../../wire/json/read-json.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { unreadableFile } from "../../args/flag-values.js";
 import type { CliDeps } from "../../cli-deps.js";
@@ -104,19 +105,18 @@ function sender(number: number, channel: "SMS" | "EMAIL" | "VOICE"): MessageResp
 }
 
 async function* readCalls(deps: CliDeps, file: string): AsyncIterable<SubmittedCall> {
-  const now = toPlatformDate(deps.clock.now());
   let number = 0;
   for await (const line of readLines(deps, file)) {
     number += 1;
     if (line.trim() === "") continue;
     const place = `${file === "-" ? "stdin" : file}, line ${number}`;
-    yield parseLine(line, place, now);
+    yield parseLine(line, place);
   }
 }
 
-function parseLine(line: string, place: string, now: string): SubmittedCall {
+function parseLine(line: string, place: string): SubmittedCall {
   try {
-    const { id, response } = parseSubmission(JSON.parse(line), now);
+    const { id, response } = parseSubmission(parseJsonText(line));
     return id === null ? { response } : { id, response };
   } catch (error) {
     const problem = error instanceof SyntaxError ? "not JSON" : error instanceof Error ? error.message : String(error);

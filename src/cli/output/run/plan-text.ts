@@ -4,7 +4,7 @@ import type { ReplayGroup } from "../../../runs/plan/group-draft.js";
 import type { ReplayPlan } from "../../../runs/plan/replay-plan.js";
 import { type KeyOptions, keyParameter } from "../../../runs/run-replay.js";
 import { describeCodes } from "../outage-text.js";
-import type { RenderOptions } from "../screen.js";
+import type { RenderOptions, Screen } from "../screen.js";
 import { formatInstant } from "../times.js";
 
 export function describePlan(
@@ -26,10 +26,16 @@ export function describeLeftOut(
   ].filter((line) => line !== "");
 }
 
+/** Whatever the format: they stay as they are. */
+export function warnOfCallsWithoutId({ withoutId }: Pick<ReplayPlan, "withoutId">, screen: Screen): void {
+  if (withoutId > 0) screen.info(`warning: ${count(withoutId, "call")} listed without an id: neither sent nor marked`);
+}
+
 export function planJson(plan: ReplayPlan, options: KeyOptions): Readonly<Record<string, unknown>> {
   return {
     calls: plan.calls,
     leftOut: plan.leftOut,
+    withoutId: plan.withoutId,
     notFailed: plan.notFailed,
     skippedRetrying: plan.skippedRetrying,
     missing: plan.missing,

@@ -30,13 +30,13 @@ const PLACEHOLDERS: Readonly<Partial<Record<FieldName, string>>> = {
   until: "30m or 2026-11-26 06:00",
   statusCode: "503, 5xx or none",
   q: "in the message",
+  channel: "SMS, EMAIL or VOICE",
   from: "mobile, e-mail or name",
   messageId: "32 digits",
 };
 
 const CHOICES: Readonly<Partial<Record<FieldName, readonly string[]>>> = {
   reason: FAILURE_REASONS,
-  channel: ["SMS", "EMAIL", "VOICE"],
 };
 
 export function FilterForm({ callbackId, typed, problems }: FilterView): VNode {

@@ -8,6 +8,7 @@ import { maskKey, maskUrl, secretMask } from "../../../domain/mask.js";
 import type { MessageResponse } from "../../../domain/message-response.js";
 import type { RetryPolicy } from "../../../domain/retry-policy.js";
 import { deliveryBody } from "../../../wire/delivery-request.js";
+import type { BodyNames } from "../../../wire/delivery-settings.js";
 import type { EndpointTest } from "../../use-cases/change-callbacks.js";
 import {
   type CallbackFields,
@@ -51,6 +52,7 @@ export interface CallbackFormView {
   readonly policy: RetryPolicy;
   /** For Query String. */
   readonly authParameter: string;
+  readonly bodyNames: BodyNames;
 }
 
 export function CallbackForm(view: CallbackFormView): VNode {
@@ -71,7 +73,7 @@ export function CallbackForm(view: CallbackFormView): VNode {
         <TextField {...field("name")} isRequired hint="1 to 50 characters, unique. A message names it as its callbackId." />
         <TextField {...field("url")} type="url" isRequired isMonospaced hint="Where each response is POSTed: http or https." />
         <RadioField {...field("contentType")} choices={["json", "xml"].map((value) => choice("contentType", value))} />
-        <Samples />
+        <Samples bodyNames={view.bodyNames} />
         <fieldset class="field">
           <legend>Invoke</legend>
           {(["callbacks.reply", "callbacks.undeliverable"] as const).map((name) => (
@@ -228,13 +230,13 @@ const SAMPLE: MessageResponse = {
 };
 
 /** The style sheet shows the chosen one. */
-function Samples(): VNode {
+function Samples({ bodyNames }: Pick<CallbackFormView, "bodyNames">): VNode {
   return (
     <div class="samples">
       {(["json", "xml"] as const satisfies readonly BodyFormat[]).map((format) => (
         <details key={format} class={`sample-${format}`} open>
           <summary>Sample body: {shownValue("contentType", format)}</summary>
-          <pre>{prettyBody(deliveryBody({ contentType: format, removeHtml: false }, SAMPLE), format)}</pre>
+          <pre>{prettyBody(deliveryBody({ contentType: format, removeHtml: false }, SAMPLE, bodyNames), format)}</pre>
         </details>
       ))}
     </div>

@@ -145,6 +145,7 @@ export function addCallbackPages(pages: Pages): void {
         canTest={deps.checkEndpoint !== null}
         policy={deps.policy}
         authParameter={deps.authParameter}
+        bodyNames={deps.bodyNames}
       />
     );
     const status = changes.length > 0 ? 409 : problems.size > 0 ? 422 : 200;

@@ -55,7 +55,7 @@ export function addOneCall(pages: Pages): void {
       const [record] = await store.listEndpoints([callback.id]);
       const endpointState = record?.endpoint.state ?? "up";
       const { part, isWhole } = shownPart(call.response);
-      const body = isErased(call) ? null : deliveryBody(callback, part);
+      const body = isErased(call) ? null : deliveryBody(callback, part, deps.bodyNames);
       const shown = { callback, call: { ...call, response: part }, attempts, endpointState, policy, now: clock.now() };
       const view = { ...shown, body, isBodyCut: !isWhole };
       return callbackPage(deps, callback, { title: `Call ${shortCallId(call.id)}`, trail: [], content: <OneCall {...view} /> });
@@ -98,7 +98,7 @@ function CallFacts(view: OneCallView): VNode {
           ["Arrived", <Time at={acceptedAt} />],
           ["First failed", firstFailedAt === null ? "never" : <Time at={firstFailedAt} />],
           ["From", senderAddress(response.from) || "unknown"],
-          ["Channel", response.responseMessage.channel],
+          ["Channel", response.responseMessage.channel || "unknown"],
         ]}
       />
       <div class="ids">

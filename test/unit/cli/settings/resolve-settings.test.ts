@@ -44,6 +44,7 @@ describe("the settings in force", () => {
       timezone: { value: "Australia/Sydney", from: "profile prod" },
       country: { value: "AU", from: "profile prod" },
       authParameter: { value: "Auth", from: "default" },
+      bodyNames: { value: "messageid-messagelocation", from: "default" },
       allowNetwork: { value: null, from: "not set" },
       rate: { value: 10, from: "profile prod" },
       foreignOrigin: null,

@@ -113,6 +113,7 @@ describe("config and profiles", () => {
         "timezone\tUTC\tdefault",
         "country\t\tnot set",
         "authParameter\tAuth\tdefault",
+        "bodyNames\tmessageid-messagelocation\tdefault",
         "allowNetwork\t\tnot set",
         "rate\t\tdefault",
         "",

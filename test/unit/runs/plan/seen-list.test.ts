@@ -1,6 +1,8 @@
 import { describe, expect, it, test } from "vitest";
 import { readSeenList, type SeenLine } from "../../../../src/runs/plan/seen-list.js";
 import { deliveryBody } from "../../../../src/wire/delivery-request.js";
+import { BODY_NAMES } from "../../../../src/wire/delivery-settings.js";
+import { readResponse } from "../../../../src/wire/json/response-json.js";
 import { aResponse } from "../../../support/builders.js";
 
 const MESSAGE = "0A1B2C3D4E5F60718293A4B5C6D7E8F9";
@@ -26,6 +28,23 @@ describe("a list of what the receiver has", () => {
       read: 2,
       lines: [FROM_BODY, aLine({ line: 3, messageId: MESSAGE, mobile: "1" })],
     });
+  });
+
+  it.each(BODY_NAMES)("may be bodies with the names %s, in JSON and in XML", (names) => {
+    for (const contentType of ["json", "xml"] as const) {
+      const body = deliveryBody({ contentType, removeHtml: false }, aResponse(), names);
+      expect(readSeenList(`${body}\n`, "UTC").lines).toEqual([FROM_BODY]);
+    }
+  });
+
+  it("takes from a sender no ids, and no second spelling of a field", () => {
+    const { id: _, ...hostile } = JSON.parse(
+      '{"id":1,"from":{"mobile":"61400000001","Mobile":"2","callid":"C","messageId":"M","content":"No"},"responseMessage":{"Content":"No","content":"Yes","acknowledged":"24/11/26 09:30","mobile":"3","webhook-id":"W","from":"4"}}',
+    );
+    const response = readResponse({ messageId: MESSAGE, ...hostile });
+    const body = deliveryBody({ contentType: "json", removeHtml: false }, response);
+    expect(body).toContain("webhook-id");
+    expect(readSeenList(body, "UTC").lines).toEqual([FROM_BODY]);
   });
 
   it("may be XML bodies, of one line or of several", () => {
@@ -83,6 +102,11 @@ describe("a list of what the receiver has", () => {
     expect(readSeenList(rows, "Australia/Sydney").lines.map(({ minute }) => minute)).toEqual([MINUTE]);
   });
 
+  it("keeps all digits of an id that is a number", () => {
+    const { lines } = readSeenList('{"callid":1234567890123456789}\n', "UTC");
+    expect(lines.map(({ callId }) => callId)).toEqual(["1234567890123456789"]);
+  });
+
   it("may be empty", () => {
     expect(readSeenList("\n \n", "UTC")).toEqual({ format: "ids", read: 0, lines: [] });
   });
@@ -94,8 +118,6 @@ test.each([
   [`{"messageid":"${MESSAGE}"}\n{"messageid":\n`, "line 2 can't be read: it isn't a JSON object"],
   [`{"messageid":"${MESSAGE}"}\n[]\n`, "line 2 can't be read: it isn't a JSON object"],
   [`order-17\norder-18,order-19\n`, "line 2 can't be read: it isn't an id"],
-  // JSON.parse rounds it to another id.
-  [`{"callid":1234567890123456789}\n`, "line 1 can't be read: callid is a number with too many digits: write it as a string"],
   [`{"from":{"mobile":"1"}}\n`, "line 1 can't be read: it has neither a call id nor a message id"],
   [`messageid,callid,content\n${MESSAGE},,\n,,yes\n`, "line 3 can't be read: it has neither a call id nor a message id"],
   [`messageid,from\n${MESSAGE}\n`, "line 2 can't be read: it has 1 value, the header has 2 columns"],

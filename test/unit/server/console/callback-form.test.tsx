@@ -86,6 +86,7 @@ const aView = (over: Partial<CallbackFormView> = {}): CallbackFormView => ({
   canTest: true,
   policy: { intervalMs: 60_000, windowMs: 3_600_000, jitter: true },
   authParameter: "auth",
+  bodyNames: "messageid-messagelocation",
   ...over,
 });
 

@@ -79,7 +79,6 @@ describe("the filters of a URL", () => {
     ["until", "5 minutes", "Must be a time ago"],
     ["statusCode", "5o3", "Must be codes such as 500"],
     ["reason", "bad luck", "Must be one of connect-timeout"],
-    ["channel", "PIGEON", "Must be SMS, EMAIL or VOICE"],
     ["q", "a\0b", "Must have no control characters"],
   ] as const)("say what is wrong with %s=%s, at its field only", (name, value, problem) => {
     const parsed = parseFilter({ [name]: value, messageId: "AB" }, NOW);

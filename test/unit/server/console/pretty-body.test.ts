@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { prettyBody } from "../../../../src/server/console/pretty-body.js";
+import { prettyBody, shownPart } from "../../../../src/server/console/pretty-body.js";
 import { deliveryBody } from "../../../../src/wire/delivery-request.js";
 import { aResponse } from "../../../support/builders.js";
 
@@ -23,6 +23,17 @@ describe("a body", () => {
     expect(lines.map((line) => line.trimStart()).join("")).toBe(body.split("\n").join(""));
     expect(lines.map((line) => line.length - line.trimStart().length).slice(0, 7)).toEqual([0, 0, 2, 2, 2, 4, 4]);
     expect(lines.at(-1)).toBe("</ns2:deliveryResponse>");
+  });
+
+  it("leaves out members for which a page has no room, and says so", () => {
+    const long = JSON.stringify("x".repeat(20_000));
+    const given = { response: ["from"], from: ["name", ["a", "1"], ["b", long], ["c", "2"]], responseMessage: [] } as const;
+    const { part, isWhole } = shownPart(aResponse({ given }));
+    expect([isWhole, deliveryBody({ contentType: "json", removeHtml: false }, part)]).toEqual([
+      false,
+      '{"from":{"name":"Ada","a":1}}',
+    ]);
+    expect(shownPart(aResponse({ given: { ...given, from: ["name"] } })).isWhole).toBe(true);
   });
 
   it("shows what would hide text or change its direction, and is still the same document", () => {

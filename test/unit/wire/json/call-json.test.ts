@@ -33,6 +33,11 @@ describe("readCall", () => {
         from: PLATFORM_CALL.from,
         responseMessage: { channel: "SMS", kind: "reply", date: "09/01/16 13:22", content: "Yes" },
         customParameters: {},
+        given: {
+          response: ["messageId", "messageLocation", "from", "responseMessage"],
+          from: ["name", "mri", "mobile", "email", "voice"],
+          responseMessage: [["channel", '"sms"'], "acknowledged", "content"],
+        },
       },
       attemptedAt: Date.UTC(2016, 0, 9, 2, 23),
       statusCode: 503,
@@ -45,7 +50,7 @@ describe("readCall", () => {
     });
   });
 
-  it("has no status code if no answer came, and is undeliverable if that field is present", () => {
+  it("has no status code if no answer came, and isn't undeliverable if that field is empty", () => {
     const read = readCall(
       {
         ...PLATFORM_CALL,
@@ -58,7 +63,7 @@ describe("readCall", () => {
       null,
       null,
       "X",
-      { channel: "EMAIL", kind: "undeliverable", date: "", content: "5" },
+      { channel: "EMAIL", kind: "reply", date: "", content: "5" },
     ]);
   });
 
@@ -83,6 +88,11 @@ describe("a call without a status", () => {
 });
 
 describe("readCallList", () => {
+  it("reads a call without an id", () => {
+    const { calls } = readCallList({ calls: [PLATFORM_CALL, { status: "FAILED" }, { id: null }] }, { callbackId: "CB" });
+    expect(calls.map(({ id }) => id)).toEqual(["9B1A", "", ""]);
+  });
+
   it("reads the total and the next page, whatever the shape of the links", () => {
     const next = { uri: "/callbacks/CB/calls?offset=20", rel: "next", method: "GET" };
     for (const link of [[next], next, { link: [next] }]) {

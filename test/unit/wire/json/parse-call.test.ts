@@ -1,58 +1,70 @@
 import { describe, expect, it } from "vitest";
 import { parseMark, parseReplayReports, parseSubmission, parseSubmissions } from "../../../../src/wire/json/parse-call.js";
-
-const now = "09/01/26 13:22";
+import { responseToJson } from "../../../../src/wire/json/response-json.js";
 
 describe("parseSubmission", () => {
   it("reads the body that a callback receives, with its lower-case names", () => {
     const body = { messageid: "M", messagelocation: "https://h/messages/M", responseMessage: { channel: "SMS", content: "Yes" } };
-    const { response } = parseSubmission(body, now);
+    const { response } = parseSubmission(body);
     expect([response.messageId, response.messageLocation]).toEqual(["M", "https://h/messages/M"]);
   });
 
-  it("only invents the date of an undeliverable message", () => {
+  it("invents nothing", () => {
     const from = { name: "", mri: "", mobile: "", email: "", voice: "" };
-    const parsed = [{}, { responseMessage: { undeliverable: "" } }].map((body) => parseSubmission(body, now));
-    expect(parsed).toEqual(
-      [
-        { channel: "SMS", kind: "reply", date: "", content: "" },
-        { channel: "SMS", kind: "undeliverable", date: now, content: "" },
-      ].map((responseMessage) => ({
-        id: null,
-        response: { messageId: "", messageLocation: "", from, responseMessage, customParameters: {} },
-      })),
-    );
+    const responseMessage = { channel: "", kind: "reply", date: "", content: "" };
+    expect(parseSubmission({})).toEqual({
+      id: null,
+      response: { messageId: "", messageLocation: "", from, responseMessage, customParameters: {} },
+    });
   });
 
   it("replaces characters that a database or XML can't hold, in every field", () => {
     const odd = "a\0b\ud800c";
-    const { response } = parseSubmission(
-      {
-        messageId: "M\udfff",
-        messageLocation: odd,
-        from: { name: odd },
-        responseMessage: { acknowledged: odd, content: odd },
-        customParameters: { [odd]: odd },
-      },
-      now,
-    );
+    const { response } = parseSubmission({
+      messageId: "M\udfff",
+      messageLocation: odd,
+      from: { name: odd },
+      responseMessage: { acknowledged: odd, content: odd },
+      customParameters: { [odd]: odd },
+    });
     const stored = "a\ufffdb\ufffdc";
     expect(response).toEqual({
       messageId: "M\ufffd",
       messageLocation: stored,
       from: { name: stored, mri: "", mobile: "", email: "", voice: "" },
-      responseMessage: { channel: "SMS", kind: "reply", date: stored, content: stored },
+      responseMessage: { channel: "", kind: "reply", date: stored, content: stored },
       customParameters: { [stored]: stored },
     });
   });
 
+  it("replaces them in members of any name and value", () => {
+    const { response } = parseSubmission(JSON.parse(String.raw`{"from":{"\u0000":["\ud800","\\u0000","\u0001"],"name":null}}`));
+    expect(responseToJson(response)).toEqual({ from: { "\ufffd": ["\ufffd", "\\u0000", "\u0001"], name: null } });
+  });
+
+  it.each([
+    { channel: "N/A" },
+    { channel: "", content: null },
+    { undeliverable: "", acknowledged: "24/11/26 09:30" },
+    { somethingNew: { depth: [1, null] } },
+  ])("takes a message with %j, and keeps it", (responseMessage) => {
+    const given = { messageId: null, from: { email: "", phone: 1 }, responseMessage, customParameters: {} };
+    expect(responseToJson(parseSubmission(given).response)).toEqual(given);
+  });
+
+  it("takes at most 1 000 values of other members, however long their texts are", () => {
+    const list = (length: number) => Array.from({ length }, () => "x,[{".repeat(1_000));
+    expect(responseToJson(parseSubmission({ from: { a: list(499), b: list(499) } }).response)).toMatchObject({ from: {} });
+    expect(() => parseSubmission({ from: { a: list(500), b: list(500) } })).toThrow(expect.objectContaining({ code: "invalid" }));
+  });
+
   it("rejects a parameter that is nested too deeply to be written again", () => {
     const deep = JSON.parse(`{"customParameters":{"a":${"[".repeat(200_000)}${"]".repeat(200_000)}}}`);
-    expect(() => parseSubmission(deep, now)).toThrow(expect.objectContaining({ code: "malformed" }));
+    expect(() => parseSubmission(deep)).toThrow(expect.objectContaining({ code: "malformed" }));
   });
 
   it("keeps a parameter named __proto__", () => {
-    const { response } = parseSubmission(JSON.parse('{"customParameters":{"__proto__":"x","n":1.5,"o":{"a":1}}}'), now);
+    const { response } = parseSubmission(JSON.parse('{"customParameters":{"__proto__":"x","n":1.5,"o":{"a":1}}}'));
     expect(Object.entries(response.customParameters)).toEqual([
       ["__proto__", "x"],
       ["n", "1.5"],
@@ -66,18 +78,19 @@ describe("parseSubmission", () => {
     [{ id: "x".repeat(65) }, "invalid"],
     [{ messageId: "a\nb" }, "invalid"],
     [{ from: [] }, "invalid"],
+    [{ responseMessage: { channel: "x".repeat(65) } }, "invalid"],
     [[], "malformed"],
     [null, "malformed"],
     ["text", "malformed"],
   ])("rejects %j as %s", (value, code) => {
-    expect(() => parseSubmissions(value, now)).toThrow(expect.objectContaining({ code }));
+    expect(() => parseSubmissions(value)).toThrow(expect.objectContaining({ code }));
   });
 
   it("names at most twenty fields, however many are invalid", () => {
     const calls = Array.from({ length: 1000 }, () => ({ id: "a b" }));
     const problems = (() => {
       try {
-        return parseSubmissions({ calls }, now);
+        return parseSubmissions({ calls });
       } catch (error) {
         return error instanceof Error ? error.message : "";
       }

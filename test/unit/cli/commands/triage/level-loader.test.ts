@@ -20,6 +20,7 @@ function listOf(calls: number) {
       asked.pages++;
       yield {
         calls: Array.from({ length: PAGE }, (_, index) => aListedCall({ id: `C${start + index}` })),
+        withoutId: [],
         leftOut: 0,
         total: calls,
       };

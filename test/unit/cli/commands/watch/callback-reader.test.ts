@@ -16,7 +16,7 @@ function reader(calls: ListedCall[], { ignoresFilters = false, beforeAnswer = (_
     const matching = page.filter((call) => matchesFilter(call, filter));
     const total = listed.length;
     beforeAnswer(asked.length);
-    yield { calls: matching.slice(0, limit), leftOut: page.length - matching.length, total };
+    yield { calls: matching.slice(0, limit), withoutId: [], leftOut: page.length - matching.length, total };
   }
   const client = { listCalls, rowsPerPage: () => 20 } as Partial<Client> as Client;
   return { asked, reader: new CallbackReader(client, aListedCallback(), () => 0) };

@@ -1,0 +1,3 @@
+import { describeKeptResponses } from "./kept-responses.js";
+
+describeKeptResponses("SQLite", async (machine) => machine.path("x.db"));
