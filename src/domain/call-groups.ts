@@ -1,5 +1,4 @@
 /** Calls counted by what they have in common. */
-
 import { idKey } from "./call.js";
 import { cutText, type FilteredCall, reasonText } from "./call-filter.js";
 import { senderAddress } from "./message-response.js";

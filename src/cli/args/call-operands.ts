@@ -6,11 +6,9 @@ import type { CallScope } from "../../runs/plan/call-scope.js";
 import { findCallback, type Session } from "../settings/session.js";
 import type { Invocation } from "./command-spec.js";
 import { isNarrowed, readNarrowing } from "./filter-flags.js";
-import { value } from "./flag.js";
 import { readAll, unreadableFile } from "./flag-values.js";
+import { FILE } from "./shared-flags.js";
 import { completeCallIds } from "./short-ids.js";
-
-export const FILE = value("--file <file>", "read whole call ids from this file, one per line", String);
 
 const CALL_ID = /^[0-9a-f]{32}$/i;
 

@@ -31,3 +31,4 @@ export const OUTPUT_LINES = choice("-o, --output <format>", "table, json or ndjs
 ]);
 
 export const COLUMNS = values("--columns <names>", "the columns to show, comma-separated", String);
+export const FILE = value("--file <file>", "read whole call ids from this file, one per line", String);

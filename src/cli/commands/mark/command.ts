@@ -1,9 +1,8 @@
-import { FILE } from "../../args/call-operands.js";
 import type { CommandSpec, Operand } from "../../args/command-spec.js";
 import { FAILED, NARROWING_FLAGS, SUCCESS } from "../../args/filter-flags.js";
 import { under, value } from "../../args/flag.js";
 import { DRY_RUN } from "../../args/sending-flags.js";
-import { OUTPUT_LINES } from "../../args/shared-flags.js";
+import { FILE, OUTPUT_LINES } from "../../args/shared-flags.js";
 import { YES } from "../../output/questions.js";
 
 const OPERANDS: readonly Operand[] = [

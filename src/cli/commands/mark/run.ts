@@ -1,10 +1,11 @@
 import { count } from "../../../domain/count.js";
 import { WhcbError } from "../../../domain/errors.js";
 import { type MarkPlan, planMarks, planUndo, runMarks } from "../../../runs/run-marks.js";
-import { FILE, missingCalls, readCallOperands, toCallScope } from "../../args/call-operands.js";
+import { missingCalls, readCallOperands, toCallScope } from "../../args/call-operands.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { FAILED, isNarrowed, SUCCESS } from "../../args/filter-flags.js";
 import { DRY_RUN } from "../../args/sending-flags.js";
+import { FILE } from "../../args/shared-flags.js";
 import { openProgress } from "../../output/progress-line.js";
 import { confirm, needsYes, YES } from "../../output/questions.js";
 import { followRun } from "../../output/run/follow-run.js";

@@ -1,4 +1,3 @@
-import { FILE } from "../../args/call-operands.js";
 import type { CommandSpec } from "../../args/command-spec.js";
 import { FAILED, NARROWING_FLAGS } from "../../args/filter-flags.js";
 import { type Flag, flag, under, value } from "../../args/flag.js";
@@ -15,7 +14,7 @@ import {
   WAIT,
   WITH_AUTH,
 } from "../../args/sending-flags.js";
-import { OUTPUT_LINES } from "../../args/shared-flags.js";
+import { FILE, OUTPUT_LINES } from "../../args/shared-flags.js";
 import { YES } from "../../output/questions.js";
 
 /** null if no run is named. */
