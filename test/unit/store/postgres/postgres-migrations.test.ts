@@ -1,5 +1,5 @@
 /**
- * Covers: src/store/postgres/open-postgres.ts
+ * Covers: src/store/postgres/open-postgres.ts, src/store/postgres/migrations/own-attempts.ts
  */
 import { beforeAll, describe, expect, it } from "vitest";
 import { systemClock } from "../../../../src/platform/clock.js";
