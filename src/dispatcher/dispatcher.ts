@@ -222,11 +222,9 @@ export class Dispatcher {
     this.#storeState = "works";
   }
 
-  #release(group: OutcomeGroup, { skippedHoldings, droppedOutages, ...committed }: CommittedOutcomes): void {
+  #release(group: OutcomeGroup, { skippedHoldings, ...committed }: CommittedOutcomes): void {
     if (committed.staleCallbacks.size > 0) this.#forgetStale(group, committed);
-    for (const { callbackId: id, outage } of group.endpoints) {
-      this.#workerOf(group, id)?.groupCommitted(skippedHoldings.get(id) ?? 0, outage !== null && droppedOutages.has(outage.id));
-    }
+    for (const { callbackId: id } of group.endpoints) this.#workerOf(group, id)?.groupCommitted(skippedHoldings.get(id) ?? 0);
     for (const { callbackId: id, callSeq } of [...group.holdings, ...group.attempts])
       this.#workerOf(group, id)?.committed(callSeq);
     if (group.mails.length + group.closedOutages.length > 0) this.#deps.onOutageChanged();

@@ -8,6 +8,8 @@ export interface Callback extends CallbackSettings {
   readonly repairedAt: number;
   /** The last request (epoch ms; 0: never). */
   readonly replayRequestedAt: number;
+  /** When its endpoint, if down, deserves a probe: a client's replay has delivered calls (epoch ms; 0: never). */
+  readonly replayProbeAt: number;
 }
 
 /** Names and values as in docs/contract.md. */

@@ -18,9 +18,11 @@ export interface Endpoint {
   /** While down: the next round, and when the last began (or the endpoint went down). */
   readonly roundAt: number | null;
   readonly roundBeganAt: number | null;
-  /** While down: the next probe, and the wait after it fails. */
+  /** While down: the next probe (see nextProbeAt), and the wait after it fails. */
   readonly probeAt: number | null;
   readonly probeStepMs: number;
+  /** While down: when the last probe began (or the endpoint went down); else 0. */
+  readonly probeBeganAt: number;
   /** In flight, while recovering. */
   readonly limit: number;
   /** Recoveries so far, including a running one. */
@@ -37,6 +39,7 @@ export const NEW_ENDPOINT: Endpoint = {
   roundBeganAt: null,
   probeAt: null,
   probeStepMs: FIRST_PROBE_STEP_MS,
+  probeBeganAt: 0,
   limit: 1,
   recovery: 0,
   recoveringSince: null,
@@ -57,15 +60,15 @@ export function endpointAfterSuccess(endpoint: Endpoint, at: number, maxInFlight
 /** Down at the tenth different call in a row. Halves a recovery's limit; doubles the wait after a failed probe. */
 export function endpointAfterFailure(
   endpoint: Endpoint,
-  failure: { readonly at: number; readonly cause: AttemptCause; readonly callSeq: number },
+  failure: { readonly beganAt: number; readonly at: number; readonly cause: AttemptCause; readonly callSeq: number },
   policy: RetryPolicy,
   random: number,
 ): Endpoint {
-  const { at, cause, callSeq } = failure;
+  const { beganAt, at, cause, callSeq } = failure;
   if (endpoint.state === "down") {
     if (cause !== "probe") return endpoint;
     const probeStepMs = Math.min(endpoint.probeStepMs * 2, policy.intervalMs);
-    return { ...endpoint, probeAt: at + endpoint.probeStepMs, probeStepMs };
+    return { ...endpoint, probeAt: at + endpoint.probeStepMs, probeStepMs, probeBeganAt: beganAt };
   }
   const failedCalls = endpoint.failedCalls.includes(callSeq) ? endpoint.failedCalls : [...endpoint.failedCalls, callSeq];
   if (failedCalls.length < FAILURES_TO_DOWN) {
@@ -79,6 +82,7 @@ export function endpointAfterFailure(
     roundBeganAt: at,
     probeAt: at,
     probeStepMs: Math.min(FIRST_PROBE_STEP_MS, policy.intervalMs),
+    probeBeganAt: at,
     recovery: endpoint.recovery,
   };
 }
@@ -102,6 +106,12 @@ export function endpointAfterReplayRequest(endpoint: Endpoint, at: number): Endp
   return state !== "down" || roundAt === null ? endpoint : { ...endpoint, roundAt: Math.min(roundAt, at) };
 }
 
+/** With a probe due at `replayProbeAt` if none began since, at most one a second. null: it isn't down. */
+export function nextProbeAt({ probeAt, probeBeganAt }: Endpoint, replayProbeAt: number): number | null {
+  if (probeAt === null || replayProbeAt <= probeBeganAt) return probeAt;
+  return Math.min(probeAt, Math.max(replayProbeAt, probeBeganAt + FIRST_PROBE_STEP_MS));
+}
+
 /** After a clock change or a shorter interval: no later than if scheduled now. */
 export function endpointByClock(endpoint: Endpoint, now: number, policy: RetryPolicy): Endpoint {
   const bounds = [
@@ -109,6 +119,7 @@ export function endpointByClock(endpoint: Endpoint, now: number, policy: RetryPo
     ["roundAt", latestScheduledRetry(now, policy)],
     ["roundBeganAt", now],
     ["probeAt", now + Math.min(endpoint.probeStepMs, policy.intervalMs)],
+    ["probeBeganAt", now],
     ["recoveringSince", now],
   ] as const;
   let after = endpoint;

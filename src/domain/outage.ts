@@ -36,7 +36,11 @@ export function outageAfterFirstFailure(
   const before = outage ?? (marked !== null && at < marked.startedAt + policy.windowMs ? marked : null);
   if (before === null) return { id: newId(), startedAt: at, failedCalls: 1, quietSince: null };
   // Of attempts in flight together, the first to fail isn't always the first that began.
-  return { ...before, startedAt: Math.min(before.startedAt, at), failedCalls: before.failedCalls + 1, quietSince: null };
+  return { ...outageAfterHolding(before), startedAt: Math.min(before.startedAt, at) };
+}
+
+export function outageAfterHolding(outage: OpenOutage): OpenOutage {
+  return { ...outage, failedCalls: outage.failedCalls + 1, quietSince: null };
 }
 
 export function outageAfterSuccess(outage: OpenOutage | null, at: number): OpenOutage | null {
@@ -57,11 +61,10 @@ export function outageByClock(outage: OpenOutage | null, now: number): OpenOutag
   return { ...outage, startedAt: Math.min(outage.startedAt, now), quietSince };
 }
 
-/** null: only skipped holdings opened it. */
+/** The attempt that opened it still counts. */
 export function outageWithoutHoldings(outage: OpenOutage | null, skipped: number): OpenOutage | null {
   if (outage === null || skipped === 0) return outage;
-  const failedCalls = outage.failedCalls - skipped;
-  return failedCalls > 0 ? { ...outage, failedCalls } : null;
+  return { ...outage, failedCalls: Math.max(1, outage.failedCalls - skipped) };
 }
 
 /** Of calls that first failed since it opened. */

@@ -11,8 +11,7 @@ import { field, formatInstant, quoteBlock, toLine, truncate } from "./notice-tex
 export interface OutageFacts {
   readonly callback: Callback;
   readonly startedAt: number;
-  /** null if a response was held. */
-  readonly result: DeliveryResult | null;
+  readonly result: DeliveryResult;
   readonly call: { readonly id: string; readonly response: MessageResponse };
   readonly policy: RetryPolicy;
 }
@@ -74,8 +73,7 @@ export function eraseOutageMail({ subject, text }: OutageMail, { callIds, isSend
 
 const ERASED = "(erased)";
 
-function summary(result: DeliveryResult | null, mask: SecretMask): string {
-  if (result === null) return "the endpoint is down";
+function summary(result: DeliveryResult, mask: SecretMask): string {
   return result.kind === "answered" ? `HTTP ${statusLine(result, mask)}` : REASONS[result.reason];
 }
 
@@ -90,18 +88,17 @@ function failureLines({ callback, startedAt, result }: OutageFacts, mask: Secret
   ];
 }
 
-function errorText(result: DeliveryResult | null, mask: SecretMask): string {
-  if (result === null) return "the endpoint is down, so the response was held and not sent";
+function errorText(result: DeliveryResult, mask: SecretMask): string {
   if (result.kind === "answered") return `HTTP ${statusLine(result, mask)}; only HTTP 200 is a success`;
   return `${REASONS[result.reason]} (${result.reason}: ${toLine(mask(result.detail), MAX_VALUE)})`;
 }
 
-function answerLines(result: DeliveryResult | null, mask: SecretMask): string[] {
-  if (result?.kind !== "answered" || result.body.trim() === "") return [];
+function answerLines(result: DeliveryResult, mask: SecretMask): string[] {
+  if (result.kind !== "answered" || result.body.trim() === "") return [];
   return ["The endpoint's answer:", ...quoteBlock(mask(result.body), MAX_ANSWER)];
 }
 
-function retryLines({ callback, startedAt, result, policy }: OutageFacts): string[] {
+function retryLines({ callback, startedAt, policy }: OutageFacts): string[] {
   if (!callback.retriesEnabled) {
     return [
       "Retries are OFF for this callback: a failed response isn't sent again.",
@@ -116,7 +113,6 @@ function retryLines({ callback, startedAt, result, policy }: OutageFacts): strin
     `Each later response is retried for ${spellDuration(policy.windowMs)} from its own first failure.`,
     "If the endpoint recovers in time, there is nothing else to do. A response",
     "that still fails at the end stays listed as FAILED until you replay it.",
-    ...(result === null ? ["New responses are held until the endpoint is back, and sent then."] : []),
   ];
 }
 

@@ -73,8 +73,6 @@ export interface OutageRead {
 export interface CommittedOutcomes {
   /** By callback, how many calls weren't held: its retries were switched off meanwhile, or the call was marked. */
   readonly skippedHoldings: ReadonlyMap<string, number>;
-  /** Only skipped holdings would have opened them. */
-  readonly droppedOutages: ReadonlySet<string>;
   /** Callbacks that another dispatcher has taken: nothing of theirs was written. */
   readonly staleCallbacks: ReadonlySet<string>;
   /** Attempts of those that no earlier try has recorded either. */

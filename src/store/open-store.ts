@@ -167,7 +167,7 @@ function storeOn(db: Db, { cipher, clock, nodes }: StoreParts): Store {
     cancelReplayChunk: (callbackId, cancel) => cancelReplayChunk(db, callbackId, cancel),
     recordReplays: (callbackId, replays) => recordReplays(db, callbackId, replays),
     takeRunLease: (callbackId, lease, now) => takeRunLease(db, callbackId, lease, now),
-    releaseRunLease: (callbackId, lease) => releaseRunLease(db, callbackId, lease),
+    releaseRunLease: (callbackId, lease, now) => releaseRunLease(db, callbackId, lease, now),
     countMatching: (callbackId, filter, limit) => countMatching(db, clock, callbackId, filter, limit),
     groupCalls: (callbackId, query) => groupCalls(db, clock, callbackId, query),
     markMatching: (callbackId, filter, mark) => markMatching(db, clock, callbackId, filter, mark),

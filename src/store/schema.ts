@@ -46,6 +46,7 @@ export interface CallbackTable {
   created_at: number;
   repaired_at: number;
   replay_requested_at: number;
+  replay_probe_at: number;
   deleted_at: number | null;
 }
 
@@ -62,6 +63,7 @@ export interface EndpointTable {
   round_began_at: number | null;
   probe_at: number | null;
   probe_step_ms: number;
+  probe_began_at: number;
   in_flight_limit: number;
   recovery: number;
   recovering_since: number | null;

@@ -171,7 +171,7 @@ export interface CallStore {
   /** null, or the lease of another run, or of the service while it replays requested calls. Throws `not-found`. */
   takeRunLease(callbackId: string, lease: RunLease, now: number): Promise<RunLease | null>;
   /** No-op if another run has it. */
-  releaseRunLease(callbackId: string, lease: RunLease): Promise<void>;
+  releaseRunLease(callbackId: string, lease: RunLease, now: number): Promise<void>;
   /** Newest first. */
   listOutages(query: PageQuery & { readonly callbackId?: string }): Promise<Page<Outage>>;
 }

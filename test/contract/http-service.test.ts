@@ -10,6 +10,7 @@ import { aResponse } from "../support/builders.js";
 import { BUSY, OK, pendingCalls, REFUSED, recordAttempts } from "../support/server/recorded-calls.js";
 import { CALLBACK_BODY, closeService, openService, type Service } from "../support/server/server-fixture.js";
 import { Caller, inProcess, overHttp, type Transport } from "../support/server/service-callers.js";
+import { aGroup, anEndpoint } from "./store-support.js";
 
 const MADE_UP = /^[0-9A-F]{32}$/;
 const FIRST_AT = Date.UTC(2026, 0, 9, 2, 22);
@@ -535,6 +536,20 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
         const other = `/callbacks/demo/replays/${unknown}`;
         expect([(await caller.get(other)).status, (await caller.delete(other)).status]).toEqual([404, 404]);
       }
+    });
+
+    it("says of a callback since when its endpoint has been down, while it is", async () => {
+      const id = await createHistory();
+      const downSince = async () => {
+        const { document } = await caller.get("/callbacks");
+        const listed = caller.items(document, "callbacks").find((callback) => callback.id === id);
+        return [listed?.downSince, (await caller.get("/callbacks/demo")).document.downSince];
+      };
+      expect(await downSince()).toEqual([undefined, undefined]);
+      const endpoint = anEndpoint({ state: "down", downSince: FIRST_AT });
+      await service.store.commitOutcomes(aGroup({ endpoints: [{ callbackId: id, endpoint, outage: null }] }));
+      expect(await downSince()).toEqual(["2026-01-09T02:22:00.000Z", "2026-01-09T02:22:00.000Z"]);
+      await service.store.deleteCallback(id, Date.now());
     });
 
     it("lists outages, of all callbacks or one", async () => {

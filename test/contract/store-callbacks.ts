@@ -30,7 +30,14 @@ export function describeCallbacks(open: OpenStore): void {
         contentType: "xml",
       });
       const made = await store.createCallback("00112233445566AA", settings, NOW);
-      expect(made).toEqual({ ...settings, id: "00112233445566AA", createdAt: NOW, repairedAt: 0, replayRequestedAt: 0 });
+      expect(made).toEqual({
+        ...settings,
+        id: "00112233445566AA",
+        createdAt: NOW,
+        repairedAt: 0,
+        replayRequestedAt: 0,
+        replayProbeAt: 0,
+      });
       expect(await store.findCallback("00112233445566AA")).toEqual(made);
       expect(await store.findCallback("demo")).toEqual(made);
       expect(await store.findCallback("none")).toBeNull();

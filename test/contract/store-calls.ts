@@ -141,6 +141,25 @@ export function describeCalls(open: OpenStore): void {
       expect(await store.countCalls(callback.id)).toEqual(await countRows(store, callback));
     });
 
+    it("SUCCESS by a replay asks for a probe; FAILED and a user's mark don't", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await accept(store, callback, ["A", "B", "C"]);
+      await attempt(store, callback, ["A", "B", "C"]);
+      const probeAt = async () => (await store.listEndpoints([callback.id]))[0]?.callback.replayProbeAt;
+      await store.markCalls(callback.id, ["A"], "SUCCESS", NOW + 7);
+      await store.markCalls(callback.id, ["B"], "FAILED", NOW + 8, { settledBy: "replay" });
+      expect(await probeAt()).toBe(0);
+      await store.markCalls(callback.id, ["B", "C"], "SUCCESS", NOW + 9, { settledBy: "replay" });
+      expect(await probeAt()).toBe(NOW + 9);
+      await expect(
+        store.markCalls(callback.id, ["A", "nope"], "SUCCESS", NOW + 10, { settledBy: "replay" }),
+      ).rejects.toMatchObject({ code: "not-found" });
+      expect(await probeAt()).toBe(NOW + 9);
+      await store.clampTimes({ now: NOW - 60_000, latestDueAt: NOW });
+      expect(await probeAt()).toBe(NOW - 30_000);
+    });
+
     it("changes nothing if one id isn't a call of this callback, and names the id", async () => {
       const store = await open();
       const [callback, other] = [await aCallback(store), await aCallback(store)];

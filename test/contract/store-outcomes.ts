@@ -187,21 +187,27 @@ export function describeOutcomes(open: OpenStore): void {
       expect((await store.listAttempts(callback.id, ["again"])).get("again")).toEqual([failed, retried]);
     });
 
-    it("keeps the outage that an earlier try opened, if its calls were released before the repeat", async () => {
+    it("keeps the outage that an earlier try opened, without the calls that were released before the repeat", async () => {
       const store = await open();
       const callback = await aCallback(store, { retriesEnabled: true });
-      await accept(store, callback, ["held"]);
-      const { seq } = await callOf(store, callback, "held");
-      const outage = { id: "O", startedAt: NOW, failedCalls: 1, quietSince: null };
+      await accept(store, callback, ["failed", "held"]);
+      const [failed, held] = (await fetchPending(store, callback.id, 2)).map(({ id, seq }) => {
+        return { callbackId: callback.id, callId: id, callSeq: seq, random: 0.5, recovery: 0 };
+      });
+      if (!failed || !held) throw new Error("two calls were accepted");
+      const outage = { id: "O", startedAt: NOW, failedCalls: 2, quietSince: null };
       const group = aGroup({
-        holdings: [{ callbackId: callback.id, callId: "held", callSeq: seq, random: 0.5, at: NOW, downSince: NOW }],
+        attempts: [{ ...failed, attempt: anAttempt({ startedAt: NOW }) }],
+        holdings: [{ ...held, at: NOW + 1, downSince: NOW }],
         endpoints: [{ callbackId: callback.id, endpoint: anEndpoint(), outage }],
         mails: [{ outageId: "O", callbackId: callback.id, to: "a@b", subject: "", text: "", createdAt: NOW }],
       });
-      const committed = await store.commitOutcomes(group);
-      await store.updateCallback(callback.id, someSettings({ name: callback.name, retriesEnabled: false }), NOW + 1, POLICY);
-      expect(await store.commitOutcomes({ ...group, isRepeated: true })).toEqual(committed);
-      expect(await store.listEndpoints([callback.id])).toMatchObject([{ outage, pendingCalls: 1 }]);
+      await store.commitOutcomes(group);
+      await store.updateCallback(callback.id, someSettings({ name: callback.name, retriesEnabled: false }), NOW + 2, POLICY);
+      const { skippedHoldings } = await store.commitOutcomes({ ...group, isRepeated: true });
+      expect(skippedHoldings).toEqual(new Map([[callback.id, 1]]));
+      const left = { outage: { ...outage, failedCalls: 1 }, pendingCalls: 1 };
+      expect(await store.listEndpoints([callback.id])).toMatchObject([left]);
     });
 
     it("is recorded if an earlier try wasn't committed, beside what others recorded meanwhile", async () => {

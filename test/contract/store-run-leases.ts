@@ -32,10 +32,33 @@ export function describeRunLeases(open: OpenStore): void {
       const callback = await aCallback(store);
       const other = aLease({ run: "RUN-2" });
       await store.takeRunLease(callback.id, aLease(), NOW);
-      await store.releaseRunLease(callback.id, other);
+      await store.releaseRunLease(callback.id, other, NOW);
       expect(await store.takeRunLease(callback.id, other, NOW)).toEqual(aLease());
-      await store.releaseRunLease(callback.id, aLease());
+      await store.releaseRunLease(callback.id, aLease(), NOW);
       expect(await store.takeRunLease(callback.id, other, NOW)).toBeNull();
+    });
+
+    it("puts off the probe that a replay's mark asks for until it ends: released, or not renewed", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      const probeAt = async () => (await store.findCallback(callback.id))?.replayProbeAt;
+      const mark = (at: number) => store.markCalls(callback.id, ["A"], "SUCCESS", at, { settledBy: "replay" });
+      await accept(store, callback, ["A"]);
+      await store.takeRunLease(callback.id, aLease(), NOW);
+      expect(await probeAt()).toBe(0);
+      await mark(NOW + 1_000);
+      expect(await probeAt()).toBe(NOW + 30_000);
+      await store.takeRunLease(callback.id, aLease(), NOW + 10_000);
+      expect(await probeAt()).toBe(NOW + 40_000);
+      await store.releaseRunLease(callback.id, aLease({ run: "RUN-2" }), NOW + 11_000);
+      expect(await probeAt()).toBe(NOW + 40_000);
+      const position = await store.readLatestChange();
+      await store.releaseRunLease(callback.id, aLease(), NOW + 12_000);
+      expect(await probeAt()).toBe(NOW + 12_000);
+      expect((await store.readChanges(position, 10)).callbackIds).toEqual([callback.id]);
+      await store.takeRunLease(callback.id, aLease(), NOW + 13_000);
+      await mark(NOW + 60_000);
+      expect(await probeAt()).toBe(NOW + 60_000);
     });
 
     it("of one callback leaves the others free", async () => {
@@ -84,7 +107,7 @@ export function describeRunLeases(open: OpenStore): void {
       await store.takeRunLease(callback.id, aLease(), NOW);
       await store.requestReplays(callback.id, aReplay({ callIds: ["A", "B"] }, { id: "RUN-1", by: aLease() }), NOW);
       expect(await store.takeRunLease(callback.id, aLease({ done: 1, total: 2 }), NOW + 1)).toBeNull();
-      await store.releaseRunLease(callback.id, aLease());
+      await store.releaseRunLease(callback.id, aLease(), NOW);
       const other = aLease({ run: "RUN-2" });
       const service = { run: "", holder: "the service", replay: "RUN-1", total: 2 };
       expect(await store.takeRunLease(callback.id, other, NOW + 2)).toEqual({ ...service, done: 0 });
@@ -92,7 +115,7 @@ export function describeRunLeases(open: OpenStore): void {
       expect(await store.takeRunLease(callback.id, other, NOW + 3)).toEqual({ ...service, done: 1 });
       // It was killed or left it to the service, and comes back.
       expect(await store.takeRunLease(callback.id, aLease(), NOW + 4)).toBeNull();
-      await store.releaseRunLease(callback.id, aLease());
+      await store.releaseRunLease(callback.id, aLease(), NOW);
       await store.markCalls(callback.id, ["B"], "SUCCESS", NOW + 5, { settledBy: "user" });
       expect(await store.takeRunLease(callback.id, other, NOW + 6)).toBeNull();
     });

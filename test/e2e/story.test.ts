@@ -6,7 +6,7 @@ import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import { createServer } from "node:http";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { eventually, Home } from "../support/process/whcb-process.js";
+import { eventually, Home, type Running } from "../support/process/whcb-process.js";
 
 let home: Home;
 
@@ -32,6 +32,8 @@ async function trigger(name: string, count: number): Promise<void> {
   expect(triggered.code, triggered.stderr).toBe(0);
 }
 
+const postsTo = ({ stdout }: Running): number => stdout.match(/POST/g)?.length ?? 0;
+
 describe("an outage", () => {
   it("is shown, replayed and settled, with one e-mail", async () => {
     await home.serve();
@@ -52,6 +54,35 @@ describe("an outage", () => {
     expect(replay.code, replay.stderr).toBe(0);
     expect(await failedIds("demo")).toEqual([]);
     expect(repaired.stdout.match(/POST/g)?.length ?? 0).toBe(200);
+    expect(readdirSync(home.path("mail")).filter((file) => file.endsWith(".eml"))).toHaveLength(1);
+  });
+
+  it("that a replay settles, with retries on, isn't reported again: the next responses are sent at once", async () => {
+    await home.serve();
+    const broken = await home.listen(["--status", "503"]);
+    await create("demo", broken.url);
+    expect((await home.whcb(["callbacks", "update", "demo", "--retries", "on"])).code).toBe(0);
+    await trigger("demo", 40);
+    // Each further one is a probe; after the fourth, the next step is 8 s.
+    for (let posts = 40; posts <= 44; posts += 1) {
+      await eventually(
+        async () => postsTo(broken),
+        (count) => count === posts,
+      );
+      if (posts < 44) await trigger("demo", 1);
+    }
+    await broken.stop();
+    const repaired = await home.listen(["--port", new URL(broken.url).port, "--status", "200"]);
+    const replay = await home.whcb(["replay", "demo", "--failed", "--yes"]);
+    expect(replay.code, replay.stderr).toBe(0);
+    expect((await home.whcb(["status", "demo"])).stdout).toContain("demo  checking the endpoint");
+    await trigger("demo", 5);
+    await eventually(
+      async () => postsTo(repaired),
+      (count) => count === 44 + 5,
+    );
+    expect(await failedIds("demo")).toEqual([]);
+    expect((await home.whcb(["status", "demo"])).stdout).toContain("demo  healthy");
     expect(readdirSync(home.path("mail")).filter((file) => file.endsWith(".eml"))).toHaveLength(1);
   });
 

@@ -313,7 +313,7 @@ describe("a confirmation", () => {
       409,
       expect.stringContaining("Run 20260101-000000-ABCD of ada@laptop is sending its calls"),
     ]);
-    await service.store.releaseRunLease(ID, lease);
+    await service.store.releaseRunLease(ID, lease, Date.now());
     expect((await confirm(refused)).text).toContain("The replay of 1 call was requested.");
   });
 });

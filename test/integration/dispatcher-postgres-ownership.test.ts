@@ -384,3 +384,20 @@ describe("a recovering endpoint", () => {
     expect([nodes[0].sent.length, nodes[0].dispatcher.inFlight]).toEqual([1, 1]);
   });
 });
+
+describe("an endpoint that is down", () => {
+  it("is probed by its owner once another node has written a replay's mark", async () => {
+    const callback = await callbackWith("replayed", "next");
+    await stores[0].markCalls(callback.id, ["replayed"], "SUCCESS", Date.now());
+    const now = nodes[0].clock.now();
+    const clock = { downSince: now, roundAt: now, roundBeganAt: now, probeBeganAt: now };
+    const endpoint = anEndpoint({ state: "down", ...clock, probeAt: now + 290 * SECOND, probeStepMs: 300 * SECOND });
+    await stores[0].commitOutcomes(aGroup({ endpoints: [{ callbackId: callback.id, endpoint, outage: null }] }));
+    nodes[0].start();
+    await renewedTwice(nodes[0]);
+    expect(nodes[0].sent).toEqual([]);
+    await stores[1].markCalls(callback.id, ["replayed"], "SUCCESS", nodes[0].clock.now(), { settledBy: "replay" });
+    await sent(nodes[0], 1);
+    expect([nodes[0].sent, nodes[0].clock.now() < now + 200 * SECOND]).toEqual([["next"], true]);
+  });
+});

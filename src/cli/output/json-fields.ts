@@ -78,6 +78,7 @@ export const STATUS_FIELDS = {
   callback: "its name",
   url: "its endpoint",
   retriesEnabled: "whether failed calls are retried",
+  downSince: "since when its endpoint has been down; null: it isn't; `whcb serve` only",
   failed: "how many calls are FAILED",
   lookedAt: "how many of them were read, the newest ones",
   byStatusCode: "of those read: `statusCode` (null: no answer) and `calls`, the most frequent first",

@@ -1,5 +1,5 @@
 /** Changes are committed with their cause. */
-import type { Attempt } from "../../domain/attempt.js";
+import type { Attempt, DeliveryResult } from "../../domain/attempt.js";
 import type { Call } from "../../domain/call.js";
 import type { Callback } from "../../domain/callback.js";
 import {
@@ -12,11 +12,13 @@ import {
   endpointAtRound,
   endpointByClock,
   endpointTakenOver,
+  nextProbeAt,
 } from "../../domain/endpoint.js";
 import {
   type OpenOutage,
   type OutageProgress,
   outageAfterFirstFailure,
+  outageAfterHolding,
   outageAfterSuccess,
   outageByClock,
   outageClosesAt,
@@ -48,8 +50,6 @@ export class EndpointTracker {
   #savedMarkedOutage: OpenOutage | null;
   /** Its calls may all be settled. */
   #mayBeOver: boolean;
-  /** For the e-mail, until its outage is stored. */
-  #reported: { readonly call: Call; readonly attempt: Attempt | null } | null = null;
 
   constructor(record: EndpointRecord, deps: TrackerDeps) {
     this.fence = record.fence;
@@ -79,9 +79,18 @@ export class EndpointTracker {
     this.#noticeRepair(repairedAt, replayRequestedAt);
   }
 
-  /** Down, with retries on. */
-  get isHolding(): boolean {
+  /** Down, with retries on: new responses wait for a probe, or are held. */
+  get isProbed(): boolean {
     return this.#endpoint.state === "down" && this.#callback.retriesEnabled;
+  }
+
+  get probeAt(): number | null {
+    return nextProbeAt(this.#endpoint, this.#callback.replayProbeAt);
+  }
+
+  hasOutageAt(at: number): boolean {
+    const closesAt = this.outageClosesAt();
+    return closesAt !== null && at < closesAt;
   }
 
   /** `hadFailed`: its outage may be over. */
@@ -97,21 +106,20 @@ export class EndpointTracker {
     const { policy, random } = this.#deps;
     const at = attempt.startedAt + attempt.durationMs;
     this.closeOutageIfOver(at);
-    const outage = this.#isFirstFailure(call) ? this.#firstFailure(call, attempt.startedAt, attempt) : this.#outage;
-    const failure = { at, cause: attempt.cause, callSeq: call.seq };
+    const outage = this.#isFirstFailure(call) ? this.#firstFailure(call, attempt) : this.#outage;
+    const failure = { beganAt: attempt.startedAt, at, cause: attempt.cause, callSeq: call.seq };
     this.#change(endpointAfterFailure(this.#endpoint, failure, policy, random.fraction()), outage);
   }
 
-  /** The endpoint is down. */
+  /** The endpoint is down, and an outage open. */
   hold(call: Call, at: number): void {
     const { log, random } = this.#deps;
-    this.closeOutageIfOver(at);
     const downSince = this.#endpoint.downSince ?? at;
     log.addHolding(
       { callbackId: this.#callback.id, callId: call.id, callSeq: call.seq, at, downSince, random: random.fraction() },
       this.fence,
     );
-    this.#change(this.#endpoint, this.#firstFailure(call, at, null));
+    this.#change(this.#endpoint, this.#outage && outageAfterHolding(this.#outage));
   }
 
   beginRound(at: number): void {
@@ -166,14 +174,8 @@ export class EndpointTracker {
     this.#closeOutage(at);
   }
 
-  /** `isDropped`: neither its outage nor the e-mail was written. */
-  groupCommitted(skippedHoldings: number, isDropped: boolean): void {
-    const outage = outageWithoutHoldings(this.#outage, skippedHoldings);
-    const reported = this.#reported;
-    if (!this.hasUncommitted) this.#reported = null;
-    if (outage === this.#outage) return;
-    this.#change(this.#endpoint, outage);
-    if (outage !== null && isDropped && reported !== null) this.#queueMail(outage, reported.call, reported.attempt);
+  groupCommitted(skippedHoldings: number): void {
+    this.#change(this.#endpoint, outageWithoutHoldings(this.#outage, skippedHoldings));
   }
 
   #closeOutage(endedAt: number): void {
@@ -187,20 +189,18 @@ export class EndpointTracker {
     return firstFailedAt === null || (sentAt === null && !this.#callback.retriesEnabled);
   }
 
-  #firstFailure(call: Call, at: number, attempt: Attempt | null): OpenOutage {
+  #firstFailure(call: Call, { startedAt: at, result }: Attempt): OpenOutage {
     const { policy, random } = this.#deps;
     const marked = this.#markedOutage;
     const outage = outageAfterFirstFailure(this.#outage, at, () => timeOrderedId(at, random), marked, policy);
     this.#markedOutage = null;
-    this.#reported = { call, attempt };
-    if (outage.id !== this.#outage?.id && outage.id !== marked?.id) this.#queueMail(outage, call, attempt);
+    if (outage.id !== this.#outage?.id && outage.id !== marked?.id) this.#queueMail(outage, call, result);
     return outage;
   }
 
-  #queueMail(outage: OpenOutage, call: Call, attempt: Attempt | null): void {
+  #queueMail(outage: OpenOutage, call: Call, result: DeliveryResult): void {
     const { log, policy } = this.#deps;
     const callback = this.#callback;
-    const result = attempt?.result ?? null;
     const mail = composeOutageMail({ callback, startedAt: outage.startedAt, result, call, policy });
     const queued = { outageId: outage.id, callbackId: callback.id, to: callback.email, ...mail, createdAt: outage.startedAt };
     log.queueMail(queued, this.fence);

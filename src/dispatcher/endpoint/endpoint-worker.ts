@@ -81,8 +81,8 @@ export class EndpointWorker implements Sender, SendingEndpoint {
     this.#deps.onChange(this);
   }
 
-  groupCommitted(skippedHoldings: number, isDropped: boolean): void {
-    this.tracker.groupCommitted(skippedHoldings, isDropped);
+  groupCommitted(skippedHoldings: number): void {
+    this.tracker.groupCommitted(skippedHoldings);
     this.#deps.onChange(this);
   }
 

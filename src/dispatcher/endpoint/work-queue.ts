@@ -156,7 +156,7 @@ export class WorkQueue {
     if (batch.request.generation !== this.#generation) return;
     if (batch.hasMorePending) this.#hints.mayHavePending = true;
     this.#pendingFrom = batch.pending[0]?.seq ?? this.#pendingFrom;
-    if (this.#tracker.isHolding) this.#holdAndProbe(batch, now);
+    if (this.#tracker.isProbed) this.#holdAndProbe(batch, now);
     else if (batch.request.wantsPending) this.#offer("fresh", this.#withoutBusy(batch.pending));
     const { failed } = batch.request;
     if (failed?.kind === "round") this.#acceptRound(batch, now);
@@ -221,7 +221,7 @@ export class WorkQueue {
       case "recovering":
         return null;
       case "down":
-        return earlier(this.#nextRoundAt(), this.#hints.mayHaveHeld ? this.#nextProbeAt() : null);
+        return earlier(this.#nextRoundAt(), this.#hints.mayHaveHeld || this.#hints.mayHavePending ? this.#nextProbeAt() : null);
     }
   }
 
@@ -239,16 +239,16 @@ export class WorkQueue {
 
   #nextProbeAt(): number | null {
     const mayProbe = !this.#isProbing && this.#requests < FAILURES_TO_DOWN;
-    return mayProbe && this.#tracker.callback.retriesEnabled ? this.#tracker.endpoint.probeAt : null;
+    return mayProbe && this.#tracker.callback.retriesEnabled ? this.#tracker.probeAt : null;
   }
 
-  /** Down, with retries on: new responses wait for a probe. */
+  /** Down, with retries on: new responses wait for a probe. Without an open outage none is held: only a failed attempt opens one. */
   #awaitsProbe(now: number): boolean {
-    return this.#isProbing || isDue(this.#tracker.endpoint.probeAt, now);
+    return this.#isProbing || isDue(this.#tracker.probeAt, now) || !this.#tracker.hasOutageAt(now);
   }
 
   #wantsPending(now: number): boolean {
-    if (!this.#hints.mayHavePending || !this.#tracker.isHolding) return this.#hints.mayHavePending;
+    if (!this.#hints.mayHavePending || !this.#tracker.isProbed) return this.#hints.mayHavePending;
     return !this.#awaitsProbe(now) || isDue(this.#nextProbeAt(), now);
   }
 
@@ -265,14 +265,16 @@ export class WorkQueue {
 
   /**
    * Down, with retries on: the oldest response without an attempt goes as a probe if one may go; new ones wait for its outcome. They are
-   * held only if the last probe failed and the next may not go yet.
+   * held only if the last probe failed and the next may not go yet. Without an open outage, the failure of a held one would open none: a
+   * new one goes first.
    */
   #holdAndProbe({ request, held, pending }: WorkBatch, now: number): void {
     const waiting = this.#withoutBusy(pending);
     if (request.mayProbe && isDue(this.#nextProbeAt(), now)) {
       const [free] = held ? this.#withoutBusy([held]) : [];
       if (request.wantsHeld) this.#hints.mayHaveHeld = free !== undefined;
-      const isHeldOlder = free !== undefined && (waiting[0] === undefined || free.seq < waiting[0].seq);
+      const [first] = waiting;
+      const isHeldOlder = free !== undefined && (first === undefined || (this.#tracker.hasOutageAt(now) && free.seq < first.seq));
       const probe = isHeldOlder ? free : waiting.shift();
       if (probe) {
         this.#isProbing = true;

@@ -1,9 +1,11 @@
 /** docs/contract.md, Callbacks. */
 import type { FastifyInstance } from "fastify";
+import type { Callback } from "../../domain/callback.js";
 import { callbackToJson } from "../../wire/json/callback-json.js";
 import { outageToJson } from "../../wire/json/outage-json.js";
 import { lazyParts } from "../lazy-parts.js";
 import { send } from "../requests/send-document.js";
+import type { ServerDeps } from "../server-deps.js";
 import { createCallback, deleteCallback, updateCallback } from "../use-cases/change-callbacks.js";
 import { sendList } from "./list-answer.js";
 import { one, type Query, readPage, readSort } from "./query-parameters.js";
@@ -26,6 +28,7 @@ export function addCallbackRoutes(app: FastifyInstance, { docs, deps, lookup, la
     const asked = readPage(query, largestPage);
     const sort = readSort(query, { name: false, id: false }, "name");
     const page = await deps.store.listCallbacks({ ...asked, sort });
+    const down = await readDownSince(deps.store, page.items);
     return sendList(request, reply, {
       name: "callbacks",
       kind: "callback",
@@ -34,7 +37,7 @@ export function addCallbackRoutes(app: FastifyInstance, { docs, deps, lookup, la
       asked,
       page,
       largestPage,
-      write: (callback, linker) => callbackToJson(callback, callbackLinks(linker, callback.id)),
+      write: (callback, linker) => callbackToJson(callback, callbackLinks(linker, callback.id), down.get(callback.id)),
     });
   });
 
@@ -43,7 +46,8 @@ export function addCallbackRoutes(app: FastifyInstance, { docs, deps, lookup, la
     const linker = new Linker(request);
     // For a known client's PUT.
     reply.header("location", linker.uri(`/callbacks/${callback.id}`));
-    const document = callbackToJson(callback, callbackLinks(linker, callback.id));
+    const down = await readDownSince(deps.store, [callback]);
+    const document = callbackToJson(callback, callbackLinks(linker, callback.id), down.get(callback.id));
     return send(request, reply, { kind: "callback", shape: "callback", document });
   });
 
@@ -59,6 +63,14 @@ export function addCallbackRoutes(app: FastifyInstance, { docs, deps, lookup, la
     await deleteCallback({ deps, lookup }, await lookup.find(request.params.id));
     return reply.code(204).send();
   });
+}
+
+async function readDownSince(
+  store: Pick<ServerDeps["store"], "listEndpoints">,
+  callbacks: readonly Callback[],
+): Promise<ReadonlyMap<string, number | null>> {
+  const records = await store.listEndpoints(callbacks.map(({ id }) => id));
+  return new Map(records.map(({ callback, endpoint }) => [callback.id, endpoint.downSince]));
 }
 
 /** Newest first. */

@@ -13,7 +13,10 @@ export function addRunLockRoutes(app: FastifyInstance, { docs, deps, lookup }: R
     const lease = await readLease(request.body);
     const callback = await lookup.find(request.params.id);
     const held = await store.takeRunLease(callback.id, lease, clock.now());
-    if (held === null) return reply.code(204).send();
+    if (held === null) {
+      deps.onWork(callback.id, "changed");
+      return reply.code(204).send();
+    }
     const { status, document } = answerTo(new WhcbError("locked", describeHolder(held)));
     return reply
       .code(status)
@@ -24,7 +27,8 @@ export function addRunLockRoutes(app: FastifyInstance, { docs, deps, lookup }: R
   app.delete<CallbackPath>("/callbacks/:id/run-lock", docs("releaseRunLock"), async (request, reply) => {
     const lease = await readLease(request.body);
     const callback = await lookup.find(request.params.id);
-    await store.releaseRunLease(callback.id, lease);
+    await store.releaseRunLease(callback.id, lease, clock.now());
+    deps.onWork(callback.id, "changed");
     return reply.code(204).send();
   });
 }

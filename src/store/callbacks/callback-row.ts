@@ -22,6 +22,7 @@ export function toCallback(row: CallbackRow, cipher: KeyCipher): Callback {
     createdAt: row.created_at,
     repairedAt: row.repaired_at,
     replayRequestedAt: row.replay_requested_at,
+    replayProbeAt: row.replay_probe_at,
   };
 }
 

@@ -27,6 +27,7 @@ export function callbackStore(db: Db, cipher: KeyCipher): CallbackStore {
             created_at: now,
             repaired_at: 0,
             replay_requested_at: 0,
+            replay_probe_at: 0,
             deleted_at: null,
           })
           .returningAll()

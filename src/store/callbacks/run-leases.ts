@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import { describeHolder, RUN_LEASE_MS, type RunLease, type ServiceReplay, serviceLease } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
+import { recordChange } from "../change-log.js";
 import type { Db, ReplayTable } from "../schema.js";
 import { transact } from "../sql/transactions.js";
 import { lockCallback } from "./callback-row.js";
@@ -26,7 +27,10 @@ async function takeLease(db: Db, callbackId: string, lease: RunLease, now: numbe
     WHERE (run_leases.run = excluded.run AND run_leases.holder = excluded.holder)
       OR run_leases.expires_at <= ${now} OR run_leases.expires_at > ${latestExpiry(now)}
     RETURNING callback_key`.execute(db);
-  if (rows.length > 0) return null;
+  if (rows.length > 0) {
+    await moveProbe(db, callbackId, now);
+    return null;
+  }
   const other = (await readLease(db, key, now)) ?? (await readServiceLease(db, key));
   // It may have been released since.
   return other ?? takeLease(db, callbackId, lease, now);
@@ -64,11 +68,30 @@ export function toServiceReplay(row: ReplayTable): ServiceReplay {
   return { id, requestedAt: requested_at, total, succeeded, failed, cancelled, left: waiting, cancelledAt: cancelled_at };
 }
 
-export async function releaseRunLease(db: Db, callbackId: string, { run, holder }: RunLease): Promise<void> {
-  await db
-    .deleteFrom("run_leases")
-    .where("callback_key", "=", (callbacks) => callbacks.selectFrom("callbacks").select("key").where("id", "=", callbackId))
-    .where("run", "=", run)
-    .where("holder", "=", holder)
-    .execute();
+export function releaseRunLease(db: Db, callbackId: string, { run, holder }: RunLease, now: number): Promise<void> {
+  return transact(db, async (trx) => {
+    const { key } = await lockCallback(trx, callbackId);
+    const lease = trx.deleteFrom("run_leases").where("callback_key", "=", key);
+    await lease.where("run", "=", run).where("holder", "=", holder).execute();
+    await moveProbe(trx, callbackId, now);
+  });
 }
+
+/**
+ * Of an endpoint that is down: now, or when the run that has the lease ends. The first probe that is accepted makes the service send all that
+ * waits, and the run would send it too.
+ */
+export async function requestProbe(db: Db, callbackId: string, now: number): Promise<void> {
+  await sql`UPDATE callbacks SET replay_probe_at = ${probeAt(now)} WHERE id = ${callbackId}`.execute(db);
+}
+
+/** If one waits for the end of a lease, which has changed. */
+async function moveProbe(db: Db, callbackId: string, now: number): Promise<void> {
+  const { numAffectedRows = 0n } = await sql`
+    UPDATE callbacks SET replay_probe_at = ${probeAt(now)} WHERE id = ${callbackId} AND replay_probe_at > ${now}`.execute(db);
+  if (numAffectedRows > 0n) await recordChange(db, callbackId);
+}
+
+const probeAt = (now: number) => sql`coalesce((
+  SELECT expires_at FROM run_leases
+  WHERE callback_key = callbacks.key AND expires_at > ${now} AND expires_at <= ${latestExpiry(now)}), ${now})`;

@@ -5,6 +5,7 @@ import type { CallFilter } from "../../domain/call-filter.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { Clock } from "../../platform/clock.js";
 import { lockCallback, requireCallback } from "../callbacks/callback-row.js";
+import { requestProbe } from "../callbacks/run-leases.js";
 import { recordChange } from "../change-log.js";
 import { ActivityChanges } from "../outcomes/activity.js";
 import type { MarkMatching } from "../overview-store.js";
@@ -64,6 +65,7 @@ async function saveMarks(
   const changes = new CountChanges();
   await writeStates(db, states, changes);
   await changes.save(db);
+  if (status === "SUCCESS" && settledBy === "replay") await requestProbe(db, callbackId, now);
   await recordChange(db, callbackId);
 }
 

@@ -1,5 +1,6 @@
 /** No stored time may be in the future (docs/dispatcher.md, Ownership). */
 import { type RawBuilder, sql } from "kysely";
+import { RUN_LEASE_MS } from "../../domain/callback.js";
 import { lockKeys } from "../callbacks/callback-row.js";
 import type { Db } from "../schema.js";
 import { crossJoin } from "../sql/per-database.js";
@@ -31,8 +32,9 @@ export function clampTimes(db: Db, { now, latestDueAt }: ClockBounds): Promise<v
       UPDATE outages SET started_at = ${atMost("started_at", now)}, quiet_since = ${atMost("quiet_since", now)}
       WHERE ended_at IS NULL AND (started_at > ${now} OR quiet_since > ${now})`.execute(trx);
     await sql`
-      UPDATE callbacks SET repaired_at = ${atMost("repaired_at", now)}, replay_requested_at = ${atMost("replay_requested_at", now)}
-      WHERE repaired_at > ${now} OR replay_requested_at > ${now}`.execute(trx);
+      UPDATE callbacks SET repaired_at = ${atMost("repaired_at", now)}, replay_requested_at = ${atMost("replay_requested_at", now)},
+        replay_probe_at = ${atMost("replay_probe_at", now + RUN_LEASE_MS)}
+      WHERE repaired_at > ${now} OR replay_requested_at > ${now} OR replay_probe_at > ${now + RUN_LEASE_MS}`.execute(trx);
   });
 }
 

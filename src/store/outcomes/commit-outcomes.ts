@@ -6,14 +6,14 @@ import { type LiveCallbacks, lockLiveCallbacks, withoutStale } from "../callback
 import { findRecorded, type RecordedAttempt, saveAttempts } from "../calls/attempts.js";
 import { CountChanges } from "../calls/call-counts.js";
 import { type CallState, readStatesBySeq, writeStates } from "../calls/call-state.js";
-import type { CommittedOutcomes, EndpointChange, OutcomeGroup } from "../dispatch-store.js";
+import type { CommittedOutcomes, OutcomeGroup } from "../dispatch-store.js";
 import type { Db } from "../schema.js";
 import { transact } from "../sql/transactions.js";
 import { ActivityChanges, minuteOf, type Sample, saveSamples } from "./activity.js";
 import { saveEndpoints } from "./endpoints.js";
 import { saveMails } from "./mails.js";
 import { saveNotices } from "./notices.js";
-import { closeOutages, findOpenOutages, saveOpenOutages } from "./outages.js";
+import { closeOutages, saveOpenOutages } from "./outages.js";
 
 export function commitOutcomes(db: Db, group: OutcomeGroup): Promise<CommittedOutcomes> {
   return transact(db, async (trx) => {
@@ -26,8 +26,10 @@ export function commitOutcomes(db: Db, group: OutcomeGroup): Promise<CommittedOu
     const skippedHoldings = applyHoldings(states, group, callbacks);
     const activity = new ActivityChanges();
     const recorded = applyAttempts(states, { ...group, attempts }, callbacks, activity);
-    const opened = await findOpenOutages(trx, group.isRepeated ? group.endpoints : []);
-    const { endpoints, droppedOutages } = withoutSkipped(group.endpoints, skippedHoldings, opened);
+    const endpoints = group.endpoints.map((change) => {
+      const outage = outageWithoutHoldings(change.outage, skippedHoldings.get(change.callbackId) ?? 0);
+      return { ...change, outage };
+    });
     await writeStates(trx, states.values(), changes);
     await saveAttempts(trx, recorded);
     await changes.save(trx);
@@ -36,37 +38,18 @@ export function commitOutcomes(db: Db, group: OutcomeGroup): Promise<CommittedOu
     // At most one open outage per callback.
     const ended = await closeOutages(trx, group.closedOutages, callbacks);
     await saveOpenOutages(trx, endpoints, callbacks);
-    const mails = group.mails.filter(({ outageId }) => !droppedOutages.has(outageId));
-    const queued = await saveMails(trx, mails, callbacks);
+    const queued = await saveMails(trx, group.mails, callbacks);
     if (group.notices) {
       // Of an earlier try, they may be on their way.
-      const began = mails.filter(({ outageId }) => queued.has(outageId));
+      const began = group.mails.filter(({ outageId }) => queued.has(outageId));
       const closedOutages = group.closedOutages.filter(({ id }) => ended.has(id));
       await saveNotices(trx, { mails: began, closedOutages }, callbacks, group.notices);
     }
-    await saveSamples(trx, samplesOf(mails, group.closedOutages, callbacks));
+    await saveSamples(trx, samplesOf(group.mails, group.closedOutages, callbacks));
     const staleCallbacks = new Set([...live.keys()].filter((id) => !callbacks.has(id)));
     const lostAttempts = attempts.filter(({ callbackId }) => staleCallbacks.has(callbackId)).length;
-    return { skippedHoldings, droppedOutages, staleCallbacks, lostAttempts };
+    return { skippedHoldings, staleCallbacks, lostAttempts };
   });
-}
-
-/** `opened`: outages that an earlier try of this group opened. */
-function withoutSkipped(endpoints: readonly EndpointChange[], skippedHoldings: Map<string, number>, opened: ReadonlySet<string>) {
-  const droppedOutages = new Set<string>();
-  const changes = endpoints.map((change) => {
-    const { callbackId, outage } = change;
-    const left = outageWithoutHoldings(outage, skippedHoldings.get(callbackId) ?? 0);
-    if (outage === null || left !== null) return { ...change, outage: left };
-    if (opened.has(outage.id)) {
-      // Its calls were held then; switching retries off has released them since.
-      skippedHoldings.delete(callbackId);
-      return change;
-    }
-    droppedOutages.add(outage.id);
-    return { ...change, outage: null };
-  });
-  return { endpoints: changes, droppedOutages };
 }
 
 function callbackIdsOf({ attempts, holdings, endpoints, closedOutages, mails }: OutcomeGroup): string[] {

@@ -89,12 +89,12 @@ export async function saveEndpoints(db: Db, changes: readonly EndpointChange[], 
   if (rows.length === 0) return;
   await sql`
     INSERT INTO endpoints (callback_key, state, failures_in_row, failed_calls, marked_outage, down_since, round_at, round_began_at, probe_at, probe_step_ms,
-      in_flight_limit, recovery, recovering_since)
+      probe_began_at, in_flight_limit, recovery, recovering_since)
     SELECT ${sql.join(ENDPOINT_TYPES.map((_, index) => cell(index)))} FROM ${batchOf(rows, ENDPOINT_TYPES)} WHERE true
     ON CONFLICT (callback_key) DO UPDATE SET
       state = excluded.state, failures_in_row = excluded.failures_in_row, failed_calls = excluded.failed_calls, marked_outage = excluded.marked_outage, down_since = excluded.down_since, round_at = excluded.round_at,
       round_began_at = excluded.round_began_at, probe_at = excluded.probe_at, probe_step_ms = excluded.probe_step_ms,
-      in_flight_limit = excluded.in_flight_limit, recovery = excluded.recovery, recovering_since = excluded.recovering_since`.execute(
+      probe_began_at = excluded.probe_began_at, in_flight_limit = excluded.in_flight_limit, recovery = excluded.recovery, recovering_since = excluded.recovering_since`.execute(
     db,
   );
 }
@@ -102,7 +102,7 @@ export async function saveEndpoints(db: Db, changes: readonly EndpointChange[], 
 /** In the order of cellsOf. */
 const ENDPOINT_TYPES: readonly CellType[] = [
   ...(["bigint", "text", "bigint", "text", "text", "bigint", "bigint", "bigint", "bigint"] as const),
-  ...(["bigint", "bigint", "bigint", "bigint"] as const),
+  ...(["bigint", "bigint", "bigint", "bigint", "bigint"] as const),
 ];
 
 function cellsOf(callbackKey: number, { endpoint, markedOutage }: EndpointChange) {
@@ -117,6 +117,7 @@ function cellsOf(callbackKey: number, { endpoint, markedOutage }: EndpointChange
     endpoint.roundBeganAt,
     endpoint.probeAt,
     endpoint.probeStepMs,
+    endpoint.probeBeganAt,
     endpoint.limit,
     endpoint.recovery,
     endpoint.recoveringSince,
@@ -133,6 +134,7 @@ function endpointOf(row: RecordRow): Endpoint {
     roundBeganAt: row.round_began_at,
     probeAt: row.probe_at,
     probeStepMs: row.probe_step_ms ?? NEW_ENDPOINT.probeStepMs,
+    probeBeganAt: row.probe_began_at ?? NEW_ENDPOINT.probeBeganAt,
     limit: row.in_flight_limit ?? NEW_ENDPOINT.limit,
     recovery: row.recovery ?? NEW_ENDPOINT.recovery,
     recoveringSince: row.recovering_since,

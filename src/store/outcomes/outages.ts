@@ -69,15 +69,6 @@ export async function closeOutages(
   return new Set(ended.rows.map(({ id }) => id));
 }
 
-/** The ids of those that are stored as open. */
-export async function findOpenOutages(db: Db, changes: readonly EndpointChange[]): Promise<ReadonlySet<string>> {
-  const ids = changes.flatMap(({ outage }) => (outage === null ? [] : [outage.id]));
-  if (ids.length === 0) return new Set();
-  const { rows } = await sql<{ id: string }>`
-    SELECT id FROM ${listOf(ids, "text")} ${crossJoin} outages ON outages.id = batch.value WHERE ended_at IS NULL`.execute(db);
-  return new Set(rows.map(({ id }) => id));
-}
-
 const NEWEST_FIRST = [
   { column: "started_at", descending: true },
   { column: "id", descending: true },

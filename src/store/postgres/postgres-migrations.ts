@@ -6,6 +6,7 @@ import { FIRST_TABLES } from "./migrations/first-tables.js";
 import { NODE_TABLES } from "./migrations/node-tables.js";
 import { NOTICE_TABLES } from "./migrations/notice-tables.js";
 import { OWN_ATTEMPTS } from "./migrations/own-attempts.js";
+import { PROBE_COLUMNS } from "./migrations/probe-columns.js";
 
 export interface PostgresMigration {
   readonly version: number;
@@ -24,6 +25,7 @@ export const POSTGRES_MIGRATIONS: readonly PostgresMigration[] = [
   { version: 2, name: "nodes and shared limits", sql: NODE_TABLES },
   { version: 3, name: "notices of outages", sql: NOTICE_TABLES },
   { version: 4, name: "the service's own attempts", sql: OWN_ATTEMPTS },
+  { version: 5, name: "probes after replays", sql: PROBE_COLUMNS, isCompatible: true },
 ];
 
 export const LATEST_VERSION = POSTGRES_MIGRATIONS.at(-1)?.version ?? 0;

@@ -272,6 +272,11 @@ UPDATE calls SET status_code = NULL, error = NULL, status_message = 'Erased: the
     AND (response ->> 1) || (response ->> 2) || (response ->> 3) || (response ->> 4) || (response ->> 5) || (response ->> 8) = '';
 `;
 
+const PROBES = `
+ALTER TABLE callbacks ADD COLUMN replay_probe_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE endpoints ADD COLUMN probe_began_at INTEGER NOT NULL DEFAULT 0;
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: "first tables", sql: FIRST },
   { version: 2, name: "columns in standard terms", sql: STANDARD_TERMS },
@@ -288,6 +293,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 13, name: "activity per minute", sql: ACTIVITY },
   { version: 14, name: "notices of outages", sql: NOTICES },
   { version: 15, name: "the service's own attempts", sql: OWN_ATTEMPTS },
+  { version: 16, name: "probes after replays", sql: PROBES },
 ];
 
 export const LATEST_VERSION = MIGRATIONS.at(-1)?.version ?? 0;

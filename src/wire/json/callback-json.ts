@@ -1,6 +1,7 @@
 /** docs/contract.md, Callbacks. */
 import type { AuthType, BodyFormat, Callback, CallbackSettings } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
+import { readDate, toIsoDate } from "../dates.js";
 import type { Link } from "../links.js";
 import { firstText, flagOf, type JsonObject, objectOf, textOf } from "./json-value.js";
 import { readList } from "./list-json.js";
@@ -28,12 +29,15 @@ function enabledOrDisabled(isEnabled: boolean | undefined): "enabled" | "disable
   return isEnabled ? "enabled" : "disabled";
 }
 
-/** The key isn't masked, as on the platform. */
+/** The key isn't masked, as on the platform. `downSince`: of its endpoint, while it is down. */
 export function callbackToJson(
   callback: Pick<Callback, "id"> & CallbackSettings,
   link: readonly Link[],
+  downSince: number | null = null,
 ): Record<string, unknown> {
-  return { id: callback.id, ...settingsToJson(callback), auth: { type: callback.auth.type, key: callback.auth.key }, link };
+  const { id, auth } = callback;
+  const down = downSince !== null && { downSince: toIsoDate(downSince) };
+  return { id, ...settingsToJson(callback), auth: { type: auth.type, key: auth.key }, ...down, link };
 }
 
 /** null: not returned. List items may hold only id, name and url. */
@@ -51,6 +55,8 @@ export interface ListedCallback {
   readonly retriesEnabled: boolean | null;
   readonly email: string | null;
   readonly events: { readonly reply: boolean | null; readonly undeliverable: boolean | null };
+  /** null: its endpoint isn't down, or it isn't returned. */
+  readonly downSince: number | null;
   /** As received, with unknown members. */
   readonly raw: JsonObject;
 }
@@ -74,6 +80,7 @@ export function readCallback(value: unknown): ListedCallback {
       reply: flagOrNull(objectOf(callback.callbacks).reply),
       undeliverable: flagOrNull(objectOf(callback.callbacks).undeliverable),
     },
+    downSince: readDate(callback.downSince),
     raw: callback,
   };
 }

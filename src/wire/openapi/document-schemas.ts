@@ -33,6 +33,7 @@ export const CallbackDocument = Type.Object({
   retriesEnabled: Type.Boolean(),
   email: Type.String(),
   callbacks: Type.Object({ reply: Switch, undeliverable: Switch }),
+  downSince: Type.Optional(Instant),
   link: Links,
 });
 

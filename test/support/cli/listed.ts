@@ -13,6 +13,7 @@ export function aListedCallback(changes: Partial<ListedCallback> = {}): ListedCa
     retriesEnabled: true,
     email: "ops@example.com",
     events: { reply: true, undeliverable: true },
+    downSince: null,
     raw: {},
     ...changes,
   };

@@ -10,9 +10,17 @@ export const RUNS = Number(process.env.WHCB_PROPERTY_RUNS ?? 400);
 export const SEED = Number(process.env.WHCB_PROPERTY_SEED ?? 20_300_101);
 
 const callback = fc.nat(2);
+/** The first; retries are off for the second. */
+const retried = fc.constant(0);
 const call = fc.nat(200);
 /** As far ahead as the service permits, or of any time before. */
 const ahead = fc.constantFrom(5 * MINUTE, MINUTE, 0, -MINUTE, -6 * MINUTE, -60 * MINUTE, -400 * DAY);
+const clientReplay = fc.record({
+  act: fc.constant("clientReplay"),
+  callback,
+  count: fc.constantFrom(1, 5, 1_000),
+  isElsewhere: fc.boolean(),
+});
 const userAct: fc.Arbitrary<UserAct> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ act: fc.constant("accept"), callback, count: fc.constantFrom(1, 2, 5, 12, 40) }) },
   { weight: 2, arbitrary: fc.record({ act: fc.constant("mark"), callback, call, status: fc.constantFrom("SUCCESS", "FAILED") }) },
@@ -20,6 +28,7 @@ const userAct: fc.Arbitrary<UserAct> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ act: fc.constant("replayAll"), callback }) },
   { weight: 1, arbitrary: fc.record({ act: fc.constant("cancelReplays"), callback }) },
   { weight: 2, arbitrary: fc.record({ act: fc.constant("report"), callback, ahead, isAccepted: fc.boolean() }) },
+  { weight: 1, arbitrary: clientReplay },
   { weight: 2, arbitrary: fc.record({ act: fc.constant("toggle"), callback }) },
   { weight: 1, arbitrary: fc.record({ act: fc.constant("edit"), callback }) },
   { weight: 1, arbitrary: fc.record({ act: fc.constant("delete"), callback: fc.constant(2) }) },
@@ -55,6 +64,18 @@ export const anyCommandOrJump = fc.oneof(
   { weight: 12, arbitrary: anyCommand },
   { weight: 1, arbitrary: fc.record({ act: fc.constant("jump"), ms: jump }) as fc.Arbitrary<Command> },
 );
+/** Mostly outages whose calls a client replays, and new responses. */
+export const outageOrReplay: fc.Arbitrary<Command> = fc.oneof(
+  { weight: 5, arbitrary: fc.record({ act: fc.constant("accept"), callback: retried, count: fc.constantFrom(1, 5, 12, 40) }) },
+  { weight: 5, arbitrary: clientReplay.map((replay) => ({ ...replay, callback: 0 })) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ act: fc.constant("become"), callback: retried, behaviour: fc.constantFrom("down", "hanging", "up") }),
+  },
+  { weight: 7, arbitrary: fc.record({ act: fc.constant("advance"), ms: advance }) },
+  { weight: 2, arbitrary: fc.record({ act: fc.constant("intrude"), after: fc.nat(12), by: clientReplay }) },
+  { weight: 2, arbitrary: anyCommand },
+) as fc.Arbitrary<Command>;
 const policy: fc.Arbitrary<RetryPolicy> = fc
   .tuple(fc.constantFrom([5 * MINUTE, 22 * MINUTE], [MINUTE, 9 * MINUTE], [5 * MINUTE, 60 * MINUTE]), fc.boolean())
   .map(([[intervalMs = 0, windowMs = 0], jitter]) => ({ intervalMs, windowMs, jitter }));

@@ -64,10 +64,13 @@ function differences(
   return broken;
 }
 
-/** I4: one e-mail an outage, one open at most, none longer than a window, every first failure in one of them. */
+/**
+ * I4: one e-mail an outage, one open at most, none longer than a window, each opened by a failed attempt, every first failure in one of them;
+ * none while the endpoint accepts what is sent.
+ */
 async function checkOutages(
   store: Store,
-  { settings, calls }: ModelCallback,
+  { settings, calls, acceptsSince }: ModelCallback,
   mails: readonly Mail[],
   now: number,
   { policy, isJumpy }: DispatchModel,
@@ -81,6 +84,10 @@ async function checkOutages(
   if (isJumpy) return broken;
   for (const { startedAt, endedAt } of items) {
     if ((endedAt ?? now) > startedAt + policy.windowMs) broken.push("an outage longer than a window");
+    if (acceptsSince !== null && startedAt > acceptsSince) broken.push("an outage while the endpoint accepts everything");
+    const isFailure = (attempt: ModelCall["attempts"][number]) => attempt.startedAt === startedAt && !attempt.accepted;
+    if (![...calls.values()].some(({ attempts }) => attempts.some(isFailure)))
+      broken.push("an outage that no failed attempt opened");
   }
   for (const { firstFailedAt, id } of calls.values()) {
     if (firstFailedAt === null) continue;
@@ -105,7 +112,11 @@ async function checkProgress(store: Store, callback: ModelCallback, now: number,
   if (record === undefined) return ["its endpoint is gone"];
   const { state, roundAt, probeAt } = record.endpoint;
   if (state !== endpoint.state) broken.push(`the endpoint is ${state} instead of ${endpoint.state}`);
-  if (endpoint.inFlight === 0 && idle.some(({ owes }) => owes === "first")) broken.push("a new response is left unsent");
+  const isProbed = state === "down" && settings.retriesEnabled && record.outage === null;
+  const awaitsProbe = isProbed && comes(probeAt) && endpoint.mayAwaitProbeAt(now);
+  if (endpoint.inFlight === 0 && !awaitsProbe && idle.some(({ owes }) => owes === "first")) {
+    broken.push("a new response is left unsent");
+  }
   if (!endpoint.mayGoDown && endpoint.inFlight < 64 && idle.some(({ owes }) => owes === "first")) broken.push("I12 a call waits");
   if (state === "recovering" && endpoint.inFlight === 0) broken.push("recovering, and nothing is in flight");
   if (state === "up" && endpoint.inFlight < 64) {

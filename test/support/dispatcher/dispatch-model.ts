@@ -42,6 +42,8 @@ export interface ModelCallback {
   readonly endpoint: ModelEndpoint;
   /** When a change under rule 7 or 8 last lifted the pace of its calls. */
   repairedAt: number;
+  /** Since when its endpoint has accepted all that is sent; null: it doesn't. */
+  acceptsSince: number | null;
   readonly calls: Map<string, ModelCall>;
 }
 
@@ -61,7 +63,14 @@ export class DispatchModel implements Watcher {
 
   add(settings: Callback): ModelCallback {
     const endpoint = new ModelEndpoint(this.policy, this.#maxInFlight, (text) => this.violations.push(text));
-    const callback = { settings, isDeleted: false, endpoint, repairedAt: 0, calls: new Map<string, ModelCall>() };
+    const callback = {
+      settings,
+      isDeleted: false,
+      endpoint,
+      repairedAt: 0,
+      acceptsSince: 0,
+      calls: new Map<string, ModelCall>(),
+    };
     this.callbacks.set(settings.id, callback);
     return callback;
   }
@@ -94,6 +103,11 @@ export class DispatchModel implements Watcher {
     call.owes = null;
     call.isHeld = false;
     call.isMarkedFailed = status === "FAILED";
+  }
+
+  replayMarked({ endpoint }: ModelCallback, calls: readonly ModelCall[], at: number): void {
+    for (const call of calls) this.marked(call, "SUCCESS");
+    endpoint.replayMarked(at);
   }
 
   replayed(callback: ModelCallback, call: ModelCall, at: number): void {

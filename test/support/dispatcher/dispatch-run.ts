@@ -21,6 +21,8 @@ export type UserAct =
   | { readonly act: "report"; readonly callback: number; readonly ahead: number; readonly isAccepted: boolean }
   | { readonly act: "replayAll"; readonly callback: number }
   | { readonly act: "cancelReplays"; readonly callback: number }
+  /** A client sends failed calls, to the endpoint or to another URL, and marks those that are accepted. */
+  | { readonly act: "clientReplay"; readonly callback: number; readonly count: number; readonly isElsewhere: boolean }
   | { readonly act: "toggle"; readonly callback: number }
   | { readonly act: "edit"; readonly callback: number }
   | { readonly act: "delete"; readonly callback: number };
@@ -48,6 +50,8 @@ export interface RunOptions {
 /** By one command; far more than any needs. */
 const MOST_STORE_CALLS = 30_000;
 const MAX_IN_FLIGHT = 64;
+/** All that it is sent. */
+const ACCEPTING: ReadonlySet<Behaviour> = new Set(["up", "slow"]);
 const TIMED_OUT: DeliveryResult = { kind: "unreachable", reason: "response-timeout", detail: "no answer" };
 
 /** Comparing costs more than what is compared, and what is wrong after a user's act is still wrong when time has passed. */
@@ -97,7 +101,7 @@ export class DispatchRun {
     this.#storeCalls = 0;
     if (command.act === "become") {
       const callback = this.#callbacks[command.callback % this.#callbacks.length];
-      if (callback) this.#behaviours.set(callback.settings.id, command.behaviour);
+      if (callback) this.#become(callback, command.behaviour);
     } else if (command.act === "advance") await sim.runFor(command.ms);
     else if (command.act === "jump") {
       sim.clock.jump(command.ms);
@@ -134,10 +138,11 @@ export class DispatchRun {
     const replays = calls.filter(({ owes }) => owes === "replay").length;
     if (replays > 0) await sim.runFor((replays / 10 + 2) * 2 * intervalMs);
     const broken = await checkSettled(sim.store, model, sim.clock.now(), true);
-    for (const { settings, calls, isDeleted } of this.#callbacks) {
+    for (const callback of this.#callbacks) {
+      const { settings, calls, isDeleted } = callback;
       if (isDeleted || model.isJumpy) continue;
       for (const call of calls.values()) if (call.owes !== null) broken.push(`${call.id} still owes a ${call.owes} at the end`);
-      this.#behaviours.set(settings.id, "up");
+      this.#become(callback, "up");
       await this.#act({ act: "accept", callback: this.#callbacks.findIndex((one) => one.settings === settings), count: 3 });
     }
     await sim.runFor(2 * intervalMs);
@@ -198,6 +203,17 @@ export class DispatchRun {
 
   async #committed(group: OutcomeGroup): Promise<void> {
     this.model.committed(group, (seq) => this.#idBySeq.get(seq));
+    for (const { callbackId, at } of this.model.isJumpy ? [] : group.holdings) {
+      const { items } = await this.sim.store.listOutages({ limit: 10_000, offset: 0, callbackId });
+      const isOpen = items.some(({ startedAt, endedAt }) => startedAt <= at && at < (endedAt ?? Number.POSITIVE_INFINITY));
+      if (!isOpen) this.model.violations.push(`held at ${at} without an open outage`);
+    }
+  }
+
+  #become(callback: ModelCallback, behaviour: Behaviour): void {
+    this.#behaviours.set(callback.settings.id, behaviour);
+    if (!ACCEPTING.has(behaviour)) callback.acceptsSince = null;
+    else callback.acceptsSince ??= this.sim.clock.now();
   }
 
   async #act(act: UserAct): Promise<void> {
@@ -238,6 +254,17 @@ export class DispatchRun {
         await sim.cancelReplays(settings);
         for (const call of calls) model.replayCancelled(callback, call, now);
         return;
+      case "clientReplay": {
+        const sent = calls.filter(({ status }) => status === "FAILED").slice(0, act.count);
+        if (sent.length === 0 || (callback.acceptsSince === null && !act.isElsewhere)) return;
+        await sim.mark(
+          settings,
+          sent.map(({ id }) => id),
+          "SUCCESS",
+          "replay",
+        );
+        return model.replayMarked(callback, sent, now);
+      }
       case "toggle":
         return model.updated(callback, await sim.update(settings, { retriesEnabled: !settings.retriesEnabled }), now);
       case "edit":

@@ -30,6 +30,9 @@ export class ModelEndpoint {
   #repairedAt = Number.NEGATIVE_INFINITY;
   #probeMayGoAt = 0;
   #probeStepMs = FIRST_STEP_MS;
+  /** The last one, or when it went down. */
+  #probeBeganAt = 0;
+  #replayProbeAt = Number.NEGATIVE_INFINITY;
   #downSince = Number.POSITIVE_INFINITY;
   #leftDownAt = Number.NEGATIVE_INFINITY;
   /** How far off a store that fails may put things. */
@@ -92,10 +95,25 @@ export class ModelEndpoint {
     this.#probeMayGoAt = isSecond ? Number.NEGATIVE_INFINITY : Math.min(this.#probeMayGoAt, at);
   }
 
+  /** A probe is due now, at most one a second. */
+  replayMarked(at: number): void {
+    this.#replayProbeAt = at;
+    this.#noticeReplayMark();
+  }
+
+  #noticeReplayMark(): void {
+    if (this.#replayProbeAt <= this.#probeBeganAt) return;
+    this.#probeMayGoAt = Math.min(this.#probeMayGoAt, Math.max(this.#replayProbeAt, this.#probeBeganAt + FIRST_STEP_MS));
+  }
+
   /** Responses are held only if the last probe failed and the next may not go yet. */
   mayHoldAt(at: number): boolean {
-    const isUnknown = this.#probeMayGoAt === Number.NEGATIVE_INFINITY;
-    return this.wasDownAt(at) && (isUnknown || at < this.#probeMayGoAt);
+    return this.wasDownAt(at) && this.mayAwaitProbeAt(at);
+  }
+
+  /** The next one may not go yet, as far as is known. */
+  mayAwaitProbeAt(at: number): boolean {
+    return this.#probeMayGoAt === Number.NEGATIVE_INFINITY || at < this.#probeMayGoAt;
   }
 
   /**
@@ -168,13 +186,15 @@ export class ModelEndpoint {
     } else if (this.state === "recovering") this.#limit = Math.min(this.#limit + 1, this.#maxInFlight);
   }
 
-  #failed(callId: string, at: number, { cause }: Attempt): void {
+  #failed(callId: string, at: number, { cause, startedAt }: Attempt): void {
     this.#failedCalls.add(callId);
     this.#everFailed.add(callId);
     if (this.state === "down") {
       if (cause !== "probe") return;
       this.#probeMayGoAt = at + this.#probeStepMs;
       this.#probeStepMs = Math.min(this.#probeStepMs * 2, this.#policy.intervalMs);
+      this.#probeBeganAt = startedAt;
+      this.#noticeReplayMark();
     } else if (this.#failedCalls.size >= FAILURES_TO_DOWN) {
       this.state = "down";
       this.#failedCalls.clear();
@@ -185,6 +205,7 @@ export class ModelEndpoint {
       this.#roundAt = null;
       this.#probeMayGoAt = at;
       this.#probeStepMs = FIRST_STEP_MS;
+      this.#probeBeganAt = at;
     } else this.#limit = Math.max(1, Math.floor(this.#limit / 2));
   }
 

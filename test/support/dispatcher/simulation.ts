@@ -3,7 +3,7 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { Dispatcher, type DispatchLimits } from "../../../src/dispatcher/dispatcher.js";
 import type { Attempt, DeliveryResult } from "../../../src/domain/attempt.js";
-import type { Call } from "../../../src/domain/call.js";
+import type { Call, MarkedBy } from "../../../src/domain/call.js";
 import type { Callback, CallbackSettings } from "../../../src/domain/callback.js";
 import type { RetryPolicy } from "../../../src/domain/retry-policy.js";
 import { systemClock } from "../../../src/platform/clock.js";
@@ -141,8 +141,8 @@ export class Simulation {
     return updated;
   }
 
-  async mark(callback: Callback, ids: readonly string[], status: "SUCCESS" | "FAILED"): Promise<void> {
-    await this.store.markCalls(callback.id, ids, status, this.clock.now());
+  async mark(callback: Callback, ids: readonly string[], status: "SUCCESS" | "FAILED", settledBy?: MarkedBy): Promise<void> {
+    await this.store.markCalls(callback.id, ids, status, this.clock.now(), { ...(settledBy && { settledBy }) });
     this.dispatcher.changed(callback.id);
   }
 

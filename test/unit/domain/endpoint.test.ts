@@ -10,6 +10,7 @@ import {
   endpointAtRound,
   endpointByClock,
   NEW_ENDPOINT,
+  nextProbeAt,
 } from "../../../src/domain/endpoint.js";
 import type { RetryPolicy } from "../../../src/domain/retry-policy.js";
 
@@ -19,7 +20,7 @@ const POLICY: RetryPolicy = { intervalMs: 60_000, windowMs: 3_600_000, jitter: f
 function fail(endpoint: Endpoint, times: number, at = 0, cause: AttemptCause = "first"): Endpoint {
   let after = endpoint;
   for (let callSeq = 1; callSeq <= times; callSeq += 1) {
-    after = endpointAfterFailure(after, { at, cause, callSeq }, POLICY, 0.5);
+    after = endpointAfterFailure(after, { beganAt: at, at, cause, callSeq }, POLICY, 0.5);
   }
   return after;
 }
@@ -31,10 +32,10 @@ describe("an endpoint", () => {
   it("is down after ten different calls failed in a row; a call that fails again doesn't count again", () => {
     let endpoint = fail(NEW_ENDPOINT, 9);
     for (let time = 0; time < 20; time += 1) {
-      endpoint = endpointAfterFailure(endpoint, { at: time, cause: "retry", callSeq: 9 }, POLICY, 0.5);
+      endpoint = endpointAfterFailure(endpoint, { beganAt: time, at: time, cause: "retry", callSeq: 9 }, POLICY, 0.5);
     }
     expect(endpoint).toMatchObject({ state: "up", failedCalls: [1, 2, 3, 4, 5, 6, 7, 8, 9] });
-    expect(endpointAfterFailure(endpoint, { at: 20, cause: "first", callSeq: 10 }, POLICY, 0.5)).toMatchObject({
+    expect(endpointAfterFailure(endpoint, { beganAt: 20, at: 20, cause: "first", callSeq: 10 }, POLICY, 0.5)).toMatchObject({
       state: "down",
       failedCalls: [],
     });
@@ -70,6 +71,15 @@ describe("an endpoint", () => {
       expect(after(NEW_ENDPOINT, 2_000)).toEqual(NEW_ENDPOINT);
   });
 
+  it("is probed after a replay, a second after the last probe began at the earliest, and once for each replay", () => {
+    const failure = { beganAt: 20_000, at: 80_000, cause: "probe", callSeq: 1 } as const;
+    const waiting = endpointAfterFailure(fail(DOWN, 5, 1_500, "probe"), failure, POLICY, 0.5);
+    expect(waiting).toMatchObject({ probeBeganAt: 20_000, probeAt: 112_000 });
+    const askedAt = [0, 20_000, 20_001, 21_000, 90_000, 113_000];
+    expect(askedAt.map((at) => nextProbeAt(waiting, at))).toEqual([112_000, 112_000, 21_000, 21_000, 90_000, 112_000]);
+    for (const endpoint of [NEW_ENDPOINT, RECOVERING]) expect(nextProbeAt(endpoint, 90_000)).toBeNull();
+  });
+
   it("by a clock set back: no round is more than one interval away, no probe more than its step", () => {
     const failed = fail(DOWN, 3, 10_000, "probe");
     expect(endpointByClock(failed, 10_000, POLICY)).toBe(failed);
@@ -79,6 +89,7 @@ describe("an endpoint", () => {
       roundAt: -440_000,
       roundBeganAt: -500_000,
       probeAt: -492_000,
+      probeBeganAt: -500_000,
     });
   });
 

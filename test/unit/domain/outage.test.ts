@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import {
   outageAfterFirstFailure,
+  outageAfterHolding,
   outageAfterSuccess,
   outageClosesAt,
   outageWithoutHoldings,
@@ -30,9 +31,12 @@ describe("an outage", () => {
     expect(outageAfterFirstFailure(null, 10_100, newId, OPEN, POLICY)).toMatchObject({ id: "NEW", startedAt: 10_100 });
   });
 
-  it("doesn't count holdings that were skipped, and isn't opened by them", () => {
+  it("counts the responses that are held in it, without those whose holding was skipped", () => {
+    const quiet = { ...OPEN, quietSince: 150 };
+    expect(outageAfterHolding(quiet)).toEqual({ ...OPEN, failedCalls: 2 });
     expect(outageWithoutHoldings({ ...OPEN, failedCalls: 3 }, 2)).toEqual(OPEN);
-    expect(outageWithoutHoldings({ ...OPEN, failedCalls: 2 }, 2)).toBeNull();
+    expect(outageWithoutHoldings(OPEN, 2)).toEqual(OPEN);
+    expect(outageWithoutHoldings(null, 2)).toBeNull();
   });
 
   it("closes one interval after the success since which no first attempt failed", () => {

@@ -24,7 +24,7 @@ function facts(
     ...callback,
   });
   return {
-    callback: { id: "00112233445566AA", createdAt: 0, repairedAt: 0, replayRequestedAt: 0, ...settings },
+    callback: { id: "00112233445566AA", createdAt: 0, repairedAt: 0, replayRequestedAt: 0, replayProbeAt: 0, ...settings },
     startedAt: STARTED_AT,
     result: { kind: "answered", statusCode: 503, statusMessage: "Service Unavailable", body: "upstream down" },
     call: { id: "0193A1B2C3D47E5F8091A2B3C4D5E6F7", response: aResponse() },
@@ -84,13 +84,6 @@ No other e-mail about this outage follows while it lasts.
     expect(text).toContain("Retries are OFF for this callback: a failed response isn't sent again.");
     expect(text).toContain("\n  whcb callbacks update orders --retries on\n");
     expect(text).not.toContain("Retries run");
-  });
-
-  test("says if a response was held", () => {
-    const mail = composeOutageMail(facts({ result: null }));
-    expect(mail.subject).toBe("[whcb] orders is failing: the endpoint is down");
-    expect(mail.text).toContain("Error:     the endpoint is down, so the response was held and not sent\n");
-    expect(mail.text).toContain("New responses are held until the endpoint is back, and sent then.\n");
   });
 
   test("says why no answer came", () => {

@@ -163,6 +163,6 @@ it("fails while a run is sending, and changes nothing", async () => {
     message: expect.stringContaining("ada@desk"),
   });
   expect((await callOf(store, callback, "A")).status).toBe("PENDING");
-  await store.releaseRunLease(callback.id, { run: "R1", holder: "ada@desk", done: 0, total: 1 });
+  await store.releaseRunLease(callback.id, { run: "R1", holder: "ada@desk", done: 0, total: 1 }, NOW);
   expect((await erase(path)).callIds.size).toBe(1);
 });

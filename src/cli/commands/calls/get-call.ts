@@ -169,7 +169,15 @@ export function explainCall(facts: CallFacts, options: Pick<RenderOptions, "utc"
   // Only `whcb serve` counts attempts and says what comes next.
   if (call.attemptCount === null) return explainUnreported(facts);
   const sentences = call.status === "FAILED" ? explainFailed(facts, options) : [explainOther(call, facts.callback)];
-  if (outage === null || call.status === "SUCCESS") return sentences;
+  if (call.status === "SUCCESS") return sentences;
+  if (outage === null) {
+    const { downSince } = facts.callback;
+    if (downSince === null) return sentences;
+    return [
+      ...sentences,
+      `The service is checking the endpoint, which has been down since ${formatInstant(downSince, options.utc)}.`,
+    ];
+  }
   const since = formatInstant(outage.startedAt, options.utc);
   const notice = describeNotice(outage, facts.callback, options);
   const failed = count(outage.failedCalls, "failed call");

@@ -145,6 +145,7 @@ export function statusJson(state: CallbackState): Json<typeof STATUS_FIELDS> {
     callback: callback.name,
     url: callback.url,
     retriesEnabled: callback.retriesEnabled,
+    downSince: dateOrNull(callback.downSince),
     failed: state.failed,
     lookedAt: state.looked,
     byStatusCode: state.byStatusCode,
@@ -191,6 +192,8 @@ function stateLines(state: CallbackState, options: RenderOptions): readonly Prin
       );
     const notice = describeNotice(outage, callback, options);
     if (notice !== null) lines.push(`  ${notice}`);
+  } else if (callback.downSince !== null) {
+    lines.push(`  down since ${formatInstant(callback.downSince, options.utc)}; the next response that is sent tests it`);
   }
   if (failed === 0) return [...lines, outage === undefined ? "  no failed calls" : "  no failed calls are left"];
   const codes = describeCodes({ statusCodes: state.byStatusCode, unsent: state.unsent });
@@ -208,9 +211,10 @@ function stateLines(state: CallbackState, options: RenderOptions): readonly Prin
   return lines;
 }
 
-function describeHealth({ outages, failed }: CallbackState, palette: Palette): Printable {
+function describeHealth({ callback, outages, failed }: CallbackState, palette: Palette): Printable {
   const outage = outages?.[0];
   if (outage !== undefined) return outage.recoveringSince === null ? palette.bad("outage") : palette.warn("recovering");
+  if (callback.downSince !== null) return palette.warn("checking the endpoint");
   return failed > 0 ? palette.warn("failed calls") : palette.good("healthy");
 }
 

@@ -39,6 +39,7 @@ export class CallbackReader {
   /** `outages`: all open ones; null: not offered. `onAnswer`: after each request. */
   async read(outages: readonly ListedOutage[] | null, onAnswer: () => void): Promise<CallbackReading> {
     const { id } = this.#callback;
+    const outage = outages?.find(({ callbackId, endedAt }) => callbackId === id && endedAt === null) ?? null;
     const count = async (filter: CallFilter): Promise<number | null> => {
       const { total } = await this.#list(filter, 1);
       onAnswer();
@@ -50,13 +51,15 @@ export class CallbackReader {
     const succeeded = await count({ status: "SUCCESS" });
     const failures = await this.#readFailures();
     onAnswer();
+    // An endpoint may be down without an open outage.
+    const callback = outages === null || outage !== null ? this.#callback : await this.#client.getCallback(id);
     return {
-      callback: this.#callback,
+      callback,
       pending,
       succeeded,
       ...failures,
       atMs: this.#monotonicMs(),
-      outage: outages?.find(({ callbackId, endedAt }) => callbackId === id && endedAt === null) ?? null,
+      outage,
     };
   }
 

@@ -93,9 +93,12 @@ export function freshnessLine({ service, answeredAt, lost }: Freshness, options:
 function callbackLines(watched: WatchedCallback, options: WatchOptions): readonly Printable[] {
   const { palette } = options;
   const { callback, outage } = watched.reading;
+  const quiet = watched.reading.failed === 0 ? palette.good("no failed calls") : palette.warn("failed calls");
   const [state, since] =
     outage === null
-      ? [watched.reading.failed === 0 ? palette.good("no failed calls") : palette.warn("failed calls"), ""]
+      ? callback.downSince === null
+        ? [quiet, ""]
+        : [palette.warn("checking the endpoint"), `down since ${formatInstant(callback.downSince, options.utc)}`]
       : outage.recoveringSince === null
         ? [
             palette.bad("outage"),

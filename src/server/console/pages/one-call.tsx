@@ -131,14 +131,15 @@ function settledText(call: Call): string | null {
 function NextAttemptText({ call, callback, endpointState, policy, now }: OneCallView): VNode {
   const { status, due, firstFailedAt, settledBy } = call;
   if (status === "SUCCESS") return <>none: it is settled</>;
-  if (status === "PENDING") return <>the first, as soon as it is its turn</>;
+  const whileDown = endpointState === "down" && " (the endpoint is down)";
+  if (status === "PENDING") return <>the first, as soon as it is its turn{whileDown}</>;
   if (due?.cause === "replay") return <>a replay, as soon as it is its turn</>;
   if (due !== null) {
-    const down = endpointState === "down" && " (the endpoint is down)";
-    if (due.at <= now) return <>a retry, as soon as it is its turn{down}</>;
+    if (due.at <= now) return <>a retry, as soon as it is its turn{whileDown}</>;
     return (
       <>
-        <Time at={due.at} /> at the earliest{down}
+        <Time at={due.at} /> at the earliest
+        {whileDown}
       </>
     );
   }

@@ -108,6 +108,7 @@ describe("an endpoint's state", () => {
   it("says since when it is down or recovers", () => {
     const down = { ...NEW_ENDPOINT, state: "down", downSince: NOW } as const;
     expect(shown({ endpoint: down, outage: OUTAGE })).toBe("down since 2030-01-01 09:30:00 UTC");
+    expect(shown({ endpoint: down, outage: null })).toBe("checking the endpoint down since 2030-01-01 09:30:00 UTC");
     const recovering = { ...NEW_ENDPOINT, state: "recovering", recoveringSince: NOW + 1000 } as const;
     expect(shown({ endpoint: recovering, outage: OUTAGE })).toBe("recovering since 2030-01-01 09:30:01 UTC");
   });

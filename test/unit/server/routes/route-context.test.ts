@@ -4,7 +4,14 @@ import { systemClock } from "../../../../src/platform/clock.js";
 import { CallbackLookup } from "../../../../src/server/routes/route-context.js";
 import { CALLBACK_SETTINGS } from "../../../support/server/server-fixture.js";
 
-const CALLBACK: Callback = { ...CALLBACK_SETTINGS, id: "0123456789ABCDEF", createdAt: 0, repairedAt: 0, replayRequestedAt: 0 };
+const CALLBACK: Callback = {
+  ...CALLBACK_SETTINGS,
+  id: "0123456789ABCDEF",
+  createdAt: 0,
+  repairedAt: 0,
+  replayRequestedAt: 0,
+  replayProbeAt: 0,
+};
 
 function aLookup() {
   const state = { nowMs: 0, reads: 0 };

@@ -54,6 +54,7 @@ describe("readCallback", () => {
         retriesEnabled: true,
         email: null,
         events: { reply: null, undeliverable: null },
+        downSince: null,
         raw: older,
       },
     ]);

@@ -98,6 +98,15 @@ describe("the reason for a call's state", () => {
     expect(explainCall(facts, OPTIONS)).toEqual([sentence]);
   });
 
+  test("with an endpoint that is down without an open outage", () => {
+    const down = aListedCallback({ downSince: NOW });
+    const facts = { call: aListedCall({ status: "PENDING" }), callback: down, outage: null };
+    expect(explainCall(facts, OPTIONS)).toEqual([
+      "It is waiting for its first attempt.",
+      "The service is checking the endpoint, which has been down since 2026-11-24 12:00:00Z.",
+    ]);
+  });
+
   test("with retries off", () => {
     const facts = { call: aListedCall(), callback: aListedCallback({ retriesEnabled: false }), outage: aListedOutage() };
     expect(explainCall(facts, OPTIONS)).toEqual([

@@ -26,6 +26,16 @@ const FAILING: CallbackState = {
   outages: [aListedOutage()],
 };
 
+const QUIET: CallbackState = {
+  ...FAILING,
+  failed: 0,
+  isCut: false,
+  looked: 0,
+  byStatusCode: [],
+  outages: [],
+  retried: { calls: 0, nextAt: null, until: null },
+};
+
 describe("status", () => {
   test("in JSON says since when an outage is recovering", () => {
     const since = NOW - 3 * MINUTE;
@@ -59,21 +69,28 @@ describe("status", () => {
   });
 
   test("shows two lines for a healthy callback", () => {
-    const quiet = {
-      ...FAILING,
-      failed: 0,
-      isCut: false,
-      looked: 0,
-      byStatusCode: [],
-      outages: [],
-      retried: { calls: 0, nextAt: null, until: null },
-    };
-    expect(`\n${renderStatus([quiet], OPTIONS)}`).toMatchInlineSnapshot(`
+    expect(`\n${renderStatus([QUIET], OPTIONS)}`).toMatchInlineSnapshot(`
       "
       demo  healthy  http://127.0.0.1:9000/hook
         no failed calls
       "
     `);
+  });
+
+  test("never shows an endpoint as healthy that is down", () => {
+    const downSince = NOW - 3 * MINUTE;
+    const checked = { ...QUIET, callback: aListedCallback({ downSince }) };
+    expect(`\n${renderStatus([checked], OPTIONS)}`).toMatchInlineSnapshot(`
+      "
+      demo  checking the endpoint  http://127.0.0.1:9000/hook
+        down since 2026-11-24 11:57:00Z; the next response that is sent tests it
+        no failed calls
+      "
+    `);
+    expect(statusJson(checked)).toMatchObject({ downSince: "2026-11-24T11:57:00.000Z" });
+    const outage = String(renderStatus([{ ...checked, outages: [aListedOutage()] }], OPTIONS));
+    expect(outage).toMatch(/^demo {2}outage /);
+    expect(outage).not.toContain("down since");
   });
 
   test("says nothing about retries that only whcb serve can know", () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { CallbackReader, type CallbackReading } from "../../../../../src/cli/commands/watch/callback-reader.js";
-import type { CallPage, Client, ListCallsQuery, ListedCall } from "../../../../../src/client/client.js";
+import type { CallPage, Client, ListCallsQuery, ListedCall, ListedOutage } from "../../../../../src/client/client.js";
 import { matchesFilter } from "../../../../../src/domain/call-filter.js";
 import { aListedCall, aListedCallback, aListedOutage } from "../../../../support/cli/listed.js";
 
@@ -18,7 +18,8 @@ function reader(calls: ListedCall[], { ignoresFilters = false, beforeAnswer = (_
     beforeAnswer(asked.length);
     yield { calls: matching.slice(0, limit), withoutId: [], leftOut: page.length - matching.length, total };
   }
-  const client = { listCalls, rowsPerPage: () => 20 } as Partial<Client> as Client;
+  const getCallback = async () => aListedCallback({ downSince: AT });
+  const client = { listCalls, getCallback, rowsPerPage: () => 20 } as Partial<Client> as Client;
   return { asked, reader: new CallbackReader(client, aListedCallback(), () => 0) };
 }
 
@@ -96,5 +97,12 @@ describe("a reading", () => {
     const others = [aListedOutage({ endedAt: AT }), aListedOutage({ callbackId: "ANOTHER" })];
     expect((await one.read([...others, open], () => undefined)).outage).toBe(open);
     expect((await one.read(others, () => undefined)).outage).toBeNull();
+  });
+
+  it("says without one whether the endpoint is down, as far as the service lists outages", async () => {
+    const { reader: one } = reader([]);
+    const downSince = async (outages: readonly ListedOutage[] | null) =>
+      (await one.read(outages, () => undefined)).callback.downSince;
+    expect([await downSince([]), await downSince([aListedOutage()]), await downSince(null)]).toEqual([AT, null, null]);
   });
 });

@@ -47,6 +47,22 @@ describe("the screen of watch", () => {
     `);
   });
 
+  it("says of an endpoint that is down without an open outage that it is being checked", () => {
+    const down = aListedCallback({ downSince: NOW });
+    const reading = {
+      callback: down,
+      pending: 0,
+      succeeded: 40,
+      failed: 0,
+      failures: [],
+      moreFailures: 0,
+      atMs: 0,
+      outage: null,
+    };
+    const { body } = watchFrame({ callbacks: [addReading(null, reading).watched], events: [], freshness: FRESH }, 20, OPTIONS);
+    expect(String(body[0])).toBe("demo  checking the endpoint down since 2026-11-24 12:00:00Z");
+  });
+
   it("keeps half of the rows for what happens, and says how many callbacks it leaves out", () => {
     const callbacks = Array.from({ length: 30 }, (_, index) => watched(`callback ${index}`));
     const events = Array.from({ length: 30 }, (_, index) => failure(`CALL${index}`));
