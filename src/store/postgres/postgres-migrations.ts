@@ -24,8 +24,8 @@ export const POSTGRES_MIGRATIONS: readonly PostgresMigration[] = [
   { version: 1, name: "first tables", sql: FIRST_TABLES },
   { version: 2, name: "nodes and shared limits", sql: NODE_TABLES },
   { version: 3, name: "notices of outages", sql: NOTICE_TABLES },
-  { version: 4, name: "the service's own attempts", sql: OWN_ATTEMPTS },
-  { version: 5, name: "probes after replays", sql: PROBE_COLUMNS, isCompatible: true },
+  { version: 4, name: "probes after replays", sql: PROBE_COLUMNS, isCompatible: true },
+  { version: 5, name: "the service's own attempts", sql: OWN_ATTEMPTS },
 ];
 
 export const LATEST_VERSION = POSTGRES_MIGRATIONS.at(-1)?.version ?? 0;

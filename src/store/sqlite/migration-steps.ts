@@ -292,8 +292,8 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 12, name: "failed calls by status code", sql: FAILURE_COUNTS },
   { version: 13, name: "activity per minute", sql: ACTIVITY },
   { version: 14, name: "notices of outages", sql: NOTICES },
-  { version: 15, name: "the service's own attempts", sql: OWN_ATTEMPTS },
-  { version: 16, name: "probes after replays", sql: PROBES },
+  { version: 15, name: "probes after replays", sql: PROBES },
+  { version: 16, name: "the service's own attempts", sql: OWN_ATTEMPTS },
 ];
 
 export const LATEST_VERSION = MIGRATIONS.at(-1)?.version ?? 0;

@@ -47,7 +47,7 @@ describe("a PostgreSQL database", () => {
     await older.query("DROP INDEX calls_held");
     await older.query("ALTER TABLE calls DROP COLUMN sent_at");
     await older.query("CREATE INDEX calls_held ON calls (callback_key)");
-    await older.query("DELETE FROM migrations WHERE version >= 4");
+    await older.query("DELETE FROM migrations WHERE version >= 5");
     for (const statement of INSERT_OLD_CALLS) await older.query(statement);
     await (await open(older.url)).close();
     const numbers = (await older.query(READ_CALLS)).map((row) => ({
