@@ -47,7 +47,7 @@ export async function createApp(given: AppOptions): Promise<FastifyInstance> {
     genReqId: ({ headers }) => requestId(headers["x-request-id"], deps.random),
     routerOptions: { maxParamLength: 1000, ignoreTrailingSlash: true },
     clientErrorHandler(error, socket) {
-      const answer = () => answerClientError(error, socket);
+      const answer = () => answerClientError(error, socket, connections);
       if (error.code === "ERR_HTTP_REQUEST_TIMEOUT") connections.endUnlessAsked(socket, answer);
       else answer();
     },

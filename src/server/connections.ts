@@ -3,9 +3,16 @@ import { createServer, type IncomingMessage, type RequestListener, type Server, 
 import type { Socket } from "node:net";
 import type { FastifyInstance } from "fastify";
 import type { Timers } from "../platform/clock.js";
+import { type ErrorAnswer, errorAnswer } from "./requests/error-answers.js";
 
 /** Pipelined behind the one being answered. Clients that pipeline send about 10; one that sends more is disconnected. */
 const MAX_WAITING = 16;
+/** In memory, of all requests of strangers that wait. Some hundred connections may have 16. */
+const MAX_WAITING_BYTES = 32 * 1024 * 1024;
+/** Node's objects for a request, and for a name or a value of its headers. */
+const REQUEST_BYTES = 4096;
+const HEADER_BYTES = 32;
+
 /** Within which the rest of a body that nobody reads has to arrive. */
 export const LINGER_MS = 3000;
 
@@ -14,6 +21,8 @@ const HEADERS_TIMEOUT_MS = 15_000;
 const IDLE_TIMEOUT_MS = 75_000;
 const KEEP_ALIVE_MS = 30_000;
 const MAX_HEADER_BYTES = 16_384;
+/** Each takes far more memory than its bytes, also of a request that never ends. */
+const MAX_HEADERS = 100;
 
 /** More need memory, and no known client needs them. */
 const MAX_CONNECTIONS = 4096;
@@ -26,12 +35,17 @@ export function connectionLimit(descriptors: number | null): number {
   return Math.min(Math.max(Math.floor(free / 2), 8), MAX_CONNECTIONS);
 }
 
+interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+}
+
 interface Connection {
-  isAnswering: boolean;
+  answering: Exchange | null;
   /** Has sent valid credentials. */
   isKnown: boolean;
   requests: number;
-  readonly waiting: (readonly [IncomingMessage, ServerResponse])[];
+  readonly waiting: Exchange[];
 }
 
 export class Connections {
@@ -40,6 +54,7 @@ export class Connections {
   /** Oldest first. */
   readonly #open = new Map<Socket, Connection>();
   #inFlight = 0;
+  #waitingBytes = 0;
 
   constructor({ limit, timers }: { readonly limit: number; readonly timers: Timers }) {
     this.#limit = limit;
@@ -53,23 +68,26 @@ export class Connections {
 
   /** A server that hands `handler` one request of a connection at a time: answers that a client doesn't read don't pile up. */
   createServer(handler: RequestListener): Server {
+    const receive: RequestListener = (request, response) => this.#receive(request, response, handler);
     const server = createServer(
       {
         headersTimeout: HEADERS_TIMEOUT_MS,
         maxHeaderSize: MAX_HEADER_BYTES,
         keepAliveTimeout: KEEP_ALIVE_MS,
         requestTimeout: 0, // see endSlowBodies
+        requireHostHeader: false, // see protocolFault
       },
-      (request, response) => this.#receive(request, response, handler),
+      receive,
     );
     server.timeout = IDLE_TIMEOUT_MS;
+    server.maxHeadersCount = MAX_HEADERS + 1;
     server.on("timeout", (socket) =>
       this.#endWithout(
         () => socket.bytesRead,
         () => socket.destroy(),
       ),
     );
-    return server.on("connection", (socket) => this.#add(socket));
+    return server.on("checkExpectation", receive).on("connection", (socket) => this.#add(socket));
   }
 
   /** For a client that hasn't sent a whole header in time. */
@@ -91,18 +109,28 @@ export class Connections {
     if (connection !== undefined) connection.isKnown = true;
   }
 
+  /** Whether an answer written now is that of the bytes that arrive: no earlier request waits for one, and none has begun. */
+  isNextAnswered(socket: Socket): boolean {
+    const answering = this.#open.get(socket)?.answering ?? null;
+    return answering === null || !(answering.request.complete || answering.response.headersSent);
+  }
+
   #add(socket: Socket): void {
     if (this.#open.size >= this.#limit && !this.#makeRoom()) return void socket.destroy();
-    this.#open.set(socket, { isAnswering: false, isKnown: false, requests: 0, waiting: [] });
-    socket.once("close", () => this.#open.delete(socket));
+    const waiting: Exchange[] = [];
+    this.#open.set(socket, { answering: null, isKnown: false, requests: 0, waiting });
+    socket.once("close", () => {
+      this.#open.delete(socket);
+      for (const { request } of waiting.splice(0)) this.#waitingBytes -= bytesOf(request);
+    });
   }
 
   /** Closes the oldest connection of a stranger, else the oldest idle one. */
   #makeRoom(): boolean {
     let idle: Socket | undefined;
-    for (const [socket, { isKnown, isAnswering }] of this.#open) {
+    for (const [socket, { isKnown, answering }] of this.#open) {
       if (!isKnown) return this.#drop(socket);
-      if (!isAnswering) idle ??= socket;
+      if (answering === null) idle ??= socket;
     }
     return idle !== undefined && this.#drop(idle);
   }
@@ -118,25 +146,36 @@ export class Connections {
     const connection = this.#open.get(socket);
     if (connection === undefined) return;
     connection.requests += 1;
-    if (!connection.isAnswering) this.#answer(connection, request, response, handler);
-    else if (connection.waiting.length < MAX_WAITING) connection.waiting.push([request, response]);
-    else {
+    // Node ignores what has arrived behind it.
+    if (request.headers.upgrade !== undefined) response.shouldKeepAlive = false;
+    if (connection.answering === null) this.#answer(connection, { request, response }, handler);
+    else if (this.#hasRoom(connection)) {
+      connection.waiting.push({ request, response });
+      this.#waitingBytes += bytesOf(request);
+    } else {
       this.#drop(socket);
       ignoreFurtherRequests(socket);
     }
   }
 
-  #answer(connection: Connection, request: IncomingMessage, response: ServerResponse, handler: RequestListener): void {
-    connection.isAnswering = true;
+  #hasRoom({ waiting, isKnown }: Connection): boolean {
+    return waiting.length < MAX_WAITING && (isKnown || this.#waitingBytes < MAX_WAITING_BYTES);
+  }
+
+  #answer(connection: Connection, exchange: Exchange, handler: RequestListener): void {
+    const { request, response } = exchange;
+    connection.answering = exchange;
     this.#inFlight += 1;
     // Once the client has taken the answer, or is gone.
     response.once("close", () => {
-      connection.isAnswering = false;
+      connection.answering = null;
       this.#inFlight -= 1;
       if (request.socket.destroyed) return;
       if (!request.complete) this.#endUnread(request);
       const next = connection.waiting.shift();
-      if (next !== undefined) this.#answer(connection, ...next, handler);
+      if (next === undefined) return;
+      this.#waitingBytes -= bytesOf(next.request);
+      this.#answer(connection, next, handler);
     });
     handler(request, response);
   }
@@ -158,6 +197,23 @@ export class Connections {
 function ignoreFurtherRequests(socket: Socket & { readonly parser?: { onIncoming: unknown } | null }): void {
   if (socket.parser) socket.parser.onIncoming = () => 0;
 }
+
+function bytesOf({ url = "", rawHeaders }: IncomingMessage): number {
+  return rawHeaders.reduce((bytes, text) => bytes + HEADER_BYTES + text.length, REQUEST_BYTES + url.length);
+}
+
+/** What Node would answer by itself, unlimited, or not notice. null: nothing. */
+export function protocolFault({ httpVersion, headers, rawHeaders }: IncomingMessage): ErrorAnswer | null {
+  // Node leaves out the others.
+  if (rawHeaders.length > 2 * MAX_HEADERS) return TOO_MANY_HEADERS;
+  if (httpVersion === "1.0") return null;
+  if (headers.host === undefined) return NO_HOST;
+  return headers.expect === undefined || /\b100-continue\b/i.test(headers.expect) ? null : UNKNOWN_EXPECT;
+}
+
+const TOO_MANY_HEADERS = errorAnswer(431, "The request can't be read", `A request may have at most ${MAX_HEADERS} headers`);
+const NO_HOST = errorAnswer(400, "The request can't be read", "The Host header is missing");
+const UNKNOWN_EXPECT = errorAnswer(417, "The expectation can't be met", "Expect may only be 100-continue");
 
 interface CloseLimits {
   readonly timers: Timers;

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { pipelineUnread, trickleBodies } from "../support/attack/connection-attacks.js";
+import { ANSWERED_BY_NODE, neverEndHeaders, pipelineUnread, trickleBodies } from "../support/attack/connection-attacks.js";
 import { callIdOf, ServedApi, USER_ENV } from "../support/process/served-api.js";
 import { copyPackage, eventually, Home } from "../support/process/whcb-process.js";
 
@@ -25,6 +25,23 @@ it("answers others, in little memory, while 50 clients pipeline 1 400 requests e
     (open) => open === 0,
   );
   await Promise.all([attack.stop(), again.stop()]);
+  expect((await server.stop()).code).toBe(0);
+});
+
+it("answers others, in little memory, while clients pipeline what Node would answer by itself", async () => {
+  const server = await home.serve([], { env: { ...USER_ENV, NODE_OPTIONS: "--max-old-space-size=96" } });
+  const choices = ANSWERED_BY_NODE.map(({ request }) => ({ connections: 400, requests: 2_000, request }));
+  const attacks = await Promise.all(choices.map((choice) => pipelineUnread(server.url, choice)));
+  expect((await new ServedApi(server.url).fetch("/callbacks")).status).toBe(200);
+  await Promise.all(attacks.map((attack) => attack.stop()));
+  expect((await server.stop()).code).toBe(0);
+});
+
+it("answers others, in little memory, while 2 500 clients send headers without an end", async () => {
+  const server = await home.serve([], { env: { ...USER_ENV, NODE_OPTIONS: "--max-old-space-size=96" } });
+  const attack = await neverEndHeaders(server.url, { connections: 2_500 });
+  expect((await new ServedApi(server.url).fetch("/callbacks")).status).toBe(200);
+  await attack.stop();
   expect((await server.stop()).code).toBe(0);
 });
 

@@ -102,6 +102,9 @@ describe("serve", () => {
     const scrape = get(`http://127.0.0.1:${port}/metrics`, { headers: { host: `node-1:${port}` } });
     const [answer] = await once(scrape, "response");
     expect(answer.resume().statusCode).toBe(200);
+    const nameless = get(`http://127.0.0.1:${port}/metrics`, { setHost: false });
+    const [rejected] = await once(nameless, "response");
+    expect(rejected.resume().statusCode).toBe(400);
     const taken = await machine.whcb(["serve", "--port", "0", "--metrics-port", port, "--metrics-host", "0.0.0.0"]);
     expect([taken.code, taken.stderr]).toEqual([5, expect.stringContaining(`port ${port} of 0.0.0.0 is taken`)]);
     const alone = await machine.whcb(["serve", "--port", "0", "--metrics-host", "0.0.0.0"]);

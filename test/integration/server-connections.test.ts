@@ -3,13 +3,24 @@
  * Covers: src/server/connections.ts, src/server/lazy-parts.ts
  */
 import { EventEmitter, once } from "node:events";
+import type { Server } from "node:http";
 import { connect, type Socket } from "node:net";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
+import { silentLogger } from "../../src/platform/logger.js";
 import { systemTimers } from "../../src/platform/running-timers.js";
-import { connectionLimit } from "../../src/server/connections.js";
+import { Connections, connectionLimit } from "../../src/server/connections.js";
+import { answerClientError } from "../../src/server/requests/send-errors.js";
 import type { ServerDeps } from "../../src/server/server-deps.js";
-import { BASIC, CALLBACK_BODY, closeService, openService, type Service, USER } from "../support/server/server-fixture.js";
+import {
+  BASIC,
+  CALLBACK_BODY,
+  CREDENTIALS,
+  closeService,
+  openService,
+  type Service,
+  USER,
+} from "../support/server/server-fixture.js";
 import { blockLoop } from "../support/time/block-loop.js";
 
 let service: Service;
@@ -62,7 +73,11 @@ class Client {
 async function listen(overrides: Partial<ServerDeps> = {}): Promise<() => Client> {
   service = await openService(overrides);
   await service.app.listen({ host: "127.0.0.1", port: 0 });
-  const address = service.app.server.address();
+  return clientsOf(service.app.server);
+}
+
+function clientsOf(server: Server): () => Client {
+  const address = server.address();
   const port = typeof address === "object" && address !== null ? address.port : 0;
   return () => new Client(port);
 }
@@ -132,6 +147,128 @@ describe("pipelined requests", () => {
     await client.closed;
     expect(taken).toBe(18);
   });
+});
+
+const MESSAGES: readonly (readonly [what: string, message: string])[] = [
+  ["HTTP/1.1 without Host", "GET /healthz HTTP/1.1\r\n\r\n"],
+  ["an unknown Expect", STRANGER.replace("\r\n\r\n", "\r\nExpect: a-miracle\r\n\r\n")],
+  ["Expect: 100-continue", STRANGER.replace("\r\n\r\n", "\r\nExpect: 100-continue\r\n\r\n")],
+  ["HTTP/1.0", "GET /healthz HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"],
+  ["HTTP/2.0 in the line of HTTP/1", STRANGER.replace("HTTP/1.1", "HTTP/2.0")],
+  ["CONNECT", "CONNECT localhost:1 HTTP/1.1\r\nHost: localhost\r\n\r\n"],
+  ["the preface of HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"],
+  ["a method that there isn't", STRANGER.replace("GET", "GETS")],
+  ["a line that isn't HTTP", "HELLO\r\n\r\n"],
+  ["headers over 16 KiB", STRANGER.replace("\r\n\r\n", `\r\nx: ${"y".repeat(17_000)}\r\n\r\n`)],
+  ["too many headers", STRANGER.replace("\r\n\r\n", `${"\r\nx: y".repeat(101)}\r\n\r\n`)],
+  ["a badly encoded path", STRANGER.replace("/healthz", "/%zz")],
+  ["a chunk that isn't one", STRANGER.replace("\r\n\r\n", "\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")],
+  ["an endless chunk extension", STRANGER.replace("\r\n\r\n", `\r\nTransfer-Encoding: chunked\r\n\r\n1;${"x".repeat(17_000)}`)],
+];
+
+describe("behind a request whose answer isn't there yet", () => {
+  it.each(MESSAGES)("many with %s close the connection, and nothing is written into it", async (_, message) => {
+    const check = new EventEmitter();
+    const open = await listen({
+      async checkEndpoint() {
+        check.emit("began");
+        await once(check, "end");
+        return { kind: "answered", statusCode: 404, statusMessage: "", body: "" };
+      },
+    });
+    const client = open();
+    client.socket.write(CREATION);
+    await once(check, "began");
+    client.socket.write(message.repeat(1000));
+    await client.closed;
+    expect([client.text, service.app.connections.inFlight]).toEqual(["", 0]);
+    check.emit("end");
+    expect(await open().gets(STRANGER)).toEqual(["200"]);
+  });
+});
+
+it.each([
+  ["HTTP/1.1 without Host", "GET /nowhere HTTP/1.1\r\n\r\n", "400 Bad Request"],
+  ["an unknown Expect", STRANGER.replace("\r\n\r\n", "\r\nExpect: a-miracle\r\n\r\n"), "417 Expectation Failed"],
+])("answers %s with the error object, the service's headers, a log line and in the metrics", async (_, message, status) => {
+  const logged: object[] = [];
+  const open = await listen({ logger: { ...silentLogger, info: (fields) => void logged.push(fields) } });
+  const client = open();
+  expect(await client.gets(message + STRANGER, 2)).toEqual([status.slice(0, 3), "200"]);
+  const [answer = ""] = client.text.split(/(?=HTTP\/1.1 200)/);
+  const [head = "", body = ""] = answer.split("\r\n\r\n");
+  expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status}\r\n[^]*content-security-policy: [^]*x-request-id: `));
+  expect(body).toContain(`<errorText>${status.slice(4)}</errorText>`);
+  expect(logged).toEqual([expect.objectContaining({ status: Number(status.slice(0, 3)) })]);
+  const metrics = await service.app.inject({ url: "/metrics", headers: CREDENTIALS });
+  expect(metrics.body).toContain(`status="${status.slice(0, 3)}"`);
+});
+
+it("writes nothing into an answer that has begun, when the rest of its request can't be read", async () => {
+  const connections = new Connections({ limit: 10, timers: systemTimers });
+  const server = connections.createServer((_, response) => void response.writeHead(200, { "content-length": 10 }).write("half"));
+  server.on("clientError", (error, socket: Socket) => answerClientError(error, socket, connections));
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const client = clientsOf(server)();
+  expect(await client.gets(STRANGER.replace("\r\n\r\n", "\r\nTransfer-Encoding: chunked\r\n\r\n"))).toEqual(["200"]);
+  client.socket.write("zz\r\n");
+  await client.closed;
+  expect(client.text).toMatch(/\r\n\r\nhalf$/);
+  server.close();
+});
+
+it("rejects a request with more than 100 headers", async () => {
+  const open = await listen();
+  const withHeaders = (count: number) => STRANGER.replace("\r\n\r\n", `${"\r\nx: y".repeat(count - 1)}\r\n\r\n`);
+  expect(await open().gets(withHeaders(100) + withHeaders(101), 2)).toEqual(["200", "431"]);
+});
+
+it("answers an Upgrade like any other request, and closes: Node ignores what came with it", async () => {
+  const client = (await listen())();
+  const upgrade = STRANGER.replace("\r\n\r\n", "\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n");
+  client.socket.write(upgrade.repeat(1000));
+  await client.closed;
+  expect(client.statuses).toEqual(["200"]);
+});
+
+it("closes strangers' connections whose requests wait, once those of all take 32 MiB, and no known client's", async () => {
+  const connections = new Connections({ limit: 1000, timers: systemTimers });
+  const known: Socket[] = [];
+  const waiting = new EventEmitter();
+  let received = 0;
+  const server = connections.createServer((request) => {
+    if (request.headers.authorization === undefined) return;
+    connections.markKnown(request);
+    known.push(request.socket);
+  });
+  server.on("request", () => waiting.emit(String(++received)));
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const open = clientsOf(server);
+  const large = STRANGER.replace("\r\n\r\n", `\r\nx: ${"y".repeat(16_000)}\r\n\r\n`);
+  try {
+    const first = open();
+    first.socket.write(KNOWN);
+    // 16 000 bytes and 4 KiB each.
+    const strangers = Array.from({ length: 100 }, open);
+    const full = once(waiting, String(1 + 100 * 17));
+    for (const { socket } of strangers) socket.write(STRANGER + large.repeat(16));
+    await full;
+    expect(strangers.filter(({ socket }) => socket.destroyed)).toEqual([]);
+    const late = Array.from({ length: 10 }, open);
+    for (const { socket } of late) socket.write(STRANGER + large.repeat(16));
+    await Promise.race(late.map(({ closed }) => closed));
+    const more = once(waiting, String(received + 16));
+    first.socket.write(STRANGER.repeat(16));
+    await more;
+    expect(known.map(({ destroyed }) => destroyed)).toEqual([false]);
+    await Promise.all([...strangers, ...late].map(({ socket, closed }) => socket.destroy() && closed));
+    const afterwards = once(waiting, String(received + 17));
+    open().socket.write(STRANGER + large.repeat(16));
+    await afterwards;
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
 });
 
 it("closes a connection whose body nobody reads three seconds after the answer, though bytes still arrive", async () => {

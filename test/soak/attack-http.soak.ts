@@ -4,7 +4,13 @@ import { readFileSync } from "node:fs";
 import { type IncomingMessage, type RequestOptions, request } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { type Attack, pipelineUnread, trickleBodies } from "../support/attack/connection-attacks.js";
+import {
+  ANSWERED_BY_NODE,
+  type Attack,
+  neverEndHeaders,
+  pipelineUnread,
+  trickleBodies,
+} from "../support/attack/connection-attacks.js";
 import { guessPasswords } from "../support/attack/guess-passwords.js";
 import { callIdOf, ServedApi, USER_ENV } from "../support/process/served-api.js";
 import { Home, type Running, type RunOptions } from "../support/process/whcb-process.js";
@@ -66,6 +72,23 @@ it("100 clients pipeline 1 400 requests each and read no answer", async () => {
   await attack.stop();
   show("pipelined requests", figures);
   expect(figures).toMatchObject({ died: null });
+});
+
+const SMALL = { env: { ...USER_ENV, NODE_OPTIONS: "--max-old-space-size=256" } };
+
+it.each([
+  ...ANSWERED_BY_NODE.map(({ name, request }) => ({
+    name: `400 clients pipeline ${name}`,
+    attackOn: (url: string) => pipelineUnread(url, { connections: 400, requests: 10_000, request }),
+  })),
+  { name: "4 000 clients never end their headers", attackOn: (url: string) => neverEndHeaders(url, { connections: 4_000 }) },
+])("$name", async ({ name, attackOn }) => {
+  const server = await serve([], SMALL);
+  const attack = await attackOn(server.url);
+  const figures = await answeredDuring(server, attack);
+  await attack.stop();
+  show(name, figures);
+  expect(figures).toMatchObject({ died: null, answered: SECONDS });
 });
 
 it("500 clients never finish a body, with 300 descriptors", async () => {

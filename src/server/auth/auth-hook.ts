@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { WhcbError } from "../../domain/errors.js";
 import { negotiate } from "../../wire/media-types.js";
+import { protocolFault } from "../connections.js";
 import { CONSOLE_PATH } from "../console/console-routes.js";
 import { answerTo, CHALLENGE, type ErrorAnswer, errorAnswer, unsupportedMediaType } from "../requests/error-answers.js";
 import { decorateRequests } from "../requests/send-document.js";
@@ -24,8 +25,8 @@ export function addAuthHook(app: FastifyInstance, deps: ServerDeps): Authenticat
     const path = pathOf(request);
     const isToken = path === "/auth" || path === "/auth/verify";
     request.negotiated = negotiate(request.headers.accept, isToken ? "json" : "xml");
-    const foreign = checkOrigin(request);
-    if (foreign !== null) return void reject(request, reply, foreign);
+    const fault = protocolFault(request.raw) ?? checkOrigin(request);
+    if (fault !== null) return void reject(request, reply, fault);
     // The rest is 404, with or without credentials. By route: a path has several spellings.
     if (!deps.hasApi && request.routeOptions.url !== "/metrics") return done();
     if (path === "/" && isSafe(request) && isBrowser(request)) return void reply.redirect(CONSOLE_PATH);

@@ -3,7 +3,7 @@ import type { Server } from "node:http";
 import type { Registry } from "prom-client";
 import type { Timers } from "../../platform/clock.js";
 import { isLoopbackHost } from "../../platform/loopback.js";
-import { Connections } from "../connections.js";
+import { Connections, protocolFault } from "../connections.js";
 import { lazyParts } from "../lazy-parts.js";
 import type { ServerDeps, ServiceStats } from "../server-deps.js";
 
@@ -91,7 +91,10 @@ export interface MetricsPlace {
 /** Without credentials. On loopback not for web pages: they send another Host. Elsewhere a scraper's Host may be any. Rejects as `listen`. */
 export async function serveMetrics(metrics: Metrics, { host, port, timers }: MetricsPlace): Promise<Server> {
   const isForAnyHost = !isLoopbackHost(host);
-  const server = new Connections({ limit: MAX_SCRAPERS, timers }).createServer(async ({ url, headers }, response) => {
+  const server = new Connections({ limit: MAX_SCRAPERS, timers }).createServer(async (request, response) => {
+    const { url, headers } = request;
+    const fault = protocolFault(request);
+    if (fault !== null) return void response.writeHead(fault.status).end();
     if (url !== "/metrics" || !(isForAnyHost || isLoopbackHost((headers.host ?? "").replace(/:\d+$/, "")))) {
       return void response.writeHead(404, { "content-type": "text/plain" }).end("Only /metrics is here\n");
     }

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { isWhcbError } from "../../domain/errors.js";
 import type { Timers } from "../../platform/clock.js";
 import { toXml } from "../../wire/xml/xml-write.js";
-import { LINGER_MS } from "../connections.js";
+import { type Connections, LINGER_MS } from "../connections.js";
 import type { ServerDeps } from "../server-deps.js";
 import { answerTo, type ErrorAnswer, errorAnswer, methodNotAllowed } from "./error-answers.js";
 
@@ -118,7 +118,7 @@ function patternOf(url: string): RegExp {
 const STATUS_OF_PARSER_ERROR: Readonly<Record<string, number>> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 };
 
 /** Bytes that aren't HTTP: the connection closes. */
-export function answerClientError(error: Error & { readonly code?: string }, socket: Socket): void {
+export function answerClientError(error: Error & { readonly code?: string }, socket: Socket, connections: Connections): void {
   if (error.code === "ECONNRESET" || socket.destroyed) return;
   const { status, document } = errorAnswer(
     STATUS_OF_PARSER_ERROR[error.code ?? ""] ?? 400,
@@ -126,7 +126,7 @@ export function answerClientError(error: Error & { readonly code?: string }, soc
     "The request isn't valid HTTP",
   );
   const body = JSON.stringify(document);
-  if (socket.writable) {
+  if (socket.writable && connections.isNextAnswered(socket)) {
     socket.write(
       `HTTP/1.1 ${status} ${document.errorText}\r\nContent-Type: application/json\r\n` +
         `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,

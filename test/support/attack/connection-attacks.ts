@@ -13,17 +13,32 @@ export interface Attack {
 export interface PipelineChoices {
   readonly connections?: number;
   readonly requests?: number;
-  readonly path?: string;
+  /** What is repeated behind the first request. */
+  readonly request?: string;
 }
 
 /** Each connection sends many requests at once and reads no answer. Resolves when all is sent, as far as the service takes it. */
 export async function pipelineUnread(
   url: string,
-  { connections = 100, requests = 1_400, path = "/openapi.json" }: PipelineChoices = {},
+  { connections = 100, requests = 1_400, request }: PipelineChoices = {},
 ): Promise<Attack> {
-  const request = `GET ${path} HTTP/1.1\r\nHost: ${loopbackOf(url).host}\r\n\r\n`;
+  const first = `GET /openapi.json HTTP/1.1\r\nHost: ${loopbackOf(url).host}\r\n\r\n`;
   const attack = new ManyConnections(url, connections);
-  await attack.connected((socket) => socket.pause().write(request.repeat(requests)));
+  await attack.connected((socket) => socket.pause().write(first + (request ?? first).repeat(requests - 1)));
+  return attack;
+}
+
+/** Requests that Node's server answers by itself, unless it is made not to. */
+export const ANSWERED_BY_NODE = [
+  { name: "HTTP/1.1 without Host", request: "GET / HTTP/1.1\r\n\r\n" },
+  { name: "an unknown Expect", request: "GET / HTTP/1.1\r\nHost:x\r\nExpect:x\r\n\r\n" },
+];
+
+/** Each connection sends as many headers as fit into 15 KiB, and never the end of its request. */
+export async function neverEndHeaders(url: string, { connections }: { readonly connections: number }): Promise<Attack> {
+  const headers = Array.from({ length: 1_600 }, (_, index) => `a${index.toString(36)}:${(index + 1296).toString(36)}\r\n`);
+  const attack = new ManyConnections(url, connections);
+  await attack.connected((socket) => socket.resume().write(`GET / HTTP/1.1\r\n${headers.join("")}`));
   return attack;
 }
 
