@@ -65,7 +65,7 @@ export async function openStore({ url, secretKey, clock, mustExist = false }: Op
     const key = typeof secretKey === "function" ? await secretKey({ mayCreate: !(await hasKeyCheck(db)) }) : secretKey;
     const cipher = keyCipher(key);
     await checkSecretKey(db, cipher);
-    return storeOn(db, { cipher, clock, nodes: await openNodes(url, clock, db) });
+    return storeOn(db, { cipher, clock, nodes: await openNodes(url, clock, db, cipher) });
   } catch (error) {
     await db.destroy();
     throw error;
@@ -74,8 +74,8 @@ export async function openStore({ url, secretKey, clock, mustExist = false }: Op
 
 type DbOptions = Required<Omit<OpenStoreOptions, "secretKey">>;
 
-async function openNodes(url: string, clock: Clock, db: Db): Promise<NodeStore | null> {
-  return isPostgresUrl(url) ? (await import("./nodes/open-nodes.js")).openNodeStore(url, clock, db) : null;
+async function openNodes(url: string, clock: Clock, db: Db, cipher: KeyCipher): Promise<NodeStore | null> {
+  return isPostgresUrl(url) ? (await import("./nodes/open-nodes.js")).openNodeStore(url, clock, db, cipher) : null;
 }
 
 async function openDb({ clock, ...options }: DbOptions): Promise<Db> {
@@ -201,6 +201,7 @@ function storeOn(db: Db, { cipher, clock, nodes }: StoreParts): Store {
 
     checkWritable: () => checkWritable(db),
     readGauges: () => readGauges(db),
+    sign: cipher.sign,
     changeCounter: () => readChangeCounter(db),
     readLatestChange: () => readLatestChange(db),
     readChanges: (after, limit) => readChanges(db, after, limit),

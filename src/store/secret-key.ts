@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+import { createCipheriv, createDecipheriv, createHmac, randomBytes } from "node:crypto";
 import { link, readFile, rm, writeFile } from "node:fs/promises";
 import { WhcbError } from "../domain/errors.js";
 import type { Db } from "./schema.js";
@@ -122,12 +122,13 @@ const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const SECRET_KEY_BYTES = 32;
 
-/** AES-256-GCM, with a new nonce each time. */
 export interface KeyCipher {
-  /** Nonce, tag, ciphertext. `owner`: the callback's id. */
+  /** AES-256-GCM with a new nonce each time: nonce, tag, ciphertext. `owner`: the callback's id. */
   encrypt(plain: string, owner: string): Uint8Array;
   /** Throws `config` for another secret key or changed bytes. */
   decrypt(sealed: Uint8Array, owner: string): string;
+  /** HMAC-SHA256 in base64url. `text` begins with what it is for, so that nothing signed for one purpose serves another. */
+  sign(text: string): string;
 }
 
 /** Throws `config` unless the key has 32 bytes. */
@@ -138,6 +139,7 @@ export function keyCipher(secretKey: Uint8Array): KeyCipher {
     });
   }
   return {
+    sign: (text) => createHmac("sha256", secretKey).update(text).digest("base64url"),
     encrypt(plain, owner) {
       const nonce = randomBytes(NONCE_BYTES);
       const cipher = createCipheriv(ALGORITHM, secretKey, nonce).setAAD(Buffer.from(owner));

@@ -31,6 +31,8 @@ export interface Store
   checkWritable(): Promise<void>;
   /** Reads counters and indexes only. */
   readGauges(): Promise<Gauges>;
+  /** With the secret key, the same on all nodes: see KeyCipher. */
+  sign(text: string): string;
   /** Changes when another process has written. */
   changeCounter(): Promise<string>;
   /** A position. */

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import type { LimitChange, LimitState, LimitStore } from "../../store/nodes/node-store.js";
 
 /** Counts that limit clients: in memory, or in the database for all of its nodes. */
@@ -32,14 +31,9 @@ export function clientLimits(shared: LimitStore | null): ClientLimits {
         return changed;
       };
       if (shared === null) return applied(known(keys)).result;
-      return shared.changeLimits(keys.map(digest), applied);
+      return shared.changeLimits(keys, applied);
     },
   };
-}
-
-/** No address or name is stored. */
-function digest(key: string): string {
-  return createHash("sha256").update(key).digest("base64url");
 }
 
 function setLatest(states: Map<string, LimitState>, key: string, state: LimitState): void {

@@ -2,6 +2,7 @@
 import { sql } from "kysely";
 import type { Clock } from "../../platform/clock.js";
 import type { Db } from "../schema.js";
+import type { KeyCipher } from "../secret-key.js";
 import { batchOf, cell, listOf } from "../sql/batches.js";
 import { transact } from "../sql/transactions.js";
 import type { LimitState, LimitStore } from "./node-store.js";
@@ -9,7 +10,8 @@ import type { LimitState, LimitStore } from "./node-store.js";
 /** Between two removals of what has expired. */
 const SWEEP_MS = 10_000;
 
-export function limitStore(db: Db, clock: Clock): LimitStore {
+/** Addresses and names are stored as keyed hashes: who reads the table can't try them out. */
+export function limitStore(db: Db, clock: Clock, cipher: KeyCipher): LimitStore {
   let sweepAt = clock.monotonicMs() + SWEEP_MS;
 
   const sweep = async () => {
@@ -23,7 +25,8 @@ export function limitStore(db: Db, clock: Clock): LimitStore {
   };
 
   return {
-    async changeLimits(keys, change) {
+    async changeLimits(limits, change) {
+      const keys = limits.map((limit) => cipher.sign(`limit ${limit}`));
       await sweep();
       return transact(db, async (trx) => {
         // Locks the rows, in an order: two that lock the same ones don't wait for each other.

@@ -4,6 +4,7 @@ import type { Clock } from "../../platform/clock.js";
 import { openPool } from "../postgres/open-postgres.js";
 import { postgresDialect } from "../postgres/postgres-dialect.js";
 import type { Db, Schema } from "../schema.js";
+import type { KeyCipher } from "../secret-key.js";
 import { leaseStore } from "./leases.js";
 import { limitStore } from "./limits.js";
 import { memberStore } from "./members.js";
@@ -15,13 +16,13 @@ const MAX_CONNECTIONS = 2;
 const TIMEOUT_MS = 4_000;
 
 /** With connections of its own: a busy store must not end a lease. `store`: for what clients cause. */
-export function openNodeStore(url: string, clock: Clock, store: Db): NodeStore {
+export function openNodeStore(url: string, clock: Clock, store: Db, cipher: KeyCipher): NodeStore {
   const pool = openPool(url, { maxConnections: MAX_CONNECTIONS, connectTimeoutMs: TIMEOUT_MS, answerTimeoutMs: TIMEOUT_MS });
   const db = new Kysely<Schema>({ dialect: postgresDialect(pool) });
   const signals = openSignals({ pool, url, nodeId: randomUUID(), clock });
   return {
     ...leaseStore(db),
-    ...limitStore(store, clock),
+    ...limitStore(store, clock, cipher),
     ...memberStore(db),
     ...signals,
     async readTime() {
