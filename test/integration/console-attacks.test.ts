@@ -1,4 +1,5 @@
 /** Attacks on the console without credentials: what is forged, too long, badly encoded or from another page. */
+import { createHmac } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Logger } from "../../src/platform/logger.js";
 import { silentLogger } from "../../src/platform/logger.js";
@@ -48,6 +49,19 @@ describe("a forged form token", () => {
       expect(await Promise.all(statuses)).toEqual([403, 403]);
     },
   );
+});
+
+it("planted cookies put neither a text nor a link on the sign-in page", async () => {
+  const visit = "known-to-the-attacker";
+  const notice = { kind: "problem", text: "Call 555-0100", link: { text: "Sign in again", href: "https://evil.example/" } };
+  const text = Buffer.from(JSON.stringify(notice)).toString("base64url");
+  const signatures = [visit, ""].map((key) => createHmac("sha256", key).update(text).digest("base64url"));
+  for (const signature of signatures) {
+    const cookie = `whcb-visit=${visit}; whcb-notice=${text}.${signature}`;
+    const answer = await service.app.inject({ url: "/console/sign-in", headers: { host: "localhost", cookie } });
+    expect(answer.statusCode).toBe(200);
+    expect(answer.body).not.toMatch(/555-0100|evil/);
+  }
 });
 
 describe("a forged cookie", () => {

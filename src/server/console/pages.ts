@@ -11,7 +11,7 @@ import { ASSETS, sendAsset } from "./assets.js";
 import { ErrorPage, renderForward, renderPage } from "./components/layout.js";
 import { EVENT_STREAM, EVERYTHING, LiveStreams } from "./live-streams.js";
 import type { LiveState, Page, PageAnswer, PageHandler, PageOptions, Visit } from "./page.js";
-import { formToken, isFormToken, leaveNotice, markOf, type Notice, Sessions, takeNotice, type Visitor } from "./sessions.js";
+import { formToken, isFormToken, markOf, type Notice, Sessions, type Visitor } from "./sessions.js";
 
 const HEADERS = {
   "content-security-policy":
@@ -103,13 +103,21 @@ export class Pages {
     const answer = await route.handler({ params, query, form, username, formToken: formToken(visitor), mark, request, reply });
     switch (answer.kind) {
       case "page":
-        return sendPage(request, reply, visitor, answer, live);
+        return this.#sendPage(request, reply, visitor, answer, live);
       case "redirect":
-        if (answer.notice !== undefined) leaveNotice(request, reply, visitor, answer.notice);
+        if (answer.notice !== undefined) this.sessions.leaveNotice(request, reply, visitor, answer.notice);
         return reply.redirect(answer.path, 303);
       case "sent":
         return reply;
     }
+  }
+
+  #sendPage(request: FastifyRequest, reply: FastifyReply, visitor: Visitor, page: Page, live: LiveState | null): FastifyReply {
+    const notice = isBackground(request, null) ? null : this.sessions.takeNotice(request, reply, visitor);
+    return reply
+      .code(page.status ?? 200)
+      .type(HTML)
+      .send(htmlOf(page, visitor, notice, live));
   }
 
   errorPage(request: FastifyRequest, reply: FastifyReply, { status, document }: ErrorAnswer): string {
@@ -168,20 +176,6 @@ function isBackground({ headers }: FastifyRequest, route: Route | null): boolean
 const HTML = "text/html; charset=utf-8";
 const sessionEnded = () => new WhcbError("unauthenticated", "The session has ended");
 const SESSION_ENDED = answerTo(sessionEnded());
-
-function sendPage(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  visitor: Visitor,
-  page: Page,
-  live: LiveState | null,
-): FastifyReply {
-  const notice = isBackground(request, null) ? null : takeNotice(request, reply, visitor);
-  return reply
-    .code(page.status ?? 200)
-    .type(HTML)
-    .send(htmlOf(page, visitor, notice, live));
-}
 
 function htmlOf(page: Page, visitor: Visitor, notice: Notice | null = null, live: LiveState | null = null): string {
   const username = visitor.credential?.username ?? null;

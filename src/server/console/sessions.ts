@@ -6,6 +6,7 @@ import type { SessionLimits } from "../../store/console-sessions.js";
 import type { StoredCredential } from "../../store/credentials.js";
 import { schemeOf } from "../auth/request-origin.js";
 import type { ServerDeps } from "../server-deps.js";
+import { pathInConsole } from "./console-path.js";
 
 const LONGEST_MS = 12 * 3_600_000;
 const IDLE_MS = 3_600_000;
@@ -74,6 +75,27 @@ export class Sessions {
     setCookie(request, reply, "visit", token, LONGEST_MS / 1000);
     return { credential: null, token };
   }
+
+  /** Shown by the next page. In a cookie, since a URL could be made by anybody; signed, since any server of this host can set one. */
+  leaveNotice(request: FastifyRequest, reply: FastifyReply, visitor: Visitor, notice: Notice): void {
+    const text = Buffer.from(JSON.stringify({ ...notice, text: notice.text.slice(0, 500) })).toString("base64url");
+    setCookie(request, reply, "notice", `${text}.${this.#signatureOf(text, visitor)}`, NOTICE_SECONDS);
+  }
+
+  takeNotice(request: FastifyRequest, reply: FastifyReply, visitor: Visitor): Notice | null {
+    const value = cookieOf(request, "notice");
+    if (value === "") return null;
+    setCookie(request, reply, "notice", "", 0);
+    const [text = "", signature = ""] = value.split(".");
+    if (!isSame(signature, this.#signatureOf(text, visitor))) return null;
+    const { link, ...notice }: Notice = JSON.parse(Buffer.from(text, "base64url").toString());
+    return link === undefined ? notice : { ...notice, link: { ...link, href: pathInConsole(link.href) } };
+  }
+
+  /** A visit's token may be planted too, so it can't be the key. */
+  #signatureOf(text: string, { token }: Visitor): string {
+    return this.#deps.store.sign(`notice ${token} ${text}`);
+  }
 }
 
 /** For a form's hidden field. */
@@ -87,21 +109,6 @@ export function isFormToken(given: string | null, visitor: Visitor): boolean {
 
 export function markOf(text: string, { token }: Visitor): string {
   return signed(token, `mark ${text}`);
-}
-
-/** Shown by the next page. In a cookie, since a URL could be made by anybody. */
-export function leaveNotice(request: FastifyRequest, reply: FastifyReply, visitor: Visitor, notice: Notice): void {
-  const text = Buffer.from(JSON.stringify({ ...notice, text: notice.text.slice(0, 500) })).toString("base64url");
-  setCookie(request, reply, "notice", `${text}.${signed(visitor.token, text)}`, NOTICE_SECONDS);
-}
-
-export function takeNotice(request: FastifyRequest, reply: FastifyReply, visitor: Visitor): Notice | null {
-  const value = cookieOf(request, "notice");
-  if (value === "") return null;
-  setCookie(request, reply, "notice", "", 0);
-  const [text = "", signature = ""] = value.split(".");
-  if (!isSame(signature, signed(visitor.token, text))) return null;
-  return JSON.parse(Buffer.from(text, "base64url").toString());
 }
 
 function limitsAt(now: number): SessionLimits {

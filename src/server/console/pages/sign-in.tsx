@@ -4,6 +4,7 @@ import type { Verdict } from "../../auth/authenticator.js";
 import { redeemSignInCode } from "../../auth/sign-in-codes.js";
 import { Button, ButtonRow, Form, TextField } from "../components/forms.js";
 import { Alert } from "../components/layout.js";
+import { pathInConsole } from "../console-path.js";
 import { type Page, type PageAnswer, redirect, type Visit } from "../page.js";
 import type { Pages } from "../pages.js";
 
@@ -128,16 +129,4 @@ export function SignIn({ formToken, to, username, problem, way }: SignInView): V
       </Form>
     </>
   );
-}
-
-/** The form goes with it. */
-const LONGEST_TARGET = 2000;
-
-/** Nothing else: the parameter may have been made by anybody. */
-function pathInConsole(to: string): string {
-  const base = "http://console.invalid";
-  if (!to.startsWith("/console") || to.length > LONGEST_TARGET || !URL.canParse(to, base)) return "/console";
-  const { origin, pathname, search } = new URL(to, base);
-  const isInside = origin === base && /^\/console(?:\/|$)/.test(pathname) && !/^\/console\/sign-/.test(pathname);
-  return isInside ? pathname + search : "/console";
 }

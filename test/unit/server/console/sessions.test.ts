@@ -1,25 +1,43 @@
 import Fastify, { type FastifyInstance } from "fastify";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { leaveNotice, type Notice, takeNotice, type Visitor } from "../../../../src/server/console/sessions.js";
+import { systemClock } from "../../../../src/platform/clock.js";
+import { systemRandom } from "../../../../src/platform/random.js";
+import { type Notice, Sessions, type Visitor } from "../../../../src/server/console/sessions.js";
+import { openStore } from "../../../../src/store/open-store.js";
+import type { Store } from "../../../../src/store/store.js";
 
 const VISITOR: Visitor = { credential: null, token: "token-of-a-session" };
 const NOTICE: Notice = { kind: "done", text: 'Saved "Zoë; <b>"' };
 
+let store: Store;
+let sessions: Sessions;
 let app: FastifyInstance;
 let visitor: Visitor;
+let notice: Notice;
+
+/** Of a node with this secret key. */
+async function open(secretKey: Uint8Array): Promise<void> {
+  store = await openStore({ url: ":memory:", clock: systemClock, secretKey });
+  sessions = new Sessions({ store, clock: systemClock, random: systemRandom });
+}
 
 beforeEach(async () => {
   visitor = VISITOR;
+  notice = NOTICE;
+  await open(new Uint8Array(32));
   app = Fastify();
   app.get("/leave", async (request, reply) => {
-    leaveNotice(request, reply, visitor, NOTICE);
+    sessions.leaveNotice(request, reply, visitor, notice);
     return "";
   });
-  app.get("/take", async (request, reply) => ({ notice: takeNotice(request, reply, visitor) }));
+  app.get("/take", async (request, reply) => ({ notice: sessions.takeNotice(request, reply, visitor) }));
   await app.ready();
 });
 
-afterEach(() => app.close());
+afterEach(async () => {
+  await app.close();
+  await store.close();
+});
 
 async function leave(): Promise<string> {
   const { headers } = await app.inject({ url: "/leave", headers: { host: "localhost" } });
@@ -48,6 +66,29 @@ it("shows no notice that was made for another session, or by somebody else", asy
   expect((await take(`whcb-notice=${forged}`)).notice).toBeNull();
   visitor = { credential: null, token: "another" };
   expect((await take(cookie)).notice).toBeNull();
+});
+
+it("shows a notice of another node with the same secret key, and none of a service with another key", async () => {
+  const [cookie = ""] = (await leave()).split(";");
+  await store.close();
+  await open(new Uint8Array(32));
+  expect((await take(cookie)).notice).toEqual(NOTICE);
+  await store.close();
+  await open(new Uint8Array(32).fill(1));
+  expect((await take(cookie)).notice).toBeNull();
+});
+
+it.each([
+  ["/console/callbacks/A/calls/B?tab=1", "/console/callbacks/A/calls/B?tab=1"],
+  ["https://evil.example/console", "/console"],
+  ["//evil.example/console", "/console"],
+  ["/console/../callbacks", "/console"],
+  ["/console.evil", "/console"],
+  ["javascript:alert(1)", "/console"],
+])("leads from a notice to %s by %s", async (href, shown) => {
+  notice = { ...NOTICE, link: { text: "Go on", href } };
+  const [cookie = ""] = (await leave()).split(";");
+  expect((await take(cookie)).notice?.link).toEqual({ text: "Go on", href: shown });
 });
 
 it("reads its own cookie among others, and no value that it can't have set", async () => {
