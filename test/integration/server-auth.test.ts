@@ -159,6 +159,11 @@ describe("with valid credentials", () => {
       await verify({ ...bearer, authorization: `Bearer ${forged}` }),
       (await app.inject({ method: "POST", url: "/auth", headers: bearer })).statusCode,
     ]).toEqual([200, 200, 403, 401, 401]);
+    const code = await app.inject({ method: "POST", url: "/console/code", headers: { ...bearer, accept: "application/json" } });
+    expect([code.statusCode, code.json().errorDetail]).toEqual([
+      401,
+      "A code to sign in is issued for a user and a password: use Basic",
+    ]);
     now += 3_599_999;
     expect(await verify(bearer)).toBe(200);
     now += 1;
@@ -321,6 +326,16 @@ describe("failed logins", () => {
     });
     const limited = { 401: 20, 429: 80 };
     expect([direct, byProxy]).toEqual([limited, limited]);
+    await closeService(service);
+  });
+
+  it.each([
+    ["names", (guess: number) => `client-${guess}`],
+    ["long texts", (guess: number) => `${guess}`.padEnd(10_000, "x")],
+  ])("can't be spread over %s instead of addresses behind a trusted proxy", async (_, forwardedFor) => {
+    const service = await openService({ clock: stopped, isTrustedProxy: inNetworks(["127.0.0.0/8"]) });
+    const guesses = await guessPasswords(loginFrom(service, "127.0.0.1"), { ...USER, forwardedFor });
+    expect(guesses).toEqual({ 401: 20, 429: 80 });
     await closeService(service);
   });
 

@@ -10,7 +10,7 @@ import { emptyParameter, type Query } from "../routes/query-parameters.js";
 import type { ServerDeps } from "../server-deps.js";
 import { Authenticator, type Verdict } from "./authenticator.js";
 import { PLANS, RateCounter, type RateVerdict } from "./rate-plan.js";
-import { createOriginCheck, isSafe } from "./request-origin.js";
+import { clientAddress, createOriginCheck, isSafe } from "./request-origin.js";
 
 /** Without credentials, ignoring Accept. */
 const OPEN_PATHS: ReadonlySet<string> = new Set(["/healthz", "/readyz", "/openapi.json"]);
@@ -38,7 +38,7 @@ export function addAuthHook(app: FastifyInstance, deps: ServerDeps): Authenticat
     const verdict = authenticator.verify({
       authorization: request.headers.authorization,
       apiKey: apiKeyOf(request),
-      address: request.ip,
+      address: clientAddress(request),
     });
     if (verdict instanceof Promise) verdict.then(apply, done);
     else apply(verdict);

@@ -1,4 +1,5 @@
 /** Where a request comes from, and for which host: what a browser may be made to send is rejected. */
+import { isIP } from "node:net";
 import type { FastifyRequest } from "fastify";
 import { isLoopbackHost } from "../../platform/loopback.js";
 import { type ErrorAnswer, errorAnswer } from "../requests/error-answers.js";
@@ -56,6 +57,18 @@ function isForeign(site: unknown): boolean {
 function isKnown(host: string, names: ReadonlySet<string>): boolean {
   const name = HOST.exec(host)?.[1]?.toLowerCase() ?? "";
   return isLoopbackHost(name) || name.endsWith(".localhost") || names.has(name);
+}
+
+/** What a trusted proxy passes on may be any text: then it is the proxy's own address. */
+export function clientAddress({
+  ip,
+  socket,
+}: {
+  readonly ip: string;
+  readonly socket: { readonly remoteAddress?: string | undefined };
+}): string {
+  const isAddress = isIP(ip) !== 0 && !ip.includes("%");
+  return isAddress ? ip : (socket.remoteAddress ?? "");
 }
 
 /** The scheme may differ: a proxy may end TLS. */

@@ -1,4 +1,4 @@
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
 import { WhcbError } from "../../domain/errors.js";
 import { toIsoDate } from "../../wire/dates.js";
 import { send } from "../requests/send-document.js";
@@ -8,10 +8,7 @@ import { createSignInCode } from "./sign-in-codes.js";
 
 export function addTokenRoutes(app: FastifyInstance, { docs, deps, authenticator }: RouteContext): void {
   app.post("/auth", docs("issueToken"), async (request, reply) => {
-    const isPassword = /^\s*basic\s/i.test(request.headers.authorization ?? "");
-    if (!isPassword && deps.authentication === "required") {
-      throw new WhcbError("unauthenticated", "A token is issued for a user and a password: use Basic");
-    }
+    if (deps.authentication === "required") requirePassword(request, "A token");
     const token = await authenticator.issueToken(request.credential);
     if (token === null) throw new WhcbError("unauthenticated", "The user doesn't exist");
     // A known Java client needs a Location.
@@ -22,6 +19,7 @@ export function addTokenRoutes(app: FastifyInstance, { docs, deps, authenticator
   /** Signs in to the console, which has no API key to ask for. */
   app.post("/console/code", docs("createSignInCode"), async (request, reply) => {
     if (request.credential === null) throw new WhcbError("invalid", "A code is for a user, and this service has none");
+    requirePassword(request, "A code to sign in");
     const { code, expiresAt } = await createSignInCode(deps, request.credential);
     const document = { code, expiresAt: toIsoDate(expiresAt) };
     return reply
@@ -39,4 +37,10 @@ export function addTokenRoutes(app: FastifyInstance, { docs, deps, authenticator
   app.get("/auth/verify", docs("verifyToken"), async (request, reply) =>
     send(request, reply, { kind: "auth", shape: "token", document: { status: "valid", link: [] } }),
   );
+}
+
+/** A token would become what is valid for longer than itself. */
+function requirePassword({ headers }: FastifyRequest, issued: string): void {
+  if (/^\s*basic\s/i.test(headers.authorization ?? "")) return;
+  throw new WhcbError("unauthenticated", `${issued} is issued for a user and a password: use Basic`);
 }

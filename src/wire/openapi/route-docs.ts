@@ -248,7 +248,11 @@ export const ROUTE_DOCS = {
   }),
   getRoot: route({ summary: "Check that the credentials are valid", tag: "auth", success: [200, VerifiedDocument] }),
   issueToken: route({ summary: "Get a token for a user and password", tag: "auth", success: [200, TokenDocument] }),
-  createSignInCode: route({ summary: "Get a code to sign in to the console", tag: "auth", success: [201, SignInCodeDocument] }),
+  createSignInCode: route({
+    summary: "Get a code to sign in to the console, for a user and password",
+    tag: "auth",
+    success: [201, SignInCodeDocument],
+  }),
   verifyToken: route({ summary: "Check that the credentials are valid", tag: "auth", success: [200, VerifiedDocument] }),
 } as const;
 

@@ -1,6 +1,7 @@
 /** /console/sign-in and /console/sign-out. */
 import type { VNode } from "preact";
 import type { Verdict } from "../../auth/authenticator.js";
+import { clientAddress } from "../../auth/request-origin.js";
 import { redeemSignInCode } from "../../auth/sign-in-codes.js";
 import { Button, ButtonRow, Form, TextField } from "../components/forms.js";
 import { Alert } from "../components/layout.js";
@@ -38,13 +39,14 @@ export function addSignIn(pages: Pages): void {
     async (visit) => {
       const { form, request } = visit;
       const to = pathInConsole(form.get("to") ?? "");
+      const address = clientAddress(request);
       const code = form.get("code");
       if (code !== null) {
-        const verdict = await authenticator.signInByCode(request.ip, () => redeemSignInCode(deps, code));
+        const verdict = await authenticator.signInByCode(address, () => redeemSignInCode(deps, code));
         return signIn(visit, verdict, { to, username: "", way: "code" });
       }
       const username = form.get("username") ?? "";
-      const verdict = await authenticator.signIn(username, form.get("password") ?? "", request.ip);
+      const verdict = await authenticator.signIn(username, form.get("password") ?? "", address);
       return signIn(visit, verdict, { to, username, way: "password" });
     },
     open,

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { hasValidHost } from "../../../../src/server/auth/request-origin.js";
+import { clientAddress, hasValidHost } from "../../../../src/server/auth/request-origin.js";
 
 it.each([
   ["api.example.com", true],
@@ -14,4 +14,16 @@ it.each([
   [`${"a".repeat(256)}`, false],
 ])("Host %j is valid: %j", (host, isValid) => {
   expect(hasValidHost({ host })).toBe(isValid);
+});
+
+it.each([
+  ["203.0.113.5", "203.0.113.5"],
+  ["2001:db8::1", "2001:db8::1"],
+  ["unknown", "127.0.0.1"],
+  ["", "127.0.0.1"],
+  ["203.0.113.5:4711", "127.0.0.1"],
+  ["[2001:db8::1]", "127.0.0.1"],
+  [`fe80::1%${"x".repeat(1000)}`, "127.0.0.1"],
+])("a client that a trusted proxy calls %j has the address %j", (ip, address) => {
+  expect(clientAddress({ ip, socket: { remoteAddress: "127.0.0.1" } })).toBe(address);
 });
