@@ -13,8 +13,13 @@ export interface PresentedCredentials {
   readonly address: string;
 }
 
+interface GrantedVerdict {
+  readonly kind: "granted";
+  readonly credential: StoredCredential;
+}
+
 export type Verdict =
-  | { readonly kind: "granted"; readonly credential: StoredCredential }
+  | GrantedVerdict
   | { readonly kind: "rejected"; readonly code: "unauthenticated" | "forbidden"; readonly reason: string }
   | { readonly kind: "throttled"; readonly waitMs: number };
 
@@ -27,9 +32,17 @@ const LIST_FRESH_MS = 500;
 const CONSOLE = "console";
 
 interface CachedVerdict {
-  readonly verdict: Verdict;
+  readonly verdict: GrantedVerdict;
   readonly until: number;
-  readonly credential: StoredCredential;
+}
+
+/** Whom Authorization names. */
+interface PresentedUser {
+  readonly username: string;
+  /** Epoch ms. */
+  readonly validUntil: number;
+  /** null: somebody else. */
+  prove(): Promise<StoredCredential | null>;
 }
 
 export class Authenticator {
@@ -50,7 +63,7 @@ export class Authenticator {
     this.#throttle = new LoginThrottle(clock, limits);
   }
 
-  /** Synchronous if cached. The password comes last: hashing needs a valid key. */
+  /** Synchronous if cached. */
   verify(presented: PresentedCredentials): Verdict | Promise<Verdict> {
     const { authorization, apiKey } = presented;
     if (authorization === undefined) return rejected("unauthenticated", "Authorization is missing");
@@ -67,13 +80,13 @@ export class Authenticator {
   async signIn(username: string, password: string, address: string): Promise<Verdict> {
     const credential = (await this.#list()).find((one) => one.username === username) ?? null;
     return this.#tryLogin({ username, address, apiKey: CONSOLE }, false, async () =>
-      (await isPassword(password, credential)) ? credential : null,
+      verdictOn((await isPassword(password, credential)) ? credential : null),
     );
   }
 
   /** As `signIn`, with a code: `redeem` returns its user. Guesses from many addresses don't shut out who has one. */
   signInByCode(address: string, redeem: () => Promise<StoredCredential | null>): Promise<Verdict> {
-    return this.#tryLogin({ username: "", address, apiKey: null }, false, redeem);
+    return this.#tryLogin({ username: "", address, apiKey: null }, false, async () => verdictOn(await redeem()));
   }
 
   /** null if a granted user no longer exists. */
@@ -91,19 +104,17 @@ export class Authenticator {
       const credentials = await this.#list();
       const known = this.#cached(digest);
       if (known !== null) return known;
-      const apiKey = hashApiKey(presented.apiKey ?? "");
-      const hasKey = credentials.filter((credential) => matchesApiKey(apiKey, credential)).length > 0;
-      if (!hasKey) return rejected("forbidden", "The API key is wrong");
-      const now = this.#clock.now();
       const [, scheme = "", value = ""] = /^\s*(\S+)\s+(\S+)\s*$/.exec(presented.authorization ?? "") ?? [];
       switch (scheme.toLowerCase()) {
         case "bearer": {
-          const token = readToken(value, credentials, now);
+          const token = readToken(value, credentials, this.#clock.now());
           if (token === null) return rejected("unauthenticated", "The token is wrong or has expired");
-          return this.#grant(digest, { credential: token.credential, apiKey, validUntil: token.expiresAt });
+          const { credential, expiresAt } = token;
+          const user = { username: credential.username, validUntil: expiresAt, prove: async () => credential };
+          return await this.#checkUser(user, presented, digest);
         }
         case "basic":
-          return await this.#checkPassword(value, { credentials, digest, apiKey, address: presented.address });
+          return await this.#checkUser(readPassword(value, credentials), presented, digest);
         default:
           return rejected("unauthenticated", "Authorization must be Basic or Bearer");
       }
@@ -112,61 +123,40 @@ export class Authenticator {
     }
   }
 
-  async #checkPassword(
-    encoded: string,
-    context: {
-      readonly credentials: readonly StoredCredential[];
-      readonly digest: string;
-      readonly apiKey: string;
-      readonly address: string;
-    },
-  ): Promise<Verdict> {
-    const pair = Buffer.from(encoded, "base64").toString();
-    const colon = pair.indexOf(":");
-    const username = colon === -1 ? pair : pair.slice(0, colon);
-    const password = colon === -1 ? "" : pair.slice(colon + 1);
+  /** Only who has proved to be the user learns whether the key is right. */
+  async #checkUser(user: PresentedUser, presented: PresentedCredentials, digest: string): Promise<Verdict> {
+    const apiKey = hashApiKey(presented.apiKey ?? "");
+    const isKeyWrong = this.#credentials.filter((credential) => matchesApiKey(apiKey, credential)).length === 0;
+    const login = { username: user.username, address: presented.address, apiKey, isKeyWrong };
     // Not for once right credentials: guesses from the same address can't lock the user out.
-    const isKnown = this.#cache.has(context.digest);
-    const login = { username, address: context.address, apiKey: context.apiKey };
-    const credential = context.credentials.find((one) => one.username === username) ?? null;
-    const checked = await this.#tryLogin(login, isKnown, async () =>
-      (await isPassword(password, credential)) ? credential : null,
-    );
-    if (checked.kind === "rejected") this.#cache.delete(context.digest);
-    if (checked.kind !== "granted") return checked;
-    return this.#grant(context.digest, {
-      credential: checked.credential,
-      apiKey: context.apiKey,
-      validUntil: Number.POSITIVE_INFINITY,
+    const isKnown = this.#cache.has(digest);
+    const verdict = await this.#tryLogin(login, isKnown, async () => {
+      const credential = await user.prove();
+      const isOwnKey = credential === null || matchesApiKey(apiKey, credential);
+      return isOwnKey ? verdictOn(credential) : rejected("forbidden", "The API key is wrong");
     });
+    if (verdict.kind === "rejected") this.#cache.delete(digest);
+    if (verdict.kind === "granted") this.#remember(digest, verdict, user.validUntil);
+    return verdict;
   }
 
-  async #tryLogin(login: Login, isKnown: boolean, check: () => Promise<StoredCredential | null>): Promise<Verdict> {
-    let verdict: Verdict = rejected("unauthenticated", "The user or the password is wrong");
+  async #tryLogin(login: Login, isKnown: boolean, check: () => Promise<Verdict>): Promise<Verdict> {
+    let verdict = WRONG_LOGIN;
     const attempt = async (): Promise<boolean> => {
-      const credential = await check();
-      if (credential !== null) verdict = { kind: "granted", credential };
-      return credential !== null;
+      verdict = await check();
+      return verdict.kind === "granted";
     };
     const waitMs = await this.#throttle.attempt(login, attempt, { isLimited: !isKnown });
     return waitMs > 0 ? { kind: "throttled", waitMs } : verdict;
   }
 
-  /** A key belongs to a user. Rejected only now: without the password nobody learns whose it is. */
-  #grant(
-    digest: string,
-    granted: { readonly credential: StoredCredential; readonly apiKey: string; readonly validUntil: number },
-  ): Verdict {
-    const { credential, apiKey, validUntil } = granted;
-    if (!matchesApiKey(apiKey, credential)) return rejected("forbidden", "The API key belongs to another user");
-    const verdict: Verdict = { kind: "granted", credential };
+  #remember(digest: string, verdict: GrantedVerdict, validUntil: number): void {
     // It may have been removed while its password was hashed.
-    if (!isAmong(this.#credentials, credential)) return verdict;
+    if (!isAmong(this.#credentials, verdict.credential)) return;
     this.#cache.delete(digest);
-    this.#cache.set(digest, { verdict, credential, until: Math.min(this.#clock.now() + CACHED_MS, validUntil) });
+    this.#cache.set(digest, { verdict, until: Math.min(this.#clock.now() + CACHED_MS, validUntil) });
     const [oldest] = this.#cache.keys();
     if (this.#cache.size > MAX_CACHED && oldest !== undefined) this.#cache.delete(oldest);
-    return verdict;
   }
 
   #cached(digest: string): Verdict | null {
@@ -191,8 +181,8 @@ export class Authenticator {
     const readAtMs = this.#clock.monotonicMs();
     this.#credentials = await this.#store.listCredentials();
     this.#readAtMs = readAtMs;
-    for (const [digest, { credential }] of this.#cache) {
-      if (!isAmong(this.#credentials, credential)) this.#cache.delete(digest);
+    for (const [digest, { verdict }] of this.#cache) {
+      if (!isAmong(this.#credentials, verdict.credential)) this.#cache.delete(digest);
     }
     return this.#credentials;
   }
@@ -205,10 +195,29 @@ function isAmong(credentials: readonly StoredCredential[], wanted: StoredCredent
   );
 }
 
+function readPassword(encoded: string, credentials: readonly StoredCredential[]): PresentedUser {
+  const pair = Buffer.from(encoded, "base64").toString();
+  const colon = pair.indexOf(":");
+  const username = colon === -1 ? pair : pair.slice(0, colon);
+  const password = colon === -1 ? "" : pair.slice(colon + 1);
+  const credential = credentials.find((one) => one.username === username) ?? null;
+  return {
+    username,
+    validUntil: Number.POSITIVE_INFINITY,
+    prove: async () => ((await isPassword(password, credential)) ? credential : null),
+  };
+}
+
 /** scrypt pads passwords with NULs: "secret\0" has the hash of "secret". */
 async function isPassword(password: string, credential: StoredCredential | null): Promise<boolean> {
   return (await verifyPassword(password, credential)) && !password.includes("\0");
 }
+
+function verdictOn(credential: StoredCredential | null): Verdict {
+  return credential === null ? WRONG_LOGIN : { kind: "granted", credential };
+}
+
+const WRONG_LOGIN = rejected("unauthenticated", "The user or the password is wrong");
 
 function rejected(code: "unauthenticated" | "forbidden", reason: string): Verdict {
   return { kind: "rejected", code, reason };

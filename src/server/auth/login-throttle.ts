@@ -1,4 +1,4 @@
-/** Against guessing passwords, and against wearing out the processor with it. Failures are counted by all nodes on a database together. */
+/** Against guessing passwords and keys, and against wearing out the processor with it. Failures are counted by all nodes on a database together. */
 import type { Clock } from "../../platform/clock.js";
 import type { LimitChange, LimitState, LimitStore } from "../../store/nodes/node-store.js";
 import { type ClientLimits, clientLimits } from "./client-limits.js";
@@ -17,7 +17,7 @@ const LONGEST_WAIT_MS = 60_000;
 const REMEMBERED_MS = 10 * 60_000;
 /** Failures of an address, whatever the user's name. */
 const ADDRESS_BUDGET: Budget = { failures: 20, perFailureMs: 3000 };
-/** Failures with a key, from wherever: more than a few addresses can spend, or they would lock out the key's owner. */
+/** Failures with a key, or with wrong ones, from wherever: more than a few addresses can spend, or they would lock out the key's owner. */
 const KEY_BUDGET: Budget = { failures: 200, perFailureMs: 500 };
 /** Each takes 32 MiB and a thread; others wait for their turn. */
 const MAX_CONCURRENT = 8;
@@ -28,8 +28,10 @@ const MAX_PER_ADDRESS = 4;
 export interface Login {
   readonly username: string;
   readonly address: string;
-  /** Hashed. A valid one: without it no password is checked. null: what is guessed has no key, and is void after a few tries. */
+  /** Hashed. null: what is guessed has no key, and is void after a few tries. */
   readonly apiKey: string | null;
+  /** Together they have one more limit. Once it is used up they fail unchecked: another answer would tell right keys from wrong ones. */
+  readonly isKeyWrong?: boolean;
 }
 
 export class LoginThrottle {
@@ -47,44 +49,52 @@ export class LoginThrottle {
 
   /** As far as this process knows, in ms. */
   waitMs(login: Login): number {
-    const waitMs = waitOf(this.#limits.known(keysOf(login)), this.#clock.now());
+    const waitMs = waitOf(this.#limits.known(keysOf(login)), login, this.#clock.now());
     if (waitMs > 0) return waitMs;
     const network = networkOf(login.address);
     const ofAddress = this.#present.filter((present) => present === network).length;
     return ofAddress >= MAX_PER_ADDRESS || this.#waiting.length >= MAX_WAITING ? FIRST_WAIT_MS : 0;
   }
 
-  /** Runs `check`, unless it returns how long to wait. Not limited, its result is only recorded. */
+  /** Runs `check`, unless it returns how long to wait, or the key is one wrong one too many. Not limited, its result is only recorded. */
   async attempt(login: Login, check: () => Promise<boolean>, { isLimited }: { readonly isLimited: boolean }): Promise<number> {
     const knownWaitMs = isLimited ? this.waitMs(login) : 0;
     if (knownWaitMs > 0) return knownWaitMs;
     const network = networkOf(login.address);
     this.#present.push(network);
     try {
-      const waitMs = await this.#spend(login, isLimited);
-      if (waitMs > 0) return waitMs;
-      await this.#takeTurn();
-      try {
-        await this.#record(login, await check());
-        return 0;
-      } finally {
-        this.#endTurn();
-      }
+      const { waitMs, isChecked } = await this.#spend(login, isLimited);
+      if (waitMs === 0) await this.#record(login, isChecked && (await this.#inTurn(check)));
+      return waitMs;
     } finally {
       this.#present.splice(this.#present.indexOf(network), 1);
     }
   }
 
   /** Until it has succeeded it counts as failed: many at once can't spend more than the budgets. */
-  #spend(login: Login, isLimited: boolean): number | Promise<number> {
+  #spend(login: Login, isLimited: boolean): Spent | Promise<Spent> {
     const now = this.#clock.now();
     return this.#limits.change(keysOf(login), (states) => {
-      const result = isLimited ? waitOf(states, now) : 0;
-      if (result > 0) return { states: null, result };
+      const waitMs = isLimited ? waitOf(states, login, now) : 0;
+      const isChecked = !login.isKeyWrong || waitOfBudget(states.at(-1), KEY_BUDGET, now) <= 0;
+      const result = { waitMs, isChecked };
+      if (waitMs > 0) return { states: null, result };
       const [failures = [], ...budgets] = states;
-      const spent = budgets.map(([until = 0], index) => now + Math.max(0, leftMs(until, now)) + budgetAt(index).perFailureMs);
-      return { states: [failuresChange(failures), ...spent.map(budgetChange)], result };
+      const spent = budgets.map(([until = 0], index) => {
+        const isSpent = isChecked || index < budgets.length - 1;
+        return budgetChange(isSpent ? now + Math.max(0, leftMs(until, now)) + budgetAt(index).perFailureMs : until);
+      });
+      return { states: [failuresChange(failures), ...spent], result };
     });
+  }
+
+  async #inTurn(check: () => Promise<boolean>): Promise<boolean> {
+    await this.#takeTurn();
+    try {
+      return await check();
+    } finally {
+      this.#endTurn();
+    }
   }
 
   #record(login: Login, isCorrect: boolean): void | Promise<void> {
@@ -111,6 +121,11 @@ export class LoginThrottle {
     if (next === undefined) this.#running -= 1;
     else next();
   }
+}
+
+interface Spent {
+  readonly waitMs: number;
+  readonly isChecked: boolean;
 }
 
 type Change = NonNullable<LimitChange<void>["states"]>[number];
@@ -141,12 +156,14 @@ function budgetAt(index: number): Budget {
   return index === 0 ? ADDRESS_BUDGET : KEY_BUDGET;
 }
 
-function waitOf([failures = [], ...budgets]: readonly LimitState[], now: number): number {
-  const waits = budgets.map(([spentUntil = 0], index) => {
-    const { failures, perFailureMs } = budgetAt(index);
-    return leftMs(spentUntil, now) - (failures - 1) * perFailureMs;
-  });
+function waitOf(states: readonly LimitState[], { isKeyWrong = false }: Login, now: number): number {
+  const [failures = [], ...budgets] = isKeyWrong ? states.slice(0, -1) : states;
+  const waits = budgets.map((budget, index) => waitOfBudget(budget, budgetAt(index), now));
   return Math.max(0, waitAfterFailures(failures, now), ...waits);
+}
+
+function waitOfBudget([spentUntil = 0]: LimitState = [], { failures, perFailureMs }: Budget, now: number): number {
+  return leftMs(spentUntil, now) - (failures - 1) * perFailureMs;
 }
 
 /** Nothing lasts longer than what is remembered: then the clock was set back since. */
@@ -154,10 +171,10 @@ function leftMs(until: number, now: number): number {
   return until - now > REMEMBERED_MS ? 0 : until - now;
 }
 
-/** Of the user from this address; of the address; of the key, if it has one. */
-function keysOf({ username, address, apiKey }: Login): readonly string[] {
+/** Of the user from this address; of the address; of the key, if it has one; of all wrong keys. */
+function keysOf({ username, address, apiKey, isKeyWrong = false }: Login): readonly string[] {
   const keys = [`failures ${address} ${username.slice(0, 256)}`, `address ${networkOf(address)}`];
-  return apiKey === null ? keys : [...keys, `key ${apiKey}`];
+  return [...keys, ...(apiKey === null ? [] : [`key ${apiKey}`]), ...(isKeyWrong ? ["wrong keys"] : [])];
 }
 
 /** An IPv6 client has a /64 for itself. */

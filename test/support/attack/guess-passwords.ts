@@ -1,4 +1,4 @@
-/** Guesses of passwords with a valid key and a new user name each time, several at once. */
+/** Guesses with a new user name and password each time, several at once. */
 import { randomUUID } from "node:crypto";
 
 export interface GuessHeaders {
@@ -8,7 +8,8 @@ export interface GuessHeaders {
 }
 
 export interface GuessChoices {
-  readonly apiKey: string;
+  /** A valid one, or a guess too. */
+  readonly apiKey: string | ((guess: number) => string);
   readonly guesses?: number;
   readonly atOnce?: number;
   /** X-Forwarded-For of a guess. */
@@ -28,7 +29,7 @@ export async function guessPasswords(
       const authorization = `Basic ${Buffer.from(`${randomUUID()}:guess`).toString("base64")}`;
       const status = await login({
         authorization,
-        "x-api-key": apiKey,
+        "x-api-key": typeof apiKey === "string" ? apiKey : apiKey(guess),
         ...(forwardedFor && { "x-forwarded-for": forwardedFor(guess) }),
       });
       counts[status] = (counts[status] ?? 0) + 1;

@@ -104,6 +104,34 @@ describe("LoginThrottle", () => {
     expect(waitMs(throttle, codes, 0)).toBe(1000);
   });
 
+  it("lets wrong keys fail 200 times from all addresses, then fails them unchecked, and no right key", async () => {
+    const throttle = newThrottle();
+    const wrong = (index: number) => ({ ...LOGIN, address: `192.0.3.${index}`, apiKey: `guess${index}`, isKeyWrong: true });
+    for (let index = 0; index < 200; index++) await fail(throttle, 1, 0, wrong(index));
+    let checked = 0;
+    const check = async () => {
+      checked += 1;
+      return false;
+    };
+    const attempts = async (login: Login, count: number) => {
+      const waits = [];
+      for (let time = 0; time < count; time++) waits.push(await throttle.attempt(login, check, { isLimited: true }));
+      return waits;
+    };
+    // The limits of an address go on.
+    expect([await attempts(wrong(200), 6), checked]).toEqual([[0, 0, 0, 0, 0, 1000], 0]);
+    expect([await attempts(LOGIN, 1), checked]).toEqual([[0], 1]);
+    now = 500;
+    expect([await attempts(wrong(201), 2), checked]).toEqual([[0, 0], 2]);
+  });
+
+  it("limits a key's failures likewise, wrong or right", async () => {
+    const throttle = newThrottle();
+    const guess = (address: number) => ({ ...LOGIN, address: `192.0.3.${address}`, isKeyWrong: true });
+    for (let address = 0; address < 200; address++) await fail(throttle, 1, 0, guess(address));
+    expect([waitMs(throttle, guess(200), 0), waitMs(throttle, { ...guess(201), apiKey: "another" }, 0)]).toEqual([500, 0]);
+  });
+
   it("counts no success against an address or a key", async () => {
     const throttle = newThrottle();
     for (let time = 0; time < 300; time++) await attempt(throttle, LOGIN, async () => true);
