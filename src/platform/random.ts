@@ -54,6 +54,13 @@ export function newSecret(random: Random): string {
   return Buffer.from(random.bytes(24)).toString("base64url");
 }
 
+/** Of a password or an API key that somebody chooses. */
+export const MIN_SECRET_LENGTH = 12;
+
+export function isShortSecret(secret: string): boolean {
+  return [...secret].length < MIN_SECRET_LENGTH;
+}
+
 function hexId(bytes: number, random: Random): string {
   return Buffer.from(random.bytes(bytes)).toString("hex").toUpperCase();
 }

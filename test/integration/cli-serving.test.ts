@@ -69,6 +69,23 @@ describe("serve", () => {
     expect(readFileSync(join(machine.world.paths.config, "config.json"), "utf8")).not.toContain("PLANTED");
   });
 
+  test("warns of a password or a key of fewer than 12 characters, unless another one is stored", async () => {
+    const warning = /^warning: the .* has fewer than 12 characters.*$/gm;
+    const warnings = async (env: Readonly<Record<string, string>>) => {
+      const served = await machine.serve([], { env: { WHCB_USERNAME: "ops", ...env } });
+      await served.stop();
+      return served.io.err().match(warning) ?? [];
+    };
+    expect(await warnings({ WHCB_PASSWORD: "twelve chars", WHCB_API_KEY: "twelve chars" })).toEqual([]);
+    const short = { WHCB_PASSWORD: "PLANTED-PW", WHCB_API_KEY: "PLANTED-KEY" };
+    expect(await warnings(short)).toEqual([
+      "warning: the password of ops has fewer than 12 characters and can be guessed: set a longer WHCB_PASSWORD",
+      "warning: the API key of ops has fewer than 12 characters and can be guessed: set a longer WHCB_API_KEY",
+    ]);
+    await machine.works(["users", "passwd", "ops"], { env: { WHCB_NEW_PASSWORD: "twelve chars" } });
+    expect(await warnings(short)).toEqual([]);
+  });
+
   test("exits 5 with nothing on stdout if its port is taken", async () => {
     const other = createServer().listen(0, "127.0.0.1");
     await new Promise((resolve) => other.once("listening", resolve));

@@ -17,19 +17,22 @@ beforeEach(async () => {
 
 afterEach(() => machine.leave());
 
-const ENV = { env: { WHCB_NEW_PASSWORD: "secret" } };
+const ENV = { env: { WHCB_NEW_PASSWORD: "twelve chars" } };
 const names = async (...args: readonly string[]) =>
   (await machine.works(["users", "list", "-o", "ids", ...args])).trim().split("\n");
 
 describe("the password of `users add`", () => {
   test("is asked for twice on a terminal", async () => {
-    const { code, stdout, stderr } = await machine.whcb(["users", "add", "ada"], { canAsk: true, stdin: "secret\nsecret\n" });
+    const { code, stdout, stderr } = await machine.whcb(["users", "add", "ada"], {
+      canAsk: true,
+      stdin: "twelve chars\ntwelve chars\n",
+    });
     expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/^User {5}ada\nAPI key {2}[\w-]{32}\n$/) });
     expect(stderr).toBe(`New password of ada: \nAgain: \nadded the user ada to ${db}; the API key isn't shown again\n`);
   });
 
   test("isn't taken if the two differ, or if there is none", async () => {
-    const differs = await machine.whcb(["users", "add", "ada"], { canAsk: true, stdin: "secret\nsecrte\n" });
+    const differs = await machine.whcb(["users", "add", "ada"], { canAsk: true, stdin: "twelve chars\ntwelve chasr\n" });
     expect({ code: differs.code, stderr: differs.stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining("differ") });
     const none = await machine.whcb(["users", "add", "ada"]);
     expect(none).toEqual({
@@ -39,6 +42,21 @@ describe("the password of `users add`", () => {
         "error: a password for ada is needed\nhint: type it on a terminal, set WHCB_NEW_PASSWORD, or pipe it in with --password-stdin\n",
     });
     expect(await names()).toEqual(["local"]);
+  });
+
+  test.each(["add", "passwd"])("has at least 12 characters, also for `users %s`", async (command) => {
+    const user = command === "add" ? "ada" : "local";
+    const before = await machine.works(["users", "list", "-o", "json"]);
+    for (const password of ["elevenchars", "😀😀😀😀😀😀😀😀😀😀😀"]) {
+      expect(await machine.whcb(["users", command, user], { env: { WHCB_NEW_PASSWORD: password } })).toEqual({
+        code: 2,
+        stdout: "",
+        stderr:
+          "error: the password has fewer than 12 characters\nhint: a shorter one can be guessed; `openssl rand -base64 24` makes one\n",
+      });
+    }
+    expect(await machine.works(["users", "list", "-o", "json"])).toBe(before);
+    await machine.works(["users", command, user], ENV);
   });
 
   test("can't be an argument", async () => {

@@ -1,6 +1,7 @@
 /**
  * Who is signed in to the console, for how long, and what can't be guessed, planted or read.
  * Covers: src/server/console/sessions.ts, src/server/console/pages/sign-in.tsx, src/server/auth/sign-in-codes.ts
+ * Covers: src/server/console/console-path.ts
  */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemRandom } from "../../src/platform/random.js";
@@ -97,15 +98,15 @@ describe("a session", () => {
 
   it("ends when the user's password changes, and when the user is removed", async () => {
     const deps = { store: service.store, random: systemRandom, now: clock.now() };
-    await addUser({ username: "ada", password: "first" }, deps);
+    await addUser({ username: "ada", password: "first password" }, deps);
     clock.advance(1000);
     const visitor = new Visitor(service.app);
-    await signIn(visitor, { username: "ada", password: "first" });
+    await signIn(visitor, { username: "ada", password: "first password" });
     expect(await isSignedIn(visitor)).toBe(true);
-    await changePassword({ username: "ada", password: "second" }, false, deps);
+    await changePassword({ username: "ada", password: "second password" }, false, deps);
     expect(await isSignedIn(visitor)).toBe(false);
     clock.advance(1000);
-    await signIn(visitor, { username: "ada", password: "second" });
+    await signIn(visitor, { username: "ada", password: "second password" });
     expect(await isSignedIn(visitor)).toBe(true);
     await removeUser("ada", service.store);
     expect(await isSignedIn(visitor)).toBe(false);
@@ -241,7 +242,7 @@ describe("a code of `whcb console`", () => {
   it("ends with the user's password", async () => {
     const code = await newCode();
     const deps = { store: service.store, random: systemRandom, now: clock.now() };
-    await changePassword({ username: USER.username, password: "another" }, false, deps);
+    await changePassword({ username: USER.username, password: "another password" }, false, deps);
     expect((await signIn(new Visitor(service.app), { code })).status).toBe(422);
   });
 });

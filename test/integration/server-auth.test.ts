@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { inNetworks } from "../../src/delivery/address-rule.js";
 import type { Clock } from "../../src/platform/clock.js";
 import { systemClock } from "../../src/platform/clock.js";
+import { silentLogger } from "../../src/platform/logger.js";
 import { systemRandom } from "../../src/platform/random.js";
 import { makeCredential } from "../../src/server/auth/credential-hashes.js";
 import { type GuessHeaders, guessPasswords } from "../support/attack/guess-passwords.js";
@@ -242,6 +243,26 @@ describe("a removed user", () => {
     expect(await login()).toBe(200);
     await closeService(service);
   });
+});
+
+it("warns once of a short password and of a short key of a user who was added", async () => {
+  const warned: unknown[] = [];
+  const service = await openService({ logger: { ...silentLogger, warn: (...line) => void warned.push(line) } });
+  const old = { username: "old", password: "elevenchars", apiKey: "short" };
+  await service.store.saveCredential(await makeCredential(old, systemRandom, "added"), 0);
+  const started = { username: "started", password: "elevenchars", apiKey: "short too" };
+  await service.store.saveCredential(await makeCredential(started, systemRandom), 0);
+  for (const { username, password, apiKey } of [old, started, USER]) {
+    for (const path of ["/callbacks", "/auth/verify"]) {
+      const headers = { authorization: basic(`${username}:${password}`), "x-api-key": apiKey };
+      expect((await service.app.inject({ url: path, headers: { ...headers, accept: "*/*" } })).statusCode).toBe(200);
+    }
+  }
+  expect(warned).toEqual([
+    [{ user: "old" }, "The password has fewer than 12 characters and can be guessed: whcb users passwd"],
+    [{ user: "old" }, "The API key has fewer than 12 characters and can be guessed: whcb users passwd --new-key"],
+  ]);
+  await closeService(service);
 });
 
 describe("failed logins", () => {

@@ -133,6 +133,19 @@ it("two addresses guess passwords with a valid key", async () => {
   expect(correct).toEqual([200, 200, 200]);
 });
 
+it("an address guesses API keys", async () => {
+  const server = await serve();
+  const login = (headers: object) => statusOf(`${server.url}/auth/verify`, { headers: { ...headers } });
+  expect(await login(CORRECT)).toBe(200);
+  const guesses = await guessPasswords(login, { apiKey: (guess) => `guess-${guess}`, guesses: 20_000, atOnce: 8 });
+  const elsewhere = await statusOf(`${server.url}/auth/verify`, { headers: CORRECT, localAddress: "127.0.0.2" });
+  const correct = [await login(CORRECT), elsewhere];
+  show("key guesses", { guesses, correct });
+  expect([guesses[403], correct]).toEqual([undefined, [200, 200]]);
+  // 20 at once, then one in three seconds.
+  expect(guesses[401]).toBeLessThan(60);
+});
+
 it("a web page sends changes, by a form and by DNS rebinding, and reads the metrics", async () => {
   const server = await serve();
   const send = (headers: object) =>

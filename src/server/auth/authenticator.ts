@@ -1,6 +1,8 @@
 /** docs/contract.md, Requests. */
 import { createHash } from "node:crypto";
 import type { Clock } from "../../platform/clock.js";
+import type { Logger } from "../../platform/logger.js";
+import { isShortSecret, MIN_SECRET_LENGTH } from "../../platform/random.js";
 import type { CredentialStore, StoredCredential } from "../../store/credentials.js";
 import type { LimitStore } from "../../store/nodes/node-store.js";
 import { hashApiKey, issueToken, matchesApiKey, readToken, verifyPassword } from "./credential-hashes.js";
@@ -39,6 +41,7 @@ interface CachedVerdict {
 /** Whom Authorization names. */
 interface PresentedUser {
   readonly username: string;
+  readonly password?: string;
   /** Epoch ms. */
   readonly validUntil: number;
   /** null: somebody else. */
@@ -48,18 +51,21 @@ interface PresentedUser {
 export class Authenticator {
   readonly #store: CredentialStore;
   readonly #clock: Clock;
+  readonly #logger: Logger;
   readonly #throttle: LoginThrottle;
   /** By digest: no secret stays in memory. The throttle needs expired entries. */
   readonly #cache = new Map<string, CachedVerdict>();
   readonly #inFlight = new Map<string, Promise<Verdict>>();
+  readonly #warned = new Set<string>();
   #credentials: readonly StoredCredential[] = [];
   #readAtMs = Number.NEGATIVE_INFINITY;
   #reading: Promise<readonly StoredCredential[]> | null = null;
 
   /** `limits`: of all nodes on the database; null: only this process checks logins. */
-  constructor(store: CredentialStore, clock: Clock, limits: LimitStore | null) {
+  constructor(store: CredentialStore, clock: Clock, logger: Logger, limits: LimitStore | null) {
     this.#store = store;
     this.#clock = clock;
+    this.#logger = logger;
     this.#throttle = new LoginThrottle(clock, limits);
   }
 
@@ -79,9 +85,11 @@ export class Authenticator {
   /** Without an API key, for the console. */
   async signIn(username: string, password: string, address: string): Promise<Verdict> {
     const credential = (await this.#list()).find((one) => one.username === username) ?? null;
-    return this.#tryLogin({ username, address, apiKey: CONSOLE }, false, async () =>
+    const verdict = await this.#tryLogin({ username, address, apiKey: CONSOLE }, false, async () =>
       verdictOn((await isPassword(password, credential)) ? credential : null),
     );
+    if (verdict.kind === "granted") this.#warnIfShort(verdict.credential, "password", password);
+    return verdict;
   }
 
   /** As `signIn`, with a code: `redeem` returns its user. Guesses from many addresses don't shut out who has one. */
@@ -136,7 +144,11 @@ export class Authenticator {
       return isOwnKey ? verdictOn(credential) : rejected("forbidden", "The API key is wrong");
     });
     if (verdict.kind === "rejected") this.#cache.delete(digest);
-    if (verdict.kind === "granted") this.#remember(digest, verdict, user.validUntil);
+    if (verdict.kind === "granted") {
+      this.#remember(digest, verdict, user.validUntil);
+      this.#warnIfShort(verdict.credential, "password", user.password);
+      this.#warnIfShort(verdict.credential, "API key", presented.apiKey);
+    }
     return verdict;
   }
 
@@ -157,6 +169,17 @@ export class Authenticator {
     this.#cache.set(digest, { verdict, until: Math.min(this.#clock.now() + CACHED_MS, validUntil) });
     const [oldest] = this.#cache.keys();
     if (this.#cache.size > MAX_CACHED && oldest !== undefined) this.#cache.delete(oldest);
+  }
+
+  /** Once. A start says so of its own user; others were added before there was a minimum. */
+  #warnIfShort({ username, origin }: StoredCredential, what: "password" | "API key", secret: string | undefined): void {
+    if (secret === undefined || !isShortSecret(secret) || origin === "start" || this.#warned.has(`${what} ${username}`)) return;
+    this.#warned.add(`${what} ${username}`);
+    const change = what === "password" ? "whcb users passwd" : "whcb users passwd --new-key";
+    this.#logger.warn(
+      { user: username },
+      `The ${what} has fewer than ${MIN_SECRET_LENGTH} characters and can be guessed: ${change}`,
+    );
   }
 
   #cached(digest: string): Verdict | null {
@@ -203,6 +226,7 @@ function readPassword(encoded: string, credentials: readonly StoredCredential[])
   const credential = credentials.find((one) => one.username === username) ?? null;
   return {
     username,
+    password,
     validUntil: Number.POSITIVE_INFINITY,
     prove: async () => ((await isPassword(password, credential)) ? credential : null),
   };

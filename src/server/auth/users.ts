@@ -1,6 +1,6 @@
 /** Who may use the service: docs/operations.md, Users. */
 import { WhcbError } from "../../domain/errors.js";
-import { newSecret, type Random } from "../../platform/random.js";
+import { isShortSecret, MIN_SECRET_LENGTH, newSecret, type Random } from "../../platform/random.js";
 import type { CredentialStore, StoredCredential } from "../../store/credentials.js";
 import { hashApiKey, makeCredential, matchesApiKey, verifyPassword } from "./credential-hashes.js";
 
@@ -34,8 +34,9 @@ export async function admitStartUser(given: Login & { readonly apiKey: string },
   return { own, removed: await store.removeStartCredentials(given.username) };
 }
 
-/** Returns the user's API key, which isn't stored. Throws `invalid` if there is such a user. */
+/** Returns the user's API key, which isn't stored. Throws `invalid` if there is such a user, or for a short password. */
 export async function addUser(login: Login, deps: UserDeps): Promise<string> {
+  requireLongPassword(login);
   if ((await findUser(login.username, deps.store)) !== undefined) {
     throw new WhcbError("invalid", `there is a user ${JSON.stringify(login.username)} already`, {
       hint: "`whcb users passwd` changes the password",
@@ -46,8 +47,9 @@ export async function addUser(login: Login, deps: UserDeps): Promise<string> {
   return apiKey;
 }
 
-/** Ends the user's tokens. Returns the new API key, or null if it stays. Throws `not-found`. */
+/** Ends the user's tokens. Returns the new API key, or null if it stays. Throws `not-found`, and `invalid` for a short password. */
 export async function changePassword(login: Login, withNewKey: boolean, deps: UserDeps): Promise<string | null> {
+  requireLongPassword(login);
   const stored = await findUser(login.username, deps.store);
   if (stored === undefined) throw noUser(login.username);
   const apiKey = withNewKey ? newSecret(deps.random) : null;
@@ -64,6 +66,13 @@ export async function removeUser(username: string, store: CredentialStore): Prom
 
 async function findUser(wanted: string, store: CredentialStore): Promise<StoredCredential | undefined> {
   return (await store.listCredentials()).find(({ username }) => username === wanted);
+}
+
+function requireLongPassword({ password }: Login): void {
+  if (!isShortSecret(password)) return;
+  throw new WhcbError("invalid", `the password has fewer than ${MIN_SECRET_LENGTH} characters`, {
+    hint: "a shorter one can be guessed; `openssl rand -base64 24` makes one",
+  });
 }
 
 function noUser(username: string): WhcbError {

@@ -1,7 +1,8 @@
 import { mkdir, rmdir } from "node:fs/promises";
 import { isWhcbError, WhcbError } from "../../../domain/errors.js";
+import { isShortSecret, MIN_SECRET_LENGTH } from "../../../platform/random.js";
 import type { Invocation } from "../../args/command-spec.js";
-import type { RunningService, ServeOptions } from "../../cli-deps.js";
+import type { Credentials, RunningService, ServeOptions } from "../../cli-deps.js";
 import { EXIT_INTERRUPTED } from "../../exit-codes.js";
 import { text } from "../../output/screen-text.js";
 import { databaseName } from "../../settings/database-path.js";
@@ -105,7 +106,7 @@ async function announceApi(
     // A container's settings folder may be read-only.
     screen.info(`warning: the service's profile couldn't be written: ${error instanceof Error ? error.message : error}`);
   }
-  for (const line of describeUsers(service.users, chosen.credentials.username)) screen.info(line);
+  for (const line of describeUsers(service.users, chosen.credentials)) screen.info(line);
 }
 
 /** stdout comes last: scripts that wait for it find the settings written. */
@@ -114,7 +115,7 @@ async function announce({ screen }: Invocation, service: RunningService, options
   await screen.out(text`Listening on ${service.url}\n`);
 }
 
-function describeUsers(users: RunningService["users"], username: string): readonly string[] {
+function describeUsers(users: RunningService["users"], { username, password, apiKey }: Credentials): readonly string[] {
   if (users === null) return [];
   const { removed, own } = users;
   const lines =
@@ -123,6 +124,14 @@ function describeUsers(users: RunningService["users"], username: string): readon
   if (own === "kept") {
     lines.push(
       `warning: ${username} was added or changed with \`whcb users\`, so it keeps its password and API key: not this start's`,
+    );
+    return lines;
+  }
+  const secrets = [["password", password, "WHCB_PASSWORD"] as const, ["API key", apiKey, "WHCB_API_KEY"] as const];
+  for (const [what, secret, variable] of secrets) {
+    if (!isShortSecret(secret)) continue;
+    lines.push(
+      `warning: the ${what} of ${username} has fewer than ${MIN_SECRET_LENGTH} characters and can be guessed: set a longer ${variable}`,
     );
   }
   return lines;

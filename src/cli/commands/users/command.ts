@@ -12,7 +12,7 @@ const USER = ["<user>", "the user's name"] as const;
 const DETAILS = `It works on the database itself, beside a running serve or without one: the API has no such request. A running serve
 applies it within a second.`;
 const PASSWORD =
-  "On a terminal it asks for the password; otherwise it comes from WHCB_NEW_PASSWORD or, with --password-stdin, from stdin.";
+  "On a terminal it asks for the password; otherwise it comes from WHCB_NEW_PASSWORD or, with --password-stdin, from stdin. It has at least 12 characters.";
 
 export const USERS: GroupSpec = {
   name: "users",
