@@ -7,9 +7,9 @@ import { type ErrorAnswer, errorAnswer } from "./requests/error-answers.js";
 
 /** Pipelined behind the one being answered. Clients that pipeline send about 10; one that sends more is disconnected. */
 const MAX_WAITING = 16;
-/** In memory, of all requests of strangers that wait. Some hundred connections may have 16. */
+/** All requests of strangers that wait may take so much memory: about 16 on each of 450 connections. */
 const MAX_WAITING_BYTES = 32 * 1024 * 1024;
-/** Node's objects for a request, and for a name or a value of its headers. */
+/** Node's objects for a request take about as much, and those for a name or a value of a header. */
 const REQUEST_BYTES = 4096;
 const HEADER_BYTES = 32;
 
@@ -21,7 +21,7 @@ const HEADERS_TIMEOUT_MS = 15_000;
 const IDLE_TIMEOUT_MS = 75_000;
 const KEEP_ALIVE_MS = 30_000;
 const MAX_HEADER_BYTES = 16_384;
-/** Each takes far more memory than its bytes, also of a request that never ends. */
+/** A header takes far more memory than its bytes, also while the request's end is missing. */
 const MAX_HEADERS = 100;
 
 /** More need memory, and no known client needs them. */
@@ -202,9 +202,9 @@ function bytesOf({ url = "", rawHeaders }: IncomingMessage): number {
   return rawHeaders.reduce((bytes, text) => bytes + HEADER_BYTES + text.length, REQUEST_BYTES + url.length);
 }
 
-/** What Node would answer by itself, unlimited, or not notice. null: nothing. */
+/** Rejects what Node would answer by itself, past the limits above, or wouldn't notice. null: the request is right. */
 export function protocolFault({ httpVersion, headers, rawHeaders }: IncomingMessage): ErrorAnswer | null {
-  // Node leaves out the others.
+  // Node keeps one more than are allowed, and leaves out the rest.
   if (rawHeaders.length > 2 * MAX_HEADERS) return TOO_MANY_HEADERS;
   if (httpVersion === "1.0") return null;
   if (headers.host === undefined) return NO_HOST;

@@ -38,13 +38,13 @@ interface CachedVerdict {
   readonly until: number;
 }
 
-/** Whom Authorization names. */
+/** The user that Authorization names, not verified yet. */
 interface PresentedUser {
   readonly username: string;
   readonly password?: string;
   /** Epoch ms. */
   readonly validUntil: number;
-  /** null: somebody else. */
+  /** Resolves to null for a wrong password. */
   prove(): Promise<StoredCredential | null>;
 }
 
@@ -171,7 +171,7 @@ export class Authenticator {
     if (this.#cache.size > MAX_CACHED && oldest !== undefined) this.#cache.delete(oldest);
   }
 
-  /** Once. A start says so of its own user; others were added before there was a minimum. */
+  /** Warns once of a user who was added before there was a minimum. A start itself warns of its own user. */
   #warnIfShort({ username, origin }: StoredCredential, what: "password" | "API key", secret: string | undefined): void {
     if (secret === undefined || !isShortSecret(secret) || origin === "start" || this.#warned.has(`${what} ${username}`)) return;
     this.#warned.add(`${what} ${username}`);
