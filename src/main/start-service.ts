@@ -1,7 +1,6 @@
-import { once } from "node:events";
 import { lstatSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { createServer } from "node:net";
+import type { Server } from "node:net";
 import type { RunningService, ServeOptions } from "../cli/cli-deps.js";
 import { type AddressRule, addressRuleFor, checkCallbackUrl, inNetworks } from "../delivery/address-rule.js";
 import type { Deliverer } from "../delivery/deliverer.js";
@@ -24,6 +23,7 @@ import { settleAll, Teardown } from "../platform/teardown.js";
 import { createApp } from "../server/app.js";
 import { admitStartUser } from "../server/auth/users.js";
 import { closeGracefully, connectionLimit } from "../server/connections.js";
+import { listenOnLocalhost, tryToListen } from "../server/listen-on-localhost.js";
 import { serveMetrics } from "../server/operations/metrics.js";
 import type { NodeStore } from "../store/nodes/node-store.js";
 import { openStore } from "../store/open-store.js";
@@ -60,7 +60,8 @@ async function start(
   const addressRule = addressRuleFor(options.host, options.allowNetworks);
   const openNoticeTargets = planNotices(options.notices, addressRule);
   const isTrustedProxy = options.trustedProxies.length === 0 ? null : inNetworks(options.trustedProxies);
-  await tryToListen(options);
+  const place = { host: options.host === "localhost" ? "127.0.0.1" : options.host, port: options.port };
+  await tryToListen(place);
   if (options.metrics !== null) await tryToListen(options.metrics);
   const logger = pinoLogger(options.logLevel, log);
   let hasStarted = false;
@@ -115,9 +116,10 @@ async function start(
     begunCalls: dispatching.begunCalls,
     isReady: () => !teardown.hasBegun,
   });
-  const closing = { timers: systemTimers, nowMs: systemClock.monotonicMs, limitMs: LONGEST_STOP_MS };
+  const others: Server[] = [];
+  const closing = { timers: systemTimers, nowMs: systemClock.monotonicMs, limitMs: LONGEST_STOP_MS, others };
   teardown.add(() => settleAll(closeGracefully(app, closing), dispatching.stop()));
-  const url = await app.listen({ host: options.host === "localhost" ? "127.0.0.1" : options.host, port: options.port });
+  const url = await listenOnLocalhost(app, place, others);
   const metricsUrl = await openMetrics(app, options, teardown);
   await loadHttpParser(url);
   // After listening: with the port taken, nothing is stored or sent. Nodes stored them as they joined.
@@ -159,14 +161,6 @@ async function openMetrics(
   const address = server.address();
   const host = place.host.includes(":") ? `[${place.host}]` : place.host;
   return `http://${host}:${typeof address === "object" ? address?.port : place.port}/metrics`;
-}
-
-/** Before creating a database: a failed start leaves no files. Rejects as `listen`. */
-async function tryToListen({ host, port }: Pick<ServeOptions, "host" | "port">): Promise<void> {
-  const server = createServer().listen({ host, port });
-  await once(server, "listening");
-  server.close();
-  await once(server, "close");
 }
 
 function openDeliverer(addressRule: AddressRule, teardown: Teardown): Deliverer {

@@ -1,8 +1,9 @@
 /** Bounds what clients can take without credentials: connections, and the requests that wait on one. */
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
-import type { Socket } from "node:net";
+import type { Server as NetServer, Socket } from "node:net";
 import type { FastifyInstance } from "fastify";
 import type { Timers } from "../platform/clock.js";
+import { settleAll } from "../platform/teardown.js";
 import { type ErrorAnswer, errorAnswer } from "./requests/error-answers.js";
 
 /** Pipelined behind the one being answered. Clients that pipeline send about 10; one that sends more is disconnected. */
@@ -220,12 +221,15 @@ interface CloseLimits {
   readonly nowMs: () => number;
   /** Then they are cut off. */
   readonly limitMs: number;
+  /** Whose connections the app gets besides its own. */
+  readonly others?: readonly NetServer[];
 }
 
 const SWEEP_MS = 50;
 
 /** Finishes requests in flight. Node's own close waits for connections without a request and endless streams. */
-export async function closeGracefully(app: FastifyInstance, { timers, nowMs, limitMs }: CloseLimits): Promise<void> {
+export async function closeGracefully(app: FastifyInstance, limits: CloseLimits): Promise<void> {
+  const { timers, nowMs, limitMs, others = [] } = limits;
   const cutOffAt = nowMs() + limitMs;
   let cancel = (): void => undefined;
   const sweep = (): void => {
@@ -234,7 +238,7 @@ export async function closeGracefully(app: FastifyInstance, { timers, nowMs, lim
   };
   cancel = timers.after(0, sweep);
   try {
-    await app.close();
+    await settleAll(app.close(), ...others.map((server) => new Promise((resolve) => server.close(resolve))));
   } finally {
     cancel();
   }

@@ -27,6 +27,20 @@ export function describeSessions(open: OpenStore): void {
       expect(await store.findSession("t1", NO_LIMITS)).toBeNull();
     });
 
+    it("get another token once, if they aren't older than that", async () => {
+      const store = await openWithAda();
+      await store.createSession(SESSION, ADA, NO_LIMITS);
+      expect(await store.replaceSessionToken("t2", "t3", 0)).toBe(false);
+      expect(await store.replaceSessionToken("t1", "t2", NOW)).toBe(false);
+      const replaced = await Promise.all(["t2", "t3"].map((token) => store.replaceSessionToken("t1", token, NOW - 1)));
+      expect(replaced.sort()).toEqual([false, true]);
+      expect(await store.findSession("t1", NO_LIMITS)).toBeNull();
+      const found = await Promise.all(["t2", "t3"].map((token) => store.findSession(token, NO_LIMITS)));
+      expect(found.filter((one) => one !== null)).toEqual([
+        { session: { ...SESSION, tokenHash: expect.any(String) }, credential: ADA },
+      ]);
+    });
+
     it("expire by their creation and their last use, on the millisecond", async () => {
       const store = await openWithAda();
       await store.createSession({ ...SESSION, usedAt: NOW + MINUTE }, ADA, NO_LIMITS);

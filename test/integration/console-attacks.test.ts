@@ -3,7 +3,7 @@ import { createHmac } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Logger } from "../../src/platform/logger.js";
 import { silentLogger } from "../../src/platform/logger.js";
-import { Visitor } from "../support/server/console-visitor.js";
+import { HOST, Visitor } from "../support/server/console-visitor.js";
 import { CREDENTIALS, closeService, openService, type Service, USER } from "../support/server/server-fixture.js";
 import { VirtualClock } from "../support/time/virtual-clock.js";
 
@@ -77,7 +77,7 @@ describe("a forged cookie", () => {
     `whcb-notice=${Buffer.from('["done","x"]').toString("base64url")}.${"x".repeat(43)}`,
     "__proto__=x",
   ])("opens nothing and shows nothing: %#", async (cookie) => {
-    const get = (url: string) => service.app.inject({ url, headers: { host: "localhost", cookie } });
+    const get = (url: string) => service.app.inject({ url, headers: { host: HOST, cookie } });
     expect((await get("/console")).statusCode).toBe(303);
     const signIn = await get("/console/sign-in");
     expect([signIn.statusCode, signIn.body.includes("alert-")]).toEqual([200, false]);
@@ -128,7 +128,7 @@ describe("a method that no page has", () => {
     const cookie = [...visitor.cookies].map((pair) => pair.join("=")).join("; ");
     for (const method of ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"] as const) {
       for (const url of ["/console", "/console/sign-out", "/console/callbacks/new", "/console/assets/x"]) {
-        const answer = await service.app.inject({ method: method as "PUT", url, headers: { host: "localhost", cookie } });
+        const answer = await service.app.inject({ method: method as "PUT", url, headers: { host: HOST, cookie } });
         expect([method, url, answer.statusCode]).toEqual([method, url, 401]);
       }
     }
@@ -166,7 +166,7 @@ describe("guessing codes", () => {
     // More than the shared limit for passwords.
     for (let guess = 0; guess < 205; guess++) {
       const address = `203.0.113.${Math.floor(guess / 5)}`;
-      const headers = { ...FORM, host: "localhost", cookie, "x-forwarded-for": address };
+      const headers = { ...FORM, host: HOST, cookie, "x-forwarded-for": address };
       const payload = new URLSearchParams({ token, code: `ZZZZ-${guess}` }).toString();
       const answer = await service.app.inject({ method: "POST", url: "/console/sign-in", headers, payload });
       expect(answer.statusCode).toBe(422);

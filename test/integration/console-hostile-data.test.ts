@@ -4,7 +4,7 @@ import { connect } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { DEFAULT_RETRY_POLICY } from "../../src/domain/retry-policy.js";
 import { aResponse } from "../support/builders.js";
-import { Visitor } from "../support/server/console-visitor.js";
+import { HOST, Visitor } from "../support/server/console-visitor.js";
 import { pendingCalls, recordAttempts } from "../support/server/recorded-calls.js";
 import {
   CALLBACK_BODY,
@@ -120,7 +120,7 @@ describe("a form", () => {
     const names = Array.from({ length: 60_000 }, (_, index) => index.toString(36));
     const fields = new URLSearchParams({ token: await tokenOf(`${PATH}/delete`), action: "success" });
     const before = process.cpuUsage();
-    const headers = { host: "localhost", cookie: cookieOf(visitor), "content-type": "application/x-www-form-urlencoded" };
+    const headers = { host: HOST, cookie: cookieOf(visitor), "content-type": "application/x-www-form-urlencoded" };
     const payload = `${fields}&${names.join("&")}`;
     const answer = await service.app.inject({ method: "POST", url: `${PATH}/confirm`, headers, payload });
     const { user, system } = process.cpuUsage(before);
@@ -133,7 +133,7 @@ describe("a form", () => {
     const body = new URLSearchParams({ token: await tokenOf(`${PATH}/delete`) }).toString();
     const socket = connect(Number(new URL(origin).port), "127.0.0.1").setEncoding("utf8");
     socket.write(
-      `POST ${PATH}/delete HTTP/1.1\r\nhost: localhost\r\ncookie: ${cookieOf(visitor)}\r\nconnection: close\r\n` +
+      `POST ${PATH}/delete HTTP/1.1\r\nhost: ${HOST}\r\ncookie: ${cookieOf(visitor)}\r\nconnection: close\r\n` +
         `content-type: application/x-www-form-urlencoded\r\ncontent-length: ${body.length}\r\n\r\n${body.slice(0, -1)}`,
     );
     await expect.poll(() => service.app.connections.inFlight, { interval: 5 }).toBe(1);

@@ -18,7 +18,7 @@ import { closeGracefully } from "../../src/server/connections.js";
 import type { ServerDeps } from "../../src/server/server-deps.js";
 import { openStore } from "../../src/store/open-store.js";
 import { aResponse } from "../support/builders.js";
-import { Visitor } from "../support/server/console-visitor.js";
+import { HOST, Visitor } from "../support/server/console-visitor.js";
 import {
   CALLBACK_SETTINGS,
   CREDENTIALS,
@@ -65,7 +65,7 @@ async function listen({ cookies }: Visitor, path = PATH, method = "GET"): Promis
   const { port } = service.app.server.address() as AddressInfo;
   const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join("; ");
   // As a visitor, whose cookies have names for this Host.
-  const asked = request({ port, host: "127.0.0.1", path, method, headers: { host: "localhost", cookie } });
+  const asked = request({ port, host: "127.0.0.1", path, method, headers: { host: HOST, cookie } });
   opened.push(asked);
   asked.on("error", () => undefined).end();
   const [answer] = (await once(asked, "response")) as [IncomingMessage];

@@ -5,7 +5,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { OpenOutage } from "../../src/domain/outage.js";
 import { accept, aGroup, anEndpoint, attempt, hold } from "../contract/store-support.js";
-import { Visitor } from "../support/server/console-visitor.js";
+import { HOST, Visitor } from "../support/server/console-visitor.js";
 import { CALLBACK_SETTINGS, closeService, openService, type Service } from "../support/server/server-fixture.js";
 
 const ID = "0123456789ABCDEF";
@@ -188,7 +188,7 @@ describe("a page that follows its callback", () => {
     const visitor = await start();
     const refresh = async (): Promise<number> => {
       const cookie = [...visitor.cookies].map(([name, value]) => `${name}=${value}`).join("; ");
-      const answer = await service.app.inject({ url: PATH, headers: { host: "localhost", cookie, "x-refresh": "1" } });
+      const answer = await service.app.inject({ url: PATH, headers: { host: HOST, cookie, "x-refresh": "1" } });
       expect(answer.headers["set-cookie"]).toBeUndefined();
       return answer.statusCode;
     };

@@ -68,7 +68,7 @@ describe("a session's cookie", () => {
     const visitor = new Visitor(service.app, { "x-forwarded-proto": "https", "x-forwarded-host": "whcb.example:8443" });
     const { setCookies } = await signIn(visitor, LOGIN);
     expect(setCookies).toEqual([expect.stringMatching(/^whcb-session-8443=.*; SameSite=Strict; Secure$/)]);
-    const plain = await signIn(new Visitor(service.app, { host: "localhost:8787" }), LOGIN);
+    const plain = await signIn(new Visitor(service.app, { host: "whcb.example:8787" }), LOGIN);
     expect(plain.setCookies).toEqual([expect.stringMatching(/^whcb-session-8787=.*; SameSite=Strict$/)]);
   });
 });

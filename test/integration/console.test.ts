@@ -7,7 +7,7 @@
  * Covers: src/store/console-sessions.ts, src/server/use-cases/change-callbacks.ts, src/server/use-cases/settle-calls.ts
  */
 import { afterEach, describe, expect, it } from "vitest";
-import { Visitor } from "../support/server/console-visitor.js";
+import { HOST, Visitor } from "../support/server/console-visitor.js";
 import {
   CALLBACK_SETTINGS,
   CREDENTIALS,
@@ -22,7 +22,7 @@ let service: Service;
 afterEach(() => closeService(service));
 
 const HTML = "text/html; charset=utf-8";
-const FORM = { host: "localhost", "content-type": "application/x-www-form-urlencoded" };
+const FORM = { host: HOST, "content-type": "application/x-www-form-urlencoded" };
 const BROWSER = { accept: "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8" };
 
 describe("/", () => {
@@ -125,7 +125,7 @@ describe("an error", () => {
     const json = await service.app.inject({
       method: "POST",
       url: "/console/sign-out",
-      headers: { host: "localhost", cookie, "content-type": "application/json" },
+      headers: { host: HOST, cookie, "content-type": "application/json" },
       payload: "{}",
     });
     expect([json.statusCode, json.headers["content-type"]]).toEqual([415, HTML]);
@@ -153,9 +153,11 @@ describe("without a session", () => {
   it("a link of another site goes by a page of our own, so that the browser sends the cookie", async () => {
     service = await openService();
     const visitor = await new Visitor(service.app).signIn();
-    const linked = await new Visitor(service.app, { "sec-fetch-site": "cross-site" }).open("/console?a=1");
-    const [, target = ""] = /content="0; url=([^"]+)"/.exec(linked.html) ?? [];
-    expect([linked.status, target, linked.setCookies]).toEqual([200, "/console/sign-in?to=%2Fconsole%3Fa%3D1", []]);
+    const headers = { host: HOST, "sec-fetch-site": "cross-site" };
+    const linked = await service.app.inject({ url: "/console?a=1", headers });
+    const [, target = ""] = /content="0; url=([^"]+)"/.exec(linked.body) ?? [];
+    const answered = [linked.statusCode, target, linked.headers["set-cookie"]];
+    expect(answered).toEqual([200, "/console/sign-in?to=%2Fconsole%3Fa%3D1", undefined]);
     expect((await visitor.open(target)).url).toBe("/console?a=1");
   });
 });

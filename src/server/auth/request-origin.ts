@@ -13,6 +13,16 @@ export function hasValidHost({ host }: Pick<FastifyRequest, "host">): boolean {
   return match !== null && Number(match[2] ?? 0) <= 65_535;
 }
 
+/** In lower case; "" for an invalid one. */
+export function hostNameOf(host: string): string {
+  return HOST.exec(host)?.[1]?.toLowerCase() ?? "";
+}
+
+/** For a browser, any name below localhost is this machine too. */
+export function isThisMachine(hostName: string): boolean {
+  return isLoopbackHost(hostName) || hostName.endsWith(".localhost");
+}
+
 /** GET and HEAD change nothing and have no body that is read. */
 export function isSafe({ method }: Pick<FastifyRequest, "method">): boolean {
   return method === "GET" || method === "HEAD";
@@ -55,8 +65,8 @@ function isForeign(site: unknown): boolean {
 }
 
 function isKnown(host: string, names: ReadonlySet<string>): boolean {
-  const name = HOST.exec(host)?.[1]?.toLowerCase() ?? "";
-  return isLoopbackHost(name) || name.endsWith(".localhost") || names.has(name);
+  const name = hostNameOf(host);
+  return isThisMachine(name) || names.has(name);
 }
 
 /** What a trusted proxy passes on may be any text: then it is the proxy's own address. */

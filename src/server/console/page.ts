@@ -42,6 +42,8 @@ export interface Page {
 export type PageAnswer =
   | Page
   | { readonly kind: "redirect"; readonly path: string; readonly notice?: Notice }
+  /** From or to another host: a form may not be redirected there, and a redirect from there brings no cookie. */
+  | { readonly kind: "forward"; readonly url: string }
   /** The handler has answered itself, for example with a stream. */
   | { readonly kind: "sent" };
 

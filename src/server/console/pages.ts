@@ -107,6 +107,8 @@ export class Pages {
       case "redirect":
         if (answer.notice !== undefined) this.sessions.leaveNotice(request, reply, visitor, answer.notice);
         return reply.redirect(answer.path, 303);
+      case "forward":
+        return sendForward(reply, answer.url);
       case "sent":
         return reply;
     }
@@ -152,7 +154,7 @@ export class Pages {
     }
     const target = `/console/sign-in?to=${encodeURIComponent(request.url)}`;
     // A link of another site: the browser holds the cookie back. From our own page it sends it.
-    if (request.headers["sec-fetch-site"] === "cross-site") reply.type(HTML).send(renderForward(target));
+    if (request.headers["sec-fetch-site"] === "cross-site") sendForward(reply, target);
     else reply.redirect(target, 303);
   }
 
@@ -176,6 +178,11 @@ function isBackground({ headers }: FastifyRequest, route: Route | null): boolean
 const HTML = "text/html; charset=utf-8";
 const sessionEnded = () => new WhcbError("unauthenticated", "The session has ended");
 const SESSION_ENDED = answerTo(sessionEnded());
+
+/** No address that it leads from or to is passed on. */
+function sendForward(reply: FastifyReply, url: string): FastifyReply {
+  return reply.header("referrer-policy", "no-referrer").type(HTML).send(renderForward(url));
+}
 
 function htmlOf(page: Page, visitor: Visitor, notice: Notice | null = null, live: LiveState | null = null): string {
   const username = visitor.credential?.username ?? null;

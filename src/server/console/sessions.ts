@@ -1,10 +1,11 @@
 /** Who is signed in to the console: docs/operations.md, The console. */
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { newSecret } from "../../platform/random.js";
+import { isLoopbackHost } from "../../platform/loopback.js";
+import { newSecret, randomId } from "../../platform/random.js";
 import type { SessionLimits } from "../../store/console-sessions.js";
 import type { StoredCredential } from "../../store/credentials.js";
-import { schemeOf } from "../auth/request-origin.js";
+import { hostNameOf, isThisMachine, schemeOf } from "../auth/request-origin.js";
 import type { ServerDeps } from "../server-deps.js";
 import { pathInConsole } from "./console-path.js";
 
@@ -12,6 +13,8 @@ const LONGEST_MS = 12 * 3_600_000;
 const IDLE_MS = 3_600_000;
 /** Not a write per page. */
 const TOUCH_MS = 60_000;
+/** The browser goes to the session's host at once. */
+const TICKET_MS = 60_000;
 /** A notice is shown by the page that follows at once. */
 const NOTICE_SECONDS = 60;
 
@@ -22,6 +25,11 @@ export interface Visitor {
   readonly token: string;
 }
 
+export interface SessionEntry {
+  readonly origin: string;
+  readonly ticket: string;
+}
+
 export interface Notice {
   readonly kind: "done" | "problem";
   readonly text: string;
@@ -29,7 +37,7 @@ export interface Notice {
   readonly link?: { readonly text: string; readonly href: string };
 }
 
-type Deps = Pick<ServerDeps, "store" | "clock" | "random">;
+type Deps = Pick<ServerDeps, "store" | "clock" | "random" | "knownHosts">;
 
 export class Sessions {
   readonly #deps: Deps;
@@ -44,7 +52,7 @@ export class Sessions {
     const token = cookieOf(request, "session");
     const visit: Visitor = { credential: null, token: cookieOf(request, "visit") };
     if (token === "") return visit;
-    const tokenHash = hashToken(token);
+    const tokenHash = hashToken(token, request);
     const now = clock.now();
     const found = await store.findSession(tokenHash, limitsAt(now));
     if (found === null) return visit;
@@ -52,21 +60,49 @@ export class Sessions {
     return { credential: found.credential, token };
   }
 
-  /** Always with a new token: one that was planted is worth nothing. */
-  async begin(request: FastifyRequest, reply: FastifyReply, credential: StoredCredential): Promise<Visitor> {
+  /**
+   * Always with a new token: one that was planted is worth nothing. Where the session needs a host of its own, returns that host's
+   * origin, and a ticket for `enter` there; else null.
+   */
+  async begin(request: FastifyRequest, reply: FastifyReply, credential: StoredCredential): Promise<SessionEntry | null> {
     const { store, clock, random } = this.#deps;
-    await store.endSession(hashToken(cookieOf(request, "session")));
-    const token = newSecret(random);
+    await store.endSession(hashToken(cookieOf(request, "session"), request));
+    const secret = newSecret(random);
     const now = clock.now();
-    const session = { tokenHash: hashToken(token), username: credential.username, createdAt: now, usedAt: now };
+    const host = this.#isShared(request) ? `${randomId(random).toLowerCase()}.localhost${portOf(request)}` : null;
+    const tokenHash = host === null ? hashToken(secret, request) : hashTicket(secret, { host });
+    const session = { tokenHash, username: credential.username, createdAt: now, usedAt: now };
     await store.createSession(session, credential, limitsAt(now));
-    setCookie(request, reply, "session", token, LONGEST_MS / 1000);
-    return { credential, token };
+    if (host !== null) return { origin: `${schemeOf(request)}://${host}`, ticket: secret };
+    setCookie(request, reply, "session", secret, LONGEST_MS / 1000);
+    return null;
+  }
+
+  /** Once, at the host that the ticket is for. false: it is for another one, has been used or has expired. */
+  async enter(request: FastifyRequest, reply: FastifyReply, ticket: string): Promise<boolean> {
+    const { store, clock, random } = this.#deps;
+    const token = newSecret(random);
+    const createdAfter = clock.now() - TICKET_MS;
+    const isValid = await store.replaceSessionToken(hashTicket(ticket, request), hashToken(token, request), createdAfter);
+    if (isValid) setCookie(request, reply, "session", token, LONGEST_MS / 1000);
+    return isValid;
   }
 
   async end(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    await this.#deps.store.endSession(hashToken(cookieOf(request, "session")));
+    await this.#deps.store.endSession(hashToken(cookieOf(request, "session"), request));
     setCookie(request, reply, "session", "", 0);
+  }
+
+  /** People sign in at an address that they know, not at the host of a session that has ended. null: the request's is known. */
+  signInOrigin(request: FastifyRequest): string | null {
+    const isKnown = !this.#isShared(request) || isLoopbackHost(hostNameOf(request.host));
+    return isKnown ? null : `${schemeOf(request)}://127.0.0.1${portOf(request)}`;
+  }
+
+  /** Browsers send a host's cookies to all its ports: on this machine to programs of other users too. */
+  #isShared({ host }: FastifyRequest): boolean {
+    const name = hostNameOf(host);
+    return isThisMachine(name) && !this.#deps.knownHosts?.some((known) => known.toLowerCase() === name);
   }
 
   /** For a form of a visitor without a session. */
@@ -115,8 +151,15 @@ function limitsAt(now: number): SessionLimits {
   return { createdAfter: now - LONGEST_MS, usedAfter: now - IDLE_MS };
 }
 
-function hashToken(token: string): string {
-  return createHash("sha256").update(token).digest("hex");
+/** A token is worth nothing at another host. */
+function hashToken(token: string, { host }: Pick<FastifyRequest, "host">): string {
+  return createHash("sha256")
+    .update(`${hostNameOf(host)} ${token}`)
+    .digest("hex");
+}
+
+function hashTicket(ticket: string, request: Pick<FastifyRequest, "host">): string {
+  return hashToken(`ticket ${ticket}`, request);
 }
 
 function signed(token: string, text: string): string {
@@ -131,9 +174,13 @@ function isSame(a: string, b: string): boolean {
 type CookieName = "session" | "visit" | "notice";
 
 /** Cookies don't depend on the port: two services of one machine would end each other's sessions. */
-function cookieName({ host }: FastifyRequest, name: CookieName): string {
-  const [, port] = /:(\d+)$/.exec(host) ?? [];
-  return port === undefined ? `whcb-${name}` : `whcb-${name}-${port}`;
+function cookieName(request: FastifyRequest, name: CookieName): string {
+  return `whcb-${name}${portOf(request).replace(":", "-")}`;
+}
+
+/** ":8787"; "": the scheme's. */
+function portOf({ host }: FastifyRequest): string {
+  return /:\d+$/.exec(host)?.[0] ?? "";
 }
 
 function cookieOf(request: FastifyRequest, name: CookieName): string {

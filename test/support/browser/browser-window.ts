@@ -123,7 +123,7 @@ export async function expectUsable({ page, look, looks, hasScript, errors }: Win
 }
 
 /** Waits for the page with this heading. */
-export async function seePage({ page }: Window, name: string | RegExp): Promise<void> {
+export async function seePage({ page }: Pick<Window, "page">, name: string | RegExp): Promise<void> {
   await page.getByRole("heading", { level: 1, name, exact: true }).waitFor();
 }
 

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import type { Browser } from "playwright-core";
 import { callIdOf, ServedApi, USER_ENV } from "../process/served-api.js";
 import { eventually, Home, type Running } from "../process/whcb-process.js";
-import { openWindow, type Window, type WindowOptions } from "./browser-window.js";
+import { openWindow, seePage, type Window, type WindowOptions } from "./browser-window.js";
 
 export class Rehearsal {
   /** The service is its current profile. */
@@ -35,6 +35,11 @@ export class Rehearsal {
   /** Of the endpoint, for a callback. */
   get endpointUrl(): string {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/hook`;
+  }
+
+  /** What the service has logged. */
+  get log(): string {
+    return this.#service.stderr;
   }
 
   /** The endpoint accepts what it is sent. */
@@ -81,15 +86,18 @@ export class Rehearsal {
     );
   }
 
-  /** Shows the list of callbacks. */
+  /** Shows the list of callbacks. Relative addresses are those of the session's host. */
   async signIn(browser: Browser, options?: WindowOptions): Promise<Window> {
-    const window = await openWindow(browser, this.url, options);
-    const { page } = window;
+    const { page, close } = await openWindow(browser, this.url, options);
     await page.goto("/console");
     await page.getByLabel("User").fill(USER_ENV.WHCB_USERNAME);
     await page.getByLabel("Password").fill(USER_ENV.WHCB_PASSWORD);
     await page.keyboard.press("Enter");
-    await page.getByRole("heading", { name: "Manage API Callbacks" }).waitFor();
+    await seePage({ page }, "Manage API Callbacks");
+    const window = await openWindow(browser, new URL(page.url()).origin, options);
+    await window.page.context().addCookies(await page.context().cookies());
+    await close();
+    await window.page.goto("/console");
     return window;
   }
 

@@ -1,10 +1,13 @@
-/** A browser without a screen: keeps cookies, follows redirects, sends forms with their hidden fields. */
+/** A browser without a screen: keeps cookies, follows redirects and pages that lead to another host, sends forms with their hidden fields. */
 import type { FastifyInstance } from "fastify";
 import { newSession } from "./server-fixture.js";
 
+/** Where sessions need no host of their own. */
+export const HOST = "whcb.example";
+
 export interface PageSeen {
   readonly status: number;
-  /** After redirects. */
+  /** After redirects, without the origin. */
   readonly url: string;
   readonly html: string;
   /** Without tags, spaces as one. */
@@ -15,13 +18,23 @@ export interface PageSeen {
 }
 
 export class Visitor {
-  readonly cookies = new Map<string, string>();
+  host: string;
+  readonly #cookies = new Map<string, Map<string, string>>();
   readonly #app: FastifyInstance;
   readonly #headers: Readonly<Record<string, string>>;
 
-  constructor(app: FastifyInstance, headers: Readonly<Record<string, string>> = {}) {
+  constructor(app: FastifyInstance, { host = HOST, ...headers }: Readonly<Record<string, string>> = {}) {
     this.#app = app;
-    this.#headers = { host: "localhost", accept: "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8", ...headers };
+    this.host = host;
+    this.#headers = { accept: "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8", ...headers };
+  }
+
+  /** Of the present host, which a browser sends to all its ports. */
+  get cookies(): Map<string, string> {
+    const { hostname } = new URL(`http://${this.host}`);
+    const cookies = this.#cookies.get(hostname) ?? new Map<string, string>();
+    this.#cookies.set(hostname, cookies);
+    return cookies;
   }
 
   open(url: string): Promise<PageSeen> {
@@ -42,8 +55,8 @@ export class Visitor {
 
   /** As USER. */
   async signIn(): Promise<this> {
-    const [, port] = /:(\d+)$/.exec(this.#headers.host ?? "") ?? [];
-    this.cookies.set(port === undefined ? "whcb-session" : `whcb-session-${port}`, await newSession(this.#app));
+    const { hostname, port } = new URL(`http://${this.host}`);
+    this.cookies.set(port === "" ? "whcb-session" : `whcb-session-${port}`, await newSession(this.#app, hostname));
     return this;
   }
 
@@ -52,9 +65,13 @@ export class Visitor {
     const setCookies = [first.headers["set-cookie"] ?? []].flat().map(String);
     let answer = first;
     let at = url;
-    for (let count = 0; answer.statusCode === 302 || answer.statusCode === 303; count++) {
+    for (let count = 0; ; count++) {
+      const target = targetOf(answer);
+      if (target === null) break;
       if (count > 5) throw new Error(`${url} redirects for ever`);
-      at = String(answer.headers.location);
+      const { host, pathname, search } = new URL(target, `http://${this.host}`);
+      this.host = host;
+      at = pathname + search;
       answer = await this.#request("GET", at, undefined);
     }
     const html = answer.body;
@@ -73,6 +90,7 @@ export class Visitor {
       url,
       headers: {
         ...this.#headers,
+        host: this.host,
         ...(cookie !== "" && { cookie }),
         ...(body !== undefined && { "content-type": "application/x-www-form-urlencoded" }),
       },
@@ -88,16 +106,21 @@ export class Visitor {
   }
 }
 
+/** Of a redirect or a page that leads on. null: it is neither. */
+function targetOf({ statusCode, headers, body }: { statusCode: number; headers: Record<string, unknown>; body: string }) {
+  if (statusCode === 302 || statusCode === 303) return String(headers.location);
+  return decodeHtml(/<meta http-equiv="refresh" content="0; url=([^"]+)"/.exec(body)?.[1] ?? "") || null;
+}
+
+function decodeHtml(html: string): string {
+  return html.replaceAll("&quot;", '"').replaceAll("&lt;", "<").replaceAll("&amp;", "&");
+}
+
 /** Of the form that sends to `action`. */
 export function hiddenFields(html: string, action: string): Record<string, string> {
   const forms = html.match(/<form.*?<\/form>/gs) ?? [];
   const form = forms.find((one) => one.includes(`action="${action}"`));
   if (form === undefined) throw new Error(`no form sends to ${action}`);
   const inputs = [...form.matchAll(/<input type="hidden" name="([^"]*)" value="([^"]*)"/g)];
-  return Object.fromEntries(
-    inputs.map(([, name = "", value = ""]) => [
-      name,
-      value.replaceAll("&quot;", '"').replaceAll("&lt;", "<").replaceAll("&amp;", "&"),
-    ]),
-  );
+  return Object.fromEntries(inputs.map(([, name = "", value = ""]) => [name, decodeHtml(value)]));
 }

@@ -27,13 +27,13 @@ export interface Service {
   readonly work: { readonly callbackId: string; readonly kind: WorkKind }[];
 }
 
-const sessions = new WeakMap<FastifyInstance, () => Promise<string>>();
+const sessions = new WeakMap<FastifyInstance, (hostName: string) => Promise<string>>();
 
 /** The token of a new session of USER, as after signing in, but without a password to hash. */
-export async function newSession(app: FastifyInstance): Promise<string> {
+export async function newSession(app: FastifyInstance, hostName: string): Promise<string> {
   const begin = sessions.get(app);
   if (begin === undefined) throw new Error("not a service of openService");
-  return begin();
+  return begin(hostName);
 }
 
 export async function openService(overrides: Partial<ServerDeps> = {}): Promise<Service> {
@@ -64,9 +64,9 @@ export async function openService(overrides: Partial<ServerDeps> = {}): Promise<
     ...overrides,
   });
   await app.ready();
-  sessions.set(app, async () => {
+  sessions.set(app, async (hostName) => {
     const token = randomBytes(24).toString("base64url");
-    const tokenHash = createHash("sha256").update(token).digest("hex");
+    const tokenHash = createHash("sha256").update(`${hostName} ${token}`).digest("hex");
     const at = (overrides.clock ?? systemClock).now();
     const session = { tokenHash, username: USER.username, createdAt: at, usedAt: at };
     await store.createSession(session, await credential, { createdAfter: 0, usedAfter: 0 });

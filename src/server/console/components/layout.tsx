@@ -64,17 +64,17 @@ function Document({ page, live, username, formToken, notice, assets }: PageView)
   );
 }
 
-/** Goes on to `path` as from a page of our own. */
-export function renderForward(path: string): string {
+/** Goes on to `url` as from a page of our own. */
+export function renderForward(url: string): string {
   return `<!doctype html>\n${render(
     <html lang="en">
       <head>
         <meta charset="utf-8" />
-        <meta http-equiv="refresh" content={`0; url=${path}`} />
+        <meta http-equiv="refresh" content={`0; url=${url}`} />
         <title>whcb</title>
       </head>
       <body>
-        <a href={path}>Continue</a>
+        <a href={url}>Continue</a>
       </body>
     </html>,
   )}\n`;

@@ -26,9 +26,15 @@ export function addSignIn(pages: Pages): void {
   pages.get(
     "/console/sign-in",
     async (visit) => {
-      const { to } = visit.query;
+      const { query, request, reply } = visit;
+      const { to, ticket } = query;
       const target = pathInConsole(typeof to === "string" ? to : "");
+      if (typeof ticket === "string" && (await pages.sessions.enter(request, reply, ticket))) {
+        return { kind: "forward", url: target };
+      }
       if (visit.username !== null) return redirect(target);
+      const origin = pages.sessions.signInOrigin(request);
+      if (origin !== null) return { kind: "forward", url: `${origin}/console/sign-in?to=${encodeURIComponent(target)}` };
       return signInPage(visit, { to: target, username: "", way: "password", problem: null });
     },
     open,
@@ -64,8 +70,11 @@ export function addSignIn(pages: Pages): void {
   async function signIn(visit: Visit, verdict: Verdict, view: Pick<SignInView, "to" | "username" | "way">): Promise<PageAnswer> {
     const { request, reply } = visit;
     if (verdict.kind === "granted") {
-      await pages.sessions.begin(request, reply, verdict.credential);
-      return redirect(view.to);
+      const entry = await pages.sessions.begin(request, reply, verdict.credential);
+      if (entry === null) return redirect(view.to);
+      const { origin, ticket } = entry;
+      const query = new URLSearchParams({ ticket, to: view.to });
+      return { kind: "forward", url: `${origin}/console/sign-in?${query}` };
     }
     if (verdict.kind === "rejected") {
       const problem = view.way === "password" ? verdict.reason : "The code is wrong, has been used or has expired";

@@ -1,0 +1,76 @@
+/** A service on loopback listens wherever a browser looks for localhost: else a program of another user could, on the same port. */
+import { once } from "node:events";
+import { createServer, type Server } from "node:net";
+import type { FastifyInstance } from "fastify";
+import { isLoopbackHost } from "../platform/loopback.js";
+
+/** Of localhost and every name below it, such as those of the console's sessions. */
+const LOCALHOST: readonly string[] = ["127.0.0.1", "::1"];
+/** Until a port is free at both. */
+const TRIES = 20;
+
+export interface Place {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+}
+
+/** Returns the app's URL. `others` gets the listeners besides its own. Rejects as `listen`. */
+export async function listenOnLocalhost(app: FastifyInstance, place: Place, others: Server[]): Promise<string> {
+  await app.ready();
+  for (let tries = 1; ; tries++) {
+    const beside = await listenBeside(place);
+    for (const server of beside) server.on("connection", (socket) => app.server.emit("connection", socket));
+    try {
+      const url = await app.listen({ ...place, port: portOf(beside) ?? place.port });
+      others.push(...beside);
+      return url;
+    } catch (error) {
+      for (const server of beside) server.close();
+      if (place.port !== 0 || tries === TRIES || codeOf(error) !== "EADDRINUSE") throw error;
+    }
+  }
+}
+
+/** Before a database is created: a failed start leaves no files. Rejects as `listen`. */
+export async function tryToListen({ host, port }: Place): Promise<void> {
+  await close([await listen(host, port)]);
+  await close(await listenBeside({ host, port }));
+}
+
+/** At the other addresses of localhost that there are, on one port. */
+async function listenBeside({ host, port }: Place): Promise<readonly Server[]> {
+  const servers: Server[] = [];
+  if (!isLoopbackHost(host)) return servers;
+  for (const address of LOCALHOST.filter((one) => one !== host)) {
+    try {
+      servers.push(await listen(address, portOf(servers) ?? port));
+    } catch (error) {
+      // No program can listen there.
+      if (codeOf(error) === "EADDRNOTAVAIL" || codeOf(error) === "EAFNOSUPPORT") continue;
+      await close(servers);
+      throw error;
+    }
+  }
+  return servers;
+}
+
+/** With the options of Node's HTTP server. */
+async function listen(host: string, port: number): Promise<Server> {
+  const server = createServer({ allowHalfOpen: true, noDelay: true }).listen({ host, port });
+  await once(server, "listening");
+  return server;
+}
+
+async function close(servers: readonly Server[]): Promise<void> {
+  for (const server of servers) await once(server.close(), "close");
+}
+
+function portOf([server]: readonly Server[]): number | null {
+  const address = server?.address();
+  return typeof address === "object" && address !== null ? address.port : null;
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : null;
+}

@@ -1,0 +1,122 @@
+/**
+ * Where a service on loopback listens: at both addresses that a browser takes localhost for.
+ * Covers: src/server/listen-on-localhost.ts, src/server/connections.ts
+ */
+import { EventEmitter, once } from "node:events";
+import { existsSync } from "node:fs";
+import { get, request } from "node:http";
+import { createServer, type Server } from "node:net";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { systemClock, systemTimers } from "../../src/platform/clock.js";
+import { closeGracefully } from "../../src/server/connections.js";
+import { listenOnLocalhost } from "../../src/server/listen-on-localhost.js";
+import { Home } from "../support/process/whcb-process.js";
+import { CALLBACK_BODY, CREDENTIALS, openService, type Service } from "../support/server/server-fixture.js";
+
+async function statusAt(host: string, port: number): Promise<number | undefined> {
+  const [answer] = await once(get({ host, port, path: "/healthz", agent: false }), "response");
+  answer.resume();
+  return answer.statusCode;
+}
+
+async function take(host: string, port = 0): Promise<{ port: number; server: Server }> {
+  const server = createServer().listen({ host, port });
+  await once(server, "listening");
+  const address = server.address();
+  return { server, port: typeof address === "object" && address !== null ? address.port : 0 };
+}
+
+describe("the app", () => {
+  let service: Service;
+  let others: Server[];
+
+  beforeEach(async () => {
+    service = await openService();
+    others = [];
+  });
+
+  const close = () =>
+    closeGracefully(service.app, { timers: systemTimers, nowMs: systemClock.monotonicMs, limitMs: 60_000, others });
+
+  afterEach(async () => {
+    await close();
+    await service.store.close();
+  });
+
+  it.each([
+    ["127.0.0.1", ["127.0.0.1", "::1"]],
+    ["::1", ["127.0.0.1", "::1"]],
+    ["127.0.0.2", ["127.0.0.1", "127.0.0.2", "::1"]],
+  ])("for %s listens at %j, on one port", async (host, addresses) => {
+    const url = await listenOnLocalhost(service.app, { host, port: 0 }, others);
+    const { port } = new URL(url);
+    expect(new URL(url).hostname).toBe(host === "::1" ? "[::1]" : host);
+    for (const address of addresses) expect([address, await statusAt(address, Number(port))]).toEqual([address, 200]);
+  });
+
+  it("that isn't on loopback listens at its address only", async () => {
+    await listenOnLocalhost(service.app, { host: "0.0.0.0", port: 0 }, others);
+    expect(others).toEqual([]);
+  });
+
+  it("takes another port if the one that it was given is taken at an address", async () => {
+    const taken: Server[] = [];
+    const { app } = service;
+    const listen = app.listen.bind(app);
+    app.listen = (async (place: { host: string; port: number }) => {
+      if (taken.length < 2) taken.push((await take(place.host, place.port)).server);
+      return listen(place);
+    }) as typeof app.listen;
+    const { port } = new URL(await listenOnLocalhost(app, { host: "127.0.0.1", port: 0 }, others));
+    expect([taken.length, others.length, await statusAt("::1", Number(port))]).toEqual([2, 1, 200]);
+    for (const server of taken) server.close();
+  });
+
+  it("doesn't take another port than the wanted one, and leaves nothing open", async () => {
+    const { server, port } = await take("127.0.0.1");
+    await expect(listenOnLocalhost(service.app, { host: "127.0.0.1", port }, others)).rejects.toThrow("EADDRINUSE");
+    server.close();
+    expect(others).toEqual([]);
+    (await take("::1", port)).server.close();
+  });
+});
+
+it("a stop finishes what another address has asked for, and ends its idle connections", async () => {
+  const check = new EventEmitter();
+  const { app, store } = await openService({
+    async checkEndpoint() {
+      check.emit("began");
+      await once(check, "end");
+      return { kind: "answered", statusCode: 200, statusMessage: "", body: "" };
+    },
+  });
+  const others: Server[] = [];
+  const port = Number(new URL(await listenOnLocalhost(app, { host: "127.0.0.1", port: 0 }, others)).port);
+  const headers = { ...CREDENTIALS, "content-type": "application/json", connection: "keep-alive" };
+  const asked = request({ host: "::1", port, path: "/callbacks", method: "POST", headers });
+  const began = once(check, "began");
+  asked.end(JSON.stringify(CALLBACK_BODY));
+  await began;
+  const stopped = closeGracefully(app, { timers: systemTimers, nowMs: systemClock.monotonicMs, limitMs: 60_000, others });
+  await expect.poll(() => statusAt("::1", port).catch(({ code }) => code)).toBe("ECONNREFUSED");
+  const answered = once(asked, "response");
+  check.emit("end");
+  const [answer] = await answered;
+  expect(answer.statusCode).toBe(201);
+  answer.resume();
+  await stopped;
+  await store.close();
+});
+
+it("serve doesn't start where another program listens at ::1, and says so", async () => {
+  const home = new Home();
+  const { server, port } = await take("::1");
+  const { code, stderr } = await home.whcb(["serve", "--port", String(port), "--db", home.path("x.db")]);
+  expect([code, stderr]).toEqual([
+    5,
+    `error: port ${port} of ::1 is taken\nhint: is whcb serve running already? --port 0 takes any free port\n`,
+  ]);
+  expect(existsSync(home.path("x.db"))).toBe(false);
+  server.close();
+  await home.leave();
+});
