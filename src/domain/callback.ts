@@ -46,6 +46,11 @@ export function callbackUrlProblem(url: string): string | null {
   return username || password ? "must not contain a user or password: use auth" : null;
 }
 
+/** Whether a URL has another scheme, host or port than the one before; false for text that isn't a URL. */
+export function isOtherOrigin(url: string, before: string): boolean {
+  return URL.canParse(url) && !(URL.canParse(before) && new URL(url).origin === new URL(before).origin);
+}
+
 /** One address, without name, list, comment, quote, space or control. */
 export function isEmailAddress(text: string): boolean {
   return /^[^\s@<>(),;:"\\\p{Cc}]+@[^\s@<>(),;:"\\\p{Cc}]+$/u.test(text);

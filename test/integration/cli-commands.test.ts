@@ -243,7 +243,10 @@ describe("callbacks", () => {
     const { port } = server.address() as AddressInfo;
     const update = async (path: string, on = port) =>
       (await machine.whcb(["callbacks", "update", "demo", "--url", `http://127.0.0.1:${on}${path}`])).stderr;
-    expect(await update("/good")).toBe("");
+    const { url: before } = JSON.parse(await machine.works(["callbacks", "get", "demo", "-o", "json"]));
+    const keyWarning = (at: string) => `warning: the key of demo is sent to ${at} from now on; --new-key replaces it\n`;
+    expect(new URL(before).port).not.toBe(String(port));
+    expect(await update("/good")).toBe(keyWarning(`http://127.0.0.1:${port}`));
     expect(await update("/bad")).toBe(
       `warning: GET http://127.0.0.1:${port}/bad was answered with 404 Not Found; only 200 counts as delivered\n`,
     );
@@ -251,7 +254,8 @@ describe("callbacks", () => {
     server.close();
     await once(server, "close");
     expect(await update("/bad")).toMatch(new RegExp(`^warning: GET http://127.0.0.1:${port}/bad failed: refused: `));
-    await machine.works(["callbacks", "update", "demo", "--url", `${endpoint.url}/hook`]);
+    const back = ["callbacks", "update", "demo", "--url", `${endpoint.url}/hook`];
+    expect((await machine.whcb([...back, "--new-key"], { env: { WHCB_CALLBACK_KEY: "PLANTED-CALLBACK-KEY" } })).stderr).toBe("");
   });
 
   test("create generates a key, shows it once and masks it from then on", async () => {

@@ -6,6 +6,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import type { DeliveryResult } from "../../src/domain/attempt.js";
 import { WhcbError } from "../../src/domain/errors.js";
 import { DEFAULT_RETRY_POLICY } from "../../src/domain/retry-policy.js";
+import type { ServerDeps } from "../../src/server/server-deps.js";
 import type { DeliveryRequest } from "../../src/wire/delivery-request.js";
 import { ACCEPTED, aResponse, REFUSED_503 } from "../support/builders.js";
 import { hiddenFields, Visitor } from "../support/server/console-visitor.js";
@@ -259,8 +260,8 @@ describe("a test of the endpoint", () => {
 });
 
 describe("editing", () => {
-  async function openEdit(over: Partial<typeof CALLBACK_SETTINGS> = {}) {
-    service = await openService();
+  async function openEdit(over: Partial<typeof CALLBACK_SETTINGS> = {}, overrides: Partial<ServerDeps> = {}) {
+    service = await openService(overrides);
     const callback = await addCallback("demo", over);
     const visitor = await new Visitor(service.app).signIn();
     const path = `/console/callbacks/${callback.id}/edit`;
@@ -321,6 +322,68 @@ describe("editing", () => {
     expect((await stored())?.auth).toEqual({ type: "bearertoken", key: KEY });
     await visitor.send(path, path, { ...UNCHANGED, "auth.type": "none" });
     expect((await stored())?.auth).toEqual({ type: "bearertoken", key: "" });
+  });
+
+  const ELSEWHERE = ["https://127.0.0.1:9000/hook", "http://127.0.0.2:9000/hook", "http://127.0.0.1:9001/hook"];
+  const TYPE_AGAIN = "Has to be typed again, because the URL has another scheme, host or port.";
+
+  it.each(ELSEWHERE)("doesn't send the stored key to another origin: %s", async (url) => {
+    const { requests, checkEndpoint } = endpoint(ACCEPTED);
+    const { save, stored } = await openEdit({}, { checkEndpoint });
+    for (const step of ["save", "test"]) {
+      const page = await save({ url, email: "mine@example.com", step });
+      expect([page.status, errorAt(page.html, "auth.key"), errorAt(page.html, "url")]).toEqual([422, TYPE_AGAIN, undefined]);
+      expect([valueIn(page.html, "url"), valueIn(page.html, "email")]).toEqual([url, "mine@example.com"]);
+    }
+    expect(requests).toEqual([]);
+    expect(await stored()).toMatchObject(CALLBACK_SETTINGS);
+    await save({ url, "auth.key": KEY });
+    expect(await stored()).toMatchObject({ url, auth: { key: KEY } });
+  });
+
+  it("goes to another origin without a key if None is chosen", async () => {
+    const { save, stored } = await openEdit();
+    await save({ url: "http://127.0.0.1:9001/hook", "auth.type": "none" });
+    expect(await stored()).toMatchObject({ url: "http://127.0.0.1:9001/hook", auth: { key: "" } });
+  });
+
+  it.each([
+    ["http://127.0.0.1:9000/hook", "http://127.0.0.1:9000/other?a=b"],
+    ["http://example.com/hook", "http://EXAMPLE.com:80/hook"],
+  ])("keeps the key within an origin: from %s to %s", async (before, url) => {
+    const { save, stored } = await openEdit({ url: before });
+    await save({ url });
+    expect(await stored()).toMatchObject({ url, auth: CALLBACK_SETTINGS.auth });
+  });
+
+  it("asks for the key too if another has moved the callback meanwhile, also at the same moment", async () => {
+    const { path, save, saveByAnother, stored, visitor } = await openEdit();
+    const { store } = service;
+    const update = store.updateCallback;
+    const moved = { url: "https://moved.example/hook", auth: { type: "httpheader", key: KEY } } as const;
+    store.updateCallback = async (...given) => {
+      store.updateCallback = update;
+      await saveByAnother(moved);
+      return update(...given);
+    };
+    // Of the origin that the form was loaded with.
+    const url = `${CALLBACK_SETTINGS.url}/other`;
+    const page = await save({ url });
+    expect([page.status, valueIn(page.html, "url")]).toEqual([409, url]);
+    const again = await visitor.post(path, { ...hiddenFields(page.html, path), ...UNCHANGED, url });
+    expect([again.status, errorAt(again.html, "auth.key")]).toEqual([422, TYPE_AGAIN]);
+    expect(await stored()).toMatchObject(moved);
+  });
+
+  it("doesn't ask for the key if it was another who moved the callback, and its URL is taken into the form", async () => {
+    const { path, save, saveByAnother, stored, visitor } = await openEdit();
+    const moved = { url: "https://moved.example/hook", auth: { type: "httpheader", key: KEY } } as const;
+    await saveByAnother(moved);
+    const page = await save({ email: "mine@example.com" });
+    expect([page.status, valueIn(page.html, "url"), errorAt(page.html, "auth.key")]).toEqual([409, moved.url, undefined]);
+    const mine = { ...UNCHANGED, url: moved.url, email: "mine@example.com" };
+    await visitor.post(path, { ...hiddenFields(page.html, path), ...mine });
+    expect(await stored()).toMatchObject({ ...moved, email: "mine@example.com" });
   });
 
   it("writes nothing where nothing was changed", async () => {

@@ -1,5 +1,5 @@
 /** The form of a callback, without its key: what it shows, what it sends, and what another changed in the meantime. */
-import type { CallbackSettings } from "../../domain/callback.js";
+import { type CallbackSettings, isOtherOrigin } from "../../domain/callback.js";
 import { type ErrorCode, isWhcbError } from "../../domain/errors.js";
 import { formProblem } from "./page.js";
 
@@ -78,7 +78,7 @@ export type ReadSettings =
   | { readonly kind: "valid"; readonly settings: CallbackSettings }
   | { readonly kind: "invalid"; readonly problems: Problems };
 
-/** `parse`: the API's. `key`: "" keeps the stored one. */
+/** `parse`: the API's. `key`: "" keeps the stored one, for a URL of the same origin. */
 export function readSettings(
   fields: CallbackFields,
   key: string,
@@ -97,7 +97,10 @@ export function readSettings(
 
 function findKeyProblem(fields: CallbackFields, key: string, stored: CallbackSettings | null): string | null {
   if (fields["auth.type"] === "none") return key === "" ? null : "isn't sent with the auth type None: choose another one";
-  return key === "" && !stored?.auth.key ? "is required, unless the auth type is None" : null;
+  if (key !== "") return null;
+  if (!stored?.auth.key) return "is required, unless the auth type is None";
+  // The user doesn't know the stored key, and could read it there.
+  return isOtherOrigin(fields.url, stored.url) ? "has to be typed again, because the URL has another scheme, host or port" : null;
 }
 
 function documentOf(fields: CallbackFields, key: string, stored: CallbackSettings | null): Record<string, unknown> {

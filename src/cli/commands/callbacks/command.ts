@@ -78,7 +78,8 @@ export const CALLBACKS: GroupSpec = {
       summary: "change the settings given as flags, and no others",
       details: `Switching retries on retries calls at once that first failed within the last ${WINDOW}; switching them off cancels the retries that
 were scheduled. A new URL, auth or content type is used from the next attempt. A new URL is checked from here with one GET, and a
-warning is printed unless it answers 200: the service doesn't check it.`,
+warning is printed unless it answers 200: the service doesn't check it. The key goes with it: a warning names a new scheme, host or port
+that gets it.`,
       flags: [...SETTINGS_FLAGS, NEW_KEY, OUTPUT_TEXT_JSON],
       examples: [
         ["whcb callbacks update demo --retries on", "switch retries on"],

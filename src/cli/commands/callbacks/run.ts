@@ -1,7 +1,7 @@
 import type { Client, ListedCallback } from "../../../client/client.js";
 import { ANY_ADDRESS } from "../../../delivery/address-rule.js";
 import { isAccepted, resultMessage } from "../../../domain/attempt.js";
-import type { CallbackSettings } from "../../../domain/callback.js";
+import { type CallbackSettings, isOtherOrigin } from "../../../domain/callback.js";
 import { callbackOperand, commandLine } from "../../../domain/command-line.js";
 import { isWhcbError, WhcbError } from "../../../domain/errors.js";
 import { maskUrl } from "../../../domain/mask.js";
@@ -14,6 +14,7 @@ import { COLUMNS } from "../../args/shared-flags.js";
 import { openListing } from "../../output/listing.js";
 import { askSecret, confirm, needsYes, YES } from "../../output/questions.js";
 import { withHint } from "../../output/render-error.js";
+import { text } from "../../output/screen-text.js";
 import { findCallback, withSession } from "../../settings/session.js";
 import { CALLBACK_LISTING, showCallback } from "./callback-text.js";
 import { EMAIL, FLAG_OF_MEMBER, NAME, NEW_KEY, readSettingFlags, SHOW_KEY, URL_FLAG } from "./command.js";
@@ -137,6 +138,7 @@ export function updateCallback(invocation: Invocation): Promise<number> {
     requireMembers(before, changes);
     const chosen = args.get(NEW_KEY) ? await chooseCallbackKey(invocation) : null;
     const body = changeCallbackJson(before.raw, chosen === null ? changes : { ...changes, key: chosen.key });
+    if (changes.url !== undefined && chosen === null) warnOfKey(screen, before, changes.url);
     await client.updateCallback(before.id, body);
     const after = readCallback({ ...body, id: before.id });
     await showCallback(after, screen, chosen?.isNew === true);
@@ -144,6 +146,12 @@ export function updateCallback(invocation: Invocation): Promise<number> {
     if (before.retriesEnabled === false && after.retriesEnabled === true) screen.info(await describeRetriesOn(client, before));
     return 0;
   });
+}
+
+/** An endpoint elsewhere may be another one's, which then has the key. */
+function warnOfKey(screen: Invocation["screen"], { name, url: before, auth }: ListedCallback, url: string): void {
+  if (auth.key === "" || !isOtherOrigin(url, before)) return;
+  screen.info(text`warning: the key of ${name} is sent to ${new URL(url).origin} from now on; --new-key replaces it`);
 }
 
 /** Throws `usage` if a PUT needs a member neither read nor given. */
