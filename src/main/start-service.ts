@@ -1,6 +1,7 @@
+import { once } from "node:events";
 import { lstatSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import type { Server } from "node:net";
+import { createServer, type Server } from "node:net";
 import type { RunningService, ServeOptions } from "../cli/cli-deps.js";
 import { type AddressRule, addressRuleFor, checkCallbackUrl, inNetworks } from "../delivery/address-rule.js";
 import type { Deliverer } from "../delivery/deliverer.js";
@@ -23,7 +24,7 @@ import { settleAll, Teardown } from "../platform/teardown.js";
 import { createApp } from "../server/app.js";
 import { admitStartUser } from "../server/auth/users.js";
 import { closeGracefully, connectionLimit } from "../server/connections.js";
-import { listenOnLocalhost, tryToListen } from "../server/listen-on-localhost.js";
+import { listenOnLocalhost, tryToListenBeside } from "../server/listen-on-localhost.js";
 import { serveMetrics } from "../server/operations/metrics.js";
 import type { NodeStore } from "../store/nodes/node-store.js";
 import { openStore } from "../store/open-store.js";
@@ -62,6 +63,7 @@ async function start(
   const isTrustedProxy = options.trustedProxies.length === 0 ? null : inNetworks(options.trustedProxies);
   const place = { host: options.host === "localhost" ? "127.0.0.1" : options.host, port: options.port };
   await tryToListen(place);
+  await tryToListenBeside(place);
   if (options.metrics !== null) await tryToListen(options.metrics);
   const logger = pinoLogger(options.logLevel, log);
   let hasStarted = false;
@@ -161,6 +163,14 @@ async function openMetrics(
   const address = server.address();
   const host = place.host.includes(":") ? `[${place.host}]` : place.host;
   return `http://${host}:${typeof address === "object" ? address?.port : place.port}/metrics`;
+}
+
+/** Before creating a database: a failed start leaves no files. Rejects as `listen`. */
+async function tryToListen({ host, port }: Pick<ServeOptions, "host" | "port">): Promise<void> {
+  const server = createServer().listen({ host, port });
+  await once(server, "listening");
+  server.close();
+  await once(server, "close");
 }
 
 function openDeliverer(addressRule: AddressRule, teardown: Teardown): Deliverer {

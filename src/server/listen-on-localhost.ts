@@ -32,10 +32,9 @@ export async function listenOnLocalhost(app: FastifyInstance, place: Place, othe
   }
 }
 
-/** Before a database is created: a failed start leaves no files. Rejects as `listen`. */
-export async function tryToListen({ host, port }: Place): Promise<void> {
-  await close([await listen(host, port)]);
-  await close(await listenBeside({ host, port }));
+/** Whether another program has the port at another address of localhost: rejects as `listen` then. */
+export async function tryToListenBeside(place: Place): Promise<void> {
+  await close(await listenBeside(place));
 }
 
 /** At the other addresses of localhost that there are, on one port. */

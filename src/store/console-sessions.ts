@@ -32,8 +32,8 @@ export interface SessionStore {
   /** null: none, expired, or the user has been removed or has another password. */
   findSession(tokenHash: string, limits: SessionLimits): Promise<{ session: Session; credential: StoredCredential } | null>;
   touchSession(tokenHash: string, usedAt: number): Promise<void>;
-  /** Atomic: once for a token. false: there is none, or it was created at `createdAfter` or before. */
-  replaceSessionToken(tokenHash: string, newTokenHash: string, createdAfter: number): Promise<boolean>;
+  /** Atomic: once for a token. false: there is none. */
+  replaceSessionToken(tokenHash: string, newTokenHash: string): Promise<boolean>;
   endSession(tokenHash: string): Promise<void>;
   /**
    * Also removes codes of before `validAfter`, and the user's oldest beyond ten. false: there is a valid code with this id.
@@ -86,13 +86,12 @@ export function sessionStore(db: Db): SessionStore {
         await trx.updateTable("sessions").set({ used_at: usedAt }).where("token_hash", "=", tokenHash).execute();
       }),
 
-    replaceSessionToken: (tokenHash, newTokenHash, createdAfter) =>
+    replaceSessionToken: (tokenHash, newTokenHash) =>
       transact(db, async (trx) => {
         const replaced = await trx
           .updateTable("sessions")
           .set({ token_hash: newTokenHash })
           .where("token_hash", "=", tokenHash)
-          .where("created_at", ">", createdAfter)
           .returning("token_hash")
           .execute();
         return replaced.length > 0;

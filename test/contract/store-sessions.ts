@@ -27,12 +27,11 @@ export function describeSessions(open: OpenStore): void {
       expect(await store.findSession("t1", NO_LIMITS)).toBeNull();
     });
 
-    it("get another token once, if they aren't older than that", async () => {
+    it("get another token once", async () => {
       const store = await openWithAda();
       await store.createSession(SESSION, ADA, NO_LIMITS);
-      expect(await store.replaceSessionToken("t2", "t3", 0)).toBe(false);
-      expect(await store.replaceSessionToken("t1", "t2", NOW)).toBe(false);
-      const replaced = await Promise.all(["t2", "t3"].map((token) => store.replaceSessionToken("t1", token, NOW - 1)));
+      expect(await store.replaceSessionToken("t2", "t3")).toBe(false);
+      const replaced = await Promise.all(["t2", "t3"].map((token) => store.replaceSessionToken("t1", token)));
       expect(replaced.sort()).toEqual([false, true]);
       expect(await store.findSession("t1", NO_LIMITS)).toBeNull();
       const found = await Promise.all(["t2", "t3"].map((token) => store.findSession(token, NO_LIMITS)));

@@ -81,11 +81,14 @@ export class Sessions {
   /** Once, at the host that the ticket is for. false: it is for another one, has been used or has expired. */
   async enter(request: FastifyRequest, reply: FastifyReply, ticket: string): Promise<boolean> {
     const { store, clock, random } = this.#deps;
+    const ticketHash = hashTicket(ticket, request);
+    const now = clock.now();
+    // Read first: a stranger's guesses write nothing.
+    const found = await store.findSession(ticketHash, { ...limitsAt(now), createdAfter: now - TICKET_MS });
     const token = newSecret(random);
-    const createdAfter = clock.now() - TICKET_MS;
-    const isValid = await store.replaceSessionToken(hashTicket(ticket, request), hashToken(token, request), createdAfter);
-    if (isValid) setCookie(request, reply, "session", token, LONGEST_MS / 1000);
-    return isValid;
+    if (found === null || !(await store.replaceSessionToken(ticketHash, hashToken(token, request)))) return false;
+    setCookie(request, reply, "session", token, LONGEST_MS / 1000);
+    return true;
   }
 
   async end(request: FastifyRequest, reply: FastifyReply): Promise<void> {

@@ -7,8 +7,9 @@ export const OPEN = flag("--open", "open the address in the browser");
 export const CONSOLE: CommandSpec = {
   name: "console",
   summary: "print the address of a service's console, and a code to sign in",
-  details:
-    "The code signs in the profile's user. It is valid for 5 minutes and for one use. The console is part of `whcb serve`; the platform has none.",
+  details: `The code signs in the profile's user. It is valid for 5 minutes and for one use. The console is part of \`whcb serve\`; the platform has none.
+On this machine, signing in leads to a host name of the session's own, below localhost, which other programs don't know: keep it to yourself.
+Safari knows such names from macOS 26 on.`,
   flags: [OPEN, OUTPUT_TEXT_JSON],
   examples: [
     ["whcb console", "address and code"],

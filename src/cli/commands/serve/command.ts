@@ -102,7 +102,7 @@ export const TRUST_PROXY = {
 };
 export const ALLOW_HOST = values(
   "--allow-host <name>",
-  "on loopback: a name in the Host header besides localhost, such as a proxy's",
+  "on loopback: a name in the Host header besides localhost, such as a proxy's; sessions of the console stay at it",
   String,
 );
 export const METRICS_PORT = value(
