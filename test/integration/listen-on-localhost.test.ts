@@ -3,13 +3,13 @@
  * Covers: src/server/listen-on-localhost.ts, src/server/connections.ts
  */
 import { EventEmitter, once } from "node:events";
-import { existsSync } from "node:fs";
 import { get, request } from "node:http";
 import { createServer, type Server } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock, systemTimers } from "../../src/platform/clock.js";
 import { closeGracefully } from "../../src/server/connections.js";
 import { listenOnLocalhost } from "../../src/server/listen-on-localhost.js";
+import { USER_ENV } from "../support/process/served-api.js";
 import { Home } from "../support/process/whcb-process.js";
 import { CALLBACK_BODY, CREDENTIALS, openService, type Service } from "../support/server/server-fixture.js";
 
@@ -108,15 +108,19 @@ it("a stop finishes what another address has asked for, and ends its idle connec
   await store.close();
 });
 
-it("serve doesn't start where another program listens at ::1, and says so", async () => {
+it("serve doesn't start where another program listens at ::1, says so, and changes nothing", async () => {
   const home = new Home();
+  const db = ["--db", home.path("x.db")];
+  await (await home.serve([], { env: USER_ENV })).stop();
+  const before = await home.whcb(["users", "list", ...db]);
   const { server, port } = await take("::1");
-  const { code, stderr } = await home.whcb(["serve", "--port", String(port), "--db", home.path("x.db")]);
+  const env = { ...USER_ENV, WHCB_USERNAME: "another" };
+  const { code, stderr } = await home.whcb(["serve", "--port", String(port), ...db], { env });
   expect([code, stderr]).toEqual([
     5,
     `error: port ${port} of ::1 is taken\nhint: is whcb serve running already? --port 0 takes any free port\n`,
   ]);
-  expect(existsSync(home.path("x.db"))).toBe(false);
   server.close();
+  expect(await home.whcb(["users", "list", ...db])).toEqual(before);
   await home.leave();
 });
