@@ -41,10 +41,10 @@ describe.each(VISITS)("at $width px, $colorScheme, with script: $hasScript", (vi
 
     await page.getByRole("button", { name: "Sign out" }).click();
     await page.getByRole("heading", { name: "Sign in" }).waitFor();
+    // To the session's host, which leads here again.
     await page.goBack();
-    await page.reload();
     await page.getByRole("heading", { name: "Sign in" }).waitFor();
-    expect(new URL(page.url()).pathname).toBe("/console/sign-in");
+    expect(page.url()).toBe(`${rehearsal.url}/console/sign-in?to=%2Fconsole`);
     await close();
   });
 
