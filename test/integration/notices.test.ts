@@ -149,6 +149,8 @@ describe("a notice by HTTP", () => {
     await sim.accept(callback);
     await sim.settle();
     await sender.tick();
+    await sim.remove(callback);
+    await sender.tick();
     const texts = receiver.received.map(({ body }) => JSON.parse(body).text);
     expect(texts).toEqual([
       expect.stringMatching(/^Callback "demo" \(\w{16}\) is failing since 2030-01-01 00:00:00 UTC: 3 calls so far\.$/),
@@ -156,6 +158,7 @@ describe("a notice by HTTP", () => {
         /^Callback "demo" \(\w{16}\) has recovered\. The outage .*: 3 calls failed, 3 delivered since, 0 still failed\.$/,
       ),
       expect.stringContaining('"&lt;!channel&gt; &amp; co"'),
+      expect.stringMatching(/^Callback "&lt;!channel.* was deleted\. The outage began at .* and lasted .*: 1 call failed\.$/),
     ]);
   });
 
