@@ -18,7 +18,7 @@ let notice: Notice;
 /** Of a node with this secret key. */
 async function open(secretKey: Uint8Array): Promise<void> {
   store = await openStore({ url: ":memory:", clock: systemClock, secretKey });
-  sessions = new Sessions({ store, clock: systemClock, random: systemRandom });
+  sessions = new Sessions({ store, clock: systemClock, random: systemRandom, knownHosts: null });
 }
 
 beforeEach(async () => {
