@@ -1,39 +1,32 @@
 import type { ListedCall, ListedCallback } from "../client/client.js";
-import { idKey } from "../domain/call.js";
 import { isOpen, type RunState } from "./journal/run-state.js";
 import { readRunState } from "./journal/stored-runs.js";
 import { listScope } from "./plan/call-scope.js";
 import { GroupDraft } from "./plan/group-draft.js";
 import type { SnapshotFile } from "./plan/snapshot-file.js";
-import type { ReplayOptions } from "./run-options.js";
 import type { RunSession } from "./run-session.js";
-
-interface Relisting extends Pick<ReplayOptions, "contentType"> {
-  readonly file: SnapshotFile;
-  readonly resendUnknown: boolean;
-}
 
 /** The open and unknown calls that are still FAILED; the others are recorded as settled. */
 export async function relistCalls(
   callback: ListedCallback,
   state: RunState,
-  { file, resendUnknown, contentType }: Relisting,
+  { file, resendUnknown }: { readonly file: SnapshotFile; readonly resendUnknown: boolean },
   session: RunSession,
 ): Promise<GroupDraft> {
   const { client, clock } = session.deps;
   const callbackId = callback.id;
-  const draft = new GroupDraft(callback, file, clock, contentType);
+  const draft = new GroupDraft(callback, file, clock);
   const waiting = new Map(
     [...state.entries()]
       .filter((entry) => entry.callbackId === callbackId && isOpen(entry, true))
-      .map((entry) => [idKey(entry.id), entry]),
+      .map((entry) => [entry.id, entry]),
   );
   if (waiting.size === 0) return draft;
   const take = async (calls: readonly ListedCall[]): Promise<void> => {
     const failed = calls.flatMap((call) => {
-      const entry = waiting.get(idKey(call.id));
-      waiting.delete(idKey(call.id));
-      return entry !== undefined && isOpen(entry, resendUnknown) ? [{ ...call, id: entry.id }] : [];
+      const entry = waiting.get(call.id);
+      waiting.delete(call.id);
+      return entry !== undefined && isOpen(entry, resendUnknown) ? [call] : [];
     });
     await draft.add(failed);
   };
