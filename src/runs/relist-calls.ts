@@ -1,4 +1,5 @@
 import type { ListedCall, ListedCallback } from "../client/client.js";
+import { idKey } from "../domain/call.js";
 import { isOpen, type RunState } from "./journal/run-state.js";
 import { readRunState } from "./journal/stored-runs.js";
 import { listScope } from "./plan/call-scope.js";
@@ -19,14 +20,14 @@ export async function relistCalls(
   const waiting = new Map(
     [...state.entries()]
       .filter((entry) => entry.callbackId === callbackId && isOpen(entry, true))
-      .map((entry) => [entry.id, entry]),
+      .map((entry) => [idKey(entry.id), entry]),
   );
   if (waiting.size === 0) return draft;
   const take = async (calls: readonly ListedCall[]): Promise<void> => {
     const failed = calls.flatMap((call) => {
-      const entry = waiting.get(call.id);
-      waiting.delete(call.id);
-      return entry !== undefined && isOpen(entry, resendUnknown) ? [call] : [];
+      const entry = waiting.get(idKey(call.id));
+      waiting.delete(idKey(call.id));
+      return entry !== undefined && isOpen(entry, resendUnknown) ? [{ ...call, id: entry.id }] : [];
     });
     await draft.add(failed);
   };

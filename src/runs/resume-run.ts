@@ -1,4 +1,3 @@
-import type { BodyFormat } from "../domain/callback.js";
 import { isWhcbError } from "../domain/errors.js";
 import { reopenRun } from "./begin-run.js";
 import { type RunSummary, workAndEnd } from "./end-run.js";
@@ -9,14 +8,13 @@ import { snapshotPlan } from "./plan/replay-plan.js";
 import { SnapshotFile } from "./plan/snapshot-file.js";
 import { giveUpCallback, relistCalls } from "./relist-calls.js";
 import type { RunControl, RunDeps } from "./run-deps.js";
-import type { ReplayOptions } from "./run-options.js";
+import type { BodyOptions, ReplayOptions } from "./run-options.js";
 import { replayPlan } from "./run-replay.js";
 import { asWhcbError, type RunSession } from "./run-session.js";
 import { markAll } from "./send/marker.js";
 
-export interface ResumeOptions extends RunControl {
-  /** Instead of the run's. */
-  readonly contentType?: BodyFormat | undefined;
+/** `contentType`: instead of the run's. */
+export interface ResumeOptions extends RunControl, Pick<BodyOptions, "contentType"> {
   /** Resend unknown calls: the receiver may see them twice. */
   readonly resendUnknown: boolean;
 }
@@ -63,7 +61,7 @@ async function sendTheRest(state: RunState, options: ReplayOptions & ResumeOptio
       if (session.stopped(id) === "gone" || !hasOpenCalls(state, id)) continue;
       const callback = await deps.client.getCallback(id).catch(nullIfGone);
       if (callback === null) await giveUpCallback(id, session);
-      else drafts.push(await relistCalls(callback, state, { ...options, file }, session));
+      else drafts.push(await relistCalls(callback, state, { file, resendUnknown: options.resendUnknown }, session));
     }
     await replayPlan(snapshotPlan({ runId: header.runId, drafts, file }), options, session);
   } catch (error) {

@@ -1,7 +1,15 @@
 import type { BodyFormat } from "../domain/callback.js";
 import type { BodyNames } from "../wire/delivery-settings.js";
 
-export interface ReplayOptions {
+/** What a call's body depends on, beside its callback. */
+export interface BodyOptions {
+  /** Used for a callback whose content type the service doesn't return. */
+  readonly contentType?: BodyFormat | undefined;
+  /** Left out: the wire's default. */
+  readonly bodyNames?: BodyNames | undefined;
+}
+
+export interface ReplayOptions extends BodyOptions {
   /** To one endpoint. */
   readonly concurrency: number;
   /** Requests a second to one endpoint; null: no limit. */
@@ -19,12 +27,8 @@ export interface ReplayOptions {
   readonly mark: boolean;
   /** The service attempts the calls; other options are unused. */
   readonly viaService: boolean;
-  /** Of callbacks for which the service doesn't return it. */
-  readonly contentType?: BodyFormat | undefined;
   /** For `queryparam` auth; left out: the wire's default. */
   readonly authParameter?: string;
-  /** Left out: the wire's default. */
-  readonly bodyNames?: BodyNames;
 }
 
 export const DEFAULT_REPLAY_OPTIONS: ReplayOptions = {

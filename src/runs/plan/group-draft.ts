@@ -1,5 +1,4 @@
 import type { ListedCall, ListedCallback } from "../../client/client.js";
-import type { BodyFormat } from "../../domain/callback.js";
 import type { Clock } from "../../platform/clock.js";
 import { readDate } from "../../wire/dates.js";
 import { isUnsent } from "../../wire/json/call-json.js";
@@ -42,12 +41,9 @@ export class GroupDraft {
   readonly #statusCodes: (number | null)[] = [];
   readonly #areUnsent: boolean[] = [];
   readonly #areRetrying: boolean[] = [];
-  readonly #contentType: BodyFormat | undefined;
 
-  /** `contentType`: for a service that doesn't return it. */
-  constructor(callback: ListedCallback, file: SnapshotFile, clock: Clock, contentType: BodyFormat | undefined) {
+  constructor(callback: ListedCallback, file: SnapshotFile, clock: Clock) {
     this.callback = callback;
-    this.#contentType = contentType;
     this.#file = file;
     this.#clock = clock;
   }
@@ -61,7 +57,8 @@ export class GroupDraft {
 
   async add(calls: readonly ListedCall[]): Promise<void> {
     if (calls.length === 0) return;
-    const places = await this.#file.add(calls, requireBodyStyle(this.callback, this.#contentType));
+    const style = requireBodyStyle(this.callback, this.#file.bodyOptions.contentType);
+    const places = await this.#file.add(calls, style);
     for (const { offset, length } of places) {
       this.#offsets.push(offset);
       this.#lengths.push(length);

@@ -1,12 +1,11 @@
 /** By what the receiver has (docs/cli.md, Reconcile). */
 import type { Client, ListedCall, ListedCallback } from "../../client/client.js";
 import { idKey } from "../../domain/call.js";
-import type { BodyFormat } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
-import type { BodyNames } from "../../wire/delivery-settings.js";
 import { newRunId } from "../journal/run-id.js";
 import type { RunListener } from "../journal/run-step.js";
 import type { RunDeps } from "../run-deps.js";
+import type { BodyOptions } from "../run-options.js";
 import { listScope } from "./call-scope.js";
 import { type ComparableCall, type CompareOptions, comparableCall, type ParsePhone } from "./comparable-call.js";
 import { GroupDraft } from "./group-draft.js";
@@ -27,7 +26,7 @@ export interface ReconcilePlan {
   readonly unreadableNumbers: number;
 }
 
-export interface ReconcileRequest {
+export interface ReconcileRequest extends BodyOptions {
   readonly callback: ListedCallback;
   readonly seen: SeenList;
   /** IANA zone of dates without one. */
@@ -35,10 +34,6 @@ export interface ReconcileRequest {
   /** ISO 3166, for mobile numbers in local form. */
   readonly country: string | null;
   readonly sendAmbiguous: boolean;
-  /** For a service that doesn't return it. */
-  readonly contentType?: BodyFormat | undefined;
-  /** Left out: the wire's default. */
-  readonly bodyNames?: BodyNames;
   /** Of the run that has the callback's lock. */
   readonly runId?: string | undefined;
   /** Before the calls are listed. `requests`: null if the service gives no total. */
@@ -48,12 +43,12 @@ export interface ReconcileRequest {
 
 /** Sends and marks nothing. Throws what the client throws, and `config` for an unknown country. */
 export async function planReconcile(request: ReconcileRequest, deps: RunDeps): Promise<ReconcilePlan> {
-  const { callback, seen, timezone, country, sendAmbiguous, bodyNames } = request;
+  const { callback, seen, timezone, country, sendAmbiguous } = request;
   const runId = request.runId ?? newRunId(deps.clock.now(), deps.random);
   const phones = await phoneParser(country);
-  const file = await SnapshotFile.open(deps.runsDirectory, runId, { bodyNames });
+  const file = await SnapshotFile.open(deps.runsDirectory, runId, request);
   try {
-    const draft = new GroupDraft(callback, file, deps.clock, request.contentType);
+    const draft = new GroupDraft(callback, file, deps.clock);
     const { calls, withoutId } = await listCalls(request, deps.client, draft, { parsePhone: phones.parse, timezone });
     const match = await matchSeen(seen.lines, calls, { parsePhone: phones.parse, clock: deps.clock });
     draft.leaveOut(new Set([...match.seen, ...(sendAmbiguous ? [] : match.ambiguous)].map(({ id }) => id)));
@@ -72,10 +67,7 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
   }
 }
 
-/**
- * Calls of any status, in their latest state; the FAILED ones go to the draft too. Those without an id are among them, since a line may be of
- * one: the others alone aren't all that it may match.
- */
+/** Calls of any status, in their latest state; the FAILED ones go to the draft too. A line may match a call without an id, so these count. */
 async function listCalls(
   { callback, onCompare, onEvent }: ReconcileRequest,
   client: Client,
@@ -92,16 +84,17 @@ async function listCalls(
     for (const call of page) calls.set(idKey(call.id), comparableCall(call, options));
     await draft.add(page.filter(({ status }) => status === "FAILED"));
   };
-  // `whcb serve` lists PENDING calls only on request; the receiver may have them. First: one that is attempted meanwhile is listed again.
+  // `whcb serve` lists PENDING calls only on request, and the receiver may have them. They come first, so that one that is attempted
+  // meanwhile is listed again.
   if (isOurs) await listScope(client, { callbackId: callback.id, filter: { status: "PENDING" } }, take, onEvent);
   const { withoutId } = await listScope(client, { callbackId: callback.id, filter: {} }, take, onEvent);
   return { calls: [...calls.values(), ...nameless], withoutId };
 }
 
 interface CallTotal {
-  /** Without PENDING ones. null: unknown. */
+  /** PENDING calls aren't counted. null: unknown. */
   readonly total: number | null;
-  /** Of `whcb serve`. */
+  /** The service is `whcb serve`. */
   readonly isOurs: boolean;
 }
 

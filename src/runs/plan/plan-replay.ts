@@ -1,24 +1,19 @@
 import type { ListedCall, ListedCallback } from "../../client/client.js";
 import { idKey } from "../../domain/call.js";
-import type { BodyFormat } from "../../domain/callback.js";
-import type { BodyNames } from "../../wire/delivery-settings.js";
 import { newRunId } from "../journal/run-id.js";
 import type { RunListener } from "../journal/run-step.js";
 import type { RunDeps } from "../run-deps.js";
+import type { BodyOptions } from "../run-options.js";
 import { type CallScope, callbacksOf, listScope } from "./call-scope.js";
 import { GroupDraft } from "./group-draft.js";
 import { type ReplayPlan, snapshotPlan } from "./replay-plan.js";
 import { SnapshotFile } from "./snapshot-file.js";
 
-export interface ReplayScope extends CallScope {
+export interface ReplayScope extends CallScope, BodyOptions {
   /** Leave out calls that the service still retries. */
   readonly skipRetrying: boolean;
   /** Of each callback, the oldest; default: all. */
   readonly limit?: number | undefined;
-  /** For a service that doesn't return it. */
-  readonly contentType?: BodyFormat | undefined;
-  /** Left out: the wire's default. */
-  readonly bodyNames?: BodyNames;
   /** Locked callbacks as listed, and the run that has the locks. */
   readonly locked?: { readonly runId: string; readonly callbacks: readonly ListedCallback[] };
 }
@@ -30,13 +25,13 @@ const MAX_SINGLE_CALLS = 50;
 export async function planReplay(scope: ReplayScope, deps: RunDeps, onEvent: RunListener = () => {}): Promise<ReplayPlan> {
   const runId = scope.locked?.runId ?? newRunId(deps.clock.now(), deps.random);
   const callbacks = scope.locked?.callbacks ?? (await callbacksOf(scope, deps.client));
-  const file = await SnapshotFile.open(deps.runsDirectory, runId, { bodyNames: scope.bodyNames });
+  const file = await SnapshotFile.open(deps.runsDirectory, runId, scope);
   const counts = { leftOut: 0, withoutId: 0, notFailed: 0, skippedRetrying: 0 };
   const drafts: GroupDraft[] = [];
   const wanted = "callIds" in scope.calls ? new Map(scope.calls.callIds.map((id) => [idKey(id), id])) : null;
   try {
     for (const callback of callbacks) {
-      const draft = new GroupDraft(callback, file, deps.clock, scope.contentType);
+      const draft = new GroupDraft(callback, file, deps.clock);
       drafts.push(draft);
       const take = async (calls: readonly ListedCall[]): Promise<void> => {
         const meant = wanted === null ? calls : calls.filter(({ id }) => wanted.delete(idKey(id)));

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { errorMessage, WhcbError } from "../../domain/errors.js";
 import { type MessageResponse, senderAddress } from "../../domain/message-response.js";
 import { type DeliveryTarget, deliveryBody } from "../../wire/delivery-request.js";
-import type { BodyNames } from "../../wire/delivery-settings.js";
+import type { BodyOptions } from "../run-options.js";
 
 export interface PlannedCall {
   readonly id: string;
@@ -34,22 +34,20 @@ export interface SnapshotPlace {
   readonly length: number;
 }
 
-export interface SnapshotOptions {
-  /** Left out: the wire's default. */
-  readonly bodyNames?: BodyNames | undefined;
+export interface SnapshotOptions extends BodyOptions {
   readonly maxBytes?: number;
 }
 
 export class SnapshotFile {
+  readonly bodyOptions: BodyOptions;
   readonly #file: FileHandle;
-  readonly #bodyNames: BodyNames | undefined;
   readonly #maxBytes: number;
   #end = 0;
   #isOpen = true;
 
-  private constructor(file: FileHandle, { bodyNames, maxBytes = MAX_SNAPSHOT_BYTES }: SnapshotOptions) {
+  private constructor(file: FileHandle, { contentType, bodyNames, maxBytes = MAX_SNAPSHOT_BYTES }: SnapshotOptions) {
+    this.bodyOptions = { contentType, bodyNames };
     this.#file = file;
-    this.#bodyNames = bodyNames;
     this.#maxBytes = maxBytes;
   }
 
@@ -73,7 +71,7 @@ export class SnapshotFile {
     let start = this.#end;
     for (const { id, response } of calls) {
       const keys = JSON.stringify([id, senderAddress(response.from), response.messageId]);
-      const text = Buffer.from(`${keys}\n${deliveryBody(target, response, this.#bodyNames)}`, "utf8");
+      const text = Buffer.from(`${keys}\n${deliveryBody(target, response, this.bodyOptions.bodyNames)}`, "utf8");
       places.push({ offset: this.#end, length: text.length });
       texts.push(text);
       this.#end += text.length;

@@ -63,7 +63,7 @@ async function readText({ deps }: Invocation, source: string): Promise<string> {
 interface ReconcileJob {
   readonly callback: ListedCallback;
   readonly seen: SeenList;
-  readonly settings: Pick<ResolvedSettings, "timezone" | "country" | "bodyNames">;
+  readonly settings: Pick<ResolvedSettings, "timezone" | "country">;
   readonly options: ReplayOptions;
   readonly runDeps: RunDeps;
   readonly locks?: RunLocks;
@@ -115,9 +115,9 @@ async function listAndMatch({ callback, seen, settings, options, runDeps, locks 
       seen,
       timezone: settings.timezone.value,
       country: settings.country.value,
-      bodyNames: settings.bodyNames.value,
       sendAmbiguous: args.get(AMBIGUOUS) === "send",
       contentType: options.contentType,
+      bodyNames: options.bodyNames,
       runId: locks?.runId,
       onCompare(calls, requests) {
         const number = calls === null ? "all calls" : `all ${amount(calls)} calls`;

@@ -52,7 +52,7 @@ export async function run(invocation: Invocation): Promise<number> {
           skipRetrying: args.get(SKIP_RETRYING),
           limit: args.get(OLDEST),
           contentType: options.contentType,
-          bodyNames: bodyNames.value,
+          bodyNames: options.bodyNames,
         },
         options,
         runDeps,
