@@ -1,7 +1,7 @@
 import { commandLine } from "../../../domain/command-line.js";
 import { errorMessage, isWhcbError, WhcbError } from "../../../domain/errors.js";
 import { maskKey } from "../../../domain/mask.js";
-import { type BodyNames, parseBodyNames } from "../../../wire/delivery-settings.js";
+import { parseBodyNames } from "../../../wire/delivery-settings.js";
 import { requireOneOf } from "../../args/closest-match.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { parseParameterName, parseRate, readAll, withoutLineEnd } from "../../args/flag-values.js";
@@ -126,13 +126,13 @@ function changeProfile(before: Profile, name: Settable, text: string): Profile {
   if (text === "") return rest;
   switch (name) {
     case "rate":
-      return { ...rest, rate: readRate(text) };
+      return { ...rest, rate: readSetting(name, text, parseRate) };
     case "country":
       return { ...rest, country: readCountry(text) };
     case "authParameter":
-      return { ...rest, authParameter: readAuthParameter(text) };
+      return { ...rest, authParameter: readSetting(name, text, parseParameterName) };
     case "bodyNames":
-      return { ...rest, bodyNames: readBodyNames(text) };
+      return { ...rest, bodyNames: readSetting(name, text, parseBodyNames) };
     case "timezone":
       return { ...rest, timezone: readZone(text) };
     default:
@@ -192,11 +192,12 @@ async function readValue({ deps, screen }: Invocation, name: string): Promise<st
   return withoutLineEnd(text);
 }
 
-function readRate(text: string): number {
+/** `parse` throws an Error that says what the text must be. */
+function readSetting<Value>(name: Settable, text: string, parse: (text: string) => Value): Value {
   try {
-    return parseRate(text);
+    return parse(text);
   } catch (error) {
-    throw new WhcbError("usage", `rate: ${JSON.stringify(text)} ${errorMessage(error)}`);
+    throw new WhcbError("usage", `${name}: ${JSON.stringify(text)} ${errorMessage(error)}`);
   }
 }
 
@@ -210,22 +211,6 @@ function readCountry(text: string): string {
 async function checkNetworks(text: string): Promise<void> {
   const { publicAddressRule } = await import("../../../delivery/address-rule.js");
   if (text !== "") publicAddressRule(text.split(","));
-}
-
-function readAuthParameter(text: string): string {
-  try {
-    return parseParameterName(text);
-  } catch (error) {
-    throw new WhcbError("usage", `authParameter: ${JSON.stringify(text)} ${errorMessage(error)}`);
-  }
-}
-
-function readBodyNames(text: string): BodyNames {
-  try {
-    return parseBodyNames(text);
-  } catch (error) {
-    throw new WhcbError("usage", `bodyNames: ${JSON.stringify(text)} ${errorMessage(error)}`);
-  }
 }
 
 function readZone(text: string): string {
