@@ -75,7 +75,6 @@ export function readResponse(value: unknown): MessageResponse {
     messageLocation: presentName(document, "messageLocation", "messagelocation"),
   };
   const undeliverable = textOf(message.undeliverable);
-  const customParameters = readCustomParameters(document.customParameters);
   const response: MessageResponse = {
     messageId: textOf(document[names.messageId]),
     messageLocation: textOf(document[names.messageLocation]),
@@ -86,12 +85,9 @@ export function readResponse(value: unknown): MessageResponse {
       date: undeliverable || textOf(message.acknowledged),
       content: textOf(message.content),
     },
-    customParameters: customParameters ?? {},
+    customParameters: readCustomParameters(document.customParameters),
   };
-  const hasParameters = customParameters !== null;
-  return saysAll(response, document, names)
-    ? response
-    : { ...response, given: givenMembers(document, names, { response, hasParameters }) };
+  return saysAll(response, document, names) ? response : { ...response, given: givenMembers(document, names, response) };
 }
 
 function isMessageName(name: string): name is keyof MessageNames {
@@ -115,14 +111,14 @@ function readSender(value: unknown): Sender {
   };
 }
 
-/** An object, or XML's entries; null for anything else. A key may be `__proto__`, hence Object.fromEntries. */
-function readCustomParameters(value: unknown): Record<string, string> | null {
-  if (!isObject(value)) return null;
-  const parameters = value.entry === undefined ? Object.entries(value) : readEntries(value);
+/** Reads an object, or the entries of XML. A key may be `__proto__`, hence Object.fromEntries. */
+function readCustomParameters(value: unknown): Record<string, string> {
+  const given = objectOf(value);
+  const parameters = given.entry === undefined ? Object.entries(given) : readEntries(given);
   return Object.fromEntries(parameters.map(([key, item]) => [key, parameterText(item)]));
 }
 
-/** Without other members, and each with a key. */
+/** Only entries that each have a key, and no other member, are those of XML. */
 function readEntries(value: JsonObject): readonly (readonly [string, unknown])[] {
   const entries = listOf(value.entry).map(objectOf);
   const isXml = Object.keys(value).length === 1 && entries.length > 0 && entries.every(({ key }) => key !== undefined);
@@ -169,20 +165,16 @@ function areImplied(value: unknown, texts: JsonObject): boolean {
   return !isEmpty;
 }
 
-interface ReadFields {
-  readonly response: MessageResponse;
-  readonly hasParameters: boolean;
-}
-
-function givenMembers(document: JsonObject, names: MessageNames, { response, hasParameters }: ReadFields): GivenMembers {
-  const { messageId, messageLocation, from, responseMessage } = response;
+function givenMembers(
+  document: JsonObject,
+  names: MessageNames,
+  { messageId, messageLocation, from, responseMessage }: MessageResponse,
+): GivenMembers {
   const members = Object.entries(document).flatMap(([name, value]): Members => {
     if (name === names.messageId) return [memberOf("messageId", value, messageId)];
     if (name === names.messageLocation) return [memberOf("messageLocation", value, messageLocation)];
-    const isField = name === "customParameters" ? hasParameters : isObject(value);
-    return name === "from" || name === "responseMessage" || name === "customParameters"
-      ? [isField ? name : [name, jsonOf(value)]]
-      : [];
+    if (name !== "from" && name !== "responseMessage" && name !== "customParameters") return [];
+    return [isObject(value) ? name : [name, jsonOf(value)]];
   });
   return {
     response: members,
