@@ -8,8 +8,8 @@ import type { ServerDeps } from "../server-deps.js";
 
 /** Throws `not-found`. */
 export async function findCall(deps: ServerDeps, callback: Callback, callId: string): Promise<Call> {
-  const [storedId = callId] = await storedCallIds(deps, callback, [callId]);
-  const call = await deps.store.findCall(callback.id, storedId);
+  const storedId = await findStoredIds(deps, callback, [callId]);
+  const call = await deps.store.findCall(callback.id, storedId(callId));
   if (call === null) throw noCall(callId);
   return call;
 }
@@ -26,9 +26,9 @@ export async function markCalls(
   { callIds, status, replays = [], ...details }: CallMark,
   now = deps.clock.now(),
 ): Promise<void> {
-  const ids = await storedCallIds(deps, callback, callIds);
-  const ofCalls = await withStoredIds(deps, callback, replays);
-  await deps.store.markCalls(callback.id, ids, status, now, { ...details, replays: ofCalls });
+  const storedId = await findStoredIds(deps, callback, callIds);
+  const stored = { ...details, replays: await withStoredIds(deps, callback, replays) };
+  await deps.store.markCalls(callback.id, callIds.map(storedId), status, now, stored);
   deps.onWork(callback.id, "changed");
 }
 
@@ -40,8 +40,11 @@ export async function requestReplay(
   by: RunLease | null = null,
   id = by?.run ?? shortId(deps.random),
 ): Promise<RequestedReplay> {
-  const ofCalls = "callIds" in selection ? { callIds: await storedCallIds(deps, callback, selection.callIds) } : selection;
-  const request = { id, selection: ofCalls, by };
+  const stored =
+    "callIds" in selection
+      ? { callIds: selection.callIds.map(await findStoredIds(deps, callback, selection.callIds)) }
+      : selection;
+  const request = { id, selection: stored, by };
   const requested = await deps.store.requestReplays(callback.id, request, deps.clock.now());
   if (requested.accepted > 0) deps.onWork(callback.id, "changed");
   return requested;
@@ -74,13 +77,17 @@ export function checkedCallId(callId: string): string {
 }
 
 /**
- * In the order given. A call is stored under the key of its id, but 0.1.0 kept the dashes of a UUID: receivers know such a call by this
- * webhook-id. Throws `not-found`.
+ * Returns the id under which each of these is stored. That is its key, but 0.1.0 kept the dashes of a UUID, and receivers know such a call by
+ * this webhook-id. Throws `not-found`.
  */
-async function storedCallIds({ store }: ServerDeps, { id }: Callback, callIds: readonly string[]): Promise<readonly string[]> {
+async function findStoredIds(
+  { store }: ServerDeps,
+  { id }: Callback,
+  callIds: readonly string[],
+): Promise<(callId: string) => string> {
   const changed = callIds.map(checkedCallId).filter((callId) => callId.includes("-") && idKey(callId) !== callId);
   const kept = changed.length === 0 ? null : await store.findProgress(id, changed);
-  return callIds.map((callId) => (kept?.has(callId) ? callId : idKey(callId)));
+  return (callId) => (kept?.has(callId) ? callId : idKey(callId));
 }
 
 /** Throws `not-found`. */
@@ -89,12 +96,9 @@ export async function withStoredIds(
   callback: Callback,
   replays: readonly ClientReplay[],
 ): Promise<readonly ClientReplay[]> {
-  const ids = await storedCallIds(
-    deps,
-    callback,
-    replays.map(({ callId }) => callId),
-  );
-  return replays.map((replay, index) => ({ ...replay, callId: ids[index] ?? replay.callId }));
+  const callIds = replays.map(({ callId }) => callId);
+  const storedId = await findStoredIds(deps, callback, callIds);
+  return replays.map((replay) => ({ ...replay, callId: storedId(replay.callId) }));
 }
 
 function noCall(callId: string): WhcbError {
