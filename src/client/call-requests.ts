@@ -44,8 +44,9 @@ export function callRequests(api: ServiceApi, { clock, random, timezone }: CallR
         if (rejection !== null && calls.some(({ raw }) => textOf(raw.status).trim() === "")) throw rejection;
         return { items: calls, total, next };
       } catch (error) {
-        const simpler = paths[paths.lastIndexOf(path) + 1];
-        if (!paths.includes(path) || simpler === undefined || !isRejected(error)) throw error;
+        const index = paths.lastIndexOf(path);
+        const simpler = index === -1 ? undefined : paths[index + 1];
+        if (simpler === undefined || !isRejected(error)) throw error;
         if (simpler === unfilteredPath && status !== undefined) rejection = error;
         return load(simpler);
       }

@@ -46,13 +46,13 @@ export async function matchSeen(
     }
   };
   for (const alike of groupBy(wanted, shapeOfLine).values()) {
-    const matchesOf = await index.matcherFor(alike, clock);
+    const matchesOf = await index.matcherFor(alike[0], clock);
     await inTurns(alike, clock, (each) => {
       const matches = matchesOf(each);
-      const [only] = matches[0] ?? [];
-      if (only === undefined || matches.length > 1 || matches[0]?.length !== 1)
-        take(matches.length > 0 ? matches : index.near(each));
-      else if (isToSettle(only)) seen.add(only);
+      const [first] = matches;
+      if (first === undefined) take(index.near(each));
+      else if (matches.length > 1 || first.length > 1) take(matches);
+      else if (isToSettle(first[0])) seen.add(first[0]);
     });
   }
   return {
@@ -116,12 +116,14 @@ function shapeOfCall({ minute, senders }: ComparableCall): string {
   return [minute, ...SENDER_KINDS.map((kind) => senders[kind])].map((value) => (value === null ? "-" : "+")).join("");
 }
 
-type MatchesOf = (wanted: WantedCall) => readonly (readonly ComparableCall[])[];
+type Filled<Item> = readonly [Item, ...Item[]];
+type Lists<Item> = Map<string, [Item, ...Item[]]>;
+type MatchesOf = (wanted: WantedCall) => readonly Filled<ComparableCall>[];
 
 class CallIndex {
   readonly #byId = new Map<string, ComparableCall>();
-  readonly #bySender = new Map<string, ComparableCall[]>();
-  readonly #byShape = new Map<string, ComparableCall[]>();
+  readonly #bySender: Lists<ComparableCall> = new Map();
+  readonly #byShape: Lists<ComparableCall> = new Map();
   /** Contents may be long; a key has their numbers. */
   readonly #numbers = new Map<unknown, number>();
 
@@ -138,14 +140,13 @@ class CallIndex {
   }
 
   /** For lines of one shape: calls that agree in every field that both have, each in one list. */
-  async matcherFor([example]: readonly WantedCall[], clock: Clock): Promise<MatchesOf> {
-    if (example === undefined) return () => [];
+  async matcherFor(example: WantedCall, clock: Clock): Promise<MatchesOf> {
     if (example.line.callId !== null) return (wanted) => this.#namedCall(wanted);
-    const indexes: { readonly fields: readonly Field[]; readonly calls: ReadonlyMap<string, ComparableCall[]> }[] = [];
+    const indexes: { readonly fields: readonly Field[]; readonly calls: Lists<ComparableCall> }[] = [];
     for (const alike of this.#byShape.values()) {
-      const fields = alike[0] === undefined ? null : comparedFields(example, alike[0]);
+      const fields = comparedFields(example, alike[0]);
       if (fields === null) continue;
-      const calls = new Map<string, ComparableCall[]>();
+      const calls: Lists<ComparableCall> = new Map();
       await inTurns(alike, clock, (call) => {
         for (const key of this.#callKeys(call, fields)) append(calls, key, call);
       });
@@ -155,13 +156,13 @@ class CallIndex {
   }
 
   /** Calls of its message that share a sender. */
-  near({ line: { messageId }, senders }: WantedCall): readonly (readonly ComparableCall[])[] {
+  near({ line: { messageId }, senders }: WantedCall): readonly Filled<ComparableCall>[] {
     if (messageId === null) return [];
     const keys = [senders, senders.any].flatMap((each) => (each === null ? [] : this.#senderKeys(messageId, each)));
     return keys.flatMap((key) => listOf(this.#bySender.get(key)));
   }
 
-  #namedCall(wanted: WantedCall): readonly (readonly ComparableCall[])[] {
+  #namedCall(wanted: WantedCall): readonly Filled<ComparableCall>[] {
     const { callId, messageId } = wanted.line;
     const call = this.#byId.get(callId ?? "");
     if (call === undefined || (messageId !== null && messageId !== call.messageId)) return [];
@@ -200,13 +201,13 @@ function listOf<Value>(value: Value | undefined): readonly Value[] {
   return value === undefined ? [] : [value];
 }
 
-function groupBy<Value>(values: readonly Value[], keyOf: (value: Value) => string): ReadonlyMap<string, readonly Value[]> {
-  const groups = new Map<string, Value[]>();
+function groupBy<Value>(values: readonly Value[], keyOf: (value: Value) => string): Lists<Value> {
+  const groups: Lists<Value> = new Map();
   for (const value of values) append(groups, keyOf(value), value);
   return groups;
 }
 
-function append<Value>(map: Map<string, Value[]>, key: string, value: Value): void {
+function append<Value>(map: Lists<Value>, key: string, value: Value): void {
   const values = map.get(key);
   if (values === undefined) map.set(key, [value]);
   else values.push(value);
