@@ -34,7 +34,7 @@ export function callRequests(api: ServiceApi, { clock, random, timezone }: CallR
     const queries = [callQuery(query), documentedQuery(query), documentedQuery({ ...query, filter: {} })];
     const paths = queries.map((one) => listPath(callUrl(callbackId), one));
     const [firstPath = "", , unfilteredPath] = paths;
-    /** Why the list is read without `status`. */
+    /** Once it is set, the list is read without `status`. */
     let rejection: unknown = null;
 
     async function load(path: string): Promise<ListPage<ListedCall>> {
@@ -143,7 +143,7 @@ export function callQuery({ filter, withAttempts, ...order }: ListCallsQuery): U
   return query;
 }
 
-/** What the platform documents too. */
+/** Has only parameters that the platform documents too. */
 function documentedQuery({ filter: { status }, oldestFirst }: ListCallsQuery): URLSearchParams {
   const query = new URLSearchParams(status === undefined ? {} : { status });
   if (oldestFirst) {
@@ -153,7 +153,7 @@ function documentedQuery({ filter: { status }, oldestFirst }: ListCallsQuery): U
   return query;
 }
 
-/** 400 or 422. */
+/** The service rejects the request as such (400, 422), so a simpler one may succeed. */
 function isRejected(error: unknown): boolean {
   return isWhcbError(error, "malformed") || isWhcbError(error, "invalid");
 }

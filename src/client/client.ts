@@ -40,8 +40,8 @@ export interface Client {
   /** Those that exist, in any order. */
   findCalls(callbackId: string, callIds: readonly string[]): Promise<readonly ListedCall[]>;
   /**
-   * By prefix: the generated ids that begin with it, or it alone if it is a whole id. `onListing`: the service can't look them up, so its newest calls
-   * are listed.
+   * By prefix: the generated ids that begin with it, or it alone if it is a whole id. `onListing`: the service can't look them up, so its
+   * newest calls are listed.
    */
   findCallIds(
     callbackId: string,
@@ -125,7 +125,7 @@ export interface GroupPart {
 
 export interface CallPage {
   readonly calls: readonly ListedCall[];
-  /** Beside the others, beyond any limit: they can be neither sent nor marked. */
+  /** They can be neither sent nor marked, so no limit counts them. */
   readonly withoutId: readonly ListedCall[];
   readonly leftOut: number;
   /** null if unknown. */

@@ -42,7 +42,7 @@ export async function createHttpTransport(target: HttpTarget): Promise<Transport
   const basePath = url.pathname.replace(/\/+$/, "");
   const { timers, proxy } = target;
   const timeoutMs = target.timeoutMs ?? DEFAULT_TIMEOUT_MS;
-  // Not AbortSignal.timeout, which takes a millisecond more, and doesn't know of a stop.
+  // AbortSignal.timeout takes a millisecond more, and doesn't know of a stop.
   const limit = (end: (failure: TransportFailure) => void) =>
     timers.after(timeoutMs, () => end(new TransportFailure("timeout", NO_ANSWER)));
   const isLocal = isLoopbackHost(url.hostname) || isLocalName(url.hostname) || UNSPECIFIED.has(url.hostname);

@@ -15,7 +15,10 @@ const MAX_ITEMS = 1_000_000;
 const MAX_GROWTH = 10_000;
 const MAX_LINK_LENGTH = 8_192;
 
-/** Each item once, but each without an id. Throws `unavailable` if `next` loops before `total` items, leaves this list, or doesn't end. */
+/**
+ * Yields each item once; items without an id can't be told apart, so all of them. Throws `unavailable` if `next` loops before `total` items,
+ * leaves this list, or doesn't end.
+ */
 export async function* walkList<Item>(
   firstPath: string,
   load: (path: string) => Promise<ListPage<Item>>,

@@ -52,7 +52,7 @@ export function runRequests(api: ServiceApi): RunRequests {
   };
 }
 
-/** The service takes any report of ours, whatever our clock was set to meanwhile. */
+/** Keeps within what the service accepts, whatever our clock was set to meanwhile. */
 export function replayReportJson({ sentFrom, attempts }: ReplayReport, api: Pick<ServiceApi, "byServiceClock">): object {
   return { sentFrom, attempts: attempts.map((attempt) => attemptJson(attempt, api.byServiceClock(attempt.startedAt))) };
 }

@@ -33,7 +33,7 @@ export interface ServiceApi {
   withPageLimit(path: string, wanted?: number): string;
   /** Of a list's `limit`, as far as known. */
   maxLimit(): number;
-  /** An instant of our clock by the service's, as its answers say. Within CLOCKS_APART_MS they count as the same. */
+  /** Converts an instant of our clock to the service's, which its answers tell. Within CLOCKS_APART_MS they count as the same. */
   byServiceClock(instant: number): number;
   documentOf(answer: TransportResponse): unknown;
   errorOf(answer: TransportResponse): WhcbError;
@@ -47,7 +47,7 @@ const MEDIA_TYPES = {
 /** The platform's. */
 const DEFAULT_MAX_LIMIT = 20;
 const LARGEST_PAGE = 500;
-/** `Date` has whole seconds, and an answer takes a while. */
+/** The header `Date` has whole seconds, and an answer takes a while. */
 const CLOCKS_APART_MS = 60_000;
 
 export interface ServiceApiDeps {
@@ -78,7 +78,7 @@ export function createServiceApi({ requester, name, basePath, credentials, clock
     const announced = Number(answer.headers["x-max-limit"]);
     if (Number.isInteger(announced) && announced > 0) maxLimit = Math.min(announced, LARGEST_PAGE);
     const aheadMs = Date.parse(answer.headers.date ?? "") - clock.now();
-    // It stays the same while the clocks do: a report that is repeated has the same dates.
+    // The difference is kept while the clocks agree with it, so that a report that is repeated has the same dates.
     if (Math.abs(aheadMs - serviceAheadMs) > CLOCKS_APART_MS) serviceAheadMs = aheadMs;
     return answer;
   }
@@ -116,7 +116,7 @@ export function createServiceApi({ requester, name, basePath, credentials, clock
       parameters.set("limit", String(limit));
       return `${route}?${parameters}`;
     },
-    // It can't have been later than now, unless our clock was set back since.
+    // An instant after now is from before our clock was set back.
     byServiceClock: (instant) => Math.min(instant, clock.now()) + serviceAheadMs,
     documentOf,
     errorOf: (answer) => serviceError(answer, name),

@@ -59,7 +59,7 @@ export function serviceError(answer: TransportResponse, service: string, retryAf
   }
   const code = CODES[status] ?? (status >= 500 ? "unavailable" : "malformed");
   if (detail !== "") return new WhcbError(code, detail, { retryAfterMs });
-  // Not in the message, where an id means that this call was rejected: a gateway's page may repeat the whole request.
+  // An id in the message means that this call was rejected, and a gateway's page may repeat the whole request: so it becomes the hint.
   const text = oneLine(removeHtml(answer.body.slice(0, 10 * MAX_TEXT)));
   const hint = text === "" ? {} : { hint: `The service says: ${text}` };
   return new WhcbError(code, `${service}: answered ${status}`, { retryAfterMs, ...hint });
@@ -88,7 +88,7 @@ function oneLine(text: string): string {
   return text.replace(/\s+/g, " ").trim().slice(0, MAX_TEXT);
 }
 
-/** As a word of the message. It may mean something else: an id may be a common word. */
+/** Whether a word of the message is the id. The word may mean something else, as an id may be a common word. */
 export function namesCall({ message }: Error, callId: string): boolean {
   const key = idKey(callId);
   return message.split(/[^\w.~-]+|\.(?!\w)/).some((word) => idKey(word) === key);

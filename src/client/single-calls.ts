@@ -1,5 +1,4 @@
 /** By path if the service has one, otherwise by listing. */
-
 import { type CallIdMatches, completes, idKey } from "../domain/call.js";
 import { WhcbError } from "../domain/errors.js";
 import { readAttempts, readCall } from "../wire/json/call-json.js";
@@ -20,7 +19,7 @@ const MAX_CALLS_LISTED = 2_000;
 export function singleCalls(api: ServiceApi, listCalls: Client["listCalls"], timezone: string): SingleCalls {
   /** null: not known yet. */
   let hasPaths: boolean | null = null;
-  /** Of a call that was listed to know it. */
+  /** The call that was listed to find that out. */
   let firstId = "";
 
   const request = (callbackId: string, callId: string, rest = ""): Promise<TransportResponse> =>
@@ -75,7 +74,7 @@ export function singleCalls(api: ServiceApi, listCalls: Client["listCalls"], tim
     return found;
   }
 
-  /** The platform may make ids of 16 digits. A first id tells, and spares the requests that would look for it as a beginning. */
+  /** The platform may make ids of 16 digits, as the first listed id shows. Such an id needs no search for longer ones. */
   async function isWhole(callbackId: string, prefix: string): Promise<boolean> {
     return prefix.length === 16 && !(await hasCallPaths(callbackId)) && firstId.length === 16;
   }

@@ -23,7 +23,7 @@ interface ConnectingOptions extends ConnectorOptions {
   readonly session: TlsSession;
 }
 
-/** Before the next address is tried. */
+/** An address has this share of the time before the next one is tried. */
 const TIMEOUT_SHARE_PER_ADDRESS = 0.3;
 /** A server may give up a connection on which it has heard nothing for so long. */
 const LONGEST_SILENCE_MS = 1_500;
@@ -90,7 +90,7 @@ export class ConnectingSocket {
     this.#tryAddresses(allowed);
   }
 
-  /** Not by Node's autoSelectFamily: its timer doesn't know of a stop. */
+  /** Does what Node's autoSelectFamily does, whose timer doesn't know of a stop. */
   #tryAddresses([address = "", ...others]: readonly string[], firstFailure?: DeliveryFailure | WhcbError): void {
     const { timers, connectTimeoutMs } = this.#options;
     const endpoint = { host: address, port: this.#port, noDelay: true };

@@ -3,7 +3,7 @@ import type { Timers } from "../platform/clock.js";
 import { DeliveryFailure } from "./delivery-failure.js";
 
 export interface Deadlined {
-  /** As `Timers.runningMs`. */
+  /** An instant of `Timers.runningMs`. */
   readonly deadlineAt: number;
   expire(): void;
 }

@@ -18,7 +18,6 @@ export interface CallFilter {
   readonly statusCodes?: readonly StatusCodePattern[];
   /** As by `reasonText`. */
   readonly reason?: string;
-  /** As in `ResponseMessage`. */
   readonly channel?: string;
   readonly messageId?: string;
   /** The sender's mobile, e-mail, voice number, MRI or name; exact. */
@@ -30,7 +29,7 @@ export interface CallFilter {
 /** A code, a class ("5xx" is { class: 5 }), or no answer. */
 export type StatusCodePattern = { readonly code: number } | { readonly class: number } | { readonly none: true };
 
-/** Of a call whose last attempt has neither a message nor a kind of failure. */
+/** The reason of a call whose last attempt left neither a message nor a kind of failure. */
 export const NO_MESSAGE = "no-message";
 
 /** not-sent: no attempt has ended, as for a held call. */
@@ -86,7 +85,7 @@ export function matchesStatusCode(statusCode: number | null, pattern: StatusCode
 /** In characters: a longer one is cut. */
 export const MAX_REASON_TEXT = 256;
 
-/** The message of the answer; without an answer the kind of failure, which has no detail of the one call. Never empty. */
+/** Returns the answer's message, or the kind of failure, which is the same for all calls that failed so. It is never empty. */
 export function reasonText(call: FilteredCall): string {
   return cutText(call.statusCode === null ? unansweredText(call) : (call.statusMessage ?? "")) || NO_MESSAGE;
 }

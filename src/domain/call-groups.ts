@@ -15,7 +15,7 @@ export interface GroupValues {
   readonly hour?: number | null;
   /** As by `senderAddress`. */
   readonly from?: string | null;
-  /** Its key (domain/call.ts). */
+  /** The key of the id (`idKey`). */
   readonly messageId?: string | null;
   readonly channel?: string | null;
 }

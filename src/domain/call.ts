@@ -61,7 +61,7 @@ export function idKey(id: string): string {
   return mayBeUuid && UUID.test(id) ? id.replaceAll("-", "").toUpperCase() : id;
 }
 
-/** As a service makes them: 32 hex digits, on the platform also 16. */
+/** A service makes ids of 32 hex digits, the platform also of 16. */
 export function isGeneratedId(id: string): boolean {
   return /^(?:[\da-f]{16}){1,2}$/i.test(id);
 }
@@ -76,12 +76,12 @@ export function isIdPrefix(text: string): boolean {
   return text.length >= SHORTEST_PREFIX && text.length < 32 && /^[\da-f]+$/i.test(text);
 }
 
-/** A chosen id isn't completed. */
+/** Whether the id begins with the prefix and isn't one that a sender chose. */
 export function completes(id: string, prefix: string): boolean {
   return isGeneratedId(id) && id.toUpperCase().startsWith(prefix.toUpperCase());
 }
 
-/** Generated ids of calls that begin with a prefix, or the one that is it. */
+/** The generated ids that begin with a prefix, or only the id that is the prefix. */
 export interface CallIdMatches {
   /** Not all if there are many. */
   readonly callIds: readonly string[];
@@ -180,7 +180,7 @@ export function cancelReplay(call: CallProgress, at: number, rule: RetryRule): C
   return { ...call, due: retry && { ...retry, at: Math.max(retry.at, at) }, changedAt: at };
 }
 
-/** Held, without an attempt of the service since. */
+/** It was held, and the service hasn't attempted it since. */
 export function isHeld(call: Pick<CallProgress, "status" | "sentAt" | "due">): boolean {
   return call.status === "FAILED" && call.sentAt === null && call.due !== null;
 }
@@ -195,7 +195,7 @@ export function mayBeginAt(
   return sentAt < repairedAt ? 0 : sentAt + paceMs(policy);
 }
 
-/** null: none is scheduled. One that waits, for its endpoint or for its turn, may be sent from now on. */
+/** Returns null if none is scheduled. A call that waits for its endpoint or its turn may be sent from now on. */
 export function nextAttemptAt({ due }: Pick<CallProgress, "due">, now: number): number | null {
   return due && Math.max(due.at, now);
 }
@@ -209,7 +209,7 @@ export function isInWindow(
   return due?.cause !== "retry" || firstFailedAt === null || at <= retryUntil(firstFailedAt, policy);
 }
 
-/** mayBeginAt for a query: `sentAt` at or before this. */
+/** `mayBeginAt` for a query: a call may begin if its `sentAt` is this or earlier. */
 export function attemptedLongAgo(now: number, policy: RetryPolicy, repairedAt: number): number {
   return Math.max(now - paceMs(policy), Math.min(repairedAt, now) - 1);
 }

@@ -7,18 +7,18 @@ export interface MessageResponse {
   readonly responseMessage: ResponseMessage;
   /** In the order given; may be empty. */
   readonly customParameters: Readonly<Record<string, string>>;
-  /** Left out if the fields say it all: then a member is there if its field isn't empty, an object if one of its members is. */
+  /** Left out if the fields say it all: then exactly what isn't empty was given. */
   readonly given?: GivenMembers;
 }
 
-/** What was given, to be sent as it came. */
+/** The members that were given, which are sent as they came. */
 export interface GivenMembers {
   readonly response: Members;
   readonly from: Members;
   readonly responseMessage: Members;
 }
 
-/** In the order given. A name alone has the value of its field, or is the object with these members; a pair has any other value as JSON. */
+/** In the order given. A name stands for the value of its field, or for the object with its members; a pair has any other value as JSON. */
 export type Members = readonly (string | readonly [name: string, json: string])[];
 
 export type Sender = Readonly<Record<"name" | "mri" | "mobile" | "email" | "voice", string>>;
@@ -34,7 +34,7 @@ export interface ResponseMessage {
 
 export type ResponseKind = "reply" | "undeliverable";
 
-/** SMS, EMAIL and VOICE in any case; another one as it is. */
+/** Reads SMS, EMAIL and VOICE in any case, and leaves another channel as it is. */
 export function channelOf(text: string): string {
   const known = text.trim().toUpperCase();
   return known === "SMS" || known === "EMAIL" || known === "VOICE" ? known : text;

@@ -32,8 +32,8 @@ export const systemClock: Clock = {
 export interface Timers {
   /** Returns the cancel function. Doesn't keep the process alive. */
   after(delayMs: number, handler: () => void): () => void;
-  /** Ms for which the process has run, since a fixed instant. */
+  /** The time for which the process has run, since a fixed instant. */
   runningMs(): number;
-  /** Ms for which it hasn't: it was stopped, or one turn of its event loop took long. Noticed while a timer is armed. */
+  /** The time for which it hasn't: it was stopped, or a turn of its event loop took long. It is noticed while a timer is armed. */
   stoppedMs(): number;
 }

@@ -1,15 +1,15 @@
 /** A pause of this process is nobody else's failure (docs/dispatcher.md, Limits). */
 import { type Clock, systemClock, type Timers } from "./clock.js";
 
-/** Goes on while the process doesn't run. */
+/** This time goes on while the process doesn't run. */
 export type RealTime = Pick<Clock, "monotonicMs" | "nextTurn"> & Pick<Timers, "after">;
 
-/** Between two looks at the clock. A stop counts this much too short, at most, so that a process that keeps stopping still times out. */
+/** The clock is looked at this often. A stop counts at most this much too short, so that a process that keeps stopping still times out. */
 const TICK_MS = 50;
-/** Without a look for longer, the process had stopped. */
+/** If the clock wasn't looked at for longer, the process had stopped. */
 const LONGEST_TURN_MS = 250;
 
-/** Needs one timer for all besides their own, while any is armed. */
+/** While any timer is armed, one more looks at the clock for all of them. */
 export class RunningTimers implements Timers {
   readonly #time: RealTime;
   #armed = 0;

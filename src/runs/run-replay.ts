@@ -171,7 +171,7 @@ export function targetOf(
   return { build: (call) => addressDelivery(target, call, delivery), secret: withAuth ? (key ?? "") : "" };
 }
 
-/** The query parameter that has the key, if we send one in a query: an endpoint that reads another one may answer 200 and drop the call. */
+/** The query parameter that carries the key, or null. An endpoint that reads another one may answer 200 and drop the call. */
 export function keyParameter({ auth }: ListedCallback, options: KeyOptions): string | null {
   if (options.viaService || !sendsAuth(options) || auth.type !== "queryparam" || auth.key === "") return null;
   return options.authParameter ?? DEFAULT_AUTH_PARAMETER;

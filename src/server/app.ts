@@ -120,7 +120,7 @@ const HEALTH_ROUTES: readonly string[] = ["/healthz", "/readyz"];
 
 function addResponseHooks(app: FastifyInstance, { logger, clock }: ServerDeps, metrics: Metrics): void {
   app.addHook("onRequest", (request, reply, done) => {
-    // Node's own would be the machine's clock, which may differ from the database's.
+    // Node's own date is by the machine's clock, which may differ from the database's.
     reply.headers(SECURITY_HEADERS).headers({ "x-request-id": request.id, date: new Date(clock.now()).toUTCString() });
     done();
   });

@@ -26,8 +26,8 @@ export interface QueuedNotices {
 
 export interface NoticeStore {
   /**
-   * To one destination, due at `dueBefore`, the least tried first, then the oldest. An outage's end only after its beginning was sent, and not while the outage is
-   * open again. Of a deleted callback only that end, if the beginning was sent. None older than NOTICE_LIFETIME_MS.
+   * To one destination, due at `dueBefore`, the least tried first, then the oldest. An outage's end only after its beginning was sent, and
+   * not while the outage is open again. Of a deleted callback only that end, if the beginning was sent. None older than NOTICE_LIFETIME_MS.
    */
   fetchNotices(destination: string, dueBefore: number, limit: number): Promise<readonly Notice[]>;
   /** As claimMails: those of `notices` that are this node's until `until`. */

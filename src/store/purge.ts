@@ -138,7 +138,7 @@ async function removeReplays(db: Db, requestedBefore: number, limit: number): Pr
   return Number(numAffectedRows ?? 0n);
 }
 
-/** Only once its e-mails and the ends of its outages are sent. */
+/** It stays until its e-mails and the ends of its outages are sent. */
 async function removeCallback(db: Db, key: number): Promise<void> {
   const { rows: queued } = await sql`
     SELECT 1 FROM mails WHERE callback_key = ${key} AND sent_at IS NULL

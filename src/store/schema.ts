@@ -78,7 +78,7 @@ export interface CallTable {
   attempt_count: number;
   /** NEVER if none: databases sort null differently. */
   attempted_at: number;
-  /** Of the service's own last attempt (NEVER if none), if that isn't the last one shown. */
+  /** When the service's own last attempt began (NEVER if none); null if that is `attempted_at`. */
   sent_at: number | null;
   status_code: number | null;
   status_message: string | null;

@@ -139,7 +139,7 @@ export interface CallStore {
   acceptCalls(submissions: readonly SubmittedCalls[], now: number): Promise<readonly string[]>;
   listCalls(callbackId: string, query: CallQuery): Promise<CallPage>;
   findCall(callbackId: string, callId: string): Promise<Call | null>;
-  /** Of 32 hex digits, those that begin with these, in order; only the id that is the prefix, if it exists. */
+  /** Ids of 32 hex digits that begin with the prefix, in order, or only the id that is the prefix. */
   findCallIds(callbackId: string, prefix: string): Promise<CallIdMatches>;
   /** By call id, in order of number. `latest`: at most so many of each. */
   listAttempts(callbackId: string, callIds: readonly string[], latest?: number): Promise<ReadonlyMap<string, readonly Attempt[]>>;

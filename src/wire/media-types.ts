@@ -11,7 +11,7 @@ export function vendorType(kind: ResourceKind, format: BodyFormat): string {
   return kind === "auth" ? `application/vnd.whispir.auth-v1+${format}` : `application/vnd.whispir.api-${kind}-v1+${format}`;
 }
 
-/** Curl's default, whatever the body is. */
+/** Curl sends this by default, whatever the body is. */
 const FORM = "application/x-www-form-urlencoded";
 
 /** null if not supported; "unnamed" if it says nothing about the body. */

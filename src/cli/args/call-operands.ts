@@ -18,9 +18,9 @@ export interface CallOperands {
 }
 
 interface NamedCalls {
-  /** Arguments: ids or beginnings of ids. */
+  /** An argument may be the beginning of an id. */
   readonly typed: readonly string[];
-  /** Of stdin and files: whole ids. */
+  /** Stdin and files have whole ids. */
   readonly listed: readonly string[];
 }
 
@@ -102,7 +102,7 @@ function splitIds(text: string, source: string): readonly string[] {
   return ids;
 }
 
-/** A service takes what is separated by commas for several. */
+/** A comma isn't part of an id: a service would read several. */
 function isOneId(text: string): boolean {
   return !/[\s,]/.test(text) && text.length <= 128;
 }

@@ -29,7 +29,7 @@ export type Operand = readonly [syntax: string, summary: string, rules?: Operand
 
 interface OperandRules {
   readonly choices?: readonly string[];
-  /** As of a flag. */
+  /** Any other operand rejects an empty value, as a flag does. */
   readonly mayBeEmpty?: boolean;
 }
 

@@ -5,7 +5,10 @@ import { count } from "../../domain/count.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { Screen } from "../output/screen.js";
 
-/** Whole ids of 32 digits, and chosen ones that can't be a beginning, cost no request. Throws `usage` if several calls match, `not-found` if none does. */
+/**
+ * A whole id of 32 digits, and a chosen one that can't be a beginning, cost no request. Throws `usage` if several calls match, `not-found` if
+ * none does.
+ */
 export async function completeCallIds(
   words: readonly string[],
   listCallbacks: () => Promise<readonly ListedCallback[]>,
@@ -49,7 +52,7 @@ function onlyMatch(prefix: string, { callIds, hasMore }: CallIdMatches): string 
 
 const SHOWN = 5;
 
-/** `callIds`: two or more that begin with it. */
+/** `callIds` has two or more ids that begin with the prefix. */
 export function ambiguousBeginning(noun: string, prefix: string, { callIds, hasMore }: CallIdMatches): WhcbError {
   const shown = `${callIds.slice(0, SHOWN).join(", ")}${hasMore || callIds.length > SHOWN ? ", …" : ""}`;
   const enough = digitsToTell(callIds);
@@ -60,7 +63,7 @@ export function ambiguousBeginning(noun: string, prefix: string, { callIds, hasM
   });
 }
 
-/** So many first digits differ between any two. */
+/** Returns how many first digits two or more ids must have to differ. */
 function digitsToTell(ids: readonly string[]): number {
   const sorted = ids.map((id) => id.toUpperCase()).toSorted();
   return 1 + Math.max(...sorted.slice(1).map((id, index) => commonLength(id, sorted[index] ?? "")));

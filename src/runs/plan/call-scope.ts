@@ -23,10 +23,10 @@ export async function callbacksOf(
   return [...new Map(found.map((callback) => [callback.id, callback])).values()];
 }
 
-/** Calls that change meanwhile move others between the pages, so rows are skipped: list again, at most this often. */
+/** Calls that change meanwhile move others between the pages, so rows are skipped: the list is read again, at most this often. */
 const MAX_PASSES = 4;
 
-/** Of calls that can't be used. */
+/** How many listed calls can't be used, and why. */
 export interface UnusableCalls {
   /** Listed although they don't match the filter. */
   readonly leftOut: number;
@@ -34,7 +34,7 @@ export interface UnusableCalls {
   readonly withoutId: number;
 }
 
-/** Each matching call once. Those without an id come apart, again with each pass. */
+/** Gives `take` each matching call once. Calls without an id are apart, and come again with each pass. */
 export async function listScope(
   client: Client,
   { callbackId, filter }: { readonly callbackId: string; readonly filter: CallFilter },

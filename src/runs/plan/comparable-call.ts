@@ -1,4 +1,4 @@
-/** What a line and a call are compared by (docs/cli.md, Reconcile). */
+/** The parts by which a line and a call are compared (docs/cli.md, Reconcile). */
 import type { ListedCall } from "../../client/client.js";
 import { type CallStatus, idKey } from "../../domain/call.js";
 import type { ResponseKind } from "../../domain/message-response.js";
@@ -18,7 +18,7 @@ export interface CompareOptions {
 export interface ComparableCall {
   readonly id: string;
   readonly status: CallStatus;
-  /** Its key (domain/call.ts). */
+  /** The key of the id (`idKey`). */
   readonly messageId: string;
   readonly kind: ResponseKind;
   readonly minute: number | null;

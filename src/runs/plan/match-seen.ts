@@ -21,7 +21,7 @@ export interface SeenMatch {
   readonly unmatched: number;
 }
 
-/** In time that grows with the lines and the calls, not with their product. */
+/** The time grows with the lines and the calls, not with their product. */
 export async function matchSeen(
   lines: readonly SeenLine[],
   calls: readonly ComparableCall[],
@@ -91,7 +91,7 @@ const VALUES: {
   anyText: [({ senders }) => [...new Set([senders.email, senders.mri])], ({ senders }) => senders.any?.email],
 };
 
-/** What must be equal, beside the ids; depends only on what the two have. null: they can't match. */
+/** Returns what must be equal beside the ids, which depends only on the fields that the two have, or null if they can't match. */
 function comparedFields({ line, senders }: WantedCall, call: ComparableCall): readonly Field[] | null {
   const { any } = senders;
   const fields: Field[] = [];
@@ -105,7 +105,7 @@ function comparedFields({ line, senders }: WantedCall, call: ComparableCall): re
   return [...fields, ...both, any.mobile === null ? "anyText" : "anyMobile"];
 }
 
-/** Those of one shape have the same fields to compare with calls of one shape. */
+/** Lines of one shape have the same fields to compare with calls of one shape. */
 function shapeOfLine({ line, senders }: WantedCall): string {
   const given = [line.callId, line.kind, line.minute, line.content, ...SENDER_KINDS.map((kind) => senders[kind])];
   const any = senders.any === null ? "" : senders.any.mobile === null ? "text" : "mobile";
@@ -124,7 +124,7 @@ class CallIndex {
   readonly #byId = new Map<string, ComparableCall>();
   readonly #bySender: Lists<ComparableCall> = new Map();
   readonly #byShape: Lists<ComparableCall> = new Map();
-  /** Contents may be long; a key has their numbers. */
+  /** Contents may be long, so a key has a number for each. */
   readonly #numbers = new Map<unknown, number>();
 
   add(call: ComparableCall): void {
@@ -139,7 +139,7 @@ class CallIndex {
     return this.#byId.has(line.id) ? { ...line, callId: line.id } : { ...line, messageId: line.id };
   }
 
-  /** For lines of one shape: calls that agree in every field that both have, each in one list. */
+  /** For lines of the example's shape: finds the calls that agree in every field that both have, each in one list. */
   async matcherFor(example: WantedCall, clock: Clock): Promise<MatchesOf> {
     if (example.line.callId !== null) return (wanted) => this.#namedCall(wanted);
     const indexes: { readonly fields: readonly Field[]; readonly calls: Lists<ComparableCall> }[] = [];
@@ -155,7 +155,7 @@ class CallIndex {
     return (wanted) => indexes.flatMap(({ fields, calls }) => listOf(calls.get(this.#lineKey(wanted, fields))));
   }
 
-  /** Calls of its message that share a sender. */
+  /** Finds the calls of its message that share a sender. */
   near({ line: { messageId }, senders }: WantedCall): readonly Filled<ComparableCall>[] {
     if (messageId === null) return [];
     const keys = [senders, senders.any].flatMap((each) => (each === null ? [] : this.#senderKeys(messageId, each)));

@@ -22,7 +22,7 @@ export interface SeenList {
 export interface SeenLine {
   /** From 1. */
   readonly line: number;
-  /** Ids are keys (domain/call.ts). */
+  /** Ids are keys (`idKey`). */
   readonly callId: string | null;
   readonly messageId: string | null;
   /** Of a call or a message. */
@@ -126,7 +126,7 @@ function lineFeeds(text: string): number {
   return text.split("\n").length - 1;
 }
 
-/** A sender may have added other members: no id, and no second spelling. */
+/** Other members, which a sender may have added, can't pass for an id or for one of these in another spelling. */
 const PARTS = { from: ["mobile", "email", "mri"], responsemessage: ["acknowledged", "undeliverable", "content"] } as const;
 
 /** As a callback receives it, or all fields in one object. */
@@ -207,7 +207,7 @@ interface TableRow {
   readonly endLine: number;
 }
 
-/** A sender may choose almost any; a line with one of these characters, or a database's NULL, is something else. */
+/** A sender may choose almost any id, but a line with one of these characters, or a database's NULL, is something else. */
 const ID = /^(?!null$)[^\s,;"'<>{}]{1,128}$/i;
 
 /** Quoted or not. Skips blank lines and comments (#). */

@@ -165,7 +165,10 @@ export type ChunkOutcome =
 /** Probably caused by one call. */
 const REJECTIONS: ReadonlySet<ErrorCode> = new Set(["not-found", "invalid", "malformed", "duplicate-name"]);
 
-/** All or nothing. The call that the error names is tried alone, else halving finds it, after `checkCallback` (throws if the callback is gone). */
+/**
+ * The service applies all or nothing. A rejected call is found by trying the one that the error names alone, or by halving, after
+ * `checkCallback` (throws if the callback is gone).
+ */
 export async function* applyToChunk(
   callIds: readonly string[],
   apply: (callIds: readonly string[]) => Promise<unknown>,

@@ -1,4 +1,4 @@
-/** Out of range: a 422 with the name. Unknown ones are ignored, except where they could widen a change. */
+/** A value out of range is a 422 with the name. Unknown parameters are ignored, except where they could widen a change. */
 import type { CallStatus } from "../../domain/call.js";
 import { type CallFilter, parseStatusCodePattern } from "../../domain/call-filter.js";
 import { WhcbError } from "../../domain/errors.js";
@@ -10,10 +10,10 @@ import { readDate } from "../../wire/dates.js";
 /** A repeated name is a list. */
 export type Query = Readonly<Record<string, string | readonly string[] | undefined>>;
 
-/** Paging, which selects nothing, and the key. */
+/** Paging selects nothing, and an empty key is a wrong one. */
 const MAY_BE_EMPTY: ReadonlySet<string> = new Set(["limit", "offset", "cursor", "sortFields", "sortOrder", "apikey"]);
 
-/** The error for a parameter without a value, or null: a variable of a program that isn't set must not select everything. */
+/** Returns the error for a parameter without a value, or null. A variable of a program that isn't set must not select everything. */
 export function emptyParameter(query: Query): WhcbError | null {
   const isEmpty = (name: string) => [query[name] ?? []].flat().some((text) => text.trim() === "");
   const empty = Object.keys(query).find((name) => !MAY_BE_EMPTY.has(name) && isEmpty(name));
@@ -57,7 +57,7 @@ export function readSort<Field extends string>(
 const ID = /^id(?:\[\d*\])?$/;
 const FILTERS = ["status", "since", "until", "statusCode", "reason", "channel", "messageId", "from", "q"];
 
-/** Throws `invalid` for any other parameter than ids and filters: without a misspelled one, more calls would be selected. */
+/** Throws `invalid` for any parameter but ids and filters: if a misspelled filter was ignored, more calls would be selected. */
 export function rejectUnknown(query: Query): void {
   const unknown = Object.keys(query).find((name) => !ID.test(name) && !FILTERS.includes(name) && name !== "apikey");
   if (unknown !== undefined) throw new WhcbError("invalid", `${unknown.slice(0, MAX_SHOWN_NAME)} is not a parameter here`);
@@ -96,7 +96,7 @@ export function readIds(query: Query): readonly string[] {
   return ids;
 }
 
-/** Undefined if it is empty, as in a form that isn't filled in: for the API, `emptyParameter` rejects it before. */
+/** Returns undefined if it is empty, as a field of a form may be; the API has rejected it before (`emptyParameter`). */
 export function one(query: Query, name: string): string | undefined {
   const value = query[name];
   if (value === undefined || value === "") return undefined;

@@ -103,7 +103,7 @@ export function toProgress(cells: readonly [...ProgressCells, ...unknown[]]): Ca
   };
 }
 
-/** Unless a client has reported attempts. */
+/** Unless a client has reported attempts, the service's last attempt is the one shown. */
 function sentAsShown(attemptCount: number, attemptedAt: number): number | null {
   return attemptCount === 0 ? null : attemptedAt;
 }
@@ -112,7 +112,7 @@ function instantOf(cell: number): number | null {
   return cell === NEVER ? null : cell;
 }
 
-/** For WHERE: the service has made no attempt. */
+/** A condition: the service has made no attempt. */
 export const UNSENT = sql`(attempt_count = 0 OR sent_at = ${sql.lit(NEVER)})`;
 
 export function progressCells(progress: CallProgress): ProgressCells {
@@ -135,7 +135,7 @@ export function progressCells(progress: CallProgress): ProgressCells {
   ];
 }
 
-/** Field names would be half of the text. `messageId` and `channel` have columns. 0.1.0 stored ten parts. */
+/** Field names would be half of the text. `messageId` and `channel` have columns. 0.1.0 didn't store `given`. */
 export type StoredResponse = readonly [
   messageLocation: string,
   name: string,

@@ -100,15 +100,13 @@ export async function saveNotices(
   await queueNotices(db, sql`SELECT ${values} FROM ${batchOf([...rows.values()], TYPES)} WHERE true`);
 }
 
-/** Before its open outage is closed. To those who got, or may be getting, the beginning. */
+/** Tells those who got, or may be getting, the beginning. Runs before the open outage is closed. */
 export async function endNoticesOfDeleted(db: Db, callbackKey: number, at: number): Promise<void> {
-  await queueNotices(
-    db,
-    sql`
+  const rows = sql`
     SELECT outage_id, 'ended', destination, notices.callback_key, ${at}, 0, ${at} FROM notices JOIN outages ON outages.id = outage_id
     WHERE notices.callback_key = ${callbackKey} AND event = 'began' AND ended_at IS NULL
-      AND (sent_at IS NOT NULL OR next_try_at IS NOT NULL)`,
-  );
+      AND (sent_at IS NOT NULL OR next_try_at IS NOT NULL)`;
+  await queueNotices(db, rows);
 }
 
 async function queueNotices(db: Db, rows: RawBuilder<unknown>): Promise<void> {

@@ -13,7 +13,7 @@ import { executeByIndex } from "../sql/transactions.js";
 type Fate = Exclude<keyof OutageCalls, "failures" | "isComplete">;
 
 const CAUSE = jsonPart("outcome", 2);
-/** Of an attempt: not one that a client reported. */
+/** A condition: the attempt is not one that a client reported. */
 const IS_OWN = sql`${CAUSE} NOT LIKE 'replay %'`;
 
 /** None was last attempted before the outage began, so the list's index applies. */
@@ -39,7 +39,8 @@ export async function countOutageCalls(
           WHEN (SELECT ${CAUSE} FROM attempts WHERE call_seq = seq AND ${IS_OWN} ORDER BY number DESC LIMIT 1) = 'replay' THEN 'replayed'
           ELSE 'retried' END AS fate,
         coalesce((SELECT CAST(${jsonPart("outcome", 3)} AS TEXT) FROM attempts
-          WHERE call_seq = seq AND ${IS_OWN} AND CAST(${jsonPart("outcome", 0)} AS bigint) <= first_failed_at ORDER BY number LIMIT 1), '') AS failure
+          WHERE call_seq = seq AND ${IS_OWN} AND CAST(${jsonPart("outcome", 0)} AS bigint) <= first_failed_at
+          ORDER BY number LIMIT 1), '') AS failure
       FROM (${step.select(columns)}) AS found
       WHERE first_failed_at >= ${startedAt} AND first_failed_at <= ${endedAt ?? Number.MAX_SAFE_INTEGER}
       GROUP BY fate, failure`,

@@ -63,7 +63,7 @@ export function parseReplayReports(value: unknown, now: number): readonly Replay
   return readReport(checkReport(value), now, "");
 }
 
-/** `path`: of the report in the body. */
+/** `path` leads to the report within the body. */
 function readReport(
   { sentFrom, attempts }: Static<typeof ReplayReportSchema>,
   now: number,
@@ -115,7 +115,7 @@ function submissionOf(value: unknown, id: string | undefined): Submission {
   };
 }
 
-/** In all lists and objects of a response: XML repeats the name for each item of a list. */
+/** Counted in all lists and objects of a response: XML repeats the name for each item of a list. */
 const MAX_GIVEN_VALUES = 1_000;
 
 function storableGiven({ response, from, responseMessage }: GivenMembers): GivenMembers {
@@ -144,7 +144,7 @@ function storable(text: string): string {
   return text.replace(UNSTORABLE, "\ufffd");
 }
 
-/** JSON.stringify escapes them. */
+/** JSON.stringify has escaped what isn't storable. */
 function storableJson(json: string): string {
   return json.replace(/\\(?:u0000|ud[89a-f][\da-f]{2}|.)/g, (escaped) => (escaped.length > 2 ? "\\ufffd" : escaped));
 }

@@ -16,20 +16,20 @@ export function readJson(text: string, what: "body" | "line"): unknown {
   }
 }
 
-/** Of more than 15 digits, or with a large exponent: JavaScript may not have it. */
+/** JavaScript may not have a number of more than 15 digits, or with a large exponent. */
 const LONG_NUMBER = /\d[\d.]{15}|\d[eE][+-]?\d{3}/;
 const HAS_LONG_NUMBER = /[:[,]\s*-?\d(?:[\d.]{15}|[\d.]*[eE][+-]?\d{3})/;
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 
-/** As JSON.parse, but a number that it would change is text, with the digits as they were given. */
+/** Does what JSON.parse does, but a number that this would change becomes text, with the digits as they were given. */
 export function parseJsonText(text: string): unknown {
   if (!HAS_LONG_NUMBER.test(text)) return JSON.parse(text);
-  // Quotes would make a key of a number.
+  // Invalid JSON throws here: quotes could make it valid, as of a number where a key belongs.
   JSON.parse(text);
   return JSON.parse(quoteLongNumbers(text));
 }
 
-/** Of JSON. Linear time. */
+/** The text must be JSON. Linear time. */
 function quoteLongNumbers(text: string): string {
   const pieces: string[] = [];
   let written = 0;

@@ -9,7 +9,7 @@ const SwitchOff = Type.Union([Type.Literal("enabled"), Type.Literal("disabled")]
   default: "disabled",
 });
 
-/** Sent as it came. */
+/** It is sent as it came. */
 const Scalar = Type.Union([Type.String(), Type.Number(), Type.Boolean(), Type.Null()], { title: "text or null" });
 
 const AuthSchema = Type.Object(
@@ -183,7 +183,7 @@ export function checkerOf<Schema extends TSchema>(schema: Schema): (value: unkno
   };
 }
 
-/** Of an object that may also be null: what is wrong within it. */
+/** An object that may also be null has two schemas; the errors of interest are those within the object. */
 function* innermost(errors: Iterable<ValueError>): Generator<ValueError> {
   for (const error of errors) {
     const [ofObject] = isObject(error.value) ? error.errors : [];

@@ -9,7 +9,7 @@ import {
 } from "../../domain/message-response.js";
 import { isObject, type JsonObject, listOf, objectOf, textOf } from "./json-value.js";
 
-/** What a document calls the message's id and URL. */
+/** The names that a document has for the message's id and URL. */
 export interface MessageNames {
   readonly messageId: string;
   readonly messageLocation: string;
@@ -17,7 +17,7 @@ export interface MessageNames {
 
 const LIST_NAMES: MessageNames = { messageId: "messageId", messageLocation: "messageLocation" };
 
-/** For a list, or with the names and the content of a delivery. */
+/** Makes a call's part in a list, or a delivery's body with its own names and content. */
 export function responseToJson(
   response: MessageResponse,
   names = LIST_NAMES,
@@ -94,7 +94,7 @@ function isMessageName(name: string): name is keyof MessageNames {
   return name === "messageId" || name === "messageLocation";
 }
 
-/** Of two spellings. */
+/** Chooses between two spellings: the one with a text, else the one that is there. */
 function presentName(document: JsonObject, name: string, other: string): string {
   const isOther = textOf(document[name]) === "" && document[other] !== undefined;
   return isOther && (document[name] === undefined || textOf(document[other]) !== "") ? other : name;
@@ -197,7 +197,7 @@ function objectFrom(members: Members, fields: JsonObject): Record<string, unknow
   return Object.fromEntries(members.map(entryOf));
 }
 
-/** Levels of a value. XML is written by recursion. */
+/** The levels that a value may have: XML is written by recursion. */
 const MAX_DEPTH = 100;
 
 function jsonOf(value: unknown): string {

@@ -92,7 +92,7 @@ function callFields(call: JsonObject): string {
   return elements({ ...rest, link: undefined }) + expanded + elementLinks(call.link);
 }
 
-/** Without empty lists. Links are written by the caller: their form differs. */
+/** Leaves out empty lists, and links, whose form differs: the caller writes them. */
 function fields(document: JsonObject): string {
   const shown = Object.entries(document).filter(
     ([name, value]) => name !== "link" && !(Array.isArray(value) && value.length === 0),
@@ -100,7 +100,7 @@ function fields(document: JsonObject): string {
   return elements(Object.fromEntries(shown));
 }
 
-/** null is an empty element. A list repeats its element, an empty one is an empty element. */
+/** null and an empty list are empty elements. Another list repeats its element. */
 export function elements(document: JsonObject): string {
   let xml = "";
   for (const name of Object.keys(document)) {
@@ -125,7 +125,7 @@ function contentOf(name: string, value: unknown): string {
   return xml;
 }
 
-/** A sender may choose others, and longer ones, which a list would repeat. */
+/** A sender may choose names that aren't an element's, and long ones, which a list would repeat. */
 const ELEMENT_NAME = /^(?![xX][mM][lL])[A-Za-z_][A-Za-z0-9_.-]{0,31}$/;
 
 function entry(key: string, value: unknown): string {

@@ -12,7 +12,7 @@ export interface CallTarget {
   readonly current: string | null;
 }
 
-/** null: no filter selects them, such as calls without a sender, as a filter can't be empty. */
+/** Returns null for calls that no filter selects, such as those without a sender: a filter can't be empty. */
 export function filterOfGroup({ values }: Pick<CallGroup, "values">, by: readonly GroupKey[]): CallFilter | null {
   const { statusCode, reason, hour, from, messageId } = values;
   const isUnsent = by.includes("hour") && hour == null;

@@ -26,7 +26,7 @@ export function describeLeftOut(
   ].filter((line) => line !== "");
 }
 
-/** Whatever the format: they stay as they are. */
+/** These calls stay as they are, so the warning is shown in every format. */
 export function warnOfCallsWithoutId({ withoutId }: Pick<ReplayPlan, "withoutId">, screen: Screen): void {
   if (withoutId > 0) screen.info(`warning: ${count(withoutId, "call")} listed without an id: neither sent nor marked`);
 }
@@ -51,7 +51,7 @@ export function planJson(plan: ReplayPlan, options: KeyOptions): Readonly<Record
   };
 }
 
-/** ", key in ?Auth=", or "". */
+/** Returns text such as ", key in ?Auth=", or "". */
 export function describeKey(callback: ListedCallback, options: KeyOptions): string {
   const parameter = keyParameter(callback, options);
   return parameter === null ? "" : `, key in ?${parameter}=`;

@@ -1,8 +1,8 @@
-/** Of JSON in a text column. No text of PostgreSQL contains U+0000. */
+/** Reads JSON in a text column. A text of PostgreSQL can't contain U+0000. */
 const part = (column: string, index: number): string => `(replace(${column}, '\\u0000', '\\ufffd')::json ->> ${index})`;
 const blank = [1, 2, 3, 4, 5, 8].map((index) => part("response", index));
 
-/** As SQLite's step (sqlite/migration-steps.ts). */
+/** Does what SQLite's step does (sqlite/migration-steps.ts). */
 export const OWN_ATTEMPTS = `
 ALTER TABLE calls ADD COLUMN sent_at bigint;
 UPDATE calls SET sent_at = least(attempted_at, coalesce(
