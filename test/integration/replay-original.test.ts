@@ -1,46 +1,27 @@
 /** What a replay sends is what the list returned (docs/contract.md, The POST that a callback receives). */
 import { mkdir, writeFile } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
+import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { CliMachine } from "../support/cli/cli-service.js";
-import { delivered, ODD_RESPONSES } from "../support/platform/odd-responses.js";
+import { delivered, ODD_RESPONSES, XML_BEGIN } from "../support/platform/odd-responses.js";
+import { RecordingEndpoint } from "../support/platform/recording-endpoint.js";
 import { platformCalls, platformId, type ScriptedPlatform, scriptedPlatform } from "../support/platform/scripted-platform.js";
 import { VirtualClock } from "../support/time/virtual-clock.js";
 
-const XML_BEGIN =
-  '<?xml version="1.0" encoding="UTF-8" standalone="yes"?><ns2:deliveryResponse xmlns:ns2="http://schemas.api.whispir.com">';
-
 let machine: CliMachine;
-let endpoint: Server;
-let bodies: string[];
-let status: number;
-let hook: string;
+let endpoint: RecordingEndpoint;
 
 beforeEach(async () => {
   machine = new CliMachine();
-  bodies = [];
-  status = 200;
-  endpoint = createServer(async (request, response) => {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk);
-    if (request.method === "POST") bodies.push(Buffer.concat(chunks).toString("utf8"));
-    response.writeHead(request.method === "GET" ? 200 : status).end();
-  });
-  await new Promise<void>((resolve) => endpoint.listen(0, "127.0.0.1", resolve));
-  hook = `${urlOf(endpoint)}/hook`;
+  endpoint = await RecordingEndpoint.open();
 });
 
 afterEach(async () => {
   await machine.leave();
-  endpoint.closeAllConnections();
   endpoint.close();
 });
-
-function urlOf(server: Server): string {
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
 
 describe("on the platform", () => {
   let platform: ScriptedPlatform;
@@ -53,7 +34,7 @@ describe("on the platform", () => {
       return { id: platformId(index), status: "FAILED" as const, fields: { callback, ...call } };
     });
     const settings = { auth: { type: "httpheader", key: "k" }, contentType, removeHTML, retriesEnabled: "false", email: "a@b.c" };
-    const callback = { id: "528F17736481BA9A", name: "crm", url: hook, key: null, settings, calls: listed };
+    const callback = { id: "528F17736481BA9A", name: "crm", url: endpoint.url, key: null, settings, calls: listed };
     platform = scriptedPlatform({ clock: new VirtualClock(), callbacks: [callback] });
     listening = await platform.listen();
   }
@@ -71,7 +52,7 @@ describe("on the platform", () => {
   test.each(Object.entries(ODD_RESPONSES))("a replay sends %s as they came", async (_, call) => {
     await open([call]);
     expect(await whcb("replay", "crm", "--failed", "--yes")).toMatchObject({ code: 0 });
-    expect(bodies.map((body) => JSON.parse(body))).toEqual([delivered(call)]);
+    expect(endpoint.bodies.map((body) => JSON.parse(body))).toEqual([delivered(call)]);
   });
 
   test.each([
@@ -95,7 +76,7 @@ describe("on the platform", () => {
   ])("in XML, %s; removeHTML applies to a content that is text", async (name, xml) => {
     await open([ODD_RESPONSES[name] ?? {}], "xml", "enabled");
     expect(await whcb("replay", "crm", "--failed", "--yes")).toMatchObject({ code: 0 });
-    expect(bodies).toEqual([`${XML_BEGIN}${xml}</ns2:deliveryResponse>`]);
+    expect(endpoint.bodies).toEqual([`${XML_BEGIN}${xml}</ns2:deliveryResponse>`]);
   });
 
   test("a number that JavaScript doesn't have keeps its digits, as text", async () => {
@@ -107,12 +88,17 @@ describe("on the platform", () => {
       response.writeHead(status, headers).end(body.replaceAll('"CONTENT"', "12345678901234567890"));
     });
     await new Promise<void>((resolve) => service.listen(0, "127.0.0.1", resolve));
-    const env = { WHCB_URL: urlOf(service), WHCB_USERNAME: "u", WHCB_PASSWORD: "p", WHCB_API_KEY: "k" };
+    const env = {
+      WHCB_URL: `http://127.0.0.1:${(service.address() as AddressInfo).port}`,
+      WHCB_USERNAME: "u",
+      WHCB_PASSWORD: "p",
+      WHCB_API_KEY: "k",
+    };
     await machine.works(["replay", "crm", "--failed", "--yes"], { env });
     service.closeAllConnections();
     service.close();
     const digits = "12345678901234567890";
-    expect(bodies.map((body) => JSON.parse(body))).toEqual([
+    expect(endpoint.bodies.map((body) => JSON.parse(body))).toEqual([
       { responseMessage: { content: digits }, customParameters: { order: digits } },
     ]);
   });
@@ -135,7 +121,7 @@ describe("on the platform", () => {
       code: 0,
       stderr: expect.stringContaining("warning: 2 calls listed without an id: neither sent nor marked"),
     });
-    expect(bodies.map((body) => JSON.parse(body).responseMessage.content)).toEqual(["last", "first"]);
+    expect(endpoint.bodies.map((body) => JSON.parse(body).responseMessage.content)).toEqual(["last", "first"]);
     expect(markedIds()).toEqual([platformId(0), platformId(3)].sort());
     const marked = await whcb("mark-success", "crm", "--failed", "--yes");
     expect(marked).toMatchObject({
@@ -152,7 +138,7 @@ describe("on the platform", () => {
     const { code, stderr } = await whcb("reconcile", "crm", "--seen", seen, "--yes");
     expect({ code, stderr }).toMatchObject({ code: 8, stderr: expect.stringContaining("1 ambiguous call") });
     expect(stderr).toContain("warning: 1 call listed without an id");
-    expect(bodies).toEqual([]);
+    expect(endpoint.bodies).toEqual([]);
     expect(markedIds()).toEqual([]);
   });
 
@@ -166,13 +152,13 @@ describe("on the platform", () => {
     await open([{ messageId: "A" }, { messageId: "B" }]);
     await writeProfile();
     await machine.works(["config", "set", "bodyNames", "messageId-location"]);
-    status = 503;
+    endpoint.status = 503;
     const stopped = await machine.whcb(["replay", "crm", "--failed", "--yes"]);
     expect(stopped.code).toBe(8);
     await machine.works(["config", "set", "bodyNames", "messageid-location"]);
-    status = 200;
+    endpoint.status = 200;
     await machine.works(["replay", "--resume"]);
-    expect(bodies).toEqual(["B", "B", "A"].map((id) => `{"messageId":"${id}"}`));
+    expect(endpoint.bodies).toEqual(["B", "B", "A"].map((id) => `{"messageId":"${id}"}`));
   });
 
   test.each([
@@ -188,15 +174,15 @@ describe("on the platform", () => {
     expect(await machine.works(["config", "get", "bodyNames", "-o", "json"])).toContain(`"${names}"`);
     const curl = await machine.works(["replay", "crm", "--failed", "--dry-run", "--print-curl"]);
     expect(curl).toContain(`{"${id}":"${call.messageId}","${location}":"https://h/A",`);
-    status = 503;
+    endpoint.status = 503;
     const failed = await machine.whcb(["replay", "crm", "--failed", "--yes", "--no-canary"]);
     expect(failed.code).toBe(8);
-    status = 200;
-    await machine.works(["reconcile", "crm", "--seen", "-", "--yes"], { stdin: bodies[0] ?? "" });
+    endpoint.status = 200;
+    await machine.works(["reconcile", "crm", "--seen", "-", "--yes"], { stdin: endpoint.bodies[0] ?? "" });
     const expected = [odd, call].map(({ messageId, messageLocation, responseMessage }) => {
       return { [id]: messageId, [location]: messageLocation, responseMessage };
     });
-    expect(bodies.map((body) => JSON.parse(body))).toEqual([...expected, expected[1]]);
+    expect(endpoint.bodies.map((body) => JSON.parse(body))).toEqual([...expected, expected[1]]);
   });
 });
 

@@ -32,3 +32,6 @@ export function delivered(call: object): unknown {
   const { id: _, responseType: __, messageId, messageLocation, ...parts }: Record<string, unknown> = { ...call };
   return JSON.parse(JSON.stringify({ messageid: messageId, messagelocation: messageLocation, ...parts }));
 }
+
+export const XML_BEGIN =
+  '<?xml version="1.0" encoding="UTF-8" standalone="yes"?><ns2:deliveryResponse xmlns:ns2="http://schemas.api.whispir.com">';
