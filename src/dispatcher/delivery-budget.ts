@@ -1,6 +1,6 @@
 /** docs/dispatcher.md, Limits. */
 import type { Call } from "../domain/call.js";
-import type { GivenMembers } from "../domain/message-response.js";
+import { givenValues } from "../domain/message-response.js";
 
 /** While others wait, an owner holds at most one larger body: hanging endpoints must not starve the rest. */
 const LARGE_BYTES = 1024 * 1024;
@@ -137,11 +137,6 @@ export function prefetchedBytes({ leftOutBytes, response }: Pick<Call, "leftOutB
   let characters = messageId.length + messageLocation.length + responseMessage.content.length;
   characters += name.length + mri.length + mobile.length + email.length + voice.length;
   for (const [key, value] of Object.entries(customParameters)) characters += key.length + value.length;
-  if (given !== undefined) characters += givenCharacters(given);
+  if (given !== undefined) for (const [key, json] of givenValues(given)) characters += key.length + json.length;
   return CALL_BYTES + characters * BYTES_PER_CHARACTER;
-}
-
-function givenCharacters({ response, from, responseMessage }: GivenMembers): number {
-  const pairs = [...response, ...from, ...responseMessage].filter((member) => typeof member !== "string");
-  return pairs.reduce((sum, [name, json]) => sum + name.length + json.length, 0);
 }

@@ -19,7 +19,13 @@ export interface GivenMembers {
 }
 
 /** In the order given. A name stands for the value of its field, or for the object with its members; a pair has any other value as JSON. */
-export type Members = readonly (string | readonly [name: string, json: string])[];
+export type Members = readonly (string | GivenValue)[];
+type GivenValue = readonly [name: string, json: string];
+
+/** The members that have a value of their own. */
+export function givenValues({ response, from, responseMessage }: GivenMembers): readonly GivenValue[] {
+  return [...response, ...from, ...responseMessage].filter((member) => typeof member !== "string");
+}
 
 export type Sender = Readonly<Record<"name" | "mri" | "mobile" | "email" | "voice", string>>;
 

@@ -3,7 +3,7 @@ import { type Attempt, type DeliveryResult, MAX_REPORT_AHEAD_MS } from "../../do
 import type { MarkedBy } from "../../domain/call.js";
 import type { RunLease } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
-import type { GivenMembers, Members, MessageResponse } from "../../domain/message-response.js";
+import { type GivenMembers, givenValues, type Members, type MessageResponse } from "../../domain/message-response.js";
 import { readDate, toIsoDate } from "../dates.js";
 import { isObject } from "./json-value.js";
 import { hasManyValues } from "./read-json.js";
@@ -118,14 +118,14 @@ function submissionOf(value: unknown, id: string | undefined): Submission {
 /** Counted in all lists and objects of a response: XML repeats the name for each item of a list. */
 const MAX_GIVEN_VALUES = 1_000;
 
-function storableGiven({ response, from, responseMessage }: GivenMembers): GivenMembers {
-  const values = [...response, ...from, ...responseMessage].filter((member) => typeof member !== "string");
-  if (hasManyValues(values.map(([, json]) => json).join(","), MAX_GIVEN_VALUES))
+function storableGiven(given: GivenMembers): GivenMembers {
+  const texts = givenValues(given).map(([, json]) => json);
+  if (hasManyValues(texts.join(","), MAX_GIVEN_VALUES))
     throw new WhcbError("invalid", `a response may have at most ${MAX_GIVEN_VALUES} values besides the documented ones`);
   return {
-    response: response.map(storableMember),
-    from: from.map(storableMember),
-    responseMessage: responseMessage.map(storableMember),
+    response: given.response.map(storableMember),
+    from: given.from.map(storableMember),
+    responseMessage: given.responseMessage.map(storableMember),
   };
 }
 

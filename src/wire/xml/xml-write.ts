@@ -129,8 +129,7 @@ function contentOf(name: string, value: unknown): string {
 const ELEMENT_NAME = /^(?![xX][mM][lL])[A-Za-z_][A-Za-z0-9_.-]{0,31}$/;
 
 function entry(key: string, value: unknown): string {
-  const item = typeof value === "string" ? textElement("value", value) : field("value", value);
-  return element("entry", textElement("key", key) + item);
+  return element("entry", textElement("key", key) + field("value", value));
 }
 
 function attributeLinks(links: unknown): string {
