@@ -1,5 +1,7 @@
 #!/usr/bin/env node
-const { main } = require("./load.js").load("main")["src/main.ts"];
+// Stack traces name the files of src/.
+process.setSourceMapsEnabled(true);
+const { main } = require("../dist/main.cjs")["src/main.ts"];
 
 main(process.argv.slice(2)).then((code) => {
   process.exitCode = code;

@@ -3,6 +3,7 @@ import packageJson from "../package.json" with { type: "json" };
 import type { CliDeps } from "./cli/cli-deps.js";
 import { run } from "./cli/run.js";
 import { systemClock } from "./platform/clock.js";
+import { enableCompileCache } from "./platform/compile-cache.js";
 import { pathsFrom } from "./platform/paths.js";
 import { systemRandom } from "./platform/random.js";
 import { processIo } from "./platform/terminal.js";
@@ -11,7 +12,9 @@ import { processIo } from "./platform/terminal.js";
 export function main(argv: readonly string[]): Promise<number> {
   // Whatever is created is for this user only: databases with their side files, keys, journals, mails.
   process.umask(0o077);
-  return run(argv, realDeps(process));
+  const deps = realDeps(process);
+  enableCompileCache(deps.paths.data);
+  return run(argv, deps);
 }
 
 function realDeps(from: NodeJS.Process): CliDeps {

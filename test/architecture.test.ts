@@ -30,8 +30,6 @@ const PACKAGE_HOMES: Record<string, readonly string[]> = {
   "cli-table3": ["cli"],
   conf: ["cli"],
   "csv-stringify": ["cli"],
-  ink: ["cli"],
-  react: ["cli"],
   undici: ["delivery", "client"],
   kysely: ["store"],
   "better-sqlite3": ["store"],

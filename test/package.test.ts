@@ -80,9 +80,7 @@ test("docs/dependencies.md is current: `npm run deps` writes it", async () => {
 vulnerabilities of the installed packages; it fails if the registry doesn't answer such requests, as some mirrors don't.
 
 Installing whcb installs ${installed.length} packages, ${direct.length} of them named by it. Its development needs ${development.length} more, of which those for other platforms are
-never installed. Of those, only Ink and React with what they need are in the package, in \`dist/display.mjs\`; \`dist/display.LICENSES\` has
-their licences. Only permissive licences are allowed; development tools may also have MPL-2.0,
-as ${weakCopyleft.join(" and ")} do.
+never installed. Only permissive licences are allowed; development tools may also have MPL-2.0, as ${weakCopyleft.join(" and ")} do.
 
 | package | version | licence |
 | --- | --- | --- |

@@ -2,8 +2,8 @@
 
 export interface FullScreen {
   readonly input: NodeJS.ReadStream;
-  /** For a renderer that writes whole frames: only lines that changed reach the terminal, and none while the screen is left. */
-  readonly output: NodeJS.WriteStream;
+  /** Writes the lines that changed; while the screen is left, when it is shown again. No line is wider than the screen. */
+  draw(lines: readonly string[]): void;
   size(): ScreenSize;
   onResize(handler: () => void): void;
   /** Into the clipboard, if the terminal allows it: it doesn't say. */
@@ -25,9 +25,6 @@ const LEAVE = "\u001b[0m\u001b[?25h\u001b[?1049l";
 
 const DEFAULT_SIZE = { columns: 80, rows: 24 };
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: a renderer shows and hides the cursor so
-const CURSOR_ONLY = /^(?:\u001b\[\?25[lh])*$/;
-
 /** Signals that end the process by default, and that nothing else handles. */
 const DEADLY = ["SIGHUP", "SIGQUIT"] as const;
 /** The system discards a stop that no shell could end. */
@@ -39,7 +36,7 @@ export function enterFullScreen(process: NodeJS.Process): FullScreen {
   let isShown = false;
   let hasLeft = false;
   let onResize = (): void => undefined;
-  let frame = "";
+  let frame: readonly string[] = [];
   /** Lines on the terminal. */
   let shown: readonly string[] = [];
 
@@ -52,7 +49,7 @@ export function enterFullScreen(process: NodeJS.Process): FullScreen {
 
   function draw(): void {
     if (!isShown) return;
-    const lines = frame.split("\n").slice(0, stdout.rows || DEFAULT_SIZE.rows);
+    const lines = frame.slice(0, stdout.rows || DEFAULT_SIZE.rows);
     // Cleared first: after a line that fills its row, a terminal would clear its last character.
     const changed = lines.map((line, row) => (line === shown[row] ? "" : `\u001b[${row + 1};1H\u001b[K${line}\u001b[0m`));
     const rest = lines.length < shown.length ? `\u001b[${lines.length + 1};1H\u001b[J` : "";
@@ -118,23 +115,17 @@ export function enterFullScreen(process: NodeJS.Process): FullScreen {
   }
 
   process.on("exit", leave).on("uncaughtExceptionMonitor", leave);
-  process.on("SIGTSTP", onStop).on("SIGCONT", resume);
+  process.on("SIGCONT", resume);
   for (const signal of DEADLY) process.on(signal, onDeadly);
   stdout.on("resize", resize);
-  show();
+  resume();
 
   return {
     input: stdin,
-    output: Object.create(stdout, {
-      write: {
-        value: (data: string) => {
-          if (CURSOR_ONLY.test(data)) return true;
-          frame = data;
-          draw();
-          return true;
-        },
-      },
-    }),
+    draw(lines) {
+      frame = lines;
+      draw();
+    },
     size: () => ({ columns: stdout.columns || DEFAULT_SIZE.columns, rows: stdout.rows || DEFAULT_SIZE.rows }),
     onResize(handler) {
       onResize = handler;

@@ -1,10 +1,20 @@
 /** What a command loads: start-up time that doesn't depend on the machine. Node's coverage names every script that ran. */
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import nodeModule from "node:module";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { copyPackage, Home, REPOSITORY } from "../support/process/whcb-process.js";
+import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
+import { Home, REPOSITORY } from "../support/process/whcb-process.js";
 
 const home = new Home();
 const RECORDER = join(REPOSITORY, "test", "support", "process", "record-modules.cjs");
@@ -41,16 +51,16 @@ async function loadedBy(args: readonly string[]): Promise<{ own: string[]; packa
   };
 }
 
-/** Each takes a millisecond or more, and these commands need none. */
-const SLOW = ["child_process", "crypto", "fs/promises", "https", "perf_hooks", "readline", "timers/promises", "tls", "zlib"];
+/** Each takes milliseconds, and these commands need none. */
+const SLOW = ["crypto", "https", "perf_hooks", "tls", "zlib"];
 
 describe("at its start", () => {
   it.each([
-    { args: ["--version"], own: ["bin/whcb.js", "bin/load.js", "dist/main.cjs"], kB: 25, nodeModules: 10 },
-    { args: ["--help"], own: ["bin/whcb.js", "bin/load.js", "dist/main.cjs", "dist/cli.cjs"], kB: 320, nodeModules: 10 },
+    { args: ["--version"], own: ["bin/whcb.js", "dist/main.cjs"], kB: 25, nodeModules: 10 },
+    { args: ["--help"], own: ["bin/whcb.js", "dist/main.cjs", "dist/cli.cjs"], kB: 320, nodeModules: 10 },
     {
       args: ["calls", "list", "demo", "--limit", "20"],
-      own: ["bin/whcb.js", "bin/load.js", "dist/main.cjs", "dist/cli.cjs", "dist/list.cjs"],
+      own: ["bin/whcb.js", "dist/main.cjs", "dist/cli.cjs", "dist/list.cjs"],
       kB: 420,
       nodeModules: 50,
     },
@@ -64,60 +74,53 @@ describe("at its start", () => {
   });
 });
 
-const COMPILED = ["main", "cli", "list"];
+describe("Node's compile cache", () => {
+  const hasCache = "enableCompileCache" in nodeModule;
+  const env = { NODE_DISABLE_COMPILE_CACHE: "" };
+  const helpIn = async (data: string) => {
+    expect(await home.whcb(["--help"], { env: { ...env, WHCB_DATA_DIR: data } })).toMatchObject({ code: 0, stderr: "" });
+  };
+  const filesIn = (folder: string) =>
+    existsSync(folder)
+      ? readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).length
+      : 0;
 
-/** What became of the compiled code of each file. */
-function uses(folder: string, nodeFlags: readonly string[] = []): Record<string, "taken" | "rejected" | "not read"> {
-  const script = `const { load, files } = require(${JSON.stringify(join(folder, "bin", "load.js"))});
-    const rejected = (name) => (load(name), files.get(name).script.cachedDataRejected);
-    JSON.stringify(${JSON.stringify(COMPILED)}.map((name) => [name, { false: "taken", true: "rejected" }[rejected(name)] ?? "not read"]))`;
-  return Object.fromEntries(JSON.parse(execFileSync(process.execPath, [...nodeFlags, "-p", script], { encoding: "utf8" })));
-}
-
-describe("compiled code", () => {
-  const compiledOf = (folder: string, name: string) =>
-    join(folder, "dist", `${name}.${process.version}-${process.platform}-${process.arch}.compiled`);
-
-  function copy(): string {
-    const folder = mkdtempSync(home.path("copy-"));
-    copyPackage(folder);
-    return folder;
-  }
-
-  const helpOf = (folder: string) => home.whcb(["--help"], { bin: join(folder, "bin", "whcb.js") });
-
-  it("is used", () => {
-    expect(uses(REPOSITORY)).toEqual({ main: "taken", cli: "taken", list: "taken" });
+  it("is used where Node has one, in a folder of this user only", async () => {
+    const data = home.path("cached");
+    await helpIn(data);
+    expect(filesIn(data) > 0).toBe(hasCache);
+    if (hasCache) expect(statSync(join(data, "compile-cache")).mode & 0o777).toBe(0o700);
   });
 
-  it("is rejected by a V8 with other flags, which compiles the source", () => {
-    expect(uses(REPOSITORY, ["--no-opt"])).toEqual({ main: "rejected", cli: "rejected", list: "rejected" });
+  it.each([
+    ["the folder", "compile-cache", 0o750],
+    ["the data folder", "", 0o770],
+  ])("isn't used if others may read or write %s", async (_, name, mode) => {
+    const data = home.path(`shared-${mode}`);
+    mkdirSync(join(data, "compile-cache"), { recursive: true, mode: 0o700 });
+    chmodSync(join(data, name), mode);
+    await helpIn(data);
+    expect(filesIn(data)).toBe(0);
   });
 
-  it.each<[string, (code: Buffer) => Buffer]>([
-    ["empty", () => Buffer.alloc(0)],
-    ["cut off", (code) => code.subarray(0, -1)],
-    ["cut off in the middle", (code) => code.subarray(0, code.length / 2)],
-    ["damaged", (code) => Buffer.from(code).fill(0, 4096, 8192)],
-    ["damaged at its end", (code) => Buffer.from(code).fill(0, code.length - 10)],
-  ])("isn't used if it is %s", async (_, damage) => {
-    const folder = copy();
-    const path = compiledOf(folder, "cli");
-    writeFileSync(path, damage(readFileSync(path)));
-    expect(uses(folder)).toEqual({ main: "taken", cli: "not read", list: "taken" });
-    expect(await helpOf(folder)).toEqual(await helpOf(REPOSITORY));
+  it("isn't used if the folder is another user's or a link to one, or can't be made", async () => {
+    const data = home.path("planted");
+    mkdirSync(data, { mode: 0o700 });
+    symlinkSync(mkdtempSync(home.path("elsewhere-")), join(data, "compile-cache"));
+    await helpIn(data);
+    expect(filesIn(join(data, "compile-cache"))).toBe(0);
+    writeFileSync(home.path("no-folder"), "");
+    await helpIn(home.path("no-folder"));
   });
+});
 
-  it("isn't used for a source that was changed, even with the same length", async () => {
-    const folder = copy();
-    const path = join(folder, "dist", "cli.cjs");
-    writeFileSync(path, readFileSync(path, "utf8").replaceAll("Lists, replays", "Lists, REPLAYS"));
-    expect((await helpOf(folder)).stdout).toContain("Lists, REPLAYS and settles");
-  });
-
-  it("isn't needed", async () => {
-    const folder = copy();
-    for (const name of COMPILED) rmSync(compiledOf(folder, name));
-    expect(await helpOf(folder)).toEqual(await helpOf(REPOSITORY));
-  });
+test("a stack trace names the files and lines of src", async () => {
+  const preload = home.path("break.cjs");
+  writeFileSync(preload, 'process.umask = () => { throw new Error("broken by a test"); };');
+  const { stderr } = await home.whcb(["--version"], { env: { NODE_OPTIONS: `--require ${preload}` } });
+  const line =
+    readFileSync(join(REPOSITORY, "src", "main.ts"), "utf8")
+      .split("\n")
+      .findIndex((text) => text.includes("process.umask(")) + 1;
+  expect(stderr).toMatch(new RegExp(`at main \\(.*/src/main\\.ts:${line}:`));
 });

@@ -1,6 +1,6 @@
 /**
  * `whcb watch` in real terminals and pipes.
- * Covers: src/platform/full-screen.ts, src/cli/full-screen/display.tsx, src/cli/full-screen/with-display.ts, src/cli/commands/watch/command.ts, src/cli/commands/watch/run.ts
+ * Covers: src/platform/full-screen.ts, src/cli/full-screen/display.ts, src/cli/full-screen/with-display.ts, src/cli/commands/watch/command.ts, src/cli/commands/watch/run.ts
  */
 import { writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";

@@ -1,9 +1,25 @@
 /** As terminals display it: emoji and East Asian characters take two columns. */
 import stringWidth from "string-width";
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: colours are control sequences
+const COLOR = /(\u001b\[\d+m)/;
+
+/** Keeps all colours, so that what ends one stays. */
 export function cutToWidth(text: string, width: number): string {
   if (stringWidth(text) <= width) return text;
-  return `${headOf(text, width - 1)}…`;
+  let left = width - 1;
+  let cut = "";
+  for (const [index, part] of text.split(COLOR).entries()) {
+    const isColor = index % 2 === 1;
+    const head = isColor ? part : headOf(part, left);
+    cut += head;
+    if (isColor || left < 0) continue;
+    left -= stringWidth(head);
+    if (head.length === part.length) continue;
+    cut += "…";
+    left = -1;
+  }
+  return cut;
 }
 
 /** Exactly `width` columns. */

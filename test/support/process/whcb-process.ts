@@ -71,6 +71,8 @@ export class Home {
         WHCB_CONFIG_DIR: this.path("config"),
         WHCB_DATA_DIR: this.path("data"),
         TZ: "UTC",
+        // Tests list the files that commands leave.
+        NODE_DISABLE_COMPILE_CACHE: "1",
         ...env,
       },
       stdio: ["pipe", "pipe", "pipe"],

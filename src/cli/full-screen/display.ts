@@ -1,0 +1,79 @@
+import { createInterface, emitKeypressEvents, type Key as TypedKey } from "node:readline";
+import { PassThrough } from "node:stream";
+import type { FullScreen, ScreenSize } from "../../platform/full-screen.js";
+import { cutToWidth } from "../output/text-width.js";
+import { bodyRows, type Frame, type Key } from "./frame.js";
+
+export interface Display {
+  update(): void;
+  close(): void;
+}
+
+export interface DisplayParts {
+  readonly screen: FullScreen;
+  readonly frame: (size: ScreenSize) => Frame;
+  readonly onKey: (key: Key) => void;
+}
+
+/** A terminal sends the rest of a key's sequence at once, so what follows this much later is another key. Node waits 500 ms. */
+const ESCAPE_MS = 50;
+
+/** Leaves the screen when closed. */
+export function openDisplay({ screen, frame, onKey }: DisplayParts): Display {
+  const { input } = screen;
+  const update = (): void => {
+    const size = screen.size();
+    screen.draw(linesOf(frame(size), size));
+  };
+  const onKeypress = (character: string | undefined, typed: TypedKey): void => {
+    const key = keyOf(character, typed);
+    if (typed.ctrl && typed.name === "z") screen.suspend();
+    else if (key !== null) onKey(key);
+  };
+  // Node takes the time limit only from an interface. This one reads nothing, so that the screen's keys are no lines.
+  emitKeypressEvents(input, createInterface({ input: new PassThrough(), escapeCodeTimeout: ESCAPE_MS }));
+  input.on("keypress", onKeypress).resume();
+  screen.onResize(update);
+  update();
+  return {
+    update,
+    close() {
+      screen.leave();
+      input.off("keypress", onKeypress).pause();
+    },
+  };
+}
+
+function linesOf(frame: Frame, { columns, rows }: ScreenSize): readonly string[] {
+  const body = Array.from({ length: bodyRows(rows, frame) }, (_, index) => frame.body[index] ?? "");
+  return [...frame.header, ...body, ...frame.footer].slice(0, rows).map((line) => cutToWidth(String(line), columns));
+}
+
+/** Node's names of keys. Terminals send "backspace" or "delete" for the same key, "return" or, for a pasted line end, "enter". */
+const NAMED = {
+  up: "up",
+  down: "down",
+  pageup: "pageUp",
+  pagedown: "pageDown",
+  home: "home",
+  end: "end",
+  return: "enter",
+  enter: "enter",
+  right: "enter",
+  escape: "escape",
+  left: "escape",
+  tab: "tab",
+  backspace: "backspace",
+  delete: "backspace",
+} as const;
+
+/** null: a key that means nothing here. */
+function keyOf(character: string | undefined, { name = "", ctrl, meta }: TypedKey): Key | null {
+  if (ctrl) return name === "c" ? { name: "interrupt" } : null;
+  if (isNamed(name)) return { name: NAMED[name] };
+  return meta || character === undefined ? null : { name: "character", character };
+}
+
+function isNamed(name: string): name is keyof typeof NAMED {
+  return Object.hasOwn(NAMED, name);
+}
