@@ -24,6 +24,9 @@ const FILES = [
 /** It is bundled, as a package costs more to find and read than to contain. The others stay outside. */
 const CONTAINED = createRequire(import.meta.url).resolve("commander");
 
+/** Modules of Node that take about a millisecond to load. An eager file loads them when it first uses them. */
+const LATE = /^node:(child_process|fs\/promises|module|readline|stream|timers\/promises)$/;
+
 const OPTIONS = {
   bundle: true,
   format: "cjs",
@@ -78,7 +81,7 @@ async function buildFile({ name, isEager = false }) {
     outfile: `dist/${name}.cjs`,
     sourcemap: true,
     sourcesContent: false,
-    plugins: [requireOtherFiles(name)],
+    plugins: [requireOtherFiles(name), ...(isEager ? [loadLate()] : [])],
   });
 }
 
@@ -96,6 +99,21 @@ function requireOtherFiles(name) {
       });
       onLoad({ filter: /./, namespace: "other" }, ({ path }) => ({
         contents: `module.exports = require("./${fileOf.get(path)}.cjs")["${path}"];`,
+      }));
+    },
+  };
+}
+
+function loadLate() {
+  const lateExport = (path) => (name) => `get ${name}() { return require("${path}").${name}; }`;
+  return {
+    name: "load-late",
+    setup({ onResolve, onLoad }) {
+      onResolve({ filter: LATE }, ({ path, namespace }) =>
+        namespace === "late" ? { path, external: true } : { path, namespace: "late" },
+      );
+      onLoad({ filter: LATE, namespace: "late" }, ({ path }) => ({
+        contents: `module.exports = { ${Object.keys(process.getBuiltinModule(path)).map(lateExport(path)).join(", ")} };`,
       }));
     },
   };

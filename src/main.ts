@@ -6,10 +6,12 @@ import { systemClock } from "./platform/clock.js";
 import { enableCompileCache } from "./platform/compile-cache.js";
 import { pathsFrom } from "./platform/paths.js";
 import { systemRandom } from "./platform/random.js";
+import { mapStackTraces } from "./platform/stack-traces.js";
 import { processIo } from "./platform/terminal.js";
 
 /** Runs `argv` (without "node whcb") with this process's streams. Resolves to the exit code. */
 export function main(argv: readonly string[]): Promise<number> {
+  mapStackTraces();
   // Whatever is created is for this user only: databases with their side files, keys, journals, mails.
   process.umask(0o077);
   const deps = realDeps(process);
