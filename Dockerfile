@@ -1,12 +1,12 @@
-# The build uses the compiler of the full image if better-sqlite3 has no binary for this platform. Both stages have the same Node: dist/ has
-# code that its version compiled.
+# The build uses the compiler of the full image if better-sqlite3 has no binary for this platform. Both stages have the same Node, which that
+# binary needs.
 ARG NODE_VERSION=20.20.2
 
 FROM node:${NODE_VERSION}-bookworm AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci
-COPY tsconfig.json build.mjs compile.mjs ./
+COPY tsconfig.json build.mjs ./
 COPY bin ./bin
 COPY src ./src
 RUN npm run build && npm prune --omit=dev

@@ -1,4 +1,7 @@
-/** What a command loads: start-up time that doesn't depend on the machine. Node's coverage names every script that ran. */
+/**
+ * What a command loads: start-up time that doesn't depend on the machine. Node's coverage names every script that ran.
+ * Covers: src/platform/compile-cache.ts, src/platform/stack-traces.ts
+ */
 import {
   chmodSync,
   existsSync,
