@@ -2,11 +2,11 @@
 import packageJson from "../package.json" with { type: "json" };
 import type { CliDeps } from "./cli/cli-deps.js";
 import { run } from "./cli/run.js";
+import { enableCompileCache } from "./main/compile-cache.js";
+import { mapStackTraces } from "./main/stack-traces.js";
 import { systemClock } from "./platform/clock.js";
-import { enableCompileCache } from "./platform/compile-cache.js";
 import { pathsFrom } from "./platform/paths.js";
 import { systemRandom } from "./platform/random.js";
-import { mapStackTraces } from "./platform/stack-traces.js";
 import { processIo } from "./platform/terminal.js";
 
 /** Runs `argv` (without "node whcb") with this process's streams. Resolves to the exit code. */

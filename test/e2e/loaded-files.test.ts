@@ -1,6 +1,6 @@
 /**
  * What a command loads: start-up time that doesn't depend on the machine. Node's coverage names every script that ran.
- * Covers: src/platform/compile-cache.ts, src/platform/stack-traces.ts
+ * Covers: src/main/compile-cache.ts, src/main/stack-traces.ts
  */
 import {
   chmodSync,
