@@ -8,11 +8,14 @@ export interface CommandWords {
   readonly flags?: readonly string[];
 }
 
-/** Operands come first, or after `--` if one of them would read as a flag. */
-export function commandLine({ command, operands = [], flags = [] }: CommandWords): string {
+export function commandLine(words: CommandWords): string {
+  return ["whcb", ...argvOf(words).map(shellQuote)].join(" ");
+}
+
+/** What follows "whcb". Operands come first, or after `--` if one of them would read as a flag. */
+export function argvOf({ command, operands = [], flags = [] }: CommandWords): readonly string[] {
   const isFlagLike = operands.some((operand) => operand.startsWith("-") && operand !== "-");
-  const words = isFlagLike ? [...flags, "--", ...operands] : [...operands, ...flags];
-  return [`whcb ${command}`, ...words.map(shellQuote)].join(" ");
+  return [...command.split(" "), ...(isFlagLike ? [...flags, "--", ...operands] : [...operands, ...flags])];
 }
 
 /** As it was typed, with one more flag. */

@@ -89,8 +89,3 @@ function actionsOn({ callback, calls, current }: CallTarget, serviceFlags: reado
       : []),
   ];
 }
-
-/** As typed after "whcb". */
-export function argvOf({ command, operands = [], flags = [] }: CommandWords): readonly string[] {
-  return [...command.split(" "), ...operands, ...flags];
-}

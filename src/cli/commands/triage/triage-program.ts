@@ -2,7 +2,7 @@
 import { createWriteStream } from "node:fs";
 import { resolve } from "node:path";
 import type { Client } from "../../../client/client.js";
-import { commandLine } from "../../../domain/command-line.js";
+import { argvOf, commandLine } from "../../../domain/command-line.js";
 import { errorMessage, isWhcbError } from "../../../domain/errors.js";
 import type { FullScreen, ScreenSize } from "../../../platform/full-screen.js";
 import type { Invocation } from "../../args/command-spec.js";
@@ -11,7 +11,7 @@ import type { Frame, Key } from "../../full-screen/frame.js";
 import { LevelLoader, loadFailure } from "./level-loader.js";
 import { callText } from "./level-rows.js";
 import { type PanelRun, startInPanel } from "./run-panel.js";
-import { type Action, argvOf } from "./triage-actions.js";
+import type { Action } from "./triage-actions.js";
 import { triageFrame } from "./triage-frame.js";
 import { actionsIn, type Effect, type PressContext, press } from "./triage-keys.js";
 import { type Level, type Outcome, type Panel, type TriageState, topLevel, updateLevel } from "./triage-state.js";

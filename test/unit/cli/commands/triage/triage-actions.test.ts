@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { argvOf, possibleActions } from "../../../../../src/cli/commands/triage/triage-actions.js";
-import { commandLine } from "../../../../../src/domain/command-line.js";
+import { possibleActions } from "../../../../../src/cli/commands/triage/triage-actions.js";
+import { argvOf, commandLine } from "../../../../../src/domain/command-line.js";
 import { aListedCallback } from "../../../../support/cli/listed.js";
 
 const callback = aListedCallback();
@@ -55,5 +55,7 @@ describe("the actions", () => {
     if (one === undefined) throw new Error("no action");
     expect(argvOf(one.command)).toEqual(["replay", "Replies CRM", "--failed", "--reason", "Try later", "--limit", "1"]);
     expect(commandLine(one.command)).toBe("whcb replay 'Replies CRM' --failed --reason 'Try later' --limit 1");
+    const flagLike = possibleActions({ callback, calls: { ids: ["--failed"] }, current: "--failed" }, null, []);
+    expect(flagLike.map(({ command }) => argvOf(command))).toContainEqual(["mark-success", "--", "demo", "--failed"]);
   });
 });
