@@ -30,8 +30,11 @@ export function callbackRequests(api: ServiceApi): CallbackRequests {
   /** Services that accept only ids answer a name with 404, 400 or 422. */
   async function getCallback(idOrName: string): Promise<ListedCallback> {
     const answer = await api.exchange({ method: "GET", path: callbackPath(idOrName), noun: "callback" });
-    if (isSuccess(answer)) return readCallback(api.documentOf(answer));
-    if (![400, 404, 422].includes(answer.status)) throw api.errorOf(answer);
+    if (isSuccess(answer)) {
+      const callback = readCallback(api.documentOf(answer));
+      // A service may complete names, or ignore their case.
+      if (callback.id === idOrName || callback.name === idOrName) return callback;
+    } else if (![400, 404, 422].includes(answer.status)) throw api.errorOf(answer);
     const { id } = await findInList(idOrName);
     return getById(id);
   }

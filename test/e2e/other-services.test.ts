@@ -37,11 +37,18 @@ afterEach(async () => {
 interface Scene extends Partial<PlatformOptions> {
   readonly calls: PlatformCall[];
   readonly settings?: Readonly<Record<string, unknown>>;
+  /** Of a second callback, "other", with the same endpoint and settings. */
+  readonly others?: PlatformCall[];
 }
 
-async function open({ calls, settings = SETTINGS, ...over }: Scene): Promise<void> {
-  const callback = { id: "528F17736481BA9A", name: "demo", url: endpoint.url, key: null, settings, calls };
-  platform = scriptedPlatform({ clock: systemClock, callbacks: [callback], ...over });
+const DEMO = "528F17736481BA9A";
+const OTHER = "0F1E2D3C4B5A6978";
+
+async function open({ calls, settings = SETTINGS, others, ...over }: Scene): Promise<void> {
+  const shared = { url: endpoint.url, key: null, settings };
+  const demo = { id: DEMO, name: "demo", calls, ...shared };
+  const other = others === undefined ? [] : [{ id: OTHER, name: "other", calls: others, ...shared }];
+  platform = scriptedPlatform({ clock: systemClock, callbacks: [demo, ...other], ...over });
   listening = await platform.listen();
 }
 
@@ -156,6 +163,26 @@ describe("a service that answers 400 to a filter", () => {
     const { code, stderr } = await whcb("calls", "list", "demo", "--grep", "x");
     expect({ code, stderr }).toEqual({ code: 2, stderr: `error: ${says.replace("URL", listening.url)}\n` });
   });
+});
+
+const statuses = (calls: readonly PlatformCall[]) => calls.map(({ status }) => status);
+const namedCall = (id: string, status: PlatformCall["status"] = "FAILED"): PlatformCall[] =>
+  platformCalls(1).map((call) => ({ ...call, id, status }));
+
+it("a callback that a service finds for another name isn't used", async () => {
+  const calls = platformCalls(1);
+  const found = { id: DEMO, name: "demo", url: endpoint.url, ...SETTINGS };
+  await open({
+    calls,
+    instead: ({ path }) => (/^\/callbacks\/De/.test(path) ? { status: 200, body: JSON.stringify(found) } : null),
+  });
+  for (const name of ["Demo", "De"]) {
+    expect(await whcb("replay", name, "--failed", "--yes")).toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining(`error: no callback "${name}"`),
+    });
+  }
+  expect([endpoint.received, statuses(calls)]).toEqual([[], ["FAILED"]]);
 });
 
 it("a DELETE has the callback's media type, as the platform requires", async () => {

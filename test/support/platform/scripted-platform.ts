@@ -39,6 +39,8 @@ export interface PlatformOptions {
   readonly onPage?: (pages: number) => void;
   /** The answer to a list whose query has one of these parameters. */
   readonly rejected?: { readonly parameters: readonly string[]; readonly answer: Pick<TransportResponse, "status" | "body"> };
+  /** Answers a request instead of the platform; null: the platform does. */
+  readonly instead?: (request: TransportRequest) => Pick<TransportResponse, "status" | "body"> | null;
 }
 
 export interface ScriptedPlatform {
@@ -75,6 +77,8 @@ export function scriptedPlatform(options: PlatformOptions): ScriptedPlatform {
     if (requests.length > perDay) return over("ERR_403_DEVELOPER_OVER_QPD");
     if (inLastSecond >= perSecond) return over("ERR_403_DEVELOPER_OVER_QPS");
     if (!request.headers.accept?.includes("json")) return { status: 200, headers: {}, body: "<xml/>" };
+    const instead = options.instead?.(request) ?? null;
+    if (instead !== null) return { headers: JSON_HEADERS, ...instead };
     const url = new URL(request.path, "http://platform.invalid");
     const [, root, id, list, ...rest] = url.pathname.split("/").map(decodeURIComponent);
     if (root !== "callbacks" || rest.length > 0) return refuse(404, "no such resource");
