@@ -53,8 +53,8 @@ export function callRequests(api: ServiceApi, { clock, random, timezone }: CallR
     }
 
     for await (const { items, total } of walkList(firstPath, load, ({ id }: ListedCall) => id)) {
-      // A service may ignore an unknown filter, or be read without it: other calls must not be replayed.
-      const matching = items.filter((call) => matchesFilter(call, query.filter));
+      // A service may ignore an unknown filter or the callback, or be read without it: other calls must not be replayed.
+      const matching = items.filter((call) => call.callbackId === callbackId && matchesFilter(call, query.filter));
       const calls = matching.filter(({ id }) => id !== "").slice(0, left);
       const withoutId = matching.filter(({ id }) => id === "");
       yield { calls, withoutId, leftOut: items.length - matching.length, total };

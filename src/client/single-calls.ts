@@ -44,8 +44,8 @@ export function singleCalls(api: ServiceApi, listCalls: Client["listCalls"], tim
     if (isSuccess(answer)) {
       hasPaths = true;
       const call = readCall(api.documentOf(answer), { callbackId, timezone });
-      // A service may complete ids or ignore their case.
-      return idKey(call.id) === idKey(callId) ? call : null;
+      // A service may complete ids, or ignore their case or the callback.
+      return idKey(call.id) === idKey(callId) && call.callbackId === callbackId ? call : null;
     }
     if (!isNotFound(answer)) throw api.errorOf(answer);
     return null;

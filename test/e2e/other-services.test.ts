@@ -169,6 +169,27 @@ const statuses = (calls: readonly PlatformCall[]) => calls.map(({ status }) => s
 const namedCall = (id: string, status: PlatformCall["status"] = "FAILED"): PlatformCall[] =>
   platformCalls(1).map((call) => ({ ...call, id, status }));
 
+it.each(["list", "page", "path"])("a call of another callback in a %s of this one is neither sent nor marked", async (where) => {
+  const [own, others] = [platformCalls(1), namedCall("b1")];
+  const foreign = others.map(({ id, status, fields }) => ({ id, status, ...fields, callback: { id: OTHER, statusCode: "503" } }));
+  const ownCalls = own.map(({ id, status, fields }) => ({ id, status, ...fields }));
+  const page = (calls: readonly unknown[], next?: string) => ({
+    status: 200,
+    body: JSON.stringify({ status: `1 to ${calls.length} of 2`, calls, link: next ? [{ rel: "next", uri: next }] : [] }),
+  });
+  const instead: PlatformOptions["instead"] = ({ method, path }) => {
+    if (method !== "GET" || !path.includes("/calls")) return null;
+    if (where === "list") return page([...foreign, ...ownCalls]);
+    if (where === "page") return path.includes(OTHER) ? page(foreign) : page(ownCalls, `/callbacks/${OTHER}/calls`);
+    return path.endsWith("/calls/b1") ? { status: 200, body: JSON.stringify(foreign[0]) } : page(ownCalls);
+  };
+  await open({ calls: own, others, instead });
+  const which = where === "path" ? ["b1"] : ["--failed"];
+  await whcb("replay", "demo", ...which, "--yes");
+  expect(endpoint.received).toEqual(where === "path" ? [] : own.map(({ id }) => id));
+  expect(platform.requests.filter(({ method, path }) => method === "PUT" && path.includes("b1"))).toEqual([]);
+});
+
 it("a callback that a service finds for another name isn't used", async () => {
   const calls = platformCalls(1);
   const found = { id: DEMO, name: "demo", url: endpoint.url, ...SETTINGS };

@@ -70,7 +70,8 @@ describe("a replay by the service", () => {
     expect(summary.counts).toMatchObject({ planned: CALLS, requested: CALLS, left: 0, accepted: 0, toMark: 0, unknown: 0 });
     expect(at.asked.map(({ length }) => length)).toEqual([100, 100, 30]);
     expect(at.asked.flat()).toEqual(at.opened.callIds);
-    const listed = await at.opened.client.findCalls("demo", at.opened.callIds.slice(0, 3));
+    const { id } = await at.opened.client.getCallback("demo");
+    const listed = await at.opened.client.findCalls(id, at.opened.callIds.slice(0, 3));
     expect(listed.map(({ nextAttemptAt }) => nextAttemptAt === null)).toEqual([false, false, false]);
     expect(await booksOf(at, summary.header.runId)).toEqual({ state: "finished", counts: summary.counts });
   });
