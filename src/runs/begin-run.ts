@@ -129,10 +129,12 @@ async function writePlan(
   header: RunHeader,
 ): Promise<ReadonlyMap<string, RunCounts>> {
   const counts = new Map<string, RunCounts>();
+  const requireOneCallback = callbackCheck(header);
   let lines = 0;
   for (const { callbackId, do: action, callIds } of planned) {
     const context = { header, from: plannedState(action, header), calls: 1 };
     for await (const call of callIds) {
+      requireOneCallback(call, callbackId);
       const step = { step: "planned", callback: callbackId, call, do: action } as const;
       journal.collect(step);
       counts.set(callbackId, reduceCounts(counts.get(callbackId) ?? NO_COUNTS, step, context));
@@ -141,6 +143,22 @@ async function writePlan(
   }
   journal.write();
   return counts;
+}
+
+/** Steps name a call by its id alone, so two callbacks with the same one can't be in a run. Throws `usage`. */
+function callbackCheck({ callbacks }: RunHeader): (call: string, callbackId: string) => void {
+  if (callbacks.length < 2) return () => {};
+  const callbackOf = new Map<string, string>();
+  return (call, callbackId) => {
+    const other = callbackOf.get(call);
+    if (other === undefined) callbackOf.set(call, callbackId);
+    else if (other !== callbackId) {
+      const [one, two] = [other, callbackId].map((id) => callbacks.find((callback) => callback.id === id)?.name || id);
+      throw new WhcbError("usage", `both ${one} and ${two} have a call ${call}`, {
+        hint: "name one callback at a time: a run tells calls apart by their ids",
+      });
+    }
+  };
 }
 
 function openJournal(path: string, { openJournalFile: open = openJournalFile }: RunDeps, at: "new" | number) {

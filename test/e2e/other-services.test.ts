@@ -190,6 +190,24 @@ it.each(["list", "page", "path"])("a call of another callback in a %s of this on
   expect(platform.requests.filter(({ method, path }) => method === "PUT" && path.includes("b1"))).toEqual([]);
 });
 
+describe("calls of two callbacks with the same id", () => {
+  it("aren't in one run: its journal couldn't tell them apart", async () => {
+    const [calls, others] = [namedCall("1"), namedCall("1")];
+    await open({ calls, others });
+    for (const command of ["replay", "mark-success"]) {
+      expect(await whcb(command, "--failed", "--yes")).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining(
+          "error: both demo and other have a call 1\nhint: name one callback at a time: a run tells calls apart by their ids\n",
+        ),
+      });
+    }
+    expect([endpoint.received, statuses(calls), statuses(others)]).toEqual([[], ["FAILED"], ["FAILED"]]);
+    expect(await whcb("replay", "other", "--failed", "--yes")).toMatchObject({ code: 0 });
+    expect([endpoint.received, statuses(calls), statuses(others)]).toEqual([["1"], ["FAILED"], ["SUCCESS"]]);
+  });
+});
+
 it("a callback that a service finds for another name isn't used", async () => {
   const calls = platformCalls(1);
   const found = { id: DEMO, name: "demo", url: endpoint.url, ...SETTINGS };
