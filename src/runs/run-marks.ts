@@ -32,8 +32,13 @@ export interface MarkGroup {
 }
 
 /** Filter or ids: calls of the other status, and with one callback ids that the service doesn't list. Throws `not-found`. */
-export function planMarks(scope: CallScope, status: "SUCCESS" | "FAILED", deps: RunDeps): Promise<MarkPlan> {
-  return planScope(scope, { status, isUndo: false }, deps);
+export async function planMarks(scope: CallScope, status: "SUCCESS" | "FAILED", deps: RunDeps): Promise<MarkPlan> {
+  const callbacks = await callbacksOf(scope, deps.client);
+  const found =
+    "filter" in scope.calls
+      ? await byFilter(callbacks, { ...scope.calls.filter, status: otherThan(status) }, deps)
+      : await byIds(callbacks, scope.calls.callIds, { status, isUndo: false }, deps);
+  return markPlan(found, status, deps);
 }
 
 /**
@@ -46,11 +51,20 @@ export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan>
     throw new WhcbError("usage", `run ${run.runId} is a ${run.kind}: only what mark-success marked can be undone`);
   }
   await checkService(run, deps);
-  const scope = {
-    callbacks: run.callbacks.map(({ id }) => id),
-    calls: { callIds: run.calls.filter(({ isMarked }) => isMarked).map(({ id }) => id) },
-  };
-  return planScope(scope, { status: "FAILED", isUndo: true }, deps);
+  const marking = { status: "FAILED", isUndo: true } as const;
+  let found: Found = { groups: [], leftOut: 0, withoutId: 0, missing: [], already: 0, delivered: 0 };
+  for (const callback of await callbacksOf({ callbacks: run.callbacks.map(({ id }) => id) }, deps.client)) {
+    // Another callback may have a call of the same id.
+    const ids = run.calls.flatMap(({ id, isMarked, callbackId }) => (isMarked && callbackId === callback.id ? [id] : []));
+    const { groups, already, delivered } = await byIds([callback], ids, marking, deps);
+    found = {
+      ...found,
+      groups: [...found.groups, ...groups],
+      already: found.already + already,
+      delivered: found.delivered + delivered,
+    };
+  }
+  return markPlan(found, marking.status, deps);
 }
 
 interface Marking {
@@ -58,17 +72,12 @@ interface Marking {
   readonly isUndo: boolean;
 }
 
-async function planScope(scope: CallScope, marking: Marking, deps: RunDeps): Promise<MarkPlan> {
-  const callbacks = await callbacksOf(scope, deps.client);
-  const found =
-    "filter" in scope.calls
-      ? await byFilter(callbacks, { ...scope.calls.filter, status: otherThan(marking.status) }, deps)
-      : await byIds(callbacks, scope.calls.callIds, marking, deps);
+function markPlan(found: Found, status: "SUCCESS" | "FAILED", deps: RunDeps): MarkPlan {
   const groups = found.groups.filter(({ callIds }) => callIds.length > 0);
   return {
     ...found,
     runId: newRunId(deps.clock.now(), deps.random),
-    status: marking.status,
+    status,
     groups,
     calls: groups.reduce((sum, { callIds }) => sum + callIds.length, 0),
   };

@@ -206,6 +206,16 @@ describe("calls of two callbacks with the same id", () => {
     expect(await whcb("replay", "other", "--failed", "--yes")).toMatchObject({ code: 0 });
     expect([endpoint.received, statuses(calls), statuses(others)]).toEqual([["1"], ["FAILED"], ["SUCCESS"]]);
   });
+
+  it("are told apart by an undo", async () => {
+    const calls = [...namedCall("1", "SUCCESS"), ...namedCall("2")];
+    const others = namedCall("1");
+    await open({ calls, others });
+    const { stdout } = await whcb("mark-success", "--failed", "--yes", "-o", "json");
+    expect(statuses([...calls, ...others])).toEqual(["SUCCESS", "SUCCESS", "SUCCESS"]);
+    expect(await whcb("mark-failed", "--undo", JSON.parse(stdout).runId, "--yes")).toMatchObject({ code: 0 });
+    expect(statuses([...calls, ...others])).toEqual(["SUCCESS", "FAILED", "FAILED"]);
+  });
 });
 
 it("a callback that a service finds for another name isn't used", async () => {
