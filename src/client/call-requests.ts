@@ -3,7 +3,7 @@ import { isWhcbError, WhcbError } from "../domain/errors.js";
 import type { Clock } from "../platform/clock.js";
 import { type Random, timeOrderedId } from "../platform/random.js";
 import { readCallList } from "../wire/json/call-json.js";
-import { textOf } from "../wire/json/json-value.js";
+import { firstText, objectOf, textOf } from "../wire/json/json-value.js";
 import { readAccepted } from "../wire/json/replay-json.js";
 import { readSubmittedIds, submissionToJson } from "../wire/json/response-json.js";
 import { callbackPath } from "./callback-requests.js";
@@ -11,8 +11,8 @@ import type { CallPage, Client, ListCallsQuery, ListedCall, SubmittedCall } from
 import { type ListPage, walkList } from "./list-walker.js";
 import { replayReportJson } from "./run-requests.js";
 import type { ServiceApi } from "./service-api.js";
-import { namesCall } from "./service-error.js";
-import { isSuccess } from "./transport.js";
+import { namesCall, parseJson } from "./service-error.js";
+import { isSuccess, type TransportResponse } from "./transport.js";
 
 type CallRequests = Pick<Client, "listCalls" | "markCalls" | "submitCalls" | "requestReplays">;
 
@@ -71,7 +71,8 @@ export function callRequests(api: ServiceApi, { clock, random, timezone }: CallR
     async markCalls(callbackId, callIds, status, { by = "user", replays } = {}) {
       if (callIds.length === 0) return;
       const path = `${callbackPath(callbackId)}/calls?${idQuery(callIds)}`;
-      const put = (body: object) => api.expectSuccess({ method: "PUT", path, noun: "call", body });
+      const put = async (body: object) =>
+        requireMarked(await api.expectSuccess({ method: "PUT", path, noun: "call", body }), api);
       if (by === "user" || !storesSettledBy) return void (await put({ status }));
       try {
         await put({ status, settledBy: by, ...(replays && { replays: replayReportJson(replays, api) }) });
@@ -121,6 +122,19 @@ export function callRequests(api: ServiceApi, { clock, random, timezone }: CallR
   }
 }
 
+/** Marked are all, or none. Throws `unavailable` for an answer that says otherwise, or that isn't of a callbacks service. */
+function requireMarked(answer: TransportResponse, api: ServiceApi): void {
+  const { status, body } = answer;
+  const problem =
+    status === 207
+      ? "answered 207, so some of the calls may not be marked"
+      : /^\s*<(?:!doctype html|html)\b/i.test(body)
+        ? "answered with a page"
+        : firstText(objectOf(parseJson(body)), "errorDetail", "errorSummary");
+  if (problem !== "") throw new WhcbError("unavailable", `${api.name}: ${problem}`);
+}
+
+/** Throws `invalid` for an id that a service may take for several, or for another one. */
 function idQuery(callIds: readonly string[]): string {
   return callIds.map((id) => `id=${encodeURIComponent(id)}`).join("&");
 }

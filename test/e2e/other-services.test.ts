@@ -218,6 +218,20 @@ describe("calls of two callbacks with the same id", () => {
   });
 });
 
+it.each([
+  { status: 207, body: '{"results":[{"status":409}]}', says: "answered 207" },
+  { status: 200, body: "\n<!DOCTYPE html><p>Please sign in</p>", says: "answered with a page" },
+  { status: 200, body: '{"errorSummary":"No","errorText":"No","errorDetail":"nothing was marked"}', says: "nothing was marked" },
+])("a mark that is answered $status $body isn't taken for done", async ({ says, ...answer }) => {
+  await open({
+    calls: platformCalls(2),
+    instead: ({ method, path }) => (method === "PUT" && path.includes("/calls?") ? answer : null),
+  });
+  const marking = await whcb("mark-success", "demo", "--failed", "--yes", "-o", "json");
+  expect(marking).toMatchObject({ code: 5, stderr: expect.stringContaining(says) });
+  expect(JSON.parse(marking.stdout).counts.marked).toBe(0);
+});
+
 it("a callback that a service finds for another name isn't used", async () => {
   const calls = platformCalls(1);
   const found = { id: DEMO, name: "demo", url: endpoint.url, ...SETTINGS };
