@@ -136,6 +136,8 @@ function requireMarked(answer: TransportResponse, api: ServiceApi): void {
 
 /** Throws `invalid` for an id that a service may take for several, or for another one. */
 function idQuery(callIds: readonly string[]): string {
+  const odd = callIds.find((id) => id.includes(",") || id.trim() !== id);
+  if (odd !== undefined) throw new WhcbError("invalid", `a service would take ${JSON.stringify(odd)} for other ids`);
   return callIds.map((id) => `id=${encodeURIComponent(id)}`).join("&");
 }
 

@@ -248,6 +248,15 @@ it("a callback that a service finds for another name isn't used", async () => {
   expect([endpoint.received, statuses(calls)]).toEqual([[], ["FAILED"]]);
 });
 
+it("an id that a service would take for several isn't sent to it", async () => {
+  const calls = [...namedCall("a,b"), ...namedCall("a"), ...namedCall("b"), ...namedCall("c")];
+  await open({ calls });
+  expect(await whcb("mark-success", "demo", "--failed", "--yes")).toMatchObject({ code: 8 });
+  expect(statuses(calls)).toEqual(["FAILED", "SUCCESS", "SUCCESS", "SUCCESS"]);
+  const ids = platform.requests.filter(({ method }) => method === "PUT").map(({ path }) => decodeURIComponent(path));
+  expect(ids.filter((path) => path.includes("a,b"))).toEqual([]);
+});
+
 it("a DELETE has the callback's media type, as the platform requires", async () => {
   await open({ calls: [] });
   expect(await whcb("callbacks", "delete", "demo", "--yes")).toMatchObject({ code: 0 });
