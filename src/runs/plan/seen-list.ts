@@ -52,10 +52,12 @@ export function readSeenList(text: string, timezone: string): SeenList {
   return { format, lines: [...distinct.values()], read: records.length };
 }
 
+type Fields = readonly (readonly [name: string, value: string])[];
+
 interface SeenRecord {
   readonly line: number;
-  /** Names in lower case, without spaces, dashes and underscores. */
-  readonly fields: ReadonlyMap<string, string>;
+  /** Names in lower case, without spaces, dashes and underscores. Of a name that repeats, the last counts. */
+  readonly fields: Fields;
 }
 
 function detectFormat(text: string): SeenFormat {
@@ -112,7 +114,7 @@ function xmlRecords(text: string): readonly SeenRecord[] {
   return records;
 }
 
-function xmlFields(body: string, line: number): ReadonlyMap<string, string> {
+function xmlFields(body: string, line: number): Fields {
   try {
     const { root, value } = readXml(body);
     if (root === "deliveryResponse") return bodyFields(value);
@@ -130,17 +132,18 @@ function lineFeeds(text: string): number {
 const PARTS = { from: ["mobile", "email", "mri"], responsemessage: ["acknowledged", "undeliverable", "content"] } as const;
 
 /** As a callback receives it, or all fields in one object. */
-function bodyFields(body: unknown): ReadonlyMap<string, string> {
+function bodyFields(body: unknown): Fields {
   const top = named(body);
   if (top === null) throw new TypeError("not an object");
-  const fields = new Map<string, string>();
-  for (const [name, value] of top) if (isText(value)) fields.set(name, String(value));
+  const fields = Object.entries(objectOf(body)).flatMap(
+    ([name, value]): Fields => (isText(value) ? [[columnName(name), String(value)]] : []),
+  );
   for (const [part, names] of Object.entries(PARTS)) {
     const given = objectOf(top.get(part));
     const spelled = named(given);
     for (const name of names) {
       const value = Object.hasOwn(given, name) ? given[name] : spelled?.get(name);
-      if (isText(value)) fields.set(name, String(value));
+      if (isText(value)) fields.push([name, String(value)]);
     }
   }
   return fields;
@@ -190,7 +193,7 @@ function tableRecords(text: string, format: SeenFormat): readonly SeenRecord[] {
     const line = endLine - lineFeeds(cells.join("")) + skipped;
     const fields = cells.map((value, index): [string, string] => [columns[index] ?? "", value.trim()]);
     // An empty cell counts as missing.
-    return { line, fields: new Map(fields.filter(([, value]) => value !== "")) };
+    return { line, fields: fields.filter(([, value]) => value !== "") };
   });
 }
 
@@ -216,15 +219,22 @@ function idRecords(text: string): readonly SeenRecord[] {
     const id = source.trim().replace(/^(["'])(.*)\1$/, "$2");
     if (id === "" || id.startsWith("#")) return [];
     if (!ID.test(id)) throw unreadable(index + 1, "it isn't an id");
-    return [{ line: index + 1, fields: new Map([["id", id]]) }];
+    return [{ line: index + 1, fields: [["id", id]] }];
   });
 }
 
-function seenLine(line: number, fields: ReadonlyMap<string, string>, timezone: string): SeenLine {
+function seenLine(line: number, given: Fields, timezone: string): SeenLine {
+  const fields = new Map(given);
   const text = (name: string): string | null => fields.get(name)?.trim() || null;
-  const id = (name: string): string | null => (text(name) === null ? null : idKey(fields.get(name) ?? ""));
-  const seen = { callId: id("callid") ?? id("webhookid"), messageId: id("messageid"), id: id("id") };
-  const bareId = fields.size === 1 ? seen.id : null;
+  const id = (what: string, ...names: readonly string[]): string | null => {
+    const [one = null, another] = new Set(
+      given.filter(([name, value]) => names.includes(name) && value.trim() !== "").map(([, value]) => idKey(value)),
+    );
+    if (another !== undefined) throw unreadable(line, `it has two different ${what}`);
+    return one;
+  };
+  const seen = { callId: id("call ids", "callid", "webhookid"), messageId: id("message ids", "messageid") };
+  const bareId = fields.size === 1 ? id("ids", "id") : null;
   if (seen.callId === null && seen.messageId === null && bareId === null) {
     throw unreadable(line, "it has neither a call id nor a message id");
   }

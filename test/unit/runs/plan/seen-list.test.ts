@@ -139,6 +139,9 @@ test.each([
   ],
   [`from,content\n1,yes\n`, "line 1 can't be read: the header must name a column messageid or callid"],
   [`messageid,acknowledged\n${MESSAGE},31/02/26 10:00\n`, "line 2 can't be read: \"31/02/26 10:00\" isn't a date"],
+  [`{"messageid":"${MESSAGE}"}\n{"messageid":"A","messageId":"B"}`, "line 2 can't be read: it has two different message ids"],
+  [`messageid,content,Message ID\nA,yes,A\nA,no,B\n`, "line 3 can't be read: it has two different message ids"],
+  [`{"callid":"A","webhook-id":"B"}`, "line 1 can't be read: it has two different call ids"],
   [`<a/>\n`, "line 1 can't be read: it isn't a deliveryResponse document"],
   [`<deliveryResponse>\n<messageid>A</messageid>`, "line 1 can't be read: it isn't a deliveryResponse document"],
 ])("%j is rejected", (text, message) => {
