@@ -19,9 +19,10 @@ export function runRequests(api: ServiceApi): RunRequests {
   return {
     async takeRunLock(callbackId, lease) {
       const answer = await request("PUT", callbackId, lease);
-      if (isSuccess(answer)) return { kind: "taken" };
+      if (answer.status === 204) return { kind: "taken" };
       if (answer.status === 409) return { kind: "busy", holder: readRunLease(api.documentOf(answer)) };
-      if (UNKNOWN_ROUTE.has(answer.status)) return { kind: "unsupported" };
+      // Any other success is that of a service that answers every path.
+      if (isSuccess(answer) || UNKNOWN_ROUTE.has(answer.status)) return { kind: "unsupported" };
       throw api.errorOf(answer);
     },
     async releaseRunLock(callbackId, lease) {
