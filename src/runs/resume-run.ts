@@ -1,3 +1,4 @@
+import { idKey } from "../domain/call.js";
 import { isWhcbError } from "../domain/errors.js";
 import { reopenRun } from "./begin-run.js";
 import { type RunSummary, workAndEnd } from "./end-run.js";
@@ -45,11 +46,27 @@ async function markWhatIsDue(state: RunState, session: RunSession): Promise<void
     const due = [...state.entries()].filter((entry) => entry.callbackId === callbackId && entry.needsMark);
     for (const from of ["accepted", "seen", "left"] as const) {
       const ids = due.filter((entry) => entry.state === from).map(({ id }) => id);
-      await markAll({ callbackId, status, from }, ids, session);
+      const attempted = status === "FAILED" ? await attemptedSince(callbackId, ids, session) : new Set();
+      for (const call of ids.filter((id) => attempted.has(id)))
+        session.record(callbackId, { step: "skipped", call, at: session.deps.clock.now(), reason: "settled" }, from);
+      await markAll(
+        { callbackId, status, from },
+        ids.filter((id) => !attempted.has(id)),
+        session,
+      );
       if (session.stop.reason !== null) return;
     }
     if (session.stopped(callbackId) === "gone") await giveUpCallback(callbackId, session);
   }
+}
+
+/** They may have arrived since they were to become FAILED: a replay would send them twice. */
+async function attemptedSince(callbackId: string, callIds: readonly string[], session: RunSession): Promise<ReadonlySet<string>> {
+  const { deps, header } = session;
+  const found = (await deps.client.findCalls(callbackId, callIds).catch(nullIfGone)) ?? [];
+  const attempted = found.filter(({ attemptedAt }) => attemptedAt !== null && attemptedAt >= header.startedAt);
+  const keys = new Set(attempted.map(({ id }) => idKey(id)));
+  return new Set(callIds.filter((id) => keys.has(idKey(id))));
 }
 
 async function sendTheRest(state: RunState, options: ReplayOptions & ResumeOptions, session: RunSession): Promise<void> {

@@ -232,6 +232,24 @@ it.each([
   expect(JSON.parse(marking.stdout).counts.marked).toBe(0);
 });
 
+it("an interrupted mark-failed doesn't take up calls that were attempted since", async () => {
+  const calls = [...namedCall("1", "SUCCESS"), ...namedCall("2", "SUCCESS"), ...namedCall("3", "SUCCESS")];
+  let isOver = true;
+  const over = { status: 403, body: JSON.stringify({ errorSummary: "Forbidden", errorDetail: "no" }) };
+  await open({ calls, instead: ({ method, path }) => (isOver && method === "PUT" && path.includes("/calls?") ? over : null) });
+  expect(await whcb("mark-failed", "demo", "--success", "--yes")).toMatchObject({ code: 4 });
+  isOver = false;
+  const [first, ...others] = calls;
+  const attempted = first && { ...first, fields: { ...first.fields, callback: { attemptedDate: new Date().toISOString() } } };
+  calls.splice(0, 3, ...(attempted ? [attempted, ...others] : []));
+  expect(await whcb("replay", "--resume")).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/marked +2\n +settled meanwhile +1\n/),
+  });
+  expect(statuses(calls)).toEqual(["SUCCESS", "FAILED", "FAILED"]);
+  expect(await whcb("runs", "list", "-o", "json")).toMatchObject({ stdout: expect.stringContaining('"state": "finished"') });
+});
+
 it("a callback that a service finds for another name isn't used", async () => {
   const calls = platformCalls(1);
   const found = { id: DEMO, name: "demo", url: endpoint.url, ...SETTINGS };
