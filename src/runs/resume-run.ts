@@ -1,3 +1,4 @@
+import type { ListedCallback } from "../client/client.js";
 import { idKey } from "../domain/call.js";
 import { isWhcbError } from "../domain/errors.js";
 import { reopenRun } from "./begin-run.js";
@@ -30,7 +31,11 @@ export async function resumeRun(
   const run = await reopenRun(wanted, options, deps, onEvent);
   const { session, state } = run;
   return workAndEnd(run, async () => {
-    await markWhatIsDue(state, session);
+    try {
+      await markWhatIsDue(state, session);
+    } catch (error) {
+      session.stop.stop("service", asWhcbError(error));
+    }
     const { options: replayOptions } = session.header;
     if (replayOptions !== null && session.stop.reason === null) {
       const contentType = options.contentType ?? replayOptions.contentType;
@@ -44,6 +49,11 @@ async function markWhatIsDue(state: RunState, session: RunSession): Promise<void
   const status = kind === "mark-failed" ? "FAILED" : "SUCCESS";
   for (const { id: callbackId } of callbacks) {
     const due = [...state.entries()].filter((entry) => entry.callbackId === callbackId && entry.needsMark);
+    if (due.length > 0 && (await findById(callbackId, session)) === null) {
+      session.stopOf(callbackId).stop("gone");
+      await giveUpCallback(callbackId, session);
+      continue;
+    }
     for (const from of ["accepted", "seen", "left"] as const) {
       const ids = due.filter((entry) => entry.state === from).map(({ id }) => id);
       const attempted = status === "FAILED" ? await attemptedSince(callbackId, ids, session) : new Set();
@@ -76,7 +86,7 @@ async function sendTheRest(state: RunState, options: ReplayOptions & ResumeOptio
     const drafts: GroupDraft[] = [];
     for (const { id } of header.callbacks) {
       if (session.stopped(id) === "gone" || !hasOpenCalls(state, id)) continue;
-      const callback = await deps.client.getCallback(id).catch(nullIfGone);
+      const callback = await findById(id, session);
       if (callback === null) await giveUpCallback(id, session);
       else drafts.push(await relistCalls(callback, state, { file, resendUnknown: options.resendUnknown }, session));
     }
@@ -86,6 +96,12 @@ async function sendTheRest(state: RunState, options: ReplayOptions & ResumeOptio
   } finally {
     await file.close();
   }
+}
+
+/** null if it was deleted, also if another callback has its id as a name since. */
+async function findById(id: string, { deps }: RunSession): Promise<ListedCallback | null> {
+  const callback = await deps.client.getCallback(id).catch(nullIfGone);
+  return callback?.id === id ? callback : null;
 }
 
 function hasOpenCalls(state: RunState, callbackId: string): boolean {

@@ -95,6 +95,25 @@ describe("a callback that is deleted during a replay", () => {
     expect(summary.counts.notFound).toBeGreaterThan(0);
     await expectSameCounts(at, summary);
   });
+
+  it("isn't taken for one that was named after its id since: nothing of that one is sent or marked", async () => {
+    const at = await scene([3, 0]);
+    const { client } = at.deps;
+    const down = async () => {
+      throw new WhcbError("unavailable", "down");
+    };
+    const { header } = await replay({ ...at.deps, client: { ...client, markCalls: down } });
+    const marked: string[] = [];
+    const named: Client = {
+      ...client,
+      getCallback: () => client.getCallback(IDS[1] ?? ""),
+      markCalls: async (id) => void marked.push(id),
+    };
+    const summary = await resumeRun(header.runId, { resendUnknown: false }, { ...at.deps, client: named });
+    expect({ marked, sent: at.endpoint.received.length }).toEqual({ marked: [], sent: 3 });
+    expect(summary).toMatchObject({ isResumable: false, counts: { notFound: 3, toMark: 0 } });
+    await expectSameCounts(at, summary);
+  });
 });
 
 /** The service answers the marks of the first callback with 429 until its pause is over, which time skips to at `release`. */
