@@ -275,6 +275,13 @@ it("an id that a service would take for several isn't sent to it", async () => {
   expect(ids.filter((path) => path.includes("a,b"))).toEqual([]);
 });
 
+it.each(["c\u0000", "\u200bc", "c\u001b[0m", "c\ufffd"])("a line %j isn't a call id", async (line) => {
+  await open({ calls: namedCall("c") });
+  const marking = await whcbWith(`x\n${line}\n`, "mark-success", "demo", "-", "--yes");
+  expect(marking).toMatchObject({ code: 2, stderr: expect.stringContaining("error: stdin: line 2 isn't a call id\n") });
+  expect(platform.requests.filter(({ method }) => method === "PUT")).toEqual([]);
+});
+
 it("a DELETE has the callback's media type, as the platform requires", async () => {
   await open({ calls: [] });
   expect(await whcb("callbacks", "delete", "demo", "--yes")).toMatchObject({ code: 0 });

@@ -102,9 +102,9 @@ function splitIds(text: string, source: string): readonly string[] {
   return ids;
 }
 
-/** A comma isn't part of an id: a service would read several. */
+/** A service takes what is separated by commas for several, and may take what isn't seen, or isn't UTF-8, for the end of one. */
 function isOneId(text: string): boolean {
-  return !/[\s,]/.test(text) && text.length <= 128;
+  return !/[\s,\p{Cc}\p{Cf}\ufffd]/u.test(text) && text.length <= 128;
 }
 
 async function readIdFile(file: string): Promise<string> {

@@ -210,8 +210,11 @@ interface TableRow {
   readonly endLine: number;
 }
 
-/** A sender may choose almost any id, but a line with one of these characters, or a database's NULL, is something else. */
-const ID = /^(?!null$)[^\s,;"'<>{}]{1,128}$/i;
+/**
+ * A sender may choose almost any id, but a line with one of these characters, one that isn't seen or isn't UTF-8, or a database's NULL, is
+ * something else.
+ */
+const ID = /^(?!null$)[^\s,;"'<>{}\p{Cc}\p{Cf}\ufffd]{1,128}$/iu;
 
 /** Quoted or not. Skips blank lines and comments (#). */
 function idRecords(text: string): readonly SeenRecord[] {

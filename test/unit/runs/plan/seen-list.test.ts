@@ -115,6 +115,10 @@ describe("a list of what the receiver has", () => {
 test.each([
   ["psql: error: connection refused\n", "line 1 can't be read: it isn't an id"],
   [`${MESSAGE}\nNULL\n`, "line 2 can't be read: it isn't an id"],
+  ["order-17\norder-\u001b[1m18\n", "line 2 can't be read: it isn't an id"],
+  ["order-17\n\u200border-18\n", "line 2 can't be read: it isn't an id"],
+  [Buffer.from("order-17\n", "utf16le").toString(), "line 1 can't be read: it isn't an id"],
+  [Buffer.from([0x61, 0xff]).toString(), "line 1 can't be read: it isn't an id"],
   [`{"messageid":"${MESSAGE}"}\n{"messageid":\n`, "line 2 can't be read: it isn't a JSON object"],
   [`{"messageid":"${MESSAGE}"}\n[]\n`, "line 2 can't be read: it isn't a JSON object"],
   [`order-17\norder-18,order-19\n`, "line 2 can't be read: it isn't an id"],
