@@ -2,6 +2,7 @@
  * Commands as processes, against services that differ from ours in what they return and accept.
  * Covers: src/runs/plan/call-scope.ts
  */
+import { writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import {
@@ -273,6 +274,17 @@ it("an id that a service would take for several isn't sent to it", async () => {
   expect(statuses(calls)).toEqual(["FAILED", "SUCCESS", "SUCCESS", "SUCCESS"]);
   const ids = platform.requests.filter(({ method }) => method === "PUT").map(({ path }) => decodeURIComponent(path));
   expect(ids.filter((path) => path.includes("a,b"))).toEqual([]);
+});
+
+it("a seen list that isn't UTF-8 is an error: its texts match nothing, and what was received would be sent again", async () => {
+  await open({ calls: platformCalls(1, () => ({ messageId: "M", responseMessage: { channel: "sms", content: "caf\u00e9" } })) });
+  writeFileSync(home.path("seen.csv"), Buffer.from("messageid,content\nM,caf\u00e9\n", "latin1"));
+  expect(await whcb("reconcile", "demo", "--seen", home.path("seen.csv"), "--yes")).toEqual({
+    code: 2,
+    stdout: "",
+    stderr: `error: ${home.path("seen.csv")} isn't UTF-8\nhint: convert it; nothing was done\n`,
+  });
+  expect(endpoint.received).toEqual([]);
 });
 
 it.each(["c\u0000", "\u200bc", "c\u001b[0m", "c\ufffd"])("a line %j isn't a call id", async (line) => {

@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { readFile } from "node:fs/promises";
 import type { ListedCallback } from "../../../client/client.js";
 import { count } from "../../../domain/count.js";
@@ -10,7 +11,7 @@ import type { ReplayOptions } from "../../../runs/run-options.js";
 import { runReconcile } from "../../../runs/run-reconcile.js";
 import { checkTarget } from "../../../runs/run-replay.js";
 import type { Invocation } from "../../args/command-spec.js";
-import { readAll, unreadableFile } from "../../args/flag-values.js";
+import { readBytes, unreadableFile } from "../../args/flag-values.js";
 import { DRY_RUN, readSendingFlags } from "../../args/sending-flags.js";
 import { openProgress } from "../../output/progress-line.js";
 import { needsYes, YES } from "../../output/questions.js";
@@ -52,12 +53,16 @@ export async function run(invocation: Invocation): Promise<number> {
   });
 }
 
+/** Throws `malformed` if it isn't UTF-8: such a text would match no call. */
 async function readText({ deps }: Invocation, source: string): Promise<string> {
+  let bytes: Buffer;
   try {
-    return source === "-" ? await readAll(deps.io.stdin) : await readFile(source, "utf8");
+    bytes = source === "-" ? await readBytes(deps.io.stdin) : await readFile(source);
   } catch (error) {
     throw unreadableFile(source, error);
   }
+  if (isUtf8(bytes)) return bytes.toString("utf8");
+  throw new WhcbError("malformed", `${source === "-" ? "stdin" : source} isn't UTF-8`, { hint: "convert it; nothing was done" });
 }
 
 interface ReconcileJob {
