@@ -87,16 +87,16 @@ export function missingCalls(callIds: readonly string[], code: "not-found" | "it
 }
 
 function splitIds(text: string, source: string): readonly string[] {
-  const ids = text
+  const lines = text
     .replace(/^\uFEFF/, "")
     .split(/\r?\n/)
-    .map((line) => line.trim())
-    .filter((line) => line !== "" && !line.startsWith("#"));
+    .map((line) => line.trim());
+  const ids = lines.filter((line) => line !== "" && !line.startsWith("#"));
   // A program that failed must not look like one that found nothing.
   if (ids.length === 0) throw new WhcbError("usage", `${source} has no call ids`);
-  const odd = ids.findIndex((id) => !isOneId(id));
-  if (odd >= 0)
-    throw new WhcbError("malformed", `${source}: line ${odd + 1} isn't a call id`, {
+  const odd = ids.find((id) => !isOneId(id));
+  if (odd !== undefined)
+    throw new WhcbError("malformed", `${source}: line ${lines.indexOf(odd) + 1} isn't a call id`, {
       hint: "one id per line, as `whcb calls list … -o ids` writes them",
     });
   return ids;
