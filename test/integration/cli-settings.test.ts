@@ -106,7 +106,10 @@ describe("login", () => {
 
   test("asks for user, password and API key at a service", async () => {
     const { code, stderr } = await machine.whcb(["login", serviceUrl], ask);
-    expect([code, stderr]).toEqual([4, expect.stringMatching(/User:[\s\S]*Password:[\s\S]*API key:[\s\S]*user or password rejected/)]);
+    expect([code, stderr]).toEqual([
+      4,
+      expect.stringMatching(/User:[\s\S]*Password:[\s\S]*API key:[\s\S]*user or password rejected/),
+    ]);
   });
 });
 
