@@ -31,10 +31,12 @@ export function clampTimes(db: Db, { now, latestDueAt }: ClockBounds): Promise<v
     await sql`
       UPDATE outages SET started_at = ${atMost("started_at", now)}, quiet_since = ${atMost("quiet_since", now)}
       WHERE ended_at IS NULL AND (started_at > ${now} OR quiet_since > ${now})`.execute(trx);
+    // A probe that waits for a run's lock is due later; one that has gone must not be due again.
+    const isOldProbe = sql`replay_probe_at > ${now + RUN_LEASE_MS}`;
     await sql`
       UPDATE callbacks SET repaired_at = ${atMost("repaired_at", now)}, replay_requested_at = ${atMost("replay_requested_at", now)},
-        replay_probe_at = ${atMost("replay_probe_at", now + RUN_LEASE_MS)}
-      WHERE repaired_at > ${now} OR replay_requested_at > ${now} OR replay_probe_at > ${now + RUN_LEASE_MS}`.execute(trx);
+        replay_probe_at = CASE WHEN ${isOldProbe} THEN ${now} ELSE replay_probe_at END
+      WHERE repaired_at > ${now} OR replay_requested_at > ${now} OR ${isOldProbe}`.execute(trx);
   });
 }
 
