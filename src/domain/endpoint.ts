@@ -106,7 +106,7 @@ export function endpointAfterReplayRequest(endpoint: Endpoint, at: number): Endp
   return state !== "down" || roundAt === null ? endpoint : { ...endpoint, roundAt: Math.min(roundAt, at) };
 }
 
-/** With a probe due at `replayProbeAt` if none began since, at most one a second. null: it isn't down. */
+/** A probe is due at `replayProbeAt` too if none began since, at most one a second. Returns null while it isn't down. */
 export function nextProbeAt({ probeAt, probeBeganAt }: Endpoint, replayProbeAt: number): number | null {
   if (probeAt === null || replayProbeAt <= probeBeganAt) return probeAt;
   return Math.min(probeAt, Math.max(replayProbeAt, probeBeganAt + FIRST_PROBE_STEP_MS));

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { SourceMap } from "node:module";
 
-/** Of a line of a stack trace: a file of dist, the line and the column. */
+/** A line of a stack trace names a file of dist, the line and the column. */
 const PLACE = /(\/[^()]*\.cjs):(\d+):(\d+)/;
 
 /** From here on, stack traces name files of src. Node's own support reads the map of each file that is loaded, which takes milliseconds. */

@@ -54,7 +54,7 @@ export function newSecret(random: Random): string {
   return Buffer.from(random.bytes(24)).toString("base64url");
 }
 
-/** Of a password or an API key that somebody chooses. */
+/** Passwords and API keys that somebody chooses have at least so many characters. */
 export const MIN_SECRET_LENGTH = 12;
 
 export function isShortSecret(secret: string): boolean {

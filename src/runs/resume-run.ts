@@ -98,7 +98,7 @@ async function sendTheRest(state: RunState, options: ReplayOptions & ResumeOptio
   }
 }
 
-/** null if it was deleted, also if another callback has its id as a name since. */
+/** Resolves to null if it was deleted, also if another callback has its id as a name since. */
 async function findById(id: string, { deps }: RunSession): Promise<ListedCallback | null> {
   const callback = await deps.client.getCallback(id).catch(nullIfGone);
   return callback?.id === id ? callback : null;

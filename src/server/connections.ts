@@ -91,7 +91,7 @@ export class Connections {
     return server.on("checkExpectation", receive).on("connection", (socket) => this.#add(socket));
   }
 
-  /** For a client that hasn't sent a whole header in time. */
+  /** Ends a connection that hasn't brought a whole header in time. */
   endUnlessAsked(socket: Socket, end: () => void): void {
     this.#endWithout(() => this.#open.get(socket)?.requests, end);
   }

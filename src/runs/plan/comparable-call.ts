@@ -22,14 +22,14 @@ export interface ComparableCall {
   readonly messageId: string;
   readonly kind: ResponseKind;
   readonly minute: number | null;
-  /** As listed, and as delivered without markup. */
+  /** These are the content as listed, and as delivered without markup. */
   readonly contents: readonly string[];
   readonly senders: Senders;
   /** Sender as listed, for people. */
   readonly from: string;
 }
 
-/** By kind (mobile, email, mri), comparable. */
+/** Addresses are comparable, by kind (mobile, email, mri). */
 export type Senders = Readonly<Record<SenderKind, string | null>>;
 export type SenderKind = "mobile" | "email" | "mri";
 export const SENDER_KINDS = ["mobile", "email", "mri"] as const;

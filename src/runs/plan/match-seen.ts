@@ -139,7 +139,7 @@ class CallIndex {
     return this.#byId.has(line.id) ? { ...line, callId: line.id } : { ...line, messageId: line.id };
   }
 
-  /** For lines of the example's shape: finds the calls that agree in every field that both have, each in one list. */
+  /** Returns what finds, for lines of the example's shape, the calls that agree in every field that both have, each in one list. */
   async matcherFor(example: WantedCall, clock: Clock): Promise<MatchesOf> {
     if (example.line.callId !== null) return (wanted) => this.#namedCall(wanted);
     const indexes: { readonly fields: readonly Field[]; readonly calls: Lists<ComparableCall> }[] = [];

@@ -171,7 +171,7 @@ function leftMs(until: number, now: number): number {
   return until - now > REMEMBERED_MS ? 0 : until - now;
 }
 
-/** Of the user from this address; of the address; of the key, if it has one; of all wrong keys. */
+/** The counters are those of the user from this address, of the address, of the key if it has one, and of all wrong keys. */
 function keysOf({ username, address, apiKey, isKeyWrong = false }: Login): readonly string[] {
   const keys = [`failures ${address} ${username.slice(0, 256)}`, `address ${networkOf(address)}`];
   return [...keys, ...(apiKey === null ? [] : [`key ${apiKey}`]), ...(isKeyWrong ? ["wrong keys"] : [])];

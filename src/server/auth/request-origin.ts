@@ -18,7 +18,7 @@ export function hostNameOf(host: string): string {
   return HOST.exec(host)?.[1]?.toLowerCase() ?? "";
 }
 
-/** For a browser, any name below localhost is this machine too. */
+/** Browsers take any name below localhost for this machine too. */
 export function isThisMachine(hostName: string): boolean {
   return isLoopbackHost(hostName) || hostName.endsWith(".localhost");
 }

@@ -17,7 +17,7 @@ import {
 import { FILE, OUTPUT_LINES } from "../../args/shared-flags.js";
 import { YES } from "../../output/questions.js";
 
-/** null if no run is named. */
+/** It is null if no run is named. */
 export const RESUME: Flag<string | null | undefined> = {
   syntax: "--resume [run]",
   summary: "finish an interrupted run (the latest one, or this one)",
