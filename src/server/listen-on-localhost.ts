@@ -4,7 +4,7 @@ import { createServer, type Server } from "node:net";
 import type { FastifyInstance } from "fastify";
 import { isLoopbackHost } from "../platform/loopback.js";
 
-/** Of localhost and every name below it, such as those of the console's sessions. */
+/** Browsers look at both for localhost and every name below it, such as those of the console's sessions. */
 const LOCALHOST: readonly string[] = ["127.0.0.1", "::1"];
 /** Until a port is free at both. */
 const TRIES = 20;
@@ -54,7 +54,7 @@ async function listenBeside({ host, port }: Place): Promise<readonly Server[]> {
   return servers;
 }
 
-/** With the options of Node's HTTP server. */
+/** The options are those of Node's HTTP server. */
 async function listen(host: string, port: number): Promise<Server> {
   const server = createServer({ allowHalfOpen: true, noDelay: true }).listen({ host, port });
   await once(server, "listening");

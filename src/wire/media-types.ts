@@ -14,7 +14,7 @@ export function vendorType(kind: ResourceKind, format: BodyFormat): string {
 /** Curl sends this by default, whatever the body is. */
 const FORM = "application/x-www-form-urlencoded";
 
-/** null if not supported; "unnamed" if it says nothing about the body. */
+/** Returns null if it isn't supported, and "unnamed" if it says nothing about the body. */
 export function bodyFormat(contentType: string): BodyFormat | "ndjson" | "unnamed" | null {
   const [type = "", ...parameters] = contentType.toLowerCase().split(";");
   const charset = parameters.map((parameter) => /^\s*charset\s*=\s*"?([\w-]+)"?\s*$/.exec(parameter)?.[1]).find(Boolean);

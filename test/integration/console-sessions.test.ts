@@ -35,7 +35,7 @@ async function newCode(): Promise<string> {
 }
 
 describe("a session's cookie", () => {
-  it("is for this path and host only, unreadable for scripts, and made anew by each sign-in", async () => {
+  it("is for this path and host only, unreadable for scripts, and new with each sign-in", async () => {
     const visitor = new Visitor(service.app);
     visitor.cookies.set("whcb-session", "planted-by-somebody-else");
     const first = await signIn(visitor, LOGIN);

@@ -1,4 +1,4 @@
-/** As pause.soak.ts, on PostgreSQL. */
+/** Does what pause.soak.ts does, on PostgreSQL. */
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { expectRunRules, MOST_REPEATS_A_KILL } from "../e2e/kill-rules.js";
 import { expectNodesRules } from "../e2e/nodes-rules.js";

@@ -58,7 +58,7 @@ export interface ReplayReport {
   readonly attempt: Omit<Attempt, "number">;
 }
 
-/** At most 100. `now`: an attempt can't begin much later. Throws `invalid` or `malformed`. */
+/** Returns at most 100. An attempt can't begin much later than `now`. Throws `invalid` or `malformed`. */
 export function parseReplayReports(value: unknown, now: number): readonly ReplayReport[] {
   return readReport(checkReport(value), now, "");
 }

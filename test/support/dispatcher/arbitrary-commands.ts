@@ -13,7 +13,7 @@ const callback = fc.nat(2);
 /** The first; retries are off for the second. */
 const retried = fc.constant(0);
 const call = fc.nat(200);
-/** As far ahead as the service permits, or of any time before. */
+/** The report is as far ahead as the service permits, or of any time before. */
 const ahead = fc.constantFrom(5 * MINUTE, MINUTE, 0, -MINUTE, -6 * MINUTE, -60 * MINUTE, -400 * DAY);
 const clientReplay = fc.record({
   act: fc.constant("clientReplay"),

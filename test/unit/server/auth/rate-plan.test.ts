@@ -36,7 +36,7 @@ describe("RateCounter", () => {
     expect(counter.take("a", midnight)).toEqual({ over: null });
   });
 
-  it("counts anew after the clock was set back", async () => {
+  it("counts from zero after the clock was set back", async () => {
     const counter = new RateCounter({ perSecond: 2, perDay: 3 });
     const ahead = NOON + 40 * 86_400_000;
     expect([await counter.take("a", ahead), await counter.take("a", ahead)]).toEqual([{ over: null }, { over: null }]);
