@@ -105,6 +105,10 @@ export class Connection {
     return this.#socket?.bytesRead ?? null;
   }
 
+  get socketError(): Error | null {
+    return this.#socket?.errored ?? null;
+  }
+
   /** Before each request is written. */
   beginRequest(): void {
     this.#requests += 1;

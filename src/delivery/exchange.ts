@@ -112,6 +112,12 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
   }
 
   onComplete(): void {
+    // Undici takes a reset for the end of an answer that has no length.
+    const error = this.#connection?.socketError ?? null;
+    if (error !== null) {
+      this.onError(error);
+      return;
+    }
     this.#settleAnswered();
     if (this.#connection !== null) this.#options.connections.release(this.#connection);
   }

@@ -1,5 +1,4 @@
-import type { Client, ListedCall, ListedCallback } from "../client/client.js";
-import { idKey } from "../domain/call.js";
+import type { ListedCall, ListedCallback } from "../client/client.js";
 import type { CallFilter } from "../domain/call-filter.js";
 import { WhcbError } from "../domain/errors.js";
 import { beginRun, checkService } from "./begin-run.js";
@@ -8,6 +7,7 @@ import { newRunId } from "./journal/run-id.js";
 import type { RunListener } from "./journal/run-step.js";
 import { readRun } from "./journal/stored-runs.js";
 import { type CallScope, callbacksOf, listScope, type UnusableCalls } from "./plan/call-scope.js";
+import { takeNamedCalls } from "./plan/named-calls.js";
 import { giveUpCallback } from "./relist-calls.js";
 import type { RunControl, RunDeps } from "./run-deps.js";
 import { recordedCallback } from "./run-replay.js";
@@ -31,7 +31,7 @@ export interface MarkGroup {
   readonly callIds: readonly string[];
 }
 
-/** Filter or ids: calls of the other status, and with one callback ids that the service doesn't list. Throws `not-found`. */
+/** Filter or ids: calls of the other status. Throws `not-found`, and `usage` if two callbacks have a call of the same id. */
 export async function planMarks(scope: CallScope, status: "SUCCESS" | "FAILED", deps: RunDeps): Promise<MarkPlan> {
   const callbacks = await callbacksOf(scope, deps.client);
   const found =
@@ -136,47 +136,18 @@ async function byIds(
   { status, isUndo }: Marking,
   { client }: RunDeps,
 ): Promise<Found> {
-  const wanted = new Map(callIds.map((id) => [idKey(id), id]));
-  const groups: MarkGroup[] = [];
+  const groups = callbacks.map((callback) => ({ callback, callIds: [] as string[] }));
   let already = 0;
   let delivered = 0;
-  for (const callback of callbacks) {
-    if (wanted.size === 0) break;
-    const changed: string[] = [];
-    for (const call of await findNamed(client, callback.id, wanted, status)) {
-      if (!wanted.delete(idKey(call.id))) continue;
+  const named = { groups, callIds, status: otherThan(status) };
+  const missing = await takeNamedCalls({ client }, named, async (calls, group) => {
+    for (const call of calls) {
       if (call.status === status) already++;
       else if (isUndo && isDelivered(call)) delivered++;
-      else changed.push(call.id);
+      else group.callIds.push(call.id);
     }
-    if (callbacks.length === 1) {
-      // The service has the last word on what it doesn't list.
-      changed.push(...wanted.values());
-      wanted.clear();
-    }
-    groups.push({ callback, callIds: changed });
-  }
-  return { groups, leftOut: 0, withoutId: 0, missing: [...wanted.values()], already, delivered };
-}
-
-/** Beyond this, they are first looked for among the calls to change. */
-const MAX_SINGLE_CALLS = 50;
-
-async function findNamed(
-  client: Client,
-  callbackId: string,
-  wanted: ReadonlyMap<string, string>,
-  status: "SUCCESS" | "FAILED",
-): Promise<readonly ListedCall[]> {
-  const left = new Map(wanted);
-  const found: ListedCall[] = [];
-  if (left.size > MAX_SINGLE_CALLS) {
-    for await (const { calls } of client.listCalls(callbackId, { filter: { status: otherThan(status) } })) {
-      found.push(...calls.filter(({ id }) => left.delete(idKey(id))));
-      if (left.size === 0) break;
-    }
-  }
-  return [...found, ...(await client.findCalls(callbackId, [...left.values()]))];
+  });
+  return { groups, leftOut: 0, withoutId: 0, missing, already, delivered };
 }
 
 function otherThan(status: "SUCCESS" | "FAILED"): "SUCCESS" | "FAILED" {

@@ -7,7 +7,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, test } from "vitest";
-import { DEADLINE_MS, DeliverySetup, OK, says, saysAndEnds } from "../support/delivery/delivery-setup.js";
+import { DEADLINE_MS, DeliverySetup, OK, says, saysAndEnds, saysAndResets } from "../support/delivery/delivery-setup.js";
 import { drip, writeForEver } from "../support/delivery/raw-server.js";
 
 /** For a machine that is busy with other tests. */
@@ -19,6 +19,7 @@ afterEach(() => at.end());
 const TIMEOUT = { kind: "unreachable", reason: "response-timeout", detail: "no complete answer from HOST within 0.5 s" };
 const NOT_HTTP = { kind: "unreachable", reason: "protocol", detail: "what HOST sent isn't a valid HTTP answer" };
 const CLOSED = { kind: "unreachable", reason: "reset", detail: "HOST closed the connection before its answer was complete" };
+const LOST = { kind: "unreachable", reason: "reset", detail: "the connection to HOST was lost (ECONNRESET)" };
 const ENDED = { kind: "unreachable", reason: "reset", detail: "HOST closed the connection before its answer was complete" };
 
 const DELIVERED = { kind: "answered", statusCode: 200, statusMessage: "OK", body: "ok" };
@@ -39,11 +40,9 @@ const CASES: readonly [name: string, onRequest: (socket: Socket) => void, result
   ],
   ["no answer at all", () => undefined, TIMEOUT],
   ["half an answer", says("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf"), TIMEOUT],
-  [
-    "a reset before the status line",
-    (socket) => void socket.resetAndDestroy(),
-    { kind: "unreachable", reason: "reset", detail: "the connection to HOST was lost (ECONNRESET)" },
-  ],
+  ["a reset before the status line", (socket) => void socket.resetAndDestroy(), LOST],
+  ["a reset within a body without a length", saysAndResets("HTTP/1.1 200 OK\r\n\r\nhalf"), LOST],
+  ["an end of a body without a length", saysAndEnds("HTTP/1.1 200 OK\r\n\r\nok"), DELIVERED],
   ["an end before the status line", (socket) => void socket.end(), CLOSED],
   ["an end within the headers", saysAndEnds("HTTP/1.1 200 OK\r\nx: "), CLOSED],
   ["an end within the body", saysAndEnds("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf"), CLOSED],

@@ -55,3 +55,8 @@ export function says(text: string): (socket: Socket) => void {
 export function saysAndEnds(text: string): (socket: Socket) => void {
   return (socket) => void socket.end(text, "latin1");
 }
+
+/** Resets once the text has been read: libuv reports a reset that arrives with data as an end. */
+export function saysAndResets(text: string): (socket: Socket) => void {
+  return (socket) => void socket.write(text, "latin1", () => setTimeout(() => socket.resetAndDestroy(), 100));
+}

@@ -1,0 +1,95 @@
+/**
+ * Calls that are named by ids which the service doesn't list, or which two callbacks have.
+ * Covers: src/runs/plan/named-calls.ts
+ */
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { systemClock } from "../../src/platform/clock.js";
+import { scriptedPlatform } from "../support/platform/scripted-platform.js";
+import { Home } from "../support/process/whcb-process.js";
+import { countingEndpoint } from "../support/replay/replay-desk.js";
+
+const USER = { WHCB_USERNAME: "u", WHCB_PASSWORD: "p", WHCB_API_KEY: "k" };
+const FIELDS = {
+  messageId: "m",
+  from: { name: "Ada", mri: "", mobile: "61491570100", email: "", voice: "" },
+  responseMessage: { channel: "SMS", acknowledged: "24/11/26 09:30", content: "Yes" },
+  callback: { attemptedDate: "24/11/26 09:31", statusCode: "503" },
+};
+const MANY = Array.from({ length: 60 }, (_, index) => `order-${index}`);
+
+const closing: (() => Promise<void>)[] = [];
+let home: Home;
+
+beforeEach(() => {
+  home = new Home();
+});
+
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+  await home.leave();
+});
+
+/** Two callbacks, `one` and `two`, with these FAILED and SUCCESS calls. */
+async function openPlatform(
+  calls: Record<"one" | "two", { readonly failed: readonly string[]; readonly success?: readonly string[] }>,
+) {
+  const sent: string[] = [];
+  const endpoint = await countingEndpoint((id) => {
+    sent.push(id);
+    return { status: 200 };
+  });
+  closing.push(endpoint.close);
+  const callbacks = Object.entries(calls).map(([name, { failed, success = [] }], index) => ({
+    id: `00112233445566A${index}`,
+    name,
+    url: endpoint.url,
+    key: "the-endpoint-s-key",
+    calls: [
+      ...failed.map((id) => ({ id, status: "FAILED" as const, fields: FIELDS })),
+      ...success.map((id) => ({ id, status: "SUCCESS" as const, fields: FIELDS })),
+    ],
+  }));
+  const platform = scriptedPlatform({ clock: systemClock, callbacks });
+  const listening = await platform.listen();
+  closing.push(listening.close);
+  return {
+    sent,
+    marks: () => platform.requests.flatMap(({ method, path }) => (method === "PUT" && path.includes("/calls") ? [path] : [])),
+    whcb: (args: readonly string[], ids: readonly string[] = []) =>
+      home.whcb(args, { input: ids.join("\n"), env: { WHCB_URL: listening.url, ...USER } }),
+  };
+}
+
+it.each(["mark-success", "replay"])("%s asks the service for nothing about an id that it doesn't list", async (command) => {
+  const at = await openPlatform({ one: { failed: ["ORDER-1"] }, two: { failed: [] } });
+  const { code, stderr } = await at.whcb([command, "one", "order-1", "--yes"]);
+  expect({ code, stderr, marks: at.marks(), sent: at.sent }).toMatchObject({
+    code: 3,
+    stderr: expect.stringContaining("no such call: order-1"),
+    marks: [],
+    sent: [],
+  });
+});
+
+it.each([
+  ["mark-success", "a", { one: { failed: ["a"] }, two: { failed: ["a"] } }, ["a"]],
+  ["mark-success", "a", { one: { failed: ["a"] }, two: { failed: [], success: ["a"] } }, ["a"]],
+  ["mark-success", "order-7", { one: { failed: MANY }, two: { failed: [], success: ["order-7"] } }, MANY],
+  ["replay", "a", { one: { failed: ["a"] }, two: { failed: [], success: ["a"] } }, ["a"]],
+  ["replay", "order-7", { one: { failed: MANY }, two: { failed: [], success: ["order-7"] } }, MANY],
+])("%s takes no call %s that two callbacks have", async (command, id, calls, ids) => {
+  const at = await openPlatform(calls);
+  const { code, stderr } = await at.whcb([command, "-", "--yes"], ids);
+  expect({ code, stderr, marks: at.marks(), sent: at.sent }).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(new RegExp(`one and two both have a call ${id}\\n.*name the callback before the ids`)),
+    marks: [],
+    sent: [],
+  });
+});
+
+it("an id that two callbacks have is the call of the one that is named", async () => {
+  const at = await openPlatform({ one: { failed: ["a"] }, two: { failed: ["a"] } });
+  const { code } = await at.whcb(["mark-success", "two", "a", "--yes"]);
+  expect({ code, marks: at.marks() }).toEqual({ code: 0, marks: ["/callbacks/00112233445566A1/calls?id=a"] });
+});
