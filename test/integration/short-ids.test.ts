@@ -67,8 +67,9 @@ for (const service of COMMAND_SERVICES) {
       mkdirSync(dirname(file), { recursive: true });
       writeFileSync(file, `${c}\n${ids[6]}\n`);
       const argv = ["mark-success", CALLBACK, a, "-", "--file", file, "--yes", "-o", "json"];
-      const { code, stdout } = await opened.run(argv, { stdin: `${b}\n` });
-      expect({ code, counts: JSON.parse(stdout).counts }).toMatchObject({ code: 8, counts: { marked: 2, notFound: 2 } });
+      const { code, stdout, stderr } = await opened.run(argv, { stdin: `${b}\n` });
+      expect({ code, counts: JSON.parse(stdout).counts }).toMatchObject({ code: 8, counts: { planned: 2, marked: 2 } });
+      expect(stderr).toContain(`no such calls: ${b}, ${c}`);
       const replay = await opened.run(["replay", CALLBACK, "--file", file, "--dry-run"]);
       expect(replay).toMatchObject({ code: 3, stderr: expect.stringContaining(`error: no such call: ${c}\nhint: in a file `) });
       const left = (await opened.run(["calls", "list", CALLBACK, "--failed", "--all", "-o", "ids"])).stdout.trimEnd().split("\n");
