@@ -3,7 +3,7 @@ import { isWhcbError, WhcbError } from "../domain/errors.js";
 import type { Clock } from "../platform/clock.js";
 import { type Random, timeOrderedId } from "../platform/random.js";
 import { readCallList } from "../wire/json/call-json.js";
-import { firstText, objectOf, textOf } from "../wire/json/json-value.js";
+import { objectOf, textOf } from "../wire/json/json-value.js";
 import { readAccepted } from "../wire/json/replay-json.js";
 import { readSubmittedIds, submissionToJson } from "../wire/json/response-json.js";
 import { callbackPath } from "./callback-requests.js";
@@ -24,6 +24,7 @@ export interface CallReading {
 }
 
 const MAX_CALLS_PER_SUBMISSION = 1_000;
+const SHOWN_CHARACTERS = 200;
 
 export function callRequests(api: ServiceApi, { clock, random, timezone }: CallReading): CallRequests {
   async function* listCalls(callbackId: string, query: ListCallsQuery): AsyncGenerator<CallPage> {
@@ -72,7 +73,7 @@ export function callRequests(api: ServiceApi, { clock, random, timezone }: CallR
       if (callIds.length === 0) return;
       const path = `${callbackPath(callbackId)}/calls?${idQuery(callIds)}`;
       const put = async (body: object) =>
-        requireMarked(await api.expectSuccess({ method: "PUT", path, noun: "call", body }), api);
+        requireMarked(await api.expectSuccess({ method: "PUT", path, noun: "call", body }), status, api);
       if (by === "user" || !storesSettledBy) return void (await put({ status }));
       try {
         await put({ status, settledBy: by, ...(replays && { replays: replayReportJson(replays, api) }) });
@@ -122,21 +123,19 @@ export function callRequests(api: ServiceApi, { clock, random, timezone }: CallR
   }
 }
 
-/** Marked are all, or none. Throws `unavailable` for an answer that says otherwise, or that isn't of a callbacks service. */
-function requireMarked(answer: TransportResponse, api: ServiceApi): void {
-  const { status, body } = answer;
-  const problem =
-    status === 207
-      ? "answered 207, so some of the calls may not be marked"
-      : /^\s*<(?:!doctype html|html)\b/i.test(body)
-        ? "answered with a page"
-        : firstText(objectOf(parseJson(body)), "errorDetail", "errorSummary");
-  if (problem !== "") throw new WhcbError("unavailable", `${api.name}: ${problem}`);
+/** Marked are all, or none. Throws `unavailable` for an answer that doesn't say so: only an empty one and one with the new status do. */
+function requireMarked({ status: code, body }: TransportResponse, status: "SUCCESS" | "FAILED", api: ServiceApi): void {
+  const { status: said, ...rest } = objectOf(parseJson(body));
+  const isStatus = said === status && Object.keys(rest).every((name) => name === "id" || name === "link");
+  if ((code === 200 || code === 202 || code === 204) && (body.trim() === "" || isStatus)) return;
+  throw new WhcbError("unavailable", `${api.name} answered a mark with ${code}, and doesn't say that the calls are marked`, {
+    hint: `its answer: ${body.slice(0, SHOWN_CHARACTERS)}`,
+  });
 }
 
 /** Throws `invalid` for an id that a service may take for several, or for another one. */
 function idQuery(callIds: readonly string[]): string {
-  const odd = callIds.find((id) => id.includes(",") || id.trim() !== id);
+  const odd = callIds.find((id) => /,|^\s|\s$|\p{Surrogate}/u.test(id));
   if (odd !== undefined) throw new WhcbError("invalid", `a service would take ${JSON.stringify(odd)} for other ids`);
   return callIds.map((id) => `id=${encodeURIComponent(id)}`).join("&");
 }

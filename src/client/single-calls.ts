@@ -81,10 +81,14 @@ export function singleCalls(api: ServiceApi, listCalls: Client["listCalls"], tim
 
   async function findIdsByListing(callbackId: string, prefixes: readonly string[]): Promise<Map<string, CallIdMatches>> {
     const ids: string[] = [];
-    for await (const { calls } of listCalls(callbackId, { filter: {}, limit: MAX_CALLS_LISTED + 1 })) {
+    let isLeftOut = false;
+    let expected: number | null = null;
+    for await (const { calls, leftOut, total } of listCalls(callbackId, { filter: {}, limit: MAX_CALLS_LISTED + 1 })) {
       ids.push(...calls.map(({ id }) => id));
+      isLeftOut ||= leftOut > 0;
+      expected ??= total;
     }
-    const hasMore = ids.length > MAX_CALLS_LISTED;
+    const hasMore = isLeftOut || ids.length > MAX_CALLS_LISTED || ids.length < (expected ?? 0);
     const matchesOf = (prefix: string): CallIdMatches => {
       if (ids.includes(prefix)) return { callIds: [prefix], hasMore: false };
       return { callIds: ids.filter((id) => completes(id, prefix)), hasMore };

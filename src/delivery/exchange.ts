@@ -119,7 +119,10 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
       return;
     }
     this.#settleAnswered();
-    if (this.#connection !== null) this.#options.connections.release(this.#connection);
+    if (this.#connection === null) return;
+    // An endpoint in trouble may answer twice, and the second answer would be taken for that of the next request.
+    if (this.statusCode === 200) this.#options.connections.release(this.#connection);
+    else this.#options.connections.discard(this.#connection);
   }
 
   onError(error: Error): void {

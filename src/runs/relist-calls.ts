@@ -1,5 +1,7 @@
 import type { ListedCall, ListedCallback } from "../client/client.js";
 import { idKey } from "../domain/call.js";
+import { count } from "../domain/count.js";
+import { WhcbError } from "../domain/errors.js";
 import { isOpen, type RunState } from "./journal/run-state.js";
 import { readRunState } from "./journal/stored-runs.js";
 import { listScope } from "./plan/call-scope.js";
@@ -31,7 +33,18 @@ export async function relistCalls(
     });
     await draft.add(failed);
   };
-  await listScope(client, { callbackId, filter: { status: "FAILED" } }, take);
+  const { unlisted } = await listScope(client, { callbackId, filter: { status: "FAILED" } }, take);
+  if (unlisted > 0) {
+    const asked = [...waiting.values()].map(({ id }) => id);
+    const found = await client.findCalls(callbackId, asked);
+    if (found.length < asked.length) {
+      throw new WhcbError(
+        "unavailable",
+        `${count(asked.length - found.length, "call")} counted by the service, but not listed: FAILED or not, isn't known`,
+      );
+    }
+    await take(found.filter(({ status }) => status === "FAILED"));
+  }
   for (const { id: call, state: from } of waiting.values()) {
     session.record(callbackId, { step: "skipped", call, at: clock.now(), reason: "settled" }, from);
   }

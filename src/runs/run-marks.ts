@@ -52,7 +52,7 @@ export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan>
   }
   await checkService(run, deps);
   const marking = { status: "FAILED", isUndo: true } as const;
-  let found: Found = { groups: [], leftOut: 0, withoutId: 0, missing: [], already: 0, delivered: 0 };
+  let found: Found = { groups: [], leftOut: 0, withoutId: 0, unlisted: 0, missing: [], already: 0, delivered: 0 };
   for (const callback of await callbacksOf({ callbacks: run.callbacks.map(({ id }) => id) }, deps.client)) {
     // Another callback may have a call of the same id.
     const ids = run.calls.flatMap(({ id, isMarked, callbackId }) => (isMarked && callbackId === callback.id ? [id] : []));
@@ -117,7 +117,7 @@ type Found = UnusableCalls & Pick<MarkPlan, "groups" | "missing" | "already" | "
 
 async function byFilter(callbacks: readonly ListedCallback[], filter: CallFilter, deps: RunDeps): Promise<Found> {
   const groups: MarkGroup[] = [];
-  const unusable = { leftOut: 0, withoutId: 0 };
+  const unusable = { leftOut: 0, withoutId: 0, unlisted: 0 };
   for (const callback of callbacks) {
     const callIds: string[] = [];
     const listed = await listScope(deps.client, { callbackId: callback.id, filter }, async (calls) => {
@@ -125,6 +125,7 @@ async function byFilter(callbacks: readonly ListedCallback[], filter: CallFilter
     });
     unusable.leftOut += listed.leftOut;
     unusable.withoutId += listed.withoutId;
+    unusable.unlisted += listed.unlisted;
     groups.push({ callback, callIds });
   }
   return { groups, ...unusable, missing: [], already: 0, delivered: 0 };
@@ -147,7 +148,7 @@ async function byIds(
       else group.callIds.push(call.id);
     }
   });
-  return { groups, leftOut: 0, withoutId: 0, missing, already, delivered };
+  return { groups, leftOut: 0, withoutId: 0, unlisted: 0, missing, already, delivered };
 }
 
 function otherThan(status: "SUCCESS" | "FAILED"): "SUCCESS" | "FAILED" {

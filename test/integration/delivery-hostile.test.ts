@@ -181,10 +181,10 @@ describe("an endpoint that sends", () => {
 
   test("returns a Retry-After given in seconds or as a date", async () => {
     const answers = ["120", new Date(Date.now() + 60_000).toUTCString(), "soon"];
-    await at.start(
-      (socket, number) =>
-        void socket.write(`HTTP/1.1 503 No\r\nretry-after: ${answers[number - 1]}\r\ncontent-length: 0\r\n\r\n`),
-    );
+    await at.start((socket) => {
+      const retryAfter = answers[at.server.requests() - 1];
+      socket.write(`HTTP/1.1 503 No\r\nretry-after: ${retryAfter}\r\ncontent-length: 0\r\n\r\n`);
+    });
     const seen: (number | null)[] = [];
     for (const _answer of answers) seen.push((await at.deliverer.deliver(at.post())).retryAfterMs);
     expect(seen[0]).toBe(120_000);

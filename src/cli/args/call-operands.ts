@@ -103,7 +103,7 @@ function splitIds(text: string, source: string): readonly string[] {
 }
 
 /** A service takes what is separated by commas for several, and may take what isn't seen, or isn't UTF-8, for the end of one. */
-function isOneId(text: string): boolean {
+export function isOneId(text: string): boolean {
   return !/[\s,\p{Cc}\p{Cf}\ufffd]/u.test(text) && text.length <= 128;
 }
 

@@ -32,6 +32,8 @@ export interface UnusableCalls {
   readonly leftOut: number;
   /** They can be neither sent nor marked. */
   readonly withoutId: number;
+  /** Counted by the service, but not listed. */
+  readonly unlisted: number;
 }
 
 /** Gives `take` each matching call once. Calls without an id are apart, and come again with each pass. */
@@ -61,6 +63,6 @@ export async function listScope(
     }
     // Without an exact total, only a pass without a new call shows that none was skipped.
     const isComplete = expected === null ? pages <= 1 || ids.size === known : listed >= expected;
-    if (isComplete || pass === MAX_PASSES) return { leftOut, withoutId };
+    if (isComplete || pass === MAX_PASSES) return { leftOut, withoutId, unlisted: Math.max(0, (expected ?? 0) - listed) };
   }
 }

@@ -1,6 +1,7 @@
 /** By what the receiver has (docs/cli.md, Reconcile). */
 import type { Client, ListedCall, ListedCallback } from "../../client/client.js";
 import { idKey } from "../../domain/call.js";
+import { count } from "../../domain/count.js";
 import { WhcbError } from "../../domain/errors.js";
 import { newRunId } from "../journal/run-id.js";
 import type { RunListener } from "../journal/run-step.js";
@@ -87,7 +88,16 @@ async function listCalls(
   // `whcb serve` lists PENDING calls only on request, and the receiver may have them. They come first, so that one that is attempted
   // meanwhile is listed again.
   if (isOurs) await listScope(client, { callbackId: callback.id, filter: { status: "PENDING" } }, take, onEvent);
-  const { withoutId } = await listScope(client, { callbackId: callback.id, filter: {} }, take, onEvent);
+  const { withoutId, unlisted } = await listScope(client, { callbackId: callback.id, filter: {} }, take, onEvent);
+  if (unlisted > 0) {
+    throw new WhcbError(
+      "unavailable",
+      `${count(unlisted, "call")} of ${callback.name} can't be compared: counted by the service, but not listed`,
+      {
+        hint: "try again: a line of such a call would match another one",
+      },
+    );
+  }
   return { calls: [...calls.values(), ...nameless], withoutId };
 }
 

@@ -23,7 +23,7 @@ export async function planReplay(scope: ReplayScope, deps: RunDeps, onEvent: Run
   const runId = scope.locked?.runId ?? newRunId(deps.clock.now(), deps.random);
   const callbacks = scope.locked?.callbacks ?? (await callbacksOf(scope, deps.client));
   const file = await SnapshotFile.open(deps.runsDirectory, runId, scope);
-  const counts = { leftOut: 0, withoutId: 0, notFailed: 0, skippedRetrying: 0 };
+  const counts = { leftOut: 0, withoutId: 0, unlisted: 0, notFailed: 0, skippedRetrying: 0 };
   const drafts = callbacks.map((callback) => new GroupDraft(callback, file, deps.clock));
   let missing: readonly string[] = [];
   const take = async (calls: readonly ListedCall[], draft: GroupDraft): Promise<void> => {
@@ -44,6 +44,7 @@ export async function planReplay(scope: ReplayScope, deps: RunDeps, onEvent: Run
         const unusable = await listScope(deps.client, listed, (calls) => take(calls, draft), onEvent);
         counts.leftOut += unusable.leftOut;
         counts.withoutId += unusable.withoutId;
+        counts.unlisted += unusable.unlisted;
       }
     }
   } catch (error) {

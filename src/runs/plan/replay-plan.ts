@@ -36,7 +36,7 @@ export interface SnapshotParts {
 }
 
 const CALLS_AT_ONCE = 128;
-const NONE_LEFT_OUT: LeftOutCalls = { leftOut: 0, withoutId: 0, notFailed: 0, missing: [], skippedRetrying: 0 };
+const NONE_LEFT_OUT: LeftOutCalls = { leftOut: 0, withoutId: 0, unlisted: 0, notFailed: 0, missing: [], skippedRetrying: 0 };
 
 /** Keeps only the places of the calls. */
 export function snapshotPlan({ runId, drafts, file, leftOut = {}, limit }: SnapshotParts): ReplayPlan {

@@ -1,8 +1,12 @@
 /** docs/contract.md, Lists. */
+
+import { WhcbError } from "../../domain/errors.js";
 import { type Link, nextUri, readLinks } from "../links.js";
 import { listOf, objectOf, textOf } from "./json-value.js";
 
 export const NO_RECORDS = "No records found";
+
+const SHOWN_CHARACTERS = 200;
 
 /** "1 to 20 of 347", or "of 347+" if there may be more; `offset` is 0-based. */
 export function listStatus(offset: number, count: number, total: number, isTotalExact = true): string {
@@ -27,9 +31,16 @@ export interface ReadList {
   readonly next: string | null;
 }
 
+/** Throws `unavailable` for what is neither a list nor says that nothing was found: an error that is answered with 200 isn't an empty list. */
 export function readList(name: string, document: unknown): ReadList {
   const { status, link, [name]: items } = objectOf(document);
-  return { items: listOf(items), total: readTotal(textOf(status)), next: nextUri(readLinks(link)) };
+  const total = readTotal(textOf(status));
+  if ((typeof items !== "object" || items === null) && total !== 0) {
+    throw new WhcbError("unavailable", `the service answered with something else than a list of ${name}`, {
+      hint: `its answer: ${JSON.stringify(document)?.slice(0, SHOWN_CHARACTERS)}`,
+    });
+  }
+  return { items: listOf(items), total, next: nextUri(readLinks(link)) };
 }
 
 function readTotal(status: string): number | null {

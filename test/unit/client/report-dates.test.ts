@@ -21,7 +21,7 @@ async function aClient(ahead: number | null) {
     async send({ body }: TransportRequest) {
       if (body !== null) bodies.push(body);
       const date = ahead === null ? {} : { date: new Date(clock.now() + ahead).toUTCString() };
-      return { status: body === null ? 200 : 204, headers: date, body: "{}" };
+      return { status: body === null ? 200 : 204, headers: date, body: JSON.stringify({ status: "No records found" }) };
     },
     close: async () => undefined,
   };

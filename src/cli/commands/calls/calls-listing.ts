@@ -1,12 +1,14 @@
 import type { ListedCallback } from "../../../client/client.js";
 import { count } from "../../../domain/count.js";
 import { WhcbError } from "../../../domain/errors.js";
+import { isOneId } from "../../args/call-operands.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { readFilter } from "../../args/filter-flags.js";
 import { COLUMNS } from "../../args/shared-flags.js";
 import { CALL_LISTING } from "../../output/call-columns.js";
 import { GROUP_FIELDS } from "../../output/json-fields.js";
 import { openListing } from "../../output/listing.js";
+import { text } from "../../output/screen-text.js";
 import { findCallback, type Session, withSession } from "../../settings/session.js";
 import { ALL, GROUP_BY, LIMIT, OLDEST_FIRST } from "./command.js";
 
@@ -38,7 +40,7 @@ async function listCalls(invocation: Invocation, session: Session): Promise<numb
     screen,
     args.get(COLUMNS) ?? (name === null ? ACROSS_CALLBACKS[screen.format] : undefined),
   );
-  const total = { listed: 0, known: 0, leftOut: 0, withoutId: 0, isOpen: false, isUncounted: false };
+  const total = { listed: 0, known: 0, leftOut: 0, withoutId: 0, unwritable: 0, isOpen: false, isUncounted: false };
   for (const callback of callbacks) {
     const left = limit - total.listed;
     if (left <= 0) {
@@ -52,7 +54,8 @@ async function listCalls(invocation: Invocation, session: Session): Promise<numb
       known ??= page.total;
       total.leftOut += page.leftOut;
       total.withoutId += page.withoutId.length;
-      const calls = screen.format === "ids" ? page.calls : [...page.calls, ...page.withoutId];
+      const calls = screen.format === "ids" ? page.calls.filter(({ id }) => isReadBack(id)) : [...page.calls, ...page.withoutId];
+      if (screen.format === "ids") total.unwritable += page.calls.length - calls.length;
       total.listed += calls.length;
       await listing.add(calls.map((call) => ({ call, callbackName: callback.name })));
     }
@@ -63,7 +66,15 @@ async function listCalls(invocation: Invocation, session: Session): Promise<numb
   const isCut = Number.isFinite(limit) && (total.isOpen || total.isUncounted || total.known > total.listed);
   if (screen.format === "table" || total.listed === 0 || total.withoutId > 0 || isCut)
     screen.info(closingLine(total, callbacks, isCut));
-  return 0;
+  if (total.unwritable === 0) return 0;
+  throw new WhcbError("items-failed", `${count(total.unwritable, "id")} left out: read back, they would be others`, {
+    hint: "they have characters that can't be written; -o ndjson escapes them",
+  });
+}
+
+/** A reader of the ids must not take another call. */
+function isReadBack(id: string): boolean {
+  return isOneId(id) && text`${id}`.toString() === id;
 }
 
 const ACROSS_CALLBACKS: Readonly<Record<string, readonly string[]>> = {

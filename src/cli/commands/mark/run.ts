@@ -9,7 +9,7 @@ import { FILE } from "../../args/shared-flags.js";
 import { openProgress } from "../../output/progress-line.js";
 import { confirm, needsYes, YES } from "../../output/questions.js";
 import { followRun } from "../../output/run/follow-run.js";
-import { describeLeftOut, warnOfCallsWithoutId } from "../../output/run/plan-text.js";
+import { describeLeftOut, warnOfUnusableCalls } from "../../output/run/plan-text.js";
 import { finishRun } from "../../output/run/run-summary.js";
 import { joinText, safeJson, text } from "../../output/screen-text.js";
 import { withSession } from "../../settings/session.js";
@@ -50,7 +50,7 @@ async function mark(invocation: Invocation, marking: Marking): Promise<number> {
       const progress = await openProgress(invocation, "listing calls");
       const planning = scope === null ? planUndo(undone ?? "", runDeps) : planMarks(scope, marking.status, runDeps);
       const plan = await planning.finally(() => progress.clear());
-      warnOfCallsWithoutId(plan, screen);
+      warnOfUnusableCalls(plan, screen);
       if (plan.calls === 0) return nothingToMark(plan, scope === null, screen);
       const description = describeMarks(plan);
       if (args.get(DRY_RUN)) return showMarks(plan, description, screen);
@@ -114,6 +114,7 @@ async function showMarks(plan: MarkPlan, description: readonly string[], screen:
       calls: plan.calls,
       leftOut: plan.leftOut,
       withoutId: plan.withoutId,
+      unlisted: plan.unlisted,
       already: plan.already,
       delivered: plan.delivered,
       missing: plan.missing,

@@ -16,7 +16,7 @@ import { DRY_RUN, readSendingFlags } from "../../args/sending-flags.js";
 import { openProgress } from "../../output/progress-line.js";
 import { needsYes, YES } from "../../output/questions.js";
 import { followRun } from "../../output/run/follow-run.js";
-import { describePlan, planJson, warnOfCallsWithoutId } from "../../output/run/plan-text.js";
+import { describePlan, planJson, warnOfUnusableCalls } from "../../output/run/plan-text.js";
 import { finishRun } from "../../output/run/run-summary.js";
 import { joinText, type ScreenText, safeJson, text } from "../../output/screen-text.js";
 import { collectKeys } from "../../settings/callback-keys.js";
@@ -78,7 +78,7 @@ async function listAndReconcile(job: ReconcileJob, invocation: Invocation): Prom
   const { options, runDeps, locks } = job;
   const { args, screen } = invocation;
   const plan = await listAndMatch(job, invocation);
-  warnOfCallsWithoutId(plan.replay, screen);
+  warnOfUnusableCalls(plan.replay, screen);
   try {
     if (plan.failed === 0) {
       screen.info(`nothing to reconcile: ${job.callback.name} has no failed call`);

@@ -18,7 +18,7 @@ import { CONTENT_TYPE, DETACH, DRY_RUN, OLDEST, PRINT_CURL, readReplayOptions, S
 import { openProgress } from "../../output/progress-line.js";
 import { needsYes, YES } from "../../output/questions.js";
 import { followRun } from "../../output/run/follow-run.js";
-import { describeKey, describeLeftOut, describePlan, planJson, warnOfCallsWithoutId } from "../../output/run/plan-text.js";
+import { describeKey, describeLeftOut, describePlan, planJson, warnOfUnusableCalls } from "../../output/run/plan-text.js";
 import { finishRun, serviceLines } from "../../output/run/run-summary.js";
 import { joinText, safeJson, text, wholeText } from "../../output/screen-text.js";
 import { collectKeys, environmentKeys } from "../../settings/callback-keys.js";
@@ -112,7 +112,7 @@ async function listAndReplay({ scope, locks, ...job }: ReplayJob, invocation: In
   const plan = await planReplay(scope, runDeps, (event) => {
     if (event.type === "listed") progress.show(`listing failed calls: ${event.calls}`);
   }).finally(() => progress.clear());
-  warnOfCallsWithoutId(plan, invocation.screen);
+  warnOfUnusableCalls(plan, invocation.screen);
   try {
     if (plan.calls === 0) return nothingToReplay(plan, invocation);
     if (!options.viaService) for (const { callback } of plan.groups) checkTarget(callback, options, runDeps.addressRule);

@@ -27,8 +27,10 @@ export function describeLeftOut(
 }
 
 /** These calls stay as they are, so the warning is shown in every format. */
-export function warnOfCallsWithoutId({ withoutId }: Pick<ReplayPlan, "withoutId">, screen: Screen): void {
+export function warnOfUnusableCalls({ withoutId, unlisted }: Pick<ReplayPlan, "withoutId" | "unlisted">, screen: Screen): void {
   if (withoutId > 0) screen.info(`warning: ${count(withoutId, "call")} listed without an id: neither sent nor marked`);
+  if (unlisted > 0)
+    screen.info(`warning: ${count(unlisted, "call")} counted by the service, but not listed: neither sent nor marked`);
 }
 
 export function planJson(plan: ReplayPlan, options: KeyOptions): Readonly<Record<string, unknown>> {
@@ -36,6 +38,7 @@ export function planJson(plan: ReplayPlan, options: KeyOptions): Readonly<Record
     calls: plan.calls,
     leftOut: plan.leftOut,
     withoutId: plan.withoutId,
+    unlisted: plan.unlisted,
     notFailed: plan.notFailed,
     skippedRetrying: plan.skippedRetrying,
     missing: plan.missing,
