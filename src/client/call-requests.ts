@@ -1,4 +1,4 @@
-import { matchesFilter, type StatusCodePattern } from "../domain/call-filter.js";
+import { type CallFilter, matchesFilter, type StatusCodePattern } from "../domain/call-filter.js";
 import { isWhcbError, WhcbError } from "../domain/errors.js";
 import type { Clock } from "../platform/clock.js";
 import { type Random, timeOrderedId } from "../platform/random.js";
@@ -55,7 +55,9 @@ export function callRequests(api: ServiceApi, { clock, random, timezone }: CallR
 
     for await (const { items, total } of walkList(firstPath, load, ({ id }: ListedCall) => id)) {
       // A service may ignore an unknown filter or the callback, or be read without it: other calls must not be replayed.
-      const matching = items.filter((call) => call.callbackId === callbackId && matchesFilter(call, query.filter));
+      const meant = (call: ListedCall): CallFilter =>
+        query.withPending && status === undefined ? { ...query.filter, status: call.status } : query.filter;
+      const matching = items.filter((call) => call.callbackId === callbackId && matchesFilter(call, meant(call)));
       const calls = matching.filter(({ id }) => id !== "").slice(0, left);
       const withoutId = matching.filter(({ id }) => id === "");
       yield { calls, withoutId, leftOut: items.length - matching.length, total };
@@ -108,19 +110,25 @@ export function callRequests(api: ServiceApi, { clock, random, timezone }: CallR
       if (callIds.length === 0) return 0;
       const path = `${callbackPath(callbackId)}/replays?${idQuery(callIds)}`;
       const answer = await api.exchange({ method: "POST", path, noun: "call", ...(lease && { body: lease }) });
-      if (isSuccess(answer)) return readAccepted(api.documentOf(answer));
+      const accepted = isSuccess(answer) ? readAccepted(api.documentOf(answer)) : null;
+      if (accepted !== null) return accepted;
+      if (isSuccess(answer)) throw cantReplay(api);
       const error = api.errorOf(answer);
       if (answer.status === 409) throw new WhcbError("locked", error.message);
       // A 404 of `whcb serve` names the id; otherwise the service has no such route.
       const isUnknownRoute = answer.status === 405 || answer.status === 501 || answer.status === 404;
       if (!isUnknownRoute || callIds.some((id) => namesCall(error, id))) throw error;
-      throw new WhcbError("usage", `${api.name} can't replay calls itself`, { hint: "Omit `--via service`." });
+      throw cantReplay(api);
     },
   };
 
   function withId(call: SubmittedCall): SubmittedCall {
     return call.id === undefined ? { ...call, id: timeOrderedId(clock.now(), random) } : call;
   }
+}
+
+function cantReplay({ name }: ServiceApi): WhcbError {
+  return new WhcbError("usage", `${name} can't replay calls itself`, { hint: "Omit `--via service`." });
 }
 
 /** Marked are all, or none. Throws `unavailable` for an answer that doesn't say so: only an empty one and one with the new status do. */

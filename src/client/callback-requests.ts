@@ -45,8 +45,13 @@ export function callbackRequests(api: ServiceApi): CallbackRequests {
     return all;
   }
 
+  /** Throws `unavailable` if the service answers with another callback, as one that ignores the case of ids may. */
   async function getById(id: string): Promise<ListedCallback> {
-    return readCallback(api.documentOf(await api.expectSuccess({ method: "GET", path: callbackPath(id), noun: "callback" })));
+    const answer = await api.expectSuccess({ method: "GET", path: callbackPath(id), noun: "callback" });
+    const callback = readCallback(api.documentOf(answer));
+    if (callback.id !== id)
+      throw new WhcbError("unavailable", `${api.name} answered with callback ${callback.id} instead of ${id}`);
+    return callback;
   }
 
   async function findInList(idOrName: string): Promise<ListedCallback> {

@@ -108,6 +108,8 @@ export interface ListCallsQuery {
   readonly oldestFirst?: boolean;
   /** If the service lists them. */
   readonly withAttempts?: boolean;
+  /** Without a status: keeps PENDING calls, which `whcb serve` doesn't list and other services may. */
+  readonly withPending?: boolean;
 }
 
 export interface GroupCallsQuery {

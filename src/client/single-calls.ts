@@ -83,7 +83,11 @@ export function singleCalls(api: ServiceApi, listCalls: Client["listCalls"], tim
     const ids: string[] = [];
     let isLeftOut = false;
     let expected: number | null = null;
-    for await (const { calls, leftOut, total } of listCalls(callbackId, { filter: {}, limit: MAX_CALLS_LISTED + 1 })) {
+    for await (const { calls, leftOut, total } of listCalls(callbackId, {
+      filter: {},
+      withPending: true,
+      limit: MAX_CALLS_LISTED + 1,
+    })) {
       ids.push(...calls.map(({ id }) => id));
       isLeftOut ||= leftOut > 0;
       expected ??= total;

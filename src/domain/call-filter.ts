@@ -20,7 +20,7 @@ export interface CallFilter {
   readonly reason?: string;
   readonly channel?: string;
   readonly messageId?: string;
-  /** The sender's mobile, e-mail, voice number, MRI or name; exact. */
+  /** The sender's mobile, e-mail, voice number or MRI; exact. A name, which senders choose, counts where there is none of them. */
   readonly from?: string;
   /** In the content; ignores case. */
   readonly text?: string;
@@ -101,6 +101,6 @@ export function cutText(text: string): string {
   return [...text.slice(0, 2 * MAX_REASON_TEXT)].slice(0, MAX_REASON_TEXT).join("");
 }
 
-function isFrom(from: MessageResponse["from"], wanted: string): boolean {
-  return senderAddress(from) === wanted || Object.values(from).includes(wanted);
+function isFrom({ name, ...addresses }: MessageResponse["from"], wanted: string): boolean {
+  return senderAddress({ name, ...addresses }) === wanted || Object.values(addresses).includes(wanted);
 }

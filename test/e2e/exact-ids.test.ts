@@ -170,7 +170,7 @@ describe.each(KINDS)("on %s", (_, open) => {
   it("reconcile takes a list of chosen ids: of calls, else of messages", async () => {
     const scene = await open([
       { id: "order-17", messageId: "m-1" },
-      { id: "order-18", messageId: "order-17" },
+      { id: "order-18", messageId: "m-2" },
       { id: "order-19", messageId: "m_3~x" },
       { id: "order-20", messageId: "m-4" },
     ]);
@@ -178,6 +178,20 @@ describe.each(KINDS)("on %s", (_, open) => {
     expect(stderr).toContain("reading 3 ids\n");
     expect(stderr).toContain("warning: 1 line matching no call\n");
     expect({ code, sent: scene.sent() }).toEqual({ code: 0, sent: ["order-18", "order-20"] });
+  });
+
+  it("reconcile leaves open which of two calls an id means: the call's own, or its message's", async () => {
+    const scene = await open([
+      { id: "received", messageId: "order-17", isDelivered: true },
+      { id: "order-17", messageId: "m-1" },
+      { id: "order-18", messageId: "order-18" },
+    ]);
+    const { code } = await scene.whcb(["reconcile", "demo", "--seen", "-", "--yes"], "order-17\norder-18\n");
+    expect({ code, sent: scene.sent(), success: await scene.successIds() }).toEqual({
+      code: 8,
+      sent: [],
+      success: ["order-18", "received"],
+    });
   });
 
   it("an id that is no call's is not found, however it is given, and nothing is marked or sent", async () => {

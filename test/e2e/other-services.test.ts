@@ -220,18 +220,201 @@ describe("calls of two callbacks with the same id", () => {
 });
 
 it.each([
-  { status: 207, body: '{"results":[{"status":409}]}', says: "answered 207" },
-  { status: 200, body: "\n<!DOCTYPE html><p>Please sign in</p>", says: "answered with a page" },
-  { status: 200, body: '{"errorSummary":"No","errorText":"No","errorDetail":"nothing was marked"}', says: "nothing was marked" },
-])("a mark that is answered $status $body isn't taken for done", async ({ says, ...answer }) => {
+  { status: 207, body: '{"results":[{"status":409}]}' },
+  { status: 203, body: "" },
+  { status: 200, body: "\n<!DOCTYPE html><p>Please sign in</p>" },
+  { status: 200, body: "<?xml version='1.0'?><error><errorDetail>No</errorDetail></error>" },
+  { status: 200, body: '{"errorSummary":"No","errorText":"No","errorDetail":"nothing was marked"}' },
+  { status: 200, body: '{"fault":{"faultstring":"over quota"}}' },
+  { status: 200, body: '{"status":"FAILED"}' },
+  { status: 200, body: '{"status":"SUCCESS","failed":["1"]}' },
+  { status: 200, body: "upstream connect error" },
+])("a mark that is answered $status $body isn't taken for done", async (answer) => {
   await open({
     calls: platformCalls(2),
     instead: ({ method, path }) => (method === "PUT" && path.includes("/calls?") ? answer : null),
   });
   const marking = await whcb("mark-success", "demo", "--failed", "--yes", "-o", "json");
-  expect(marking).toMatchObject({ code: 5, stderr: expect.stringContaining(says) });
+  expect(marking).toMatchObject({ code: 5, stderr: expect.stringContaining(`answered a mark with ${answer.status}`) });
   expect(JSON.parse(marking.stdout).counts.marked).toBe(0);
 });
+
+it.each(["", '{"status":"SUCCESS"}', '{"id":"1","status":"SUCCESS","link":[]}'])(
+  "a mark answered 200 %j is done",
+  async (body) => {
+    await open({
+      calls: platformCalls(1),
+      instead: ({ method, path }) => (method === "PUT" && path.includes("/calls?") ? { status: 200, body } : null),
+    });
+    expect(await whcb("mark-success", "demo", "--failed", "--yes")).toMatchObject({ code: 0 });
+  },
+);
+
+describe("a list that isn't one, though it is answered with 200", () => {
+  const isList = (path: string): boolean => path.includes("/calls?");
+
+  it.each(['{"errorSummary":"No","errorText":"x","errorDetail":"database down"}', "{}", "null", "[]", '{"calls":null}'])(
+    "isn't taken for an empty one: %s",
+    async (body) => {
+      const calls = platformCalls(5);
+      let isBroken = false;
+      await open({
+        calls,
+        instead: ({ method, path }) => (isBroken && method === "GET" && isList(path) ? { status: 200, body } : null),
+      });
+      endpointStatus = 503;
+      await whcb("replay", "demo", "--failed", "--yes");
+      isBroken = true;
+      for (const args of [
+        ["replay", "--resume"],
+        ["replay", "demo", "--failed", "--yes"],
+        ["check", "demo", "--max-failed", "0"],
+        ["status", "demo"],
+      ]) {
+        const { code, stderr } = await whcb(...args);
+        expect({ args, code, stderr }).toMatchObject({ code: 5, stderr: expect.stringContaining("else than a list of calls") });
+      }
+      isBroken = false;
+      endpointStatus = 200;
+      expect(await whcb("replay", "--resume")).toMatchObject({ code: 0, stdout: expect.stringMatching(/accepted +5\n/) });
+    },
+  );
+});
+
+describe("a list with fewer calls than the service counts", () => {
+  /** Two replies alike, of which the service lists only the FAILED one. */
+  const alike = (over: Readonly<Record<string, unknown>> = {}) => {
+    const fields = {
+      messageId: "M",
+      from: { mobile: "61491570100" },
+      responseMessage: { channel: "sms", content: "Yes" },
+      ...over,
+    };
+    return { id: "never-accepted", status: "FAILED" as const, fields };
+  };
+  const seen = '{"messageid":"M","from":{"mobile":"61491570100"},"responseMessage":{"content":"Yes"}}\n';
+  const listed = (body: object) => ({
+    instead: ({ method, path }: { readonly method: string; readonly path: string }) =>
+      method === "GET" && path.includes("/calls?") ? { status: 200, body: JSON.stringify(body) } : null,
+  });
+  const call = { id: "never-accepted", status: "FAILED", ...alike().fields };
+
+  it.each([
+    ["isn't listed", { status: "1 to 1 of 2", calls: [call] }],
+    ["is listed as PENDING", { status: "1 to 2 of 2", calls: [{ ...call, id: "twin", status: "PENDING" }, call] }],
+    [
+      "is listed as another callback's",
+      { status: "1 to 2 of 2", calls: [{ ...call, id: "twin", status: "SUCCESS", callback: { id: DEMO.toLowerCase() } }, call] },
+    ],
+  ])("isn't reconciled as if it were whole: the reply that was received %s", async (_, body) => {
+    const calls = [alike()];
+    await open({ calls, ...listed(body) });
+    const { code } = await whcbWith(seen, "reconcile", "demo", "--seen", "-", "--yes");
+    expect({ isDone: code === 0, statuses: statuses(calls), sent: endpoint.received }).toEqual({
+      isDone: false,
+      statuses: ["FAILED"],
+      sent: [],
+    });
+  });
+
+  it("is replayed and marked as far as it goes, with a warning", async () => {
+    const calls = platformCalls(3);
+    await open({
+      calls,
+      ...listed({ status: "1 to 1 of 3", calls: [{ id: calls[0]?.id, status: "FAILED", ...calls[0]?.fields }] }),
+    });
+    const warning = "warning: 2 calls counted by the service, but not listed: neither sent nor marked\n";
+    for (const command of ["replay", "mark-success"]) {
+      const { code, stderr } = await whcb(command, "demo", "--failed", "--dry-run");
+      expect({ command, code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining(warning) });
+    }
+  });
+
+  it("leaves the rest of a resumed run unfinished, and not settled", async () => {
+    const calls = platformCalls(4);
+    let shown = 4;
+    await open({
+      calls,
+      instead: ({ method, path }) => {
+        if (method !== "GET" || !path.includes("/calls?") || shown === 4) return null;
+        const some = calls.slice(0, shown).map(({ id, status, fields }) => ({ id, status, ...fields }));
+        return { status: 200, body: JSON.stringify({ status: `1 to ${shown} of 4`, calls: some }) };
+      },
+    });
+    endpointStatus = 503;
+    await whcb("replay", "demo", "--failed", "--yes");
+    shown = 1;
+    expect(await whcb("replay", "--resume")).toMatchObject({
+      code: 5,
+      stderr: expect.stringContaining("3 calls counted by the service, but not listed"),
+    });
+    shown = 4;
+    endpointStatus = 200;
+    expect(await whcb("replay", "--resume")).toMatchObject({ code: 0, stdout: expect.stringMatching(/accepted +4\n/) });
+  });
+
+  it("doesn't make a short id unique", async () => {
+    const [calls, id] = [platformCalls(1), platformCalls(1)[0]?.id ?? ""];
+    await open({ calls, ...listed({ status: "1 to 1 of 2", calls: [{ id, status: "FAILED", ...calls[0]?.fields }] }) });
+    expect(await whcb("mark-success", "demo", id.slice(0, 9), "--yes")).toMatchObject({ code: 2 });
+    expect(statuses(calls)).toEqual(["FAILED"]);
+  });
+});
+
+it("ids that would be read back as others aren't written", async () => {
+  await open({ calls: [...namedCall("order\u200b17"), ...namedCall("order<U+200B>17"), ...namedCall(`a${"\u0301".repeat(9)}`)] });
+  const listing = await whcb("calls", "list", "demo", "--failed", "-o", "ids");
+  expect(listing).toMatchObject({ code: 8, stdout: "order<U+200B>17\n", stderr: expect.stringContaining("2 ids left out") });
+});
+
+it("an id that no URL can have keeps no other call from being marked", async () => {
+  const calls = [...namedCall("1"), ...namedCall("x\ud800y"), ...namedCall("3")];
+  await open({ calls });
+  expect(await whcb("mark-success", "demo", "--failed", "--yes")).toMatchObject({ code: 8 });
+  expect(statuses(calls)).toEqual(["SUCCESS", "FAILED", "SUCCESS"]);
+});
+
+it("a callback whose id the service takes for another one's isn't used", async () => {
+  const calls = platformCalls(1);
+  const list = { status: "1 to 1 of 1", callbacks: [{ id: DEMO.toLowerCase(), name: "mine", url: endpoint.url, ...SETTINGS }] };
+  await open({
+    calls,
+    instead: ({ path }) => {
+      if (path === `/callbacks/${DEMO.toLowerCase()}`) {
+        return { status: 200, body: JSON.stringify({ id: DEMO, name: "demo", url: endpoint.url, ...SETTINGS }) };
+      }
+      return /^\/callbacks(\?.*)?$/.test(path) ? { status: 200, body: JSON.stringify(list) } : null;
+    },
+  });
+  for (const command of ["mark-success", "replay"]) {
+    expect(await whcb(command, "mine", "--failed", "--yes")).toMatchObject({ code: 5, stderr: expect.stringContaining(DEMO) });
+  }
+  expect([endpoint.received, statuses(calls)]).toEqual([[], ["FAILED"]]);
+});
+
+it.each([undefined, null, "", { value: "SUCCESS" }])(
+  "a listed call whose status is %j, beside FAILED ones, isn't sent",
+  async (status) => {
+    const calls = namedCall("failed");
+    const [failed] = calls.map(({ id, fields }) => ({ id, status: "FAILED", ...fields }));
+    const body = JSON.stringify({ status: "1 to 2 of 2", calls: [{ ...failed, id: "done", status }, failed] });
+    await open({
+      calls,
+      instead: ({ method, path }) => (method === "GET" && path.includes("/calls?") ? { status: 200, body } : null),
+    });
+    await whcb("replay", "demo", "--failed", "--yes");
+    expect(endpoint.received.filter((id) => id === "done")).toEqual([]);
+  },
+);
+
+it.each(["{}", '{"errorSummary":"no","errorDetail":"no"}'])(
+  "a replay that the service answers with 200 %s isn't requested",
+  async (body) => {
+    await open({ calls: platformCalls(1), instead: ({ path }) => (path.includes("/replays") ? { status: 200, body } : null) });
+    const { code, stderr } = await whcb("replay", "demo", "--failed", "--yes", "--via", "service");
+    expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining("can't replay calls itself") });
+  },
+);
 
 it("an interrupted mark-failed doesn't take up calls that were attempted since", async () => {
   const calls = [...namedCall("1", "SUCCESS"), ...namedCall("2", "SUCCESS"), ...namedCall("3", "SUCCESS")];

@@ -13,6 +13,8 @@ import { drip, writeForEver } from "../support/delivery/raw-server.js";
 /** For a machine that is busy with other tests. */
 const SLACK_MS = 2_000;
 
+const NO = "HTTP/1.1 503 No\r\ncontent-length: 0\r\n\r\n";
+
 const at = new DeliverySetup();
 afterEach(() => at.end());
 
@@ -212,6 +214,19 @@ describe("an endpoint that sends without end", () => {
     const detail = `127.0.0.1:${at.server.port} sent over 1 MiB without completing its answer`;
     expect(result).toEqual({ kind: "unreachable", reason: "too-large", detail });
   });
+});
+
+test("a second answer of an endpoint in trouble isn't taken for that of the next request", async () => {
+  await at.start((socket, number) => {
+    socket.write(NO);
+    if (number === 1) setTimeout(() => socket.write(OK), 2);
+  });
+  const statuses: unknown[] = [];
+  for (let post = 0; post < 20; post++) {
+    const { result } = await at.deliverer.deliver(at.post());
+    statuses.push(result.kind === "answered" && result.statusCode);
+  }
+  expect(statuses).toEqual(new Array(20).fill(503));
 });
 
 test("memory doesn't grow over a thousand hostile exchanges", async () => {

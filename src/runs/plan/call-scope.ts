@@ -1,4 +1,4 @@
-import type { Client, ListedCall, ListedCallback } from "../../client/client.js";
+import type { Client, ListCallsQuery, ListedCall, ListedCallback } from "../../client/client.js";
 import { idKey } from "../../domain/call.js";
 import type { CallFilter } from "../../domain/call-filter.js";
 import type { RunListener } from "../journal/run-step.js";
@@ -39,7 +39,7 @@ export interface UnusableCalls {
 /** Gives `take` each matching call once. Calls without an id are apart, and come again with each pass. */
 export async function listScope(
   client: Client,
-  { callbackId, filter }: { readonly callbackId: string; readonly filter: CallFilter },
+  { callbackId, ...query }: { readonly callbackId: string } & Pick<ListCallsQuery, "filter" | "withPending">,
   take: (calls: readonly ListedCall[], withoutId: readonly ListedCall[]) => Promise<void>,
   onEvent: RunListener = () => {},
 ): Promise<UnusableCalls> {
@@ -51,7 +51,7 @@ export async function listScope(
     let listed = 0;
     let leftOut = 0;
     let withoutId = 0;
-    for await (const page of client.listCalls(callbackId, { filter })) {
+    for await (const page of client.listCalls(callbackId, query)) {
       if (++pages === 1) expected = page.total;
       listed += page.calls.length + page.withoutId.length + page.leftOut;
       leftOut += page.leftOut;

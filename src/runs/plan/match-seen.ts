@@ -48,10 +48,10 @@ export async function matchSeen(
   for (const alike of groupBy(wanted, shapeOfLine).values()) {
     const matchesOf = await index.matcherFor(alike[0], clock);
     await inTurns(alike, clock, (each) => {
-      const matches = matchesOf(each);
+      const matches = [...matchesOf(each), ...index.ofMessageOfThatId(each)];
       const [first] = matches;
-      if (first === undefined) take(index.near(each));
-      else if (matches.length > 1 || first.length > 1) take(matches);
+      const others = first === undefined || lacksFieldOf(each, first[0]) ? index.near(each, first?.[0]) : [];
+      if (first === undefined || matches.length > 1 || first.length > 1 || others.length > 0) take([...matches, ...others]);
       else if (isToSettle(first[0])) seen.add(first[0]);
     });
   }
@@ -60,6 +60,12 @@ export async function matchSeen(
     ambiguous: calls.filter((call) => possible.has(call) && !seen.has(call)),
     unmatched,
   };
+}
+
+/** Without a sender or a time, a call matches lines of every sender or time. */
+function lacksFieldOf({ line, senders }: WantedCall, call: ComparableCall): boolean {
+  const isSenderGiven = hasSender(senders) || senders.any !== null;
+  return (isSenderGiven && !hasSender(call.senders)) || (line.minute !== null && call.minute === null);
 }
 
 const PER_TURN = 256;
@@ -122,6 +128,7 @@ type MatchesOf = (wanted: WantedCall) => readonly Filled<ComparableCall>[];
 
 class CallIndex {
   readonly #byId = new Map<string, ComparableCall>();
+  readonly #byMessage: Lists<ComparableCall> = new Map();
   readonly #bySender: Lists<ComparableCall> = new Map();
   readonly #byShape: Lists<ComparableCall> = new Map();
   /** Contents may be long, so a key has a number for each. */
@@ -129,6 +136,7 @@ class CallIndex {
 
   add(call: ComparableCall): void {
     if (call.id !== "") this.#byId.set(idKey(call.id), call);
+    append(this.#byMessage, call.messageId, call);
     append(this.#byShape, shapeOfCall(call), call);
     for (const key of this.#senderKeys(call.messageId, call.senders)) append(this.#bySender, key, call);
   }
@@ -155,11 +163,18 @@ class CallIndex {
     return (wanted) => indexes.flatMap(({ fields, calls }) => listOf(calls.get(this.#lineKey(wanted, fields))));
   }
 
-  /** Finds the calls of its message that share a sender. */
-  near({ line: { messageId }, senders }: WantedCall): readonly Filled<ComparableCall>[] {
+  /** Finds the calls of its message that share a sender. Lists of which `match` is all are left out. */
+  near({ line: { messageId }, senders }: WantedCall, match?: ComparableCall): readonly Filled<ComparableCall>[] {
     if (messageId === null) return [];
     const keys = [senders, senders.any].flatMap((each) => (each === null ? [] : this.#senderKeys(messageId, each)));
-    return keys.flatMap((key) => listOf(this.#bySender.get(key)));
+    return keys.flatMap((key) => listOf(this.#bySender.get(key))).filter(([call, ...more]) => call !== match || more.length > 0);
+  }
+
+  /** Finds the calls of the message that has the bare id of a line too, if it is the id of another call. */
+  ofMessageOfThatId({ line: { id, callId } }: WantedCall): readonly Filled<ComparableCall>[] {
+    if (id === null || callId === null) return [];
+    const named = this.#byId.get(callId);
+    return listOf(this.#byMessage.get(id)).filter(([call, ...more]) => call !== named || more.length > 0);
   }
 
   #namedCall(wanted: WantedCall): readonly Filled<ComparableCall>[] {

@@ -88,17 +88,15 @@ async function listCalls(
   // `whcb serve` lists PENDING calls only on request, and the receiver may have them. They come first, so that one that is attempted
   // meanwhile is listed again.
   if (isOurs) await listScope(client, { callbackId: callback.id, filter: { status: "PENDING" } }, take, onEvent);
-  const { withoutId, unlisted } = await listScope(client, { callbackId: callback.id, filter: {} }, take, onEvent);
-  if (unlisted > 0) {
-    throw new WhcbError(
-      "unavailable",
-      `${count(unlisted, "call")} of ${callback.name} can't be compared: counted by the service, but not listed`,
-      {
-        hint: "try again: a line of such a call would match another one",
-      },
-    );
+  const listed = await listScope(client, { callbackId: callback.id, filter: {}, withPending: true }, take, onEvent);
+  const unknown = listed.unlisted + listed.leftOut;
+  if (unknown > 0) {
+    // What the receiver has may be one of them, and its line would match another call.
+    throw new WhcbError("unavailable", `${count(unknown, "call")} of ${callback.name} can't be compared`, {
+      hint: "the service counts calls that it doesn't list, or lists some of another callback; nothing was marked or sent",
+    });
   }
-  return { calls: [...calls.values(), ...nameless], withoutId };
+  return { calls: [...calls.values(), ...nameless], withoutId: listed.withoutId };
 }
 
 interface CallTotal {

@@ -5,7 +5,7 @@ import type { GivenMembers, MessageResponse, ResponseKind } from "../../domain/m
 import { type Db, NEVER } from "../schema.js";
 import { type CellType, listOf } from "../sql/batches.js";
 import { readRows, readRowsOfEach } from "../sql/json-rows.js";
-import { perDatabase } from "../sql/per-database.js";
+import { jsonPart, perDatabase } from "../sql/per-database.js";
 
 /** In the order of PROGRESS_COLUMNS. */
 export type ProgressCells = readonly [
@@ -152,9 +152,17 @@ export type StoredResponse = readonly [
 
 /** Indexes in StoredResponse. */
 export const SENDER_INDEXES = [1, 2, 3, 4, 5] as const;
+/** Mobile, email, voice and mri. */
+export const ADDRESS_INDEXES = [3, 4, 5, 2] as const;
+const NAME_INDEX = 1;
 export const CONTENT_INDEX = 8;
 const PARAMETERS_INDEX = 9;
 const GIVEN_INDEX = 10;
+
+/** As by `senderAddress`. */
+export const SENDER = sql`coalesce(${sql.join(
+  [...ADDRESS_INDEXES, NAME_INDEX].map((index) => sql`nullif(${jsonPart("response", index)}, '')`),
+)})`;
 
 export function encodeResponse(response: MessageResponse): StoredResponse {
   const { messageLocation, from, responseMessage, customParameters, given } = response;

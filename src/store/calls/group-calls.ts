@@ -7,8 +7,9 @@ import { readCursor, type Values, writeCursor } from "../keyset.js";
 import type { GroupPage, GroupQuery } from "../overview-store.js";
 import { type Db, NEVER } from "../schema.js";
 import { listOf } from "../sql/batches.js";
-import { crossJoin, jsonPart } from "../sql/per-database.js";
+import { crossJoin } from "../sql/per-database.js";
 import { executeByIndex } from "../sql/transactions.js";
+import { SENDER } from "./call-row.js";
 import { countByCounters, indexKeys, MESSAGE_KEY, REASON, type ScanStep, scanCalls, textColumn } from "./scan-calls.js";
 
 /** Of a page, with those of one more step: some hundred kilobytes. */
@@ -72,9 +73,6 @@ async function readGroups(db: Db, by: readonly GroupKey[], step: ScanStep): Prom
 function instantOf(at: number): number | null {
   return at === NEVER ? null : at;
 }
-
-/** As by `senderAddress`: mobile, email, voice, mri, name. */
-const SENDER = sql`coalesce(${sql.join([3, 4, 5, 2, 1].map((index) => sql`nullif(${jsonPart("response", index)}, '')`))})`;
 
 /** Must match domain/call-groups.ts. */
 const VALUES: Readonly<Record<GroupKey, RawBuilder<unknown>>> = {

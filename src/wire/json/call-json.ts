@@ -85,7 +85,7 @@ export function readCall(value: unknown, options: ReadCallOptions): ListedCall {
   return call;
 }
 
-function readListedCall(value: unknown, { callbackId, timezone = "UTC", listedAs }: ReadCallOptions): ListedCall {
+function readListedCall(value: unknown, { callbackId, timezone = "UTC", listedAs = "FAILED" }: ReadCallOptions): ListedCall {
   if (!isObject(value)) throw new WhcbError("unavailable", "the service returned a call that isn't an object");
   const id = textOf(value.id);
   const callback = objectOf(value.callback);
@@ -93,7 +93,7 @@ function readListedCall(value: unknown, { callbackId, timezone = "UTC", listedAs
   return {
     id,
     callbackId: textOf(callback.id) || callbackId,
-    status: readCallStatus(value.status, id) ?? (statusCode === 200 ? "SUCCESS" : (listedAs ?? "FAILED")),
+    status: readCallStatus(value.status, id) ?? (statusCode === 200 ? "SUCCESS" : listedAs),
     response: readResponse(value),
     attemptedAt: readDate(callback.attemptedDate ?? value.attemptedDate, timezone),
     statusCode,
@@ -115,9 +115,12 @@ export interface ReadCallList {
   readonly next: string | null;
 }
 
+/** Beside calls with a status, one without isn't FAILED: it counts as PENDING, so it is neither sent nor marked. */
 export function readCallList(document: unknown, options: ReadCallOptions): ReadCallList {
   const { items, total, next } = readList("calls", document);
-  return { calls: items.map((item) => readListedCall(item, options)), total, next };
+  const haveStatus = items.some((item) => textOf(objectOf(item).status).trim() !== "");
+  const readAs = haveStatus ? ({ ...options, listedAs: "PENDING" } as const) : options;
+  return { calls: items.map((item) => readListedCall(item, readAs)), total, next };
 }
 
 export function attemptsToJson(attempts: readonly Attempt[]): Record<string, unknown> {
@@ -182,7 +185,7 @@ export function readStatusCode(value: unknown): number | null {
 }
 
 function readCallStatus(value: unknown, id: string): CallStatus | null {
-  const status = textOf(value).trim().toUpperCase();
+  const status = (typeof value === "object" && value !== null ? JSON.stringify(value) : textOf(value)).trim().toUpperCase();
   if (status === "") return null;
   if (status === "FAILED" || status === "SUCCESS" || status === "PENDING") return status;
   throw new WhcbError("unavailable", `the service returned call ${id} with an unknown status: "${status.slice(0, 40)}"`);

@@ -26,6 +26,7 @@ export function readServiceReplay(document: unknown): ListedReplay {
   };
 }
 
-export function readAccepted(document: unknown): number {
-  return countOf(objectOf(document).accepted) ?? 0;
+/** null if it isn't the answer to a request for a replay. */
+export function readAccepted(document: unknown): number | null {
+  return countOf(objectOf(document).accepted);
 }

@@ -24,7 +24,7 @@ describe("a filter", () => {
     ["its message, a UUID, in other case", { messageId: CALL.response.messageId.toLowerCase() }, true],
     ["a part of its message", { messageId: CALL.response.messageId.slice(1) }, false],
     ["its sender", { from: "61400000001" }, true],
-    ["its sender's name", { from: "Ada" }, true],
+    ["its sender's name, as it has a number", { from: "Ada" }, false],
     ["part of a number", { from: "6140000000" }, false],
     ["some of its text in other case", { text: "yE" }, true],
     ["all of them at once, one wrong", { status: "FAILED", text: "no" }, false],
@@ -39,6 +39,17 @@ describe("a filter", () => {
     expect(reasons.map((reason) => matchesFilter(marked, { reason }))).toEqual([true, false, false]);
     const held = aCall({ status: "FAILED" });
     expect(reasons.map((reason) => matchesFilter(held, { reason }))).toEqual([false, false, true]);
+  });
+
+  it("means a sender by name only where there is no address", () => {
+    const from = { name: "61400000001", mri: "", mobile: "", email: "", voice: "" };
+    const bySender = (sender: object) =>
+      matchesFilter(aCall({ status: "FAILED", response: { ...aResponse(), from: { ...from, ...sender } } }), { from: from.name });
+    expect([bySender({}), bySender({ mobile: "61499999999" }), bySender({ mobile: "61499999999", voice: from.name })]).toEqual([
+      true,
+      false,
+      true,
+    ]);
   });
 
   it("means no PENDING call unless asked for it", () => {

@@ -51,6 +51,16 @@ const ADA = { mobile: "61400000001" };
 const BOB = { mobile: "61400000002" };
 
 describe("a line that matches one call", () => {
+  it("leaves it open if the call lacks the line's sender or time, and others of its message and sender are near", async () => {
+    const delivered = { from: ADA, status: "SUCCESS", reply: { date: "25/11/26 10:00" } } as const;
+    const line = body({ from: ADA, reply: { date: "25/11/26 21:00" } });
+    const nobody = { c1: delivered, c2: { from: NOBODY, reply: { date: "" } } };
+    expect(await match(nobody, line)).toEqual({ seen: [], ambiguous: ["c2"], unmatched: 0 });
+    expect(await match({ c1: delivered, c2: { from: ADA, reply: { date: "" } } }, line)).toMatchObject({ ambiguous: ["c2"] });
+    expect(await match({ c2: { from: ADA, reply: { date: "" } } }, line)).toMatchObject({ seen: ["c2"], ambiguous: [] });
+    expect(await match({ c2: nobody.c2 }, line)).toMatchObject({ seen: ["c2"], ambiguous: [] });
+  });
+
   it("makes it seen, and only if it is FAILED to be marked", async () => {
     expect(
       await match({ c1: { from: ADA }, c2: { from: BOB, status: "SUCCESS" } }, body({ from: ADA }) + body({ from: BOB })),
