@@ -115,11 +115,15 @@ export function recordAttempt(call: CallProgress, attempt: Attempt, rule: RetryR
   };
 }
 
-/** Changes only what is shown of the last attempt (docs/contract.md, POST …/attempts). */
-export function recordClientReplay(call: CallProgress, { startedAt, result }: Omit<Attempt, "number">): CallProgress {
+/**
+ * Changes only what is shown of the last attempt (docs/contract.md, POST …/attempts). `at`: when it is reported. A mark whose call has been
+ * accepted since can't be undone; one whose call was rejected again can.
+ */
+export function recordClientReplay(call: CallProgress, { startedAt, result }: Omit<Attempt, "number">, at: number): CallProgress {
   const attemptCount = call.attemptCount + 1;
   if (call.attemptedAt !== null && startedAt < call.attemptedAt) return { ...call, attemptCount };
-  return { ...call, attemptCount, attemptedAt: startedAt, ...outcomeOf(result) };
+  const changedAt = call.status === "SUCCESS" && !isAccepted(result) ? call.changedAt : at;
+  return { ...call, attemptCount, attemptedAt: startedAt, ...outcomeOf(result), changedAt };
 }
 
 function outcomeOf(result: DeliveryResult): Pick<CallProgress, "statusCode" | "statusMessage" | "error"> {

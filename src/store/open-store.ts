@@ -165,7 +165,7 @@ function storeOn(db: Db, { cipher, clock, nodes }: StoreParts): Store {
     requestReplays: (callbackId, request, now) => requestReplays(db, clock, callbackId, request, now),
     findReplay: (callbackId, replayId) => findReplay(db, callbackId, replayId),
     cancelReplayChunk: (callbackId, cancel) => cancelReplayChunk(db, callbackId, cancel),
-    recordReplays: (callbackId, replays) => recordReplays(db, callbackId, replays),
+    recordReplays: (callbackId, replays, now) => recordReplays(db, callbackId, replays, now),
     takeRunLease: (callbackId, lease, now) => takeRunLease(db, callbackId, lease, now),
     releaseRunLease: (callbackId, lease, now) => releaseRunLease(db, callbackId, lease, now),
     countMatching: (callbackId, filter, limit) => countMatching(db, clock, callbackId, filter, limit),

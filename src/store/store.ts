@@ -169,7 +169,7 @@ export interface CallStore {
   /** One chunk of calls; false: there may be more. Calls keep their retries. Throws `not-found`. */
   cancelReplayChunk(callbackId: string, cancel: ReplayCancel): Promise<boolean>;
   /** Those of unknown calls are ignored. Throws `not-found` for the callback. */
-  recordReplays(callbackId: string, replays: readonly ClientReplay[]): Promise<void>;
+  recordReplays(callbackId: string, replays: readonly ClientReplay[], now: number): Promise<void>;
   /** null, or the lease of another run, or of the service while it replays requested calls. Throws `not-found`. */
   takeRunLease(callbackId: string, lease: RunLease, now: number): Promise<RunLease | null>;
   /** No-op if another run has it. */

@@ -29,7 +29,7 @@ export function describeActivity(open: OpenStore, runs: number): void {
           else for (const outcome of outcomes) await store.commitOutcomes(aGroup({ attempts: [outcome] }));
           for (const { callback, attempt } of attempts) {
             const { id = "" } = callbacks[callback] ?? {};
-            if (attempt.sentFrom !== undefined) await store.recordReplays(id, [{ callId: `${id} A`, attempt }]);
+            if (attempt.sentFrom !== undefined) await store.recordReplays(id, [{ callId: `${id} A`, attempt }], NOW);
           }
           for (const [index, callback] of callbacks.entries()) {
             const own = attempts.filter((each) => each.callback === index).map((each) => each.attempt);

@@ -231,7 +231,7 @@ export function describeCalls(open: OpenStore): void {
         { callId: "A", attempt: { startedAt: NOW + 90, durationMs: 8, cause: "replay", sentFrom: "ada@desk", result: ACCEPTED } },
         { callId: "GONE", attempt: { startedAt: NOW, durationMs: 1, cause: "replay", sentFrom: "ada@desk", result: ACCEPTED } },
       ] as const;
-      await store.recordReplays(callback.id, replays);
+      await store.recordReplays(callback.id, replays, NOW + 100);
       const { attempts } = { attempts: (await store.listAttempts(callback.id, ["A"])).get("A") };
       expect(attempts?.slice(1)).toEqual(replays.slice(0, 2).map((replay, index) => ({ ...replay.attempt, number: index + 2 })));
       const after = await callOf(store, callback, "A");
@@ -241,6 +241,7 @@ export function describeCalls(open: OpenStore): void {
         attemptedAt: NOW + 90,
         statusCode: 200,
         statusMessage: "OK",
+        changedAt: NOW + 100,
       });
       expect(await store.countCalls(callback.id)).toEqual({ PENDING: 1, FAILED: 1, SUCCESS: 0 });
     });

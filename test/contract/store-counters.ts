@@ -120,7 +120,7 @@ async function apply(
           attempt: anAttempt({ startedAt: now, result: resultOf(isGood, pick), cause: "replay", sentFrom: "me@here" }),
         };
       });
-      await store.recordReplays(callback.id, replays);
+      await store.recordReplays(callback.id, replays, now);
       break;
     }
     case "replay":

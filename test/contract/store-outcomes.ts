@@ -216,7 +216,7 @@ export function describeOutcomes(open: OpenStore): void {
       await accept(store, callback, ["A", "B"]);
       const of = { callbackId: callback.id, random: 0.5, recovery: 0 };
       const reported = anAttempt({ startedAt: NOW + 1, cause: "replay" });
-      await store.recordReplays(callback.id, [{ callId: "A", attempt: { ...reported, sentFrom: "a laptop" } }]);
+      await store.recordReplays(callback.id, [{ callId: "A", attempt: { ...reported, sentFrom: "a laptop" } }], NOW + 1);
       const attempts = [];
       for (const id of ["A", "B"]) {
         const { seq } = await callOf(store, callback, id);

@@ -27,10 +27,11 @@ function reportOf(over: Partial<Attempt> = {}) {
   return made;
 }
 
-function report(store: Store, callback: Callback, ids: readonly string[], over: Partial<Attempt> = {}): Promise<void> {
+function report(store: Store, callback: Callback, ids: readonly string[], over: Partial<Attempt> = {}, at = NOW): Promise<void> {
   return store.recordReplays(
     callback.id,
     ids.map((callId) => ({ callId, attempt: reportOf(over) })),
+    at,
   );
 }
 
@@ -130,6 +131,23 @@ export function describeReports(open: OpenStore): void {
         failures: [{ statusCode: 503, reason: null, count: 2 }],
         isComplete: true,
       });
+    });
+
+    it("move no call into a set that was confirmed before, nor one that was accepted into the undo of a mark", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await accept(store, callback, ["A", "B"]);
+      await attempt(store, callback, ["A", "B"], { result: NOT_FOUND });
+      const confirmed = { status: "FAILED", statusCodes: [{ code: 503 }], changedBefore: NOW + 1 } as const;
+      await report(store, callback, ["A"], { startedAt: NOW + 2, result: REFUSED_503 }, NOW + 3);
+      expect(await store.markMatching(callback.id, confirmed, { status: "SUCCESS", now: NOW + 4 })).toBe(0);
+      await store.markCalls(callback.id, ["A", "B"], "SUCCESS", NOW + 5);
+      await report(store, callback, ["B"], { startedAt: NOW + 4, result: ACCEPTED }, NOW + 6);
+      await store.markMatching(callback.id, { status: "SUCCESS", markedAt: NOW + 5 }, { status: "FAILED", now: NOW + 7 });
+      expect([(await callOf(store, callback, "A")).status, (await callOf(store, callback, "B")).status]).toEqual([
+        "FAILED",
+        "SUCCESS",
+      ]);
     });
 
     it("leave a mark as it was made, so that exactly these calls can be marked back", async () => {

@@ -138,7 +138,7 @@ describe("one call", () => {
       result: { kind: "answered", statusCode: 503, statusMessage: "Busy", body: "come back" },
     });
     const replay = { startedAt: Date.UTC(2026, 0, 1, 1, 30), durationMs: 5, cause: "replay", sentFrom: "ada@host" } as const;
-    await service.store.recordReplays(ID, [{ callId: "A", attempt: { ...replay, result: answered(500) } }]);
+    await service.store.recordReplays(ID, [{ callId: "A", attempt: { ...replay, result: answered(500) } }], 0);
     const page = await visitor.open(`${CALLS}/A`);
     expect(page.text).toMatch(
       /1 2026-01-01 01:00:00 UTC 1s first attempt refused: .* 3 2026-01-01 01:30:00 UTC 5ms replay by ada@host 500 2 2026-01-01 02:00:00 UTC .* replay by the service 503 Busy Answer come back/,

@@ -66,7 +66,7 @@ describe("a page about a call", () => {
       const attempt = { startedAt: index, durationMs: 1, cause: "replay", sentFrom: MARKUP, result: answer } as const;
       return { callId: "A", attempt };
     });
-    await service.store.recordReplays(ID, replays);
+    await service.store.recordReplays(ID, replays, 0);
     const page = await visitor.open(`${PATH}/calls/A`);
     expect(page.html.length).toBeLessThan(LARGEST_PAGE);
     expect(page.html).toContain('data-key="2000"');

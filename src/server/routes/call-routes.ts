@@ -89,7 +89,7 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
     const { parseReplayReports } = await lazyParts.callParsers();
     const replays = parseReplayReports(request.body, clock.now());
     const callback = await lookup.find(request.params.id);
-    await store.recordReplays(callback.id, await withStoredIds(deps, callback, replays));
+    await store.recordReplays(callback.id, await withStoredIds(deps, callback, replays), deps.clock.now());
     return reply.code(204).send();
   });
 

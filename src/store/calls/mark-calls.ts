@@ -29,7 +29,7 @@ export function markCalls(db: Db, { callbackId, callIds, status, settledBy, repl
     const { key } = await lockCallback(trx, callbackId);
     const states = await requireStates(trx, { id: callbackId, key }, callIds);
     const activity = new ActivityChanges();
-    const attempts = await addReplays(trx, states, replays, activity);
+    const attempts = await addReplays(trx, states, { replays, now }, activity);
     for (const [id, { before }] of states) {
       const reason = whyNotMarked(before, status);
       if (reason !== null) throw new WhcbError("invalid", `Call ${id} ${reason} be marked FAILED`);
@@ -101,12 +101,12 @@ export async function markMatching(
 }
 
 /** Atomic. Ignores attempts of unknown calls. */
-export function recordReplays(db: Db, callbackId: string, replays: readonly ClientReplay[]): Promise<void> {
+export function recordReplays(db: Db, callbackId: string, replays: readonly ClientReplay[], now: number): Promise<void> {
   return transact(db, async (trx) => {
     const { key } = await lockCallback(trx, callbackId);
     const states = await readStatesById(trx, key, [...new Set(replays.map(({ callId }) => callId))]);
     const activity = new ActivityChanges();
-    const attempts = await addReplays(trx, states, replays, activity);
+    const attempts = await addReplays(trx, states, { replays, now }, activity);
     const changes = new CountChanges();
     await writeStates(trx, states.values(), changes);
     await changes.save(trx);
@@ -119,7 +119,7 @@ export function recordReplays(db: Db, callbackId: string, replays: readonly Clie
 async function addReplays(
   trx: Db,
   states: ReadonlyMap<string, CallState>,
-  replays: readonly ClientReplay[],
+  { replays, now }: { readonly replays: readonly ClientReplay[]; readonly now: number },
   activity: ActivityChanges,
 ): Promise<readonly RecordedAttempt[]> {
   const sent = replays.flatMap(({ callId, attempt }) => {
@@ -130,7 +130,7 @@ async function addReplays(
   const recorded: RecordedAttempt[] = [];
   for (const { state, attempt } of sent) {
     if (known.has(attempt) || isErased(state.before)) continue;
-    state.after = recordClientReplay(state.after, attempt);
+    state.after = recordClientReplay(state.after, attempt, now);
     recorded.push({ callSeq: state.seq, number: state.after.attemptCount, attempt });
     activity.add(state.callbackKey, attempt);
   }

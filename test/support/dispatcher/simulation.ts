@@ -158,7 +158,7 @@ export class Simulation {
     // Two that are the same are one.
     const attempt = { startedAt, durationMs: this.#reports, cause: "replay", sentFrom: "a laptop", result } as const;
     const replays = callIds.map((callId) => ({ callId, attempt }));
-    await this.store.recordReplays(callback.id, replays);
+    await this.store.recordReplays(callback.id, replays, this.clock.now());
   }
 
   /** All of the callback's. */

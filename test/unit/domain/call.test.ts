@@ -98,7 +98,7 @@ describe("a holding", () => {
   });
 
   it("replaces what a client reported before", () => {
-    const reported = recordClientReplay(aCall(), anAttempt({ startedAt: 400, result: REFUSED_503 }));
+    const reported = recordClientReplay(aCall(), anAttempt({ startedAt: 400, result: REFUSED_503 }), 450);
     expect(holdCall(reported, 500, 100, RETRY)).toMatchObject({
       statusCode: null,
       attemptedAt: 500,
@@ -117,23 +117,24 @@ describe("an attempt that a client reports", () => {
   const call = aCall({ status: "FAILED", attemptCount: 1, attemptedAt: 100, sentAt: 100, due: { at: 400, cause: "retry" } });
 
   it("changes what is shown of the last attempt, and counts", () => {
-    expect(recordClientReplay(call, anAttempt({ startedAt: 100, durationMs: 9, result: ACCEPTED }))).toEqual({
+    expect(recordClientReplay(call, anAttempt({ startedAt: 100, durationMs: 9, result: ACCEPTED }), 150)).toEqual({
       ...call,
       attemptCount: 2,
       statusCode: 200,
       statusMessage: "OK",
+      changedAt: 150,
     });
-    expect(recordClientReplay(call, anAttempt({ startedAt: 101 }))).toMatchObject({ attemptedAt: 101, sentAt: 100 });
+    expect(recordClientReplay(call, anAttempt({ startedAt: 101 }), 150)).toMatchObject({ attemptedAt: 101, sentAt: 100 });
   });
 
   it("of before the last one only counts", () => {
-    expect(recordClientReplay(call, anAttempt({ startedAt: 99, result: ACCEPTED }))).toEqual({ ...call, attemptCount: 2 });
+    expect(recordClientReplay(call, anAttempt({ startedAt: 99, result: ACCEPTED }), 150)).toEqual({ ...call, attemptCount: 2 });
   });
 
   it("doesn't move the time from which the service may send the call", () => {
     const { policy } = RETRY;
     const paced = mayBeginAt(call, policy, 0);
-    expect(mayBeginAt(recordClientReplay(call, anAttempt({ startedAt: 9_999 })), policy, 0)).toBe(paced);
+    expect(mayBeginAt(recordClientReplay(call, anAttempt({ startedAt: 9_999 }), 9_999), policy, 0)).toBe(paced);
   });
 });
 

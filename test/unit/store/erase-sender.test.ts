@@ -108,7 +108,7 @@ it("leaves an erased call erased, whatever a client reports of it, and stores no
       attempt: { startedAt: NOW + 9, durationMs: 1, cause: "replay", sentFrom: "ada@desk", result: saysErased } as const,
     };
   });
-  await store.recordReplays(callback.id, replays);
+  await store.recordReplays(callback.id, replays, NOW + 9);
   await store.markCalls(callback.id, ["ERASED", "OTHER"], "SUCCESS", NOW + 9, { settledBy: "replay", replays });
   expect(await callOf(store, callback, "ERASED")).toEqual(erased);
   expect((await store.listAttempts(callback.id, ["ERASED"])).get("ERASED")).toHaveLength(1);
