@@ -56,7 +56,11 @@ export function callbackRequests(api: ServiceApi): CallbackRequests {
 
   async function findInList(idOrName: string): Promise<ListedCallback> {
     const callbacks = await listCallbacks();
-    const found = callbacks.find(({ id }) => id === idOrName) ?? callbacks.find(({ name }) => name === idOrName);
+    const [first, second] = callbacks.filter(({ name }) => name === idOrName);
+    const found = callbacks.find(({ id }) => id === idOrName) ?? first;
+    if (found?.id !== idOrName && second !== undefined) {
+      throw new WhcbError("usage", `several callbacks are called ${idOrName}`, { hint: "give the id: `whcb callbacks list`" });
+    }
     if (found === undefined) {
       throw new WhcbError("not-found", `no callback ${idOrName} at ${api.name}`, {
         hint: "List them with `whcb callbacks list`.",

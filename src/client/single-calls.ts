@@ -1,5 +1,5 @@
 /** By path if the service has one, otherwise by listing. */
-import { type CallIdMatches, completes, idKey } from "../domain/call.js";
+import { type CallIdMatches, completes, idKey, isGeneratedId } from "../domain/call.js";
 import { WhcbError } from "../domain/errors.js";
 import { readAttempts, readCall } from "../wire/json/call-json.js";
 import { listOf, objectOf, textOf } from "../wire/json/json-value.js";
@@ -94,8 +94,8 @@ export function singleCalls(api: ServiceApi, listCalls: Client["listCalls"], tim
     }
     const hasMore = isLeftOut || ids.length > MAX_CALLS_LISTED || ids.length < (expected ?? 0);
     const matchesOf = (prefix: string): CallIdMatches => {
-      if (ids.includes(prefix)) return { callIds: [prefix], hasMore: false };
-      return { callIds: ids.filter((id) => completes(id, prefix)), hasMore };
+      const isChosen = ids.includes(prefix) && !ids.some(isGeneratedId);
+      return { callIds: ids.filter((id) => id === prefix || completes(id, prefix)), hasMore: hasMore && !isChosen };
     };
     return new Map(prefixes.map((prefix) => [prefix, matchesOf(prefix)]));
   }

@@ -81,7 +81,7 @@ export function completes(id: string, prefix: string): boolean {
   return isGeneratedId(id) && id.toUpperCase().startsWith(prefix.toUpperCase());
 }
 
-/** The generated ids that begin with a prefix, or only the id that is the prefix. */
+/** The chosen id that is the prefix, if there is one, and the generated ids that begin with it. */
 export interface CallIdMatches {
   /** Not all if there are many. */
   readonly callIds: readonly string[];

@@ -465,9 +465,9 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
       await createHistory();
       await createDemo({ name: "other" });
       await submit("/callbacks/other/calls", { id: "X" });
-      for (const strange of ["nope", "X"]) {
+      for (const strange of ["nope", "X", "B%20", "%EF%BB%BFB"]) {
         const answer = await caller.send("PUT", `/callbacks/demo/calls?id=A&id=${strange}`, "call", { status: "SUCCESS" });
-        expect([answer.status, answer.document.errorDetail]).toEqual([404, expect.stringContaining(strange)]);
+        expect([answer.status, answer.document.errorDetail]).toEqual([404, expect.stringContaining(decodeURIComponent(strange))]);
       }
       expect(await idsOf("?status=SUCCESS")).toEqual(["C"]);
     });

@@ -303,8 +303,8 @@ export function describeCalls(open: OpenStore): void {
     expect(await find("AB0123")).toEqual({ callIds: [one], hasMore: false });
     expect(await find("ab0123f")).toEqual({ callIds: [one], hasMore: false });
     expect(await find("AB012")).toEqual({ callIds: [one, two], hasMore: false });
-    // Callers may choose ids: one that is the prefix is meant.
-    expect(await find("ab0123")).toEqual({ callIds: ["ab0123"], hasMore: false });
+    // Callers may choose ids: one that is the prefix may be meant.
+    expect(await find("ab0123")).toEqual({ callIds: ["ab0123", one], hasMore: false });
     expect(await find("ABCDEF")).toEqual({ callIds: [], hasMore: false });
     expect(await store.findCallIds(other.id, "ABCDEF")).toEqual({ callIds: [three], hasMore: false });
     const many = Array.from({ length: 1_001 }, (_, index) => `CD01${String(index).padStart(28, "0")}`);
@@ -335,6 +335,8 @@ export function describeCalls(open: OpenStore): void {
     const find = async (prefix: string) => (await store.findCallIds(callback.id, prefix)).callIds;
     for (const prefix of ["facade", "FACADE", "facade1"]) expect(await find(prefix)).toEqual([generated]);
     expect(await find("FACADEa")).toEqual(["FACADEa"]);
+    await accept(store, callback, ["FACADE1"]);
+    expect(await find("FACADE1")).toEqual(["FACADE1", generated]);
     expect(await find("facadea")).toEqual([]);
     expect(await find("FACADE1234567890")).toEqual(["FACADE1234567890"]);
   });

@@ -392,6 +392,19 @@ it("a callback whose id the service takes for another one's isn't used", async (
   expect([endpoint.received, statuses(calls)]).toEqual([[], ["FAILED"]]);
 });
 
+it("a name that two callbacks have is an error", async () => {
+  const calls = platformCalls(1);
+  const shared = { name: "mine", url: endpoint.url, ...SETTINGS };
+  const list = { status: "1 to 2 of 2", callbacks: [DEMO, OTHER].map((id) => ({ id, ...shared })) };
+  await open({
+    calls,
+    instead: ({ path }) => (/^\/callbacks(\?.*)?$/.test(path) ? { status: 200, body: JSON.stringify(list) } : null),
+  });
+  const marking = await whcb("mark-success", "mine", "--failed", "--yes");
+  expect(marking).toMatchObject({ code: 2, stderr: expect.stringContaining("several callbacks are called mine") });
+  expect(statuses(calls)).toEqual(["FAILED"]);
+});
+
 it.each([undefined, null, "", { value: "SUCCESS" }])(
   "a listed call whose status is %j, beside FAILED ones, isn't sent",
   async (status) => {
@@ -571,4 +584,26 @@ describe("the parameter that has the key", () => {
     expect(await authParameter()).toBe(parameter);
     expect((await plan()).includes("key in ?Auth=")).toBe(parameter !== null);
   });
+});
+
+it("a call that is attempted while the list is read is compared too, though it was on no page", async () => {
+  const reply = { messageId: "M", from: { mobile: "61491570100" }, responseMessage: { channel: "sms", content: "Yes" } };
+  const calls = [
+    { id: "never-accepted", status: "FAILED" as const, fields: reply },
+    ...platformCalls(24),
+    { id: "received", status: "FAILED" as PlatformCall["status"], fields: reply },
+  ];
+  await open({
+    calls,
+    onPage: (pages) => {
+      // Before the first page there is a request for one call.
+      if (pages !== 2) return;
+      const [received] = calls.splice(-1);
+      if (received !== undefined) calls.unshift({ ...received, status: "SUCCESS" });
+      calls.push(...platformCalls(25).slice(24));
+    },
+  });
+  const line = `${JSON.stringify({ messageid: "M", from: reply.from, responseMessage: { content: "Yes" } })}\n`;
+  await whcbWith(line, "reconcile", "demo", "--seen", "-", "--yes");
+  expect(calls.find(({ id }) => id === "never-accepted")?.status).toBe("FAILED");
 });

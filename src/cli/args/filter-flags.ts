@@ -20,7 +20,11 @@ export const CHANNEL = {
   choices: ["sms", "email", "voice"],
 };
 export const MESSAGE = value("--message <id>", "responses to this message", String);
-export const FROM = value("--from <sender>", "a mobile, e-mail, voice number, MRI or name, exactly", String);
+export const FROM = value(
+  "--from <sender>",
+  "a mobile, e-mail, voice number or MRI, exactly; a name if it has none of these",
+  String,
+);
 export const GREP = value("--grep <text>", "calls whose content contains this text, ignoring case", String);
 
 /** For commands that set the status themselves. */

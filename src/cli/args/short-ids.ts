@@ -27,7 +27,6 @@ export async function completeCallIds(
     for (const [prefix, { callIds, hasMore }] of matches) {
       const before = found.get(prefix);
       found.set(prefix, { callIds: [...(before?.callIds ?? []), ...callIds], hasMore: hasMore || before?.hasMore === true });
-      if (callIds.includes(prefix)) whole.add(prefix);
     }
     for (const call of await client.findCalls(id, tooShort)) whole.add(call.id);
   }
@@ -35,7 +34,7 @@ export async function completeCallIds(
   if (missing !== undefined) throw new WhcbError("not-found", `no such call: ${missing}`, { hint: LENGTHS });
   return words.map((word) => {
     const matches = found.get(word);
-    return matches === undefined || whole.has(word) ? word : onlyMatch(word, matches);
+    return matches === undefined ? word : onlyMatch(word, matches);
   });
 }
 
@@ -43,6 +42,11 @@ const LENGTHS = `a call can be named by the first ${ID_PREFIX} of its id`;
 
 function onlyMatch(prefix: string, { callIds, hasMore }: CallIdMatches): string {
   const [first, second] = callIds;
+  if (callIds.includes(prefix) && (second !== undefined || hasMore)) {
+    throw new WhcbError("usage", `${prefix} is a call that a sender named so, and may be the beginning of another one`, {
+      hint: "in --file and on stdin it is that call; of another one, type more of the id",
+    });
+  }
   if (second !== undefined) throw ambiguousBeginning("calls", prefix, { callIds, hasMore });
   if (hasMore)
     throw new WhcbError("usage", `too many calls to tell which one ${prefix} is`, { hint: "type more of the id, or all of it" });

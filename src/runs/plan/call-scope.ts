@@ -52,7 +52,8 @@ export async function listScope(
     let leftOut = 0;
     let withoutId = 0;
     for await (const page of client.listCalls(callbackId, query)) {
-      if (++pages === 1) expected = page.total;
+      // A later total counts those that came in meanwhile, which would make up for one that moved to the top.
+      if (++pages === 1 || expected !== null) expected = page.total === null ? null : Math.max(expected ?? 0, page.total);
       listed += page.calls.length + page.withoutId.length + page.leftOut;
       leftOut += page.leftOut;
       withoutId += page.withoutId.length;

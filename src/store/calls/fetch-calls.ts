@@ -115,11 +115,10 @@ export async function findCallIds(db: Db, callbackId: string, prefix: string): P
     const own = rows.slice(0, MAX_IDS_READ).filter(({ callback_key }) => callback_key === key);
     return { callIds: own.map(({ id }) => id), hasMore: rows.length > MAX_IDS_READ };
   };
-  const exact = await ownIds(sql`id = ${prefix}`);
-  if (exact.callIds.length > 0) return exact;
+  const chosen = (await ownIds(sql`id = ${prefix}`)).callIds;
   const first = prefix.toUpperCase();
   const { callIds, hasMore } = await ownIds(sql`id >= ${first} AND id < ${following(first)}`);
-  return { callIds: callIds.filter((id) => id.length === 32 && isGeneratedId(id)), hasMore };
+  return { callIds: [...chosen, ...callIds.filter((id) => id.length === 32 && isGeneratedId(id))], hasMore };
 }
 
 /** The first text after all that begin with this one. */

@@ -58,11 +58,17 @@ describe("short ids", () => {
     await expect(complete([ids[3]?.slice(0, 16) ?? ""], { one: ids }).completed).rejects.toMatchObject({ code: "usage" });
   });
 
-  test("16 digits are a whole id if a call of any callback has it, else a beginning", async () => {
-    const sixteen = "0123456789ABCDEF";
-    expect(await complete([sixteen], { one: [whole(sixteen)], two: [] }).completed).toEqual([whole(sixteen)]);
-    expect(await complete([sixteen], { one: [whole(sixteen)], two: [sixteen] }).completed).toEqual([sixteen]);
-  });
+  test.each(["0123456789ABCDEF", "ABCDEF1"])(
+    "%s is a beginning, or an id that a caller chose, but not one of both",
+    async (digits) => {
+      expect(await complete([digits], { one: [whole(digits)], two: [] }).completed).toEqual([whole(digits)]);
+      expect(await complete([digits], { one: [], two: [digits] }).completed).toEqual([digits]);
+      await expect(complete([digits], { one: [whole(digits)], two: [digits] }).completed).rejects.toMatchObject({
+        code: "usage",
+        message: `${digits} is a call that a sender named so, and may be the beginning of another one`,
+      });
+    },
+  );
 
   test("one match isn't enough where not all calls were read", async () => {
     const { completed } = complete(["ABCDEF"], { one: [whole("ABCDEF")], two: [] }, ["two"]);
