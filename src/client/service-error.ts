@@ -1,6 +1,7 @@
 import { idKey } from "../domain/call.js";
 import { formatDuration } from "../domain/duration.js";
 import { type ErrorCode, WhcbError } from "../domain/errors.js";
+import { maskUrlsIn } from "../domain/mask.js";
 import { readError } from "../wire/json/error-json.js";
 import { parseJsonText } from "../wire/json/read-json.js";
 import { removeHtml } from "../wire/remove-html.js";
@@ -85,7 +86,7 @@ function errorText({ body }: TransportResponse): string {
 const MAX_TEXT = 500;
 
 function oneLine(text: string): string {
-  return text.replace(/\s+/g, " ").trim().slice(0, MAX_TEXT);
+  return maskUrlsIn(text.replace(/\s+/g, " ").trim()).slice(0, MAX_TEXT);
 }
 
 /** Whether a word of the message is the id. The word may mean something else, as an id may be a common word. */

@@ -1,4 +1,5 @@
 import { count } from "./count.js";
+import { isMasked } from "./mask.js";
 
 export interface Callback extends CallbackSettings {
   /** 16 upper-case hex digits. */
@@ -42,6 +43,7 @@ export function callbackNameProblem(name: string): string | null {
 export function callbackUrlProblem(url: string): string | null {
   if (!/^https?:\/\//i.test(url) || /[\s\p{Cc}]/u.test(url) || !URL.canParse(url)) return "must be an http or https URL";
   if (/[\\\p{Cf}]/u.test(url)) return "must not contain a backslash or an invisible character";
+  if (isMasked(url)) return "must not contain ****, which stands for a secret that isn't shown";
   const { username, password } = new URL(url);
   return username || password ? "must not contain a user or password: use auth" : null;
 }

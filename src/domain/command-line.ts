@@ -1,3 +1,5 @@
+import { hasUrlSecret } from "./mask.js";
+
 /** Commands to type. What a service named is in them only as an operand: one word of a shell, and never a flag. */
 
 export interface CommandWords {
@@ -9,7 +11,7 @@ export interface CommandWords {
 }
 
 export function commandLine(words: CommandWords): string {
-  return ["whcb", ...argvOf(words).map(shellQuote)].join(" ");
+  return shellLine(argvOf(words));
 }
 
 /** What follows "whcb". Operands come first, or after `--` if one of them would read as a flag. */
@@ -22,7 +24,19 @@ export function argvOf({ command, operands = [], flags = [] }: CommandWords): re
 export function repeatedLine(argv: readonly string[], flag: string): string {
   const end = argv.indexOf("--");
   const words = end === -1 ? [...argv, flag] : [...argv.slice(0, end), flag, ...argv.slice(end)];
-  return ["whcb", ...words.map(shellQuote)].join(" ");
+  return shellLine(words);
+}
+
+/** In the place of a URL that holds a secret: for a shell, which expands it. */
+export const URL_VARIABLE = `"$WHCB_CALLBACK_URL"`;
+
+function shellLine(argv: readonly string[]): string {
+  const words = argv.map((word, index) => {
+    const flag = argv[index - 1] === "--to" ? "" : "--to=";
+    const isHidden = word.startsWith(flag) && hasUrlSecret(word.slice(flag.length));
+    return isHidden ? flag + URL_VARIABLE : shellQuote(word);
+  });
+  return ["whcb", ...words].join(" ");
 }
 
 /** Would be found as a callback or a call. */

@@ -28,30 +28,67 @@ export function maskAnswer(result: DeliveryResult, mask: SecretMask): DeliveryRe
   return { ...result, statusMessage: mask(result.statusMessage), body: mask(result.body) };
 }
 
-const SECRET_NAME = /auth|key|token|secret|pass|pwd|sig|code|credential/i;
+/** Such as of a parameter or a header. */
+export function isSecretName(name: string): boolean {
+  return /auth|key|token|secret|pass|pwd|sig|code|credential|session|sid(?![a-z])/i.test(name);
+}
 
-/** Without credentials and fragment. Masks a query value if its name looks secret or `mask` changes it. */
+/** A path token, or a parameter like one. Words and dates have no such runs; the groups of a UUID count as one. */
+function hasToken(text: string): boolean {
+  const runs = text.match(/[a-z0-9]{20,}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/gi) ?? [];
+  return runs.some((run) => /\d/.test(run));
+}
+
+/** A callback's URL as it is shown everywhere. */
+export function shownUrl({ url, auth }: { readonly url: string; readonly auth: { readonly key: string | null } }): string {
+  return maskUrl(url, secretMask(auth.key ?? ""));
+}
+
+/** A URL without a secret stays as it is. `mask` is for a secret that may be anywhere in it. */
 export function maskUrl(url: string, mask: SecretMask = (text) => text): string {
-  if (!URL.canParse(url)) return "(an unreadable URL)";
-  const parsed = new URL(url);
-  const userinfo = parsed.username === "" && parsed.password === "" ? "" : `${MASK}@`;
-  const query = [...parsed.searchParams]
-    .map(([name, value]) => `${encodeURIComponent(name)}=${shownValue(name, value, mask)}`)
-    .join("&");
-  return `${parsed.protocol}//${userinfo}${parsed.host}${mask(parsed.pathname)}${query === "" ? "" : `?${query}`}`;
+  if (!URL.canParse(url)) return url === "" ? "" : "(an unreadable URL)";
+  const { protocol, username, password, host, pathname, search, hash } = new URL(url);
+  const userinfo = username + password === "" ? "" : `${MASK}@`;
+  const path = maskPath(pathname + search, mask);
+  if (userinfo + hash === "" && path === pathname + search) return url;
+  return `${protocol}//${userinfo}${host}${path}${hash === "" ? "" : `#${MASK}`}`;
 }
 
-function shownValue(name: string, value: string, mask: SecretMask): string {
-  if (SECRET_NAME.test(name)) return MASK;
-  return mask(value) === value ? encodeURIComponent(value) : MASK;
+/** A path with its query. */
+export function maskPath(path: string, mask: SecretMask = (text) => text): string {
+  const [pathname = ""] = path.split("?", 1);
+  const segments = mask(pathname).replace(/[^/]+/g, (segment) => (hasToken(segment) ? MASK : segment));
+  return segments + path.slice(pathname.length).replace(/[^?&;]+/g, (parameter) => maskParameter(parameter, mask));
 }
 
-/** Masks every query value of a URL or path: `queryparam` auth has the key under a configurable name. */
-export function maskQuery(url: string): string {
-  return url.replace(/([?&][^=&]*)=[^&]*/g, "$1=••••");
+function maskParameter(parameter: string, mask: SecretMask): string {
+  const [[name = "", value = ""] = []] = new URLSearchParams(parameter);
+  const isSecret = (text: string) => hasToken(text) || mask(text) !== text;
+  if (isSecret(name)) return MASK;
+  const isShown = value === "" || !(isSecretName(name) || isSecret(value));
+  return isShown ? parameter : `${parameter.split("=", 1)}=${MASK}`;
 }
 
-/** Masks a URL's user and password, and nothing else. */
+/** Also of a URL that is masked already. */
+export function hasUrlSecret(url: string): boolean {
+  return isMasked(maskUrl(url));
+}
+
+export function isMasked(url: string): boolean {
+  return url.includes(MASK);
+}
+
+/** In a text of somebody else. */
+export function maskUrlsIn(text: string): string {
+  return text.replace(/https?:\/\/[^\s"'<>]+/gi, (url) => maskUrl(url));
+}
+
+/** Masks every query value of a path, and its tokens: `queryparam` auth has the key under a configurable name. */
+export function maskQuery(path: string): string {
+  return maskPath(path).replace(/([?&][^=&]*)=[^&]*/g, "$1=••••");
+}
+
+/** As journals of 0.1.0 have a URL. */
 export function maskUserinfo(url: string): string {
   return url.replace(/\/\/[^/@]*@/, "//••••@");
 }

@@ -3,10 +3,10 @@ import type { DeliveryResult, UnreachableReason } from "../domain/attempt.js";
 import type { Callback } from "../domain/callback.js";
 import { callbackOperand, commandLine } from "../domain/command-line.js";
 import { spellDuration } from "../domain/duration.js";
-import { maskKey, maskUrl, type SecretMask, secretMask } from "../domain/mask.js";
+import { maskKey, type SecretMask, secretMask, shownUrl } from "../domain/mask.js";
 import { type MessageResponse, senderAddress } from "../domain/message-response.js";
 import { type RetryPolicy, retryUntil } from "../domain/retry-policy.js";
-import { field, formatInstant, quoteBlock, toLine, truncate } from "./notice-text.js";
+import { field, formatInstant, quoteBlock, toLine } from "./notice-text.js";
 
 export interface OutageFacts {
   readonly callback: Callback;
@@ -81,7 +81,7 @@ function failureLines({ callback, startedAt, result }: OutageFacts, mask: Secret
   return [
     field("Since", formatInstant(startedAt)),
     field("Error", errorText(result, mask)),
-    field("Endpoint", truncate(maskUrl(callback.url, mask), MAX_VALUE * 2)),
+    field("Endpoint", toLine(shownUrl(callback), MAX_VALUE * 2)),
     field("Auth", `${callback.auth.type}, key ${asciiKey(callback.auth.key)}`),
     field("Callback", `${toLine(callback.name, MAX_NAME)} (id ${callback.id})`),
     ...answerLines(result, mask),

@@ -1,11 +1,13 @@
 import { mkdir, open, rename, rm } from "node:fs/promises";
-import type { Client } from "../client/client.js";
+import type { Client, ListedCallback } from "../client/client.js";
 import { shellQuote } from "../domain/command-line.js";
 import { errorMessage, isWhcbError, WhcbError } from "../domain/errors.js";
+import { maskUrl, shownUrl } from "../domain/mask.js";
 import { MAX_IDS_PER_REQUEST } from "../wire/bulk-ids.js";
 import { readBootId } from "./journal/boot-id.js";
 import { Journal, openJournalFile } from "./journal/journal.js";
 import { lockRun, type ProcessLock } from "./journal/process-lock.js";
+import { recordUrl } from "./journal/recorded-url.js";
 import { NO_COUNTS, plannedState, reduceCounts } from "./journal/run-counts.js";
 import { journalPath } from "./journal/run-id.js";
 import { isOpen, type RunState } from "./journal/run-state.js";
@@ -15,7 +17,8 @@ import { type HeldLocks, type RunControl, type RunDeps, whoRuns } from "./run-de
 import { RunSession } from "./run-session.js";
 
 export interface NewRun {
-  readonly header: Omit<RunHeader, "profile" | "service" | "who" | "startedAt">;
+  readonly header: Pick<RunHeader, "runId" | "kind" | "options" | "reconcile">;
+  readonly callbacks: readonly ListedCallback[];
   /** In sending order. */
   readonly planned: readonly PlannedCalls[];
   readonly signal?: AbortSignal | undefined;
@@ -37,14 +40,15 @@ const LINES_AT_ONCE = 1_000;
 
 /** Throws `unavailable` if the journal can't be written. */
 export async function beginRun(run: NewRun, deps: RunDeps, onEvent: RunListener): Promise<HeldRun> {
+  await mkdir(deps.runsDirectory, { recursive: true, mode: 0o700 });
   const header: RunHeader = {
     ...run.header,
+    ...(await recordUrls(run, deps)),
     profile: deps.profile,
     service: deps.client.name,
     who: whoRuns(deps),
     startedAt: deps.clock.now(),
   };
-  await mkdir(deps.runsDirectory, { recursive: true, mode: 0o700 });
   const lock = await ownLock(deps.runsDirectory, header.runId, run.locks);
   const path = journalPath(deps.runsDirectory, header.runId);
   const draft = `${path}.new`;
@@ -63,6 +67,20 @@ export async function beginRun(run: NewRun, deps: RunDeps, onEvent: RunListener)
     await lock.release();
     throw error;
   }
+}
+
+async function recordUrls(
+  { header: { options }, callbacks }: NewRun,
+  deps: RunDeps,
+): Promise<Pick<RunHeader, "callbacks" | "options" | "toHash">> {
+  const recorded = [];
+  for (const callback of callbacks) {
+    const { id, name, url } = callback;
+    recorded.push({ id, name, ...(await recordUrl(url, shownUrl(callback), deps)) });
+  }
+  if (options === null || options.to === null) return { callbacks: recorded, options };
+  const { url: to, urlHash } = await recordUrl(options.to, maskUrl(options.to), deps);
+  return { callbacks: recorded, options: { ...options, to }, toHash: urlHash };
 }
 
 export interface ReopenedRun extends HeldRun {

@@ -17,6 +17,8 @@ import { markAll } from "./send/marker.js";
 
 /** `contentType`: instead of the run's. */
 export interface ResumeOptions extends RunControl, Pick<BodyOptions, "contentType"> {
+  /** As in the run, with its secrets, which the journal doesn't have. */
+  readonly to?: ReplayOptions["to"] | undefined;
   /** Resend unknown calls: the receiver may see them twice. */
   readonly resendUnknown: boolean;
 }
@@ -39,7 +41,7 @@ export async function resumeRun(
     const { options: replayOptions } = session.header;
     if (replayOptions !== null && session.stop.reason === null) {
       const contentType = options.contentType ?? replayOptions.contentType;
-      await sendTheRest(state, { ...replayOptions, ...options, contentType }, session);
+      await sendTheRest(state, { ...replayOptions, ...options, contentType, to: options.to ?? replayOptions.to }, session);
     }
   });
 }

@@ -10,7 +10,6 @@ import { type CallScope, callbacksOf, listScope, type UnusableCalls } from "./pl
 import { takeNamedCalls } from "./plan/named-calls.js";
 import { giveUpCallback } from "./relist-calls.js";
 import type { RunControl, RunDeps } from "./run-deps.js";
-import { recordedCallback } from "./run-replay.js";
 import { markAll } from "./send/marker.js";
 
 export interface MarkPlan extends UnusableCalls {
@@ -95,9 +94,9 @@ export async function runMarks(
       header: {
         runId: plan.runId,
         kind: plan.status === "SUCCESS" ? "mark-success" : "mark-failed",
-        callbacks: plan.groups.map(({ callback }) => recordedCallback(callback)),
         options: null,
       },
+      callbacks: plan.groups.map(({ callback }) => callback),
       planned: plan.groups.map(({ callback, callIds }) => ({ callbackId: callback.id, do: "mark", callIds })),
       signal,
     },

@@ -5,7 +5,7 @@ import type { ReconcilePlan } from "./plan/plan-reconcile.js";
 import { giveUpCallback } from "./relist-calls.js";
 import type { RunControl, RunDeps } from "./run-deps.js";
 import type { ReplayOptions } from "./run-options.js";
-import { recordedCallback, recordedOptions, replayPlan, targetOf } from "./run-replay.js";
+import { recordedOptions, replayPlan, targetOf } from "./run-replay.js";
 import { markAll } from "./send/marker.js";
 
 /** Marks seen calls, then replays the rest. Throws as `runReplay`. */
@@ -23,10 +23,10 @@ export async function runReconcile(
         header: {
           runId: replay.runId,
           kind: "reconcile",
-          callbacks: [recordedCallback(callback)],
           options: recordedOptions(options),
           reconcile: { failed: plan.failed, ambiguous: plan.ambiguous.length },
         },
+        callbacks: [callback],
         planned: [
           { callbackId: callback.id, do: "mark", callIds: seen },
           ...replay.groups.map((group) => ({ callbackId: callback.id, do: "send" as const, callIds: replay.callIds(group) })),

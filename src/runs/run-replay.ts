@@ -1,14 +1,14 @@
 import type { ListedCallback, ReplayAttempt } from "../client/client.js";
 import { type AddressRule, checkCallbackUrl } from "../delivery/address-rule.js";
 import { isWhcbError, WhcbError } from "../domain/errors.js";
-import { maskUserinfo } from "../domain/mask.js";
+import { isMasked } from "../domain/mask.js";
 import { MAX_IDS_PER_REQUEST } from "../wire/bulk-ids.js";
 import { addressDelivery, type DeliveryRequest } from "../wire/delivery-request.js";
 import { DEFAULT_AUTH_PARAMETER } from "../wire/delivery-settings.js";
 import { requireAuthType, requireBodyStyle } from "../wire/json/callback-json.js";
 import { beginRun } from "./begin-run.js";
 import { type RunSummary, workAndEnd } from "./end-run.js";
-import type { RunHeader, RunListener } from "./journal/run-step.js";
+import type { RunListener } from "./journal/run-step.js";
 import { readRunState } from "./journal/stored-runs.js";
 import type { ReplayGroup } from "./plan/group-draft.js";
 import { type ReplayPlan, snapshotPlan } from "./plan/replay-plan.js";
@@ -30,10 +30,10 @@ export async function runReplay(
 ): Promise<RunSummary> {
   try {
     if (!options.viaService) for (const { callback } of plan.groups) targetOf(callback, options, deps.addressRule);
-    const callbacks = plan.groups.map(({ callback }) => recordedCallback(callback));
     const held = await beginRun(
       {
-        header: { runId: plan.runId, kind: "replay", callbacks, options: recordedOptions(options) },
+        header: { runId: plan.runId, kind: "replay", options: recordedOptions(options) },
+        callbacks: plan.groups.map(({ callback }) => callback),
         planned: plan.groups.map((group) => {
           return { callbackId: group.callback.id, do: options.viaService ? "ask" : "send", callIds: plan.callIds(group) };
         }),
@@ -149,7 +149,7 @@ export function checkTarget(callback: ListedCallback, { to }: Pick<ReplayOptions
   }
 }
 
-/** Throws `config` for a missing key, and as `checkTarget`. */
+/** Throws `config` for a missing key, or a URL whose secrets aren't known, and as `checkTarget`. */
 export function targetOf(
   callback: ListedCallback,
   options: ReplayOptions & Pick<RunControl, "keys">,
@@ -164,6 +164,11 @@ export function targetOf(
     });
   }
   const url = options.to ?? callback.url;
+  if (isMasked(url)) {
+    throw new WhcbError("config", `the secrets of ${url} aren't known`, {
+      hint: "Add --to with the whole URL. Nothing is sent without them.",
+    });
+  }
   const auth = { type: withAuth ? requireAuthType(callback) : "httpheader", key: key ?? "" } as const;
   const target = { url, auth, ...requireBodyStyle(callback, options.contentType) };
   const { authParameter } = options;
@@ -191,11 +196,6 @@ export function callbacksWithoutKey({ groups }: Pick<ReplayPlan, "groups">, opti
 /** The service's ("": no credential is sent), else the user's; null for neither. */
 function keyOf(callback: ListedCallback, { keys }: Pick<RunControl, "keys">): string | null {
   return callback.auth.key ?? keys?.get(callback.id) ?? null;
-}
-
-/** Without a password in the URL. */
-export function recordedCallback({ id, name, url }: { id: string; name: string; url: string }): RunHeader["callbacks"][number] {
-  return { id, name, url: maskUserinfo(url) };
 }
 
 export function recordedOptions({

@@ -64,7 +64,7 @@ export class RunSession {
     this.stop = new StopSignal((reason) => onEvent({ type: "stopping", callbackId: null, reason }));
     if (signal?.aborted) this.stop.stop("interrupted");
     signal?.addEventListener("abort", () => this.stop.stop("interrupted"), { once: true });
-    onEvent({ type: "started", runId: header.runId, counts: this.#total });
+    onEvent({ type: "started", header, counts: this.#total });
   }
 
   counts(callbackId?: string): RunCounts {

@@ -80,7 +80,7 @@ export interface CallPage extends Page<Call> {
 export interface CallbackQuery extends PageQuery {
   /** failed, waiting: numbers of calls. */
   readonly sort: readonly Sort<"name" | "id" | "failed" | "waiting">[];
-  /** In the name or URL, in any case. */
+  /** In the name or the URL's host, in any case. */
   readonly text?: string;
 }
 

@@ -124,17 +124,22 @@ export function describeCallbacks(open: OpenStore): void {
       );
     });
 
-    it("lists those whose name or URL contains a text, in any case, and counts them", async () => {
+    it("lists those whose name or host contains a text, in any case, and counts them", async () => {
       const store = await open();
       const named = await aCallback(store, { name: "Replies 100%_" });
-      const placed = await aCallback(store, { name: "a", url: "https://crm.example.com/REPLIES" });
+      const placed = await aCallback(store, { name: "a", url: "https://crm.REPLIES.example:8443/hook" });
       await aCallback(store, { name: "other", url: "https://example.com/" });
+      const others = ["https://example.com?x=replies", "http://a/replies", "https://example.com#replies", "https://u:replies@e.x/"];
+      for (const [index, url] of others.entries()) await aCallback(store, { name: `b${index}`, url });
       const find = async (text: string) => {
         const { items, total } = await store.listCallbacks({ limit: 10, offset: 0, sort: [], text });
         return [total, ...items.map(({ id }) => id)];
       };
       expect(await find("replies")).toEqual([2, named.id, placed.id]);
       expect(await find("%_")).toEqual([1, named.id]);
+      expect(await find("8443")).toEqual([1, placed.id]);
+      expect((await find("http://a"))[0]).toBe(1);
+      expect(await find("hook")).toEqual([0]);
     });
 
     it("changes a callback only as long as it has the expected settings", async () => {

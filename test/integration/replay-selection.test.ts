@@ -236,8 +236,7 @@ describe("a preview", () => {
     const at = await scene(platformCalls(2));
     const plan = await planReplay({ callbacks: ["demo"], calls: { filter: {} }, skipRetrying: false }, at.desk.deps);
     const lines: string[] = [];
-    for await (const { request, secret } of previewReplay(plan, DEFAULT_REPLAY_OPTIONS, ANY_ADDRESS))
-      lines.push(toCurl(request, secret));
+    for await (const previewed of previewReplay(plan, DEFAULT_REPLAY_OPTIONS, ANY_ADDRESS)) lines.push(toCurl(previewed));
     await plan.discard();
     expect(lines.length).toBe(2);
     expect(lines[0]).toContain(`--header 'x-whispir-callback-key: '"$WHCB_CALLBACK_KEY"`);

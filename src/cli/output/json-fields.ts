@@ -64,7 +64,7 @@ export const CALL_DETAILS_FIELDS = {
 export const CALLBACK_FIELDS = {
   id: "the callback's id",
   name: "its name",
-  url: "where responses are POSTed",
+  url: "where responses are POSTed; its secrets are masked without --show-key",
   auth: "`type` and `key`, which is masked without --show-key",
   contentType: "json or xml",
   removeHTML: "whether HTML is removed from the content",
@@ -76,7 +76,7 @@ export const CALLBACK_FIELDS = {
 export const STATUS_FIELDS = {
   callbackId: "the callback's id",
   callback: "its name",
-  url: "its endpoint",
+  url: "its endpoint, with secrets masked",
   retriesEnabled: "whether failed calls are retried",
   downSince: "since when its endpoint has been down; null: it isn't; `whcb serve` only",
   failed: "how many calls are FAILED",
@@ -109,7 +109,7 @@ export const RUN_FIELDS = {
   service: "the service's URL or file",
   startedAt: "ISO 8601",
   lastAt: "of the last step",
-  callbacks: "each with `id`, `name`, `url`",
+  callbacks: "each with `id`, `name`, `url`, whose secrets are masked",
   counts:
     "calls by result: `planned`, `accepted`, `rejected`, `seen`, `requested`, `skipped`, `unknown`, `left`, `notFound`, `marked`, `toMark`",
 } as const;

@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
-import { repeatedLine } from "../../domain/command-line.js";
+import { repeatedLine, URL_VARIABLE } from "../../domain/command-line.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { Io } from "../../platform/terminal.js";
 import type { Invocation } from "../args/command-spec.js";
@@ -25,8 +25,10 @@ export async function confirm(invocation: Invocation, question: Printable): Prom
 }
 
 export function needsYes({ argv }: Pick<Invocation, "argv">): WhcbError {
+  const line = repeatedLine(argv, "--yes");
+  const first = line.includes(URL_VARIABLE) ? "set WHCB_CALLBACK_URL to that URL, then " : "";
   return new WhcbError("usage", "confirmation needed: add --yes", {
-    hint: `to continue, type${argv.includes("-") ? " after the pipe" : ""}: ${repeatedLine(argv, "--yes")}`,
+    hint: `to continue, ${first}type${argv.includes("-") ? " after the pipe" : ""}: ${line}`,
   });
 }
 

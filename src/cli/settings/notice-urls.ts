@@ -1,5 +1,6 @@
 /** Where outages are reported besides their e-mail: URLs, of which those that hold a secret come from the environment only. */
 import { WhcbError } from "../../domain/errors.js";
+import { isSecretName } from "../../domain/mask.js";
 
 /** `--notify`, else WHCB_NOTIFY. Throws `usage`, without the URL. */
 export function readNoticeUrls(given: readonly string[] | undefined, inEnvironment = ""): readonly string[] {
@@ -36,8 +37,7 @@ export function isSlackWebhook({ hostname }: URL): boolean {
 /** Anyone who has such a URL can post to it. */
 function holdsSecret(url: URL): boolean {
   if (url.username !== "" || url.password !== "" || isSlackWebhook(url)) return true;
-  const names = [...url.searchParams.keys()];
-  if (names.some((name) => /auth|key|token|secret|pass|pwd|sig|code|credential/i.test(name))) return true;
+  if ([...url.searchParams.keys()].some(isSecretName)) return true;
   return [...url.pathname.split("/"), ...url.searchParams.values()].some(looksRandom);
 }
 

@@ -1,5 +1,6 @@
-/** Each step is written to the journal, counted and passed to the listener (docs/runs.md); none holds a key or a call's content. */
+/** Each step is written to the journal, counted and passed to the listener (docs/runs.md); none holds a key, a secret of a URL or a call's content. */
 import type { ReplayOptions } from "../run-options.js";
+import type { RecordedUrl } from "./recorded-url.js";
 
 export type RunStep =
   | { readonly step: "run"; readonly version: 1; readonly header: RunHeader }
@@ -59,11 +60,18 @@ export interface RunHeader {
   readonly service: string;
   readonly who: string;
   readonly startedAt: number;
-  readonly callbacks: readonly { readonly id: string; readonly name: string; readonly url: string }[];
-  /** null for marks. */
+  readonly callbacks: readonly RecordedCallback[];
+  /** null for marks. `to` has no secrets. */
   readonly options: ReplayOptions | null;
+  /** Of `options.to`, as of a callback's URL. */
+  readonly toHash?: string | undefined;
   /** Only for a reconcile; missing in journals of 0.1.0. */
   readonly reconcile?: { readonly failed: number; readonly ambiguous: number };
+}
+
+export interface RecordedCallback extends RecordedUrl {
+  readonly id: string;
+  readonly name: string;
 }
 
 export interface RunCounts {
@@ -96,7 +104,7 @@ export interface ServiceCounts {
 export type RunEvent =
   /** `total` is null if the service doesn't say. */
   | { readonly type: "listed"; readonly callbackId: string; readonly calls: number; readonly total: number | null }
-  | { readonly type: "started"; readonly runId: string; readonly counts: RunCounts }
+  | { readonly type: "started"; readonly header: RunHeader; readonly counts: RunCounts }
   | { readonly type: "step"; readonly callbackId: string; readonly step: CallStep; readonly counts: RunCounts }
   /** By the service (`--via service`). */
   | { readonly type: "replaying"; readonly service: ServiceCounts }

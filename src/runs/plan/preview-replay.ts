@@ -1,5 +1,8 @@
 import type { AddressRule } from "../../delivery/address-rule.js";
-import { quoteWord } from "../../domain/command-line.js";
+import type { ListedCallback } from "../../client/client.js";
+import { quoteWord, URL_VARIABLE } from "../../domain/command-line.js";
+import { WhcbError } from "../../domain/errors.js";
+import { hasUrlSecret } from "../../domain/mask.js";
 import type { DeliveryRequest } from "../../wire/delivery-request.js";
 import type { RunControl } from "../run-deps.js";
 import type { ReplayOptions } from "../run-options.js";
@@ -10,6 +13,8 @@ export interface PreviewedRequest {
   readonly callbackId: string;
   readonly callId: string;
   readonly request: DeliveryRequest;
+  /** Without the parameter of the auth. */
+  readonly url: string;
   /** Must not be shown; "" for none. */
   readonly secret: string;
 }
@@ -28,23 +33,54 @@ export async function* previewReplay(
     const { build, secret } = targetOf(callback, { ...options, keys }, rule);
     for await (const call of plan.read(group)) {
       const body = Buffer.from(await call.readBody()).toString("utf8");
-      yield { callbackId: callback.id, callId: call.id, request: build({ id: call.id, body }), secret };
+      const url = options.to ?? callback.url;
+      yield { callbackId: callback.id, callId: call.id, request: build({ id: call.id, body }), url, secret };
     }
   }
 }
 
-/** `secret` becomes "$WHCB_CALLBACK_KEY". Curl gets the URL as parsed here, as it reads a backslash otherwise, and expands braces. */
-export function toCurl({ method, url, headers, body }: DeliveryRequest, secret = ""): string {
+/** The callback whose URL the commands leave to a variable; null: none. Throws `usage` if there are several such URLs. */
+export function findHiddenUrl(
+  callbacks: readonly ListedCallback[],
+  { to }: Pick<ReplayOptions, "to">,
+): ListedCallback | null {
+  const hidden = callbacks.filter(({ url }) => hasUrlSecret(sentUrl(to ?? url)));
+  if (new Set(hidden.map(({ url }) => to ?? url)).size > 1) {
+    throw new WhcbError("usage", "the URLs of several callbacks hold secrets, and commands have one variable for a URL", {
+      hint: "name one callback at a time",
+    });
+  }
+  return hidden[0] ?? null;
+}
+
+/** `secret` becomes "$WHCB_CALLBACK_KEY". Throws `usage` for a URL that holds secrets and that curl may read otherwise. */
+export function toCurl({ request, url, secret }: Pick<PreviewedRequest, "request" | "url" | "secret">): string {
+  const { method, headers, body } = request;
+  const words = ["curl", "--globoff", "--request", method, "--url", urlWord(request.url, url, secret)];
+  for (const [name, value] of Object.entries(headers)) words.push("--header", quoted(`${name}: ${value}`, secret));
+  // --data would read a body that begins with @ as a file name.
+  if (body !== null) words.push("--data-raw", quoted(body, ""));
+  return words.join(" ");
+}
+
+/** As parsed here, as curl reads a backslash otherwise, and expands braces. */
+function sentUrl(url: string): string {
   const parsed = new URL(url);
   // A delivery doesn't send these either.
   parsed.username = "";
   parsed.password = "";
   parsed.hash = "";
-  const words = ["curl", "--globoff", "--request", method, "--url", quoted(parsed.href, secret)];
-  for (const [name, value] of Object.entries(headers)) words.push("--header", quoted(`${name}: ${value}`, secret));
-  // --data would read a body that begins with @ as a file name.
-  if (body !== null) words.push("--data-raw", quoted(body, ""));
-  return words.join(" ");
+  return parsed.href;
+}
+
+function urlWord(sent: string, url: string, secret: string): string {
+  if (!hasUrlSecret(sentUrl(url))) return quoted(sentUrl(sent), secret);
+  const { origin } = new URL(url);
+  if (!url.toLowerCase().startsWith(origin) || !/^(?::\d+)?(?:[/?][^\\#\s]*)?$/.test(url.slice(origin.length))) {
+    throw new WhcbError("usage", "the URL holds secrets and has a part that curl may read otherwise: no command can be printed");
+  }
+  const parameter = sent.slice(url.length);
+  return parameter === "" ? URL_VARIABLE : URL_VARIABLE + quoted(parameter, secret);
 }
 
 function quoted(text: string, secret: string): string {

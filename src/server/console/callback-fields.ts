@@ -1,6 +1,7 @@
 /** The form of a callback, without its key: what it shows, what it sends, and what another changed in the meantime. */
 import { type CallbackSettings, isOtherOrigin } from "../../domain/callback.js";
 import { type ErrorCode, isWhcbError } from "../../domain/errors.js";
+import { shownUrl } from "../../domain/mask.js";
 import { formProblem } from "./page.js";
 
 /** Named by their path in the API's document, in the screen's order. */
@@ -40,10 +41,12 @@ export const NEW_FIELDS: CallbackFields = {
   email: "",
 };
 
-export function fieldsOf({ auth, events, ...settings }: CallbackSettings): CallbackFields {
+/** Without the URL's secrets: in `readSettings` what is shown of a URL means the stored one. */
+export function fieldsOf(stored: CallbackSettings): CallbackFields {
+  const { auth, events, ...settings } = stored;
   return {
     name: settings.name,
-    url: settings.url,
+    url: shownUrl(stored),
     contentType: settings.contentType,
     "callbacks.reply": enabledOrDisabled(events.reply),
     "callbacks.undeliverable": enabledOrDisabled(events.undeliverable),
@@ -109,6 +112,7 @@ function documentOf(fields: CallbackFields, key: string, stored: CallbackSetting
   const none = stored === null ? { type: NEW_FIELDS["auth.type"], key: "" } : { key: "" };
   return {
     ...fields,
+    ...(stored !== null && fields.url === shownUrl(stored) && { url: stored.url }),
     callbacks: { reply: fields["callbacks.reply"], undeliverable: fields["callbacks.undeliverable"] },
     auth: type === "none" ? none : { type, ...(key !== "" && { key }) },
   };
@@ -132,13 +136,14 @@ export function problemsOf(error: unknown): Problems {
 /** What an edit form was loaded with. */
 export interface LoadedForm {
   readonly fields: CallbackFields;
-  /** Differs for each key, and doesn't give it away. */
+  /** These differ for each URL and key, and don't give them away. */
+  readonly urlMark: string;
   readonly keyMark: string;
 }
 
 export interface ForeignChange {
   readonly label: string;
-  /** null: of the key, which isn't shown. */
+  /** null: of the key, or a secret in the URL, which aren't shown. */
   readonly values: { readonly before: string; readonly after: string } | null;
 }
 
@@ -152,16 +157,17 @@ export interface Conflict {
 
 /** null: nobody changed the callback since. */
 export function findConflict(loaded: LoadedForm, typed: CallbackFields, stored: LoadedForm): Conflict | null {
-  const changed = NAMES.filter((name) => loaded.fields[name] !== stored.fields[name]);
+  const isUrlChanged = loaded.urlMark !== stored.urlMark;
+  const changed = NAMES.filter((name) => loaded.fields[name] !== stored.fields[name] || (name === "url" && isUrlChanged));
   const isKeyChanged = loaded.keyMark !== stored.keyMark;
   if (changed.length === 0 && !isKeyChanged) return null;
   const isTouched = (name: FieldName) => typed[name] !== loaded.fields[name];
   const untouched = changed.filter((name) => !isTouched(name));
   const disputed = changed.filter((name) => isTouched(name) && typed[name] !== stored.fields[name]);
-  const changes: ForeignChange[] = changed.map((name) => ({
-    label: LABELS[name],
-    values: { before: shownValue(name, loaded.fields[name]), after: shownValue(name, stored.fields[name]) },
-  }));
+  const changes = changed.map((name): ForeignChange => {
+    const [before, after] = [shownValue(name, loaded.fields[name]), shownValue(name, stored.fields[name])];
+    return { label: LABELS[name], values: before === after ? null : { before, after } };
+  });
   return {
     changes: isKeyChanged ? [...changes, { label: KEY_LABEL, values: null }] : changes,
     merged: { ...typed, ...Object.fromEntries(untouched.map((name) => [name, stored.fields[name]])) },
@@ -190,7 +196,7 @@ export function shownValue(name: FieldName, value: string): string {
 export function readLoaded(form: URLSearchParams): LoadedForm {
   const loaded = new URLSearchParams(form.get("loaded") ?? "");
   const fields = Object.fromEntries(NAMES.map((name) => [name, loaded.get(name) ?? ""])) as Record<FieldName, string>;
-  return { fields, keyMark: form.get("keyMark") ?? "" };
+  return { fields, urlMark: form.get("urlMark") ?? "", keyMark: form.get("keyMark") ?? "" };
 }
 
 export function writeLoaded({ fields }: LoadedForm): string {

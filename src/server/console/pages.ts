@@ -11,7 +11,7 @@ import { ASSETS, sendAsset } from "./assets.js";
 import { ErrorPage, renderForward, renderPage } from "./components/layout.js";
 import { EVENT_STREAM, EVERYTHING, LiveStreams } from "./live-streams.js";
 import type { LiveState, Page, PageAnswer, PageHandler, PageOptions, Visit } from "./page.js";
-import { formToken, isFormToken, markOf, type Notice, Sessions, type Visitor } from "./sessions.js";
+import { formToken, isFormToken, type Notice, Sessions, type Visitor } from "./sessions.js";
 
 const HEADERS = {
   "content-security-policy":
@@ -99,7 +99,7 @@ export class Pages {
     const username = visitor.credential?.username ?? null;
     const query = request.query as Query;
     const live = route.isLive ? await this.#liveState(params.id ?? EVERYTHING) : null;
-    const mark = (text: string) => markOf(text, visitor);
+    const mark = (text: string) => this.sessions.markOf(text, visitor);
     const answer = await route.handler({ params, query, form, username, formToken: formToken(visitor), mark, request, reply });
     switch (answer.kind) {
       case "page":

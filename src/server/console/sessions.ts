@@ -131,6 +131,11 @@ export class Sessions {
     return link === undefined ? notice : { ...notice, link: { ...link, href: pathInConsole(link.href) } };
   }
 
+  /** Who has the token of a session must not be able to try out what was marked. */
+  markOf(text: string, { token }: Visitor): string {
+    return this.#deps.store.sign(`mark ${token} ${text}`);
+  }
+
   /** A visit's token may be planted too, so it can't be the key. */
   #signatureOf(text: string, { token }: Visitor): string {
     return this.#deps.store.sign(`notice ${token} ${text}`);
@@ -144,10 +149,6 @@ export function formToken({ token }: Visitor): string {
 
 export function isFormToken(given: string | null, visitor: Visitor): boolean {
   return visitor.token !== "" && given !== null && isSame(given, formToken(visitor));
-}
-
-export function markOf(text: string, { token }: Visitor): string {
-  return signed(token, `mark ${text}`);
 }
 
 function limitsAt(now: number): SessionLimits {

@@ -1,6 +1,5 @@
-/** The key is masked unless --show-key is given. */
 import type { ListedCallback } from "../../../client/client.js";
-import { maskKey } from "../../../domain/mask.js";
+import { maskKey, shownUrl } from "../../../domain/mask.js";
 import type { Column } from "../../output/cells.js";
 import { renderFields } from "../../output/cells.js";
 import { type CALLBACK_FIELDS, type Json, writeJson } from "../../output/json-fields.js";
@@ -8,7 +7,10 @@ import type { ListingStyle } from "../../output/listing.js";
 import type { Paint, Palette, RenderOptions, Screen } from "../../output/screen.js";
 import type { ScreenText } from "../../output/screen-text.js";
 
-const COLUMNS: readonly Column<ListedCallback>[] = [
+/** "all" with --show-key. A new key is shown when it is created. */
+export type ShownSecrets = "none" | "new-key" | "all";
+
+const columns = (shown: ShownSecrets): readonly Column<ListedCallback>[] => [
   { key: "name", title: "NAME", value: ({ name }) => name, least: 12 },
   { key: "id", title: "ID", value: ({ id }) => id, dropRank: 2 },
   {
@@ -17,7 +19,7 @@ const COLUMNS: readonly Column<ListedCallback>[] = [
     value: ({ retriesEnabled }) => onOff(retriesEnabled),
     paint: ({ retriesEnabled }, palette) => retriesPaint(retriesEnabled, palette),
   },
-  { key: "url", title: "URL", value: ({ url }) => url, least: 12 },
+  { key: "url", title: "URL", value: (callback) => urlOf(callback, shown), least: 12 },
   { key: "email", title: "E-MAIL", value: ({ email }) => email ?? UNKNOWN, least: 10, dropRank: 4 },
   { key: "content-type", title: "TYPE", value: ({ contentType }) => contentType ?? UNKNOWN, onDemand: true },
   { key: "auth", title: "AUTH", value: ({ auth }) => auth.type ?? UNKNOWN, onDemand: true },
@@ -26,24 +28,22 @@ const COLUMNS: readonly Column<ListedCallback>[] = [
   { key: "undeliverable", title: "UNDELIVERABLE", value: ({ events }) => onOff(events.undeliverable), onDemand: true },
 ];
 
-export const CALLBACK_LISTING: ListingStyle<ListedCallback> = {
-  columns: COLUMNS,
-  toJson: (callback) => callbackJson(callback, false),
-  toId: ({ id }) => id,
-};
-
-export async function showCallback(callback: ListedCallback, screen: Screen, showKey: boolean): Promise<void> {
-  if (screen.format === "json") await writeJson(callbackJson(callback, showKey), screen);
-  else await screen.out(renderCallback(callback, screen.renderOptions, showKey));
+export function callbackListing(shown: ShownSecrets): ListingStyle<ListedCallback> {
+  return { columns: columns(shown), toJson: (callback) => callbackJson(callback, shown), toId: ({ id }) => id };
 }
 
-function callbackJson(callback: ListedCallback, showKey: boolean): Json<typeof CALLBACK_FIELDS> {
+export async function showCallback(callback: ListedCallback, screen: Screen, shown: ShownSecrets): Promise<void> {
+  if (screen.format === "json") await writeJson(callbackJson(callback, shown), screen);
+  else await screen.out(renderCallback(callback, screen.renderOptions, shown));
+}
+
+function callbackJson(callback: ListedCallback, shown: ShownSecrets): Json<typeof CALLBACK_FIELDS> {
   const { auth } = callback;
   return {
     id: callback.id,
     name: callback.name,
-    url: callback.url,
-    auth: { type: auth.type, key: auth.key === null || auth.key === "" || showKey ? auth.key : maskKey(auth.key) },
+    url: urlOf(callback, shown),
+    auth: { type: auth.type, key: auth.key === null || auth.key === "" || shown !== "none" ? auth.key : maskKey(auth.key) },
     contentType: callback.contentType,
     removeHTML: callback.removeHtml,
     retriesEnabled: callback.retriesEnabled,
@@ -52,15 +52,16 @@ function callbackJson(callback: ListedCallback, showKey: boolean): Json<typeof C
   };
 }
 
-export function renderCallback(callback: ListedCallback, options: RenderOptions, showKey: boolean): ScreenText {
+export function renderCallback(callback: ListedCallback, options: RenderOptions, shown: ShownSecrets): ScreenText {
   const { auth, events } = callback;
+  const url = urlOf(callback, shown);
   return renderFields(
     [
       ["Name", callback.name],
       ["Id", callback.id],
-      ["URL", callback.url],
+      ["URL", url === callback.url ? url : `${url} ${HOW_TO_SHOW}`],
       ["Auth", auth.type ?? UNKNOWN],
-      ["Key", shownKey(auth.key, showKey)],
+      ["Key", shownKey(auth.key, shown)],
       ["Content type", callback.contentType ?? UNKNOWN],
       ["Remove HTML", onOff(callback.removeHtml)],
       ["Retries", onOff(callback.retriesEnabled), retriesPaint(callback.retriesEnabled, options.palette)],
@@ -83,8 +84,14 @@ function retriesPaint(isOn: boolean | null, palette: Palette): Paint {
   return isOn === null ? palette.dim : isOn ? palette.good : palette.warn;
 }
 
-function shownKey(key: string | null, showKey: boolean): string {
+const HOW_TO_SHOW = "(--show-key shows it)";
+
+function urlOf(callback: ListedCallback, shown: ShownSecrets): string {
+  return shown === "all" ? callback.url : shownUrl(callback);
+}
+
+function shownKey(key: string | null, shown: ShownSecrets): string {
   if (key === null) return UNKNOWN;
   if (key === "") return "none (no credential is sent)";
-  return showKey ? key : `${maskKey(key)} (--show-key shows it)`;
+  return shown === "none" ? `${maskKey(key)} ${HOW_TO_SHOW}` : key;
 }

@@ -28,7 +28,7 @@ const AUTH = choice("--auth <type>", "how the key is sent: queryparam, httpheade
 const REPLIES = choice("--replies <on|off>", "deliver replies", ON_OFF);
 const UNDELIVERABLE = choice("--undeliverable <on|off>", "deliver notices that a message was undeliverable", ON_OFF);
 export const NEW_KEY = flag("--new-key", "replace the key: from WHCB_CALLBACK_KEY or a prompt, or generated and shown once");
-export const SHOW_KEY = flag("--show-key", "show the auth key instead of masking it");
+export const SHOW_KEY = flag("--show-key", "show the auth key, and secrets in the URL, instead of masking them");
 
 const SETTINGS_FLAGS = [NAME, URL_FLAG, EMAIL, RETRIES, CONTENT_TYPE, REMOVE_HTML, AUTH, REPLIES, UNDELIVERABLE] as const;
 
@@ -39,10 +39,10 @@ export const CALLBACKS: GroupSpec = {
     {
       name: "list",
       summary: "list the callbacks",
-      flags: [OUTPUT, COLUMNS, jsonFlag(CALLBACK_FIELDS)],
+      flags: [SHOW_KEY, OUTPUT, COLUMNS, jsonFlag(CALLBACK_FIELDS)],
       examples: [
         ["whcb callbacks list", "all of them"],
-        ["whcb callbacks list -o json", "for a script; keys are masked"],
+        ["whcb callbacks list -o json", "for a script; secrets are masked"],
       ],
       load: async () => ({ run: (await import("./run.js")).listCallbacks }),
     },
@@ -52,8 +52,8 @@ export const CALLBACKS: GroupSpec = {
       summary: "show one callback's settings",
       flags: [SHOW_KEY, OUTPUT_TEXT_JSON, jsonFlag(CALLBACK_FIELDS)],
       examples: [
-        ["whcb callbacks get demo", "its settings, with the key masked"],
-        ["whcb callbacks get demo --show-key", "with the key"],
+        ["whcb callbacks get demo", "its settings, with its secrets masked"],
+        ["whcb callbacks get demo --show-key", "with its secrets"],
       ],
       load: async () => ({ run: (await import("./run.js")).getCallback }),
     },

@@ -4,7 +4,7 @@ import { isAccepted, resultMessage } from "../../../domain/attempt.js";
 import { type CallbackSettings, isOtherOrigin } from "../../../domain/callback.js";
 import { callbackOperand, commandLine } from "../../../domain/command-line.js";
 import { isWhcbError, WhcbError } from "../../../domain/errors.js";
-import { maskUrl } from "../../../domain/mask.js";
+import { shownUrl } from "../../../domain/mask.js";
 import { newSecret } from "../../../platform/random.js";
 import { buildEndpointCheck } from "../../../wire/delivery-request.js";
 import { type CallbackChanges, changeCallbackJson, missingMembers, readCallback } from "../../../wire/json/callback-json.js";
@@ -16,13 +16,13 @@ import { askSecret, confirm, needsYes, YES } from "../../output/questions.js";
 import { withHint } from "../../output/render-error.js";
 import { text } from "../../output/screen-text.js";
 import { findCallback, withSession } from "../../settings/session.js";
-import { CALLBACK_LISTING, showCallback } from "./callback-text.js";
+import { callbackListing, type ShownSecrets, showCallback } from "./callback-text.js";
 import { EMAIL, FLAG_OF_MEMBER, NAME, NEW_KEY, readSettingFlags, SHOW_KEY, URL_FLAG } from "./command.js";
 
 export function listCallbacks(invocation: Invocation): Promise<number> {
   const { args, screen } = invocation;
   return withSession(invocation, async ({ client }) => {
-    const listing = openListing(CALLBACK_LISTING, screen, args.get(COLUMNS));
+    const listing = openListing(callbackListing(shownSecrets(args)), screen, args.get(COLUMNS));
     await listing.add(await client.listCallbacks());
     if ((await listing.end()) === 0) screen.info("no callbacks yet; `whcb callbacks create` creates one");
     return 0;
@@ -32,9 +32,13 @@ export function listCallbacks(invocation: Invocation): Promise<number> {
 export function getCallback(invocation: Invocation): Promise<number> {
   const { args, screen } = invocation;
   return withSession(invocation, async ({ client }) => {
-    await showCallback(await findCallback(client, args.operand(0)), screen, args.get(SHOW_KEY));
+    await showCallback(await findCallback(client, args.operand(0)), screen, shownSecrets(args));
     return 0;
   });
+}
+
+function shownSecrets(args: ParsedArgs): ShownSecrets {
+  return args.get(SHOW_KEY) ? "all" : "none";
 }
 
 export function createCallback(invocation: Invocation): Promise<number> {
@@ -46,7 +50,7 @@ export function createCallback(invocation: Invocation): Promise<number> {
     const callback = await client.createCallback(settings).catch(async (error: unknown) => {
       throw isWhcbError(error) ? await explain(client, error, required) : error;
     });
-    await showCallback({ ...callback, auth: { ...callback.auth, key } }, screen, isNew);
+    await showCallback({ ...callback, auth: { ...callback.auth, key } }, screen, isNew ? "new-key" : "none");
     if (isNew && screen.format !== "json")
       screen.info("the key was generated: give it to the endpoint; it isn't shown again without --show-key");
     return 0;
@@ -117,7 +121,7 @@ export function deleteCallback(invocation: Invocation): Promise<number> {
   if (!args.get(YES) && !screen.canAsk) throw needsYes(invocation);
   return withSession(invocation, async ({ client }) => {
     const callback = await findCallback(client, args.operand(0));
-    const question = `Delete callback ${callback.name} (${callback.url}) and cancel what is still to be sent to it?`;
+    const question = `Delete callback ${callback.name} (${shownUrl(callback)}) and cancel what is still to be sent to it?`;
     if (!(await confirm(invocation, question))) return 0;
     await client.deleteCallback(callback.id);
     screen.info(`callback ${callback.name} deleted`);
@@ -141,7 +145,7 @@ export function updateCallback(invocation: Invocation): Promise<number> {
     if (changes.url !== undefined && chosen === null) warnOfKey(screen, before, changes.url);
     await client.updateCallback(before.id, body);
     const after = readCallback({ ...body, id: before.id });
-    await showCallback(after, screen, chosen?.isNew === true);
+    await showCallback(after, screen, chosen?.isNew ? "new-key" : "none");
     if (changes.url !== undefined) await checkEndpoint(invocation, after, settings.authParameter.value);
     if (before.retriesEnabled === false && after.retriesEnabled === true) screen.info(await describeRetriesOn(client, before));
     return 0;
@@ -185,7 +189,7 @@ async function checkEndpoint({ deps, screen }: Invocation, callback: ListedCallb
       result.kind === "answered"
         ? `was answered with ${result.statusCode} ${result.statusMessage}; only 200 counts as delivered`
         : `failed: ${resultMessage(result)}`;
-    screen.info(`warning: GET ${maskUrl(callback.url)} ${outcome}`);
+    screen.info(`warning: GET ${shownUrl(callback)} ${outcome}`);
   } finally {
     await deliverer.close();
   }

@@ -4,6 +4,7 @@ import { callbackOperand, commandLine } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
 import { formatDuration, spellDuration } from "../../../domain/duration.js";
 import { isWhcbError, WhcbError } from "../../../domain/errors.js";
+import { shownUrl } from "../../../domain/mask.js";
 import { type ResponseMessage, senderAddress } from "../../../domain/message-response.js";
 import { DEFAULT_RETRY_POLICY } from "../../../domain/retry-policy.js";
 import { isUnsent } from "../../../wire/json/call-json.js";
@@ -64,7 +65,7 @@ export function renderDetails(details: CallDetails, options: RenderOptions): Scr
     [
       ["Call", call.id],
       ["Callback", `${callback.name} (${callback.id})`],
-      ["Endpoint", callback.url],
+      ["Endpoint", shownUrl(callback)],
       ["Status", call.status, statusPaint(call.status, options.palette)],
       [
         "Last attempt",

@@ -1,25 +1,29 @@
-import type { Client } from "../../../client/client.js";
+import type { ListedCallback } from "../../../client/client.js";
+import { callbackOperand, commandLine } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
 import { isWhcbError, WhcbError } from "../../../domain/errors.js";
+import { maskUrl, shownUrl } from "../../../domain/mask.js";
+import { isRecorded, type RecordedUrl } from "../../../runs/journal/recorded-url.js";
 import { findRunId, latestUnfinishedRun, type RunOverview, readRun } from "../../../runs/journal/stored-runs.js";
 import { callbacksOf } from "../../../runs/plan/call-scope.js";
 import { planReplay, type ReplayScope } from "../../../runs/plan/plan-replay.js";
-import { previewReplay, toCurl } from "../../../runs/plan/preview-replay.js";
+import { findHiddenUrl, previewReplay, toCurl } from "../../../runs/plan/preview-replay.js";
 import type { ReplayPlan } from "../../../runs/plan/replay-plan.js";
 import { resumeRun } from "../../../runs/resume-run.js";
 import type { RunDeps } from "../../../runs/run-deps.js";
 import { busyError, type RunLocks } from "../../../runs/run-locks.js";
 import { DEFAULT_REPLAY_OPTIONS, type ReplayOptions } from "../../../runs/run-options.js";
-import { checkTarget, recordedCallback, runReplay } from "../../../runs/run-replay.js";
+import { checkTarget, runReplay } from "../../../runs/run-replay.js";
 import { missingCalls, readCallOperands, toCallScope } from "../../args/call-operands.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { FAILED } from "../../args/filter-flags.js";
-import { CONTENT_TYPE, DETACH, DRY_RUN, OLDEST, PRINT_CURL, readReplayOptions, SKIP_RETRYING } from "../../args/sending-flags.js";
+import { CONTENT_TYPE, DETACH, DRY_RUN, OLDEST, PRINT_CURL, readReplayOptions, SKIP_RETRYING, TO } from "../../args/sending-flags.js";
 import { openProgress } from "../../output/progress-line.js";
 import { needsYes, YES } from "../../output/questions.js";
 import { followRun } from "../../output/run/follow-run.js";
 import { describeKey, describeLeftOut, describePlan, planJson, warnOfUnusableCalls } from "../../output/run/plan-text.js";
 import { finishRun, serviceLines } from "../../output/run/run-summary.js";
+import type { RenderOptions } from "../../output/screen.js";
 import { joinText, safeJson, text, wholeText } from "../../output/screen-text.js";
 import { collectKeys, environmentKeys } from "../../settings/callback-keys.js";
 import { findCallback, type Session, withSession } from "../../settings/session.js";
@@ -152,15 +156,18 @@ async function askAndSend(
   return code;
 }
 
-/** --dry-run. In curl commands the key is "$WHCB_CALLBACK_KEY". */
+/** --dry-run. Curl commands have variables for the key and for a URL that holds secrets. */
 async function showPlan(
   plan: ReplayPlan,
   { options, runDeps }: Pick<ReplayJob, "options" | "runDeps">,
   { args, screen }: Invocation,
 ): Promise<number> {
   if (args.get(PRINT_CURL)) {
-    for await (const { request, secret } of previewReplay(plan, options, runDeps.addressRule))
-      await screen.out(text`${wholeText(toCurl(request, secret))}\n`);
+    const callbacks = plan.groups.map(({ callback }) => callback);
+    const hidden = findHiddenUrl(callbacks, options);
+    for await (const previewed of previewReplay(plan, options, runDeps.addressRule))
+      await screen.out(text`${wholeText(toCurl(previewed))}\n`);
+    if (hidden !== null) screen.info(describeVariable(hidden, options, screen.renderOptions));
   } else if (screen.format === "json") {
     await screen.out(text`${safeJson({ dryRun: true, ...planJson(plan, options) }, 2)}\n`);
     return 0;
@@ -173,6 +180,12 @@ async function showPlan(
   } else await screen.out(text`${joinText(describePlan(plan, options, screen.renderOptions), "\n")}\n`);
   screen.info("dry run: nothing was sent");
   return 0;
+}
+
+function describeVariable(callback: ListedCallback, { to }: ReplayOptions, { serviceFlags }: Pick<RenderOptions, "serviceFlags">): string {
+  const words = { command: "callbacks get", operands: [callbackOperand(callback)], flags: ["--show-key", ...serviceFlags] };
+  const where = to === null ? `the URL of ${callback.name}, which \`${commandLine(words)}\` shows` : "the URL of --to";
+  return `before you run it, set WHCB_CALLBACK_URL to ${where}`;
 }
 
 /** `wanted` null: the profile's latest unfinished run. It was confirmed when it began. */
@@ -189,7 +202,10 @@ function resumeReplay(invocation: Invocation, wanted: string | null): Promise<nu
       screen.info("no unfinished run");
       return 0;
     }
-    const sending = { maxConnections: DEFAULT_REPLAY_OPTIONS.concurrency, to: run.options?.to ?? null };
+    const to = args.get(TO);
+    const before = run.options?.to ?? null;
+    if (to !== undefined && before === null) throw new WhcbError("usage", `run ${run.runId} wasn't made with --to`);
+    const sending = { maxConnections: DEFAULT_REPLAY_OPTIONS.concurrency, to: before };
     return withRunDeps(invocation, session, sending, async (runDeps) => {
       const keys = environmentKeys(invocation, run.callbacks);
       const resendUnknown = args.get(RESEND_UNKNOWN);
@@ -199,10 +215,10 @@ function resumeReplay(invocation: Invocation, wanted: string | null): Promise<nu
       return withLocks(invocation, { callbacks, runDeps, runId: run.runId }, async (locks) => {
         const [busy] = locks.busy;
         if (busy !== undefined) throw busyError(busy, screen.renderOptions.serviceFlags);
-        if (!(await confirmMovedCallbacks(run, session.client, invocation))) return 0;
+        if (!(await confirmMoved(run, runDeps, invocation))) return 0;
         const viaService = run.options?.viaService ?? false;
         const follows = followsService(session, invocation);
-        const control = { keys, locks, resendUnknown, followsService: follows, contentType: args.get(CONTENT_TYPE) };
+        const control = { keys, locks, resendUnknown, followsService: follows, contentType: args.get(CONTENT_TYPE), to };
         const summary = await followRun(invocation, { total, viaService }, ({ signal, listener }) =>
           resumeRun(run.runId, { ...control, signal }, runDeps, listener),
         );
@@ -212,23 +228,56 @@ function resumeReplay(invocation: Invocation, wanted: string | null): Promise<nu
   });
 }
 
+interface ResumedTarget {
+  readonly name: string;
+  readonly url: string;
+  readonly shown: string;
+  readonly key: string;
+  readonly before: RecordedUrl;
+}
+
 /** The run was confirmed for the URLs of that time. */
-async function confirmMovedCallbacks(
-  { callbacks, options, counts }: RunOverview,
-  client: Client,
-  invocation: Invocation,
-): Promise<boolean> {
-  if (options === null || options.to !== null || options.viaService || counts.left + counts.unknown === 0) return true;
-  const moved: string[] = [];
+async function confirmMoved(run: RunOverview, runDeps: RunDeps, invocation: Invocation): Promise<boolean> {
+  const { options, counts } = run;
+  if (options === null || options.viaService || counts.left + counts.unknown === 0) return true;
+  const moved: ResumedTarget[] = [];
+  for (const target of await resumedTargets(run, runDeps, invocation)) {
+    if (!(await isRecorded(target.url, target.before, runDeps))) moved.push(target);
+  }
+  if (moved.length === 0) return true;
+  const isSure = moved.some(({ shown, before }) => shown !== maskUrl(before.url));
+  const question = [
+    `The URL ${isSure ? "has" : "may have"} changed since the run began.`,
+    ...moved.map(describeMove),
+    "Send the rest of the run there?",
+  ];
+  return confirmInTime(invocation, joinText(question, "\n"));
+}
+
+function describeMove({ name, shown, key, before }: ResumedTarget): string {
+  const shownBefore = maskUrl(before.url);
+  return `${name}: ${shown}${key}, before${shown === shownBefore ? " perhaps with another secret" : `: ${shownBefore}`}`;
+}
+
+async function resumedTargets(
+  { callbacks, options, toHash }: RunOverview,
+  { client }: RunDeps,
+  { args }: Invocation,
+): Promise<readonly ResumedTarget[]> {
+  if (options === null) return [];
+  if (options.to !== null) {
+    const to = args.get(TO);
+    const before = { url: options.to, urlHash: toHash };
+    return to === undefined ? [] : [{ name: "--to", url: to, shown: maskUrl(to), key: "", before }];
+  }
+  const targets: ResumedTarget[] = [];
   for (const before of callbacks) {
     const now = await client.getCallback(before.id).catch(nullIfGone);
     if (now === null) continue;
-    const { url } = recordedCallback(now);
-    if (url !== before.url) moved.push(`${before.name || before.id}: ${url}${describeKey(now, options)}, before: ${before.url}`);
+    const key = describeKey(now, options);
+    targets.push({ name: before.name || before.id, url: now.url, shown: shownUrl(now), key, before });
   }
-  if (moved.length === 0) return true;
-  const question = ["The URL has changed since the run began.", ...moved, "Send the rest of the run there?"];
-  return confirmInTime(invocation, joinText(question, "\n"));
+  return targets;
 }
 
 function nullIfGone(error: unknown): null {

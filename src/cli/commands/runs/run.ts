@@ -1,6 +1,7 @@
 import { count } from "../../../domain/count.js";
 import { formatDuration } from "../../../domain/duration.js";
 import { WhcbError } from "../../../domain/errors.js";
+import { maskUrl } from "../../../domain/mask.js";
 import { checkService } from "../../../runs/begin-run.js";
 import type { RunCall } from "../../../runs/journal/run-state.js";
 import {
@@ -133,7 +134,8 @@ function overviewJson(run: RunOverview): Json<typeof RUN_FIELDS> {
     service: run.service,
     startedAt: isoInstant(run.startedAt),
     lastAt: isoInstant(run.lastAt),
-    callbacks: run.callbacks,
+    // A journal of an earlier version has secrets.
+    callbacks: run.callbacks.map(({ id, name, url }) => ({ id, name, url: maskUrl(url) })),
     counts: run.counts,
   };
 }
@@ -158,7 +160,7 @@ function renderRunHead(run: RunRecord, options: RenderOptions): ScreenText {
       ["Profile", run.profile],
       ["Started", formatInstant(run.startedAt, options.utc)],
       ["Last step", formatInstant(run.lastAt, options.utc)],
-      ["Callbacks", run.callbacks.map(({ name, url }) => `${name} (${url})`).join(", ")],
+      ["Callbacks", run.callbacks.map(({ name, url }) => `${name} (${maskUrl(url)})`).join(", ")],
       ["Calls", run.counts.planned],
     ],
     options.palette,

@@ -1,6 +1,7 @@
 import type { Client, ListedCall, ListedCallback, ListedOutage } from "../../../client/client.js";
 import { callbackOperand, commandLine } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
+import { shownUrl } from "../../../domain/mask.js";
 import { isUnsent } from "../../../wire/json/call-json.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { dateOrNull } from "../../output/call-columns.js";
@@ -143,7 +144,7 @@ export function statusJson(state: CallbackState): Json<typeof STATUS_FIELDS> {
   return {
     callbackId: callback.id,
     callback: callback.name,
-    url: callback.url,
+    url: shownUrl(callback),
     retriesEnabled: callback.retriesEnabled,
     downSince: dateOrNull(callback.downSince),
     failed: state.failed,
@@ -180,7 +181,7 @@ function stateLines(state: CallbackState, options: RenderOptions): readonly Prin
   const { palette } = options;
   const outage = state.outages?.[0];
   const lines: Printable[] = [
-    text`${palette.strong(callback.name)}  ${describeHealth(state, palette)}  ${palette.dim(callback.url)}`,
+    text`${palette.strong(callback.name)}  ${describeHealth(state, palette)}  ${palette.dim(shownUrl(callback))}`,
   ];
   if (outage !== undefined) {
     lines.push(

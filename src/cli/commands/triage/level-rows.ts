@@ -1,5 +1,6 @@
 /** The rows of each level, as far as they are on the screen. */
 import { count } from "../../../domain/count.js";
+import { shownUrl } from "../../../domain/mask.js";
 import { PLAIN, type RenderOptions } from "../../output/screen.js";
 import { joinText, type Printable, type ScreenText, sanitize, text } from "../../output/screen-text.js";
 import { fitToWidth, wrapToWidth } from "../../output/text-width.js";
@@ -60,7 +61,10 @@ function rowsOf(level: Exclude<Level, CallLevel>, columns: number, options: Text
   switch (level.kind) {
     case "callbacks": {
       const callbacks = shownCallbacks(level);
-      return (index) => text`${callbacks[index]?.name ?? ""}  ${options.palette.dim(callbacks[index]?.url ?? "")}`;
+      return (index) => {
+        const callback = callbacks[index];
+        return callback === undefined ? "" : text`${callback.name}  ${options.palette.dim(shownUrl(callback))}`;
+      };
     }
     case "groups":
       return groupRow(level, columns, options);

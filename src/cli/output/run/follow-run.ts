@@ -2,7 +2,7 @@
 import { formatDuration } from "../../../domain/duration.js";
 import type { Clock } from "../../../platform/clock.js";
 import { NO_COUNTS } from "../../../runs/journal/run-counts.js";
-import type { CallStep, RunCounts, RunEvent, RunListener } from "../../../runs/journal/run-step.js";
+import type { CallStep, RunCounts, RunEvent, RunHeader, RunListener } from "../../../runs/journal/run-step.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { EXIT_INTERRUPTED } from "../../exit-codes.js";
 import { openProgress } from "../progress-line.js";
@@ -32,12 +32,12 @@ export async function followRun<Result>(
   const line = await openProgress(invocation, `0 of ${total}`);
   let progress: RunProgress | null = null;
   let byService: RunProgress | null = null;
-  let runId = "";
+  let header: RunHeader | null = null;
   let written: Promise<void> = Promise.resolve();
   const listener = (event: RunEvent): void => {
     if (event.type === "started") {
-      runId = event.runId;
-      deps.onRunStarted?.(runId);
+      header = event.header;
+      deps.onRunStarted?.(header.runId);
       progress = new RunProgress(deps.clock, total, event.counts);
     }
     if (event.type === "replaying") {
@@ -46,7 +46,7 @@ export async function followRun<Result>(
       byService.update({ ...NO_COUNTS, left });
       line.show(`the service: ${progressText(byService)}${service.failed > 0 ? `, ${service.failed} failed` : ""}`);
     }
-    if (event.type === "pausing") screen.info(pauseText(event.until, runId, invocation));
+    if (event.type === "pausing" && header !== null) screen.info(pauseText(event.until, header, invocation));
     if (event.type !== "step") return;
     progress?.update(event.counts);
     if (progress !== null) line.show(progressText(progress));
@@ -83,10 +83,10 @@ async function withInterrupt<Result>(
   }
 }
 
-function pauseText(until: number, runId: string, { deps, screen }: Invocation): string {
+function pauseText(until: number, header: RunHeader, { deps, screen }: Invocation): string {
   const pause = formatDuration(until - deps.clock.now());
   const time = formatInstant(until, screen.renderOptions.utc);
-  return `the service asked for a pause of ${pause}: marks wait until ${time}; Ctrl-C stops, \`${resumeCommand(runId, screen.renderOptions)}\` continues`;
+  return `the service asked for a pause of ${pause}: marks wait until ${time}; Ctrl-C stops, \`${resumeCommand(header, screen.renderOptions)}\` continues`;
 }
 
 function progressText(progress: RunProgress): string {

@@ -1,5 +1,6 @@
 import type { ListedCallback } from "../../../client/client.js";
 import { count } from "../../../domain/count.js";
+import { maskUrl, shownUrl } from "../../../domain/mask.js";
 import type { ReplayGroup } from "../../../runs/plan/group-draft.js";
 import type { ReplayPlan } from "../../../runs/plan/replay-plan.js";
 import { type KeyOptions, keyParameter } from "../../../runs/run-replay.js";
@@ -45,7 +46,7 @@ export function planJson(plan: ReplayPlan, options: KeyOptions): Readonly<Record
     callbacks: plan.groups.map((group) => ({
       id: group.callback.id,
       name: group.callback.name,
-      url: group.callback.url,
+      url: shownUrl(group.callback),
       authParameter: keyParameter(group.callback, options),
       calls: group.calls,
       retrying: group.retrying,
@@ -61,7 +62,8 @@ export function describeKey(callback: ListedCallback, options: KeyOptions): stri
 }
 
 function describeGroup(group: ReplayGroup, options: KeyOptions, renderOptions: Pick<RenderOptions, "utc">): readonly string[] {
-  const where = options.viaService ? `${group.callback.url}, by the service` : (options.to ?? group.callback.url);
+  const url = options.to === null ? shownUrl(group.callback) : maskUrl(options.to);
+  const where = options.viaService ? `${url}, by the service` : url;
   const key = describeKey(group.callback, options);
   const since =
     group.firstAttemptedAt === null ? "" : `, last attempts from ${formatInstant(group.firstAttemptedAt, renderOptions.utc)}`;

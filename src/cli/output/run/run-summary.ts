@@ -1,10 +1,11 @@
-import { callbackOperand, commandLine } from "../../../domain/command-line.js";
+import { callbackOperand, commandLine, URL_VARIABLE } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
 import { formatDuration } from "../../../domain/duration.js";
 import { WhcbError } from "../../../domain/errors.js";
+import { isMasked } from "../../../domain/mask.js";
 import type { RunSummary } from "../../../runs/end-run.js";
 import type { RunCall } from "../../../runs/journal/run-state.js";
-import type { RunCounts, RunKind, ServiceCounts } from "../../../runs/journal/run-step.js";
+import type { RunCounts, RunHeader, RunKind, ServiceCounts } from "../../../runs/journal/run-step.js";
 import { type Balance, balanceOf } from "../../../runs/run-reconcile.js";
 import type { Rejection } from "../../../runs/run-session.js";
 import type { Invocation } from "../../args/command-spec.js";
@@ -71,6 +72,7 @@ function summaryLines(summary: RunSummary, options: RenderOptions): readonly Pri
     ...unlisted(summary, options),
     ...(balance === null ? [] : [balanceText(balance)]),
     ...(next === null ? [] : ["", `next: ${next}`]),
+    ...(next?.includes(URL_VARIABLE) ? ["  (WHCB_CALLBACK_URL: the whole URL of --to, as the journal doesn't have its secrets)"] : []),
     ...(isServiceSending(summary)
       ? [`  or: ${runCommand("runs discard", summary, options)}  (cancels what the service has not sent)`]
       : []),
@@ -100,9 +102,9 @@ function nextCommand(summary: RunSummary, options: Target): string | null {
   const { header, counts, service, isResumable } = summary;
   if (isResumable) {
     const onlyUnknown = counts.left === 0 && counts.toMark === 0 && counts.unknown > 0;
-    return resumeCommand(header.runId, options, onlyUnknown);
+    return resumeCommand(header, options, onlyUnknown);
   }
-  if (isServiceSending(summary)) return resumeCommand(header.runId, options);
+  if (isServiceSending(summary)) return resumeCommand(header, options);
   if (counts.rejected + (service?.failed ?? 0) === 0) return null;
   const [first, ...others] = header.callbacks;
   return commandLine({
@@ -112,8 +114,19 @@ function nextCommand(summary: RunSummary, options: Target): string | null {
   });
 }
 
-export function resumeCommand(runId: string, { serviceFlags }: Target, resendUnknown = false): string {
-  const flags = ["--resume", runId, ...(resendUnknown ? ["--resend-unknown"] : []), ...serviceFlags];
+/** The journal doesn't have the secrets of --to. */
+export function resumeCommand(
+  { runId, options }: Pick<RunHeader, "runId" | "options">,
+  { serviceFlags }: Target,
+  resendUnknown = false,
+): string {
+  const to = options?.to ?? "";
+  const flags = [
+    ...["--resume", runId],
+    ...(isMasked(to) ? ["--to", to] : []),
+    ...(resendUnknown ? ["--resend-unknown"] : []),
+    ...serviceFlags,
+  ];
   return commandLine({ command: "replay", flags });
 }
 

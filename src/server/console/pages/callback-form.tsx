@@ -4,7 +4,7 @@ import type { DeliveryResult } from "../../../domain/attempt.js";
 import { isAccepted, resultMessage } from "../../../domain/attempt.js";
 import type { BodyFormat, CallbackSettings } from "../../../domain/callback.js";
 import { formatDuration, spellDuration } from "../../../domain/duration.js";
-import { maskKey, maskUrl, secretMask } from "../../../domain/mask.js";
+import { isMasked, maskKey, secretMask, shownUrl } from "../../../domain/mask.js";
 import type { MessageResponse } from "../../../domain/message-response.js";
 import type { RetryPolicy } from "../../../domain/retry-policy.js";
 import { deliveryBody } from "../../../wire/delivery-request.js";
@@ -67,11 +67,12 @@ export function CallbackForm(view: CallbackFormView): VNode {
         {stored !== null && (
           <>
             <input type="hidden" name="loaded" value={writeLoaded(stored.loaded)} />
+            <input type="hidden" name="urlMark" value={stored.loaded.urlMark} />
             <input type="hidden" name="keyMark" value={stored.loaded.keyMark} />
           </>
         )}
         <TextField {...field("name")} isRequired hint="1 to 50 characters, unique. A message names it as its callbackId." />
-        <TextField {...field("url")} type="url" isRequired isMonospaced hint="Where each response is POSTed: http or https." />
+        <TextField {...field("url")} type="url" isRequired isMonospaced hint={urlHint(fields.url)} />
         <RadioField {...field("contentType")} choices={["json", "xml"].map((value) => choice("contentType", value))} />
         <Samples bodyNames={view.bodyNames} />
         <fieldset class="field">
@@ -127,6 +128,11 @@ export function CallbackForm(view: CallbackFormView): VNode {
   );
 }
 
+function urlHint(url: string): string {
+  const rule = "Where each response is POSTed: http or https.";
+  return isMasked(url) ? `${rule} **** is a secret: leave the URL as it is, or type all of it.` : rule;
+}
+
 function retriesHint({ stored, policy }: CallbackFormView): string {
   const window = spellDuration(policy.windowMs);
   const rule = `Enabled: a response that isn't answered with 200 is sent again about every ${spellDuration(policy.intervalMs)} for ${window} from its first failure. Disabled: it is sent once.`;
@@ -162,7 +168,7 @@ function Summary({ problems, changes, isKeyLost }: CallbackFormView): VNode | nu
       <ul>
         {changes.map(({ label, values }) => (
           <li key={label}>
-            {label}: {values === null ? "another key" : <Change {...values} />}
+            {label}: {values === null ? `another ${label === KEY_LABEL ? "key" : "secret"}` : <Change {...values} />}
           </li>
         ))}
       </ul>
@@ -253,14 +259,14 @@ export interface TestView {
 }
 
 /** Without the key, also where the endpoint repeats it. */
-export function testView({ result, durationMs }: EndpointTest, { url, auth }: Pick<CallbackSettings, "url" | "auth">): TestView {
-  const mask = secretMask(auth.key);
+export function testView({ result, durationMs }: EndpointTest, target: Pick<CallbackSettings, "url" | "auth">): TestView {
+  const mask = secretMask(target.auth.key);
   const { title, answer } = describe(result);
   return {
     isAccepted: isAccepted(result),
     title,
     facts: [
-      ["Request", `GET ${maskUrl(url, mask)}`],
+      ["Request", `GET ${shownUrl(target)}`],
       ["Answer", mask(answer)],
       ["Duration", formatDuration(durationMs)],
     ],

@@ -1,6 +1,6 @@
 /** /console: Manage API Callbacks. */
 import type { VNode } from "preact";
-import { maskUrl } from "../../../domain/mask.js";
+import { shownUrl } from "../../../domain/mask.js";
 import type { Outage } from "../../../domain/outage.js";
 import type { Sort } from "../../../store/store.js";
 import { one, type Query, readPage, readSort } from "../../routes/query-parameters.js";
@@ -30,7 +30,7 @@ export interface CallbackListView {
   /** That match. */
   readonly total: number;
   readonly sort: Sort<SortField>;
-  /** In the name or URL; "": all. */
+  /** In the name or the URL's host; "": all. */
   readonly text: string;
   /** null: the last page. */
   readonly nextCursor: string | null;
@@ -63,10 +63,11 @@ export function addCallbackList(pages: Pages): void {
         const { id, endedAt = null } = outages.get(callbackId) ?? {};
         return id === undefined || endedAt === null || endedAt < endedSince ? null : { id, endedAt };
       };
-      const rows = items.map(({ id, name, url, retriesEnabled, events }): CallbackRow => {
+      const rows = items.map((callback): CallbackRow => {
+        const { id, name, retriesEnabled, events } = callback;
         const { FAILED: failed = 0, PENDING: waiting = 0 } = counts.get(id) ?? {};
         const health = healthOf(records.get(id), events.reply || events.undeliverable);
-        return { id, name, url: maskUrl(url), retriesEnabled, failed, waiting, lastOutage: lastOutageOf(id), ...health };
+        return { id, name, url: shownUrl(callback), retriesEnabled, failed, waiting, lastOutage: lastOutageOf(id), ...health };
       });
       return {
         kind: "page",
@@ -129,8 +130,8 @@ function Search({ text, sort }: Pick<CallbackListView, "text" | "sort">): VNode 
         name="q"
         type="search"
         value={text}
-        placeholder="Name or destination"
-        aria-label="Name or destination contains"
+        placeholder="Name or host"
+        aria-label="Name or host contains"
         autocomplete="off"
       />
       {sort.field !== "name" && <input type="hidden" name="sortFields" value={sort.field} />}
@@ -150,7 +151,7 @@ function NoRows({ text }: { text: string }): VNode {
   }
   return (
     <Empty title="No callback found">
-      <p>None has “{text}” in its name or destination.</p>
+      <p>None has “{text}” in its name or host.</p>
     </Empty>
   );
 }

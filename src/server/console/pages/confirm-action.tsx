@@ -5,7 +5,7 @@ import type { CallFilter } from "../../../domain/call-filter.js";
 import type { Callback } from "../../../domain/callback.js";
 import { count } from "../../../domain/count.js";
 import { WhcbError } from "../../../domain/errors.js";
-import { maskUrl, secretMask } from "../../../domain/mask.js";
+import { secretMask, shownUrl } from "../../../domain/mask.js";
 import { shortId } from "../../../platform/random.js";
 import { one, type Query } from "../../routes/query-parameters.js";
 import {
@@ -115,7 +115,7 @@ export function addConfirmation(pages: Pages): void {
       listed: "callIds" in set ? await readListed(callback, set.callIds) : null,
       counted,
       at,
-      url: maskUrl(callback.url),
+      url: shownUrl(callback),
       isDown: record?.endpoint.state === "down",
       fields: [...asked.fields, ["once", once], ["counted", String(counted.count)]],
       back,

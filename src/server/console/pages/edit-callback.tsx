@@ -4,7 +4,7 @@ import { type Callback, type CallbackSettings, hasSameSettings, isRepaired } fro
 import { count } from "../../../domain/count.js";
 import { spellDuration } from "../../../domain/duration.js";
 import { isWhcbError } from "../../../domain/errors.js";
-import { maskUrl } from "../../../domain/mask.js";
+import { shownUrl } from "../../../domain/mask.js";
 import type { RetryPolicy } from "../../../domain/retry-policy.js";
 import { lazyParts } from "../../lazy-parts.js";
 import { createCallback, deleteCallback, testEndpoint, updateCallback } from "../../use-cases/change-callbacks.js";
@@ -164,7 +164,7 @@ interface FormState {
 const NO_PROBLEMS: Problems = new Map();
 
 function loadedForm({ mark }: Visit, stored: Callback): LoadedForm {
-  return { fields: fieldsOf(stored), keyMark: mark(stored.auth.key) };
+  return { fields: fieldsOf(stored), urlMark: mark(stored.url), keyMark: mark(stored.auth.key) };
 }
 
 function typedKey({ form }: Visit): string {
@@ -190,7 +190,7 @@ function savedText(before: CallbackSettings, after: CallbackSettings, { windowMs
 }
 
 interface DeleteView {
-  readonly callback: Pick<Callback, "id" | "name" | "url">;
+  readonly callback: Pick<Callback, "id" | "name" | "url" | "auth">;
   readonly formToken: string;
   readonly counts: { readonly failed: number; readonly waiting: number; readonly accepted: number };
 }
@@ -202,7 +202,7 @@ export function DeleteCallback({ callback, formToken, counts }: DeleteView): VNo
       <Facts
         facts={[
           ["Callback", callback.name],
-          ["Destination", <span class="monospaced">{maskUrl(callback.url)}</span>],
+          ["Destination", <span class="monospaced">{shownUrl(callback)}</span>],
           ["Failed calls", <Count value={failed} />],
           ["Waiting calls", <Count value={waiting} />],
           ["Accepted calls", <Count value={accepted} />],

@@ -1,6 +1,6 @@
 import stringWidth from "string-width";
 import { describe, expect, test } from "vitest";
-import { CALLBACK_LISTING } from "../../../../src/cli/commands/callbacks/callback-text.js";
+import { callbackListing } from "../../../../src/cli/commands/callbacks/callback-text.js";
 import { CALL_LISTING, type CallRow } from "../../../../src/cli/output/call-columns.js";
 import type { RenderOptions } from "../../../../src/cli/output/screen.js";
 import { loadPalette } from "../../../../src/cli/output/screen.js";
@@ -105,7 +105,7 @@ test("a family emoji and East Asian text are two columns wide, as a terminal sho
 describe("a table of callbacks", () => {
   test("never shows a key", async () => {
     const rows = [aListedCallback({ auth: { type: "queryparam", key: "PLANTED-SECRET-KEY" } })];
-    const text = String(renderTable(rows, CALLBACK_LISTING.columns, await optionsFor(null)));
+    const text = String(renderTable(rows, callbackListing("none").columns, await optionsFor(null)));
     expect(text).toContain("queryparam");
     expect(text).not.toContain("PLANTED");
   });

@@ -53,7 +53,7 @@ describe("the fields of a callback", () => {
   });
 
   it("are told from what another saved since, field by field", () => {
-    const form = (over = {}) => ({ fields: { ...NEW_FIELDS, ...over }, keyMark: "k" });
+    const form = (over = {}) => ({ fields: { ...NEW_FIELDS, ...over }, urlMark: "u", keyMark: "k" });
     expect(findConflict(form(), { ...NEW_FIELDS, name: "mine" }, form())).toBeNull();
     const stored = form({ name: "theirs", email: "same", contentType: "xml" });
     expect(findConflict(form(), { ...NEW_FIELDS, name: "mine", email: "same" }, { ...stored, keyMark: "other" })).toEqual({
@@ -69,8 +69,8 @@ describe("the fields of a callback", () => {
   });
 
   it("as they were loaded are carried by the form", () => {
-    const loaded = { fields: fieldsOf(someSettings({ name: `a&b="c"` })), keyMark: "k" };
-    expect(readLoaded(new URLSearchParams({ loaded: writeLoaded(loaded), keyMark: "k" }))).toEqual(loaded);
+    const loaded = { fields: fieldsOf(someSettings({ name: `a&b="c"` })), urlMark: "u", keyMark: "k" };
+    expect(readLoaded(new URLSearchParams({ loaded: writeLoaded(loaded), urlMark: "u", keyMark: "k" }))).toEqual(loaded);
   });
 });
 

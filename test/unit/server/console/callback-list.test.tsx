@@ -45,7 +45,7 @@ describe("the list of callbacks", () => {
   it("says what to do while there are none", () => {
     expect(text({ rows: [], total: 0 })).toMatch(/No callbacks yet .*register it/);
     expect(links({ rows: [], total: 0 })).toEqual(["/console/callbacks/new"]);
-    expect(text({ rows: [], total: 0, text: "crm" })).toContain("None has “crm” in its name or destination");
+    expect(text({ rows: [], total: 0, text: "crm" })).toContain("None has “crm” in its name or host");
     expect(text({ rows: [], total: 3, offset: 50 })).toContain("No more callbacks");
   });
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { renderCallback } from "../../../../../src/cli/commands/callbacks/callback-text.js";
+import { renderCallback, type ShownSecrets } from "../../../../../src/cli/commands/callbacks/callback-text.js";
 import type { RenderOptions } from "../../../../../src/cli/output/screen.js";
 import { PLAIN } from "../../../../../src/cli/output/screen.js";
 import { aListedCallback } from "../../../../support/cli/listed.js";
@@ -9,10 +9,18 @@ const OPTIONS: RenderOptions = { palette: PLAIN, width: 100, utc: true, now: NOW
 
 describe("callbacks get", () => {
   test("masks the key without --show-key", () => {
-    expect(String(renderCallback(aListedCallback(), OPTIONS, false))).toContain(
+    expect(String(renderCallback(aListedCallback(), OPTIONS, "none"))).toContain(
       "Key            ••••cret (--show-key shows it)\n",
     );
-    expect(String(renderCallback(aListedCallback(), OPTIONS, false))).not.toContain("a-key");
-    expect(String(renderCallback(aListedCallback(), OPTIONS, true))).toContain("Key            a-key-that-is-secret\n");
+    expect(String(renderCallback(aListedCallback(), OPTIONS, "none"))).not.toContain("a-key");
+    expect(String(renderCallback(aListedCallback(), OPTIONS, "all"))).toContain("Key            a-key-that-is-secret\n");
+  });
+
+  test("masks the URL's secrets too, also where a new key is shown", () => {
+    const callback = aListedCallback({ url: "https://example.com/?token=s3cret" });
+    const lineOf = (shown: ShownSecrets) => /^URL .*$/m.exec(String(renderCallback(callback, OPTIONS, shown)))?.[0];
+    const masked = "URL            https://example.com/?token=**** (--show-key shows it)";
+    expect([lineOf("none"), lineOf("new-key")]).toEqual([masked, masked]);
+    expect(lineOf("all")).toBe("URL            https://example.com/?token=s3cret");
   });
 });

@@ -1,0 +1,63 @@
+/** What a journal has of a URL. Who reads a journal must not be able to try out secrets, so the key of the hash isn't beside it. */
+import { createHmac } from "node:crypto";
+import { link, readFile, rm, writeFile } from "node:fs/promises";
+import { errorMessage, systemErrorCode, WhcbError } from "../../domain/errors.js";
+import { maskUserinfo } from "../../domain/mask.js";
+import type { RunDeps } from "../run-deps.js";
+
+export interface RecordedUrl {
+  /** Its secrets are masked. */
+  readonly url: string;
+  /** Keyed, to tell whether a URL is the same. Left out where nothing is masked. */
+  readonly urlHash?: string | undefined;
+}
+
+type KeyDeps = Pick<RunDeps, "runsDirectory" | "random">;
+
+/** `shown`: with its secrets masked. Throws `unavailable` if the key can't be read or created. */
+export async function recordUrl(url: string, shown: string, deps: KeyDeps): Promise<RecordedUrl> {
+  if (shown === url) return { url };
+  return { url: shown, urlHash: hashOf(url, (await readKey(deps)) ?? (await createKey(deps))) };
+}
+
+/** false also if the key is gone. */
+export async function isRecorded(url: string, { url: shown, urlHash }: RecordedUrl, deps: KeyDeps): Promise<boolean> {
+  // 0.1.0 masked only the user.
+  if (urlHash === undefined) return shown === url || shown === maskUserinfo(url);
+  const key = await readKey(deps);
+  return key !== null && hashOf(url, key) === urlHash;
+}
+
+function hashOf(url: string, key: Buffer): string {
+  return createHmac("sha256", key).update(url).digest("base64url");
+}
+
+const keyPath = ({ runsDirectory }: KeyDeps) => `${runsDirectory}.key`;
+
+async function readKey(deps: KeyDeps): Promise<Buffer | null> {
+  return readFile(keyPath(deps)).catch((error: unknown) => {
+    if (systemErrorCode(error) === "ENOENT") return null;
+    throw unusableKey(error);
+  });
+}
+
+/** Written under another name, then linked: nobody reads half a key, and of two processes one's counts. */
+async function createKey(deps: KeyDeps): Promise<Buffer> {
+  const path = keyPath(deps);
+  const draft = `${path}.${Buffer.from(deps.random.bytes(6)).toString("hex")}`;
+  try {
+    await writeFile(draft, deps.random.bytes(32), { mode: 0o600, flag: "wx", flush: true });
+    await link(draft, path).catch((error: unknown) => {
+      if (systemErrorCode(error) !== "EEXIST") throw error;
+    });
+    return await readFile(path);
+  } catch (error) {
+    throw unusableKey(error);
+  } finally {
+    await rm(draft, { force: true });
+  }
+}
+
+function unusableKey(cause: unknown): WhcbError {
+  return new WhcbError("unavailable", `the key of the journals can't be used: ${errorMessage(cause)}`, { cause });
+}

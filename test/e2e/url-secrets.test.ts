@@ -1,0 +1,275 @@
+/**
+ * Secrets in the URLs of callbacks, each kind with a callback of its own: in no output, no log and no file but the database.
+ * Covers: src/runs/journal/recorded-url.ts
+ */
+import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { systemClock } from "../../src/platform/clock.js";
+import { openStore } from "../../src/store/open-store.js";
+import { someSettings } from "../support/builders.js";
+import { ENTER, Terminal } from "../support/process/terminal.js";
+import { eventually, Home, type Outcome, type Running, type RunOptions } from "../support/process/whcb-process.js";
+
+const SECRET_KEY = Buffer.alloc(32).toString("base64");
+const KINDS = {
+  token: { secret: "planted-token", at: (origin: string) => `${origin}/hook?token=planted-token` },
+  sid: { secret: "planted-sid", at: (origin: string) => `${origin}/hook?a=1&sid=planted-sid` },
+  path: { secret: "PLANTEDpath123456789", at: (origin: string) => `${origin}/hook/PLANTEDpath123456789` },
+  // No longer accepted, but another service may have one.
+  user: { secret: "planted-password", at: (origin: string) => `${origin.replace("//", "//ada:planted-password@")}/hook` },
+};
+const NAMES = Object.keys(KINDS) as (keyof typeof KINDS)[];
+const SECRETS = Object.values(KINDS).map(({ secret }) => secret);
+const TO = "http://127.0.0.1:9/there?token=planted-elsewhere";
+
+const home = new Home();
+let service: Running & { url: string };
+let failing: Running & { url: string };
+
+const found = (text: string) => [...SECRETS, "planted-elsewhere"].filter((secret) => text.includes(secret));
+const urlOf = (name: keyof typeof KINDS, origin = failing.url) => KINDS[name].at(origin);
+
+async function whcb(argv: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+  const outcome = await home.whcb(argv, options);
+  expect(found(outcome.stdout + outcome.stderr)).toEqual([]);
+  return outcome;
+}
+
+function filesOf(folder: string): readonly string[] {
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .map((name) => `${folder}/${name}`)
+    .filter((path) => statSync(path).isFile() && !/x\.db(?:-wal|-shm)?$/.test(path));
+}
+
+async function fail(name: string): Promise<void> {
+  const idsOf = async () => (await home.whcb(["calls", "list", name, "--failed", "-o", "ids"])).stdout.split("\n").filter(Boolean);
+  const before = (await idsOf()).length;
+  await home.whcb(["trigger", name, "-n", "3"]);
+  await eventually(idsOf, (ids) => ids.length === before + 3);
+}
+
+const runsFolder = () => home.path("data", "runs");
+const journal = () => {
+  const [name = ""] = readdirSync(runsFolder()).filter((file) => file.endsWith(".ndjson"));
+  return readFileSync(`${runsFolder()}/${name}`, "utf8");
+};
+
+/** The words that a shell passes on. */
+function pasted(line: string, env: Readonly<Record<string, string>>): readonly string[] {
+  const [, rest = ""] = /^\S+ (.*)$/s.exec(line) ?? [];
+  return spawnSync("bash", ["-c", `printf '%s\\0' ${rest}`], { env, encoding: "utf8" }).stdout.split("\0").slice(0, -1);
+}
+
+beforeAll(async () => {
+  failing = await home.listen(["--status", "503"]);
+  const secretKey = Buffer.from(SECRET_KEY, "base64");
+  const store = await openStore({ url: home.path("x.db"), clock: systemClock, secretKey });
+  for (const [index, name] of NAMES.entries())
+    await store.createCallback(`00112233445566A${index}`, someSettings({ name, url: urlOf(name) }), Date.now());
+  await store.close();
+  service = await home.serve(["--log-level", "info"], { env: { WHCB_SECRET_KEY: SECRET_KEY } });
+  for (const name of NAMES) await fail(name);
+});
+
+afterAll(() => home.leave());
+
+describe("no output has a secret, and each shows what is masked: whcb", () => {
+  const create = ["callbacks", "create", "--email", "ops@example.com"];
+
+  const commands: readonly (readonly [argv: readonly string[], shown?: string])[] = [
+    [["status"], "/hook?token=****"],
+    [["status", "-o", "json"], "/hook?a=1&sid=****"],
+    [["status", "path", "--json", "url"], "/hook/****"],
+    [["callbacks", "list"], "http://****@"],
+    [["callbacks", "list", "-o", "json"], "/hook?token=****"],
+    [["callbacks", "list", "-o", "ndjson"], "/hook?token=****"],
+    [["callbacks", "list", "-o", "csv"], "/hook?token=****"],
+    [["callbacks", "list", "--columns", "url"], "/hook/****"],
+    [["callbacks", "get", "token"], "/hook?token=**** (--show-key shows it)\n"],
+    [["callbacks", "get", "user", "-o", "json"], "http://****@"],
+    [["callbacks", "update", "sid", "--email", "b@example.com"], "/hook?a=1&sid=****"],
+    [["callbacks", "update", "path", "--url", "http://127.0.0.1:9/PLANTEDpath123456789"], "warning: GET http://127.0.0.1:9/****"],
+    [[...create, "--name", "more", "--url", "http://127.0.0.1:9/?token=planted-token"]],
+    [["calls", "list", "-o", "json"]],
+    [["calls", "list", "--group-by", "reason"]],
+    [["check", "--max-failed", "0"]],
+    [["replay", "--failed", "--dry-run"], "-> http://127.0.0.1:9/****"],
+    [["replay", "--failed", "--dry-run", "-o", "json"], "/hook?token=****"],
+    [["replay", "--failed", "--dry-run", "-o", "ndjson"]],
+    [["replay", "--failed", "--dry-run", "--print-curl"], "one callback at a time"],
+    [["replay", "token", "--failed", "--dry-run", "--print-curl"], ` --url "$WHCB_CALLBACK_URL" `],
+    [["replay", "--failed"], "-> http://****@"],
+    [["replay", "token", "--failed", "--to", TO], `set WHCB_CALLBACK_URL to that URL, then type: whcb replay token --failed --to "$WHCB_CALLBACK_URL" `],
+    [["replay", "token", "--failed", `--to=${TO}`], `whcb replay token --failed --to="$WHCB_CALLBACK_URL" `],
+    [["replay", "token", "--failed", "--to", TO, "--dry-run"], "-> http://127.0.0.1:9/there?token=****"],
+    [["replay", "token", "--failed", "--to", TO, "--yes"], `--to "$WHCB_CALLBACK_URL"`],
+    [["replay", "--failed", "--yes", "-o", "ndjson"]],
+    [["replay", "--resume", "--yes"]],
+    [["replay", "sid", "--failed", "--via", "service"], "/hook?a=1&sid=****, by the service"],
+    [["replay", "sid", "--failed", "--via", "service", "--yes"]],
+    [["reconcile", "path", "--seen", "/dev/null", "--allow-empty", "--dry-run"], "/****"],
+    [["reconcile", "path", "--seen", "/dev/null", "--allow-empty", "--yes", "-o", "json"]],
+    [["mark-success", "user", "--failed", "--yes"]],
+    [["runs", "list", "-o", "json"], "/hook?token=****"],
+    [["runs", "show", "-o", "json"], "http://****@"],
+    [["runs", "show"], "http://****@"],
+    [["profiles", "list", "-o", "json"]],
+    [["config", "get"]],
+    [["db", "check", "--db", "x.db"]],
+    [["__complete", "callbacks", "get", ""]],
+  ];
+
+  it.each(commands.map(([argv, shown = ""]) => [argv.join(" "), argv, shown] as const))("%s", async (_, argv, shown) => {
+    const { stdout, stderr } = await whcb([...argv, ...(argv[0] === "__complete" ? [] : ["--verbose"])]);
+    expect(stdout + stderr).toContain(shown);
+  });
+
+  it.each(NAMES)("calls get, of the callback %s", async (name) => {
+    const { stdout: ids } = await whcb(["calls", "list", name, "-o", "ids"]);
+    const [id = ""] = ids.split("\n");
+    expect((await whcb(["calls", "get", name, id])).stdout).toContain("****");
+    await whcb(["calls", "get", name, id, "-o", "json"]);
+  });
+
+  it("callbacks delete, in its question", async () => {
+    const terminal = Terminal.whcb(home, ["callbacks", "delete", "user"]);
+    await terminal.shows(/Delete callback user \(http:\/\/\*{4}@/);
+    terminal.type("n\r");
+    await terminal.closed();
+    expect(found(terminal.written)).toEqual([]);
+  });
+
+  it("watch and calls follow", async () => {
+    for (const argv of [["watch"], ["calls", "follow"]]) {
+      const running = home.start(argv);
+      await home.whcb(["trigger", "token", "-n", "1"]);
+      await running.says(/token/);
+      const { stdout, stderr } = await running.stop("SIGINT");
+      expect(found(stdout + stderr)).toEqual([]);
+    }
+  });
+
+  it("triage, from the list of callbacks to a copied call", async () => {
+    const terminal = Terminal.whcb(home, ["triage"], { columns: 120, rows: 30 });
+    await terminal.shows(/token {2}http:\S+\/hook\?token=\*{4}/);
+    await terminal.shows(/user {2}http:\/\/\*{4}@/);
+    terminal.type("/token\r");
+    await terminal.shows(/> token/);
+    terminal.type(ENTER);
+    await terminal.shows(/> +\d+ {2}503/);
+    terminal.type("c");
+    await terminal.shows("copied, if the terminal allows it");
+    const copied = terminal.written.split("\u001b]52;c;")[1]?.split("\u0007")[0] ?? "";
+    expect(Buffer.from(copied, "base64").toString()).toContain(` --url "$WHCB_CALLBACK_URL" `);
+    terminal.type(" q");
+    await terminal.closed();
+    expect(found(terminal.written + Buffer.from(copied, "base64"))).toEqual([]);
+  });
+});
+
+it("no log, e-mail, journal or other file has one", async () => {
+  await eventually(
+    async () => readdirSync(home.path("mail")).filter((name) => name.endsWith(".eml")),
+    (mails) => mails.length === NAMES.length,
+  );
+  const files = filesOf(home.folder);
+  expect(files.filter((path) => found(readFileSync(path, "utf8")).length > 0)).toEqual([]);
+  expect(files.filter((path) => path.endsWith(".ndjson")).length).toBeGreaterThan(3);
+  for (const { stdout, stderr } of [service, failing]) expect(found(stdout + stderr)).toEqual([]);
+  expect(failing.stdout).toMatch(/POST \/hook\/\*{4} [\s\S]*POST \/hook\?token=••••/);
+  expect(service.stderr).toContain('"path":"/callbacks/token"');
+});
+
+it("--show-key shows them where a command shows a callback", async () => {
+  for (const name of ["token", "sid", "user"] as const) {
+    const { stdout } = await home.whcb(["callbacks", "get", name, "--show-key"]);
+    expect(stdout).toContain(` ${urlOf(name)}\n`);
+  }
+  const json = await home.whcb(["callbacks", "list", "--show-key", "-o", "json"]);
+  expect(JSON.parse(json.stdout)).toMatchObject(
+    ["path", "sid", "token", "user"].map((name) => ({ name, auth: { key: "a-secret-callback-key" } })),
+  );
+  expect(found(json.stdout)).toEqual(SECRETS);
+  expect(found((await home.whcb(["callbacks", "list", "--show-key", "--columns", "url"])).stdout)).toEqual(SECRETS);
+});
+
+it("a copied curl command sends the request once the variable has the URL", async () => {
+  const working = await home.listen();
+  const { stdout: line, stderr } = await whcb(["replay", "token", "--failed", "--limit", "1", "--dry-run", "--print-curl"]);
+  expect(stderr).toContain("set WHCB_CALLBACK_URL to the URL of token, which `whcb callbacks get token --show-key` shows");
+  const env = { WHCB_CALLBACK_URL: urlOf("token", working.url), WHCB_CALLBACK_KEY: "k" };
+  expect(pasted(line, env)).toContain(urlOf("token", working.url));
+});
+
+describe("a run", () => {
+  let name = "";
+  let runs = 0;
+
+  beforeEach(async () => {
+    name = `run-${++runs}`;
+    rmSync(runsFolder(), { recursive: true, force: true });
+    const created = ["--name", name, "--url", urlOf("token"), "--email", "ops@example.com"];
+    await whcb(["callbacks", "create", ...created]);
+    await fail(name);
+  });
+
+  const update = (url: string) => home.whcb(["callbacks", "update", name, "--url", url]);
+
+  async function interrupted(...flags: readonly string[]): Promise<void> {
+    expect((await whcb(["replay", name, "--failed", "--yes", ...flags])).code).toBe(8);
+    expect(found(journal())).toEqual([]);
+  }
+
+  it("is resumed at its callback's URL without a question, and with one if only the secret is another", async () => {
+    await interrupted();
+    expect((await whcb(["replay", "--resume"])).stderr).not.toContain("URL");
+    await update(`${failing.url}/hook?token=another-planted-token`);
+    const asked = await whcb(["replay", "--resume"]);
+    expect([asked.code, asked.stderr]).toEqual([2, expect.stringMatching(/^The URL may have changed since the run began\.\n/)]);
+    expect(asked.stderr).toMatch(/\nrun-1: \S+\/hook\?token=\*{4}, before perhaps with another secret\n/);
+    await update(`${failing.url}/other?token=planted-token`);
+    expect((await whcb(["replay", "--resume"])).stderr).toMatch(
+      /^The URL has changed since the run began\.\nrun-1: \S+\/other\?token=\*{4}, before: \S+\/hook\?token=\*{4}\n/,
+    );
+  });
+
+  it("asks where its key is gone, as it can't know", async () => {
+    await interrupted();
+    const key = home.path("data", "runs.key");
+    expect(statSync(key).mode & 0o077).toBe(0);
+    rmSync(key);
+    expect(await whcb(["replay", "--resume"])).toMatchObject({ code: 2, stderr: expect.stringContaining("may have changed") });
+    expect((await whcb(["replay", "--resume", "--yes"])).code).toBe(8);
+  });
+
+  it("that was sent elsewhere is resumed there once --to names the whole URL again", async () => {
+    const broken = await home.listen(["--status", "500"]);
+    const to = `${broken.url}/there?token=planted-elsewhere`;
+    await interrupted("--to", to, "--mark");
+    const without = await whcb(["replay", "--resume"]);
+    expect([without.code, without.stderr]).toEqual([4, expect.stringContaining("hint: add --to with the whole URL.")]);
+    const [, command = ""] = /^next: (.*)$/m.exec(without.stdout) ?? [];
+    expect(command).toMatch(/^whcb replay --resume \S+ --to "\$WHCB_CALLBACK_URL"$/);
+    const other = await whcb(["replay", "--resume", "--to", `${broken.url}/there?token=another-planted-elsewhere`]);
+    expect([other.code, other.stderr]).toEqual([2, expect.stringContaining("before perhaps with another secret")]);
+    await broken.stop();
+    const repaired = await home.listen(["--port", new URL(broken.url).port]);
+    const resumed = await whcb(pasted(command, { WHCB_CALLBACK_URL: to }));
+    expect(resumed).toMatchObject({ code: 0, stdout: expect.stringMatching(/^3 calls replayed in /) });
+    expect(repaired.stdout).toMatch(/ POST \/there\?token=•••• /);
+    // An unset variable selects nothing.
+    expect(await whcb(pasted(command, {}))).toMatchObject({ code: 2, stderr: "error: --to is empty\n" });
+  });
+
+  it("that was sent to its callback takes no --to", async () => {
+    await interrupted();
+    const resumed = await whcb(["replay", "--resume", "--to", TO]);
+    expect(resumed).toMatchObject({ code: 2, stderr: expect.stringContaining("wasn't made with --to") });
+  });
+});
+
+it("a masked URL isn't stored by mistake", async () => {
+  const update = ["callbacks", "update", "token", "--url", `${failing.url}/hook?token=****`];
+  expect(await whcb(update)).toMatchObject({ code: 2, stderr: expect.stringContaining("****, which stands for a secret") });
+});
