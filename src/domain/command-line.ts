@@ -1,6 +1,5 @@
-import { hasUrlSecret } from "./mask.js";
-
 /** Commands to type. What a service named is in them only as an operand: one word of a shell, and never a flag. */
+import { hasUrlSecret } from "./mask.js";
 
 export interface CommandWords {
   /** Such as "calls list". */
@@ -27,7 +26,7 @@ export function repeatedLine(argv: readonly string[], flag: string): string {
   return shellLine(words);
 }
 
-/** In the place of a URL that holds a secret: for a shell, which expands it. */
+/** Stands for a URL that holds a secret. The shell expands it; no command reads the variable. */
 export const URL_VARIABLE = `"$WHCB_CALLBACK_URL"`;
 
 function shellLine(argv: readonly string[]): string {

@@ -28,23 +28,23 @@ export function maskAnswer(result: DeliveryResult, mask: SecretMask): DeliveryRe
   return { ...result, statusMessage: mask(result.statusMessage), body: mask(result.body) };
 }
 
-/** Such as of a parameter or a header. */
+/** Whether a parameter of this name probably holds a secret. */
 export function isSecretName(name: string): boolean {
   return /auth|key|token|secret|pass|pwd|sig|code|credential|session|sid(?![a-z])/i.test(name);
 }
 
-/** A path token, or a parameter like one. Words and dates have no such runs; the groups of a UUID count as one. */
+/** A long run of letters and digits, one a digit, is a token, and so is a UUID. Words and dates aren't. */
 function hasToken(text: string): boolean {
   const runs = text.match(/[a-z0-9]{20,}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/gi) ?? [];
   return runs.some((run) => /\d/.test(run));
 }
 
-/** A callback's URL as it is shown everywhere. */
+/** Returns a callback's URL as every command, page and file shows it. */
 export function shownUrl({ url, auth }: { readonly url: string; readonly auth: { readonly key: string | null } }): string {
   return maskUrl(url, secretMask(auth.key ?? ""));
 }
 
-/** A URL without a secret stays as it is. `mask` is for a secret that may be anywhere in it. */
+/** Returns a URL without a secret as it is. `mask` is for one that may be anywhere in it. */
 export function maskUrl(url: string, mask: SecretMask = (text) => text): string {
   if (!URL.canParse(url)) return url === "" ? "" : "(an unreadable URL)";
   const { protocol, username, password, host, pathname, search, hash } = new URL(url);
@@ -54,8 +54,7 @@ export function maskUrl(url: string, mask: SecretMask = (text) => text): string 
   return `${protocol}//${userinfo}${host}${path}${hash === "" ? "" : `#${MASK}`}`;
 }
 
-/** A path with its query. */
-export function maskPath(path: string, mask: SecretMask = (text) => text): string {
+function maskPath(path: string, mask: SecretMask): string {
   const [pathname = ""] = path.split("?", 1);
   const segments = mask(pathname).replace(/[^/]+/g, (segment) => (hasToken(segment) ? MASK : segment));
   return segments + path.slice(pathname.length).replace(/[^?&;]+/g, (parameter) => maskParameter(parameter, mask));
@@ -69,7 +68,7 @@ function maskParameter(parameter: string, mask: SecretMask): string {
   return isShown ? parameter : `${parameter.split("=", 1)}=${MASK}`;
 }
 
-/** Also of a URL that is masked already. */
+/** Also true of a URL that is masked already. */
 export function hasUrlSecret(url: string): boolean {
   return isMasked(maskUrl(url));
 }
@@ -78,17 +77,17 @@ export function isMasked(url: string): boolean {
   return url.includes(MASK);
 }
 
-/** In a text of somebody else. */
+/** For a text that somebody else wrote. */
 export function maskUrlsIn(text: string): string {
   return text.replace(/https?:\/\/[^\s"'<>]+/gi, (url) => maskUrl(url));
 }
 
 /** Masks every query value of a path, and its tokens: `queryparam` auth has the key under a configurable name. */
 export function maskQuery(path: string): string {
-  return maskPath(path).replace(/([?&][^=&]*)=[^&]*/g, "$1=••••");
+  return maskPath(path, (text) => text).replace(/([?&][^=&]*)=[^&]*/g, "$1=••••");
 }
 
-/** As journals of 0.1.0 have a URL. */
+/** Masks as journals of 0.1.0 are masked. */
 export function maskUserinfo(url: string): string {
   return url.replace(/\/\/[^/@]*@/, "//••••@");
 }

@@ -7,7 +7,7 @@ import { MAX_IDS_PER_REQUEST } from "../wire/bulk-ids.js";
 import { readBootId } from "./journal/boot-id.js";
 import { Journal, openJournalFile } from "./journal/journal.js";
 import { lockRun, type ProcessLock } from "./journal/process-lock.js";
-import { recordUrl } from "./journal/recorded-url.js";
+import { urlRecorder } from "./journal/recorded-url.js";
 import { NO_COUNTS, plannedState, reduceCounts } from "./journal/run-counts.js";
 import { journalPath } from "./journal/run-id.js";
 import { isOpen, type RunState } from "./journal/run-state.js";
@@ -73,13 +73,14 @@ async function recordUrls(
   { header: { options }, callbacks }: NewRun,
   deps: RunDeps,
 ): Promise<Pick<RunHeader, "callbacks" | "options" | "toHash">> {
+  const recordUrl = urlRecorder(deps);
   const recorded = [];
   for (const callback of callbacks) {
     const { id, name, url } = callback;
-    recorded.push({ id, name, ...(await recordUrl(url, shownUrl(callback), deps)) });
+    recorded.push({ id, name, ...(await recordUrl(url, shownUrl(callback))) });
   }
   if (options === null || options.to === null) return { callbacks: recorded, options };
-  const { url: to, urlHash } = await recordUrl(options.to, maskUrl(options.to), deps);
+  const { url: to, urlHash } = await recordUrl(options.to, maskUrl(options.to));
   return { callbacks: recorded, options: { ...options, to }, toHash: urlHash };
 }
 

@@ -129,7 +129,12 @@ export function describeCallbacks(open: OpenStore): void {
       const named = await aCallback(store, { name: "Replies 100%_" });
       const placed = await aCallback(store, { name: "a", url: "https://crm.REPLIES.example:8443/hook" });
       await aCallback(store, { name: "other", url: "https://example.com/" });
-      const others = ["https://example.com?x=replies", "http://a/replies", "https://example.com#replies", "https://u:replies@e.x/"];
+      const others = [
+        "https://example.com?x=replies",
+        "http://a/replies",
+        "https://example.com#replies",
+        "https://u:replies@e.x/",
+      ];
       for (const [index, url] of others.entries()) await aCallback(store, { name: `b${index}`, url });
       const find = async (text: string) => {
         const { items, total } = await store.listCallbacks({ limit: 10, offset: 0, sort: [], text });

@@ -3,7 +3,7 @@
  * Covers: src/runs/journal/recorded-url.ts
  */
 import { spawnSync } from "node:child_process";
-import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { openStore } from "../../src/store/open-store.js";
@@ -43,22 +43,32 @@ function filesOf(folder: string): readonly string[] {
 }
 
 async function fail(name: string): Promise<void> {
-  const idsOf = async () => (await home.whcb(["calls", "list", name, "--failed", "-o", "ids"])).stdout.split("\n").filter(Boolean);
+  const idsOf = async () =>
+    (await home.whcb(["calls", "list", name, "--failed", "-o", "ids"])).stdout.split("\n").filter(Boolean);
   const before = (await idsOf()).length;
   await home.whcb(["trigger", name, "-n", "3"]);
   await eventually(idsOf, (ids) => ids.length === before + 3);
 }
 
 const runsFolder = () => home.path("data", "runs");
-const journal = () => {
-  const [name = ""] = readdirSync(runsFolder()).filter((file) => file.endsWith(".ndjson"));
-  return readFileSync(`${runsFolder()}/${name}`, "utf8");
+/** Of the latest run. */
+const journalPath = () => {
+  const names = readdirSync(runsFolder()).filter((file) => file.endsWith(".ndjson"));
+  return `${runsFolder()}/${names.sort().at(-1)}`;
 };
+const journal = () => readFileSync(journalPath(), "utf8");
+
+function rewriteJournal(from: RegExp, to: string): void {
+  expect(journal()).toMatch(from);
+  writeFileSync(journalPath(), journal().replace(from, to));
+}
 
 /** The words that a shell passes on. */
 function pasted(line: string, env: Readonly<Record<string, string>>): readonly string[] {
   const [, rest = ""] = /^\S+ (.*)$/s.exec(line) ?? [];
-  return spawnSync("bash", ["-c", `printf '%s\\0' ${rest}`], { env, encoding: "utf8" }).stdout.split("\0").slice(0, -1);
+  return spawnSync("bash", ["-c", `printf '%s\\0' ${rest}`], { env, encoding: "utf8" })
+    .stdout.split("\0")
+    .slice(0, -1);
 }
 
 beforeAll(async () => {
@@ -100,7 +110,10 @@ describe("no output has a secret, and each shows what is masked: whcb", () => {
     [["replay", "--failed", "--dry-run", "--print-curl"], "one callback at a time"],
     [["replay", "token", "--failed", "--dry-run", "--print-curl"], ` --url "$WHCB_CALLBACK_URL" `],
     [["replay", "--failed"], "-> http://****@"],
-    [["replay", "token", "--failed", "--to", TO], `set WHCB_CALLBACK_URL to that URL, then type: whcb replay token --failed --to "$WHCB_CALLBACK_URL" `],
+    [
+      ["replay", "token", "--failed", "--to", TO],
+      `set WHCB_CALLBACK_URL to that URL, then type: whcb replay token --failed --to "$WHCB_CALLBACK_URL" `,
+    ],
     [["replay", "token", "--failed", `--to=${TO}`], `whcb replay token --failed --to="$WHCB_CALLBACK_URL" `],
     [["replay", "token", "--failed", "--to", TO, "--dry-run"], "-> http://127.0.0.1:9/there?token=****"],
     [["replay", "token", "--failed", "--to", TO, "--yes"], `--to "$WHCB_CALLBACK_URL"`],
@@ -260,6 +273,21 @@ describe("a run", () => {
     expect(repaired.stdout).toMatch(/ POST \/there\?token=•••• /);
     // An unset variable selects nothing.
     expect(await whcb(pasted(command, {}))).toMatchObject({ code: 2, stderr: "error: --to is empty\n" });
+  });
+
+  it("of an earlier version, whose journal has the URLs as they are, is resumed without a question, and shown without secrets", async () => {
+    await interrupted();
+    rewriteJournal(/"url":"[^"]*","urlHash":"[^"]*"/, `"url":"${urlOf("token")}"`);
+    const resumed = await whcb(["replay", "--resume"]);
+    expect([resumed.code, resumed.stderr]).toEqual([8, expect.not.stringContaining("URL")]);
+    expect((await whcb(["runs", "show"])).stdout).toContain("/hook?token=****");
+    await whcb(["runs", "list", "-o", "json"]);
+    await interrupted("--to", TO);
+    rewriteJournal(/"to":"[^"]*"/, `"to":"${TO}"`);
+    rewriteJournal(/,"toHash":"[^"]*"/, "");
+    const elsewhere = await whcb(["replay", "--resume"]);
+    expect([elsewhere.code, elsewhere.stderr]).toEqual([8, expect.not.stringContaining("URL")]);
+    expect(elsewhere.stdout).toMatch(/\nnext: whcb replay --resume \S+\n$/);
   });
 
   it("that was sent to its callback takes no --to", async () => {

@@ -27,7 +27,11 @@ export const CONTENT_TYPE = choice(
   "json or xml, of a callback for which the service doesn't return it",
   ["json", "xml"],
 );
-export const TO = value("--to <url>", "send there instead; marks nothing unless --mark is given", parseCallbackUrl("--to"));
+export const TO = value(
+  "--to <url>",
+  "send there instead; marks nothing unless --mark is given. With --resume: again, if it holds a secret",
+  parseCallbackUrl("--to"),
+);
 export const WITH_AUTH = flag("--with-auth", "with --to: send the callback's auth too");
 export const MARK = flag("--mark", "with --to: mark what was accepted");
 export const VIA = choiceOr("--via <what>", "direct: send from here; service: ask the service to send", "direct", [

@@ -23,9 +23,7 @@ export async function mentionUnfinishedRun(
   const started = formatInstant(run.startedAt, screen.renderOptions.utc);
   const sent = open.filter(({ state }) => state !== "left").length;
   const again = sent === 0 ? "" : `. A new run sends up to ${count(sent, "call")} of it a second time`;
-  screen.info(
-    `note: the run of ${started} is unfinished; \`${resumeCommand(run, screen.renderOptions)}\` finishes it${again}`,
-  );
+  screen.info(`note: the run of ${started} is unfinished; \`${resumeCommand(run, screen.renderOptions)}\` finishes it${again}`);
 }
 
 const SAMPLE = 10;

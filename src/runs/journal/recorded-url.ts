@@ -3,24 +3,34 @@ import { createHmac } from "node:crypto";
 import { link, readFile, rm, writeFile } from "node:fs/promises";
 import { errorMessage, systemErrorCode, WhcbError } from "../../domain/errors.js";
 import { maskUserinfo } from "../../domain/mask.js";
-import type { RunDeps } from "../run-deps.js";
+import type { Random } from "../../platform/random.js";
 
 export interface RecordedUrl {
   /** Its secrets are masked. */
   readonly url: string;
-  /** Keyed, to tell whether a URL is the same. Left out where nothing is masked. */
+  /** A keyed hash tells whether another URL is the same. There is none where nothing is masked. */
   readonly urlHash?: string | undefined;
 }
 
-type KeyDeps = Pick<RunDeps, "runsDirectory" | "random">;
-
-/** `shown`: with its secrets masked. Throws `unavailable` if the key can't be read or created. */
-export async function recordUrl(url: string, shown: string, deps: KeyDeps): Promise<RecordedUrl> {
-  if (shown === url) return { url };
-  return { url: shown, urlHash: hashOf(url, (await readKey(deps)) ?? (await createKey(deps))) };
+interface KeyDeps {
+  readonly runsDirectory: string;
+  readonly random: Random;
 }
 
-/** false also if the key is gone. */
+/** `shown` has its secrets masked. Throws `unavailable` if the key can't be read or created. */
+export type RecordUrl = (url: string, shown: string) => Promise<RecordedUrl>;
+
+/** Reads the key once, or creates it, and only if a URL needs it. */
+export function urlRecorder(deps: KeyDeps): RecordUrl {
+  let key: Buffer | null = null;
+  return async (url, shown) => {
+    if (shown === url) return { url };
+    key ??= (await readKey(deps)) ?? (await createKey(deps));
+    return { url: shown, urlHash: hashOf(url, key) };
+  };
+}
+
+/** Returns false, too, if the key is gone. */
 export async function isRecorded(url: string, { url: shown, urlHash }: RecordedUrl, deps: KeyDeps): Promise<boolean> {
   // 0.1.0 masked only the user.
   if (urlHash === undefined) return shown === url || shown === maskUserinfo(url);

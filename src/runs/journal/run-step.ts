@@ -63,7 +63,7 @@ export interface RunHeader {
   readonly callbacks: readonly RecordedCallback[];
   /** null for marks. `to` has no secrets. */
   readonly options: ReplayOptions | null;
-  /** Of `options.to`, as of a callback's URL. */
+  /** Tells whether `options.to` is the same, as `urlHash` does for a callback. */
   readonly toHash?: string | undefined;
   /** Only for a reconcile; missing in journals of 0.1.0. */
   readonly reconcile?: { readonly failed: number; readonly ambiguous: number };

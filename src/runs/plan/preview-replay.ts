@@ -1,5 +1,5 @@
-import type { AddressRule } from "../../delivery/address-rule.js";
 import type { ListedCallback } from "../../client/client.js";
+import type { AddressRule } from "../../delivery/address-rule.js";
 import { quoteWord, URL_VARIABLE } from "../../domain/command-line.js";
 import { WhcbError } from "../../domain/errors.js";
 import { hasUrlSecret } from "../../domain/mask.js";
@@ -13,7 +13,7 @@ export interface PreviewedRequest {
   readonly callbackId: string;
   readonly callId: string;
   readonly request: DeliveryRequest;
-  /** Without the parameter of the auth. */
+  /** It has no parameter of the auth. */
   readonly url: string;
   /** Must not be shown; "" for none. */
   readonly secret: string;
@@ -40,10 +40,7 @@ export async function* previewReplay(
 }
 
 /** The callback whose URL the commands leave to a variable; null: none. Throws `usage` if there are several such URLs. */
-export function findHiddenUrl(
-  callbacks: readonly ListedCallback[],
-  { to }: Pick<ReplayOptions, "to">,
-): ListedCallback | null {
+export function findHiddenUrl(callbacks: readonly ListedCallback[], { to }: Pick<ReplayOptions, "to">): ListedCallback | null {
   const hidden = callbacks.filter(({ url }) => hasUrlSecret(sentUrl(to ?? url)));
   if (new Set(hidden.map(({ url }) => to ?? url)).size > 1) {
     throw new WhcbError("usage", "the URLs of several callbacks hold secrets, and commands have one variable for a URL", {

@@ -95,8 +95,8 @@ async function rejectTakenName(db: Db, { name }: CallbackSettings, ownId: string
   if (taken !== undefined && taken.id !== ownId) throw new WhcbError("duplicate-name", `A callback named ${name} already exists`);
 }
 
-/** With the scheme. A path and a query can hold secrets, which a search would find letter by letter, and so can what is before an @. */
-const ORIGIN = sql`substr(url, 1, instr(substr(replace(replace(url, '?', '/'), '#', '/') || '/', 9), '/') + 7)`;
+/** The scheme is part of it. A path and a query can hold secrets, which a search would find letter by letter, and so can what is before an @. */
+const ORIGIN = sql`substr(url, 1, 7 + CAST(instr(substr(replace(replace(url, '?', '/'), '#', '/') || '/', 9), '/') AS integer))`;
 const isAtHost = (text: string) => sql`(instr(${ORIGIN}, '@') = 0 AND instr(lower(${ORIGIN}), lower(${text})) > 0)`;
 
 type ListedRow = CallbackRow & { readonly failed: number; readonly waiting: number };

@@ -54,6 +54,16 @@ describe("an answer", () => {
     expect(error.hint).toMatch(/^The service says: Bad id=0ABC x{1,500}$/);
   });
 
+  it("has no secret of a URL that the service repeats", () => {
+    const body = JSON.stringify({ errorDetail: "no 200 from https://crm.example.com/hook?token=s3cret." });
+    expect(serviceError(anAnswer(400, { body }), "https://api.example").message).toBe(
+      "no 200 from https://crm.example.com/hook?token=****",
+    );
+    // Cut after it is masked.
+    const page = `${"x".repeat(480)} https://crm.example.com/${"a1".repeat(20)}`;
+    expect(serviceError(anAnswer(400, { body: page }), "https://api.example").hint).not.toContain("a1");
+  });
+
   it("shows the platform's reason for a rejected API key", () => {
     const headers = { "x-error-detail": "Account Inactive" };
     const error = serviceError(anAnswer(403, { headers, body: "<h1>Developer Inactive</h1>" }), "https://api.example");

@@ -48,6 +48,19 @@ describe("a command to type", () => {
     expect(repeatedLine(["replay", "--failed", "--", "-x"], "--yes")).toBe("whcb replay --failed --yes -- -x");
   });
 
+  test("leaves the URL of --to to a variable if it holds a secret, masked or not", () => {
+    const url = "http://h/?token=s3cret";
+    expect(repeatedLine(["replay", "demo", "--to", url], "--yes")).toBe('whcb replay demo --to "$WHCB_CALLBACK_URL" --yes');
+    expect(repeatedLine(["replay", `--to=${url}`, "demo"], "--yes")).toBe('whcb replay --to="$WHCB_CALLBACK_URL" demo --yes');
+    const masked = commandLine({ command: "replay", flags: ["--to", "http://h/?token=****"] });
+    expect(masked).toBe('whcb replay --to "$WHCB_CALLBACK_URL"');
+    // Another flag's URL is another one.
+    expect(commandLine({ command: "status", flags: ["--service", "http://h/0123456789abcdefghij"] })).toBe(
+      "whcb status --service http://h/0123456789abcdefghij",
+    );
+    expect(commandLine({ command: "replay", flags: ["--to", "http://h/hook"] })).toBe("whcb replay --to http://h/hook");
+  });
+
   test.each(["demo", "Replies CRM", "Größe 2", "日本", "a/b (c)"])("names the callback %s by its name", (name) => {
     expect(callbackOperand({ id: "ID", name })).toBe(name);
   });

@@ -1,5 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { hasUrlSecret, maskKey, maskQuery, maskUrl, maskUrlsIn, maskUserinfo, secretMask, shownUrl } from "../../../src/domain/mask.js";
+import {
+  hasUrlSecret,
+  maskKey,
+  maskQuery,
+  maskUrl,
+  maskUrlsIn,
+  maskUserinfo,
+  secretMask,
+  shownUrl,
+} from "../../../src/domain/mask.js";
 
 describe("maskKey", () => {
   it.each([

@@ -17,7 +17,16 @@ import { checkTarget, runReplay } from "../../../runs/run-replay.js";
 import { missingCalls, readCallOperands, toCallScope } from "../../args/call-operands.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { FAILED } from "../../args/filter-flags.js";
-import { CONTENT_TYPE, DETACH, DRY_RUN, OLDEST, PRINT_CURL, readReplayOptions, SKIP_RETRYING, TO } from "../../args/sending-flags.js";
+import {
+  CONTENT_TYPE,
+  DETACH,
+  DRY_RUN,
+  OLDEST,
+  PRINT_CURL,
+  readReplayOptions,
+  SKIP_RETRYING,
+  TO,
+} from "../../args/sending-flags.js";
 import { openProgress } from "../../output/progress-line.js";
 import { needsYes, YES } from "../../output/questions.js";
 import { followRun } from "../../output/run/follow-run.js";
@@ -182,7 +191,11 @@ async function showPlan(
   return 0;
 }
 
-function describeVariable(callback: ListedCallback, { to }: ReplayOptions, { serviceFlags }: Pick<RenderOptions, "serviceFlags">): string {
+function describeVariable(
+  callback: ListedCallback,
+  { to }: ReplayOptions,
+  { serviceFlags }: Pick<RenderOptions, "serviceFlags">,
+): string {
   const words = { command: "callbacks get", operands: [callbackOperand(callback)], flags: ["--show-key", ...serviceFlags] };
   const where = to === null ? `the URL of ${callback.name}, which \`${commandLine(words)}\` shows` : "the URL of --to";
   return `before you run it, set WHCB_CALLBACK_URL to ${where}`;
@@ -241,7 +254,7 @@ async function confirmMoved(run: RunOverview, runDeps: RunDeps, invocation: Invo
   const { options, counts } = run;
   if (options === null || options.viaService || counts.left + counts.unknown === 0) return true;
   const moved: ResumedTarget[] = [];
-  for (const target of await resumedTargets(run, runDeps, invocation)) {
+  for (const target of await resumedTargets(run, options, runDeps, invocation)) {
     if (!(await isRecorded(target.url, target.before, runDeps))) moved.push(target);
   }
   if (moved.length === 0) return true;
@@ -260,11 +273,11 @@ function describeMove({ name, shown, key, before }: ResumedTarget): string {
 }
 
 async function resumedTargets(
-  { callbacks, options, toHash }: RunOverview,
+  { callbacks, toHash }: RunOverview,
+  options: ReplayOptions,
   { client }: RunDeps,
   { args }: Invocation,
 ): Promise<readonly ResumedTarget[]> {
-  if (options === null) return [];
   if (options.to !== null) {
     const to = args.get(TO);
     const before = { url: options.to, urlHash: toHash };

@@ -72,7 +72,9 @@ function summaryLines(summary: RunSummary, options: RenderOptions): readonly Pri
     ...unlisted(summary, options),
     ...(balance === null ? [] : [balanceText(balance)]),
     ...(next === null ? [] : ["", `next: ${next}`]),
-    ...(next?.includes(URL_VARIABLE) ? ["  (WHCB_CALLBACK_URL: the whole URL of --to, as the journal doesn't have its secrets)"] : []),
+    ...(next?.includes(URL_VARIABLE)
+      ? ["  (WHCB_CALLBACK_URL: the whole URL of --to, as the journal doesn't have its secrets)"]
+      : []),
     ...(isServiceSending(summary)
       ? [`  or: ${runCommand("runs discard", summary, options)}  (cancels what the service has not sent)`]
       : []),

@@ -99,6 +99,7 @@ describe("parseCallback", () => {
     ["url", { url: "https://me:secret@example.com" }, "url must not contain a user or password: use auth"],
     ["url", { url: "http://example.com\\@127.0.0.1/" }, "url must not contain a backslash or an invisible character"],
     ["url", { url: "http://example.com/\u202e" }, "url must not contain a backslash or an invisible character"],
+    ["url", { url: "http://example.com/?token=****" }, "url must not contain ****, which stands for a secret that isn't shown"],
     ["url", { url: "http://example.com/\u0000" }, "url must be an http or https URL"],
     ["auth", { auth: { type: "digest", key: "k" } }, "auth.type must be queryparam, httpheader, basicauth or bearertoken"],
     [

@@ -1,0 +1,59 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { maskUrl } from "../../../../src/domain/mask.js";
+import { systemRandom } from "../../../../src/platform/random.js";
+import { isRecorded, type RecordedUrl, urlRecorder } from "../../../../src/runs/journal/recorded-url.js";
+
+const HIDDEN = "https://example.com/?token=s3cret";
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "whcb-key-"));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const deps = () => ({ runsDirectory: join(folder, "runs"), random: systemRandom });
+const record = (url: string) => urlRecorder(deps())(url, maskUrl(url));
+const isSame = (url: string, recorded: RecordedUrl) => isRecorded(url, recorded, deps());
+
+describe("a URL in a journal", () => {
+  it("is there as it is if it holds no secret, and needs no key", async () => {
+    const recorded = await record("https://example.com/hook?a=1");
+    expect(recorded).toEqual({ url: "https://example.com/hook?a=1" });
+    expect([await isSame("https://example.com/hook?a=1", recorded), await isSame(HIDDEN, recorded)]).toEqual([true, false]);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it("is known again without its secrets, by a key that is for its user only and isn't beside the journal", async () => {
+    const recorded = await record(HIDDEN);
+    expect(recorded).toEqual({ url: "https://example.com/?token=****", urlHash: expect.any(String) });
+    expect([await isSame(HIDDEN, recorded), await isSame(`${HIDDEN}2`, recorded)]).toEqual([true, false]);
+    expect(await record(HIDDEN)).toEqual(recorded);
+    expect(readdirSync(folder)).toEqual(["runs.key"]);
+    const key = join(folder, "runs.key");
+    expect([statSync(key).mode & 0o077, readFileSync(key).length]).toEqual([0, 32]);
+    rmSync(key);
+    expect(await isSame(HIDDEN, recorded)).toBe(false);
+    // With another key.
+    expect(await record(HIDDEN)).not.toEqual(recorded);
+  });
+
+  it("has the same key in processes that begin at once", async () => {
+    const all = await Promise.all(Array.from({ length: 20 }, () => record(HIDDEN)));
+    expect(new Set(all.map(({ urlHash }) => urlHash)).size).toBe(1);
+    expect(readdirSync(folder)).toEqual(["runs.key"]);
+  });
+
+  it("of an earlier version is compared as it is, or without user and password", async () => {
+    expect(await isSame(HIDDEN, { url: HIDDEN })).toBe(true);
+    expect(await isSame(`${HIDDEN}2`, { url: HIDDEN })).toBe(false);
+    expect(await isSame("https://ada:s3cret@example.com/", { url: "https://••••@example.com/" })).toBe(true);
+  });
+
+  it("isn't recorded if the key can't be used", async () => {
+    mkdirSync(join(folder, "runs.key"));
+    await expect(record(HIDDEN)).rejects.toMatchObject({ code: "unavailable" });
+  });
+});
