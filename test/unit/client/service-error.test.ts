@@ -60,7 +60,7 @@ describe("an answer", () => {
       "no 200 from https://crm.example.com/hook?token=****",
     );
     // Cut after it is masked.
-    const page = `${"x".repeat(480)} https://crm.example.com/${"a1".repeat(20)}`;
+    const page = `${"x".repeat(465)} https://crm.example.com/${"a1".repeat(20)}`;
     expect(serviceError(anAnswer(400, { body: page }), "https://api.example").hint).not.toContain("a1");
   });
 
