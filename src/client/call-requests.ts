@@ -143,7 +143,7 @@ function requireMarked({ status: code, body }: TransportResponse, status: "SUCCE
 
 /** Throws `invalid` for an id that a service may take for several, or for another one. */
 function idQuery(callIds: readonly string[]): string {
-  const odd = callIds.find((id) => /,|^\s|\s$|\p{Surrogate}/u.test(id));
+  const odd = callIds.find((id) => /,|^\s|\s$|[\p{Surrogate}\p{Cc}\p{Cf}]/u.test(id) || id.normalize() !== id);
   if (odd !== undefined) throw new WhcbError("invalid", `a service would take ${JSON.stringify(odd)} for other ids`);
   return callIds.map((id) => `id=${encodeURIComponent(id)}`).join("&");
 }

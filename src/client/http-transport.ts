@@ -84,6 +84,11 @@ function exchange(request: ClientRequest, body: string | null): Promise<Transpor
     const fail = (error: unknown): void => reject(transportFailure(error));
     request.on("error", fail);
     request.on("response", (answer) => readAnswer(answer).then(resolve, fail));
+    // Without a listener, Node closes the connection and says nothing.
+    request.on("upgrade", (_answer, socket) => {
+      socket.destroy();
+      fail(new TransportFailure("upgrade", "the answer is 101 Switching Protocols, which wasn't asked for"));
+    });
     request.end(body ?? undefined);
   });
 }

@@ -59,12 +59,15 @@ export function nextPath(next: string, listPath: string): string {
   if (next.length > MAX_LINK_LENGTH) throw new WhcbError("unavailable", "the link to the next page is too long");
   const url = URL.canParse(next, base) ? new URL(next, base) : null;
   const isHttp = url?.protocol === "http:" || url?.protocol === "https:";
-  if (url === null || !isHttp || lastSegment(url.pathname) !== lastSegment(new URL(base).pathname)) {
+  if (url === null || !isHttp || resourceOf(url.pathname) !== resourceOf(new URL(base).pathname)) {
     throw new WhcbError("unavailable", `the link to the next page isn't a page of this list: ${next.slice(0, 200)}`);
   }
   return url.pathname + url.search;
 }
 
-function lastSegment(path: string): string {
-  return path.replace(/\/+$/, "").split("/").at(-1) ?? "";
+/** Returns what follows a base path, which behind a proxy may be another one. */
+function resourceOf(path: string): string {
+  const segments = path.split("/").filter((segment) => segment !== "");
+  const start = segments.lastIndexOf("callbacks");
+  return segments.slice(start === -1 ? -1 : start).join("/");
 }

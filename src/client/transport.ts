@@ -41,7 +41,7 @@ export function lastHeaderValues(
   return values;
 }
 
-export type TransportFailureReason = "refused" | "dns" | "tls" | "timeout" | "cut" | "too-large" | "unreachable";
+export type TransportFailureReason = "refused" | "dns" | "tls" | "timeout" | "cut" | "too-large" | "unreachable" | "upgrade";
 
 /** After `refused`, `dns` and `tls` nothing was done; after the others the request may have been executed. */
 export class TransportFailure extends Error {

@@ -2,7 +2,9 @@
  * Commands as processes, against services that differ from ours in what they return and accept.
  * Covers: src/runs/plan/call-scope.ts
  */
+import { once } from "node:events";
 import { writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import {
@@ -15,6 +17,7 @@ import {
 import { Home, type Outcome } from "../support/process/whcb-process.js";
 import { type CountingEndpoint, countingEndpoint } from "../support/replay/replay-desk.js";
 
+const SWITCHING = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n";
 const SETTINGS = { auth: { type: "queryparam", key: "planted-key" }, contentType: "json", retriesEnabled: false };
 
 let home: Home;
@@ -187,7 +190,7 @@ it.each(["list", "page", "path"])("a call of another callback in a %s of this on
   await open({ calls: own, others, instead });
   const which = where === "path" ? ["b1"] : ["--failed"];
   await whcb("replay", "demo", ...which, "--yes");
-  expect(endpoint.received).toEqual(where === "path" ? [] : own.map(({ id }) => id));
+  expect(endpoint.received).toEqual(where === "list" ? own.map(({ id }) => id) : []);
   expect(platform.requests.filter(({ method, path }) => method === "PUT" && path.includes("b1"))).toEqual([]);
 });
 
@@ -359,6 +362,32 @@ describe("a list with fewer calls than the service counts", () => {
     expect(await whcb("mark-success", "demo", id.slice(0, 9), "--yes")).toMatchObject({ code: 2 });
     expect(statuses(calls)).toEqual(["FAILED"]);
   });
+});
+
+it.each(["x\u0001y", "x\u200by", "e\u0301"])("an id %j, which a service may take for another one, isn't put", async (id) => {
+  const calls = [...namedCall(id), ...namedCall("other")];
+  await open({ calls });
+  expect(await whcb("mark-success", "demo", "--failed", "--yes")).toMatchObject({ code: 8 });
+  expect(statuses(calls)).toEqual(["FAILED", "SUCCESS"]);
+});
+
+it.each([
+  ["check", "demo", "--max-failed", "0"],
+  ["calls", "list", "demo"],
+  ["mark-success", "demo", "--failed", "--yes"],
+])("%s fails if the service switches protocols", async (...args) => {
+  const server = createServer((socket) => socket.on("error", () => undefined).once("data", () => socket.write(SWITCHING))).listen(
+    0,
+    "127.0.0.1",
+  );
+  await once(server, "listening");
+  listening = {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async close() {
+      server.close();
+    },
+  };
+  expect(await whcb(...args)).toMatchObject({ code: 5, stdout: "", stderr: expect.stringContaining("101 Switching Protocols") });
 });
 
 it("ids that would be read back as others aren't written", async () => {
