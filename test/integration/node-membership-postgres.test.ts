@@ -7,7 +7,9 @@ import { joinNodes } from "../../src/dispatcher/node-membership.js";
 import { systemClock } from "../../src/platform/clock.js";
 import { silentLogger } from "../../src/platform/logger.js";
 import { systemRandom } from "../../src/platform/random.js";
+import { memberStore } from "../../src/store/nodes/members.js";
 import type { NodeStore } from "../../src/store/nodes/node-store.js";
+import { openPostgresAsIs } from "../../src/store/postgres/open-postgres.js";
 import { aCallback, accept } from "../contract/store-support.js";
 import { CliMachine } from "../support/cli/cli-service.js";
 import { createDatabase, type TestDatabase } from "../support/postgres/databases.js";
@@ -61,6 +63,28 @@ describe("a node's settings", () => {
     const [refusal, ...others] = starts.filter(({ status }) => status === "rejected");
     expect(others).toEqual([]);
     expect(refusal).toMatchObject({ reason: { message: expect.stringContaining("running nodes use --retry-window") } });
+  });
+
+  it("are compared with those of a node that is joining at the same time", async () => {
+    await database.query(`
+      CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NEW; END; $$;
+      CREATE TRIGGER waiting BEFORE INSERT ON nodes FOR EACH ROW EXECUTE FUNCTION wait()`);
+    const holder = await database.connect();
+    await holder.query("SELECT pg_advisory_lock(1)");
+    const db = await openPostgresAsIs(database.url);
+    const joining = [];
+    for (const windowMs of [1, 2]) {
+      joining.push(memberStore(db).joinNodes(`N${windowMs}`, { windowMs }));
+      const waiting = () =>
+        database.query(
+          "SELECT FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE datname = current_database() AND NOT granted",
+        );
+      await expect.poll(async () => (await waiting()).length).toBe(windowMs);
+    }
+    await holder.query("SELECT pg_advisory_unlock(1)");
+    expect((await Promise.all(joining)).map(({ kind }) => kind)).toEqual(["joined", "differs"]);
+    await db.destroy();
+    await database.query("DROP FUNCTION wait CASCADE");
   });
 
   it("are no reason to replace the users of a start that is refused", async () => {

@@ -1,14 +1,11 @@
 import { isDeepStrictEqual } from "node:util";
 import { sql } from "kysely";
 import type { ServiceSettings } from "../../domain/service-settings.js";
-import { readNewer } from "../postgres/postgres-migrations.js";
+import { lockMigrations, readNewer } from "../postgres/postgres-migrations.js";
 import type { Db } from "../schema.js";
 import { parseSettings, readSettings, saveSettings } from "../settings-store.js";
 import { transact } from "../sql/transactions.js";
 import { type Joined, MEMBER_MS, type MemberStore } from "./node-store.js";
-
-/** Of an advisory lock: who joins looks at the others first. */
-const JOIN_LOCK = 0x77_68_63_6e;
 
 export function memberStore(db: Db): MemberStore {
   return {
@@ -65,7 +62,7 @@ interface Member {
 
 /** Nobody joins until the end of the transaction. */
 async function lockOthers(trx: Db, id: string): Promise<readonly Member[]> {
-  await sql`SELECT pg_advisory_xact_lock(${JOIN_LOCK})`.execute(trx);
+  await lockMigrations(trx);
   await sql`DELETE FROM nodes WHERE id IN (
     SELECT id FROM nodes WHERE expires_at <= clock_timestamp() FOR UPDATE SKIP LOCKED)`.execute(trx);
   const { rows } = await sql<Member>`

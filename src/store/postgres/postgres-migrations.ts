@@ -2,6 +2,7 @@ import { CompiledQuery, sql } from "kysely";
 import { WhcbError } from "../../domain/errors.js";
 import { newerError, olderError } from "../database-version.js";
 import type { Db } from "../schema.js";
+import { transact } from "../sql/transactions.js";
 import { FIRST_TABLES } from "./migrations/first-tables.js";
 import { NODE_TABLES } from "./migrations/node-tables.js";
 import { NOTICE_TABLES } from "./migrations/notice-tables.js";
@@ -37,8 +38,6 @@ interface Target {
   readonly mustExist: boolean;
 }
 
-/** Of the advisory lock: several nodes may start at once. */
-const MIGRATION_LOCK = 0x77_68_63_62;
 const OLDEST_SERVER = 140_000;
 
 /**
@@ -53,16 +52,15 @@ export async function migratePostgres(
   const latest = migrations.at(-1)?.version ?? 0;
   await checkServer(db, name);
   const found = await versionOf(db, name);
-  if (found === latest) return latest;
   if (found === 0 && mustExist) throw emptyError(name);
-  return db.transaction().execute(async (trx) => {
+  if (found >= latest) {
+    await requireCompatible(db, name, found, latest);
+    return found;
+  }
+  return transact(db, async (trx) => {
     await sql`SET LOCAL statement_timeout = 0`.execute(trx);
-    await sql`SELECT pg_advisory_xact_lock(${MIGRATION_LOCK})`.execute(trx);
-    // Again, under the lock.
-    const version = await versionOf(trx, name);
-    if (version > latest) await requireCompatible(trx, name, version, latest);
-    await sql`CREATE TABLE IF NOT EXISTS migrations (version integer PRIMARY KEY, name text NOT NULL)`.execute(trx);
-    await sql`ALTER TABLE migrations ADD COLUMN IF NOT EXISTS is_compatible boolean NOT NULL DEFAULT false`.execute(trx);
+    const version = await lockVersion(trx);
+    await requireCompatible(trx, name, version, latest);
     for (const step of migrations.filter((each) => each.version > version)) {
       await trx.executeQuery(CompiledQuery.raw(step.sql));
       await sql`INSERT INTO migrations (version, name, is_compatible)
@@ -70,6 +68,23 @@ export async function migratePostgres(
     }
     return version;
   });
+}
+
+/** Nobody else migrates until the end of the transaction. */
+async function lockVersion(trx: Db): Promise<number> {
+  // Of several that create it at the same time, PostgreSQL lets one go on; the others wait here, fail, and run again.
+  await sql`CREATE TABLE IF NOT EXISTS migrations (version integer PRIMARY KEY, name text NOT NULL)`.execute(trx);
+  await lockMigrations(trx);
+  await sql`ALTER TABLE migrations ADD COLUMN IF NOT EXISTS is_compatible boolean NOT NULL DEFAULT false`.execute(trx);
+  return readVersion(trx);
+}
+
+/**
+ * For one transaction at a time, until its end. A role that may only connect can hold any advisory lock, and weaker locks of our tables, which
+ * this mode lets pass and the next stronger one doesn't.
+ */
+export async function lockMigrations(trx: Db): Promise<void> {
+  await sql`LOCK TABLE migrations IN SHARE UPDATE EXCLUSIVE MODE`.execute(trx);
 }
 
 async function checkServer(db: Db, name: string): Promise<void> {
@@ -114,7 +129,7 @@ export async function readNewer(db: Db, latest = LATEST_VERSION): Promise<"none"
   return areCompatible === 1 ? "compatible" : "incompatible";
 }
 
-/** 0 for a schema without tables. */
+/** 0 for a schema without tables. Throws `config` for another program's. */
 async function versionOf(db: Db, name: string): Promise<number> {
   const { rows: tables } = await sql<{ name: string }>`
     SELECT tablename AS name FROM pg_tables WHERE schemaname = current_schema()`.execute(db);
@@ -125,6 +140,10 @@ async function versionOf(db: Db, name: string): Promise<number> {
       hint: "Create a database or a schema for whcb alone.",
     });
   }
+  return readVersion(db);
+}
+
+async function readVersion(db: Db): Promise<number> {
   const { rows } = await sql<{ version: number | null }>`SELECT max(version)::bigint AS version FROM migrations`.execute(db);
   return rows[0]?.version ?? 0;
 }

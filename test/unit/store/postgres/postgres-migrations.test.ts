@@ -42,14 +42,14 @@ describe("a PostgreSQL database", () => {
     await database.query("DELETE FROM migrations WHERE version >= 98");
   });
 
-  it("of an older version gets the service's own attempts apart from those that clients reported, and what was erased", async () => {
+  it("of an older version gets the service's own attempts apart from those that clients reported, and what was erased, by one of several nodes", async () => {
     await (await open(older.url)).close();
     await older.query("DROP INDEX calls_held");
     await older.query("ALTER TABLE calls DROP COLUMN sent_at");
     await older.query("CREATE INDEX calls_held ON calls (callback_key)");
     await older.query("DELETE FROM migrations WHERE version >= 5");
     for (const statement of INSERT_OLD_CALLS) await older.query(statement);
-    await (await open(older.url)).close();
+    for (const store of await Promise.all(Array.from({ length: 5 }, () => open(older.url)))) await store.close();
     const numbers = (await older.query(READ_CALLS)).map((row) => ({
       ...row,
       sent_at: numberOf(row.sent_at),
