@@ -1,17 +1,17 @@
 /** What is done to a database as a whole, without a service. */
 
 export interface CheckedDatabase {
-  /** null: the file is damaged. */
+  /** null: the file is damaged, or a table isn't whcb's. */
   readonly rows: { readonly callbacks: number; readonly calls: number; readonly attempts: number } | null;
   readonly problems: readonly DatabaseProblem[];
-  /** It has parts of a newer version, which aren't checked. */
-  readonly isNewer: boolean;
+  /** "newer": the schema, and parts of a newer version; "schema": this user may not create the tables to compare, or a standby can't. */
+  readonly unchecked: "newer" | "schema" | null;
 }
 
 export interface DatabaseProblem {
-  /** A table, or "file". */
+  /** A table, "schema" or "file". */
   readonly where: string;
-  /** Wrong rows, or as many faults of the file as SQLite lists. */
+  /** Wrong rows, faults of the schema, or as many faults of the file as SQLite lists. */
   readonly rows: number;
   /** Of these rows, what is wrong; not of all. */
   readonly examples: readonly string[];

@@ -1,6 +1,6 @@
 /**
  * On SQLite.
- * Covers: src/store/maintenance/check-database.ts, src/store/maintenance/check-rules.ts
+ * Covers: src/store/maintenance/check-database.ts, src/store/maintenance/check-rules.ts, src/store/maintenance/check-schema.ts
  */
 import { closeSync, openSync, statSync, writeSync } from "node:fs";
 import Database from "better-sqlite3";
@@ -8,7 +8,7 @@ import { expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { checkDatabase } from "../../src/store/maintenance/check-database.js";
 import { storeFiles } from "../support/store/store-files.js";
-import { describeCheck } from "./database-check.js";
+import { describeCheck, describeSchemaCheck } from "./database-check.js";
 import { aCallback, manyFailed } from "./store-support.js";
 
 const files = storeFiles();
@@ -26,6 +26,33 @@ describeCheck("sqlite", async () => {
       database.close();
     },
   };
+});
+
+describeSchemaCheck("sqlite", async () => {
+  const url = files.path();
+  await (await files.open(url)).close();
+  return {
+    url,
+    async plant(statement) {
+      const database = new Database(url);
+      database.exec(statement);
+      database.close();
+    },
+  };
+}, [
+  [
+    "CREATE TRIGGER redirecting AFTER INSERT ON callbacks BEGIN UPDATE callbacks SET url = 'http://example.com'; END",
+    ["trigger redirecting on callbacks: isn't part of whcb's schema"],
+  ],
+]);
+
+it("takes the statistics of ANALYZE for what they are", async () => {
+  const path = files.path();
+  await (await files.open(path)).close();
+  const database = new Database(path);
+  database.exec("ANALYZE; VACUUM");
+  database.close();
+  expect((await check(path)).problems).toEqual([]);
 });
 
 it("finds damaged pages of a file", async () => {

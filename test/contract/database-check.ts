@@ -99,7 +99,7 @@ export function describeCheck(name: string, open: () => Promise<CheckedStore>): 
     it("finds nothing in what the store writes", async () => {
       const { url, store } = await open();
       await fill(store);
-      expect(await check(url)).toEqual({ rows: { callbacks: 2, calls: 20, attempts: 19 }, problems: [], isNewer: false });
+      expect(await check(url)).toEqual({ rows: { callbacks: 2, calls: 20, attempts: 19 }, problems: [], unchecked: null });
     });
 
     it.each(FAULTS)("finds the rows after %s", async (statement, where, rows, example) => {
@@ -126,6 +126,56 @@ export function describeCheck(name: string, open: () => Promise<CheckedStore>): 
         ["failure_counts", 3, 3],
         ["replays", 1, 1],
       ]);
+    });
+  });
+}
+
+export interface PlantedDatabase {
+  readonly url: string;
+  plant(statement: string): Promise<void>;
+}
+
+type Planted = readonly (readonly [statement: string, faults: readonly string[]])[];
+
+const PLANTED: Planted = [
+  ["CREATE TABLE extra (id integer)", ["table extra: isn't part of whcb's schema"]],
+  ["CREATE VIEW spying AS SELECT url FROM callbacks", ["view spying: isn't part of whcb's schema"]],
+  ["DROP INDEX calls_due", ["index calls_due: is missing"]],
+  ["CREATE INDEX mine ON calls (response)", ["index mine: isn't part of whcb's schema"]],
+  ["DROP INDEX calls_due; CREATE INDEX calls_due ON calls (callback_key)", ["index calls_due: differs from what whcb creates"]],
+];
+
+/** Nothing is read from these tables: a view or a generated column may run anything. */
+const REPLACED: Planted = [
+  ["ALTER TABLE callbacks ADD COLUMN sink text DEFAULT 'x'", ["table callbacks: differs from what whcb creates"]],
+  [
+    "ALTER TABLE settings RENAME TO hidden; CREATE VIEW settings AS SELECT * FROM hidden",
+    ["table hidden: isn't part of whcb's schema", "view settings: isn't part of whcb's schema", "table settings: is missing"],
+  ],
+];
+
+/** `open`: a new database each. `more`: what else may be planted there. */
+export function describeSchemaCheck(name: string, open: () => Promise<PlantedDatabase>, more: Planted): void {
+  const check = (url: string) => checkDatabase(url, systemClock, () => undefined);
+  const schemaProblem = (faults: readonly string[]) => ({ where: "schema", rows: faults.length, examples: faults });
+
+  describe(`check of the schema on ${name}`, () => {
+    it.each([...PLANTED, ...more])("finds %s, and checks the rows too", async (statement, faults) => {
+      const { url, plant } = await open();
+      await plant(statement);
+      await plant("INSERT INTO failure_counts VALUES (1, '503', 1)");
+      const { rows, problems } = await check(url);
+      expect(rows).toEqual({ callbacks: 0, calls: 0, attempts: 0 });
+      expect(problems[0]).toEqual(schemaProblem(faults));
+      expect(problems[1]).toMatchObject({ where: "failure_counts", rows: 1 });
+    });
+
+    it.each(REPLACED)("finds %s, and reads no row", async (statement, faults) => {
+      const { url, plant } = await open();
+      await plant(statement);
+      const { rows, problems } = await check(url);
+      expect([rows, problems.map(({ where }) => where)]).toEqual([null, ["schema"]]);
+      expect(problems[0]?.examples).toEqual(expect.arrayContaining([...faults]));
     });
   });
 }

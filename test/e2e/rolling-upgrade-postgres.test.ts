@@ -103,7 +103,7 @@ describe("beside a newer whcb with a compatible migration", () => {
     expect(await whcb(["db", "check"])).toEqual({
       code: 0,
       stdout: "ok: 0 callbacks, 0 calls, 0 attempts\n",
-      stderr: "a newer whcb has migrated it: what that added wasn't checked\n",
+      stderr: "a newer whcb has migrated it: its schema, and what that added, weren't checked\n",
     });
     expect(await whcb(["db", "erase", "--sender", "+61491570156", "--dry-run"])).toEqual(tooNew);
     await (await home.serve()).stop();

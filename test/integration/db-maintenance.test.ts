@@ -143,4 +143,13 @@ describe("a database of version 0.1.0", () => {
     const { problems, ok } = JSON.parse((await db("check", "-o", "json")).stdout);
     expect([ok, problems[0].where, problems[0].rows]).toEqual([false, "calls", changes]);
   });
+
+  it("has what was planted in its schema listed, with exit code 8", async () => {
+    await db("migrate");
+    const database = new Database(home.path("x.db"));
+    database.exec("CREATE TRIGGER redirecting AFTER INSERT ON calls BEGIN UPDATE callbacks SET url = 'http://example.com'; END");
+    database.close();
+    const listed = "wrong: schema, 1 fault\n  trigger redirecting on calls: isn't part of whcb's schema\n";
+    expect(await db("check")).toEqual({ code: 8, stdout: `${listed}in all: 4 callbacks, 26 calls, 20 attempts\n`, stderr: "" });
+  });
 });

@@ -8,6 +8,7 @@ import type { Db } from "../schema.js";
 import { isPostgres } from "../sql/per-database.js";
 import { sqliteCode } from "../sqlite/sqlite-error.js";
 import { CHECK_RULES } from "./check-rules.js";
+import { checkSchema } from "./check-schema.js";
 
 const EXAMPLES = 10;
 
@@ -19,17 +20,22 @@ export async function checkDatabase(url: string, clock: Clock, onProgress: (wher
   const db = await openReader(url, clock);
   try {
     return await db.connection().execute(async (connection) => {
-      await beginSnapshot(connection);
       const damage = isPostgres(connection) ? [] : await checkFile(connection, onProgress);
-      if (damage.length > 0) return { rows: null, problems: damage, isNewer: false };
-      const problems = await checkRows(connection, onProgress);
+      if (damage.length > 0) return { rows: null, problems: damage, unchecked: null };
+      onProgress("schema");
+      const isNewer = isPostgres(connection) && (await readNewer(connection)) !== "none";
+      const schema = isNewer ? null : await checkSchema(connection);
+      const unchecked = schema !== null ? null : isNewer ? "newer" : "schema";
+      const problems = problemsOf("schema", schema?.faults ?? []);
+      if (schema?.hasTables === false) return { rows: null, problems, unchecked };
+      await beginSnapshot(connection);
+      const wrongRows = await checkRows(connection, onProgress);
       const rows = {
         callbacks: await countOf(connection, sql`callbacks`),
         calls: await countOf(connection, sql`calls`),
         attempts: await countOf(connection, sql`attempts`),
       };
-      const isNewer = isPostgres(connection) && (await readNewer(connection)) !== "none";
-      return { rows, problems, isNewer };
+      return { rows, problems: [...problems, ...wrongRows], unchecked };
     });
   } finally {
     await db.destroy();
@@ -45,8 +51,14 @@ async function beginSnapshot(db: Db): Promise<void> {
 /** Pages, and indexes against rows. PostgreSQL's server sees to its own. */
 async function checkFile(db: Db, onProgress: (where: string) => void): Promise<readonly DatabaseProblem[]> {
   onProgress("file");
-  const examples = (await readFaults(db)).filter((line) => line !== "ok");
-  return examples.length === 0 ? [] : [{ where: "file", rows: examples.length, examples }];
+  return problemsOf(
+    "file",
+    (await readFaults(db)).filter((line) => line !== "ok"),
+  );
+}
+
+function problemsOf(where: string, faults: readonly string[]): readonly DatabaseProblem[] {
+  return faults.length === 0 ? [] : [{ where, rows: faults.length, examples: faults.slice(0, EXAMPLES) }];
 }
 
 async function readFaults(db: Db): Promise<readonly string[]> {

@@ -59,15 +59,20 @@ export async function migratePostgres(
   }
   return transact(db, async (trx) => {
     await sql`SET LOCAL statement_timeout = 0`.execute(trx);
-    const version = await lockVersion(trx);
-    await requireCompatible(trx, name, version, latest);
-    for (const step of migrations.filter((each) => each.version > version)) {
-      await trx.executeQuery(CompiledQuery.raw(step.sql));
-      await sql`INSERT INTO migrations (version, name, is_compatible)
-        VALUES (${step.version}, ${step.name}, ${step.isCompatible ?? false})`.execute(trx);
-    }
-    return version;
+    return applyMigrations(trx, name, migrations);
   });
+}
+
+/** As `migratePostgres`, in a transaction. */
+export async function applyMigrations(trx: Db, name: string, migrations = POSTGRES_MIGRATIONS): Promise<number> {
+  const version = await lockVersion(trx);
+  await requireCompatible(trx, name, version, migrations.at(-1)?.version);
+  for (const step of migrations.filter((each) => each.version > version)) {
+    await trx.executeQuery(CompiledQuery.raw(step.sql));
+    await sql`INSERT INTO migrations (version, name, is_compatible)
+      VALUES (${step.version}, ${step.name}, ${step.isCompatible ?? false})`.execute(trx);
+  }
+  return version;
 }
 
 /** Nobody else migrates until the end of the transaction. */

@@ -44,9 +44,11 @@ its own tools, such as pg_dump.`,
     },
     {
       name: "check",
-      summary: "compare a database's counters, references and states with its rows",
-      details: `It reads one state and changes nothing, also beside a running serve. Of a SQLite file it checks the pages and indexes too. Exit code 8 if
-something is wrong: it lists the tables, how many rows, and the first of them. Restore a backup then; a service goes on with what there is.`,
+      summary: "compare a database's counters, references and states with its rows, and its schema with this version's",
+      details: `It reads one state of the rows and changes nothing, also beside a running serve. Of a SQLite file it checks the pages and indexes too. The
+schema is compared with what this version creates: a trigger, view, rule, function, table or index that was added, changed or removed is found.
+Exit code 8 if something is wrong: it lists the tables, how many rows, and the first of them. Restore a backup then; a service goes on with what
+there is.`,
       flags: [ANY_DATABASE, OUTPUT_TEXT_JSON],
       examples: [
         ["whcb db check", "the database that the profile's serve uses"],

@@ -38,10 +38,10 @@ export async function check(invocation: Invocation): Promise<number> {
   const [database, maintenance] = await openMaintenance(invocation);
   const name = databaseText(database);
   const progress = await openProgress(invocation, `checking ${name}`);
-  const { rows, problems, isNewer } = await maintenance
+  const { rows, problems, unchecked } = await maintenance
     .check(database, (where) => progress.show(`checking ${name}: ${where}`))
     .finally(() => progress.clear());
-  if (isNewer) screen.info("a newer whcb has migrated it: what that added wasn't checked");
+  if (unchecked !== null) screen.info(UNCHECKED[unchecked]);
   const isFine = problems.length === 0;
   if (screen.format === "json") {
     await screen.out(text`${safeJson({ ok: isFine, database: name, ...rows, problems }, 2)}\n`);
@@ -49,7 +49,9 @@ export async function check(invocation: Invocation): Promise<number> {
   }
   const { palette } = screen.renderOptions;
   for (const { where, rows: wrong, examples } of problems) {
-    await screen.out(text`${palette.bad("wrong")}: ${where}, ${count(wrong, "row")}\n`);
+    await screen.out(
+      text`${palette.bad("wrong")}: ${where}, ${count(wrong, where === "file" || where === "schema" ? "fault" : "row")}\n`,
+    );
     for (const example of examples) await screen.out(text`  ${example}\n`);
     if (wrong > examples.length) await screen.out(text`  and ${wrong - examples.length} more\n`);
   }
@@ -60,6 +62,12 @@ export async function check(invocation: Invocation): Promise<number> {
   }
   return isFine ? EXIT_DONE : EXIT_ITEMS_FAILED;
 }
+
+const UNCHECKED = {
+  newer: "a newer whcb has migrated it: its schema, and what that added, weren't checked",
+  schema:
+    "its schema wasn't checked: that needs a server that isn't a standby, and a user with the right to create a schema for a moment (GRANT CREATE ON DATABASE)",
+};
 
 export async function copy(invocation: Invocation): Promise<number> {
   const { args, screen } = invocation;

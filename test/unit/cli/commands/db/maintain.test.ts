@@ -54,7 +54,7 @@ it("says how many wrong rows a check doesn't show, and escapes what it shows", a
     check: async () => ({
       rows: { callbacks: 1, calls: 20, attempts: 1 },
       problems: [{ where: "calls", rows: 12, examples: ["a\u001b[2Jb: its state is unknown"] }],
-      isNewer: false,
+      unchecked: null,
     }),
   }));
   expect([code, stdout]).toEqual([
@@ -65,10 +65,10 @@ it("says how many wrong rows a check doesn't show, and escapes what it shows", a
 
 it("shows no totals of a damaged file", async () => {
   const problems = [{ where: "file", rows: 1, examples: ["page 3 is never used"] }];
-  const check = async () => ({ rows: null, problems, isNewer: false });
+  const check = async () => ({ rows: null, problems, unchecked: null });
   expect(await db(["check"], () => ({ check }))).toMatchObject({
     code: 8,
-    stdout: "wrong: file, 1 row\n  page 3 is never used\n",
+    stdout: "wrong: file, 1 fault\n  page 3 is never used\n",
   });
 });
 
