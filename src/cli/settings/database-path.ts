@@ -6,6 +6,7 @@ import { isPostgresUrl } from "../../platform/database-url.js";
 import type { Invocation } from "../args/command-spec.js";
 import { DATABASE } from "../args/shared-flags.js";
 import type { DatabaseAdmin } from "../cli-deps.js";
+import { warnOfOpenDatabase } from "./open-files.js";
 import { mayHoldPassword } from "./service-address.js";
 import { requireFile, resolveInvocation } from "./session.js";
 import { readSettings } from "./settings-file.js";
@@ -19,6 +20,7 @@ export async function withDatabase<Result>(
 ): Promise<Result> {
   const path = await findDatabase(invocation);
   if (!isPostgresUrl(path)) await requireFile(path);
+  warnOfOpenDatabase(invocation, path);
   const admin = await invocation.deps.openDatabase(path);
   try {
     return await use(admin, databaseName(path));

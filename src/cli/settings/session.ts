@@ -10,8 +10,9 @@ import type { Invocation } from "../args/command-spec.js";
 import { PROFILE, SERVICE, VERBOSE } from "../args/shared-flags.js";
 import { ambiguousBeginning } from "../args/short-ids.js";
 import type { ServiceTarget } from "../cli-deps.js";
+import { warnOfOpenFile } from "./open-files.js";
 import { loginCommand, type ResolvedSettings, resolveSettings, toServiceTarget } from "./resolve-settings.js";
-import { isExposed, readSettings, settingsPath } from "./settings-file.js";
+import { readSettings, settingsPath } from "./settings-file.js";
 
 export interface Session {
   readonly client: Client;
@@ -44,11 +45,10 @@ export async function withService<Result>(
   }
 }
 
-export async function resolveInvocation({ deps, args, screen }: Invocation): Promise<ResolvedSettings> {
+export async function resolveInvocation(invocation: Invocation): Promise<ResolvedSettings> {
+  const { deps, args } = invocation;
   const settings = await readSettings(deps.paths.config);
-  if (await isExposed(deps.paths.config)) {
-    screen.info(`warning: other users can read ${settingsPath(deps.paths.config)}; run chmod 600 on it`);
-  }
+  warnOfOpenFile(invocation, settingsPath(deps.paths.config));
   return resolveSettings({
     flags: { profile: args.get(PROFILE), service: args.get(SERVICE) },
     env: deps.io.env,

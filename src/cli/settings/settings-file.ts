@@ -1,5 +1,5 @@
 /** config.json, 0600. */
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { chmod, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { errorMessage, systemErrorCode, WhcbError } from "../../domain/errors.js";
@@ -90,15 +90,6 @@ export async function changeSettings(configDirectory: string, change: (settings:
     });
   }
   return changed;
-}
-
-/** Readable by other users. */
-export async function isExposed(configDirectory: string): Promise<boolean> {
-  try {
-    return process.platform !== "win32" && (statSync(settingsPath(configDirectory)).mode & 0o077) !== 0;
-  } catch {
-    return false;
-  }
 }
 
 function parseSettings(document: unknown): Settings {

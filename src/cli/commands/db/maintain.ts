@@ -8,6 +8,7 @@ import { EXIT_DONE, EXIT_INTERRUPTED, EXIT_ITEMS_FAILED } from "../../exit-codes
 import { openProgress } from "../../output/progress-line.js";
 import { safeJson, text } from "../../output/screen-text.js";
 import { databaseText, findAnyDatabase } from "../../settings/database-path.js";
+import { warnOfOpenDatabase } from "../../settings/open-files.js";
 import { requireFile } from "../../settings/session.js";
 import { FORCE, FROM } from "./command.js";
 
@@ -83,6 +84,7 @@ export async function copy(invocation: Invocation): Promise<number> {
     });
   }
   await requireFile(path);
+  warnOfOpenDatabase(invocation, path);
   const maintenance = await invocation.deps.loadMaintenance();
   const name = databaseText(url);
   const left = "type the same again to go on";
@@ -115,6 +117,7 @@ export async function migrate(invocation: Invocation): Promise<number> {
 async function openMaintenance(invocation: Invocation): Promise<readonly [database: string, DatabaseMaintenance]> {
   const database = await findAnyDatabase(invocation);
   if (!isPostgresUrl(database)) await requireFile(database);
+  warnOfOpenDatabase(invocation, database);
   return [database, await invocation.deps.loadMaintenance()];
 }
 

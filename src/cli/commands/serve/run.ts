@@ -6,6 +6,7 @@ import type { Credentials, RunningService, ServeOptions } from "../../cli-deps.j
 import { EXIT_INTERRUPTED } from "../../exit-codes.js";
 import { text } from "../../output/screen-text.js";
 import { databaseName } from "../../settings/database-path.js";
+import { warnOfOpenDatabase } from "../../settings/open-files.js";
 import { requireValidCredentials } from "../../settings/resolve-settings.js";
 import { writeServeProfile } from "../../settings/serve-profile.js";
 import { settingsPath } from "../../settings/settings-file.js";
@@ -110,7 +111,9 @@ async function announceApi(
 }
 
 /** stdout comes last: scripts that wait for it find the settings written. */
-async function announce({ screen }: Invocation, service: RunningService, options: ServeOptions): Promise<void> {
+async function announce(invocation: Invocation, service: RunningService, options: ServeOptions): Promise<void> {
+  const { screen } = invocation;
+  warnOfOpenDatabase(invocation, options.database);
   for (const line of describeStart(service, options, reachableUrl(service.url))) screen.info(line);
   await screen.out(text`Listening on ${service.url}\n`);
 }

@@ -3,7 +3,7 @@
  * Covers: src/cli/commands/profiles/run.ts
  */
 import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { changeSettings, readSettings } from "../../../../src/cli/settings/settings-file.js";
 import { newCliWorld, runCli } from "../../../support/cli/run-cli.js";
@@ -49,9 +49,13 @@ describe("the settings file", () => {
     const world = newCliWorld();
     await changeSettings(world.paths.config, (settings) => ({ ...settings, serve: SECRET }));
     const file = join(world.paths.config, "config.json");
+    for (const folder of [world.paths.config, dirname(world.paths.config)]) chmodSync(folder, 0o755);
     expect((await runCli(world, ["config", "get"])).stderr).toBe("");
     chmodSync(file, 0o640);
-    expect((await runCli(world, ["config", "get"])).stderr).toBe(`warning: other users can read ${file}; run chmod 600 on it\n`);
+    const warning = `warning: other users of this machine can open ${file}: chmod go-rwx ${file}\n`;
+    expect((await runCli(world, ["config", "get"])).stderr).toBe(warning);
+    chmodSync(world.paths.config, 0o700);
+    expect((await runCli(world, ["config", "get"])).stderr).toBe("");
   });
 
   test.each([
