@@ -94,9 +94,15 @@ const AZURE_WIRE_SERVER = "168.63.129.16";
 function isPublicAddress(address: string): boolean {
   if (!ipaddr.isValid(address) || address === AZURE_WIRE_SERVER) return false;
   const parsed = ipaddr.parse(address);
-  // "unicast": in none of the special ranges.
+  // "unicast": in none of the special ranges, such as those of 6to4, Teredo and NAT64.
   if (parsed.range() !== "unicast") return false;
-  return parsed.kind() === "ipv4" || parsed.match(GLOBAL_UNICAST);
+  return parsed instanceof ipaddr.IPv4 || (parsed.match(GLOBAL_UNICAST) && !isIsatap(parsed));
+}
+
+/** It leads to the IPv4 address in its last 32 bits, whatever its network (RFC 5214). */
+function isIsatap({ parts }: ipaddr.IPv6): boolean {
+  const [, , , , flags = 0, mark] = parts;
+  return (flags === 0 || flags === 0x0200) && mark === 0x5efe;
 }
 
 function isAllowedNetwork(address: string, rule: PublicRule): boolean {

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
 import { describe, expect, test } from "vitest";
 import { ANY_ADDRESS, checkCallbackUrl, isAddressAllowed, publicAddressRule } from "../../../src/delivery/address-rule.js";
@@ -153,12 +154,52 @@ const ADDRESSES: readonly (readonly [string, boolean])[] = [
   ["ff02::1", false],
   ["2606:4700:4700::1111", true],
   ["2a00:1450:4001:800::200e", true],
+  ["2a00:1450:4001:800:0:5eff:a00:1", true],
+  ["2a00:1450:4001:800:100:5efe:a00:1", true],
+  ["2a00:1450:0:5efe:a00:1::", true],
+  ["64:ff9b:2::1", false],
   ["", false],
   ["example.com", false],
   ["2130706433", false],
 ];
 
+type Embed = (v4: string, bytes: readonly number[]) => string;
+
+/** Forms of IPv6 addresses that lead to an IPv4 address. */
+const EMBEDDING: readonly (readonly [form: string, embed: Embed])[] = [
+  ["compatible", (v4) => `::${v4}`],
+  ["mapped", (v4) => `::ffff:${v4}`],
+  ["translated (SIIT)", (v4) => `::ffff:0:${v4}`],
+  ["NAT64", (v4) => `64:ff9b::${v4}`],
+  ["local NAT64 with a prefix of 96 bits", (v4) => `64:ff9b:1:ffff:ffff:ffff:${v4}`],
+  ["local NAT64 with a prefix of 48 bits", (_, [a, b, c, d]) => `64:ff9b:1:${group(a, b)}:${group(0, c)}:${group(d, 0)}::`],
+  ["6to4", (_, [a, b, c, d]) => `2002:${group(a, b)}:${group(c, d)}::1`],
+  ["Teredo, as its server", (_, [a, b, c, d]) => `2001:0:${group(a, b)}:${group(c, d)}:8000:63bf:3fff:fdd2`],
+  [
+    "Teredo, as its client",
+    (_, bytes) => {
+      const [a, b, c, d] = bytes.map((byte) => 255 - byte);
+      return `2001:0:4136:e378:8000:63bf:${group(a, b)}:${group(c, d)}`;
+    },
+  ],
+  ["ISATAP", (v4) => `2a00:1450:4001:800:0:5efe:${v4}`],
+  ["ISATAP, as a global address", (v4) => `2a00:1450:4001:800:200:5efe:${v4}`],
+  ["ISATAP, link-local", (v4) => `fe80::5efe:${v4}`],
+];
+
+function group(high = 0, low = 0): string {
+  return (high * 256 + low).toString(16);
+}
+
 describe("the public rules", () => {
+  describe.each(EMBEDDING)("for an IPv4 address in IPv6, %s", (_, embed) => {
+    test.each(["127.0.0.1", "10.0.0.1", "169.254.169.254", "8.8.8.8"])("reject %s, also if it is allowed itself", (v4) => {
+      const address = embed(v4, v4.split(".").map(Number));
+      expect(isIP(address)).toBe(6);
+      for (const rule of [PUBLIC, publicAddressRule([v4])]) expect(isAddressAllowed(address, 443, rule)).toBe(false);
+    });
+  });
+
   test.each(REFUSED_URLS)("reject the URL %j", (url) => {
     expect(refusalOf(url)).toBe("address-refused");
   });
@@ -171,8 +212,8 @@ describe("the public rules", () => {
     expect(isAddressAllowed(address, 443, PUBLIC)).toBe(isAllowed);
   });
 
-  test("are tested with 138 URLs and addresses", () => {
-    expect(REFUSED_URLS.length + ALLOWED_URLS.length + ADDRESSES.length).toBe(138);
+  test("are tested with 142 URLs and addresses", () => {
+    expect(REFUSED_URLS.length + ALLOWED_URLS.length + ADDRESSES.length).toBe(142);
   });
 
   test("allow a public address at ports 80 and 443 only", () => {
