@@ -12,6 +12,11 @@ import { parsePositiveDuration } from "../src/domain/duration.js";
 interface Service {
   readonly command?: readonly string[];
   readonly ports?: readonly string[];
+  readonly cap_drop?: readonly string[];
+  readonly cap_add?: readonly string[];
+  readonly security_opt?: readonly string[];
+  readonly mem_limit?: string;
+  readonly pids_limit?: number;
   readonly logging?: { readonly options: Readonly<Record<string, string>> };
   readonly read_only?: boolean;
   readonly stop_grace_period?: string;
@@ -88,11 +93,23 @@ describe("Dockerfile", () => {
 });
 
 describe("compose.yaml", () => {
-  it("runs two nodes with a read-only file system, each on a port of this machine", () => {
+  it("runs two nodes with a read-only file system, each on a port of this machine's, at both addresses of localhost", () => {
     expect(nodes.map(([, { read_only, ports }]) => ({ read_only, ports }))).toEqual([
-      { read_only: true, ports: [`127.0.0.1:8787:${port}`] },
-      { read_only: true, ports: [`127.0.0.1:8788:${port}`] },
+      { read_only: true, ports: [`127.0.0.1:8787:${port}`, `[::1]:8787:${port}`] },
+      { read_only: true, ports: [`127.0.0.1:8788:${port}`, `[::1]:8788:${port}`] },
     ]);
+  });
+
+  it("gives every container limits, no capabilities but those that the database's start needs, and no way to more", () => {
+    for (const [name, { cap_drop, cap_add = [], security_opt, mem_limit, pids_limit }] of Object.entries(services)) {
+      const needed = name === "database" ? ["CHOWN", "DAC_OVERRIDE", "SETGID", "SETUID"] : [];
+      expect({ cap_drop, cap_add, security_opt }).toEqual({
+        cap_drop: ["ALL"],
+        cap_add: needed,
+        security_opt: ["no-new-privileges:true"],
+      });
+      expect([mem_limit, pids_limit]).toEqual([expect.any(String), expect.any(Number)]);
+    }
   });
 
   it("gives a node more time to stop than its attempts in flight may take", () => {
