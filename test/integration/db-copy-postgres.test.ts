@@ -57,7 +57,7 @@ async function holdCopyAt(seq: number, target: TestDatabase): Promise<() => Prom
     CREATE TRIGGER held BEFORE INSERT ON calls FOR EACH ROW WHEN (NEW.seq = ${seq}) EXECUTE FUNCTION hold()`);
   return async () => {
     await holder.query("SELECT pg_advisory_unlock(1)");
-    await holder.query("DROP TRIGGER held ON calls");
+    await holder.query("DROP FUNCTION hold CASCADE");
   };
 }
 
