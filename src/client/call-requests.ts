@@ -102,7 +102,7 @@ export function callRequests(api: ServiceApi, { clock, random, timezone }: CallR
           throw new WhcbError("usage", `${api.name} doesn't accept responses to deliver`, { hint: "Only `whcb serve` does." });
         }
         if (!isSuccess(answer)) throw api.errorOf(answer);
-        ids.push(...readSubmittedIds(api.documentOf(answer)));
+        ids.push(...readSubmittedIds(api.documentOf(answer)).slice(0, chunk.length));
       }
       return ids;
     },

@@ -2,7 +2,7 @@ import type { CallbackSettings } from "../domain/callback.js";
 import { WhcbError } from "../domain/errors.js";
 import { readCallback, readCallbackList, settingsToJson } from "../wire/json/callback-json.js";
 import type { Client, ListedCallback } from "./client.js";
-import { walkList } from "./list-walker.js";
+import { readWholeList } from "./list-walker.js";
 import type { ServiceApi } from "./service-api.js";
 import { isSuccess } from "./transport.js";
 
@@ -12,9 +12,8 @@ type CallbackRequests = Pick<
 >;
 
 export function callbackRequests(api: ServiceApi): CallbackRequests {
-  async function listCallbacks(): Promise<readonly ListedCallback[]> {
-    const all: ListedCallback[] = [];
-    const pages = walkList(
+  function listCallbacks(): Promise<readonly ListedCallback[]> {
+    return readWholeList(
       `${api.basePath}/callbacks`,
       async (path) => {
         const document = await api.getDocument(api.withPageLimit(path), "callback");
@@ -23,8 +22,6 @@ export function callbackRequests(api: ServiceApi): CallbackRequests {
       },
       ({ id }: ListedCallback) => id,
     );
-    for await (const { items } of pages) all.push(...items);
-    return all;
   }
 
   /** Services that accept only ids answer a name with 404, 400 or 422. */

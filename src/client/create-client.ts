@@ -8,7 +8,7 @@ import { callRequests } from "./call-requests.js";
 import { callbackRequests } from "./callback-requests.js";
 import type { Client, ListedOutage, SignInCode } from "./client.js";
 import { groupRequests } from "./group-requests.js";
-import { walkList } from "./list-walker.js";
+import { readWholeList } from "./list-walker.js";
 import { createRequester } from "./requester.js";
 import { runRequests, UNKNOWN_ROUTE } from "./run-requests.js";
 import { createServiceApi, type ServiceApi, type ServiceCredentials } from "./service-api.js";
@@ -74,8 +74,7 @@ async function listOutages(api: ServiceApi, callbackId: string | undefined): Pro
   if ([400, 404, 405, 501].includes(first.status)) return null;
   if (!isSuccess(first)) throw api.errorOf(first);
   let document: unknown = api.documentOf(first);
-  const outages: ListedOutage[] = [];
-  const pages = walkList(
+  return readWholeList(
     api.basePath + path,
     async (from) => {
       const page = readOutageList(document ?? (await api.getDocument(api.withPageLimit(from), "callback")));
@@ -84,6 +83,4 @@ async function listOutages(api: ServiceApi, callbackId: string | undefined): Pro
     },
     ({ id }: ListedOutage) => id,
   );
-  for await (const { items } of pages) outages.push(...items);
-  return outages;
 }

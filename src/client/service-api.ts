@@ -1,9 +1,10 @@
 /** docs/contract.md: credentials, media types, JSON. */
-import { WhcbError } from "../domain/errors.js";
+import { errorMessage, WhcbError } from "../domain/errors.js";
 import type { Clock } from "../platform/clock.js";
+import { readJson } from "../wire/json/read-json.js";
 import type { Requester } from "./requester.js";
-import { parseJson, serviceError } from "./service-error.js";
-import { isSuccess, type TransportRequest, type TransportResponse } from "./transport.js";
+import { serviceError } from "./service-error.js";
+import { ANSWER_LIMITS, isSuccess, type TransportRequest, type TransportResponse } from "./transport.js";
 
 export interface ServiceCredentials {
   readonly apiKey: string;
@@ -27,7 +28,7 @@ export interface ServiceApi {
   /** Any status. */
   exchange(request: ApiRequest): Promise<TransportResponse>;
   expectSuccess(request: ApiRequest): Promise<TransportResponse>;
-  /** `fullPath` includes the base path. Throws `unavailable` if it isn't JSON. */
+  /** `fullPath` includes the base path. Throws `unavailable` if it isn't JSON within the limits. */
   getDocument(fullPath: string, noun: ApiRequest["noun"]): Promise<unknown>;
   /** The largest accepted `limit`, at most `wanted` (docs/contract.md, X-Max-Limit). */
   withPageLimit(path: string, wanted?: number): string;
@@ -84,13 +85,14 @@ export function createServiceApi({ requester, name, basePath, credentials, clock
   }
 
   function documentOf(answer: TransportResponse): unknown {
-    const document = parseJson(answer.body);
-    if (document === undefined) {
-      throw new WhcbError("unavailable", `${name}: the reply isn't JSON`, {
+    try {
+      return readJson(answer.body, "answer", ANSWER_LIMITS);
+    } catch (error) {
+      throw new WhcbError("unavailable", `${name}: ${errorMessage(error)}`, {
         hint: "Is the profile's URL that of a callbacks service?",
+        cause: error,
       });
     }
-    return document;
   }
 
   return {

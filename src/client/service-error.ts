@@ -3,9 +3,9 @@ import { formatDuration } from "../domain/duration.js";
 import { type ErrorCode, WhcbError } from "../domain/errors.js";
 import { maskUrlsIn } from "../domain/mask.js";
 import { readError } from "../wire/json/error-json.js";
-import { parseJsonText } from "../wire/json/read-json.js";
+import { readJson } from "../wire/json/read-json.js";
 import { removeHtml } from "../wire/remove-html.js";
-import type { TransportResponse } from "./transport.js";
+import { ANSWER_LIMITS, type TransportResponse } from "./transport.js";
 
 const OVER_RATE = "ERR_403_DEVELOPER_OVER_QPS";
 const OVER_DAY = "ERR_403_DEVELOPER_OVER_QPD";
@@ -95,10 +95,10 @@ export function namesCall({ message }: Error, callId: string): boolean {
   return message.split(/[^\w.~-]+|\.(?!\w)/).some((word) => idKey(word) === key);
 }
 
-/** undefined if it isn't JSON. */
+/** undefined if it isn't JSON within the limits. */
 export function parseJson(text: string): unknown {
   try {
-    return parseJsonText(text);
+    return readJson(text, "answer", ANSWER_LIMITS);
   } catch {
     return undefined;
   }

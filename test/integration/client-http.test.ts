@@ -3,7 +3,7 @@
  * Covers: src/client/http-transport.ts
  */
 import { once } from "node:events";
-import { createServer as createHttpServer, type Server } from "node:http";
+import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { connect, type Socket } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
@@ -42,6 +42,15 @@ async function send(target: Omit<HttpTarget, "timers">, request: TransportReques
   const transport = await createHttpTransport({ ...target, timers: systemTimers });
   closing.push(() => transport.close());
   return transport.send({ ...request, path: transport.basePath + request.path });
+}
+
+function answerWithoutEnd(_: IncomingMessage, response: ServerResponse): void {
+  const chunk = Buffer.alloc(1024 * 1024);
+  const write = (): void => {
+    while (!response.destroyed && response.write(chunk));
+  };
+  response.writeHead(200).on("drain", write);
+  write();
 }
 
 describe("a request over HTTP", () => {
@@ -116,16 +125,7 @@ describe("a request over HTTP", () => {
   });
 
   it("rejects an endless answer", async () => {
-    const chunk = Buffer.alloc(1024 * 1024);
-    const port = await listen(
-      createHttpServer((_, response) => {
-        const write = (): void => {
-          while (!response.destroyed && response.write(chunk));
-        };
-        response.writeHead(200).on("drain", write);
-        write();
-      }),
-    );
+    const port = await listen(createHttpServer(answerWithoutEnd));
     await expect(send({ url: `http://127.0.0.1:${port}` })).rejects.toMatchObject({ reason: "too-large" });
   });
 
@@ -214,6 +214,12 @@ describe("a proxy", () => {
     expect(proxy.seen).toEqual([]);
     expect((await send({ url: "http://whcb-service.local", proxy: { ...proxies, includesLocal: true } })).status).toBe(200);
     expect(proxy.seen).toEqual(["CONNECT whcb-service.local:80"]);
+  });
+
+  it("has the same limit of bytes", async () => {
+    const proxy = await startProxy(await listen(createHttpServer(answerWithoutEnd)));
+    const sent = send({ url: "http://service.invalid", proxy: { httpProxy: proxy.url } });
+    await expect(sent).rejects.toMatchObject({ reason: "too-large" });
   });
 
   it("has the same deadline, for as long as this process runs", async () => {

@@ -70,7 +70,7 @@ export function ambiguousBeginning(noun: string, prefix: string, { callIds, hasM
 /** Returns how many first digits two or more ids must have to differ. */
 function digitsToTell(ids: readonly string[]): number {
   const sorted = ids.map((id) => id.toUpperCase()).toSorted();
-  return 1 + Math.max(...sorted.slice(1).map((id, index) => commonLength(id, sorted[index] ?? "")));
+  return 1 + sorted.slice(1).reduce((most, id, index) => Math.max(most, commonLength(id, sorted[index] ?? "")), 0);
 }
 
 function commonLength(one: string, other: string): number {

@@ -30,24 +30,38 @@ export function renderTable<Row>(rows: readonly Row[], columns: readonly Column<
     texts.reduce((most, row) => Math.max(most, stringWidth(row[index] ?? "")), stringWidth(column.title)),
   );
   const shown = fitColumns(columns, natural, options.width ?? Number.POSITIVE_INFINITY);
-  const table = new Table({
+  const layout = {
     chars: BORDERS,
     style: { head: [], border: [], compact: true, "padding-left": 0, "padding-right": 0 },
     colWidths: [...shown.values()],
-    colAligns: [...shown.keys()].map((index) => (columns[index]?.kind === "number" ? "right" : "left")),
-  });
-  table.push([...shown].map(([index, width]) => String(options.palette.dim(cutToWidth(columns[index]?.title ?? "", width)))));
+    colAligns: [...shown.keys()].map((index) => (columns[index]?.kind === "number" ? ("right" as const) : ("left" as const))),
+  };
+  const lines = [[...shown].map(([index, width]) => String(options.palette.dim(cutToWidth(columns[index]?.title ?? "", width))))];
   for (const [at, row] of rows.entries()) {
-    table.push(
+    lines.push(
       [...shown].map(([index, width]) => {
         const text = cutToWidth(texts[at]?.[index] ?? "", width);
         return String(columns[index]?.paint?.(row, options.palette)(text) ?? text);
       }),
     );
   }
-  const lines = table.toString().split("\n");
-  return layoutText(lines.map((line) => `${line.trimEnd()}\n`).join(""));
+  const blocks: string[] = [];
+  for (let start = 0; start < lines.length; start += MAX_ROWS) {
+    const table = new Table(layout);
+    for (const cells of lines.slice(start, start + MAX_ROWS)) table.push(cells);
+    blocks.push(table.toString());
+  }
+  return layoutText(
+    blocks
+      .join("\n")
+      .split("\n")
+      .map((line) => `${line.trimEnd()}\n`)
+      .join(""),
+  );
 }
+
+/** The time that a table takes grows with the square of its rows. */
+const MAX_ROWS = 100;
 
 const GAP = 2;
 

@@ -6,7 +6,7 @@ import { WhcbError } from "../../domain/errors.js";
 import { type GivenMembers, givenValues, type Members, type MessageResponse } from "../../domain/message-response.js";
 import { readDate, toIsoDate } from "../dates.js";
 import { isObject } from "./json-value.js";
-import { hasManyValues } from "./read-json.js";
+import { findExcess } from "./read-json.js";
 import {
   checkerOf,
   invalidFields,
@@ -120,7 +120,7 @@ const MAX_GIVEN_VALUES = 1_000;
 
 function storableGiven(given: GivenMembers): GivenMembers {
   const texts = givenValues(given).map(([, json]) => json);
-  if (hasManyValues(texts.join(","), MAX_GIVEN_VALUES))
+  if (findExcess(texts.join(","), { values: MAX_GIVEN_VALUES }) !== null)
     throw new WhcbError("invalid", `a response may have at most ${MAX_GIVEN_VALUES} values besides the documented ones`);
   return {
     response: given.response.map(storableMember),

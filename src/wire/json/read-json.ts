@@ -1,14 +1,22 @@
 import { WhcbError } from "../../domain/errors.js";
 
-/** 1 000 full calls have about 30 000. */
-const MAX_VALUES = 200_000;
+export interface JsonLimits {
+  /** Memory goes by their number: `{},` takes 20 times its length. */
+  readonly values: number;
+  readonly levels?: number;
+}
 
-const [QUOTE, COMMA, BRACKET, BRACE] = [0x22, 0x2c, 0x5b, 0x7b];
+/** 1 000 full calls have about 30 000 values. */
+const REQUEST_LIMITS: JsonLimits = { values: 200_000 };
+
+const [QUOTE, COMMA] = [0x22, 0x2c];
+const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d];
 const [MINUS, ZERO, NINE] = [0x2d, 0x30, 0x39];
 
-/** Of a request. Throws `malformed`, also for too many values: `{},` takes 20 times its length in memory. */
-export function readJson(text: string, what: "body" | "line"): unknown {
-  if (hasManyValues(text)) throw new WhcbError("malformed", `the ${what} has more than ${MAX_VALUES} values`);
+/** Throws `malformed`, over the limits before anything is parsed. */
+export function readJson(text: string, what: "body" | "line" | "answer", limits = REQUEST_LIMITS): unknown {
+  const excess = findExcess(text, limits);
+  if (excess !== null) throw new WhcbError("malformed", `the ${what} has more than ${limits[excess]} ${excess}`);
   try {
     return parseJsonText(text);
   } catch (error) {
@@ -48,16 +56,23 @@ function quoteLongNumbers(text: string): string {
   return pieces.concat(text.slice(written)).join("");
 }
 
-/** Linear time. */
-export function hasManyValues(text: string, max = MAX_VALUES): boolean {
-  if (text.length <= max) return false;
-  let values = 1;
-  for (let at = 0; at < text.length && values <= max; at++) {
+/** What the text has too much of. Linear time. */
+export function findExcess(text: string, limits: JsonLimits): keyof JsonLimits | null {
+  const { values: maxValues, levels: maxLevels = maxValues } = limits;
+  if (text.length <= Math.min(maxValues, maxLevels)) return null;
+  let [values, levels] = [1, 0];
+  for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);
     if (code === QUOTE) at = endOfString(text, at);
-    else if (code === COMMA || code === BRACKET || code === BRACE) values += 1;
+    else if (code === COMMA) values += 1;
+    else if (code === OPEN_LIST || code === OPEN_OBJECT) {
+      values += 1;
+      levels += 1;
+    } else if (code === CLOSE_LIST || code === CLOSE_OBJECT) levels -= 1;
+    if (values > maxValues) return "values";
+    if (levels > maxLevels) return "levels";
   }
-  return values > max;
+  return null;
 }
 
 /** Its closing quote; the end of the text if there is none. */

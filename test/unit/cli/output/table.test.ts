@@ -93,6 +93,13 @@ describe("a table of calls", () => {
   });
 });
 
+test("hundreds of rows are one table", async () => {
+  const columns = [{ key: "number", title: "NUMBER", value: (row: number) => row, kind: "number" as const }];
+  const numbers = Array.from({ length: 250 }, (_, index) => index);
+  const lines = numbers.map((number) => `${String(number).padStart(6)}\n`);
+  expect(String(renderTable(numbers, columns, await optionsFor(80)))).toBe(`NUMBER\n${lines.join("")}`);
+});
+
 test("a family emoji and East Asian text are two columns wide, as a terminal shows them", async () => {
   const columns = [
     { key: "content", title: "CONTENT", value: (row: string) => row, least: 4 },

@@ -16,6 +16,17 @@ it.each(["0", "{}", "[]", '"\\\\"', '"\\""', '{"a":0}'])("rejects more of %s", (
   expect(() => readJson(list(item, 200_001), "line")).toThrow("the line has more than 200000 values");
 });
 
+it("rejects more levels than allowed, however few values there are", () => {
+  const nested = (levels: number) => `${'[{"a":'.repeat(levels / 2)}"]"${"}]".repeat(levels / 2)}`;
+  const limits = { values: 100, levels: 4 };
+  const wide = '[[[]],[[]],[[[]]],"[[[[["]';
+  expect([readJson(nested(4), "answer", limits), readJson(wide, "answer", limits)]).toEqual([
+    JSON.parse(nested(4)),
+    JSON.parse(wide),
+  ]);
+  expect(() => readJson(nested(6), "answer", limits)).toThrow("the answer has more than 4 levels");
+});
+
 it.each([
   ["12345678901234567890", "12345678901234567890"],
   ["-9007199254740993", "-9007199254740993"],

@@ -1,0 +1,148 @@
+/** A service whose answers cost far more than their size, against commands with a small heap. */
+import { once } from "node:events";
+import { createServer, type ServerResponse } from "node:http";
+import { gzipSync } from "node:zlib";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { Home, type Outcome } from "../support/process/whcb-process.js";
+
+const BYTES = 60_000_000;
+/** The text of an answer takes half of it. */
+const HEAP_MIB = 160;
+/** Of what a list may keep: 256 MiB. */
+const LISTING_HEAP_MIB = 768;
+
+let home: Home;
+let stop: (() => void) | undefined;
+
+beforeEach(() => {
+  home = new Home();
+});
+afterEach(async () => {
+  stop?.();
+  await home.leave();
+});
+
+async function whcb(
+  argv: readonly string[],
+  answer: (path: string, response: ServerResponse) => void,
+  heapMiB = HEAP_MIB,
+): Promise<Outcome> {
+  const server = createServer((request, response) => {
+    request.resume();
+    response.setHeader("content-type", "application/json");
+    answer(request.url ?? "", response);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  stop = () => {
+    server.closeAllConnections();
+    server.close();
+  };
+  const address = server.address();
+  const env = {
+    WHCB_URL: `http://127.0.0.1:${typeof address === "object" ? address?.port : ""}`,
+    WHCB_USERNAME: "u",
+    WHCB_PASSWORD: "p",
+    WHCB_API_KEY: "k",
+    NODE_OPTIONS: `--max-old-space-size=${heapMiB}`,
+  };
+  return home.whcb(argv, { env });
+}
+
+const fill = (unit: string, bytes = BYTES) => unit.repeat(Math.floor(bytes / unit.length));
+const TOO_MANY_VALUES = "the answer has more than 2500000 values";
+const NOT_JSON = "the answer isn't JSON";
+
+describe("an answer of 60 MB", () => {
+  it.each([
+    { name: "empty objects", body: () => `[${fill("{},")}{}]`, message: TOO_MANY_VALUES },
+    { name: "calls without members", body: () => `{"calls":[${fill("{},")}{}]}`, message: TOO_MANY_VALUES },
+    { name: "empty lists", body: () => `[${fill("[],")}[]]`, message: TOO_MANY_VALUES },
+    { name: "numbers that are kept as text", body: () => `[${fill("1234567890123456.5,")}0]`, message: TOO_MANY_VALUES },
+    { name: "levels", body: () => fill("[", BYTES / 2) + fill("]", BYTES / 2), message: "the answer has more than 128 levels" },
+    { name: "XML", body: () => `<a>${fill("<b/>")}</a>`, message: NOT_JSON },
+  ])("of $name is an error", async ({ body, message }) => {
+    const { code, stderr } = await whcb(["callbacks", "list"], (_, response) => response.end(body()));
+    expect([code, stderr]).toEqual([5, expect.stringContaining(message)]);
+  });
+
+  it("is an error in pieces of unknown number", async () => {
+    const { code, stderr } = await whcb(["callbacks", "list"], (_, response) => {
+      response.write("[");
+      for (let sent = 0; sent < BYTES; sent += 60_000) response.write(fill("{},", 60_000));
+      response.end("{}]");
+    });
+    expect([code, stderr]).toEqual([5, expect.stringContaining(TOO_MANY_VALUES)]);
+  });
+
+  it("isn't unpacked", async () => {
+    const { code, stderr } = await whcb(["callbacks", "list"], (_, response) => {
+      response.setHeader("content-encoding", "gzip").end(gzipSync(`[${fill("{},")}{}]`));
+    });
+    expect([code, stderr]).toEqual([5, expect.stringContaining(NOT_JSON)]);
+  });
+
+  it.each([
+    { status: 403, code: 4, message: "API key rejected" },
+    { status: 404, code: 3, message: 'no callback "demo"' },
+    { status: 413, code: 2, message: "answered 413" },
+  ])("with the status $status is an error like a short one", async ({ status, code, message }) => {
+    const body = `[${fill("{},")}{}]`;
+    const result = await whcb(["callbacks", "get", "demo"], (path, response) => {
+      if (path.includes("?")) response.end('{"status":"No records found"}');
+      else response.writeHead(status).end(body);
+    });
+    expect(result).toMatchObject({ code, stderr: expect.stringContaining(message) });
+  });
+});
+
+describe("a list that doesn't end", () => {
+  const long = "x".repeat(1_000_000);
+
+  /** Answers any list with 20 items, as if there were millions more. */
+  function listOf(item: (number: number) => object) {
+    let items = 0;
+    return (path: string, response: ServerResponse) => {
+      const [route = ""] = path.split("?");
+      const page = Array.from({ length: 20 }, () => item(items++));
+      const link = [{ rel: "next", method: "GET", uri: `${route}?after=${items}` }];
+      response.end(JSON.stringify({ status: `1 to ${items} of 99999999`, [route.split("/").at(-1) ?? ""]: page, link }));
+    };
+  }
+
+  it.each([
+    ["callbacks with long members", (number: number) => ({ id: `C${number}`, name: `n${number}`, more: long })],
+    ["callbacks with long ids", (number: number) => ({ id: `${number}${long}`, name: `n${number}` })],
+  ])("of %s is an error before it fills the memory", async (_, item) => {
+    const { code, stderr } = await whcb(["callbacks", "list"], listOf(item), LISTING_HEAP_MIB);
+    expect([code, stderr]).toEqual([5, expect.stringContaining("the list doesn't end: more than ")]);
+  });
+
+  it("of calls with long ids is one too", async () => {
+    const demo = { id: "9837E6D82347EB5D", name: "demo", url: "http://127.0.0.1:9/", auth: { type: "httpheader" } };
+    const list = listOf((number) => ({ id: `${number}${long}`, status: "FAILED" }));
+    const answer = (path: string, response: ServerResponse) => {
+      if (path.includes("/calls")) list(path, response);
+      else response.end(JSON.stringify(demo));
+    };
+    const { code, stderr } = await whcb(["mark-success", "demo", "--failed", "--dry-run"], answer, LISTING_HEAP_MIB);
+    expect([code, stderr]).toEqual([5, expect.stringContaining("the list doesn't end: more than ")]);
+  });
+});
+
+it("a call with thousands of attempts is shown in a time that grows with their number", async () => {
+  const attempts = Array.from({ length: 20_000 }, (_, index) => ({ number: index + 1, durationMs: 1, statusMessage: "refused" }));
+  const { code, stdout } = await whcb(["calls", "get", "demo", "A1"], (path, response) => {
+    const document = path.endsWith("/attempts") ? { attempts } : { id: path.includes("/calls") ? "A1" : "demo", name: "demo" };
+    response.end(JSON.stringify(document));
+  });
+  expect([code, stdout.split("\n").filter((line) => line.includes("refused")).length]).toEqual([0, 20_000]);
+});
+
+it("more ids for a short id than the service may return are an error that says so", async () => {
+  const callIds = Array.from({ length: 300_000 }, (_, index) => `ABCDEF${String(index).padStart(26, "0")}`);
+  const { code, stderr } = await whcb(["calls", "get", "demo", "ABCDEF"], (path, response) => {
+    response.end(JSON.stringify(path.includes("call-ids") ? { callIds } : { id: "demo", name: "demo" }));
+  });
+  expect([code, stderr]).toEqual([2, expect.stringContaining("several calls begin with ABCDEF")]);
+});
