@@ -51,17 +51,23 @@ function readBehaviour(args: ParsedArgs): Behaviour {
   };
 }
 
-/** webhook-ids; an older one counts as new. */
-const REMEMBERED = 100_000;
+/** In characters, 100 more for each: about 100 000 ids. An older id counts as new. */
+const REMEMBERED_LENGTH = 16_000_000;
 
 function rememberIds(): (received: Received) => boolean {
   const seen = new Set<string>();
+  let length = 0;
   return ({ headers }) => {
     const id = headers["webhook-id"];
     if (typeof id !== "string") return false;
     if (seen.has(id)) return true;
-    if (seen.size >= REMEMBERED) seen.clear();
+    const added = id.length + 100;
+    if (length + added > REMEMBERED_LENGTH) {
+      seen.clear();
+      length = 0;
+    }
     seen.add(id);
+    length += added;
     return false;
   };
 }
