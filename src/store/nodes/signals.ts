@@ -2,8 +2,9 @@
  * LISTEN/NOTIFY: wakes the other nodes. Only a hint: a node that misses one finds the work by polling, such as behind a pooler in
  * transaction mode. In the transaction of a change, NOTIFY would make all commits wait for each other.
  */
-import pg from "pg";
+import type pg from "pg";
 import type { Clock } from "../../platform/clock.js";
+import { PostgresClient } from "../postgres/postgres-client.js";
 import type { Signals } from "./node-store.js";
 
 export interface SignalsDeps {
@@ -51,7 +52,7 @@ export function openSignals({ pool, url, nodeId, clock }: SignalsDeps): Signals 
     const heardItself = new AbortController();
     const end = () => lost.abort();
     closing.signal.addEventListener("abort", end);
-    const client = new pg.Client({
+    const client = new PostgresClient({
       connectionString: url,
       connectionTimeoutMillis: ANSWER_TIMEOUT_MS,
       query_timeout: ANSWER_TIMEOUT_MS,

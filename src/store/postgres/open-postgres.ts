@@ -3,6 +3,7 @@ import pg from "pg";
 import { WhcbError } from "../../domain/errors.js";
 import type { Migrated } from "../../domain/maintenance.js";
 import type { Db, Schema } from "../schema.js";
+import { PostgresClient } from "./postgres-client.js";
 import { postgresDialect } from "./postgres-dialect.js";
 import { LATEST_VERSION, migratePostgres, requireNotNewer, requireUsable } from "./postgres-migrations.js";
 
@@ -73,7 +74,7 @@ export function openPool(url: string, limits: PoolLimits = {}): pg.Pool {
   types.setTypeParser(pg.types.builtins.BOOL, (text) => (text === "t" ? 1 : 0));
   types.setTypeParser(pg.types.builtins.JSON, (text) => text);
   const pool = new pg.Pool({
-    Client: ClosingClient,
+    Client: PostgresClient,
     connectionString: url,
     types,
     max: limits.maxConnections ?? MAX_CONNECTIONS,
@@ -87,19 +88,6 @@ export function openPool(url: string, limits: PoolLimits = {}): pg.Pool {
   pool.on("error", () => {});
   pool.on("connect", (client) => client.on("error", () => {}));
   return pool;
-}
-
-/** pg leaves a connection open whose login it can't finish, which would keep this process alive. */
-class ClosingClient extends pg.Client {
-  override connect(): Promise<pg.Client>;
-  override connect(done: (error: Error | null, client: pg.Client) => void): void;
-  override connect(done?: (error: Error | null, client: pg.Client) => void): unknown {
-    if (done === undefined) return super.connect();
-    return super.connect((error: Error | null) => {
-      if (error !== null) void this.end();
-      done(error, this);
-    });
-  }
 }
 
 /** Without user and password. Throws `config` for an invalid URL. */

@@ -1,0 +1,39 @@
+import { TLSSocket } from "node:tls";
+import pg from "pg";
+import { WhcbError } from "../../domain/errors.js";
+import { isLoopbackHost } from "../../platform/loopback.js";
+
+/** A connection that no stranger gets the password from, and that ends with a failed login. */
+export class PostgresClient extends pg.Client {
+  constructor(config?: pg.ClientConfig) {
+    super(config);
+    // pg answers it only once it connects, so this listener comes first, and nothing is written to a destroyed connection.
+    this.connection.on("authenticationCleartextPassword", () => {
+      if (!this.#isProtected()) this.connection.stream.destroy(refusal());
+    });
+  }
+
+  override connect(): Promise<pg.Client>;
+  override connect(done: (error: Error | null, client: pg.Client) => void): void;
+  override connect(done?: (error: Error | null, client: pg.Client) => void): unknown {
+    if (done === undefined) return super.connect();
+    return super.connect((error: Error | null) => {
+      // pg leaves a connection open whose login it can't finish, which would keep this process alive.
+      if (error !== null) void this.end();
+      done(error, this);
+    });
+  }
+
+  /** By TLS, or because it doesn't leave this machine. */
+  #isProtected(): boolean {
+    return this.connection.stream instanceof TLSSocket || this.host.startsWith("/") || isLoopbackHost(this.host);
+  }
+}
+
+function refusal(): WhcbError {
+  return new WhcbError(
+    "config",
+    "The database asks for its password in clear text, over a connection that isn't encrypted: it wasn't sent",
+    { hint: "Add sslmode=verify-full to its URL, or let the server ask by scram-sha-256 (pg_hba.conf)." },
+  );
+}

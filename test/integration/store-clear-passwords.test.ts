@@ -1,0 +1,193 @@
+/**
+ * Servers in the place of a PostgreSQL, which ask for its password, on real sockets. 0.0.0.0 leads to this machine, and isn't loopback.
+ * Covers: src/store/postgres/postgres-client.ts
+ */
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { TLSSocket } from "node:tls";
+import { inspect } from "node:util";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { systemClock } from "../../src/platform/clock.js";
+import { openSignals } from "../../src/store/nodes/signals.js";
+import { openStore } from "../../src/store/open-store.js";
+import { openPool } from "../../src/store/postgres/open-postgres.js";
+import { selfSignedCertificate } from "../support/delivery/certificate.js";
+import { Home } from "../support/process/whcb-process.js";
+
+const PASSWORD = "the-password-of-the-database";
+const CLEAR = Buffer.from([0x52, 0, 0, 0, 8, 0, 0, 0, 3]);
+const MD5 = Buffer.from([0x52, 0, 0, 0, 12, 0, 0, 0, 5, 1, 2, 3, 4]);
+const SSL_REQUEST = 80_877_103;
+const REJECTED = "SFATAL\0VFATAL\0C28P01\0Mno\0\0";
+
+let folder: string;
+let certificate: ReturnType<typeof selfSignedCertificate>;
+const closing: (() => unknown)[] = [];
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "whcb-clear-"));
+  certificate = selfSignedCertificate("IP:0.0.0.0");
+  writeFileSync(join(folder, "ca.pem"), certificate.cert);
+  writeFileSync(join(folder, "pgpass"), `*:*:*:*:${PASSWORD}\n`, { mode: 0o600 });
+});
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+interface FakeServer {
+  readonly port: number;
+  /** All that it got, decrypted. */
+  received(): string;
+  /** Resolves when a connection has ended. */
+  readonly ended: Promise<unknown>;
+}
+
+/** Asks with `request` for the password, and rejects whatever comes. */
+async function startServer({ request = CLEAR, tls = false, path = "" } = {}): Promise<FakeServer> {
+  const received: Buffer[] = [];
+  const sockets = new Set<Socket>();
+  let end: (value?: unknown) => void = () => undefined;
+  const ended = new Promise((resolve) => {
+    end = resolve;
+  });
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on("error", () => undefined).on("close", end);
+    talk(socket);
+  });
+  function talk(socket: Socket): void {
+    let hasStarted = false;
+    const read = (bytes: Buffer) => {
+      received.push(bytes);
+      if (bytes.length === 8 && bytes.readInt32BE(4) === SSL_REQUEST) {
+        socket.write(tls ? "S" : "N");
+        if (!tls) return;
+        socket.off("data", read);
+        const { key, cert } = certificate;
+        talk(new TLSSocket(socket, { isServer: true, key, cert }).on("error", () => undefined));
+      } else if (!hasStarted) {
+        hasStarted = true;
+        socket.write(request);
+      } else if (bytes[0] === 0x70) {
+        const head = Buffer.from([0x45, 0, 0, 0, 4 + REJECTED.length]);
+        socket.end(Buffer.concat([head, Buffer.from(REJECTED)]));
+      }
+    };
+    socket.on("data", read);
+  }
+  server.listen(path === "" ? { host: "0.0.0.0", port: 0 } : { path });
+  await once(server, "listening");
+  closing.push(() => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  });
+  const address = server.address();
+  const port = typeof address === "object" ? (address?.port ?? 0) : 0;
+  return { port, received: () => Buffer.concat(received).toString("latin1"), ended };
+}
+
+const urlOf = (port: number, query = "", host = "0.0.0.0") => `postgres://whcb:${PASSWORD}@${host}:${port}/whcb${query}`;
+
+async function failureOf(url: string): Promise<unknown> {
+  return openStore({ url, clock: systemClock, secretKey: new Uint8Array(32) }).catch((error: unknown) => error);
+}
+
+const REFUSAL = {
+  code: "config",
+  message: "The database asks for its password in clear text, over a connection that isn't encrypted: it wasn't sent",
+  hint: "Add sslmode=verify-full to its URL, or let the server ask by scram-sha-256 (pg_hba.conf).",
+};
+const REJECTED_USER = { code: "config", message: "The database rejects this user" };
+
+describe("a server that asks for the password in clear text", () => {
+  it.each(["", "?sslmode=disable", "?ssl=0", "?host=0.0.0.0"])("doesn't get it without TLS (%s)", async (query) => {
+    const { port, received, ended } = await startServer();
+    const host = query.includes("host") ? "localhost" : "0.0.0.0";
+    const error = await failureOf(urlOf(port, query, host));
+    await ended;
+    expect(error).toMatchObject(REFUSAL);
+    expect(received()).not.toContain(PASSWORD);
+    expect(inspect(error, { depth: 9, showHidden: true })).not.toContain(PASSWORD);
+  });
+
+  it.each(["prefer", "require", "verify-full", "no-verify", "prefer&uselibpqcompat=true"])(
+    "doesn't get it by saying that it has no TLS, with sslmode=%s",
+    async (mode) => {
+      const { port, received, ended } = await startServer();
+      const error = await failureOf(urlOf(port, `?sslmode=${mode}`));
+      await ended;
+      expect(error).toMatchObject({ code: "config", message: "The database's server doesn't support TLS" });
+      expect(received()).not.toContain(PASSWORD);
+    },
+  );
+
+  it("doesn't get that of the file PGPASSFILE", async () => {
+    const { port, received, ended } = await startServer();
+    process.env.PGPASSFILE = join(folder, "pgpass");
+    closing.push(() => delete process.env.PGPASSFILE);
+    const error = await failureOf(`postgres://whcb@0.0.0.0:${port}/whcb`);
+    await ended;
+    expect(error).toMatchObject(REFUSAL);
+    expect(received()).not.toContain(PASSWORD);
+  });
+
+  it("doesn't get it from the connection that listens", async () => {
+    const { port, received, ended } = await startServer();
+    const url = urlOf(port);
+    const pool = openPool(url);
+    const signals = openSignals({ pool, url, nodeId: "N1", clock: systemClock });
+    closing.push(async () => {
+      await signals.close();
+      await pool.end();
+    });
+    signals.listen(
+      () => undefined,
+      () => undefined,
+    );
+    await ended;
+    expect(received()).not.toContain(PASSWORD);
+  });
+
+  it("ends a command with the reason", async () => {
+    const { port, received } = await startServer();
+    const home = new Home();
+    closing.push(() => home.leave());
+    const { code, stderr } = await home.whcb(["users", "list"], { env: { WHCB_DB: urlOf(port) } });
+    expect([code, stderr]).toEqual([
+      4,
+      expect.stringContaining("over a connection that isn't encrypted: it wasn't sent\nhint: "),
+    ]);
+    expect(received()).not.toContain(PASSWORD);
+  });
+
+  it.each(["verify-full", "no-verify"])("gets it over TLS, with sslmode=%s", async (mode) => {
+    const { port, received } = await startServer({ tls: true });
+    const query = `?sslmode=${mode}&sslrootcert=${join(folder, "ca.pem")}`;
+    expect(await failureOf(urlOf(port, query))).toMatchObject(REJECTED_USER);
+    expect(received()).toContain(PASSWORD);
+  });
+
+  it.each(["127.0.0.1", "localhost"])("gets it at %s", async (host) => {
+    const { port, received } = await startServer();
+    expect(await failureOf(urlOf(port, "", host))).toMatchObject(REJECTED_USER);
+    expect(received()).toContain(PASSWORD);
+  });
+
+  it("gets it over a socket of this machine", async () => {
+    const { received } = await startServer({ path: join(folder, ".s.PGSQL.5432") });
+    const url = `postgres://whcb:${PASSWORD}@database.invalid/whcb?host=${encodeURIComponent(folder)}`;
+    expect(await failureOf(url)).toMatchObject(REJECTED_USER);
+    expect(received()).toContain(PASSWORD);
+  });
+});
+
+it("a server that asks for its MD5 gets that, and not the password", async () => {
+  const { port, received } = await startServer({ request: MD5 });
+  expect(await failureOf(urlOf(port))).toMatchObject(REJECTED_USER);
+  expect(received()).toMatch(/md5[\da-f]{32}/);
+  expect(received()).not.toContain(PASSWORD);
+});
