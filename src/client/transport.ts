@@ -2,8 +2,8 @@ import type { JsonLimits } from "../wire/json/read-json.js";
 
 /** A page of `whcb serve` has at most 40 MiB: one call that was submitted as XML, most of it quotes. */
 export const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
-/** A page of `whcb serve` has at most 1 900 000 values, in custom parameters, and 104 levels. */
-export const ANSWER_LIMITS: JsonLimits = { values: 2_500_000, levels: 128 };
+/** A page of `whcb serve` has at most 2 500 000 values, in 500 calls with short ones, and 104 levels. */
+export const ANSWER_LIMITS: JsonLimits = { values: 3_000_000, levels: 128 };
 
 export interface Transport {
   readonly name: string;

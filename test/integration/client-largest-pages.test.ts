@@ -57,7 +57,7 @@ async function list(query: Partial<ListCallsQuery>): Promise<ListedCall[]> {
   return calls;
 }
 
-const ids = (count: number) => Array.from({ length: count }, (_, index) => `N${String(index).padStart(2, "0")}`);
+const ids = (count: number) => Array.from({ length: count }, (_, index) => `N${String(index).padStart(3, "0")}`);
 const LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&()*+-./:;<=>?@^_`|~";
 
 /** As short as they can be. */
@@ -67,22 +67,25 @@ function shortNames(count: number): string[] {
   return names.slice(1, count + 1);
 }
 
-it("the most values: empty custom parameters", async () => {
-  const parameters = `{${shortNames(199_900)
+it("the most values: short ones of as many calls as a page has", async () => {
+  const parameters = `{${shortNames(3_930)
     .map((name) => `"${name}":""`)
     .join(",")}}`;
-  for (const id of ids(10)) await post(`{"id":"${id}","customParameters":${parameters}}`);
+  const value = `[${"0,".repeat(998)}0]`;
+  const lines = ids(520).map((id) => `{"id":"${id}","customParameters":${parameters},"responseMessage":{"x":${value}}}\n`);
+  await post(lines.join(""), "application/x-ndjson");
   const calls = await list({ filter: { status: "PENDING" }, oldestFirst: true });
   expect(calls.map(({ id, response }) => [id, Object.keys(response.customParameters).length])).toEqual(
-    ids(10).map((id) => [id, 199_900]),
+    ids(520).map((id) => [id, 3_930]),
   );
-  expect(Math.max(...bodies.map((body) => body.split('":"",').length))).toBeGreaterThan(1_750_000);
+  const page = bodies[1] ?? "";
+  expect([page.split('"status":"PENDING"').length - 1, page.split(",").length > 2_450_000]).toEqual([500, true]);
 });
 
 it("the most bytes: one call of quotes in XML", async () => {
   const quotes = '"'.repeat(10_400_000);
   const value = `<customParameters><entry><key>k</key><value><a>${quotes}</a></value></entry></customParameters>`;
-  await post(`<call><id>N00</id>${value}</call>`, "application/xml");
+  await post(`<call><id>N000</id>${value}</call>`, "application/xml");
   const [call] = await list({ filter: { status: "PENDING" } });
   expect(call?.response.customParameters.k === JSON.stringify({ a: quotes })).toBe(true);
   expect(bodies[0]?.length).toBeGreaterThan(39 * MIB);
@@ -91,7 +94,7 @@ it("the most bytes: one call of quotes in XML", async () => {
 it("the most levels: those of a value", async () => {
   let value: unknown = "innermost";
   for (let level = 0; level < 100; level++) value = [value];
-  await post(JSON.stringify({ id: "N00", responseMessage: { content: "Yes", value } }));
+  await post(JSON.stringify({ id: "N000", responseMessage: { content: "Yes", value } }));
   const [call] = await list({ filter: { status: "PENDING" } });
   expect(call?.raw.responseMessage).toEqual({ content: "Yes", value });
 });
