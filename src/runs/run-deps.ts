@@ -34,6 +34,8 @@ export interface RunControl {
   readonly keys?: ReadonlyMap<string, string>;
   /** `--via service`: the run lasts until the service has made its attempts. */
   readonly followsService?: boolean;
+  /** Of a resumed run: the receiver may see those twice. */
+  readonly resendUnknown?: boolean;
   /** Nothing is sent without one. Left out: the caller excludes other runs. */
   readonly locks?: HeldLocks;
 }

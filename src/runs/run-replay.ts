@@ -85,7 +85,7 @@ async function sendAgainWithLock(
     const { state } = await readRunState(runsDirectory, session.header.runId);
     const file = await SnapshotFile.open(runsDirectory, `${session.header.runId}-again`, options);
     try {
-      const draft = await relistCalls(callback, state, { file, resendUnknown: false }, session);
+      const draft = await relistCalls(callback, state, { file, resendUnknown: options.resendUnknown === true }, session);
       const plan = snapshotPlan({ runId: session.header.runId, drafts: [draft], file });
       for (const group of plan.groups) await sendAndMark(plan, group, options, { session, markers });
     } finally {

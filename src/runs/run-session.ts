@@ -118,12 +118,20 @@ export class RunSession {
     return [...this.#rejections.values()].sort((one, other) => other.calls - one.calls);
   }
 
-  /** `from`: state before the step. A journal that can't be written stops the run. */
-  record(callbackId: string, step: CallStep, from: RunCallState = "left"): void {
+  /** `from`: state before the step; left out: left, or being sent again. A journal that can't be written stops the run. */
+  record(callbackId: string, step: CallStep, from?: RunCallState): void {
     this.journal.collect(step);
     if (!isOutcome(step)) this.writeOutcomes();
-    this.#count(callbackId, step, from);
-    if (from === "unknown" && "call" in step) this.#troubled.delete(step.call);
+    const callIds = "calls" in step ? step.calls : [step.call];
+    if (from !== undefined) this.#count(callbackId, step, from, callIds.length);
+    for (const id of callIds) {
+      const resent = this.#resending.get(id);
+      if (from === undefined) this.#count(callbackId, step, resent ?? "left", 1);
+      if (resent === undefined) continue;
+      this.#resending.delete(id);
+      this.#troubled.delete(id);
+      if (resent === "rejected") this.#forgetRejection(id);
+    }
     const call = troubledCall(callbackId, step);
     if (call !== null) this.#addTroubled(call);
     this.#onEvent({ type: "step", callbackId, step, counts: this.#total });
@@ -140,18 +148,16 @@ export class RunSession {
   }
 
   /** Resolves once the `sent` lines are on disk. Rejects with `unavailable`. */
-  async writeAhead(callbackId: string, callIds: readonly string[]): Promise<void> {
+  async writeAhead(callIds: readonly string[]): Promise<void> {
     const at = this.deps.clock.now();
-    for (const call of callIds) {
-      this.journal.collect({ step: "sent", call, at });
-      const from = this.#resending.get(call);
-      if (from === undefined) continue;
-      this.#resending.delete(call);
-      this.#troubled.delete(call);
-      if (from === "rejected") this.#forgetRejection(call);
-      this.#count(callbackId, { step: "sent", call, at }, from);
-    }
+    for (const call of callIds) this.journal.collect({ step: "sent", call, at });
     await this.journal.flushed();
+  }
+
+  /** Takes back what was written ahead: nothing is in flight, and nothing of it will be sent. */
+  recordIdle(): void {
+    this.journal.collect({ step: "idle", at: this.deps.clock.now() });
+    this.writeOutcomes();
   }
 
   #addTroubled(call: RunCall): void {
@@ -177,8 +183,8 @@ export class RunSession {
     }
   }
 
-  #count(callbackId: string, step: CallStep, from: RunCallState): void {
-    const context = { header: this.header, from, calls: "calls" in step ? step.calls.length : 1 };
+  #count(callbackId: string, step: CallStep, from: RunCallState, calls: number): void {
+    const context = { header: this.header, from, calls };
     this.#counts.set(callbackId, reduceCounts(this.counts(callbackId), step, context));
     this.#total = reduceCounts(this.#total, step, context);
     this.locks?.report(this.#total);

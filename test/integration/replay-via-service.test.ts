@@ -3,6 +3,8 @@
  *
  * Covers: src/runs/send/ask-service.ts
  */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Client } from "../../src/client/client.js";
 import { WhcbError } from "../../src/domain/errors.js";
@@ -102,6 +104,21 @@ describe("a replay by the service", () => {
     const resumed = await resumeRun(cut.header.runId, { resendUnknown: false }, at.desk.deps);
     expect(resumed?.counts).toMatchObject({ requested: CALLS, left: 0, unknown: 0 });
     expect(at.asked.flat().sort()).toEqual([...at.opened.callIds].sort());
+  });
+
+  it("requests again, after a kill, what was being requested, if it is asked to", async () => {
+    const at = await scene(ours);
+    const { header } = await replay(at);
+    const path = join(at.desk.deps.runsDirectory, `${header.runId}.ndjson`);
+    const lines = readFileSync(path, "utf8").split("\n");
+    // The second request is written ahead, and the process is killed before the answer.
+    const [, second = 0] = lines.flatMap((line, index) => (line.includes('"step":"requested"') ? [index] : []));
+    writeFileSync(path, lines.slice(0, second).join("\n"));
+    expect((await booksOf(at, header.runId)).counts).toMatchObject({ requested: 100, unknown: 100, left: 30 });
+    const resumed = await resumeRun(header.runId, { resendUnknown: true }, at.desk.deps);
+    expect(resumed.counts).toMatchObject({ planned: CALLS, requested: CALLS, unknown: 0, left: 0 });
+    expect(resumed.troubled).toEqual([]);
+    expect(await booksOf(at, header.runId)).toEqual({ state: "finished", counts: resumed.counts });
   });
 
   it("stops between two requests when it is interrupted", async () => {

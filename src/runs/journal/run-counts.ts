@@ -44,7 +44,6 @@ export function reduceCounts(counts: RunCounts, step: CallStep, { header, from, 
       if (step.do === "mark") next.toMark += calls;
       add(next, plannedState(step.do, header), calls);
       break;
-    case "sent":
     case "deferred":
       move(next, from, "left", calls);
       break;
@@ -73,9 +72,11 @@ export function reduceCounts(counts: RunCounts, step: CallStep, { header, from, 
   return next;
 }
 
-/** For sends without an outcome when the process was killed. */
-export function countUnknown(counts: RunCounts, calls: number): RunCounts {
-  return { ...counts, left: counts.left - calls, unknown: counts.unknown + calls };
+/** For a send without an outcome when the process was killed. */
+export function countUnknown(counts: RunCounts, from: RunCallState): RunCounts {
+  const next = { ...counts };
+  move(next, from, "unknown", 1);
+  return next;
 }
 
 export function plannedState(action: PlannedAction, { kind }: Pick<RunHeader, "kind">): RunCallState {

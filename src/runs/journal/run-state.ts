@@ -70,8 +70,11 @@ export class RunState {
         this.closeSession(step.bootId);
         this.#openSession = step;
         return;
-      case "ended":
+      case "idle":
         this.#forgetSends();
+        return;
+      case "ended":
+        this.#endSession();
         return;
       case "discarded":
         this.#isDiscarded = true;
@@ -91,11 +94,11 @@ export class RunState {
     const isSame = isSameBoot(this.#openSession.bootId, bootId);
     const mayHaveLeft = isSame ? outcomes + this.#openSession.concurrency : this.#sends.length;
     for (const { entry, hasOutcome } of this.#sends.slice(0, mayHaveLeft)) {
-      if (hasOutcome || entry.state !== "left") continue;
-      entry.state = "unknown";
-      this.#counts.set(entry.callbackId, countUnknown(this.counts(entry.callbackId), 1));
+      if (hasOutcome || !isOpen(entry, true)) continue;
+      this.#counts.set(entry.callbackId, countUnknown(this.counts(entry.callbackId), entry.state));
+      Object.assign(entry, { state: "unknown", statusCode: null, message: null, isRejectedCanary: false });
     }
-    this.#forgetSends();
+    this.#endSession();
   }
 
   counts(callbackId?: string): RunCounts {
@@ -133,7 +136,7 @@ export class RunState {
     if (entry === undefined || (step.step === "marked" && entry.isMarked)) return;
     this.#count(entry, step);
     if (step.step === "sent") {
-      entry.state = "left";
+      // Written ahead, so the state stays what it was: an unknown call may not be sent again after all.
       const send = { entry, hasOutcome: false };
       this.#sends.push(send);
       this.#lastSend.set(call, send);
@@ -164,6 +167,10 @@ export class RunState {
   #forgetSends(): void {
     this.#sends = [];
     this.#lastSend.clear();
+  }
+
+  #endSession(): void {
+    this.#forgetSends();
     this.#openSession = null;
   }
 }

@@ -12,6 +12,8 @@ export type RunStep =
       readonly bootId: string;
       readonly concurrency: number;
     }
+  /** Nothing is in flight: `sent` calls without an outcome weren't sent. */
+  | { readonly step: "idle"; readonly at: number }
   /** In order: nothing is in flight. */
   | { readonly step: "ended"; readonly at: number; readonly reason: StopReason | "done"; readonly counts: RunCounts }
   /** By a user; always the last line. */
@@ -155,6 +157,7 @@ function isStep(value: unknown): value is RunStep {
       return Array.isArray(value.calls);
     case "ended":
       return isObject(value.counts);
+    case "idle":
     case "discarded":
       return typeof value.at === "number";
     default:

@@ -13,7 +13,7 @@ export async function askService(
   for await (const chunk of chunkIds(callIds)) {
     if (stop.reason !== null) return;
     try {
-      await session.writeAhead(callbackId, chunk);
+      await session.writeAhead(chunk);
       const outcomes = applyToChunk(
         chunk,
         (ids) => deps.client.requestReplays(callbackId, ids, session.locks?.lease),
@@ -25,7 +25,10 @@ export async function askService(
         else session.record(callbackId, { step: "skipped", call: outcome.callId, at, reason: "settled" });
       }
     } catch (error) {
-      if (isWhcbError(error, "not-found")) return session.stopOf(callbackId).stop("gone");
+      if (isWhcbError(error, "not-found")) {
+        session.recordIdle();
+        return session.stopOf(callbackId).stop("gone");
+      }
       stop.stop(journal.failure === null ? "service" : "journal", asWhcbError(error));
     }
   }

@@ -62,7 +62,7 @@ class GroupSender {
       session.record(callbackId, { step: "skipped", call, at: clock.now(), reason: "order" }),
     );
     const ahead = Math.min(options.concurrency * AHEAD_PER_SLOT, Math.ceil(options.rate ?? Number.POSITIVE_INFINITY));
-    this.#calls = new WrittenAheadCalls(this.#chooser, (callIds) => session.writeAhead(callbackId, callIds), ahead);
+    this.#calls = new WrittenAheadCalls(this.#chooser, (callIds) => session.writeAhead(callIds), ahead);
     this.#pacer = createPacer(options.rate, clock);
     this.#pace = firstPace(options);
   }
@@ -82,6 +82,8 @@ class GroupSender {
       this.#session.stop.stop(isJournals ? "journal" : "service", asWhcbError(error));
     } finally {
       while (this.#inFlight > 0) await this.#nextSettled();
+      await this.#calls.end();
+      this.#session.recordIdle();
     }
   }
 

@@ -51,6 +51,11 @@ export class WrittenAheadCalls {
     this.#leave();
   }
 
+  /** Nothing is written ahead after it. */
+  async end(): Promise<void> {
+    await this.#refill;
+  }
+
   #leave(): void {
     this.#inFlight--;
     this.#isDry = false;

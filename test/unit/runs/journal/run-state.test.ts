@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { RunState } from "../../../../src/runs/journal/run-state.js";
+import { isOpen, RunState } from "../../../../src/runs/journal/run-state.js";
 import type { RunHeader, RunStep } from "../../../../src/runs/journal/run-step.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../../../src/runs/run-options.js";
 
@@ -64,6 +64,35 @@ describe("after a kill", () => {
     const deferred: RunStep = { step: "deferred", call: "A", at: 4, ms: 1, status: 429, message: "Too Many Requests" };
     expect(statesAfter([session(1), ...sent("A", "B"), deferred]).A).toBe("left");
     expect(statesAfter([session(1), ...sent("A"), deferred, ...sent("A")]).A).toBe("unknown");
+  });
+});
+
+describe("what was written ahead and not sent", () => {
+  const idle: RunStep = { step: "idle", at: 5 };
+  const canary: RunStep = { step: "rejected", call: "A", at: 4, ms: 5, status: 503, message: "Down", canary: true };
+
+  it("is taken back once nothing is in flight, so that it doesn't pass for what is sent next", () => {
+    const states = statesAfter([session(2), ...sent("A", "B", "C", "D"), accepted("A"), idle, ...sent("E", "F")]);
+    expect(states).toEqual({ A: "accepted", B: "left", C: "left", D: "left", E: "unknown", F: "unknown" });
+  });
+
+  it("stays unknown if it was", () => {
+    const killed = [session(1), ...sent("A"), session(1)];
+    expect(statesAfter([...killed, ...sent("B", "A")])).toMatchObject({ A: "unknown", B: "unknown" });
+    expect(statesAfter([...killed, ...sent("A"), idle]).A).toBe("unknown");
+  });
+
+  it("stays rejected if it is a canary; once sent, it is unknown and isn't open", () => {
+    const state = new RunState(HEADER);
+    const lines: RunStep[] = [session(1), ...sent("A"), canary, idle, session(1), ...sent("B", "A")];
+    for (const call of "AB") state.apply({ step: "planned", callback: "CB", call, do: "send" });
+    for (const line of lines) state.apply(line);
+    expect([...state.entries()].map(({ state }) => state)).toEqual(["rejected", "left"]);
+    state.apply({ step: "accepted", call: "B", at: 6, ms: 1 });
+    state.closeSession("boot");
+    expect(state.calls()[0]).toMatchObject({ state: "unknown", statusCode: null, message: null });
+    expect([...state.entries()].some((entry) => isOpen(entry, false))).toBe(false);
+    expect(state.counts()).toMatchObject({ planned: 2, accepted: 1, unknown: 1, rejected: 0, left: 0 });
   });
 });
 
