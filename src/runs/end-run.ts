@@ -75,12 +75,16 @@ function errorOf(reason: StopReason | null, session: RunSession, summaries: read
   if (reason === "interrupted") return new WhcbError("interrupted", "interrupted");
   const stopped = new Set(summaries.map((callback) => callback.stopped));
   const maxFailures = options?.maxFailures ?? 0;
-  const gone = summaries.filter((callback) => callback.stopped === "gone").map(({ callbackId }) => callbackId);
+  const namesOf = (reason: StopReason): string => {
+    const ids = summaries.filter((callback) => callback.stopped === reason).map(({ callbackId }) => callbackId);
+    return ids.map((id) => callbacks.find((one) => one.id === id)?.name || id).join(", ");
+  };
   const troubles = [
     stopped.has("canary") && "the first call failed, so nothing else was sent",
     stopped.has("max-failures") && `${count(maxFailures, "failure")} in a row (--max-failures ${maxFailures})`,
     stopped.has("retry-after") && "the endpoint asked for a pause of more than 15 minutes",
-    gone.length > 0 && `${gone.map((id) => callbacks.find((one) => one.id === id)?.name || id).join(", ")} no longer exists`,
+    stopped.has("gone") && `${namesOf("gone")} no longer exists`,
+    stopped.has("changed") && `${namesOf("changed")} was changed during the run, so the rest was neither sent nor marked`,
     counts.rejected > 0 && `${counts.rejected} rejected`,
     counts.unknown > 0 && `${counts.unknown} sent with an unknown outcome`,
     service?.left === 0 && service.failed > 0 && `${service.failed} failed again`,

@@ -1,7 +1,7 @@
 import type { ListedCall, ListedCallback } from "../client/client.js";
 import { idKey } from "../domain/call.js";
 import { count } from "../domain/count.js";
-import { WhcbError } from "../domain/errors.js";
+import { isWhcbError, WhcbError } from "../domain/errors.js";
 import { isOpen, type RunState } from "./journal/run-state.js";
 import { readRunState } from "./journal/stored-runs.js";
 import { listScope } from "./plan/call-scope.js";
@@ -49,6 +49,17 @@ export async function relistCalls(
     session.record(callbackId, { step: "skipped", call, at: clock.now(), reason: "settled" }, from);
   }
   return draft;
+}
+
+/** Resolves to null if it was deleted, also if another callback has its id as a name since. */
+export async function findById(id: string, { deps }: RunSession): Promise<ListedCallback | null> {
+  const callback = await deps.client.getCallback(id).catch(nullIfGone);
+  return callback?.id === id ? callback : null;
+}
+
+export function nullIfGone(error: unknown): null {
+  if (isWhcbError(error, "not-found")) return null;
+  throw error;
 }
 
 /** The callback was deleted: a resumed run doesn't try its calls again. */

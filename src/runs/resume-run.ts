@@ -1,6 +1,4 @@
-import type { ListedCallback } from "../client/client.js";
 import { idKey } from "../domain/call.js";
-import { isWhcbError } from "../domain/errors.js";
 import { reopenRun } from "./begin-run.js";
 import { type RunSummary, workAndEnd } from "./end-run.js";
 import { isOpen, type RunState } from "./journal/run-state.js";
@@ -8,7 +6,7 @@ import type { RunListener } from "./journal/run-step.js";
 import type { GroupDraft } from "./plan/group-draft.js";
 import { snapshotPlan } from "./plan/replay-plan.js";
 import { SnapshotFile } from "./plan/snapshot-file.js";
-import { giveUpCallback, relistCalls } from "./relist-calls.js";
+import { findById, giveUpCallback, nullIfGone, relistCalls } from "./relist-calls.js";
 import type { RunControl, RunDeps } from "./run-deps.js";
 import type { BodyOptions, ReplayOptions } from "./run-options.js";
 import { replayPlan } from "./run-replay.js";
@@ -100,18 +98,7 @@ async function sendTheRest(state: RunState, options: ReplayOptions & ResumeOptio
   }
 }
 
-/** Resolves to null if it was deleted, also if another callback has its id as a name since. */
-async function findById(id: string, { deps }: RunSession): Promise<ListedCallback | null> {
-  const callback = await deps.client.getCallback(id).catch(nullIfGone);
-  return callback?.id === id ? callback : null;
-}
-
 function hasOpenCalls(state: RunState, callbackId: string): boolean {
   for (const entry of state.entries()) if (entry.callbackId === callbackId && isOpen(entry, true)) return true;
   return false;
-}
-
-function nullIfGone(error: unknown): null {
-  if (isWhcbError(error, "not-found")) return null;
-  throw error;
 }

@@ -13,7 +13,7 @@ import { readRunState } from "./journal/stored-runs.js";
 import type { ReplayGroup } from "./plan/group-draft.js";
 import { type ReplayPlan, snapshotPlan } from "./plan/replay-plan.js";
 import { SnapshotFile } from "./plan/snapshot-file.js";
-import { giveUpCallback, relistCalls } from "./relist-calls.js";
+import { findById, giveUpCallback, relistCalls } from "./relist-calls.js";
 import { type RunControl, type RunDeps, whoRuns } from "./run-deps.js";
 import type { ReplayOptions } from "./run-options.js";
 import { asWhcbError, type RunSession } from "./run-session.js";
@@ -81,6 +81,8 @@ async function sendAgainWithLock(
   try {
     await session.locks?.retake(callback);
     session.continueCallback(callback.id);
+    const reason = await findStopReason(callback, options, session);
+    if (reason !== null) return session.stopOf(callback.id).stop(reason);
     await session.journal.flushed();
     const { state } = await readRunState(runsDirectory, session.header.runId);
     const file = await SnapshotFile.open(runsDirectory, `${session.header.runId}-again`, options);
@@ -104,7 +106,9 @@ async function sendAndMark(
   { session, markers }: Sending,
 ): Promise<void> {
   const callbackId = group.callback.id;
-  const marker = options.mark ? new Marker({ callbackId, status: "SUCCESS", from: "accepted" }, session) : null;
+  const whyStop = () => findStopReason(group.callback, options, session);
+  const marking = { callbackId, status: "SUCCESS", from: "accepted", findStopReason: whyStop } as const;
+  const marker = options.mark ? new Marker(marking, session) : null;
   if (marker !== null) markers.push(marker);
   const history = options.mark ? new AttemptReporter(callbackId, session) : null;
   try {
@@ -127,6 +131,22 @@ async function sendAndMark(
     await history?.finish();
     await marker?.finishOrPause();
   }
+}
+
+/** By what the service says now: deleted, or changed in what is sent or where. A setting that it doesn't return isn't compared. */
+async function findStopReason(
+  callback: ListedCallback,
+  options: ReplayOptions,
+  session: RunSession,
+): Promise<"gone" | "changed" | null> {
+  const now = await findById(callback.id, session);
+  if (now === null) return "gone";
+  const settingsOf = ({ url, auth, contentType, removeHtml }: ListedCallback) => {
+    return [options.to ?? url, contentType, removeHtml, ...(sendsAuth(options) ? [auth.type, auth.key] : [])];
+  };
+  const after = settingsOf(now);
+  const hasChanged = settingsOf(callback).some((one, at) => one !== null && after[at] !== null && one !== after[at]);
+  return hasChanged ? "changed" : null;
 }
 
 export interface SendTarget {

@@ -49,8 +49,17 @@ export type PlannedAction = "send" | "mark" | "ask";
 /** settled: SUCCESS or gone; order: an earlier call of the same sender or message was rejected. */
 export type SkipReason = "settled" | "order";
 
-/** gone: the callback was deleted. */
-export type StopReason = "interrupted" | "canary" | "max-failures" | "retry-after" | "lock-lost" | "gone" | "journal" | "service";
+/** gone: the callback was deleted; changed: something else would be sent now, or elsewhere. */
+export type StopReason =
+  | "interrupted"
+  | "canary"
+  | "max-failures"
+  | "retry-after"
+  | "lock-lost"
+  | "gone"
+  | "changed"
+  | "journal"
+  | "service";
 
 export type RunKind = "replay" | "mark-success" | "mark-failed" | "reconcile";
 

@@ -5,6 +5,7 @@ import { spellDuration } from "../../domain/duration.js";
 import { type ErrorCode, isWhcbError, WhcbError } from "../../domain/errors.js";
 import { chunkIds, MAX_IDS_PER_REQUEST } from "../../wire/bulk-ids.js";
 import type { RunCallState } from "../journal/run-counts.js";
+import type { StopReason } from "../journal/run-step.js";
 import { whoRuns } from "../run-deps.js";
 import { asWhcbError, type RunSession } from "../run-session.js";
 
@@ -20,6 +21,8 @@ export interface MarkJob {
   readonly callbackId: string;
   readonly status: "SUCCESS" | "FAILED";
   readonly from: RunCallState;
+  /** Asked once before each group of marks; a reason stops the callback, and nothing more is marked. */
+  readonly findStopReason?: () => Promise<StopReason | null>;
 }
 
 export class Marker {
@@ -87,35 +90,41 @@ export class Marker {
   async #markAll(callIds: readonly string[]): Promise<void> {
     // On disk before it is marked; if the journal fails, marked all the same.
     await this.#session.journal.flushed().catch(() => undefined);
-    for await (const chunk of chunkIds(callIds)) {
-      if (!this.#hasFailed) await this.#markChunk(chunk);
-      for (const id of chunk) this.#replays.delete(id);
+    const { callbackId, findStopReason = async () => null } = this.#job;
+    try {
+      const reason = await this.#patiently(findStopReason);
+      if (reason !== null) {
+        this.#hasFailed = true;
+        return this.#session.stopOf(callbackId).stop(reason);
+      }
+      for await (const chunk of chunkIds(callIds)) {
+        await this.#markChunk(chunk);
+        for (const id of chunk) this.#replays.delete(id);
+      }
+    } catch (error) {
+      this.#hasFailed = true;
+      if (isWhcbError(error, "not-found")) this.#session.stopOf(callbackId).stop("gone");
+      else this.#session.stop.stop("service", asWhcbError(error));
     }
   }
 
   async #markChunk(chunk: readonly string[]): Promise<void> {
     const { deps } = this.#session;
     const { callbackId, status, from } = this.#job;
-    try {
-      const outcomes = applyToChunk(
-        chunk,
-        (callIds) => this.#patiently(() => deps.client.markCalls(callbackId, callIds, status, this.#details(callIds))),
-        () => this.#patiently(() => deps.client.getCallback(callbackId)),
-      );
-      for await (const outcome of outcomes) {
-        const at = deps.clock.now();
-        if (outcome.kind === "done") {
-          this.#session.record(callbackId, { step: "marked", calls: outcome.callIds, as: status, at }, from);
-        } else {
-          const { callId: call, reason } = outcome;
-          const message = from === "accepted" ? `the endpoint accepted it, but it can't be marked: ${reason}` : reason;
-          this.#session.record(callbackId, { step: "not-found", call, at, message }, from);
-        }
+    const outcomes = applyToChunk(
+      chunk,
+      (callIds) => this.#patiently(() => deps.client.markCalls(callbackId, callIds, status, this.#details(callIds))),
+      () => this.#patiently(() => deps.client.getCallback(callbackId)),
+    );
+    for await (const outcome of outcomes) {
+      const at = deps.clock.now();
+      if (outcome.kind === "done") {
+        this.#session.record(callbackId, { step: "marked", calls: outcome.callIds, as: status, at }, from);
+      } else {
+        const { callId: call, reason } = outcome;
+        const message = from === "accepted" ? `the endpoint accepted it, but it can't be marked: ${reason}` : reason;
+        this.#session.record(callbackId, { step: "not-found", call, at, message }, from);
       }
-    } catch (error) {
-      this.#hasFailed = true;
-      if (isWhcbError(error, "not-found")) this.#session.stopOf(callbackId).stop("gone");
-      else this.#session.stop.stop("service", asWhcbError(error));
     }
   }
 

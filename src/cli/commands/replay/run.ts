@@ -4,6 +4,7 @@ import { count } from "../../../domain/count.js";
 import { isWhcbError, WhcbError } from "../../../domain/errors.js";
 import { maskUrl, shownUrl } from "../../../domain/mask.js";
 import { isRecorded, type RecordedUrl } from "../../../runs/journal/recorded-url.js";
+import { isUnfinished } from "../../../runs/journal/run-counts.js";
 import { findRunId, latestUnfinishedRun, type RunOverview, readRun } from "../../../runs/journal/stored-runs.js";
 import { callbacksOf } from "../../../runs/plan/call-scope.js";
 import { planReplay, type ReplayScope } from "../../../runs/plan/plan-replay.js";
@@ -228,7 +229,7 @@ function resumeReplay(invocation: Invocation, wanted: string | null): Promise<nu
       return withLocks(invocation, { callbacks, runDeps, runId: run.runId }, async (locks) => {
         const [busy] = locks.busy;
         if (busy !== undefined) throw busyError(busy, screen.renderOptions.serviceFlags);
-        if (!(await confirmMoved(run, runDeps, invocation))) return 0;
+        if (!(await confirmChanged(run, runDeps, invocation))) return 0;
         const viaService = run.options?.viaService ?? false;
         const follows = followsService(session, invocation);
         const control = { keys, locks, resendUnknown, followsService: follows, contentType: args.get(CONTENT_TYPE), to };
@@ -243,52 +244,64 @@ function resumeReplay(invocation: Invocation, wanted: string | null): Promise<nu
 
 interface ResumedTarget {
   readonly name: string;
+  /** Of the callback; null: as before. */
+  readonly renamed: string | null;
   readonly url: string;
   readonly shown: string;
   readonly key: string;
   readonly before: RecordedUrl;
 }
 
-/** The run was confirmed for the URLs of that time. */
-async function confirmMoved(run: RunOverview, runDeps: RunDeps, invocation: Invocation): Promise<boolean> {
+/** The run was confirmed for the callbacks of that time. One that was created anew may have the same id, and other calls of the same ids. */
+async function confirmChanged(run: RunOverview, runDeps: RunDeps, invocation: Invocation): Promise<boolean> {
   const { options, counts } = run;
-  if (options === null || options.viaService || counts.left + counts.unknown === 0) return true;
-  const moved: ResumedTarget[] = [];
-  for (const target of await resumedTargets(run, options, runDeps, invocation)) {
-    if (!(await isRecorded(target.url, target.before, runDeps))) moved.push(target);
+  if (!isUnfinished(counts)) return true;
+  const changed: ResumedTarget[] = [];
+  for (const target of await resumedTargets(run, runDeps, invocation)) {
+    if (target.renamed !== null || !(await isRecorded(target.url, target.before, runDeps))) changed.push(target);
   }
-  if (moved.length === 0) return true;
-  const isSure = moved.some(({ shown, before }) => shown !== maskUrl(before.url));
+  if (changed.length === 0) return true;
+  const isRenamed = changed.some(({ renamed }) => renamed !== null);
+  const isSure = isRenamed || changed.some(({ shown, before }) => shown !== maskUrl(before.url));
   const question = [
-    `The URL ${isSure ? "has" : "may have"} changed since the run began.`,
-    ...moved.map(describeMove),
-    "Send the rest of the run there?",
+    `The ${isRenamed ? "callback" : "URL"} ${isSure ? "has" : "may have"} changed since the run began.`,
+    ...changed.flatMap(describeChange),
+    ...(counts.toMark === 0 ? [] : [`not marked yet: ${count(counts.toMark, "call")}`]),
+    options === null || options.viaService || counts.left + counts.unknown === 0
+      ? "Finish the run all the same?"
+      : `${counts.toMark === 0 ? "Send" : "Mark these SUCCESS, and send"} the rest of the run there?`,
   ];
   return confirmInTime(invocation, joinText(question, "\n"));
 }
 
-function describeMove({ name, shown, key, before }: ResumedTarget): string {
+function describeChange({ name, renamed, shown, key, before }: ResumedTarget): readonly string[] {
   const shownBefore = maskUrl(before.url);
-  return `${name}: ${shown}${key}, before${shown === shownBefore ? " perhaps with another secret" : `: ${shownBefore}`}`;
+  const isSame = shown === shownBefore;
+  return [
+    ...(renamed === null ? [] : [`${name}: named ${renamed} now`]),
+    ...(isSame && renamed !== null
+      ? []
+      : [`${name}: ${shown}${key}, before${isSame ? " perhaps with another secret" : `: ${shownBefore}`}`]),
+  ];
 }
 
 async function resumedTargets(
-  { callbacks, toHash }: RunOverview,
-  options: ReplayOptions,
+  { callbacks, options, toHash }: RunOverview,
   { client }: RunDeps,
   { args }: Invocation,
 ): Promise<readonly ResumedTarget[]> {
-  if (options.to !== null) {
-    const to = args.get(TO);
-    const before = { url: options.to, urlHash: toHash };
-    return to === undefined ? [] : [{ name: "--to", url: to, shown: maskUrl(to), key: "", before }];
-  }
   const targets: ResumedTarget[] = [];
+  const to = args.get(TO);
+  if (options !== null && options.to !== null && to !== undefined) {
+    const before = { url: options.to, urlHash: toHash };
+    targets.push({ name: "--to", renamed: null, url: to, shown: maskUrl(to), key: "", before });
+  }
   for (const before of callbacks) {
     const now = await client.getCallback(before.id).catch(nullIfGone);
-    if (now === null) continue;
-    const key = describeKey(now, options);
-    targets.push({ name: before.name || before.id, url: now.url, shown: shownUrl(now), key, before });
+    if (now?.id !== before.id) continue;
+    const key = options === null ? "" : describeKey(now, options);
+    const renamed = now.name === before.name ? null : now.name;
+    targets.push({ name: before.name || before.id, renamed, url: now.url, shown: shownUrl(now), key, before });
   }
   return targets;
 }
