@@ -1,4 +1,5 @@
 /** docs/dispatcher.md, Limits. */
+import { ATTEMPT_DEADLINE_MS } from "../domain/attempt.js";
 import { isWhcbError } from "../domain/errors.js";
 import type { Clock, Timers } from "../platform/clock.js";
 import type { DeliveryRequest } from "../wire/delivery-request.js";
@@ -51,7 +52,7 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
     const { timers } = options;
     const addressRule = options.addressRule ?? ANY_ADDRESS;
     this.maxAnswerBytes = options.maxAnswerBytes ?? 64 * 1024;
-    this.deadlineMs = options.deadlineMs ?? 60_000;
+    this.deadlineMs = options.deadlineMs ?? ATTEMPT_DEADLINE_MS;
     this.#clock = options.clock;
     this.#timers = timers;
     this.#deadlines = new DeadlineQueue(timers);

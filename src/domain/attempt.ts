@@ -55,6 +55,9 @@ export function resultMessage(result: DeliveryResult): string {
   return result.kind === "answered" ? result.statusMessage : `${result.reason}: ${result.detail}`;
 }
 
+/** Counts while the process runs (docs/contract.md). */
+export const ATTEMPT_DEADLINE_MS = 60_000;
+
 /** A client's report may be dated this far ahead of the service's clock. */
 export const MAX_REPORT_AHEAD_MS = 5 * 60_000;
 export const MAX_REPORT_DURATION_MS = 24 * 60 * 60_000;

@@ -1,10 +1,11 @@
 import type { ListedCall, ListedCallback } from "../client/client.js";
+import { ATTEMPT_DEADLINE_MS } from "../domain/attempt.js";
 import type { CallFilter } from "../domain/call-filter.js";
 import { WhcbError } from "../domain/errors.js";
 import { beginRun, checkService } from "./begin-run.js";
 import { type RunSummary, workAndEnd } from "./end-run.js";
 import { newRunId } from "./journal/run-id.js";
-import type { RunListener } from "./journal/run-step.js";
+import type { RunHeader, RunListener } from "./journal/run-step.js";
 import { readRun } from "./journal/stored-runs.js";
 import { type CallScope, callbacksOf, listScope, type UnusableCalls } from "./plan/call-scope.js";
 import { takeNamedCalls } from "./plan/named-calls.js";
@@ -21,7 +22,7 @@ export interface MarkPlan extends UnusableCalls {
   readonly missing: readonly string[];
   /** Named by id, of this status before: left as they are. */
   readonly already: number;
-  /** Of the run to undo: settled by a delivery and not by its mark. Left as they are. */
+  /** Of the run to undo: settled by a delivery, or accepted since its mark. Left as they are. */
   readonly delivered: number;
 }
 
@@ -36,7 +37,7 @@ export async function planMarks(scope: CallScope, status: "SUCCESS" | "FAILED", 
   const found =
     "filter" in scope.calls
       ? await byFilter(callbacks, { ...scope.calls.filter, status: otherThan(status) }, deps)
-      : await byIds(callbacks, scope.calls.callIds, { status, isUndo: false }, deps);
+      : await byIds(callbacks, scope.calls.callIds, { status, undone: null }, deps);
   return markPlan(found, status, deps);
 }
 
@@ -50,7 +51,7 @@ export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan>
     throw new WhcbError("usage", `run ${run.runId} is a ${run.kind}: only what mark-success marked can be undone`);
   }
   await checkService(run, deps);
-  const marking = { status: "FAILED", isUndo: true } as const;
+  const marking = { status: "FAILED", undone: run } as const;
   let found: Found = { groups: [], leftOut: 0, withoutId: 0, unlisted: 0, missing: [], already: 0, delivered: 0 };
   for (const callback of await callbacksOf({ callbacks: run.callbacks.map(({ id }) => id) }, deps.client)) {
     // Another callback may have a call of the same id.
@@ -68,7 +69,8 @@ export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan>
 
 interface Marking {
   readonly status: "SUCCESS" | "FAILED";
-  readonly isUndo: boolean;
+  /** The run of mark-success to undo, or null. */
+  readonly undone: Pick<RunHeader, "startedAt"> | null;
 }
 
 function markPlan(found: Found, status: "SUCCESS" | "FAILED", deps: RunDeps): MarkPlan {
@@ -133,7 +135,7 @@ async function byFilter(callbacks: readonly ListedCallback[], filter: CallFilter
 async function byIds(
   callbacks: readonly ListedCallback[],
   callIds: readonly string[],
-  { status, isUndo }: Marking,
+  { status, undone }: Marking,
   { client }: RunDeps,
 ): Promise<Found> {
   const groups = callbacks.map((callback) => ({ callback, callIds: [] as string[] }));
@@ -143,7 +145,7 @@ async function byIds(
   const missing = await takeNamedCalls({ client }, named, async (calls, group) => {
     for (const call of calls) {
       if (call.status === status) already++;
-      else if (isUndo && isDelivered(call)) delivered++;
+      else if (undone !== null && isDelivered(call, undone)) delivered++;
       else group.callIds.push(call.id);
     }
   });
@@ -154,7 +156,8 @@ function otherThan(status: "SUCCESS" | "FAILED"): "SUCCESS" | "FAILED" {
   return status === "SUCCESS" ? "FAILED" : "SUCCESS";
 }
 
-/** false if the service doesn't say who settled it. */
-function isDelivered({ settledBy }: ListedCall): boolean {
-  return settledBy === "dispatcher" || settledBy === "replay";
+/** Settled by a delivery, if the service says so, or accepted by an attempt that may have ended after the run began to mark. */
+function isDelivered({ settledBy, statusCode, attemptedAt }: ListedCall, { startedAt }: Pick<RunHeader, "startedAt">): boolean {
+  const isAcceptedSince = statusCode === 200 && attemptedAt !== null && attemptedAt >= startedAt - ATTEMPT_DEADLINE_MS;
+  return settledBy === "dispatcher" || settledBy === "replay" || isAcceptedSince;
 }

@@ -214,6 +214,22 @@ describe("marks", () => {
     expect(await planUndo(plan.runId, at.desk.deps)).toMatchObject({ calls: 0, already: number - 1 });
   });
 
+  it.each([
+    ["200", 60_000, 0],
+    ["200", 60_001, 1],
+    ["503", 0, 1],
+  ])("are undone unless the call was accepted since: %s, %i ms before, %i undone", async (statusCode, ms, undone) => {
+    const calls = platformCalls(1);
+    const at = await scene(calls);
+    const plan = await planMarks({ callbacks: ["demo"], calls: { filter: {} } }, "SUCCESS", at.desk.deps);
+    await runMarks(plan, {}, at.desk.deps);
+    const { startedAt } = await readRun(at.desk.deps.runsDirectory, plan.runId, systemClock);
+    // An attempt lasts for 60 s at most.
+    const callback = { statusCode, statusMessage: "", attemptedDate: new Date(startedAt - ms).toISOString() };
+    at.calls.splice(0, 1, { id: plan.groups[0]?.callIds[0] ?? "", status: "SUCCESS", fields: { ...calls[0]?.fields, callback } });
+    expect(await planUndo(plan.runId, at.desk.deps)).toMatchObject({ calls: undone, delivered: 1 - undone });
+  });
+
   it("end at once if the callback is gone, not call by call", async () => {
     const at = await scene(platformCalls(100));
     const plan = await planMarks({ callbacks: ["demo"], calls: { filter: {} } }, "SUCCESS", at.desk.deps);

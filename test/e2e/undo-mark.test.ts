@@ -1,0 +1,40 @@
+/** `mark-failed --undo` as a user meets it: what the endpoint has accepted, and what another run has marked, stay SUCCESS. */
+import { once } from "node:events";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { eventually, Home } from "../support/process/whcb-process.js";
+import { idsOf, replayOutage, works } from "../support/replay/replay-outage.js";
+
+let home: Home;
+
+beforeEach(() => {
+  home = new Home();
+});
+
+afterEach(() => home.leave());
+
+const markAll = async (): Promise<string> =>
+  JSON.parse(await works(home, ["mark-success", "demo", "--failed", "--yes", "-o", "json"])).runId;
+
+it("leaves a call whose attempt was in flight when it was marked, and was accepted", { timeout: 60_000 }, async () => {
+  const events = new EventTarget();
+  const released = once(events, "released").then(() => undefined);
+  const outage = await replayOutage(home, 2, () => ({ status: 200, after: released }));
+  try {
+    const [accepted = ""] = outage.callIds;
+    await works(home, ["replay", "demo", accepted, "--via", "service", "--detach", "--yes"]);
+    await outage.hasReceived(1);
+    const run = await markAll();
+    events.dispatchEvent(new Event("released"));
+    await eventually(
+      () => idsOf(home, ["calls", "list", "demo", "--status-code", "200"]),
+      (ids) => ids.includes(accepted),
+    );
+    expect(await works(home, ["mark-failed", "--undo", run, "--dry-run"])).toBe(
+      "1 call of demo -> FAILED\n1 call left out: delivered, so not SUCCESS by the mark\nthey aren't retried: `whcb replay` sends them\n",
+    );
+    expect(await works(home, ["mark-failed", "--undo", run, "--yes"])).toMatch(/^1 call marked FAILED in /);
+    expect(await outage.failedIds()).toEqual(outage.callIds.filter((id) => id !== accepted));
+  } finally {
+    await outage.close();
+  }
+});
