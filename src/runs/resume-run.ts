@@ -1,3 +1,4 @@
+import type { ListedCall } from "../client/client.js";
 import { idKey } from "../domain/call.js";
 import { reopenRun } from "./begin-run.js";
 import { type RunSummary, workAndEnd } from "./end-run.js";
@@ -8,6 +9,7 @@ import { snapshotPlan } from "./plan/replay-plan.js";
 import { SnapshotFile } from "./plan/snapshot-file.js";
 import { findById, giveUpCallback, nullIfGone, relistCalls } from "./relist-calls.js";
 import type { RunControl, RunDeps } from "./run-deps.js";
+import { isDelivered } from "./run-marks.js";
 import type { BodyOptions, ReplayOptions } from "./run-options.js";
 import { replayPlan } from "./run-replay.js";
 import { asWhcbError, type RunSession } from "./run-session.js";
@@ -70,11 +72,14 @@ async function markWhatIsDue(state: RunState, session: RunSession): Promise<void
   }
 }
 
-/** They may have arrived since they were to become FAILED: a replay would send them twice. */
+/** They may have arrived since they were to become FAILED, or since the mark that is undone: a replay would send them twice. */
 async function attemptedSince(callbackId: string, callIds: readonly string[], session: RunSession): Promise<ReadonlySet<string>> {
   const { deps, header } = session;
   const found = (await deps.client.findCalls(callbackId, callIds).catch(nullIfGone)) ?? [];
-  const attempted = found.filter(({ attemptedAt }) => attemptedAt !== null && attemptedAt >= header.startedAt);
+  const { undoes, startedAt } = header;
+  const isAttempted = (call: ListedCall): boolean =>
+    (call.attemptedAt !== null && call.attemptedAt >= startedAt) || (undoes !== undefined && isDelivered(call, undoes));
+  const attempted = found.filter(isAttempted);
   const keys = new Set(attempted.map(({ id }) => idKey(id)));
   return new Set(callIds.filter((id) => keys.has(idKey(id))));
 }

@@ -1,12 +1,13 @@
 import type { ListedCall, ListedCallback } from "../client/client.js";
 import { ATTEMPT_DEADLINE_MS } from "../domain/attempt.js";
 import type { CallFilter } from "../domain/call-filter.js";
+import { commandLine } from "../domain/command-line.js";
 import { WhcbError } from "../domain/errors.js";
 import { beginRun, checkService } from "./begin-run.js";
 import { type RunSummary, workAndEnd } from "./end-run.js";
 import { newRunId } from "./journal/run-id.js";
-import type { RunHeader, RunListener } from "./journal/run-step.js";
-import { readRun } from "./journal/stored-runs.js";
+import type { RunListener, UndoneRun } from "./journal/run-step.js";
+import { listRuns, type RunOverview, readRun } from "./journal/stored-runs.js";
 import { type CallScope, callbacksOf, listScope, type UnusableCalls } from "./plan/call-scope.js";
 import { takeNamedCalls } from "./plan/named-calls.js";
 import { giveUpCallback } from "./relist-calls.js";
@@ -24,6 +25,8 @@ export interface MarkPlan extends UnusableCalls {
   readonly already: number;
   /** Of the run to undo: settled by a delivery, or accepted since its mark. Left as they are. */
   readonly delivered: number;
+  /** null: not an undo. */
+  readonly undoes: UndoneRun | null;
 }
 
 export interface MarkGroup {
@@ -37,13 +40,13 @@ export async function planMarks(scope: CallScope, status: "SUCCESS" | "FAILED", 
   const found =
     "filter" in scope.calls
       ? await byFilter(callbacks, { ...scope.calls.filter, status: otherThan(status) }, deps)
-      : await byIds(callbacks, scope.calls.callIds, { status, undone: null }, deps);
-  return markPlan(found, status, deps);
+      : await byIds(callbacks, scope.calls.callIds, { status, undoes: null }, deps);
+  return markPlan(found, { status, undoes: null }, deps);
 }
 
 /**
- * FAILED again: the calls that a run of mark-success has marked, as far as they are still as it left them. Throws `usage` for another kind,
- * `config` for another service, and as `readRun`.
+ * FAILED again: the calls that a run of mark-success has marked, as far as they are still as it left them. Throws `usage` for another kind
+ * and for a run that was undone, `config` for another service, and as `readRun`.
  */
 export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan> {
   const run = await readRun(deps.runsDirectory, wanted, deps.clock);
@@ -51,7 +54,10 @@ export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan>
     throw new WhcbError("usage", `run ${run.runId} is a ${run.kind}: only what mark-success marked can be undone`);
   }
   await checkService(run, deps);
-  const marking = { status: "FAILED", undone: run } as const;
+  // Another run may have marked the calls since.
+  const undo = (await listRuns(deps.runsDirectory, deps.clock)).find(({ undoes }) => undoes?.runId === run.runId);
+  if (undo !== undefined) throw alreadyUndone(run, undo);
+  const marking = { status: "FAILED", undoes: { runId: run.runId, startedAt: run.startedAt } } as const;
   let found: Found = { groups: [], leftOut: 0, withoutId: 0, unlisted: 0, missing: [], already: 0, delivered: 0 };
   for (const callback of await callbacksOf({ callbacks: run.callbacks.map(({ id }) => id) }, deps.client)) {
     // Another callback may have a call of the same id.
@@ -64,21 +70,35 @@ export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan>
       delivered: found.delivered + delivered,
     };
   }
-  return markPlan(found, marking.status, deps);
+  return markPlan(found, marking, deps);
+}
+
+const HOW_FAR = {
+  finished: "",
+  discarded: ", which was discarded",
+  unfinished: ", which isn't finished",
+  running: ", which isn't finished",
+} as const satisfies Record<RunOverview["state"], string>;
+
+function alreadyUndone({ runId }: UndoneRun, undo: RunOverview): WhcbError {
+  const howFar = HOW_FAR[undo.state];
+  const resume = commandLine({ command: "replay", flags: ["--resume", undo.runId] });
+  return new WhcbError("usage", `run ${runId} was undone by run ${undo.runId}${howFar}`, {
+    hint: howFar === HOW_FAR.unfinished ? `\`${resume}\` finishes it` : "`whcb mark-failed` with ids marks single calls",
+  });
 }
 
 interface Marking {
   readonly status: "SUCCESS" | "FAILED";
-  /** The run of mark-success to undo, or null. */
-  readonly undone: Pick<RunHeader, "startedAt"> | null;
+  readonly undoes: UndoneRun | null;
 }
 
-function markPlan(found: Found, status: "SUCCESS" | "FAILED", deps: RunDeps): MarkPlan {
+function markPlan(found: Found, marking: Marking, deps: RunDeps): MarkPlan {
   const groups = found.groups.filter(({ callIds }) => callIds.length > 0);
   return {
     ...found,
+    ...marking,
     runId: newRunId(deps.clock.now(), deps.random),
-    status,
     groups,
     calls: groups.reduce((sum, { callIds }) => sum + callIds.length, 0),
   };
@@ -97,6 +117,7 @@ export async function runMarks(
         runId: plan.runId,
         kind: plan.status === "SUCCESS" ? "mark-success" : "mark-failed",
         options: null,
+        ...(plan.undoes !== null && { undoes: plan.undoes }),
       },
       callbacks: plan.groups.map(({ callback }) => callback),
       planned: plan.groups.map(({ callback, callIds }) => ({ callbackId: callback.id, do: "mark", callIds })),
@@ -135,7 +156,7 @@ async function byFilter(callbacks: readonly ListedCallback[], filter: CallFilter
 async function byIds(
   callbacks: readonly ListedCallback[],
   callIds: readonly string[],
-  { status, undone }: Marking,
+  { status, undoes }: Marking,
   { client }: RunDeps,
 ): Promise<Found> {
   const groups = callbacks.map((callback) => ({ callback, callIds: [] as string[] }));
@@ -145,7 +166,7 @@ async function byIds(
   const missing = await takeNamedCalls({ client }, named, async (calls, group) => {
     for (const call of calls) {
       if (call.status === status) already++;
-      else if (undone !== null && isDelivered(call, undone)) delivered++;
+      else if (undoes !== null && isDelivered(call, undoes)) delivered++;
       else group.callIds.push(call.id);
     }
   });
@@ -157,7 +178,7 @@ function otherThan(status: "SUCCESS" | "FAILED"): "SUCCESS" | "FAILED" {
 }
 
 /** Settled by a delivery, if the service says so, or accepted by an attempt that may have ended after the run began to mark. */
-function isDelivered({ settledBy, statusCode, attemptedAt }: ListedCall, { startedAt }: Pick<RunHeader, "startedAt">): boolean {
+export function isDelivered({ settledBy, statusCode, attemptedAt }: ListedCall, { startedAt }: UndoneRun): boolean {
   const isAcceptedSince = statusCode === 200 && attemptedAt !== null && attemptedAt >= startedAt - ATTEMPT_DEADLINE_MS;
   return settledBy === "dispatcher" || settledBy === "replay" || isAcceptedSince;
 }

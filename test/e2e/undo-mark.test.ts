@@ -15,6 +15,23 @@ afterEach(() => home.leave());
 const markAll = async (): Promise<string> =>
   JSON.parse(await works(home, ["mark-success", "demo", "--failed", "--yes", "-o", "json"])).runId;
 
+it("undoes a run once: what another run marks later stays SUCCESS", { timeout: 60_000 }, async () => {
+  const outage = await replayOutage(home, 1);
+  try {
+    const run = await markAll();
+    const undo = JSON.parse(await works(home, ["mark-failed", "--undo", run, "--yes", "-o", "json"]));
+    await markAll();
+    expect(await home.whcb(["mark-failed", "--undo", run, "--yes"])).toEqual({
+      code: 2,
+      stdout: "",
+      stderr: `error: run ${run} was undone by run ${undo.runId}\nhint: \`whcb mark-failed\` with ids marks single calls\n`,
+    });
+    expect(await outage.failedIds()).toEqual([]);
+  } finally {
+    await outage.close();
+  }
+});
+
 it("leaves a call whose attempt was in flight when it was marked, and was accepted", { timeout: 60_000 }, async () => {
   const events = new EventTarget();
   const released = once(events, "released").then(() => undefined);

@@ -6,11 +6,13 @@
 import { readdirSync } from "node:fs";
 import { afterEach, describe, expect, it } from "vitest";
 import { ANY_ADDRESS } from "../../src/delivery/address-rule.js";
+import { WhcbError } from "../../src/domain/errors.js";
 import { systemClock } from "../../src/platform/clock.js";
 import { readRun } from "../../src/runs/journal/stored-runs.js";
 import { planReplay, type ReplayScope } from "../../src/runs/plan/plan-replay.js";
 import { previewReplay, toCurl } from "../../src/runs/plan/preview-replay.js";
 import type { ReplayPlan } from "../../src/runs/plan/replay-plan.js";
+import { resumeRun } from "../../src/runs/resume-run.js";
 import { planMarks, planUndo, runMarks } from "../../src/runs/run-marks.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../src/runs/run-options.js";
 import { runReplay } from "../../src/runs/run-replay.js";
@@ -211,7 +213,37 @@ describe("marks", () => {
     const undo = await planUndo(plan.runId, at.desk.deps);
     await runMarks(undo, {}, at.desk.deps);
     expect(failed(at.calls)).toEqual(at.calls.slice(1).map(({ id }) => id));
-    expect(await planUndo(plan.runId, at.desk.deps)).toMatchObject({ calls: 0, already: number - 1 });
+    const again = { code: "usage", message: `run ${plan.runId} was undone by run ${undo.runId}` };
+    await expect(planUndo(plan.runId, at.desk.deps)).rejects.toMatchObject(again);
+  });
+
+  it("are undone to the end by resuming an interrupted undo, which leaves what was accepted meanwhile", async () => {
+    const calls = platformCalls(150);
+    const at = await scene(calls);
+    const plan = await planMarks({ callbacks: ["demo"], calls: { filter: {} } }, "SUCCESS", at.desk.deps);
+    await runMarks(plan, {}, at.desk.deps);
+    const { startedAt } = await readRun(at.desk.deps.runsDirectory, plan.runId, systemClock);
+    const undo = await planUndo(plan.runId, at.desk.deps);
+    let requests = 0;
+    const { client } = at.desk.deps;
+    const markCalls: typeof client.markCalls = async (...args) => {
+      if (++requests === 2) throw new WhcbError("unavailable", "down");
+      return client.markCalls(...args);
+    };
+    await runMarks(undo, {}, { ...at.desk.deps, client: { ...client, markCalls } });
+    expect(failed(at.calls).length).toBe(100);
+    await expect(planUndo(plan.runId, at.desk.deps)).rejects.toMatchObject({
+      message: `run ${plan.runId} was undone by run ${undo.runId}, which isn't finished`,
+      hint: `\`whcb replay --resume ${undo.runId}\` finishes it`,
+    });
+    // An attempt was in flight all the while.
+    const index = at.calls.findIndex(({ status }) => status === "SUCCESS");
+    const accepted = at.calls[index]?.id ?? "";
+    const callback = { statusCode: "200", statusMessage: "OK", attemptedDate: new Date(startedAt - 1).toISOString() };
+    at.calls.splice(index, 1, { id: accepted, status: "SUCCESS", fields: { ...at.calls[index]?.fields, callback } });
+    const resumed = await resumeRun(undo.runId, { resendUnknown: false }, at.desk.deps);
+    expect(resumed.counts).toMatchObject({ marked: 149, skipped: { settled: 1 }, toMark: 0 });
+    expect(at.calls.filter(({ status }) => status === "SUCCESS").map(({ id }) => id)).toEqual([accepted]);
   });
 
   it.each([

@@ -78,6 +78,13 @@ export interface RunHeader {
   readonly toHash?: string | undefined;
   /** Only for a reconcile; missing in journals of 0.1.0. */
   readonly reconcile?: { readonly failed: number; readonly ambiguous: number };
+  /** Only for an undo: the run of mark-success. */
+  readonly undoes?: UndoneRun;
+}
+
+export interface UndoneRun {
+  readonly runId: string;
+  readonly startedAt: number;
 }
 
 export interface RecordedCallback extends RecordedUrl {
