@@ -2,7 +2,7 @@ import { idKey } from "../domain/call.js";
 import { formatDuration } from "../domain/duration.js";
 import { type ErrorCode, WhcbError } from "../domain/errors.js";
 import { maskUrlsIn } from "../domain/mask.js";
-import { readError } from "../wire/json/error-json.js";
+import { isErrorDocument, readError } from "../wire/json/error-json.js";
 import { readJson } from "../wire/json/read-json.js";
 import { removeHtml } from "../wire/remove-html.js";
 import { ANSWER_LIMITS, type TransportResponse } from "./transport.js";
@@ -58,7 +58,7 @@ export function serviceError(answer: TransportResponse, service: string, retryAf
       hint: "Run `whcb login` again.",
     });
   }
-  const code = CODES[status] ?? (status >= 500 ? "unavailable" : "malformed");
+  const code = isGatewaysNotFound(answer) ? "unavailable" : (CODES[status] ?? (status >= 500 ? "unavailable" : "malformed"));
   if (detail !== "") return new WhcbError(code, detail, { retryAfterMs });
   // An id in the message means that this call was rejected, and a gateway's page may repeat the whole request: so it becomes the hint.
   const text = oneLine(removeHtml(answer.body.slice(0, 10 * MAX_TEXT)));
@@ -76,6 +76,11 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
   422: "invalid",
   501: "usage",
 };
+
+/** Without the service's error document, a 404 doesn't say that anything was deleted: a proxy that has lost the service answers so. */
+function isGatewaysNotFound({ status, body }: TransportResponse): boolean {
+  return status === 404 && !isErrorDocument(parseJson(body));
+}
 
 function errorText({ body }: TransportResponse): string {
   const { errorSummary, errorDetail } = readError(parseJson(body));

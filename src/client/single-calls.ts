@@ -39,15 +39,16 @@ export function singleCalls(api: ServiceApi, listCalls: Client["listCalls"], tim
     return true;
   }
 
-  async function getByPath(callbackId: string, callId: string): Promise<ListedCall | null> {
-    const answer = await request(callbackId, callId);
+  /** null: there is no such call. */
+  function readAnswer(answer: TransportResponse, callbackId: string, callId: string): ListedCall | null {
     if (isSuccess(answer)) {
       hasPaths = true;
       const call = readCall(api.documentOf(answer), { callbackId, timezone });
       // A service may complete ids, or ignore their case or the callback.
       return idKey(call.id) === idKey(callId) && call.callbackId === callbackId ? call : null;
     }
-    if (!isNotFound(answer)) throw api.errorOf(answer);
+    const error = api.errorOf(answer);
+    if (!isNotFound(answer) || (hasPaths === true && error.code === "unavailable")) throw error;
     return null;
   }
 
@@ -67,9 +68,10 @@ export function singleCalls(api: ServiceApi, listCalls: Client["listCalls"], tim
     if (hasPaths === false || rest.length >= MAX_SINGLE_REQUESTS) return findByListing(callbackId, [first, ...rest]);
     const found: ListedCall[] = [];
     for (const callId of [first, ...rest]) {
-      const call = await getByPath(callbackId, callId);
+      const answer = await request(callbackId, callId);
+      if (isNotFound(answer) && !(await hasCallPaths(callbackId))) return findByListing(callbackId, [first, ...rest]);
+      const call = readAnswer(answer, callbackId, callId);
       if (call !== null) found.push(call);
-      else if (!(await hasCallPaths(callbackId))) return findByListing(callbackId, [first, ...rest]);
     }
     return found;
   }

@@ -8,6 +8,12 @@ export interface ErrorDocument {
   readonly errorDetail: string;
 }
 
+/** Has one of the three texts under its documented name, which a gateway's own answer doesn't have. */
+export function isErrorDocument(document: unknown): boolean {
+  const error = objectOf(document);
+  return ["errorSummary", "errorText", "errorDetail"].some((name) => name in error);
+}
+
 export function readError(document: unknown): ErrorDocument {
   const error = objectOf(document);
   return {

@@ -1,0 +1,83 @@
+/** Runs as processes, whose service, callback or clock changes before they are resumed: nothing is given up or marked by mistake. */
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { systemClock } from "../../src/platform/clock.js";
+import {
+  type PlatformCall,
+  type PlatformCallback,
+  type PlatformOptions,
+  platformCalls,
+  type ScriptedPlatform,
+  scriptedPlatform,
+} from "../support/platform/scripted-platform.js";
+import { Home, type Outcome } from "../support/process/whcb-process.js";
+import { type CountingEndpoint, countingEndpoint, type EndpointAnswer } from "../support/replay/replay-desk.js";
+
+const DEMO = "528F17736481BA9A";
+
+let home: Home;
+let answer: (number: number) => EndpointAnswer;
+let endpoint: CountingEndpoint;
+let callbacks: PlatformCallback[];
+let instead: NonNullable<PlatformOptions["instead"]>;
+let platform: ScriptedPlatform;
+let listening: Awaited<ReturnType<ScriptedPlatform["listen"]>>;
+
+beforeEach(async () => {
+  home = new Home();
+  answer = () => ({ status: 200 });
+  endpoint = await countingEndpoint((_, number) => answer(number));
+  callbacks = [];
+  instead = () => null;
+  platform = scriptedPlatform({ clock: systemClock, callbacks, instead: (request) => instead(request) });
+  listening = await platform.listen();
+});
+
+afterEach(async () => {
+  await listening.close();
+  await endpoint.close();
+  await home.leave();
+});
+
+function addDemo(calls: PlatformCall[], over: Partial<PlatformCallback> = {}): void {
+  callbacks.splice(0, 1, { id: DEMO, name: "demo", url: endpoint.url, key: "planted-key", calls, ...over });
+}
+
+const env = () => ({ WHCB_URL: listening.url, WHCB_USERNAME: "u", WHCB_PASSWORD: "p", WHCB_API_KEY: "k" });
+const whcb = (...args: readonly string[]): Promise<Outcome> => home.whcb(args, { env: env() });
+const statuses = (calls: readonly PlatformCall[]): string => [...new Set(calls.map(({ status }) => status))].sort().join(" ");
+const isMark = ({ method, path }: { readonly method: string; readonly path: string }) =>
+  method === "PUT" && path.includes("/calls?");
+
+const GATEWAY = { status: 404, body: "default backend - 404" };
+const NOT_ALLOWED = { status: 403, body: JSON.stringify({ errorSummary: "Forbidden", errorText: "", errorDetail: "no" }) };
+
+describe("a gateway that answers 404 itself", () => {
+  it("while a replay marks, doesn't stand for a deleted callback: the run is resumed, and marks what was accepted", async () => {
+    const calls = platformCalls(30);
+    addDemo(calls);
+    let isDown = false;
+    instead = (request) => {
+      isDown ||= isMark(request);
+      return isDown ? GATEWAY : null;
+    };
+    const stopped = await whcb("replay", "demo", "--failed", "--yes");
+    expect(stopped).toMatchObject({ code: 5, stdout: expect.not.stringContaining("not found") });
+    expect(stopped.stderr).toContain("answered 404\nhint: the service says: default backend - 404");
+    instead = () => null;
+    expect(await whcb("replay", "--resume")).toMatchObject({ code: 0, stdout: expect.stringMatching(/marked +30\n/) });
+    expect([new Set(endpoint.received).size, endpoint.received.length, statuses(calls)]).toEqual([30, 30, "SUCCESS"]);
+  });
+
+  it("while a run is resumed, gives up none of its calls", async () => {
+    const calls = platformCalls(10);
+    addDemo(calls);
+    answer = (number) => (number > 3 ? { status: 503, headers: { "retry-after": "3600" } } : { status: 200 });
+    await whcb("replay", "demo", "--failed", "--yes");
+    instead = ({ path }) => (path.startsWith(`/callbacks/${DEMO}`) ? GATEWAY : null);
+    expect(await whcb("replay", "--resume", "--yes")).toMatchObject({ code: 5 });
+    instead = () => null;
+    answer = () => ({ status: 200 });
+    expect(await whcb("replay", "--resume", "--yes")).toMatchObject({ code: 0 });
+    expect(statuses(calls)).toBe("SUCCESS");
+  });
+});
