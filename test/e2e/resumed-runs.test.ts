@@ -81,3 +81,50 @@ describe("a gateway that answers 404 itself", () => {
     expect(statuses(calls)).toBe("SUCCESS");
   });
 });
+
+describe("a callback that has another name or URL than when the run began, as one that was created anew under its id has", () => {
+  const asFailed = (calls: readonly PlatformCall[]): PlatformCall[] => calls.map((call) => ({ ...call, status: "FAILED" }));
+
+  it.each([
+    { kind: "replay", over: { url: "http://127.0.0.1:9/new" }, shown: "http://127.0.0.1:9/new, before: http://127.0.0.1:" },
+    { kind: "replay", over: { name: "other" }, shown: "demo: named other now" },
+    { kind: "mark-success", over: { name: "other" }, shown: "demo: named other now" },
+  ])("is named before calls are marked: $kind, $over", async ({ kind, over, shown }) => {
+    const calls = platformCalls(3);
+    addDemo(calls);
+    instead = (request) => (isMark(request) ? NOT_ALLOWED : null);
+    const stopped = await whcb(kind, "demo", "--failed", "--yes");
+    expect(stopped).toMatchObject({ code: 4 });
+    const [, run = ""] = /--resume (\S+)/.exec(stopped.stdout + stopped.stderr) ?? [];
+    instead = () => null;
+    const others = asFailed(calls);
+    addDemo(others, over);
+    const asked = await whcb("replay", "--resume", run);
+    expect({ code: asked.code, statuses: statuses(others) }).toEqual({ code: 2, statuses: "FAILED" });
+    expect(asked.stderr).toContain("has changed since the run began.\n");
+    expect(asked.stderr).toContain(shown);
+    expect(asked.stderr).toContain("Finish the run all the same?\n");
+    expect(await whcb("replay", "--resume", run, "--yes")).toMatchObject({ code: 0 });
+    expect(statuses(others)).toBe("SUCCESS");
+  });
+
+  it("is named before the rest is sent", async () => {
+    const calls = platformCalls(3);
+    addDemo(calls);
+    answer = (number) => (number > 1 ? { status: 503, headers: { "retry-after": "3600" } } : { status: 200 });
+    await whcb("replay", "demo", "--failed", "--yes", "--concurrency", "1");
+    answer = () => ({ status: 200 });
+    const sent = endpoint.received.length;
+    const others = asFailed(calls);
+    addDemo(others, { name: "other" });
+    const asked = await whcb("replay", "--resume");
+    expect({ code: asked.code, statuses: statuses(others), sent: endpoint.received.length }).toEqual({
+      code: 2,
+      statuses: "FAILED",
+      sent,
+    });
+    expect(asked.stderr).toContain("demo: named other now\nSend the rest of the run there?\n");
+    addDemo(others);
+    expect(await whcb("replay", "--resume")).toMatchObject({ code: 0 });
+  });
+});
