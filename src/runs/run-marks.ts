@@ -3,11 +3,13 @@ import { ATTEMPT_DEADLINE_MS } from "../domain/attempt.js";
 import type { CallFilter } from "../domain/call-filter.js";
 import { commandLine } from "../domain/command-line.js";
 import { WhcbError } from "../domain/errors.js";
+import { MAX_IDS_PER_REQUEST } from "../wire/bulk-ids.js";
 import { beginRun, checkService } from "./begin-run.js";
 import { type RunSummary, workAndEnd } from "./end-run.js";
 import { newRunId } from "./journal/run-id.js";
+import type { RunCall } from "./journal/run-state.js";
 import type { RunListener, UndoneRun } from "./journal/run-step.js";
-import { listRuns, type RunOverview, readRun } from "./journal/stored-runs.js";
+import { discardRun, listRuns, type RunOverview, type RunRecord, readRun } from "./journal/stored-runs.js";
 import { type CallScope, callbacksOf, listScope, type UnusableCalls } from "./plan/call-scope.js";
 import { takeNamedCalls } from "./plan/named-calls.js";
 import { giveUpCallback } from "./relist-calls.js";
@@ -27,6 +29,8 @@ export interface MarkPlan extends UnusableCalls {
   readonly delivered: number;
   /** null: not an undo. */
   readonly undoes: UndoneRun | null;
+  /** The run to undo, if it is unfinished: nothing that it has left to mark may be marked later. */
+  readonly toDiscard: Pick<RunOverview, "runId" | "counts"> | null;
 }
 
 export interface MarkGroup {
@@ -57,11 +61,12 @@ export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan>
   // Another run may have marked the calls since.
   const undo = (await listRuns(deps.runsDirectory, deps.clock)).find(({ undoes }) => undoes?.runId === run.runId);
   if (undo !== undefined) throw alreadyUndone(run, undo);
+  const undone = [...run.calls.filter(({ isMarked }) => isMarked), ...maybeMarked(run)];
   const marking = { status: "FAILED", undoes: { runId: run.runId, startedAt: run.startedAt } } as const;
   let found: Found = { groups: [], leftOut: 0, withoutId: 0, unlisted: 0, missing: [], already: 0, delivered: 0 };
   for (const callback of await callbacksOf({ callbacks: run.callbacks.map(({ id }) => id) }, deps.client)) {
     // Another callback may have a call of the same id.
-    const ids = run.calls.flatMap(({ id, isMarked, callbackId }) => (isMarked && callbackId === callback.id ? [id] : []));
+    const ids = undone.flatMap(({ id, callbackId }) => (callbackId === callback.id ? [id] : []));
     const { groups, already, delivered } = await byIds([callback], ids, marking, deps);
     found = {
       ...found,
@@ -70,7 +75,8 @@ export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan>
       delivered: found.delivered + delivered,
     };
   }
-  return markPlan(found, marking, deps);
+  const isUnfinished = run.state === "unfinished" || run.state === "running";
+  return { ...markPlan(found, marking, deps), toDiscard: isUnfinished ? run : null };
 }
 
 const HOW_FAR = {
@@ -88,6 +94,16 @@ function alreadyUndone({ runId }: UndoneRun, undo: RunOverview): WhcbError {
   });
 }
 
+/** The calls of the request that may have been executed when the run was killed. */
+function maybeMarked({ wasKilled, calls }: RunRecord): readonly RunCall[] {
+  return wasKilled ? calls.filter(({ state }) => state === "left").slice(0, MAX_IDS_PER_REQUEST) : [];
+}
+
+/** First: an undone run must not mark anything later. Throws `unavailable` while its process lives. */
+export async function discardUndone({ toDiscard }: MarkPlan, { runsDirectory, clock }: RunDeps): Promise<void> {
+  if (toDiscard !== null) await discardRun(runsDirectory, toDiscard.runId, clock);
+}
+
 interface Marking {
   readonly status: "SUCCESS" | "FAILED";
   readonly undoes: UndoneRun | null;
@@ -98,6 +114,7 @@ function markPlan(found: Found, marking: Marking, deps: RunDeps): MarkPlan {
   return {
     ...found,
     ...marking,
+    toDiscard: null,
     runId: newRunId(deps.clock.now(), deps.random),
     groups,
     calls: groups.reduce((sum, { callIds }) => sum + callIds.length, 0),

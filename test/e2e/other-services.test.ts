@@ -468,7 +468,8 @@ it("an interrupted mark-failed doesn't take up calls that were attempted since",
   const [first, ...others] = calls;
   const attempted = first && { ...first, fields: { ...first.fields, callback: { attemptedDate: new Date().toISOString() } } };
   calls.splice(0, 3, ...(attempted ? [attempted, ...others] : []));
-  expect(await whcb("replay", "--resume")).toMatchObject({
+  const { stdout: run } = await whcb("runs", "list", "-o", "ids");
+  expect(await whcb("replay", "--resume", run.trim())).toMatchObject({
     code: 0,
     stdout: expect.stringMatching(/marked +2\n +settled meanwhile +1\n/),
   });

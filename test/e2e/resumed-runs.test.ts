@@ -128,3 +128,75 @@ describe("a callback that has another name or URL than when the run began, as on
     expect(await whcb("replay", "--resume")).toMatchObject({ code: 0 });
   });
 });
+
+describe("an unfinished run of mark-success", () => {
+  /** 250 calls; the second of three requests isn't executed. */
+  async function stopped(): Promise<{ readonly calls: PlatformCall[]; readonly run: string }> {
+    const calls = platformCalls(250);
+    addDemo(calls);
+    let marks = 0;
+    instead = (request) => (isMark(request) && ++marks === 2 ? NOT_ALLOWED : null);
+    const { code, stdout } = await whcb("mark-success", "demo", "--failed", "--yes", "-o", "json");
+    expect({ code, marked: marked(calls) }).toEqual({ code: 4, marked: 100 });
+    return { calls, run: JSON.parse(stdout).runId };
+  }
+
+  const marked = (calls: readonly PlatformCall[]) => calls.filter(({ status }) => status === "SUCCESS").length;
+  const resumeHint = (run: string) => `whcb replay --resume ${run}`;
+
+  it("that is undone is discarded: none of its calls is marked later", async () => {
+    const { calls, run } = await stopped();
+    const rest = "the run is discarded: it won't mark the 150 calls left\n";
+    expect(await whcb("mark-failed", "--undo", run, "--dry-run")).toMatchObject({ stdout: expect.stringContaining(rest) });
+    expect(await whcb("runs", "list")).toMatchObject({ stdout: expect.stringContaining("unfinished") });
+    expect(await whcb("mark-failed", "--undo", run, "--yes")).toMatchObject({ code: 0 });
+    expect(marked(calls)).toBe(0);
+    expect(await whcb("replay", "--resume")).toMatchObject({ code: 0, stderr: "no unfinished run\n" });
+    expect(await whcb("replay", "--resume", run)).toMatchObject({ code: 2, stderr: `error: run ${run} was discarded\n` });
+    expect(marked(calls)).toBe(0);
+  });
+
+  it("that has marked nothing is discarded by an undo, too", async () => {
+    const calls = platformCalls(3);
+    addDemo(calls);
+    instead = (request) => (isMark(request) ? NOT_ALLOWED : null);
+    const { stdout } = await whcb("mark-success", "demo", "--failed", "--yes", "-o", "json");
+    instead = () => null;
+    expect(await whcb("mark-failed", "--undo", JSON.parse(stdout).runId, "--yes")).toMatchObject({
+      code: 0,
+      stderr: "nothing to undo\nthe run is discarded: it won't mark the 3 calls left\n",
+    });
+    expect(await whcb("replay", "--resume")).toMatchObject({ stderr: "no unfinished run\n" });
+  });
+
+  it("that was killed before it noted that its calls are marked, is undone with them", async () => {
+    const calls = platformCalls(250);
+    addDemo(calls);
+    let marks = 0;
+    instead = (request) => {
+      if (!isMark(request) || ++marks !== 2) return null;
+      const ids = new URL(request.path, "http://platform.invalid").searchParams.getAll("id");
+      for (const call of calls) if (ids.includes(call.id)) call.status = "SUCCESS";
+      running.child.kill("SIGKILL");
+      return NOT_ALLOWED;
+    };
+    const running = home.start(["mark-success", "demo", "--failed", "--yes"], { env: env() });
+    await running.ended;
+    expect(marked(calls)).toBe(200);
+    const { stdout } = await whcb("runs", "list", "-o", "ids");
+    expect(await whcb("mark-failed", "--undo", stdout.trim(), "--yes")).toMatchObject({ code: 0 });
+    expect(marked(calls)).toBe(0);
+  });
+
+  it("isn't taken for a replay by --resume, which names the command that finishes it", async () => {
+    const { calls, run } = await stopped();
+    expect(await whcb("replay", "--resume", "--yes")).toEqual({
+      code: 2,
+      stdout: "",
+      stderr: `error: the latest unfinished run is a mark-success\nhint: \`${resumeHint(run)}\` finishes it, \`whcb runs discard ${run}\` gives it up\n`,
+    });
+    expect(marked(calls)).toBe(100);
+    expect(await whcb("replay", "--resume", run)).toMatchObject({ code: 0 });
+    expect(marked(calls)).toBe(250);
+  });
+});

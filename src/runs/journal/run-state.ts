@@ -57,6 +57,11 @@ export class RunState {
     return this.#isDiscarded;
   }
 
+  /** Its process was killed, so what it asked for last may have been done. */
+  get isSessionOpen(): boolean {
+    return this.#openSession !== null;
+  }
+
   get lastAt(): number {
     return this.#lastAt;
   }

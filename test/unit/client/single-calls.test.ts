@@ -29,21 +29,30 @@ it("takes no other call than the one it asked for, whatever a service makes of i
   expect((await client.findCalls("CB", ["not2AB"])).map(({ id }) => id)).toEqual(["not2AB"]);
 });
 
-it.each([1, 3])("takes a gateway's 404, the %s. answer of a call's path, for a failure, and not for a call that isn't there", async (nth) => {
-  const documented = JSON.stringify({ errorSummary: "Not found", errorText: "Not Found", errorDetail: "no such call" });
-  let reads = 0;
-  const client = clientOver({
-    name: "https://service.invalid",
-    basePath: "",
-    async send({ path }) {
-      if (/calls(\?|$)/.test(path)) {
-        return { status: 200, headers: {}, body: JSON.stringify({ status: "1 to 1 of 1", calls: [{ id: "a", status: "FAILED" }] }) };
-      }
-      if (++reads === nth) return { status: 404, headers: {}, body: "default backend - 404" };
-      return path.endsWith("/a") ? { status: 200, headers: {}, body: '{"id":"a"}' } : { status: 404, headers: {}, body: documented };
-    },
-    close: async () => undefined,
-  });
-  await expect(client.findCalls("CB", ["b", "a"])).rejects.toMatchObject({ code: "unavailable" });
-  expect((await client.findCalls("CB", ["b", "a"])).map(({ id }) => id)).toEqual(["a"]);
-});
+it.each([1, 3])(
+  "takes a gateway's 404, the %s. answer of a call's path, for a failure, and not for a call that isn't there",
+  async (nth) => {
+    const documented = JSON.stringify({ errorSummary: "Not found", errorText: "Not Found", errorDetail: "no such call" });
+    let reads = 0;
+    const client = clientOver({
+      name: "https://service.invalid",
+      basePath: "",
+      async send({ path }) {
+        if (/calls(\?|$)/.test(path)) {
+          return {
+            status: 200,
+            headers: {},
+            body: JSON.stringify({ status: "1 to 1 of 1", calls: [{ id: "a", status: "FAILED" }] }),
+          };
+        }
+        if (++reads === nth) return { status: 404, headers: {}, body: "default backend - 404" };
+        return path.endsWith("/a")
+          ? { status: 200, headers: {}, body: '{"id":"a"}' }
+          : { status: 404, headers: {}, body: documented };
+      },
+      close: async () => undefined,
+    });
+    await expect(client.findCalls("CB", ["b", "a"])).rejects.toMatchObject({ code: "unavailable" });
+    expect((await client.findCalls("CB", ["b", "a"])).map(({ id }) => id)).toEqual(["a"]);
+  },
+);

@@ -1,6 +1,6 @@
 import { count } from "../../../domain/count.js";
 import { WhcbError } from "../../../domain/errors.js";
-import { type MarkPlan, planMarks, planUndo, runMarks } from "../../../runs/run-marks.js";
+import { discardUndone, type MarkPlan, planMarks, planUndo, runMarks } from "../../../runs/run-marks.js";
 import { missingCalls, readCallOperands, toCallScope } from "../../args/call-operands.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { FAILED, isNarrowed, SUCCESS } from "../../args/filter-flags.js";
@@ -51,11 +51,15 @@ async function mark(invocation: Invocation, marking: Marking): Promise<number> {
       const planning = scope === null ? planUndo(undone ?? "", runDeps) : planMarks(scope, marking.status, runDeps);
       const plan = await planning.finally(() => progress.clear());
       warnOfUnusableCalls(plan, screen);
-      if (plan.calls === 0) return nothingToMark(plan, scope === null, screen);
+      if (plan.calls === 0) {
+        if (!args.get(DRY_RUN)) await discardUndone(plan, runDeps);
+        return nothingToMark(plan, scope === null, screen);
+      }
       const description = describeMarks(plan);
       if (args.get(DRY_RUN)) return showMarks(plan, description, screen);
       if (!(await confirm(invocation, joinText([...description, `Mark ${count(plan.calls, "call")} ${plan.status}?`], "\n"))))
         return 0;
+      await discardUndone(plan, runDeps);
       const summary = await followRun(invocation, { total: plan.calls }, ({ signal, listener }) =>
         runMarks(plan, { signal }, runDeps, listener),
       );
@@ -86,10 +90,11 @@ function describeMarks(plan: MarkPlan): readonly string[] {
 }
 
 function describeUnmarked(plan: MarkPlan): readonly string[] {
-  const { already, delivered, status } = plan;
+  const { already, delivered, status, toDiscard } = plan;
   return [
     ...(already > 0 ? [`${count(already, "call")} left out: already ${status}`] : []),
     ...(delivered > 0 ? [`${count(delivered, "call")} left out: delivered, so not SUCCESS by the mark`] : []),
+    ...(toDiscard === null ? [] : [`the run is discarded: it won't mark the ${count(toDiscard.counts.toMark, "call")} left`]),
     ...describeLeftOut({ ...NOTHING_ELSE, ...plan }),
   ];
 }

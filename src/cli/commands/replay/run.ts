@@ -32,7 +32,7 @@ import { openProgress } from "../../output/progress-line.js";
 import { needsYes, YES } from "../../output/questions.js";
 import { followRun } from "../../output/run/follow-run.js";
 import { describeKey, describeLeftOut, describePlan, planJson, warnOfUnusableCalls } from "../../output/run/plan-text.js";
-import { finishRun, serviceLines } from "../../output/run/run-summary.js";
+import { finishRun, resumeCommand, serviceLines } from "../../output/run/run-summary.js";
 import type { RenderOptions } from "../../output/screen.js";
 import { joinText, safeJson, text, wholeText } from "../../output/screen-text.js";
 import { collectKeys, environmentKeys } from "../../settings/callback-keys.js";
@@ -216,6 +216,11 @@ function resumeReplay(invocation: Invocation, wanted: string | null): Promise<nu
       screen.info("no unfinished run");
       return 0;
     }
+    if (wanted === null && run.options === null) {
+      throw new WhcbError("usage", `the latest unfinished run is a ${run.kind}`, {
+        hint: `\`${resumeCommand(run, screen.renderOptions)}\` finishes it, \`whcb runs discard ${run.runId}\` gives it up`,
+      });
+    }
     const to = args.get(TO);
     const before = run.options?.to ?? null;
     if (to !== undefined && before === null) throw new WhcbError("usage", `run ${run.runId} wasn't made with --to`);
@@ -266,10 +271,10 @@ async function confirmChanged(run: RunOverview, runDeps: RunDeps, invocation: In
   const question = [
     `The ${isRenamed ? "callback" : "URL"} ${isSure ? "has" : "may have"} changed since the run began.`,
     ...changed.flatMap(describeChange),
-    ...(counts.toMark === 0 ? [] : [`not marked yet: ${count(counts.toMark, "call")}`]),
+    ...(counts.toMark === 0 ? [] : [`not marked yet: ${count(counts.toMark, "call")} that the URL before accepted`]),
     options === null || options.viaService || counts.left + counts.unknown === 0
       ? "Finish the run all the same?"
-      : `${counts.toMark === 0 ? "Send" : "Mark these SUCCESS, and send"} the rest of the run there?`,
+      : `${counts.toMark === 0 ? "Send" : "Mark SUCCESS what was accepted and send"} the rest of the run there?`,
   ];
   return confirmInTime(invocation, joinText(question, "\n"));
 }
