@@ -1,12 +1,13 @@
 import { MAX_REPORT_DURATION_MS } from "../domain/attempt.js";
 import type { RunLease } from "../domain/callback.js";
+import { WhcbError } from "../domain/errors.js";
 import { toIsoDate } from "../wire/dates.js";
 import { countOf, objectOf, textOf } from "../wire/json/json-value.js";
 import { readServiceReplay } from "../wire/json/replay-json.js";
 import { callbackPath } from "./callback-requests.js";
 import type { Client, ReplayAttempt, ReplayReport } from "./client.js";
 import type { ServiceApi } from "./service-api.js";
-import { isSuccess } from "./transport.js";
+import { isSuccess, type TransportResponse } from "./transport.js";
 
 /** Answers without this route; a gateway may say 403. */
 export const UNKNOWN_ROUTE: ReadonlySet<number> = new Set([403, 404, 405, 501]);
@@ -14,16 +15,26 @@ export const UNKNOWN_ROUTE: ReadonlySet<number> = new Set([403, 404, 405, 501]);
 type RunRequests = Pick<Client, "takeRunLock" | "releaseRunLock" | "recordReplays" | "findReplay" | "cancelReplay">;
 
 export function runRequests(api: ServiceApi): RunRequests {
+  /** Once true, an answer that says otherwise is a gateway's. null: not known yet. */
+  let hasLeases: boolean | null = null;
   const request = (method: "PUT" | "DELETE", callbackId: string, lease: RunLease) =>
     api.exchange({ method, path: `${callbackPath(callbackId)}/run-lock`, noun: "callback", body: lease, isRepeatable: true });
   return {
     async takeRunLock(callbackId, lease) {
-      const answer = await request("PUT", callbackId, lease);
-      if (answer.status === 204) return { kind: "taken" };
-      if (answer.status === 409) return { kind: "busy", holder: readRunLease(api.documentOf(answer)) };
-      // Any other success is that of a service that answers every path.
-      if (isSuccess(answer) || UNKNOWN_ROUTE.has(answer.status)) return { kind: "unsupported" };
-      throw api.errorOf(answer);
+      for (;;) {
+        const answer = await request("PUT", callbackId, lease);
+        if (answer.status === 204 || answer.status === 409) hasLeases = true;
+        if (answer.status === 204) return { kind: "taken" };
+        if (answer.status === 409) return { kind: "busy", holder: readRunLease(api.documentOf(answer)) };
+        // Any other success is that of a service that answers every path.
+        if (!isSuccess(answer) && !UNKNOWN_ROUTE.has(answer.status)) throw api.errorOf(answer);
+        // Without such a route, or the callback was deleted.
+        const isNotFound = answer.status === 404 && api.errorOf(answer).code === "not-found";
+        if (isNotFound || hasLeases === false) return { kind: "unsupported" };
+        if (hasLeases || api.isOurs()) throw unexpectedAnswer(answer, api);
+        // Asked once more: it may be a gateway's answer for a moment.
+        hasLeases = false;
+      }
     },
     async releaseRunLock(callbackId, lease) {
       const answer = await request("DELETE", callbackId, lease);
@@ -69,6 +80,12 @@ function attemptJson({ callId, durationMs, result }: ReplayAttempt, startedAt: n
     error: isAnswered ? undefined : result.reason,
     body: (isAnswered && result.body) || undefined,
   };
+}
+
+function unexpectedAnswer({ status }: TransportResponse, { name }: ServiceApi): WhcbError {
+  return new WhcbError("unavailable", `${name} has run locks, and answered ${status} to a request for one`, {
+    hint: "Something between here and the service may have answered instead. Try again.",
+  });
 }
 
 function replayPath(callbackId: string, replayId: string): string {

@@ -34,6 +34,8 @@ export interface ServiceApi {
   withPageLimit(path: string, wanted?: number): string;
   /** Of a list's `limit`, as far as known. */
   maxLimit(): number;
+  /** As its answers so far show: only `whcb serve` announces a limit. */
+  isOurs(): boolean;
   /** Converts an instant of our clock to the service's, which its answers tell. Within CLOCKS_APART_MS they count as the same. */
   byServiceClock(instant: number): number;
   documentOf(answer: TransportResponse): unknown;
@@ -62,6 +64,7 @@ export interface ServiceApiDeps {
 
 export function createServiceApi({ requester, name, basePath, credentials, clock }: ServiceApiDeps): ServiceApi {
   let maxLimit = DEFAULT_MAX_LIMIT;
+  let isOurs = false;
   let serviceAheadMs = 0;
   const identity = credentials === null ? {} : credentialHeaders(credentials);
 
@@ -77,7 +80,10 @@ export function createServiceApi({ requester, name, basePath, credentials, clock
     const request = { method, path: fullPath, headers, body: text };
     const answer = await requester.send(request, isRepeatable ?? (method === "GET" || method === "PUT"));
     const announced = Number(answer.headers["x-max-limit"]);
-    if (Number.isInteger(announced) && announced > 0) maxLimit = Math.min(announced, LARGEST_PAGE);
+    if (Number.isInteger(announced) && announced > 0) {
+      maxLimit = Math.min(announced, LARGEST_PAGE);
+      isOurs = true;
+    }
     const aheadMs = Date.parse(answer.headers.date ?? "") - clock.now();
     // The difference is kept while the clocks agree with it, so that a report that is repeated has the same dates.
     if (Math.abs(aheadMs - serviceAheadMs) > CLOCKS_APART_MS) serviceAheadMs = aheadMs;
@@ -110,6 +116,7 @@ export function createServiceApi({ requester, name, basePath, credentials, clock
       return documentOf(answer);
     },
     maxLimit: () => maxLimit,
+    isOurs: () => isOurs,
     withPageLimit(path, wanted = LARGEST_PAGE) {
       const [route = "", query = ""] = path.split("?");
       const parameters = new URLSearchParams(query);
