@@ -271,7 +271,9 @@ async function confirmChanged(run: RunOverview, runDeps: RunDeps, invocation: In
   const question = [
     `The ${isRenamed ? "callback" : "URL"} ${isSure ? "has" : "may have"} changed since the run began.`,
     ...changed.flatMap(describeChange),
-    ...(counts.toMark === 0 ? [] : [`not marked yet: ${count(counts.toMark, "call")} that the URL before accepted`]),
+    ...(counts.toMark === 0
+      ? []
+      : [`not marked yet: ${count(counts.toMark, "call")}${options === null ? "" : " that the URL before accepted"}`]),
     options === null || options.viaService || counts.left + counts.unknown === 0
       ? "Finish the run all the same?"
       : `${counts.toMark === 0 ? "Send" : "Mark SUCCESS what was accepted and send"} the rest of the run there?`,
