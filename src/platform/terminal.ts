@@ -24,8 +24,8 @@ export interface Output {
   write(data: string | Uint8Array, done?: (error?: Error | null) => void): boolean;
 }
 
-/** npx repeats the terminal's Ctrl-C: a second one this soon is the same. */
-const DUPLICATE_SIGNAL_MS = 200;
+/** npx repeats the terminal's Ctrl-C within milliseconds. A key isn't pressed again this soon. */
+const DUPLICATE_SIGNAL_MS = 50;
 
 export function processIo(process: NodeJS.Process): Io {
   let stderr: Io["stderr"] | undefined;
@@ -44,9 +44,9 @@ export function processIo(process: NodeJS.Process): Io {
       let receivedAt = Number.NEGATIVE_INFINITY;
       const onSignal = (): void => {
         const now = performance.now();
-        const isDuplicate = now - receivedAt < DUPLICATE_SIGNAL_MS;
+        if (now - receivedAt < DUPLICATE_SIGNAL_MS) return;
         receivedAt = now;
-        if (!isDuplicate) handler();
+        handler();
       };
       process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
       return () => void process.off("SIGINT", onSignal).off("SIGTERM", onSignal);

@@ -57,8 +57,8 @@ it("a second Ctrl-C stops at once; the calls in flight are unknown, and repeated
   await outage.hasReceived(before + 4);
   replaying.child.kill("SIGINT");
   await replaying.says(/stopping/);
-  // Sooner it is taken for the first one's echo through npx.
-  await delay(250);
+  // Sooner than 50 ms it is taken for the first one's echo through npx.
+  await delay(100);
   replaying.child.kill("SIGINT");
   expect((await replaying.ended).code).toBe(130);
 

@@ -134,11 +134,15 @@ export class Marker {
     return { by: "replay", ...(attempts.length > 0 && { replays: { sentFrom: whoRuns(this.#session.deps), attempts } }) };
   }
 
-  /** Waits for the pauses that the service asks for. Ctrl-C ends the wait. */
+  /**
+   * Waits for the pauses that the service asks for. Ctrl-C ends the wait. What an endpoint accepted is marked in any case, as it would be
+   * sent twice; every other mark needs a run that goes on.
+   */
   async #patiently<Result>(request: () => Promise<Result>): Promise<Result> {
     const { stop, deps, header } = this.#session;
     const startedAt = deps.clock.now();
     for (;;) {
+      if (this.#job.from !== "accepted" && stop.reason !== null) throw new WhcbError("interrupted", "interrupted");
       try {
         return await request();
       } catch (error) {

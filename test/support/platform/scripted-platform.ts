@@ -41,6 +41,8 @@ export interface PlatformOptions {
   readonly rejected?: { readonly parameters: readonly string[]; readonly answer: Pick<TransportResponse, "status" | "body"> };
   /** Answers a request instead of the platform; null: the platform does. */
   readonly instead?: (request: TransportRequest) => Pick<TransportResponse, "status" | "body"> | null;
+  /** Over a socket: what happens after a request has come and before it is answered. */
+  readonly onArrival?: (request: TransportRequest) => Promise<void>;
 }
 
 export interface ScriptedPlatform {
@@ -175,7 +177,9 @@ export function scriptedPlatform(options: PlatformOptions): ScriptedPlatform {
     }),
     async listen() {
       const server = createServer(async (incoming, outgoing) => {
-        const { status, headers, body } = answer(await readRequest(incoming));
+        const request = await readRequest(incoming);
+        await options.onArrival?.(request);
+        const { status, headers, body } = answer(request);
         outgoing.writeHead(status, headers).end(body);
       });
       server.listen(0, "127.0.0.1");

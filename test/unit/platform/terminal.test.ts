@@ -10,16 +10,16 @@ afterEach(() => {
   for (const listener of addedListeners()) process.off("SIGTERM", listener);
 });
 
-test("a signal repeated within 200 ms is one interrupt, a later one is another", () => {
+test("a signal repeated within 50 ms of an interrupt is the same one, a later one is another", () => {
   const now = vi.spyOn(performance, "now");
   const interrupts: number[] = [];
   const stop = processIo(process).onInterrupt(() => interrupts.push(performance.now()));
   const [onSignal] = addedListeners();
-  for (const at of [1_000, 1_199, 1_399]) {
+  for (const at of [1_000, 1_030, 1_049, 1_050, 1_099]) {
     now.mockReturnValue(at);
     onSignal?.("SIGTERM");
   }
-  expect(interrupts).toEqual([1_000, 1_399]);
+  expect(interrupts).toEqual([1_000, 1_050]);
   stop();
   expect(addedListeners()).toEqual([]);
 });

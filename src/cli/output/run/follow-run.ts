@@ -56,25 +56,29 @@ export async function followRun<Result>(
     written = written.then(() => screen.out(lines)).catch(() => undefined);
   };
   try {
-    return await withInterrupt(invocation, viaService, (signal) => work({ signal, listener }));
+    const rest = () => (viaService ? SERVICE_GOES_ON : header?.options === null ? MARKS_STOP : SENDS_FINISH);
+    return await withInterrupt(invocation, rest, (signal) => work({ signal, listener }));
   } finally {
     line.clear();
     await written;
   }
 }
 
-/** First Ctrl-C: no new sends, the rest finishes. Second: the process ends. */
+const SERVICE_GOES_ON = "the service goes on with what it was asked to send";
+const MARKS_STOP = "the request in flight finishes, and nothing more is marked";
+const SENDS_FINISH = "requests in flight finish and are marked";
+
+/** First Ctrl-C: no new sends or marks by hand, the rest finishes. Second: the process ends. */
 async function withInterrupt<Result>(
   { deps, screen }: Pick<Invocation, "deps" | "screen">,
-  viaService: boolean,
+  rest: () => string,
   work: (signal: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
   const controller = new AbortController();
   const stopListening = deps.io.onInterrupt(() => {
     if (controller.signal.aborted) return deps.io.exitNow(EXIT_INTERRUPTED);
     controller.abort();
-    const rest = viaService ? "the service goes on with what it was asked to send" : "requests in flight finish and are marked";
-    screen.info(`stopping: ${rest}; press Ctrl-C again to stop at once`);
+    screen.info(`stopping: ${rest()}; press Ctrl-C again to stop at once`);
   });
   try {
     return await work(controller.signal);

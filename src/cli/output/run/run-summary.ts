@@ -137,7 +137,7 @@ function doneCalls({ header, counts, service }: RunSummary): number {
     case "replay":
       return counts.accepted + counts.requested - (service === null ? 0 : service.left + service.cancelled);
     case "reconcile":
-      return counts.seen + counts.accepted;
+      return counts.seen + counts.accepted - counts.toMark;
     default:
       return counts.marked;
   }

@@ -1,0 +1,129 @@
+/**
+ * Ctrl-C in the middle of marks that a user asked for.
+ * Covers: src/runs/send/marker.ts
+ */
+import { writeFileSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { systemClock } from "../../src/platform/clock.js";
+import { type PlatformCall, platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";
+import { Home, type Running } from "../support/process/whcb-process.js";
+import { type CountingEndpoint, countingEndpoint } from "../support/replay/replay-desk.js";
+import { newestJournal, works } from "../support/replay/replay-outage.js";
+
+const CALLS = 350;
+const STOPPING = "stopping: the request in flight finishes, and nothing more is marked; press Ctrl-C again to stop at once\n";
+
+let home: Home;
+let endpoint: CountingEndpoint;
+let calls: PlatformCall[];
+let service: { readonly url: string; close(): Promise<void> };
+let env: Record<string, string>;
+/** With the number of such requests so far. */
+let onMark: (marks: number) => Promise<void>;
+
+beforeEach(async () => {
+  home = new Home();
+  endpoint = await countingEndpoint();
+  calls = platformCalls(CALLS);
+  onMark = async () => undefined;
+  let marks = 0;
+  const platform = scriptedPlatform({
+    clock: systemClock,
+    callbacks: [{ id: "00112233445566AA", name: "demo", url: endpoint.url, key: "k", calls }],
+    onArrival: async ({ method, path }) => (method === "PUT" && path.includes("/calls?") ? onMark(++marks) : undefined),
+  });
+  service = await platform.listen();
+  env = { WHCB_URL: service.url, WHCB_USERNAME: "u", WHCB_PASSWORD: "p", WHCB_API_KEY: "k" };
+});
+
+afterEach(async () => {
+  await service.close();
+  await endpoint.close();
+  await home.leave();
+});
+
+const withStatus = (status: string): number => calls.filter((call) => call.status === status).length;
+
+/** Ctrl-C arrives in the nth mark from now, which is answered once the command has noticed. */
+async function interruptInMark(nth: number, args: readonly string[]) {
+  let seen = 0;
+  const running: Running = home.start(args, { env });
+  onMark = async () => {
+    if (++seen !== nth) return;
+    running.child.kill("SIGINT");
+    await running.says(/stopping/);
+  };
+  const ended = await running.ended;
+  onMark = async () => undefined;
+  return { ...ended, resume: /\nnext: whcb (replay --resume \S+)\n$/.exec(ended.stdout)?.[1]?.split(" ") ?? [], marks: seen };
+}
+
+describe("Ctrl-C", () => {
+  it("stops each kind of marks by hand after the request in flight, and the rest can be resumed", async () => {
+    const marked = await interruptInMark(2, ["mark-success", "demo", "--failed", "--yes"]);
+    expect([marked.code, marked.marks, withStatus("SUCCESS")], marked.stderr).toEqual([130, 2, 200]);
+    expect(marked.stderr).toBe(`${STOPPING}error: interrupted\n`);
+    expect(marked.stdout).toMatch(/^200 of 350 calls marked SUCCESS in [\s\S]*\n {2}not marked yet +150\n/);
+    expect(newestJournal(home)?.marked.size).toBe(200);
+
+    const resumed = await interruptInMark(1, marked.resume);
+    expect([resumed.code, resumed.marks, withStatus("SUCCESS")], resumed.stderr).toEqual([130, 1, 300]);
+    expect(resumed.resume).toEqual(marked.resume);
+    expect(resumed.stderr).toContain(STOPPING);
+    await works(home, resumed.resume, { env });
+    expect(withStatus("SUCCESS")).toBe(CALLS);
+
+    const undone = await interruptInMark(1, ["mark-failed", "--undo", marked.resume.at(-1) ?? "", "--yes"]);
+    expect([undone.code, undone.marks, withStatus("FAILED")], undone.stderr).toEqual([130, 1, 100]);
+    const failed = await interruptInMark(2, ["mark-failed", "demo", "--success", "--yes"]);
+    expect([failed.code, failed.marks, withStatus("FAILED")], failed.stderr).toEqual([130, 2, 300]);
+    await works(home, failed.resume, { env });
+    expect(withStatus("FAILED")).toBe(CALLS);
+  });
+
+  it("tries no part of a request that the service has rejected", async () => {
+    const running: Running = home.start(["mark-success", "demo", "--failed", "--yes"], { env });
+    let marks = 0;
+    onMark = async () => {
+      if (++marks > 1) return;
+      calls.splice(20, 1);
+      running.child.kill("SIGINT");
+      await running.says(/stopping/);
+    };
+    const { code, stdout } = await running.ended;
+    expect([code, marks, withStatus("SUCCESS")]).toEqual([130, 1, 0]);
+    expect(stdout).toMatch(/^0 of 350 calls marked SUCCESS in [\s\S]*\n {2}not marked yet +350\n/);
+  });
+
+  it("stops a reconcile's marks of seen calls, and nothing is sent", async () => {
+    writeFileSync(
+      home.path("seen.txt"),
+      calls
+        .slice(10)
+        .map(({ id }) => `${id}\n`)
+        .join(""),
+    );
+    const stopped = await interruptInMark(2, ["reconcile", "demo", "--seen", home.path("seen.txt"), "--yes"]);
+    expect([stopped.code, stopped.marks, withStatus("SUCCESS")], stopped.stderr).toEqual([130, 2, 200]);
+    expect(endpoint.received).toEqual([]);
+    expect(stopped.stdout).toMatch(/^200 of 350 calls reconciled in [\s\S]*\n {2}not marked yet +140\n/);
+    await works(home, stopped.resume, { env });
+    expect([withStatus("SUCCESS"), endpoint.received.length]).toEqual([CALLS, 10]);
+  });
+
+  it("a second time ends the command at once, also a moment after the first", async () => {
+    const running: Running = home.start(["mark-success", "demo", "--failed", "--yes"], { env });
+    onMark = async (marks) => {
+      if (marks !== 2) return;
+      running.child.kill("SIGINT");
+      await running.says(/stopping/);
+      await delay(100);
+      running.child.kill("SIGINT");
+      // A command that goes on gets its answer, and prints a summary.
+      await Promise.race([running.ended, delay(5_000)]);
+    };
+    const { code, stdout } = await running.ended;
+    expect([code, stdout]).toEqual([130, ""]);
+  });
+});
