@@ -59,7 +59,8 @@ function summarize(session: RunSession): RunSummary {
     header,
     counts,
     callbacks,
-    isResumable: isUnfinished(counts),
+    // The journal may lack what the counts have.
+    isResumable: isUnfinished(counts) || journal.failure !== null,
     error: journal.failure ?? stop.error ?? errorOf(stop.reason, session, callbacks),
     troubled,
     rejections: session.rejections(),

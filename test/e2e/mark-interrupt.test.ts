@@ -1,13 +1,13 @@
 /**
- * Ctrl-C in the middle of marks that a user asked for.
+ * Ctrl-C in the middle of marks that a user asked for, and a journal that can't grow meanwhile.
  * Covers: src/runs/send/marker.ts
  */
-import { writeFileSync } from "node:fs";
+import { statSync, writeFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { type PlatformCall, platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";
-import { Home, type Running } from "../support/process/whcb-process.js";
+import { Home, type Running, type RunOptions } from "../support/process/whcb-process.js";
 import { type CountingEndpoint, countingEndpoint } from "../support/replay/replay-desk.js";
 import { newestJournal, works } from "../support/replay/replay-outage.js";
 
@@ -44,6 +44,7 @@ afterEach(async () => {
 });
 
 const withStatus = (status: string): number => calls.filter((call) => call.status === status).length;
+const whcb = (args: readonly string[], options: RunOptions = {}) => home.whcb(args, { ...options, env });
 
 /** Ctrl-C arrives in the nth mark from now, which is answered once the command has noticed. */
 async function interruptInMark(nth: number, args: readonly string[]) {
@@ -125,5 +126,22 @@ describe("Ctrl-C", () => {
     };
     const { code, stdout } = await running.ended;
     expect([code, stdout]).toEqual([130, ""]);
+  });
+});
+
+describe("a journal that can't grow", () => {
+  it("stops marks by hand: of one request at most the calls aren't recorded, and the resumed run records them", async () => {
+    const { resume } = await interruptInMark(1, ["mark-success", "demo", "--failed", "--yes"]);
+    const { size } = statSync(home.path("data", "runs", `${newestJournal(home)?.runId}.ndjson`));
+    const limited = await whcb(resume, { longestFileKiB: Math.ceil(size / 1_024) + 1 });
+    expect(limited.code, limited.stderr).toBe(5);
+    expect(limited.stderr).toMatch(/error: the run's journal can't be written: EFBIG/);
+    expect(limited.stdout).toContain(`next: whcb ${resume.join(" ")}\n`);
+    expect([newestJournal(home)?.marked.size, withStatus("SUCCESS")]).toEqual([100, 200]);
+
+    await works(home, resume, { env });
+    expect([newestJournal(home)?.marked.size, withStatus("SUCCESS")]).toEqual([CALLS, CALLS]);
+    await works(home, ["mark-failed", "--undo", resume.at(-1) ?? "", "--yes"], { env });
+    expect(withStatus("FAILED")).toBe(CALLS);
   });
 });

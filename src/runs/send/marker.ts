@@ -88,7 +88,7 @@ export class Marker {
   }
 
   async #markAll(callIds: readonly string[]): Promise<void> {
-    // On disk before it is marked; if the journal fails, marked all the same.
+    // On disk before it is marked; if the journal fails, what was accepted is marked all the same.
     await this.#session.journal.flushed().catch(() => undefined);
     const { callbackId, findStopReason = async () => null } = this.#job;
     try {
@@ -103,8 +103,9 @@ export class Marker {
       }
     } catch (error) {
       this.#hasFailed = true;
+      const { stop, journal } = this.#session;
       if (isWhcbError(error, "not-found")) this.#session.stopOf(callbackId).stop("gone");
-      else this.#session.stop.stop("service", asWhcbError(error));
+      else stop.stop(error === journal.failure ? "journal" : "service", asWhcbError(error));
     }
   }
 
@@ -136,13 +137,16 @@ export class Marker {
 
   /**
    * Waits for the pauses that the service asks for. Ctrl-C ends the wait. What an endpoint accepted is marked in any case, as it would be
-   * sent twice; every other mark needs a run that goes on.
+   * sent twice; every other mark needs a run that goes on, and the marks before it on disk.
    */
   async #patiently<Result>(request: () => Promise<Result>): Promise<Result> {
-    const { stop, deps, header } = this.#session;
+    const { stop, deps, header, journal } = this.#session;
     const startedAt = deps.clock.now();
     for (;;) {
-      if (this.#job.from !== "accepted" && stop.reason !== null) throw new WhcbError("interrupted", "interrupted");
+      if (this.#job.from !== "accepted") {
+        await journal.flushed();
+        if (stop.reason !== null) throw new WhcbError("interrupted", "interrupted");
+      }
       try {
         return await request();
       } catch (error) {
