@@ -1,6 +1,6 @@
-/** One sending run per callback (docs/runs.md): a lease of our service, else an OS lock named by service and callback. */
+/** One sending run per callback (docs/runs.md): an OS lock named by the callback, and a lease where the service gives them out. */
 import { createHash } from "node:crypto";
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { RunLease } from "../domain/callback.js";
 import { callbackOperand, commandLine } from "../domain/command-line.js";
@@ -32,7 +32,9 @@ const POLL_MS = 2_000;
 const LONGEST_RELEASE_MS = 5_000;
 
 interface Held {
-  readonly fileLock: FileLock | null;
+  readonly fileLock: FileLock;
+  /** false: the service gives out none. */
+  readonly isLeased: boolean;
   /** When the last renewal began, before the service starts counting. null: the lease is lost. */
   renewedAt: { readonly wallMs: number; readonly monotonicMs: number } | null;
 }
@@ -90,7 +92,7 @@ export class RunLocks implements HeldLocks {
       const [busy] = taken.busy;
       if (busy !== undefined && taken.held.size === 0) throw busyError(busy, options.serviceFlags);
     } catch (error) {
-      for (const [id, { fileLock }] of taken.held) await releaseOne(id, lease, fileLock, deps);
+      for (const [id, held] of taken.held) await releaseOne(id, lease, held, deps);
       await processLock.release();
       throw error;
     }
@@ -104,7 +106,7 @@ export class RunLocks implements HeldLocks {
 
   /** Other machines and users aren't locked out. */
   get isLocal(): boolean {
-    return [...this.#held.values()].some(({ fileLock }) => fileLock !== null);
+    return [...this.#held.values()].some(({ isLeased }) => !isLeased);
   }
 
   locked<Callback extends LockedCallback>(callbacks: readonly Callback[]): readonly Callback[] {
@@ -115,7 +117,7 @@ export class RunLocks implements HeldLocks {
   maySend(callbackId: string): boolean {
     const held = this.#held.get(callbackId);
     if (held === undefined || held.renewedAt === null) return false;
-    if (held.fileLock !== null) return true;
+    if (!held.isLeased) return true;
     const { clock } = this.#deps;
     const wallMs = clock.now() - held.renewedAt.wallMs;
     return wallMs >= -FRESH_MS && wallMs <= FRESH_MS && clock.monotonicMs() - held.renewedAt.monotonicMs <= FRESH_MS;
@@ -123,9 +125,10 @@ export class RunLocks implements HeldLocks {
 
   /** Throws `unavailable` if another run has taken it. */
   async retake({ id, name }: LockedCallback): Promise<void> {
-    const answer = await takeOne(id, this.lease, this.#deps);
-    if (!("renewedAt" in answer)) throw busyError({ callback: { id, name }, holder: answer.holder, isAbandoned: false });
-    this.#held.set(id, answer);
+    const answer = await takeLease(id, this.lease, this.#deps);
+    if ("holder" in answer) throw busyError({ callback: { id, name }, holder: answer.holder, isAbandoned: false });
+    const held = this.#held.get(id);
+    if (held !== undefined) this.#held.set(id, { ...held, ...answer });
   }
 
   /** Shown to waiting runs: at once that it sends, then at each renewal. */
@@ -149,7 +152,7 @@ export class RunLocks implements HeldLocks {
 
   async #releaseAll(): Promise<void> {
     await this.#renewing;
-    for (const [id, { fileLock }] of this.#held) await releaseOne(id, this.lease, fileLock, this.#deps);
+    for (const [id, held] of this.#held) await releaseOne(id, this.lease, held, this.#deps);
     this.#held.clear();
   }
 
@@ -171,13 +174,11 @@ export class RunLocks implements HeldLocks {
   }
 
   async #renewOne(callbackId: string, held: Held): Promise<"renewed" | "failed"> {
-    if (held.fileLock !== null) {
-      await writeHolder(callbackId, this.lease, this.#deps);
-      return "renewed";
-    }
+    await writeHolder(callbackId, this.lease, this.#deps);
+    if (!held.isLeased) return "renewed";
     try {
-      const answer = await takeOne(callbackId, this.lease, this.#deps);
-      held.renewedAt = "renewedAt" in answer ? answer.renewedAt : null;
+      const answer = await takeLease(callbackId, this.lease, this.#deps);
+      held.renewedAt = "holder" in answer ? null : answer.renewedAt;
       return "renewed";
     } catch (error) {
       if (!isWhcbError(error)) throw error;
@@ -196,30 +197,53 @@ interface Taken {
   readonly processLock: ProcessLock;
 }
 
-async function takeOne(callbackId: string, lease: RunLease, deps: RunDeps): Promise<Held | { readonly holder: RunLease | null }> {
-  const renewedAt = { wallMs: deps.clock.now(), monotonicMs: deps.clock.monotonicMs() };
-  const answer = await deps.client.takeRunLock(callbackId, lease);
-  if (answer.kind === "taken") return { fileLock: null, renewedAt };
-  if (answer.kind === "busy") return { holder: answer.holder };
-  await mkdir(deps.runsDirectory, { recursive: true, mode: 0o700 });
-  const fileLock = await deps.lockFile(lockPath(callbackId, deps));
-  if (fileLock === null) return { holder: await readHolder(callbackId, deps) };
-  await writeHolder(callbackId, lease, deps);
-  return { fileLock, renewedAt };
+interface Busy {
+  readonly holder: RunLease | null;
 }
 
-async function releaseOne(callbackId: string, lease: RunLease, fileLock: FileLock | null, deps: RunDeps): Promise<void> {
+async function takeOne(callbackId: string, lease: RunLease, deps: RunDeps): Promise<Held | Busy> {
+  const answer = await takeLease(callbackId, lease, deps);
+  if ("holder" in answer) return answer;
+  const fileLock = await deps.lockFile(lockPath(callbackId, deps)).catch((error: unknown) => {
+    if (answer.isLeased && isWhcbError(error)) return NO_FILE_LOCK;
+    throw error;
+  });
+  if (fileLock === null) {
+    await releaseLease(callbackId, lease, answer, deps);
+    return { holder: await readHolder(callbackId, deps) };
+  }
+  await writeHolder(callbackId, lease, deps);
+  return { ...answer, fileLock };
+}
+
+/** Where files can't be locked, the lease is enough. */
+const NO_FILE_LOCK: FileLock = { release: async () => undefined };
+
+type Lease = Pick<Held, "isLeased" | "renewedAt">;
+
+async function takeLease(callbackId: string, lease: RunLease, deps: RunDeps): Promise<Lease | Busy> {
+  const renewedAt = { wallMs: deps.clock.now(), monotonicMs: deps.clock.monotonicMs() };
+  const answer = await deps.client.takeRunLock(callbackId, lease);
+  return answer.kind === "busy" ? { holder: answer.holder } : { isLeased: answer.kind === "taken", renewedAt };
+}
+
+async function releaseOne(callbackId: string, lease: RunLease, held: Held, deps: RunDeps): Promise<void> {
+  await rm(holderPath(callbackId, deps), { force: true });
+  await held.fileLock.release();
+  await releaseLease(callbackId, lease, held, deps);
+}
+
+async function releaseLease(callbackId: string, lease: RunLease, { isLeased }: Lease, deps: RunDeps): Promise<void> {
   try {
-    if (fileLock === null) return await deps.client.releaseRunLock(callbackId, lease);
-    await rm(holderPath(callbackId, deps), { force: true });
-    await fileLock.release();
+    if (isLeased) await deps.client.releaseRunLock(callbackId, lease);
   } catch (error) {
     if (!isWhcbError(error)) throw error;
   }
 }
 
-function lockPath(callbackId: string, { client, runsDirectory }: RunDeps): string {
-  const name = createHash("sha256").update(`${client.name}\n${callbackId}`).digest("hex").slice(0, 32);
+/** Without the service, whose URL can be written in several ways. */
+function lockPath(callbackId: string, { runsDirectory }: RunDeps): string {
+  const name = createHash("sha256").update(callbackId).digest("hex").slice(0, 32);
   return join(runsDirectory, `callback-${name}.lock`);
 }
 

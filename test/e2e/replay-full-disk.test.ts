@@ -87,7 +87,7 @@ describe.skipIf(!mayTroubleDisks)("a disk that fills up", () => {
     const reconcile = ["reconcile", "demo", "--seen", home.path("seen.txt"), "--yes"];
     const reasons = new Set<string>();
     // The lock, the snapshot or the journal is the first that has no room.
-    for (const blocks of [0, 2, 4, 6]) {
+    for (const blocks of [0, 2, 4, 8]) {
       disk.free();
       disk.fill(blocks);
       const { code, stdout, stderr } = await home.whcb(reconcile);

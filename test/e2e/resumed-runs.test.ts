@@ -1,4 +1,4 @@
-/** Runs as processes, whose service, callback or clock changes before they are resumed: nothing is given up or marked by mistake. */
+/** Runs as processes, disturbed by gateways, other runs, changed callbacks and clocks: nothing is given up, sent twice or marked by mistake. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import {
@@ -199,4 +199,66 @@ describe("an unfinished run of mark-success", () => {
     expect(await whcb("replay", "--resume", run)).toMatchObject({ code: 0 });
     expect(marked(calls)).toBe(250);
   });
+});
+
+describe("a second run of the same callback", () => {
+  const replay = ["replay", "demo", "--failed", "--yes", "--concurrency", "2"];
+
+  /** The first run has sent a call, and the endpoint answers nothing until the second run has ended. */
+  async function raced(second: () => Promise<Outcome>): Promise<Outcome> {
+    const calls = platformCalls(20);
+    addDemo(calls);
+    let release: () => void = () => {};
+    const after = new Promise<void>((resolve) => (release = resolve));
+    const arrived = new Promise<void>((resolve) => {
+      answer = (number) => {
+        resolve();
+        return number > 20 ? { status: 200 } : { status: 200, after };
+      };
+    });
+    const first = home.start(replay, { env: env() });
+    await arrived;
+    const outcome = await second().finally(() => release());
+    expect(await first.ended).toMatchObject({ code: 0 });
+    expect([endpoint.received.length, new Set(endpoint.received).size, statuses(calls)]).toEqual([20, 20, "SUCCESS"]);
+    return outcome;
+  }
+
+  const isLock = ({ path }: { readonly path: string }) => path.endsWith("/run-lock");
+
+  it("ends on the same machine, though the service answers 204 to whatever is asked", async () => {
+    instead = (request) => (isLock(request) ? { status: 204, body: "" } : null);
+    expect(await raced(() => whcb(...replay))).toMatchObject({
+      code: 5,
+      stderr: expect.stringContaining("another run is sending the calls of demo: run "),
+    });
+  });
+
+  it("ends on the same machine, though the service's URL is written in another way", async () => {
+    const WHCB_URL = listening.url.replace("127.0.0.1", "localhost");
+    expect(await raced(() => home.whcb(replay, { env: { ...env(), WHCB_URL } }))).toMatchObject({ code: 5 });
+  });
+
+  it.each([404, 403, 405, 200])(
+    "ends on another machine, though a gateway answers its first request for the lock with %i",
+    async (status) => {
+      let lease: { readonly run: string } | null = null;
+      let others = 0;
+      instead = (request) => {
+        if (!isLock(request)) return null;
+        const asked: { readonly run: string } = JSON.parse(request.body ?? "{}");
+        if (request.method === "DELETE" || lease === null || lease.run === asked.run) {
+          lease = request.method === "DELETE" ? null : asked;
+          return { status: 204, body: "" };
+        }
+        return others++ === 0 ? { status, body: "gateway" } : { status: 409, body: JSON.stringify(lease) };
+      };
+      const other = new Home();
+      try {
+        expect(await raced(() => other.whcb(replay, { env: env() }))).toMatchObject({ code: 5 });
+      } finally {
+        await other.leave();
+      }
+    },
+  );
 });
