@@ -15,6 +15,8 @@ export type { ListedAttempt, ListedCall, ListedCallback, ListedOutage, ListedRep
 
 export interface Client {
   readonly name: string;
+  /** Converts an instant of our clock to the service's, as its answers so far tell; they agree to a minute. */
+  byServiceClock(instant: number): number;
   /** Throws `unauthenticated`, `forbidden` or `network`. */
   verify(): Promise<void>;
 

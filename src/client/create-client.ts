@@ -39,6 +39,7 @@ export function createClient(transport: Transport, options: ClientOptions): Clie
   const calls = callRequests(api, { clock, random, timezone });
   return {
     name: transport.name,
+    byServiceClock: api.byServiceClock,
     ...callbackRequests(api),
     ...calls,
     ...runRequests(api),

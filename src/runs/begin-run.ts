@@ -17,7 +17,7 @@ import { type HeldLocks, type RunControl, type RunDeps, whoRuns } from "./run-de
 import { RunSession } from "./run-session.js";
 
 export interface NewRun {
-  readonly header: Pick<RunHeader, "runId" | "kind" | "options" | "reconcile">;
+  readonly header: Pick<RunHeader, "runId" | "kind" | "options" | "reconcile" | "undoes">;
   readonly callbacks: readonly ListedCallback[];
   /** In sending order. */
   readonly planned: readonly PlannedCalls[];
@@ -41,13 +41,15 @@ const LINES_AT_ONCE = 1_000;
 /** Throws `unavailable` if the journal can't be written. */
 export async function beginRun(run: NewRun, deps: RunDeps, onEvent: RunListener): Promise<HeldRun> {
   await mkdir(deps.runsDirectory, { recursive: true, mode: 0o700 });
+  const startedAt = deps.clock.now();
   const header: RunHeader = {
     ...run.header,
     ...(await recordUrls(run, deps)),
     profile: deps.profile,
     service: deps.client.name,
     who: whoRuns(deps),
-    startedAt: deps.clock.now(),
+    startedAt,
+    serviceStartedAt: deps.client.byServiceClock(startedAt),
   };
   const lock = await ownLock(deps.runsDirectory, header.runId, run.locks);
   const path = journalPath(deps.runsDirectory, header.runId);

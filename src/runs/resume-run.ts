@@ -72,13 +72,17 @@ async function markWhatIsDue(state: RunState, session: RunSession): Promise<void
   }
 }
 
+/** The service's clock is known to a minute, and its dates may be of whole minutes. */
+const DATE_TOLERANCE_MS = 2 * 60_000;
+
 /** They may have arrived since they were to become FAILED, or since the mark that is undone: a replay would send them twice. */
 async function attemptedSince(callbackId: string, callIds: readonly string[], session: RunSession): Promise<ReadonlySet<string>> {
   const { deps, header } = session;
   const found = (await deps.client.findCalls(callbackId, callIds).catch(nullIfGone)) ?? [];
-  const { undoes, startedAt } = header;
+  const { undoes, serviceStartedAt, startedAt } = header;
+  const since = (serviceStartedAt ?? startedAt) - DATE_TOLERANCE_MS;
   const isAttempted = (call: ListedCall): boolean =>
-    (call.attemptedAt !== null && call.attemptedAt >= startedAt) || (undoes !== undefined && isDelivered(call, undoes));
+    (call.attemptedAt !== null && call.attemptedAt >= since) || (undoes !== undefined && isDelivered(call, undoes));
   const attempted = found.filter(isAttempted);
   const keys = new Set(attempted.map(({ id }) => idKey(id)));
   return new Set(callIds.filter((id) => keys.has(idKey(id))));

@@ -62,7 +62,7 @@ export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan>
   const undo = (await listRuns(deps.runsDirectory, deps.clock)).find(({ undoes }) => undoes?.runId === run.runId);
   if (undo !== undefined) throw alreadyUndone(run, undo);
   const undone = [...run.calls.filter(({ isMarked }) => isMarked), ...maybeMarked(run)];
-  const marking = { status: "FAILED", undoes: { runId: run.runId, startedAt: run.startedAt } } as const;
+  const marking = { status: "FAILED", undoes: { runId: run.runId, startedAt: run.serviceStartedAt ?? run.startedAt } } as const;
   let found: Found = { groups: [], leftOut: 0, withoutId: 0, unlisted: 0, missing: [], already: 0, delivered: 0 };
   for (const callback of await callbacksOf({ callbacks: run.callbacks.map(({ id }) => id) }, deps.client)) {
     // Another callback may have a call of the same id.

@@ -163,13 +163,15 @@ describe("a replay by the service", () => {
   });
 
   it("keeps other runs out until it ends; one that waits finds nothing left", async () => {
-    const outage = await outageOf(() => ({ status: 200, delayMs: 100 }));
+    let answerAll = () => {};
+    const after = new Promise<void>((resolve) => (answerAll = resolve));
+    const outage = await outageOf(() => ({ status: 200, after }));
     await works(home, ["replay", "demo", "--failed", "--yes", "--via", "service", "--detach"]);
-    const [second, waiting] = await Promise.all(
-      [[], ["--wait"]].map((flags) => home.whcb(["replay", "demo", "--failed", "--yes", ...flags])),
-    );
+    const waiting = home.whcb(["replay", "demo", "--failed", "--yes", "--wait"]);
+    const second = await home.whcb(["replay", "demo", "--failed", "--yes"]);
     expect(second).toMatchObject({ code: 5, stderr: expect.stringMatching(/the service is replaying \d+ calls of demo itself/) });
-    expect(waiting).toMatchObject({ code: 0, stderr: expect.stringContaining("nothing to replay") });
+    answerAll();
+    expect(await waiting).toMatchObject({ code: 0, stderr: expect.stringContaining("nothing to replay") });
     expect([outage.received().length, twice(outage.received())]).toEqual([CALLS, []]);
   });
 

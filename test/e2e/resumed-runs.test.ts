@@ -262,3 +262,36 @@ describe("a second run of the same callback", () => {
     },
   );
 });
+
+describe("a mark-failed that was stopped, of a call that the endpoint has accepted since", () => {
+  const MINUTE = 60_000;
+  const attemptedAt = (at: number) => ({ callback: { attemptedDate: new Date(at).toISOString(), statusCode: "200" } });
+
+  /** Every clock of the process is so many ms ahead. */
+  const ahead = (ms: number) => {
+    const shift = `const { now } = Date; Date.now = () => now() + ${ms};`;
+    return { ...env(), NODE_OPTIONS: `--import "data:text/javascript,${encodeURIComponent(shift)}"` };
+  };
+
+  it.each([
+    { before: 10 * MINUTE, after: 10 * MINUTE, clock: "is ten minutes ahead" },
+    { before: 10 * MINUTE, after: 0, clock: "was ten minutes ahead, and has been set" },
+    { before: -10 * MINUTE, after: -10 * MINUTE, clock: "is ten minutes behind" },
+    { before: 30_000, after: 30_000, clock: "is half a minute ahead" },
+  ])("leaves it SUCCESS if our clock $clock", async ({ before, after }) => {
+    const earlier = attemptedAt(Date.now() - 5 * MINUTE);
+    const calls = platformCalls(2, () => earlier).map((call) => ({ ...call, status: "SUCCESS" as const }));
+    addDemo(calls);
+    instead = (request) => (isMark(request) ? NOT_ALLOWED : null);
+    const marking = ["mark-failed", "demo", "--success", "--yes", "-o", "json"];
+    const { stdout } = await home.whcb(marking, { env: ahead(before) });
+    instead = () => null;
+    const [first] = calls;
+    if (first) calls[0] = { ...first, fields: { ...first.fields, ...attemptedAt(Date.now()) } };
+    expect(await home.whcb(["replay", "--resume", JSON.parse(stdout).runId], { env: ahead(after) })).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/marked +1\n +settled meanwhile +1\n/),
+    });
+    expect(calls.map(({ status }) => status)).toEqual(["SUCCESS", "FAILED"]);
+  });
+});

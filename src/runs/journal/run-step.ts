@@ -71,6 +71,8 @@ export interface RunHeader {
   readonly service: string;
   readonly who: string;
   readonly startedAt: number;
+  /** By the service's clock; missing in journals of 0.1.0. */
+  readonly serviceStartedAt?: number;
   readonly callbacks: readonly RecordedCallback[];
   /** null for marks. `to` has no secrets. */
   readonly options: ReplayOptions | null;
