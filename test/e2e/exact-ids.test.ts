@@ -167,7 +167,7 @@ describe.each(KINDS)("on %s", (_, open) => {
     },
   );
 
-  it("reconcile takes a list of chosen ids: of calls, else of messages", async () => {
+  it("reconcile takes a list of chosen ids: of calls, else of messages, which leave open what they mean", async () => {
     const scene = await open([
       { id: "order-17", messageId: "m-1" },
       { id: "order-18", messageId: "m-2" },
@@ -177,7 +177,9 @@ describe.each(KINDS)("on %s", (_, open) => {
     const { code, stderr } = await scene.whcb(["reconcile", "demo", "--seen", "-", "--yes"], "order-17\n'm_3~x'\norder-2\n");
     expect(stderr).toContain("reading 3 ids\n");
     expect(stderr).toContain("warning: 1 line matching no call\n");
-    expect({ code, sent: scene.sent() }).toEqual({ code: 0, sent: ["order-18", "order-20"] });
+    expect(stderr).toContain("warning: 1 ambiguous call, which your system may have: neither marked nor sent\n  order-19 from ");
+    expect({ code, sent: scene.sent() }).toEqual({ code: 8, sent: ["order-18", "order-20"] });
+    expect(await scene.successIds()).toEqual(["order-17", "order-18", "order-20"]);
   });
 
   it("reconcile leaves open which of two calls an id means: the call's own, or its message's", async () => {
@@ -255,7 +257,7 @@ describe.each(KINDS)("on %s", (_, open) => {
     ]);
     for (const id of [uuid, uuid.toUpperCase(), digits.toLowerCase()]) {
       expect(JSON.parse((await scene.whcb(["calls", "get", "demo", id, "--json", "id"])).stdout)).toEqual({ id: digits });
-      const { stdout } = await scene.whcb(["reconcile", "demo", "--seen", "-", "--dry-run", "-o", "json"], `messageid\n${id}\n`);
+      const { stdout } = await scene.whcb(["reconcile", "demo", "--seen", "-", "--dry-run", "-o", "json"], body(id));
       expect(JSON.parse(stdout)).toMatchObject({ seen: 1, unmatched: 0, replay: { calls: 1 } });
     }
     const dashedElsewhere = "550e8400e29b-41d4-a716-446655440000";

@@ -335,19 +335,32 @@ describe("reconcile", () => {
   test("marks the calls that were seen, sends the rest, and prints a balance that adds up", async () => {
     const { received } = await anOutage(4);
     const failed = JSON.parse(await machine.works(["calls", "list", "demo", "--failed", "--all", "-o", "json"]));
-    const seen = `${failed[0].messageId}\n"${failed[1].messageId.toLowerCase()}"\nDEADBEEF\n`;
-    const lines = await machine.works(["reconcile", "demo", "--seen", "-", "--dry-run", "-o", "ndjson"], { stdin: seen });
-    const events = lines
+    const lines = [failed[0].messageId, failed[1].messageId.toLowerCase(), "DEADBEEF"].map((messageid, index) =>
+      JSON.stringify({ messageid, from: failed[index].from, content: failed[index].content }),
+    );
+    const seen = `${lines.join("\n")}\n`;
+    const listed = await machine.works(["reconcile", "demo", "--seen", "-", "--dry-run", "-o", "ndjson"], { stdin: seen });
+    const events = listed
       .trim()
       .split("\n")
       .map((line) => JSON.parse(line).event);
     expect(events.sort()).toEqual(["planned", "planned", "seen", "seen"]);
     const dry = JSON.parse(await machine.works(["reconcile", "demo", "--seen", "-", "--dry-run", "-o", "json"], { stdin: seen }));
-    expect(dry).toMatchObject({ format: "ids", lines: 3, failed: 4, seen: 2, ambiguous: [], unmatched: 1, replay: { calls: 2 } });
+    expect(dry).toMatchObject({
+      format: "ndjson",
+      lines: 3,
+      failed: 4,
+      seen: 2,
+      ambiguous: [],
+      unmatched: 1,
+      replay: { calls: 2 },
+    });
     expect(received()).toBe(0);
     const { code, stdout, stderr } = await machine.whcb(["reconcile", "demo", "--seen", "-", "--yes"], { stdin: seen });
     expect([code, received()]).toEqual([0, 2]);
-    expect(stderr).toContain("reading 3 ids\ncomparing with all 4 calls of demo: 1 request\nwarning: 1 line matching no call\n");
+    expect(stderr).toContain(
+      "reading 3 NDJSON bodies\ncomparing with all 4 calls of demo: 1 request\nwarning: 1 line matching no call\n",
+    );
     expect(stdout).toContain(
       "balance: 4 failed = 2 seen + 2 accepted + 0 rejected + 0 unknown + 0 not sent + 0 ambiguous + 0 settled meanwhile\n",
     );

@@ -166,7 +166,8 @@ describe("on the platform", () => {
     ["messageid-location", "messageid", "location"],
     ["messageId-location", "messageId", "location"],
   ])("the profile's bodyNames %s are those of replay, its curl commands and reconcile", async (names, id, location) => {
-    const call = { messageId: "A".repeat(32), messageLocation: "https://h/A", responseMessage: { content: "Yes" } };
+    const reply = { from: { mobile: "61400000001" }, responseMessage: { content: "Yes" } };
+    const call = { messageId: "A".repeat(32), messageLocation: "https://h/A", ...reply };
     const odd = { ...call, messageId: "B".repeat(32), messageLocation: "" };
     await open([call, odd]);
     await writeProfile();
@@ -179,8 +180,8 @@ describe("on the platform", () => {
     expect(failed.code).toBe(8);
     endpoint.status = 200;
     await machine.works(["reconcile", "crm", "--seen", "-", "--yes"], { stdin: endpoint.bodies[0] ?? "" });
-    const expected = [odd, call].map(({ messageId, messageLocation, responseMessage }) => {
-      return { [id]: messageId, [location]: messageLocation, responseMessage };
+    const expected = [odd, call].map(({ messageId, messageLocation }) => {
+      return { [id]: messageId, [location]: messageLocation, ...reply };
     });
     expect(endpoint.bodies.map((body) => JSON.parse(body))).toEqual([...expected, expected[1]]);
   });

@@ -18,6 +18,8 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
   const seen = new Set<ComparableCall>();
   const possible = new Set<ComparableCall>();
   let unmatched = 0;
+  let vague = 0;
+  const isFailed = ({ status }: ComparableCall) => status === "FAILED";
   for (const line of lines) {
     const { id } = line;
     const isCall = calls.some((call) => call.id === id);
@@ -46,28 +48,46 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
       (hasNone(call.senders) ||
         (hasNone(given) && any === null) ||
         (!differs(call) && (any === null ? shares(given, call) : shares(any, call))));
-    const matches = calls.filter(agrees);
+    const matches = calls.filter((call) => agrees(call) || (id !== null && isCall && call.messageId === id));
     const [only] = matches;
-    if (only !== undefined && matches.length === 1) {
-      seen.add(only);
-      continue;
-    }
     const isNear = (call: ComparableCall) => messageId === call.messageId && (shares(given, call) || shares(any, call));
-    const near = matches.length > 0 ? matches : calls.filter(isNear);
+    const isGiven = [line.mobile, line.email, line.mri, line.from].some((text) => text !== null);
+    const lacksField = (call: ComparableCall) =>
+      (hasNone(call.senders) && (any !== null || !hasNone(given))) || (line.minute !== null && call.minute === null);
+    const others =
+      only === undefined || (matches.length === 1 && lacksField(only))
+        ? calls.filter((call) => isNear(call) && call !== only)
+        : [];
+    const identifies = (call: ComparableCall): boolean => {
+      const [hasContent, hasTime] = [line.content !== null, line.minute !== null && call.minute !== null];
+      if (shares(given, call) || shares(any, call)) return hasContent || hasTime;
+      return call.from === "" && !isGiven && hasContent && hasTime;
+    };
+    if (only !== undefined && matches.length === 1) {
+      const isVague = callId === null && !identifies(only);
+      if (isVague && isFailed(only)) vague += 1;
+      if (!isVague && others.length === 0) {
+        seen.add(only);
+        continue;
+      }
+    }
+    const near = [...matches, ...others];
     if (near.length === 0) unmatched += 1;
     for (const call of near) possible.add(call);
   }
-  const isFailed = ({ status }: ComparableCall) => status === "FAILED";
   return {
     seen: calls.filter((call) => isFailed(call) && seen.has(call)),
     ambiguous: calls.filter((call) => isFailed(call) && possible.has(call) && !seen.has(call)),
     unmatched,
+    vague,
   };
 }
 
 /** Few values, so that much is equal. */
 const orNone = <Value>(...values: readonly Value[]) => fc.constantFrom<Value | null>(null, ...values);
 const SENDERS = { mobile: orNone("1", "2"), email: orNone("a@b", "c@d"), mri: orNone("a@b", "m") };
+
+const addressOf = ({ mobile, email, mri }: Senders) => mobile ?? email ?? mri;
 
 const callArb = fc.record({
   status: fc.constantFrom("FAILED" as const, "SUCCESS" as const, "PENDING" as const),
@@ -76,12 +96,14 @@ const callArb = fc.record({
   minute: orNone(1, 2),
   contents: fc.constantFrom(["yes"], ["no"], ["<b>yes", "yes"]),
   senders: fc.record(SENDERS),
-  from: fc.constant(""),
+  name: fc.constantFrom("", "Ada"),
 });
 
 const callsArb = fc
   .array(callArb, { maxLength: 12 })
-  .map((calls): ComparableCall[] => calls.map((call, index) => ({ id: `c${index}`, ...call })));
+  .map((calls): ComparableCall[] =>
+    calls.map(({ name, ...call }, index) => ({ id: `c${index}`, ...call, from: addressOf(call.senders) ?? name })),
+  );
 
 const lineArb = fc.record({
   line: fc.constant(1),

@@ -11,14 +11,16 @@ import {
   type Senders,
   type WantedCall,
 } from "./comparable-call.js";
-import type { SeenLine } from "./seen-list.js";
+import { givesSender, type SeenLine } from "./seen-list.js";
 
 export interface SeenMatch {
-  /** The only match of a line: the receiver has them. */
+  /** The only match of a line that identifies it: the receiver has them. */
   readonly seen: readonly ComparableCall[];
   readonly ambiguous: readonly ComparableCall[];
   /** Lines that match no call, not even nearly. */
   readonly unmatched: number;
+  /** Lines that don't identify the FAILED call that is their only match. */
+  readonly vague: number;
 }
 
 /** The time grows with the lines and the calls, not with their product. */
@@ -35,6 +37,7 @@ export async function matchSeen(
   const possible = new Set<ComparableCall>();
   const taken = new Set<readonly ComparableCall[]>();
   let unmatched = 0;
+  let vague = 0;
   /** A call without an id can be neither marked nor sent. */
   const isToSettle = ({ id, status }: ComparableCall): boolean => id !== "" && status === "FAILED";
   const take = (near: readonly (readonly ComparableCall[])[]): void => {
@@ -49,16 +52,21 @@ export async function matchSeen(
     const matchesOf = await index.matcherFor(alike[0], clock);
     await inTurns(alike, clock, (each) => {
       const matches = [...matchesOf(each), ...index.ofMessageOfThatId(each)];
-      const [first] = matches;
-      const others = first === undefined || lacksFieldOf(each, first[0]) ? index.near(each, first?.[0]) : [];
-      if (first === undefined || matches.length > 1 || first.length > 1 || others.length > 0) take([...matches, ...others]);
-      else if (isToSettle(first[0])) seen.add(first[0]);
+      const [first, ...more] = matches;
+      const only = first?.length === 1 && more.length === 0 ? first[0] : undefined;
+      const isNearToo = first === undefined || (only !== undefined && lacksFieldOf(each, only));
+      const others = isNearToo ? index.near(each, only) : [];
+      const isVague = only !== undefined && !identifies(each, only);
+      if (isVague && isToSettle(only)) vague += 1;
+      if (only === undefined || isVague || others.length > 0) take([...matches, ...others]);
+      else if (isToSettle(only)) seen.add(only);
     });
   }
   return {
     seen: calls.filter((call) => seen.has(call)),
     ambiguous: calls.filter((call) => possible.has(call) && !seen.has(call)),
     unmatched,
+    vague,
   };
 }
 
@@ -66,6 +74,19 @@ export async function matchSeen(
 function lacksFieldOf({ line, senders }: WantedCall, call: ComparableCall): boolean {
   const isSenderGiven = hasSender(senders) || senders.any !== null;
   return (isSenderGiven && !hasSender(call.senders)) || (line.minute !== null && call.minute === null);
+}
+
+/**
+ * A service keeps what was delivered for a shorter time than what failed, so the only match may be another reply to the message than the
+ * line's. Without a call id, the sender and the content or the time must agree.
+ */
+function identifies(wanted: WantedCall, call: ComparableCall): boolean {
+  const { line } = wanted;
+  if (line.callId !== null) return true;
+  const compared = comparedFields(wanted, call) ?? [];
+  const [hasContent, hasTime] = [compared.includes("content"), compared.includes("minute")];
+  if (compared.some(isOfSender)) return hasContent || hasTime;
+  return call.from === "" && !givesSender(line) && hasContent && hasTime;
 }
 
 const PER_TURN = 256;
@@ -109,6 +130,10 @@ function comparedFields({ line, senders }: WantedCall, call: ComparableCall): re
   if (any === null) return both.length === 0 ? null : [...fields, ...both];
   if (!SENDER_KINDS.some((kind) => any[kind] !== null && call.senders[kind] !== null)) return null;
   return [...fields, ...both, any.mobile === null ? "anyText" : "anyMobile"];
+}
+
+function isOfSender(field: Field): boolean {
+  return field !== "kind" && field !== "minute" && field !== "content";
 }
 
 /** Lines of one shape have the same fields to compare with calls of one shape. */

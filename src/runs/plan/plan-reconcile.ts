@@ -23,6 +23,8 @@ export interface ReconcilePlan {
   readonly replay: ReplayPlan;
   readonly failed: number;
   readonly unmatched: number;
+  /** Lines that don't identify the FAILED call that is their only match. */
+  readonly vague: number;
   /** Different mobile numbers that can't be parsed, so aren't compared. */
   readonly unreadableNumbers: number;
 }
@@ -60,6 +62,7 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
       replay: snapshotPlan({ runId, drafts: [draft], file, leftOut: { withoutId } }),
       failed: calls.filter(({ id, status }) => id !== "" && status === "FAILED").length,
       unmatched: match.unmatched,
+      vague: match.vague,
       unreadableNumbers: phones.unreadable.size,
     };
   } catch (error) {

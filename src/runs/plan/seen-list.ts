@@ -38,6 +38,11 @@ export interface SeenLine {
   readonly from: string | null;
 }
 
+/** Whether it can be compared or not. */
+export function givesSender({ mobile, email, mri, from }: SeenLine): boolean {
+  return [mobile, email, mri, from].some((given) => given !== null);
+}
+
 /** `timezone`: of dates without one. Throws `malformed` with the line number. */
 export function readSeenList(text: string, timezone: string): SeenList {
   const content = text.replace(/^\uFEFF/, "");

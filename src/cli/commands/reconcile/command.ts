@@ -14,16 +14,17 @@ export const RECONCILE: CommandSpec = {
   summary: "mark the calls that your system already has, replay the rest, and print the balance",
   details: `--seen takes NDJSON or XML bodies as your system received them, CSV or TSV with a header (messageid, callid, from, mobile,
 email, mri, content, acknowledged), or whole ids of calls or messages, one per line. Each line is compared with all calls of the
-callback. A FAILED call that is the only match of a line is marked SUCCESS. If a line matches several calls, the FAILED ones are
-ambiguous: they are neither marked nor sent, and the exit code is 8, unless --ambiguous decides. The rest is replayed. Mobile numbers
-in local form need the profile's country (whcb config set country AU).
+callback. A FAILED call that is the only match of a line is marked SUCCESS if the line gives the call's id, or the sender and the content
+or time (acknowledged). If it gives less, or matches several calls, the FAILED ones are ambiguous: they are neither marked nor sent, and
+the exit code is 8, unless --ambiguous decides. The rest is replayed. Mobile numbers in local form need the profile's country
+(whcb config set country AU).
 
 The balance is printed: failed = seen + accepted + rejected + unknown + not sent + ambiguous + settled meanwhile.`,
   flags: [SEEN, AMBIGUOUS, ALLOW_EMPTY, ...under("How to send", [...SENDING_FLAGS, WAIT]), YES, DRY_RUN, OUTPUT_LINES],
   examples: [
     ["whcb reconcile demo --seen received.ndjson --dry-run", "show how much is missing"],
     ["whcb reconcile demo --seen received.ndjson", "mark what is there, send the rest"],
-    ["psql -Atc 'select message_id from inbox' | whcb reconcile demo --seen - --yes", "straight from your database"],
+    ["psql --csv -c 'select message_id, mobile, content from inbox' | whcb reconcile demo --seen - --yes", "from your database"],
   ],
   load: () => import("./run.js"),
 };

@@ -159,7 +159,7 @@ function amount(number: number): string {
 function checkAmbiguous({ ambiguous }: ReconcilePlan, { args }: Invocation): number {
   if (ambiguous.length === 0 || args.get(AMBIGUOUS) !== undefined) return 0;
   throw new WhcbError("items-failed", `${count(ambiguous.length, "ambiguous call")}: neither marked nor sent`, {
-    hint: "--ambiguous send sends them; --ambiguous skip leaves them without an error",
+    hint: "--ambiguous send sends them; --ambiguous skip leaves them without an error; whcb mark-success marks those that your system has",
   });
 }
 
@@ -168,13 +168,15 @@ const MAX_LISTED = 20;
 /** The lines of each warning. */
 type Warnings = readonly (readonly string[])[];
 
-function describeWarnings({ ambiguous, unmatched, unreadableNumbers }: ReconcilePlan): Warnings {
+function describeWarnings({ ambiguous, unmatched, vague, unreadableNumbers }: ReconcilePlan): Warnings {
   const listed = ambiguous.slice(0, MAX_LISTED).map(({ id, from }) => `${id}${from === "" ? "" : ` from ${from}`}`);
   const others = ambiguous.length > MAX_LISTED ? [`and ${ambiguous.length - MAX_LISTED} more (-o json lists all)`] : [];
   const ambiguousCalls = `${count(ambiguous.length, "ambiguous call")}, which your system may have: neither marked nor sent`;
+  const unsure = `${count(vague, "line")} not identifying the call that it matches: a line needs the call's id, or the sender and the content or time`;
   const numbers = `${count(unreadableNumbers, "mobile number")} not compared; for numbers in local form: whcb config set country AU`;
   return [
     ambiguous.length === 0 ? [] : [ambiguousCalls, ...listed, ...others],
+    vague === 0 ? [] : [unsure],
     unmatched === 0 ? [] : [`${count(unmatched, "line")} matching no call`],
     unreadableNumbers === 0 ? [] : [numbers],
   ].filter((lines) => lines.length > 0);

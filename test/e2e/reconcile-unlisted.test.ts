@@ -1,0 +1,74 @@
+/**
+ * A message with a reply that was delivered and one that never arrived. The delivered one can't be compared any more, so what the receiver
+ * has of it must not mark the other.
+ * Covers: src/runs/plan/match-seen.ts
+ */
+import { randomBytes } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { systemClock } from "../../src/platform/clock.js";
+import { openStore } from "../../src/store/open-store.js";
+import { eventually, Home } from "../support/process/whcb-process.js";
+import { type CountingEndpoint, countingEndpoint } from "../support/replay/replay-desk.js";
+import { idsOf, works } from "../support/replay/replay-outage.js";
+
+const DAY_MS = 86_400_000;
+const secretKey = randomBytes(32);
+const WHCB_SECRET_KEY = secretKey.toString("base64");
+
+const reply = (id: string, mobile: string) => ({
+  id,
+  messageId: "M-2026-10",
+  from: { name: "Ada", mobile },
+  responseMessage: { channel: "SMS", acknowledged: "28/11/26 10:00", content: "Yes" },
+});
+const DELIVERED = reply("delivered", "61491570100");
+const MISSED = reply("missed", "61491570199");
+
+let home: Home;
+let endpoint: CountingEndpoint;
+
+beforeEach(async () => {
+  home = new Home();
+  endpoint = await countingEndpoint((id) => ({ status: id === "delivered" ? 200 : 503 }));
+  const serving = await home.serve(["--no-endpoint-check", "--log-level", "warn"], { env: { WHCB_SECRET_KEY } });
+  await works(home, ["callbacks", "create", "--name", "demo", "--url", endpoint.url, "--email", "ops@example.com"]);
+  writeFileSync(home.path("calls.ndjson"), [DELIVERED, MISSED].map((call) => JSON.stringify(call)).join("\n"));
+  await works(home, ["trigger", "demo", "--file", home.path("calls.ndjson")]);
+  await eventually(
+    () => idsOf(home, ["calls", "list", "demo", "--all"]),
+    (ids) => ids.length === 2,
+  );
+  await serving.stop();
+});
+
+afterEach(async () => {
+  await endpoint.close();
+  await home.leave();
+});
+
+/** How many calls a list makes seen, and which it leaves open. */
+async function reconcile(list: string, ...flags: readonly string[]) {
+  const env = { WHCB_URL: home.path("x.db"), WHCB_SECRET_KEY };
+  const { stdout } = await home.whcb(["reconcile", "demo", "--seen", "-", "-o", "json", ...flags], { input: list, env });
+  const { seen, ambiguous, counts } = JSON.parse(stdout);
+  return { seen: seen ?? counts.seen, ambiguous: ambiguous.map(({ id }: { readonly id: string }) => id) };
+}
+
+const OPEN = { seen: 0, ambiguous: ["missed"] };
+
+it("was removed after its retention: a message id doesn't tell which reply is meant", async () => {
+  const store = await openStore({ url: home.path("x.db"), clock: systemClock, secretKey });
+  expect(await store.purgeExpired(Date.now() + 31 * DAY_MS, 500)).toBe(1);
+  await store.close();
+  for (const list of ["M-2026-10\n", "messageid,content\nM-2026-10,Yes\n", 'messageid,from\nM-2026-10,"61491570199"\n']) {
+    expect(await reconcile(list, "--dry-run"), list).toEqual(OPEN);
+    expect(await reconcile(list, "--yes"), list).toEqual(OPEN);
+  }
+  const { id: _, ...body } = MISSED;
+  const { id: __, ...other } = DELIVERED;
+  expect(await reconcile(JSON.stringify(other), "--dry-run")).toEqual({ seen: 0, ambiguous: [] });
+  for (const list of [JSON.stringify(body), "missed\n", "messageid,from,content\nM-2026-10,61491570199,Yes\n"]) {
+    expect(await reconcile(list, "--dry-run"), list).toEqual({ seen: 1, ambiguous: [] });
+  }
+});
